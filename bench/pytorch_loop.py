@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An elementwise training loop in PyTorch, a block of steps at a time: reads a number of steps from its input, runs them,
+and prints the seconds they took. bench/run starts one copy with libcudafault.so and one without and feeds them in turn."""
+import sys
+import time
+
+import torch
+
+torch.manual_seed(0)
+weight = torch.rand(1 << 12, device="cuda", requires_grad=True)
+inputs = torch.rand(1 << 12, device="cuda")
+optimizer = torch.optim.SGD([weight], lr=1e-3, momentum=0.9)
+
+
+def step():
+    optimizer.zero_grad()
+    loss = ((torch.sigmoid(weight * inputs) - inputs) ** 2).mean()
+    loss.backward()
+    optimizer.step()
+
+
+def main():
+    for line in sys.stdin:
+        started = time.perf_counter()
+        for _ in range(int(line)):
+            step()
+        torch.cuda.synchronize()
+        print(time.perf_counter() - started, flush=True)
+
+
+main()

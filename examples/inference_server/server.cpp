@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+// An inference server over the CUDA driver API. Like vLLM's it does not try to live with a broken GPU: on a CUDA error
+// it answers the requests it has with 500, prints the error and exits with 1, for whoever supervises it to start it
+// elsewhere.
+//
+//   inference_server --gpu 0 --port 8000
+//   curl -d '{"input": [1, 2, 3]}' http://127.0.0.1:8000/generate   ->  {"gpu":0,"output":[2.0,4.0,6.0]}
+//   curl http://127.0.0.1:8000/health                               ->  {"gpu":0,"name":"NVIDIA H100","status":"ok"}
+#include <httplib.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "model.hpp"
+
+namespace {
+
+using cudafault::example::CudaError;
+using cudafault::example::Model;
+using nlohmann::json;
+
+struct Options {
+    int gpu = 0;
+    int port = 8000;
+};
+
+// Bad requests are the client's fault and answered 400; a CUDA error ends the server.
+class Service {
+public:
+    explicit Service(const Options& options) : options_(options), model_(options.gpu) {
+        // A connection that stays open would delay the exit.
+        server_.set_keep_alive_max_count(1);
+        server_.Get("/health", [this](const auto&, auto& response) { health(response); });
+        server_.Post("/generate", [this](const auto& request, auto& response) { generate(request.body, response); });
+    }
+
+    // Returns when the GPU has failed; the error says how.
+    std::string serve() {
+        if (!server_.bind_to_port("127.0.0.1", options_.port))
+            throw std::runtime_error("port " + std::to_string(options_.port) + " is taken: choose another with --port");
+        std::fprintf(stderr, "inference_server: serving on GPU %d (%s), port %d\n", options_.gpu,
+                     model_.gpu_name().c_str(), options_.port);
+        server_.listen_after_bind();
+        return failure_;
+    }
+
+private:
+    static void answer(httplib::Response& response, int status, const json& body) {
+        response.status = status;
+        response.set_content(body.dump() + "\n", "application/json");
+    }
+
+    void health(httplib::Response& response) {
+        answer(response, 200, {{"status", "ok"}, {"gpu", options_.gpu}, {"name", model_.gpu_name()}});
+    }
+
+    void generate(const std::string& body, httplib::Response& response) {
+        std::vector<float> input;
+        try {
+            input = json::parse(body).at("input").get<std::vector<float>>();
+        } catch (const json::exception& error) {
+            return answer(response, 400, {{"error", error.what()}});
+        }
+        if (input.empty() || input.size() > Model::kMaxValues)
+            return answer(response, 400, {{"error", "input needs 1 to 1048576 numbers"}});
+        try {
+            answer(response, 200, {{"gpu", options_.gpu}, {"output", model_.run(std::move(input))}});
+        } catch (const CudaError& error) {
+            answer(response, 500, {{"gpu", options_.gpu}, {"error", error.name}});
+            give_up(error);
+        }
+    }
+
+    // Stops listening; requests already taken are still answered.
+    void give_up(const CudaError& error) {
+        std::call_once(gave_up_, [&] {
+            failure_ = error.what();
+            server_.stop();
+        });
+    }
+
+    Options options_;
+    Model model_;
+    httplib::Server server_;
+    std::once_flag gave_up_;
+    std::string failure_;
+};
+
+Options parse(int argc, char** argv) {
+    Options options;
+    CLI::App app("An inference server that exits on a CUDA error, as vLLM does.");
+    app.add_option("--gpu", options.gpu, "CUDA ordinal of the GPU to serve from")->capture_default_str();
+    app.add_option("--port", options.port, "Port to listen on, on 127.0.0.1")->capture_default_str();
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        std::exit(app.exit(error) == 0 ? 0 : 2);
+    }
+    return options;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    const Options options = parse(argc, argv);
+    std::signal(SIGTERM, [](int) { _exit(0); });  // being stopped is no failure
+    try {
+        const std::string failure = Service(options).serve();
+        std::fprintf(stderr, "inference_server: GPU %d failed: %s\n", options.gpu, failure.c_str());
+    } catch (const std::exception& error) {
+        std::fprintf(stderr, "inference_server: cannot serve on GPU %d: %s\n", options.gpu, error.what());
+    }
+    return 1;
+}

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+// Layout of the control block: one per run, a sealed memfd that every process of the run maps; a process without a run
+// has a private one of the same layout. The tool writes the plan, the processes write evidence.
+//
+// Trust: a process takes nothing from here but a plan whose magic, version, owner and checksum hold, and copies it
+// before use; counters and events are bounded by masks, so garbage in the block can neither crash a process nor arm a
+// fault.
+#pragma once
+
+#include "fault/schedule.hpp"
+
+namespace cudafault {
+
+inline constexpr uint64_t kControlMagic = 0x314b4c4254464443;  // "CDFTBLK1"
+inline constexpr uint32_t kControlVersion = 1;
+inline constexpr size_t kControlAlign = 65536;  // the largest page size we meet (aarch64)
+
+// The first byte of the block; tested on every intercepted call.
+enum ControlFlag : uint8_t {
+    kFlagUnknown = 0,  // fresh, or wiped by fork: take the slow path and find out
+    kFlagIdle = 1,     // nothing armed: jump straight to the real function
+    kFlagArmed = 2,
+};
+
+inline constexpr uint64_t kHeartbeatLimitNs = 5'000'000'000;  // older: the tool is dead, disarmed
+
+inline constexpr uint32_t kEventSlots = 4096;    // power of two
+inline constexpr uint32_t kProcessSlots = 4096;  // power of two
+
+struct Event {
+    uint64_t sequence;  // 1-based position + 1, written last; 0 while being written
+    uint64_t time_ns;   // CLOCK_REALTIME
+    uint64_t call;      // the fault's matched count at this call
+    int32_t pid;
+    int32_t tid;
+    int32_t code;       // returned code; 0 for effects that return nothing made up
+    uint16_t function;  // row of the function table
+    uint8_t fault;      // index in the plan
+    uint8_t effect;     // Effect
+    int16_t gpu;        // the process's own ordinal, -1: concerns no single GPU
+    int16_t rank;       // -1: none
+    uint32_t revision;
+    uint8_t padding[16];
+};
+static_assert(sizeof(Event) == 64);
+
+struct ProcessSlot {
+    int32_t pid;  // 0: free
+    int32_t rank;
+    uint64_t start_time;  // field 22 of /proc/PID/stat
+    uint64_t revision;    // acknowledged
+    uint64_t fired;
+};
+
+struct ControlHeader {
+    volatile uint8_t flag;
+    uint8_t padding[7];
+    uint64_t magic;
+    uint32_t version;
+    uint32_t owner_uid;
+    uint32_t function_count;  // rows of the function table the tool was built with
+    uint32_t owner_pid;
+    uint64_t heartbeat_ns;  // CLOCK_MONOTONIC, written by `run` about once a second
+    uint64_t revision;      // odd while the plan is being written; starts at 2
+    uint64_t armed_at_ns;   // CLOCK_REALTIME
+    uint64_t checksum;      // of revision, armed_at_ns and the spec
+    uint32_t spec_size;
+    uint32_t reserved;
+};
+
+struct ControlBlock {
+    ControlHeader header;
+    char spec[kMaxSpec];  // canonical text, GPUs resolved; empty: disarmed
+
+    FaultState run_state[kMaxFaults];  // scope=run
+
+    uint64_t event_head;      // events ever recorded
+    uint64_t events_dropped;  // by lost races; what was overwritten unread, the tool counts
+    Event events[kEventSlots];
+
+    uint64_t processes_dropped;
+    ProcessSlot processes[kProcessSlots];
+
+    uint64_t matched[kMaxFaults];
+    uint64_t fired[kMaxFaults][kFunctionCount];  // since the plan was armed
+};
+
+// FNV-1a over revision, armed_at_ns and the spec text.
+uint64_t control_checksum(uint64_t revision, uint64_t armed_at_ns, Text spec);
+
+// Fills a zeroed block; the flag is idle, the plan empty.
+void control_init(ControlBlock&, uint32_t owner_uid, uint32_t owner_pid, uint64_t heartbeat_ns);
+
+// Replaces the plan and clears what was counted. The caller serialises writers.
+void control_write_plan(ControlBlock&, Text spec, uint64_t armed_at_ns);
+
+// Copies the plan out if it is whole and genuine for `uid`; false: treat as disarmed. `spec` holds kMaxSpec bytes.
+struct PlanText {
+    uint64_t revision;
+    uint64_t armed_at_ns;
+    size_t size;
+    char spec[kMaxSpec];
+};
+bool control_read_plan(const ControlBlock&, uint32_t uid, PlanText& out);
+
+}  // namespace cudafault

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "local/arm.hpp"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <memory>
+
+#include "cli/output.hpp"
+#include "cli/verbs.hpp"
+
+namespace cudafault::cli {
+
+namespace {
+
+constexpr const char* kExamples = R"(Examples:
+  cudafault arm trial 'xid=79 gpu=0'
+  cudafault arm trial 'error=CUDA_ERROR_LAUNCH_FAILED calls=cuLaunchKernel after=100; effect=delay:200ms calls=@copy'
+  cudafault arm trial 'xid=94 gpu=1 for=30s'
+
+The plan replaces the one that was armed, and takes effect at the next CUDA call of every process of the run.
+`cudafault check` explains a plan, docs/plans.md has all keys.)";
+
+struct Options {
+    std::string name, spec;
+    bool json = false;
+};
+
+void arm(const Options& options) {
+    const local::Armed armed = local::arm(options.name, options.spec);
+    if (!armed.resolved.unresolved.empty())
+        fmt::print(stderr, "cudafault: {}\n", local::unresolved_note(armed.resolved));
+    if (options.json) {
+        print_json({{"name", options.name},
+                    {"spec", options.spec},
+                    {"resolved", armed.resolved.spec},
+                    {"revision", armed.revision}});
+    } else {
+        fmt::print("armed in {}: {}\n", options.name, options.spec);
+    }
+}
+
+}  // namespace
+
+void add_arm(CLI::App& app) {
+    const auto options = std::make_shared<Options>();
+    CLI::App* verb = app.add_subcommand("arm", "Makes the GPU calls of a live run fail");
+    verb->add_option("name", options->name, "The run")->required();
+    verb->add_option("spec", options->spec, "What fails")->required();
+    verb->add_flag("--json", options->json, "What was armed, as JSON");
+    verb->footer(kExamples);
+    verb->callback([options] { arm(*options); });
+}
+
+}  // namespace cudafault::cli

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "cli/explain.hpp"
+#include "cli/output.hpp"
+#include "cli/verbs.hpp"
+#include "local/machine.hpp"
+#include "local/spec.hpp"
+
+namespace cudafault::cli {
+
+namespace {
+
+using nlohmann::json;
+
+constexpr const char* kExamples = R"(Examples:
+  cudafault check 'xid=79 gpu=0 after=100'
+  cudafault check --gpus sim:2 'xid=79 gpu=2'     refused: there is no such GPU
+
+A plan that is refused ends with exit code 2 and says where and why. With --gpus the plan's GPUs are looked up too.)";
+
+struct Options {
+    std::string spec, gpus;
+    bool json = false;
+};
+
+void print_words(const Plan& plan, const std::vector<std::string>& specs) {
+    if (plan.count == 0) fmt::print("an empty plan: nothing fails\n");
+    for (int i = 0; i < plan.count; ++i) {
+        fmt::print("{}fault {}: {}\n", i > 0 ? "\n" : "", i, specs.at(static_cast<size_t>(i)));
+        for (const auto& [question, answer] : explain(plan.faults[i])) fmt::print("  {:<6} {}\n", question, answer);
+    }
+    if (plan.count > 1) fmt::print("\nEach fault counts every call; the first that fires decides.\n");
+}
+
+json plan_json(const Plan& plan, const std::vector<std::string>& specs) {
+    json faults = json::array();
+    for (int i = 0; i < plan.count; ++i) {
+        faults.push_back(fault_json(plan.faults[i]));
+        faults.back()["spec"] = specs.at(static_cast<size_t>(i));
+    }
+    return faults;
+}
+
+void check(const Options& options, bool with_gpus) {
+    const auto plan = local::parse_spec(options.spec);
+    json document = {{"valid", true}, {"spec", options.spec}};
+    if (with_gpus) document["resolved"] = local::resolve_gpus(options.spec, local::find_machine(options.gpus)).spec;
+    const std::vector<std::string> specs = local::split_faults(options.spec);
+    if (!options.json) return print_words(*plan, specs);
+    document["faults"] = plan_json(*plan, specs);
+    print_json(document);
+}
+
+void refuse(const local::SpecRefused& refused) {
+    print_json({{"valid", false},
+                {"spec", refused.spec},
+                {"column", refused.column},
+                {"length", refused.length},
+                {"message", refused.message}});
+}
+
+}  // namespace
+
+void add_check(CLI::App& app) {
+    const auto options = std::make_shared<Options>();
+    CLI::App* verb = app.add_subcommand("check", "Explains a plan in words, or says where it is wrong");
+    verb->add_option("spec", options->spec, "The plan")->required();
+    verb->add_option("--gpus", options->gpus, "Look its GPUs up: real, or as in `cudafault run`");
+    verb->add_flag("--json", options->json, "As JSON");
+    verb->footer(kExamples);
+    verb->callback([verb, options] {
+        try {
+            check(*options, verb->count("--gpus") > 0);
+        } catch (const local::SpecRefused& refused) {
+            if (options->json) refuse(refused);
+            throw;
+        }
+    });
+}
+
+}  // namespace cudafault::cli

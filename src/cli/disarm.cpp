@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "cli/output.hpp"
+#include "cli/verbs.hpp"
+#include "local/arm.hpp"
+
+namespace cudafault::cli {
+
+namespace {
+
+constexpr const char* kExamples = R"(Example:
+  cudafault disarm trial
+
+From the next CUDA call on everything works again. What has fired so far stays in `cudafault status` and
+`cudafault events`.)";
+
+struct Options {
+    std::string name;
+    bool json = false;
+};
+
+void disarm(const Options& options) {
+    const bool was_armed = local::disarm(options.name);
+    if (options.json) {
+        print_json({{"name", options.name}, {"was_armed", was_armed}});
+    } else {
+        fmt::print("{}: {}\n", options.name, was_armed ? "disarmed" : "nothing was armed");
+    }
+}
+
+}  // namespace
+
+void add_disarm(CLI::App& app) {
+    const auto options = std::make_shared<Options>();
+    CLI::App* verb = app.add_subcommand("disarm", "Lets the GPU calls of a live run work again");
+    verb->add_option("name", options->name, "The run")->required();
+    verb->add_flag("--json", options->json, "As JSON");
+    verb->footer(kExamples);
+    verb->callback([options] { disarm(*options); });
+}
+
+}  // namespace cudafault::cli

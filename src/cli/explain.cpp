@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/explain.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <cmath>
+#include <csignal>
+#include <cstring>
+
+#include "cli/output.hpp"
+#include "fault/xids.hpp"
+#include "local/evidence.hpp"
+#include "local/spec.hpp"
+
+namespace cudafault::cli {
+
+namespace {
+
+using nlohmann::json;
+
+constexpr const char* kApiNames[] = {"driver", "runtime", "NVML", "NCCL"};
+constexpr size_t kApis = std::size(kApiNames);
+
+size_t api_of(int row) { return static_cast<size_t>(kFunctions[row].api); }
+
+// In the words of the APIs whose functions can fail.
+std::vector<std::string> names_of_code(const Fault& fault) {
+    std::vector<std::string> names;
+    for (const Api api : {Api::driver, Api::runtime, Api::nvml, Api::nccl}) {
+        const ErrorName* error = error_of(api, fault.code);
+        bool possible = false;
+        for (int row = 0; row < kFunctionCount; ++row) possible |= fault.calls.has(row) && kFunctions[row].api == api;
+        if (error && possible) names.emplace_back(error->name);
+    }
+    return names;
+}
+
+std::string code_text(const Fault& fault) {
+    const std::vector<std::string> names = names_of_code(fault);
+    return names.empty() ? std::to_string(fault.code) : fmt::format("{} ({})", fault.code, fmt::join(names, ", "));
+}
+
+std::string signal_text(uint64_t number) {
+    const char* name = sigabbrev_np(static_cast<int>(number));
+    return name ? fmt::format("SIG{} ({})", name, number) : fmt::format("signal {}", number);
+}
+
+std::string what(const Fault& fault) {
+    const Xid* xid = fault.xid ? find_xid(fault.xid) : nullptr;
+    const std::string cause = xid ? fmt::format("XID {}, {}: ", xid->number, xid->title) : "";
+    switch (fault.effect) {
+        case Effect::error: return fmt::format("{}the call does nothing and returns {}", cause, code_text(fault));
+        case Effect::delay:
+            return fmt::format("{}the call is made, but {} later", cause, duration_text(fault.effect_value));
+        case Effect::hang: return cause + "the call does not return until the fault is disarmed; then it is made";
+        case Effect::exit:
+            return fmt::format("{}the process ends at once with exit code {}", cause, fault.effect_value);
+        case Effect::signal: break;
+    }
+    return fmt::format("{}the process gets {}", cause, signal_text(fault.effect_value));
+}
+
+bool are_default_calls(const Fault& fault) {
+    for (int row = 0; row < kFunctionCount; ++row) {
+        if (fault.calls.has(row) != kFunctions[row].simple_fails) return false;
+    }
+    return true;
+}
+
+// How many functions of each API; forms of one function and its copies in several cudarts count each.
+std::vector<std::string> counts_by_api(const Fault& fault) {
+    uint64_t counts[kApis] = {};
+    for (int row = 0; row < kFunctionCount; ++row) counts[api_of(row)] += fault.calls.has(row);
+    std::vector<std::string> texts;
+    for (size_t api = 0; api < kApis; ++api) {
+        if (counts[api] > 0) texts.push_back(fmt::format("{} {}", counts[api], kApiNames[api]));
+    }
+    return texts;
+}
+
+json counts_by_class(const Fault& fault) {
+    json counts = json::object();
+    for (int row = 0; row < kFunctionCount; ++row) {
+        if (!fault.calls.has(row)) continue;
+        json& count = counts[class_name(kFunctions[row].call_class)];
+        count = count.is_null() ? 1 : count.get<int>() + 1;
+    }
+    return counts;
+}
+
+// Each name once, though the runtime has it in three libraries.
+std::vector<std::string> function_names(const Fault& fault) {
+    std::vector<std::string> names;
+    for (int row = 0; row < kFunctionCount; ++row) {
+        if (!fault.calls.has(row)) continue;
+        std::string name = local::string_of(function_name(row));
+        if (names.empty() || names.back() != name) names.push_back(std::move(name));
+    }
+    return names;
+}
+
+std::string calls(const Fault& fault) {
+    constexpr size_t kShown = 6;
+    const std::vector<std::string> names = function_names(fault);
+    const std::string by_api = fmt::format("{}", fmt::join(counts_by_api(fault), ", "));
+    const std::string nested = fault.calls_name_runtime ? "; driver calls inside a shared libcudart do not count" : "";
+    if (are_default_calls(fault)) {
+        return fmt::format("those a real program expects to fail ({} functions){}", by_api, nested);
+    }
+    if (names.size() <= kShown) return fmt::format("{}{}", fmt::join(names, ", "), nested);
+    std::vector<std::string> classes;
+    const json counts = counts_by_class(fault);
+    for (const auto& [name, count] : counts.items()) classes.push_back(fmt::format("@{} {}", name, count.get<int>()));
+    return fmt::format("{} functions ({}; {}){}", names.size(), by_api, fmt::join(classes, ", "), nested);
+}
+
+std::string uuid_text(const GpuSelector& gpu) {
+    std::string text;
+    for (size_t i = 0; i < sizeof gpu.uuid; ++i) {
+        const bool group_starts = i == 4 || i == 6 || i == 8 || i == 10;
+        text += fmt::format("{}{:02x}", group_starts ? "-" : "", gpu.uuid[i]);
+    }
+    return text;
+}
+
+std::string pci_text(const GpuSelector& gpu) {
+    return fmt::format("{:04x}:{:02x}:{:02x}.0", gpu.number >> 16, gpu.number >> 8 & 0xff, gpu.number & 0xff);
+}
+
+std::string gpu_text(const GpuSelector& gpu) {
+    switch (gpu.kind) {
+        case GpuKind::index: return fmt::format("GPU {} as nvidia-smi numbers them", gpu.number);
+        case GpuKind::local: return fmt::format("GPU {} as the process itself numbers them", gpu.number);
+        case GpuKind::uuid: return fmt::format("the GPU with UUID {}", uuid_text(gpu));
+        case GpuKind::pci: break;
+    }
+    return fmt::format("the GPU at PCI {}", pci_text(gpu));
+}
+
+json gpu_json(const GpuSelector& gpu) {
+    switch (gpu.kind) {
+        case GpuKind::index: return {{"kind", "index"}, {"value", gpu.number}};
+        case GpuKind::local: return {{"kind", "local"}, {"value", gpu.number}};
+        case GpuKind::uuid: return {{"kind", "uuid"}, {"value", uuid_text(gpu)}};
+        case GpuKind::pci: break;
+    }
+    return {{"kind", "pci"}, {"value", pci_text(gpu)}};
+}
+
+std::string gpus(const Fault& fault) {
+    if (fault.gpu_count == 0) return "all";
+    std::vector<std::string> texts;
+    for (int i = 0; i < fault.gpu_count; ++i) texts.push_back(gpu_text(fault.gpus[i]));
+    return fmt::format("{}; calls that concern no single GPU only if the process sees no other",
+                       fmt::join(texts, ", "));
+}
+
+double probability_of(const Fault& fault) {
+    return fault.probability == kAlways ? 1.0 : std::ldexp(static_cast<double>(fault.probability), -64);
+}
+
+std::string when(const Fault& fault) {
+    std::vector<std::string> texts;
+    if (fault.after_calls > 0)
+        texts.push_back(fmt::format("not the first {}", plural(fault.after_calls, "matched call")));
+    if (fault.after_ns > 0)
+        texts.push_back(fmt::format("not in the first {} after arming", duration_text(fault.after_ns)));
+    if (fault.mtbf_ns > 0) {
+        texts.push_back(
+            fmt::format("at random times, on average every {} (seed {})", duration_text(fault.mtbf_ns), fault.seed));
+    } else {
+        texts.push_back(fault.every == 1 ? "each matched call" : fmt::format("one in {} matched calls", fault.every));
+    }
+    if (fault.probability != kAlways) {
+        texts.push_back(fmt::format("of these a share of {:g} at random (seed {})", probability_of(fault), fault.seed));
+    }
+    if (fault.sticky) texts.emplace_back("once it has fired, every further one");
+    if (fault.times != kForever) texts.push_back(fmt::format("at most {}", plural(fault.times, "failure")));
+    return fmt::format("{}", fmt::join(texts, "; "));
+}
+
+std::string window(const Fault& fault) {
+    std::vector<std::string> texts;
+    if (fault.window_ns != kForever) texts.push_back(fmt::format("{} after arming", duration_text(fault.window_ns)));
+    if (fault.until_ns != kForever) texts.push_back(local::utc_text(fault.until_ns));
+    return texts.empty() ? "it is disarmed" : fmt::format("{}, or it is disarmed", fmt::join(texts, " or "));
+}
+
+std::string where(const Fault& fault) {
+    std::vector<std::string> texts;
+    if (fault.process[0]) texts.push_back(fmt::format("programs called {}", fault.process));
+    if (fault.rank >= 0) texts.push_back(fmt::format("rank {}", fault.rank));
+    if (fault.node[0]) texts.push_back(fmt::format("node {}", fault.node));
+    if (fault.pod[0]) texts.push_back(fmt::format("pods called {}", fault.pod));
+    if (texts.empty()) texts.emplace_back("every process");
+    return fmt::format(
+        "{}; {}", fmt::join(texts, ", "),
+        fault.scope == Scope::run ? "all processes of the run count together" : "each process counts its own calls");
+}
+
+json gpus_json(const Fault& fault) {
+    if (fault.gpu_count == 0) return "all";
+    json list = json::array();
+    for (int i = 0; i < fault.gpu_count; ++i) list.push_back(gpu_json(fault.gpus[i]));
+    return list;
+}
+
+json effect_json(const Fault& fault) {
+    switch (fault.effect) {
+        case Effect::error: return {{"kind", "error"}, {"code", fault.code}, {"names", names_of_code(fault)}};
+        case Effect::delay: return {{"kind", "delay"}, {"ns", fault.effect_value}};
+        case Effect::hang: return {{"kind", "hang"}};
+        case Effect::exit: return {{"kind", "exit"}, {"code", fault.effect_value}};
+        case Effect::signal: break;
+    }
+    return {{"kind", "signal"}, {"signal", fault.effect_value}};
+}
+
+json number_or_null(uint64_t value, uint64_t none) { return value == none ? json() : json(value); }
+
+json glob_or_null(const char* glob) { return *glob ? json(glob) : json(); }
+
+}  // namespace
+
+std::vector<Line> explain(const Fault& fault) {
+    return {{"what", what(fault)}, {"calls", calls(fault)},  {"GPU", gpus(fault)},
+            {"when", when(fault)}, {"until", window(fault)}, {"where", where(fault)}};
+}
+
+json fault_json(const Fault& fault) {
+    const std::vector<std::string> names = function_names(fault);
+    return {
+        {"xid", number_or_null(fault.xid, 0)},
+        {"effect", effect_json(fault)},
+        {"calls",
+         {{"default", are_default_calls(fault)},
+          {"names_runtime", fault.calls_name_runtime},
+          {"classes", counts_by_class(fault)},
+          {"functions", names}}},
+        {"gpus", gpus_json(fault)},
+        {"after_calls", fault.after_calls},
+        {"after_ns", fault.after_ns},
+        {"every", fault.every},
+        {"probability", probability_of(fault)},
+        {"mtbf_ns", number_or_null(fault.mtbf_ns, 0)},
+        {"seed", fault.seed},
+        {"sticky", fault.sticky},
+        {"times", number_or_null(fault.times, kForever)},
+        {"for_ns", number_or_null(fault.window_ns, kForever)},
+        {"until", fault.until_ns == kForever ? json() : json(local::utc_text(fault.until_ns))},
+        {"process", glob_or_null(fault.process)},
+        {"rank", fault.rank < 0 ? json() : json(fault.rank)},
+        {"node", glob_or_null(fault.node)},
+        {"pod", glob_or_null(fault.pod)},
+        {"scope", fault.scope == Scope::run ? "run" : "process"},
+    };
+}
+
+}  // namespace cudafault::cli

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/explain.hpp"
+
+#include <gtest/gtest.h>
+
+#include "cli/verbs.hpp"
+#include "local/spec.hpp"
+
+namespace cudafault::cli {
+
+namespace {
+
+std::string answer(const std::string& spec, const std::string& question) {
+    const auto plan = local::parse_spec(spec);
+    for (const auto& [asked, text] : explain(plan->faults[0])) {
+        if (asked == question) return text;
+    }
+    return "(no answer)";
+}
+
+nlohmann::json fields(const std::string& spec) { return fault_json(local::parse_spec(spec)->faults[0]); }
+
+TEST(Explain, What) {
+    EXPECT_EQ(answer("xid=79", "what"),
+              "XID 79, GPU fell off the bus: the call does nothing and returns 100 (CUDA_ERROR_NO_DEVICE, "
+              "cudaErrorNoDevice)");
+    EXPECT_EQ(answer("error=719 calls=cuInit", "what"),
+              "the call does nothing and returns 719 (CUDA_ERROR_LAUNCH_FAILED)");
+    EXPECT_EQ(answer("error=5555", "what"), "the call does nothing and returns 5555");
+    EXPECT_EQ(answer("effect=delay:1500ms", "what"), "the call is made, but 1500 ms later");
+    EXPECT_EQ(answer("effect=exit:3", "what"), "the process ends at once with exit code 3");
+    EXPECT_EQ(answer("effect=signal:KILL", "what"), "the process gets SIGKILL (9)");
+    EXPECT_NE(answer("effect=hang", "what").find("until the fault is disarmed"), std::string::npos);
+}
+
+TEST(Explain, Calls) {
+    EXPECT_EQ(answer("error=719 calls=cuInit", "calls"), "cuInit");
+    EXPECT_NE(answer("error=719 calls=cudaMalloc", "calls").find("inside a shared libcudart do not count"),
+              std::string::npos);
+    EXPECT_EQ(answer("xid=79", "calls").find("those a real program expects to fail"), 0u);
+    EXPECT_NE(answer("xid=79 calls=@copy", "calls").find("@copy"), std::string::npos);
+}
+
+TEST(Explain, Gpus) {
+    EXPECT_EQ(answer("xid=79", "GPU"), "all");
+    EXPECT_EQ(answer("xid=79 gpu=1", "GPU").find("GPU 1 as nvidia-smi"), 0u);
+    EXPECT_EQ(answer("xid=79 gpu=local:1", "GPU").find("GPU 1 as the process"), 0u);
+    EXPECT_EQ(answer("xid=79 gpu=0001:a5:00.0", "GPU").find("the GPU at PCI 0001:a5:00.0"), 0u);
+    EXPECT_EQ(answer("xid=79 gpu=GPU-01234567-89ab-cdef-0123-456789abcdef", "GPU")
+                  .find("the GPU with UUID 01234567-89ab-cdef-0123-456789abcdef"),
+              0u);
+}
+
+TEST(Explain, When) {
+    EXPECT_EQ(answer("xid=79", "when"), "each matched call");
+    EXPECT_EQ(answer("xid=79 after=1 every=3 probability=0.25 seed=4 times=1 sticky=yes", "when"),
+              "not the first 1 matched call; one in 3 matched calls; of these a share of 0.25 at random (seed 4); "
+              "once it has fired, every further one; at most 1 failure");
+    EXPECT_EQ(answer("xid=79 after=90s mtbf=2h", "when"),
+              "not in the first 90 s after arming; at random times, on average every 2 h (seed 0)");
+}
+
+TEST(Explain, UntilAndWhere) {
+    EXPECT_EQ(answer("xid=79", "until"), "it is disarmed");
+    EXPECT_EQ(answer("xid=79 for=30s until=2030-01-01T00:00:00Z", "until"),
+              "30 s after arming or 2030-01-01T00:00:00.000000000Z, or it is disarmed");
+    EXPECT_EQ(answer("xid=79 process=train*.py rank=3 node=n pod=p* scope=run", "where"),
+              "programs called train*.py, rank 3, node n, pods called p*; all processes of the run count together");
+}
+
+TEST(FaultJson, HasEachKey) {
+    const auto fault = fields("xid=79 gpu=0 after=5 times=2 for=1s rank=0 calls=cuInit");
+    EXPECT_EQ(fault["xid"], 79);
+    EXPECT_EQ(fault["effect"]["code"], 100);
+    EXPECT_EQ(fault["effect"]["names"], nlohmann::json::array({"CUDA_ERROR_NO_DEVICE"}));
+    EXPECT_EQ(fault["calls"]["functions"], nlohmann::json::array({"cuInit"}));
+    EXPECT_EQ(fault["calls"]["default"], false);
+    EXPECT_EQ(fault["gpus"][0]["value"], 0);
+    EXPECT_EQ(fault["after_calls"], 5);
+    EXPECT_EQ(fault["times"], 2);
+    EXPECT_EQ(fault["for_ns"], 1'000'000'000);
+    EXPECT_EQ(fault["rank"], 0);
+    EXPECT_TRUE(fault["mtbf_ns"].is_null());
+    EXPECT_EQ(fields("xid=79")["gpus"], "all");
+    EXPECT_EQ(fields("xid=79")["calls"]["default"], true);
+}
+
+std::vector<std::string> command_of(std::vector<std::string> words, int& left) {
+    std::vector<char*> arguments;
+    for (std::string& word : words) arguments.push_back(word.data());
+    left = static_cast<int>(words.size());
+    return take_command(left, arguments.data());
+}
+
+TEST(TakeCommand, WhateverItLooksLike) {
+    using Words = std::vector<std::string>;
+    int left = 0;
+    EXPECT_EQ(command_of({"cudafault", "run", "--name", "--", "--", "ls", "--name", "x", "--"}, left),
+              (Words{"ls", "--name", "x", "--"}));
+    EXPECT_EQ(left, 4);
+    EXPECT_EQ(command_of({"cudafault", "run", "--gpus=sim:2", "ls", "-l"}, left), (Words{"ls", "-l"}));
+    EXPECT_EQ(left, 3);
+    EXPECT_EQ(command_of({"cudafault", "run", "--plan"}, left), Words{});
+    EXPECT_EQ(left, 3);
+    EXPECT_EQ(command_of({"cudafault", "check", "--", "ls"}, left), Words{});
+    EXPECT_EQ(left, 4);
+}
+
+}  // namespace
+
+}  // namespace cudafault::cli

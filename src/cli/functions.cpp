@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "fault/functions.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <memory>
+
+#include "cli/output.hpp"
+#include "cli/verbs.hpp"
+#include "local/error.hpp"
+#include "local/evidence.hpp"
+#include "local/spec.hpp"
+
+namespace cudafault::cli {
+
+namespace {
+
+using nlohmann::json;
+
+constexpr const char* kExamples = R"(Examples:
+  cudafault functions                  all
+  cudafault functions 'cuMem*'         by name
+  cudafault functions @copy            by class
+
+Column `default`: what it does under a plan without calls=. `never`: it returns no error code, so it cannot fail.)";
+
+struct Options {
+    std::string pattern = "*";
+    bool json = false;
+};
+
+// The rows of one name: the runtime has it in each of its libraries.
+struct Entry {
+    int row;
+    std::vector<std::string> libraries;
+};
+
+bool is_wanted(int row, const std::string& pattern) {
+    if (pattern.starts_with('@')) return pattern.substr(1) == class_name(kFunctions[row].call_class);
+    return glob_match(local::text_of(pattern), function_name(row));
+}
+
+std::vector<Entry> find_entries(const std::string& pattern) {
+    std::vector<Entry> entries;
+    for (int row = 0; row < kFunctionCount; ++row) {
+        if (!is_wanted(row, pattern)) continue;
+        const bool is_new = entries.empty() || function_name(entries.back().row) != function_name(row);
+        if (is_new) entries.push_back({row, {}});
+        entries.back().libraries.emplace_back(local::library_of(row));
+    }
+    return entries;
+}
+
+const char* default_text(const Function& function) {
+    return !function.returns_status ? "never" : function.simple_fails ? "fails" : "passes";
+}
+
+void print_table(const std::vector<Entry>& entries) {
+    Table table({"function", "class", "default", "library"});
+    for (const Entry& entry : entries) {
+        const Function& function = kFunctions[entry.row];
+        table.add({local::string_of(function_name(entry.row)), fmt::format("@{}", class_name(function.call_class)),
+                   default_text(function), fmt::format("{}", fmt::join(entry.libraries, " "))});
+    }
+    fmt::print("{}", table.text());
+}
+
+json entries_json(const std::vector<Entry>& entries) {
+    json list = json::array();
+    for (const Entry& entry : entries) {
+        const Function& function = kFunctions[entry.row];
+        list.push_back({{"function", local::string_of(function_name(entry.row))},
+                        {"class", class_name(function.call_class)},
+                        {"libraries", entry.libraries},
+                        {"can_fail", function.returns_status},
+                        {"fails_by_default", function.simple_fails}});
+    }
+    return list;
+}
+
+void list_functions(const Options& options) {
+    const std::vector<Entry> entries = find_entries(options.pattern);
+    if (entries.empty()) {
+        throw local::Error(local::kUsage,
+                           fmt::format("'{}' matches no function, expected a glob such as cuMem* or a class "
+                                       "such as @copy",
+                                       options.pattern));
+    }
+    if (options.json) {
+        print_json({{"functions", entries_json(entries)}});
+    } else {
+        print_table(entries);
+    }
+}
+
+}  // namespace
+
+void add_functions(CLI::App& app) {
+    const auto options = std::make_shared<Options>();
+    CLI::App* verb = app.add_subcommand("functions", "Lists the functions that calls= can name");
+    verb->add_option("pattern", options->pattern, "A glob, or a class with its @");
+    verb->add_flag("--json", options->json, "As JSON");
+    verb->footer(kExamples);
+    verb->callback([options] { list_functions(*options); });
+}
+
+}  // namespace cudafault::cli

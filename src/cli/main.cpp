@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <exception>
+#include <nlohmann/json.hpp>
+
+#include "cli/verbs.hpp"
+#include "local/error.hpp"
+
+namespace {
+
+using namespace cudafault;
+
+constexpr const char* kAbout = "Makes a GPU fail inside any CUDA program, without changing the program.";
+constexpr const char* kExamples = R"(Examples:
+  cudafault run --plan 'xid=79 gpu=0' -- ./my_program     fails from the start
+  cudafault run --name trial -- ./my_program              fails when told to, from a second terminal:
+  cudafault arm trial 'xid=79 gpu=0'
+  cudafault status trial
+  cudafault disarm trial
+
+Exit codes: 0 done, 2 usage or a refused plan, 3 no such run or another obstacle on this machine. `run` gives its
+command's own, or 125 to 127 as `env` does.)";
+
+void add_verbs(CLI::App& app, const std::vector<std::string>& command) {
+    app.require_subcommand(1);
+    app.set_version_flag("--version", "cudafault " CUDAFAULT_VERSION);
+    app.footer(kExamples);
+    cli::add_run(app, command);
+    cli::add_arm(app);
+    cli::add_disarm(app);
+    cli::add_status(app);
+    cli::add_events(app);
+    cli::add_check(app);
+    cli::add_xids(app);
+    cli::add_functions(app);
+}
+
+int refuse(const char* message, int code) {
+    std::fflush(stdout);
+    fmt::print(stderr, "cudafault: {}\n", message);
+    return code;
+}
+
+std::string help_of(const CLI::App& app) {
+    const auto chosen = app.get_subcommands();
+    return chosen.empty() ? "cudafault --help" : fmt::format("cudafault {} --help", chosen.front()->get_name());
+}
+
+int parse(CLI::App& app, int argc, char** argv) {
+    try {
+        app.parse(argc, argv);
+        return local::kDone;
+    } catch (const CLI::ParseError& error) {
+        if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
+        return refuse(fmt::format("{}; see `{}`", error.what(), help_of(app)).c_str(), local::kUsage);
+    }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    CLI::App app(kAbout, "cudafault");
+    add_verbs(app, cli::take_command(argc, argv));
+    try {
+        return parse(app, argc, argv);
+    } catch (const local::Error& error) {
+        return refuse(error.what(), error.exit_code);
+    } catch (const nlohmann::json::exception&) {
+        return refuse("the run's file is damaged and cannot be shown: start the run again", local::kEnvironment);
+    } catch (const std::exception& error) {
+        return refuse(error.what(), local::kEnvironment);
+    }
+}

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// How facts are shown to people, and to programs.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+namespace cudafault::cli {
+
+void print_json(const nlohmann::json& document);       // readable
+void print_json_line(const nlohmann::json& document);  // at once
+
+enum class Paint { bold, good, bad, quiet };
+std::string paint(Paint paint, const std::string& text);  // colours on a terminal only
+
+// Left-aligned columns; the first row is the heading.
+class Table {
+public:
+    explicit Table(std::vector<std::string> heading) : rows_{std::move(heading)} {}
+
+    void add(std::vector<std::string> row) { rows_.push_back(std::move(row)); }
+    std::string text(const std::string& indent = "") const;
+
+private:
+    std::vector<std::vector<std::string>> rows_;
+};
+
+std::string local_time(const std::string& utc);         // of a time as the JSON has it: 2026-11-23 13:00:00.123
+std::string duration_text(uint64_t ns);                 // 90 s, 2 h
+std::string command_text(const nlohmann::json& words);  // as one would type it
+std::string plural(uint64_t count, const std::string& singular);                 // 1 call, 2 calls
+std::string text_or(const nlohmann::json& value, const std::string& otherwise);  // for null
+
+}  // namespace cudafault::cli

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/output.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <ctime>
+
+namespace cudafault::cli {
+
+namespace {
+
+using nlohmann::json;
+
+TEST(Table, AlignsColumnsByCharacters) {
+    Table table({"name", "n", "last"});
+    table.add({"é", "10", "x"});
+    table.add({"long name", "2", ""});
+    EXPECT_EQ(table.text("> "),
+              "> name       n   last\n"
+              "> é          10  x\n"
+              "> long name  2   \n");
+}
+
+TEST(DurationText, InTheLargestWholeUnit) {
+    EXPECT_EQ(duration_text(90'000'000'000), "90 s");
+    EXPECT_EQ(duration_text(7'200'000'000'000), "2 h");
+    EXPECT_EQ(duration_text(120'000'000'000), "2 min");
+    EXPECT_EQ(duration_text(200'000'000), "200 ms");
+    EXPECT_EQ(duration_text(5'000), "5 us");
+    EXPECT_EQ(duration_text(1), "1 ns");
+}
+
+TEST(CommandText, CanBeTyped) {
+    EXPECT_EQ(command_text(json{"sh", "-c", "echo it's $A", "", "a,b"}), "sh -c 'echo it'\\''s $A' '' a,b");
+    EXPECT_EQ(command_text(json{"a\nb\033"}), "'a b '");
+}
+
+TEST(LocalTime, IsThatOfTheZone) {
+    setenv("TZ", "UTC-2", 1);
+    tzset();
+    EXPECT_EQ(local_time("2026-11-23T23:00:00.123456789Z"), "2026-11-24 01:00:00.123");
+    EXPECT_EQ(local_time("yesterday"), "yesterday");
+}
+
+TEST(Plural, OfWordsWeUse) {
+    EXPECT_EQ(plural(1, "event"), "1 event");
+    EXPECT_EQ(plural(0, "event"), "0 events");
+    EXPECT_EQ(plural(2, "process"), "2 processes");
+}
+
+TEST(Paint, NoColoursInAFile) { EXPECT_EQ(paint(Paint::bad, "x"), "x"); }
+
+}  // namespace
+
+}  // namespace cudafault::cli

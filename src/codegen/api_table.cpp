@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reads and checks the API tables.
+#include "codegen/api_table.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <iterator>
+#include <tuple>
+
+#include "codegen/tsv.hpp"
+
+namespace cudafault::codegen {
+
+namespace {
+
+const std::vector<std::string> kColumns = {"export", "symbol", "version", "mode",   "since", "sonames",
+                                           "class",  "device", "returns", "simple", "source"};
+enum Column { kExport, kSymbol, kVersion, kMode, kSince, kSonameList, kClass, kDevice, kReturns, kSimple, kSource };
+
+constexpr std::string_view kDeviceKinds[] = {"device", "context", "stream", "event", "pointer"};
+constexpr unsigned kMaxSlot = 15;
+
+// A name ending in * stands for all that start so.
+struct HookRule {
+    std::string_view pattern;
+    std::string_view hook;
+};
+constexpr HookRule kHookRules[] = {
+    {"__cudaRegister*", "registration"},
+    {"__cudaUnregister*", "registration"},
+    {"__cudaInitModule", "registration"},
+    {"cuGetProcAddress*", "resolver"},
+    {"cudaGetDriverEntryPoint*", "resolver"},
+    {"__cudaGetProcAddress*", "resolver"},
+    {"cudaGetLastError*", "last_error"},
+    {"cudaPeekAtLastError*", "last_error"},
+    {"cuInit", "enumerate"},
+    {"cuDeviceGetCount", "enumerate"},
+    {"cudaGetDeviceCount*", "enumerate"},
+};
+
+bool matches(std::string_view pattern, std::string_view name) {
+    if (pattern.back() == '*') return name.starts_with(pattern.substr(0, pattern.size() - 1));
+    return name == pattern;
+}
+
+template <typename Range>
+bool contains(const Range& range, std::string_view value) {
+    return std::find(std::begin(range), std::end(range), value) != std::end(range);
+}
+
+bool parse_unsigned(std::string_view text, unsigned& out) {
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
+    return error == std::errc{} && end == text.data() + text.size();
+}
+
+bool is_identifier(std::string_view text) {
+    const auto word = [](char c) { return c == '_' || (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z'); };
+    return !text.empty() && !(text[0] >= '0' && text[0] <= '9') && std::all_of(text.begin(), text.end(), word);
+}
+
+// Turns the fields of one line into rows, naming file and line where they are wrong.
+class LineReader {
+public:
+    LineReader(const std::filesystem::path& file, std::string_view api, const TsvRow& row)
+        : file_(file), api_(api), row_(row) {}
+
+    void append_to(std::vector<ApiRow>& rows) const {
+        ApiRow row = common();
+        for (unsigned soname : sonames()) {
+            row.soname = soname;
+            rows.push_back(row);
+        }
+    }
+
+private:
+    const std::string& field(Column column) const { return row_.fields[column]; }
+
+    [[noreturn]] void refuse(Column column, const std::string& expected) const {
+        throw DataError(file_, row_.line,
+                        "column " + kColumns[column] + " is '" + field(column) + "', expected " + expected);
+    }
+
+    ApiRow common() const {
+        ApiRow row;
+        row.name = field(kExport);
+        if (!is_identifier(row.name)) refuse(kExport, "a symbol name");
+        row.symbol = field(kSymbol);
+        row.api = api_;
+        row.version = version();
+        row.per_thread = one_of(kMode, "per_thread", "any");
+        row.since = field(kSince);
+        row.call_class = field(kClass);
+        if (!contains(kClasses, row.call_class)) refuse(kClass, "a call class such as memory");
+        read_device(row);
+        row.returns = field(kReturns);
+        row.simple_fails = one_of(kSimple, "fail", "pass");
+        if (row.simple_fails && !row.returns_status()) refuse(kSimple, "pass, for it returns no status");
+        if (row.simple_fails && (api_ == "nvml" || api_ == "nccl")) {
+            refuse(kSimple, "pass, for model=simple touches neither NVML nor NCCL");
+        }
+        row.source = field(kSource);
+        row.file = file_;
+        row.line = row_.line;
+        return row;
+    }
+
+    bool one_of(Column column, const std::string& yes, const std::string& no) const {
+        if (field(column) != yes && field(column) != no) refuse(column, yes + " or " + no);
+        return field(column) == yes;
+    }
+
+    unsigned version() const {
+        if (field(kVersion) == "-") return 0;
+        unsigned value = 0;
+        if (api_ != "driver" || !parse_unsigned(field(kVersion), value) || value > 65535) {
+            refuse(kVersion, "an ABI version such as 3020 (driver only) or -");
+        }
+        return value;
+    }
+
+    std::vector<unsigned> sonames() const {
+        if (api_ != "runtime") {
+            if (field(kSonameList) != "-") refuse(kSonameList, "- outside the runtime");
+            return {0};
+        }
+        std::vector<unsigned> found;
+        for (const std::string& soname : split(field(kSonameList), ',')) {
+            const auto at = std::find(std::begin(kSonames), std::end(kSonames), soname);
+            if (at == std::end(kSonames)) refuse(kSonameList, "a list out of 11.0,12,13");
+            found.push_back(static_cast<unsigned>(at - std::begin(kSonames)));
+        }
+        return found;
+    }
+
+    void read_device(ApiRow& row) const {
+        const std::string& text = field(kDevice);
+        row.device_slot = 0;
+        if (text == "-" || text == "none") {
+            row.device_from = text == "-" ? "current" : "none";
+            return;
+        }
+        const size_t colon = text.find(':');
+        row.device_from = text.substr(0, colon);
+        const std::string slot = colon == std::string::npos ? "" : text.substr(colon + 1);
+        if (!contains(kDeviceKinds, row.device_from) || !parse_unsigned(slot, row.device_slot) ||
+            row.device_slot > kMaxSlot) {
+            refuse(kDevice, "-, none, or device, context, stream, event or pointer with an argument slot, as stream:1");
+        }
+    }
+
+    const std::filesystem::path& file_;
+    const std::string api_;
+    const TsvRow& row_;
+};
+
+struct Source {
+    std::string_view file;
+    std::string_view api;
+};
+constexpr Source kSources[] = {
+    {"cuda_driver.tsv", "driver"}, {"cuda_runtime.tsv", "runtime"}, {"nvml.tsv", "nvml"}, {"nccl.tsv", "nccl"}};
+
+auto sort_key(const ApiRow& row) { return std::tie(row.name, row.soname); }
+
+}  // namespace
+
+std::string_view hook_of(std::string_view name) {
+    for (const HookRule& rule : kHookRules) {
+        if (matches(rule.pattern, name)) return rule.hook;
+    }
+    return "none";
+}
+
+std::vector<ApiRow> read_api_table(const std::filesystem::path& data) {
+    std::vector<ApiRow> rows;
+    for (const Source& source : kSources) {
+        const std::filesystem::path file = data / source.file;
+        for (const TsvRow& line : read_tsv(file, kColumns)) LineReader(file, source.api, line).append_to(rows);
+    }
+    std::sort(rows.begin(), rows.end(), [](const ApiRow& a, const ApiRow& b) { return sort_key(a) < sort_key(b); });
+    const auto twice = std::adjacent_find(rows.begin(), rows.end(), [](const ApiRow& a, const ApiRow& b) {
+        return a.name == b.name && (a.soname == b.soname || a.api != b.api);
+    });
+    if (twice != rows.end()) {
+        const ApiRow& first = twice[0];
+        const std::string place = first.file.string() + ":" + std::to_string(first.line);
+        throw DataError(twice[1].file, twice[1].line, twice[1].name + " stands in " + place + " already");
+    }
+    return rows;
+}
+
+}  // namespace cudafault::codegen

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// The functions of data/{cuda_driver,cuda_runtime,nvml,nccl}.tsv as checked rows, sorted as the function table is.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace cudafault::codegen {
+
+// The sonames that data/cuda_runtime.tsv writes without "libcudart.so."; order = kRuntimeSonames of src/fault.
+inline constexpr std::string_view kSonames[] = {"11.0", "12", "13"};
+inline constexpr std::string_view kApis[] = {"driver", "runtime", "nvml", "nccl"};
+inline constexpr std::string_view kClasses[] = {"init",  "device", "context", "module", "memory",
+                                                "copy",  "launch", "sync",    "query",  "stream",
+                                                "event", "graph",  "peer",    "ipc",    "pure"};
+
+struct ApiRow {
+    std::string name;  // as exported
+    std::string symbol;
+    std::string api;
+    unsigned version;  // driver: ABI version; otherwise 0
+    bool per_thread;
+    std::string since;
+    unsigned soname;  // runtime: index into kSonames; otherwise 0
+    std::string call_class;
+    std::string device_from;  // DeviceFrom of src/fault
+    unsigned device_slot;
+    std::string returns;
+    bool simple_fails;
+    std::string source;
+    std::filesystem::path file;
+    size_t line;
+
+    bool returns_status() const { return returns == "status"; }
+};
+
+// What the interposer itself does with a function, as Hook of src/fault.
+std::string_view hook_of(std::string_view name);
+
+// All four tables, one row per runtime soname, in byte order of the name, then soname.
+std::vector<ApiRow> read_api_table(const std::filesystem::path& data);
+
+}  // namespace cudafault::codegen

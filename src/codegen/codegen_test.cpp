@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+// Mistakes in the data are refused with file and line; what is right comes out sorted.
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <sstream>
+
+#include "codegen/api_table.hpp"
+#include "codegen/tsv.hpp"
+#include "codegen/writers.hpp"
+#include "codegen/xid_table.hpp"
+
+namespace cudafault::codegen {
+namespace {
+
+const std::string kHeader = "export\tsymbol\tversion\tmode\tsince\tsonames\tclass\tdevice\treturns\tsimple\tsource\n";
+const std::string kDriverRow = "cuInit\tcuInit\t2000\tany\t11.8\t-\tinit\tnone\tstatus\tfail\tcuda.h\n";
+const std::string kRuntimeRow = "cudaFree\tcudaFree\t-\tany\t11.8\t11.0,13\tmemory\tpointer:0\tstatus\tpass\trt.h\n";
+const std::string kXid =
+    "- number: 7\n  mnemonic: M\n  title: T\n  use_case: U\n"
+    "  scope: {who: gpu, text: all, source: s, confidence: observed}\n"
+    "  recovery: {immediate: A, next: B, source: s, confidence: documented}\n"
+    "  simple: {error: CUDA_ERROR_X, code: 5, source: s, confidence: inferred, remark: r}\n";
+
+std::string replaced(std::string text, const std::string& from, const std::string& to) {
+    const size_t at = text.find(from);
+    EXPECT_NE(at, std::string::npos) << from;
+    return text.replace(at, from.size(), to);
+}
+
+class CodegenTest : public testing::Test {
+protected:
+    CodegenTest()
+        : data(std::filesystem::path(testing::TempDir()) / ("cudafault-codegen-" + std::to_string(getpid()))) {
+        std::filesystem::create_directories(data);
+        write("cuda_driver.tsv", "# a comment\n" + kHeader + kDriverRow);
+        write("cuda_runtime.tsv", kHeader + kRuntimeRow);
+        write("nvml.tsv", kHeader);
+        write("nccl.tsv", kHeader);
+        write("xids.yaml", kXid);
+        write("errors.tsv", "api\tname\tcode\nnvml\tNVML_ERROR_X\t5\n");
+    }
+    ~CodegenTest() override { std::filesystem::remove_all(data); }
+
+    void write(const std::string& name, const std::string& text) { std::ofstream(data / name) << text; }
+
+    std::string written_by(void (*writer)(const std::filesystem::path&, std::ostream&)) {
+        std::ostringstream out;
+        writer(data, out);
+        return out.str();
+    }
+
+    // What the writer says is wrong, without the directory.
+    std::string complaint(void (*writer)(const std::filesystem::path&, std::ostream&)) {
+        try {
+            return "nothing, but wrote " + written_by(writer);
+        } catch (const DataError& e) {
+            return std::string(e.what()).substr(data.string().size() + 1);
+        }
+    }
+
+    std::filesystem::path data;
+};
+
+TEST_F(CodegenTest, WritesARowPerSoname) {
+    EXPECT_EQ(written_by(write_functions),
+              "// Generated from data/*.tsv by cudafault-codegen; do not edit.\n"
+              "CUDAFAULT_ROW(cuInit, 0, driver, init, none, 0, enumerate, 1, 1, 0, 2000, 1)\n"
+              "CUDAFAULT_ROW(cudaFree, 0, runtime, memory, pointer, 0, none, 1, 0, 0, 0, 0)\n"
+              "CUDAFAULT_ROW(cudaFree, 2, runtime, memory, pointer, 0, none, 1, 0, 0, 0, 1)\n");
+}
+
+TEST_F(CodegenTest, ColumnsMayStandInAnyOrder) {
+    write("errors.tsv", "# names\ncode\tsource\tname\tapi\n5\theader\tNVML_ERROR_X\tnvml\n");
+    EXPECT_NE(written_by(write_errors).find("CUDAFAULT_ERROR(nvml, 5, \"NVML_ERROR_X\")"), std::string::npos);
+}
+
+TEST_F(CodegenTest, RefusesMalformedRowsWithFileAndLine) {
+    struct Mistake {
+        std::string from, to, complaint;
+    };
+    const Mistake mistakes[] = {
+        {"\tinit\t", "\tinitial\t", "column class is 'initial'"},
+        {"\tany\t", "\tsome\t", "column mode is 'some', expected per_thread or any"},
+        {"\tfail\t", "\tmaybe\t", "column simple is 'maybe', expected fail or pass"},
+        {"\tstatus\t", "\tvoid\t", "expected pass, for it returns no status"},
+        {"\tnone\t", "\tstream\t", "column device is 'stream'"},
+        {"\tnone\t", "\tstream:16\t", "column device is 'stream:16'"},
+        {"\tnone\t", "\tlane:1\t", "column device is 'lane:1'"},
+        {"\t2000\t", "\t70000\t", "column version is '70000'"},
+        {"\t-\t", "\t12\t", "expected - outside the runtime"},
+        {"cuInit\t", "cu-Init\t", "expected a symbol name"},
+        {"\tcuda.h", "", "10 fields where there are 11 columns"},
+        {"\tany\t", "\t\t", "column mode is empty"},
+    };
+    for (const Mistake& mistake : mistakes) {
+        write("cuda_driver.tsv", "# a comment\n" + kHeader + replaced(kDriverRow, mistake.from, mistake.to));
+        const std::string found = complaint(write_functions);
+        EXPECT_EQ(found.rfind("cuda_driver.tsv:3: ", 0), 0u) << found;
+        EXPECT_NE(found.find(mistake.complaint), std::string::npos) << found;
+    }
+}
+
+TEST_F(CodegenTest, RefusesRowsThatContradictEachOther) {
+    write("nvml.tsv", kHeader + replaced(kDriverRow, "\t2000\t", "\t-\t"));
+    EXPECT_NE(complaint(write_functions).find("touches neither NVML nor NCCL"), std::string::npos);
+    write("nvml.tsv", kHeader);
+    write("cuda_driver.tsv", kHeader + kDriverRow + kDriverRow);
+    EXPECT_EQ(complaint(write_functions).rfind("cuda_driver.tsv:", 0), 0u) << complaint(write_functions);
+    EXPECT_NE(complaint(write_functions).find("cuInit stands in "), std::string::npos);
+    write("cuda_driver.tsv", kHeader);
+    write("cuda_runtime.tsv", kHeader + replaced(kRuntimeRow, "11.0,13", "11.0,14"));
+    EXPECT_NE(complaint(write_functions).find("cuda_runtime.tsv:2: column sonames"), std::string::npos);
+}
+
+TEST_F(CodegenTest, RefusesATableWithoutAColumnOrAtAll) {
+    write("nccl.tsv", replaced(kHeader, "\tclass", "\tkind"));
+    EXPECT_EQ(complaint(write_functions), "nccl.tsv:1: column class is missing");
+    write("nccl.tsv", "");
+    EXPECT_EQ(complaint(write_functions), "nccl.tsv: has no line that names the columns");
+    std::filesystem::remove(data / "nccl.tsv");
+    EXPECT_EQ(complaint(write_functions), "nccl.tsv: cannot be read");
+}
+
+TEST_F(CodegenTest, Hooks) {
+    EXPECT_EQ(hook_of("__cudaRegisterFatBinaryEnd"), "registration");
+    EXPECT_EQ(hook_of("__cudaUnregisterFatBinary"), "registration");
+    EXPECT_EQ(hook_of("__cudaInitModule"), "registration");
+    EXPECT_EQ(hook_of("cuGetProcAddress_v2"), "resolver");
+    EXPECT_EQ(hook_of("cudaGetDriverEntryPointByVersion_ptsz"), "resolver");
+    EXPECT_EQ(hook_of("cudaPeekAtLastError"), "last_error");
+    EXPECT_EQ(hook_of("cudaGetDeviceCount"), "enumerate");
+    EXPECT_EQ(hook_of("cuInit"), "enumerate");
+    EXPECT_EQ(hook_of("cuDeviceGetCountOfSomething"), "none");
+    EXPECT_EQ(hook_of("__cudaPushCallConfiguration"), "none");
+}
+
+TEST_F(CodegenTest, Xids) {
+    EXPECT_NE(written_by(write_xids).find("CUDAFAULT_XID(7, 5, \"CUDA_ERROR_X\", \"T\")\n"), std::string::npos);
+    EXPECT_NE(written_by(write_xids_doc).find("## 7 T\n"), std::string::npos);
+
+    const auto refused = [&](const std::string& text) {
+        write("xids.yaml", text);
+        return complaint(write_xids);
+    };
+    EXPECT_EQ(refused(replaced(kXid, "title", "titel")), "xids.yaml:3: unknown key 'titel'");
+    EXPECT_EQ(refused(replaced(kXid, "  title: T\n", "")), "xids.yaml:1: key 'title' is missing");
+    EXPECT_EQ(refused(replaced(kXid, "code: 5", "code: five")), "xids.yaml:7: wrong value of 'code'");
+    EXPECT_EQ(refused(replaced(kXid, "observed", "rumoured")),
+              "xids.yaml:5: confidence is documented, observed or inferred");
+    EXPECT_EQ(refused(kXid + kXid), "xids.yaml:8: XIDs must ascend");
+    EXPECT_EQ(refused("- [").rfind("xids.yaml:", 0), 0u);
+}
+
+TEST_F(CodegenTest, Errors) {
+    write("errors.tsv", "api\tname\tcode\ncuda\tX\t5\n");
+    EXPECT_EQ(complaint(write_errors), "errors.tsv:2: column api is 'cuda', expected driver, runtime, nvml or nccl");
+    write("errors.tsv", "api\tname\tcode\nnvml\tX\t5x\n");
+    EXPECT_EQ(complaint(write_errors), "errors.tsv:2: column code is '5x', expected a number");
+}
+
+TEST_F(CodegenTest, TheVersionScriptOpensWithAnEmptyNode) {
+    const std::string script = written_by(write_version_script);
+    const std::string nodes = script.substr(script.find('\n') + 1);
+    EXPECT_EQ(nodes, "CUDAFAULT_BASE { };\nlibcudart.so.11.0 { };\nlibcudart.so.12 { };\nlibcudart.so.13 { };\n");
+}
+
+}  // namespace
+}  // namespace cudafault::codegen

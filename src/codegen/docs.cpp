@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+// Writes the pages of docs/ that are tables of data/.
+#include <algorithm>
+#include <array>
+#include <iterator>
+#include <set>
+
+#include "codegen/api_table.hpp"
+#include "codegen/writers.hpp"
+#include "codegen/xid_table.hpp"
+
+namespace cudafault::codegen {
+
+namespace {
+
+struct Tally {
+    std::array<size_t, std::size(kApis)> by_api{};
+    size_t simple_fails = 0;
+    std::set<std::string> examples;  // one per API, the first that comes
+};
+
+size_t api_index(const std::string& api) {
+    return static_cast<size_t>(std::find(std::begin(kApis), std::end(kApis), api) - std::begin(kApis));
+}
+
+// Rows of one name under several sonames are one function to a reader.
+std::vector<ApiRow> distinct_functions(const std::filesystem::path& data) {
+    std::vector<ApiRow> rows = read_api_table(data);
+    const auto same = [](const ApiRow& a, const ApiRow& b) { return a.name == b.name; };
+    rows.erase(std::unique(rows.begin(), rows.end(), same), rows.end());
+    return rows;
+}
+
+void count(Tally& tally, const ApiRow& row) {
+    size_t& seen = tally.by_api[api_index(row.api)];
+    if (seen++ == 0) tally.examples.insert(row.name);
+    tally.simple_fails += row.simple_fails;
+}
+
+void write_tally(const std::string& title, const Tally& tally, std::ostream& out) {
+    out << "| " << title;
+    for (size_t number : tally.by_api) out << " | " << number;
+    out << " | " << tally.simple_fails << " | ";
+    const char* separator = "";
+    for (const std::string& name : tally.examples) {
+        out << separator << '`' << name << '`';
+        separator = ", ";
+    }
+    out << " |\n";
+}
+
+void write_provenance(const char* what, const Provenance& provenance, std::ostream& out) {
+    out << "- " << what << ": " << provenance.confidence << ", " << provenance.source << "\n";
+}
+
+}  // namespace
+
+void write_functions_doc(const std::filesystem::path& data, std::ostream& out) {
+    const std::vector<ApiRow> rows = distinct_functions(data);
+    out << "<!-- Generated from data/*.tsv by cudafault-codegen; do not edit. -->\n"
+           "# Intercepted functions\n\n"
+           "`calls=` takes names, globs and the classes below; `cudafault functions [GLOB]` lists every function.\n"
+           "*Default* counts the functions that a plan without `calls=` makes fail.\n\n"
+           "| class | driver | runtime | NVML | NCCL | default | such as |\n|---|---|---|---|---|---|---|\n";
+    Tally total;
+    for (std::string_view name : kClasses) {
+        Tally tally;
+        for (const ApiRow& row : rows) {
+            if (row.call_class != name) continue;
+            count(tally, row);
+            count(total, row);
+        }
+        write_tally("`@" + std::string(name) + "`", tally, out);
+    }
+    total.examples.clear();
+    write_tally("all", total, out);
+}
+
+void write_xids_doc(const std::filesystem::path& data, std::ostream& out) {
+    const std::vector<XidRow> rows = read_xid_table(data);
+    out << "<!-- Generated from data/xids.yaml by cudafault-codegen; do not edit. -->\n"
+           "# XIDs\n\n"
+           "Under `model=simple` every call of the plan returns the code below, from the driver and the runtime API "
+           "alike, for as long as the fault is armed.\n\n"
+           "| XID | what it is | code | error | drill it for |\n|---|---|---|---|---|\n";
+    for (const XidRow& row : rows) {
+        out << "| " << row.number << " | " << row.title << " | " << row.simple_code << " | `" << row.simple_error
+            << "` | " << row.use_case << " |\n";
+    }
+    for (const XidRow& row : rows) {
+        out << "\n## " << row.number << " " << row.title << "\n\n"
+            << "NVIDIA's name: `" << row.mnemonic << "`. Who notices: " << row.scope_text << ". "
+            << "What to do: `" << row.recovery << "`, then `" << row.recovery_next << "`.\n\n"
+            << "The simple model: " << row.simple_remark << "\n\n";
+        write_provenance("scope", row.scope_provenance, out);
+        write_provenance("recovery", row.recovery_provenance, out);
+        write_provenance("code", row.simple_provenance, out);
+    }
+}
+
+}  // namespace cudafault::codegen

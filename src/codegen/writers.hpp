@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the generator writes; each writer reads data/ and throws DataError where it is wrong.
+#pragma once
+
+#include <filesystem>
+#include <ostream>
+
+namespace cudafault::codegen {
+
+// CUDAFAULT_ROW(name, soname, api, cls, from, slot, hook, status, simple, per_thread, version, newest) per exported
+// symbol; flags are 0 or 1.
+void write_functions(const std::filesystem::path& data, std::ostream& out);
+
+// Linker version script of libcudafault.so.
+void write_version_script(const std::filesystem::path& data, std::ostream& out);
+
+// CUDAFAULT_XID(number, code, "error name", "title"), ascending.
+void write_xids(const std::filesystem::path& data, std::ostream& out);
+
+// CUDAFAULT_XID_DETAILS(number, "mnemonic", "use case", "scope", "recovery", "next recovery", "remark"), ascending.
+void write_xid_details(const std::filesystem::path& data, std::ostream& out);
+
+// CUDAFAULT_ERROR(api, code, "name").
+void write_errors(const std::filesystem::path& data, std::ostream& out);
+
+// docs/functions.md and docs/xids.md.
+void write_functions_doc(const std::filesystem::path& data, std::ostream& out);
+void write_xids_doc(const std::filesystem::path& data, std::ostream& out);
+
+}  // namespace cudafault::codegen

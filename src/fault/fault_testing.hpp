@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// Shared by the unit tests of the fault model.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+
+#include "fault/plan.hpp"
+
+namespace cudafault {
+
+// Plans are too large for a test's stack frame to hold many.
+inline std::unique_ptr<Plan> parsed(const std::string& spec) {
+    auto plan = std::make_unique<Plan>();
+    SpecError error{};
+    EXPECT_TRUE(parse_plan(Text(spec.data(), spec.size()), *plan, error)) << spec << ": " << error.message;
+    return plan;
+}
+
+// The first fault of a spec.
+inline Fault fault_of(const std::string& spec) {
+    const auto plan = parsed(spec);
+    EXPECT_GE(plan->count, 1) << spec;
+    return plan->faults[0];
+}
+
+}  // namespace cudafault

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "fault/functions.hpp"
+
+namespace cudafault {
+
+namespace {
+
+// A member per row gives each name a compile-time offset without a table of pointers (a relocation each).
+struct Names {
+#define CUDAFAULT_ROW(name, soname, ...) char name##_##soname[sizeof #name];
+#include "functions.inc"
+#undef CUDAFAULT_ROW
+};
+
+constexpr Names kNames = {
+#define CUDAFAULT_ROW(name, ...) #name,
+#include "functions.inc"
+#undef CUDAFAULT_ROW
+};
+
+constexpr const char* kClassNames[kCallClasses] = {"init",  "device", "context", "module", "memory",
+                                                   "copy",  "launch", "sync",    "query",  "stream",
+                                                   "event", "graph",  "peer",    "ipc",    "pure"};
+
+}  // namespace
+
+const Function kFunctions[] = {
+#define CUDAFAULT_ROW(name, soname, api, cls, from, slot, hook, status, simple, per_thread, version, newest) \
+    {offsetof(Names, name##_##soname),                                                                       \
+     version,                                                                                                \
+     Api::api,                                                                                               \
+     soname,                                                                                                 \
+     CallClass::cls,                                                                                         \
+     DeviceFrom::from,                                                                                       \
+     slot,                                                                                                   \
+     Hook::hook,                                                                                             \
+     status,                                                                                                 \
+     simple,                                                                                                 \
+     per_thread},
+#include "functions.inc"
+#undef CUDAFAULT_ROW
+};
+
+Text function_name(int index) { return Text(reinterpret_cast<const char*>(&kNames) + kFunctions[index].name); }
+
+int find_function(Text name) {
+    int low = 0, high = kFunctionCount;
+    while (low < high) {
+        const int middle = low + (high - low) / 2;
+        if (compare(function_name(middle), name) < 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low < kFunctionCount && function_name(low) == name ? low : -1;
+}
+
+const char* class_name(CallClass value) { return kClassNames[static_cast<int>(value)]; }
+
+bool find_class(Text name, CallClass& out) {
+    for (int i = 0; i < kCallClasses; ++i) {
+        if (name == Text(kClassNames[i])) {
+            out = static_cast<CallClass>(i);
+            return true;
+        }
+    }
+    return false;
+}
+
+}  // namespace cudafault

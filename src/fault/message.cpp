@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "fault/message.hpp"
+
+namespace cudafault {
+
+namespace {
+
+constexpr size_t kLongestQuote = 48;
+
+bool printable(char c) { return c >= ' ' && c <= '~'; }
+
+}  // namespace
+
+void Message::put(char c) {
+    if (size_ + 1 >= capacity_) return;
+    buffer_[size_++] = c;
+    buffer_[size_] = '\0';
+}
+
+void Message::add(Text text) {
+    for (size_t i = 0; i < text.size; ++i) put(text[i]);
+}
+
+void Message::add(Quoted quoted) {
+    const bool shortened = quoted.text.size > kLongestQuote;
+    const Text shown = shortened ? quoted.text.first(kLongestQuote) : quoted.text;
+    put('\'');
+    for (size_t i = 0; i < shown.size; ++i) put(printable(shown[i]) ? shown[i] : '?');
+    add(shortened ? "...'" : "'");
+}
+
+void Message::add(uint64_t number) {
+    char digits[20];
+    size_t count = 0;
+    do {
+        digits[count++] = static_cast<char>('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    while (count > 0) put(digits[--count]);
+}
+
+}  // namespace cudafault

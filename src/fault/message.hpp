@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// Builds a bounded one-line message without heap or stdio.
+#pragma once
+
+#include "fault/text.hpp"
+
+namespace cudafault {
+
+// Text that came from outside: shown in quotes, shortened, with anything unprintable as '?'.
+struct Quoted {
+    Text text;
+};
+
+class Message {
+public:
+    template <size_t N>
+    explicit Message(char (&buffer)[N]) : buffer_(buffer), capacity_(N) {
+        buffer_[0] = '\0';
+    }
+
+    void add(Text text);
+    void add(const char* text) { add(Text(text)); }
+    void add(Quoted quoted);
+    void add(uint64_t number);
+
+private:
+    void put(char c);
+
+    char* buffer_;
+    size_t capacity_;
+    size_t size_ = 0;
+};
+
+}  // namespace cudafault

@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: Apache-2.0
+// Sequences of failures, alone and under threads; the fixed-point arithmetic against libm.
+#include "fault/schedule.hpp"
+
+#include <atomic>
+#include <cmath>
+#include <random>
+#include <set>
+#include <thread>
+#include <vector>
+
+#include "fault/fault_testing.hpp"
+
+namespace cudafault {
+namespace {
+
+constexpr uint64_t kSecond = 1'000'000'000;
+constexpr uint64_t kArmed = 1'700'000'000 * kSecond;
+
+Moment at(uint64_t elapsed_ns) { return {kArmed + elapsed_ns, kArmed}; }
+
+// 1-based numbers of the calls that fail, all at one moment.
+std::vector<int> failures(const Fault& fault, int calls, int rank = -1, int index = 0) {
+    FaultState state{};
+    std::vector<int> out;
+    for (int call = 1; call <= calls; ++call) {
+        if (fires(fault, state, index, rank, at(0))) out.push_back(call);
+    }
+    return out;
+}
+
+std::vector<int> failures(const std::string& spec, int calls) { return failures(fault_of(spec), calls); }
+
+using Calls = std::vector<int>;
+
+TEST(Schedule, Counts) {
+    EXPECT_EQ(failures("xid=79", 3), (Calls{1, 2, 3}));
+    EXPECT_EQ(failures("xid=79 after=2", 4), (Calls{3, 4}));
+    EXPECT_EQ(failures("xid=79 every=3", 9), (Calls{3, 6, 9}));
+    EXPECT_EQ(failures("xid=79 after=2 every=3", 11), (Calls{5, 8, 11}));
+    EXPECT_EQ(failures("xid=79 times=2", 5), (Calls{1, 2}));
+    EXPECT_EQ(failures("xid=79 after=1 every=2 times=2", 20), (Calls{3, 5}));
+    EXPECT_EQ(failures("xid=79 after=100", 100), Calls{});
+    EXPECT_EQ(failures("xid=79 after=18446744073709551615", 3), Calls{});
+}
+
+TEST(Schedule, Sticky) {
+    EXPECT_EQ(failures("xid=79 every=3 sticky=yes", 6), (Calls{3, 4, 5, 6}));
+    EXPECT_EQ(failures("xid=79 after=2 every=2 sticky=yes times=3", 20), (Calls{4, 5, 6}));
+}
+
+TEST(Schedule, ProbabilityIsReproducibleAndNearItsValue) {
+    const Calls once = failures("xid=79 probability=0.1 seed=1", 10'000);
+    EXPECT_EQ(once, failures("xid=79 probability=0.1 seed=1", 10'000));
+    EXPECT_NE(once, failures("xid=79 probability=0.1 seed=2", 10'000));
+    EXPECT_NEAR(static_cast<double>(once.size()), 1000, 4 * 30);  // four standard deviations
+    EXPECT_EQ(failures("xid=79 probability=1", 50).size(), 50u);
+}
+
+TEST(Schedule, ProbabilityAppliesToTheCallsThatEveryChose) {
+    const Calls all = failures("xid=79 probability=0.5 seed=7", 100);
+    Calls expected;
+    for (int call : all) expected.push_back(5 + call * 3);
+    EXPECT_EQ(failures("xid=79 after=5 every=3 probability=0.5 seed=7", 305), expected);
+    expected.resize(4);
+    EXPECT_EQ(failures("xid=79 after=5 every=3 probability=0.5 seed=7 times=4", 305), expected);
+}
+
+TEST(Schedule, RanksAndFaultsDrawApart) {
+    const Fault fault = fault_of("xid=79 probability=0.5");
+    std::set<Calls> sequences;
+    for (int rank = -1; rank < 8; ++rank) {
+        for (int index = 0; index < 4; ++index) sequences.insert(failures(fault, 64, rank, index));
+    }
+    EXPECT_EQ(sequences.size(), 9u * 4u);
+}
+
+TEST(Schedule, AfterATimeCountsFromThere) {
+    const Fault fault = fault_of("xid=79 after=10s every=2");
+    FaultState state{};
+    for (int i = 0; i < 3; ++i) EXPECT_FALSE(fires(fault, state, 0, -1, at(10 * kSecond - 1)));
+    EXPECT_FALSE(fires(fault, state, 0, -1, at(10 * kSecond)));
+    EXPECT_TRUE(fires(fault, state, 0, -1, at(11 * kSecond)));
+    EXPECT_FALSE(fires(fault, state, 0, -1, at(12 * kSecond)));
+    EXPECT_EQ(state.matched, 6u);
+    EXPECT_EQ(state.fired, 1u);
+}
+
+TEST(Schedule, AClockBeforeArmingIsTheMomentOfArming) {
+    const Fault fault = fault_of("xid=79 after=1s for=2s");
+    FaultState state{};
+    const Moment before{kArmed - kSecond, kArmed};
+    EXPECT_FALSE(fires(fault, state, 0, -1, before));
+    EXPECT_TRUE(in_window(fault, before));
+}
+
+TEST(Window, TheEarlierEndWins) {
+    const Fault both = fault_of("xid=79 for=30s until=2023-11-14T22:13:40Z");  // armed at 22:13:20
+    EXPECT_TRUE(in_window(both, at(0)));
+    EXPECT_TRUE(in_window(both, at(20 * kSecond - 1)));
+    EXPECT_FALSE(in_window(both, at(20 * kSecond)));
+    const Fault shorter = fault_of("xid=79 for=10s until=2023-11-14T22:13:40Z");
+    EXPECT_TRUE(in_window(shorter, at(10 * kSecond - 1)));
+    EXPECT_FALSE(in_window(shorter, at(10 * kSecond)));
+    EXPECT_TRUE(in_window(fault_of("xid=79"), at(UINT64_MAX - kArmed - 1)));
+}
+
+TEST(Mtbf, TripsOncePerDrawnInterval) {
+    const Fault fault = fault_of("xid=79 mtbf=1s seed=3");
+    FaultState state{};
+    std::vector<uint64_t> trips;
+    for (uint64_t ms = 0; trips.size() < 400; ++ms) {
+        if (fires(fault, state, 0, -1, at(ms * 1'000'000))) trips.push_back(ms);
+    }
+    EXPECT_EQ(trips[0], exponential_ns(kSecond, draw(3, 0, -1, 0)) / 1'000'000 + 1);
+    EXPECT_NEAR(static_cast<double>(trips.back()) / 400, 1000, 4 * 50);  // four standard deviations
+    EXPECT_EQ(state.trips, 400u);
+}
+
+TEST(Mtbf, TripsNobodySawAreOne) {
+    const Fault fault = fault_of("xid=79 mtbf=10us");
+    FaultState state{};
+    EXPECT_FALSE(fires(fault, state, 0, -1, at(0)));
+    EXPECT_TRUE(fires(fault, state, 0, -1, at(3600 * kSecond)));
+    EXPECT_FALSE(fires(fault, state, 0, -1, at(3600 * kSecond)));
+}
+
+TEST(Mtbf, StartsBehindAfter) {
+    const Fault timed = fault_of("xid=79 mtbf=1us after=10s");
+    FaultState state{};
+    EXPECT_FALSE(fires(timed, state, 0, -1, at(9 * kSecond)));
+    EXPECT_TRUE(fires(timed, state, 0, -1, at(11 * kSecond)));
+
+    const Fault counted = fault_of("xid=79 mtbf=1us after=1 times=1");
+    state = {};
+    EXPECT_FALSE(fires(counted, state, 0, -1, at(9 * kSecond)));
+    EXPECT_FALSE(fires(counted, state, 0, -1, at(9 * kSecond))) << "the first interval starts here";
+    EXPECT_TRUE(fires(counted, state, 0, -1, at(10 * kSecond)));
+    EXPECT_FALSE(fires(counted, state, 0, -1, at(11 * kSecond))) << "times=1 is used up";
+}
+
+TEST(Mtbf, StickyStaysFailed) {
+    const Fault fault = fault_of("xid=79 mtbf=1us sticky=yes");
+    FaultState state{};
+    EXPECT_FALSE(fires(fault, state, 0, -1, at(0)));
+    for (int i = 0; i < 3; ++i) EXPECT_TRUE(fires(fault, state, 0, -1, at(kSecond)));
+}
+
+// What eight threads see in sum must be what one would.
+struct Totals {
+    uint64_t fired, matched;
+};
+
+Totals under_threads(const Fault& fault, int calls_each) {
+    constexpr int kThreads = 8;
+    FaultState state{};
+    std::atomic<uint64_t> fired{0};
+    std::vector<std::thread> threads;
+    for (int i = 0; i < kThreads; ++i) {
+        threads.emplace_back([&] {
+            uint64_t mine = 0;
+            for (int call = 0; call < calls_each; ++call) mine += fires(fault, state, 0, -1, at(kSecond)) ? 1 : 0;
+            fired += mine;
+        });
+    }
+    for (std::thread& thread : threads) thread.join();
+    EXPECT_EQ(state.fired, fired.load());
+    return {fired, state.matched};
+}
+
+TEST(Threads, CountsAreExact) {
+    constexpr int kEach = 20'000;
+    EXPECT_EQ(under_threads(fault_of("xid=79"), kEach).matched, 8u * kEach);
+    EXPECT_EQ(under_threads(fault_of("xid=79"), kEach).fired, 8u * kEach);
+    EXPECT_EQ(under_threads(fault_of("xid=79 times=1000"), kEach).fired, 1000u);
+    EXPECT_EQ(under_threads(fault_of("xid=79 after=100 every=7"), kEach).fired, (8u * kEach - 100) / 7);
+    EXPECT_EQ(under_threads(fault_of("xid=79 after=500ms every=7"), kEach).fired, 8u * kEach / 7);
+    const Fault drawn = fault_of("xid=79 probability=0.1 seed=5");
+    EXPECT_EQ(under_threads(drawn, kEach).fired, failures(drawn, 8 * kEach).size());
+}
+
+TEST(Threads, AnMtbfTripIsTakenByOne) {
+    const Fault fault = fault_of("xid=79 mtbf=1us times=100");
+    for (int round = 0; round < 50; ++round) {
+        FaultState state{};
+        fires(fault, state, 0, -1, at(0));  // draws the first interval
+        std::atomic<int> fired{0};
+        std::vector<std::thread> threads;
+        for (int i = 0; i < 4; ++i) {
+            threads.emplace_back([&] { fired += fires(fault, state, 0, -1, at(kSecond)) ? 1 : 0; });
+        }
+        for (std::thread& thread : threads) thread.join();
+        EXPECT_EQ(fired, 1);
+    }
+}
+
+TEST(Draw, IsFixed) {
+    // Recorded once: a plan with a seed must give the same sequence in every release.
+    EXPECT_EQ(draw(42, 0, -1, 1), 0xc6e336836f360b46u);
+    EXPECT_EQ(draw(42, 3, 7, 1000), 0x34d3634265a8ae25u);
+}
+
+TEST(Draw, BitsAreBalanced) {
+    int ones[64] = {};
+    for (uint64_t k = 0; k < 10'000; ++k) {
+        for (int bit = 0; bit < 64; ++bit) ones[bit] += static_cast<int>(draw(1, 0, 0, k) >> bit & 1);
+    }
+    for (int bit = 0; bit < 64; ++bit) EXPECT_NEAR(ones[bit], 5000, 5 * 50) << bit;
+}
+
+TEST(Exponential, AgreesWithLibm) {
+    std::mt19937_64 random(1);
+    const uint64_t mean = 365 * 24 * 3600 * kSecond;  // a year
+    for (int i = 0; i < 100'000; ++i) {
+        uint64_t u = random() >> (random() % 64);  // all magnitudes
+        if (i % 2 == 1) u = ~u;                    // and those close to 1
+        const long double x = u == 0 ? 1 : static_cast<long double>(u);
+        const long double exact = -std::log(x / 18446744073709551616.0L) * static_cast<long double>(mean);
+        // log of a number close to 1 has lost digits in long double too; log1p has not.
+        const long double near_one = -std::log1p(-static_cast<long double>(-u) / 18446744073709551616.0L) * mean;
+        const long double expected = u >> 63 ? near_one : exact;
+        EXPECT_NEAR(static_cast<double>(exponential_ns(mean, u)), static_cast<double>(expected),
+                    static_cast<double>(expected * 1e-6L + 1))
+            << u;
+    }
+}
+
+TEST(Exponential, Ends) {
+    EXPECT_EQ(exponential_ns(kSecond, UINT64_MAX), 0u);
+    EXPECT_NEAR(static_cast<double>(exponential_ns(kSecond, 0)), 64 * std::log(2.0) * 1e9, 1e3);
+    EXPECT_EQ(exponential_ns(UINT64_MAX, 1), UINT64_MAX) << "saturates";
+}
+
+TEST(Exponential, HasItsMean) {
+    long double sum = 0;
+    for (uint64_t k = 0; k < 20'000; ++k) sum += static_cast<long double>(exponential_ns(kSecond, draw(9, 0, -1, k)));
+    EXPECT_NEAR(static_cast<double>(sum / 20'000), 1e9, 4 * 1e9 / std::sqrt(20'000.0));
+}
+
+}  // namespace
+}  // namespace cudafault

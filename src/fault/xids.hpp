@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// The XIDs that can be simulated, generated from data/xids.yaml, and the error names of data/errors.tsv.
+#pragma once
+
+#include "fault/functions.hpp"
+
+namespace cudafault {
+
+struct Xid {
+    uint16_t number;
+    int32_t simple_code;      // CUresult and cudaError_t under model=simple
+    const char* simple_name;  // CUDA_ERROR_NO_DEVICE
+    const char* title;        // "GPU fell off the bus"
+};
+
+const Xid* find_xid(uint32_t number);  // nullptr: not known
+const Xid* xids();                     // kXidCount rows, ascending
+int xid_count();
+
+struct ErrorName {
+    Api api;
+    int32_t code;
+    const char* name;
+};
+
+const ErrorName* find_error(Text name);            // CUDA_ERROR_*, cudaError*, NVML_ERROR_*, nccl*; nullptr: not known
+const ErrorName* error_of(Api api, int32_t code);  // nullptr: not known
+
+}  // namespace cudafault

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "local/arm.hpp"
+
+#include <fmt/format.h>
+
+#include "local/control.hpp"
+#include "local/error.hpp"
+#include "local/evidence.hpp"
+#include "local/registry.hpp"
+
+namespace cudafault::local {
+
+namespace {
+
+using nlohmann::json;
+
+constexpr size_t kLongestHistory = 50;
+
+void require_live(const Run& run) {
+    if (run.state == RunState::running) return;
+    throw Error(kEnvironment, fmt::format("run {} has ended{}, so nothing can be armed: start it again", run.name,
+                                          run.state == RunState::lost ? " (its `cudafault run` was killed)" : ""));
+}
+
+// The counts of the old plan are cleared with it; here they are kept for `status`. First the plan stops firing, so that
+// what is kept is all there was. False if nothing was armed.
+bool keep_evidence(Control& control, json& record) {
+    __atomic_store_n(&control.block().header.flag, kFlagIdle, __ATOMIC_RELEASE);
+    json plan = plan_json(control.block(), record.at("plan"));
+    if (plan["state"] != "armed") return false;
+    plan["state"] = "replaced";
+    plan["replaced_at"] = utc_text(clock_ns(CLOCK_REALTIME));
+    json& history = record.at("history");
+    history.push_back(std::move(plan));
+    if (history.size() > kLongestHistory) history.erase(history.begin());
+    return true;
+}
+
+struct Change {
+    bool was_armed;
+    uint64_t revision;
+};
+
+// `given` is what the user wrote, `spec` what the programs read.
+Change change_plan(const Registry& registry, const Run& found, const std::string& given, const std::string& spec) {
+    Control control = Control::open(found.address());
+    const auto lock = control.lock();
+    Run run = registry.find_readable(found.name);
+    require_live(run);  // it may have ended meanwhile
+    const bool was_armed = keep_evidence(control, run.record);
+    const uint64_t revision = control.write_plan(spec);
+    run.record["plan"] = given.empty() ? json() : json{{"spec", given}, {"revision", revision}};
+    registry.replace(run.name, run.record);
+    return {was_armed, revision};
+}
+
+}  // namespace
+
+Armed arm(const std::string& name, const std::string& spec) {
+    const Registry registry;
+    const Run run = registry.find_readable(name);
+    require_live(run);
+    if (parse_spec(spec)->count == 0) {
+        throw Error(kUsage, fmt::format("the plan is empty: give a fault, or use `cudafault disarm {}`", name));
+    }
+    Resolved resolved = resolve_gpus(spec, run.record.at("gpus").get<Machine>());
+    const Change change = change_plan(registry, run, spec, resolved.spec);
+    return {std::move(resolved), change.revision};
+}
+
+bool disarm(const std::string& name) {
+    const Registry registry;
+    const Run run = registry.find_readable(name);
+    return run.state == RunState::running && change_plan(registry, run, "", "").was_armed;
+}
+
+std::string unresolved_note(const Resolved& resolved) {
+    return fmt::format(
+        "NVML cannot be asked here which GPUs there are, so gpu={} is the one that each program counts as {}",
+        resolved.unresolved, resolved.unresolved);
+}
+
+}  // namespace cudafault::local

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "local/control.hpp"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "local/error.hpp"
+#include "local/spec.hpp"
+
+namespace cudafault::local {
+
+namespace {
+
+PlanText plan_of(const Control& control) {
+    PlanText text{};
+    EXPECT_TRUE(control_read_plan(control.block(), getuid(), text));
+    return text;
+}
+
+TEST(Control, StartsEmptyAndDisarmed) {
+    const Control control = Control::create();
+    EXPECT_EQ(plan_of(control).size, 0u);
+    EXPECT_EQ(control.block().header.flag, kFlagIdle);
+    EXPECT_EQ(control.block().header.owner_pid, static_cast<uint32_t>(getpid()));
+}
+
+TEST(Control, CannotShrinkOrGrow) {
+    const Control control = Control::create();
+    EXPECT_EQ(ftruncate(control.address().descriptor, 0), -1);
+    EXPECT_EQ(ftruncate(control.address().descriptor, 1 << 30), -1);
+}
+
+TEST(Control, IsTheSameMemoryForWhoeverOpensIt) {
+    const Control mine = Control::create();
+    Control theirs = Control::open(mine.address());
+    const uint64_t revision = theirs.write_plan("xid=79");
+    const PlanText text = plan_of(mine);
+    EXPECT_EQ(text.revision, revision);
+    EXPECT_EQ(std::string(text.spec, text.size), "xid=79");
+    EXPECT_EQ(mine.block().header.flag, kFlagArmed);
+}
+
+TEST(Control, RefusesAnotherFileUnderTheSameNumber) {
+    const Control control = Control::create();
+    Address address = control.address();
+    ++address.inode;
+    EXPECT_THROW(Control::open(address), Error);
+}
+
+TEST(Control, RefusesABlockThatCouldShrink) {
+    Control genuine = Control::create();
+    const Descriptor other(memfd_create("other", MFD_CLOEXEC));
+    ASSERT_EQ(ftruncate(other.get(), lseek(genuine.address().descriptor, 0, SEEK_END)), 0);
+    struct stat status {};
+    ASSERT_EQ(fstat(other.get(), &status), 0);
+    EXPECT_THROW(Control::open({getpid(), genuine.address().start_time, other.get(), status.st_ino}), Error);
+}
+
+TEST(Control, SaysSoIfNobodyCouldReadThePlan) {
+    Control control = Control::create();
+    control.block().header.version = 99;
+    EXPECT_THROW(control.write_plan("xid=79"), Error);
+}
+
+TEST(Control, BeatsWithTheClock) {
+    Control control = Control::create();
+    control.block().header.heartbeat_ns = 0;
+    const uint64_t before = clock_ns(CLOCK_MONOTONIC);
+    control.beat();
+    EXPECT_GE(control.block().header.heartbeat_ns, before);
+}
+
+TEST(Address, IsWhatTheLibraryReads) { EXPECT_EQ((Address{12, 345, 6, 78}).text(), "12:6:345:78"); }
+
+}  // namespace
+
+}  // namespace cudafault::local

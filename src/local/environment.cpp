@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "local/environment.hpp"
+
+#include <algorithm>
+#include <filesystem>
+
+namespace cudafault::local {
+
+namespace {
+
+bool names(const std::string& entry, std::string_view name) {
+    return entry.size() > name.size() && entry[name.size()] == '=' && entry.starts_with(name);
+}
+
+std::vector<std::string> split(const std::string& list, const char* separators) {
+    std::vector<std::string> items;
+    for (size_t start = 0; start <= list.size();) {
+        const size_t end = std::min(list.find_first_of(separators, start), list.size());
+        items.push_back(list.substr(start, end - start));
+        start = end + 1;
+    }
+    return items;
+}
+
+std::string join(const std::vector<std::string>& items) {
+    std::string list;
+    for (const std::string& item : items) list += (list.empty() ? "" : ":") + item;
+    return list;
+}
+
+// The folders whose libraries a run puts in: this run's, and that of the run around it.
+struct Ours {
+    std::string simgpu, outer_simgpu;
+
+    bool is_folder(const std::string& folder) const {
+        return !folder.empty() && (folder == simgpu || folder == outer_simgpu);
+    }
+    bool is_library(const std::string& file) const {
+        const std::filesystem::path path(file);
+        return path.filename() == "libcudafault.so" || is_folder(path.parent_path());
+    }
+};
+
+void set_list(Environment& environment, const char* name, const std::vector<std::string>& items) {
+    if (items.empty()) {
+        environment.unset(name);
+    } else {
+        environment.set(name, join(items));
+    }
+}
+
+void set_preload(Environment& environment, const Ours& ours, const Products& products, bool simulated) {
+    std::vector<std::string> items = {products.library};
+    if (simulated) {
+        for (const std::string& runtime : simulated_runtimes(products.simgpu)) items.push_back(runtime);
+    }
+    for (const std::string& item : split(environment.get("LD_PRELOAD").value_or(""), ": ")) {
+        if (!item.empty() && !ours.is_library(item)) items.push_back(item);
+    }
+    set_list(environment, "LD_PRELOAD", items);
+}
+
+void set_library_path(Environment& environment, const Ours& ours, const Products& products, bool simulated) {
+    const auto before = environment.get("LD_LIBRARY_PATH");
+    std::vector<std::string> items;
+    if (simulated) items.push_back(products.simgpu);
+    // An empty item is the current directory, so it stays.
+    for (const std::string& item : before ? split(*before, ":;") : std::vector<std::string>{}) {
+        if (!ours.is_folder(item)) items.push_back(item);
+    }
+    set_list(environment, "LD_LIBRARY_PATH", items);
+}
+
+}  // namespace
+
+Environment::Environment(char** entries) {
+    for (; *entries; ++entries) entries_.emplace_back(*entries);
+}
+
+std::optional<std::string> Environment::get(std::string_view name) const {
+    const auto found = std::find_if(entries_.begin(), entries_.end(), [&](const auto& e) { return names(e, name); });
+    return found == entries_.end() ? std::nullopt : std::optional(found->substr(name.size() + 1));
+}
+
+void Environment::set(std::string_view name, const std::string& value) {
+    unset(name);
+    entries_.push_back(std::string(name) + "=" + value);
+}
+
+void Environment::unset(std::string_view name) {
+    std::erase_if(entries_, [&](const std::string& entry) { return names(entry, name); });
+}
+
+std::vector<char*> Environment::pointers() {
+    std::vector<char*> pointers;
+    for (std::string& entry : entries_) pointers.push_back(entry.data());
+    pointers.push_back(nullptr);
+    return pointers;
+}
+
+void enter_run(Environment& environment, const std::string& address, const Products& products, const Machine& machine) {
+    const Ours ours{products.simgpu, environment.get("CUDAFAULT_SIM_DIR").value_or("")};
+    environment.set("CUDAFAULT_RUN", address);
+    set_preload(environment, ours, products, machine.simulated);
+    set_library_path(environment, ours, products, machine.simulated);
+    if (machine.simulated) {
+        environment.set("CUDAFAULT_SIM_GPUS", machine.simulation);
+        environment.set("CUDAFAULT_SIM_DIR", products.simgpu);
+    } else {
+        environment.unset("CUDAFAULT_SIM_GPUS");
+        environment.unset("CUDAFAULT_SIM_DIR");
+    }
+}
+
+}  // namespace cudafault::local

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// The environment of a run's command.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "local/machine.hpp"
+#include "local/products.hpp"
+
+namespace cudafault::local {
+
+// NAME=VALUE entries in their order; the first of a name counts, as for getenv.
+class Environment {
+public:
+    explicit Environment(char** entries);
+
+    std::optional<std::string> get(std::string_view name) const;
+    void set(std::string_view name, const std::string& value);
+    void unset(std::string_view name);
+    std::vector<char*> pointers();  // ends with nullptr; valid until the next change
+
+private:
+    std::vector<std::string> entries_;
+};
+
+// Puts the library, the address of the run's control block and the simulated GPUs, if any, into it. What a run around
+// this one has put there is replaced, not doubled.
+void enter_run(Environment& environment, const std::string& address, const Products& products, const Machine& machine);
+
+}  // namespace cudafault::local

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the tool says when it cannot do what was asked: one sentence, and the exit code that goes with it.
+#pragma once
+
+#include <stdexcept>
+#include <string>
+
+namespace cudafault::local {
+
+enum ExitCode {
+    kDone = 0,
+    kUsage = 2,
+    kEnvironment = 3,
+    kOwnFailure = 125,  // these three are what `env` gives
+    kNotExecutable = 126,
+    kNotFound = 127,
+};
+
+class Error : public std::runtime_error {
+public:
+    Error(ExitCode code, const std::string& message) : std::runtime_error(message), exit_code(code) {}
+
+    ExitCode exit_code;
+};
+
+}  // namespace cudafault::local

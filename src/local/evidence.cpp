@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "local/evidence.hpp"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <ctime>
+#include <memory>
+
+#include "fault/atomics.hpp"
+#include "fault/words.hpp"
+#include "fault/xids.hpp"
+#include "local/spec.hpp"
+#include "local/system.hpp"
+
+namespace cudafault::local {
+
+namespace {
+
+using nlohmann::json;
+
+constexpr uint64_t kNsPerSecond = 1'000'000'000;
+constexpr int kMostWaits = 20;  // a process that died while it wrote must not hold up the others' events
+constexpr int kPlanAttempts = 50;
+constexpr useconds_t kPlanPauseUs = 2000;
+
+constexpr const char* kEffects[] = {"error", "delay", "hang", "exit", "signal"};
+
+// Whoever reads while a plan is being written finds it whole a moment later.
+bool read_plan(const ControlBlock& block, PlanText& out) {
+    for (int attempt = 0; attempt < kPlanAttempts; ++attempt) {
+        if (control_read_plan(block, getuid(), out)) return true;
+        usleep(kPlanPauseUs);
+    }
+    return false;
+}
+
+json function_counts(const ControlBlock& block, int fault, uint64_t& fired) {
+    auto functions = json::array();
+    for (int row = 0; row < kFunctionCount; ++row) {
+        const uint64_t count = load(block.fired[fault][row]);
+        fired += count;
+        if (count == 0) continue;
+        functions.push_back(
+            {{"function", string_of(function_name(row))}, {"library", library_of(row)}, {"fired", count}});
+    }
+    std::stable_sort(functions.begin(), functions.end(),
+                     [](const json& a, const json& b) { return a["fired"] > b["fired"]; });
+    return functions;
+}
+
+json fault_json(const ControlBlock& block, const Fault& fault, int index, Moment moment) {
+    uint64_t fired = 0;
+    json functions = function_counts(block, index, fired);
+    const uint64_t matched = load(block.matched[index]);
+    const char* outcome = fired > 0 ? "fired" : matched > 0 ? "matched, never fired" : "never hit";
+    return {{"index", index},
+            {"matched", matched},
+            {"fired", fired},
+            {"outcome", outcome},
+            {"expired", !in_window(fault, moment)},
+            {"functions", std::move(functions)}};
+}
+
+json faults_json(const ControlBlock& block, const PlanText& text, const std::string& shown) {
+    auto plan = std::make_unique<Plan>();
+    SpecError error{};
+    if (!parse_plan(Text(text.spec, text.size), *plan, error)) return json::array();
+    const std::vector<std::string> specs = split_faults(shown);
+    const Moment moment{clock_ns(CLOCK_REALTIME), text.armed_at_ns};
+    auto faults = json::array();
+    for (int i = 0; i < plan->count; ++i) {
+        faults.push_back(fault_json(block, plan->faults[i], i, moment));
+        if (static_cast<size_t>(i) < specs.size()) faults.back()["spec"] = specs[static_cast<size_t>(i)];
+    }
+    return faults;
+}
+
+json processes_json(const ControlBlock& block) {
+    std::vector<json> processes;
+    for (const ProcessSlot& slot : block.processes) {
+        const int32_t pid = observe(slot.pid);
+        if (pid <= 0) continue;
+        const int32_t rank = load(slot.rank);
+        processes.push_back({{"pid", pid},
+                             {"rank", rank < 0 ? json() : json(rank)},
+                             {"alive", start_time(pid) == load(slot.start_time)},
+                             {"acknowledged", load(slot.revision)},
+                             {"fired", load(slot.fired)}});
+    }
+    std::stable_sort(processes.begin(), processes.end(),
+                     [](const json& a, const json& b) { return a["pid"] < b["pid"]; });
+    return processes;
+}
+
+// The name of a code in the words of the function's own API.
+json code_name(const Event& event) {
+    const Function& function = kFunctions[event.function];
+    const ErrorName* error = event.code == 0 ? nullptr : error_of(function.api, event.code);
+    return error ? json(error->name) : json();
+}
+
+bool is_plausible(const Event& event) {
+    return event.function < kFunctionCount && event.fault < kMaxFaults && event.effect < std::size(kEffects);
+}
+
+}  // namespace
+
+std::string utc_text(uint64_t ns) {
+    const auto seconds = static_cast<time_t>(ns / kNsPerSecond);
+    return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:09}Z", fmt::gmtime(seconds), ns % kNsPerSecond);
+}
+
+const char* library_of(int row) {
+    const Function& function = kFunctions[row];
+    switch (function.api) {
+        case Api::driver: return "libcuda.so.1";
+        case Api::nvml: return "libnvidia-ml.so.1";
+        case Api::nccl: return "libnccl.so.2";
+        case Api::runtime: break;
+    }
+    return kRuntimeSonames[function.soname];
+}
+
+json plan_json(const ControlBlock& block, const json& given) {
+    const auto text = std::make_unique<PlanText>();
+    if (!read_plan(block, *text))
+        return {{"state", "unknown"}, {"why", "the control block is damaged: nothing is armed"}};
+    const std::string resolved(text->spec, text->size);
+    json plan = {{"state", "disarmed"}, {"revision", text->revision}, {"faults", json::array()}};
+    if (is_blank(text_of(resolved))) return plan;
+    const bool is_current = given.is_object() && given.value("revision", uint64_t{0}) == text->revision;
+    const std::string shown = is_current ? given.value("spec", resolved) : resolved;
+    plan["state"] = "armed";
+    plan["spec"] = shown;
+    plan["resolved"] = resolved;
+    plan["armed_at"] = utc_text(text->armed_at_ns);
+    plan["faults"] = faults_json(block, *text, shown);
+    return plan;
+}
+
+json event_json(const Event& event) {
+    return {{"sequence", event.sequence},
+            {"time", utc_text(event.time_ns)},
+            {"pid", event.pid},
+            {"tid", event.tid},
+            {"rank", event.rank < 0 ? json() : json(event.rank)},
+            {"function", string_of(function_name(event.function))},
+            {"library", library_of(event.function)},
+            {"gpu", event.gpu < 0 ? json() : json(event.gpu)},
+            {"effect", kEffects[event.effect]},
+            {"code", event.code},
+            {"error", code_name(event)},
+            {"fault", event.fault},
+            {"call", event.call},
+            {"revision", event.revision}};
+}
+
+EventReader::Slot EventReader::take(uint64_t sequence, Event& out) const {
+    const Event& slot = block_.events[(sequence - 1) % kEventSlots];
+    const uint64_t found = observe(slot.sequence);
+    if (found > sequence) return Slot::overwritten;
+    if (found != sequence) return Slot::unfinished;
+    out.sequence = sequence;
+    out.time_ns = load(slot.time_ns);
+    out.call = load(slot.call);
+    out.pid = load(slot.pid);
+    out.tid = load(slot.tid);
+    out.code = load(slot.code);
+    out.function = load(slot.function);
+    out.fault = load(slot.fault);
+    out.effect = load(slot.effect);
+    out.gpu = load(slot.gpu);
+    out.rank = load(slot.rank);
+    out.revision = load(slot.revision);
+    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+    return load(slot.sequence) == sequence ? Slot::whole : Slot::overwritten;
+}
+
+void EventReader::skip_overwritten(uint64_t head) {
+    if (head + 1 < next_) next_ = head + 1;  // somebody wiped the block
+    const uint64_t oldest = head > kEventSlots ? head - kEventSlots + 1 : 1;
+    if (oldest <= next_) return;
+    overwritten_ += oldest - next_;
+    next_ = oldest;
+}
+
+bool EventReader::give_up() {
+    if (++waited_ < kMostWaits) return false;
+    waited_ = 0;
+    return true;
+}
+
+std::vector<Event> EventReader::collect(bool wait) {
+    std::vector<Event> events;
+    const uint64_t head = observe(block_.event_head);
+    for (skip_overwritten(head); next_ <= head && events.size() < kEventSlots; ++next_) {
+        Event event{};
+        const Slot slot = take(next_, event);
+        if (slot == Slot::unfinished && wait && !give_up()) break;
+        if (slot == Slot::overwritten) {
+            ++overwritten_;
+        } else if (slot == Slot::whole && is_plausible(event)) {
+            events.push_back(event);
+            waited_ = 0;
+        } else {
+            ++lost_;
+        }
+    }
+    read_ += events.size();
+    return events;
+}
+
+std::vector<Event> EventReader::read() { return collect(true); }
+std::vector<Event> EventReader::read_last() { return collect(false); }
+
+json EventReader::counts() const {
+    return {{"total", observe(block_.event_head)},
+            {"kept", read_},
+            {"overwritten", overwritten_},
+            {"lost", lost_ + load(block_.events_dropped)}};
+}
+
+json evidence_json(const ControlBlock& block, const json& given) {
+    EventReader events(block);
+    events.read_last();
+    return {{"plan", plan_json(block, given)},
+            {"processes", processes_json(block)},
+            {"processes_dropped", load(block.processes_dropped)},
+            {"events", events.counts()}};
+}
+
+}  // namespace cudafault::local

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "local/evidence.hpp"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <cstring>
+
+#include "local/control.hpp"
+#include "local/spec.hpp"
+
+namespace cudafault::local {
+
+namespace {
+
+using nlohmann::json;
+
+// The other side: what a process of the run does when a fault hits.
+void record(ControlBlock& block, const Event& event) {
+    const uint64_t sequence = ++block.event_head;
+    Event& slot = block.events[(sequence - 1) % kEventSlots];
+    slot = event;
+    slot.sequence = sequence;
+}
+
+Event event_of(const char* function) {
+    Event event{};
+    event.time_ns = 1'700'000'000'123'456'789;
+    event.pid = 42;
+    event.code = 719;
+    event.function = static_cast<uint16_t>(find_function(function));
+    event.gpu = -1;
+    event.rank = -1;
+    return event;
+}
+
+void fill_with_noise(Control& control, unsigned seed) {
+    srandom(seed);
+    auto* bytes = reinterpret_cast<unsigned char*>(&control.block());
+    for (size_t i = 0; i < sizeof(ControlBlock); ++i) bytes[i] = static_cast<unsigned char>(random());
+}
+
+TEST(Evidence, NothingIsArmed) {
+    const Control control = Control::create();
+    const json evidence = evidence_json(control.block(), nullptr);
+    EXPECT_EQ(evidence["plan"]["state"], "disarmed");
+    EXPECT_TRUE(evidence["plan"]["faults"].empty());
+    EXPECT_TRUE(evidence["processes"].empty());
+}
+
+TEST(Evidence, CountsOfEachFault) {
+    Control control = Control::create();
+    const uint64_t revision = control.write_plan("xid=79 gpu=local:0; error=719 calls=cuInit; xid=48");
+    ControlBlock& block = control.block();
+    block.matched[0] = 12;
+    block.fired[0][find_function("cuInit")] = 3;
+    block.fired[0][find_function("cuMemAlloc_v2")] = 4;
+    block.matched[1] = 5;
+    const json plan =
+        plan_json(block, {{"revision", revision}, {"spec", "xid=79 gpu=0; error=719 calls=cuInit; xid=48"}});
+    EXPECT_EQ(plan["state"], "armed");
+    EXPECT_EQ(plan["resolved"], "xid=79 gpu=local:0; error=719 calls=cuInit; xid=48");
+    const json& faults = plan["faults"];
+    ASSERT_EQ(faults.size(), 3u);
+    EXPECT_EQ(faults[0]["spec"], "xid=79 gpu=0");
+    EXPECT_EQ(faults[0]["matched"], 12);
+    EXPECT_EQ(faults[0]["fired"], 7);
+    EXPECT_EQ(faults[0]["outcome"], "fired");
+    EXPECT_EQ(faults[0]["functions"][0]["function"], "cuMemAlloc_v2");
+    EXPECT_EQ(faults[0]["functions"][1]["fired"], 3);
+    EXPECT_EQ(faults[1]["outcome"], "matched, never fired");
+    EXPECT_EQ(faults[2]["outcome"], "never hit");
+}
+
+TEST(Evidence, TheUsersTextOfAnOlderPlanIsNotShown) {
+    Control control = Control::create();
+    const uint64_t revision = control.write_plan("xid=79");
+    control.write_plan("xid=48");
+    EXPECT_EQ(plan_json(control.block(), {{"revision", revision}, {"spec", "xid=79"}})["spec"], "xid=48");
+}
+
+TEST(Evidence, SaysWhenTheTimeIsUp) {
+    Control control = Control::create();
+    control.write_plan("xid=79 for=1us; xid=79 for=1h");
+    usleep(1000);
+    const json plan = plan_json(control.block(), nullptr);
+    EXPECT_EQ(plan["faults"][0]["expired"], true);
+    EXPECT_EQ(plan["faults"][1]["expired"], false);
+}
+
+TEST(Evidence, Processes) {
+    Control control = Control::create();
+    control.block().processes[5] = {getpid(), 3, start_time(getpid()).value(), 4, 9};
+    control.block().processes[7] = {1, -1, 12345, 2, 0};
+    const json processes = evidence_json(control.block(), nullptr)["processes"];
+    ASSERT_EQ(processes.size(), 2u);
+    EXPECT_EQ(processes[0]["alive"], false);
+    EXPECT_TRUE(processes[0]["rank"].is_null());
+    EXPECT_EQ(processes[1]["pid"], getpid());
+    EXPECT_EQ(processes[1]["alive"], true);
+    EXPECT_EQ(processes[1]["rank"], 3);
+    EXPECT_EQ(processes[1]["acknowledged"], 4);
+}
+
+TEST(Evidence, AForeignBlockIsUnknownNotDisarmed) {
+    Control control = Control::create();
+    control.block().header.owner_uid = getuid() + 1;
+    EXPECT_EQ(plan_json(control.block(), nullptr)["state"], "unknown");
+}
+
+TEST(Evidence, NoiseNeitherCrashesNorLooksLikeAPlan) {
+    for (unsigned seed = 0; seed < 5; ++seed) {
+        Control control = Control::create();
+        fill_with_noise(control, seed);
+        const json evidence = evidence_json(control.block(), nullptr);
+        EXPECT_EQ(evidence["plan"]["state"], "unknown");
+        EXPECT_FALSE(evidence.dump().empty());
+    }
+}
+
+TEST(Events, InWords) {
+    Event event = event_of("cuInit");
+    json shown = event_json(event);
+    EXPECT_EQ(shown["time"], "2023-11-14T22:13:20.123456789Z");
+    EXPECT_EQ(shown["function"], "cuInit");
+    EXPECT_EQ(shown["error"], "CUDA_ERROR_LAUNCH_FAILED");
+    EXPECT_TRUE(shown["gpu"].is_null());
+    event.function = static_cast<uint16_t>(find_function("cudaMalloc"));
+    event.gpu = 1;
+    shown = event_json(event);
+    EXPECT_EQ(shown["error"], "cudaErrorLaunchFailure");
+    EXPECT_EQ(shown["library"], "libcudart.so.11.0");
+    EXPECT_EQ(shown["gpu"], 1);
+}
+
+TEST(Events, EachOnce) {
+    Control control = Control::create();
+    EventReader reader(control.block());
+    EXPECT_TRUE(reader.read().empty());
+    for (int i = 0; i < 3; ++i) record(control.block(), event_of("cuInit"));
+    EXPECT_EQ(reader.read().size(), 3u);
+    EXPECT_TRUE(reader.read().empty());
+    record(control.block(), event_of("cuInit"));
+    ASSERT_EQ(reader.read().size(), 1u);
+    EXPECT_EQ(reader.counts()["kept"], 4);
+    EXPECT_EQ(reader.counts()["total"], 4);
+}
+
+TEST(Events, OverwrittenOnesAreCounted) {
+    Control control = Control::create();
+    for (uint32_t i = 0; i < kEventSlots + 10; ++i) record(control.block(), event_of("cuInit"));
+    EventReader reader(control.block());
+    const auto events = reader.read();
+    ASSERT_EQ(events.size(), kEventSlots);
+    EXPECT_EQ(events[0].sequence, 11u);
+    EXPECT_EQ(reader.counts()["overwritten"], 10);
+    EXPECT_EQ(reader.counts()["lost"], 0);
+}
+
+TEST(Events, OneBeingWrittenIsWaitedFor) {
+    Control control = Control::create();
+    for (int i = 0; i < 3; ++i) record(control.block(), event_of("cuInit"));
+    control.block().events[1].sequence = 0;
+    EventReader reader(control.block());
+    EXPECT_EQ(reader.read().size(), 1u);
+    EXPECT_EQ(reader.read().size(), 0u);
+    control.block().events[1].sequence = 2;
+    EXPECT_EQ(reader.read().size(), 2u);
+    EXPECT_EQ(reader.counts()["lost"], 0);
+}
+
+TEST(Events, OneThatStaysUnfinishedHoldsNobodyUp) {
+    Control control = Control::create();
+    for (int i = 0; i < 3; ++i) record(control.block(), event_of("cuInit"));
+    control.block().events[1].sequence = 0;
+    EventReader last(control.block());
+    EXPECT_EQ(last.read_last().size(), 2u);
+    EXPECT_EQ(last.counts()["lost"], 1);
+    EventReader patient(control.block());
+    size_t found = 0;
+    for (int i = 0; i < 100; ++i) found += patient.read().size();
+    EXPECT_EQ(found, 2u);
+    EXPECT_EQ(patient.counts()["lost"], 1);
+}
+
+TEST(Events, ImpossibleOnesAreLeftOut) {
+    Control control = Control::create();
+    for (int kind = 0; kind < 3; ++kind) {
+        Event event = event_of("cuInit");
+        if (kind == 0) event.function = kFunctionCount;
+        if (kind == 1) event.fault = kMaxFaults;
+        if (kind == 2) event.effect = 5;
+        record(control.block(), event);
+    }
+    EventReader reader(control.block());
+    EXPECT_TRUE(reader.read().empty());
+    EXPECT_EQ(reader.counts()["lost"], 3);
+}
+
+TEST(Events, AWipedRingStartsAgain) {
+    Control control = Control::create();
+    for (int i = 0; i < 5; ++i) record(control.block(), event_of("cuInit"));
+    EventReader reader(control.block());
+    reader.read();
+    control.block().event_head = 0;
+    reader.read();
+    record(control.block(), event_of("cuInit"));
+    EXPECT_EQ(reader.read().size(), 1u);
+}
+
+TEST(UtcText, HasNanoseconds) { EXPECT_EQ(utc_text(1), "1970-01-01T00:00:00.000000001Z"); }
+
+}  // namespace
+
+}  // namespace cudafault::local

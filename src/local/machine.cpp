@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "local/machine.hpp"
+
+#include <fmt/format.h>
+
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+#include <string_view>
+
+#include "local/error.hpp"
+#include "local/nvml.hpp"
+#include "simgpu/device.hpp"
+
+namespace cudafault::local {
+
+namespace {
+
+std::string environment(const char* name) {
+    const char* value = std::getenv(name);
+    return value ? value : "";
+}
+
+Machine simulated_machine(const std::string& simulation, const std::string& option) {
+    Machine machine{true, true, simulation, {}};
+    std::string error;
+    for (const sim::Gpu& gpu : sim::parse_machine(simulation, environment("CUDAFAULT_SIM_MEMORY"), error)) {
+        machine.gpus.push_back({gpu.index, sim::uuid_text(gpu), sim::pci_text(gpu), gpu.model->name});
+    }
+    if (!error.empty()) throw Error(kUsage, option.empty() ? error : fmt::format("--gpus {}: {}", option, error));
+    return machine;
+}
+
+Machine real_machine() {
+    // Inside a run with simulated GPUs the only NVML to be found is theirs.
+    auto gpus = std::getenv("CUDAFAULT_SIM_DIR") ? std::nullopt : ask_nvml();
+    return {false, gpus.has_value(), "", gpus.value_or(std::vector<Gpu>{})};
+}
+
+}  // namespace
+
+Machine find_machine(const std::optional<std::string>& option) {
+    constexpr std::string_view kPrefix = "sim:";
+    if (!option) {
+        return std::getenv("CUDAFAULT_SIM_DIR") ? simulated_machine(environment("CUDAFAULT_SIM_GPUS"), "")
+                                                : real_machine();
+    }
+    if (*option == "real") return real_machine();
+    if (*option == "sim") return simulated_machine("1", *option);
+    if (option->starts_with(kPrefix)) return simulated_machine(option->substr(kPrefix.size()), *option);
+    throw Error(
+        kUsage,
+        fmt::format("--gpus is '{}', expected real, sim:N, sim:MODEL:N or a list such as sim:H100:4,L4:2", *option));
+}
+
+void to_json(nlohmann::json& out, const Machine& machine) {
+    auto list = nlohmann::json::array();
+    for (const Gpu& gpu : machine.gpus) {
+        list.push_back({{"index", gpu.index}, {"uuid", gpu.uuid}, {"pci", gpu.pci}, {"name", gpu.name}});
+    }
+    out = {{"simulated", machine.simulated}, {"known", machine.known}, {"list", std::move(list)}};
+}
+
+void from_json(const nlohmann::json& in, Machine& machine) {
+    machine.simulated = in.at("simulated").get<bool>();
+    machine.known = in.at("known").get<bool>();
+    machine.gpus.clear();
+    for (const auto& gpu : in.at("list")) {
+        machine.gpus.push_back({gpu.at("index").get<int>(), gpu.at("uuid").get<std::string>(),
+                                gpu.at("pci").get<std::string>(), gpu.at("name").get<std::string>()});
+    }
+}
+
+}  // namespace cudafault::local

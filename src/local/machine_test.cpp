@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "local/machine.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "local/error.hpp"
+
+namespace cudafault::local {
+
+namespace {
+
+TEST(Machine, SimulatedGpusDifferInAllTheirNames) {
+    const Machine machine = find_machine("sim:H100:2,L4");
+    EXPECT_TRUE(machine.simulated);
+    EXPECT_TRUE(machine.known);
+    EXPECT_EQ(machine.simulation, "H100:2,L4");
+    ASSERT_EQ(machine.gpus.size(), 3u);
+    std::set<std::string> uuids, pcis;
+    for (const Gpu& gpu : machine.gpus) uuids.insert(gpu.uuid), pcis.insert(gpu.pci);
+    EXPECT_EQ(uuids.size(), 3u);
+    EXPECT_EQ(pcis.size(), 3u);
+    EXPECT_EQ(machine.gpus[2].name, "NVIDIA L4");
+}
+
+TEST(Machine, OneGpuUnlessSaidOtherwise) { EXPECT_EQ(find_machine("sim").gpus.size(), 1u); }
+
+TEST(Machine, WithoutTheOptionTheEnvironmentDecides) {
+    setenv("CUDAFAULT_SIM_DIR", "/somewhere", 1);
+    setenv("CUDAFAULT_SIM_GPUS", "3", 1);
+    const Machine inner = find_machine(std::nullopt);
+    const Machine real = find_machine("real");
+    unsetenv("CUDAFAULT_SIM_DIR");
+    unsetenv("CUDAFAULT_SIM_GPUS");
+    EXPECT_EQ(inner.gpus.size(), 3u);
+    EXPECT_FALSE(real.simulated);
+    EXPECT_FALSE(real.known);
+    EXPECT_FALSE(find_machine(std::nullopt).simulated);
+}
+
+TEST(Machine, RefusesWhatItDoesNotKnow) {
+    for (const char* option : {"", "2", "sim2", "sim:0x2", "sim:Voodoo:2", "sim:65", "simulated"}) {
+        try {
+            find_machine(option);
+            ADD_FAILURE() << option << " was accepted";
+        } catch (const Error& error) {
+            EXPECT_EQ(error.exit_code, kUsage);
+            EXPECT_NE(std::string(error.what()).find("--gpus"), std::string::npos) << error.what();
+            EXPECT_NE(std::string(error.what()).find("expected"), std::string::npos) << error.what();
+        }
+    }
+}
+
+TEST(Machine, SurvivesARunsFile) {
+    const Machine before = find_machine("sim:2");
+    const auto after = nlohmann::json::parse(nlohmann::json(before).dump()).get<Machine>();
+    ASSERT_EQ(after.gpus.size(), 2u);
+    EXPECT_EQ(after.gpus[1].uuid, before.gpus[1].uuid);
+    EXPECT_EQ(after.gpus[1].pci, before.gpus[1].pci);
+    EXPECT_TRUE(after.known);
+}
+
+}  // namespace
+
+}  // namespace cudafault::local

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "local/products.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdlib>
+
+#include "fault/functions.hpp"
+#include "local/error.hpp"
+
+namespace cudafault::local {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+fs::path own_library() {
+    std::error_code error;
+    const fs::path program = fs::read_symlink("/proc/self/exe", error);
+    return program.parent_path().parent_path() / "lib" / "libcudafault.so";
+}
+
+void require(const fs::path& file, const char* remedy) {
+    if (access(file.c_str(), R_OK) != 0) {
+        throw Error(kEnvironment, fmt::format("{} is missing, so nothing was started: {}", file.string(), remedy));
+    }
+}
+
+}  // namespace
+
+Products find_products(bool simulated) {
+    const char* chosen = std::getenv("CUDAFAULT_LIBRARY");
+    Products found;
+    found.library = chosen && *chosen ? fs::absolute(chosen) : own_library();
+    found.simgpu = found.library.parent_path() / "simgpu";
+    require(found.library, "build or install it, or set CUDAFAULT_LIBRARY to where it is");
+    if (found.library.string().find_first_of(": \t") != std::string::npos) {
+        throw Error(kEnvironment,
+                    fmt::format("LD_PRELOAD cannot name {}, because of its space or colon: put it elsewhere "
+                                "and set CUDAFAULT_LIBRARY",
+                                found.library.string()));
+    }
+    if (!simulated) return found;
+    const char* remedy = "build or install the simulated GPUs beside libcudafault.so";
+    for (const char* name : {"libcuda.so.1", "libnvidia-ml.so.1"}) require(found.simgpu / name, remedy);
+    for (const std::string& runtime : simulated_runtimes(found.simgpu)) require(runtime, remedy);
+    return found;
+}
+
+std::vector<std::string> simulated_runtimes(const fs::path& simgpu) {
+    std::vector<std::string> paths;
+    for (const char* soname : kRuntimeSonames) paths.push_back(simgpu / soname);
+    return paths;
+}
+
+}  // namespace cudafault::local

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "local/registry.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "local/error.hpp"
+
+namespace cudafault::local {
+
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+constexpr size_t kLongestName = 64;
+constexpr size_t kKeptRuns = 100;  // reports of ended runs are on a memory file system as a rule
+
+bool is_own_folder(const char* path) {
+    struct stat status {};
+    return stat(path, &status) == 0 && S_ISDIR(status.st_mode) && status.st_uid == geteuid();
+}
+
+fs::path choose_folder() {
+    const char* runtime = std::getenv("XDG_RUNTIME_DIR");
+    if (runtime && *runtime && is_own_folder(runtime)) return fs::path(runtime) / "cudafault";
+    const char* temporary = std::getenv("TMPDIR");
+    return fs::path(temporary && *temporary ? temporary : "/tmp") / fmt::format("cudafault-{}", geteuid());
+}
+
+// False if there is no such folder. In one that others can write to, they could lead us to a control block of theirs.
+bool is_trusted(const fs::path& folder) {
+    struct stat status {};
+    if (lstat(folder.c_str(), &status) != 0) return false;
+    const char* wrong = !S_ISDIR(status.st_mode)      ? "is not a directory"
+                        : status.st_uid != geteuid()  ? "belongs to another user"
+                        : (status.st_mode & 077) != 0 ? "is open to other users"
+                                                      : nullptr;
+    if (!wrong) return true;
+    throw Error(kEnvironment, fmt::format("{} {}, so it is not used: remove it, or chmod it to 0700 if it is yours",
+                                          folder.string(), wrong));
+}
+
+void make_folder(const fs::path& folder) {
+    if (mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) {
+        throw Error(kEnvironment, fmt::format("{} cannot be made: {}", folder.string(), error_text()));
+    }
+}
+
+// Everything else relies on this. Throws json::exception.
+void require_shape(const json& record) {
+    static_cast<void>(record.at("started_at").get_ref<const std::string&>());
+    static_cast<void>(record.at("command").get<std::vector<std::string>>());
+    static_cast<void>(record.at("gpus").get<Machine>());
+    static_cast<void>(record.at("history").get_ref<const json::array_t&>());
+    const json& plan = record.at("plan");
+    if (plan.is_null()) return;
+    static_cast<void>(plan.at("spec").get_ref<const std::string&>());
+    static_cast<void>(plan.at("revision").get<uint64_t>());
+}
+
+RunState state_of(const Run& run) {
+    require_shape(run.record);
+    const std::string state = run.record.at("state");
+    if (state == "ended") return RunState::ended;
+    if (state != "running") return RunState::damaged;
+    const Address address = run.address();
+    return start_time(address.pid) == address.start_time ? RunState::running : RunState::lost;
+}
+
+std::string join_live(const std::vector<Run>& runs) {
+    std::vector<std::string> live;
+    for (const Run& run : runs) {
+        if (run.state == RunState::running) live.push_back(run.name);
+    }
+    if (live.empty()) return "no run is live: start one with `cudafault run --name NAME -- COMMAND`";
+    return fmt::format("live runs: {}", fmt::join(live, ", "));
+}
+
+}  // namespace
+
+const char* state_name(RunState state) {
+    switch (state) {
+        case RunState::running: return "running";
+        case RunState::ended: return "ended";
+        case RunState::lost: return "lost";
+        case RunState::damaged: break;
+    }
+    return "damaged";
+}
+
+Address Run::address() const {
+    return {record.at("pid").get<pid_t>(), record.at("start_time").get<uint64_t>(), record.at("fd").get<int>(),
+            record.at("inode").get<uint64_t>()};
+}
+
+Registry::Registry() : folder_(choose_folder()), exists_(is_trusted(folder_)) {}
+
+void Registry::claim(const std::string& name, const json& record) {
+    if (!exists_) make_folder(folder_);
+    exists_ = is_trusted(folder_);
+    const Descriptor folder(::open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!folder) throw Error(kEnvironment, fmt::format("{} cannot be opened: {}", folder_.string(), error_text()));
+    lock_file(folder.get(), folder_.string());
+    if (fs::exists(path(name))) {
+        const Run other = read(name);
+        if (other.state == RunState::running) {
+            throw Error(kEnvironment, fmt::format("a run called {} is live already (pid {}): choose another --name",
+                                                  name, other.address().pid));
+        }
+    }
+    replace(name, record);
+    forget_oldest();
+}
+
+void Registry::replace(const std::string& name, const json& record) const {
+    // What is not UTF-8 (a command's argument) must not stop a run.
+    replace_file(path(name), record.dump(-1, ' ', false, json::error_handler_t::replace) + "\n");
+}
+
+void Registry::remove(const std::string& name) const { unlink(path(name).c_str()); }
+
+Run Registry::find(const std::string& name) const {
+    check_name(name);
+    if (exists_ && fs::exists(path(name))) return read(name);
+    throw Error(kEnvironment, fmt::format("there is no run called {}; {}", name, join_live(list())));
+}
+
+Run Registry::find_readable(const std::string& name) const {
+    Run run = find(name);
+    if (run.state != RunState::damaged) return run;
+    throw Error(kEnvironment,
+                fmt::format("{} is damaged, so nothing is known of run {}: remove that file", run.file.string(), name));
+}
+
+std::vector<Run> Registry::list() const {
+    std::vector<Run> runs;
+    if (!exists_) return runs;
+    std::error_code error;
+    for (const auto& entry : fs::directory_iterator(folder_, error)) {
+        if (entry.path().extension() == ".json") runs.push_back(read(entry.path().stem()));
+    }
+    const auto started = [](const Run& run) {
+        return run.state == RunState::damaged ? "" : run.record.at("started_at").get<std::string>();
+    };
+    std::sort(runs.begin(), runs.end(), [&](const Run& a, const Run& b) {
+        return std::pair(started(a), a.name) < std::pair(started(b), b.name);
+    });
+    return runs;
+}
+
+fs::path Registry::path(const std::string& name) const { return folder_ / (name + ".json"); }
+
+Run Registry::read(const std::string& name) const {
+    Run run{name, RunState::damaged, path(name), json::parse(read_file(path(name)).value_or(""), nullptr, false)};
+    try {
+        run.state = state_of(run);
+    } catch (const json::exception&) {
+        run.record = nullptr;
+    }
+    return run;
+}
+
+void Registry::forget_oldest() const {
+    std::vector<std::pair<fs::file_time_type, std::string>> files;
+    std::error_code error;
+    for (const auto& entry : fs::directory_iterator(folder_, error)) {
+        if (entry.path().extension() == ".json") files.emplace_back(entry.last_write_time(error), entry.path().stem());
+    }
+    if (files.size() <= kKeptRuns) return;
+    std::sort(files.begin(), files.end());
+    files.resize(files.size() - kKeptRuns);
+    for (const auto& [time, name] : files) {
+        if (read(name).state != RunState::running) remove(name);
+    }
+}
+
+void check_name(const std::string& name) {
+    const auto allowed = [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
+               c == '.';
+    };
+    const bool valid = !name.empty() && name.size() <= kLongestName && name[0] != '.' && name[0] != '-' &&
+                       std::all_of(name.begin(), name.end(), allowed);
+    if (valid) return;
+    throw Error(kUsage,
+                fmt::format("'{}' is not a run's name, expected letters, digits and '-_.', at most {}, starting "
+                            "with a letter or digit",
+                            name, kLongestName));
+}
+
+}  // namespace cudafault::local

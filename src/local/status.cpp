@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "local/status.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <optional>
+
+#include "local/error.hpp"
+#include "local/evidence.hpp"
+#include "local/registry.hpp"
+
+namespace cudafault::local {
+
+namespace {
+
+using nlohmann::json;
+
+constexpr useconds_t kFollowPauseUs = 50'000;
+
+// A run, and its control block while it lives.
+struct Seen {
+    Run run;
+    std::optional<Control> control;
+};
+
+Seen look(const std::string& name) {
+    const Registry registry;
+    Run run = registry.find_readable(name);
+    if (run.state != RunState::running) return {std::move(run), std::nullopt};
+    try {
+        Control control = Control::open(run.address());
+        return {std::move(run), std::move(control)};
+    } catch (const Error&) {
+        run = registry.find_readable(name);
+        if (run.state == RunState::running) throw;  // it has not just ended
+        return {std::move(run), std::nullopt};
+    }
+}
+
+// A file that parses may still lack what is asked of it.
+template <typename Result>
+Result reading(const Run& run, const std::function<Result()>& read) {
+    try {
+        return read();
+    } catch (const json::exception&) {
+        throw Error(kEnvironment, fmt::format("{} is damaged, so not all is known of run {}: remove that file",
+                                              run.file.string(), run.name));
+    }
+}
+
+json lost_evidence() {
+    return {{"plan", {{"state", "unknown"}, {"why", "its `cudafault run` was killed, and the evidence went with it"}}},
+            {"processes", nullptr},
+            {"processes_dropped", nullptr},
+            {"events", nullptr}};
+}
+
+json evidence_of(const Seen& seen) {
+    if (seen.control) return evidence_json(seen.control->block(), seen.run.record.at("plan"));
+    return seen.run.state == RunState::ended ? seen.run.record.at("evidence") : lost_evidence();
+}
+
+json describe(const Seen& seen) {
+    json status = {{"name", seen.run.name}, {"state", state_name(seen.run.state)}};
+    for (const char* key : {"pid", "command", "started_at", "gpus", "history"}) status[key] = seen.run.record.at(key);
+    if (seen.run.state == RunState::ended) {
+        for (const char* key : {"ended_at", "exit_code", "signal"}) status[key] = seen.run.record.at(key);
+    }
+    status.update(evidence_of(seen));
+    return status;
+}
+
+json summary(const Run& run) {
+    json entry = {{"name", run.name}, {"state", state_name(run.state)}};
+    if (run.state == RunState::damaged) return entry;
+    for (const char* key : {"pid", "command", "started_at"}) entry[key] = run.record.at(key);
+    const json& plan = run.record.at("plan");
+    const bool armed = run.state == RunState::running && plan.is_object();
+    entry["armed"] = armed ? plan.at("spec") : json();
+    return entry;
+}
+
+json event_document(const Run& run, const json& counts) {
+    json document = {{"name", run.name}, {"state", state_name(run.state)}};
+    document.update(counts);
+    return document;
+}
+
+json no_counts() { return {{"total", nullptr}, {"kept", 0}, {"overwritten", nullptr}, {"lost", nullptr}}; }
+
+json recorded_events(const Run& run) {
+    const bool ended = run.state == RunState::ended;
+    json document = event_document(run, ended ? run.record.at("evidence").at("events") : no_counts());
+    document["events"] = ended ? run.record.at("event_list") : json::array();
+    return document;
+}
+
+json live_events(const Run& run, const ControlBlock& block) {
+    EventReader reader(block);
+    json list = json::array();
+    for (const Event& event : reader.read_last()) list.push_back(event_json(event));
+    json document = event_document(run, reader.counts());
+    document["events"] = std::move(list);
+    return document;
+}
+
+}  // namespace
+
+json list_json() {
+    json runs = json::array();
+    for (const Run& run : Registry().list()) {
+        runs.push_back(reading<json>(run, [&] { return summary(run); }));
+    }
+    return {{"runs", std::move(runs)}};
+}
+
+json status_json(const std::string& name) {
+    const Seen seen = look(name);
+    return reading<json>(seen.run, [&] { return describe(seen); });
+}
+
+json events_json(const std::string& name) {
+    const Seen seen = look(name);
+    return reading<json>(seen.run, [&] {
+        return seen.control ? live_events(seen.run, seen.control->block()) : recorded_events(seen.run);
+    });
+}
+
+json follow_events(const std::string& name, const std::function<void(const json&)>& show) {
+    const Seen seen = look(name);
+    if (!seen.control) {
+        json document = reading<json>(seen.run, [&] { return recorded_events(seen.run); });
+        for (const json& event : document["events"]) show(event);
+        document.erase("events");
+        return document;
+    }
+    EventReader reader(seen.control->block());
+    const Address address = seen.run.address();
+    const auto lives = [&] { return start_time(address.pid) == address.start_time; };
+    while (lives()) {
+        for (const Event& event : reader.read()) show(event_json(event));
+        usleep(kFollowPauseUs);
+    }
+    for (const Event& event : reader.read_last()) show(event_json(event));
+    return event_document(Registry().find_readable(name), reader.counts());
+}
+
+}  // namespace cudafault::local

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// Loaded objects, read from memory: which one holds an address, and which symbols it defines. Unlike dlsym this asks
+// nobody, names no version, and cannot come back to our own exports.
+#pragma once
+
+#include <elf.h>
+#include <link.h>
+
+#include "fault/text.hpp"
+
+namespace cudafault {
+
+class LoadedObject {
+public:
+    LoadedObject() = default;
+    explicit LoadedObject(const dl_phdr_info& info);
+
+    static bool holds(const dl_phdr_info& info, const void* address);
+    Text soname() const;  // DT_SONAME, else the file's base name
+    Text file() const { return Text(file_); }
+
+    // A symbol that the object itself defines, or nullptr.
+    const ElfW(Sym) * find(Text name) const;
+    const void* address_of(const ElfW(Sym) & symbol) const;
+
+    // The function of that name, or nullptr; an indirect function has no address before it is asked.
+    const void* function(Text name) const;
+
+private:
+    const ElfW(Sym) * find_by_gnu_hash(Text name) const;
+    const ElfW(Sym) * find_by_hash(Text name) const;
+    bool names(const ElfW(Sym) & symbol, Text name) const;
+
+    uintptr_t base_ = 0;
+    const char* file_ = "";
+    const ElfW(Sym) * symbols_ = nullptr;
+    const char* strings_ = nullptr;
+    const uint32_t* gnu_hash_ = nullptr;
+    const uint32_t* hash_ = nullptr;
+    size_t soname_ = 0;
+};
+
+// The object of the base namespace that holds the address; false: none.
+bool find_object(const void* address, LoadedObject& out);
+
+// Calls visit(dl_phdr_info) for each object of the base namespace until it returns true.
+template <typename Visit>
+bool any_object(Visit visit) {
+    const auto callback = [](dl_phdr_info* info, size_t, void* visit_it) -> int {
+        return (*static_cast<Visit*>(visit_it))(*info);
+    };
+    return dl_iterate_phdr(callback, &visit) != 0;
+}
+
+Text base_name_of(Text path);
+
+}  // namespace cudafault

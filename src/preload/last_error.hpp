@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+// The error that a libcudart reports as its last one in this thread, where we made it up: PyTorch reads nothing else
+// after a launch.
+#pragma once
+
+#include "preload/frame.hpp"
+#include "preload/stubs.hpp"
+
+namespace cudafault {
+
+void remember_last_error(int row, int32_t code, uint64_t revision);
+
+// The answer of cudaGetLastError and cudaPeekAtLastError.
+Verdict last_error(int row);
+
+}  // namespace cudafault

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// libc's own dynamic linker interface. It is found in libc's symbol table, never imported: an import would be bound to
+// our own exports, and would name a version that another libc lacks.
+#pragma once
+
+#include <stddef.h>
+
+#include "fault/text.hpp"
+
+namespace cudafault {
+
+struct LibcFunctions {
+    void* (*dlsym)(void* handle, const char* name);
+    void* (*dlvsym)(void* handle, const char* name, const char* version);
+    void* (*dlopen)(const char* file, int flags);
+    void* (*dlmopen)(long name_space, const char* file, int flags);
+    char* (*dlerror)();
+    int (*dlclose)(void* handle);
+    int (*dladdr)(const void* address, void* info);
+};
+
+// Members are nullptr while the library that has them is not loaded: before glibc 2.34 that is libdl, and a program need
+// not have it.
+const LibcFunctions& libc();
+
+// A function of libc or of libpthread, or nullptr.
+const void* find_in_libc(Text name);
+
+// CUDA does not exist for another libc; under one everything passes through.
+bool is_glibc();
+
+// A variable of the environment, or nullptr. getenv is not used: bash has one of its own.
+const char* environment(Text name);
+
+}  // namespace cudafault

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "preload/process.hpp"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#include "fault/atomics.hpp"
+#include "fault/values.hpp"
+#include "preload/evidence.hpp"
+#include "preload/libc.hpp"
+#include "preload/log.hpp"
+#include "preload/procfs.hpp"
+#include "preload/real.hpp"
+#include "preload/run.hpp"
+#include "preload/signals.hpp"
+#include "preload/syscalls.hpp"
+#include "preload/watcher.hpp"
+
+namespace cudafault {
+
+// Whole pages of their own, for they are mapped over and wiped.
+struct alignas(kControlAlign) BlockPages {
+    ControlBlock block;
+};
+
+namespace {
+
+struct alignas(kControlAlign) StatePages {
+    ProcessState state;
+};
+
+constexpr const char* kRankVariables[] = {"RANK", "OMPI_COMM_WORLD_RANK", "SLURM_PROCID", "PMI_RANK"};
+
+constexpr uint64_t kFresh = 0, kStarting = 1, kReady = 2;
+constexpr int kWipeOnFork = 18;  // MADV_WIPEONFORK, Linux 4.14
+
+StatePages state_pages;
+uint64_t loaded_at_ns;  // when the constructor ran, for a plan of the environment
+
+}  // namespace
+}  // namespace cudafault
+
+extern "C" {
+__attribute__((visibility("hidden"))) cudafault::BlockPages cudafault_block;
+}
+
+namespace cudafault {
+
+namespace {
+
+void wipe_on_fork(void* pages, size_t size) {
+    system_call(SYS_madvise, address_of(pages), static_cast<long>(size), kWipeOnFork);
+}
+
+int32_t rank_of_environment() {
+    for (const char* name : kRankVariables) {
+        uint64_t rank = 0;
+        const char* value = environment(name);
+        if (value && parse_number(value, rank) && rank <= INT32_MAX) return static_cast<int32_t>(rank);
+    }
+    return -1;
+}
+
+void identify(Identity& identity) {
+    identity.pid = process_id();
+    identity.uid = user_id();
+    identity.start_time = start_time_of("self");
+    identity.rank = rank_of_environment();
+    identity.node = Text(environment("CUDAFAULT_NODE"));
+    identity.pod = Text(environment("CUDAFAULT_POD"));
+    read_program_names(identity.program, identity.script);
+}
+
+bool is_enabled(const char* value) {
+    const Text text(value);
+    return text == Text("1") || text == Text("true");
+}
+
+// The contract's variables, as a spec.
+void take_contract_plan() {
+    const char* xid = environment("CUDA_XID_TYPE");
+    char spec[64];
+    Message message(spec);
+    message.add("xid=");
+    message.add(xid ? Text(xid) : Text("79"));
+    set_private_plan(Text(spec), loaded_at_ns);
+}
+
+// The first source that is set decides alone.
+void find_plan(ProcessState& state) {
+    const char* disabled = environment("CUDAFAULT_DISABLE");
+    if (!is_glibc() || (disabled && is_enabled(disabled))) return;
+    if (const char* run = environment("CUDAFAULT_RUN")) {
+        if (join_run(run)) state.source = Source::run;
+    } else if (const char* file = environment("CUDAFAULT_PLAN_FILE")) {
+        if (watch_plan(file)) state.source = Source::file;
+    } else if (const char* spec = environment("CUDAFAULT_PLAN")) {
+        state.source = Source::environment;
+        set_private_plan(spec, loaded_at_ns);
+    } else if (const char* enabled = environment("CUDA_FAULT_INJECTION_ENABLED")) {
+        state.source = Source::environment;
+        if (is_enabled(enabled)) take_contract_plan();
+    }
+}
+
+void start(ProcessState& state) {
+    prepare_targets();
+    wipe_on_fork(&state_pages, sizeof state_pages);
+    identify(state.identity);
+    wipe_on_fork(&cudafault_block, sizeof cudafault_block);
+    control_init(cudafault_block.block, state.identity.uid, static_cast<uint32_t>(state.identity.pid), 0);
+    find_plan(state);
+    if (state.source != Source::none) register_process();
+}
+
+// Programs that use no CUDA, nearly all of them, pay for this alone.
+__attribute__((constructor)) void on_load() {
+    if (environment("CUDAFAULT_PLAN") || environment("CUDA_FAULT_INJECTION_ENABLED")) {
+        loaded_at_ns = clock_ns(CLOCK_REALTIME);
+    }
+    if (log_file() && process_id() == 1) record_library_seen();
+}
+
+}  // namespace
+
+ProcessState& process() {
+    return state_pages.state;
+}
+
+ControlBlock& block() {
+    return cudafault_block.block;
+}
+
+bool ensure_ready() {
+    ProcessState& state = process();
+    uint64_t phase = observe(state.phase);
+    if (phase == kReady) return true;
+    const SignalsBlocked blocked;
+    if (phase == kFresh && replace(state.phase, phase, kStarting)) {
+        start(state);
+        publish(state.phase, kReady);
+        return true;
+    }
+    return wait_briefly([&] { return observe(state.phase) == kReady; });
+}
+
+void set_private_plan(Text spec, uint64_t armed_at_ns) {
+    control_write_plan(block(), spec, armed_at_ns);
+}
+
+uint64_t clock_ns(int clock) {
+    timespec time;
+    clock_gettime(clock, &time);
+    return static_cast<uint64_t>(time.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(time.tv_nsec);
+}
+
+}  // namespace cudafault

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+// What this process is, where its plan comes from, and what it has counted. All of it lies in pages that fork wipes, so a
+// child starts afresh.
+#pragma once
+
+#include "cudafault/control_block.hpp"
+
+namespace cudafault {
+
+enum class Source : uint8_t { none, run, file, environment };
+
+struct Identity {
+    int32_t pid;
+    uint32_t uid;
+    int32_t rank;         // -1: none
+    uint64_t start_time;  // field 22 of /proc/self/stat
+    Text node, pod;
+    char program[kMaxGlob];  // base name of argv[0]
+    char script[kMaxGlob];   // and of the first argument that is no option, which may be a script
+};
+
+// A plan as taken up. Readers are counted, so that a slot is not filled anew under them.
+struct PlanSlot {
+    uint64_t readers;
+    uint64_t revision;
+    uint64_t armed_at_ns;
+    uint64_t checksum;
+    uint32_t here;      // bit per fault: its process=, rank=, node= and pod= mean this process
+    FunctionSet calls;  // of all faults that are here
+    Plan plan;
+};
+constexpr int kPlanSlots = 3;  // one in force, one being filled, one still read
+
+struct VisibleGpu {
+    uint8_t uuid[16];
+    uint32_t pci;  // as GpuSelector::number
+    uint32_t index;
+};
+constexpr int kMaxVisibleGpus = 64;
+
+struct ProcessState {
+    uint64_t phase;  // kFresh, kStarting, kReady
+    Source source;
+    Identity identity;
+
+    uint64_t taking_up;       // 1 while a thread takes a plan up
+    uint64_t taken_revision;  // the last that was looked at
+    int32_t slot;             // of the plan in force + 1; 0: nothing is armed
+    PlanSlot slots[kPlanSlots];
+    FaultState counts[kMaxFaults];
+    PlanText text;
+
+    uint64_t gpus_known;  // 1 once the GPUs below are
+    int32_t gpu_count;
+    VisibleGpu gpus[kMaxVisibleGpus];
+
+    ProcessSlot* registered;  // in the control block
+    uint64_t fired;
+    uint64_t log_sequence;
+    uint64_t last_logged_ns;
+    char watched[4096];  // path of the plan file
+};
+
+// Makes the process ready if it is not. False: somebody else is at it and takes more than a millisecond; then the call
+// passes through.
+bool ensure_ready();
+
+ProcessState& process();
+
+// The control block of the process. At first, and without a run, it is private; a run's is mapped over it, so that the
+// flag, its first byte, stays at an address that the stubs know.
+ControlBlock& block();
+
+// Puts a spec into the private block.
+void set_private_plan(Text spec, uint64_t armed_at_ns);
+
+// Waits until done() is true, a millisecond at most.
+template <typename Done>
+bool wait_briefly(Done done);
+
+uint64_t clock_ns(int clock);
+
+template <typename Done>
+bool wait_briefly(Done done) {
+    constexpr int kMonotonic = 1;
+    const uint64_t deadline = clock_ns(kMonotonic) + 1'000'000;
+    while (!done()) {
+        if (clock_ns(kMonotonic) > deadline) return false;
+    }
+    return true;
+}
+
+}  // namespace cudafault

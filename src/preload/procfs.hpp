@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// What /proc tells.
+#pragma once
+
+#include "fault/plan.hpp"
+
+namespace cudafault {
+
+// Reads a small file whole, terminates it, and says how much there was; 0 if it cannot be read.
+size_t read_small_file(const char* path, char* buffer, size_t capacity);
+
+template <size_t N>
+size_t read_small_file(const char* path, char (&buffer)[N]) {
+    return read_small_file(path, buffer, N);
+}
+
+// Field 22 of /proc/<process>/stat, in clock ticks since boot; 0: there is no such process.
+uint64_t start_time_of(Text process);
+
+// Base names of argv[0] and of the first argument that is no option.
+void read_program_names(char (&program)[kMaxGlob], char (&script)[kMaxGlob]);
+
+// The id of this boot; empty if unknown.
+size_t read_boot_id(char (&out)[40]);
+
+}  // namespace cudafault

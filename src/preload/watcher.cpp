@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+// Follows a plan file. Its directory is watched, not the file: Kubernetes swaps a symbolic link there, editors rename.
+#include "preload/watcher.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sys/inotify.h>
+#include <time.h>
+
+#include "fault/atomics.hpp"
+#include "preload/armed.hpp"
+#include "preload/elf.hpp"
+#include "preload/libc.hpp"
+#include "preload/log.hpp"
+#include "preload/process.hpp"
+#include "preload/procfs.hpp"
+#include "preload/signals.hpp"
+#include "preload/syscalls.hpp"
+
+namespace cudafault {
+
+namespace {
+
+constexpr uint32_t kChanges = IN_CLOSE_WRITE | IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_MODIFY | IN_ATTRIB;
+constexpr int kPollMs = 250;      // where there is no inotify, or no directory yet
+constexpr int kWatchedMs = 5000;  // a look now and then all the same: a link may lead into a directory that is not watched
+constexpr size_t kWatcherStack = 128 * 1024;
+
+struct PthreadFunctions {
+    int (*create)(pthread_t*, const pthread_attr_t*, void* (*)(void*), void*);
+    int (*init_attributes)(pthread_attr_t*);
+    int (*set_detached)(pthread_attr_t*, int);
+    int (*set_stack_size)(pthread_attr_t*, size_t);
+};
+
+template <typename Function>
+bool find_function(Function& function, Text name) {
+    function = reinterpret_cast<Function>(const_cast<void*>(find_in_libc(name)));
+    return function != nullptr;
+}
+
+bool find_pthread(PthreadFunctions& found) {
+    return find_function(found.create, "pthread_create") && find_function(found.init_attributes, "pthread_attr_init") &&
+           find_function(found.set_detached, "pthread_attr_setdetachstate") &&
+           find_function(found.set_stack_size, "pthread_attr_setstacksize");
+}
+
+// Writes the file's plan into the block if it is another than before.
+void read_plan_file(bool first) {
+    static char spec[kMaxSpec + 2];  // of the watcher alone; one byte more than a plan may have
+    ControlBlock& target = block();
+    const Text text(spec, read_small_file(process().watched, spec));
+    const Text before(target.spec, target.header.spec_size);
+    if (!first && text == before) return;
+    set_private_plan(text.size > kMaxSpec ? Text() : text, clock_ns(CLOCK_REALTIME));
+    if (text.size > kMaxSpec) complain("the plan file is longer than a plan may be, so nothing is armed");
+}
+
+int watch_directory(int inotify, const char* file) {
+    char directory[sizeof(ProcessState::watched)];
+    const Text path(file);
+    size_t size = path.size - base_name_of(path).size;
+    while (size > 1 && path[size - 1] == '/') --size;
+    Message message(directory);
+    message.add(size == 0 ? Text(".") : path.first(size));
+    return static_cast<int>(system_call(SYS_inotify_add_watch, inotify, address_of(directory), kChanges));
+}
+
+void wait_for_change(int inotify, bool watching) {
+    timespec timeout = {watching ? kWatchedMs / 1000 : 0, watching ? 0 : kPollMs * 1'000'000};
+    pollfd poll = {inotify, POLLIN, 0};
+    system_call(SYS_ppoll, address_of(&poll), watching ? 1 : 0, address_of(&timeout), 0, 8);
+    char events[4096];
+    if (poll.revents & POLLIN) read_file(inotify, events, sizeof events);
+}
+
+void* watch(void*) {
+    const int inotify = static_cast<int>(system_call(SYS_inotify_init1, IN_CLOEXEC | IN_NONBLOCK));
+    for (;;) {
+        // Asked again each time: the directory may come later, or be another by now.
+        const bool watching = inotify >= 0 && watch_directory(inotify, process().watched) >= 0;
+        read_plan_file(false);
+        take_up_plan();
+        wait_for_change(inotify, watching);
+    }
+}
+
+bool start_watcher() {
+    PthreadFunctions pthread{};
+    pthread_attr_t attributes;
+    pthread_t thread;
+    if (!find_pthread(pthread) || pthread.init_attributes(&attributes) != 0) return false;
+    pthread.set_detached(&attributes, PTHREAD_CREATE_DETACHED);
+    pthread.set_stack_size(&attributes, kWatcherStack);
+    const SignalsBlocked blocked;  // the program's signals are none of the watcher's business
+    return pthread.create(&thread, &attributes, watch, nullptr) == 0;
+}
+
+}  // namespace
+
+bool watch_plan(const char* file) {
+    ProcessState& state = process();
+    const Text path(file);
+    if (path.size >= sizeof state.watched) {
+        complain("CUDAFAULT_PLAN_FILE is longer than 4095 characters, so no fault is injected");
+        return false;
+    }
+    for (size_t i = 0; i < path.size; ++i) state.watched[i] = path[i];
+    read_plan_file(true);
+    if (start_watcher()) return true;
+    complain("the plan file cannot be followed, for no thread can be started; the plan it holds now counts");
+    return true;
+}
+
+}  // namespace cudafault

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reads the description of the simulated machine.
+#include "simgpu/device.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+namespace cudafault::sim {
+namespace {
+
+constexpr size_t kMaxGpus = 64;
+constexpr unsigned kFirstBus = 0x10;
+constexpr int kDefaultDriverVersion = 13050;
+constexpr std::string_view kDefaultModel = "H100";
+
+std::string_view environment(const char* name) {
+    const char* value = std::getenv(name);
+    return value ? value : "";
+}
+
+std::string_view next_item(std::string_view& list, char separator) {
+    const size_t end = list.find(separator);
+    const std::string_view item = list.substr(0, end);
+    list = end == std::string_view::npos ? std::string_view{} : list.substr(end + 1);
+    return item;
+}
+
+template <typename Number>
+bool parse_number(std::string_view text, Number& number, int base = 10) {
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number, base);
+    return error == std::errc{} && end == text.data() + text.size();
+}
+
+char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
+
+bool same_ignoring_case(std::string_view a, std::string_view b) {
+    return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) { return lower(x) == lower(y); });
+}
+
+const GpuModel* find_model(std::string_view key) {
+    const auto* end = kGpuModels + kGpuModelCount;
+    const auto* found =
+        std::find_if(kGpuModels, end, [&](const GpuModel& m) { return same_ignoring_case(m.key, key); });
+    return found == end ? nullptr : found;
+}
+
+std::string model_keys() {
+    std::string keys;
+    for (size_t i = 0; i < kGpuModelCount; ++i) keys.append(i ? ", " : "").append(kGpuModels[i].key);
+    return keys;
+}
+
+// splitmix64: spreads model and index over the bits of the UUID.
+uint64_t mix(uint64_t value) {
+    value += 0x9e3779b97f4a7c15;
+    value = (value ^ (value >> 30)) * 0xbf58476d1ce4e5b9;
+    value = (value ^ (value >> 27)) * 0x94d049bb133111eb;
+    return value ^ (value >> 31);
+}
+
+Uuid make_uuid(const GpuModel& model, int index) {
+    const uint64_t seed = mix(model.pci_device_id) ^ static_cast<uint64_t>(index);
+    const uint64_t words[2] = {mix(seed), mix(~seed)};
+    Uuid uuid;
+    std::memcpy(uuid.bytes, words, sizeof uuid.bytes);
+    return uuid;
+}
+
+Gpu make_gpu(const GpuModel& model, int index, uint64_t memory_override) {
+    const uint64_t memory = memory_override ? memory_override : model.memory_bytes;
+    const uint64_t reserved = memory_override ? 0 : model.reserved_bytes;
+    return {&model, index, memory, reserved, make_uuid(model, index), kFirstBus + static_cast<unsigned>(index)};
+}
+
+// N, MODEL or MODEL:N.
+bool parse_group(std::string_view item, const GpuModel*& model, size_t& count) {
+    count = 1;
+    if (parse_number(item, count)) {
+        model = find_model(kDefaultModel);
+    } else {
+        const bool has_count = item.find(':') != std::string_view::npos;
+        model = find_model(next_item(item, ':'));
+        if (has_count && !parse_number(item, count)) return false;
+    }
+    return model && count <= kMaxGpus;
+}
+
+bool parse_bytes(std::string_view text, uint64_t& bytes) {
+    if (text.empty()) return true;
+    unsigned shift = 0;
+    switch (lower(text.back())) {
+        case 'k': shift = 10; break;
+        case 'm': shift = 20; break;
+        case 'g': shift = 30; break;
+    }
+    if (shift) text.remove_suffix(1);
+    if (!parse_number(text, bytes) || bytes == 0 || bytes > (uint64_t{1} << 50) >> shift) return false;
+    bytes <<= shift;
+    return true;
+}
+
+std::vector<Gpu> read_machine() {
+    std::string error;
+    std::vector<Gpu> gpus =
+        parse_machine(environment("CUDAFAULT_SIM_GPUS"), environment("CUDAFAULT_SIM_MEMORY"), error);
+    if (!error.empty()) std::fprintf(stderr, "cudafault: %s; no GPU is simulated\n", error.c_str());
+    return gpus;
+}
+
+// The GPU that an item of CUDA_VISIBLE_DEVICES means: an index, a UUID or the only one whose UUID starts so.
+const Gpu* find_visible(const std::vector<const Gpu*>& gpus, std::string_view item) {
+    size_t index = 0;
+    if (parse_number(item, index)) return index < gpus.size() ? gpus[index] : nullptr;
+    if (!item.starts_with("GPU-") || item.size() <= 4) return nullptr;
+    const Gpu* found = nullptr;
+    for (const Gpu* gpu : gpus) {
+        const std::string uuid = uuid_text(*gpu);
+        if (!same_ignoring_case(std::string_view(uuid).substr(0, item.size()), item)) continue;
+        if (found) return nullptr;
+        found = gpu;
+    }
+    return found;
+}
+
+std::string_view trim(std::string_view text) {
+    while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
+    while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
+    return text;
+}
+
+int64_t speed(const Gpu* gpu) { return int64_t{gpu->model->multiprocessors} * gpu->model->clock_mhz; }
+
+}  // namespace
+
+std::vector<Gpu> parse_machine(std::string_view text, std::string_view memory, std::string& error) {
+    uint64_t memory_override = 0;
+    if (!parse_bytes(memory, memory_override)) {
+        error = "CUDAFAULT_SIM_MEMORY is '" + std::string(memory) + "', expected bytes per GPU, such as 512M or 16G";
+        return {};
+    }
+    std::vector<Gpu> gpus;
+    std::string_view rest = text.empty() ? "1" : text;
+    for (bool more = true; more;) {
+        const GpuModel* model = nullptr;
+        size_t count = 0;
+        more = rest.find(',') != std::string_view::npos;
+        if (!parse_group(next_item(rest, ','), model, count) || gpus.size() + count > kMaxGpus) {
+            error = "CUDAFAULT_SIM_GPUS is '" + std::string(text) + "', expected N, MODEL:N or a list such as " +
+                    "H100:4,L4:2, at most " + std::to_string(kMaxGpus) + " GPUs of the models " + model_keys();
+            return {};
+        }
+        while (count--) gpus.push_back(make_gpu(*model, static_cast<int>(gpus.size()), memory_override));
+    }
+    return gpus;
+}
+
+const std::vector<Gpu>& machine() {
+    static const std::vector<Gpu>& gpus = *new std::vector<Gpu>(read_machine());
+    return gpus;
+}
+
+// As the CUDA programming guide has it: the list ends at the first item that names no GPU, or one named before.
+std::vector<const Gpu*> visible_gpus(const std::vector<Gpu>& gpus, const char* visible, const char* order) {
+    std::vector<const Gpu*> all;
+    for (const Gpu& gpu : gpus) all.push_back(&gpu);
+    if (!order || std::string_view(order) != "PCI_BUS_ID") {
+        std::stable_sort(all.begin(), all.end(), [](const Gpu* a, const Gpu* b) { return speed(a) > speed(b); });
+    }
+    if (!visible) return all;
+    std::vector<const Gpu*> chosen;
+    std::string_view rest = visible;
+    while (!rest.empty()) {
+        const Gpu* gpu = find_visible(all, trim(next_item(rest, ',')));
+        if (!gpu || std::find(chosen.begin(), chosen.end(), gpu) != chosen.end()) break;
+        chosen.push_back(gpu);
+    }
+    return chosen;
+}
+
+std::string uuid_text(const Gpu& gpu) {
+    const unsigned char* b = gpu.uuid.bytes;
+    char text[48];
+    std::snprintf(text, sizeof text, "GPU-%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0],
+                  b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
+    return text;
+}
+
+std::string pci_text(const Gpu& gpu) {
+    char text[16];
+    std::snprintf(text, sizeof text, "0000:%02X:00.0", gpu.pci_bus);
+    return text;
+}
+
+bool parse_pci(std::string_view text, unsigned& domain, unsigned& bus, unsigned& device) {
+    std::string_view address = next_item(text, '.');  // the function does not matter
+    const bool has_domain = std::count(address.begin(), address.end(), ':') == 2;
+    domain = 0;
+    if (has_domain && !parse_number(next_item(address, ':'), domain, 16)) return false;
+    return parse_number(next_item(address, ':'), bus, 16) && parse_number(address, device, 16);
+}
+
+int driver_version() {
+    int version = 0;
+    return parse_number(environment("CUDAFAULT_SIM_DRIVER_VERSION"), version) ? version : kDefaultDriverVersion;
+}
+
+}  // namespace cudafault::sim

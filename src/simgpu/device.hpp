@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// The simulated machine: which GPUs it has. libcuda and NVML look at the same one, in every process alike.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "simgpu/cuda_abi.hpp"
+
+namespace cudafault::sim {
+
+// A row of data/gpus.yaml.
+struct GpuModel {
+    const char* key;  // as CUDAFAULT_SIM_GPUS names it
+    const char* name;
+    uint64_t memory_bytes;    // as NVML counts it
+    uint64_t reserved_bytes;  // of these not for programs
+    int multiprocessors, major, minor;
+    int clock_mhz, memory_clock_mhz, bus_width_bits;
+    uint64_t l2_bytes;
+    int shared_per_block_optin, shared_per_multiprocessor;
+    int threads_per_multiprocessor, blocks_per_multiprocessor;
+    int copy_engines, nvlinks;
+    unsigned pci_device_id, pci_subsystem_id;
+    unsigned architecture;  // nvmlDeviceArchitecture_t
+    int cuda_cores_per_multiprocessor;
+    int pcie_generation, power_limit_watts;
+};
+
+extern const GpuModel kGpuModels[];
+extern const size_t kGpuModelCount;
+
+struct Gpu {
+    const GpuModel* model;
+    int index;  // on the machine
+    uint64_t memory_bytes, reserved_bytes;
+    Uuid uuid;
+    unsigned pci_bus;  // in domain 0, device 0
+
+    uint64_t usable_bytes() const { return memory_bytes - reserved_bytes; }
+};
+
+// What CUDAFAULT_SIM_GPUS and CUDAFAULT_SIM_MEMORY say, read once. Wrong values: a line on stderr and no GPU at all, so
+// that nobody tests on another machine than he thinks.
+const std::vector<Gpu>& machine();
+
+// The parts of machine(), for tests. Throws nothing: `error` is empty when the text is right.
+std::vector<Gpu> parse_machine(std::string_view gpus, std::string_view memory, std::string& error);
+
+// CUDA's numbering: CUDA_VISIBLE_DEVICES and CUDA_DEVICE_ORDER, nullptr where unset.
+std::vector<const Gpu*> visible_gpus(const std::vector<Gpu>& gpus, const char* visible, const char* order);
+
+std::string uuid_text(const Gpu& gpu);  // GPU-xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx
+std::string pci_text(const Gpu& gpu);   // 0000:10:00.0
+bool parse_pci(std::string_view text, unsigned& domain, unsigned& bus, unsigned& device);
+
+// CUDA version of the simulated driver, as 13050; CUDAFAULT_SIM_DRIVER_VERSION overrides it.
+int driver_version();
+
+}  // namespace cudafault::sim

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+// The description of the machine and CUDA's numbering of it.
+#include "simgpu/device.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <set>
+
+namespace cudafault::sim {
+namespace {
+
+std::vector<Gpu> machine_of(const char* gpus, const char* memory = "") {
+    std::string error;
+    std::vector<Gpu> result = parse_machine(gpus, memory, error);
+    EXPECT_EQ(error, "");
+    return result;
+}
+
+std::string error_of(const char* gpus, const char* memory = "") {
+    std::string error;
+    EXPECT_TRUE(parse_machine(gpus, memory, error).empty());
+    return error;
+}
+
+std::vector<int> visible(const std::vector<Gpu>& gpus, const char* list, const char* order = nullptr) {
+    std::vector<int> indices;
+    for (const Gpu* gpu : visible_gpus(gpus, list, order)) indices.push_back(gpu->index);
+    return indices;
+}
+
+TEST(Machine, IsOneH100UnlessToldOtherwise) {
+    const auto gpus = machine_of("");
+    ASSERT_EQ(gpus.size(), 1u);
+    EXPECT_STREQ(gpus[0].model->key, "H100");
+}
+
+TEST(Machine, IsANumberAModelOrAList) {
+    EXPECT_EQ(machine_of("3").size(), 3u);
+    EXPECT_EQ(machine_of("0").size(), 0u);
+    EXPECT_STREQ(machine_of("b200")[0].model->name, "NVIDIA B200");
+    const auto mixed = machine_of("A100:2,L4");
+    ASSERT_EQ(mixed.size(), 3u);
+    EXPECT_STREQ(mixed[1].model->key, "A100");
+    EXPECT_STREQ(mixed[2].model->key, "L4");
+    EXPECT_EQ(mixed[2].index, 2);
+}
+
+TEST(Machine, WrongDescriptionsAreRefusedAndNamed) {
+    for (const char* wrong :
+         {"V100", "H100:", "H100:x", "-1", "H100:2,", "65", "H100:60,L4:5", "1.5", " 2", ",", "1,,1"}) {
+        EXPECT_NE(error_of(wrong).find(std::string("'") + wrong + "'"), std::string::npos) << wrong;
+    }
+    for (const char* wrong : {"0", "-1", "12Q", "G", "1.5G", "2000000G"}) {
+        EXPECT_NE(error_of("1", wrong).find("CUDAFAULT_SIM_MEMORY"), std::string::npos) << wrong;
+    }
+}
+
+TEST(Machine, MemoryCanBeSet) {
+    EXPECT_EQ(machine_of("1", "512M")[0].usable_bytes(), size_t{512} << 20);
+    EXPECT_EQ(machine_of("1", "2g")[0].memory_bytes, size_t{2} << 30);
+    EXPECT_EQ(machine_of("1", "4096")[0].memory_bytes, 4096u);
+    EXPECT_LT(machine_of("1")[0].usable_bytes(), machine_of("1")[0].memory_bytes);
+}
+
+TEST(Machine, IdentitiesAreStableAndDiffer) {
+    std::set<std::string> identities;
+    for (const char* description : {"H100:8", "A100:8", "L4:8"}) {
+        for (const Gpu& gpu : machine_of(description)) {
+            EXPECT_EQ(uuid_text(gpu).size(), 40u);
+            identities.insert(uuid_text(gpu));
+        }
+    }
+    EXPECT_EQ(identities.size(), 24u);
+    EXPECT_EQ(uuid_text(machine_of("H100:8")[3]), uuid_text(machine_of("H100:4")[3]));
+    EXPECT_EQ(pci_text(machine_of("2")[1]), "0000:11:00.0");
+}
+
+TEST(Machine, EveryModelHasPlausibleFigures) {
+    for (size_t i = 0; i < kGpuModelCount; ++i) {
+        const GpuModel& m = kGpuModels[i];
+        EXPECT_EQ(std::strncmp(m.name, "NVIDIA ", 7), 0) << m.key;
+        EXPECT_GT(m.memory_bytes, uint64_t{20} << 30) << m.key;
+        EXPECT_LT(m.reserved_bytes, m.memory_bytes / 20) << m.key;
+        EXPECT_GE(m.major, 8) << m.key;
+        EXPECT_LT(m.shared_per_block_optin, m.shared_per_multiprocessor) << m.key;
+        EXPECT_EQ(m.pci_device_id & 0xffff, 0x10deu) << m.key;
+        EXPECT_EQ(m.pci_subsystem_id & 0xffff, 0x10deu) << m.key;
+    }
+    EXPECT_EQ(kGpuModelCount, 5u);
+}
+
+TEST(VisibleDevices, AreAllWhereNothingIsSaid) {
+    EXPECT_EQ(visible(machine_of("3"), nullptr), (std::vector<int>{0, 1, 2}));
+}
+
+TEST(VisibleDevices, AreChosenInTheOrderOfTheList) {
+    const auto gpus = machine_of("4");
+    EXPECT_EQ(visible(gpus, "2,0"), (std::vector<int>{2, 0}));
+    EXPECT_EQ(visible(gpus, " 1 , 3"), (std::vector<int>{1, 3}));
+    EXPECT_EQ(visible(gpus, ""), std::vector<int>{});
+}
+
+TEST(VisibleDevices, EndAtTheFirstThatIsNone) {
+    const auto gpus = machine_of("4");
+    EXPECT_EQ(visible(gpus, "1,7,0"), std::vector<int>{1});
+    EXPECT_EQ(visible(gpus, "-1"), std::vector<int>{});
+    EXPECT_EQ(visible(gpus, "NoDevFiles"), std::vector<int>{});
+    EXPECT_EQ(visible(gpus, "0,0,1"), std::vector<int>{0});
+}
+
+TEST(VisibleDevices, MayBeUuidsAndTheirPrefixes) {
+    const auto gpus = machine_of("4");
+    const std::string uuid = uuid_text(gpus[2]);
+    EXPECT_EQ(visible(gpus, uuid.c_str()), std::vector<int>{2});
+    EXPECT_EQ(visible(gpus, (uuid.substr(0, 12) + ",1").c_str()), (std::vector<int>{2, 1}));
+    EXPECT_EQ(visible(gpus, "GPU-"), std::vector<int>{});
+    EXPECT_EQ(visible(gpus, "GPU-ffffffffff"), std::vector<int>{});
+}
+
+TEST(VisibleDevices, AreFastestFirstOrInBusOrder) {
+    const auto gpus = machine_of("L4,H100");
+    EXPECT_EQ(visible(gpus, nullptr), (std::vector<int>{1, 0}));
+    EXPECT_EQ(visible(gpus, nullptr, "FASTEST_FIRST"), (std::vector<int>{1, 0}));
+    EXPECT_EQ(visible(gpus, nullptr, "PCI_BUS_ID"), (std::vector<int>{0, 1}));
+    EXPECT_EQ(visible(gpus, "0", "PCI_BUS_ID"), std::vector<int>{0});
+    EXPECT_EQ(visible(gpus, "0"), std::vector<int>{1});
+}
+
+TEST(PciAddress, IsParsedInEachCommonForm) {
+    unsigned domain = 9, bus = 0, device = 9;
+    for (const char* text : {"0000:1a:00.0", "00000000:1A:00.0", "1a:00.0", "1A:00"}) {
+        EXPECT_TRUE(parse_pci(text, domain, bus, device)) << text;
+        EXPECT_EQ(domain, 0u);
+        EXPECT_EQ(bus, 0x1au);
+        EXPECT_EQ(device, 0u);
+    }
+    for (const char* text : {"", "1a", "xx:00.0", "0:0:0:0"}) {
+        EXPECT_FALSE(parse_pci(text, domain, bus, device)) << text;
+    }
+}
+
+}  // namespace
+}  // namespace cudafault::sim

@@ -1,0 +1,704 @@
+// SPDX-License-Identifier: Apache-2.0
+// Graphs: their nodes and dependencies, executable graphs, user objects.
+#include "simgpu/driver/graph.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <type_traits>
+
+#include "simgpu/driver/stream.hpp"
+
+namespace cudafault::sim {
+
+// Something a graph keeps alive; destroyed with its last reference.
+struct UserObject {
+    void* pointer;
+    HostFunction destroy;
+    unsigned references;
+};
+
+namespace {
+
+// CUgraphNodeType of each kind of work, which stand in the same order but for the last two.
+enum NodeType { kKernelNode, kCopyNode, kMemsetNode, kHostNode, kChildNode, kEmptyNode, kWaitNode, kRecordNode };
+static_assert(std::is_same_v<std::variant_alternative_t<kRecordNode, Work>, RecordEvent> &&
+              std::is_same_v<std::variant_alternative_t<kEmptyNode, Work>, Nothing>);
+
+int node_type(const Work& work) { return static_cast<int>(work.index()); }
+
+template <typename Body>
+Result with_graph(Graph* graph, Body body) {
+    return with_driver([&](State& s) { return s.graphs.has(graph) ? body(s, *graph) : kInvalidValue; });
+}
+
+template <typename Body>
+Result with_node(Node* node, Body body) {
+    return with_driver([&](State& s) { return s.nodes.has(node) ? body(s, *node) : kInvalidValue; });
+}
+
+template <typename Body>
+Result with_exec(GraphExec* exec, Body body) {
+    return with_driver([&](State& s) { return s.execs.has(exec) ? body(s, *exec) : kInvalidValue; });
+}
+
+bool is_dependency_list(State& s, const Graph& graph, Node* const* nodes, size_t count) {
+    return !count || (nodes && std::all_of(nodes, nodes + count,
+                                           [&](Node* node) { return s.nodes.has(node) && node->graph == &graph; }));
+}
+
+Result add(Node** out, Graph* graph, Node* const* dependencies, size_t count, const Work& work) {
+    return with_context([&](State& s, Context& context) {
+        if (!out || !s.graphs.has(graph) || !is_dependency_list(s, *graph, dependencies, count)) return kInvalidValue;
+        if (Result error = check_work(s, context, work)) return error;
+        return give(out, &add_node(s, *graph, work, {dependencies, dependencies + count}));
+    });
+}
+
+// Answers a list in the driver's way: without room, its length; with room, as many as fit, then nullptr.
+Result list_nodes(const std::vector<Node*>& nodes, Node** out, size_t* count) {
+    if (!count) return kInvalidValue;
+    if (!out) return give(count, nodes.size());
+    for (size_t i = 0; i < *count; ++i) out[i] = i < nodes.size() ? nodes[i] : nullptr;
+    return give(count, std::min(*count, nodes.size()));
+}
+
+void clear_edges(EdgeData* edges, const size_t* count) {
+    if (edges && count) std::fill_n(edges, *count, EdgeData{});
+}
+
+std::vector<Node*> dependents(const Node& node) {
+    std::vector<Node*> found;
+    for (Node* other : node.graph->nodes) {
+        if (std::count(other->dependencies.begin(), other->dependencies.end(), &node)) found.push_back(other);
+    }
+    return found;
+}
+
+Graph& clone(State& s, const Graph& graph) {
+    Graph& copy = *s.graphs.add(new Graph{s.next_id++});
+    std::map<const Node*, Node*> twins;
+    for (const Node* node : graph.nodes) {
+        Node& twin = add_node(s, copy, node->work, {});
+        twin.enabled = node->enabled;
+        twin.original = node;
+        if (const auto* child = std::get_if<ChildGraph>(&node->work)) {
+            Graph& grandchild = clone(s, *child->graph);
+            grandchild.is_child = true;
+            twin.work = ChildGraph{&grandchild};
+        }
+        twins[node] = &twin;
+    }
+    for (const Node* node : graph.nodes) {
+        for (Node* dependency : node->dependencies) twins[node]->dependencies.push_back(twins[dependency]);
+    }
+    return copy;
+}
+
+// Appends the graph's work so that each step stands behind those it depends on. False: it goes in a circle.
+bool flatten(const Graph& graph, std::vector<Step>& steps) {
+    std::set<const Node*> done;
+    while (done.size() < graph.nodes.size()) {
+        const size_t before = done.size();
+        for (const Node* node : graph.nodes) {
+            const auto& needs = node->dependencies;
+            const bool ready = std::all_of(needs.begin(), needs.end(), [&](Node* d) { return done.count(d) != 0; });
+            if (!ready || !done.insert(node).second) continue;
+            if (const auto* child = std::get_if<ChildGraph>(&node->work)) {
+                if (!flatten(*child->graph, steps)) return false;
+            } else {
+                steps.push_back({node, node->work, node->enabled});
+            }
+        }
+        if (done.size() == before) return false;
+    }
+    return true;
+}
+
+Result instantiate(GraphExec** out, Graph* graph, uint64_t flags) {
+    constexpr uint64_t kKnownFlags = 15;
+    return with_graph(graph, [&](State& s, Graph& g) {
+        if (!out || (flags & ~kKnownFlags)) return kInvalidValue;
+        GraphExec exec{s.next_id++, flags, {}, g.user_objects};
+        if (!flatten(g, exec.steps)) return kInvalidValue;
+        for (auto& [object, count] : exec.user_objects) object->references += count;
+        return give(out, s.execs.add(new GraphExec(std::move(exec))));
+    });
+}
+
+// Gives new work of the same kind to a step.
+Result replace_work(GraphExec* exec, const Node* node, const Work& work) {
+    return with_context([&](State& s, Context& context) {
+        if (!s.execs.has(exec)) return kInvalidValue;
+        const auto step =
+            std::find_if(exec->steps.begin(), exec->steps.end(), [&](const Step& st) { return st.of == node; });
+        if (step == exec->steps.end() || step->work.index() != work.index()) return kInvalidValue;
+        if (Result error = check_work(s, context, work)) return error;
+        step->work = work;
+        return kSuccess;
+    });
+}
+
+Result replace_work(Node* node, const Work& work) {
+    return with_context([&](State& s, Context& context) {
+        if (!s.nodes.has(node) || node->work.index() != work.index()) return kInvalidValue;
+        if (Result error = check_work(s, context, work)) return error;
+        node->work = work;
+        return kSuccess;
+    });
+}
+
+template <typename Kind, typename Value, typename Convert>
+Result get_work(Node* node, Value* out, Convert convert) {
+    return with_node(node, [&](State&, Node& n) {
+        const auto* work = std::get_if<Kind>(&n.work);
+        return work ? give(out, convert(*work)) : kInvalidValue;
+    });
+}
+
+Launch launch_of(const KernelNodeParamsV1& params) {
+    Launch launch{};
+    static_cast<KernelNodeParamsV1&>(launch.params) = params;
+    return launch;
+}
+
+// Turns CUgraphNodeParams into work; kinds that are not simulated are refused.
+Result work_of(const NodeParams& params, Work& work) {
+    switch (params.type) {
+        case kKernelNode: work = Launch{params.kernel}; return kSuccess;
+        case kCopyNode: {
+            Copy copy;
+            if (Result error = resolve(params.copy.copy, copy)) return error;
+            work = copy;
+            return kSuccess;
+        }
+        case kMemsetNode: {
+            Fill fill;
+            if (Result error = resolve(params.memset, fill)) return error;
+            work = fill;
+            return kSuccess;
+        }
+        case kHostNode: work = HostCall{params.host.function, params.host.user_data}; return kSuccess;
+        case kChildNode: work = ChildGraph{params.child}; return kSuccess;
+        case kEmptyNode: work = Nothing{}; return kSuccess;
+        case kWaitNode: work = WaitEvent{params.event}; return kSuccess;
+        case kRecordNode: work = RecordEvent{params.event}; return kSuccess;
+    }
+    return kNotSupported;
+}
+
+bool drop(State& s, UserObject& object, unsigned count) {
+    object.references -= std::min(count, object.references);
+    const bool last = !object.references;
+    if (last) s.user_objects.remove(&object);
+    return last;
+}
+
+// Runs the destructors of user objects, once the lock is gone.
+struct Farewell {
+    std::vector<HostCall> calls;
+    ~Farewell() {
+        for (const HostCall& call : calls) call.function(call.user_data);
+    }
+};
+
+void release_user_object(State& s, UserObject& object, unsigned count, Farewell& farewell) {
+    const HostCall destroy{object.destroy, object.pointer};
+    if (drop(s, object, count)) farewell.calls.push_back(destroy);
+}
+
+}  // namespace
+
+Node& add_node(State& s, Graph& graph, Work work, std::vector<Node*> dependencies) {
+    if (const auto* child = std::get_if<ChildGraph>(&work)) {
+        Graph& own = clone(s, *child->graph);
+        own.is_child = true;
+        work = ChildGraph{&own};
+    }
+    Node* node = s.nodes.add(new Node{&graph, work, std::move(dependencies)});
+    graph.nodes.push_back(node);
+    return *node;
+}
+
+void destroy_graph(State& s, Graph& graph) {
+    for (Node* node : graph.nodes) {
+        if (const auto* child = std::get_if<ChildGraph>(&node->work)) destroy_graph(s, *child->graph);
+        s.nodes.remove(node);
+    }
+    s.graphs.remove(&graph);
+}
+
+SIM_API Result cuGraphCreate(Graph** out, unsigned flags) {
+    return with_driver([&](State& s) {
+        if (!out || flags) return kInvalidValue;
+        return give(out, s.graphs.add(new Graph{s.next_id++}));
+    });
+}
+
+SIM_API Result cuGraphDestroy(Graph* graph) {
+    Farewell farewell;
+    return with_graph(graph, [&](State& s, Graph& g) {
+        if (g.is_child) return kInvalidValue;
+        for (auto& [object, count] : g.user_objects) release_user_object(s, *object, count, farewell);
+        destroy_graph(s, g);
+        return kSuccess;
+    });
+}
+
+SIM_API Result cuGraphClone(Graph** out, Graph* graph) {
+    return with_graph(graph, [&](State& s, Graph& g) { return out ? give(out, &clone(s, g)) : kInvalidValue; });
+}
+
+SIM_API Result cuGraphGetId(Graph* graph, unsigned* id) {
+    return with_graph(graph, [&](State&, Graph& g) { return give(id, g.id); });
+}
+
+SIM_API Result cuGraphGetNodes(Graph* graph, Node** nodes, size_t* count) {
+    return with_graph(graph, [&](State&, Graph& g) { return list_nodes(g.nodes, nodes, count); });
+}
+
+SIM_API Result cuGraphGetRootNodes(Graph* graph, Node** nodes, size_t* count) {
+    return with_graph(graph, [&](State&, Graph& g) {
+        std::vector<Node*> roots;
+        std::copy_if(g.nodes.begin(), g.nodes.end(), std::back_inserter(roots),
+                     [](const Node* node) { return node->dependencies.empty(); });
+        return list_nodes(roots, nodes, count);
+    });
+}
+
+SIM_API Result cuGraphGetEdges_v2(Graph* graph, Node** from, Node** to, EdgeData* edges, size_t* count) {
+    return with_graph(graph, [&](State&, Graph& g) {
+        if (!count || !from != !to) return kInvalidValue;
+        std::vector<Node*> sources, targets;
+        for (Node* node : g.nodes) {
+            for (Node* dependency : node->dependencies) {
+                sources.push_back(dependency);
+                targets.push_back(node);
+            }
+        }
+        clear_edges(from ? edges : nullptr, count);
+        size_t room = *count;
+        if (Result error = list_nodes(sources, from, &room)) return error;
+        return list_nodes(targets, to, count);
+    });
+}
+SIM_ALIAS(cuGraphGetEdges, cuGraphGetEdges_v2, (Graph * graph, Node** from, Node** to, size_t* count),
+          (graph, from, to, nullptr, count))
+
+SIM_API Result cuGraphNodeGetDependencies_v2(Node* node, Node** nodes, EdgeData* edges, size_t* count) {
+    return with_node(node, [&](State&, Node& n) {
+        clear_edges(nodes ? edges : nullptr, count);
+        return list_nodes(n.dependencies, nodes, count);
+    });
+}
+SIM_ALIAS(cuGraphNodeGetDependencies, cuGraphNodeGetDependencies_v2, (Node * node, Node** nodes, size_t* count),
+          (node, nodes, nullptr, count))
+
+SIM_API Result cuGraphNodeGetDependentNodes_v2(Node* node, Node** nodes, EdgeData* edges, size_t* count) {
+    return with_node(node, [&](State&, Node& n) {
+        clear_edges(nodes ? edges : nullptr, count);
+        return list_nodes(dependents(n), nodes, count);
+    });
+}
+SIM_ALIAS(cuGraphNodeGetDependentNodes, cuGraphNodeGetDependentNodes_v2, (Node * node, Node** nodes, size_t* count),
+          (node, nodes, nullptr, count))
+
+SIM_API Result cuGraphAddDependencies(Graph* graph, Node* const* from, Node* const* to, size_t count) {
+    return with_graph(graph, [&](State& s, Graph& g) {
+        if (!is_dependency_list(s, g, from, count) || !is_dependency_list(s, g, to, count)) return kInvalidValue;
+        for (size_t i = 0; i < count; ++i) {
+            auto& needs = to[i]->dependencies;
+            if (std::count(needs.begin(), needs.end(), from[i])) return kInvalidValue;
+            needs.push_back(from[i]);
+        }
+        return kSuccess;
+    });
+}
+SIM_ALIAS(cuGraphAddDependencies_v2, cuGraphAddDependencies,
+          (Graph * graph, Node* const* from, Node* const* to, const EdgeData*, size_t count), (graph, from, to, count))
+
+SIM_API Result cuGraphRemoveDependencies(Graph* graph, Node* const* from, Node* const* to, size_t count) {
+    return with_graph(graph, [&](State& s, Graph& g) {
+        if (!is_dependency_list(s, g, from, count) || !is_dependency_list(s, g, to, count)) return kInvalidValue;
+        for (size_t i = 0; i < count; ++i) {
+            if (!std::erase(to[i]->dependencies, from[i])) return kInvalidValue;
+        }
+        return kSuccess;
+    });
+}
+SIM_ALIAS(cuGraphRemoveDependencies_v2, cuGraphRemoveDependencies,
+          (Graph * graph, Node* const* from, Node* const* to, const EdgeData*, size_t count), (graph, from, to, count))
+
+SIM_API Result cuGraphNodeGetType(Node* node, int* type) {
+    return with_node(node, [&](State&, Node& n) { return give(type, node_type(n.work)); });
+}
+
+SIM_API Result cuGraphNodeGetContainingGraph(Node* node, Graph** graph) {
+    return with_node(node, [&](State&, Node& n) { return give(graph, n.graph); });
+}
+
+SIM_API Result cuGraphNodeFindInClone(Node** out, Node* original, Graph* graph) {
+    return with_graph(graph, [&](State&, Graph& g) {
+        const auto found = std::find_if(g.nodes.begin(), g.nodes.end(),
+                                        [&](const Node* node) { return original && node->original == original; });
+        return found == g.nodes.end() ? kInvalidValue : give(out, *found);
+    });
+}
+
+SIM_API Result cuGraphDestroyNode(Node* node) {
+    return with_node(node, [](State& s, Node& n) {
+        for (Node* other : n.graph->nodes) std::erase(other->dependencies, &n);
+        std::erase(n.graph->nodes, &n);
+        if (const auto* child = std::get_if<ChildGraph>(&n.work)) destroy_graph(s, *child->graph);
+        s.nodes.remove(&n);
+        return kSuccess;
+    });
+}
+
+SIM_API Result cuGraphAddNode_v2(Node** out, Graph* graph, Node* const* dependencies, const EdgeData*, size_t count,
+                                 NodeParams* params) {
+    Work work;
+    if (!params) return kInvalidValue;
+    if (Result error = work_of(*params, work)) return error;
+    return add(out, graph, dependencies, count, work);
+}
+SIM_ALIAS(cuGraphAddNode, cuGraphAddNode_v2,
+          (Node * *out, Graph* graph, Node* const* dependencies, size_t count, NodeParams* params),
+          (out, graph, dependencies, nullptr, count, params))
+
+SIM_API Result cuGraphNodeSetParams(Node* node, NodeParams* params) {
+    Work work;
+    if (!params) return kInvalidValue;
+    if (Result error = work_of(*params, work)) return error;
+    return replace_work(node, work);
+}
+
+SIM_API Result cuGraphExecNodeSetParams(GraphExec* exec, Node* node, NodeParams* params) {
+    Work work;
+    if (!params) return kInvalidValue;
+    if (Result error = work_of(*params, work)) return error;
+    return replace_work(exec, node, work);
+}
+
+SIM_API Result cuGraphAddEmptyNode(Node** out, Graph* graph, Node* const* dependencies, size_t count) {
+    return add(out, graph, dependencies, count, Nothing{});
+}
+
+SIM_API Result cuGraphAddKernelNode_v2(Node** out, Graph* graph, Node* const* dependencies, size_t count,
+                                       const KernelNodeParams* params) {
+    return params ? add(out, graph, dependencies, count, Launch{*params}) : kInvalidValue;
+}
+
+SIM_API Result cuGraphAddKernelNode(Node** out, Graph* graph, Node* const* dependencies, size_t count,
+                                    const KernelNodeParamsV1* params) {
+    return params ? add(out, graph, dependencies, count, launch_of(*params)) : kInvalidValue;
+}
+
+SIM_API Result cuGraphKernelNodeGetParams_v2(Node* node, KernelNodeParams* params) {
+    return get_work<Launch>(node, params, [](const Launch& launch) { return launch.params; });
+}
+
+SIM_API Result cuGraphKernelNodeGetParams(Node* node, KernelNodeParamsV1* params) {
+    return get_work<Launch>(node, params, [](const Launch& launch) { return KernelNodeParamsV1{launch.params}; });
+}
+
+SIM_API Result cuGraphKernelNodeSetParams_v2(Node* node, const KernelNodeParams* params) {
+    return params ? replace_work(node, Launch{*params}) : kInvalidValue;
+}
+
+SIM_API Result cuGraphKernelNodeSetParams(Node* node, const KernelNodeParamsV1* params) {
+    return params ? replace_work(node, launch_of(*params)) : kInvalidValue;
+}
+
+SIM_API Result cuGraphExecKernelNodeSetParams_v2(GraphExec* exec, Node* node, const KernelNodeParams* params) {
+    return params ? replace_work(exec, node, Launch{*params}) : kInvalidValue;
+}
+
+SIM_API Result cuGraphExecKernelNodeSetParams(GraphExec* exec, Node* node, const KernelNodeParamsV1* params) {
+    return params ? replace_work(exec, node, launch_of(*params)) : kInvalidValue;
+}
+
+SIM_API Result cuGraphAddMemcpyNode(Node** out, Graph* graph, Node* const* dependencies, size_t count,
+                                    const Copy3D* copy, Context*) {
+    Copy resolved;
+    if (!copy) return kInvalidValue;
+    if (Result error = resolve(*copy, resolved)) return error;
+    return add(out, graph, dependencies, count, resolved);
+}
+
+SIM_API Result cuGraphMemcpyNodeGetParams(Node* node, Copy3D* params) { return get_work<Copy>(node, params, describe); }
+
+SIM_API Result cuGraphMemcpyNodeSetParams(Node* node, const Copy3D* copy) {
+    Copy resolved;
+    if (!copy) return kInvalidValue;
+    if (Result error = resolve(*copy, resolved)) return error;
+    return replace_work(node, resolved);
+}
+
+SIM_API Result cuGraphExecMemcpyNodeSetParams(GraphExec* exec, Node* node, const Copy3D* copy, Context*) {
+    Copy resolved;
+    if (!copy) return kInvalidValue;
+    if (Result error = resolve(*copy, resolved)) return error;
+    return replace_work(exec, node, resolved);
+}
+
+SIM_API Result cuGraphAddMemsetNode(Node** out, Graph* graph, Node* const* dependencies, size_t count,
+                                    const MemsetNodeParams* params, Context*) {
+    Fill fill;
+    if (!params) return kInvalidValue;
+    if (Result error = resolve(*params, fill)) return error;
+    return add(out, graph, dependencies, count, fill);
+}
+
+SIM_API Result cuGraphMemsetNodeGetParams(Node* node, MemsetNodeParams* params) {
+    return get_work<Fill>(node, params, [](const Fill& f) {
+        return MemsetNodeParams{reinterpret_cast<DevicePtr>(f.target), f.pitch, f.value, f.element, f.width, f.height};
+    });
+}
+
+SIM_API Result cuGraphMemsetNodeSetParams(Node* node, const MemsetNodeParams* params) {
+    Fill fill;
+    if (!params) return kInvalidValue;
+    if (Result error = resolve(*params, fill)) return error;
+    return replace_work(node, fill);
+}
+
+SIM_API Result cuGraphExecMemsetNodeSetParams(GraphExec* exec, Node* node, const MemsetNodeParams* params, Context*) {
+    Fill fill;
+    if (!params) return kInvalidValue;
+    if (Result error = resolve(*params, fill)) return error;
+    return replace_work(exec, node, fill);
+}
+
+SIM_API Result cuGraphAddHostNode(Node** out, Graph* graph, Node* const* dependencies, size_t count,
+                                  const HostNodeParams* params) {
+    if (!params) return kInvalidValue;
+    return add(out, graph, dependencies, count, HostCall{params->function, params->user_data});
+}
+
+SIM_API Result cuGraphHostNodeGetParams(Node* node, HostNodeParams* params) {
+    return get_work<HostCall>(node, params, [](const HostCall& c) { return HostNodeParams{c.function, c.user_data}; });
+}
+
+SIM_API Result cuGraphHostNodeSetParams(Node* node, const HostNodeParams* params) {
+    return params ? replace_work(node, HostCall{params->function, params->user_data}) : kInvalidValue;
+}
+
+SIM_API Result cuGraphExecHostNodeSetParams(GraphExec* exec, Node* node, const HostNodeParams* params) {
+    return params ? replace_work(exec, node, HostCall{params->function, params->user_data}) : kInvalidValue;
+}
+
+SIM_API Result cuGraphAddChildGraphNode(Node** out, Graph* graph, Node* const* dependencies, size_t count,
+                                        Graph* child) {
+    return child == graph ? kInvalidValue : add(out, graph, dependencies, count, ChildGraph{child});
+}
+
+SIM_API Result cuGraphChildGraphNodeGetGraph(Node* node, Graph** child) {
+    return get_work<ChildGraph>(node, child, [](const ChildGraph& c) { return c.graph; });
+}
+
+SIM_API Result cuGraphAddEventRecordNode(Node** out, Graph* graph, Node* const* dependencies, size_t count,
+                                         Event* event) {
+    return add(out, graph, dependencies, count, RecordEvent{event});
+}
+
+SIM_API Result cuGraphEventRecordNodeGetEvent(Node* node, Event** event) {
+    return get_work<RecordEvent>(node, event, [](const RecordEvent& r) { return r.event; });
+}
+
+SIM_API Result cuGraphEventRecordNodeSetEvent(Node* node, Event* event) {
+    return replace_work(node, RecordEvent{event});
+}
+
+SIM_API Result cuGraphAddEventWaitNode(Node** out, Graph* graph, Node* const* dependencies, size_t count,
+                                       Event* event) {
+    return add(out, graph, dependencies, count, WaitEvent{event});
+}
+
+SIM_API Result cuGraphEventWaitNodeGetEvent(Node* node, Event** event) {
+    return get_work<WaitEvent>(node, event, [](const WaitEvent& w) { return w.event; });
+}
+
+SIM_API Result cuGraphEventWaitNodeSetEvent(Node* node, Event* event) { return replace_work(node, WaitEvent{event}); }
+
+SIM_API Result cuGraphInstantiateWithFlags(GraphExec** exec, Graph* graph, uint64_t flags) {
+    return instantiate(exec, graph, flags);
+}
+
+// The older forms report where instantiation failed; there is no such place to report here.
+SIM_API Result cuGraphInstantiate_v2(GraphExec** exec, Graph* graph, Node** failed, char* log, size_t log_bytes) {
+    if (failed) *failed = nullptr;
+    if (log && log_bytes) *log = '\0';
+    return instantiate(exec, graph, 0);
+}
+SIM_ALIAS(cuGraphInstantiate, cuGraphInstantiate_v2,
+          (GraphExec * *exec, Graph* graph, Node** failed, char* log, size_t log_bytes),
+          (exec, graph, failed, log, log_bytes))
+
+SIM_API Result cuGraphInstantiateWithParams(GraphExec** exec, Graph* graph, InstantiateParams* params) {
+    constexpr int kInstantiated = 0, kInstantiationFailed = 1;
+    if (!params) return kInvalidValue;
+    const Result error = instantiate(exec, graph, params->flags);
+    params->failed_node = nullptr;
+    params->result = error ? kInstantiationFailed : kInstantiated;
+    return error;
+}
+SIM_PER_THREAD(cuGraphInstantiateWithParams, _ptsz, (GraphExec * *exec, Graph* graph, InstantiateParams* params),
+               (exec, graph, params))
+
+SIM_API Result cuGraphExecGetFlags(GraphExec* exec, uint64_t* flags) {
+    return with_exec(exec, [&](State&, GraphExec& e) { return give(flags, e.flags); });
+}
+
+SIM_API Result cuGraphExecGetId(GraphExec* exec, unsigned* id) {
+    return with_exec(exec, [&](State&, GraphExec& e) { return give(id, e.id); });
+}
+
+SIM_API Result cuGraphExecDestroy(GraphExec* exec) {
+    Farewell farewell;
+    return with_exec(exec, [&](State& s, GraphExec& e) {
+        for (auto& [object, count] : e.user_objects) release_user_object(s, *object, count, farewell);
+        s.execs.remove(&e);
+        return kSuccess;
+    });
+}
+
+SIM_API Result cuGraphExecUpdate_v2(GraphExec* exec, Graph* graph, ExecUpdateResult* result) {
+    constexpr int kUpdated = 0, kTopologyChanged = 2, kTypeChanged = 3;
+    return with_exec(exec, [&](State& s, GraphExec& e) {
+        std::vector<Step> steps;
+        if (!result || !s.graphs.has(graph) || !flatten(*graph, steps)) return kInvalidValue;
+        const bool same_kinds =
+            std::equal(steps.begin(), steps.end(), e.steps.begin(), e.steps.end(),
+                       [](const Step& a, const Step& b) { return a.work.index() == b.work.index(); });
+        *result = {same_kinds                       ? kUpdated
+                   : steps.size() == e.steps.size() ? kTypeChanged
+                                                    : kTopologyChanged,
+                   nullptr, nullptr};
+        if (!same_kinds) return kGraphExecUpdateFailure;
+        // Nodes are still named by the graph that was instantiated.
+        for (size_t i = 0; i < steps.size(); ++i) e.steps[i].work = steps[i].work;
+        return kSuccess;
+    });
+}
+
+SIM_API Result cuGraphExecUpdate(GraphExec* exec, Graph* graph, Node** failed, int* result) {
+    ExecUpdateResult update{};
+    const Result error = cuGraphExecUpdate_v2(exec, graph, &update);
+    if (failed) *failed = update.node;
+    if (result) *result = update.result;
+    return error;
+}
+
+SIM_API Result cuGraphNodeSetEnabled(GraphExec* exec, Node* node, unsigned enabled) {
+    return with_exec(exec, [&](State&, GraphExec& e) {
+        for (Step& step : e.steps) {
+            if (step.of != node) continue;
+            step.enabled = enabled != 0;
+            return kSuccess;
+        }
+        return kInvalidValue;
+    });
+}
+
+SIM_API Result cuGraphNodeGetEnabled(GraphExec* exec, Node* node, unsigned* enabled) {
+    return with_exec(exec, [&](State&, GraphExec& e) {
+        for (const Step& step : e.steps) {
+            if (step.of == node) return give(enabled, step.enabled);
+        }
+        return kInvalidValue;
+    });
+}
+
+SIM_API Result cuGraphUpload(GraphExec* exec, Stream* stream) {
+    if (Result error = with_exec(exec, [](State&, GraphExec&) { return kSuccess; })) return error;
+    return submit(stream, Nothing{});
+}
+SIM_PER_THREAD(cuGraphUpload, _ptsz, (GraphExec * exec, Stream* stream), (exec, own_stream(stream)))
+
+SIM_API Result cuGraphLaunch(GraphExec* exec, Stream* handle) {
+    std::vector<Step> steps;
+    const Result error = with_context([&](State& s, Context& context) -> Result {
+        Stream* stream = nullptr;
+        if (!s.execs.has(exec)) return kInvalidValue;
+        if (Result wrong = resolve_stream(s, context, handle, stream)) return wrong;
+        if (stream->capture) return kStreamCaptureUnsupported;
+        for (const Step& step : exec->steps) {
+            if (!step.enabled) continue;
+            if (Result wrong = check_work(s, context, step.work)) return wrong;
+            steps.push_back(step);
+        }
+        return kSuccess;
+    });
+    if (error) return error;
+    for (const Step& step : steps) run(step.work);
+    return kSuccess;
+}
+SIM_PER_THREAD(cuGraphLaunch, _ptsz, (GraphExec * exec, Stream* stream), (exec, own_stream(stream)))
+
+SIM_API Result cuGraphDebugDotPrint(Graph* graph, const char* path, unsigned) {
+    return with_graph(graph, [&](State&, Graph& g) {
+        std::FILE* file = path ? std::fopen(path, "w") : nullptr;
+        if (!file) return path ? kOperatingSystem : kInvalidValue;
+        std::fputs("digraph dot {\n", file);
+        for (const Node* node : g.nodes) {
+            std::fprintf(file, "  \"%p\" [label=\"type %d\"];\n", static_cast<const void*>(node),
+                         node_type(node->work));
+            for (const Node* from : node->dependencies) {
+                std::fprintf(file, "  \"%p\" -> \"%p\";\n", static_cast<const void*>(from),
+                             static_cast<const void*>(node));
+            }
+        }
+        std::fputs("}\n", file);
+        return std::fclose(file) ? kOperatingSystem : kSuccess;
+    });
+}
+
+SIM_API Result cuUserObjectCreate(UserObject** out, void* pointer, HostFunction destroy, unsigned references,
+                                  unsigned flags) {
+    constexpr unsigned kNoDestructorSync = 1;
+    return with_driver([&](State& s) {
+        if (!out || !destroy || !references || flags != kNoDestructorSync) return kInvalidValue;
+        return give(out, s.user_objects.add(new UserObject{pointer, destroy, references}));
+    });
+}
+
+SIM_API Result cuUserObjectRetain(UserObject* object, unsigned count) {
+    return with_driver([&](State& s) {
+        if (!s.user_objects.has(object) || !count) return kInvalidValue;
+        object->references += count;
+        return kSuccess;
+    });
+}
+
+SIM_API Result cuUserObjectRelease(UserObject* object, unsigned count) {
+    Farewell farewell;
+    return with_driver([&](State& s) {
+        if (!s.user_objects.has(object) || !count) return kInvalidValue;
+        release_user_object(s, *object, count, farewell);
+        return kSuccess;
+    });
+}
+
+SIM_API Result cuGraphRetainUserObject(Graph* graph, UserObject* object, unsigned count, unsigned flags) {
+    constexpr unsigned kMove = 1;  // the caller's references become the graph's
+    return with_graph(graph, [&](State& s, Graph& g) {
+        if (!s.user_objects.has(object) || !count || flags > kMove) return kInvalidValue;
+        if (!(flags & kMove)) object->references += count;
+        g.user_objects[object] += count;
+        return kSuccess;
+    });
+}
+
+SIM_API Result cuGraphReleaseUserObject(Graph* graph, UserObject* object, unsigned count) {
+    Farewell farewell;
+    return with_graph(graph, [&](State& s, Graph& g) {
+        const auto held = g.user_objects.find(object);
+        if (held == g.user_objects.end() || held->second < count) return kInvalidValue;
+        held->second -= count;
+        if (!held->second) g.user_objects.erase(held);
+        release_user_object(s, *object, count, farewell);
+        return kSuccess;
+    });
+}
+
+}  // namespace cudafault::sim

@@ -1,0 +1,365 @@
+// SPDX-License-Identifier: Apache-2.0
+// Allocation of device, host and managed memory, and questions about pointers.
+#include "simgpu/driver/memory.hpp"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+namespace cudafault::sim {
+namespace {
+
+constexpr size_t kPage = 4096;
+constexpr size_t kPitch = 512;
+
+constexpr unsigned kHostDeviceMap = 2, kHostKnownFlags = 7;
+constexpr unsigned kRegisterKnownFlags = 15, kRegisterIoMemory = 4;
+constexpr unsigned kAttachGlobal = 1, kAttachHost = 2;
+
+size_t round_up(size_t bytes, size_t unit) { return (bytes + unit - 1) / unit * unit; }
+
+DevicePtr pointer_of(const Block& block) { return block.base; }
+
+bool owns_pages(const Block& block) { return block.kind != BlockKind::kRegistered; }
+
+// Pages of a reserved range stay reserved when what is mapped there goes.
+void unmap(State& s, Block& block) {
+    void* start = reinterpret_cast<void*>(block.base);
+    if (block.kind == BlockKind::kMapped) {
+        mmap(start, block.bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+        --block.physical->mappings;
+        let_go(s, *block.physical);
+    } else {
+        munmap(start, round_up(block.bytes, kPage));
+    }
+}
+
+Result free_block(DevicePtr pointer, std::initializer_list<BlockKind> kinds) {
+    return with_driver([&](State& s) {
+        if (!pointer) return kSuccess;
+        const auto found = s.blocks.find(pointer);
+        if (found == s.blocks.end()) return kInvalidValue;
+        if (std::find(kinds.begin(), kinds.end(), found->second.kind) == kinds.end()) return kInvalidValue;
+        release(s, found->second);
+        return kSuccess;
+    });
+}
+
+Result allocate_pointer(DevicePtr* out, size_t bytes, BlockKind kind) {
+    return with_context([&](State& s, Context& c) {
+        if (!out || !bytes) return kInvalidValue;
+        Block* block = nullptr;
+        if (Result error = allocate(s, c, bytes, kind, block)) return error;
+        return give(out, pointer_of(*block));
+    });
+}
+
+template <typename Value>
+Result put(void* out, Value value) {
+    *static_cast<Value*>(out) = value;
+    return kSuccess;
+}
+
+// CUpointer_attribute.
+enum PointerAttribute {
+    kContext = 1,
+    kMemoryType,
+    kDevicePointer,
+    kHostPointer,
+    kP2PTokens,
+    kSyncMemops,
+    kBufferId,
+    kIsManaged,
+    kDeviceOrdinal,
+    kIsLegacyIpcCapable,
+    kRangeStart,
+    kRangeSize,
+    kMapped,
+    kAllowedHandleTypes,
+    kIsRdmaCapable,
+    kAccessFlags,
+    kPool,
+    kMappingSize,
+    kMappingBase,
+    kMemoryBlockId,
+};
+
+bool in_host_memory(const Block& block) {
+    return block.kind == BlockKind::kHost || block.kind == BlockKind::kRegistered;
+}
+
+Result pointer_attribute(const Block& block, int attribute, uintptr_t pointer, void* out) {
+    const bool host = in_host_memory(block), managed = block.kind == BlockKind::kManaged;
+    switch (attribute) {
+        case kContext: return put<Context*>(out, block.pool || managed ? nullptr : block.context);
+        case kMemoryType: return put<unsigned>(out, host ? kHostMemory : kDeviceMemory);
+        case kDevicePointer: return put<DevicePtr>(out, pointer);
+        case kHostPointer: return host || managed ? put<DevicePtr>(out, pointer) : kInvalidValue;
+        case kSyncMemops: return put<unsigned>(out, block.sync_memops);
+        case kBufferId: return put<uint64_t>(out, block.id);
+        case kIsManaged: return put<unsigned>(out, managed);
+        case kDeviceOrdinal: return put<int>(out, block.device);
+        case kIsLegacyIpcCapable: return put<int>(out, block.kind == BlockKind::kDevice && !block.pool);
+        case kRangeStart: return put<DevicePtr>(out, block.base);
+        case kRangeSize: return put<size_t>(out, block.bytes);
+        case kMapped: return put<int>(out, block.accessible);
+        case kAllowedHandleTypes:
+            return put<uint64_t>(out, block.physical ? block.physical->properties.handle_types : 0);
+        case kIsRdmaCapable: return put<int>(out, 0);
+        case kAccessFlags: return put<int>(out, 3);
+        case kPool: return put<Pool*>(out, block.pool);
+        case kMappingSize: return put<size_t>(out, block.bytes);
+        case kMappingBase: return put<DevicePtr>(out, block.base);
+        case kMemoryBlockId: return put<uint64_t>(out, block.id);
+    }
+    return kInvalidValue;
+}
+
+// For a pointer the driver does not know: nothing is set, and the device is none.
+Result unknown_pointer_attribute(int attribute, void* out) {
+    constexpr int kNoOrdinal = -2;
+    switch (attribute) {
+        case kDeviceOrdinal: return put<int>(out, kNoOrdinal);
+        case kContext:
+        case kDevicePointer:
+        case kHostPointer:
+        case kBufferId:
+        case kRangeStart:
+        case kRangeSize:
+        case kAllowedHandleTypes:
+        case kPool:
+        case kMappingSize:
+        case kMappingBase:
+        case kMemoryBlockId: return put<uint64_t>(out, 0);
+        case kMemoryType:
+        case kSyncMemops:
+        case kIsManaged:
+        case kIsLegacyIpcCapable:
+        case kMapped:
+        case kIsRdmaCapable:
+        case kAccessFlags: return put<int>(out, 0);
+    }
+    return kInvalidValue;
+}
+
+template <typename Body>
+Result with_block(DevicePtr pointer, Body body) {
+    return with_driver([&](State& s) {
+        Block* block = find_block(s, pointer);
+        return block ? body(s, *block) : kInvalidValue;
+    });
+}
+
+}  // namespace
+
+Block& insert_block(State& s, Block block) {
+    block.id = s.next_id++;
+    return s.blocks.insert_or_assign(block.base, block).first->second;
+}
+
+bool overlaps(const State& s, uintptr_t base, size_t bytes) {
+    auto next = s.blocks.lower_bound(base);
+    if (next != s.blocks.end() && next->first < base + bytes) return true;
+    return next != s.blocks.begin() && std::prev(next)->second.end() > base;
+}
+
+void let_go(State& s, Physical& physical) {
+    if (physical.handles || physical.mappings) return;
+    if (physical.charged) refund(s, physical.properties.location.id, physical.bytes);
+    close(physical.fd);
+    s.physicals.remove(&physical);
+}
+
+Result charge(State& s, int device, uint64_t bytes) {
+    DeviceState& d = s.devices[device];
+    if (bytes > d.gpu->usable_bytes() - d.used) return kOutOfMemory;
+    d.used += bytes;
+    return kSuccess;
+}
+
+void refund(State& s, int device, uint64_t bytes) { s.devices[device].used -= bytes; }
+
+Result allocate(State& s, Context& context, size_t bytes, BlockKind kind, Block*& block) {
+    constexpr size_t kMost = size_t{1} << 46;
+    if (bytes > kMost) return kOutOfMemory;
+    const size_t pages = round_up(bytes, kPage);
+    const uint64_t cost = kind == BlockKind::kDevice ? pages : 0;
+    if (Result error = charge(s, context.device, cost)) return error;
+    void* start = mmap(nullptr, pages, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (start == MAP_FAILED) {
+        refund(s, context.device, cost);
+        return kOutOfMemory;
+    }
+    block = &insert_block(s, {.base = reinterpret_cast<uintptr_t>(start),
+                              .bytes = bytes,
+                              .kind = kind,
+                              .device = context.device,
+                              .context = &context,
+                              .id = 0,
+                              .charged = cost});
+    return kSuccess;
+}
+
+void release(State& s, Block& block) {
+    refund(s, block.device, block.charged);
+    if (block.pool) block.pool->used -= block.charged;
+    if (block.ipc_fd >= 0) close(block.ipc_fd);
+    if (owns_pages(block)) unmap(s, block);
+    s.blocks.erase(block.base);
+}
+
+// Mapped memory and memory of a pool belong to no context.
+void release_blocks_of(State& s, const Context& context) {
+    for (auto at = s.blocks.begin(); at != s.blocks.end();) {
+        Block& block = (at++)->second;
+        const bool kept = block.kind == BlockKind::kMapped || block.pool;
+        if (block.context == &context && !kept) release(s, block);
+    }
+}
+
+Block* find_block(State& s, uintptr_t address) {
+    auto next = s.blocks.upper_bound(address);
+    if (next == s.blocks.begin()) return nullptr;
+    Block& block = std::prev(next)->second;
+    return address < block.end() ? &block : nullptr;
+}
+
+bool usable(State& s, const void* start, size_t bytes, bool known_only) {
+    auto at = reinterpret_cast<uintptr_t>(start);
+    if (!at || at + bytes < at) return false;
+    const uintptr_t end = at + bytes;
+    const Block* block = find_block(s, at);
+    if (!block) return !known_only && !overlaps(s, at, bytes);
+    const bool may_run_on = block->kind == BlockKind::kMapped || block->kind == BlockKind::kRegistered;
+    for (; block && block->accessible && block->end() < end; block = find_block(s, block->end())) {
+        if (!may_run_on) return false;
+    }
+    if (!block) return !known_only && may_run_on;
+    return block->accessible;
+}
+
+SIM_API Result cuMemGetInfo_v2(size_t* free, size_t* total) {
+    return with_context([&](State& s, Context& c) {
+        if (!free || !total) return kInvalidValue;
+        const DeviceState& d = s.devices[c.device];
+        *total = d.gpu->usable_bytes();
+        *free = *total - d.used;
+        return kSuccess;
+    });
+}
+
+SIM_API Result cuMemAlloc_v2(DevicePtr* pointer, size_t bytes) {
+    return allocate_pointer(pointer, bytes, BlockKind::kDevice);
+}
+
+SIM_API Result cuMemAllocPitch_v2(DevicePtr* pointer, size_t* pitch, size_t width, size_t height, unsigned element) {
+    if (!pitch || !width || !height || (element != 4 && element != 8 && element != 16)) return kInvalidValue;
+    const size_t row = round_up(width, kPitch);
+    if (row < width || row > SIZE_MAX / height) return kOutOfMemory;
+    if (Result error = allocate_pointer(pointer, row * height, BlockKind::kDevice)) return error;
+    return give(pitch, row);
+}
+
+SIM_API Result cuMemAllocManaged(DevicePtr* pointer, size_t bytes, unsigned flags) {
+    if (flags != kAttachGlobal && flags != kAttachHost) return kInvalidValue;
+    return allocate_pointer(pointer, bytes, BlockKind::kManaged);
+}
+
+SIM_API Result cuMemFree_v2(DevicePtr pointer) {
+    return free_block(pointer, {BlockKind::kDevice, BlockKind::kManaged});
+}
+
+SIM_API Result cuMemHostAlloc(void** out, size_t bytes, unsigned flags) {
+    return with_context([&](State& s, Context& c) {
+        if (!out || !bytes || (flags & ~kHostKnownFlags)) return kInvalidValue;
+        Block* block = nullptr;
+        if (Result error = allocate(s, c, bytes, BlockKind::kHost, block)) return error;
+        block->flags = flags | kHostDeviceMap;  // with unified addressing all of it is mapped
+        *out = reinterpret_cast<void*>(block->base);
+        return kSuccess;
+    });
+}
+
+SIM_API Result cuMemAllocHost_v2(void** out, size_t bytes) { return cuMemHostAlloc(out, bytes, 0); }
+SIM_ALIAS(cuMemAllocHost, cuMemAllocHost_v2, (void** out, size_t bytes), (out, bytes))
+
+SIM_API Result cuMemFreeHost(void* pointer) {
+    return free_block(reinterpret_cast<uintptr_t>(pointer), {BlockKind::kHost});
+}
+
+SIM_API Result cuMemHostRegister_v2(void* pointer, size_t bytes, unsigned flags) {
+    return with_context([&](State& s, Context& c) {
+        if (!pointer || !bytes || (flags & ~kRegisterKnownFlags)) return kInvalidValue;
+        if (flags & kRegisterIoMemory) return kNotSupported;
+        const auto base = reinterpret_cast<uintptr_t>(pointer);
+        if (overlaps(s, base, bytes)) return kHostMemoryAlreadyRegistered;
+        insert_block(s, {.base = base,
+                         .bytes = bytes,
+                         .kind = BlockKind::kRegistered,
+                         .device = c.device,
+                         .context = &c,
+                         .id = 0,
+                         .flags = flags | kHostDeviceMap});
+        return kSuccess;
+    });
+}
+SIM_ALIAS(cuMemHostRegister, cuMemHostRegister_v2, (void* pointer, size_t bytes, unsigned flags),
+          (pointer, bytes, flags))
+
+SIM_API Result cuMemHostUnregister(void* pointer) {
+    if (!pointer) return kInvalidValue;
+    const Result error = free_block(reinterpret_cast<uintptr_t>(pointer), {BlockKind::kRegistered});
+    return error == kInvalidValue ? kHostMemoryNotRegistered : error;
+}
+
+SIM_API Result cuMemHostGetDevicePointer_v2(DevicePtr* device, void* host, unsigned flags) {
+    return with_block(reinterpret_cast<uintptr_t>(host), [&](State&, Block& block) {
+        return flags || !in_host_memory(block) ? kInvalidValue : give(device, reinterpret_cast<uintptr_t>(host));
+    });
+}
+
+SIM_API Result cuMemHostGetFlags(unsigned* flags, void* host) {
+    return with_block(reinterpret_cast<uintptr_t>(host), [&](State&, Block& block) {
+        return in_host_memory(block) ? give(flags, block.flags) : kInvalidValue;
+    });
+}
+
+SIM_API Result cuMemGetAddressRange_v2(DevicePtr* base, size_t* bytes, DevicePtr pointer) {
+    return with_driver([&](State& s) {
+        const Block* block = find_block(s, pointer);
+        if (!block) return kNotFound;
+        if (base) *base = block->base;
+        if (bytes) *bytes = block->bytes;
+        return kSuccess;
+    });
+}
+
+SIM_API Result cuPointerGetAttribute(void* out, int attribute, DevicePtr pointer) {
+    return with_block(pointer, [&](State&, Block& block) {
+        return out ? pointer_attribute(block, attribute, pointer, out) : kInvalidValue;
+    });
+}
+
+// Answers for any pointer; an attribute that does not apply is left zero.
+SIM_API Result cuPointerGetAttributes(unsigned count, int* attributes, void** values, DevicePtr pointer) {
+    return with_driver([&](State& s) {
+        if (!count || !attributes || !values) return kInvalidValue;
+        const Block* block = find_block(s, pointer);
+        for (unsigned i = 0; i < count; ++i) {
+            if (unknown_pointer_attribute(attributes[i], values[i])) return kInvalidValue;
+            if (block) pointer_attribute(*block, attributes[i], pointer, values[i]);
+        }
+        return kSuccess;
+    });
+}
+
+SIM_API Result cuPointerSetAttribute(const void* value, int attribute, DevicePtr pointer) {
+    return with_block(pointer, [&](State&, Block& block) {
+        if (!value || attribute != kSyncMemops) return kInvalidValue;
+        block.sync_memops = *static_cast<const unsigned*>(value) != 0;
+        return kSuccess;
+    });
+}
+
+}  // namespace cudafault::sim

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// The memory the driver knows: blocks by address, and what they cost their device.
+#pragma once
+
+#include "simgpu/driver/state.hpp"
+
+namespace cudafault::sim {
+
+// Takes bytes from a device, or answers kOutOfMemory.
+Result charge(State& s, int device, uint64_t bytes);
+void refund(State& s, int device, uint64_t bytes);
+
+// New zeroed memory of its own pages; device memory is charged.
+Result allocate(State& s, Context& context, size_t bytes, BlockKind kind, Block*& block);
+
+// Unmaps what is the driver's, gives back what was charged, forgets the block.
+void release(State& s, Block& block);
+void release_blocks_of(State& s, const Context& context);
+
+// Makes a block known, under an id of its own.
+Block& insert_block(State& s, Block block);
+bool overlaps(const State& s, uintptr_t base, size_t bytes);
+
+// Frees the memory if neither a handle nor a mapping holds it any longer.
+void let_go(State& s, Physical& physical);
+
+// The block that an address lies in; nullptr: none.
+Block* find_block(State& s, uintptr_t address);
+
+// Whether work may touch the range: known memory must be all there and accessible, memory of the program's own is its
+// own business, unless `known_only`.
+bool usable(State& s, const void* start, size_t bytes, bool known_only);
+
+}  // namespace cudafault::sim

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+// cuGetProcAddress, cuGetExportTable and the names of errors.
+#include <algorithm>
+#include <cstring>
+
+#include "simgpu/driver/state.hpp"
+#include "simgpu/driver/table.hpp"
+
+namespace cudafault::sim {
+namespace {
+
+constexpr uint64_t kPerThreadFlag = 2, kKnownFlags = 3;
+
+// CUdriverProcAddressQueryResult.
+enum QueryResult { kFound = 0, kSymbolNotFound = 1, kVersionNotSufficient = 2 };
+
+struct ErrorText {
+    int code;
+    const char* text;
+};
+
+// The texts of the runtime, which says the same.
+#define CUDART_ERROR(code, name, text) {code, text},
+constexpr ErrorText kErrorTexts[] = {
+#include "simgpu/cudart/errors.inc"
+};
+#undef CUDART_ERROR
+
+// The newest form that the version asked for has, in the stream mode asked for; a function that has no form of its own
+// for per-thread streams is the same in both.
+QueryResult find(const char* symbol, int version, uint64_t flags, void*& function) {
+    const auto* end = kDriverEntries + kDriverEntryCount;
+    const auto less = [](const DriverEntry& entry, const char* name) { return std::strcmp(entry.symbol, name) < 0; };
+    const auto* entry = std::lower_bound(kDriverEntries, end, symbol, less);
+    bool known = false, per_thread = false;
+    for (; entry != end && std::strcmp(entry->symbol, symbol) == 0; ++entry) {
+        known = true;
+        if (entry->version > version || (entry->per_thread && !(flags & kPerThreadFlag))) continue;
+        if (per_thread && !entry->per_thread) continue;
+        per_thread = entry->per_thread;
+        function = entry->function;
+    }
+    return function ? kFound : known ? kVersionNotSufficient : kSymbolNotFound;
+}
+
+const char* error_text(int code) {
+    for (const ErrorText& error : kErrorTexts) {
+        if (error.code == code) return error.text;
+    }
+    return nullptr;
+}
+
+const char* error_name(int code) {
+    for (size_t i = 0; i < kErrorNameCount; ++i) {
+        if (kErrorNames[i].code == code) return kErrorNames[i].name;
+    }
+    return nullptr;
+}
+
+Result give_text(const char** out, const char* text) {
+    if (!out) return kInvalidValue;
+    *out = text;
+    return text ? kSuccess : kInvalidValue;
+}
+
+}  // namespace
+
+// Works before cuInit. What is not found is no error but a null pointer, with the reason in `status`.
+SIM_API Result cuGetProcAddress_v2(const char* symbol, void** function, int version, uint64_t flags, int* status) {
+    if (!symbol || !function || (flags & ~kKnownFlags)) return kInvalidValue;
+    *function = nullptr;
+    const QueryResult result = find(symbol, version, flags, *function);
+    if (status) *status = result;
+    return kSuccess;
+}
+
+SIM_API Result cuGetProcAddress(const char* symbol, void** function, int version, uint64_t flags) {
+    int status = kFound;
+    if (Result error = cuGetProcAddress_v2(symbol, function, version, flags, &status)) return error;
+    return status == kFound ? kSuccess : kNotFound;
+}
+
+// The undocumented tables by which NVIDIA's libraries recognise NVIDIA's driver: this is not one.
+SIM_API Result cuGetExportTable(const void** table, const Uuid*) {
+    if (!table) return kInvalidValue;
+    *table = nullptr;
+    return kNotFound;
+}
+
+SIM_API Result cuGetErrorName(int code, const char** name) { return give_text(name, error_name(code)); }
+SIM_API Result cuGetErrorString(int code, const char** text) { return give_text(text, error_text(code)); }
+
+}  // namespace cudafault::sim

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+// The exports and cuGetProcAddress, for every function of data/cuda_driver.tsv.
+#include <algorithm>
+#include <set>
+#include <tuple>
+
+#include "simgpu/cuda_abi.hpp"
+#include "simgpu/simgpu_testing.hpp"
+
+namespace cudafault::sim {
+namespace {
+
+constexpr int kNewest = 99000;
+
+void* library() {
+    static void* const handle = testing::open_library(SIM_LIBRARY);
+    return handle;
+}
+
+const std::vector<testing::Row>& rows() {
+    static const std::vector<testing::Row> all = testing::read_tsv(SIM_DATA "/cuda_driver.tsv");
+    return all;
+}
+
+struct Answer {
+    Result result;
+    void* function;
+    int status;
+};
+
+Answer ask(const char* symbol, int version, uint64_t flags) {
+    Answer answer{kSuccess, &answer, -1};
+    answer.result = testing::call<Result>(library(), "cuGetProcAddress_v2", symbol, &answer.function, version, flags,
+                                          &answer.status);
+    return answer;
+}
+
+TEST(Exports, AreAllThereAtAddressesOfTheirOwn) {
+    std::set<void*> addresses;
+    for (const testing::Row& row : rows()) {
+        void* address = dlsym(library(), row.at("export").c_str());
+        EXPECT_TRUE(address) << row.at("export");
+        EXPECT_TRUE(addresses.insert(address).second) << row.at("export") << " shares its address";
+    }
+    EXPECT_GT(rows().size(), 600u);
+}
+
+TEST(Exports, ThatAreNotSimulatedSaySo) {
+    EXPECT_EQ(testing::call<int>(library(), "cuTexRefCreate"), kNotSupported);
+    EXPECT_EQ(testing::call<int>(library(), "cuGreenCtxCreate"), kNotSupported);
+}
+
+TEST(ProcAddress, AnswersEverySymbolVersionAndModeWithItsExport) {
+    for (const testing::Row& row : rows()) {
+        if (row.at("version") == "-") continue;
+        const uint64_t flags = row.at("mode") == "per_thread" ? 2 : 1;
+        const Answer answer = ask(row.at("symbol").c_str(), std::stoi(row.at("version")), flags);
+        EXPECT_EQ(answer.result, kSuccess) << row.at("export");
+        EXPECT_EQ(answer.status, 0) << row.at("export");
+        EXPECT_EQ(answer.function, dlsym(library(), row.at("export").c_str())) << row.at("export");
+    }
+}
+
+TEST(ProcAddress, GivesTheNewestFormThatTheVersionHas) {
+    void* newest = dlsym(library(), "cuMemAlloc_v2");
+    EXPECT_EQ(ask("cuMemAlloc", 3020, 0).function, newest);
+    EXPECT_EQ(ask("cuMemAlloc", 12000, 0).function, newest);
+    EXPECT_EQ(ask("cuMemAlloc", 3019, 0).function, dlsym(library(), "cuMemAlloc"));
+    EXPECT_EQ(ask("cuGraphInstantiate", kNewest, 0).function, dlsym(library(), "cuGraphInstantiateWithFlags"));
+    EXPECT_EQ(ask("cuGetProcAddress", 12000, 0).function, dlsym(library(), "cuGetProcAddress_v2"));
+    EXPECT_EQ(ask("cuGetProcAddress", 11030, 0).function, dlsym(library(), "cuGetProcAddress"));
+}
+
+TEST(ProcAddress, GivesPerThreadFormsOnlyWhenAskedTo) {
+    void* legacy = dlsym(library(), "cuStreamSynchronize");
+    EXPECT_EQ(ask("cuStreamSynchronize", kNewest, 0).function, legacy);
+    EXPECT_EQ(ask("cuStreamSynchronize", kNewest, 1).function, legacy);
+    EXPECT_EQ(ask("cuStreamSynchronize", kNewest, 2).function, dlsym(library(), "cuStreamSynchronize_ptsz"));
+    EXPECT_EQ(ask("cuStreamSynchronize", 3000, 2).function, legacy) << "older than the per-thread form";
+    EXPECT_EQ(ask("cuInit", kNewest, 2).function, dlsym(library(), "cuInit")) << "has no such form";
+}
+
+TEST(ProcAddress, TellsUnknownFromTooOld) {
+    for (const char* unknown : {"", "cuNoSuchFunction", "cuMemAlloc_v2", "malloc"}) {
+        const Answer answer = ask(unknown, kNewest, 0);
+        EXPECT_EQ(answer.result, kSuccess) << unknown;
+        EXPECT_EQ(answer.function, nullptr) << unknown;
+        EXPECT_EQ(answer.status, 1) << unknown;
+    }
+    const Answer old = ask("cuMemAllocAsync", 11000, 0);
+    EXPECT_EQ(old.result, kSuccess);
+    EXPECT_EQ(old.function, nullptr);
+    EXPECT_EQ(old.status, 2);
+}
+
+TEST(ProcAddress, OldFormFailsInsteadOfExplaining) {
+    const auto ask_old = [](const char* symbol, void** function) {
+        return testing::call<Result>(library(), "cuGetProcAddress", symbol, function, kNewest, uint64_t{0});
+    };
+    void* function = nullptr;
+    EXPECT_EQ(ask_old("cuInit", &function), kSuccess);
+    EXPECT_EQ(function, dlsym(library(), "cuInit"));
+    EXPECT_EQ(ask_old("cuNoSuchFunction", &function), kNotFound);
+    EXPECT_EQ(function, nullptr);
+}
+
+TEST(ProcAddress, WrongArgumentsAreRefused) {
+    void* function = nullptr;
+    int status = 0;
+    const char *none = nullptr, *symbol = "cuInit";
+    void** nowhere = nullptr;
+    const auto call = [&](const char* name, void** out, uint64_t flags) {
+        return testing::call<Result>(library(), "cuGetProcAddress_v2", name, out, kNewest, flags, &status);
+    };
+    EXPECT_EQ(call(none, &function, 0), kInvalidValue);
+    EXPECT_EQ(call(symbol, nowhere, 0), kInvalidValue);
+    EXPECT_EQ(call(symbol, &function, 8), kInvalidValue);
+}
+
+}  // namespace
+}  // namespace cudafault::sim

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+// State of the process, of a thread, and the life of contexts.
+#include "simgpu/driver/state.hpp"
+
+#include <pthread.h>
+
+#include <atomic>
+
+#include "simgpu/driver/graph.hpp"
+#include "simgpu/driver/memory.hpp"
+
+namespace cudafault::sim {
+namespace {
+
+std::atomic<State*> g_state{nullptr};
+std::atomic<uint64_t> g_threads{0};
+thread_local ContextStack t_contexts;
+thread_local uint64_t t_number = 0;
+
+// The lock may have been held by a thread that the child does not have, so nothing of the old state is touched.
+void start_afresh() {
+    g_state = new State;
+    t_contexts.depth = 0;
+}
+
+State* first_state() {
+    static State* const first = [] {
+        pthread_atfork(nullptr, nullptr, start_afresh);
+        return new State;
+    }();
+    return first;
+}
+
+// Defaults of a real driver, but for what concerns features that are absent here.
+constexpr size_t kDefaultLimits[kLimitCount] = {1024, 1 << 20, 8 << 20, 2, 2048, 64, 0, 0, 0, 0, 0};
+
+}  // namespace
+
+State& state() {
+    if (State* s = g_state.load(std::memory_order_acquire)) return *s;
+    State* expected = nullptr;
+    g_state.compare_exchange_strong(expected, first_state());
+    return *g_state.load(std::memory_order_acquire);
+}
+
+ContextStack& context_stack() { return t_contexts; }
+
+uint64_t thread_number() {
+    if (!t_number) t_number = ++g_threads;
+    return t_number;
+}
+
+Result check_context(const State& s, const Context* context) {
+    if (!s.contexts.count(const_cast<Context*>(context))) return kInvalidContext;
+    return context->alive ? kSuccess : kContextIsDestroyed;
+}
+
+Context* new_context(State& s, int device, bool primary, unsigned flags) {
+    auto* context = new Context{.device = device, .id = s.next_id++, .primary = primary, .flags = flags, .limits = {}};
+    std::copy(std::begin(kDefaultLimits), std::end(kDefaultLimits), context->limits);
+    s.contexts.insert(context);
+    return context;
+}
+
+void destroy_context(State& s, Context& context) {
+    release_blocks_of(s, context);
+    abandon_captures_of(s, context);
+    s.legacy_streams.erase(&context);
+    std::erase_if(s.thread_streams, [&](const auto& entry) { return entry.first.first == &context; });
+    s.streams.remove_if([&](const Stream& stream) { return stream.context == &context; });
+    s.events.remove_if([&](const Event& event) { return event.context == &context; });
+    s.functions.remove_if([&](const Function& function) { return function.image->context == &context; });
+    s.images.remove_if([&](const Image& image) { return image.context == &context; });
+    for (Context* other : s.contexts) other->peers.erase(&context);
+    context.peers.clear();
+    context.alive = false;
+}
+
+}  // namespace cudafault::sim

@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: Apache-2.0
+// The simulated driver's state in this process, and how its functions enter it. One lock guards all of it. Work
+// (copies, callbacks) is done outside the lock, in the calling thread, before the call returns: every stream is always
+// idle. Nothing here has a destructor that runs at exit, for libraries call the driver from exit handlers.
+#pragma once
+
+#include <map>
+#include <mutex>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "simgpu/cuda_abi.hpp"
+#include "simgpu/device.hpp"
+
+// An exported function.
+#define SIM_API extern "C" __attribute__((visibility("default")))
+
+// name##suffix: the same function where the default stream is the thread's own. Give the parameters, then the arguments
+// of the call with own_stream(stream) for the stream.
+#define SIM_PER_THREAD(name, suffix, parameters, arguments) \
+    SIM_API Result name##suffix parameters { return name arguments; }
+
+// An older name with the same interface.
+#define SIM_ALIAS(alias, name, parameters, arguments) \
+    SIM_API Result alias parameters { return name arguments; }
+
+namespace cudafault::sim {
+
+constexpr int kLimitCount = 11;
+
+// Never freed, so that a handle that was destroyed is told from one that never was.
+struct Context {
+    int device;
+    uint64_t id;
+    bool primary;
+    bool alive = true;
+    unsigned flags = 0;
+    unsigned references = 0;  // retained (primary)
+    int cache_config = 0, shared_config = 0;
+    size_t limits[kLimitCount];
+    std::set<const Context*> peers = {};
+};
+
+struct Pool {
+    int device;
+    PoolProperties properties;
+    bool is_default;
+    int reuse[3] = {1, 1, 1};
+    uint64_t release_threshold = 0;
+    uint64_t used = 0, used_high = 0;
+    std::map<int, int> access = {};  // by device
+};
+
+// Memory of a device that is not mapped anywhere yet, or not only once.
+struct Physical {
+    int fd;
+    size_t bytes;
+    AllocationProperties properties;
+    bool charged;  // counts against its device
+    unsigned handles = 1, mappings = 0;
+};
+
+enum class BlockKind { kDevice, kManaged, kHost, kRegistered, kMapped, kIpc };
+
+// A range of memory the driver knows. Device memory is host memory too: pages appear when they are first touched.
+struct Block {
+    uintptr_t base;
+    size_t bytes;
+    BlockKind kind;
+    int device;
+    Context* context;
+    uint64_t id;
+    uint64_t charged = 0;  // bytes taken from the device
+    unsigned flags = 0;
+    Pool* pool = nullptr;
+    Physical* physical = nullptr;  // kMapped
+    bool accessible = true;        // kMapped memory is not until cuMemSetAccess
+    int ipc_fd = -1;
+    bool sync_memops = false;
+    bool read_mostly = false;
+    MemLocation preferred{}, prefetched{};
+
+    uintptr_t end() const { return base + bytes; }
+    bool on_device() const {
+        return kind == BlockKind::kDevice || kind == BlockKind::kMapped || kind == BlockKind::kIpc ||
+               kind == BlockKind::kManaged;
+    }
+};
+
+struct DeviceState {
+    const Gpu* gpu;
+    uint64_t used = 0;
+    Context* primary = nullptr;
+    unsigned primary_flags = 0;
+    Pool* default_pool = nullptr;
+    Pool* pool = nullptr;
+};
+
+struct Event {
+    Context* context;
+    unsigned flags;
+    uint64_t recorded_ns = 0;  // 0: never
+    struct Capture* capture = nullptr;
+    std::vector<Node*> captured = {};
+};
+
+// A stream capture in progress.
+struct Capture {
+    Graph* graph;
+    bool owns_graph;
+    uint64_t id;
+    int mode;
+    Stream* origin;
+    bool invalid = false;
+    std::vector<Stream*> members = {};
+};
+
+struct Stream {
+    Context* context;
+    uint64_t id;
+    unsigned flags;
+    int priority;
+    bool shared_default = false;  // the legacy stream, which cannot be captured
+    Capture* capture = nullptr;
+    std::vector<Node*> tail = {};  // what the next captured node depends on
+    std::vector<EdgeData> tail_edges = {};
+    std::map<int, std::vector<unsigned char>> attributes = {};
+};
+
+// A kernel. Modules and libraries have one for each name they are asked for.
+struct Function {
+    std::string name;
+    struct Image* image;
+    std::map<int, int> attributes = {};
+};
+
+// A module or a library: images are accepted whatever they hold.
+struct Image {
+    Context* context;  // nullptr: a library
+    std::map<std::string, Function*> functions = {};
+    Image* module = nullptr;  // of a library
+};
+
+// The live handles of one kind.
+template <typename Object>
+class Handles {
+public:
+    Object* add(Object* object) {
+        live_.insert(object);
+        return object;
+    }
+    bool has(const Object* object) const { return live_.count(const_cast<Object*>(object)) != 0; }
+    void remove(Object* object) {
+        live_.erase(object);
+        delete object;
+    }
+    template <typename Predicate>
+    void remove_if(Predicate predicate) {
+        for (auto at = live_.begin(); at != live_.end();) {
+            Object* object = *at;
+            if (!predicate(*object)) {
+                ++at;
+                continue;
+            }
+            at = live_.erase(at);
+            delete object;
+        }
+    }
+    auto begin() const { return live_.begin(); }
+    auto end() const { return live_.end(); }
+
+private:
+    std::unordered_set<Object*> live_;
+};
+
+struct GraphExec;
+struct UserObject;
+struct Linker;
+
+struct State {
+    std::mutex mutex;
+    bool initialized = false;
+    uint64_t next_id = 1;
+    std::vector<DeviceState> devices;
+    std::set<Context*> contexts;
+    std::map<uintptr_t, Block> blocks;     // by base
+    std::map<uintptr_t, size_t> reserved;  // address ranges of cuMemAddressReserve
+    std::map<Context*, Stream*> legacy_streams;
+    std::map<std::pair<Context*, uint64_t>, Stream*> thread_streams;
+    Handles<Pool> pools;
+    Handles<Physical> physicals;
+    Handles<Stream> streams;
+    Handles<Event> events;
+    Handles<Function> functions;
+    Handles<Image> images;
+    Handles<Graph> graphs;
+    Handles<Node> nodes;
+    Handles<GraphExec> execs;
+    Handles<UserObject> user_objects;
+    Handles<Linker> linkers;
+};
+
+// Of this process: a forked child starts with a fresh, uninitialised one.
+State& state();
+
+// The calling thread's stack of current contexts.
+struct ContextStack {
+    static constexpr int kMax = 64;
+    Context* entries[kMax];
+    int depth;
+
+    Context* top() const { return depth ? entries[depth - 1] : nullptr; }
+};
+ContextStack& context_stack();
+
+// Number of the calling thread, never used again.
+uint64_t thread_number();
+
+// kInvalidContext or kContextIsDestroyed where it is not usable.
+Result check_context(const State& s, const Context* context);
+
+// Creates what belongs to a device at its first use, and takes everything a context owns away.
+Context* new_context(State& s, int device, bool primary, unsigned flags);
+void destroy_context(State& s, Context& context);
+
+inline bool is_device(const State& s, Device device) {
+    return device >= 0 && static_cast<size_t>(device) < s.devices.size();
+}
+
+// Runs body(State&) under the lock in an initialised driver.
+template <typename Body>
+Result with_driver(Body body) {
+    State& s = state();
+    std::lock_guard lock(s.mutex);
+    return s.initialized ? body(s) : kNotInitialized;
+}
+
+// Runs body(State&, DeviceState&).
+template <typename Body>
+Result with_device(Device device, Body body) {
+    return with_driver([&](State& s) { return is_device(s, device) ? body(s, s.devices[device]) : kInvalidDevice; });
+}
+
+// Runs body(State&, Context&) with the current context.
+template <typename Body>
+Result with_context(Body body) {
+    return with_driver([&](State& s) {
+        Context* context = context_stack().top();
+        if (Result error = check_context(s, context)) return error;
+        return body(s, *context);
+    });
+}
+
+// An output that the caller must give.
+template <typename Value, typename Source>
+Result give(Value* out, Source&& value) {
+    if (!out) return kInvalidValue;
+    *out = static_cast<Value>(value);
+    return kSuccess;
+}
+
+inline Stream* const kLegacyStream = reinterpret_cast<Stream*>(1);
+inline Stream* const kPerThreadStream = reinterpret_cast<Stream*>(2);
+
+// What a stream argument means to a _ptsz function.
+inline Stream* own_stream(Stream* stream) { return stream ? stream : kPerThreadStream; }
+
+}  // namespace cudafault::sim

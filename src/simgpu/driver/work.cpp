@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+// Doing work, and deciding whether it is done now or captured.
+#include <cstring>
+#include <type_traits>
+
+#include "simgpu/driver/graph.hpp"
+#include "simgpu/driver/memory.hpp"
+#include "simgpu/driver/stream.hpp"
+
+namespace cudafault::sim {
+namespace {
+
+template <typename... Bodies>
+struct Overloaded : Bodies... {
+    using Bodies::operator()...;
+};
+
+size_t extent(size_t width, size_t height, size_t depth, size_t pitch, size_t slice) {
+    return (depth - 1) * slice + (height - 1) * pitch + width;
+}
+
+Result check_copy(State& s, const Copy& c) {
+    if (!c.width || !c.height || !c.depth) return kSuccess;
+    const size_t target = extent(c.width, c.height, c.depth, c.target_pitch, c.target_slice);
+    const size_t source = extent(c.width, c.height, c.depth, c.source_pitch, c.source_slice);
+    return usable(s, c.target, target, c.target_known) && usable(s, c.source, source, c.source_known) ? kSuccess
+                                                                                                      : kInvalidValue;
+}
+
+Result check_fill(State& s, const Fill& f) {
+    if (!f.width || !f.height) return kSuccess;
+    return usable(s, f.target, extent(f.width * f.element, f.height, 1, f.pitch, 0), true) ? kSuccess : kInvalidValue;
+}
+
+Result check_launch(State& s, const Context& context, const KernelNodeParams& p) {
+    constexpr unsigned kMaxGrid[] = {2147483647, 65535, 65535}, kMaxBlock[] = {1024, 1024, 64}, kMaxThreads = 1024;
+    const Function* function = p.function ? p.function : p.kernel;
+    if (!s.functions.has(function)) return kInvalidHandle;
+    uint64_t threads = 1;
+    for (int i = 0; i < 3; ++i) {
+        if (!p.grid[i] || p.grid[i] > kMaxGrid[i] || !p.block[i] || p.block[i] > kMaxBlock[i]) return kInvalidValue;
+        threads *= p.block[i];
+    }
+    const unsigned shared = static_cast<unsigned>(s.devices[context.device].gpu->model->shared_per_block_optin);
+    return threads > kMaxThreads || p.shared_bytes > shared ? kInvalidValue : kSuccess;
+}
+
+void do_copy(const Copy& c) {
+    for (size_t z = 0; z < c.depth; ++z) {
+        for (size_t y = 0; y < c.height; ++y) {
+            if (!c.width) return;
+            std::memmove(c.target + z * c.target_slice + y * c.target_pitch,
+                         c.source + z * c.source_slice + y * c.source_pitch, c.width);
+        }
+    }
+}
+
+template <typename Element>
+void fill_row(char* start, unsigned value, size_t count) {
+    auto* row = reinterpret_cast<Element*>(start);
+    std::fill(row, row + count, static_cast<Element>(value));
+}
+
+void do_fill(const Fill& f) {
+    for (size_t y = 0; y < f.height; ++y) {
+        char* row = f.target + y * f.pitch;
+        switch (f.element) {
+            case 1: std::memset(row, static_cast<int>(f.value), f.width); break;
+            case 2: fill_row<uint16_t>(row, f.value, f.width); break;
+            default: fill_row<uint32_t>(row, f.value, f.width);
+        }
+    }
+}
+
+// The event may have been destroyed since the graph was made.
+void do_record(Event* event) {
+    State& s = state();
+    std::lock_guard lock(s.mutex);
+    if (s.events.has(event)) event->recorded_ns = now_ns();
+}
+
+}  // namespace
+
+Result check_work(State& s, const Context& context, const Work& work) {
+    return std::visit(
+        Overloaded{
+            [&](const Launch& launch) { return check_launch(s, context, launch.params); },
+            [&](const Copy& copy) { return check_copy(s, copy); },
+            [&](const Fill& fill) { return check_fill(s, fill); },
+            [&](const HostCall& call) { return call.function ? kSuccess : kInvalidValue; },
+            [&](const ChildGraph& child) { return s.graphs.has(child.graph) ? kSuccess : kInvalidValue; },
+            [&](const RecordEvent& record) { return s.events.has(record.event) ? kSuccess : kInvalidHandle; },
+            [&](const WaitEvent& wait) { return s.events.has(wait.event) ? kSuccess : kInvalidHandle; },
+            [](const Nothing&) { return kSuccess; },
+        },
+        work);
+}
+
+// Kernels do nothing, and what is waited for has always happened.
+void run(const Work& work) {
+    std::visit(Overloaded{
+                   [](const Copy& copy) { do_copy(copy); },
+                   [](const Fill& fill) { do_fill(fill); },
+                   [](const HostCall& call) { call.function(call.user_data); },
+                   [](const RecordEvent& record) { do_record(record.event); },
+                   [](const auto&) {},
+               },
+               work);
+}
+
+Result submit(Stream* handle, Work work) {
+    bool captured = false;
+    const Result error = with_context([&](State& s, Context& context) -> Result {
+        Stream* stream = nullptr;
+        if (Result wrong = resolve_stream(s, context, handle, stream)) return wrong;
+        if (Result wrong = check_work(s, context, work)) return wrong;
+        if (!stream->capture) return kSuccess;
+        if (stream->capture->invalid) return kStreamCaptureInvalidated;
+        captured = true;
+        stream->tail = {&add_node(s, *stream->capture->graph, work, stream->tail)};
+        return kSuccess;
+    });
+    if (!error && !captured) run(work);
+    return error;
+}
+
+}  // namespace cudafault::sim

@@ -1,0 +1,424 @@
+// SPDX-License-Identifier: Apache-2.0
+// Facts about one GPU.
+#include <sched.h>
+#include <time.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+
+#include "simgpu/nvml/nvml.hpp"
+
+namespace cudafault::sim::nvml {
+namespace {
+
+// Readings of an idle board.
+constexpr unsigned kIdleCelsius = 30, kIdleShareOfPower = 10 /* percent */, kIdleClockMhz = 345, kPcieWidth = 16;
+constexpr unsigned kDisabled = 0, kEnabled = 1;
+constexpr unsigned kGraphicsClock = 0, kSmClock = 1, kMemoryClock = 2, kVideoClock = 3;
+
+unsigned milliwatts(const Gpu& gpu) { return static_cast<unsigned>(gpu.model->power_limit_watts) * 1000; }
+
+Return max_clock(const Gpu& gpu, unsigned type, unsigned* out) {
+    if (type > kVideoClock) return kInvalidArgument;
+    return give(out, type == kMemoryClock ? gpu.model->memory_clock_mhz : gpu.model->clock_mhz);
+}
+
+Return current_clock(const Gpu& gpu, unsigned type, unsigned* out) {
+    return type == kGraphicsClock || type == kSmClock ? give(out, kIdleClockMhz) : max_clock(gpu, type, out);
+}
+
+unsigned long long struct_version(size_t size, unsigned version) { return size | (version << 24); }
+
+void copy_id(char* out, size_t size, const char* format, const Gpu& gpu) {
+    std::snprintf(out, size, format, 0u, gpu.pci_bus, 0u);
+}
+
+PciInfo pci_info(const Gpu& gpu) {
+    PciInfo info{};
+    info.bus = gpu.pci_bus;
+    info.device_id = gpu.model->pci_device_id;
+    info.subsystem_id = gpu.model->pci_subsystem_id;
+    copy_id(info.legacy_id, sizeof info.legacy_id, "%04X:%02X:%02X.0", gpu);
+    copy_id(info.id, sizeof info.id, "%08X:%02X:%02X.0", gpu);
+    return info;
+}
+
+std::string serial_of(const Gpu& gpu) {
+    char text[24];
+    unsigned long long number = 0;
+    std::memcpy(&number, gpu.uuid.bytes, sizeof number);
+    std::snprintf(text, sizeof text, "%013llu", number % 10000000000000);
+    return text;
+}
+
+// Both ends of a question about two devices.
+template <typename Body>
+Return with_pair(DeviceHandle first, DeviceHandle second, Body body) {
+    return with_gpu(first, [&](const Gpu& a) { return with_gpu(second, [&](const Gpu& b) { return body(a, b); }); });
+}
+
+// A list that is always empty.
+Return empty_list(DeviceHandle device, unsigned* count) {
+    return with_gpu(device, [&](const Gpu&) { return give(count, 0); });
+}
+
+// A list of one number; without room the answer is how much is needed.
+Return one_of(unsigned value, unsigned* count, unsigned* out) {
+    if (!count) return kInvalidArgument;
+    const bool fits = out && *count >= 1;
+    *count = 1;
+    if (!fits) return kInsufficientSize;
+    *out = value;
+    return kSuccess;
+}
+
+Return all_processors(DeviceHandle device, unsigned words, unsigned long* set) {
+    return with_gpu(device, [&](const Gpu&) {
+        if (!set || !words) return kInvalidArgument;
+        cpu_set_t processors;
+        std::memset(set, 0, words * sizeof *set);
+        if (sched_getaffinity(0, sizeof processors, &processors) != 0) return kUnknown;
+        std::memcpy(set, &processors, std::min<size_t>(words * sizeof *set, sizeof processors));
+        return kSuccess;
+    });
+}
+
+}  // namespace
+
+// A fact that is one value.
+#define NVML_FACT(name, type, value)                                                                \
+    NVML_API Return name(DeviceHandle device, type* out) {                                          \
+        return with_gpu(device, [&]([[maybe_unused]] const Gpu& gpu) { return give(out, value); }); \
+    }
+#define NVML_TEXT(name, value)                                                                                   \
+    NVML_API Return name(DeviceHandle device, char* out, unsigned length) {                                      \
+        return with_gpu(device, [&]([[maybe_unused]] const Gpu& gpu) { return give_text(out, length, value); }); \
+    }
+
+NVML_TEXT(nvmlDeviceGetName, gpu.model->name)
+NVML_TEXT(nvmlDeviceGetUUID, uuid_text(gpu))
+NVML_TEXT(nvmlDeviceGetSerial, serial_of(gpu))
+NVML_TEXT(nvmlDeviceGetVbiosVersion, "96.00.00.00.01")
+NVML_TEXT(nvmlDeviceGetInforomImageVersion, "G520.0200.00.05")
+NVML_TEXT(nvmlDeviceGetBoardPartNumber, "900-00000-0000-000")
+
+NVML_FACT(nvmlDeviceGetIndex, unsigned, gpu.index)
+NVML_FACT(nvmlDeviceGetMinorNumber, unsigned, gpu.index)
+NVML_FACT(nvmlDeviceGetModuleId, unsigned, gpu.index + 1)
+NVML_FACT(nvmlDeviceGetBoardId, unsigned, gpu.pci_bus << 8)
+NVML_FACT(nvmlDeviceGetMultiGpuBoard, unsigned, 0)
+NVML_FACT(nvmlDeviceGetBrand, unsigned, 14 /* NVIDIA */)
+NVML_FACT(nvmlDeviceGetArchitecture, unsigned, gpu.model->architecture)
+NVML_FACT(nvmlDeviceGetNumGpuCores, unsigned, gpu.model->multiprocessors* gpu.model->cuda_cores_per_multiprocessor)
+NVML_FACT(nvmlDeviceGetMemoryBusWidth, unsigned, gpu.model->bus_width_bits)
+NVML_FACT(nvmlDeviceGetBusType, unsigned, 2 /* PCIe */)
+NVML_FACT(nvmlDeviceGetPowerSource, unsigned, 0 /* AC */)
+NVML_FACT(nvmlDeviceGetPersistenceMode, unsigned, kEnabled)
+NVML_FACT(nvmlDeviceGetDisplayMode, unsigned, kDisabled)
+NVML_FACT(nvmlDeviceGetDisplayActive, unsigned, kDisabled)
+NVML_FACT(nvmlDeviceGetComputeMode, unsigned, 0 /* default */)
+NVML_FACT(nvmlDeviceGetAccountingMode, unsigned, kDisabled)
+NVML_FACT(nvmlDeviceGetAccountingBufferSize, unsigned, 4000)
+NVML_FACT(nvmlDeviceGetPerformanceState, unsigned, 0)
+NVML_FACT(nvmlDeviceGetPowerState, unsigned, 0)
+NVML_FACT(nvmlDeviceGetPowerManagementMode, unsigned, kEnabled)
+NVML_FACT(nvmlDeviceGetPowerManagementLimit, unsigned, milliwatts(gpu))
+NVML_FACT(nvmlDeviceGetPowerManagementDefaultLimit, unsigned, milliwatts(gpu))
+NVML_FACT(nvmlDeviceGetEnforcedPowerLimit, unsigned, milliwatts(gpu))
+NVML_FACT(nvmlDeviceGetPowerUsage, unsigned, milliwatts(gpu) / 100 * kIdleShareOfPower)
+NVML_FACT(nvmlDeviceGetCurrentClocksThrottleReasons, unsigned long long, 1 /* idle */)
+NVML_FACT(nvmlDeviceGetCurrentClocksEventReasons, unsigned long long, 1 /* idle */)
+NVML_FACT(nvmlDeviceGetSupportedClocksThrottleReasons, unsigned long long, 0x1ff)
+NVML_FACT(nvmlDeviceGetSupportedClocksEventReasons, unsigned long long, 0x1ff)
+NVML_FACT(nvmlDeviceGetMaxPcieLinkGeneration, unsigned, gpu.model->pcie_generation)
+NVML_FACT(nvmlDeviceGetGpuMaxPcieLinkGeneration, unsigned, gpu.model->pcie_generation)
+NVML_FACT(nvmlDeviceGetCurrPcieLinkGeneration, unsigned, gpu.model->pcie_generation)
+NVML_FACT(nvmlDeviceGetMaxPcieLinkWidth, unsigned, kPcieWidth)
+NVML_FACT(nvmlDeviceGetCurrPcieLinkWidth, unsigned, kPcieWidth)
+NVML_FACT(nvmlDeviceGetPcieReplayCounter, unsigned, 0)
+NVML_FACT(nvmlDeviceGetDefaultEccMode, unsigned, kEnabled)
+NVML_FACT(nvmlDeviceGetRetiredPagesPendingStatus, unsigned, kDisabled)
+NVML_FACT(nvmlDeviceGetVirtualizationMode, unsigned, 0 /* none */)
+NVML_FACT(nvmlDeviceIsMigDeviceHandle, unsigned, 0)
+NVML_FACT(nvmlDeviceGetMaxMigDeviceCount, unsigned, 0)
+
+NVML_API Return nvmlDeviceGetPciInfo_v3(DeviceHandle device, PciInfo* out) {
+    return with_gpu(device, [&](const Gpu& gpu) { return give(out, pci_info(gpu)); });
+}
+NVML_ALIAS(nvmlDeviceGetPciInfo_v2, nvmlDeviceGetPciInfo_v3, (DeviceHandle device, PciInfo* out), (device, out))
+
+// The first form ended before the long bus id.
+NVML_API Return nvmlDeviceGetPciInfo(DeviceHandle device, PciInfo* out) {
+    return with_gpu(device, [&](const Gpu& gpu) {
+        if (!out) return kInvalidArgument;
+        const PciInfo info = pci_info(gpu);
+        std::memcpy(static_cast<void*>(out), &info, offsetof(PciInfo, id));
+        return kSuccess;
+    });
+}
+
+NVML_API Return nvmlDeviceGetPciInfoExt(DeviceHandle device, PciInfoExt* out) {
+    constexpr unsigned kDisplayClass = 3, k3dController = 2;
+    return with_gpu(device, [&](const Gpu& gpu) {
+        if (!out) return kInvalidArgument;
+        if (out->version != struct_version(sizeof *out, 1)) return kArgumentVersionMismatch;
+        const PciInfo info = pci_info(gpu);
+        *out = {out->version,      info.domain,   info.bus,      info.device, info.device_id,
+                info.subsystem_id, kDisplayClass, k3dController, {}};
+        std::memcpy(out->id, info.id, sizeof out->id);
+        return kSuccess;
+    });
+}
+
+NVML_API Return nvmlDeviceGetMemoryInfo(DeviceHandle device, Memory* out) {
+    return with_gpu(device, [&](const Gpu& gpu) {
+        return give(out, Memory{gpu.memory_bytes, gpu.usable_bytes(), gpu.reserved_bytes});
+    });
+}
+
+NVML_API Return nvmlDeviceGetMemoryInfo_v2(DeviceHandle device, MemoryV2* out) {
+    return with_gpu(device, [&](const Gpu& gpu) {
+        if (!out) return kInvalidArgument;
+        if (out->version != struct_version(sizeof *out, 2)) return kArgumentVersionMismatch;
+        return give(out, MemoryV2{out->version, gpu.memory_bytes, gpu.reserved_bytes, gpu.usable_bytes(), 0});
+    });
+}
+
+NVML_API Return nvmlDeviceGetBAR1MemoryInfo(DeviceHandle device, Memory* out) {
+    return with_gpu(device, [&](const Gpu& gpu) {
+        unsigned long long window = 1;
+        while (window < gpu.memory_bytes) window <<= 1;  // BAR1 shows all of the memory
+        return give(out, Memory{window, window, 0});
+    });
+}
+
+NVML_API Return nvmlDeviceGetUtilizationRates(DeviceHandle device, Utilization* out) {
+    return with_gpu(device, [&](const Gpu&) { return give(out, Utilization{0, 0}); });
+}
+
+NVML_API Return nvmlDeviceGetEncoderUtilization(DeviceHandle device, unsigned* percent, unsigned* period_us) {
+    constexpr unsigned kPeriod = 167000;
+    return with_gpu(device, [&](const Gpu&) {
+        const Return result = give(percent, 0);
+        return result ? result : give(period_us, kPeriod);
+    });
+}
+NVML_ALIAS(nvmlDeviceGetDecoderUtilization, nvmlDeviceGetEncoderUtilization,
+           (DeviceHandle device, unsigned* percent, unsigned* period_us), (device, percent, period_us))
+
+NVML_API Return nvmlDeviceGetTemperature(DeviceHandle device, int sensor, unsigned* celsius) {
+    return with_gpu(device, [&](const Gpu&) { return sensor ? kInvalidArgument : give(celsius, kIdleCelsius); });
+}
+
+NVML_API Return nvmlDeviceGetTemperatureV(DeviceHandle device, Temperature* out) {
+    return with_gpu(device, [&](const Gpu&) {
+        if (!out || out->sensor) return kInvalidArgument;
+        if (out->version != struct_version(sizeof *out, 1)) return kArgumentVersionMismatch;
+        return give(&out->celsius, kIdleCelsius);
+    });
+}
+
+NVML_API Return nvmlDeviceGetTemperatureThreshold(DeviceHandle device, unsigned threshold, unsigned* celsius) {
+    constexpr unsigned kThresholds[] = {92 /* shutdown */, 89 /* slowdown */, 95 /* memory */, 87 /* GPU */};
+    return with_gpu(device, [&](const Gpu&) {
+        return threshold < std::size(kThresholds) ? give(celsius, kThresholds[threshold]) : kNotSupported;
+    });
+}
+
+NVML_API Return nvmlDeviceGetPowerManagementLimitConstraints(DeviceHandle device, unsigned* least, unsigned* most) {
+    return with_gpu(device, [&](const Gpu& gpu) {
+        const Return result = give(least, milliwatts(gpu) / 2);
+        return result ? result : give(most, milliwatts(gpu));
+    });
+}
+
+// What an idle board would have used since the machine started, in millijoules.
+NVML_API Return nvmlDeviceGetTotalEnergyConsumption(DeviceHandle device, unsigned long long* millijoules) {
+    return with_gpu(device, [&](const Gpu& gpu) {
+        timespec now;
+        clock_gettime(CLOCK_BOOTTIME, &now);
+        const auto seconds = static_cast<unsigned long long>(now.tv_sec);
+        return give(millijoules, seconds * (milliwatts(gpu) / 100 * kIdleShareOfPower));
+    });
+}
+
+NVML_API Return nvmlDeviceGetClockInfo(DeviceHandle device, unsigned type, unsigned* mhz) {
+    return with_gpu(device, [&](const Gpu& gpu) { return current_clock(gpu, type, mhz); });
+}
+
+NVML_API Return nvmlDeviceGetMaxClockInfo(DeviceHandle device, unsigned type, unsigned* mhz) {
+    return with_gpu(device, [&](const Gpu& gpu) { return max_clock(gpu, type, mhz); });
+}
+NVML_ALIAS(nvmlDeviceGetApplicationsClock, nvmlDeviceGetMaxClockInfo,
+           (DeviceHandle device, unsigned type, unsigned* mhz), (device, type, mhz))
+NVML_ALIAS(nvmlDeviceGetDefaultApplicationsClock, nvmlDeviceGetMaxClockInfo,
+           (DeviceHandle device, unsigned type, unsigned* mhz), (device, type, mhz))
+NVML_ALIAS(nvmlDeviceGetMaxCustomerBoostClock, nvmlDeviceGetMaxClockInfo,
+           (DeviceHandle device, unsigned type, unsigned* mhz), (device, type, mhz))
+
+NVML_API Return nvmlDeviceGetClock(DeviceHandle device, unsigned type, unsigned which, unsigned* mhz) {
+    constexpr unsigned kCurrent = 0, kLast = 3;
+    return with_gpu(device, [&](const Gpu& gpu) {
+        if (which > kLast) return kInvalidArgument;
+        return which == kCurrent ? current_clock(gpu, type, mhz) : max_clock(gpu, type, mhz);
+    });
+}
+
+NVML_API Return nvmlDeviceGetSupportedMemoryClocks(DeviceHandle device, unsigned* count, unsigned* mhz) {
+    return with_gpu(
+        device, [&](const Gpu& gpu) { return one_of(static_cast<unsigned>(gpu.model->memory_clock_mhz), count, mhz); });
+}
+
+NVML_API Return nvmlDeviceGetSupportedGraphicsClocks(DeviceHandle device, unsigned memory_mhz, unsigned* count,
+                                                     unsigned* mhz) {
+    return with_gpu(device, [&](const Gpu& gpu) {
+        if (memory_mhz != static_cast<unsigned>(gpu.model->memory_clock_mhz)) return kNotFound;
+        return one_of(static_cast<unsigned>(gpu.model->clock_mhz), count, mhz);
+    });
+}
+
+NVML_API Return nvmlDeviceGetPcieThroughput(DeviceHandle device, int, unsigned* kib_per_second) {
+    return with_gpu(device, [&](const Gpu&) { return give(kib_per_second, 0); });
+}
+
+NVML_API Return nvmlDeviceGetCudaComputeCapability(DeviceHandle device, int* major, int* minor) {
+    return with_gpu(device, [&](const Gpu& gpu) {
+        const Return result = give(major, gpu.model->major);
+        return result ? result : give(minor, gpu.model->minor);
+    });
+}
+
+NVML_API Return nvmlDeviceGetEccMode(DeviceHandle device, unsigned* current, unsigned* pending) {
+    return with_gpu(device, [&](const Gpu&) {
+        const Return result = give(current, kEnabled);
+        return result ? result : give(pending, kEnabled);
+    });
+}
+
+NVML_API Return nvmlDeviceGetTotalEccErrors(DeviceHandle device, unsigned type, unsigned counter,
+                                            unsigned long long* count) {
+    return with_gpu(device, [&](const Gpu&) { return type > 1 || counter > 1 ? kInvalidArgument : give(count, 0); });
+}
+
+NVML_API Return nvmlDeviceGetDetailedEccErrors(DeviceHandle device, unsigned type, unsigned counter, EccCounts* out) {
+    return with_gpu(device,
+                    [&](const Gpu&) { return type > 1 || counter > 1 ? kInvalidArgument : give(out, EccCounts{}); });
+}
+
+NVML_API Return nvmlDeviceGetMemoryErrorCounter(DeviceHandle device, unsigned type, unsigned counter, unsigned,
+                                                unsigned long long* count) {
+    return with_gpu(device, [&](const Gpu&) { return type > 1 || counter > 1 ? kInvalidArgument : give(count, 0); });
+}
+
+NVML_API Return nvmlDeviceGetRetiredPages(DeviceHandle device, unsigned, unsigned* count, unsigned long long*) {
+    return empty_list(device, count);
+}
+
+NVML_API Return nvmlDeviceGetRetiredPages_v2(DeviceHandle device, unsigned, unsigned* count, unsigned long long*,
+                                             unsigned long long*) {
+    return empty_list(device, count);
+}
+
+NVML_API Return nvmlDeviceGetRemappedRows(DeviceHandle device, unsigned* corrected, unsigned* uncorrected,
+                                          unsigned* pending, unsigned* failed) {
+    return with_gpu(device, [&](const Gpu&) {
+        for (unsigned* out : {corrected, uncorrected, pending, failed}) {
+            if (Return error = give(out, 0)) return error;
+        }
+        return kSuccess;
+    });
+}
+
+// Which process uses which GPU is known to the process alone.
+#define NVML_NO_PROCESSES(name) \
+    NVML_API Return name(DeviceHandle device, unsigned* count, void*) { return empty_list(device, count); }
+NVML_NO_PROCESSES(nvmlDeviceGetComputeRunningProcesses)
+NVML_NO_PROCESSES(nvmlDeviceGetComputeRunningProcesses_v2)
+NVML_NO_PROCESSES(nvmlDeviceGetComputeRunningProcesses_v3)
+NVML_NO_PROCESSES(nvmlDeviceGetGraphicsRunningProcesses)
+NVML_NO_PROCESSES(nvmlDeviceGetGraphicsRunningProcesses_v2)
+NVML_NO_PROCESSES(nvmlDeviceGetGraphicsRunningProcesses_v3)
+NVML_NO_PROCESSES(nvmlDeviceGetMPSComputeRunningProcesses)
+NVML_NO_PROCESSES(nvmlDeviceGetMPSComputeRunningProcesses_v2)
+NVML_NO_PROCESSES(nvmlDeviceGetMPSComputeRunningProcesses_v3)
+
+NVML_API Return nvmlDeviceGetAccountingPids(DeviceHandle device, unsigned* count, unsigned*) {
+    return empty_list(device, count);
+}
+
+NVML_API Return nvmlDeviceGetViolationStatus(DeviceHandle device, unsigned, ViolationTime* out) {
+    return with_gpu(device, [&](const Gpu&) {
+        timespec now;
+        clock_gettime(CLOCK_REALTIME, &now);
+        return give(out, ViolationTime{static_cast<unsigned long long>(now.tv_sec) * 1000000000ull, 0});
+    });
+}
+
+NVML_API Return nvmlDeviceGetGspFirmwareMode(DeviceHandle device, unsigned* enabled, unsigned* by_default) {
+    return with_gpu(device, [&](const Gpu&) {
+        const Return result = give(enabled, 1);
+        return result ? result : give(by_default, 1);
+    });
+}
+
+NVML_API Return nvmlDeviceGetTopologyCommonAncestor(DeviceHandle first, DeviceHandle second, int* level) {
+    constexpr int kInternal = 0, kNode = 40;
+    return with_pair(first, second,
+                     [&](const Gpu& a, const Gpu& b) { return give(level, &a == &b ? kInternal : kNode); });
+}
+
+NVML_API Return nvmlDeviceGetP2PStatus(DeviceHandle first, DeviceHandle second, unsigned capability, int* status) {
+    constexpr unsigned kNvlink = 2, kAtomics = 3, kLast = 4;
+    constexpr int kOk = 0, kUnsupported = 5;
+    return with_pair(first, second, [&](const Gpu& a, const Gpu& b) {
+        if (capability > kLast || &a == &b) return kInvalidArgument;
+        const bool needs_nvlink = capability == kNvlink || capability == kAtomics;
+        return give(status, needs_nvlink && !(a.model->nvlinks && b.model->nvlinks) ? kUnsupported : kOk);
+    });
+}
+
+NVML_API Return nvmlDeviceOnSameBoard(DeviceHandle first, DeviceHandle second, int* same) {
+    return with_pair(first, second, [&](const Gpu& a, const Gpu& b) { return give(same, &a == &b); });
+}
+
+NVML_API Return nvmlDeviceGetNvLinkState(DeviceHandle device, unsigned link, unsigned* active) {
+    return with_gpu(device, [&](const Gpu& gpu) {
+        return link < static_cast<unsigned>(gpu.model->nvlinks) ? give(active, kEnabled) : kInvalidArgument;
+    });
+}
+
+NVML_API Return nvmlDeviceGetNvLinkErrorCounter(DeviceHandle device, unsigned link, unsigned,
+                                                unsigned long long* count) {
+    return with_gpu(device, [&](const Gpu& gpu) {
+        return link < static_cast<unsigned>(gpu.model->nvlinks) ? give(count, 0) : kInvalidArgument;
+    });
+}
+
+NVML_API Return nvmlDeviceGetCpuAffinity(DeviceHandle device, unsigned words, unsigned long* set) {
+    return all_processors(device, words, set);
+}
+
+NVML_API Return nvmlDeviceGetCpuAffinityWithinScope(DeviceHandle device, unsigned words, unsigned long* set, unsigned) {
+    return all_processors(device, words, set);
+}
+
+NVML_API Return nvmlDeviceGetMemoryAffinity(DeviceHandle device, unsigned words, unsigned long* set, unsigned) {
+    return with_gpu(device, [&](const Gpu&) {
+        if (!set || !words) return kInvalidArgument;
+        std::memset(set, 0, words * sizeof *set);
+        set[0] = 1;
+        return kSuccess;
+    });
+}
+
+// No field is simulated; each one says so itself.
+NVML_API Return nvmlDeviceGetFieldValues(DeviceHandle device, int count, FieldValue* values) {
+    return with_gpu(device, [&](const Gpu&) {
+        if (!values || count <= 0) return kInvalidArgument;
+        for (int i = 0; i < count; ++i) values[i] = {values[i].id, values[i].scope, 0, 0, 0, kNotSupported, 0};
+        return kSuccess;
+    });
+}
+
+}  // namespace cudafault::sim::nvml

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+// NVML's C interface as far as it is simulated, declared from its binary layout. NVML shows the whole machine, whatever
+// CUDA_VISIBLE_DEVICES says, and does not see what processes do with it: every GPU is idle and healthy.
+#pragma once
+
+#include <cstdint>
+
+#include "simgpu/device.hpp"
+#include "simgpu/nvml/stub.hpp"
+
+#define NVML_API extern "C" __attribute__((visibility("default")))
+
+// An older name with the same interface.
+#define NVML_ALIAS(alias, name, parameters, arguments) \
+    NVML_API Return alias parameters { return name arguments; }
+
+namespace cudafault::sim::nvml {
+
+// nvmlReturn_t.
+enum Return : int {
+    kSuccess = 0,
+    kUninitialized = 1,
+    kInvalidArgument = 2,
+    kNotSupported = 3,
+    kNotFound = 6,
+    kInsufficientSize = 7,
+    kDriverNotLoaded = 9,
+    kTimeout = 10,
+    kArgumentVersionMismatch = 25,
+    kUnknown = 999,
+};
+
+// A handle is the address of the GPU in machine().
+using DeviceHandle = const Gpu*;
+
+struct PciInfo {
+    char legacy_id[16];
+    unsigned domain, bus, device, device_id, subsystem_id;
+    char id[32];
+};
+static_assert(sizeof(PciInfo) == 68);
+
+struct PciInfoExt {
+    unsigned version, domain, bus, device, device_id, subsystem_id, base_class, sub_class;
+    char id[32];
+};
+
+struct Memory {
+    unsigned long long total, free, used;
+};
+
+struct MemoryV2 {
+    unsigned version;
+    unsigned long long total, reserved, free, used;
+};
+
+struct Utilization {
+    unsigned gpu, memory;
+};
+
+struct EccCounts {
+    unsigned long long l1, l2, memory, registers;
+};
+
+struct EventData {
+    DeviceHandle device;
+    unsigned long long type, data;
+    unsigned gpu_instance, compute_instance;
+};
+
+struct ViolationTime {
+    unsigned long long reference, violation;
+};
+
+struct Temperature {
+    unsigned version;
+    int sensor;
+    int celsius;
+};
+
+struct FieldValue {
+    unsigned id, scope;
+    long long timestamp, latency;
+    int value_type;
+    Return result;
+    unsigned long long value;
+};
+static_assert(sizeof(FieldValue) == 40);
+
+bool is_device(DeviceHandle device);
+
+// Runs body(const Gpu&) for a proper handle in an initialised library.
+template <typename Body>
+Return with_gpu(DeviceHandle device, Body body) {
+    if (!initialized()) return kUninitialized;
+    return is_device(device) ? body(*device) : kInvalidArgument;
+}
+
+// An output that the caller must give.
+template <typename Value, typename Source>
+Return give(Value* out, Source value) {
+    if (!out) return kInvalidArgument;
+    *out = static_cast<Value>(value);
+    return kSuccess;
+}
+
+Return give_text(char* out, unsigned length, const std::string& text);
+
+}  // namespace cudafault::sim::nvml

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+// The simulated NVML through its exports.
+#include "simgpu/nvml/nvml.hpp"
+
+#include <cstring>
+#include <set>
+
+#include "simgpu/simgpu_testing.hpp"
+
+namespace cudafault::sim::nvml {
+namespace {
+
+void* library() {
+    static void* const handle = testing::open_library(SIM_LIBRARY);
+    return handle;
+}
+
+template <typename... Arguments>
+Return nvml(const char* name, Arguments... arguments) {
+    return testing::call<Return>(library(), name, arguments...);
+}
+
+class Nvml : public ::testing::Test {
+protected:
+    void SetUp() override { ASSERT_EQ(nvml("nvmlInit_v2"), kSuccess); }
+    void TearDown() override { EXPECT_EQ(nvml("nvmlShutdown"), kSuccess); }
+
+    static DeviceHandle device(unsigned index) {
+        DeviceHandle handle = nullptr;
+        EXPECT_EQ(nvml("nvmlDeviceGetHandleByIndex_v2", index, &handle), kSuccess);
+        return handle;
+    }
+
+    static std::string text(const char* function, DeviceHandle handle) {
+        char out[96] = "";
+        EXPECT_EQ(nvml(function, handle, &out[0], unsigned{sizeof out}), kSuccess) << function;
+        return out;
+    }
+};
+
+TEST(NvmlExports, AreAllThereAtAddressesOfTheirOwn) {
+    std::set<void*> addresses;
+    const auto rows = testing::read_tsv(SIM_DATA "/nvml.tsv");
+    for (const testing::Row& row : rows) {
+        void* address = dlsym(library(), row.at("export").c_str());
+        EXPECT_TRUE(address) << row.at("export");
+        EXPECT_TRUE(addresses.insert(address).second) << row.at("export") << " shares its address";
+    }
+    EXPECT_GT(rows.size(), 300u);
+}
+
+TEST(NvmlStart, IsCounted) {
+    unsigned count = 0;
+    EXPECT_EQ(nvml("nvmlDeviceGetCount_v2", &count), kUninitialized);
+    EXPECT_EQ(nvml("nvmlShutdown"), kUninitialized);
+    EXPECT_EQ(nvml("nvmlDeviceGetRemappedRows_v2"), kUninitialized) << "not simulated, and not yet initialised";
+    EXPECT_EQ(nvml("nvmlInit_v2"), kSuccess);
+    EXPECT_EQ(nvml("nvmlInitWithFlags", 0u), kSuccess);
+    EXPECT_EQ(nvml("nvmlShutdown"), kSuccess);
+    EXPECT_EQ(nvml("nvmlDeviceGetCount_v2", &count), kSuccess);
+    EXPECT_EQ(count, 3u);
+    EXPECT_EQ(nvml("nvmlDeviceGetRemappedRows_v2"), kNotSupported);
+    EXPECT_EQ(nvml("nvmlShutdown"), kSuccess);
+}
+
+TEST_F(Nvml, DevicesAreFoundInEveryWay) {
+    for (unsigned index = 0; index < 3; ++index) {
+        const DeviceHandle handle = device(index);
+        DeviceHandle found = nullptr;
+        unsigned number = 99;
+        EXPECT_EQ(nvml("nvmlDeviceGetIndex", handle, &number), kSuccess);
+        EXPECT_EQ(number, index);
+        const std::string uuid = text("nvmlDeviceGetUUID", handle);
+        EXPECT_EQ(nvml("nvmlDeviceGetHandleByUUID", uuid.c_str(), &found), kSuccess);
+        EXPECT_EQ(found, handle);
+        PciInfo pci{};
+        EXPECT_EQ(nvml("nvmlDeviceGetPciInfo_v3", handle, &pci), kSuccess);
+        found = nullptr;
+        EXPECT_EQ(nvml("nvmlDeviceGetHandleByPciBusId_v2", static_cast<const char*>(pci.id), &found), kSuccess);
+        EXPECT_EQ(found, handle);
+    }
+    DeviceHandle found = nullptr;
+    EXPECT_EQ(nvml("nvmlDeviceGetHandleByIndex_v2", 3u, &found), kInvalidArgument);
+    EXPECT_EQ(nvml("nvmlDeviceGetHandleByUUID", static_cast<const char*>("GPU-0"), &found), kNotFound);
+    EXPECT_EQ(nvml("nvmlDeviceGetHandleByPciBusId_v2", static_cast<const char*>("0000:ff:00.0"), &found), kNotFound);
+}
+
+TEST_F(Nvml, IgnoresWhatIsVisibleToCuda) {
+    setenv("CUDA_VISIBLE_DEVICES", "", 1);
+    unsigned count = 0;
+    EXPECT_EQ(nvml("nvmlDeviceGetCount_v2", &count), kSuccess);
+    EXPECT_EQ(count, 3u);
+    unsetenv("CUDA_VISIBLE_DEVICES");
+}
+
+TEST_F(Nvml, AgreesWithTheDriverAboutEachGpu) {
+    void* driver = testing::open_library(SIM_DRIVER);
+    ASSERT_EQ(testing::call<int>(driver, "cuInit", 0u), 0);
+    for (int index = 0; index < 3; ++index) {
+        const DeviceHandle handle = device(static_cast<unsigned>(index));
+        char name[96] = "", id[32] = "";
+        Uuid uuid{};
+        ASSERT_EQ(testing::call<int>(driver, "cuDeviceGetName", &name[0], int{sizeof name}, index), 0);
+        ASSERT_EQ(testing::call<int>(driver, "cuDeviceGetPCIBusId", &id[0], int{sizeof id}, index), 0);
+        ASSERT_EQ(testing::call<int>(driver, "cuDeviceGetUuid_v2", &uuid, index), 0);
+        EXPECT_EQ(text("nvmlDeviceGetName", handle), name);
+        char first_byte[8];
+        std::snprintf(first_byte, sizeof first_byte, "GPU-%02x", uuid.bytes[0]);
+        EXPECT_TRUE(text("nvmlDeviceGetUUID", handle).starts_with(first_byte));
+        PciInfo pci{};
+        EXPECT_EQ(nvml("nvmlDeviceGetPciInfo_v3", handle, &pci), kSuccess);
+        EXPECT_STREQ(pci.legacy_id, id);
+    }
+}
+
+TEST_F(Nvml, MemoryIsThatOfTheMachine) {
+    Memory memory{};
+    EXPECT_EQ(nvml("nvmlDeviceGetMemoryInfo", device(0), &memory), kSuccess);
+    EXPECT_EQ(memory.total, testing::kGpuBytes);
+    EXPECT_EQ(memory.total, memory.free + memory.used);
+    MemoryV2 newer{};
+    EXPECT_EQ(nvml("nvmlDeviceGetMemoryInfo_v2", device(0), &newer), kArgumentVersionMismatch);
+    newer.version = sizeof newer | 2u << 24;
+    EXPECT_EQ(nvml("nvmlDeviceGetMemoryInfo_v2", device(0), &newer), kSuccess);
+    EXPECT_EQ(newer.total, newer.free + newer.used + newer.reserved);
+}
+
+TEST_F(Nvml, OldPciInfoIsNotOverrun) {
+    PciInfo pci;
+    std::memset(static_cast<void*>(&pci), 0x5a, sizeof pci);
+    EXPECT_EQ(nvml("nvmlDeviceGetPciInfo", device(0), &pci), kSuccess);
+    EXPECT_EQ(pci.id[0], 0x5a);
+    EXPECT_STREQ(pci.legacy_id, "0000:10:00.0");
+}
+
+TEST_F(Nvml, BoardsAreIdleAndHealthy) {
+    const DeviceHandle handle = device(2);
+    unsigned value = 99, limit = 0, major = 0;
+    unsigned long long errors = 99;
+    Utilization utilization{9, 9};
+    EXPECT_EQ(nvml("nvmlDeviceGetUtilizationRates", handle, &utilization), kSuccess);
+    EXPECT_EQ(utilization.gpu, 0u);
+    EXPECT_EQ(nvml("nvmlDeviceGetTemperature", handle, 0, &value), kSuccess);
+    EXPECT_LT(value, 60u);
+    EXPECT_EQ(nvml("nvmlDeviceGetPowerUsage", handle, &value), kSuccess);
+    EXPECT_EQ(nvml("nvmlDeviceGetEnforcedPowerLimit", handle, &limit), kSuccess);
+    EXPECT_EQ(limit, 72000u);
+    EXPECT_LT(value, limit);
+    EXPECT_EQ(nvml("nvmlDeviceGetTotalEccErrors", handle, 1u, 0u, &errors), kSuccess);
+    EXPECT_EQ(errors, 0u);
+    value = 5;
+    void* nowhere = nullptr;
+    EXPECT_EQ(nvml("nvmlDeviceGetComputeRunningProcesses_v3", handle, &value, nowhere), kSuccess);
+    EXPECT_EQ(value, 0u);
+    EXPECT_EQ(nvml("nvmlDeviceGetCudaComputeCapability", handle, &major, &value), kSuccess);
+    EXPECT_EQ(major, 8u);
+    EXPECT_EQ(value, 9u);
+    EXPECT_EQ(nvml("nvmlDeviceGetMigMode", handle, &value, &major), kNotSupported);
+}
+
+TEST_F(Nvml, WaitingForEventsEndsInTime) {
+    void* set = nullptr;
+    EventData data{};
+    ASSERT_EQ(nvml("nvmlEventSetCreate", &set), kSuccess);
+    EXPECT_EQ(nvml("nvmlDeviceRegisterEvents", device(0), 8ull, set), kSuccess);
+    EXPECT_EQ(nvml("nvmlEventSetWait_v2", set, &data, 10u), kTimeout);
+    EXPECT_EQ(nvml("nvmlEventSetFree", set), kSuccess);
+    EXPECT_EQ(nvml("nvmlEventSetFree", set), kInvalidArgument);
+    EXPECT_EQ(nvml("nvmlEventSetWait_v2", set, &data, 10u), kInvalidArgument);
+}
+
+TEST_F(Nvml, WrongArgumentsAreRefused) {
+    unsigned value = 0;
+    unsigned* nowhere = nullptr;
+    char small[4];
+    const auto nobody = reinterpret_cast<DeviceHandle>(&value);
+    EXPECT_EQ(nvml("nvmlDeviceGetIndex", nobody, &value), kInvalidArgument);
+    EXPECT_EQ(nvml("nvmlDeviceGetIndex", DeviceHandle{}, &value), kInvalidArgument);
+    EXPECT_EQ(nvml("nvmlDeviceGetIndex", device(0), nowhere), kInvalidArgument);
+    EXPECT_EQ(nvml("nvmlDeviceGetName", device(0), &small[0], unsigned{sizeof small}), kInsufficientSize);
+}
+
+TEST(NvmlErrors, HaveTexts) {
+    EXPECT_STREQ(testing::call<const char*>(library(), "nvmlErrorString", 15), "GPU is lost");
+    EXPECT_STREQ(testing::call<const char*>(library(), "nvmlErrorString", 12345), "Unknown Error");
+}
+
+}  // namespace
+}  // namespace cudafault::sim::nvml

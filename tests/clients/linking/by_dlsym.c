@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// Opens libcuda by itself, in the way its argument names; with -DPLUGIN a plugin that opens it locally.
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdlib.h>
+
+#include "work.h"
+
+static int work_from(void* handle) {
+    Driver driver;
+#define TAKE(name, base, version, member, parameters) \
+    *(void**)&driver.member = dlsym(handle, #name);   \
+    if (!driver.member) {                             \
+        printf("%s\n", dlerror());                    \
+        return 1;                                     \
+    }
+    DRIVER_FUNCTIONS(TAKE)
+    return work(&driver);
+}
+
+static void* opened(void* handle) {
+    if (!handle) {
+        printf("%s\n", dlerror());
+        exit(1);
+    }
+    return handle;
+}
+
+#ifdef PLUGIN
+int plugin(void) { return work_from(opened(dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL))); }
+#else
+// musl has neither namespaces nor RTLD_DEEPBIND.
+#ifdef LM_ID_NEWLM
+// The base namespace has a driver of its own, which must not notice what happens in the other.
+static int work_in_new_namespace(void) {
+    void* base = opened(dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL));
+    int result = work_from(opened(dlmopen(LM_ID_NEWLM, "libcuda.so.1", RTLD_NOW)));
+    Status (*count)(int*);
+    *(void**)&count = dlsym(base, "cuDeviceGetCount");
+    int devices;
+    printf("in the base namespace cuDeviceGetCount %d\n", count(&devices));
+    return result;
+}
+#endif
+
+int main(int argc, char** argv) {
+    const char* way = argc > 1 ? argv[1] : "";
+    if (!strcmp(way, "local")) return work_from(opened(dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL)));
+#ifdef LM_ID_NEWLM
+    if (!strcmp(way, "deepbind"))
+        return work_from(opened(dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL | RTLD_DEEPBIND)));
+    if (!strcmp(way, "dlmopen")) return work_in_new_namespace();
+#endif
+    if (!strcmp(way, "global")) {
+        opened(dlopen("libcuda.so.1", RTLD_NOW | RTLD_GLOBAL));
+        return work_from(RTLD_DEFAULT);
+    }
+    return work_from(opened(dlopen(way, RTLD_NOW | RTLD_LOCAL)));
+}
+#endif

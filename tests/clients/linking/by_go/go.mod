@@ -1,0 +1,3 @@
+module cudafault.dev/tests/linking
+
+go 1.18

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+// Links to cuGetProcAddress_v2 alone and asks it for everything else, as a program of CUDA 12 and later may; with
+// -DOLD_RESOLVER to cuGetProcAddress, as one of CUDA 11.3 to 11.8.
+#include "work.h"
+
+#ifdef OLD_RESOLVER
+Status cuGetProcAddress(const char* symbol, void** function, int version, unsigned long long flags);
+#define RESOLVE(base, function, version) cuGetProcAddress(base, function, version, 0)
+#else
+Status cuGetProcAddress_v2(const char* symbol, void** function, int version, unsigned long long flags, int* result);
+#define RESOLVE(base, function, version) cuGetProcAddress_v2(base, function, version, 0, NULL)
+#endif
+
+int main(void) {
+    Driver driver;
+#define TAKE(name, base, version, member, parameters) STEP(RESOLVE(#base, (void**)&driver.member, version));
+    DRIVER_FUNCTIONS(TAKE)
+    return work(&driver);
+}

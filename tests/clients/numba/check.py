@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs numba-cuda on simulated GPUs, arms faults while it computes and reads what it raises."""
+
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+from drill import XID_CODES, Checks, Run, check_fault, check_healthy  # noqa: E402
+
+# Launches go through cuda-core, whose exceptions name the error instead of numbering it.
+DRIVER_NAMES = {
+    100: "CUDA_ERROR_NO_DEVICE",
+    214: "CUDA_ERROR_ECC_UNCORRECTABLE",
+    217: "CUDA_ERROR_PEER_ACCESS_UNSUPPORTED",
+    702: "CUDA_ERROR_LAUNCH_TIMEOUT",
+    719: "CUDA_ERROR_LAUNCH_FAILED",
+    999: "CUDA_ERROR_UNKNOWN",
+}
+
+
+def check_computing(checks: Checks) -> None:
+    run = Run(sys.executable, HERE / "computing.py")
+    for operation in ("allocation", "copy", "launch", "synchronisation"):
+        checks.expect(f"{operation} works", run.reaches(operation, "works"), run.tail())
+    for xid, code in XID_CODES.items():
+        broken = dict.fromkeys(("allocation", "copy", "synchronisation"), f"CudaAPIError {code}")
+        broken["launch"] = f"CUDAError {DRIVER_NAMES[code]}"
+        check_fault(checks, run, f"xid={xid}", broken, "works")
+    check_fault(checks, run, "error=719 calls=cuLaunchKernel*", {"launch": f"CUDAError {DRIVER_NAMES[719]}"}, "works")
+    check_fault(checks, run, "error=719 calls=cuMemAlloc*", {"allocation": "CudaAPIError 719"}, "works")
+    checks.expect("the program lives to its end", run.stop() == 0, run.tail())
+
+
+def main() -> None:
+    checks = Checks()
+    check_healthy(checks, HERE / "healthy.py")
+    check_computing(checks)
+    checks.finish()
+
+
+main()

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""NVIDIA's libraries for these tests, fetched into build/clients/nvidia: drivers from Debian, the rest from PyPI."""
+
+import shutil
+import tempfile
+import zipfile
+from pathlib import Path
+
+import debian
+from harness import BUILD, Skip, pinned, pip, python_with
+
+OUT = BUILD / "clients" / "nvidia"
+DRIVER_SUITES = {"535": "bookworm", "550": "trixie", "555": "experimental"}
+
+
+def driver(branch: str) -> Path:
+    """The folder with libcuda.so.1 and libnvidia-ml.so.1 of that branch."""
+    suite = DRIVER_SUITES[branch]
+    tree = debian.unpack(OUT / f"driver-{suite}", suite, "non-free", ["libcuda1", "libnvidia-ml1"])
+    for library in sorted(tree.rglob(f"libcuda.so.{branch}.*")):
+        return library.parent
+    found = ", ".join(path.name for path in tree.rglob("libcuda.so.*.*")) or "none"
+    raise Skip(f"Debian {suite} has another driver now: {found}")
+
+
+def fetch(package: str, folder: Path) -> None:
+    """The wheel's libraries, all in one folder."""
+    with tempfile.TemporaryDirectory(prefix="cudafault-wheel-", dir=OUT) as downloads:
+        pip(
+            python_with(OUT / "pip"),
+            "download",
+            "--no-deps",
+            "--only-binary=:all:",
+            "--dest",
+            downloads,
+            pinned(package),
+        )
+        (wheel,) = Path(downloads).glob("*.whl")
+        with zipfile.ZipFile(wheel) as archive:
+            for member in archive.infolist():
+                name = Path(member.filename).name
+                if ".so" in name or name.endswith(".a"):
+                    with archive.open(member) as source, open(folder / name, "wb") as target:
+                        shutil.copyfileobj(source, target)
+
+
+def wheel(package: str) -> Path:
+    """The folder with the libraries of a package's wheel; kept from one test run to the next."""
+    folder = OUT / package
+    stamp = folder / ".fetched"
+    if not stamp.exists() or stamp.read_text() != pinned(package):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        fetch(package, folder)
+        stamp.write_text(pinned(package))
+    return folder
+
+
+def static_runtime(folder: Path) -> list:
+    """The archives of a static runtime: from the wheel, or for 11.8, whose wheel has none, from Debian."""
+    archives = [folder / "libcudart_static.a", *folder.glob("libculibos.a")]
+    if not archives[0].exists():
+        tree = debian.unpack(OUT / "static-11.8", "bookworm", "non-free", ["nvidia-cuda-dev"], ["*/libcudart_static.a"])
+        archives = list(tree.rglob("libcudart_static.a"))
+    return archives

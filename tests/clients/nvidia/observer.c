@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// Preloaded in front of libcudafault.so: writes down every CUDA pointer that anybody in the process obtains, and which
+// file it points into. One line each to the file that OBSERVED names: `how name file`.
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+typedef int Status;
+typedef unsigned long long Flags;
+typedef void* (*Look)(void*, const char*);
+
+static int output = -1;
+static Look next_look;
+static Status (*resolve_old)(const char*, void**, int, Flags);
+static Status (*resolve_v2)(const char*, void**, int, Flags, int*);
+
+// libcudafault.so's own dlsym if OBSERVED_BEHIND names that library, or libc's where the observer runs alone. libc's is
+// versioned, which tells the two apart.
+__attribute__((constructor)) static void start(void) {
+    if (next_look) return;
+    const char *file = getenv("OBSERVED"), *behind = getenv("OBSERVED_BEHIND");
+    if (file) output = open(file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+    Look libc_look = dlvsym(RTLD_NEXT, "dlsym", "GLIBC_2.2.5");
+    next_look = behind ? libc_look(dlopen(behind, RTLD_LAZY | RTLD_NOLOAD), "dlsym") : libc_look;
+}
+
+static void write_down(const char* how, const char* name, void* pointer) {
+    Dl_info info;
+    const char* file = dladdr(pointer, &info) && info.dli_fname ? info.dli_fname : "nowhere";
+    const char* slash = strrchr(file, '/');
+    char line[512];
+    int length = snprintf(line, sizeof line, "%s %s %s\n", how, name, slash ? slash + 1 : file);
+    if (output >= 0 && write(output, line, length) != length) abort();
+}
+
+static void* observed(const char* how, const char* name, int version, void* pointer);
+
+static Status observe_old(const char* name, void** function, int version, Flags flags) {
+    Status status = resolve_old(name, function, version, flags);
+    if (status == 0 && function && *function) *function = observed("cuGetProcAddress", name, version, *function);
+    return status;
+}
+
+static Status observe_v2(const char* name, void** function, int version, Flags flags, int* found) {
+    Status status = resolve_v2(name, function, version, flags, found);
+    if (status == 0 && function && *function) *function = observed("cuGetProcAddress_v2", name, version, *function);
+    return status;
+}
+
+// The pointer the program gets: the resolvers stay observed.
+static void* observed(const char* how, const char* name, int version, void* pointer) {
+    write_down(how, name, pointer);
+    if (!strcmp(name, "cuGetProcAddress_v2") || (!strcmp(name, "cuGetProcAddress") && version >= 12000)) {
+        *(void**)&resolve_v2 = pointer;
+        return (void*)observe_v2;
+    }
+    if (!strcmp(name, "cuGetProcAddress")) {
+        *(void**)&resolve_old = pointer;
+        return (void*)observe_old;
+    }
+    return pointer;
+}
+
+static int is_cuda(const char* name) { return !strncmp(name, "cu", 2) && name[2] >= 'A' && name[2] <= 'Z'; }
+
+void* dlsym(void* handle, const char* name) {
+    start();
+    if (handle == RTLD_NEXT || !is_cuda(name)) return next_look(handle, name);
+    void* pointer = next_look(handle, name);
+    return pointer ? observed("dlsym", name, 0, pointer) : NULL;
+}

@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Trains on two GPUs until standard input ends, and tells when one starts or stops working. What fails is tried again,
+as in a program that restarts its step."""
+
+import sys
+from functools import partial
+from pathlib import Path
+
+import torch
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from drill import report_changes  # noqa: E402
+
+
+def train_step(device: str) -> None:
+    target = torch.arange(4096, dtype=torch.float32).to(device)
+    weight = torch.ones(4096, device=device, requires_grad=True)
+    optimizer = torch.optim.SGD([weight], lr=0.1)
+    loss = ((weight * target - 1) ** 2).mean()
+    loss.backward()
+    optimizer.step()
+    loss.item()
+    torch.cuda.synchronize(device)
+
+
+def attempt(device: str) -> str:
+    try:
+        torch.cuda.empty_cache()  # else a fault in cudaMalloc stays hidden behind the cache
+        train_step(device)
+        return "trains"
+    except torch.OutOfMemoryError as error:
+        return f"OutOfMemoryError {str(error).splitlines()[0]}"
+    except torch.AcceleratorError as error:
+        return f"AcceleratorError {error.error_code} {str(error).splitlines()[0]}"
+
+
+report_changes({device: partial(attempt, device) for device in ("cuda:0", "cuda:1")})

@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: Apache-2.0
+# Sourced by the client tests that run Python packages: keeps one virtual environment per client in build/clients.
+
+clients_folder=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=$(cd "$clients_folder/../.." && pwd)
+build=${CUDAFAULT_BUILD:-$root/build}
+. "$clients_folder/versions.env"
+
+# prepare_venv NAME PIP-ARGUMENT...: makes build/clients/NAME-venv unless it has just these packages already; its path
+# is in $venv afterwards. A half-made one is made again.
+prepare_venv() {
+    venv=$build/clients/$1-venv
+    shift
+    local stamp=$venv/.installed
+    if [ -x "$venv/bin/python" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$*" ]; then
+        echo "using $venv"
+        return
+    fi
+    echo "installing $* into $venv"
+    rm -f "$stamp"
+    mkdir -p "$build/clients"
+    python3 -m venv "$venv"
+    "$venv/bin/pip" install --quiet --disable-pip-version-check --no-input "$@"
+    printf '%s\n' "$*" >"$stamp"
+}

@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: Apache-2.0
+// A CUDA program on simulated GPUs, in two ways:
+//   client OPERATION...          does one operation after the other and prints the code of each, one a line; ends with 7.
+//                                An operation is NAME, NAME:NUMBER, or either with *TIMES behind it.
+//   client worker BOARD SLOT     calls the driver every few milliseconds and notes in the file BOARD how it fares, until
+//                                the board says stop or the file is gone.
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+typedef int Status;
+typedef unsigned long long Pointer;
+typedef struct {
+    unsigned x, y, z;
+} Dim3;
+
+Status cuInit(unsigned);
+Status cuDeviceGetCount(int*);
+Status cuDeviceGetAttribute(int*, int, int);
+Status cuDeviceGetUuid(unsigned char*, int);
+Status cuDeviceGetPCIBusId(char*, int, int);
+Status cuDevicePrimaryCtxRetain(void**, int);
+Status cuCtxSetCurrent(void*);
+Status cuCtxSynchronize(void);
+Status cuCtxGetApiVersion(void*, unsigned*);
+Status cuStreamCreate(void**, unsigned);
+Status cuStreamSynchronize(void*);
+Status cuEventCreate(void**, unsigned);
+Status cuEventSynchronize(void*);
+Status cuMemAlloc_v2(Pointer*, size_t);
+Status cuMemFree_v2(Pointer);
+Status cuMemcpyHtoD_v2(Pointer, const void*, size_t);
+Status cudaGetDeviceCount(int*);
+Status cudaMalloc(void**, size_t);
+Status cudaLaunchKernel(const void*, Dim3, Dim3, void**, size_t, void*);
+Status cudaGetLastError(void);
+Status cudaPeekAtLastError(void);
+
+enum { max_devices = 8, threads = 8 };
+static struct Device {
+    void *context, *stream, *event;
+    Pointer memory;
+} devices[max_devices];
+static volatile sig_atomic_t handled;
+
+static void handle(int signal) {
+    (void)signal;
+    ++handled;
+}
+
+// What fails here was meant to by the plan; an operation that needs it fails then too.
+static void set_up(void) {
+    int count = 0;
+    cuInit(0);
+    cuDeviceGetCount(&count);
+    for (int i = count < max_devices ? count - 1 : max_devices - 1; i >= 0; --i) {
+        struct Device* device = &devices[i];
+        if (cuDevicePrimaryCtxRetain(&device->context, i) || cuCtxSetCurrent(device->context)) continue;
+        cuStreamCreate(&device->stream, 0);
+        cuEventCreate(&device->event, 0);
+        cuMemAlloc_v2(&device->memory, 4096);
+    }
+}
+
+static int init(long number) { return cuInit((unsigned)number); }
+
+static int count(long number) {
+    int found = (int)number;
+    return cuDeviceGetCount(&found);
+}
+
+static int attribute(long device) {
+    int value = 0;
+    return cuDeviceGetAttribute(&value, 16, (int)device);
+}
+
+static int uuid(long device) {
+    unsigned char bytes[16];
+    const Status status = cuDeviceGetUuid(bytes, (int)device);
+    printf("GPU-");
+    for (int i = 0; i < 16; ++i) printf(i == 4 || i == 6 || i == 8 || i == 10 ? "-%02x" : "%02x", bytes[i]);
+    printf("\n");
+    return status;
+}
+
+static int pci(long device) {
+    char id[32] = "";
+    const Status status = cuDeviceGetPCIBusId(id, sizeof id, (int)device);
+    printf("%s\n", id);
+    return status;
+}
+
+static int use(long device) { return cuCtxSetCurrent(devices[device].context); }
+
+static int context(long device) {
+    unsigned version = 0;
+    return cuCtxGetApiVersion(devices[device].context, &version);
+}
+
+static int stream(long device) { return cuStreamSynchronize(devices[device].stream); }
+static int event(long device) { return cuEventSynchronize(devices[device].event); }
+
+static int copy(long device) {
+    char bytes[64] = "";
+    return cuMemcpyHtoD_v2(devices[device].memory, bytes, sizeof bytes);
+}
+
+static int synchronize(long number) {
+    (void)number;
+    return cuCtxSynchronize();
+}
+
+static int default_stream(long number) {
+    (void)number;
+    return cuStreamSynchronize(NULL);
+}
+
+static int allocate(long number) {
+    (void)number;
+    Pointer memory;
+    const Status status = cuMemAlloc_v2(&memory, 64);
+    if (status == 0) cuMemFree_v2(memory);
+    return status;
+}
+
+static int runtime_count(long number) {
+    int found = (int)number;
+    return cudaGetDeviceCount(&found);
+}
+
+static int runtime_allocate(long number) {
+    (void)number;
+    void* memory;
+    return cudaMalloc(&memory, 64);
+}
+
+// Of a function that was never registered as a kernel.
+static int launch(long number) {
+    (void)number;
+    return cudaLaunchKernel((const void*)launch, (Dim3){1, 1, 1}, (Dim3){1, 1, 1}, NULL, 0, NULL);
+}
+
+static int peek(long number) {
+    (void)number;
+    return cudaPeekAtLastError();
+}
+
+static int get(long number) {
+    (void)number;
+    return cudaGetLastError();
+}
+
+static void* peek_there(void* code) {
+    *(int*)code = cudaPeekAtLastError();
+    return NULL;
+}
+
+static int peek_in_thread(long number) {
+    int code = (int)number;
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, peek_there, &code) != 0) abort();
+    pthread_join(thread, NULL);
+    return code;
+}
+
+static void* hammer_there(void* calls) {
+    void* context = devices[0].context;
+    cuCtxSetCurrent(context);
+    intptr_t failed = 0;
+    for (long i = 0; i < *(long*)calls; ++i) failed += cuCtxSynchronize() != 0;
+    return (void*)failed;
+}
+
+// As many calls from each of the threads at once; how many failed.
+static int hammer(long calls) {
+    pthread_t started[threads];
+    int failed = 0;
+    for (int i = 0; i < threads; ++i) {
+        if (pthread_create(&started[i], NULL, hammer_there, &calls) != 0) abort();
+    }
+    for (int i = 0; i < threads; ++i) {
+        void* result;
+        pthread_join(started[i], &result);
+        failed += (int)(intptr_t)result;
+    }
+    return failed;
+}
+
+static int sleep_ms(long milliseconds) { return usleep((useconds_t)milliseconds * 1000); }
+
+static long now_ms(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return time.tv_sec * 1000 + time.tv_nsec / 1000000;
+}
+
+// How many milliseconds a call takes; -1 if it fails.
+static int timed(long number) {
+    const long before = now_ms();
+    return synchronize(number) == 0 ? (int)(now_ms() - before) : -1;
+}
+
+static int signals(long number) {
+    (void)number;
+    return handled;
+}
+
+static const struct {
+    const char* name;
+    int (*run)(long);
+} operations[] = {{"init", init},
+                  {"count", count},
+                  {"attribute", attribute},
+                  {"uuid", uuid},
+                  {"pci", pci},
+                  {"use", use},
+                  {"context", context},
+                  {"stream", stream},
+                  {"event", event},
+                  {"copy", copy},
+                  {"sync", synchronize},
+                  {"default_stream", default_stream},
+                  {"alloc", allocate},
+                  {"runtime_count", runtime_count},
+                  {"runtime_alloc", runtime_allocate},
+                  {"launch", launch},
+                  {"peek", peek},
+                  {"get", get},
+                  {"peek_in_thread", peek_in_thread},
+                  {"hammer", hammer},
+                  {"sleep", sleep_ms},
+                  {"timed", timed},
+                  {"signals", signals}};
+
+static void operate(const char* word) {
+    const size_t length = strcspn(word, ":*");
+    const char *number = strchr(word, ':'), *times = strchr(word, '*');
+    for (size_t i = 0; i < sizeof operations / sizeof *operations; ++i) {
+        if (strlen(operations[i].name) != length || strncmp(operations[i].name, word, length)) continue;
+        for (long left = times ? atol(times + 1) : 1; left > 0; --left) {
+            printf("%d\n", operations[i].run(number ? atol(number + 1) : 0));
+            fflush(stdout);
+        }
+        return;
+    }
+    exit(printf("no operation %s\n", word));
+}
+
+struct Board {
+    uint64_t stop;
+    struct Slot {
+        uint64_t pid, calls, failed, last;
+    } slots[16];
+};
+
+static void note(struct Slot* slot, Status status) {
+    if (status != 0) {
+        slot->last = (uint64_t)status;
+        __atomic_add_fetch(&slot->failed, 1, __ATOMIC_RELEASE);
+    }
+    __atomic_add_fetch(&slot->calls, 1, __ATOMIC_RELEASE);
+}
+
+static int work(const char* file, int number) {
+    const int descriptor = open(file, O_RDWR | O_CLOEXEC);
+    struct Board* board = mmap(NULL, sizeof *board, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
+    if (board == MAP_FAILED) return 1;
+    struct Slot* slot = &board->slots[number];
+    set_up();
+    slot->pid = (uint64_t)getpid();
+    while (!__atomic_load_n(&board->stop, __ATOMIC_ACQUIRE) && access(file, F_OK) == 0) {
+        note(slot, cuCtxSynchronize());
+        note(slot, allocate(0));
+        usleep(2000);
+    }
+    return 0;
+}
+
+static void say_goodbye(void) { printf("goodbye\n"); }
+
+int main(int argc, char** argv) {
+    if (argc == 4 && !strcmp(argv[1], "worker")) return work(argv[2], atoi(argv[3]));
+    signal(SIGUSR1, handle);
+    atexit(say_goodbye);
+    set_up();
+    for (int i = 1; i < argc; ++i) operate(argv[i]);
+    return 7;
+}

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// Prints where the parts of a control block lie, for whoever damages one.
+#include <cstdio>
+
+#include "cudafault/control_block.hpp"
+
+#define PART(name, member) std::printf("%s %zu %zu\n", name, offsetof(ControlBlock, member), sizeof(ControlBlock::member))
+#define HEADER(member)                                                                                             \
+    std::printf("%s %zu %zu\n", #member, offsetof(ControlBlock, header) + offsetof(ControlHeader, member), \
+                sizeof(ControlHeader::member))
+
+int main() {
+    using namespace cudafault;
+    HEADER(flag);
+    HEADER(magic);
+    HEADER(version);
+    HEADER(owner_uid);
+    HEADER(function_count);
+    HEADER(owner_pid);
+    HEADER(heartbeat_ns);
+    HEADER(revision);
+    HEADER(armed_at_ns);
+    HEADER(checksum);
+    HEADER(spec_size);
+    PART("header", header);
+    PART("spec", spec);
+    PART("run_state", run_state);
+    PART("event_head", event_head);
+    PART("events", events);
+    PART("processes", processes);
+    PART("matched", matched);
+    PART("fired", fired);
+    std::printf("all 0 %zu\n", sizeof(ControlBlock));
+}

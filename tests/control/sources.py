@@ -1,0 +1,314 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where a process takes its plan from: which source decides, what a bad one does, and plan files that change."""
+
+import os
+import shutil
+import subprocess
+import time
+from datetime import datetime, timedelta, timezone
+
+from block import run_variable
+from support import (
+    CLIENT,
+    CLIENT_CODE,
+    CUDAFAULT,
+    LIBRARY,
+    SECOND,
+    SIMGPU,
+    Workers,
+    clean_environment,
+    lines_of,
+    numbers,
+    operate,
+    write_atomically,
+)
+
+CALLS = "calls=cuCtxSynchronize"
+PASSED = "2020-01-01T00:00:00Z"
+UNKNOWN_XID = {"CUDA_FAULT_INJECTION_ENABLED": "1", "CUDA_XID_TYPE": "1234"}
+
+
+def goes_on(checks, name, outcome, lines=1, saying=""):
+    """No fault, its own exit code and output, and so many lines of ours on standard error."""
+    errors = lines_of(outcome.errors)
+    said = len(errors) == lines and all(line.startswith("cudafault: ") and saying in line for line in errors)
+    went_on = outcome.code == CLIENT_CODE and numbers(outcome.output) == [0, 0, 0] and "goodbye" in outcome.output
+    checks.expect(name, said and went_on, outcome.behaviour)
+
+
+# What is wrong with the plan, the character that the line must name, and a word of what was expected.
+BAD_PLANS = [
+    ("an unknown key", f"error=719 cals=cuInit {CALLS}", 11, "calls"),
+    ("an unknown XID", f"xid=80 {CALLS}", 5, "79"),
+    ("a GPU that is none", f"xid=79 {CALLS} gpu=zero", 35, "GPU-<uuid>"),
+    ("a function that is none", "xid=79 calls=cuMemAlok", 14, "cudafault functions"),
+    ("a glob that matches nothing", "xid=79 calls=cuInit,cuNothing*", 21, "cudafault functions"),
+    ("a class that is none", "xid=79 calls=@nothing", 14, "@launch"),
+    ("a number out of range", f"xid=79 {CALLS} probability=1.5", 43, "above 0 and up to 1"),
+    ("a number that is too large", f"xid=79 {CALLS} times=99999999999999999999", 37, "at least 1"),
+    ("an exit code out of range", f"effect=exit:256 {CALLS}", 8, "0 to 255"),
+    ("an error that no function returns", "error=NVML_ERROR_GPU_IS_LOST", 7, "calls="),
+    ("an impossible combination", "xid=79 error=719", 14, "one of them"),
+    ("a second fault that is wrong", f"error=719 {CALLS}; every=10", 35, "xid= or error="),
+    ("a date that is none", f"xid=79 until=tomorrow {CALLS}", 14, "2026-11-23T12:00:00Z"),
+    ("control characters", "xid=79\x01", 5, "79"),
+    ("17 faults", ";".join(["xid=79"] * 17), 113, "16 faults"),
+    ("more than 16 KiB", "xid=79 process=" + "x" * 17000, None, ""),
+]
+
+
+def check_bad_plans(checks):
+    for name, plan, character, expected in BAD_PLANS:
+        for source in ("CUDAFAULT_PLAN", "CUDAFAULT_PLAN_FILE"):
+            outcome = with_source(source, plan)
+            goes_on(checks, f"{source}, {name}: one line, and no fault", outcome, saying=expected)
+            if character:
+                checks.expect(
+                    f"{source}, {name}: the line names the place", f"character {character}," in outcome.errors, outcome.errors
+                )
+    goes_on(checks, "CUDA_XID_TYPE=1234: one line, and no fault", operate("sync*3", environment=UNKNOWN_XID), saying="'1234'")
+
+
+def with_source(source, plan, operations="sync*3"):
+    if source == "CUDAFAULT_PLAN":
+        return operate(operations, environment={source: plan})
+    file = CLIENT.parent / "plan"
+    file.write_text(plan)
+    return operate(operations, environment={source: str(file)})
+
+
+def check_order(checks, folder):
+    """The first source that is set decides alone, also when it says nothing."""
+    file, empty, expired = folder / "plan", folder / "empty", folder / "expired"
+    file.write_text(f"error=702 {CALLS}\n")
+    empty.write_text("")
+    expired.write_text(f"error=702 {CALLS} until={PASSED}")
+    plan, contract = {"CUDAFAULT_PLAN": f"error=700 {CALLS}"}, {"CUDA_FAULT_INJECTION_ENABLED": "1"}
+    from_file = {"CUDAFAULT_PLAN_FILE": str(file)}
+    below_file = {**plan, **contract}
+    below_run = {**from_file, **below_file}
+    for name, environment, code in (
+        ("nothing is set", {}, 0),
+        ("a plan", plan, 700),
+        ("a plan before the contract's variables", below_file, 700),
+        ("an empty plan before the contract's variables", {**contract, "CUDAFAULT_PLAN": ""}, 0),
+        ("a blank plan before the contract's variables", {**contract, "CUDAFAULT_PLAN": " ; \n"}, 0),
+        ("an expired plan before the contract's variables", {**contract, "CUDAFAULT_PLAN": f"xid=79 until={PASSED}"}, 0),
+        ("a plan file before a plan", below_run, 702),
+        ("a missing plan file before a plan", {**below_file, "CUDAFAULT_PLAN_FILE": str(folder / "none")}, 0),
+        ("a plan file in a missing folder before a plan", {**below_file, "CUDAFAULT_PLAN_FILE": str(folder / "no" / "ne")}, 0),
+        ("an empty plan file before a plan", {**below_file, "CUDAFAULT_PLAN_FILE": str(empty)}, 0),
+        ("an expired plan file before a plan", {**below_file, "CUDAFAULT_PLAN_FILE": str(expired)}, 0),
+        ("no name of a plan file before a plan", {**below_file, "CUDAFAULT_PLAN_FILE": ""}, 0),
+        ("a run that is none before a plan file", {**below_run, "CUDAFAULT_RUN": "1:2:3:4"}, 0),
+        ("an empty CUDAFAULT_RUN before a plan file", {**below_run, "CUDAFAULT_RUN": ""}, 0),
+        ("CUDAFAULT_DISABLE=1 before a plan", {**plan, "CUDAFAULT_DISABLE": "1"}, 0),
+        ("CUDAFAULT_DISABLE=1 before a plan file", {**below_run, "CUDAFAULT_DISABLE": "1"}, 0),
+        ("CUDAFAULT_DISABLE=1 before the contract's variables", {**contract, "CUDAFAULT_DISABLE": "1"}, 0),
+        ("CUDAFAULT_DISABLE=0", {**plan, "CUDAFAULT_DISABLE": "0"}, 700),
+        ("CUDA_FAULT_INJECTION_ENABLED=1", contract, 100),
+        ("CUDA_FAULT_INJECTION_ENABLED=true", {"CUDA_FAULT_INJECTION_ENABLED": "true"}, 100),
+        ("CUDA_FAULT_INJECTION_ENABLED=0", {"CUDA_FAULT_INJECTION_ENABLED": "0"}, 0),
+        ("CUDA_FAULT_INJECTION_ENABLED=2", {"CUDA_FAULT_INJECTION_ENABLED": "2"}, 0),
+        ("CUDA_FAULT_INJECTION_ENABLED is empty", {"CUDA_FAULT_INJECTION_ENABLED": ""}, 0),
+        ("CUDA_XID_TYPE alone", {"CUDA_XID_TYPE": "48"}, 0),
+        *((f"CUDA_XID_TYPE={xid}", {**contract, "CUDA_XID_TYPE": str(xid)}, code)
+          for xid, code in ((79, 100), (48, 214), (94, 214), (95, 999), (43, 702), (74, 217))),
+    ):  # fmt: skip
+        outcome = operate("sync*3", environment=environment)
+        expected = [code] * 3
+        checks.expect(f"sources: {name}: {code}", numbers(outcome.output) == expected and outcome.code == CLIENT_CODE, outcome.behaviour)
+
+
+# A run that is not, or not ours.
+
+
+def check_runs(checks, folder):
+    with Workers(folder, 1) as workers:
+        run = workers.start_in_run()
+        run.arm(f"error=719 {CALLS}")
+        variable = run_variable(workers.pids()[0])
+        joined = operate("sync*3", environment={"CUDAFAULT_RUN": variable, "CUDAFAULT_PLAN": f"error=700 {CALLS}"})
+        checks.equal("CUDAFAULT_RUN: a process that names the run rightly joins it", numbers(joined.output), [719] * 3)
+        disabled = operate("sync*3", environment={"CUDAFAULT_RUN": variable, "CUDAFAULT_DISABLE": "1"})
+        goes_on(checks, "CUDAFAULT_RUN: CUDAFAULT_DISABLE=1 beats it", disabled, lines=0)
+        for name, wrong in wrong_runs(variable, folder):
+            goes_on(checks, f"CUDAFAULT_RUN: {name}: one line, and no fault", operate("sync*3", environment={"CUDAFAULT_RUN": wrong}))
+        check_other_users(checks, folder, variable)
+        run.disarm()
+        workers.stop()
+        run.stop()
+    dead = operate("sync*3", environment={"CUDAFAULT_RUN": variable})
+    goes_on(checks, "CUDAFAULT_RUN: a run that has ended: one line, and no fault", dead)
+
+
+def wrong_runs(variable, folder):
+    pid, descriptor, start, inode = variable.split(":")
+    yield "another inode", f"{pid}:{descriptor}:{start}:{int(inode) + 1}"
+    yield "another start time", f"{pid}:{descriptor}:{int(start) + 1}:{inode}"
+    yield "another descriptor", f"{pid}:{int(descriptor) + 100}:{start}:{inode}"
+    yield "standard input", f"{pid}:0:{start}:{inode}"
+    yield "a process that is none", f"{2**22 + 5}:{descriptor}:{start}:{inode}"
+    own_start = open("/proc/self/stat").read().rpartition(")")[2].split()[19]
+    # The content is right, the file is not.
+    copy = folder / "copy"
+    with open(f"/proc/{pid}/fd/{descriptor}", "rb") as block:
+        copy.write_bytes(block.read())
+    with open(copy, "r+b") as file:
+        yield "an ordinary file", f"{os.getpid()}:{file.fileno()}:{own_start}:{os.fstat(file.fileno()).st_ino}"
+    unsealed = os.memfd_create("copy", 0)
+    os.write(unsealed, copy.read_bytes())
+    yield "a memfd without seals", f"{os.getpid()}:{unsealed}:{own_start}:{os.fstat(unsealed).st_ino}"
+    os.close(unsealed)
+    for name, text in (("garbage", "garbage"), ("too few parts", "1:2:3"), ("too many parts", f"{variable}:5"),
+                       ("numbers out of range", "99999999999999999999:1:1:1"), ("a negative number", f"-{variable}"),
+                       ("a path", f"../../etc/passwd:{descriptor}:{start}:{inode}"), ("very long", "9" * 100000)):  # fmt: skip
+        yield name, text
+
+
+AS_NOBODY = ("setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups")
+
+
+def public_copy(folder):
+    """Tool, library and client where another user may read them, and a folder of his own."""
+    public = folder / "public"
+    shutil.copytree(SIMGPU, public / "lib" / SIMGPU.name)
+    shutil.copy(LIBRARY, public / "lib")
+    (public / "bin").mkdir()
+    for program in (CUDAFAULT, CLIENT):
+        shutil.copy(program, public / "bin")
+    own = public / "own"
+    own.mkdir()
+    shutil.chown(own, "nobody", "nogroup")
+    for path in (folder, public, *public.rglob("*")):
+        path.chmod(0o755)
+    return public
+
+
+def check_other_users(checks, folder, variable):
+    """The run is root's and the process nobody's; then the other way round."""
+    if os.getuid() != 0:
+        checks.skip("CUDAFAULT_RUN of another user", "needs root, to become somebody else")
+        return
+    public = public_copy(folder)
+    client = public / "bin" / CLIENT.name
+    environment = {
+        "CUDAFAULT_RUN": variable,
+        "LD_LIBRARY_PATH": str(public / "lib" / SIMGPU.name),
+        "LD_PRELOAD": str(public / "lib" / LIBRARY.name),
+    }
+    outcome = operate("sync*3", command=[*AS_NOBODY, client], environment=environment, preload=[])
+    goes_on(checks, "CUDAFAULT_RUN: root's run and nobody's process: one line, and no fault", outcome)
+    surroundings = {**clean_environment(), "XDG_RUNTIME_DIR": str(public / "own"), "TMPDIR": str(public / "own")}
+    plan = ["--gpus", "sim:1", "--plan", f"error=719 {CALLS}"]
+    whole = [*AS_NOBODY, public / "bin" / "cudafault", "run", *plan, "--", "sh", "-c", "echo $CUDAFAULT_RUN; read line"]
+    with subprocess.Popen(whole, env=surroundings, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as run:
+        theirs = run.stdout.readline().strip()
+        outcome = operate("sync*3", environment={"CUDAFAULT_RUN": theirs})
+        goes_on(checks, "CUDAFAULT_RUN: nobody's run and root's process: one line, and no fault", outcome)
+        run.stdin.close()
+
+
+# Plan files
+
+
+class PlanFile:
+    def __init__(self, folder):
+        self.file = folder / "watched" / "plan"
+        self.file.parent.mkdir()
+
+    def write(self, text):
+        self.file.write_text(text)
+
+    def replace(self, text):
+        write_atomically(self.file, text)
+
+    def remove(self):
+        self.file.unlink()
+
+
+def in_seconds(seconds):
+    return (datetime.now(timezone.utc) + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def check_plan_file(checks, folder):
+    plan = PlanFile(folder)
+    calls = f"{CALLS},cuMemAlloc"
+
+    with Workers(folder, 2) as workers:
+
+        def expect(what, code, within=SECOND):
+            seconds = workers.reach({code}, within)
+            checks.expect(f"plan file: {what}: {code}", seconds is not None, workers.outcomes())
+
+        checks.expect("plan file: two processes start without one", workers.start(CUDAFAULT_PLAN_FILE=plan.file))
+        expect("none yet", 0)
+        plan.write(f"error=719 {calls}")
+        expect("written", 719)
+        plan.replace(f"error=700 {calls}\n")
+        expect("replaced by another", 700)
+        plan.write("")
+        expect("emptied", 0)
+        plan.write(f"error=702 {calls}")
+        expect("written again", 702)
+        plan.remove()
+        expect("removed", 0)
+        plan.replace(f"error=214 {calls}")
+        expect("there again", 214)
+        plan.write("nonsense=1")
+        expect("refused", 0)
+        plan.write(f"error=719 {calls} for=1s")
+        expect("for=1s", 719)
+        expect("for=1s is over", 0, 2 * SECOND)
+        plan.write(f"error=719 {calls} until={in_seconds(1.5)}")
+        expect("until= is to come", 719)
+        expect("until= is over", 0, 2.5 * SECOND)
+        shutil.rmtree(plan.file.parent)
+        expect("its folder removed", 0)
+        plan.file.parent.mkdir()
+        plan.write(f"error=719 {calls}")
+        expect("its folder made again", 719)
+        workers.stop()
+        said = [process.communicate()[1] for process in workers.processes]
+        for text in said:
+            checks.expect("plan file: a refused plan is one line of each process", len(lines_of(text)) == 1, text)
+
+
+def check_config_map(checks, folder):
+    """As the kubelet swaps a ConfigMap volume: the file is a link through ..data, which is replaced."""
+    volume = folder / "volume"
+    volume.mkdir()
+    (volume / "plan").symlink_to("..data/plan")
+
+    def swap(number, text):
+        generation = volume / f"..{number}"
+        generation.mkdir()
+        if text is not None:
+            (generation / "plan").write_text(text)
+        (volume / "..data_tmp").symlink_to(generation.name)
+        os.replace(volume / "..data_tmp", volume / "..data")
+        if number:
+            shutil.rmtree(volume / f"..{number - 1}")
+
+    with Workers(folder, 1) as workers:
+        swap(0, "")
+        workers.start(CUDAFAULT_PLAN_FILE=volume / "plan")
+        checks.equal("ConfigMap: empty at first", workers.outcomes(), {0})
+        for number, (text, code) in enumerate(
+            ((f"error=719 {CALLS},cuMemAlloc", 719), ("", 0), (f"error=700 {CALLS},cuMemAlloc", 700), (None, 0)), start=1
+        ):
+            swap(number, text)
+            checks.expect(f"ConfigMap: swapped to {text!r}: {code}", workers.reach({code}) is not None, workers.outcomes())
+
+
+def check_expiry_in_run(checks, folder):
+    """for= and until= of an armed run end by themselves."""
+    with Workers(folder, 2) as workers:
+        run = workers.start_in_run()
+        for window in ("for=1s", f"until={in_seconds(4)}"):
+            run.arm(f"error=719 {CALLS},cuMemAlloc {window}")
+            checks.expect(f"run: {window}: fires", workers.reach({719}) is not None, workers.outcomes())
+            started = time.monotonic()
+            checks.expect(f"run: {window}: is over by itself", workers.reach({0}, 5 * SECOND) is not None, time.monotonic() - started)
+        workers.stop()
+        run.stop()

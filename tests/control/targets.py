@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where a fault fires: which GPU a call is about, and which process."""
+
+import shutil
+import sys
+
+from support import CLIENT, codes, numbers, operate, operate_in_run
+
+SYNC = "calls=cuCtxSynchronize"
+ON_BOTH = "use:0 sync use:1 sync"
+REORDERED = {"CUDA_VISIBLE_DEVICES": "1,0"}
+SECOND_ONLY = {"CUDA_VISIBLE_DEVICES": "1"}
+
+
+def identities():
+    """UUID and PCI id of both simulated GPUs."""
+    lines = operate("uuid:0 pci:0 uuid:1 pci:1", preload=[]).output.splitlines()
+    return [{"uuid": lines[0], "pci": lines[2]}, {"uuid": lines[4], "pci": lines[6]}]
+
+
+def check_selectors(checks):
+    """The same GPU by each of its names. A name of the machine means the same GPU in whatever order a program sees it."""
+    first, second = identities()
+
+    def expect(gpu, expected, **environment):
+        found = codes(ON_BOTH, f"error=719 {SYNC} gpu={gpu}", environment=environment)[1::2]
+        order = environment.get("CUDA_VISIBLE_DEVICES", "all")
+        checks.equal(f"gpu={gpu}: ordinals 0 and 1 of {order}", found, expected)
+
+    for gpu in ("1", "local:1", second["uuid"], second["pci"], second["uuid"].upper().replace("GPU-", "GPU-"), second["pci"].lower()):
+        expect(gpu, [0, 719])
+    for gpu in ("0", "local:0", first["uuid"], first["pci"], "0000" + first["pci"]):
+        expect(gpu, [719, 0])
+    for gpu in ("all", "0,1", "local:0,local:1", f"{first['uuid']},{second['pci']}", f"local:1 {first['uuid']}"):
+        expect(gpu, [719, 719])
+    expect("2", [0, 0])
+    expect("GPU-01234567-89ab-cdef-0123-456789abcdef", [0, 0])
+    for gpu in ("1", second["uuid"], second["pci"], "local:0"):
+        expect(gpu, [719, 0], **REORDERED)
+    expect("local:1", [0, 719], **REORDERED)
+
+
+def check_resolved_selectors(checks):
+    """`cudafault run` knows the machine, and the process whatever CUDA_VISIBLE_DEVICES shows it."""
+    _, second = identities()
+    for gpu, environment, expected in (
+        ("1", {}, [0, 719]),
+        ("1", REORDERED, [719, 0]),
+        (second["uuid"], REORDERED, [719, 0]),
+        (second["pci"], REORDERED, [719, 0]),
+        ("local:1", REORDERED, [0, 719]),
+        ("all", REORDERED, [719, 719]),
+    ):
+        done = operate_in_run(ON_BOTH, "--plan", f"error=719 {SYNC} gpu={gpu}", environment=environment)
+        order = environment.get("CUDA_VISIBLE_DEVICES", "all")
+        checks.equal(f"run: gpu={gpu}: ordinals 0 and 1 of {order}", numbers(done.stdout)[1::2], expected)
+    done = operate_in_run("use:0 sync", "--plan", f"error=719 {SYNC} gpu=1", environment=SECOND_ONLY)
+    checks.equal("run: gpu=1 is the only GPU that the process sees", numbers(done.stdout)[1::2], [719])
+
+
+def check_arguments(checks):
+    """What a call says of its GPU counts, not the current context, unless it says nothing."""
+    plan = "error=719 gpu=local:1 calls=cuStreamSynchronize,cuMemcpyHtoD,cuCtxGetApiVersion,cuDeviceGetAttribute"
+    for operation in ("stream", "copy", "context", "attribute"):
+        found = codes(f"use:0 {operation}:0 {operation}:1 use:1 {operation}:0 {operation}:1", plan)
+        checks.equal(f"gpu of the {operation} argument", found, [0, 0, 719, 0, 0, 719])
+    found = codes("use:0 default_stream use:1 default_stream", plan)
+    checks.equal("gpu of the default stream is that of the current context", found, [0, 0, 0, 719])
+    found = codes("use:0 sync use:1 sync", f"error=719 gpu=local:1 {SYNC}")
+    checks.equal("gpu of a call without an argument is that of the current context", found, [0, 0, 0, 719])
+    found = codes("use:0 runtime_alloc use:1 runtime_alloc", "error=719 gpu=local:1 calls=cudaMalloc")
+    checks.equal("gpu of a runtime call is that of the current context", found, [0, 0, 0, 719])
+
+
+def check_enumeration(checks):
+    """Calls that concern no single GPU fail only where every GPU that the process sees is meant."""
+    first, second = identities()
+    calls = "error=719 calls=cuInit,cuDeviceGetCount,cudaGetDeviceCount"
+    for gpu, environment, fails in (
+        ("all", {}, True),
+        ("local:0,local:1", {}, True),
+        (f"{first['uuid']},{second['uuid']}", {}, True),
+        ("local:0", {}, False),
+        (first["uuid"], {}, False),
+        ("0,1", {}, True),
+        (second["uuid"], SECOND_ONLY, True),
+        (first["uuid"], SECOND_ONLY, False),
+        ("local:0", SECOND_ONLY, True),
+    ):
+        found = codes("init count runtime_count", f"{calls} gpu={gpu}", environment=environment)
+        order = environment.get("CUDA_VISIBLE_DEVICES", "all")
+        checks.equal(f"enumeration: gpu={gpu} of {order}", found, [719 if fails else 0] * 3)
+
+
+def check_processes(checks, folder):
+    """process=, rank=, node= and pod=."""
+
+    def expect(key, expected, command=(CLIENT,), **environment):
+        outcome = operate("sync", f"error=719 {SYNC} {key}", command=command, environment=environment)
+        given = " ".join(f"{name}={value}" for name, value in environment.items()) or command[-1].name
+        checks.expect(f"{key}: {given}: {expected}", numbers(outcome.output) == [expected], outcome.behaviour)
+
+    renamed = folder / "train_model"
+    shutil.copy(CLIENT, renamed)
+    script = folder / "trial.py"
+    script.write_text(SCRIPT)
+    for key, command, expected in (
+        ("process=client", (CLIENT,), 719),
+        ("process=train_*", (CLIENT,), 0),
+        ("process=train_*", (renamed,), 719),
+        ("process=clien?", (CLIENT,), 719),
+        ("process=lient", (CLIENT,), 0),
+        ("process=trial.py", (sys.executable, script), 719),
+        ("process=other.py", (sys.executable, script), 0),
+        ("process=python*", (sys.executable, script), 719),
+    ):
+        expect(key, expected, command)
+    for name in ("RANK", "OMPI_COMM_WORLD_RANK", "SLURM_PROCID", "PMI_RANK"):
+        expect("rank=3", 719, **{name: "3"})
+        expect("rank=3", 0, **{name: "4"})
+    expect("rank=3", 719, RANK="3", SLURM_PROCID="4")
+    expect("rank=0", 0)
+    expect("rank=0", 0, RANK="none")
+    expect("node=gpu-7", 719, CUDAFAULT_NODE="gpu-7")
+    expect("node=gpu-7", 0, CUDAFAULT_NODE="gpu-70")
+    expect("node=gpu-7", 0)
+    expect("pod=vllm-*", 719, CUDAFAULT_POD="vllm-decode-1")
+    expect("pod=vllm-*", 0, CUDAFAULT_POD="web-1")
+    expect("pod=vllm-*", 0)
+    expect("pod=vllm-* node=gpu-7 rank=1", 719, CUDAFAULT_POD="vllm-1", CUDAFAULT_NODE="gpu-7", RANK="1")
+    expect("pod=vllm-* node=gpu-7 rank=1", 0, CUDAFAULT_POD="vllm-1", CUDAFAULT_NODE="gpu-8", RANK="1")
+
+
+SCRIPT = """
+import ctypes
+driver = ctypes.CDLL("libcuda.so.1")
+context = ctypes.c_void_p()
+assert driver.cuInit(0) == 0 and driver.cuDevicePrimaryCtxRetain(ctypes.byref(context), 0) == 0
+assert driver.cuCtxSetCurrent(context) == 0
+print(driver.cuCtxSynchronize())
+"""

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// The dynamic linker's own interface, without CUDA: loading FOLDER, where plugin.so is.
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdio.h>
+#include <string.h>
+
+// plugin.so has a function of that name too.
+const char* answer(void) { return "the program's"; }
+
+static const char* ask(void* library) {
+    const char* (*asked)(void);
+    *(void**)&asked = dlsym(library, "ask");
+    return asked ? asked() : dlerror();
+}
+
+int main(int argc, char** argv) {
+    if (argc != 2) return 2;
+    char file[4096];
+    snprintf(file, sizeof file, "%s/plugin.so", argv[1]);
+
+    void* plain = dlopen(file, RTLD_NOW | RTLD_LOCAL);
+    printf("a plugin calls %s function\n", ask(plain));
+    printf("dlclose %d\n", dlclose(plain));
+    printf("it is %s\n", dlopen(file, RTLD_NOW | RTLD_NOLOAD) ? "still there" : "gone");
+    void* deep = dlopen(file, RTLD_NOW | RTLD_LOCAL | RTLD_DEEPBIND);
+    printf("a DEEPBIND plugin calls %s function\n", ask(deep));
+    Dl_info info;
+    printf("dladdr %d\n", dladdr(dlsym(deep, "ask"), &info));
+    printf("%s\n", strcmp(info.dli_sname, "ask") ? info.dli_sname : "ask");
+    const char* (*next_answer)(void);
+    *(void**)&next_answer = dlsym(RTLD_NEXT, "answer");
+    printf("RTLD_NEXT of my own function is %s\n", next_answer ? "somebody's" : "NULL");
+    dlerror();
+    printf("%s\n", dlsym(deep, "no_such_function") ? "found" : "no_such_function is not there");
+    printf("%s\n", dlerror() ? "dlerror says so" : "dlerror says nothing");
+    printf("%s\n", dlopen("/no/such/library.so", RTLD_NOW) ? "found" : dlerror());
+    printf("dlvsym %d\n", dlvsym(RTLD_DEFAULT, "printf", "GLIBC_2.2.5") != NULL);
+    void* apart = dlmopen(LM_ID_NEWLM, file, RTLD_NOW);
+    printf("dlmopen %s\n", apart ? ask(apart) : dlerror());
+    return 0;
+}
