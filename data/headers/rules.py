@@ -61,6 +61,8 @@ SIMPLE_PASS = [
     # current device and context
     r"Ctx(Get|Set|Push|Pop)Current|CtxGetDevice|[GS]etDevice|SetValidDevices|GLSetGLDevice|VDPAUSetVDPAUDevice",
     r"CtxGetApiVersion",
+    # whether a context is there; PyTorch asks it of every GPU before it works with one
+    r"DevicePrimaryCtxGetState",
     # capture queries
     r"StreamIsCapturing|StreamGetCaptureInfo|ThreadExchangeStreamCaptureMode",
     # free, destroy, unload, unregister, and what takes a whole context down

@@ -139,28 +139,18 @@ void read_new_plan(ProcessState& state) {
 
 // Deciding
 
-constexpr int kUnasked = -2;
-
-// The GPU of a call is asked for once, and only where a fault wants to know.
 struct Call {
     int row;
     bool inner;
     const Frame& frame;
-    int gpu;
+    int gpu;  // kUnasked until a fault wants to know
 };
-
-bool concerns_gpu(const Fault& fault, Call& call) {
-    if (fault.gpu_count == 0) return true;
-    if (kFunctions[call.row].device == DeviceFrom::none) return all_are_selected(fault);
-    if (call.gpu == kUnasked) call.gpu = gpu_of_call(call.row, call.frame);
-    return call.gpu >= 0 && is_selected(fault, call.gpu);
-}
 
 bool concerns(const PlanSlot& slot, int index, Call& call, Moment moment) {
     const Fault& fault = slot.plan.faults[index];
     if (!in_window(fault, moment) || !(slot.here >> index & 1) || !fault.calls.has(call.row)) return false;
     if (call.inner && fault.calls_name_runtime) return false;
-    return concerns_gpu(fault, call);
+    return fault.gpu_count == 0 || is_about_selected_gpu(fault, call.row, call.frame, call.gpu);
 }
 
 bool counts_and_fires(const PlanSlot& slot, int index, Moment moment) {

@@ -171,6 +171,7 @@ bool know_gpus() {
     for (int ordinal = 0; ordinal < count; ++ordinal) {
         if (!uuid_of(ordinal, found[ordinal].uuid)) memset(found[ordinal].uuid, 0, sizeof found[ordinal].uuid);
         found[ordinal].pci = pci_of(ordinal);
+        found[ordinal].ordinal = ordinal;
     }
     number_gpus(found, count);
     memcpy(state.gpus, found, sizeof found);  // the same from every thread
@@ -179,10 +180,9 @@ bool know_gpus() {
     return true;
 }
 
-bool fits(const GpuSelector& selector, int ordinal) {
-    const VisibleGpu& gpu = process().gpus[ordinal];
+bool fits(const GpuSelector& selector, const VisibleGpu& gpu) {
     switch (selector.kind) {
-        case GpuKind::local: return selector.number == static_cast<uint32_t>(ordinal);
+        case GpuKind::local: return selector.number == static_cast<uint32_t>(gpu.ordinal);
         case GpuKind::index: return selector.number == gpu.index;
         case GpuKind::pci: return selector.number == gpu.pci;
         case GpuKind::uuid: return memcmp(selector.uuid, gpu.uuid, sizeof gpu.uuid) == 0;
@@ -190,11 +190,61 @@ bool fits(const GpuSelector& selector, int ordinal) {
     return false;
 }
 
-}  // namespace
+bool selects(const Fault& fault, const VisibleGpu& gpu) {
+    for (int i = 0; i < fault.gpu_count; ++i) {
+        if (fits(fault.gpus[i], gpu)) return true;
+    }
+    return false;
+}
 
-int gpu_argument(int row, const Frame& frame) {
-    const Function& function = kFunctions[row];
-    return function.device == DeviceFrom::device ? static_cast<int>(argument(frame, function.slot)) : kNoGpu;
+bool selects_ordinal(const Fault& fault, int ordinal) {
+    return know_gpus() && ordinal >= 0 && ordinal < process().gpu_count && selects(fault, process().gpus[ordinal]);
+}
+
+bool selects_all(const Fault& fault) {
+    if (!know_gpus()) return false;
+    const int count = process().gpu_count;
+    for (int ordinal = 0; ordinal < count; ++ordinal) {
+        if (!selects(fault, process().gpus[ordinal])) return false;
+    }
+    return count > 0;
+}
+
+// NVML has handles of its own, and sees GPUs that CUDA does not
+
+struct NvmlPci {  // nvmlPciInfo_t
+    char legacy_id[16];
+    unsigned domain, bus, device, device_id, subsystem_id;
+    char id[32];
+};
+
+bool selects_handle(const Fault& fault, Handle handle) {
+    VisibleGpu gpu{};
+    gpu.ordinal = -1;
+    char uuid[96];
+    GpuSelector parsed{};
+    NvmlPci pci{};
+    if (ask("nvmlDeviceGetUUID", handle, &uuid, unsigned{sizeof uuid}) != 0 || !parse_gpu(Text(uuid), parsed)) return false;
+    memcpy(gpu.uuid, parsed.uuid, sizeof gpu.uuid);
+    if (ask("nvmlDeviceGetIndex", handle, &gpu.index) != 0) gpu.index = ~0u;
+    if (ask("nvmlDeviceGetPciInfo_v3", handle, &pci) == 0) gpu.pci = pci.domain << 16 | pci.bus << 8 | pci.device;
+    return selects(fault, gpu);
+}
+
+bool selects_all_handles(const Fault& fault) {
+    unsigned count = 0;
+    if (ask("nvmlDeviceGetCount_v2", &count) != 0) return false;
+    for (unsigned index = 0; index < count; ++index) {
+        Handle handle = 0;
+        if (ask("nvmlDeviceGetHandleByIndex_v2", index, &handle) != 0 || !selects_handle(fault, handle)) return false;
+    }
+    return count > 0;
+}
+
+// What takes a handle takes it first.
+bool selects_nvml_call(const Fault& fault, int row, const Frame& frame) {
+    const bool has_handle = kFunctions[row].device == DeviceFrom::current;
+    return has_handle ? selects_handle(fault, argument(frame, 0)) : selects_all_handles(fault);
 }
 
 int gpu_of_call(int row, const Frame& frame) {
@@ -204,21 +254,18 @@ int gpu_of_call(int row, const Frame& frame) {
     return ordinal >= 0 ? ordinal : gpu_of_thread(row);
 }
 
-bool is_selected(const Fault& fault, int ordinal) {
-    if (!know_gpus() || ordinal < 0 || ordinal >= process().gpu_count) return false;
-    for (int i = 0; i < fault.gpu_count; ++i) {
-        if (fits(fault.gpus[i], ordinal)) return true;
-    }
-    return false;
+}  // namespace
+
+int gpu_argument(int row, const Frame& frame) {
+    const Function& function = kFunctions[row];
+    return function.device == DeviceFrom::device ? static_cast<int>(argument(frame, function.slot)) : kNoGpu;
 }
 
-bool all_are_selected(const Fault& fault) {
-    if (!know_gpus()) return false;
-    const int count = process().gpu_count;
-    for (int ordinal = 0; ordinal < count; ++ordinal) {
-        if (!is_selected(fault, ordinal)) return false;
-    }
-    return count > 0;
+bool is_about_selected_gpu(const Fault& fault, int row, const Frame& frame, int& gpu) {
+    if (kFunctions[row].api == Api::nvml) return selects_nvml_call(fault, row, frame);
+    if (kFunctions[row].device == DeviceFrom::none) return selects_all(fault);
+    if (gpu == kUnasked) gpu = gpu_of_call(row, frame);
+    return selects_ordinal(fault, gpu);
 }
 
 }  // namespace cudafault

@@ -8,17 +8,14 @@
 
 namespace cudafault {
 
-constexpr int kNoGpu = -1;  // no single one, or unknown
-
-// The process's own ordinal of the GPU that the call is about.
-int gpu_of_call(int row, const Frame& frame);
+constexpr int kNoGpu = -1;    // no single one, or unknown
+constexpr int kUnasked = -2;
 
 // What a call's device argument says, where it has one; asks nobody.
 int gpu_argument(int row, const Frame& frame);
 
-bool is_selected(const Fault& fault, int ordinal);
-
-// Whether each GPU that the process sees is selected; false if it sees none.
-bool all_are_selected(const Fault& fault);
+// Whether gpu= of a fault means the GPU that the call is about; where it is about no single one, whether it means each
+// that the process sees. `gpu` is that GPU's ordinal, asked for once however many faults want to know.
+bool is_about_selected_gpu(const Fault& fault, int row, const Frame& frame, int& gpu);
 
 }  // namespace cudafault

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "preload/libc.hpp"
 
+#include <dlfcn.h>
+
 #include "fault/atomics.hpp"
 #include "preload/elf.hpp"
 #include "preload/stubs.hpp"
@@ -24,11 +26,18 @@ bool is_part_of_libc(const dl_phdr_info& object) {
     return false;
 }
 
-LibcFunctions functions;
+LibcFunctions functions, next_functions;
 
 template <typename Function>
 void find_once(Function& function, Text name) {
     if (!load(function)) store(function, reinterpret_cast<Function>(const_cast<void*>(find_in_libc(name))));
+}
+
+template <typename Function>
+void find_next_once(Function& function, Function of_libc, const char* name) {
+    if (load(function) || !of_libc) return;
+    void* found = functions.dlsym(RTLD_NEXT, name);
+    store(function, found && !is_ours(found) ? reinterpret_cast<Function>(found) : of_libc);
 }
 
 }  // namespace
@@ -54,6 +63,18 @@ const LibcFunctions& libc() {
         find_once(functions.dladdr, "dladdr");
     }
     return functions;
+}
+
+const LibcFunctions& next_in_chain() {
+    const LibcFunctions& own = libc();
+    if (!load(next_functions.dlerror) && own.dlsym) {
+        find_next_once(next_functions.dlsym, own.dlsym, "dlsym");
+        find_next_once(next_functions.dlvsym, own.dlvsym, "dlvsym");
+        find_next_once(next_functions.dlopen, own.dlopen, "dlopen");
+        find_next_once(next_functions.dlmopen, own.dlmopen, "dlmopen");
+        find_next_once(next_functions.dlerror, own.dlerror, "dlerror");
+    }
+    return next_functions;
 }
 
 bool is_glibc() {

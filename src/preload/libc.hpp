@@ -23,6 +23,9 @@ struct LibcFunctions {
 // not have it.
 const LibcFunctions& libc();
 
+// The same functions of whoever comes next: another interposer behind us, or libc.
+const LibcFunctions& next_in_chain();
+
 // A function of libc or of libpthread, or nullptr.
 const void* find_in_libc(Text name);
 

@@ -16,8 +16,8 @@ namespace cudafault {
 
 namespace {
 
-const void* libc_function(LoaderHook hook) {
-    const LibcFunctions& functions = libc();
+const void* next_function(LoaderHook hook) {
+    const LibcFunctions& functions = next_in_chain();
     switch (hook) {
         case kDlsym: return reinterpret_cast<const void*>(functions.dlsym);
         case kDlvsym: return reinterpret_cast<const void*>(functions.dlvsym);
@@ -63,8 +63,9 @@ struct LookUp {
 };
 
 void* find(const LookUp& look_up) {
-    return look_up.version ? libc().dlvsym(look_up.handle, look_up.name, look_up.version)
-                           : libc().dlsym(look_up.handle, look_up.name);
+    const LibcFunctions& next = next_in_chain();
+    return look_up.version ? next.dlvsym(look_up.handle, look_up.name, look_up.version)
+                           : next.dlsym(look_up.handle, look_up.name);
 }
 
 Verdict substitute(int first_row, const LookUp& look_up) {
@@ -82,7 +83,7 @@ Verdict substitute(int first_row, const LookUp& look_up) {
 }
 
 Verdict on_look_up(LoaderHook hook, const LookUp& look_up) {
-    const void* real = libc_function(hook);
+    const void* real = next_function(hook);
     if (!real) return give(nullptr);  // before glibc 2.34, where libdl is not loaded
     this_thread.failed_look_up = false;
     const int row = look_up.handle == RTLD_NEXT || !is_glibc() ? -1 : row_of(look_up.name);
@@ -91,7 +92,7 @@ Verdict on_look_up(LoaderHook hook, const LookUp& look_up) {
 
 // The arguments may be changed; the call itself is libc's.
 Verdict on_open(LoaderHook hook, Frame& frame) {
-    const void* real = libc_function(hook);
+    const void* real = next_function(hook);
     if (!real) return give(nullptr);
     this_thread.failed_look_up = false;
     const int file = hook == kDlmopen ? 1 : 0, flags = file + 1;
@@ -110,7 +111,7 @@ Verdict on_error() {
         this_thread.failed_look_up = false;
         return give(this_thread.failure);
     }
-    const void* real = libc_function(kDlerror);
+    const void* real = next_function(kDlerror);
     return real ? jump_to(real) : give(nullptr);
 }
 

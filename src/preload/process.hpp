@@ -33,8 +33,9 @@ constexpr int kPlanSlots = 3;  // one in force, one being filled, one still read
 
 struct VisibleGpu {
     uint8_t uuid[16];
-    uint32_t pci;  // as GpuSelector::number
-    uint32_t index;
+    uint32_t pci;    // as GpuSelector::number
+    uint32_t index;  // as nvidia-smi counts
+    int32_t ordinal; // as CUDA counts in this process
 };
 constexpr int kMaxVisibleGpus = 64;
 

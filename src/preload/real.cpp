@@ -99,8 +99,21 @@ bool is_function(const void* address, Text name) {
     return !symbol || ELF64_ST_TYPE(symbol->st_info) != STT_OBJECT;
 }
 
+// Before glibc 2.34 a linked program need not have libdl, and with it dlsym.
+const void* find_in_objects(int row) {
+    const Function& function = kFunctions[row];
+    const void* found = nullptr;
+    any_object([&](const dl_phdr_info& info) {
+        const LoadedObject object(info);
+        if (LoadedObject::holds(info, stub(0)) || object.soname() != Text(soname_of(function))) return false;
+        found = object.function(function_name(row));
+        return found != nullptr;
+    });
+    return found;
+}
+
 const void* find_real(int row) {
-    if (!libc().dlsym) return nullptr;
+    if (!libc().dlsym) return find_in_objects(row);
     const void* found = find_next(row);
     if (!found) found = find_by_soname(row);
     return found && is_function(found, function_name(row)) ? found : nullptr;
