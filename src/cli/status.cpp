@@ -113,6 +113,9 @@ void print_plan(const json& plan) {
                fmt::format("{}  (revision {}, armed {})", paint(Paint::bold, plan.at("spec").get<std::string>()),
                            plan.at("revision").get<uint64_t>(), since));
     if (plan.at("resolved") != plan.at("spec")) print_fact("", "that is: " + plan.at("resolved").get<std::string>());
+    if (plan.at("stalled").get<bool>()) {
+        print_fact("", "but its `cudafault run` is stopped: nothing fails until it goes on");
+    }
     print_faults(plan.at("faults"));
 }
 

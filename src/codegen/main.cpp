@@ -41,6 +41,7 @@ constexpr Verb kVerbs[] = {
     {"xids", write_xids},
     {"xid-details", write_xid_details},
     {"errors", write_errors},
+    {"one-file", write_one_file},
     {"functions-doc", write_functions_doc},
     {"xids-doc", write_xids_doc},
     {"sim-cudart-stubs-11.0", write_cudart_stubs<k11>},

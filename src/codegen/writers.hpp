@@ -23,6 +23,9 @@ void write_xid_details(const std::filesystem::path& data, std::ostream& out);
 // CUDAFAULT_ERROR(api, code, "name").
 void write_errors(const std::filesystem::path& data, std::ostream& out);
 
+// The preload library as one source file.
+void write_one_file(const std::filesystem::path& data, std::ostream& out);
+
 // docs/functions.md and docs/xids.md.
 void write_functions_doc(const std::filesystem::path& data, std::ostream& out);
 void write_xids_doc(const std::filesystem::path& data, std::ostream& out);

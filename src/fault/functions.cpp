@@ -43,17 +43,22 @@ const Function kFunctions[] = {
 
 Text function_name(int index) { return Text(reinterpret_cast<const char*>(&kNames) + kFunctions[index].name); }
 
-int find_function(Text name) {
+int first_row_from(Text prefix) {
     int low = 0, high = kFunctionCount;
     while (low < high) {
         const int middle = low + (high - low) / 2;
-        if (compare(function_name(middle), name) < 0) {
+        if (compare(function_name(middle), prefix) < 0) {
             low = middle + 1;
         } else {
             high = middle;
         }
     }
-    return low < kFunctionCount && function_name(low) == name ? low : -1;
+    return low;
+}
+
+int find_function(Text name) {
+    const int row = first_row_from(name);
+    return row < kFunctionCount && function_name(row) == name ? row : -1;
 }
 
 const char* class_name(CallClass value) { return kClassNames[static_cast<int>(value)]; }

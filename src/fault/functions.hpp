@@ -66,6 +66,9 @@ inline constexpr int kFunctionCount = 0
 
 Text function_name(int index);
 
+// The first row whose name is not before the text; rows whose names start with it follow one another from there.
+int first_row_from(Text prefix);
+
 // First row with this name (the runtime has one per soname, adjacent), or -1.
 int find_function(Text name);
 

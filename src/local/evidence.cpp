@@ -37,6 +37,12 @@ bool read_plan(const ControlBlock& block, PlanText& out) {
     return false;
 }
 
+// Then the processes take nothing to be armed, until it beats again.
+bool is_stalled(const ControlBlock& block) {
+    const uint64_t now = clock_ns(CLOCK_MONOTONIC), beat = load(block.header.heartbeat_ns);
+    return now > beat && now - beat > kHeartbeatLimitNs;
+}
+
 json function_counts(const ControlBlock& block, int fault, uint64_t& fired) {
     auto functions = json::array();
     for (int row = 0; row < kFunctionCount; ++row) {
@@ -137,6 +143,7 @@ json plan_json(const ControlBlock& block, const json& given) {
     plan["spec"] = shown;
     plan["resolved"] = resolved;
     plan["armed_at"] = utc_text(text->armed_at_ns);
+    plan["stalled"] = is_stalled(block);
     plan["faults"] = faults_json(block, *text, shown);
     return plan;
 }

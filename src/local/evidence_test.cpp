@@ -89,6 +89,14 @@ TEST(Evidence, SaysWhenTheTimeIsUp) {
     EXPECT_EQ(plan["faults"][1]["expired"], false);
 }
 
+TEST(Evidence, SaysWhenNobodyBeats) {
+    Control control = Control::create();
+    control.write_plan("xid=79");
+    EXPECT_EQ(plan_json(control.block(), nullptr)["stalled"], false);
+    control.block().header.heartbeat_ns = clock_ns(CLOCK_MONOTONIC) - kHeartbeatLimitNs - 1;
+    EXPECT_EQ(plan_json(control.block(), nullptr)["stalled"], true);
+}
+
 TEST(Evidence, Processes) {
     Control control = Control::create();
     control.block().processes[5] = {getpid(), 3, start_time(getpid()).value(), 4, 9};

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <cstdlib>
 
 #include "local/arm.hpp"
 #include "local/control.hpp"
@@ -78,6 +79,10 @@ End run(const RunOptions& options) {
     const Products products = find_products(machine.simulated);
     const Resolved resolved = resolve_gpus(options.plan, machine);
     if (!resolved.unresolved.empty()) fmt::print(stderr, "cudafault: {}\n", unresolved_note(resolved));
+
+    if (plan->count > 0 && std::getenv("CUDAFAULT_DISABLE")) {
+        fmt::print(stderr, "cudafault: CUDAFAULT_DISABLE is set, so nothing will fail: unset it\n");
+    }
 
     Control control = Control::create();
     json record = make_record(options, name, machine, control.address());

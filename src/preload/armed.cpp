@@ -9,7 +9,6 @@
 #include "preload/evidence.hpp"
 #include "preload/gpus.hpp"
 #include "preload/log.hpp"
-#include "preload/process.hpp"
 #include "preload/signals.hpp"
 
 namespace cudafault {
@@ -65,14 +64,13 @@ private:
 
 // Taking a plan up
 
-bool glob_fits(const char* glob, Text text) {
-    return !glob[0] || glob_match(Text(glob), text);
-}
+bool glob_fits(const char* glob, Text text) { return !glob[0] || glob_match(Text(glob), text); }
 
 // process=, rank=, node= and pod=: they mean this process always or never.
 bool is_here(const Fault& fault) {
     const Identity& self = process().identity;
-    const bool program = glob_fits(fault.process, self.program) || (self.script[0] && glob_fits(fault.process, self.script));
+    const bool program =
+        glob_fits(fault.process, self.program) || (self.script[0] && glob_fits(fault.process, self.script));
     return program && (fault.rank < 0 || fault.rank == self.rank) && glob_fits(fault.node, self.node) &&
            glob_fits(fault.pod, self.pod);
 }
@@ -87,6 +85,9 @@ void choose_faults(PlanSlot& slot) {
         for (size_t word = 0; word < sizeof slot.calls.words / sizeof *slot.calls.words; ++word) {
             slot.calls.words[word] |= fault.calls.words[word];
         }
+    }
+    for (int row = 0; row < kFunctionCount; ++row) {  // they report what other calls were given
+        if (kFunctions[row].hook == Hook::last_error && slot.here) slot.calls.add(row);
     }
 }
 
@@ -164,8 +165,8 @@ Decision outcome(const PlanSlot& slot, int index, const Call& call) {
     const Fault& fault = slot.plan.faults[index];
     const FaultState& counts = fault.scope == Scope::run ? block().run_state[index] : process().counts[index];
     const int gpu = call.gpu == kUnasked ? gpu_argument(call.row, call.frame) : call.gpu;
-    return {true, static_cast<uint8_t>(index), fault.effect, fault.code, fault.effect_value, slot.revision,
-            load(counts.matched), gpu};
+    return {true,          static_cast<uint8_t>(index), fault.effect, fault.code, fault.effect_value,
+            slot.revision, load(counts.matched),        gpu};
 }
 
 Decision evaluate(const PlanSlot& slot, Call& call) {
@@ -193,17 +194,10 @@ void take_up_plan() {
     }
 }
 
-bool cannot_concern(int row) {
-    const ProcessState& state = process();
-    if (load(block().header.revision) != load(state.taken_revision)) return false;
-    const int32_t slot = load(state.slot);
-    return slot == 0 || !state.slots[slot - 1].calls.has(row);
-}
-
 Decision decide_on(int row, bool inner, const Frame& frame) {
     take_up_plan();
     const PlanReader slot;
-    if (!slot || !slot->calls.has(row)) return {};
+    if (!slot) return {};
     Call call{row, inner, frame, kUnasked};
     return evaluate(*slot, call);
 }

@@ -2,8 +2,9 @@
 // The plan as this process has taken it up, and the decision on a call.
 #pragma once
 
-#include "fault/plan.hpp"
+#include "fault/atomics.hpp"
 #include "preload/frame.hpp"
+#include "preload/process.hpp"
 #include "preload/stubs.hpp"
 
 namespace cudafault {
@@ -21,7 +22,12 @@ struct Decision {
 };
 
 // Whether nothing of the plan can concern this row; a few loads, for it is asked on every call while armed.
-bool cannot_concern(int row);
+inline bool cannot_concern(int row) {
+    const ProcessState& state = process();
+    if (load(block().header.revision) != load(state.taken_revision)) return false;
+    const int32_t slot = load(state.slot);
+    return slot == 0 || !state.slots[slot - 1].calls.has(row);
+}
 
 // Counts the call for every fault of the plan that it matches, and decides.
 Decision decide_on(int row, bool inner, const Frame& frame);

@@ -18,9 +18,11 @@ constexpr size_t kLongestMention = 16;
 constexpr size_t kWindow = 256 * 1024;
 
 #if defined(__x86_64__)
-constexpr const char* kSystemFolders = "/lib/x86_64-linux-gnu:/usr/lib/x86_64-linux-gnu:/lib64:/usr/lib64:/lib:/usr/lib";
+constexpr const char* kSystemFolders =
+    "/lib/x86_64-linux-gnu:/usr/lib/x86_64-linux-gnu:/lib64:/usr/lib64:/lib:/usr/lib";
 #else
-constexpr const char* kSystemFolders = "/lib/aarch64-linux-gnu:/usr/lib/aarch64-linux-gnu:/lib64:/usr/lib64:/lib:/usr/lib";
+constexpr const char* kSystemFolders =
+    "/lib/aarch64-linux-gnu:/usr/lib/aarch64-linux-gnu:/lib64:/usr/lib64:/lib:/usr/lib";
 #endif
 
 bool mentions_cuda(const char* data, size_t size) {
@@ -39,8 +41,7 @@ bool mentions_cuda(const char* data, size_t size) {
 
 // Read, not mapped: a file that is cut short meanwhile must not raise SIGBUS.
 bool file_mentions_cuda(int file) {
-    const long mapped =
-        system_call(SYS_mmap, 0, kWindow, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    const long mapped = system_call(SYS_mmap, 0, kWindow, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (mapped < 0 && mapped > -4096) return false;
     char* window = reinterpret_cast<char*>(mapped);
     size_t kept = 0;  // of the window before, for a mention across the edge

@@ -15,7 +15,8 @@ constexpr uint64_t kHangStepNs = 5'000'000;
 // Signals interrupt a sleep, they do not shorten it.
 void sleep_until(uint64_t monotonic_ns) {
     constexpr int kAbsolute = 1, kInterrupted = -4;
-    const timespec until = {static_cast<time_t>(monotonic_ns / 1'000'000'000), static_cast<long>(monotonic_ns % 1'000'000'000)};
+    const timespec until = {static_cast<time_t>(monotonic_ns / 1'000'000'000),
+                            static_cast<long>(monotonic_ns % 1'000'000'000)};
     while (system_call(SYS_clock_nanosleep, CLOCK_MONOTONIC, kAbsolute, address_of(&until)) == kInterrupted) {
     }
 }

@@ -48,9 +48,7 @@ bool LoadedObject::holds(const dl_phdr_info& info, const void* address) {
     return false;
 }
 
-Text LoadedObject::soname() const {
-    return soname_ && strings_ ? Text(strings_ + soname_) : base_name_of(file());
-}
+Text LoadedObject::soname() const { return soname_ && strings_ ? Text(strings_ + soname_) : base_name_of(file()); }
 
 bool LoadedObject::names(const ElfW(Sym) & symbol, Text name) const {
     const char* found = strings_ + symbol.st_name;

@@ -27,7 +27,7 @@ uint64_t call_real(const StubUse& use, const Frame& frame) {
     using Function = uint64_t (*)(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t);
     const uint64_t* arguments = frame.arguments;
     return reinterpret_cast<Function>(const_cast<void*>(real))(arguments[0], arguments[1], arguments[2], arguments[3],
-                                                              arguments[4], arguments[5]);
+                                                               arguments[4], arguments[5]);
 }
 
 // A call that the decision itself makes is not decided on.
@@ -62,8 +62,16 @@ Verdict on_cuda_call(const StubUse& use, const Frame& frame) {
     const Hook hook = kFunctions[use.row].hook;
     if (hook == Hook::resolver) return on_resolver_call(use, frame);
     if (hook == Hook::registration || !ensure_ready()) return go_on(use);
-    if (hook != Hook::last_error && cannot_concern(use.row)) return go_on(use);
+    if (cannot_concern(use.row)) return go_on(use);
     return hook == Hook::enumerate ? on_enumeration(use, frame) : on_call(use, frame);
+}
+
+// Where a call goes on that nothing of the plan can concern: most calls while a plan names functions. nullptr: see more
+// closely. A resolver's target is never known here.
+const void* quick_target(int number) {
+    const int row = number < kFirstInner ? number : number - kFirstInner;
+    if (row >= kFunctionCount || observe(process().phase) != kReady || !cannot_concern(row)) return nullptr;
+    return known_target(row);
 }
 
 }  // namespace
@@ -71,9 +79,12 @@ Verdict on_cuda_call(const StubUse& use, const Frame& frame) {
 }  // namespace cudafault
 
 extern "C" __attribute__((visibility("hidden"), used)) cudafault::Verdict cudafault_decide(cudafault::Frame* frame,
-                                                                                         uint32_t number) {
+                                                                                           uint32_t number) {
     using namespace cudafault;
     const int stub_number = static_cast<int>(number);
+    if (stub_number < kFirstLoaderHook) {
+        if (const void* target = quick_target(stub_number)) return jump_to(target);
+    }
     if (stub_number >= kFirstLoaderHook) {
         return on_loader_call(static_cast<LoaderHook>(stub_number - kFirstLoaderHook), *frame);
     }

@@ -150,8 +150,6 @@ void record_firing(const Decision& decision, int row) {
     if (may_log(fired)) log_firing(decision, row, fired);
 }
 
-void record_library_seen() {
-    JsonLine("library seen").write();
-}
+void record_library_seen() { JsonLine("library seen").write(); }
 
 }  // namespace cudafault

@@ -48,19 +48,11 @@ struct Verdict {
     uint64_t result;
 };
 
-inline Verdict jump_to(const void* target) {
-    return {target, 0};
-}
-inline Verdict give(uint64_t result) {
-    return {nullptr, result};
-}
-inline Verdict give(const void* result) {
-    return give(reinterpret_cast<uint64_t>(result));
-}
+inline Verdict jump_to(const void* target) { return {target, 0}; }
+inline Verdict give(uint64_t result) { return {nullptr, result}; }
+inline Verdict give(const void* result) { return give(reinterpret_cast<uint64_t>(result)); }
 
 // A status, as CUresult, cudaError_t, nvmlReturn_t and ncclResult_t are returned.
-inline Verdict give_status(int32_t status) {
-    return give(static_cast<uint64_t>(static_cast<uint32_t>(status)));
-}
+inline Verdict give_status(int32_t status) { return give(static_cast<uint64_t>(static_cast<uint32_t>(status))); }
 
 }  // namespace cudafault

@@ -98,7 +98,8 @@ uint32_t attribute_of(int ordinal, int attribute) {
 }
 
 uint32_t pci_of(int ordinal) {
-    return attribute_of(ordinal, kPciDomain) << 16 | attribute_of(ordinal, kPciBus) << 8 | attribute_of(ordinal, kPciDevice);
+    return attribute_of(ordinal, kPciDomain) << 16 | attribute_of(ordinal, kPciBus) << 8 |
+           attribute_of(ordinal, kPciDevice);
 }
 
 constexpr int kMaxMachineGpus = 256;
@@ -224,7 +225,8 @@ bool selects_handle(const Fault& fault, Handle handle) {
     char uuid[96];
     GpuSelector parsed{};
     NvmlPci pci{};
-    if (ask("nvmlDeviceGetUUID", handle, &uuid, unsigned{sizeof uuid}) != 0 || !parse_gpu(Text(uuid), parsed)) return false;
+    if (ask("nvmlDeviceGetUUID", handle, &uuid, unsigned{sizeof uuid}) != 0 || !parse_gpu(Text(uuid), parsed))
+        return false;
     memcpy(gpu.uuid, parsed.uuid, sizeof gpu.uuid);
     if (ask("nvmlDeviceGetIndex", handle, &gpu.index) != 0) gpu.index = ~0u;
     if (ask("nvmlDeviceGetPciInfo_v3", handle, &pci) == 0) gpu.pci = pci.domain << 16 | pci.bus << 8 | pci.device;

@@ -8,7 +8,7 @@
 
 namespace cudafault {
 
-constexpr int kNoGpu = -1;    // no single one, or unknown
+constexpr int kNoGpu = -1;  // no single one, or unknown
 constexpr int kUnasked = -2;
 
 // What a call's device argument says, where it has one; asks nobody.

@@ -9,9 +9,7 @@ namespace cudafault {
 
 namespace {
 
-bool takes_it_away(int row) {
-    return starts_with(function_name(row), "cudaGetLastError");
-}
+bool takes_it_away(int row) { return starts_with(function_name(row), "cudaGetLastError"); }
 
 }  // namespace
 

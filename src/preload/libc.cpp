@@ -16,7 +16,8 @@ namespace cudafault {
 
 namespace {
 
-constexpr const char* kLibcFiles[] = {"libc.so", "libc-", "libdl.so", "libdl-", "libpthread.so", "libpthread-", "ld-musl-"};
+constexpr const char* kLibcFiles[] = {"libc.so",       "libc-",       "libdl.so", "libdl-",
+                                      "libpthread.so", "libpthread-", "ld-musl-"};
 
 bool is_part_of_libc(const dl_phdr_info& object) {
     const Text name = base_name_of(Text(object.dlpi_name));
@@ -77,9 +78,7 @@ const LibcFunctions& next_in_chain() {
     return next_functions;
 }
 
-bool is_glibc() {
-    return gnu_get_libc_version != nullptr;
-}
+bool is_glibc() { return gnu_get_libc_version != nullptr; }
 
 const char* environment(Text name) {
     if (!&environ || !environ) return nullptr;

@@ -19,8 +19,8 @@ struct LibcFunctions {
     int (*dladdr)(const void* address, void* info);
 };
 
-// Members are nullptr while the library that has them is not loaded: before glibc 2.34 that is libdl, and a program need
-// not have it.
+// Members are nullptr while the library that has them is not loaded: before glibc 2.34 that is libdl, and a program
+// need not have it.
 const LibcFunctions& libc();
 
 // The same functions of whoever comes next: another interposer behind us, or libc.

@@ -19,30 +19,20 @@
 
 namespace cudafault {
 
-// Whole pages of their own, for they are mapped over and wiped.
-struct alignas(kControlAlign) BlockPages {
-    ControlBlock block;
-};
-
 namespace {
-
-struct alignas(kControlAlign) StatePages {
-    ProcessState state;
-};
 
 constexpr const char* kRankVariables[] = {"RANK", "OMPI_COMM_WORLD_RANK", "SLURM_PROCID", "PMI_RANK"};
 
-constexpr uint64_t kFresh = 0, kStarting = 1, kReady = 2;
 constexpr int kWipeOnFork = 18;  // MADV_WIPEONFORK, Linux 4.14
 
-StatePages state_pages;
 uint64_t loaded_at_ns;  // when the constructor ran, for a plan of the environment
 
 }  // namespace
 }  // namespace cudafault
 
 extern "C" {
-__attribute__((visibility("hidden"))) cudafault::BlockPages cudafault_block;
+cudafault::BlockPages cudafault_block;
+cudafault::StatePages cudafault_state;
 }
 
 namespace cudafault {
@@ -106,7 +96,7 @@ void find_plan(ProcessState& state) {
 
 void start(ProcessState& state) {
     prepare_targets();
-    wipe_on_fork(&state_pages, sizeof state_pages);
+    wipe_on_fork(&cudafault_state, sizeof cudafault_state);
     identify(state.identity);
     wipe_on_fork(&cudafault_block, sizeof cudafault_block);
     control_init(cudafault_block.block, state.identity.uid, static_cast<uint32_t>(state.identity.pid), 0);
@@ -124,14 +114,6 @@ __attribute__((constructor)) void on_load() {
 
 }  // namespace
 
-ProcessState& process() {
-    return state_pages.state;
-}
-
-ControlBlock& block() {
-    return cudafault_block.block;
-}
-
 bool ensure_ready() {
     ProcessState& state = process();
     uint64_t phase = observe(state.phase);
@@ -145,9 +127,7 @@ bool ensure_ready() {
     return wait_briefly([&] { return observe(state.phase) == kReady; });
 }
 
-void set_private_plan(Text spec, uint64_t armed_at_ns) {
-    control_write_plan(block(), spec, armed_at_ns);
-}
+void set_private_plan(Text spec, uint64_t armed_at_ns) { control_write_plan(block(), spec, armed_at_ns); }
 
 uint64_t clock_ns(int clock) {
     timespec time;

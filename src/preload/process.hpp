@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What this process is, where its plan comes from, and what it has counted. All of it lies in pages that fork wipes, so a
-// child starts afresh.
+// What this process is, where its plan comes from, and what it has counted. All of it lies in pages that fork wipes, so
+// a child starts afresh.
 #pragma once
 
 #include "cudafault/control_block.hpp"
@@ -26,21 +26,21 @@ struct PlanSlot {
     uint64_t armed_at_ns;
     uint64_t checksum;
     uint32_t here;      // bit per fault: its process=, rank=, node= and pod= mean this process
-    FunctionSet calls;  // of all faults that are here
+    FunctionSet calls;  // of all faults that are here, and those that report the last error
     Plan plan;
 };
 constexpr int kPlanSlots = 3;  // one in force, one being filled, one still read
 
 struct VisibleGpu {
     uint8_t uuid[16];
-    uint32_t pci;    // as GpuSelector::number
-    uint32_t index;  // as nvidia-smi counts
-    int32_t ordinal; // as CUDA counts in this process
+    uint32_t pci;     // as GpuSelector::number
+    uint32_t index;   // as nvidia-smi counts
+    int32_t ordinal;  // as CUDA counts in this process
 };
 constexpr int kMaxVisibleGpus = 64;
 
 struct ProcessState {
-    uint64_t phase;  // kFresh, kStarting, kReady
+    uint64_t phase;
     Source source;
     Identity identity;
 
@@ -66,11 +66,27 @@ struct ProcessState {
 // passes through.
 bool ensure_ready();
 
-ProcessState& process();
+// Whole pages of their own, for they are mapped over and wiped.
+struct alignas(kControlAlign) BlockPages {
+    ControlBlock block;
+};
+struct alignas(kControlAlign) StatePages {
+    ProcessState state;
+};
+
+}  // namespace cudafault
 
 // The control block of the process. At first, and without a run, it is private; a run's is mapped over it, so that the
 // flag, its first byte, stays at an address that the stubs know.
-ControlBlock& block();
+extern "C" __attribute__((visibility("hidden"))) cudafault::BlockPages cudafault_block;
+extern "C" __attribute__((visibility("hidden"))) cudafault::StatePages cudafault_state;
+
+namespace cudafault {
+
+inline ControlBlock& block() { return cudafault_block.block; }
+inline ProcessState& process() { return cudafault_state.state; }
+
+inline constexpr uint64_t kFresh = 0, kStarting = 1, kReady = 2;  // phases
 
 // Puts a spec into the private block.
 void set_private_plan(Text spec, uint64_t armed_at_ns);

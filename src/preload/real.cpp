@@ -16,9 +16,7 @@ uint64_t spares_used;
 int16_t spare_rows[kSpares];  // row + 1; 0: a function without a row
 bool spares_exhausted;
 
-bool is_resolver(int row) {
-    return kFunctions[row].hook == Hook::resolver;
-}
+bool is_resolver(int row) { return kFunctions[row].hook == Hook::resolver; }
 
 // A resolver's stub must ask even while nothing is armed, so its real function is kept here.
 constexpr int kResolvers = 32;
@@ -41,13 +39,7 @@ const void** real_slot(int row) {
     return nullptr;  // cannot be: a test counts them
 }
 
-bool is_unknown(int target, const void* value) {
-    return !value || (target < kFunctionCount && value == slow_entry(target));
-}
-
-const void* known(int row, const void* value) {
-    return is_unknown(row, value) ? nullptr : value;
-}
+const void* known(int row, const void* value) { return value == slow_entry(row) ? nullptr : value; }
 
 bool is_loaded(const void* address) {
     Dl_info info;
@@ -65,13 +57,9 @@ const char* soname_of(const Function& function) {
 }
 
 // Names in the table are terminated.
-const char* c_name(int row) {
-    return function_name(row).data;
-}
+const char* c_name(int row) { return function_name(row).data; }
 
-const void* usable(const void* found) {
-    return found && !is_ours(found) ? found : nullptr;
-}
+const void* usable(const void* found) { return found && !is_ours(found) ? found : nullptr; }
 
 // Behind us in the search order: another interposer stays in the chain.
 const void* find_next(int row) {
@@ -148,20 +136,6 @@ const void* spare_stub_for(int row, const void* found) {
     return stub(kFunctionCount + spare);
 }
 
-// The rows whose name starts with the text stand together.
-int first_row_from(Text prefix) {
-    int low = 0, high = kFunctionCount;
-    while (low < high) {
-        const int middle = low + (high - low) / 2;
-        if (compare(function_name(middle), prefix) < 0) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return low;
-}
-
 bool is_form_of(Text name, Text symbol) {
     return starts_with(name, symbol) && (name.size == symbol.size || name[symbol.size] == '_');
 }
@@ -225,19 +199,12 @@ const void* stub_for(int row, const void* found, bool inner) {
     return stub(inner ? kFirstInner + row : row);
 }
 
-const void* spare_stub(const void* found) {
-    return is_ours(found) ? found : spare_stub_for(-1, found);
-}
+const void* spare_stub(const void* found) { return is_ours(found) ? found : spare_stub_for(-1, found); }
 
 StubUse use_of_stub(int number) {
     if (number < kFunctionCount) return {number, number, false};
     if (number < kFirstInner) return {load(spare_rows[number - kFunctionCount]) - 1, number, false};
     return {number - kFirstInner, number - kFirstInner, true};
-}
-
-const void* known_target(int target) {
-    const void* value = observe(cudafault_targets[target]);
-    return is_unknown(target, value) ? nullptr : value;
 }
 
 int row_at(const void* address, Text symbol, unsigned version, bool per_thread) {

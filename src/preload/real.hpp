@@ -2,6 +2,7 @@
 // The real functions behind the stubs. No reference to their libraries is kept: dlclose unloads as without us.
 #pragma once
 
+#include "fault/atomics.hpp"
 #include "preload/stubs.hpp"
 
 namespace cudafault {
@@ -31,7 +32,10 @@ struct StubUse {
 StubUse use_of_stub(int number);
 
 // Where that entry leads: nullptr while unknown.
-const void* known_target(int target);
+inline const void* known_target(int target) {
+    const void* value = observe(cudafault_targets[target]);
+    return value == slow_entry(target) ? nullptr : value;
+}
 
 // The real function that a driver's resolver hands out at this address: its row, or -1. `symbol`, `version` and
 // `per_thread` are what was asked for, and decide where the address is not an exported one.

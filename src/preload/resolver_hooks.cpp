@@ -44,7 +44,7 @@ Verdict on_resolver_call(const StubUse& use, const Frame& frame) {
     if (!kFunctions[use.row].returns_status) return jump_to(real);
     const uint64_t* arguments = frame.arguments;
     const int status = reinterpret_cast<Resolve>(const_cast<void*>(real))(arguments[0], arguments[1], arguments[2],
-                                                                         arguments[3], arguments[4], arguments[5]);
+                                                                          arguments[3], arguments[4], arguments[5]);
     const Request request = read_request(use.row, frame);
     if (status == 0 && request.function && *request.function && request.symbol.data) {
         // A program that asks its runtime calls the driver itself; a runtime that asks makes inner calls.

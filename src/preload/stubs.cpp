@@ -1,13 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Emits the stubs and the exported names. Stubs differ in nothing but their number, so the assembler repeats them, and a
-// name is a label at its row's stub: no relocation for any of them.
+// Emits the stubs and the exported names. Stubs differ in nothing but their number, so the assembler repeats them, and
+// a name is a label at its row's stub: no relocation for any of them.
 #include "preload/stubs.hpp"
-
-#if defined(__x86_64__)
-#include "preload/stubs_x86_64.hpp"
-#elif defined(__aarch64__)
-#include "preload/stubs_aarch64.hpp"
-#endif
 
 #define CUDAFAULT_TEXT_OF(x) #x
 #define CUDAFAULT_TEXT(x) CUDAFAULT_TEXT_OF(x)
@@ -77,7 +71,7 @@ __asm__(
 // clang-format on
 
 extern "C" {
-extern const char cudafault_stubs[], cudafault_stubs_end[];
+extern const char cudafault_stubs_end[] __attribute__((visibility("hidden")));
 extern const char __ehdr_start[] __attribute__((visibility("hidden")));
 extern const char _end[] __attribute__((visibility("hidden")));
 const void* cudafault_targets[cudafault::kTargets];
@@ -85,22 +79,12 @@ const void* cudafault_targets[cudafault::kTargets];
 
 namespace cudafault {
 
-const void* stub(int number) {
-    return cudafault_stubs + static_cast<size_t>(number) * CUDAFAULT_STUB_SIZE;
-}
-
-const void* slow_entry(int number) {
-    return static_cast<const char*>(stub(number)) + CUDAFAULT_SLOW_OFFSET;
-}
-
 int stub_at(const void* address) {
     const auto at = static_cast<const char*>(address);
     if (at < cudafault_stubs || at >= cudafault_stubs_end) return -1;
     return static_cast<int>((at - cudafault_stubs) / CUDAFAULT_STUB_SIZE);
 }
 
-bool is_ours(const void* address) {
-    return address >= __ehdr_start && address < _end;
-}
+bool is_ours(const void* address) { return address >= __ehdr_start && address < _end; }
 
 }  // namespace cudafault

@@ -1,10 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// The stubs, numbered: one for each row of the function table, which is exported; spare ones for functions that are there
-// twice or that the table does not know; one for each row again for calls that a shared libcudart makes ("inner" calls);
-// and the overrides of the dynamic linker's interface.
+// The stubs, numbered: one for each row of the function table, which is exported; spare ones for functions that are
+// there twice or that the table does not know; one for each row again for calls that a shared libcudart makes ("inner"
+// calls); and the overrides of the dynamic linker's interface.
 #pragma once
 
 #include "fault/functions.hpp"
+
+#if defined(__x86_64__)
+#include "preload/stubs_x86_64.hpp"
+#elif defined(__aarch64__)
+#include "preload/stubs_aarch64.hpp"
+#endif
 
 namespace cudafault {
 
@@ -16,12 +22,22 @@ inline constexpr int kFirstLoaderHook = kFirstInner + kFunctionCount;
 
 enum LoaderHook { kDlsym, kDlvsym, kDlopen, kDlmopen, kDlerror, kLoaderHooks };
 
-// Address of the stub with that number.
-const void* stub(int number);
+}  // namespace cudafault
+
+extern "C" {
+extern const char cudafault_stubs[] __attribute__((visibility("hidden")));
+
+// Where an idle stub jumps: an entry for each row, then one for each spare stub.
+extern const void* cudafault_targets[cudafault::kTargets] __attribute__((visibility("hidden")));
+}
+
+namespace cudafault {
+
+inline const void* stub(int number) { return cudafault_stubs + static_cast<size_t>(number) * CUDAFAULT_STUB_SIZE; }
 
 // Where that stub asks for a decision whatever the flag says; what stands in the target table while the real function
 // is not known.
-const void* slow_entry(int number);
+inline const void* slow_entry(int number) { return static_cast<const char*>(stub(number)) + CUDAFAULT_SLOW_OFFSET; }
 
 // The number of the stub at an address, or -1.
 int stub_at(const void* address);
@@ -30,6 +46,3 @@ int stub_at(const void* address);
 bool is_ours(const void* address);
 
 }  // namespace cudafault
-
-// Where an idle stub jumps: an entry for each row, then one for each spare stub.
-extern "C" const void* cudafault_targets[];

@@ -37,32 +37,22 @@ inline long system_call(long number, long a = 0, long b = 0, long c = 0, long d 
 #error "libcudafault.so is written for x86-64 and aarch64"
 #endif
 
-inline long address_of(const void* pointer) {
-    return reinterpret_cast<long>(pointer);
-}
+inline long address_of(const void* pointer) { return reinterpret_cast<long>(pointer); }
 
 constexpr long kAtCwd = -100;
 
 inline int open_file(const char* path, int flags, int mode = 0) {
     return static_cast<int>(system_call(SYS_openat, kAtCwd, address_of(path), flags, mode));
 }
-inline void close_file(int file) {
-    system_call(SYS_close, file);
-}
+inline void close_file(int file) { system_call(SYS_close, file); }
 inline long read_file(int file, void* buffer, size_t size) {
     return system_call(SYS_read, file, address_of(buffer), static_cast<long>(size));
 }
 inline long write_file(int file, const void* data, size_t size) {
     return system_call(SYS_write, file, address_of(data), static_cast<long>(size));
 }
-inline int process_id() {
-    return static_cast<int>(system_call(SYS_getpid));
-}
-inline int thread_id() {
-    return static_cast<int>(system_call(SYS_gettid));
-}
-inline uint32_t user_id() {
-    return static_cast<uint32_t>(system_call(SYS_getuid));
-}
+inline int process_id() { return static_cast<int>(system_call(SYS_getpid)); }
+inline int thread_id() { return static_cast<int>(system_call(SYS_gettid)); }
+inline uint32_t user_id() { return static_cast<uint32_t>(system_call(SYS_getuid)); }
 
 }  // namespace cudafault

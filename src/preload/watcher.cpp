@@ -22,9 +22,11 @@ namespace cudafault {
 
 namespace {
 
-constexpr uint32_t kChanges = IN_CLOSE_WRITE | IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_MODIFY | IN_ATTRIB;
-constexpr int kPollMs = 250;      // where there is no inotify, or no directory yet
-constexpr int kWatchedMs = 5000;  // a look now and then all the same: a link may lead into a directory that is not watched
+constexpr uint32_t kChanges =
+    IN_CLOSE_WRITE | IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_MODIFY | IN_ATTRIB;
+constexpr int kPollMs = 250;  // where there is no inotify, or no directory yet
+constexpr int kWatchedMs =
+    5000;  // a look now and then all the same: a link may lead into a directory that is not watched
 constexpr size_t kWatcherStack = 128 * 1024;
 
 struct PthreadFunctions {

@@ -69,12 +69,13 @@ def check_bad_plans(checks):
     goes_on(checks, "CUDA_XID_TYPE=1234: one line, and no fault", operate("sync*3", environment=UNKNOWN_XID), saying="'1234'")
 
 
-def with_source(source, plan, operations="sync*3"):
+def with_source(source, plan):
     if source == "CUDAFAULT_PLAN":
-        return operate(operations, environment={source: plan})
+        return operate("sync*3", environment={source: plan})
     file = CLIENT.parent / "plan"
     file.write_text(plan)
-    return operate(operations, environment={source: str(file)})
+    # Long enough for the watcher to read the same file again.
+    return operate("sync sleep:300 sync", environment={source: str(file)})
 
 
 def check_order(checks, folder):

@@ -1,0 +1,18 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# one_file_test.sh SOURCE LIBRARY: the commands in the source's first lines make the same library of it, in under 5 seconds.
+set -euo pipefail
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+exports() { nm -D --with-symbol-versions "$1" | sed 's/.* //' | sort; }
+
+sed -n 's|^//   ||p' "$1" | head -4 | sed "s|THIS_FILE|$1|; s|\\\\\$|\\\\|" >"$folder/commands"
+cd "$folder"
+started=$SECONDS
+sh -eu ./commands
+[[ $((SECONDS - started)) -le 5 ]] || { echo "compiling took $((SECONDS - started)) s"; exit 1; }
+diff <(exports libcudafault.so) <(exports "$2")
+[[ $(exports libcudafault.so | wc -l) -gt 2000 ]]
+if readelf -d libcudafault.so | grep NEEDED; then exit 1; fi
+if readelf -V libcudafault.so | grep 'GLIBC_'; then exit 1; fi
+LD_PRELOAD=$folder/libcudafault.so /bin/true
