@@ -203,7 +203,8 @@ bool EventReader::give_up() {
 std::vector<Event> EventReader::collect(bool wait) {
     std::vector<Event> events;
     const uint64_t head = observe(block_.event_head);
-    for (skip_overwritten(head); next_ <= head && events.size() < kEventSlots; ++next_) {
+    skip_overwritten(head);
+    for (uint64_t left = head + 1 - next_; left > 0; --left, ++next_) {  // a garbled head may be the last number there is
         Event event{};
         const Slot slot = take(next_, event);
         if (slot == Slot::unfinished && wait && !give_up()) break;

@@ -217,6 +217,16 @@ TEST(Events, AWipedRingStartsAgain) {
     EXPECT_EQ(reader.read().size(), 1u);
 }
 
+TEST(Events, TheLargestHeadThereIsEnds) {
+    Control control = Control::create();
+    EventReader reader(control.block());
+    control.block().event_head = UINT64_MAX;
+    EXPECT_TRUE(reader.read_last().empty());
+    control.block().event_head = 0;
+    record(control.block(), event_of("cuInit"));
+    EXPECT_EQ(reader.read_last().size(), 1u);
+}
+
 TEST(UtcText, HasNanoseconds) { EXPECT_EQ(utc_text(1), "1970-01-01T00:00:00.000000001Z"); }
 
 }  // namespace

@@ -6,6 +6,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <string_view>
 
 #include "local/arm.hpp"
 #include "local/control.hpp"
@@ -20,6 +21,11 @@ namespace cudafault::local {
 namespace {
 
 using nlohmann::json;
+
+bool is_disabled() {
+    const char* value = std::getenv("CUDAFAULT_DISABLE");
+    return value && (std::string_view(value) == "1" || std::string_view(value) == "true");
+}
 
 json make_record(const RunOptions& options, const std::string& name, const Machine& machine, const Address& address) {
     return {{"name", name},
@@ -80,7 +86,7 @@ End run(const RunOptions& options) {
     const Resolved resolved = resolve_gpus(options.plan, machine);
     if (!resolved.unresolved.empty()) fmt::print(stderr, "cudafault: {}\n", unresolved_note(resolved));
 
-    if (plan->count > 0 && std::getenv("CUDAFAULT_DISABLE")) {
+    if (plan->count > 0 && is_disabled()) {
         fmt::print(stderr, "cudafault: CUDAFAULT_DISABLE is set, so nothing will fail: unset it\n");
     }
 

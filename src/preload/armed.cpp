@@ -208,9 +208,4 @@ bool still_in_force(uint64_t revision, int fault) {
     return in_window(slot->plan.faults[fault], {clock_ns(CLOCK_REALTIME), slot->armed_at_ns});
 }
 
-uint64_t armed_revision() {
-    const PlanReader slot;
-    return slot ? slot->revision : 0;
-}
-
 }  // namespace cudafault

@@ -38,7 +38,4 @@ void take_up_plan();
 // Whether the fault that fired under that revision is still in force; a hanging call asks.
 bool still_in_force(uint64_t revision, int fault);
 
-// The revision whose plan is in force, 0 for none.
-uint64_t armed_revision();
-
 }  // namespace cudafault

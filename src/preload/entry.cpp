@@ -40,7 +40,7 @@ bool carry_out(const Decision& decision, int row) {
     record_firing(decision, row);
     perform(decision);
     if (decision.effect != Effect::error) return false;
-    remember_last_error(row, decision.code, decision.revision);
+    remember_last_error(row, decision);
     return true;
 }
 

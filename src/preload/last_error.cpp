@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "preload/last_error.hpp"
 
-#include "preload/armed.hpp"
 #include "preload/real.hpp"
 #include "preload/thread.hpp"
 
@@ -13,26 +12,26 @@ bool takes_it_away(int row) { return starts_with(function_name(row), "cudaGetLas
 
 }  // namespace
 
-void remember_last_error(int row, int32_t code, uint64_t revision) {
+void remember_last_error(int row, const Decision& decision) {
     const Function& function = kFunctions[row];
     if (function.api != Api::runtime) return;
-    if (this_thread.error_revision != revision) {
-        for (int32_t& error : this_thread.last_errors) error = 0;
-        this_thread.error_revision = revision;
+    if (this_thread.error_revision != decision.revision) {
+        for (MadeUpError& error : this_thread.last_errors) error = {};
+        this_thread.error_revision = decision.revision;
     }
-    this_thread.last_errors[function.soname] = code;
+    this_thread.last_errors[function.soname] = {decision.code, decision.fault};
 }
 
-// Disarmed, or armed anew: what we made up is forgotten.
+// Disarmed, out of its time, or armed anew: what we made up is forgotten.
 Verdict last_error(int row) {
     const void* real = real_function(row);
-    int32_t& ours = this_thread.last_errors[kFunctions[row].soname];
-    if (ours == 0 || this_thread.error_revision != armed_revision()) {
+    MadeUpError& ours = this_thread.last_errors[kFunctions[row].soname];
+    if (ours.code == 0 || !still_in_force(this_thread.error_revision, ours.fault)) {
         return real ? jump_to(real) : give(absent_answer(row));
     }
-    const int32_t code = ours;
+    const int32_t code = ours.code;
     if (takes_it_away(row)) {
-        ours = 0;
+        ours = {};
         if (real) reinterpret_cast<int (*)()>(const_cast<void*>(real))();
     }
     return give_status(code);

@@ -3,12 +3,11 @@
 // after a launch.
 #pragma once
 
-#include "preload/frame.hpp"
-#include "preload/stubs.hpp"
+#include "preload/armed.hpp"
 
 namespace cudafault {
 
-void remember_last_error(int row, int32_t code, uint64_t revision);
+void remember_last_error(int row, const Decision& decision);
 
 // The answer of cudaGetLastError and cudaPeekAtLastError.
 Verdict last_error(int row);

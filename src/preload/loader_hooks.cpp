@@ -68,17 +68,26 @@ void* find(const LookUp& look_up) {
                            : next.dlsym(look_up.handle, look_up.name);
 }
 
-Verdict substitute(int first_row, const LookUp& look_up) {
+// What libc would have found if we were not there, for a look-up that it answered with a stub of ours: the whole
+// program's scope leads to us first.
+const void* besides_us(int row, const LookUp& look_up) {
+    const void* found = look_up.version ? nullptr : next_in_chain().dlsym(RTLD_NEXT, look_up.name);
+    return found && !is_ours(found) ? found : real_function(row);
+}
+
+Verdict substitute(int row, const LookUp& look_up) {
     const void* found = find(look_up);
     if (!found) return give(nullptr);
-    int row = first_row;
-    if (const int number = stub_at(found); number >= 0) {  // by way of the whole program's scope
-        if (!real_function(number)) return fail_look_up(number, look_up.version);
-    } else if (is_data(found, function_name(row))) {
-        return give(found);
-    } else if (kFunctions[row].api == Api::runtime) {
+    if (const int number = stub_at(found); number >= 0) {
+        found = besides_us(number, look_up);
+        if (!found) return fail_look_up(number, look_up.version);
+    }
+    if (is_data(found, Text(look_up.name))) return give(found);
+    if (kFunctions[row].api == Api::runtime) {
         row = look_up.version ? runtime_row(row, Text(look_up.version)) : runtime_row(row, found);
     }
+    real_function(row);  // the row's own stub leads to what a linked program would reach
+    if (libc().dlerror) libc().dlerror();
     return give(stub_for(row, found, is_in_cudart(look_up.caller)));
 }
 

@@ -39,6 +39,14 @@ struct VisibleGpu {
 };
 constexpr int kMaxVisibleGpus = 64;
 
+struct PlanFile {
+    char path[4096];
+    char text[kMaxSpec + 2];  // room for more than a plan may have, so that too much is seen
+    char text_before[kMaxSpec + 2];
+    size_t size_before;
+    bool was_read;
+};
+
 struct ProcessState {
     uint64_t phase;
     Source source;
@@ -59,7 +67,7 @@ struct ProcessState {
     uint64_t fired;
     uint64_t log_sequence;
     uint64_t last_logged_ns;
-    char watched[4096];  // path of the plan file
+    PlanFile plan_file;
 };
 
 // Makes the process ready if it is not. False: somebody else is at it and takes more than a millisecond; then the call
@@ -88,7 +96,7 @@ inline ProcessState& process() { return cudafault_state.state; }
 
 inline constexpr uint64_t kFresh = 0, kStarting = 1, kReady = 2;  // phases
 
-// Puts a spec into the private block.
+// Puts a spec into the private block; one that is too long is refused as a whole, with a line on standard error.
 void set_private_plan(Text spec, uint64_t armed_at_ns);
 
 // Waits until done() is true, a millisecond at most.

@@ -70,13 +70,19 @@ const void* find_next(int row) {
     return usable(libc().dlsym(RTLD_NEXT, c_name(row)));
 }
 
-// Python and plugins load CUDA where RTLD_NEXT does not look.
-const void* find_by_soname(int row) {
+const void* find_in(const char* soname, int row) {
     if (!libc().dlopen || !libc().dlclose) return nullptr;
-    void* library = libc().dlopen(soname_of(kFunctions[row]), RTLD_LAZY | RTLD_NOLOAD);
+    void* library = libc().dlopen(soname, RTLD_LAZY | RTLD_NOLOAD);
     if (!library) return nullptr;
     const void* found = usable(libc().dlsym(library, c_name(row)));
     libc().dlclose(library);
+    return found;
+}
+
+// A reference without a version leads to the newest runtime's stub; the program may have an older one alone.
+const void* find_in_other_runtime(int row) {
+    const void* found = usable(libc().dlsym(RTLD_NEXT, c_name(row)));
+    for (int i = kRuntimeSonameCount; !found && --i >= 0;) found = find_in(kRuntimeSonames[i], row);
     return found;
 }
 
@@ -103,7 +109,10 @@ const void* find_in_objects(int row) {
 const void* find_real(int row) {
     if (!libc().dlsym) return find_in_objects(row);
     const void* found = find_next(row);
-    if (!found) found = find_by_soname(row);
+    // Python and plugins load CUDA where RTLD_NEXT does not look.
+    if (!found) found = find_in(soname_of(kFunctions[row]), row);
+    if (!found && kFunctions[row].api == Api::runtime) found = find_in_other_runtime(row);
+    if (libc().dlerror) libc().dlerror();  // the program asked for none of these look-ups
     return found && is_function(found, function_name(row)) ? found : nullptr;
 }
 
@@ -115,25 +124,6 @@ int spare_with(int row, const void* found) {
         }
     }
     return -1;
-}
-
-// Used up: the real function itself, so that the program works.
-const void* spare_stub_for(int row, const void* found) {
-    int spare = spare_with(row, found);
-    if (spare < 0) {
-        const uint64_t next = count_up(spares_used) - 1;
-        if (next >= kSpares) {
-            store(spares_used, uint64_t{kSpares});
-            if (!__atomic_exchange_n(&spares_exhausted, true, __ATOMIC_RELAXED)) {
-                complain("more functions are loaded twice than there are spare stubs; some cannot fail");
-            }
-            return found;
-        }
-        spare = static_cast<int>(next);
-        store(spare_rows[spare], static_cast<int16_t>(row + 1));
-        publish(cudafault_targets[kFunctionCount + spare], found);
-    }
-    return stub(kFunctionCount + spare);
 }
 
 bool is_form_of(Text name, Text symbol) {
@@ -181,6 +171,25 @@ uint64_t absent_answer(int row) {
     return 0;
 }
 
+// Used up: the real function itself, so that the program works.
+const void* spare_stub(int row, const void* found) {
+    int spare = spare_with(row, found);
+    if (spare < 0) {
+        const uint64_t next = count_up(spares_used) - 1;
+        if (next >= kSpares) {
+            store(spares_used, uint64_t{kSpares});
+            if (!__atomic_exchange_n(&spares_exhausted, true, __ATOMIC_RELAXED)) {
+                complain("more functions are loaded twice than there are spare stubs; some cannot fail");
+            }
+            return found;
+        }
+        spare = static_cast<int>(next);
+        store(spare_rows[spare], static_cast<int16_t>(row + 1));
+        publish(cudafault_targets[kFunctionCount + spare], found);
+    }
+    return stub(kFunctionCount + spare);
+}
+
 const void* stub_for(int row, const void* found, bool inner) {
     const int number = stub_at(found);
     if (number >= 0) {  // one of ours already, as a libcudart hands it on
@@ -193,13 +202,11 @@ const void* stub_for(int row, const void* found, bool inner) {
     if (!slot) return found;
     const void* real = known(row, observe(*slot));
     if (real != found) {
-        if (real && is_loaded(real)) return spare_stub_for(row, found);
+        if (real && is_loaded(real)) return spare_stub(row, found);
         publish(*slot, found);
     }
     return stub(inner ? kFirstInner + row : row);
 }
-
-const void* spare_stub(const void* found) { return is_ours(found) ? found : spare_stub_for(-1, found); }
 
 StubUse use_of_stub(int number) {
     if (number < kFunctionCount) return {number, number, false};
@@ -207,7 +214,7 @@ StubUse use_of_stub(int number) {
     return {number - kFirstInner, number - kFirstInner, true};
 }
 
-int row_at(const void* address, Text symbol, unsigned version, bool per_thread) {
+Resolved resolved_row(const void* address, Text symbol, unsigned version, bool per_thread) {
     LoadedObject object;
     const bool loaded = find_object(address, object);
     const auto is_at_address = [&](int row) {
@@ -218,15 +225,15 @@ int row_at(const void* address, Text symbol, unsigned version, bool per_thread) 
     int best = -1;
     for (int row = first_row_from(symbol); row < kFunctionCount && starts_with(function_name(row), symbol); ++row) {
         const Function& function = kFunctions[row];
-        if (is_at_address(row)) return row;
+        if (is_at_address(row)) return {row, true};
         if (function.api != Api::driver || !is_form_of(function_name(row), symbol)) continue;
         if (function.version > version || function.per_thread != per_thread) continue;
         if (best < 0 || function.version > kFunctions[best].version) best = row;
     }
     for (int row = 0; row < kFunctionCount; ++row) {
-        if (is_at_address(row)) return row;
+        if (is_at_address(row)) return {row, true};
     }
-    return best;
+    return {best, false};
 }
 
 bool is_in_cudart(const void* address) {

@@ -20,8 +20,8 @@ uint64_t absent_answer(int row);
 // stub leads elsewhere already (a second copy of the library, another interposer), a spare one.
 const void* stub_for(int row, const void* found, bool inner);
 
-// The same for a function that no row knows.
-const void* spare_stub(const void* found);
+// A spare stub for `found`, which is not the function that the row's library exports; row -1: no row knows it.
+const void* spare_stub(int row, const void* found);
 
 // What stub `number` is for: its row (-1: a function that the table does not know) and where it leads.
 struct StubUse {
@@ -37,9 +37,13 @@ inline const void* known_target(int target) {
     return value == slow_entry(target) ? nullptr : value;
 }
 
-// The real function that a driver's resolver hands out at this address: its row, or -1. `symbol`, `version` and
-// `per_thread` are what was asked for, and decide where the address is not an exported one.
-int row_at(const void* address, Text symbol, unsigned version, bool per_thread);
+// The row of what a driver's resolver handed out: the one that is exported at this address, else the one that was asked
+// for, else -1.
+struct Resolved {
+    int row;
+    bool exported;
+};
+Resolved resolved_row(const void* address, Text symbol, unsigned version, bool per_thread);
 
 // Whether the address lies in a libcudart, whose calls into the driver are inner calls.
 bool is_in_cudart(const void* address);

@@ -9,10 +9,15 @@
 
 namespace cudafault {
 
+struct MadeUpError {
+    int32_t code;  // 0: none
+    int32_t fault;
+};
+
 struct ThreadState {
     bool asking;  // which GPU a call is about: what the asked functions call in turn passes through
     uint64_t error_revision;
-    int32_t last_errors[kRuntimeSonameCount];
+    MadeUpError last_errors[kRuntimeSonameCount];
     bool failed_look_up;
     char failure[256];  // what dlerror says next
     char path[512];     // of a simulated library, while it is opened

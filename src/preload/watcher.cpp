@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <string.h>
 #include <sys/inotify.h>
 #include <time.h>
 
@@ -49,18 +50,18 @@ bool find_pthread(PthreadFunctions& found) {
 }
 
 // Writes the file's plan into the block if it is another than before.
-void read_plan_file(bool first) {
-    static char spec[kMaxSpec + 2];  // of the watcher alone; one byte more than a plan may have
-    ControlBlock& target = block();
-    const Text text(spec, read_small_file(process().watched, spec));
-    const Text before(target.spec, target.header.spec_size);
-    if (!first && text == before) return;
-    set_private_plan(text.size > kMaxSpec ? Text() : text, clock_ns(CLOCK_REALTIME));
-    if (text.size > kMaxSpec) complain("the plan file is longer than a plan may be, so nothing is armed");
+void read_plan_file() {
+    PlanFile& file = process().plan_file;
+    const size_t size = read_small_file(file.path, file.text);
+    if (file.was_read && size == file.size_before && memcmp(file.text, file.text_before, size) == 0) return;
+    memcpy(file.text_before, file.text, size);
+    file.size_before = size;
+    file.was_read = true;
+    set_private_plan(Text(file.text, size), clock_ns(CLOCK_REALTIME));
 }
 
 int watch_directory(int inotify, const char* file) {
-    char directory[sizeof(ProcessState::watched)];
+    char directory[sizeof(PlanFile::path)];
     const Text path(file);
     size_t size = path.size - base_name_of(path).size;
     while (size > 1 && path[size - 1] == '/') --size;
@@ -81,8 +82,8 @@ void* watch(void*) {
     const int inotify = static_cast<int>(system_call(SYS_inotify_init1, IN_CLOEXEC | IN_NONBLOCK));
     for (;;) {
         // Asked again each time: the directory may come later, or be another by now.
-        const bool watching = inotify >= 0 && watch_directory(inotify, process().watched) >= 0;
-        read_plan_file(false);
+        const bool watching = inotify >= 0 && watch_directory(inotify, process().plan_file.path) >= 0;
+        read_plan_file();
         take_up_plan();
         wait_for_change(inotify, watching);
     }
@@ -102,14 +103,14 @@ bool start_watcher() {
 }  // namespace
 
 bool watch_plan(const char* file) {
-    ProcessState& state = process();
+    PlanFile& plan_file = process().plan_file;
     const Text path(file);
-    if (path.size >= sizeof state.watched) {
+    if (path.size >= sizeof plan_file.path) {
         complain("CUDAFAULT_PLAN_FILE is longer than 4095 characters, so no fault is injected");
         return false;
     }
-    for (size_t i = 0; i < path.size; ++i) state.watched[i] = path[i];
-    read_plan_file(true);
+    for (size_t i = 0; i < path.size; ++i) plan_file.path[i] = path[i];
+    read_plan_file();
     if (start_watcher()) return true;
     complain("the plan file cannot be followed, for no thread can be started; the plan it holds now counts");
     return true;

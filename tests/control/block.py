@@ -90,8 +90,11 @@ def size_attacks(checks, block, workers):
 
 def content_attacks(block):
     """(what, how) of each way to damage what the block says."""
-    fixed = [(f"{part} all {byte:#04x}", lambda p=part, b=byte: block.fill(p, b))
-             for part in ("all", "header", "spec") for byte in (0x00, 0xFF)]
+    fixed = [
+        (f"{part} all {byte:#04x}", lambda p=part, b=byte: block.fill(p, b))
+        for part in ("all", "header", "spec")
+        for byte in (0x00, 0xFF)
+    ]
     fixed += [(f"flag {value}", lambda v=value: block.set("flag", v)) for value in (0, 1, 2, 3, 0x80, 0xFF)]
     fixed += [
         ("magic off by one", lambda: block.set("magic", block.get("magic") + 1)),
@@ -106,7 +109,9 @@ def content_attacks(block):
         ("a spec that nobody signed", lambda: forge(block)),
     ]  # fmt: skip
     parts = ("flag", "header", "spec", "run_state", "event_head", "events", "processes", "matched", "fired", "all")
-    garbled = [(f"garbled {part}, {seed}", lambda p=part, s=seed: block.garble(p, s)) for part in parts for seed in range(4)]
+    garbled = [
+        (f"garbled {part}, {seed}", lambda p=part, s=seed: block.garble(p, s)) for part in parts for seed in range(4)
+    ]
     flipped = [(f"flipped bits, {seed}", lambda s=seed: block.flip_bits(s)) for seed in range(SEEDS)]
     return fixed + garbled + flipped
 
@@ -149,13 +154,19 @@ def attack_content(checks, run, block, workers, state, armed_code):
         checks.expect(f"block, {state}: {what}", False, found)
     checks.passed += len(attacks) - len(wrong)
     alive = all(os.path.exists(f"/proc/{pid}") for pid in pids) and workers.pids() == pids
-    checks.expect(f"block, {state}: {len(attacks)} kinds of damage, none kills one of {len(pids)} processes", alive, pids)
+    checks.expect(
+        f"block, {state}: {len(attacks)} kinds of damage, none kills one of {len(pids)} processes", alive, pids
+    )
 
 
 def check_block(checks, folder):
     with Workers(folder, PROCESSES) as workers:
         run = workers.start_in_run()
-        checks.expect("block: eight processes call", workers.wait_for_calls() and len(set(workers.pids())) == PROCESSES, run.tail())
+        checks.expect(
+            "block: eight processes call",
+            workers.wait_for_calls() and len(set(workers.pids())) == PROCESSES,
+            run.tail(),
+        )
         block = Block(run_variable(workers.pids()[0]))
         checks.equal("block: nothing is armed", workers.outcomes(), {0})
         size_attacks(checks, block, workers)
@@ -188,5 +199,8 @@ def check_dead_tool(checks, folder):
 
 def check_report_of_the_dead(checks, name):
     done = subprocess.run([CUDAFAULT, "status", name], capture_output=True, text=True)
-    checks.expect("SIGKILL of run: `status` does not claim that it runs", done.returncode >= 0 and " running" not in done.stdout, done.stdout)
-
+    checks.expect(
+        "SIGKILL of run: `status` does not claim that it runs",
+        done.returncode >= 0 and " running" not in done.stdout,
+        done.stdout,
+    )

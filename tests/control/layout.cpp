@@ -4,8 +4,9 @@
 
 #include "cudafault/control_block.hpp"
 
-#define PART(name, member) std::printf("%s %zu %zu\n", name, offsetof(ControlBlock, member), sizeof(ControlBlock::member))
-#define HEADER(member)                                                                                             \
+#define PART(name, member) \
+    std::printf("%s %zu %zu\n", name, offsetof(ControlBlock, member), sizeof(ControlBlock::member))
+#define HEADER(member)                                                                                     \
     std::printf("%s %zu %zu\n", #member, offsetof(ControlBlock, header) + offsetof(ControlHeader, member), \
                 sizeof(ControlHeader::member))
 

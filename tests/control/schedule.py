@@ -60,7 +60,9 @@ def check_chance(checks):
         return codes(f"sync*{calls}", f"{FAULT} probability=0.25 seed={seed}", environment=environment)
 
     first = sequence(42)
-    checks.equal("probability: as many codes as calls, all of them 0 or 719", (len(first), set(first)), (calls, {0, 719}))
+    checks.equal(
+        "probability: as many codes as calls, all of them 0 or 719", (len(first), set(first)), (calls, {0, 719})
+    )
     share = first.count(719) / calls
     checks.expect("probability: about a quarter of the calls fails", 0.15 < share < 0.35, share)
     checks.equal("probability: the same seed, the same sequence", sequence(42), first)
@@ -115,12 +117,22 @@ def check_effects(checks):
 
     outcome, _ = effect("delay:300ms", "timed*2")
     took = numbers(outcome.output)
-    checks.expect("effect=delay:300ms: the call is made, that much later", len(took) == 2 and all(300 <= ms < 600 for ms in took), took)
+    checks.expect(
+        "effect=delay:300ms: the call is made, that much later",
+        len(took) == 2 and all(300 <= ms < 600 for ms in took),
+        took,
+    )
     outcome, _ = effect("hang for=500ms", "timed*2")
     took = numbers(outcome.output)
-    checks.expect("effect=hang: ends with for=, and the call is made", len(took) == 2 and took[0] >= 350 and 0 <= took[1] < 100, took)
+    checks.expect(
+        "effect=hang: ends with for=, and the call is made",
+        len(took) == 2 and took[0] >= 350 and 0 <= took[1] < 100,
+        took,
+    )
     outcome, _ = effect("exit:5")
-    checks.equal("effect=exit:5: at once, without exit handlers", (outcome.code, outcome.output, outcome.errors), (5, "", ""))
+    checks.equal(
+        "effect=exit:5: at once, without exit handlers", (outcome.code, outcome.output, outcome.errors), (5, "", "")
+    )
     for name, number in (("KILL", 9), ("SIGTERM", 15), ("11", 11)):
         outcome, _ = effect(f"signal:{name}")
         checks.equal(f"effect=signal:{name}: ends the process", (outcome.code, outcome.output), (-number, ""))
@@ -137,12 +149,16 @@ def check_hang(checks, folder):
         time.sleep(0.2)
         checks.expect("effect=hang: no call returns", not workers.wait_for_calls(1, SECOND), workers.slots())
         run.disarm()
-        checks.expect("effect=hang: released on disarm within a second", workers.wait_for_calls(6, SECOND), workers.slots())
+        checks.expect(
+            "effect=hang: released on disarm within a second", workers.wait_for_calls(6, SECOND), workers.slots()
+        )
         checks.equal("effect=hang: no call failed", workers.failed(), [0, 0])
         run.arm(f"effect=hang {SYNC}")
         time.sleep(0.2)
         run.process.kill()
-        checks.expect("effect=hang: released when the tool is dead", workers.wait_for_calls(6, 7 * SECOND), workers.slots())
+        checks.expect(
+            "effect=hang: released when the tool is dead", workers.wait_for_calls(6, 7 * SECOND), workers.slots()
+        )
 
 
 # The last error
@@ -154,7 +170,12 @@ def check_last_error(checks):
         ("Get reports it once", f"{launch} times=1", "launch get get", [719, 719, 0]),
         ("Peek keeps it", f"{launch} times=1", "launch peek peek get peek", [719, 719, 719, 719, 0]),
         ("it is that of one thread", f"{launch} times=1", "launch peek_in_thread get", [719, 0, 719]),
-        ("it is dropped when the fault is over", f"{launch} for=400ms", "launch peek sleep:600 peek get", [719, 719, 0, 0, 0]),
+        (
+            "it is dropped when the fault is over",
+            f"{launch} for=400ms",
+            "launch peek sleep:600 peek get",
+            [719, 719, 0, 0, 0],
+        ),
         ("of any runtime function", "error=719 calls=cudaMalloc times=1", "runtime_alloc get get", [719, 719, 0]),
         ("Get clears the runtime's own too", f"{launch} after=1", "launch launch get get", [98, 719, 719, 0]),
         ("a driver call has none", FAULT, "sync get", [719, 0]),
@@ -183,7 +204,14 @@ def check_last_error_disarmed(checks):
 def check_exit_codes(checks):
     done = operate_in_run("sync", "--plan", FAULT)
     checks.equal("run: the client's own code and output", (done.returncode, numbers(done.stdout)), (CLIENT_CODE, [719]))
-    for plan, column in (("xid=80", 5), ("xid=79 gpu=7", 12), ("error=719 calls=cuNothing*", 17), ("xid=79 times=0", 14)):
+    for plan, column in (
+        ("xid=80", 5),
+        ("xid=79 gpu=7", 12),
+        ("error=719 calls=cuNothing*", 17),
+        ("xid=79 times=0", 14),
+    ):
         done = operate_in_run("sync", "--plan", plan)
         refused = done.returncode == 2 and done.stdout == "" and re.search(rf"column {column}\b", done.stderr)
-        checks.expect(f"run: --plan '{plan}' is refused and nothing starts", refused, (done.returncode, done.stdout, done.stderr))
+        checks.expect(
+            f"run: --plan '{plan}' is refused and nothing starts", refused, (done.returncode, done.stdout, done.stderr)
+        )

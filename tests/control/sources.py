@@ -64,9 +64,16 @@ def check_bad_plans(checks):
             goes_on(checks, f"{source}, {name}: one line, and no fault", outcome, saying=expected)
             if character:
                 checks.expect(
-                    f"{source}, {name}: the line names the place", f"character {character}," in outcome.errors, outcome.errors
+                    f"{source}, {name}: the line names the place",
+                    f"character {character}," in outcome.errors,
+                    outcome.errors,
                 )
-    goes_on(checks, "CUDA_XID_TYPE=1234: one line, and no fault", operate("sync*3", environment=UNKNOWN_XID), saying="'1234'")
+    goes_on(
+        checks,
+        "CUDA_XID_TYPE=1234: one line, and no fault",
+        operate("sync*3", environment=UNKNOWN_XID),
+        saying="'1234'",
+    )
 
 
 def with_source(source, plan):
@@ -85,22 +92,25 @@ def check_order(checks, folder):
     empty.write_text("")
     expired.write_text(f"error=702 {CALLS} until={PASSED}")
     plan, contract = {"CUDAFAULT_PLAN": f"error=700 {CALLS}"}, {"CUDA_FAULT_INJECTION_ENABLED": "1"}
-    from_file = {"CUDAFAULT_PLAN_FILE": str(file)}
+
+    def file_first(path):
+        return {**below_file, "CUDAFAULT_PLAN_FILE": str(path)}
+
     below_file = {**plan, **contract}
-    below_run = {**from_file, **below_file}
+    below_run = file_first(file)
     for name, environment, code in (
         ("nothing is set", {}, 0),
         ("a plan", plan, 700),
         ("a plan before the contract's variables", below_file, 700),
         ("an empty plan before the contract's variables", {**contract, "CUDAFAULT_PLAN": ""}, 0),
         ("a blank plan before the contract's variables", {**contract, "CUDAFAULT_PLAN": " ; \n"}, 0),
-        ("an expired plan before the contract's variables", {**contract, "CUDAFAULT_PLAN": f"xid=79 until={PASSED}"}, 0),
+        ("an expired plan before the contract's", {**contract, "CUDAFAULT_PLAN": f"xid=79 until={PASSED}"}, 0),
         ("a plan file before a plan", below_run, 702),
-        ("a missing plan file before a plan", {**below_file, "CUDAFAULT_PLAN_FILE": str(folder / "none")}, 0),
-        ("a plan file in a missing folder before a plan", {**below_file, "CUDAFAULT_PLAN_FILE": str(folder / "no" / "ne")}, 0),
-        ("an empty plan file before a plan", {**below_file, "CUDAFAULT_PLAN_FILE": str(empty)}, 0),
-        ("an expired plan file before a plan", {**below_file, "CUDAFAULT_PLAN_FILE": str(expired)}, 0),
-        ("no name of a plan file before a plan", {**below_file, "CUDAFAULT_PLAN_FILE": ""}, 0),
+        ("a missing plan file before a plan", file_first(folder / "none"), 0),
+        ("a plan file in a missing folder before a plan", file_first(folder / "no" / "ne"), 0),
+        ("an empty plan file before a plan", file_first(empty), 0),
+        ("an expired plan file before a plan", file_first(expired), 0),
+        ("no name of a plan file before a plan", file_first(""), 0),
         ("a run that is none before a plan file", {**below_run, "CUDAFAULT_RUN": "1:2:3:4"}, 0),
         ("an empty CUDAFAULT_RUN before a plan file", {**below_run, "CUDAFAULT_RUN": ""}, 0),
         ("CUDAFAULT_DISABLE=1 before a plan", {**plan, "CUDAFAULT_DISABLE": "1"}, 0),
@@ -118,7 +128,11 @@ def check_order(checks, folder):
     ):  # fmt: skip
         outcome = operate("sync*3", environment=environment)
         expected = [code] * 3
-        checks.expect(f"sources: {name}: {code}", numbers(outcome.output) == expected and outcome.code == CLIENT_CODE, outcome.behaviour)
+        checks.expect(
+            f"sources: {name}: {code}",
+            numbers(outcome.output) == expected and outcome.code == CLIENT_CODE,
+            outcome.behaviour,
+        )
 
 
 # A run that is not, or not ours.
@@ -134,7 +148,11 @@ def check_runs(checks, folder):
         disabled = operate("sync*3", environment={"CUDAFAULT_RUN": variable, "CUDAFAULT_DISABLE": "1"})
         goes_on(checks, "CUDAFAULT_RUN: CUDAFAULT_DISABLE=1 beats it", disabled, lines=0)
         for name, wrong in wrong_runs(variable, folder):
-            goes_on(checks, f"CUDAFAULT_RUN: {name}: one line, and no fault", operate("sync*3", environment={"CUDAFAULT_RUN": wrong}))
+            goes_on(
+                checks,
+                f"CUDAFAULT_RUN: {name}: one line, and no fault",
+                operate("sync*3", environment={"CUDAFAULT_RUN": wrong}),
+            )
         check_other_users(checks, folder, variable)
         run.disarm()
         workers.stop()
@@ -161,10 +179,13 @@ def wrong_runs(variable, folder):
     os.write(unsealed, copy.read_bytes())
     yield "a memfd without seals", f"{os.getpid()}:{unsealed}:{own_start}:{os.fstat(unsealed).st_ino}"
     os.close(unsealed)
-    for name, text in (("garbage", "garbage"), ("too few parts", "1:2:3"), ("too many parts", f"{variable}:5"),
-                       ("numbers out of range", "99999999999999999999:1:1:1"), ("a negative number", f"-{variable}"),
-                       ("a path", f"../../etc/passwd:{descriptor}:{start}:{inode}"), ("very long", "9" * 100000)):  # fmt: skip
-        yield name, text
+    yield "garbage", "garbage"
+    yield "too few parts", "1:2:3"
+    yield "too many parts", f"{variable}:5"
+    yield "numbers out of range", "99999999999999999999:1:1:1"
+    yield "a negative number", f"-{variable}"
+    yield "a path", f"../../etc/passwd:{descriptor}:{start}:{inode}"
+    yield "a very long one", "9" * 100000
 
 
 AS_NOBODY = ("setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups")
@@ -296,10 +317,13 @@ def check_config_map(checks, folder):
         workers.start(CUDAFAULT_PLAN_FILE=volume / "plan")
         checks.equal("ConfigMap: empty at first", workers.outcomes(), {0})
         for number, (text, code) in enumerate(
-            ((f"error=719 {CALLS},cuMemAlloc", 719), ("", 0), (f"error=700 {CALLS},cuMemAlloc", 700), (None, 0)), start=1
+            ((f"error=719 {CALLS},cuMemAlloc", 719), ("", 0), (f"error=700 {CALLS},cuMemAlloc", 700), (None, 0)),
+            start=1,
         ):
             swap(number, text)
-            checks.expect(f"ConfigMap: swapped to {text!r}: {code}", workers.reach({code}) is not None, workers.outcomes())
+            checks.expect(
+                f"ConfigMap: swapped to {text!r}: {code}", workers.reach({code}) is not None, workers.outcomes()
+            )
 
 
 def check_expiry_in_run(checks, folder):
@@ -310,6 +334,10 @@ def check_expiry_in_run(checks, folder):
             run.arm(f"error=719 {CALLS},cuMemAlloc {window}")
             checks.expect(f"run: {window}: fires", workers.reach({719}) is not None, workers.outcomes())
             started = time.monotonic()
-            checks.expect(f"run: {window}: is over by itself", workers.reach({0}, 5 * SECOND) is not None, time.monotonic() - started)
+            checks.expect(
+                f"run: {window}: is over by itself",
+                workers.reach({0}, 5 * SECOND) is not None,
+                time.monotonic() - started,
+            )
         workers.stop()
         run.stop()

@@ -19,7 +19,7 @@ def identities():
 
 
 def check_selectors(checks):
-    """The same GPU by each of its names. A name of the machine means the same GPU in whatever order a program sees it."""
+    """The same GPU by each of its names; but for local:, they mean the same one in whatever order a program sees it."""
     first, second = identities()
 
     def expect(gpu, expected, **environment):
@@ -27,7 +27,14 @@ def check_selectors(checks):
         order = environment.get("CUDA_VISIBLE_DEVICES", "all")
         checks.equal(f"gpu={gpu}: ordinals 0 and 1 of {order}", found, expected)
 
-    for gpu in ("1", "local:1", second["uuid"], second["pci"], second["uuid"].upper().replace("GPU-", "GPU-"), second["pci"].lower()):
+    for gpu in (
+        "1",
+        "local:1",
+        second["uuid"],
+        second["pci"],
+        second["uuid"].upper(),
+        second["pci"].lower(),
+    ):
         expect(gpu, [0, 719])
     for gpu in ("0", "local:0", first["uuid"], first["pci"], "0000" + first["pci"]):
         expect(gpu, [719, 0])

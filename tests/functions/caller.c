@@ -2,15 +2,14 @@
 // Calls every function of the tables with known values in all registers and on the stack, over stand-in libraries that
 // record what reaches them. Prints `FAIL NAME SONAME: what` for each function that is not as told, and at last
 // `N functions`.
-//   caller calls none|simple|all CUDA-CODE NVML-CODE NCCL-CODE [NAME...]   which calls fail, with which codes; but for NAMEs
-//   caller first ...               the same, each in a process of its own that calls nothing else
-//   caller absent                  the real libraries lack every function
-//   caller ways                    each way to obtain a function gives the same stub
-//   caller unknown                 addresses that no table knows
-//   caller last_error CODE         failing calls of one runtime are the last error of no other
-//   caller alone LIBRARY FILE      one stand-in, opened for all to see, and FILE, whose references to it have no version
-// Either it is linked to libraries that are linked to the stand-ins, and takes their functions; or it opens the stand-ins
-// itself, for nobody else to see, and looks every function up.
+//   caller calls none|simple|all CUDA-CODE NVML-CODE NCCL-CODE [NAME...]   which calls fail, with which codes; but for
+//   NAMEs caller first ...               the same, each in a process of its own that calls nothing else caller absent
+//   the real libraries lack every function caller ways                    each way to obtain a function gives the same
+//   stub caller unknown                 addresses that no table knows caller last_error CODE         failing calls of
+//   one runtime are the last error of no other caller alone LIBRARY FILE      one stand-in, opened for all to see, and
+//   FILE, whose references to it have no version
+// Either it is linked to libraries that are linked to the stand-ins, and takes their functions; or it opens the
+// stand-ins itself, for nobody else to see, and looks every function up.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <signal.h>
@@ -33,7 +32,7 @@ struct Function {
     bool returns_status;
     bool simple_fails;
     int hook;
-    int arguments;  // of a function with a hook
+    int arguments;       // of a function with a hook
     const char* symbol;  // as cuGetProcAddress knows it
     int version;
     bool per_thread;
@@ -50,7 +49,7 @@ static struct Library {
     const char* soname;
     bool versioned;
     void* handle;
-    void* const* real;    // addresses, in the order of `functions`
+    void* const* real;  // addresses, in the order of `functions`
     void* const* linked;
     int first;
 } libraries[library_count] = {{.soname = "libcuda.so.1"},
@@ -80,7 +79,8 @@ static void catch_crashes(void) {
     static char stack[65536];
     sigaltstack(&(stack_t){.ss_sp = stack, .ss_size = sizeof stack}, NULL);
     const int signals[] = {SIGSEGV, SIGBUS, SIGILL, SIGABRT};
-    for (int i = 0; i < 4; ++i) sigaction(signals[i], &(struct sigaction){.sa_handler = crashed, .sa_flags = SA_ONSTACK}, NULL);
+    for (int i = 0; i < 4; ++i)
+        sigaction(signals[i], &(struct sigaction){.sa_handler = crashed, .sa_flags = SA_ONSTACK}, NULL);
 }
 
 static bool starts_with(const char* text, const char* start) { return strncmp(text, start, strlen(start)) == 0; }
@@ -389,7 +389,8 @@ static int check_unknown(void) {
         passes_to(&got, function_count);
     }
     // The first may have taken one.
-    if (preloaded ? ours != spares && ours != spares - 1 : ours != 0) wrong(resolver, "the number of spare stubs differs");
+    if (preloaded ? ours != spares && ours != spares - 1 : ours != 0)
+        wrong(resolver, "the number of spare stubs differs");
     return given;
 }
 

@@ -8,10 +8,12 @@
 
 static int work_from(void* handle) {
     Driver driver;
+    const char* error;
 #define TAKE(name, base, version, member, parameters) \
     *(void**)&driver.member = dlsym(handle, #name);   \
-    if (!driver.member) {                             \
-        printf("%s\n", dlerror());                    \
+    error = dlerror();                                \
+    if (!driver.member || error) {                    \
+        printf("%s\n", error);                        \
         return 1;                                     \
     }
     DRIVER_FUNCTIONS(TAKE)
