@@ -53,7 +53,7 @@ std::vector<Entry> find_entries(const std::string& pattern) {
 }
 
 const char* default_text(const Function& function) {
-    return !function.returns_status ? "never" : function.simple_fails ? "fails" : "passes";
+    return !can_fail(function) ? "never" : function.simple_fails ? "fails" : "passes";
 }
 
 void print_table(const std::vector<Entry>& entries) {
@@ -73,7 +73,7 @@ json entries_json(const std::vector<Entry>& entries) {
         list.push_back({{"function", local::string_of(function_name(entry.row))},
                         {"class", class_name(function.call_class)},
                         {"libraries", entry.libraries},
-                        {"can_fail", function.returns_status},
+                        {"can_fail", can_fail(function)},
                         {"fails_by_default", function.simple_fails}});
     }
     return list;

@@ -54,6 +54,9 @@ struct Function {
     bool per_thread;      // the _ptsz/_ptds form
 };
 
+// A resolver's answer is the driver's own, whatever is armed.
+inline bool can_fail(const Function& function) { return function.returns_status && function.hook != Hook::resolver; }
+
 inline constexpr const char* kRuntimeSonames[] = {"libcudart.so.11.0", "libcudart.so.12", "libcudart.so.13"};
 inline constexpr int kRuntimeSonameCount = 3;
 

@@ -423,7 +423,7 @@ private:
         bool found = false;
         for (int row = 0; row < kFunctionCount; ++row) {
             const Function& function = kFunctions[row];
-            if (function.call_class != wanted || !function.returns_status || !can_return(owner, function.api)) continue;
+            if (function.call_class != wanted || !can_fail(function) || !can_return(owner, function.api)) continue;
             fault_.calls.add(row);
             found = true;
         }
@@ -449,7 +449,7 @@ private:
             if (!starts_with(name, start)) break;
             if (!glob_match(word, name) && !glob_match(word, base_name(name))) continue;
             matched = true;
-            if (!kFunctions[row].returns_status) continue;
+            if (!can_fail(kFunctions[row])) continue;
             if (!can_return(code_of_, kFunctions[row].api)) {
                 return fail(word, "calls= has ", Quoted{word}, ", but ", name, " cannot return ", Quoted{code_name_},
                             "; name ", owner_name(code_of_), " functions only");
@@ -458,10 +458,9 @@ private:
             found = true;
         }
         if (found) return true;
-        return matched
-                   ? fail(word, "calls= has ", Quoted{word}, ", which names only functions that return no error code")
-                   : fail(word, "calls= has ", Quoted{word},
-                          ", which matches no function; `cudafault functions` lists them");
+        return matched ? fail(word, "calls= has ", Quoted{word}, ", which names only functions that never fail")
+                       : fail(word, "calls= has ", Quoted{word},
+                              ", which matches no function; `cudafault functions` lists them");
     }
 
     const Text spec_;

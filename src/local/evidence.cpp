@@ -204,7 +204,8 @@ std::vector<Event> EventReader::collect(bool wait) {
     std::vector<Event> events;
     const uint64_t head = observe(block_.event_head);
     skip_overwritten(head);
-    for (uint64_t left = head + 1 - next_; left > 0; --left, ++next_) {  // a garbled head may be the last number there is
+    // Counted down, because a garbled head may be the last number there is.
+    for (uint64_t left = head + 1 - next_; left > 0; --left, ++next_) {
         Event event{};
         const Slot slot = take(next_, event);
         if (slot == Slot::unfinished && wait && !give_up()) break;

@@ -125,6 +125,7 @@ TEST_F(RegistryTest, RefusesAFolderOfSomebodyElse) {
 TEST_F(RegistryTest, ForgetsTheOldestEndedRuns) {
     Registry registry;
     registry.claim("live", live());
+    fs::last_write_time(file("live"), fs::file_time_type::clock::now() - std::chrono::hours(1));
     for (int i = 0; i < 105; ++i) {
         registry.claim("old-" + std::to_string(i), ended());
         const auto age = std::chrono::seconds(200 - i);

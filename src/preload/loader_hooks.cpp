@@ -72,7 +72,8 @@ void* find(const LookUp& look_up) {
 // program's scope leads to us first.
 const void* besides_us(int row, const LookUp& look_up) {
     const void* found = look_up.version ? nullptr : next_in_chain().dlsym(RTLD_NEXT, look_up.name);
-    return found && !is_ours(found) ? found : real_function(row);
+    if (found && !is_ours(found)) return found;
+    return look_up.version ? own_real_function(row) : real_function(row);
 }
 
 Verdict substitute(int row, const LookUp& look_up) {
@@ -86,7 +87,7 @@ Verdict substitute(int row, const LookUp& look_up) {
     if (kFunctions[row].api == Api::runtime) {
         row = look_up.version ? runtime_row(row, Text(look_up.version)) : runtime_row(row, found);
     }
-    real_function(row);  // the row's own stub leads to what a linked program would reach
+    own_real_function(row);  // the row's own stub leads to what a linked program would reach
     if (libc().dlerror) libc().dlerror();
     return give(stub_for(row, found, is_in_cudart(look_up.caller)));
 }

@@ -83,18 +83,26 @@ const void* find_in(const char* soname, int row) {
     return found;
 }
 
-// A reference without a version leads to the newest runtime's stub; the program may have an older one alone.
-const void* find_in_other_runtime(int row) {
-    const void* found = usable(libc().dlsym(RTLD_NEXT, c_name(row)));
-    for (int i = kRuntimeSonameCount; !found && --i >= 0;) found = find_in(kRuntimeSonames[i], row);
-    return found;
-}
-
 bool is_function(const void* address, Text name) {
     LoadedObject object;
     if (!find_object(address, object)) return true;
     const ElfW(Sym)* symbol = object.find(name);
     return !symbol || ELF64_ST_TYPE(symbol->st_info) != STT_OBJECT;
+}
+
+bool is_loaded(const char* soname) {
+    void* library = libc().dlopen(soname, RTLD_LAZY | RTLD_NOLOAD);
+    if (library) libc().dlclose(library);
+    return library != nullptr;
+}
+
+// A reference without a version leads to the newest runtime's stub; the program may have an older one alone.
+const void* find_in_other_runtime(int row) {
+    if (!libc().dlsym || !libc().dlopen || !libc().dlclose || is_loaded(soname_of(kFunctions[row]))) return nullptr;
+    const void* found = usable(libc().dlsym(RTLD_NEXT, c_name(row)));
+    for (int i = kRuntimeSonameCount; !found && --i >= 0;) found = find_in(kRuntimeSonames[i], row);
+    if (libc().dlerror) libc().dlerror();
+    return found && is_function(found, function_name(row)) ? found : nullptr;
 }
 
 // Before glibc 2.34 a linked program need not have libdl, and with it dlsym.
@@ -115,7 +123,6 @@ const void* find_real(int row) {
     const void* found = find_next(row);
     // Python and plugins load CUDA where RTLD_NEXT does not look.
     if (!found) found = find_in(soname_of(kFunctions[row]), row);
-    if (!found && kFunctions[row].api == Api::runtime) found = find_in_other_runtime(row);
     if (libc().dlerror) libc().dlerror();  // the program asked for none of these look-ups
     return found && is_function(found, function_name(row)) ? found : nullptr;
 }
@@ -151,7 +158,7 @@ void prepare_targets() {
     }
 }
 
-const void* real_function(int row) {
+const void* own_real_function(int row) {
     const void** slot = real_slot(row);
     if (!slot) return nullptr;
     const void* real = known(row, observe(*slot));
@@ -159,6 +166,12 @@ const void* real_function(int row) {
     real = find_real(row);
     if (real) publish(*slot, real);
     return real;
+}
+
+// What another runtime has is not kept: the stub's own may come later.
+const void* real_function(int row) {
+    const void* real = own_real_function(row);
+    return real || kFunctions[row].api != Api::runtime ? real : find_in_other_runtime(row);
 }
 
 uint64_t absent_answer(int row) {

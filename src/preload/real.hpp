@@ -13,6 +13,9 @@ void prepare_targets();
 // The real function of a row, looked for if it is not known; nullptr: no library that has it is loaded.
 const void* real_function(int row);
 
+// The same, but never that of another runtime.
+const void* own_real_function(int row);
+
 // What the absence of the row's library would answer.
 uint64_t absent_answer(int row);
 

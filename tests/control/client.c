@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // A CUDA program on simulated GPUs, in two ways:
-//   client OPERATION...          does one operation after the other and prints the code of each, one a line; ends
-//   with 7.
-//                                An operation is NAME, NAME:NUMBER, or either with *TIMES behind it.
-//   client worker BOARD SLOT     calls the driver every few milliseconds and notes in the file BOARD how it fares,
-//   until
-//                                the board says stop or the file is gone.
+//   client OPERATION...
+//       does one operation after the other and prints the code of each, one a line; ends with 7. An operation is NAME,
+//       NAME:NUMBER, or either with *TIMES behind it.
+//   client worker BOARD SLOT
+//       calls the driver every few milliseconds and notes in the file BOARD how it fares, until the board says stop or
+//       the file is gone.
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <pthread.h>

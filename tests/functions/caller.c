@@ -2,12 +2,21 @@
 // Calls every function of the tables with known values in all registers and on the stack, over stand-in libraries that
 // record what reaches them. Prints `FAIL NAME SONAME: what` for each function that is not as told, and at last
 // `N functions`.
-//   caller calls none|simple|all CUDA-CODE NVML-CODE NCCL-CODE [NAME...]   which calls fail, with which codes; but for
-//   NAMEs caller first ...               the same, each in a process of its own that calls nothing else caller absent
-//   the real libraries lack every function caller ways                    each way to obtain a function gives the same
-//   stub caller unknown                 addresses that no table knows caller last_error CODE         failing calls of
-//   one runtime are the last error of no other caller alone LIBRARY FILE      one stand-in, opened for all to see, and
-//   FILE, whose references to it have no version
+//   caller calls none|simple|all CUDA-CODE NVML-CODE NCCL-CODE [NAME...]
+//       which calls fail, with which codes; but for NAMEs
+//   caller first ...
+//       the same, each in a process of its own that calls nothing else
+//   caller absent
+//       the real libraries lack every function
+//   caller ways
+//       each way to obtain a function gives the same stub
+//   caller unknown
+//       addresses that no table knows
+//   caller last_error CODE
+//       failing calls of one runtime are the last error of no other
+//   caller alone LIBRARY FILE NEWEST
+//       one stand-in, opened for all to see, and FILE, whose references to it have no version; then NEWEST, which is
+//       linked to the newest runtime
 // Either it is linked to libraries that are linked to the stand-ins, and takes their functions; or it opens the
 // stand-ins itself, for nobody else to see, and looks every function up.
 #define _GNU_SOURCE
@@ -426,9 +435,8 @@ static int check_last_error(int code) {
     return 3;
 }
 
-// The program sees one runtime. Whatever other versions the library exports, a name without a version means that one.
-static int check_alone(int number, const char* file) {
-    void* handle = open_library(libraries[number].soname, RTLD_GLOBAL);
+// Each function of a stand-in by the addresses that a library with references to it got.
+static int check_references(const char* file, int number) {
     char name[32];
     snprintf(name, sizeof name, "linked_%d", number);
     void* const* references = dlsym(open_library(file, RTLD_LOCAL), name);
@@ -438,12 +446,29 @@ static int check_alone(int number, const char* file) {
         struct Function called = *now;
         called.stub = references[checked++];
         passes_to(&called, index_of(now));
+    }
+    return checked;
+}
+
+// The program sees one runtime. Whatever other versions the library exports, a name without a version means that one.
+static int check_alone(int number, const char* file) {
+    void* handle = open_library(libraries[number].soname, RTLD_GLOBAL);
+    const int checked = check_references(file, number);
+    for (now = functions; now < functions + function_count; ++now) {
+        if (now->library != number) continue;
         if (!is_looked_up(now)) continue;
+        struct Function called = *now;
         called.stub = dlsym(RTLD_DEFAULT, now->name);
         if (preloaded && !is_ours(called.stub)) wrong(now, "dlsym with RTLD_DEFAULT goes round the library");
         called.stub ? passes_to(&called, index_of(now)) : wrong(now, "dlsym with RTLD_DEFAULT finds nothing");
         called.stub = dlsym(handle, now->name);
         called.stub ? passes_to(&called, index_of(now)) : wrong(now, "dlsym with a handle finds nothing");
+        for (int other = runtime_11; other <= runtime_13; ++other) {
+            if (libraries[number].versioned && other != number &&
+                dlvsym(RTLD_DEFAULT, now->name, libraries[other].soname)) {
+                wrong(now, "dlvsym with RTLD_DEFAULT finds a version that is not there");
+            }
+        }
     }
     return checked;
 }
@@ -454,7 +479,9 @@ int main(int argc, char** argv) {
     const char* what = argc > 1 ? argv[1] : "";
     int checked = 0;
     if (strcmp(what, "alone")) open_libraries();
-    if (!strcmp(what, "alone") && argc > 3) checked = check_alone(atoi(argv[2]), argv[3]);
+    if (!strcmp(what, "alone") && argc > 4) {
+        checked = check_alone(atoi(argv[2]), argv[3]) + check_references(argv[4], runtime_13);
+    }
     if ((!strcmp(what, "calls") || !strcmp(what, "first")) && argc > 5) {
         checked = check_calls(!strcmp(what, "first"), argc - 2, argv + 2);
     }
