@@ -12,7 +12,7 @@
 namespace cudafault {
 
 inline constexpr uint64_t kControlMagic = 0x314b4c4254464443;  // "CDFTBLK1"
-inline constexpr uint32_t kControlVersion = 1;
+inline constexpr uint32_t kControlVersion = 2;
 inline constexpr size_t kControlAlign = 65536;  // the largest page size we meet (aarch64)
 
 // The first byte of the block; tested on every intercepted call.
@@ -24,8 +24,13 @@ enum ControlFlag : uint8_t {
 
 inline constexpr uint64_t kHeartbeatLimitNs = 5'000'000'000;  // older: the tool is dead, disarmed
 
-inline constexpr uint32_t kEventSlots = 4096;    // power of two
-inline constexpr uint32_t kProcessSlots = 4096;  // power of two
+inline constexpr uint32_t kEventSlots = 4096;  // power of two
+inline constexpr uint32_t kProcessSlots = 4096;
+
+// What is counted under a plan goes to the bank of its revision: so calls that are in flight while the plan is replaced
+// count where they belong.
+inline constexpr int kBanks = 2;
+inline int bank_of(uint64_t revision) { return static_cast<int>(revision / 2 % kBanks); }
 
 struct Event {
     uint64_t sequence;  // 1-based position + 1, written last; 0 while being written
@@ -59,39 +64,37 @@ struct ControlHeader {
     uint32_t version;
     uint32_t owner_uid;
     uint32_t function_count;  // rows of the function table the tool was built with
-    uint32_t owner_pid;
+    uint32_t spec_size;
     uint64_t heartbeat_ns;  // CLOCK_MONOTONIC, written by `run` about once a second
     uint64_t revision;      // odd while the plan is being written; starts at 2
     uint64_t armed_at_ns;   // CLOCK_REALTIME
     uint64_t checksum;      // of revision, armed_at_ns and the spec
-    uint32_t spec_size;
-    uint32_t reserved;
 };
 
 struct ControlBlock {
     ControlHeader header;
     char spec[kMaxSpec];  // canonical text, GPUs resolved; empty: disarmed
 
-    FaultState run_state[kMaxFaults];  // scope=run
+    FaultState run_state[kBanks][kMaxFaults];  // scope=run
 
-    uint64_t event_head;      // events ever recorded
-    uint64_t events_dropped;  // by lost races; what was overwritten unread, the tool counts
+    uint64_t event_head;  // events ever recorded
     Event events[kEventSlots];
 
     uint64_t processes_dropped;
     ProcessSlot processes[kProcessSlots];
 
-    uint64_t matched[kMaxFaults];
-    uint64_t fired[kMaxFaults][kFunctionCount];  // since the plan was armed
+    uint64_t matched[kBanks][kMaxFaults];
+    uint64_t fired[kBanks][kMaxFaults][kFunctionCount];
 };
 
 // FNV-1a over revision, armed_at_ns and the spec text.
 uint64_t control_checksum(uint64_t revision, uint64_t armed_at_ns, Text spec);
 
 // Fills a zeroed block; the flag is idle, the plan empty.
-void control_init(ControlBlock&, uint32_t owner_uid, uint32_t owner_pid, uint64_t heartbeat_ns);
+void control_init(ControlBlock&, uint32_t owner_uid, uint64_t heartbeat_ns);
 
-// Replaces the plan and clears what was counted. The caller serialises writers.
+// Replaces the plan and clears the new one's bank; the old one's keeps what was counted until the next plan but one.
+// The caller serialises writers.
 void control_write_plan(ControlBlock&, Text spec, uint64_t armed_at_ns);
 
 // Copies the plan out if it is whole and genuine for `uid`; false: treat as disarmed. `spec` holds kMaxSpec bytes.

@@ -47,7 +47,7 @@ std::string line(const json& event) {
 void show(const Options& options, const json& event) {
     if (options.json) return print_json_line(event);
     fmt::print("{}\n", line(event));
-    std::fflush(stdout);
+    flush_output();
 }
 
 // On standard error: what is missing is no event.

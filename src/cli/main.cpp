@@ -5,6 +5,7 @@
 #include <exception>
 #include <nlohmann/json.hpp>
 
+#include "cli/output.hpp"
 #include "cli/verbs.hpp"
 #include "local/error.hpp"
 
@@ -64,7 +65,9 @@ int main(int argc, char** argv) {
     CLI::App app(kAbout, "cudafault");
     add_verbs(app, cli::take_command(argc, argv));
     try {
-        return parse(app, argc, argv);
+        const int code = parse(app, argc, argv);
+        cli::flush_output();
+        return code;
     } catch (const local::Error& error) {
         return refuse(error.what(), error.exit_code);
     } catch (const nlohmann::json::exception&) {

@@ -10,7 +10,9 @@
 #include <cstdlib>
 
 #include "fault/values.hpp"
+#include "local/error.hpp"
 #include "local/spec.hpp"
+#include "local/system.hpp"
 
 namespace cudafault::cli {
 
@@ -52,7 +54,12 @@ void print_json(const json& document) { fmt::print("{}\n", dump(document, 2)); }
 
 void print_json_line(const json& document) {
     fmt::print("{}\n", dump(document, -1));
-    std::fflush(stdout);
+    flush_output();
+}
+
+void flush_output() {
+    if (std::fflush(stdout) == 0 && !std::ferror(stdout)) return;
+    throw local::Error(local::kEnvironment, "the output cannot be written: " + local::error_text());
 }
 
 std::string paint(Paint paint, const std::string& text) {

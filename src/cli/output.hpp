@@ -12,6 +12,8 @@ namespace cudafault::cli {
 void print_json(const nlohmann::json& document);       // readable
 void print_json_line(const nlohmann::json& document);  // at once
 
+void flush_output();  // throws Error if anything that was printed could not be written
+
 enum class Paint { bold, good, bad, quiet };
 std::string paint(Paint paint, const std::string& text);  // colours on a terminal only
 

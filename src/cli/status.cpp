@@ -131,6 +131,13 @@ void print_history(const json& history) {
     if (history.size() > shown) print_fact("", plural(history.size() - shown, "earlier plan") + ": see --json");
 }
 
+void print_dropped(const json& dropped) {
+    const auto count = [&](const char* key) { return dropped.at(key).get<uint64_t>(); };
+    if (count("plans") == 0) return;
+    print_fact("", fmt::format("{} in sum: {} matched, {} fired", plural(count("plans"), "still earlier plan"),
+                               count("matched"), count("fired")));
+}
+
 std::string acknowledged_text(const json& process, const json& plan) {
     if (plan.at("state") != "armed") return "-";
     const uint64_t seen = process.at("acknowledged"), current = plan.at("revision");
@@ -173,6 +180,7 @@ void print_run(const json& run) {
     print_fact("GPUs", gpus_text(run.at("gpus")));
     print_plan(run.at("plan"));
     print_history(run.at("history"));
+    print_dropped(run.at("history_dropped"));
     print_processes(run);
     print_events(run);
 }

@@ -20,16 +20,16 @@ uint64_t hash_word(uint64_t hash, uint64_t word) {
     return hash;
 }
 
-void clear_counts(ControlBlock& block) {
+void clear_bank(ControlBlock& block, int bank) {
     for (int fault = 0; fault < kMaxFaults; ++fault) {
-        FaultState& state = block.run_state[fault];
+        FaultState& state = block.run_state[bank][fault];
         store(state.matched, uint64_t{0});
         store(state.fired, uint64_t{0});
         store(state.trips, uint64_t{0});
         store(state.next_trip_ns, uint64_t{0});
         store(state.tripped, uint32_t{0});
-        store(block.matched[fault], uint64_t{0});
-        for (uint64_t& count : block.fired[fault]) store(count, uint64_t{0});
+        store(block.matched[bank][fault], uint64_t{0});
+        for (uint64_t& count : block.fired[bank][fault]) store(count, uint64_t{0});
     }
 }
 
@@ -69,13 +69,12 @@ uint64_t control_checksum(uint64_t revision, uint64_t armed_at_ns, Text spec) {
     return hash;
 }
 
-void control_init(ControlBlock& block, uint32_t owner_uid, uint32_t owner_pid, uint64_t heartbeat_ns) {
+void control_init(ControlBlock& block, uint32_t owner_uid, uint64_t heartbeat_ns) {
     ControlHeader& header = block.header;
     header.magic = kControlMagic;
     header.version = kControlVersion;
     header.owner_uid = owner_uid;
     header.function_count = static_cast<uint32_t>(kFunctionCount);
-    header.owner_pid = owner_pid;
     header.heartbeat_ns = heartbeat_ns;
     header.revision = kFirstRevision;
     header.checksum = control_checksum(kFirstRevision, header.armed_at_ns, Text());
@@ -86,8 +85,8 @@ void control_write_plan(ControlBlock& block, Text spec, uint64_t armed_at_ns) {
     if (spec.size > kMaxSpec) spec = Text();  // half a plan may mean something else
     ControlHeader& header = block.header;
     const uint64_t revision = (load(header.revision) | 1) + 1;
+    clear_bank(block, bank_of(revision));
     store(header.revision, revision - 1);
-    clear_counts(block);
     write_spec(block, spec, revision, armed_at_ns);
     __atomic_store_n(&header.flag, is_blank(spec) ? kFlagIdle : kFlagArmed, __ATOMIC_RELEASE);
 }

@@ -24,7 +24,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     const size_t length = size - 2 < kTarget - position ? size - 2 : kTarget - position;
 
     std::memset(static_cast<void*>(&block), 0, kTarget);
-    control_init(block, kUid, 1, 1);
+    control_init(block, kUid, 1);
     control_write_plan(block, "xid=79 gpu=0", 1);
     std::memcpy(reinterpret_cast<unsigned char*>(&block) + position, data + 2, length);
 

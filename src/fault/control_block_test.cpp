@@ -21,7 +21,7 @@ constexpr uint64_t kArmedAt = 1'700'000'000'000'000'000;
 
 class ControlBlockTest : public testing::Test {
 protected:
-    ControlBlockTest() { control_init(block, kUid, 4242, 7); }
+    ControlBlockTest() { control_init(block, kUid, 7); }
 
     void write(const std::string& spec) { control_write_plan(block, Text(spec.data(), spec.size()), kArmedAt); }
 
@@ -40,7 +40,6 @@ TEST_F(ControlBlockTest, StartsDisarmed) {
     EXPECT_EQ(out.size, 0u);
     EXPECT_EQ(out.revision, 2u);
     EXPECT_EQ(block.header.flag, kFlagIdle);
-    EXPECT_EQ(block.header.owner_pid, 4242u);
     EXPECT_EQ(block.header.heartbeat_ns, 7u);
 }
 
@@ -70,19 +69,24 @@ TEST_F(ControlBlockTest, HoldsTheLongestSpecAndDropsALongerOne) {
     EXPECT_EQ(block.header.flag, kFlagIdle);
 }
 
-TEST_F(ControlBlockTest, ANewPlanStartsCountingAnew) {
-    block.run_state[3].matched = block.run_state[3].fired = block.run_state[3].trips = 9;
-    block.run_state[3].next_trip_ns = 9;
-    block.run_state[3].tripped = 1;
-    block.matched[15] = 9;
-    block.fired[15][kFunctionCount - 1] = 9;
+TEST_F(ControlBlockTest, ANewPlanStartsCountingAnewAndLeavesTheCountsOfTheOneBefore) {
+    for (int bank = 0; bank < kBanks; ++bank) {
+        block.run_state[bank][3] = {9, 9, 9, 9, 1, 0};
+        block.matched[bank][15] = block.fired[bank][15][kFunctionCount - 1] = 9;
+    }
     block.event_head = 9;
+    const int before = bank_of(block.header.revision);
     write("xid=79");
+    const int now = bank_of(block.header.revision);
+    ASSERT_NE(now, before);
     const FaultState zero{};
-    EXPECT_EQ(std::memcmp(&block.run_state[3], &zero, sizeof zero), 0);
-    EXPECT_EQ(block.matched[15], 0u);
-    EXPECT_EQ(block.fired[15][kFunctionCount - 1], 0u);
-    EXPECT_EQ(block.event_head, 9u) << "evidence of the plan before stays";
+    EXPECT_EQ(std::memcmp(&block.run_state[now][3], &zero, sizeof zero), 0);
+    EXPECT_EQ(block.matched[now][15], 0u);
+    EXPECT_EQ(block.fired[now][15][kFunctionCount - 1], 0u);
+    EXPECT_EQ(block.run_state[before][3].fired, 9u);
+    EXPECT_EQ(block.matched[before][15], 9u);
+    EXPECT_EQ(block.fired[before][15][kFunctionCount - 1], 9u);
+    EXPECT_EQ(block.event_head, 9u) << "events are of all plans";
 }
 
 TEST_F(ControlBlockTest, RefusesWhatIsNotGenuine) {

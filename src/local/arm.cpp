@@ -2,10 +2,14 @@
 #include "local/arm.hpp"
 
 #include <fmt/format.h>
+#include <unistd.h>
+
+#include <utility>
 
 #include "local/control.hpp"
 #include "local/error.hpp"
 #include "local/evidence.hpp"
+#include "local/history.hpp"
 #include "local/registry.hpp"
 
 namespace cudafault::local {
@@ -14,7 +18,8 @@ namespace {
 
 using nlohmann::json;
 
-constexpr size_t kLongestHistory = 50;
+// Most calls in flight have counted by then; later ones are read by whoever asks next, or replaces the plan again.
+constexpr useconds_t kGraceUs = 2000;
 
 void require_live(const Run& run) {
     if (run.state == RunState::running) return;
@@ -22,24 +27,20 @@ void require_live(const Run& run) {
                                           run.state == RunState::lost ? " (its `cudafault run` was killed)" : ""));
 }
 
-// The counts of the old plan are cleared with it; here they are kept for `status`. First the plan stops firing, so that
-// what is kept is all there was. False if nothing was armed.
-bool keep_evidence(Control& control, json& record) {
-    __atomic_store_n(&control.block().header.flag, kFlagIdle, __ATOMIC_RELEASE);
-    json plan = plan_json(control.block(), record.at("plan"));
-    if (plan["state"] != "armed") return false;
-    plan["state"] = "replaced";
-    plan["replaced_at"] = utc_text(clock_ns(CLOCK_REALTIME));
-    json& history = record.at("history");
-    history.push_back(std::move(plan));
-    if (history.size() > kLongestHistory) history.erase(history.begin());
-    return true;
-}
-
 struct Change {
     bool was_armed;
     uint64_t revision;
 };
+
+// The replaced plan's counts are still in the block, in the other bank.
+void keep_evidence(const Control& control, json replaced, json& record) {
+    if (replaced.at("state") != "armed") return;
+    replaced["state"] = "replaced";
+    replaced["replaced_at"] = utc_text(clock_ns(CLOCK_REALTIME));
+    usleep(kGraceUs);
+    read_replaced(control.block(), replaced);
+    add_to_history(record, std::move(replaced));
+}
 
 // `given` is what the user wrote, `spec` what the programs read.
 Change change_plan(const Registry& registry, const Run& found, const std::string& given, const std::string& spec) {
@@ -47,9 +48,12 @@ Change change_plan(const Registry& registry, const Run& found, const std::string
     const auto lock = control.lock();
     Run run = registry.find_readable(found.name);
     require_live(run);  // it may have ended meanwhile
-    const bool was_armed = keep_evidence(control, run.record);
+    update_history(control.block(), run.record);
+    json replaced = plan_json(control.block(), run.record.at("plan"));
+    const bool was_armed = replaced.at("state") == "armed";
     const uint64_t revision = control.write_plan(spec);
     run.record["plan"] = given.empty() ? json() : json{{"spec", given}, {"revision", revision}};
+    keep_evidence(control, std::move(replaced), run.record);
     registry.replace(run.name, run.record);
     return {was_armed, revision};
 }

@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 #include <utility>
@@ -21,16 +22,17 @@ namespace cudafault::local {
 namespace {
 
 constexpr int kTickMs = 1000;
-constexpr int kForwarded[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM, SIGWINCH, SIGCONT, SIGTSTP};
+
+// Ours alone: the terminal sends SIGTTIN and SIGTTOU to whoever reads or writes, and the rest is about what we execute.
+constexpr int kNotForwarded[] = {SIGTTIN, SIGTTOU, SIGILL, SIGTRAP, SIGBUS, SIGFPE, SIGSEGV, SIGSYS};
+constexpr int kFromTerminal[] = {SIGHUP, SIGINT, SIGQUIT, SIGTSTP, SIGCONT, SIGWINCH};
 
 // While it lives, the signals that concern the command are read from descriptor() instead of being delivered.
 class Signals {
 public:
     Signals() {
-        sigemptyset(&taken_);
-        sigaddset(&taken_, SIGCHLD);
-        for (const int signal : kForwarded) sigaddset(&taken_, signal);
-        for (int signal = SIGRTMIN; signal <= SIGRTMAX; ++signal) sigaddset(&taken_, signal);
+        sigfillset(&taken_);
+        for (const int signal : kNotForwarded) sigdelset(&taken_, signal);
         sigprocmask(SIG_BLOCK, &taken_, &before_);
         // An inherited SIG_IGN would reap the command before its end could be seen.
         struct sigaction action {};
@@ -88,38 +90,66 @@ pid_t start(std::vector<std::string> command, Environment& environment, const Si
                 fmt::format("{} cannot be run: {}", command[0], error_text(error)));
 }
 
-// What the terminal sends goes to the whole foreground group, so the command has it already.
-bool is_from_terminal(const signalfd_siginfo& signal) { return signal.ssi_code == SI_KERNEL; }
-
-void pass_on(pid_t child, const signalfd_siginfo& signal) {
-    const int number = static_cast<int>(signal.ssi_signo);
-    if (number == SIGCHLD) return;
-    if (!is_from_terminal(signal)) kill(child, number);
-    if (number == SIGTSTP) raise(SIGSTOP);  // the shell waits for us to stop, too
+// That goes to the whole foreground group, so the command has it already.
+bool is_from_terminal(const signalfd_siginfo& signal) {
+    return signal.ssi_code == SI_KERNEL && std::ranges::count(kFromTerminal, static_cast<int>(signal.ssi_signo)) > 0;
 }
 
-void pass_on_all(pid_t child, int descriptor) {
-    signalfd_siginfo signal;
-    while (read(descriptor, &signal, sizeof signal) == sizeof signal) pass_on(child, signal);
-}
+// The command's life, as that of this process.
+class Supervisor {
+public:
+    Supervisor(pid_t child, int signals, const std::function<void()>& tick)
+        : child_(child), signals_(signals), tick_(tick) {}
 
-End supervise(pid_t child, int signals, const std::function<void()>& tick) {
-    int status = 0;
-    while (waitpid(child, &status, WNOHANG) != child) {
-        tick();
-        pollfd wait{signals, POLLIN, 0};
-        poll(&wait, 1, kTickMs);
-        pass_on_all(child, signals);
+    End watch() {
+        int status = 0;
+        while (waitpid(child_, &status, WNOHANG | WUNTRACED) != child_ || WIFSTOPPED(status)) {
+            if (WIFSTOPPED(status)) stop_like(WSTOPSIG(status));
+            status = 0;
+            tick_();
+            pollfd wait{signals_, POLLIN, 0};
+            poll(&wait, 1, kTickMs);
+            pass_on_all();
+        }
+        return WIFSIGNALED(status) ? End{true, WTERMSIG(status)} : End{false, WEXITSTATUS(status)};
     }
-    return WIFSIGNALED(status) ? End{true, WTERMSIG(status)} : End{false, WEXITSTATUS(status)};
-}
+
+private:
+    // The shell waits for us to stop, too. But who sends SIGSTOP to the command alone would wake it alone.
+    void stop_like(int signal) {
+        if (signal != SIGSTOP || asked_to_stop_) raise(SIGSTOP);
+        asked_to_stop_ = false;
+    }
+
+    void pass_on(const signalfd_siginfo& signal) {
+        const int number = static_cast<int>(signal.ssi_signo);
+        if (number == SIGCHLD) return;
+        if (number == SIGTSTP) asked_to_stop_ = true;
+        if (is_from_terminal(signal)) return;
+        if (signal.ssi_code == SI_QUEUE) {
+            sigqueue(child_, number, {.sival_ptr = reinterpret_cast<void*>(signal.ssi_ptr)});
+        } else {
+            kill(child_, number);
+        }
+    }
+
+    void pass_on_all() {
+        signalfd_siginfo signal;
+        while (read(signals_, &signal, sizeof signal) == sizeof signal) pass_on(signal);
+    }
+
+    const pid_t child_;
+    const int signals_;
+    const std::function<void()>& tick_;
+    bool asked_to_stop_ = false;
+};
 
 }  // namespace
 
 End run_command(const std::vector<std::string>& command, Environment& environment, const std::function<void()>& tick) {
     const Signals signals;
     const pid_t child = start(command, environment, signals);
-    return supervise(child, signals.descriptor(), tick);
+    return Supervisor(child, signals.descriptor(), tick).watch();
 }
 
 void end_like(End end) {

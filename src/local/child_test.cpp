@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstring>
 
 #include "local/error.hpp"
 
@@ -55,6 +56,24 @@ TEST(Child, SeesTheEnvironmentItIsGiven) {
 
 TEST(Child, HearsTheSignalsThatAreSentToUs) {
     EXPECT_EQ(run_shell("trap 'exit 5' USR1; kill -USR1 $PPID; while :; do sleep 0.05; done").code(), 5);
+}
+
+TEST(Child, HearsEverySignalThatCanBeCaught) {
+    for (const int number :
+         {SIGABRT, SIGPIPE, SIGPWR, SIGIO, SIGPROF, SIGVTALRM, SIGXCPU, SIGXFSZ, SIGURG, SIGRTMIN, SIGRTMAX}) {
+        const std::string word = std::to_string(number);
+        EXPECT_EQ(
+            run_shell("trap 'exit 5' " + word + "; kill -" + word + " $PPID; while :; do sleep 0.02; done").code(), 5)
+            << strsignal(number);
+    }
+}
+
+TEST(Child, GoesOnIfItHandlesTheStopSignal) {
+    EXPECT_EQ(run_shell("trap 'exit 5' TSTP; kill -TSTP $PPID; while :; do sleep 0.02; done").code(), 5);
+}
+
+TEST(Child, IsNotFollowedIntoAStopThatWasMeantForItAlone) {
+    EXPECT_EQ(run_shell("(sleep 0.3; kill -CONT $$) & kill -STOP $$; exit 5").code(), 5);
 }
 
 TEST(Child, TicksWhileItRuns) {

@@ -56,7 +56,7 @@ Control Control::create() {
     if (ftruncate(file.get(), kBlockSize) != 0) fail("sized");
     if (fcntl(file.get(), F_ADD_SEALS, kSeals) != 0) fail("sealed");
     Control control(std::move(file));
-    control_init(control.block(), getuid(), static_cast<uint32_t>(getpid()), clock_ns(CLOCK_MONOTONIC));
+    control_init(control.block(), getuid(), clock_ns(CLOCK_MONOTONIC));
     return control;
 }
 

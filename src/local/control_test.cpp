@@ -24,7 +24,6 @@ TEST(Control, StartsEmptyAndDisarmed) {
     const Control control = Control::create();
     EXPECT_EQ(plan_of(control).size, 0u);
     EXPECT_EQ(control.block().header.flag, kFlagIdle);
-    EXPECT_EQ(control.block().header.owner_pid, static_cast<uint32_t>(getpid()));
 }
 
 TEST(Control, CannotShrinkOrGrow) {

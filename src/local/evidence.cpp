@@ -43,10 +43,10 @@ bool is_stalled(const ControlBlock& block) {
     return now > beat && now - beat > kHeartbeatLimitNs;
 }
 
-json function_counts(const ControlBlock& block, int fault, uint64_t& fired) {
+json function_counts(const ControlBlock& block, int bank, int fault, uint64_t& fired) {
     auto functions = json::array();
     for (int row = 0; row < kFunctionCount; ++row) {
-        const uint64_t count = load(block.fired[fault][row]);
+        const uint64_t count = observe(block.fired[bank][fault][row]);
         fired += count;
         if (count == 0) continue;
         functions.push_back(
@@ -57,17 +57,13 @@ json function_counts(const ControlBlock& block, int fault, uint64_t& fired) {
     return functions;
 }
 
-json fault_json(const ControlBlock& block, const Fault& fault, int index, Moment moment) {
+json counts_json(const ControlBlock& block, int bank, int fault) {
     uint64_t fired = 0;
-    json functions = function_counts(block, index, fired);
-    const uint64_t matched = load(block.matched[index]);
+    json functions = function_counts(block, bank, fault, fired);
+    // Afterwards, for a call is counted as matched before it fires.
+    const uint64_t matched = load(block.matched[bank][fault]);
     const char* outcome = fired > 0 ? "fired" : matched > 0 ? "matched, never fired" : "never hit";
-    return {{"index", index},
-            {"matched", matched},
-            {"fired", fired},
-            {"outcome", outcome},
-            {"expired", !in_window(fault, moment)},
-            {"functions", std::move(functions)}};
+    return {{"matched", matched}, {"fired", fired}, {"outcome", outcome}, {"functions", std::move(functions)}};
 }
 
 json faults_json(const ControlBlock& block, const PlanText& text, const std::string& shown) {
@@ -78,7 +74,9 @@ json faults_json(const ControlBlock& block, const PlanText& text, const std::str
     const Moment moment{clock_ns(CLOCK_REALTIME), text.armed_at_ns};
     auto faults = json::array();
     for (int i = 0; i < plan->count; ++i) {
-        faults.push_back(fault_json(block, plan->faults[i], i, moment));
+        faults.push_back(counts_json(block, bank_of(text.revision), i));
+        faults.back()["index"] = i;
+        faults.back()["expired"] = !in_window(plan->faults[i], moment);
         if (static_cast<size_t>(i) < specs.size()) faults.back()["spec"] = specs[static_cast<size_t>(i)];
     }
     return faults;
@@ -146,6 +144,15 @@ json plan_json(const ControlBlock& block, const json& given) {
     plan["stalled"] = is_stalled(block);
     plan["faults"] = faults_json(block, *text, shown);
     return plan;
+}
+
+void read_replaced(const ControlBlock& block, json& plan) {
+    const auto revision = plan.at("revision").get<uint64_t>();
+    if (revision + 2 * (kBanks - 1) != load(block.header.revision)) return;
+    for (json& fault : plan.at("faults")) {
+        const auto index = fault.at("index").get<int>();
+        if (index >= 0 && index < kMaxFaults) fault.update(counts_json(block, bank_of(revision), index));
+    }
 }
 
 json event_json(const Event& event) {
@@ -226,10 +233,7 @@ std::vector<Event> EventReader::read() { return collect(true); }
 std::vector<Event> EventReader::read_last() { return collect(false); }
 
 json EventReader::counts() const {
-    return {{"total", observe(block_.event_head)},
-            {"kept", read_},
-            {"overwritten", overwritten_},
-            {"lost", lost_ + load(block_.events_dropped)}};
+    return {{"total", observe(block_.event_head)}, {"kept", read_}, {"overwritten", overwritten_}, {"lost", lost_}};
 }
 
 json evidence_json(const ControlBlock& block, const json& given) {

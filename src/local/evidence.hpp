@@ -20,6 +20,10 @@ const char* library_of(int row);
 // The plan that is in force and what it counted. `given` is the user's own text: {"revision", "spec"}, or null.
 nlohmann::json plan_json(const ControlBlock& block, const nlohmann::json& given);
 
+// Brings the counts of a plan that plan_json described, and that was the last to be replaced, up to date: calls that
+// were in flight then are counted by now. Those of any other plan stay as they are.
+void read_replaced(const ControlBlock& block, nlohmann::json& plan);
+
 nlohmann::json event_json(const Event& event);
 
 // Reads the ring from its oldest event on.

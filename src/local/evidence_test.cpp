@@ -53,10 +53,11 @@ TEST(Evidence, CountsOfEachFault) {
     Control control = Control::create();
     const uint64_t revision = control.write_plan("xid=79 gpu=local:0; error=719 calls=cuInit; xid=48");
     ControlBlock& block = control.block();
-    block.matched[0] = 12;
-    block.fired[0][find_function("cuInit")] = 3;
-    block.fired[0][find_function("cuMemAlloc_v2")] = 4;
-    block.matched[1] = 5;
+    const int bank = bank_of(revision);
+    block.matched[bank][0] = 12;
+    block.fired[bank][0][find_function("cuInit")] = 3;
+    block.fired[bank][0][find_function("cuMemAlloc_v2")] = 4;
+    block.matched[bank][1] = 5;
     const json plan =
         plan_json(block, {{"revision", revision}, {"spec", "xid=79 gpu=0; error=719 calls=cuInit; xid=48"}});
     EXPECT_EQ(plan["state"], "armed");
@@ -71,6 +72,26 @@ TEST(Evidence, CountsOfEachFault) {
     EXPECT_EQ(faults[0]["functions"][1]["fired"], 3);
     EXPECT_EQ(faults[1]["outcome"], "matched, never fired");
     EXPECT_EQ(faults[2]["outcome"], "never hit");
+}
+
+TEST(Evidence, CallsInFlightWhenAPlanIsReplacedCountForIt) {
+    Control control = Control::create();
+    ControlBlock& block = control.block();
+    const int bank = bank_of(control.write_plan("xid=79"));
+    json plan = plan_json(block, nullptr);
+    control.write_plan("xid=48");
+    block.matched[bank][0] = 2;
+    block.fired[bank][0][find_function("cuInit")] = 1;
+    read_replaced(block, plan);
+    EXPECT_EQ(plan["faults"][0]["matched"], 2);
+    EXPECT_EQ(plan["faults"][0]["fired"], 1);
+    EXPECT_EQ(plan["faults"][0]["outcome"], "fired");
+    EXPECT_EQ(plan["faults"][0]["spec"], "xid=79");
+    EXPECT_EQ(plan_json(block, nullptr)["faults"][0]["matched"], 0);
+    control.write_plan("xid=43");
+    block.matched[bank][0] = 99;
+    read_replaced(block, plan);
+    EXPECT_EQ(plan["faults"][0]["matched"], 2) << "the bank is another plan's by now";
 }
 
 TEST(Evidence, TheUsersTextOfAnOlderPlanIsNotShown) {

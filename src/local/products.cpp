@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <climits>
 #include <cstdlib>
 
 #include "fault/functions.hpp"
@@ -22,6 +23,12 @@ fs::path own_library() {
 }
 
 void require(const fs::path& file, const char* remedy) {
+    if (file.string().size() >= PATH_MAX) {
+        throw Error(kEnvironment,
+                    fmt::format("{} is longer than the {} characters that a path can have, so nothing was "
+                                "started: install cudafault in a folder with a shorter path",
+                                file.string(), PATH_MAX - 1));
+    }
     if (access(file.c_str(), R_OK) != 0) {
         throw Error(kEnvironment, fmt::format("{} is missing, so nothing was started: {}", file.string(), remedy));
     }

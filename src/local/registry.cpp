@@ -11,6 +11,7 @@
 #include <cstdlib>
 
 #include "local/error.hpp"
+#include "local/history.hpp"
 
 namespace cudafault::local {
 
@@ -58,7 +59,7 @@ void require_shape(const json& record) {
     static_cast<void>(record.at("started_at").get_ref<const std::string&>());
     static_cast<void>(record.at("command").get<std::vector<std::string>>());
     static_cast<void>(record.at("gpus").get<Machine>());
-    static_cast<void>(record.at("history").get_ref<const json::array_t&>());
+    require_history(record);
     const json& plan = record.at("plan");
     if (plan.is_null()) return;
     static_cast<void>(plan.at("spec").get_ref<const std::string&>());

@@ -9,6 +9,7 @@
 #include <fstream>
 
 #include "local/error.hpp"
+#include "local/history.hpp"
 
 namespace cudafault::local {
 
@@ -31,9 +32,11 @@ protected:
     fs::path file(const std::string& name) const { return folder() / (name + ".json"); }
 
     static json record(const char* state, uint64_t start) {
-        return {{"state", state},  {"pid", getpid()},         {"start_time", start}, {"fd", 3},
-                {"inode", 4},      {"started_at", "2026"},    {"command", {"true"}}, {"gpus", Machine{}},
-                {"plan", nullptr}, {"history", json::array()}};
+        json record = {{"state", state}, {"pid", getpid()},      {"start_time", start}, {"fd", 3},
+                       {"inode", 4},     {"started_at", "2026"}, {"command", {"true"}}, {"gpus", Machine{}},
+                       {"plan", nullptr}};
+        start_history(record);
+        return record;
     }
     static json live() { return record("running", start_time(getpid()).value()); }  // its process is this one
     static json lost() { return record("running", 1); }

@@ -12,6 +12,7 @@
 #include "local/control.hpp"
 #include "local/error.hpp"
 #include "local/evidence.hpp"
+#include "local/history.hpp"
 #include "local/products.hpp"
 #include "local/registry.hpp"
 #include "local/spec.hpp"
@@ -28,17 +29,18 @@ bool is_disabled() {
 }
 
 json make_record(const RunOptions& options, const std::string& name, const Machine& machine, const Address& address) {
-    return {{"name", name},
-            {"state", "running"},
-            {"pid", address.pid},
-            {"start_time", address.start_time},
-            {"fd", address.descriptor},
-            {"inode", address.inode},
-            {"command", options.command},
-            {"gpus", machine},
-            {"started_at", utc_text(clock_ns(CLOCK_REALTIME))},
-            {"plan", nullptr},
-            {"history", json::array()}};
+    json record = {{"name", name},
+                   {"state", "running"},
+                   {"pid", address.pid},
+                   {"start_time", address.start_time},
+                   {"fd", address.descriptor},
+                   {"inode", address.inode},
+                   {"command", options.command},
+                   {"gpus", machine},
+                   {"started_at", utc_text(clock_ns(CLOCK_REALTIME))},
+                   {"plan", nullptr}};
+    start_history(record);
+    return record;
 }
 
 json event_list(const ControlBlock& block) {
@@ -67,6 +69,7 @@ void leave_report(const Registry& registry, const std::string& name, const json&
         record["ended_at"] = utc_text(clock_ns(CLOCK_REALTIME));
         record["exit_code"] = end.code();
         record["signal"] = end.by_signal ? json(end.value) : json();
+        update_history(control.block(), record);
         record["evidence"] = evidence_json(control.block(), record.value("plan", json()));
         record["event_list"] = event_list(control.block());
         registry.replace(name, record);

@@ -8,6 +8,7 @@
 
 #include "local/error.hpp"
 #include "local/evidence.hpp"
+#include "local/history.hpp"
 #include "local/registry.hpp"
 
 namespace cudafault::local {
@@ -56,19 +57,30 @@ json lost_evidence() {
             {"events", nullptr}};
 }
 
-json evidence_of(const Seen& seen) {
-    if (seen.control) return evidence_json(seen.control->block(), seen.run.record.at("plan"));
-    return seen.run.state == RunState::ended ? seen.run.record.at("evidence") : lost_evidence();
+json evidence_of(const Run& run, const ControlBlock* block) {
+    if (block) return evidence_json(*block, run.record.at("plan"));
+    return run.state == RunState::ended ? run.record.at("evidence") : lost_evidence();
 }
 
-json describe(const Seen& seen) {
-    json status = {{"name", seen.run.name}, {"state", state_name(seen.run.state)}};
-    for (const char* key : {"pid", "command", "started_at", "gpus", "history"}) status[key] = seen.run.record.at(key);
-    if (seen.run.state == RunState::ended) {
-        for (const char* key : {"ended_at", "exit_code", "signal"}) status[key] = seen.run.record.at(key);
+json describe(const Run& run, const ControlBlock* block) {
+    json status = {{"name", run.name}, {"state", state_name(run.state)}};
+    for (const char* key : {"pid", "command", "started_at", "gpus", "history", "history_dropped"}) {
+        status[key] = run.record.at(key);
     }
-    status.update(evidence_of(seen));
+    if (run.state == RunState::ended) {
+        for (const char* key : {"ended_at", "exit_code", "signal"}) status[key] = run.record.at(key);
+    }
+    status.update(evidence_of(run, block));
     return status;
+}
+
+// Record and block of the same moment: in between, a plan could be in neither.
+json describe_live(const Seen& seen) {
+    const auto lock = seen.control->lock();
+    Run run = Registry().find_readable(seen.run.name);
+    if (run.state != RunState::running) return describe(run, nullptr);
+    update_history(seen.control->block(), run.record);
+    return describe(run, &seen.control->block());
 }
 
 json summary(const Run& run) {
@@ -117,7 +129,7 @@ json list_json() {
 
 json status_json(const std::string& name) {
     const Seen seen = look(name);
-    return reading<json>(seen.run, [&] { return describe(seen); });
+    return reading<json>(seen.run, [&] { return seen.control ? describe_live(seen) : describe(seen.run, nullptr); });
 }
 
 json events_json(const std::string& name) {

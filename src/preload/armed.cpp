@@ -53,7 +53,7 @@ public:
     PlanReader& operator=(const PlanReader&) = delete;
 
     const PlanSlot* operator->() const { return slot_; }
-    const PlanSlot& operator*() const { return *slot_; }
+    PlanSlot& operator*() const { return *slot_; }
     explicit operator bool() const { return slot_ && holds_plan_of(*slot_) && run_is_alive(); }
 
 private:
@@ -113,11 +113,12 @@ void complain_of(const SpecError& error) {
 bool put_into_force(ProcessState& state) {
     const Text spec(state.text.spec, state.text.size);
     SpecError error{};
-    PlanSlot* slot = is_blank(spec) ? nullptr : free_slot(state);
-    if (!slot) {
+    if (is_blank(spec)) {
         publish(state.slot, 0);
-        return is_blank(spec);
+        return true;
     }
+    PlanSlot* slot = free_slot(state);
+    if (!slot) return false;
     if (!parse_plan(spec, slot->plan, error)) {
         complain_of(error);
         publish(state.slot, 0);
@@ -127,7 +128,7 @@ bool put_into_force(ProcessState& state) {
     slot->armed_at_ns = state.text.armed_at_ns;
     slot->checksum = control_checksum(state.text.revision, state.text.armed_at_ns, spec);
     choose_faults(*slot);
-    memset(state.counts, 0, sizeof state.counts);
+    memset(slot->counts, 0, sizeof slot->counts);
     publish(state.slot, static_cast<int32_t>(slot - state.slots) + 1);
     return true;
 }
@@ -139,6 +140,8 @@ void read_new_plan(ProcessState& state) {
 }
 
 // Deciding
+
+constexpr uint64_t kReplacementNs = 10'000'000;  // to write a plan takes microseconds, unless the writer loses its core
 
 struct Call {
     int row;
@@ -154,22 +157,29 @@ bool concerns(const PlanSlot& slot, int index, Call& call, Moment moment) {
     return fault.gpu_count == 0 || is_about_selected_gpu(fault, call.row, call.frame, call.gpu);
 }
 
-bool counts_and_fires(const PlanSlot& slot, int index, Moment moment) {
+// With the plan that a call is decided under, so that what is still under way when another comes counts where it
+// belongs.
+FaultState& counts_of(PlanSlot& slot, int index) {
+    const bool run = slot.plan.faults[index].scope == Scope::run;
+    return run ? block().run_state[bank_of(slot.revision)][index] : slot.counts[index];
+}
+
+bool counts_and_fires(PlanSlot& slot, int index, Moment moment) {
     const Fault& fault = slot.plan.faults[index];
-    FaultState& counts = fault.scope == Scope::run ? block().run_state[index] : process().counts[index];
-    count_up(block().matched[index]);
+    FaultState& counts = counts_of(slot, index);
+    count_up(block().matched[bank_of(slot.revision)][index]);
     return fires(fault, counts, index, process().identity.rank, moment);
 }
 
-Decision outcome(const PlanSlot& slot, int index, const Call& call) {
+Decision outcome(PlanSlot& slot, int index, const Call& call) {
     const Fault& fault = slot.plan.faults[index];
-    const FaultState& counts = fault.scope == Scope::run ? block().run_state[index] : process().counts[index];
+    const FaultState& counts = counts_of(slot, index);
     const int gpu = call.gpu == kUnasked ? gpu_argument(call.row, call.frame) : call.gpu;
     return {true,          static_cast<uint8_t>(index), fault.effect, fault.code, fault.effect_value,
             slot.revision, load(counts.matched),        gpu};
 }
 
-Decision evaluate(const PlanSlot& slot, Call& call) {
+Decision evaluate(PlanSlot& slot, Call& call) {
     const Moment moment = {clock_ns(CLOCK_REALTIME), slot.armed_at_ns};
     Decision decision{};
     for (int i = 0; i < slot.plan.count; ++i) {
@@ -187,19 +197,37 @@ void take_up_plan() {
     if (load(block().header.revision) == observe(state.taken_revision)) return;
     const SignalsBlocked blocked;
     if (replace(state.taking_up, free, 1)) {
-        read_new_plan(state);
+        const bool is_new =
+            load(block().header.revision) != load(state.taken_revision);  // still: another may have been quicker
+        if (is_new) read_new_plan(state);
         publish(state.taking_up, uint64_t{0});
     } else {
         wait_briefly([&] { return observe(state.taking_up) == 0; });
     }
 }
 
-Decision decide_on(int row, bool inner, const Frame& frame) {
+// Tries to decide; false: the plan is being replaced just now, and either is in force.
+bool try_to_decide(int row, bool inner, const Frame& frame, Decision& decision) {
     take_up_plan();
     const PlanReader slot;
-    if (!slot) return {};
-    Call call{row, inner, frame, kUnasked};
-    return evaluate(*slot, call);
+    if (slot) {
+        Call call{row, inner, frame, kUnasked};
+        decision = evaluate(*slot, call);
+        return true;
+    }
+    const ProcessState& state = process();
+    const uint64_t revision = observe(block().header.revision);
+    return revision == state.given_up_revision ||
+           (revision == observe(state.taken_revision) && observe(state.slot) == 0) || !run_is_alive();
+}
+
+Decision decide_on(int row, bool inner, const Frame& frame) {
+    Decision decision{};
+    const uint64_t revision = load(block().header.revision);
+    if (wait_briefly([&] { return try_to_decide(row, inner, frame, decision); }, kReplacementNs)) return decision;
+    // Whoever was replacing it has died, or it is garbage: nobody waits for that revision again.
+    if (revision == load(block().header.revision)) store(process().given_up_revision, revision);
+    return {};
 }
 
 bool still_in_force(uint64_t revision, int fault) {

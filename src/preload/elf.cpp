@@ -24,7 +24,12 @@ LoadedObject::LoadedObject(const dl_phdr_info& info)
     const ElfW(Dyn)* entry = nullptr;
     for (int i = 0; i < info.dlpi_phnum; ++i) {
         const ElfW(Phdr)& segment = info.dlpi_phdr[i];
-        if (segment.p_type == PT_DYNAMIC) entry = reinterpret_cast<const ElfW(Dyn)*>(base_ + segment.p_vaddr);
+        const uintptr_t start = base_ + segment.p_vaddr;
+        if (segment.p_type == PT_LOAD) {
+            if (low_ == 0 || start < low_) low_ = start;
+            if (start + segment.p_memsz > high_) high_ = start + segment.p_memsz;
+        }
+        if (segment.p_type == PT_DYNAMIC) entry = reinterpret_cast<const ElfW(Dyn)*>(start);
     }
     for (; entry && entry->d_tag != DT_NULL; ++entry) {
         const uintptr_t value = entry->d_un.d_ptr;
@@ -46,6 +51,11 @@ bool LoadedObject::holds(const dl_phdr_info& info, const void* address) {
         if (segment.p_type == PT_LOAD && at - segment.p_vaddr < segment.p_memsz) return true;
     }
     return false;
+}
+
+bool LoadedObject::holds(const void* address) const {
+    const uintptr_t at = reinterpret_cast<uintptr_t>(address);
+    return at >= low_ && at < high_;
 }
 
 Text LoadedObject::soname() const { return soname_ && strings_ ? Text(strings_ + soname_) : base_name_of(file()); }

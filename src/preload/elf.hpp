@@ -16,6 +16,7 @@ public:
     explicit LoadedObject(const dl_phdr_info& info);
 
     static bool holds(const dl_phdr_info& info, const void* address);
+    bool holds(const void* address) const;
     Text soname() const;  // DT_SONAME, else the file's base name
     Text file() const { return Text(file_); }
 
@@ -32,6 +33,7 @@ private:
     bool names(const ElfW(Sym) & symbol, Text name) const;
 
     uintptr_t base_ = 0;
+    uintptr_t low_ = 0, high_ = 0;  // of all segments
     const char* file_ = "";
     const ElfW(Sym) * symbols_ = nullptr;
     const char* strings_ = nullptr;

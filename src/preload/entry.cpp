@@ -70,7 +70,7 @@ Verdict on_cuda_call(const StubUse& use, const Frame& frame) {
 // closely. A resolver's target is never known here.
 const void* quick_target(int number) {
     const int row = number < kFirstInner ? number : number - kFirstInner;
-    if (row >= kFunctionCount || observe(process().phase) != kReady || !cannot_concern(row)) return nullptr;
+    if (row >= kFunctionCount || !is_ready() || !cannot_concern(row)) return nullptr;
     return known_target(row);
 }
 

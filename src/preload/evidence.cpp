@@ -143,7 +143,7 @@ void record_acknowledgement(uint64_t revision, int faults) {
 
 void record_firing(const Decision& decision, int row) {
     ControlBlock& shared = block();
-    count_up(shared.fired[decision.fault][row]);
+    count_up(shared.fired[bank_of(decision.revision)][decision.fault][row]);
     if (ProcessSlot* slot = process().registered) count_up(slot->fired);
     record_event(decision, row);
     const uint64_t fired = count_up(process().fired);

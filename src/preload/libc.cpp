@@ -2,6 +2,7 @@
 #include "preload/libc.hpp"
 
 #include <dlfcn.h>
+#include <errno.h>
 
 #include "fault/atomics.hpp"
 #include "preload/elf.hpp"
@@ -73,10 +74,14 @@ const LibcFunctions& next_in_chain() {
         find_next_once(next_functions.dlvsym, own.dlvsym, "dlvsym");
         find_next_once(next_functions.dlopen, own.dlopen, "dlopen");
         find_next_once(next_functions.dlmopen, own.dlmopen, "dlmopen");
+        find_next_once(next_functions.dlclose, own.dlclose, "dlclose");
         find_next_once(next_functions.dlerror, own.dlerror, "dlerror");
     }
     return next_functions;
 }
+
+ErrnoKept::ErrnoKept() : before_(errno) {}
+ErrnoKept::~ErrnoKept() { errno = before_; }
 
 bool is_glibc() { return gnu_get_libc_version != nullptr; }
 

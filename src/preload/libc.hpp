@@ -29,6 +29,18 @@ const LibcFunctions& next_in_chain();
 // A function of libc or of libpthread, or nullptr.
 const void* find_in_libc(Text name);
 
+// Puts errno back to what the program had.
+class ErrnoKept {
+public:
+    ErrnoKept();
+    ~ErrnoKept();
+    ErrnoKept(const ErrnoKept&) = delete;
+    ErrnoKept& operator=(const ErrnoKept&) = delete;
+
+private:
+    const int before_;
+};
+
 // CUDA does not exist for another libc; under one everything passes through.
 bool is_glibc();
 

@@ -7,6 +7,7 @@
 #include "preload/elf.hpp"
 #include "preload/hooks.hpp"
 #include "preload/libc.hpp"
+#include "preload/process.hpp"
 #include "preload/simulated.hpp"
 #include "preload/thread.hpp"
 
@@ -23,6 +24,7 @@ const void* next_function(LoaderHook hook) {
         case kDlvsym: return reinterpret_cast<const void*>(functions.dlvsym);
         case kDlopen: return reinterpret_cast<const void*>(functions.dlopen);
         case kDlmopen: return reinterpret_cast<const void*>(functions.dlmopen);
+        case kDlclose: return reinterpret_cast<const void*>(functions.dlclose);
         default: return reinterpret_cast<const void*>(functions.dlerror);
     }
 }
@@ -68,19 +70,36 @@ void* find(const LookUp& look_up) {
                            : next.dlsym(look_up.handle, look_up.name);
 }
 
-// What libc would have found if we were not there, for a look-up that it answered with a stub of ours: the whole
-// program's scope leads to us first.
-const void* besides_us(int row, const LookUp& look_up) {
-    const void* found = look_up.version ? nullptr : next_in_chain().dlsym(RTLD_NEXT, look_up.name);
-    if (found && !is_ours(found)) return found;
-    return look_up.version ? own_real_function(row) : real_function(row);
+void* look_behind_us(void* handle, const LookUp& look_up) {
+    const LibcFunctions& next = next_in_chain();
+    void* found =
+        look_up.version ? next.dlvsym(handle, look_up.name, look_up.version) : next.dlsym(handle, look_up.name);
+    return found && !is_ours(found) ? found : nullptr;
+}
+
+// What the caller brought along itself: libraries of a plugin are seen by its own look-ups alone.
+void* look_in_scope_of(const void* caller, const LookUp& look_up) {
+    LoadedObject object;
+    if (!find_object(caller, object) || object.file().empty()) return nullptr;
+    void* handle = libc().dlopen(object.file().data, RTLD_LAZY | RTLD_NOLOAD);
+    if (!handle) return nullptr;
+    void* found = look_behind_us(handle, look_up);
+    libc().dlclose(handle);
+    return found;
+}
+
+// What libc would have found if we were not there, for a look-up that it answered with a stub of ours.
+const void* besides_us(const LookUp& look_up) {
+    const void* found = look_behind_us(RTLD_NEXT, look_up);
+    return found || look_up.handle != RTLD_DEFAULT ? found : look_in_scope_of(look_up.caller, look_up);
 }
 
 Verdict substitute(int row, const LookUp& look_up) {
+    const ErrnoKept kept;
     const void* found = find(look_up);
     if (!found) return give(nullptr);
     if (const int number = stub_at(found); number >= 0) {
-        found = besides_us(number, look_up);
+        found = besides_us(look_up);
         if (!found) return fail_look_up(number, look_up.version);
     }
     if (is_data(found, Text(look_up.name))) return give(found);
@@ -116,6 +135,16 @@ Verdict on_open(LoaderHook hook, Frame& frame) {
     return jump_to(real);
 }
 
+// Not a jump, for there is something to do afterwards; this function does not look at its caller.
+Verdict on_close(void* handle) {
+    const LibcFunctions& next = next_in_chain();
+    if (!next.dlclose) return give(uint64_t{0});
+    this_thread.failed_look_up = false;
+    const int status = next.dlclose(handle);
+    if (is_ready()) forget_unloaded();
+    return give_status(status);
+}
+
 Verdict on_error() {
     if (this_thread.failed_look_up) {
         this_thread.failed_look_up = false;
@@ -133,6 +162,7 @@ Verdict on_loader_call(LoaderHook hook, Frame& frame) {
     switch (hook) {
         case kDlsym: return on_look_up(hook, {handle, name, nullptr, frame.caller});
         case kDlvsym: return on_look_up(hook, {handle, name, pointer_argument<const char>(frame, 2), frame.caller});
+        case kDlclose: return on_close(handle);
         case kDlerror: return on_error();
         default: return on_open(hook, frame);
     }

@@ -2,11 +2,13 @@
 #include "preload/process.hpp"
 
 #include <fcntl.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <time.h>
 
 #include "fault/atomics.hpp"
 #include "fault/values.hpp"
+#include "fault/xids.hpp"
 #include "preload/evidence.hpp"
 #include "preload/libc.hpp"
 #include "preload/log.hpp"
@@ -33,14 +35,21 @@ uint64_t loaded_at_ns;  // when the constructor ran, for a plan of the environme
 extern "C" {
 cudafault::BlockPages cudafault_block;
 cudafault::StatePages cudafault_state;
+bool cudafault_is_wiped = true;
 }
 
 namespace cudafault {
 
 namespace {
 
-void wipe_on_fork(void* pages, size_t size) {
-    system_call(SYS_madvise, address_of(pages), static_cast<long>(size), kWipeOnFork);
+// A child of a process in a run inherits the run's block; what it starts with is private again.
+void make_block_private() {
+    system_call(SYS_mmap, address_of(&cudafault_block), sizeof cudafault_block, PROT_READ | PROT_WRITE,
+                MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+}
+
+bool wipe_on_fork(void* pages, size_t size) {
+    return system_call(SYS_madvise, address_of(pages), static_cast<long>(size), kWipeOnFork) == 0;
 }
 
 int32_t rank_of_environment() {
@@ -67,13 +76,30 @@ bool is_enabled(const char* value) {
     return text == Text("1") || text == Text("true");
 }
 
+void complain_of_xid(Text value) {
+    char line[256];
+    Message message(line);
+    message.add("CUDA_XID_TYPE is ");
+    message.add(Quoted{value});
+    message.add(", so no fault is injected, expected one of");
+    for (int i = 0; i < xid_count(); ++i) {
+        message.add(i == 0 ? " " : ", ");
+        message.add(uint64_t{xids()[i].number});
+    }
+    complain(line);
+}
+
 // The contract's variables, as a spec.
 void take_contract_plan() {
     const char* xid = environment("CUDA_XID_TYPE");
+    uint64_t number = 79;
+    if (xid && (!parse_number(xid, number) || number > UINT16_MAX || !find_xid(static_cast<uint32_t>(number)))) {
+        return complain_of_xid(xid);
+    }
     char spec[64];
     Message message(spec);
     message.add("xid=");
-    message.add(xid ? Text(xid) : Text("79"));
+    message.add(number);
     set_private_plan(Text(spec), loaded_at_ns);
 }
 
@@ -96,10 +122,11 @@ void find_plan(ProcessState& state) {
 
 void start(ProcessState& state) {
     prepare_targets();
-    wipe_on_fork(&cudafault_state, sizeof cudafault_state);
+    make_block_private();
+    cudafault_is_wiped = wipe_on_fork(&cudafault_state, sizeof cudafault_state) &&
+                         wipe_on_fork(&cudafault_block, sizeof cudafault_block);
     identify(state.identity);
-    wipe_on_fork(&cudafault_block, sizeof cudafault_block);
-    control_init(cudafault_block.block, state.identity.uid, static_cast<uint32_t>(state.identity.pid), 0);
+    control_init(block(), state.identity.uid, 0);
     find_plan(state);
     if (state.source != Source::none) register_process();
 }
@@ -116,10 +143,11 @@ __attribute__((constructor)) void on_load() {
 
 bool ensure_ready() {
     ProcessState& state = process();
-    uint64_t phase = observe(state.phase);
-    if (phase == kReady) return true;
+    if (is_ready()) return true;
     const SignalsBlocked blocked;
-    if (phase == kFresh && replace(state.phase, phase, kStarting)) {
+    if (!cudafault_is_wiped && state.identity.pid != process_id()) memset(static_cast<void*>(&state), 0, sizeof state);
+    uint64_t phase = kFresh;
+    if (replace(state.phase, phase, kStarting)) {
         start(state);
         publish(state.phase, kReady);
         return true;

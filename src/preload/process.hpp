@@ -4,6 +4,8 @@
 #pragma once
 
 #include "cudafault/control_block.hpp"
+#include "fault/atomics.hpp"
+#include "preload/syscalls.hpp"
 
 namespace cudafault {
 
@@ -27,6 +29,7 @@ struct PlanSlot {
     uint64_t checksum;
     uint32_t here;      // bit per fault: its process=, rank=, node= and pod= mean this process
     FunctionSet calls;  // of all faults that are here, and those that report the last error
+    FaultState counts[kMaxFaults];
     Plan plan;
 };
 constexpr int kPlanSlots = 3;  // one in force, one being filled, one still read
@@ -52,11 +55,11 @@ struct ProcessState {
     Source source;
     Identity identity;
 
-    uint64_t taking_up;       // 1 while a thread takes a plan up
-    uint64_t taken_revision;  // the last that was looked at
-    int32_t slot;             // of the plan in force + 1; 0: nothing is armed
+    uint64_t taking_up;          // 1 while a thread takes a plan up
+    uint64_t taken_revision;     // the last that was looked at
+    uint64_t given_up_revision;  // one that cannot be read, and is not waited for any more
+    int32_t slot;                // of the plan in force + 1; 0: nothing is armed
     PlanSlot slots[kPlanSlots];
-    FaultState counts[kMaxFaults];
     PlanText text;
 
     uint64_t gpus_known;  // 1 once the GPUs below are
@@ -89,6 +92,9 @@ struct alignas(kControlAlign) StatePages {
 extern "C" __attribute__((visibility("hidden"))) cudafault::BlockPages cudafault_block;
 extern "C" __attribute__((visibility("hidden"))) cudafault::StatePages cudafault_state;
 
+// False where the kernel does not wipe pages on fork (before Linux 4.14); then a child is known by its process id.
+extern "C" __attribute__((visibility("hidden"))) bool cudafault_is_wiped;
+
 namespace cudafault {
 
 inline ControlBlock& block() { return cudafault_block.block; }
@@ -96,22 +102,29 @@ inline ProcessState& process() { return cudafault_state.state; }
 
 inline constexpr uint64_t kFresh = 0, kStarting = 1, kReady = 2;  // phases
 
+inline bool is_ready() {
+    const ProcessState& state = process();
+    return observe(state.phase) == kReady && (cudafault_is_wiped || state.identity.pid == process_id());
+}
+
 // Puts a spec into the private block; one that is too long is refused as a whole, with a line on standard error.
 void set_private_plan(Text spec, uint64_t armed_at_ns);
 
-// Waits until done() is true, a millisecond at most.
+// Waits until done() is true, a millisecond at most, or as long as is said.
 template <typename Done>
-bool wait_briefly(Done done);
+bool wait_briefly(Done done, uint64_t limit_ns = 1'000'000);
 
 uint64_t clock_ns(int clock);
 
 template <typename Done>
-bool wait_briefly(Done done) {
+bool wait_briefly(Done done, uint64_t limit_ns) {
+    if (done()) return true;
     constexpr int kMonotonic = 1;
-    const uint64_t deadline = clock_ns(kMonotonic) + 1'000'000;
-    while (!done()) {
+    const uint64_t deadline = clock_ns(kMonotonic) + limit_ns;
+    do {
         if (clock_ns(kMonotonic) > deadline) return false;
-    }
+        system_call(SYS_sched_yield);  // whoever is waited for may need this core
+    } while (!done());
     return true;
 }
 

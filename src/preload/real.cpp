@@ -30,11 +30,19 @@ struct Resolver {
 };
 Resolver resolvers[kResolvers];
 
+// Where the real function of a resolver is kept, if it ever was.
+const void** known_resolver(int row) {
+    for (Resolver& resolver : resolvers) {
+        if (load(resolver.row) == row + 1) return &resolver.real;
+    }
+    return nullptr;
+}
+
 const void** real_slot(int row) {
     if (!is_resolver(row)) return &cudafault_targets[row];
+    if (const void** kept = known_resolver(row)) return kept;
     for (Resolver& resolver : resolvers) {
         int expected = 0;
-        if (load(resolver.row) == row + 1) return &resolver.real;
         if (__atomic_compare_exchange_n(&resolver.row, &expected, row + 1, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED) ||
             expected == row + 1) {
             return &resolver.real;
@@ -98,6 +106,7 @@ bool is_loaded(const char* soname) {
 
 // A reference without a version leads to the newest runtime's stub; the program may have an older one alone.
 const void* find_in_other_runtime(int row) {
+    const ErrnoKept kept;
     if (!libc().dlsym || !libc().dlopen || !libc().dlclose || is_loaded(soname_of(kFunctions[row]))) return nullptr;
     const void* found = usable(libc().dlsym(RTLD_NEXT, c_name(row)));
     for (int i = kRuntimeSonameCount; !found && --i >= 0;) found = find_in(kRuntimeSonames[i], row);
@@ -119,6 +128,7 @@ const void* find_in_objects(int row) {
 }
 
 const void* find_real(int row) {
+    const ErrnoKept kept;
     if (!libc().dlsym) return find_in_objects(row);
     const void* found = find_next(row);
     // Python and plugins load CUDA where RTLD_NEXT does not look.
@@ -172,6 +182,16 @@ const void* own_real_function(int row) {
 const void* real_function(int row) {
     const void* real = own_real_function(row);
     return real || kFunctions[row].api != Api::runtime ? real : find_in_other_runtime(row);
+}
+
+void forget_unloaded() {
+    LoadedObject last;  // functions that follow one another are mostly of one library
+    for (int row = 0; row < kFunctionCount; ++row) {
+        const void** slot = is_resolver(row) ? known_resolver(row) : &cudafault_targets[row];
+        const void* real = slot ? known(row, load(*slot)) : nullptr;
+        if (!real || last.holds(real) || find_object(real, last) || is_loaded(real)) continue;
+        store(*slot, is_resolver(row) ? nullptr : slow_entry(row));
+    }
 }
 
 uint64_t absent_answer(int row) {

@@ -16,6 +16,9 @@ const void* real_function(int row);
 // The same, but never that of another runtime.
 const void* own_real_function(int row);
 
+// Forgets real functions whose library has been unloaded: it may come back elsewhere.
+void forget_unloaded();
+
 // What the absence of the row's library would answer.
 uint64_t absent_answer(int row);
 

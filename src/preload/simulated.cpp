@@ -4,13 +4,14 @@
 #include "fault/message.hpp"
 #include "preload/elf.hpp"
 #include "preload/libc.hpp"
-#include "preload/thread.hpp"
 
 namespace cudafault {
 
 namespace {
 
 constexpr const char* kDriverLibraries[] = {"libcuda.so", "libnvidia-ml.so"};
+constexpr int kDriverLibraryCount = 2;
+constexpr size_t kLongestPath = 4096;
 
 }  // namespace
 
@@ -19,14 +20,17 @@ const char* simulated_library(const char* file) {
     if (name.size == path.size) return nullptr;  // LD_LIBRARY_PATH decides
     const char* folder = environment("CUDAFAULT_SIM_DIR");
     if (!folder || !*folder || starts_with(path, Text(folder))) return nullptr;
-    for (const char* library : kDriverLibraries) {
-        if (!starts_with(name, library)) continue;
-        Message message(this_thread.path);
+    for (int i = 0; i < kDriverLibraryCount; ++i) {
+        const Text library(kDriverLibraries[i]);
+        if (!starts_with(name, library) || Text(folder).size + library.size + sizeof "/.1" > kLongestPath) continue;
+        // Every thread writes the same, and libc reads it after we have returned.
+        static char paths[kDriverLibraryCount][kLongestPath];
+        Message message(paths[i]);
         message.add(folder);
         message.add("/");
         message.add(library);
         message.add(".1");
-        return this_thread.path;
+        return paths[i];
     }
     return nullptr;
 }

@@ -30,7 +30,7 @@ __asm__(
     ".set number, number+1\n.set target, target+1\n"
     ".endr\n"
     "cudafault_stubs_end:\n"
-    ".irp name, dlsym, dlvsym, dlopen, dlmopen, dlerror\n"  // in the order of LoaderHook
+    ".irp name, dlsym, dlvsym, dlopen, dlmopen, dlclose, dlerror\n"  // in the order of LoaderHook
     ".globl \\name\n.type \\name, " CUDAFAULT_FUNCTION_TYPE "\n"
     ".balign 16\n"
     "\\name:\n"

@@ -20,7 +20,7 @@ inline constexpr int kTargets = kFunctionCount + kSpares;  // entries of the tar
 inline constexpr int kFirstInner = kTargets;
 inline constexpr int kFirstLoaderHook = kFirstInner + kFunctionCount;
 
-enum LoaderHook { kDlsym, kDlvsym, kDlopen, kDlmopen, kDlerror, kLoaderHooks };
+enum LoaderHook { kDlsym, kDlvsym, kDlopen, kDlmopen, kDlclose, kDlerror };
 
 }  // namespace cudafault
 

@@ -20,7 +20,6 @@ struct ThreadState {
     MadeUpError last_errors[kRuntimeSonameCount];
     bool failed_look_up;
     char failure[256];  // what dlerror says next
-    char path[512];     // of a simulated library, while it is opened
 };
 
 extern __thread ThreadState this_thread __attribute__((tls_model("initial-exec")));

@@ -78,9 +78,23 @@ void wait_for_change(int inotify, bool watching) {
     if (poll.revents & POLLIN) read_file(inotify, events, sizeof events);
 }
 
+// A program that closes the descriptors it does not know, and opens its own, takes low numbers.
+int open_inotify() {
+    constexpr int kDuplicate = 1030;  // F_DUPFD_CLOEXEC
+    constexpr int kHighNumbers[] = {1000, 200, 0};
+    const int low = static_cast<int>(system_call(SYS_inotify_init1, IN_CLOEXEC | IN_NONBLOCK));
+    int high = -1;
+    for (int i = 0; low >= 0 && high < 0 && i < 3; ++i) {
+        high = static_cast<int>(system_call(SYS_fcntl, low, kDuplicate, kHighNumbers[i]));
+    }
+    if (low >= 0) close_file(low);
+    return high;
+}
+
 void* watch(void*) {
-    const int inotify = static_cast<int>(system_call(SYS_inotify_init1, IN_CLOEXEC | IN_NONBLOCK));
+    int inotify = -1;
     for (;;) {
+        if (system_call(SYS_fcntl, inotify, 1 /* F_GETFD */) < 0) inotify = open_inotify();
         // Asked again each time: the directory may come later, or be another by now.
         const bool watching = inotify >= 0 && watch_directory(inotify, process().plan_file.path) >= 0;
         read_plan_file();

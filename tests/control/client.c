@@ -6,6 +6,9 @@
 //   client worker BOARD SLOT
 //       calls the driver every few milliseconds and notes in the file BOARD how it fares, until the board says stop or
 //       the file is gone.
+//   client storm BOARD CHILDREN
+//       calls without a pause from eight threads, or from so many children that it forks after its first call, each in
+//       a slot of its own, until the board says stop.
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <pthread.h>
@@ -17,6 +20,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -49,6 +53,7 @@ Status cudaGetLastError(void);
 Status cudaPeekAtLastError(void);
 
 enum { max_devices = 8, threads = 8 };
+enum { not_initialized = 3 };  // all that the driver itself says in a child of a process that has used it
 static struct Device {
     void *context, *stream, *event;
     Pointer memory;
@@ -263,6 +268,7 @@ struct Board {
     struct Slot {
         uint64_t pid, calls, failed, last;
     } slots[16];
+    uint64_t watching, slipped;  // storms: whether no call may succeed, and how many did
 };
 
 static void note(struct Slot* slot, Status status) {
@@ -273,10 +279,15 @@ static void note(struct Slot* slot, Status status) {
     __atomic_add_fetch(&slot->calls, 1, __ATOMIC_RELEASE);
 }
 
-static int work(const char* file, int number) {
+static struct Board* open_board(const char* file) {
     const int descriptor = open(file, O_RDWR | O_CLOEXEC);
     struct Board* board = mmap(NULL, sizeof *board, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
-    if (board == MAP_FAILED) return 1;
+    return board == MAP_FAILED ? NULL : board;
+}
+
+static int work(const char* file, int number) {
+    struct Board* board = open_board(file);
+    if (!board) return 1;
     struct Slot* slot = &board->slots[number];
     set_up();
     slot->pid = (uint64_t)getpid();
@@ -288,10 +299,58 @@ static int work(const char* file, int number) {
     return 0;
 }
 
+struct Storm {
+    struct Board* board;
+    struct Slot* slot;
+};
+
+static void* storm_there(void* given) {
+    const struct Storm* storm = given;
+    cuCtxSetCurrent(devices[0].context);
+    storm->slot->pid = (uint64_t)getpid();
+    while (!__atomic_load_n(&storm->board->stop, __ATOMIC_ACQUIRE)) {
+        const uint64_t watching = __atomic_load_n(&storm->board->watching, __ATOMIC_ACQUIRE);
+        const Status status = cuCtxSynchronize();
+        if (watching && status == 0) __atomic_add_fetch(&storm->board->slipped, 1, __ATOMIC_RELEASE);
+        note(storm->slot, status == not_initialized ? 0 : status);
+    }
+    return NULL;
+}
+
+static int storm_in_threads(struct Board* board) {
+    pthread_t started[threads];
+    struct Storm storms[threads];
+    for (int i = 0; i < threads; ++i) {
+        storms[i] = (struct Storm){board, &board->slots[i]};
+        if (pthread_create(&started[i], NULL, storm_there, &storms[i]) != 0) abort();
+    }
+    for (int i = 0; i < threads; ++i) pthread_join(started[i], NULL);
+    return 0;
+}
+
+static int storm_in_children(struct Board* board, int children) {
+    int bad = 0;
+    for (int i = 0; i < children; ++i) {
+        if (fork() != 0) continue;
+        storm_there(&(struct Storm){board, &board->slots[i]});
+        _exit(0);
+    }
+    for (int status; wait(&status) > 0;) bad += status != 0;
+    return bad;
+}
+
+static int storm(const char* file, int children) {
+    struct Board* board = open_board(file);
+    if (!board) return 1;
+    set_up();
+    return children > 0 ? storm_in_children(board, children) : storm_in_threads(board);
+}
+
 static void say_goodbye(void) { printf("goodbye\n"); }
 
 int main(int argc, char** argv) {
     if (argc == 4 && !strcmp(argv[1], "worker")) return work(argv[2], atoi(argv[3]));
+    if (argc == 4 && !strcmp(argv[1], "storm")) return storm(argv[2], atoi(argv[3]));
     signal(SIGUSR1, handle);
     atexit(say_goodbye);
     set_up();

@@ -17,7 +17,6 @@ int main() {
     HEADER(version);
     HEADER(owner_uid);
     HEADER(function_count);
-    HEADER(owner_pid);
     HEADER(heartbeat_ns);
     HEADER(revision);
     HEADER(armed_at_ns);

@@ -71,6 +71,7 @@ class Workers:
     """Clients that call the driver all the time: as many as there are names, started by `start(number)` or by a run."""
 
     SLOT = struct.Struct("=QQQQ")  # pid, calls, failed, last code
+    WATCH, WATCH_OFFSET = struct.Struct("=Q"), 8 + 16 * SLOT.size
     PATIENCE = 20 * SECOND
 
     def __init__(self, folder, count):
@@ -106,6 +107,12 @@ class Workers:
         self.wait_for_calls()
         return self.run
 
+    def start_storm(self, children=0):
+        """One program that calls without a pause, from eight threads or from children."""
+        self.run = Run(CLIENT, "storm", self.file, children, gpus="sim:1")
+        self.wait_for_calls()
+        return self.run
+
     def start(self, **environment):
         """All of them, preloaded, with these variables."""
         surroundings = {**clean_environment(), "LD_LIBRARY_PATH": str(SIMGPU), "LD_PRELOAD": str(LIBRARY)}
@@ -115,6 +122,14 @@ class Workers:
                 subprocess.Popen(self.command(number), env=surroundings, stderr=subprocess.PIPE, text=True)
             )
         return self.wait_for_calls()
+
+    def watch(self, watching):
+        """From now on no call of the storm may succeed, or any may again; calls in flight are done."""
+        self.WATCH.pack_into(self.board, self.WATCH_OFFSET, watching)
+        self.wait_for_calls()
+
+    def slipped(self):
+        return self.WATCH.unpack_from(self.board, self.WATCH_OFFSET + self.WATCH.size)[0]
 
     def slots(self):
         return [self.SLOT.unpack_from(self.board, 8 + number * self.SLOT.size) for number in range(self.count)]

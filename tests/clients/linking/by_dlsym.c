@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Opens libcuda by itself, in the way its argument names; with -DPLUGIN a plugin that opens it locally.
+// Opens libcuda by itself, in the way its argument names; with -DPLUGIN a plugin that opens it locally, with -DLINKED
+// one that is linked to it and looks in its own scope.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <stdlib.h>
@@ -20,6 +21,9 @@ static int work_from(void* handle) {
     return work(&driver);
 }
 
+#ifdef LINKED
+int plugin(void) { return work_from(RTLD_DEFAULT); }
+#else
 static void* opened(void* handle) {
     if (!handle) {
         printf("%s\n", dlerror());
@@ -59,4 +63,5 @@ int main(int argc, char** argv) {
     }
     return work_from(opened(dlopen(way, RTLD_NOW | RTLD_LOCAL)));
 }
+#endif
 #endif

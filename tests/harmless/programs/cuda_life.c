@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// What CUDA programs do around their calls, on simulated GPUs: cuda_life fork|reload|exit|signals|delay.
+// What CUDA programs do around their calls, on simulated GPUs, as the argument says.
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <errno.h>
 #include <link.h>
 #include <pthread.h>
 #include <signal.h>
@@ -15,6 +16,8 @@
 #include "../../clients/linking/work.h"
 
 static Driver driver;
+
+Status cuDriverGetVersion(int*) __attribute__((weak));
 
 static void* open_driver(void) {
     void* library = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
@@ -44,19 +47,119 @@ static int forks(void) {
     return 0;
 }
 
-// dlclose unloads the driver as without the library, and it can be loaded again, at another address.
-static int reload(void* library) {
-    int before = work(&driver);
+// The parent has used CUDA when it forks; four children at once, each of which forks too.
+static int family(void) {
+    enum { kChildren = 4 };
+    pid_t children[kChildren];
+    int sound = work(&driver) == 0;
+    fflush(stdout);
+    for (int i = 0; i < kChildren; ++i) {
+        children[i] = fork();
+        if (children[i] == 0) {
+            int own = work(&driver), grandchild = in_child();
+            fflush(stdout);
+            _exit(own == grandchild ? own : 100);
+        }
+    }
+    int alike = 1;
+    for (int i = 0; i < kChildren; ++i) {
+        int status;
+        waitpid(children[i], &status, 0);
+        alike &= WIFEXITED(status) && WEXITSTATUS(status) == !sound;
+    }
+    printf("%s\n", alike ? "all alike" : "the children fare otherwise than their parent");
+    work(&driver);
+    return 0;
+}
+
+// Allocates until that has the outcome, for 20 seconds at most.
+static int comes_to(Status outcome) {
+    for (int i = 0; i < 20000; ++i) {
+        Pointer memory;
+        Status status = driver.allocate(&memory, 64);
+        if (status == 0) driver.release(memory);
+        if (status == outcome) return 1;
+        usleep(1000);
+    }
+    return 0;
+}
+
+// Parent and child, while a fault is armed and disarmed; the tester reads along.
+static int live(void) {
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    work(&driver);
+    pid_t child = fork();
+    work(&driver);  // the child starts anew
+    const char* who = child ? "parent" : "child";
+    printf("%s works %d\n", who, comes_to(0));
+    printf("%s fails %d\n", who, comes_to(719));
+    printf("%s works again %d\n", who, comes_to(0));
+    if (child) waitpid(child, NULL, 0);
+    return 0;
+}
+
+// Unloads the driver and keeps the linker from loading it where it was.
+static void close_for_good(void* library) {
     struct link_map* map;
     dlinfo(library, RTLD_DI_LINKMAP, &map);
     void* address = (void*)map->l_addr;
     dlclose(library);
+    mmap(address, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+}
+
+// dlclose unloads the driver as without the library, and it can be loaded again, at another address.
+static int reload(void* library) {
+    int before = work(&driver);
+    close_for_good(library);
     void* left = dlopen("libcuda.so.1", RTLD_NOW | RTLD_NOLOAD);
     printf("after dlclose the driver is %s\n", left ? "still there" : "gone");
-    // Keeps the linker from loading it where it was.
-    mmap(address, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
     open_driver();
     printf("%d %d\n", before, work(&driver));
+    return 0;
+}
+
+// Only under the library: without it the reference stays NULL.
+static int weak_reference(void* library) {
+    int version;
+    Status (*looked_up)(int*);
+    *(void**)&looked_up = dlsym(library, "cuDriverGetVersion");
+    printf("open: looked up %d, weak %d\n", looked_up(&version), cuDriverGetVersion(&version));
+    close_for_good(library);
+    printf("closed: weak %d\n", cuDriverGetVersion(&version));
+    *(void**)&looked_up = dlsym(open_driver(), "cuDriverGetVersion");
+    printf("open again: looked up %d, weak %d\n", looked_up(&version), cuDriverGetVersion(&version));
+    return 0;
+}
+
+static void show_errors(const char* after) {
+    const char* error = dlerror();
+    printf("%s: errno %d, %s\n", after, errno, error ? error : "no dlerror");
+    errno = 77;
+}
+
+// What look-ups and CUDA calls leave in errno and dlerror: nothing, except a look-up, which ends an older dlerror.
+static int errors(void* library) {
+    int device;
+    void* context;
+    Pointer memory;
+    show_errors("at first");
+    dlopen("/no/such/library.so", RTLD_NOW);
+    errno = 77;
+    driver.init(0);
+    show_errors("the first call, after a dlopen that failed");
+    dlopen("/no/such/library.so", RTLD_NOW);
+    errno = 77;
+    dlsym(library, "cuInit");
+    show_errors("a look-up, after a dlopen that failed");
+    dlsym(library, "cuMemAlloc_v2");
+    show_errors("another look-up");
+    driver.device(&device, 0);
+    driver.retain(&context, device);
+    driver.set_current(context);
+    show_errors("calls");
+    Status status = driver.allocate(&memory, 64);
+    show_errors("an allocation");
+    printf("allocation %d\n", status);
     return 0;
 }
 
@@ -91,15 +194,17 @@ static void tick_every(int microseconds) {
 
 // Every allocation fails by the fault, in the program and in the signal handler that interrupts it.
 static int signals(void) {
-    long calls = 0, failed = 0;
+    long calls = 1, failed = 1;
     Pointer memory;
+    if (driver.allocate(&memory, 64) != 719) return printf("nothing fails\n");  // a driver may not be interrupted so
     tick_every(500);
     while (handled < 500) {
         failed += driver.allocate(&memory, 64) == 719;
         ++calls;
     }
     signal(SIGALRM, SIG_IGN);
-    printf("%s in the program, %s in the handler\n", calls == failed ? "all failed" : "not all failed",
+    printf("%ld calls, %s in the program, %s in the handler\n", calls + handled,
+           calls == failed ? "all failed" : "not all failed",
            handled == failed_in_handler ? "all failed" : "not all failed");
     return 0;
 }
@@ -134,7 +239,11 @@ int main(int argc, char** argv) {
     const char* what = argc > 1 ? argv[1] : "";
     void* library = open_driver();
     if (!strcmp(what, "fork")) return forks();
+    if (!strcmp(what, "family")) return family();
+    if (!strcmp(what, "live")) return live();
     if (!strcmp(what, "reload")) return reload(library);
+    if (!strcmp(what, "weak")) return weak_reference(library);
+    if (!strcmp(what, "errors")) return errors(library);
     if (!strcmp(what, "exit")) {
         work_in_the_end = 1;
         return atexit(work_at_exit);

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who finds the driver's functions, and who does not: scopes PLUGIN, a plugin that is linked to libcuda.
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdio.h>
+
+typedef int (*Init)(unsigned);
+
+static void* opened(const char* file, int flags) {
+    void* library = dlopen(file, flags);
+    if (!library) printf("%s\n", dlerror());
+    return library;
+}
+
+static void look(const char* who, void* handle) {
+    Init init = (Init)dlsym(handle, "cuInit");
+    const char* error = dlerror();
+    if (init)
+        printf("  %s: cuInit %d, %s\n", who, init(0), error ? error : "no dlerror");
+    else
+        printf("  %s: %s\n", who, error);
+}
+
+static void look_around(const char* when, void* driver) {
+    printf("%s\n", when);
+    if (driver) look("by its handle", driver);
+    look("RTLD_DEFAULT", RTLD_DEFAULT);
+    look("the program's handle", opened(NULL, RTLD_NOW));
+    look("another library's handle", opened("libm.so.6", RTLD_NOW));
+}
+
+int main(int argc, char** argv) {
+    if (argc != 2) return 2;
+    void* driver = opened("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
+    look_around("opened locally", driver);
+    dlclose(driver);
+    look_around("closed", NULL);
+    void* plugin = opened(argv[1], RTLD_NOW | RTLD_LOCAL);
+    look_around("a linked plugin opened locally", plugin);
+    dlclose(plugin);
+    look_around("the plugin closed", NULL);
+    driver = opened("libcuda.so.1", RTLD_NOW | RTLD_GLOBAL);
+    look_around("opened globally", driver);
+    return 0;
+}
