@@ -156,6 +156,7 @@ Totals under_threads(const Fault& fault, int calls_each) {
     FaultState state{};
     std::atomic<uint64_t> fired{0};
     std::vector<std::thread> threads;
+    threads.reserve(kThreads);
     for (int i = 0; i < kThreads; ++i) {
         threads.emplace_back([&] {
             uint64_t mine = 0;
@@ -186,6 +187,7 @@ TEST(Threads, AnMtbfTripIsTakenByOne) {
         fires(fault, state, 0, -1, at(0));  // draws the first interval
         std::atomic<int> fired{0};
         std::vector<std::thread> threads;
+        threads.reserve(4);
         for (int i = 0; i < 4; ++i) {
             threads.emplace_back([&] { fired += fires(fault, state, 0, -1, at(kSecond)) ? 1 : 0; });
         }
@@ -210,7 +212,7 @@ TEST(Draw, BitsAreBalanced) {
 
 TEST(Exponential, AgreesWithLibm) {
     std::mt19937_64 random(1);
-    const uint64_t mean = 365 * 24 * 3600 * kSecond;  // a year
+    const uint64_t mean = kSecond * 365 * 24 * 3600;  // a year
     for (int i = 0; i < 100'000; ++i) {
         uint64_t u = random() >> (random() % 64);  // all magnitudes
         if (i % 2 == 1) u = ~u;                    // and those close to 1

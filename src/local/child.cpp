@@ -69,6 +69,7 @@ private:
 
 pid_t start(std::vector<std::string> command, Environment& environment, const Signals& signals) {
     std::vector<char*> arguments;
+    arguments.reserve(command.size() + 1);
     for (std::string& word : command) arguments.push_back(word.data());
     arguments.push_back(nullptr);
     std::vector<char*> variables = environment.pointers();

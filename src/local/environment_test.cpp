@@ -13,6 +13,7 @@ const std::string kRuntimes =
 
 Environment made_of(std::vector<std::string> entries) {
     std::vector<char*> pointers;
+    pointers.reserve(entries.size() + 1);
     for (std::string& entry : entries) pointers.push_back(entry.data());
     pointers.push_back(nullptr);
     return Environment(pointers.data());

@@ -15,7 +15,7 @@ namespace {
 
 constexpr const char* kMentions[] = {"libcuda", "libnvidia-ml", "libnccl", "cuGetProcAddress"};
 constexpr size_t kLongestMention = 16;
-constexpr size_t kWindow = 256 * 1024;
+constexpr size_t kWindow = 256 << 10;
 
 #if defined(__x86_64__)
 constexpr const char* kSystemFolders =

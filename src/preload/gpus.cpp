@@ -116,7 +116,7 @@ int read_machine_gpus(uint32_t (&pci)[kMaxMachineGpus]) {
     int count = 0;
     const int directory = open_file("/proc/driver/nvidia/gpus", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (directory < 0) return 0;
-    alignas(8) char buffer[2048];
+    alignas(8) char buffer[2048] = {};
     for (long size; (size = system_call(SYS_getdents64, directory, address_of(buffer), sizeof buffer)) > 0;) {
         for (long at = 0; at < size;) {
             const auto entry = reinterpret_cast<const Entry*>(buffer + at);

@@ -47,13 +47,13 @@ int open_block(const RunAddress& run) {
 
 // What is wrong with the file as a control block of ours, or nullptr.
 const char* objection(int file, const RunAddress& run) {
-    struct stat status;
+    struct stat status = {};
     if (system_call(SYS_fstat, file, address_of(&status)) != 0 || status.st_ino != run.number[kRunInode]) {
         return "its control block is another file by now";
     }
     const long seals = system_call(SYS_fcntl, file, kGetSeals);
     if (seals < 0 || !(seals & kSealShrink)) return "its control block is not sealed";
-    ControlHeader header;
+    ControlHeader header{};
     if (system_call(SYS_pread64, file, address_of(&header), sizeof header, 0) != sizeof header) {
         return "its control block cannot be read";
     }

@@ -28,7 +28,7 @@ constexpr uint32_t kChanges =
 constexpr int kPollMs = 250;  // where there is no inotify, or no directory yet
 constexpr int kWatchedMs =
     5000;  // a look now and then all the same: a link may lead into a directory that is not watched
-constexpr size_t kWatcherStack = 128 * 1024;
+constexpr size_t kWatcherStack = 128 << 10;
 
 struct PthreadFunctions {
     int (*create)(pthread_t*, const pthread_attr_t*, void* (*)(void*), void*);

@@ -165,6 +165,7 @@ const std::vector<Gpu>& machine() {
 // As the CUDA programming guide has it: the list ends at the first item that names no GPU, or one named before.
 std::vector<const Gpu*> visible_gpus(const std::vector<Gpu>& gpus, const char* visible, const char* order) {
     std::vector<const Gpu*> all;
+    all.reserve(gpus.size());
     for (const Gpu& gpu : gpus) all.push_back(&gpu);
     if (!order || std::string_view(order) != "PCI_BUS_ID") {
         std::stable_sort(all.begin(), all.end(), [](const Gpu* a, const Gpu* b) { return speed(a) > speed(b); });

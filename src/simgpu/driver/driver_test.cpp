@@ -330,7 +330,7 @@ TEST_F(Driver, PlanesAreCopiedRowByRow) {
     copy.height = kHeight;
     EXPECT_EQ(cu("cuMemcpy2D_v2", static_cast<const Copy2D*>(&copy)), kSuccess);
     for (size_t y = 0; y < kHeight; ++y) {
-        const std::vector<unsigned char> row(sent.begin() + y * kWidth, sent.begin() + (y + 1) * kWidth);
+        const std::vector<unsigned char> row(sent.data() + y * kWidth, sent.data() + (y + 1) * kWidth);
         EXPECT_EQ(download(device + y * pitch, kWidth), row);
     }
     copy.target.pitch = kWidth - 1;
@@ -343,7 +343,7 @@ TEST_F(Driver, BoxesAreCopiedFromTheirMiddle) {
     const auto sent = pattern(kSide * kSide * kSide);
     const DevicePtr device = allocate(sent.size());
     EXPECT_EQ(upload(device, sent.data(), sent.size()), kSuccess);
-    std::vector<unsigned char> received(2 * 3 * 4), expected;
+    std::vector<unsigned char> received(size_t{2} * 3 * 4), expected;
     Copy3D copy{};
     copy.source.type = kDeviceMemory;
     copy.source.device = device;
@@ -594,7 +594,7 @@ TEST_F(Driver, FunctionsHaveAttributesAndOccupancy) {
     EXPECT_EQ(cu("cuFuncSetAttribute", function, 0, 1), kInvalidValue) << "read only";
     EXPECT_EQ(cu("cuOccupancyMaxActiveBlocksPerMultiprocessor", &value, function, 1024, size_t{0}), kSuccess);
     EXPECT_EQ(value, 2);
-    EXPECT_EQ(cu("cuOccupancyMaxActiveBlocksPerMultiprocessor", &value, function, 64, size_t{100 * 1024}), kSuccess);
+    EXPECT_EQ(cu("cuOccupancyMaxActiveBlocksPerMultiprocessor", &value, function, 64, size_t{100 << 10}), kSuccess);
     EXPECT_EQ(value, 2) << "shared memory is the limit";
 }
 
@@ -866,6 +866,7 @@ TEST_F(Driver, ThreadsAllocateCopyAndFreeAtTheSameTime) {
     constexpr int kThreads = 8, kRounds = 200;
     const size_t before = free_bytes();
     std::vector<std::thread> threads;
+    threads.reserve(kThreads);
     for (int t = 0; t < kThreads; ++t) {
         threads.emplace_back([this, t] {
             ASSERT_EQ(cu("cuCtxSetCurrent", context_), kSuccess);

@@ -57,7 +57,10 @@ Result share(Block& block) {
     }
     std::memcpy(copy, start, block.bytes);
     munmap(copy, pages);
-    mmap(start, pages, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0);
+    if (mmap(start, pages, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED) {
+        close(fd);
+        return kOutOfMemory;
+    }
     block.ipc_fd = fd;
     return kSuccess;
 }

@@ -27,7 +27,9 @@ bool owns_pages(const Block& block) { return block.kind != BlockKind::kRegistere
 void unmap(State& s, Block& block) {
     void* start = reinterpret_cast<void*>(block.base);
     if (block.kind == BlockKind::kMapped) {
-        mmap(start, block.bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+        // Where the kernel has no memory for this, what is there stays, and the range is taken all the same.
+        static_cast<void>(
+            mmap(start, block.bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0));
         --block.physical->mappings;
         let_go(s, *block.physical);
     } else {

@@ -14,6 +14,8 @@ template <typename... Bodies>
 struct Overloaded : Bodies... {
     using Bodies::operator()...;
 };
+template <typename... Bodies>
+Overloaded(Bodies...) -> Overloaded<Bodies...>;  // clang before 17 needs to be told
 
 size_t extent(size_t width, size_t height, size_t depth, size_t pitch, size_t slice) {
     return (depth - 1) * slice + (height - 1) * pitch + width;

@@ -239,7 +239,7 @@ NVML_API Return nvmlDeviceGetTotalEnergyConsumption(DeviceHandle device, unsigne
         timespec now;
         clock_gettime(CLOCK_BOOTTIME, &now);
         const auto seconds = static_cast<unsigned long long>(now.tv_sec);
-        return give(millijoules, seconds * (milliwatts(gpu) / 100 * kIdleShareOfPower));
+        return give(millijoules, seconds * (milliwatts(gpu) / 100) * kIdleShareOfPower);
     });
 }
 
