@@ -28,18 +28,19 @@ Json status_of(const std::string& body) {
     return text_at(status, "kind") == "Status" ? status : Json();
 }
 
-std::string printable(const std::string& body) {
-    std::string shown = body.substr(0, kShown);
-    for (char& c : shown) {
-        if (c < ' ' || c > '~') c = ' ';
+// Control characters would break the line, or move a terminal's cursor.
+std::string one_line(std::string text) {
+    for (char& c : text) {
+        if (static_cast<unsigned char>(c) < ' ' || c == 127) c = ' ';
     }
-    return body.size() > kShown ? shown + "..." : shown;
+    return text;
 }
 
 std::string server_says(const Json& status, const std::string& body) {
     const std::string message = text_at(status, "message");
-    if (!message.empty()) return message;
-    return body.empty() ? "no reason given" : fmt::format("no Status but \"{}\"", printable(body));
+    if (!message.empty()) return one_line(message);
+    if (body.empty()) return "no reason given";
+    return fmt::format("no Status but \"{}{}\"", one_line(body.substr(0, kShown)), body.size() > kShown ? "..." : "");
 }
 
 std::string who(const Connection& connection) {

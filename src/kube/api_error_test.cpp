@@ -49,6 +49,12 @@ TEST(ApiError, SaysWhatWhereAndWhatToDo) {
     EXPECT_EQ(error.reason(), "NotFound");
 }
 
+TEST(ApiError, TheServersWordsAreOneLine) {
+    Json said = status(422, "Invalid", kCauses);
+    said["message"] = "first\n* second\x1b[31mé";
+    EXPECT_THAT(error_of(422, said).what(), HasSubstr("HTTP 422, first * second [31mé; correct what is sent"));
+}
+
 TEST(ApiError, NoPermissionNamesTheRole) {
     EXPECT_THAT(error_of(403, status(403, "Forbidden")).what(),
                 HasSubstr("ask for a Role in namespace prod with verb patch on deployments.apps"));

@@ -25,7 +25,7 @@ struct Cluster {
     std::string proxy_url;                   // http, https, socks5; empty: HTTPS_PROXY and its kin
     bool insecure_skip_tls_verify = false;
     bool disable_compression = false;
-    Json exec_extension;  // the cluster's extension for exec plugins, or null
+    std::string exec_extension;  // JSON: the cluster's extension for exec plugins; empty: it has none
 };
 
 enum class InteractiveMode { kNever, kIfAvailable, kAlways };
@@ -57,6 +57,7 @@ struct User {
     std::string client_certificate_data;  // PEM; these go before the files
     std::string client_key_data;
     std::optional<ExecPlugin> exec;
+    std::string unusable;  // the reason why nobody can ask as this user; empty if somebody can
     Impersonation impersonation;
 };
 

@@ -30,10 +30,6 @@ const std::string& one_line(const std::string& value, const std::string& what) {
     return value;
 }
 
-std::string from_data_or_file(const std::string& data, const std::string& file, const char* what) {
-    return data.empty() && !file.empty() ? read_file(file, what) : data;
-}
-
 }  // namespace
 
 Identification Credentials::current(Deadline deadline, const Cancellation& cancellation) {
@@ -78,9 +74,8 @@ std::string Credentials::authorization() {
 TlsIdentity Credentials::identity() const {
     if (exec_credential_ && !exec_credential_->identity.certificate.empty()) return exec_credential_->identity;
     TlsIdentity identity;
-    identity.certificate =
-        from_data_or_file(user_.client_certificate_data, user_.client_certificate, "client-certificate");
-    identity.key = from_data_or_file(user_.client_key_data, user_.client_key, "client-key");
+    identity.certificate = data_or_file(user_.client_certificate_data, user_.client_certificate, "client-certificate");
+    identity.key = data_or_file(user_.client_key_data, user_.client_key, "client-key");
     if (identity.certificate.empty() != identity.key.empty()) {
         throw ConfigError("the kubeconfig's user has only one of client-certificate and client-key");
     }

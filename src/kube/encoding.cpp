@@ -75,6 +75,13 @@ std::string percent_encode(std::string_view text) {
     return encoded;
 }
 
+std::string lower_case(std::string text) {
+    for (char& c : text) {
+        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    }
+    return text;
+}
+
 std::string query_string(const Query& query) {
     std::string text;
     for (const auto& [name, value] : query) {

@@ -18,6 +18,8 @@ std::optional<std::string> base64_decode(std::string_view text);
 // -._~ is encoded.
 std::string percent_encode(std::string_view text);
 
+std::string lower_case(std::string text);  // of ASCII
+
 using Query = std::vector<std::pair<std::string, std::string>>;
 
 // "?a=b&c=d", or "" if it is empty.

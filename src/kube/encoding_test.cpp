@@ -36,6 +36,8 @@ TEST(PercentEncode, LeavesOnlyTheUnreserved) {
     EXPECT_EQ(percent_encode("a/b c?\xc3\xa4%"), "a%2Fb%20c%3F%C3%A4%25");
 }
 
+TEST(LowerCase, OnlyAsciiLetters) { EXPECT_EQ(lower_case("X-Aé-Z9"), "x-aé-z9"); }
+
 TEST(QueryString, JoinsAndEncodes) {
     EXPECT_EQ(query_string({}), "");
     EXPECT_EQ(query_string({{"labelSelector", "a=b,c"}, {"limit", "5"}}), "?labelSelector=a%3Db%2Cc&limit=5");

@@ -22,19 +22,15 @@ namespace {
     throw ConfigError(fmt::format("exec plugin {} {}", plugin.command, what));
 }
 
-std::string authority_of(const Cluster& cluster) {
-    if (!cluster.certificate_authority_data.empty()) return cluster.certificate_authority_data;
-    if (cluster.certificate_authority.empty()) return "";
-    return read_file(cluster.certificate_authority, "certificate-authority");
-}
-
 Json cluster_info(const Cluster& cluster) {
-    Json info = {{"server", cluster.server}, {"config", cluster.exec_extension}};
+    Json info = {{"server", cluster.server}, {"config", nullptr}};
+    if (!cluster.exec_extension.empty()) info["config"] = Json::parse(cluster.exec_extension);
     if (!cluster.tls_server_name.empty()) info["tls-server-name"] = cluster.tls_server_name;
     if (cluster.insecure_skip_tls_verify) info["insecure-skip-tls-verify"] = true;
     if (cluster.disable_compression) info["disable-compression"] = true;
     if (!cluster.proxy_url.empty()) info["proxy-url"] = cluster.proxy_url;
-    const std::string authority = authority_of(cluster);
+    const std::string authority =
+        data_or_file(cluster.certificate_authority_data, cluster.certificate_authority, "certificate-authority");
     if (!authority.empty()) info["certificate-authority-data"] = base64_encode(authority);
     return info;
 }

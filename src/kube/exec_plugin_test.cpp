@@ -109,7 +109,7 @@ TEST_F(Plugin, InfoWithTheCluster) {
     cluster.certificate_authority_data = "CA";
     cluster.tls_server_name = "n";
     cluster.proxy_url = "http://p";
-    cluster.exec_extension = {{"audience", "x"}};
+    cluster.exec_extension = R"({"audience":"x"})";
     EXPECT_EQ(info()["spec"]["cluster"], Json({{"server", "https://api.test:6443"},
                                                {"certificate-authority-data", "Q0E="},
                                                {"tls-server-name", "n"},

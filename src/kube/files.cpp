@@ -39,4 +39,8 @@ std::string read_file(const std::string& file, const std::string& what) {
     return *content;
 }
 
+std::string data_or_file(const std::string& data, const std::string& file, const std::string& what) {
+    return data.empty() && !file.empty() ? read_file(file, what) : data;
+}
+
 }  // namespace cudafault::kube

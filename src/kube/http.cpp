@@ -6,10 +6,10 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <exception>
 #include <new>
 
+#include "kube/encoding.hpp"
 #include "kube/error.hpp"
 
 namespace cudafault::kube {
@@ -29,11 +29,6 @@ void append(List& list, const std::string& text) {
 }
 
 curl_blob blob_of(const std::string& text) { return {const_cast<char*>(text.data()), text.size(), CURL_BLOB_NOCOPY}; }
-
-std::string lower(std::string text) {
-    std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
-    return text;
-}
 
 // What the callbacks of one request fill in.
 struct Transfer {
@@ -59,7 +54,7 @@ void take_header(HttpResponse& response, const std::string& line) {
     if (colon == std::string::npos) return;
     const size_t start = line.find_first_not_of(" \t", colon + 1);
     const size_t end = line.find_last_not_of(" \t\r\n");
-    response.headers.emplace_back(lower(line.substr(0, colon)),
+    response.headers.emplace_back(lower_case(line.substr(0, colon)),
                                   start > end || start == std::string::npos ? "" : line.substr(start, end + 1 - start));
 }
 
@@ -243,8 +238,8 @@ void Http::Handles::wait(const ServerUrl& url, const Transfer& transfer, const H
                          const Cancellation& cancellation) {
     const auto silent = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - transfer.last_byte);
     if (silent >= limits.silence) {
-        fail(url, CURLE_OPERATION_TIMEDOUT, fmt::format("not a byte came for {} s", silent.count() / 1000.0),
-             has_sent());
+        fail(url, CURLE_OPERATION_TIMEDOUT,
+             fmt::format("not a byte came for {} s", std::chrono::duration<double>(silent).count()), has_sent());
     }
     const auto left = time_left(limits.deadline, limits.silence - silent);
     if (left.count() == 0) throw DeadlinePassed(fmt::format("{} gave no answer in time", url.host));

@@ -116,6 +116,7 @@ bool asks_for_nothing(const ConnectionOptions& options) {
 void check(const Connection& connection) {
     const Cluster& cluster = connection.cluster;
     const Impersonation& who = connection.user.impersonation;
+    if (!connection.user.unusable.empty()) throw ConfigError(connection.user.unusable);
     if (cluster.server.empty()) {
         throw ConfigError(fmt::format("the cluster of context \"{}\" has no server", connection.context));
     }

@@ -125,7 +125,7 @@ Cluster cluster_of(const Fields& fields) {
     cluster.disable_compression = fields.flag("disable-compression");
     for (const Fields& extension : fields.list("extensions")) {
         if (extension.text("name") != "client.authentication.k8s.io/exec") continue;
-        cluster.exec_extension = to_json(extension.node("extension"));
+        cluster.exec_extension = to_json(extension.node("extension")).dump();
     }
     return cluster;
 }
@@ -205,6 +205,17 @@ User user_of(const Fields& fields) {
     return user;
 }
 
+// An entry that nobody uses must not stand in the way.
+User user_or_reason(const Fields& fields) {
+    try {
+        return user_of(fields);
+    } catch (const ConfigError& error) {
+        User user;
+        user.unusable = error.what();
+        return user;
+    }
+}
+
 template <typename Entry>
 std::map<std::string, Entry> entries(const Fields& root, const char* list, const char* field,
                                      Entry (*read)(const Fields&)) {
@@ -237,7 +248,7 @@ KubeconfigFile parse_kubeconfig(const std::string& text, const std::filesystem::
     config.current_context = root.text("current-context");
     config.clusters = entries(root, "clusters", "cluster", cluster_of);
     config.contexts = entries(root, "contexts", "context", context_of);
-    config.users = entries(root, "users", "user", user_of);
+    config.users = entries(root, "users", "user", user_or_reason);
     return config;
 }
 

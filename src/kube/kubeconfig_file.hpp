@@ -24,8 +24,8 @@ struct KubeconfigFile {
 };
 
 // `file` names it in errors, and its folder is what relative paths start from. YAML or JSON; unknown fields are ignored
-// as kubectl does. Throws ConfigError, with the line, for what is no kubeconfig, a name twice, base64 that is none, or
-// a way to authenticate that does not exist any more.
+// as kubectl does. Throws ConfigError, with the line, for what is no kubeconfig or has a name twice. A user that has
+// base64 that is none, contradicts itself, or authenticates in a way that does not exist any more, is marked unusable.
 KubeconfigFile parse_kubeconfig(const std::string& text, const std::filesystem::path& file);
 
 }  // namespace cudafault::kube

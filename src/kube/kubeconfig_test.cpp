@@ -158,6 +158,15 @@ TEST_F(FindConnection, NoCurrentContext) {
     EXPECT_THAT(refusal(), AllOf(HasSubstr("no current-context"), HasSubstr("set KUBECONFIG")));
 }
 
+TEST_F(FindConnection, AnUnusableUserOnlyMattersWhenUsed) {
+    set("KUBECONFIG", folder.write("c", R"({current-context: x, clusters: [{name: c, cluster: {server: "https://h"}}],
+        contexts: [{name: x, context: {cluster: c, user: new}}, {name: y, context: {cluster: c, user: old}}],
+        users: [{name: new, user: {token: t}}, {name: old, user: {auth-provider: {name: gcp}}}]})"));
+    EXPECT_EQ(find_connection(options).user.token, "t");
+    options.context = "y";
+    EXPECT_THAT(refusal(), HasSubstr("auth-provider does not exist any more"));
+}
+
 class InsideAPod : public FindConnection {
 protected:
     InsideAPod() {

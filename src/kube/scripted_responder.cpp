@@ -14,12 +14,12 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cctype>
 #include <csignal>
 #include <cstring>
 #include <stdexcept>
 
 #include "kube/connection.hpp"
+#include "kube/encoding.hpp"
 
 namespace cudafault::kube {
 
@@ -27,11 +27,6 @@ namespace {
 
 void require(bool done, const char* what) {
     if (!done) throw std::runtime_error(fmt::format("the scripted responder failed in {}", what));
-}
-
-std::string lower(std::string text) {
-    std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
-    return text;
 }
 
 std::unique_ptr<BIO, int (*)(BIO*)> memory(const std::string& text) {
@@ -78,7 +73,8 @@ SeenRequest parse_head(const std::string& head) {
         const size_t end = std::min(head.find("\r\n", start), head.size());
         const size_t colon = head.find(": ", start);
         if (colon < end) {
-            request.headers.emplace(lower(head.substr(start, colon - start)), head.substr(colon + 2, end - colon - 2));
+            request.headers.emplace(lower_case(head.substr(start, colon - start)),
+                                    head.substr(colon + 2, end - colon - 2));
         }
         start = end + 2;
     }

@@ -25,13 +25,6 @@ HttpServer server_of(const Connection& connection, const Getenv& getenv) {
     return server;
 }
 
-std::string authorities_of(const Cluster& cluster) {
-    if (!cluster.certificate_authority_data.empty() || cluster.certificate_authority.empty()) {
-        return cluster.certificate_authority_data;
-    }
-    return read_file(cluster.certificate_authority, "certificate-authority");
-}
-
 bool is_secure(const Connection& connection) { return parse_server(connection.cluster).is_secure(); }
 
 void hide(std::string& text, const std::string& secret) {
@@ -105,7 +98,9 @@ HttpRequest Session::request_for(const Call& call, const Identification& identif
         request.body = call.body.dump();
     }
     request.identity = identification.identity;
-    request.authorities = authorities_of(connection_.cluster);
+    const Cluster& cluster = connection_.cluster;
+    request.authorities =
+        data_or_file(cluster.certificate_authority_data, cluster.certificate_authority, "certificate-authority");
     return request;
 }
 

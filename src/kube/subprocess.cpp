@@ -20,6 +20,7 @@ namespace {
 
 std::vector<std::string> environment_of(const Command& command) {
     std::vector<std::string> entries;
+    entries.reserve(command.env.size());
     for (const auto& [name, value] : command.env) entries.push_back(fmt::format("{}={}", name, value));
     for (char** entry = environ; *entry; ++entry) {
         const std::string text = *entry;
@@ -32,6 +33,7 @@ std::vector<std::string> environment_of(const Command& command) {
 
 std::vector<char*> pointers(std::vector<std::string>& texts) {
     std::vector<char*> list;
+    list.reserve(texts.size() + 1);
     for (std::string& text : texts) list.push_back(text.data());
     list.push_back(nullptr);
     return list;
