@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every name of ours that can appear in a cluster. What is not here is not ours, and is never removed.
+#pragma once
+
+#include <string>
+
+namespace cudafault::kube::names {
+
+inline constexpr const char* kManager = "cudafault";  // field manager, and value of app.kubernetes.io/managed-by
+
+// Annotations and labels.
+inline constexpr const char* kInjected = "cudafault.dev/injected";  // on a workload: see InjectedMark in record.hpp
+inline constexpr const char* kNudge = "cudafault.dev/nudge";        // on a pod: makes the kubelet look at its volumes
+inline constexpr const char* kManagedBy = "app.kubernetes.io/managed-by";
+inline constexpr const char* kRole = "cudafault.dev/role";          // anchor, plan, library
+inline constexpr const char* kWorkload = "cudafault.dev/workload";  // the hash of a workload
+inline constexpr const char* kCordon = "cudafault.dev/cordon";      // on a node: what it was before
+
+// Objects. A prefix is followed by the hash of a workload.
+inline constexpr const char* kAnchorPrefix = "cudafault-anchor-";    // ConfigMap: the record
+inline constexpr const char* kPlanPrefix = "cudafault-plan-";        // ConfigMap: the plan
+inline constexpr const char* kLibraryPrefix = "cudafault-library-";  // ConfigMap, then -x86-64 or -aarch64
+inline constexpr const char* kLeasePrefix = "cudafault-";            // Lease
+inline constexpr const char* kSourceConfigMap = "cuda-fault-injection-lib";
+
+// In pod templates. Those of delivery by source are the predecessor's names.
+inline constexpr const char* kPlanVolume = "cudafault-plan";
+inline constexpr const char* kLibraryVolume = "cudafault-library";
+inline constexpr const char* kSourceVolume = "cuda-fault-lib-source";
+inline constexpr const char* kCompiledVolume = "cuda-fault-lib";
+inline constexpr const char* kCompileContainer = "compile-cuda-fault-lib";
+inline constexpr const char* kPlanMount = "/cudafault/plan";
+inline constexpr const char* kLibraryMount = "/cudafault/library";
+inline constexpr const char* kCompiledMount = "/cuda-fault";
+inline constexpr const char* kPlanKey = "plan";
+inline constexpr const char* kSourceKey = "fake_cuda_xid79.cpp";
+inline constexpr const char* kCompiledLibrary = "/cuda-fault/fake_cuda_xid79.so";
+inline constexpr const char* kLibraryFile = "libcudafault.so";
+
+// Environment variables.
+inline constexpr const char* kPreload = "LD_PRELOAD";
+inline constexpr const char* kPreloadBefore = "CUDAFAULT_LD_PRELOAD";  // holds the valueFrom of the user's LD_PRELOAD
+inline constexpr const char* kInjection = "CUDAFAULT_INJECTION";       // run and edition, as in InjectedMark
+inline constexpr const char* kVariablePrefix = "CUDAFAULT_";
+inline constexpr const char* kContractEnabled = "CUDA_FAULT_INJECTION_ENABLED";
+inline constexpr const char* kContractXid = "CUDA_XID_TYPE";
+
+}  // namespace cudafault::kube::names

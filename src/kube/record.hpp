@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// What an injection did to a workload, kept in the cluster beside it, so that any machine can take it back.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "kube/edits.hpp"
+#include "kube/workload.hpp"
+
+namespace cudafault::kube {
+
+enum class Delivery { kBinary, kSource, kImage };
+std::string text_of(Delivery delivery);
+std::optional<Delivery> delivery_of(const std::string& text);
+
+// The value of the annotation on the workload: which record, and which of its sets of edits, is in force. Short, and
+// with what `restore` needs if the record is lost.
+struct InjectedMark {
+    std::string run_id;
+    int edition = 0;       // counts the changes of one injection
+    std::string pin;       // the node, or empty
+
+    std::string text() const;
+    static std::optional<InjectedMark> parse(const std::string& text);
+    static std::optional<InjectedMark> of(const Json& object);  // the workload's
+};
+
+// Written to the anchor ConfigMap before the first change of the workload.
+struct Record {
+    std::string run_id;
+    std::string by;          // user@host, for people
+    std::string created_at;  // UTC
+    std::string api_version, kind, in_namespace, name, uid;
+    Delivery delivery = Delivery::kBinary;
+    std::string library;                     // the path in LD_PRELOAD
+    std::vector<std::string> containers;     // template/container or container, for people
+    std::vector<std::string> template_paths; // as the user gave them, for a kind not in the table
+    std::map<int, std::vector<Edit>> editions;  // the edits against the user's own state, by edition
+    Json managed_fields;                     // of the workload, before
+
+    Json json() const;
+    static Record from_json(const Json& json);  // throws Error
+};
+
+// The anchor of a workload, or nothing. `config_maps` is the resource. Throws Error if it is there and cannot be read.
+struct Anchor {
+    Json config_map;
+    Record record;
+};
+std::optional<Anchor> find_anchor(Client& client, const std::string& in_namespace, const std::string& hash);
+
+const Resource& config_maps();  // the resources that every server has
+const Resource& pods();
+const Resource& leases();
+const Resource& nodes();
+const Resource& namespaces();
+const Resource& events();
+
+}  // namespace cudafault::kube
