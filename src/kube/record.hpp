@@ -52,11 +52,4 @@ struct Anchor {
 };
 std::optional<Anchor> find_anchor(Client& client, const std::string& in_namespace, const std::string& hash);
 
-const Resource& config_maps();  // the resources that every server has
-const Resource& pods();
-const Resource& leases();
-const Resource& nodes();
-const Resource& namespaces();
-const Resource& events();
-
 }  // namespace cudafault::kube
