@@ -24,7 +24,7 @@ struct AcknowledgingContainer {
     std::string container;
     Acknowledgement state = Acknowledgement::kNo;
     size_t processes = 0;  // that have taken it up
-    std::string why;       // if unknown or not running: a sentence
+    std::string why = {};  // if unknown or not running: a sentence
 };
 
 struct AcknowledgementOptions {

@@ -451,6 +451,7 @@ private:
             if (!error.is_not_found() && error.code != 409) {
                 may_delete_ = false;
                 why_not_deleted_ = error.what();
+                return true;
             }
         }
         deleted_.insert(delete_options.uid);

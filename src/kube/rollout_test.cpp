@@ -1,0 +1,370 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kube/rollout.hpp"
+
+#include <gmock/gmock.h>
+
+#include "kube/api/session_testing.hpp"
+
+namespace cudafault::kube {
+
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using testing::Contains;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+
+const std::string kPods = "/api/v1/namespaces/prod/pods";
+
+struct PodOf {
+    std::string name;
+    std::string revision = "new";
+    bool ready = true;
+    std::string controller = "c-new";
+    bool terminating = false;
+};
+
+Json json_of(const PodOf& of, int version = 1) {
+    Json pod = {
+        {"metadata",
+         {{"name", of.name},
+          {"namespace", "prod"},
+          {"uid", "uid-" + of.name + of.revision},
+          {"resourceVersion", std::to_string(version)},
+          {"labels", {{"revision", of.revision}}},
+          {"ownerReferences", {{{"uid", of.controller}, {"controller", true}}}}}},
+        {"status",
+         {{"phase", "Running"}, {"conditions", {{{"type", "Ready"}, {"status", of.ready ? "True" : "False"}}}}}}};
+    if (of.terminating) pod["metadata"]["deletionTimestamp"] = "2126-11-24T13:00:00Z";
+    return pod;
+}
+
+std::vector<Json> jsons_of(const std::vector<PodOf>& of) {
+    std::vector<Json> pods;
+    for (const PodOf& one : of) pods.push_back(json_of(one));
+    return pods;
+}
+
+std::string event(const std::string& type, const Json& pod) {
+    return Json{{"type", type}, {"object", pod}}.dump() + "\n";
+}
+
+Answer events(const std::vector<std::string>& chunks) {
+    Answer answer;
+    answer.chunks = chunks;
+    return answer;
+}
+
+Answer pod_list(const std::vector<PodOf>& of) {
+    return json_answer({{"kind", "PodList"}, {"metadata", {{"resourceVersion", "1"}}}, {"items", jsons_of(of)}});
+}
+
+bool is_new(const Json& pod) { return text_at(pod, {"metadata", "labels", "revision"}) == "new"; }
+
+class RolloutTest : public SessionTest {
+protected:
+    void use(const std::string& kind, const std::string& plural, Json spec, Json status = Json::object()) {
+        if (!status.contains("observedGeneration")) status["observedGeneration"] = 3;
+        workload.target = {{"apps", "v1", plural, "", kind, true, {}, {}, {}}, "prod", "web"};
+        workload.object = {{"apiVersion", "apps/v1"},
+                           {"kind", kind},
+                           {"metadata", {{"name", "web"}, {"uid", "w1"}, {"generation", 3}}},
+                           {"spec", std::move(spec)},
+                           {"status", std::move(status)}};
+        path = "/apis/apps/v1/namespaces/prod/" + plural + "/web";
+        responder.on("GET", path, {json_answer(workload.object)});
+    }
+
+    void use_deployment(int replicas) { use("Deployment", "deployments", {{"replicas", replicas}}); }
+
+    RolloutResult wait() {
+        Client client(session());
+        Discovery discovery(session());
+        rollout.on_progress = [&](const std::string& line) { progress.push_back(line); };
+        rollout.list_pods = [&] {
+            const size_t index = std::min(lists++, listed.size() - 1);
+            return jsons_of(listed.at(index));
+        };
+        return wait_for_rollout(client, discovery, workload, is_new, rollout);
+    }
+
+    void give_up_after(milliseconds time) { rollout.deadline = after(time); }
+
+    size_t count_requests(const std::string& method, const std::string& part) const {
+        size_t count = 0;
+        for (const SeenRequest& request : responder.requests()) {
+            count += request.method == method && request.target.find(part) != std::string::npos;
+        }
+        return count;
+    }
+
+    Workload workload;
+    std::string path;
+    std::vector<std::vector<PodOf>> listed{{}};  // by the calls of list_pods; the last one stays
+    size_t lists = 0;
+    RolloutOptions rollout;
+    std::vector<std::string> progress;
+};
+
+TEST_F(RolloutTest, WhatIsDoneNeedsNoWatch) {
+    use_deployment(2);
+    listed = {{{"a"}, {"b"}}};
+    const auto result = wait();
+    EXPECT_TRUE(result.done);
+    EXPECT_FALSE(result.nothing_to_wait_for);
+    EXPECT_EQ(result.state.wanted.size(), 2u);
+    EXPECT_EQ(result.state.ready(), 2u);
+    EXPECT_EQ(result.state.desired, 2);
+    EXPECT_EQ(count_requests("GET", kPods), 0u);
+    EXPECT_EQ(requests(), 2u);
+}
+
+TEST_F(RolloutTest, FollowsTheWatchToTheEnd) {
+    use_deployment(2);
+    const PodOf old_a{"a", "old", true, "c-old"}, old_b{"b", "old", true, "c-old"};
+    listed = {{old_a, old_b}, {{"c"}, {"d"}, old_b}, {{"c"}, {"d"}}};
+    responder.on("GET", kPods + "?limit=500", {pod_list({old_a, old_b})});
+    const Json c = json_of({"c"}, 10), d = json_of({"d"}, 12);
+    responder.on("GET", kPods + "?watch=true&allowWatchBookmarks=true&resourceVersion=1&timeoutSeconds=2",
+                 {events({event("ADDED", json_of({"c", "new", false}, 9)), event("MODIFIED", c)})});
+    responder.on("GET", kPods + "?watch=true&allowWatchBookmarks=true&resourceVersion=9&timeoutSeconds=2",
+                 {events({event("MODIFIED", c), event("DELETED", json_of(old_a, 11)), event("ADDED", d),
+                          event("DELETED", json_of(old_b, 13))})});
+    const auto result = wait();
+    EXPECT_TRUE(result.done);
+    EXPECT_TRUE(result.state.old.empty());
+    EXPECT_THAT(progress.front(), "0 of 2 pods replaced");
+    EXPECT_THAT(progress.back(), "2 of 2 pods replaced");
+    // A new controller is looked up once, and the end confirmed by a list.
+    EXPECT_EQ(lists, 3u);
+    EXPECT_EQ(count_requests("GET", "watch=true"), 2u);
+}
+
+TEST_F(RolloutTest, TheSelectorNarrowsTheWatch) {
+    use("Deployment", "deployments",
+        {{"replicas", 1}, {"selector", {{"matchLabels", {{"app", "web"}, {"tier", "x"}, {"odd", 1}}}}}});
+    listed = {{{"a", "old"}}, {{"b"}}};
+    responder.on("GET", kPods, {status_answer(404, "NotFound")});
+    give_up_after(milliseconds(300));
+    EXPECT_THROW(wait(), ApiError);
+    EXPECT_EQ(seen(1).target, kPods + "?labelSelector=app%3Dweb%2Ctier%3Dx&limit=500");
+}
+
+TEST_F(RolloutTest, TheControllerHasToHaveSeenTheChange) {
+    use("Deployment", "deployments", {{"replicas", 1}}, {{"observedGeneration", 2}});
+    Json seen_by_controller = workload.object;
+    seen_by_controller["status"]["observedGeneration"] = 3;
+    responder.on("GET", path,
+                 {json_answer(workload.object), json_answer(workload.object), json_answer(seen_by_controller)});
+    listed = {{{"a"}}};
+    const auto result = wait();
+    EXPECT_TRUE(result.done);
+    EXPECT_TRUE(result.state.observed);
+    EXPECT_EQ(count_requests("GET", path), 3u);
+}
+
+TEST_F(RolloutTest, ADeadlineIsAResultWithTheReasons) {
+    use_deployment(2);
+    Json pending = json_of({"c", "new", false}, 1);
+    pending["status"] = Json::parse(R"({"phase":"Pending","conditions":[{"type":"PodScheduled","status":"False",
+        "reason":"Unschedulable","message":"0/2 nodes are available: 2 Insufficient nvidia.com/gpu."}]})");
+    Client client(session());
+    Discovery discovery(session());
+    rollout.on_progress = [&](const std::string& line) { progress.push_back(line); };
+    rollout.list_pods = [&] { return std::vector<Json>{pending, json_of({"b", "old"})}; };
+    Answer quiet;
+    quiet.end = Answer::End::kHold;
+    responder.on(
+        "GET", kPods + "?limit=500",
+        {json_answer({{"metadata", {{"resourceVersion", "1"}}}, {"items", {pending, json_of({"b", "old"})}}})});
+    responder.on("GET", kPods, {quiet});
+    give_up_after(milliseconds(300));
+    const auto started = Clock::now();
+    const auto result = wait_for_rollout(client, discovery, workload, is_new, rollout);
+    EXPECT_LT(Clock::now() - started, seconds(3));
+    EXPECT_FALSE(result.done);
+    EXPECT_EQ(result.state.old.size(), 1u);
+    EXPECT_THAT(result.troubles, ElementsAre(HasSubstr("c Pending: 0/2 nodes are available: 2 Insufficient nvidia.com/"
+                                                       "gpu; every GPU is taken")));
+    EXPECT_THAT(progress, ElementsAre("1 of 2 pods replaced, 0 ready, c Pending: 0/2 nodes are available: 2 "
+                                      "Insufficient nvidia.com/gpu"));
+}
+
+TEST_F(RolloutTest, WithoutAReasonTheCountsAreSaid) {
+    use_deployment(2);
+    listed = {{{"a"}, {"b", "old", true, "c-old", true}}};
+    responder.on("GET", kPods, {pod_list({{"a"}, {"b", "old", true, "c-old", true}})});
+    give_up_after(milliseconds(100));
+    const auto result = wait();
+    EXPECT_FALSE(result.done);
+    EXPECT_THAT(
+        result.troubles,
+        ElementsAre("deployments.apps web in namespace prod has 1 new pods of 2, 1 of them ready, and 1 old ones, "
+                    "1 of them terminating; give it more time"));
+}
+
+TEST_F(RolloutTest, ExistenceIsEnoughIfReadinessIsNotAskedFor) {
+    use_deployment(1);
+    listed = {{{"a", "new", false}}};
+    rollout.need_ready = false;
+    EXPECT_TRUE(wait().done);
+}
+
+TEST_F(RolloutTest, NoReplicasNoWait) {
+    use_deployment(0);
+    const auto result = wait();
+    EXPECT_TRUE(result.done);
+    EXPECT_TRUE(result.nothing_to_wait_for);
+}
+
+TEST_F(RolloutTest, ACronJobsNextRunIsNotWaitedFor) {
+    use_deployment(1);
+    workload.replacement = Replacement::kNextRun;
+    EXPECT_TRUE(wait().nothing_to_wait_for);
+    EXPECT_EQ(requests(), 0u);
+}
+
+TEST_F(RolloutTest, APausedDeploymentIsSaid) {
+    use("Deployment", "deployments", {{"replicas", 1}, {"paused", true}});
+    const auto result = wait();
+    EXPECT_FALSE(result.done);
+    EXPECT_TRUE(result.nothing_to_wait_for);
+    EXPECT_THAT(result.troubles, ElementsAre(HasSubstr("kubectl rollout resume deployment web -n prod")));
+}
+
+TEST_F(RolloutTest, DaemonSetsSayHowManyTheyWant) {
+    use("DaemonSet", "daemonsets", Json::object(), {{"desiredNumberScheduled", 2}});
+    listed = {{{"a"}, {"b"}}};
+    EXPECT_EQ(wait().state.desired, 2);
+}
+
+TEST_F(RolloutTest, OtherKindsWaitForAsManyAsThereWere) {
+    use_deployment(1);
+    workload.object["apiVersion"] = "nvidia.com/v1beta1";
+    workload.object["kind"] = "DynamoGraphDeployment";
+    workload.object["spec"] = Json::object();
+    workload.object["status"] = Json::object();
+    responder.on("GET", path, {json_answer(workload.object)});
+    responder.on("GET", kPods, {pod_list({{"a"}})});
+    listed = {{{"a"}}};
+    EXPECT_TRUE(wait().done);
+    rollout.pods_before = 2;
+    give_up_after(milliseconds(100));
+    EXPECT_FALSE(wait().done);
+}
+
+TEST_F(RolloutTest, APartitionKeepsTheLowerNumbers) {
+    use("StatefulSet", "statefulsets",
+        {{"replicas", 3}, {"updateStrategy", {{"type", "RollingUpdate"}, {"rollingUpdate", {{"partition", 1}}}}}});
+    listed = {{{"web-0", "old"}, {"web-1"}, {"web-2"}}};
+    const auto result = wait();
+    EXPECT_TRUE(result.done);
+    EXPECT_EQ(result.state.desired, 2);
+    EXPECT_TRUE(result.state.old.empty());
+    EXPECT_THAT(progress, Contains(HasSubstr("has partition 1")));
+}
+
+TEST_F(RolloutTest, PodsOfOthersAreLookedUpOnce) {
+    use_deployment(1);
+    listed = {{{"a", "old", true, "ray"}}, {{"a", "old", true, "ray"}}, {{"b", "new", true, "ray"}}};
+    const PodOf head{"head", "old", true, "ray"}, other{"other", "old", true, "foreign"};
+    responder.on("GET", kPods + "?limit=500", {pod_list({{"a", "old", true, "ray"}, head, other})});
+    responder.on("GET", kPods + "?watch=true&allowWatchBookmarks=true&resourceVersion=1&timeoutSeconds=2",
+                 {events({event("MODIFIED", json_of(head, 2)), event("MODIFIED", json_of(other, 3)),
+                          event("ADDED", json_of({"other-2", "old", true, "foreign"}, 4)),
+                          event("DELETED", json_of({"a", "old", true, "ray"}, 5)),
+                          event("ADDED", json_of({"b", "new", true, "ray"}, 6))})});
+    const auto result = wait();
+    EXPECT_TRUE(result.done);
+    EXPECT_EQ(lists, 4u);  // at the start, for head and other, for b of a mixed controller, to confirm
+    EXPECT_THAT(progress, Not(Contains(HasSubstr("of 1 pods replaced, 1 terminating"))));
+}
+
+TEST_F(RolloutTest, WithoutConsentItSaysWhatHasToBeDeleted) {
+    use("StatefulSet", "statefulsets", {{"replicas", 2}, {"updateStrategy", {{"type", "OnDelete"}}}});
+    workload.replacement = Replacement::kOnDelete;
+    listed = {{{"web-0", "old"}, {"web-1", "old"}}};
+    const auto result = wait();
+    EXPECT_FALSE(result.done);
+    EXPECT_THAT(result.troubles,
+                ElementsAre("statefulsets.apps web in namespace prod replaces only pods that are "
+                            "deleted: delete web-1, web-0, one after another, or let that be done with "
+                            "--delete-pods"));
+    EXPECT_EQ(count_requests("DELETE", ""), 0u);
+}
+
+TEST_F(RolloutTest, WithConsentOneAfterAnotherIsDeleted) {
+    use("StatefulSet", "statefulsets", {{"replicas", 2}});
+    workload.replacement = Replacement::kOnDelete;
+    rollout.delete_stuck = true;
+    const PodOf old_0{"web-0", "old"}, old_1{"web-1", "old"};
+    const PodOf new_0{"web-0"}, new_1{"web-1"};
+    listed = {{old_0, old_1}, {new_0, new_1}};
+    responder.on("DELETE", kPods + "/web-1", {json_answer(json_of(old_1))});
+    responder.on("DELETE", kPods + "/web-0", {json_answer(json_of(old_0))});
+    responder.on("GET", kPods + "?limit=500", {pod_list({old_0, old_1})});
+    responder.on("GET", kPods + "?watch=true&allowWatchBookmarks=true&resourceVersion=1&timeoutSeconds=2",
+                 {events({event("DELETED", json_of(old_1, 2)), event("ADDED", json_of({"web-1", "new", false}, 3)),
+                          event("MODIFIED", json_of(new_1, 4))})});
+    responder.on("GET", kPods + "?watch=true&allowWatchBookmarks=true&resourceVersion=4&timeoutSeconds=2",
+                 {events({event("DELETED", json_of(old_0, 5)), event("ADDED", json_of(new_0, 6))})});
+    for (PodOf& pod : listed[0]) pod.controller = "c-new";
+    const auto result = wait();
+    EXPECT_TRUE(result.done);
+    std::vector<std::string> deleted;
+    for (const SeenRequest& request : responder.requests()) {
+        if (request.method == "DELETE") deleted.push_back(request.target);
+    }
+    EXPECT_THAT(deleted, ElementsAre(kPods + "/web-1", kPods + "/web-0"));
+    EXPECT_THAT(progress, Contains("deleted pod web-1 of the old template"));
+}
+
+TEST_F(RolloutTest, AnOrderedSetNeedsOnlyBrokenPodsDeleted) {
+    use("StatefulSet", "statefulsets", {{"replicas", 2}});
+    workload.replacement = Replacement::kOrderedReady;
+    listed = {{{"web-0", "old"}, {"web-1", "old", false}}};
+    responder.on("GET", kPods, {pod_list(listed[0])});
+    give_up_after(milliseconds(100));
+    EXPECT_THAT(wait().troubles, ElementsAre(AllOf(HasSubstr("waits for ever"), HasSubstr("delete web-1, one"))));
+    rollout.delete_stuck = true;
+    responder.on("DELETE", kPods + "/web-1", {json_answer(json_of({"web-1", "old"}))});
+    give_up_after(milliseconds(200));
+    wait();
+    EXPECT_EQ(count_requests("DELETE", ""), 1u);
+    EXPECT_EQ(count_requests("DELETE", "/web-1"), 1u);
+}
+
+TEST_F(RolloutTest, ADeletionThatIsRefusedIsSaid) {
+    use("StatefulSet", "statefulsets", {{"replicas", 1}});
+    workload.replacement = Replacement::kOnDelete;
+    rollout.delete_stuck = true;
+    listed = {{{"web-0", "old"}}};
+    responder.on("DELETE", kPods + "/web-0", {status_answer(403, "Forbidden")});
+    const auto result = wait();
+    EXPECT_FALSE(result.done);
+    EXPECT_THAT(result.troubles.at(0), HasSubstr("verb delete on pods"));
+}
+
+TEST_F(RolloutTest, TheStateByItself) {
+    use_deployment(3);
+    Json finished = json_of({"f"});
+    finished["status"]["phase"] = "Failed";
+    Client client(session());
+    Discovery discovery(session());
+    const auto state = rollout_state(client, discovery, workload, is_new, [&] {
+        std::vector<Json> pods = jsons_of({{"a"}, {"b", "old"}, {"c", "new", true, "c-new", true}});
+        pods.push_back(finished);
+        return pods;
+    });
+    EXPECT_EQ(state.wanted.size(), 1u);
+    EXPECT_EQ(state.old.size(), 1u);
+    EXPECT_EQ(state.desired, 3);
+    EXPECT_TRUE(state.observed);
+}
+
+}  // namespace
+
+}  // namespace cudafault::kube
