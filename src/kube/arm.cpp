@@ -48,7 +48,7 @@ std::optional<PlanObject> find_plan_of(Client& client, Discovery& discovery, con
 std::vector<AcknowledgingContainer> containers_of(const std::vector<Json>& pods_of_plan) {
     std::vector<AcknowledgingContainer> containers;
     for (const Json& pod : pods_of_plan) {
-        for (const std::string& name : injected_containers(pod)) containers.push_back({pod, name});
+        for (const std::string& name : injected_containers(pod)) containers.push_back({pod, name, Acknowledgement::kNo, 0, ""});
     }
     return containers;
 }

@@ -6,8 +6,9 @@
 #include <string>
 #include <vector>
 
+#include "kube/acknowledgement.hpp"
 #include "kube/plan_object.hpp"
-#include "kube/pod_evidence.hpp"
+
 
 namespace cudafault::kube {
 

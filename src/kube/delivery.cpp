@@ -9,6 +9,7 @@
 
 #include "kube/api/api_error.hpp"
 #include "kube/api/encoding.hpp"
+#include "kube/kinds.hpp"
 #include "kube/names.hpp"
 #include "kube/own_objects.hpp"
 #include "kube/resources.hpp"

@@ -52,9 +52,15 @@ void check_user(const Json& pod, std::vector<std::string>& notes) {
     }
 }
 
+WriteOptions dry_run() {
+    WriteOptions options;
+    options.dry_run = true;
+    return options;
+}
+
 void dry_run_pod(Client& client, const Json& pod, std::vector<std::string>& notes) {
     try {
-        client.create(pods(), pod, {.dry_run = true});
+        client.create(pods(), pod, dry_run());
     } catch (const ApiError& error) {
         const std::string text = error.what();
         if (is_full_pod_quota(error)) return notes.push_back(kFullQuota);

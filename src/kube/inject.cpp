@@ -208,24 +208,34 @@ private:
 
     void check_with_server(InjectionPlan& plan) {
         const JsonPatch patch = patch_between(plan.workload.object, plan.injected.object);
-        const Json checked = client_.patch(plan.workload.target, patch, {.dry_run = true});
+        WriteOptions dry_run;
+        dry_run.dry_run = true;
+        const Json checked = client_.patch(plan.workload.target, patch, dry_run);
         take_server_values(plan.injected.edits, checked);
         dry_run_pods(client_, plan.workload, checked, plan.chosen, plan.notes);
     }
 
     InjectionPlan change(const Workload& workload) {
         InjectionPlan injection = plan(workload);
-        if (injection.unchanged) return injection;
+        if (injection.unchanged) {
+            disarm(workload);
+            return injection;
+        }
         const Record record = record_of(injection, anchor_, options_);
         anchor_ = anchor_ ? replace_record(client_, *anchor_, record) : create_anchor(client_, workload, record);
         if (options_.delivery == Delivery::kBinary) {
             create_libraries(client_, workload, injection.injection.architectures);
         }
-        const PlanObject plan_object = create_plan(client_, workload, pod_selector(workload));
-        if (InjectedMark::of(workload.object)) nudge(client_, pods_with(client_, plan_object), plan_object.revision);
+        disarm(workload);
         client_.patch(workload.target, patch_between(workload.object, injection.injected.object));
         options_.on_progress(fmt::format("{} is changed; waiting for its pods", workload.text()));
         return injection;
+    }
+
+    // There is a plan, and it is empty.
+    void disarm(const Workload& workload) {
+        const PlanObject plan = create_plan(client_, workload, pod_selector(workload));
+        if (InjectedMark::of(workload.object)) nudge(client_, pods_with(client_, plan), plan.revision);
     }
 
     // Until the pods are replaced and the library has shown itself in each.

@@ -153,8 +153,10 @@ void HeldLease::release() {
     const std::optional<Json> there = client.find(target_);
     if (!there || text_at(*there, {"spec", "holderIdentity"}) != holder_) return;
     try {
-        client.remove(target_, {.uid = text_at(*there, {"metadata", "uid"}),
-                                .resource_version = text_at(*there, {"metadata", "resourceVersion"})});
+        DeleteOptions same;
+        same.uid = text_at(*there, {"metadata", "uid"});
+        same.resource_version = text_at(*there, {"metadata", "resourceVersion"});
+        client.remove(target_, same);
     } catch (const ApiError& error) {
         if (!error.is_not_found() && !error.is_lost_race()) throw;
     }

@@ -10,6 +10,7 @@
 #include "kube/api/retry.hpp"
 #include "kube/arm.hpp"
 #include "kube/delivery.hpp"
+#include "kube/kinds.hpp"
 #include "kube/lease.hpp"
 #include "kube/names.hpp"
 #include "kube/own_objects.hpp"

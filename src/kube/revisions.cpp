@@ -55,8 +55,9 @@ std::vector<Json> own_revisions(Client& client, const Workload& workload, const 
 
 void remove_revision(Client& client, const Workload& workload, const Resource& history, const Json& revision) {
     try {
-        client.remove({history, workload.target.in_namespace, text_at(revision, {"metadata", "name"})},
-                      {.uid = text_at(revision, {"metadata", "uid"})});
+        DeleteOptions same;
+        same.uid = text_at(revision, {"metadata", "uid"});
+        client.remove({history, workload.target.in_namespace, text_at(revision, {"metadata", "name"})}, same);
     } catch (const ApiError& error) {
         if (!error.is_not_found()) throw;
     }
