@@ -99,4 +99,9 @@ std::string text_at(const Json& object, const Path& path, const std::string& oth
     return place && place->is_string() ? place->get<std::string>() : otherwise;
 }
 
+int64_t number_at(const Json& object, const Path& path, int64_t otherwise) {
+    const Json* place = find(object, path);
+    return place && place->is_number_integer() ? place->get<int64_t>() : otherwise;
+}
+
 }  // namespace cudafault::kube

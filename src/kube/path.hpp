@@ -3,6 +3,7 @@
 // other people's edits move.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -48,5 +49,8 @@ Json* find(Json& object, const Path& path);
 
 // The text there, or `otherwise` if there is none.
 std::string text_at(const Json& object, const Path& path, const std::string& otherwise = "");
+
+// The integer there, or `otherwise` if there is none.
+int64_t number_at(const Json& object, const Path& path, int64_t otherwise = 0);
 
 }  // namespace cudafault::kube

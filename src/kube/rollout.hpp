@@ -1,58 +1,55 @@
 // SPDX-License-Identifier: Apache-2.0
-// Waiting until pods are what they should be, and saying in words why they are not.
+// Waiting until the pods of a workload are what they should be.
 #pragma once
 
 #include <functional>
 #include <string>
 #include <vector>
 
+#include "kube/pod_state.hpp"
+#include "kube/trouble.hpp"
 #include "kube/workload.hpp"
 
 namespace cudafault::kube {
 
-// Whether a pod has our volumes. `hash` is the workload's (its plan ConfigMap is mounted); `edition` that of the
-// injection it has to be of, 0: any.
-bool is_injected(const Json& pod, const std::string& hash, int edition = 0);
-
-bool is_terminating(const Json& pod);
-bool is_ready(const Json& pod);
-bool is_finished(const Json& pod);  // phase Succeeded or Failed
-
-// A sentence on a pod that is not ready: unschedulable and for want of what (free GPUs are named), image, mount, quota,
-// crash loop with the time of back-off, readiness, init container with its last output. Empty if nothing is wrong.
-std::string trouble_of(const Json& pod);
-
-// The reasons for which a controller could not even make pods: quota, admission, from its conditions and events.
-std::vector<std::string> trouble_of_workload(Client& client, Discovery& discovery, const Workload& workload);
-
 struct RolloutState {
-    std::vector<Json> wanted;     // pods of the new template, not terminating
-    std::vector<Json> old;        // pods of another template, terminating ones included
-    int desired = 0;              // replicas; -1: unknown
-    bool observed = false;        // the controller has seen the change
+    std::vector<Json> wanted;  // pods of the new template, not terminating
+    std::vector<Json> old;     // pods of another template, terminating ones included
+    int desired = 0;           // replicas; -1: unknown
+    bool observed = false;     // the controller has seen the change
+
+    size_t ready() const;  // of the wanted
 };
 
 using PodTest = std::function<bool(const Json& pod)>;
+using PodSource = std::function<std::vector<Json>()>;
 
-RolloutState rollout_state(Client& client, Discovery& discovery, const Workload& workload, const PodTest& is_wanted);
+// Reads the workload and its pods. Pods that a partition of a StatefulSet keeps as they are count as neither. An empty
+// `list_pods` is `pods_of`.
+RolloutState rollout_state(Client& client, Discovery& discovery, const Workload& workload, const PodTest& is_wanted,
+                           const PodSource& list_pods = {});
 
 struct RolloutResult {
     bool done = false;
-    bool nothing_to_wait_for = false;  // no replicas, or a CronJob
+    bool nothing_to_wait_for = false;  // no replicas, or a CronJob: `done`; a paused Deployment: not done
     RolloutState state;
-    std::vector<std::string> troubles; // if not done
+    std::vector<std::string> troubles;  // if not done
 };
 
 struct RolloutOptions {
-    Deadline deadline = kNoDeadline;
-    bool need_ready = true;         // else a new pod that exists, scheduled or not, is enough
-    bool delete_stuck = false;      // with the user's consent: pods of the old template are deleted where the kind
-                                    // does not replace them itself
+    Deadline deadline = kNoDeadline;  // the session's own is kept to as well
+    bool need_ready = true;           // else a new pod that exists, scheduled or not, is enough
+    bool delete_stuck = false;        // with the user's consent: pods of the old template are deleted where the kind
+                                      // does not replace them itself
+    int pods_before = -1;  // as many are waited for where a kind does not say how many; -1: as there are at the start
     std::function<void(const std::string&)> on_progress;  // one line whenever something has changed
+    PodSource list_pods;                                  // empty: `pods_of`
 };
 
-// Until no pod of another template is left and as many wanted ones as desired are there. Watches and does not poll.
-RolloutResult wait_for_rollout(Client& client, Discovery& discovery, const Workload& workload,
-                               const PodTest& is_wanted, const RolloutOptions& options);
+// Until no pod of another template is left and as many wanted ones as desired are there. Watches; every two seconds the
+// workload is read too. Without consent it ends at once where nothing but deletion replaces pods. A deadline that
+// passes is no error but a result that is not done, and says why.
+RolloutResult wait_for_rollout(Client& client, Discovery& discovery, const Workload& workload, const PodTest& is_wanted,
+                               const RolloutOptions& options);
 
 }  // namespace cudafault::kube

@@ -43,6 +43,7 @@ private:
         progressed_ = false;
         try {
             stream();
+            if (goes_on_ && handler_.on_window) goes_on_ = handler_.on_window(version_);
             if (goes_on_ && !progressed_) client_.session().pause(1);
             failures_ = 0;
         } catch (const ApiError& error) {

@@ -20,6 +20,9 @@ struct WatchHandler {
     // changes were missed.
     std::function<bool(std::vector<Json> objects)> on_list;
     std::function<bool(Change change, Json object)> on_change;
+
+    // The server has ended a request; a watch from that version on misses nothing. May be left out.
+    std::function<bool(const std::string& version)> on_window = {};
 };
 
 struct WatchOptions {

@@ -72,6 +72,19 @@ protected:
     std::vector<std::string> told;
 };
 
+TEST_F(WatchTest, TheEndOfAWindowIsToldWithItsVersion) {
+    responder.on("GET", watch_from("10"), {events({event("ADDED", "c", "11"), event("BOOKMARK", "", "12")})});
+    Client client(session());
+    std::string from;
+    const auto any = [](const auto&...) { return true; };
+    watch(client, {kPods, "ns"}, {}, {any, any, [&](const std::string& version) {
+                                          from = version;
+                                          return false;
+                                      }});
+    EXPECT_EQ(from, "12");
+    EXPECT_EQ(requests(), 2u);
+}
+
 TEST_F(WatchTest, ListThenEveryChange) {
     responder.on("GET", watch_from("10"),
                  {events({event("ADDED", "c", "11") + event("MODIFIED", "a", "12") + event("DELETED", "b", "13") +
