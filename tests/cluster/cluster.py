@@ -20,6 +20,7 @@ import secrets
 import subprocess
 import time
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import credentials
@@ -44,7 +45,8 @@ class Outcome:
 class Cluster:
     def __init__(self, gpus: int = 2, nodes: bool = True, name: str | None = None) -> None:
         self.gpus, self.nodes = gpus, nodes
-        self.name = name or os.environ.get("CUDAFAULT_CLUSTER", "test")
+        # Two, so that one that is up with nodes is in nobody's way.
+        self.name = name or os.environ.get("CUDAFAULT_CLUSTER", "test") + ("" if nodes else "-api")
         self.state = CLUSTERS / self.name
         self.network = f"cudafault-{self.name}-cp"
         self.kubeconfig = self.state / "kubeconfig" / "admin"
@@ -87,7 +89,17 @@ class Cluster:
         self._script("node", "stop", number)
 
     def start_node(self, number: int) -> None:
+        """Until its kubelet has said again that it is Ready, with its GPUs."""
+        name, began = f"node{number}", time.time()
         self._script("node", "start", number)
+
+        def is_back() -> bool:
+            lease = self.api.get("coordination.k8s.io/v1", "Lease", "kube-node-lease", name)
+            status = self.api.get("v1", "Node", None, name)["status"]
+            ready = any(each["type"] == "Ready" and each["status"] == "True" for each in status["conditions"])
+            gpus = status["allocatable"].get("nvidia.com/gpu") == str(self.gpus)
+            return ready and gpus and seconds_since_1970(lease["spec"]["renewTime"]) > began
+        self.wait(is_back, 60, f"{name}")
 
     def _script(self, script: str, *arguments: object, timeout: float = 120) -> subprocess.CompletedProcess:
         return subprocess.run([HERE / script, *map(str, arguments)], capture_output=True, text=True, timeout=timeout,
@@ -144,12 +156,19 @@ class Cluster:
                 each["storage"] = number == 0
             manifest["spec"]["versions"] = kept
         self.api.apply(manifest)
-        name = manifest["metadata"]["name"]
-        self.wait(lambda: self._is_established(name), 20, f"CRD {name}")
+        spec = manifest["spec"]
+        for each in spec["versions"]:
+            path = f"/apis/{spec['group']}/{each['name']}"
+            self.wait(lambda: self._serves(path, spec["names"]["plural"]), 20, f"{path}/{plural}")
 
-    def _is_established(self, crd: str) -> bool:
-        status = self.api.get("apiextensions.k8s.io/v1", "CustomResourceDefinition", None, crd).get("status", {})
-        return any(each["type"] == "Established" and each["status"] == "True" for each in status.get("conditions", ()))
+    def _serves(self, path: str, plural: str) -> bool:
+        try:
+            self.api.request("GET", f"{path}/{plural}", limit=1)
+            return any(each["name"] == plural for each in self.api.request("GET", path)["resources"])
+        except ApiError as error:
+            if error.status in (404, 503):
+                return False
+            raise
 
     def remove_crd(self, name: str) -> None:
         """With all objects of its kind."""
@@ -261,6 +280,10 @@ class Cluster:
         pki = self.state / "pki"
         token = {"invalid": credentials.invalid_token, "expired": lambda: credentials.expired_token(pki)}[why]()
         return credentials.write_kubeconfig(self.kubeconfig.parent / f"{why}-token", pki, {"token": token})
+
+
+def seconds_since_1970(timestamp: str) -> float:
+    return datetime.fromisoformat(timestamp.replace("Z", "+00:00")).timestamp()
 
 
 def is_ready(pod: dict) -> bool:

@@ -7,7 +7,7 @@ import threading
 import time
 from dataclasses import dataclass
 
-from api import Api, NetworkConnection
+from api import Api, ApiError, NetworkConnection
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Load:
         self._targets: dict = {}  # pod -> address
         self._ended = threading.Event()
         self._finder = threading.Thread(target=self._follow_pods, daemon=True)
-        self._senders: list = []
+        self._senders: dict = {}  # pod -> thread
 
     def __enter__(self) -> "Load":
         self._finder.start()
@@ -58,7 +58,7 @@ class Load:
 
     def __exit__(self, *_) -> None:
         self._ended.set()
-        for thread in [self._finder, *self._senders]:
+        for thread in [self._finder, *self._senders.values()]:
             thread.join()
 
     def requests(self, since: float = 0, pod: str | None = None) -> list:
@@ -77,13 +77,15 @@ class Load:
 
     def _follow_pods(self) -> None:
         while not self._ended.wait(0.2):
-            pods = self.api.list("v1", "pods", self.namespace, labelSelector=self.selector)
-            targets = {pod["metadata"]["name"]: pod["status"]["podIP"] for pod in pods if self._is_target(pod)}
-            new = targets.keys() - self._targets.keys()
-            self._targets = targets
-            for pod in new:
-                self._senders.append(threading.Thread(target=self._send, args=(pod, targets[pod]), daemon=True))
-                self._senders[-1].start()
+            try:
+                pods = self.api.list("v1", "pods", self.namespace, labelSelector=self.selector)
+            except (OSError, ApiError):
+                continue
+            self._targets = {pod["metadata"]["name"]: pod["status"]["podIP"] for pod in pods if self._is_target(pod)}
+            for pod, address in self._targets.items():
+                if pod not in self._senders or not self._senders[pod].is_alive():
+                    self._senders[pod] = threading.Thread(target=self._send, args=(pod, address), daemon=True)
+                    self._senders[pod].start()
 
     def _is_target(self, pod: dict) -> bool:
         if not pod["status"].get("podIP"):

@@ -73,7 +73,7 @@ record() { identity "$2" >"$state/pid/$1" || fail "$1 ended at once: see $state/
 
 pid_of() { # of a recorded process that still lives
     local pid
-    read -r pid _ <"$state/pid/$1" 2>/dev/null && [[ "$(identity "$pid")" == "$(cat "$state/pid/$1")" ]] && echo "$pid"
+    read -r pid _ 2>/dev/null <"$state/pid/$1" && [[ "$(identity "$pid")" == "$(cat "$state/pid/$1")" ]] && echo "$pid"
 }
 
 start() { # NAME COMMAND...: in the control plane's network namespace, outliving the caller
