@@ -5,10 +5,10 @@ DESTDIR ?=
 export PREFIX DESTDIR
 
 .DEFAULT_GOAL := build
-.PHONY: build demo test test-fast test-long bench fuzz install clean help
+.PHONY: build demo test test-fast test-long bench fuzz cluster-up cluster-down install clean help
 
 help:           ## this list
-	@sed -n 's/^\([a-z-]*\): *## */\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z-]*\): *## */\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
 build:          ## the command line, the library and the simulated GPUs, into build/bin and build/lib
 	@scripts/build
@@ -37,6 +37,13 @@ bench:          ## the numbers of docs/performance.md
 fuzz:           ## the fuzzers for ten minutes each (FUZZ_SECONDS=600)
 	@scripts/bootstrap test
 	@scripts/fuzz $${FUZZ_SECONDS:-600}
+
+cluster-up:     ## a real two-node Kubernetes on this machine, for tests (tests/cluster)
+	@scripts/build
+	@tests/cluster/up
+
+cluster-down:   ## ends it, and nothing of it is left
+	@tests/cluster/down --purge
 
 install:        ## into $(DESTDIR)$(PREFIX)
 	@scripts/build

@@ -24,6 +24,7 @@ using nlohmann::json;
 
 struct Options {
     int gpu = 0;
+    std::string address = "127.0.0.1";
     int port = 8000;
 };
 
@@ -39,8 +40,9 @@ public:
 
     // Returns when the GPU has failed; the error says how.
     std::string serve() {
-        if (!server_.bind_to_port("127.0.0.1", options_.port))
-            throw std::runtime_error("port " + std::to_string(options_.port) + " is taken: choose another with --port");
+        if (!server_.bind_to_port(options_.address, options_.port))
+            throw std::runtime_error("cannot listen on " + options_.address + ", port " +
+                                     std::to_string(options_.port) + ": choose a free one with --port");
         std::fprintf(stderr, "inference_server: serving on GPU %d (%s), port %d\n", options_.gpu,
                      model_.gpu_name().c_str(), options_.port);
         server_.listen_after_bind();
@@ -93,7 +95,8 @@ Options parse(int argc, char** argv) {
     Options options;
     CLI::App app("An inference server that exits on a CUDA error, as vLLM does.");
     app.add_option("--gpu", options.gpu, "CUDA ordinal of the GPU to serve from")->capture_default_str();
-    app.add_option("--port", options.port, "Port to listen on, on 127.0.0.1")->capture_default_str();
+    app.add_option("--address", options.address, "Address to listen on; 0.0.0.0 for all")->capture_default_str();
+    app.add_option("--port", options.port, "Port to listen on")->capture_default_str();
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {

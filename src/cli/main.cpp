@@ -5,6 +5,7 @@
 #include <exception>
 #include <nlohmann/json.hpp>
 
+#include "cli/k8s/cluster.hpp"
 #include "cli/output.hpp"
 #include "cli/verbs.hpp"
 #include "local/error.hpp"
@@ -36,6 +37,7 @@ void add_verbs(CLI::App& app, const std::vector<std::string>& command) {
     cli::add_check(app);
     cli::add_xids(app);
     cli::add_functions(app);
+    cli::add_k8s(app);
 }
 
 int refuse(const char* message, int code) {

@@ -35,21 +35,28 @@ struct Record {
     std::string created_at;  // UTC
     std::string api_version, kind, in_namespace, name, uid;
     Delivery delivery = Delivery::kBinary;
-    std::string library;                     // the path in LD_PRELOAD
-    std::vector<std::string> containers;     // template/container or container, for people
-    std::vector<std::string> template_paths; // as the user gave them, for a kind not in the table
+    std::string library;                        // the path in LD_PRELOAD
+    std::vector<std::string> containers;        // template/container, or container, for people
+    std::vector<std::string> template_paths;    // as the user gave them, for a kind not in the table
     std::map<int, std::vector<Edit>> editions;  // the edits against the user's own state, by edition
-    Json managed_fields;                     // of the workload, before
+    Json managed_fields;                        // of the workload, before
 
     Json json() const;
     static Record from_json(const Json& json);  // throws Error
 };
 
-// The anchor of a workload, or nothing. `config_maps` is the resource. Throws Error if it is there and cannot be read.
+// A record where it is kept: the ConfigMap cudafault-anchor-<hash of the workload>.
 struct Anchor {
     Json config_map;
     Record record;
 };
+
+// Nothing if there is none. Throws Error if it is there and is damaged.
 std::optional<Anchor> find_anchor(Client& client, const std::string& in_namespace, const std::string& hash);
+
+Anchor create_anchor(Client& client, const Workload& workload, const Record& record);
+
+// 409 if somebody else has written it meanwhile.
+Anchor replace_record(Client& client, const Anchor& anchor, const Record& record);
 
 }  // namespace cudafault::kube

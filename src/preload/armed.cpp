@@ -125,6 +125,7 @@ bool put_into_force(ProcessState& state) {
         return true;
     }
     slot->revision = state.text.revision;
+    slot->file_revision = load(state.plan_file.revision);
     slot->armed_at_ns = state.text.armed_at_ns;
     slot->checksum = control_checksum(state.text.revision, state.text.armed_at_ns, spec);
     choose_faults(*slot);

@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "fault/atomics.hpp"
+#include "preload/libc.hpp"
 #include "preload/log.hpp"
 #include "preload/process.hpp"
 #include "preload/procfs.hpp"
@@ -15,6 +16,22 @@ namespace {
 
 constexpr uint64_t kEagerLines = 32;                // firings that are logged at once, each
 constexpr uint64_t kLogIntervalNs = 1'000'000'000;  // and then one a second, with the count so far
+
+bool is_uuid(Text text) {
+    for (size_t i = 0; i < text.size; ++i) {
+        const char c = text[i];
+        if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || c == '-')) return false;
+    }
+    return text.size == 36;
+}
+
+// What the tool that wrote the plan file calls the plan that fired.
+uint64_t file_revision_of(uint64_t revision) {
+    for (const PlanSlot& slot : process().slots) {
+        if (load(slot.revision) == revision) return load(slot.file_revision);
+    }
+    return 0;
+}
 
 // One JSON line. The values are numbers, names of ours, and texts that need no escapes.
 class JsonLine {
@@ -32,6 +49,9 @@ public:
     void number(const char* key, uint64_t value) {
         add_key(key);
         message_.add(value);
+    }
+    void plan_revision(uint64_t revision) {
+        if (revision > 0) number("plan_revision", revision);
     }
     void text(const char* key, Text value) {
         add_key(key);
@@ -58,6 +78,8 @@ private:
         number("pid", static_cast<uint64_t>(process_id()));
         number("start_time", start_time_of("self"));
         if (read_boot_id(boot) > 0) text("boot_id", Text(boot));
+        const Text uid(environment("CUDAFAULT_POD_UID"));
+        if (is_uuid(uid)) text("pod_uid", uid);
     }
 
     char buffer_[768] = "";
@@ -109,6 +131,7 @@ constexpr const char* kEffectNames[] = {"error", "delay", "hang", "exit", "signa
 void log_firing(const Decision& decision, int row, uint64_t fired) {
     JsonLine line("fired");
     line.number("revision", decision.revision);
+    line.plan_revision(file_revision_of(decision.revision));
     line.number("fault", decision.fault);
     line.text("function", function_name(row));
     line.text("effect", kEffectNames[static_cast<int>(decision.effect)]);
@@ -137,7 +160,9 @@ void record_acknowledgement(uint64_t revision, int faults) {
     if (!log_file()) return;
     JsonLine line("acknowledged");
     line.number("revision", revision);
+    line.plan_revision(load(process().plan_file.revision));
     line.number("faults", static_cast<uint64_t>(faults));
+    line.number("fired", load(process().fired));
     line.write();
 }
 

@@ -25,6 +25,7 @@ struct Identity {
 struct PlanSlot {
     uint64_t readers;
     uint64_t revision;
+    uint64_t file_revision;  // of the plan file: what the tool that wrote it calls this plan; 0: nothing
     uint64_t armed_at_ns;
     uint64_t checksum;
     uint32_t here;      // bit per fault: its process=, rank=, node= and pod= mean this process
@@ -47,6 +48,7 @@ struct PlanFile {
     char text[kMaxSpec + 2];  // room for more than a plan may have, so that too much is seen
     char text_before[kMaxSpec + 2];
     size_t size_before;
+    uint64_t revision;  // its first line, "#<number>", if it has one; else 0
     bool was_read;
 };
 

@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "fault/atomics.hpp"
+#include "fault/values.hpp"
 #include "preload/armed.hpp"
 #include "preload/elf.hpp"
 #include "preload/libc.hpp"
@@ -49,6 +50,15 @@ bool find_pthread(PthreadFunctions& found) {
            find_function(found.set_stack_size, "pthread_attr_setstacksize");
 }
 
+// Takes the first line off if it is "#<number>": by that number the tool that wrote the file knows what was taken up.
+Text take_revision(Text text, uint64_t& revision) {
+    size_t end = 0;
+    while (end < text.size && text[end] != '\n') ++end;
+    revision = 0;
+    if (end == 0 || text[0] != '#' || !parse_number(text.first(end).from(1), revision)) return text;
+    return text.from(end < text.size ? end + 1 : end);
+}
+
 // Writes the file's plan into the block if it is another than before.
 void read_plan_file() {
     PlanFile& file = process().plan_file;
@@ -57,7 +67,10 @@ void read_plan_file() {
     memcpy(file.text_before, file.text, size);
     file.size_before = size;
     file.was_read = true;
-    set_private_plan(Text(file.text, size), clock_ns(CLOCK_REALTIME));
+    uint64_t revision;
+    const Text spec = take_revision(Text(file.text, size), revision);
+    store(file.revision, revision);
+    set_private_plan(spec, clock_ns(CLOCK_REALTIME));
 }
 
 int watch_directory(int inotify, const char* file) {

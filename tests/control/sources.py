@@ -8,6 +8,7 @@ import time
 from datetime import datetime, timedelta, timezone
 
 from block import run_variable
+from harness import read_events
 from support import (
     CLIENT,
     CLIENT_CODE,
@@ -17,6 +18,7 @@ from support import (
     SIMGPU,
     Workers,
     clean_environment,
+    codes,
     lines_of,
     numbers,
     operate,
@@ -83,6 +85,26 @@ def with_source(source, plan):
     file.write_text(plan)
     # Long enough for the watcher to read the same file again.
     return operate("sync sleep:300 sync", environment={source: str(file)})
+
+
+def check_numbered_file(checks, folder):
+    """A plan file may say by which number the log is to call its plan, and in which pod."""
+    file, log, uid = folder / "numbered", folder / "numbered.log", "0a1b2c3d-0000-4000-8000-0123456789ab"
+    file.write_text(f"#7\nerror=702 {CALLS}")
+    surroundings = {"CUDAFAULT_PLAN_FILE": str(file), "CUDAFAULT_LOG": str(log), "CUDAFAULT_POD_UID": uid}
+    checks.equal("a numbered plan file counts", codes("sync sync", environment=surroundings), [702, 702])
+    lines = read_events(log)
+    acknowledged = [line for line in lines if line["cudafault"] == "acknowledged"]
+    fired = [line for line in lines if line["cudafault"] == "fired"]
+    checks.equal("its number is acknowledged", [(line["plan_revision"], line["fired"]) for line in acknowledged], [(7, 0)])
+    checks.equal("and stands beside what fired", [(line["plan_revision"], line["fired"]) for line in fired], [(7, 1), (7, 2)])
+    checks.expect("with the pod", all(line["pod_uid"] == uid for line in acknowledged + fired), lines)
+    for first in ("#", "#x", "#7 8", "#-1", "#99999999999999999999"):
+        file.write_text(f"{first}\nerror=702 {CALLS}")
+        goes_on(checks, f"a plan file beginning with {first}", operate("sync*3", environment=surroundings), saying="refused")
+    file.write_text("#8\n")
+    checks.equal("a numbered plan file without a plan", codes("sync", environment=surroundings), [0])
+    checks.equal("is acknowledged too", read_events(log)[-1].get("plan_revision"), 8)
 
 
 def check_order(checks, folder):

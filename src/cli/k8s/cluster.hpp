@@ -19,6 +19,7 @@ struct ClusterOptions {
     kube::ConnectionOptions connection;
     std::string timeout = "300s";  // of the whole command
     bool json = false;
+    std::string verb;  // for messages
 };
 
 // --kubeconfig, --context, --cluster, --user, --server, --as, --as-group, --as-uid, --namespace, --timeout, --json.
@@ -26,6 +27,8 @@ void add_cluster_options(CLI::App& verb, ClusterOptions& options);
 
 // A connection, for the time of one command. SIGINT, SIGTERM and SIGHUP cancel its waits.
 class ClusterAccess {
+    std::shared_ptr<kube::Cancellation> cancellation_;
+
 public:
     explicit ClusterAccess(const ClusterOptions& options);
 

@@ -17,8 +17,8 @@
 namespace cudafault::kube {
 
 struct ListOptions {
-    std::string label_selector;
-    std::string field_selector;
+    std::string label_selector = {};
+    std::string field_selector = {};
     int page_size = 500;
 };
 

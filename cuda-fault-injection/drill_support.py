@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What tests need besides the fault: how the pods of a workload fare, whether inference works, and waiting.
+
+Environment: INFERENCE_ENDPOINT, a URL; with `{address}` in it each pod is asked, without it the service it names.
+Default http://{address}:8000/v1/completions. INFERENCE_BODY, what is posted to it; default a completion of MODEL_NAME.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any, Callable
+
+from inject_into_pods import DEFAULT_TIMEOUT, cudafault_json
+
+IN_CLUSTER = "KUBERNETES_SERVICE_HOST"
+REQUEST_TIMEOUT = 5
+BETWEEN_LOOKS = 0.5
+
+Pod = dict[str, Any]
+
+
+def why_no_cluster() -> str:
+    """Why tests on a cluster cannot run here; empty if they can."""
+    if not os.environ.get("TARGET_DEPLOYMENT"):
+        return "TARGET_DEPLOYMENT does not name a workload that may be broken"
+    if os.environ.get("KUBECONFIG") or os.environ.get(IN_CLUSTER) or (Path.home() / ".kube" / "config").exists():
+        return ""
+    return "no cluster is configured: KUBECONFIG is not set and there is no ~/.kube/config"
+
+
+def workload_status(deployment: str, namespace: str) -> dict[str, Any]:
+    return cudafault_json("status", deployment, "-n", namespace)
+
+
+def pods_of(deployment: str, namespace: str) -> list[Pod]:
+    """The pods of the workload's GPU workers."""
+    return workload_status(deployment, namespace)["pods"]
+
+
+def is_down(pod: Pod) -> bool:
+    """Whether its program ended; not the reason CrashLoopBackOff, which the kubelet gives only after a second crash."""
+    return pod["restarts"] > 0 or pod["terminated"] is not None
+
+
+def is_healthy(pod: Pod) -> bool:
+    return pod["phase"] == "Running" and not pod["trouble"]
+
+
+def wait_until(what: str, look: Callable[[], Any]) -> Any:
+    """The first true answer of `look`; fails the test if there is none in CUDA_FAULT_TIMEOUT seconds."""
+    deadline = time.monotonic() + float(os.environ.get("CUDA_FAULT_TIMEOUT") or DEFAULT_TIMEOUT)
+    while not (found := look()):
+        assert time.monotonic() < deadline, f"{what}: not within CUDA_FAULT_TIMEOUT"
+        time.sleep(BETWEEN_LOOKS)
+    return found
+
+
+def inference_works(pods: list[Pod]) -> bool:
+    """Whether every pod, or the service, answers a request."""
+    answers = _ask_all(pods)
+    return bool(answers) and all(answers)
+
+
+def inference_fails(pods: list[Pod]) -> bool:
+    """Whether no pod answers, or the service does not."""
+    return not any(_ask_all(pods))
+
+
+def _ask_all(pods: list[Pod]) -> list[bool]:
+    return [_answers(url) for url in _endpoints(pods)]
+
+
+def _endpoints(pods: list[Pod]) -> list[str]:
+    endpoint = os.environ.get("INFERENCE_ENDPOINT") or "http://{address}:8000/v1/completions"
+    addresses = [pod["address"] for pod in pods if pod["address"]] if "{address}" in endpoint else [""]
+    bracketed = [f"[{address}]" if ":" in address else address for address in addresses]
+    return [endpoint.replace("{address}", address) for address in bracketed]
+
+
+def _body() -> bytes:
+    model = os.environ.get("MODEL_NAME") or "Qwen/Qwen3-0.6B"
+    completion = json.dumps({"model": model, "prompt": "Hello", "max_tokens": 5})
+    return (os.environ.get("INFERENCE_BODY") or completion).encode()
+
+
+def _answers(url: str) -> bool:
+    request = urllib.request.Request(url, data=_body(), headers={"Content-Type": "application/json"})
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with direct.open(request, timeout=REQUEST_TIMEOUT) as response:
+            return response.status == 200
+    except (OSError, http.client.HTTPException):
+        return False

@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A GPU falls off the bus under an inference service, and the service comes back on another node.
+
+    TARGET_DEPLOYMENT=vllm-worker TARGET_NAMESPACE=default pytest -v -s examples/test_xid79_cuda_fault.py
+
+TARGET_DEPLOYMENT  a DynamoGraphDeployment of that name, else a Deployment; its pods are replaced and crash
+TARGET_NAMESPACE   default `default`
+TARGET_NODE        the node whose GPU is lost; default: that of the first pod. It is cordoned and drained, other
+                   workloads' pods included, and opened again in the end
+INFERENCE_ENDPOINT, INFERENCE_BODY, MODEL_NAME  how to ask for inference, see cuda-fault-injection/drill_support.py
+
+The other nodes need room for all pods of the workload. Whatever fails on the way, everything is put back.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+CUDA_INJECTION_DIR = Path(__file__).resolve().parent.parent / "cuda-fault-injection"
+sys.path.insert(0, str(CUDA_INJECTION_DIR))
+import drill_support as support  # noqa: E402
+from inject_into_pods import (  # noqa: E402
+    create_cuda_fault_configmap,
+    cudafault_k8s,
+    delete_cuda_fault_configmap,
+    patch_deployment_env,
+)
+
+DEPLOYMENT = os.environ.get("TARGET_DEPLOYMENT", "")
+NAMESPACE = os.environ.get("TARGET_NAMESPACE") or "default"
+NO_DEVICE = 100  # CUDA_ERROR_NO_DEVICE
+
+pytestmark = pytest.mark.skipif(bool(support.why_no_cluster()), reason=support.why_no_cluster() or "a cluster is there")
+
+
+@dataclass
+class Story:
+    node: str
+    snapshot: Path
+
+    def pods(self) -> list[support.Pod]:
+        return support.pods_of(DEPLOYMENT, NAMESPACE)
+
+    def pods_on_node(self) -> list[support.Pod]:
+        return [pod for pod in self.pods() if pod["node"] == self.node]
+
+    def break_gpu(self) -> None:
+        create_cuda_fault_configmap(NAMESPACE)
+        patch_deployment_env(
+            DEPLOYMENT, NAMESPACE, enable=True, use_configmap=True, target_node=self.node, xid_type=79
+        )
+        elsewhere = [pod for pod in self.pods() if pod["node"] not in (self.node, "", None)]
+        assert not elsewhere, f"pods are not pinned to {self.node}: {elsewhere}"
+        assert self.pods_on_node(), f"no pod is on {self.node}"
+
+    def all_down(self) -> bool:
+        pods = self.pods_on_node()
+        return bool(pods) and all(support.is_down(pod) and pod["codes"] == [NO_DEVICE] for pod in pods)
+
+    def inference_fails(self) -> bool:
+        return support.inference_fails(self.pods())
+
+    def drain(self) -> None:
+        cudafault_k8s("node", "cordon", self.node)
+        cudafault_k8s("node", "drain", self.node)
+        support.wait_until("no pod is left on the drained node", lambda: not self.pods_on_node())
+
+    def unpin(self) -> None:
+        patch_deployment_env(DEPLOYMENT, NAMESPACE, enable=False, use_configmap=True)
+
+    def recovered(self) -> list[support.Pod]:
+        """All pods, once they are healthy, without the library, and on other nodes; until then none."""
+        pods = self.pods()
+        well = all(support.is_healthy(pod) and not pod["injected"] and pod["node"] != self.node for pod in pods)
+        return pods if well else []
+
+    def uncordon(self) -> None:
+        cudafault_k8s("node", "uncordon", self.node)
+
+
+def step(words: str) -> None:
+    print(f"\n== {words}", flush=True)
+
+
+def begin(folder: Path) -> Story:
+    pods = support.pods_of(DEPLOYMENT, NAMESPACE)
+    assert pods and all(map(support.is_healthy, pods)), f"the pods are not healthy to begin with: {pods}"
+    assert not any(pod["injected"] for pod in pods), f"a pod still has the library of an earlier test: {pods}"
+    assert support.inference_works(pods), "inference does not work to begin with"
+    snapshot = folder / "snapshot.json"
+    cudafault_k8s("snapshot", "-o", str(snapshot), "-n", NAMESPACE)
+    return Story(os.environ.get("TARGET_NODE") or pods[0]["node"], snapshot)
+
+
+def test_xid79_gpu_fell_off_the_bus(tmp_path: Path) -> None:
+    step("the library is built")
+    subprocess.run(["make"], cwd=CUDA_INJECTION_DIR, check=True)
+    assert (CUDA_INJECTION_DIR / "fake_cuda_xid79.so").exists()
+
+    step("the service works; what is there is written down")
+    story = begin(tmp_path)
+
+    with ExitStack() as cleanup:  # the last one first
+        cleanup.callback(delete_cuda_fault_configmap, NAMESPACE)
+        cleanup.callback(story.unpin)
+
+        step(f"the GPUs of {story.node} fall off the bus: inference fails, pods crash")
+        story.break_gpu()
+        support.wait_until("inference fails", story.inference_fails)
+        support.wait_until("every pod is down with CUDA_ERROR_NO_DEVICE", story.all_down)
+
+        step(f"the XID is noticed: {story.node} is cordoned and drained")
+        cleanup.callback(story.uncordon)
+        story.drain()
+        assert story.inference_fails(), "inference works although no pod can be scheduled"
+
+        step("the pods are unpinned and come up on other nodes, and inference works again")
+        story.unpin()
+        pods = support.wait_until("the pods are healthy on other nodes", story.recovered)
+        support.wait_until("inference works again", lambda: support.inference_works(pods))
+
+    step("nothing is left")
+    cudafault_k8s("verify-clean", "--against", str(story.snapshot), "-n", NAMESPACE)

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kube/arm.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <memory>
+
+#include "cli/k8s/armed_output.hpp"
+#include "cli/k8s/cluster.hpp"
+#include "cli/k8s/expiry.hpp"
+#include "cli/output.hpp"
+#include "fault/values.hpp"
+#include "local/spec.hpp"
+
+namespace cudafault::cli {
+
+namespace {
+
+constexpr const char* kExamples = R"(Examples:
+  cudafault k8s arm deployment/web 'xid=79' -n prod                     every pod, also those that come later
+  cudafault k8s arm deployment/web 'xid=79' --node gpu-node-7 -n prod   its pods on that node
+  cudafault k8s arm 'xid=94 gpu=0' --selector role=decode -n prod       the injected pods that have this label now
+  cudafault k8s arm dgd/vllm-disagg 'xid=48 for=30s' --expires 10m -n prod
+
+The plan replaces the one before, and ends by itself when --expires is over, whatever becomes of this tool. A pod that is
+restarted or made anew while it is armed fails too. docs/plans.md has all keys.)";
+
+struct Options {
+    ClusterOptions cluster;
+    std::vector<std::string> words;  // [KIND/NAME] SPEC
+    std::string selector, node, expires = "1h";
+};
+
+std::chrono::system_clock::time_point end_of(const std::string& expires) {
+    uint64_t ns = 0;
+    if (!parse_duration(local::text_of(expires), ns) || ns == 0) {
+        throw local::Error(local::kUsage, fmt::format("--expires {} is no time: write it like 30m or 4h", expires));
+    }
+    return std::chrono::system_clock::now() + std::chrono::duration_cast<std::chrono::seconds>(std::chrono::nanoseconds(ns));
+}
+
+kube::ArmChoice choice_of(const Options& options, const std::string& in_namespace) {
+    kube::ArmChoice choice;
+    choice.selector = options.selector;
+    choice.node = options.node;
+    if (options.words.size() == 2) {
+        choice.workload = parse_workload(options.words.front(), in_namespace);
+    } else if (options.selector.empty() && options.node.empty()) {
+        throw local::Error(local::kUsage, "say what is to fail: KIND/NAME, --selector or --node");
+    }
+    choice.workload.in_namespace = in_namespace;
+    return choice;
+}
+
+void arm(const Options& options) {
+    const std::string spec = options.words.back();
+    const auto end = end_of(options.expires);
+    Expiring expiring = with_expiry(spec, end, options.node, {});  // refused, if at all, before anything is asked
+    in_cluster(options.cluster, [&](ClusterAccess& access) {
+        const auto spec_for = [&](const std::vector<std::string>& pods) {
+            return with_expiry(spec, end, options.node, pods).spec;
+        };
+        const std::vector<kube::Armed> armed = kube::arm(access.client, access.discovery,
+                                                         choice_of(options, access.in_namespace), spec_for,
+                                                         access.deadline, progress);
+        if (options.cluster.json) return print_json(armed_json(armed, expiring.until));
+        fmt::print("armed until {}: {}\n", local_time(expiring.until), paint(Paint::bold, spec));
+        print_armed(armed);
+    });
+}
+
+}  // namespace
+
+void add_k8s_arm(CLI::App& k8s) {
+    const auto options = std::make_shared<Options>();
+    CLI::App* verb = k8s.add_subcommand("arm", "Makes the GPU calls of injected pods fail");
+    verb->add_option("words", options->words, "[KIND/NAME] SPEC: the workload, and what fails")
+        ->required()
+        ->expected(1, 2);
+    add_cluster_options(*verb, options->cluster);
+    verb->add_option("--selector", options->selector, "The injected pods that have these labels now, by name");
+    verb->add_option("--node", options->node, "Pods on this node only; it pins nothing");
+    verb->add_option("--expires", options->expires, "When it disarms itself")->capture_default_str();
+    verb->footer(kExamples);
+    verb->callback([options] { arm(*options); });
+}
+
+}  // namespace cudafault::cli

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/k8s/armed_output.hpp"
+
+#include <fmt/format.h>
+
+#include "cli/output.hpp"
+
+namespace cudafault::cli {
+
+namespace {
+
+using kube::Acknowledgement;
+using nlohmann::json;
+
+const char* state_of(Acknowledgement state) {
+    switch (state) {
+        case Acknowledgement::kYes: return "acknowledged";
+        case Acknowledgement::kNotRunning: return "not running";
+        case Acknowledgement::kUnknown: return "unknown";
+        case Acknowledgement::kNo: break;
+    }
+    return "silent";
+}
+
+const char* meaning_of(Acknowledgement state) {
+    switch (state) {
+        case Acknowledgement::kYes: return "";
+        case Acknowledgement::kNotRunning: return "takes it up when it starts";
+        case Acknowledgement::kUnknown: return "";
+        case Acknowledgement::kNo: break;
+    }
+    return "has not said so: maybe no process of it has made a CUDA call yet";
+}
+
+json containers_json(const kube::Armed& armed) {
+    json pods = json::array();
+    for (const auto& container : armed.containers) {
+        pods.push_back({{"pod", kube::text_at(container.pod, {"metadata", "name"})},
+                        {"node", kube::text_at(container.pod, {"spec", "nodeName"})},
+                        {"container", container.container},
+                        {"acknowledged", container.state == Acknowledgement::kYes},
+                        {"state", state_of(container.state)}});
+    }
+    return pods;
+}
+
+json one_json(const kube::Armed& armed, const std::string& until) {
+    return {{"plan", armed.plan.name()},
+            {"revision", armed.plan.revision},
+            {"spec", armed.plan.spec},
+            {"until", until.empty() ? json() : json(until)},
+            {"pods", containers_json(armed)},
+            {"notes", armed.notes}};
+}
+
+}  // namespace
+
+json armed_json(const std::vector<kube::Armed>& all, const std::string& until) {
+    if (all.size() == 1) return one_json(all.front(), until);
+    json list = json::array();
+    for (const kube::Armed& armed : all) list.push_back(one_json(armed, until));
+    return {{"workloads", list}};
+}
+
+void print_armed(const std::vector<kube::Armed>& all) {
+    Table table({"pod", "container", "node", "state", ""});
+    bool any = false;
+    for (const kube::Armed& armed : all) {
+        for (const auto& container : armed.containers) {
+            any = true;
+            table.add({kube::text_at(container.pod, {"metadata", "name"}), container.container,
+                       kube::text_at(container.pod, {"spec", "nodeName"}, "-"), state_of(container.state),
+                       container.why.empty() ? meaning_of(container.state) : container.why});
+        }
+    }
+    if (any) fmt::print("{}", table.text("  "));
+    for (const kube::Armed& armed : all) {
+        for (const std::string& note : armed.notes) fmt::print("  note: {}\n", note);
+    }
+}
+
+}  // namespace cudafault::cli

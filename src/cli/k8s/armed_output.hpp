@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+// How the results of `arm` and `disarm` are shown.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "kube/arm.hpp"
+
+namespace cudafault::cli {
+
+// Of one workload an object, of several {"workloads": [...]}. `until` is empty for what was disarmed.
+nlohmann::json armed_json(const std::vector<kube::Armed>& all, const std::string& until);
+void print_armed(const std::vector<kube::Armed>& all);
+
+}  // namespace cudafault::cli

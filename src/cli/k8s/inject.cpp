@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kube/inject.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <cstdlib>
+#include <memory>
+
+#include "cli/k8s/cluster.hpp"
+#include "cli/k8s/injection_options.hpp"
+#include "cli/output.hpp"
+#include "local/error.hpp"
+
+namespace cudafault::cli {
+
+namespace {
+
+using nlohmann::json;
+
+constexpr const char* kExamples = R"(Examples:
+  cudafault k8s inject deployment/web -n prod
+  cudafault k8s inject daemonset/workers -n prod --container 'train*' --delivery source
+  cudafault k8s inject dgd/vllm-disagg -n prod --node gpu-node-7       pinned to that node, until `restore`
+
+Nothing is armed by this: the pods are replaced by healthy ones that have the library. `cudafault k8s arm` makes them fail,
+`cudafault k8s restore` takes everything back. `cudafault k8s plan` shows what would be changed.)";
+
+json pods_json(const kube::InjectResult& result) {
+    json pods = json::array();
+    for (const auto& pod : result.pods) {
+        pods.push_back({{"pod", pod.name}, {"node", pod.node}, {"ready", pod.ready}, {"library_seen", pod.library_seen}});
+    }
+    return pods;
+}
+
+json pending_json(const kube::InjectResult& result) {
+    json pending = json::array();
+    for (const auto& pod : result.pods) {
+        if (!pod.trouble.empty()) pending.push_back({{"pod", pod.name}, {"why", pod.trouble}});
+    }
+    return pending;
+}
+
+json result_json(const kube::InjectResult& result) {
+    const kube::InjectionPlan& plan = result.plan;
+    return {{"workload", workload_json(plan.workload)},
+            {"run", plan.injection.mark.run_id},
+            {"edition", plan.injection.mark.edition},
+            {"delivery", kube::text_of(plan.injection.delivery)},
+            {"containers", kube::container_names(plan.chosen)},
+            {"unchanged", plan.unchanged},
+            {"complete", is_complete(result)},
+            {"pods", pods_json(result)},
+            {"pending", pending_json(result)},
+            {"troubles", result.rollout.troubles},
+            {"notes", plan.notes}};
+}
+
+void print_result(const kube::InjectResult& result) {
+    const kube::InjectionPlan& plan = result.plan;
+    fmt::print("{} {}: {} (delivery {}); nothing is armed\n", paint(Paint::bold, plan.workload.text()),
+               plan.unchanged ? "is injected so already" : "is injected",
+               fmt::join(kube::container_names(plan.chosen), ", "), kube::text_of(plan.injection.delivery));
+    if (!result.pods.empty()) {
+        Table table({"pod", "node", "ready", "library", ""});
+        for (const auto& pod : result.pods) {
+            table.add({pod.name, pod.node.empty() ? "-" : pod.node, pod.ready ? "yes" : "no",
+                       pod.library_seen ? "seen" : "not seen", pod.trouble});
+        }
+        fmt::print("{}", table.text("  "));
+    }
+    for (const std::string& trouble : result.rollout.troubles) fmt::print("  {}\n", trouble);
+    for (const std::string& note : plan.notes) fmt::print("  note: {}\n", note);
+}
+
+// Pods that a pin leaves without a place are the user's wish.
+bool only_pin_is_short(const kube::InjectResult& result) {
+    return !result.plan.injection.pin_label.empty() && !result.pods.empty() &&
+           std::all_of(result.pods.begin(), result.pods.end(), [](const auto& pod) {
+               return pod.library_seen || (!pod.ready && pod.node.empty());
+           });
+}
+
+void inject(const InjectionCommand& command) {
+    in_cluster(command.cluster, [&](ClusterAccess& access) {
+        const kube::InjectResult result = kube::inject(access.client, access.discovery, inject_options(command, access));
+        command.cluster.json ? print_json(result_json(result)) : print_result(result);
+        if (is_complete(result) || only_pin_is_short(result)) return;
+        throw local::Error(local::kEnvironment,
+                           fmt::format("{} is injected, but not all of its pods have the library yet: {}; repeat the "
+                                       "command to wait on, or `cudafault k8s restore` to take it back",
+                                       result.plan.workload.text(), missing_text(result)));
+    });
+}
+
+}  // namespace
+
+void add_k8s_inject(CLI::App& k8s) {
+    const auto command = std::make_shared<InjectionCommand>();
+    CLI::App* verb = k8s.add_subcommand("inject", "Puts the library into a workload's pods, with nothing armed");
+    add_injection_options(*verb, *command);
+    verb->add_flag("--no-wait{false}", command->wait, "Returns when the workload is changed, before its pods are");
+    verb->footer(kExamples);
+    verb->callback([command] { inject(*command); });
+}
+
+}  // namespace cudafault::cli

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "cli/k8s/cluster.hpp"
+#include "cli/output.hpp"
+#include "kube/delivery.hpp"
+#include "kube/names.hpp"
+
+namespace cudafault::cli {
+
+namespace {
+
+constexpr const char* kExamples = R"(Examples:
+  cudafault k8s library create -n prod
+  cudafault k8s library delete -n prod
+
+For `inject --delivery source` only: a ConfigMap with the library's source, which an init container compiles.)";
+
+void create(const ClusterOptions& options) {
+    in_cluster(options, [&](ClusterAccess& access) {
+        const bool changed = kube::create_source(access.client, access.in_namespace);
+        if (options.json) {
+            return print_json({{"config_map", kube::names::kSourceConfigMap}, {"namespace", access.in_namespace},
+                               {"changed", changed}});
+        }
+        fmt::print("ConfigMap {} in namespace {} {}\n", kube::names::kSourceConfigMap, access.in_namespace,
+                   changed ? "has the library's source" : "has the library's source already");
+    });
+}
+
+void remove(const ClusterOptions& options) {
+    in_cluster(options, [&](ClusterAccess& access) {
+        const bool changed = kube::remove_source(access.client, access.discovery, access.in_namespace);
+        if (options.json) {
+            return print_json({{"config_map", kube::names::kSourceConfigMap}, {"namespace", access.in_namespace},
+                               {"changed", changed}});
+        }
+        fmt::print("ConfigMap {} in namespace {} {}\n", kube::names::kSourceConfigMap, access.in_namespace,
+                   changed ? "is deleted" : "was not there");
+    });
+}
+
+}  // namespace
+
+void add_k8s_library(CLI::App& k8s) {
+    CLI::App* verb = k8s.add_subcommand("library", "The ConfigMap for delivery by source");
+    verb->require_subcommand(1);
+    verb->footer(kExamples);
+    const auto add = [&](const char* name, const char* about, void (*action)(const ClusterOptions&)) {
+        const auto options = std::make_shared<ClusterOptions>();
+        CLI::App* sub = verb->add_subcommand(name, about);
+        add_cluster_options(*sub, *options);
+        options->verb = "library";
+        sub->callback([options, action] { action(*options); });
+    };
+    add("create", "Makes it, or brings it up to date", create);
+    add("delete", "Deletes it, unless a workload still mounts it", remove);
+}
+
+}  // namespace cudafault::cli

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "cli/k8s/cluster.hpp"
+#include "cli/k8s/injection_options.hpp"
+#include "cli/output.hpp"
+
+namespace cudafault::cli {
+
+namespace {
+
+using nlohmann::json;
+
+constexpr const char* kExamples = R"(Examples:
+  cudafault k8s plan deployment/web -n prod
+  cudafault k8s plan statefulset/llm -n prod --delivery source --json
+
+The server checks the change and, where you may create pods, a pod of the changed template; nothing is changed.)";
+
+json edits_json(const kube::InjectionPlan& plan) {
+    json edits = json::array();
+    for (const kube::Edit& edit : plan.injected.edits) {
+        edits.push_back({{"at", edit.at.text()}, {"was", edit.was ? *edit.was : json()}, {"now", edit.now}});
+    }
+    return edits;
+}
+
+void print_lines(const char* sign, Paint colour, const json& value) {
+    std::istringstream lines(value.is_string() ? value.get<std::string>() : value.dump(2));
+    for (std::string line; std::getline(lines, line);) fmt::print("{}\n", paint(colour, fmt::format("  {} {}", sign, line)));
+}
+
+void print_plan(const kube::InjectionPlan& plan) {
+    fmt::print("{}{}\n", paint(Paint::bold, plan.workload.text()),
+               plan.unchanged ? " is injected so already: nothing would be changed" : " would be changed:");
+    if (plan.unchanged) return;
+    for (const kube::Edit& edit : plan.injected.edits) {
+        fmt::print("{}\n", edit.at.text());
+        if (edit.was) print_lines("-", Paint::bad, *edit.was);
+        print_lines("+", Paint::good, edit.now);
+    }
+    for (const std::string& note : plan.notes) fmt::print("note: {}\n", note);
+}
+
+void show_plan(const InjectionCommand& command) {
+    in_cluster(command.cluster, [&](ClusterAccess& access) {
+        const auto plan = kube::plan_injection(access.client, access.discovery, inject_options(command, access));
+        if (!command.cluster.json) return print_plan(plan);
+        print_json({{"workload", workload_json(plan.workload)},
+                    {"unchanged", plan.unchanged},
+                    {"containers", kube::container_names(plan.chosen)},
+                    {"edits", edits_json(plan)},
+                    {"notes", plan.notes}});
+    });
+}
+
+}  // namespace
+
+void add_k8s_plan(CLI::App& k8s) {
+    const auto command = std::make_shared<InjectionCommand>();
+    CLI::App* verb = k8s.add_subcommand("plan", "Shows what `inject` would change, checked by the server");
+    add_injection_options(*verb, *command);
+    verb->footer(kExamples);
+    verb->callback([command] { show_plan(*command); });
+}
+
+}  // namespace cudafault::cli

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kube/restore.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+
+#include "cli/k8s/cluster.hpp"
+#include "cli/output.hpp"
+#include "local/error.hpp"
+
+namespace cudafault::cli {
+
+namespace {
+
+using nlohmann::json;
+
+constexpr const char* kExamples = R"(Examples:
+  cudafault k8s restore deployment/web -n prod
+  cudafault k8s restore --all -n prod
+
+Works from any machine, as often as you like, and in whatever state the injection was left. Edits that others made
+meanwhile are kept and named. `cudafault k8s verify-clean` proves the result.)";
+
+struct Options {
+    ClusterOptions cluster;
+    std::string workload;
+    bool all = false, delete_pods = false;
+};
+
+json result_json(const kube::RestoreResult& result) {
+    return {{"workload", result.workload},
+            {"restored", result.restored},
+            {"already_clean", !result.restored},
+            {"complete", result.complete},
+            {"kept", result.kept},
+            {"notes", result.notes}};
+}
+
+void print_result(const kube::RestoreResult& result) {
+    const char* what = !result.complete ? "is only partly restored" : result.restored ? "is restored" : "was clean already";
+    fmt::print("{} {}\n", paint(Paint::bold, result.workload), what);
+    for (const std::string& kept : result.kept) fmt::print("  kept: {}\n", kept);
+    for (const std::string& note : result.notes) fmt::print("  note: {}\n", note);
+}
+
+std::vector<kube::RestoreResult> run(const Options& options, ClusterAccess& access) {
+    kube::RestoreOptions restore;
+    restore.delete_pods = options.delete_pods;
+    restore.deadline = access.deadline;
+    restore.on_progress = progress;
+    if (options.all) return kube::restore_all(access.client, access.discovery, access.in_namespace, restore);
+    return {kube::restore(access.client, access.discovery, parse_workload(options.workload, access.in_namespace), restore)};
+}
+
+void restore(const Options& options) {
+    if (options.all != options.workload.empty()) {
+        throw local::Error(local::kUsage, "say what to restore: KIND/NAME, or --all of the namespace");
+    }
+    in_cluster(options.cluster, [&](ClusterAccess& access) {
+        const std::vector<kube::RestoreResult> results = run(options, access);
+        if (options.cluster.json) {
+            json list = json::array();
+            for (const auto& result : results) list.push_back(result_json(result));
+            print_json(options.all ? json{{"workloads", list}} : list.front());
+        } else {
+            for (const auto& result : results) print_result(result);
+            if (results.empty()) fmt::print("nothing is injected in namespace {}\n", access.in_namespace);
+        }
+        if (std::all_of(results.begin(), results.end(), [](const auto& result) { return result.complete; })) return;
+        throw local::Error(local::kLeftBehind,
+                           "not everything could be taken back in time: repeat the command when the reasons above are gone");
+    });
+}
+
+}  // namespace
+
+void add_k8s_restore(CLI::App& k8s) {
+    const auto options = std::make_shared<Options>();
+    CLI::App* verb = k8s.add_subcommand("restore", "Takes an injection back");
+    verb->add_option("workload", options->workload, "KIND/NAME");
+    add_cluster_options(*verb, options->cluster);
+    verb->add_flag("--all", options->all, "Everything of ours in the namespace");
+    verb->add_flag("--delete-pods", options->delete_pods,
+                   "Consent to delete pods, for kinds that do not replace them by themselves");
+    verb->footer(kExamples);
+    verb->callback([options] { restore(*options); });
+}
+
+}  // namespace cudafault::cli

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kube/arm.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "kube/api/api_error.hpp"
+#include "kube/names.hpp"
+#include "kube/resources.hpp"
+
+namespace cudafault::kube {
+
+namespace {
+
+constexpr int kNudges = 3;
+constexpr std::chrono::seconds kNudgeAgain{2};
+
+std::string name_of(const Json& pod) { return text_at(pod, {"metadata", "name"}); }
+
+std::vector<std::string> kinds_meant(const WorkloadChoice& choice) {
+    if (!choice.kind.empty()) return {choice.kind};
+    return {"dynamographdeployments.nvidia.com", "deployments.apps"};
+}
+
+std::optional<PlanObject> find_plan_of_kind(Client& client, Discovery& discovery, const WorkloadChoice& choice,
+                                            const std::string& kind) {
+    Workload workload;
+    try {
+        workload.target = {discovery.resolve(kind), choice.in_namespace, choice.name};
+    } catch (const ApiError&) {
+        throw;
+    } catch (const Error&) {
+        if (!choice.kind.empty()) throw;
+        return {};  // a kind that need not be served
+    }
+    return find_plan(client, choice.in_namespace, workload.hash());
+}
+
+// By the names that the user gave, and if that finds nothing by the object above it, where the plan is then.
+std::optional<PlanObject> find_plan_of(Client& client, Discovery& discovery, const WorkloadChoice& choice) {
+    for (const std::string& kind : kinds_meant(choice)) {
+        if (const auto plan = find_plan_of_kind(client, discovery, choice, kind)) return plan;
+    }
+    return find_plan(client, choice.in_namespace, load_workload(client, discovery, choice).hash());
+}
+
+std::vector<AcknowledgingContainer> containers_of(const std::vector<Json>& pods_of_plan) {
+    std::vector<AcknowledgingContainer> containers;
+    for (const Json& pod : pods_of_plan) {
+        for (const std::string& name : injected_containers(pod)) containers.push_back({pod, name, Acknowledgement::kNo, 0, ""});
+    }
+    return containers;
+}
+
+std::vector<Json> silent_pods(const std::vector<AcknowledgingContainer>& containers) {
+    std::vector<Json> silent;
+    for (const AcknowledgingContainer& container : containers) {
+        if (container.state == Acknowledgement::kNo) silent.push_back(container.pod);
+    }
+    return silent;
+}
+
+// Those the selector finds among the plan's pods; their names.
+std::vector<std::string> selected_names(Client& client, const std::string& in_namespace, const std::string& selector,
+                                        const std::vector<Json>& of_plan) {
+    std::vector<std::string> all, chosen;
+    client.list({pods(), in_namespace}, {selector}, [&](Page page) {
+        if (page.is_first) all.clear();
+        for (const Json& pod : page.items) all.push_back(name_of(pod));
+    });
+    for (const Json& pod : of_plan) {
+        if (std::find(all.begin(), all.end(), name_of(pod)) != all.end()) chosen.push_back(name_of(pod));
+    }
+    return chosen;
+}
+
+class Arming {
+public:
+    Arming(Client& client, Deadline deadline, const Progress& on_progress)
+        : client_(client), deadline_(deadline), on_progress_(on_progress) {}
+
+    Armed write(const PlanObject& plan, const std::string& spec, const std::vector<Json>& pods_of_plan) {
+        Armed armed{write_plan(client_, plan, spec), containers_of(pods_of_plan), {}};
+        armed.notes = nudge(client_, pods_of_plan, armed.plan.revision);
+        return armed;
+    }
+
+    // The first nudge may come before the kubelet's own view of the ConfigMap is new; the next ones do not.
+    void wait(Armed& armed, Deadline started) {
+        AcknowledgementOptions options;
+        options.since = started;
+        for (int nudges = 1;; ++nudges) {
+            options.deadline = std::min(deadline_, after(kNudgeAgain));
+            armed.containers = wait_for_acknowledgement(client_, armed.containers, armed.plan.revision, options);
+            const std::vector<Json> silent = silent_pods(armed.containers);
+            if (silent.empty() || nudges == kNudges || Clock::now() >= deadline_) return;
+            on_progress_(fmt::format("{} of {} containers have not acknowledged revision {} yet", silent.size(),
+                                     armed.containers.size(), armed.plan.revision));
+            nudge(client_, silent, armed.plan.revision);
+        }
+    }
+
+private:
+    Client& client_;
+    Deadline deadline_;
+    const Progress& on_progress_;
+};
+
+}  // namespace
+
+std::vector<Armed> arm(Client& client, Discovery& discovery, const ArmChoice& choice, const SpecFor& spec_for,
+                       Deadline deadline, const Progress& on_progress) {
+    const Deadline started = Clock::now();
+    Arming arming(client, deadline, on_progress);
+    std::vector<Armed> all;
+    for (const PlanObject& plan : find_plans(client, discovery, choice.workload)) {
+        const std::vector<Json> of_plan = pods_with(client, plan);
+        std::vector<std::string> chosen;
+        if (!choice.selector.empty()) {
+            chosen = selected_names(client, plan.in_namespace(), choice.selector, of_plan);
+            if (chosen.empty()) continue;
+        }
+        const bool is_there = choice.node.empty() || std::any_of(of_plan.begin(), of_plan.end(), [&](const Json& pod) {
+                                  return text_at(pod, {"spec", "nodeName"}) == choice.node;
+                              });
+        if (!is_there && choice.workload.name.empty()) continue;
+        all.push_back(arming.write(plan, spec_for(chosen), of_plan));
+    }
+    if (all.empty()) {
+        throw Error(fmt::format("no injected pod in namespace {} is meant by that: `cudafault k8s status` shows those "
+                                "that are injected",
+                                choice.workload.in_namespace));
+    }
+    for (Armed& armed : all) arming.wait(armed, started);
+    return all;
+}
+
+std::vector<Armed> disarm(Client& client, Discovery& discovery, const ArmChoice& choice, bool restart_crashed,
+                          Deadline deadline, const Progress& on_progress) {
+    const Deadline started = Clock::now();
+    Arming arming(client, deadline, on_progress);
+    std::vector<Armed> all;
+    for (const PlanObject& plan : find_plans(client, discovery, choice.workload)) {
+        const std::vector<Json> of_plan = pods_with(client, plan);
+        Armed disarmed = arming.write(plan, "", of_plan);
+        for (const Json& pod : of_plan) {
+            if (!is_in_back_off(pod)) continue;
+            if (restart_crashed) {
+                client.remove({pods(), plan.in_namespace(), name_of(pod)});
+                on_progress(fmt::format("pod {} waited out its back-off and was deleted", name_of(pod)));
+            } else {
+                disarmed.notes.push_back(fmt::format("pod {} is in CrashLoopBackOff and comes back when that has passed, "
+                                                     "within 300 s; --restart-crashed deletes it, for a new one at once",
+                                                     name_of(pod)));
+            }
+        }
+        all.push_back(std::move(disarmed));
+    }
+    for (Armed& disarmed : all) arming.wait(disarmed, started);
+    return all;
+}
+
+std::vector<PlanObject> find_plans(Client& client, Discovery& discovery, const WorkloadChoice& choice) {
+    if (choice.name.empty()) {
+        std::vector<PlanObject> all = all_plans(client, choice.in_namespace);
+        if (!all.empty()) return all;
+        throw Error(fmt::format("nothing is injected in namespace {}: `cudafault k8s inject` comes first",
+                                choice.in_namespace));
+    }
+    if (const auto plan = find_plan_of(client, discovery, choice)) return {*plan};
+    throw Error(fmt::format("{} in namespace {} is not injected: `cudafault k8s inject` comes first", choice.name,
+                            choice.in_namespace));
+}
+
+std::vector<std::string> injected_containers(const Json& pod) {
+    std::vector<std::string> found;
+    const Json* containers = find(pod, {"spec", "containers"});
+    for (const Json& container : containers && containers->is_array() ? *containers : Json::array()) {
+        if (find(container, Path{"env"}.item(names::kInjection))) found.push_back(text_at(container, {"name"}));
+    }
+    return found;
+}
+
+bool is_in_back_off(const Json& pod) {
+    const Json* statuses = find(pod, {"status", "containerStatuses"});
+    if (!statuses || !statuses->is_array()) return false;
+    return std::any_of(statuses->begin(), statuses->end(), [](const Json& status) {
+        return text_at(status, {"state", "waiting", "reason"}) == "CrashLoopBackOff";
+    });
+}
+
+}  // namespace cudafault::kube

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// Arms and disarms injected workloads: writes their plans, has the kubelets look, and sees who has taken it up.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "kube/acknowledgement.hpp"
+#include "kube/plan_object.hpp"
+
+
+namespace cudafault::kube {
+
+using Progress = std::function<void(const std::string&)>;
+
+// Which plans: a workload's, or in a namespace those of all injected workloads with pods that a label selector finds,
+// or that run on a node. Selector and node also narrow down a workload's.
+struct ArmChoice {
+    WorkloadChoice workload;  // without a name: all
+    std::string selector;     // resolved now: the plan is then for the pods it finds, by name
+    std::string node;         // the plan is then for pods on that node, also those that come later
+};
+
+struct Armed {
+    PlanObject plan;
+    std::vector<AcknowledgingContainer> containers;  // that mount the plan
+    std::vector<std::string> notes;
+};
+
+// The spec for the pods of one workload: `pods` are the names it is restricted to; empty: it is not.
+using SpecFor = std::function<std::string(const std::vector<std::string>& pods)>;
+
+// One result for each workload. Returns as soon as every container that runs has acknowledged, or when it is clear that
+// one does not: it may have made no CUDA call yet. Throws Error if nothing is injected there.
+std::vector<Armed> arm(Client& client, Discovery& discovery, const ArmChoice& choice, const SpecFor& spec_for,
+                       Deadline deadline, const Progress& on_progress);
+
+// As arming nothing. With `restart_crashed`, pods that wait out a back-off are deleted, so that their successors come
+// at once.
+std::vector<Armed> disarm(Client& client, Discovery& discovery, const ArmChoice& choice, bool restart_crashed,
+                          Deadline deadline, const Progress& on_progress);
+
+// The plans that a choice means. Throws Error if there is none.
+std::vector<PlanObject> find_plans(Client& client, Discovery& discovery, const WorkloadChoice& workload);
+
+// Those of a pod that the library was put into.
+std::vector<std::string> injected_containers(const Json& pod);
+
+// Whether one of its containers waits to be restarted.
+bool is_in_back_off(const Json& pod);
+
+}  // namespace cudafault::kube

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which object keeps another.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "kube/path.hpp"
+
+namespace cudafault::kube {
+
+struct Owner {
+    std::string api_version;
+    std::string kind;
+    std::string name;
+    std::string uid;
+
+    std::string group() const;
+};
+
+// The owner that is the object's controller. A Node, which "owns" the mirrors of static pods, is none.
+std::optional<Owner> controller_of(const Json& object);
+
+std::string uid_of(const Json& object);
+
+}  // namespace cudafault::kube

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kube/record.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <charconv>
+
+#include "kube/api/error.hpp"
+#include "kube/names.hpp"
+#include "kube/own_objects.hpp"
+#include "kube/resources.hpp"
+
+namespace cudafault::kube {
+
+namespace {
+
+constexpr const char* kRecordKey = "record.json";
+constexpr int kSchema = 1;  // of the record; another one is refused rather than half understood
+
+constexpr std::array<std::pair<Delivery, const char*>, 3> kDeliveries = {
+    {{Delivery::kBinary, "binary"}, {Delivery::kSource, "source"}, {Delivery::kImage, "image"}}};
+
+Json editions_json(const std::map<int, std::vector<Edit>>& editions) {
+    Json json = Json::object();
+    for (const auto& [edition, edits] : editions) {
+        Json list = Json::array();
+        for (const Edit& edit : edits) list.push_back(edit.json());
+        json[std::to_string(edition)] = list;
+    }
+    return json;
+}
+
+std::map<int, std::vector<Edit>> editions_from(const Json& json) {
+    std::map<int, std::vector<Edit>> editions;
+    for (const auto& [edition, list] : json.items()) {
+        std::vector<Edit>& edits = editions[std::stoi(edition)];
+        for (const Json& edit : list) edits.push_back(Edit::from_json(edit));
+    }
+    return editions;
+}
+
+// The part behind `key=` in "run=ab12 edition=2 pin=node1".
+std::string part_of(const std::string& text, const std::string& key) {
+    const std::string start = key + "=";
+    for (size_t at = 0; at < text.size(); at = text.find(' ', at) + 1) {
+        const size_t end = std::min(text.find(' ', at), text.size());
+        if (text.compare(at, start.size(), start) == 0) return text.substr(at + start.size(), end - at - start.size());
+        if (end == text.size()) break;
+    }
+    return "";
+}
+
+Target anchor_target(const std::string& in_namespace, const std::string& hash) {
+    return {config_maps(), in_namespace, names::kAnchorPrefix + hash};
+}
+
+Anchor anchor_from(const Json& config_map) {
+    const std::string text = text_at(config_map, {"data", kRecordKey});
+    try {
+        return {config_map, Record::from_json(Json::parse(text))};
+    } catch (const std::exception& error) {
+        throw Error(fmt::format("the record in ConfigMap {} is damaged ({}): delete that ConfigMap, and `restore` works "
+                                "without it, by names",
+                                text_at(config_map, {"metadata", "name"}), error.what()));
+    }
+}
+
+}  // namespace
+
+std::string text_of(Delivery delivery) {
+    for (const auto& [value, text] : kDeliveries) {
+        if (value == delivery) return text;
+    }
+    return "";
+}
+
+std::optional<Delivery> delivery_of(const std::string& text) {
+    for (const auto& [value, name] : kDeliveries) {
+        if (text == name) return value;
+    }
+    return {};
+}
+
+std::string InjectedMark::text() const {
+    const std::string text = fmt::format("run={} edition={}", run_id, edition);
+    return pin.empty() ? text : text + " pin=" + pin;
+}
+
+std::optional<InjectedMark> InjectedMark::parse(const std::string& text) {
+    InjectedMark mark{part_of(text, "run"), 0, part_of(text, "pin")};
+    const std::string edition = part_of(text, "edition");
+    const auto [end, error] = std::from_chars(edition.data(), edition.data() + edition.size(), mark.edition);
+    if (mark.run_id.empty() || error != std::errc() || end != edition.data() + edition.size()) return {};
+    return mark;
+}
+
+std::optional<InjectedMark> InjectedMark::of(const Json& object) {
+    return parse(text_at(object, {"metadata", "annotations", names::kInjected}));
+}
+
+Json Record::json() const {
+    return {{"schema", kSchema},
+            {"run", run_id},
+            {"by", by},
+            {"created_at", created_at},
+            {"workload",
+             {{"apiVersion", api_version}, {"kind", kind}, {"namespace", in_namespace}, {"name", name}, {"uid", uid}}},
+            {"delivery", text_of(delivery)},
+            {"library", library},
+            {"containers", containers},
+            {"template_paths", template_paths},
+            {"editions", editions_json(editions)},
+            {"managed_fields", managed_fields}};
+}
+
+Record Record::from_json(const Json& json) {
+    if (json.at("schema") != kSchema) throw Error("it was written by another version of cudafault");
+    const Json& workload = json.at("workload");
+    Record record;
+    json.at("run").get_to(record.run_id);
+    json.at("by").get_to(record.by);
+    json.at("created_at").get_to(record.created_at);
+    workload.at("apiVersion").get_to(record.api_version);
+    workload.at("kind").get_to(record.kind);
+    workload.at("namespace").get_to(record.in_namespace);
+    workload.at("name").get_to(record.name);
+    workload.at("uid").get_to(record.uid);
+    record.delivery = delivery_of(json.at("delivery").get<std::string>()).value();
+    json.at("library").get_to(record.library);
+    json.at("containers").get_to(record.containers);
+    json.at("template_paths").get_to(record.template_paths);
+    record.editions = editions_from(json.at("editions"));
+    record.managed_fields = json.at("managed_fields");
+    return record;
+}
+
+std::optional<Anchor> find_anchor(Client& client, const std::string& in_namespace, const std::string& hash) {
+    const std::optional<Json> config_map = client.find(anchor_target(in_namespace, hash));
+    if (!config_map) return {};
+    return anchor_from(*config_map);
+}
+
+Anchor create_anchor(Client& client, const Workload& workload, const Record& record) {
+    const Json object = own_config_map(workload, names::kAnchorPrefix + workload.hash(), "anchor",
+                                       {{"data", {{kRecordKey, record.json().dump()}}}});
+    return anchor_from(client.create(config_maps(), object));
+}
+
+Anchor replace_record(Client& client, const Anchor& anchor, const Record& record) {
+    JsonPatch patch;
+    patch.only_if_unchanged(anchor.config_map);
+    patch.replace(json_pointer({"data", kRecordKey}), record.json().dump());
+    const Target target{config_maps(), text_at(anchor.config_map, {"metadata", "namespace"}),
+                        text_at(anchor.config_map, {"metadata", "name"})};
+    return anchor_from(client.patch(target, patch));
+}
+
+}  // namespace cudafault::kube

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kube/restore.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "kube/api/api_error.hpp"
+#include "kube/api/retry.hpp"
+#include "kube/arm.hpp"
+#include "kube/delivery.hpp"
+#include "kube/kinds.hpp"
+#include "kube/lease.hpp"
+#include "kube/names.hpp"
+#include "kube/own_objects.hpp"
+#include "kube/patches.hpp"
+#include "kube/plan_object.hpp"
+#include "kube/record.hpp"
+#include "kube/resources.hpp"
+#include "kube/revisions.hpp"
+#include "kube/rollout.hpp"
+#include "kube/strip.hpp"
+
+namespace cudafault::kube {
+
+namespace {
+
+constexpr const char* kLostRecord =
+    "the record of the injection is gone, so what has a name of ours was taken out; the strategy and "
+    "revisionHistoryLimit may still be as the injection set them";
+
+class Restoring {
+public:
+    Restoring(Client& client, Discovery& discovery, const Workload& workload, const std::optional<Anchor>& anchor,
+              const RestoreOptions& options)
+        : client_(client), discovery_(discovery), workload_(workload), anchor_(anchor), options_(options) {
+        result_.workload = workload.text();
+    }
+
+    RestoreResult run() {
+        HeldLease lease(client_, workload_, options_.on_progress);
+        disarm_all();
+        revert_template();
+        if (wait_for_pods()) {
+            remove_own_revisions(client_, workload_, options_.deadline);
+            revert_rest();
+            remove_config_maps();
+            lease.release();
+            if (anchor_) remove(names::kAnchorPrefix);
+        } else {
+            result_.complete = false;
+        }
+        return result_;
+    }
+
+private:
+    // The edition that is in force. Where the mark is gone they are all as good: what is not there is not taken back.
+    const std::vector<Edit>* edits_for(const std::optional<InjectedMark>& mark) const {
+        if (!anchor_ || anchor_->record.editions.empty()) return nullptr;
+        const auto& editions = anchor_->record.editions;
+        const auto marked = mark ? editions.find(mark->edition) : editions.end();
+        return marked != editions.end() ? &marked->second : &editions.rbegin()->second;
+    }
+
+    void disarm_all() {
+        const std::optional<PlanObject> plan = find_plan(client_, workload_.target.in_namespace, workload_.hash());
+        if (!plan || plan->spec.empty()) return;
+        result_.restored = true;
+        nudge(client_, pods_with(client_, *plan), write_plan(client_, *plan, "").revision);
+        options_.on_progress(fmt::format("{} is disarmed", workload_.text()));
+    }
+
+    void revert_template() {
+        change([&](const Json& object) {
+            const std::optional<InjectedMark> mark = InjectedMark::of(object);
+            const std::vector<Edit>* edits = edits_for(mark);
+            if (!edits) return Undone{object, {}};
+            return undo(object, *edits, Phase::kWithTemplate, anchor_->record.library);
+        });
+        change([&](const Json& object) {
+            const std::optional<InjectedMark> mark = InjectedMark::of(object);
+            Undone stripped{object, {}};
+            Json spec = object.value("spec", Json::object());
+            const bool found = strip(spec, mark ? mark->pin : "");
+            if (!found && !mark) return stripped;
+            stripped.object["spec"] = spec;
+            Json& annotations = stripped.object["metadata"]["annotations"];
+            if (annotations.is_object()) annotations.erase(names::kInjected);
+            result_.notes.push_back(kLostRecord);
+            return stripped;
+        });
+    }
+
+    void revert_rest() {
+        change([&](const Json& object) {
+            const std::vector<Edit>* edits = edits_for({});
+            if (!edits) return Undone{object, {}};
+            return undo(object, *edits, Phase::kAfterRollout, anchor_->record.library);
+        });
+    }
+
+    // Computes from what is there now, and again if somebody was faster.
+    template <typename Compute>
+    void change(const Compute& compute) {
+        recompute_on_lost_race(client_.session(), [&] {
+            workload_ = reload(client_, workload_);
+            const Undone undone = compute(workload_.object);
+            if (undone.object != workload_.object) {
+                workload_.object = client_.patch(workload_.target, patch_between(workload_.object, undone.object));
+                result_.restored = true;
+                options_.on_progress(fmt::format("{} is changed back", workload_.text()));
+            }
+            result_.kept.insert(result_.kept.end(), undone.kept.begin(), undone.kept.end());
+        });
+    }
+
+    bool wait_for_pods() {
+        if (!options_.wait) return false;
+        RolloutOptions options;
+        options.deadline = options_.deadline;
+        options.need_ready = false;
+        options.delete_stuck = options_.delete_pods;
+        options.on_progress = options_.on_progress;
+        const std::string hash = workload_.hash();
+        const RolloutResult rollout = wait_for_rollout(
+            client_, discovery_, workload_, [&](const Json& pod) { return !is_injected(pod, hash); }, options);
+        result_.notes.insert(result_.notes.end(), rollout.troubles.begin(), rollout.troubles.end());
+        return rollout.done || rollout.nothing_to_wait_for;
+    }
+
+    void remove(const char* prefix) {
+        if (remove_config_map(client_, workload_.target.in_namespace, workload_.by_name(prefix))) {
+            result_.restored = true;
+        }
+    }
+
+    void remove_config_maps() {
+        remove(names::kPlanPrefix);
+        remove_libraries(client_, workload_.target.in_namespace, workload_.hash());
+    }
+
+    Client& client_;
+    Discovery& discovery_;
+    Workload workload_;
+    const std::optional<Anchor> anchor_;
+    const RestoreOptions& options_;
+    RestoreResult result_;
+};
+
+// A workload that is gone took its pods along; what was beside it goes too.
+RestoreResult clear_up(Client& client, const Workload& gone) {
+    RestoreResult result;
+    result.workload = gone.text();
+    for (const char* prefix : {names::kPlanPrefix, names::kAnchorPrefix}) {
+        result.restored |= remove_config_map(client, gone.target.in_namespace, gone.by_name(prefix));
+    }
+    remove_libraries(client, gone.target.in_namespace, gone.hash());
+    result.notes.push_back(fmt::format("{} is gone", gone.text()));
+    return result;
+}
+
+}  // namespace
+
+RestoreResult restore(Client& client, Discovery& discovery, const WorkloadChoice& choice,
+                      const RestoreOptions& options) {
+    Workload named;
+    named.target = {discovery.resolve(choice.kind.empty() ? "deployments.apps" : choice.kind), choice.in_namespace,
+                    choice.name};
+    std::optional<Anchor> anchor = find_anchor(client, choice.in_namespace, named.hash());
+    WorkloadChoice complete = choice;
+    complete.accept_refused = true;
+    if (anchor) complete.template_paths = anchor->record.template_paths;
+    try {
+        const Workload workload = load_workload(client, discovery, complete);
+        if (workload.hash() != named.hash()) anchor = find_anchor(client, choice.in_namespace, workload.hash());
+        return Restoring(client, discovery, workload, anchor, options).run();
+    } catch (const ApiError& error) {
+        if (!error.is_not_found() || !anchor) throw;
+        return clear_up(client, named);
+    }
+}
+
+std::vector<RestoreResult> restore_all(Client& client, Discovery& discovery, const std::string& in_namespace,
+                                       const RestoreOptions& options) {
+    std::set<std::pair<std::string, std::string>> found;  // kind, name
+    client.list({config_maps(), in_namespace}, {fmt::format("{}=anchor", names::kRole)}, [&](Page page) {
+        for (const Json& item : page.items) {
+            const std::string text = text_at(item, {"data", "record.json"});
+            const Record record = Record::from_json(Json::parse(text));
+            const std::string group = record.api_version.substr(0, record.api_version.find('/'));
+            found.emplace(record.kind + (record.api_version.find('/') == std::string::npos ? "" : "." + group),
+                          record.name);
+        }
+    });
+    for (const Resource& kind : served_kinds(discovery)) {
+        client.list({kind, in_namespace}, {"", "", 100}, [&](Page page) {
+            for (const Json& object : page.items) {
+                if (InjectedMark::of(object)) found.emplace(kind.qualified(), text_at(object, {"metadata", "name"}));
+            }
+        });
+    }
+    std::vector<RestoreResult> results;
+    for (const auto& [kind, name] : found) {
+        WorkloadChoice choice;
+        choice.kind = kind;
+        choice.name = name;
+        choice.in_namespace = in_namespace;
+        results.push_back(restore(client, discovery, choice, options));
+    }
+    return results;
+}
+
+}  // namespace cudafault::kube

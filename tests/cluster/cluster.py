@@ -1,0 +1,292 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The test cluster for test scripts.
+
+    sys.path[:0] = [TESTS, TESTS / "cluster"]
+    from cluster import Cluster
+
+    with Cluster(gpus=2) as cluster, cluster.namespace(enforce="restricted") as namespace:
+        cluster.create(workloads.deployment(namespace, "app"))
+        cluster.wait_for_rollout(namespace, "deployment/app")
+        outcome = cluster.cudafault("status", "--namespace", namespace)
+
+Uses the cluster that is up, otherwise starts one and takes it down afterwards. Raises harness.Skip with the reason where
+this machine cannot run one.
+"""
+
+import contextlib
+import json
+import os
+import secrets
+import subprocess
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import credentials
+from api import Api, ApiError, NetworkConnection
+from harness import BUILD, Skip, clean_environment
+from kill_proxy import KillProxy
+from load import Load
+
+HERE = Path(__file__).resolve().parent
+CLUSTERS = Path(os.environ.get("CUDAFAULT_CLUSTERS", HERE.parent.parent / "build" / "cluster"))
+TOOL = BUILD / "bin" / "cudafault"
+SKIPPED = 77
+
+
+@dataclass
+class Outcome:
+    code: int  # -9 if it was killed
+    output: str
+    errors: str
+
+
+class Cluster:
+    def __init__(self, gpus: int = 2, nodes: bool = True, name: str | None = None) -> None:
+        self.gpus, self.nodes = gpus, nodes
+        # Two, so that one that is up with nodes is in nobody's way.
+        self.name = name or os.environ.get("CUDAFAULT_CLUSTER", "test") + ("" if nodes else "-api")
+        self.state = CLUSTERS / self.name
+        self.network = f"cudafault-{self.name}-cp"
+        self.kubeconfig = self.state / "kubeconfig" / "admin"
+        self.socket = self.state / "api.sock"
+        self.api = Api(self.socket)
+        self._started = False
+
+    def __enter__(self) -> "Cluster":
+        self.start()
+        return self
+
+    def __exit__(self, *_) -> None:
+        if self._started:
+            self.stop()
+
+    # Its life
+
+    def is_up(self) -> bool:
+        try:
+            return self.api.request("GET", "/readyz") == "ok"
+        except (OSError, ApiError):
+            return False
+
+    def start(self) -> None:
+        """A cluster that is up must have the GPUs asked for; its images are made anew if what is in them has changed."""
+        was_up = self.is_up()
+        size = ["--gpus", str(self.gpus)] if self.nodes else ["--no-nodes"]
+        done = self._script("up", *size, timeout=1800)
+        if done.returncode == SKIPPED:
+            raise Skip(done.stderr.strip().splitlines()[-1].removeprefix("SKIP cluster: "))
+        if done.returncode != 0:
+            raise RuntimeError(f"tests/cluster/up ended with {done.returncode}: {done.stderr.strip()}")
+        self._started = not was_up
+
+    def stop(self) -> None:
+        self._script("down")
+
+    def stop_node(self, number: int) -> None:
+        """As if its power were cut; NotReady 18 s later, its pods evicted after another 10."""
+        self._script("node", "stop", number)
+
+    def start_node(self, number: int) -> None:
+        """Until its kubelet has said again that it is Ready, with its GPUs."""
+        name, began = f"node{number}", time.time()
+        self._script("node", "start", number)
+
+        def is_back() -> bool:
+            lease = self.api.get("coordination.k8s.io/v1", "Lease", "kube-node-lease", name)
+            status = self.api.get("v1", "Node", None, name)["status"]
+            ready = any(each["type"] == "Ready" and each["status"] == "True" for each in status["conditions"])
+            gpus = status["allocatable"].get("nvidia.com/gpu") == str(self.gpus)
+            return ready and gpus and seconds_since_1970(lease["spec"]["renewTime"]) > began
+        self.wait(is_back, 60, f"{name}")
+
+    def _script(self, script: str, *arguments: object, timeout: float = 120) -> subprocess.CompletedProcess:
+        return subprocess.run([HERE / script, *map(str, arguments)], capture_output=True, text=True, timeout=timeout,
+                              stdin=subprocess.DEVNULL, env=os.environ | {"CUDAFAULT_CLUSTER": self.name})
+
+    # Objects; self.api has the rest: get, find, list, patch, delete, replace
+
+    def create(self, *manifests: dict) -> None:
+        for manifest in manifests:
+            self.api.create(manifest)
+
+    def apply(self, *manifests: dict) -> None:
+        """Server-side, as manager `tests`."""
+        for manifest in manifests:
+            self.api.apply(manifest)
+
+    def kubectl(self, *arguments: object, given: str | None = None, timeout: float = 60) -> str:
+        done = subprocess.run([HERE / "enter", "kubectl", *map(str, arguments)], input=given or "", capture_output=True,
+                              text=True, timeout=timeout, env=os.environ | {"CUDAFAULT_CLUSTER": self.name})
+        if done.returncode != 0:
+            raise RuntimeError(f"kubectl {' '.join(map(str, arguments))}: {done.stderr.strip()}")
+        return done.stdout
+
+    def kubectl_json(self, *arguments: object, **options) -> object:
+        return json.loads(self.kubectl(*arguments, "-o", "json", **options))
+
+    def pods(self, namespace: str, selector: str = "") -> list:
+        return self.api.list("v1", "pods", namespace, **({"labelSelector": selector} if selector else {}))
+
+    @contextlib.contextmanager
+    def namespace(self, enforce: str | None = None, labels: dict | None = None):
+        """A new one for a test, and its end. `enforce`: restricted, baseline or privileged."""
+        name = f"t-{secrets.token_hex(4)}"
+        labels = (labels or {}) | ({"pod-security.kubernetes.io/enforce": enforce} if enforce else {})
+        self.api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}})
+        try:
+            # Before these are there, a pod is refused.
+            for kind, expected in (("ServiceAccount", "default"), ("ConfigMap", "kube-root-ca.crt")):
+                self.wait(lambda: self.api.find("v1", kind, name, expected), 30, f"{kind} {expected}")
+            yield name
+        finally:
+            self.api.delete("v1", "Namespace", None, name)
+            if self.nodes:
+                with contextlib.suppress(ApiError):
+                    self.api.request("DELETE", self.api.path("v1", "pods", name), {"gracePeriodSeconds": 1})
+            self.wait(lambda: not self.api.find("v1", "Namespace", None, name), 90, f"the end of namespace {name}")
+
+    def install_crd(self, plural: str, versions: list | None = None) -> None:
+        """From crds/; `versions` leaves others out, and stores the first of them that is served."""
+        manifest = self.kubectl_json("create", "--dry-run=client", "-f", HERE / "crds" / f"{plural}.yaml")
+        if versions:
+            kept = [each for each in manifest["spec"]["versions"] if each["name"] in versions]
+            for number, each in enumerate(kept):
+                each["storage"] = number == 0
+            manifest["spec"]["versions"] = kept
+        self.api.apply(manifest)
+        spec = manifest["spec"]
+        for each in spec["versions"]:
+            path = f"/apis/{spec['group']}/{each['name']}"
+            self.wait(lambda: self._serves(path, spec["names"]["plural"]), 20, f"{path}/{plural}")
+
+    def _serves(self, path: str, plural: str) -> bool:
+        try:
+            self.api.request("GET", f"{path}/{plural}", limit=1)
+            return any(each["name"] == plural for each in self.api.request("GET", path)["resources"])
+        except ApiError as error:
+            if error.status in (404, 503):
+                return False
+            raise
+
+    def remove_crd(self, name: str) -> None:
+        """With all objects of its kind."""
+        kind = "CustomResourceDefinition"
+        self.api.delete("apiextensions.k8s.io/v1", kind, None, name)
+        self.wait(lambda: not self.api.find("apiextensions.k8s.io/v1", kind, None, name), 30, f"the end of CRD {name}")
+
+    @contextlib.contextmanager
+    def graph_controller(self, version: str = "v1beta1"):
+        """The stand-in for Dynamo's operator; its CRD must be installed."""
+        with open(self.state / "log" / "graph-controller.log", "ab") as log:
+            process = subprocess.Popen([HERE / "graph_controller", self.socket, version], stdin=subprocess.DEVNULL,
+                                       stdout=log, stderr=log)
+        try:
+            yield process
+        finally:
+            process.terminate()
+            process.wait()
+
+    # Waiting
+
+    @staticmethod
+    def wait(condition, timeout: float = 30, what: str = "that"):
+        """The first true answer of condition()."""
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline:
+            if answer := condition():
+                return answer
+            time.sleep(0.05)
+        raise TimeoutError(f"{what} did not happen within {timeout} s")
+
+    def wait_for_rollout(self, namespace: str, workload: str, timeout: float = 60) -> None:
+        """`workload` as kubectl names it: deployment/app."""
+        self.kubectl("-n", namespace, "rollout", "status", workload, f"--timeout={timeout}s", timeout=timeout + 10)
+
+    def wait_for_pods(self, namespace: str, selector: str, count: int, timeout: float = 60) -> list:
+        """Until exactly so many exist and all are Ready."""
+        def ready() -> list:
+            pods = self.pods(namespace, selector)
+            return pods if len(pods) == count and all(map(is_ready, pods)) else []
+        return self.wait(ready, timeout, f"{count} ready pods {selector}")
+
+    # What is tested
+
+    def cudafault(self, *arguments: object, timeout: float = 120, **options) -> Outcome:
+        """Runs build/bin/cudafault to its end, in the cluster's network and as the admin unless `kubeconfig` says else."""
+        process = self.start_cudafault(*arguments, **options)
+        try:
+            output, errors = process.communicate(timeout=timeout)
+        finally:
+            process.kill()
+            process.wait()
+        return Outcome(process.returncode, output, errors)
+
+    def start_cudafault(self, *arguments: object, kubeconfig: Path | None = None, environment: dict | None = None,
+                        command: Path = TOOL, **options) -> subprocess.Popen:
+        surroundings = clean_environment() | {"KUBECONFIG": str(kubeconfig or self.kubeconfig)} | (environment or {})
+        whole = ["nsenter", f"--net=/run/netns/{self.network}", command, *arguments]
+        settings = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True} | options
+        return subprocess.Popen([str(word) for word in whole], env=surroundings, **settings)
+
+    def kill_proxy(self, kill_at: int = 0, when: str = "before") -> KillProxy:
+        """Counts and records requests; see killed_at() for killing."""
+        token = next(line.split(",")[0] for line in (self.state / "pki" / "tokens.csv").read_text().splitlines()
+                     if ",admin," in line)
+        return KillProxy(self.network, credentials.SERVER.removeprefix("https://"), str(self.state / "pki" / "ca.crt"), token,
+                         kill_at, when)
+
+    def killed_at(self, write: int, when: str, *arguments: object, timeout: float = 120, **options) -> tuple:
+        """(Outcome, proxy) of the tool run with --server, and killed at its write number `write` ("before" the server has
+        it, or "after" it is done), if it gets that far. write=0 only counts."""
+        with self.kill_proxy(write, when) as proxy:
+            process = self.start_cudafault(*arguments, "--server", proxy.url, **options)
+            proxy.victim = process.pid
+            try:
+                output, errors = process.communicate(timeout=timeout)
+            finally:
+                process.kill()
+                process.wait()
+            return Outcome(process.returncode, output, errors), proxy
+
+    def http_get(self, address: str, path: str = "/health", port: int = 8000, timeout: float = 5) -> tuple:
+        """(status, body)"""
+        connection = NetworkConnection(self.network, address, port, timeout)
+        try:
+            connection.request("GET", path)
+            response = connection.getresponse()
+            return response.status, response.read().decode(errors="replace")
+        finally:
+            connection.close()
+
+    def load(self, namespace: str, selector: str, **options) -> Load:
+        """`with cluster.load(...) as load:` then load.requests(), load.wait_for(...); see load.py."""
+        return Load(self.api, self.network, namespace, selector, **options)
+
+    # Who asks
+
+    def user(self, name: str, *groups: str) -> Path:
+        """The kubeconfig of a user with a client certificate; he may do nothing until a binding says so."""
+        return credentials.certified_user(self.kubeconfig.parent, self.state / "pki", name, list(groups))
+
+    def service_account(self, namespace: str, name: str, rules: list = (), cluster_rules: list = ()) -> Path:
+        """The kubeconfig of a service account with these RBAC rules, in its namespace and in the whole cluster."""
+        return credentials.service_account(self.api, self.kubeconfig.parent, self.state / "pki", namespace, name, list(rules),
+                                           list(cluster_rules))
+
+    def refused_kubeconfig(self, why: str) -> Path:
+        """`why`: "invalid" or "expired" token. The API server answers 401."""
+        pki = self.state / "pki"
+        token = {"invalid": credentials.invalid_token, "expired": lambda: credentials.expired_token(pki)}[why]()
+        return credentials.write_kubeconfig(self.kubeconfig.parent / f"{why}-token", pki, {"token": token})
+
+
+def seconds_since_1970(timestamp: str) -> float:
+    return datetime.fromisoformat(timestamp.replace("Z", "+00:00")).timestamp()
+
+
+def is_ready(pod: dict) -> bool:
+    conditions = pod["status"].get("conditions", ())
+    return "deletionTimestamp" not in pod["metadata"] and any(
+        each["type"] == "Ready" and each["status"] == "True" for each in conditions)

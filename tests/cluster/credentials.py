@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Kubeconfigs of others than the admin: users with certificates, service accounts, and those that are refused."""
+
+import base64
+import json
+import secrets
+import subprocess
+import time
+from pathlib import Path
+
+from api import Api
+
+SERVER = "https://10.97.0.1"
+
+
+def write_kubeconfig(path: Path, pki: Path, user: dict, namespace: str = "default") -> Path:
+    """JSON, which is YAML too."""
+    config = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": "c", "cluster": {"server": SERVER, "certificate-authority": str(pki / "ca.crt")}}],
+        "users": [{"name": "u", "user": user}],
+        "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u", "namespace": namespace}}],
+        "current-context": "c",
+    }
+    path.touch(mode=0o600)
+    path.write_text(json.dumps(config, indent=2))
+    return path
+
+
+def openssl(*arguments: object, given: bytes = b"") -> bytes:
+    return subprocess.run(["openssl", *map(str, arguments)], input=given, capture_output=True, check=True).stdout
+
+
+def certified_user(folder: Path, pki: Path, user: str, groups: list) -> Path:
+    """A user by client certificate; what he may do is up to the bindings that a test makes."""
+    key, certificate = folder / f"{user}.key", folder / f"{user}.crt"
+    subject = "".join(f"/O={group}" for group in groups) + f"/CN={user}"
+    key.touch(mode=0o600)
+    key.write_bytes(openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout"))
+    request = openssl("req", "-new", "-key", key, "-subj", subject)
+    authority = ("-CA", pki / "ca.crt", "-CAkey", pki / "ca.key", "-set_serial", secrets.randbits(63))
+    certificate.write_bytes(openssl("x509", "-req", *authority, "-days", 30, given=request))
+    return write_kubeconfig(folder / user, pki, {"client-certificate": str(certificate), "client-key": str(key)})
+
+
+def service_account(api: Api, folder: Path, pki: Path, namespace: str, name: str, rules: list, cluster_rules: list) -> Path:
+    """A service account that may do what the rules say in its namespace, and the cluster rules everywhere."""
+    metadata = {"name": name, "namespace": namespace}
+    api.apply({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata})
+    whole = {"name": f"{namespace}-{name}"}
+    for kind, about, allowed in (("Role", metadata, rules), ("ClusterRole", whole, cluster_rules)):
+        if allowed:
+            grant(api, kind, about, allowed, {"kind": "ServiceAccount", "namespace": namespace, "name": name})
+    request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 86400}}
+    path = api.path("v1", "ServiceAccount", namespace, name) + "/token"
+    token = api.request("POST", path, request)["status"]["token"]
+    return write_kubeconfig(folder / f"{namespace}-{name}", pki, {"token": token}, namespace)
+
+
+def grant(api: Api, kind: str, metadata: dict, rules: list, subject: dict) -> None:
+    group = "rbac.authorization.k8s.io"
+    api.apply({"apiVersion": f"{group}/v1", "kind": kind, "metadata": metadata, "rules": rules})
+    reference = {"apiGroup": group, "kind": kind, "name": metadata["name"]}
+    api.apply({"apiVersion": f"{group}/v1", "kind": f"{kind}Binding", "metadata": metadata, "roleRef": reference,
+               "subjects": [subject]})
+
+
+def invalid_token() -> str:
+    return secrets.token_hex(16)
+
+
+def expired_token(pki: Path) -> str:
+    """Of the default service account, signed as the API server does it, and an hour too old."""
+    now = int(time.time())
+    claims = {"iss": "https://kubernetes.default.svc", "aud": ["https://kubernetes.default.svc"], "iat": now - 7200,
+              "nbf": now - 7200, "exp": now - 3600, "sub": "system:serviceaccount:default:default",
+              "kubernetes.io": {"namespace": "default", "serviceaccount": {"name": "default", "uid": "0"}}}
+    signed = _encoded(json.dumps({"alg": "ES256", "typ": "JWT"}).encode()) + "." + _encoded(json.dumps(claims).encode())
+    signature = openssl("dgst", "-sha256", "-sign", pki / "service-accounts.key", given=signed.encode())
+    return f"{signed}.{_encoded(_raw(signature))}"
+
+
+def _encoded(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def _raw(signature: bytes) -> bytes:
+    """A JWT has the two numbers of an ECDSA signature side by side; openssl writes SEQUENCE { INTEGER, INTEGER }."""
+    numbers, rest = [], signature[2:]
+    for _ in range(2):
+        length = rest[1]
+        numbers.append(int.from_bytes(rest[2:2 + length], "big").to_bytes(32, "big"))
+        rest = rest[2 + length:]
+    return b"".join(numbers)

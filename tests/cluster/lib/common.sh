@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+# What the cluster's scripts share: where things are, and how processes are started, recognised and ended.
+set -euo pipefail
+
+cluster_scripts="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
+project="$(cd "$cluster_scripts/../.." && pwd)"
+products="${CUDAFAULT_BUILD:-$project/build}"
+cache="${XDG_CACHE_HOME:-$HOME/.cache}/cudafault/cluster"
+images="$project/build/cluster-images"
+nodes=(1 2)
+skip_status=77
+
+# Each cluster has network namespaces of its own, so all may use the same addresses.
+control_plane_address=10.97.0.1
+node_network=10.97.0      # node N: .1N
+pod_network=10.98         # pods of node N: .N.0/24
+service_network=10.99.0   # kubernetes.default: .1
+
+say() { printf 'cluster: %s\n' "$*" >&2; }
+fail() { say "$*"; exit 1; }
+skip() { printf 'SKIP cluster: %s\n' "$*" >&2; exit "$skip_status"; }
+
+select_cluster() {
+    cluster="$1"
+    [[ "$cluster" =~ ^[a-z0-9][a-z0-9-]{0,20}$ ]] || fail "the name '$cluster' is not made of a-z, 0-9 and -"
+    state="${CUDAFAULT_CLUSTERS:-$project/build/cluster}/$cluster"
+    control_plane="cudafault-$cluster-cp"
+    kubeconfig="$state/kubeconfig/admin"
+    proxy_socket="$state/api.sock"
+}
+select_cluster "${CUDAFAULT_CLUSTER:-test}"
+
+node_namespace() { echo "cudafault-$cluster-node$1"; }
+
+has_nodes() { [[ "$(cat "$state/gpus" 2>/dev/null)" =~ ^[0-9]+$ ]]; }
+
+# A new build of Kubernetes for any change of its sources.
+binaries() {
+    echo "$cache/$(cd "$cluster_scripts/k8s" && cat go.mod go.sum ./*.go | sha256sum | cut -c1-16)"
+}
+
+packages() {
+    echo "$cache/packages-$(. /etc/os-release && echo "$ID-$VERSION_ID")"
+}
+
+in_control_plane() { nsenter --net="/run/netns/$control_plane" "$@"; }
+
+kubectl() { in_control_plane "$(binaries)/kubectl" --kubeconfig "$kubeconfig" "$@"; }
+
+wait_for() { # WHAT SECONDS COMMAND...
+    local what="$1" deadline=$((SECONDS + $2))
+    shift 2
+    until "$@" >/dev/null 2>&1; do
+        if ((SECONDS >= deadline)); then
+            say "$what: not there in time"
+            return 1
+        fi
+        sleep 0.1
+    done
+}
+
+# Processes. A pid alone may by now be somebody else's: start time and boot tell.
+
+identity() { # of a process that lives
+    local stat
+    stat="$(cat "/proc/$1/stat" 2>/dev/null)" || return 1
+    read -ra stat <<<"${stat##*) }"
+    [[ "${stat[0]}" != Z ]] && echo "$1 ${stat[19]} $(cat /proc/sys/kernel/random/boot_id)"
+}
+
+record() { identity "$2" >"$state/pid/$1" || fail "$1 ended at once: see $state/log/$1.log"; }
+
+pid_of() { # of a recorded process that still lives
+    local pid
+    read -r pid _ 2>/dev/null <"$state/pid/$1" && [[ "$(identity "$pid")" == "$(cat "$state/pid/$1")" ]] && echo "$pid"
+}
+
+start() { # NAME COMMAND...: in the control plane's network namespace, outliving the caller
+    local process="$1"
+    shift
+    setsid nsenter --net="/run/netns/$control_plane" "$@" >"$state/log/$process.log" 2>&1 </dev/null &
+    record "$process" $!
+}
+
+# Signal and time: nodes are killed at once, for unshare ignores SIGTERM, and takes its PID 1 and so everything with it.
+end() { # NAME...
+    local process pid
+    for process in "$@"; do
+        pid="$(pid_of "$process")" || continue
+        if [[ "$process" == node* ]]; then kill -KILL "$pid"; else kill -TERM "$pid"; fi 2>/dev/null || true
+    done
+    for process in "$@"; do
+        wait_for_end "$process" || true
+        rm -f "$state/pid/$process"
+    done
+}
+
+wait_for_end() {
+    local pid
+    for ((tenths = 0; tenths < 50; tenths++)); do
+        pid="$(pid_of "$1")" || return 0
+        if ((tenths == 30)); then kill -KILL "$pid" 2>/dev/null || true; fi
+        sleep 0.1
+    done
+    say "$1 (pid $pid) does not end"
+    return 1
+}

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+# A network namespace for the control plane and one for each node, joined by a bridge in the former. The host's own
+# network is not touched, and nothing leads out.
+
+# The folder of the cluster that has the namespaces of this name; other checkouts may have one.
+network_owner() {
+    { ip -n "$control_plane" -o link show dev bridge 2>/dev/null || true; } | sed -n 's/.*\balias \([^\\]*\).*/\1/p'
+}
+
+make_network() { # [NODE...]
+    local node namespace
+    ip netns add "$control_plane"
+    ip -n "$control_plane" link add bridge type bridge
+    ip -n "$control_plane" link set bridge alias "$state"
+    ip -n "$control_plane" link set lo up
+    # So that pods reach kubernetes.default without kube-proxy.
+    ip -n "$control_plane" address add "$service_network.1/32" dev lo
+    ip -n "$control_plane" address add "$control_plane_address/24" dev bridge
+    ip -n "$control_plane" link set bridge up
+    in_control_plane sysctl -q -w net.ipv4.ip_forward=1
+    for node in "$@"; do join_node "$node"; done
+    for node in "$@"; do route_to_pods "$node" "$@"; done
+}
+
+join_node() {
+    local namespace
+    namespace="$(node_namespace "$1")"
+    ip netns add "$namespace"
+    ip -n "$namespace" link set lo up
+    ip -n "$control_plane" link add "node$1" type veth peer name eth0 netns "$namespace"
+    ip -n "$control_plane" link set "node$1" master bridge up
+    ip -n "$namespace" address add "$node_network.1$1/24" dev eth0
+    ip -n "$namespace" link set eth0 up
+    ip -n "$namespace" route add default via "$control_plane_address"
+    nsenter --net="/run/netns/$namespace" sysctl -q -w net.ipv4.ip_forward=1
+}
+
+route_to_pods() { # of the first node, from the control plane and every other node
+    local to="$1" from
+    ip -n "$control_plane" route add "$pod_network.$to.0/24" via "$node_network.1$to"
+    for from in "${@:2}"; do
+        [[ "$from" == "$to" ]] || ip -n "$(node_namespace "$from")" route add "$pod_network.$to.0/24" via "$node_network.1$to"
+    done
+}
+
+cluster_namespaces() { ip netns list | awk '{print $1}' | grep -E "^cudafault-$cluster-(cp|node[0-9]+)\$" || true; }
+
+remove_network() {
+    local namespace pid
+    for namespace in $(cluster_namespaces); do
+        # Whoever is still in it came through us (tests/cluster/enter, a process whose start was interrupted).
+        for pid in $(ip netns pids "$namespace"); do kill -KILL "$pid" 2>/dev/null || true; done
+        ip netns delete "$namespace"
+    done
+}

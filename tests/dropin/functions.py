@@ -1,0 +1,235 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The functions and the command line of inject_into_pods.py: how they call `cudafault k8s`, what they return, print and
+raise."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import contract
+from support import HERE
+
+LIMIT = ["--timeout", "T"]
+CREATE = ["library", "create", "-n", "default", *LIMIT, "--json"]
+DELETE = ["library", "delete", "-n", "default", *LIMIT, "--json"]
+RESTORE = ["restore", "web", "-n", "default", *LIMIT, "--json"]
+STATUS = ["status", "web", "-n", "default", *LIMIT, "--json"]
+
+
+def inject(delivery="source", xid="79", enabled="1", node="", name="web"):
+    how = ["--delivery", delivery, "--contract-xid", xid, "--contract-enabled", enabled]
+    pin = ["--node", node] if node else []
+    return ["inject", name, "-n", "default", *how, *pin, "--or-all-containers", "--replace", *LIMIT, "--json"]
+
+
+def arm(xid="79", expires="4h", name="web"):
+    return ["arm", name, f"xid={xid}", "-n", "default", "--expires", expires, *LIMIT, "--json"]
+
+
+CALLS = {
+    "create_cuda_fault_configmap('default')": [CREATE],
+    "delete_cuda_fault_configmap('default')": [DELETE],
+    "patch_deployment_env('web', 'default')": [inject(), arm()],
+    "patch_deployment_env('web', 'default', True, True, 'n1', 48)": [inject(xid="48", node="n1"), arm("48")],
+    "patch_deployment_env('web', 'default', target_node='')": [inject(), arm()],
+    "patch_deployment_env('web', 'default', use_configmap=False)": [inject("image"), arm()],
+    "patch_deployment_env('web', 'default', xid_type=74, passthrough_mode=True)": [inject(xid="74", enabled="0")],
+    "patch_deployment_env('web', 'default', enable=False)": [RESTORE],
+    "patch_deployment_env('web', 'default', False, True, 'n1', 48, True)": [RESTORE],
+}
+
+OUTPUT = {
+    "create_cuda_fault_configmap('default')": ["ConfigMap cuda-fault-injection-lib is in namespace default"],
+    "patch_deployment_env('web', 'default', target_node='node1')": [
+        "Deployment default/web preloads the library in main",
+        "  pod web-0 on node1: library seen",
+        "  pod web-2 is pending: node1 has no free GPU",
+        "  no container asks for a GPU: all of them are taken",
+        "armed until 2030-01-01T00:00:00Z: xid=79",
+        "  pod web-1: armed",
+    ],
+    "patch_deployment_env('web', 'default', passthrough_mode=True)": [
+        "nothing is armed; `cudafault k8s arm web 'xid=79' -n default` does that"
+    ],
+    "patch_deployment_env('web', 'default', enable=False)": ["web had nothing to restore"],
+}
+
+# Trouble, function, sentence, exit code, and the verbs that were called.
+REFUSALS = [
+    ("fail library 3 you may not create configmaps", "create_cuda_fault_configmap('default')", "", 3, ["library"]),
+    ("fail library 3 deployments.apps web mounts it", "delete_cuda_fault_configmap('default')", "", 3, ["library"]),
+    ("fail inject 2 there is no XID 80", "patch_deployment_env('web', 'default', xid_type=80)", "", 2, ["inject"]),
+    ("fail arm 3 the API server is gone", "patch_deployment_env('web', 'default')", "", 3, ["inject", "arm"]),
+    ("fail restore 4 a pod is left", "patch_deployment_env('web', 'default', enable=False)", "", 4, ["restore"]),
+    ("killed", "create_cuda_fault_configmap('default')", "was ended by signal 9 and gave no reason", 3, ["library"]),
+    ("no reason", "create_cuda_fault_configmap('default')", "ended with 3 and gave no reason", 3, ["library"]),
+    ("no JSON", "create_cuda_fault_configmap('default')", "did not answer in JSON but with", 3, ["library"]),
+    ("", "create_cuda_fault_configmap('default', timeout=0)", "a timeout is a number of seconds above 0", 2, []),
+    ("", "create_cuda_fault_configmap('default', timeout='soon')", "a timeout is a number of seconds above 0", 2, []),
+]
+
+# Arguments, trouble, exit code, calls.
+COMMANDS = [
+    ("", "", 0, [CREATE, inject(), arm()]),
+    ("--node n1 --xid-type 43 --patch-deployment", "", 0, [CREATE, inject(xid="43", node="n1"), arm("43")]),
+    ("--passthrough", "", 0, [CREATE, inject(enabled="0")]),
+    ("--remove", "", 0, [RESTORE, DELETE]),
+    ("--verify", "", 1, [STATUS]),
+    ("--remove --verify", "", 2, []),
+    ("", "fail inject 3 there is no deployment web", 3, [CREATE, inject()]),
+    ("--remove", "fail restore 4 a pod is left", 4, [RESTORE]),
+    ("--verify", "fail status 3 no cluster", 3, [STATUS]),
+]
+
+
+def call(place, function, trouble="", **extra):
+    script = f"from inject_into_pods import *\nprint('returned', {function})"
+    return place.python("-c", script, trouble=trouble, **extra)
+
+
+def check_calls(checks, place):
+    for function, expected in CALLS.items():
+        place.reset()
+        done = call(place, function)
+        checks.equal(f"{function} calls cudafault", place.calls(), expected)
+        checks.expect(f"{function} is True", "returned True" in done.stdout.splitlines(), done)
+
+
+def check_output(checks, place):
+    for function, expected in OUTPUT.items():
+        place.reset()
+        done = call(place, function)
+        missing = [line for line in expected if line not in done.stdout.splitlines()]
+        checks.expect(f"{function} prints what was done", not missing, f"{missing} is not in {done.stdout}")
+        checks.expect(f"{function} shows progress", "1 of 2 pods replaced" in done.stderr, done.stderr)
+
+
+def check_refusals(checks, place):
+    for trouble, function, sentence, code, verbs in REFUSALS:
+        place.reset()
+        wanted = sentence or trouble.split(" ", 3)[3]
+        script = f"from inject_into_pods import *\ntry: {function}\n"
+        script += "except RuntimeError as e: print(type(e).__name__, e.exit_code, e)\nelse: print('passed')"
+        done = place.python("-c", script, trouble=trouble)
+        raised = done.stdout.splitlines()[-1:] or [done.stderr]
+        good = raised[0].startswith(f"CudaFaultError {code} ") and wanted in raised[0]
+        checks.expect(f"{function} raises in `{trouble or wanted}`", good, done)
+        checks.equal(f"... having called {verbs}", [made[0] for made in place.calls()], verbs)
+
+
+def check_commands(checks, place):
+    for arguments, trouble, code, expected in COMMANDS:
+        place.reset()
+        command = [place.dropin / "inject_into_pods.py", "--deployment", "web", *arguments.split()]
+        done = place.python(*command, trouble=trouble)
+        checks.equal(f"inject_into_pods.py {arguments} [{trouble}] ends with", done.returncode, code)
+        checks.equal("... having called", place.calls(), expected)
+        checks.expect("... without a traceback", "Traceback" not in done.stderr, done.stderr)
+
+
+def check_verify(checks, place):
+    command = [place.dropin / "inject_into_pods.py", "--deployment", "web"]
+    for trouble, code in (("", 0), ("library not seen", 1)):
+        place.reset()
+        place.python(*command)
+        done = place.python(*command, "--verify", trouble=trouble)
+        checks.equal(f"--verify after injection [{trouble}] ends with", done.returncode, code)
+        checks.expect("... and says what is armed", "armed xid=79 until" in done.stdout, done.stdout)
+
+
+def check_settings(checks, place):
+    function = "patch_deployment_env('web', 'default')"
+    for settings, argument, limit in (
+        ({"CUDA_FAULT_TIMEOUT": "7.5"}, "", "8s"),
+        ({"CUDA_FAULT_TIMEOUT": "7.5"}, ", timeout=20", "20s"),
+        ({"CUDA_FAULT_TIMEOUT": ""}, "", "T"),
+    ):
+        place.reset()
+        call(place, function.replace(")", f"{argument})"), **settings)
+        checks.expect(f"the timeout of {settings}{argument} is {limit}", limit in place.calls()[0], place.calls())
+    place.reset()
+    call(place, function, CUDA_FAULT_EXPIRES="30m")
+    checks.equal("CUDA_FAULT_EXPIRES is the expiry", place.calls()[1], arm(expires="30m"))
+
+
+def check_repetition(checks, place):
+    """The functions in the order of a test, twice."""
+    place.reset()
+    story = [f"patch_deployment_env('web', 'default', xid_type={xid})" for xid in (79, 48)]
+    story += ["patch_deployment_env('web', 'default', enable=False)"] * 2
+    codes = [call(place, function).returncode for function in story]
+    checks.equal("all can be repeated", codes, [0] * len(story))
+    checks.expect("and nothing is left", not place.state()["injected"] and not place.state()["armed"], place.state())
+
+
+def check_program(checks, place):
+    """Where the program is looked for."""
+    function = "create_cuda_fault_configmap('default')"
+    fake = HERE / "fake_cudafault.py"
+    folder = place.root / "on path"
+    folder.mkdir()
+    (folder / "cudafault").symlink_to(fake)
+    built = place.root / "build" / "bin"
+    without = {"CUDAFAULT": "", "PATH": "/usr/bin:/bin"}
+    done = call(place, function, **without)
+    checks.expect("no program: says `make`", "run `make` in" in done.stderr, done.stderr)
+    checks.expect("... and raises", "CudaFaultError" in done.stderr and "returned" not in done.stdout, done)
+    path = f"{folder}:{os.environ['PATH']}"
+    checks.equal("found on PATH", call(place, function, CUDAFAULT="", PATH=path).returncode, 0)
+    built.mkdir(parents=True)
+    (built / "cudafault").symlink_to(fake)
+    path = os.pathsep.join([os.path.dirname(sys.executable), "/usr/bin", "/bin"])
+    checks.equal("found in ../build/bin", call(place, function, CUDAFAULT="", PATH=path).returncode, 0)
+    done = call(place, function, CUDAFAULT="/no/such/program")
+    said = "names /no/such/program, which is no program" in done.stderr
+    checks.expect("CUDAFAULT that names nothing is said", said, done)
+
+
+def wait_for_file(file, seconds=30):
+    deadline = time.monotonic() + seconds
+    while not file.exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return file.exists()
+
+
+def check_interrupt(checks, place):
+    """By Ctrl-C, which reaches the whole process group, and by a signal to Python alone."""
+    script = "from inject_into_pods import *\ntry: create_cuda_fault_configmap('default')\n"
+    script += "except KeyboardInterrupt: print('interrupted')"
+    for how, send in (("Ctrl-C", os.killpg), ("SIGINT to Python alone", os.kill)):
+        place.reset()
+        process = subprocess.Popen(
+            [sys.executable, "-c", script],
+            env=place.environment("waits"),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        ready = wait_for_file(place.fake / "waiting")
+        send(process.pid, signal.SIGINT)
+        output, errors = process.communicate(timeout=30)
+        checks.expect(f"{how} raises KeyboardInterrupt", ready and output == "interrupted\n", (output, errors))
+        checks.expect("... when cudafault has ended", (place.fake / "ended in good order").exists(), errors)
+        checks.expect("... and its last words are shown", "cudafault: interrupted" in errors, errors)
+
+
+def check_contract(checks, place):
+    """The contract's snippets, pasted into a test file of a user's."""
+    place.reset()
+    tests = place.root / "user tests"
+    tests.mkdir()
+    (tests / "test_gpu.py").write_text(contract.IMPORT + contract.GLOBALS + contract.TESTS)
+    script = "import test_gpu; test_gpu.test_gpu_failure_xid79(); test_gpu.test_ecc_error_xid48()"
+    done = place.python("-c", script, PYTHONPATH=str(tests))
+    checks.equal("the contract's snippets run", (done.returncode, done.stderr.count("Traceback")), (0, 0))
+    name = {"name": "vllm-worker"}
+    restore = ["restore", "vllm-worker", *RESTORE[2:]]
+    first = [CREATE, inject(node="node-with-gpu", **name), arm(**name), restore, DELETE]
+    second = [CREATE, inject(xid="48", **name), arm("48", **name), restore, DELETE]
+    checks.equal("... and do what they say", place.calls(), first + second)
+    readme = (place.dropin / "README.md").read_text()
+    for snippet in (contract.BUILD, contract.IMPORT, contract.TESTS):
+        checks.expect("... and stand in the README", snippet in readme, snippet)

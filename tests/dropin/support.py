@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the tests of the drop-in directory share: a copy of it in a user's repository, with a stand-in for cudafault."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+from harness import ROOT, clean_environment  # noqa: E402
+
+DROPIN = ROOT / "cuda-fault-injection"
+MADE_HERE = shutil.ignore_patterns("fake_cuda_xid79.*", "__pycache__", ".pytest_cache")
+LIMIT = re.compile(r"(29[0-9]|300)s")  # 300 seconds, less what a command before it took
+
+
+class Place:
+    """A repository of a user's in a folder of its own."""
+
+    def __init__(self, folder):
+        self.root = folder
+        self.dropin = folder / "cuda-fault-injection"
+        shutil.copytree(DROPIN, self.dropin, ignore=MADE_HERE)
+        shutil.copytree(ROOT / "examples", folder / "examples", ignore=shutil.ignore_patterns("inference_server"))
+        self.fake = folder / "fake"
+        self.fake.mkdir()
+
+    def environment(self, trouble="", **extra):
+        ours = {"CUDAFAULT": str(HERE / "fake_cudafault.py"), "FAKE_FOLDER": str(self.fake), "FAKE_TROUBLE": trouble}
+        foreign = ("CUDA_FAULT", "TARGET_", "INFERENCE_", "MODEL_NAME")
+        kept = {name: value for name, value in clean_environment().items() if not name.startswith(foreign)}
+        return {**kept, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(self.dropin), **ours, **extra}
+
+    def reset(self):
+        shutil.rmtree(self.fake)
+        self.fake.mkdir()
+
+    def python(self, *arguments, trouble="", **extra):
+        return subprocess.run(
+            [sys.executable, *map(str, arguments)],
+            cwd=self.root,
+            env=self.environment(trouble, **extra),
+            capture_output=True,
+            text=True,
+            timeout=120,
+            stdin=subprocess.DEVNULL,
+        )
+
+    def calls(self):
+        """How `cudafault k8s` was called since the last reset; T stands for all the time there was."""
+        log = self.fake / "calls"
+        called = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+        return [["T" if LIMIT.fullmatch(word) else word for word in call] for call in called]
+
+    def state(self):
+        file = self.fake / "state.json"
+        return json.loads(file.read_text()) if file.exists() else {}
+
+
+def with_path(*folders):
+    return {"PATH": os.pathsep.join([*map(str, folders), os.environ["PATH"]])}
