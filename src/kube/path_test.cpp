@@ -31,6 +31,14 @@ TEST(Path, WhatIsMissingIsNothing) {
     EXPECT_EQ(text_at(kObject, kMain / "env", "no text"), "no text");
 }
 
+TEST(Path, OnlyIntegersAreNumbers) {
+    const Json object = {{"count", 3}, {"part", 1.5}, {"text", "3"}};
+    EXPECT_EQ(number_at(object, {"count"}), 3);
+    EXPECT_EQ(number_at(object, {"part"}, 7), 7);
+    EXPECT_EQ(number_at(object, {"text"}, 7), 7);
+    EXPECT_EQ(number_at(object, {"none"}), 0);
+}
+
 TEST(Path, IsTheSameAfterJson) {
     const Path path = (kMain / "volumeMounts").item("/a/b", "mountPath");
     EXPECT_EQ(Path::from_json(path.json()), path);
