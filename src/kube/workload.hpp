@@ -31,13 +31,12 @@ struct Workload {
 
 // What a user says.
 struct WorkloadChoice {
-    std::string kind;  // anything that Discovery::resolve understands
+    std::string kind;  // anything that Discovery::resolve understands, or empty
     std::string name;
     std::string in_namespace;
-    std::vector<std::string>
-        template_paths;           // for kinds not in the table: spec.worker.template, spec.groups[*].template
-    bool climb = true;            // to the owner that would undo our change
-    bool accept_refused = false;  // also kinds that cannot be injected (Pod, Job): to look at them
+    std::vector<std::string> template_paths;  // for kinds not in the table: spec.a.template, spec.groups[*].template
+    bool climb = true;                        // to the owner that would undo our change
+    bool accept_refused = false;              // also kinds that cannot be injected (Pod, Job): to look at them
 };
 
 // One request for the object, one more for each owner above it and each claim of devices in its templates. Throws
