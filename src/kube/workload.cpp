@@ -120,7 +120,7 @@ OtherClaims other_claims(Client& client, Discovery& discovery, const Workload& w
         const Json* pod_spec = find(workload.object, site.pod_spec);
         if (!pod_spec) continue;
         for (const ClaimSource& source : claim_sources(*pod_spec)) {
-            if (is_other_claim(client, discovery, source, workload.target.in_namespace)) others.insert(source);
+            if (is_other_claim(client, discovery, source, workload.target.in_namespace)) others.push_back(source);
         }
     }
     return others;
@@ -128,11 +128,11 @@ OtherClaims other_claims(Client& client, Discovery& discovery, const Workload& w
 
 std::string refusal_of(const Kind* kind, const Workload& workload) {
     if (!workload.template_paths.empty()) return "";
-    if (kind)
-        return kind->injection == Injection::kPossible ? "" : workload.text() + " cannot be injected: " + kind->note;
-    return fmt::format(
-        "{} is of a kind whose pod templates are not known here: give the path of its pod template, such as {}",
-        workload.text(), "spec.template or spec.groups[*].template");
+    if (!kind) {
+        return fmt::format("{} is of a kind whose pod templates are not known here: give the path of one, such as {}",
+                           workload.text(), "spec.template or spec.groups[*].template");
+    }
+    return kind->injection == Injection::kPossible ? "" : workload.text() + " cannot be injected: " + kind->note;
 }
 
 void check_paths(const Kind* kind, const Workload& workload) {
