@@ -2,6 +2,7 @@
 #include "kube/gpus.hpp"
 
 #include <algorithm>
+#include <optional>
 
 #include "kube/api/json_text.hpp"
 
@@ -33,7 +34,7 @@ std::optional<ClaimSource> source_of(const Json& claim) {
 bool may_be_gpu(const std::string& claim_name, const Json& pod_spec, const OtherClaims& others) {
     const Json* claim = find(pod_spec, Path{"resourceClaims"}.item(claim_name));
     const auto source = claim ? source_of(*claim) : std::nullopt;
-    return !source || !others.contains(*source);
+    return !source || std::find(others.begin(), others.end(), *source) == others.end();
 }
 
 bool is_gpu_class(const std::string& device_class) {

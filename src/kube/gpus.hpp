@@ -2,8 +2,6 @@
 // Which containers have a GPU, by what they ask for.
 #pragma once
 
-#include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -16,11 +14,11 @@ struct ClaimSource {
     std::string kind;  // ResourceClaim or ResourceClaimTemplate
     std::string name;
 
-    auto operator<=>(const ClaimSource&) const = default;
+    bool operator==(const ClaimSource&) const = default;
 };
 
 // Those that are known to be of other devices than GPUs.
-using OtherClaims = std::set<ClaimSource>;
+using OtherClaims = std::vector<ClaimSource>;
 
 // nvidia.com/gpu, shared, MIG, virtual ones; not the network devices of the same vendor.
 bool is_gpu_resource(const std::string& name);

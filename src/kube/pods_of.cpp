@@ -53,7 +53,7 @@ std::vector<std::string> texts_of(const Json& list) {
 }
 
 std::string requirement_of(const Json& expression) {
-    const std::string key = text_at(expression, "key");
+    std::string key = text_at(expression, "key");
     const std::string operation = text_at(expression, "operator");
     const std::string values = fmt::format("({})", fmt::join(texts_of(value_at(expression, "values")), ","));
     if (operation == "In") return key + " in " + values;

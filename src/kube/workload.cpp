@@ -23,8 +23,6 @@ struct Found {
     std::string text() const { return subject_of("get", target).text(); }
 };
 
-std::string text_of(const Owner& owner) { return fmt::format("{} {} ({})", owner.kind, owner.name, owner.api_version); }
-
 // In the version of the table, for a kind that is in it.
 std::optional<Resource> resource_of(Discovery& discovery, const Owner& owner) {
     const Kind* kind = kind_of(owner.group(), owner.kind);
@@ -39,27 +37,33 @@ Resource resource_of(Discovery& discovery, const std::string& word) {
     return served_version(discovery, *kind).value_or(resource);
 }
 
-Found read(Client& client, const Target& target) { return {target, client.get(target)}; }
-
-std::optional<Found> find_graph(Client& client, Discovery& discovery, const WorkloadChoice& choice) {
-    const auto graphs = served_version(discovery, *kind_of("nvidia.com", "DynamoGraphDeployment"));
-    if (!graphs) return std::nullopt;
-    const Target target{*graphs, choice.in_namespace, choice.name};
+std::optional<Found> find_one(Client& client, Discovery& discovery, const char* group, const char* kind,
+                              const WorkloadChoice& choice) {
+    const auto resource = served_version(discovery, *kind_of(group, kind));
+    if (!resource) return std::nullopt;
+    const Target target{*resource, choice.in_namespace, choice.name};
     const auto object = client.find(target);
-    return object ? std::optional<Found>({target, *object}) : std::nullopt;
+    if (!object) return std::nullopt;
+    return Found{target, *object};
+}
+
+Found find_by_name(Client& client, Discovery& discovery, const WorkloadChoice& choice) {
+    if (auto graph = find_one(client, discovery, "nvidia.com", "DynamoGraphDeployment", choice)) return *graph;
+    if (auto deployment = find_one(client, discovery, "apps", "Deployment", choice)) return *deployment;
+    throw Error(fmt::format("there is neither a DynamoGraphDeployment nor a Deployment {} in namespace {}: {}",
+                            choice.name, choice.in_namespace,
+                            "check its name and namespace, and give its kind if it is of another"));
 }
 
 Found find_chosen(Client& client, Discovery& discovery, const WorkloadChoice& choice) {
-    if (choice.kind.empty()) {
-        if (auto graph = find_graph(client, discovery, choice)) return *graph;
-    }
-    const std::string word = choice.kind.empty() ? "deployments.apps" : choice.kind;
-    return read(client, {resource_of(discovery, word), choice.in_namespace, choice.name});
+    if (choice.kind.empty()) return find_by_name(client, discovery, choice);
+    const Target target{resource_of(discovery, choice.kind), choice.in_namespace, choice.name};
+    return {target, client.get(target)};
 }
 
 [[noreturn]] void refuse_owner(const Found& owned, const Owner& owner, const std::string& why) {
-    throw Error(
-        fmt::format("{} is owned by {}, which {}, or leave owners out of account", owned.text(), text_of(owner), why));
+    throw Error(fmt::format("{} is owned by {} {} ({}), which {}, or choose it without regard to owners", owned.text(),
+                            owner.kind, owner.name, owner.api_version, why));
 }
 
 Json read_owner(Client& client, const Target& target, const Found& owned, const Owner& owner) {
@@ -69,12 +73,11 @@ Json read_owner(Client& client, const Target& target, const Found& owned, const 
     } catch (const ApiError& error) {
         if (error.code == 403) {
             refuse_owner(owned, owner,
-                         fmt::format("cannot be read and might undo a change: get permission `get {}`",
-                                     target.resource.qualified()));
+                         fmt::format("cannot be read: get permission `get {}`", target.resource.qualified()));
         }
         if (!error.is_not_found()) throw;
     }
-    refuse_owner(owned, owner, "is not there any more: the garbage collector will delete what it owned; take another");
+    refuse_owner(owned, owner, "is not there any more: wait until the garbage collector has deleted what it owned");
 }
 
 Found climb(Client& client, Discovery& discovery, Found at) {
@@ -82,7 +85,9 @@ Found climb(Client& client, Discovery& discovery, Found at) {
         const auto owner = controller_of(at.object);
         if (!owner) return at;
         const auto resource = resource_of(discovery, *owner);
-        if (!resource) refuse_owner(at, *owner, "is of a kind that the API server does not serve: repair its API");
+        if (!resource) {
+            refuse_owner(at, *owner, "is of a kind that the API server does not serve: install its definition");
+        }
         const Target target{*resource, at.target.in_namespace, owner->name};
         at = {target, read_owner(client, target, at, *owner)};
     }
@@ -115,7 +120,7 @@ OtherClaims other_claims(Client& client, Discovery& discovery, const Workload& w
         const Json* pod_spec = find(workload.object, site.pod_spec);
         if (!pod_spec) continue;
         for (const ClaimSource& source : claim_sources(*pod_spec)) {
-            if (is_other_claim(client, discovery, source, workload.target.in_namespace)) others.insert(source);
+            if (is_other_claim(client, discovery, source, workload.target.in_namespace)) others.push_back(source);
         }
     }
     return others;
@@ -123,11 +128,11 @@ OtherClaims other_claims(Client& client, Discovery& discovery, const Workload& w
 
 std::string refusal_of(const Kind* kind, const Workload& workload) {
     if (!workload.template_paths.empty()) return "";
-    if (kind)
-        return kind->support == Support::kPossible ? "" : workload.text() + " cannot be injected: " + kind->note;
-    return fmt::format(
-        "{} is of a kind whose pod templates are not known here: give the path of its pod template, such as {}",
-        workload.text(), "spec.template or spec.groups[*].template");
+    if (!kind) {
+        return fmt::format("{} is of a kind whose pod templates are not known here: give the path of one with --template, such as {}",
+                           workload.text(), "spec.template or spec.groups[*].template");
+    }
+    return kind->support == Support::kPossible ? "" : workload.text() + " cannot be injected: " + kind->note;
 }
 
 void check_paths(const Kind* kind, const Workload& workload) {
@@ -164,6 +169,15 @@ Workload build(const Target& target, const Json& object, const std::vector<std::
     return workload;
 }
 
+// How the user comes from what was chosen to a workload that is refused.
+std::string owned_text(const Target& chosen, const Workload& workload) {
+    const std::string text = subject_of("get", chosen).text();
+    if (text == workload.text()) return "";
+    const Kind* kind = kind_of(chosen.resource);
+    const bool possible = kind && kind->support == Support::kPossible;
+    return fmt::format(" ({} is owned by it{})", text, possible ? "; choose that without regard to owners" : "");
+}
+
 bool matches(const std::string& glob, const std::string& text) { return fnmatch(glob.c_str(), text.c_str(), 0) == 0; }
 
 bool is_chosen(const TemplateSite& site, const ContainerSite& container, const std::vector<std::string>& globs) {
@@ -195,13 +209,11 @@ std::string Workload::hash() const {
 
 Workload load_workload(Client& client, Discovery& discovery, const WorkloadChoice& choice) {
     Found found = find_chosen(client, discovery, choice);
-    const std::string chosen = found.text();
+    const Target chosen = found.target;
     if (choice.climb) found = climb(client, discovery, std::move(found));
     Workload workload = build(found.target, found.object, choice.template_paths, {});
-    if (!workload.refusal.empty() && !choice.accept_refused) {
-        const std::string owned = chosen == workload.text() ? "" : fmt::format(" ({} is owned by it)", chosen);
-        throw Error(workload.refusal + owned);
-    }
+    if (!workload.refusal.empty() && !choice.accept_refused)
+        throw Error(workload.refusal + owned_text(chosen, workload));
     workload.other_claims = other_claims(client, discovery, workload);
     if (!workload.other_claims.empty()) find_templates(workload);
     return workload;

@@ -13,7 +13,8 @@
 
 namespace cudafault::kube {
 
-struct Workload {
+// clang-tidy 14 takes the move of a Json for one that may throw.
+struct Workload {  // NOLINT(bugprone-exception-escape)
     Target target;
     Json object;
     Replacement replacement = Replacement::kRolling;
@@ -31,13 +32,12 @@ struct Workload {
 
 // What a user says.
 struct WorkloadChoice {
-    std::string kind;  // anything that Discovery::resolve understands
+    std::string kind;  // anything that Discovery::resolve understands, or empty
     std::string name;
     std::string in_namespace;
-    std::vector<std::string>
-        template_paths;           // for kinds not in the table: spec.worker.template, spec.groups[*].template
-    bool climb = true;            // to the owner that would undo our change
-    bool accept_refused = false;  // also kinds that cannot be injected (Pod, Job): to look at them
+    std::vector<std::string> template_paths;  // for kinds not in the table: spec.a.template, spec.groups[*].template
+    bool climb = true;                        // to the owner that would undo our change
+    bool accept_refused = false;              // also kinds that cannot be injected (Pod, Job): to look at them
 };
 
 // One request for the object, one more for each owner above it and each claim of devices in its templates. Throws
