@@ -48,7 +48,8 @@ std::optional<PlanObject> find_plan_of(Client& client, Discovery& discovery, con
 std::vector<AcknowledgingContainer> containers_of(const std::vector<Json>& pods_of_plan) {
     std::vector<AcknowledgingContainer> containers;
     for (const Json& pod : pods_of_plan) {
-        for (const std::string& name : injected_containers(pod)) containers.push_back({pod, name, Acknowledgement::kNo, 0, ""});
+        for (const std::string& name : injected_containers(pod))
+            containers.push_back({pod, name, Acknowledgement::kNo, 0, ""});
     }
     return containers;
 }
@@ -128,9 +129,10 @@ std::vector<Armed> arm(Client& client, Discovery& discovery, const ArmChoice& ch
         all.push_back(arming.write(plan, spec_for(chosen), of_plan));
     }
     if (all.empty()) {
-        throw Error(fmt::format("no injected pod in namespace {} is meant by that: `cudafault k8s status` shows those "
-                                "that are injected",
-                                choice.workload.in_namespace));
+        throw Error(
+            fmt::format("no injected pod in namespace {} is meant by that: `cudafault k8s status` shows those "
+                        "that are injected",
+                        choice.workload.in_namespace));
     }
     for (Armed& armed : all) arming.wait(armed, started);
     return all;
@@ -150,9 +152,10 @@ std::vector<Armed> disarm(Client& client, Discovery& discovery, const ArmChoice&
                 client.remove({pods(), plan.in_namespace(), name_of(pod)});
                 on_progress(fmt::format("pod {} waited out its back-off and was deleted", name_of(pod)));
             } else {
-                disarmed.notes.push_back(fmt::format("pod {} is in CrashLoopBackOff and comes back when that has passed, "
-                                                     "within 300 s; --restart-crashed deletes it, for a new one at once",
-                                                     name_of(pod)));
+                disarmed.notes.push_back(
+                    fmt::format("pod {} is in CrashLoopBackOff and comes back when that has passed, "
+                                "within 300 s; --restart-crashed deletes it, for a new one at once",
+                                name_of(pod)));
             }
         }
         all.push_back(std::move(disarmed));

@@ -9,7 +9,6 @@
 #include "kube/acknowledgement.hpp"
 #include "kube/plan_object.hpp"
 
-
 namespace cudafault::kube {
 
 using Progress = std::function<void(const std::string&)>;

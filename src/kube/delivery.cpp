@@ -78,9 +78,10 @@ Json source_config_map(const std::string& in_namespace) {
 
 void require_ours(const Json& config_map) {
     if (text_at(config_map, {"metadata", "labels", names::kManagedBy}) == names::kManager) return;
-    throw Error(fmt::format("ConfigMap {} in namespace {} was not made by this tool, so it is left alone: delete or "
-                            "rename it yourself if it is a leftover of the predecessor",
-                            names::kSourceConfigMap, text_at(config_map, {"metadata", "namespace"})));
+    throw Error(
+        fmt::format("ConfigMap {} in namespace {} was not made by this tool, so it is left alone: delete or "
+                    "rename it yourself if it is a leftover of the predecessor",
+                    names::kSourceConfigMap, text_at(config_map, {"metadata", "namespace"})));
 }
 
 }  // namespace
@@ -96,10 +97,11 @@ std::vector<Architecture> architectures_for(Client& client, const Workload& work
     if (wanted.empty() || selected.contains("")) wanted = architectures_of_nodes(client, notes);
     for (const Architecture architecture : wanted) {
         if (!library_for(architecture).empty()) continue;
-        throw Error(fmt::format("{} may land on {} nodes, and this cudafault was built without the library for them: "
-                                "select another architecture in its template, use --delivery source, or build cudafault "
-                                "where both compilers are",
-                                workload.text(), kubernetes_name(architecture)));
+        throw Error(
+            fmt::format("{} may land on {} nodes, and this cudafault was built without the library for them: "
+                        "select another architecture in its template, use --delivery source, or build cudafault "
+                        "where both compilers are",
+                        workload.text(), kubernetes_name(architecture)));
     }
     return wanted;
 }
@@ -145,9 +147,10 @@ bool remove_source(Client& client, Discovery& discovery, const std::string& in_n
     require_ours(*there);
     const std::string user = find_user_of_source(client, discovery, in_namespace);
     if (!user.empty()) {
-        throw Error(fmt::format("ConfigMap {} in namespace {} is still mounted by {}, whose pods could not start again "
-                                "without it: restore that workload first",
-                                names::kSourceConfigMap, in_namespace, user));
+        throw Error(
+            fmt::format("ConfigMap {} in namespace {} is still mounted by {}, whose pods could not start again "
+                        "without it: restore that workload first",
+                        names::kSourceConfigMap, in_namespace, user));
     }
     return remove_config_map(client, in_namespace, names::kSourceConfigMap);
 }

@@ -32,8 +32,7 @@ std::optional<Json> pod_of(const Workload& workload, const Json& changed, const 
 bool is_full_pod_quota(const ApiError& error) {
     const std::string text = error.what();
     return error.code == 403 && text.find("exceeded quota") != std::string::npos &&
-           text.find("requested: ") != std::string::npos &&
-           text.find("pods=1") != std::string::npos;
+           text.find("requested: ") != std::string::npos && text.find("pods=1") != std::string::npos;
 }
 
 // Nobody but the node knows the image's user.
@@ -46,9 +45,10 @@ void check_user(const Json& pod, std::vector<std::string>& notes) {
         if (!non_root) non_root = setting(spec, "runAsNonRoot");
         const bool has_user = setting(container, "runAsUser") || setting(spec, "runAsUser");
         if (!non_root || *non_root != true || has_user) continue;
-        notes.push_back(fmt::format("container {} has runAsNonRoot without runAsUser: whether its image's user is root "
-                                    "only the node finds out",
-                                    text_at(container, {"name"})));
+        notes.push_back(
+            fmt::format("container {} has runAsNonRoot without runAsUser: whether its image's user is root "
+                        "only the node finds out",
+                        text_at(container, {"name"})));
     }
 }
 

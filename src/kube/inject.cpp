@@ -39,7 +39,8 @@ void refuse_protected(const std::string& in_namespace) {
 void refuse_others_injection(const Workload& workload, const std::optional<Anchor>& anchor,
                              const std::optional<PlanObject>& plan) {
     std::string who = "an injection whose record is gone";
-    if (anchor) who = fmt::format("{} at {} (run {})", anchor->record.by, anchor->record.created_at, anchor->record.run_id);
+    if (anchor)
+        who = fmt::format("{} at {} (run {})", anchor->record.by, anchor->record.created_at, anchor->record.run_id);
     const std::string armed = plan && !plan->spec.empty() ? fmt::format(", armed: {}", plan->spec) : ", nothing armed";
     throw Error(fmt::format("{} is injected already, by {}{}: restore it first, or take it over with --replace",
                             workload.text(), who, armed));
@@ -49,7 +50,8 @@ void refuse_others_injection(const Workload& workload, const std::optional<Ancho
 Json without_template_edits(const Workload& workload, const std::optional<Anchor>& anchor) {
     const std::optional<InjectedMark> mark = InjectedMark::of(workload.object);
     if (!mark) return workload.object;
-    const auto edits = anchor ? anchor->record.editions.find(mark->edition) : std::map<int, std::vector<Edit>>::iterator{};
+    const auto edits =
+        anchor ? anchor->record.editions.find(mark->edition) : std::map<int, std::vector<Edit>>::iterator{};
     if (!anchor || edits == anchor->record.editions.end()) {
         throw Error(fmt::format("{} is injected and its record is gone: restore it first", workload.text()));
     }
@@ -61,12 +63,14 @@ std::vector<TemplateSite> choose(const Workload& workload, const InjectOptions& 
     std::vector<TemplateSite> chosen = choose_containers(workload, options.containers);
     if (!chosen.empty()) return chosen;
     if (!options.containers.empty()) {
-        throw Error(fmt::format("no container of {} is named {}", workload.text(), fmt::join(options.containers, ", ")));
+        throw Error(
+            fmt::format("no container of {} is named {}", workload.text(), fmt::join(options.containers, ", ")));
     }
     if (!options.or_all_containers) {
-        throw Error(fmt::format("no container of {} asks for a GPU: name those that use one with --container, or take "
-                                "all with --or-all-containers",
-                                workload.text()));
+        throw Error(
+            fmt::format("no container of {} asks for a GPU: name those that use one with --container, or take "
+                        "all with --or-all-containers",
+                        workload.text()));
     }
     notes.push_back("no container asks for a GPU, so all of them are injected");
     return choose_containers(workload, {"*"});
@@ -165,7 +169,8 @@ public:
         bool read = false;
         InjectResult result{recompute_on_lost_race(client_.session(),
                                                    [&] {
-                                                       if (std::exchange(read, true)) workload = reload(client_, workload);
+                                                       if (std::exchange(read, true))
+                                                           workload = reload(client_, workload);
                                                        return change(workload);
                                                    }),
                             {},
@@ -188,9 +193,10 @@ private:
         if (options_.delivery == Delivery::kBinary) {
             injection.architectures = architectures_for(client_, base, plan.chosen, plan.notes);
         } else if (options_.delivery == Delivery::kSource && !has_source(client_, base.target.in_namespace)) {
-            throw Error(fmt::format("namespace {} has no ConfigMap {} with the library's source: make it with "
-                                    "`cudafault k8s library create -n {}`",
-                                    base.target.in_namespace, names::kSourceConfigMap, base.target.in_namespace));
+            throw Error(
+                fmt::format("namespace {} has no ConfigMap {} with the library's source: make it with "
+                            "`cudafault k8s library create -n {}`",
+                            base.target.in_namespace, names::kSourceConfigMap, base.target.in_namespace));
         }
         return injection;
     }
@@ -259,19 +265,21 @@ private:
         const Json* managers = find(workload.object, {"metadata", "managedFields"});
         for (const Json& entry : managers && managers->is_array() ? *managers : Json::array()) {
             const std::string name = text_at(entry, {"manager"});
-            if (name != names::kManager && others.find(name) == std::string::npos) others += (others.empty() ? "" : ", ") + name;
+            if (name != names::kManager && others.find(name) == std::string::npos)
+                others += (others.empty() ? "" : ", ") + name;
         }
-        return fmt::format("{} was put back by somebody else while its pods were being replaced; it is managed by {}: "
-                           "pause that tool or operator for this workload (Argo CD: auto-sync, Flux: suspend), or inject "
-                           "what it makes the workload from",
-                           workload.text(), others);
+        return fmt::format(
+            "{} was put back by somebody else while its pods were being replaced; it is managed by {}: "
+            "pause that tool or operator for this workload (Argo CD: auto-sync, Flux: suspend), or inject "
+            "what it makes the workload from",
+            workload.text(), others);
     }
 
     void look_for_library(InjectResult& result) {
         const Deadline end = std::min(options_.deadline, after(kLibraryWait));
         for (const Json& pod : result.rollout.state.wanted) {
-            InjectResult::Pod seen{text_at(pod, {"metadata", "name"}), text_at(pod, {"spec", "nodeName"}), is_ready(pod),
-                                   false, trouble_of(pod)};
+            InjectResult::Pod seen{text_at(pod, {"metadata", "name"}), text_at(pod, {"spec", "nodeName"}),
+                                   is_ready(pod), false, trouble_of(pod)};
             seen.library_seen = sees_library(pod, result.plan.chosen, end);
             result.pods.push_back(seen);
         }

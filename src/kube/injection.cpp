@@ -69,8 +69,8 @@ private:
         set_variable(site, pod_field("CUDAFAULT_NODE", "spec.nodeName"));
         set_variable(site, pod_field("CUDAFAULT_POD", "metadata.name"));
         set_variable(site, pod_field("CUDAFAULT_POD_UID", "metadata.uid"));
-        set_variable(site, variable(names::kInjection, fmt::format("{}.{}", injection_.mark.run_id,
-                                                                   injection_.mark.edition)));
+        set_variable(
+            site, variable(names::kInjection, fmt::format("{}.{}", injection_.mark.run_id, injection_.mark.edition)));
         if (injection_.contract) {
             set_variable(site, variable(names::kContractEnabled, injection_.contract->enabled ? "1" : "0"));
             set_variable(site, variable(names::kContractXid, std::to_string(injection_.contract->xid)));
@@ -120,8 +120,8 @@ private:
             for (const std::string& platform : platforms(architecture)) {
                 items.push_back({{"key", names::kLibraryFile}, {"path", platform + "/" + names::kLibraryFile}});
             }
-            sources.push_back({{"configMap",
-                                {{"name", library_config_map(architecture)}, {"optional", true}, {"items", items}}}});
+            sources.push_back(
+                {{"configMap", {{"name", library_config_map(architecture)}, {"optional", true}, {"items", items}}}});
         }
         return {{"name", names::kLibraryVolume}, {"projected", {{"sources", sources}}}};
     }
@@ -129,7 +129,8 @@ private:
     // The user of the app container reads what is compiled here, so it is that one's user who compiles.
     std::optional<int64_t> user_setting(const TemplateSite& site, const char* field) const {
         std::vector<Path> places;
-        for (const ContainerSite& container : site.containers) places.push_back(container.container / "securityContext");
+        for (const ContainerSite& container : site.containers)
+            places.push_back(container.container / "securityContext");
         places.push_back(site.pod_spec / "securityContext");
         for (const Path& place : places) {
             const Json* found = find(editor_.object(), place / field);
@@ -156,8 +157,7 @@ private:
             "if [ ! -f {1} ]; then echo 'ConfigMap {2} is gone, so nothing is compiled and no fault can be injected'; "
             "exit 0; fi\n"
             "set -e\n{3}",
-            names::kCompiledMount, source, names::kSourceConfigMap,
-            compile_commands(source, names::kCompiledLibrary));
+            names::kCompiledMount, source, names::kSourceConfigMap, compile_commands(source, names::kCompiledLibrary));
         const Json container = {
             {"name", names::kCompileContainer},
             {"image", injection_.compiler_image},
@@ -169,16 +169,15 @@ private:
             {"securityContext", security_context(site)},
             {"terminationMessagePolicy", "FallbackToLogsOnError"},
             {"volumeMounts",
-             {mount(names::kSourceVolume, kSourceMount, true), mount(names::kCompiledVolume, names::kCompiledMount,
-                                                                      false)}}};
+             {mount(names::kSourceVolume, kSourceMount, true),
+              mount(names::kCompiledVolume, names::kCompiledMount, false)}}};
         editor_.set((site.pod_spec / "initContainers").item(names::kCompileContainer), container);
     }
 
     // Terms are alternatives, so each of them gets the expression.
     void pin(const TemplateSite& site) {
-        const Json expression = {{"key", "kubernetes.io/hostname"},
-                                 {"operator", "In"},
-                                 {"values", {injection_.pin_label}}};
+        const Json expression = {
+            {"key", "kubernetes.io/hostname"}, {"operator", "In"}, {"values", {injection_.pin_label}}};
         const Path at = site.pod_spec / "affinity" / "nodeAffinity" / "requiredDuringSchedulingIgnoredDuringExecution";
         const Json* before = find(editor_.object(), at);
         Json required = before && before->is_object() ? *before : Json::object();

@@ -54,10 +54,10 @@ TEST(Kinds, EachIsThereOnceWithAllThatBelongsToIt) {
         EXPECT_NE(kind.replacement, nullptr) << kind.kind;
         EXPECT_FALSE(kind.note.empty()) << kind.kind;
         EXPECT_EQ(kind.pod_search == PodSearch::kLabels, !kind.pod_labels.empty()) << kind.kind;
-        EXPECT_FALSE(kind.injection == Injection::kPossible && kind.templates.empty()) << kind.kind;
+        EXPECT_FALSE(kind.support == Support::kPossible && kind.templates.empty()) << kind.kind;
     }
     EXPECT_EQ(kind_of("apps", "Deployments"), nullptr);
-    EXPECT_EQ(kind_of("batch", "Job")->injection, Injection::kImpossible);
+    EXPECT_EQ(kind_of("batch", "Job")->support, Support::kImpossible);
     EXPECT_THAT(kind_of("batch.volcano.sh", "Job")->note, HasSubstr("Volcano"));
 }
 

@@ -8,20 +8,18 @@
 namespace cudafault::kube {
 
 Json own_config_map(const Workload& workload, const std::string& name, const std::string& role, const Json& content) {
-    Json object = {{"apiVersion", "v1"},
-                   {"kind", "ConfigMap"},
-                   {"metadata",
-                    {{"name", name},
-                     {"namespace", workload.target.in_namespace},
-                     {"labels",
-                      {{names::kManagedBy, names::kManager},
-                       {names::kRole, role},
-                       {names::kWorkload, workload.hash()}}},
-                     {"ownerReferences",
-                      {{{"apiVersion", workload.target.resource.api_version()},
-                        {"kind", workload.target.resource.kind},
-                        {"name", workload.target.name},
-                        {"uid", workload.uid()}}}}}}};
+    Json object = {
+        {"apiVersion", "v1"},
+        {"kind", "ConfigMap"},
+        {"metadata",
+         {{"name", name},
+          {"namespace", workload.target.in_namespace},
+          {"labels", {{names::kManagedBy, names::kManager}, {names::kRole, role}, {names::kWorkload, workload.hash()}}},
+          {"ownerReferences",
+           {{{"apiVersion", workload.target.resource.api_version()},
+             {"kind", workload.target.resource.kind},
+             {"name", workload.target.name},
+             {"uid", workload.uid()}}}}}}};
     object.update(content);
     return object;
 }
@@ -32,7 +30,8 @@ Json create_anew(Client& client, const Json& config_map) {
     } catch (const ApiError& error) {
         if (!error.is_already_there()) throw;
     }
-    remove_config_map(client, text_at(config_map, {"metadata", "namespace"}), text_at(config_map, {"metadata", "name"}));
+    remove_config_map(client, text_at(config_map, {"metadata", "namespace"}),
+                      text_at(config_map, {"metadata", "name"}));
     return client.create(config_maps(), config_map);
 }
 

@@ -12,8 +12,8 @@
 namespace cudafault::kube {
 
 struct Step {
-    std::string field;         // of an object; or the key field of a list's items: name, mountPath, groupName
-    std::string value;         // the item whose key field has this value
+    std::string field;  // of an object; or the key field of a list's items: name, mountPath, groupName
+    std::string value;  // the item whose key field has this value
     bool is_item = false;
 
     bool operator==(const Step&) const = default;

@@ -84,8 +84,8 @@ PlanObject create_plan(Client& client, const Workload& workload, const std::stri
     } catch (const ApiError& error) {
         if (!error.is_already_there()) throw;
     }
-    const PlanObject there = plan_from(client.get({config_maps(), workload.target.in_namespace,
-                                                   workload.by_name(names::kPlanPrefix)}));
+    const PlanObject there =
+        plan_from(client.get({config_maps(), workload.target.in_namespace, workload.by_name(names::kPlanPrefix)}));
     return there.spec.empty() ? there : write_plan(client, there, "");
 }
 

@@ -12,8 +12,8 @@ namespace cudafault::kube {
 
 struct PlanObject {
     Json config_map;
-    uint64_t revision = 0;  // counts the changes
-    std::string spec;       // empty: nothing is armed
+    uint64_t revision = 0;   // counts the changes
+    std::string spec;        // empty: nothing is armed
     std::string changed_at;  // UTC
     std::string changed_by;
 

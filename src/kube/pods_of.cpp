@@ -170,8 +170,7 @@ std::vector<Json> search(Client& client, Discovery& discovery, const Workload& w
         case PodSearch::kSelector: return list_owned_pods(client, workload, selector, {workload.uid()});
         case PodSearch::kReplicaSets: return pods_of_replica_sets(client, workload, selector);
         case PodSearch::kJobs: return pods_of_jobs(client, workload);
-        case PodSearch::kLabels:
-            return list_pods(client, workload.target.in_namespace, selector);
+        case PodSearch::kLabels: return list_pods(client, workload.target.in_namespace, selector);
         case PodSearch::kItself: return the_pod_itself(client, workload);
         case PodSearch::kOwners: break;
     }
@@ -192,8 +191,7 @@ std::string pod_selector(const Workload& workload) {
     const Kind* kind = kind_of(workload.target.resource);
     switch (kind ? kind->pod_search : PodSearch::kOwners) {
         case PodSearch::kSelector:
-        case PodSearch::kReplicaSets:
-            return selector_text(value_at(value_at(workload.object, "spec"), "selector"));
+        case PodSearch::kReplicaSets: return selector_text(value_at(value_at(workload.object, "spec"), "selector"));
         case PodSearch::kJobs: return "job-name";
         case PodSearch::kLabels: return fmt::format(fmt::runtime(kind->pod_labels), workload.target.name);
         default: return "";

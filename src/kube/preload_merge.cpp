@@ -62,9 +62,10 @@ bool gives_preload(const Json& source, const ContainerSite& site, const KeyLooku
         const std::string name = text_at(*reference, {"name"});
         const std::optional<bool> there = lookup(kind, name, key);
         if (there) return *there;
-        notes.push_back(fmt::format("container {} takes variables from {} {}, which cannot be looked at: an LD_PRELOAD "
-                                    "in it has no effect while injected",
-                                    site.name, kind, name));
+        notes.push_back(
+            fmt::format("container {} takes variables from {} {}, which cannot be looked at: an LD_PRELOAD "
+                        "in it has no effect while injected",
+                        site.name, kind, name));
     }
     return false;
 }

@@ -60,9 +60,10 @@ Anchor anchor_from(const Json& config_map) {
     try {
         return {config_map, Record::from_json(Json::parse(text))};
     } catch (const std::exception& error) {
-        throw Error(fmt::format("the record in ConfigMap {} is damaged ({}): delete that ConfigMap, and `restore` works "
-                                "without it, by names",
-                                text_at(config_map, {"metadata", "name"}), error.what()));
+        throw Error(
+            fmt::format("the record in ConfigMap {} is damaged ({}): delete that ConfigMap, and `restore` works "
+                        "without it, by names",
+                        text_at(config_map, {"metadata", "name"}), error.what()));
     }
 }
 

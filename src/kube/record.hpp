@@ -20,8 +20,8 @@ std::optional<Delivery> delivery_of(const std::string& text);
 // with what `restore` needs if the record is lost.
 struct InjectedMark {
     std::string run_id;
-    int edition = 0;       // counts the changes of one injection
-    std::string pin;       // the node, or empty
+    int edition = 0;  // counts the changes of one injection
+    std::string pin;  // the node, or empty
 
     std::string text() const;
     static std::optional<InjectedMark> parse(const std::string& text);

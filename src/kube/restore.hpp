@@ -21,10 +21,10 @@ struct RestoreOptions {
 };
 
 struct RestoreResult {
-    std::string workload;            // as Workload::text
-    bool restored = false;           // something had to be done
-    bool complete = true;            // nothing of ours is left
-    std::vector<std::string> kept;   // what others changed meanwhile, left as they have it
+    std::string workload;           // as Workload::text
+    bool restored = false;          // something had to be done
+    bool complete = true;           // nothing of ours is left
+    std::vector<std::string> kept;  // what others changed meanwhile, left as they have it
     std::vector<std::string> notes;
 };
 

@@ -33,7 +33,8 @@ std::vector<Resource> histories_of(const Workload& workload) {
 void wait_until_observed(Client& client, const Workload& workload, Deadline deadline) {
     for (;;) {
         const Json object = client.get(workload.target);
-        if (number_at(object, {"status", "observedGeneration"}) >= number_at(object, {"metadata", "generation"})) return;
+        if (number_at(object, {"status", "observedGeneration"}) >= number_at(object, {"metadata", "generation"}))
+            return;
         client.session().wait_until(std::min(deadline, after(kPoll)));
     }
 }
@@ -67,7 +68,8 @@ void remove_revision(Client& client, const Workload& workload, const Resource& h
 bool remove_revisions(Client& client, const Workload& workload, const Resource& history) {
     bool busy = false;
     for (const Json& revision : own_revisions(client, workload, history)) {
-        const bool has_pods = number_at(revision, {"spec", "replicas"}) > 0 || number_at(revision, {"status", "replicas"}) > 0;
+        const bool has_pods =
+            number_at(revision, {"spec", "replicas"}) > 0 || number_at(revision, {"status", "replicas"}) > 0;
         busy = busy || has_pods;
         if (!has_pods) remove_revision(client, workload, history, revision);
     }
@@ -79,7 +81,8 @@ bool remove_revisions(Client& client, const Workload& workload, const Resource& 
 void remove_own_revisions(Client& client, const Workload& workload, Deadline deadline) {
     if (workload.target.resource.group == "apps") wait_until_observed(client, workload, deadline);
     for (const Resource& history : histories_of(workload)) {
-        while (remove_revisions(client, workload, history)) client.session().wait_until(std::min(deadline, after(kPoll)));
+        while (remove_revisions(client, workload, history))
+            client.session().wait_until(std::min(deadline, after(kPoll)));
     }
 }
 

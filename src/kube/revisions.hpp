@@ -8,8 +8,8 @@
 
 namespace cudafault::kube {
 
-// Deletes those whose template is an injected one and that have no pods, once the controller knows that the workload has
-// another template.
+// Deletes those whose template is an injected one and that have no pods, once the controller knows that the workload
+// has another template.
 void remove_own_revisions(Client& client, const Workload& workload, Deadline deadline);
 
 }  // namespace cudafault::kube

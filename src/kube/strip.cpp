@@ -15,7 +15,9 @@ namespace {
 constexpr std::array kVolumes = {names::kPlanVolume, names::kLibraryVolume, names::kSourceVolume,
                                  names::kCompiledVolume};
 
-bool is_our_volume(const std::string& name) { return std::find(kVolumes.begin(), kVolumes.end(), name) != kVolumes.end(); }
+bool is_our_volume(const std::string& name) {
+    return std::find(kVolumes.begin(), kVolumes.end(), name) != kVolumes.end();
+}
 
 bool is_our_variable(const std::string& name) {
     return name.starts_with(names::kVariablePrefix) || name == names::kContractEnabled || name == names::kContractXid;

@@ -129,8 +129,9 @@ OtherClaims other_claims(Client& client, Discovery& discovery, const Workload& w
 std::string refusal_of(const Kind* kind, const Workload& workload) {
     if (!workload.template_paths.empty()) return "";
     if (!kind) {
-        return fmt::format("{} is of a kind whose pod templates are not known here: give the path of one with --template, such as {}",
-                           workload.text(), "spec.template or spec.groups[*].template");
+        return fmt::format(
+            "{} is of a kind whose pod templates are not known here: give the path of one with --template, such as {}",
+            workload.text(), "spec.template or spec.groups[*].template");
     }
     return kind->support == Support::kPossible ? "" : workload.text() + " cannot be injected: " + kind->note;
 }

@@ -17,7 +17,7 @@ struct PodStatus {
     bool injected = false;  // it has the library and the plan; else it is of an older template
     bool ready = false;
     bool terminating = false;
-    int restarts = 0;  // of its containers, in sum
+    int restarts = 0;       // of its containers, in sum
     std::string last_exit;  // how a container ended last: "exit code 1", "signal 9", or empty
     std::string trouble;
     std::vector<ContainerEvidence> evidence;  // of the injected containers

@@ -37,7 +37,8 @@ std::chrono::system_clock::time_point end_of(const std::string& expires) {
     if (!parse_duration(local::text_of(expires), ns) || ns == 0) {
         throw local::Error(local::kUsage, fmt::format("--expires {} is no time: write it like 30m or 4h", expires));
     }
-    return std::chrono::system_clock::now() + std::chrono::duration_cast<std::chrono::seconds>(std::chrono::nanoseconds(ns));
+    return std::chrono::system_clock::now() +
+           std::chrono::duration_cast<std::chrono::seconds>(std::chrono::nanoseconds(ns));
 }
 
 kube::ArmChoice choice_of(const Options& options, const std::string& in_namespace) {
@@ -61,9 +62,9 @@ void arm(const Options& options) {
         const auto spec_for = [&](const std::vector<std::string>& pods) {
             return with_expiry(spec, end, options.node, pods).spec;
         };
-        const std::vector<kube::Armed> armed = kube::arm(access.client, access.discovery,
-                                                         choice_of(options, access.in_namespace), spec_for,
-                                                         access.deadline, progress);
+        const std::vector<kube::Armed> armed =
+            kube::arm(access.client, access.discovery, choice_of(options, access.in_namespace), spec_for,
+                      access.deadline, progress);
         if (options.cluster.json) return print_json(armed_json(armed, expiring.until));
         fmt::print("armed until {}: {}\n", local_time(expiring.until), paint(Paint::bold, spec));
         print_armed(armed);

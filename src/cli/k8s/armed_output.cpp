@@ -45,12 +45,9 @@ json containers_json(const kube::Armed& armed) {
 }
 
 json one_json(const kube::Armed& armed, const std::string& until) {
-    return {{"plan", armed.plan.name()},
-            {"revision", armed.plan.revision},
-            {"spec", armed.plan.spec},
-            {"until", until.empty() ? json() : json(until)},
-            {"pods", containers_json(armed)},
-            {"notes", armed.notes}};
+    return {{"plan", armed.plan.name()},      {"revision", armed.plan.revision},
+            {"spec", armed.plan.spec},        {"until", until.empty() ? json() : json(until)},
+            {"pods", containers_json(armed)}, {"notes", armed.notes}};
 }
 
 }  // namespace

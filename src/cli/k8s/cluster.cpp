@@ -23,7 +23,11 @@ std::chrono::milliseconds parse_timeout(const std::string& text) {
         used = 0;
     }
     const std::string unit = text.substr(used);
-    const double factor = unit == "ms" ? 1 : unit.empty() || unit == "s" ? 1'000 : unit == "m" ? 60'000 : unit == "h" ? 3'600'000 : 0;
+    const double factor = unit == "ms"                  ? 1
+                          : unit.empty() || unit == "s" ? 1'000
+                          : unit == "m"                 ? 60'000
+                          : unit == "h"                 ? 3'600'000
+                                                        : 0;
     if (used == 0 || number <= 0 || factor == 0 || number * factor > 1e12) {
         throw local::Error(local::kUsage, fmt::format("--timeout {} is no time: write it like 300s or 5m", text));
     }

@@ -30,8 +30,8 @@ void disarm(const Options& options) {
         kube::ArmChoice choice;
         if (!options.workload.empty()) choice.workload = parse_workload(options.workload, access.in_namespace);
         choice.workload.in_namespace = access.in_namespace;
-        const auto disarmed = kube::disarm(access.client, access.discovery, choice, options.restart_crashed,
-                                           access.deadline, progress);
+        const auto disarmed =
+            kube::disarm(access.client, access.discovery, choice, options.restart_crashed, access.deadline, progress);
         if (options.cluster.json) return print_json(armed_json(disarmed, ""));
         fmt::print("disarmed\n");
         print_armed(disarmed);
@@ -45,7 +45,8 @@ void add_k8s_disarm(CLI::App& k8s) {
     CLI::App* verb = k8s.add_subcommand("disarm", "Makes the GPU calls of injected pods work again");
     verb->add_option("workload", options->workload, "KIND/NAME; else all of the namespace");
     add_cluster_options(*verb, options->cluster);
-    verb->add_flag("--restart-crashed", options->restart_crashed, "Deletes pods in CrashLoopBackOff, for new ones at once");
+    verb->add_flag("--restart-crashed", options->restart_crashed,
+                   "Deletes pods in CrashLoopBackOff, for new ones at once");
     verb->footer(kExamples);
     verb->callback([options] { disarm(*options); });
 }

@@ -13,8 +13,8 @@ struct Expiring {
     std::string until;  // the latest of them, UTC
 };
 
-// Throws SpecRefused for a spec that cannot be parsed. `node` and `pods` narrow each fault down; a fault for several pods
-// becomes one for each.
+// Throws SpecRefused for a spec that cannot be parsed. `node` and `pods` narrow each fault down; a fault for several
+// pods becomes one for each.
 Expiring with_expiry(const std::string& spec, std::chrono::system_clock::time_point end, const std::string& node,
                      const std::vector<std::string>& pods);
 

@@ -29,7 +29,8 @@ Nothing is armed by this: the pods are replaced by healthy ones that have the li
 json pods_json(const kube::InjectResult& result) {
     json pods = json::array();
     for (const auto& pod : result.pods) {
-        pods.push_back({{"pod", pod.name}, {"node", pod.node}, {"ready", pod.ready}, {"library_seen", pod.library_seen}});
+        pods.push_back(
+            {{"pod", pod.name}, {"node", pod.node}, {"ready", pod.ready}, {"library_seen", pod.library_seen}});
     }
     return pods;
 }
@@ -77,14 +78,14 @@ void print_result(const kube::InjectResult& result) {
 // Pods that a pin leaves without a place are the user's wish.
 bool only_pin_is_short(const kube::InjectResult& result) {
     return !result.plan.injection.pin_label.empty() && !result.pods.empty() &&
-           std::all_of(result.pods.begin(), result.pods.end(), [](const auto& pod) {
-               return pod.library_seen || (!pod.ready && pod.node.empty());
-           });
+           std::all_of(result.pods.begin(), result.pods.end(),
+                       [](const auto& pod) { return pod.library_seen || (!pod.ready && pod.node.empty()); });
 }
 
 void inject(const InjectionCommand& command) {
     in_cluster(command.cluster, [&](ClusterAccess& access) {
-        const kube::InjectResult result = kube::inject(access.client, access.discovery, inject_options(command, access));
+        const kube::InjectResult result =
+            kube::inject(access.client, access.discovery, inject_options(command, access));
         command.cluster.json ? print_json(result_json(result)) : print_result(result);
         if (is_complete(result) || only_pin_is_short(result)) return;
         throw local::Error(local::kEnvironment,

@@ -38,8 +38,9 @@ void add_injection_options(CLI::App& verb, InjectionCommand& command) {
                     "KIND/NAME; a NAME alone is a DynamoGraphDeployment, or else a Deployment")
         ->required();
     add_cluster_options(verb, command.cluster);
-    verb.add_option("--delivery", command.delivery,
-                    "binary: the library in a ConfigMap; source: compiled by an init container; image: it is in the image")
+    verb.add_option(
+            "--delivery", command.delivery,
+            "binary: the library in a ConfigMap; source: compiled by an init container; image: it is in the image")
         ->check(CLI::IsMember({"binary", "source", "image"}))
         ->capture_default_str();
     verb.add_option("--container", command.containers, "Which containers, by glob; else those that ask for a GPU");
@@ -49,9 +50,9 @@ void add_injection_options(CLI::App& verb, InjectionCommand& command) {
     verb.add_option("--node", command.node, "Pins the pods to this node until `restore`");
     verb.add_option("--library", command.library, "Where the library is in the image, for --delivery image")
         ->default_str(kDefaultImageLibrary);
-    verb.add_option("--compiler-image", command.compiler_image,
-                    "For --delivery source; else CUDA_FAULT_COMPILER_IMAGE, else " +
-                        std::string(kube::kDefaultCompilerImage));
+    verb.add_option(
+        "--compiler-image", command.compiler_image,
+        "For --delivery source; else CUDA_FAULT_COMPILER_IMAGE, else " + std::string(kube::kDefaultCompilerImage));
     verb.add_option("--contract-xid", command.contract_xid,
                     "Sets CUDA_XID_TYPE and CUDA_FAULT_INJECTION_ENABLED too, for scripts that look for them");
     verb.add_option("--contract-enabled", command.contract_enabled, "The value of CUDA_FAULT_INJECTION_ENABLED")
@@ -89,8 +90,8 @@ nlohmann::json workload_json(const kube::Workload& workload) {
 
 bool is_complete(const kube::InjectResult& result) {
     return result.rollout.nothing_to_wait_for ||
-           (result.rollout.done && std::all_of(result.pods.begin(), result.pods.end(),
-                                               [](const auto& pod) { return pod.library_seen; }));
+           (result.rollout.done &&
+            std::all_of(result.pods.begin(), result.pods.end(), [](const auto& pod) { return pod.library_seen; }));
 }
 
 std::string missing_text(const kube::InjectResult& result) {

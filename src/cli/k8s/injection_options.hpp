@@ -16,7 +16,7 @@ struct InjectionCommand {
     std::string delivery = "binary";
     std::vector<std::string> containers, template_paths;
     std::string node, library, compiler_image;
-    int contract_xid = 0;       // 0: no variables of the contract
+    int contract_xid = 0;  // 0: no variables of the contract
     bool contract_enabled = true;
     bool or_all_containers = false, replace = false, delete_pods = false, wait = true;
 };

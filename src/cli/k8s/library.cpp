@@ -22,7 +22,8 @@ void create(const ClusterOptions& options) {
     in_cluster(options, [&](ClusterAccess& access) {
         const bool changed = kube::create_source(access.client, access.in_namespace);
         if (options.json) {
-            return print_json({{"config_map", kube::names::kSourceConfigMap}, {"namespace", access.in_namespace},
+            return print_json({{"config_map", kube::names::kSourceConfigMap},
+                               {"namespace", access.in_namespace},
                                {"changed", changed}});
         }
         fmt::print("ConfigMap {} in namespace {} {}\n", kube::names::kSourceConfigMap, access.in_namespace,
@@ -34,7 +35,8 @@ void remove(const ClusterOptions& options) {
     in_cluster(options, [&](ClusterAccess& access) {
         const bool changed = kube::remove_source(access.client, access.discovery, access.in_namespace);
         if (options.json) {
-            return print_json({{"config_map", kube::names::kSourceConfigMap}, {"namespace", access.in_namespace},
+            return print_json({{"config_map", kube::names::kSourceConfigMap},
+                               {"namespace", access.in_namespace},
                                {"changed", changed}});
         }
         fmt::print("ConfigMap {} in namespace {} {}\n", kube::names::kSourceConfigMap, access.in_namespace,

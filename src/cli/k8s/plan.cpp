@@ -29,7 +29,8 @@ json edits_json(const kube::InjectionPlan& plan) {
 
 void print_lines(const char* sign, Paint colour, const json& value) {
     std::istringstream lines(value.is_string() ? value.get<std::string>() : value.dump(2));
-    for (std::string line; std::getline(lines, line);) fmt::print("{}\n", paint(colour, fmt::format("  {} {}", sign, line)));
+    for (std::string line; std::getline(lines, line);)
+        fmt::print("{}\n", paint(colour, fmt::format("  {} {}", sign, line)));
 }
 
 void print_plan(const kube::InjectionPlan& plan) {

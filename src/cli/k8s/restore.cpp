@@ -30,16 +30,14 @@ struct Options {
 };
 
 json result_json(const kube::RestoreResult& result) {
-    return {{"workload", result.workload},
-            {"restored", result.restored},
-            {"already_clean", !result.restored},
-            {"complete", result.complete},
-            {"kept", result.kept},
-            {"notes", result.notes}};
+    return {{"workload", result.workload}, {"restored", result.restored}, {"already_clean", !result.restored},
+            {"complete", result.complete}, {"kept", result.kept},         {"notes", result.notes}};
 }
 
 void print_result(const kube::RestoreResult& result) {
-    const char* what = !result.complete ? "is only partly restored" : result.restored ? "is restored" : "was clean already";
+    const char* what = !result.complete  ? "is only partly restored"
+                       : result.restored ? "is restored"
+                                         : "was clean already";
     fmt::print("{} {}\n", paint(Paint::bold, result.workload), what);
     for (const std::string& kept : result.kept) fmt::print("  kept: {}\n", kept);
     for (const std::string& note : result.notes) fmt::print("  note: {}\n", note);
@@ -51,7 +49,8 @@ std::vector<kube::RestoreResult> run(const Options& options, ClusterAccess& acce
     restore.deadline = access.deadline;
     restore.on_progress = progress;
     if (options.all) return kube::restore_all(access.client, access.discovery, access.in_namespace, restore);
-    return {kube::restore(access.client, access.discovery, parse_workload(options.workload, access.in_namespace), restore)};
+    return {
+        kube::restore(access.client, access.discovery, parse_workload(options.workload, access.in_namespace), restore)};
 }
 
 void restore(const Options& options) {
@@ -69,8 +68,9 @@ void restore(const Options& options) {
             if (results.empty()) fmt::print("nothing is injected in namespace {}\n", access.in_namespace);
         }
         if (std::all_of(results.begin(), results.end(), [](const auto& result) { return result.complete; })) return;
-        throw local::Error(local::kLeftBehind,
-                           "not everything could be taken back in time: repeat the command when the reasons above are gone");
+        throw local::Error(
+            local::kLeftBehind,
+            "not everything could be taken back in time: repeat the command when the reasons above are gone");
     });
 }
 

@@ -140,8 +140,9 @@ std::string fired_text(const kube::PodStatus& pod) {
 void print_head(const kube::WorkloadStatus& status) {
     fmt::print("{}: ", paint(Paint::bold, status.workload.text()));
     if (!status.mark) return fmt::print("not injected\n");
-    const std::string by = status.record ? fmt::format(", by {} at {}", status.record->by, local_time(status.record->created_at))
-                                         : ", its record is gone";
+    const std::string by = status.record
+                               ? fmt::format(", by {} at {}", status.record->by, local_time(status.record->created_at))
+                               : ", its record is gone";
     fmt::print("injected (run {}{})\n", status.mark->run_id, by);
     if (!status.plan) return fmt::print("plan: gone, so nothing is armed\n");
     if (status.plan->spec.empty()) return fmt::print("plan: nothing is armed (revision {})\n", status.plan->revision);
@@ -154,8 +155,12 @@ void print_status(const kube::WorkloadStatus& status) {
     if (status.pods.empty()) return fmt::print("no pods\n");
     Table table({"pod", "node", "ready", "restarts", "library", "plan", "fired", ""});
     for (const auto& pod : status.pods) {
-        table.add({pod.name, pod.node.empty() ? "-" : pod.node, pod.terminating ? "ending" : pod.ready ? "yes" : "no",
-                   std::to_string(pod.restarts), library_text(pod), plan_text(pod, status), fired_text(pod), pod.trouble});
+        table.add({pod.name, pod.node.empty() ? "-" : pod.node,
+                   pod.terminating ? "ending"
+                   : pod.ready     ? "yes"
+                                   : "no",
+                   std::to_string(pod.restarts), library_text(pod), plan_text(pod, status), fired_text(pod),
+                   pod.trouble});
     }
     fmt::print("{}", table.text("  "));
 }

@@ -15,7 +15,9 @@ TEST(Payload, HoldsALibraryForEachArchitecture) {
         const std::string_view library = library_for(architecture);
         ASSERT_GT(library.size(), 100'000u) << kubernetes_name(architecture);
         EXPECT_LT(library.size(), kConfigMapLimit);
-        EXPECT_EQ(library.substr(0, 4), "\x7f" "ELF");
+        EXPECT_EQ(library.substr(0, 4),
+                  "\x7f"
+                  "ELF");
         EXPECT_EQ(static_cast<unsigned char>(library[kMachine]), machine);
     }
 }
