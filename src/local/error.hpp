@@ -11,6 +11,7 @@ enum ExitCode {
     kDone = 0,
     kUsage = 2,
     kEnvironment = 3,
+    kLeftBehind = 4,
     kOwnFailure = 125,  // these three are what `env` gives
     kNotExecutable = 126,
     kNotFound = 127,
