@@ -21,7 +21,7 @@ namespace cudafault::kube {
 
 namespace {
 
-constexpr std::chrono::seconds kRound(1);
+constexpr std::chrono::milliseconds kRound(400);
 constexpr std::chrono::seconds kLastWord(10);  // for the state label, when the time for the drain is up
 
 // NVSentinel's. Its cordon-timestamp is a label, which must not have colons.
