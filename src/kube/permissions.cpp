@@ -83,7 +83,20 @@ constexpr Kind kKinds[] = {
     {"CronJob", "cronjobs.batch", ""},
     {"DynamoGraphDeployment", "dynamographdeployments.nvidia.com", "replicasets.apps"},
     {"LeaderWorkerSet", "leaderworkersets.leaderworkerset.x-k8s.io", "controllerrevisions.apps"},
+    {"PodCliqueSet", "podcliquesets.grove.io", ""},
     {"RayCluster", "rayclusters.ray.io", ""},
+    {"RayService", "rayservices.ray.io", ""},
+    {"RayJob", "rayjobs.ray.io", ""},
+    {"InferenceService", "inferenceservices.serving.kserve.io", "replicasets.apps"},
+    {"LLMInferenceService", "llminferenceservices.serving.kserve.io", "replicasets.apps"},
+    {"PyTorchJob", "pytorchjobs.kubeflow.org", ""},
+    {"MPIJob", "mpijobs.kubeflow.org", ""},
+    {"JobSet", "jobsets.jobset.x-k8s.io", ""},
+    {"TrainJob", "trainjobs.trainer.kubeflow.org", ""},
+    {"Job", "jobs.batch", ""},
+    {"Job", "jobs.batch.volcano.sh", ""},
+    {"DynamoComponentDeployment", "dynamocomponentdeployments.nvidia.com", ""},
+    {"PodClique", "podcliques.grove.io", ""},
 };
 
 std::vector<std::string> split(std::string_view text, char separator = ',') {

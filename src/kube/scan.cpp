@@ -17,6 +17,11 @@ std::string hash_of(const Resource& resource, const Json& object) {
     return workload.hash();
 }
 
+bool is_put_back(const Leftover& leftover) {
+    return std::all_of(leftover.traces.begin(), leftover.traces.end(),
+                       [](const Trace& trace) { return trace.is_manager; });
+}
+
 class Scan {
 public:
     Scan(Client& client, Discovery& discovery) : client_(client), discovery_(discovery) {}
@@ -99,6 +104,10 @@ bool Scan::is_of_injection(const Leftover& part) {
 // What was seen before its injection was known.
 void Scan::sort_out() {
     std::erase_if(report_.leftovers, [&](const Leftover& part) { return is_of_injection(part); });
+    const auto first_put_back = std::stable_partition(report_.leftovers.begin(), report_.leftovers.end(),
+                                                      [](const Leftover& part) { return !is_put_back(part); });
+    report_.put_back.assign(std::make_move_iterator(first_put_back), std::make_move_iterator(report_.leftovers.end()));
+    report_.leftovers.erase(first_put_back, report_.leftovers.end());
     for (auto& [hash, injection] : injections_) {
         injection.hash = hash;
         read_record(injection);

@@ -46,6 +46,7 @@ struct Leftover {
 struct ScanReport {
     std::vector<Injection> injections;
     std::vector<Leftover> leftovers;
+    std::vector<Leftover> put_back;  // that have nothing of ours but our name on fields with the user's values
     std::vector<Unseen> unseen;
     size_t objects = 0;
     size_t kinds = 0;

@@ -95,6 +95,15 @@ TEST_F(ScanTest, AMarkAloneIsALeftover) {
     EXPECT_THAT(leftovers(), ElementsAre("deployments.apps web in namespace prod"));
 }
 
+TEST_F(ScanTest, OurNameOnFieldsThatWerePutBackIsNoLeftover) {
+    fill(kApps + "deployments",
+         {object("Deployment", "web",
+                 {{"metadata", {{"managedFields", Json::array({{{"manager", names::kManager}}})}}}})});
+    const ScanReport found = report();
+    EXPECT_FALSE(found.found());
+    EXPECT_EQ(found.put_back.at(0).object, "deployments.apps web in namespace prod");
+}
+
 TEST_F(ScanTest, WhatMayNotBeListedIsNamed) {
     responder.on("GET", kNodeList, {status_answer(403, "Forbidden")});
     responder.on("GET", kApps + "deployments", {status_answer(403, "Forbidden")});
@@ -103,6 +112,14 @@ TEST_F(ScanTest, WhatMayNotBeListedIsNamed) {
     EXPECT_EQ(found.unseen[0].resource, "deployments.apps");
     EXPECT_THAT(found.unseen[0].why, HasSubstr("verb list on deployments.apps"));
     EXPECT_EQ(found.unseen[1].resource, "nodes");
+}
+
+TEST_F(ScanTest, WhoMayLookAtNothingIsTold) {
+    for (const std::string& path : {kConfigMapList, kLeaseList, kPodList, kNodeList, kApps + "deployments",
+                                    kApps + "statefulsets", kApps + "replicasets", kApps + "controllerrevisions"}) {
+        responder.on("GET", path, {status_answer(403, "Forbidden")});
+    }
+    EXPECT_THROW(report(), ApiError);
 }
 
 TEST_F(ScanTest, AServerInTroubleIsAnError) {

@@ -27,8 +27,9 @@ constexpr const char* kServerCounter = "deprecated.daemonset.template.generation
 constexpr std::array<std::string_view, 2> kNvsentinelPrefixes = {"k8saas.nvidia.com/", "dgxc.nvidia.com/"};
 
 bool is_kept(const Resource& resource) {
-    constexpr std::array<std::string_view, 5> kNotKept = {"Pod", "Job", "ConfigMap", "Lease", "Node"};
-    return std::find(kNotKept.begin(), kNotKept.end(), resource.kind) == kNotKept.end();
+    constexpr std::array<std::string_view, 5> kNotKept = {"pods", "jobs.batch", "configmaps",
+                                                          "leases.coordination.k8s.io", "nodes"};
+    return std::find(kNotKept.begin(), kNotKept.end(), resource.qualified()) == kNotKept.end();
 }
 
 bool is_our_object(const Resource& resource) { return resource.kind == "ConfigMap" || resource.kind == "Lease"; }

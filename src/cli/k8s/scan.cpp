@@ -61,6 +61,10 @@ void print_leftovers(const std::vector<kube::Leftover>& leftovers) {
 void print_report(const kube::ScanReport& report, const std::string& where) {
     print_injections(report.injections);
     print_leftovers(report.leftovers);
+    for (const kube::Leftover& object : report.put_back) {
+        fmt::print("note: {} has fields that cudafault put back and owns since; `restore --exact` gives them back\n",
+                   object.object);
+    }
     print_unseen(report.unseen);
     fmt::print("{} {} ({} of {} looked at)\n",
                report.found() ? "that is all of cudafault in" : "nothing of cudafault in", where,
