@@ -132,6 +132,11 @@ of ours was left behind.)");
     add_k8s_disarm(*k8s);
     add_k8s_status(*k8s);
     add_k8s_restore(*k8s);
+    add_k8s_scan(*k8s);
+    add_k8s_snapshot(*k8s);
+    add_k8s_verify_clean(*k8s);
+    add_k8s_node(*k8s);
+    add_k8s_rbac(*k8s);
     add_k8s_library(*k8s);
 }
 

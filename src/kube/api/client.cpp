@@ -11,6 +11,7 @@ namespace cudafault::kube {
 namespace {
 
 constexpr int kListStarts = 5;
+constexpr const char* kMetadataList = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
 
 const Resource& pods() {
     static const Resource resource{"", "v1", "pods", "pod", "Pod", true, {}, {}, {}};
@@ -103,6 +104,7 @@ std::optional<Json> Client::list_page(const Collection& collection, const ListOp
     Call call;
     call.path = path_of(collection);
     call.subject = subject_of("list", collection);
+    if (options.metadata_only) call.accept = kMetadataList;
     call.query = selection(options);
     call.query.emplace_back("limit", std::to_string(options.page_size));
     if (!next.empty()) call.query.emplace_back("continue", next);

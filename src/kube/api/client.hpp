@@ -20,6 +20,7 @@ struct ListOptions {
     std::string label_selector = {};
     std::string field_selector = {};
     int page_size = 500;
+    bool metadata_only = false;  // of each object nothing but its metadata is sent
 };
 
 // Some of the objects of a list, each with its apiVersion and kind.

@@ -78,6 +78,16 @@ TEST_F(ClientTest, ListsPageByPage) {
     EXPECT_EQ(version, "7");
 }
 
+TEST_F(ClientTest, ListsMetadataOnly) {
+    responder.on("GET", kListPath, {page("one", "")});
+    ListOptions list_options;
+    EXPECT_THAT(names(list_options), ElementsAre("start", "one"));
+    list_options.metadata_only = true;
+    EXPECT_THAT(names(list_options), ElementsAre("start", "one"));
+    EXPECT_EQ(seen(0).header("accept"), "application/json");
+    EXPECT_EQ(seen(1).header("accept"), "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1");
+}
+
 TEST_F(ClientTest, ListItemsGetTheirKind) {
     Answer answer = page("one", "");
     responder.on("GET", kListPath, {answer});

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/k8s/findings.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "cli/output.hpp"
+
+namespace cudafault::cli {
+
+void print_rest(size_t count) {
+    if (count > kShownFindings) fmt::print("and {} more: see --json\n", count - kShownFindings);
+}
+
+void print_traces(const std::vector<kube::Trace>& traces) {
+    if (traces.empty()) return;
+    Table table({"object", "what", "where"});
+    for (size_t i = 0; i < std::min(traces.size(), kShownFindings); ++i) {
+        table.add({traces[i].object, traces[i].what, traces[i].path});
+    }
+    fmt::print("{}", table.text());
+    print_rest(traces.size());
+}
+
+void print_unseen(const std::vector<kube::Unseen>& unseen) {
+    for (const kube::Unseen& kind : unseen) fmt::print("not looked at: {}: {}\n", kind.resource, kind.why);
+}
+
+std::string namespace_text(const std::string& name) { return name.empty() ? "all namespaces" : "namespace " + name; }
+
+}  // namespace cudafault::cli

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+// How `scan`, `snapshot` and `verify-clean` show what they have in common.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "kube/survey.hpp"
+#include "kube/traces.hpp"
+
+namespace cudafault::cli {
+
+inline constexpr size_t kShownFindings = 50;  // the others are in the JSON
+
+void print_traces(const std::vector<kube::Trace>& traces);
+void print_unseen(const std::vector<kube::Unseen>& unseen);
+void print_rest(size_t count);                        // "and N more: see --json", if more than are shown
+std::string namespace_text(const std::string& name);  // "namespace prod"; empty: "all namespaces"
+
+}  // namespace cudafault::cli

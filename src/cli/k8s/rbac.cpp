@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <memory>
+
+#include "cli/k8s/cluster.hpp"
+#include "cli/output.hpp"
+#include "kube/permissions.hpp"
+#include "local/error.hpp"
+
+namespace cudafault::cli {
+
+namespace {
+
+constexpr const char* kExamples = R"(Examples:
+  cudafault k8s rbac inject -n prod | kubectl apply -f -
+  cudafault k8s rbac restore -n prod --kind StatefulSet --exact
+  cudafault k8s rbac all -n prod --kind Deployment --kind DynamoGraphDeployment
+  cudafault k8s rbac node drain --json
+Asks no cluster.)";
+
+struct Options {
+    std::vector<std::string> command;
+    kube::CommandUse use;
+    bool json = false;
+};
+
+void rbac(const Options& options) {
+    kube::CommandUse use = options.use;
+    use.command = fmt::format("{}", fmt::join(options.command, " "));
+    try {
+        if (options.json) return print_json(kube::role_of(use));
+        fmt::print("{}", kube::role_yaml(use));
+    } catch (const kube::Error& error) {
+        throw local::Error(local::kUsage, error.what());
+    }
+}
+
+}  // namespace
+
+void add_k8s_rbac(CLI::App& k8s) {
+    const auto options = std::make_shared<Options>();
+    CLI::App* verb = k8s.add_subcommand("rbac", "Prints the smallest Role that a command needs");
+    kube::CommandUse& use = options->use;
+    use.in_namespace = "default";
+    verb->add_option("command", options->command, fmt::format("One of {}", fmt::join(kube::commands(), ", ")))
+        ->required()
+        ->expected(1, 2);
+    verb->add_option("-n,--namespace", use.in_namespace, "The Role's")->capture_default_str();
+    verb->add_flag("-A,--all-namespaces", use.all_namespaces, "A ClusterRole");
+    verb->add_option("--kind", use.kinds, "Of the workloads; repeatable (Deployment)")->allow_extra_args(false);
+    verb->add_option("--delivery", use.delivery, "binary, source or image")->capture_default_str();
+    verb->add_flag("--exact", use.exact, "For `restore --exact`");
+    verb->add_flag("--restart-crashed", use.restart_crashed, "For `disarm --restart-crashed`");
+    verb->add_flag("--delete-unhealthy", use.delete_unhealthy, "For `node drain --delete-unhealthy`");
+    verb->add_flag("--json", options->json, "As JSON");
+    verb->footer(kExamples);
+    verb->callback([options] { rbac(*options); });
+}
+
+}  // namespace cudafault::cli

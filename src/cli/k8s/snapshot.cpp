@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kube/snapshot.hpp"
+
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "cli/k8s/cluster.hpp"
+#include "cli/k8s/findings.hpp"
+#include "cli/output.hpp"
+#include "local/system.hpp"
+
+namespace cudafault::cli {
+
+namespace {
+
+constexpr const char* kExamples = R"(Examples:
+  cudafault k8s snapshot -n prod -o before.json          before the drill
+  cudafault k8s verify-clean -n prod --against before.json      after it
+  cudafault k8s snapshot -n prod -o web.json deployment/web     that workload only
+
+Workloads, their ReplicaSets and ControllerRevisions, and which nodes are cordoned. No Secret is read; what stands in
+pod templates, values of variables included, is in the file, which only its owner may read.)";
+
+struct Options {
+    ClusterOptions cluster;
+    bool all_namespaces = false;
+    std::string file;
+    std::vector<std::string> workloads;
+};
+
+nlohmann::json summary(const kube::Snapshot& snapshot, const std::string& file) {
+    nlohmann::json unseen = nlohmann::json::array();
+    for (const kube::Unseen& kind : snapshot.unseen) unseen.push_back(kind.json());
+    return {{"file", file},
+            {"namespace", snapshot.in_namespace},
+            {"taken_at", snapshot.taken_at},
+            {"objects", snapshot.objects.size()},
+            {"nodes", snapshot.nodes.size()},
+            {"ours", snapshot.ours},
+            {"unseen", unseen}};
+}
+
+// Readable by its owner only.
+void save(const kube::Snapshot& snapshot, const std::string& file) {
+    local::replace_file(file, snapshot.json().dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+}
+
+void print_summary(const kube::Snapshot& snapshot, const std::string& file) {
+    print_unseen(snapshot.unseen);
+    for (const std::string& name : snapshot.ours) fmt::print("there already, of cudafault: {}\n", name);
+    fmt::print("{} and {} of {} are in {}\n", plural(snapshot.objects.size(), "object"),
+               plural(snapshot.nodes.size(), "node"), namespace_text(snapshot.in_namespace), file);
+}
+
+void snapshot(const Options& options) {
+    in_cluster(options.cluster, [&](ClusterAccess& cluster) {
+        const std::string in_namespace = options.all_namespaces ? "" : cluster.in_namespace;
+        std::vector<kube::WorkloadChoice> only;
+        for (const std::string& text : options.workloads) {
+            only.push_back(parse_workload(text, cluster.in_namespace));
+            only.back().accept_refused = true;
+        }
+        const auto taken = kube::take_snapshot(cluster.client, cluster.discovery, in_namespace, only);
+        save(taken, options.file);
+        options.cluster.json ? print_json(summary(taken, options.file)) : print_summary(taken, options.file);
+    });
+}
+
+}  // namespace
+
+void add_k8s_snapshot(CLI::App& k8s) {
+    const auto options = std::make_shared<Options>();
+    CLI::App* verb = k8s.add_subcommand("snapshot", "Saves what workloads are like, for `verify-clean` afterwards");
+    add_cluster_options(*verb, options->cluster);
+    verb->add_option("-o,--output", options->file, "The file to write")->required();
+    verb->add_option("workloads", options->workloads, "KIND/NAME of those to save; else all in the namespace");
+    verb->add_flag("-A,--all-namespaces", options->all_namespaces, "Of all namespaces");
+    verb->footer(kExamples);
+    verb->callback([options] { snapshot(*options); });
+}
+
+}  // namespace cudafault::cli

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+
+#include "cli/k8s/cluster.hpp"
+#include "cli/k8s/findings.hpp"
+#include "cli/output.hpp"
+#include "kube/snapshot.hpp"
+#include "local/error.hpp"
+#include "local/system.hpp"
+
+namespace cudafault::cli {
+
+namespace {
+
+constexpr const char* kExamples = R"(Examples:
+  cudafault k8s verify-clean -n prod                            nothing of cudafault is there
+  cudafault k8s verify-clean -n prod --against before.json      and all is as it was
+  cudafault k8s verify-clean -n prod --against before.json --exact --json
+
+Exit codes: 0 clean, 4 not. Not compared: generation, resourceVersion, status, times in managedFields and, without
+--exact, revision counters and which fields cudafault took over by putting their values back.)";
+
+struct Options {
+    ClusterOptions cluster;
+    bool all_namespaces = false;
+    std::string against;
+    bool exact = false;
+};
+
+kube::Snapshot read_snapshot(const std::string& file) {
+    const auto text = local::read_file(file);
+    if (!text) {
+        throw local::Error(local::kUsage,
+                           fmt::format("the snapshot {} cannot be read: {}; make one with `cudafault k8s "
+                                       "snapshot -o {}`",
+                                       file, local::error_text(), file));
+    }
+    const nlohmann::json document = nlohmann::json::parse(*text, nullptr, false);
+    try {
+        return kube::Snapshot::from_json(document.is_discarded() ? nlohmann::json() : document);
+    } catch (const kube::Error& error) {
+        throw local::Error(local::kUsage, fmt::format("{}: {}", file, error.what()));
+    }
+}
+
+// A snapshot is of one namespace, or of all.
+std::string namespace_to_verify(const Options& options, const ClusterAccess& cluster, const kube::Snapshot* against) {
+    const std::string& given = options.cluster.connection.default_namespace;
+    if (!against) return options.all_namespaces ? "" : cluster.in_namespace;
+    const bool fits =
+        options.all_namespaces ? against->in_namespace.empty() : given.empty() || given == against->in_namespace;
+    if (fits) return against->in_namespace;
+    throw local::Error(local::kUsage, fmt::format("the snapshot {} is of {}: verify that one, or take another",
+                                                  options.against, namespace_text(against->in_namespace)));
+}
+
+void print_differences(const std::vector<kube::Difference>& differences) {
+    if (differences.empty()) return;
+    Table table({"object", "where", "before", "now"});
+    for (size_t i = 0; i < std::min(differences.size(), kShownFindings); ++i) {
+        const kube::Difference& difference = differences[i];
+        table.add({difference.object, difference.path.empty() ? "the object" : difference.path,
+                   difference.before.value_or("-"), difference.after.value_or("-")});
+    }
+    fmt::print("{}", table.text());
+    print_rest(differences.size());
+}
+
+void print_report(const kube::CleanReport& report, const std::string& where) {
+    print_traces(report.traces);
+    print_differences(report.differences);
+    for (const std::string& note : report.notes) fmt::print("note: {}\n", note);
+    print_unseen(report.unseen);
+    if (!report.is_clean()) return;
+    fmt::print("{}: {} ({} of {} looked at)\n", paint(Paint::good, "clean"), where, plural(report.objects, "object"),
+               plural(report.kinds, "kind"));
+}
+
+void refuse_unless_clean(const kube::CleanReport& report, const std::string& where) {
+    if (report.is_clean()) return;
+    flush_output();
+    throw local::Error(
+        local::kLeftBehind,
+        fmt::format("{} is not clean: {} of cudafault and {}; take back what is left with `cudafault k8s "
+                    "restore`",
+                    where, plural(report.traces.size(), "trace"), plural(report.differences.size(), "difference")));
+}
+
+void verify_clean(const Options& options) {
+    std::optional<kube::Snapshot> against;
+    if (!options.against.empty()) against = read_snapshot(options.against);
+    in_cluster(options.cluster, [&](ClusterAccess& cluster) {
+        kube::CleanOptions clean;
+        clean.against = against ? &*against : nullptr;
+        clean.in_namespace = namespace_to_verify(options, cluster, clean.against);
+        clean.exact = options.exact;
+        const auto report = kube::verify_clean(cluster.client, cluster.discovery, clean);
+        const std::string where = namespace_text(clean.in_namespace);
+        options.cluster.json ? print_json(report.json()) : print_report(report, where);
+        refuse_unless_clean(report, where);
+    });
+}
+
+}  // namespace
+
+void add_k8s_verify_clean(CLI::App& k8s) {
+    const auto options = std::make_shared<Options>();
+    CLI::App* verb = k8s.add_subcommand("verify-clean", "Proves that nothing was left behind");
+    add_cluster_options(*verb, options->cluster);
+    verb->add_option("--against", options->against, "A snapshot of before");
+    verb->add_flag("--exact", options->exact, "Revision counters and managedFields count too");
+    verb->add_flag("-A,--all-namespaces", options->all_namespaces, "In all namespaces");
+    verb->footer(kExamples);
+    verb->callback([options] { verify_clean(*options); });
+}
+
+}  // namespace cudafault::cli

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which permissions a command needs, from one table: for the Role to ask for, and for looking ahead whether they are
+// there.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "kube/api/client.hpp"
+
+namespace cudafault::kube {
+
+struct Permission {
+    std::string group;
+    std::string resource;  // plural, with /subresource
+    std::vector<std::string> verbs;
+    std::vector<std::string> why;
+    bool cluster_wide = false;  // no Role in a namespace gives it
+
+    std::string qualified() const;  // "deployments.apps", "pods/log"
+    Json rule() const;              // as in a Role
+};
+
+struct CommandUse {
+    std::string command;             // a name of commands()
+    std::vector<std::string> kinds;  // Deployment, deployments.apps, widgets.acme.com; empty: Deployment
+    std::string delivery = "binary";
+    std::string in_namespace;
+    bool all_namespaces = false;
+    bool exact = false;             // of restore
+    bool restart_crashed = false;   // of disarm
+    bool delete_unhealthy = false;  // of node drain
+};
+
+// plan, inject, ..., "node drain", and "all": a whole drill in a namespace.
+std::vector<std::string> commands();
+
+// Each resource once. Throws Error for a command, kind or delivery that it does not know.
+std::vector<Permission> permissions_of(const CommandUse& use);
+
+// A Role, or a ClusterRole where one is needed.
+Json role_of(const CommandUse& use);
+std::string role_yaml(const CommandUse& use);  // with the reasons
+
+struct Missing {
+    std::string verb;
+    std::string resource;  // "deployments.apps"
+};
+
+// Those that the user has not, in that namespace. One request, and one more for each that the answer leaves open. None
+// is given where the server does not answer such questions.
+std::vector<Missing> missing_permissions(Client& client, const std::vector<Permission>& permissions,
+                                         const std::string& in_namespace);
+
+}  // namespace cudafault::kube

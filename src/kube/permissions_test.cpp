@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kube/permissions.hpp"
+
+#include <gmock/gmock.h>
+#include <yaml-cpp/yaml.h>
+
+#include <set>
+
+#include "kube/api/session_testing.hpp"
+
+namespace cudafault::kube {
+
+namespace {
+
+using testing::Contains;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+
+const std::string kRulesReview = "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews";
+const std::string kAccessReview = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
+
+CommandUse use_of(const std::string& command, const std::vector<std::string>& kinds = {}) {
+    CommandUse use;
+    use.command = command;
+    use.kinds = kinds;
+    use.in_namespace = "prod";
+    return use;
+}
+
+// "verb resource" of each.
+std::set<std::string> needed(const CommandUse& use) {
+    std::set<std::string> pairs;
+    for (const Permission& permission : permissions_of(use)) {
+        for (const std::string& verb : permission.verbs) pairs.insert(verb + " " + permission.qualified());
+    }
+    return pairs;
+}
+
+std::string refusal(const CommandUse& use) {
+    try {
+        permissions_of(use);
+        return "";
+    } catch (const Error& error) {
+        return error.what();
+    }
+}
+
+TEST(Permissions, EachResourceOnceWithAReason) {
+    for (const std::string& command : commands()) {
+        std::set<std::string> seen;
+        for (const Permission& permission : permissions_of(use_of(command))) {
+            EXPECT_TRUE(seen.insert(permission.qualified()).second) << command << " " << permission.qualified();
+            EXPECT_FALSE(permission.why.empty()) << command;
+            EXPECT_FALSE(permission.verbs.empty()) << command;
+        }
+        EXPECT_FALSE(seen.empty()) << command;
+    }
+}
+
+TEST(Permissions, ByKind) {
+    EXPECT_THAT(needed(use_of("inject")), Contains("patch deployments.apps"));
+    const auto stateful = needed(use_of("restore", {"statefulset"}));
+    EXPECT_THAT(stateful, Contains("patch statefulsets.apps"));
+    EXPECT_THAT(stateful, Contains("delete controllerrevisions.apps"));
+    EXPECT_THAT(stateful, Not(Contains("delete replicasets.apps")));
+    EXPECT_THAT(needed(use_of("inject", {"widgets.acme.com"})), Contains("patch widgets.acme.com"));
+    EXPECT_THAT(refusal(use_of("inject", {"widget"})), HasSubstr("plural.group"));
+    EXPECT_THAT(refusal(use_of("fly")), HasSubstr("verify-clean"));
+}
+
+TEST(Permissions, ByOption) {
+    CommandUse restore = use_of("restore");
+    EXPECT_THAT(needed(restore), Not(Contains("patch replicasets.apps")));
+    restore.exact = true;
+    EXPECT_THAT(needed(restore), Contains("patch replicasets.apps"));
+    CommandUse drain = use_of("node drain");
+    EXPECT_THAT(needed(drain), Not(Contains("delete pods")));
+    drain.delete_unhealthy = true;
+    EXPECT_THAT(needed(drain), Contains("delete pods"));
+}
+
+TEST(Permissions, ScanLooksAtTheKindsAskedFor) {
+    EXPECT_THAT(needed(use_of("scan")), Contains("list rayclusters.ray.io"));
+    EXPECT_THAT(needed(use_of("scan", {"Deployment"})), Not(Contains("list rayclusters.ray.io")));
+}
+
+TEST(Permissions, NeverSecrets) {
+    for (const std::string& command : commands()) {
+        for (const std::string& pair : needed(use_of(command))) EXPECT_THAT(pair, Not(HasSubstr("secrets")));
+    }
+}
+
+TEST(Permissions, ARoleOrAClusterRole) {
+    EXPECT_EQ(role_of(use_of("inject")).at("kind"), "Role");
+    EXPECT_EQ(role_of(use_of("inject")).at("metadata").at("namespace"), "prod");
+    EXPECT_EQ(role_of(use_of("node cordon")).at("kind"), "ClusterRole");
+    CommandUse everywhere = use_of("scan");
+    everywhere.all_namespaces = true;
+    EXPECT_EQ(role_of(everywhere).at("kind"), "ClusterRole");
+    EXPECT_FALSE(role_of(everywhere).at("metadata").contains("namespace"));
+}
+
+TEST(Permissions, TheYamlSaysTheSame) {
+    for (const std::string& command : commands()) {
+        const YAML::Node yaml = YAML::Load(role_yaml(use_of(command)));
+        const Json role = role_of(use_of(command));
+        EXPECT_EQ(yaml["metadata"]["name"].as<std::string>(), role["metadata"]["name"]);
+        ASSERT_EQ(yaml["rules"].size(), role["rules"].size());
+        for (size_t i = 0; i < yaml["rules"].size(); ++i) {
+            for (const char* list : {"apiGroups", "resources", "verbs"}) {
+                EXPECT_EQ(yaml["rules"][i][list].as<std::vector<std::string>>(),
+                          role["rules"][i][list].get<std::vector<std::string>>());
+            }
+        }
+    }
+}
+
+class MissingPermissions : public SessionTest {
+protected:
+    void serve_rules(const Json& rules, bool incomplete) {
+        responder.on("POST", kRulesReview,
+                     {json_answer({{"status", {{"resourceRules", rules}, {"incomplete", incomplete}}}})});
+    }
+
+    std::vector<std::string> missing() {
+        Client client(session());
+        std::vector<std::string> texts;
+        for (const Missing& each : missing_permissions(client, kWanted, "prod")) {
+            texts.push_back(each.verb + " " + each.resource);
+        }
+        return texts;
+    }
+
+    static Json rule(const std::string& group, const std::string& resource, const std::vector<std::string>& verbs) {
+        return {{"apiGroups", {group}}, {"resources", {resource}}, {"verbs", verbs}};
+    }
+
+    const std::vector<Permission> kWanted = {{"apps", "deployments", {"get", "patch"}, {}, false},
+                                             {"", "pods/log", {"get"}, {}, false},
+                                             {"", "nodes", {"patch"}, {}, true}};
+};
+
+TEST_F(MissingPermissions, WithOneRequest) {
+    serve_rules({rule("apps", "*", {"get"}), rule("", "*/log", {"*"})}, false);
+    EXPECT_THAT(missing(), ElementsAre("patch deployments.apps", "patch nodes"));
+    EXPECT_EQ(requests(), 1u);
+    EXPECT_EQ(Json::parse(seen(0).body).at("spec").at("namespace"), "prod");
+}
+
+TEST_F(MissingPermissions, NoneForAnAdministrator) {
+    serve_rules(Json::array({rule("*", "*", {"*"})}), true);
+    EXPECT_THAT(missing(), IsEmpty());
+    EXPECT_EQ(requests(), 1u);
+}
+
+TEST_F(MissingPermissions, ARuleForNamedObjectsIsNotEnough) {
+    Json named = rule("apps", "deployments", {"get", "patch"});
+    named["resourceNames"] = {"web"};
+    serve_rules({named, rule("", "*", {"*"})}, false);
+    EXPECT_THAT(missing(), ElementsAre("get deployments.apps", "patch deployments.apps"));
+}
+
+TEST_F(MissingPermissions, WhatTheRulesLeaveOpenIsAsked) {
+    serve_rules(Json::array({rule("apps", "deployments", {"get"})}), true);
+    responder.on("POST", kAccessReview,
+                 {json_answer({{"status", {{"allowed", true}}}}), json_answer({{"status", {{"allowed", false}}}})});
+    EXPECT_THAT(missing(), ElementsAre("get pods/log", "patch nodes"));
+    const Json log = Json::parse(seen(2).body).at("spec").at("resourceAttributes");
+    EXPECT_EQ(log.at("resource"), "pods");
+    EXPECT_EQ(log.at("subresource"), "log");
+    EXPECT_EQ(log.at("namespace"), "prod");
+    EXPECT_FALSE(Json::parse(seen(3).body).at("spec").at("resourceAttributes").contains("namespace"));
+}
+
+TEST_F(MissingPermissions, AServerThatDoesNotAnswerLeavesItToTheRequests) {
+    responder.on("POST", kRulesReview, {status_answer(403, "Forbidden")});
+    EXPECT_THAT(missing(), IsEmpty());
+}
+
+}  // namespace
+
+}  // namespace cudafault::kube

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kube/scan.hpp"
+
+#include <algorithm>
+
+#include "kube/names.hpp"
+#include "kube/record.hpp"
+#include "kube/resources.hpp"
+
+namespace cudafault::kube {
+
+namespace {
+
+std::string hash_of(const Resource& resource, const Json& object) {
+    Workload workload;
+    workload.target = {resource, text_at(object, {"metadata", "namespace"}), text_at(object, {"metadata", "name"})};
+    return workload.hash();
+}
+
+bool is_put_back(const Leftover& leftover) {
+    return std::all_of(leftover.traces.begin(), leftover.traces.end(),
+                       [](const Trace& trace) { return trace.is_manager; });
+}
+
+class Scan {
+public:
+    Scan(Client& client, Discovery& discovery) : client_(client), discovery_(discovery) {}
+
+    ScanReport run(const std::string& in_namespace);
+
+private:
+    void start(const Resource& resource);
+    void look_at(const Resource& resource, const Json& object);
+    void look_at_workload(const Resource& resource, const Json& object, const std::vector<Trace>& traces);
+    void look_at_config_map(const Json& object);
+    bool is_of_injection(const Leftover& part);
+    void sort_out();
+    void read_record(Injection& injection);
+    void read_plan(Injection& injection);
+
+    Client& client_;
+    Discovery& discovery_;
+    ScanReport report_;
+    std::map<std::string, Injection> injections_;  // by hash
+    std::map<std::string, size_t> counts_;         // by resource
+};
+
+// A list may begin anew when its continue token has run out.
+void Scan::start(const Resource& resource) {
+    const std::string name = resource.qualified();
+    counts_[name] = 0;
+    std::erase_if(report_.leftovers, [&](const Leftover& leftover) { return leftover.resource == name; });
+    for (auto& [hash, injection] : injections_) injection.objects.erase(name);
+}
+
+void Scan::look_at(const Resource& resource, const Json& object) {
+    ++counts_[resource.qualified()];
+    std::vector<Trace> traces = traces_of(resource, object);
+    if (traces.empty()) return;
+    if (resource.kind == "ConfigMap") {
+        look_at_config_map(object);
+    } else {
+        look_at_workload(resource, object, traces);
+    }
+    Leftover part{resource.qualified(), text_of(resource, object), hashes_of(traces), std::move(traces)};
+    // Pods by the thousand are counted, and not kept: what they belong to has been seen before them.
+    if (!is_of_injection(part)) report_.leftovers.push_back(std::move(part));
+}
+
+// The mark alone does not tell a workload: the Deployment controller copies it to ReplicaSets.
+void Scan::look_at_workload(const Resource& resource, const Json& object, const std::vector<Trace>& traces) {
+    const auto mark = InjectedMark::of(object);
+    if (!mark) return;
+    const std::string hash = hash_of(resource, object);
+    if (!hashes_of(traces).contains(hash)) return;
+    Injection& injection = injections_[hash];
+    injection.state = InjectionState::kInForce;
+    injection.workload = text_of(resource, object);
+    injection.kind = resource.kind;
+    injection.name = text_at(object, {"metadata", "name"});
+    injection.in_namespace = text_at(object, {"metadata", "namespace"});
+    injection.run_id = mark->run_id;
+}
+
+void Scan::look_at_config_map(const Json& object) {
+    const std::string name = text_at(object, {"metadata", "name"});
+    const std::string prefix = names::kAnchorPrefix;
+    if (!name.starts_with(prefix)) return;
+    Injection& injection = injections_[name.substr(prefix.size())];
+    injection.has_record = true;
+    injection.in_namespace = text_at(object, {"metadata", "namespace"});
+}
+
+bool Scan::is_of_injection(const Leftover& part) {
+    for (const std::string& hash : part.hashes) {
+        const auto found = injections_.find(hash);
+        if (found == injections_.end()) continue;
+        ++found->second.objects[part.resource];
+        return true;
+    }
+    return false;
+}
+
+// What was seen before its injection was known.
+void Scan::sort_out() {
+    std::erase_if(report_.leftovers, [&](const Leftover& part) { return is_of_injection(part); });
+    const auto first_put_back = std::stable_partition(report_.leftovers.begin(), report_.leftovers.end(),
+                                                      [](const Leftover& part) { return !is_put_back(part); });
+    report_.put_back.assign(std::make_move_iterator(first_put_back), std::make_move_iterator(report_.leftovers.end()));
+    report_.leftovers.erase(first_put_back, report_.leftovers.end());
+    for (auto& [hash, injection] : injections_) {
+        injection.hash = hash;
+        read_record(injection);
+        read_plan(injection);
+        report_.injections.push_back(std::move(injection));
+    }
+}
+
+void Scan::read_record(Injection& injection) {
+    if (!injection.has_record) return;
+    try {
+        const auto anchor = find_anchor(client_, injection.in_namespace, injection.hash);
+        if (!anchor) return;
+        const Record& record = anchor->record;
+        injection.run_id = record.run_id;
+        injection.by = record.by;
+        injection.created_at = record.created_at;
+        if (!injection.workload.empty()) return;
+        injection.kind = record.kind;
+        injection.name = record.name;
+        const auto resource = discovery_.find(record.api_version, record.kind);
+        injection.workload =
+            Subject{"get", resource ? resource->qualified() : record.kind, record.in_namespace, record.name}.text();
+    } catch (const Cancelled&) {
+        throw;
+    } catch (const DeadlinePassed&) {
+        throw;
+    } catch (const Error& error) {
+        injection.record_trouble = error.what();
+    }
+}
+
+void Scan::read_plan(Injection& injection) {
+    try {
+        const auto plan = client_.find({config_maps(), injection.in_namespace, names::kPlanPrefix + injection.hash});
+        if (!plan) return;
+        injection.armed = armed_plan(text_at(*plan, {"data", names::kPlanKey}));
+        injection.until = end_of_plan(injection.armed);
+    } catch (const ApiError& error) {
+        if (error.code != 403) throw;
+        injection.armed = "unknown: " + std::string(error.what());
+    }
+}
+
+ScanReport Scan::run(const std::string& in_namespace) {
+    SurveyScope scope;
+    scope.in_namespace = in_namespace;
+    report_.unseen = survey(client_, discovery_, scope,
+                            {[this](const Resource& resource) { start(resource); },
+                             [this](const Resource& resource, const Json& object) { look_at(resource, object); }});
+    sort_out();
+    for (const auto& [resource, count] : counts_) report_.objects += count;
+    report_.kinds = counts_.size();
+    return std::move(report_);
+}
+
+template <typename Items>
+Json list_json(const Items& items) {
+    Json list = Json::array();
+    for (const auto& item : items) list.push_back(item.json());
+    return list;
+}
+
+Json text_or_null(const std::string& text) { return text.empty() ? Json() : Json(text); }
+
+}  // namespace
+
+std::string armed_plan(const std::string& plan_file) {
+    std::string plan;
+    for (size_t start = 0; start < plan_file.size();) {
+        const size_t end = std::min(plan_file.find('\n', start), plan_file.size());
+        const std::string line = plan_file.substr(start, end - start);
+        // The first line is the revision.
+        if (!line.empty() && line.front() != '#') plan += (plan.empty() ? "" : " ") + line;
+        start = end + 1;
+    }
+    return plan;
+}
+
+std::string end_of_plan(const std::string& plan) {
+    constexpr std::string_view key = "until=";
+    const size_t at = plan.find(key);
+    if (at == std::string::npos) return "";
+    const size_t start = at + key.size();
+    return plan.substr(start, std::min(plan.find_first_of(" ,;", start), plan.size()) - start);
+}
+
+Json Injection::json() const {
+    return {{"workload", text_or_null(workload)},
+            {"kind", text_or_null(kind)},
+            {"namespace", in_namespace},
+            {"name", text_or_null(name)},
+            {"hash", hash},
+            {"state", state == InjectionState::kInForce ? "in force" : "unfinished"},
+            {"record", has_record},
+            {"record_trouble", text_or_null(record_trouble)},
+            {"run", text_or_null(run_id)},
+            {"by", text_or_null(by)},
+            {"created_at", text_or_null(created_at)},
+            {"armed", text_or_null(armed)},
+            {"until", text_or_null(until)},
+            {"objects", objects}};
+}
+
+Json Leftover::json() const { return {{"object", object}, {"traces", list_json(traces)}}; }
+
+Json ScanReport::json() const {
+    return {{"injections", list_json(injections)},
+            {"leftovers", list_json(leftovers)},
+            {"unseen", list_json(unseen)},
+            {"objects", objects},
+            {"kinds", kinds}};
+}
+
+ScanReport scan(Client& client, Discovery& discovery, const std::string& in_namespace) {
+    return Scan(client, discovery).run(in_namespace);
+}
+
+}  // namespace cudafault::kube

@@ -1,0 +1,361 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kube/snapshot.hpp"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <ctime>
+#include <set>
+#include <string_view>
+
+#include "kube/names.hpp"
+#include "kube/path.hpp"
+#include "kube/resources.hpp"
+
+namespace cudafault::kube {
+
+namespace {
+
+constexpr int kSchema = 1;
+constexpr const char* kThere = "there";
+constexpr const char* kMayNotBeListed = "unknown: it may not be listed";
+constexpr std::array<const char*, 2> kRevisionAnnotations = {"deployment.kubernetes.io/revision",
+                                                             "deployment.kubernetes.io/revision-history"};
+constexpr const char* kServerCounter = "deprecated.daemonset.template.generation";  // annotation, set by the server
+constexpr std::array<std::string_view, 2> kNvsentinelPrefixes = {"k8saas.nvidia.com/", "dgxc.nvidia.com/"};
+
+bool is_kept(const Resource& resource) {
+    constexpr std::array<std::string_view, 5> kNotKept = {"pods", "jobs.batch", "configmaps",
+                                                          "leases.coordination.k8s.io", "nodes"};
+    return std::find(kNotKept.begin(), kNotKept.end(), resource.qualified()) == kNotKept.end();
+}
+
+bool is_our_object(const Resource& resource) { return resource.kind == "ConfigMap" || resource.kind == "Lease"; }
+
+std::string utc_now() { return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr))); }
+
+Json without_status(Json object) {
+    if (object.is_object()) object.erase("status");
+    return object;
+}
+
+Json node_state(const Json& node) {
+    const Json* unschedulable = find(node, {"spec", "unschedulable"});
+    Json labels = Json::object();
+    if (const Json* all = find(node, {"metadata", "labels"}); all && all->is_object()) {
+        for (const auto& [key, value] : all->items()) {
+            const auto begins = [name = std::string_view(key)](std::string_view prefix) {
+                return name.starts_with(prefix);
+            };
+            if (std::any_of(kNvsentinelPrefixes.begin(), kNvsentinelPrefixes.end(), begins)) labels[key] = value;
+        }
+    }
+    return {{"cordoned", unschedulable && *unschedulable == true}, {"labels", labels}};
+}
+
+// Owners
+
+std::set<std::string> owners_of(const Json& object) {
+    std::set<std::string> uids;
+    const Json* owners = find(object, {"metadata", "ownerReferences"});
+    for (const Json& owner : owners && owners->is_array() ? *owners : Json::array()) {
+        uids.insert(text_at(owner, {"uid"}));
+    }
+    return uids;
+}
+
+bool is_owned_by(const Json& object, const std::set<std::string>& uids) {
+    const auto owners = owners_of(object);
+    return std::any_of(owners.begin(), owners.end(), [&](const std::string& uid) { return uids.contains(uid); });
+}
+
+// What is owned, by whatever way round, by one of these.
+std::set<std::string> with_descendants(std::set<std::string> uids, const std::map<std::string, Json>& objects) {
+    for (size_t known = 0; known != uids.size();) {
+        known = uids.size();
+        for (const auto& [text, object] : objects) {
+            if (is_owned_by(object, uids)) uids.insert(text_at(object, {"metadata", "uid"}));
+        }
+    }
+    return uids;
+}
+
+void keep_only(Snapshot& snapshot, std::set<std::string> chosen) {
+    const auto uids = with_descendants(std::move(chosen), snapshot.objects);
+    std::erase_if(snapshot.objects, [&](const auto& entry) {
+        return !uids.contains(text_at(entry.second, {"metadata", "uid"}));
+    });
+    snapshot.is_whole = false;
+}
+
+// managedFields
+
+// Without what is in `taken`.
+void subtract(Json& fields, const Json& taken) {
+    if (!fields.is_object() || !taken.is_object()) return;
+    for (const auto& [key, value] : taken.items()) {
+        const auto field = fields.find(key);
+        if (field == fields.end()) continue;
+        if (!value.empty()) subtract(*field, value);
+        if (value.empty() || field->empty()) fields.erase(field);
+    }
+}
+
+// What nobody compares: status, and without `exact` the revision counters and what we have taken over by putting the
+// value back.
+Json fields_not_compared(const Json& after, bool exact) {
+    Json fields = {{"f:status", Json::object()}};
+    if (exact) return fields;
+    for (const char* annotation : kRevisionAnnotations) {
+        fields["f:metadata"]["f:annotations"]["f:" + std::string(annotation)] = Json::object();
+    }
+    fields["f:revision"] = Json::object();
+    const Json* entries = find(after, {"metadata", "managedFields"});
+    for (const Json& entry : entries && entries->is_array() ? *entries : Json::array()) {
+        const Json* ours = find(entry, {"fieldsV1"});
+        if (ours && text_at(entry, {"manager"}) == names::kManager) fields.merge_patch(*ours);
+    }
+    return fields;
+}
+
+Json managers_of(const Json& object, const Json& not_compared, bool exact) {
+    std::vector<Json> managers;
+    const Json* entries = find(object, {"metadata", "managedFields"});
+    for (Json entry : entries && entries->is_array() ? *entries : Json::array()) {
+        if (!entry.is_object() || (!exact && text_at(entry, {"manager"}) == names::kManager)) continue;
+        entry.erase("time");
+        subtract(entry["fieldsV1"], not_compared);
+        if (!entry["fieldsV1"].empty()) managers.push_back(std::move(entry));
+    }
+    if (!exact) std::sort(managers.begin(), managers.end());
+    return managers;
+}
+
+std::vector<Difference> differences_of(const std::string& text, const Json& before, const Json& after, bool exact) {
+    Json was = comparable(before, exact), is = comparable(after, exact);
+    const Json not_compared = fields_not_compared(after, exact);
+    was["metadata"]["managedFields"] = managers_of(before, not_compared, exact);
+    is["metadata"]["managedFields"] = managers_of(after, not_compared, exact);
+    return differences(text, was, is);
+}
+
+// Verification
+
+class Verification {
+public:
+    explicit Verification(const CleanOptions& options) : options_(options) {
+        if (!options.against) return;
+        for (const auto& [text, object] : options.against->objects) {
+            known_uids_.insert(text_at(object, {"metadata", "uid"}));
+        }
+    }
+
+    CleanReport run(Client& client, Discovery& discovery);
+
+private:
+    // What was found of one kind.
+    struct Part {
+        std::vector<Trace> traces;
+        std::vector<Difference> differences;
+        std::vector<std::string> notes;
+        std::set<std::string> seen;
+        size_t objects = 0;
+    };
+
+    void look_at(const Resource& resource, const Json& object);
+    void look_for_traces(Part& part, const Resource& resource, const Json& object);
+    void compare(Part& part, const Resource& resource, const Json& object);
+    void compare_node(Part& part, const Json& node);
+    bool is_unseen(const std::string& resource_and_more) const;
+    void look_for_missing(const std::set<std::string>& seen);
+
+    const CleanOptions& options_;
+    std::set<std::string> known_uids_;
+    std::map<std::string, Part> parts_;  // by resource
+    CleanReport report_;
+};
+
+void Verification::look_at(const Resource& resource, const Json& object) {
+    Part& part = parts_[resource.qualified()];
+    ++part.objects;
+    look_for_traces(part, resource, object);
+    if (!options_.against) return;
+    if (resource.kind == "Node") return compare_node(part, object);
+    if (is_kept(resource)) compare(part, resource, object);
+}
+
+void Verification::look_for_traces(Part& part, const Resource& resource, const Json& object) {
+    for (Trace& trace : traces_of(resource, object)) {
+        if (trace.is_manager && !options_.exact) {
+            part.notes.push_back(trace.sentence() + "; `restore --exact` gives the fields back");
+        } else {
+            part.traces.push_back(std::move(trace));
+        }
+    }
+}
+
+void Verification::compare(Part& part, const Resource& resource, const Json& object) {
+    const Snapshot& snapshot = *options_.against;
+    const std::string text = text_of(resource, object);
+    const auto before = snapshot.objects.find(text);
+    if (before != snapshot.objects.end()) {
+        part.seen.insert(text);
+        const auto found = differences_of(text, before->second, object, options_.exact);
+        part.differences.insert(part.differences.end(), found.begin(), found.end());
+    } else if (snapshot.is_whole || is_owned_by(object, known_uids_)) {
+        part.differences.push_back({text, "", {}, kThere});
+    }
+}
+
+// Nodes come and go by themselves: only those that are still there are compared.
+void Verification::compare_node(Part& part, const Json& node) {
+    const std::string name = text_at(node, {"metadata", "name"});
+    const auto before = options_.against->nodes.find(name);
+    if (before == options_.against->nodes.end()) return;
+    part.seen.insert(name);
+    const auto found = differences("node " + name, before->second, node_state(node));
+    part.differences.insert(part.differences.end(), found.begin(), found.end());
+}
+
+bool Verification::is_unseen(const std::string& resource_and_more) const {
+    return std::any_of(report_.unseen.begin(), report_.unseen.end(),
+                       [&](const Unseen& unseen) { return resource_and_more.starts_with(unseen.resource + " "); });
+}
+
+void Verification::look_for_missing(const std::set<std::string>& seen) {
+    for (const auto& [text, object] : options_.against->objects) {
+        if (seen.contains(text)) continue;
+        const bool unknown = is_unseen(text);
+        report_.differences.push_back({text, "", kThere, unknown ? std::optional(kMayNotBeListed) : std::nullopt});
+    }
+    for (const auto& [name, state] : options_.against->nodes) {
+        const bool gone = !seen.contains(name) && !is_unseen("nodes " + name);
+        if (gone) report_.notes.push_back(fmt::format("node {} is gone since the snapshot", name));
+    }
+}
+
+template <typename Item>
+void append(std::vector<Item>& list, std::vector<Item>& items) {
+    list.insert(list.end(), std::make_move_iterator(items.begin()), std::make_move_iterator(items.end()));
+}
+
+CleanReport Verification::run(Client& client, Discovery& discovery) {
+    SurveyScope scope;
+    scope.in_namespace = options_.in_namespace;
+    report_.unseen = survey(client, discovery, scope,
+                            {[this](const Resource& resource) { parts_[resource.qualified()] = {}; },
+                             [this](const Resource& resource, const Json& object) { look_at(resource, object); }});
+    std::set<std::string> seen;
+    for (auto& [resource, part] : parts_) {
+        append(report_.traces, part.traces);
+        append(report_.differences, part.differences);
+        append(report_.notes, part.notes);
+        report_.objects += part.objects;
+        seen.merge(part.seen);
+    }
+    report_.kinds = parts_.size();
+    if (options_.against) look_for_missing(seen);
+    return std::move(report_);
+}
+
+template <typename Items>
+Json list_json(const Items& items) {
+    Json list = Json::array();
+    for (const auto& item : items) list.push_back(item.json());
+    return list;
+}
+
+}  // namespace
+
+Json comparable(const Json& object, bool exact) {
+    Json copy = without_status(object);
+    Json& metadata = copy["metadata"];
+    for (const char* field : {"generation", "resourceVersion", "managedFields"}) metadata.erase(field);
+    if (!exact && text_at(copy, {"kind"}) == "ControllerRevision") copy.erase("revision");
+    const auto annotations = metadata.find("annotations");
+    if (annotations == metadata.end() || !annotations->is_object()) return copy;
+    annotations->erase(kServerCounter);
+    for (const char* annotation : kRevisionAnnotations) {
+        if (!exact) annotations->erase(annotation);
+    }
+    if (annotations->empty()) metadata.erase(annotations);
+    return copy;
+}
+
+Json Snapshot::json() const {
+    return {{"cudafault_snapshot", kSchema},
+            {"taken_at", taken_at},
+            {"namespace", in_namespace},
+            {"whole", is_whole},
+            {"objects", objects},
+            {"nodes", nodes},
+            {"ours", ours},
+            {"unseen", list_json(unseen)}};
+}
+
+Snapshot Snapshot::from_json(const Json& json) {
+    try {
+        if (json.at("cudafault_snapshot") != kSchema) throw Error("it was written by another version of cudafault");
+        Snapshot snapshot;
+        json.at("taken_at").get_to(snapshot.taken_at);
+        json.at("namespace").get_to(snapshot.in_namespace);
+        json.at("whole").get_to(snapshot.is_whole);
+        json.at("objects").get_to(snapshot.objects);
+        json.at("nodes").get_to(snapshot.nodes);
+        json.at("ours").get_to(snapshot.ours);
+        for (const Json& entry : json.at("unseen")) {
+            snapshot.unseen.push_back({text_at(entry, {"resource"}), text_at(entry, {"why"})});
+        }
+        return snapshot;
+    } catch (const Json::exception& error) {
+        throw Error(fmt::format("this is no snapshot of `cudafault k8s snapshot`: {}", error.what()));
+    }
+}
+
+Snapshot take_snapshot(Client& client, Discovery& discovery, const std::string& in_namespace,
+                       const std::vector<WorkloadChoice>& only) {
+    std::set<std::string> chosen;
+    for (const WorkloadChoice& choice : only) chosen.insert(load_workload(client, discovery, choice).uid());
+
+    Snapshot snapshot;
+    snapshot.in_namespace = in_namespace;
+    snapshot.taken_at = utc_now();
+    SurveyScope scope;
+    scope.in_namespace = in_namespace;
+    scope.with_pods = false;
+    snapshot.unseen =
+        survey(client, discovery, scope,
+               {[&](const Resource& resource) {
+                    const auto is_of_it = [&](const std::string& text) {
+                        return text.starts_with(resource.qualified() + " ");
+                    };
+                    std::erase_if(snapshot.objects, [&](const auto& entry) { return is_of_it(entry.first); });
+                    std::erase_if(snapshot.ours, is_of_it);
+                },
+                [&](const Resource& resource, Json object) {
+                    const std::string text = text_of(resource, object);
+                    if (resource.kind == "Node") {
+                        snapshot.nodes[text_at(object, {"metadata", "name"})] = node_state(object);
+                    } else if (is_our_object(resource)) {
+                        if (!traces_of(resource, object).empty()) snapshot.ours.push_back(text);
+                    } else if (is_kept(resource)) {
+                        snapshot.objects[text] = without_status(std::move(object));
+                    }
+                }});
+    if (!only.empty()) keep_only(snapshot, chosen);
+    return snapshot;
+}
+
+Json CleanReport::json() const {
+    return {{"clean", is_clean()}, {"traces", list_json(traces)}, {"differences", list_json(differences)},
+            {"notes", notes},      {"unseen", list_json(unseen)}, {"objects", objects},
+            {"kinds", kinds}};
+}
+
+CleanReport verify_clean(Client& client, Discovery& discovery, const CleanOptions& options) {
+    return Verification(options).run(client, discovery);
+}
+
+}  // namespace cudafault::kube

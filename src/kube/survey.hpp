@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// Going through everything in a namespace, or in all, in which something of ours could be.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "kube/api/client.hpp"
+#include "kube/api/discovery.hpp"
+
+namespace cudafault::kube {
+
+// What could not be looked at.
+struct Unseen {
+    std::string resource;  // "nodes"
+    std::string why;       // a sentence
+
+    Json json() const { return {{"resource", resource}, {"why", why}}; }
+};
+
+struct SurveyHandler {
+    // A kind begins, or begins anew: what was seen of it counts no more.
+    std::function<void(const Resource&)> on_start;
+    std::function<void(const Resource&, Json object)> on_object;
+};
+
+struct SurveyScope {
+    std::string in_namespace;  // empty: all
+    bool with_pods = true;
+    bool with_nodes = true;
+};
+
+// First ConfigMaps and Leases, of which only metadata is read, then workloads, then what controllers make of them, pods
+// and nodes; in bounded memory. Kinds that may not be listed are given back. Throws Error if there is no such
+// namespace.
+std::vector<Unseen> survey(Client& client, Discovery& discovery, const SurveyScope& scope,
+                           const SurveyHandler& handler);
+
+// The same kinds in the same order, for saying which.
+std::vector<Resource> surveyed_kinds(Discovery& discovery, const SurveyScope& scope);
+
+}  // namespace cudafault::kube

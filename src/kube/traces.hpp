@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// Everything of ours in an object, of whatever kind: what names.hpp lists, wherever it stands.
+#pragma once
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "kube/api/resource.hpp"
+
+namespace cudafault::kube {
+
+struct Trace {
+    std::string object;       // "deployments.apps web in namespace prod"
+    std::string path;         // spec.template.spec.containers[main].env[CUDAFAULT_NODE]
+    std::string what;         // "environment variable CUDAFAULT_NODE"
+    std::string hash;         // of the workload it was made for, where its name tells
+    bool is_manager = false;  // of fields only, whose values may be the user's own
+
+    std::string sentence() const { return object + " has the " + what + " at " + path; }
+    Json json() const;
+};
+
+// "deployments.apps web in namespace prod"
+std::string text_of(const Resource& resource, const Json& object);
+
+// Without the object's status, which nobody can take back, and without what is in a ConfigMap, which may be anybody's.
+std::vector<Trace> traces_of(const Resource& resource, const Json& object);
+
+// Of the workloads that the traces were made for.
+std::set<std::string> hashes_of(const std::vector<Trace>& traces);
+
+}  // namespace cudafault::kube
