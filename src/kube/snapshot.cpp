@@ -103,6 +103,13 @@ void subtract(Json& fields, const Json& taken) {
     }
 }
 
+// Who had a map as such loses it to nobody with the last of its fields that we take over.
+void add_maps_themselves(Json& fields) {
+    if (!fields.is_object() || fields.empty()) return;
+    for (Json& field : fields) add_maps_themselves(field);
+    fields["."] = Json::object();
+}
+
 // What nobody compares: status, and without `exact` the revision counters and what we have taken over by putting the
 // value back.
 Json fields_not_compared(const Json& after, bool exact) {
@@ -114,8 +121,10 @@ Json fields_not_compared(const Json& after, bool exact) {
     fields["f:revision"] = Json::object();
     const Json* entries = find(after, {"metadata", "managedFields"});
     for (const Json& entry : entries && entries->is_array() ? *entries : Json::array()) {
-        const Json* ours = find(entry, {"fieldsV1"});
-        if (ours && text_at(entry, {"manager"}) == names::kManager) fields.merge_patch(*ours);
+        Json ours = entry.value("fieldsV1", Json());
+        if (text_at(entry, {"manager"}) != names::kManager || !ours.is_object()) continue;
+        add_maps_themselves(ours);
+        fields.merge_patch(ours);
     }
     return fields;
 }
