@@ -79,6 +79,7 @@ std::string Table::text(const std::string& indent) const {
         for (size_t i = 0; i < row.size(); ++i) {
             line += i + 1 < row.size() ? row[i] + std::string(widths[i] - width(row[i]) + 2, ' ') : row[i];
         }
+        line.erase(line.find_last_not_of(' ') + 1);
         out += (&row == &rows_[0] ? paint(Paint::bold, line) : line) + "\n";
     }
     return out;

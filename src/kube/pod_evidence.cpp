@@ -13,6 +13,8 @@ namespace cudafault::kube {
 
 namespace {
 
+constexpr uint64_t kEagerLines = 32;  // the library logs so many firings each, and then one a second
+
 using std::chrono::seconds;
 
 constexpr std::string_view kMark = "{\"cudafault\":";
@@ -130,6 +132,7 @@ void EvidenceReader::take(const Json& line) {
     kept.plan_revision = unsigned_at(line, "plan_revision");
     kept.fired = unsigned_at(line, "fired");
     kept.faults = unsigned_at(line, "faults").value_or(0);
+    kept.code = unsigned_at(line, "code");
     instances_[instance].insert_or_assign(unsigned_at(line, "sequence").value_or(0), kept);
 }
 
@@ -157,7 +160,8 @@ void EvidenceReader::count_under_plan(ProcessEvidence& evidence, const Lines& li
     }
     const bool all_since = expected > 0 && evidence.last_sequence - expected + 1 ==
                                                static_cast<uint64_t>(std::distance(lines.find(expected), lines.end()));
-    evidence.fired_is_lower_bound = (last && !before) || (revision > 0 && !all_since);
+    const bool is_sampled = last && *last > kEagerLines;
+    evidence.fired_is_lower_bound = is_sampled || (last && !before) || (revision > 0 && !all_since);
 }
 
 ProcessEvidence EvidenceReader::evidence_of(const Instance& instance, const Lines& lines) {
@@ -171,6 +175,7 @@ ProcessEvidence EvidenceReader::evidence_of(const Instance& instance, const Line
         if (line.event == "library seen") evidence.library_seen = true;
         if (line.event != "fired") continue;
         evidence.last_function = line.function;
+        if (line.code) evidence.codes.insert(static_cast<int64_t>(*line.code));
         if (evidence.first_fired_ns == 0) evidence.first_fired_ns = line.time_ns;
     }
     evidence.last_sequence = lines.rbegin()->first;

@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,6 +29,7 @@ struct ProcessEvidence {
     uint64_t fired_in_all = 0;             // since the process started
     bool fired_is_lower_bound = false;     // of `fired`: lines are missing, or the acknowledgement is
     std::string last_function;             // that failed
+    std::set<int64_t> codes;               // that failing calls gave
     uint64_t last_time_ns = 0;             // of its last line
     uint64_t first_fired_ns = 0;           // of the first failing call seen
     uint64_t last_sequence = 0;
@@ -69,6 +71,7 @@ private:
         std::optional<uint64_t> plan_revision;
         std::optional<uint64_t> fired;  // since the process started
         uint64_t faults = 0;
+        std::optional<uint64_t> code;
     };
     using Lines = std::map<uint64_t, Line>;  // by sequence
 

@@ -30,6 +30,8 @@ constexpr const char* kLostRecord =
     "the record of the injection is gone, so what has a name of ours was taken out; the strategy and "
     "revisionHistoryLimit may still be as the injection set them";
 
+constexpr std::chrono::milliseconds kPoll{200};
+
 class Restoring {
 public:
     Restoring(Client& client, Discovery& discovery, const Workload& workload, const std::optional<Anchor>& anchor,
@@ -126,7 +128,19 @@ private:
         const RolloutResult rollout = wait_for_rollout(
             client_, discovery_, workload_, [&](const Json& pod) { return !is_injected(pod, hash); }, options);
         result_.notes.insert(result_.notes.end(), rollout.troubles.begin(), rollout.troubles.end());
-        return rollout.done || rollout.nothing_to_wait_for;
+        return rollout.done && are_leaving_pods_gone();
+    }
+
+    // Those that have ended are in nobody's way, and are still there for a moment.
+    bool are_leaving_pods_gone() {
+        for (;;) {
+            bool gone = true;
+            client_.list({pods(), workload_.target.in_namespace}, {pod_selector(workload_)}, [&](Page page) {
+                for (const Json& pod : page.items) gone &= !(is_terminating(pod) && is_injected(pod, workload_.hash()));
+            });
+            if (gone || Clock::now() >= options_.deadline) return gone;
+            client_.session().wait_until(std::min(options_.deadline, after(kPoll)));
+        }
     }
 
     void remove(const char* prefix) {

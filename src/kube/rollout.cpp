@@ -391,8 +391,10 @@ private:
         if (options_.need_ready && counts.ready < std::min(counts.wanted, desired())) {
             line += fmt::format(", {} ready", counts.ready);
         }
-        if (counts.terminating > 0) line += fmt::format(", {} terminating", counts.terminating);
-        const Trouble found = first_trouble();
+        if (line != counted_) changed_at_ = Clock::now();
+        counted_ = line;
+        const bool is_lasting = Clock::now() - changed_at_ >= options_.passing_trouble;
+        const Trouble found = is_lasting ? first_trouble() : Trouble{};
         std::string news = line + without_digits(found.what);
         if (news == reported_) return;
         reported_ = std::move(news);
@@ -556,7 +558,8 @@ private:
     std::set<std::string> deleted_;  // uids
     std::string why_not_deleted_;
     std::map<std::string, std::vector<Json>> events_;  // by uid of the pod
-    std::string reported_;
+    std::string reported_, counted_;
+    Deadline changed_at_ = Clock::now();  // of what is counted
 };
 
 }  // namespace

@@ -84,6 +84,8 @@ protected:
         Client client(session());
         Discovery discovery(session());
         rollout.on_progress = [&](const std::string& line) { progress.push_back(line); };
+        rollout.passing_trouble = std::chrono::milliseconds(0);
+    rollout.passing_trouble = std::chrono::milliseconds(0);
         rollout.list_pods = [&] {
             const size_t index = std::min(lists++, listed.size() - 1);
             return jsons_of(listed.at(index));
@@ -174,6 +176,7 @@ TEST_F(RolloutTest, ADeadlineIsAResultWithTheReasons) {
     Client client(session());
     Discovery discovery(session());
     rollout.on_progress = [&](const std::string& line) { progress.push_back(line); };
+    rollout.passing_trouble = std::chrono::milliseconds(0);
     rollout.list_pods = [&] { return std::vector<Json>{pending, json_of({"b", "old"})}; };
     Answer quiet;
     quiet.end = Answer::End::kHold;

@@ -16,9 +16,12 @@ const Json& container_statuses(const Json& pod) {
     return statuses && statuses->is_array() ? *statuses : kNone;
 }
 
-std::string ending_of(const Json& terminated) {
-    const int64_t signal = number_at(terminated, {"signal"}), code = number_at(terminated, {"exitCode"});
-    return signal != 0 ? fmt::format("signal {}", signal) : fmt::format("exit code {}", code);
+Json ending_of(const Json& terminated) {
+    return {{"exit_code", number_at(terminated, {"exitCode"})},
+            {"signal", number_at(terminated, {"signal"})},
+            {"reason", text_at(terminated, {"reason"})},
+            {"message", text_at(terminated, {"message"})},
+            {"finished_at", text_at(terminated, {"finishedAt"})}};
 }
 
 void read_containers(const Json& pod, PodStatus& status) {
@@ -26,7 +29,7 @@ void read_containers(const Json& pod, PodStatus& status) {
         status.restarts += static_cast<int>(number_at(container, {"restartCount"}));
         const Json* ended = find(container, {"state", "terminated"});
         if (!ended) ended = find(container, {"lastState", "terminated"});
-        if (ended && ended->is_object()) status.last_exit = ending_of(*ended);
+        if (ended && ended->is_object()) status.terminated = ending_of(*ended);
     }
 }
 

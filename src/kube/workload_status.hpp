@@ -18,7 +18,7 @@ struct PodStatus {
     bool ready = false;
     bool terminating = false;
     int restarts = 0;       // of its containers, in sum
-    std::string last_exit;  // how a container ended last: "exit code 1", "signal 9", or empty
+    Json terminated;    // how a container ended last: exit_code, signal, reason, message; null if none has
     std::string trouble;
     std::vector<ContainerEvidence> evidence;  // of the injected containers
 };

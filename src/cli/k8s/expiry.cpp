@@ -63,4 +63,17 @@ Expiring with_expiry(const std::string& spec, std::chrono::system_clock::time_po
     return {whole, utc(latest)};
 }
 
+std::string until_of(const std::string& spec) {
+    try {
+        const auto plan = local::parse_spec(spec);
+        uint64_t latest = 0;
+        for (int i = 0; i < plan->count; ++i) {
+            if (plan->faults[i].until_ns != kForever) latest = std::max(latest, plan->faults[i].until_ns);
+        }
+        return latest > 0 ? utc(latest) : "";
+    } catch (const local::Error&) {
+        return "";
+    }
+}
+
 }  // namespace cudafault::cli

@@ -3,8 +3,10 @@
 #include <fmt/ranges.h>
 
 #include <memory>
+#include <set>
 
 #include "cli/k8s/cluster.hpp"
+#include "cli/k8s/expiry.hpp"
 #include "cli/k8s/injection_options.hpp"
 #include "cli/output.hpp"
 #include "kube/workload_status.hpp"
@@ -49,6 +51,14 @@ uint64_t fired(const kube::PodStatus& pod) {
     uint64_t sum = 0;
     for (const auto& one : pod.evidence) sum += one.fired();
     return sum;
+}
+
+std::set<int64_t> codes(const kube::PodStatus& pod) {
+    std::set<int64_t> all;
+    for (const auto& one : pod.evidence) {
+        for (const auto& process : one.processes) all.insert(process.codes.begin(), process.codes.end());
+    }
+    return all;
 }
 
 bool is_lower_bound(const kube::PodStatus& pod) {
@@ -97,7 +107,8 @@ json pod_json(const kube::PodStatus& pod) {
             {"fired", known ? json(fired(pod)) : json()},
             {"fired_is_lower_bound", is_lower_bound(pod)},
             {"restarts", pod.restarts},
-            {"last_exit", pod.last_exit},
+            {"codes", codes(pod)},
+            {"terminated", pod.terminated},
             {"trouble", pod.trouble},
             {"containers", containers_json(pod)}};
 }
@@ -111,6 +122,7 @@ json status_json(const kube::WorkloadStatus& status) {
     if (status.plan && !status.plan->spec.empty()) {
         document["armed"] = {{"spec", status.plan->spec},
                              {"revision", status.plan->revision},
+                             {"until", until_of(status.plan->spec)},
                              {"since", status.plan->changed_at},
                              {"by", status.plan->changed_by}};
     }
