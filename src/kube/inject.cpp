@@ -13,6 +13,7 @@
 #include "kube/dry_run.hpp"
 #include "kube/lease.hpp"
 #include "kube/names.hpp"
+#include "kube/own_objects.hpp"
 #include "kube/patches.hpp"
 #include "kube/plan_object.hpp"
 #include "kube/pod_evidence.hpp"
@@ -227,15 +228,41 @@ private:
             disarm(workload);
             return injection;
         }
+        try {
+            write(workload, injection);
+        } catch (const ApiError& error) {
+            if (made_record_ && !error.is_lost_race() && error.code < 500) take_back_all_but_workload(workload);
+            throw;
+        }
+        options_.on_progress(fmt::format("{} is changed; waiting for its pods", workload.text()));
+        return injection;
+    }
+
+    void write(const Workload& workload, const InjectionPlan& injection) {
         const Record record = record_of(injection, anchor_, options_);
-        anchor_ = anchor_ ? replace_record(client_, *anchor_, record) : create_anchor(client_, workload, record);
+        if (anchor_) {
+            anchor_ = replace_record(client_, *anchor_, record);
+        } else {
+            anchor_ = create_anchor(client_, workload, record);
+            made_record_ = true;
+        }
         if (options_.delivery == Delivery::kBinary) {
             create_libraries(client_, workload, injection.injection.architectures);
         }
         disarm(workload);
         client_.patch(workload.target, patch_between(workload.object, injection.injected.object));
-        options_.on_progress(fmt::format("{} is changed; waiting for its pods", workload.text()));
-        return injection;
+    }
+
+    // The server has refused a write, so the workload is as it was. The record goes last.
+    void take_back_all_but_workload(const Workload& workload) {
+        const std::string& in_namespace = workload.target.in_namespace;
+        try {
+            remove_config_map(client_, in_namespace, workload.by_name(names::kPlanPrefix));
+            remove_libraries(client_, in_namespace, workload.hash());
+            remove_config_map(client_, in_namespace, workload.by_name(names::kAnchorPrefix));
+        } catch (const Error&) {  // what it was refused for is what the user has to know; `restore` finds the rest
+            options_.on_progress("what was made for it could not be removed: `cudafault k8s restore` does that");
+        }
     }
 
     // There is a plan, and it is empty.
@@ -304,6 +331,7 @@ private:
     Discovery& discovery_;
     const InjectOptions& options_;
     std::optional<Anchor> anchor_;
+    bool made_record_ = false;  // in this run: there was no injection before
 };
 
 }  // namespace

@@ -22,6 +22,7 @@ enum class When { kAlways, kAllNamespaces, kExact, kRestartCrashed, kDeleteUnhea
 // Resources that stand for others.
 constexpr std::string_view kWorkload = "WORKLOAD";  // the kinds asked for
 constexpr std::string_view kHistory = "HISTORY";    // where their controllers keep old templates
+constexpr std::string_view kReplicaSets = "REPLICASETS";  // between a Deployment and its pods
 constexpr std::string_view kEveryKind = "EVERY KIND";
 
 struct Row {
@@ -33,14 +34,14 @@ struct Row {
 };
 
 constexpr Row kRows[] = {
-    {"plan,inject,arm,disarm,status,restore", kWorkload, "get", "reads the workload and its pod templates"},
+    {"plan,inject,arm,disarm,status,restore", kWorkload, "get", "reads the workload, its owners and its pod templates"},
     {"plan,inject", kWorkload, "patch", "changes the template; a dry run needs the same"},
     {"restore", kWorkload, "patch", "takes the change back"},
     {"plan,inject,arm,disarm,status,restore", "configmaps", "get", "reads the record and the plan"},
     {"inject", "configmaps", "create,patch,delete", "keeps library, plan and record; takes them back if it fails"},
     {"arm,disarm", "configmaps", "patch", "changes the plan"},
     {"restore", "configmaps", "patch,delete", "empties the plan, and removes library, plan and record"},
-    {"inject,arm,disarm,restore", "leases.coordination.k8s.io", "get,create,patch,delete",
+    {"inject,restore", "leases.coordination.k8s.io", "get,create,patch,delete",
      "keeps two commands from changing one workload at a time"},
     {"plan,inject", "pods", "create", "tries the template as a pod, in a dry run only"},
     {"inject,restore", "pods", "list,watch", "waits until the pods are replaced"},
@@ -49,7 +50,8 @@ constexpr Row kRows[] = {
     {"disarm", "pods", "delete", "restarts pods in back-off", When::kRestartCrashed},
     {"inject,arm,disarm,status", "pods/log", "get", "reads what the library says"},
     {"inject", "events", "list", "says why pods do not come"},
-    {"inject,restore", kHistory, "list", "finds the templates of before"},
+    {"inject,status", kReplicaSets, "list", "finds its pods"},
+    {"restore", kHistory, "list", "finds the injected template's"},
     {"restore", kHistory, "delete", "removes the injected template's"},
     {"restore", kHistory, "patch", "puts the revision counters back", When::kExact},
     {"scan,snapshot,verify-clean", kEveryKind, "list", "looks at it"},
@@ -75,28 +77,31 @@ struct Kind {
     std::string_view history;  // separated by commas
 };
 
+// What an operator makes of its kind may have either.
+constexpr std::string_view kByOperator = "replicasets.apps,controllerrevisions.apps";
+
 constexpr Kind kKinds[] = {
     {"Deployment", "deployments.apps", "replicasets.apps"},
     {"StatefulSet", "statefulsets.apps", "controllerrevisions.apps"},
     {"DaemonSet", "daemonsets.apps", "controllerrevisions.apps"},
     {"ReplicaSet", "replicasets.apps", ""},
     {"CronJob", "cronjobs.batch", ""},
-    {"DynamoGraphDeployment", "dynamographdeployments.nvidia.com", "replicasets.apps"},
-    {"LeaderWorkerSet", "leaderworkersets.leaderworkerset.x-k8s.io", "controllerrevisions.apps"},
-    {"PodCliqueSet", "podcliquesets.grove.io", ""},
-    {"RayCluster", "rayclusters.ray.io", ""},
-    {"RayService", "rayservices.ray.io", ""},
-    {"RayJob", "rayjobs.ray.io", ""},
-    {"InferenceService", "inferenceservices.serving.kserve.io", "replicasets.apps"},
-    {"LLMInferenceService", "llminferenceservices.serving.kserve.io", "replicasets.apps"},
-    {"PyTorchJob", "pytorchjobs.kubeflow.org", ""},
-    {"MPIJob", "mpijobs.kubeflow.org", ""},
-    {"JobSet", "jobsets.jobset.x-k8s.io", ""},
-    {"TrainJob", "trainjobs.trainer.kubeflow.org", ""},
+    {"DynamoGraphDeployment", "dynamographdeployments.nvidia.com", kByOperator},
+    {"LeaderWorkerSet", "leaderworkersets.leaderworkerset.x-k8s.io", kByOperator},
+    {"PodCliqueSet", "podcliquesets.grove.io", kByOperator},
+    {"RayCluster", "rayclusters.ray.io", kByOperator},
+    {"RayService", "rayservices.ray.io", kByOperator},
+    {"RayJob", "rayjobs.ray.io", kByOperator},
+    {"InferenceService", "inferenceservices.serving.kserve.io", kByOperator},
+    {"LLMInferenceService", "llminferenceservices.serving.kserve.io", kByOperator},
+    {"PyTorchJob", "pytorchjobs.kubeflow.org", kByOperator},
+    {"MPIJob", "mpijobs.kubeflow.org", kByOperator},
+    {"JobSet", "jobsets.jobset.x-k8s.io", kByOperator},
+    {"TrainJob", "trainjobs.trainer.kubeflow.org", kByOperator},
     {"Job", "jobs.batch", ""},
     {"Job", "jobs.batch.volcano.sh", ""},
-    {"DynamoComponentDeployment", "dynamocomponentdeployments.nvidia.com", ""},
-    {"PodClique", "podcliques.grove.io", ""},
+    {"DynamoComponentDeployment", "dynamocomponentdeployments.nvidia.com", kByOperator},
+    {"PodClique", "podcliques.grove.io", kByOperator},
 };
 
 std::vector<std::string> split(std::string_view text, char separator = ',') {
@@ -129,7 +134,7 @@ Chosen chosen_kind(const std::string& word) {
     for (const Kind& kind : kKinds) {
         if (answers_to(kind, word)) return {std::string(kind.resource), split(kind.history)};
     }
-    if (word.find('.') != std::string::npos) return {word, {}};
+    if (word.find('.') != std::string::npos) return {word, split(kByOperator)};
     std::vector<std::string_view> known;
     for (const Kind& kind : kKinds) known.push_back(kind.kind);
     throw Error(
@@ -154,6 +159,9 @@ std::vector<std::string> resources_of(const Row& row, const std::vector<Chosen>&
         for (const Chosen& kind : chosen) resources.push_back(kind.resource);
     } else if (row.resource == kEveryKind) {
         for (const Kind& kind : kKinds) resources.emplace_back(kind.resource);
+    } else if (row.resource == kReplicaSets) {
+        const auto is_deployment = [](const Chosen& kind) { return kind.resource == "deployments.apps"; };
+        if (std::any_of(chosen.begin(), chosen.end(), is_deployment)) resources.emplace_back("replicasets.apps");
     } else if (row.resource == kHistory) {
         for (const Chosen& kind : chosen) {
             resources.insert(resources.end(), kind.history.begin(), kind.history.end());

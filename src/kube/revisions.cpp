@@ -24,8 +24,10 @@ bool mentions(const Json& value, const std::string& name) {
 
 // What an operator makes of another kind may have either.
 std::vector<Resource> histories_of(const Workload& workload) {
+    const std::string& kind = workload.target.resource.kind;
+    if (kind == "ReplicaSet" || kind == "CronJob") return {};
     if (workload.target.resource.group != "apps") return {replica_sets(), controller_revisions()};
-    if (workload.target.resource.kind == "Deployment") return {replica_sets()};
+    if (kind == "Deployment") return {replica_sets()};
     return {controller_revisions()};
 }
 

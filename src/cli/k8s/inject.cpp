@@ -87,7 +87,7 @@ void inject(const InjectionCommand& command) {
         const kube::InjectResult result =
             kube::inject(access.client, access.discovery, inject_options(command, access));
         command.cluster.json ? print_json(result_json(result)) : print_result(result);
-        if (is_complete(result) || only_pin_is_short(result)) return;
+        if (!command.wait || is_complete(result) || only_pin_is_short(result)) return;
         throw local::Error(local::kEnvironment,
                            fmt::format("{} is injected, but not all of its pods have the library yet: {}; repeat the "
                                        "command to wait on, or `cudafault k8s restore` to take it back",

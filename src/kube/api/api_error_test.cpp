@@ -56,13 +56,21 @@ TEST(ApiError, TheServersWordsAreOneLine) {
 }
 
 TEST(ApiError, NoPermissionNamesTheRole) {
-    EXPECT_THAT(error_of(403, status(403, "Forbidden")).what(),
+    Json said = status(403, "Forbidden");
+    said["message"] = "deployments.apps \"web\" is forbidden: User \"u\" cannot patch resource \"deployments\"";
+    EXPECT_THAT(error_of(403, said).what(),
                 HasSubstr("ask for a Role in namespace prod with verb patch on deployments.apps"));
     HttpResponse response;
     response.status = 403;
-    response.body = status(403, "Forbidden").dump();
+    response.body = said.dump();
     EXPECT_THAT(api_error(response, {"list", "nodes", "", ""}, connection()).what(),
                 HasSubstr("ask for a ClusterRole with verb list on nodes"));
+}
+
+TEST(ApiError, AdmissionIsNoMatterOfRoles) {
+    Json said = status(403, "Forbidden");
+    said["message"] = "pods \"web-1\" is forbidden: violates PodSecurity \"restricted:latest\": runAsNonRoot != true";
+    EXPECT_THAT(error_of(403, said).what(), HasSubstr("runAsNonRoot != true; see what refuses it"));
 }
 
 TEST(ApiError, NotAcceptedNamesTheUser) {
