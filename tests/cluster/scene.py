@@ -29,7 +29,7 @@ def part(checks: Checks, name: str):
     print(f"---- {name}: {time.monotonic() - began:.1f} s", flush=True)
 
 
-class Drill:
+class Scene:
     """`cudafault k8s` on the workloads of a namespace."""
 
     def __init__(self, cluster: Cluster, namespace: str, folder: Path) -> None:
