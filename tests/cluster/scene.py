@@ -4,6 +4,7 @@
 import contextlib
 import json
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 
@@ -12,6 +13,14 @@ from cluster import Cluster, Outcome
 from harness import Checks
 
 CLI_FAILURES = (ApiError, OSError, RuntimeError, LookupError, AssertionError, ValueError, subprocess.SubprocessError)
+
+
+@contextlib.contextmanager
+def scene(cluster: Cluster, checks: Checks, name: str, enforce: str | None = "restricted"):
+    """A part in a namespace of its own."""
+    with part(checks, name), tempfile.TemporaryDirectory(prefix="cudafault-scene-") as folder:
+        with cluster.namespace(enforce=enforce, wait=False) as namespace:
+            yield Scene(cluster, namespace, Path(folder))
 
 
 class Failed(AssertionError):
