@@ -21,8 +21,10 @@ namespace {
 constexpr int kSchema = 1;
 constexpr const char* kThere = "there";
 constexpr const char* kMayNotBeListed = "unknown: it may not be listed";
-constexpr std::array<const char*, 2> kRevisionAnnotations = {"deployment.kubernetes.io/revision",
-                                                             "deployment.kubernetes.io/revision-history"};
+// What the Deployment controller counts with. The last, of a ReplicaSet, is replicas + maxSurge when it was scaled last.
+constexpr std::array<const char*, 3> kControllersAnnotations = {"deployment.kubernetes.io/revision",
+                                                                "deployment.kubernetes.io/revision-history",
+                                                                "deployment.kubernetes.io/max-replicas"};
 constexpr const char* kServerCounter = "deprecated.daemonset.template.generation";  // annotation, set by the server
 constexpr std::array<std::string_view, 2> kNvsentinelPrefixes = {"k8saas.nvidia.com/", "dgxc.nvidia.com/"};
 
@@ -107,7 +109,7 @@ void subtract(Json& fields, const Json& taken) {
 Json fields_not_compared(bool exact) {
     Json fields = {{"f:status", Json::object()}};
     if (exact) return fields;
-    for (const char* annotation : kRevisionAnnotations) {
+    for (const char* annotation : kControllersAnnotations) {
         fields["f:metadata"]["f:annotations"]["f:" + std::string(annotation)] = Json::object();
     }
     fields["f:revision"] = Json::object();
@@ -265,7 +267,7 @@ Json comparable(const Json& object, bool exact) {
     const auto annotations = metadata.find("annotations");
     if (annotations == metadata.end() || !annotations->is_object()) return copy;
     annotations->erase(kServerCounter);
-    for (const char* annotation : kRevisionAnnotations) {
+    for (const char* annotation : kControllersAnnotations) {
         if (!exact) annotations->erase(annotation);
     }
     if (annotations->empty()) metadata.erase(annotations);

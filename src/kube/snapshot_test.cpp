@@ -180,12 +180,13 @@ TEST_F(SnapshotTest, CountersOfTheServerAreNotCompared) {
 }
 
 TEST_F(SnapshotTest, RevisionCountersCountOnlyExactly) {
-    const auto revision = [](const char* number) {
-        return web({{"metadata", {{"annotations", {{"deployment.kubernetes.io/revision", number}}}}}});
-    };
-    EXPECT_THAT(changes(revision("1"), revision("3")), IsEmpty());
-    EXPECT_THAT(changes(revision("1"), revision("3"), true),
-                ElementsAre("metadata.annotations[deployment.kubernetes.io/revision]"));
+    for (const std::string name : {"deployment.kubernetes.io/revision", "deployment.kubernetes.io/max-replicas"}) {
+        const auto counter = [&](const char* number) {
+            return web({{"metadata", {{"annotations", {{name, number}}}}}});
+        };
+        EXPECT_THAT(changes(counter("1"), counter("3")), IsEmpty());
+        EXPECT_THAT(changes(counter("1"), counter("3"), true), ElementsAre("metadata.annotations[" + name + "]"));
+    }
     const auto history = [](int number) { return object("ControllerRevision", "db-1", {{"revision", number}}); };
     const std::string list = kApps + "controllerrevisions";
     fill(kApps + "deployments", {});
