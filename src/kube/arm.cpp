@@ -189,7 +189,9 @@ bool is_in_back_off(const Json& pod) {
     const Json* statuses = find(pod, {"status", "containerStatuses"});
     if (!statuses || !statuses->is_array()) return false;
     return std::any_of(statuses->begin(), statuses->end(), [](const Json& status) {
-        return text_at(status, {"state", "waiting", "reason"}) == "CrashLoopBackOff";
+        if (text_at(status, {"state", "waiting", "reason"}) == "CrashLoopBackOff") return true;
+        // For a moment before it is called so. The first restart comes at once.
+        return number_at(status, {"state", "terminated", "exitCode"}) != 0 && number_at(status, {"restartCount"}) > 0;
     });
 }
 

@@ -281,25 +281,31 @@ private:
         RolloutOptions options;
         options.deadline = options_.deadline;
         options.delete_stuck = options_.delete_pods;
+        options.is_current = [](const Json& object) { return InjectedMark::of(object).has_value(); };
         options.on_progress = options_.on_progress;
         result.rollout = wait_for_rollout(client_, discovery_, workload, is_wanted, options);
         if (!InjectedMark::of(reload(client_, workload).object)) throw Error(reverted(workload));
         look_for_library(result);
     }
 
-    std::string reverted(const Workload& workload) const {
-        std::string others;
+    // Who changed it last, besides us and those who write its status.
+    static std::string last_manager(const Workload& workload) {
+        std::string name = "somebody whom its managedFields do not name", latest;
         const Json* managers = find(workload.object, {"metadata", "managedFields"});
         for (const Json& entry : managers && managers->is_array() ? *managers : Json::array()) {
-            const std::string name = text_at(entry, {"manager"});
-            if (name != names::kManager && others.find(name) == std::string::npos)
-                others += (others.empty() ? "" : ", ") + name;
+            const std::string manager = text_at(entry, {"manager"}), time = text_at(entry, {"time"});
+            if (manager == names::kManager || !text_at(entry, {"subresource"}).empty() || time < latest) continue;
+            name = manager;
+            latest = time;
         }
+        return name;
+    }
+
+    std::string reverted(const Workload& workload) const {
         return fmt::format(
-            "{} was put back by somebody else while its pods were being replaced; it is managed by {}: "
-            "pause that tool or operator for this workload (Argo CD: auto-sync, Flux: suspend), or inject "
-            "what it makes the workload from",
-            workload.text(), others);
+            "{} was put back while its pods were being replaced, by {}: pause that tool or operator for this workload "
+            "(Argo CD: auto-sync, Flux: suspend), or inject what it makes the workload from",
+            workload.text(), last_manager(workload));
     }
 
     void look_for_library(InjectResult& result) {

@@ -50,14 +50,21 @@ public:
     ContainerEvidence read() {
         evidence_.log_read = take_log(false);
         const Json* status = container_status(pod_, evidence_.container);
-        if (status && number_at(*status, {"restartCount"}) > 0) take_log(true);
+        const int64_t restarts = status ? number_at(*status, {"restartCount"}) : 0;
+        if (restarts > 0) take_log(true);
         evidence_.processes = reader_.processes();
+        evidence_.misses_instances = restarts > 0 && instances_seen() <= restarts;
         if (reader_.broken() == 0 && !evidence_.is_cut) return evidence_;
         for (ProcessEvidence& process : evidence_.processes) process.fired_is_lower_bound = true;
         return evidence_;
     }
 
 private:
+    int64_t instances_seen() const {
+        return std::count_if(evidence_.processes.begin(), evidence_.processes.end(),
+                             [](const ProcessEvidence& process) { return process.library_seen; });
+    }
+
     bool take_log(bool previous) {
         LogOptions options;
         options.container = evidence_.container;
@@ -211,7 +218,8 @@ uint64_t ContainerEvidence::fired() const {
 }
 
 bool ContainerEvidence::fired_is_lower_bound() const {
-    return is_cut || std::any_of(processes.begin(), processes.end(),
+    return is_cut || misses_instances ||
+           std::any_of(processes.begin(), processes.end(),
                                  [](const ProcessEvidence& process) { return process.fired_is_lower_bound; });
 }
 

@@ -88,6 +88,7 @@ struct ContainerEvidence {
     std::string
         why_unknown;      // then a sentence; also if the log of the instance before the last restart is not to be had
     bool is_cut = false;  // the log is so long that its end was not read
+    bool misses_instances = false;  // it restarted, and of an instance before there is no log
     std::vector<ProcessEvidence> processes;
 
     bool library_seen() const;                     // any line of ours

@@ -194,6 +194,7 @@ TEST_F(PodEvidenceTest, InABackOffBothLogsAreOne) {
     const auto evidence = read_pod(pod(3));
     EXPECT_EQ(evidence.processes.size(), 1u);
     EXPECT_EQ(evidence.fired(), 1u);
+    EXPECT_TRUE(evidence.fired_is_lower_bound());
 }
 
 TEST_F(PodEvidenceTest, ThePreviousLogMayBeGone) {
@@ -203,6 +204,14 @@ TEST_F(PodEvidenceTest, ThePreviousLogMayBeGone) {
     EXPECT_TRUE(evidence.log_read);
     EXPECT_THAT(evidence.why_unknown, HasSubstr("no longer on its node"));
     EXPECT_TRUE(evidence.library_seen());
+    EXPECT_TRUE(evidence.fired_is_lower_bound());
+}
+
+TEST_F(PodEvidenceTest, TheLogsOfAllInstancesAreAllThereIs) {
+    responder.on("GET", current, {log(line("library seen", 1))});
+    responder.on("GET", previous, {log(line("library seen", 1, "", 2))});
+    EXPECT_FALSE(read_pod(pod(1)).fired_is_lower_bound());
+    EXPECT_TRUE(read_pod(pod(2)).fired_is_lower_bound());
 }
 
 TEST_F(PodEvidenceTest, WithoutALogNothingIsKnown) {

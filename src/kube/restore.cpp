@@ -12,6 +12,7 @@
 #include "kube/delivery.hpp"
 #include "kube/kinds.hpp"
 #include "kube/lease.hpp"
+#include "kube/managed_fields.hpp"
 #include "kube/names.hpp"
 #include "kube/own_objects.hpp"
 #include "kube/patches.hpp"
@@ -32,6 +33,9 @@ constexpr const char* kLostRecord =
 
 constexpr std::chrono::milliseconds kPoll{200};
 
+constexpr const char* kNewerRevision =
+    "somebody has made a newer revision meanwhile, so the numbers of revisions stay as they are";
+
 class Restoring {
 public:
     Restoring(Client& client, Discovery& discovery, const Workload& workload, const std::optional<Anchor>& anchor,
@@ -45,8 +49,10 @@ public:
         disarm_all();
         revert_template();
         if (wait_for_pods()) {
-            remove_own_revisions(client_, workload_, options_.deadline);
+            const RevisionNumbers ours = remove_own_revisions(client_, workload_, options_.deadline);
+            if (options_.exact && !reset_revision_number(client_, workload_, ours)) result_.notes.push_back(kNewerRevision);
             revert_rest();
+            give_back_fields();
             remove_config_maps();
             lease.release();
             if (anchor_) remove(names::kAnchorPrefix);
@@ -101,6 +107,20 @@ private:
             const std::vector<Edit>* edits = edits_for({});
             if (!edits) return Undone{object, {}};
             return undo(object, *edits, Phase::kAfterRollout, anchor_->record.library);
+        });
+    }
+
+    // In a patch of its own, as the server wants it.
+    void give_back_fields() {
+        if (!anchor_) return;
+        recompute_on_lost_race(client_.session(), [&] {
+            workload_ = reload(client_, workload_);
+            const Json* now = find(workload_.object, {"metadata", "managedFields"});
+            const std::optional<Json> fields = now ? given_back(*now, anchor_->record.managed_fields) : std::nullopt;
+            if (!fields) return;
+            JsonPatch patch;
+            patch.only_if_unchanged(workload_.object).replace("/metadata/managedFields", *fields);
+            client_.patch(workload_.target, patch);
         });
     }
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kube/revisions.hpp"
 
-#include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
+#include <optional>
 
 #include "kube/api/api_error.hpp"
 #include "kube/names.hpp"
@@ -66,10 +67,22 @@ void remove_revision(Client& client, const Workload& workload, const Resource& h
     }
 }
 
+constexpr const char* kRevision = "deployment.kubernetes.io/revision";
+constexpr const char* kRevisionHistory = "deployment.kubernetes.io/revision-history";
+
+int64_t number_of(const Json& revision) {
+    const Json* number = find(revision, {"revision"});
+    if (number && number->is_number_integer()) return number->get<int64_t>();
+    return std::atoll(text_at(revision, {"metadata", "annotations", kRevision}).c_str());
+}
+
 // Whether one still has pods.
-bool remove_revisions(Client& client, const Workload& workload, const Resource& history) {
+bool remove_revisions(Client& client, const Workload& workload, const Resource& history, RevisionNumbers& numbers) {
     bool busy = false;
     for (const Json& revision : own_revisions(client, workload, history)) {
+        const int64_t number = number_of(revision);
+        numbers.first = numbers.first == 0 ? number : std::min(numbers.first, number);
+        numbers.last = std::max(numbers.last, number);
         const bool has_pods =
             number_at(revision, {"spec", "replicas"}) > 0 || number_at(revision, {"status", "replicas"}) > 0;
         busy = busy || has_pods;
@@ -78,14 +91,66 @@ bool remove_revisions(Client& client, const Workload& workload, const Resource& 
     return busy;
 }
 
+bool is_owned_by(const Json& object, const std::string& uid) {
+    const Json* owners = find(object, {"metadata", "ownerReferences"});
+    return owners && owners->is_array() && std::any_of(owners->begin(), owners->end(), [&](const Json& owner) {
+               return text_at(owner, {"uid"}) == uid;
+           });
+}
+
+std::optional<Json> newest_revision(Client& client, const Workload& workload, const Resource& history) {
+    std::optional<Json> newest;
+    client.list({history, workload.target.in_namespace}, {pod_selector(workload)}, [&](Page page) {
+        if (page.is_first) newest.reset();
+        for (Json& item : page.items) {
+            if (is_owned_by(item, workload.uid()) && (!newest || number_of(item) > number_of(*newest))) {
+                newest = std::move(item);
+            }
+        }
+    });
+    return newest;
+}
+
+// "1,3" without its last number; what is left of it may be empty.
+std::string without_last(const std::string& history) {
+    const size_t comma = history.rfind(',');
+    return comma == std::string::npos ? "" : history.substr(0, comma);
+}
+
+JsonPatch renumbering(const Json& revision, int64_t number) {
+    JsonPatch patch;
+    patch.only_if_unchanged(revision);
+    if (revision.contains("revision")) return patch.replace("/revision", number);
+    const std::string before = without_last(text_at(revision, {"metadata", "annotations", kRevisionHistory}));
+    const std::string history_at = json_pointer({"metadata", "annotations", kRevisionHistory});
+    patch.replace(json_pointer({"metadata", "annotations", kRevision}), std::to_string(number));
+    if (!find(revision, {"metadata", "annotations", kRevisionHistory})) return patch;
+    return before.empty() ? patch.remove(history_at) : patch.replace(history_at, before);
+}
+
 }  // namespace
 
-void remove_own_revisions(Client& client, const Workload& workload, Deadline deadline) {
+RevisionNumbers remove_own_revisions(Client& client, const Workload& workload, Deadline deadline) {
+    RevisionNumbers numbers;
     if (workload.target.resource.group == "apps") wait_until_observed(client, workload, deadline);
     for (const Resource& history : histories_of(workload)) {
-        while (remove_revisions(client, workload, history))
+        while (remove_revisions(client, workload, history, numbers)) {
             client.session().wait_until(std::min(deadline, after(kPoll)));
+        }
     }
+    return numbers;
+}
+
+bool reset_revision_number(Client& client, const Workload& workload, const RevisionNumbers& ours) {
+    if (workload.target.resource.group != "apps" || ours.first < 2) return true;
+    const Resource history = histories_of(workload).front();
+    const std::optional<Json> newest = newest_revision(client, workload, history);
+    if (!newest || number_of(*newest) != ours.last + 1) return false;
+    WriteOptions options;
+    options.field_manager = "kube-controller-manager";  // whose field it is, and stays
+    client.patch({history, workload.target.in_namespace, text_at(*newest, {"metadata", "name"})},
+                 renumbering(*newest, ours.first - 1), options);
+    return true;
 }
 
 }  // namespace cudafault::kube

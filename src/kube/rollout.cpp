@@ -261,6 +261,7 @@ private:
             }
             unconfirmed = 0;
             report();
+            if (is_superseded()) return superseded();
             if (needs_consent()) return give_up();
             if (!delete_next()) follow();
         }
@@ -282,6 +283,8 @@ private:
         pods_.replace(options_.list_pods ? options_.list_pods() : pods_of(client_, discovery_, workload_));
         windows_ = 0;
     }
+
+    bool is_superseded() const { return options_.is_current && !options_.is_current(workload_.object); }
 
     bool is_paused() const {
         const Json* paused = find(workload_.object, {"spec", "paused"});
@@ -465,6 +468,13 @@ private:
         result.done = done;
         result.nothing_to_wait_for = true;
         result.state = expected_.state(pods());
+        return result;
+    }
+
+    RolloutResult superseded() {
+        RolloutResult result;
+        result.state = expected_.state(pods());
+        result.troubles.push_back(fmt::format("{} has been changed by somebody else meanwhile", workload_.text()));
         return result;
     }
 

@@ -124,6 +124,16 @@ TEST_F(RolloutTest, WhatIsDoneNeedsNoWatch) {
     EXPECT_EQ(requests(), 2u);
 }
 
+TEST_F(RolloutTest, EndsWhenTheWorkloadIsNotTheOneItWasForAnyMore) {
+    use_deployment(1);
+    listed = {{{"a", "old", true, "c-old"}}};
+    rollout.is_current = [](const Json&) { return false; };
+    const auto result = wait();
+    EXPECT_FALSE(result.done);
+    EXPECT_FALSE(result.nothing_to_wait_for);
+    EXPECT_THAT(result.troubles, ElementsAre(HasSubstr("changed by somebody else")));
+}
+
 TEST_F(RolloutTest, FollowsTheWatchToTheEnd) {
     use_deployment(2);
     const PodOf old_a{"a", "old", true, "c-old"}, old_b{"b", "old", true, "c-old"};

@@ -21,8 +21,10 @@ namespace {
 constexpr int kSchema = 1;
 constexpr const char* kThere = "there";
 constexpr const char* kMayNotBeListed = "unknown: it may not be listed";
-constexpr std::array<const char*, 2> kRevisionAnnotations = {"deployment.kubernetes.io/revision",
-                                                             "deployment.kubernetes.io/revision-history"};
+// What the Deployment controller counts with. The last, of a ReplicaSet, is replicas + maxSurge when it was scaled last.
+constexpr std::array<const char*, 3> kControllersAnnotations = {"deployment.kubernetes.io/revision",
+                                                                "deployment.kubernetes.io/revision-history",
+                                                                "deployment.kubernetes.io/max-replicas"};
 constexpr const char* kServerCounter = "deprecated.daemonset.template.generation";  // annotation, set by the server
 constexpr std::array<std::string_view, 2> kNvsentinelPrefixes = {"k8saas.nvidia.com/", "dgxc.nvidia.com/"};
 
@@ -103,50 +105,35 @@ void subtract(Json& fields, const Json& taken) {
     }
 }
 
-// Who had a map as such loses it to nobody with the last of its fields that we take over.
-void add_maps_themselves(Json& fields) {
-    if (!fields.is_object() || fields.empty()) return;
-    for (Json& field : fields) add_maps_themselves(field);
-    fields["."] = Json::object();
-}
-
-// What nobody compares: status, and without `exact` the revision counters and what we have taken over by putting the
-// value back.
-Json fields_not_compared(const Json& after, bool exact) {
+// What nobody compares: status, and without `exact` the numbers of revisions.
+Json fields_not_compared(bool exact) {
     Json fields = {{"f:status", Json::object()}};
     if (exact) return fields;
-    for (const char* annotation : kRevisionAnnotations) {
+    for (const char* annotation : kControllersAnnotations) {
         fields["f:metadata"]["f:annotations"]["f:" + std::string(annotation)] = Json::object();
     }
     fields["f:revision"] = Json::object();
-    const Json* entries = find(after, {"metadata", "managedFields"});
-    for (const Json& entry : entries && entries->is_array() ? *entries : Json::array()) {
-        Json ours = entry.value("fieldsV1", Json());
-        if (text_at(entry, {"manager"}) != names::kManager || !ours.is_object()) continue;
-        add_maps_themselves(ours);
-        fields.merge_patch(ours);
-    }
     return fields;
 }
 
-Json managers_of(const Json& object, const Json& not_compared, bool exact) {
+// The server sorts them by their times, which are not compared.
+Json managers_of(const Json& object, bool exact) {
     std::vector<Json> managers;
     const Json* entries = find(object, {"metadata", "managedFields"});
     for (Json entry : entries && entries->is_array() ? *entries : Json::array()) {
-        if (!entry.is_object() || (!exact && text_at(entry, {"manager"}) == names::kManager)) continue;
+        if (!entry.is_object()) continue;
         entry.erase("time");
-        subtract(entry["fieldsV1"], not_compared);
+        subtract(entry["fieldsV1"], fields_not_compared(exact));
         if (!entry["fieldsV1"].empty()) managers.push_back(std::move(entry));
     }
-    if (!exact) std::sort(managers.begin(), managers.end());
+    std::sort(managers.begin(), managers.end());
     return managers;
 }
 
 std::vector<Difference> differences_of(const std::string& text, const Json& before, const Json& after, bool exact) {
     Json was = comparable(before, exact), is = comparable(after, exact);
-    const Json not_compared = fields_not_compared(after, exact);
-    was["metadata"]["managedFields"] = managers_of(before, not_compared, exact);
-    is["metadata"]["managedFields"] = managers_of(after, not_compared, exact);
+    was["metadata"]["managedFields"] = managers_of(before, exact);
+    is["metadata"]["managedFields"] = managers_of(after, exact);
     return differences(text, was, is);
 }
 
@@ -196,13 +183,7 @@ void Verification::look_at(const Resource& resource, const Json& object) {
 }
 
 void Verification::look_for_traces(Part& part, const Resource& resource, const Json& object) {
-    for (Trace& trace : traces_of(resource, object)) {
-        if (trace.is_manager && !options_.exact) {
-            part.notes.push_back(trace.sentence() + "; `restore --exact` gives the fields back");
-        } else {
-            part.traces.push_back(std::move(trace));
-        }
-    }
+    for (Trace& trace : traces_of(resource, object)) part.traces.push_back(std::move(trace));
 }
 
 void Verification::compare(Part& part, const Resource& resource, const Json& object) {
@@ -286,7 +267,7 @@ Json comparable(const Json& object, bool exact) {
     const auto annotations = metadata.find("annotations");
     if (annotations == metadata.end() || !annotations->is_object()) return copy;
     annotations->erase(kServerCounter);
-    for (const char* annotation : kRevisionAnnotations) {
+    for (const char* annotation : kControllersAnnotations) {
         if (!exact) annotations->erase(annotation);
     }
     if (annotations->empty()) metadata.erase(annotations);

@@ -34,7 +34,7 @@ Snapshot take_snapshot(Client& client, Discovery& discovery, const std::string& 
 struct CleanOptions {
     std::string in_namespace;
     const Snapshot* against = nullptr;
-    bool exact = false;  // revision counters and managedFields count too
+    bool exact = false;  // the numbers of revisions count too
 };
 
 struct CleanReport {

@@ -101,6 +101,15 @@ class Cluster:
             return ready and gpus and seconds_since_1970(lease["spec"]["renewTime"]) > began
         self.wait(is_back, 60, f"{name}")
 
+    @contextlib.contextmanager
+    def without_api_server(self):
+        """Connections are refused; etcd, controllers and nodes stay."""
+        self._script("api_server", "stop")
+        try:
+            yield
+        finally:
+            self._script("api_server", "start")
+
     def _script(self, script: str, *arguments: object, timeout: float = 120) -> subprocess.CompletedProcess:
         return subprocess.run([HERE / script, *map(str, arguments)], capture_output=True, text=True, timeout=timeout,
                               stdin=subprocess.DEVNULL, env=os.environ | {"CUDAFAULT_CLUSTER": self.name})
@@ -130,8 +139,9 @@ class Cluster:
         return self.api.list("v1", "pods", namespace, **({"labelSelector": selector} if selector else {}))
 
     @contextlib.contextmanager
-    def namespace(self, enforce: str | None = None, labels: dict | None = None):
-        """A new one for a test, and its end. `enforce`: restricted, baseline or privileged."""
+    def namespace(self, enforce: str | None = None, labels: dict | None = None, wait: bool = True):
+        """A new one for a test, and its end. `enforce`: restricted, baseline or privileged. Without `wait` it ends by itself,
+        when its pods have been told to end."""
         name = f"t-{secrets.token_hex(4)}"
         labels = (labels or {}) | ({"pod-security.kubernetes.io/enforce": enforce} if enforce else {})
         self.api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}})
@@ -145,7 +155,8 @@ class Cluster:
             if self.nodes:
                 with contextlib.suppress(ApiError):
                     self.api.request("DELETE", self.api.path("v1", "pods", name), {"gracePeriodSeconds": 1})
-            self.wait(lambda: not self.api.find("v1", "Namespace", None, name), 90, f"the end of namespace {name}")
+            if wait:
+                self.wait(lambda: not self.api.find("v1", "Namespace", None, name), 90, f"the end of namespace {name}")
 
     def install_crd(self, plural: str, versions: list | None = None) -> None:
         """From crds/; `versions` leaves others out, and stores the first of them that is served."""

@@ -26,7 +26,7 @@ meanwhile are kept and named. `cudafault k8s verify-clean` proves the result.)";
 struct Options {
     ClusterOptions cluster;
     std::string workload;
-    bool all = false, delete_pods = false;
+    bool all = false, delete_pods = false, exact = false;
 };
 
 json result_json(const kube::RestoreResult& result) {
@@ -46,6 +46,7 @@ void print_result(const kube::RestoreResult& result) {
 std::vector<kube::RestoreResult> run(const Options& options, ClusterAccess& access) {
     kube::RestoreOptions restore;
     restore.delete_pods = options.delete_pods;
+    restore.exact = options.exact;
     restore.deadline = access.deadline;
     restore.on_progress = progress;
     if (options.all) return kube::restore_all(access.client, access.discovery, access.in_namespace, restore);
@@ -84,6 +85,8 @@ void add_k8s_restore(CLI::App& k8s) {
     verb->add_flag("--all", options->all, "Everything of ours in the namespace");
     verb->add_flag("--delete-pods", options->delete_pods,
                    "Consent to delete pods, for kinds that do not replace them by themselves");
+    verb->add_flag("--exact", options->exact,
+                   "Also the numbers of revisions, as they were; writes to ReplicaSets and ControllerRevisions");
     verb->footer(kExamples);
     verb->callback([options] { restore(*options); });
 }

@@ -22,7 +22,7 @@ constexpr const char* kExamples = R"(Examples:
   cudafault k8s verify-clean -n prod --against before.json --exact --json
 
 Exit codes: 0 clean, 4 not. Not compared: generation, resourceVersion, status, times in managedFields and, without
---exact, revision counters and which fields cudafault took over by putting their values back.)";
+--exact, the numbers of revisions.)";
 
 struct Options {
     ClusterOptions cluster;
@@ -112,7 +112,7 @@ void add_k8s_verify_clean(CLI::App& k8s) {
     CLI::App* verb = k8s.add_subcommand("verify-clean", "Proves that nothing was left behind");
     add_cluster_options(*verb, options->cluster);
     verb->add_option("--against", options->against, "A snapshot of before");
-    verb->add_flag("--exact", options->exact, "Revision counters and managedFields count too");
+    verb->add_flag("--exact", options->exact, "The numbers of revisions count too");
     verb->add_flag("-A,--all-namespaces", options->all_namespaces, "In all namespaces");
     verb->footer(kExamples);
     verb->callback([options] { verify_clean(*options); });

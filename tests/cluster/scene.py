@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the stories share: the tool in a namespace, pods and their crashes, and parts that say how long they took."""
+
+import contextlib
+import json
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+from api import ApiError
+from cluster import Cluster, Outcome
+from harness import Checks
+
+CLI_FAILURES = (ApiError, OSError, RuntimeError, LookupError, AssertionError, ValueError, subprocess.SubprocessError)
+
+
+@contextlib.contextmanager
+def scene(cluster: Cluster, checks: Checks, name: str, enforce: str | None = "restricted"):
+    """A part in a namespace of its own."""
+    with part(checks, name), tempfile.TemporaryDirectory(prefix="cudafault-scene-") as folder:
+        with cluster.namespace(enforce=enforce, wait=False) as namespace:
+            yield Scene(cluster, namespace, Path(folder))
+
+
+class Failed(AssertionError):
+    """A command that was to succeed did not."""
+
+
+@contextlib.contextmanager
+def part(checks: Checks, name: str):
+    """Says how long it took. What is raised in it fails, and what comes after it is done all the same."""
+    began = time.monotonic()
+    try:
+        yield
+    except CLI_FAILURES as error:
+        checks.expect(f"{name}: to its end", False, f"{type(error).__name__}: {error}")
+    print(f"---- {name}: {time.monotonic() - began:.1f} s", flush=True)
+
+
+class Scene:
+    """`cudafault k8s` on the workloads of a namespace."""
+
+    def __init__(self, cluster: Cluster, namespace: str, folder: Path) -> None:
+        self.cluster, self.api, self.namespace, self.folder = cluster, cluster.api, namespace, folder
+        self._snapshots = 0
+
+    def run(self, *words: object, **options) -> Outcome:
+        return self.cluster.cudafault("k8s", *words, "-n", self.namespace, **options)
+
+    def start(self, *words: object, **options) -> subprocess.Popen:
+        return self.cluster.start_cudafault("k8s", *words, "-n", self.namespace, **options)
+
+    def do(self, *words: object, **options) -> str:
+        """Its output; a command that fails is raised, with all that it said."""
+        outcome = self.run(*words, **options)
+        if outcome.code != 0:
+            command = " ".join(map(str, words))
+            raise Failed(f"`cudafault k8s {command}` ended with {outcome.code}: {outcome.errors}{outcome.output}")
+        return outcome.output
+
+    def json(self, *words: object, **options) -> dict:
+        return json.loads(self.do(*words, "--json", **options))
+
+    def status(self, workload: str) -> dict:
+        """Its pods by name."""
+        return {pod["pod"]: pod for pod in self.json("status", workload)["pods"]}
+
+    def snapshot(self) -> Path:
+        self._snapshots += 1
+        file = self.folder / f"{self.namespace}-{self._snapshots}.json"
+        self.do("snapshot", "-o", file)
+        return file
+
+    def is_clean(self, checks: Checks, name: str, snapshot: Path) -> bool:
+        outcome = self.run("verify-clean", "--against", snapshot)
+        return checks.expect(f"{name}: verify-clean --against finds nothing", outcome.code == 0,
+                             outcome.output + outcome.errors)
+
+    def pods(self, selector: str = "") -> list:
+        return self.cluster.pods(self.namespace, selector)
+
+    def pod_on(self, node: str, selector: str) -> dict:
+        found = [pod for pod in self.pods(selector) if pod["spec"].get("nodeName") == node and not is_terminating(pod)]
+        if len(found) != 1:
+            raise Failed(f"there are {len(found)} pods {selector} on {node}, not one")
+        return found[0]
+
+    def pod(self, name: str) -> dict:
+        return self.api.get("v1", "Pod", self.namespace, name)
+
+    def log(self, pod: str, *options: str) -> str:
+        return self.cluster.kubectl("-n", self.namespace, "logs", pod, *options)
+
+    def crashed_instances(self, pod: str, count: int, timeout: float = 60) -> list:
+        """Exit codes of so many instances of the pod's container, the first ones that end."""
+        ended: dict = {}
+
+        def enough() -> bool:
+            for status in self.pod(pod)["status"].get("containerStatuses", ()):
+                for state in (status.get("lastState", {}), status.get("state", {})):
+                    if terminated := state.get("terminated"):
+                        ended.setdefault(terminated["containerID"], terminated["exitCode"])
+            return len(ended) >= count
+        self.cluster.wait(enough, timeout, f"{count} crashes of pod {pod}")
+        return list(ended.values())
+
+    def wait(self, condition, timeout: float = 60, what: str = "that"):
+        return self.cluster.wait(condition, timeout, what)
+
+
+def is_terminating(pod: dict) -> bool:
+    return "deletionTimestamp" in pod["metadata"]
+
+
+def is_injected(pod: dict) -> bool:
+    entries = [entry for container in pod["spec"]["containers"] for entry in container.get("env", ())]
+    return any(entry["name"] == "LD_PRELOAD" and "cuda" in entry.get("value", "") for entry in entries)
+
+
+def restarts(pod: dict) -> int:
+    return sum(status["restartCount"] for status in pod["status"].get("containerStatuses", ()))

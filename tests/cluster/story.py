@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: Apache-2.0
+"""GPUs of one node fall off the bus under an inference service of two pods on two nodes, and all is well in the end.
+
+Told by `demo`, for people, and by stories.py, as a test."""
+
+import dataclasses
+import time
+
+import workloads
+from scene import Scene, restarts
+
+NO_DEVICE = "CUDA_ERROR_NO_DEVICE"
+NODE_LABELS = {"k8saas.nvidia.com/cordon-by": "NVSentinel", "dgxc.nvidia.com/nvsentinel-state": "drain-succeeded"}
+APP = "app=web"
+RATE = 20  # requests a second to each pod
+LONGEST_GAP = 1.0  # seconds between two answers of a pod that serves all the time
+SOME_ANSWERS = 10
+
+
+def service(namespace: str) -> dict:
+    """Two replicas with a GPU each, on different nodes if that can be."""
+    spread = {"maxSkew": 1, "topologyKey": "kubernetes.io/hostname", "whenUnsatisfiable": "ScheduleAnyway",
+              "labelSelector": {"matchLabels": {"app": "web"}}, "matchLabelKeys": ["pod-template-hash"]}
+    spec = workloads.pod_spec(workloads.server(), topologySpreadConstraints=[spread])
+    return workloads.deployment(namespace, "web", spec, replicas=2)
+
+
+@dataclasses.dataclass
+class Moment:
+    what: str
+    at: float  # seconds since 1970
+
+
+class Story:
+    """`say(style, text, when)` tells it; `expect(what, ok, found)` judges it."""
+
+    def __init__(self, scene: Scene, say, expect) -> None:
+        self.scene, self.say, self.expect = scene, say, expect
+        self.api, self.cluster, self.namespace = scene.api, scene.cluster, scene.namespace
+        self.timeline: list = []
+        self.phases: list = []  # (name, start)
+        self.load = None
+
+    def tell(self) -> None:
+        node = self.node()
+        self.serve()
+        snapshot = self.write_down()
+        with self.cluster.load(self.namespace, APP, rate=RATE) as self.load:
+            self.phase("healthy")
+            self.inject()
+            try:
+                broken, healthy = self.break_node()
+                self.crash(broken)
+                self.recover(broken, healthy)
+                self.restore()
+            finally:
+                self.scene.do("node", "uncordon", "node1")
+            self.say("act", "cudafault k8s node uncordon node1")
+            self.serves_in_the_end()
+        self.nothing_left(snapshot, node)
+
+    def moment(self, what: str, at: float | None = None) -> float:
+        self.timeline.append(Moment(what, at or time.time()))
+        return self.timeline[-1].at
+
+    def phase(self, name: str, at: float | None = None) -> None:
+        self.phases.append((name, at or time.time()))
+
+    def node(self) -> dict:
+        node = self.api.get("v1", "Node", None, "node1")
+        return {"labels": node["metadata"]["labels"], "annotations": node["metadata"]["annotations"], "spec": node["spec"]}
+
+    def serve(self) -> None:
+        self.cluster.create(service(self.namespace))
+        self.say("act", "Deployment web: 2 replicas of the inference server, 1 GPU each, 2 nodes of 2 GPUs")
+        pods = self.cluster.wait_for_pods(self.namespace, APP, 2)
+        nodes = sorted(pod["spec"]["nodeName"] for pod in pods)
+        self.say("good", f"both are Ready, on {nodes[0]} and {nodes[1]}")
+        self.expect("the pods are on different nodes", nodes == ["node1", "node2"], nodes)
+
+    def write_down(self):
+        snapshot = self.scene.snapshot()
+        self.say("act", "cudafault k8s snapshot -o before.json")
+        return snapshot
+
+    def inject(self) -> None:
+        began = time.time()
+        self.say("act", "cudafault k8s inject deployment/web")
+        pods = self.scene.json("inject", "deployment/web")["pods"]
+        self.say("good", f"both pods are replaced after {time.time() - began:.1f} s; each has the library, nothing is armed")
+        self.expect("the library is seen in both pods", [pod["library_seen"] for pod in pods] == [True, True], pods)
+        nodes = sorted(pod["node"] for pod in pods)
+        self.expect("the injected pods are on different nodes", nodes == ["node1", "node2"], nodes)
+        self.phase("injected")
+        for pod in pods:
+            self.load.wait_for(lambda each: each.ok and each.pod == pod["pod"])
+        failed = [each for each in self.load.requests(self.phases[-1][1]) if each.status == 500]
+        self.expect("the library alone breaks nothing", not failed, failed)
+
+    def break_node(self) -> tuple:
+        broken, healthy = (self.scene.pod_on(node, APP)["metadata"]["name"] for node in ("node1", "node2"))
+        armed = self.moment("armed")
+        self.scene.do("arm", "deployment/web", "xid=79", "--node", "node1")
+        self.say("act", "cudafault k8s arm deployment/web 'xid=79' --node node1", armed)
+        request = self.load.wait_for(lambda each: each.status == 500, armed)
+        failed = self.moment("first failing call", request.sent + request.milliseconds / 1000)
+        self.phase("node1 lost its GPUs", request.sent)
+        self.say("bad", f"first request fails, {failed - armed:.2f} s later: HTTP 500 {request.detail}", failed)
+        self.expect("it fails with the XID's error, on node 1", (request.detail, request.pod) == (NO_DEVICE, broken), request)
+        return broken, healthy
+
+    def crash(self, broken: str) -> None:
+        codes = self.scene.crashed_instances(broken, 1)
+        self.moment("crash")
+        self.say("bad", f"pod {broken} on node1 crashes, exit code {codes[0]}")
+        codes = self.scene.crashed_instances(broken, 2)
+        self.say("bad", "it is restarted by its kubelet, and crashes again")
+        self.expect("the pod crashes, and again after its restart", codes[:2] == [1, 1], codes)
+        pod = self.scene.pod(broken)
+        self.expect("its restarts are counted", restarts(pod) >= 1, pod["status"])
+        last_words = self.scene.log(broken).strip().splitlines()[-1]
+        self.say("quiet", last_words)
+        self.expect("its log names the error", NO_DEVICE in last_words, last_words)
+        self.show_status()
+
+    def show_status(self) -> None:
+        status = self.scene.status("deployment/web")
+        by_node = {pod["node"]: pod for pod in status.values()}
+        fired, quiet = by_node["node1"], by_node["node2"]
+        self.say("good", f"status: fired at least {fired['fired']} times on node1, {quiet['fired']} on node2")
+        self.expect("status knows that it fired, on node 1 alone", fired["fired"] >= 1 and quiet["fired"] == 0, status)
+        self.expect("... at least so often, as the log of an instance before is gone", fired["fired_is_lower_bound"], fired)
+        both = [pod["acknowledged"] for pod in status.values()]
+        self.expect("both pods have acknowledged the plan", both == [both[0]] * 2 and both[0], status)
+
+    def recover(self, broken: str, healthy: str) -> None:
+        armed = self.timeline[0].at
+        self.scene.do("node", "cordon", "--nvsentinel", "node1")
+        self.say("act", "cudafault k8s node cordon --nvsentinel node1")
+        self.scene.do("node", "drain", "node1", "--nvsentinel", "--delete-unhealthy")
+        drained = self.moment("drained")
+        self.phase("node1 drained", drained)
+        self.say("act", "cudafault k8s node drain node1 --nvsentinel --delete-unhealthy", drained)
+        labels = self.node()["labels"]
+        found = {key: labels.get(key) for key in NODE_LABELS}
+        self.expect("the node has NVSentinel's labels", found == NODE_LABELS, found)
+        served = self.load.wait_for(lambda each: each.ok and each.pod not in (broken, healthy), armed)
+        self.moment("serving again", served.sent)
+        self.phase("both on node2", served.sent)
+        self.say("good", f"its replacement answers: pod {served.pod} on node2", served.sent)
+        self.expect("the replacement is on node 2",
+                    self.scene.pod(served.pod)["spec"]["nodeName"] == "node2", served)
+        self.expect_steady(healthy, armed, served.sent)
+
+    def expect_steady(self, pod: str, since: float, until: float) -> None:
+        """The pod of node 2 answered all the time."""
+        requests = [each for each in self.load.requests(since, pod) if each.sent <= until]
+        failed = [each for each in requests if not each.ok]
+        moments = [since, *[each.sent for each in requests], until]
+        gap = max(after - before for before, after in zip(moments, moments[1:]))
+        self.say("good", f"meanwhile node2 answered {len(requests) - len(failed)} of {len(requests)} requests")
+        self.expect("node 2 answers every request all the time",
+                    len(requests) > SOME_ANSWERS and not failed and gap < LONGEST_GAP, (len(requests), failed[:3], gap))
+
+    def restore(self) -> None:
+        began = time.time()
+        self.say("act", "cudafault k8s restore deployment/web")
+        self.scene.do("restore", "deployment/web")
+        self.moment("restored")
+        self.say("good", f"pods without the library are in place after {time.time() - began:.1f} s")
+
+    def serves_in_the_end(self) -> None:
+        pods = self.cluster.wait_for_pods(self.namespace, APP, 2)
+        began = time.time()
+        self.phase("restored", began)
+        for pod in pods:
+            name = pod["metadata"]["name"]
+            self.load.wait_for(lambda each: each.ok and each.pod == name, began)
+        answers = [each for pod in pods for each in self.load.requests(began, pod["metadata"]["name"])]
+        failed = [each for each in answers if not each.ok]
+        self.say("good", "both pods answer")
+        self.expect("inference works in the end", not failed, failed[:3])
+
+    def nothing_left(self, snapshot, node: dict) -> None:
+        outcome = self.scene.run("verify-clean", "--against", snapshot)
+        self.moment("clean")
+        self.say("act", "cudafault k8s verify-clean --against before.json")
+        for line in outcome.output.splitlines():
+            self.say("quiet", line)
+        self.expect("nothing is left behind", outcome.code == 0, outcome.output + outcome.errors)
+        found = self.node()
+        self.expect("the node is as it was", found == node, found)
