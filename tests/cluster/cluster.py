@@ -241,17 +241,22 @@ class Cluster:
         settings = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True} | options
         return subprocess.Popen([str(word) for word in whole], env=surroundings, **settings)
 
-    def kill_proxy(self, kill_at: int = 0, when: str = "before") -> KillProxy:
-        """Counts and records requests; see killed_at() for killing."""
-        token = next(line.split(",")[0] for line in (self.state / "pki" / "tokens.csv").read_text().splitlines()
-                     if ",admin," in line)
+    def kill_proxy(self, kill_at: int = 0, when: str = "before", account: Path | None = None) -> KillProxy:
+        """Counts and records requests; see killed_at() for killing. Requests are the admin's, or those of the account whose
+        kubeconfig that is: no client sends its token over plain HTTP."""
+        if account:
+            token = json.loads(account.read_text())["users"][0]["user"]["token"]
+        else:
+            token = next(line.split(",")[0] for line in (self.state / "pki" / "tokens.csv").read_text().splitlines()
+                         if ",admin," in line)
         return KillProxy(self.network, credentials.SERVER.removeprefix("https://"), str(self.state / "pki" / "ca.crt"), token,
                          kill_at, when)
 
-    def killed_at(self, write: int, when: str, *arguments: object, timeout: float = 120, **options) -> tuple:
+    def killed_at(self, write: int, when: str, *arguments: object, timeout: float = 120, account: Path | None = None,
+                  **options) -> tuple:
         """(Outcome, proxy) of the tool run with --server, and killed at its write number `write` ("before" the server has
         it, or "after" it is done), if it gets that far. write=0 only counts."""
-        with self.kill_proxy(write, when) as proxy:
+        with self.kill_proxy(write, when, account) as proxy:
             process = self.start_cudafault(*arguments, "--server", proxy.url, **options)
             proxy.victim = process.pid
             try:

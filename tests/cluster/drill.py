@@ -15,9 +15,6 @@ SELF_MADE = ("kube-root-ca.crt",)  # of each namespace
 LIBRARY = "/cudafault/library/$PLATFORM/libcudafault.so"  # no node here says which processors there are
 VARIABLES = ["CUDAFAULT_PLAN_FILE", "CUDAFAULT_LOG", "CUDAFAULT_NODE", "CUDAFAULT_POD", "CUDAFAULT_POD_UID",
              "CUDAFAULT_INJECTION"]
-# What keeps its value and changes its owner, since the injection sets it and `restore` sets it back.
-TAKEN = ("f:revisionHistoryLimit", "f:strategy/f:rollingUpdate/", "f:updateStrategy/f:rollingUpdate/",
-         '/k:{"name":"LD_PRELOAD"}/', "f:nodeAffinity/f:requiredDuringSchedulingIgnoredDuringExecution")
 
 
 class Drill:
@@ -86,7 +83,8 @@ class Drill:
         return self.run("restore", self.word, *more, **options)
 
     def snapshot(self) -> dict:
-        outcome = self.run("snapshot", "-o", self.file, self.word) if self.kind != "Widget" else self.run("snapshot", "-o", self.file)
+        whole = self.kind == "Widget"  # nobody looks into what nobody knows
+        outcome = self.run("snapshot", "-o", self.file, *([] if whole else [self.word]))
         assert outcome.code == 0, outcome
         return self.get()
 
@@ -165,32 +163,23 @@ def changes(was: object, now: object, at: str = "") -> list:
 
 
 def ownership_differences(before: dict, after: dict) -> list:
-    """Who set a field before is still who set it, but for what had to be set back."""
-    is_schemaless = before["apiVersion"] not in ("apps/v1", "batch/v1")  # lists are owned as a whole there
+    """Who set a field before is still who set it, and nobody else is."""
     was, now = owners(before), owners(after)
-    ours = now.pop("cudafault", set())
-    everybodys = set().union(*was.values())
     found = []
-    for manager in was.keys() | now.keys():
+    for manager in sorted(was.keys() | now.keys()):
         lost, won = was.get(manager, set()) - now.get(manager, set()), now.get(manager, set()) - was.get(manager, set())
-        # What is left of a map that it owned more of is no field.
-        found += [f"{manager} owns {field} since" for field in won if not any(each.startswith(field + "/") for each in lost)]
-        found += [f"{manager} lost {field}" for field in lost if not has_been_taken(field, ours)]
-    if not is_schemaless:
-        found += [f"cudafault owns {field}" for field in ours if not any(each in field for each in TAKEN)]
-    return found + [f"cudafault owns {field}, which was nobody's" for field in ours if not is_around(field, everybodys)]
+        found += [f"{manager} owns {field} since" for field in sorted(won)] + [f"{manager} lost {field}" for field in sorted(lost)]
+    return found
 
 
 def owners(object: dict) -> dict:
     """Fields by manager; without status and revision counters."""
     found: dict = {}
     for entry in object["metadata"].get("managedFields", ()):
-        if entry.get("subresource") != "status":
-            fields = {field for field in leaves(entry["fieldsV1"]) if not field.endswith(REVISIONS)}
-            # Nobody but the controller sets these.
-            fields.discard("f:metadata/f:annotations/.") if entry["manager"] == "kube-controller-manager" else None
-            if fields:
-                found.setdefault(entry["manager"], set()).update(fields)
+        fields = {field for field in leaves(entry["fieldsV1"]) if not field.endswith(REVISIONS)}
+        if entry.get("subresource") != "status" and fields:
+            key = f"{entry['manager']} by {entry['operation']} in {entry['apiVersion']}"
+            found.setdefault(key, set()).update(fields)
     return found
 
 
@@ -200,17 +189,6 @@ def leaves(fields: dict, above: str = "") -> set:
         path = f"{above}/{name}" if above else name
         found |= leaves(inner, path) if inner else {path}
     return found
-
-
-def has_been_taken(field: str, ours: set) -> bool:
-    """With its last field, a map itself (".") is nobody's."""
-    above = field.removesuffix(".")
-    return field in ours or (above != field and any(each.startswith(above) for each in ours)) or any(
-        field.startswith(each + "/") for each in ours)
-
-
-def is_around(field: str, fields: set) -> bool:
-    return any(each == field or each.startswith(field + "/") or field.startswith(each + "/") for each in fields)
 
 
 def history_differences(before: list, after: list) -> list:

@@ -5,7 +5,7 @@ in between."""
 import copy
 
 import workloads
-from drill import (LIBRARY, VARIABLES, Drill, cron_job, cycle, differences, environment, leader_worker_set, pod_clique_set,
+from drill import (LIBRARY, VARIABLES, Drill, changes, cron_job, cycle, environment, essence, leader_worker_set, pod_clique_set,
                    ray_cluster, widget)
 
 PRELOAD = "/opt/theirs/libtheirs.so"
@@ -54,8 +54,32 @@ def check_kinds(checks, cluster, namespace: str) -> None:
         drill.succeeds("is restored", drill.restore())
         drill.is_as("is exactly as before", before, history)
     checks.equal("the source is removed", cluster.cudafault("k8s", "library", "delete", "-n", namespace).code, 0)
+    for kind in ("Deployment", "StatefulSet", "DaemonSet"):
+        check_numbers(Drill(checks, cluster, namespace, workloads.workload(kind, namespace, f"numbers-{kind.lower()}", replicas=0),
+                            f"{kind}, restore --exact"))
     outcome = cluster.cudafault("k8s", "verify-clean", "-n", namespace)
     checks.expect("the namespace of all kinds is clean", outcome.code == 0, outcome)
+
+
+def check_numbers(drill: Drill) -> None:
+    """--exact puts the numbers of revisions back, too."""
+    before, history = drill.snapshot(), drill.history()
+
+    def numbers() -> tuple:
+        number = "deployment.kubernetes.io/revision"
+        return drill.get()["metadata"].get("annotations", {}).get(number), {
+            each["metadata"]["name"]: (each.get("revision"), each["metadata"].get("annotations", {}).get(number),
+                                       each["metadata"].get("annotations", {}).get(f"{number}-history"))
+            for each in drill.history()}
+    was = numbers()
+    drill.succeeds("is injected", drill.inject())
+    drill.expect("its numbers are others", numbers() != was, was)
+    drill.succeeds("is restored", drill.restore("--exact"))
+    drill.is_as("is exactly as before", before, history)
+    drill.cluster.wait(lambda: numbers() == was, 10, f"the numbers of {drill.label}: {was}, and not {numbers()}")
+    drill.equal("the numbers of revisions", numbers(), was)
+    outcome = drill.verify("--exact")
+    drill.expect("verify-clean --exact says so", outcome.code == 0, outcome)
 
 
 CONTAINERS = {  # those that are injected, and those that are not
@@ -344,7 +368,7 @@ def check_edit(checks, cluster, namespace: str, what: str, edit, kept: str | Non
     said = str(kept in outcome.output if kept else '"kept": []' in outcome.output)
     drill.equal("what was kept is said" if kept else "nothing is said to be kept", said, "True")
     drill.equal("nothing is left beside it", drill.beside_it(), [])
-    clean = cluster.cudafault("k8s", "verify-clean", "-n", namespace)
+    clean = drill.run("verify-clean")
     drill.expect("no trace is left", clean.code == 0, clean)
     cluster.api.delete("apps/v1", "Deployment", namespace, name)
 
@@ -464,7 +488,7 @@ def lose_record(drill: Drill, *options: str) -> None:
     for each in (before, after):
         for field in ("strategy", "revisionHistoryLimit"):
             each["spec"].pop(field, None)
-    drill.equal("is as before but for strategy and history limit", differences(before, after), [])
+    drill.equal("is as before but for strategy and history limit", changes(essence(before), essence(after)), [])
     drill.equal("its history is as before", [each["metadata"]["name"] for each in drill.history()],
                 [each["metadata"]["name"] for each in history])
     drill.equal("nothing is left beside it", drill.beside_it(), [])

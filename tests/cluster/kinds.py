@@ -27,15 +27,18 @@ def in_namespace(cluster, namespace: str) -> tuple:
     return sorted(set(config_maps) - {"kube-root-ca.crt"}), leases
 
 
-def refuses(checks, cluster, namespace: str, what: str, words: tuple, *said: str, about: tuple = (), code: int = 3, **options):
-    """inject is refused with a sentence, and nothing has been written: neither the object (if it is named) nor one beside it."""
+def refuses(checks, cluster, namespace: str, what: str, words: tuple, *said: str, about: tuple = (), sentences: int = 1,
+            **options):
+    """inject is refused, and nothing has been written: neither the object (if it is named) nor one beside it. The last
+    sentence says why; one before is a warning of the server."""
     before = cluster.api.get(*about) if about else None
     outcome = cluster.cudafault("k8s", "inject", *words, "-n", namespace, **options)
-    checks.equal(f"{what}: refused", outcome.code, code)
+    checks.equal(f"{what}: refused", outcome.code, 3)
     text = " ".join(outcome.errors.split())
     for each in said:
         checks.expect(f"{what}: says {each!r}", each in text, text)
-    checks.expect(f"{what}: in one sentence", text.startswith("cudafault: ") and outcome.errors.count("\n") == 1, outcome.errors)
+    lines = outcome.errors.splitlines()
+    checks.expect(f"{what}: in {sentences} sentence(s)", len(lines) == sentences and lines[-1].startswith("cudafault: "), lines)
     if about:
         now = cluster.api.get(*about)
         for each in (before, now):
