@@ -23,6 +23,7 @@ enum class When { kAlways, kAllNamespaces, kExact, kRestartCrashed, kDeleteUnhea
 constexpr std::string_view kWorkload = "WORKLOAD";  // the kinds asked for
 constexpr std::string_view kHistory = "HISTORY";    // where their controllers keep old templates
 constexpr std::string_view kReplicaSets = "REPLICASETS";  // between a Deployment and its pods
+constexpr std::string_view kJobs = "JOBS";                // between a CronJob and its pods
 constexpr std::string_view kEveryKind = "EVERY KIND";
 
 struct Row {
@@ -51,6 +52,7 @@ constexpr Row kRows[] = {
     {"inject,arm,disarm,status", "pods/log", "get", "reads what the library says"},
     {"inject", "events", "list", "says why pods do not come"},
     {"inject,status", kReplicaSets, "list", "finds its pods"},
+    {"status", kJobs, "list", "finds its pods"},
     {"restore", kHistory, "list", "finds the injected template's"},
     {"restore", kHistory, "delete", "removes the injected template's"},
     {"restore", kHistory, "patch", "puts the revision counters back", When::kExact},
@@ -153,6 +155,10 @@ Permission permission_for(const std::string& resource) {
     return permission;
 }
 
+bool is_among(const std::vector<Chosen>& chosen, std::string_view resource) {
+    return std::any_of(chosen.begin(), chosen.end(), [&](const Chosen& kind) { return kind.resource == resource; });
+}
+
 std::vector<std::string> resources_of(const Row& row, const std::vector<Chosen>& chosen, bool kinds_given) {
     std::vector<std::string> resources;
     if (row.resource == kWorkload || (row.resource == kEveryKind && kinds_given)) {
@@ -160,8 +166,9 @@ std::vector<std::string> resources_of(const Row& row, const std::vector<Chosen>&
     } else if (row.resource == kEveryKind) {
         for (const Kind& kind : kKinds) resources.emplace_back(kind.resource);
     } else if (row.resource == kReplicaSets) {
-        const auto is_deployment = [](const Chosen& kind) { return kind.resource == "deployments.apps"; };
-        if (std::any_of(chosen.begin(), chosen.end(), is_deployment)) resources.emplace_back("replicasets.apps");
+        if (is_among(chosen, "deployments.apps")) resources.emplace_back("replicasets.apps");
+    } else if (row.resource == kJobs) {
+        if (is_among(chosen, "cronjobs.batch")) resources.emplace_back("jobs.batch");
     } else if (row.resource == kHistory) {
         for (const Chosen& kind : chosen) {
             resources.insert(resources.end(), kind.history.begin(), kind.history.end());

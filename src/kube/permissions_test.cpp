@@ -65,6 +65,11 @@ TEST(Permissions, ByKind) {
     EXPECT_THAT(stateful, Contains("patch statefulsets.apps"));
     EXPECT_THAT(stateful, Contains("delete controllerrevisions.apps"));
     EXPECT_THAT(stateful, Not(Contains("delete replicasets.apps")));
+    EXPECT_THAT(needed(use_of("status")), Contains("list replicasets.apps"));
+    EXPECT_THAT(needed(use_of("status", {"CronJob"})), Contains("list jobs.batch"));
+    EXPECT_THAT(needed(use_of("restore", {"ReplicaSet"})), Not(Contains("list controllerrevisions.apps")));
+    EXPECT_THAT(needed(use_of("restore", {"RayCluster"})), Contains("list controllerrevisions.apps"));
+    EXPECT_THAT(needed(use_of("arm")), Not(Contains("create leases.coordination.k8s.io")));
     EXPECT_THAT(needed(use_of("inject", {"widgets.acme.com"})), Contains("patch widgets.acme.com"));
     EXPECT_THAT(refusal(use_of("inject", {"widget"})), HasSubstr("plural.group"));
     EXPECT_THAT(refusal(use_of("fly")), HasSubstr("verify-clean"));
