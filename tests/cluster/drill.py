@@ -8,10 +8,10 @@ import tempfile
 from pathlib import Path
 
 import workloads
+from api import ApiError
 
 REVISIONS = ("deployment.kubernetes.io/revision", "deployment.kubernetes.io/revision-history",
              "deprecated.daemonset.template.generation")
-SELF_MADE = ("kube-root-ca.crt",)  # of each namespace
 LIBRARY = "/cudafault/library/$PLATFORM/libcudafault.so"  # no node here says which processors there are
 VARIABLES = ["CUDAFAULT_PLAN_FILE", "CUDAFAULT_LOG", "CUDAFAULT_NODE", "CUDAFAULT_POD", "CUDAFAULT_POD_UID",
              "CUDAFAULT_INJECTION"]
@@ -38,6 +38,20 @@ class Drill:
 
     def patch(self, change: object, *content_type: str) -> None:
         self.cluster.api.patch(self.version, self.kind, self.namespace, self.name, change, *content_type)
+
+    def change(self, edit) -> None:
+        """As somebody else: edit(object) and write it, whole."""
+        def is_written() -> bool:
+            object = self.get()
+            edit(object)
+            try:
+                return bool(self.cluster.api.replace(object, fieldManager="somebody"))
+            except ApiError as error:
+                if error.status != 409:  # its controller was faster
+                    raise
+                return False
+        self.cluster.wait(is_written, 10, f"an edit of {self.label}")
+        self.settle()
 
     def history(self) -> list:
         """The ReplicaSets and ControllerRevisions that it owns, whole."""
@@ -66,10 +80,7 @@ class Drill:
 
     def beside_it(self) -> list:
         """What is in the namespace for injections: ConfigMaps and Leases."""
-        found = [f"ConfigMap {each['metadata']['name']}" for each in self.cluster.api.list("v1", "ConfigMap", self.namespace)
-                 if each["metadata"]["name"].startswith("cudafault")]
-        return found + [f"Lease {each['metadata']['name']}" for each in
-                        self.cluster.api.list("coordination.k8s.io/v1", "Lease", self.namespace)]
+        return in_namespace(self.cluster, self.namespace)
 
     # The tool
 
@@ -112,6 +123,42 @@ class Drill:
     def is_clean(self, what: str) -> bool:
         outcome = self.verify()
         return self.expect(what, outcome.code == 0, outcome)
+
+
+class Refusals:
+    """refuses(...): `inject` is refused, and nothing has been written: neither the object (if it is named) nor one beside it.
+    The last sentence says why; one before is a warning of the server."""
+
+    def __init__(self, checks, cluster, namespace: str) -> None:
+        self.checks, self.cluster, self.namespace = checks, cluster, namespace
+
+    def __call__(self, what: str, words: tuple, *said: str, about: tuple = (), sentences: int = 1, **options) -> None:
+        before = self.written(about)
+        outcome = self.cluster.cudafault("k8s", "inject", *words, "-n", self.namespace, **options)
+        self.checks.equal(f"{what}: refused", outcome.code, 3)
+        lines = outcome.errors.splitlines()
+        for each in said:
+            self.checks.expect(f"{what}: says {each!r}", each in lines[-1], lines)
+        is_sentence = len(lines) == sentences and lines[-1].startswith("cudafault: ")
+        self.checks.expect(f"{what}: in {sentences} sentence(s)", is_sentence, lines)
+        self.checks.equal(f"{what}: nothing is written", changes(before, self.written(about)), [])
+        self.checks.equal(f"{what}: nothing is beside it", in_namespace(self.cluster, self.namespace), [])
+
+    def written(self, about: tuple) -> dict:
+        """What a client writes; a controller may write status meanwhile."""
+        if not about:
+            return {}
+        object = self.cluster.api.get(*about)
+        for field in ("resourceVersion", "managedFields"):
+            object["metadata"].pop(field)
+        return {"metadata": object["metadata"], "spec": object["spec"]}
+
+
+def in_namespace(cluster, namespace: str) -> list:
+    """What of ours is there, besides workloads."""
+    config_maps = [each["metadata"]["name"] for each in cluster.api.list("v1", "ConfigMap", namespace)]
+    leases = [each["metadata"]["name"] for each in cluster.api.list("coordination.k8s.io/v1", "Lease", namespace)]
+    return [f"ConfigMap {name}" for name in config_maps if name.startswith("cudafault")] + [f"Lease {name}" for name in leases]
 
 
 def cycle(drill: Drill, *options: str, check=None) -> None:
@@ -168,7 +215,8 @@ def ownership_differences(before: dict, after: dict) -> list:
     found = []
     for manager in sorted(was.keys() | now.keys()):
         lost, won = was.get(manager, set()) - now.get(manager, set()), now.get(manager, set()) - was.get(manager, set())
-        found += [f"{manager} owns {field} since" for field in sorted(won)] + [f"{manager} lost {field}" for field in sorted(lost)]
+        found += [f"{manager} owns {field} since" for field in sorted(won)]
+        found += [f"{manager} lost {field}" for field in sorted(lost)]
     return found
 
 
@@ -240,7 +288,8 @@ def ray_cluster(namespace: str, name: str) -> dict:
 
 def pod_clique_set(namespace: str, name: str) -> dict:
     def clique(name: str, gpus: int) -> dict:
-        return {"name": name, "spec": {"roleName": name, "replicas": 1, "podSpec": workloads.pod_spec(workloads.server(gpus=gpus))}}
+        spec = workloads.pod_spec(workloads.server(gpus=gpus))
+        return {"name": name, "spec": {"roleName": name, "replicas": 1, "podSpec": spec}}
 
     return {"apiVersion": "grove.io/v1alpha1", "kind": "PodCliqueSet", "metadata": {"name": name, "namespace": namespace},
             "spec": {"replicas": 0, "template": {"cliques": [clique("router", 0), clique("decode", 1)]}}}

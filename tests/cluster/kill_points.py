@@ -63,12 +63,17 @@ def count_writes(drill: Drill, verb: str, elsewhere: dict) -> int:
     return len(proxy.writes)
 
 
+def resource_of(request) -> str:
+    parts = request.path.split("?")[0].split("/")
+    return parts[-1] if request.method == "POST" else parts[-2]
+
+
 def kill(drill: Drill, verb: str, write: int, when: str, elsewhere: dict, before: dict, history: list) -> None:
     prepare(drill, verb)
     outcome, proxy = drill.cluster.killed_at(write, when, *words(drill, verb))
     what = f"{verb} killed {when} write {write}"
     if proxy.writes:
-        what += f" ({proxy.writes[-1].method} {proxy.writes[-1].path.split('?')[0].split('/')[-2 if proxy.writes[-1].method != 'POST' else -1]})"
+        what += f" ({proxy.writes[-1].method} {resource_of(proxy.writes[-1])})"
     drill.equal(f"{what}: it was", (proxy.killed, outcome.code, len(proxy.writes)), (True, -9, write))
     restored = drill.restore(**elsewhere)
     clean = drill.verify()

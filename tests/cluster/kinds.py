@@ -2,13 +2,14 @@
 """Which object is injected when a user names one, and which are refused, with the ways that exist."""
 
 import workloads
-from drill import Drill, pod_clique_set, ray_cluster, widget
+from drill import Drill, Refusals, in_namespace, widget
 
 MARK = "cudafault.dev/injected"
+GRAPH = "nvidia.com/v1beta1", "DynamoGraphDeployment"
 
 
 def check(checks, cluster) -> None:
-    for plural in ("dynamographdeployments", "rayclusters", "podcliquesets", "widgets"):
+    for plural in ("dynamographdeployments", "widgets"):
         cluster.install_crd(plural)
     with cluster.namespace() as namespace:
         check_refused(checks, cluster, namespace)
@@ -20,58 +21,27 @@ def check(checks, cluster) -> None:
         check_requests(checks, cluster, namespace)
 
 
-def in_namespace(cluster, namespace: str) -> tuple:
-    """What of ours is there."""
-    config_maps = [each["metadata"]["name"] for each in cluster.api.list("v1", "ConfigMap", namespace)]
-    leases = [each["metadata"]["name"] for each in cluster.api.list("coordination.k8s.io/v1", "Lease", namespace)]
-    return sorted(set(config_maps) - {"kube-root-ca.crt"}), leases
-
-
-def refuses(checks, cluster, namespace: str, what: str, words: tuple, *said: str, about: tuple = (), sentences: int = 1,
-            **options):
-    """inject is refused, and nothing has been written: neither the object (if it is named) nor one beside it. The last
-    sentence says why; one before is a warning of the server."""
-    before = cluster.api.get(*about) if about else None
-    outcome = cluster.cudafault("k8s", "inject", *words, "-n", namespace, **options)
-    checks.equal(f"{what}: refused", outcome.code, 3)
-    text = " ".join(outcome.errors.split())
-    for each in said:
-        checks.expect(f"{what}: says {each!r}", each in text, text)
-    lines = outcome.errors.splitlines()
-    checks.expect(f"{what}: in {sentences} sentence(s)", len(lines) == sentences and lines[-1].startswith("cudafault: "), lines)
-    if about:
-        now = cluster.api.get(*about)
-        for each in (before, now):
-            each.pop("status", None)
-            each["metadata"].pop("managedFields", None)
-        # A controller may have written status meanwhile, and nobody else anything.
-        same = {key: value for key, value in now["metadata"].items() if key != "resourceVersion"} == {
-            key: value for key, value in before["metadata"].items() if key != "resourceVersion"}
-        checks.expect(f"{what}: the object is as it was", same and before["spec"] == now["spec"], now)
-    checks.equal(f"{what}: nothing is beside it", in_namespace(cluster, namespace), ([], []))
-    return outcome
-
-
 def check_refused(checks, cluster, namespace: str) -> None:
+    refuses = Refusals(checks, cluster, namespace)
     metadata = {"name": "single", "namespace": namespace}
     spec = workloads.pod_spec(workloads.server())
     cluster.create({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
-    refuses(checks, cluster, namespace, "a Pod", ("pod/single",), "pods single", "Deployment", about=("v1", "Pod", namespace, "single"))
+    refuses("a Pod", ("pod/single",), "pods single", "Deployment", about=("v1", "Pod", namespace, "single"))
     job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": {
         "suspend": True, "template": {"spec": spec | {"restartPolicy": "Never"}}}}
     cluster.create(job)
-    refuses(checks, cluster, namespace, "a Job", ("job/single",), "jobs.batch single", "CronJob", "kubectl create job --from=cronjob/",
+    refuses("a Job", ("job/single",), "jobs.batch single", "CronJob", "kubectl create job --from=cronjob/",
             about=("batch/v1", "Job", namespace, "single"))
-    refuses(checks, cluster, namespace, "a Job by path", ("job/single", "--template", "spec.template"), "by no path", "CronJob",
+    refuses("a Job by path", ("job/single", "--template", "spec.template"), "by no path", "CronJob",
             about=("batch/v1", "Job", namespace, "single"))
     cluster.create(widget(namespace, "single"))
     about = "cudafault.test/v1", "Widget", namespace, "single"
-    refuses(checks, cluster, namespace, "an unknown kind", ("widget/single",), "widgets.cudafault.test single", "--template", about=about)
-    refuses(checks, cluster, namespace, "a path that is not there", ("widget/single", "--template", "spec.engine.template"),
+    refuses("an unknown kind", ("widget/single",), "widgets.cudafault.test single", "--template", about=about)
+    refuses("a path that is not there", ("widget/single", "--template", "spec.engine.template"),
             "spec.engine.template", about=about)
-    refuses(checks, cluster, namespace, "a path to something else", ("widget/single", "--template", "spec.size"), "spec.size", about=about)
+    refuses("a path to something else", ("widget/single", "--template", "spec.size"), "spec.size", about=about)
     cluster.create(workloads.deployment(namespace, "app", replicas=0))
-    refuses(checks, cluster, namespace, "a path that is not needed", ("deployment/app", "--template", "spec.template"),
+    refuses("a path that is not needed", ("deployment/app", "--template", "spec.template"),
             "leave the template path out")
     drill = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings", "namespace": namespace}}
     cluster.create(drill)
@@ -87,7 +57,8 @@ def check_templates(checks, cluster, namespace: str) -> None:
                                      ("by glob", ("--container", "*r"), ["side-car", "other"]),
                                      ("by two", ("--container", "main", "--container", "side*"), ["main", "side-car"])):
         name = label.replace(" ", "-").lower()
-        drill = Drill(checks, cluster, namespace, workloads.deployment(namespace, name, two, replicas=0), label, options=options)
+        manifest = workloads.deployment(namespace, name, two, replicas=0)
+        drill = Drill(checks, cluster, namespace, manifest, label, options=options)
         before = drill.snapshot()
         drill.succeeds("is injected", drill.inject())
         containers = drill.get()["spec"]["template"]["spec"]["containers"]
@@ -105,6 +76,7 @@ def owned_by(manifest: dict, owner: dict) -> dict:
 
 def check_owners(checks, cluster, namespace: str) -> None:
     """What is changed is the top-most owner: everything below would be put back."""
+    refuses = Refusals(checks, cluster, namespace)
     graph = cluster.api.create(workloads.graph_v1beta1(namespace, "graph"))
     cluster.create(owned_by(workloads.deployment(namespace, "graph-decode", replicas=0), graph))
     drill = Drill(checks, cluster, namespace, workloads.deployment(namespace, "plain", replicas=0), "owners")
@@ -112,12 +84,13 @@ def check_owners(checks, cluster, namespace: str) -> None:
 
     def injected() -> dict:
         found = {}
-        for version, kind in (("apps/v1", "Deployment"), ("apps/v1", "ReplicaSet"), ("nvidia.com/v1beta1", "DynamoGraphDeployment")):
+        for version, kind in (("apps/v1", "Deployment"), ("apps/v1", "ReplicaSet"), GRAPH):
             for each in cluster.api.list(version, kind, namespace):
                 found[f"{kind}/{each['metadata']['name']}"] = each["metadata"].get("annotations", {}).get(MARK)
         return found
 
-    for word, expected in ((f"replicaset/{replica_set}", "Deployment/plain"), ("deployment/graph-decode", "DynamoGraphDeployment/graph")):
+    for word, expected in ((f"replicaset/{replica_set}", "Deployment/plain"),
+                           ("deployment/graph-decode", "DynamoGraphDeployment/graph")):
         outcome = cluster.cudafault("k8s", "inject", word, "-n", namespace)
         drill.succeeds(f"{word.split('-')[0]} of an owner is injected", outcome)
         found = {name for name, mark in injected().items() if mark}
@@ -127,10 +100,10 @@ def check_owners(checks, cluster, namespace: str) -> None:
         outcome = cluster.cudafault("k8s", "restore", word, "-n", namespace)
         drill.succeeds("its owner is restored by the same name", outcome)
         drill.equal("nothing is marked", [name for name, mark in injected().items() if mark], [])
-        drill.equal("nothing is beside it", in_namespace(cluster, namespace), ([], []))
+        drill.equal("nothing is beside it", in_namespace(cluster, namespace), [])
     owner = cluster.api.create(widget(namespace, "owner"))
     cluster.create(owned_by(workloads.deployment(namespace, "of-a-widget", replicas=0), owner))
-    refuses(checks, cluster, namespace, "a Deployment of an unknown owner", ("deployment/of-a-widget",), "widgets.cudafault.test owner",
+    refuses("a Deployment of an unknown owner", ("deployment/of-a-widget",), "widgets.cudafault.test owner",
             "--template", about=("apps/v1", "Deployment", namespace, "of-a-widget"))
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "of-plain", "namespace": namespace},
            "spec": workloads.pod_spec(workloads.server())}
@@ -153,9 +126,9 @@ def check_bare_names(checks, cluster, namespace: str) -> None:
     checks.expect("it is not injected any more", not marked("apps/v1", "Deployment"))
     cluster.create(workloads.graph_v1beta1(namespace, "both"))
     checks.equal("where a graph has that name, too", cluster.cudafault("k8s", "inject", "both", "-n", namespace).code, 0)
-    checks.equal("the graph is", (marked("nvidia.com/v1beta1", "DynamoGraphDeployment"), marked("apps/v1", "Deployment")), (True, False))
+    checks.equal("the graph is", (marked(*GRAPH), marked("apps/v1", "Deployment")), (True, False))
     checks.equal("and is restored", cluster.cudafault("k8s", "restore", "both", "-n", namespace).code, 0)
-    checks.expect("it is not injected any more either", not marked("nvidia.com/v1beta1", "DynamoGraphDeployment"))
+    checks.expect("it is not injected any more either", not marked(*GRAPH))
 
 
 MOST_REQUESTS = 14
@@ -167,4 +140,5 @@ def check_requests(checks, cluster, namespace: str) -> None:
     checks.equal("an injection is counted", outcome.code, 0)
     patch = next(number for number, each in enumerate(proxy.requests, 1)
                  if each.method == "PATCH" and each.write and each.path.split("?")[0].endswith("/deployments/counted"))
-    checks.expect(f"at most {MOST_REQUESTS} requests up to and including the patch ({patch})", patch <= MOST_REQUESTS, proxy.requests)
+    what = f"at most {MOST_REQUESTS} requests up to and including the patch ({patch})"
+    checks.expect(what, patch <= MOST_REQUESTS, proxy.requests)

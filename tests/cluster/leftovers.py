@@ -41,8 +41,10 @@ def check_objects(checks, cluster, namespace: str) -> None:
         return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": namespace, **metadata}}
 
     lease = config_map(f"cudafault-{HASH}") | {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease"}
-    template = workloads.workload("ReplicaSet", namespace, "rs", workloads.pod_spec(workloads.server(env=[VARIABLE])), replicas=0)
-    data = {"spec": {"template": {"spec": {"volumes": [{"name": "cudafault-plan", "configMap": {"name": f"cudafault-plan-{HASH}"}}]}}}}
+    injected = workloads.pod_spec(workloads.server(env=[VARIABLE]))
+    template = workloads.workload("ReplicaSet", namespace, "rs", injected, replicas=0)
+    volume = {"name": "cudafault-plan", "configMap": {"name": f"cudafault-plan-{HASH}"}}
+    data = {"spec": {"template": {"spec": {"volumes": [volume]}}}}
     revision = {"apiVersion": APPS, "kind": "ControllerRevision", "metadata": {"name": "cr", "namespace": namespace},
                 "revision": 1, "data": data}
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {
@@ -130,11 +132,6 @@ def check_differences(checks, cluster, namespace: str) -> None:
     original = drill.snapshot()
     drill.is_clean("none at first")
 
-    def changed(change) -> dict:
-        object = copy.deepcopy(drill.get())
-        change(object)
-        return object
-
     def pod(object: dict) -> dict:
         return object["spec"]["template"]["spec"]
 
@@ -149,7 +146,7 @@ def check_differences(checks, cluster, namespace: str) -> None:
         "an affinity": lambda object: pod(object).update(affinity={"podAntiAffinity": {}}),
     }
     for what, change in cases.items():
-        cluster.api.replace(changed(change), fieldManager="kubectl")
+        drill.change(change)
         outcome = drill.verify("--json")
         found = json.loads(outcome.output)["differences"]
         drill.expect(f"{what}: found", outcome.code == 4 and any(
@@ -160,8 +157,7 @@ def check_differences(checks, cluster, namespace: str) -> None:
             object["metadata"]["labels"] = original["metadata"].get("labels", {})
             own = {name: value for name, value in object["metadata"]["annotations"].items() if name != "a"}
             object["metadata"]["annotations"] = own
-        cluster.api.replace(changed(put_back), fieldManager="kubectl")
-        drill.settle()
+        drill.change(put_back)
     extra = workloads.workload("ReplicaSet", namespace, "extra", replicas=0)
     cluster.create(extra)
     wholes = cluster.cudafault("k8s", "snapshot", "-o", drill.file, "-n", namespace)
