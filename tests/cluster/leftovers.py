@@ -136,21 +136,22 @@ def check_differences(checks, cluster, namespace: str) -> None:
         return object["spec"]["template"]["spec"]
 
     cases = {
-        "replicas": lambda object: object["spec"].update(replicas=1, paused=True),
-        "an annotation": lambda object: object["metadata"].setdefault("annotations", {}).update(a="b"),
-        "a label": lambda object: object["metadata"].setdefault("labels", {}).update(a="b"),
-        "the image": lambda object: pod(object)["containers"][0].update(image="other"),
-        "a variable": lambda object: pod(object)["containers"][0].update(env=[{"name": "A", "value": "b"}]),
-        "the strategy": lambda object: object["spec"]["strategy"]["rollingUpdate"].update(maxSurge=0),
-        "the history limit": lambda object: object["spec"].update(revisionHistoryLimit=20),
-        "an affinity": lambda object: pod(object).update(affinity={"podAntiAffinity": {}}),
+        "spec.paused": lambda object: object["spec"].update(paused=True),
+        "metadata.annotations": lambda object: object["metadata"].setdefault("annotations", {}).update(a="b"),
+        "metadata.labels": lambda object: object["metadata"].setdefault("labels", {}).update(a="b"),
+        "spec.template.spec.containers[main].image": lambda object: pod(object)["containers"][0].update(image="other"),
+        "spec.template.spec.containers[main].env": lambda object: pod(object)["containers"][0].update(
+            env=[{"name": "A", "value": "b"}]),
+        "spec.strategy.rollingUpdate.maxSurge": lambda object: object["spec"]["strategy"]["rollingUpdate"].update(maxSurge=0),
+        "spec.revisionHistoryLimit": lambda object: object["spec"].update(revisionHistoryLimit=20),
+        "spec.template.spec.affinity": lambda object: pod(object).update(affinity={"podAntiAffinity": {}}),
     }
     for what, change in cases.items():
         drill.change(change)
         outcome = drill.verify("--json")
-        found = json.loads(outcome.output)["differences"]
-        drill.expect(f"{what}: found", outcome.code == 4 and any(
-            each["object"].startswith("deployments.apps app ") for each in found), outcome)
+        found = [each["path"] for each in json.loads(outcome.output)["differences"]
+                 if each["object"].startswith("deployments.apps app ") and "managedFields" not in each["path"]]
+        drill.expect(f"{what}: found, and nothing else", outcome.code == 4 and len(found) == 1 and found[0].startswith(what), found)
 
         def put_back(object: dict) -> None:
             object["spec"] = copy.deepcopy(original["spec"])
