@@ -266,10 +266,10 @@ private:
         std::string name = "somebody whom its managedFields do not name", latest;
         const Json* managers = find(workload.object, {"metadata", "managedFields"});
         for (const Json& entry : managers && managers->is_array() ? *managers : Json::array()) {
-            const std::string manager = text_at(entry, "manager"), time = text_at(entry, "time");
-            if (manager == names::kManager || !text_at(entry, "subresource").empty() || time < latest) continue;
+            const std::string manager = text_at(entry, {"manager"}), changed = text_at(entry, {"time"});
+            if (manager == names::kManager || !text_at(entry, {"subresource"}).empty() || changed < latest) continue;
             name = manager;
-            latest = time;
+            latest = changed;
         }
         return name;
     }
