@@ -183,13 +183,13 @@ public:
 private:
     Injection injection_for(const Workload& base, InjectionPlan& plan, const std::optional<InjectedMark>& mark) {
         Injection injection;
-        injection.mark = {mark ? mark->run_id : new_run_id(), mark ? mark->edition + 1 : 1, options_.node};
+        injection.pin_label = hostname_label(client_, options_.node, plan.notes);
+        injection.mark = {mark ? mark->run_id : new_run_id(), mark ? mark->edition + 1 : 1, injection.pin_label};
         injection.delivery = options_.delivery;
         injection.image_library = options_.image_library;
         injection.compiler_image = options_.compiler_image;
         injection.contract = options_.contract;
         injection.is_first = !mark;
-        injection.pin_label = hostname_label(client_, options_.node, plan.notes);
         if (options_.delivery == Delivery::kBinary) {
             injection.architectures = architectures_for(client_, base, plan.chosen, plan.notes);
         } else if (options_.delivery == Delivery::kSource && !has_source(client_, base.target.in_namespace)) {
@@ -266,10 +266,10 @@ private:
         std::string name = "somebody whom its managedFields do not name", latest;
         const Json* managers = find(workload.object, {"metadata", "managedFields"});
         for (const Json& entry : managers && managers->is_array() ? *managers : Json::array()) {
-            const std::string manager = text_at(entry, {"manager"}), changed = text_at(entry, {"time"});
-            if (manager == names::kManager || !text_at(entry, {"subresource"}).empty() || changed < latest) continue;
+            const std::string manager = text_at(entry, {"manager"}), time = text_at(entry, {"time"});
+            if (manager == names::kManager || !text_at(entry, {"subresource"}).empty() || time < latest) continue;
             name = manager;
-            latest = changed;
+            latest = time;
         }
         return name;
     }

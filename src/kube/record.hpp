@@ -21,7 +21,7 @@ std::optional<Delivery> delivery_of(const std::string& text);
 struct InjectedMark {
     std::string run_id;
     int edition = 0;  // counts the changes of one injection
-    std::string pin;  // the node, or empty
+    std::string pin;  // the node's hostname label, or empty
 
     std::string text() const;
     static std::optional<InjectedMark> parse(const std::string& text);

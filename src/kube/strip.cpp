@@ -12,6 +12,7 @@ namespace cudafault::kube {
 
 namespace {
 
+constexpr std::array<std::string_view, 3> kMounts = {names::kPlanMount, names::kLibraryMount, names::kCompiledMount};
 constexpr std::array kVolumes = {names::kPlanVolume, names::kLibraryVolume, names::kSourceVolume,
                                  names::kCompiledVolume};
 
@@ -31,9 +32,38 @@ bool is_ours(const std::string& list, const Json& item) {
     return list == "initContainers" && name == names::kCompileContainer;
 }
 
+// An image may have it in any folder.
+bool is_library(std::string_view path) {
+    constexpr std::string_view kCompiled = names::kCompiledLibrary;
+    const std::string_view file = path.substr(path.rfind('/') + 1);
+    return file == names::kLibraryFile || file == kCompiled.substr(kCompiled.rfind('/') + 1) ||
+           std::any_of(kMounts.begin(), kMounts.end(),
+                       [&](std::string_view mount) { return path.starts_with(std::string(mount) + "/"); });
+}
+
+std::string without_libraries(const std::string& preload) {
+    std::string value = preload;
+    for (size_t start = 0; start < preload.size();) {
+        const size_t end = std::min(preload.find_first_of(": ", start), preload.size());
+        const std::string path = preload.substr(start, end - start);
+        if (is_library(path)) value = without_library(value, path);
+        start = end + 1;
+    }
+    return value;
+}
+
+std::string reference_to(const char* variable) { return std::string("$(") + variable + ")"; }
+
+const Json* item_named(const Json& list, const char* name) {
+    const auto found = std::find_if(list.begin(), list.end(), [&](const Json& item) { return text_at(item, {"name"}) == name; });
+    return found == list.end() ? nullptr : &*found;
+}
+
 bool is_pin(const Json& expression, const std::string& pin) {
     return text_at(expression, {"key"}) == "kubernetes.io/hostname" && expression.value("values", Json()) == Json{pin};
 }
+
+const Json kNothing = nullptr;
 
 class Stripper {
 public:
@@ -47,7 +77,13 @@ public:
 private:
     void walk(Json& value) {
         if (value.is_array()) {
-            for (Json& item : value) walk(item);
+            for (size_t i = 0; i < value.size();) {
+                const bool was_empty = value[i].empty();
+                walk(value[i]);
+                // What is left empty, such as a term of an affinity, was made by us.
+                const bool remains = was_empty || !value[i].is_object() || !value[i].empty();
+                if (remains) ++i; else value.erase(i);
+            }
         } else if (value.is_object()) {
             strip_fields(value);
         }
@@ -71,30 +107,30 @@ private:
     }
 
     void strip_list(const std::string& name, Json& list) {
+        if (name == "env" || name == "envs") strip_preload(list);
         erase_if(list, [&](const Json& item) {
             return item.is_object() && (is_ours(name, item) || (name == "matchExpressions" && is_pin(item, pin_)));
         });
-        for (Json& item : list) {
-            if (name.starts_with("env") && text_at(item, {"name"}) == names::kPreload) strip_preload(item);
-        }
-        erase_if(list, [&](const Json& item) {
-            return name.starts_with("env") && text_at(item, {"name"}) == names::kPreload && item.contains("value") &&
-                   item.at("value") == "" && emptied_preload_;
-        });
     }
 
-    void strip_preload(Json& item) {
-        const std::string before = text_at(item, {"value"});
-        std::string value = before;
-        for (const std::string& library : {std::string(names::kLibraryMount) + "/" + names::kLibraryFile,
-                                           std::string(names::kLibraryMount) + "/$PLATFORM/" + names::kLibraryFile,
-                                           std::string(names::kCompiledLibrary)}) {
-            value = without_library(value, library);
+    // What is behind our library is the user's: a text, the helper variable with his source, or what envFrom gives.
+    void strip_preload(Json& list) {
+        const Json* helper = item_named(list, names::kPreloadBefore);
+        const Json source = helper ? helper->value("valueFrom", Json()) : Json();
+        for (Json& item : list) {
+            if (text_at(item, {"name"}) != names::kPreload) continue;
+            const std::string before = text_at(item, {"value"}), value = without_libraries(before);
+            if (value == before) continue;
+            found_ = true;
+            if (value == reference_to(names::kPreloadBefore) && !source.is_null()) {
+                item = {{"name", names::kPreload}, {"valueFrom", source}};
+            } else if (value.empty() || value == reference_to(names::kPreload)) {
+                item = kNothing;
+            } else {
+                item["value"] = value;
+            }
         }
-        if (value == before) return;
-        found_ = true;
-        emptied_preload_ = emptied_preload_ || value.empty();
-        item["value"] = value;
+        erase_if(list, [](const Json& item) { return item == kNothing; });
     }
 
     template <typename Test>
@@ -106,7 +142,6 @@ private:
 
     const std::string& pin_;
     bool found_ = false;
-    bool emptied_preload_ = false;
 };
 
 }  // namespace

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The figures of the Kubernetes side, on the real two-node cluster of tests/cluster, kubelets at their default sync."""
+
+import json
+import os
+import statistics
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "cluster")]
+import workloads  # noqa: E402
+from cluster import Cluster  # noqa: E402
+from harness import Skip  # noqa: E402, F401
+
+TRIALS = 50
+PAUSE = 3  # seconds between trials: a kubelet that was just told looks again a little later
+SETTLED = 5  # seconds: pods that have just become available are slower
+PODS, WORKLOADS = 5000, 500
+
+
+def run(cluster, *words, timeout=300):
+    outcome = cluster.cudafault("k8s", *words, timeout=timeout)
+    if outcome.code != 0:
+        raise RuntimeError(f"cudafault k8s {' '.join(words)} ended with {outcome.code}: {outcome.errors}")
+    return outcome.output
+
+
+def client_deployment(namespace):
+    """A client that uses its GPU every 5 ms and lives on when that fails."""
+    container = workloads.container(command=["gpu_client"])
+    return workloads.deployment(namespace, "client", workloads.pod_spec(container), replicas=1)
+
+
+def first_failing_call_ns(cluster, namespace, revision):
+    """As the library itself says, or None."""
+    for line in cluster.kubectl("logs", "-n", namespace, "-l", "app=client", "--tail=200").splitlines():
+        at = line.find('{"cudafault":"fired"')
+        if at >= 0:
+            event = json.loads(line[at:])
+            if event.get("plan_revision") == revision:
+                return event["time_ns"]
+    return None
+
+
+def arm_seconds(cluster, namespace):
+    """From the start of the command to the first failing call, of each trial."""
+    measured = []
+    for _ in range(TRIALS):
+        time.sleep(PAUSE)
+        started = time.time_ns()
+        armed = json.loads(run(cluster, "arm", "deployment/client", "xid=79", "-n", namespace, "--json"))
+        fired = cluster.wait(lambda: first_failing_call_ns(cluster, namespace, armed["revision"]), 30, "a failing call")
+        measured.append((fired - started) / 1e9)
+        run(cluster, "disarm", "deployment/client", "-n", namespace, "--json")
+    return measured
+
+
+def distribution(seconds):
+    low, middle, high = statistics.quantiles(seconds, n=4)
+    return (f"median {middle:.2f} s, maximum {max(seconds):.2f} s "
+            f"(minimum {min(seconds):.2f}, quartiles {low:.2f} and {high:.2f}, {len(seconds)} trials)")
+
+
+def arming(cluster, figure):
+    with cluster.namespace() as namespace:
+        cluster.apply(client_deployment(namespace))
+        cluster.wait_for_rollout(namespace, "deployment/client")
+        run(cluster, "inject", "deployment/client", "-n", namespace)
+        time.sleep(SETTLED)
+        seconds = arm_seconds(cluster, namespace)
+        run(cluster, "restore", "deployment/client", "-n", namespace)
+    yield figure("k8s: arm to the first failing call", "<= 0.7 s / 1.5 s", distribution(seconds),
+                 statistics.median(seconds) <= 0.7 and max(seconds) <= 1.5)
+
+
+def timed(action):
+    started = time.monotonic()
+    action()
+    return time.monotonic() - started
+
+
+def drill(cluster, figure):
+    """Four replicas on four GPUs: each new pod waits for the GPU of an old one."""
+    before = ROOT / "build" / "bench" / "before.json"
+    before.parent.mkdir(parents=True, exist_ok=True)
+    injected, restored = [], []
+    with cluster.namespace() as namespace:
+        cluster.apply(workloads.deployment(namespace, "web", replicas=4))
+        cluster.wait_for_rollout(namespace, "deployment/web")
+        where = ("-n", namespace)
+        for _ in range(3):
+            run(cluster, "snapshot", "-o", str(before), *where)
+            injected.append(timed(lambda: run(cluster, "inject", "deployment/web", *where)))
+            restored.append(timed(lambda: (run(cluster, "restore", "deployment/web", *where),
+                                           run(cluster, "verify-clean", "--against", str(before), *where))))
+            cluster.wait_for_rollout(namespace, "deployment/web")
+    yield figure("k8s: inject a Deployment of 4, to the library seen", "<= 15 s",
+                 f"{max(injected):.1f} s, the longest of {len(injected)}", max(injected) <= 15)
+    yield figure("k8s: restore it, to verified clean", "<= 15 s",
+                 f"{max(restored):.1f} s, the longest of {len(restored)}", max(restored) <= 15)
+
+
+def requests(cluster, figure):
+    with cluster.namespace() as namespace:
+        cluster.apply(workloads.deployment(namespace, "web", replicas=0))
+        _, proxy = cluster.killed_at(0, "before", "k8s", "inject", "deployment/web", "-n", namespace)
+        patches = [number for number, request in enumerate(proxy.requests, 1)
+                   if request.write and request.method == "PATCH" and "/deployments/" in request.path]
+        run(cluster, "restore", "deployment/web", "-n", namespace)
+    yield figure("k8s: requests of inject up to the patch", "<= 14", str(patches[0]), patches[0] <= 14)
+
+
+def crowd(cluster, namespace):
+    """Workloads, and pods that no node runs."""
+    for number in range(WORKLOADS):
+        cluster.create(workloads.deployment(namespace, f"web-{number}", replicas=0))
+    spec = workloads.pod_spec(workloads.server()) | {"schedulerName": "nobody"}
+    for number in range(PODS):
+        cluster.create({"apiVersion": "v1", "kind": "Pod", "spec": spec,
+                        "metadata": {"name": f"pod-{number}", "namespace": namespace, "labels": {"app": "pod"}}})
+
+
+def scan(cluster, figure):
+    with cluster.namespace() as namespace:
+        crowd(cluster, namespace)
+        started = time.monotonic()
+        process = cluster.start_cudafault("k8s", "scan", "-n", namespace, "--json")
+        process.stdout.read()
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds, mebibytes = time.monotonic() - started, usage.ru_maxrss / 1024
+    yield figure(f"k8s: scan of {PODS} pods and {WORKLOADS} workloads", "<= 10 s / 64 MiB",
+                 f"{seconds:.1f} s, {mebibytes:.0f} MiB", status == 0 and seconds <= 10 and mebibytes <= 64)
+
+
+def figures(figure):
+    with Cluster(nodes=False) as cluster:
+        yield from requests(cluster, figure)
+        yield from scan(cluster, figure)
+    with Cluster(gpus=2) as cluster:
+        yield from arming(cluster, figure)
+        yield from drill(cluster, figure)

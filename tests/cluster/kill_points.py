@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The tool is killed at each of its writes, before the API server has it and after it is done, in an injection and in a
+restore. A `restore` from anywhere else ends exactly as it was."""
+
+import tempfile
+import time
+from pathlib import Path
+
+import workloads
+from drill import Drill
+
+MOST_SECONDS = 240
+FEWEST_WRITES = {"inject": 7, "restore": 7}  # lease, record, plan, library twice, workload, lease; the same back
+
+
+def check(checks, cluster) -> None:
+    began = time.monotonic()
+    cluster.install_crd("dynamographdeployments")
+    for kind in ("Deployment", "StatefulSet", "DaemonSet", "DynamoGraphDeployment"):
+        with cluster.namespace() as namespace:
+            manifest = (workloads.graph_v1beta1(namespace, "graph") if kind == "DynamoGraphDeployment"
+                        else workloads.workload(kind, namespace, "app", replicas=0))
+            check_kind(Drill(checks, cluster, namespace, manifest))
+    taken = time.monotonic() - began
+    checks.expect(f"all kill points within {MOST_SECONDS} s ({taken:.1f} s)", taken < MOST_SECONDS, taken)
+
+
+def check_kind(drill: Drill) -> None:
+    with tempfile.TemporaryDirectory(prefix="elsewhere-") as folder:
+        elsewhere = {"cwd": folder, "environment": {"HOME": folder, "XDG_CACHE_HOME": folder, "XDG_STATE_HOME": folder}}
+        before, history = drill.snapshot(), drill.history()
+        for verb in ("inject", "replace", "restore"):
+            count = count_writes(drill, verb, elsewhere)
+            if drill.expect(f"{verb} writes as often as is known ({count})", count >= 3, count):
+                for write in range(1, count + 1):
+                    for when in ("before", "after"):
+                        kill(drill, verb, write, when, elsewhere, before, history)
+        drill.equal("nothing is kept elsewhere", [str(each) for each in Path(folder).iterdir()], [])
+
+
+def words(drill: Drill, verb: str) -> list:
+    whole = {"inject": ["inject", drill.word], "replace": ["inject", drill.word, "--replace", "--contract-xid", "79"],
+             "restore": ["restore", drill.word]}[verb]
+    return ["k8s", *whole, "-n", drill.namespace]
+
+
+def prepare(drill: Drill, verb: str) -> None:
+    """`restore` and an injection's change begin armed, so that disarming is among the writes."""
+    if verb != "inject":
+        outcome = drill.inject()
+        assert outcome.code == 0, outcome
+        outcome = drill.run("arm", drill.word, "xid=79")
+        assert outcome.code == 0, outcome
+
+
+def count_writes(drill: Drill, verb: str, elsewhere: dict) -> int:
+    prepare(drill, verb)
+    outcome, proxy = drill.cluster.killed_at(0, "before", *words(drill, verb))
+    assert outcome.code == 0, outcome
+    assert drill.restore(**elsewhere).code == 0
+    return len(proxy.writes)
+
+
+def kill(drill: Drill, verb: str, write: int, when: str, elsewhere: dict, before: dict, history: list) -> None:
+    prepare(drill, verb)
+    outcome, proxy = drill.cluster.killed_at(write, when, *words(drill, verb))
+    what = f"{verb} killed {when} write {write}"
+    if proxy.writes:
+        what += f" ({proxy.writes[-1].method} {proxy.writes[-1].path.split('?')[0].split('/')[-2 if proxy.writes[-1].method != 'POST' else -1]})"
+    drill.equal(f"{what}: it was", (proxy.killed, outcome.code, len(proxy.writes)), (True, -9, write))
+    restored = drill.restore(**elsewhere)
+    clean = drill.verify()
+    drill.expect(f"{what}: restored and clean", restored.code == 0 and clean.code == 0, (restored, clean))
+    drill.is_as(f"{what}: exactly as before", before, history)
