@@ -10,6 +10,7 @@
 #include <set>
 #include <string_view>
 
+#include "kube/api/json_text.hpp"
 #include "kube/names.hpp"
 #include "kube/path.hpp"
 #include "kube/resources.hpp"
@@ -148,7 +149,9 @@ void forget_identity(Json& object) {
     metadata.erase("uid");
     metadata.erase("creationTimestamp");
     for (Json& owner : metadata["ownerReferences"]) owner.erase("uid");
-    for (Json& entry : metadata["managedFields"]) entry["fieldsV1"]["f:metadata"].erase("f:ownerReferences");
+    for (Json& entry : metadata["managedFields"]) {
+        subtract(entry["fieldsV1"], {{"f:metadata", {{"f:ownerReferences", Json::object()}}}});
+    }
 }
 
 std::vector<Difference> differences_of(const std::string& text, const Json& before, const Json& after, bool exact) {
