@@ -5,7 +5,7 @@ DESTDIR ?=
 export PREFIX DESTDIR
 
 .DEFAULT_GOAL := build
-.PHONY: build demo test test-fast test-long bench fuzz cluster-up cluster-down install clean help
+.PHONY: build demo test test-fast test-long bench fuzz cluster-up cluster-down demo-cluster install clean help
 
 help:           ## this list
 	@sed -n 's/^\([a-z-]*\): *## */\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -44,6 +44,10 @@ cluster-up:     ## a real two-node Kubernetes on this machine, for tests (tests/
 
 cluster-down:   ## ends it, and nothing of it is left
 	@tests/cluster/down --purge
+
+demo-cluster:   ## a node of a real Kubernetes loses its GPUs under load, and all comes back, in about a minute
+	@scripts/build
+	@tests/cluster/demo
 
 install:        ## into $(DESTDIR)$(PREFIX)
 	@scripts/build

@@ -10,6 +10,7 @@
 #include <set>
 #include <string_view>
 
+#include "kube/api/json_text.hpp"
 #include "kube/names.hpp"
 #include "kube/path.hpp"
 #include "kube/resources.hpp"
@@ -130,10 +131,37 @@ Json managers_of(const Json& object, bool exact) {
     return managers;
 }
 
+bool has_controller(const Json& object) {
+    const Json* owners = find(object, {"metadata", "ownerReferences"});
+    return owners && owners->is_array() && std::any_of(owners->begin(), owners->end(), [](const Json& owner) {
+               return value_at(owner, "controller") == true;
+           });
+}
+
+// What a controller has deleted and made anew, as operators do below their own kinds, is the same if it says the same.
+bool is_made_anew(const Json& before, const Json& after) {
+    return text_at(before, {"metadata", "uid"}) != text_at(after, {"metadata", "uid"}) && has_controller(before) &&
+           has_controller(after);
+}
+
+void forget_identity(Json& object) {
+    Json& metadata = object["metadata"];
+    metadata.erase("uid");
+    metadata.erase("creationTimestamp");
+    for (Json& owner : metadata["ownerReferences"]) owner.erase("uid");
+    for (Json& entry : metadata["managedFields"]) {
+        subtract(entry["fieldsV1"], {{"f:metadata", {{"f:ownerReferences", Json::object()}}}});
+    }
+}
+
 std::vector<Difference> differences_of(const std::string& text, const Json& before, const Json& after, bool exact) {
     Json was = comparable(before, exact), is = comparable(after, exact);
     was["metadata"]["managedFields"] = managers_of(before, exact);
     is["metadata"]["managedFields"] = managers_of(after, exact);
+    if (is_made_anew(before, after)) {
+        forget_identity(was);
+        forget_identity(is);
+    }
     return differences(text, was, is);
 }
 

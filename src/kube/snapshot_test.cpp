@@ -167,6 +167,16 @@ TEST_F(SnapshotTest, AChangeIsADifference) {
                 ElementsAre("metadata.annotations"));
 }
 
+TEST_F(SnapshotTest, WhatAControllerMadeAnewIsComparedByWhatItSays) {
+    const auto made = [](const std::string& uid, int replicas, bool controller) {
+        const Json owner = {{"kind", "Graph"}, {"name", "g"}, {"uid", "of-" + uid}, {"controller", controller}};
+        return web({{"metadata", {{"uid", uid}, {"ownerReferences", {owner}}}}, {"spec", {{"replicas", replicas}}}});
+    };
+    EXPECT_THAT(changes(made("1", 1, true), made("2", 1, true)), IsEmpty());
+    EXPECT_THAT(changes(made("1", 1, true), made("2", 2, true)), ElementsAre("spec.replicas"));
+    EXPECT_THAT(changes(made("1", 1, false), made("2", 1, false)), Not(IsEmpty()));
+}
+
 TEST_F(SnapshotTest, CountersOfTheServerAreNotCompared) {
     const Json before =
         web({{"metadata",

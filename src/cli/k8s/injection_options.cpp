@@ -8,13 +8,12 @@
 #include <cstdlib>
 
 #include "fault/xids.hpp"
+#include "kube/names.hpp"
 #include "local/error.hpp"
 
 namespace cudafault::cli {
 
 namespace {
-
-constexpr const char* kDefaultImageLibrary = "/tmp/fake_cuda_xid79.so";
 
 std::string compiler_image(const std::string& given) {
     const char* variable = std::getenv("CUDA_FAULT_COMPILER_IMAGE");
@@ -49,7 +48,7 @@ void add_injection_options(CLI::App& verb, InjectionCommand& command) {
                     "Where the pod template is, for a kind that is not known: spec.groups[*].template");
     verb.add_option("--node", command.node, "Pins the pods to this node until `restore`");
     verb.add_option("--library", command.library, "Where the library is in the image, for --delivery image")
-        ->default_str(kDefaultImageLibrary);
+        ->default_str(kube::names::kCompiledLibrary);
     verb.add_option(
         "--compiler-image", command.compiler_image,
         "For --delivery source; else CUDA_FAULT_COMPILER_IMAGE, else " + std::string(kube::kDefaultCompilerImage));
@@ -70,7 +69,7 @@ kube::InjectOptions inject_options(const InjectionCommand& command, const Cluste
     options.containers = command.containers;
     options.or_all_containers = command.or_all_containers;
     options.node = command.node;
-    options.image_library = command.library.empty() ? kDefaultImageLibrary : command.library;
+    options.image_library = command.library.empty() ? kube::names::kCompiledLibrary : command.library;
     options.compiler_image = compiler_image(command.compiler_image);
     options.contract = contract(command);
     options.replace = command.replace;

@@ -1,0 +1,285 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The directory cuda-fault-injection/ as its predecessor's users use it: copied into a repository of theirs, its functions called
+from scripts, its tests run by pytest, on real pods that compile the library."""
+
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.append(str(HERE.parent / "dropin"))
+import workloads  # noqa: E402
+from cluster import TOOL, Cluster, Outcome  # noqa: E402
+from harness import BUILD, ROOT, Checks  # noqa: E402
+from scene import Scene, part, scene  # noqa: E402
+from suites import pytest_python  # noqa: E402
+
+WEB = "app=web"
+CONFIG_MAP = "cuda-fault-injection-lib"
+SOURCE = "fake_cuda_xid79.cpp"
+LIBRARY = "/cuda-fault/fake_cuda_xid79.so"
+GRAPH_PODS = "nvidia.com/dynamo-graph-deployment-name=graph"
+FUNCTIONS = "from inject_into_pods import *\n"
+SETTINGS = {
+    "CUDAFAULT": str(TOOL), "CUDA_FAULT_COMPILER_IMAGE": "rig.local/gcc:1", "CUDA_FAULT_TIMEOUT": "120",
+    "INFERENCE_ENDPOINT": "http://{address}:8000/generate", "INFERENCE_BODY": '{"input": [1, 2, 3, 4]}',
+    "PYTHONDONTWRITEBYTECODE": "1",
+}
+
+
+def check(checks: Checks, cluster: Cluster) -> None:
+    with tempfile.TemporaryDirectory(prefix="cudafault-user-") as folder:
+        user = User(cluster, Path(folder))
+        check_functions(checks, cluster, user)
+        check_library_in_image(checks, cluster, user)
+        check_template(checks, cluster, user)
+        check_story(checks, cluster, user)
+        check_graphs(checks, cluster, user)
+
+
+class User:
+    """A repository that has taken the directory in; what runs there reaches the cluster."""
+
+    def __init__(self, cluster: Cluster, folder: Path) -> None:
+        self.cluster, self.root, self.dropin = cluster, folder, folder / "cuda-fault-injection"
+        made = shutil.ignore_patterns("fake_cuda_xid79.*", "__pycache__", ".pytest_cache")
+        shutil.copytree(ROOT / "cuda-fault-injection", self.dropin, ignore=made)
+        shutil.copytree(ROOT / "examples", folder / "examples", ignore=shutil.ignore_patterns("inference_server", "__pycache__"))
+        # As `make` in cudafault's own directory leaves it.
+        shutil.copy(BUILD / "generated" / "cudafault.one.cpp", self.dropin / SOURCE)
+
+    def run(self, python: str, *arguments: object, timeout: float = 300, **extra: str) -> Outcome:
+        path = os.pathsep.join([str(TOOL.parent), os.environ["PATH"]])
+        settings = SETTINGS | {"PYTHONPATH": str(self.dropin), "PATH": path} | extra
+        return self.cluster.cudafault(*arguments, command=python, environment=settings, cwd=self.root, timeout=timeout)
+
+    def call(self, expression: str) -> Outcome:
+        """Ends with 0 only if the expression is True."""
+        return self.run(sys.executable, "-c", f"{FUNCTIONS}assert ({expression}) is True")
+
+    def pytest(self, file: str, *arguments: str, deployment: str, namespace: str, **extra: str) -> Outcome:
+        target = {"TARGET_DEPLOYMENT": deployment, "TARGET_NAMESPACE": namespace} | extra
+        return self.run(pytest_python(), "-m", "pytest", "-q", "-rs", "--durations=0", "-p", "no:cacheprovider", file, *arguments,
+                        timeout=400, **target)
+
+
+def web(place: Scene, replicas: int = 2, **container: object) -> dict:
+    """As the API server has it."""
+    spec = workloads.pod_spec(workloads.server(**container))
+    spec["topologySpreadConstraints"] = [{"maxSkew": 1, "topologyKey": "kubernetes.io/hostname",
+                                          "whenUnsatisfiable": "ScheduleAnyway", "labelSelector": {"matchLabels": {"app": "web"}},
+                                          "matchLabelKeys": ["pod-template-hash"]}]
+    place.cluster.create(workloads.deployment(place.namespace, "web", spec, replicas=replicas))
+    place.cluster.wait_for_pods(place.namespace, WEB, replicas)
+    return deployment(place)
+
+
+def deployment(place: Scene) -> dict:
+    return place.api.get("apps/v1", "Deployment", place.namespace, "web")
+
+
+def environment(place: Scene) -> dict:
+    """Of the workload's container."""
+    container = deployment(place)["spec"]["template"]["spec"]["containers"][0]
+    return {each["name"]: each.get("value") for each in container.get("env", ())}
+
+
+def contract(place: Scene) -> tuple:
+    """What the predecessor's users look for."""
+    found = environment(place)
+    return found.get("LD_PRELOAD"), found.get("CUDA_FAULT_INJECTION_ENABLED"), found.get("CUDA_XID_TYPE")
+
+
+# The functions
+
+def check_functions(checks: Checks, cluster: Cluster, user: User) -> None:
+    """In the order of a user's day; the namespace enforces the restricted profile, and the pods compile the library."""
+    with scene(cluster, checks, "drop-in: functions") as place:
+        before = web(place)
+        snapshot = place.snapshot()
+        where = f"'web', '{place.namespace}'"
+        check_before_anything(checks, place, user, where, before)
+        check_passthrough(checks, place, user, where)
+        check_enabled(checks, place, user, where)
+        check_enabled_again(checks, place, user, where)
+        check_undone(checks, place, user, where, before)
+        place.is_clean(checks, "drop-in: functions", snapshot)
+
+
+def returns_true(checks: Checks, what: str, outcome: Outcome) -> bool:
+    return checks.expect(f"drop-in: {what}, and returns True", outcome.code == 0, outcome.errors[-2000:] + outcome.output[-2000:])
+
+
+def is_raised(checks: Checks, what: str, outcome: Outcome, *words: str) -> bool:
+    last = (outcome.errors.strip().splitlines() or [""])[-1]
+    ok = outcome.code == 1 and last.startswith("inject_into_pods.CudaFaultError: ") and all(word in last for word in words)
+    return checks.expect(f"drop-in: {what} raises CudaFaultError, in one sentence", ok, outcome.errors[-2000:])
+
+
+def check_before_anything(checks: Checks, place: Scene, user: User, where: str, before: dict) -> None:
+    returns_true(checks, "disabling what is not injected does nothing", user.call(f"patch_deployment_env({where}, enable=False)"))
+    is_raised(checks, "enabling without the ConfigMap", user.call(f"patch_deployment_env({where}, enable=True)"), CONFIG_MAP)
+    checks.equal("drop-in: ... and neither changed anything", deployment(place)["spec"], before["spec"])
+    created = user.call(f"create_cuda_fault_configmap('{place.namespace}')")
+    returns_true(checks, "the ConfigMap is created", created)
+    made = place.api.get("v1", "ConfigMap", place.namespace, CONFIG_MAP)
+    checks.equal("drop-in: ... it has the source that `make` compiles", made["data"].get(SOURCE), (user.dropin / SOURCE).read_text())
+    returns_true(checks, "creating it again is fine", user.call(f"create_cuda_fault_configmap('{place.namespace}')"))
+
+
+def check_passthrough(checks: Checks, place: Scene, user: User, where: str) -> None:
+    outcome = user.call(f"patch_deployment_env({where}, enable=True, use_configmap=True, xid_type=94, passthrough_mode=True)")
+    returns_true(checks, "passthrough_mode replaces the pods", outcome)
+    spec = deployment(place)["spec"]["template"]["spec"]
+    names = ([each["name"] for each in spec["initContainers"]],
+             sorted(each["name"] for each in spec["volumes"] if each["name"].startswith("cuda-fault")),
+             [each["mountPath"] for each in spec["containers"][0]["volumeMounts"] if each["mountPath"] == "/cuda-fault"])
+    checks.equal("drop-in: init container, volumes and mount have the predecessor's names", names,
+                 (["compile-cuda-fault-lib"], ["cuda-fault-lib", "cuda-fault-lib-source"], ["/cuda-fault"]))
+    checks.equal("drop-in: passthrough_mode sets 0 and the XID", contract(place), (LIBRARY, "0", "94"))
+    pods = place.cluster.wait_for_pods(place.namespace, WEB, 2)
+    names = [pod["metadata"]["name"] for pod in pods]
+    with place.cluster.load(place.namespace, WEB) as load:
+        for name in names:
+            load.wait_for(lambda each: each.pod == name)
+    checks.expect("drop-in: ... and no call fails", all(each.ok for each in load.requests()), load.requests()[:3])
+    status = place.json("status", "deployment/web")
+    seen = [(pod["library_seen"], pod["fired"]) for pod in status["pods"]]
+    checks.equal("drop-in: ... though each pod has the library", (status["armed"], seen), (None, [(True, 0)] * 2))
+
+
+def crash(place: Scene, code: int, node: str | None = None) -> list:
+    """Every pod's error, when all have crashed of it; they are asked meanwhile."""
+    def crashed() -> list:
+        pods = place.json("status", "deployment/web")["pods"]
+        good = all(pod["codes"] == [code] and pod["restarts"] > 0 and node in (None, pod["node"]) for pod in pods)
+        return pods if pods and good else []
+    with place.cluster.load(place.namespace, WEB):
+        return place.wait(crashed, 60, f"that all pods crash with CUDA error {code}")
+
+
+def check_enabled(checks: Checks, place: Scene, user: User, where: str) -> None:
+    enable = f"patch_deployment_env({where}, enable=True, use_configmap=True, target_node='node1', xid_type=79)"
+    returns_true(checks, "XID 79 is enabled on a node", user.call(enable))
+    checks.equal("drop-in: ... the environment says so", contract(place), (LIBRARY, "1", "79"))
+    checks.equal("drop-in: ... and all pods crash there", len(crash(place, 100, "node1")), 2)
+
+
+def check_enabled_again(checks: Checks, place: Scene, user: User, where: str) -> None:
+    """From crash-looping pods, which have to be replaced by healthy ones first."""
+    enable = f"patch_deployment_env({where}, enable=True, use_configmap=True, xid_type=48)"
+    returns_true(checks, "another XID is enabled instead", user.call(enable))
+    checks.equal("drop-in: ... the environment says so", contract(place), (LIBRARY, "1", "48"))
+    checks.equal("drop-in: ... and all pods crash of that", len(crash(place, 214)), 2)
+    affinity = deployment(place)["spec"]["template"]["spec"].get("affinity")
+    checks.equal("drop-in: ... and nothing is pinned any more", affinity, None)
+
+
+def check_undone(checks: Checks, place: Scene, user: User, where: str, before: dict) -> None:
+    delete = f"delete_cuda_fault_configmap('{place.namespace}')"
+    is_raised(checks, "deleting the ConfigMap while the workload mounts it", user.call(delete), "deployments", "web")
+    checks.expect("drop-in: ... and it is still there", place.api.find("v1", "ConfigMap", place.namespace, CONFIG_MAP))
+    disable = f"patch_deployment_env({where}, enable=False, use_configmap=True)"
+    returns_true(checks, "disabling takes it back, from crash-looping pods", user.call(disable))
+    checks.equal("drop-in: ... exactly", deployment(place)["spec"], before["spec"])
+    returns_true(checks, "disabling again is fine", user.call(disable))
+    returns_true(checks, "the ConfigMap is deleted", user.call(delete))
+    returns_true(checks, "deleting it again is fine", user.call(delete))
+    checks.equal("drop-in: ... and it is gone", place.api.find("v1", "ConfigMap", place.namespace, CONFIG_MAP), None)
+
+
+def check_library_in_image(checks: Checks, cluster: Cluster, user: User) -> None:
+    """use_configmap=False; the user's own volume stands in for an image that has the library."""
+    with scene(cluster, checks, "drop-in: use_configmap=False") as place:
+        done = subprocess.run(["make"], cwd=user.dropin, capture_output=True, text=True, timeout=120,
+                              env=os.environ | {"PATH": f"{TOOL.parent}:/usr/bin:/bin"})
+        checks.expect("drop-in: make makes the library", done.returncode == 0, done.stdout + done.stderr)
+        library = user.dropin / "fake_cuda_xid79.so"
+        place.cluster.kubectl("-n", place.namespace, "create", "configmap", "image", f"--from-file={library}")
+        main = workloads.server(volumeMounts=[{"name": "image", "mountPath": "/cuda-fault"}])
+        spec = workloads.pod_spec(main, volumes=[{"name": "image", "configMap": {"name": "image"}}])
+        place.cluster.create(workloads.deployment(place.namespace, "web", spec, replicas=1))
+        place.cluster.wait_for_pods(place.namespace, WEB, 1)
+        before, snapshot = deployment(place), place.snapshot()
+        where = f"'web', '{place.namespace}'"
+        outcome = user.call(f"patch_deployment_env({where}, enable=True, use_configmap=False, xid_type=95)")
+        returns_true(checks, "use_configmap=False enables what the image has", outcome)
+        spec = deployment(place)["spec"]["template"]["spec"]
+        checks.expect("drop-in: ... without an init container", "initContainers" not in spec, spec)
+        checks.equal("drop-in: ... and the pod crashes", len(crash(place, 999)), 1)
+        returns_true(checks, "it is disabled", user.call(f"patch_deployment_env({where}, enable=False, use_configmap=False)"))
+        checks.equal("drop-in: ... exactly", deployment(place)["spec"], before["spec"])
+        place.is_clean(checks, "drop-in: use_configmap=False", snapshot)
+
+
+# The directory's tests
+
+def passes(checks: Checks, name: str, outcome: Outcome, summary: str) -> None:
+    checks.expect(f"{name}: {summary}", outcome.code == 0 and summary in outcome.output, outcome.output[-6000:] + outcome.errors[-2000:])
+    for line in outcome.output.splitlines():
+        if "s call" in line or "s setup" in line or "s teardown" in line:
+            print(f"     {line.strip()}", flush=True)
+
+
+def check_template(checks: Checks, cluster: Cluster, user: User) -> None:
+    with scene(cluster, checks, "drop-in: six XIDs") as place:
+        before = web(place, replicas=1)
+        snapshot = place.snapshot()
+        outcome = user.pytest("cuda-fault-injection/test_xid_template.py", deployment="web", namespace=place.namespace)
+        passes(checks, "test_xid_template.py on a Deployment", outcome, "6 passed")
+        checks.equal("test_xid_template.py: the Deployment is exactly as before", deployment(place)["spec"], before["spec"])
+        place.is_clean(checks, "test_xid_template.py", snapshot)
+
+
+def check_story(checks: Checks, cluster: Cluster, user: User) -> None:
+    with scene(cluster, checks, "drop-in: the story on a Deployment") as place:
+        before = web(place)
+        outcome = user.pytest("examples/test_xid79_cuda_fault.py", deployment="web", namespace=place.namespace, TARGET_NODE="node1")
+        passes(checks, "test_xid79_cuda_fault.py on a Deployment", outcome, "1 passed")
+        checks.equal("test_xid79_cuda_fault.py: the Deployment is exactly as before", deployment(place)["spec"], before["spec"])
+
+
+def check_graphs(checks: Checks, cluster: Cluster, user: User) -> None:
+    with part(checks, "drop-in: graphs"):
+        cluster.install_crd("dynamographdeployments")
+        for version, make in (("v1beta1", workloads.graph_v1beta1), ("v1alpha1", workloads.graph_v1alpha1)):
+            with scene(cluster, checks, f"drop-in: the story on a graph of {version}") as place, cluster.graph_controller(version):
+                check_graph(checks, place, user, version, make(place.namespace, "graph"))
+        cluster.remove_crd("dynamographdeployments.nvidia.com")
+
+
+def check_graph(checks: Checks, place: Scene, user: User, version: str, manifest: dict) -> None:
+    """Its two workers are on node 2 at first, so that node 1 has room for the pinned ones while they serve."""
+    with cordoned(place, "node1"):
+        place.cluster.create(manifest)
+        place.cluster.wait_for_pods(place.namespace, GRAPH_PODS, 3)
+    before = graph(place, version)
+    frontend = frontend_pod(place)
+    outcome = user.pytest("examples/test_xid79_cuda_fault.py", deployment="graph", namespace=place.namespace, TARGET_NODE="node1")
+    passes(checks, f"test_xid79_cuda_fault.py on a graph of {version}", outcome, "1 passed")
+    checks.equal(f"test_xid79_cuda_fault.py: the graph of {version} is exactly as before", graph(place, version)["spec"], before["spec"])
+    checks.equal("... and its Frontend was never touched", frontend_pod(place), frontend)
+    place.api.delete(f"nvidia.com/{version}", "DynamoGraphDeployment", place.namespace, "graph")
+    place.wait(lambda: not place.pods(GRAPH_PODS), 60, "the end of the graph's pods")
+
+
+def graph(place: Scene, version: str) -> dict:
+    return place.api.get(f"nvidia.com/{version}", "DynamoGraphDeployment", place.namespace, "graph")
+
+
+def frontend_pod(place: Scene) -> str:
+    pods = place.pods(f"{GRAPH_PODS},nvidia.com/dynamo-component=Frontend")
+    return " ".join(pod["metadata"]["uid"] for pod in pods)
+
+
+@contextlib.contextmanager
+def cordoned(place: Scene, node: str):
+    place.cluster.kubectl("cordon", node)
+    try:
+        yield
+    finally:
+        place.cluster.kubectl("uncordon", node)
