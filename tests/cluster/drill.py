@@ -5,6 +5,8 @@ was with what it is that owes nothing to `verify-clean`."""
 import copy
 import json
 import tempfile
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import workloads
@@ -129,6 +131,36 @@ class Drill:
     def is_clean(self, what: str) -> bool:
         outcome = self.verify()
         return self.expect(what, outcome.code == 0, outcome)
+
+
+class SharedChecks:
+    """Checks that several threads make at once."""
+
+    def __init__(self, checks) -> None:
+        self._checks, self._lock = checks, threading.Lock()
+
+    def expect(self, *statement: object) -> bool:
+        with self._lock:
+            return self._checks.expect(*statement)
+
+    def equal(self, *statement: object) -> bool:
+        with self._lock:
+            return self._checks.equal(*statement)
+
+
+def each_in_its_namespace(checks, cluster, tests: list) -> None:
+    """test(checks, cluster, namespace) for each, at the same time: most of it is waiting for etcd. All are run to their ends
+    before the first exception is raised."""
+    shared = SharedChecks(checks)
+
+    def run(test) -> None:
+        with cluster.namespace(wait=False) as namespace:
+            test(shared, cluster, namespace)
+
+    with ThreadPoolExecutor(len(tests)) as pool:
+        futures = [pool.submit(run, test) for test in tests]
+    for future in futures:
+        future.result()
 
 
 class Refusals:

@@ -6,7 +6,7 @@ import copy
 
 import workloads
 from api import JSON_PATCH
-from drill import (LIBRARY, VARIABLES, Drill, changes, cron_job, cycle, environment, essence, leader_worker_set, pod_clique_set,
+from drill import (LIBRARY, VARIABLES, Drill, changes, cron_job, cycle, each_in_its_namespace, environment, essence, leader_worker_set, pod_clique_set,
                    ray_cluster, widget)
 
 PRELOAD = "/opt/theirs/libtheirs.so"
@@ -16,18 +16,8 @@ MAP, SECRET = "preload-settings", "preload-secret"
 def check(checks, cluster) -> None:
     for plural in ("dynamographdeployments", "leaderworkersets", "rayclusters", "podcliquesets", "widgets"):
         cluster.install_crd(plural)
-    with cluster.namespace() as namespace:
-        check_kinds(checks, cluster, namespace)
-    with cluster.namespace() as namespace:
-        check_preloads(checks, cluster, namespace)
-        check_graph_preloads(checks, cluster, namespace)
-    with cluster.namespace() as namespace:
-        check_pins(checks, cluster, namespace)
-        check_histories(checks, cluster, namespace)
-    with cluster.namespace() as namespace:
-        check_repetition(checks, cluster, namespace)
-        check_others_edits(checks, cluster, namespace)
-        check_lost_objects(checks, cluster, namespace)
+    each_in_its_namespace(checks, cluster, [check_kinds, check_preloads, check_graph_preloads, check_pins, check_histories,
+                                            check_repetition, check_others_edits, check_lost_objects])
     check_old_graphs(checks, cluster)
 
 

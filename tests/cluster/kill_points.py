@@ -4,11 +4,13 @@ restore. A `restore` from anywhere else ends exactly as it was."""
 
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 import workloads
-from drill import Drill
+from drill import Drill, each_in_its_namespace
 
+KINDS = ("Deployment", "StatefulSet", "DaemonSet", "DynamoGraphDeployment")
 MOST_SECONDS = 240
 FEWEST_WRITES = {"inject": 7,  # lease, record, two libraries, plan, workload, lease
                  "replace": 6,  # lease, record, libraries, plan, workload, lease
@@ -18,25 +20,25 @@ FEWEST_WRITES = {"inject": 7,  # lease, record, two libraries, plan, workload, l
 def check(checks, cluster) -> None:
     began = time.monotonic()
     cluster.install_crd("dynamographdeployments")
-    for kind in ("Deployment", "StatefulSet", "DaemonSet", "DynamoGraphDeployment"):
-        with cluster.namespace() as namespace:
-            manifest = (workloads.graph_v1beta1(namespace, "graph") if kind == "DynamoGraphDeployment"
-                        else workloads.workload(kind, namespace, "app", replicas=0))
-            check_kind(Drill(checks, cluster, namespace, manifest))
+    each_in_its_namespace(checks, cluster, [partial(check_kind, kind=kind) for kind in KINDS])
     taken = time.monotonic() - began
     checks.expect(f"all kill points within {MOST_SECONDS} s ({taken:.1f} s)", taken < MOST_SECONDS, taken)
 
 
-def check_kind(drill: Drill) -> None:
+def check_kind(checks, cluster, namespace: str, kind: str) -> None:
+    manifest = (workloads.graph_v1beta1(namespace, "graph") if kind == "DynamoGraphDeployment"
+                else workloads.workload(kind, namespace, "app", replicas=0))
+    drill = Drill(checks, cluster, namespace, manifest)
+    verbs = ("inject", "replace", "restore") if kind == "Deployment" else ("inject", "restore")
     with tempfile.TemporaryDirectory(prefix="elsewhere-") as folder:
         elsewhere = {"cwd": folder, "environment": {"HOME": folder, "XDG_CACHE_HOME": folder, "XDG_STATE_HOME": folder}}
         before, history = drill.snapshot(), drill.history()
-        for verb in ("inject", "replace", "restore"):
+        for verb in verbs:
             count = count_writes(drill, verb, elsewhere)
-            if drill.expect(f"{verb} has {count} writes, which is what it takes", count >= FEWEST_WRITES[verb], count):
-                for write in range(1, count + 1):
-                    for when in ("before", "after"):
-                        kill(drill, verb, write, when, elsewhere, before, history)
+            drill.expect(f"{verb} has {count} writes, which is what it takes", count >= FEWEST_WRITES[verb], count)
+            for write in range(1, count + 1):
+                for when in ("before", "after"):
+                    kill(drill, verb, write, when, elsewhere, before, history)
         drill.equal("nothing is kept elsewhere", [str(each) for each in Path(folder).iterdir()], [])
 
 
