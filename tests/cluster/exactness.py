@@ -16,8 +16,10 @@ MAP, SECRET = "preload-settings", "preload-secret"
 def check(checks, cluster) -> None:
     for plural in ("dynamographdeployments", "leaderworkersets", "rayclusters", "podcliquesets", "widgets"):
         cluster.install_crd(plural)
-    each_in_its_namespace(checks, cluster, [check_kinds, check_preloads, check_graph_preloads, check_pins, check_histories,
+    each_in_its_namespace(checks, cluster, [check_kinds, check_preloads, check_graph_preloads, check_histories,
                                             check_repetition, check_others_edits, check_lost_objects])
+    with cluster.namespace() as namespace:  # afterwards: with a node there, DaemonSets would have pods
+        check_pins(checks, cluster, namespace)
     check_old_graphs(checks, cluster)
 
 
