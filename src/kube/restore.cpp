@@ -242,7 +242,12 @@ std::vector<RestoreResult> restore_all(Client& client, Discovery& discovery, con
         choice.kind = kind;
         choice.name = name;
         choice.in_namespace = in_namespace;
-        results.push_back(restore(client, discovery, choice, options));
+        try {
+            results.push_back(restore(client, discovery, choice, options));
+        } catch (const ApiError& error) {
+            // It went with one before it, as a ReplicaSet with its Deployment.
+            if (!error.is_not_found()) throw;
+        }
     }
     return results;
 }
