@@ -112,7 +112,10 @@ std::vector<Json> pods_with(Client& client, const PlanObject& plan) {
 
 std::vector<std::string> nudge(Client& client, const std::vector<Json>& pods_to_tell, uint64_t revision) {
     std::vector<std::string> untold;
-    const Json patch = {{"metadata", {{"annotations", {{names::kNudge, std::to_string(revision)}}}}}};
+    // Never the same twice: what changes nothing makes nobody look.
+    const auto now = std::chrono::system_clock::now().time_since_epoch();
+    const std::string value = fmt::format("{}.{}", revision, now / std::chrono::milliseconds(1));
+    const Json patch = {{"metadata", {{"annotations", {{names::kNudge, value}}}}}};
     for (const Json& pod : pods_to_tell) {
         const std::string name = text_at(pod, {"metadata", "name"});
         try {

@@ -79,6 +79,11 @@ TEST(EvidenceReader, ADisarmedProcessHasFiredNothingUnderItsPlan) {
     EXPECT_EQ(process.fired_in_all, 7u);
 }
 
+TEST(EvidenceReader, ACallThatFailsBeforeTheAcknowledgementCounts) {
+    const auto processes = read(acknowledged(1, 2, 11, 8) + fired(2, 2, 8) + fired(3, 2, 9) + fired(4, 2, 10));
+    EXPECT_EQ(processes.at(0).fired, 3u);
+}
+
 TEST(EvidenceReader, APlanFileThatIsGoneIsNoRevision) {
     const auto process = read(acknowledged(1, 1, 11) + line("acknowledged", 2, R"(,"revision":2,"faults":0)")).at(0);
     EXPECT_EQ(process.acknowledged, std::nullopt);
