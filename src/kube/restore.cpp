@@ -242,7 +242,14 @@ std::vector<RestoreResult> restore_all(Client& client, Discovery& discovery, con
         choice.kind = kind;
         choice.name = name;
         choice.in_namespace = in_namespace;
-        results.push_back(restore(client, discovery, choice, options));
+        try {
+            RestoreResult result = restore(client, discovery, choice, options);
+            const auto is_same = [&](const RestoreResult& other) { return other.workload == result.workload; };
+            // A ReplicaSet has the mark of its Deployment.
+            if (std::none_of(results.begin(), results.end(), is_same)) results.push_back(std::move(result));
+        } catch (const ApiError& error) {
+            if (!error.is_not_found()) throw;  // it went with what it belonged to
+        }
     }
     return results;
 }

@@ -148,9 +148,7 @@ class Refusals:
         """What a client writes; a controller may write status meanwhile."""
         if not about:
             return {}
-        object = self.cluster.api.get(*about)
-        for field in ("resourceVersion", "managedFields"):
-            object["metadata"].pop(field)
+        object = essence(self.cluster.api.get(*about))
         return {"metadata": object["metadata"], "spec": object["spec"]}
 
 
