@@ -112,11 +112,12 @@ private:
 
     // In a patch of its own, as the server wants it.
     void give_back_fields() {
-        if (!anchor_) return;
+        // Without a record they are nobody's.
+        const Json before = anchor_ ? anchor_->record.managed_fields : Json::array();
         recompute_on_lost_race(client_.session(), [&] {
             workload_ = reload(client_, workload_);
             const Json* now = find(workload_.object, {"metadata", "managedFields"});
-            const std::optional<Json> fields = now ? given_back(*now, anchor_->record.managed_fields) : std::nullopt;
+            const std::optional<Json> fields = now ? given_back(*now, before) : std::nullopt;
             if (!fields) return;
             JsonPatch patch;
             patch.only_if_unchanged(workload_.object).replace("/metadata/managedFields", *fields);

@@ -371,7 +371,7 @@ def check_edit(checks, cluster, namespace: str, what: str, edit, kept: str | Non
     drill.equal("nothing is left beside it", drill.beside_it(), [])
     clean = drill.run("verify-clean")
     drill.expect("no trace is left", clean.code == 0, clean)
-    cluster.api.delete("apps/v1", "Deployment", namespace, name)
+    drill.delete()
 
 
 def spec_of(object: dict) -> dict:
@@ -493,3 +493,6 @@ def lose_record(drill: Drill, *options: str) -> None:
     drill.equal("its history is as before", [each["metadata"]["name"] for each in drill.history()],
                 [each["metadata"]["name"] for each in history])
     drill.equal("nothing is left beside it", drill.beside_it(), [])
+    clean = drill.run("verify-clean")
+    drill.expect("no trace is left", clean.code == 0, clean)
+    drill.delete()
