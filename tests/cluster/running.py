@@ -194,8 +194,8 @@ def check_restart_crashed(checks: Checks, cluster: Cluster) -> None:
     with scene(cluster, checks, "disarm --restart-crashed") as place:
         name = workload(place)
         place.do("inject", name)
+        old = place.cluster.wait_for_pods(place.namespace, APP, 2)
         place.do("arm", name, "xid=95")
-        old = place.pods(APP)
         crash_all(place, old)
         began = time.monotonic()
         place.do("disarm", name, "--restart-crashed")
