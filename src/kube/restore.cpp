@@ -112,11 +112,12 @@ private:
 
     // In a patch of its own, as the server wants it.
     void give_back_fields() {
-        if (!anchor_) return;
+        // Without a record they are nobody's.
+        const Json before = anchor_ ? anchor_->record.managed_fields : Json::array();
         recompute_on_lost_race(client_.session(), [&] {
             workload_ = reload(client_, workload_);
             const Json* now = find(workload_.object, {"metadata", "managedFields"});
-            const std::optional<Json> fields = now ? given_back(*now, anchor_->record.managed_fields) : std::nullopt;
+            const std::optional<Json> fields = now ? given_back(*now, before) : std::nullopt;
             if (!fields) return;
             JsonPatch patch;
             patch.only_if_unchanged(workload_.object).replace("/metadata/managedFields", *fields);
@@ -243,10 +244,12 @@ std::vector<RestoreResult> restore_all(Client& client, Discovery& discovery, con
         choice.name = name;
         choice.in_namespace = in_namespace;
         try {
-            results.push_back(restore(client, discovery, choice, options));
+            RestoreResult result = restore(client, discovery, choice, options);
+            const auto is_same = [&](const RestoreResult& other) { return other.workload == result.workload; };
+            // A ReplicaSet has the mark of its Deployment.
+            if (std::none_of(results.begin(), results.end(), is_same)) results.push_back(std::move(result));
         } catch (const ApiError& error) {
-            // It went with one before it, as a ReplicaSet with its Deployment.
-            if (!error.is_not_found()) throw;
+            if (!error.is_not_found()) throw;  // it went with what it belonged to
         }
     }
     return results;
