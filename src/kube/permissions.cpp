@@ -20,8 +20,8 @@ namespace {
 enum class When { kAlways, kAllNamespaces, kExact, kRestartCrashed, kDeleteUnhealthy };
 
 // Resources that stand for others.
-constexpr std::string_view kWorkload = "WORKLOAD";  // the kinds asked for
-constexpr std::string_view kHistory = "HISTORY";    // where their controllers keep old templates
+constexpr std::string_view kWorkload = "WORKLOAD";        // the kinds asked for
+constexpr std::string_view kHistory = "HISTORY";          // where their controllers keep old templates
 constexpr std::string_view kReplicaSets = "REPLICASETS";  // between a Deployment and its pods
 constexpr std::string_view kJobs = "JOBS";                // between a CronJob and its pods
 constexpr std::string_view kEveryKind = "EVERY KIND";

@@ -222,7 +222,7 @@ uint64_t ContainerEvidence::fired() const {
 bool ContainerEvidence::fired_is_lower_bound() const {
     return is_cut || misses_instances ||
            std::any_of(processes.begin(), processes.end(),
-                                 [](const ProcessEvidence& process) { return process.fired_is_lower_bound; });
+                       [](const ProcessEvidence& process) { return process.fired_is_lower_bound; });
 }
 
 ContainerEvidence evidence_of(Client& client, const Json& pod, const std::string& container) {

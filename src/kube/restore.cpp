@@ -50,7 +50,8 @@ public:
         revert_template();
         if (wait_for_pods()) {
             const RevisionNumbers ours = remove_own_revisions(client_, workload_, options_.deadline);
-            if (options_.exact && !reset_revision_number(client_, workload_, ours)) result_.notes.push_back(kNewerRevision);
+            if (options_.exact && !reset_revision_number(client_, workload_, ours))
+                result_.notes.push_back(kNewerRevision);
             revert_rest();
             give_back_fields();
             remove_config_maps();

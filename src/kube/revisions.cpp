@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kube/revisions.hpp"
 
-
 #include <algorithm>
 #include <cstdlib>
 #include <optional>

@@ -24,7 +24,7 @@ namespace {
 
 using std::chrono::seconds;
 
-constexpr seconds kWindow{2};       // of a watch, after which the workload is read
+constexpr seconds kWindow{2};  // of a watch, after which the workload is read
 constexpr seconds kServerPoll{1};
 constexpr int kWindowsPerList = 5;  // and all pods are listed, whatever the watch said
 constexpr seconds kLastWords{5};    // for finding out why, after the deadline

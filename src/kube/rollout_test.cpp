@@ -85,7 +85,7 @@ protected:
         Discovery discovery(session());
         rollout.on_progress = [&](const std::string& line) { progress.push_back(line); };
         rollout.passing_trouble = std::chrono::milliseconds(0);
-    rollout.passing_trouble = std::chrono::milliseconds(0);
+        rollout.passing_trouble = std::chrono::milliseconds(0);
         rollout.list_pods = [&] {
             const size_t index = std::min(lists++, listed.size() - 1);
             return jsons_of(listed.at(index));

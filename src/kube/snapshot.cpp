@@ -22,7 +22,8 @@ namespace {
 constexpr int kSchema = 1;
 constexpr const char* kThere = "there";
 constexpr const char* kMayNotBeListed = "unknown: it may not be listed";
-// What the Deployment controller counts with. The last, of a ReplicaSet, is replicas + maxSurge when it was scaled last.
+// What the Deployment controller counts with. The last, of a ReplicaSet, is replicas + maxSurge when it was scaled
+// last.
 constexpr std::array<const char*, 3> kControllersAnnotations = {"deployment.kubernetes.io/revision",
                                                                 "deployment.kubernetes.io/revision-history",
                                                                 "deployment.kubernetes.io/max-replicas"};

@@ -57,7 +57,8 @@ TEST(Strip, GivesTheSourceOfTheUsersPreloadBack) {
 }
 
 TEST(Strip, AReferenceToItselfWasOurs) {
-    const Json object = spec_with({variable("A", "1"), variable("LD_PRELOAD", "/cudafault/library/libcudafault.so:$(LD_PRELOAD)")});
+    const Json object =
+        spec_with({variable("A", "1"), variable("LD_PRELOAD", "/cudafault/library/libcudafault.so:$(LD_PRELOAD)")});
     EXPECT_EQ(stripped(object), spec_with(Json::array({variable("A", "1")})));
 }
 
