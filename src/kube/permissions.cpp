@@ -50,7 +50,7 @@ constexpr Row kRows[] = {
     {"arm,disarm,restore", "pods", "patch", "makes the kubelet deliver the plan at once"},
     {"disarm", "pods", "delete", "restarts pods in back-off", When::kRestartCrashed},
     {"inject,arm,disarm,status", "pods/log", "get", "reads what the library says"},
-    {"inject", "events", "list", "says why pods do not come"},
+    {"inject,status", "events", "list", "says why pods do not come"},
     {"inject,status", kReplicaSets, "list", "finds its pods"},
     {"status", kJobs, "list", "finds its pods"},
     {"restore", kHistory, "list", "finds the injected template's"},

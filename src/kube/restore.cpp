@@ -113,11 +113,12 @@ private:
 
     // In a patch of its own, as the server wants it.
     void give_back_fields() {
-        if (!anchor_) return;
+        // Without a record they are nobody's.
+        const Json before = anchor_ ? anchor_->record.managed_fields : Json::array();
         recompute_on_lost_race(client_.session(), [&] {
             workload_ = reload(client_, workload_);
             const Json* now = find(workload_.object, {"metadata", "managedFields"});
-            const std::optional<Json> fields = now ? given_back(*now, anchor_->record.managed_fields) : std::nullopt;
+            const std::optional<Json> fields = now ? given_back(*now, before) : std::nullopt;
             if (!fields) return;
             JsonPatch patch;
             patch.only_if_unchanged(workload_.object).replace("/metadata/managedFields", *fields);
@@ -218,9 +219,9 @@ KindAndName workload_of_anchor(const Json& config_map) {
     }
 }
 
-// One that cannot be restored keeps no other from it.
-RestoreResult try_to_restore(Client& client, Discovery& discovery, const WorkloadChoice& choice,
-                             const RestoreOptions& options) {
+// One that cannot be restored keeps no other from it. Nothing of one that went with what it belonged to.
+std::optional<RestoreResult> try_to_restore(Client& client, Discovery& discovery, const WorkloadChoice& choice,
+                                            const RestoreOptions& options) {
     try {
         return restore(client, discovery, choice, options);
     } catch (const Cancelled&) {
@@ -230,6 +231,8 @@ RestoreResult try_to_restore(Client& client, Discovery& discovery, const Workloa
     } catch (const ConnectionError&) {
         throw;
     } catch (const Error& error) {
+        const auto* answer = dynamic_cast<const ApiError*>(&error);
+        if (answer && answer->is_not_found()) return {};
         RestoreResult failed;
         failed.workload = Subject{"get", choice.kind, choice.in_namespace, choice.name}.text();
         failed.complete = false;
@@ -279,7 +282,10 @@ std::vector<RestoreResult> restore_all(Client& client, Discovery& discovery, con
         choice.kind = kind;
         choice.name = name;
         choice.in_namespace = in_namespace;
-        results.push_back(try_to_restore(client, discovery, choice, options));
+        const auto result = try_to_restore(client, discovery, choice, options);
+        const auto is_same = [&](const RestoreResult& other) { return other.workload == result->workload; };
+        // A ReplicaSet has the mark of its Deployment.
+        if (result && std::none_of(results.begin(), results.end(), is_same)) results.push_back(*result);
     }
     return results;
 }

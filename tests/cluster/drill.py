@@ -53,6 +53,12 @@ class Drill:
         self.cluster.wait(is_written, 10, f"an edit of {self.label}")
         self.settle()
 
+    def delete(self) -> None:
+        """With all that its controller made of it."""
+        self.cluster.api.delete(self.version, self.kind, self.namespace, self.name, propagationPolicy="Foreground")
+        self.cluster.wait(lambda: not self.cluster.api.find(self.version, self.kind, self.namespace, self.name), 30,
+                          f"the end of {self.label}")
+
     def history(self) -> list:
         """The ReplicaSets and ControllerRevisions that it owns, whole."""
         uid = self.get()["metadata"]["uid"]
@@ -148,9 +154,7 @@ class Refusals:
         """What a client writes; a controller may write status meanwhile."""
         if not about:
             return {}
-        object = self.cluster.api.get(*about)
-        for field in ("resourceVersion", "managedFields"):
-            object["metadata"].pop(field)
+        object = essence(self.cluster.api.get(*about))
         return {"metadata": object["metadata"], "spec": object["spec"]}
 
 

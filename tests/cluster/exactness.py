@@ -343,7 +343,8 @@ def check_others_edits(checks, cluster, namespace: str) -> None:
     check_edit(checks, cluster, namespace, "minReadySeconds changed", change_seconds, kept=None)
     check_edit(checks, cluster, namespace, "a volume and an init container added", add_volume, kept=None)
     check_edit(checks, cluster, namespace, "a container added in front", add_container, kept=None)
-    check_edit(checks, cluster, namespace, "replicas changed", scale, kept=None)
+    check_edit(checks, cluster, namespace, "replicas changed", scale, kept=None,
+               strategy={"type": "Recreate"})  # any other waits for pods to become Ready, and there are no nodes
     check_edit(checks, cluster, namespace, "maxSurge changed", change_surge, kept="maxSurge")
     check_edit(checks, cluster, namespace, "another strategy", recreate, kept="rollingUpdate")
     check_edit(checks, cluster, namespace, "revisionHistoryLimit changed", change_limit, kept="revisionHistoryLimit")
@@ -351,10 +352,10 @@ def check_others_edits(checks, cluster, namespace: str) -> None:
     check_edit(checks, cluster, namespace, "LD_PRELOAD prepended", prepend_preload, kept="LD_PRELOAD")
 
 
-def check_edit(checks, cluster, namespace: str, what: str, edit, kept: str | None) -> None:
+def check_edit(checks, cluster, namespace: str, what: str, edit, kept: str | None, **spec: object) -> None:
     """edit(object) changes an object; done while it is injected, it has to be there afterwards, and nothing else."""
     name = "edited-" + edit.__name__.replace("_", "-")
-    drill = Drill(checks, cluster, namespace, workloads.deployment(namespace, name, replicas=0), f"meanwhile {what}")
+    drill = Drill(checks, cluster, namespace, workloads.deployment(namespace, name, replicas=0, **spec), f"meanwhile {what}")
     expected = drill.get()
     edit(expected)
     if not drill.succeeds("is injected", drill.inject()):
@@ -370,7 +371,7 @@ def check_edit(checks, cluster, namespace: str, what: str, edit, kept: str | Non
     drill.equal("nothing is left beside it", drill.beside_it(), [])
     clean = drill.run("verify-clean")
     drill.expect("no trace is left", clean.code == 0, clean)
-    cluster.api.delete("apps/v1", "Deployment", namespace, name)
+    drill.delete()
 
 
 def spec_of(object: dict) -> dict:
@@ -492,3 +493,6 @@ def lose_record(drill: Drill, *options: str) -> None:
     drill.equal("its history is as before", [each["metadata"]["name"] for each in drill.history()],
                 [each["metadata"]["name"] for each in history])
     drill.equal("nothing is left beside it", drill.beside_it(), [])
+    clean = drill.run("verify-clean")
+    drill.expect("no trace is left", clean.code == 0, clean)
+    drill.delete()

@@ -70,6 +70,13 @@ const std::string& first_given(const std::string& given, const std::string& othe
     return given.empty() ? otherwise : given;
 }
 
+std::string files_text(const ConnectionOptions& options) {
+    if (!options.kubeconfig.empty()) return options.kubeconfig;
+    std::vector<std::string> files;
+    for (const std::filesystem::path& file : kubeconfig_list(options)) files.push_back(file.string());
+    return fmt::format("{}", fmt::join(files, ":"));
+}
+
 Context choose_context(const KubeconfigFile& config, const ConnectionOptions& options, const std::string& name) {
     Context context;
     if (!name.empty()) {
@@ -77,7 +84,7 @@ Context choose_context(const KubeconfigFile& config, const ConnectionOptions& op
     } else if (options.server.empty() && options.cluster.empty()) {
         const std::string way = config.contexts.empty() ? "set KUBECONFIG to a file with one" : "choose one of them";
         throw ConfigError(
-            fmt::format("no current-context in the kubeconfig, which {}; {}", names(config.contexts), way));
+            fmt::format("no current-context in the kubeconfig {}, which {}; {}", files_text(options), names(config.contexts), way));
     }
     return {first_given(options.cluster, context.cluster), first_given(options.user, context.user),
             context.default_namespace};
