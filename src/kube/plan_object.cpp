@@ -31,6 +31,16 @@ Json annotations(const std::string& selector) {
     return {{kChangedAt, utc_now()}, {kChangedBy, this_user()}, {kPods, selector}};
 }
 
+// Where the spec begins: behind a first line "#<number>", if there is one. The library reads it so, too.
+size_t take_revision(const std::string& text, uint64_t& revision) {
+    const size_t size = std::min(text.find('\n'), text.size());
+    uint64_t number = 0;
+    const auto [end, error] = std::from_chars(text.data() + std::min<size_t>(1, size), text.data() + size, number);
+    if (!text.starts_with('#') || error != std::errc() || end != text.data() + size) return 0;
+    revision = number;
+    return std::min(size + 1, text.size());
+}
+
 PlanObject write_once(Client& client, const PlanObject& plan, const std::string& spec) {
     JsonPatch patch;
     patch.only_if_unchanged(plan.config_map);
@@ -54,9 +64,7 @@ PlanObject plan_from(const Json& config_map) {
     PlanObject plan{config_map, 0, "", text_at(config_map, {"metadata", "annotations", kChangedAt}),
                     text_at(config_map, {"metadata", "annotations", kChangedBy})};
     const std::string text = text_at(config_map, {"data", names::kPlanKey});
-    const size_t end = std::min(text.find('\n'), text.size());
-    if (text.starts_with('#')) std::from_chars(text.data() + 1, text.data() + end, plan.revision);
-    if (end < text.size()) plan.spec = text.substr(end + 1);
+    plan.spec = text.substr(take_revision(text, plan.revision));
     while (plan.spec.ends_with('\n')) plan.spec.pop_back();
     return plan;
 }
