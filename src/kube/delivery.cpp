@@ -10,6 +10,7 @@
 #include "kube/api/api_error.hpp"
 #include "kube/api/encoding.hpp"
 #include "kube/kinds.hpp"
+#include "kube/mentions.hpp"
 #include "kube/names.hpp"
 #include "kube/own_objects.hpp"
 #include "kube/resources.hpp"
@@ -43,12 +44,6 @@ std::vector<Architecture> architectures_of_nodes(Client& client, std::vector<std
     return found.empty() ? std::vector<Architecture>(std::begin(kArchitectures), std::end(kArchitectures)) : found;
 }
 
-bool mounts_source(const Json& value) {
-    if (value.is_string()) return value == names::kSourceConfigMap;
-    if (!value.is_structured()) return false;
-    return std::any_of(value.begin(), value.end(), mounts_source);
-}
-
 // The first workload of the namespace that mounts the source's ConfigMap, or an empty text.
 std::string find_user_of_source(Client& client, Discovery& discovery, const std::string& in_namespace) {
     std::string user;
@@ -56,7 +51,7 @@ std::string find_user_of_source(Client& client, Discovery& discovery, const std:
         client.list({kind, in_namespace}, {"", "", 100}, [&](Page page) {
             for (const Json& object : page.items) {
                 const Json* spec = find(object, {"spec"});
-                if (user.empty() && spec && mounts_source(*spec)) {
+                if (user.empty() && spec && mentions(*spec, names::kSourceConfigMap)) {
                     user = fmt::format("{} {}", kind.qualified(), text_at(object, {"metadata", "name"}));
                 }
             }

@@ -154,11 +154,9 @@ public:
         plan.injection = injection_for(base, plan, mark);
         plan.injected = inject_into(base, plan.chosen, plan.injection, lookup_in(client_, in_namespace));
         plan.notes.insert(plan.notes.end(), plan.injected.notes.begin(), plan.injected.notes.end());
-        if (mark) {
-            plan.unchanged = is_injected_so(base, plan, *mark);
-            keep_after_rollout_edits(plan.injected.edits, anchor_->record.editions.at(mark->edition));
-        }
+        plan.unchanged = mark && is_injected_so(base, plan, *mark);
         if (!plan.unchanged) check_with_server(plan);
+        if (mark) keep_after_rollout_edits(plan.injected.edits, anchor_->record.editions.at(mark->edition));
         return plan;
     }
 

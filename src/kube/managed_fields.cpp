@@ -11,8 +11,8 @@ namespace cudafault::kube {
 
 namespace {
 
-// Sets of fields are trees: {"f:spec": {"f:replicas": {}, "f:template": {...}}}. A field without fields is owned itself;
-// so is one that has "." beside them.
+// Sets of fields are trees: {"f:spec": {"f:replicas": {}, "f:template": {...}}}. A field without fields is owned
+// itself; so is one that has "." beside them.
 Json common(const Json& one, const Json& other) {
     Json both = Json::object();
     if (!one.is_object() || !other.is_object()) return both;

@@ -14,7 +14,8 @@ Json entry(const char* manager, const char* fields, const char* operation = "Upd
             {"fieldsV1", Json::parse(fields)}};
 }
 
-const Json kUser = entry("kubectl", R"({"f:spec": {"f:replicas": {}, "f:strategy": {"f:type": {}, "f:maxSurge": {}}}})");
+const Json kUser =
+    entry("kubectl", R"({"f:spec": {"f:replicas": {}, "f:strategy": {"f:type": {}, "f:maxSurge": {}}}})");
 
 TEST(ManagedFields, WithoutAnEntryOfOursThereIsNothingToDo) {
     EXPECT_FALSE(given_back(Json{kUser}, Json{kUser}));
@@ -29,7 +30,8 @@ TEST(ManagedFields, WhatWasTakenComesBack) {
 
 TEST(ManagedFields, WhatTheyChangedMeanwhileStays) {
     const Json now = {entry("kubectl", R"({"f:spec": {"f:paused": {}, "f:strategy": {"f:type": {}}}})"),
-                      entry("cudafault", R"({"f:spec": {"f:strategy": {"f:maxSurge": {}}}})"), entry("new", R"({"f:x": {}})")};
+                      entry("cudafault", R"({"f:spec": {"f:strategy": {"f:maxSurge": {}}}})"),
+                      entry("new", R"({"f:x": {}})")};
     const Json expected = {
         entry("kubectl", R"({"f:spec": {"f:paused": {}, "f:strategy": {"f:type": {}, "f:maxSurge": {}}}})"),
         entry("new", R"({"f:x": {}})")};

@@ -135,7 +135,7 @@ const Json* controller_of(const Json& pod) {
 
 bool is_left_alone(const Json& pod) {
     const Json* controller = controller_of(pod);
-    return (controller && text_at(*controller, "kind") == "DaemonSet") || is_finished(pod) ||
+    return (controller && text_at(*controller, "kind") == "DaemonSet") || (is_finished(pod) && !is_terminating(pod)) ||
            has_annotation(pod, "kubernetes.io/config.mirror");
 }
 

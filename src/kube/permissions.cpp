@@ -20,8 +20,8 @@ namespace {
 enum class When { kAlways, kAllNamespaces, kExact, kRestartCrashed, kDeleteUnhealthy };
 
 // Resources that stand for others.
-constexpr std::string_view kWorkload = "WORKLOAD";  // the kinds asked for
-constexpr std::string_view kHistory = "HISTORY";    // where their controllers keep old templates
+constexpr std::string_view kWorkload = "WORKLOAD";        // the kinds asked for
+constexpr std::string_view kHistory = "HISTORY";          // where their controllers keep old templates
 constexpr std::string_view kReplicaSets = "REPLICASETS";  // between a Deployment and its pods
 constexpr std::string_view kJobs = "JOBS";                // between a CronJob and its pods
 constexpr std::string_view kEveryKind = "EVERY KIND";
@@ -50,7 +50,7 @@ constexpr Row kRows[] = {
     {"arm,disarm,restore", "pods", "patch", "makes the kubelet deliver the plan at once"},
     {"disarm", "pods", "delete", "restarts pods in back-off", When::kRestartCrashed},
     {"inject,arm,disarm,status", "pods/log", "get", "reads what the library says"},
-    {"inject", "events", "list", "says why pods do not come"},
+    {"inject,status", "events", "list", "says why pods do not come"},
     {"inject,status", kReplicaSets, "list", "finds its pods"},
     {"status", kJobs, "list", "finds its pods"},
     {"restore", kHistory, "list", "finds the injected template's"},

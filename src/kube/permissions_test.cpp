@@ -4,9 +4,12 @@
 #include <gmock/gmock.h>
 #include <yaml-cpp/yaml.h>
 
+#include <algorithm>
+#include <cctype>
 #include <set>
 
 #include "kube/api/session_testing.hpp"
+#include "kube/kinds.hpp"
 
 namespace cudafault::kube {
 
@@ -89,6 +92,24 @@ TEST(Permissions, ByOption) {
 TEST(Permissions, ScanLooksAtTheKindsAskedFor) {
     EXPECT_THAT(needed(use_of("scan")), Contains("list rayclusters.ray.io"));
     EXPECT_THAT(needed(use_of("scan", {"Deployment"})), Not(Contains("list rayclusters.ray.io")));
+}
+
+// "deployments.apps": the plural of each kind of the table is its name in small letters and an s.
+std::string resource_of(const Kind& kind) {
+    std::string plural = kind.kind + "s";
+    std::transform(plural.begin(), plural.end(), plural.begin(), [](unsigned char c) { return std::tolower(c); });
+    return kind.group.empty() ? plural : plural + "." + kind.group;
+}
+
+TEST(Permissions, AreOfTheKindsOfTheTableAndNoOthers) {
+    std::set<std::string> expected = {"list configmaps", "get configmaps", "list leases.coordination.k8s.io",
+                                      "list controllerrevisions.apps"};
+    for (const Kind& kind : kinds()) expected.insert("list " + resource_of(kind));
+    EXPECT_EQ(needed(use_of("scan")), expected);
+    for (const Kind& kind : kinds()) {
+        if (kind.support == Support::kImpossible) continue;
+        EXPECT_THAT(needed(use_of("inject", {kind.kind})), Contains("patch " + resource_of(kind)));
+    }
 }
 
 TEST(Permissions, NeverSecrets) {

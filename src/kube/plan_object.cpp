@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <charconv>
+#include <chrono>
 #include <climits>
 
 #include "kube/api/api_error.hpp"
@@ -28,6 +29,16 @@ Target target_of(const PlanObject& plan) { return {config_maps(), plan.in_namesp
 
 Json annotations(const std::string& selector) {
     return {{kChangedAt, utc_now()}, {kChangedBy, this_user()}, {kPods, selector}};
+}
+
+// Where the spec begins: behind a first line "#<number>", if there is one. The library reads it so, too.
+size_t take_revision(const std::string& text, uint64_t& revision) {
+    const size_t size = std::min(text.find('\n'), text.size());
+    uint64_t number = 0;
+    const auto [end, error] = std::from_chars(text.data() + std::min<size_t>(1, size), text.data() + size, number);
+    if (!text.starts_with('#') || error != std::errc() || end != text.data() + size) return 0;
+    revision = number;
+    return std::min(size + 1, text.size());
 }
 
 PlanObject write_once(Client& client, const PlanObject& plan, const std::string& spec) {
@@ -53,9 +64,7 @@ PlanObject plan_from(const Json& config_map) {
     PlanObject plan{config_map, 0, "", text_at(config_map, {"metadata", "annotations", kChangedAt}),
                     text_at(config_map, {"metadata", "annotations", kChangedBy})};
     const std::string text = text_at(config_map, {"data", names::kPlanKey});
-    const size_t end = std::min(text.find('\n'), text.size());
-    if (text.starts_with('#')) std::from_chars(text.data() + 1, text.data() + end, plan.revision);
-    if (end < text.size()) plan.spec = text.substr(end + 1);
+    plan.spec = text.substr(take_revision(text, plan.revision));
     while (plan.spec.ends_with('\n')) plan.spec.pop_back();
     return plan;
 }
@@ -112,7 +121,10 @@ std::vector<Json> pods_with(Client& client, const PlanObject& plan) {
 
 std::vector<std::string> nudge(Client& client, const std::vector<Json>& pods_to_tell, uint64_t revision) {
     std::vector<std::string> untold;
-    const Json patch = {{"metadata", {{"annotations", {{names::kNudge, std::to_string(revision)}}}}}};
+    // Never the same twice: what changes nothing makes nobody look.
+    const auto now = std::chrono::system_clock::now().time_since_epoch();
+    const std::string value = fmt::format("{}.{}", revision, now / std::chrono::milliseconds(1));
+    const Json patch = {{"metadata", {{"annotations", {{names::kNudge, value}}}}}};
     for (const Json& pod : pods_to_tell) {
         const std::string name = text_at(pod, {"metadata", "name"});
         try {

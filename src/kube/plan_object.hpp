@@ -25,7 +25,7 @@ struct PlanObject {
 // The text in the ConfigMap and in the pods: a line "#<revision>", then the spec.
 std::string plan_text(uint64_t revision, const std::string& spec);
 
-// A plan that was damaged by hand has revision 0 and no spec.
+// As the library reads it: a text without its first line has revision 0, and is the spec as a whole.
 PlanObject plan_from(const Json& config_map);
 
 std::optional<PlanObject> find_plan(Client& client, const std::string& in_namespace, const std::string& hash);

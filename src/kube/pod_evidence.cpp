@@ -162,7 +162,9 @@ void EvidenceReader::count_under_plan(ProcessEvidence& evidence, const Lines& li
         }
     }
     if (last) {
-        const uint64_t start = before.value_or(*first - std::min<uint64_t>(*first, 1));
+        // A call may have failed between the plan's coming into force and the acknowledgement.
+        const uint64_t before_first = *first - std::min<uint64_t>(*first, 1);
+        const uint64_t start = std::min(before.value_or(before_first), before_first);
         evidence.fired = *last - std::min(*last, start);
     }
     const bool all_since = expected > 0 && evidence.last_sequence - expected + 1 ==
@@ -220,7 +222,7 @@ uint64_t ContainerEvidence::fired() const {
 bool ContainerEvidence::fired_is_lower_bound() const {
     return is_cut || misses_instances ||
            std::any_of(processes.begin(), processes.end(),
-                                 [](const ProcessEvidence& process) { return process.fired_is_lower_bound; });
+                       [](const ProcessEvidence& process) { return process.fired_is_lower_bound; });
 }
 
 ContainerEvidence evidence_of(Client& client, const Json& pod, const std::string& container) {

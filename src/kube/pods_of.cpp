@@ -8,6 +8,8 @@
 
 #include "kube/api/json_text.hpp"
 #include "kube/owners.hpp"
+#include "kube/pod_state.hpp"
+#include "kube/resources.hpp"
 #include "kube/workload.hpp"
 
 namespace cudafault::kube {
@@ -16,16 +18,7 @@ namespace {
 
 constexpr int kMostOwners = 10;  // above each other; more are a cycle
 
-const Resource kPods = {"", "v1", "pods", "pod", "Pod", true, {}, {}, {}};
-const Resource kReplicaSets = {"apps", "v1", "replicasets", "replicaset", "ReplicaSet", true, {}, {}, {}};
-const Resource kJobs = {"batch", "v1", "jobs", "job", "Job", true, {}, {}, {}};
-
 using Uids = std::set<std::string>;
-
-bool is_terminated(const Json& pod) {
-    const std::string phase = text_at(pod, Path{"status", "phase"});
-    return phase == "Succeeded" || phase == "Failed";
-}
 
 std::vector<Json> list_all(Client& client, const Collection& collection, const ListOptions& options) {
     std::vector<Json> objects;
@@ -38,9 +31,9 @@ std::vector<Json> list_all(Client& client, const Collection& collection, const L
 
 std::vector<Json> list_pods(Client& client, const std::string& in_namespace, const std::string& label_selector) {
     const ListOptions options{label_selector, "status.phase!=Succeeded,status.phase!=Failed"};
-    std::vector<Json> pods = list_all(client, {kPods, in_namespace}, options);
-    std::erase_if(pods, is_terminated);
-    return pods;
+    std::vector<Json> found = list_all(client, {pods(), in_namespace}, options);
+    std::erase_if(found, is_finished);
+    return found;
 }
 
 std::vector<std::string> texts_of(const Json& list) {
@@ -101,18 +94,18 @@ std::vector<Json> list_owned_pods(Client& client, const Workload& workload, cons
 }
 
 std::vector<Json> pods_of_replica_sets(Client& client, const Workload& workload, const std::string& selector) {
-    const auto sets = list_all(client, {kReplicaSets, workload.target.in_namespace}, {selector, ""});
+    const auto sets = list_all(client, {replica_sets(), workload.target.in_namespace}, {selector, ""});
     return list_owned_pods(client, workload, selector, owned_by(workload, sets));
 }
 
 std::vector<Json> pods_of_jobs(Client& client, const Workload& workload) {
-    const auto jobs = list_all(client, {kJobs, workload.target.in_namespace}, {});
-    return list_owned_pods(client, workload, pod_selector(workload), owned_by(workload, jobs));
+    const auto all = list_all(client, {jobs(), workload.target.in_namespace}, {});
+    return list_owned_pods(client, workload, pod_selector(workload), owned_by(workload, all));
 }
 
 std::vector<Json> the_pod_itself(Client& client, const Workload& workload) {
     const auto pod = client.find(workload.target);
-    if (!pod || is_terminated(*pod)) return {};
+    if (!pod || is_finished(*pod)) return {};
     return {*pod};
 }
 

@@ -31,13 +31,43 @@ Json editions_json(const std::map<int, std::vector<Edit>>& editions) {
     return json;
 }
 
+int edition_from(const std::string& text) {
+    int edition = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), edition);
+    if (error != std::errc() || end != text.data() + text.size()) throw Error("it has an edition without a number");
+    return edition;
+}
+
 std::map<int, std::vector<Edit>> editions_from(const Json& json) {
     std::map<int, std::vector<Edit>> editions;
     for (const auto& [edition, list] : json.items()) {
-        std::vector<Edit>& edits = editions[std::stoi(edition)];
+        std::vector<Edit>& edits = editions[edition_from(edition)];
         for (const Json& edit : list) edits.push_back(Edit::from_json(edit));
     }
     return editions;
+}
+
+Record record_from(const Json& json) {
+    if (json.at("schema") != kSchema) throw Error("it was written by another version of cudafault");
+    const Json& workload = json.at("workload");
+    Record record;
+    json.at("run").get_to(record.run_id);
+    json.at("by").get_to(record.by);
+    json.at("created_at").get_to(record.created_at);
+    workload.at("apiVersion").get_to(record.api_version);
+    workload.at("kind").get_to(record.kind);
+    workload.at("namespace").get_to(record.in_namespace);
+    workload.at("name").get_to(record.name);
+    workload.at("uid").get_to(record.uid);
+    const auto delivery = delivery_of(json.at("delivery").get<std::string>());
+    if (!delivery) throw Error("it has a delivery that is not known");
+    record.delivery = *delivery;
+    json.at("library").get_to(record.library);
+    json.at("containers").get_to(record.containers);
+    json.at("template_paths").get_to(record.template_paths);
+    record.editions = editions_from(json.at("editions"));
+    record.managed_fields = json.at("managed_fields");
+    return record;
 }
 
 // The part behind `key=` in "run=ab12 edition=2 pin=node1".
@@ -116,24 +146,11 @@ Json Record::json() const {
 }
 
 Record Record::from_json(const Json& json) {
-    if (json.at("schema") != kSchema) throw Error("it was written by another version of cudafault");
-    const Json& workload = json.at("workload");
-    Record record;
-    json.at("run").get_to(record.run_id);
-    json.at("by").get_to(record.by);
-    json.at("created_at").get_to(record.created_at);
-    workload.at("apiVersion").get_to(record.api_version);
-    workload.at("kind").get_to(record.kind);
-    workload.at("namespace").get_to(record.in_namespace);
-    workload.at("name").get_to(record.name);
-    workload.at("uid").get_to(record.uid);
-    record.delivery = delivery_of(json.at("delivery").get<std::string>()).value();
-    json.at("library").get_to(record.library);
-    json.at("containers").get_to(record.containers);
-    json.at("template_paths").get_to(record.template_paths);
-    record.editions = editions_from(json.at("editions"));
-    record.managed_fields = json.at("managed_fields");
-    return record;
+    try {
+        return record_from(json);
+    } catch (const Json::exception& error) {
+        throw Error(fmt::format("it is not whole: {}", error.what()));
+    }
 }
 
 std::optional<Anchor> find_anchor(Client& client, const std::string& in_namespace, const std::string& hash) {

@@ -50,7 +50,8 @@ public:
         revert_template();
         if (wait_for_pods()) {
             const RevisionNumbers ours = remove_own_revisions(client_, workload_, options_.deadline);
-            if (options_.exact && !reset_revision_number(client_, workload_, ours)) result_.notes.push_back(kNewerRevision);
+            if (options_.exact && !reset_revision_number(client_, workload_, ours))
+                result_.notes.push_back(kNewerRevision);
             revert_rest();
             give_back_fields();
             remove_config_maps();
@@ -95,8 +96,8 @@ private:
             const bool found = strip(spec, mark ? mark->pin : "");
             if (!found && !mark) return stripped;
             stripped.object["spec"] = spec;
-            Json& annotations = stripped.object["metadata"]["annotations"];
-            if (annotations.is_object()) annotations.erase(names::kInjected);
+            Json* annotations = find(stripped.object, {"metadata", "annotations"});
+            if (annotations && annotations->is_object()) annotations->erase(names::kInjected);
             result_.notes.push_back(kLostRecord);
             return stripped;
         });
@@ -189,12 +190,55 @@ private:
 RestoreResult clear_up(Client& client, const Workload& gone) {
     RestoreResult result;
     result.workload = gone.text();
-    for (const char* prefix : {names::kPlanPrefix, names::kAnchorPrefix}) {
+    const auto remove = [&](const char* prefix) {
         result.restored |= remove_config_map(client, gone.target.in_namespace, gone.by_name(prefix));
-    }
+    };
+    remove(names::kPlanPrefix);
     remove_libraries(client, gone.target.in_namespace, gone.hash());
+    remove(names::kAnchorPrefix);
     result.notes.push_back(fmt::format("{} is gone", gone.text()));
     return result;
+}
+
+using KindAndName = std::pair<std::string, std::string>;
+
+KindAndName qualified(const std::string& api_version, const std::string& kind, const std::string& name) {
+    const size_t slash = api_version.find('/');
+    return {slash == std::string::npos ? kind : kind + "." + api_version.substr(0, slash), name};
+}
+
+// Whose record it is. If it is damaged, its owner tells.
+KindAndName workload_of_anchor(const Json& config_map) {
+    try {
+        const Record record = Record::from_json(Json::parse(text_at(config_map, {"data", "record.json"})));
+        return qualified(record.api_version, record.kind, record.name);
+    } catch (const std::exception&) {
+        const Json* owners = find(config_map, {"metadata", "ownerReferences"});
+        const Json owner = owners && owners->is_array() && !owners->empty() ? owners->front() : Json();
+        return qualified(text_at(owner, {"apiVersion"}), text_at(owner, {"kind"}), text_at(owner, {"name"}));
+    }
+}
+
+// One that cannot be restored keeps no other from it. Nothing of one that went with what it belonged to.
+std::optional<RestoreResult> try_to_restore(Client& client, Discovery& discovery, const WorkloadChoice& choice,
+                                            const RestoreOptions& options) {
+    try {
+        return restore(client, discovery, choice, options);
+    } catch (const Cancelled&) {
+        throw;
+    } catch (const DeadlinePassed&) {
+        throw;
+    } catch (const ConnectionError&) {
+        throw;
+    } catch (const Error& error) {
+        const auto* answer = dynamic_cast<const ApiError*>(&error);
+        if (answer && answer->is_not_found()) return {};
+        RestoreResult failed;
+        failed.workload = Subject{"get", choice.kind, choice.in_namespace, choice.name}.text();
+        failed.complete = false;
+        failed.notes = {error.what()};
+        return failed;
+    }
 }
 
 }  // namespace
@@ -220,20 +264,15 @@ RestoreResult restore(Client& client, Discovery& discovery, const WorkloadChoice
 
 std::vector<RestoreResult> restore_all(Client& client, Discovery& discovery, const std::string& in_namespace,
                                        const RestoreOptions& options) {
-    std::set<std::pair<std::string, std::string>> found;  // kind, name
+    std::set<KindAndName> found;
     client.list({config_maps(), in_namespace}, {fmt::format("{}=anchor", names::kRole)}, [&](Page page) {
-        for (const Json& item : page.items) {
-            const std::string text = text_at(item, {"data", "record.json"});
-            const Record record = Record::from_json(Json::parse(text));
-            const std::string group = record.api_version.substr(0, record.api_version.find('/'));
-            found.emplace(record.kind + (record.api_version.find('/') == std::string::npos ? "" : "." + group),
-                          record.name);
-        }
+        for (const Json& item : page.items) found.insert(workload_of_anchor(item));
     });
     for (const Resource& kind : served_kinds(discovery)) {
         client.list({kind, in_namespace}, {"", "", 100}, [&](Page page) {
             for (const Json& object : page.items) {
-                if (InjectedMark::of(object)) found.emplace(kind.qualified(), text_at(object, {"metadata", "name"}));
+                if (!InjectedMark::of(object)) continue;
+                found.insert(qualified(kind.api_version(), kind.kind, text_at(object, {"metadata", "name"})));
             }
         });
     }
@@ -243,14 +282,10 @@ std::vector<RestoreResult> restore_all(Client& client, Discovery& discovery, con
         choice.kind = kind;
         choice.name = name;
         choice.in_namespace = in_namespace;
-        try {
-            RestoreResult result = restore(client, discovery, choice, options);
-            const auto is_same = [&](const RestoreResult& other) { return other.workload == result.workload; };
-            // A ReplicaSet has the mark of its Deployment.
-            if (std::none_of(results.begin(), results.end(), is_same)) results.push_back(std::move(result));
-        } catch (const ApiError& error) {
-            if (!error.is_not_found()) throw;  // it went with what it belonged to
-        }
+        const auto result = try_to_restore(client, discovery, choice, options);
+        const auto is_same = [&](const RestoreResult& other) { return other.workload == result->workload; };
+        // A ReplicaSet has the mark of its Deployment.
+        if (result && std::none_of(results.begin(), results.end(), is_same)) results.push_back(*result);
     }
     return results;
 }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kube/revisions.hpp"
 
-
 #include <algorithm>
 #include <cstdlib>
 #include <optional>
 
 #include "kube/api/api_error.hpp"
+#include "kube/mentions.hpp"
 #include "kube/names.hpp"
 #include "kube/resources.hpp"
 
@@ -15,13 +15,6 @@ namespace cudafault::kube {
 namespace {
 
 constexpr std::chrono::milliseconds kPoll{100};
-
-// Every injected template has the workload's plan as a volume.
-bool mentions(const Json& value, const std::string& name) {
-    if (value.is_string()) return value == name;
-    return value.is_structured() &&
-           std::any_of(value.begin(), value.end(), [&](const Json& part) { return mentions(part, name); });
-}
 
 // What an operator makes of another kind may have either.
 std::vector<Resource> histories_of(const Workload& workload) {
@@ -42,6 +35,7 @@ void wait_until_observed(Client& client, const Workload& workload, Deadline dead
     }
 }
 
+// Every injected template has the workload's plan as a volume.
 std::vector<Json> own_revisions(Client& client, const Workload& workload, const Resource& history) {
     std::vector<Json> found;
     const std::string selector = workload.target.resource.group == "apps" ? pod_selector(workload) : "";

@@ -24,7 +24,8 @@ namespace {
 
 using std::chrono::seconds;
 
-constexpr seconds kWindow{2};       // of a watch, after which the workload is read
+constexpr seconds kWindow{2};  // of a watch, after which the workload is read
+constexpr seconds kServerPoll{1};
 constexpr int kWindowsPerList = 5;  // and all pods are listed, whatever the watch said
 constexpr seconds kLastWords{5};    // for finding out why, after the deadline
 constexpr seconds kSlowStart{10};   // then a pod's events are read
@@ -253,18 +254,42 @@ private:
         before_ = options_.pods_before >= 0 ? options_.pods_before : count().wanted + count().old;
         if (desired() == 0 && expected_.observed() && pods_.pods().empty()) return nothing(true);
         say_partition();
-        for (int unconfirmed = 0;;) {
-            if (is_complete()) {
-                if (confirm()) return finished();
-                if (is_complete()) client_.session().pause(++unconfirmed);
-                continue;
+        for (;;) {
+            try {
+                if (auto result = step()) return *std::move(result);
+                server_lost_ = false;
+            } catch (const ApiError& error) {
+                if (error.code < 500) throw;
+                wait_for_server();
+            } catch (const ConnectionError&) {
+                wait_for_server();
             }
-            unconfirmed = 0;
-            report();
-            if (is_superseded()) return superseded();
-            if (needs_consent()) return give_up();
-            if (!delete_next()) follow();
         }
+    }
+
+    // The result, if it is over.
+    std::optional<RolloutResult> step() {
+        if (server_lost_) list_pods();
+        if (is_complete()) {
+            if (confirm()) return finished();
+            if (is_complete()) client_.session().pause(++unconfirmed_);
+            return {};
+        }
+        unconfirmed_ = 0;
+        report();
+        if (is_superseded()) return superseded();
+        if (needs_consent()) return give_up();
+        if (!delete_next()) follow();
+        return {};
+    }
+
+    // It has answered before, so it is likely to come back.
+    void wait_for_server() {
+        if (!std::exchange(server_lost_, true) && options_.on_progress) {
+            options_.on_progress("the API server does not answer any more; waiting until it does");
+        }
+        version_.clear();
+        client_.session().wait_until(after(kServerPoll));
     }
 
     // By fresh reads, since the watch cannot tell what the controller has seen.
@@ -562,6 +587,8 @@ private:
     PodSet pods_;
     int before_ = 0;
     std::string version_;  // the watch goes on from here; empty: it lists first
+    int unconfirmed_ = 0;  // how often in a row what was complete was not, by fresh reads
+    bool server_lost_ = false;
     bool window_over_ = false;
     int windows_ = 0;  // since all pods were listed
     bool may_delete_;

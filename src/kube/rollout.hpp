@@ -42,11 +42,11 @@ struct RolloutOptions {
     bool delete_stuck = false;        // with the user's consent: pods of the old template are deleted where the kind
                                       // does not replace them itself
     int pods_before = -1;  // as many are waited for where a kind does not say how many; -1: as there are at the start
-    std::function<bool(const Json& object)> is_current;  // ends the wait as soon as it gives false
+    std::function<bool(const Json& object)> is_current;   // ends the wait as soon as it gives false
     std::function<void(const std::string&)> on_progress;  // one line whenever something has changed
     // What is wrong for a shorter time is not worth a line: a new pod waits for the GPU of one that is just ending.
     std::chrono::milliseconds passing_trouble = std::chrono::seconds(3);
-    PodSource list_pods;                                  // empty: `pods_of`
+    PodSource list_pods;  // empty: `pods_of`
 };
 
 // Until no pod of another template is left and as many wanted ones as desired are there. Watches; every two seconds the

@@ -85,7 +85,7 @@ protected:
         Discovery discovery(session());
         rollout.on_progress = [&](const std::string& line) { progress.push_back(line); };
         rollout.passing_trouble = std::chrono::milliseconds(0);
-    rollout.passing_trouble = std::chrono::milliseconds(0);
+        rollout.passing_trouble = std::chrono::milliseconds(0);
         rollout.list_pods = [&] {
             const size_t index = std::min(lists++, listed.size() - 1);
             return jsons_of(listed.at(index));
@@ -355,7 +355,8 @@ TEST_F(RolloutTest, ADeletionThatIsRefusedIsSaid) {
     workload.replacement = Replacement::kOnDelete;
     rollout.delete_stuck = true;
     listed = {{{"web-0", "old"}}};
-    responder.on("DELETE", kPods + "/web-0", {status_answer(403, "Forbidden")});
+    responder.on("DELETE", kPods + "/web-0",
+                 {status_answer(403, "Forbidden", R"(User "ada" cannot delete resource "pods")")});
     const auto result = wait();
     EXPECT_FALSE(result.done);
     EXPECT_THAT(result.troubles.at(0), HasSubstr("verb delete on pods"));

@@ -4,8 +4,8 @@
 #include <algorithm>
 
 #include "kube/names.hpp"
+#include "kube/plan_object.hpp"
 #include "kube/record.hpp"
-#include "kube/resources.hpp"
 
 namespace cudafault::kube {
 
@@ -35,14 +35,14 @@ private:
     void look_at_config_map(const Json& object);
     bool is_of_injection(const Leftover& part);
     void sort_out();
-    void read_record(Injection& injection);
-    void read_plan(Injection& injection);
+    void read_record(FoundInjection& injection);
+    void read_plan(FoundInjection& injection);
 
     Client& client_;
     Discovery& discovery_;
     ScanReport report_;
-    std::map<std::string, Injection> injections_;  // by hash
-    std::map<std::string, size_t> counts_;         // by resource
+    std::map<std::string, FoundInjection> injections_;  // by hash
+    std::map<std::string, size_t> counts_;              // by resource
 };
 
 // A list may begin anew when its continue token has run out.
@@ -73,7 +73,7 @@ void Scan::look_at_workload(const Resource& resource, const Json& object, const 
     if (!mark) return;
     const std::string hash = hash_of(resource, object);
     if (!hashes_of(traces).contains(hash)) return;
-    Injection& injection = injections_[hash];
+    FoundInjection& injection = injections_[hash];
     injection.state = InjectionState::kInForce;
     injection.workload = text_of(resource, object);
     injection.kind = resource.kind;
@@ -86,7 +86,7 @@ void Scan::look_at_config_map(const Json& object) {
     const std::string name = text_at(object, {"metadata", "name"});
     const std::string prefix = names::kAnchorPrefix;
     if (!name.starts_with(prefix)) return;
-    Injection& injection = injections_[name.substr(prefix.size())];
+    FoundInjection& injection = injections_[name.substr(prefix.size())];
     injection.has_record = true;
     injection.in_namespace = text_at(object, {"metadata", "namespace"});
 }
@@ -116,7 +116,7 @@ void Scan::sort_out() {
     }
 }
 
-void Scan::read_record(Injection& injection) {
+void Scan::read_record(FoundInjection& injection) {
     if (!injection.has_record) return;
     try {
         const auto anchor = find_anchor(client_, injection.in_namespace, injection.hash);
@@ -140,11 +140,11 @@ void Scan::read_record(Injection& injection) {
     }
 }
 
-void Scan::read_plan(Injection& injection) {
+void Scan::read_plan(FoundInjection& injection) {
     try {
-        const auto plan = client_.find({config_maps(), injection.in_namespace, names::kPlanPrefix + injection.hash});
+        const auto plan = find_plan(client_, injection.in_namespace, injection.hash);
         if (!plan) return;
-        injection.armed = armed_plan(text_at(*plan, {"data", names::kPlanKey}));
+        injection.armed = plan->spec;
         injection.until = end_of_plan(injection.armed);
     } catch (const ApiError& error) {
         if (error.code != 403) throw;
@@ -175,18 +175,6 @@ Json text_or_null(const std::string& text) { return text.empty() ? Json() : Json
 
 }  // namespace
 
-std::string armed_plan(const std::string& plan_file) {
-    std::string plan;
-    for (size_t start = 0; start < plan_file.size();) {
-        const size_t end = std::min(plan_file.find('\n', start), plan_file.size());
-        const std::string line = plan_file.substr(start, end - start);
-        // The first line is the revision.
-        if (!line.empty() && line.front() != '#') plan += (plan.empty() ? "" : " ") + line;
-        start = end + 1;
-    }
-    return plan;
-}
-
 std::string end_of_plan(const std::string& plan) {
     constexpr std::string_view key = "until=";
     const size_t at = plan.find(key);
@@ -195,7 +183,7 @@ std::string end_of_plan(const std::string& plan) {
     return plan.substr(start, std::min(plan.find_first_of(" ,;", start), plan.size()) - start);
 }
 
-Json Injection::json() const {
+Json FoundInjection::json() const {
     return {{"workload", text_or_null(workload)},
             {"kind", text_or_null(kind)},
             {"namespace", in_namespace},

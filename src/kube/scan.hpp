@@ -17,7 +17,7 @@ enum class InjectionState {
     kUnfinished,  // there is a record, and the workload does not carry it: an inject or a restore was cut off
 };
 
-struct Injection {
+struct FoundInjection {
     std::string hash;  // of the workload
     InjectionState state = InjectionState::kUnfinished;
     std::string workload;    // "deployments.apps web in namespace prod"
@@ -44,7 +44,7 @@ struct Leftover {
 };
 
 struct ScanReport {
-    std::vector<Injection> injections;
+    std::vector<FoundInjection> injections;
     std::vector<Leftover> leftovers;
     std::vector<Leftover> put_back;  // that have nothing of ours but our name on fields with the user's values
     std::vector<Unseen> unseen;
@@ -58,8 +58,7 @@ struct ScanReport {
 // `in_namespace` empty: all. Throws Error if there is no such namespace.
 ScanReport scan(Client& client, Discovery& discovery, const std::string& in_namespace);
 
-// The plan in what a plan ConfigMap holds, and the end it has by itself.
-std::string armed_plan(const std::string& plan_file);
+// The end that an armed plan has by itself; empty if it has none.
 std::string end_of_plan(const std::string& plan);
 
 }  // namespace cudafault::kube

@@ -50,7 +50,7 @@ TEST_F(ScanTest, AnInjectionWithAllThatBelongsToIt) {
     const ScanReport found = report();
     EXPECT_THAT(found.leftovers, IsEmpty());
     ASSERT_EQ(found.injections.size(), 1u);
-    const Injection& injection = found.injections[0];
+    const FoundInjection& injection = found.injections[0];
     EXPECT_EQ(injection.state, InjectionState::kInForce);
     EXPECT_EQ(injection.workload, "deployments.apps web in namespace prod");
     EXPECT_EQ(injection.run_id, "ab12");
@@ -106,7 +106,8 @@ TEST_F(ScanTest, OurNameOnFieldsThatWerePutBackIsNoLeftover) {
 
 TEST_F(ScanTest, WhatMayNotBeListedIsNamed) {
     responder.on("GET", kNodeList, {status_answer(403, "Forbidden")});
-    responder.on("GET", kApps + "deployments", {status_answer(403, "Forbidden")});
+    responder.on("GET", kApps + "deployments",
+                 {status_answer(403, "Forbidden", R"(User "ada" cannot list resource "deployments")")});
     const ScanReport found = report();
     ASSERT_EQ(found.unseen.size(), 2u);
     EXPECT_EQ(found.unseen[0].resource, "deployments.apps");
@@ -159,10 +160,7 @@ TEST_F(ScanTest, OfConfigMapsOnlyMetadataIsRead) {
     }
 }
 
-TEST(PlanFile, WithoutItsRevision) {
-    EXPECT_EQ(armed_plan("#7\nxid=79 gpu=0\n"), "xid=79 gpu=0");
-    EXPECT_EQ(armed_plan("#8\n"), "");
-    EXPECT_EQ(armed_plan(""), "");
+TEST(EndOfPlan, IsThatOfItsFirstFault) {
     EXPECT_EQ(end_of_plan("xid=79,until=2026-11-25T01:00:00Z;xid=43"), "2026-11-25T01:00:00Z");
     EXPECT_EQ(end_of_plan("xid=79"), "");
 }

@@ -1,18 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kube/snapshot.hpp"
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
-#include <ctime>
 #include <set>
 #include <string_view>
 
 #include "kube/api/json_text.hpp"
 #include "kube/names.hpp"
 #include "kube/path.hpp"
+#include "kube/plan_object.hpp"
 #include "kube/resources.hpp"
 
 namespace cudafault::kube {
@@ -22,7 +21,8 @@ namespace {
 constexpr int kSchema = 1;
 constexpr const char* kThere = "there";
 constexpr const char* kMayNotBeListed = "unknown: it may not be listed";
-// What the Deployment controller counts with. The last, of a ReplicaSet, is replicas + maxSurge when it was scaled last.
+// What the Deployment controller counts with. The last, of a ReplicaSet, is replicas + maxSurge when it was scaled
+// last.
 constexpr std::array<const char*, 3> kControllersAnnotations = {"deployment.kubernetes.io/revision",
                                                                 "deployment.kubernetes.io/revision-history",
                                                                 "deployment.kubernetes.io/max-replicas"};
@@ -36,8 +36,6 @@ bool is_kept(const Resource& resource) {
 }
 
 bool is_our_object(const Resource& resource) { return resource.kind == "ConfigMap" || resource.kind == "Lease"; }
-
-std::string utc_now() { return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr))); }
 
 Json without_status(Json object) {
     if (object.is_object()) object.erase("status");

@@ -230,16 +230,16 @@ TEST_F(SnapshotTest, AManagerOfOursIsATrace) {
 
 TEST_F(SnapshotTest, AMapWhoseFieldsWeTookOverCountsOnlyExactly) {
     const Json whole = {{".", kNone}, {"f:maxSurge", kNone}};
-    const Json before = with_managers(
-        Json::array({manager("kubectl", {{"f:spec", {{"f:rollingUpdate", whole}, {"f:type", kNone}}}})}));
-    const Json after = with_managers(Json::array(
-        {manager("kubectl", {{"f:spec", {{"f:rollingUpdate", kNone}, {"f:type", kNone}}}}),
-         manager("cudafault", {{"f:spec", {{"f:rollingUpdate", {{"f:maxSurge", kNone}}}}}})}));
+    const Json before =
+        with_managers(Json::array({manager("kubectl", {{"f:spec", {{"f:rollingUpdate", whole}, {"f:type", kNone}}}})}));
+    const Json after = with_managers(
+        Json::array({manager("kubectl", {{"f:spec", {{"f:rollingUpdate", kNone}, {"f:type", kNone}}}}),
+                     manager("cudafault", {{"f:spec", {{"f:rollingUpdate", {{"f:maxSurge", kNone}}}}}})}));
     EXPECT_THAT(changes(before, after), IsEmpty());
     EXPECT_THAT(changes(before, after, true), Not(IsEmpty()));
-    const Json lost = with_managers(Json::array(
-        {manager("kubectl", {{"f:spec", {{"f:rollingUpdate", kNone}}}}),
-         manager("cudafault", {{"f:spec", {{"f:rollingUpdate", {{"f:maxSurge", kNone}}}}}})}));
+    const Json lost = with_managers(
+        Json::array({manager("kubectl", {{"f:spec", {{"f:rollingUpdate", kNone}}}}),
+                     manager("cudafault", {{"f:spec", {{"f:rollingUpdate", {{"f:maxSurge", kNone}}}}}})}));
     EXPECT_THAT(changes(before, lost), ElementsAre("metadata.managedFields[kubectl].fieldsV1.f:spec.f:type"));
 }
 

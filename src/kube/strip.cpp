@@ -55,7 +55,8 @@ std::string without_libraries(const std::string& preload) {
 std::string reference_to(const char* variable) { return std::string("$(") + variable + ")"; }
 
 const Json* item_named(const Json& list, const char* name) {
-    const auto found = std::find_if(list.begin(), list.end(), [&](const Json& item) { return text_at(item, {"name"}) == name; });
+    const auto found =
+        std::find_if(list.begin(), list.end(), [&](const Json& item) { return text_at(item, {"name"}) == name; });
     return found == list.end() ? nullptr : &*found;
 }
 
@@ -82,7 +83,10 @@ private:
                 walk(value[i]);
                 // What is left empty, such as a term of an affinity, was made by us.
                 const bool remains = was_empty || !value[i].is_object() || !value[i].empty();
-                if (remains) ++i; else value.erase(i);
+                if (remains)
+                    ++i;
+                else
+                    value.erase(i);
             }
         } else if (value.is_object()) {
             strip_fields(value);

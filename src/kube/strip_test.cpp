@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "kube/injection_testing.hpp"
+
 namespace cudafault::kube {
 
 namespace {
@@ -57,7 +59,8 @@ TEST(Strip, GivesTheSourceOfTheUsersPreloadBack) {
 }
 
 TEST(Strip, AReferenceToItselfWasOurs) {
-    const Json object = spec_with({variable("A", "1"), variable("LD_PRELOAD", "/cudafault/library/libcudafault.so:$(LD_PRELOAD)")});
+    const Json object =
+        spec_with({variable("A", "1"), variable("LD_PRELOAD", "/cudafault/library/libcudafault.so:$(LD_PRELOAD)")});
     EXPECT_EQ(stripped(object), spec_with(Json::array({variable("A", "1")})));
 }
 
@@ -77,6 +80,101 @@ TEST(Strip, ATermThatWasThePinAloneGoesWithIt) {
     EXPECT_EQ(stripped(affinity(Json::array({zone, pin})), "n7"), affinity(Json::array({zone})));
     Json other = affinity(Json::array({pin}));
     EXPECT_FALSE(strip(other, "n8"));
+}
+
+// Injected and stripped again; a strategy and a history limit are not told apart from the user's.
+void expect_original(const Workload& workload, const Injection& injection) {
+    const Json injected = inject_into(workload, choose_containers(workload, {}), injection, is_there).object;
+    ASSERT_NE(injected, workload.object);
+    Json expected = workload.object;
+    for (const char* field : {"strategy", "revisionHistoryLimit"}) {
+        if (injected["spec"].contains(field)) expected["spec"][field] = injected["spec"][field];
+    }
+    const Json result = stripped(injected, injection.pin_label);
+    EXPECT_EQ(result, expected) << Json::diff(expected, result);
+}
+
+Workload with_preload(const char* container) {
+    Json json = gpu_container("main");
+    json.merge_patch(Json::parse(container));
+    return deployment_of_pod({{"containers", {json}}});
+}
+
+TEST(Strip, GivesTheOriginalBack) {
+    Injection injection = binary_injection();
+    expect_original(plain_deployment(), injection);
+    injection.architectures = {Architecture::kX86_64, Architecture::kAarch64};
+    injection.contract = ContractVariables{};
+    expect_original(plain_deployment(), injection);
+    expect_original(plain_deployment(), source_injection());
+    expect_original(deployment_of_pod({{"initContainers", {{{"name", "theirs"}}}}, {"volumes", {{{"name", "data"}}}}}),
+                    source_injection());
+    expect_original(deployment_with({{"revisionHistoryLimit", 2}, {"template", gpu_template()}}), binary_injection());
+}
+
+TEST(Strip, GivesAGraphBack) {
+    const Json spec = Json::parse(R"({"services": {"Frontend": {"componentType": "frontend"},
+        "Worker": {"componentType": "worker", "resources": {"limits": {"gpu": "1"}}}}})");
+    expect_original(workload_with("nvidia.com", "v1alpha1", "DynamoGraphDeployment", "dynamographdeployments", spec),
+                    source_injection());
+}
+
+TEST(Strip, GivesThePreloadOfTheUserBack) {
+    for (const char* container : {
+             R"({"env": [{"name": "LD_PRELOAD", "value": "/user.so"}]})",
+             R"({"env": [{"name": "LD_PRELOAD", "value": "/a.so /b.so:/c.so"}, {"name": "A", "value": "1"}]})",
+             R"({"env": [{"name": "LD_PRELOAD", "valueFrom": {"configMapKeyRef": {"name": "c", "key": "k"}}}]})",
+             R"({"envFrom": [{"configMapRef": {"name": "c"}}]})",
+         }) {
+        SCOPED_TRACE(container);
+        expect_original(with_preload(container), binary_injection());
+        expect_original(with_preload(container), source_injection());
+    }
+}
+
+TEST(Strip, AnEmptyPreloadOfAnotherContainerStays) {
+    Json side = {{"name", "side"}, {"env", {{{"name", "LD_PRELOAD"}, {"value", ""}}}}};
+    expect_original(deployment_of_pod({{"containers", {gpu_container("main"), side}}}), binary_injection());
+}
+
+TEST(Strip, UnpinsToWhereItWas) {
+    Injection injection = binary_injection();
+    injection.pin_label = "n1";
+    expect_original(plain_deployment(), injection);
+    const Json affinity = Json::parse(R"({"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution":
+        {"nodeSelectorTerms": [
+            {"matchExpressions": [{"key": "zone", "operator": "In", "values": ["a"]}]},
+            {"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "In", "values": ["n1", "n2"]}],
+             "matchFields": [{"key": "metadata.name", "operator": "In", "values": ["n1"]}]}]}}})");
+    expect_original(deployment_of_pod({{"affinity", affinity}}), injection);
+}
+
+TEST(Strip, LeavesWhatIsCalledAlmostLikeOurs) {
+    const Json foreign = Json::parse(R"({
+        "metadata": {"name": "web", "annotations": {}, "labels": {"cudafault": "yes", "x.cudafault.dev/a": "b"}},
+        "spec": {"empty": [], "none": null, "template": {"spec": {
+            "affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [
+                {"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "In", "values": ["n1"]}]}]}}},
+            "initContainers": [{"name": "compile", "args": ["/cuda-fault/fake_cuda_xid79.so"]}],
+            "containers": [{"name": "cudafault-plan", "image": "cudafault-library", "emptyDir": {},
+                "env": [{"name": "LD_PRELOAD", "value": "/opt/libcudafault.so.1:/x"},
+                        {"name": "MY_CUDAFAULT_LOG", "value": "1"}, {"name": "CUDA_VISIBLE_DEVICES", "value": "0"}],
+                "volumeMounts": [{"name": "cudafault-plans", "mountPath": "/cudafault/plan"}]}],
+            "volumes": [{"name": "cudafault-plans", "emptyDir": {}}]}}}})");
+    Json object = foreign;
+    EXPECT_FALSE(strip(object, ""));
+    EXPECT_EQ(object, foreign);
+}
+
+TEST(Strip, KeepsWhatOthersAddedMeanwhile) {
+    const Workload workload = plain_deployment();
+    Json injected = inject_into(workload, choose_containers(workload, {}), binary_injection(), is_there).object;
+    Json expected = workload.object;
+    for (Json* object : {&injected, &expected}) {
+        (*find(*object, kPodSpec))["volumes"].push_back({{"name", "theirs"}});
+        (*find(*object, kMainContainer))["env"].push_back({{"name", "THEIRS"}, {"value", "t"}});
+    }
+    EXPECT_EQ(stripped(injected)["spec"]["template"], expected["spec"]["template"]);
 }
 
 }  // namespace

@@ -23,6 +23,9 @@ class SurveyTest : public SessionTest {
 protected:
     SurveyTest() {
         options.tries = 1;
+        const Json apps = {{"name", "apps"}, {"versions", {{{"version", "v1"}}}}};
+        responder.on("GET", "/api", {json_answer({{"kind", "APIVersions"}, {"versions", {"v1"}}})});
+        responder.on("GET", "/apis", {json_answer({{"kind", "APIGroupList"}, {"groups", {apps}}})});
         responder.on("GET", "/apis/apps/v1",
                      {json_answer({{"kind", "APIResourceList"},
                                    {"resources",

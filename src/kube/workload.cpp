@@ -50,9 +50,10 @@ std::optional<Found> find_one(Client& client, Discovery& discovery, const char* 
 Found find_by_name(Client& client, Discovery& discovery, const WorkloadChoice& choice) {
     if (auto graph = find_one(client, discovery, "nvidia.com", "DynamoGraphDeployment", choice)) return *graph;
     if (auto deployment = find_one(client, discovery, "apps", "Deployment", choice)) return *deployment;
-    throw Error(fmt::format("there is neither a DynamoGraphDeployment nor a Deployment {} in namespace {}: {}",
-                            choice.name, choice.in_namespace,
-                            "check its name and namespace, and give its kind if it is of another"));
+    throw ApiError(
+        fmt::format("there is neither a DynamoGraphDeployment nor a Deployment {} in namespace {}: {}", choice.name,
+                    choice.in_namespace, "check its name and namespace, and give its kind if it is of another"),
+        404, nullptr);
 }
 
 Found find_chosen(Client& client, Discovery& discovery, const WorkloadChoice& choice) {

@@ -33,6 +33,13 @@ void read_containers(const Json& pod, PodStatus& status) {
     }
 }
 
+// What keeps a container from being made is told by events alone.
+std::string trouble_with_events(Client& client, const Json& pod) {
+    std::string trouble = trouble_of(pod);
+    if (!trouble.empty() || is_ready(pod) || is_terminating(pod)) return trouble;
+    return trouble_of(pod, warnings_on(client, pod_namespace(pod), pod_uid(pod)));
+}
+
 PodStatus status_of_pod(Client& client, const Json& pod, const std::string& hash) {
     PodStatus status;
     status.name = text_at(pod, {"metadata", "name"});
@@ -43,7 +50,7 @@ PodStatus status_of_pod(Client& client, const Json& pod, const std::string& hash
     status.injected = is_injected(pod, hash);
     status.ready = is_ready(pod);
     status.terminating = is_terminating(pod);
-    status.trouble = trouble_of(pod);
+    status.trouble = trouble_with_events(client, pod);
     read_containers(pod, status);
     if (!status.injected) return status;
     for (const std::string& container : injected_containers(pod)) {

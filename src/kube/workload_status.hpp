@@ -17,8 +17,8 @@ struct PodStatus {
     bool injected = false;  // it has the library and the plan; else it is of an older template
     bool ready = false;
     bool terminating = false;
-    int restarts = 0;       // of its containers, in sum
-    Json terminated;    // how a container ended last: exit_code, signal, reason, message; null if none has
+    int restarts = 0;  // of its containers, in sum
+    Json terminated;   // how a container ended last: exit_code, signal, reason, message; null if none has
     std::string trouble;
     std::vector<ContainerEvidence> evidence;  // of the injected containers
 };

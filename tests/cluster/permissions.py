@@ -18,7 +18,7 @@ RARE = {
             ("patch", "pods"): "of pods that there are", ("get", "pods/log"): "of pods that run"},
     "disarm": {("get", "WORKLOAD"): "if that is not what was injected, but an object below",
                ("patch", "pods"): "of pods that there are", ("get", "pods/log"): "of pods that run"},
-    "status": {("get", "pods/log"): "of pods that run"},
+    "status": {("get", "pods/log"): "of pods that run", ("list", "events"): "of pods that do not come"},
     "restore": {("patch", "leases.coordination.k8s.io"): "renewed after 20 s, or taken over from somebody who was killed",
                 ("watch", "pods"): "while there are pods to wait for", ("patch", "pods"): "of pods that there are"},
 }

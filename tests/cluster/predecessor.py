@@ -200,7 +200,7 @@ def check_library_in_image(checks: Checks, cluster: Cluster, user: User) -> None
         checks.expect("drop-in: make makes the library", done.returncode == 0, done.stdout + done.stderr)
         library = user.dropin / "fake_cuda_xid79.so"
         place.cluster.kubectl("-n", place.namespace, "create", "configmap", "image", f"--from-file={library}")
-        main = workloads.server(volumeMounts=[{"name": "image", "mountPath": "/cuda-fault"}])
+        main = workloads.server(volumeMounts=[{"name": "image", "mountPath": LIBRARY, "subPath": "fake_cuda_xid79.so"}])
         spec = workloads.pod_spec(main, volumes=[{"name": "image", "configMap": {"name": "image"}}])
         place.cluster.create(workloads.deployment(place.namespace, "web", spec, replicas=1))
         place.cluster.wait_for_pods(place.namespace, WEB, 1)

@@ -52,6 +52,10 @@ def names(pods: list) -> list:
     return sorted(pod["metadata"]["name"] for pod in pods)
 
 
+def uids(place: Scene) -> set:
+    return {pod["metadata"]["uid"] for pod in place.pods(APP)}
+
+
 def object_of(place: Scene, kind: str) -> dict:
     return place.api.get("batch/v1" if kind == "CronJob" else "apps/v1", kind, place.namespace, "app")
 
@@ -190,8 +194,8 @@ def check_restart_crashed(checks: Checks, cluster: Cluster) -> None:
     with scene(cluster, checks, "disarm --restart-crashed") as place:
         name = workload(place)
         place.do("inject", name)
+        old = place.cluster.wait_for_pods(place.namespace, APP, 2)
         place.do("arm", name, "xid=95")
-        old = place.pods(APP)
         crash_all(place, old)
         began = time.monotonic()
         place.do("disarm", name, "--restart-crashed")
@@ -308,13 +312,13 @@ def check_kills(checks: Checks, cluster: Cluster) -> None:
 
             def is_marked() -> bool:
                 return MARK in object_of(place, kind)["metadata"].get("annotations", {})
-            old = names(place.pods(APP))
-            kill_when(place, ("inject", name), lambda: is_marked() and names(place.pods(APP)) != old)
+            old = uids(place)
+            kill_when(place, ("inject", name), lambda: is_marked() and uids(place) != old)
             place.do("restore", name, cwd="/")
             expect_restored(place, checks, f"kill -9 of inject, {kind}", before, snapshot)
             place.do("inject", name)
-            old = names(place.pods(APP))
-            kill_when(place, ("restore", name), lambda: not is_marked() and names(place.pods(APP)) != old)
+            old = uids(place)
+            kill_when(place, ("restore", name), lambda: not is_marked() and uids(place) != old)
             left = place.run("verify-clean")
             checks.equal(f"kill -9 of restore, {kind}: something is left, and found", left.code, 4)
             place.do("restore", "--all", cwd="/")
@@ -338,9 +342,9 @@ def check_api_server_gone(checks: Checks, cluster: Cluster) -> None:
         name = workload(place)
         before, snapshot = object_of(place, "Deployment"), place.snapshot()
         for verb in ("inject", "restore"):
-            old = names(place.pods(APP))
+            old = uids(place)
             process = place.start(verb, name)
-            place.wait(lambda: names(place.pods(APP)) != old, 30, "the first pod to be replaced")
+            place.wait(lambda: uids(place) != old, 30, "the first pod to be replaced")
             with cluster.without_api_server():
                 running = process.poll() is None
                 refused = cluster.cudafault("k8s", "status", name, "-n", place.namespace, "--timeout", "2s")

@@ -137,10 +137,13 @@ class Story:
         armed = self.timeline[0].at
         self.scene.do("node", "cordon", "--nvsentinel", "node1")
         self.say("act", "cudafault k8s node cordon --nvsentinel node1")
+        drained = self.moment("cordoned, drain begins")
+        self.phase("node1 is drained", drained)
+        self.say("act", "cudafault k8s node drain node1 --nvsentinel --delete-unhealthy")
         self.scene.do("node", "drain", "node1", "--nvsentinel", "--delete-unhealthy")
-        drained = self.moment("drained")
-        self.phase("node1 drained", drained)
-        self.say("act", "cudafault k8s node drain node1 --nvsentinel --delete-unhealthy", drained)
+        self.say("good", f"none of its pods is left, after {time.time() - drained:.1f} s")
+        left = [pod for pod in self.scene.pods(APP) if pod["spec"].get("nodeName") == "node1"]
+        self.expect("no pod is left on the drained node", not left, left)
         labels = self.node()["labels"]
         found = {key: labels.get(key) for key in NODE_LABELS}
         self.expect("the node has NVSentinel's labels", found == NODE_LABELS, found)

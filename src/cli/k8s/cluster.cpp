@@ -106,6 +106,11 @@ void in_cluster(const ClusterOptions& options, const std::function<void(ClusterA
                                        error.what()));
     } catch (const kube::Error& error) {
         throw local::Error(local::kEnvironment, error.what());
+    } catch (const nlohmann::json::exception& error) {
+        throw local::Error(local::kEnvironment,
+                           fmt::format("an object of the cluster has not the form it should have ({}): if it is one of "
+                                       "cudafault's, delete it; `cudafault k8s scan` lists those",
+                                       error.what()));
     }
 }
 

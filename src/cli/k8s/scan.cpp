@@ -26,24 +26,24 @@ struct Options {
 
 std::string or_dash(const std::string& text) { return text.empty() ? "-" : text; }
 
-std::string state_text(const kube::Injection& injection) {
+std::string state_text(const kube::FoundInjection& injection) {
     if (injection.state == kube::InjectionState::kUnfinished) return paint(Paint::bad, "unfinished");
     return injection.has_record ? "in force" : paint(Paint::bad, "in force, record lost");
 }
 
 std::string time_or_dash(const std::string& utc) { return utc.empty() ? "-" : local_time(utc); }
 
-void print_injections(const std::vector<kube::Injection>& injections) {
+void print_injections(const std::vector<kube::FoundInjection>& injections) {
     if (injections.empty()) return;
     Table table({"workload", "run", "by", "since", "until", "state", "armed"});
-    for (const kube::Injection& injection : injections) {
+    for (const kube::FoundInjection& injection : injections) {
         table.add({injection.workload.empty() ? "unknown, in namespace " + injection.in_namespace : injection.workload,
                    or_dash(injection.run_id), or_dash(injection.by), time_or_dash(injection.created_at),
                    time_or_dash(injection.until), state_text(injection),
                    injection.armed.empty() ? "nothing" : injection.armed});
     }
     fmt::print("{}", table.text());
-    for (const kube::Injection& injection : injections) {
+    for (const kube::FoundInjection& injection : injections) {
         if (!injection.record_trouble.empty()) fmt::print("{}\n", injection.record_trouble);
     }
     fmt::print("taken back by `cudafault k8s restore KIND/NAME`\n");

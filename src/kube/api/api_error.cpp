@@ -56,14 +56,14 @@ std::string role_for(const Subject& subject) {
 
 // Admission and quotas answer 403 Forbidden, too; only the authorizer says who cannot do what.
 bool is_about_permission(const Json& status) {
-    return text_at(status, "reason") == "Forbidden" && text_at(status, "message").find("\" cannot ") != std::string::npos;
+    return text_at(status, "reason") == "Forbidden" &&
+           text_at(status, "message").find("\" cannot ") != std::string::npos;
 }
 
 std::string advice(int code, const Json& status, const Subject& subject, const Connection& connection) {
     switch (code) {
         case 401: return fmt::format("{} are not accepted: log in again", who(connection));
-        case 403:
-            return is_about_permission(status) ? role_for(subject) : "see what refuses it";
+        case 403: return is_about_permission(status) ? role_for(subject) : "see what refuses it";
         case 404: return "check name, namespace and context";
         case 409:
             return text_at(status, "reason") == "AlreadyExists" ? "choose another name" : "read it again and repeat";

@@ -83,8 +83,8 @@ Context choose_context(const KubeconfigFile& config, const ConnectionOptions& op
         context = entry(config.contexts, name, "context");
     } else if (options.server.empty() && options.cluster.empty()) {
         const std::string way = config.contexts.empty() ? "set KUBECONFIG to a file with one" : "choose one of them";
-        throw ConfigError(
-            fmt::format("no current-context in the kubeconfig {}, which {}; {}", files_text(options), names(config.contexts), way));
+        throw ConfigError(fmt::format("no current-context in the kubeconfig {}, which {}; {}", files_text(options),
+                                      names(config.contexts), way));
     }
     return {first_given(options.cluster, context.cluster), first_given(options.user, context.user),
             context.default_namespace};

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kube/dry_run.hpp"
+
+#include <gmock/gmock.h>
+
+#include "kube/injection_testing.hpp"
+
+namespace cudafault::kube {
+
+namespace {
+
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+const std::string kPodList = "/api/v1/namespaces/prod/pods";
+
+class DryRunTest : public WorkloadTest {
+protected:
+    // The notes, or behind "refused: " why.
+    std::vector<std::string> try_pods(const Workload& workload) {
+        std::vector<std::string> notes;
+        try {
+            dry_run_pods(client(), workload, workload.object, workload.templates, notes);
+        } catch (const Error& error) {
+            return {std::string("refused: ") + error.what()};
+        }
+        return notes;
+    }
+
+    void answer(int code, const std::string& message) {
+        responder.on("POST", kPodList, {status_answer(code, "Forbidden", message)});
+    }
+
+    void take() { responder.on("POST", kPodList, {json_answer(named("x"))}); }
+};
+
+TEST_F(DryRunTest, TriesTheTemplateAsAPodAndKeepsNothing) {
+    take();
+    EXPECT_THAT(try_pods(plain_deployment()), IsEmpty());
+    EXPECT_THAT(seen(0).target, HasSubstr("dryRun=All"));
+    const Json sent = Json::parse(seen(0).body);
+    EXPECT_EQ(text_at(sent, {"kind"}), "Pod");
+    EXPECT_EQ(text_at(sent, {"metadata", "labels", "app"}), "web");
+    EXPECT_EQ(text_at(sent, {"metadata", "namespace"}), "prod");
+    EXPECT_EQ(sent.at("spec"), gpu_template().at("spec"));
+}
+
+TEST_F(DryRunTest, ARefusalByAdmissionEndsItWithTheReason) {
+    answer(403, R"(pods "x" is forbidden: violates PodSecurity "restricted:latest": runAsNonRoot != true)");
+    EXPECT_THAT(try_pods(plain_deployment()),
+                ElementsAre(AllOf(HasSubstr("refused: "), HasSubstr("nothing was changed"),
+                                  HasSubstr(R"(violates PodSecurity "restricted:latest")"))));
+    responder.on("POST", kPodList, {status_answer(422, "Invalid", "spec.containers: Required value")});
+    EXPECT_THAT(try_pods(plain_deployment()), ElementsAre(HasSubstr("refused: ")));
+}
+
+TEST_F(DryRunTest, AFullQuotaOfPodsIsNoObstacle) {
+    answer(403, R"(pods "x" is forbidden: exceeded quota: q, requested: pods=1, used: pods=5, limited: pods=5)");
+    EXPECT_THAT(try_pods(plain_deployment()), ElementsAre(HasSubstr("replaced and not added")));
+    answer(403, R"(pods "x" is forbidden: failed quota: q: must specify limits.cpu for: main)");
+    EXPECT_THAT(try_pods(plain_deployment()), ElementsAre(HasSubstr("refused: ")));
+}
+
+TEST_F(DryRunTest, WithoutPermissionItIsNotTried) {
+    answer(403,
+           R"(pods is forbidden: User "ada" cannot create resource "pods" in API group "" in the namespace "prod")");
+    EXPECT_THAT(try_pods(plain_deployment()), ElementsAre(HasSubstr("no permission to create pods")));
+}
+
+TEST_F(DryRunTest, AUserThatOnlyTheNodeKnowsIsTold) {
+    take();
+    const Json non_root = {{"runAsNonRoot", true}};
+    EXPECT_THAT(
+        try_pods(deployment_of_pod({{"securityContext", non_root}})),
+        ElementsAre(HasSubstr("container main has runAsNonRoot without runAsUser"), HasSubstr("container side has")));
+    EXPECT_THAT(try_pods(deployment_of_pod({{"securityContext", {{"runAsNonRoot", true}, {"runAsUser", 1000}}}})),
+                IsEmpty());
+    Json containers = {{{"name", "main"}, {"securityContext", {{"runAsNonRoot", false}}}},
+                       {{"name", "side"}, {"securityContext", {{"runAsUser", 1000}}}}};
+    EXPECT_THAT(try_pods(deployment_of_pod({{"securityContext", non_root}, {"containers", containers}})), IsEmpty());
+}
+
+TEST_F(DryRunTest, WhatIsNoWholePodIsNotTried) {
+    const Json spec = Json::parse(R"({"services": {"Worker": {"componentType": "worker"}}})");
+    EXPECT_THAT(
+        try_pods(workload_with("nvidia.com", "v1alpha1", "DynamoGraphDeployment", "dynamographdeployments", spec)),
+        IsEmpty());
+    EXPECT_EQ(requests(), 0u);
+}
+
+TEST_F(DryRunTest, EachTemplateIsTried) {
+    take();
+    const Json templates = {{"leaderTemplate", gpu_template("lead")}, {"workerTemplate", gpu_template("work")}};
+    EXPECT_THAT(try_pods(workload_with("leaderworkerset.x-k8s.io", "v1", "LeaderWorkerSet", "leaderworkersets",
+                                       {{"leaderWorkerTemplate", templates}})),
+                IsEmpty());
+    ASSERT_EQ(requests(), 2u);
+    EXPECT_THAT(seen(1).body, HasSubstr("\"work\""));
+}
+
+}  // namespace
+
+}  // namespace cudafault::kube

@@ -1,0 +1,317 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kube/restore.hpp"
+
+#include <gmock/gmock.h>
+
+#include "kube/injection_testing.hpp"
+#include "kube/names.hpp"
+#include "kube/record.hpp"
+
+namespace cudafault::kube {
+
+namespace {
+
+using testing::AllOf;
+using testing::Contains;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+
+const std::string kConfigMaps = "/api/v1/namespaces/prod/configmaps";
+const std::string kDeployments = "/apis/apps/v1/namespaces/prod/deployments";
+const std::string kLeases = "/apis/coordination.k8s.io/v1/namespaces/prod/leases";
+const std::string kPodList = "/api/v1/namespaces/prod/pods";
+const std::string kReplicaSets = "/apis/apps/v1/namespaces/prod/replicasets";
+
+// A Deployment without pods: nothing has to be waited for.
+Workload users() {
+    Workload workload = deployment_with({{"replicas", 0},
+                                         {"revisionHistoryLimit", 3},
+                                         {"selector", {{"matchLabels", {{"app", "web"}}}}},
+                                         {"template", gpu_template()}});
+    return workload;
+}
+
+class RestoreTest : public WorkloadTest {
+protected:
+    RestoreTest() {
+        announce({{"apps", "v1"}});
+        serve("v1", {{"pods", "Pod"}});
+        serve_apps();
+        choice.kind = "deployments.apps";
+        choice.name = "web";
+        choice.in_namespace = "prod";
+        responder.on("POST", kLeases, {json_answer(Json::object())});
+        for (const std::string& list : {kPodList, kReplicaSets, kDeployments, kConfigMaps,
+                                        "/apis/apps/v1/namespaces/prod/statefulsets" + std::string()}) {
+            hold_list(list, {});
+        }
+    }
+
+    void inject(Injection injection = binary_injection()) {
+        const Workload workload = users();
+        injected = inject_into(workload, choose_containers(workload, {}), injection, is_there);
+        record.run_id = "ab12";
+        record.by = "ada@desk";
+        record.created_at = "2026-11-24T13:00:00Z";
+        record.api_version = "apps/v1";
+        record.kind = "Deployment";
+        record.in_namespace = "prod";
+        record.name = "web";
+        record.uid = "uid-web";
+        record.library = library_path(injection);
+        record.editions[1] = injected.edits;
+    }
+
+    std::string ours(const std::string& prefix) const { return kConfigMaps + "/" + prefix + users().hash(); }
+
+    Json anchor_map(const std::string& text) const {
+        Json object = named("cudafault-anchor-" + users().hash());
+        object["data"] = {{"record.json", text}};
+        return object;
+    }
+
+    void hold_record() { hold(ours("cudafault-anchor-"), anchor_map(record.json().dump())); }
+
+    // The object as it is at each reading; what is patched is what is read next.
+    void hold_states(const std::vector<Json>& states) {
+        std::vector<Answer> answers;
+        for (const Json& state : states) answers.push_back(json_answer(state));
+        responder.on("GET", kDeployments + "/web", answers);
+        responder.on("PATCH", kDeployments + "/web", {json_answer(users().object)});
+    }
+
+    Json after_template() const {
+        return undo(injected.object, injected.edits, Phase::kWithTemplate, record.library).object;
+    }
+
+    RestoreResult run() { return restore(client(), discovery(), choice, restore_options); }
+
+    // METHOD and the last part of the path of each write.
+    std::vector<std::string> writes() const {
+        std::vector<std::string> found;
+        for (const SeenRequest& request : responder.requests()) {
+            if (request.method == "GET") continue;
+            const std::string path = request.target.substr(0, request.target.find('?'));
+            found.push_back(request.method + " " + path.substr(path.rfind('/') + 1));
+        }
+        return found;
+    }
+
+    std::vector<Json> patches() const {
+        std::vector<Json> found;
+        for (const SeenRequest& request : responder.requests()) {
+            if (request.method == "PATCH" && request.target.starts_with(kDeployments)) {
+                found.push_back(Json::parse(request.body));
+            }
+        }
+        return found;
+    }
+
+    WorkloadChoice choice;
+    RestoreOptions restore_options;
+    Injected injected;
+    Record record;
+};
+
+TEST_F(RestoreTest, TakesTheTemplateBackThenTheRestThenTheObjects) {
+    inject();
+    hold_record();
+    hold_states({injected.object, injected.object, after_template()});
+    for (const char* prefix : {"cudafault-plan-", "cudafault-anchor-"}) {
+        responder.on("DELETE", ours(prefix), {json_answer(Json::object())});
+    }
+    const RestoreResult result = run();
+    EXPECT_TRUE(result.restored);
+    EXPECT_TRUE(result.complete);
+    EXPECT_THAT(result.kept, IsEmpty());
+    EXPECT_THAT(result.notes, IsEmpty());
+    ASSERT_EQ(patches().size(), 2u);
+    EXPECT_EQ(injected.object.patch(patches()[0]), after_template());
+    EXPECT_EQ(after_template().patch(patches()[1]), users().object);
+    const std::string hash = users().hash();
+    EXPECT_THAT(writes(), ElementsAre("POST leases", "PATCH web", "PATCH web", "DELETE cudafault-plan-" + hash,
+                                      "DELETE cudafault-library-" + hash + "-amd64",
+                                      "DELETE cudafault-library-" + hash + "-arm64", "DELETE cudafault-anchor-" + hash))
+        << "the record goes last";
+}
+
+TEST_F(RestoreTest, DisarmsFirst) {
+    inject();
+    hold_record();
+    hold_states({injected.object, injected.object, after_template()});
+    Json plan = named("cudafault-plan-" + users().hash());
+    plan["metadata"]["resourceVersion"] = "5";
+    plan["data"] = {{"plan", "#7\nxid=79\n"}};
+    hold(ours("cudafault-plan-"), plan);
+    responder.on("PATCH", ours("cudafault-plan-"), {json_answer(plan)});
+    EXPECT_TRUE(run().complete);
+    EXPECT_EQ(writes().at(1), "PATCH cudafault-plan-" + users().hash());
+}
+
+TEST_F(RestoreTest, WhatIsCleanIsNotTouched) {
+    hold_states({users().object});
+    const RestoreResult result = run();
+    EXPECT_FALSE(result.restored);
+    EXPECT_TRUE(result.complete);
+    EXPECT_THAT(result.notes, IsEmpty());
+    EXPECT_THAT(patches(), IsEmpty());
+}
+
+TEST_F(RestoreTest, KilledAfterTheTemplateItGoesOnThere) {
+    inject();
+    hold_record();
+    hold_states({after_template()});
+    EXPECT_TRUE(run().restored);
+    ASSERT_EQ(patches().size(), 1u);
+    EXPECT_EQ(after_template().patch(patches()[0]), users().object);
+}
+
+TEST_F(RestoreTest, KilledBeforeTheFirstChangeOnlyTheObjectsGo) {
+    inject();
+    hold_record();
+    hold_states({users().object});
+    responder.on("DELETE", ours("cudafault-plan-"), {json_answer(Json::object())});
+    EXPECT_TRUE(run().restored);
+    EXPECT_THAT(patches(), IsEmpty());
+    EXPECT_THAT(writes(), Contains("DELETE cudafault-anchor-" + users().hash()));
+}
+
+TEST_F(RestoreTest, WithoutTheRecordWhatHasANameOfOursIsTakenOut) {
+    inject();
+    hold_states({injected.object});
+    const RestoreResult result = run();
+    EXPECT_TRUE(result.restored);
+    EXPECT_THAT(result.notes, ElementsAre(HasSubstr("the record of the injection is gone")));
+    ASSERT_EQ(patches().size(), 1u);
+    EXPECT_EQ(injected.object.patch(patches()[0]).at("spec").at("template"), users().object.at("spec").at("template"));
+    EXPECT_FALSE(
+        injected.object.patch(patches()[0]).contains("/metadata/annotations/cudafault.dev~1injected"_json_pointer));
+}
+
+TEST_F(RestoreTest, WhatTheUserCalledLikeOursBeforeStays) {
+    Workload workload = users();
+    (*find(workload.object, kMainContainer))["env"] = {{{"name", "CUDA_XID_TYPE"}, {"value", "31"}}};
+    inject();
+    injected = inject_into(workload, choose_containers(workload, {}), binary_injection(), is_there);
+    record.editions[1] = injected.edits;
+    hold_record();
+    hold_states({injected.object, after_template()});
+    EXPECT_TRUE(run().complete);
+    EXPECT_THAT(run().notes, IsEmpty());
+    for (const Json& patch : patches()) EXPECT_THAT(patch.dump(), Not(HasSubstr("CUDA_XID_TYPE")));
+}
+
+TEST_F(RestoreTest, ALostRaceIsComputedAnew) {
+    inject();
+    hold_record();
+    Json changed = injected.object;
+    changed["metadata"]["resourceVersion"] = "8";
+    changed["spec"]["replicas"] = 0;
+    (*find(changed, kPodSpec))["volumes"].push_back({{"name", "theirs"}});
+    hold_states({injected.object, injected.object, changed, users().object});
+    responder.on("PATCH", kDeployments + "/web", {status_answer(409, "Conflict"), json_answer(users().object)});
+    EXPECT_TRUE(run().complete);
+    ASSERT_GE(patches().size(), 2u);
+    const Json volumes = *find(changed.patch(patches()[1]), kPodSpec / "volumes");
+    EXPECT_EQ(volumes, Json::array({{{"name", "theirs"}}}));
+}
+
+TEST_F(RestoreTest, WithoutWaitingTheRecordStays) {
+    inject();
+    hold_record();
+    hold_states({injected.object, injected.object, after_template()});
+    restore_options.wait = false;
+    const RestoreResult result = run();
+    EXPECT_TRUE(result.restored);
+    EXPECT_FALSE(result.complete);
+    EXPECT_EQ(patches().size(), 1u);
+    for (const std::string& write : writes()) EXPECT_THAT(write, Not(HasSubstr("DELETE")));
+}
+
+TEST_F(RestoreTest, APausedDeploymentKeepsWhatItsPodsMount) {
+    inject();
+    hold_record();
+    injected.object["apiVersion"] = "apps/v1";
+    injected.object["kind"] = "Deployment";
+    injected.object["spec"]["paused"] = true;
+    injected.object["spec"]["replicas"] = 1;
+    hold_states({injected.object, injected.object, after_template()});
+    Json pod = owned(named("web-1-a", injected.object["spec"]["template"]["spec"]), "apps/v1", "ReplicaSet", "web-1");
+    hold_list(kPodList, {pod});
+    hold_list(kReplicaSets, {owned(named("web-1"), "apps/v1", "Deployment", "web")});
+    const RestoreResult result = run();
+    EXPECT_TRUE(result.restored);
+    EXPECT_FALSE(result.complete);
+    EXPECT_THAT(result.notes, Contains(HasSubstr("paused")));
+    for (const std::string& write : writes()) EXPECT_THAT(write, Not(HasSubstr("DELETE")));
+}
+
+TEST_F(RestoreTest, OfAWorkloadThatIsGoneTheObjectsAreRemoved) {
+    inject();
+    hold_record();
+    responder.on("DELETE", ours("cudafault-anchor-"), {json_answer(Json::object())});
+    for (const char* kind : {"deployments.apps", ""}) {
+        choice.kind = kind;
+        const RestoreResult result = run();
+        EXPECT_TRUE(result.restored);
+        EXPECT_THAT(result.notes, ElementsAre(HasSubstr("web in namespace prod is gone")));
+        EXPECT_EQ(writes().back(), "DELETE cudafault-anchor-" + users().hash())
+            << "or the rest would not be found again";
+    }
+}
+
+TEST_F(RestoreTest, WhatWasNeverThereIsAnError) {
+    EXPECT_THROW(run(), Error);
+    choice.kind = "";
+    EXPECT_THROW(run(), Error);
+    EXPECT_THAT(writes(), IsEmpty());
+}
+
+TEST_F(RestoreTest, ADamagedRecordSaysWhatToDo) {
+    hold(ours("cudafault-anchor-"), anchor_map("{"));
+    try {
+        run();
+        ADD_FAILURE() << "restored";
+    } catch (const Error& error) {
+        EXPECT_THAT(error.what(), AllOf(HasSubstr("is damaged"), HasSubstr("delete that ConfigMap")));
+    }
+}
+
+TEST_F(RestoreTest, OfAllFindsRecordsAndMarks) {
+    inject();
+    hold_record();
+    hold_list(kConfigMaps, {anchor_map(record.json().dump())});
+    hold_list(kDeployments, {injected.object});
+    hold_states({injected.object, injected.object, after_template()});
+    const std::vector<RestoreResult> results = restore_all(client(), discovery(), "prod", restore_options);
+    ASSERT_EQ(results.size(), 1u) << "it has both, and is one";
+    EXPECT_EQ(results[0].workload, "deployments.apps web in namespace prod");
+    hold_list(kConfigMaps, {});
+    hold_list(kDeployments, {users().object});
+    EXPECT_THAT(restore_all(client(), discovery(), "prod", restore_options), IsEmpty());
+}
+
+TEST_F(RestoreTest, OfAllADamagedRecordKeepsNoOtherFromBeingRestored) {
+    inject();
+    hold_record();
+    Json damaged = anchor_map("{");
+    damaged["metadata"]["name"] = "cudafault-anchor-of-another";
+    damaged["metadata"]["ownerReferences"] = {{{"apiVersion", "apps/v1"}, {"kind", "Deployment"}, {"name", "another"}}};
+    Workload another = users();
+    another.target.name = "another";
+    hold(kConfigMaps + "/cudafault-anchor-" + another.hash(), damaged);
+    hold_list(kConfigMaps, {damaged, anchor_map(record.json().dump())});
+    hold_states({injected.object, injected.object, after_template()});
+    const std::vector<RestoreResult> results = restore_all(client(), discovery(), "prod", restore_options);
+    ASSERT_EQ(results.size(), 2u);
+    EXPECT_FALSE(results[0].complete);
+    EXPECT_THAT(results[0].notes, ElementsAre(HasSubstr("cudafault-anchor-of-another is damaged")));
+    EXPECT_TRUE(results[1].complete);
+    EXPECT_TRUE(results[1].restored);
+}
+
+}  // namespace
+
+}  // namespace cudafault::kube
