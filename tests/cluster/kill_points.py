@@ -72,8 +72,9 @@ def kill(drill: Drill, verb: str, write: int, when: str, elsewhere: dict, before
     if proxy.killed:
         drill.equal(f"{what}: it was", (outcome.code, len(proxy.writes)), (-9, write))
     else:
-        what = f"{verb} not killed, since it has {len(proxy.writes)} writes"
-        drill.equal(what, (outcome.code, len(proxy.writes)), (0, write - 1))
+        # One more or less: a patch is made again where a controller was faster.
+        what = f"{verb} is not killed at write {write}, for it has {len(proxy.writes)}"
+        drill.expect(what, outcome.code == 0 and len(proxy.writes) < write, outcome)
     restored = drill.restore(**elsewhere)
     clean = drill.verify()
     drill.expect(f"{what}: restored and clean", restored.code == 0 and clean.code == 0, (restored, clean))
