@@ -19,7 +19,7 @@ TEST(Table, AlignsColumnsByCharacters) {
     EXPECT_EQ(table.text("> "),
               "> name       n   last\n"
               "> é          10  x\n"
-              "> long name  2   \n");
+              "> long name  2\n");
 }
 
 TEST(DurationText, InTheLargestWholeUnit) {

@@ -7,6 +7,7 @@
 
 #include "kube/api/api_error.hpp"
 #include "kube/names.hpp"
+#include "kube/record.hpp"
 #include "kube/resources.hpp"
 
 namespace cudafault::kube {
@@ -172,8 +173,14 @@ std::vector<PlanObject> find_plans(Client& client, Discovery& discovery, const W
                                 choice.in_namespace));
     }
     if (const auto plan = find_plan_of(client, discovery, choice)) return {*plan};
-    throw Error(fmt::format("{} in namespace {} is not injected: `cudafault k8s inject` comes first", choice.name,
-                            choice.in_namespace));
+    const Workload workload = load_workload(client, discovery, choice);
+    if (!InjectedMark::of(workload.object)) {
+        throw Error(fmt::format("{} is not injected: `cudafault k8s inject` comes first", workload.text()));
+    }
+    throw Error(
+        fmt::format("{} is injected and its plan is gone, ConfigMap {}: `cudafault k8s restore` takes the rest "
+                    "back, and then it can be injected anew",
+                    workload.text(), workload.by_name(names::kPlanPrefix)));
 }
 
 std::vector<std::string> injected_containers(const Json& pod) {
