@@ -454,8 +454,11 @@ def check_lost_objects(checks, cluster, namespace: str) -> None:
     for name, more in cases.items():
         manifest = workloads.deployment(namespace, f"lost-{name}", workloads.pod_spec(workloads.server(**more)), replicas=0)
         lose_record(Drill(checks, cluster, namespace, manifest, f"record lost, LD_PRELOAD {name}"))
-    graph = Drill(checks, cluster, namespace, workloads.graph_v1beta1(namespace, "lost"), "record of a graph lost")
-    lose_record(graph)
+    for manifest, options in ((workloads.graph_v1beta1(namespace, "lost"), ()), (leader_worker_set(namespace, "lost"), ()),
+                              (cron_job(namespace, "lost"), ()),
+                              (widget(namespace, "lost"), ("--template", "spec.engine.podTemplate"))):
+        label = f"record of a {manifest['kind']} lost"
+        lose_record(Drill(checks, cluster, namespace, manifest, label, options=options), all_of_it=True)
     manifest = workloads.deployment(namespace, "lost-maps", replicas=0)
     drill = Drill(checks, cluster, namespace, manifest, "plan and libraries lost")
     before, history = drill.snapshot(), drill.history()
@@ -468,13 +471,15 @@ def check_lost_objects(checks, cluster, namespace: str) -> None:
     drill.is_clean("verify-clean says so")
 
 
-def lose_record(drill: Drill, *options: str) -> None:
-    """Restored by names: all but what has no name of ours, strategy and history limit, and that is said."""
+def lose_record(drill: Drill, *options: str, all_of_it: bool = False) -> None:
+    """The record is deleted, or plan and libraries as well. Restored by names: all but what has no name of ours, strategy and history limit, and that is said."""
     before, history = drill.get(), drill.history()
     if not drill.succeeds("is injected", drill.inject(*options)):
         return
-    anchor = next(each.split()[1] for each in drill.beside_it() if "anchor" in each)
-    drill.cluster.api.delete("v1", "ConfigMap", drill.namespace, anchor)
+    lost = [each.split()[1] for each in drill.beside_it() if all_of_it or "anchor" in each]
+    drill.equal("objects that are lost", len(lost), 4 if all_of_it else 1)
+    for name in lost:
+        drill.cluster.api.delete("v1", "ConfigMap", drill.namespace, name)
     outcome = drill.restore("--json")
     drill.expect("is restored, and says that the record was gone", outcome.code == 0 and "record" in outcome.output, outcome)
     after = drill.get()
