@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The directory cuda-fault-injection/ as its predecessor's users use it: copied into a repository of theirs, its functions called
-from scripts, its tests run by pytest, on real pods that compile the library."""
+"""The directory cuda-fault-injection/ as its predecessor's users use it: copied into a repository of theirs, its functions
+called from scripts, its tests run by pytest, on real pods that compile the library."""
 
 import contextlib
 import json
@@ -22,6 +22,7 @@ from suites import pytest_python  # noqa: E402
 WEB = "app=web"
 CONFIG_MAP = "cuda-fault-injection-lib"
 SOURCE = "fake_cuda_xid79.cpp"
+STORY = "examples/test_xid79_cuda_fault.py"
 LIBRARY = "/cuda-fault/fake_cuda_xid79.so"
 GRAPH_PODS = "nvidia.com/dynamo-graph-deployment-name=graph"
 FUNCTIONS = "from inject_into_pods import *\n"
@@ -49,7 +50,8 @@ class User:
         self.cluster, self.root, self.dropin = cluster, folder, folder / "cuda-fault-injection"
         made = shutil.ignore_patterns("fake_cuda_xid79.*", "__pycache__", ".pytest_cache")
         shutil.copytree(ROOT / "cuda-fault-injection", self.dropin, ignore=made)
-        shutil.copytree(ROOT / "examples", folder / "examples", ignore=shutil.ignore_patterns("inference_server", "__pycache__"))
+        shutil.copytree(ROOT / "examples", folder / "examples",
+                        ignore=shutil.ignore_patterns("inference_server", "__pycache__"))
         # As `make` in cudafault's own directory leaves it.
         shutil.copy(BUILD / "generated" / "cudafault.one.cpp", self.dropin / SOURCE)
 
@@ -64,16 +66,15 @@ class User:
 
     def pytest(self, file: str, *arguments: str, deployment: str, namespace: str, **extra: str) -> Outcome:
         target = {"TARGET_DEPLOYMENT": deployment, "TARGET_NAMESPACE": namespace} | extra
-        return self.run(pytest_python(), "-m", "pytest", "-q", "-rs", "--durations=0", "-p", "no:cacheprovider", file, *arguments,
-                        timeout=400, **target)
+        options = ("-q", "-rs", "--durations=0", "-p", "no:cacheprovider")
+        return self.run(pytest_python(), "-m", "pytest", *options, file, *arguments, timeout=400, **target)
 
 
 def web(place: Scene, replicas: int = 2, **container: object) -> dict:
     """As the API server has it."""
-    spec = workloads.pod_spec(workloads.server(**container))
-    spec["topologySpreadConstraints"] = [{"maxSkew": 1, "topologyKey": "kubernetes.io/hostname",
-                                          "whenUnsatisfiable": "ScheduleAnyway", "labelSelector": {"matchLabels": {"app": "web"}},
-                                          "matchLabelKeys": ["pod-template-hash"]}]
+    spread = {"maxSkew": 1, "topologyKey": "kubernetes.io/hostname", "whenUnsatisfiable": "ScheduleAnyway",
+              "labelSelector": {"matchLabels": {"app": "web"}}, "matchLabelKeys": ["pod-template-hash"]}
+    spec = workloads.pod_spec(workloads.server(**container), topologySpreadConstraints=[spread])
     place.cluster.create(workloads.deployment(place.namespace, "web", spec, replicas=replicas))
     place.cluster.wait_for_pods(place.namespace, WEB, replicas)
     return deployment(place)
@@ -112,7 +113,8 @@ def check_functions(checks: Checks, cluster: Cluster, user: User) -> None:
 
 
 def returns_true(checks: Checks, what: str, outcome: Outcome) -> bool:
-    return checks.expect(f"drop-in: {what}, and returns True", outcome.code == 0, outcome.errors[-2000:] + outcome.output[-2000:])
+    found = outcome.errors[-2000:] + outcome.output[-2000:]
+    return checks.expect(f"drop-in: {what}, and returns True", outcome.code == 0, found)
 
 
 def is_raised(checks: Checks, what: str, outcome: Outcome, *words: str) -> bool:
@@ -122,13 +124,15 @@ def is_raised(checks: Checks, what: str, outcome: Outcome, *words: str) -> bool:
 
 
 def check_before_anything(checks: Checks, place: Scene, user: User, where: str, before: dict) -> None:
-    returns_true(checks, "disabling what is not injected does nothing", user.call(f"patch_deployment_env({where}, enable=False)"))
+    disabled = user.call(f"patch_deployment_env({where}, enable=False)")
+    returns_true(checks, "disabling what is not injected does nothing", disabled)
     is_raised(checks, "enabling without the ConfigMap", user.call(f"patch_deployment_env({where}, enable=True)"), CONFIG_MAP)
     checks.equal("drop-in: ... and neither changed anything", deployment(place)["spec"], before["spec"])
     created = user.call(f"create_cuda_fault_configmap('{place.namespace}')")
     returns_true(checks, "the ConfigMap is created", created)
     made = place.api.get("v1", "ConfigMap", place.namespace, CONFIG_MAP)
-    checks.equal("drop-in: ... it has the source that `make` compiles", made["data"].get(SOURCE), (user.dropin / SOURCE).read_text())
+    source = (user.dropin / SOURCE).read_text()
+    checks.expect("drop-in: ... it has the source that `make` compiles", made["data"].get(SOURCE) == source, list(made["data"]))
     returns_true(checks, "creating it again is fine", user.call(f"create_cuda_fault_configmap('{place.namespace}')"))
 
 
@@ -223,7 +227,8 @@ def check_library_in_image(checks: Checks, cluster: Cluster, user: User) -> None
 # The directory's tests
 
 def passes(checks: Checks, name: str, outcome: Outcome, summary: str) -> None:
-    checks.expect(f"{name}: {summary}", outcome.code == 0 and summary in outcome.output, outcome.output[-6000:] + outcome.errors[-2000:])
+    ok = outcome.code == 0 and summary in outcome.output
+    checks.expect(f"{name}: {summary}", ok, outcome.output[-6000:] + outcome.errors[-2000:])
     for line in outcome.output.splitlines():
         if "s call" in line or "s setup" in line or "s teardown" in line:
             print(f"     {line.strip()}", flush=True)
@@ -242,7 +247,7 @@ def check_template(checks: Checks, cluster: Cluster, user: User) -> None:
 def check_story(checks: Checks, cluster: Cluster, user: User) -> None:
     with scene(cluster, checks, "drop-in: the story on a Deployment") as place:
         before = web(place)
-        outcome = user.pytest("examples/test_xid79_cuda_fault.py", deployment="web", namespace=place.namespace, TARGET_NODE="node1")
+        outcome = user.pytest(STORY, deployment="web", namespace=place.namespace, TARGET_NODE="node1")
         passes(checks, "test_xid79_cuda_fault.py on a Deployment", outcome, "1 passed")
         checks.equal("test_xid79_cuda_fault.py: the Deployment is exactly as before", deployment(place)["spec"], before["spec"])
 
@@ -251,7 +256,8 @@ def check_graphs(checks: Checks, cluster: Cluster, user: User) -> None:
     with part(checks, "drop-in: graphs"):
         cluster.install_crd("dynamographdeployments")
         for version, make in (("v1beta1", workloads.graph_v1beta1), ("v1alpha1", workloads.graph_v1alpha1)):
-            with scene(cluster, checks, f"drop-in: the story on a graph of {version}") as place, cluster.graph_controller(version):
+            name = f"drop-in: the story on a graph of {version}"
+            with scene(cluster, checks, name) as place, cluster.graph_controller(version):
                 check_graph(checks, place, user, version, make(place.namespace, "graph"))
         cluster.remove_crd("dynamographdeployments.nvidia.com")
 
@@ -263,9 +269,10 @@ def check_graph(checks: Checks, place: Scene, user: User, version: str, manifest
         place.cluster.wait_for_pods(place.namespace, GRAPH_PODS, 3)
     before = graph(place, version)
     frontend = frontend_pod(place)
-    outcome = user.pytest("examples/test_xid79_cuda_fault.py", deployment="graph", namespace=place.namespace, TARGET_NODE="node1")
+    outcome = user.pytest(STORY, deployment="graph", namespace=place.namespace, TARGET_NODE="node1")
     passes(checks, f"test_xid79_cuda_fault.py on a graph of {version}", outcome, "1 passed")
-    checks.equal(f"test_xid79_cuda_fault.py: the graph of {version} is exactly as before", graph(place, version)["spec"], before["spec"])
+    after = graph(place, version)
+    checks.equal(f"test_xid79_cuda_fault.py: the graph of {version} is exactly as before", after["spec"], before["spec"])
     checks.equal("... and its Frontend was never touched", frontend_pod(place), frontend)
     place.api.delete(f"nvidia.com/{version}", "DynamoGraphDeployment", place.namespace, "graph")
     place.wait(lambda: not place.pods(GRAPH_PODS), 60, "the end of the graph's pods")

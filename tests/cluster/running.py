@@ -84,7 +84,8 @@ def check_evidence(checks: Checks, cluster: Cluster) -> None:
         place.cluster.wait_for_pods(place.namespace, APP, 2)
         snapshot = place.snapshot()
         place.do("inject", "deployment/app")
-        for times, spec, codes in ((7, "xid=94 times=7", [ECC_UNCORRECTABLE]), (3, "xid=79 times=3", [NO_DEVICE, ECC_UNCORRECTABLE])):
+        for times, spec, codes in ((7, "xid=94 times=7", [ECC_UNCORRECTABLE]),
+                                   (3, "xid=79 times=3", [NO_DEVICE, ECC_UNCORRECTABLE])):
             armed = place.json("arm", "deployment/app", spec)
 
             def all_fired() -> list:
@@ -113,7 +114,8 @@ def check_stateful_set(checks: Checks, cluster: Cluster) -> None:
         crash_all(place, pods)
         crashed = list(place.status(name).values())
         checks.expect("StatefulSet: its pods crash of the XID's error", all(
-            pod["codes"] == [NO_DEVICE] and pod["terminated"]["exit_code"] == 1 and pod["restarts"] > 0 for pod in crashed), crashed)
+            pod["codes"] == [NO_DEVICE] and pod["terminated"]["exit_code"] == 1 and pod["restarts"] > 0
+            for pod in crashed), crashed)
         checks.expect("StatefulSet: so often at least, since logs of instances before are gone",
                       all(pod["fired"] >= 1 and pod["fired_is_lower_bound"] for pod in crashed), crashed)
         outcome = place.run("restore", name, "--timeout", "4s")
@@ -347,7 +349,8 @@ def check_api_server_gone(checks: Checks, cluster: Cluster) -> None:
             output, errors = process.communicate(timeout=90)
             checks.expect(f"the API server goes away and comes back: {verb} goes on to its end",
                           told and running and process.returncode == 0, (told, running, process.returncode, output, errors))
-            checks.expect("the API server goes away: a command says so", refused.code == 3 and "10.97.0.1" in refused.errors, refused)
+            checks.expect("the API server goes away: a command says so",
+                          refused.code == 3 and "10.97.0.1" in refused.errors, refused)
         expect_restored(place, checks, "the API server goes away", before, snapshot)
 
 
