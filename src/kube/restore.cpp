@@ -32,6 +32,7 @@ constexpr const char* kLostRecord =
     "revisionHistoryLimit may still be as the injection set them";
 
 constexpr std::chrono::milliseconds kPoll{200};
+constexpr size_t kPodsNamed = 10;
 
 constexpr const char* kNewerRevision =
     "somebody has made a newer revision meanwhile, so the numbers of revisions stay as they are";
@@ -152,7 +153,19 @@ private:
         const RolloutResult rollout = wait_for_rollout(
             client_, discovery_, workload_, [&](const Json& pod) { return !is_injected(pod, hash); }, options);
         result_.notes.insert(result_.notes.end(), rollout.troubles.begin(), rollout.troubles.end());
+        if (!rollout.done) name_injected(rollout.state.old);
         return rollout.done && are_leaving_pods_gone();
+    }
+
+    void name_injected(const std::vector<Json>& pods) {
+        std::string named;
+        for (size_t i = 0; i < std::min(pods.size(), kPodsNamed); ++i) {
+            const std::string node = text_at(pods[i], {"spec", "nodeName"});
+            named += fmt::format("{}{}{}{}", i == 0 ? "" : ", ", pod_name(pods[i]), node.empty() ? "" : " on " + node,
+                                 is_terminating(pods[i]) ? " (ending)" : "");
+        }
+        if (pods.size() > kPodsNamed) named += fmt::format(" and {} more", pods.size() - kPodsNamed);
+        if (!pods.empty()) result_.notes.push_back("pods that still have the library: " + named);
     }
 
     // Those that have ended are in nobody's way, and are still there for a moment.

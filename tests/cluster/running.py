@@ -367,7 +367,7 @@ def check_node_gone(checks: Checks, cluster: Cluster) -> None:
             status = place.status(name)[lost]
             checks.equal("a node vanishes: what fired there is unknown, not nothing",
                          (status["fired"], status["library_seen"], status["terminating"]), (None, None, True))
-            outcome = place.run("restore", name, "--timeout", "15s")
+            outcome = place.run("restore", name, "--timeout", "8s")
             told = "node2" in outcome.output + outcome.errors and lost in outcome.output + outcome.errors
             checks.expect("a node vanishes: what is left on it is named", outcome.code == 4 and told, outcome)
             checks.expect("a node vanishes: the workload itself is restored",

@@ -17,10 +17,16 @@ CLI_FAILURES = (ApiError, OSError, RuntimeError, LookupError, AssertionError, Va
 
 @contextlib.contextmanager
 def scene(cluster: Cluster, checks: Checks, name: str, enforce: str | None = "restricted"):
-    """A part in a namespace of its own."""
+    """A part in a namespace of its own, when the GPUs of those before are free."""
     with part(checks, name), tempfile.TemporaryDirectory(prefix="cudafault-scene-") as folder:
+        cluster.wait(lambda: not pods_of_the_past(cluster), 60, "the end of other tests' pods")
         with cluster.namespace(enforce=enforce, wait=False) as namespace:
             yield Scene(cluster, namespace, Path(folder))
+
+
+def pods_of_the_past(cluster: Cluster) -> list:
+    ending = {each["metadata"]["name"] for each in cluster.api.list("v1", "Namespace") if is_terminating(each)}
+    return [pod for pod in cluster.api.list("v1", "Pod") if pod["metadata"]["namespace"] in ending]
 
 
 class Failed(AssertionError):
@@ -109,8 +115,8 @@ class Scene:
         return self.cluster.wait(condition, timeout, what)
 
 
-def is_terminating(pod: dict) -> bool:
-    return "deletionTimestamp" in pod["metadata"]
+def is_terminating(object: dict) -> bool:
+    return "deletionTimestamp" in object["metadata"]
 
 
 def is_injected(pod: dict) -> bool:
