@@ -282,7 +282,8 @@ private:
         options.is_current = [](const Json& object) { return InjectedMark::of(object).has_value(); };
         options.on_progress = options_.on_progress;
         result.rollout = wait_for_rollout(client_, discovery_, workload, is_wanted, options);
-        if (!InjectedMark::of(reload(client_, workload).object)) throw Error(reverted(workload));
+        const Workload now = reload(client_, workload);
+        if (!InjectedMark::of(now.object)) throw Error(reverted(now));
         look_for_library(result);
     }
 
