@@ -338,7 +338,7 @@ def kill_when(place: Scene, words: tuple, is_time) -> None:
 def check_api_server_gone(checks: Checks, cluster: Cluster) -> None:
     """While the second pod waits for the first to be available for long enough."""
     with scene(cluster, checks, "the API server goes away") as place:
-        name = workload(place, minReadySeconds=5)
+        name = workload(place, minReadySeconds=3)
         before, snapshot = object_of(place, "Deployment"), place.snapshot()
         for verb in ("inject", "restore"):
             process = place.start(verb, name)
