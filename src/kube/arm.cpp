@@ -39,11 +39,19 @@ std::optional<PlanObject> find_plan_of_kind(Client& client, Discovery& discovery
 }
 
 // By the names that the user gave, and if that finds nothing by the object above it, where the plan is then.
-std::optional<PlanObject> find_plan_of(Client& client, Discovery& discovery, const WorkloadChoice& choice) {
+PlanObject find_plan_of(Client& client, Discovery& discovery, const WorkloadChoice& choice) {
     for (const std::string& kind : kinds_meant(choice)) {
-        if (const auto plan = find_plan_of_kind(client, discovery, choice, kind)) return plan;
+        if (const auto plan = find_plan_of_kind(client, discovery, choice, kind)) return *plan;
     }
-    return find_plan(client, choice.in_namespace, load_workload(client, discovery, choice).hash());
+    const Workload workload = load_workload(client, discovery, choice);
+    if (const auto plan = find_plan(client, choice.in_namespace, workload.hash())) return *plan;
+    if (!InjectedMark::of(workload.object)) {
+        throw Error(fmt::format("{} is not injected: `cudafault k8s inject` comes first", workload.text()));
+    }
+    throw Error(
+        fmt::format("{} is injected and its plan is gone, ConfigMap {}: `cudafault k8s restore` takes the rest "
+                    "back, and then it can be injected anew",
+                    workload.text(), workload.by_name(names::kPlanPrefix)));
 }
 
 std::vector<AcknowledgingContainer> containers_of(const std::vector<Json>& pods_of_plan) {
@@ -172,15 +180,7 @@ std::vector<PlanObject> find_plans(Client& client, Discovery& discovery, const W
         throw Error(fmt::format("nothing is injected in namespace {}: `cudafault k8s inject` comes first",
                                 choice.in_namespace));
     }
-    if (const auto plan = find_plan_of(client, discovery, choice)) return {*plan};
-    const Workload workload = load_workload(client, discovery, choice);
-    if (!InjectedMark::of(workload.object)) {
-        throw Error(fmt::format("{} is not injected: `cudafault k8s inject` comes first", workload.text()));
-    }
-    throw Error(
-        fmt::format("{} is injected and its plan is gone, ConfigMap {}: `cudafault k8s restore` takes the rest "
-                    "back, and then it can be injected anew",
-                    workload.text(), workload.by_name(names::kPlanPrefix)));
+    return {find_plan_of(client, discovery, choice)};
 }
 
 std::vector<std::string> injected_containers(const Json& pod) {

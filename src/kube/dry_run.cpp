@@ -24,9 +24,7 @@ std::optional<Json> pod_of(const Workload& workload, const Json& changed, const 
         const Json* found = find(changed, site.pod_spec.parent() / "metadata" / field);
         if (found && found->is_object()) metadata[field] = *found;
     }
-    Json pod = {{"apiVersion", "v1"}, {"kind", "Pod"}, {"metadata", metadata}, {"spec", *spec}};
-    // A template may leave this to its controller, and a pod alone may not: a DaemonSet's and a StatefulSet's do not.
-    return pod;
+    return Json{{"apiVersion", "v1"}, {"kind", "Pod"}, {"metadata", metadata}, {"spec", *spec}};
 }
 
 bool is_full_pod_quota(const ApiError& error) {
@@ -50,12 +48,6 @@ void check_user(const Json& pod, std::vector<std::string>& notes) {
                         "only the node finds out",
                         text_at(container, {"name"})));
     }
-}
-
-WriteOptions dry_run() {
-    WriteOptions options;
-    options.dry_run = true;
-    return options;
 }
 
 void dry_run_pod(Client& client, const Json& pod, std::vector<std::string>& notes) {

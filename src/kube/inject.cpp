@@ -213,9 +213,7 @@ private:
 
     void check_with_server(InjectionPlan& plan) {
         const JsonPatch patch = patch_between(plan.workload.object, plan.injected.object);
-        WriteOptions dry_run;
-        dry_run.dry_run = true;
-        const Json checked = client_.patch(plan.workload.target, patch, dry_run);
+        const Json checked = client_.patch(plan.workload.target, patch, dry_run());
         take_server_values(plan.injected.edits, checked);
         dry_run_pods(client_, plan.workload, checked, plan.chosen, plan.notes);
     }
@@ -248,7 +246,16 @@ private:
             create_libraries(client_, workload, injection.injection.architectures);
         }
         disarm(workload);
+        pods_before_ = count_pods(workload);
         client_.patch(workload.target, patch_between(workload.object, injection.injected.object));
+    }
+
+    // For kinds that do not say how many they want. After the change their operators may have made new ones already.
+    int count_pods(const Workload& workload) {
+        if (workload.target.resource.group == "apps" || !options_.wait) return -1;
+        const std::vector<Json> found = pods_of(client_, discovery_, workload);
+        return static_cast<int>(
+            std::count_if(found.begin(), found.end(), [](const Json& pod) { return !is_terminating(pod); }));
     }
 
     // The server has refused a write, so the workload is as it was. The record goes last.
@@ -279,6 +286,7 @@ private:
         RolloutOptions options;
         options.deadline = options_.deadline;
         options.delete_stuck = options_.delete_pods;
+        options.pods_before = pods_before_;
         options.is_current = [](const Json& object) { return InjectedMark::of(object).has_value(); };
         options.on_progress = options_.on_progress;
         result.rollout = wait_for_rollout(client_, discovery_, workload, is_wanted, options);
@@ -336,6 +344,7 @@ private:
     Discovery& discovery_;
     const InjectOptions& options_;
     std::optional<Anchor> anchor_;
+    int pods_before_ = -1;
     bool made_record_ = false;  // in this run: there was no injection before
 };
 

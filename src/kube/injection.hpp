@@ -41,7 +41,7 @@ struct Injected {
     std::vector<std::string> notes;  // sentences a user has to know
 };
 
-// `library` of the result's containers is what path LD_PRELOAD gets.
+// What is put into LD_PRELOAD.
 std::string library_path(const Injection& injection);
 
 Injected inject_into(const Workload& workload, const std::vector<TemplateSite>& chosen, const Injection& injection,

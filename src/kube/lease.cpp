@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "kube/api/api_error.hpp"
+#include "kube/api/exec_plugin.hpp"
 #include "kube/names.hpp"
 #include "kube/plan_object.hpp"
 #include "kube/resources.hpp"
@@ -22,11 +23,6 @@ constexpr std::chrono::seconds kRenewal{20};
 constexpr std::chrono::seconds kReleaseTime{10};
 
 std::string micro_time() { return fmt::format("{:%Y-%m-%dT%H:%M:%S}.000000Z", fmt::gmtime(std::time(nullptr))); }
-
-std::time_t time_from(const std::string& text) {
-    std::tm time{};
-    return strptime(text.c_str(), "%Y-%m-%dT%H:%M:%S", &time) ? timegm(&time) : 0;
-}
 
 std::string first_line(const std::string& path) {
     std::ifstream file(path);
@@ -53,8 +49,8 @@ std::string machine() {
 }
 
 bool has_run_out(const Json& lease) {
-    const std::string renewed = text_at(lease, {"spec", "renewTime"});
-    return std::time(nullptr) > time_from(renewed) + kLeaseSeconds;
+    const auto renewed = parse_timestamp(text_at(lease, {"spec", "renewTime"}));
+    return !renewed || std::chrono::system_clock::now() > *renewed + std::chrono::seconds(kLeaseSeconds);
 }
 
 }  // namespace

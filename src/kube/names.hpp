@@ -19,7 +19,7 @@ inline constexpr const char* kCordon = "cudafault.dev/cordon";      // on a node
 // Objects. A prefix is followed by the hash of a workload.
 inline constexpr const char* kAnchorPrefix = "cudafault-anchor-";    // ConfigMap: the record
 inline constexpr const char* kPlanPrefix = "cudafault-plan-";        // ConfigMap: the plan
-inline constexpr const char* kLibraryPrefix = "cudafault-library-";  // ConfigMap, then -x86-64 or -aarch64
+inline constexpr const char* kLibraryPrefix = "cudafault-library-";  // ConfigMap, then -amd64 or -arm64
 inline constexpr const char* kLeasePrefix = "cudafault-";            // Lease
 inline constexpr const char* kSourceConfigMap = "cuda-fault-injection-lib";
 

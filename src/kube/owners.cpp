@@ -22,6 +22,10 @@ std::optional<Owner> controller_of(const Json& object) {
     return std::nullopt;
 }
 
+bool is_owned_by(const Json& object, const std::string& uid) {
+    return find(object, Path{"metadata", "ownerReferences"}.item(uid, "uid")) != nullptr;
+}
+
 std::string uid_of(const Json& object) { return text_at(value_at(object, "metadata"), "uid"); }
 
 }  // namespace cudafault::kube

@@ -21,6 +21,9 @@ struct Owner {
 // The owner that is the object's controller. A Node, which "owns" the mirrors of static pods, is none.
 std::optional<Owner> controller_of(const Json& object);
 
+// Whether that is one of its owners, the controller or not.
+bool is_owned_by(const Json& object, const std::string& uid);
+
 std::string uid_of(const Json& object);
 
 }  // namespace cudafault::kube

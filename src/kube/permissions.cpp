@@ -10,7 +10,7 @@
 #include <sstream>
 #include <string_view>
 
-#include "kube/api/json_text.hpp"
+#include "kube/api/error.hpp"
 
 namespace cudafault::kube {
 
@@ -237,63 +237,6 @@ std::string quoted_list(const Json& list) {
     return fmt::format("[{}]", fmt::join(texts, ", "));
 }
 
-// SelfSubjectRulesReview
-
-bool covers(const Json& list, const std::string& wanted) {
-    return std::any_of(list.begin(), list.end(), [&](const Json& item) { return item == "*" || item == wanted; });
-}
-
-bool covers_resource(const Json& list, const std::string& resource) {
-    const size_t slash = resource.find('/');
-    return covers(list, resource) || (slash != std::string::npos && covers(list, "*" + resource.substr(slash)));
-}
-
-bool allows(const Json& rules, const Permission& permission, const std::string& verb) {
-    return std::any_of(rules.begin(), rules.end(), [&](const Json& rule) {
-        // With names it is for these objects only.
-        return value_at(rule, "resourceNames").empty() && covers(value_at(rule, "verbs"), verb) &&
-               covers(value_at(rule, "apiGroups"), permission.group) &&
-               covers_resource(value_at(rule, "resources"), permission.resource);
-    });
-}
-
-Resource review_resource(const std::string& plural, const std::string& kind) {
-    return {"authorization.k8s.io", "v1", plural, "", kind, false, {}, {}, {}};
-}
-
-Json ask(Client& client, const std::string& plural, const std::string& kind, const Json& spec) {
-    const Json review = {{"apiVersion", "authorization.k8s.io/v1"}, {"kind", kind}, {"spec", spec}};
-    WriteOptions options;
-    options.field_manager.clear();
-    return value_at(client.create(review_resource(plural, kind), review, options), "status");
-}
-
-bool is_allowed(Client& client, const Permission& permission, const std::string& verb,
-                const std::string& in_namespace) {
-    const size_t slash = permission.resource.find('/');
-    Json attributes = {{"verb", verb}, {"group", permission.group}, {"resource", permission.resource.substr(0, slash)}};
-    if (slash != std::string::npos) attributes["subresource"] = permission.resource.substr(slash + 1);
-    if (!permission.cluster_wide) attributes["namespace"] = in_namespace;
-    const Json status =
-        ask(client, "selfsubjectaccessreviews", "SelfSubjectAccessReview", {{"resourceAttributes", attributes}});
-    return value_at(status, "allowed") == true;
-}
-
-std::vector<Missing> find_missing(Client& client, const std::vector<Permission>& permissions,
-                                  const std::string& in_namespace) {
-    const Json status = ask(client, "selfsubjectrulesreviews", "SelfSubjectRulesReview", {{"namespace", in_namespace}});
-    const bool is_complete = value_at(status, "incomplete") != true;
-    std::vector<Missing> missing;
-    for (const Permission& permission : permissions) {
-        for (const std::string& verb : permission.verbs) {
-            if (allows(value_at(status, "resourceRules"), permission, verb)) continue;
-            if (!is_complete && is_allowed(client, permission, verb, in_namespace)) continue;
-            missing.push_back({verb, permission.qualified()});
-        }
-    }
-    return missing;
-}
-
 }  // namespace
 
 std::string Permission::qualified() const { return group.empty() ? resource : resource + "." + group; }
@@ -353,16 +296,6 @@ std::string role_yaml(const CommandUse& use) {
                             quoted_list(rule.at("resources")), quoted_list(rule.at("verbs")));
     }
     return text;
-}
-
-std::vector<Missing> missing_permissions(Client& client, const std::vector<Permission>& permissions,
-                                         const std::string& in_namespace) {
-    try {
-        return find_missing(client, permissions, in_namespace);
-    } catch (const ApiError& error) {
-        if (error.code != 403 && error.code != 404) throw;
-        return {};
-    }
 }
 
 }  // namespace cudafault::kube

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which permissions a command needs, from one table: for the Role to ask for, and for looking ahead whether they are
-// there.
+// Which permissions a command needs, from one table: the Role to ask for.
 #pragma once
 
 #include <string>
 #include <vector>
 
-#include "kube/api/client.hpp"
+#include "kube/api/connection.hpp"
 
 namespace cudafault::kube {
 
@@ -41,15 +40,5 @@ std::vector<Permission> permissions_of(const CommandUse& use);
 // A Role, or a ClusterRole where one is needed.
 Json role_of(const CommandUse& use);
 std::string role_yaml(const CommandUse& use);  // with the reasons
-
-struct Missing {
-    std::string verb;
-    std::string resource;  // "deployments.apps"
-};
-
-// Those that the user has not, in that namespace. One request, and one more for each that the answer leaves open. None
-// is given where the server does not answer such questions.
-std::vector<Missing> missing_permissions(Client& client, const std::vector<Permission>& permissions,
-                                         const std::string& in_namespace);
 
 }  // namespace cudafault::kube

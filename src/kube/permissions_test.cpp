@@ -2,13 +2,14 @@
 #include "kube/permissions.hpp"
 
 #include <gmock/gmock.h>
+#include <gtest/gtest.h>
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
 #include <cctype>
 #include <set>
 
-#include "kube/api/session_testing.hpp"
+#include "kube/api/error.hpp"
 #include "kube/kinds.hpp"
 
 namespace cudafault::kube {
@@ -20,9 +21,6 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
-
-const std::string kRulesReview = "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews";
-const std::string kAccessReview = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
 
 CommandUse use_of(const std::string& command, const std::vector<std::string>& kinds = {}) {
     CommandUse use;
@@ -141,68 +139,6 @@ TEST(Permissions, TheYamlSaysTheSame) {
             }
         }
     }
-}
-
-class MissingPermissions : public SessionTest {
-protected:
-    void serve_rules(const Json& rules, bool incomplete) {
-        responder.on("POST", kRulesReview,
-                     {json_answer({{"status", {{"resourceRules", rules}, {"incomplete", incomplete}}}})});
-    }
-
-    std::vector<std::string> missing() {
-        Client client(session());
-        std::vector<std::string> texts;
-        for (const Missing& each : missing_permissions(client, kWanted, "prod")) {
-            texts.push_back(each.verb + " " + each.resource);
-        }
-        return texts;
-    }
-
-    static Json rule(const std::string& group, const std::string& resource, const std::vector<std::string>& verbs) {
-        return {{"apiGroups", {group}}, {"resources", {resource}}, {"verbs", verbs}};
-    }
-
-    const std::vector<Permission> kWanted = {{"apps", "deployments", {"get", "patch"}, {}, false},
-                                             {"", "pods/log", {"get"}, {}, false},
-                                             {"", "nodes", {"patch"}, {}, true}};
-};
-
-TEST_F(MissingPermissions, WithOneRequest) {
-    serve_rules({rule("apps", "*", {"get"}), rule("", "*/log", {"*"})}, false);
-    EXPECT_THAT(missing(), ElementsAre("patch deployments.apps", "patch nodes"));
-    EXPECT_EQ(requests(), 1u);
-    EXPECT_EQ(Json::parse(seen(0).body).at("spec").at("namespace"), "prod");
-}
-
-TEST_F(MissingPermissions, NoneForAnAdministrator) {
-    serve_rules(Json::array({rule("*", "*", {"*"})}), true);
-    EXPECT_THAT(missing(), IsEmpty());
-    EXPECT_EQ(requests(), 1u);
-}
-
-TEST_F(MissingPermissions, ARuleForNamedObjectsIsNotEnough) {
-    Json named = rule("apps", "deployments", {"get", "patch"});
-    named["resourceNames"] = {"web"};
-    serve_rules({named, rule("", "*", {"*"})}, false);
-    EXPECT_THAT(missing(), ElementsAre("get deployments.apps", "patch deployments.apps"));
-}
-
-TEST_F(MissingPermissions, WhatTheRulesLeaveOpenIsAsked) {
-    serve_rules(Json::array({rule("apps", "deployments", {"get"})}), true);
-    responder.on("POST", kAccessReview,
-                 {json_answer({{"status", {{"allowed", true}}}}), json_answer({{"status", {{"allowed", false}}}})});
-    EXPECT_THAT(missing(), ElementsAre("get pods/log", "patch nodes"));
-    const Json log = Json::parse(seen(2).body).at("spec").at("resourceAttributes");
-    EXPECT_EQ(log.at("resource"), "pods");
-    EXPECT_EQ(log.at("subresource"), "log");
-    EXPECT_EQ(log.at("namespace"), "prod");
-    EXPECT_FALSE(Json::parse(seen(3).body).at("spec").at("resourceAttributes").contains("namespace"));
-}
-
-TEST_F(MissingPermissions, AServerThatDoesNotAnswerLeavesItToTheRequests) {
-    responder.on("POST", kRulesReview, {status_answer(403, "Forbidden")});
-    EXPECT_THAT(missing(), IsEmpty());
 }
 
 }  // namespace

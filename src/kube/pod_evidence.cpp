@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 
 #include "kube/api/json_text.hpp"
 #include "kube/pod_log.hpp"
@@ -20,7 +21,6 @@ using std::chrono::seconds;
 constexpr std::string_view kMark = "{\"cudafault\":";
 constexpr int kLogLimit = 16 << 20;  // a kubelet rotates logs at 10 MiB unless told otherwise
 constexpr seconds kLogBudget{10};    // for one log, so that one lost node does not use up the time of all pods
-constexpr std::chrono::milliseconds kQuiet = std::chrono::hours(24);
 
 std::optional<uint64_t> unsigned_at(const Json& line, const char* field) {
     const Json& value = value_at(line, field);
@@ -227,21 +227,6 @@ bool ContainerEvidence::fired_is_lower_bound() const {
 
 ContainerEvidence evidence_of(Client& client, const Json& pod, const std::string& container) {
     return ContainerLogs(client, pod, container).read();
-}
-
-void follow_evidence(Client& client, const Json& pod, const std::string& container, const std::optional<seconds>& since,
-                     const std::function<bool(const Json& line)>& on_line) {
-    LogOptions options;
-    options.container = container;
-    if (since) {
-        options.since_seconds = static_cast<int>(std::max<int64_t>(since->count(), 1));
-    } else {
-        options.tail_lines = 0;
-    }
-    client.follow_log(pod_namespace(pod), pod_name(pod), options, kQuiet, [&](std::string_view line) {
-        const EvidenceLines found = evidence_in(line);
-        return std::all_of(found.lines.begin(), found.lines.end(), on_line);
-    });
 }
 
 }  // namespace cudafault::kube

@@ -2,9 +2,7 @@
 // What the library says of itself in the logs of pods.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -100,11 +98,5 @@ struct ContainerEvidence {
 // The current log, and where the container has restarted that of the instance before. A log that cannot be had within
 // ten seconds is unknown. Throws Cancelled, DeadlinePassed at the session's deadline, and ConfigError.
 ContainerEvidence evidence_of(Client& client, const Json& pod, const std::string& container);
-
-// Each line of ours as it is written, from `since` ago or else from now on, until the container ends, `on_line` gives
-// false or the session's deadline. Throws what Client::follow_log throws.
-void follow_evidence(Client& client, const Json& pod, const std::string& container,
-                     const std::optional<std::chrono::seconds>& since,
-                     const std::function<bool(const Json& line)>& on_line);
 
 }  // namespace cudafault::kube

@@ -286,26 +286,6 @@ TEST_F(PodEvidenceTest, ForeignObjectsDoNoHarm) {
     }
 }
 
-TEST_F(PodEvidenceTest, FollowsFromNowOn) {
-    responder.on("GET", kLog + "?container=main&tailLines=0&follow=true",
-                 {log("text" + line("library seen", 1) + "other\n" + acknowledged(2, 1, 11) + fired(3, 1, 1))});
-    Client client(session());
-    std::vector<std::string> events;
-    follow_evidence(client, pod(), "main", std::nullopt, [&](const Json& one) {
-        events.push_back(one["cudafault"]);
-        return events.size() < 2;
-    });
-    EXPECT_THAT(events, ElementsAre("library seen", "acknowledged"));
-}
-
-TEST_F(PodEvidenceTest, FollowsFromAWhileAgo) {
-    responder.on("GET", kLog + "?container=main&sinceSeconds=5&follow=true", {log(line("library seen", 1))});
-    Client client(session());
-    int lines = 0;
-    follow_evidence(client, pod(), "main", std::chrono::seconds(5), [&](const Json&) { return ++lines > 0; });
-    EXPECT_EQ(lines, 1);
-}
-
 }  // namespace
 
 }  // namespace cudafault::kube

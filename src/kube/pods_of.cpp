@@ -72,7 +72,7 @@ std::string selector_text(const Json& selector) {
     return fmt::format("{}", fmt::join(requirements, ","));
 }
 
-bool is_owned_by(const Json& object, const Uids& uids) {
+bool is_controlled_by(const Json& object, const Uids& uids) {
     const auto owner = controller_of(object);
     return owner && uids.contains(owner->uid);
 }
@@ -80,7 +80,7 @@ bool is_owned_by(const Json& object, const Uids& uids) {
 Uids owned_by(const Workload& workload, const std::vector<Json>& objects) {
     Uids uids;
     for (const Json& object : objects) {
-        if (is_owned_by(object, {workload.uid()})) uids.insert(uid_of(object));
+        if (is_controlled_by(object, {workload.uid()})) uids.insert(uid_of(object));
     }
     return uids;
 }
@@ -89,7 +89,7 @@ Uids owned_by(const Workload& workload, const std::vector<Json>& objects) {
 std::vector<Json> list_owned_pods(Client& client, const Workload& workload, const std::string& selector,
                                   const Uids& owners) {
     std::vector<Json> pods = list_pods(client, workload.target.in_namespace, selector);
-    std::erase_if(pods, [&](const Json& pod) { return !is_owned_by(pod, owners); });
+    std::erase_if(pods, [&](const Json& pod) { return !is_controlled_by(pod, owners); });
     return pods;
 }
 

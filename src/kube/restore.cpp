@@ -82,26 +82,27 @@ private:
     }
 
     void revert_template() {
+        bool is_stripped = false;
         change([&](const Json& object) {
             const std::optional<InjectedMark> mark = InjectedMark::of(object);
-            const std::vector<Edit>* edits = edits_for(mark);
-            if (!edits) return Undone{object, {}};
-            return undo(object, *edits, Phase::kWithTemplate, anchor_->record.library);
-        });
-        change([&](const Json& object) {
-            const std::optional<InjectedMark> mark = InjectedMark::of(object);
-            Undone stripped{object, {}};
             // A record knows what was the user's, who may have names of ours too.
-            if (edits_for(mark)) return stripped;
-            Json spec = object.value("spec", Json::object());
-            const bool found = strip(spec, mark ? mark->pin : "");
-            if (!found && !mark) return stripped;
-            stripped.object["spec"] = spec;
-            Json* annotations = find(stripped.object, {"metadata", "annotations"});
-            if (annotations && annotations->is_object()) annotations->erase(names::kInjected);
-            result_.notes.push_back(kLostRecord);
-            return stripped;
+            if (const std::vector<Edit>* edits = edits_for(mark)) {
+                return undo(object, *edits, Phase::kWithTemplate, anchor_->record.library);
+            }
+            return without_record(object, mark, is_stripped);
         });
+        if (is_stripped) result_.notes.push_back(kLostRecord);
+    }
+
+    static Undone without_record(const Json& object, const std::optional<InjectedMark>& mark, bool& is_stripped) {
+        Undone stripped{object, {}};
+        Json spec = object.value("spec", Json::object());
+        is_stripped = strip(spec, mark ? mark->pin : "") || mark;
+        if (!is_stripped) return stripped;
+        stripped.object["spec"] = spec;
+        Json* annotations = find(stripped.object, {"metadata", "annotations"});
+        if (annotations && annotations->is_object()) annotations->erase(names::kInjected);
+        return stripped;
     }
 
     void revert_rest() {
@@ -143,10 +144,10 @@ private:
     }
 
     bool wait_for_pods() {
-        if (!options_.wait) return false;
         RolloutOptions options;
         options.deadline = options_.deadline;
         options.need_ready = false;
+        options.pods_before = 0;  // an operator may have made new ones before the old have gone: no number is right
         options.delete_stuck = options_.delete_pods;
         options.on_progress = options_.on_progress;
         const std::string hash = workload_.hash();

@@ -16,7 +16,6 @@ using Progress = std::function<void(const std::string&)>;
 struct RestoreOptions {
     bool delete_pods = false;  // consent, for kinds that do not replace their pods themselves
     bool exact = false;        // also the numbers of revisions
-    bool wait = true;          // until no injected pod is left; without it, what has to wait for that stays behind
     Deadline deadline = kNoDeadline;
     Progress on_progress = [](const std::string&) {};
 };

@@ -218,18 +218,6 @@ TEST_F(RestoreTest, ALostRaceIsComputedAnew) {
     EXPECT_EQ(volumes, Json::array({{{"name", "theirs"}}}));
 }
 
-TEST_F(RestoreTest, WithoutWaitingTheRecordStays) {
-    inject();
-    hold_record();
-    hold_states({injected.object, injected.object, after_template()});
-    restore_options.wait = false;
-    const RestoreResult result = run();
-    EXPECT_TRUE(result.restored);
-    EXPECT_FALSE(result.complete);
-    EXPECT_EQ(patches().size(), 1u);
-    for (const std::string& write : writes()) EXPECT_THAT(write, Not(HasSubstr("DELETE")));
-}
-
 TEST_F(RestoreTest, APausedDeploymentKeepsWhatItsPodsMount) {
     inject();
     hold_record();

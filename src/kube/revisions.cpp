@@ -8,6 +8,7 @@
 #include "kube/api/api_error.hpp"
 #include "kube/mentions.hpp"
 #include "kube/names.hpp"
+#include "kube/owners.hpp"
 #include "kube/resources.hpp"
 
 namespace cudafault::kube {
@@ -83,13 +84,6 @@ bool remove_revisions(Client& client, const Workload& workload, const Resource& 
         if (!has_pods) remove_revision(client, workload, history, revision);
     }
     return busy;
-}
-
-bool is_owned_by(const Json& object, const std::string& uid) {
-    const Json* owners = find(object, {"metadata", "ownerReferences"});
-    return owners && owners->is_array() && std::any_of(owners->begin(), owners->end(), [&](const Json& owner) {
-               return text_at(owner, {"uid"}) == uid;
-           });
 }
 
 std::optional<Json> newest_revision(Client& client, const Workload& workload, const Resource& history) {

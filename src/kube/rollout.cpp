@@ -16,6 +16,7 @@
 #include "kube/api/json_text.hpp"
 #include "kube/api/shorter_deadline.hpp"
 #include "kube/api/watch.hpp"
+#include "kube/owners.hpp"
 #include "kube/resources.hpp"
 
 namespace cudafault::kube {
@@ -64,23 +65,10 @@ int64_t ordinal_of(const Json& pod) {
     return error == std::errc() && rest == end ? ordinal : -1;
 }
 
+// Of a pod that nobody keeps its own.
 std::string controller_uid(const Json& pod) {
-    for (const Json& owner : value_at(value_at(pod, "metadata"), "ownerReferences")) {
-        if (value_at(owner, "controller") == true) return text_at(owner, "uid");
-    }
-    return pod_uid(pod);
-}
-
-// Empty if the object has none, or one of a shape unknown here: then pods are told by their owners alone.
-std::string selector_of(const Json& object) {
-    if (!text_at(object, "apiVersion").starts_with("apps/")) return "";
-    const Json* labels = find(object, {"spec", "selector", "matchLabels"});
-    if (!labels || !labels->is_object()) return "";
-    std::vector<std::string> terms;
-    for (const auto& [label, value] : labels->items()) {
-        if (value.is_string()) terms.push_back(label + "=" + value.get<std::string>());
-    }
-    return fmt::format("{}", fmt::join(terms, ","));
+    const auto controller = controller_of(pod);
+    return controller ? controller->uid : pod_uid(pod);
 }
 
 bool is_older_than(const Json& pod, seconds age) {
@@ -361,7 +349,7 @@ private:
                                    }};
         window_over_ = false;
         WatchOptions watch_options;
-        watch_options.list.label_selector = selector_of(workload_.object);
+        watch_options.list.label_selector = pod_selector(workload_);
         watch_options.from = version_;
         watch_options.window = kWindow;
         watch(client_, {kube::pods(), workload_.target.in_namespace}, watch_options, handler);
@@ -415,8 +403,9 @@ private:
     void report() {
         if (!options_.on_progress) return;
         const Counts counts = count();
-        std::string line = fmt::format("{} of {} pods replaced", std::min(counts.wanted, desired()), desired());
-        if (options_.need_ready && counts.ready < std::min(counts.wanted, desired())) {
+        const int total = desired() > 0 ? desired() : counts.wanted + counts.old;
+        std::string line = fmt::format("{} of {} pods replaced", std::min(counts.wanted, total), total);
+        if (options_.need_ready && counts.ready < std::min(counts.wanted, total)) {
             line += fmt::format(", {} ready", counts.ready);
         }
         if (line != counted_) changed_at_ = Clock::now();
@@ -603,13 +592,6 @@ private:
 
 size_t RolloutState::ready() const {
     return static_cast<size_t>(std::count_if(wanted.begin(), wanted.end(), is_ready));
-}
-
-RolloutState rollout_state(Client& client, Discovery& discovery, const Workload& workload, const PodTest& is_wanted,
-                           const PodSource& list_pods) {
-    RolloutOptions options;
-    options.list_pods = list_pods;
-    return Rollout(client, discovery, workload, is_wanted, options).state();
 }
 
 RolloutResult wait_for_rollout(Client& client, Discovery& discovery, const Workload& workload, const PodTest& is_wanted,

@@ -24,11 +24,6 @@ struct RolloutState {
 using PodTest = std::function<bool(const Json& pod)>;
 using PodSource = std::function<std::vector<Json>()>;
 
-// Reads the workload and its pods. Pods that a partition of a StatefulSet keeps as they are count as neither. An empty
-// `list_pods` is `pods_of`.
-RolloutState rollout_state(Client& client, Discovery& discovery, const Workload& workload, const PodTest& is_wanted,
-                           const PodSource& list_pods = {});
-
 struct RolloutResult {
     bool done = false;
     bool nothing_to_wait_for = false;  // no replicas, or a CronJob: `done`; a paused Deployment: not done

@@ -35,7 +35,7 @@ Json json_of(const PodOf& of, int version = 1) {
           {"uid", "uid-" + of.name + of.revision},
           {"resourceVersion", std::to_string(version)},
           {"labels", {{"revision", of.revision}}},
-          {"ownerReferences", {{{"uid", of.controller}, {"controller", true}}}}}},
+          {"ownerReferences", {{{"name", of.controller}, {"uid", of.controller}, {"controller", true}}}}}},
         {"status",
          {{"phase", "Running"}, {"conditions", {{{"type", "Ready"}, {"status", of.ready ? "True" : "False"}}}}}}};
     if (of.terminating) pod["metadata"]["deletionTimestamp"] = "2126-11-24T13:00:00Z";
@@ -80,11 +80,20 @@ protected:
 
     void use_deployment(int replicas) { use("Deployment", "deployments", {{"replicas", replicas}}); }
 
+    // It does not say how many pods it wants.
+    void use_graph() {
+        use_deployment(1);
+        workload.object["apiVersion"] = "nvidia.com/v1beta1";
+        workload.object["kind"] = "DynamoGraphDeployment";
+        workload.object["spec"] = Json::object();
+        workload.object["status"] = Json::object();
+        responder.on("GET", path, {json_answer(workload.object)});
+    }
+
     RolloutResult wait() {
         Client client(session());
         Discovery discovery(session());
         rollout.on_progress = [&](const std::string& line) { progress.push_back(line); };
-        rollout.passing_trouble = std::chrono::milliseconds(0);
         rollout.passing_trouble = std::chrono::milliseconds(0);
         rollout.list_pods = [&] {
             const size_t index = std::min(lists++, listed.size() - 1);
@@ -255,18 +264,24 @@ TEST_F(RolloutTest, DaemonSetsSayHowManyTheyWant) {
 }
 
 TEST_F(RolloutTest, OtherKindsWaitForAsManyAsThereWere) {
-    use_deployment(1);
-    workload.object["apiVersion"] = "nvidia.com/v1beta1";
-    workload.object["kind"] = "DynamoGraphDeployment";
-    workload.object["spec"] = Json::object();
-    workload.object["status"] = Json::object();
-    responder.on("GET", path, {json_answer(workload.object)});
+    use_graph();
     responder.on("GET", kPods, {pod_list({{"a"}})});
     listed = {{{"a"}}};
     EXPECT_TRUE(wait().done);
     rollout.pods_before = 2;
     give_up_after(milliseconds(100));
     EXPECT_FALSE(wait().done);
+}
+
+TEST_F(RolloutTest, APodTheOperatorHasMadeAheadIsNotWaitedForTwice) {
+    use_graph();
+    rollout.need_ready = false;
+    rollout.pods_before = 0;
+    const PodOf old_a{"a", "old", true, "c-old"}, old_b{"b", "old", true, "c-old"};
+    listed = {{old_a, old_b, {"c"}}, {{"c"}, {"d"}}};
+    responder.on("GET", kPods, {pod_list({{"c"}, {"d"}})});
+    give_up_after(std::chrono::seconds(10));
+    EXPECT_TRUE(wait().done);
 }
 
 TEST_F(RolloutTest, APartitionKeepsTheLowerNumbers) {
@@ -360,23 +375,6 @@ TEST_F(RolloutTest, ADeletionThatIsRefusedIsSaid) {
     const auto result = wait();
     EXPECT_FALSE(result.done);
     EXPECT_THAT(result.troubles.at(0), HasSubstr("verb delete on pods"));
-}
-
-TEST_F(RolloutTest, TheStateByItself) {
-    use_deployment(3);
-    Json finished = json_of({"f"});
-    finished["status"]["phase"] = "Failed";
-    Client client(session());
-    Discovery discovery(session());
-    const auto state = rollout_state(client, discovery, workload, is_new, [&] {
-        std::vector<Json> pods = jsons_of({{"a"}, {"b", "old"}, {"c", "new", true, "c-new", true}});
-        pods.push_back(finished);
-        return pods;
-    });
-    EXPECT_EQ(state.wanted.size(), 1u);
-    EXPECT_EQ(state.old.size(), 1u);
-    EXPECT_EQ(state.desired, 3);
-    EXPECT_TRUE(state.observed);
 }
 
 }  // namespace

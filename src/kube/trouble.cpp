@@ -10,6 +10,7 @@
 
 #include "kube/api/exec_plugin.hpp"
 #include "kube/api/json_text.hpp"
+#include "kube/owners.hpp"
 #include "kube/pod_state.hpp"
 #include "kube/resources.hpp"
 
@@ -298,10 +299,6 @@ std::vector<Json> list_or_nothing(Client& client, const Collection& collection, 
         return {};
     }
     return items;
-}
-
-bool is_owned_by(const Json& object, const std::string& uid) {
-    return find(object, Path{"metadata", "ownerReferences"}.item(uid, "uid")) != nullptr;
 }
 
 int64_t revision_of(const Json& replica_set) {

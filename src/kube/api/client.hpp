@@ -36,6 +36,12 @@ struct WriteOptions {
     std::string field_validation;  // Strict, Warn, Ignore; empty: the server's default
 };
 
+inline WriteOptions dry_run() {
+    WriteOptions options;
+    options.dry_run = true;
+    return options;
+}
+
 struct DeleteOptions {
     std::string uid;  // these two have to be the object's, if given
     std::string resource_version;

@@ -169,7 +169,7 @@ TEST_F(ClientTest, ErrorsNameTheObject) {
 TEST_F(ClientTest, JsonPatchWithGuards) {
     responder.on("PATCH", kWebPath + "?fieldManager=cudafault", {json_answer(kUnknown), status_answer(422, "Invalid")});
     JsonPatch patch;
-    patch.replace_if("/spec/replicas", 1, 2);
+    patch.test("/spec/replicas", 1).replace("/spec/replicas", 2);
     EXPECT_EQ(client().patch(kWeb, patch), kUnknown);
     EXPECT_EQ(sent(0), patch.operations());
     EXPECT_EQ(seen(0).header("content-type"), "application/json-patch+json");

@@ -35,12 +35,6 @@ JsonPatch& JsonPatch::replace(const std::string& path, const Json& value) { retu
 
 JsonPatch& JsonPatch::remove(const std::string& path) { return append("remove", path, nullptr); }
 
-JsonPatch& JsonPatch::replace_if(const std::string& path, const Json& before, const Json& value) {
-    return test(path, before).replace(path, value);
-}
-
-JsonPatch& JsonPatch::remove_if(const std::string& path, const Json& before) { return test(path, before).remove(path); }
-
 JsonPatch& JsonPatch::only_if_unchanged(const Json& object) {
     const Json& metadata = object.at("metadata");
     return test("/metadata/uid", metadata.at("uid"))

@@ -20,10 +20,6 @@ public:
     JsonPatch& replace(const std::string& path, const Json& value);
     JsonPatch& remove(const std::string& path);
 
-    // `replace` or `remove` behind a `test` for what was there.
-    JsonPatch& replace_if(const std::string& path, const Json& before, const Json& value);
-    JsonPatch& remove_if(const std::string& path, const Json& before);
-
     // The object has to be the one that was read, unchanged: tests its uid, and writes its resourceVersion, which
     // gives a 409 that says so, where a failed test gives a 422 that does not.
     JsonPatch& only_if_unchanged(const Json& object);

@@ -24,7 +24,7 @@ TEST(JsonPatch, OperationsInTheirOrder) {
 
 TEST(JsonPatch, GuardedChanges) {
     JsonPatch patch;
-    patch.replace_if("/a", "old", "new").remove_if("/b", Json::array({1}));
+    patch.test("/a", "old").replace("/a", "new").test("/b", Json::array({1})).remove("/b");
     EXPECT_EQ(patch.operations(), Json::parse(R"([{"op":"test","path":"/a","value":"old"},
         {"op":"replace","path":"/a","value":"new"},{"op":"test","path":"/b","value":[1]},{"op":"remove","path":"/b"}])"));
 }
@@ -40,7 +40,7 @@ TEST(JsonPatch, OnlyIfUnchanged) {
 TEST(JsonPatch, AppliesAsItSays) {
     const Json before = {{"list", {{{"name", "a"}}}}, {"key", "old"}};
     JsonPatch patch;
-    patch.add("/list/-", {{"name", "b"}}).replace_if("/key", "old", "new");
+    patch.add("/list/-", {{"name", "b"}}).test("/key", "old").replace("/key", "new");
     EXPECT_EQ(before.patch(patch.operations()), Json({{"list", {{{"name", "a"}}, {{"name", "b"}}}}, {"key", "new"}}));
     EXPECT_THROW(Json({{"list", Json::array()}, {"key", "other"}}).patch(patch.operations()), Json::exception);
 }
