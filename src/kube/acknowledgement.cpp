@@ -111,7 +111,15 @@ private:
     void read_pods() {
         for (AcknowledgingContainer& container : containers_) {
             if (!is_open(container)) continue;
-            const auto pod = client_.find({pods(), pod_namespace(container.pod), pod_name(container.pod)});
+            std::optional<Json> pod;
+            try {
+                pod = client_.find({pods(), pod_namespace(container.pod), pod_name(container.pod)});
+            } catch (const ApiError& error) {
+                if (error.code != 403) throw;
+                container.state = Acknowledgement::kUnknown;
+                container.why = error.what();
+                continue;
+            }
             if (pod && pod_uid(*pod) == pod_uid(container.pod)) {
                 container.pod = *pod;
                 settle_if_not_running(container);

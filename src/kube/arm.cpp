@@ -4,11 +4,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "kube/api/api_error.hpp"
 #include "kube/names.hpp"
+#include "kube/pod_state.hpp"
 #include "kube/record.hpp"
 #include "kube/resources.hpp"
+#include "kube/survey.hpp"
 
 namespace cudafault::kube {
 
@@ -16,8 +19,6 @@ namespace {
 
 constexpr int kNudges = 3;
 constexpr std::chrono::seconds kNudgeAgain{2};
-
-std::string name_of(const Json& pod) { return text_at(pod, {"metadata", "name"}); }
 
 std::vector<std::string> kinds_meant(const WorkloadChoice& choice) {
     if (!choice.kind.empty()) return {choice.kind};
@@ -77,12 +78,76 @@ std::vector<std::string> selected_names(Client& client, const std::string& in_na
     std::vector<std::string> all, chosen;
     client.list({pods(), in_namespace}, {selector}, [&](Page page) {
         if (page.is_first) all.clear();
-        for (const Json& pod : page.items) all.push_back(name_of(pod));
+        for (const Json& pod : page.items) all.push_back(pod_name(pod));
     });
     for (const Json& pod : of_plan) {
-        if (std::find(all.begin(), all.end(), name_of(pod)) != all.end()) chosen.push_back(name_of(pod));
+        if (std::find(all.begin(), all.end(), pod_name(pod)) != all.end()) chosen.push_back(pod_name(pod));
     }
     return chosen;
+}
+
+// Those that were there, not successors of the same name.
+void delete_pods(Client& client, const std::vector<Json>& crashed, const Progress& on_progress) {
+    for (const Json& pod : crashed) {
+        DeleteOptions same;
+        same.uid = pod_uid(pod);
+        try {
+            client.remove({pods(), pod_namespace(pod), pod_name(pod)}, same);
+            on_progress(fmt::format("pod {} waited out its back-off and was deleted", pod_name(pod)));
+        } catch (const ApiError& error) {
+            if (!error.is_not_found() && error.code != 409) throw;
+        }
+    }
+}
+
+struct Aim {
+    PlanObject plan;
+    std::vector<Json> of_plan;          // its pods
+    std::vector<std::string> selected;  // their names; without a selector none
+    uint64_t meant = 0;                 // by selector and node, of those that run now
+};
+
+Aim aim_at(Client& client, const PlanObject& plan, const ArmChoice& choice) {
+    Aim aim{plan, pods_with(client, plan), {}, 0};
+    if (!choice.selector.empty())
+        aim.selected = selected_names(client, plan.in_namespace(), choice.selector, aim.of_plan);
+    const std::set<std::string> selected(aim.selected.begin(), aim.selected.end());
+    for (const Json& pod : aim.of_plan) {
+        const bool is_selected = choice.selector.empty() || selected.contains(pod_name(pod));
+        const bool is_there = choice.node.empty() || text_at(pod, {"spec", "nodeName"}) == choice.node;
+        if (is_selected && is_there) ++aim.meant;
+    }
+    return aim;
+}
+
+void refuse_more(const PodLimit& limit, uint64_t meant, uint64_t injected) {
+    uint64_t allowed = limit.pods.value_or(meant);
+    if (limit.percent) allowed = std::min(allowed, injected * *limit.percent / 100);
+    if (meant <= allowed) return;
+    throw Error(
+        fmt::format("that would make {} of {} injected pods fail, and --max-pods allows {}: nothing is armed; "
+                    "choose fewer with --selector or --node",
+                    meant, injected, allowed));
+}
+
+// A workload meant by name is aimed at also where none of its pods runs: those that come are meant as well.
+std::vector<Aim> aims(Client& client, Discovery& discovery, const ArmChoice& choice) {
+    std::vector<Aim> all;
+    uint64_t meant = 0, injected = 0;
+    for (const PlanObject& plan : find_plans(client, discovery, choice.workload)) {
+        Aim aim = aim_at(client, plan, choice);
+        injected += aim.of_plan.size();
+        meant += aim.meant;
+        if (aim.meant > 0 || (choice.selector.empty() && !choice.workload.name.empty())) all.push_back(std::move(aim));
+    }
+    if (all.empty()) {
+        throw Error(
+            fmt::format("no injected pod in namespace {} is meant by that: `cudafault k8s status` shows those "
+                        "that are injected",
+                        choice.workload.in_namespace));
+    }
+    refuse_more(choice.limit, meant, injected);
+    return all;
 }
 
 class Arming {
@@ -124,25 +189,10 @@ std::vector<Armed> arm(Client& client, Discovery& discovery, const ArmChoice& ch
     const Deadline started = Clock::now();
     Arming arming(client, deadline, on_progress);
     std::vector<Armed> all;
-    for (const PlanObject& plan : find_plans(client, discovery, choice.workload)) {
-        const std::vector<Json> of_plan = pods_with(client, plan);
-        std::vector<std::string> chosen;
-        if (!choice.selector.empty()) {
-            chosen = selected_names(client, plan.in_namespace(), choice.selector, of_plan);
-            if (chosen.empty()) continue;
-        }
-        const bool is_there = choice.node.empty() || std::any_of(of_plan.begin(), of_plan.end(), [&](const Json& pod) {
-                                  return text_at(pod, {"spec", "nodeName"}) == choice.node;
-                              });
-        if (!is_there && choice.workload.name.empty()) continue;
-        all.push_back(arming.write(plan, spec_for(chosen), of_plan));
-    }
-    if (all.empty()) {
-        throw Error(
-            fmt::format("no injected pod in namespace {} is meant by that: `cudafault k8s status` shows those "
-                        "that are injected",
-                        choice.workload.in_namespace));
-    }
+    const std::vector<Aim> aimed = aims(client, discovery, choice);
+    std::vector<std::string> specs;  // one that cannot be written keeps all from being armed
+    for (const Aim& aim : aimed) specs.push_back(spec_for(aim.selected));
+    for (size_t i = 0; i < aimed.size(); ++i) all.push_back(arming.write(aimed[i].plan, specs[i], aimed[i].of_plan));
     for (Armed& armed : all) arming.wait(armed, started);
     return all;
 }
@@ -152,23 +202,22 @@ std::vector<Armed> disarm(Client& client, Discovery& discovery, const ArmChoice&
     const Deadline started = Clock::now();
     Arming arming(client, deadline, on_progress);
     std::vector<Armed> all;
+    std::vector<Json> crashed;
     for (const PlanObject& plan : find_plans(client, discovery, choice.workload)) {
         const std::vector<Json> of_plan = pods_with(client, plan);
         Armed disarmed = arming.write(plan, "", of_plan);
         for (const Json& pod : of_plan) {
             if (!is_in_back_off(pod)) continue;
-            if (restart_crashed) {
-                client.remove({pods(), plan.in_namespace(), name_of(pod)});
-                on_progress(fmt::format("pod {} waited out its back-off and was deleted", name_of(pod)));
-            } else {
-                disarmed.notes.push_back(
-                    fmt::format("pod {} is in CrashLoopBackOff and comes back when that has passed, "
-                                "within 300 s; --restart-crashed deletes it, for a new one at once",
-                                name_of(pod)));
-            }
+            crashed.push_back(pod);
+            if (restart_crashed) continue;
+            disarmed.notes.push_back(
+                fmt::format("pod {} is in CrashLoopBackOff and comes back when that has passed, "
+                            "within 300 s; --restart-crashed deletes it, for a new one at once",
+                            pod_name(pod)));
         }
         all.push_back(std::move(disarmed));
     }
+    if (restart_crashed) delete_pods(client, crashed, on_progress);
     for (Armed& disarmed : all) arming.wait(disarmed, started);
     return all;
 }
@@ -177,6 +226,7 @@ std::vector<PlanObject> find_plans(Client& client, Discovery& discovery, const W
     if (choice.name.empty()) {
         std::vector<PlanObject> all = all_plans(client, choice.in_namespace);
         if (!all.empty()) return all;
+        require_namespace(client, choice.in_namespace);
         throw Error(fmt::format("nothing is injected in namespace {}: `cudafault k8s inject` comes first",
                                 choice.in_namespace));
     }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,12 +14,20 @@ namespace cudafault::kube {
 
 using Progress = std::function<void(const std::string&)>;
 
+// How many pods may be meant at most, counted now; what is not set does not limit. A percentage is of the injected pods
+// of the workloads meant, rounded down.
+struct PodLimit {
+    std::optional<uint64_t> pods;
+    std::optional<uint64_t> percent;
+};
+
 // Which plans: a workload's, or in a namespace those of all injected workloads with pods that a label selector finds,
 // or that run on a node. Selector and node also narrow down a workload's.
 struct ArmChoice {
     WorkloadChoice workload;  // without a name: all
     std::string selector;     // resolved now: the plan is then for the pods it finds, by name
     std::string node;         // the plan is then for pods on that node, also those that come later
+    PodLimit limit;
 };
 
 struct Armed {
@@ -31,7 +40,8 @@ struct Armed {
 using SpecFor = std::function<std::string(const std::vector<std::string>& pods)>;
 
 // One result for each workload. Returns as soon as every container that runs has acknowledged, or when it is clear that
-// one does not: it may have made no CUDA call yet. Throws Error if nothing is injected there.
+// one does not: it may have made no CUDA call yet. Throws Error if nothing is injected there, and, before anything is
+// armed, if it would be more than the limit.
 std::vector<Armed> arm(Client& client, Discovery& discovery, const ArmChoice& choice, const SpecFor& spec_for,
                        Deadline deadline, const Progress& on_progress);
 

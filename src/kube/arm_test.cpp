@@ -188,6 +188,21 @@ TEST_F(ArmTest, OnANodeWhereItDoesNotRunYetItIsArmedForThoseThatCome) {
     EXPECT_EQ(arm_it().size(), 1u);
 }
 
+TEST_F(ArmTest, MoreThanTheLimitIsRefusedBeforeAnythingIsArmed) {
+    hold_list(kConfigMaps, {plan_map("web"), plan_map("api")});
+    hold_plan("web");
+    hold_plan("api");
+    hold_pods({pod_of("web", "a", "n1"), pod_of("web", "b", "n2"), pod_of("api", "c", "n2")});
+    choice.node = "n2";
+    choice.limit.pods = 1;
+    EXPECT_THAT(refusal(), HasSubstr("2 of 3 injected pods fail, and --max-pods allows 1: nothing is armed"));
+    choice.limit = {{}, 66};
+    EXPECT_THAT(refusal(), HasSubstr("allows 1"));
+    EXPECT_THAT(seen_targets("PATCH"), IsEmpty());
+    choice.limit = {2, 67};
+    EXPECT_EQ(refusal(), "armed");
+}
+
 TEST_F(ArmTest, DisarmingSaysWhoWaitsOutABackOff) {
     hold_list(kConfigMaps, {plan_map("web", "#7\nxid=79\n")});
     hold_plan("web");

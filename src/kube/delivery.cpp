@@ -14,6 +14,7 @@
 #include "kube/names.hpp"
 #include "kube/own_objects.hpp"
 #include "kube/resources.hpp"
+#include "kube/survey.hpp"
 
 namespace cudafault::kube {
 
@@ -47,17 +48,12 @@ std::vector<Architecture> architectures_of_nodes(Client& client, std::vector<std
 // The first workload of the namespace that mounts the source's ConfigMap, or an empty text.
 std::string find_user_of_source(Client& client, Discovery& discovery, const std::string& in_namespace) {
     std::string user;
-    for (const Resource& kind : served_kinds(discovery)) {
-        client.list({kind, in_namespace}, {"", "", 100}, [&](Page page) {
-            for (const Json& object : page.items) {
-                const Json* spec = find(object, {"spec"});
-                if (user.empty() && spec && mentions(*spec, names::kSourceConfigMap)) {
-                    user = fmt::format("{} {}", kind.qualified(), text_at(object, {"metadata", "name"}));
-                }
-            }
-        });
-        if (!user.empty()) break;
-    }
+    // Who may not list a kind may still delete: without its source a pod starts all the same, with no library.
+    each_workload(client, discovery, in_namespace, [&](const Resource& kind, const Json& object) {
+        const Json* spec = find(object, {"spec"});
+        if (!user.empty() || !spec || !mentions(*spec, names::kSourceConfigMap)) return;
+        user = fmt::format("{} {}", kind.qualified(), text_at(object, {"metadata", "name"}));
+    });
     return user;
 }
 
@@ -101,12 +97,24 @@ std::vector<Architecture> architectures_for(Client& client, const Workload& work
     return wanted;
 }
 
+static Json library_config_map(const Workload& workload, Architecture architecture) {
+    const std::string name = workload.by_name(names::kLibraryPrefix) + "-" + kubernetes_name(architecture);
+    const Json content = {{"immutable", true},
+                          {"binaryData", {{names::kLibraryFile, base64_encode(library_for(architecture))}}}};
+    return own_config_map(workload, name, "library", content);
+}
+
 void create_libraries(Client& client, const Workload& workload, const std::vector<Architecture>& architectures) {
+    for (const Architecture architecture : architectures)
+        create_anew(client, library_config_map(workload, architecture));
+}
+
+void create_missing_libraries(Client& client, const Workload& workload,
+                              const std::vector<Architecture>& architectures) {
     for (const Architecture architecture : architectures) {
-        const std::string name = workload.by_name(names::kLibraryPrefix) + "-" + kubernetes_name(architecture);
-        const Json content = {{"immutable", true},
-                              {"binaryData", {{names::kLibraryFile, base64_encode(library_for(architecture))}}}};
-        create_anew(client, own_config_map(workload, name, "library", content));
+        const Json config_map = library_config_map(workload, architecture);
+        const Target target{config_maps(), workload.target.in_namespace, text_at(config_map, {"metadata", "name"})};
+        if (!client.find(target)) client.create(config_maps(), config_map);
     }
 }
 
@@ -138,13 +146,16 @@ bool has_source(Client& client, const std::string& in_namespace) {
 
 bool remove_source(Client& client, Discovery& discovery, const std::string& in_namespace) {
     const std::optional<Json> there = client.find({config_maps(), in_namespace, names::kSourceConfigMap});
-    if (!there) return false;
+    if (!there) {
+        require_namespace(client, in_namespace);
+        return false;
+    }
     require_ours(*there);
     const std::string user = find_user_of_source(client, discovery, in_namespace);
     if (!user.empty()) {
         throw Error(
-            fmt::format("ConfigMap {} in namespace {} is still mounted by {}, whose pods could not start again "
-                        "without it: restore that workload first",
+            fmt::format("ConfigMap {} in namespace {} is still mounted by {}, whose pods would start without "
+                        "the library: restore that workload first",
                         names::kSourceConfigMap, in_namespace, user));
     }
     return remove_config_map(client, in_namespace, names::kSourceConfigMap);

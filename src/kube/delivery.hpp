@@ -18,6 +18,8 @@ std::vector<Architecture> architectures_for(Client& client, const Workload& work
 
 // ConfigMaps cudafault-library-<hash>-<architecture>, immutable.
 void create_libraries(Client& client, const Workload& workload, const std::vector<Architecture>& architectures);
+// Those that somebody has removed, while the workload is injected.
+void create_missing_libraries(Client& client, const Workload& workload, const std::vector<Architecture>& architectures);
 void remove_libraries(Client& client, const std::string& in_namespace, const std::string& hash);
 
 // The ConfigMap cuda-fault-injection-lib. Whether it had to be made or changed.

@@ -5,10 +5,13 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <iterator>
 #include <random>
 
 #include "kube/api/api_error.hpp"
 #include "kube/api/retry.hpp"
+#include "kube/api/shorter_deadline.hpp"
+#include "kube/arm.hpp"
 #include "kube/delivery.hpp"
 #include "kube/dry_run.hpp"
 #include "kube/lease.hpp"
@@ -26,6 +29,7 @@ namespace {
 constexpr const char* kProtected[] = {"kube-system", "kube-public", "kube-node-lease", "gpu-operator", "nvsentinel"};
 constexpr std::chrono::milliseconds kLibraryPoll{300};
 constexpr std::chrono::seconds kLibraryWait{20};
+constexpr std::chrono::seconds kLastWords{5};  // for finding out what is there, after the deadline
 
 std::string new_run_id() {
     std::random_device random;
@@ -37,26 +41,43 @@ void refuse_protected(const std::string& in_namespace) {
     throw Error(fmt::format("namespace {} runs the cluster itself, so nothing is injected there", in_namespace));
 }
 
-void refuse_others_injection(const Workload& workload, const std::optional<Anchor>& anchor,
-                             const std::optional<PlanObject>& plan) {
-    std::string who = "an injection whose record is gone";
-    if (anchor)
-        who = fmt::format("{} at {} (run {})", anchor->record.by, anchor->record.created_at, anchor->record.run_id);
+[[noreturn]] void refuse_others_injection(const Workload& workload, const Record& record,
+                                          const std::optional<PlanObject>& plan) {
     const std::string armed = plan && !plan->spec.empty() ? fmt::format(", armed: {}", plan->spec) : ", nothing armed";
-    throw Error(fmt::format("{} is injected already, by {}{}: restore it first, or take it over with --replace",
-                            workload.text(), who, armed));
+    throw Error(
+        fmt::format("{} is injected already, by {} at {} (run {}){}: restore it first, or take it over with --replace",
+                    workload.text(), record.by, record.created_at, record.run_id, armed));
 }
 
-// What the workload would be without us; strategy and history limit stay as the first injection made them.
-Json without_template_edits(const Workload& workload, const std::optional<Anchor>& anchor) {
+// The edits of the edition that is in force. Without a mark those of the last that was begun: an injection or a restore
+// that was cut short may have left a part of them.
+const std::vector<Edit>* edits_in(const Workload& workload, const std::optional<Anchor>& anchor) {
+    if (!anchor || anchor->record.editions.empty()) return nullptr;
+    const auto& editions = anchor->record.editions;
     const std::optional<InjectedMark> mark = InjectedMark::of(workload.object);
-    if (!mark) return workload.object;
-    const auto edits =
-        anchor ? anchor->record.editions.find(mark->edition) : std::map<int, std::vector<Edit>>::iterator{};
-    if (!anchor || edits == anchor->record.editions.end()) {
+    const auto found = mark ? editions.find(mark->edition) : std::prev(editions.end());
+    return found == editions.end() ? nullptr : &found->second;
+}
+
+// What the workload would be without us.
+Json users_state(const Workload& workload, const std::optional<Anchor>& anchor) {
+    const std::vector<Edit>* edits = edits_in(workload, anchor);
+    if (edits) {
+        const std::string& library = anchor->record.library;
+        const Json object = undo(workload.object, *edits, Phase::kWithTemplate, library).object;
+        return undo(object, *edits, Phase::kAfterRollout, library).object;
+    }
+    if (InjectedMark::of(workload.object)) {
         throw Error(fmt::format("{} is injected and its record is gone: restore it first", workload.text()));
     }
-    return undo(workload.object, edits->second, Phase::kWithTemplate, anchor->record.library).object;
+    return workload.object;
+}
+
+bool has_our_fields(const Json& object) {
+    const Json* managers = find(object, {"metadata", "managedFields"});
+    return managers && managers->is_array() && std::any_of(managers->begin(), managers->end(), [](const Json& entry) {
+               return text_at(entry, {"manager"}) == names::kManager;
+           });
 }
 
 std::vector<TemplateSite> choose(const Workload& workload, const InjectOptions& options,
@@ -108,9 +129,8 @@ Record record_of(const InjectionPlan& plan, const std::optional<Anchor>& anchor,
     const Workload& workload = plan.workload;
     Record record;
     if (anchor) record = anchor->record;
-    const std::optional<InjectedMark> mark = InjectedMark::of(workload.object);
-    if (!mark) {
-        record.editions.clear();
+    if (!InjectedMark::of(workload.object)) record.editions.clear();
+    if (!anchor || !has_our_fields(workload.object)) {
         record.managed_fields = workload.object.value("/metadata/managedFields"_json_pointer, Json());
     }
     record.run_id = plan.injection.mark.run_id;
@@ -129,10 +149,12 @@ Record record_of(const InjectionPlan& plan, const std::optional<Anchor>& anchor,
     return record;
 }
 
-// What is taken back after the rollout was changed by the first edition; each that follows takes it over.
-void keep_after_rollout_edits(std::vector<Edit>& edits, const std::vector<Edit>& before) {
-    std::copy_if(before.begin(), before.end(), std::back_inserter(edits),
-                 [](const Edit& edit) { return edit.phase == Phase::kAfterRollout; });
+// Whether the server may have done what it was asked for all the same.
+bool is_uncertain(const Error& error) {
+    const auto* answer = dynamic_cast<const ApiError*>(&error);
+    return answer ? answer->code >= 500
+                  : dynamic_cast<const ConnectionError*>(&error) || dynamic_cast<const Cancelled*>(&error) ||
+                        dynamic_cast<const DeadlinePassed*>(&error);
 }
 
 class Injecting {
@@ -143,20 +165,18 @@ public:
     InjectionPlan plan(const Workload& workload) {
         InjectionPlan plan{workload, {}, {}, {}, {}, false};
         const std::string& in_namespace = workload.target.in_namespace;
-        anchor_ = find_anchor(client_, in_namespace, workload.hash());
+        anchor_ = find_anchor(client_, workload);
         const std::optional<InjectedMark> mark = InjectedMark::of(workload.object);
-        if (mark && !options_.replace) {
-            refuse_others_injection(workload, anchor_, find_plan(client_, in_namespace, workload.hash()));
-        }
         Workload base = workload;
-        base.object = without_template_edits(workload, anchor_);
+        base.object = users_state(workload, anchor_);
+        note_kind(plan);
         plan.chosen = choose(base, options_, plan.notes);
         plan.injection = injection_for(base, plan, mark);
         plan.injected = inject_into(base, plan.chosen, plan.injection, lookup_in(client_, in_namespace));
         plan.notes.insert(plan.notes.end(), plan.injected.notes.begin(), plan.injected.notes.end());
         plan.unchanged = mark && is_injected_so(base, plan, *mark);
+        if (mark && !options_.replace) refuse_unless_repeated(plan);
         if (!plan.unchanged) check_with_server(plan);
-        if (mark) keep_after_rollout_edits(plan.injected.edits, anchor_->record.editions.at(mark->edition));
         return plan;
     }
 
@@ -166,17 +186,19 @@ public:
         HeldLease lease(client_, chosen, options_.on_progress);
         Workload workload = chosen;
         bool read = false;
-        InjectResult result{recompute_on_lost_race(client_.session(),
-                                                   [&] {
-                                                       if (std::exchange(read, true))
-                                                           workload = reload(client_, workload);
-                                                       return change(workload);
-                                                   }),
-                            {},
-                            {}};
-        lease.release();
-        if (options_.wait) wait(result);
-        return result;
+        const auto attempt = [&] {
+            if (std::exchange(read, true)) workload = reload(client_, workload);
+            return change(workload);
+        };
+        try {
+            InjectResult result{recompute_on_lost_race(client_.session(), attempt), {}, {}};
+            lease.release();
+            if (options_.wait) wait(result);
+            return result;
+        } catch (const Error& error) {
+            if (made_record_ && !is_changed_ && !is_uncertain(error)) take_back_all_but_workload(workload);
+            throw;
+        }
     }
 
 private:
@@ -188,7 +210,6 @@ private:
         injection.image_library = options_.image_library;
         injection.compiler_image = options_.compiler_image;
         injection.contract = options_.contract;
-        injection.is_first = !mark;
         if (options_.delivery == Delivery::kBinary) {
             injection.architectures = architectures_for(client_, base, plan.chosen, plan.notes);
         } else if (options_.delivery == Delivery::kSource && !has_source(client_, base.target.in_namespace)) {
@@ -200,16 +221,32 @@ private:
         return injection;
     }
 
+    // What the user has to know of the kind, and that it is not the object that was named.
+    void note_kind(InjectionPlan& plan) const {
+        const Workload& workload = plan.workload;
+        if (workload.target.name != options_.choice.name) {
+            plan.notes.push_back(
+                fmt::format("{} belongs to {}, and that is changed", options_.choice.name, workload.text()));
+        }
+        if (!workload.note.empty()) plan.notes.push_back(workload.note);
+    }
+
+    // The same once more goes on waiting, unless somebody has armed it meanwhile.
+    void refuse_unless_repeated(const InjectionPlan& plan) {
+        const Workload& workload = plan.workload;
+        const auto armed = find_plan(client_, workload.target.in_namespace, workload.hash());
+        if (plan.unchanged && (!armed || armed->spec.empty())) return;
+        refuse_others_injection(workload, anchor_->record, armed);
+    }
+
     // Made again with the edition in force, it is what is there.
     bool is_injected_so(const Workload& base, const InjectionPlan& plan, const InjectedMark& mark) {
         Injection same = plan.injection;
         same.mark.edition = mark.edition;
         const Injected again = inject_into(base, plan.chosen, same, lookup_in(client_, base.target.in_namespace));
-        const std::vector<Edit>& before = anchor_->record.editions.at(mark.edition);
         return are_in_place(plan.workload.object, again.edits) &&
-               again.edits.size() == static_cast<size_t>(std::count_if(before.begin(), before.end(), is_with_template));
+               again.edits.size() == anchor_->record.editions.at(mark.edition).size();
     }
-    static bool is_with_template(const Edit& edit) { return edit.phase == Phase::kWithTemplate; }
 
     void check_with_server(InjectionPlan& plan) {
         const JsonPatch patch = patch_between(plan.workload.object, plan.injected.object);
@@ -221,15 +258,11 @@ private:
     InjectionPlan change(const Workload& workload) {
         InjectionPlan injection = plan(workload);
         if (injection.unchanged) {
+            create_missing_libraries(client_, workload, injection.injection.architectures);
             disarm(workload);
             return injection;
         }
-        try {
-            write(workload, injection);
-        } catch (const ApiError& error) {
-            if (made_record_ && !error.is_lost_race() && error.code < 500) take_back_all_but_workload(workload);
-            throw;
-        }
+        write(workload, injection);
         options_.on_progress(fmt::format("{} is changed; waiting for its pods", workload.text()));
         return injection;
     }
@@ -242,17 +275,17 @@ private:
             anchor_ = create_anchor(client_, workload, record);
             made_record_ = true;
         }
-        if (options_.delivery == Delivery::kBinary) {
-            create_libraries(client_, workload, injection.injection.architectures);
-        }
+        create_libraries(client_, workload, injection.injection.architectures);
         disarm(workload);
         pods_before_ = count_pods(workload);
         client_.patch(workload.target, patch_between(workload.object, injection.injected.object));
+        is_changed_ = true;
     }
 
     // For kinds that do not say how many they want. After the change their operators may have made new ones already.
     int count_pods(const Workload& workload) {
-        if (workload.target.resource.group == "apps" || !options_.wait) return -1;
+        const bool says_how_many = workload.target.resource.group == "apps";
+        if (says_how_many || workload.replacement == Replacement::kNextRun || !options_.wait) return -1;
         const std::vector<Json> found = pods_of(client_, discovery_, workload);
         return static_cast<int>(
             std::count_if(found.begin(), found.end(), [](const Json& pod) { return !is_terminating(pod); }));
@@ -281,18 +314,34 @@ private:
         const Workload workload = reload(client_, result.plan.workload);
         const std::optional<InjectedMark> mark = InjectedMark::of(workload.object);
         if (!mark) throw Error(reverted(workload));
+        const auto is_ours = [&](const Json& object) { return is_in_force(object, *mark); };
         const std::string injection = fmt::format("{}.{}", mark->run_id, mark->edition);
         const auto is_wanted = [&](const Json& pod) { return is_injected(pod, workload.hash(), injection); };
         RolloutOptions options;
         options.deadline = options_.deadline;
         options.delete_stuck = options_.delete_pods;
         options.pods_before = pods_before_;
-        options.is_current = [](const Json& object) { return InjectedMark::of(object).has_value(); };
+        options.need_ready = !result.plan.unchanged;  // those that wait out a back-off have been replaced before
+        options.pinned = !mark->pin.empty();
+        options.is_current = is_ours;
         options.on_progress = options_.on_progress;
         result.rollout = wait_for_rollout(client_, discovery_, workload, is_wanted, options);
+        const OtherDeadline last_words(client_.session(),
+                                       std::max(client_.session().options().deadline, after(kLastWords)));
         const Workload now = reload(client_, workload);
-        if (!InjectedMark::of(now.object)) throw Error(reverted(now));
+        if (!is_ours(now.object)) throw Error(reverted(now));
         look_for_library(result);
+    }
+
+    // Tools that put a workload back may leave its annotations.
+    bool is_in_force(const Json& object, const InjectedMark& mark) const {
+        const std::optional<InjectedMark> now = InjectedMark::of(object);
+        if (!now || now->text() != mark.text()) return false;
+        const auto edits = anchor_->record.editions.find(mark.edition);
+        return edits == anchor_->record.editions.end() ||
+               std::all_of(edits->second.begin(), edits->second.end(), [&](const Edit& edit) {
+                   return edit.phase != Phase::kWithTemplate || are_in_place(object, {edit});
+               });
     }
 
     // Who changed it last, besides us and those who write its status.
@@ -320,22 +369,19 @@ private:
         for (const Json& pod : result.rollout.state.wanted) {
             InjectResult::Pod seen{text_at(pod, {"metadata", "name"}), text_at(pod, {"spec", "nodeName"}),
                                    is_ready(pod), false, trouble_of(pod)};
-            seen.library_seen = sees_library(pod, result.plan.chosen, end);
+            seen.library_seen = sees_library(pod, end);
             result.pods.push_back(seen);
         }
     }
 
-    bool sees_library(const Json& pod, const std::vector<TemplateSite>& chosen, Deadline end) {
+    bool sees_library(const Json& pod, Deadline end) {
         if (text_at(pod, {"status", "phase"}) != "Running") return false;
+        const std::vector<std::string> containers = injected_containers(pod);
         for (;;) {
-            const auto seen = [&](const ContainerSite& site) {
-                const Json* there = find(pod, (Path{"spec", "containers"}).item(site.name));
-                return there && evidence_of(client_, pod, site.name).library_seen();
-            };
-            for (const TemplateSite& site : chosen) {
-                if (std::any_of(site.containers.begin(), site.containers.end(), seen)) return true;
-            }
-            if (Clock::now() >= end) return false;
+            const bool seen = std::all_of(containers.begin(), containers.end(), [&](const std::string& container) {
+                return evidence_of(client_, pod, container).library_seen();
+            });
+            if (seen || Clock::now() >= end) return seen;
             client_.session().wait_until(std::min(end, after(kLibraryPoll)));
         }
     }
@@ -346,6 +392,7 @@ private:
     std::optional<Anchor> anchor_;
     int pods_before_ = -1;
     bool made_record_ = false;  // in this run: there was no injection before
+    bool is_changed_ = false;   // the workload
 };
 
 }  // namespace

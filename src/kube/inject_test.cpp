@@ -52,6 +52,7 @@ protected:
         Record record;
         record.run_id = injection.mark.run_id;
         record.by = "ada@desk";
+        record.uid = users().uid();
         record.library = library_path(injection);
         record.editions[injection.mark.edition] = injected.edits;
         Json anchor = named("cudafault-anchor-" + users().hash());
@@ -132,9 +133,10 @@ TEST_F(PlanInjectionTest, WithoutAGpuItHasToBeSaidWhich) {
 
 TEST_F(PlanInjectionTest, AnInjectionOfOthersIsNamedAndLeft) {
     have_injected(by_image());
+    EXPECT_EQ(refusal(), "planned") << "the same once more";
+    inject_options.contract = ContractVariables{};
     EXPECT_THAT(refusal(), AllOf(HasSubstr("injected already, by ada@desk"), HasSubstr("--replace")));
     responder.on("GET", kConfigMaps + "cudafault-anchor-" + users().hash(), {status_answer(404, "NotFound")});
-    EXPECT_THAT(refusal(), HasSubstr("by an injection whose record is gone"));
     inject_options.replace = true;
     EXPECT_THAT(refusal(), HasSubstr("its record is gone: restore it first"));
 }
@@ -154,6 +156,27 @@ TEST_F(PlanInjectionTest, AnotherIsTheNextEditionAgainstTheUsersOwnState) {
     EXPECT_FALSE(made.unchanged);
     EXPECT_EQ(made.injection.mark.text(), "run=ab12 edition=2");
     EXPECT_EQ(undo_all(made.injected.object, made.injected.edits, "/opt/ours.so"), users().object);
+}
+
+TEST_F(PlanInjectionTest, WhatAnInterruptedRestoreHasLeftIsNotTheUsers) {
+    have_injected(by_image());
+    Workload workload = users();
+    const Injected injected = inject_into(workload, choose_containers(workload, {}), by_image(), is_there);
+    workload.object = undo(injected.object, injected.edits, Phase::kWithTemplate, "/opt/ours.so").object;
+    ASSERT_NE(workload.object, users().object) << "strategy and history limit are taken back later";
+    have(workload);
+    const InjectionPlan made = plan();
+    EXPECT_FALSE(made.unchanged);
+    EXPECT_EQ(undo_all(made.injected.object, made.injected.edits, "/opt/ours.so"), users().object);
+}
+
+TEST_F(PlanInjectionTest, TheRecordOfAnotherOfTheSameNameIsNone) {
+    have_injected(by_image());
+    Workload recreated = users();
+    recreated.object["metadata"]["uid"] = "uid-new";
+    hold(kDeployment, recreated.object);
+    const InjectionPlan made = plan();
+    EXPECT_EQ(undo_all(made.injected.object, made.injected.edits, "/opt/ours.so"), recreated.object);
 }
 
 TEST_F(PlanInjectionTest, ANewEditionDoesNotTakeUpWhatTheUserChangedMeanwhile) {

@@ -43,10 +43,8 @@ public:
         for (const TemplateSite& site : chosen) inject_template(site);
         editor_.set(Path{"metadata", "annotations"} / names::kInjected, injection_.mark.text());
         editor_.use_phase(Phase::kAfterRollout);
-        if (injection_.is_first) {
-            forbid_surge();
-            keep_history();
-        }
+        forbid_surge();
+        keep_history();
         result_.edits = editor_.edits();
         return result_;
     }
@@ -198,6 +196,12 @@ private:
         const Path surge = strategy / "rollingUpdate" / "maxSurge";
         const Path unavailable = strategy / "rollingUpdate" / "maxUnavailable";
         const Json* now = find(editor_.object(), surge);
+        if (kind == "Deployment" && !injection_.pin_label.empty()) {
+            // Where the node has no room for all, those that wait for a place would keep the rest where they are.
+            editor_.set(surge, 0);
+            editor_.set(unavailable, "100%");
+            return;
+        }
         if (now && (*now == 0 || *now == "0%" || *now == "0")) return;
         if (!now && kind == "DaemonSet") return;
         const Json* allowed = find(editor_.object(), unavailable);

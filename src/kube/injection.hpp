@@ -27,7 +27,6 @@ struct Injection {
     std::string compiler_image;               // delivery by source
     std::string pin_label;                    // kubernetes.io/hostname of the node to pin to; empty: no pin
     std::optional<ContractVariables> contract;
-    bool is_first = true;  // else strategy and history limit are changed already
 };
 
 // Whether the object that an LD_PRELOAD comes from has it; nothing if that cannot be looked at. `kind` is ConfigMap or

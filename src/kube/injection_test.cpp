@@ -258,13 +258,13 @@ struct Strategy {
     const char* after;
 };
 
-Json changed_strategy(const Strategy& strategy, bool is_first) {
+Json changed_strategy(const Strategy& strategy, const std::string& pin = "") {
     const std::string kind = strategy.kind, field = kind == "Deployment" ? "strategy" : "updateStrategy";
     Json spec = {{"replicas", 8}, {"template", gpu_template()}};
     const Json before = Json::parse(strategy.before);
     if (!before.is_null()) spec[field] = before;
     Injection injection = binary_injection();
-    injection.is_first = is_first;
+    injection.pin_label = pin;
     const Json object =
         inject(workload_with("apps", "v1", kind, kind == "Deployment" ? "deployments" : "x", spec), injection).object;
     return object.at("spec").value(field, Json());
@@ -288,9 +288,16 @@ TEST(Injection, ForbidsSurge) {
         {"StatefulSet", R"({"rollingUpdate": {"maxSurge": 1}})", R"({"rollingUpdate": {"maxSurge": 1}})"},
     };
     for (const Strategy& strategy : strategies) {
-        EXPECT_EQ(changed_strategy(strategy, true), Json::parse(strategy.after)) << strategy.kind << strategy.before;
-        EXPECT_EQ(changed_strategy(strategy, false), Json::parse(strategy.before)) << "of a later edition";
+        EXPECT_EQ(changed_strategy(strategy), Json::parse(strategy.after)) << strategy.kind << strategy.before;
     }
+}
+
+TEST(Injection, WhatIsPinnedIsReplacedAllAtOnce) {
+    const Json at_once = Json::parse(R"({"rollingUpdate": {"maxSurge": 0, "maxUnavailable": "100%"}})");
+    for (const char* before : {"null", R"({"rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}})"}) {
+        EXPECT_EQ(changed_strategy({"Deployment", before, ""}, "n1"), at_once) << before;
+    }
+    EXPECT_EQ(changed_strategy({"Deployment", R"({"type": "Recreate"})", ""}, "n1"), Json({{"type", "Recreate"}}));
 }
 
 TEST(Injection, TheStrategyIsGivenBackAfterTheRollout) {
@@ -312,9 +319,6 @@ TEST(Injection, KeepsTheUsersRevisionsInTheHistory) {
     EXPECT_EQ(at(inject(workload, binary_injection()).object, {"spec", "revisionHistoryLimit"}), Json());
     workload.object["spec"]["revisionHistoryLimit"] = 0;
     EXPECT_EQ(at(inject(workload, binary_injection()).object, {"spec", "revisionHistoryLimit"}), 10);
-    Injection again = binary_injection();
-    again.is_first = false;
-    EXPECT_EQ(at(inject(workload, again).object, {"spec", "revisionHistoryLimit"}), 0);
 }
 
 TEST(Injection, SetsTheVariablesOfTheContractWhereAskedTo) {
@@ -327,31 +331,12 @@ TEST(Injection, SetsTheVariablesOfTheContractWhereAskedTo) {
                 Not(testing::Contains(names::kContractXid)));
 }
 
-TEST(Injection, TwiceIsTakenBackByTheEditsOfBoth) {
-    const Workload workload =
-        deployment_with({{"replicas", 2}, {"revisionHistoryLimit", 3}, {"template", gpu_template()}});
-    const Injected first = inject(workload, binary_injection());
-    Workload base = workload;
-    base.object = undo(first.object, first.edits, Phase::kWithTemplate, kBinaryLibrary).object;
-    Injection injection = source_injection();
-    injection.mark.edition = 2;
-    injection.is_first = false;
-    Injected second = inject(base, injection, {"*"});
-    EXPECT_EQ(text_at(second.object, {"metadata", "annotations", names::kInjected}), "run=ab12 edition=2");
-    EXPECT_EQ(at(second.object, {"spec", "revisionHistoryLimit"}), 13);
-    for (const Edit& edit : first.edits) {
-        if (edit.phase == Phase::kAfterRollout) second.edits.push_back(edit);
-    }
-    EXPECT_EQ(undo_all(second.object, second.edits, library_path(injection)), workload.object);
-}
-
 TEST(Injection, TwiceTheSameIsTheSame) {
     const Workload workload = plain_deployment();
     EXPECT_EQ(inject(workload, binary_injection()).object, inject(workload, binary_injection()).object);
     Workload injected = workload;
     injected.object = inject(workload, binary_injection()).object;
     Injection again = binary_injection();
-    again.is_first = false;
     EXPECT_TRUE(are_in_place(injected.object, inject(workload, again).edits));
     again.contract = ContractVariables{};
     EXPECT_FALSE(are_in_place(injected.object, inject(workload, again).edits));

@@ -10,6 +10,7 @@
 
 #include "kube/api/api_error.hpp"
 #include "kube/api/exec_plugin.hpp"
+#include "kube/api/retry.hpp"
 #include "kube/names.hpp"
 #include "kube/plan_object.hpp"
 #include "kube/resources.hpp"
@@ -19,7 +20,6 @@ namespace cudafault::kube {
 namespace {
 
 constexpr int kLeaseSeconds = 60;
-constexpr std::chrono::seconds kRenewal{20};
 constexpr std::chrono::seconds kReleaseTime{10};
 
 std::string micro_time() { return fmt::format("{:%Y-%m-%dT%H:%M:%S}.000000Z", fmt::gmtime(std::time(nullptr))); }
@@ -70,14 +70,15 @@ bool is_dead_holder(const std::string& holder) {
 }
 
 HeldLease::HeldLease(Client& client, const Workload& workload,
-                     const std::function<void(const std::string&)>& on_progress)
+                     const std::function<void(const std::string&)>& on_progress, std::chrono::milliseconds renewal)
     : client_(client),
       target_{leases(), workload.target.in_namespace, workload.by_name(names::kLeasePrefix)},
       owner_{{"apiVersion", workload.target.resource.api_version()},
              {"kind", workload.target.resource.kind},
              {"name", workload.target.name},
              {"uid", workload.uid()}},
-      holder_(lease_holder()) {
+      holder_(lease_holder()),
+      renewal_interval_(renewal) {
     while (!try_to_take(on_progress)) client_.session().wait_until(after(std::chrono::seconds(1)));
     held_ = true;
     renewer_ = std::thread([this] { renew_until_released(); });
@@ -105,7 +106,7 @@ bool HeldLease::try_to_take(const std::function<void(const std::string&)>& on_pr
     const std::optional<Json> there = client_.find(target_);
     if (!there) return false;
     const std::string holder = text_at(*there, {"spec", "holderIdentity"});
-    if (!has_run_out(*there) && !is_dead_holder(holder)) {
+    if (!is_dead_holder(holder) && !(has_run_out(*there) && is_left(*there))) {
         if (!std::exchange(told_, true) && on_progress) {
             on_progress(fmt::format("waiting: {} is at work on it", holder.substr(holder.find(' ') + 1)));
         }
@@ -122,16 +123,40 @@ bool HeldLease::try_to_take(const std::function<void(const std::string&)>& on_pr
     }
 }
 
+// The clock of whoever holds it may differ from ours, so it counts that it is not renewed before our eyes.
+bool HeldLease::is_left(const Json& lease) {
+    const std::string version = text_at(lease, {"metadata", "resourceVersion"});
+    if (version != seen_version_) {
+        seen_version_ = version;
+        seen_since_ = Clock::now();
+    }
+    return Clock::now() - seen_since_ > renewal_interval_ * 5 / 4;
+}
+
+void HeldLease::require_held() const {
+    if (!lost_) return;
+    throw Error(fmt::format("{} was taken over by another command meanwhile: repeat this one to go on",
+                            subject_of("get", target_).text()));
+}
+
 void HeldLease::renew_until_released() {
     std::unique_lock lock(mutex_);
-    while (!released_.wait_for(lock, kRenewal, [this] { return !held_; })) {
+    while (!released_.wait_for(lock, renewal_interval_, [this] { return !held_; })) {
+        SessionOptions options;
+        options.cancellation = renewal_;
+        options.deadline = after(std::chrono::seconds(kLeaseSeconds) / 3);
+        JsonPatch patch;
+        patch.test("/spec/holderIdentity", holder_).replace("/spec/renewTime", micro_time());
+        lock.unlock();
         try {
-            Session session(client_.session().connection());
-            session.set_deadline(after(kRenewal));
-            Client(session).merge_patch(target_, {{"spec", {{"renewTime", micro_time()}}}});
+            Session session(client_.session().connection(), options);
+            Client(session).patch(target_, patch);
+        } catch (const ApiError& error) {
+            if (error.is_lost_race() || error.is_not_found()) lost_ = true;
         } catch (const std::exception&) {
             // It runs out, and the next who wants it gets it: the guards of each patch still hold.
         }
+        lock.lock();
     }
 }
 
@@ -141,21 +166,25 @@ void HeldLease::release() {
         if (!std::exchange(held_, false)) return;
     }
     released_.notify_all();
+    renewal_->cancel();
     renewer_.join();
     // A connection of its own: the other may be cancelled or past its deadline, which is no reason to keep the lease.
     Session session(client_.session().connection());
     session.set_deadline(after(kReleaseTime));
     Client client(session);
-    const std::optional<Json> there = client.find(target_);
-    if (!there || text_at(*there, {"spec", "holderIdentity"}) != holder_) return;
-    try {
+    // Again if the last renewal, cut off here, was still under way to the server.
+    recompute_on_lost_race(session, [&] {
+        const std::optional<Json> there = client.find(target_);
+        if (!there || text_at(*there, {"spec", "holderIdentity"}) != holder_) return;
         DeleteOptions same;
         same.uid = text_at(*there, {"metadata", "uid"});
         same.resource_version = text_at(*there, {"metadata", "resourceVersion"});
-        client.remove(target_, same);
-    } catch (const ApiError& error) {
-        if (!error.is_not_found() && !error.is_lost_race()) throw;
-    }
+        try {
+            client.remove(target_, same);
+        } catch (const ApiError& error) {
+            if (!error.is_not_found()) throw;
+        }
+    });
 }
 
 HeldLease::~HeldLease() {

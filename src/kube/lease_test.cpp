@@ -42,7 +42,8 @@ protected:
     void hold_lease(const Json& json) { hold(path, json); }
 
     void take() {
-        HeldLease lease(client(), workload, [&](const std::string& line) { told.push_back(line); });
+        HeldLease lease(
+            client(), workload, [&](const std::string& line) { told.push_back(line); }, kRenewal);
         lease.release();
     }
 
@@ -52,6 +53,7 @@ protected:
         return all;
     }
 
+    static constexpr std::chrono::milliseconds kRenewal{1500};
     const Workload workload = plain_deployment();
     const std::string path = kLeases + "/cudafault-" + workload.hash();
     std::vector<std::string> told;
@@ -103,8 +105,24 @@ TEST_F(LeaseTest, ThatHasRunOutIsTaken) {
     responder.on("POST", kLeases, {status_answer(409, "AlreadyExists")});
     responder.on("PATCH", path, {json_answer(lease_of(lease_holder()))});
     hold_lease(lease_of("boot/pid:[1]/1/2 eve@desk", 70));
+    const auto began = Clock::now();
     take();
-    EXPECT_THAT(methods(), ElementsAre("POST", "GET", "PATCH", "GET"));
+    EXPECT_GT(Clock::now() - began, kRenewal) << "whose clock may differ";
+    EXPECT_THAT(methods(), ElementsAre("POST", "GET", "POST", "GET", "POST", "GET", "PATCH", "GET"));
+}
+
+TEST_F(LeaseTest, ThatIsRenewedByAnotherClockIsNot) {
+    responder.on("POST", kLeases, {status_answer(409, "AlreadyExists")});
+    std::vector<Answer> renewed;
+    for (int version = 1; version < 9; ++version) {
+        Json lease = lease_of("boot/pid:[1]/1/2 eve@desk", 3600);
+        lease["metadata"]["resourceVersion"] = std::to_string(version);
+        renewed.push_back(json_answer(lease));
+    }
+    responder.on("GET", path, renewed);
+    options.deadline = after(std::chrono::seconds(5));
+    EXPECT_THROW(take(), DeadlinePassed);
+    EXPECT_THAT(methods(), testing::Not(testing::Contains("PATCH")));
 }
 
 TEST_F(LeaseTest, OfAnotherIsWaitedForAndSaidOnce) {
@@ -119,9 +137,42 @@ TEST_F(LeaseTest, OfAnotherIsWaitedForAndSaidOnce) {
 TEST_F(LeaseTest, ALostRaceForItIsWaitedFor) {
     responder.on("POST", kLeases, {status_answer(409, "AlreadyExists"), json_answer(lease_of(lease_holder()))});
     responder.on("PATCH", path, {status_answer(409, "Conflict")});
-    hold_lease(lease_of("boot/pid:[1]/1/2 eve@desk", 70));
+    hold_lease(lease_of(dead_holder(), 70));
     take();
     EXPECT_THAT(methods(), ElementsAre("POST", "GET", "PATCH", "POST", "GET"));
+}
+
+TEST_F(LeaseTest, IsRenewedWhileItIsOurs) {
+    responder.on("POST", kLeases, {json_answer(lease_of(lease_holder()))});
+    responder.on("PATCH", path, {json_answer(lease_of(lease_holder()))});
+    responder.on("DELETE", path, {json_answer(Json::object())});
+    hold_lease(lease_of(lease_holder()));
+    {
+        const HeldLease lease(client(), workload, {}, std::chrono::milliseconds(10));
+        ASSERT_TRUE(responder.wait_for_requests(3));
+    }
+    EXPECT_EQ(seen(2).method, "PATCH");
+    const Json patch = Json::parse(seen(2).body);
+    EXPECT_EQ(text_at(lease_of(lease_holder(), 3600).patch(patch), {"spec", "renewTime"}).substr(0, 13),
+              seconds_ago(0).substr(0, 13));
+    EXPECT_ANY_THROW(lease_of("boot/pid:[1]/1/2 eve@desk").patch(patch)) << "that of another is left";
+}
+
+TEST_F(LeaseTest, ARenewalThatHangsIsCutOffAndMayStillArrive) {
+    Answer never;
+    never.end = Answer::End::kHold;
+    responder.on("POST", kLeases, {json_answer(lease_of(lease_holder()))});
+    responder.on("PATCH", path, {never});
+    responder.on("DELETE", path, {status_answer(409, "Conflict"), json_answer(Json::object())});
+    hold_lease(lease_of(lease_holder()));
+    const auto began = Clock::now();
+    {
+        HeldLease lease(client(), workload, {}, std::chrono::milliseconds(10));
+        ASSERT_TRUE(responder.wait_for_requests(2));
+        lease.release();
+    }
+    EXPECT_LT(Clock::now() - began, std::chrono::seconds(5));
+    EXPECT_THAT(methods(), ElementsAre("POST", "PATCH", "GET", "DELETE", "GET", "DELETE"));
 }
 
 TEST_F(LeaseTest, IsNotWaitedForLongerThanTheSession) {

@@ -13,6 +13,7 @@
 #include "kube/api/json_text.hpp"
 #include "kube/api/retry.hpp"
 #include "kube/names.hpp"
+#include "kube/owners.hpp"
 #include "kube/path.hpp"
 #include "kube/resources.hpp"
 #include "kube/rollout.hpp"
@@ -126,16 +127,9 @@ void set_state(Client& client, const std::string& name, const std::string& state
 
 // Drain
 
-const Json* controller_of(const Json& pod) {
-    for (const Json& owner : value_at(value_at(pod, "metadata"), "ownerReferences")) {
-        if (value_at(owner, "controller") == true) return &owner;
-    }
-    return nullptr;
-}
-
 bool is_left_alone(const Json& pod) {
-    const Json* controller = controller_of(pod);
-    return (controller && text_at(*controller, "kind") == "DaemonSet") || (is_finished(pod) && !is_terminating(pod)) ||
+    const auto controller = controller_of(pod);
+    return (controller && controller->kind == "DaemonSet") || (is_finished(pod) && !is_terminating(pod)) ||
            has_annotation(pod, "kubernetes.io/config.mirror");
 }
 

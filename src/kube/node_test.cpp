@@ -87,7 +87,8 @@ protected:
                       {{"phase", "Running"},
                        {"conditions", Json::array({{{"type", "Ready"}, {"status", ready ? "True" : "False"}}})}}}};
         if (!controller.empty()) {
-            made["metadata"]["ownerReferences"] = Json::array({{{"kind", controller}, {"controller", true}}});
+            made["metadata"]["ownerReferences"] =
+                Json::array({{{"kind", controller}, {"name", "c"}, {"controller", true}}});
         }
         return made;
     }

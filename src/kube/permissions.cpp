@@ -17,7 +17,7 @@ namespace cudafault::kube {
 namespace {
 
 // Only with that option.
-enum class When { kAlways, kAllNamespaces, kExact, kRestartCrashed, kDeleteUnhealthy };
+enum class When { kAlways, kAllNamespaces, kAllWorkloads, kExact, kDeletePods, kRestartCrashed, kDeleteUnhealthy };
 
 // Resources that stand for others.
 constexpr std::string_view kWorkload = "WORKLOAD";        // the kinds asked for
@@ -41,21 +41,29 @@ constexpr Row kRows[] = {
     {"plan,inject,arm,disarm,status,restore", "configmaps", "get", "reads the record and the plan"},
     {"inject", "configmaps", "create,patch,delete", "keeps library, plan and record; takes them back if it fails"},
     {"arm,disarm", "configmaps", "patch", "changes the plan"},
+    {"arm,disarm,restore", "configmaps", "list", "finds what is injected", When::kAllWorkloads},
+    {"restore", kEveryKind, "list", "finds what is injected, where its record is gone", When::kAllWorkloads},
     {"restore", "configmaps", "patch,delete", "empties the plan, and removes library, plan and record"},
     {"inject,restore", "leases.coordination.k8s.io", "get,create,patch,delete",
      "keeps two commands from changing one workload at a time"},
     {"plan,inject", "pods", "create", "tries the template as a pod, in a dry run only"},
     {"inject,restore", "pods", "list,watch", "waits until the pods are replaced"},
+    {"inject,restore", "pods", "delete", "replaces those whose kind does not", When::kDeletePods},
     {"arm,disarm,status", "pods", "list", "finds the workload's pods"},
+    {"arm,disarm", "pods", "get", "sees whether one that does not answer has ended"},
     {"arm,disarm,restore", "pods", "patch", "makes the kubelet deliver the plan at once"},
     {"disarm", "pods", "delete", "restarts pods in back-off", When::kRestartCrashed},
     {"inject,arm,disarm,status", "pods/log", "get", "reads what the library says"},
     {"inject,status", "events", "list", "says why pods do not come"},
     {"inject,status", kReplicaSets, "list", "finds its pods"},
-    {"status", kJobs, "list", "finds its pods"},
+    {"status,restore", kJobs, "list", "finds its pods"},
     {"restore", kHistory, "list", "finds the injected template's"},
     {"restore", kHistory, "delete", "removes the injected template's"},
     {"restore", kHistory, "patch", "puts the revision counters back", When::kExact},
+    {"library create", "configmaps", "get,create,patch", "keeps the library's source"},
+    {"library delete", "configmaps", "get,delete", "removes the library's source"},
+    {"library delete", kEveryKind, "list", "sees who still mounts it"},
+    {"library delete", "pods", "list", "sees who still mounts it"},
     {"scan,snapshot,verify-clean", kEveryKind, "list", "looks at it"},
     {"scan,snapshot,verify-clean", "replicasets.apps", "list", "looks at templates of before"},
     {"scan,snapshot,verify-clean", "controllerrevisions.apps", "list", "looks at templates of before"},
@@ -183,7 +191,9 @@ bool applies(const Row& row, const CommandUse& use) {
     switch (row.when) {
         case When::kAlways: return true;
         case When::kAllNamespaces: return use.all_namespaces;
+        case When::kAllWorkloads: return use.all_workloads;
         case When::kExact: return use.exact;
+        case When::kDeletePods: return use.delete_pods;
         case When::kRestartCrashed: return use.restart_crashed;
         case When::kDeleteUnhealthy: return use.delete_unhealthy;
     }

@@ -26,7 +26,9 @@ struct CommandUse {
     std::string delivery = "binary";
     std::string in_namespace;
     bool all_namespaces = false;
+    bool all_workloads = false;     // arm, disarm and restore without the name of one
     bool exact = false;             // of restore
+    bool delete_pods = false;       // of inject and restore
     bool restart_crashed = false;   // of disarm
     bool delete_unhealthy = false;  // of node drain
 };

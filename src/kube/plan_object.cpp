@@ -14,6 +14,7 @@
 #include "kube/api/retry.hpp"
 #include "kube/names.hpp"
 #include "kube/own_objects.hpp"
+#include "kube/owners.hpp"
 #include "kube/resources.hpp"
 #include "kube/rollout.hpp"
 
@@ -95,6 +96,7 @@ PlanObject create_plan(Client& client, const Workload& workload, const std::stri
     }
     const PlanObject there =
         plan_from(client.get({config_maps(), workload.target.in_namespace, workload.by_name(names::kPlanPrefix)}));
+    if (!is_owned_by(there.config_map, workload.uid())) return plan_from(create_anew(client, object));
     return there.spec.empty() ? there : write_plan(client, there, "");
 }
 

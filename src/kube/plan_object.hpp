@@ -31,8 +31,8 @@ PlanObject plan_from(const Json& config_map);
 std::optional<PlanObject> find_plan(Client& client, const std::string& in_namespace, const std::string& hash);
 std::vector<PlanObject> all_plans(Client& client, const std::string& in_namespace);
 
-// With nothing armed; one that is there already is left and emptied. `selector` finds the workload's pods, and may be
-// empty if only their volumes tell.
+// With nothing armed; the one that the workload has already is left and emptied. `selector` finds the workload's pods,
+// and may be empty if only their volumes tell.
 PlanObject create_plan(Client& client, const Workload& workload, const std::string& selector);
 
 // The next revision, with this spec. Read again and again after lost races, five times.

@@ -28,6 +28,7 @@ Json plan_map(const std::string& text, const std::string& version = "5") {
               {"uid", "uid-plan"},
               {"resourceVersion", version},
               {"labels", {{names::kWorkload, hash}}},
+              {"ownerReferences", {{{"uid", plain_deployment().uid()}}}},
               {"annotations",
                {{"cudafault.dev/changed-at", "2026-11-24T13:00:00Z"},
                 {"cudafault.dev/changed-by", "ada@desk"},
@@ -119,6 +120,16 @@ TEST_F(PlanObjectTest, OneThatIsThereIsEmptied) {
     hold(path, plan_map("#21\n"));
     EXPECT_EQ(create_plan(client(), plain_deployment(), "app=web").revision, 21u);
     EXPECT_EQ(count_requests(path), 3) << "an empty one is not written";
+}
+
+TEST_F(PlanObjectTest, OneOfAWorkloadThatHadTheSameNameIsReplaced) {
+    Json of_another = plan_map("#20\nxid=43\n");
+    of_another["metadata"]["ownerReferences"][0]["uid"] = "uid-before";
+    const Answer there = status_answer(409, "AlreadyExists");
+    responder.on("POST", kConfigMaps, {there, there, json_answer(plan_map("#1\n"))});
+    hold(path, of_another);
+    responder.on("DELETE", path, {json_answer(Json::object())});
+    EXPECT_EQ(create_plan(client(), plain_deployment(), "app=web").revision, 1u);
 }
 
 TEST_F(PlanObjectTest, PodsAreThoseThatMountIt) {

@@ -188,7 +188,6 @@ ProcessEvidence EvidenceReader::evidence_of(const Instance& instance, const Line
         if (evidence.first_fired_ns == 0) evidence.first_fired_ns = line.time_ns;
     }
     evidence.last_sequence = lines.rbegin()->first;
-    evidence.has_gaps = lines.size() != evidence.last_sequence;
     count_under_plan(evidence, lines);
     return evidence;
 }

@@ -31,7 +31,6 @@ struct ProcessEvidence {
     uint64_t last_time_ns = 0;             // of its last line
     uint64_t first_fired_ns = 0;           // of the first failing call seen
     uint64_t last_sequence = 0;
-    bool has_gaps = false;  // a sequence number is missing
 };
 
 // The lines of the library in one line of a log: ours may stand behind text of the program that has no end of line.

@@ -56,7 +56,6 @@ TEST(EvidenceReader, TellsWhatAProcessDid) {
     EXPECT_EQ(process.fired, 2u);
     EXPECT_EQ(process.fired_in_all, 2u);
     EXPECT_FALSE(process.fired_is_lower_bound);
-    EXPECT_FALSE(process.has_gaps);
     EXPECT_EQ(process.last_function, "cudaMalloc");
     EXPECT_EQ(process.last_sequence, 4u);
     EXPECT_EQ(process.first_fired_ns, 1'764'000'000'000'000'003u);
@@ -98,7 +97,6 @@ TEST(EvidenceReader, TheSameLineCountsOnceInWhateverOrder) {
     reader.read(log);
     ASSERT_EQ(reader.processes().size(), 1u);
     EXPECT_EQ(reader.processes()[0].fired, 2u);
-    EXPECT_FALSE(reader.processes()[0].has_gaps);
 }
 
 TEST(EvidenceReader, ProcessesAreToldApart) {
@@ -116,15 +114,12 @@ TEST(EvidenceReader, MissingLinesMakeALowerBound) {
     EXPECT_EQ(lost_acknowledgement.acknowledged, 11u);
     EXPECT_EQ(lost_acknowledgement.fired, 6u);
     EXPECT_TRUE(lost_acknowledgement.fired_is_lower_bound);
-    EXPECT_TRUE(lost_acknowledgement.has_gaps);
     const auto lost_later = read(acknowledged(1, 1, 11) + fired(3, 1, 2)).at(0);
     EXPECT_EQ(lost_later.fired, 2u);
     EXPECT_TRUE(lost_later.fired_is_lower_bound);
-    EXPECT_TRUE(lost_later.has_gaps);
     const auto lost_before = read(acknowledged(7, 3, 13, 5) + fired(8, 3, 6)).at(0);
     EXPECT_EQ(lost_before.fired, 1u);
     EXPECT_FALSE(lost_before.fired_is_lower_bound);
-    EXPECT_TRUE(lost_before.has_gaps);
 }
 
 TEST(EvidenceReader, AnOldPlansLateFiringIsNotTheNewOnes) {

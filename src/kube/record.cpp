@@ -159,10 +159,16 @@ std::optional<Anchor> find_anchor(Client& client, const std::string& in_namespac
     return anchor_from(*config_map);
 }
 
+std::optional<Anchor> find_anchor(Client& client, const Workload& workload) {
+    std::optional<Anchor> anchor = find_anchor(client, workload.target.in_namespace, workload.hash());
+    if (anchor && anchor->record.uid != workload.uid()) anchor.reset();
+    return anchor;
+}
+
 Anchor create_anchor(Client& client, const Workload& workload, const Record& record) {
     const Json object = own_config_map(workload, names::kAnchorPrefix + workload.hash(), "anchor",
                                        {{"data", {{kRecordKey, record.json().dump()}}}});
-    return anchor_from(client.create(config_maps(), object));
+    return anchor_from(create_anew(client, object));
 }
 
 Anchor replace_record(Client& client, const Anchor& anchor, const Record& record) {

@@ -53,6 +53,8 @@ struct Anchor {
 
 // Nothing if there is none. Throws Error if it is there and is damaged.
 std::optional<Anchor> find_anchor(Client& client, const std::string& in_namespace, const std::string& hash);
+// Nothing either if it is of one that was deleted and had the same name.
+std::optional<Anchor> find_anchor(Client& client, const Workload& workload);
 
 Anchor create_anchor(Client& client, const Workload& workload, const Record& record);
 

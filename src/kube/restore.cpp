@@ -22,6 +22,7 @@
 #include "kube/revisions.hpp"
 #include "kube/rollout.hpp"
 #include "kube/strip.hpp"
+#include "kube/survey.hpp"
 
 namespace cudafault::kube {
 
@@ -55,9 +56,10 @@ public:
                 result_.notes.push_back(kNewerRevision);
             revert_rest();
             give_back_fields();
+            lease.require_held();
             remove_config_maps();
             lease.release();
-            if (anchor_) remove(names::kAnchorPrefix);
+            remove(names::kAnchorPrefix);
         } else {
             result_.complete = false;
         }
@@ -143,7 +145,17 @@ private:
         });
     }
 
+    // Their Jobs keep the template they were made with.
+    bool are_runs_over() {
+        std::vector<Json> running = pods_of(client_, discovery_, workload_);
+        std::erase_if(running, [&](const Json& pod) { return !is_injected(pod, workload_.hash()); });
+        name_injected(running);
+        if (!running.empty()) result_.notes.push_back("they run on until their Jobs end, or are deleted");
+        return running.empty();
+    }
+
     bool wait_for_pods() {
+        if (workload_.replacement == Replacement::kNextRun) return are_runs_over();
         RolloutOptions options;
         options.deadline = options_.deadline;
         options.need_ready = false;
@@ -265,10 +277,14 @@ RestoreResult restore(Client& client, Discovery& discovery, const WorkloadChoice
     std::optional<Anchor> anchor = find_anchor(client, choice.in_namespace, named.hash());
     WorkloadChoice complete = choice;
     complete.accept_refused = true;
-    if (anchor) complete.template_paths = anchor->record.template_paths;
+    if (anchor) {
+        complete.template_paths = anchor->record.template_paths;
+        complete.climb = false;
+    }
     try {
         const Workload workload = load_workload(client, discovery, complete);
         if (workload.hash() != named.hash()) anchor = find_anchor(client, choice.in_namespace, workload.hash());
+        if (anchor && anchor->record.uid != workload.uid()) anchor.reset();  // of one that had the same name
         return Restoring(client, discovery, workload, anchor, options).run();
     } catch (const ApiError& error) {
         if (!error.is_not_found() || !anchor) throw;
@@ -278,17 +294,17 @@ RestoreResult restore(Client& client, Discovery& discovery, const WorkloadChoice
 
 std::vector<RestoreResult> restore_all(Client& client, Discovery& discovery, const std::string& in_namespace,
                                        const RestoreOptions& options) {
+    require_namespace(client, in_namespace);
     std::set<KindAndName> found;
     client.list({config_maps(), in_namespace}, {fmt::format("{}=anchor", names::kRole)}, [&](Page page) {
         for (const Json& item : page.items) found.insert(workload_of_anchor(item));
     });
-    for (const Resource& kind : served_kinds(discovery)) {
-        client.list({kind, in_namespace}, {"", "", 100}, [&](Page page) {
-            for (const Json& object : page.items) {
-                if (!InjectedMark::of(object)) continue;
-                found.insert(qualified(kind.api_version(), kind.kind, text_at(object, {"metadata", "name"})));
-            }
-        });
+    const auto take_marked = [&](const Resource& kind, const Json& object) {
+        if (!InjectedMark::of(object)) return;
+        found.insert(qualified(kind.api_version(), kind.kind, text_at(object, {"metadata", "name"})));
+    };
+    for (const Unseen& kind : each_workload(client, discovery, in_namespace, take_marked)) {
+        options.on_progress(fmt::format("{} without a record are not found: {}", kind.resource, kind.why));
     }
     std::vector<RestoreResult> results;
     for (const auto& [kind, name] : found) {

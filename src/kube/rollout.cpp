@@ -223,12 +223,6 @@ public:
         }
     }
 
-    RolloutState state() {
-        read_workload();
-        list_pods();
-        return expected_.state(pods());
-    }
-
 private:
     struct Counts {
         int wanted = 0, ready = 0, old = 0, terminating = 0;
@@ -237,8 +231,8 @@ private:
     RolloutResult wait() {
         if (workload_.replacement == Replacement::kNextRun) return nothing(true);
         read_workload();
-        if (is_paused()) return paused();
         list_pods();
+        if (is_paused()) return count().old == 0 ? finished() : paused();
         before_ = options_.pods_before >= 0 ? options_.pods_before : count().wanted + count().old;
         if (desired() == 0 && expected_.observed() && pods_.pods().empty()) return nothing(true);
         say_partition();
@@ -247,7 +241,7 @@ private:
                 if (auto result = step()) return *std::move(result);
                 server_lost_ = false;
             } catch (const ApiError& error) {
-                if (error.code < 500) throw;
+                if (error.code < 500 && !error.is_overload()) throw;
                 wait_for_server();
             } catch (const ConnectionError&) {
                 wait_for_server();
@@ -265,10 +259,27 @@ private:
         }
         unconfirmed_ = 0;
         report();
+        if (are_rest_without_place()) return finished();
         if (is_superseded()) return superseded();
         if (needs_consent()) return give_up();
         if (!delete_next()) follow();
         return {};
+    }
+
+    bool are_rest_without_place() {
+        const Counts counts = count();
+        const auto& all = pods_.pods();
+        const bool without_place = std::all_of(all.begin(), all.end(), [&](const auto& entry) {
+            const Json& pod = entry.second;
+            return !expected_.is_wanted(pod) || is_ready(pod) || condition_status(pod, "PodScheduled") == "False";
+        });
+        if (!options_.pinned || !expected_.observed() || counts.old > 0 || counts.wanted < desired() ||
+            !without_place) {
+            without_place_since_.reset();
+            return false;
+        }
+        if (!without_place_since_) without_place_since_ = Clock::now();
+        return Clock::now() - *without_place_since_ >= options_.passing_trouble;
     }
 
     // It has answered before, so it is likely to come back.
@@ -467,6 +478,7 @@ private:
             client_.remove({kube::pods(), pod_namespace(*pod), name}, delete_options);
             if (options_.on_progress) options_.on_progress(fmt::format("deleted pod {} of the old template", name));
         } catch (const ApiError& error) {
+            if (error.code >= 500 || error.is_overload()) throw;
             if (!error.is_not_found() && error.code != 409) {
                 may_delete_ = false;
                 why_not_deleted_ = error.what();
@@ -513,7 +525,7 @@ private:
         result.state = expected_.state(pods());
         result.troubles = deletions_needed();
         try {
-            const ShorterDeadline scope(client_.session(), after(kLastWords));
+            const OtherDeadline scope(client_.session(), after(kLastWords));
             read_last_events();
             const auto reasons = trouble_of_workload(client_, workload_);
             result.troubles.insert(result.troubles.end(), reasons.begin(), reasons.end());
@@ -586,6 +598,7 @@ private:
     std::map<std::string, std::vector<Json>> events_;  // by uid of the pod
     std::string reported_, counted_;
     Deadline changed_at_ = Clock::now();  // of what is counted
+    std::optional<Deadline> without_place_since_;
 };
 
 }  // namespace

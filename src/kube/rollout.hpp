@@ -34,6 +34,7 @@ struct RolloutResult {
 struct RolloutOptions {
     Deadline deadline = kNoDeadline;  // the session's own is kept to as well
     bool need_ready = true;           // else a new pod that exists, scheduled or not, is enough
+    bool pinned = false;              // new pods that find no place are the user's wish, once the old ones are gone
     bool delete_stuck = false;        // with the user's consent: pods of the old template are deleted where the kind
                                       // does not replace them itself
     int pods_before = -1;  // as many are waited for where a kind does not say how many; -1: as there are at the start

@@ -251,6 +251,10 @@ TEST_F(RolloutTest, ACronJobsNextRunIsNotWaitedFor) {
 
 TEST_F(RolloutTest, APausedDeploymentIsSaid) {
     use("Deployment", "deployments", {{"replicas", 1}, {"paused", true}});
+    listed = {{{"a"}}};
+    EXPECT_TRUE(wait().done) << "there is nothing to replace";
+    listed = {{{"a", "old"}}};
+    lists = 0;
     const auto result = wait();
     EXPECT_FALSE(result.done);
     EXPECT_TRUE(result.nothing_to_wait_for);
@@ -282,6 +286,25 @@ TEST_F(RolloutTest, APodTheOperatorHasMadeAheadIsNotWaitedForTwice) {
     responder.on("GET", kPods, {pod_list({{"c"}, {"d"}})});
     give_up_after(std::chrono::seconds(10));
     EXPECT_TRUE(wait().done);
+}
+
+TEST_F(RolloutTest, PodsThatAPinLeavesWithoutAPlaceEndTheWait) {
+    use_deployment(2);
+    Json placeless = json_of({"b", "new", false});
+    placeless["status"]["conditions"].push_back({{"type", "PodScheduled"}, {"status", "False"}});
+    rollout.pinned = true;
+    rollout.list_pods = [&] { return std::vector<Json>{json_of({"a"}), placeless}; };
+    responder.on("GET", kPods, {pod_list({})});
+    Client client(session());
+    Discovery discovery(session());
+    rollout.passing_trouble = std::chrono::milliseconds(0);
+    give_up_after(std::chrono::seconds(10));
+    RolloutResult result = wait_for_rollout(client, discovery, workload, is_new, rollout);
+    EXPECT_TRUE(result.done);
+    EXPECT_EQ(result.state.wanted.size(), 2u);
+    rollout.list_pods = [&] { return std::vector<Json>{json_of({"a"}), placeless, json_of({"c", "old"})}; };
+    give_up_after(std::chrono::milliseconds(300));
+    EXPECT_FALSE(wait_for_rollout(client, discovery, workload, is_new, rollout).done) << "not while old ones are there";
 }
 
 TEST_F(RolloutTest, APartitionKeepsTheLowerNumbers) {

@@ -205,6 +205,7 @@ Json Leftover::json() const { return {{"object", object}, {"traces", list_json(t
 Json ScanReport::json() const {
     return {{"injections", list_json(injections)},
             {"leftovers", list_json(leftovers)},
+            {"put_back", list_json(put_back)},
             {"unseen", list_json(unseen)},
             {"objects", objects},
             {"kinds", kinds}};

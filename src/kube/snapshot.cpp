@@ -365,8 +365,12 @@ Snapshot take_snapshot(Client& client, Discovery& discovery, const std::string& 
 }
 
 Json CleanReport::json() const {
-    return {{"clean", is_clean()}, {"traces", list_json(traces)}, {"differences", list_json(differences)},
-            {"notes", notes},      {"unseen", list_json(unseen)}, {"objects", objects},
+    return {{"clean", is_clean() && unseen.empty()},
+            {"traces", list_json(traces)},
+            {"differences", list_json(differences)},
+            {"notes", notes},
+            {"unseen", list_json(unseen)},
+            {"objects", objects},
             {"kinds", kinds}};
 }
 

@@ -45,7 +45,7 @@ struct CleanReport {
     size_t objects = 0;
     size_t kinds = 0;
 
-    bool is_clean() const { return traces.empty() && differences.empty(); }
+    bool is_clean() const { return traces.empty() && differences.empty(); }  // as far as could be seen
     Json json() const;
 };
 

@@ -24,16 +24,6 @@ bool is_metadata_enough(const Resource& resource) {
     return resource.qualified() == config_maps().qualified() || resource.qualified() == leases().qualified();
 }
 
-// A namespace that does not exist is listed as empty.
-void check_namespace(Client& client, const std::string& name) {
-    if (name.empty()) return;
-    try {
-        client.get({namespaces(), "", name});
-    } catch (const ApiError& error) {
-        if (error.code != 403) throw;
-    }
-}
-
 void look_at(Client& client, const Resource& resource, const std::string& in_namespace, const SurveyHandler& handler) {
     ListOptions options;
     options.page_size = kPageSize;
@@ -45,6 +35,22 @@ void look_at(Client& client, const Resource& resource, const std::string& in_nam
 }
 
 bool is_no_permission(const ApiError& error) { return error.code == 403 || error.code == 405; }
+
+std::vector<Unseen> look_at_all(Client& client, const std::vector<Resource>& kinds, const std::string& in_namespace,
+                                const SurveyHandler& handler) {
+    std::vector<Unseen> unseen;
+    for (const Resource& resource : kinds) {
+        try {
+            look_at(client, resource, in_namespace, handler);
+        } catch (const ApiError& error) {
+            if (error.is_not_found()) continue;  // its CustomResourceDefinition went meanwhile
+            // Nothing found by somebody who may look at nothing would be a lie.
+            if (!is_no_permission(error) || unseen.size() + 1 == kinds.size()) throw;
+            unseen.push_back({resource.qualified(), error.what()});
+        }
+    }
+    return unseen;
+}
 
 }  // namespace
 
@@ -62,20 +68,24 @@ std::vector<Resource> surveyed_kinds(Discovery& discovery, const SurveyScope& sc
 
 std::vector<Unseen> survey(Client& client, Discovery& discovery, const SurveyScope& scope,
                            const SurveyHandler& handler) {
-    check_namespace(client, scope.in_namespace);
-    std::vector<Unseen> unseen;
-    const std::vector<Resource> kinds = surveyed_kinds(discovery, scope);
-    for (const Resource& resource : kinds) {
-        try {
-            look_at(client, resource, scope.in_namespace, handler);
-        } catch (const ApiError& error) {
-            if (error.is_not_found()) continue;  // its CustomResourceDefinition went meanwhile
-            // Nothing found by somebody who may look at nothing would be a lie.
-            if (!is_no_permission(error) || unseen.size() + 1 == kinds.size()) throw;
-            unseen.push_back({resource.qualified(), error.what()});
-        }
+    require_namespace(client, scope.in_namespace);
+    return look_at_all(client, surveyed_kinds(discovery, scope), scope.in_namespace, handler);
+}
+
+void require_namespace(Client& client, const std::string& name) {
+    if (name.empty()) return;
+    try {
+        client.get({namespaces(), "", name});
+    } catch (const ApiError& error) {
+        if (error.code != 403) throw;
     }
-    return unseen;
+}
+
+std::vector<Unseen> each_workload(Client& client, Discovery& discovery, const std::string& in_namespace,
+                                  const std::function<void(const Resource&, const Json&)>& on_workload) {
+    return look_at_all(
+        client, served_kinds(discovery), in_namespace,
+        {[](const Resource&) {}, [&](const Resource& kind, const Json& object) { on_workload(kind, object); }});
 }
 
 }  // namespace cudafault::kube

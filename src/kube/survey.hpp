@@ -37,6 +37,13 @@ struct SurveyScope {
 std::vector<Unseen> survey(Client& client, Discovery& discovery, const SurveyScope& scope,
                            const SurveyHandler& handler);
 
+// Throws Error if there is no such namespace, which is listed as an empty one; who may not look is believed.
+void require_namespace(Client& client, const std::string& name);
+
+// Only the workloads, each as a list gives it.
+std::vector<Unseen> each_workload(Client& client, Discovery& discovery, const std::string& in_namespace,
+                                  const std::function<void(const Resource&, const Json&)>& on_workload);
+
 // The same kinds in the same order, for saying which.
 std::vector<Resource> surveyed_kinds(Discovery& discovery, const SurveyScope& scope);
 

@@ -48,7 +48,11 @@ std::optional<Found> find_one(Client& client, Discovery& discovery, const char* 
 }
 
 Found find_by_name(Client& client, Discovery& discovery, const WorkloadChoice& choice) {
-    if (auto graph = find_one(client, discovery, "nvidia.com", "DynamoGraphDeployment", choice)) return *graph;
+    try {
+        if (auto graph = find_one(client, discovery, "nvidia.com", "DynamoGraphDeployment", choice)) return *graph;
+    } catch (const ApiError& error) {
+        if (!error.is_no_permission()) throw;  // who may not read graphs means a Deployment
+    }
     if (auto deployment = find_one(client, discovery, "apps", "Deployment", choice)) return *deployment;
     throw ApiError(
         fmt::format("there is neither a DynamoGraphDeployment nor a Deployment {} in namespace {}: {}", choice.name,
@@ -63,7 +67,7 @@ Found find_chosen(Client& client, Discovery& discovery, const WorkloadChoice& ch
 }
 
 [[noreturn]] void refuse_owner(const Found& owned, const Owner& owner, const std::string& why) {
-    throw Error(fmt::format("{} is owned by {} {} ({}), which {}, or choose it without regard to owners", owned.text(),
+    throw Error(fmt::format("{} is owned by {} {} ({}), which {}, or choose it alone with --itself", owned.text(),
                             owner.kind, owner.name, owner.api_version, why));
 }
 
@@ -177,7 +181,7 @@ std::string owned_text(const Target& chosen, const Workload& workload) {
     if (text == workload.text()) return "";
     const Kind* kind = kind_of(chosen.resource);
     const bool possible = kind && kind->support == Support::kPossible;
-    return fmt::format(" ({} is owned by it{})", text, possible ? "; choose that without regard to owners" : "");
+    return fmt::format(" ({} is owned by it{})", text, possible ? "; choose that alone with --itself" : "");
 }
 
 bool matches(const std::string& glob, const std::string& text) { return fnmatch(glob.c_str(), text.c_str(), 0) == 0; }

@@ -122,7 +122,7 @@ TEST_F(LoadWorkloadTest, AnOwnerThatCannotBeRead) {
     responder.on("GET", kWidgets + "top", {status_answer(403, "Forbidden")});
     EXPECT_EQ(refusal(choice("deployment", "web")),
               "deployments.apps web in namespace prod is owned by Widget top (acme.com/v1), which cannot be read: get "
-              "permission `get widgets.acme.com`, or choose it without regard to owners");
+              "permission `get widgets.acme.com`, or choose it alone with --itself");
 }
 
 TEST_F(LoadWorkloadTest, AnOwnerThatIsGone) {

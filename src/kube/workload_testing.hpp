@@ -14,7 +14,10 @@ namespace cudafault::kube {
 
 class WorkloadTest : public SessionTest {
 protected:
-    WorkloadTest() { options.tries = 1; }
+    WorkloadTest() {
+        options.tries = 1;
+        responder.on("GET", "/api/v1/namespaces/prod", {json_answer({{"metadata", {{"name", "prod"}}}})});
+    }
 
     Client& client() {
         if (!client_) client_.emplace(session());

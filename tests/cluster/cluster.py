@@ -48,7 +48,6 @@ class Cluster:
         # Two, so that one that is up with nodes is in nobody's way.
         self.name = name or os.environ.get("CUDAFAULT_CLUSTER", "test") + ("" if nodes else "-api")
         self.state = CLUSTERS / self.name
-        self.network = f"cudafault-{self.name}-cp"
         self.kubeconfig = self.state / "kubeconfig" / "admin"
         self.socket = self.state / "api.sock"
         self.api = Api(self.socket)
@@ -61,6 +60,11 @@ class Cluster:
     def __exit__(self, *_) -> None:
         if self._started:
             self.stop()
+
+    @property
+    def network(self) -> str:
+        """The network namespace where the API server and the pods can be reached."""
+        return (self.state / "network").read_text().strip()
 
     # Its life
 

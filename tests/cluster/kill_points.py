@@ -14,7 +14,7 @@ KINDS = ("Deployment", "StatefulSet", "DaemonSet", "DynamoGraphDeployment")
 MOST_SECONDS = 240
 FEWEST_WRITES = {"inject": 7,  # lease, record, two libraries, plan, workload, lease
                  "replace": 6,  # lease, record, libraries, plan, workload, lease
-                 "restore": 8}  # lease, plan, workload, plan, two libraries, lease, record
+                 "restore": 8, "restore, inject": 8}  # lease, plan, workload, plan, two libraries, lease, record
 
 
 def check(checks, cluster) -> None:
@@ -29,7 +29,7 @@ def check_kind(checks, cluster, namespace: str, kind: str) -> None:
     manifest = (workloads.graph_v1beta1(namespace, "graph") if kind == "DynamoGraphDeployment"
                 else workloads.workload(kind, namespace, "app", replicas=0))
     drill = Drill(checks, cluster, namespace, manifest)
-    verbs = ("inject", "replace", "restore") if kind == "Deployment" else ("inject", "restore")
+    verbs = ("inject", "replace", "restore", "restore, inject") if kind == "Deployment" else ("inject", "restore")
     with tempfile.TemporaryDirectory(prefix="elsewhere-") as folder:
         elsewhere = {"cwd": folder, "environment": {"HOME": folder, "XDG_CACHE_HOME": folder, "XDG_STATE_HOME": folder}}
         before, history = drill.snapshot(), drill.history()
@@ -44,7 +44,7 @@ def check_kind(checks, cluster, namespace: str, kind: str) -> None:
 
 def words(drill: Drill, verb: str) -> list:
     whole = {"inject": ["inject", drill.word], "replace": ["inject", drill.word, "--replace", "--contract-xid", "79"],
-             "restore": ["restore", drill.word, "--exact"]}[verb]
+             "restore": ["restore", drill.word, "--exact"], "restore, inject": ["restore", drill.word, "--exact"]}[verb]
     return ["k8s", *whole, "-n", drill.namespace]
 
 
@@ -75,6 +75,10 @@ def kill(drill: Drill, verb: str, write: int, when: str, elsewhere: dict, before
         # One more or less: a patch is made again where a controller was faster.
         what = f"{verb} is not killed at write {write}, for it has {len(proxy.writes)}"
         drill.expect(what, outcome.code == 0 and len(proxy.writes) < write, outcome)
+    if verb == "restore, inject":
+        # What the first restore has left is not the user's own state.
+        outcome = drill.run("inject", drill.word, "--replace")
+        drill.expect(f"{what}: injected again", outcome.code == 0, outcome)
     restored = drill.restore(**elsewhere)
     clean = drill.verify()
     drill.expect(f"{what}: restored and clean", restored.code == 0 and clean.code == 0, (restored, clean))

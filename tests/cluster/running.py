@@ -6,6 +6,7 @@ import copy
 import threading
 import time
 
+import permissions
 import workloads
 from api import ApiError
 from cluster import Cluster
@@ -28,8 +29,12 @@ def check(checks: Checks, cluster: Cluster) -> None:
     check_restart_crashed(checks, cluster)
     check_budget(checks, cluster)
     check_deleted_config_maps(checks, cluster)
-    check_reverter(checks, cluster)
+    check_reverter(checks, cluster, keeps_annotations=True)
+    check_reverter(checks, cluster, keeps_annotations=False)
     check_kills(checks, cluster)
+    check_short_of_room(checks, cluster)
+    check_again_while_crashed(checks, cluster)
+    check_roles(checks, cluster)
     check_api_server_gone(checks, cluster)
     check_node_gone(checks, cluster)
 
@@ -238,6 +243,53 @@ def check_budget(checks: Checks, cluster: Cluster) -> None:
         place.is_clean(checks, "a budget", snapshot)
 
 
+def check_short_of_room(checks: Checks, cluster: Cluster) -> None:
+    """Three pods for a node with two GPUs, which the user wants there: two serve, one is named."""
+    with scene(cluster, checks, "short of room") as place:
+        name = workload(place, replicas=3)
+        before, snapshot = object_of(place, "Deployment"), place.snapshot()
+        made = place.json("inject", name, "--node", "node1")
+        pending = [each["pod"] for each in made["pending"]]
+        checks.equal("short of room: two have the library", [pod["node"] for pod in made["pods"] if pod["library_seen"]],
+                     ["node1"] * 2)
+        checks.expect("short of room: one is pending, named, and told why",
+                      len(pending) == 1 and "GPU" in made["pending"][0]["why"], made["pending"])
+        armed = place.json("arm", name, "xid=79")
+        checks.equal("short of room: those that run are armed", len([pod for pod in armed["pods"] if pod["pod"] not in pending]), 2)
+        place.do("restore", name)
+        expect_restored(place, checks, "short of room", before, snapshot, count=3)
+
+
+def check_again_while_crashed(checks: Checks, cluster: Cluster) -> None:
+    """The same injection once more, while its pods wait out their back-off."""
+    with scene(cluster, checks, "again while crashed") as place:
+        name = workload(place)
+        before, snapshot = object_of(place, "Deployment"), place.snapshot()
+        place.do("inject", name)
+        place.do("arm", name, "xid=79")
+        crash_all(place, place.pods(APP), times=3)
+        began = time.monotonic()
+        again = place.json("inject", name, "--replace")
+        checks.expect("again while crashed: it does not wait for the back-off", again["complete"] and time.monotonic() - began < 20,
+                      (again, time.monotonic() - began))
+        place.do("restore", name)
+        expect_restored(place, checks, "again while crashed", before, snapshot)
+
+
+def check_roles(checks: Checks, cluster: Cluster) -> None:
+    """Idle pods acknowledge nothing, so those who arm look again."""
+    with scene(cluster, checks, "Roles with pods") as place:
+        name = workload(place)
+        snapshot = place.snapshot()
+        for words in (["inject", name], ["arm", name, "xid=79"], ["status", name], ["disarm", name], ["restore", name]):
+            rules = permissions.role(cluster, words[0], place.namespace)
+            account = cluster.service_account(place.namespace, words[0], rules)
+            outcome, proxy = cluster.killed_at(0, "before", "k8s", *words, "-n", place.namespace, account=account)
+            refused = permissions.refusals(proxy.requests, place.namespace)
+            checks.expect(f"Roles with pods: that of {words[0]} suffices", outcome.code == 0 and not refused, (outcome, refused))
+        place.is_clean(checks, "Roles with pods", snapshot)
+
+
 # What goes away
 
 def check_deleted_config_maps(checks: Checks, cluster: Cluster) -> None:
@@ -246,12 +298,15 @@ def check_deleted_config_maps(checks: Checks, cluster: Cluster) -> None:
         name = workload(place)
         before, snapshot = object_of(place, "Deployment"), place.snapshot()
         place.do("inject", name)
-        ours = [each["metadata"]["name"] for each in place.api.list("v1", "ConfigMap", place.namespace)
-                if each["metadata"]["name"].startswith(("cudafault-plan", "cudafault-library"))]
+
+        def plans_and_libraries() -> set[str]:
+            found = names(place.api.list("v1", "ConfigMap", place.namespace))
+            return {each for each in found if each.startswith(("cudafault-plan", "cudafault-library"))}
+        ours = plans_and_libraries()
         checks.equal("deleted ConfigMaps: a plan and a library are there", len(ours), 2)
         for each in ours:
             place.api.delete("v1", "ConfigMap", place.namespace, each)
-        victim = place.pods(APP)[0]["metadata"]["name"]
+        victim = place.cluster.wait_for_pods(place.namespace, APP, 2)[0]["metadata"]["name"]
         place.api.delete("v1", "Pod", place.namespace, victim)
         place.wait(lambda: victim not in names(place.pods(APP)), 30, "the end of a pod")
         pods = place.cluster.wait_for_pods(place.namespace, APP, 2)
@@ -259,12 +314,14 @@ def check_deleted_config_maps(checks: Checks, cluster: Cluster) -> None:
         outcome = place.run("arm", name, "xid=79")
         checks.expect("deleted ConfigMaps: arming says that the plan is gone, and what to do",
                       outcome.code == 3 and "plan" in outcome.errors and "restore" in outcome.errors, outcome)
+        outcome = place.run("inject", name, "--replace")
+        checks.expect("deleted ConfigMaps: injected again, they are back", plans_and_libraries() == ours, outcome)
         place.do("restore", name)
         expect_restored(place, checks, "deleted ConfigMaps", before, snapshot)
 
 
-def check_reverter(checks: Checks, cluster: Cluster) -> None:
-    """As Argo CD with selfHeal does."""
+def check_reverter(checks: Checks, cluster: Cluster, keeps_annotations: bool) -> None:
+    """As Argo CD with selfHeal does, for which annotations of others are no drift; other tools replace the whole."""
     with scene(cluster, checks, "GitOps") as place:
         name = workload(place)
         wanted = copy.deepcopy(object_of(place, "Deployment"))
@@ -277,7 +334,8 @@ def check_reverter(checks: Checks, cluster: Cluster) -> None:
                 if now["spec"]["template"] == wanted["spec"]["template"]:
                     continue
                 now["spec"] = wanted["spec"]
-                now["metadata"]["annotations"] = wanted["metadata"].get("annotations", {})
+                if not keeps_annotations:
+                    now["metadata"]["annotations"] = wanted["metadata"].get("annotations", {})
                 try:
                     place.api.replace(now, fieldManager="argocd-controller")
                     reverted.append(time.monotonic())
@@ -298,7 +356,11 @@ def check_reverter(checks: Checks, cluster: Cluster) -> None:
         checks.expect("GitOps: ... within seconds of it", late is not None and late < 30, late)
         place.do("restore", name)
         outcome = place.run("verify-clean")
-        checks.expect("GitOps: nothing is left in the end", outcome.code == 0, outcome)
+        if keeps_annotations:  # docs/limits.md: the controller had copied the annotation to the user's own ReplicaSet
+            checks.expect("GitOps: the annotation of a ReplicaSet is left, and named",
+                          outcome.code == 4 and "replicasets.apps app-" in outcome.output and "annotation" in outcome.output, outcome)
+        else:
+            checks.expect("GitOps: nothing is left in the end", outcome.code == 0, outcome)
 
 
 def check_kills(checks: Checks, cluster: Cluster) -> None:

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <charconv>
 #include <memory>
 
 #include "cli/k8s/armed_output.hpp"
@@ -21,6 +22,7 @@ constexpr const char* kExamples = R"(Examples:
   cudafault k8s arm deployment/web 'xid=79' -n prod                     every pod, also those that come later
   cudafault k8s arm deployment/web 'xid=79' --node gpu-node-7 -n prod   its pods on that node
   cudafault k8s arm 'xid=94 gpu=0' --selector role=decode -n prod       the injected pods that have this label now
+  cudafault k8s arm deployment/web 'xid=79' --node gpu-node-7 --max-pods 25% -n prod
   cudafault k8s arm dgd/vllm-disagg 'xid=48 for=30s' --expires 10m -n prod
 
 The plan replaces the one before, and ends by itself when --expires is over, whatever becomes of this tool. A pod that is
@@ -29,7 +31,7 @@ restarted or made anew while it is armed fails too. docs/plans.md has all keys.)
 struct Options {
     ClusterOptions cluster;
     std::vector<std::string> words;  // [KIND/NAME] SPEC
-    std::string selector, node, expires = "1h";
+    std::string selector, node, max_pods, expires = "1h";
 };
 
 std::chrono::system_clock::time_point end_of(const std::string& expires) {
@@ -41,30 +43,49 @@ std::chrono::system_clock::time_point end_of(const std::string& expires) {
            std::chrono::duration_cast<std::chrono::seconds>(std::chrono::nanoseconds(ns));
 }
 
-kube::ArmChoice choice_of(const Options& options, const std::string& in_namespace) {
+kube::PodLimit limit_of(const std::string& max_pods) {
+    kube::PodLimit limit;
+    if (max_pods.empty()) return limit;
+    uint64_t number = 0;
+    const auto [rest, error] = std::from_chars(max_pods.data(), max_pods.data() + max_pods.size(), number);
+    const std::string_view unit(rest, max_pods.data() + max_pods.size() - rest);
+    const bool is_percentage = unit == "%" && number <= 100;
+    if (error != std::errc() || !(unit.empty() || is_percentage)) {
+        throw local::Error(local::kUsage,
+                           fmt::format("--max-pods {} is no number of pods: write it like 2 or 25%", max_pods));
+    }
+    (is_percentage ? limit.percent : limit.pods) = number;
+    return limit;
+}
+
+kube::ArmChoice choice_of(const Options& options) {
     kube::ArmChoice choice;
     choice.selector = options.selector;
     choice.node = options.node;
+    choice.limit = limit_of(options.max_pods);
     if (options.words.size() == 2) {
-        choice.workload = parse_workload(options.words.front(), in_namespace);
+        choice.workload = parse_workload(options.words.front(), "");
     } else if (options.selector.empty() && options.node.empty()) {
         throw local::Error(local::kUsage, "say what is to fail: KIND/NAME, --selector or --node");
     }
-    choice.workload.in_namespace = in_namespace;
     return choice;
 }
 
 void arm(const Options& options) {
     const std::string spec = options.words.back();
     const auto end = end_of(options.expires);
-    Expiring expiring = with_expiry(spec, end, options.node, {});  // refused, if at all, before anything is asked
-    in_cluster(options.cluster, [&](ClusterAccess& access) {
+    // Refused, if at all, before anything is asked.
+    const Expiring expiring = with_expiry(spec, end, options.node, {});
+    kube::ArmChoice choice = choice_of(options);
+    ClusterOptions cluster = options.cluster;
+    if (choice.workload.name.empty()) cluster.verb += " --all";
+    in_cluster(cluster, [&](ClusterAccess& access) {
+        choice.workload.in_namespace = access.in_namespace;
         const auto spec_for = [&](const std::vector<std::string>& pods) {
             return with_expiry(spec, end, options.node, pods).spec;
         };
         const std::vector<kube::Armed> armed =
-            kube::arm(access.client, access.discovery, choice_of(options, access.in_namespace), spec_for,
-                      access.deadline, progress);
+            kube::arm(access.client, access.discovery, choice, spec_for, access.deadline, progress);
         if (options.cluster.json) return print_json(armed_json(armed, expiring.until));
         fmt::print("armed until {}: {}\n", local_time(expiring.until), paint(Paint::bold, spec));
         print_armed(armed);
@@ -82,6 +103,8 @@ void add_k8s_arm(CLI::App& k8s) {
     add_cluster_options(*verb, options->cluster);
     verb->add_option("--selector", options->selector, "The injected pods that have these labels now, by name");
     verb->add_option("--node", options->node, "Pods on this node only; it pins nothing");
+    verb->add_option("--max-pods", options->max_pods,
+                     "Arms nothing if more pods than that would fail now: a number, or a percentage of the injected");
     verb->add_option("--expires", options->expires, "When it disarms itself")->capture_default_str();
     verb->footer(kExamples);
     verb->callback([options] { arm(*options); });

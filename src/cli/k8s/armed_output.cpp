@@ -3,7 +3,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "cli/output.hpp"
+#include "fault/text.hpp"
+#include "local/spec.hpp"
 
 namespace cudafault::cli {
 
@@ -32,12 +36,39 @@ const char* meaning_of(Acknowledgement state) {
     return "has not said so: maybe no process of it has made a CUDA call yet";
 }
 
+// Whether one of the plan's faults is for that pod; GPUs and ranks are known in the pod only.
+bool is_meant(const kube::Armed& armed, const kube::AcknowledgingContainer& container) {
+    const std::string pod = kube::text_at(container.pod, {"metadata", "name"});
+    const std::string node = kube::text_at(container.pod, {"spec", "nodeName"});
+    const auto fits = [](const std::string& glob, const std::string& name) {
+        return glob.empty() || glob_match(local::text_of(glob), local::text_of(name));
+    };
+    const auto plan = local::parse_spec(armed.plan.spec);
+    return std::any_of(plan->faults, plan->faults + plan->count,
+                       [&](const Fault& fault) { return fits(fault.pod, pod) && fits(fault.node, node); });
+}
+
+bool is_disarmed(const kube::Armed& armed) { return armed.plan.spec.empty(); }
+
+std::string remark(const kube::Armed& armed, const kube::AcknowledgingContainer& container) {
+    if (!is_disarmed(armed) && !is_meant(armed, container)) return "not meant by the plan";
+    return container.why.empty() ? meaning_of(container.state) : container.why;
+}
+
+bool is_anybody_meant(const std::vector<kube::Armed>& all) {
+    return std::any_of(all.begin(), all.end(), [](const kube::Armed& armed) {
+        return is_disarmed(armed) || std::any_of(armed.containers.begin(), armed.containers.end(),
+                                                 [&](const auto& container) { return is_meant(armed, container); });
+    });
+}
+
 json containers_json(const kube::Armed& armed) {
     json pods = json::array();
     for (const auto& container : armed.containers) {
         pods.push_back({{"pod", kube::text_at(container.pod, {"metadata", "name"})},
                         {"node", kube::text_at(container.pod, {"spec", "nodeName"})},
                         {"container", container.container},
+                        {"meant", !is_disarmed(armed) && is_meant(armed, container)},
                         {"acknowledged", container.state == Acknowledgement::kYes},
                         {"state", state_of(container.state)}});
     }
@@ -67,10 +98,12 @@ void print_armed(const std::vector<kube::Armed>& all) {
             any = true;
             table.add({kube::text_at(container.pod, {"metadata", "name"}), container.container,
                        kube::text_at(container.pod, {"spec", "nodeName"}, "-"), state_of(container.state),
-                       container.why.empty() ? meaning_of(container.state) : container.why});
+                       remark(armed, container)});
         }
     }
     if (any) fmt::print("{}", table.text("  "));
+    if (!is_anybody_meant(all))
+        fmt::print("  note: no pod that runs now is meant by the plan; those that come may be\n");
     for (const kube::Armed& armed : all) {
         for (const std::string& note : armed.notes) fmt::print("  note: {}\n", note);
     }

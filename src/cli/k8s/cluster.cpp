@@ -44,14 +44,15 @@ kube::SessionOptions session_options(const ClusterOptions& options, const std::s
 
 // What to ask an administrator for.
 std::string with_remedy(const kube::ApiError& error, const std::string& verb) {
-    if (error.code != 403) return error.what();
+    if (!error.is_no_permission()) return error.what();
     return fmt::format("{}; `cudafault k8s rbac {}` prints the Role to ask for", error.what(), verb);
 }
 
 }  // namespace
 
 void add_cluster_options(CLI::App& verb, ClusterOptions& options) {
-    options.verb = verb.get_name();
+    const std::string parent = verb.get_parent()->get_name();
+    options.verb = (parent == "k8s" ? "" : parent + " ") + verb.get_name();
     kube::ConnectionOptions& connection = options.connection;
     constexpr const char* kGroup = "Cluster";
     verb.add_option("-n,--namespace", connection.default_namespace, "The namespace; else the context's")->group(kGroup);

@@ -26,7 +26,10 @@ struct Options {
 };
 
 void disarm(const Options& options) {
-    in_cluster(options.cluster, [&](ClusterAccess& access) {
+    ClusterOptions cluster = options.cluster;
+    if (options.workload.empty()) cluster.verb += " --all";
+    if (options.restart_crashed) cluster.verb += " --restart-crashed";
+    in_cluster(cluster, [&](ClusterAccess& access) {
         kube::ArmChoice choice;
         if (!options.workload.empty()) choice.workload = parse_workload(options.workload, access.in_namespace);
         choice.workload.in_namespace = access.in_namespace;

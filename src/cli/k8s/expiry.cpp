@@ -34,6 +34,12 @@ std::vector<std::string> narrowed(const std::string& fault, const Fault& parsed,
     }
     if (pods.empty()) return {at_node};
     refuse_twice(fault, "pod", "--selector", parsed.pod[0] != 0);
+    if (pods.size() > kMaxFaults) {
+        throw local::Error(local::kUsage,
+                           fmt::format("--selector finds {} pods of one workload, and a plan names {} at most: choose "
+                                       "fewer, or write pod=PATTERN into the plan",
+                                       pods.size(), kMaxFaults));
+    }
     std::vector<std::string> faults;
     for (const std::string& pod : pods) faults.push_back(at_node + " pod=" + pod);
     return faults;

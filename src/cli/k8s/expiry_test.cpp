@@ -30,7 +30,7 @@ TEST(Expiry, RefusesWhatItCannotNarrowDown) {
     EXPECT_THROW(with_expiry("xid=79 pod=x", kEnd, "", {"a"}), local::Error);
     EXPECT_THROW(with_expiry("", kEnd, "", {}), local::Error);
     EXPECT_THROW(with_expiry("xid=nonsense", kEnd, "", {}), local::SpecRefused);
-    EXPECT_THROW(with_expiry("xid=79", kEnd, "", std::vector<std::string>(17, "pod")), local::SpecRefused);
+    EXPECT_THROW(with_expiry("xid=79", kEnd, "", std::vector<std::string>(17, "pod")), local::Error);
 }
 
 }  // namespace

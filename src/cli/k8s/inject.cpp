@@ -77,13 +77,15 @@ void print_result(const kube::InjectResult& result) {
 
 // Pods that a pin leaves without a place are the user's wish.
 bool only_pin_is_short(const kube::InjectResult& result) {
-    return !result.plan.injection.pin_label.empty() && !result.pods.empty() &&
+    return !result.plan.injection.pin_label.empty() && result.rollout.done && !result.pods.empty() &&
            std::all_of(result.pods.begin(), result.pods.end(),
                        [](const auto& pod) { return pod.library_seen || (!pod.ready && pod.node.empty()); });
 }
 
 void inject(const InjectionCommand& command) {
-    in_cluster(command.cluster, [&](ClusterAccess& access) {
+    ClusterOptions cluster = command.cluster;
+    if (command.delete_pods) cluster.verb += " --delete-pods";
+    in_cluster(cluster, [&](ClusterAccess& access) {
         const kube::InjectResult result =
             kube::inject(access.client, access.discovery, inject_options(command, access));
         command.cluster.json ? print_json(result_json(result)) : print_result(result);

@@ -46,6 +46,7 @@ void add_injection_options(CLI::App& verb, InjectionCommand& command) {
     verb.add_flag("--or-all-containers", command.or_all_containers, "All containers, if none asks for a GPU");
     verb.add_option("--template", command.template_paths,
                     "Where the pod template is, for a kind that is not known: spec.groups[*].template");
+    verb.add_flag("--itself", command.itself, "That object, whatever owns it: its owner may undo the change");
     verb.add_option("--node", command.node, "Pins the pods to this node until `restore`");
     verb.add_option("--library", command.library, "Where the library is in the image, for --delivery image")
         ->default_str(kube::names::kCompiledLibrary);
@@ -65,6 +66,7 @@ kube::InjectOptions inject_options(const InjectionCommand& command, const Cluste
     kube::InjectOptions options;
     options.choice = parse_workload(command.workload, access.in_namespace);
     options.choice.template_paths = command.template_paths;
+    options.choice.climb = !command.itself;
     options.delivery = kube::delivery_of(command.delivery).value();
     options.containers = command.containers;
     options.or_all_containers = command.or_all_containers;
@@ -88,8 +90,8 @@ nlohmann::json workload_json(const kube::Workload& workload) {
 }
 
 bool is_complete(const kube::InjectResult& result) {
-    return result.rollout.nothing_to_wait_for ||
-           (result.rollout.done &&
+    return result.rollout.done &&
+           (result.rollout.nothing_to_wait_for ||
             std::all_of(result.pods.begin(), result.pods.end(), [](const auto& pod) { return pod.library_seen; }));
 }
 

@@ -18,7 +18,7 @@ struct InjectionCommand {
     std::string node, library, compiler_image;
     int contract_xid = 0;  // 0: no variables of the contract
     bool contract_enabled = true;
-    bool or_all_containers = false, replace = false, delete_pods = false, wait = true;
+    bool or_all_containers = false, itself = false, replace = false, delete_pods = false, wait = true;
 };
 
 void add_injection_options(CLI::App& verb, InjectionCommand& command);

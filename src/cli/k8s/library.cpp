@@ -54,7 +54,6 @@ void add_k8s_library(CLI::App& k8s) {
         const auto options = std::make_shared<ClusterOptions>();
         CLI::App* sub = verb->add_subcommand(name, about);
         add_cluster_options(*sub, *options);
-        options->verb = "library";
         sub->callback([options, action] { action(*options); });
     };
     add("create", "Makes it, or brings it up to date", create);

@@ -2,6 +2,7 @@
 #include "kube/restore.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <memory>
@@ -54,11 +55,25 @@ std::vector<kube::RestoreResult> run(const Options& options, ClusterAccess& acce
         kube::restore(access.client, access.discovery, parse_workload(options.workload, access.in_namespace), restore)};
 }
 
+std::string what_is_left(const std::vector<kube::RestoreResult>& results) {
+    std::vector<std::string> left;
+    for (const auto& result : results) {
+        if (result.complete) continue;
+        const std::string why = fmt::format("{}", fmt::join(result.notes, "; "));
+        left.push_back(fmt::format("{} is only partly restored{}{}", result.workload, why.empty() ? "" : ": ", why));
+    }
+    return fmt::format("{}; repeat the command when that is over", fmt::join(left, "; "));
+}
+
 void restore(const Options& options) {
     if (options.all != options.workload.empty()) {
         throw local::Error(local::kUsage, "say what to restore: KIND/NAME, or --all of the namespace");
     }
-    in_cluster(options.cluster, [&](ClusterAccess& access) {
+    ClusterOptions cluster = options.cluster;
+    if (options.all) cluster.verb += " --all";
+    if (options.delete_pods) cluster.verb += " --delete-pods";
+    if (options.exact) cluster.verb += " --exact";
+    in_cluster(cluster, [&](ClusterAccess& access) {
         const std::vector<kube::RestoreResult> results = run(options, access);
         if (options.cluster.json) {
             json list = json::array();
@@ -69,9 +84,7 @@ void restore(const Options& options) {
             if (results.empty()) fmt::print("nothing is injected in namespace {}\n", access.in_namespace);
         }
         if (std::all_of(results.begin(), results.end(), [](const auto& result) { return result.complete; })) return;
-        throw local::Error(
-            local::kLeftBehind,
-            "not everything could be taken back in time: repeat the command when the reasons above are gone");
+        throw local::Error(local::kLeftBehind, what_is_left(results));
     });
 }
 

@@ -62,13 +62,14 @@ void print_report(const kube::ScanReport& report, const std::string& where) {
     print_injections(report.injections);
     print_leftovers(report.leftovers);
     for (const kube::Leftover& object : report.put_back) {
-        fmt::print("note: {} has fields that cudafault put back and owns since; `restore --exact` gives them back\n",
-                   object.object);
+        fmt::print(
+            "note: {} has fields that cudafault put back and owns since; `cudafault k8s restore` gives them back\n",
+            object.object);
     }
     print_unseen(report.unseen);
-    fmt::print("{} {} ({} of {} looked at)\n",
-               report.found() ? "that is all of cudafault in" : "nothing of cudafault in", where,
-               plural(report.objects, "object"), plural(report.kinds, "kind"));
+    const char* limit = report.unseen.empty() ? "" : ", as far as it could be seen,";
+    fmt::print("{}{} {} ({} of {} looked at)\n", report.found() ? "that is all of cudafault" : "nothing of cudafault",
+               limit, "in " + where, plural(report.objects, "object"), plural(report.kinds, "kind"));
 }
 
 void scan(const Options& options) {

@@ -35,7 +35,8 @@ bool is_known(const kube::PodStatus& pod) {
 }
 
 bool library_seen(const kube::PodStatus& pod) {
-    return std::any_of(pod.evidence.begin(), pod.evidence.end(), [](const auto& one) { return one.library_seen(); });
+    return !pod.evidence.empty() &&
+           std::all_of(pod.evidence.begin(), pod.evidence.end(), [](const auto& one) { return one.library_seen(); });
 }
 
 std::optional<uint64_t> acknowledged(const kube::PodStatus& pod) {

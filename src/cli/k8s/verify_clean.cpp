@@ -21,7 +21,7 @@ constexpr const char* kExamples = R"(Examples:
   cudafault k8s verify-clean -n prod --against before.json      and all is as it was
   cudafault k8s verify-clean -n prod --against before.json --exact --json
 
-Exit codes: 0 clean, 4 not. Not compared: generation, resourceVersion, status, times in managedFields and, without
+Exit codes: 0 clean, 4 not, 3 if not all could be seen. Not compared: generation, resourceVersion, status, times in managedFields and, without
 --exact, the numbers of revisions.)";
 
 struct Options {
@@ -29,6 +29,7 @@ struct Options {
     bool all_namespaces = false;
     std::string against;
     bool exact = false;
+    bool allow_unseen = false;
 };
 
 kube::Snapshot read_snapshot(const std::string& file) {
@@ -75,14 +76,21 @@ void print_report(const kube::CleanReport& report, const std::string& where) {
     print_differences(report.differences);
     for (const std::string& note : report.notes) fmt::print("note: {}\n", note);
     print_unseen(report.unseen);
-    if (!report.is_clean()) return;
+    if (!report.is_clean() || !report.unseen.empty()) return;
     fmt::print("{}: {} ({} of {} looked at)\n", paint(Paint::good, "clean"), where, plural(report.objects, "object"),
                plural(report.kinds, "kind"));
 }
 
-void refuse_unless_clean(const kube::CleanReport& report, const std::string& where) {
-    if (report.is_clean()) return;
+void refuse_unless_clean(const kube::CleanReport& report, const std::string& where, bool allow_unseen) {
+    if (report.is_clean() && (report.unseen.empty() || allow_unseen)) return;
     flush_output();
+    if (report.is_clean()) {
+        throw local::Error(
+            local::kEnvironment,
+            fmt::format("{} is clean as far as it could be seen, and {} could not be: `cudafault k8s rbac "
+                        "verify-clean` prints the Role to ask for, --allow-unseen takes it for enough",
+                        where, plural(report.unseen.size(), "kind")));
+    }
     throw local::Error(
         local::kLeftBehind,
         fmt::format("{} is not clean: {} of cudafault and {}; take back what is left with `cudafault k8s "
@@ -101,7 +109,7 @@ void verify_clean(const Options& options) {
         const auto report = kube::verify_clean(cluster.client, cluster.discovery, clean);
         const std::string where = namespace_text(clean.in_namespace);
         options.cluster.json ? print_json(report.json()) : print_report(report, where);
-        refuse_unless_clean(report, where);
+        refuse_unless_clean(report, where, options.allow_unseen);
     });
 }
 
@@ -113,6 +121,7 @@ void add_k8s_verify_clean(CLI::App& k8s) {
     add_cluster_options(*verb, options->cluster);
     verb->add_option("--against", options->against, "A snapshot of before");
     verb->add_flag("--exact", options->exact, "The numbers of revisions count too");
+    verb->add_flag("--allow-unseen", options->allow_unseen, "Kinds that may not be listed are no reason to fail");
     verb->add_flag("-A,--all-namespaces", options->all_namespaces, "In all namespaces");
     verb->footer(kExamples);
     verb->callback([options] { verify_clean(*options); });

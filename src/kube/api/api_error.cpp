@@ -117,6 +117,8 @@ bool ApiError::is_lost_race() const {
 
 bool ApiError::is_disruption_budget() const { return code == 429 && has_cause(status, "DisruptionBudget"); }
 
+bool ApiError::is_no_permission() const { return code == 403 && is_about_permission(status); }
+
 bool ApiError::is_overload() const {
     // A budget is not the server's load: whoever evicts decides how long to wait for it.
     return retry_after && (code == 429 || code == 503) && !is_disruption_budget();

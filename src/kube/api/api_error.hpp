@@ -40,6 +40,9 @@ public:
 
     bool is_gone() const { return code == 410; }  // a resourceVersion or a continue token is too old
     bool is_not_found() const { return code == 404; }
+    // The authorizer's no, which a Role would change; admission and quotas answer with 403, too.
+    bool is_no_permission() const;
+
     bool is_already_there() const { return code == 409 && reason() == "AlreadyExists"; }
 
     // An eviction that a PodDisruptionBudget does not allow now.

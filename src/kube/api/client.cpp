@@ -32,7 +32,6 @@ Json delete_options(const DeleteOptions& options) {
     if (!options.uid.empty()) body["preconditions"]["uid"] = options.uid;
     if (!options.resource_version.empty()) body["preconditions"]["resourceVersion"] = options.resource_version;
     if (options.grace_period_seconds) body["gracePeriodSeconds"] = *options.grace_period_seconds;
-    if (!options.propagation.empty()) body["propagationPolicy"] = options.propagation;
     if (options.dry_run) body["dryRun"] = {"All"};
     return body;
 }
@@ -142,7 +141,6 @@ void Client::list(const Collection& collection, const ListOptions& options, cons
 Json Client::write(Call call, const WriteOptions& options) {
     if (options.dry_run) call.query.emplace_back("dryRun", "All");
     if (!options.field_manager.empty()) call.query.emplace_back("fieldManager", options.field_manager);
-    if (!options.field_validation.empty()) call.query.emplace_back("fieldValidation", options.field_validation);
     return session_.json(call);
 }
 
@@ -192,16 +190,6 @@ std::optional<std::string> Client::log(const std::string& in_namespace, const st
     std::string log = session_.send(log_call(in_namespace, pod, options)).body;
     if (is_excuse(log)) return std::nullopt;
     return log;
-}
-
-void Client::follow_log(const std::string& in_namespace, const std::string& pod, const LogOptions& options,
-                        std::chrono::milliseconds silence, const std::function<bool(std::string_view)>& on_line) {
-    Call call = log_call(in_namespace, pod, options);
-    call.query.emplace_back("follow", "true");
-    LineSplitter lines;
-    bool goes_on = true;
-    session_.stream(call, silence, [&](std::string_view chunk) { return goes_on = lines.feed(chunk, on_line); });
-    if (goes_on && !lines.rest().empty()) on_line(lines.rest());
 }
 
 }  // namespace cudafault::kube

@@ -33,7 +33,6 @@ struct Page {
 struct WriteOptions {
     bool dry_run = false;  // everything is checked by the server, admission included, and nothing is kept
     std::string field_manager = "cudafault";
-    std::string field_validation;  // Strict, Warn, Ignore; empty: the server's default
 };
 
 inline WriteOptions dry_run() {
@@ -46,7 +45,6 @@ struct DeleteOptions {
     std::string uid;  // these two have to be the object's, if given
     std::string resource_version;
     std::optional<int> grace_period_seconds;
-    std::string propagation;  // Foreground, Background, Orphan; empty: the resource's default
     bool dry_run = false;
 };
 
@@ -84,11 +82,6 @@ public:
     // Nothing if the kubelet cannot get it any more, which the API server reports with a 200 and a sentence in place of
     // the log. Bytes that are no UTF-8 come as they are.
     std::optional<std::string> log(const std::string& in_namespace, const std::string& pod, const LogOptions& options);
-
-    // Line by line as they are written, until the container ends, `on_line` gives false or the session's deadline. A
-    // last line without an end is given too. `silence` is the longest time without a line.
-    void follow_log(const std::string& in_namespace, const std::string& pod, const LogOptions& options,
-                    std::chrono::milliseconds silence, const std::function<bool(std::string_view)>& on_line);
 
     Session& session() { return session_; }
 

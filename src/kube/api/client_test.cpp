@@ -145,12 +145,12 @@ TEST_F(ClientTest, CreateWithoutANamespace) {
 }
 
 TEST_F(ClientTest, DryRunAndItsKin) {
-    responder.on("POST", kListPath + "?dryRun=All&fieldManager=me&fieldValidation=Strict", {json_answer(kUnknown)});
+    responder.on("POST", kListPath + "?dryRun=All&fieldManager=me", {json_answer(kUnknown)});
     Json object = kUnknown;
     object["metadata"]["namespace"] = "ns";
-    EXPECT_EQ(client().create(kDeployments, object, {true, "me", "Strict"}), kUnknown);
+    EXPECT_EQ(client().create(kDeployments, object, {true, "me"}), kUnknown);
     responder.on("PATCH", kWebPath + "?dryRun=All", {json_answer(kUnknown)});
-    EXPECT_EQ(client().patch(kWeb, JsonPatch().remove("/x"), {true, "", ""}), kUnknown);
+    EXPECT_EQ(client().patch(kWeb, JsonPatch().remove("/x"), {true, ""}), kUnknown);
 }
 
 TEST_F(ClientTest, ErrorsNameTheObject) {
@@ -193,12 +193,11 @@ TEST_F(ClientTest, RemoveWithPreconditions) {
     responder.on("DELETE", kWebPath, {json_answer(kUnknown)});
     EXPECT_EQ(client().remove(kWeb), kUnknown);
     EXPECT_EQ(sent(0), Json({{"apiVersion", "v1"}, {"kind", "DeleteOptions"}}));
-    client().remove(kWeb, {"u", "7", 0, "Foreground", true});
+    client().remove(kWeb, {"u", "7", 0, true});
     EXPECT_EQ(sent(1), Json({{"apiVersion", "v1"},
                              {"kind", "DeleteOptions"},
                              {"preconditions", {{"uid", "u"}, {"resourceVersion", "7"}}},
                              {"gracePeriodSeconds", 0},
-                             {"propagationPolicy", "Foreground"},
                              {"dryRun", {"All"}}}));
 }
 
@@ -257,33 +256,6 @@ TEST_F(ClientTest, AnExcuseIsNoLog) {
                   text("unable to retrieve container logs for containerd://12ab")});
     EXPECT_TRUE(client().log("ns", "p", {}));
     EXPECT_FALSE(client().log("ns", "p", {}));
-}
-
-TEST_F(ClientTest, FollowsALogLineByLine) {
-    Answer answer;
-    answer.chunks = {"on", "e\ntwo\n", "last"};
-    responder.on("GET", kLogPath + "?container=main&follow=true", {answer});
-    LogOptions log_options;
-    log_options.container = "main";
-    std::vector<std::string> lines;
-    client().follow_log("ns", "p", log_options, seconds(10), [&](std::string_view line) {
-        lines.emplace_back(line);
-        return true;
-    });
-    EXPECT_THAT(lines, ElementsAre("one", "two", "last"));
-}
-
-TEST_F(ClientTest, FollowingEndsWhenAsked) {
-    Answer answer;
-    answer.chunks = {"one\ntwo\nrest"};
-    answer.end = Answer::End::kHold;
-    responder.on("GET", kLogPath, {answer});
-    std::vector<std::string> lines;
-    client().follow_log("ns", "p", {}, seconds(10), [&](std::string_view line) {
-        lines.emplace_back(line);
-        return false;
-    });
-    EXPECT_THAT(lines, ElementsAre("one"));
 }
 
 }  // namespace

@@ -129,8 +129,14 @@ void Session::report_warnings(const HttpResponse& response) const {
     if (!options_.on_warning) return;
     for (const auto& [name, value] : response.headers) {
         if (name != "warning") continue;
-        if (const auto text = warning_text(value)) options_.on_warning(*text);
+        if (const auto text = warning_text(value)) options_.on_warning(hidden(*text, credentials_.secrets()));
     }
+}
+
+// What is shown of an answer may end in the middle of a secret, which would not be found in it any more.
+ApiError Session::refused(HttpResponse response, const Subject& subject) const {
+    response.body = hidden(std::move(response.body), credentials_.secrets());
+    return api_error(response, subject, connection_);
 }
 
 void Session::wait_until(Deadline end) {
@@ -173,7 +179,7 @@ HttpResponse Session::send(const Call& call) {
         for (int failures = 1;; ++failures) {
             try {
                 HttpResponse response = try_once(call, options_.silence, {});
-                if (!response.is_success()) throw api_error(response, call.subject, connection_);
+                if (!response.is_success()) throw refused(std::move(response), call.subject);
                 return response;
             } catch (const Error&) {
                 if (!try_again_after(call, std::current_exception(), failures)) throw;
@@ -196,8 +202,8 @@ Json Session::json(const Call& call) {
 
 void Session::stream(const Call& call, std::chrono::milliseconds silence, const HttpSink& sink) {
     without_secrets([&] {
-        const HttpResponse response = try_once(call, silence, sink);
-        if (!response.is_success()) throw api_error(response, call.subject, connection_);
+        HttpResponse response = try_once(call, silence, sink);
+        if (!response.is_success()) throw refused(std::move(response), call.subject);
     });
 }
 

@@ -73,6 +73,7 @@ private:
     // Waits and gives true if the request is to be sent again.
     bool try_again_after(const Call& call, const std::exception_ptr& failure, int failures);
     HttpRequest request_for(const Call& call, const Identification& identification) const;
+    ApiError refused(HttpResponse response, const Subject& subject) const;
     void report_warnings(const HttpResponse& response) const;
     template <typename Action>
     auto without_secrets(const Action& action);

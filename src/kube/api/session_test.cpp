@@ -249,6 +249,29 @@ TEST_F(SessionTest, AnswersThatAreNoJson) {
     EXPECT_EQ(session().send(get()).body, "<html>");
 }
 
+TEST_F(SessionTest, NoPartOfASecretWhereAnAnswerIsShortened) {
+    connection.user.token = "s3cret-" + std::string(200, 'x');
+    Answer page;
+    page.status = 502;
+    page.body = "<html>Authorization: Bearer " + connection.user.token;
+    responder.on("POST", "/x", {page});
+    try {
+        session().json(post());
+        FAIL();
+    } catch (const ApiError& error) {
+        EXPECT_THAT(error.what(), AllOf(HasSubstr("Bearer [hidden]"), Not(HasSubstr("s3cret"))));
+    }
+}
+
+TEST_F(SessionTest, NoSecretInAWarning) {
+    connection.user.token = "s3cret";
+    std::string warned;
+    options.on_warning = [&](const std::string& warning) { warned = warning; };
+    responder.on("GET", "/x", {with_header(json_answer(kFine), "Warning", "299 - \"s3cret is weak\"")});
+    session().json(get());
+    EXPECT_EQ(warned, "[hidden] is weak");
+}
+
 TEST_F(SessionTest, NoSecretInAnyMessage) {
     connection.user.token = "s3cret-token";
     responder.on("GET", "/x", {status_answer(403, "Forbidden", "who is Bearer s3cret-token? s3cret-token!")});

@@ -7,22 +7,29 @@
 
 namespace cudafault::kube {
 
-// While it lives, the session's deadline is at most `end`.
-class ShorterDeadline {
+// While it lives, the session's deadline is `end`.
+class OtherDeadline {
 public:
-    ShorterDeadline(Session& session, Deadline end) : session_(session), before_(session.options().deadline) {
-        session_.set_deadline(std::min(before_, end));
+    OtherDeadline(Session& session, Deadline end) : session_(session), before_(session.options().deadline) {
+        session_.set_deadline(end);
     }
-    ~ShorterDeadline() { session_.set_deadline(before_); }
-    ShorterDeadline(const ShorterDeadline&) = delete;
-    ShorterDeadline& operator=(const ShorterDeadline&) = delete;
+    ~OtherDeadline() { session_.set_deadline(before_); }
+    OtherDeadline(const OtherDeadline&) = delete;
+    OtherDeadline& operator=(const OtherDeadline&) = delete;
+
+protected:
+    Session& session_;
+    const Deadline before_;
+};
+
+// At most `end`.
+class ShorterDeadline : public OtherDeadline {
+public:
+    ShorterDeadline(Session& session, Deadline end)
+        : OtherDeadline(session, std::min(session.options().deadline, end)) {}
 
     // Whether it is this one that a DeadlinePassed tells of.
     bool is_shorter() const { return session_.options().deadline < before_; }
-
-private:
-    Session& session_;
-    Deadline before_;
 };
 
 }  // namespace cudafault::kube

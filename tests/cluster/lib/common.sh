@@ -25,13 +25,15 @@ select_cluster() {
     cluster="$1"
     [[ "$cluster" =~ ^[a-z0-9][a-z0-9-]{0,20}$ ]] || fail "the name '$cluster' is not made of a-z, 0-9 and -"
     state="${CUDAFAULT_CLUSTERS:-$project/build/cluster}/$cluster"
-    control_plane="cudafault-$cluster-cp"
+    # Other checkouts may have a cluster of this name.
+    network="cudafault-$cluster-$(sha256sum <<<"$state" | cut -c1-6)"
+    control_plane="$network-cp"
     kubeconfig="$state/kubeconfig/admin"
     proxy_socket="$state/api.sock"
 }
 select_cluster "${CUDAFAULT_CLUSTER:-test}"
 
-node_namespace() { echo "cudafault-$cluster-node$1"; }
+node_namespace() { echo "$network-node$1"; }
 
 has_nodes() { [[ "$(cat "$state/gpus" 2>/dev/null)" =~ ^[0-9]+$ ]]; }
 

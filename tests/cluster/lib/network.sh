@@ -3,16 +3,10 @@
 # A network namespace for the control plane and one for each node, joined by a bridge in the former. The host's own
 # network is not touched, and nothing leads out.
 
-# The folder of the cluster that has the namespaces of this name; other checkouts may have one.
-network_owner() {
-    { ip -n "$control_plane" -o link show dev bridge 2>/dev/null || true; } | sed -n 's/.*\balias \([^\\]*\).*/\1/p'
-}
-
 make_network() { # [NODE...]
     local node namespace
     ip netns add "$control_plane"
     ip -n "$control_plane" link add bridge type bridge
-    ip -n "$control_plane" link set bridge alias "$state"
     ip -n "$control_plane" link set lo up
     # So that pods reach kubernetes.default without kube-proxy.
     ip -n "$control_plane" address add "$service_network.1/32" dev lo
@@ -44,7 +38,7 @@ route_to_pods() { # of the first node, from the control plane and every other no
     done
 }
 
-cluster_namespaces() { ip netns list | awk '{print $1}' | grep -E "^cudafault-$cluster-(cp|node[0-9]+)\$" || true; }
+cluster_namespaces() { ip netns list | awk '{print $1}' | grep -E "^$network-(cp|node[0-9]+)\$" || true; }
 
 remove_network() {
     local namespace pid
