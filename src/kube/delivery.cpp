@@ -57,6 +57,13 @@ std::string find_user_of_source(Client& client, Discovery& discovery, const std:
     return user;
 }
 
+Json library_config_map(const Workload& workload, Architecture architecture) {
+    const std::string name = workload.by_name(names::kLibraryPrefix) + "-" + kubernetes_name(architecture);
+    const Json content = {{"immutable", true},
+                          {"binaryData", {{names::kLibraryFile, base64_encode(library_for(architecture))}}}};
+    return own_config_map(workload, name, "library", content);
+}
+
 Json source_config_map(const std::string& in_namespace) {
     return {{"apiVersion", "v1"},
             {"kind", "ConfigMap"},
@@ -95,13 +102,6 @@ std::vector<Architecture> architectures_for(Client& client, const Workload& work
                         workload.text(), kubernetes_name(architecture)));
     }
     return wanted;
-}
-
-static Json library_config_map(const Workload& workload, Architecture architecture) {
-    const std::string name = workload.by_name(names::kLibraryPrefix) + "-" + kubernetes_name(architecture);
-    const Json content = {{"immutable", true},
-                          {"binaryData", {{names::kLibraryFile, base64_encode(library_for(architecture))}}}};
-    return own_config_map(workload, name, "library", content);
 }
 
 void create_libraries(Client& client, const Workload& workload, const std::vector<Architecture>& architectures) {

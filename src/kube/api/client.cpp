@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include "kube/api/json_text.hpp"
-#include "kube/api/line_splitter.hpp"
 
 namespace cudafault::kube {
 
