@@ -64,6 +64,10 @@ class Story:
         pods = self.pods_on_node()
         return bool(pods) and all(support.is_down(pod) and pod["codes"] == [NO_DEVICE] for pod in pods)
 
+    def none_has_a_place(self) -> bool:
+        pods = self.pods()
+        return bool(pods) and all(pod["phase"] == "Pending" for pod in pods)
+
     def inference_fails(self) -> bool:
         return support.inference_fails(self.pods())
 
@@ -119,6 +123,7 @@ def test_xid79_gpu_fell_off_the_bus(tmp_path: Path) -> None:
         step(f"the XID is noticed: {story.node} is cordoned and drained")
         cleanup.callback(story.uncordon)
         story.drain()
+        support.wait_until("the pinned pods find no place", story.none_has_a_place)
         assert story.inference_fails(), "inference works although no pod can be scheduled"
 
         step("the pods are unpinned and come up on other nodes, and inference works again")

@@ -61,13 +61,14 @@ const std::vector<Edit>* edits_in(const Workload& workload, const std::optional<
 
 // What the workload would be without us.
 Json users_state(const Workload& workload, const std::optional<Anchor>& anchor) {
+    const bool is_marked = InjectedMark::of(workload.object).has_value();
     const std::vector<Edit>* edits = edits_in(workload, anchor);
-    if (edits) {
+    if (edits && !(is_marked && anchor->record.is_rebuilt)) {
         const std::string& library = anchor->record.library;
         const Json object = undo(workload.object, *edits, Phase::kWithTemplate, library).object;
         return undo(object, *edits, Phase::kAfterRollout, library).object;
     }
-    if (InjectedMark::of(workload.object)) {
+    if (is_marked) {
         throw Error(fmt::format("{} is injected and its record is gone: restore it first", workload.text()));
     }
     return workload.object;
@@ -146,6 +147,7 @@ Record record_of(const InjectionPlan& plan, const std::optional<Anchor>& anchor,
     record.containers = container_names(plan.chosen);
     record.template_paths = options.choice.template_paths;
     record.editions[plan.injection.mark.edition] = plan.injected.edits;
+    record.is_rebuilt = false;
     return record;
 }
 
@@ -162,10 +164,13 @@ public:
     Injecting(Client& client, Discovery& discovery, const InjectOptions& options)
         : client_(client), discovery_(discovery), options_(options) {}
 
-    InjectionPlan plan(const Workload& workload) {
+    InjectionPlan plan(const Workload& read) {
+        const std::string& in_namespace = read.target.in_namespace;
+        anchor_ = find_anchor(client_, read);
+        // Whoever had the lease before may have changed both since it was read.
+        const bool is_touched = anchor_ || InjectedMark::of(read.object);
+        const Workload workload = is_touched ? reload(client_, read) : read;
         InjectionPlan plan{workload, {}, {}, {}, {}, false};
-        const std::string& in_namespace = workload.target.in_namespace;
-        anchor_ = find_anchor(client_, workload);
         const std::optional<InjectedMark> mark = InjectedMark::of(workload.object);
         Workload base = workload;
         base.object = users_state(workload, anchor_);
@@ -192,7 +197,7 @@ public:
         };
         try {
             InjectResult result{recompute_on_lost_race(client_.session(), attempt), {}, {}};
-            lease.release();
+            give_back(lease);
             if (options_.wait) wait(result);
             return result;
         } catch (const Error& error) {
@@ -258,16 +263,17 @@ private:
     InjectionPlan change(const Workload& workload) {
         InjectionPlan injection = plan(workload);
         if (injection.unchanged) {
-            create_missing_libraries(client_, workload, injection.injection.architectures);
-            disarm(workload);
+            create_missing_libraries(client_, injection.workload, injection.injection.architectures);
+            disarm(injection.workload);
             return injection;
         }
-        write(workload, injection);
+        write(injection);
         options_.on_progress(fmt::format("{} is changed; waiting for its pods", workload.text()));
         return injection;
     }
 
-    void write(const Workload& workload, const InjectionPlan& injection) {
+    void write(const InjectionPlan& injection) {
+        const Workload& workload = injection.workload;
         const Record record = record_of(injection, anchor_, options_);
         if (anchor_) {
             anchor_ = replace_record(client_, *anchor_, record);
@@ -300,6 +306,16 @@ private:
             remove_config_map(client_, in_namespace, workload.by_name(names::kAnchorPrefix));
         } catch (const Error&) {  // what it was refused for is what the user has to know; `restore` finds the rest
             options_.on_progress("what was made for it could not be removed: `cudafault k8s restore` does that");
+        }
+    }
+
+    // The change is made, whatever becomes of the lease.
+    void give_back(HeldLease& lease) {
+        try {
+            lease.release();
+        } catch (const Error& error) {
+            options_.on_progress(
+                fmt::format("the lease is not given back, and runs out in a minute: {}", error.what()));
         }
     }
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <iterator>
 
 #include "kube/names.hpp"
 #include "kube/preload_merge.hpp"
@@ -41,10 +42,11 @@ public:
 
     Injected inject(const std::vector<TemplateSite>& chosen) {
         for (const TemplateSite& site : chosen) inject_template(site);
-        editor_.set(Path{"metadata", "annotations"} / names::kInjected, injection_.mark.text());
         editor_.use_phase(Phase::kAfterRollout);
         forbid_surge();
         keep_history();
+        editor_.use_phase(Phase::kWithTemplate);
+        set_mark();
         result_.edits = editor_.edits();
         return result_;
     }
@@ -215,6 +217,14 @@ private:
         const Path at = {"spec", "revisionHistoryLimit"};
         const Json* limit = find(editor_.object(), at);
         if (limit && limit->is_number_integer()) editor_.set(at, limit->get<int>() + kMoreHistory);
+    }
+
+    void set_mark() {
+        InjectedMark mark = injection_.mark;
+        mark.rest.emplace();
+        std::copy_if(editor_.edits().begin(), editor_.edits().end(), std::back_inserter(*mark.rest),
+                     [](const Edit& edit) { return edit.phase == Phase::kAfterRollout; });
+        editor_.set(Path{"metadata", "annotations"} / names::kInjected, mark.text());
     }
 
     const Workload& workload_;

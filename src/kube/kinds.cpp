@@ -4,6 +4,7 @@
 #include <strings.h>
 
 #include <algorithm>
+#include <cctype>
 
 namespace cudafault::kube {
 
@@ -330,6 +331,13 @@ const Kind* kind_of(const std::string& group, const std::string& kind) {
     const auto found = std::find_if(kinds().begin(), kinds().end(),
                                     [&](const Kind& row) { return row.group == group && row.kind == kind; });
     return found == kinds().end() ? nullptr : &*found;
+}
+
+std::string plural_of(const Kind& kind) {
+    std::string plural = kind.kind + "s";
+    std::transform(plural.begin(), plural.end(), plural.begin(),
+                   [](unsigned char letter) { return std::tolower(letter); });
+    return plural;
 }
 
 std::optional<Resource> served_version(Discovery& discovery, const Kind& kind) {

@@ -81,6 +81,9 @@ HeldLease::HeldLease(Client& client, const Workload& workload,
       renewal_interval_(renewal) {
     while (!try_to_take(on_progress)) client_.session().wait_until(after(std::chrono::seconds(1)));
     held_ = true;
+    SessionOptions options;
+    options.cancellation = renewal_;
+    renewing_.emplace(client_.session(), options);
     renewer_ = std::thread([this] { renew_until_released(); });
 }
 
@@ -142,15 +145,12 @@ void HeldLease::require_held() const {
 void HeldLease::renew_until_released() {
     std::unique_lock lock(mutex_);
     while (!released_.wait_for(lock, renewal_interval_, [this] { return !held_; })) {
-        SessionOptions options;
-        options.cancellation = renewal_;
-        options.deadline = after(std::chrono::seconds(kLeaseSeconds) / 3);
+        renewing_->set_deadline(after(std::chrono::seconds(kLeaseSeconds) / 3));
         JsonPatch patch;
         patch.test("/spec/holderIdentity", holder_).replace("/spec/renewTime", micro_time());
         lock.unlock();
         try {
-            Session session(client_.session().connection(), options);
-            Client(session).patch(target_, patch);
+            Client(*renewing_).patch(target_, patch);
         } catch (const ApiError& error) {
             if (error.is_lost_race() || error.is_not_found()) lost_ = true;
         } catch (const std::exception&) {
@@ -169,8 +169,9 @@ void HeldLease::release() {
     renewal_->cancel();
     renewer_.join();
     // A connection of its own: the other may be cancelled or past its deadline, which is no reason to keep the lease.
-    Session session(client_.session().connection());
-    session.set_deadline(after(kReleaseTime));
+    SessionOptions options;
+    options.deadline = after(kReleaseTime);
+    Session session(*renewing_, options);
     Client client(session);
     // Again if the last renewal, cut off here, was still under way to the server.
     recompute_on_lost_race(session, [&] {

@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -51,6 +52,7 @@ private:
     std::mutex mutex_;
     std::condition_variable released_;
     const std::shared_ptr<Cancellation> renewal_ = std::make_shared<Cancellation>();
+    std::optional<Session> renewing_;  // the thread's, while it runs
     std::thread renewer_;
 };
 

@@ -11,6 +11,8 @@
 #include <string_view>
 
 #include "kube/api/error.hpp"
+#include "kube/kinds.hpp"
+#include "kube/revisions.hpp"
 
 namespace cudafault::kube {
 
@@ -43,6 +45,7 @@ constexpr Row kRows[] = {
     {"arm,disarm", "configmaps", "patch", "changes the plan"},
     {"arm,disarm,restore", "configmaps", "list", "finds what is injected", When::kAllWorkloads},
     {"restore", kEveryKind, "list", "finds what is injected, where its record is gone", When::kAllWorkloads},
+    {"restore", "configmaps", "create", "keeps what the workload remembers, where the record is gone"},
     {"restore", "configmaps", "patch,delete", "empties the plan, and removes library, plan and record"},
     {"inject,restore", "leases.coordination.k8s.io", "get,create,patch,delete",
      "keeps two commands from changing one workload at a time"},
@@ -59,7 +62,8 @@ constexpr Row kRows[] = {
     {"status,restore", kJobs, "list", "finds its pods"},
     {"restore", kHistory, "list", "finds the injected template's"},
     {"restore", kHistory, "delete", "removes the injected template's"},
-    {"restore", kHistory, "patch", "puts the revision counters back", When::kExact},
+    {"restore", kHistory, "patch",
+     "puts the revision counters back, and takes our annotation from the user's templates", When::kExact},
     {"library create", "configmaps", "get,create,patch", "keeps the library's source"},
     {"library delete", "configmaps", "get,delete", "removes the library's source"},
     {"library delete", kEveryKind, "list", "sees who still mounts it"},
@@ -81,39 +85,6 @@ constexpr Row kRows[] = {
 
 constexpr std::string_view kDrill = "plan,inject,arm,disarm,status,restore,scan,snapshot,verify-clean";
 
-struct Kind {
-    std::string_view kind;
-    std::string_view resource;
-    std::string_view history;  // separated by commas
-};
-
-// What an operator makes of its kind may have either.
-constexpr std::string_view kByOperator = "replicasets.apps,controllerrevisions.apps";
-
-constexpr Kind kKinds[] = {
-    {"Deployment", "deployments.apps", "replicasets.apps"},
-    {"StatefulSet", "statefulsets.apps", "controllerrevisions.apps"},
-    {"DaemonSet", "daemonsets.apps", "controllerrevisions.apps"},
-    {"ReplicaSet", "replicasets.apps", ""},
-    {"CronJob", "cronjobs.batch", ""},
-    {"DynamoGraphDeployment", "dynamographdeployments.nvidia.com", kByOperator},
-    {"LeaderWorkerSet", "leaderworkersets.leaderworkerset.x-k8s.io", kByOperator},
-    {"PodCliqueSet", "podcliquesets.grove.io", kByOperator},
-    {"RayCluster", "rayclusters.ray.io", kByOperator},
-    {"RayService", "rayservices.ray.io", kByOperator},
-    {"RayJob", "rayjobs.ray.io", kByOperator},
-    {"InferenceService", "inferenceservices.serving.kserve.io", kByOperator},
-    {"LLMInferenceService", "llminferenceservices.serving.kserve.io", kByOperator},
-    {"PyTorchJob", "pytorchjobs.kubeflow.org", kByOperator},
-    {"MPIJob", "mpijobs.kubeflow.org", kByOperator},
-    {"JobSet", "jobsets.jobset.x-k8s.io", kByOperator},
-    {"TrainJob", "trainjobs.trainer.kubeflow.org", kByOperator},
-    {"Job", "jobs.batch", ""},
-    {"Job", "jobs.batch.volcano.sh", ""},
-    {"DynamoComponentDeployment", "dynamocomponentdeployments.nvidia.com", kByOperator},
-    {"PodClique", "podcliques.grove.io", kByOperator},
-};
-
 std::vector<std::string> split(std::string_view text, char separator = ',') {
     std::vector<std::string> parts;
     std::istringstream stream{std::string(text)};
@@ -129,24 +100,28 @@ bool is_same(std::string_view one, const std::string& other) {
     return one.size() == other.size() && strncasecmp(one.data(), other.c_str(), one.size()) == 0;
 }
 
+std::string resource_of(const Kind& kind) {
+    return kind.group.empty() ? plural_of(kind) : plural_of(kind) + "." + kind.group;
+}
+
 // What the user calls it: kind, resource, or plural or singular without the group.
 bool answers_to(const Kind& kind, const std::string& word) {
-    const std::string plural(kind.resource.substr(0, kind.resource.find('.')));
-    return is_same(kind.kind, word) || is_same(kind.resource, word) || is_same(plural, word);
+    return is_same(kind.kind, word) || is_same(resource_of(kind), word) || is_same(plural_of(kind), word);
 }
 
 struct Chosen {
     std::string resource;
-    std::vector<std::string> history;
+    std::vector<Resource> histories;
 };
 
 Chosen chosen_kind(const std::string& word) {
-    for (const Kind& kind : kKinds) {
-        if (answers_to(kind, word)) return {std::string(kind.resource), split(kind.history)};
+    for (const Kind& kind : kinds()) {
+        if (answers_to(kind, word)) return {resource_of(kind), histories_of(kind.group, kind.kind)};
     }
-    if (word.find('.') != std::string::npos) return {word, split(kByOperator)};
-    std::vector<std::string_view> known;
-    for (const Kind& kind : kKinds) known.push_back(kind.kind);
+    const size_t dot = word.find('.');
+    if (dot != std::string::npos) return {word, histories_of(word.substr(dot + 1), word.substr(0, dot))};
+    std::vector<std::string> known;
+    for (const Kind& kind : kinds()) known.push_back(kind.kind);
     throw Error(
         fmt::format("\"{}\" is no kind in the table ({}): give any other as plural.group, such as "
                     "pytorchjobs.kubeflow.org",
@@ -172,14 +147,16 @@ std::vector<std::string> resources_of(const Row& row, const std::vector<Chosen>&
     if (row.resource == kWorkload || (row.resource == kEveryKind && kinds_given)) {
         for (const Chosen& kind : chosen) resources.push_back(kind.resource);
     } else if (row.resource == kEveryKind) {
-        for (const Kind& kind : kKinds) resources.emplace_back(kind.resource);
+        for (const Kind& kind : kinds()) {
+            if (kind.pod_search != PodSearch::kItself) resources.push_back(resource_of(kind));
+        }
     } else if (row.resource == kReplicaSets) {
         if (is_among(chosen, "deployments.apps")) resources.emplace_back("replicasets.apps");
     } else if (row.resource == kJobs) {
         if (is_among(chosen, "cronjobs.batch")) resources.emplace_back("jobs.batch");
     } else if (row.resource == kHistory) {
         for (const Chosen& kind : chosen) {
-            resources.insert(resources.end(), kind.history.begin(), kind.history.end());
+            for (const Resource& history : kind.histories) resources.push_back(history.qualified());
         }
     } else {
         resources.emplace_back(row.resource);
@@ -224,9 +201,6 @@ void check(const CommandUse& use) {
     if (!has(known, use.command)) {
         throw Error(fmt::format("cudafault k8s has no command \"{}\" that needs a Role: it knows {}", use.command,
                                 fmt::join(known, ", ")));
-    }
-    if (use.delivery != "binary" && use.delivery != "source" && use.delivery != "image") {
-        throw Error(fmt::format("\"{}\" is no way of delivery: choose binary, source or image", use.delivery));
     }
 }
 

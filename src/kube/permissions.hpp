@@ -23,7 +23,6 @@ struct Permission {
 struct CommandUse {
     std::string command;             // a name of commands()
     std::vector<std::string> kinds;  // Deployment, deployments.apps, widgets.acme.com; empty: Deployment
-    std::string delivery = "binary";
     std::string in_namespace;
     bool all_namespaces = false;
     bool all_workloads = false;     // arm, disarm and restore without the name of one
@@ -36,7 +35,7 @@ struct CommandUse {
 // plan, inject, ..., "node drain", and "all": a whole drill in a namespace.
 std::vector<std::string> commands();
 
-// Each resource once. Throws Error for a command, kind or delivery that it does not know.
+// Each resource once. Throws Error for a command or kind that it does not know.
 std::vector<Permission> permissions_of(const CommandUse& use);
 
 // A Role, or a ClusterRole where one is needed.

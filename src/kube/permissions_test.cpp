@@ -5,8 +5,6 @@
 #include <gtest/gtest.h>
 #include <yaml-cpp/yaml.h>
 
-#include <algorithm>
-#include <cctype>
 #include <set>
 
 #include "kube/api/error.hpp"
@@ -77,10 +75,10 @@ TEST(Permissions, ByKind) {
 }
 
 TEST(Permissions, ByOption) {
-    CommandUse restore = use_of("restore");
-    EXPECT_THAT(needed(restore), Not(Contains("patch replicasets.apps")));
+    CommandUse restore = use_of("restore", {"StatefulSet"});
+    EXPECT_THAT(needed(restore), Not(Contains("patch controllerrevisions.apps")));
     restore.exact = true;
-    EXPECT_THAT(needed(restore), Contains("patch replicasets.apps"));
+    EXPECT_THAT(needed(restore), Contains("patch controllerrevisions.apps"));
     CommandUse drain = use_of("node drain");
     EXPECT_THAT(needed(drain), Not(Contains("delete pods")));
     drain.delete_unhealthy = true;
@@ -92,11 +90,8 @@ TEST(Permissions, ScanLooksAtTheKindsAskedFor) {
     EXPECT_THAT(needed(use_of("scan", {"Deployment"})), Not(Contains("list rayclusters.ray.io")));
 }
 
-// "deployments.apps": the plural of each kind of the table is its name in small letters and an s.
 std::string resource_of(const Kind& kind) {
-    std::string plural = kind.kind + "s";
-    std::transform(plural.begin(), plural.end(), plural.begin(), [](unsigned char c) { return std::tolower(c); });
-    return kind.group.empty() ? plural : plural + "." + kind.group;
+    return kind.group.empty() ? plural_of(kind) : plural_of(kind) + "." + kind.group;
 }
 
 TEST(Permissions, AreOfTheKindsOfTheTableAndNoOthers) {
@@ -108,6 +103,13 @@ TEST(Permissions, AreOfTheKindsOfTheTableAndNoOthers) {
         if (kind.support == Support::kImpossible) continue;
         EXPECT_THAT(needed(use_of("inject", {kind.kind})), Contains("patch " + resource_of(kind)));
     }
+}
+
+TEST(Permissions, OfAllWorkloadsThere) {
+    const auto looked_at = needed(use_of("snapshot"));
+    EXPECT_THAT(looked_at, Contains("list dynamographdeployments.nvidia.com"));
+    EXPECT_THAT(looked_at, Contains("list jobs.batch.volcano.sh"));
+    EXPECT_THAT(looked_at, Not(Contains("list pods")));
 }
 
 TEST(Permissions, NeverSecrets) {

@@ -70,6 +70,13 @@ bool gives_preload(const Json& source, const ContainerSite& site, const KeyLooku
     return false;
 }
 
+Json env_sources(const Json& object, const ContainerSite& site) {
+    const Json* listed = find(object, site.container / "envFrom");
+    Json sources = listed && listed->is_array() ? *listed : Json::array();
+    if (!site.env_secret.empty()) sources.push_back({{"secretRef", {{"name", site.env_secret}}}});
+    return sources;
+}
+
 UsersPreload find_preload(const Json& object, const ContainerSite& site, const KeyLookup& lookup,
                           std::vector<std::string>& notes) {
     if (const Json* found = find_variable(object, site)) {
@@ -78,8 +85,7 @@ UsersPreload find_preload(const Json& object, const ContainerSite& site, const K
         if (may_use_source(*value_from, site, lookup, notes)) return {"", *value_from};
         return {};
     }
-    const Json* sources = find(object, site.container / "envFrom");
-    for (const Json& source : sources && sources->is_array() ? *sources : Json::array()) {
+    for (const Json& source : env_sources(object, site)) {
         if (gives_preload(source, site, lookup, notes)) return {fmt::format("$({})", names::kPreload), nullptr};
     }
     return {};

@@ -142,6 +142,14 @@ TEST_F(PreloadMerge, EnvGoesBeforeEnvFrom) {
     EXPECT_THAT(asked, IsEmpty());
 }
 
+TEST_F(PreloadMerge, ASecretThatTheGraphNames) {
+    site.env_secret = "s";
+    EXPECT_EQ(merge("{}"), kSelf);
+    EXPECT_THAT(asked, ElementsAre("Secret s LD_PRELOAD"));
+    known = false;
+    EXPECT_EQ(merge("{}"), "/ours.so");
+}
+
 TEST_F(PreloadMerge, OfWeakerListsTheStrongestCounts) {
     site.weaker_env = {Path{"envs"}, kMain / "other"};
     const Json before = Json::parse(R"({"containers": [{"other": [{"name": "LD_PRELOAD", "value": "/main.so"}]}],

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <charconv>
+#include <cstring>
 
 #include "kube/api/error.hpp"
 #include "kube/names.hpp"
@@ -21,13 +22,21 @@ constexpr int kSchema = 1;  // of the record; another one is refused rather than
 constexpr std::array<std::pair<Delivery, const char*>, 3> kDeliveries = {
     {{Delivery::kBinary, "binary"}, {Delivery::kSource, "source"}, {Delivery::kImage, "image"}}};
 
+Json edits_json(const std::vector<Edit>& edits) {
+    Json list = Json::array();
+    for (const Edit& edit : edits) list.push_back(edit.json());
+    return list;
+}
+
+std::vector<Edit> edits_from(const Json& list) {
+    std::vector<Edit> edits;
+    for (const Json& edit : list) edits.push_back(Edit::from_json(edit));
+    return edits;
+}
+
 Json editions_json(const std::map<int, std::vector<Edit>>& editions) {
     Json json = Json::object();
-    for (const auto& [edition, edits] : editions) {
-        Json list = Json::array();
-        for (const Edit& edit : edits) list.push_back(edit.json());
-        json[std::to_string(edition)] = list;
-    }
+    for (const auto& [edition, edits] : editions) json[std::to_string(edition)] = edits_json(edits);
     return json;
 }
 
@@ -41,8 +50,7 @@ int edition_from(const std::string& text) {
 std::map<int, std::vector<Edit>> editions_from(const Json& json) {
     std::map<int, std::vector<Edit>> editions;
     for (const auto& [edition, list] : json.items()) {
-        std::vector<Edit>& edits = editions[edition_from(edition)];
-        for (const Json& edit : list) edits.push_back(Edit::from_json(edit));
+        editions[edition_from(edition)] = edits_from(list);
     }
     return editions;
 }
@@ -67,7 +75,20 @@ Record record_from(const Json& json) {
     json.at("template_paths").get_to(record.template_paths);
     record.editions = editions_from(json.at("editions"));
     record.managed_fields = json.at("managed_fields");
+    record.is_rebuilt = json.value("rebuilt", false);
     return record;
+}
+
+constexpr const char* kRest = " rest=";
+
+std::optional<std::vector<Edit>> rest_of(const std::string& text) {
+    const size_t at = text.find(kRest);
+    if (at == std::string::npos) return {};
+    try {
+        return edits_from(Json::parse(text.substr(at + std::strlen(kRest))));
+    } catch (const std::exception&) {
+        return {};
+    }
 }
 
 // The part behind `key=` in "run=ab12 edition=2 pin=node1".
@@ -114,13 +135,16 @@ std::optional<Delivery> delivery_of(const std::string& text) {
 }
 
 std::string InjectedMark::text() const {
-    const std::string text = fmt::format("run={} edition={}", run_id, edition);
-    return pin.empty() ? text : text + " pin=" + pin;
+    std::string text = fmt::format("run={} edition={}", run_id, edition);
+    if (!pin.empty()) text += " pin=" + pin;
+    if (rest) text += kRest + edits_json(*rest).dump();  // the last part: what users wrote may hold spaces
+    return text;
 }
 
 std::optional<InjectedMark> InjectedMark::parse(const std::string& text) {
-    InjectedMark mark{part_of(text, "run"), 0, part_of(text, "pin")};
-    const std::string edition = part_of(text, "edition");
+    const std::string head = text.substr(0, text.find(kRest));
+    InjectedMark mark{part_of(head, "run"), 0, part_of(head, "pin"), rest_of(text)};
+    const std::string edition = part_of(head, "edition");
     const auto [end, error] = std::from_chars(edition.data(), edition.data() + edition.size(), mark.edition);
     if (mark.run_id.empty() || error != std::errc() || end != edition.data() + edition.size()) return {};
     return mark;
@@ -142,7 +166,8 @@ Json Record::json() const {
             {"containers", containers},
             {"template_paths", template_paths},
             {"editions", editions_json(editions)},
-            {"managed_fields", managed_fields}};
+            {"managed_fields", managed_fields},
+            {"rebuilt", is_rebuilt}};
 }
 
 Record Record::from_json(const Json& json) {

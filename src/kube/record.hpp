@@ -22,6 +22,8 @@ struct InjectedMark {
     std::string run_id;
     int edition = 0;  // counts the changes of one injection
     std::string pin;  // the node's hostname label, or empty
+    // The edits of Phase::kAfterRollout, which have no name of ours. Nothing where that cannot be read.
+    std::optional<std::vector<Edit>> rest = {};
 
     std::string text() const;
     static std::optional<InjectedMark> parse(const std::string& text);
@@ -40,6 +42,8 @@ struct Record {
     std::vector<std::string> template_paths;    // as the user gave them, for a kind not in the table
     std::map<int, std::vector<Edit>> editions;  // the edits against the user's own state, by edition
     Json managed_fields;                        // of the workload, before
+    // Made by `restore` from the workload's mark, where the first record was lost: its edits are only the mark's.
+    bool is_rebuilt = false;
 
     Json json() const;
     static Record from_json(const Json& json);  // throws Error

@@ -97,6 +97,21 @@ TEST(InjectedMark, ComesBackAsItWas) {
     EXPECT_EQ(InjectedMark::parse("pin=n1 edition=3 run=ab12").value().text(), "run=ab12 edition=3 pin=n1");
 }
 
+TEST(InjectedMark, RemembersWhatHasNoNameOfOurs) {
+    const Edit edit{Path{"spec", "a"}, Json("x pin=y"), 0, Phase::kAfterRollout};
+    const InjectedMark mark{"ab12", 3, "", std::vector{edit}};
+    const InjectedMark again = InjectedMark::parse(mark.text()).value();
+    EXPECT_EQ(again.text(), mark.text());
+    EXPECT_EQ(again.pin, "") << "what is in a value is none of the mark's own";
+    ASSERT_EQ(again.rest.value().size(), 1u);
+    EXPECT_EQ(again.rest->front().was, Json("x pin=y"));
+    EXPECT_EQ(again.rest->front().phase, Phase::kAfterRollout);
+    EXPECT_TRUE(InjectedMark::parse("run=ab12 edition=3 rest=[]").value().rest.value().empty());
+    for (const char* text : {"run=ab12 edition=3", "run=ab12 edition=3 rest=[{", "run=ab12 edition=3 rest=[7]"}) {
+        EXPECT_FALSE(InjectedMark::parse(text).value().rest) << text;
+    }
+}
+
 TEST(InjectedMark, ThatCannotBeReadIsNone) {
     for (const char* text :
          {"", " ", "run=ab12", "edition=3", "run= edition=3", "run=ab12 edition=", "run=ab12 edition=x",

@@ -29,6 +29,10 @@ namespace cudafault::kube {
 namespace {
 
 constexpr const char* kLostRecord =
+    "the record of the injection is gone, so what has a name of ours was taken out, and the strategy and "
+    "revisionHistoryLimit are as the workload's annotation remembered them";
+
+const std::string kLostRest =
     "the record of the injection is gone, so what has a name of ours was taken out; the strategy and "
     "revisionHistoryLimit may still be as the injection set them";
 
@@ -40,15 +44,18 @@ constexpr const char* kNewerRevision =
 
 class Restoring {
 public:
-    Restoring(Client& client, Discovery& discovery, const Workload& workload, const std::optional<Anchor>& anchor,
-              const RestoreOptions& options)
-        : client_(client), discovery_(discovery), workload_(workload), anchor_(anchor), options_(options) {
+    Restoring(Client& client, Discovery& discovery, const Workload& workload, const RestoreOptions& options)
+        : client_(client), discovery_(discovery), workload_(workload), options_(options) {
         result_.workload = workload.text();
     }
 
     RestoreResult run() {
         HeldLease lease(client_, workload_, options_.on_progress);
+        // Whoever had the lease before may have changed both.
+        workload_ = reload(client_, workload_);
+        anchor_ = find_anchor(client_, workload_);
         disarm_all();
+        settle_record();
         revert_template();
         if (wait_for_pods()) {
             const RevisionNumbers ours = remove_own_revisions(client_, workload_, options_.deadline);
@@ -56,6 +63,7 @@ public:
                 result_.notes.push_back(kNewerRevision);
             revert_rest();
             give_back_fields();
+            unmark_revisions();
             lease.require_held();
             remove_config_maps();
             lease.release();
@@ -67,7 +75,7 @@ public:
     }
 
 private:
-    // The edition that is in force. Where the mark is gone they are all as good: what is not there is not taken back.
+    // The edition that is in force; where the mark is gone, the only one, or else the last that was begun.
     const std::vector<Edit>* edits_for(const std::optional<InjectedMark>& mark) const {
         if (!anchor_ || anchor_->record.editions.empty()) return nullptr;
         const auto& editions = anchor_->record.editions;
@@ -83,17 +91,53 @@ private:
         options_.on_progress(fmt::format("{} is disarmed", workload_.text()));
     }
 
+    // The mark tells which edition is in force, and goes with the template: what is done after that has to know it
+    // still.
+    void settle_record() {
+        const std::optional<InjectedMark> mark = InjectedMark::of(workload_.object);
+        if (!mark) return;
+        if (!anchor_) return rebuild_record(*mark);
+        const auto& editions = anchor_->record.editions;
+        const auto in_force = editions.find(mark->edition);
+        if (editions.size() < 2 || in_force == editions.end()) return;
+        Record record = anchor_->record;
+        record.editions = {*in_force};
+        anchor_ = replace_record(client_, *anchor_, record);
+    }
+
+    void rebuild_record(const InjectedMark& mark) {
+        if (!mark.rest || mark.rest->empty()) return;
+        Record record;
+        record.run_id = mark.run_id;
+        record.api_version = workload_.target.resource.api_version();
+        record.kind = workload_.target.resource.kind;
+        record.in_namespace = workload_.target.in_namespace;
+        record.name = workload_.target.name;
+        record.uid = workload_.uid();
+        record.editions[mark.edition] = *mark.rest;
+        record.managed_fields = Json::array();
+        record.is_rebuilt = true;
+        try {
+            anchor_ = create_anchor(client_, workload_, record);
+        } catch (const ApiError& error) {
+            if (error.code != 403) throw;
+            why_not_rebuilt_ = fmt::format(" ({})", error.what());
+        }
+    }
+
     void revert_template() {
-        bool is_stripped = false;
+        bool is_stripped = false, is_remembered = false;
         change([&](const Json& object) {
             const std::optional<InjectedMark> mark = InjectedMark::of(object);
+            is_remembered = mark && mark->rest && (mark->rest->empty() || anchor_);
             // A record knows what was the user's, who may have names of ours too.
-            if (const std::vector<Edit>* edits = edits_for(mark)) {
+            const std::vector<Edit>* edits = edits_for(mark);
+            if (edits && !anchor_->record.is_rebuilt) {
                 return undo(object, *edits, Phase::kWithTemplate, anchor_->record.library);
             }
             return without_record(object, mark, is_stripped);
         });
-        if (is_stripped) result_.notes.push_back(kLostRecord);
+        if (is_stripped) result_.notes.push_back(is_remembered ? kLostRecord : kLostRest + why_not_rebuilt_);
     }
 
     static Undone without_record(const Json& object, const std::optional<InjectedMark>& mark, bool& is_stripped) {
@@ -104,6 +148,7 @@ private:
         stripped.object["spec"] = spec;
         Json* annotations = find(stripped.object, {"metadata", "annotations"});
         if (annotations && annotations->is_object()) annotations->erase(names::kInjected);
+        if (annotations && annotations->empty()) stripped.object["metadata"].erase("annotations");
         return stripped;
     }
 
@@ -113,6 +158,12 @@ private:
             if (!edits) return Undone{object, {}};
             return undo(object, *edits, Phase::kAfterRollout, anchor_->record.library);
         });
+    }
+
+    void unmark_revisions() {
+        const UnmarkedRevisions unmarked = remove_marks_of_revisions(client_, workload_);
+        result_.restored |= unmarked.changed;
+        result_.notes.insert(result_.notes.end(), unmarked.notes.begin(), unmarked.notes.end());
     }
 
     // In a patch of its own, as the server wants it.
@@ -127,6 +178,7 @@ private:
             JsonPatch patch;
             patch.only_if_unchanged(workload_.object).replace("/metadata/managedFields", *fields);
             client_.patch(workload_.target, patch);
+            result_.restored = true;
         });
     }
 
@@ -207,9 +259,10 @@ private:
     Client& client_;
     Discovery& discovery_;
     Workload workload_;
-    const std::optional<Anchor> anchor_;
+    std::optional<Anchor> anchor_;
     const RestoreOptions& options_;
     RestoreResult result_;
+    std::string why_not_rebuilt_;
 };
 
 // A workload that is gone took its pods along; what was beside it goes too.
@@ -274,21 +327,26 @@ RestoreResult restore(Client& client, Discovery& discovery, const WorkloadChoice
     Workload named;
     named.target = {discovery.resolve(choice.kind.empty() ? "deployments.apps" : choice.kind), choice.in_namespace,
                     choice.name};
-    std::optional<Anchor> anchor = find_anchor(client, choice.in_namespace, named.hash());
+    const std::optional<Anchor> anchor = find_anchor(client, choice.in_namespace, named.hash());
     WorkloadChoice complete = choice;
     complete.accept_refused = true;
     if (anchor) {
         complete.template_paths = anchor->record.template_paths;
         complete.climb = false;
     }
+    std::optional<Workload> workload;
     try {
-        const Workload workload = load_workload(client, discovery, complete);
-        if (workload.hash() != named.hash()) anchor = find_anchor(client, choice.in_namespace, workload.hash());
-        if (anchor && anchor->record.uid != workload.uid()) anchor.reset();  // of one that had the same name
-        return Restoring(client, discovery, workload, anchor, options).run();
+        workload = load_workload(client, discovery, complete);
     } catch (const ApiError& error) {
         if (!error.is_not_found() || !anchor) throw;
         return clear_up(client, named);
+    }
+    try {
+        return Restoring(client, discovery, *workload, options).run();
+    } catch (const ApiError& error) {
+        // It may as well be a pod or a revision that is gone.
+        if (!error.is_not_found() || client.find(workload->target)) throw;
+        return clear_up(client, *workload);
     }
 }
 

@@ -68,15 +68,16 @@ protected:
 
     Json anchor_map(const std::string& text) const {
         Json object = named("cudafault-anchor-" + users().hash());
+        object["metadata"]["resourceVersion"] = "3";
         object["data"] = {{"record.json", text}};
         return object;
     }
 
     void hold_record() { hold(ours("cudafault-anchor-"), anchor_map(record.json().dump())); }
 
-    // The object as it is at each reading; what is patched is what is read next.
+    // The object as it is at each reading once the lease is held; what is patched is what is read next.
     void hold_states(const std::vector<Json>& states) {
-        std::vector<Answer> answers;
+        std::vector<Answer> answers = {json_answer(states.front())};
         for (const Json& state : states) answers.push_back(json_answer(state));
         responder.on("GET", kDeployments + "/web", answers);
         responder.on("PATCH", kDeployments + "/web", {json_answer(users().object)});
@@ -178,12 +179,86 @@ TEST_F(RestoreTest, KilledBeforeTheFirstChangeOnlyTheObjectsGo) {
     EXPECT_THAT(writes(), Contains("DELETE cudafault-anchor-" + users().hash()));
 }
 
-TEST_F(RestoreTest, WithoutTheRecordWhatHasANameOfOursIsTakenOut) {
+TEST_F(RestoreTest, WhatAnotherHasDoneBeforeItHadTheLeaseCounts) {
     inject();
+    responder.on("GET", ours("cudafault-anchor-"),
+                 {status_answer(404, "NotFound"), json_answer(anchor_map(record.json().dump()))});
+    const std::vector<Json> states = {users().object, injected.object, injected.object, after_template()};
+    std::vector<Answer> answers;
+    for (const Json& state : states) answers.push_back(json_answer(state));
+    responder.on("GET", kDeployments + "/web", answers);
+    responder.on("PATCH", kDeployments + "/web", {json_answer(users().object)});
+    EXPECT_TRUE(run().complete);
+    ASSERT_EQ(patches().size(), 2u);
+    EXPECT_EQ(injected.object.patch(patches()[0]), after_template());
+}
+
+TEST_F(RestoreTest, AnEditionThatCameToNothingIsForgottenFirst) {
+    inject();
+    Injection pinned = binary_injection();
+    pinned.mark.edition = 2;
+    pinned.pin_label = "n1";
+    const Workload workload = users();
+    record.editions[2] = inject_into(workload, choose_containers(workload, {}), pinned, is_there).edits;
+    hold_record();
+    Record settled = record;
+    settled.editions.erase(2);
+    responder.on("PATCH", ours("cudafault-anchor-"), {json_answer(anchor_map(settled.json().dump()))});
+    hold_states({injected.object, injected.object, after_template()});
+    EXPECT_THAT(run().kept, IsEmpty());
+    EXPECT_EQ(writes().at(1), "PATCH cudafault-anchor-" + users().hash()) << "before the mark goes";
+    ASSERT_EQ(patches().size(), 2u);
+    EXPECT_EQ(after_template().patch(patches()[1]), users().object);
+}
+
+TEST_F(RestoreTest, SomethingElseThatIsGoneIsNotTheWorkload) {
+    inject();
+    hold_record();
+    hold_states({injected.object});
+    responder.on("PATCH", kDeployments + "/web", {status_answer(404, "NotFound")});
+    EXPECT_THROW(run(), Error);
+    for (const std::string& write : writes()) EXPECT_THAT(write, Not(HasSubstr("DELETE cudafault"))) << write;
+    responder.on("GET", kDeployments + "/web", {json_answer(injected.object), status_answer(404, "NotFound")});
+    EXPECT_THAT(run().notes, ElementsAre(HasSubstr("web in namespace prod is gone")));
+}
+
+TEST_F(RestoreTest, WithoutTheRecordTheRestIsAsTheMarkRemembers) {
+    inject();
+    record.editions[1] = InjectedMark::of(injected.object).value().rest.value();
+    record.is_rebuilt = true;
+    responder.on("POST", kConfigMaps, {json_answer(anchor_map(record.json().dump()))});
+    hold_states({injected.object, injected.object, after_template()});
+    const RestoreResult result = run();
+    EXPECT_TRUE(result.complete);
+    EXPECT_THAT(result.notes, ElementsAre(HasSubstr("as the workload's annotation remembered")));
+    ASSERT_EQ(patches().size(), 2u);
+    EXPECT_EQ(injected.object.patch(patches()[0]), after_template());
+    EXPECT_EQ(after_template().patch(patches()[1]), users().object);
+    EXPECT_EQ(writes().at(1), "POST configmaps") << "before the mark goes: it may be killed after that";
+    EXPECT_EQ(writes().back(), "DELETE cudafault-anchor-" + users().hash());
+}
+
+TEST_F(RestoreTest, KilledWithARebuiltRecordItGoesOnThere) {
+    inject();
+    record.editions[1] = InjectedMark::of(injected.object).value().rest.value();
+    record.is_rebuilt = true;
+    hold_record();
+    hold_states({after_template()});
+    EXPECT_TRUE(run().complete);
+    ASSERT_EQ(patches().size(), 1u);
+    EXPECT_EQ(after_template().patch(patches()[0]), users().object);
+    hold_states({injected.object, injected.object, after_template()});
+    EXPECT_TRUE(run().complete);
+    EXPECT_EQ(injected.object.patch(patches().at(1)), after_template());
+}
+
+TEST_F(RestoreTest, WithoutTheRecordAndAPlaceForOneWhatHasANameOfOursIsTakenOut) {
+    inject();
+    responder.on("POST", kConfigMaps, {status_answer(403, "Forbidden")});
     hold_states({injected.object});
     const RestoreResult result = run();
     EXPECT_TRUE(result.restored);
-    EXPECT_THAT(result.notes, ElementsAre(HasSubstr("the record of the injection is gone")));
+    EXPECT_THAT(result.notes, ElementsAre(HasSubstr("may still be as the injection set them")));
     ASSERT_EQ(patches().size(), 1u);
     EXPECT_EQ(injected.object.patch(patches()[0]).at("spec").at("template"), users().object.at("spec").at("template"));
     EXPECT_FALSE(
@@ -216,6 +291,22 @@ TEST_F(RestoreTest, ALostRaceIsComputedAnew) {
     ASSERT_GE(patches().size(), 2u);
     const Json volumes = *find(changed.patch(patches()[1]), kPodSpec / "volumes");
     EXPECT_EQ(volumes, Json::array({{{"name", "theirs"}}}));
+}
+
+TEST_F(RestoreTest, TheAnnotationIsTakenFromReplicaSetsOfTheUsersTemplate) {
+    inject();
+    hold_record();
+    hold_states({injected.object, injected.object, after_template()});
+    Json marked = owned(named("web-1"), "apps/v1", "Deployment", "web");
+    marked["metadata"]["annotations"] = {{names::kInjected, "run=ab12 edition=1"}, {"theirs", "x"}};
+    hold_list(kReplicaSets, {marked, owned(named("web-2"), "apps/v1", "Deployment", "web")});
+    responder.on("PATCH", kReplicaSets + "/web-1",
+                 {json_answer(marked), status_answer(404, "NotFound"), status_answer(403, "Forbidden")});
+    EXPECT_THAT(run().notes, IsEmpty());
+    EXPECT_THAT(writes(), AllOf(Contains("PATCH web-1"), Not(Contains("PATCH web-2"))));
+    EXPECT_THAT(run().notes, IsEmpty()) << "gone meanwhile";
+    EXPECT_THAT(run().notes,
+                ElementsAre(HasSubstr("kubectl annotate replicasets.apps web-1 -n prod cudafault.dev/injected-")));
 }
 
 TEST_F(RestoreTest, APausedDeploymentKeepsWhatItsPodsMount) {

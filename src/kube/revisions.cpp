@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kube/revisions.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <optional>
@@ -16,15 +18,6 @@ namespace cudafault::kube {
 namespace {
 
 constexpr std::chrono::milliseconds kPoll{100};
-
-// What an operator makes of another kind may have either.
-std::vector<Resource> histories_of(const Workload& workload) {
-    const std::string& kind = workload.target.resource.kind;
-    if (kind == "ReplicaSet" || kind == "CronJob") return {};
-    if (workload.target.resource.group != "apps") return {replica_sets(), controller_revisions()};
-    if (kind == "Deployment") return {replica_sets()};
-    return {controller_revisions()};
-}
 
 // Else it could make our template anew.
 void wait_until_observed(Client& client, const Workload& workload, Deadline deadline) {
@@ -86,17 +79,22 @@ bool remove_revisions(Client& client, const Workload& workload, const Resource& 
     return busy;
 }
 
-std::optional<Json> newest_revision(Client& client, const Workload& workload, const Resource& history) {
-    std::optional<Json> newest;
-    client.list({history, workload.target.in_namespace}, {pod_selector(workload)}, [&](Page page) {
-        if (page.is_first) newest.reset();
+// Those that are left.
+std::vector<Json> revisions_of(Client& client, const Workload& workload, const Resource& history) {
+    std::vector<Json> found;
+    client.list({history, workload.target.in_namespace}, {pod_selector(workload), "", 100}, [&](Page page) {
+        if (page.is_first) found.clear();
         for (Json& item : page.items) {
-            if (is_owned_by(item, workload.uid()) && (!newest || number_of(item) > number_of(*newest))) {
-                newest = std::move(item);
-            }
+            if (is_owned_by(item, workload.uid())) found.push_back(std::move(item));
         }
     });
-    return newest;
+    return found;
+}
+
+WriteOptions as_controller() {
+    WriteOptions options;
+    options.field_manager = "kube-controller-manager";  // whose field it is, and stays
+    return options;
 }
 
 // "1,3" without its last number; what is left of it may be empty.
@@ -116,12 +114,37 @@ JsonPatch renumbering(const Json& revision, int64_t number) {
     return before.empty() ? patch.remove(history_at) : patch.replace(history_at, before);
 }
 
+void remove_mark(Client& client, const Resource& history, const Json& revision, UnmarkedRevisions& result) {
+    const Target target{history, text_at(revision, {"metadata", "namespace"}), text_at(revision, {"metadata", "name"})};
+    JsonPatch patch;
+    patch.test("/metadata/uid", text_at(revision, {"metadata", "uid"}));
+    patch.remove(json_pointer({"metadata", "annotations", names::kInjected}));
+    try {
+        client.patch(target, patch, as_controller());
+        result.changed = true;
+    } catch (const ApiError& error) {
+        if (error.is_not_found() || error.is_lost_race()) return;  // it is gone, or its annotation
+        if (error.code != 403) throw;
+        result.notes.push_back(
+            fmt::format("{0} {1} keeps an annotation of ours ({2}): `kubectl annotate {0} {1} -n {3} {4}-` removes it, "
+                        "or `restore` with the Role that `cudafault k8s rbac restore --exact` prints",
+                        history.qualified(), target.name, error.what(), target.in_namespace, names::kInjected));
+    }
+}
+
 }  // namespace
+
+std::vector<Resource> histories_of(const std::string& group, const std::string& kind) {
+    if (group == "batch" || (group == "apps" && kind == "ReplicaSet")) return {};
+    if (group != "apps") return {replica_sets(), controller_revisions()};
+    if (kind == "Deployment") return {replica_sets()};
+    return {controller_revisions()};
+}
 
 RevisionNumbers remove_own_revisions(Client& client, const Workload& workload, Deadline deadline) {
     RevisionNumbers numbers;
     if (workload.target.resource.group == "apps") wait_until_observed(client, workload, deadline);
-    for (const Resource& history : histories_of(workload)) {
+    for (const Resource& history : histories_of(workload.target.resource.group, workload.target.resource.kind)) {
         while (remove_revisions(client, workload, history, numbers)) {
             client.session().wait_until(std::min(deadline, after(kPoll)));
         }
@@ -129,16 +152,34 @@ RevisionNumbers remove_own_revisions(Client& client, const Workload& workload, D
     return numbers;
 }
 
+UnmarkedRevisions remove_marks_of_revisions(Client& client, const Workload& workload) {
+    UnmarkedRevisions result;
+    if (workload.target.resource.group != "apps") return result;
+    for (const Resource& history : histories_of("apps", workload.target.resource.kind)) {
+        for (const Json& revision : revisions_of(client, workload, history)) {
+            if (find(revision, {"metadata", "annotations", names::kInjected})) {
+                remove_mark(client, history, revision, result);
+            }
+        }
+    }
+    return result;
+}
+
 bool reset_revision_number(Client& client, const Workload& workload, const RevisionNumbers& ours) {
     if (workload.target.resource.group != "apps" || ours.first < 2) return true;
-    const Resource history = histories_of(workload).front();
-    const std::optional<Json> newest = newest_revision(client, workload, history);
-    if (!newest || number_of(*newest) != ours.last + 1) return false;
-    WriteOptions options;
-    options.field_manager = "kube-controller-manager";  // whose field it is, and stays
-    client.patch({history, workload.target.in_namespace, text_at(*newest, {"metadata", "name"})},
-                 renumbering(*newest, ours.first - 1), options);
-    return true;
+    const Resource history = histories_of("apps", workload.target.resource.kind).front();
+    const std::vector<Json> left = revisions_of(client, workload, history);
+    const auto newest = std::max_element(
+        left.begin(), left.end(), [](const Json& one, const Json& other) { return number_of(one) < number_of(other); });
+    if (newest == left.end() || number_of(*newest) != ours.last + 1) return false;
+    const Target target{history, workload.target.in_namespace, text_at(*newest, {"metadata", "name"})};
+    try {
+        client.patch(target, renumbering(*newest, ours.first - 1), as_controller());
+        return true;
+    } catch (const ApiError& error) {
+        if (!error.is_not_found()) throw;
+        return false;
+    }
 }
 
 }  // namespace cudafault::kube

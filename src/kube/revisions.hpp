@@ -3,10 +3,16 @@
 // a DaemonSet.
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include "kube/api/cancellation.hpp"
 #include "kube/workload.hpp"
 
 namespace cudafault::kube {
+
+// Where they are kept. What an operator makes of a kind of its own may have either.
+std::vector<Resource> histories_of(const std::string& group, const std::string& kind);
 
 // The numbers that the controller gave to the injected ones.
 struct RevisionNumbers {
@@ -17,6 +23,15 @@ struct RevisionNumbers {
 // Deletes those whose template is an injected one and that have no pods, once the controller knows that the workload
 // has another template.
 RevisionNumbers remove_own_revisions(Client& client, const Workload& workload, Deadline deadline);
+
+struct UnmarkedRevisions {
+    bool changed = false;
+    std::vector<std::string> notes;  // one for each that keeps it, and why
+};
+
+// Takes our annotation from those of the user's own templates: controllers copy it there where somebody has put the
+// template back but not the annotations.
+UnmarkedRevisions remove_marks_of_revisions(Client& client, const Workload& workload);
 
 // Gives the revision that is in force again the number it had before ours came: to put a template back made it the
 // newest one. False if somebody else has made a newer one since.

@@ -2,52 +2,27 @@
 #include "kube/strip.hpp"
 
 #include <algorithm>
-#include <array>
-#include <string_view>
 
 #include "kube/edits.hpp"
 #include "kube/names.hpp"
+#include "kube/own_names.hpp"
 
 namespace cudafault::kube {
 
 namespace {
 
-constexpr std::array<std::string_view, 3> kMounts = {names::kPlanMount, names::kLibraryMount, names::kCompiledMount};
-constexpr std::array kVolumes = {names::kPlanVolume, names::kLibraryVolume, names::kSourceVolume,
-                                 names::kCompiledVolume};
-
-bool is_our_volume(const std::string& name) {
-    return std::find(kVolumes.begin(), kVolumes.end(), name) != kVolumes.end();
-}
-
-bool is_our_variable(const std::string& name) {
-    return name.starts_with(names::kVariablePrefix) || name == names::kContractEnabled || name == names::kContractXid;
-}
-
 // Of these lists of pod templates, wherever they are.
 bool is_ours(const std::string& list, const Json& item) {
     const std::string name = text_at(item, {"name"});
-    if (list == "env" || list == "envs") return is_our_variable(name);
-    if (list == "volumes" || list == "volumeMounts") return is_our_volume(name);
+    if (list == "env" || list == "envs") return is_own_variable(name);
+    if (list == "volumes" || list == "volumeMounts") return is_own_volume(name);
     return list == "initContainers" && name == names::kCompileContainer;
-}
-
-// An image may have it in any folder.
-bool is_library(std::string_view path) {
-    constexpr std::string_view kCompiled = names::kCompiledLibrary;
-    const std::string_view file = path.substr(path.rfind('/') + 1);
-    return file == names::kLibraryFile || file == kCompiled.substr(kCompiled.rfind('/') + 1) ||
-           std::any_of(kMounts.begin(), kMounts.end(),
-                       [&](std::string_view mount) { return path.starts_with(std::string(mount) + "/"); });
 }
 
 std::string without_libraries(const std::string& preload) {
     std::string value = preload;
-    for (size_t start = 0; start < preload.size();) {
-        const size_t end = std::min(preload.find_first_of(": ", start), preload.size());
-        const std::string path = preload.substr(start, end - start);
-        if (is_library(path)) value = without_library(value, path);
-        start = end + 1;
+    for (const std::string& path : preloaded(preload)) {
+        if (is_own_library(path)) value = without_library(value, path);
     }
     return value;
 }

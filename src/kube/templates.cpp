@@ -192,9 +192,12 @@ std::optional<TemplateSite> service_site(const Json& object, const Place& place,
     const Path main = pod_spec / "mainContainer";
     TemplateSite site = pod_site(object, place.name, pod_spec, others);
     const bool gpu = service_has_gpu(service, value_at(service, "extraPodSpec"), others);
-    site.containers.insert(
-        site.containers.begin(),
-        ContainerSite{kMainContainer, main, place.path / "envs", {Path{"spec", "envs"}, main / "env"}, gpu});
+    site.containers.insert(site.containers.begin(), ContainerSite{kMainContainer,
+                                                                  main,
+                                                                  place.path / "envs",
+                                                                  {Path{"spec", "envs"}, main / "env"},
+                                                                  gpu,
+                                                                  text_at(service, "envFromSecret")});
     return site;
 }
 

@@ -16,6 +16,7 @@ struct ContainerSite {
     Path env;                      // the list that wins, where ours are added
     std::vector<Path> weaker_env;  // lists that lose against it, the strongest first
     bool has_gpu = false;
+    std::string env_secret = "";  // one whose keys are variables too, as of an envFrom
 };
 
 struct TemplateSite {

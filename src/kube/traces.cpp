@@ -5,11 +5,11 @@
 
 #include <algorithm>
 #include <array>
-#include <initializer_list>
 #include <string_view>
 
 #include "kube/api/json_text.hpp"
 #include "kube/names.hpp"
+#include "kube/own_names.hpp"
 
 namespace cudafault::kube {
 
@@ -17,11 +17,6 @@ namespace {
 
 constexpr std::string_view kKeyPrefix = "cudafault.dev/";
 constexpr size_t kHashDigits = 10;
-
-template <typename Names>
-bool is_one_of(std::string_view text, const Names& list) {
-    return std::find(list.begin(), list.end(), text) != list.end();
-}
 
 bool is_hash(std::string_view text) {
     return text.size() == kHashDigits && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
@@ -48,40 +43,10 @@ bool is_config_map_name(std::string_view name) {
     return name == names::kSourceConfigMap || !hash_of_config_map(name).empty();
 }
 
-bool is_variable_name(std::string_view name) {
-    return name.starts_with(names::kVariablePrefix) || name == names::kContractEnabled || name == names::kContractXid;
-}
-
-bool is_volume_name(std::string_view name) {
-    constexpr std::array<std::string_view, 4> kNames = {names::kPlanVolume, names::kLibraryVolume, names::kSourceVolume,
-                                                        names::kCompiledVolume};
-    return is_one_of(name, kNames);
-}
-
-bool is_below(std::string_view path, std::string_view folder) {
-    return path.starts_with(folder) && (path.size() == folder.size() || path[folder.size()] == '/');
-}
-
-bool is_mount_path(std::string_view path) {
-    return is_below(path, names::kPlanMount) || is_below(path, names::kLibraryMount) ||
-           is_below(path, names::kCompiledMount);
-}
-
-// An image may have the library in any folder.
-bool is_library(std::string_view path) {
-    constexpr std::string_view kCompiled = names::kCompiledLibrary;
-    const std::string_view file = path.substr(path.rfind('/') + 1);
-    return is_mount_path(path) || file == names::kLibraryFile || file == kCompiled.substr(kCompiled.rfind('/') + 1);
-}
-
 bool preloads_ours(std::string_view value) {
     if (value.find(names::kPreloadBefore) != std::string_view::npos) return true;
-    for (size_t start = 0; start < value.size();) {
-        const size_t end = std::min(value.find_first_of(": ", start), value.size());
-        if (is_library(value.substr(start, end - start))) return true;
-        start = end + 1;
-    }
-    return false;
+    const std::vector<std::string> libraries = preloaded(value);
+    return std::any_of(libraries.begin(), libraries.end(), is_own_library);
 }
 
 // One step from an object to the place that is looked at; texts of steps are made for what is found only.
@@ -193,7 +158,7 @@ void Search::look_at_field(const std::string& key, const Json& value) {
             key == names::kWorkload && is_hash(text) ? text : "");
     } else if (key == names::kManagedBy && text == names::kManager) {
         add("label " + key + "=" + text);
-    } else if (is_variable_name(key)) {
+    } else if (is_own_variable(key)) {
         add("environment variable " + key);
     } else if (key == names::kPreload && preloads_ours(text)) {
         add("library in LD_PRELOAD");
@@ -207,7 +172,7 @@ void Search::look_at_field(const std::string& key, const Json& value) {
 
 void Search::look_at_item(const Json& item) {
     const std::string name = text_at(item, "name");
-    if (is_variable_name(name)) {
+    if (is_own_variable(name)) {
         add("environment variable " + name);
     } else if (name == names::kPreload && preloads_ours(text_at(item, "value"))) {
         add("library in LD_PRELOAD");
@@ -220,9 +185,9 @@ void Search::look_at_item(const Json& item) {
 
 void Search::look_at_volume(const Json& item, const std::string& name) {
     const std::string path = text_at(item, "mountPath");
-    if (!path.empty() && (is_volume_name(name) || is_mount_path(path))) {
+    if (!path.empty() && is_own_mount(name, path)) {
         add("volume mount " + path);
-    } else if (path.empty() && is_volume_name(name)) {
+    } else if (path.empty() && is_own_volume(name)) {
         add("volume " + name);
     }
 }

@@ -8,13 +8,16 @@ from functools import partial
 from pathlib import Path
 
 import workloads
-from drill import Drill, each_in_its_namespace
+from drill import Drill, changes, each_in_its_namespace, essence
 
 KINDS = ("Deployment", "StatefulSet", "DaemonSet", "DynamoGraphDeployment")
 MOST_SECONDS = 240
 FEWEST_WRITES = {"inject": 7,  # lease, record, two libraries, plan, workload, lease
                  "replace": 6,  # lease, record, libraries, plan, workload, lease
-                 "restore": 8, "restore, inject": 8}  # lease, plan, workload, plan, two libraries, lease, record
+                 "replace, pinned": 6,
+                 "restore": 8, "restore, inject": 8,  # lease, plan, workload, plan, two libraries, lease, record
+                 "restore, record lost": 9}  # lease, plan, record, workload, ...
+NODE = "kill-point-node"
 
 
 def check(checks, cluster) -> None:
@@ -29,7 +32,11 @@ def check_kind(checks, cluster, namespace: str, kind: str) -> None:
     manifest = (workloads.graph_v1beta1(namespace, "graph") if kind == "DynamoGraphDeployment"
                 else workloads.workload(kind, namespace, "app", replicas=0))
     drill = Drill(checks, cluster, namespace, manifest)
-    verbs = ("inject", "replace", "restore", "restore, inject") if kind == "Deployment" else ("inject", "restore")
+    verbs = ["inject", "restore"]
+    if kind == "Deployment":
+        drill.cluster.create({"apiVersion": "v1", "kind": "Node", "metadata": {
+            "name": NODE, "labels": {"kubernetes.io/hostname": NODE, "kubernetes.io/arch": "amd64"}}})
+        verbs += ["replace", "replace, pinned", "restore, inject", "restore, record lost"]
     with tempfile.TemporaryDirectory(prefix="elsewhere-") as folder:
         elsewhere = {"cwd": folder, "environment": {"HOME": folder, "XDG_CACHE_HOME": folder, "XDG_STATE_HOME": folder}}
         before, history = drill.snapshot(), drill.history()
@@ -40,11 +47,14 @@ def check_kind(checks, cluster, namespace: str, kind: str) -> None:
                     write += 1
                 drill.expect(f"{verb} killed {when} each of {write - 1} writes", write > FEWEST_WRITES[verb], write)
         drill.equal("nothing is kept elsewhere", [str(each) for each in Path(folder).iterdir()], [])
+    if kind == "Deployment":
+        drill.cluster.api.delete("v1", "Node", None, NODE)
 
 
 def words(drill: Drill, verb: str) -> list:
-    whole = {"inject": ["inject", drill.word], "replace": ["inject", drill.word, "--replace", "--contract-xid", "79"],
-             "restore": ["restore", drill.word, "--exact"], "restore, inject": ["restore", drill.word, "--exact"]}[verb]
+    replace = ["inject", drill.word, "--replace"]
+    whole = {"inject": ["inject", drill.word], "replace": [*replace, "--contract-xid", "79"],
+             "replace, pinned": [*replace, "--node", NODE]}.get(verb, ["restore", drill.word, "--exact"])
     return ["k8s", *whole, "-n", drill.namespace]
 
 
@@ -55,6 +65,9 @@ def prepare(drill: Drill, verb: str) -> None:
         assert outcome.code == 0, outcome
         outcome = drill.run("arm", drill.word, "xid=79")
         assert outcome.code == 0, outcome
+    if verb == "restore, record lost":
+        for name in (each.split()[1] for each in drill.beside_it() if "anchor" in each):
+            drill.cluster.api.delete("v1", "ConfigMap", drill.namespace, name)
 
 
 def resource_of(request) -> str:
@@ -80,7 +93,11 @@ def kill(drill: Drill, verb: str, write: int, when: str, elsewhere: dict, before
         outcome = drill.run("inject", drill.word, "--replace")
         drill.expect(f"{what}: injected again", outcome.code == 0, outcome)
     restored = drill.restore(**elsewhere)
-    clean = drill.verify()
+    is_lost = verb == "restore, record lost"
+    clean = drill.run("verify-clean") if is_lost else drill.verify()
     drill.expect(f"{what}: restored and clean", restored.code == 0 and clean.code == 0, (restored, clean))
-    drill.is_as(f"{what}: exactly as before", before, history)
+    if is_lost:  # with it what it knew of managedFields
+        drill.equal(f"{what}: as before", changes(essence(before), essence(drill.get())) + drill.beside_it(), [])
+    else:
+        drill.is_as(f"{what}: exactly as before", before, history)
     return proxy.killed

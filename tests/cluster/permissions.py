@@ -22,7 +22,8 @@ RARE = {
                ("patch", "pods"): "of pods that there are", ("get", "pods/log"): "of pods that run"},
     "status": {("get", "pods/log"): "of pods that run", ("list", "events"): "of pods that do not come"},
     "restore": {("patch", "leases.coordination.k8s.io"): "renewed after 20 s, or taken over from somebody who was killed",
-                ("watch", "pods"): "while there are pods to wait for", ("patch", "pods"): "of pods that there are"},
+                ("watch", "pods"): "while there are pods to wait for", ("patch", "pods"): "of pods that there are",
+                ("create", "configmaps"): "a record, where it is gone"},
 }
 OF_AN_OPERATOR = {("delete", "replicasets.apps"), ("delete", "controllerrevisions.apps")}  # there is none here
 KINDS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "CronJob", "DynamoGraphDeployment", "RayCluster")

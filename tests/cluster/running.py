@@ -356,11 +356,8 @@ def check_reverter(checks: Checks, cluster: Cluster, keeps_annotations: bool) ->
         checks.expect("GitOps: ... within seconds of it", late is not None and late < 30, late)
         place.do("restore", name)
         outcome = place.run("verify-clean")
-        if keeps_annotations:  # docs/limits.md: the controller had copied the annotation to the user's own ReplicaSet
-            checks.expect("GitOps: the annotation of a ReplicaSet is left, and named",
-                          outcome.code == 4 and "replicasets.apps app-" in outcome.output and "annotation" in outcome.output, outcome)
-        else:
-            checks.expect("GitOps: nothing is left in the end", outcome.code == 0, outcome)
+        # The controller copies an annotation that is kept to the user's own ReplicaSet.
+        checks.expect("GitOps: nothing is left in the end", outcome.code == 0, outcome)
 
 
 def check_kills(checks: Checks, cluster: Cluster) -> None:

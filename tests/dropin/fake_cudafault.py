@@ -38,7 +38,8 @@ class Cluster:
         """The node of a pod, or nothing while it is pending."""
         pin = "" if TROUBLE == "does not pin" else self.state["pin"]
         node = pin or f"node{number + 1}"
-        return node if node not in self.state["drained"] else "" if pin else OTHER_NODE[node]
+        elsewhere = TROUBLE == "starts elsewhere" or not pin
+        return node if node not in self.state["drained"] else OTHER_NODE[node] if elsewhere else ""
 
     def pod(self, number):
         node = self.node_of(number)

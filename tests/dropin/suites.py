@@ -31,6 +31,7 @@ STORY_FAILS = {
     "wrong code": "every pod is down with CUDA_ERROR_NO_DEVICE: not within",
     "does not crash": "every pod is down with CUDA_ERROR_NO_DEVICE: not within",
     "does not pin": "pods are not pinned to node1",
+    "starts elsewhere": "the pinned pods find no place: not within",
     "does not drain": "no pod is left on the drained node: not within",
     "stays injected": "the pods are healthy on other nodes: not within",
     "stays broken": "the pods are healthy on other nodes: not within",

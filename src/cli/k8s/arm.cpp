@@ -78,6 +78,7 @@ void arm(const Options& options) {
     const Expiring expiring = with_expiry(spec, end, options.node, {});
     kube::ArmChoice choice = choice_of(options);
     ClusterOptions cluster = options.cluster;
+    if (options.words.size() == 2) cluster.workload = options.words.front();
     if (choice.workload.name.empty()) cluster.verb += " --all";
     in_cluster(cluster, [&](ClusterAccess& access) {
         choice.workload.in_namespace = access.in_namespace;

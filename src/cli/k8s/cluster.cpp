@@ -42,10 +42,34 @@ kube::SessionOptions session_options(const ClusterOptions& options, const std::s
     return session;
 }
 
+// As `rbac --kind` takes it; as the user wrote it where that cannot be looked up.
+std::string kind_for_role(const std::string& workload, kube::Discovery& discovery) {
+    const size_t slash = workload.find('/');
+    if (slash == std::string::npos) return "";
+    const std::string kind = workload.substr(0, slash);
+    try {
+        return discovery.resolve(kind).qualified();
+    } catch (const std::exception&) {
+        return kind;
+    }
+}
+
 // What to ask an administrator for.
-std::string with_remedy(const kube::ApiError& error, const std::string& verb) {
+std::string with_remedy(const kube::ApiError& error, const ClusterOptions& options, ClusterAccess& access) {
     if (!error.is_no_permission()) return error.what();
-    return fmt::format("{}; `cudafault k8s rbac {}` prints the Role to ask for", error.what(), verb);
+    std::string command = "cudafault k8s rbac " + options.verb;
+    if (!options.verb.starts_with("node ")) command += " -n " + access.in_namespace;
+    const std::string kind = kind_for_role(options.workload, access.discovery);
+    if (!kind.empty() && kind != "deployments.apps") command += " --kind " + kind;
+    return fmt::format("{}; `{}` prints the Role to ask for", error.what(), command);
+}
+
+void act(ClusterAccess& access, const ClusterOptions& options, const std::function<void(ClusterAccess&)>& action) {
+    try {
+        action(access);
+    } catch (const kube::ApiError& error) {
+        throw local::Error(local::kEnvironment, with_remedy(error, options, access));
+    }
 }
 
 }  // namespace
@@ -94,9 +118,7 @@ kube::WorkloadChoice parse_workload(const std::string& text, const std::string& 
 void in_cluster(const ClusterOptions& options, const std::function<void(ClusterAccess&)>& action) {
     try {
         ClusterAccess access(options);
-        action(access);
-    } catch (const kube::ApiError& error) {
-        throw local::Error(local::kEnvironment, with_remedy(error, options.verb));
+        act(access, options, action);
     } catch (const kube::Cancelled&) {
         throw local::Error(local::kEnvironment,
                            "interrupted; what was done until then stays, and `cudafault k8s restore` takes it back");

@@ -19,7 +19,8 @@ struct ClusterOptions {
     kube::ConnectionOptions connection;
     std::string timeout = "300s";  // of the whole command
     bool json = false;
-    std::string verb;  // for messages
+    std::string workload;  // KIND/NAME, of verbs that are about one
+    std::string verb;      // for messages
 };
 
 // --kubeconfig, --context, --cluster, --user, --server, --as, --as-group, --as-uid, --namespace, --timeout, --json.

@@ -21,17 +21,17 @@ Calls work again at once. A pod in CrashLoopBackOff waits that out, up to 300 s,
 
 struct Options {
     ClusterOptions cluster;
-    std::string workload;
     bool restart_crashed = false;
 };
 
 void disarm(const Options& options) {
     ClusterOptions cluster = options.cluster;
-    if (options.workload.empty()) cluster.verb += " --all";
+    if (options.cluster.workload.empty()) cluster.verb += " --all";
     if (options.restart_crashed) cluster.verb += " --restart-crashed";
     in_cluster(cluster, [&](ClusterAccess& access) {
         kube::ArmChoice choice;
-        if (!options.workload.empty()) choice.workload = parse_workload(options.workload, access.in_namespace);
+        if (!options.cluster.workload.empty())
+            choice.workload = parse_workload(options.cluster.workload, access.in_namespace);
         choice.workload.in_namespace = access.in_namespace;
         const auto disarmed =
             kube::disarm(access.client, access.discovery, choice, options.restart_crashed, access.deadline, progress);
@@ -46,7 +46,7 @@ void disarm(const Options& options) {
 void add_k8s_disarm(CLI::App& k8s) {
     const auto options = std::make_shared<Options>();
     CLI::App* verb = k8s.add_subcommand("disarm", "Makes the GPU calls of injected pods work again");
-    verb->add_option("workload", options->workload, "KIND/NAME; else all of the namespace");
+    verb->add_option("workload", options->cluster.workload, "KIND/NAME; else all of the namespace");
     add_cluster_options(*verb, options->cluster);
     verb->add_flag("--restart-crashed", options->restart_crashed,
                    "Deletes pods in CrashLoopBackOff, for new ones at once");

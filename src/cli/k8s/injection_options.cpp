@@ -33,7 +33,7 @@ std::optional<kube::ContractVariables> contract(const InjectionCommand& command)
 }  // namespace
 
 void add_injection_options(CLI::App& verb, InjectionCommand& command) {
-    verb.add_option("workload", command.workload,
+    verb.add_option("workload", command.cluster.workload,
                     "KIND/NAME; a NAME alone is a DynamoGraphDeployment, or else a Deployment")
         ->required();
     add_cluster_options(verb, command.cluster);
@@ -64,7 +64,7 @@ void add_injection_options(CLI::App& verb, InjectionCommand& command) {
 
 kube::InjectOptions inject_options(const InjectionCommand& command, const ClusterAccess& access) {
     kube::InjectOptions options;
-    options.choice = parse_workload(command.workload, access.in_namespace);
+    options.choice = parse_workload(command.cluster.workload, access.in_namespace);
     options.choice.template_paths = command.template_paths;
     options.choice.climb = !command.itself;
     options.delivery = kube::delivery_of(command.delivery).value();

@@ -12,7 +12,6 @@ namespace cudafault::cli {
 
 struct InjectionCommand {
     ClusterOptions cluster;
-    std::string workload;
     std::string delivery = "binary";
     std::vector<std::string> containers, template_paths;
     std::string node, library, compiler_image;

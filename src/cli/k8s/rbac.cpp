@@ -50,7 +50,6 @@ void add_k8s_rbac(CLI::App& k8s) {
     verb->add_option("-n,--namespace", use.in_namespace, "The Role's")->capture_default_str();
     verb->add_flag("-A,--all-namespaces", use.all_namespaces, "A ClusterRole");
     verb->add_option("--kind", use.kinds, "Of the workloads; repeatable (Deployment)")->allow_extra_args(false);
-    verb->add_option("--delivery", use.delivery, "binary, source or image")->capture_default_str();
     verb->add_flag("--all", use.all_workloads, "For `restore --all`, and `arm` and `disarm` without a workload");
     verb->add_flag("--delete-pods", use.delete_pods, "For `inject --delete-pods` and `restore --delete-pods`");
     verb->add_flag("--exact", use.exact, "For `restore --exact`");

@@ -26,7 +26,6 @@ meanwhile are kept and named. `cudafault k8s verify-clean` proves the result.)";
 
 struct Options {
     ClusterOptions cluster;
-    std::string workload;
     bool all = false, delete_pods = false, exact = false;
 };
 
@@ -51,8 +50,8 @@ std::vector<kube::RestoreResult> run(const Options& options, ClusterAccess& acce
     restore.deadline = access.deadline;
     restore.on_progress = progress;
     if (options.all) return kube::restore_all(access.client, access.discovery, access.in_namespace, restore);
-    return {
-        kube::restore(access.client, access.discovery, parse_workload(options.workload, access.in_namespace), restore)};
+    return {kube::restore(access.client, access.discovery,
+                          parse_workload(options.cluster.workload, access.in_namespace), restore)};
 }
 
 std::string what_is_left(const std::vector<kube::RestoreResult>& results) {
@@ -66,7 +65,7 @@ std::string what_is_left(const std::vector<kube::RestoreResult>& results) {
 }
 
 void restore(const Options& options) {
-    if (options.all != options.workload.empty()) {
+    if (options.all != options.cluster.workload.empty()) {
         throw local::Error(local::kUsage, "say what to restore: KIND/NAME, or --all of the namespace");
     }
     ClusterOptions cluster = options.cluster;
@@ -93,7 +92,7 @@ void restore(const Options& options) {
 void add_k8s_restore(CLI::App& k8s) {
     const auto options = std::make_shared<Options>();
     CLI::App* verb = k8s.add_subcommand("restore", "Takes an injection back");
-    verb->add_option("workload", options->workload, "KIND/NAME");
+    verb->add_option("workload", options->cluster.workload, "KIND/NAME");
     add_cluster_options(*verb, options->cluster);
     verb->add_flag("--all", options->all, "Everything of ours in the namespace");
     verb->add_flag("--delete-pods", options->delete_pods,

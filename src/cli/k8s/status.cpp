@@ -26,7 +26,6 @@ it is gone it is "at least".)";
 
 struct Options {
     ClusterOptions cluster;
-    std::string workload;
 };
 
 bool is_known(const kube::PodStatus& pod) {
@@ -180,7 +179,7 @@ void print_status(const kube::WorkloadStatus& status) {
 
 void show_status(const Options& options) {
     in_cluster(options.cluster, [&](ClusterAccess& access) {
-        kube::WorkloadChoice choice = parse_workload(options.workload, access.in_namespace);
+        kube::WorkloadChoice choice = parse_workload(options.cluster.workload, access.in_namespace);
         choice.accept_refused = true;
         const kube::WorkloadStatus status = kube::status_of(access.client, access.discovery, choice);
         options.cluster.json ? print_json(status_json(status)) : print_status(status);
@@ -192,7 +191,7 @@ void show_status(const Options& options) {
 void add_k8s_status(CLI::App& k8s) {
     const auto options = std::make_shared<Options>();
     CLI::App* verb = k8s.add_subcommand("status", "Shows what is injected and armed, and what fired in each pod");
-    verb->add_option("workload", options->workload, "KIND/NAME")->required();
+    verb->add_option("workload", options->cluster.workload, "KIND/NAME")->required();
     add_cluster_options(*verb, options->cluster);
     verb->footer(kExamples);
     verb->callback([options] { show_status(*options); });

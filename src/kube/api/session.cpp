@@ -69,6 +69,12 @@ Session::Session(Connection connection, SessionOptions options)
       credentials_(connection_),
       http_(server_of(connection_, options_.getenv)) {}
 
+Session::Session(const Session& other, SessionOptions options)
+    : connection_(other.connection_),
+      options_(std::move(options)),
+      credentials_(other.credentials_),
+      http_(server_of(connection_, options_.getenv)) {}
+
 template <typename Action>
 auto Session::without_secrets(const Action& action) {
     const auto& secrets = credentials_.secrets();

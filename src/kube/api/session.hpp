@@ -45,6 +45,8 @@ class Session {
 public:
     // Throws ConfigError. Opens no connection.
     explicit Session(Connection connection, SessionOptions options = {});
+    // The same user over a connection of its own, with what an exec plugin has given already.
+    Session(const Session& other, SessionOptions options);
 
     // Tries again after 429 and 503 with Retry-After, when the request cannot have arrived, and, for GET only, after
     // any 5xx and a broken connection; not past the deadline. Throws ApiError for every answer but 2xx, and what
