@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kube/api/api_error.hpp"
 
-#include <curl/curl.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -9,6 +8,7 @@
 #include <ctime>
 
 #include "kube/api/json_text.hpp"
+#include "kube/api/libcurl.hpp"
 
 namespace cudafault::kube {
 
@@ -85,7 +85,7 @@ std::optional<std::chrono::seconds> retry_after(const HttpResponse& response) {
     if (error == std::errc() && end == value->data() + value->size()) {
         return std::chrono::seconds(std::clamp<int64_t>(seconds, 0, 86'400));
     }
-    const time_t date = curl_getdate(value->c_str(), nullptr);
+    const time_t date = libcurl().getdate(value->c_str(), nullptr);
     if (date < 0) return std::nullopt;
     return std::chrono::seconds(std::max<int64_t>(0, date - std::time(nullptr)));
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kube/api/http.hpp"
 
-#include <curl/curl.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -11,18 +10,19 @@
 
 #include "kube/api/encoding.hpp"
 #include "kube/api/error.hpp"
+#include "kube/api/libcurl.hpp"
 
 namespace cudafault::kube {
 
 namespace {
 
 struct FreeList {
-    void operator()(curl_slist* list) const { curl_slist_free_all(list); }
+    void operator()(curl_slist* list) const { libcurl().slist_free_all(list); }
 };
 using List = std::unique_ptr<curl_slist, FreeList>;
 
 void append(List& list, const std::string& text) {
-    curl_slist* longer = curl_slist_append(list.get(), text.c_str());
+    curl_slist* longer = libcurl().slist_append(list.get(), text.c_str());
     if (!longer) throw std::bad_alloc();
     (void)list.release();
     list.reset(longer);
@@ -131,24 +131,24 @@ struct Http::Handles {
     curl_blob certificate{}, key{}, authorities{};
 
     Handles() {
-        static const CURLcode ready = curl_global_init(CURL_GLOBAL_DEFAULT);
-        multi = ready == CURLE_OK ? curl_multi_init() : nullptr;
-        easy = multi ? curl_easy_init() : nullptr;
+        static const CURLcode ready = libcurl().global_init(CURL_GLOBAL_DEFAULT);
+        multi = ready == CURLE_OK ? libcurl().multi_init() : nullptr;
+        easy = multi ? libcurl().easy_init() : nullptr;
         if (!easy) throw std::bad_alloc();
     }
     ~Handles() {
-        curl_easy_cleanup(easy);
-        curl_multi_cleanup(multi);
+        libcurl().easy_cleanup(easy);
+        libcurl().multi_cleanup(multi);
     }
     Handles(const Handles&) = delete;
     Handles& operator=(const Handles&) = delete;
 
     template <typename Value>
     void set(CURLoption option, Value value) {
-        const CURLcode code = curl_easy_setopt(easy, option, value);
+        const CURLcode code = libcurl().easy_setopt(easy, option, value);
         if (code != CURLE_OK) {
             throw Error(fmt::format("libcurl does not know option {} ({}); it is too old or built without TLS",
-                                    static_cast<int>(option), curl_easy_strerror(code)));
+                                    static_cast<int>(option), libcurl().easy_strerror(code)));
         }
     }
 
@@ -230,7 +230,7 @@ void Http::Handles::set_callbacks(Transfer& transfer) {
 
 bool Http::Handles::has_sent() const {
     curl_off_t microseconds = 0;
-    curl_easy_getinfo(easy, CURLINFO_PRETRANSFER_TIME_T, &microseconds);
+    libcurl().easy_getinfo(easy, CURLINFO_PRETRANSFER_TIME_T, &microseconds);
     return microseconds > 0;
 }
 
@@ -244,7 +244,7 @@ void Http::Handles::wait(const ServerUrl& url, const Transfer& transfer, const H
     const auto left = time_left(limits.deadline, limits.silence - silent);
     if (left.count() == 0) throw DeadlinePassed(fmt::format("{} gave no answer in time", url.host));
     curl_waitfd interrupt{cancellation.descriptor(), CURL_WAIT_POLLIN, 0};
-    curl_multi_poll(multi, &interrupt, 1, static_cast<int>(std::min<int64_t>(left.count(), 60'000)), nullptr);
+    libcurl().multi_poll(multi, &interrupt, 1, static_cast<int>(std::min<int64_t>(left.count(), 60'000)), nullptr);
     cancellation.check();
 }
 
@@ -252,10 +252,10 @@ CURLcode Http::Handles::transfer(const ServerUrl& url, const Transfer& state, co
                                  const Cancellation& cancellation) {
     cancellation.check();
     for (int running = 1;;) {
-        const CURLMcode code = curl_multi_perform(multi, &running);
-        if (code != CURLM_OK) throw Error(fmt::format("libcurl failed: {}", curl_multi_strerror(code)));
+        const CURLMcode code = libcurl().multi_perform(multi, &running);
+        if (code != CURLM_OK) throw Error(fmt::format("libcurl failed: {}", libcurl().multi_strerror(code)));
         int queued = 0;
-        if (const CURLMsg* message = curl_multi_info_read(multi, &queued)) return message->data.result;
+        if (const CURLMsg* message = libcurl().multi_info_read(multi, &queued)) return message->data.result;
         wait(url, state, limits, cancellation);
     }
 }
@@ -268,8 +268,10 @@ HttpResponse Http::send(const HttpRequest& request, const HttpLimits& limits, co
                         const HttpSink& sink) {
     // An easy handle that is in the multi handle has to leave it before its options and lists go.
     struct Membership {
-        explicit Membership(const Handles& given) : handles(given) { curl_multi_add_handle(given.multi, given.easy); }
-        ~Membership() { curl_multi_remove_handle(handles.multi, handles.easy); }
+        explicit Membership(const Handles& given) : handles(given) {
+            libcurl().multi_add_handle(given.multi, given.easy);
+        }
+        ~Membership() { libcurl().multi_remove_handle(handles.multi, handles.easy); }
         Membership(const Membership&) = delete;
         Membership& operator=(const Membership&) = delete;
         const Handles& handles;
@@ -278,7 +280,7 @@ HttpResponse Http::send(const HttpRequest& request, const HttpLimits& limits, co
     transfer.to_send = request.body;
     List headers;
     List connect_to;
-    curl_easy_reset(handles_->easy);
+    libcurl().easy_reset(handles_->easy);
     handles_->set_address(server_, request, connect_to, headers);
     handles_->set_tls(server_, request);
     handles_->set_message(server_, request, headers);
@@ -289,7 +291,7 @@ HttpResponse Http::send(const HttpRequest& request, const HttpLimits& limits, co
     if (code != CURLE_OK && !transfer.stopped) {
         const char* detail = code == CURLE_SEND_FAIL_REWIND ? "the connection broke before it came"
                              : transfer.error[0]            ? transfer.error.data()
-                                                            : curl_easy_strerror(code);
+                                                            : libcurl().easy_strerror(code);
         fail(server_.url, code, detail, handles_->has_sent());
     }
     return std::move(transfer.response);

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// libcurl, loaded when it is first used: it brings thirty libraries along, which would be half of the time in which
+// `cudafault arm` starts and does its work.
+#pragma once
+
+#include <curl/curl.h>
+
+namespace cudafault::kube {
+
+// The functions of curl/curl.h, without `curl_`.
+struct Libcurl {
+    decltype(&::curl_global_init) global_init;
+    decltype(&::curl_getdate) getdate;
+    decltype(&::curl_slist_append) slist_append;
+    decltype(&::curl_slist_free_all) slist_free_all;
+    decltype(&::curl_easy_init) easy_init;
+    decltype(&::curl_easy_cleanup) easy_cleanup;
+    decltype(&::curl_easy_reset) easy_reset;
+    decltype(&::curl_easy_setopt) easy_setopt;
+    decltype(&::curl_easy_getinfo) easy_getinfo;
+    decltype(&::curl_easy_strerror) easy_strerror;
+    decltype(&::curl_multi_init) multi_init;
+    decltype(&::curl_multi_cleanup) multi_cleanup;
+    decltype(&::curl_multi_add_handle) multi_add_handle;
+    decltype(&::curl_multi_remove_handle) multi_remove_handle;
+    decltype(&::curl_multi_perform) multi_perform;
+    decltype(&::curl_multi_poll) multi_poll;
+    decltype(&::curl_multi_info_read) multi_info_read;
+    decltype(&::curl_multi_strerror) multi_strerror;
+};
+
+// Throws ConfigError if there is none on this machine.
+const Libcurl& libcurl();
+
+}  // namespace cudafault::kube
