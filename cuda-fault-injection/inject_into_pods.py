@@ -88,7 +88,8 @@ def patch_deployment_env(
         and restores the workload; that nothing was injected is fine.
     use_configmap: True compiles the library in the pod, from create_cuda_fault_configmap(). False sets only the
         environment: the image has the library at /cuda-fault/fake_cuda_xid79.so.
-    target_node: pins the pods to this node. Pods for which it has no room are named, and that is no failure.
+    target_node: pins the pods to this node. Pods for which it has no room are named, and that is no failure but
+        for a graph, whose operator then keeps the old ones.
     xid_type: an XID that `cudafault xids` lists.
     passthrough_mode: True arms nothing; `cudafault k8s arm` does that later, without a restart.
     timeout: seconds for all of it; default CUDA_FAULT_TIMEOUT, else 300.

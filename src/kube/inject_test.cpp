@@ -60,6 +60,11 @@ protected:
         hold(kConfigMaps + "cudafault-anchor-" + users().hash(), anchor);
     }
 
+    static Json by_image_injected() {
+        const Workload workload = users();
+        return inject_into(workload, choose_containers(workload, {}), by_image(), is_there).object;
+    }
+
     static Injection by_image() {
         Injection injection = binary_injection();
         injection.delivery = Delivery::kImage;
@@ -139,6 +144,26 @@ TEST_F(PlanInjectionTest, AnInjectionOfOthersIsNamedAndLeft) {
     responder.on("GET", kConfigMaps + "cudafault-anchor-" + users().hash(), {status_answer(404, "NotFound")});
     inject_options.replace = true;
     EXPECT_THAT(refusal(), HasSubstr("its record is gone: restore it first"));
+}
+
+TEST_F(PlanInjectionTest, WhatARestoreHasRebuiltIsRestoredFirst) {
+    have_injected(by_image());
+    Record record;
+    record.uid = users().uid();
+    record.is_rebuilt = true;
+    record.editions[1] = {};
+    Json anchor = named("cudafault-anchor-" + users().hash());
+    anchor["data"] = {{"record.json", record.json().dump()}};
+    hold(kConfigMaps + "cudafault-anchor-" + users().hash(), anchor);
+    inject_options.replace = true;
+    EXPECT_THAT(refusal(), HasSubstr("its record is gone: restore it first"));
+}
+
+TEST_F(PlanInjectionTest, ReadsAgainWhatAnotherMayHaveChanged) {
+    have_injected(by_image());
+    const Json injected_object = by_image_injected();
+    responder.on("GET", kDeployment, {json_answer(users().object), json_answer(injected_object)});
+    EXPECT_TRUE(plan().unchanged) << "it was injected after it was read first";
 }
 
 TEST_F(PlanInjectionTest, TheSameOnceMoreChangesNothing) {

@@ -333,11 +333,11 @@ const Kind* kind_of(const std::string& group, const std::string& kind) {
     return found == kinds().end() ? nullptr : &*found;
 }
 
-std::string plural_of(const Kind& kind) {
+std::string resource_of(const Kind& kind) {
     std::string plural = kind.kind + "s";
     std::transform(plural.begin(), plural.end(), plural.begin(),
                    [](unsigned char letter) { return std::tolower(letter); });
-    return plural;
+    return kind.group.empty() ? plural : plural + "." + kind.group;
 }
 
 std::optional<Resource> served_version(Discovery& discovery, const Kind& kind) {

@@ -52,7 +52,7 @@ struct Kind {
 const std::vector<Kind>& kinds();
 
 const Kind* kind_of(const std::string& group, const std::string& kind);  // nullptr: not in the table
-std::string plural_of(const Kind& kind);  // as in a Role; each of the table has a regular one
+std::string resource_of(const Kind& kind);  // "deployments.apps"; the plural of each of the table is a regular one
 inline const Kind* kind_of(const Resource& resource) { return kind_of(resource.group, resource.kind); }
 
 // The best version that is served; one request for each version that is tried.

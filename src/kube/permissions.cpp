@@ -24,6 +24,7 @@ enum class When { kAlways, kAllNamespaces, kAllWorkloads, kExact, kDeletePods, k
 // Resources that stand for others.
 constexpr std::string_view kWorkload = "WORKLOAD";        // the kinds asked for
 constexpr std::string_view kHistory = "HISTORY";          // where their controllers keep old templates
+constexpr std::string_view kOwnHistory = "OWN HISTORY";   // of kinds whose controllers are Kubernetes' own
 constexpr std::string_view kReplicaSets = "REPLICASETS";  // between a Deployment and its pods
 constexpr std::string_view kJobs = "JOBS";                // between a CronJob and its pods
 constexpr std::string_view kEveryKind = "EVERY KIND";
@@ -62,7 +63,7 @@ constexpr Row kRows[] = {
     {"status,restore", kJobs, "list", "finds its pods"},
     {"restore", kHistory, "list", "finds the injected template's"},
     {"restore", kHistory, "delete", "removes the injected template's"},
-    {"restore", kHistory, "patch",
+    {"restore", kOwnHistory, "patch",
      "puts the revision counters back, and takes our annotation from the user's templates", When::kExact},
     {"library create", "configmaps", "get,create,patch", "keeps the library's source"},
     {"library delete", "configmaps", "get,delete", "removes the library's source"},
@@ -100,13 +101,10 @@ bool is_same(std::string_view one, const std::string& other) {
     return one.size() == other.size() && strncasecmp(one.data(), other.c_str(), one.size()) == 0;
 }
 
-std::string resource_of(const Kind& kind) {
-    return kind.group.empty() ? plural_of(kind) : plural_of(kind) + "." + kind.group;
-}
-
 // What the user calls it: kind, resource, or plural or singular without the group.
 bool answers_to(const Kind& kind, const std::string& word) {
-    return is_same(kind.kind, word) || is_same(resource_of(kind), word) || is_same(plural_of(kind), word);
+    const std::string resource = resource_of(kind);
+    return is_same(kind.kind, word) || is_same(resource, word) || is_same(resource.substr(0, resource.find('.')), word);
 }
 
 struct Chosen {
@@ -116,12 +114,15 @@ struct Chosen {
 
 Chosen chosen_kind(const std::string& word) {
     for (const Kind& kind : kinds()) {
+        if (kind.pod_search == PodSearch::kItself) continue;  // nothing is injected into it
         if (answers_to(kind, word)) return {resource_of(kind), histories_of(kind.group, kind.kind)};
     }
     const size_t dot = word.find('.');
     if (dot != std::string::npos) return {word, histories_of(word.substr(dot + 1), word.substr(0, dot))};
     std::vector<std::string> known;
-    for (const Kind& kind : kinds()) known.push_back(kind.kind);
+    for (const Kind& kind : kinds()) {
+        if (kind.pod_search != PodSearch::kItself) known.push_back(kind.kind);
+    }
     throw Error(
         fmt::format("\"{}\" is no kind in the table ({}): give any other as plural.group, such as "
                     "pytorchjobs.kubeflow.org",
@@ -154,8 +155,9 @@ std::vector<std::string> resources_of(const Row& row, const std::vector<Chosen>&
         if (is_among(chosen, "deployments.apps")) resources.emplace_back("replicasets.apps");
     } else if (row.resource == kJobs) {
         if (is_among(chosen, "cronjobs.batch")) resources.emplace_back("jobs.batch");
-    } else if (row.resource == kHistory) {
+    } else if (row.resource == kHistory || row.resource == kOwnHistory) {
         for (const Chosen& kind : chosen) {
+            if (row.resource == kOwnHistory && !kind.resource.ends_with(".apps")) continue;
             for (const Resource& history : kind.histories) resources.push_back(history.qualified());
         }
     } else {

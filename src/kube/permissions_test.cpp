@@ -79,6 +79,9 @@ TEST(Permissions, ByOption) {
     EXPECT_THAT(needed(restore), Not(Contains("patch controllerrevisions.apps")));
     restore.exact = true;
     EXPECT_THAT(needed(restore), Contains("patch controllerrevisions.apps"));
+    restore.kinds = {"RayCluster"};
+    EXPECT_THAT(needed(restore), Not(Contains("patch controllerrevisions.apps"))) << "nothing is renumbered there";
+    EXPECT_THAT(refusal(use_of("inject", {"pod"})), HasSubstr("no kind"));
     CommandUse drain = use_of("node drain");
     EXPECT_THAT(needed(drain), Not(Contains("delete pods")));
     drain.delete_unhealthy = true;
@@ -88,10 +91,6 @@ TEST(Permissions, ByOption) {
 TEST(Permissions, ScanLooksAtTheKindsAskedFor) {
     EXPECT_THAT(needed(use_of("scan")), Contains("list rayclusters.ray.io"));
     EXPECT_THAT(needed(use_of("scan", {"Deployment"})), Not(Contains("list rayclusters.ray.io")));
-}
-
-std::string resource_of(const Kind& kind) {
-    return kind.group.empty() ? plural_of(kind) : plural_of(kind) + "." + kind.group;
 }
 
 TEST(Permissions, AreOfTheKindsOfTheTableAndNoOthers) {

@@ -76,6 +76,8 @@ Record record_from(const Json& json) {
     record.editions = editions_from(json.at("editions"));
     record.managed_fields = json.at("managed_fields");
     record.is_rebuilt = json.value("rebuilt", false);
+    const Json revisions = json.value("revisions", Json::object());
+    record.revisions = {number_at(revisions, {"first"}), number_at(revisions, {"last"})};
     return record;
 }
 
@@ -167,7 +169,8 @@ Json Record::json() const {
             {"template_paths", template_paths},
             {"editions", editions_json(editions)},
             {"managed_fields", managed_fields},
-            {"rebuilt", is_rebuilt}};
+            {"rebuilt", is_rebuilt},
+            {"revisions", {{"first", revisions.first}, {"last", revisions.last}}}};
 }
 
 Record Record::from_json(const Json& json) {

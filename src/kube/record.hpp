@@ -30,6 +30,12 @@ struct InjectedMark {
     static std::optional<InjectedMark> of(const Json& object);  // the workload's
 };
 
+// The numbers that a controller gave to the injected templates in its history.
+struct RevisionNumbers {
+    int64_t first = 0;  // 0: there was none
+    int64_t last = 0;
+};
+
 // Written to the anchor ConfigMap before the first change of the workload.
 struct Record {
     std::string run_id;
@@ -44,6 +50,7 @@ struct Record {
     Json managed_fields;                        // of the workload, before
     // Made by `restore` from the workload's mark, where the first record was lost: its edits are only the mark's.
     bool is_rebuilt = false;
+    RevisionNumbers revisions;  // of the injected templates, once `restore --exact` is at work
 
     Json json() const;
     static Record from_json(const Json& json);  // throws Error

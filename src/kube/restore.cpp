@@ -32,7 +32,7 @@ constexpr const char* kLostRecord =
     "the record of the injection is gone, so what has a name of ours was taken out, and the strategy and "
     "revisionHistoryLimit are as the workload's annotation remembered them";
 
-const std::string kLostRest =
+constexpr const char* kLostRest =
     "the record of the injection is gone, so what has a name of ours was taken out; the strategy and "
     "revisionHistoryLimit may still be as the injection set them";
 
@@ -58,9 +58,9 @@ public:
         settle_record();
         revert_template();
         if (wait_for_pods()) {
-            const RevisionNumbers ours = remove_own_revisions(client_, workload_, options_.deadline);
-            if (options_.exact && !reset_revision_number(client_, workload_, ours))
-                result_.notes.push_back(kNewerRevision);
+            keep_numbers();
+            const RevisionNumbers removed = remove_own_revisions(client_, workload_, options_.deadline);
+            if (options_.exact) reset_numbers(removed);
             revert_rest();
             give_back_fields();
             unmark_revisions();
@@ -71,6 +71,7 @@ public:
         } else {
             result_.complete = false;
         }
+        if (is_stripped_) result_.notes.push_back(is_remembered_ && result_.complete ? kLostRecord : kLostRest);
         return result_;
     }
 
@@ -106,7 +107,6 @@ private:
     }
 
     void rebuild_record(const InjectedMark& mark) {
-        if (!mark.rest || mark.rest->empty()) return;
         Record record;
         record.run_id = mark.run_id;
         record.api_version = workload_.target.resource.api_version();
@@ -114,37 +114,50 @@ private:
         record.in_namespace = workload_.target.in_namespace;
         record.name = workload_.target.name;
         record.uid = workload_.uid();
-        record.editions[mark.edition] = *mark.rest;
+        rest_ = mark.rest.value_or(std::vector<Edit>{});
+        record.editions[mark.edition] = rest_;
         record.managed_fields = Json::array();
         record.is_rebuilt = true;
         try {
             anchor_ = create_anchor(client_, workload_, record);
         } catch (const ApiError& error) {
-            if (error.code != 403) throw;
-            why_not_rebuilt_ = fmt::format(" ({})", error.what());
+            if (error.code != 403) throw;  // then a restore that is killed forgets it
         }
     }
 
+    // The controllers' numbers are known only while our revisions are there.
+    void keep_numbers() {
+        if (!options_.exact || !anchor_ || anchor_->record.revisions.first != 0) return;
+        Record record = anchor_->record;
+        record.revisions = numbers_of_own_revisions(client_, workload_);
+        if (record.revisions.first != 0) anchor_ = replace_record(client_, *anchor_, record);
+    }
+
+    void reset_numbers(const RevisionNumbers& removed) {
+        const RevisionNumbers ours =
+            anchor_ && anchor_->record.revisions.first != 0 ? anchor_->record.revisions : removed;
+        const auto reset = [&] { return reset_revision_number(client_, workload_, ours); };
+        if (!recompute_on_lost_race(client_.session(), reset)) result_.notes.push_back(kNewerRevision);
+    }
+
     void revert_template() {
-        bool is_stripped = false, is_remembered = false;
         change([&](const Json& object) {
             const std::optional<InjectedMark> mark = InjectedMark::of(object);
-            is_remembered = mark && mark->rest && (mark->rest->empty() || anchor_);
+            is_remembered_ = mark && mark->rest;
             // A record knows what was the user's, who may have names of ours too.
             const std::vector<Edit>* edits = edits_for(mark);
             if (edits && !anchor_->record.is_rebuilt) {
                 return undo(object, *edits, Phase::kWithTemplate, anchor_->record.library);
             }
-            return without_record(object, mark, is_stripped);
+            return without_record(object, mark);
         });
-        if (is_stripped) result_.notes.push_back(is_remembered ? kLostRecord : kLostRest + why_not_rebuilt_);
     }
 
-    static Undone without_record(const Json& object, const std::optional<InjectedMark>& mark, bool& is_stripped) {
+    Undone without_record(const Json& object, const std::optional<InjectedMark>& mark) {
         Undone stripped{object, {}};
         Json spec = object.value("spec", Json::object());
-        is_stripped = strip(spec, mark ? mark->pin : "") || mark;
-        if (!is_stripped) return stripped;
+        is_stripped_ = strip(spec, mark ? mark->pin : "") || mark;
+        if (!is_stripped_) return stripped;
         stripped.object["spec"] = spec;
         Json* annotations = find(stripped.object, {"metadata", "annotations"});
         if (annotations && annotations->is_object()) annotations->erase(names::kInjected);
@@ -155,14 +168,14 @@ private:
     void revert_rest() {
         change([&](const Json& object) {
             const std::vector<Edit>* edits = edits_for({});
-            if (!edits) return Undone{object, {}};
-            return undo(object, *edits, Phase::kAfterRollout, anchor_->record.library);
+            return undo(object, edits ? *edits : rest_, Phase::kAfterRollout, anchor_ ? anchor_->record.library : "");
         });
     }
 
     void unmark_revisions() {
         const UnmarkedRevisions unmarked = remove_marks_of_revisions(client_, workload_);
         result_.restored |= unmarked.changed;
+        result_.complete &= unmarked.notes.empty();
         result_.notes.insert(result_.notes.end(), unmarked.notes.begin(), unmarked.notes.end());
     }
 
@@ -262,7 +275,8 @@ private:
     std::optional<Anchor> anchor_;
     const RestoreOptions& options_;
     RestoreResult result_;
-    std::string why_not_rebuilt_;
+    std::vector<Edit> rest_;  // as the mark remembers it, where there is no record
+    bool is_stripped_ = false, is_remembered_ = false;
 };
 
 // A workload that is gone took its pods along; what was beside it goes too.
@@ -286,16 +300,12 @@ KindAndName qualified(const std::string& api_version, const std::string& kind, c
     return {slash == std::string::npos ? kind : kind + "." + api_version.substr(0, slash), name};
 }
 
-// Whose record it is. If it is damaged, its owner tells.
-KindAndName workload_of_anchor(const Json& config_map) {
-    try {
-        const Record record = Record::from_json(Json::parse(text_at(config_map, {"data", "record.json"})));
-        return qualified(record.api_version, record.kind, record.name);
-    } catch (const std::exception&) {
-        const Json* owners = find(config_map, {"metadata", "ownerReferences"});
-        const Json owner = owners && owners->is_array() && !owners->empty() ? owners->front() : Json();
-        return qualified(text_at(owner, {"apiVersion"}), text_at(owner, {"kind"}), text_at(owner, {"name"}));
-    }
+// Whose record, plan or library it is. Nothing if somebody has taken its owner away.
+std::optional<KindAndName> workload_of(const Json& config_map) {
+    const Json* owners = find(config_map, {"metadata", "ownerReferences"});
+    if (!owners || !owners->is_array() || owners->empty()) return {};
+    const Json& owner = owners->front();
+    return qualified(text_at(owner, {"apiVersion"}), text_at(owner, {"kind"}), text_at(owner, {"name"}));
 }
 
 // One that cannot be restored keeps no other from it. Nothing of one that went with what it belonged to.
@@ -344,9 +354,9 @@ RestoreResult restore(Client& client, Discovery& discovery, const WorkloadChoice
     try {
         return Restoring(client, discovery, *workload, options).run();
     } catch (const ApiError& error) {
-        // It may as well be a pod or a revision that is gone.
-        if (!error.is_not_found() || client.find(workload->target)) throw;
-        return clear_up(client, *workload);
+        if (!error.is_not_found()) throw;
+        if (!client.find(workload->target)) return clear_up(client, *workload);
+        throw Error(fmt::format("{}: it went meanwhile; repeat the command to go on", error.what()));
     }
 }
 
@@ -354,8 +364,12 @@ std::vector<RestoreResult> restore_all(Client& client, Discovery& discovery, con
                                        const RestoreOptions& options) {
     require_namespace(client, in_namespace);
     std::set<KindAndName> found;
-    client.list({config_maps(), in_namespace}, {fmt::format("{}=anchor", names::kRole)}, [&](Page page) {
-        for (const Json& item : page.items) found.insert(workload_of_anchor(item));
+    ListOptions of_ours{fmt::format("{} in (anchor,plan,library)", names::kRole)};
+    of_ours.metadata_only = true;
+    client.list({config_maps(), in_namespace}, of_ours, [&](Page page) {
+        for (const Json& item : page.items) {
+            if (const auto workload = workload_of(item)) found.insert(*workload);
+        }
     });
     const auto take_marked = [&](const Resource& kind, const Json& object) {
         if (!InjectedMark::of(object)) return;

@@ -252,9 +252,23 @@ TEST_F(RestoreTest, KilledWithARebuiltRecordItGoesOnThere) {
     EXPECT_EQ(injected.object.patch(patches().at(1)), after_template());
 }
 
-TEST_F(RestoreTest, WithoutTheRecordAndAPlaceForOneWhatHasANameOfOursIsTakenOut) {
+TEST_F(RestoreTest, WithoutTheRecordAndAPlaceForOneTheRestIsKeptInMind) {
     inject();
     responder.on("POST", kConfigMaps, {status_answer(403, "Forbidden")});
+    hold_states({injected.object, injected.object, after_template()});
+    const RestoreResult result = run();
+    EXPECT_TRUE(result.complete);
+    EXPECT_THAT(result.notes, ElementsAre(HasSubstr("as the workload's annotation remembered")));
+    ASSERT_EQ(patches().size(), 2u);
+    EXPECT_EQ(after_template().patch(patches()[1]), users().object);
+}
+
+TEST_F(RestoreTest, WithoutTheRecordAndAReadableMarkWhatHasANameOfOursIsTakenOut) {
+    inject();
+    injected.object["metadata"]["annotations"][names::kInjected] = "run=ab12 edition=1";
+    record.editions[1].clear();
+    record.is_rebuilt = true;
+    responder.on("POST", kConfigMaps, {json_answer(anchor_map(record.json().dump()))});
     hold_states({injected.object});
     const RestoreResult result = run();
     EXPECT_TRUE(result.restored);
@@ -305,6 +319,7 @@ TEST_F(RestoreTest, TheAnnotationIsTakenFromReplicaSetsOfTheUsersTemplate) {
     EXPECT_THAT(run().notes, IsEmpty());
     EXPECT_THAT(writes(), AllOf(Contains("PATCH web-1"), Not(Contains("PATCH web-2"))));
     EXPECT_THAT(run().notes, IsEmpty()) << "gone meanwhile";
+    EXPECT_FALSE(run().complete) << "no permission";
     EXPECT_THAT(run().notes,
                 ElementsAre(HasSubstr("kubectl annotate replicasets.apps web-1 -n prod cudafault.dev/injected-")));
 }
@@ -361,7 +376,9 @@ TEST_F(RestoreTest, ADamagedRecordSaysWhatToDo) {
 TEST_F(RestoreTest, OfAllFindsRecordsAndMarks) {
     inject();
     hold_record();
-    hold_list(kConfigMaps, {anchor_map(record.json().dump())});
+    Json anchor = anchor_map(record.json().dump());
+    anchor["metadata"]["ownerReferences"] = {{{"apiVersion", "apps/v1"}, {"kind", "Deployment"}, {"name", "web"}}};
+    hold_list(kConfigMaps, {anchor});
     hold_list(kDeployments, {injected.object});
     hold_states({injected.object, injected.object, after_template()});
     const std::vector<RestoreResult> results = restore_all(client(), discovery(), "prod", restore_options);
@@ -370,6 +387,17 @@ TEST_F(RestoreTest, OfAllFindsRecordsAndMarks) {
     hold_list(kConfigMaps, {});
     hold_list(kDeployments, {users().object});
     EXPECT_THAT(restore_all(client(), discovery(), "prod", restore_options), IsEmpty());
+}
+
+TEST_F(RestoreTest, OfAllWhatCameToNothingForOneIsSaid) {
+    inject();
+    hold_record();
+    hold_list(kDeployments, {injected.object});
+    hold_states({injected.object});
+    responder.on("PATCH", kDeployments + "/web", {status_answer(404, "NotFound")});
+    const std::vector<RestoreResult> results = restore_all(client(), discovery(), "prod", restore_options);
+    ASSERT_EQ(results.size(), 1u);
+    EXPECT_FALSE(results[0].complete);
 }
 
 TEST_F(RestoreTest, OfAllADamagedRecordKeepsNoOtherFromBeingRestored) {
@@ -381,7 +409,9 @@ TEST_F(RestoreTest, OfAllADamagedRecordKeepsNoOtherFromBeingRestored) {
     Workload another = users();
     another.target.name = "another";
     hold(kConfigMaps + "/cudafault-anchor-" + another.hash(), damaged);
-    hold_list(kConfigMaps, {damaged, anchor_map(record.json().dump())});
+    Json anchor = anchor_map(record.json().dump());
+    anchor["metadata"]["ownerReferences"] = {{{"apiVersion", "apps/v1"}, {"kind", "Deployment"}, {"name", "web"}}};
+    hold_list(kConfigMaps, {damaged, anchor});
     hold_states({injected.object, injected.object, after_template()});
     const std::vector<RestoreResult> results = restore_all(client(), discovery(), "prod", restore_options);
     ASSERT_EQ(results.size(), 2u);

@@ -64,13 +64,17 @@ int64_t number_of(const Json& revision) {
     return std::atoll(text_at(revision, {"metadata", "annotations", kRevision}).c_str());
 }
 
+void take(RevisionNumbers& numbers, const Json& revision) {
+    const int64_t number = number_of(revision);
+    numbers.first = numbers.first == 0 ? number : std::min(numbers.first, number);
+    numbers.last = std::max(numbers.last, number);
+}
+
 // Whether one still has pods.
 bool remove_revisions(Client& client, const Workload& workload, const Resource& history, RevisionNumbers& numbers) {
     bool busy = false;
     for (const Json& revision : own_revisions(client, workload, history)) {
-        const int64_t number = number_of(revision);
-        numbers.first = numbers.first == 0 ? number : std::min(numbers.first, number);
-        numbers.last = std::max(numbers.last, number);
+        take(numbers, revision);
         const bool has_pods =
             number_at(revision, {"spec", "replicas"}) > 0 || number_at(revision, {"status", "replicas"}) > 0;
         busy = busy || has_pods;
@@ -114,7 +118,8 @@ JsonPatch renumbering(const Json& revision, int64_t number) {
     return before.empty() ? patch.remove(history_at) : patch.replace(history_at, before);
 }
 
-void remove_mark(Client& client, const Resource& history, const Json& revision, UnmarkedRevisions& result) {
+void remove_mark(Client& client, const std::string& kind, const Resource& history, const Json& revision,
+                 UnmarkedRevisions& result) {
     const Target target{history, text_at(revision, {"metadata", "namespace"}), text_at(revision, {"metadata", "name"})};
     JsonPatch patch;
     patch.test("/metadata/uid", text_at(revision, {"metadata", "uid"}));
@@ -127,8 +132,8 @@ void remove_mark(Client& client, const Resource& history, const Json& revision, 
         if (error.code != 403) throw;
         result.notes.push_back(
             fmt::format("{0} {1} keeps an annotation of ours ({2}): `kubectl annotate {0} {1} -n {3} {4}-` removes it, "
-                        "or `restore` with the Role that `cudafault k8s rbac restore --exact` prints",
-                        history.qualified(), target.name, error.what(), target.in_namespace, names::kInjected));
+                        "or `restore` with the Role that `cudafault k8s rbac restore --exact --kind {5} -n {3}` prints",
+                        history.qualified(), target.name, error.what(), target.in_namespace, names::kInjected, kind));
     }
 }
 
@@ -139,6 +144,14 @@ std::vector<Resource> histories_of(const std::string& group, const std::string& 
     if (group != "apps") return {replica_sets(), controller_revisions()};
     if (kind == "Deployment") return {replica_sets()};
     return {controller_revisions()};
+}
+
+RevisionNumbers numbers_of_own_revisions(Client& client, const Workload& workload) {
+    RevisionNumbers numbers;
+    for (const Resource& history : histories_of(workload.target.resource.group, workload.target.resource.kind)) {
+        for (const Json& revision : own_revisions(client, workload, history)) take(numbers, revision);
+    }
+    return numbers;
 }
 
 RevisionNumbers remove_own_revisions(Client& client, const Workload& workload, Deadline deadline) {
@@ -158,7 +171,7 @@ UnmarkedRevisions remove_marks_of_revisions(Client& client, const Workload& work
     for (const Resource& history : histories_of("apps", workload.target.resource.kind)) {
         for (const Json& revision : revisions_of(client, workload, history)) {
             if (find(revision, {"metadata", "annotations", names::kInjected})) {
-                remove_mark(client, history, revision, result);
+                remove_mark(client, workload.target.resource.kind, history, revision, result);
             }
         }
     }
@@ -172,14 +185,9 @@ bool reset_revision_number(Client& client, const Workload& workload, const Revis
     const auto newest = std::max_element(
         left.begin(), left.end(), [](const Json& one, const Json& other) { return number_of(one) < number_of(other); });
     if (newest == left.end() || number_of(*newest) != ours.last + 1) return false;
-    const Target target{history, workload.target.in_namespace, text_at(*newest, {"metadata", "name"})};
-    try {
-        client.patch(target, renumbering(*newest, ours.first - 1), as_controller());
-        return true;
-    } catch (const ApiError& error) {
-        if (!error.is_not_found()) throw;
-        return false;
-    }
+    client.patch({history, workload.target.in_namespace, text_at(*newest, {"metadata", "name"})},
+                 renumbering(*newest, ours.first - 1), as_controller());
+    return true;
 }
 
 }  // namespace cudafault::kube

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "kube/api/cancellation.hpp"
+#include "kube/record.hpp"
 #include "kube/workload.hpp"
 
 namespace cudafault::kube {
@@ -14,11 +15,7 @@ namespace cudafault::kube {
 // Where they are kept. What an operator makes of a kind of its own may have either.
 std::vector<Resource> histories_of(const std::string& group, const std::string& kind);
 
-// The numbers that the controller gave to the injected ones.
-struct RevisionNumbers {
-    int64_t first = 0;  // 0: there was none
-    int64_t last = 0;
-};
+RevisionNumbers numbers_of_own_revisions(Client& client, const Workload& workload);
 
 // Deletes those whose template is an injected one and that have no pods, once the controller knows that the workload
 // has another template.

@@ -164,13 +164,6 @@ ScanReport Scan::run(const std::string& in_namespace) {
     return std::move(report_);
 }
 
-template <typename Items>
-Json list_json(const Items& items) {
-    Json list = Json::array();
-    for (const auto& item : items) list.push_back(item.json());
-    return list;
-}
-
 Json text_or_null(const std::string& text) { return text.empty() ? Json() : Json(text); }
 
 }  // namespace

@@ -276,13 +276,6 @@ CleanReport Verification::run(Client& client, Discovery& discovery) {
     return std::move(report_);
 }
 
-template <typename Items>
-Json list_json(const Items& items) {
-    Json list = Json::array();
-    for (const auto& item : items) list.push_back(item.json());
-    return list;
-}
-
 }  // namespace
 
 Json comparable(const Json& object, bool exact) {

@@ -47,4 +47,12 @@ std::vector<Unseen> each_workload(Client& client, Discovery& discovery, const st
 // The same kinds in the same order, for saying which.
 std::vector<Resource> surveyed_kinds(Discovery& discovery, const SurveyScope& scope);
 
+// What has a json(), as a list.
+template <typename Items>
+Json list_json(const Items& items) {
+    Json list = Json::array();
+    for (const auto& item : items) list.push_back(item.json());
+    return list;
+}
+
 }  // namespace cudafault::kube

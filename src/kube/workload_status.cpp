@@ -60,7 +60,7 @@ PodStatus status_of_pod(Client& client, const Json& pod, const std::string& hash
 }
 
 std::optional<Record> record_of(Client& client, const Workload& workload) {
-    const std::optional<Anchor> anchor = find_anchor(client, workload.target.in_namespace, workload.hash());
+    const std::optional<Anchor> anchor = find_anchor(client, workload);
     if (!anchor) return {};
     return anchor->record;
 }

@@ -4,6 +4,7 @@
 import contextlib
 import getpass
 import json
+import re
 import socket
 
 import workloads
@@ -88,6 +89,29 @@ def check_permissions(checks, cluster, namespace: str, about: tuple) -> None:
     without_maps = cluster.service_account(namespace, "without-maps", [patching, leases, maps | {"verbs": ["get"]}])
     refuses("no permission for ConfigMaps", ("deployment/app",), "create configmaps", "rbac inject",
             about=about, kubeconfig=without_maps)
+    check_remedies(checks, cluster, namespace, nothing)
+
+
+def check_remedies(checks, cluster, namespace: str, nobody) -> None:
+    """The command that is printed prints a Role that gives what was refused."""
+    for kind in ("StatefulSet", "DaemonSet"):
+        cluster.create(workloads.workload(kind, namespace, "remedy", replicas=0))
+    looking = {"apiGroups": ["apps"], "resources": ["statefulsets", "daemonsets"], "verbs": ["get"]}
+    looker = cluster.service_account(namespace, "looker", [looking])
+    for account, words, verb, resource in (
+            (nobody, ("inject", "sts/remedy"), "get", "statefulsets"), (looker, ("inject", "sts/remedy"), "create", "leases"),
+            (looker, ("restore", "ds/remedy", "--exact"), "get", "configmaps"), (nobody, ("scan",), "list", "configmaps"),
+            (nobody, ("scan", "-A"), "list", "nodes"), (nobody, ("node", "drain", "n", "--delete-unhealthy"), "delete", "pods")):
+        where = () if words[0] == "node" or "-A" in words else ("-n", namespace)
+        refused = cluster.cudafault("k8s", *words, *where, kubeconfig=account)
+        printed = re.search(r"`cudafault (k8s rbac [^`]+)`", refused.errors)
+        label = f"Role for {' '.join(words)}"
+        if not checks.expect(f"{label}: is named", refused.code == 3 and printed, refused):
+            continue
+        role = json.loads(cluster.cudafault(*printed[1].split(), "--json").output)
+        given = {(each, name) for rule in role["rules"] for each in rule["verbs"] for name in rule["resources"]}
+        checks.expect(f"{label}: gives {verb} on {resource}", (verb, resource) in given, role)
+        checks.equal(f"{label}: is for all that the command is for", role["metadata"].get("namespace"), namespace if where else None)
 
 
 def check_without_gpu(checks, cluster, namespace: str) -> None:

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 import workloads
-from drill import Drill, changes, each_in_its_namespace, essence
+from drill import Drill, changes, each_in_its_namespace, essence, history_differences
 
 KINDS = ("Deployment", "StatefulSet", "DaemonSet", "DynamoGraphDeployment")
 MOST_SECONDS = 240
@@ -106,7 +106,8 @@ def kill(drill: Drill, verb: str, write: int, when: str, elsewhere: dict, before
     clean = drill.run("verify-clean") if is_lost else drill.verify()
     drill.expect(f"{what}: restored and clean", restored.code == 0 and clean.code == 0, (restored, clean))
     if is_lost:  # with it what it knew of managedFields
-        drill.equal(f"{what}: as before", changes(essence(before), essence(drill.get())) + drill.beside_it(), [])
+        wrong = changes(essence(before), essence(drill.get())) + history_differences(history, drill.history())
+        drill.equal(f"{what}: as before", wrong + drill.beside_it(), [])
     else:
         drill.is_as(f"{what}: exactly as before", before, history)
     return proxy.killed

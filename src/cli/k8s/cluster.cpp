@@ -8,6 +8,7 @@
 
 #include "kube/api/api_error.hpp"
 #include "kube/api/error.hpp"
+#include "kube/kinds.hpp"
 #include "local/error.hpp"
 
 namespace cudafault::cli {
@@ -42,15 +43,18 @@ kube::SessionOptions session_options(const ClusterOptions& options, const std::s
     return session;
 }
 
-// As `rbac --kind` takes it; as the user wrote it where that cannot be looked up.
-std::string kind_for_role(const std::string& workload, kube::Discovery& discovery) {
-    const size_t slash = workload.find('/');
-    if (slash == std::string::npos) return "";
-    const std::string kind = workload.substr(0, slash);
+// The workload's kind as `rbac --kind` takes it: what the user named may belong to another. Where it may not be looked
+// at, that is what was refused.
+std::string kind_for_role(const kube::ApiError& error, const std::string& workload, ClusterAccess& access) {
+    if (workload.empty()) return "";
+    kube::WorkloadChoice choice = parse_workload(workload, access.in_namespace);
+    choice.accept_refused = true;
     try {
-        return discovery.resolve(kind).qualified();
+        return kube::load_workload(access.client, access.discovery, choice).target.resource.qualified();
     } catch (const std::exception&) {
-        return kind;
+        const std::string plural = kube::text_at(error.status, {"details", "kind"});
+        const std::string group = kube::text_at(error.status, {"details", "group"});
+        return group.empty() ? "" : plural + "." + group;
     }
 }
 
@@ -58,8 +62,12 @@ std::string kind_for_role(const std::string& workload, kube::Discovery& discover
 std::string with_remedy(const kube::ApiError& error, const ClusterOptions& options, ClusterAccess& access) {
     if (!error.is_no_permission()) return error.what();
     std::string command = "cudafault k8s rbac " + options.verb;
-    if (!options.verb.starts_with("node ")) command += " -n " + access.in_namespace;
-    const std::string kind = kind_for_role(options.workload, access.discovery);
+    if (options.all_namespaces) {
+        command += " -A";
+    } else if (!options.verb.starts_with("node ")) {
+        command += " -n " + access.in_namespace;
+    }
+    const std::string kind = kind_for_role(error, options.workload, access);
     if (!kind.empty() && kind != "deployments.apps") command += " --kind " + kind;
     return fmt::format("{}; `{}` prints the Role to ask for", error.what(), command);
 }

@@ -20,7 +20,8 @@ struct ClusterOptions {
     std::string timeout = "300s";  // of the whole command
     bool json = false;
     std::string workload;  // KIND/NAME, of verbs that are about one
-    std::string verb;      // for messages
+    bool all_namespaces = false;
+    std::string verb;  // for messages
 };
 
 // --kubeconfig, --context, --cluster, --user, --server, --as, --as-group, --as-uid, --namespace, --timeout, --json.
@@ -49,7 +50,7 @@ kube::WorkloadChoice parse_workload(const std::string& text, const std::string& 
 // Runs a verb's action; what src/kube throws becomes a local::Error with its exit code: 3, or 2 for usage.
 void in_cluster(const ClusterOptions& options, const std::function<void(ClusterAccess&)>& action);
 
-// A line on standard error, at once; with the time since the start where it is a terminal.
+// A line on standard error, at once.
 void progress(const std::string& line);
 
 // Adds `cudafault k8s` with its verbs.

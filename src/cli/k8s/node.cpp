@@ -60,7 +60,9 @@ kube::DrainOptions drain_options(const Options& options) {
 }
 
 void drain(const Options& options) {
-    in_cluster(options.cluster, [&](ClusterAccess& cluster) {
+    ClusterOptions with_flags = options.cluster;
+    if (options.delete_unhealthy) with_flags.verb += " --delete-unhealthy";
+    in_cluster(with_flags, [&](ClusterAccess& cluster) {
         const auto result = kube::drain(cluster.client, options.node, drain_options(options));
         if (options.cluster.json) {
             return print_json({{"node", options.node},

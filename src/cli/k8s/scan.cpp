@@ -21,7 +21,6 @@ Reads only. Ends with 0 whatever it finds; `verify-clean` is what ends with 4.)"
 
 struct Options {
     ClusterOptions cluster;
-    bool all_namespaces = false;
 };
 
 std::string or_dash(const std::string& text) { return text.empty() ? "-" : text; }
@@ -74,7 +73,7 @@ void print_report(const kube::ScanReport& report, const std::string& where) {
 
 void scan(const Options& options) {
     in_cluster(options.cluster, [&](ClusterAccess& cluster) {
-        const std::string in_namespace = options.all_namespaces ? "" : cluster.in_namespace;
+        const std::string in_namespace = options.cluster.all_namespaces ? "" : cluster.in_namespace;
         const kube::ScanReport report = kube::scan(cluster.client, cluster.discovery, in_namespace);
         if (options.cluster.json) return print_json(report.json());
         print_report(report, namespace_text(in_namespace));
@@ -87,7 +86,7 @@ void add_k8s_scan(CLI::App& k8s) {
     const auto options = std::make_shared<Options>();
     CLI::App* verb = k8s.add_subcommand("scan", "Finds injections and what was left behind, also without a record");
     add_cluster_options(*verb, options->cluster);
-    verb->add_flag("-A,--all-namespaces", options->all_namespaces, "In all namespaces, and on nodes");
+    verb->add_flag("-A,--all-namespaces", options->cluster.all_namespaces, "In all namespaces, and on nodes");
     verb->footer(kExamples);
     verb->callback([options] { scan(*options); });
 }

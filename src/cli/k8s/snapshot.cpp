@@ -24,7 +24,6 @@ pod templates, values of variables included, is in the file, which only its owne
 
 struct Options {
     ClusterOptions cluster;
-    bool all_namespaces = false;
     std::string file;
     std::vector<std::string> workloads;
 };
@@ -55,7 +54,7 @@ void print_summary(const kube::Snapshot& snapshot, const std::string& file) {
 
 void snapshot(const Options& options) {
     in_cluster(options.cluster, [&](ClusterAccess& cluster) {
-        const std::string in_namespace = options.all_namespaces ? "" : cluster.in_namespace;
+        const std::string in_namespace = options.cluster.all_namespaces ? "" : cluster.in_namespace;
         std::vector<kube::WorkloadChoice> only;
         for (const std::string& text : options.workloads) {
             only.push_back(parse_workload(text, cluster.in_namespace));
@@ -75,7 +74,7 @@ void add_k8s_snapshot(CLI::App& k8s) {
     add_cluster_options(*verb, options->cluster);
     verb->add_option("-o,--output", options->file, "The file to write")->required();
     verb->add_option("workloads", options->workloads, "KIND/NAME of those to save; else all in the namespace");
-    verb->add_flag("-A,--all-namespaces", options->all_namespaces, "Of all namespaces");
+    verb->add_flag("-A,--all-namespaces", options->cluster.all_namespaces, "Of all namespaces");
     verb->footer(kExamples);
     verb->callback([options] { snapshot(*options); });
 }

@@ -152,7 +152,7 @@ std::string fired_text(const kube::PodStatus& pod) {
 void print_head(const kube::WorkloadStatus& status) {
     fmt::print("{}: ", paint(Paint::bold, status.workload.text()));
     if (!status.mark) return fmt::print("not injected\n");
-    const std::string by = status.record
+    const std::string by = status.record && !status.record->is_rebuilt
                                ? fmt::format(", by {} at {}", status.record->by, local_time(status.record->created_at))
                                : ", its record is gone";
     fmt::print("injected (run {}{})\n", status.mark->run_id, by);

@@ -26,7 +26,6 @@ Exit codes: 0 clean, 4 not, 3 if not all could be seen. Not compared: generation
 
 struct Options {
     ClusterOptions cluster;
-    bool all_namespaces = false;
     std::string against;
     bool exact = false;
     bool allow_unseen = false;
@@ -51,9 +50,9 @@ kube::Snapshot read_snapshot(const std::string& file) {
 // A snapshot is of one namespace, or of all.
 std::string namespace_to_verify(const Options& options, const ClusterAccess& cluster, const kube::Snapshot* against) {
     const std::string& given = options.cluster.connection.default_namespace;
-    if (!against) return options.all_namespaces ? "" : cluster.in_namespace;
-    const bool fits =
-        options.all_namespaces ? against->in_namespace.empty() : given.empty() || given == against->in_namespace;
+    if (!against) return options.cluster.all_namespaces ? "" : cluster.in_namespace;
+    const bool fits = options.cluster.all_namespaces ? against->in_namespace.empty()
+                                                     : given.empty() || given == against->in_namespace;
     if (fits) return against->in_namespace;
     throw local::Error(local::kUsage, fmt::format("the snapshot {} is of {}: verify that one, or take another",
                                                   options.against, namespace_text(against->in_namespace)));
@@ -122,7 +121,7 @@ void add_k8s_verify_clean(CLI::App& k8s) {
     verb->add_option("--against", options->against, "A snapshot of before");
     verb->add_flag("--exact", options->exact, "The numbers of revisions count too");
     verb->add_flag("--allow-unseen", options->allow_unseen, "Kinds that may not be listed are no reason to fail");
-    verb->add_flag("-A,--all-namespaces", options->all_namespaces, "In all namespaces");
+    verb->add_flag("-A,--all-namespaces", options->cluster.all_namespaces, "In all namespaces");
     verb->footer(kExamples);
     verb->callback([options] { verify_clean(*options); });
 }

@@ -11,12 +11,9 @@ namespace {
 
 // Never unloaded: it may have left threads or handlers at exit.
 void* open_library() {
-    for (const char* name : {"libcurl.so.4", "libcurl-gnutls.so.4"}) {
-        if (void* library = dlopen(name, RTLD_NOW | RTLD_LOCAL)) return library;
-    }
-    throw ConfigError(
-        "libcurl.so.4 is not on this machine, and Kubernetes is talked to with it: install it (Debian and "
-        "Ubuntu: apt-get install libcurl4)");
+    if (void* library = dlopen("libcurl.so.4", RTLD_NOW | RTLD_LOCAL)) return library;
+    throw ConfigError(std::string("libcurl cannot be loaded, and Kubernetes is talked to with it (") + dlerror() +
+                      "): install it, on Debian and Ubuntu with `apt-get install libcurl4`");
 }
 
 class Loader {

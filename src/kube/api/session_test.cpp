@@ -121,19 +121,30 @@ TEST_F(SessionTest, DisableCompression) {
     EXPECT_EQ(seen(0).header("accept-encoding"), "");
 }
 
-TEST_F(SessionTest, RefusedThenATokenThatWasRenewed) {
-    const TestFolder folder;
-    // The second request is the first that sees the new file.
-    const std::string plugin =
-        folder.program("plugin", "echo >>" + folder.file("runs") +
-                                     "\necho '{\"apiVersion\":\"client.authentication.k8s.io/v1\",\"kind\":"
-                                     "\"ExecCredential\",\"status\":{\"token\":\"token-'$(wc -l <" +
-                                     folder.file("runs") + ")'\"}}'\n");
+// Gives token-1 when it first runs, then token-2.
+ExecPlugin counting_plugin(const TestFolder& folder) {
     ExecPlugin exec;
     exec.api_version = "client.authentication.k8s.io/v1";
     exec.interactive_mode = InteractiveMode::kNever;
-    exec.command = plugin;
-    connection.user.exec = exec;
+    exec.command = folder.program("plugin", "echo >>" + folder.file("runs") +
+                                                "\necho '{\"apiVersion\":\"client.authentication.k8s.io/v1\",\"kind\":"
+                                                "\"ExecCredential\",\"status\":{\"token\":\"token-'$(wc -l <" +
+                                                folder.file("runs") + ")'\"}}'\n");
+    return exec;
+}
+
+TEST_F(SessionTest, AnotherOfTheSameUserDoesNotRunThePluginAgain) {
+    const TestFolder folder;
+    connection.user.exec = counting_plugin(folder);
+    responder.on("GET", "/x", {json_answer(kFine)});
+    session().json(get());
+    EXPECT_EQ(Session(session(), options).json(get()), kFine);
+    EXPECT_EQ(seen(1).header("authorization"), "Bearer token-1");
+}
+
+TEST_F(SessionTest, RefusedThenATokenThatWasRenewed) {
+    const TestFolder folder;
+    connection.user.exec = counting_plugin(folder);
     responder.on("GET", "/x", {status_answer(401, "Unauthorized"), json_answer(kFine)});
     EXPECT_EQ(session().json(get()), kFine);
     EXPECT_EQ(seen(0).header("authorization"), "Bearer token-1");
