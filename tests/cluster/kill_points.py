@@ -11,7 +11,7 @@ import workloads
 from drill import Drill, changes, each_in_its_namespace, essence, history_differences
 
 KINDS = ("Deployment", "StatefulSet", "DaemonSet", "DynamoGraphDeployment")
-MOST_SECONDS = 240
+MOST_SECONDS = 300
 FEWEST_WRITES = {"inject": 7,  # lease, record, two libraries, plan, workload, lease
                  "replace": 6,  # lease, record, library, plan, workload, lease
                  "restore": 8, "restore, inject": 8,  # lease, plan, workload, plan, two libraries, lease, record
