@@ -58,9 +58,9 @@ public:
         settle_record();
         revert_template();
         if (wait_for_pods()) {
-            keep_numbers();
-            const RevisionNumbers removed = remove_own_revisions(client_, workload_, options_.deadline);
-            if (options_.exact) reset_numbers(removed);
+            if (options_.exact) note_numbers();
+            remove_own_revisions(client_, workload_, options_.deadline);
+            if (options_.exact) reset_numbers();
             revert_rest();
             give_back_fields();
             unmark_revisions();
@@ -125,18 +125,19 @@ private:
         }
     }
 
-    // The controllers' numbers are known only while our revisions are there.
-    void keep_numbers() {
-        if (!options_.exact || !anchor_ || anchor_->record.revisions.first != 0) return;
+    // They are known only while our revisions are there, so the record keeps them for a restore that is killed.
+    void note_numbers() {
+        if (anchor_) ours_ = anchor_->record.revisions;
+        if (ours_.first != 0) return;
+        ours_ = numbers_of_own_revisions(client_, workload_, options_.deadline);
+        if (!anchor_ || ours_.first == 0) return;
         Record record = anchor_->record;
-        record.revisions = numbers_of_own_revisions(client_, workload_);
-        if (record.revisions.first != 0) anchor_ = replace_record(client_, *anchor_, record);
+        record.revisions = ours_;
+        anchor_ = replace_record(client_, *anchor_, record);
     }
 
-    void reset_numbers(const RevisionNumbers& removed) {
-        const RevisionNumbers ours =
-            anchor_ && anchor_->record.revisions.first != 0 ? anchor_->record.revisions : removed;
-        const auto reset = [&] { return reset_revision_number(client_, workload_, ours); };
+    void reset_numbers() {
+        const auto reset = [&] { return reset_revision_number(client_, workload_, ours_); };
         if (!recompute_on_lost_race(client_.session(), reset)) result_.notes.push_back(kNewerRevision);
     }
 
@@ -275,6 +276,7 @@ private:
     std::optional<Anchor> anchor_;
     const RestoreOptions& options_;
     RestoreResult result_;
+    RevisionNumbers ours_;
     std::vector<Edit> rest_;  // as the mark remembers it, where there is no record
     bool is_stripped_ = false, is_remembered_ = false;
 };

@@ -69,6 +69,7 @@ protected:
     Json anchor_map(const std::string& text) const {
         Json object = named("cudafault-anchor-" + users().hash());
         object["metadata"]["resourceVersion"] = "3";
+        object["metadata"]["ownerReferences"] = {{{"apiVersion", "apps/v1"}, {"kind", "Deployment"}, {"name", "web"}}};
         object["data"] = {{"record.json", text}};
         return object;
     }
@@ -376,9 +377,7 @@ TEST_F(RestoreTest, ADamagedRecordSaysWhatToDo) {
 TEST_F(RestoreTest, OfAllFindsRecordsAndMarks) {
     inject();
     hold_record();
-    Json anchor = anchor_map(record.json().dump());
-    anchor["metadata"]["ownerReferences"] = {{{"apiVersion", "apps/v1"}, {"kind", "Deployment"}, {"name", "web"}}};
-    hold_list(kConfigMaps, {anchor});
+    hold_list(kConfigMaps, {anchor_map(record.json().dump())});
     hold_list(kDeployments, {injected.object});
     hold_states({injected.object, injected.object, after_template()});
     const std::vector<RestoreResult> results = restore_all(client(), discovery(), "prod", restore_options);
@@ -409,9 +408,7 @@ TEST_F(RestoreTest, OfAllADamagedRecordKeepsNoOtherFromBeingRestored) {
     Workload another = users();
     another.target.name = "another";
     hold(kConfigMaps + "/cudafault-anchor-" + another.hash(), damaged);
-    Json anchor = anchor_map(record.json().dump());
-    anchor["metadata"]["ownerReferences"] = {{{"apiVersion", "apps/v1"}, {"kind", "Deployment"}, {"name", "web"}}};
-    hold_list(kConfigMaps, {damaged, anchor});
+    hold_list(kConfigMaps, {damaged, anchor_map(record.json().dump())});
     hold_states({injected.object, injected.object, after_template()});
     const std::vector<RestoreResult> results = restore_all(client(), discovery(), "prod", restore_options);
     ASSERT_EQ(results.size(), 2u);

@@ -21,6 +21,7 @@ constexpr std::chrono::milliseconds kPoll{100};
 
 // Else it could make our template anew.
 void wait_until_observed(Client& client, const Workload& workload, Deadline deadline) {
+    if (workload.target.resource.group != "apps") return;
     for (;;) {
         const Json object = client.get(workload.target);
         if (number_at(object, {"status", "observedGeneration"}) >= number_at(object, {"metadata", "generation"}))
@@ -64,17 +65,10 @@ int64_t number_of(const Json& revision) {
     return std::atoll(text_at(revision, {"metadata", "annotations", kRevision}).c_str());
 }
 
-void take(RevisionNumbers& numbers, const Json& revision) {
-    const int64_t number = number_of(revision);
-    numbers.first = numbers.first == 0 ? number : std::min(numbers.first, number);
-    numbers.last = std::max(numbers.last, number);
-}
-
 // Whether one still has pods.
-bool remove_revisions(Client& client, const Workload& workload, const Resource& history, RevisionNumbers& numbers) {
+bool remove_revisions(Client& client, const Workload& workload, const Resource& history) {
     bool busy = false;
     for (const Json& revision : own_revisions(client, workload, history)) {
-        take(numbers, revision);
         const bool has_pods =
             number_at(revision, {"spec", "replicas"}) > 0 || number_at(revision, {"status", "replicas"}) > 0;
         busy = busy || has_pods;
@@ -146,23 +140,26 @@ std::vector<Resource> histories_of(const std::string& group, const std::string& 
     return {controller_revisions()};
 }
 
-RevisionNumbers numbers_of_own_revisions(Client& client, const Workload& workload) {
+RevisionNumbers numbers_of_own_revisions(Client& client, const Workload& workload, Deadline deadline) {
     RevisionNumbers numbers;
+    wait_until_observed(client, workload, deadline);
     for (const Resource& history : histories_of(workload.target.resource.group, workload.target.resource.kind)) {
-        for (const Json& revision : own_revisions(client, workload, history)) take(numbers, revision);
+        for (const Json& revision : own_revisions(client, workload, history)) {
+            const int64_t number = number_of(revision);
+            numbers.first = numbers.first == 0 ? number : std::min(numbers.first, number);
+            numbers.last = std::max(numbers.last, number);
+        }
     }
     return numbers;
 }
 
-RevisionNumbers remove_own_revisions(Client& client, const Workload& workload, Deadline deadline) {
-    RevisionNumbers numbers;
-    if (workload.target.resource.group == "apps") wait_until_observed(client, workload, deadline);
+void remove_own_revisions(Client& client, const Workload& workload, Deadline deadline) {
+    wait_until_observed(client, workload, deadline);
     for (const Resource& history : histories_of(workload.target.resource.group, workload.target.resource.kind)) {
-        while (remove_revisions(client, workload, history, numbers)) {
+        while (remove_revisions(client, workload, history)) {
             client.session().wait_until(std::min(deadline, after(kPoll)));
         }
     }
-    return numbers;
 }
 
 UnmarkedRevisions remove_marks_of_revisions(Client& client, const Workload& workload) {

@@ -15,11 +15,10 @@ namespace cudafault::kube {
 // Where they are kept. What an operator makes of a kind of its own may have either.
 std::vector<Resource> histories_of(const std::string& group, const std::string& kind);
 
-RevisionNumbers numbers_of_own_revisions(Client& client, const Workload& workload);
-
-// Deletes those whose template is an injected one and that have no pods, once the controller knows that the workload
-// has another template.
-RevisionNumbers remove_own_revisions(Client& client, const Workload& workload, Deadline deadline);
+// Those whose template is an injected one, once the controller knows that the workload has another template: their
+// numbers; and deletes them as soon as they have no pods.
+RevisionNumbers numbers_of_own_revisions(Client& client, const Workload& workload, Deadline deadline);
+void remove_own_revisions(Client& client, const Workload& workload, Deadline deadline);
 
 struct UnmarkedRevisions {
     bool changed = false;

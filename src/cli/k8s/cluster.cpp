@@ -177,7 +177,7 @@ void add_k8s(CLI::App& app) {
 
 docs/kubernetes.md has all of it. Exit codes: 0 done, 2 usage, 3 the cluster refused or something is missing, 4 something
 of ours was left behind.)");
-    // To make them takes as long as all else that `cudafault arm` does before it arms.
+    // To make them takes as long as the rest of the program's start, which `cudafault arm` has to be quick with.
     k8s->preparse_callback([k8s](size_t) { add_verbs(*k8s); });
 }
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// libcurl, loaded when it is first used: it brings thirty libraries along, which would be half of the time in which
-// `cudafault arm` starts and does its work.
+// libcurl, loaded when it is first used: it brings thirty libraries along, and `cudafault arm` needs none of them.
 #pragma once
 
 #include <curl/curl.h>
