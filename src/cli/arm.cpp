@@ -13,7 +13,7 @@ namespace cudafault::cli {
 
 namespace {
 
-constexpr const char* kExamples = R"(Examples:
+constexpr const char* kArmExamples = R"(Examples:
   cudafault arm trial 'xid=79 gpu=0'
   cudafault arm trial 'error=CUDA_ERROR_LAUNCH_FAILED calls=cuLaunchKernel after=100; effect=delay:200ms calls=@copy'
   cudafault arm trial 'xid=94 gpu=1 for=30s'
@@ -21,12 +21,12 @@ constexpr const char* kExamples = R"(Examples:
 The plan replaces the one that was armed, and takes effect at the next CUDA call of every process of the run.
 `cudafault check` explains a plan, docs/plans.md has all keys.)";
 
-struct Options {
+struct ArmOptions {
     std::string name, spec;
     bool json = false;
 };
 
-void arm(const Options& options) {
+void arm(const ArmOptions& options) {
     const local::Armed armed = local::arm(options.name, options.spec);
     if (!armed.resolved.unresolved.empty())
         fmt::print(stderr, "cudafault: {}\n", local::unresolved_note(armed.resolved));
@@ -43,12 +43,12 @@ void arm(const Options& options) {
 }  // namespace
 
 void add_arm(CLI::App& app) {
-    const auto options = std::make_shared<Options>();
+    const auto options = std::make_shared<ArmOptions>();
     CLI::App* verb = app.add_subcommand("arm", "Makes the GPU calls of a live run fail");
     verb->add_option("name", options->name, "The run")->required();
     verb->add_option("spec", options->spec, "What fails")->required();
     verb->add_flag("--json", options->json, "What was armed, as JSON");
-    verb->footer(kExamples);
+    verb->footer(kArmExamples);
     verb->callback([options] { arm(*options); });
 }
 

@@ -15,13 +15,13 @@ namespace {
 
 using nlohmann::json;
 
-constexpr const char* kExamples = R"(Examples:
+constexpr const char* kCheckExamples = R"(Examples:
   cudafault check 'xid=79 gpu=0 after=100'
   cudafault check --gpus sim:2 'xid=79 gpu=2'     refused: there is no such GPU
 
 A plan that is refused ends with exit code 2 and says where and why. With --gpus the plan's GPUs are looked up too.)";
 
-struct Options {
+struct CheckOptions {
     std::string spec, gpus;
     bool json = false;
 };
@@ -44,7 +44,7 @@ json plan_json(const Plan& plan, const std::vector<std::string>& specs) {
     return faults;
 }
 
-void check(const Options& options, bool with_gpus) {
+void check(const CheckOptions& options, bool with_gpus) {
     const auto plan = local::parse_spec(options.spec);
     json document = {{"valid", true}, {"spec", options.spec}};
     if (with_gpus) document["resolved"] = local::resolve_gpus(options.spec, local::find_machine(options.gpus)).spec;
@@ -65,12 +65,12 @@ void refuse(const local::SpecRefused& refused) {
 }  // namespace
 
 void add_check(CLI::App& app) {
-    const auto options = std::make_shared<Options>();
+    const auto options = std::make_shared<CheckOptions>();
     CLI::App* verb = app.add_subcommand("check", "Explains a plan in words, or says where it is wrong");
     verb->add_option("spec", options->spec, "The plan")->required();
     verb->add_option("--gpus", options->gpus, "Look its GPUs up: real, or as in `cudafault run`");
     verb->add_flag("--json", options->json, "As JSON");
-    verb->footer(kExamples);
+    verb->footer(kCheckExamples);
     verb->callback([verb, options] {
         try {
             check(*options, verb->count("--gpus") > 0);

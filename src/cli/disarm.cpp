@@ -11,18 +11,18 @@ namespace cudafault::cli {
 
 namespace {
 
-constexpr const char* kExamples = R"(Example:
+constexpr const char* kDisarmExamples = R"(Example:
   cudafault disarm trial
 
 From the next CUDA call on everything works again. What has fired so far stays in `cudafault status` and
 `cudafault events`.)";
 
-struct Options {
+struct DisarmOptions {
     std::string name;
     bool json = false;
 };
 
-void disarm(const Options& options) {
+void disarm(const DisarmOptions& options) {
     const bool was_armed = local::disarm(options.name);
     if (options.json) {
         print_json({{"name", options.name}, {"was_armed", was_armed}});
@@ -34,11 +34,11 @@ void disarm(const Options& options) {
 }  // namespace
 
 void add_disarm(CLI::App& app) {
-    const auto options = std::make_shared<Options>();
+    const auto options = std::make_shared<DisarmOptions>();
     CLI::App* verb = app.add_subcommand("disarm", "Lets the GPU calls of a live run work again");
     verb->add_option("name", options->name, "The run")->required();
     verb->add_flag("--json", options->json, "As JSON");
-    verb->footer(kExamples);
+    verb->footer(kDisarmExamples);
     verb->callback([options] { disarm(*options); });
 }
 

@@ -14,7 +14,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr const char* kExamples = R"(Examples:
+constexpr const char* kEventsExamples = R"(Examples:
   cudafault events trial
   cudafault events trial --follow            each as it comes, until the run ends
   cudafault events trial --json
@@ -23,7 +23,7 @@ constexpr const char* kExamples = R"(Examples:
 A line is: time, process, function, GPU as the process numbers it, what it got, the fault of the plan, the number of
 the call among those that matched in this process, and the rank if there is one. The last 4,096 events are kept.)";
 
-struct Options {
+struct EventsOptions {
     std::string name;
     bool follow = false, json = false;
 };
@@ -44,7 +44,7 @@ std::string line(const json& event) {
                        event.at("call").get<uint64_t>(), rank);
 }
 
-void show(const Options& options, const json& event) {
+void show(const EventsOptions& options, const json& event) {
     if (options.json) return print_json_line(event);
     fmt::print("{}\n", line(event));
     flush_output();
@@ -65,7 +65,7 @@ void tell_missing(const json& document) {
     missing("lost", "could not be recorded or read");
 }
 
-void events(const Options& options) {
+void events(const EventsOptions& options) {
     const auto show_one = [&](const json& event) { show(options, event); };
     if (options.follow) return tell_missing(local::follow_events(options.name, show_one));
     const json document = local::events_json(options.name);
@@ -77,12 +77,12 @@ void events(const Options& options) {
 }  // namespace
 
 void add_events(CLI::App& app) {
-    const auto options = std::make_shared<Options>();
+    const auto options = std::make_shared<EventsOptions>();
     CLI::App* verb = app.add_subcommand("events", "Lists each call that a run's faults hit");
     verb->add_option("name", options->name, "The run")->required();
     verb->add_flag("--follow", options->follow, "Go on until the run ends");
     verb->add_flag("--json", options->json, "As JSON");
-    verb->footer(kExamples);
+    verb->footer(kEventsExamples);
     verb->callback([options] { events(*options); });
 }
 

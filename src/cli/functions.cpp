@@ -18,14 +18,14 @@ namespace {
 
 using nlohmann::json;
 
-constexpr const char* kExamples = R"(Examples:
+constexpr const char* kFunctionsExamples = R"(Examples:
   cudafault functions                  all
   cudafault functions 'cuMem*'         by name
   cudafault functions @copy            by class
 
 Column `default`: what it does under a plan without calls=. `never`: it returns no error code, so it cannot fail.)";
 
-struct Options {
+struct FunctionsOptions {
     std::string pattern = "*";
     bool json = false;
 };
@@ -79,7 +79,7 @@ json entries_json(const std::vector<Entry>& entries) {
     return list;
 }
 
-void list_functions(const Options& options) {
+void list_functions(const FunctionsOptions& options) {
     const std::vector<Entry> entries = find_entries(options.pattern);
     if (entries.empty()) {
         throw local::Error(local::kUsage,
@@ -97,11 +97,11 @@ void list_functions(const Options& options) {
 }  // namespace
 
 void add_functions(CLI::App& app) {
-    const auto options = std::make_shared<Options>();
+    const auto options = std::make_shared<FunctionsOptions>();
     CLI::App* verb = app.add_subcommand("functions", "Lists the functions that calls= can name");
     verb->add_option("pattern", options->pattern, "A glob, or a class with its @");
     verb->add_flag("--json", options->json, "As JSON");
-    verb->footer(kExamples);
+    verb->footer(kFunctionsExamples);
     verb->callback([options] { list_functions(*options); });
 }
 

@@ -16,7 +16,7 @@ namespace cudafault::cli {
 
 namespace {
 
-constexpr const char* kExamples = R"(Examples:
+constexpr const char* kRunExamples = R"(Examples:
   cudafault run -- ./my_program                                     nothing armed: as without cudafault
   cudafault run --plan 'xid=79 gpu=0' -- python train.py
   cudafault run --gpus sim:2 --name trial -- ./serve --port 8000    two simulated H100s
@@ -42,12 +42,13 @@ public:
     }
 };
 
-struct Options {
+struct RunOptions {
     std::string gpus, name;
     std::vector<std::string> plans;
 };
 
-local::RunOptions run_options(const Options& options, const CLI::App& verb, const std::vector<std::string>& command) {
+local::RunOptions run_options(const RunOptions& options, const CLI::App& verb,
+                              const std::vector<std::string>& command) {
     if (command.empty())
         throw local::Error(local::kUsage, "the command is missing: cudafault run [OPTIONS] -- COMMAND");
     local::RunOptions out;
@@ -85,14 +86,14 @@ std::vector<std::string> take_command(int& argc, char** argv) {
 }
 
 void add_run(CLI::App& app, const std::vector<std::string>& command) {
-    const auto options = std::make_shared<Options>();
+    const auto options = std::make_shared<RunOptions>();
     CLI::App* verb = app.add_subcommand("run", "Starts a command whose GPU calls can be made to fail");
     verb->formatter(std::make_shared<Formatter>());
     verb->add_option("--gpus", options->gpus, "real, sim:N, sim:MODEL:N or a list such as sim:H100:4,L4:2");
     verb->add_option("--name", options->name, "How other verbs call this run; default run-PID");
     verb->add_option("--plan", options->plans, "What fails, from the start; may be given several times")
         ->allow_extra_args(false);
-    verb->footer(kExamples);
+    verb->footer(kRunExamples);
     verb->callback([verb, options, command] { local::end_like(run_or_125(run_options(*options, *verb, command))); });
 }
 

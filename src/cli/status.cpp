@@ -16,14 +16,14 @@ namespace {
 
 using nlohmann::json;
 
-constexpr const char* kExamples = R"(Examples:
+constexpr const char* kStatusExamples = R"(Examples:
   cudafault status               all runs
   cudafault status trial         what is armed in it, what fired where, and which processes know of it
   cudafault status trial --json)";
 
 constexpr size_t kShownFunctions = 5, kShownProcesses = 20, kShownPlans = 3;
 
-struct Options {
+struct StatusOptions {
     std::string name;
     bool json = false;
 };
@@ -185,7 +185,7 @@ void print_run(const json& run) {
     print_events(run);
 }
 
-void status(const Options& options) {
+void status(const StatusOptions& options) {
     const bool all = options.name.empty();
     const json document = all ? local::list_json() : local::status_json(options.name);
     if (options.json) return print_json(document);
@@ -195,11 +195,11 @@ void status(const Options& options) {
 }  // namespace
 
 void add_status(CLI::App& app) {
-    const auto options = std::make_shared<Options>();
+    const auto options = std::make_shared<StatusOptions>();
     CLI::App* verb = app.add_subcommand("status", "Shows the runs, or what happened in one, also after it has ended");
     verb->add_option("name", options->name, "The run");
     verb->add_flag("--json", options->json, "As JSON");
-    verb->footer(kExamples);
+    verb->footer(kStatusExamples);
     verb->callback([options] { status(*options); });
 }
 

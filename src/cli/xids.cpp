@@ -18,11 +18,11 @@ namespace {
 
 using nlohmann::json;
 
-constexpr const char* kExamples = R"(Examples:
+constexpr const char* kXidsExamples = R"(Examples:
   cudafault xids          all that xid= can name
   cudafault xids 79       what it is on a real GPU, and what is returned here)";
 
-struct Options {
+struct XidsOptions {
     uint32_t number = 0;
     bool json = false;
 };
@@ -91,7 +91,7 @@ const Xid& find(uint32_t number) {
     throw local::Error(local::kUsage, fmt::format("XID {} is not known, expected one of {}", number, known));
 }
 
-void show(const Options& options, bool one) {
+void show(const XidsOptions& options, bool one) {
     if (one) {
         const Xid& xid = find(options.number);
         options.json ? print_json(xid_json(xid)) : print_details(xid);
@@ -103,11 +103,11 @@ void show(const Options& options, bool one) {
 }  // namespace
 
 void add_xids(CLI::App& app) {
-    const auto options = std::make_shared<Options>();
+    const auto options = std::make_shared<XidsOptions>();
     CLI::App* verb = app.add_subcommand("xids", "Lists the XIDs that can be simulated, or tells of one");
     verb->add_option("number", options->number, "The XID");
     verb->add_flag("--json", options->json, "As JSON");
-    verb->footer(kExamples);
+    verb->footer(kXidsExamples);
     verb->callback([verb, options] { show(*options, verb->count("number") > 0); });
 }
 

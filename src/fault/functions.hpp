@@ -61,11 +61,12 @@ inline constexpr const char* kRuntimeSonames[] = {"libcudart.so.11.0", "libcudar
 inline constexpr int kRuntimeSonameCount = 3;
 
 extern const Function kFunctions[];
-#define CUDAFAULT_ROW(...) +1
-inline constexpr int kFunctionCount = 0
+inline constexpr char kOnePerRow[] = {
+#define CUDAFAULT_ROW(...) 0,
 #include "functions.inc"
-    ;
 #undef CUDAFAULT_ROW
+};
+inline constexpr int kFunctionCount = sizeof(kOnePerRow);
 
 Text function_name(int index);
 

@@ -16,10 +16,10 @@ namespace {
 
 using std::chrono::seconds;
 
-constexpr seconds kLogBudget{1};
+constexpr seconds kTimeForLog{1};
 constexpr seconds kSlack{2};  // of the clocks, and of lines on their way
 constexpr std::chrono::milliseconds kPodInterval{1500};
-constexpr int kLogLimit = 4 << 20;
+constexpr int kEnoughLog = 4 << 20;
 
 bool is_open(const AcknowledgingContainer& container) { return container.state == Acknowledgement::kNo; }
 
@@ -79,8 +79,8 @@ private:
         LogOptions options;
         options.container = container.container;
         options.since_seconds = since();
-        options.limit_bytes = kLogLimit;
-        const PodLog log = read_log(client_, container.pod, options, kLogBudget);
+        options.limit_bytes = kEnoughLog;
+        const PodLog log = read_log(client_, container.pod, options, kTimeForLog);
         container.why = log.why_not;
         if (!log.text) return settle_without_log(container, log.code);
         EvidenceReader reader;

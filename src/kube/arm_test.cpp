@@ -7,6 +7,7 @@
 
 #include "kube/injection_testing.hpp"
 #include "kube/names.hpp"
+#include "kube/paths_testing.hpp"
 
 namespace cudafault::kube {
 
@@ -17,9 +18,6 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-const std::string kConfigMaps = "/api/v1/namespaces/prod/configmaps";
-const std::string kPodList = "/api/v1/namespaces/prod/pods";
-
 Workload workload_called(const std::string& name) {
     Workload workload = plain_deployment();
     workload.target.name = name;
@@ -28,7 +26,7 @@ Workload workload_called(const std::string& name) {
 
 std::string plan_name(const std::string& workload) { return "cudafault-plan-" + workload_called(workload).hash(); }
 
-Json plan_map(const std::string& workload, const std::string& text = "#7\n") {
+Json plan_of(const std::string& workload, const std::string& text = "#7\n") {
     Json object = labelled(named(plan_name(workload)), names::kWorkload, workload_called(workload).hash());
     object["metadata"]["resourceVersion"] = "5";
     object["metadata"]["annotations"] = {{"cudafault.dev/pods", ""}};
@@ -60,15 +58,15 @@ protected:
     }
 
     void hold_plan(const std::string& workload, const std::string& text = "#7\n") {
-        hold(kConfigMaps + "/" + plan_name(workload), plan_map(workload, text));
+        hold(kConfigMaps + "/" + plan_name(workload), plan_of(workload, text));
         responder.on("PATCH", kConfigMaps + "/" + plan_name(workload),
-                     {json_answer(plan_map(workload, "#8\nxid=79\n"))});
+                     {json_answer(plan_of(workload, "#8\nxid=79\n"))});
     }
 
     void hold_pods(const std::vector<Json>& pods) {
-        hold_list(kPodList, pods);
+        hold_list(kPods, pods);
         for (const Json& pod : pods) {
-            responder.on("PATCH", kPodList + "/" + text_at(pod, {"metadata", "name"}), {json_answer(pod)});
+            responder.on("PATCH", kPods + "/" + text_at(pod, {"metadata", "name"}), {json_answer(pod)});
         }
     }
 
@@ -155,22 +153,22 @@ TEST_F(ArmTest, WhatIsNotInjectedIsRefused) {
 
 TEST_F(ArmTest, ASelectorMeansThePodsItFindsByName) {
     choice.selector = "role=worker";
-    hold_list(kConfigMaps, {plan_map("web"), plan_map("api")});
+    hold_list(kConfigMaps, {plan_of("web"), plan_of("api")});
     hold_plan("web");
     hold_plan("api");
     hold_pods({pod_of("web", "a"), pod_of("web", "b"), pod_of("api", "c")});
-    hold_list(kPodList + "?labelSelector=role%3Dworker&limit=500", {pod_of("web", "b")});
+    hold_list(kPods + "?labelSelector=role%3Dworker&limit=500", {pod_of("web", "b")});
     ASSERT_EQ(arm_it().size(), 1u);
     EXPECT_THAT(restricted_to, ElementsAre("b"));
     EXPECT_THAT(seen_targets("PATCH"), ElementsAre(plan_name("web"), "a", "b"))
         << "all see that the plan is not theirs";
-    hold_list(kPodList + "?labelSelector=role%3Dworker&limit=500", {});
+    hold_list(kPods + "?labelSelector=role%3Dworker&limit=500", {});
     EXPECT_THAT(refusal(), HasSubstr("no injected pod in namespace prod is meant by that"));
 }
 
 TEST_F(ArmTest, ANodeMeansTheWorkloadsThatRunThere) {
     choice.node = "n2";
-    hold_list(kConfigMaps, {plan_map("web"), plan_map("api")});
+    hold_list(kConfigMaps, {plan_of("web"), plan_of("api")});
     hold_plan("web");
     hold_plan("api");
     hold_pods({pod_of("web", "a", "n1"), pod_of("api", "c", "n2")});
@@ -189,7 +187,7 @@ TEST_F(ArmTest, OnANodeWhereItDoesNotRunYetItIsArmedForThoseThatCome) {
 }
 
 TEST_F(ArmTest, MoreThanTheLimitIsRefusedBeforeAnythingIsArmed) {
-    hold_list(kConfigMaps, {plan_map("web"), plan_map("api")});
+    hold_list(kConfigMaps, {plan_of("web"), plan_of("api")});
     hold_plan("web");
     hold_plan("api");
     hold_pods({pod_of("web", "a", "n1"), pod_of("web", "b", "n2"), pod_of("api", "c", "n2")});
@@ -204,7 +202,7 @@ TEST_F(ArmTest, MoreThanTheLimitIsRefusedBeforeAnythingIsArmed) {
 }
 
 TEST_F(ArmTest, DisarmingSaysWhoWaitsOutABackOff) {
-    hold_list(kConfigMaps, {plan_map("web", "#7\nxid=79\n")});
+    hold_list(kConfigMaps, {plan_of("web", "#7\nxid=79\n")});
     hold_plan("web");
     hold_pods({pod_of("web", "a"), pod_of("web", "b", "n1", "CrashLoopBackOff")});
     const std::vector<Armed> disarmed = disarm_it(false);
@@ -212,16 +210,16 @@ TEST_F(ArmTest, DisarmingSaysWhoWaitsOutABackOff) {
     EXPECT_THAT(seen_targets("DELETE"), IsEmpty());
     for (const SeenRequest& request : responder.requests()) {
         if (request.method == "PATCH" && request.target.find("configmaps") != std::string::npos) {
-            EXPECT_EQ(text_at(plan_map("web").patch(Json::parse(request.body)), {"data", "plan"}), "#8\n");
+            EXPECT_EQ(text_at(plan_of("web").patch(Json::parse(request.body)), {"data", "plan"}), "#8\n");
         }
     }
 }
 
 TEST_F(ArmTest, DisarmingDeletesThoseInBackOffWhereAskedTo) {
-    hold_list(kConfigMaps, {plan_map("web")});
+    hold_list(kConfigMaps, {plan_of("web")});
     hold_plan("web");
     hold_pods({pod_of("web", "a"), pod_of("web", "b", "n1", "CrashLoopBackOff")});
-    responder.on("DELETE", kPodList + "/b", {json_answer(Json::object())});
+    responder.on("DELETE", kPods + "/b", {json_answer(Json::object())});
     EXPECT_THAT(disarm_it(true).at(0).notes, IsEmpty());
     EXPECT_THAT(seen_targets("DELETE"), ElementsAre("b"));
 }

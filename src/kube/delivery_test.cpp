@@ -6,6 +6,7 @@
 #include "kube/api/encoding.hpp"
 #include "kube/injection_testing.hpp"
 #include "kube/names.hpp"
+#include "kube/paths_testing.hpp"
 
 namespace cudafault::kube {
 
@@ -15,8 +16,6 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-const std::string kNodes = "/api/v1/nodes";
-const std::string kConfigMaps = "/api/v1/namespaces/prod/configmaps";
 const std::string kSource = kConfigMaps + "/cuda-fault-injection-lib";
 
 constexpr Architecture kIntel = Architecture::kX86_64;

@@ -3,6 +3,8 @@
 
 #include <gmock/gmock.h>
 
+#include "kube/templates.hpp"
+
 namespace cudafault::kube {
 
 namespace {
@@ -23,8 +25,6 @@ std::vector<std::string> texts(const Json& before, const Json& after) {
 }
 
 Json env(const Json& list) { return {{"containers", {{{"name", "main"}, {"env", list}}}}}; }
-
-Json variable(const std::string& name, const std::string& value) { return {{"name", name}, {"value", value}}; }
 
 TEST(Differences, NoneInEqualObjects) {
     EXPECT_THAT(texts(env(Json::array({variable("A", "1")})), env(Json::array({variable("A", "1")}))), IsEmpty());

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 
 #include "kube/injection_testing.hpp"
+#include "kube/paths_testing.hpp"
 
 namespace cudafault::kube {
 
@@ -13,8 +14,6 @@ using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
-
-const std::string kPodList = "/api/v1/namespaces/prod/pods";
 
 class DryRunTest : public WorkloadTest {
 protected:
@@ -30,10 +29,10 @@ protected:
     }
 
     void answer(int code, const std::string& message) {
-        responder.on("POST", kPodList, {status_answer(code, "Forbidden", message)});
+        responder.on("POST", kPods, {status_answer(code, "Forbidden", message)});
     }
 
-    void take() { responder.on("POST", kPodList, {json_answer(named("x"))}); }
+    void take() { responder.on("POST", kPods, {json_answer(named("x"))}); }
 };
 
 TEST_F(DryRunTest, TriesTheTemplateAsAPodAndKeepsNothing) {
@@ -52,7 +51,7 @@ TEST_F(DryRunTest, ARefusalByAdmissionEndsItWithTheReason) {
     EXPECT_THAT(try_pods(plain_deployment()),
                 ElementsAre(AllOf(HasSubstr("refused: "), HasSubstr("nothing was changed"),
                                   HasSubstr(R"(violates PodSecurity "restricted:latest")"))));
-    responder.on("POST", kPodList, {status_answer(422, "Invalid", "spec.containers: Required value")});
+    responder.on("POST", kPods, {status_answer(422, "Invalid", "spec.containers: Required value")});
     EXPECT_THAT(try_pods(plain_deployment()), ElementsAre(HasSubstr("refused: ")));
 }
 

@@ -17,8 +17,8 @@ const Json kBefore = Json::parse(R"({"spec": {
         "env": [{"name": "A", "value": "1"}, {"name": "LD_PRELOAD", "value": "/user.so"}, {"name": "B", "value": "2"}]}],
     "tolerations": null}})");
 
-const Path kMain = Path{"spec", "containers"}.item("main");
-const Path kEnv = kMain / "env";
+const Path kEditedContainer = Path{"spec", "containers"}.item("main");
+const Path kEnv = kEditedContainer / "env";
 const Path kPreload = kEnv.item("LD_PRELOAD");
 
 class Edits : public testing::Test {
@@ -37,7 +37,8 @@ protected:
         editor.add(kEnv.item("HELPER"), {{"name", "HELPER"}, {"value", "h"}}, kPreload);
         editor.add(kEnv.item("OURS"), {{"name", "OURS"}, {"value", "o"}});
         editor.add((Path{"spec", "volumes"}).item("ours"), {{"name", "ours"}, {"emptyDir", Json::object()}});
-        editor.add((kMain / "volumeMounts").item("/ours", "mountPath"), {{"name", "ours"}, {"mountPath", "/ours"}});
+        editor.add((kEditedContainer / "volumeMounts").item("/ours", "mountPath"),
+                   {{"name", "ours"}, {"mountPath", "/ours"}});
         editor.set(Path{"spec", "affinity", "nodeAffinity", "x"}, 1);
         editor.use_phase(Phase::kAfterRollout);
         editor.set(Path{"spec", "strategy", "rollingUpdate", "maxSurge"}, 0);

@@ -53,19 +53,19 @@ TEST(Gpus, WhatIsNoContainerHasNone) {
 }
 
 const Json kClaiming = Json::parse(R"({"name": "main", "resources": {"claims": [{"name": "device"}]}})");
-const Json kPodSpec = Json::parse(R"({"resourceClaims": [
+const Json kClaimsSpec = Json::parse(R"({"resourceClaims": [
     {"name": "device", "resourceClaimTemplateName": "one-gpu"}, {"name": "net", "resourceClaimName": "nic"},
     {"name": "old", "source": {"resourceClaimName": "before-1.31"}}, {"name": "none"}, null]})");
 
 TEST(Gpus, AClaimIsAGpuUnlessItIsKnownToBeAnother) {
-    EXPECT_TRUE(has_gpu(kClaiming, kPodSpec));
-    EXPECT_TRUE(has_gpu(kClaiming, kPodSpec, {{"ResourceClaim", "one-gpu"}})) << "of another kind";
-    EXPECT_FALSE(has_gpu(kClaiming, kPodSpec, {{"ResourceClaimTemplate", "one-gpu"}}));
+    EXPECT_TRUE(has_gpu(kClaiming, kClaimsSpec));
+    EXPECT_TRUE(has_gpu(kClaiming, kClaimsSpec, {{"ResourceClaim", "one-gpu"}})) << "of another kind";
+    EXPECT_FALSE(has_gpu(kClaiming, kClaimsSpec, {{"ResourceClaimTemplate", "one-gpu"}}));
     EXPECT_TRUE(has_gpu(kClaiming, nullptr)) << "a controller may add the pod's part";
 }
 
 TEST(Gpus, ClaimSources) {
-    EXPECT_THAT(claim_sources(kPodSpec),
+    EXPECT_THAT(claim_sources(kClaimsSpec),
                 ElementsAre(ClaimSource{"ResourceClaimTemplate", "one-gpu"}, ClaimSource{"ResourceClaim", "nic"},
                             ClaimSource{"ResourceClaim", "before-1.31"}));
     EXPECT_THAT(claim_sources(nullptr), IsEmpty());

@@ -18,8 +18,6 @@ constexpr const char* kSourceMount = "/source";
 constexpr int kNobody = 65534;
 constexpr int kMoreHistory = 10;  // or our pod template would push the user's oldest out
 
-Json variable(const std::string& name, const std::string& value) { return {{"name", name}, {"value", value}}; }
-
 Json pod_field(const std::string& name, const std::string& field) {
     return {{"name", name}, {"valueFrom", {{"fieldRef", {{"apiVersion", "v1"}, {"fieldPath", field}}}}}};
 }

@@ -44,7 +44,7 @@ Replacement replacement(const std::string& group, const std::string& kind, const
 }
 
 const Json kTemplate = gpu_template();
-const Json kPodSpec = kTemplate["spec"];
+const Json kTemplateSpec = kTemplate["spec"];
 
 TEST(Kinds, EachIsThereOnceWithAllThatBelongsToIt) {
     std::set<std::string> seen;
@@ -112,7 +112,7 @@ TEST(Kinds, CronJob) {
 }
 
 TEST(Kinds, PodsAndJobsAreLookedAtButNotInjected) {
-    const Workload pod = workload("", "Pod", kPodSpec);
+    const Workload pod = workload("", "Pod", kTemplateSpec);
     EXPECT_THAT(containers_of(pod), ElementsAre(": spec.containers[main] *", ": spec.containers[side]"));
     EXPECT_THAT(pod.refusal, HasSubstr("inject the workload that makes it"));
     EXPECT_THAT(pod.note, IsEmpty());
@@ -136,7 +136,7 @@ TEST(Kinds, ImmutableKindsAreRefused) {
 TEST(Kinds, ChildrenOfOthersAreRefused) {
     EXPECT_THAT(workload("nvidia.com", "DynamoComponentDeployment", {{"podTemplate", kTemplate}}).refusal,
                 HasSubstr("inject its DynamoGraphDeployment"));
-    const Workload clique = workload("grove.io", "PodClique", {{"podSpec", kPodSpec}});
+    const Workload clique = workload("grove.io", "PodClique", {{"podSpec", kTemplateSpec}});
     EXPECT_THAT(clique.refusal, HasSubstr("inject its PodCliqueSet"));
     EXPECT_THAT(containers_of(clique), testing::Contains(": spec.podSpec.containers[main] *"));
 }
@@ -256,7 +256,7 @@ TEST(Kinds, RayCluster) {
 }
 
 TEST(Kinds, PodCliqueSet) {
-    const Json spec = {{"template", {{"cliques", {{{"name", "decode"}, {"spec", {{"podSpec", kPodSpec}}}}}}}}};
+    const Json spec = {{"template", {{"cliques", {{{"name", "decode"}, {"spec", {{"podSpec", kTemplateSpec}}}}}}}}};
     EXPECT_THAT(containers_of(workload("grove.io", "PodCliqueSet", spec)),
                 ElementsAre("decode: spec.template.cliques[decode].spec.podSpec.containers[main] *",
                             "decode: spec.template.cliques[decode].spec.podSpec.containers[side]"));

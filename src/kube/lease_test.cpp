@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 
 #include "kube/injection_testing.hpp"
+#include "kube/paths_testing.hpp"
 
 namespace cudafault::kube {
 
@@ -14,8 +15,6 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
-
-const std::string kLeases = "/apis/coordination.k8s.io/v1/namespaces/prod/leases";
 
 std::string seconds_ago(int seconds) {
     return fmt::format("{:%Y-%m-%dT%H:%M:%S}.000000Z", fmt::gmtime(std::time(nullptr) - seconds));

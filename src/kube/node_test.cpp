@@ -17,7 +17,7 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 
 const std::string kNode = "/api/v1/nodes/n1";
-const std::string kPods = "/api/v1/pods";
+const std::string kEveryPod = "/api/v1/pods";
 const std::string kStateLabel = "/metadata/labels/dgxc.nvidia.com~1nvsentinel-state";
 
 class NodeTest : public SessionTest {
@@ -207,7 +207,7 @@ TEST_F(NodeTest, DrainEvictsAndWaits) {
     const Json daemon = pod("daemon", "DaemonSet");
     Json ending = pod("web");
     ending["metadata"]["deletionTimestamp"] = "2026-11-25T00:00:00Z";
-    responder.on("GET", kPods,
+    responder.on("GET", kEveryPod,
                  {list({pod("web"), daemon, finished, mirror}), list({pod("web"), daemon, finished, mirror}),
                   list({ending, daemon}), list({daemon})});
     responder.on("POST", eviction("web"), {json_answer({{"kind", "Status"}})});
@@ -218,7 +218,7 @@ TEST_F(NodeTest, DrainEvictsAndWaits) {
     EXPECT_THAT(result.skipped, ElementsAre("prod/daemon", "prod/done", "prod/static"));
     EXPECT_EQ(count("POST"), 1u);
     for (const SeenRequest& request : responder.requests()) {
-        if (request.method == "GET" && request.target.starts_with(kPods)) {
+        if (request.method == "GET" && request.target.starts_with(kEveryPod)) {
             EXPECT_THAT(request.target, HasSubstr("fieldSelector=spec.nodeName%3Dn1"));
         }
         if (request.method != "POST") continue;
@@ -229,14 +229,14 @@ TEST_F(NodeTest, DrainEvictsAndWaits) {
 }
 
 TEST_F(NodeTest, BarePodsAreRefusedBeforeAnything) {
-    responder.on("GET", kPods, {list({pod("alone", "")})});
+    responder.on("GET", kEveryPod, {list({pod("alone", "")})});
     EXPECT_THAT(refusal([&] { drain(); }), AllOf(HasSubstr("prod/alone"), HasSubstr("--force-bare")));
     EXPECT_EQ(count("PATCH") + count("POST"), 0u);
 }
 
 TEST_F(NodeTest, BarePodsGoWithForce) {
     serve({node()});
-    responder.on("GET", kPods, {list({pod("alone", "")}), list({pod("alone", "")}), list({})});
+    responder.on("GET", kEveryPod, {list({pod("alone", "")}), list({pod("alone", "")}), list({})});
     responder.on("POST", eviction("alone"), {json_answer({{"kind", "Status"}})});
     DrainOptions drain_options;
     drain_options.force_bare = true;
@@ -245,7 +245,7 @@ TEST_F(NodeTest, BarePodsGoWithForce) {
 
 TEST_F(NodeTest, ABudgetIsWaitedForAndExplained) {
     serve({node()});
-    responder.on("GET", kPods, {list({pod("web")}), list({pod("web")}), list({pod("web")}), list({})});
+    responder.on("GET", kEveryPod, {list({pod("web")}), list({pod("web")}), list({pod("web")}), list({})});
     responder.on("POST", eviction("web"), {budget(), json_answer({{"kind", "Status"}})});
     std::vector<std::string> lines;
     DrainOptions drain_options;
@@ -259,7 +259,7 @@ TEST_F(NodeTest, AtTheDeadlineWhatIsLeftIsSaid) {
     const Json cordoned = node(true, {{"dgxc.nvidia.com/nvsentinel-state", "quarantined"}},
                                ours(false, {"dgxc.nvidia.com/nvsentinel-state"}));
     serve({cordoned});
-    responder.on("GET", kPods, {list({pod("web", "ReplicaSet", false)})});
+    responder.on("GET", kEveryPod, {list({pod("web", "ReplicaSet", false)})});
     responder.on("POST", eviction("web"), {budget()});
     EXPECT_THAT(refusal([&] { drain(); }), AllOf(HasSubstr("prod/web"), HasSubstr("web-pdb"), HasSubstr("not ready"),
                                                  HasSubstr("--delete-unhealthy"), HasSubstr("AlwaysAllow")));
@@ -270,7 +270,7 @@ TEST_F(NodeTest, AtTheDeadlineWhatIsLeftIsSaid) {
 TEST_F(NodeTest, UnhealthyPodsThatABudgetKeepsAreDeleted) {
     serve({node()});
     const Json crashing = pod("web", "ReplicaSet", false);
-    responder.on("GET", kPods, {list({crashing}), list({crashing}), list({})});
+    responder.on("GET", kEveryPod, {list({crashing}), list({crashing}), list({})});
     responder.on("POST", eviction("web"), {budget()});
     responder.on("DELETE", "/api/v1/namespaces/prod/pods/web", {json_answer(crashing)});
     DrainOptions drain_options;
@@ -280,7 +280,7 @@ TEST_F(NodeTest, UnhealthyPodsThatABudgetKeepsAreDeleted) {
 
 TEST_F(NodeTest, APodThatIsGoneIsNoError) {
     serve({node()});
-    responder.on("GET", kPods, {list({pod("a"), pod("b")}), list({pod("a"), pod("b")}), list({})});
+    responder.on("GET", kEveryPod, {list({pod("a"), pod("b")}), list({pod("a"), pod("b")}), list({})});
     responder.on("POST", eviction("a"), {status_answer(404, "NotFound")});
     responder.on("POST", eviction("b"), {status_answer(409, "Conflict")});
     EXPECT_THAT(drain().evicted, IsEmpty());
@@ -288,7 +288,7 @@ TEST_F(NodeTest, APodThatIsGoneIsNoError) {
 
 TEST_F(NodeTest, ARefusalOfAnotherKindIsAnError) {
     serve({node()});
-    responder.on("GET", kPods, {list({pod("a")})});
+    responder.on("GET", kEveryPod, {list({pod("a")})});
     responder.on("POST", eviction("a"), {status_answer(403, "Forbidden")});
     EXPECT_THAT(refusal([&] { drain(); }), HasSubstr("pods/eviction"));
 }
@@ -297,7 +297,7 @@ TEST_F(NodeTest, TheStateLabelFollowsTheDrain) {
     const Json cordoned = node(true, {{"dgxc.nvidia.com/nvsentinel-state", "quarantined"}},
                                ours(false, {"dgxc.nvidia.com/nvsentinel-state"}));
     serve({cordoned});
-    responder.on("GET", kPods, {list({})});
+    responder.on("GET", kEveryPod, {list({})});
     drain();
     EXPECT_THAT(patched(0), ElementsAre("add " + kStateLabel));
     std::vector<std::string> states;

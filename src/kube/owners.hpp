@@ -9,6 +9,8 @@
 
 namespace cudafault::kube {
 
+inline constexpr int kMostOwners = 10;  // above each other; more are a cycle
+
 struct Owner {
     std::string api_version;
     std::string kind;

@@ -5,6 +5,7 @@
 
 #include "kube/injection_testing.hpp"
 #include "kube/names.hpp"
+#include "kube/paths_testing.hpp"
 
 namespace cudafault::kube {
 
@@ -16,9 +17,6 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::MatchesRegex;
 using testing::StartsWith;
-
-const std::string kConfigMaps = "/api/v1/namespaces/prod/configmaps";
-const std::string kPodList = "/api/v1/namespaces/prod/pods";
 
 Json plan_map(const std::string& text, const std::string& version = "5") {
     const std::string hash = plain_deployment().hash();
@@ -139,7 +137,7 @@ TEST_F(PlanObjectTest, PodsAreThoseThatMountIt) {
         return object;
     };
     const PlanObject plan = plan_from(plan_map("#7\n"));
-    hold_list(kPodList,
+    hold_list(kPods,
               {pod("ours", plan.name(), "Running"), pod("starts", plan.name(), "Pending"),
                pod("of-another", "cudafault-plan-0123456789", "Running"), pod("ended", plan.name(), "Succeeded")});
     std::vector<std::string> found;
@@ -149,8 +147,8 @@ TEST_F(PlanObjectTest, PodsAreThoseThatMountIt) {
 }
 
 TEST_F(PlanObjectTest, ANudgeThatFailsIsTold) {
-    responder.on("PATCH", kPodList + "/a", {json_answer(named("a"))});
-    responder.on("PATCH", kPodList + "/b", {status_answer(403, "Forbidden", "no")});
+    responder.on("PATCH", kPods + "/a", {json_answer(named("a"))});
+    responder.on("PATCH", kPods + "/b", {status_answer(403, "Forbidden", "no")});
     const auto untold = nudge(client(), {named("a"), named("b"), named("gone")}, 8);
     EXPECT_THAT(untold, ElementsAre(AllOf(HasSubstr("b: "), HasSubstr("403"))));
     EXPECT_THAT(text_at(Json::parse(seen(0).body), {"metadata", "annotations", names::kNudge}), StartsWith("8."));

@@ -16,8 +16,6 @@ namespace cudafault::kube {
 
 namespace {
 
-constexpr int kMostOwners = 10;  // above each other; more are a cycle
-
 using Uids = std::set<std::string>;
 
 std::vector<Json> list_all(Client& client, const Collection& collection, const ListOptions& options) {

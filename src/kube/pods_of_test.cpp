@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gmock/gmock.h>
 
+#include "kube/paths_testing.hpp"
 #include "kube/workload_testing.hpp"
 
 namespace cudafault::kube {
@@ -11,9 +12,6 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
-
-const std::string kPods = "/api/v1/namespaces/prod/pods";
-const std::string kReplicaSets = "/apis/apps/v1/namespaces/prod/replicasets";
 
 Workload workload(const std::string& group, const std::string& kind, const std::string& name, const Json& spec) {
     const Resource resource{group, kind_of(group, kind)->versions.front(), "things", "", kind, true, {}, {}, {}};

@@ -15,8 +15,6 @@ struct UsersPreload {
     Json value_from;
 };
 
-Json variable(const std::string& name, const std::string& value) { return {{"name", name}, {"value", value}}; }
-
 const Json* find_variable(const Json& object, const ContainerSite& site) {
     std::vector<Path> lists = {site.env};
     lists.insert(lists.end(), site.weaker_env.begin(), site.weaker_env.end());

@@ -13,13 +13,13 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-const Path kMain = Path{"containers"}.item("main");
+const Path kOnlyContainer = Path{"containers"}.item("main");
 const std::string kSelf = "/ours.so:$(LD_PRELOAD)";
 const std::string kHelper = "/ours.so:$(CUDAFAULT_LD_PRELOAD)";
 
 class PreloadMerge : public testing::Test {
 protected:
-    PreloadMerge() { site = {"main", kMain, kMain / "env", {}, true}; }
+    PreloadMerge() { site = {"main", kOnlyContainer, kOnlyContainer / "env", {}, true}; }
 
     // What LD_PRELOAD is then. The edits give the original back.
     std::string merge(const Json& container) {
@@ -151,7 +151,7 @@ TEST_F(PreloadMerge, ASecretThatTheGraphNames) {
 }
 
 TEST_F(PreloadMerge, OfWeakerListsTheStrongestCounts) {
-    site.weaker_env = {Path{"envs"}, kMain / "other"};
+    site.weaker_env = {Path{"envs"}, kOnlyContainer / "other"};
     const Json before = Json::parse(R"({"containers": [{"other": [{"name": "LD_PRELOAD", "value": "/main.so"}]}],
         "envs": [{"name": "LD_PRELOAD", "value": "/graph.so"}]})");
     EXPECT_EQ(merge_into(before), "/ours.so:/graph.so");

@@ -5,6 +5,7 @@
 
 #include "kube/injection_testing.hpp"
 #include "kube/names.hpp"
+#include "kube/paths_testing.hpp"
 #include "kube/record.hpp"
 
 namespace cudafault::kube {
@@ -17,12 +18,6 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
-
-const std::string kConfigMaps = "/api/v1/namespaces/prod/configmaps";
-const std::string kDeployments = "/apis/apps/v1/namespaces/prod/deployments";
-const std::string kLeases = "/apis/coordination.k8s.io/v1/namespaces/prod/leases";
-const std::string kPodList = "/api/v1/namespaces/prod/pods";
-const std::string kReplicaSets = "/apis/apps/v1/namespaces/prod/replicasets";
 
 // A Deployment without pods: nothing has to be waited for.
 Workload users() {
@@ -43,7 +38,7 @@ protected:
         choice.name = "web";
         choice.in_namespace = "prod";
         responder.on("POST", kLeases, {json_answer(Json::object())});
-        for (const std::string& list : {kPodList, kReplicaSets, kDeployments, kConfigMaps,
+        for (const std::string& list : {kPods, kReplicaSets, kDeployments, kConfigMaps,
                                         "/apis/apps/v1/namespaces/prod/statefulsets" + std::string()}) {
             hold_list(list, {});
         }
@@ -334,7 +329,7 @@ TEST_F(RestoreTest, APausedDeploymentKeepsWhatItsPodsMount) {
     injected.object["spec"]["replicas"] = 1;
     hold_states({injected.object, injected.object, after_template()});
     Json pod = owned(named("web-1-a", injected.object["spec"]["template"]["spec"]), "apps/v1", "ReplicaSet", "web-1");
-    hold_list(kPodList, {pod});
+    hold_list(kPods, {pod});
     hold_list(kReplicaSets, {owned(named("web-1"), "apps/v1", "Deployment", "web")});
     const RestoreResult result = run();
     EXPECT_TRUE(result.restored);

@@ -17,7 +17,7 @@ namespace cudafault::kube {
 
 namespace {
 
-constexpr std::chrono::milliseconds kPoll{100};
+constexpr std::chrono::milliseconds kRevisionPoll{100};
 
 // Else it could make our template anew.
 void wait_until_observed(Client& client, const Workload& workload, Deadline deadline) {
@@ -26,7 +26,7 @@ void wait_until_observed(Client& client, const Workload& workload, Deadline dead
         const Json object = client.get(workload.target);
         if (number_at(object, {"status", "observedGeneration"}) >= number_at(object, {"metadata", "generation"}))
             return;
-        client.session().wait_until(std::min(deadline, after(kPoll)));
+        client.session().wait_until(std::min(deadline, after(kRevisionPoll)));
     }
 }
 
@@ -157,7 +157,7 @@ void remove_own_revisions(Client& client, const Workload& workload, Deadline dea
     wait_until_observed(client, workload, deadline);
     for (const Resource& history : histories_of(workload.target.resource.group, workload.target.resource.kind)) {
         while (remove_revisions(client, workload, history)) {
-            client.session().wait_until(std::min(deadline, after(kPoll)));
+            client.session().wait_until(std::min(deadline, after(kRevisionPoll)));
         }
     }
 }

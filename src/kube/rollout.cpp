@@ -27,10 +27,10 @@ using std::chrono::seconds;
 
 constexpr seconds kWindow{2};  // of a watch, after which the workload is read
 constexpr seconds kServerPoll{1};
-constexpr int kWindowsPerList = 5;  // and all pods are listed, whatever the watch said
-constexpr seconds kLastWords{5};    // for finding out why, after the deadline
-constexpr seconds kSlowStart{10};   // then a pod's events are read
-constexpr size_t kEventsRead = 3;   // pods whose events are read for that
+constexpr int kWindowsPerList = 5;    // and all pods are listed, whatever the watch said
+constexpr seconds kTimeToExplain{5};  // for finding out why, after the deadline
+constexpr seconds kSlowStart{10};     // then a pod's events are read
+constexpr size_t kEventsRead = 3;     // pods whose events are read for that
 constexpr size_t kTroublesShown = 5;
 
 bool is_apps(const Json& object, const char* kind) {
@@ -525,7 +525,7 @@ private:
         result.state = expected_.state(pods());
         result.troubles = deletions_needed();
         try {
-            const OtherDeadline scope(client_.session(), after(kLastWords));
+            const OtherDeadline scope(client_.session(), after(kTimeToExplain));
             read_last_events();
             const auto reasons = trouble_of_workload(client_, workload_);
             result.troubles.insert(result.troubles.end(), reasons.begin(), reasons.end());

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 
 #include "kube/api/session_testing.hpp"
+#include "kube/paths_testing.hpp"
 
 namespace cudafault::kube {
 
@@ -16,8 +17,6 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
-
-const std::string kPods = "/api/v1/namespaces/prod/pods";
 
 struct PodOf {
     std::string name;

@@ -18,7 +18,7 @@ namespace cudafault::kube {
 
 namespace {
 
-constexpr int kSchema = 1;
+constexpr int kSnapshotSchema = 1;
 constexpr const char* kThere = "there";
 constexpr const char* kMayNotBeListed = "unknown: it may not be listed";
 // What the Deployment controller counts with. The last, of a ReplicaSet, is replicas + maxSurge when it was scaled
@@ -67,7 +67,7 @@ std::set<std::string> owners_of(const Json& object) {
     return uids;
 }
 
-bool is_owned_by(const Json& object, const std::set<std::string>& uids) {
+bool is_owned_by_one(const Json& object, const std::set<std::string>& uids) {
     const auto owners = owners_of(object);
     return std::any_of(owners.begin(), owners.end(), [&](const std::string& uid) { return uids.contains(uid); });
 }
@@ -77,7 +77,7 @@ std::set<std::string> with_descendants(std::set<std::string> uids, const std::ma
     for (size_t known = 0; known != uids.size();) {
         known = uids.size();
         for (const auto& [text, object] : objects) {
-            if (is_owned_by(object, uids)) uids.insert(text_at(object, {"metadata", "uid"}));
+            if (is_owned_by_one(object, uids)) uids.insert(text_at(object, {"metadata", "uid"}));
         }
     }
     return uids;
@@ -220,7 +220,7 @@ void Verification::compare(Part& part, const Resource& resource, const Json& obj
         part.seen.insert(text);
         const auto found = differences_of(text, before->second, object, options_.exact);
         part.differences.insert(part.differences.end(), found.begin(), found.end());
-    } else if (snapshot.is_whole || is_owned_by(object, known_uids_)) {
+    } else if (snapshot.is_whole || is_owned_by_one(object, known_uids_)) {
         part.differences.push_back({text, "", {}, kThere});
     }
 }
@@ -294,7 +294,7 @@ Json comparable(const Json& object, bool exact) {
 }
 
 Json Snapshot::json() const {
-    return {{"cudafault_snapshot", kSchema},
+    return {{"cudafault_snapshot", kSnapshotSchema},
             {"taken_at", taken_at},
             {"namespace", in_namespace},
             {"whole", is_whole},
@@ -306,7 +306,8 @@ Json Snapshot::json() const {
 
 Snapshot Snapshot::from_json(const Json& json) {
     try {
-        if (json.at("cudafault_snapshot") != kSchema) throw Error("it was written by another version of cudafault");
+        if (json.at("cudafault_snapshot") != kSnapshotSchema)
+            throw Error("it was written by another version of cudafault");
         Snapshot snapshot;
         json.at("taken_at").get_to(snapshot.taken_at);
         json.at("namespace").get_to(snapshot.in_namespace);

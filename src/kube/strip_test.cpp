@@ -9,8 +9,6 @@ namespace cudafault::kube {
 
 namespace {
 
-Json variable(const char* name, const char* value) { return {{"name", name}, {"value", value}}; }
-
 Json spec_with(const Json& env) {
     const Json container = {{"name", "main"}, {"env", env}};
     Json spec;

@@ -9,14 +9,11 @@
 #include "kube/api/discovery.hpp"
 #include "kube/api/session_testing.hpp"
 #include "kube/names.hpp"
+#include "kube/paths_testing.hpp"
 #include "kube/workload.hpp"
 
 namespace cudafault::kube {
 
-inline const std::string kConfigMapList = "/api/v1/namespaces/prod/configmaps";
-inline const std::string kLeaseList = "/apis/coordination.k8s.io/v1/namespaces/prod/leases";
-inline const std::string kPodList = "/api/v1/namespaces/prod/pods";
-inline const std::string kNodeList = "/api/v1/nodes";
 inline const std::string kApps = "/apis/apps/v1/namespaces/prod/";
 
 class SurveyTest : public SessionTest {
@@ -32,7 +29,7 @@ protected:
                                     {entry("deployments", "Deployment"), entry("statefulsets", "StatefulSet"),
                                      entry("replicasets", "ReplicaSet")}}})});
         responder.on("GET", "/api/v1/namespaces/prod", {json_answer({{"metadata", {{"name", "prod"}}}})});
-        for (const std::string& path : {kConfigMapList, kLeaseList, kPodList, kNodeList, kApps + "deployments",
+        for (const std::string& path : {kConfigMaps, kLeases, kPods, kNodes, kApps + "deployments",
                                         kApps + "statefulsets", kApps + "replicasets", kApps + "controllerrevisions"}) {
             fill(path, {});
         }

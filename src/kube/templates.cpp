@@ -33,7 +33,7 @@ struct Expansion {
     std::string obstacle;
 };
 
-std::string fields_of(const Json& value) {
+std::string what_is_there(const Json& value) {
     if (!value.is_object()) return fmt::format("it is {}", value.is_array() ? "a list" : "no object");
     std::vector<std::string> names;
     for (const auto& [name, field] : value.items()) names.push_back(name);
@@ -101,7 +101,7 @@ Expansion step(const Json& object, const Place& from, const Segment& segment) {
     const Place at{from.name, from.path / segment.field};
     const Json* value = find(object, at.path);
     if (!value) {
-        return {{}, fmt::format("{} has no {} ({})", place_text(from.path), segment.field, fields_of(*parent))};
+        return {{}, fmt::format("{} has no {} ({})", place_text(from.path), segment.field, what_is_there(*parent))};
     }
     if (segment.item.empty()) return {{at}, ""};
     const std::vector<Place> items = items_of(*value, at);
@@ -223,7 +223,7 @@ Shape shape_at(const Json& object, const Path& path, const std::string& text) {
     if (value_at(value, "containers").is_array()) return Shape::kPodSpec;
     throw Error(fmt::format(
         "{} of {} is no pod template: it has neither spec.containers nor containers ({}); give the path of {}",
-        path.text(), text, fields_of(value), "the object that holds one of these"));
+        path.text(), text, what_is_there(value), "the object that holds one of these"));
 }
 
 // The last field of a path that says something: spec.worker.template is the worker's.

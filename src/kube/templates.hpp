@@ -19,6 +19,9 @@ struct ContainerSite {
     std::string env_secret = "";  // one whose keys are variables too, as of an envFrom
 };
 
+// An item of such a list.
+inline Json variable(const std::string& name, const std::string& value) { return {{"name", name}, {"value", value}}; }
+
 struct TemplateSite {
     std::string name;  // of the component, clique or worker group; empty where a workload has one template
     Path pod_spec;     // volumes, initContainers, affinity and securityContext are in it; may not exist yet

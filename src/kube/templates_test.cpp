@@ -35,7 +35,7 @@ std::vector<std::string> paths(const std::vector<std::string>& given) {
     return texts(sites_of_paths(kGroups, given, "widgets.acme.com w"));
 }
 
-std::string refusal(const std::string& path) {
+std::string refused_path(const std::string& path) {
     try {
         return "found " + std::to_string(sites_of_paths(kGroups, {path}, "widgets.acme.com w").size());
     } catch (const Error& error) {
@@ -77,23 +77,24 @@ TEST(Templates, ContainersOfASite) {
 }
 
 TEST(Templates, WhatIsThereInsteadIsSaid) {
-    EXPECT_THAT(refusal("spec.wrker.template"),
+    EXPECT_THAT(refused_path("spec.wrker.template"),
                 AllOf(HasSubstr("nothing at spec.wrker.template of widgets.acme.com w"), HasSubstr("spec has no wrker"),
                       HasSubstr("it has driver, groups")));
-    EXPECT_THAT(refusal("status.x"), HasSubstr("the object has no status (it has spec)"));
-    EXPECT_THAT(refusal("spec.worker"), AllOf(HasSubstr("no pod template"), HasSubstr("it has template")));
-    EXPECT_THAT(refusal("spec.groups"), HasSubstr("it is a list"));
-    EXPECT_THAT(refusal("spec.groups.template"), HasSubstr("spec.groups has no template (it is a list)"));
-    EXPECT_THAT(refusal("spec.groups[c].template"), HasSubstr("spec.groups has no item c (it has a, b, no-template)"));
-    EXPECT_THAT(refusal("spec.none[*].template"), HasSubstr("spec.none has no items with a name or groupName"));
-    EXPECT_THAT(refusal("spec.worker.template.spec.containers[main].name"), HasSubstr("it is no object"));
-    EXPECT_THAT(refusal("spec.parts[right]"), HasSubstr("neither spec.containers nor containers"));
+    EXPECT_THAT(refused_path("status.x"), HasSubstr("the object has no status (it has spec)"));
+    EXPECT_THAT(refused_path("spec.worker"), AllOf(HasSubstr("no pod template"), HasSubstr("it has template")));
+    EXPECT_THAT(refused_path("spec.groups"), HasSubstr("it is a list"));
+    EXPECT_THAT(refused_path("spec.groups.template"), HasSubstr("spec.groups has no template (it is a list)"));
+    EXPECT_THAT(refused_path("spec.groups[c].template"),
+                HasSubstr("spec.groups has no item c (it has a, b, no-template)"));
+    EXPECT_THAT(refused_path("spec.none[*].template"), HasSubstr("spec.none has no items with a name or groupName"));
+    EXPECT_THAT(refused_path("spec.worker.template.spec.containers[main].name"), HasSubstr("it is no object"));
+    EXPECT_THAT(refused_path("spec.parts[right]"), HasSubstr("neither spec.containers nor containers"));
 }
 
 TEST(Templates, PathsThatAreNone) {
     for (const char* path : {"", ".", "spec.", "spec..x", "spec.groups[", "spec.groups[]", "spec.groups[*]x", "[*]",
                              "spec.groups]", "$"}) {
-        EXPECT_THAT(refusal(path), testing::AnyOf(HasSubstr("is no path to a pod template"), HasSubstr("has no")))
+        EXPECT_THAT(refused_path(path), testing::AnyOf(HasSubstr("is no path to a pod template"), HasSubstr("has no")))
             << path;
     }
 }

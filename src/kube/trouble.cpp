@@ -20,11 +20,11 @@ namespace {
 
 using std::chrono::seconds;
 
-constexpr seconds kSlow{30};       // a start that takes no longer is no trouble
-constexpr seconds kOverdue{10};    // after the end of the grace period
-constexpr seconds kRecent{900};    // events older than this tell of something else
-constexpr size_t kShown = 400;     // characters of others' messages
-constexpr int kFirstBackOff = 10;  // seconds, doubled with each restart
+constexpr seconds kSlow{30};             // a start that takes no longer is no trouble
+constexpr seconds kOverdue{10};          // after the end of the grace period
+constexpr seconds kRecent{900};          // events older than this tell of something else
+constexpr size_t kShownOfMessage = 400;  // characters of others' messages
+constexpr int kFirstBackOff = 10;        // seconds, doubled with each restart
 constexpr int kLongestBackOff = 300;
 
 // Of others' texts: control characters would break the line, or move a terminal's cursor.
@@ -33,7 +33,7 @@ std::string one_line(std::string text) {
         if (static_cast<unsigned char>(c) < ' ' || c == 127) c = ' ';
     }
     while (!text.empty() && (text.back() == ' ' || text.back() == '.')) text.pop_back();
-    return text.size() > kShown ? text.substr(0, kShown) + "..." : text;
+    return text.size() > kShownOfMessage ? text.substr(0, kShownOfMessage) + "..." : text;
 }
 
 // The last line of a program's output says most.

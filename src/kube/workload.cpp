@@ -14,8 +14,6 @@ namespace cudafault::kube {
 
 namespace {
 
-constexpr int kMostOwners = 10;  // above each other; more are a cycle
-
 struct Found {
     Target target;
     Json object;

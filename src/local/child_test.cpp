@@ -19,7 +19,7 @@ End run_shell(const std::string& script) {
     return run_command({"sh", "-c", script}, environment, [] {});
 }
 
-ExitCode refusal_of(const std::string& program) {
+ExitCode exit_code_of(const std::string& program) {
     Environment environment(environ);
     try {
         run_command({program}, environment, [] {});
@@ -43,9 +43,9 @@ TEST(Child, EndsWithItsSignal) {
 }
 
 TEST(Child, SaysWhatCannotBeStarted) {
-    EXPECT_EQ(refusal_of("no-such-program-anywhere"), kNotFound);
-    EXPECT_EQ(refusal_of("/etc/passwd"), kNotExecutable);
-    EXPECT_EQ(refusal_of("/"), kNotExecutable);
+    EXPECT_EQ(exit_code_of("no-such-program-anywhere"), kNotFound);
+    EXPECT_EQ(exit_code_of("/etc/passwd"), kNotExecutable);
+    EXPECT_EQ(exit_code_of("/"), kNotExecutable);
 }
 
 TEST(Child, SeesTheEnvironmentItIsGiven) {

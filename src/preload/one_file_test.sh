@@ -8,11 +8,17 @@ trap 'rm -rf "$folder"' EXIT
 exports() { nm -D --with-symbol-versions "$1" | sed 's/.* //' | sort; }
 
 here=$(dirname "$(realpath "$0")")
+source=$(realpath "$1") library=$(realpath "$2")
 cd "$folder"
 TIMEFORMAT='%U + %S'
-seconds=$( { time "$here/compile_one_file.sh" g++ "$1" "$folder/libcudafault.so"; } 2>&1)
-awk "BEGIN { exit !($seconds < 5) }" || { echo "compiling took $seconds s of CPU time"; exit 1; }
-diff <(exports libcudafault.so) <(exports "$2")
+compile() { "$here/compile_one_file.sh" g++ "$source" "$folder/libcudafault.so" >&2; }
+for try in 1 2 3; do  # a machine that is busy with something else needs more CPU time too
+    seconds=$( { time compile 2>"$folder/errors"; } 2>&1) || { cat "$folder/errors"; exit 1; }
+    awk "BEGIN { exit !($seconds < 5) }" && break
+    echo "compiling took $seconds s of CPU time"
+    [[ $try -lt 3 ]] || exit 1
+done
+diff <(exports libcudafault.so) <(exports "$library")
 [[ $(exports libcudafault.so | wc -l) -gt 2000 ]]
 if readelf -d libcudafault.so | grep NEEDED; then exit 1; fi
 if readelf -V libcudafault.so | grep 'GLIBC_'; then exit 1; fi

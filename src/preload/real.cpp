@@ -19,11 +19,17 @@ bool spares_exhausted;
 bool is_resolver(int row) { return kFunctions[row].hook == Hook::resolver; }
 
 // A resolver's stub must ask even while nothing is armed, so its real function is kept here.
-constexpr int kResolvers = 0
-#define CUDAFAULT_ROW(name, soname, api, cls, from, slot, hook, ...) +(Hook::hook == Hook::resolver)
+constexpr Hook kHooks[] = {
+#define CUDAFAULT_ROW(name, soname, api, cls, from, slot, hook, ...) Hook::hook,
 #include "functions.inc"
 #undef CUDAFAULT_ROW
-    ;
+};
+constexpr int count_resolvers() {
+    int count = 0;
+    for (Hook hook : kHooks) count += hook == Hook::resolver;
+    return count;
+}
+constexpr int kResolvers = count_resolvers();
 struct Resolver {
     int row;  // + 1; 0: free
     const void* real;

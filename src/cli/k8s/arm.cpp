@@ -18,7 +18,7 @@ namespace cudafault::cli {
 
 namespace {
 
-constexpr const char* kExamples = R"(Examples:
+constexpr const char* kK8sArmExamples = R"(Examples:
   cudafault k8s arm deployment/web 'xid=79' -n prod                     every pod, also those that come later
   cudafault k8s arm deployment/web 'xid=79' --node gpu-node-7 -n prod   its pods on that node
   cudafault k8s arm 'xid=94 gpu=0' --selector role=decode -n prod       the injected pods that have this label now
@@ -28,7 +28,7 @@ constexpr const char* kExamples = R"(Examples:
 The plan replaces the one before, and ends by itself when --expires is over, whatever becomes of this tool. A pod that is
 restarted or made anew while it is armed fails too. docs/plans.md has all keys.)";
 
-struct Options {
+struct K8sArmOptions {
     ClusterOptions cluster;
     std::vector<std::string> words;  // [KIND/NAME] SPEC
     std::string selector, node, max_pods, expires = "1h";
@@ -58,7 +58,7 @@ kube::PodLimit limit_of(const std::string& max_pods) {
     return limit;
 }
 
-kube::ArmChoice choice_of(const Options& options) {
+kube::ArmChoice choice_of(const K8sArmOptions& options) {
     kube::ArmChoice choice;
     choice.selector = options.selector;
     choice.node = options.node;
@@ -71,7 +71,7 @@ kube::ArmChoice choice_of(const Options& options) {
     return choice;
 }
 
-void arm(const Options& options) {
+void arm(const K8sArmOptions& options) {
     const std::string spec = options.words.back();
     const auto end = end_of(options.expires);
     // Refused, if at all, before anything is asked.
@@ -96,7 +96,7 @@ void arm(const Options& options) {
 }  // namespace
 
 void add_k8s_arm(CLI::App& k8s) {
-    const auto options = std::make_shared<Options>();
+    const auto options = std::make_shared<K8sArmOptions>();
     CLI::App* verb = k8s.add_subcommand("arm", "Makes the GPU calls of injected pods fail");
     verb->add_option("words", options->words, "[KIND/NAME] SPEC: the workload, and what fails")
         ->required()
@@ -107,7 +107,7 @@ void add_k8s_arm(CLI::App& k8s) {
     verb->add_option("--max-pods", options->max_pods,
                      "Arms nothing if more pods than that would fail now: a number, or a percentage of the injected");
     verb->add_option("--expires", options->expires, "When it disarms itself")->capture_default_str();
-    verb->footer(kExamples);
+    verb->footer(kK8sArmExamples);
     verb->callback([options] { arm(*options); });
 }
 

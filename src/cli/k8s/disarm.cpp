@@ -12,19 +12,19 @@ namespace cudafault::cli {
 
 namespace {
 
-constexpr const char* kExamples = R"(Examples:
+constexpr const char* kK8sDisarmExamples = R"(Examples:
   cudafault k8s disarm deployment/web -n prod
   cudafault k8s disarm -n prod                                     everything that is injected in the namespace
   cudafault k8s disarm deployment/web -n prod --restart-crashed
 
 Calls work again at once. A pod in CrashLoopBackOff waits that out, up to 300 s, unless it is deleted.)";
 
-struct Options {
+struct K8sDisarmOptions {
     ClusterOptions cluster;
     bool restart_crashed = false;
 };
 
-void disarm(const Options& options) {
+void disarm(const K8sDisarmOptions& options) {
     ClusterOptions cluster = options.cluster;
     if (options.cluster.workload.empty()) cluster.verb += " --all";
     if (options.restart_crashed) cluster.verb += " --restart-crashed";
@@ -44,13 +44,13 @@ void disarm(const Options& options) {
 }  // namespace
 
 void add_k8s_disarm(CLI::App& k8s) {
-    const auto options = std::make_shared<Options>();
+    const auto options = std::make_shared<K8sDisarmOptions>();
     CLI::App* verb = k8s.add_subcommand("disarm", "Makes the GPU calls of injected pods work again");
     verb->add_option("workload", options->cluster.workload, "KIND/NAME; else all of the namespace");
     add_cluster_options(*verb, options->cluster);
     verb->add_flag("--restart-crashed", options->restart_crashed,
                    "Deletes pods in CrashLoopBackOff, for new ones at once");
-    verb->footer(kExamples);
+    verb->footer(kK8sDisarmExamples);
     verb->callback([options] { disarm(*options); });
 }
 

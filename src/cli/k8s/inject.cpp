@@ -18,7 +18,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr const char* kExamples = R"(Examples:
+constexpr const char* kInjectExamples = R"(Examples:
   cudafault k8s inject deployment/web -n prod
   cudafault k8s inject daemonset/workers -n prod --container 'train*' --delivery source
   cudafault k8s inject dgd/vllm-disagg -n prod --node gpu-node-7       pinned to that node, until `restore`
@@ -104,7 +104,7 @@ void add_k8s_inject(CLI::App& k8s) {
     CLI::App* verb = k8s.add_subcommand("inject", "Puts the library into a workload's pods, with nothing armed");
     add_injection_options(*verb, *command);
     verb->add_flag("--no-wait{false}", command->wait, "Returns when the workload is changed, before its pods are");
-    verb->footer(kExamples);
+    verb->footer(kInjectExamples);
     verb->callback([command] { inject(*command); });
 }
 

@@ -12,7 +12,7 @@ namespace cudafault::cli {
 
 namespace {
 
-constexpr const char* kExamples = R"(Examples:
+constexpr const char* kLibraryExamples = R"(Examples:
   cudafault k8s library create -n prod
   cudafault k8s library delete -n prod
 
@@ -49,7 +49,7 @@ void remove(const ClusterOptions& options) {
 void add_k8s_library(CLI::App& k8s) {
     CLI::App* verb = k8s.add_subcommand("library", "The ConfigMap for delivery by source");
     verb->require_subcommand(1);
-    verb->footer(kExamples);
+    verb->footer(kLibraryExamples);
     const auto add = [&](const char* name, const char* about, void (*action)(const ClusterOptions&)) {
         const auto options = std::make_shared<ClusterOptions>();
         CLI::App* sub = verb->add_subcommand(name, about);

@@ -13,13 +13,13 @@ namespace cudafault::cli {
 
 namespace {
 
-constexpr const char* kExamples = R"(Examples:
+constexpr const char* kNodeExamples = R"(Examples:
   cudafault k8s node cordon node1
   cudafault k8s node drain node1 --nvsentinel       as NVSentinel would: its labels, then evictions
   cudafault k8s node drain node1 --delete-unhealthy --grace 10
   cudafault k8s node uncordon node1                 as it was before, without a trace)";
 
-struct Options {
+struct NodeOptions {
     ClusterOptions cluster;
     std::string node;
     bool nvsentinel = false;
@@ -29,15 +29,15 @@ struct Options {
     int grace = -1;
 };
 
-CLI::App* add_verb(CLI::App& node, Options& options, const char* name, const char* about) {
+CLI::App* add_verb(CLI::App& node, NodeOptions& options, const char* name, const char* about) {
     CLI::App* verb = node.add_subcommand(name, about);
     add_cluster_options(*verb, options.cluster);
     verb->add_option("node", options.node, "The node")->required();
-    verb->footer(kExamples);
+    verb->footer(kNodeExamples);
     return verb;
 }
 
-void cordon(const Options& options) {
+void cordon(const NodeOptions& options) {
     in_cluster(options.cluster, [&](ClusterAccess& cluster) {
         const auto result = kube::cordon(cluster.client, options.node, options.nvsentinel);
         if (options.cluster.json) {
@@ -49,7 +49,7 @@ void cordon(const Options& options) {
     });
 }
 
-kube::DrainOptions drain_options(const Options& options) {
+kube::DrainOptions drain_options(const NodeOptions& options) {
     kube::DrainOptions drain;
     drain.nvsentinel = options.nvsentinel;
     drain.delete_unhealthy = options.delete_unhealthy;
@@ -59,7 +59,7 @@ kube::DrainOptions drain_options(const Options& options) {
     return drain;
 }
 
-void drain(const Options& options) {
+void drain(const NodeOptions& options) {
     ClusterOptions with_flags = options.cluster;
     if (options.delete_unhealthy) with_flags.verb += " --delete-unhealthy";
     in_cluster(with_flags, [&](ClusterAccess& cluster) {
@@ -97,7 +97,7 @@ const char* outcome_word(kube::Uncordoned outcome) {
     return "";
 }
 
-void uncordon(const Options& options) {
+void uncordon(const NodeOptions& options) {
     in_cluster(options.cluster, [&](ClusterAccess& cluster) {
         const auto outcome = kube::uncordon(cluster.client, options.node, options.force);
         if (options.cluster.json) return print_json({{"node", options.node}, {"outcome", outcome_word(outcome)}});
@@ -106,14 +106,14 @@ void uncordon(const Options& options) {
 }
 
 void add_cordon(CLI::App& node) {
-    const auto options = std::make_shared<Options>();
+    const auto options = std::make_shared<NodeOptions>();
     CLI::App* verb = add_verb(node, *options, "cordon", "Keeps new pods away, and remembers how the node was");
     verb->add_flag("--nvsentinel", options->nvsentinel, "With the labels of NVSentinel's quarantine");
     verb->callback([options] { cordon(*options); });
 }
 
 void add_drain(CLI::App& node) {
-    const auto options = std::make_shared<Options>();
+    const auto options = std::make_shared<NodeOptions>();
     CLI::App* verb = add_verb(node, *options, "drain", "Cordons, and evicts the pods");
     verb->add_flag("--nvsentinel", options->nvsentinel, "With the labels of NVSentinel's quarantine and drain");
     verb->add_flag("--delete-unhealthy", options->delete_unhealthy,
@@ -125,7 +125,7 @@ void add_drain(CLI::App& node) {
 }
 
 void add_uncordon(CLI::App& node) {
-    const auto options = std::make_shared<Options>();
+    const auto options = std::make_shared<NodeOptions>();
     CLI::App* verb = add_verb(node, *options, "uncordon", "Puts the node back as it was");
     verb->add_flag("--force", options->force, "Whoever cordoned it, NVSentinel included");
     verb->callback([options] { uncordon(*options); });
@@ -136,7 +136,7 @@ void add_uncordon(CLI::App& node) {
 void add_k8s_node(CLI::App& k8s) {
     CLI::App* node = k8s.add_subcommand("node", "Takes a node out of service and gives it back");
     node->require_subcommand(1);
-    node->footer(kExamples);
+    node->footer(kNodeExamples);
     add_cordon(*node);
     add_drain(*node);
     add_uncordon(*node);

@@ -13,7 +13,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr const char* kExamples = R"(Examples:
+constexpr const char* kPlanExamples = R"(Examples:
   cudafault k8s plan deployment/web -n prod
   cudafault k8s plan statefulset/llm -n prod --delivery source --json
 
@@ -63,7 +63,7 @@ void add_k8s_plan(CLI::App& k8s) {
     const auto command = std::make_shared<InjectionCommand>();
     CLI::App* verb = k8s.add_subcommand("plan", "Shows what `inject` would change, checked by the server");
     add_injection_options(*verb, *command);
-    verb->footer(kExamples);
+    verb->footer(kPlanExamples);
     verb->callback([command] { show_plan(*command); });
 }
 

@@ -13,20 +13,20 @@ namespace cudafault::cli {
 
 namespace {
 
-constexpr const char* kExamples = R"(Examples:
+constexpr const char* kRbacExamples = R"(Examples:
   cudafault k8s rbac inject -n prod | kubectl apply -f -
   cudafault k8s rbac restore -n prod --kind StatefulSet --exact
   cudafault k8s rbac all -n prod --kind Deployment --kind DynamoGraphDeployment
   cudafault k8s rbac node drain --json
 Asks no cluster.)";
 
-struct Options {
+struct RbacOptions {
     std::vector<std::string> command;
     kube::CommandUse use;
     bool json = false;
 };
 
-void rbac(const Options& options) {
+void rbac(const RbacOptions& options) {
     kube::CommandUse use = options.use;
     use.command = fmt::format("{}", fmt::join(options.command, " "));
     try {
@@ -40,7 +40,7 @@ void rbac(const Options& options) {
 }  // namespace
 
 void add_k8s_rbac(CLI::App& k8s) {
-    const auto options = std::make_shared<Options>();
+    const auto options = std::make_shared<RbacOptions>();
     CLI::App* verb = k8s.add_subcommand("rbac", "Prints the smallest Role that a command needs");
     kube::CommandUse& use = options->use;
     use.in_namespace = "default";
@@ -56,7 +56,7 @@ void add_k8s_rbac(CLI::App& k8s) {
     verb->add_flag("--restart-crashed", use.restart_crashed, "For `disarm --restart-crashed`");
     verb->add_flag("--delete-unhealthy", use.delete_unhealthy, "For `node drain --delete-unhealthy`");
     verb->add_flag("--json", options->json, "As JSON");
-    verb->footer(kExamples);
+    verb->footer(kRbacExamples);
     verb->callback([options] { rbac(*options); });
 }
 

@@ -17,14 +17,14 @@ namespace {
 
 using nlohmann::json;
 
-constexpr const char* kExamples = R"(Examples:
+constexpr const char* kRestoreExamples = R"(Examples:
   cudafault k8s restore deployment/web -n prod
   cudafault k8s restore --all -n prod
 
 Works from any machine, as often as you like, and in whatever state the injection was left. Edits that others made
 meanwhile are kept and named. `cudafault k8s verify-clean` proves the result.)";
 
-struct Options {
+struct RestoreOptions {
     ClusterOptions cluster;
     bool all = false, delete_pods = false, exact = false;
 };
@@ -43,7 +43,7 @@ void print_result(const kube::RestoreResult& result) {
     for (const std::string& note : result.notes) fmt::print("  note: {}\n", note);
 }
 
-std::vector<kube::RestoreResult> run(const Options& options, ClusterAccess& access) {
+std::vector<kube::RestoreResult> run(const RestoreOptions& options, ClusterAccess& access) {
     kube::RestoreOptions restore;
     restore.delete_pods = options.delete_pods;
     restore.exact = options.exact;
@@ -64,7 +64,7 @@ std::string what_is_left(const std::vector<kube::RestoreResult>& results) {
     return fmt::format("{}; repeat the command when that is over", fmt::join(left, "; "));
 }
 
-void restore(const Options& options) {
+void restore(const RestoreOptions& options) {
     if (options.all != options.cluster.workload.empty()) {
         throw local::Error(local::kUsage, "say what to restore: KIND/NAME, or --all of the namespace");
     }
@@ -90,7 +90,7 @@ void restore(const Options& options) {
 }  // namespace
 
 void add_k8s_restore(CLI::App& k8s) {
-    const auto options = std::make_shared<Options>();
+    const auto options = std::make_shared<RestoreOptions>();
     CLI::App* verb = k8s.add_subcommand("restore", "Takes an injection back");
     verb->add_option("workload", options->cluster.workload, "KIND/NAME");
     add_cluster_options(*verb, options->cluster);
@@ -99,7 +99,7 @@ void add_k8s_restore(CLI::App& k8s) {
                    "Consent to delete pods, for kinds that do not replace them by themselves");
     verb->add_flag("--exact", options->exact,
                    "Also the numbers of revisions, as they were; writes to ReplicaSets and ControllerRevisions");
-    verb->footer(kExamples);
+    verb->footer(kRestoreExamples);
     verb->callback([options] { restore(*options); });
 }
 

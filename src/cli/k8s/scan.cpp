@@ -13,13 +13,13 @@ namespace cudafault::cli {
 
 namespace {
 
-constexpr const char* kExamples = R"(Examples:
+constexpr const char* kScanExamples = R"(Examples:
   cudafault k8s scan -n prod            what is injected there, by whom, until when, and what was left behind
   cudafault k8s scan --all-namespaces --json
 
 Reads only. Ends with 0 whatever it finds; `verify-clean` is what ends with 4.)";
 
-struct Options {
+struct ScanOptions {
     ClusterOptions cluster;
 };
 
@@ -71,7 +71,7 @@ void print_report(const kube::ScanReport& report, const std::string& where) {
                limit, "in " + where, plural(report.objects, "object"), plural(report.kinds, "kind"));
 }
 
-void scan(const Options& options) {
+void scan(const ScanOptions& options) {
     in_cluster(options.cluster, [&](ClusterAccess& cluster) {
         const std::string in_namespace = options.cluster.all_namespaces ? "" : cluster.in_namespace;
         const kube::ScanReport report = kube::scan(cluster.client, cluster.discovery, in_namespace);
@@ -83,11 +83,11 @@ void scan(const Options& options) {
 }  // namespace
 
 void add_k8s_scan(CLI::App& k8s) {
-    const auto options = std::make_shared<Options>();
+    const auto options = std::make_shared<ScanOptions>();
     CLI::App* verb = k8s.add_subcommand("scan", "Finds injections and what was left behind, also without a record");
     add_cluster_options(*verb, options->cluster);
     verb->add_flag("-A,--all-namespaces", options->cluster.all_namespaces, "In all namespaces, and on nodes");
-    verb->footer(kExamples);
+    verb->footer(kScanExamples);
     verb->callback([options] { scan(*options); });
 }
 

@@ -14,7 +14,7 @@ namespace cudafault::cli {
 
 namespace {
 
-constexpr const char* kExamples = R"(Examples:
+constexpr const char* kSnapshotExamples = R"(Examples:
   cudafault k8s snapshot -n prod -o before.json          before the drill
   cudafault k8s verify-clean -n prod --against before.json      after it
   cudafault k8s snapshot -n prod -o web.json deployment/web     that workload only
@@ -22,7 +22,7 @@ constexpr const char* kExamples = R"(Examples:
 Workloads, their ReplicaSets and ControllerRevisions, and which nodes are cordoned. No Secret is read; what stands in
 pod templates, values of variables included, is in the file, which only its owner may read.)";
 
-struct Options {
+struct SnapshotOptions {
     ClusterOptions cluster;
     std::string file;
     std::vector<std::string> workloads;
@@ -52,7 +52,7 @@ void print_summary(const kube::Snapshot& snapshot, const std::string& file) {
                plural(snapshot.nodes.size(), "node"), namespace_text(snapshot.in_namespace), file);
 }
 
-void snapshot(const Options& options) {
+void snapshot(const SnapshotOptions& options) {
     in_cluster(options.cluster, [&](ClusterAccess& cluster) {
         const std::string in_namespace = options.cluster.all_namespaces ? "" : cluster.in_namespace;
         std::vector<kube::WorkloadChoice> only;
@@ -69,13 +69,13 @@ void snapshot(const Options& options) {
 }  // namespace
 
 void add_k8s_snapshot(CLI::App& k8s) {
-    const auto options = std::make_shared<Options>();
+    const auto options = std::make_shared<SnapshotOptions>();
     CLI::App* verb = k8s.add_subcommand("snapshot", "Saves what workloads are like, for `verify-clean` afterwards");
     add_cluster_options(*verb, options->cluster);
     verb->add_option("-o,--output", options->file, "The file to write")->required();
     verb->add_option("workloads", options->workloads, "KIND/NAME of those to save; else all in the namespace");
     verb->add_flag("-A,--all-namespaces", options->cluster.all_namespaces, "Of all namespaces");
-    verb->footer(kExamples);
+    verb->footer(kSnapshotExamples);
     verb->callback([options] { snapshot(*options); });
 }
 

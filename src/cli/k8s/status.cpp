@@ -17,14 +17,14 @@ namespace {
 
 using nlohmann::json;
 
-constexpr const char* kExamples = R"(Examples:
+constexpr const char* kK8sStatusExamples = R"(Examples:
   cudafault k8s status deployment/web -n prod
   cudafault k8s status dgd/vllm-disagg -n prod --json
 
 What fired is told by the library itself, in the pods' logs. Where a log cannot be had it is unknown, and where a part of
 it is gone it is "at least".)";
 
-struct Options {
+struct K8sStatusOptions {
     ClusterOptions cluster;
 };
 
@@ -177,7 +177,7 @@ void print_status(const kube::WorkloadStatus& status) {
     fmt::print("{}", table.text("  "));
 }
 
-void show_status(const Options& options) {
+void show_status(const K8sStatusOptions& options) {
     in_cluster(options.cluster, [&](ClusterAccess& access) {
         kube::WorkloadChoice choice = parse_workload(options.cluster.workload, access.in_namespace);
         choice.accept_refused = true;
@@ -189,11 +189,11 @@ void show_status(const Options& options) {
 }  // namespace
 
 void add_k8s_status(CLI::App& k8s) {
-    const auto options = std::make_shared<Options>();
+    const auto options = std::make_shared<K8sStatusOptions>();
     CLI::App* verb = k8s.add_subcommand("status", "Shows what is injected and armed, and what fired in each pod");
     verb->add_option("workload", options->cluster.workload, "KIND/NAME")->required();
     add_cluster_options(*verb, options->cluster);
-    verb->footer(kExamples);
+    verb->footer(kK8sStatusExamples);
     verb->callback([options] { show_status(*options); });
 }
 

@@ -16,7 +16,7 @@ namespace cudafault::cli {
 
 namespace {
 
-constexpr const char* kExamples = R"(Examples:
+constexpr const char* kVerifyCleanExamples = R"(Examples:
   cudafault k8s verify-clean -n prod                            nothing of cudafault is there
   cudafault k8s verify-clean -n prod --against before.json      and all is as it was
   cudafault k8s verify-clean -n prod --against before.json --exact --json
@@ -24,7 +24,7 @@ constexpr const char* kExamples = R"(Examples:
 Exit codes: 0 clean, 4 not, 3 if not all could be seen. Not compared: generation, resourceVersion, status, times in managedFields and, without
 --exact, the numbers of revisions.)";
 
-struct Options {
+struct VerifyCleanOptions {
     ClusterOptions cluster;
     std::string against;
     bool exact = false;
@@ -48,7 +48,8 @@ kube::Snapshot read_snapshot(const std::string& file) {
 }
 
 // A snapshot is of one namespace, or of all.
-std::string namespace_to_verify(const Options& options, const ClusterAccess& cluster, const kube::Snapshot* against) {
+std::string namespace_to_verify(const VerifyCleanOptions& options, const ClusterAccess& cluster,
+                                const kube::Snapshot* against) {
     const std::string& given = options.cluster.connection.default_namespace;
     if (!against) return options.cluster.all_namespaces ? "" : cluster.in_namespace;
     const bool fits = options.cluster.all_namespaces ? against->in_namespace.empty()
@@ -97,7 +98,7 @@ void refuse_unless_clean(const kube::CleanReport& report, const std::string& whe
                     where, plural(report.traces.size(), "trace"), plural(report.differences.size(), "difference")));
 }
 
-void verify_clean(const Options& options) {
+void verify_clean(const VerifyCleanOptions& options) {
     std::optional<kube::Snapshot> against;
     if (!options.against.empty()) against = read_snapshot(options.against);
     in_cluster(options.cluster, [&](ClusterAccess& cluster) {
@@ -115,14 +116,14 @@ void verify_clean(const Options& options) {
 }  // namespace
 
 void add_k8s_verify_clean(CLI::App& k8s) {
-    const auto options = std::make_shared<Options>();
+    const auto options = std::make_shared<VerifyCleanOptions>();
     CLI::App* verb = k8s.add_subcommand("verify-clean", "Proves that nothing was left behind");
     add_cluster_options(*verb, options->cluster);
     verb->add_option("--against", options->against, "A snapshot of before");
     verb->add_flag("--exact", options->exact, "The numbers of revisions count too");
     verb->add_flag("--allow-unseen", options->allow_unseen, "Kinds that may not be listed are no reason to fail");
     verb->add_flag("-A,--all-namespaces", options->cluster.all_namespaces, "In all namespaces");
-    verb->footer(kExamples);
+    verb->footer(kVerifyCleanExamples);
     verb->callback([options] { verify_clean(*options); });
 }
 

@@ -38,8 +38,8 @@ protected:
         connection.user.exec = plugin;
     }
 
-    static std::string expiring_in(int seconds) {
-        const time_t when = std::time(nullptr) + seconds;
+    static std::string expiring_in(int offset) {
+        const time_t when = std::time(nullptr) + offset;
         char text[32];
         strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", gmtime(&when));
         return std::string(",\"expirationTimestamp\":\"") + text + "\"";
@@ -132,11 +132,11 @@ TEST_F(CredentialsTest, WithoutAnEndItRunsOnce) {
 }
 
 TEST_F(CredentialsTest, AnEndedCredentialIsReplaced) {
-    for (const int seconds : {-5, 5}) {  // ended, and about to end on the way
-        use_counting_plugin(expiring_in(seconds));
+    for (const int offset : {-5, 5}) {  // ended, and about to end on the way
+        use_counting_plugin(expiring_in(offset));
         Credentials credentials(connection);
         const std::string before = current(credentials).authorization;
-        EXPECT_NE(current(credentials).authorization, before) << seconds;
+        EXPECT_NE(current(credentials).authorization, before) << offset;
     }
 }
 

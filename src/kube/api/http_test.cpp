@@ -36,8 +36,8 @@ HttpServer server_at(const std::string& url) {
     return server;
 }
 
-struct Client {
-    explicit Client(HttpServer server) : http(std::move(server)) { request.method = "GET"; }
+struct HttpClient {
+    explicit HttpClient(HttpServer server) : http(std::move(server)) { request.method = "GET"; }
 
     HttpResponse send(const HttpSink& sink = {}) { return http.send(request, limits, cancellation, sink); }
 
@@ -62,7 +62,7 @@ TEST(Http, HeadersBodiesAndThePathAsItIs) {
     answer.status = 201;
     answer.headers = {{"X-One", " a b "}, {"x-one", "second"}, {"X-Empty", ""}};
     responder.on("PATCH", "/prefix/a/../b%2F?c=d", {answer});
-    Client client(server_at(responder.url() + "/prefix"));
+    HttpClient client(server_at(responder.url() + "/prefix"));
     client.request = {"PATCH", "/a/../b%2F?c=d", {"X-Sent: yes"}, "content", {}, ""};
     const HttpResponse response = client.send();
     EXPECT_EQ(response.status, 201);
@@ -79,7 +79,7 @@ TEST(Http, HeadersBodiesAndThePathAsItIs) {
 
 TEST(Http, EveryMethod) {
     ScriptedResponder responder;
-    Client client(server_at(responder.url()));
+    HttpClient client(server_at(responder.url()));
     for (const char* method : {"GET", "POST", "PUT", "PATCH", "DELETE"}) {
         responder.on(method, "/x", {body(method)});
         client.request = {method, "/x", {}, std::string(method) == "GET" ? "" : "sent", {}, ""};
@@ -91,7 +91,7 @@ TEST(Http, EveryMethod) {
 TEST(Http, KeepsItsConnection) {
     ScriptedResponder responder;
     responder.on("GET", "/x", {body("1")});
-    Client client(server_at(responder.url()));
+    HttpClient client(server_at(responder.url()));
     client.request.target = "/x";
     for (int i = 0; i < 3; ++i) client.send();
     for (const SeenRequest& seen : responder.requests()) EXPECT_EQ(seen.connection, 1);
@@ -102,7 +102,7 @@ TEST(Http, RedirectsAreNotFollowed) {
     Answer answer = status_answer(302, "");
     answer.headers = {{"Location", responder.url() + "/elsewhere"}};
     responder.on("GET", "/x", {answer});
-    Client client(server_at(responder.url()));
+    HttpClient client(server_at(responder.url()));
     client.request.target = "/x";
     EXPECT_EQ(client.send().status, 302);
     EXPECT_EQ(responder.requests().size(), 1u);
@@ -111,11 +111,11 @@ TEST(Http, RedirectsAreNotFollowed) {
 TEST(Http, CompressionIsAskedForUnlessDisabled) {
     ScriptedResponder responder;
     HttpServer server = server_at(responder.url());
-    Client with(server);
+    HttpClient with(server);
     with.request.target = "/x";
     with.send();
     server.compresses = false;
-    Client without(server);
+    HttpClient without(server);
     without.request.target = "/x";
     without.send();
     EXPECT_EQ(responder.requests().at(0).header("accept-encoding"), "gzip");
@@ -131,7 +131,7 @@ TEST(Http, CompressedBodiesAreUnpacked) {
     Answer answer = body(std::string(kPacked.begin(), kPacked.end()));
     answer.headers = {{"Content-Encoding", "gzip"}};
     responder.on("GET", "/x", {answer});
-    Client client(server_at(responder.url()));
+    HttpClient client(server_at(responder.url()));
     client.request.target = "/x";
     EXPECT_EQ(client.send().body, "hello, hello, hello");
 }
@@ -140,7 +140,7 @@ TEST(Http, UnixSocket) {
     const TestFolder folder;
     ScriptedResponder responder(folder.file("proxy.sock"));
     responder.on("GET", "/api", {body("through the socket")});
-    Client client(server_at(responder.url()));
+    HttpClient client(server_at(responder.url()));
     client.request.target = "/api";
     EXPECT_EQ(client.send().body, "through the socket");
     EXPECT_EQ(responder.requests().at(0).header("host"), "localhost") << "what kubectl proxy accepts";
@@ -151,7 +151,7 @@ TEST(Http, ThroughAProxy) {
     proxy.on("GET", "http://api.test:8080/x", {body("proxied")});
     HttpServer server = server_at("http://api.test:8080");
     server.proxy = proxy.url();
-    Client client(server);
+    HttpClient client(server);
     client.request.target = "/x";
     EXPECT_EQ(client.send().body, "proxied");
 }
@@ -161,7 +161,7 @@ TEST(Http, TlsThroughAProxyIsATunnel) {
     HttpServer server = server_at("https://api.test:6443");
     server.proxy = proxy.url();
     server.tls_server_name = "other.test";
-    Client client(server);
+    HttpClient client(server);
     client.request = {"GET", "/x", {"Authorization: Bearer abc"}, "", {}, ""};
     EXPECT_THROW(client.send(), ConnectionError);
     const SeenRequest seen = proxy.requests().at(0);
@@ -175,7 +175,7 @@ TEST(Http, SinkTakesChunksAsTheyCome) {
     answer.chunks = {"one", "two", "three"};
     answer.before_chunk = milliseconds(30);
     responder.on("GET", "/x", {answer});
-    Client client(server_at(responder.url()));
+    HttpClient client(server_at(responder.url()));
     client.request.target = "/x";
     std::string seen;
     int chunks = 0;
@@ -197,7 +197,7 @@ TEST(Http, SinkEndsTheRequest) {
     answer.end = Answer::End::kHold;
     responder.on("GET", "/x", {answer});
     responder.on("GET", "/y", {body("next")});
-    Client client(server_at(responder.url()));
+    HttpClient client(server_at(responder.url()));
     client.request.target = "/x";
     std::string seen;
     EXPECT_EQ(client
@@ -215,7 +215,7 @@ TEST(Http, SinkEndsTheRequest) {
 TEST(Http, WhatASinkThrowsComesOut) {
     ScriptedResponder responder;
     responder.on("GET", "/x", {body("one")});
-    Client client(server_at(responder.url()));
+    HttpClient client(server_at(responder.url()));
     client.request.target = "/x";
     EXPECT_THROW(client.send([](std::string_view) -> bool { throw std::out_of_range("mine"); }), std::out_of_range);
     EXPECT_EQ(client.send().body, "one");
@@ -224,7 +224,7 @@ TEST(Http, WhatASinkThrowsComesOut) {
 TEST(Http, ARefusalsBodyIsNotForTheSink) {
     ScriptedResponder responder;
     responder.on("GET", "/x", {status_answer(410, "Expired")});
-    Client client(server_at(responder.url()));
+    HttpClient client(server_at(responder.url()));
     client.request.target = "/x";
     bool called = false;
     const HttpResponse response = client.send([&](std::string_view) { return called = true; });
@@ -242,7 +242,7 @@ TEST(HttpFaults, CutBodies) {
     Answer drop;
     drop.end = Answer::End::kDrop;
     responder.on("GET", "/x", {cut, cut_chunks, drop});
-    Client client(server_at(responder.url()));
+    HttpClient client(server_at(responder.url()));
     client.request.target = "/x";
     for (int i = 0; i < 3; ++i) {
         try {
@@ -260,7 +260,7 @@ TEST(HttpFaults, ABodyIsNotSentTwice) {
     Answer drop;
     drop.end = Answer::End::kDrop;
     responder.on("POST", "/x", {body("1"), drop});
-    Client client(server_at(responder.url()));
+    HttpClient client(server_at(responder.url()));
     client.request = {"POST", "/x", {}, "content", {}, ""};
     client.send();
     try {
@@ -276,7 +276,7 @@ TEST(HttpFaults, ABodyIsNotSentTwice) {
 TEST(HttpFaults, ALongBodyArrivesWhole) {
     ScriptedResponder responder;
     responder.on("POST", "/x", {body("1")});
-    Client client(server_at(responder.url()));
+    HttpClient client(server_at(responder.url()));
     client.request = {"POST", "/x", {}, std::string(1'000'000, 'b'), {}, ""};
     client.send();
     EXPECT_EQ(responder.requests().at(0).body, client.request.body);
@@ -284,7 +284,7 @@ TEST(HttpFaults, ALongBodyArrivesWhole) {
 
 TEST(HttpFaults, NobodyListens) {
     std::optional<ScriptedResponder> responder(std::in_place);
-    Client client(server_at(responder->url()));
+    HttpClient client(server_at(responder->url()));
     responder.reset();
     try {
         client.send();
@@ -296,7 +296,7 @@ TEST(HttpFaults, NobodyListens) {
 }
 
 TEST(HttpFaults, NoSuchName) {
-    Client client(server_at("http://no-such-name.invalid"));
+    HttpClient client(server_at("http://no-such-name.invalid"));
     EXPECT_THAT(client.failure(), HasSubstr("check the server's name in the kubeconfig"));
 }
 
@@ -305,7 +305,7 @@ TEST(HttpFaults, Silence) {
     Answer answer = body("slow");
     answer.end = Answer::End::kHold;
     responder.on("GET", "/x", {answer});
-    Client client(server_at(responder.url()));
+    HttpClient client(server_at(responder.url()));
     client.request.target = "/x";
     client.limits.silence = milliseconds(100);
     EXPECT_THAT(client.failure(), HasSubstr("not a byte came for 0.1"));
@@ -317,7 +317,7 @@ TEST(HttpFaults, ASlowBodyIsNoSilence) {
     answer.chunks = {"a", "b", "c", "d", "e", "f"};
     answer.before_chunk = milliseconds(100);
     responder.on("GET", "/x", {answer});
-    Client client(server_at(responder.url()));
+    HttpClient client(server_at(responder.url()));
     client.request.target = "/x";
     client.limits.silence = milliseconds(400);
     EXPECT_EQ(client.send().body, "abcdef");
@@ -328,7 +328,7 @@ TEST(HttpFaults, Deadline) {
     Answer answer = body("late");
     answer.before_head = seconds(60);
     responder.on("GET", "/x", {answer});
-    Client client(server_at(responder.url()));
+    HttpClient client(server_at(responder.url()));
     client.request.target = "/x";
     client.limits.deadline = after(milliseconds(100));
     EXPECT_THROW(client.send(), DeadlinePassed);
@@ -341,7 +341,7 @@ TEST(HttpFaults, Cancellation) {
     Answer answer = body("late");
     answer.before_head = seconds(60);
     responder.on("GET", "/x", {answer});
-    Client client(server_at(responder.url()));
+    HttpClient client(server_at(responder.url()));
     client.request.target = "/x";
     std::thread other([&] {
         responder.wait_for_requests(1);
@@ -360,7 +360,7 @@ TEST(HttpFaults, CancellationByASignal) {
     Answer answer = body("late");
     answer.before_head = seconds(60);
     responder.on("GET", "/x", {answer});
-    Client client(server_at(responder.url()));
+    HttpClient client(server_at(responder.url()));
     client.request.target = "/x";
     const CancelOnSignals guard(client.cancellation, {SIGUSR1});
     std::thread other([&] {
@@ -374,13 +374,13 @@ TEST(HttpFaults, CancellationByASignal) {
 class Tls : public testing::Test {
 protected:
     // A client of a responder that is called `names`.
-    Client& start(const std::string& names) {
+    HttpClient& start(const std::string& names) {
         responder.emplace(authority.issue("server", names), clients.pem());
         responder->on("GET", "/x", {body("secure")});
         return connect(server_at(responder->url()));
     }
 
-    Client& connect(const HttpServer& server) {
+    HttpClient& connect(const HttpServer& server) {
         client.emplace(server);
         client->request.target = "/x";
         client->request.authorities = authority.pem();
@@ -390,7 +390,7 @@ protected:
     TestAuthority authority;
     TestAuthority clients;
     std::optional<ScriptedResponder> responder;
-    std::optional<Client> client;
+    std::optional<HttpClient> client;
 };
 
 TEST_F(Tls, VerifiesByTheGivenAuthority) {
