@@ -88,8 +88,8 @@ def patch_deployment_env(
         and restores the workload; that nothing was injected is fine.
     use_configmap: True compiles the library in the pod, from create_cuda_fault_configmap(). False sets only the
         environment: the image has the library at /cuda-fault/fake_cuda_xid79.so.
-    target_node: pins the pods to this node. Pods for which it has no room are named, and that is no failure but
-        for a graph, whose operator then keeps the old ones.
+    target_node: pins the pods to this node. Pods for which it has no room are named, and that is no failure; nor is
+        it if a graph's operator then keeps old ones. It is one if the node has room for none.
     xid_type: an XID that `cudafault xids` lists.
     passthrough_mode: True arms nothing; `cudafault k8s arm` does that later, without a restart.
     timeout: seconds for all of it; default CUDA_FAULT_TIMEOUT, else 300.
@@ -261,6 +261,7 @@ def _report_injected(answer: dict[str, Any]) -> None:
     _say(f"{_name(answer)} {what} the library in {', '.join(answer['containers'])}")
     _say_all([f"pod {pod['pod']} on {pod['node']}: {_seen(pod['library_seen'])}" for pod in answer["pods"]])
     _say_all([f"pod {pod['pod']} is pending: {pod['why']}" for pod in answer.get("pending", [])])
+    _say_all([f"pod {name} stays without the library until a new one is Ready" for name in answer.get("old_pods", [])])
     _say_all(answer.get("notes", []))
 
 

@@ -226,6 +226,8 @@ public:
 private:
     struct Counts {
         int wanted = 0, ready = 0, old = 0, terminating = 0;
+
+        bool operator==(const Counts&) const = default;
     };
 
     RolloutResult wait() {
@@ -266,20 +268,27 @@ private:
         return {};
     }
 
+    // Either all old pods are gone; or their controller takes them away for Ready ones only, and there will be no more.
     bool are_rest_without_place() {
         const Counts counts = count();
+        const bool is_last_word = counts.old == 0 ? counts.wanted >= desired()
+                                                  : counts.ready > 0 && counts.ready < counts.wanted &&
+                                                        counts.terminating == 0 && !next_to_delete();
+        if (!options_.pinned || !expected_.observed() || !is_last_word || !do_new_ones_only_lack_a_place()) {
+            without_place_.reset();
+            return false;
+        }
+        if (!without_place_ || without_place_->first != counts) without_place_.emplace(counts, Clock::now());
+        const auto patience = counts.old == 0 ? options_.passing_trouble : options_.controller_pause;
+        return Clock::now() - without_place_->second >= patience;
+    }
+
+    bool do_new_ones_only_lack_a_place() const {
         const auto& all = pods_.pods();
-        const bool without_place = std::all_of(all.begin(), all.end(), [&](const auto& entry) {
+        return std::all_of(all.begin(), all.end(), [&](const auto& entry) {
             const Json& pod = entry.second;
             return !expected_.is_wanted(pod) || is_ready(pod) || condition_status(pod, "PodScheduled") == "False";
         });
-        if (!options_.pinned || !expected_.observed() || counts.old > 0 || counts.wanted < desired() ||
-            !without_place) {
-            without_place_since_.reset();
-            return false;
-        }
-        if (!without_place_since_) without_place_since_ = Clock::now();
-        return Clock::now() - *without_place_since_ >= options_.passing_trouble;
     }
 
     // It has answered before, so it is likely to come back.
@@ -597,8 +606,8 @@ private:
     std::string why_not_deleted_;
     std::map<std::string, std::vector<Json>> events_;  // by uid of the pod
     std::string reported_, counted_;
-    Deadline changed_at_ = Clock::now();  // of what is counted
-    std::optional<Deadline> without_place_since_;
+    Deadline changed_at_ = Clock::now();                        // of what is counted
+    std::optional<std::pair<Counts, Deadline>> without_place_;  // and since when
 };
 
 }  // namespace

@@ -34,14 +34,16 @@ struct RolloutResult {
 struct RolloutOptions {
     Deadline deadline = kNoDeadline;  // the session's own is kept to as well
     bool need_ready = true;           // else a new pod that exists, scheduled or not, is enough
-    bool pinned = false;              // new pods that find no place are the user's wish, once the old ones are gone
-    bool delete_stuck = false;        // with the user's consent: pods of the old template are deleted where the kind
-                                      // does not replace them itself
+    bool pinned = false;        // new pods that find no place are the user's wish, and old ones that stay for that
+    bool delete_stuck = false;  // with the user's consent: pods of the old template are deleted where the kind
+                                // does not replace them itself
     int pods_before = -1;  // as many are waited for where a kind does not say how many; -1: as there are at the start
     std::function<bool(const Json& object)> is_current;   // ends the wait as soon as it gives false
     std::function<void(const std::string&)> on_progress;  // one line whenever something has changed
     // What is wrong for a shorter time is not worth a line: a new pod waits for the GPU of one that is just ending.
     std::chrono::milliseconds passing_trouble = std::chrono::seconds(3);
+    // A controller that has done nothing for so long keeps its old pods until new ones are Ready.
+    std::chrono::milliseconds controller_pause = std::chrono::seconds(10);
     PodSource list_pods;  // empty: `pods_of`
 };
 

@@ -287,23 +287,55 @@ TEST_F(RolloutTest, APodTheOperatorHasMadeAheadIsNotWaitedForTwice) {
     EXPECT_TRUE(wait().done);
 }
 
-TEST_F(RolloutTest, PodsThatAPinLeavesWithoutAPlaceEndTheWait) {
+class PinnedRolloutTest : public RolloutTest {
+protected:
+    PinnedRolloutTest() {
+        rollout.pinned = true;
+        rollout.passing_trouble = rollout.controller_pause = std::chrono::milliseconds(0);
+        responder.on("GET", kPods, {pod_list({})});
+    }
+
+    static Json placeless(const std::string& name) {
+        Json pod = json_of({name, "new", false});
+        pod["status"]["conditions"].push_back({{"type", "PodScheduled"}, {"status", "False"}});
+        return pod;
+    }
+
+    RolloutResult wait_with(const std::vector<Json>& pods, std::chrono::milliseconds limit = std::chrono::seconds(10)) {
+        rollout.list_pods = [&] { return pods; };
+        give_up_after(limit);
+        Client client(session());
+        Discovery discovery(session());
+        return wait_for_rollout(client, discovery, workload, is_new, rollout);
+    }
+
+    static constexpr std::chrono::milliseconds kShort{300};
+};
+
+TEST_F(PinnedRolloutTest, PodsWithoutAPlaceEndTheWait) {
     use_deployment(2);
-    Json placeless = json_of({"b", "new", false});
-    placeless["status"]["conditions"].push_back({{"type", "PodScheduled"}, {"status", "False"}});
-    rollout.pinned = true;
-    rollout.list_pods = [&] { return std::vector<Json>{json_of({"a"}), placeless}; };
-    responder.on("GET", kPods, {pod_list({})});
-    Client client(session());
-    Discovery discovery(session());
-    rollout.passing_trouble = std::chrono::milliseconds(0);
-    give_up_after(std::chrono::seconds(10));
-    RolloutResult result = wait_for_rollout(client, discovery, workload, is_new, rollout);
+    const RolloutResult result = wait_with({json_of({"a"}), placeless("b")});
     EXPECT_TRUE(result.done);
     EXPECT_EQ(result.state.wanted.size(), 2u);
-    rollout.list_pods = [&] { return std::vector<Json>{json_of({"a"}), placeless, json_of({"c", "old"})}; };
-    give_up_after(std::chrono::milliseconds(300));
-    EXPECT_FALSE(wait_for_rollout(client, discovery, workload, is_new, rollout).done) << "not while old ones are there";
+}
+
+TEST_F(PinnedRolloutTest, AControllerThatDoesNoMoreMayKeepItsOldPods) {
+    use_graph();
+    const RolloutResult result = wait_with({json_of({"a"}), placeless("b"), json_of({"c", "old"})});
+    EXPECT_TRUE(result.done);
+    EXPECT_EQ(result.state.old.size(), 1u);
+}
+
+TEST_F(PinnedRolloutTest, OldPodsEndTheWaitOnlyWhenNothingMoves) {
+    use_graph();
+    const Json leaving = json_of({"c", "old", true, "c-old", true});
+    EXPECT_FALSE(wait_with({json_of({"a"}), placeless("b"), leaving}, kShort).done) << "that one makes room";
+    EXPECT_FALSE(wait_with({placeless("b"), json_of({"c", "old"})}, kShort).done) << "nothing would be injected";
+    EXPECT_FALSE(wait_with({json_of({"a"}), json_of({"c", "old"})}, kShort).done) << "nothing lacks a place";
+    const Json starting = json_of({"d", "new", false});
+    EXPECT_FALSE(wait_with({json_of({"a"}), placeless("b"), starting, json_of({"c", "old"})}, kShort).done);
+    rollout.controller_pause = std::chrono::seconds(10);
+    EXPECT_FALSE(wait_with({json_of({"a"}), placeless("b"), json_of({"c", "old"})}, kShort).done) << "too early";
 }
 
 TEST_F(RolloutTest, APartitionKeepsTheLowerNumbers) {

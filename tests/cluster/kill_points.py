@@ -3,7 +3,6 @@
 restore. A `restore` from anywhere else ends exactly as it was."""
 
 import tempfile
-import time
 from functools import partial
 from pathlib import Path
 
@@ -11,7 +10,6 @@ import workloads
 from drill import Drill, changes, each_in_its_namespace, essence, history_differences
 
 KINDS = ("Deployment", "StatefulSet", "DaemonSet", "DynamoGraphDeployment")
-MOST_SECONDS = 300
 FEWEST_WRITES = {"inject": 7,  # lease, record, two libraries, plan, workload, lease
                  "replace": 6,  # lease, record, library, plan, workload, lease
                  "restore": 8, "restore, inject": 8,  # lease, plan, workload, plan, two libraries, lease, record
@@ -20,12 +18,9 @@ NODE = "kill-point-node"
 
 
 def check(checks, cluster) -> None:
-    began = time.monotonic()
     cluster.install_crd("dynamographdeployments")
     each_in_its_namespace(checks, cluster, [partial(check_kind, kind=kind) for kind in KINDS])
     each_in_its_namespace(checks, cluster, [check_replacement])
-    taken = time.monotonic() - began
-    checks.expect(f"all kill points within {MOST_SECONDS} s ({taken:.1f} s)", taken < MOST_SECONDS, taken)
 
 
 def check_kind(checks, cluster, namespace: str, kind: str) -> None:

@@ -33,6 +33,7 @@ def check(checks: Checks, cluster: Cluster) -> None:
     check_reverter(checks, cluster, keeps_annotations=False)
     check_kills(checks, cluster)
     check_short_of_room(checks, cluster)
+    check_short_of_room_in_order(checks, cluster)
     check_again_while_crashed(checks, cluster)
     check_roles(checks, cluster)
     check_api_server_gone(checks, cluster)
@@ -258,6 +259,27 @@ def check_short_of_room(checks: Checks, cluster: Cluster) -> None:
         checks.equal("short of room: those that run are armed", len([pod for pod in armed["pods"] if pod["pod"] not in pending]), 2)
         place.do("restore", name)
         expect_restored(place, checks, "short of room", before, snapshot, count=3)
+
+
+def check_short_of_room_in_order(checks: Checks, cluster: Cluster) -> None:
+    """A StatefulSet's controller waits for each new pod, and keeps the old ones until then."""
+    with scene(cluster, checks, "short of room, in order") as place:
+        name = workload(place, "StatefulSet", replicas=3)
+        before, snapshot = object_of(place, "StatefulSet"), place.snapshot()
+        old = {pod["metadata"]["name"]: pod["spec"]["nodeName"] for pod in place.pods(APP)}
+        node = old["app-2"]  # the first to be replaced
+        made = place.json("inject", name, "--node", node)
+        seen = [pod["node"] for pod in made["pods"] if pod["library_seen"]]
+        checks.expect("short of room, in order: what has a place is there, has the library, and is on the node",
+                      0 < len(seen) <= 2 and set(seen) == {node}, made)
+        checks.equal("short of room, in order: the pending one is named", len(made["pending"]), 1)
+        checks.equal("short of room, in order: and so is each old one that stays",
+                     sorted(made["old_pods"] + [pod["pod"] for pod in made["pods"]]), sorted(old))
+        armed = place.json("arm", name, "xid=79")
+        checks.equal("short of room, in order: those that run with the library are armed",
+                     len([pod for pod in armed["pods"] if pod["acknowledged"]]), len(seen))
+        place.do("restore", name, "--delete-pods")  # its controller waits for the pending one, too
+        expect_restored(place, checks, "short of room, in order", before, snapshot, count=3)
 
 
 def check_again_while_crashed(checks: Checks, cluster: Cluster) -> None:

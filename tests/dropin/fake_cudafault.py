@@ -80,6 +80,7 @@ class Cluster:
             "containers": ["main"],
             "pods": pods,
             "pending": pending,
+            "old_pods": ["web-3"] if pending else [],
             "notes": ["no container asks for a GPU: all of them are taken"],
             "unchanged": False,
         }

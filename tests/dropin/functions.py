@@ -46,6 +46,7 @@ OUTPUT = {
         "Deployment default/web preloads the library in main",
         "  pod web-0 on node1: library seen",
         "  pod web-2 is pending: node1 has no free GPU",
+        "  pod web-3 stays without the library until a new one is Ready",
         "  no container asks for a GPU: all of them are taken",
         "armed until 2030-01-01T00:00:00Z: xid=79",
         "  pod web-1: armed",

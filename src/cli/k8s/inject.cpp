@@ -43,6 +43,13 @@ json pending_json(const kube::InjectResult& result) {
     return pending;
 }
 
+// Of the old template, which their controller takes away for Ready ones only.
+std::vector<std::string> kept_pods(const kube::InjectResult& result) {
+    std::vector<std::string> names;
+    for (const kube::Json& pod : result.rollout.state.old) names.push_back(kube::pod_name(pod));
+    return names;
+}
+
 json result_json(const kube::InjectResult& result) {
     const kube::InjectionPlan& plan = result.plan;
     return {{"workload", workload_json(plan.workload)},
@@ -54,6 +61,7 @@ json result_json(const kube::InjectResult& result) {
             {"complete", is_complete(result)},
             {"pods", pods_json(result)},
             {"pending", pending_json(result)},
+            {"old_pods", kept_pods(result)},
             {"troubles", result.rollout.troubles},
             {"notes", plan.notes}};
 }
@@ -72,6 +80,10 @@ void print_result(const kube::InjectResult& result) {
         fmt::print("{}", table.text("  "));
     }
     for (const std::string& trouble : result.rollout.troubles) fmt::print("  {}\n", trouble);
+    const std::vector<std::string> kept = kept_pods(result);
+    if (result.rollout.done && !kept.empty()) {
+        fmt::print("  without the library, until new pods are Ready in their place: {}\n", fmt::join(kept, ", "));
+    }
     for (const std::string& note : plan.notes) fmt::print("  note: {}\n", note);
 }
 
