@@ -58,15 +58,15 @@ protected:
     }
 
     void hold_plan(const std::string& workload, const std::string& text = "#7\n") {
-        hold(kConfigMaps + "/" + plan_name(workload), plan_of(workload, text));
-        responder.on("PATCH", kConfigMaps + "/" + plan_name(workload),
+        hold(kConfigMapPath + "/" + plan_name(workload), plan_of(workload, text));
+        responder.on("PATCH", kConfigMapPath + "/" + plan_name(workload),
                      {json_answer(plan_of(workload, "#8\nxid=79\n"))});
     }
 
     void hold_pods(const std::vector<Json>& pods) {
-        hold_list(kPods, pods);
+        hold_list(kPodPath, pods);
         for (const Json& pod : pods) {
-            responder.on("PATCH", kPods + "/" + text_at(pod, {"metadata", "name"}), {json_answer(pod)});
+            responder.on("PATCH", kPodPath + "/" + text_at(pod, {"metadata", "name"}), {json_answer(pod)});
         }
     }
 
@@ -146,29 +146,29 @@ TEST_F(ArmTest, WhatIsNotInjectedIsRefused) {
     hold("/apis/apps/v1/namespaces/prod/deployments/web", plain_deployment().object);
     EXPECT_THAT(refusal(), HasSubstr("web in namespace prod is not injected"));
     choice.workload.name = "";
-    hold_list(kConfigMaps, {});
+    hold_list(kConfigMapPath, {});
     EXPECT_THAT(refusal(), HasSubstr("nothing is injected in namespace prod"));
     EXPECT_THROW(disarm_it(false), Error);
 }
 
 TEST_F(ArmTest, ASelectorMeansThePodsItFindsByName) {
     choice.selector = "role=worker";
-    hold_list(kConfigMaps, {plan_of("web"), plan_of("api")});
+    hold_list(kConfigMapPath, {plan_of("web"), plan_of("api")});
     hold_plan("web");
     hold_plan("api");
     hold_pods({pod_of("web", "a"), pod_of("web", "b"), pod_of("api", "c")});
-    hold_list(kPods + "?labelSelector=role%3Dworker&limit=500", {pod_of("web", "b")});
+    hold_list(kPodPath + "?labelSelector=role%3Dworker&limit=500", {pod_of("web", "b")});
     ASSERT_EQ(arm_it().size(), 1u);
     EXPECT_THAT(restricted_to, ElementsAre("b"));
     EXPECT_THAT(seen_targets("PATCH"), ElementsAre(plan_name("web"), "a", "b"))
         << "all see that the plan is not theirs";
-    hold_list(kPods + "?labelSelector=role%3Dworker&limit=500", {});
+    hold_list(kPodPath + "?labelSelector=role%3Dworker&limit=500", {});
     EXPECT_THAT(refusal(), HasSubstr("no injected pod in namespace prod is meant by that"));
 }
 
 TEST_F(ArmTest, ANodeMeansTheWorkloadsThatRunThere) {
     choice.node = "n2";
-    hold_list(kConfigMaps, {plan_of("web"), plan_of("api")});
+    hold_list(kConfigMapPath, {plan_of("web"), plan_of("api")});
     hold_plan("web");
     hold_plan("api");
     hold_pods({pod_of("web", "a", "n1"), pod_of("api", "c", "n2")});
@@ -187,7 +187,7 @@ TEST_F(ArmTest, OnANodeWhereItDoesNotRunYetItIsArmedForThoseThatCome) {
 }
 
 TEST_F(ArmTest, MoreThanTheLimitIsRefusedBeforeAnythingIsArmed) {
-    hold_list(kConfigMaps, {plan_of("web"), plan_of("api")});
+    hold_list(kConfigMapPath, {plan_of("web"), plan_of("api")});
     hold_plan("web");
     hold_plan("api");
     hold_pods({pod_of("web", "a", "n1"), pod_of("web", "b", "n2"), pod_of("api", "c", "n2")});
@@ -202,7 +202,7 @@ TEST_F(ArmTest, MoreThanTheLimitIsRefusedBeforeAnythingIsArmed) {
 }
 
 TEST_F(ArmTest, DisarmingSaysWhoWaitsOutABackOff) {
-    hold_list(kConfigMaps, {plan_of("web", "#7\nxid=79\n")});
+    hold_list(kConfigMapPath, {plan_of("web", "#7\nxid=79\n")});
     hold_plan("web");
     hold_pods({pod_of("web", "a"), pod_of("web", "b", "n1", "CrashLoopBackOff")});
     const std::vector<Armed> disarmed = disarm_it(false);
@@ -216,10 +216,10 @@ TEST_F(ArmTest, DisarmingSaysWhoWaitsOutABackOff) {
 }
 
 TEST_F(ArmTest, DisarmingDeletesThoseInBackOffWhereAskedTo) {
-    hold_list(kConfigMaps, {plan_of("web")});
+    hold_list(kConfigMapPath, {plan_of("web")});
     hold_plan("web");
     hold_pods({pod_of("web", "a"), pod_of("web", "b", "n1", "CrashLoopBackOff")});
-    responder.on("DELETE", kPods + "/b", {json_answer(Json::object())});
+    responder.on("DELETE", kPodPath + "/b", {json_answer(Json::object())});
     EXPECT_THAT(disarm_it(true).at(0).notes, IsEmpty());
     EXPECT_THAT(seen_targets("DELETE"), ElementsAre("b"));
 }

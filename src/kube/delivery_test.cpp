@@ -16,7 +16,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-const std::string kSource = kConfigMaps + "/cuda-fault-injection-lib";
+const std::string kSource = kConfigMapPath + "/cuda-fault-injection-lib";
 
 constexpr Architecture kIntel = Architecture::kX86_64;
 constexpr Architecture kArm = Architecture::kAarch64;
@@ -34,7 +34,7 @@ protected:
     void hold_nodes(const std::vector<std::string>& architectures) {
         std::vector<Json> items;
         for (const std::string& each : architectures) items.push_back(labelled(named("n"), "kubernetes.io/arch", each));
-        hold_list(kNodes, items);
+        hold_list(kNodePath, items);
     }
 
     std::vector<Architecture> find(const Workload& workload) {
@@ -76,12 +76,12 @@ TEST_F(ArchitecturesTest, OfSeveralTemplatesAreAllThatOneSelects) {
 }
 
 TEST_F(ArchitecturesTest, AreAllThereAreWhereNodesCannotBeListed) {
-    responder.on("GET", kNodes, {status_answer(403, "Forbidden")});
+    responder.on("GET", kNodePath, {status_answer(403, "Forbidden")});
     EXPECT_THAT(find(plain_deployment()), ElementsAre(kIntel, kArm));
     EXPECT_THAT(notes, ElementsAre(HasSubstr("no permission to list nodes")));
     hold_nodes({});
     EXPECT_THAT(find(plain_deployment()), ElementsAre(kIntel, kArm));
-    responder.on("GET", kNodes, {status_answer(500, "InternalError")});
+    responder.on("GET", kNodePath, {status_answer(500, "InternalError")});
     EXPECT_THROW(find(plain_deployment()), ApiError);
 }
 
@@ -92,7 +92,7 @@ protected:
 };
 
 TEST_F(LibrariesTest, AreImmutableObjectsOfTheWorkload) {
-    responder.on("POST", kConfigMaps, {json_answer(Json::object())});
+    responder.on("POST", kConfigMapPath, {json_answer(Json::object())});
     create_libraries(client(), workload, {kIntel});
     ASSERT_EQ(requests(), 1u);
     const Json sent = Json::parse(seen(0).body);
@@ -104,15 +104,15 @@ TEST_F(LibrariesTest, AreImmutableObjectsOfTheWorkload) {
 }
 
 TEST_F(LibrariesTest, ALeftoverIsReplaced) {
-    responder.on("POST", kConfigMaps, {status_answer(409, "AlreadyExists"), json_answer(Json::object())});
-    responder.on("DELETE", kConfigMaps + "/" + name, {json_answer(Json::object())});
+    responder.on("POST", kConfigMapPath, {status_answer(409, "AlreadyExists"), json_answer(Json::object())});
+    responder.on("DELETE", kConfigMapPath + "/" + name, {json_answer(Json::object())});
     create_libraries(client(), workload, {kIntel});
     EXPECT_EQ(requests(), 3u);
     EXPECT_EQ(seen(1).method, "DELETE");
 }
 
 TEST_F(LibrariesTest, AreRemovedForEachArchitecture) {
-    responder.on("DELETE", kConfigMaps + "/" + name, {json_answer(Json::object())});
+    responder.on("DELETE", kConfigMapPath + "/" + name, {json_answer(Json::object())});
     remove_libraries(client(), "prod", workload.hash());
     EXPECT_EQ(requests(), 2u) << "the other one was not there";
 }
@@ -147,7 +147,7 @@ protected:
 
 TEST_F(SourceTest, IsMadeOnce) {
     EXPECT_FALSE(has_source(client(), "prod"));
-    responder.on("POST", kConfigMaps, {json_answer(ours())});
+    responder.on("POST", kConfigMapPath, {json_answer(ours())});
     EXPECT_TRUE(create_source(client(), "prod"));
     EXPECT_EQ(Json::parse(seen(requests() - 1).body).at("data"), ours().at("data"));
     hold(kSource, ours());

@@ -29,10 +29,10 @@ protected:
     }
 
     void answer(int code, const std::string& message) {
-        responder.on("POST", kPods, {status_answer(code, "Forbidden", message)});
+        responder.on("POST", kPodPath, {status_answer(code, "Forbidden", message)});
     }
 
-    void take() { responder.on("POST", kPods, {json_answer(named("x"))}); }
+    void take() { responder.on("POST", kPodPath, {json_answer(named("x"))}); }
 };
 
 TEST_F(DryRunTest, TriesTheTemplateAsAPodAndKeepsNothing) {
@@ -51,7 +51,7 @@ TEST_F(DryRunTest, ARefusalByAdmissionEndsItWithTheReason) {
     EXPECT_THAT(try_pods(plain_deployment()),
                 ElementsAre(AllOf(HasSubstr("refused: "), HasSubstr("nothing was changed"),
                                   HasSubstr(R"(violates PodSecurity "restricted:latest")"))));
-    responder.on("POST", kPods, {status_answer(422, "Invalid", "spec.containers: Required value")});
+    responder.on("POST", kPodPath, {status_answer(422, "Invalid", "spec.containers: Required value")});
     EXPECT_THAT(try_pods(plain_deployment()), ElementsAre(HasSubstr("refused: ")));
 }
 

@@ -27,7 +27,7 @@ protected:
         inject_options.choice.kind = "deployments.apps";
         inject_options.choice.name = "web";
         inject_options.choice.in_namespace = "prod";
-        responder.on("POST", kPods, {json_answer(named("x"))});
+        responder.on("POST", kPodPath, {json_answer(named("x"))});
         have(users());
     }
 
@@ -57,7 +57,7 @@ protected:
         record.editions[injection.mark.edition] = injected.edits;
         Json anchor = named("cudafault-anchor-" + users().hash());
         anchor["data"] = {{"record.json", record.json().dump()}};
-        hold(kConfigMaps + "/cudafault-anchor-" + users().hash(), anchor);
+        hold(kConfigMapPath + "/cudafault-anchor-" + users().hash(), anchor);
     }
 
     static Json by_image_injected() {
@@ -141,7 +141,7 @@ TEST_F(PlanInjectionTest, AnInjectionOfOthersIsNamedAndLeft) {
     EXPECT_EQ(refusal(), "planned") << "the same once more";
     inject_options.contract = ContractVariables{};
     EXPECT_THAT(refusal(), AllOf(HasSubstr("injected already, by ada@desk"), HasSubstr("--replace")));
-    responder.on("GET", kConfigMaps + "/cudafault-anchor-" + users().hash(), {status_answer(404, "NotFound")});
+    responder.on("GET", kConfigMapPath + "/cudafault-anchor-" + users().hash(), {status_answer(404, "NotFound")});
     inject_options.replace = true;
     EXPECT_THAT(refusal(), HasSubstr("its record is gone: restore it first"));
 }
@@ -154,7 +154,7 @@ TEST_F(PlanInjectionTest, WhatARestoreHasRebuiltIsRestoredFirst) {
     record.editions[1] = {};
     Json anchor = named("cudafault-anchor-" + users().hash());
     anchor["data"] = {{"record.json", record.json().dump()}};
-    hold(kConfigMaps + "/cudafault-anchor-" + users().hash(), anchor);
+    hold(kConfigMapPath + "/cudafault-anchor-" + users().hash(), anchor);
     inject_options.replace = true;
     EXPECT_THAT(refusal(), HasSubstr("its record is gone: restore it first"));
 }
@@ -170,7 +170,7 @@ TEST_F(PlanInjectionTest, TheSameOnceMoreChangesNothing) {
     have_injected(by_image());
     inject_options.replace = true;
     EXPECT_TRUE(plan().unchanged);
-    EXPECT_EQ(count_requests(kPods), 0);
+    EXPECT_EQ(count_requests(kPodPath), 0);
 }
 
 TEST_F(PlanInjectionTest, AnotherIsTheNextEditionAgainstTheUsersOwnState) {

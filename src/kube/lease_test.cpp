@@ -54,12 +54,12 @@ protected:
 
     static constexpr std::chrono::milliseconds kRenewal{1500};
     const Workload workload = plain_deployment();
-    const std::string path = kLeases + "/cudafault-" + workload.hash();
+    const std::string path = kLeasePath + "/cudafault-" + workload.hash();
     std::vector<std::string> told;
 };
 
 TEST_F(LeaseTest, IsTakenAndGivenBack) {
-    responder.on("POST", kLeases, {json_answer(lease_of(lease_holder()))});
+    responder.on("POST", kLeasePath, {json_answer(lease_of(lease_holder()))});
     responder.on("DELETE", path, {json_answer(Json::object())});
     hold_lease(lease_of(lease_holder()));
     take();
@@ -73,7 +73,7 @@ TEST_F(LeaseTest, IsTakenAndGivenBack) {
 }
 
 TEST_F(LeaseTest, IsGivenBackByItself) {
-    responder.on("POST", kLeases, {json_answer(lease_of(lease_holder()))});
+    responder.on("POST", kLeasePath, {json_answer(lease_of(lease_holder()))});
     responder.on("DELETE", path, {status_answer(403, "Forbidden")});
     hold_lease(lease_of(lease_holder()));
     { HeldLease lease(client(), workload, {}); }
@@ -82,14 +82,14 @@ TEST_F(LeaseTest, IsGivenBackByItself) {
 }
 
 TEST_F(LeaseTest, ThatAnotherHasTakenMeanwhileIsNotDeleted) {
-    responder.on("POST", kLeases, {json_answer(lease_of(lease_holder()))});
+    responder.on("POST", kLeasePath, {json_answer(lease_of(lease_holder()))});
     hold_lease(lease_of("boot/pid:[1]/1/2 eve@desk"));
     take();
     EXPECT_THAT(methods(), ElementsAre("POST", "GET"));
 }
 
 TEST_F(LeaseTest, OfADeadHolderOfThisMachineIsTakenAtOnce) {
-    responder.on("POST", kLeases, {status_answer(409, "AlreadyExists")});
+    responder.on("POST", kLeasePath, {status_answer(409, "AlreadyExists")});
     responder.on("PATCH", path, {json_answer(lease_of(lease_holder()))});
     hold_lease(lease_of(dead_holder()));
     take();
@@ -101,7 +101,7 @@ TEST_F(LeaseTest, OfADeadHolderOfThisMachineIsTakenAtOnce) {
 }
 
 TEST_F(LeaseTest, ThatHasRunOutIsTaken) {
-    responder.on("POST", kLeases, {status_answer(409, "AlreadyExists")});
+    responder.on("POST", kLeasePath, {status_answer(409, "AlreadyExists")});
     responder.on("PATCH", path, {json_answer(lease_of(lease_holder()))});
     hold_lease(lease_of("boot/pid:[1]/1/2 eve@desk", 70));
     const auto began = Clock::now();
@@ -111,7 +111,7 @@ TEST_F(LeaseTest, ThatHasRunOutIsTaken) {
 }
 
 TEST_F(LeaseTest, ThatIsRenewedByAnotherClockIsNot) {
-    responder.on("POST", kLeases, {status_answer(409, "AlreadyExists")});
+    responder.on("POST", kLeasePath, {status_answer(409, "AlreadyExists")});
     std::vector<Answer> renewed;
     for (int version = 1; version < 9; ++version) {
         Json lease = lease_of("boot/pid:[1]/1/2 eve@desk", 3600);
@@ -126,7 +126,7 @@ TEST_F(LeaseTest, ThatIsRenewedByAnotherClockIsNot) {
 
 TEST_F(LeaseTest, OfAnotherIsWaitedForAndSaidOnce) {
     const Answer there = status_answer(409, "AlreadyExists");
-    responder.on("POST", kLeases, {there, there, json_answer(lease_of(lease_holder()))});
+    responder.on("POST", kLeasePath, {there, there, json_answer(lease_of(lease_holder()))});
     hold_lease(lease_of("boot/pid:[1]/1/2 eve@desk", 50));
     take();
     EXPECT_THAT(told, ElementsAre("waiting: eve@desk is at work on it"));
@@ -134,7 +134,7 @@ TEST_F(LeaseTest, OfAnotherIsWaitedForAndSaidOnce) {
 }
 
 TEST_F(LeaseTest, ALostRaceForItIsWaitedFor) {
-    responder.on("POST", kLeases, {status_answer(409, "AlreadyExists"), json_answer(lease_of(lease_holder()))});
+    responder.on("POST", kLeasePath, {status_answer(409, "AlreadyExists"), json_answer(lease_of(lease_holder()))});
     responder.on("PATCH", path, {status_answer(409, "Conflict")});
     hold_lease(lease_of(dead_holder(), 70));
     take();
@@ -142,7 +142,7 @@ TEST_F(LeaseTest, ALostRaceForItIsWaitedFor) {
 }
 
 TEST_F(LeaseTest, IsRenewedWhileItIsOurs) {
-    responder.on("POST", kLeases, {json_answer(lease_of(lease_holder()))});
+    responder.on("POST", kLeasePath, {json_answer(lease_of(lease_holder()))});
     responder.on("PATCH", path, {json_answer(lease_of(lease_holder()))});
     responder.on("DELETE", path, {json_answer(Json::object())});
     hold_lease(lease_of(lease_holder()));
@@ -160,7 +160,7 @@ TEST_F(LeaseTest, IsRenewedWhileItIsOurs) {
 TEST_F(LeaseTest, ARenewalThatHangsIsCutOffAndMayStillArrive) {
     Answer never;
     never.end = Answer::End::kHold;
-    responder.on("POST", kLeases, {json_answer(lease_of(lease_holder()))});
+    responder.on("POST", kLeasePath, {json_answer(lease_of(lease_holder()))});
     responder.on("PATCH", path, {never});
     responder.on("DELETE", path, {status_answer(409, "Conflict"), json_answer(Json::object())});
     hold_lease(lease_of(lease_holder()));
@@ -176,13 +176,13 @@ TEST_F(LeaseTest, ARenewalThatHangsIsCutOffAndMayStillArrive) {
 
 TEST_F(LeaseTest, IsNotWaitedForLongerThanTheSession) {
     options.deadline = after(std::chrono::milliseconds(200));
-    responder.on("POST", kLeases, {status_answer(409, "AlreadyExists")});
+    responder.on("POST", kLeasePath, {status_answer(409, "AlreadyExists")});
     hold_lease(lease_of("boot/pid:[1]/1/2 eve@desk"));
     EXPECT_THROW(take(), DeadlinePassed);
 }
 
 TEST_F(LeaseTest, WithoutPermissionIsAnError) {
-    responder.on("POST", kLeases, {status_answer(403, "Forbidden")});
+    responder.on("POST", kLeasePath, {status_answer(403, "Forbidden")});
     EXPECT_THROW(take(), ApiError);
 }
 

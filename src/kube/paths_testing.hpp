@@ -6,11 +6,11 @@
 
 namespace cudafault::kube {
 
-inline const std::string kConfigMaps = "/api/v1/namespaces/prod/configmaps";
-inline const std::string kDeployments = "/apis/apps/v1/namespaces/prod/deployments";
-inline const std::string kLeases = "/apis/coordination.k8s.io/v1/namespaces/prod/leases";
-inline const std::string kNodes = "/api/v1/nodes";
-inline const std::string kPods = "/api/v1/namespaces/prod/pods";
-inline const std::string kReplicaSets = "/apis/apps/v1/namespaces/prod/replicasets";
+inline const std::string kConfigMapPath = "/api/v1/namespaces/prod/configmaps";
+inline const std::string kDeploymentPath = "/apis/apps/v1/namespaces/prod/deployments";
+inline const std::string kLeasePath = "/apis/coordination.k8s.io/v1/namespaces/prod/leases";
+inline const std::string kNodePath = "/api/v1/nodes";
+inline const std::string kPodPath = "/api/v1/namespaces/prod/pods";
+inline const std::string kReplicaSetPath = "/apis/apps/v1/namespaces/prod/replicasets";
 
 }  // namespace cudafault::kube

@@ -70,7 +70,7 @@ class PlanObjectTest : public WorkloadTest {
 protected:
     PlanObject write(const std::string& spec) { return write_plan(client(), plan_from(plan_map("#7\n")), spec); }
 
-    const std::string path = kConfigMaps + "/cudafault-plan-" + plain_deployment().hash();
+    const std::string path = kConfigMapPath + "/cudafault-plan-" + plain_deployment().hash();
 };
 
 TEST_F(PlanObjectTest, IsWrittenWithTheNextRevision) {
@@ -101,7 +101,7 @@ TEST_F(PlanObjectTest, FiveLostRacesAreToo) {
 }
 
 TEST_F(PlanObjectTest, IsMadeWithNothingArmed) {
-    responder.on("POST", kConfigMaps, {json_answer(plan_map("#1\n"))});
+    responder.on("POST", kConfigMapPath, {json_answer(plan_map("#1\n"))});
     EXPECT_EQ(create_plan(client(), plain_deployment(), "app=web").revision, 1u);
     const Json sent = Json::parse(seen(0).body);
     EXPECT_EQ(text_at(sent, {"data", "plan"}), "#1\n");
@@ -111,7 +111,7 @@ TEST_F(PlanObjectTest, IsMadeWithNothingArmed) {
 }
 
 TEST_F(PlanObjectTest, OneThatIsThereIsEmptied) {
-    responder.on("POST", kConfigMaps, {status_answer(409, "AlreadyExists")});
+    responder.on("POST", kConfigMapPath, {status_answer(409, "AlreadyExists")});
     hold(path, plan_map("#20\nxid=43\n"));
     responder.on("PATCH", path, {json_answer(plan_map("#21\n"))});
     EXPECT_EQ(create_plan(client(), plain_deployment(), "app=web").revision, 21u);
@@ -124,7 +124,7 @@ TEST_F(PlanObjectTest, OneOfAWorkloadThatHadTheSameNameIsReplaced) {
     Json of_another = plan_map("#20\nxid=43\n");
     of_another["metadata"]["ownerReferences"][0]["uid"] = "uid-before";
     const Answer there = status_answer(409, "AlreadyExists");
-    responder.on("POST", kConfigMaps, {there, there, json_answer(plan_map("#1\n"))});
+    responder.on("POST", kConfigMapPath, {there, there, json_answer(plan_map("#1\n"))});
     hold(path, of_another);
     responder.on("DELETE", path, {json_answer(Json::object())});
     EXPECT_EQ(create_plan(client(), plain_deployment(), "app=web").revision, 1u);
@@ -137,7 +137,7 @@ TEST_F(PlanObjectTest, PodsAreThoseThatMountIt) {
         return object;
     };
     const PlanObject plan = plan_from(plan_map("#7\n"));
-    hold_list(kPods,
+    hold_list(kPodPath,
               {pod("ours", plan.name(), "Running"), pod("starts", plan.name(), "Pending"),
                pod("of-another", "cudafault-plan-0123456789", "Running"), pod("ended", plan.name(), "Succeeded")});
     std::vector<std::string> found;
@@ -147,8 +147,8 @@ TEST_F(PlanObjectTest, PodsAreThoseThatMountIt) {
 }
 
 TEST_F(PlanObjectTest, ANudgeThatFailsIsTold) {
-    responder.on("PATCH", kPods + "/a", {json_answer(named("a"))});
-    responder.on("PATCH", kPods + "/b", {status_answer(403, "Forbidden", "no")});
+    responder.on("PATCH", kPodPath + "/a", {json_answer(named("a"))});
+    responder.on("PATCH", kPodPath + "/b", {status_answer(403, "Forbidden", "no")});
     const auto untold = nudge(client(), {named("a"), named("b"), named("gone")}, 8);
     EXPECT_THAT(untold, ElementsAre(AllOf(HasSubstr("b: "), HasSubstr("403"))));
     EXPECT_THAT(text_at(Json::parse(seen(0).body), {"metadata", "annotations", names::kNudge}), StartsWith("8."));

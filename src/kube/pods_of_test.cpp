@@ -36,17 +36,17 @@ protected:
     // The decoded query of the request for pods.
     std::string query() const {
         for (const SeenRequest& request : responder.requests()) {
-            if (request.target.starts_with(kPods + "?")) return request.target;
+            if (request.target.starts_with(kPodPath + "?")) return request.target;
         }
         return "";
     }
 };
 
 TEST_F(PodsOfTest, OfADeploymentThroughItsReplicaSets) {
-    hold_list(kReplicaSets, {owned(named("web-1"), "apps/v1", "Deployment", "web"),
-                             owned(named("web-2"), "apps/v1", "Deployment", "web"),
-                             owned(named("other-1"), "apps/v1", "Deployment", "other"), named("bare")});
-    hold_list(kPods,
+    hold_list(kReplicaSetPath, {owned(named("web-1"), "apps/v1", "Deployment", "web"),
+                                owned(named("web-2"), "apps/v1", "Deployment", "web"),
+                                owned(named("other-1"), "apps/v1", "Deployment", "other"), named("bare")});
+    hold_list(kPodPath,
               {owned(named("a"), "apps/v1", "ReplicaSet", "web-1"), owned(named("b"), "apps/v1", "ReplicaSet", "web-2"),
                owned(named("c"), "apps/v1", "ReplicaSet", "other-1"),
                finished(owned(named("d"), "apps/v1", "ReplicaSet", "web-1"), "Succeeded"),
@@ -59,7 +59,7 @@ TEST_F(PodsOfTest, OfADeploymentThroughItsReplicaSets) {
 }
 
 TEST_F(PodsOfTest, SelectorsWithExpressions) {
-    hold_list(kPods, {owned(named("a"), "apps/v1", "StatefulSet", "db")});
+    hold_list(kPodPath, {owned(named("a"), "apps/v1", "StatefulSet", "db")});
     const Json selector = Json::parse(R"({"matchLabels": {"app": "db", "odd": 3}, "matchExpressions": [
         {"key": "tier", "operator": "In", "values": ["x", "y", 3]}, {"key": "env", "operator": "NotIn", "values": ["test"]},
         {"key": "is", "operator": "Exists"}, {"key": "not", "operator": "DoesNotExist"}, {"key": "bad"}, null]})");
@@ -70,7 +70,8 @@ TEST_F(PodsOfTest, SelectorsWithExpressions) {
 }
 
 TEST_F(PodsOfTest, WithoutASelectorOwnersDecide) {
-    hold_list(kPods, {owned(named("a"), "apps/v1", "DaemonSet", "ds"), owned(named("b"), "apps/v1", "DaemonSet", "x")});
+    hold_list(kPodPath,
+              {owned(named("a"), "apps/v1", "DaemonSet", "ds"), owned(named("b"), "apps/v1", "DaemonSet", "x")});
     EXPECT_THAT(names(workload("apps", "DaemonSet", "ds", nullptr)), ElementsAre("a"));
     EXPECT_THAT(query(), Not(HasSubstr("labelSelector")));
 }
@@ -78,7 +79,7 @@ TEST_F(PodsOfTest, WithoutASelectorOwnersDecide) {
 TEST_F(PodsOfTest, OfACronJobThroughItsJobs) {
     hold_list("/apis/batch/v1/namespaces/prod/jobs", {owned(named("nightly-1"), "batch/v1", "CronJob", "nightly"),
                                                       owned(named("hourly-1"), "batch/v1", "CronJob", "hourly")});
-    hold_list(kPods,
+    hold_list(kPodPath,
               {owned(named("a"), "batch/v1", "Job", "nightly-1"), owned(named("b"), "batch/v1", "Job", "hourly-1")});
     EXPECT_THAT(names(workload("batch", "CronJob", "nightly", Json::object())), ElementsAre("a"));
     EXPECT_THAT(query(), HasSubstr("labelSelector=job-name&"));
@@ -100,7 +101,7 @@ TEST_F(PodsOfTest, OfAGraphWithoutItsFrontend) {
     const auto pod = [](const std::string& name, const std::string& component) {
         return labelled(named(name), "nvidia.com/dynamo-component", component);
     };
-    hold_list(kPods,
+    hold_list(kPodPath,
               {pod("f", "Frontend"), pod("d", "Decode"), pod("p", "Prefill"), pod("old", "Removed"), named("x")});
     EXPECT_THAT(names(graph), ElementsAre("d", "p", "old", "x"));
     EXPECT_THAT(query(), HasSubstr("labelSelector=nvidia.com%2Fdynamo-graph-deployment-name%3Dllm&"));
@@ -109,7 +110,7 @@ TEST_F(PodsOfTest, OfAGraphWithoutItsFrontend) {
 }
 
 TEST_F(PodsOfTest, LabelsOfOtherKinds) {
-    hold_list(kPods, {named("a")});
+    hold_list(kPodPath, {named("a")});
     const auto selector = [&](const std::string& group, const std::string& kind) {
         EXPECT_THAT(names(workload(group, kind, "llm", Json::object())), ElementsAre("a"));
         return responder.requests().back().target;
@@ -126,20 +127,20 @@ TEST_F(PodsOfTest, OfOtherKindsByTheOwnersOfAllPods) {
     Workload top;
     top.target = {Resource{"acme.com", "v1", "widgets", "widget", "Widget", true, {}, {}, {}}, "prod", "top"};
     top.object = named("top");
-    hold_list(kPods,
+    hold_list(kPodPath,
               {owned(named("a"), "apps/v1", "ReplicaSet", "web-1"), owned(named("b"), "apps/v1", "ReplicaSet", "web-1"),
                owned(named("c"), "acme.com/v1", "Widget", "top"), owned(named("d"), "apps/v1", "ReplicaSet", "secret"),
                owned(named("e"), "gone.com/v1", "X", "x"), owned(named("f"), "apps/v1", "ReplicaSet", "gone"),
                named("g"), nullptr});
-    hold(kReplicaSets + "/web-1", owned(named("web-1"), "apps/v1", "Deployment", "web"));
+    hold(kReplicaSetPath + "/web-1", owned(named("web-1"), "apps/v1", "Deployment", "web"));
     hold("/apis/apps/v1/namespaces/prod/deployments/web", owned(named("web"), "acme.com/v1", "Widget", "top"));
-    responder.on("GET", kReplicaSets + "/secret", {status_answer(403, "Forbidden")});
+    responder.on("GET", kReplicaSetPath + "/secret", {status_answer(403, "Forbidden")});
     EXPECT_THAT(names(top), ElementsAre("a", "b", "c"));
-    EXPECT_EQ(count_requests(kReplicaSets + "/web-1"), 1) << "each owner once";
+    EXPECT_EQ(count_requests(kReplicaSetPath + "/web-1"), 1) << "each owner once";
 }
 
 TEST_F(PodsOfTest, NoPermissionIsAnError) {
-    responder.on("GET", kPods, {status_answer(403, "Forbidden")});
+    responder.on("GET", kPodPath, {status_answer(403, "Forbidden")});
     EXPECT_THROW(names(workload("apps", "DaemonSet", "ds", nullptr)), ApiError);
 }
 

@@ -37,8 +37,8 @@ protected:
         choice.kind = "deployments.apps";
         choice.name = "web";
         choice.in_namespace = "prod";
-        responder.on("POST", kLeases, {json_answer(Json::object())});
-        for (const std::string& list : {kPods, kReplicaSets, kDeployments, kConfigMaps,
+        responder.on("POST", kLeasePath, {json_answer(Json::object())});
+        for (const std::string& list : {kPodPath, kReplicaSetPath, kDeploymentPath, kConfigMapPath,
                                         "/apis/apps/v1/namespaces/prod/statefulsets" + std::string()}) {
             hold_list(list, {});
         }
@@ -59,7 +59,7 @@ protected:
         record.editions[1] = injected.edits;
     }
 
-    std::string ours(const std::string& prefix) const { return kConfigMaps + "/" + prefix + users().hash(); }
+    std::string ours(const std::string& prefix) const { return kConfigMapPath + "/" + prefix + users().hash(); }
 
     Json anchor_map(const std::string& text) const {
         Json object = named("cudafault-anchor-" + users().hash());
@@ -75,8 +75,8 @@ protected:
     void hold_states(const std::vector<Json>& states) {
         std::vector<Answer> answers = {json_answer(states.front())};
         for (const Json& state : states) answers.push_back(json_answer(state));
-        responder.on("GET", kDeployments + "/web", answers);
-        responder.on("PATCH", kDeployments + "/web", {json_answer(users().object)});
+        responder.on("GET", kDeploymentPath + "/web", answers);
+        responder.on("PATCH", kDeploymentPath + "/web", {json_answer(users().object)});
     }
 
     Json after_template() const {
@@ -99,7 +99,7 @@ protected:
     std::vector<Json> patches() const {
         std::vector<Json> found;
         for (const SeenRequest& request : responder.requests()) {
-            if (request.method == "PATCH" && request.target.starts_with(kDeployments)) {
+            if (request.method == "PATCH" && request.target.starts_with(kDeploymentPath)) {
                 found.push_back(Json::parse(request.body));
             }
         }
@@ -182,8 +182,8 @@ TEST_F(RestoreTest, WhatAnotherHasDoneBeforeItHadTheLeaseCounts) {
     const std::vector<Json> states = {users().object, injected.object, injected.object, after_template()};
     std::vector<Answer> answers;
     for (const Json& state : states) answers.push_back(json_answer(state));
-    responder.on("GET", kDeployments + "/web", answers);
-    responder.on("PATCH", kDeployments + "/web", {json_answer(users().object)});
+    responder.on("GET", kDeploymentPath + "/web", answers);
+    responder.on("PATCH", kDeploymentPath + "/web", {json_answer(users().object)});
     EXPECT_TRUE(run().complete);
     ASSERT_EQ(patches().size(), 2u);
     EXPECT_EQ(injected.object.patch(patches()[0]), after_template());
@@ -211,10 +211,10 @@ TEST_F(RestoreTest, SomethingElseThatIsGoneIsNotTheWorkload) {
     inject();
     hold_record();
     hold_states({injected.object});
-    responder.on("PATCH", kDeployments + "/web", {status_answer(404, "NotFound")});
+    responder.on("PATCH", kDeploymentPath + "/web", {status_answer(404, "NotFound")});
     EXPECT_THROW(run(), Error);
     for (const std::string& write : writes()) EXPECT_THAT(write, Not(HasSubstr("DELETE cudafault"))) << write;
-    responder.on("GET", kDeployments + "/web", {json_answer(injected.object), status_answer(404, "NotFound")});
+    responder.on("GET", kDeploymentPath + "/web", {json_answer(injected.object), status_answer(404, "NotFound")});
     EXPECT_THAT(run().notes, ElementsAre(HasSubstr("web in namespace prod is gone")));
 }
 
@@ -222,7 +222,7 @@ TEST_F(RestoreTest, WithoutTheRecordTheRestIsAsTheMarkRemembers) {
     inject();
     record.editions[1] = InjectedMark::of(injected.object).value().rest.value();
     record.is_rebuilt = true;
-    responder.on("POST", kConfigMaps, {json_answer(anchor_map(record.json().dump()))});
+    responder.on("POST", kConfigMapPath, {json_answer(anchor_map(record.json().dump()))});
     hold_states({injected.object, injected.object, after_template()});
     const RestoreResult result = run();
     EXPECT_TRUE(result.complete);
@@ -250,7 +250,7 @@ TEST_F(RestoreTest, KilledWithARebuiltRecordItGoesOnThere) {
 
 TEST_F(RestoreTest, WithoutTheRecordAndAPlaceForOneTheRestIsKeptInMind) {
     inject();
-    responder.on("POST", kConfigMaps, {status_answer(403, "Forbidden")});
+    responder.on("POST", kConfigMapPath, {status_answer(403, "Forbidden")});
     hold_states({injected.object, injected.object, after_template()});
     const RestoreResult result = run();
     EXPECT_TRUE(result.complete);
@@ -264,7 +264,7 @@ TEST_F(RestoreTest, WithoutTheRecordAndAReadableMarkWhatHasANameOfOursIsTakenOut
     injected.object["metadata"]["annotations"][names::kInjected] = "run=ab12 edition=1";
     record.editions[1].clear();
     record.is_rebuilt = true;
-    responder.on("POST", kConfigMaps, {json_answer(anchor_map(record.json().dump()))});
+    responder.on("POST", kConfigMapPath, {json_answer(anchor_map(record.json().dump()))});
     hold_states({injected.object});
     const RestoreResult result = run();
     EXPECT_TRUE(result.restored);
@@ -296,7 +296,7 @@ TEST_F(RestoreTest, ALostRaceIsComputedAnew) {
     changed["spec"]["replicas"] = 0;
     (*find(changed, kPodSpec))["volumes"].push_back({{"name", "theirs"}});
     hold_states({injected.object, injected.object, changed, users().object});
-    responder.on("PATCH", kDeployments + "/web", {status_answer(409, "Conflict"), json_answer(users().object)});
+    responder.on("PATCH", kDeploymentPath + "/web", {status_answer(409, "Conflict"), json_answer(users().object)});
     EXPECT_TRUE(run().complete);
     ASSERT_GE(patches().size(), 2u);
     const Json volumes = *find(changed.patch(patches()[1]), kPodSpec / "volumes");
@@ -309,8 +309,8 @@ TEST_F(RestoreTest, TheAnnotationIsTakenFromReplicaSetsOfTheUsersTemplate) {
     hold_states({injected.object, injected.object, after_template()});
     Json marked = owned(named("web-1"), "apps/v1", "Deployment", "web");
     marked["metadata"]["annotations"] = {{names::kInjected, "run=ab12 edition=1"}, {"theirs", "x"}};
-    hold_list(kReplicaSets, {marked, owned(named("web-2"), "apps/v1", "Deployment", "web")});
-    responder.on("PATCH", kReplicaSets + "/web-1",
+    hold_list(kReplicaSetPath, {marked, owned(named("web-2"), "apps/v1", "Deployment", "web")});
+    responder.on("PATCH", kReplicaSetPath + "/web-1",
                  {json_answer(marked), status_answer(404, "NotFound"), status_answer(403, "Forbidden")});
     EXPECT_THAT(run().notes, IsEmpty());
     EXPECT_THAT(writes(), AllOf(Contains("PATCH web-1"), Not(Contains("PATCH web-2"))));
@@ -329,8 +329,8 @@ TEST_F(RestoreTest, APausedDeploymentKeepsWhatItsPodsMount) {
     injected.object["spec"]["replicas"] = 1;
     hold_states({injected.object, injected.object, after_template()});
     Json pod = owned(named("web-1-a", injected.object["spec"]["template"]["spec"]), "apps/v1", "ReplicaSet", "web-1");
-    hold_list(kPods, {pod});
-    hold_list(kReplicaSets, {owned(named("web-1"), "apps/v1", "Deployment", "web")});
+    hold_list(kPodPath, {pod});
+    hold_list(kReplicaSetPath, {owned(named("web-1"), "apps/v1", "Deployment", "web")});
     const RestoreResult result = run();
     EXPECT_TRUE(result.restored);
     EXPECT_FALSE(result.complete);
@@ -372,23 +372,23 @@ TEST_F(RestoreTest, ADamagedRecordSaysWhatToDo) {
 TEST_F(RestoreTest, OfAllFindsRecordsAndMarks) {
     inject();
     hold_record();
-    hold_list(kConfigMaps, {anchor_map(record.json().dump())});
-    hold_list(kDeployments, {injected.object});
+    hold_list(kConfigMapPath, {anchor_map(record.json().dump())});
+    hold_list(kDeploymentPath, {injected.object});
     hold_states({injected.object, injected.object, after_template()});
     const std::vector<RestoreResult> results = restore_all(client(), discovery(), "prod", restore_options);
     ASSERT_EQ(results.size(), 1u) << "it has both, and is one";
     EXPECT_EQ(results[0].workload, "deployments.apps web in namespace prod");
-    hold_list(kConfigMaps, {});
-    hold_list(kDeployments, {users().object});
+    hold_list(kConfigMapPath, {});
+    hold_list(kDeploymentPath, {users().object});
     EXPECT_THAT(restore_all(client(), discovery(), "prod", restore_options), IsEmpty());
 }
 
 TEST_F(RestoreTest, OfAllWhatCameToNothingForOneIsSaid) {
     inject();
     hold_record();
-    hold_list(kDeployments, {injected.object});
+    hold_list(kDeploymentPath, {injected.object});
     hold_states({injected.object});
-    responder.on("PATCH", kDeployments + "/web", {status_answer(404, "NotFound")});
+    responder.on("PATCH", kDeploymentPath + "/web", {status_answer(404, "NotFound")});
     const std::vector<RestoreResult> results = restore_all(client(), discovery(), "prod", restore_options);
     ASSERT_EQ(results.size(), 1u);
     EXPECT_FALSE(results[0].complete);
@@ -402,8 +402,8 @@ TEST_F(RestoreTest, OfAllADamagedRecordKeepsNoOtherFromBeingRestored) {
     damaged["metadata"]["ownerReferences"] = {{{"apiVersion", "apps/v1"}, {"kind", "Deployment"}, {"name", "another"}}};
     Workload another = users();
     another.target.name = "another";
-    hold(kConfigMaps + "/cudafault-anchor-" + another.hash(), damaged);
-    hold_list(kConfigMaps, {damaged, anchor_map(record.json().dump())});
+    hold(kConfigMapPath + "/cudafault-anchor-" + another.hash(), damaged);
+    hold_list(kConfigMapPath, {damaged, anchor_map(record.json().dump())});
     hold_states({injected.object, injected.object, after_template()});
     const std::vector<RestoreResult> results = restore_all(client(), discovery(), "prod", restore_options);
     ASSERT_EQ(results.size(), 2u);

@@ -128,7 +128,7 @@ TEST_F(RolloutTest, WhatIsDoneNeedsNoWatch) {
     EXPECT_EQ(result.state.wanted.size(), 2u);
     EXPECT_EQ(result.state.ready(), 2u);
     EXPECT_EQ(result.state.desired, 2);
-    EXPECT_EQ(count_requests("GET", kPods), 0u);
+    EXPECT_EQ(count_requests("GET", kPodPath), 0u);
     EXPECT_EQ(requests(), 2u);
 }
 
@@ -146,11 +146,11 @@ TEST_F(RolloutTest, FollowsTheWatchToTheEnd) {
     use_deployment(2);
     const PodOf old_a{"a", "old", true, "c-old"}, old_b{"b", "old", true, "c-old"};
     listed = {{old_a, old_b}, {{"c"}, {"d"}, old_b}, {{"c"}, {"d"}}};
-    responder.on("GET", kPods + "?limit=500", {pod_list({old_a, old_b})});
+    responder.on("GET", kPodPath + "?limit=500", {pod_list({old_a, old_b})});
     const Json c = json_of({"c"}, 10), d = json_of({"d"}, 12);
-    responder.on("GET", kPods + "?watch=true&allowWatchBookmarks=true&resourceVersion=1&timeoutSeconds=2",
+    responder.on("GET", kPodPath + "?watch=true&allowWatchBookmarks=true&resourceVersion=1&timeoutSeconds=2",
                  {events({event("ADDED", json_of({"c", "new", false}, 9)), event("MODIFIED", c)})});
-    responder.on("GET", kPods + "?watch=true&allowWatchBookmarks=true&resourceVersion=9&timeoutSeconds=2",
+    responder.on("GET", kPodPath + "?watch=true&allowWatchBookmarks=true&resourceVersion=9&timeoutSeconds=2",
                  {events({event("MODIFIED", c), event("DELETED", json_of(old_a, 11)), event("ADDED", d),
                           event("DELETED", json_of(old_b, 13))})});
     const auto result = wait();
@@ -167,10 +167,10 @@ TEST_F(RolloutTest, TheSelectorNarrowsTheWatch) {
     use("Deployment", "deployments",
         {{"replicas", 1}, {"selector", {{"matchLabels", {{"app", "web"}, {"tier", "x"}, {"odd", 1}}}}}});
     listed = {{{"a", "old"}}, {{"b"}}};
-    responder.on("GET", kPods, {status_answer(404, "NotFound")});
+    responder.on("GET", kPodPath, {status_answer(404, "NotFound")});
     give_up_after(milliseconds(300));
     EXPECT_THROW(wait(), ApiError);
-    EXPECT_EQ(seen(1).target, kPods + "?labelSelector=app%3Dweb%2Ctier%3Dx&limit=500");
+    EXPECT_EQ(seen(1).target, kPodPath + "?labelSelector=app%3Dweb%2Ctier%3Dx&limit=500");
 }
 
 TEST_F(RolloutTest, TheControllerHasToHaveSeenTheChange) {
@@ -199,9 +199,9 @@ TEST_F(RolloutTest, ADeadlineIsAResultWithTheReasons) {
     Answer quiet;
     quiet.end = Answer::End::kHold;
     responder.on(
-        "GET", kPods + "?limit=500",
+        "GET", kPodPath + "?limit=500",
         {json_answer({{"metadata", {{"resourceVersion", "1"}}}, {"items", {pending, json_of({"b", "old"})}}})});
-    responder.on("GET", kPods, {quiet});
+    responder.on("GET", kPodPath, {quiet});
     give_up_after(milliseconds(300));
     const auto started = Clock::now();
     const auto result = wait_for_rollout(client, discovery, workload, is_new, rollout);
@@ -217,7 +217,7 @@ TEST_F(RolloutTest, ADeadlineIsAResultWithTheReasons) {
 TEST_F(RolloutTest, WithoutAReasonTheCountsAreSaid) {
     use_deployment(2);
     listed = {{{"a"}, {"b", "old", true, "c-old", true}}};
-    responder.on("GET", kPods, {pod_list({{"a"}, {"b", "old", true, "c-old", true}})});
+    responder.on("GET", kPodPath, {pod_list({{"a"}, {"b", "old", true, "c-old", true}})});
     give_up_after(milliseconds(100));
     const auto result = wait();
     EXPECT_FALSE(result.done);
@@ -268,7 +268,7 @@ TEST_F(RolloutTest, DaemonSetsSayHowManyTheyWant) {
 
 TEST_F(RolloutTest, OtherKindsWaitForAsManyAsThereWere) {
     use_graph();
-    responder.on("GET", kPods, {pod_list({{"a"}})});
+    responder.on("GET", kPodPath, {pod_list({{"a"}})});
     listed = {{{"a"}}};
     EXPECT_TRUE(wait().done);
     rollout.pods_before = 2;
@@ -282,7 +282,7 @@ TEST_F(RolloutTest, APodTheOperatorHasMadeAheadIsNotWaitedForTwice) {
     rollout.pods_before = 0;
     const PodOf old_a{"a", "old", true, "c-old"}, old_b{"b", "old", true, "c-old"};
     listed = {{old_a, old_b, {"c"}}, {{"c"}, {"d"}}};
-    responder.on("GET", kPods, {pod_list({{"c"}, {"d"}})});
+    responder.on("GET", kPodPath, {pod_list({{"c"}, {"d"}})});
     give_up_after(std::chrono::seconds(10));
     EXPECT_TRUE(wait().done);
 }
@@ -292,7 +292,7 @@ protected:
     PinnedRolloutTest() {
         rollout.pinned = true;
         rollout.passing_trouble = rollout.controller_pause = std::chrono::milliseconds(0);
-        responder.on("GET", kPods, {pod_list({})});
+        responder.on("GET", kPodPath, {pod_list({})});
     }
 
     static Json placeless(const std::string& name) {
@@ -353,8 +353,8 @@ TEST_F(RolloutTest, PodsOfOthersAreLookedUpOnce) {
     use_deployment(1);
     listed = {{{"a", "old", true, "ray"}}, {{"a", "old", true, "ray"}}, {{"b", "new", true, "ray"}}};
     const PodOf head{"head", "old", true, "ray"}, other{"other", "old", true, "foreign"};
-    responder.on("GET", kPods + "?limit=500", {pod_list({{"a", "old", true, "ray"}, head, other})});
-    responder.on("GET", kPods + "?watch=true&allowWatchBookmarks=true&resourceVersion=1&timeoutSeconds=2",
+    responder.on("GET", kPodPath + "?limit=500", {pod_list({{"a", "old", true, "ray"}, head, other})});
+    responder.on("GET", kPodPath + "?watch=true&allowWatchBookmarks=true&resourceVersion=1&timeoutSeconds=2",
                  {events({event("MODIFIED", json_of(head, 2)), event("MODIFIED", json_of(other, 3)),
                           event("ADDED", json_of({"other-2", "old", true, "foreign"}, 4)),
                           event("DELETED", json_of({"a", "old", true, "ray"}, 5)),
@@ -385,13 +385,13 @@ TEST_F(RolloutTest, WithConsentOneAfterAnotherIsDeleted) {
     const PodOf old_0{"web-0", "old"}, old_1{"web-1", "old"};
     const PodOf new_0{"web-0"}, new_1{"web-1"};
     listed = {{old_0, old_1}, {new_0, new_1}};
-    responder.on("DELETE", kPods + "/web-1", {json_answer(json_of(old_1))});
-    responder.on("DELETE", kPods + "/web-0", {json_answer(json_of(old_0))});
-    responder.on("GET", kPods + "?limit=500", {pod_list({old_0, old_1})});
-    responder.on("GET", kPods + "?watch=true&allowWatchBookmarks=true&resourceVersion=1&timeoutSeconds=2",
+    responder.on("DELETE", kPodPath + "/web-1", {json_answer(json_of(old_1))});
+    responder.on("DELETE", kPodPath + "/web-0", {json_answer(json_of(old_0))});
+    responder.on("GET", kPodPath + "?limit=500", {pod_list({old_0, old_1})});
+    responder.on("GET", kPodPath + "?watch=true&allowWatchBookmarks=true&resourceVersion=1&timeoutSeconds=2",
                  {events({event("DELETED", json_of(old_1, 2)), event("ADDED", json_of({"web-1", "new", false}, 3)),
                           event("MODIFIED", json_of(new_1, 4))})});
-    responder.on("GET", kPods + "?watch=true&allowWatchBookmarks=true&resourceVersion=4&timeoutSeconds=2",
+    responder.on("GET", kPodPath + "?watch=true&allowWatchBookmarks=true&resourceVersion=4&timeoutSeconds=2",
                  {events({event("DELETED", json_of(old_0, 5)), event("ADDED", json_of(new_0, 6))})});
     for (PodOf& pod : listed[0]) pod.controller = "c-new";
     const auto result = wait();
@@ -400,7 +400,7 @@ TEST_F(RolloutTest, WithConsentOneAfterAnotherIsDeleted) {
     for (const SeenRequest& request : responder.requests()) {
         if (request.method == "DELETE") deleted.push_back(request.target);
     }
-    EXPECT_THAT(deleted, ElementsAre(kPods + "/web-1", kPods + "/web-0"));
+    EXPECT_THAT(deleted, ElementsAre(kPodPath + "/web-1", kPodPath + "/web-0"));
     EXPECT_THAT(progress, Contains("deleted pod web-1 of the old template"));
 }
 
@@ -408,11 +408,11 @@ TEST_F(RolloutTest, AnOrderedSetNeedsOnlyBrokenPodsDeleted) {
     use("StatefulSet", "statefulsets", {{"replicas", 2}});
     workload.replacement = Replacement::kOrderedReady;
     listed = {{{"web-0", "old"}, {"web-1", "old", false}}};
-    responder.on("GET", kPods, {pod_list(listed[0])});
+    responder.on("GET", kPodPath, {pod_list(listed[0])});
     give_up_after(milliseconds(100));
     EXPECT_THAT(wait().troubles, ElementsAre(AllOf(HasSubstr("waits for ever"), HasSubstr("delete web-1, one"))));
     rollout.delete_stuck = true;
-    responder.on("DELETE", kPods + "/web-1", {json_answer(json_of({"web-1", "old"}))});
+    responder.on("DELETE", kPodPath + "/web-1", {json_answer(json_of({"web-1", "old"}))});
     give_up_after(milliseconds(200));
     wait();
     EXPECT_EQ(count_requests("DELETE", ""), 1u);
@@ -424,7 +424,7 @@ TEST_F(RolloutTest, ADeletionThatIsRefusedIsSaid) {
     workload.replacement = Replacement::kOnDelete;
     rollout.delete_stuck = true;
     listed = {{{"web-0", "old"}}};
-    responder.on("DELETE", kPods + "/web-0",
+    responder.on("DELETE", kPodPath + "/web-0",
                  {status_answer(403, "Forbidden", R"(User "ada" cannot delete resource "pods")")});
     const auto result = wait();
     EXPECT_FALSE(result.done);

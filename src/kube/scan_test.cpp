@@ -26,7 +26,7 @@ protected:
     }
 
     void serve_plan(const std::string& plan) {
-        responder.on("GET", kConfigMaps + "/" + names::kPlanPrefix + web,
+        responder.on("GET", kConfigMapPath + "/" + names::kPlanPrefix + web,
                      {json_answer(object("ConfigMap", names::kPlanPrefix + web, {{"data", {{"plan", plan}}}}))});
     }
 
@@ -44,8 +44,8 @@ TEST_F(ScanTest, NothingInAnEmptyNamespace) {
 TEST_F(ScanTest, AnInjectionWithAllThatBelongsToIt) {
     fill(kApps + "deployments", {injected("Deployment", "web", web), object("Deployment", "other")});
     fill(kApps + "replicasets", {injected("ReplicaSet", "web-1", web), object("ReplicaSet", "web-0")});
-    fill(kPods, {object("Pod", "web-1-a", {{"spec", plan_volume(web)}}), object("Pod", "other-1")});
-    fill(kConfigMaps, {object("ConfigMap", names::kPlanPrefix + web), object("ConfigMap", "settings")});
+    fill(kPodPath, {object("Pod", "web-1-a", {{"spec", plan_volume(web)}}), object("Pod", "other-1")});
+    fill(kConfigMapPath, {object("ConfigMap", names::kPlanPrefix + web), object("ConfigMap", "settings")});
     serve_plan("#3\nxid=79 until=2026-11-25T01:00:00Z\n");
     const ScanReport found = report();
     EXPECT_THAT(found.leftovers, IsEmpty());
@@ -63,8 +63,8 @@ TEST_F(ScanTest, AnInjectionWithAllThatBelongsToIt) {
 }
 
 TEST_F(ScanTest, ARecordWithoutAnInjection) {
-    fill(kConfigMaps, {object("ConfigMap", names::kAnchorPrefix + web)});
-    responder.on("GET", kConfigMaps + "/" + names::kAnchorPrefix + web,
+    fill(kConfigMapPath, {object("ConfigMap", names::kAnchorPrefix + web)});
+    responder.on("GET", kConfigMapPath + "/" + names::kAnchorPrefix + web,
                  {json_answer(object("ConfigMap", names::kAnchorPrefix + web, {{"data", {{"record.json", "{"}}}}))});
     const ScanReport found = report();
     ASSERT_EQ(found.injections.size(), 1u);
@@ -78,10 +78,10 @@ TEST_F(ScanTest, LeftoversOfNoKnownInjection) {
     fill(kApps + "replicasets", {injected("ReplicaSet", "web-1", web)});
     fill(kApps + "controllerrevisions",
          {object("ControllerRevision", "db-1", {{"data", {{"env", Json::array({{{"name", "CUDA_XID_TYPE"}}})}}}})});
-    fill(kConfigMaps, {object("ConfigMap", names::kLibraryPrefix + web + "-x86-64")});
-    fill(kLeases, {object("Lease", names::kLeasePrefix + web)});
-    fill(kPods, {object("Pod", "p", {{"metadata", {{"annotations", {{names::kNudge, "3"}}}}}})});
-    fill(kNodes, {object("Node", "n1", {{"metadata", {{"annotations", {{names::kCordon, "{}"}}}}}})});
+    fill(kConfigMapPath, {object("ConfigMap", names::kLibraryPrefix + web + "-x86-64")});
+    fill(kLeasePath, {object("Lease", names::kLeasePrefix + web)});
+    fill(kPodPath, {object("Pod", "p", {{"metadata", {{"annotations", {{names::kNudge, "3"}}}}}})});
+    fill(kNodePath, {object("Node", "n1", {{"metadata", {{"annotations", {{names::kCordon, "{}"}}}}}})});
     EXPECT_THAT(leftovers(), UnorderedElementsAre("replicasets.apps web-1 in namespace prod",
                                                   "controllerrevisions.apps db-1 in namespace prod",
                                                   "configmaps cudafault-library-" + web + "-x86-64 in namespace prod",
@@ -105,7 +105,7 @@ TEST_F(ScanTest, OurNameOnFieldsThatWerePutBackIsNoLeftover) {
 }
 
 TEST_F(ScanTest, WhatMayNotBeListedIsNamed) {
-    responder.on("GET", kNodes, {status_answer(403, "Forbidden")});
+    responder.on("GET", kNodePath, {status_answer(403, "Forbidden")});
     responder.on("GET", kApps + "deployments",
                  {status_answer(403, "Forbidden", R"(User "ada" cannot list resource "deployments")")});
     const ScanReport found = report();
@@ -116,15 +116,15 @@ TEST_F(ScanTest, WhatMayNotBeListedIsNamed) {
 }
 
 TEST_F(ScanTest, WhoMayLookAtNothingIsTold) {
-    for (const std::string& path : {kConfigMaps, kLeases, kPods, kNodes, kApps + "deployments", kApps + "statefulsets",
-                                    kApps + "replicasets", kApps + "controllerrevisions"}) {
+    for (const std::string& path : {kConfigMapPath, kLeasePath, kPodPath, kNodePath, kApps + "deployments",
+                                    kApps + "statefulsets", kApps + "replicasets", kApps + "controllerrevisions"}) {
         responder.on("GET", path, {status_answer(403, "Forbidden")});
     }
     EXPECT_THROW(report(), ApiError);
 }
 
 TEST_F(ScanTest, AServerInTroubleIsAnError) {
-    responder.on("GET", kPods, {status_answer(500, "InternalError")});
+    responder.on("GET", kPodPath, {status_answer(500, "InternalError")});
     EXPECT_THROW(report(), ApiError);
 }
 
@@ -154,7 +154,7 @@ TEST_F(ScanTest, OfConfigMapsOnlyMetadataIsRead) {
     report();
     for (const SeenRequest& request : responder.requests()) {
         const bool metadata_only = request.header("accept").find("PartialObjectMetadataList") != std::string::npos;
-        const bool wanted = request.target.starts_with(kConfigMaps) || request.target.starts_with(kLeases);
+        const bool wanted = request.target.starts_with(kConfigMapPath) || request.target.starts_with(kLeasePath);
         EXPECT_EQ(metadata_only, wanted) << request.target;
         EXPECT_EQ(request.method, "GET");
     }

@@ -58,8 +58,8 @@ TEST_F(SnapshotTest, HasWorkloadsAndTheirHistory) {
     fill(kApps + "deployments", {web({{"status", {{"replicas", 2}}}})});
     fill(kApps + "replicasets", {object("ReplicaSet", "web-1")});
     fill(kApps + "controllerrevisions", {object("ControllerRevision", "db-1")});
-    fill(kConfigMaps, {object("ConfigMap", "settings"), object("ConfigMap", "cuda-fault-injection-lib")});
-    fill(kNodes, {object("Node", "n1", {{"spec", {{"unschedulable", true}}}})});
+    fill(kConfigMapPath, {object("ConfigMap", "settings"), object("ConfigMap", "cuda-fault-injection-lib")});
+    fill(kNodePath, {object("Node", "n1", {{"spec", {{"unschedulable", true}}}})});
     const Snapshot taken = snapshot();
     EXPECT_THAT(taken.objects, UnorderedElementsAre(Key("deployments.apps web in namespace prod"),
                                                     Key("replicasets.apps web-1 in namespace prod"),
@@ -74,7 +74,7 @@ TEST_F(SnapshotTest, HasWorkloadsAndTheirHistory) {
 
 TEST_F(SnapshotTest, IsReadAsItWasWritten) {
     fill(kApps + "deployments", {web()});
-    responder.on("GET", kNodes, {status_answer(403, "Forbidden")});
+    responder.on("GET", kNodePath, {status_answer(403, "Forbidden")});
     const Snapshot taken = snapshot();
     const Snapshot again = Snapshot::from_json(Json::parse(taken.json().dump()));
     EXPECT_EQ(again.json(), taken.json());
@@ -129,10 +129,10 @@ TEST_F(SnapshotTest, EachPlantedLeftoverIsFound) {
         {kApps + "statefulsets", object("StatefulSet", "db", env)},
         {kApps + "replicasets", object("ReplicaSet", "web-1", env)},
         {kApps + "controllerrevisions", object("ControllerRevision", "db-1", {{"data", env}})},
-        {kConfigMaps, object("ConfigMap", names::kPlanPrefix + hash)},
-        {kLeases, object("Lease", names::kLeasePrefix + hash)},
-        {kPods, object("Pod", "p", {{"metadata", {{"annotations", {{names::kNudge, "1"}}}}}})},
-        {kNodes, object("Node", "n", {{"metadata", {{"annotations", {{names::kCordon, "{}"}}}}}})}};
+        {kConfigMapPath, object("ConfigMap", names::kPlanPrefix + hash)},
+        {kLeasePath, object("Lease", names::kLeasePrefix + hash)},
+        {kPodPath, object("Pod", "p", {{"metadata", {{"annotations", {{names::kNudge, "1"}}}}}})},
+        {kNodePath, object("Node", "n", {{"metadata", {{"annotations", {{names::kCordon, "{}"}}}}}})}};
     for (const auto& [path, object] : planted) {
         fill(path, {object});
         EXPECT_FALSE(verify().is_clean()) << object;
@@ -255,15 +255,15 @@ TEST_F(SnapshotTest, ACordonIsADifference) {
         made["spec"]["unschedulable"] = cordoned;
         return made;
     };
-    EXPECT_THAT(changes(node(false, "zone"), node(true, "rack"), false, kNodes), ElementsAre("cordoned"));
-    EXPECT_THAT(changes(node(true, "zone"), node(true, "dgxc.nvidia.com/nvsentinel-state"), false, kNodes),
+    EXPECT_THAT(changes(node(false, "zone"), node(true, "rack"), false, kNodePath), ElementsAre("cordoned"));
+    EXPECT_THAT(changes(node(true, "zone"), node(true, "dgxc.nvidia.com/nvsentinel-state"), false, kNodePath),
                 ElementsAre("labels[dgxc.nvidia.com/nvsentinel-state]"));
 }
 
 TEST_F(SnapshotTest, ANodeThatVanishedIsANote) {
-    fill(kNodes, {object("Node", "n1")});
+    fill(kNodePath, {object("Node", "n1")});
     const Snapshot taken = snapshot();
-    fill(kNodes, {});
+    fill(kNodePath, {});
     const CleanReport report = verify(&taken);
     EXPECT_TRUE(report.is_clean());
     EXPECT_THAT(report.notes, ElementsAre("node n1 is gone since the snapshot"));

@@ -29,7 +29,7 @@ protected:
                                     {entry("deployments", "Deployment"), entry("statefulsets", "StatefulSet"),
                                      entry("replicasets", "ReplicaSet")}}})});
         responder.on("GET", "/api/v1/namespaces/prod", {json_answer({{"metadata", {{"name", "prod"}}}})});
-        for (const std::string& path : {kConfigMaps, kLeases, kPods, kNodes, kApps + "deployments",
+        for (const std::string& path : {kConfigMapPath, kLeasePath, kPodPath, kNodePath, kApps + "deployments",
                                         kApps + "statefulsets", kApps + "replicasets", kApps + "controllerrevisions"}) {
             fill(path, {});
         }

@@ -40,25 +40,25 @@ protected:
 };
 
 TEST_F(LoadWorkloadTest, ByKind) {
-    hold(kDeployments + "/web", web());
+    hold(kDeploymentPath + "/web", web());
     const Workload workload = load(choice("deployment", "web"));
     EXPECT_EQ(workload.text(), "deployments.apps web in namespace prod");
     EXPECT_EQ(workload.uid(), "uid-web");
     EXPECT_EQ(workload.object, web());
     EXPECT_EQ(workload.templates.size(), 1u);
-    EXPECT_EQ(count_requests(kDeployments + "/web"), 1);
+    EXPECT_EQ(count_requests(kDeploymentPath + "/web"), 1);
 }
 
 TEST_F(LoadWorkloadTest, WithoutAKindAGraphGoesFirst) {
     serve_graphs("v1alpha1");
     hold("/apis/nvidia.com/v1alpha1/namespaces/prod/dynamographdeployments/web", named("web"));
-    hold(kDeployments + "/web", web());
+    hold(kDeploymentPath + "/web", web());
     EXPECT_EQ(load(choice("", "web")).target.resource.kind, "DynamoGraphDeployment");
-    EXPECT_EQ(count_requests(kDeployments + "/web"), 0);
+    EXPECT_EQ(count_requests(kDeploymentPath + "/web"), 0);
 }
 
 TEST_F(LoadWorkloadTest, WithoutAKindADeploymentIsNext) {
-    hold(kDeployments + "/web", web());
+    hold(kDeploymentPath + "/web", web());
     EXPECT_EQ(load(choice("", "web")).target.resource.kind, "Deployment") << "graphs are not served";
     serve_graphs("v1alpha1");
     EXPECT_EQ(load(choice("", "web")).target.resource.kind, "Deployment") << "there is no such graph";
@@ -78,21 +78,21 @@ TEST_F(LoadWorkloadTest, GraphsAreReadInTheBestVersion) {
 TEST_F(LoadWorkloadTest, WhatIsNotThereIsAnApiError) {
     EXPECT_THROW(load(choice("deployment", "web")), ApiError);
     EXPECT_THROW(load(choice("nonsense", "web")), Error);
-    responder.on("GET", kDeployments + "/web", {status_answer(403, "Forbidden")});
+    responder.on("GET", kDeploymentPath + "/web", {status_answer(403, "Forbidden")});
     EXPECT_THROW(load(choice("deployment", "web")), ApiError);
 }
 
 TEST_F(LoadWorkloadTest, ClimbsToTheTop) {
-    hold(kPods + "/web-1-x", owned(named("web-1-x"), "apps/v1", "ReplicaSet", "web-1"));
-    hold(kReplicaSets + "/web-1", owned(named("web-1"), "apps/v1", "Deployment", "web"));
-    hold(kDeployments + "/web", web());
+    hold(kPodPath + "/web-1-x", owned(named("web-1-x"), "apps/v1", "ReplicaSet", "web-1"));
+    hold(kReplicaSetPath + "/web-1", owned(named("web-1"), "apps/v1", "Deployment", "web"));
+    hold(kDeploymentPath + "/web", web());
     EXPECT_EQ(load(choice("pod", "web-1-x")).text(), "deployments.apps web in namespace prod");
-    EXPECT_EQ(count_requests(kReplicaSets + "/web-1") + count_requests(kDeployments + "/web"), 2);
+    EXPECT_EQ(count_requests(kReplicaSetPath + "/web-1") + count_requests(kDeploymentPath + "/web"), 2);
 }
 
 TEST_F(LoadWorkloadTest, ClimbsThroughKindsThatAreNotKnown) {
     serve_graphs("v1beta1");
-    hold(kDeployments + "/web", owned(web(), "acme.com/v1", "Widget", "middle"));
+    hold(kDeploymentPath + "/web", owned(web(), "acme.com/v1", "Widget", "middle"));
     hold(kWidgets + "middle", owned(named("middle"), "nvidia.com/v1alpha1", "DynamoGraphDeployment", "graph"));
     hold("/apis/nvidia.com/v1beta1/namespaces/prod/dynamographdeployments/graph", named("graph"));
     EXPECT_EQ(load(choice("deployment", "web")).target.resource.api_version(), "nvidia.com/v1beta1");
@@ -102,7 +102,7 @@ TEST_F(LoadWorkloadTest, ClimbsThroughKindsThatAreNotKnown) {
 }
 
 TEST_F(LoadWorkloadTest, AnOwnerWhoseTemplatesAreNotKnown) {
-    hold(kDeployments + "/web", owned(web(), "acme.com/v1", "Widget", "top"));
+    hold(kDeploymentPath + "/web", owned(web(), "acme.com/v1", "Widget", "top"));
     hold(kWidgets + "top", named("top", {{"pods", gpu_template("engine")}}));
     EXPECT_THAT(
         refusal(choice("deployment", "web")),
@@ -117,7 +117,7 @@ TEST_F(LoadWorkloadTest, AnOwnerWhoseTemplatesAreNotKnown) {
 }
 
 TEST_F(LoadWorkloadTest, AnOwnerThatCannotBeRead) {
-    hold(kDeployments + "/web", owned(web(), "acme.com/v1", "Widget", "top"));
+    hold(kDeploymentPath + "/web", owned(web(), "acme.com/v1", "Widget", "top"));
     responder.on("GET", kWidgets + "top", {status_answer(403, "Forbidden")});
     EXPECT_EQ(refusal(choice("deployment", "web")),
               "deployments.apps web in namespace prod is owned by Widget top (acme.com/v1), which cannot be read: get "
@@ -125,7 +125,7 @@ TEST_F(LoadWorkloadTest, AnOwnerThatCannotBeRead) {
 }
 
 TEST_F(LoadWorkloadTest, AnOwnerThatIsGone) {
-    hold(kDeployments + "/web", owned(web(), "acme.com/v1", "Widget", "top"));
+    hold(kDeploymentPath + "/web", owned(web(), "acme.com/v1", "Widget", "top"));
     EXPECT_THAT(refusal(choice("deployment", "web")),
                 HasSubstr("Widget top (acme.com/v1), which is not there any more"));
     Json another = named("top");
@@ -135,7 +135,7 @@ TEST_F(LoadWorkloadTest, AnOwnerThatIsGone) {
 }
 
 TEST_F(LoadWorkloadTest, AnOwnerOfAKindThatIsNotServed) {
-    hold(kDeployments + "/web", owned(web(), "gone.com/v1", "Thing", "top"));
+    hold(kDeploymentPath + "/web", owned(web(), "gone.com/v1", "Thing", "top"));
     EXPECT_THAT(refusal(choice("deployment", "web")), HasSubstr("of a kind that the API server does not serve"));
 }
 
@@ -146,13 +146,13 @@ TEST_F(LoadWorkloadTest, OwnersInACircle) {
 }
 
 TEST_F(LoadWorkloadTest, AMirrorPodHasNoOwner) {
-    hold(kPods + "/static", owned(named("static"), "v1", "Node", "node-1"));
+    hold(kPodPath + "/static", owned(named("static"), "v1", "Node", "node-1"));
     EXPECT_THAT(refusal(choice("pod", "static")),
                 AllOf(HasSubstr("pods static in namespace prod cannot be injected"), Not(HasSubstr("owned"))));
 }
 
 TEST_F(LoadWorkloadTest, WhatIsRefusedCanBeLookedAt) {
-    hold(kPods + "/bare", named("bare", gpu_template()["spec"]));
+    hold(kPodPath + "/bare", named("bare", gpu_template()["spec"]));
     WorkloadChoice look = choice("pod", "bare");
     look.accept_refused = true;
     const Workload pod = load(look);
@@ -165,8 +165,8 @@ TEST_F(LoadWorkloadTest, WhatIsRefusedCanBeLookedAt) {
 }
 
 TEST_F(LoadWorkloadTest, PathsAreForKindsThatAreNotKnown) {
-    hold(kDeployments + "/web", web());
-    hold(kPods + "/bare", named("bare"));
+    hold(kDeploymentPath + "/web", web());
+    hold(kPodPath + "/bare", named("bare"));
     WorkloadChoice with_path = choice("deployment", "web");
     with_path.template_paths = {"spec.template"};
     EXPECT_THAT(refusal(with_path), HasSubstr("leave the template path out"));
@@ -205,7 +205,7 @@ TEST_F(LoadWorkloadTest, ClaimsAreLookedUp) {
     hold(claims + "gpu", claim_template("gpu.nvidia.com"));
     hold(claims + "nic", claim_template("dranet.example.com"));
     const auto chosen = [&](const std::string& name) {
-        hold(kDeployments + "/web", claiming(name));
+        hold(kDeploymentPath + "/web", claiming(name));
         const Workload workload = load(choice("deployment", "web"));
         EXPECT_EQ(choose_containers(reload(client(), workload), {}).size(), choose_containers(workload, {}).size());
         return choose_containers(workload, {}).size();
@@ -218,16 +218,16 @@ TEST_F(LoadWorkloadTest, ClaimsAreLookedUp) {
 }
 
 TEST_F(LoadWorkloadTest, AClaimOnAServerThatKnowsNoneMayBeAGpu) {
-    hold(kDeployments + "/web", claiming("gpu"));
+    hold(kDeploymentPath + "/web", claiming("gpu"));
     EXPECT_EQ(choose_containers(load(choice("deployment", "web")), {}).size(), 1u);
 }
 
 TEST_F(LoadWorkloadTest, ReloadSeesWhatChanged) {
-    hold(kDeployments + "/web", web());
+    hold(kDeploymentPath + "/web", web());
     const Workload before = load(choice("deployment", "web"));
-    hold(kDeployments + "/web", named("web", {{"template", gpu_template("renamed")}}));
+    hold(kDeploymentPath + "/web", named("web", {{"template", gpu_template("renamed")}}));
     EXPECT_EQ(reload(client(), before).templates.at(0).containers.at(0).name, "renamed");
-    responder.on("GET", kDeployments + "/web", {status_answer(404, "NotFound")});
+    responder.on("GET", kDeploymentPath + "/web", {status_answer(404, "NotFound")});
     EXPECT_THROW(reload(client(), before), ApiError);
 }
 
