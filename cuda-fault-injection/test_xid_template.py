@@ -5,7 +5,8 @@
 
 TARGET_DEPLOYMENT  a DynamoGraphDeployment of that name, else a Deployment; its pods are replaced and crash
 TARGET_NAMESPACE   default `default`
-TARGET_NODE        pins the pods to this node; default: nowhere
+TARGET_NODE        pins the pods to this node; default: nowhere. A graph's operator keeps old pods, without the library,
+                   where the node has no room for new ones beside them
 
 An idle server makes no CUDA call and so does not fail: each look at the pods sends them a request, as
 drill_support.py says.
@@ -47,8 +48,8 @@ class Drill:
         return support.pods_of(self.deployment, self.namespace)
 
     def fired_pods(self, code: int) -> list[support.Pod]:
-        """All pods that run, once each has had this CUDA error and crashed of it; until then none."""
-        pods = [pod for pod in self.pods() if pod["phase"] != "Pending"]
+        """All pods that run the library, once each has had this CUDA error and crashed of it; until then none."""
+        pods = [pod for pod in self.pods() if pod["phase"] != "Pending" and pod["injected"]]
         support.inference_works(pods)
         down = [pod for pod in pods if pod["fired"] > 0 and pod["codes"] == [code] and support.is_down(pod)]
         return down if len(down) == len(pods) else []

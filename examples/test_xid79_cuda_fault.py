@@ -6,7 +6,8 @@
 TARGET_DEPLOYMENT  a DynamoGraphDeployment of that name, else a Deployment; its pods are replaced and crash
 TARGET_NAMESPACE   default `default`
 TARGET_NODE        the node whose GPU is lost; default: that of the first pod. It is cordoned and drained, other
-                   workloads' pods included, and opened again in the end
+                   workloads' pods included, and opened again in the end. It needs room for all pods of the workload,
+                   those of a graph beside its old ones
 INFERENCE_ENDPOINT, INFERENCE_BODY, MODEL_NAME  how to ask for inference, see cuda-fault-injection/drill_support.py
 
 The other nodes need room for all pods of the workload. Whatever fails on the way, everything is put back.
@@ -57,7 +58,7 @@ class Story:
             DEPLOYMENT, NAMESPACE, enable=True, use_configmap=True, target_node=self.node, xid_type=79
         )
         elsewhere = [pod for pod in self.pods() if pod["node"] not in (self.node, "", None)]
-        assert not elsewhere, f"pods are not pinned to {self.node}: {elsewhere}"
+        assert not elsewhere, f"{self.node} has no room for all pods, so these stay elsewhere: {elsewhere}"
         assert self.pods_on_node(), f"no pod is on {self.node}"
 
     def all_down(self) -> bool:

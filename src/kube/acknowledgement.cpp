@@ -5,10 +5,10 @@
 
 #include <algorithm>
 
+#include "kube/api/resources.hpp"
 #include "kube/pod_evidence.hpp"
 #include "kube/pod_log.hpp"
 #include "kube/pod_state.hpp"
-#include "kube/resources.hpp"
 
 namespace cudafault::kube {
 

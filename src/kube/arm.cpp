@@ -7,10 +7,10 @@
 #include <set>
 
 #include "kube/api/api_error.hpp"
+#include "kube/api/resources.hpp"
 #include "kube/names.hpp"
 #include "kube/pod_state.hpp"
 #include "kube/record.hpp"
-#include "kube/resources.hpp"
 #include "kube/survey.hpp"
 
 namespace cudafault::kube {

@@ -9,11 +9,11 @@
 
 #include "kube/api/api_error.hpp"
 #include "kube/api/encoding.hpp"
+#include "kube/api/resources.hpp"
 #include "kube/kinds.hpp"
 #include "kube/mentions.hpp"
 #include "kube/names.hpp"
 #include "kube/own_objects.hpp"
-#include "kube/resources.hpp"
 #include "kube/survey.hpp"
 
 namespace cudafault::kube {

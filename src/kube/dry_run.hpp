@@ -11,7 +11,8 @@
 namespace cudafault::kube {
 
 // Throws Error if a pod of a changed template would be refused. What is no refusal but has to be known goes to `notes`:
-// no permission to ask, a full quota that a rollout without surge does not exceed, a user that only the node can check.
+// no permission to ask, pods that an operator composes, a full quota that a rollout without surge does not exceed, a
+// user that only the node can check.
 void dry_run_pods(Client& client, const Workload& workload, const Json& changed,
                   const std::vector<TemplateSite>& templates, std::vector<std::string>& notes);
 

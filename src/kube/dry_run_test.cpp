@@ -60,6 +60,28 @@ TEST_F(DryRunTest, AFullQuotaOfPodsIsNoObstacle) {
     EXPECT_THAT(try_pods(plain_deployment()), ElementsAre(HasSubstr("replaced and not added")));
     answer(403, R"(pods "x" is forbidden: failed quota: q: must specify limits.cpu for: main)");
     EXPECT_THAT(try_pods(plain_deployment()), ElementsAre(HasSubstr("refused: ")));
+    answer(403,
+           R"(pods "x" is forbidden: exceeded quota: q, requested: pods=1,requests.nvidia.com/gpu=1, used: pods=5,)"
+           R"(requests.nvidia.com/gpu=5, limited: pods=5,requests.nvidia.com/gpu=5)");
+    EXPECT_THAT(try_pods(plain_deployment()), ElementsAre(HasSubstr("refused: ")));
+}
+
+TEST_F(DryRunTest, AFullQuotaOfPodsIsOneForAnOperatorThatSurges) {
+    answer(403, R"(pods "x" is forbidden: exceeded quota: q, requested: pods=1, used: pods=5, limited: pods=5)");
+    Json component = {{"name", "Worker"}, {"type", "worker"}, {"podTemplate", gpu_template()}};
+    EXPECT_THAT(try_pods(workload_with("nvidia.com", "v1beta1", "DynamoGraphDeployment", "dynamographdeployments",
+                                       {{"components", {component}}})),
+                ElementsAre(HasSubstr("refused: ")));
+}
+
+TEST_F(DryRunTest, HasAVolumeForEachClaimTemplate) {
+    take();
+    const Json claim = {{"metadata", {{"name", "cache"}}}};
+    EXPECT_THAT(try_pods(workload_with("apps", "v1", "StatefulSet", "statefulsets",
+                                       {{"template", gpu_template()}, {"volumeClaimTemplates", {claim}}})),
+                IsEmpty());
+    const Json sent = Json::parse(seen(0).body);
+    EXPECT_TRUE(find(sent, Path{"spec", "volumes"}.item("cache") / "emptyDir"));
 }
 
 TEST_F(DryRunTest, WithoutPermissionItIsNotTried) {
@@ -85,7 +107,7 @@ TEST_F(DryRunTest, WhatIsNoWholePodIsNotTried) {
     const Json spec = Json::parse(R"({"services": {"Worker": {"componentType": "worker"}}})");
     EXPECT_THAT(
         try_pods(workload_with("nvidia.com", "v1alpha1", "DynamoGraphDeployment", "dynamographdeployments", spec)),
-        IsEmpty());
+        ElementsAre(HasSubstr("the operator composes the pods of Worker")));
     EXPECT_EQ(requests(), 0u);
 }
 

@@ -9,6 +9,7 @@
 #include <random>
 
 #include "kube/api/api_error.hpp"
+#include "kube/api/resources.hpp"
 #include "kube/api/retry.hpp"
 #include "kube/api/shorter_deadline.hpp"
 #include "kube/arm.hpp"
@@ -20,7 +21,6 @@
 #include "kube/patches.hpp"
 #include "kube/plan_object.hpp"
 #include "kube/pod_evidence.hpp"
-#include "kube/resources.hpp"
 
 namespace cudafault::kube {
 
@@ -147,6 +147,7 @@ Record record_of(const InjectionPlan& plan, const std::optional<Anchor>& anchor,
     record.containers = container_names(plan.chosen);
     record.template_paths = options.choice.template_paths;
     record.editions[plan.injection.mark.edition] = plan.injected.edits;
+    record.revisions = {};  // those of a restore that came to nothing: there will be others
     record.is_rebuilt = false;
     return record;
 }

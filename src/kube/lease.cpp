@@ -10,10 +10,10 @@
 
 #include "kube/api/api_error.hpp"
 #include "kube/api/exec_plugin.hpp"
+#include "kube/api/resources.hpp"
 #include "kube/api/retry.hpp"
 #include "kube/names.hpp"
 #include "kube/plan_object.hpp"
-#include "kube/resources.hpp"
 
 namespace cudafault::kube {
 

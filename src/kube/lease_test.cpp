@@ -174,6 +174,17 @@ TEST_F(LeaseTest, ARenewalThatHangsIsCutOffAndMayStillArrive) {
     EXPECT_THAT(methods(), ElementsAre("POST", "PATCH", "GET", "DELETE", "GET", "DELETE"));
 }
 
+TEST_F(LeaseTest, ThatItCannotBeGivenBackIsSaidOnce) {
+    responder.on("POST", kLeasePath, {json_answer(lease_of(lease_holder()))});
+    responder.on("DELETE", path, {status_answer(403, "Forbidden")});
+    hold_lease(lease_of(lease_holder()));
+    {
+        HeldLease lease(client(), workload, {}, kRenewal);
+        EXPECT_THROW(lease.release(), ApiError);
+    }
+    EXPECT_THAT(methods(), ElementsAre("POST", "GET", "DELETE"));
+}
+
 TEST_F(LeaseTest, IsNotWaitedForLongerThanTheSession) {
     options.deadline = after(std::chrono::milliseconds(200));
     responder.on("POST", kLeasePath, {status_answer(409, "AlreadyExists")});

@@ -11,11 +11,11 @@
 #include <set>
 
 #include "kube/api/json_text.hpp"
+#include "kube/api/resources.hpp"
 #include "kube/api/retry.hpp"
 #include "kube/names.hpp"
 #include "kube/owners.hpp"
 #include "kube/path.hpp"
-#include "kube/resources.hpp"
 #include "kube/rollout.hpp"
 
 namespace cudafault::kube {

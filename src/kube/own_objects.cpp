@@ -2,8 +2,8 @@
 #include "kube/own_objects.hpp"
 
 #include "kube/api/api_error.hpp"
+#include "kube/api/resources.hpp"
 #include "kube/names.hpp"
-#include "kube/resources.hpp"
 
 namespace cudafault::kube {
 

@@ -107,6 +107,9 @@ bool answers_to(const Kind& kind, const std::string& word) {
     return is_same(kind.kind, word) || is_same(resource, word) || is_same(resource.substr(0, resource.find('.')), word);
 }
 
+// Into its template; a Pod has none.
+bool takes_injections(const Kind& kind) { return kind.pod_search != PodSearch::kItself; }
+
 struct Chosen {
     std::string resource;
     std::vector<Resource> histories;
@@ -114,14 +117,14 @@ struct Chosen {
 
 Chosen chosen_kind(const std::string& word) {
     for (const Kind& kind : kinds()) {
-        if (kind.pod_search == PodSearch::kItself) continue;  // nothing is injected into it
-        if (answers_to(kind, word)) return {resource_of(kind), histories_of(kind.group, kind.kind)};
+        if (takes_injections(kind) && answers_to(kind, word))
+            return {resource_of(kind), histories_of(kind.group, kind.kind)};
     }
     const size_t dot = word.find('.');
     if (dot != std::string::npos) return {word, histories_of(word.substr(dot + 1), word.substr(0, dot))};
     std::vector<std::string> known;
     for (const Kind& kind : kinds()) {
-        if (kind.pod_search != PodSearch::kItself) known.push_back(kind.kind);
+        if (takes_injections(kind)) known.push_back(kind.kind);
     }
     throw Error(
         fmt::format("\"{}\" is no kind in the table ({}): give any other as plural.group, such as "
@@ -149,7 +152,7 @@ std::vector<std::string> resources_of(const Row& row, const std::vector<Chosen>&
         for (const Chosen& kind : chosen) resources.push_back(kind.resource);
     } else if (row.resource == kEveryKind) {
         for (const Kind& kind : kinds()) {
-            if (kind.pod_search != PodSearch::kItself) resources.push_back(resource_of(kind));
+            if (takes_injections(kind)) resources.push_back(resource_of(kind));
         }
     } else if (row.resource == kReplicaSets) {
         if (is_among(chosen, "deployments.apps")) resources.emplace_back("replicasets.apps");

@@ -11,11 +11,11 @@
 #include <climits>
 
 #include "kube/api/api_error.hpp"
+#include "kube/api/resources.hpp"
 #include "kube/api/retry.hpp"
 #include "kube/names.hpp"
 #include "kube/own_objects.hpp"
 #include "kube/owners.hpp"
-#include "kube/resources.hpp"
 #include "kube/rollout.hpp"
 
 namespace cudafault::kube {

@@ -7,9 +7,9 @@
 #include <set>
 
 #include "kube/api/json_text.hpp"
+#include "kube/api/resources.hpp"
 #include "kube/owners.hpp"
 #include "kube/pod_state.hpp"
-#include "kube/resources.hpp"
 #include "kube/workload.hpp"
 
 namespace cudafault::kube {

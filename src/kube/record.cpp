@@ -8,9 +8,9 @@
 #include <cstring>
 
 #include "kube/api/error.hpp"
+#include "kube/api/resources.hpp"
 #include "kube/names.hpp"
 #include "kube/own_objects.hpp"
-#include "kube/resources.hpp"
 
 namespace cudafault::kube {
 

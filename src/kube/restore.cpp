@@ -7,6 +7,7 @@
 #include <set>
 
 #include "kube/api/api_error.hpp"
+#include "kube/api/resources.hpp"
 #include "kube/api/retry.hpp"
 #include "kube/arm.hpp"
 #include "kube/delivery.hpp"
@@ -18,7 +19,6 @@
 #include "kube/patches.hpp"
 #include "kube/plan_object.hpp"
 #include "kube/record.hpp"
-#include "kube/resources.hpp"
 #include "kube/revisions.hpp"
 #include "kube/rollout.hpp"
 #include "kube/strip.hpp"

@@ -14,10 +14,10 @@
 
 #include "kube/api/exec_plugin.hpp"
 #include "kube/api/json_text.hpp"
+#include "kube/api/resources.hpp"
 #include "kube/api/shorter_deadline.hpp"
 #include "kube/api/watch.hpp"
 #include "kube/owners.hpp"
-#include "kube/resources.hpp"
 
 namespace cudafault::kube {
 
@@ -225,7 +225,7 @@ public:
 
 private:
     struct Counts {
-        int wanted = 0, ready = 0, old = 0, terminating = 0;
+        int wanted = 0, ready = 0, up = 0, old = 0, terminating = 0;
 
         bool operator==(const Counts&) const = default;
     };
@@ -271,10 +271,11 @@ private:
     // Either all old pods are gone; or their controller takes them away for Ready ones only, and there will be no more.
     bool are_rest_without_place() {
         const Counts counts = count();
-        const bool is_last_word = counts.old == 0 ? counts.wanted >= desired()
-                                                  : counts.ready > 0 && counts.ready < counts.wanted &&
-                                                        counts.terminating == 0 && !next_to_delete();
-        if (!options_.pinned || !expected_.observed() || !is_last_word || !do_new_ones_only_lack_a_place()) {
+        const bool is_last_word = counts.old == 0
+                                      ? counts.wanted >= desired()
+                                      : counts.up < counts.wanted && counts.terminating == 0 && !next_to_delete();
+        if (!options_.pinned || !expected_.observed() || counts.up == 0 || !is_last_word ||
+            !do_new_ones_only_lack_a_place()) {
             without_place_.reset();
             return false;
         }
@@ -287,8 +288,13 @@ private:
         const auto& all = pods_.pods();
         return std::all_of(all.begin(), all.end(), [&](const auto& entry) {
             const Json& pod = entry.second;
-            return !expected_.is_wanted(pod) || is_ready(pod) || condition_status(pod, "PodScheduled") == "False";
+            return !expected_.is_wanted(pod) || is_up(pod) || condition_status(pod, "PodScheduled") == "False";
         });
+    }
+
+    // One that has been up before and crashes now has its place.
+    bool is_up(const Json& pod) const {
+        return options_.need_ready ? is_ready(pod) : condition_status(pod, "PodScheduled") == "True";
     }
 
     // It has answered before, so it is likely to come back.
@@ -333,6 +339,7 @@ private:
             const bool is_old = expected_.is_old(pod);
             counts.wanted += is_wanted;
             counts.ready += is_wanted && is_ready(pod);
+            counts.up += is_wanted && is_up(pod);
             counts.old += is_old;
             counts.terminating += is_old && is_leaving(pod);
         }

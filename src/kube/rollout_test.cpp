@@ -317,6 +317,17 @@ TEST_F(PinnedRolloutTest, PodsWithoutAPlaceEndTheWait) {
     const RolloutResult result = wait_with({json_of({"a"}), placeless("b")});
     EXPECT_TRUE(result.done);
     EXPECT_EQ(result.state.wanted.size(), 2u);
+    EXPECT_FALSE(wait_with({placeless("a"), placeless("b")}, kShort).done) << "nothing is injected";
+}
+
+TEST_F(PinnedRolloutTest, WhatHasComeUpBeforeAndCrashesHasItsPlace) {
+    use_graph();
+    Json crashing = json_of({"a", "new", false});
+    crashing["status"]["conditions"].push_back({{"type", "PodScheduled"}, {"status", "True"}});
+    const std::vector<Json> pods = {crashing, placeless("b"), json_of({"c", "old"})};
+    EXPECT_FALSE(wait_with(pods, kShort).done);
+    rollout.need_ready = false;
+    EXPECT_TRUE(wait_with(pods).done);
 }
 
 TEST_F(PinnedRolloutTest, AControllerThatDoesNoMoreMayKeepItsOldPods) {

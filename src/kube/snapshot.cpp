@@ -9,10 +9,10 @@
 #include <string_view>
 
 #include "kube/api/json_text.hpp"
+#include "kube/api/resources.hpp"
 #include "kube/names.hpp"
 #include "kube/path.hpp"
 #include "kube/plan_object.hpp"
-#include "kube/resources.hpp"
 
 namespace cudafault::kube {
 

@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "kube/resources.hpp"
+#include "kube/api/resources.hpp"
 #include "kube/workload.hpp"
 
 namespace cudafault::kube {

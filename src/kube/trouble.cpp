@@ -10,9 +10,9 @@
 
 #include "kube/api/exec_plugin.hpp"
 #include "kube/api/json_text.hpp"
+#include "kube/api/resources.hpp"
 #include "kube/owners.hpp"
 #include "kube/pod_state.hpp"
-#include "kube/resources.hpp"
 
 namespace cudafault::kube {
 

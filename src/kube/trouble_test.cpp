@@ -5,8 +5,8 @@
 #include <gmock/gmock.h>
 
 #include "kube/api/exec_plugin.hpp"
+#include "kube/api/resources.hpp"
 #include "kube/api/session_testing.hpp"
-#include "kube/resources.hpp"
 
 namespace cudafault::kube {
 

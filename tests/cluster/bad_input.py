@@ -36,7 +36,8 @@ def check_names(checks, cluster, namespace: str) -> None:
     checks.expect("kube-system is protected", outcome.code == 3 and "kube-system" in outcome.errors, outcome)
     for words in (("inject",), ("inject", "deployment/"), ("inject", "/app"), ("arm", "deployment/app", "no such plan"),
                   ("restore",), ("inject", "deployment/app", "--delivery", "pigeon"),
-                  ("inject", "deployment/app", "--contract-xid", "1")):
+                  ("inject", "deployment/app", "--contract-xid", "1"),
+                  ("inject", "deployment/app", "--contract-xid", "0")):
         outcome = cluster.cudafault("k8s", *words, "-n", namespace)
         checks.equal(f"usage: {' '.join(words)}", outcome.code, 2)
     for verb in ("arm", "status"):

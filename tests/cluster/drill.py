@@ -2,6 +2,7 @@
 """What the tests of exactness share: a workload of its own for each, the tool's commands on it, and a comparison of what it
 was with what it is that owes nothing to `verify-clean`."""
 
+import contextlib
 import copy
 import json
 import tempfile
@@ -68,6 +69,14 @@ class Drill:
                 *self.cluster.api.list("apps/v1", "ControllerRevision", self.namespace)]
         return [each for each in both if any(owner["uid"] == uid for owner in each["metadata"].get("ownerReferences", ()))]
 
+    def numbers(self) -> tuple:
+        """Those of its revisions, and what of them it says itself."""
+        number = "deployment.kubernetes.io/revision"
+        return self.get()["metadata"].get("annotations", {}).get(number), {
+            each["metadata"]["name"]: (each.get("revision"), each["metadata"].get("annotations", {}).get(number),
+                                       each["metadata"].get("annotations", {}).get(f"{number}-history"))
+            for each in self.history()}
+
     def settle(self) -> None:
         """Until its controller has seen it as it is, and has written that into its history."""
         if self.version != "apps/v1":
@@ -127,6 +136,12 @@ class Drill:
         if history is not None:
             wrong += history_differences(history, self.history())
         return self.expect(what, not wrong, wrong)
+
+    def has_numbers(self, what: str, expected: tuple) -> bool:
+        """A Deployment's own number is written by its controller, a moment later."""
+        with contextlib.suppress(TimeoutError):
+            self.cluster.wait(lambda: self.numbers() == expected, 10)
+        return self.equal(what, self.numbers(), expected)
 
     def is_clean(self, what: str) -> bool:
         outcome = self.verify()

@@ -81,6 +81,7 @@ def resource_of(request) -> str:
 
 def kill(drill: Drill, verb: str, write: int, when: str, elsewhere: dict, before: dict, history: list) -> bool:
     """False if there is no such write: the tool came to its end."""
+    numbers = drill.numbers()
     prepare(drill, verb)
     outcome, proxy = drill.cluster.killed_at(write, when, *words(drill, verb))
     what = f"{verb} killed {when} write {write}"
@@ -96,10 +97,14 @@ def kill(drill: Drill, verb: str, write: int, when: str, elsewhere: dict, before
         # What the first restore has left is not the user's own state.
         outcome = drill.run("inject", drill.word, "--replace")
         drill.expect(f"{what}: injected again", outcome.code == 0, outcome)
-    restored = drill.restore(**elsewhere)
+    exact = ["--exact"] if verb == "restore" else []
+    restored = drill.restore(*exact, **elsewhere)
     is_lost = verb == "restore, record lost"
     clean = drill.run("verify-clean") if is_lost else drill.verify()
     drill.expect(f"{what}: restored and clean", restored.code == 0 and clean.code == 0, (restored, clean))
+    if exact:
+        drill.has_numbers(f"{what}: with the numbers of revisions", numbers)
+        drill.expect(f"{what}: and nothing to say of them", "revision" not in restored.output + restored.errors, restored)
     if is_lost:  # with it what it knew of managedFields
         wrong = changes(essence(before), essence(drill.get())) + history_differences(history, drill.history())
         drill.equal(f"{what}: as before", wrong + drill.beside_it(), [])

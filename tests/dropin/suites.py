@@ -30,7 +30,7 @@ STORY_FAILS = {
     "never fires": "every pod is down with CUDA_ERROR_NO_DEVICE: not within",
     "wrong code": "every pod is down with CUDA_ERROR_NO_DEVICE: not within",
     "does not crash": "every pod is down with CUDA_ERROR_NO_DEVICE: not within",
-    "does not pin": "pods are not pinned to node1",
+    "does not pin": "node1 has no room for all pods",
     "starts elsewhere": "the pinned pods find no place: not within",
     "does not drain": "no pod is left on the drained node: not within",
     "stays injected": "the pods are healthy on other nodes: not within",

@@ -95,6 +95,17 @@ void add_verbs(CLI::App& k8s) {
     add_k8s_library(k8s);
 }
 
+// Behind what cut a command short.
+std::string how_to_go_on(const std::string& verb) {
+    if (verb.starts_with("inject")) {
+        return "what was done until then stays: repeat the command to go on, or `cudafault k8s restore` to take it "
+               "back";
+    }
+    const bool changes = verb.starts_with("arm") || verb.starts_with("disarm") || verb.starts_with("restore") ||
+                         verb.starts_with("node") || verb.starts_with("library");
+    return changes ? "what was done until then stays: repeat the command to go on" : "repeat the command";
+}
+
 }  // namespace
 
 void add_cluster_options(CLI::App& verb, ClusterOptions& options) {
@@ -143,13 +154,9 @@ void in_cluster(const ClusterOptions& options, const std::function<void(ClusterA
         ClusterAccess access(options);
         act(access, options, action);
     } catch (const kube::Cancelled&) {
-        throw local::Error(local::kEnvironment,
-                           "interrupted; what was done until then stays, and `cudafault k8s restore` takes it back");
+        throw local::Error(local::kEnvironment, "interrupted; " + how_to_go_on(options.verb));
     } catch (const kube::DeadlinePassed& error) {
-        throw local::Error(local::kEnvironment,
-                           fmt::format("{}; what was done until then stays: repeat the command to go on, or "
-                                       "`cudafault k8s restore` to take it back",
-                                       error.what()));
+        throw local::Error(local::kEnvironment, fmt::format("{}; {}", error.what(), how_to_go_on(options.verb)));
     } catch (const kube::Error& error) {
         throw local::Error(local::kEnvironment, error.what());
     } catch (const nlohmann::json::exception& error) {

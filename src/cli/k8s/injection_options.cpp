@@ -22,12 +22,12 @@ std::string compiler_image(const std::string& given) {
 }
 
 std::optional<kube::ContractVariables> contract(const InjectionCommand& command) {
-    if (command.contract_xid == 0) return {};
-    if (!find_xid(static_cast<uint32_t>(command.contract_xid))) {
+    if (!command.contract_xid) return {};
+    if (!find_xid(static_cast<uint32_t>(*command.contract_xid))) {
         throw local::Error(local::kUsage, fmt::format("{} is no XID that can be injected: `cudafault xids` lists those",
-                                                      command.contract_xid));
+                                                      *command.contract_xid));
     }
-    return kube::ContractVariables{command.contract_xid, command.contract_enabled};
+    return kube::ContractVariables{*command.contract_xid, command.contract_enabled};
 }
 
 }  // namespace

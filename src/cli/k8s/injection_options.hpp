@@ -2,6 +2,7 @@
 // What `inject` and `plan` have in common.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,7 +16,7 @@ struct InjectionCommand {
     std::string delivery = "binary";
     std::vector<std::string> containers, template_paths;
     std::string node, library, compiler_image;
-    int contract_xid = 0;  // 0: no variables of the contract
+    std::optional<int> contract_xid;  // nothing: no variables of the contract
     bool contract_enabled = true;
     bool or_all_containers = false, itself = false, replace = false, delete_pods = false, wait = true;
 };

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "kube/api/json_text.hpp"
+#include "kube/api/resources.hpp"
 
 namespace cudafault::kube {
 
@@ -11,11 +12,6 @@ namespace {
 
 constexpr int kListStarts = 5;
 constexpr const char* kMetadataList = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
-
-const Resource& pods() {
-    static const Resource resource{"", "v1", "pods", "pod", "Pod", true, {}, {}, {}};
-    return resource;
-}
 
 Call call_for(const std::string& method, const std::string& verb, const Target& target,
               const std::string& subresource = "") {

@@ -162,6 +162,7 @@ void Session::pause(int failures) {
 
 bool Session::try_again_after(const Call& call, const std::exception_ptr& failure, int failures) {
     const bool reads = call.method == "GET";
+    std::string why;
     if (failures >= options_.tries) return false;
     try {
         std::rethrow_exception(failure);
@@ -173,10 +174,16 @@ bool Session::try_again_after(const Call& call, const std::exception_ptr& failur
         if (!reads || error.code < 500) return false;
     } catch (const ConnectionError& error) {
         if (!reads && error.request_may_have_arrived) return false;
+        why = hidden(error.what(), credentials_.secrets());
     } catch (...) {
         return false;
     }
-    pause(failures);
+    try {
+        pause(failures);
+    } catch (const DeadlinePassed& passed) {
+        if (why.empty()) throw;
+        throw DeadlinePassed(fmt::format("{} ({})", passed.what(), why));
+    }
     return true;
 }
 

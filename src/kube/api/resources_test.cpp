@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kube/resources.hpp"
+#include "kube/api/resources.hpp"
 
 #include <gtest/gtest.h>
 
