@@ -68,8 +68,7 @@ def object_of(place: Scene, kind: str) -> dict:
 def crash_all(place: Scene, pods: list, times: int = 2) -> None:
     """They crash at their next request, and while they start."""
     with place.cluster.load(place.namespace, APP):
-        for pod in pods:
-            place.crashed_instances(pod["metadata"]["name"], times)
+        place.crashed_instances(names(pods), times)
 
 
 def expect_restored(place: Scene, checks: Checks, name: str, before: dict, snapshot, count: int = 2) -> None:

@@ -98,18 +98,20 @@ class Scene:
     def log(self, pod: str, *options: str) -> str:
         return self.cluster.kubectl("-n", self.namespace, "logs", pod, *options)
 
-    def crashed_instances(self, pod: str, count: int, timeout: float = 60) -> list:
-        """Exit codes of so many instances of the pod's container, the first ones that end."""
-        ended: dict = {}
+    def crashed_instances(self, pods: list[str], count: int, timeout: float = 60) -> list:
+        """For each pod the exit codes of so many instances of its container, the first ones that end. All pods are watched
+        at once, since a pod tells of its last two only and the next may wait out a long back-off."""
+        ended: list[dict] = [{} for _ in pods]
 
         def enough() -> bool:
-            for status in self.pod(pod)["status"].get("containerStatuses", ()):
-                for state in (status.get("lastState", {}), status.get("state", {})):
-                    if terminated := state.get("terminated"):
-                        ended.setdefault(terminated["containerID"], terminated["exitCode"])
-            return len(ended) >= count
-        self.cluster.wait(enough, timeout, f"{count} crashes of pod {pod}")
-        return list(ended.values())
+            for pod, instances in zip(pods, ended):
+                for status in self.pod(pod)["status"].get("containerStatuses", ()):
+                    for state in (status.get("lastState", {}), status.get("state", {})):
+                        if terminated := state.get("terminated"):
+                            instances.setdefault(terminated["containerID"], terminated["exitCode"])
+            return all(len(instances) >= count for instances in ended)
+        self.cluster.wait(enough, timeout, f"{count} crashes of pods {', '.join(pods)}")
+        return [list(instances.values()) for instances in ended]
 
     def wait(self, condition, timeout: float = 60, what: str = "that"):
         return self.cluster.wait(condition, timeout, what)

@@ -110,10 +110,10 @@ class Story:
         return broken, healthy
 
     def crash(self, broken: str) -> None:
-        codes = self.scene.crashed_instances(broken, 1)
+        codes = self.scene.crashed_instances([broken], 1)[0]
         self.moment("crash")
         self.say("bad", f"pod {broken} on node1 crashes, exit code {codes[0]}")
-        codes = self.scene.crashed_instances(broken, 2)
+        codes = self.scene.crashed_instances([broken], 2)[0]
         self.say("bad", "it is restarted by its kubelet, and crashes again")
         self.expect("the pod crashes, and again after its restart", codes[:2] == [1, 1], codes)
         pod = self.scene.pod(broken)
