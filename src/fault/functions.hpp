@@ -61,6 +61,7 @@ inline constexpr const char* kRuntimeSonames[] = {"libcudart.so.11.0", "libcudar
 inline constexpr int kRuntimeSonameCount = 3;
 
 extern const Function kFunctions[];
+// Counted, and not added up: for a sum of 2,000 terms a compiler takes half a second.
 inline constexpr char kOnePerRow[] = {
 #define CUDAFAULT_ROW(...) 0,
 #include "functions.inc"

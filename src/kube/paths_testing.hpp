@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The collections of the namespace "prod", as requests name them.
+// The collections of the namespace "prod", and the nodes, as requests name them.
 #pragma once
 
 #include <string>

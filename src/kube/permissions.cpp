@@ -117,8 +117,9 @@ struct Chosen {
 
 Chosen chosen_kind(const std::string& word) {
     for (const Kind& kind : kinds()) {
-        if (takes_injections(kind) && answers_to(kind, word))
+        if (takes_injections(kind) && answers_to(kind, word)) {
             return {resource_of(kind), histories_of(kind.group, kind.kind)};
+        }
     }
     const size_t dot = word.find('.');
     if (dot != std::string::npos) return {word, histories_of(word.substr(dot + 1), word.substr(0, dot))};

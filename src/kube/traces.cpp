@@ -50,13 +50,13 @@ bool preloads_ours(std::string_view value) {
 }
 
 // One step from an object to the place that is looked at; texts of steps are made for what is found only.
-struct Step {
+struct TracePlace {
     const std::string* field = nullptr;  // else it is an item
     const Json* item = nullptr;
     size_t index = 0;
 };
 
-std::string step_text(const Step& place, bool is_first) {
+std::string step_text(const TracePlace& place, bool is_first) {
     if (place.field) {
         const bool is_plain = place.field->find_first_of("./") == std::string::npos;
         return is_plain ? (is_first ? "" : ".") + *place.field : "[" + *place.field + "]";
@@ -96,13 +96,13 @@ private:
 
     const Resource& resource_;
     std::string object_;
-    std::vector<Step> places_;
+    std::vector<TracePlace> places_;
     std::vector<Trace> found_;
 };
 
 std::string Search::place_text() const {
     std::string text;
-    for (const Step& place : places_) text += step_text(place, text.empty());
+    for (const TracePlace& place : places_) text += step_text(place, text.empty());
     return text;
 }
 

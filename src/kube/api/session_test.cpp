@@ -240,6 +240,18 @@ TEST_F(SessionTest, DeadlineOfEverything) {
     EXPECT_THROW(session().json(get()), DeadlinePassed);
 }
 
+TEST_F(SessionTest, APausePastTheDeadlineSaysWhatFailed) {
+    options.deadline = after(seconds(1));
+    options.first_pause = seconds(60);
+    responder.on("GET", "/x", {dropped()});
+    try {
+        session().json(get());
+        ADD_FAILURE() << "it was answered";
+    } catch (const DeadlinePassed& passed) {
+        EXPECT_THAT(passed.what(), HasSubstr("was not ready in the time there was (no answer from the API server"));
+    }
+}
+
 TEST_F(SessionTest, CancellationInAPause) {
     auto cancellation = std::make_shared<Cancellation>();
     options.cancellation = cancellation;
