@@ -2,39 +2,31 @@
 // Writes the exported surface of the simulated CUDA runtimes.
 #include "codegen/cudart.hpp"
 
-#include <algorithm>
 #include <string>
 #include <vector>
 
-#include "codegen/tsv.hpp"
+#include "codegen/api_table.hpp"
 
 namespace cudafault::codegen {
 namespace {
 
-const std::vector<std::string> kColumns = {"export", "symbol", "version", "mode",   "since", "sonames",
-                                           "class",  "device", "returns", "simple", "source"};
-enum Column { kExport = 0, kSonames = 5, kReturns = 8 };
-
-std::vector<TsvRow> rows_of(const std::filesystem::path& runtime_tsv, std::string_view soname) {
-    std::vector<TsvRow> rows = read_tsv(runtime_tsv, kColumns);
-    std::erase_if(rows, [&](const TsvRow& row) {
-        const std::vector<std::string> sonames = split(row.fields[kSonames], ',');
-        return std::find(sonames.begin(), sonames.end(), soname) == sonames.end();
-    });
+std::vector<ApiRow> rows_of(const std::filesystem::path& data, std::string_view soname) {
+    std::vector<ApiRow> rows = read_api_table(data);
+    std::erase_if(rows, [&](const ApiRow& row) { return row.api != "runtime" || kSonames[row.soname] != soname; });
     return rows;
 }
 
 }  // namespace
 
-void write_sim_cudart_stubs(const std::filesystem::path& runtime_tsv, std::string_view soname, std::ostream& out) {
-    for (const TsvRow& row : rows_of(runtime_tsv, soname)) {
-        if (row.fields[kReturns] == "status") out << "CUDART_STUB(" << row.fields[kExport] << ")\n";
+void write_sim_cudart_stubs(const std::filesystem::path& data, std::string_view soname, std::ostream& out) {
+    for (const ApiRow& row : rows_of(data, soname)) {
+        if (row.returns_status()) out << "CUDART_STUB(" << row.name << ")\n";
     }
 }
 
-void write_sim_cudart_map(const std::filesystem::path& runtime_tsv, std::string_view soname, std::ostream& out) {
+void write_sim_cudart_map(const std::filesystem::path& data, std::string_view soname, std::ostream& out) {
     out << "libcudart.so." << soname << " {\nglobal:\n";
-    for (const TsvRow& row : rows_of(runtime_tsv, soname)) out << "    " << row.fields[kExport] << ";\n";
+    for (const ApiRow& row : rows_of(data, soname)) out << "    " << row.name << ";\n";
     out << "local:\n    *;\n};\n";
 }
 

@@ -9,9 +9,9 @@
 namespace cudafault::codegen {
 
 // CUDART_STUB(name) for every function of the soname ("11.0", "12" or "13") that returns a status.
-void write_sim_cudart_stubs(const std::filesystem::path& runtime_tsv, std::string_view soname, std::ostream& out);
+void write_sim_cudart_stubs(const std::filesystem::path& data, std::string_view soname, std::ostream& out);
 
 // The linker's version script: node libcudart.so.<soname> with every function of the soname.
-void write_sim_cudart_map(const std::filesystem::path& runtime_tsv, std::string_view soname, std::ostream& out);
+void write_sim_cudart_map(const std::filesystem::path& data, std::string_view soname, std::ostream& out);
 
 }  // namespace cudafault::codegen

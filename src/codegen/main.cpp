@@ -27,12 +27,12 @@ constexpr char k11[] = "11.0", k12[] = "12", k13[] = "13";
 
 template <const char* soname>
 void write_cudart_stubs(const Path& data, std::ostream& out) {
-    write_sim_cudart_stubs(data / "cuda_runtime.tsv", soname, out);
+    write_sim_cudart_stubs(data, soname, out);
 }
 
 template <const char* soname>
 void write_cudart_map(const Path& data, std::ostream& out) {
-    write_sim_cudart_map(data / "cuda_runtime.tsv", soname, out);
+    write_sim_cudart_map(data, soname, out);
 }
 
 constexpr Verb kVerbs[] = {

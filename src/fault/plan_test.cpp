@@ -10,7 +10,7 @@
 namespace cudafault {
 namespace {
 
-constexpr uint64_t kSecond = 1'000'000'000;
+constexpr uint64_t seconds(uint64_t count) { return count * 1'000'000'000; }
 
 bool names(const Fault& fault, const char* function) {
     const int row = find_function(function);
@@ -75,18 +75,18 @@ const Accepted kAccepted[] = {
 
     {"xid=79", [](const Fault& f) { return f.after_calls == 0 && f.after_ns == 0 && f.every == 1; }},
     {"xid=79 after=100", [](const Fault& f) { return f.after_calls == 100 && f.after_ns == 0; }},
-    {"xid=79 after=90s", [](const Fault& f) { return f.after_calls == 0 && f.after_ns == 90 * kSecond; }},
+    {"xid=79 after=90s", [](const Fault& f) { return f.after_calls == 0 && f.after_ns == seconds(90); }},
     {"xid=79 every=10", [](const Fault& f) { return f.every == 10; }},
     {"xid=79", [](const Fault& f) { return f.probability == kAlways && f.times == kForever && f.mtbf_ns == 0; }},
     {"xid=79 probability=0.5", [](const Fault& f) { return f.probability == uint64_t{1} << 63; }},
     {"xid=79 times=1", [](const Fault& f) { return f.times == 1; }},
-    {"xid=79 mtbf=2h seed=42", [](const Fault& f) { return f.mtbf_ns == 7200 * kSecond && f.seed == 42; }},
+    {"xid=79 mtbf=2h seed=42", [](const Fault& f) { return f.mtbf_ns == seconds(7200) && f.seed == 42; }},
     {"xid=79", [](const Fault& f) { return f.window_ns == kForever && f.until_ns == kForever && !f.sticky; }},
     {"xid=79 for=30s until=1970-01-01T00:01:00Z",
-     [](const Fault& f) { return f.window_ns == 30 * kSecond && f.until_ns == 60 * kSecond; }},
+     [](const Fault& f) { return f.window_ns == seconds(30) && f.until_ns == seconds(60); }},
     {"xid=79 effect=error", [](const Fault& f) { return f.effect == Effect::error; }},
     {"xid=79 effect=delay:6s",
-     [](const Fault& f) { return f.effect == Effect::delay && f.effect_value == 6 * kSecond && names(f, "cuInit"); }},
+     [](const Fault& f) { return f.effect == Effect::delay && f.effect_value == seconds(6) && names(f, "cuInit"); }},
     {"effect=hang calls=ncclAllReduce", [](const Fault& f) { return f.effect == Effect::hang && f.xid == 0; }},
     {"xid=79 effect=exit:255", [](const Fault& f) { return f.effect == Effect::exit && f.effect_value == 255; }},
     {"xid=79 effect=exit:0", [](const Fault& f) { return f.effect_value == 0; }},
