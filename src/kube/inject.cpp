@@ -147,7 +147,6 @@ Record record_of(const InjectionPlan& plan, const std::optional<Anchor>& anchor,
     record.containers = container_names(plan.chosen);
     record.template_paths = options.choice.template_paths;
     record.editions[plan.injection.mark.edition] = plan.injected.edits;
-    record.revisions = {};  // those of a restore that came to nothing: there will be others
     record.is_rebuilt = false;
     return record;
 }

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstring>
@@ -134,6 +135,11 @@ std::optional<Delivery> delivery_of(const std::string& text) {
         if (text == name) return value;
     }
     return {};
+}
+
+void RevisionNumbers::add(const RevisionNumbers& others) {
+    if (others.first != 0) first = first == 0 ? others.first : std::min(first, others.first);
+    last = std::max(last, others.last);
 }
 
 std::string InjectedMark::text() const {

@@ -34,6 +34,9 @@ struct InjectedMark {
 struct RevisionNumbers {
     int64_t first = 0;  // 0: there was none
     int64_t last = 0;
+
+    void add(const RevisionNumbers& others);
+    bool operator==(const RevisionNumbers&) const = default;
 };
 
 // Written to the anchor ConfigMap before the first change of the workload.

@@ -125,13 +125,14 @@ private:
         }
     }
 
-    // They are known only while our revisions are there, so the record keeps them for a restore that is killed.
+    // They are known only while our revisions are there, so the record keeps them for a restore that is killed, and for
+    // the one after the next injection.
     void note_numbers() {
-        if (anchor_) ours_ = anchor_->record.revisions;
-        if (ours_.first != 0) return;
         ours_ = numbers_of_own_revisions(client_, workload_, options_.deadline);
-        if (!anchor_ || ours_.first == 0) return;
+        if (!anchor_) return;
         Record record = anchor_->record;
+        ours_.add(record.revisions);
+        if (ours_ == record.revisions) return;
         record.revisions = ours_;
         anchor_ = replace_record(client_, *anchor_, record);
     }

@@ -95,17 +95,21 @@ WriteOptions as_controller() {
     return options;
 }
 
-// "1,3" without its last number; what is left of it may be empty.
-std::string without_last(const std::string& history) {
-    const size_t comma = history.rfind(',');
-    return comma == std::string::npos ? "" : history.substr(0, comma);
+// "1,3,5" before it had the number 3: "1". What is left of it may be empty.
+std::string history_before(std::string history, int64_t number) {
+    while (!history.empty()) {
+        const size_t comma = history.rfind(','), last = comma == std::string::npos ? 0 : comma + 1;
+        if (std::atoll(history.c_str() + last) < number) break;
+        history.erase(last == 0 ? 0 : comma);
+    }
+    return history;
 }
 
 JsonPatch renumbering(const Json& revision, int64_t number) {
     JsonPatch patch;
     patch.only_if_unchanged(revision);
     if (revision.contains("revision")) return patch.replace("/revision", number);
-    const std::string before = without_last(text_at(revision, {"metadata", "annotations", kRevisionHistory}));
+    const std::string before = history_before(text_at(revision, {"metadata", "annotations", kRevisionHistory}), number);
     const std::string history_at = json_pointer({"metadata", "annotations", kRevisionHistory});
     patch.replace(json_pointer({"metadata", "annotations", kRevision}), std::to_string(number));
     if (!find(revision, {"metadata", "annotations", kRevisionHistory})) return patch;
@@ -145,9 +149,7 @@ RevisionNumbers numbers_of_own_revisions(Client& client, const Workload& workloa
     wait_until_observed(client, workload, deadline);
     for (const Resource& history : histories_of(workload.target.resource.group, workload.target.resource.kind)) {
         for (const Json& revision : own_revisions(client, workload, history)) {
-            const int64_t number = number_of(revision);
-            numbers.first = numbers.first == 0 ? number : std::min(numbers.first, number);
-            numbers.last = std::max(numbers.last, number);
+            numbers.add({number_of(revision), number_of(revision)});
         }
     }
     return numbers;
@@ -178,13 +180,18 @@ UnmarkedRevisions remove_marks_of_revisions(Client& client, const Workload& work
 bool reset_revision_number(Client& client, const Workload& workload, const RevisionNumbers& ours) {
     if (workload.target.resource.group != "apps" || ours.first < 2) return true;
     const Resource history = histories_of("apps", workload.target.resource.kind).front();
-    const std::vector<Json> left = revisions_of(client, workload, history);
-    const auto newest = std::max_element(
-        left.begin(), left.end(), [](const Json& one, const Json& other) { return number_of(one) < number_of(other); });
-    if (newest != left.end() && number_of(*newest) == ours.first - 1) return true;  // done by a restore that was killed
-    if (newest == left.end() || number_of(*newest) != ours.last + 1) return false;
-    client.patch({history, workload.target.in_namespace, text_at(*newest, {"metadata", "name"})},
-                 renumbering(*newest, ours.first - 1), as_controller());
+    std::vector<Json> left = revisions_of(client, workload, history);
+    if (left.empty()) return false;
+    std::sort(left.begin(), left.end(),
+              [](const Json& one, const Json& other) { return number_of(one) > number_of(other); });
+    const Json& newest = left.front();
+    const int64_t before = ours.first - 1;
+    if (number_of(newest) == before) return true;  // done by a restore that was killed
+    // Of several injections with an unfinished restore between them, the user may have had another template there.
+    const bool is_taken = left.size() > 1 && number_of(left[1]) >= before;
+    if (number_of(newest) != ours.last + 1 || is_taken) return false;
+    client.patch({history, workload.target.in_namespace, text_at(newest, {"metadata", "name"})},
+                 renumbering(newest, before), as_controller());
     return true;
 }
 

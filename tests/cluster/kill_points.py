@@ -20,7 +20,7 @@ NODE = "kill-point-node"
 def check(checks, cluster) -> None:
     cluster.install_crd("dynamographdeployments")
     each_in_its_namespace(checks, cluster, [partial(check_kind, kind=kind) for kind in KINDS])
-    each_in_its_namespace(checks, cluster, [check_replacement])
+    each_in_its_namespace(checks, cluster, [check_replacement, check_edited_between])
 
 
 def check_kind(checks, cluster, namespace: str, kind: str) -> None:
@@ -42,6 +42,24 @@ def check_replacement(checks, cluster, namespace: str) -> None:
         kill_everywhere(drill, ["replace"])
     finally:
         cluster.api.delete("v1", "Node", None, NODE)
+
+
+def check_edited_between(checks, cluster, namespace: str) -> None:
+    """After a `restore --exact` that was killed and before the next injection, its user changes the template."""
+    drill = Drill(checks, cluster, namespace, workloads.deployment(namespace, "edited", replicas=0))
+    drill.succeeds("is injected", drill.inject())
+    outcome, proxy = cluster.killed_at(5, "before", *words(drill, "restore"))
+    last = proxy.writes[-1]
+    drill.equal("restore --exact is killed when it would set the number back", (outcome.code, last.method, resource_of(last)),
+                (-9, "PATCH", "replicasets"))
+    drill.change(lambda object: object["spec"]["template"]["metadata"].setdefault("labels", {}).update(edited="yes"))
+    drill.succeeds("is injected again", drill.inject())
+    restored = drill.restore("--exact")
+    drill.expect("is restored, and its numbers of revisions stay, for there is another one",
+                 restored.code == 0 and "newer revision" in restored.output + restored.errors, restored)
+    drill.succeeds("is clean", drill.run("verify-clean"))
+    numbers = sorted(number for _, number, _ in drill.numbers()[1].values())
+    drill.equal("no two have the same number", numbers, ["3", "6"])
 
 
 def kill_everywhere(drill: Drill, verbs: list) -> None:
@@ -97,7 +115,7 @@ def kill(drill: Drill, verb: str, write: int, when: str, elsewhere: dict, before
         # What the first restore has left is not the user's own state.
         outcome = drill.run("inject", drill.word, "--replace")
         drill.expect(f"{what}: injected again", outcome.code == 0, outcome)
-    exact = ["--exact"] if verb == "restore" else []
+    exact = ["--exact"] if verb in ("restore", "restore, inject") else []
     restored = drill.restore(*exact, **elsewhere)
     is_lost = verb == "restore, record lost"
     clean = drill.run("verify-clean") if is_lost else drill.verify()
