@@ -427,6 +427,11 @@ private:
         return {};
     }
 
+    std::string lasting_trouble() const {
+        const std::vector<std::string> deletions = deletions_needed();
+        return deletions.empty() ? first_trouble().what : deletions.front();
+    }
+
     void report() {
         if (!options_.on_progress) return;
         const Counts counts = count();
@@ -438,11 +443,11 @@ private:
         if (line != counted_) changed_at_ = Clock::now();
         counted_ = line;
         const bool is_lasting = Clock::now() - changed_at_ >= options_.passing_trouble;
-        const Trouble found = is_lasting ? first_trouble() : Trouble{};
-        std::string news = line + without_digits(found.what);
+        const std::string found = is_lasting ? lasting_trouble() : "";
+        std::string news = line + without_digits(found);
         if (news == reported_) return;
         reported_ = std::move(news);
-        options_.on_progress(found.empty() ? line : line + ", " + found.what);
+        options_.on_progress(found.empty() ? line : line + ", " + found);
     }
 
     void say_partition() const {

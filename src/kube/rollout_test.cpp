@@ -17,6 +17,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
+using testing::StartsWith;
 
 struct PodOf {
     std::string name;
@@ -418,10 +419,13 @@ TEST_F(RolloutTest, WithConsentOneAfterAnotherIsDeleted) {
 TEST_F(RolloutTest, AnOrderedSetNeedsOnlyBrokenPodsDeleted) {
     use("StatefulSet", "statefulsets", {{"replicas", 2}});
     workload.replacement = Replacement::kOrderedReady;
+    rollout.passing_trouble = milliseconds(0);
     listed = {{{"web-0", "old"}, {"web-1", "old", false}}};
     responder.on("GET", kPodPath, {pod_list(listed[0])});
     give_up_after(milliseconds(100));
-    EXPECT_THAT(wait().troubles, ElementsAre(AllOf(HasSubstr("waits for ever"), HasSubstr("delete web-1, one"))));
+    const auto needed = AllOf(HasSubstr("waits for ever"), HasSubstr("delete web-1, one"));
+    EXPECT_THAT(wait().troubles, ElementsAre(needed));
+    EXPECT_THAT(progress, ElementsAre(AllOf(StartsWith("0 of 2 pods replaced, "), needed)));
     rollout.delete_stuck = true;
     responder.on("DELETE", kPodPath + "/web-1", {json_answer(json_of({"web-1", "old"}))});
     give_up_after(milliseconds(200));
