@@ -95,12 +95,16 @@ Options parse(int argc, char** argv) {
 
 }  // namespace
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) try {
     constexpr int kWorkers = 8;
     const Options options = parse(argc, argv);
     std::signal(SIGTERM, [](int) { stop_asked = 1; });
     const auto start = Clock::now();
     std::vector<std::thread> workers;
+    workers.reserve(kWorkers);
     for (int i = 0; i < kWorkers; ++i) workers.emplace_back(work, std::cref(options), start, i, kWorkers);
     for (std::thread& worker : workers) worker.join();
+} catch (const std::exception& error) {
+    std::fprintf(stderr, "load_generator: %s\n", error.what());
+    return 1;
 }

@@ -105,16 +105,22 @@ Options parse(int argc, char** argv) {
     return options;
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
-    const Options options = parse(argc, argv);
-    std::signal(SIGTERM, [](int) { _exit(0); });  // being stopped is no failure
+void serve(const Options& options) {
     try {
         const std::string failure = Service(options).serve();
         std::fprintf(stderr, "inference_server: GPU %d failed: %s\n", options.gpu, failure.c_str());
     } catch (const std::exception& error) {
         std::fprintf(stderr, "inference_server: cannot serve on GPU %d: %s\n", options.gpu, error.what());
     }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) try {
+    std::signal(SIGTERM, [](int) { _exit(0); });  // being stopped is no failure
+    serve(parse(argc, argv));
+    return 1;
+} catch (const std::exception& error) {
+    std::fprintf(stderr, "inference_server: %s\n", error.what());
     return 1;
 }

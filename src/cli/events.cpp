@@ -29,7 +29,7 @@ struct EventsOptions {
 };
 
 std::string result_text(const json& event) {
-    const std::string effect = event.at("effect");
+    std::string effect = event.at("effect");
     const int code = event.at("code");
     if (effect != "error") return effect;
     return event.at("error").is_null() ? fmt::format("error {}", code)

@@ -151,6 +151,7 @@ json gpu_json(const GpuSelector& gpu) {
 std::string gpus(const Fault& fault) {
     if (fault.gpu_count == 0) return "all";
     std::vector<std::string> texts;
+    texts.reserve(static_cast<size_t>(fault.gpu_count));
     for (int i = 0; i < fault.gpu_count; ++i) texts.push_back(gpu_text(fault.gpus[i]));
     return fmt::format("{}; calls that concern no single GPU only if the process sees no other",
                        fmt::join(texts, ", "));

@@ -87,6 +87,7 @@ TEST(FaultJson, HasEachKey) {
 
 std::vector<std::string> command_of(std::vector<std::string> words, int& left) {
     std::vector<char*> arguments;
+    arguments.reserve(words.size());
     for (std::string& word : words) arguments.push_back(word.data());
     left = static_cast<int>(words.size());
     return take_command(left, arguments.data());

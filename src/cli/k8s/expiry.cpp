@@ -41,7 +41,8 @@ std::vector<std::string> narrowed(const std::string& fault, const Fault& parsed,
                                        pods.size(), kMaxFaults));
     }
     std::vector<std::string> faults;
-    for (const std::string& pod : pods) faults.push_back(at_node + " pod=" + pod);
+    faults.reserve(pods.size());
+    for (const std::string& pod : pods) faults.push_back(fmt::format("{} pod={}", at_node, pod));
     return faults;
 }
 
@@ -59,8 +60,8 @@ Expiring with_expiry(const std::string& spec, std::chrono::system_clock::time_po
         const Fault& fault = plan->faults[index++];
         const bool ends = fault.until_ns != kForever;
         latest = std::max(latest, ends ? fault.until_ns : end_ns);
-        for (std::string one : narrowed(text, fault, node, pods)) {
-            faults.push_back(ends ? one : one + " until=" + utc(end_ns));
+        for (const std::string& one : narrowed(text, fault, node, pods)) {
+            faults.push_back(ends ? one : fmt::format("{} until={}", one, utc(end_ns)));
         }
     }
     if (faults.empty()) throw local::Error(local::kUsage, "the plan is empty: to arm nothing is to `disarm`");
