@@ -66,7 +66,9 @@ class Drill:
 def cuda_fault(request: pytest.FixtureRequest) -> Iterator[Drill]:
     """The workload with the XID armed; takes (deployment, namespace, xid_type) by indirect parametrisation."""
     drill = Drill(*request.param)
-    assert drill.healthy_pods(), f"{drill.deployment} is not healthy before the test"
+    healthy = drill.healthy_pods()
+    assert healthy, f"{drill.deployment} is not healthy before the test"
+    assert support.inference_works(healthy), "inference does not work before the test: INFERENCE_ENDPOINT says whom to ask"
     create_cuda_fault_configmap(drill.namespace)
     try:
         patch_deployment_env(

@@ -4,11 +4,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <set>
 
 #include "kube/api/api_error.hpp"
 #include "kube/api/resources.hpp"
 #include "kube/names.hpp"
+#include "kube/plan_spec.hpp"
 #include "kube/pod_state.hpp"
 #include "kube/record.hpp"
 #include "kube/survey.hpp"
@@ -102,21 +102,21 @@ void delete_pods(Client& client, const std::vector<Json>& crashed, const Progres
 
 struct Aim {
     PlanObject plan;
-    std::vector<Json> of_plan;          // its pods
-    std::vector<std::string> selected;  // their names; without a selector none
-    uint64_t meant = 0;                 // by selector and node, of those that run now
+    std::vector<Json> of_plan;  // its pods
+    std::string spec;           // empty: the selector finds none of them
+    uint64_t meant = 0;         // by the spec, of those that run now
 };
 
-Aim aim_at(Client& client, const PlanObject& plan, const ArmChoice& choice) {
-    Aim aim{plan, pods_with(client, plan), {}, 0};
-    if (!choice.selector.empty())
-        aim.selected = selected_names(client, plan.in_namespace(), choice.selector, aim.of_plan);
-    const std::set<std::string> selected(aim.selected.begin(), aim.selected.end());
-    for (const Json& pod : aim.of_plan) {
-        const bool is_selected = choice.selector.empty() || selected.contains(pod_name(pod));
-        const bool is_there = choice.node.empty() || text_at(pod, {"spec", "nodeName"}) == choice.node;
-        if (is_selected && is_there) ++aim.meant;
+Aim aim_at(Client& client, const PlanObject& plan, const ArmChoice& choice, const SpecFor& spec_for) {
+    Aim aim{plan, pods_with(client, plan), "", 0};
+    std::vector<std::string> selected;
+    if (!choice.selector.empty()) {
+        selected = selected_names(client, plan.in_namespace(), choice.selector, aim.of_plan);
+        if (selected.empty()) return aim;
     }
+    aim.spec = spec_for(selected);
+    aim.meant =
+        std::count_if(aim.of_plan.begin(), aim.of_plan.end(), [&](const Json& pod) { return is_meant(aim.spec, pod); });
     return aim;
 }
 
@@ -126,16 +126,17 @@ void refuse_more(const PodLimit& limit, uint64_t meant, uint64_t injected) {
     if (meant <= allowed) return;
     throw Error(
         fmt::format("that would make {} of {} injected pods fail, and --max-pods allows {}: nothing is armed; "
-                    "choose fewer with --selector or --node",
+                    "choose fewer with --selector or --node, or with pod= or node= in the plan",
                     meant, injected, allowed));
 }
 
-// A workload meant by name is aimed at also where none of its pods runs: those that come are meant as well.
-std::vector<Aim> aims(Client& client, Discovery& discovery, const ArmChoice& choice) {
+// A workload meant by name is aimed at also where none of its pods runs: those that come are meant as well. A spec that
+// cannot be written keeps all from being armed.
+std::vector<Aim> aims(Client& client, Discovery& discovery, const ArmChoice& choice, const SpecFor& spec_for) {
     std::vector<Aim> all;
     uint64_t meant = 0, injected = 0;
     for (const PlanObject& plan : find_plans(client, discovery, choice.workload)) {
-        Aim aim = aim_at(client, plan, choice);
+        Aim aim = aim_at(client, plan, choice, spec_for);
         injected += aim.of_plan.size();
         meant += aim.meant;
         if (aim.meant > 0 || (choice.selector.empty() && !choice.workload.name.empty())) all.push_back(std::move(aim));
@@ -189,10 +190,9 @@ std::vector<Armed> arm(Client& client, Discovery& discovery, const ArmChoice& ch
     const Deadline started = Clock::now();
     Arming arming(client, deadline, on_progress);
     std::vector<Armed> all;
-    const std::vector<Aim> aimed = aims(client, discovery, choice);
-    std::vector<std::string> specs;  // one that cannot be written keeps all from being armed
-    for (const Aim& aim : aimed) specs.push_back(spec_for(aim.selected));
-    for (size_t i = 0; i < aimed.size(); ++i) all.push_back(arming.write(aimed[i].plan, specs[i], aimed[i].of_plan));
+    for (const Aim& aim : aims(client, discovery, choice, spec_for)) {
+        all.push_back(arming.write(aim.plan, aim.spec, aim.of_plan));
+    }
     for (Armed& armed : all) arming.wait(armed, started);
     return all;
 }

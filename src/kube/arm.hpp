@@ -14,19 +14,18 @@ namespace cudafault::kube {
 
 using Progress = std::function<void(const std::string&)>;
 
-// How many pods may be meant at most, counted now; what is not set does not limit. A percentage is of the injected pods
-// of the workloads meant, rounded down.
+// How many pods may be meant at most by the specs, counted now; what is not set does not limit. A percentage is of the
+// injected pods of the workloads meant, rounded down.
 struct PodLimit {
     std::optional<uint64_t> pods;
     std::optional<uint64_t> percent;
 };
 
-// Which plans: a workload's, or in a namespace those of all injected workloads with pods that a label selector finds,
-// or that run on a node. Selector and node also narrow down a workload's.
+// Which plans: a workload's, or in a namespace those of all injected workloads with pods that a label selector finds
+// and that the spec means. The selector also narrows down a workload's.
 struct ArmChoice {
     WorkloadChoice workload;  // without a name: all
     std::string selector;     // resolved now: the plan is then for the pods it finds, by name
-    std::string node;         // the plan is then for pods on that node, also those that come later
     PodLimit limit;
 };
 

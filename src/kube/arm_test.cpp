@@ -75,9 +75,15 @@ protected:
             client(), discovery(), choice,
             [&](const std::vector<std::string>& pods) {
                 restricted_to.push_back(fmt::format("{}", fmt::join(pods, ",")));
-                return "xid=79";
+                return spec_for(pods);
             },
             after(std::chrono::seconds(30)), [](const std::string&) {});
+    }
+
+    // As the command line makes it.
+    std::string spec_for(const std::vector<std::string>& pods) const {
+        const std::string there = node.empty() ? spec : spec + " node=" + node;
+        return pods.empty() ? there : fmt::format("{} pod={}", there, fmt::join(pods, "; " + there + " pod="));
     }
 
     std::vector<Armed> disarm_it(bool restart_crashed) {
@@ -105,6 +111,7 @@ protected:
     }
 
     ArmChoice choice;
+    std::string spec = "xid=79", node;
     std::vector<std::string> restricted_to;
 };
 
@@ -167,7 +174,7 @@ TEST_F(ArmTest, ASelectorMeansThePodsItFindsByName) {
 }
 
 TEST_F(ArmTest, ANodeMeansTheWorkloadsThatRunThere) {
-    choice.node = "n2";
+    node = "n2";
     hold_list(kConfigMapPath, {plan_of("web"), plan_of("api")});
     hold_plan("web");
     hold_plan("api");
@@ -180,7 +187,7 @@ TEST_F(ArmTest, ANodeMeansTheWorkloadsThatRunThere) {
 TEST_F(ArmTest, OnANodeWhereItDoesNotRunYetItIsArmedForThoseThatCome) {
     choice.workload.kind = "deployments.apps";
     choice.workload.name = "web";
-    choice.node = "n2";
+    node = "n2";
     hold_plan("web");
     hold_pods({pod_of("web", "a", "n1")});
     EXPECT_EQ(arm_it().size(), 1u);
@@ -191,7 +198,7 @@ TEST_F(ArmTest, MoreThanTheLimitIsRefusedBeforeAnythingIsArmed) {
     hold_plan("web");
     hold_plan("api");
     hold_pods({pod_of("web", "a", "n1"), pod_of("web", "b", "n2"), pod_of("api", "c", "n2")});
-    choice.node = "n2";
+    node = "n2";
     choice.limit.pods = 1;
     EXPECT_THAT(refusal(), HasSubstr("2 of 3 injected pods fail, and --max-pods allows 1: nothing is armed"));
     choice.limit = {{}, 66};
@@ -199,6 +206,35 @@ TEST_F(ArmTest, MoreThanTheLimitIsRefusedBeforeAnythingIsArmed) {
     EXPECT_THAT(seen_targets("PATCH"), IsEmpty());
     choice.limit = {2, 67};
     EXPECT_EQ(refusal(), "armed");
+}
+
+TEST_F(ArmTest, TheLimitIsOfThoseThatThePlanMeans) {
+    choice.workload.kind = "deployments.apps";
+    choice.workload.name = "web";
+    hold_plan("web");
+    hold_pods({pod_of("web", "a", "node1"), pod_of("web", "b", "node2")});
+    choice.limit.pods = 1;
+    node = "node*";
+    EXPECT_THAT(refusal(), HasSubstr("2 of 2 injected pods fail")) << "node= is a glob";
+    EXPECT_THAT(seen_targets("PATCH"), IsEmpty());
+    node = "";
+    EXPECT_THAT(refusal(), HasSubstr("2 of 2 injected pods fail"));
+    for (const char* narrow : {"xid=79 node=node1", "xid=79 pod=a", "xid=79 pod=a; xid=43 node=*1"}) {
+        spec = narrow;
+        EXPECT_EQ(refusal(), "armed") << narrow;
+    }
+}
+
+TEST_F(ArmTest, APlanForAPodOfOneWorkloadIsNotWrittenToOthers) {
+    node = "n*";
+    spec = "xid=79 pod=c";
+    hold_list(kConfigMapPath, {plan_of("web"), plan_of("api")});
+    hold_plan("web");
+    hold_plan("api");
+    hold_pods({pod_of("web", "a"), pod_of("api", "c")});
+    const std::vector<Armed> armed = arm_it();
+    ASSERT_EQ(armed.size(), 1u);
+    EXPECT_EQ(armed[0].plan.name(), plan_name("api"));
 }
 
 TEST_F(ArmTest, DisarmingSaysWhoWaitsOutABackOff) {

@@ -16,7 +16,7 @@ constexpr const char* kNoPermission = "no permission to create pods, so it was n
 constexpr const char* kComposed =
     "the operator composes the pods of {}, so it was not tried whether one would be admitted";
 constexpr const char* kFullQuota =
-    "the namespace's quota for pods is full; pods are replaced and not added, so that is no obstacle";
+    "the namespace's quota for {} is full; pods are replaced and not added, so that is no obstacle";
 
 // The controller gives each pod a volume for each claim template that lies beside its own: StatefulSet,
 // LeaderWorkerSet.
@@ -45,14 +45,40 @@ std::optional<Json> pod_of(const Workload& workload, const Json& changed, const 
     return pod;
 }
 
-// Of "exceeded quota: q, requested: pods=1,requests.cpu=2, used: pods=5,...": whether it is the number of pods alone.
-bool is_full_pod_quota(const ApiError& error) {
-    const std::string text = error.what(), start = "requested: ";
+// Of "exceeded quota: q, requested: pods=1,requests.cpu=2, used: pods=5,requests.cpu=10, limited: ...".
+struct ExceededQuota {
+    std::string requested, used;
+
+    bool is_of_pods_alone() const {
+        return requested == "pods=1" || requested == "count/pods=1" || requested == "count/pods=1,pods=1";
+    }
+    // Else there is no pod that makes room when it goes.
+    bool is_used() const { return !used.empty() && (used + ",").find("=0,") == std::string::npos; }
+};
+
+std::string part_of(const std::string& text, const std::string& start) {
     const size_t at = text.find(start);
-    if (error.code != 403 || text.find("exceeded quota") == std::string::npos || at == std::string::npos) return false;
-    std::string requested = text.substr(at + start.size());
-    requested.erase(std::min(requested.size(), requested.find(", ")));
-    return requested == "pods=1" || requested == "count/pods=1" || requested == "count/pods=1,pods=1";
+    if (at == std::string::npos) return "";
+    const std::string part = text.substr(at + start.size());
+    return part.substr(0, part.find(", "));
+}
+
+std::optional<ExceededQuota> exceeded_quota(const ApiError& error) {
+    const std::string text = error.what();
+    if (error.code != 403 || text.find("exceeded quota") == std::string::npos) return {};
+    return ExceededQuota{part_of(text, "requested: "), part_of(text, "used: ")};
+}
+
+// "pods and requests.nvidia.com/gpu" of "pods=1,requests.nvidia.com/gpu=1".
+std::string resources_in(const std::string& amounts) {
+    std::string names;
+    for (size_t at = 0; at < amounts.size();) {
+        const size_t end = std::min(amounts.find(',', at), amounts.size());
+        const std::string amount = amounts.substr(at, end - at);
+        names += (names.empty() ? "" : " and ") + amount.substr(0, amount.find('='));
+        at = end + 1;
+    }
+    return names;
 }
 
 // Of the kinds of Kubernetes itself none makes a pod more than there were, once injected.
@@ -78,12 +104,28 @@ void check_user(const Json& pod, std::vector<std::string>& notes) {
     }
 }
 
-void dry_run_pod(Client& client, const Json& pod, bool surges, std::vector<std::string>& notes) {
+// Whether a pod as it is now would be refused just so: then the injected one takes the room that it leaves.
+bool asks_for_as_much(Client& client, const std::optional<Json>& pod, const ExceededQuota& quota) {
+    if (!pod || !quota.is_used()) return false;
+    try {
+        client.create(pods(), *pod, dry_run());
+    } catch (const ApiError& error) {
+        const auto also = exceeded_quota(error);
+        return also && also->requested == quota.requested;
+    }
+    return false;
+}
+
+void dry_run_pod(Client& client, const Json& pod, const std::optional<Json>& pod_now, bool surges,
+                 std::vector<std::string>& notes) {
     try {
         client.create(pods(), pod, dry_run());
     } catch (const ApiError& error) {
         const std::string text = error.what();
-        if (!surges && is_full_pod_quota(error)) return notes.push_back(kFullQuota);
+        const auto quota = surges ? std::nullopt : exceeded_quota(error);
+        if (quota && (quota->is_of_pods_alone() || asks_for_as_much(client, pod_now, *quota))) {
+            return notes.push_back(fmt::format(kFullQuota, resources_in(quota->requested)));
+        }
         if (error.code == 403 && text.find("cannot create resource") != std::string::npos) {
             return notes.push_back(kNoPermission);
         }
@@ -102,7 +144,7 @@ void dry_run_pods(Client& client, const Workload& workload, const Json& changed,
             continue;
         }
         check_user(*pod, notes);
-        dry_run_pod(client, *pod, may_surge(workload), notes);
+        dry_run_pod(client, *pod, pod_of(workload, workload.object, site), may_surge(workload), notes);
     }
 }
 

@@ -62,7 +62,22 @@ TEST_F(DryRunTest, AFullQuotaOfPodsIsNoObstacle) {
     EXPECT_THAT(try_pods(plain_deployment()), ElementsAre(HasSubstr("refused: ")));
     answer(403,
            R"(pods "x" is forbidden: exceeded quota: q, requested: pods=1,requests.nvidia.com/gpu=1, used: pods=5,)"
-           R"(requests.nvidia.com/gpu=5, limited: pods=5,requests.nvidia.com/gpu=5)");
+           R"(requests.nvidia.com/gpu=0, limited: pods=5,requests.nvidia.com/gpu=0)");
+    EXPECT_THAT(try_pods(plain_deployment()), ElementsAre(HasSubstr("refused: ")));
+}
+
+TEST_F(DryRunTest, AFullQuotaIsNoObstacleWhereThePodsNowAskForAsMuch) {
+    const auto exceeded = [](const std::string& requested) {
+        return status_answer(403, "Forbidden",
+                             R"(pods "x" is forbidden: exceeded quota: q, requested: )" + requested +
+                                 ", used: requests.nvidia.com/gpu=4, limited: requests.nvidia.com/gpu=4");
+    };
+    const Answer one = exceeded("requests.nvidia.com/gpu=1"), two = exceeded("requests.nvidia.com/gpu=2");
+    responder.on("POST", kPodPath, {one, one});
+    EXPECT_THAT(try_pods(plain_deployment()), ElementsAre(HasSubstr("quota for requests.nvidia.com/gpu is full")));
+    responder.on("POST", kPodPath, {two, one});
+    EXPECT_THAT(try_pods(plain_deployment()), ElementsAre(HasSubstr("refused: ")));
+    responder.on("POST", kPodPath, {one, json_answer(Json::object())});
     EXPECT_THAT(try_pods(plain_deployment()), ElementsAre(HasSubstr("refused: ")));
 }
 

@@ -56,6 +56,8 @@ void take_library_out(Json& item, const std::string& library) {
 
 constexpr const char* kRequiredTerms = "requiredDuringSchedulingIgnoredDuringExecution";
 
+bool is_pin(const Path& at) { return at.last().field == kRequiredTerms; }
+
 std::vector<Json> expressions_of(const Json& required) {
     std::vector<Json> all;
     const Json* terms = find(required, {"nodeSelectorTerms"});
@@ -86,7 +88,7 @@ void take_pin_out(Json& required, const Edit& edit) {
 // Of what others changed meanwhile, only our part.
 void take_our_part_out(Json& there, const Edit& edit, const std::string& library) {
     if (is_preload(edit.at)) take_library_out(there, library);
-    if (edit.at.last().field == kRequiredTerms) take_pin_out(there, edit);
+    if (is_pin(edit.at)) take_pin_out(there, edit);
 }
 
 std::string describe(const Edit& edit) {
@@ -105,7 +107,9 @@ void undo_edit(Undone& undone, const Edit& edit, const std::string& library) {
     }
     // What was not there before and has a name of ours is ours, whatever has become of it.
     const bool is_ours = !edit.was && edit.at.last().is_item && !is_preload(edit.at);
-    if (is_ours || holds(*there, edit.now)) return put_back(undone.object, edit);
+    // An affinity may have got more beside our expressions, which would go with the whole.
+    const bool is_as_ours = is_pin(edit.at) ? *there == edit.now : holds(*there, edit.now);
+    if (is_ours || is_as_ours) return put_back(undone.object, edit);
     if (edit.was && *there == *edit.was) return;
     take_our_part_out(*there, edit, library);
     undone.kept.push_back(describe(edit));

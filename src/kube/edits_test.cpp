@@ -158,6 +158,14 @@ TEST_F(Edits, OfAChangedAffinityOnlyOurPinGoes) {
     const Undone undone = undo(from, again.edits(), Phase::kWithTemplate, kOurs);
     EXPECT_EQ(*find(undone.object, required), terms({"new", "theirs"}));
     EXPECT_EQ(undone.kept.size(), 1u);
+    *find(from, required) = terms({"theirs", "ours"});
+    Json fields = {{{"key", "metadata.name"}, {"operator", "In"}, {"values", {"n1"}}}};
+    (*find(from, required))["nodeSelectorTerms"][0]["matchFields"] = fields;
+    const Undone beside = undo(from, again.edits(), Phase::kWithTemplate, kOurs);
+    Json expected = terms({"theirs"});
+    expected["nodeSelectorTerms"][0]["matchFields"] = fields;
+    EXPECT_EQ(*find(beside.object, required), expected) << "what stands beside our expressions is not ours";
+    EXPECT_EQ(beside.kept.size(), 1u);
 }
 
 TEST_F(Edits, RefuseToMakeAnItem) {

@@ -20,6 +20,7 @@
 #include "kube/own_objects.hpp"
 #include "kube/patches.hpp"
 #include "kube/plan_object.hpp"
+#include "kube/plan_spec.hpp"
 #include "kube/pod_evidence.hpp"
 
 namespace cudafault::kube {
@@ -43,7 +44,7 @@ void refuse_protected(const std::string& in_namespace) {
 
 [[noreturn]] void refuse_others_injection(const Workload& workload, const Record& record,
                                           const std::optional<PlanObject>& plan) {
-    const std::string armed = plan && !plan->spec.empty() ? fmt::format(", armed: {}", plan->spec) : ", nothing armed";
+    const std::string armed = plan && is_armed(plan->spec) ? fmt::format(", armed: {}", plan->spec) : ", nothing armed";
     throw Error(
         fmt::format("{} is injected already, by {} at {} (run {}){}: restore it first, or take it over with --replace",
                     workload.text(), record.by, record.created_at, record.run_id, armed));
@@ -240,7 +241,7 @@ private:
     void refuse_unless_repeated(const InjectionPlan& plan) {
         const Workload& workload = plan.workload;
         const auto armed = find_plan(client_, workload.target.in_namespace, workload.hash());
-        if (plan.unchanged && (!armed || armed->spec.empty())) return;
+        if (plan.unchanged && (!armed || !is_armed(armed->spec))) return;
         refuse_others_injection(workload, anchor_->record, armed);
     }
 
@@ -337,7 +338,8 @@ private:
         options.deadline = options_.deadline;
         options.delete_stuck = options_.delete_pods;
         options.pods_before = pods_before_;
-        options.need_ready = !result.plan.unchanged;  // those that wait out a back-off have been replaced before
+        // Of the same once more, those that wait out a back-off have been replaced before.
+        options.need = result.plan.unchanged ? NewPod::kHasRun : NewPod::kReady;
         options.pinned = !mark->pin.empty();
         options.is_current = is_ours;
         options.on_progress = options_.on_progress;
@@ -374,6 +376,10 @@ private:
     }
 
     std::string reverted(const Workload& workload) const {
+        if (!InjectedMark::of(workload.object) && !find_anchor(client_, workload)) {
+            return fmt::format("{} was restored by another cudafault while its pods were being replaced",
+                               workload.text());
+        }
         return fmt::format(
             "{} was put back while its pods were being replaced, by {}: pause that tool or operator for this workload "
             "(Argo CD: auto-sync, Flux: suspend), or inject what it makes the workload from",

@@ -146,6 +146,19 @@ TEST_F(PlanInjectionTest, AnInjectionOfOthersIsNamedAndLeft) {
     EXPECT_THAT(refusal(), HasSubstr("its record is gone: restore it first"));
 }
 
+TEST_F(PlanInjectionTest, TheSameOnceMoreIsRefusedWhileItIsArmed) {
+    have_injected(by_image());
+    Json plan_object = named(names::kPlanPrefix + users().hash());
+    plan_object["data"] = {{"plan", "#3\nxid=79 until=2099-01-01T00:00:00Z\n"}};
+    hold(kConfigMapPath + "/" + names::kPlanPrefix + users().hash(), plan_object);
+    EXPECT_THAT(refusal(), HasSubstr("armed: xid=79"));
+    plan_object["data"] = {{"plan", "#3\nxid=79 until=2020-01-01T00:00:00Z\n"}};
+    hold(kConfigMapPath + "/" + names::kPlanPrefix + users().hash(), plan_object);
+    EXPECT_EQ(refusal(), "planned") << "a plan whose time is over arms nothing";
+    inject_options.contract = ContractVariables{};
+    EXPECT_THAT(refusal(), HasSubstr("nothing armed"));
+}
+
 TEST_F(PlanInjectionTest, WhatARestoreHasRebuiltIsRestoredFirst) {
     have_injected(by_image());
     Record record;

@@ -51,7 +51,10 @@ public:
 
 private:
     void inject_template(const TemplateSite& site) {
-        for (const ContainerSite& container : site.containers) inject_container(container);
+        // Containers that share their processes have no process 1 of their own.
+        const Json* shares = find(editor_.object(), site.pod_spec / "shareProcessNamespace");
+        const char* log = shares && *shares == true ? "/dev/stderr" : "/proc/1/fd/2";
+        for (const ContainerSite& container : site.containers) inject_container(container, log);
         add_volume(site, config_map_volume(names::kPlanVolume, workload_.by_name(names::kPlanPrefix)));
         add_library_volumes(site);
         if (injection_.delivery == Delivery::kSource) add_compile_container(site);
@@ -60,10 +63,10 @@ private:
 
     // Containers
 
-    void inject_container(const ContainerSite& site) {
+    void inject_container(const ContainerSite& site, const char* log) {
         merge_preload(editor_, site, library_path(injection_), lookup_, result_.notes);
         set_variable(site, variable("CUDAFAULT_PLAN_FILE", fmt::format("{}/{}", names::kPlanMount, names::kPlanKey)));
-        set_variable(site, variable("CUDAFAULT_LOG", "/proc/1/fd/2"));
+        set_variable(site, variable("CUDAFAULT_LOG", log));
         set_variable(site, pod_field("CUDAFAULT_NODE", "spec.nodeName"));
         set_variable(site, pod_field("CUDAFAULT_POD", "metadata.name"));
         set_variable(site, pod_field("CUDAFAULT_POD_UID", "metadata.uid"));

@@ -124,6 +124,12 @@ TEST(Injection, OfAGraphOfV1beta1LeavesTheFrontendAlone) {
     EXPECT_EQ(at(object, {"spec", "env"}), at(workload.object, {"spec", "env"}));
 }
 
+TEST(Injection, WhereContainersShareTheirProcessesTheLogIsStandardError) {
+    const Workload workload = deployment_of_pod({{"shareProcessNamespace", true}});
+    const Json object = inject(workload, binary_injection()).object;
+    EXPECT_EQ(text_at(object, (kMainContainer / "env").item("CUDAFAULT_LOG") / "value"), "/dev/stderr");
+}
+
 TEST(Injection, OfAGraphOfV1alpha1UsesTheListOfTheServiceThatWins) {
     const Json spec = Json::parse(R"({"services": {
         "Frontend": {"componentType": "frontend"},

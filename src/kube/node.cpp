@@ -145,6 +145,21 @@ std::string budget_says(const ApiError& error) {
     return error.what();
 }
 
+// The API server answers that with 500, and nothing that time would change.
+bool has_several_budgets(const ApiError& error) {
+    return text_at(error.status, "message").find("more than one PodDisruptionBudget") != std::string::npos;
+}
+
+ApiError several_budgets(const Json& pod, const ApiError& error) {
+    const std::string in_namespace = text_at(pod, {"metadata", "namespace"});
+    return {
+        fmt::format("pod {} stays: more than one PodDisruptionBudget covers it, and no such pod can be evicted; change "
+                    "their selectors so that one does (`kubectl get pdb -n {}` shows them), or delete the pod, and "
+                    "drain again",
+                    name_of(pod), in_namespace),
+        error.code, error.status};
+}
+
 bool is_namespace_going(const ApiError& error) {
     const Json& causes = value_at(value_at(error.status, "details"), "causes");
     return std::any_of(causes.begin(), causes.end(),
@@ -168,6 +183,7 @@ private:
     void delete_pod(const Json& pod);
     void tell(const std::string& line);
     std::string still_there() const;
+    void mark_failed();
     void finish_in_time();
     DeleteOptions delete_options(const Json& pod) const;
 
@@ -245,7 +261,9 @@ void Drain::evict(const Json& pod) {
     try {
         client_.evict(text_at(pod, {"metadata", "namespace"}), text_at(pod, {"metadata", "name"}), delete_options(pod));
     } catch (const ApiError& error) {
-        if (!error.is_disruption_budget()) throw;
+        const bool is_past_budgets = options_.delete_unhealthy && !is_ready(pod);
+        if (has_several_budgets(error) && !is_past_budgets) throw several_budgets(pod, error);
+        if (!error.is_disruption_budget() && !has_several_budgets(error)) throw;
         return refused(pod, error);
     }
     done_.insert(text_at(pod, {"metadata", "uid"}));
@@ -278,15 +296,22 @@ std::string Drain::still_there() const {
     return fmt::format("{}", fmt::join(lines, "; "));
 }
 
-void Drain::finish_in_time() {
+void Drain::mark_failed() {
     Session& session = client_.session();
     const Deadline deadline = session.options().deadline;
+    session.set_deadline(after(kLastWord));
+    set_state(client_, node_, "drain-failed");
+    session.set_deadline(deadline);
+}
+
+void Drain::finish_in_time() {
     try {
-        while (round() > 0) session.wait_until(after(kRound));
+        while (round() > 0) client_.session().wait_until(after(kRound));
+    } catch (const ApiError&) {
+        mark_failed();
+        throw;
     } catch (const DeadlinePassed&) {
-        session.set_deadline(after(kLastWord));
-        set_state(client_, node_, "drain-failed");
-        session.set_deadline(deadline);
+        mark_failed();
         throw Error(
             fmt::format("node {} is cordoned and not empty in the time there was: {}; see to these pods and "
                         "drain again, or give a longer --timeout",

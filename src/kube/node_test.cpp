@@ -15,6 +15,7 @@ using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 
 const std::string kNode = "/api/v1/nodes/n1";
 const std::string kEveryPod = "/api/v1/pods";
@@ -103,6 +104,12 @@ protected:
                           {"message", "The disruption budget web-pdb needs 2 healthy pods and has 1"}}});
         answer.body = status.dump();
         return answer;
+    }
+
+    static Answer several_budgets() {
+        return status_answer(500, "InternalError",
+                             "This pod has more than one PodDisruptionBudget, which the eviction subresource does not "
+                             "support.");
     }
 
     static std::string eviction(const std::string& name) {
@@ -268,14 +275,26 @@ TEST_F(NodeTest, AtTheDeadlineWhatIsLeftIsSaid) {
 }
 
 TEST_F(NodeTest, UnhealthyPodsThatABudgetKeepsAreDeleted) {
-    serve({node()});
     const Json crashing = pod("web", "ReplicaSet", false);
-    responder.on("GET", kEveryPod, {list({crashing}), list({crashing}), list({})});
-    responder.on("POST", eviction("web"), {budget()});
-    responder.on("DELETE", "/api/v1/namespaces/prod/pods/web", {json_answer(crashing)});
-    DrainOptions drain_options;
-    drain_options.delete_unhealthy = true;
-    EXPECT_THAT(drain(drain_options).deleted, ElementsAre("prod/web"));
+    for (const Answer& refusal : {budget(), several_budgets()}) {
+        serve({node()});
+        responder.on("GET", kEveryPod, {list({crashing}), list({crashing}), list({})});
+        responder.on("POST", eviction("web"), {refusal});
+        responder.on("DELETE", "/api/v1/namespaces/prod/pods/web", {json_answer(crashing)});
+        DrainOptions drain_options;
+        drain_options.delete_unhealthy = true;
+        EXPECT_THAT(drain(drain_options).deleted, ElementsAre("prod/web"));
+    }
+}
+
+TEST_F(NodeTest, APodOfSeveralBudgetsIsNamedAndTheDrainHasFailed) {
+    serve({node(true, {{"dgxc.nvidia.com/nvsentinel-state", "quarantined"}},
+                ours(false, {"dgxc.nvidia.com/nvsentinel-state"}))});
+    responder.on("GET", kEveryPod, {list({pod("web")})});
+    responder.on("POST", eviction("web"), {several_budgets()});
+    EXPECT_THAT(refusal([&] { drain(); }), AllOf(HasSubstr("pod prod/web stays: more than one PodDisruptionBudget"),
+                                                 HasSubstr("kubectl get pdb -n prod"), Not(HasSubstr("log"))));
+    EXPECT_EQ(Json::parse(responder.requests().back().body).at(0).at("value"), "drain-failed");
 }
 
 TEST_F(NodeTest, APodThatIsGoneIsNoError) {

@@ -125,7 +125,7 @@ Chosen chosen_kind(const std::string& word) {
     if (dot != std::string::npos) return {word, histories_of(word.substr(dot + 1), word.substr(0, dot))};
     std::vector<std::string> known;
     for (const Kind& kind : kinds()) {
-        if (takes_injections(kind)) known.push_back(kind.kind);
+        if (takes_injections(kind)) known.push_back(has(known, kind.kind) ? resource_of(kind) : kind.kind);
     }
     throw Error(
         fmt::format("\"{}\" is no kind in the table ({}): give any other as plural.group, such as "

@@ -71,6 +71,7 @@ TEST(Permissions, ByKind) {
     EXPECT_THAT(needed(use_of("arm")), Not(Contains("create leases.coordination.k8s.io")));
     EXPECT_THAT(needed(use_of("inject", {"widgets.acme.com"})), Contains("patch widgets.acme.com"));
     EXPECT_THAT(refusal(use_of("inject", {"widget"})), HasSubstr("plural.group"));
+    EXPECT_THAT(refusal(use_of("inject", {"widget"})), HasSubstr(", jobs.batch.volcano.sh")) << "not Job a second time";
     EXPECT_THAT(refusal(use_of("fly")), HasSubstr("verify-clean"));
 }
 

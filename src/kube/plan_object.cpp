@@ -138,7 +138,8 @@ std::vector<std::string> nudge(Client& client, const std::vector<Json>& pods_to_
     return untold;
 }
 
-std::string utc_now() { return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr))); }
+std::string utc(std::time_t time) { return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(time)); }
+std::string utc_now() { return utc(std::time(nullptr)); }
 
 std::string this_user() {
     char host[HOST_NAME_MAX + 1] = "?";

@@ -2,6 +2,7 @@
 // The one truth on what is armed in a workload: the ConfigMap cudafault-plan-<hash>, which its pods mount.
 #pragma once
 
+#include <ctime>
 #include <optional>
 #include <string>
 #include <vector>
@@ -46,6 +47,7 @@ std::vector<Json> pods_with(Client& client, const PlanObject& plan);
 std::vector<std::string> nudge(Client& client, const std::vector<Json>& pods, uint64_t revision);
 
 // UTC, to the second: 2026-11-24T13:00:00Z.
+std::string utc(std::time_t time);
 std::string utc_now();
 
 // user@host, for people.

@@ -169,7 +169,8 @@ void EvidenceReader::count_under_plan(ProcessEvidence& evidence, const Lines& li
     }
     const bool all_since = expected > 0 && evidence.last_sequence - expected + 1 ==
                                                static_cast<uint64_t>(std::distance(lines.find(expected), lines.end()));
-    const bool is_sampled = last && *last > kEagerLines;
+    // From the last of the eager lines on, a firing may be without one, also the first under a new plan.
+    const bool is_sampled = evidence.faults > 0 && std::max(last, before).value_or(0) >= kEagerLines;
     evidence.fired_is_lower_bound = is_sampled || (last && !before) || (revision > 0 && !all_since);
 }
 

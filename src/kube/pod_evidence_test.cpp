@@ -122,6 +122,20 @@ TEST(EvidenceReader, MissingLinesMakeALowerBound) {
     EXPECT_FALSE(lost_before.fired_is_lower_bound);
 }
 
+TEST(EvidenceReader, FromTheLastEagerLineOnItIsALowerBound) {
+    std::string log = acknowledged(1, 1, 11);
+    for (int i = 1; i < 32; ++i) log += fired(i + 1, 1, i);
+    EXPECT_EQ(read(log).at(0).fired, 31u);
+    EXPECT_FALSE(read(log).at(0).fired_is_lower_bound);
+    log += fired(33, 1, 32);
+    EXPECT_EQ(read(log).at(0).fired, 32u);
+    EXPECT_TRUE(read(log).at(0).fired_is_lower_bound) << "the next line is due in a second only";
+    EXPECT_TRUE(read(log + acknowledged(34, 2, 12, 40)).at(0).fired_is_lower_bound);
+    const std::string disarmed = line("acknowledged", 34, R"(,"revision":2,"plan_revision":12,"faults":0,"fired":40)");
+    EXPECT_EQ(read(log + disarmed).at(0).fired, 0u);
+    EXPECT_FALSE(read(log + disarmed).at(0).fired_is_lower_bound) << "nothing can fire";
+}
+
 TEST(EvidenceReader, AnOldPlansLateFiringIsNotTheNewOnes) {
     const auto process = read(acknowledged(1, 1, 11) + acknowledged(2, 2, 12, 3) + fired(3, 1, 4)).at(0);
     EXPECT_EQ(process.acknowledged, 12u);

@@ -40,6 +40,13 @@ bool is_finished(const Json& pod) {
     return phase == "Succeeded" || phase == "Failed";
 }
 
+bool has_crashed(const Json& pod) {
+    const Json& statuses = value_at(value_at(pod, "status"), "containerStatuses");
+    return std::any_of(statuses.begin(), statuses.end(), [](const Json& container) {
+        return number_at(container, {"restartCount"}) > 0 || find(container, {"state", "terminated"});
+    });
+}
+
 bool is_running(const Json& pod, const std::string& container) {
     const Json* status = container_status(pod, container);
     return status && find(*status, {"state", "running"});

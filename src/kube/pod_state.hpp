@@ -16,6 +16,9 @@ bool is_terminating(const Json& pod);
 bool is_ready(const Json& pod);
 bool is_finished(const Json& pod);  // phase Succeeded or Failed
 
+// Whether one of its containers has ended since the pod was made.
+bool has_crashed(const Json& pod);
+
 // Whether that container runs now.
 bool is_running(const Json& pod, const std::string& container);
 

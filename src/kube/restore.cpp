@@ -11,11 +11,13 @@
 #include "kube/api/retry.hpp"
 #include "kube/arm.hpp"
 #include "kube/delivery.hpp"
+#include "kube/injected_object.hpp"
 #include "kube/kinds.hpp"
 #include "kube/lease.hpp"
 #include "kube/managed_fields.hpp"
 #include "kube/names.hpp"
 #include "kube/own_objects.hpp"
+#include "kube/owners.hpp"
 #include "kube/patches.hpp"
 #include "kube/plan_object.hpp"
 #include "kube/record.hpp"
@@ -158,8 +160,9 @@ private:
     Undone without_record(const Json& object, const std::optional<InjectedMark>& mark) {
         Undone stripped{object, {}};
         Json spec = object.value("spec", Json::object());
-        is_stripped_ = strip(spec, mark ? mark->pin : "") || mark;
-        if (!is_stripped_) return stripped;
+        if (!mark && !has_injection(spec)) return stripped;
+        is_stripped_ = true;
+        strip(spec, mark ? mark->pin : "");
         stripped.object["spec"] = spec;
         Json* annotations = find(stripped.object, {"metadata", "annotations"});
         if (annotations && annotations->is_object()) annotations->erase(names::kInjected);
@@ -225,7 +228,7 @@ private:
         if (workload_.replacement == Replacement::kNextRun) return are_runs_over();
         RolloutOptions options;
         options.deadline = options_.deadline;
-        options.need_ready = false;
+        options.need = NewPod::kExists;
         options.pods_before = 0;  // an operator may have made new ones before the old have gone: no number is right
         options.delete_stuck = options_.delete_pods;
         options.on_progress = options_.on_progress;
@@ -311,6 +314,15 @@ std::optional<KindAndName> workload_of(const Json& config_map) {
     return qualified(text_at(owner, {"apiVersion"}), text_at(owner, {"kind"}), text_at(owner, {"name"}));
 }
 
+// The Deployment controller copies the mark to its ReplicaSets, which whoever may restore Deployments need not be
+// allowed to read: they are found as their Deployment.
+KindAndName marked_workload(const Resource& kind, const Json& object) {
+    const auto controller = controller_of(object);
+    const bool is_of_deployment = controller && controller->kind == "Deployment" && controller->group() == "apps";
+    if (is_of_deployment) return qualified(controller->api_version, controller->kind, controller->name);
+    return qualified(kind.api_version(), kind.kind, text_at(object, {"metadata", "name"}));
+}
+
 // One that cannot be restored keeps no other from it. Nothing of one that went with what it belonged to.
 std::optional<RestoreResult> try_to_restore(Client& client, Discovery& discovery, const WorkloadChoice& choice,
                                             const RestoreOptions& options) {
@@ -340,18 +352,14 @@ RestoreResult restore(Client& client, Discovery& discovery, const WorkloadChoice
     Workload named;
     named.target = {discovery.resolve(choice.kind.empty() ? "deployments.apps" : choice.kind), choice.in_namespace,
                     choice.name};
-    const std::optional<Anchor> anchor = find_anchor(client, choice.in_namespace, named.hash());
-    WorkloadChoice complete = choice;
+    WorkloadChoice complete = where_injected(client, discovery, choice);
     complete.accept_refused = true;
-    if (anchor) {
-        complete.template_paths = anchor->record.template_paths;
-        complete.climb = false;
-    }
     std::optional<Workload> workload;
     try {
         workload = load_workload(client, discovery, complete);
     } catch (const ApiError& error) {
-        if (!error.is_not_found() || !anchor) throw;
+        const bool is_named = !complete.climb;  // it was injected, and not an owner of it
+        if (!error.is_not_found() || !is_named) throw;
         return clear_up(client, named);
     }
     try {
@@ -375,8 +383,7 @@ std::vector<RestoreResult> restore_all(Client& client, Discovery& discovery, con
         }
     });
     const auto take_marked = [&](const Resource& kind, const Json& object) {
-        if (!InjectedMark::of(object)) return;
-        found.insert(qualified(kind.api_version(), kind.kind, text_at(object, {"metadata", "name"})));
+        if (InjectedMark::of(object)) found.insert(marked_workload(kind, object));
     };
     for (const Unseen& kind : each_workload(client, discovery, in_namespace, take_marked)) {
         options.on_progress(fmt::format("{} without a record are not found: {}", kind.resource, kind.why));
@@ -389,7 +396,7 @@ std::vector<RestoreResult> restore_all(Client& client, Discovery& discovery, con
         choice.in_namespace = in_namespace;
         const auto result = try_to_restore(client, discovery, choice, options);
         const auto is_same = [&](const RestoreResult& other) { return other.workload == result->workload; };
-        // A ReplicaSet has the mark of its Deployment.
+        // What an operator makes of a workload may have its mark.
         if (result && std::none_of(results.begin(), results.end(), is_same)) results.push_back(*result);
     }
     return results;

@@ -156,6 +156,29 @@ TEST_F(RestoreTest, WhatIsCleanIsNotTouched) {
     EXPECT_THAT(patches(), IsEmpty());
 }
 
+TEST_F(RestoreTest, VariablesOfTheUsersThatAreCalledLikeOursStay) {
+    Json object = users().object;
+    (*find(object, kMainContainer))["env"] = {variable("LD_PRELOAD", "/opt/cudafault/libcudafault.so"),
+                                              variable("CUDAFAULT_SIM_MEMORY", "1G"), variable("CUDA_XID_TYPE", "79")};
+    hold_states({object});
+    const RestoreResult result = run();
+    EXPECT_FALSE(result.restored);
+    EXPECT_THAT(result.notes, IsEmpty());
+    EXPECT_THAT(patches(), IsEmpty());
+}
+
+TEST_F(RestoreTest, OfWhatWasInjectedByItselfTheOwnerIsLeftAlone) {
+    inject();
+    Json owned = injected.object;
+    owned["metadata"]["ownerReferences"] = {
+        {{"apiVersion", "acme.com/v1"}, {"kind", "Widget"}, {"name", "top"}, {"controller", true}, {"uid", "w"}}};
+    responder.on("POST", kConfigMapPath, {status_answer(403, "Forbidden")});
+    hold_states({owned});
+    EXPECT_TRUE(run().restored) << "its record and its plan are gone";
+    ASSERT_FALSE(patches().empty());
+    EXPECT_EQ(find(owned.patch(patches()[0]), kPodSpec / "volumes"), nullptr);
+}
+
 TEST_F(RestoreTest, KilledAfterTheTemplateItGoesOnThere) {
     inject();
     hold_record();
@@ -381,6 +404,20 @@ TEST_F(RestoreTest, OfAllFindsRecordsAndMarks) {
     hold_list(kConfigMapPath, {});
     hold_list(kDeploymentPath, {users().object});
     EXPECT_THAT(restore_all(client(), discovery(), "prod", restore_options), IsEmpty());
+}
+
+TEST_F(RestoreTest, OfAllAReplicaSetWithTheMarkIsItsDeployment) {
+    inject();
+    Json copied = named("web-1");
+    copied["metadata"]["annotations"] = injected.object.at("metadata").at("annotations");
+    copied["metadata"]["ownerReferences"] = {
+        {{"apiVersion", "apps/v1"}, {"kind", "Deployment"}, {"name", "web"}, {"controller", true}}};
+    hold_list(kReplicaSetPath, {copied});
+    hold_states({users().object});
+    const std::vector<RestoreResult> results = restore_all(client(), discovery(), "prod", restore_options);
+    ASSERT_EQ(results.size(), 1u);
+    EXPECT_EQ(results[0].workload, "deployments.apps web in namespace prod");
+    for (const SeenRequest& request : responder.requests()) EXPECT_THAT(request.target, Not(HasSubstr("replicasets/")));
 }
 
 TEST_F(RestoreTest, OfAllWhatCameToNothingForOneIsSaid) {

@@ -30,6 +30,7 @@ constexpr seconds kServerPoll{1};
 constexpr int kWindowsPerList = 5;    // and all pods are listed, whatever the watch said
 constexpr seconds kTimeToExplain{5};  // for finding out why, after the deadline
 constexpr seconds kSlowStart{10};     // then a pod's events are read
+constexpr seconds kLongestStart{60};  // then one that need not be Ready keeps no other from being replaced
 constexpr size_t kEventsRead = 3;     // pods whose events are read for that
 constexpr size_t kTroublesShown = 5;
 
@@ -225,7 +226,7 @@ public:
 
 private:
     struct Counts {
-        int wanted = 0, ready = 0, up = 0, old = 0, terminating = 0;
+        int wanted = 0, there = 0, ready = 0, up = 0, starting = 0, old = 0, terminating = 0;
 
         bool operator==(const Counts&) const = default;
     };
@@ -294,7 +295,23 @@ private:
 
     // One that has been up before and crashes now has its place.
     bool is_up(const Json& pod) const {
-        return options_.need_ready ? is_ready(pod) : condition_status(pod, "PodScheduled") == "True";
+        return options_.need == NewPod::kReady ? is_ready(pod) : condition_status(pod, "PodScheduled") == "True";
+    }
+
+    bool is_there(const Json& pod) const {
+        switch (options_.need) {
+            case NewPod::kExists: return true;
+            case NewPod::kHasRun: return is_ready(pod) || has_crashed(pod);
+            case NewPod::kReady: return is_ready(pod);
+        }
+        return true;
+    }
+
+    // It may serve soon, so no other is deleted now.
+    bool is_starting(const Json& pod) const {
+        if (options_.need != NewPod::kExists) return !is_there(pod);
+        return !is_ready(pod) && !has_crashed(pod) && condition_status(pod, "PodScheduled") != "False" &&
+               !is_older_than(pod, kLongestStart);
     }
 
     // It has answered before, so it is likely to come back.
@@ -338,7 +355,9 @@ private:
             const bool is_wanted = expected_.is_wanted(pod);
             const bool is_old = expected_.is_old(pod);
             counts.wanted += is_wanted;
+            counts.there += is_wanted && is_there(pod);
             counts.ready += is_wanted && is_ready(pod);
+            counts.starting += is_wanted && is_starting(pod);
             counts.up += is_wanted && is_up(pod);
             counts.old += is_old;
             counts.terminating += is_old && is_leaving(pod);
@@ -350,7 +369,7 @@ private:
 
     bool is_complete() const {
         const Counts counts = count();
-        return counts.old == 0 && (options_.need_ready ? counts.ready : counts.wanted) >= desired();
+        return counts.old == 0 && counts.there >= desired();
     }
 
     // Until the window ends, or something is to be done.
@@ -437,7 +456,7 @@ private:
         const Counts counts = count();
         const int total = desired() > 0 ? desired() : counts.wanted + counts.old;
         std::string line = fmt::format("{} of {} pods replaced", std::min(counts.wanted, total), total);
-        if (options_.need_ready && counts.ready < std::min(counts.wanted, total)) {
+        if (options_.need != NewPod::kExists && counts.ready < std::min(counts.wanted, total)) {
             line += fmt::format(", {} ready", counts.ready);
         }
         if (line != counted_) changed_at_ = Clock::now();
@@ -483,8 +502,7 @@ private:
     const Json* next_to_delete() const {
         if (!may_delete_ || !expected_.observed()) return nullptr;
         const Counts counts = count();
-        const bool all_ready = !options_.need_ready || counts.ready == counts.wanted;
-        if (counts.terminating > 0 || counts.wanted + counts.old < desired() || !all_ready) return nullptr;
+        if (counts.terminating > 0 || counts.wanted + counts.old < desired() || counts.starting > 0) return nullptr;
         const auto candidates = to_delete();
         return candidates.empty() ? nullptr : candidates.front();
     }

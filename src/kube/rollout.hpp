@@ -31,12 +31,19 @@ struct RolloutResult {
     std::vector<std::string> troubles;  // if not done
 };
 
+// What a new pod has to be to count.
+enum class NewPod {
+    kExists,  // scheduled or not
+    kHasRun,  // Ready, or crashed since it was made and waiting out a back-off
+    kReady,
+};
+
 struct RolloutOptions {
     Deadline deadline = kNoDeadline;  // the session's own is kept to as well
-    bool need_ready = true;           // else a new pod that exists, scheduled or not, is enough
+    NewPod need = NewPod::kReady;
     bool pinned = false;        // new pods that find no place are the user's wish, and old ones that stay for that
     bool delete_stuck = false;  // with the user's consent: pods of the old template are deleted where the kind
-                                // does not replace them itself
+                                // does not replace them itself, each when the one before has been replaced
     int pods_before = -1;  // as many are waited for where a kind does not say how many; -1: as there are at the start
     std::function<bool(const Json& object)> is_current;   // ends the wait as soon as it gives false
     std::function<void(const std::string&)> on_progress;  // one line whenever something has changed

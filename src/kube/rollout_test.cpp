@@ -25,19 +25,21 @@ struct PodOf {
     bool ready = true;
     std::string controller = "c-new";
     bool terminating = false;
+    int restarts = 0;
 };
 
 Json json_of(const PodOf& of, int version = 1) {
-    Json pod = {
-        {"metadata",
-         {{"name", of.name},
-          {"namespace", "prod"},
-          {"uid", "uid-" + of.name + of.revision},
-          {"resourceVersion", std::to_string(version)},
-          {"labels", {{"revision", of.revision}}},
-          {"ownerReferences", {{{"name", of.controller}, {"uid", of.controller}, {"controller", true}}}}}},
-        {"status",
-         {{"phase", "Running"}, {"conditions", {{{"type", "Ready"}, {"status", of.ready ? "True" : "False"}}}}}}};
+    Json pod = {{"metadata",
+                 {{"name", of.name},
+                  {"namespace", "prod"},
+                  {"uid", "uid-" + of.name + of.revision},
+                  {"resourceVersion", std::to_string(version)},
+                  {"labels", {{"revision", of.revision}}},
+                  {"ownerReferences", {{{"name", of.controller}, {"uid", of.controller}, {"controller", true}}}}}},
+                {"status",
+                 {{"phase", "Running"},
+                  {"conditions", {{{"type", "Ready"}, {"status", of.ready ? "True" : "False"}}}},
+                  {"containerStatuses", {{{"name", "main"}, {"restartCount", of.restarts}}}}}}};
     if (of.terminating) pod["metadata"]["deletionTimestamp"] = "2126-11-24T13:00:00Z";
     return pod;
 }
@@ -231,7 +233,19 @@ TEST_F(RolloutTest, WithoutAReasonTheCountsAreSaid) {
 TEST_F(RolloutTest, ExistenceIsEnoughIfReadinessIsNotAskedFor) {
     use_deployment(1);
     listed = {{{"a", "new", false}}};
-    rollout.need_ready = false;
+    rollout.need = NewPod::kExists;
+    EXPECT_TRUE(wait().done);
+}
+
+TEST_F(RolloutTest, OneThatHasCrashedHasRunAndOneThatStartsHasNot) {
+    use_deployment(1);
+    listed = {{{"a", "new", false}}};
+    rollout.need = NewPod::kHasRun;
+    responder.on("GET", kPodPath, {pod_list(listed[0])});
+    give_up_after(milliseconds(100));
+    EXPECT_FALSE(wait().done) << "it has not started yet";
+    listed[0][0].restarts = 1;
+    give_up_after(std::chrono::seconds(10));
     EXPECT_TRUE(wait().done);
 }
 
@@ -279,7 +293,7 @@ TEST_F(RolloutTest, OtherKindsWaitForAsManyAsThereWere) {
 
 TEST_F(RolloutTest, APodTheOperatorHasMadeAheadIsNotWaitedForTwice) {
     use_graph();
-    rollout.need_ready = false;
+    rollout.need = NewPod::kExists;
     rollout.pods_before = 0;
     const PodOf old_a{"a", "old", true, "c-old"}, old_b{"b", "old", true, "c-old"};
     listed = {{old_a, old_b, {"c"}}, {{"c"}, {"d"}}};
@@ -327,7 +341,7 @@ TEST_F(PinnedRolloutTest, WhatHasComeUpBeforeAndCrashesHasItsPlace) {
     crashing["status"]["conditions"].push_back({{"type", "PodScheduled"}, {"status", "True"}});
     const std::vector<Json> pods = {crashing, placeless("b"), json_of({"c", "old"})};
     EXPECT_FALSE(wait_with(pods, kShort).done);
-    rollout.need_ready = false;
+    rollout.need = NewPod::kExists;
     EXPECT_TRUE(wait_with(pods).done);
 }
 
@@ -432,6 +446,32 @@ TEST_F(RolloutTest, AnOrderedSetNeedsOnlyBrokenPodsDeleted) {
     wait();
     EXPECT_EQ(count_requests("DELETE", ""), 1u);
     EXPECT_EQ(count_requests("DELETE", "/web-1"), 1u);
+}
+
+TEST_F(RolloutTest, NoneIsDeletedWhileTheOneBeforeStarts) {
+    use("StatefulSet", "statefulsets", {{"replicas", 2}});
+    workload.replacement = Replacement::kOnDelete;
+    rollout.delete_stuck = true;
+    const PodOf old_0{"web-0", "old"};
+    const auto deletions_beside = [&](const PodOf& pod, NewPod need) {
+        rollout.need = need;
+        listed = {{old_0, pod}};
+        lists = 0;
+        responder.on("GET", kPodPath, {pod_list(listed[0])});
+        responder.on("DELETE", kPodPath + "/web-0", {json_answer(json_of(old_0))});
+        const size_t before = count_requests("DELETE", "/web-0");
+        give_up_after(milliseconds(100));
+        wait();
+        return count_requests("DELETE", "/web-0") - before;
+    };
+    const PodOf starting{"web-1", "new", false};
+    PodOf crashed = starting;
+    crashed.restarts = 1;
+    for (const NewPod need : {NewPod::kExists, NewPod::kHasRun, NewPod::kReady}) {
+        EXPECT_EQ(deletions_beside(starting, need), 0u);
+        EXPECT_EQ(deletions_beside({"web-1"}, need), 1u);
+        EXPECT_EQ(deletions_beside(crashed, need), need == NewPod::kReady ? 0u : 1u);
+    }
 }
 
 TEST_F(RolloutTest, ADeletionThatIsRefusedIsSaid) {

@@ -5,6 +5,7 @@
 
 #include "kube/names.hpp"
 #include "kube/plan_object.hpp"
+#include "kube/plan_spec.hpp"
 #include "kube/record.hpp"
 
 namespace cudafault::kube {
@@ -24,9 +25,10 @@ bool is_put_back(const Leftover& leftover) {
 
 class Scan {
 public:
-    Scan(Client& client, Discovery& discovery) : client_(client), discovery_(discovery) {}
+    Scan(Client& client, Discovery& discovery, const std::string& in_namespace)
+        : client_(client), discovery_(discovery), in_namespace_(in_namespace) {}
 
-    ScanReport run(const std::string& in_namespace);
+    ScanReport run();
 
 private:
     void start(const Resource& resource);
@@ -36,10 +38,12 @@ private:
     bool is_of_injection(const Leftover& part);
     void sort_out();
     void read_record(FoundInjection& injection);
+    void look_at_kind_of(FoundInjection& injection, const Resource& resource);
     void read_plan(FoundInjection& injection);
 
     Client& client_;
     Discovery& discovery_;
+    const std::string in_namespace_;
     ScanReport report_;
     std::map<std::string, FoundInjection> injections_;  // by hash
     std::map<std::string, size_t> counts_;              // by resource
@@ -74,6 +78,7 @@ void Scan::look_at_workload(const Resource& resource, const Json& object, const 
     const std::string hash = hash_of(resource, object);
     if (!hashes_of(traces).contains(hash)) return;
     FoundInjection& injection = injections_[hash];
+    injection.hash = hash;
     injection.state = InjectionState::kInForce;
     injection.workload = text_of(resource, object);
     injection.kind = resource.kind;
@@ -86,7 +91,9 @@ void Scan::look_at_config_map(const Json& object) {
     const std::string name = text_at(object, {"metadata", "name"});
     const std::string prefix = names::kAnchorPrefix;
     if (!name.starts_with(prefix)) return;
-    FoundInjection& injection = injections_[name.substr(prefix.size())];
+    const std::string hash = name.substr(prefix.size());
+    FoundInjection& injection = injections_[hash];
+    injection.hash = hash;
     injection.has_record = true;
     injection.in_namespace = text_at(object, {"metadata", "namespace"});
 }
@@ -101,16 +108,15 @@ bool Scan::is_of_injection(const Leftover& part) {
     return false;
 }
 
-// What was seen before its injection was known.
 void Scan::sort_out() {
+    for (auto& [hash, injection] : injections_) read_record(injection);
+    // What was seen before its injection was known.
     std::erase_if(report_.leftovers, [&](const Leftover& part) { return is_of_injection(part); });
     const auto first_put_back = std::stable_partition(report_.leftovers.begin(), report_.leftovers.end(),
                                                       [](const Leftover& part) { return !is_put_back(part); });
     report_.put_back.assign(std::make_move_iterator(first_put_back), std::make_move_iterator(report_.leftovers.end()));
     report_.leftovers.erase(first_put_back, report_.leftovers.end());
     for (auto& [hash, injection] : injections_) {
-        injection.hash = hash;
-        read_record(injection);
         read_plan(injection);
         report_.injections.push_back(std::move(injection));
     }
@@ -131,6 +137,7 @@ void Scan::read_record(FoundInjection& injection) {
         const auto resource = discovery_.find(record.api_version, record.kind);
         injection.workload =
             Subject{"get", resource ? resource->qualified() : record.kind, record.in_namespace, record.name}.text();
+        if (resource && !counts_.contains(resource->qualified())) look_at_kind_of(injection, *resource);
     } catch (const Cancelled&) {
         throw;
     } catch (const DeadlinePassed&) {
@@ -140,21 +147,37 @@ void Scan::read_record(FoundInjection& injection) {
     }
 }
 
+// Of a kind that the table does not have.
+void Scan::look_at_kind_of(FoundInjection& injection, const Resource& resource) {
+    try {
+        client_.list({resource, in_namespace_}, {}, [&](Page page) {
+            if (page.is_first) start(resource);
+            for (const Json& object : page.items) look_at(resource, object);
+        });
+    } catch (const ApiError& error) {
+        if (!error.is_no_permission()) throw;
+        injection.state = InjectionState::kUnknown;
+        const auto is_it = [&](const Unseen& unseen) { return unseen.resource == resource.qualified(); };
+        const bool is_told = std::any_of(report_.unseen.begin(), report_.unseen.end(), is_it);
+        if (!is_told) report_.unseen.push_back({resource.qualified(), error.what()});
+    }
+}
+
 void Scan::read_plan(FoundInjection& injection) {
     try {
         const auto plan = find_plan(client_, injection.in_namespace, injection.hash);
         if (!plan) return;
-        injection.armed = plan->spec;
-        injection.until = end_of_plan(injection.armed);
+        (is_armed(plan->spec) ? injection.armed : injection.expired) = plan->spec;
+        injection.until = end_of_plan(plan->spec);
     } catch (const ApiError& error) {
         if (error.code != 403) throw;
         injection.armed = "unknown: " + std::string(error.what());
     }
 }
 
-ScanReport Scan::run(const std::string& in_namespace) {
+ScanReport Scan::run() {
     SurveyScope scope;
-    scope.in_namespace = in_namespace;
+    scope.in_namespace = in_namespace_;
     report_.unseen = survey(client_, discovery_, scope,
                             {[this](const Resource& resource) { start(resource); },
                              [this](const Resource& resource, const Json& object) { look_at(resource, object); }});
@@ -164,17 +187,18 @@ ScanReport Scan::run(const std::string& in_namespace) {
     return std::move(report_);
 }
 
+const char* state_word(InjectionState state) {
+    switch (state) {
+        case InjectionState::kInForce: return "in force";
+        case InjectionState::kUnfinished: return "unfinished";
+        case InjectionState::kUnknown: return "unknown";
+    }
+    return "";
+}
+
 Json text_or_null(const std::string& text) { return text.empty() ? Json() : Json(text); }
 
 }  // namespace
-
-std::string end_of_plan(const std::string& plan) {
-    constexpr std::string_view key = "until=";
-    const size_t at = plan.find(key);
-    if (at == std::string::npos) return "";
-    const size_t start = at + key.size();
-    return plan.substr(start, std::min(plan.find_first_of(" ,;", start), plan.size()) - start);
-}
 
 Json FoundInjection::json() const {
     return {{"workload", text_or_null(workload)},
@@ -182,13 +206,14 @@ Json FoundInjection::json() const {
             {"namespace", in_namespace},
             {"name", text_or_null(name)},
             {"hash", hash},
-            {"state", state == InjectionState::kInForce ? "in force" : "unfinished"},
+            {"state", state_word(state)},
             {"record", has_record},
             {"record_trouble", text_or_null(record_trouble)},
             {"run", text_or_null(run_id)},
             {"by", text_or_null(by)},
             {"created_at", text_or_null(created_at)},
             {"armed", text_or_null(armed)},
+            {"expired", text_or_null(expired)},
             {"until", text_or_null(until)},
             {"objects", objects}};
 }
@@ -205,7 +230,7 @@ Json ScanReport::json() const {
 }
 
 ScanReport scan(Client& client, Discovery& discovery, const std::string& in_namespace) {
-    return Scan(client, discovery).run(in_namespace);
+    return Scan(client, discovery, in_namespace).run();
 }
 
 }  // namespace cudafault::kube

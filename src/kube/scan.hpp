@@ -15,6 +15,7 @@ namespace cudafault::kube {
 enum class InjectionState {
     kInForce,     // the workload carries it
     kUnfinished,  // there is a record, and the workload does not carry it: an inject or a restore was cut off
+    kUnknown,     // there is a record, and its workload may not be listed
 };
 
 struct FoundInjection {
@@ -27,7 +28,8 @@ struct FoundInjection {
     std::string record_trouble;  // why its record cannot be read
     std::string run_id, by, created_at;
     std::string armed;                      // the plan; empty: nothing
-    std::string until;                      // when the plan ends by itself
+    std::string expired;                    // a plan whose time is over: it makes nothing fail any more
+    std::string until;                      // when either of them ends or has ended by itself
     std::map<std::string, size_t> objects;  // that have something of it, by resource
 
     Json json() const;
@@ -57,8 +59,5 @@ struct ScanReport {
 
 // `in_namespace` empty: all. Throws Error if there is no such namespace.
 ScanReport scan(Client& client, Discovery& discovery, const std::string& in_namespace);
-
-// The end that an armed plan has by itself; empty if it has none.
-std::string end_of_plan(const std::string& plan);
 
 }  // namespace cudafault::kube

@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 
+#include "kube/record.hpp"
 #include "kube/survey_testing.hpp"
 
 namespace cudafault::kube {
@@ -46,7 +47,7 @@ TEST_F(ScanTest, AnInjectionWithAllThatBelongsToIt) {
     fill(kApps + "replicasets", {injected("ReplicaSet", "web-1", web), object("ReplicaSet", "web-0")});
     fill(kPodPath, {object("Pod", "web-1-a", {{"spec", plan_volume(web)}}), object("Pod", "other-1")});
     fill(kConfigMapPath, {object("ConfigMap", names::kPlanPrefix + web), object("ConfigMap", "settings")});
-    serve_plan("#3\nxid=79 until=2026-11-25T01:00:00Z\n");
+    serve_plan("#3\nxid=79 until=2099-11-25T01:00:00Z\n");
     const ScanReport found = report();
     EXPECT_THAT(found.leftovers, IsEmpty());
     ASSERT_EQ(found.injections.size(), 1u);
@@ -54,12 +55,23 @@ TEST_F(ScanTest, AnInjectionWithAllThatBelongsToIt) {
     EXPECT_EQ(injection.state, InjectionState::kInForce);
     EXPECT_EQ(injection.workload, "deployments.apps web in namespace prod");
     EXPECT_EQ(injection.run_id, "ab12");
-    EXPECT_EQ(injection.armed, "xid=79 until=2026-11-25T01:00:00Z");
-    EXPECT_EQ(injection.until, "2026-11-25T01:00:00Z");
+    EXPECT_EQ(injection.armed, "xid=79 until=2099-11-25T01:00:00Z");
+    EXPECT_EQ(injection.expired, "");
+    EXPECT_EQ(injection.until, "2099-11-25T01:00:00Z");
     EXPECT_FALSE(injection.has_record);
     EXPECT_THAT(injection.objects, UnorderedElementsAre(Pair("deployments.apps", 1u), Pair("replicasets.apps", 1u),
                                                         Pair("pods", 1u), Pair("configmaps", 1u)));
     EXPECT_EQ(found.objects, 8u);
+}
+
+TEST_F(ScanTest, APlanWhoseTimeIsOverIsNotArmed) {
+    fill(kApps + "deployments", {injected("Deployment", "web", web)});
+    fill(kConfigMapPath, {object("ConfigMap", names::kPlanPrefix + web)});
+    serve_plan("#3\nxid=79 until=2020-11-25T01:00:00Z\n");
+    const Json injection = report().json()["injections"].at(0);
+    EXPECT_EQ(injection["armed"], Json());
+    EXPECT_EQ(injection["expired"], "xid=79 until=2020-11-25T01:00:00Z");
+    EXPECT_EQ(injection["until"], "2020-11-25T01:00:00Z");
 }
 
 TEST_F(ScanTest, ARecordWithoutAnInjection) {
@@ -72,6 +84,66 @@ TEST_F(ScanTest, ARecordWithoutAnInjection) {
     EXPECT_TRUE(found.injections[0].has_record);
     EXPECT_THAT(found.injections[0].record_trouble, HasSubstr("damaged"));
     EXPECT_THAT(found.leftovers, IsEmpty());
+}
+
+class ScanOfAnotherKindTest : public ScanTest {
+protected:
+    ScanOfAnotherKindTest() {
+        const Json apps = {{"name", "apps"}, {"versions", {{{"version", "v1"}}}}};
+        const Json acme = {{"name", "acme.com"}, {"versions", {{{"version", "v1"}}}}};
+        responder.on("GET", "/apis", {json_answer({{"kind", "APIGroupList"}, {"groups", {apps, acme}}})});
+        responder.on("GET", "/apis/acme.com/v1",
+                     {json_answer({{"kind", "APIResourceList"}, {"resources", {entry("widgets", "Widget")}}})});
+        for (const char* name : {"one", "two"}) anchors.push_back(hold_record(name));
+        fill(kConfigMapPath, anchors);
+    }
+
+    static std::string hash_of_widget(const std::string& name) {
+        Workload workload;
+        workload.target = {{"acme.com", "v1", "widgets", "", "Widget", true, {}, {}, {}}, "prod", name};
+        return workload.hash();
+    }
+
+    Json hold_record(const std::string& name) {
+        Record record;
+        record.run_id = "ab12";
+        record.api_version = "acme.com/v1";
+        record.kind = "Widget";
+        record.in_namespace = "prod";
+        record.name = name;
+        const std::string anchor = names::kAnchorPrefix + hash_of_widget(name);
+        const Json map = object("ConfigMap", anchor, {{"data", {{"record.json", record.json().dump()}}}});
+        responder.on("GET", kConfigMapPath + "/" + anchor, {json_answer(map)});
+        return map;
+    }
+
+    const std::string widgets = "/apis/acme.com/v1/namespaces/prod/widgets";
+    std::vector<Json> anchors;
+};
+
+TEST_F(ScanOfAnotherKindTest, IsInForceIfItCarriesIt) {
+    fill(widgets, {injected("Widget", "one", hash_of_widget("one")), injected("Widget", "two", hash_of_widget("two"))});
+    const ScanReport found = report();
+    EXPECT_THAT(found.leftovers, IsEmpty());
+    ASSERT_EQ(found.injections.size(), 2u);
+    for (const FoundInjection& injection : found.injections) {
+        EXPECT_EQ(injection.state, InjectionState::kInForce) << injection.workload;
+        EXPECT_THAT(injection.objects, UnorderedElementsAre(Pair("widgets.acme.com", 1u), Pair("configmaps", 1u)));
+    }
+}
+
+TEST_F(ScanOfAnotherKindTest, IsUnfinishedIfItDoesNot) {
+    fill(widgets, {object("Widget", "one")});
+    EXPECT_EQ(report().injections.at(0).state, InjectionState::kUnfinished);
+}
+
+TEST_F(ScanOfAnotherKindTest, IsUnknownIfItMayNotBeListed) {
+    responder.on("GET", widgets,
+                 {status_answer(403, "Forbidden", R"(User "ada" cannot list resource "widgets" in API group)")});
+    const ScanReport found = report();
+    for (const FoundInjection& injection : found.injections) EXPECT_EQ(injection.state, InjectionState::kUnknown);
+    ASSERT_EQ(found.unseen.size(), 1u);
+    EXPECT_EQ(found.unseen[0].resource, "widgets.acme.com");
 }
 
 TEST_F(ScanTest, LeftoversOfNoKnownInjection) {
@@ -158,11 +230,6 @@ TEST_F(ScanTest, OfConfigMapsOnlyMetadataIsRead) {
         EXPECT_EQ(metadata_only, wanted) << request.target;
         EXPECT_EQ(request.method, "GET");
     }
-}
-
-TEST(EndOfPlan, IsThatOfItsFirstFault) {
-    EXPECT_EQ(end_of_plan("xid=79,until=2026-11-25T01:00:00Z;xid=43"), "2026-11-25T01:00:00Z");
-    EXPECT_EQ(end_of_plan("xid=79"), "");
 }
 
 }  // namespace

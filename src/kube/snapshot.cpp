@@ -13,6 +13,7 @@
 #include "kube/names.hpp"
 #include "kube/path.hpp"
 #include "kube/plan_object.hpp"
+#include "kube/strip.hpp"
 
 namespace cudafault::kube {
 
@@ -21,6 +22,10 @@ namespace {
 constexpr int kSnapshotSchema = 1;
 constexpr const char* kThere = "there";
 constexpr const char* kMayNotBeListed = "unknown: it may not be listed";
+constexpr const char* kNodesUnseen =
+    "cordons of cudafault were not looked for, since nodes may not be listed: `cudafault k8s rbac verify-clean -A` "
+    "prints "
+    "the ClusterRole for that";
 // What the Deployment controller counts with. The last, of a ReplicaSet, is replicas + maxSurge when it was scaled
 // last.
 constexpr std::array<const char*, 3> kControllersAnnotations = {"deployment.kubernetes.io/revision",
@@ -171,6 +176,10 @@ public:
         if (!options.against) return;
         for (const auto& [text, object] : options.against->objects) {
             known_uids_.insert(text_at(object, {"metadata", "uid"}));
+            if (has_injection(object)) continue;
+            for (const Trace& trace : traces_of({}, object)) {
+                if (trace.may_be_users) users_own_.insert(trace.what);
+            }
         }
     }
 
@@ -192,9 +201,11 @@ private:
     void compare_node(Part& part, const Json& node);
     bool is_unseen(const std::string& resource_and_more) const;
     void look_for_missing(const std::set<std::string>& seen);
+    void excuse_nodes();
 
     const CleanOptions& options_;
     std::set<std::string> known_uids_;
+    std::set<std::string> users_own_;    // variables and libraries with names of ours that were there without us
     std::map<std::string, Part> parts_;  // by resource
     CleanReport report_;
 };
@@ -209,7 +220,12 @@ void Verification::look_at(const Resource& resource, const Json& object) {
 }
 
 void Verification::look_for_traces(Part& part, const Resource& resource, const Json& object) {
-    for (Trace& trace : traces_of(resource, object)) part.traces.push_back(std::move(trace));
+    std::vector<Trace> traces = traces_of(resource, object);
+    // They were there before, here or in the template it was made from; whether they are the same, `compare` says.
+    const auto was_there = [&](const Trace& trace) { return trace.may_be_users && users_own_.contains(trace.what); };
+    if (!traces.empty() && !has_injection(object)) std::erase_if(traces, was_there);
+    part.traces.insert(part.traces.end(), std::make_move_iterator(traces.begin()),
+                       std::make_move_iterator(traces.end()));
 }
 
 void Verification::compare(Part& part, const Resource& resource, const Json& object) {
@@ -252,6 +268,13 @@ void Verification::look_for_missing(const std::set<std::string>& seen) {
     }
 }
 
+// They are the cluster's: no Role for one namespace allows to list them.
+void Verification::excuse_nodes() {
+    if (options_.in_namespace.empty()) return;
+    const bool unseen = std::erase_if(report_.unseen, [](const Unseen& kind) { return kind.resource == "nodes"; }) > 0;
+    if (unseen) report_.notes.emplace_back(kNodesUnseen);
+}
+
 template <typename Item>
 void append(std::vector<Item>& list, std::vector<Item>& items) {
     list.insert(list.end(), std::make_move_iterator(items.begin()), std::make_move_iterator(items.end()));
@@ -273,6 +296,7 @@ CleanReport Verification::run(Client& client, Discovery& discovery) {
     }
     report_.kinds = parts_.size();
     if (options_.against) look_for_missing(seen);
+    excuse_nodes();
     return std::move(report_);
 }
 

@@ -40,7 +40,7 @@ struct CleanOptions {
 struct CleanReport {
     std::vector<Trace> traces;
     std::vector<Difference> differences;
-    std::vector<std::string> notes;  // what counts only with `exact`
+    std::vector<std::string> notes;  // what is no reason to fail
     std::vector<Unseen> unseen;
     size_t objects = 0;
     size_t kinds = 0;

@@ -112,6 +112,16 @@ TEST_F(SnapshotTest, OfOneWorkloadHasWhatItOwns) {
     EXPECT_EQ(report.differences[0].object, "replicasets.apps web-2 in namespace prod");
 }
 
+TEST_F(SnapshotTest, NodesThatMayNotBeListedAreNotedInANamespace) {
+    fill(kNodePath, {object("Node", "n1")});
+    const Snapshot taken = snapshot();
+    responder.on("GET", kNodePath, {status_answer(403, "Forbidden")});
+    const CleanReport report = verify(&taken);
+    EXPECT_TRUE(report.is_clean());
+    EXPECT_THAT(report.unseen, IsEmpty());
+    EXPECT_THAT(report.notes, ElementsAre(HasSubstr("rbac verify-clean -A")));
+}
+
 TEST_F(SnapshotTest, CleanWhereNothingIs) {
     fill(kApps + "deployments", {web()});
     const CleanReport report = verify();
@@ -139,6 +149,26 @@ TEST_F(SnapshotTest, EachPlantedLeftoverIsFound) {
         fill(path, {});
         EXPECT_TRUE(verify().is_clean()) << path;
     }
+}
+
+TEST_F(SnapshotTest, WhatTheUserCalledLikeOursWasThereBefore) {
+    const auto with = [](const char* kind, const char* name, const char* variable) {
+        const Json env = {{"spec", {{"env", Json::array({{{"name", variable}, {"value", "1"}}})}}}};
+        return object(kind, name, env);
+    };
+    fill(kApps + "deployments", {with("Deployment", "web", "CUDAFAULT_SIM_MEMORY")});
+    const Snapshot taken = snapshot();
+    EXPECT_FALSE(verify().is_clean()) << "nobody knows whose it is";
+    EXPECT_TRUE(verify().traces.at(0).may_be_users);
+    fill(kPodPath, {with("Pod", "web-1", "CUDAFAULT_SIM_MEMORY")});
+    EXPECT_TRUE(verify(&taken).is_clean());
+    fill(kPodPath, {with("Pod", "web-1", "CUDAFAULT_NODE")});
+    EXPECT_FALSE(verify(&taken).is_clean());
+    fill(kPodPath, {});
+    fill(kApps + "deployments", {with("Deployment", "web", "CUDAFAULT_NODE")});
+    EXPECT_FALSE(verify(&taken).is_clean());
+    fill(kApps + "deployments", {with("Deployment", "web", "CUDAFAULT_INJECTION")});
+    EXPECT_FALSE(verify(&taken).traces.at(0).may_be_users);
 }
 
 TEST_F(SnapshotTest, ObjectsThatAreMissingOrNew) {

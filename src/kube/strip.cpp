@@ -19,6 +19,22 @@ bool is_ours(const std::string& list, const Json& item) {
     return list == "initContainers" && name == names::kCompileContainer;
 }
 
+// Nobody but an injection puts these there.
+bool is_proof(const std::string& list, const Json& item) {
+    const bool is_variable = list == "env" || list == "envs";
+    return is_ours(list, item) && (!is_variable || text_at(item, {"name"}) == names::kInjection);
+}
+
+bool has_proof(const std::string& field, const Json& value) {
+    if (value.is_object()) {
+        return std::any_of(value.items().begin(), value.items().end(),
+                           [](const auto& inner) { return has_proof(inner.key(), inner.value()); });
+    }
+    return value.is_array() && std::any_of(value.begin(), value.end(), [&](const Json& item) {
+               return (item.is_object() && is_proof(field, item)) || has_proof("", item);
+           });
+}
+
 std::string without_libraries(const std::string& preload) {
     std::string value = preload;
     for (const std::string& path : preloaded(preload)) {
@@ -124,6 +140,8 @@ private:
 };
 
 }  // namespace
+
+bool has_injection(const Json& object) { return has_proof("", object); }
 
 bool strip(Json& object, const std::string& pin) { return Stripper(pin).strip(object); }
 

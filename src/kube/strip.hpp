@@ -9,6 +9,9 @@
 
 namespace cudafault::kube {
 
+// Whether an injection was made into it: of variables and libraries with names of ours the user may have some himself.
+bool has_injection(const Json& object);
+
 // Whether anything was there. `pin` is the node of the mark, or empty.
 bool strip(Json& object, const std::string& pin);
 

@@ -31,6 +31,19 @@ TEST(Strip, LeavesWhatIsNotOurs) {
     EXPECT_EQ(object, before);
 }
 
+TEST(HasInjection, NotBecauseOfVariablesThatUsersSetThemselves) {
+    EXPECT_FALSE(has_injection(
+        spec_with({variable("LD_PRELOAD", "/opt/cudafault/libcudafault.so"), variable("CUDAFAULT_SIM_MEMORY", "1G"),
+                   variable("CUDA_FAULT_INJECTION_ENABLED", "1")})));
+    EXPECT_TRUE(has_injection(spec_with({variable("A", "1"), variable("CUDAFAULT_INJECTION", "ab12.1")})));
+    for (const char* list : {"volumes", "volumeMounts"}) {
+        const Json item = {{"name", "cudafault-plan"}};
+        EXPECT_TRUE(has_injection({{"template", {{list, Json::array({item})}}}})) << list;
+    }
+    const Json compiler = {{"name", "compile-cuda-fault-lib"}};
+    EXPECT_TRUE(has_injection({{"initContainers", Json::array({compiler})}}));
+}
+
 TEST(Strip, TakesVariablesVolumesAndTheLibraryOut) {
     Json object = spec_with({variable("LD_PRELOAD", "/cudafault/library/$PLATFORM/libcudafault.so:/opt/a.so"),
                              variable("A", "1"), variable("CUDAFAULT_NODE", "n")});

@@ -91,7 +91,11 @@ private:
     std::string place_text() const;
     std::string field_around() const;
     void add(const std::string& what, const std::string& hash = "") {
-        found_.push_back({object_, place_text(), what, hash, false});
+        found_.push_back({object_, place_text(), what, hash});
+    }
+    void add_variable(const std::string& name) {
+        add(name == names::kPreload ? "library in LD_PRELOAD" : "environment variable " + name);
+        found_.back().may_be_users = name != names::kInjection;
     }
 
     const Resource& resource_;
@@ -159,9 +163,9 @@ void Search::look_at_field(const std::string& key, const Json& value) {
     } else if (key == names::kManagedBy && text == names::kManager) {
         add("label " + key + "=" + text);
     } else if (is_own_variable(key)) {
-        add("environment variable " + key);
+        add_variable(key);
     } else if (key == names::kPreload && preloads_ours(text)) {
-        add("library in LD_PRELOAD");
+        add_variable(key);
     } else if (key == "name" && places_.size() > 2 && is_config_map_name(text)) {
         add("reference to ConfigMap " + text, hash_of_config_map(text));
     } else if (text.starts_with('{')) {
@@ -173,9 +177,9 @@ void Search::look_at_field(const std::string& key, const Json& value) {
 void Search::look_at_item(const Json& item) {
     const std::string name = text_at(item, "name");
     if (is_own_variable(name)) {
-        add("environment variable " + name);
+        add_variable(name);
     } else if (name == names::kPreload && preloads_ours(text_at(item, "value"))) {
-        add("library in LD_PRELOAD");
+        add_variable(name);
     } else if (name == names::kCompileContainer) {
         add("init container " + name);
     } else {

@@ -11,11 +11,12 @@
 namespace cudafault::kube {
 
 struct Trace {
-    std::string object;       // "deployments.apps web in namespace prod"
-    std::string path;         // spec.template.spec.containers[main].env[CUDAFAULT_NODE]
-    std::string what;         // "environment variable CUDAFAULT_NODE"
-    std::string hash;         // of the workload it was made for, where its name tells
-    bool is_manager = false;  // of fields only, whose values may be the user's own
+    std::string object;         // "deployments.apps web in namespace prod"
+    std::string path;           // spec.template.spec.containers[main].env[CUDAFAULT_NODE]
+    std::string what;           // "environment variable CUDAFAULT_NODE"
+    std::string hash;           // of the workload it was made for, where its name tells
+    bool is_manager = false;    // of fields only, whose values may be the user's own
+    bool may_be_users = false;  // a variable or library that people set themselves, too: docs/plans.md
 
     std::string sentence() const { return object + " has the " + what + " at " + path; }
     Json json() const;

@@ -8,6 +8,8 @@
 #include <cstdint>
 
 #include "kube/api/json_text.hpp"
+#include "kube/mentions.hpp"
+#include "kube/names.hpp"
 #include "kube/owners.hpp"
 
 namespace cudafault::kube {
@@ -81,6 +83,13 @@ Json read_owner(Client& client, const Target& target, const Found& owned, const 
         if (!error.is_not_found()) throw;
     }
     refuse_owner(owned, owner, "is not there any more: wait until the garbage collector has deleted what it owned");
+}
+
+// It was injected by itself: copies of a template that was injected mount the plan of another.
+bool mounts_own_plan(const Found& found) {
+    Workload workload;
+    workload.target = found.target;
+    return mentions(value_at(found.object, "spec"), workload.by_name(names::kPlanPrefix));
 }
 
 Found climb(Client& client, Discovery& discovery, Found at) {
@@ -214,7 +223,7 @@ std::string Workload::hash() const {
 Workload load_workload(Client& client, Discovery& discovery, const WorkloadChoice& choice) {
     Found found = find_chosen(client, discovery, choice);
     const Target chosen = found.target;
-    if (choice.climb) found = climb(client, discovery, std::move(found));
+    if (choice.climb && !mounts_own_plan(found)) found = climb(client, discovery, std::move(found));
     Workload workload = build(found.target, found.object, choice.template_paths, {});
     if (!workload.refusal.empty() && !choice.accept_refused)
         throw Error(workload.refusal + owned_text(chosen, workload));

@@ -36,8 +36,8 @@ struct WorkloadChoice {
     std::string name;
     std::string in_namespace;
     std::vector<std::string> template_paths;  // for kinds not in the table: spec.a.template, spec.groups[*].template
-    bool climb = true;                        // to the owner that would undo our change
-    bool accept_refused = false;              // also kinds that cannot be injected (Pod, Job): to look at them
+    bool climb = true;            // to the owner that would undo our change, unless the object was injected by itself
+    bool accept_refused = false;  // also kinds that cannot be injected (Pod, Job): to look at them
 };
 
 // One request for the object, one more for each owner above it and each claim of devices in its templates. Throws

@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 
 #include "kube/arm.hpp"
+#include "kube/injected_object.hpp"
+#include "kube/plan_spec.hpp"
 #include "kube/rollout.hpp"
 
 namespace cudafault::kube {
@@ -67,9 +69,15 @@ std::optional<Record> record_of(Client& client, const Workload& workload) {
 
 }  // namespace
 
+const PlanObject* WorkloadStatus::armed() const { return plan && is_armed(plan->spec) ? &*plan : nullptr; }
+
+const PlanObject* WorkloadStatus::expired() const {
+    return plan && !plan->spec.empty() && !is_armed(plan->spec) ? &*plan : nullptr;
+}
+
 WorkloadStatus status_of(Client& client, Discovery& discovery, const WorkloadChoice& choice) {
     WorkloadStatus status;
-    status.workload = load_workload(client, discovery, choice);
+    status.workload = load_workload(client, discovery, where_injected(client, discovery, choice));
     const std::string hash = status.workload.hash();
     status.mark = InjectedMark::of(status.workload.object);
     status.record = record_of(client, status.workload);

@@ -29,6 +29,10 @@ struct WorkloadStatus {
     std::optional<Record> record;
     std::optional<PlanObject> plan;
     std::vector<PodStatus> pods;
+
+    // The plan if it makes calls fail now, and if its time is over; else null.
+    const PlanObject* armed() const;
+    const PlanObject* expired() const;
 };
 
 WorkloadStatus status_of(Client& client, Discovery& discovery, const WorkloadChoice& choice);

@@ -101,6 +101,21 @@ TEST_F(LoadWorkloadTest, ClimbsThroughKindsThatAreNotKnown) {
     EXPECT_EQ(load(itself).text(), "deployments.apps web in namespace prod");
 }
 
+TEST_F(LoadWorkloadTest, WhatWasInjectedByItselfIsNotLeftForItsOwner) {
+    Workload named_web;
+    named_web.target = {{"apps", "v1", "deployments", "", "Deployment", true, {}, {}, {}}, "prod", "web"};
+    Json object = owned(web(), "acme.com/v1", "Widget", "top");
+    const auto mounting = [&](const std::string& plan) {
+        object["spec"]["template"]["spec"]["volumes"] = {{{"name", "cudafault-plan"}, {"configMap", {{"name", plan}}}}};
+        hold(kDeploymentPath + "/web", object);
+    };
+    hold(kWidgets + "top", named("top", {{"pods", gpu_template()}}));
+    mounting("cudafault-plan-" + named_web.hash());
+    EXPECT_EQ(load(choice("deployment", "web")).target.name, "web");
+    mounting("cudafault-plan-0123456789");
+    EXPECT_THAT(refusal(choice("deployment", "web")), HasSubstr("widgets.acme.com top"));
+}
+
 TEST_F(LoadWorkloadTest, AnOwnerWhoseTemplatesAreNotKnown) {
     hold(kDeploymentPath + "/web", owned(web(), "acme.com/v1", "Widget", "top"));
     hold(kWidgets + "top", named("top", {{"pods", gpu_template("engine")}}));

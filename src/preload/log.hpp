@@ -10,7 +10,8 @@ namespace cudafault {
 // "cudafault: <message>" on standard error, in one write.
 void complain(const char* message);
 
-// The file that CUDAFAULT_LOG names, or nullptr. In a pod it is /proc/1/fd/2.
+// The file that CUDAFAULT_LOG names, or nullptr. In a pod it is /proc/1/fd/2, or /dev/stderr where its containers share
+// their processes.
 const char* log_file();
 
 // Appends a line. The file is open only that long: a guest keeps no descriptor.

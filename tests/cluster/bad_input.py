@@ -35,7 +35,7 @@ def check_names(checks, cluster, namespace: str) -> None:
     outcome = cluster.cudafault("k8s", "inject", "deployment/app", "-n", "kube-system")
     checks.expect("kube-system is protected", outcome.code == 3 and "kube-system" in outcome.errors, outcome)
     for words in (("inject",), ("inject", "deployment/"), ("inject", "/app"), ("arm", "deployment/app", "no such plan"),
-                  ("restore",), ("inject", "deployment/app", "--delivery", "pigeon"),
+                  ("restore",), ("scan", "--timeout", "nan"), ("inject", "deployment/app", "--delivery", "pigeon"),
                   ("inject", "deployment/app", "--contract-xid", "1"),
                   ("inject", "deployment/app", "--contract-xid", "0")):
         outcome = cluster.cudafault("k8s", *words, "-n", namespace)

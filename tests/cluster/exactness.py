@@ -3,6 +3,7 @@
 in between."""
 
 import copy
+import json
 
 import workloads
 from api import JSON_PATCH
@@ -38,7 +39,9 @@ def check_kinds(checks, cluster, namespace: str) -> None:
                      leader_worker_set(namespace, "lws"), ray_cluster(namespace, "ray"), pod_clique_set(namespace, "grove")):
         cycle(Drill(checks, cluster, namespace, manifest), check=injects(checks, manifest["kind"]))
     template = ("--template", "spec.engine.podTemplate")
-    cycle(Drill(checks, cluster, namespace, widget(namespace, "widget"), options=template), check=injects(checks, "Widget"))
+    unknown = Drill(checks, cluster, namespace, widget(namespace, "widget"), options=template)
+    cycle(unknown, check=injects(checks, "Widget"))
+    cycle(unknown, check=lambda _: is_found(unknown))
     for delivery in ("source", "image"):
         if delivery == "source":
             checks.equal("the source is put there", cluster.cudafault("k8s", "library", "create", "-n", namespace).code, 0)
@@ -92,6 +95,13 @@ def at(object: dict, path: str) -> dict:
     for step in path.split("."):
         object = object[int(step) if step.isdigit() else step]
     return object
+
+
+def is_found(drill: Drill) -> None:
+    """By `scan`, which knows its kind from the record."""
+    found = json.loads(drill.run("scan", "--json").output)["injections"]
+    states = [each["state"] for each in found if each["name"] == drill.name]
+    drill.equal("scan: in force", states, ["in force"])
 
 
 def injects(checks, kind: str):

@@ -35,7 +35,11 @@ def check(checks, cluster) -> None:
     with cluster.namespace() as namespace:
         for kind in KINDS:
             check_kind(checks, cluster, namespace, kind)
+        check_exact(checks, cluster, namespace)
         check_looking(checks, cluster, namespace)
+        check_deletion(checks, cluster, namespace)
+        check_all(checks, cluster, namespace)
+        check_nodes(checks, cluster, namespace)
 
 
 def manifest_of(kind: str, namespace: str) -> dict:
@@ -127,6 +131,97 @@ def refusals(requests: list, namespace: str) -> set:
     return paths - {"/api/v1/nodes", f"/api/v1/namespaces/{namespace}"}
 
 
+def check_exact(checks, cluster, namespace: str) -> None:
+    for kind in ("Deployment", "StatefulSet"):
+        drill = Drill(checks, cluster, namespace, workloads.workload(kind, namespace, f"exact-{kind.lower()}", replicas=0))
+        before, history = drill.snapshot(), drill.history()
+        drill.succeeds("is injected", drill.inject())
+        rules = role(cluster, "restore", namespace, "--kind", kind, "--exact")
+        account = cluster.service_account(namespace, f"exact-{kind.lower()}", rules)
+        drill.succeeds("the Role of restore --exact suffices", drill.restore("--exact", kubeconfig=account))
+        drill.is_as("restore --exact with that Role: exactly as before", before, history)
+        drill.succeeds("and verify-clean --exact says so", drill.verify("--exact"))
+
+
+def check_all(checks, cluster, namespace: str) -> None:
+    """Those that find by themselves what they are about."""
+    words = ("first", "second")
+    for name in words:
+        cluster.create(workloads.deployment(namespace, name, replicas=1))
+        assert cluster.cudafault("k8s", "inject", f"deployment/{name}", "-n", namespace, "--no-wait").code == 0
+    cluster.wait(lambda: all(cluster.pods(namespace, f"app={name}") for name in words), 30, "injected pods")
+    role_run(checks, cluster, namespace, "arm --all", "arm", "xid=79", "--selector", "app in (first, second)")
+    role_run(checks, cluster, namespace, "disarm --all", "disarm")
+    crashed = cluster.pods(namespace, "app=first")[0]["metadata"]["name"]
+    waiting = {"name": "main", "image": "", "imageID": "", "ready": False, "restartCount": 5,
+               "state": {"waiting": {"reason": "CrashLoopBackOff"}}}
+    cluster.api.patch("v1", "Pod", namespace, crashed, {"status": {"containerStatuses": [waiting]}}, subresource="status")
+    outcome = role_run(checks, cluster, namespace, "disarm --all --restart-crashed", "disarm", "--restart-crashed")
+    checks.expect("disarm --restart-crashed: has deleted it", f"pod {crashed} waited" in outcome.errors, outcome)
+    role_run(checks, cluster, namespace, "restore --all", "restore", "--all")
+    outcome = cluster.cudafault("k8s", "verify-clean", "-n", namespace)
+    checks.expect("after restore --all: clean", outcome.code == 0, outcome)
+
+
+def check_deletion(checks, cluster, namespace: str) -> None:
+    """Of the pods of a kind that does not replace them."""
+    drill = Drill(checks, cluster, namespace, workloads.workload("ReplicaSet", namespace, "deletes", replicas=0))
+    drill.succeeds("is injected", drill.inject())
+    drill.patch({"spec": {"replicas": 1}})
+    cluster.wait(lambda: cluster.pods(namespace, "app=deletes"), 30, "an injected pod")
+    injected = cluster.pods(namespace, "app=deletes")[0]["metadata"]["name"]
+    role_run(checks, cluster, namespace, "restore --kind ReplicaSet --delete-pods", "restore", drill.word, "--delete-pods")
+    drill.expect("the injected pod is deleted", injected not in [
+        each["metadata"]["name"] for each in cluster.pods(namespace, "app=deletes")])
+    drill.delete()
+
+
+def role_run(checks, cluster, namespace: str, asked: str, *words: str):
+    """`asked` is what `rbac` is asked for; with the account that has that Role, the words succeed."""
+    verb, *more = asked.split()
+    name = f"{verb}-{'-'.join(each.strip('-').lower() for each in more)}"
+    account = cluster.service_account(namespace, name, role(cluster, verb, namespace, *more))
+    outcome, proxy = cluster.killed_at(0, "before", "k8s", *words, "-n", namespace, account=account)
+    checks.expect(f"Role of {asked}: suffices for {' '.join(words)}", outcome.code == 0, outcome)
+    checks.equal(f"Role of {asked}: nothing is refused", refusals(proxy.requests, namespace), set())
+    return outcome
+
+
+def check_nodes(checks, cluster, namespace: str) -> None:
+    """Of a node that only the API server knows, with a pod that two budgets cover."""
+    node = "of-permissions"
+    cluster.create({"apiVersion": "v1", "kind": "Node", "metadata": {"name": node}})
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "covered", "namespace": namespace, "labels": {"app": "covered"}},
+           "spec": workloads.pod_spec(workloads.server(gpus=0), nodeName=node)}
+    cluster.create(pod)
+    cluster.api.patch("v1", "Pod", namespace, "covered", {"status": {"phase": "Running"}}, subresource="status")
+    budgets = [{"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": {"name": name, "namespace": namespace},
+                "spec": {"maxUnavailable": 1, "selector": {"matchLabels": {"app": "covered"}}}} for name in ("one", "two")]
+    for budget in budgets:
+        cluster.create(budget)
+    drain = ("drain", node, "--force-bare", "--nvsentinel", "--grace", "0")
+    node_run(checks, cluster, namespace, "cordon", node)
+    outcome = node_run(checks, cluster, namespace, *drain, code=3)
+    checks.expect("two budgets of a pod: are named as what is wrong",
+                  "more than one PodDisruptionBudget covers it" in outcome.errors and "server's log" not in outcome.errors, outcome)
+    labels = cluster.api.get("v1", "Node", None, node)["metadata"]["labels"]
+    checks.equal("two budgets of a pod: the drain has failed", labels.get("dgxc.nvidia.com/nvsentinel-state"), "drain-failed")
+    for budget in budgets:
+        cluster.api.delete("policy/v1", "PodDisruptionBudget", namespace, budget["metadata"]["name"])
+    node_run(checks, cluster, namespace, *drain)
+    node_run(checks, cluster, namespace, "uncordon", node)
+    cluster.api.delete("v1", "Node", None, node)
+
+
+def node_run(checks, cluster, namespace: str, verb: str, *words: str, code: int = 0):
+    made = json.loads(cluster.cudafault("k8s", "rbac", "node", verb, "--json").output)
+    account = cluster.service_account(namespace, f"node-{verb}", cluster_rules=made["rules"])
+    outcome, proxy = cluster.killed_at(0, "before", "k8s", "node", verb, *words, account=account)
+    checks.expect(f"ClusterRole of node {verb}: suffices, with {code} as its end", outcome.code == code, outcome)
+    checks.equal(f"ClusterRole of node {verb}: nothing is refused", refusals(proxy.requests, namespace), set())
+    return outcome
+
+
 def check_looking(checks, cluster, namespace: str) -> None:
     """Those that look at everything; each may list the kinds that it was told."""
     cluster.create(workloads.deployment(namespace, "seen", replicas=0))
@@ -144,6 +239,10 @@ def check_looking(checks, cluster, namespace: str) -> None:
         checks.equal(f"Role of {verb}: nothing unused", served - used(proxy.requests), rare)
     file.unlink()
     assert cluster.cudafault("k8s", "restore", "deployment/seen", "-n", namespace).code == 0
+    account = cluster.service_account(namespace, "verify-clean", role(cluster, "verify-clean", namespace))
+    outcome = cluster.cudafault("k8s", "verify-clean", "-n", namespace, kubeconfig=account)
+    checks.expect("Role of verify-clean: suffices for what is clean, and the note says whose Role has nodes",
+                  outcome.code == 0 and "rbac verify-clean -A" in outcome.output, outcome)
     nobody = cluster.service_account(namespace, "nobody")
     outcome, proxy = cluster.killed_at(0, "before", "k8s", "status", "deployment/seen", "-n", namespace, account=nobody)
     checks.expect("without a Role it is refused, so it is the account that was asked as",

@@ -22,6 +22,8 @@ DEFAULT_STRATEGY = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": "25%"
 
 def check(checks: Checks, cluster: Cluster) -> None:
     check_evidence(checks, cluster)
+    check_shared_processes(checks, cluster)
+    check_again_while_starting(checks, cluster)
     check_stateful_set(checks, cluster)
     check_daemon_set(checks, cluster)
     check_cron_job(checks, cluster)
@@ -104,6 +106,24 @@ def check_evidence(checks: Checks, cluster: Cluster) -> None:
             checks.expect("evidence: ... and the library is seen", all(pod["library_seen"] for pod in pods), pods)
         place.do("restore", "deployment/app")
         place.is_clean(checks, "evidence", snapshot)
+
+
+def check_shared_processes(checks: Checks, cluster: Cluster) -> None:
+    """No container has a process 1 of its own, to whose standard error the library could write."""
+    with scene(cluster, checks, "shared processes") as place:
+        spec = workloads.pod_spec(workloads.container(command=["gpu_client"]), shareProcessNamespace=True)
+        place.cluster.create(workloads.deployment(place.namespace, "app", spec, replicas=1))
+        place.cluster.wait_for_pods(place.namespace, APP, 1)
+        snapshot = place.snapshot()
+        place.do("inject", "deployment/app")
+        place.do("arm", "deployment/app", "xid=79 times=3")
+
+        def fired() -> list:
+            return [pod for pod in place.status("deployment/app").values() if pod["fired"] == 3]
+        checks.equal("shared processes: the library is seen, and what fired", [pod["library_seen"] for pod in place.wait(
+            fired, 15, "three failed calls")], [True])
+        place.do("restore", "deployment/app")
+        place.is_clean(checks, "shared processes", snapshot)
 
 
 # Each kind
@@ -279,6 +299,21 @@ def check_short_of_room_in_order(checks: Checks, cluster: Cluster) -> None:
                      len([pod for pod in armed["pods"] if pod["acknowledged"]]), len(seen))
         place.do("restore", name, "--delete-pods")  # its controller waits for the pending one, too
         expect_restored(place, checks, "short of room, in order", before, snapshot, count=3)
+
+
+def check_again_while_starting(checks: Checks, cluster: Cluster) -> None:
+    """The same injection once more waits for pods that start slowly, as the first would have."""
+    with scene(cluster, checks, "again while starting") as place:
+        slow = workloads.container("slow", "busybox", gpus=0, command=["sleep", "6"])
+        spec = workloads.pod_spec(workloads.server(), initContainers=[slow])
+        name = workload(place, spec=spec)
+        snapshot = place.snapshot()
+        place.do("inject", name, "--no-wait")
+        again = place.json("inject", name)
+        checks.expect("again while starting: all pods are there and have the library",
+                      len(again["pods"]) == 2 and all(pod["ready"] and pod["library_seen"] for pod in again["pods"]), again)
+        place.do("restore", name)
+        place.is_clean(checks, "again while starting", snapshot)
 
 
 def check_again_while_crashed(checks: Checks, cluster: Cluster) -> None:

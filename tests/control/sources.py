@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where a process takes its plan from: which source decides, what a bad one does, and plan files that change."""
 
+import json
 import os
 import shutil
 import subprocess
+import tempfile
 import time
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 
 from block import run_variable
 from harness import read_events
@@ -105,6 +108,31 @@ def check_numbered_file(checks, folder):
     file.write_text("#8\n")
     checks.equal("a numbered plan file without a plan", codes("sync", environment=surroundings), [0])
     checks.equal("is acknowledged too", read_events(log)[-1].get("plan_revision"), 8)
+
+
+def check_inherited_log(checks):
+    """Where the log may not be opened, as another user's than the container's, standard error is the same pipe."""
+    other = {"user": 65534} if os.geteuid() == 0 else {}
+    surroundings = {"CUDAFAULT_SIM_GPUS": "1", "CUDAFAULT_PLAN": f"error=702 {CALLS}", "CUDAFAULT_LOG": "/proc/1/fd/2",
+                    "LD_LIBRARY_PATH": "simgpu", "LD_PRELOAD": f"./{LIBRARY.name}"}
+    with tempfile.TemporaryDirectory(prefix="inherited-") as folder:
+        os.chmod(folder, 0o755)
+        shutil.copytree(SIMGPU, Path(folder) / "simgpu")
+        for file in (CLIENT, LIBRARY):
+            shutil.copy(file, folder)
+
+        def errors(where):
+            done = subprocess.run([f"./{CLIENT.name}", "sync"], cwd=folder, env=surroundings, stdin=subprocess.DEVNULL,
+                                  stdout=subprocess.DEVNULL, stderr=where, timeout=60, **other)
+            return done.stderr or b""
+
+        lines = [json.loads(line) for line in errors(subprocess.PIPE).splitlines()]
+        checks.equal("a log of others' is written to standard error", [line["cudafault"] for line in lines],
+                     ["acknowledged", "fired"])
+        with tempfile.TemporaryFile() as file:
+            errors(file)
+            file.seek(0)
+            checks.equal("but not into a file that somebody put there", file.read(), b"")
 
 
 def check_order(checks, folder):

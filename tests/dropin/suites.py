@@ -47,7 +47,8 @@ class Model(BaseHTTPRequestHandler):
     def do_POST(self):
         state = self.server.place.state()
         pending = bool(state.get("pin")) and state["pin"] in state.get("drained", [])
-        works = self.server.always or not (state.get("armed") or pending)
+        self.server.was_armed |= bool(state.get("armed"))
+        works = self.server.always or not (state.get("armed") or pending or self.server.fragile and self.server.was_armed)
         self.send_response(200 if works and self.server.works else 500)
         self.send_header("Content-Length", "0")
         self.end_headers()
@@ -57,9 +58,9 @@ class Model(BaseHTTPRequestHandler):
 
 
 class Service(ThreadingHTTPServer):
-    def __init__(self, place, always=False, works=True):
+    def __init__(self, place, always=False, works=True, fragile=False):
         super().__init__(("127.0.0.1", 0), Model)
-        self.place, self.always, self.works = place, always, works
+        self.place, self.always, self.works, self.fragile, self.was_armed = place, always, works, fragile, False
 
     def __enter__(self):
         threading.Thread(target=self.serve_forever, daemon=True).start()
@@ -127,9 +128,10 @@ def check_template(suites):
         suites.fails(f"the template fails if it {trouble}", words, TEMPLATE, *one, trouble=trouble)
     pinned_elsewhere = {"trouble": "does not pin", "TARGET_NODE": "node2"}
     suites.fails("the template fails if it does not pin", "a pod is not on node2", TEMPLATE, *one, **pinned_elsewhere)
-    dead = {"service": Service(suites.place, works=False)}
+    dead, fragile = Service(suites.place, works=False), Service(suites.place, fragile=True)
+    suites.fails("the template fails if inference never worked", "before the test", TEMPLATE, *one, service=dead)
     stays_away = "inference works again: not within"
-    suites.fails("the template fails if inference stays away", stays_away, TEMPLATE, *one, **dead)
+    suites.fails("the template fails if inference stays away", stays_away, TEMPLATE, *one, service=fragile)
     done = suites.pytest(TEMPLATE, *one, trouble="fail restore 4 a pod is left")
     suites.checks.expect("the template fails if restoring does", done.returncode == 1, done.stdout)
 

@@ -25,8 +25,12 @@ constexpr const char* kK8sArmExamples = R"(Examples:
   cudafault k8s arm deployment/web 'xid=79' --node gpu-node-7 --max-pods 25% -n prod
   cudafault k8s arm dgd/vllm-disagg 'xid=48 for=30s' --expires 10m -n prod
 
-The plan replaces the one before, and ends by itself when --expires is over, whatever becomes of this tool. A pod that is
-restarted or made anew while it is armed fails too. docs/plans.md has all keys.)";
+The plan replaces the one before, and ends by itself when --expires is over, whatever becomes of this tool; a fault with an
+until= of its own ends then instead. A pod that is restarted or made anew while it is armed fails too. docs/plans.md has
+all keys.)";
+
+constexpr const char* kNoPlan =
+    "the plan is missing, which says what is to fail: `cudafault k8s arm deployment/web 'xid=79'`";
 
 struct K8sArmOptions {
     ClusterOptions cluster;
@@ -61,7 +65,6 @@ kube::PodLimit limit_of(const std::string& max_pods) {
 kube::ArmChoice choice_of(const K8sArmOptions& options) {
     kube::ArmChoice choice;
     choice.selector = options.selector;
-    choice.node = options.node;
     choice.limit = limit_of(options.max_pods);
     if (options.words.size() == 2) {
         choice.workload = parse_workload(options.words.front(), "");
@@ -71,7 +74,13 @@ kube::ArmChoice choice_of(const K8sArmOptions& options) {
     return choice;
 }
 
+bool has_plan(const std::vector<std::string>& words) {
+    if (words.size() != 1) return !words.empty();
+    return words.front().find('=') != std::string::npos || words.front().find('/') == std::string::npos;
+}
+
 void arm(const K8sArmOptions& options) {
+    if (!has_plan(options.words)) throw local::Error(local::kUsage, kNoPlan);
     const std::string spec = options.words.back();
     const auto end = end_of(options.expires);
     // Refused, if at all, before anything is asked.
@@ -87,7 +96,7 @@ void arm(const K8sArmOptions& options) {
         };
         const std::vector<kube::Armed> armed =
             kube::arm(access.client, access.discovery, choice, spec_for, access.deadline, progress);
-        if (options.cluster.json) return print_json(armed_json(armed, expiring.until));
+        if (options.cluster.json) return print_json(armed_json(choice, armed, expiring.until));
         fmt::print("armed until {}: {}\n", local_time(expiring.until), paint(Paint::bold, spec));
         print_armed(armed);
     });
@@ -98,15 +107,14 @@ void arm(const K8sArmOptions& options) {
 void add_k8s_arm(CLI::App& k8s) {
     const auto options = std::make_shared<K8sArmOptions>();
     CLI::App* verb = k8s.add_subcommand("arm", "Makes the GPU calls of injected pods fail");
-    verb->add_option("words", options->words, "[KIND/NAME] SPEC: the workload, and what fails")
-        ->required()
-        ->expected(1, 2);
+    verb->add_option("words", options->words, "[KIND/NAME] SPEC: the workload, and what fails")->expected(0, 2);
     add_cluster_options(*verb, options->cluster);
     verb->add_option("--selector", options->selector, "The injected pods that have these labels now, by name");
-    verb->add_option("--node", options->node, "Pods on this node only; it pins nothing");
+    verb->add_option("--node", options->node, "Pods on this node only, which may be a pattern; it pins nothing");
     verb->add_option("--max-pods", options->max_pods,
                      "Arms nothing if more pods than that would fail now: a number, or a percentage of the injected");
-    verb->add_option("--expires", options->expires, "When it disarms itself")->capture_default_str();
+    verb->add_option("--expires", options->expires, "When it disarms itself, where the plan has no until=")
+        ->capture_default_str();
     verb->footer(kK8sArmExamples);
     verb->callback([options] { arm(*options); });
 }

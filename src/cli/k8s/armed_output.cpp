@@ -6,8 +6,7 @@
 #include <algorithm>
 
 #include "cli/output.hpp"
-#include "fault/text.hpp"
-#include "local/spec.hpp"
+#include "kube/plan_spec.hpp"
 
 namespace cudafault::cli {
 
@@ -36,29 +35,17 @@ const char* meaning_of(Acknowledgement state) {
     return "has not said so: maybe no process of it has made a CUDA call yet";
 }
 
-// Whether one of the plan's faults is for that pod; GPUs and ranks are known in the pod only.
-bool is_meant(const kube::Armed& armed, const kube::AcknowledgingContainer& container) {
-    const std::string pod = kube::text_at(container.pod, {"metadata", "name"});
-    const std::string node = kube::text_at(container.pod, {"spec", "nodeName"});
-    const auto fits = [](const std::string& glob, const std::string& name) {
-        return glob.empty() || glob_match(local::text_of(glob), local::text_of(name));
-    };
-    const auto plan = local::parse_spec(armed.plan.spec);
-    return std::any_of(plan->faults, plan->faults + plan->count,
-                       [&](const Fault& fault) { return fits(fault.pod, pod) && fits(fault.node, node); });
-}
-
 bool is_disarmed(const kube::Armed& armed) { return armed.plan.spec.empty(); }
 
 std::string remark(const kube::Armed& armed, const kube::AcknowledgingContainer& container) {
-    if (!is_disarmed(armed) && !is_meant(armed, container)) return "not meant by the plan";
+    if (!is_disarmed(armed) && !kube::is_meant(armed.plan.spec, container.pod)) return "not meant by the plan";
     return container.why.empty() ? meaning_of(container.state) : container.why;
 }
 
 bool is_anybody_meant(const std::vector<kube::Armed>& all) {
     return std::any_of(all.begin(), all.end(), [](const kube::Armed& armed) {
-        return is_disarmed(armed) || std::any_of(armed.containers.begin(), armed.containers.end(),
-                                                 [&](const auto& container) { return is_meant(armed, container); });
+        const auto is_one = [&](const auto& container) { return kube::is_meant(armed.plan.spec, container.pod); };
+        return is_disarmed(armed) || std::any_of(armed.containers.begin(), armed.containers.end(), is_one);
     });
 }
 
@@ -68,7 +55,7 @@ json containers_json(const kube::Armed& armed) {
         pods.push_back({{"pod", kube::text_at(container.pod, {"metadata", "name"})},
                         {"node", kube::text_at(container.pod, {"spec", "nodeName"})},
                         {"container", container.container},
-                        {"meant", !is_disarmed(armed) && is_meant(armed, container)},
+                        {"meant", kube::is_meant(armed.plan.spec, container.pod)},
                         {"acknowledged", container.state == Acknowledgement::kYes},
                         {"state", state_of(container.state)}});
     }
@@ -83,8 +70,8 @@ json one_json(const kube::Armed& armed, const std::string& until) {
 
 }  // namespace
 
-json armed_json(const std::vector<kube::Armed>& all, const std::string& until) {
-    if (all.size() == 1) return one_json(all.front(), until);
+json armed_json(const kube::ArmChoice& choice, const std::vector<kube::Armed>& all, const std::string& until) {
+    if (!choice.workload.name.empty()) return one_json(all.front(), until);
     json list = json::array();
     for (const kube::Armed& armed : all) list.push_back(one_json(armed, until));
     return {{"workloads", list}};

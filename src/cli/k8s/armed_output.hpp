@@ -10,8 +10,9 @@
 
 namespace cudafault::cli {
 
-// Of one workload an object, of several {"workloads": [...]}. `until` is empty for what was disarmed.
-nlohmann::json armed_json(const std::vector<kube::Armed>& all, const std::string& until);
+// Of a workload chosen by its name an object, else {"workloads": [...]}, however many are found: a script knows before
+// what it gets. `until` is empty for what was disarmed.
+nlohmann::json armed_json(const kube::ArmChoice& choice, const std::vector<kube::Armed>& all, const std::string& until);
 void print_armed(const std::vector<kube::Armed>& all);
 
 }  // namespace cudafault::cli

@@ -29,7 +29,7 @@ std::chrono::milliseconds parse_timeout(const std::string& text) {
                           : unit == "m"                 ? 60'000
                           : unit == "h"                 ? 3'600'000
                                                         : 0;
-    if (used == 0 || number <= 0 || factor == 0 || number * factor > 1e12) {
+    if (used == 0 || !(number > 0) || factor == 0 || number * factor > 1e12) {
         throw local::Error(local::kUsage, fmt::format("--timeout {} is no time: write it like 300s or 5m", text));
     }
     return std::chrono::milliseconds(static_cast<int64_t>(number * factor));

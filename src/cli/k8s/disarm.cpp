@@ -35,7 +35,7 @@ void disarm(const K8sDisarmOptions& options) {
         choice.workload.in_namespace = access.in_namespace;
         const auto disarmed =
             kube::disarm(access.client, access.discovery, choice, options.restart_crashed, access.deadline, progress);
-        if (options.cluster.json) return print_json(armed_json(disarmed, ""));
+        if (options.cluster.json) return print_json(armed_json(choice, disarmed, ""));
         fmt::print("disarmed\n");
         print_armed(disarmed);
     });

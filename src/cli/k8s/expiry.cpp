@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/k8s/expiry.hpp"
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
 
+#include "kube/plan_object.hpp"
 #include "local/spec.hpp"
 
 namespace cudafault::cli {
@@ -15,9 +15,7 @@ namespace {
 
 constexpr uint64_t kNsPerSecond = 1'000'000'000;
 
-std::string utc(uint64_t ns) {
-    return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(static_cast<std::time_t>(ns / kNsPerSecond)));
-}
+std::string utc(uint64_t ns) { return kube::utc(static_cast<std::time_t>(ns / kNsPerSecond)); }
 
 void refuse_twice(const std::string& fault, const char* key, const std::string& option, bool given) {
     if (!given) return;
@@ -68,19 +66,6 @@ Expiring with_expiry(const std::string& spec, std::chrono::system_clock::time_po
     const std::string whole = fmt::format("{}", fmt::join(faults, "; "));
     local::parse_spec(whole);
     return {whole, utc(latest)};
-}
-
-std::string until_of(const std::string& spec) {
-    try {
-        const auto plan = local::parse_spec(spec);
-        uint64_t latest = 0;
-        for (int i = 0; i < plan->count; ++i) {
-            if (plan->faults[i].until_ns != kForever) latest = std::max(latest, plan->faults[i].until_ns);
-        }
-        return latest > 0 ? utc(latest) : "";
-    } catch (const local::Error&) {
-        return "";
-    }
 }
 
 }  // namespace cudafault::cli

@@ -18,7 +18,4 @@ struct Expiring {
 Expiring with_expiry(const std::string& spec, std::chrono::system_clock::time_point end, const std::string& node,
                      const std::vector<std::string>& pods);
 
-// The latest until= of a spec, UTC; empty if it cannot be parsed or has none.
-std::string until_of(const std::string& spec);
-
 }  // namespace cudafault::cli

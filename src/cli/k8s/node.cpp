@@ -5,9 +5,11 @@
 #include <fmt/ranges.h>
 
 #include <memory>
+#include <optional>
 
 #include "cli/k8s/cluster.hpp"
 #include "cli/output.hpp"
+#include "local/error.hpp"
 
 namespace cudafault::cli {
 
@@ -26,7 +28,7 @@ struct NodeOptions {
     bool delete_unhealthy = false;
     bool force_bare = false;
     bool force = false;
-    int grace = -1;
+    std::optional<int> grace;
 };
 
 CLI::App* add_verb(CLI::App& node, NodeOptions& options, const char* name, const char* about) {
@@ -50,11 +52,15 @@ void cordon(const NodeOptions& options) {
 }
 
 kube::DrainOptions drain_options(const NodeOptions& options) {
+    if (options.grace && *options.grace < 0) {
+        throw local::Error(local::kUsage,
+                           fmt::format("--grace {} is no time: write it in seconds, like 0 or 30", *options.grace));
+    }
     kube::DrainOptions drain;
     drain.nvsentinel = options.nvsentinel;
     drain.delete_unhealthy = options.delete_unhealthy;
     drain.force_bare = options.force_bare;
-    if (options.grace >= 0) drain.grace_period_seconds = options.grace;
+    drain.grace_period_seconds = options.grace;
     drain.on_progress = progress;
     return drain;
 }
@@ -62,8 +68,9 @@ kube::DrainOptions drain_options(const NodeOptions& options) {
 void drain(const NodeOptions& options) {
     ClusterOptions with_flags = options.cluster;
     if (options.delete_unhealthy) with_flags.verb += " --delete-unhealthy";
+    const kube::DrainOptions drain = drain_options(options);
     in_cluster(with_flags, [&](ClusterAccess& cluster) {
-        const auto result = kube::drain(cluster.client, options.node, drain_options(options));
+        const auto result = kube::drain(cluster.client, options.node, drain);
         if (options.cluster.json) {
             return print_json({{"node", options.node},
                                {"evicted", result.evicted},
@@ -119,8 +126,7 @@ void add_drain(CLI::App& node) {
     verb->add_flag("--delete-unhealthy", options->delete_unhealthy,
                    "Deletes pods that are not ready where a PodDisruptionBudget refuses their eviction");
     verb->add_flag("--force-bare", options->force_bare, "Evicts pods without a controller too: nobody makes them anew");
-    verb->add_option("--grace", options->grace, "Seconds a pod has to end; else its own")
-        ->check(CLI::NonNegativeNumber);
+    verb->add_option("--grace", options->grace, "Seconds a pod has to end; else its own");
     verb->callback([options] { drain(*options); });
 }
 

@@ -48,7 +48,8 @@ void add_k8s_rbac(CLI::App& k8s) {
         ->required()
         ->expected(1, 2);
     verb->add_option("-n,--namespace", use.in_namespace, "The Role's")->capture_default_str();
-    verb->add_flag("-A,--all-namespaces", use.all_namespaces, "A ClusterRole");
+    verb->add_flag("-A,--all-namespaces", use.all_namespaces,
+                   "A ClusterRole; of scan, snapshot and verify-clean with nodes");
     verb->add_option("--kind", use.kinds, "Of the workloads; repeatable (Deployment)")->allow_extra_args(false);
     verb->add_flag("--all", use.all_workloads, "For `restore --all`, and `arm` and `disarm` without a workload");
     verb->add_flag("--delete-pods", use.delete_pods, "For `inject --delete-pods` and `restore --delete-pods`");

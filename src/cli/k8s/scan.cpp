@@ -27,7 +27,13 @@ std::string or_dash(const std::string& text) { return text.empty() ? "-" : text;
 
 std::string state_text(const kube::FoundInjection& injection) {
     if (injection.state == kube::InjectionState::kUnfinished) return paint(Paint::bad, "unfinished");
+    if (injection.state == kube::InjectionState::kUnknown) return "unknown: its workload may not be listed";
     return injection.has_record ? "in force" : paint(Paint::bad, "in force, record lost");
+}
+
+std::string armed_text(const kube::FoundInjection& injection) {
+    if (!injection.expired.empty()) return "nothing; expired: " + injection.expired;
+    return injection.armed.empty() ? "nothing" : injection.armed;
 }
 
 std::string time_or_dash(const std::string& utc) { return utc.empty() ? "-" : local_time(utc); }
@@ -38,8 +44,7 @@ void print_injections(const std::vector<kube::FoundInjection>& injections) {
     for (const kube::FoundInjection& injection : injections) {
         table.add({injection.workload.empty() ? "unknown, in namespace " + injection.in_namespace : injection.workload,
                    or_dash(injection.run_id), or_dash(injection.by), time_or_dash(injection.created_at),
-                   time_or_dash(injection.until), state_text(injection),
-                   injection.armed.empty() ? "nothing" : injection.armed});
+                   time_or_dash(injection.until), state_text(injection), armed_text(injection)});
     }
     fmt::print("{}", table.text());
     for (const kube::FoundInjection& injection : injections) {

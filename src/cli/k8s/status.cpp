@@ -6,9 +6,9 @@
 #include <set>
 
 #include "cli/k8s/cluster.hpp"
-#include "cli/k8s/expiry.hpp"
 #include "cli/k8s/injection_options.hpp"
 #include "cli/output.hpp"
+#include "kube/plan_spec.hpp"
 #include "kube/workload_status.hpp"
 
 namespace cudafault::cli {
@@ -21,8 +21,8 @@ constexpr const char* kK8sStatusExamples = R"(Examples:
   cudafault k8s status deployment/web -n prod
   cudafault k8s status dgd/vllm-disagg -n prod --json
 
-What fired is told by the library itself, in the pods' logs. Where a log cannot be had it is unknown, and where a part of
-it is gone it is "at least".)";
+What fired under the plan that is there now (after `disarm`: nothing) is told by the library itself, in the pods' logs.
+Where a log cannot be had it is unknown, and where a part of it is gone it is "at least".)";
 
 struct K8sStatusOptions {
     ClusterOptions cluster;
@@ -104,7 +104,7 @@ json pod_json(const kube::PodStatus& pod) {
             {"injected", pod.injected},
             {"library_seen", known ? json(library_seen(pod)) : json()},
             {"acknowledged", revision ? json(*revision) : json()},
-            {"fired", known ? json(fired(pod)) : json()},
+            {"fired", known && library_seen(pod) ? json(fired(pod)) : json()},
             {"fired_is_lower_bound", is_lower_bound(pod)},
             {"restarts", pod.restarts},
             {"codes", codes(pod)},
@@ -113,19 +113,22 @@ json pod_json(const kube::PodStatus& pod) {
             {"containers", containers_json(pod)}};
 }
 
+json plan_json(const kube::PlanObject* plan) {
+    if (!plan) return {};
+    return {{"spec", plan->spec},
+            {"revision", plan->revision},
+            {"until", kube::end_of_plan(plan->spec)},
+            {"since", plan->changed_at},
+            {"by", plan->changed_by}};
+}
+
 json status_json(const kube::WorkloadStatus& status) {
     json document = {{"workload", workload_json(status.workload)}, {"injected", status.mark.has_value()}};
     document["run"] = status.mark ? json(status.mark->run_id) : json();
     document["by"] = status.record ? json(status.record->by) : json();
     document["since"] = status.record ? json(status.record->created_at) : json();
-    document["armed"] = json();
-    if (status.plan && !status.plan->spec.empty()) {
-        document["armed"] = {{"spec", status.plan->spec},
-                             {"revision", status.plan->revision},
-                             {"until", until_of(status.plan->spec)},
-                             {"since", status.plan->changed_at},
-                             {"by", status.plan->changed_by}};
-    }
+    document["armed"] = plan_json(status.armed());
+    document["expired"] = plan_json(status.expired());
     document["pods"] = json::array();
     for (const auto& pod : status.pods) document["pods"].push_back(pod_json(pod));
     return document;
@@ -145,7 +148,8 @@ std::string library_text(const kube::PodStatus& pod) {
 
 std::string fired_text(const kube::PodStatus& pod) {
     if (!pod.injected) return "-";
-    if (!is_known(pod)) return fired(pod) > 0 ? fmt::format("at least {}", fired(pod)) : "unknown";
+    if (!is_known(pod) || !library_seen(pod))
+        return fired(pod) > 0 ? fmt::format("at least {}", fired(pod)) : "unknown";
     return is_lower_bound(pod) ? fmt::format("at least {}", fired(pod)) : std::to_string(fired(pod));
 }
 
@@ -158,8 +162,9 @@ void print_head(const kube::WorkloadStatus& status) {
     fmt::print("injected (run {}{})\n", status.mark->run_id, by);
     if (!status.plan) return fmt::print("plan: gone, so nothing is armed\n");
     if (status.plan->spec.empty()) return fmt::print("plan: nothing is armed (revision {})\n", status.plan->revision);
-    fmt::print("plan: {} (revision {}, armed {} by {})\n", paint(Paint::bold, status.plan->spec), status.plan->revision,
-               local_time(status.plan->changed_at), status.plan->changed_by);
+    const std::string state = status.expired() ? "nothing is armed, for the time is over of " : "";
+    fmt::print("plan: {}{} (revision {}, armed {} by {})\n", state, paint(Paint::bold, status.plan->spec),
+               status.plan->revision, local_time(status.plan->changed_at), status.plan->changed_by);
 }
 
 void print_status(const kube::WorkloadStatus& status) {

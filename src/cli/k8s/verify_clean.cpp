@@ -21,8 +21,8 @@ constexpr const char* kVerifyCleanExamples = R"(Examples:
   cudafault k8s verify-clean -n prod --against before.json      and all is as it was
   cudafault k8s verify-clean -n prod --against before.json --exact --json
 
-Exit codes: 0 clean, 4 not, 3 if not all could be seen. Not compared: generation, resourceVersion, status, times in managedFields and, without
---exact, the numbers of revisions.)";
+Exit codes: 0 clean, 4 not, 3 if not all could be seen; nodes, for cordons, have to be seen with -A only. Not compared:
+generation, resourceVersion, status, times in managedFields and, without --exact, the numbers of revisions.)";
 
 struct VerifyCleanOptions {
     ClusterOptions cluster;
@@ -81,21 +81,27 @@ void print_report(const kube::CleanReport& report, const std::string& where) {
                plural(report.kinds, "kind"));
 }
 
-void refuse_unless_clean(const kube::CleanReport& report, const std::string& where, bool allow_unseen) {
+void refuse_unless_clean(const kube::CleanReport& report, const std::string& in_namespace, bool allow_unseen) {
     if (report.is_clean() && (report.unseen.empty() || allow_unseen)) return;
+    const std::string where = namespace_text(in_namespace);
     flush_output();
     if (report.is_clean()) {
         throw local::Error(
             local::kEnvironment,
             fmt::format("{} is clean as far as it could be seen, and {} could not be: `cudafault k8s rbac "
-                        "verify-clean` prints the Role to ask for, --allow-unseen takes it for enough",
-                        where, plural(report.unseen.size(), "kind")));
+                        "verify-clean {}` prints the Role to ask for, --allow-unseen takes it for enough",
+                        where, plural(report.unseen.size(), "kind"),
+                        in_namespace.empty() ? "-A" : "-n " + in_namespace));
     }
-    throw local::Error(
-        local::kLeftBehind,
-        fmt::format("{} is not clean: {} of cudafault and {}; take back what is left with `cudafault k8s "
-                    "restore`",
-                    where, plural(report.traces.size(), "trace"), plural(report.differences.size(), "difference")));
+    const bool are_users =
+        !report.traces.empty() && std::all_of(report.traces.begin(), report.traces.end(),
+                                              [](const kube::Trace& trace) { return trace.may_be_users; });
+    const char* way_out = are_users
+                              ? "variables like these may be your own, which `--against` a snapshot of before tells"
+                              : "take back what is left with `cudafault k8s restore`";
+    throw local::Error(local::kLeftBehind, fmt::format("{} is not clean: {} of cudafault and {}; {}", where,
+                                                       plural(report.traces.size(), "trace"),
+                                                       plural(report.differences.size(), "difference"), way_out));
 }
 
 void verify_clean(const VerifyCleanOptions& options) {
@@ -107,9 +113,8 @@ void verify_clean(const VerifyCleanOptions& options) {
         clean.in_namespace = namespace_to_verify(options, cluster, clean.against);
         clean.exact = options.exact;
         const auto report = kube::verify_clean(cluster.client, cluster.discovery, clean);
-        const std::string where = namespace_text(clean.in_namespace);
-        options.cluster.json ? print_json(report.json()) : print_report(report, where);
-        refuse_unless_clean(report, where, options.allow_unseen);
+        options.cluster.json ? print_json(report.json()) : print_report(report, namespace_text(clean.in_namespace));
+        refuse_unless_clean(report, clean.in_namespace, options.allow_unseen);
     });
 }
 
