@@ -51,7 +51,7 @@ class Drill:
         """All pods that run the library, once each has had this CUDA error and crashed of it; until then none."""
         pods = [pod for pod in self.pods() if pod["phase"] != "Pending" and pod["injected"]]
         support.inference_works(pods)
-        down = [pod for pod in pods if pod["fired"] > 0 and pod["codes"] == [code] and support.is_down(pod)]
+        down = [pod for pod in pods if pod["fired"] and pod["codes"] == [code] and support.is_down(pod)]
         return down if len(down) == len(pods) else []
 
     def healthy_pods(self) -> list[support.Pod]:

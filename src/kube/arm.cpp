@@ -7,6 +7,7 @@
 
 #include "kube/api/api_error.hpp"
 #include "kube/api/resources.hpp"
+#include "kube/injected_object.hpp"
 #include "kube/names.hpp"
 #include "kube/plan_spec.hpp"
 #include "kube/pod_state.hpp"
@@ -20,29 +21,12 @@ namespace {
 constexpr int kNudges = 3;
 constexpr std::chrono::seconds kNudgeAgain{2};
 
-std::vector<std::string> kinds_meant(const WorkloadChoice& choice) {
-    if (!choice.kind.empty()) return {choice.kind};
-    return {"dynamographdeployments.nvidia.com", "deployments.apps"};
-}
-
-std::optional<PlanObject> find_plan_of_kind(Client& client, Discovery& discovery, const WorkloadChoice& choice,
-                                            const std::string& kind) {
-    Workload workload;
-    try {
-        workload.target = {discovery.resolve(kind), choice.in_namespace, choice.name};
-    } catch (const ApiError&) {
-        throw;
-    } catch (const Error&) {
-        if (!choice.kind.empty()) throw;
-        return {};  // a kind that need not be served
-    }
-    return find_plan(client, choice.in_namespace, workload.hash());
-}
-
 // By the names that the user gave, and if that finds nothing by the object above it, where the plan is then.
 PlanObject find_plan_of(Client& client, Discovery& discovery, const WorkloadChoice& choice) {
-    for (const std::string& kind : kinds_meant(choice)) {
-        if (const auto plan = find_plan_of_kind(client, discovery, choice, kind)) return *plan;
+    for (const Target& target : targets_meant(discovery, choice)) {
+        Workload named;
+        named.target = target;
+        if (const auto plan = find_plan(client, choice.in_namespace, named.hash())) return *plan;
     }
     const Workload workload = load_workload(client, discovery, choice);
     if (const auto plan = find_plan(client, choice.in_namespace, workload.hash())) return *plan;

@@ -51,14 +51,21 @@ public:
 
 private:
     void inject_template(const TemplateSite& site) {
-        // Containers that share their processes have no process 1 of their own.
-        const Json* shares = find(editor_.object(), site.pod_spec / "shareProcessNamespace");
-        const char* log = shares && *shares == true ? "/dev/stderr" : "/proc/1/fd/2";
+        const char* log = shares_processes(site) ? "/dev/stderr" : "/proc/1/fd/2";
         for (const ContainerSite& container : site.containers) inject_container(container, log);
         add_volume(site, config_map_volume(names::kPlanVolume, workload_.by_name(names::kPlanPrefix)));
         add_library_volumes(site);
         if (injection_.delivery == Delivery::kSource) add_compile_container(site);
         if (!injection_.pin_label.empty()) pin(site);
+    }
+
+    // Then no container has a process 1 of its own.
+    bool shares_processes(const TemplateSite& site) const {
+        for (const char* field : {"shareProcessNamespace", "hostPID"}) {
+            const Json* shares = find(editor_.object(), site.pod_spec / field);
+            if (shares && *shares == true) return true;
+        }
+        return false;
     }
 
     // Containers

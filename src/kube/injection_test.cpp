@@ -125,9 +125,10 @@ TEST(Injection, OfAGraphOfV1beta1LeavesTheFrontendAlone) {
 }
 
 TEST(Injection, WhereContainersShareTheirProcessesTheLogIsStandardError) {
-    const Workload workload = deployment_of_pod({{"shareProcessNamespace", true}});
-    const Json object = inject(workload, binary_injection()).object;
-    EXPECT_EQ(text_at(object, (kMainContainer / "env").item("CUDAFAULT_LOG") / "value"), "/dev/stderr");
+    for (const char* field : {"shareProcessNamespace", "hostPID"}) {
+        const Json object = inject(deployment_of_pod({{field, true}}), binary_injection()).object;
+        EXPECT_EQ(text_at(object, (kMainContainer / "env").item("CUDAFAULT_LOG") / "value"), "/dev/stderr") << field;
+    }
 }
 
 TEST(Injection, OfAGraphOfV1alpha1UsesTheListOfTheServiceThatWins) {

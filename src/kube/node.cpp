@@ -13,6 +13,7 @@
 #include "kube/api/json_text.hpp"
 #include "kube/api/resources.hpp"
 #include "kube/api/retry.hpp"
+#include "kube/api/shorter_deadline.hpp"
 #include "kube/names.hpp"
 #include "kube/owners.hpp"
 #include "kube/path.hpp"
@@ -297,11 +298,13 @@ std::string Drain::still_there() const {
 }
 
 void Drain::mark_failed() {
-    Session& session = client_.session();
-    const Deadline deadline = session.options().deadline;
-    session.set_deadline(after(kLastWord));
-    set_state(client_, node_, "drain-failed");
-    session.set_deadline(deadline);
+    const OtherDeadline scope(client_.session(), after(kLastWord));
+    try {
+        set_state(client_, node_, "drain-failed");
+    } catch (const Cancelled&) {
+        throw;
+    } catch (const Error&) {  // why the drain failed is what the user has to know
+    }
 }
 
 void Drain::finish_in_time() {

@@ -14,12 +14,10 @@ namespace cudafault::kube {
 
 namespace {
 
-Text text_of(const std::string& text) { return {text.data(), text.size()}; }
-
 std::unique_ptr<Plan> parse_or_null(const std::string& spec) {
     auto plan = std::make_unique<Plan>();
     SpecError error;
-    if (!parse_plan(text_of(spec), *plan, error)) plan.reset();
+    if (!parse_plan(spec.c_str(), *plan, error)) plan.reset();
     return plan;
 }
 
@@ -33,7 +31,7 @@ std::optional<uint64_t> end_ns(const std::string& spec) {
     return latest;
 }
 
-bool fits(const char* glob, const std::string& name) { return !*glob || glob_match(glob, text_of(name)); }
+bool fits(const char* glob, const std::string& name) { return !*glob || glob_match(glob, name.c_str()); }
 
 }  // namespace
 

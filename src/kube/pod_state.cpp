@@ -24,6 +24,12 @@ bool has_variable(const Json& pod, const std::string& name, const std::string& v
     });
 }
 
+const Json& statuses_of(const Json& pod) { return value_at(value_at(pod, "status"), "containerStatuses"); }
+
+bool has_ended(const Json& status) {
+    return number_at(status, {"restartCount"}) > 0 || find(status, {"state", "terminated"});
+}
+
 }  // namespace
 
 bool is_injected(const Json& pod, const std::string& hash, const std::string& injection) {
@@ -41,10 +47,15 @@ bool is_finished(const Json& pod) {
 }
 
 bool has_crashed(const Json& pod) {
-    const Json& statuses = value_at(value_at(pod, "status"), "containerStatuses");
-    return std::any_of(statuses.begin(), statuses.end(), [](const Json& container) {
-        return number_at(container, {"restartCount"}) > 0 || find(container, {"state", "terminated"});
-    });
+    const Json& statuses = statuses_of(pod);
+    return std::any_of(statuses.begin(), statuses.end(), has_ended);
+}
+
+bool has_run(const Json& pod) {
+    const Json& statuses = statuses_of(pod);
+    return is_ready(pod) || (!statuses.empty() && std::all_of(statuses.begin(), statuses.end(), [](const Json& status) {
+               return has_ended(status) || find(status, {"state", "running"});
+           }));
 }
 
 bool is_running(const Json& pod, const std::string& container) {

@@ -19,6 +19,9 @@ bool is_finished(const Json& pod);  // phase Succeeded or Failed
 // Whether one of its containers has ended since the pod was made.
 bool has_crashed(const Json& pod);
 
+// Whether each of its containers runs, Ready or not, or has.
+bool has_run(const Json& pod);
+
 // Whether that container runs now.
 bool is_running(const Json& pod, const std::string& container);
 

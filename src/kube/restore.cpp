@@ -349,18 +349,16 @@ std::optional<RestoreResult> try_to_restore(Client& client, Discovery& discovery
 
 RestoreResult restore(Client& client, Discovery& discovery, const WorkloadChoice& choice,
                       const RestoreOptions& options) {
-    Workload named;
-    named.target = {discovery.resolve(choice.kind.empty() ? "deployments.apps" : choice.kind), choice.in_namespace,
-                    choice.name};
     WorkloadChoice complete = where_injected(client, discovery, choice);
     complete.accept_refused = true;
     std::optional<Workload> workload;
     try {
         workload = load_workload(client, discovery, complete);
     } catch (const ApiError& error) {
-        const bool is_named = !complete.climb;  // it was injected, and not an owner of it
-        if (!error.is_not_found() || !is_named) throw;
-        return clear_up(client, named);
+        if (!error.is_not_found() || complete.climb) throw;
+        Workload gone;  // it was injected, and not an owner of it
+        gone.target = {discovery.resolve(complete.kind), complete.in_namespace, complete.name};
+        return clear_up(client, gone);
     }
     try {
         return Restoring(client, discovery, *workload, options).run();

@@ -30,7 +30,7 @@ constexpr seconds kServerPoll{1};
 constexpr int kWindowsPerList = 5;    // and all pods are listed, whatever the watch said
 constexpr seconds kTimeToExplain{5};  // for finding out why, after the deadline
 constexpr seconds kSlowStart{10};     // then a pod's events are read
-constexpr seconds kLongestStart{60};  // then one that need not be Ready keeps no other from being replaced
+constexpr seconds kLongestStart{60};  // that an old pod which serves is left for, if new ones need not be Ready
 constexpr size_t kEventsRead = 3;     // pods whose events are read for that
 constexpr size_t kTroublesShown = 5;
 
@@ -295,23 +295,22 @@ private:
 
     // One that has been up before and crashes now has its place.
     bool is_up(const Json& pod) const {
-        return options_.need == NewPod::kReady ? is_ready(pod) : condition_status(pod, "PodScheduled") == "True";
+        return options_.need == NewPod::kExists ? condition_status(pod, "PodScheduled") == "True" : is_there(pod);
     }
 
     bool is_there(const Json& pod) const {
         switch (options_.need) {
             case NewPod::kExists: return true;
-            case NewPod::kHasRun: return is_ready(pod) || has_crashed(pod);
+            case NewPod::kHasRun: return has_run(pod);
             case NewPod::kReady: return is_ready(pod);
         }
         return true;
     }
 
-    // It may serve soon, so no other is deleted now.
+    // It may serve soon.
     bool is_starting(const Json& pod) const {
-        if (options_.need != NewPod::kExists) return !is_there(pod);
-        return !is_ready(pod) && !has_crashed(pod) && condition_status(pod, "PodScheduled") != "False" &&
-               !is_older_than(pod, kLongestStart);
+        if (is_ready(pod) || options_.need == NewPod::kReady) return !is_ready(pod);
+        return !has_crashed(pod) && condition_status(pod, "PodScheduled") != "False";
     }
 
     // It has answered before, so it is likely to come back.
@@ -502,9 +501,16 @@ private:
     const Json* next_to_delete() const {
         if (!may_delete_ || !expected_.observed()) return nullptr;
         const Counts counts = count();
-        if (counts.terminating > 0 || counts.wanted + counts.old < desired() || counts.starting > 0) return nullptr;
+        if (counts.terminating > 0 || counts.wanted + counts.old < desired()) return nullptr;
         const auto candidates = to_delete();
-        return candidates.empty() ? nullptr : candidates.front();
+        if (candidates.empty() || has_to_stay(*candidates.front(), counts)) return nullptr;
+        return candidates.front();
+    }
+
+    // For now: a pod that serves, until the one before does.
+    bool has_to_stay(const Json& pod, const Counts& counts) const {
+        if (counts.starting == 0) return false;
+        return options_.need == NewPod::kReady || (is_ready(pod) && Clock::now() - deleted_at_ < kLongestStart);
     }
 
     bool delete_next() {
@@ -525,6 +531,7 @@ private:
             }
         }
         deleted_.insert(delete_options.uid);
+        deleted_at_ = Clock::now();
         return true;
     }
 
@@ -632,7 +639,8 @@ private:
     bool window_over_ = false;
     int windows_ = 0;  // since all pods were listed
     bool may_delete_;
-    std::set<std::string> deleted_;  // uids
+    std::set<std::string> deleted_;       // uids
+    Deadline deleted_at_ = Clock::now();  // the last of them; before that, since when we wait
     std::string why_not_deleted_;
     std::map<std::string, std::vector<Json>> events_;  // by uid of the pod
     std::string reported_, counted_;

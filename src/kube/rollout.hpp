@@ -34,7 +34,7 @@ struct RolloutResult {
 // What a new pod has to be to count.
 enum class NewPod {
     kExists,  // scheduled or not
-    kHasRun,  // Ready, or crashed since it was made and waiting out a back-off
+    kHasRun,  // its containers run, or have crashed since it was made and wait out a back-off
     kReady,
 };
 

@@ -26,6 +26,7 @@ struct PodOf {
     std::string controller = "c-new";
     bool terminating = false;
     int restarts = 0;
+    bool running = false;
 };
 
 Json json_of(const PodOf& of, int version = 1) {
@@ -39,7 +40,10 @@ Json json_of(const PodOf& of, int version = 1) {
                 {"status",
                  {{"phase", "Running"},
                   {"conditions", {{{"type", "Ready"}, {"status", of.ready ? "True" : "False"}}}},
-                  {"containerStatuses", {{{"name", "main"}, {"restartCount", of.restarts}}}}}}};
+                  {"containerStatuses",
+                   {{{"name", "main"},
+                     {"restartCount", of.restarts},
+                     {"state", {{of.running ? "running" : "waiting", Json::object()}}}}}}}}};
     if (of.terminating) pod["metadata"]["deletionTimestamp"] = "2126-11-24T13:00:00Z";
     return pod;
 }
@@ -237,16 +241,21 @@ TEST_F(RolloutTest, ExistenceIsEnoughIfReadinessIsNotAskedFor) {
     EXPECT_TRUE(wait().done);
 }
 
-TEST_F(RolloutTest, OneThatHasCrashedHasRunAndOneThatStartsHasNot) {
+TEST_F(RolloutTest, OneThatRunsOrHasCrashedHasRunAndOneThatStartsHasNot) {
     use_deployment(1);
     listed = {{{"a", "new", false}}};
     rollout.need = NewPod::kHasRun;
     responder.on("GET", kPodPath, {pod_list(listed[0])});
     give_up_after(milliseconds(100));
     EXPECT_FALSE(wait().done) << "it has not started yet";
-    listed[0][0].restarts = 1;
-    give_up_after(std::chrono::seconds(10));
-    EXPECT_TRUE(wait().done);
+    PodOf crashed = listed[0][0], not_ready = crashed;
+    crashed.restarts = 1;
+    not_ready.running = true;
+    for (const PodOf& pod : {crashed, not_ready}) {
+        listed = {{pod}};
+        give_up_after(std::chrono::seconds(10));
+        EXPECT_TRUE(wait().done);
+    }
 }
 
 TEST_F(RolloutTest, NoReplicasNoWait) {
@@ -452,7 +461,7 @@ TEST_F(RolloutTest, NoneIsDeletedWhileTheOneBeforeStarts) {
     use("StatefulSet", "statefulsets", {{"replicas", 2}});
     workload.replacement = Replacement::kOnDelete;
     rollout.delete_stuck = true;
-    const PodOf old_0{"web-0", "old"};
+    PodOf old_0{"web-0", "old"};
     const auto deletions_beside = [&](const PodOf& pod, NewPod need) {
         rollout.need = need;
         listed = {{old_0, pod}};
@@ -472,6 +481,8 @@ TEST_F(RolloutTest, NoneIsDeletedWhileTheOneBeforeStarts) {
         EXPECT_EQ(deletions_beside({"web-1"}, need), 1u);
         EXPECT_EQ(deletions_beside(crashed, need), need == NewPod::kReady ? 0u : 1u);
     }
+    old_0.ready = false;
+    EXPECT_EQ(deletions_beside(starting, NewPod::kExists), 1u) << "it serves nobody";
 }
 
 TEST_F(RolloutTest, ADeletionThatIsRefusedIsSaid) {

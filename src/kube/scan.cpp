@@ -124,6 +124,7 @@ void Scan::sort_out() {
 
 void Scan::read_record(FoundInjection& injection) {
     if (!injection.has_record) return;
+    std::optional<Resource> not_looked_at;
     try {
         const auto anchor = find_anchor(client_, injection.in_namespace, injection.hash);
         if (!anchor) return;
@@ -137,7 +138,7 @@ void Scan::read_record(FoundInjection& injection) {
         const auto resource = discovery_.find(record.api_version, record.kind);
         injection.workload =
             Subject{"get", resource ? resource->qualified() : record.kind, record.in_namespace, record.name}.text();
-        if (resource && !counts_.contains(resource->qualified())) look_at_kind_of(injection, *resource);
+        if (resource && !counts_.contains(resource->qualified())) not_looked_at = *resource;
     } catch (const Cancelled&) {
         throw;
     } catch (const DeadlinePassed&) {
@@ -145,6 +146,7 @@ void Scan::read_record(FoundInjection& injection) {
     } catch (const Error& error) {
         injection.record_trouble = error.what();
     }
+    if (not_looked_at) look_at_kind_of(injection, *not_looked_at);
 }
 
 // Of a kind that the table does not have.
@@ -155,7 +157,6 @@ void Scan::look_at_kind_of(FoundInjection& injection, const Resource& resource) 
             for (const Json& object : page.items) look_at(resource, object);
         });
     } catch (const ApiError& error) {
-        if (!error.is_no_permission()) throw;
         injection.state = InjectionState::kUnknown;
         const auto is_it = [&](const Unseen& unseen) { return unseen.resource == resource.qualified(); };
         const bool is_told = std::any_of(report_.unseen.begin(), report_.unseen.end(), is_it);

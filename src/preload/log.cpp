@@ -3,7 +3,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "preload/libc.hpp"
 #include "preload/syscalls.hpp"
@@ -14,19 +16,22 @@ namespace {
 
 constexpr int kStandardError = 2;
 
-// Of a program that put something else in that place, none.
-bool has_standard_error() {
-    struct stat status;
-    return system_call(SYS_fstat, kStandardError, address_of(&status)) == 0 && S_ISFIFO(status.st_mode);
+// In a pod it is its container's standard error, which another user than its first process's may not open; but he has
+// inherited it. A file there would be the program's own.
+bool is_standard_error(const char* path) {
+    return starts_with(Text(path), "/proc/") || Text(path) == Text("/dev/stderr");
 }
 
-// In a pod it is its container's standard error, which another user than its first process's may not open; but he
-// has inherited it.
-int open_log(const char* path) {
-    const int file = open_file(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0666);
-    const bool is_descriptor = starts_with(Text(path), "/proc/") || starts_with(Text(path), "/dev/");
-    if (file != -EACCES || !is_descriptor) return file;
-    return has_standard_error() ? kStandardError : file;
+bool is_pipe(int file) {
+    struct stat status;
+    return system_call(SYS_fstat, file, address_of(&status)) == 0 && S_ISFIFO(status.st_mode);
+}
+
+// A guest waits for nobody who reads, and a pipe that nobody reads would end the program.
+bool takes_a_line(int file) {
+    const timespec at_once{};
+    pollfd ready = {file, POLLOUT, 0};
+    return system_call(SYS_ppoll, address_of(&ready), 1, address_of(&at_once)) == 1 && ready.revents == POLLOUT;
 }
 
 }  // namespace
@@ -49,10 +54,13 @@ const char* log_file() {
 void append_to_log(const char* line, size_t size) {
     const char* path = log_file();
     if (!path) return;
-    const int file = open_log(path);
-    if (file < 0) return;
-    write_file(file, line, size);
-    if (file != kStandardError) close_file(file);
+    const int file = open_file(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0666);
+    if (file >= 0) {
+        write_file(file, line, size);
+        close_file(file);
+    } else if (file == -EACCES && is_standard_error(path) && is_pipe(kStandardError) && takes_a_line(kStandardError)) {
+        write_file(kStandardError, line, size);
+    }
 }
 
 }  // namespace cudafault

@@ -81,8 +81,9 @@ void print_report(const kube::CleanReport& report, const std::string& where) {
                plural(report.kinds, "kind"));
 }
 
-void refuse_unless_clean(const kube::CleanReport& report, const std::string& in_namespace, bool allow_unseen) {
-    if (report.is_clean() && (report.unseen.empty() || allow_unseen)) return;
+void refuse_unless_clean(const kube::CleanReport& report, const std::string& in_namespace,
+                         const VerifyCleanOptions& options) {
+    if (report.is_clean() && (report.unseen.empty() || options.allow_unseen)) return;
     const std::string where = namespace_text(in_namespace);
     flush_output();
     if (report.is_clean()) {
@@ -93,12 +94,14 @@ void refuse_unless_clean(const kube::CleanReport& report, const std::string& in_
                         where, plural(report.unseen.size(), "kind"),
                         in_namespace.empty() ? "-A" : "-n " + in_namespace));
     }
-    const bool are_users =
-        !report.traces.empty() && std::all_of(report.traces.begin(), report.traces.end(),
-                                              [](const kube::Trace& trace) { return trace.may_be_users; });
-    const char* way_out = are_users
-                              ? "variables like these may be your own, which `--against` a snapshot of before tells"
-                              : "take back what is left with `cudafault k8s restore`";
+    const bool may_be_users =
+        report.differences.empty() && std::all_of(report.traces.begin(), report.traces.end(),
+                                                  [](const kube::Trace& trace) { return trace.may_be_users; });
+    const char* way_out = !may_be_users ? "take back what is left with `cudafault k8s restore`"
+                          : !options.against.empty()
+                              ? "variables like these may be somebody's own: remove them where they are not"
+                              : "variables like these may be your own, which `--against` a snapshot of "
+                                "before tells";
     throw local::Error(local::kLeftBehind, fmt::format("{} is not clean: {} of cudafault and {}; {}", where,
                                                        plural(report.traces.size(), "trace"),
                                                        plural(report.differences.size(), "difference"), way_out));
@@ -114,7 +117,7 @@ void verify_clean(const VerifyCleanOptions& options) {
         clean.exact = options.exact;
         const auto report = kube::verify_clean(cluster.client, cluster.discovery, clean);
         options.cluster.json ? print_json(report.json()) : print_report(report, namespace_text(clean.in_namespace));
-        refuse_unless_clean(report, clean.in_namespace, options.allow_unseen);
+        refuse_unless_clean(report, clean.in_namespace, options);
     });
 }
 
