@@ -226,7 +226,7 @@ public:
 
 private:
     struct Counts {
-        int wanted = 0, there = 0, ready = 0, up = 0, starting = 0, old = 0, terminating = 0;
+        int wanted = 0, there = 0, ready = 0, starting = 0, old = 0, terminating = 0;
 
         bool operator==(const Counts&) const = default;
     };
@@ -274,8 +274,8 @@ private:
         const Counts counts = count();
         const bool is_last_word = counts.old == 0
                                       ? counts.wanted >= desired()
-                                      : counts.up < counts.wanted && counts.terminating == 0 && !next_to_delete();
-        if (!options_.pinned || !expected_.observed() || counts.up == 0 || !is_last_word ||
+                                      : counts.there < counts.wanted && counts.terminating == 0 && !next_to_delete();
+        if (!options_.pinned || !expected_.observed() || counts.there == 0 || !is_last_word ||
             !do_new_ones_only_lack_a_place()) {
             without_place_.reset();
             return false;
@@ -289,13 +289,8 @@ private:
         const auto& all = pods_.pods();
         return std::all_of(all.begin(), all.end(), [&](const auto& entry) {
             const Json& pod = entry.second;
-            return !expected_.is_wanted(pod) || is_up(pod) || condition_status(pod, "PodScheduled") == "False";
+            return !expected_.is_wanted(pod) || is_there(pod) || condition_status(pod, "PodScheduled") == "False";
         });
-    }
-
-    // One that has been up before and crashes now has its place.
-    bool is_up(const Json& pod) const {
-        return options_.need == NewPod::kExists ? condition_status(pod, "PodScheduled") == "True" : is_there(pod);
     }
 
     bool is_there(const Json& pod) const {
@@ -357,7 +352,6 @@ private:
             counts.there += is_wanted && is_there(pod);
             counts.ready += is_wanted && is_ready(pod);
             counts.starting += is_wanted && is_starting(pod);
-            counts.up += is_wanted && is_up(pod);
             counts.old += is_old;
             counts.terminating += is_old && is_leaving(pod);
         }

@@ -346,11 +346,13 @@ TEST_F(PinnedRolloutTest, PodsWithoutAPlaceEndTheWait) {
 
 TEST_F(PinnedRolloutTest, WhatHasComeUpBeforeAndCrashesHasItsPlace) {
     use_graph();
-    Json crashing = json_of({"a", "new", false});
+    PodOf crashed{"a", "new", false};
+    crashed.restarts = 1;
+    Json crashing = json_of(crashed);
     crashing["status"]["conditions"].push_back({{"type", "PodScheduled"}, {"status", "True"}});
     const std::vector<Json> pods = {crashing, placeless("b"), json_of({"c", "old"})};
     EXPECT_FALSE(wait_with(pods, kShort).done);
-    rollout.need = NewPod::kExists;
+    rollout.need = NewPod::kHasRun;
     EXPECT_TRUE(wait_with(pods).done);
 }
 

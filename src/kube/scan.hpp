@@ -15,7 +15,7 @@ namespace cudafault::kube {
 enum class InjectionState {
     kInForce,     // the workload carries it
     kUnfinished,  // there is a record, and the workload does not carry it: an inject or a restore was cut off
-    kUnknown,     // there is a record, and its workload may not be listed
+    kUnknown,     // there is a record, and its workload could not be listed
 };
 
 struct FoundInjection {

@@ -24,8 +24,7 @@ constexpr const char* kThere = "there";
 constexpr const char* kMayNotBeListed = "unknown: it may not be listed";
 constexpr const char* kNodesUnseen =
     "cordons of cudafault were not looked for, since nodes may not be listed: `cudafault k8s rbac verify-clean -A` "
-    "prints "
-    "the ClusterRole for that";
+    "prints the ClusterRole for that";
 // What the Deployment controller counts with. The last, of a ReplicaSet, is replicas + maxSurge when it was scaled
 // last.
 constexpr std::array<const char*, 3> kControllersAnnotations = {"deployment.kubernetes.io/revision",

@@ -132,9 +132,9 @@ void start(ProcessState& state) {
 }
 
 // Process 1; where a pod's containers share their processes and so log to /dev/stderr, one whose parent is outside.
-bool is_first_of_container() {
+bool is_first_of_container(const char* log) {
     if (process_id() == 1) return true;
-    return Text(log_file()) == Text("/dev/stderr") && system_call(SYS_getppid) == 0;
+    return Text(log) == Text("/dev/stderr") && system_call(SYS_getppid) == 0;
 }
 
 // Programs that use no CUDA, nearly all of them, pay for this alone.
@@ -142,7 +142,8 @@ __attribute__((constructor)) void on_load() {
     if (environment("CUDAFAULT_PLAN") || environment("CUDA_FAULT_INJECTION_ENABLED")) {
         loaded_at_ns = clock_ns(CLOCK_REALTIME);
     }
-    if (log_file() && is_first_of_container()) record_library_seen();
+    const char* log = log_file();
+    if (log && is_first_of_container(log)) record_library_seen();
 }
 
 }  // namespace
