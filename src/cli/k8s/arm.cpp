@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kube/arm.hpp"
+#include "kube/plan/arm.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

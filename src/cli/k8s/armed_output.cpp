@@ -6,7 +6,7 @@
 #include <algorithm>
 
 #include "cli/output.hpp"
-#include "kube/plan_spec.hpp"
+#include "kube/plan/plan_spec.hpp"
 
 namespace cudafault::cli {
 

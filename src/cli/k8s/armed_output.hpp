@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "kube/arm.hpp"
+#include "kube/plan/arm.hpp"
 
 namespace cudafault::cli {
 

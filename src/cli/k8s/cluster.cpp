@@ -6,9 +6,9 @@
 
 #include <csignal>
 
-#include "kube/api/api_error.hpp"
-#include "kube/api/error.hpp"
-#include "kube/kinds.hpp"
+#include "kube/api/common/error.hpp"
+#include "kube/api/transport/api_error.hpp"
+#include "kube/workload/kinds.hpp"
 #include "local/error.hpp"
 
 namespace cudafault::cli {

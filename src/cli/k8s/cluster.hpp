@@ -9,9 +9,9 @@
 #include <string>
 
 #include "kube/api/client.hpp"
+#include "kube/api/config/kubeconfig.hpp"
 #include "kube/api/discovery.hpp"
-#include "kube/api/kubeconfig.hpp"
-#include "kube/workload.hpp"
+#include "kube/workload/workload.hpp"
 
 namespace cudafault::cli {
 

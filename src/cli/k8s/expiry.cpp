@@ -6,7 +6,7 @@
 
 #include <algorithm>
 
-#include "kube/plan_object.hpp"
+#include "kube/plan/plan_object.hpp"
 #include "local/spec.hpp"
 
 namespace cudafault::cli {

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "kube/survey.hpp"
-#include "kube/traces.hpp"
+#include "kube/audit/traces.hpp"
+#include "kube/workload/survey.hpp"
 
 namespace cudafault::cli {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kube/inject.hpp"
+#include "kube/inject/inject.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "cli/k8s/cluster.hpp"
-#include "kube/inject.hpp"
+#include "kube/inject/inject.hpp"
 
 namespace cudafault::cli {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kube/node.hpp"
+#include "kube/cluster/node.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

@@ -6,7 +6,7 @@
 
 #include "cli/k8s/cluster.hpp"
 #include "cli/output.hpp"
-#include "kube/permissions.hpp"
+#include "kube/cluster/permissions.hpp"
 #include "local/error.hpp"
 
 namespace cudafault::cli {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kube/restore.hpp"
+#include "kube/restore/restore.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

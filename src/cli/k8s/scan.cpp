@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kube/scan.hpp"
+#include "kube/audit/scan.hpp"
 
 #include <fmt/format.h>
 

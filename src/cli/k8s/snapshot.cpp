@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kube/snapshot.hpp"
+#include "kube/audit/snapshot.hpp"
 
 #include <fmt/format.h>
 

@@ -8,8 +8,8 @@
 #include "cli/k8s/cluster.hpp"
 #include "cli/k8s/injection_options.hpp"
 #include "cli/output.hpp"
-#include "kube/plan_spec.hpp"
-#include "kube/workload_status.hpp"
+#include "kube/plan/plan_spec.hpp"
+#include "kube/plan/workload_status.hpp"
 
 namespace cudafault::cli {
 

@@ -8,7 +8,7 @@
 #include "cli/k8s/cluster.hpp"
 #include "cli/k8s/findings.hpp"
 #include "cli/output.hpp"
-#include "kube/snapshot.hpp"
+#include "kube/audit/snapshot.hpp"
 #include "local/error.hpp"
 #include "local/system.hpp"
 

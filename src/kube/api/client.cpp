@@ -3,7 +3,7 @@
 
 #include <fmt/format.h>
 
-#include "kube/api/json_text.hpp"
+#include "kube/api/common/json_text.hpp"
 #include "kube/api/resources.hpp"
 
 namespace cudafault::kube {

@@ -12,7 +12,7 @@
 
 #include "kube/api/json_patch.hpp"
 #include "kube/api/resource.hpp"
-#include "kube/api/session.hpp"
+#include "kube/api/transport/session.hpp"
 
 namespace cudafault::kube {
 

@@ -7,7 +7,7 @@
 
 #include <algorithm>
 
-#include "kube/api/json_text.hpp"
+#include "kube/api/common/json_text.hpp"
 
 namespace cudafault::kube {
 

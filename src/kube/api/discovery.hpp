@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "kube/api/resource.hpp"
-#include "kube/api/session.hpp"
+#include "kube/api/transport/session.hpp"
 
 namespace cudafault::kube {
 

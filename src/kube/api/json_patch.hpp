@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "kube/api/connection.hpp"
+#include "kube/api/common/connection.hpp"
 
 namespace cudafault::kube {
 

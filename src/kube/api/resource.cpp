@@ -3,7 +3,7 @@
 
 #include <fmt/format.h>
 
-#include "kube/api/encoding.hpp"
+#include "kube/api/common/encoding.hpp"
 
 namespace cudafault::kube {
 

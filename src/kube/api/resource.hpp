@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "kube/api/api_error.hpp"
+#include "kube/api/transport/api_error.hpp"
 
 namespace cudafault::kube {
 

@@ -5,8 +5,8 @@
 
 #include <iterator>
 
-#include "kube/api/json_text.hpp"
-#include "kube/api/line_splitter.hpp"
+#include "kube/api/common/json_text.hpp"
+#include "kube/api/transport/line_splitter.hpp"
 
 namespace cudafault::kube {
 

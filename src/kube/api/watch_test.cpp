@@ -3,7 +3,7 @@
 
 #include <gmock/gmock.h>
 
-#include "kube/api/session_testing.hpp"
+#include "kube/api/testing/session_testing.hpp"
 
 namespace cudafault::kube {
 

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kube/api/config/exec_plugin.hpp"
+
+#include <fmt/format.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <system_error>
+
+#include "kube/api/common/encoding.hpp"
+#include "kube/api/common/error.hpp"
+#include "kube/api/config/files.hpp"
+#include "kube/api/config/subprocess.hpp"
+
+namespace cudafault::kube {
+
+namespace {
+
+[[noreturn]] void fail(const ExecPlugin& plugin, const std::string& what) {
+    throw ConfigError(fmt::format("exec plugin {} {}", plugin.command, what));
+}
+
+Json cluster_info(const Cluster& cluster) {
+    Json info = {{"server", cluster.server}, {"config", nullptr}};
+    if (!cluster.exec_extension.empty()) info["config"] = Json::parse(cluster.exec_extension);
+    if (!cluster.tls_server_name.empty()) info["tls-server-name"] = cluster.tls_server_name;
+    if (cluster.insecure_skip_tls_verify) info["insecure-skip-tls-verify"] = true;
+    if (cluster.disable_compression) info["disable-compression"] = true;
+    if (!cluster.proxy_url.empty()) info["proxy-url"] = cluster.proxy_url;
+    const std::string authority =
+        data_or_file(cluster.certificate_authority_data, cluster.certificate_authority, "certificate-authority");
+    if (!authority.empty()) info["certificate-authority-data"] = base64_encode(authority);
+    return info;
+}
+
+bool is_interactive(const ExecPlugin& plugin) {
+    const bool terminal = isatty(STDIN_FILENO) == 1;
+    if (plugin.interactive_mode == InteractiveMode::kAlways && !terminal) {
+        fail(plugin, "has to ask the user, and standard input is no terminal");
+    }
+    return terminal && plugin.interactive_mode != InteractiveMode::kNever;
+}
+
+Command command_for(const ExecPlugin& plugin, const Cluster& cluster) {
+    Command command;
+    command.keeps_stdin = is_interactive(plugin);
+    command.arguments = plugin.args;
+    command.arguments.insert(command.arguments.begin(), plugin.command);
+    Json spec = {{"interactive", command.keeps_stdin}};
+    if (plugin.provide_cluster_info) spec["cluster"] = cluster_info(cluster);
+    const Json info = {{"apiVersion", plugin.api_version}, {"kind", "ExecCredential"}, {"spec", spec}};
+    command.env = plugin.env;
+    command.env.emplace_back("KUBERNETES_EXEC_INFO", info.dump());
+    return command;
+}
+
+CommandResult run(const ExecPlugin& plugin, const Command& command, Deadline deadline,
+                  const Cancellation& cancellation) {
+    try {
+        return run_captured(command, deadline, cancellation);
+    } catch (const std::system_error& error) {
+        std::string hint = plugin.install_hint;
+        if (!hint.empty()) hint = "; " + hint;
+        fail(plugin, fmt::format("cannot be started: {}{}", error.code().message(), hint));
+    } catch (const DeadlinePassed&) {
+        throw DeadlinePassed(fmt::format("exec plugin {} gave no credentials in time", plugin.command));
+    }
+}
+
+std::string text(const ExecPlugin& plugin, const Json& status, const char* field) {
+    const auto found = status.find(field);
+    if (found == status.end() || found->is_null()) return "";
+    if (!found->is_string()) fail(plugin, fmt::format("gave a {} that is no text", field));
+    return found->get<std::string>();
+}
+
+ExecCredential credential_of(const ExecPlugin& plugin, const Json& status) {
+    ExecCredential credential;
+    credential.token = text(plugin, status, "token");
+    credential.identity = {text(plugin, status, "clientCertificateData"), text(plugin, status, "clientKeyData")};
+    if (credential.identity.certificate.empty() != credential.identity.key.empty()) {
+        fail(plugin, "gave only one of clientCertificateData and clientKeyData");
+    }
+    if (credential.token.empty() && credential.identity.key.empty()) {
+        fail(plugin, "gave neither a token nor a client certificate");
+    }
+    const std::string expires = text(plugin, status, "expirationTimestamp");
+    credential.expires = parse_timestamp(expires);
+    if (!expires.empty() && !credential.expires) fail(plugin, "gave an expirationTimestamp that is no time");
+    return credential;
+}
+
+ExecCredential parse_output(const ExecPlugin& plugin, const std::string& output) {
+    const Json answer = Json::parse(output, nullptr, false);
+    if (!answer.is_object() || answer.value("kind", Json()) != "ExecCredential") {
+        fail(plugin, "printed something that is no ExecCredential");
+    }
+    if (answer.value("apiVersion", Json()) != plugin.api_version) {
+        fail(plugin, fmt::format("answered in another version than the kubeconfig's {}", plugin.api_version));
+    }
+    const Json status = answer.value("status", Json());
+    if (!status.is_object()) fail(plugin, "gave an ExecCredential without a status");
+    return credential_of(plugin, status);
+}
+
+// Seconds east of UTC; nothing if `zone` is none.
+std::optional<int> zone_offset(const std::string& zone) {
+    if (zone == "Z" || zone == "z") return 0;
+    std::string shape = zone;
+    for (char& c : shape) {
+        if (c >= '0' && c <= '9') c = '0';
+    }
+    if (shape != "+00:00" && shape != "-00:00") return std::nullopt;
+    const int offset = std::stoi(zone.substr(1, 2)) * 3600 + std::stoi(zone.substr(4)) * 60;
+    return zone.front() == '-' ? -offset : offset;
+}
+
+}  // namespace
+
+ExecCredential run_exec_plugin(const ExecPlugin& plugin, const Cluster& cluster, Deadline deadline,
+                               const Cancellation& cancellation) {
+    const CommandResult result = run(plugin, command_for(plugin, cluster), deadline, cancellation);
+    if (result.exit_code != 0) {
+        fail(plugin, fmt::format("ended with code {}; see what it printed, and log in again", result.exit_code));
+    }
+    return parse_output(plugin, result.output);
+}
+
+std::optional<std::chrono::system_clock::time_point> parse_timestamp(const std::string& text) {
+    struct tm parts {};
+    const char* rest = strptime(text.c_str(), "%Y-%m-%dT%H:%M:%S", &parts);
+    if (!rest) return std::nullopt;
+    if (*rest == '.') {
+        do ++rest;
+        while (*rest >= '0' && *rest <= '9');
+    }
+    const auto offset = zone_offset(rest);
+    if (!offset) return std::nullopt;
+    return std::chrono::system_clock::from_time_t(timegm(&parts) - *offset);
+}
+
+}  // namespace cudafault::kube

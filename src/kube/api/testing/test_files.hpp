@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+
+#include "kube/api/common/connection.hpp"
+
+namespace cudafault::kube {
+
+// A folder that goes when the test does.
+class TestFolder {
+public:
+    TestFolder();
+    ~TestFolder();
+    TestFolder(const TestFolder&) = delete;
+    TestFolder& operator=(const TestFolder&) = delete;
+
+    std::filesystem::path path() const { return path_; }
+    std::string file(const std::string& name) const { return path_ / name; }
+    std::string write(const std::string& name, const std::string& content) const;   // gives its path
+    std::string program(const std::string& name, const std::string& script) const;  // a shell script
+    std::string read(const std::string& name) const;                                // "" if it is not there
+
+private:
+    std::filesystem::path path_;
+};
+
+// An environment of these variables only.
+Getenv environment(std::map<std::string, std::string> variables);
+
+}  // namespace cudafault::kube

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kube/api/transport/api_error.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <ctime>
+
+#include "kube/api/common/json_text.hpp"
+#include "kube/api/transport/libcurl.hpp"
+
+namespace cudafault::kube {
+
+namespace {
+
+constexpr size_t kShown = 120;  // characters of an answer that is no Status
+
+const Json& causes(const Json& status) { return value_at(value_at(status, "details"), "causes"); }
+
+bool has_cause(const Json& status, const std::string& reason) {
+    const Json& list = causes(status);
+    return std::any_of(list.begin(), list.end(), [&](const Json& cause) { return text_at(cause, "reason") == reason; });
+}
+
+Json status_of(const std::string& body) {
+    Json status = Json::parse(body, nullptr, false);
+    return text_at(status, "kind") == "Status" ? status : Json();
+}
+
+// Control characters would break the line, or move a terminal's cursor.
+std::string one_line(std::string text) {
+    for (char& c : text) {
+        if (static_cast<unsigned char>(c) < ' ' || c == 127) c = ' ';
+    }
+    return text;
+}
+
+std::string server_says(const Json& status, const std::string& body) {
+    const std::string message = text_at(status, "message");
+    if (!message.empty()) return one_line(message);
+    if (body.empty()) return "no reason given";
+    return fmt::format("no Status but \"{}{}\"", one_line(body.substr(0, kShown)), body.size() > kShown ? "..." : "");
+}
+
+std::string who(const Connection& connection) {
+    return connection.user_name.empty() ? "the credentials"
+                                        : fmt::format("the credentials of user {}", connection.user_name);
+}
+
+std::string role_for(const Subject& subject) {
+    const std::string where =
+        subject.in_namespace.empty() ? "a ClusterRole" : fmt::format("a Role in namespace {}", subject.in_namespace);
+    return fmt::format("ask for {} with verb {} on {}", where, subject.verb, subject.resource);
+}
+
+// Admission and quotas answer 403 Forbidden, too; only the authorizer says who cannot do what.
+bool is_about_permission(const Json& status) {
+    return text_at(status, "reason") == "Forbidden" &&
+           text_at(status, "message").find("\" cannot ") != std::string::npos;
+}
+
+std::string advice(int code, const Json& status, const Subject& subject, const Connection& connection) {
+    switch (code) {
+        case 401: return fmt::format("{} are not accepted: log in again", who(connection));
+        case 403: return is_about_permission(status) ? role_for(subject) : "see what refuses it";
+        case 404: return "check name, namespace and context";
+        case 409:
+            return text_at(status, "reason") == "AlreadyExists" ? "choose another name" : "read it again and repeat";
+        case 410: return "list again";
+        case 422: return causes(status).empty() ? "read it again and repeat" : "correct what is sent";
+        case 429: return has_cause(status, "DisruptionBudget") ? "wait until the budget allows it" : "try again later";
+        default:
+            return code >= 500 ? "try again, and look into the API server's log if it stays"
+                               : "see the server's answer";
+    }
+}
+
+// Seconds, or a date; nothing if the header is not there or is neither.
+std::optional<std::chrono::seconds> retry_after(const HttpResponse& response) {
+    const auto value = response.header("retry-after");
+    if (!value) return std::nullopt;
+    int64_t seconds = 0;
+    const auto [end, error] = std::from_chars(value->data(), value->data() + value->size(), seconds);
+    if (error == std::errc() && end == value->data() + value->size()) {
+        return std::chrono::seconds(std::clamp<int64_t>(seconds, 0, 86'400));
+    }
+    const time_t date = libcurl().getdate(value->c_str(), nullptr);
+    if (date < 0) return std::nullopt;
+    return std::chrono::seconds(std::max<int64_t>(0, date - std::time(nullptr)));
+}
+
+ApiError make(int code, const Json& status, const std::string& body, const Subject& subject,
+              const Connection& connection) {
+    const std::string context =
+        connection.context.empty() ? without_password(connection.cluster.server) : "context " + connection.context;
+    return ApiError(fmt::format("cannot {} {} ({}): HTTP {}, {}; {}", subject.verb, subject.text(), context, code,
+                                server_says(status, body), advice(code, status, subject, connection)),
+                    code, status);
+}
+
+}  // namespace
+
+std::string Subject::text() const {
+    std::string text = resource;
+    if (!name.empty()) text += " " + name;
+    if (!in_namespace.empty()) text += " in namespace " + in_namespace;
+    return text;
+}
+
+std::string ApiError::reason() const { return text_at(status, "reason"); }
+
+bool ApiError::is_lost_race() const {
+    if (code == 409) return !is_already_there();
+    return code == 422 && reason() == "Invalid" && value_at(status, "details").empty();
+}
+
+bool ApiError::is_disruption_budget() const { return code == 429 && has_cause(status, "DisruptionBudget"); }
+
+bool ApiError::is_no_permission() const { return code == 403 && is_about_permission(status); }
+
+bool ApiError::is_overload() const {
+    // A budget is not the server's load: whoever evicts decides how long to wait for it.
+    return retry_after && (code == 429 || code == 503) && !is_disruption_budget();
+}
+
+ApiError api_error(const HttpResponse& response, const Subject& subject, const Connection& connection) {
+    ApiError error = make(response.status, status_of(response.body), response.body, subject, connection);
+    error.retry_after = retry_after(response);
+    return error;
+}
+
+ApiError api_error(const Json& status, const Subject& subject, const Connection& connection) {
+    const Json& code = value_at(status, "code");
+    return make(code.is_number_integer() ? code.get<int>() : 500, status, "", subject, connection);
+}
+
+}  // namespace cudafault::kube

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kube/api/transport/retry.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace cudafault::kube {
+
+namespace {
+
+using testing::HasSubstr;
+
+ApiError error(int code, const std::string& reason) {
+    return ApiError("no", code, Json{{"reason", reason}, {"details", Json::object()}});
+}
+
+class Recompute : public testing::Test {
+protected:
+    Recompute() {
+        Connection connection;
+        connection.cluster.server = "http://127.0.0.1:1";
+        SessionOptions options;
+        options.first_pause = std::chrono::milliseconds(1);
+        session.emplace(connection, options);
+    }
+
+    // Fails `times` times, then gives the number of calls.
+    int run(int times, int code, const std::string& reason) {
+        return recompute_on_lost_race(*session, [&] {
+            if (++calls <= times) throw error(code, reason);
+            return calls;
+        });
+    }
+
+    std::optional<Session> session;
+    int calls = 0;
+};
+
+TEST_F(Recompute, OnceWhenNobodyElseWrites) { EXPECT_EQ(run(0, 0, ""), 1); }
+
+TEST_F(Recompute, AfterAConflict) { EXPECT_EQ(run(1, 409, "Conflict"), 2); }
+
+TEST_F(Recompute, AfterAFailedTest) { EXPECT_EQ(run(4, 422, "Invalid"), 5); }
+
+TEST_F(Recompute, AtMostFiveTimes) {
+    try {
+        run(100, 422, "Invalid");
+        FAIL();
+    } catch (const ApiError& last) {
+        EXPECT_EQ(last.code, 422);
+        EXPECT_THAT(last.what(), HasSubstr("5 times in a row"));
+    }
+    EXPECT_EQ(calls, 5);
+}
+
+TEST_F(Recompute, NotForOtherErrors) {
+    EXPECT_THROW(run(1, 409, "AlreadyExists"), ApiError);
+    EXPECT_THROW(run(2, 403, "Forbidden"), ApiError);
+    EXPECT_EQ(calls, 2);
+}
+
+TEST_F(Recompute, NotPastTheDeadline) {
+    session->set_deadline(Clock::now());
+    EXPECT_THROW(run(1, 409, "Conflict"), DeadlinePassed);
+    EXPECT_EQ(calls, 1);
+}
+
+}  // namespace
+
+}  // namespace cudafault::kube

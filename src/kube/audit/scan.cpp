@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kube/audit/scan.hpp"
+
+#include <algorithm>
+
+#include "kube/names.hpp"
+#include "kube/plan/plan_object.hpp"
+#include "kube/plan/plan_spec.hpp"
+#include "kube/record/record.hpp"
+
+namespace cudafault::kube {
+
+namespace {
+
+std::string hash_of(const Resource& resource, const Json& object) {
+    Workload workload;
+    workload.target = {resource, text_at(object, {"metadata", "namespace"}), text_at(object, {"metadata", "name"})};
+    return workload.hash();
+}
+
+bool is_put_back(const Leftover& leftover) {
+    return std::all_of(leftover.traces.begin(), leftover.traces.end(),
+                       [](const Trace& trace) { return trace.is_manager; });
+}
+
+class Scan {
+public:
+    Scan(Client& client, Discovery& discovery, const std::string& in_namespace)
+        : client_(client), discovery_(discovery), in_namespace_(in_namespace) {}
+
+    ScanReport run();
+
+private:
+    void start(const Resource& resource);
+    void look_at(const Resource& resource, const Json& object);
+    void look_at_workload(const Resource& resource, const Json& object, const std::vector<Trace>& traces);
+    void look_at_config_map(const Json& object);
+    bool is_of_injection(const Leftover& part);
+    void sort_out();
+    void read_record(FoundInjection& injection);
+    void look_at_kind_of(FoundInjection& injection, const Resource& resource);
+    void read_plan(FoundInjection& injection);
+
+    Client& client_;
+    Discovery& discovery_;
+    const std::string in_namespace_;
+    ScanReport report_;
+    std::map<std::string, FoundInjection> injections_;  // by hash
+    std::map<std::string, size_t> counts_;              // by resource
+};
+
+// A list may begin anew when its continue token has run out.
+void Scan::start(const Resource& resource) {
+    const std::string name = resource.qualified();
+    counts_[name] = 0;
+    std::erase_if(report_.leftovers, [&](const Leftover& leftover) { return leftover.resource == name; });
+    for (auto& [hash, injection] : injections_) injection.objects.erase(name);
+}
+
+void Scan::look_at(const Resource& resource, const Json& object) {
+    ++counts_[resource.qualified()];
+    std::vector<Trace> traces = traces_of(resource, object);
+    if (traces.empty()) return;
+    if (resource.kind == "ConfigMap") {
+        look_at_config_map(object);
+    } else {
+        look_at_workload(resource, object, traces);
+    }
+    Leftover part{resource.qualified(), text_of(resource, object), hashes_of(traces), std::move(traces)};
+    // Pods by the thousand are counted, and not kept: what they belong to has been seen before them.
+    if (!is_of_injection(part)) report_.leftovers.push_back(std::move(part));
+}
+
+// The mark alone does not tell a workload: the Deployment controller copies it to ReplicaSets.
+void Scan::look_at_workload(const Resource& resource, const Json& object, const std::vector<Trace>& traces) {
+    const auto mark = InjectedMark::of(object);
+    if (!mark) return;
+    const std::string hash = hash_of(resource, object);
+    if (!hashes_of(traces).contains(hash)) return;
+    FoundInjection& injection = injections_[hash];
+    injection.hash = hash;
+    injection.state = InjectionState::kInForce;
+    injection.workload = text_of(resource, object);
+    injection.kind = resource.kind;
+    injection.name = text_at(object, {"metadata", "name"});
+    injection.in_namespace = text_at(object, {"metadata", "namespace"});
+    injection.run_id = mark->run_id;
+}
+
+void Scan::look_at_config_map(const Json& object) {
+    const std::string name = text_at(object, {"metadata", "name"});
+    const std::string prefix = names::kAnchorPrefix;
+    if (!name.starts_with(prefix)) return;
+    const std::string hash = name.substr(prefix.size());
+    FoundInjection& injection = injections_[hash];
+    injection.hash = hash;
+    injection.has_record = true;
+    injection.in_namespace = text_at(object, {"metadata", "namespace"});
+}
+
+bool Scan::is_of_injection(const Leftover& part) {
+    for (const std::string& hash : part.hashes) {
+        const auto found = injections_.find(hash);
+        if (found == injections_.end()) continue;
+        ++found->second.objects[part.resource];
+        return true;
+    }
+    return false;
+}
+
+void Scan::sort_out() {
+    for (auto& [hash, injection] : injections_) read_record(injection);
+    // What was seen before its injection was known.
+    std::erase_if(report_.leftovers, [&](const Leftover& part) { return is_of_injection(part); });
+    const auto first_put_back = std::stable_partition(report_.leftovers.begin(), report_.leftovers.end(),
+                                                      [](const Leftover& part) { return !is_put_back(part); });
+    report_.put_back.assign(std::make_move_iterator(first_put_back), std::make_move_iterator(report_.leftovers.end()));
+    report_.leftovers.erase(first_put_back, report_.leftovers.end());
+    for (auto& [hash, injection] : injections_) {
+        read_plan(injection);
+        report_.injections.push_back(std::move(injection));
+    }
+}
+
+void Scan::read_record(FoundInjection& injection) {
+    if (!injection.has_record) return;
+    std::optional<Resource> not_looked_at;
+    try {
+        const auto anchor = find_anchor(client_, injection.in_namespace, injection.hash);
+        if (!anchor) return;
+        const Record& record = anchor->record;
+        injection.run_id = record.run_id;
+        injection.by = record.by;
+        injection.created_at = record.created_at;
+        if (!injection.workload.empty()) return;
+        injection.kind = record.kind;
+        injection.name = record.name;
+        const auto resource = discovery_.find(record.api_version, record.kind);
+        injection.workload =
+            Subject{"get", resource ? resource->qualified() : record.kind, record.in_namespace, record.name}.text();
+        if (resource && !counts_.contains(resource->qualified())) not_looked_at = *resource;
+    } catch (const Cancelled&) {
+        throw;
+    } catch (const DeadlinePassed&) {
+        throw;
+    } catch (const Error& error) {
+        injection.record_trouble = error.what();
+    }
+    if (not_looked_at) look_at_kind_of(injection, *not_looked_at);
+}
+
+// Of a kind that the table does not have.
+void Scan::look_at_kind_of(FoundInjection& injection, const Resource& resource) {
+    try {
+        client_.list({resource, in_namespace_}, {}, [&](Page page) {
+            if (page.is_first) start(resource);
+            for (const Json& object : page.items) look_at(resource, object);
+        });
+    } catch (const ApiError& error) {
+        injection.state = InjectionState::kUnknown;
+        const auto is_it = [&](const Unseen& unseen) { return unseen.resource == resource.qualified(); };
+        const bool is_told = std::any_of(report_.unseen.begin(), report_.unseen.end(), is_it);
+        if (!is_told) report_.unseen.push_back({resource.qualified(), error.what()});
+    }
+}
+
+void Scan::read_plan(FoundInjection& injection) {
+    try {
+        const auto plan = find_plan(client_, injection.in_namespace, injection.hash);
+        if (!plan) return;
+        (is_armed(plan->spec) ? injection.armed : injection.expired) = plan->spec;
+        injection.until = end_of_plan(plan->spec);
+    } catch (const ApiError& error) {
+        if (error.code != 403) throw;
+        injection.armed = "unknown: " + std::string(error.what());
+    }
+}
+
+ScanReport Scan::run() {
+    SurveyScope scope;
+    scope.in_namespace = in_namespace_;
+    report_.unseen = survey(client_, discovery_, scope,
+                            {[this](const Resource& resource) { start(resource); },
+                             [this](const Resource& resource, const Json& object) { look_at(resource, object); }});
+    sort_out();
+    for (const auto& [resource, count] : counts_) report_.objects += count;
+    report_.kinds = counts_.size();
+    return std::move(report_);
+}
+
+const char* state_word(InjectionState state) {
+    switch (state) {
+        case InjectionState::kInForce: return "in force";
+        case InjectionState::kUnfinished: return "unfinished";
+        case InjectionState::kUnknown: return "unknown";
+    }
+    return "";
+}
+
+Json text_or_null(const std::string& text) { return text.empty() ? Json() : Json(text); }
+
+}  // namespace
+
+Json FoundInjection::json() const {
+    return {{"workload", text_or_null(workload)},
+            {"kind", text_or_null(kind)},
+            {"namespace", in_namespace},
+            {"name", text_or_null(name)},
+            {"hash", hash},
+            {"state", state_word(state)},
+            {"record", has_record},
+            {"record_trouble", text_or_null(record_trouble)},
+            {"run", text_or_null(run_id)},
+            {"by", text_or_null(by)},
+            {"created_at", text_or_null(created_at)},
+            {"armed", text_or_null(armed)},
+            {"expired", text_or_null(expired)},
+            {"until", text_or_null(until)},
+            {"objects", objects}};
+}
+
+Json Leftover::json() const { return {{"object", object}, {"traces", list_json(traces)}}; }
+
+Json ScanReport::json() const {
+    return {{"injections", list_json(injections)},
+            {"leftovers", list_json(leftovers)},
+            {"put_back", list_json(put_back)},
+            {"unseen", list_json(unseen)},
+            {"objects", objects},
+            {"kinds", kinds}};
+}
+
+ScanReport scan(Client& client, Discovery& discovery, const std::string& in_namespace) {
+    return Scan(client, discovery, in_namespace).run();
+}
+
+}  // namespace cudafault::kube

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kube/audit/scan.hpp"
+
+#include <gmock/gmock.h>
+
+#include "kube/record/record.hpp"
+#include "kube/testing/survey_testing.hpp"
+
+namespace cudafault::kube {
+
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Pair;
+using testing::UnorderedElementsAre;
+
+class ScanTest : public SurveyTest {
+protected:
+    ScanReport report() { return scan(client(), discovery(), "prod"); }
+
+    std::vector<std::string> leftovers() {
+        std::vector<std::string> objects;
+        for (const Leftover& leftover : report().leftovers) objects.push_back(leftover.object);
+        return objects;
+    }
+
+    void serve_plan(const std::string& plan) {
+        responder.on("GET", kConfigMapPath + "/" + names::kPlanPrefix + web,
+                     {json_answer(object("ConfigMap", names::kPlanPrefix + web, {{"data", {{"plan", plan}}}}))});
+    }
+
+    const std::string web = hash_of("web");
+};
+
+TEST_F(ScanTest, NothingInAnEmptyNamespace) {
+    const ScanReport empty = report();
+    EXPECT_FALSE(empty.found());
+    EXPECT_EQ(empty.objects, 0u);
+    EXPECT_EQ(empty.kinds, 8u);
+    EXPECT_THAT(empty.unseen, IsEmpty());
+}
+
+TEST_F(ScanTest, AnInjectionWithAllThatBelongsToIt) {
+    fill(kApps + "deployments", {injected("Deployment", "web", web), object("Deployment", "other")});
+    fill(kApps + "replicasets", {injected("ReplicaSet", "web-1", web), object("ReplicaSet", "web-0")});
+    fill(kPodPath, {object("Pod", "web-1-a", {{"spec", plan_volume(web)}}), object("Pod", "other-1")});
+    fill(kConfigMapPath, {object("ConfigMap", names::kPlanPrefix + web), object("ConfigMap", "settings")});
+    serve_plan("#3\nxid=79 until=2099-11-25T01:00:00Z\n");
+    const ScanReport found = report();
+    EXPECT_THAT(found.leftovers, IsEmpty());
+    ASSERT_EQ(found.injections.size(), 1u);
+    const FoundInjection& injection = found.injections[0];
+    EXPECT_EQ(injection.state, InjectionState::kInForce);
+    EXPECT_EQ(injection.workload, "deployments.apps web in namespace prod");
+    EXPECT_EQ(injection.run_id, "ab12");
+    EXPECT_EQ(injection.armed, "xid=79 until=2099-11-25T01:00:00Z");
+    EXPECT_EQ(injection.expired, "");
+    EXPECT_EQ(injection.until, "2099-11-25T01:00:00Z");
+    EXPECT_FALSE(injection.has_record);
+    EXPECT_THAT(injection.objects, UnorderedElementsAre(Pair("deployments.apps", 1u), Pair("replicasets.apps", 1u),
+                                                        Pair("pods", 1u), Pair("configmaps", 1u)));
+    EXPECT_EQ(found.objects, 8u);
+}
+
+TEST_F(ScanTest, APlanWhoseTimeIsOverIsNotArmed) {
+    fill(kApps + "deployments", {injected("Deployment", "web", web)});
+    fill(kConfigMapPath, {object("ConfigMap", names::kPlanPrefix + web)});
+    serve_plan("#3\nxid=79 until=2020-11-25T01:00:00Z\n");
+    const Json injection = report().json()["injections"].at(0);
+    EXPECT_EQ(injection["armed"], Json());
+    EXPECT_EQ(injection["expired"], "xid=79 until=2020-11-25T01:00:00Z");
+    EXPECT_EQ(injection["until"], "2020-11-25T01:00:00Z");
+}
+
+TEST_F(ScanTest, ARecordWithoutAnInjection) {
+    fill(kConfigMapPath, {object("ConfigMap", names::kAnchorPrefix + web)});
+    responder.on("GET", kConfigMapPath + "/" + names::kAnchorPrefix + web,
+                 {json_answer(object("ConfigMap", names::kAnchorPrefix + web, {{"data", {{"record.json", "{"}}}}))});
+    const ScanReport found = report();
+    ASSERT_EQ(found.injections.size(), 1u);
+    EXPECT_EQ(found.injections[0].state, InjectionState::kUnfinished);
+    EXPECT_TRUE(found.injections[0].has_record);
+    EXPECT_THAT(found.injections[0].record_trouble, HasSubstr("damaged"));
+    EXPECT_THAT(found.leftovers, IsEmpty());
+}
+
+class ScanOfAnotherKindTest : public ScanTest {
+protected:
+    ScanOfAnotherKindTest() {
+        const Json apps = {{"name", "apps"}, {"versions", {{{"version", "v1"}}}}};
+        const Json acme = {{"name", "acme.com"}, {"versions", {{{"version", "v1"}}}}};
+        responder.on("GET", "/apis", {json_answer({{"kind", "APIGroupList"}, {"groups", {apps, acme}}})});
+        responder.on("GET", "/apis/acme.com/v1",
+                     {json_answer({{"kind", "APIResourceList"}, {"resources", {entry("widgets", "Widget")}}})});
+        for (const char* name : {"one", "two"}) anchors.push_back(hold_record(name));
+        fill(kConfigMapPath, anchors);
+    }
+
+    static std::string hash_of_widget(const std::string& name) {
+        Workload workload;
+        workload.target = {{"acme.com", "v1", "widgets", "", "Widget", true, {}, {}, {}}, "prod", name};
+        return workload.hash();
+    }
+
+    Json hold_record(const std::string& name) {
+        Record record;
+        record.run_id = "ab12";
+        record.api_version = "acme.com/v1";
+        record.kind = "Widget";
+        record.in_namespace = "prod";
+        record.name = name;
+        const std::string anchor = names::kAnchorPrefix + hash_of_widget(name);
+        const Json map = object("ConfigMap", anchor, {{"data", {{"record.json", record.json().dump()}}}});
+        responder.on("GET", kConfigMapPath + "/" + anchor, {json_answer(map)});
+        return map;
+    }
+
+    const std::string widgets = "/apis/acme.com/v1/namespaces/prod/widgets";
+    std::vector<Json> anchors;
+};
+
+TEST_F(ScanOfAnotherKindTest, IsInForceIfItCarriesIt) {
+    fill(widgets, {injected("Widget", "one", hash_of_widget("one")), injected("Widget", "two", hash_of_widget("two"))});
+    const ScanReport found = report();
+    EXPECT_THAT(found.leftovers, IsEmpty());
+    ASSERT_EQ(found.injections.size(), 2u);
+    for (const FoundInjection& injection : found.injections) {
+        EXPECT_EQ(injection.state, InjectionState::kInForce) << injection.workload;
+        EXPECT_THAT(injection.objects, UnorderedElementsAre(Pair("widgets.acme.com", 1u), Pair("configmaps", 1u)));
+    }
+}
+
+TEST_F(ScanOfAnotherKindTest, IsUnfinishedIfItDoesNot) {
+    fill(widgets, {object("Widget", "one")});
+    EXPECT_EQ(report().injections.at(0).state, InjectionState::kUnfinished);
+}
+
+TEST_F(ScanOfAnotherKindTest, IsUnknownIfItMayNotBeListed) {
+    responder.on("GET", widgets,
+                 {status_answer(403, "Forbidden", R"(User "ada" cannot list resource "widgets" in API group)")});
+    const ScanReport found = report();
+    for (const FoundInjection& injection : found.injections) EXPECT_EQ(injection.state, InjectionState::kUnknown);
+    ASSERT_EQ(found.unseen.size(), 1u);
+    EXPECT_EQ(found.unseen[0].resource, "widgets.acme.com");
+}
+
+TEST_F(ScanTest, LeftoversOfNoKnownInjection) {
+    fill(kApps + "replicasets", {injected("ReplicaSet", "web-1", web)});
+    fill(kApps + "controllerrevisions",
+         {object("ControllerRevision", "db-1", {{"data", {{"env", Json::array({{{"name", "CUDA_XID_TYPE"}}})}}}})});
+    fill(kConfigMapPath, {object("ConfigMap", names::kLibraryPrefix + web + "-x86-64")});
+    fill(kLeasePath, {object("Lease", names::kLeasePrefix + web)});
+    fill(kPodPath, {object("Pod", "p", {{"metadata", {{"annotations", {{names::kNudge, "3"}}}}}})});
+    fill(kNodePath, {object("Node", "n1", {{"metadata", {{"annotations", {{names::kCordon, "{}"}}}}}})});
+    EXPECT_THAT(leftovers(), UnorderedElementsAre("replicasets.apps web-1 in namespace prod",
+                                                  "controllerrevisions.apps db-1 in namespace prod",
+                                                  "configmaps cudafault-library-" + web + "-x86-64 in namespace prod",
+                                                  "leases.coordination.k8s.io cudafault-" + web + " in namespace prod",
+                                                  "pods p in namespace prod", "nodes n1 in namespace prod"));
+}
+
+TEST_F(ScanTest, AMarkAloneIsALeftover) {
+    fill(kApps + "deployments",
+         {object("Deployment", "web", {{"metadata", {{"annotations", {{names::kInjected, "run=ab12 edition=1"}}}}}})});
+    EXPECT_THAT(leftovers(), ElementsAre("deployments.apps web in namespace prod"));
+}
+
+TEST_F(ScanTest, OurNameOnFieldsThatWerePutBackIsNoLeftover) {
+    fill(kApps + "deployments",
+         {object("Deployment", "web",
+                 {{"metadata", {{"managedFields", Json::array({{{"manager", names::kManager}}})}}}})});
+    const ScanReport found = report();
+    EXPECT_FALSE(found.found());
+    EXPECT_EQ(found.put_back.at(0).object, "deployments.apps web in namespace prod");
+}
+
+TEST_F(ScanTest, WhatMayNotBeListedIsNamed) {
+    responder.on("GET", kNodePath, {status_answer(403, "Forbidden")});
+    responder.on("GET", kApps + "deployments",
+                 {status_answer(403, "Forbidden", R"(User "ada" cannot list resource "deployments")")});
+    const ScanReport found = report();
+    ASSERT_EQ(found.unseen.size(), 2u);
+    EXPECT_EQ(found.unseen[0].resource, "deployments.apps");
+    EXPECT_THAT(found.unseen[0].why, HasSubstr("verb list on deployments.apps"));
+    EXPECT_EQ(found.unseen[1].resource, "nodes");
+}
+
+TEST_F(ScanTest, WhoMayLookAtNothingIsTold) {
+    for (const std::string& path : {kConfigMapPath, kLeasePath, kPodPath, kNodePath, kApps + "deployments",
+                                    kApps + "statefulsets", kApps + "replicasets", kApps + "controllerrevisions"}) {
+        responder.on("GET", path, {status_answer(403, "Forbidden")});
+    }
+    EXPECT_THROW(report(), ApiError);
+}
+
+TEST_F(ScanTest, AServerInTroubleIsAnError) {
+    responder.on("GET", kPodPath, {status_answer(500, "InternalError")});
+    EXPECT_THROW(report(), ApiError);
+}
+
+TEST_F(ScanTest, AnUnknownNamespaceIsAnError) {
+    responder.on("GET", "/api/v1/namespaces/prod", {status_answer(404, "NotFound")});
+    EXPECT_THROW(report(), ApiError);
+}
+
+TEST_F(ScanTest, ANamespaceThatMayNotBeReadIsLookedInto) {
+    responder.on("GET", "/api/v1/namespaces/prod", {status_answer(403, "Forbidden")});
+    EXPECT_FALSE(report().found());
+}
+
+TEST_F(ScanTest, AListThatBeginsAnewCountsOnce) {
+    const Answer first = json_answer({{"kind", "List"},
+                                      {"metadata", {{"continue", "more"}}},
+                                      {"items", {object("ReplicaSet", "plain"), injected("ReplicaSet", "r", web)}}});
+    responder.on("GET", kApps + "replicasets?limit=100", {first});
+    responder.on("GET", kApps + "replicasets?limit=100&continue=more",
+                 {status_answer(410, "Expired"), json_answer({{"kind", "List"}, {"items", Json::array()}})});
+    const ScanReport found = report();
+    EXPECT_EQ(found.leftovers.size(), 1u);
+    EXPECT_EQ(found.objects, 2u);
+}
+
+TEST_F(ScanTest, OfConfigMapsOnlyMetadataIsRead) {
+    report();
+    for (const SeenRequest& request : responder.requests()) {
+        const bool metadata_only = request.header("accept").find("PartialObjectMetadataList") != std::string::npos;
+        const bool wanted = request.target.starts_with(kConfigMapPath) || request.target.starts_with(kLeasePath);
+        EXPECT_EQ(metadata_only, wanted) << request.target;
+        EXPECT_EQ(request.method, "GET");
+    }
+}
+
+}  // namespace
+
+}  // namespace cudafault::kube

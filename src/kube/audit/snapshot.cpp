@@ -1,0 +1,398 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kube/audit/snapshot.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <set>
+#include <string_view>
+
+#include "kube/api/common/json_text.hpp"
+#include "kube/api/resources.hpp"
+#include "kube/names.hpp"
+#include "kube/object/path.hpp"
+#include "kube/plan/plan_object.hpp"
+#include "kube/restore/strip.hpp"
+
+namespace cudafault::kube {
+
+namespace {
+
+constexpr int kSnapshotSchema = 1;
+constexpr const char* kThere = "there";
+constexpr const char* kMayNotBeListed = "unknown: it may not be listed";
+constexpr const char* kNodesUnseen =
+    "cordons of cudafault were not looked for, since nodes may not be listed: `cudafault k8s rbac verify-clean -A` "
+    "prints the ClusterRole for that";
+// What the Deployment controller counts with. The last, of a ReplicaSet, is replicas + maxSurge when it was scaled
+// last.
+constexpr std::array<const char*, 3> kControllersAnnotations = {"deployment.kubernetes.io/revision",
+                                                                "deployment.kubernetes.io/revision-history",
+                                                                "deployment.kubernetes.io/max-replicas"};
+constexpr const char* kServerCounter = "deprecated.daemonset.template.generation";  // annotation, set by the server
+constexpr std::array<std::string_view, 2> kNvsentinelPrefixes = {"k8saas.nvidia.com/", "dgxc.nvidia.com/"};
+
+bool is_kept(const Resource& resource) {
+    constexpr std::array<std::string_view, 5> kNotKept = {"pods", "jobs.batch", "configmaps",
+                                                          "leases.coordination.k8s.io", "nodes"};
+    return std::find(kNotKept.begin(), kNotKept.end(), resource.qualified()) == kNotKept.end();
+}
+
+bool is_our_object(const Resource& resource) { return resource.kind == "ConfigMap" || resource.kind == "Lease"; }
+
+Json without_status(Json object) {
+    if (object.is_object()) object.erase("status");
+    return object;
+}
+
+Json node_state(const Json& node) {
+    const Json* unschedulable = find(node, {"spec", "unschedulable"});
+    Json labels = Json::object();
+    if (const Json* all = find(node, {"metadata", "labels"}); all && all->is_object()) {
+        for (const auto& [key, value] : all->items()) {
+            const auto begins = [name = std::string_view(key)](std::string_view prefix) {
+                return name.starts_with(prefix);
+            };
+            if (std::any_of(kNvsentinelPrefixes.begin(), kNvsentinelPrefixes.end(), begins)) labels[key] = value;
+        }
+    }
+    return {{"cordoned", unschedulable && *unschedulable == true}, {"labels", labels}};
+}
+
+// Owners
+
+std::set<std::string> owners_of(const Json& object) {
+    std::set<std::string> uids;
+    const Json* owners = find(object, {"metadata", "ownerReferences"});
+    for (const Json& owner : owners && owners->is_array() ? *owners : Json::array()) {
+        uids.insert(text_at(owner, {"uid"}));
+    }
+    return uids;
+}
+
+bool is_owned_by_one(const Json& object, const std::set<std::string>& uids) {
+    const auto owners = owners_of(object);
+    return std::any_of(owners.begin(), owners.end(), [&](const std::string& uid) { return uids.contains(uid); });
+}
+
+// What is owned, by whatever way round, by one of these.
+std::set<std::string> with_descendants(std::set<std::string> uids, const std::map<std::string, Json>& objects) {
+    for (size_t known = 0; known != uids.size();) {
+        known = uids.size();
+        for (const auto& [text, object] : objects) {
+            if (is_owned_by_one(object, uids)) uids.insert(text_at(object, {"metadata", "uid"}));
+        }
+    }
+    return uids;
+}
+
+void keep_only(Snapshot& snapshot, std::set<std::string> chosen) {
+    const auto uids = with_descendants(std::move(chosen), snapshot.objects);
+    std::erase_if(snapshot.objects, [&](const auto& entry) {
+        return !uids.contains(text_at(entry.second, {"metadata", "uid"}));
+    });
+    snapshot.is_whole = false;
+}
+
+// managedFields
+
+// Without what is in `taken`.
+void subtract(Json& fields, const Json& taken) {
+    if (!fields.is_object() || !taken.is_object()) return;
+    for (const auto& [key, value] : taken.items()) {
+        const auto field = fields.find(key);
+        if (field == fields.end()) continue;
+        if (!value.empty()) subtract(*field, value);
+        if (value.empty() || field->empty()) fields.erase(field);
+    }
+}
+
+// What nobody compares: status, and without `exact` the numbers of revisions.
+Json fields_not_compared(bool exact) {
+    Json fields = {{"f:status", Json::object()}};
+    if (exact) return fields;
+    for (const char* annotation : kControllersAnnotations) {
+        fields["f:metadata"]["f:annotations"]["f:" + std::string(annotation)] = Json::object();
+    }
+    fields["f:revision"] = Json::object();
+    return fields;
+}
+
+// The server sorts them by their times, which are not compared.
+Json managers_of(const Json& object, bool exact) {
+    std::vector<Json> managers;
+    const Json* entries = find(object, {"metadata", "managedFields"});
+    for (Json entry : entries && entries->is_array() ? *entries : Json::array()) {
+        if (!entry.is_object()) continue;
+        entry.erase("time");
+        subtract(entry["fieldsV1"], fields_not_compared(exact));
+        if (!entry["fieldsV1"].empty()) managers.push_back(std::move(entry));
+    }
+    std::sort(managers.begin(), managers.end());
+    return managers;
+}
+
+bool has_controller(const Json& object) {
+    const Json* owners = find(object, {"metadata", "ownerReferences"});
+    return owners && owners->is_array() && std::any_of(owners->begin(), owners->end(), [](const Json& owner) {
+               return value_at(owner, "controller") == true;
+           });
+}
+
+// What a controller has deleted and made anew, as operators do below their own kinds, is the same if it says the same.
+bool is_made_anew(const Json& before, const Json& after) {
+    return text_at(before, {"metadata", "uid"}) != text_at(after, {"metadata", "uid"}) && has_controller(before) &&
+           has_controller(after);
+}
+
+void forget_identity(Json& object) {
+    Json& metadata = object["metadata"];
+    metadata.erase("uid");
+    metadata.erase("creationTimestamp");
+    for (Json& owner : metadata["ownerReferences"]) owner.erase("uid");
+    for (Json& entry : metadata["managedFields"]) {
+        subtract(entry["fieldsV1"], {{"f:metadata", {{"f:ownerReferences", Json::object()}}}});
+    }
+}
+
+std::vector<Difference> differences_of(const std::string& text, const Json& before, const Json& after, bool exact) {
+    Json was = comparable(before, exact), is = comparable(after, exact);
+    was["metadata"]["managedFields"] = managers_of(before, exact);
+    is["metadata"]["managedFields"] = managers_of(after, exact);
+    if (is_made_anew(before, after)) {
+        forget_identity(was);
+        forget_identity(is);
+    }
+    return differences(text, was, is);
+}
+
+// Verification
+
+class Verification {
+public:
+    explicit Verification(const CleanOptions& options) : options_(options) {
+        if (!options.against) return;
+        for (const auto& [text, object] : options.against->objects) {
+            known_uids_.insert(text_at(object, {"metadata", "uid"}));
+            if (has_injection(object)) continue;
+            for (const Trace& trace : traces_of({}, object)) {
+                if (trace.may_be_users) users_own_.insert(trace.what);
+            }
+        }
+    }
+
+    CleanReport run(Client& client, Discovery& discovery);
+
+private:
+    // What was found of one kind.
+    struct Part {
+        std::vector<Trace> traces;
+        std::vector<Difference> differences;
+        std::vector<std::string> notes;
+        std::set<std::string> seen;
+        size_t objects = 0;
+    };
+
+    void look_at(const Resource& resource, const Json& object);
+    void look_for_traces(Part& part, const Resource& resource, const Json& object);
+    void compare(Part& part, const Resource& resource, const Json& object);
+    void compare_node(Part& part, const Json& node);
+    bool is_unseen(const std::string& resource_and_more) const;
+    void look_for_missing(const std::set<std::string>& seen);
+    void excuse_nodes();
+
+    const CleanOptions& options_;
+    std::set<std::string> known_uids_;
+    std::set<std::string> users_own_;    // variables and libraries with names of ours that were there without us
+    std::map<std::string, Part> parts_;  // by resource
+    CleanReport report_;
+};
+
+void Verification::look_at(const Resource& resource, const Json& object) {
+    Part& part = parts_[resource.qualified()];
+    ++part.objects;
+    look_for_traces(part, resource, object);
+    if (!options_.against) return;
+    if (resource.kind == "Node") return compare_node(part, object);
+    if (is_kept(resource)) compare(part, resource, object);
+}
+
+void Verification::look_for_traces(Part& part, const Resource& resource, const Json& object) {
+    std::vector<Trace> traces = traces_of(resource, object);
+    // They were there before, here or in the template it was made from; whether they are the same, `compare` says.
+    const auto was_there = [&](const Trace& trace) { return trace.may_be_users && users_own_.contains(trace.what); };
+    if (!traces.empty() && !has_injection(object)) std::erase_if(traces, was_there);
+    part.traces.insert(part.traces.end(), std::make_move_iterator(traces.begin()),
+                       std::make_move_iterator(traces.end()));
+}
+
+void Verification::compare(Part& part, const Resource& resource, const Json& object) {
+    const Snapshot& snapshot = *options_.against;
+    const std::string text = text_of(resource, object);
+    const auto before = snapshot.objects.find(text);
+    if (before != snapshot.objects.end()) {
+        part.seen.insert(text);
+        const auto found = differences_of(text, before->second, object, options_.exact);
+        part.differences.insert(part.differences.end(), found.begin(), found.end());
+    } else if (snapshot.is_whole || is_owned_by_one(object, known_uids_)) {
+        part.differences.push_back({text, "", {}, kThere});
+    }
+}
+
+// Nodes come and go by themselves: only those that are still there are compared.
+void Verification::compare_node(Part& part, const Json& node) {
+    const std::string name = text_at(node, {"metadata", "name"});
+    const auto before = options_.against->nodes.find(name);
+    if (before == options_.against->nodes.end()) return;
+    part.seen.insert(name);
+    const auto found = differences("node " + name, before->second, node_state(node));
+    part.differences.insert(part.differences.end(), found.begin(), found.end());
+}
+
+bool Verification::is_unseen(const std::string& resource_and_more) const {
+    return std::any_of(report_.unseen.begin(), report_.unseen.end(),
+                       [&](const Unseen& unseen) { return resource_and_more.starts_with(unseen.resource + " "); });
+}
+
+void Verification::look_for_missing(const std::set<std::string>& seen) {
+    for (const auto& [text, object] : options_.against->objects) {
+        if (seen.contains(text)) continue;
+        const bool unknown = is_unseen(text);
+        report_.differences.push_back({text, "", kThere, unknown ? std::optional(kMayNotBeListed) : std::nullopt});
+    }
+    for (const auto& [name, state] : options_.against->nodes) {
+        const bool gone = !seen.contains(name) && !is_unseen("nodes " + name);
+        if (gone) report_.notes.push_back(fmt::format("node {} is gone since the snapshot", name));
+    }
+}
+
+// They are the cluster's: no Role for one namespace allows to list them.
+void Verification::excuse_nodes() {
+    if (options_.in_namespace.empty()) return;
+    const bool unseen = std::erase_if(report_.unseen, [](const Unseen& kind) { return kind.resource == "nodes"; }) > 0;
+    if (unseen) report_.notes.emplace_back(kNodesUnseen);
+}
+
+template <typename Item>
+void append(std::vector<Item>& list, std::vector<Item>& items) {
+    list.insert(list.end(), std::make_move_iterator(items.begin()), std::make_move_iterator(items.end()));
+}
+
+CleanReport Verification::run(Client& client, Discovery& discovery) {
+    SurveyScope scope;
+    scope.in_namespace = options_.in_namespace;
+    report_.unseen = survey(client, discovery, scope,
+                            {[this](const Resource& resource) { parts_[resource.qualified()] = {}; },
+                             [this](const Resource& resource, const Json& object) { look_at(resource, object); }});
+    std::set<std::string> seen;
+    for (auto& [resource, part] : parts_) {
+        append(report_.traces, part.traces);
+        append(report_.differences, part.differences);
+        append(report_.notes, part.notes);
+        report_.objects += part.objects;
+        seen.merge(part.seen);
+    }
+    report_.kinds = parts_.size();
+    if (options_.against) look_for_missing(seen);
+    excuse_nodes();
+    return std::move(report_);
+}
+
+}  // namespace
+
+Json comparable(const Json& object, bool exact) {
+    Json copy = without_status(object);
+    Json& metadata = copy["metadata"];
+    for (const char* field : {"generation", "resourceVersion", "managedFields"}) metadata.erase(field);
+    if (!exact && text_at(copy, {"kind"}) == "ControllerRevision") copy.erase("revision");
+    const auto annotations = metadata.find("annotations");
+    if (annotations == metadata.end() || !annotations->is_object()) return copy;
+    annotations->erase(kServerCounter);
+    for (const char* annotation : kControllersAnnotations) {
+        if (!exact) annotations->erase(annotation);
+    }
+    if (annotations->empty()) metadata.erase(annotations);
+    return copy;
+}
+
+Json Snapshot::json() const {
+    return {{"cudafault_snapshot", kSnapshotSchema},
+            {"taken_at", taken_at},
+            {"namespace", in_namespace},
+            {"whole", is_whole},
+            {"objects", objects},
+            {"nodes", nodes},
+            {"ours", ours},
+            {"unseen", list_json(unseen)}};
+}
+
+Snapshot Snapshot::from_json(const Json& json) {
+    try {
+        if (json.at("cudafault_snapshot") != kSnapshotSchema)
+            throw Error("it was written by another version of cudafault");
+        Snapshot snapshot;
+        json.at("taken_at").get_to(snapshot.taken_at);
+        json.at("namespace").get_to(snapshot.in_namespace);
+        json.at("whole").get_to(snapshot.is_whole);
+        json.at("objects").get_to(snapshot.objects);
+        json.at("nodes").get_to(snapshot.nodes);
+        json.at("ours").get_to(snapshot.ours);
+        for (const Json& entry : json.at("unseen")) {
+            snapshot.unseen.push_back({text_at(entry, {"resource"}), text_at(entry, {"why"})});
+        }
+        return snapshot;
+    } catch (const Json::exception& error) {
+        throw Error(fmt::format("this is no snapshot of `cudafault k8s snapshot`: {}", error.what()));
+    }
+}
+
+Snapshot take_snapshot(Client& client, Discovery& discovery, const std::string& in_namespace,
+                       const std::vector<WorkloadChoice>& only) {
+    std::set<std::string> chosen;
+    for (const WorkloadChoice& choice : only) chosen.insert(load_workload(client, discovery, choice).uid());
+
+    Snapshot snapshot;
+    snapshot.in_namespace = in_namespace;
+    snapshot.taken_at = utc_now();
+    SurveyScope scope;
+    scope.in_namespace = in_namespace;
+    scope.with_pods = false;
+    snapshot.unseen =
+        survey(client, discovery, scope,
+               {[&](const Resource& resource) {
+                    const auto is_of_it = [&](const std::string& text) {
+                        return text.starts_with(resource.qualified() + " ");
+                    };
+                    std::erase_if(snapshot.objects, [&](const auto& entry) { return is_of_it(entry.first); });
+                    std::erase_if(snapshot.ours, is_of_it);
+                },
+                [&](const Resource& resource, Json object) {
+                    const std::string text = text_of(resource, object);
+                    if (resource.kind == "Node") {
+                        snapshot.nodes[text_at(object, {"metadata", "name"})] = node_state(object);
+                    } else if (is_our_object(resource)) {
+                        if (!traces_of(resource, object).empty()) snapshot.ours.push_back(text);
+                    } else if (is_kept(resource)) {
+                        snapshot.objects[text] = without_status(std::move(object));
+                    }
+                }});
+    if (!only.empty()) keep_only(snapshot, chosen);
+    return snapshot;
+}
+
+Json CleanReport::json() const {
+    return {{"clean", is_clean() && unseen.empty()},
+            {"traces", list_json(traces)},
+            {"differences", list_json(differences)},
+            {"notes", notes},
+            {"unseen", list_json(unseen)},
+            {"objects", objects},
+            {"kinds", kinds}};
+}
+
+CleanReport verify_clean(Client& client, Discovery& discovery, const CleanOptions& options) {
+    return Verification(options).run(client, discovery);
+}
+
+}  // namespace cudafault::kube

@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kube/cluster/permissions.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <strings.h>
+
+#include <algorithm>
+#include <array>
+#include <sstream>
+#include <string_view>
+
+#include "kube/api/common/error.hpp"
+#include "kube/restore/revisions.hpp"
+#include "kube/workload/kinds.hpp"
+
+namespace cudafault::kube {
+
+namespace {
+
+// Only with that option.
+enum class When { kAlways, kAllNamespaces, kAllWorkloads, kExact, kDeletePods, kRestartCrashed, kDeleteUnhealthy };
+
+// Resources that stand for others.
+constexpr std::string_view kWorkload = "WORKLOAD";        // the kinds asked for
+constexpr std::string_view kHistory = "HISTORY";          // where their controllers keep old templates
+constexpr std::string_view kOwnHistory = "OWN HISTORY";   // of kinds whose controllers are Kubernetes' own
+constexpr std::string_view kReplicaSets = "REPLICASETS";  // between a Deployment and its pods
+constexpr std::string_view kJobs = "JOBS";                // between a CronJob and its pods
+constexpr std::string_view kEveryKind = "EVERY KIND";
+
+struct Row {
+    std::string_view commands;  // separated by commas
+    std::string_view resource;  // plural.group, with /subresource before the group; or one of those above
+    std::string_view verbs;
+    std::string_view why;
+    When when = When::kAlways;
+};
+
+constexpr Row kRows[] = {
+    {"plan,inject,arm,disarm,status,restore", kWorkload, "get", "reads the workload, its owners and its pod templates"},
+    {"plan,inject", kWorkload, "patch", "changes the template; a dry run needs the same"},
+    {"restore", kWorkload, "patch", "takes the change back"},
+    {"plan,inject,arm,disarm,status,restore", "configmaps", "get", "reads the record and the plan"},
+    {"inject", "configmaps", "create,patch,delete", "keeps library, plan and record; takes them back if it fails"},
+    {"arm,disarm", "configmaps", "patch", "changes the plan"},
+    {"arm,disarm,restore", "configmaps", "list", "finds what is injected", When::kAllWorkloads},
+    {"restore", kEveryKind, "list", "finds what is injected, where its record is gone", When::kAllWorkloads},
+    {"restore", "configmaps", "create", "keeps what the workload remembers, where the record is gone"},
+    {"restore", "configmaps", "patch,delete", "empties the plan, and removes library, plan and record"},
+    {"inject,restore", "leases.coordination.k8s.io", "get,create,patch,delete",
+     "keeps two commands from changing one workload at a time"},
+    {"plan,inject", "pods", "create", "tries the template as a pod, in a dry run only"},
+    {"inject,restore", "pods", "list,watch", "waits until the pods are replaced"},
+    {"inject,restore", "pods", "delete", "replaces those whose kind does not", When::kDeletePods},
+    {"arm,disarm,status", "pods", "list", "finds the workload's pods"},
+    {"arm,disarm", "pods", "get", "sees whether one that does not answer has ended"},
+    {"arm,disarm,restore", "pods", "patch", "makes the kubelet deliver the plan at once"},
+    {"disarm", "pods", "delete", "restarts pods in back-off", When::kRestartCrashed},
+    {"inject,arm,disarm,status", "pods/log", "get", "reads what the library says"},
+    {"inject,status", "events", "list", "says why pods do not come"},
+    {"inject,status", kReplicaSets, "list", "finds its pods"},
+    {"status,restore", kJobs, "list", "finds its pods"},
+    {"restore", kHistory, "list", "finds the injected template's"},
+    {"restore", kHistory, "delete", "removes the injected template's"},
+    {"restore", kOwnHistory, "patch",
+     "puts the revision counters back, and takes our annotation from the user's templates", When::kExact},
+    {"library create", "configmaps", "get,create,patch", "keeps the library's source"},
+    {"library delete", "configmaps", "get,delete", "removes the library's source"},
+    {"library delete", kEveryKind, "list", "sees who still mounts it"},
+    {"library delete", "pods", "list", "sees who still mounts it"},
+    {"scan,snapshot,verify-clean", kEveryKind, "list", "looks at it"},
+    {"scan,snapshot,verify-clean", "replicasets.apps", "list", "looks at templates of before"},
+    {"scan,snapshot,verify-clean", "controllerrevisions.apps", "list", "looks at templates of before"},
+    {"scan,snapshot,verify-clean", "configmaps", "list", "looks for names of cudafault; reads metadata only"},
+    {"scan,snapshot,verify-clean", "leases.coordination.k8s.io", "list", "looks for names of cudafault"},
+    {"scan", "configmaps", "get", "reads records and plans of cudafault"},
+    {"scan,verify-clean", "pods", "list", "looks at it"},
+    {"scan,snapshot,verify-clean", "nodes", "list", "looks for cordons of cudafault", When::kAllNamespaces},
+    {"node cordon,node drain,node uncordon", "nodes", "get,patch", "sets and remembers whether it is cordoned"},
+    {"node drain", "pods", "list", "finds the node's pods in all namespaces"},
+    {"node drain", "pods/eviction", "create", "evicts them"},
+    {"node drain", "pods", "delete", "deletes those that a budget keeps though they are not ready",
+     When::kDeleteUnhealthy},
+};
+
+constexpr std::string_view kDrill = "plan,inject,arm,disarm,status,restore,scan,snapshot,verify-clean";
+
+std::vector<std::string> split(std::string_view text, char separator = ',') {
+    std::vector<std::string> parts;
+    std::istringstream stream{std::string(text)};
+    for (std::string part; std::getline(stream, part, separator);) parts.push_back(part);
+    return parts;
+}
+
+bool has(const std::vector<std::string>& list, std::string_view text) {
+    return std::find(list.begin(), list.end(), text) != list.end();
+}
+
+bool is_same(std::string_view one, const std::string& other) {
+    return one.size() == other.size() && strncasecmp(one.data(), other.c_str(), one.size()) == 0;
+}
+
+// What the user calls it: kind, resource, or plural or singular without the group.
+bool answers_to(const Kind& kind, const std::string& word) {
+    const std::string resource = resource_of(kind);
+    return is_same(kind.kind, word) || is_same(resource, word) || is_same(resource.substr(0, resource.find('.')), word);
+}
+
+// Into its template; a Pod has none.
+bool takes_injections(const Kind& kind) { return kind.pod_search != PodSearch::kItself; }
+
+struct Chosen {
+    std::string resource;
+    std::vector<Resource> histories;
+};
+
+Chosen chosen_kind(const std::string& word) {
+    for (const Kind& kind : kinds()) {
+        if (takes_injections(kind) && answers_to(kind, word)) {
+            return {resource_of(kind), histories_of(kind.group, kind.kind)};
+        }
+    }
+    const size_t dot = word.find('.');
+    if (dot != std::string::npos) return {word, histories_of(word.substr(dot + 1), word.substr(0, dot))};
+    std::vector<std::string> known;
+    for (const Kind& kind : kinds()) {
+        if (takes_injections(kind)) known.push_back(has(known, kind.kind) ? resource_of(kind) : kind.kind);
+    }
+    throw Error(
+        fmt::format("\"{}\" is no kind in the table ({}): give any other as plural.group, such as "
+                    "pytorchjobs.kubeflow.org",
+                    word, fmt::join(known, ", ")));
+}
+
+// "pods/log" or "deployments.apps".
+Permission permission_for(const std::string& resource) {
+    const size_t dot = resource.find('.');
+    Permission permission;
+    permission.resource = resource.substr(0, dot);
+    if (dot != std::string::npos) permission.group = resource.substr(dot + 1);
+    permission.cluster_wide = resource == "nodes";
+    return permission;
+}
+
+bool is_among(const std::vector<Chosen>& chosen, std::string_view resource) {
+    return std::any_of(chosen.begin(), chosen.end(), [&](const Chosen& kind) { return kind.resource == resource; });
+}
+
+std::vector<std::string> resources_of(const Row& row, const std::vector<Chosen>& chosen, bool kinds_given) {
+    std::vector<std::string> resources;
+    if (row.resource == kWorkload || (row.resource == kEveryKind && kinds_given)) {
+        for (const Chosen& kind : chosen) resources.push_back(kind.resource);
+    } else if (row.resource == kEveryKind) {
+        for (const Kind& kind : kinds()) {
+            if (takes_injections(kind)) resources.push_back(resource_of(kind));
+        }
+    } else if (row.resource == kReplicaSets) {
+        if (is_among(chosen, "deployments.apps")) resources.emplace_back("replicasets.apps");
+    } else if (row.resource == kJobs) {
+        if (is_among(chosen, "cronjobs.batch")) resources.emplace_back("jobs.batch");
+    } else if (row.resource == kHistory || row.resource == kOwnHistory) {
+        for (const Chosen& kind : chosen) {
+            if (row.resource == kOwnHistory && !kind.resource.ends_with(".apps")) continue;
+            for (const Resource& history : kind.histories) resources.push_back(history.qualified());
+        }
+    } else {
+        resources.emplace_back(row.resource);
+    }
+    return resources;
+}
+
+bool applies(const Row& row, const CommandUse& use) {
+    switch (row.when) {
+        case When::kAlways: return true;
+        case When::kAllNamespaces: return use.all_namespaces;
+        case When::kAllWorkloads: return use.all_workloads;
+        case When::kExact: return use.exact;
+        case When::kDeletePods: return use.delete_pods;
+        case When::kRestartCrashed: return use.restart_crashed;
+        case When::kDeleteUnhealthy: return use.delete_unhealthy;
+    }
+    return false;
+}
+
+bool is_of(const Row& row, const std::string& command) {
+    const auto in_row = split(row.commands);
+    const auto wanted = command == "all" ? split(kDrill) : std::vector{command};
+    return std::any_of(wanted.begin(), wanted.end(), [&](const std::string& name) { return has(in_row, name); });
+}
+
+void merge(std::vector<Permission>& permissions, const std::string& resource, const Row& row) {
+    auto known = std::find_if(permissions.begin(), permissions.end(),
+                              [&](const Permission& permission) { return permission.qualified() == resource; });
+    if (known == permissions.end()) known = permissions.insert(known, permission_for(resource));
+    bool adds = false;
+    for (const std::string& verb : split(row.verbs)) {
+        if (has(known->verbs, verb)) continue;
+        known->verbs.push_back(verb);
+        adds = true;
+    }
+    if (adds) known->why.push_back(fmt::format("{}: {}", fmt::join(split(row.verbs), ", "), row.why));
+}
+
+void check(const CommandUse& use) {
+    const auto known = commands();
+    if (!has(known, use.command)) {
+        throw Error(fmt::format("cudafault k8s has no command \"{}\" that needs a Role: it knows {}", use.command,
+                                fmt::join(known, ", ")));
+    }
+}
+
+bool needs_cluster_role(const CommandUse& use, const std::vector<Permission>& permissions) {
+    return use.all_namespaces || use.command.starts_with("node ") ||
+           std::any_of(permissions.begin(), permissions.end(), [](const Permission& p) { return p.cluster_wide; });
+}
+
+std::string role_name(const CommandUse& use) {
+    std::string name = "cudafault-" + use.command;
+    std::replace(name.begin(), name.end(), ' ', '-');
+    return name;
+}
+
+std::string quoted_list(const Json& list) {
+    std::vector<std::string> texts;
+    for (const Json& item : list) texts.push_back(item.dump());
+    return fmt::format("[{}]", fmt::join(texts, ", "));
+}
+
+}  // namespace
+
+std::string Permission::qualified() const { return group.empty() ? resource : resource + "." + group; }
+
+Json Permission::rule() const { return {{"apiGroups", {group}}, {"resources", {resource}}, {"verbs", verbs}}; }
+
+std::vector<std::string> commands() {
+    std::vector<std::string> known;
+    for (const Row& row : kRows) {
+        for (const std::string& command : split(row.commands)) {
+            if (!has(known, command)) known.push_back(command);
+        }
+    }
+    known.emplace_back("all");
+    return known;
+}
+
+std::vector<Permission> permissions_of(const CommandUse& use) {
+    check(use);
+    std::vector<Chosen> chosen;
+    for (const std::string& word : use.kinds) chosen.push_back(chosen_kind(word));
+    if (chosen.empty()) chosen.push_back(chosen_kind("Deployment"));
+    std::vector<Permission> permissions;
+    for (const Row& row : kRows) {
+        if (!is_of(row, use.command) || !applies(row, use)) continue;
+        for (const std::string& resource : resources_of(row, chosen, !use.kinds.empty())) {
+            merge(permissions, resource, row);
+        }
+    }
+    return permissions;
+}
+
+Json role_of(const CommandUse& use) {
+    const auto permissions = permissions_of(use);
+    const bool is_cluster_wide = needs_cluster_role(use, permissions);
+    Json role = {{"apiVersion", "rbac.authorization.k8s.io/v1"},
+                 {"kind", is_cluster_wide ? "ClusterRole" : "Role"},
+                 {"metadata", {{"name", role_name(use)}}},
+                 {"rules", Json::array()}};
+    if (!is_cluster_wide) role["metadata"]["namespace"] = use.in_namespace;
+    for (const Permission& permission : permissions) role["rules"].push_back(permission.rule());
+    return role;
+}
+
+std::string role_yaml(const CommandUse& use) {
+    const Json role = role_of(use);
+    const Json& metadata = role.at("metadata");
+    std::string text = fmt::format("# What `cudafault k8s {}` needs, and nothing more.\n", use.command);
+    text += fmt::format("apiVersion: {}\nkind: {}\nmetadata:\n  name: {}\n", role.at("apiVersion").get<std::string>(),
+                        role.at("kind").get<std::string>(), metadata.at("name").get<std::string>());
+    if (metadata.contains("namespace")) text += fmt::format("  namespace: {}\n", metadata.at("namespace").dump());
+    text += "rules:\n";
+    for (const Permission& permission : permissions_of(use)) {
+        const Json rule = permission.rule();
+        for (const std::string& why : permission.why) text += fmt::format("# {}\n", why);
+        text += fmt::format("- apiGroups: {}\n  resources: {}\n  verbs: {}\n", quoted_list(rule.at("apiGroups")),
+                            quoted_list(rule.at("resources")), quoted_list(rule.at("verbs")));
+    }
+    return text;
+}
+
+}  // namespace cudafault::kube

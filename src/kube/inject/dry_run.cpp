@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kube/inject/dry_run.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "kube/api/resources.hpp"
+#include "kube/api/transport/api_error.hpp"
+
+namespace cudafault::kube {
+
+namespace {
+
+constexpr const char* kNoPermission = "no permission to create pods, so it was not tried whether one would be admitted";
+constexpr const char* kComposed =
+    "the operator composes the pods of {}, so it was not tried whether one would be admitted";
+constexpr const char* kFullQuota =
+    "the namespace's quota for {} is full; pods are replaced and not added, so that is no obstacle";
+
+// The controller gives each pod a volume for each claim template that lies beside its own: StatefulSet,
+// LeaderWorkerSet.
+void add_claimed_volumes(const Json& changed, const TemplateSite& site, Json& spec) {
+    const Json* claims = find(changed, site.pod_spec.parent().parent() / "volumeClaimTemplates");
+    for (const Json& claim : claims && claims->is_array() ? *claims : Json::array()) {
+        const std::string name = text_at(claim, {"metadata", "name"});
+        if (!find(spec, Path{"volumes"}.item(name))) {
+            spec["volumes"].push_back({{"name", name}, {"emptyDir", Json::object()}});
+        }
+    }
+}
+
+// A pod spec that stands by itself: graphs in short form have no containers list, and get no dry run.
+std::optional<Json> pod_of(const Workload& workload, const Json& changed, const TemplateSite& site) {
+    const Json* spec = find(changed, site.pod_spec);
+    const Json* containers = spec ? find(*spec, {"containers"}) : nullptr;
+    if (!containers || !containers->is_array() || containers->empty()) return {};
+    Json metadata = {{"generateName", "cudafault-dry-run-"}, {"namespace", workload.target.in_namespace}};
+    for (const char* field : {"labels", "annotations"}) {
+        const Json* found = find(changed, site.pod_spec.parent() / "metadata" / field);
+        if (found && found->is_object()) metadata[field] = *found;
+    }
+    Json pod = {{"apiVersion", "v1"}, {"kind", "Pod"}, {"metadata", metadata}, {"spec", *spec}};
+    add_claimed_volumes(changed, site, pod["spec"]);
+    return pod;
+}
+
+// Of "exceeded quota: q, requested: pods=1,requests.cpu=2, used: pods=5,requests.cpu=10, limited: ...".
+struct ExceededQuota {
+    std::string requested, used;
+
+    bool is_of_pods_alone() const {
+        return requested == "pods=1" || requested == "count/pods=1" || requested == "count/pods=1,pods=1";
+    }
+    // Else there is no pod that makes room when it goes.
+    bool is_used() const { return !used.empty() && (used + ",").find("=0,") == std::string::npos; }
+};
+
+std::string part_of(const std::string& text, const std::string& start) {
+    const size_t at = text.find(start);
+    if (at == std::string::npos) return "";
+    const std::string part = text.substr(at + start.size());
+    return part.substr(0, part.find(", "));
+}
+
+std::optional<ExceededQuota> exceeded_quota(const ApiError& error) {
+    const std::string text = error.what();
+    if (error.code != 403 || text.find("exceeded quota") == std::string::npos) return {};
+    return ExceededQuota{part_of(text, "requested: "), part_of(text, "used: ")};
+}
+
+// "pods and requests.nvidia.com/gpu" of "pods=1,requests.nvidia.com/gpu=1".
+std::string resources_in(const std::string& amounts) {
+    std::string names;
+    for (size_t at = 0; at < amounts.size();) {
+        const size_t end = std::min(amounts.find(',', at), amounts.size());
+        const std::string amount = amounts.substr(at, end - at);
+        names += (names.empty() ? "" : " and ") + amount.substr(0, amount.find('='));
+        at = end + 1;
+    }
+    return names;
+}
+
+// Of the kinds of Kubernetes itself none makes a pod more than there were, once injected.
+bool may_surge(const Workload& workload) {
+    const std::string& group = workload.target.resource.group;
+    return group != "apps" && group != "batch" && workload.replacement != Replacement::kOnDelete;
+}
+
+// Nobody but the node knows the image's user.
+void check_user(const Json& pod, std::vector<std::string>& notes) {
+    const auto setting = [&](const Json& of, const char* field) { return find(of, {"securityContext", field}); };
+    const Json& spec = pod.at("spec");
+    const Json* containers = find(spec, {"containers"});
+    for (const Json& container : *containers) {
+        const Json* non_root = setting(container, "runAsNonRoot");
+        if (!non_root) non_root = setting(spec, "runAsNonRoot");
+        const bool has_user = setting(container, "runAsUser") || setting(spec, "runAsUser");
+        if (!non_root || *non_root != true || has_user) continue;
+        notes.push_back(
+            fmt::format("container {} has runAsNonRoot without runAsUser: whether its image's user is root "
+                        "only the node finds out",
+                        text_at(container, {"name"})));
+    }
+}
+
+// Whether a pod as it is now would be refused just so: then the injected one takes the room that it leaves.
+bool asks_for_as_much(Client& client, const std::optional<Json>& pod, const ExceededQuota& quota) {
+    if (!pod || !quota.is_used()) return false;
+    try {
+        client.create(pods(), *pod, dry_run());
+    } catch (const ApiError& error) {
+        const auto also = exceeded_quota(error);
+        return also && also->requested == quota.requested;
+    }
+    return false;
+}
+
+void dry_run_pod(Client& client, const Json& pod, const std::optional<Json>& pod_now, bool surges,
+                 std::vector<std::string>& notes) {
+    try {
+        client.create(pods(), pod, dry_run());
+    } catch (const ApiError& error) {
+        const std::string text = error.what();
+        const auto quota = surges ? std::nullopt : exceeded_quota(error);
+        if (quota && (quota->is_of_pods_alone() || asks_for_as_much(client, pod_now, *quota))) {
+            return notes.push_back(fmt::format(kFullQuota, resources_in(quota->requested)));
+        }
+        if (error.code == 403 && text.find("cannot create resource") != std::string::npos) {
+            return notes.push_back(kNoPermission);
+        }
+        throw Error(fmt::format("the cluster would refuse the injected pods, so nothing was changed: {}", text));
+    }
+}
+
+}  // namespace
+
+void dry_run_pods(Client& client, const Workload& workload, const Json& changed,
+                  const std::vector<TemplateSite>& templates, std::vector<std::string>& notes) {
+    for (const TemplateSite& site : templates) {
+        const std::optional<Json> pod = pod_of(workload, changed, site);
+        if (!pod) {
+            notes.push_back(fmt::format(kComposed, site.name));
+            continue;
+        }
+        check_user(*pod, notes);
+        dry_run_pod(client, *pod, pod_of(workload, workload.object, site), may_surge(workload), notes);
+    }
+}
+
+}  // namespace cudafault::kube

@@ -1,0 +1,441 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kube/inject/inject.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <iterator>
+#include <random>
+
+#include "kube/api/resources.hpp"
+#include "kube/api/transport/api_error.hpp"
+#include "kube/api/transport/retry.hpp"
+#include "kube/api/transport/shorter_deadline.hpp"
+#include "kube/inject/delivery.hpp"
+#include "kube/inject/dry_run.hpp"
+#include "kube/names.hpp"
+#include "kube/object/patches.hpp"
+#include "kube/plan/arm.hpp"
+#include "kube/plan/plan_object.hpp"
+#include "kube/plan/plan_spec.hpp"
+#include "kube/plan/pod_evidence.hpp"
+#include "kube/record/lease.hpp"
+#include "kube/record/own_objects.hpp"
+
+namespace cudafault::kube {
+
+namespace {
+
+constexpr const char* kProtected[] = {"kube-system", "kube-public", "kube-node-lease", "gpu-operator", "nvsentinel"};
+constexpr std::chrono::milliseconds kLibraryPoll{300};
+constexpr std::chrono::seconds kLibraryWait{20};
+constexpr std::chrono::seconds kLastWords{5};  // for finding out what is there, after the deadline
+
+std::string new_run_id() {
+    std::random_device random;
+    return fmt::format("{:08x}", random());
+}
+
+void refuse_protected(const std::string& in_namespace) {
+    if (std::find(std::begin(kProtected), std::end(kProtected), in_namespace) == std::end(kProtected)) return;
+    throw Error(fmt::format("namespace {} runs the cluster itself, so nothing is injected there", in_namespace));
+}
+
+[[noreturn]] void refuse_others_injection(const Workload& workload, const Record& record,
+                                          const std::optional<PlanObject>& plan) {
+    const std::string armed = plan && is_armed(plan->spec) ? fmt::format(", armed: {}", plan->spec) : ", nothing armed";
+    throw Error(
+        fmt::format("{} is injected already, by {} at {} (run {}){}: restore it first, or take it over with --replace",
+                    workload.text(), record.by, record.created_at, record.run_id, armed));
+}
+
+// The edits of the edition that is in force. Without a mark those of the last that was begun: an injection or a restore
+// that was cut short may have left a part of them.
+const std::vector<Edit>* edits_in(const Workload& workload, const std::optional<Anchor>& anchor) {
+    if (!anchor || anchor->record.editions.empty()) return nullptr;
+    const auto& editions = anchor->record.editions;
+    const std::optional<InjectedMark> mark = InjectedMark::of(workload.object);
+    const auto found = mark ? editions.find(mark->edition) : std::prev(editions.end());
+    return found == editions.end() ? nullptr : &found->second;
+}
+
+// What the workload would be without us.
+Json users_state(const Workload& workload, const std::optional<Anchor>& anchor) {
+    const bool is_marked = InjectedMark::of(workload.object).has_value();
+    const std::vector<Edit>* edits = edits_in(workload, anchor);
+    if (edits && !(is_marked && anchor->record.is_rebuilt)) {
+        const std::string& library = anchor->record.library;
+        const Json object = undo(workload.object, *edits, Phase::kWithTemplate, library).object;
+        return undo(object, *edits, Phase::kAfterRollout, library).object;
+    }
+    if (is_marked) {
+        throw Error(fmt::format("{} is injected and its record is gone: restore it first", workload.text()));
+    }
+    return workload.object;
+}
+
+bool has_our_fields(const Json& object) {
+    const Json* managers = find(object, {"metadata", "managedFields"});
+    return managers && managers->is_array() && std::any_of(managers->begin(), managers->end(), [](const Json& entry) {
+               return text_at(entry, {"manager"}) == names::kManager;
+           });
+}
+
+std::vector<TemplateSite> choose(const Workload& workload, const InjectOptions& options,
+                                 std::vector<std::string>& notes) {
+    std::vector<TemplateSite> chosen = choose_containers(workload, options.containers);
+    if (!chosen.empty()) return chosen;
+    if (!options.containers.empty()) {
+        throw Error(
+            fmt::format("no container of {} is named {}", workload.text(), fmt::join(options.containers, ", ")));
+    }
+    if (!options.or_all_containers) {
+        throw Error(
+            fmt::format("no container of {} asks for a GPU: name those that use one with --container, or take "
+                        "all with --or-all-containers",
+                        workload.text()));
+    }
+    notes.push_back("no container asks for a GPU, so all of them are injected");
+    return choose_containers(workload, {"*"});
+}
+
+std::string hostname_label(Client& client, const std::string& node, std::vector<std::string>& notes) {
+    if (node.empty()) return "";
+    try {
+        const Json found = client.get({nodes(), "", node});
+        return text_at(found, {"metadata", "labels", "kubernetes.io/hostname"}, node);
+    } catch (const ApiError& error) {
+        if (error.code != 403) throw;
+        notes.push_back(fmt::format("no permission to get node {}, so its name is taken for its hostname label", node));
+        return node;
+    }
+}
+
+KeyLookup lookup_in(Client& client, const std::string& in_namespace) {
+    static const Resource secrets = {"", "v1", "secrets", "secret", "Secret", true, {}, {}, {}};
+    return [&client, in_namespace](const std::string& kind, const std::string& name,
+                                   const std::string& key) -> std::optional<bool> {
+        try {
+            const std::optional<Json> object =
+                client.find({kind == "Secret" ? secrets : config_maps(), in_namespace, name});
+            return object && (find(*object, {"data", key.c_str()}) || find(*object, {"binaryData", key.c_str()}));
+        } catch (const ApiError& error) {
+            if (error.code != 403) throw;
+            return {};
+        }
+    };
+}
+
+Record record_of(const InjectionPlan& plan, const std::optional<Anchor>& anchor, const InjectOptions& options) {
+    const Workload& workload = plan.workload;
+    Record record;
+    if (anchor) record = anchor->record;
+    if (!InjectedMark::of(workload.object)) record.editions.clear();
+    if (!anchor || !has_our_fields(workload.object)) {
+        record.managed_fields = workload.object.value("/metadata/managedFields"_json_pointer, Json());
+    }
+    record.run_id = plan.injection.mark.run_id;
+    record.by = this_user();
+    record.created_at = utc_now();
+    record.api_version = workload.target.resource.api_version();
+    record.kind = workload.target.resource.kind;
+    record.in_namespace = workload.target.in_namespace;
+    record.name = workload.target.name;
+    record.uid = workload.uid();
+    record.delivery = plan.injection.delivery;
+    record.library = library_path(plan.injection);
+    record.containers = container_names(plan.chosen);
+    record.template_paths = options.choice.template_paths;
+    record.editions[plan.injection.mark.edition] = plan.injected.edits;
+    record.is_rebuilt = false;
+    return record;
+}
+
+// Whether the server may have done what it was asked for all the same.
+bool is_uncertain(const Error& error) {
+    const auto* answer = dynamic_cast<const ApiError*>(&error);
+    return answer ? answer->code >= 500
+                  : dynamic_cast<const ConnectionError*>(&error) || dynamic_cast<const Cancelled*>(&error) ||
+                        dynamic_cast<const DeadlinePassed*>(&error);
+}
+
+class Injecting {
+public:
+    Injecting(Client& client, Discovery& discovery, const InjectOptions& options)
+        : client_(client), discovery_(discovery), options_(options) {}
+
+    InjectionPlan plan(const Workload& read) {
+        const std::string& in_namespace = read.target.in_namespace;
+        anchor_ = find_anchor(client_, read);
+        // Whoever had the lease before may have changed both since it was read.
+        const bool is_touched = anchor_ || InjectedMark::of(read.object);
+        const Workload workload = is_touched ? reload(client_, read) : read;
+        InjectionPlan plan{workload, {}, {}, {}, {}, false};
+        const std::optional<InjectedMark> mark = InjectedMark::of(workload.object);
+        Workload base = workload;
+        base.object = users_state(workload, anchor_);
+        note_kind(plan);
+        plan.chosen = choose(base, options_, plan.notes);
+        plan.injection = injection_for(base, plan, mark);
+        plan.injected = inject_into(base, plan.chosen, plan.injection, lookup_in(client_, in_namespace));
+        plan.notes.insert(plan.notes.end(), plan.injected.notes.begin(), plan.injected.notes.end());
+        plan.unchanged = mark && is_injected_so(base, plan, *mark);
+        if (mark && !options_.replace) refuse_unless_repeated(plan);
+        if (!plan.unchanged) check_with_server(plan);
+        return plan;
+    }
+
+    InjectResult run() {
+        refuse_protected(options_.choice.in_namespace);
+        const Workload chosen = load_workload(client_, discovery_, options_.choice);
+        HeldLease lease(client_, chosen, options_.on_progress);
+        Workload workload = chosen;
+        bool read = false;
+        const auto attempt = [&] {
+            if (std::exchange(read, true)) workload = reload(client_, workload);
+            return change(workload);
+        };
+        try {
+            InjectResult result{recompute_on_lost_race(client_.session(), attempt), {}, {}};
+            give_back(lease);
+            if (options_.wait) wait(result);
+            return result;
+        } catch (const Error& error) {
+            if (made_record_ && !is_changed_ && !is_uncertain(error)) take_back_all_but_workload(workload);
+            throw;
+        }
+    }
+
+private:
+    Injection injection_for(const Workload& base, InjectionPlan& plan, const std::optional<InjectedMark>& mark) {
+        Injection injection;
+        injection.pin_label = hostname_label(client_, options_.node, plan.notes);
+        injection.mark = {mark ? mark->run_id : new_run_id(), mark ? mark->edition + 1 : 1, injection.pin_label};
+        injection.delivery = options_.delivery;
+        injection.image_library = options_.image_library;
+        injection.compiler_image = options_.compiler_image;
+        injection.contract = options_.contract;
+        if (options_.delivery == Delivery::kBinary) {
+            injection.architectures = architectures_for(client_, base, plan.chosen, plan.notes);
+        } else if (options_.delivery == Delivery::kSource && !has_source(client_, base.target.in_namespace)) {
+            throw Error(
+                fmt::format("namespace {} has no ConfigMap {} with the library's source: make it with "
+                            "`cudafault k8s library create -n {}`",
+                            base.target.in_namespace, names::kSourceConfigMap, base.target.in_namespace));
+        }
+        return injection;
+    }
+
+    // What the user has to know of the kind, and that it is not the object that was named.
+    void note_kind(InjectionPlan& plan) const {
+        const Workload& workload = plan.workload;
+        if (workload.target.name != options_.choice.name) {
+            plan.notes.push_back(
+                fmt::format("{} belongs to {}, and that is changed", options_.choice.name, workload.text()));
+        }
+        if (!workload.note.empty()) plan.notes.push_back(workload.note);
+    }
+
+    // The same once more goes on waiting, unless somebody has armed it meanwhile.
+    void refuse_unless_repeated(const InjectionPlan& plan) {
+        const Workload& workload = plan.workload;
+        const auto armed = find_plan(client_, workload.target.in_namespace, workload.hash());
+        if (plan.unchanged && (!armed || !is_armed(armed->spec))) return;
+        refuse_others_injection(workload, anchor_->record, armed);
+    }
+
+    // Made again with the edition in force, it is what is there.
+    bool is_injected_so(const Workload& base, const InjectionPlan& plan, const InjectedMark& mark) {
+        Injection same = plan.injection;
+        same.mark.edition = mark.edition;
+        const Injected again = inject_into(base, plan.chosen, same, lookup_in(client_, base.target.in_namespace));
+        return are_in_place(plan.workload.object, again.edits) &&
+               again.edits.size() == anchor_->record.editions.at(mark.edition).size();
+    }
+
+    void check_with_server(InjectionPlan& plan) {
+        const JsonPatch patch = patch_between(plan.workload.object, plan.injected.object);
+        const Json checked = client_.patch(plan.workload.target, patch, dry_run());
+        take_server_values(plan.injected.edits, checked);
+        dry_run_pods(client_, plan.workload, checked, plan.chosen, plan.notes);
+    }
+
+    InjectionPlan change(const Workload& workload) {
+        InjectionPlan injection = plan(workload);
+        if (injection.unchanged) {
+            create_missing_libraries(client_, injection.workload, injection.injection.architectures);
+            disarm(injection.workload);
+            return injection;
+        }
+        write(injection);
+        options_.on_progress(fmt::format("{} is changed; waiting for its pods", workload.text()));
+        return injection;
+    }
+
+    void write(const InjectionPlan& injection) {
+        const Workload& workload = injection.workload;
+        const Record record = record_of(injection, anchor_, options_);
+        if (anchor_) {
+            anchor_ = replace_record(client_, *anchor_, record);
+        } else {
+            anchor_ = create_anchor(client_, workload, record);
+            made_record_ = true;
+        }
+        create_libraries(client_, workload, injection.injection.architectures);
+        disarm(workload);
+        pods_before_ = count_pods(workload);
+        client_.patch(workload.target, patch_between(workload.object, injection.injected.object));
+        is_changed_ = true;
+    }
+
+    // For kinds that do not say how many they want. After the change their operators may have made new ones already.
+    int count_pods(const Workload& workload) {
+        const bool says_how_many = workload.target.resource.group == "apps";
+        if (says_how_many || workload.replacement == Replacement::kNextRun || !options_.wait) return -1;
+        const std::vector<Json> found = pods_of(client_, discovery_, workload);
+        return static_cast<int>(
+            std::count_if(found.begin(), found.end(), [](const Json& pod) { return !is_terminating(pod); }));
+    }
+
+    // The server has refused a write, so the workload is as it was. The record goes last.
+    void take_back_all_but_workload(const Workload& workload) {
+        const std::string& in_namespace = workload.target.in_namespace;
+        try {
+            remove_config_map(client_, in_namespace, workload.by_name(names::kPlanPrefix));
+            remove_libraries(client_, in_namespace, workload.hash());
+            remove_config_map(client_, in_namespace, workload.by_name(names::kAnchorPrefix));
+        } catch (const Error&) {  // what it was refused for is what the user has to know; `restore` finds the rest
+            options_.on_progress("what was made for it could not be removed: `cudafault k8s restore` does that");
+        }
+    }
+
+    // The change is made, whatever becomes of the lease.
+    void give_back(HeldLease& lease) {
+        try {
+            lease.release();
+        } catch (const Error& error) {
+            options_.on_progress(
+                fmt::format("the lease is not given back, and runs out in a minute: {}", error.what()));
+        }
+    }
+
+    // There is a plan, and it is empty.
+    void disarm(const Workload& workload) {
+        const PlanObject plan = create_plan(client_, workload, pod_selector(workload));
+        if (InjectedMark::of(workload.object)) nudge(client_, pods_with(client_, plan), plan.revision);
+    }
+
+    // Until the pods are replaced and the library has shown itself in each.
+    void wait(InjectResult& result) {
+        const Workload workload = reload(client_, result.plan.workload);
+        const std::optional<InjectedMark> mark = InjectedMark::of(workload.object);
+        if (!mark) throw Error(reverted(workload));
+        const auto is_ours = [&](const Json& object) { return is_in_force(object, *mark); };
+        const std::string injection = fmt::format("{}.{}", mark->run_id, mark->edition);
+        const auto is_wanted = [&](const Json& pod) { return is_injected(pod, workload.hash(), injection); };
+        RolloutOptions options;
+        options.deadline = options_.deadline;
+        options.delete_stuck = options_.delete_pods;
+        options.pods_before = pods_before_;
+        // Of the same once more, those that wait out a back-off have been replaced before.
+        options.need = result.plan.unchanged ? NewPod::kHasRun : NewPod::kReady;
+        options.pinned = !mark->pin.empty();
+        options.is_current = is_ours;
+        options.on_progress = options_.on_progress;
+        result.rollout = wait_for_rollout(client_, discovery_, workload, is_wanted, options);
+        const OtherDeadline last_words(client_.session(),
+                                       std::max(client_.session().options().deadline, after(kLastWords)));
+        const Workload now = reload(client_, workload);
+        if (!is_ours(now.object)) throw Error(reverted(now));
+        look_for_library(result);
+    }
+
+    // Tools that put a workload back may leave its annotations.
+    bool is_in_force(const Json& object, const InjectedMark& mark) const {
+        const std::optional<InjectedMark> now = InjectedMark::of(object);
+        if (!now || now->text() != mark.text()) return false;
+        const auto edits = anchor_->record.editions.find(mark.edition);
+        return edits == anchor_->record.editions.end() ||
+               std::all_of(edits->second.begin(), edits->second.end(), [&](const Edit& edit) {
+                   return edit.phase != Phase::kWithTemplate || are_in_place(object, {edit});
+               });
+    }
+
+    // Who changed it last, besides us and those who write its status.
+    static std::string last_manager(const Workload& workload) {
+        std::string name = "somebody whom its managedFields do not name", latest;
+        const Json* managers = find(workload.object, {"metadata", "managedFields"});
+        for (const Json& entry : managers && managers->is_array() ? *managers : Json::array()) {
+            const std::string manager = text_at(entry, {"manager"}), time = text_at(entry, {"time"});
+            if (manager == names::kManager || !text_at(entry, {"subresource"}).empty() || time < latest) continue;
+            name = manager;
+            latest = time;
+        }
+        return name;
+    }
+
+    std::string reverted(const Workload& workload) const {
+        if (!InjectedMark::of(workload.object) && !find_anchor(client_, workload)) {
+            return fmt::format("{} was restored by another cudafault while its pods were being replaced",
+                               workload.text());
+        }
+        return fmt::format(
+            "{} was put back while its pods were being replaced, by {}: pause that tool or operator for this workload "
+            "(Argo CD: auto-sync, Flux: suspend), or inject what it makes the workload from",
+            workload.text(), last_manager(workload));
+    }
+
+    void look_for_library(InjectResult& result) {
+        const Deadline end = std::min(options_.deadline, after(kLibraryWait));
+        for (const Json& pod : result.rollout.state.wanted) {
+            InjectResult::Pod seen{text_at(pod, {"metadata", "name"}), text_at(pod, {"spec", "nodeName"}),
+                                   is_ready(pod), false, trouble_of(pod)};
+            seen.library_seen = sees_library(pod, end);
+            result.pods.push_back(seen);
+        }
+    }
+
+    bool sees_library(const Json& pod, Deadline end) {
+        if (text_at(pod, {"status", "phase"}) != "Running") return false;
+        const std::vector<std::string> containers = injected_containers(pod);
+        for (;;) {
+            const bool seen = std::all_of(containers.begin(), containers.end(), [&](const std::string& container) {
+                return evidence_of(client_, pod, container).library_seen();
+            });
+            if (seen || Clock::now() >= end) return seen;
+            client_.session().wait_until(std::min(end, after(kLibraryPoll)));
+        }
+    }
+
+    Client& client_;
+    Discovery& discovery_;
+    const InjectOptions& options_;
+    std::optional<Anchor> anchor_;
+    int pods_before_ = -1;
+    bool made_record_ = false;  // in this run: there was no injection before
+    bool is_changed_ = false;   // the workload
+};
+
+}  // namespace
+
+InjectionPlan plan_injection(Client& client, Discovery& discovery, const InjectOptions& options) {
+    refuse_protected(options.choice.in_namespace);
+    return Injecting(client, discovery, options).plan(load_workload(client, discovery, options.choice));
+}
+
+InjectResult inject(Client& client, Discovery& discovery, const InjectOptions& options) {
+    return Injecting(client, discovery, options).run();
+}
+
+std::vector<std::string> container_names(const std::vector<TemplateSite>& chosen) {
+    std::vector<std::string> names;
+    for (const TemplateSite& site : chosen) {
+        for (const ContainerSite& container : site.containers) {
+            names.push_back(site.name.empty() ? container.name : site.name + "/" + container.name);
+        }
+    }
+    return names;
+}
+
+}  // namespace cudafault::kube

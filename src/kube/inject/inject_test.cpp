@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kube/inject/inject.hpp"
+
+#include <gmock/gmock.h>
+
+#include "kube/names.hpp"
+#include "kube/testing/injection_testing.hpp"
+#include "kube/testing/paths_testing.hpp"
+
+namespace cudafault::kube {
+
+namespace {
+
+using testing::AllOf;
+using testing::Contains;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+const std::string kDeployment = "/apis/apps/v1/namespaces/prod/deployments/web";
+
+class PlanInjectionTest : public WorkloadTest {
+protected:
+    PlanInjectionTest() {
+        announce({{"apps", "v1"}});
+        serve("v1", {{"pods", "Pod"}});
+        serve_apps();
+        inject_options.choice.kind = "deployments.apps";
+        inject_options.choice.name = "web";
+        inject_options.choice.in_namespace = "prod";
+        responder.on("POST", kPodPath, {json_answer(named("x"))});
+        have(users());
+    }
+
+    static Workload users() {
+        return deployment_with({{"replicas", 2},
+                                {"strategy", {{"rollingUpdate", {{"maxSurge", 1}, {"maxUnavailable", 0}}}}},
+                                {"template", gpu_template()}});
+    }
+
+    void have(const Workload& workload) {
+        hold(kDeployment, workload.object);
+        responder.on("PATCH", kDeployment, {json_answer(workload.object)});
+    }
+
+    // As it is after an injection whose record is there.
+    void have_injected(const Injection& injection) {
+        Workload workload = users();
+        const Injected injected = inject_into(workload, choose_containers(workload, {}), injection, is_there);
+        workload.object = injected.object;
+        hold(kDeployment, workload.object);
+        responder.on("PATCH", kDeployment, {json_answer(Json::object())});
+        Record record;
+        record.run_id = injection.mark.run_id;
+        record.by = "ada@desk";
+        record.uid = users().uid();
+        record.library = library_path(injection);
+        record.editions[injection.mark.edition] = injected.edits;
+        Json anchor = named("cudafault-anchor-" + users().hash());
+        anchor["data"] = {{"record.json", record.json().dump()}};
+        hold(kConfigMapPath + "/cudafault-anchor-" + users().hash(), anchor);
+    }
+
+    static Json by_image_injected() {
+        const Workload workload = users();
+        return inject_into(workload, choose_containers(workload, {}), by_image(), is_there).object;
+    }
+
+    static Injection by_image() {
+        Injection injection = binary_injection();
+        injection.delivery = Delivery::kImage;
+        injection.architectures.clear();
+        injection.image_library = "/opt/ours.so";
+        return injection;
+    }
+
+    InjectionPlan plan() {
+        inject_options.delivery = Delivery::kImage;
+        inject_options.image_library = "/opt/ours.so";
+        return plan_injection(client(), discovery(), inject_options);
+    }
+
+    std::string refusal() {
+        try {
+            plan();
+            return "planned";
+        } catch (const Error& error) {
+            return error.what();
+        }
+    }
+
+    InjectOptions inject_options;
+};
+
+TEST_F(PlanInjectionTest, AsksTheServerAndChangesNothing) {
+    const InjectionPlan made = plan();
+    EXPECT_EQ(made.injection.mark.edition, 1);
+    EXPECT_EQ(made.injection.mark.run_id.size(), 8u);
+    EXPECT_FALSE(made.unchanged);
+    EXPECT_THAT(container_names(made.chosen), ElementsAre("main"));
+    for (const SeenRequest& request : responder.requests()) {
+        if (request.method == "GET") continue;
+        EXPECT_THAT(request.target, HasSubstr("dryRun=All"));
+    }
+}
+
+TEST_F(PlanInjectionTest, TheMarkHasThePinAsItIsInTheTemplate) {
+    inject_options.node = "n1";
+    hold("/api/v1/nodes/n1", labelled(named("n1"), "kubernetes.io/hostname", "host-1"));
+    const InjectionPlan made = plan();
+    EXPECT_EQ(made.injection.pin_label, "host-1");
+    EXPECT_EQ(InjectedMark::of(made.injected.object).value().pin, "host-1")
+        << "or it could not be taken out where the record is lost";
+}
+
+TEST_F(PlanInjectionTest, ANodeThatMayNotBeReadIsTakenByItsName) {
+    inject_options.node = "n1";
+    responder.on("GET", "/api/v1/nodes/n1", {status_answer(403, "Forbidden")});
+    const InjectionPlan made = plan();
+    EXPECT_EQ(made.injection.pin_label, "n1");
+    EXPECT_THAT(made.notes, Contains(HasSubstr("no permission to get node n1")));
+}
+
+TEST_F(PlanInjectionTest, WhatRunsTheClusterIsRefused) {
+    inject_options.choice.in_namespace = "kube-system";
+    EXPECT_THAT(refusal(), HasSubstr("kube-system runs the cluster itself"));
+    EXPECT_EQ(requests(), 0u);
+}
+
+TEST_F(PlanInjectionTest, WithoutAGpuItHasToBeSaidWhich) {
+    have(deployment_of_pod({{"containers", {{{"name", "main"}}, {{"name", "side"}}}}}));
+    EXPECT_THAT(refusal(), HasSubstr("asks for a GPU"));
+    inject_options.containers = {"mian"};
+    EXPECT_THAT(refusal(), HasSubstr("is named mian"));
+    inject_options.containers = {};
+    inject_options.or_all_containers = true;
+    EXPECT_THAT(container_names(plan().chosen), ElementsAre("main", "side"));
+}
+
+TEST_F(PlanInjectionTest, AnInjectionOfOthersIsNamedAndLeft) {
+    have_injected(by_image());
+    EXPECT_EQ(refusal(), "planned") << "the same once more";
+    inject_options.contract = ContractVariables{};
+    EXPECT_THAT(refusal(), AllOf(HasSubstr("injected already, by ada@desk"), HasSubstr("--replace")));
+    responder.on("GET", kConfigMapPath + "/cudafault-anchor-" + users().hash(), {status_answer(404, "NotFound")});
+    inject_options.replace = true;
+    EXPECT_THAT(refusal(), HasSubstr("its record is gone: restore it first"));
+}
+
+TEST_F(PlanInjectionTest, TheSameOnceMoreIsRefusedWhileItIsArmed) {
+    have_injected(by_image());
+    Json plan_object = named(names::kPlanPrefix + users().hash());
+    plan_object["data"] = {{"plan", "#3\nxid=79 until=2099-01-01T00:00:00Z\n"}};
+    hold(kConfigMapPath + "/" + names::kPlanPrefix + users().hash(), plan_object);
+    EXPECT_THAT(refusal(), HasSubstr("armed: xid=79"));
+    plan_object["data"] = {{"plan", "#3\nxid=79 until=2020-01-01T00:00:00Z\n"}};
+    hold(kConfigMapPath + "/" + names::kPlanPrefix + users().hash(), plan_object);
+    EXPECT_EQ(refusal(), "planned") << "a plan whose time is over arms nothing";
+    inject_options.contract = ContractVariables{};
+    EXPECT_THAT(refusal(), HasSubstr("nothing armed"));
+}
+
+TEST_F(PlanInjectionTest, WhatARestoreHasRebuiltIsRestoredFirst) {
+    have_injected(by_image());
+    Record record;
+    record.uid = users().uid();
+    record.is_rebuilt = true;
+    record.editions[1] = {};
+    Json anchor = named("cudafault-anchor-" + users().hash());
+    anchor["data"] = {{"record.json", record.json().dump()}};
+    hold(kConfigMapPath + "/cudafault-anchor-" + users().hash(), anchor);
+    inject_options.replace = true;
+    EXPECT_THAT(refusal(), HasSubstr("its record is gone: restore it first"));
+}
+
+TEST_F(PlanInjectionTest, ReadsAgainWhatAnotherMayHaveChanged) {
+    have_injected(by_image());
+    const Json injected_object = by_image_injected();
+    responder.on("GET", kDeployment, {json_answer(users().object), json_answer(injected_object)});
+    EXPECT_TRUE(plan().unchanged) << "it was injected after it was read first";
+}
+
+TEST_F(PlanInjectionTest, TheSameOnceMoreChangesNothing) {
+    have_injected(by_image());
+    inject_options.replace = true;
+    EXPECT_TRUE(plan().unchanged);
+    EXPECT_EQ(count_requests(kPodPath), 0);
+}
+
+TEST_F(PlanInjectionTest, AnotherIsTheNextEditionAgainstTheUsersOwnState) {
+    have_injected(by_image());
+    inject_options.replace = true;
+    inject_options.contract = ContractVariables{};
+    const InjectionPlan made = plan();
+    EXPECT_FALSE(made.unchanged);
+    EXPECT_EQ(made.injection.mark.text(), "run=ab12 edition=2");
+    EXPECT_EQ(undo_all(made.injected.object, made.injected.edits, "/opt/ours.so"), users().object);
+}
+
+TEST_F(PlanInjectionTest, WhatAnInterruptedRestoreHasLeftIsNotTheUsers) {
+    have_injected(by_image());
+    Workload workload = users();
+    const Injected injected = inject_into(workload, choose_containers(workload, {}), by_image(), is_there);
+    workload.object = undo(injected.object, injected.edits, Phase::kWithTemplate, "/opt/ours.so").object;
+    ASSERT_NE(workload.object, users().object) << "strategy and history limit are taken back later";
+    have(workload);
+    const InjectionPlan made = plan();
+    EXPECT_FALSE(made.unchanged);
+    EXPECT_EQ(undo_all(made.injected.object, made.injected.edits, "/opt/ours.so"), users().object);
+}
+
+TEST_F(PlanInjectionTest, TheRecordOfAnotherOfTheSameNameIsNone) {
+    have_injected(by_image());
+    Workload recreated = users();
+    recreated.object["metadata"]["uid"] = "uid-new";
+    hold(kDeployment, recreated.object);
+    const InjectionPlan made = plan();
+    EXPECT_EQ(undo_all(made.injected.object, made.injected.edits, "/opt/ours.so"), recreated.object);
+}
+
+TEST_F(PlanInjectionTest, ANewEditionDoesNotTakeUpWhatTheUserChangedMeanwhile) {
+    have_injected(by_image());
+    Workload workload = users();
+    workload.object = inject_into(workload, choose_containers(workload, {}), by_image(), is_there).object;
+    workload.object["spec"]["strategy"]["rollingUpdate"]["maxSurge"] = 3;
+    have(workload);
+    inject_options.replace = true;
+    inject_options.contract = ContractVariables{};
+    const InjectionPlan made = plan();
+    const Undone undone = undo(workload.object, made.injected.edits, Phase::kAfterRollout, "/opt/ours.so");
+    EXPECT_EQ(*find(undone.object, {"spec", "strategy", "rollingUpdate", "maxSurge"}), 3);
+}
+
+}  // namespace
+
+}  // namespace cudafault::kube

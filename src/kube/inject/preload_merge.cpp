@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kube/inject/preload_merge.hpp"
+
+#include <fmt/format.h>
+
+#include "kube/names.hpp"
+
+namespace cudafault::kube {
+
+namespace {
+
+// The user's LD_PRELOAD: a text to put ours in front of, a source to copy into a helper variable, or nothing.
+struct UsersPreload {
+    std::string text;
+    Json value_from;
+};
+
+const Json* find_variable(const Json& object, const ContainerSite& site) {
+    std::vector<Path> lists = {site.env};
+    lists.insert(lists.end(), site.weaker_env.begin(), site.weaker_env.end());
+    for (const Path& list : lists) {
+        if (const Json* found = find(object, list.item(names::kPreload))) return found;
+    }
+    return nullptr;
+}
+
+std::string lost(const ContainerSite& site, const std::string& source, const std::string& why) {
+    return fmt::format("container {} takes LD_PRELOAD from {}, {}: while injected it has only the library's", site.name,
+                       source, why);
+}
+
+// What a reference that may lead nowhere would leave behind is the text "$(NAME)", which no loader can load.
+bool may_use(const Json& reference, const char* kind, const ContainerSite& site, const KeyLookup& lookup,
+             std::vector<std::string>& notes) {
+    const Json* optional = find(reference, {"optional"});
+    if (!optional || *optional != true) return true;  // else the container would not start
+    const std::string name = text_at(reference, {"name"}), key = text_at(reference, {"key"});
+    const std::optional<bool> there = lookup(kind, name, key);
+    if (!there) notes.push_back(lost(site, fmt::format("{} {}", kind, name), "which cannot be looked at"));
+    return there.value_or(false);
+}
+
+bool may_use_source(const Json& value_from, const ContainerSite& site, const KeyLookup& lookup,
+                    std::vector<std::string>& notes) {
+    for (const auto& [field, kind] : {std::pair{"configMapKeyRef", "ConfigMap"}, {"secretKeyRef", "Secret"}}) {
+        if (const Json* reference = find(value_from, {field})) return may_use(*reference, kind, site, lookup, notes);
+    }
+    return true;  // a field of the pod
+}
+
+// Whether an envFrom source gives LD_PRELOAD.
+bool gives_preload(const Json& source, const ContainerSite& site, const KeyLookup& lookup,
+                   std::vector<std::string>& notes) {
+    const std::string prefix = text_at(source, {"prefix"});
+    if (!std::string(names::kPreload).starts_with(prefix)) return false;
+    const std::string key = std::string(names::kPreload).substr(prefix.size());
+    for (const auto& [field, kind] : {std::pair{"configMapRef", "ConfigMap"}, {"secretRef", "Secret"}}) {
+        const Json* reference = find(source, {field});
+        if (!reference) continue;
+        const std::string name = text_at(*reference, {"name"});
+        const std::optional<bool> there = lookup(kind, name, key);
+        if (there) return *there;
+        notes.push_back(
+            fmt::format("container {} takes variables from {} {}, which cannot be looked at: an LD_PRELOAD "
+                        "in it has no effect while injected",
+                        site.name, kind, name));
+    }
+    return false;
+}
+
+Json env_sources(const Json& object, const ContainerSite& site) {
+    const Json* listed = find(object, site.container / "envFrom");
+    Json sources = listed && listed->is_array() ? *listed : Json::array();
+    if (!site.env_secret.empty()) sources.push_back({{"secretRef", {{"name", site.env_secret}}}});
+    return sources;
+}
+
+UsersPreload find_preload(const Json& object, const ContainerSite& site, const KeyLookup& lookup,
+                          std::vector<std::string>& notes) {
+    if (const Json* found = find_variable(object, site)) {
+        const Json* value_from = find(*found, {"valueFrom"});
+        if (!value_from || value_from->is_null()) return {text_at(*found, {"value"}), nullptr};
+        if (may_use_source(*value_from, site, lookup, notes)) return {"", *value_from};
+        return {};
+    }
+    for (const Json& source : env_sources(object, site)) {
+        if (gives_preload(source, site, lookup, notes)) return {fmt::format("$({})", names::kPreload), nullptr};
+    }
+    return {};
+}
+
+}  // namespace
+
+void merge_preload(Editor& editor, const ContainerSite& site, const std::string& library, const KeyLookup& lookup,
+                   std::vector<std::string>& notes) {
+    UsersPreload users = find_preload(editor.object(), site, lookup, notes);
+    const Path at = site.env.item(names::kPreload);
+    if (!users.value_from.is_null()) {
+        const Json helper = {{"name", names::kPreloadBefore}, {"valueFrom", users.value_from}};
+        editor.add(site.env.item(names::kPreloadBefore), helper, at);
+        users.text = fmt::format("$({})", names::kPreloadBefore);
+    }
+    editor.set(at, variable(names::kPreload, users.text.empty() ? library : library + ":" + users.text));
+}
+
+}  // namespace cudafault::kube

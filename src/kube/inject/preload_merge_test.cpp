@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kube/inject/preload_merge.hpp"
+
+#include <gmock/gmock.h>
+
+#include <map>
+
+namespace cudafault::kube {
+
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+const Path kOnlyContainer = Path{"containers"}.item("main");
+const std::string kSelf = "/ours.so:$(LD_PRELOAD)";
+const std::string kHelper = "/ours.so:$(CUDAFAULT_LD_PRELOAD)";
+
+class PreloadMerge : public testing::Test {
+protected:
+    PreloadMerge() { site = {"main", kOnlyContainer, kOnlyContainer / "env", {}, true}; }
+
+    // What LD_PRELOAD is then. The edits give the original back.
+    std::string merge(const Json& container) {
+        const Json before = {{"containers", {container}}};
+        return merge_into(before);
+    }
+
+    std::string merge(const char* container) {
+        Json json = Json::parse(container);
+        json["name"] = "main";
+        return merge(json);
+    }
+
+    std::string merge_into(Json before) {
+        before["containers"][0]["name"] = "main";
+        object = before;
+        notes.clear();
+        asked.clear();
+        Editor editor(object);
+        merge_preload(
+            editor, site, "/ours.so",
+            [&](const std::string& kind, const std::string& name, const std::string& key) {
+                asked.push_back(kind + " " + name + " " + key);
+                return known;
+            },
+            notes);
+        EXPECT_EQ(undo(object, editor.edits(), Phase::kWithTemplate, "/ours.so").object, before);
+        return text_at(object, site.env.item("LD_PRELOAD") / "value");
+    }
+
+    Json env() const { return object["containers"][0]["env"]; }
+
+    ContainerSite site;
+    std::optional<bool> known = true;
+    Json object;
+    std::vector<std::string> notes, asked;
+};
+
+TEST_F(PreloadMerge, WithoutOneItIsOurs) {
+    EXPECT_EQ(merge("{}"), "/ours.so");
+    EXPECT_EQ(merge(R"({"env": null})"), "/ours.so");
+    EXPECT_EQ(merge(R"({"env": [{"name": "LD_PRELOAD"}]})"), "/ours.so");
+    EXPECT_EQ(merge(R"({"env": [{"name": "LD_PRELOAD", "value": ""}]})"), "/ours.so");
+    EXPECT_THAT(asked, IsEmpty());
+}
+
+TEST_F(PreloadMerge, GoesBeforeAValue) {
+    EXPECT_EQ(merge(R"({"env": [{"name": "LD_PRELOAD", "value": "/a.so /b.so"}]})"), "/ours.so:/a.so /b.so");
+    EXPECT_EQ(env().size(), 1u);
+    EXPECT_EQ(merge(R"({"env": [{"name": "A", "value": "/a.so"}, {"name": "LD_PRELOAD", "value": "$(A):/b.so"}]})"),
+              "/ours.so:$(A):/b.so");
+}
+
+TEST_F(PreloadMerge, OfTwoTheLastCounts) {
+    EXPECT_EQ(merge(R"({"env": [{"name": "LD_PRELOAD", "value": "/a.so"}, {"name": "LD_PRELOAD", "value": "/b.so"}]})"),
+              "/ours.so:/b.so");
+    EXPECT_EQ(text_at(env()[0], {"value"}), "/a.so");
+}
+
+TEST_F(PreloadMerge, ASourceIsCopiedIntoAVariableBeforeIt) {
+    for (const char* source : {R"({"configMapKeyRef": {"name": "c", "key": "k"}})",
+                               R"({"secretKeyRef": {"name": "s", "key": "k", "optional": false}})",
+                               R"({"fieldRef": {"fieldPath": "metadata.annotations['preload']"}})",
+                               R"({"resourceFieldRef": {"resource": "limits.cpu"}})"}) {
+        const Json value_from = Json::parse(source);
+        const Json theirs = {{"name", "LD_PRELOAD"}, {"valueFrom", value_from}};
+        EXPECT_EQ(merge(Json{{"env", {{{"name", "A"}, {"value", "1"}}, theirs}}}), kHelper);
+        ASSERT_EQ(env().size(), 3u);
+        EXPECT_EQ(env()[1], (Json{{"name", "CUDAFAULT_LD_PRELOAD"}, {"valueFrom", value_from}}));
+        EXPECT_EQ(env()[2], (Json{{"name", "LD_PRELOAD"}, {"value", kHelper}}));
+        EXPECT_THAT(asked, IsEmpty()) << "without it the container would not start";
+    }
+}
+
+TEST_F(PreloadMerge, AnOptionalSourceIsUsedWhereItIsKnownToBeThere) {
+    const char* from_config_map =
+        R"({"env": [{"name": "LD_PRELOAD", "valueFrom":
+            {"configMapKeyRef": {"name": "c", "key": "k", "optional": true}}}]})";
+    EXPECT_EQ(merge(from_config_map), kHelper);
+    EXPECT_THAT(asked, ElementsAre("ConfigMap c k"));
+    known = false;
+    EXPECT_EQ(merge(from_config_map), "/ours.so");
+    EXPECT_THAT(notes, IsEmpty()) << "nothing is lost";
+    known.reset();
+    EXPECT_EQ(merge(from_config_map), "/ours.so");
+    EXPECT_THAT(notes, ElementsAre(HasSubstr("takes LD_PRELOAD from ConfigMap c, which cannot be looked at")));
+    EXPECT_EQ(merge(R"({"env": [{"name": "LD_PRELOAD", "valueFrom":
+                  {"secretKeyRef": {"name": "s", "key": "k", "optional": true}}}]})"),
+              "/ours.so");
+    EXPECT_THAT(asked, ElementsAre("Secret s k"));
+}
+
+TEST_F(PreloadMerge, TakesWhatEnvFromGives) {
+    EXPECT_EQ(merge(R"({"envFrom": [{"configMapRef": {"name": "c"}}]})"), kSelf);
+    EXPECT_THAT(asked, ElementsAre("ConfigMap c LD_PRELOAD"));
+    EXPECT_EQ(merge(R"({"envFrom": [{"prefix": "LD_", "secretRef": {"name": "s"}}]})"), kSelf);
+    EXPECT_THAT(asked, ElementsAre("Secret s PRELOAD"));
+}
+
+TEST_F(PreloadMerge, AnEnvFromThatCannotGiveItIsNotAsked) {
+    EXPECT_EQ(merge(R"({"envFrom": [{"prefix": "APP_", "configMapRef": {"name": "c"}}]})"), "/ours.so");
+    EXPECT_THAT(asked, IsEmpty());
+    EXPECT_EQ(merge(R"({"envFrom": null})"), "/ours.so");
+    known = false;
+    EXPECT_EQ(merge(R"({"envFrom": [{"configMapRef": {"name": "c"}}, {"secretRef": {"name": "s"}}]})"), "/ours.so");
+    EXPECT_EQ(asked.size(), 2u);
+    EXPECT_THAT(notes, IsEmpty());
+}
+
+TEST_F(PreloadMerge, AnEnvFromThatCannotBeLookedAtIsTold) {
+    known.reset();
+    EXPECT_EQ(merge(R"({"envFrom": [{"secretRef": {"name": "s"}}]})"), "/ours.so");
+    EXPECT_THAT(notes, ElementsAre(HasSubstr("takes variables from Secret s, which cannot be looked at")));
+}
+
+TEST_F(PreloadMerge, EnvGoesBeforeEnvFrom) {
+    EXPECT_EQ(
+        merge(R"({"env": [{"name": "LD_PRELOAD", "value": "/a.so"}], "envFrom": [{"secretRef": {"name": "s"}}]})"),
+        "/ours.so:/a.so");
+    EXPECT_THAT(asked, IsEmpty());
+}
+
+TEST_F(PreloadMerge, ASecretThatTheGraphNames) {
+    site.env_secret = "s";
+    EXPECT_EQ(merge("{}"), kSelf);
+    EXPECT_THAT(asked, ElementsAre("Secret s LD_PRELOAD"));
+    known = false;
+    EXPECT_EQ(merge("{}"), "/ours.so");
+}
+
+TEST_F(PreloadMerge, OfWeakerListsTheStrongestCounts) {
+    site.weaker_env = {Path{"envs"}, kOnlyContainer / "other"};
+    const Json before = Json::parse(R"({"containers": [{"other": [{"name": "LD_PRELOAD", "value": "/main.so"}]}],
+        "envs": [{"name": "LD_PRELOAD", "value": "/graph.so"}]})");
+    EXPECT_EQ(merge_into(before), "/ours.so:/graph.so");
+    EXPECT_EQ(object["envs"], before["envs"]);
+    Json without = before;
+    without.erase("envs");
+    EXPECT_EQ(merge_into(without), "/ours.so:/main.so");
+}
+
+TEST_F(PreloadMerge, ASourceInAWeakerListIsCopiedIntoTheStrongestOne) {
+    site.weaker_env = {Path{"envs"}};
+    const Json source = {{"configMapKeyRef", {{"name", "c"}, {"key", "k"}}}};
+    EXPECT_EQ(
+        merge_into({{"containers", {Json::object()}}, {"envs", {{{"name", "LD_PRELOAD"}, {"valueFrom", source}}}}}),
+        kHelper);
+    EXPECT_EQ(env()[0], (Json{{"name", "CUDAFAULT_LD_PRELOAD"}, {"valueFrom", source}}));
+}
+
+}  // namespace
+
+}  // namespace cudafault::kube

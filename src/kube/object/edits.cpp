@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kube/object/edits.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "kube/api/common/error.hpp"
+#include "kube/names.hpp"
+
+namespace cudafault::kube {
+
+namespace {
+
+bool is_empty_container(const Json& value) { return value.is_structured() && value.empty(); }
+
+// Everywhere where `ours` says something, `there` says the same; what the server or others added does not matter.
+bool holds(const Json& there, const Json& ours) {
+    if (ours.is_object()) {
+        return there.is_object() && std::all_of(ours.items().begin(), ours.items().end(), [&](const auto& field) {
+                   return there.contains(field.key()) && holds(there.at(field.key()), field.value());
+               });
+    }
+    if (!ours.is_array()) return there == ours;
+    if (!there.is_array() || there.size() != ours.size()) return false;
+    return std::equal(there.begin(), there.end(), ours.begin(), holds);
+}
+
+void erase(Json& object, const Path& at) {
+    Json* parent = find(object, at.parent());
+    const Json* place = find(object, at);
+    if (!parent || !place) return;
+    if (parent->is_object()) {
+        parent->erase(at.last().field);
+    } else {
+        parent->erase(parent->begin() + (place - &parent->front()));
+    }
+}
+
+void put_back(Json& object, const Edit& edit) {
+    if (edit.was) {
+        *find(object, edit.at) = *edit.was;
+    } else {
+        erase(object, edit.at);
+    }
+}
+
+bool is_preload(const Path& at) { return at.last().is_item && at.last().value == names::kPreload; }
+
+// Others made LD_PRELOAD another one: takes our library out of theirs.
+void take_library_out(Json& item, const std::string& library) {
+    const std::string value = text_at(item, {"value"});
+    const std::string rest = without_library(value, library);
+    if (rest != value) item["value"] = rest;
+}
+
+constexpr const char* kRequiredTerms = "requiredDuringSchedulingIgnoredDuringExecution";
+
+bool is_pin(const Path& at) { return at.last().field == kRequiredTerms; }
+
+std::vector<Json> expressions_of(const Json& required) {
+    std::vector<Json> all;
+    const Json* terms = find(required, {"nodeSelectorTerms"});
+    for (const Json& term : terms && terms->is_array() ? *terms : Json::array()) {
+        const Json* expressions = find(term, {"matchExpressions"});
+        if (expressions && expressions->is_array()) all.insert(all.end(), expressions->begin(), expressions->end());
+    }
+    return all;
+}
+
+// Others changed the affinity: takes the expressions out of it that we put there.
+void take_pin_out(Json& required, const Edit& edit) {
+    const std::vector<Json> theirs = edit.was ? expressions_of(*edit.was) : std::vector<Json>{};
+    const std::vector<Json> all = expressions_of(edit.now);
+    const auto is_ours = [&](const Json& expression) {
+        return std::count(all.begin(), all.end(), expression) > 0 &&
+               std::count(theirs.begin(), theirs.end(), expression) == 0;
+    };
+    Json* terms = find(required, {"nodeSelectorTerms"});
+    if (!terms || !terms->is_array()) return;
+    for (Json& term : *terms) {
+        Json* expressions = find(term, {"matchExpressions"});
+        if (!expressions || !expressions->is_array()) continue;
+        expressions->erase(std::remove_if(expressions->begin(), expressions->end(), is_ours), expressions->end());
+    }
+}
+
+// Of what others changed meanwhile, only our part.
+void take_our_part_out(Json& there, const Edit& edit, const std::string& library) {
+    if (is_preload(edit.at)) take_library_out(there, library);
+    if (is_pin(edit.at)) take_pin_out(there, edit);
+}
+
+std::string describe(const Edit& edit) {
+    return fmt::format("{} was changed by somebody else meanwhile and is left as it is", edit.at.text());
+}
+
+void undo_edit(Undone& undone, const Edit& edit, const std::string& library) {
+    Json* there = find(undone.object, edit.at);
+    if (is_empty_container(edit.now)) {
+        if (there && there->empty()) put_back(undone.object, edit);
+        return;
+    }
+    if (!there) {
+        if (edit.was) undone.kept.push_back(edit.at.text() + " was removed by somebody else meanwhile and stays away");
+        return;
+    }
+    // What was not there before and has a name of ours is ours, whatever has become of it.
+    const bool is_ours = !edit.was && edit.at.last().is_item && !is_preload(edit.at);
+    // An affinity may have got more beside our expressions, which would go with the whole.
+    const bool is_as_ours = is_pin(edit.at) ? *there == edit.now : holds(*there, edit.now);
+    if (is_ours || is_as_ours) return put_back(undone.object, edit);
+    if (edit.was && *there == *edit.was) return;
+    take_our_part_out(*there, edit, library);
+    undone.kept.push_back(describe(edit));
+}
+
+const char* text_of(Phase phase) { return phase == Phase::kAfterRollout ? "after rollout" : "with template"; }
+
+}  // namespace
+
+Json Edit::json() const {
+    Json json = {{"at", at.json()}, {"now", now}, {"phase", text_of(phase)}};
+    if (was) json["was"] = *was;
+    return json;
+}
+
+Edit Edit::from_json(const Json& json) {
+    if (!json.is_object() || !json.contains("at") || !json.contains("now")) {
+        throw Error("an edit in the record has no place or no value");
+    }
+    Edit edit{Path::from_json(json.at("at")), {}, json.at("now")};
+    if (edit.at.empty()) throw Error("an edit in the record has an empty path");
+    if (json.contains("was")) edit.was = json.at("was");
+    if (text_at(json, {"phase"}) == text_of(Phase::kAfterRollout)) edit.phase = Phase::kAfterRollout;
+    return edit;
+}
+
+Json& Editor::make_parent(const Path& at) {
+    const Path parent = at.parent();
+    Json* there = find(object_, parent);
+    if (there && !there->is_null()) return *there;
+    const Json empty = at.last().is_item ? Json::array() : Json::object();
+    if (parent.last().is_item) throw Error(parent.text() + " is not there, so nothing can be put into it");
+    Json& made = make_parent(parent)[parent.last().field];
+    edits_.push_back({parent, there ? std::optional<Json>(*there) : std::nullopt, empty, phase_});
+    made = empty;
+    return made;
+}
+
+void Editor::set(const Path& at, const Json& value) {
+    if (Json* there = find(object_, at)) {
+        if (*there == value) return;
+        edits_.push_back({at, *there, value, phase_});
+        *there = value;
+        return;
+    }
+    if (at.last().is_item) return add(at, value);
+    Json& parent = make_parent(at);
+    edits_.push_back({at, {}, value, phase_});
+    parent[at.last().field] = value;
+}
+
+void Editor::add(const Path& at, const Json& item, const std::optional<Path>& next) {
+    Json& list = make_parent(at);
+    const Json* place = next ? find(std::as_const(object_), *next) : nullptr;
+    edits_.push_back({at, {}, item, phase_});
+    list.insert(place ? list.begin() + (place - &list.front()) : list.end(), item);
+}
+
+Undone undo(const Json& object, const std::vector<Edit>& edits, Phase phase, const std::string& library) {
+    Undone undone{object, {}};
+    for (auto edit = edits.rbegin(); edit != edits.rend(); ++edit) {
+        if (edit->phase == phase) undo_edit(undone, *edit, library);
+    }
+    return undone;
+}
+
+bool are_in_place(const Json& object, const std::vector<Edit>& edits) {
+    return std::all_of(edits.begin(), edits.end(), [&](const Edit& edit) {
+        const Json* there = find(object, edit.at);
+        return there && (is_empty_container(edit.now) || holds(*there, edit.now));
+    });
+}
+
+void take_server_values(std::vector<Edit>& edits, const Json& from_server) {
+    for (Edit& edit : edits) {
+        const Json* there = find(from_server, edit.at);
+        if (there && !is_empty_container(edit.now)) edit.now = *there;
+    }
+}
+
+std::string without_library(const std::string& preload, const std::string& library) {
+    const auto is_separator = [](char character) { return character == ':' || character == ' '; };
+    for (size_t at = preload.find(library); at != std::string::npos; at = preload.find(library, at + 1)) {
+        const size_t end = at + library.size();
+        if ((at > 0 && !is_separator(preload[at - 1])) || (end < preload.size() && !is_separator(preload[end]))) {
+            continue;
+        }
+        // One separator goes with it: the one behind, which we put there, or the one before.
+        if (end < preload.size()) return preload.substr(0, at) + preload.substr(end + 1);
+        return preload.substr(0, at > 0 ? at - 1 : 0);
+    }
+    return preload;
+}
+
+}  // namespace cudafault::kube

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kube/object/edits.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "kube/api/common/error.hpp"
+
+namespace cudafault::kube {
+namespace {
+
+constexpr const char* kOurs = "/cudafault/library/libcudafault.so";
+
+const Json kBefore = Json::parse(R"({"spec": {
+    "strategy": {"rollingUpdate": {"maxSurge": "25%"}},
+    "containers": [{"name": "main", "image": "x",
+        "env": [{"name": "A", "value": "1"}, {"name": "LD_PRELOAD", "value": "/user.so"}, {"name": "B", "value": "2"}]}],
+    "tolerations": null}})");
+
+const Path kEditedContainer = Path{"spec", "containers"}.item("main");
+const Path kEnv = kEditedContainer / "env";
+const Path kPreload = kEnv.item("LD_PRELOAD");
+
+class Edits : public testing::Test {
+protected:
+    Edits() : object(kBefore), editor(object) {}
+
+    Undone undo_all(const Json& from) {
+        Undone first = undo(from, editor.edits(), Phase::kWithTemplate, kOurs);
+        Undone second = undo(first.object, editor.edits(), Phase::kAfterRollout, kOurs);
+        first.kept.insert(first.kept.end(), second.kept.begin(), second.kept.end());
+        return {second.object, first.kept};
+    }
+
+    void inject() {
+        editor.set(kPreload, {{"name", "LD_PRELOAD"}, {"value", std::string(kOurs) + ":/user.so"}});
+        editor.add(kEnv.item("HELPER"), {{"name", "HELPER"}, {"value", "h"}}, kPreload);
+        editor.add(kEnv.item("OURS"), {{"name", "OURS"}, {"value", "o"}});
+        editor.add((Path{"spec", "volumes"}).item("ours"), {{"name", "ours"}, {"emptyDir", Json::object()}});
+        editor.add((kEditedContainer / "volumeMounts").item("/ours", "mountPath"),
+                   {{"name", "ours"}, {"mountPath", "/ours"}});
+        editor.set(Path{"spec", "affinity", "nodeAffinity", "x"}, 1);
+        editor.use_phase(Phase::kAfterRollout);
+        editor.set(Path{"spec", "strategy", "rollingUpdate", "maxSurge"}, 0);
+        editor.set(Path{"spec", "revisionHistoryLimit"}, 11);
+    }
+
+    Json object;
+    Editor editor;
+};
+
+TEST_F(Edits, AreAllTakenBack) {
+    inject();
+    EXPECT_NE(object, kBefore);
+    const Undone undone = undo_all(object);
+    EXPECT_EQ(undone.object, kBefore) << Json::diff(kBefore, undone.object);
+    EXPECT_THAT(undone.kept, testing::IsEmpty());
+}
+
+TEST_F(Edits, SurviveTheRecord) {
+    inject();
+    std::vector<Edit> read;
+    for (const Edit& edit : editor.edits()) read.push_back(Edit::from_json(Json::parse(edit.json().dump())));
+    const Undone half = undo(object, read, Phase::kWithTemplate, kOurs);
+    EXPECT_EQ(undo(half.object, read, Phase::kAfterRollout, kOurs).object, kBefore);
+}
+
+TEST_F(Edits, HaveTheirPhases) {
+    inject();
+    const Json half = undo(object, editor.edits(), Phase::kWithTemplate, kOurs).object;
+    EXPECT_EQ(half["spec"]["containers"], kBefore["spec"]["containers"]);
+    EXPECT_EQ(half["spec"]["strategy"]["rollingUpdate"]["maxSurge"], 0);
+    EXPECT_EQ(half["spec"]["revisionHistoryLimit"], 11);
+}
+
+TEST_F(Edits, AHelperStandsBeforeWhatUsesIt) {
+    inject();
+    EXPECT_EQ(object["spec"]["containers"][0]["env"][1]["name"], "HELPER");
+    EXPECT_EQ(object["spec"]["containers"][0]["env"][2]["name"], "LD_PRELOAD");
+}
+
+TEST_F(Edits, AreTakenBackTwiceWithTheSameResult) {
+    inject();
+    const Undone once = undo_all(object);
+    EXPECT_EQ(undo_all(once.object).object, kBefore);
+}
+
+TEST_F(Edits, DefaultsOfTheServerDoNotMatter) {
+    inject();
+    object["spec"]["volumes"][0]["defaultMode"] = 420;
+    object["spec"]["affinity"]["nodeAffinity"]["x"] = 1;
+    EXPECT_EQ(undo_all(object).object, kBefore);
+}
+
+TEST_F(Edits, WhatOthersAddedStays) {
+    inject();
+    object["spec"]["containers"][0]["env"].push_back({{"name", "THEIRS"}, {"value", "t"}});
+    object["spec"]["volumes"].push_back({{"name", "theirs"}});
+    object["spec"]["containers"][0]["image"] = "y";
+    Json expected = kBefore;
+    expected["spec"]["containers"][0]["env"].push_back({{"name", "THEIRS"}, {"value", "t"}});
+    expected["spec"]["volumes"] = Json::parse(R"([{"name": "theirs"}])");
+    expected["spec"]["containers"][0]["image"] = "y";
+    EXPECT_EQ(undo_all(object).object, expected);
+}
+
+TEST_F(Edits, OfAChangedPreloadOnlyOurPartGoes) {
+    inject();
+    (*find(object, kPreload))["value"] = std::string(kOurs) + ":/user.so:/new.so";
+    const Undone undone = undo_all(object);
+    EXPECT_EQ(text_at(undone.object, kPreload / "value"), "/user.so:/new.so");
+    EXPECT_THAT(undone.kept, testing::ElementsAre(testing::HasSubstr("LD_PRELOAD")));
+}
+
+TEST_F(Edits, WhatOthersChangedIsKeptAndTold) {
+    inject();
+    object["spec"]["strategy"]["rollingUpdate"]["maxSurge"] = 5;
+    const Undone undone = undo_all(object);
+    EXPECT_EQ(undone.object["spec"]["strategy"]["rollingUpdate"]["maxSurge"], 5);
+    EXPECT_THAT(undone.kept, testing::ElementsAre(testing::HasSubstr("maxSurge was changed by somebody else")));
+}
+
+TEST_F(Edits, WhatOthersPutBackThemselvesIsFine) {
+    inject();
+    object = kBefore;
+    const Undone undone = undo_all(object);
+    EXPECT_EQ(undone.object, kBefore);
+    EXPECT_THAT(undone.kept, testing::IsEmpty());
+}
+
+TEST_F(Edits, AContainerThatIsGoneIsNoTrouble) {
+    inject();
+    object["spec"]["containers"] = Json::parse(R"([{"name": "new"}])");
+    const Undone undone = undo_all(object);
+    EXPECT_EQ(undone.object["spec"]["containers"], Json::parse(R"([{"name": "new"}])"));
+    EXPECT_THAT(undone.kept, testing::ElementsAre(testing::HasSubstr("was removed by somebody else")));
+}
+
+TEST_F(Edits, ANullListIsANullListAgain) {
+    editor.add(Path{"spec", "tolerations"}.item("t", "key"), {{"key", "t"}});
+    EXPECT_TRUE(object["spec"]["tolerations"].is_array());
+    EXPECT_EQ(undo_all(object).object, kBefore);
+}
+
+TEST_F(Edits, OfAChangedAffinityOnlyOurPinGoes) {
+    const Path required = Path{"spec", "affinity", "nodeAffinity"} / "requiredDuringSchedulingIgnoredDuringExecution";
+    const auto terms = [](std::vector<const char*> values) {
+        Json expressions = Json::array();
+        for (const char* value : values) expressions.push_back({{"key", "k"}, {"operator", "In"}, {"values", {value}}});
+        return Json{{"nodeSelectorTerms", {{{"matchExpressions", expressions}}}}};
+    };
+    Json from = kBefore;
+    Editor pinned(from);
+    pinned.set(required, terms({"theirs"}));
+    Editor again(from);
+    again.set(required, terms({"theirs", "ours"}));
+    *find(from, required) = terms({"new", "theirs", "ours"});
+    const Undone undone = undo(from, again.edits(), Phase::kWithTemplate, kOurs);
+    EXPECT_EQ(*find(undone.object, required), terms({"new", "theirs"}));
+    EXPECT_EQ(undone.kept.size(), 1u);
+    *find(from, required) = terms({"theirs", "ours"});
+    Json fields = {{{"key", "metadata.name"}, {"operator", "In"}, {"values", {"n1"}}}};
+    (*find(from, required))["nodeSelectorTerms"][0]["matchFields"] = fields;
+    const Undone beside = undo(from, again.edits(), Phase::kWithTemplate, kOurs);
+    Json expected = terms({"theirs"});
+    expected["nodeSelectorTerms"][0]["matchFields"] = fields;
+    EXPECT_EQ(*find(beside.object, required), expected) << "what stands beside our expressions is not ours";
+    EXPECT_EQ(beside.kept.size(), 1u);
+}
+
+TEST_F(Edits, RefuseToMakeAnItem) {
+    EXPECT_THROW(editor.set(Path{"spec", "containers"}.item("no") / "env", Json::array()), Error);
+}
+
+TEST(WithoutLibrary, TakesOneSeparatorToo) {
+    EXPECT_EQ(without_library("/o.so", "/o.so"), "");
+    EXPECT_EQ(without_library("/o.so:/u.so", "/o.so"), "/u.so");
+    EXPECT_EQ(without_library("/u.so /o.so", "/o.so"), "/u.so");
+    EXPECT_EQ(without_library("/u.so:/o.so:/v.so", "/o.so"), "/u.so:/v.so");
+    EXPECT_EQ(without_library("/x/o.so:/o.so.1", "/o.so"), "/x/o.so:/o.so.1");
+    EXPECT_EQ(without_library("", "/o.so"), "");
+}
+
+}  // namespace
+}  // namespace cudafault::kube

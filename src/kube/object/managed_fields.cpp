@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kube/object/managed_fields.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "kube/names.hpp"
+#include "kube/object/path.hpp"
+
+namespace cudafault::kube {
+
+namespace {
+
+// Sets of fields are trees: {"f:spec": {"f:replicas": {}, "f:template": {...}}}. A field without fields is owned
+// itself; so is one that has "." beside them.
+Json common(const Json& one, const Json& other) {
+    Json both = Json::object();
+    if (!one.is_object() || !other.is_object()) return both;
+    for (const auto& [key, value] : one.items()) {
+        const auto same = other.find(key);
+        if (same == other.end()) continue;
+        Json below = common(value, *same);
+        if (!below.empty() || (value.empty() && same->empty())) both[key] = std::move(below);
+    }
+    // The parent went with its last field.
+    if (!both.empty() && one.contains(".")) both["."] = Json::object();
+    return both;
+}
+
+void add(Json& to, const Json& more) {
+    if (!more.is_object()) return;
+    if (!to.is_object()) to = Json::object();
+    for (const auto& [key, value] : more.items()) add(to[key], value);
+}
+
+bool is_ours(const Json& entry) {
+    return text_at(entry, {"manager"}) == names::kManager && text_at(entry, {"subresource"}).empty();
+}
+
+bool is_same_manager(const Json& one, const Json& other) {
+    constexpr std::array kKeys = {"manager", "operation", "apiVersion", "subresource"};
+    return std::all_of(kKeys.begin(), kKeys.end(),
+                       [&](const char* key) { return text_at(one, {key}) == text_at(other, {key}); });
+}
+
+const Json& fields_of(const Json& entry) {
+    static const Json kNone = Json::object();
+    const Json* fields = find(entry, {"fieldsV1"});
+    return fields ? *fields : kNone;
+}
+
+}  // namespace
+
+std::optional<Json> given_back(const Json& now, const Json& before) {
+    if (!now.is_array() || !before.is_array()) return {};
+    const auto ours = std::find_if(now.begin(), now.end(), is_ours);
+    if (ours == now.end()) return {};
+    Json list = Json::array();
+    std::copy_if(now.begin(), now.end(), std::back_inserter(list), [](const Json& entry) { return !is_ours(entry); });
+    for (const Json& was : before) {
+        const Json taken = common(fields_of(was), fields_of(*ours));
+        if (is_ours(was) || taken.empty()) continue;
+        const auto theirs =
+            std::find_if(list.begin(), list.end(), [&](const Json& entry) { return is_same_manager(entry, was); });
+        if (theirs != list.end()) {
+            add((*theirs)["fieldsV1"], taken);
+        } else {
+            list.push_back(was);
+            list.back()["fieldsV1"] = taken;
+        }
+    }
+    if (list.empty()) return {};  // the server would take an empty list for a wish to forget all owners
+    return list;
+}
+
+}  // namespace cudafault::kube

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kube/object/managed_fields.hpp"
+
+#include <gtest/gtest.h>
+
+namespace cudafault::kube {
+namespace {
+
+Json entry(const char* manager, const char* fields, const char* operation = "Update") {
+    return {{"manager", manager},
+            {"operation", operation},
+            {"apiVersion", "apps/v1"},
+            {"time", "2026-11-24T00:00:00Z"},
+            {"fieldsV1", Json::parse(fields)}};
+}
+
+const Json kUser =
+    entry("kubectl", R"({"f:spec": {"f:replicas": {}, "f:strategy": {"f:type": {}, "f:maxSurge": {}}}})");
+
+TEST(ManagedFields, WithoutAnEntryOfOursThereIsNothingToDo) {
+    EXPECT_FALSE(given_back(Json{kUser}, Json{kUser}));
+    EXPECT_FALSE(given_back(nullptr, nullptr));
+}
+
+TEST(ManagedFields, WhatWasTakenComesBack) {
+    const Json now = {entry("kubectl", R"({"f:spec": {"f:replicas": {}, "f:strategy": {"f:type": {}}}})"),
+                      entry("cudafault", R"({"f:spec": {"f:strategy": {"f:maxSurge": {}}}})")};
+    EXPECT_EQ(given_back(now, Json{kUser}), Json{kUser});
+}
+
+TEST(ManagedFields, WhatTheyChangedMeanwhileStays) {
+    const Json now = {entry("kubectl", R"({"f:spec": {"f:paused": {}, "f:strategy": {"f:type": {}}}})"),
+                      entry("cudafault", R"({"f:spec": {"f:strategy": {"f:maxSurge": {}}}})"),
+                      entry("new", R"({"f:x": {}})")};
+    const Json expected = {
+        entry("kubectl", R"({"f:spec": {"f:paused": {}, "f:strategy": {"f:type": {}, "f:maxSurge": {}}}})"),
+        entry("new", R"({"f:x": {}})")};
+    EXPECT_EQ(given_back(now, Json{kUser}), expected);
+}
+
+TEST(ManagedFields, AManagerWithNothingLeftComesBackWhole) {
+    const Json was = entry("helm", R"({"f:spec": {"f:maxSurge": {}}})", "Apply");
+    const Json now = {entry("kubectl", R"({"f:a": {}})"), entry("cudafault", R"({"f:spec": {"f:maxSurge": {}}})")};
+    EXPECT_EQ(given_back(now, Json{was}), (Json{entry("kubectl", R"({"f:a": {}})"), was}));
+}
+
+TEST(ManagedFields, AnEmptyListIsNeverSent) {
+    EXPECT_FALSE(given_back(Json{entry("cudafault", R"({"f:a": {}})")}, Json::array()));
+}
+
+}  // namespace
+}  // namespace cudafault::kube

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <algorithm>
+#include <string>
+
+#include "kube/api/common/connection.hpp"
+
+namespace cudafault::kube {
+
+// Whether one of the texts in it, at any depth, is that one.
+inline bool mentions(const Json& value, const std::string& text) {
+    if (value.is_string()) return value == text;
+    return value.is_structured() &&
+           std::any_of(value.begin(), value.end(), [&](const Json& part) { return mentions(part, text); });
+}
+
+}  // namespace cudafault::kube

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kube/object/path.hpp"
+
+#include "kube/api/common/error.hpp"
+
+namespace cudafault::kube {
+
+namespace {
+
+bool has_key(const Json& item, const Step& step) {
+    const auto key = item.is_object() ? item.find(step.field) : item.end();
+    return item.is_object() && key != item.end() && *key == step.value;
+}
+
+const Json* find_step(const Json& from, const Step& step) {
+    if (!step.is_item) {
+        const auto field = from.is_object() ? from.find(step.field) : from.end();
+        return from.is_object() && field != from.end() ? &*field : nullptr;
+    }
+    if (!from.is_array()) return nullptr;
+    for (auto item = from.rbegin(); item != from.rend(); ++item) {
+        if (has_key(*item, step)) return &*item;
+    }
+    return nullptr;
+}
+
+Step step_from(const Json& json) {
+    if (json.is_string()) return {json.get<std::string>(), "", false};
+    if (json.is_object() && json.size() == 1 && json.begin()->is_string()) {
+        return {json.begin().key(), json.begin()->get<std::string>(), true};
+    }
+    throw Error("a record's path has a step that is neither a field nor an item: " + json.dump());
+}
+
+}  // namespace
+
+Path::Path(std::initializer_list<const char*> fields) {
+    for (const char* field : fields) steps_.push_back({field, "", false});
+}
+
+Path Path::operator/(const std::string& field) const {
+    Path longer = *this;
+    longer.steps_.push_back({field, "", false});
+    return longer;
+}
+
+Path Path::item(const std::string& value, const std::string& key) const {
+    Path longer = *this;
+    longer.steps_.push_back({key, value, true});
+    return longer;
+}
+
+Path Path::parent() const {
+    Path shorter = *this;
+    shorter.steps_.pop_back();
+    return shorter;
+}
+
+std::string Path::text() const {
+    std::string text;
+    for (const Step& step : steps_) {
+        if (step.is_item) {
+            text += "[" + step.value + "]";
+        } else {
+            text += (text.empty() ? "" : ".") + step.field;
+        }
+    }
+    return text;
+}
+
+Json Path::json() const {
+    Json steps = Json::array();
+    for (const Step& step : steps_) {
+        steps.push_back(step.is_item ? Json{{step.field, step.value}} : Json(step.field));
+    }
+    return steps;
+}
+
+Path Path::from_json(const Json& json) {
+    if (!json.is_array()) throw Error("a record's path is not a list: " + json.dump());
+    Path path;
+    for (const Json& step : json) path.steps_.push_back(step_from(step));
+    return path;
+}
+
+const Json* find(const Json& object, const Path& path) {
+    const Json* place = &object;
+    for (const Step& step : path.steps()) {
+        place = find_step(*place, step);
+        if (!place) return nullptr;
+    }
+    return place;
+}
+
+Json* find(Json& object, const Path& path) { return const_cast<Json*>(find(std::as_const(object), path)); }
+
+std::string text_at(const Json& object, const Path& path, const std::string& otherwise) {
+    const Json* place = find(object, path);
+    return place && place->is_string() ? place->get<std::string>() : otherwise;
+}
+
+int64_t number_at(const Json& object, const Path& path, int64_t otherwise) {
+    const Json* place = find(object, path);
+    return place && place->is_number_integer() ? place->get<int64_t>() : otherwise;
+}
+
+}  // namespace cudafault::kube

@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kube/plan/arm.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "kube/api/resources.hpp"
+#include "kube/api/transport/api_error.hpp"
+#include "kube/names.hpp"
+#include "kube/plan/injected_object.hpp"
+#include "kube/plan/plan_spec.hpp"
+#include "kube/record/record.hpp"
+#include "kube/workload/pod_state.hpp"
+#include "kube/workload/survey.hpp"
+
+namespace cudafault::kube {
+
+namespace {
+
+constexpr int kNudges = 3;
+constexpr std::chrono::seconds kNudgeAgain{2};
+
+// By the names that the user gave, and if that finds nothing by the object above it, where the plan is then.
+PlanObject find_plan_of(Client& client, Discovery& discovery, const WorkloadChoice& choice) {
+    for (const Target& target : targets_meant(discovery, choice)) {
+        Workload named;
+        named.target = target;
+        if (const auto plan = find_plan(client, choice.in_namespace, named.hash())) return *plan;
+    }
+    const Workload workload = load_workload(client, discovery, choice);
+    if (const auto plan = find_plan(client, choice.in_namespace, workload.hash())) return *plan;
+    if (!InjectedMark::of(workload.object)) {
+        throw Error(fmt::format("{} is not injected: `cudafault k8s inject` comes first", workload.text()));
+    }
+    throw Error(
+        fmt::format("{} is injected and its plan is gone, ConfigMap {}: `cudafault k8s restore` takes the rest "
+                    "back, and then it can be injected anew",
+                    workload.text(), workload.by_name(names::kPlanPrefix)));
+}
+
+std::vector<AcknowledgingContainer> containers_of(const std::vector<Json>& pods_of_plan) {
+    std::vector<AcknowledgingContainer> containers;
+    for (const Json& pod : pods_of_plan) {
+        for (const std::string& name : injected_containers(pod))
+            containers.push_back({pod, name, Acknowledgement::kNo, 0, ""});
+    }
+    return containers;
+}
+
+std::vector<Json> silent_pods(const std::vector<AcknowledgingContainer>& containers) {
+    std::vector<Json> silent;
+    for (const AcknowledgingContainer& container : containers) {
+        if (container.state == Acknowledgement::kNo) silent.push_back(container.pod);
+    }
+    return silent;
+}
+
+// Those the selector finds among the plan's pods; their names.
+std::vector<std::string> selected_names(Client& client, const std::string& in_namespace, const std::string& selector,
+                                        const std::vector<Json>& of_plan) {
+    std::vector<std::string> all, chosen;
+    client.list({pods(), in_namespace}, {selector}, [&](Page page) {
+        if (page.is_first) all.clear();
+        for (const Json& pod : page.items) all.push_back(pod_name(pod));
+    });
+    for (const Json& pod : of_plan) {
+        if (std::find(all.begin(), all.end(), pod_name(pod)) != all.end()) chosen.push_back(pod_name(pod));
+    }
+    return chosen;
+}
+
+// Those that were there, not successors of the same name.
+void delete_pods(Client& client, const std::vector<Json>& crashed, const Progress& on_progress) {
+    for (const Json& pod : crashed) {
+        DeleteOptions same;
+        same.uid = pod_uid(pod);
+        try {
+            client.remove({pods(), pod_namespace(pod), pod_name(pod)}, same);
+            on_progress(fmt::format("pod {} waited out its back-off and was deleted", pod_name(pod)));
+        } catch (const ApiError& error) {
+            if (!error.is_not_found() && error.code != 409) throw;
+        }
+    }
+}
+
+struct Aim {
+    PlanObject plan;
+    std::vector<Json> of_plan;  // its pods
+    std::string spec;           // empty: the selector finds none of them
+    uint64_t meant = 0;         // by the spec, of those that run now
+};
+
+Aim aim_at(Client& client, const PlanObject& plan, const ArmChoice& choice, const SpecFor& spec_for) {
+    Aim aim{plan, pods_with(client, plan), "", 0};
+    std::vector<std::string> selected;
+    if (!choice.selector.empty()) {
+        selected = selected_names(client, plan.in_namespace(), choice.selector, aim.of_plan);
+        if (selected.empty()) return aim;
+    }
+    aim.spec = spec_for(selected);
+    aim.meant =
+        std::count_if(aim.of_plan.begin(), aim.of_plan.end(), [&](const Json& pod) { return is_meant(aim.spec, pod); });
+    return aim;
+}
+
+void refuse_more(const PodLimit& limit, uint64_t meant, uint64_t injected) {
+    uint64_t allowed = limit.pods.value_or(meant);
+    if (limit.percent) allowed = std::min(allowed, injected * *limit.percent / 100);
+    if (meant <= allowed) return;
+    throw Error(
+        fmt::format("that would make {} of {} injected pods fail, and --max-pods allows {}: nothing is armed; "
+                    "choose fewer with --selector or --node, or with pod= or node= in the plan",
+                    meant, injected, allowed));
+}
+
+// A workload meant by name is aimed at also where none of its pods runs: those that come are meant as well. A spec that
+// cannot be written keeps all from being armed.
+std::vector<Aim> aims(Client& client, Discovery& discovery, const ArmChoice& choice, const SpecFor& spec_for) {
+    std::vector<Aim> all;
+    uint64_t meant = 0, injected = 0;
+    for (const PlanObject& plan : find_plans(client, discovery, choice.workload)) {
+        Aim aim = aim_at(client, plan, choice, spec_for);
+        injected += aim.of_plan.size();
+        meant += aim.meant;
+        if (aim.meant > 0 || (choice.selector.empty() && !choice.workload.name.empty())) all.push_back(std::move(aim));
+    }
+    if (all.empty()) {
+        throw Error(
+            fmt::format("no injected pod in namespace {} is meant by that: `cudafault k8s status` shows those "
+                        "that are injected",
+                        choice.workload.in_namespace));
+    }
+    refuse_more(choice.limit, meant, injected);
+    return all;
+}
+
+class Arming {
+public:
+    Arming(Client& client, Deadline deadline, const Progress& on_progress)
+        : client_(client), deadline_(deadline), on_progress_(on_progress) {}
+
+    Armed write(const PlanObject& plan, const std::string& spec, const std::vector<Json>& pods_of_plan) {
+        Armed armed{write_plan(client_, plan, spec), containers_of(pods_of_plan), {}};
+        armed.notes = nudge(client_, pods_of_plan, armed.plan.revision);
+        return armed;
+    }
+
+    // The first nudge may come before the kubelet's own view of the ConfigMap is new; the next ones do not.
+    void wait(Armed& armed, Deadline started) {
+        AcknowledgementOptions options;
+        options.since = started;
+        for (int nudges = 1;; ++nudges) {
+            options.deadline = std::min(deadline_, after(kNudgeAgain));
+            armed.containers = wait_for_acknowledgement(client_, armed.containers, armed.plan.revision, options);
+            const std::vector<Json> silent = silent_pods(armed.containers);
+            if (silent.empty() || nudges == kNudges || Clock::now() >= deadline_) return;
+            on_progress_(fmt::format("{} of {} containers have not acknowledged revision {} yet", silent.size(),
+                                     armed.containers.size(), armed.plan.revision));
+            nudge(client_, silent, armed.plan.revision);
+        }
+    }
+
+private:
+    Client& client_;
+    Deadline deadline_;
+    const Progress& on_progress_;
+};
+
+}  // namespace
+
+std::vector<Armed> arm(Client& client, Discovery& discovery, const ArmChoice& choice, const SpecFor& spec_for,
+                       Deadline deadline, const Progress& on_progress) {
+    const Deadline started = Clock::now();
+    Arming arming(client, deadline, on_progress);
+    std::vector<Armed> all;
+    for (const Aim& aim : aims(client, discovery, choice, spec_for)) {
+        all.push_back(arming.write(aim.plan, aim.spec, aim.of_plan));
+    }
+    for (Armed& armed : all) arming.wait(armed, started);
+    return all;
+}
+
+std::vector<Armed> disarm(Client& client, Discovery& discovery, const ArmChoice& choice, bool restart_crashed,
+                          Deadline deadline, const Progress& on_progress) {
+    const Deadline started = Clock::now();
+    Arming arming(client, deadline, on_progress);
+    std::vector<Armed> all;
+    std::vector<Json> crashed;
+    for (const PlanObject& plan : find_plans(client, discovery, choice.workload)) {
+        const std::vector<Json> of_plan = pods_with(client, plan);
+        Armed disarmed = arming.write(plan, "", of_plan);
+        for (const Json& pod : of_plan) {
+            if (!is_in_back_off(pod)) continue;
+            crashed.push_back(pod);
+            if (restart_crashed) continue;
+            disarmed.notes.push_back(
+                fmt::format("pod {} is in CrashLoopBackOff and comes back when that has passed, "
+                            "within 300 s; --restart-crashed deletes it, for a new one at once",
+                            pod_name(pod)));
+        }
+        all.push_back(std::move(disarmed));
+    }
+    if (restart_crashed) delete_pods(client, crashed, on_progress);
+    for (Armed& disarmed : all) arming.wait(disarmed, started);
+    return all;
+}
+
+std::vector<PlanObject> find_plans(Client& client, Discovery& discovery, const WorkloadChoice& choice) {
+    if (choice.name.empty()) {
+        std::vector<PlanObject> all = all_plans(client, choice.in_namespace);
+        if (!all.empty()) return all;
+        require_namespace(client, choice.in_namespace);
+        throw Error(fmt::format("nothing is injected in namespace {}: `cudafault k8s inject` comes first",
+                                choice.in_namespace));
+    }
+    return {find_plan_of(client, discovery, choice)};
+}
+
+std::vector<std::string> injected_containers(const Json& pod) {
+    std::vector<std::string> found;
+    const Json* containers = find(pod, {"spec", "containers"});
+    for (const Json& container : containers && containers->is_array() ? *containers : Json::array()) {
+        if (find(container, Path{"env"}.item(names::kInjection))) found.push_back(text_at(container, {"name"}));
+    }
+    return found;
+}
+
+bool is_in_back_off(const Json& pod) {
+    const Json* statuses = find(pod, {"status", "containerStatuses"});
+    if (!statuses || !statuses->is_array()) return false;
+    return std::any_of(statuses->begin(), statuses->end(), [](const Json& status) {
+        if (text_at(status, {"state", "waiting", "reason"}) == "CrashLoopBackOff") return true;
+        // For a moment before it is called so. The first restart comes at once.
+        return number_at(status, {"state", "terminated", "exitCode"}) != 0 && number_at(status, {"restartCount"}) > 0;
+    });
+}
+
+}  // namespace cudafault::kube

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// Arms and disarms injected workloads: writes their plans, has the kubelets look, and sees who has taken it up.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "kube/plan/acknowledgement.hpp"
+#include "kube/plan/plan_object.hpp"
+
+namespace cudafault::kube {
+
+using Progress = std::function<void(const std::string&)>;
+
+// How many pods may be meant at most by the specs, counted now; what is not set does not limit. A percentage is of the
+// injected pods of the workloads meant, rounded down.
+struct PodLimit {
+    std::optional<uint64_t> pods;
+    std::optional<uint64_t> percent;
+};
+
+// Which plans: a workload's, or in a namespace those of all injected workloads with pods that a label selector finds
+// and that the spec means. The selector also narrows down a workload's.
+struct ArmChoice {
+    WorkloadChoice workload;  // without a name: all
+    std::string selector;     // resolved now: the plan is then for the pods it finds, by name
+    PodLimit limit;
+};
+
+struct Armed {
+    PlanObject plan;
+    std::vector<AcknowledgingContainer> containers;  // that mount the plan
+    std::vector<std::string> notes;
+};
+
+// The spec for the pods of one workload: `pods` are the names it is restricted to; empty: it is not.
+using SpecFor = std::function<std::string(const std::vector<std::string>& pods)>;
+
+// One result for each workload. Returns as soon as every container that runs has acknowledged, or when it is clear that
+// one does not: it may have made no CUDA call yet. Throws Error if nothing is injected there, and, before anything is
+// armed, if it would be more than the limit.
+std::vector<Armed> arm(Client& client, Discovery& discovery, const ArmChoice& choice, const SpecFor& spec_for,
+                       Deadline deadline, const Progress& on_progress);
+
+// As arming nothing. With `restart_crashed`, pods that wait out a back-off are deleted, so that their successors come
+// at once.
+std::vector<Armed> disarm(Client& client, Discovery& discovery, const ArmChoice& choice, bool restart_crashed,
+                          Deadline deadline, const Progress& on_progress);
+
+// The plans that a choice means. Throws Error if there is none.
+std::vector<PlanObject> find_plans(Client& client, Discovery& discovery, const WorkloadChoice& workload);
+
+// Those of a pod that the library was put into.
+std::vector<std::string> injected_containers(const Json& pod);
+
+// Whether one of its containers waits to be restarted.
+bool is_in_back_off(const Json& pod);
+
+}  // namespace cudafault::kube

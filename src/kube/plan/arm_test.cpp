@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kube/plan/arm.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <gmock/gmock.h>
+
+#include "kube/names.hpp"
+#include "kube/testing/injection_testing.hpp"
+#include "kube/testing/paths_testing.hpp"
+
+namespace cudafault::kube {
+
+namespace {
+
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+Workload workload_called(const std::string& name) {
+    Workload workload = plain_deployment();
+    workload.target.name = name;
+    return workload;
+}
+
+std::string plan_name(const std::string& workload) { return "cudafault-plan-" + workload_called(workload).hash(); }
+
+Json plan_of(const std::string& workload, const std::string& text = "#7\n") {
+    Json object = labelled(named(plan_name(workload)), names::kWorkload, workload_called(workload).hash());
+    object["metadata"]["resourceVersion"] = "5";
+    object["metadata"]["annotations"] = {{"cudafault.dev/pods", ""}};
+    object["data"] = {{"plan", text}};
+    return object;
+}
+
+// A pod of that workload, which waits for its container.
+Json pod_of(const std::string& workload, const std::string& name, const std::string& node = "n1",
+            const std::string& reason = "ContainerCreating") {
+    Json pod = named(
+        name,
+        {{"nodeName", node},
+         {"volumes", {{{"name", "p"}, {"configMap", {{"name", plan_name(workload)}}}}}},
+         {"containers",
+          {{{"name", "main"}, {"env", {{{"name", names::kInjection}, {"value", "ab12.1"}}}}}, {{"name", "side"}}}}});
+    pod["status"] = {{"phase", "Pending"},
+                     {"containerStatuses", {{{"name", "main"}, {"state", {{"waiting", {{"reason", reason}}}}}}}}};
+    return pod;
+}
+
+class ArmTest : public WorkloadTest {
+protected:
+    ArmTest() {
+        announce({{"apps", "v1"}});
+        serve("v1", {{"pods", "Pod"}});
+        serve_apps();
+        choice.workload.in_namespace = "prod";
+    }
+
+    void hold_plan(const std::string& workload, const std::string& text = "#7\n") {
+        hold(kConfigMapPath + "/" + plan_name(workload), plan_of(workload, text));
+        responder.on("PATCH", kConfigMapPath + "/" + plan_name(workload),
+                     {json_answer(plan_of(workload, "#8\nxid=79\n"))});
+    }
+
+    void hold_pods(const std::vector<Json>& pods) {
+        hold_list(kPodPath, pods);
+        for (const Json& pod : pods) {
+            responder.on("PATCH", kPodPath + "/" + text_at(pod, {"metadata", "name"}), {json_answer(pod)});
+        }
+    }
+
+    std::vector<Armed> arm_it() {
+        return arm(
+            client(), discovery(), choice,
+            [&](const std::vector<std::string>& pods) {
+                restricted_to.push_back(fmt::format("{}", fmt::join(pods, ",")));
+                return spec_for(pods);
+            },
+            after(std::chrono::seconds(30)), [](const std::string&) {});
+    }
+
+    // As the command line makes it.
+    std::string spec_for(const std::vector<std::string>& pods) const {
+        const std::string there = node.empty() ? spec : spec + " node=" + node;
+        return pods.empty() ? there : fmt::format("{} pod={}", there, fmt::join(pods, "; " + there + " pod="));
+    }
+
+    std::vector<Armed> disarm_it(bool restart_crashed) {
+        return disarm(client(), discovery(), choice, restart_crashed, after(std::chrono::seconds(30)),
+                      [](const std::string&) {});
+    }
+
+    std::string refusal() {
+        try {
+            arm_it();
+            return "armed";
+        } catch (const Error& error) {
+            return error.what();
+        }
+    }
+
+    std::vector<std::string> seen_targets(const std::string& method) const {
+        std::vector<std::string> found;
+        for (const SeenRequest& request : responder.requests()) {
+            if (request.method != method) continue;
+            const std::string path = request.target.substr(0, request.target.find('?'));
+            found.push_back(path.substr(path.rfind('/') + 1));
+        }
+        return found;
+    }
+
+    ArmChoice choice;
+    std::string spec = "xid=79", node;
+    std::vector<std::string> restricted_to;
+};
+
+TEST_F(ArmTest, ThePlanIsWrittenAndThePodsAreNudged) {
+    choice.workload.kind = "deployments.apps";
+    choice.workload.name = "web";
+    hold_plan("web");
+    hold_pods({pod_of("web", "a"), pod_of("other", "b")});
+    const std::vector<Armed> armed = arm_it();
+    ASSERT_EQ(armed.size(), 1u);
+    EXPECT_EQ(armed[0].plan.revision, 8u);
+    ASSERT_EQ(armed[0].containers.size(), 1u) << "the sidecar is not injected";
+    EXPECT_EQ(armed[0].containers[0].container, "main");
+    EXPECT_EQ(armed[0].containers[0].state, Acknowledgement::kNotRunning);
+    EXPECT_THAT(seen_targets("PATCH"), ElementsAre(plan_name("web"), "a"));
+    EXPECT_THAT(restricted_to, ElementsAre(""));
+}
+
+TEST_F(ArmTest, WithoutAKindADeploymentIsFoundToo) {
+    choice.workload.name = "web";
+    hold_plan("web");
+    hold_pods({});
+    EXPECT_EQ(arm_it().size(), 1u) << "graphs are not served";
+}
+
+TEST_F(ArmTest, AnOwnedObjectLeadsToThePlanOfItsOwner) {
+    choice.workload.kind = "replicasets.apps";
+    choice.workload.name = "web-1";
+    hold("/apis/apps/v1/namespaces/prod/replicasets/web-1", owned(named("web-1"), "apps/v1", "Deployment", "web"));
+    hold("/apis/apps/v1/namespaces/prod/deployments/web", plain_deployment().object);
+    hold_plan("web");
+    hold_pods({});
+    EXPECT_EQ(arm_it().at(0).plan.name(), plan_name("web"));
+}
+
+TEST_F(ArmTest, WhatIsNotInjectedIsRefused) {
+    choice.workload.kind = "deployments.apps";
+    choice.workload.name = "web";
+    hold("/apis/apps/v1/namespaces/prod/deployments/web", plain_deployment().object);
+    EXPECT_THAT(refusal(), HasSubstr("web in namespace prod is not injected"));
+    choice.workload.name = "";
+    hold_list(kConfigMapPath, {});
+    EXPECT_THAT(refusal(), HasSubstr("nothing is injected in namespace prod"));
+    EXPECT_THROW(disarm_it(false), Error);
+}
+
+TEST_F(ArmTest, ASelectorMeansThePodsItFindsByName) {
+    choice.selector = "role=worker";
+    hold_list(kConfigMapPath, {plan_of("web"), plan_of("api")});
+    hold_plan("web");
+    hold_plan("api");
+    hold_pods({pod_of("web", "a"), pod_of("web", "b"), pod_of("api", "c")});
+    hold_list(kPodPath + "?labelSelector=role%3Dworker&limit=500", {pod_of("web", "b")});
+    ASSERT_EQ(arm_it().size(), 1u);
+    EXPECT_THAT(restricted_to, ElementsAre("b"));
+    EXPECT_THAT(seen_targets("PATCH"), ElementsAre(plan_name("web"), "a", "b"))
+        << "all see that the plan is not theirs";
+    hold_list(kPodPath + "?labelSelector=role%3Dworker&limit=500", {});
+    EXPECT_THAT(refusal(), HasSubstr("no injected pod in namespace prod is meant by that"));
+}
+
+TEST_F(ArmTest, ANodeMeansTheWorkloadsThatRunThere) {
+    node = "n2";
+    hold_list(kConfigMapPath, {plan_of("web"), plan_of("api")});
+    hold_plan("web");
+    hold_plan("api");
+    hold_pods({pod_of("web", "a", "n1"), pod_of("api", "c", "n2")});
+    const std::vector<Armed> armed = arm_it();
+    ASSERT_EQ(armed.size(), 1u);
+    EXPECT_EQ(armed[0].plan.name(), plan_name("api"));
+}
+
+TEST_F(ArmTest, OnANodeWhereItDoesNotRunYetItIsArmedForThoseThatCome) {
+    choice.workload.kind = "deployments.apps";
+    choice.workload.name = "web";
+    node = "n2";
+    hold_plan("web");
+    hold_pods({pod_of("web", "a", "n1")});
+    EXPECT_EQ(arm_it().size(), 1u);
+}
+
+TEST_F(ArmTest, MoreThanTheLimitIsRefusedBeforeAnythingIsArmed) {
+    hold_list(kConfigMapPath, {plan_of("web"), plan_of("api")});
+    hold_plan("web");
+    hold_plan("api");
+    hold_pods({pod_of("web", "a", "n1"), pod_of("web", "b", "n2"), pod_of("api", "c", "n2")});
+    node = "n2";
+    choice.limit.pods = 1;
+    EXPECT_THAT(refusal(), HasSubstr("2 of 3 injected pods fail, and --max-pods allows 1: nothing is armed"));
+    choice.limit = {{}, 66};
+    EXPECT_THAT(refusal(), HasSubstr("allows 1"));
+    EXPECT_THAT(seen_targets("PATCH"), IsEmpty());
+    choice.limit = {2, 67};
+    EXPECT_EQ(refusal(), "armed");
+}
+
+TEST_F(ArmTest, TheLimitIsOfThoseThatThePlanMeans) {
+    choice.workload.kind = "deployments.apps";
+    choice.workload.name = "web";
+    hold_plan("web");
+    hold_pods({pod_of("web", "a", "node1"), pod_of("web", "b", "node2")});
+    choice.limit.pods = 1;
+    node = "node*";
+    EXPECT_THAT(refusal(), HasSubstr("2 of 2 injected pods fail")) << "node= is a glob";
+    EXPECT_THAT(seen_targets("PATCH"), IsEmpty());
+    node = "";
+    EXPECT_THAT(refusal(), HasSubstr("2 of 2 injected pods fail"));
+    for (const char* narrow : {"xid=79 node=node1", "xid=79 pod=a", "xid=79 pod=a; xid=43 node=*1"}) {
+        spec = narrow;
+        EXPECT_EQ(refusal(), "armed") << narrow;
+    }
+}
+
+TEST_F(ArmTest, APlanForAPodOfOneWorkloadIsNotWrittenToOthers) {
+    node = "n*";
+    spec = "xid=79 pod=c";
+    hold_list(kConfigMapPath, {plan_of("web"), plan_of("api")});
+    hold_plan("web");
+    hold_plan("api");
+    hold_pods({pod_of("web", "a"), pod_of("api", "c")});
+    const std::vector<Armed> armed = arm_it();
+    ASSERT_EQ(armed.size(), 1u);
+    EXPECT_EQ(armed[0].plan.name(), plan_name("api"));
+}
+
+TEST_F(ArmTest, DisarmingSaysWhoWaitsOutABackOff) {
+    hold_list(kConfigMapPath, {plan_of("web", "#7\nxid=79\n")});
+    hold_plan("web");
+    hold_pods({pod_of("web", "a"), pod_of("web", "b", "n1", "CrashLoopBackOff")});
+    const std::vector<Armed> disarmed = disarm_it(false);
+    EXPECT_THAT(disarmed.at(0).notes, ElementsAre(AllOf(HasSubstr("pod b"), HasSubstr("--restart-crashed"))));
+    EXPECT_THAT(seen_targets("DELETE"), IsEmpty());
+    for (const SeenRequest& request : responder.requests()) {
+        if (request.method == "PATCH" && request.target.find("configmaps") != std::string::npos) {
+            EXPECT_EQ(text_at(plan_of("web").patch(Json::parse(request.body)), {"data", "plan"}), "#8\n");
+        }
+    }
+}
+
+TEST_F(ArmTest, DisarmingDeletesThoseInBackOffWhereAskedTo) {
+    hold_list(kConfigMapPath, {plan_of("web")});
+    hold_plan("web");
+    hold_pods({pod_of("web", "a"), pod_of("web", "b", "n1", "CrashLoopBackOff")});
+    responder.on("DELETE", kPodPath + "/b", {json_answer(Json::object())});
+    EXPECT_THAT(disarm_it(true).at(0).notes, IsEmpty());
+    EXPECT_THAT(seen_targets("DELETE"), ElementsAre("b"));
+}
+
+TEST(Pods, AreInBackOffIfOneContainerIs) {
+    EXPECT_TRUE(is_in_back_off(pod_of("web", "a", "n1", "CrashLoopBackOff")));
+    EXPECT_FALSE(is_in_back_off(pod_of("web", "a", "n1", "ImagePullBackOff")));
+    EXPECT_FALSE(is_in_back_off(named("a")));
+    Json second = pod_of("web", "a");
+    second["status"]["containerStatuses"].push_back(
+        {{"name", "side"}, {"state", {{"waiting", {{"reason", "CrashLoopBackOff"}}}}}});
+    EXPECT_TRUE(is_in_back_off(second));
+}
+
+TEST(Pods, AreInBackOffAlsoBeforeItIsCalledSo) {
+    const auto ended = [](int exit_code, int restarts) {
+        Json pod = pod_of("web", "a");
+        Json& status = pod["status"]["containerStatuses"][0];
+        status["state"] = {{"terminated", {{"exitCode", exit_code}}}};
+        status["restartCount"] = restarts;
+        return pod;
+    };
+    EXPECT_TRUE(is_in_back_off(ended(1, 1)));
+    EXPECT_FALSE(is_in_back_off(ended(1, 0))) << "the first restart comes at once";
+    EXPECT_FALSE(is_in_back_off(ended(0, 1)));
+}
+
+TEST(Pods, AreInjectedInThoseContainers) {
+    EXPECT_THAT(injected_containers(pod_of("web", "a")), ElementsAre("main"));
+    EXPECT_THAT(injected_containers(named("a")), IsEmpty());
+}
+
+}  // namespace
+
+}  // namespace cudafault::kube

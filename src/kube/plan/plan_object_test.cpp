@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kube/plan/plan_object.hpp"
+
+#include <gmock/gmock.h>
+
+#include "kube/names.hpp"
+#include "kube/testing/injection_testing.hpp"
+#include "kube/testing/paths_testing.hpp"
+
+namespace cudafault::kube {
+
+namespace {
+
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::MatchesRegex;
+using testing::StartsWith;
+
+Json plan_map(const std::string& text, const std::string& version = "5") {
+    const std::string hash = plain_deployment().hash();
+    return {{"metadata",
+             {{"name", "cudafault-plan-" + hash},
+              {"namespace", "prod"},
+              {"uid", "uid-plan"},
+              {"resourceVersion", version},
+              {"labels", {{names::kWorkload, hash}}},
+              {"ownerReferences", {{{"uid", plain_deployment().uid()}}}},
+              {"annotations",
+               {{"cudafault.dev/changed-at", "2026-11-24T13:00:00Z"},
+                {"cudafault.dev/changed-by", "ada@desk"},
+                {"cudafault.dev/pods", "app=web"}}}}},
+            {"data", {{"plan", text}}}};
+}
+
+TEST(PlanObject, ComesBackAsItWasWritten) {
+    EXPECT_EQ(plan_text(7, "xid=79 gpu=0"), "#7\nxid=79 gpu=0\n");
+    EXPECT_EQ(plan_text(8, ""), "#8\n");
+    for (const char* spec : {"xid=79 gpu=0", "xid=79;xid=43", ""}) {
+        const PlanObject plan = plan_from(plan_map(plan_text(7, spec)));
+        EXPECT_EQ(plan.revision, 7u);
+        EXPECT_EQ(plan.spec, spec);
+    }
+    const PlanObject plan = plan_from(plan_map("#7\n"));
+    EXPECT_EQ(plan.name(), "cudafault-plan-" + plain_deployment().hash());
+    EXPECT_EQ(plan.hash(), plain_deployment().hash());
+    EXPECT_EQ(plan.in_namespace(), "prod");
+    EXPECT_EQ(plan.changed_at, "2026-11-24T13:00:00Z");
+    EXPECT_EQ(plan.changed_by, "ada@desk");
+}
+
+TEST(PlanObject, WithoutAPlanArmsNothing) {
+    Json without = plan_map("");
+    without.erase("data");
+    for (const Json& map : {plan_map(""), plan_map("#7"), without, Json::object()}) EXPECT_EQ(plan_from(map).spec, "");
+    EXPECT_EQ(plan_from(plan_map("#7")).revision, 7u);
+}
+
+// As the library reads it: what it would arm is not called disarmed.
+TEST(PlanObject, WithoutARevisionIsSpecFromTheFirstLineOn) {
+    for (const char* text :
+         {"xid=79", "#\nxid=79", "#7x\nxid=79", "#-7\nxid=79", "# 7\nxid=79", "#99999999999999999999\nxid=79"}) {
+        EXPECT_EQ(plan_from(plan_map(text)).revision, 0u) << text;
+        EXPECT_EQ(plan_from(plan_map(text)).spec, text);
+    }
+}
+
+class PlanObjectTest : public WorkloadTest {
+protected:
+    PlanObject write(const std::string& spec) { return write_plan(client(), plan_from(plan_map("#7\n")), spec); }
+
+    const std::string path = kConfigMapPath + "/cudafault-plan-" + plain_deployment().hash();
+};
+
+TEST_F(PlanObjectTest, IsWrittenWithTheNextRevision) {
+    responder.on("PATCH", path, {json_answer(plan_map("#8\nxid=79\n"))});
+    EXPECT_EQ(write("xid=79").revision, 8u);
+    const Json sent = plan_map("#7\n").patch(Json::parse(seen(0).body));
+    EXPECT_EQ(text_at(sent, {"data", "plan"}), "#8\nxid=79\n");
+    EXPECT_EQ(text_at(sent, {"metadata", "annotations", "cudafault.dev/pods"}), "app=web");
+    EXPECT_EQ(text_at(sent, {"metadata", "annotations", "cudafault.dev/changed-by"}), this_user());
+    EXPECT_THAT(seen(0).body, HasSubstr("/metadata/resourceVersion"));
+}
+
+TEST_F(PlanObjectTest, ALostRaceIsWrittenAnewOnWhatIsThereThen) {
+    responder.on("PATCH", path, {status_answer(409, "Conflict"), json_answer(plan_map("#21\nxid=79\n"))});
+    hold(path, plan_map("#20\nxid=43\n", "9"));
+    EXPECT_EQ(write("xid=79").revision, 21u);
+    EXPECT_EQ(requests(), 3u);
+    const Json sent = plan_map("#20\nxid=43\n", "9").patch(Json::parse(seen(2).body));
+    EXPECT_EQ(text_at(sent, {"data", "plan"}), "#21\nxid=79\n");
+    EXPECT_EQ(text_at(sent, {"metadata", "resourceVersion"}), "9");
+}
+
+TEST_F(PlanObjectTest, FiveLostRacesAreToo) {
+    responder.on("PATCH", path, {status_answer(409, "Conflict")});
+    hold(path, plan_map("#20\n"));
+    EXPECT_THROW(write("xid=79"), ApiError);
+    EXPECT_EQ(requests(), 9u);
+}
+
+TEST_F(PlanObjectTest, IsMadeWithNothingArmed) {
+    responder.on("POST", kConfigMapPath, {json_answer(plan_map("#1\n"))});
+    EXPECT_EQ(create_plan(client(), plain_deployment(), "app=web").revision, 1u);
+    const Json sent = Json::parse(seen(0).body);
+    EXPECT_EQ(text_at(sent, {"data", "plan"}), "#1\n");
+    EXPECT_EQ(text_at(sent, {"metadata", "annotations", "cudafault.dev/pods"}), "app=web");
+    EXPECT_EQ(text_at(sent, {"metadata", "labels", names::kRole}), "plan");
+    EXPECT_EQ(sent.at("metadata").at("ownerReferences").at(0).at("uid"), "uid-web");
+}
+
+TEST_F(PlanObjectTest, OneThatIsThereIsEmptied) {
+    responder.on("POST", kConfigMapPath, {status_answer(409, "AlreadyExists")});
+    hold(path, plan_map("#20\nxid=43\n"));
+    responder.on("PATCH", path, {json_answer(plan_map("#21\n"))});
+    EXPECT_EQ(create_plan(client(), plain_deployment(), "app=web").revision, 21u);
+    hold(path, plan_map("#21\n"));
+    EXPECT_EQ(create_plan(client(), plain_deployment(), "app=web").revision, 21u);
+    EXPECT_EQ(count_requests(path), 3) << "an empty one is not written";
+}
+
+TEST_F(PlanObjectTest, OneOfAWorkloadThatHadTheSameNameIsReplaced) {
+    Json of_another = plan_map("#20\nxid=43\n");
+    of_another["metadata"]["ownerReferences"][0]["uid"] = "uid-before";
+    const Answer there = status_answer(409, "AlreadyExists");
+    responder.on("POST", kConfigMapPath, {there, there, json_answer(plan_map("#1\n"))});
+    hold(path, of_another);
+    responder.on("DELETE", path, {json_answer(Json::object())});
+    EXPECT_EQ(create_plan(client(), plain_deployment(), "app=web").revision, 1u);
+}
+
+TEST_F(PlanObjectTest, PodsAreThoseThatMountIt) {
+    const auto pod = [](const std::string& name, const std::string& map, const std::string& phase) {
+        Json object = named(name, {{"volumes", {{{"name", "p"}, {"configMap", {{"name", map}}}}}}});
+        object["status"]["phase"] = phase;
+        return object;
+    };
+    const PlanObject plan = plan_from(plan_map("#7\n"));
+    hold_list(kPodPath,
+              {pod("ours", plan.name(), "Running"), pod("starts", plan.name(), "Pending"),
+               pod("of-another", "cudafault-plan-0123456789", "Running"), pod("ended", plan.name(), "Succeeded")});
+    std::vector<std::string> found;
+    for (const Json& each : pods_with(client(), plan)) found.push_back(text_at(each, {"metadata", "name"}));
+    EXPECT_THAT(found, ElementsAre("ours", "starts"));
+    EXPECT_THAT(seen(0).target, HasSubstr("labelSelector=app%3Dweb"));
+}
+
+TEST_F(PlanObjectTest, ANudgeThatFailsIsTold) {
+    responder.on("PATCH", kPodPath + "/a", {json_answer(named("a"))});
+    responder.on("PATCH", kPodPath + "/b", {status_answer(403, "Forbidden", "no")});
+    const auto untold = nudge(client(), {named("a"), named("b"), named("gone")}, 8);
+    EXPECT_THAT(untold, ElementsAre(AllOf(HasSubstr("b: "), HasSubstr("403"))));
+    EXPECT_THAT(text_at(Json::parse(seen(0).body), {"metadata", "annotations", names::kNudge}), StartsWith("8."));
+    EXPECT_THAT(nudge(client(), {}, 8), IsEmpty());
+}
+
+TEST(PlanTimes, AreUtcToTheSecond) {
+    EXPECT_THAT(utc_now(), MatchesRegex("20[0-9][0-9]-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-6][0-9]Z"));
+}
+
+}  // namespace
+
+}  // namespace cudafault::kube

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kube/plan/plan_spec.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <memory>
+#include <optional>
+
+#include "fault/plan.hpp"
+#include "fault/text.hpp"
+#include "kube/plan/plan_object.hpp"
+
+namespace cudafault::kube {
+
+namespace {
+
+std::unique_ptr<Plan> parse_or_null(const std::string& spec) {
+    auto plan = std::make_unique<Plan>();
+    SpecError error;
+    if (!parse_plan(spec.c_str(), *plan, error)) plan.reset();
+    return plan;
+}
+
+// Of the fault that ends last; nothing without a fault, or if the spec cannot be parsed.
+std::optional<uint64_t> end_ns(const std::string& spec) {
+    const auto plan = parse_or_null(spec);
+    std::optional<uint64_t> latest;
+    for (int i = 0; plan && i < plan->count; ++i) {
+        latest = std::max(latest.value_or(0), plan->faults[i].until_ns);
+    }
+    return latest;
+}
+
+bool fits(const char* glob, const std::string& name) { return !*glob || glob_match(glob, name.c_str()); }
+
+}  // namespace
+
+bool is_meant(const std::string& spec, const Json& pod) {
+    const std::string name = text_at(pod, {"metadata", "name"});
+    const std::string node = text_at(pod, {"spec", "nodeName"});
+    const auto plan = parse_or_null(spec);
+    return plan && std::any_of(plan->faults, plan->faults + plan->count,
+                               [&](const Fault& fault) { return fits(fault.pod, name) && fits(fault.node, node); });
+}
+
+std::string end_of_plan(const std::string& spec) {
+    const auto end = end_ns(spec);
+    if (!end || *end == kForever) return "";
+    return utc(std::chrono::duration_cast<std::chrono::seconds>(std::chrono::nanoseconds(*end)).count());
+}
+
+bool is_armed(const std::string& spec) {
+    if (spec.empty()) return false;
+    const auto end = end_ns(spec);
+    const std::chrono::nanoseconds now = std::chrono::system_clock::now().time_since_epoch();
+    return !end || static_cast<uint64_t>(now.count()) < *end;
+}
+
+}  // namespace cudafault::kube

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the spec of a plan tells outside of the pods: which of them it is for, and until when.
+#pragma once
+
+#include <string>
+
+#include "kube/api/common/connection.hpp"
+
+namespace cudafault::kube {
+
+// Whether one of the plan's faults is for that pod; GPUs and ranks are known in the pod only.
+bool is_meant(const std::string& spec, const Json& pod);
+
+// When the last of its faults ends by itself, UTC; empty if one of them does not, or if it cannot be parsed.
+std::string end_of_plan(const std::string& spec);
+
+// Whether it makes calls fail now: not if it is empty, or if each of its faults has ended. One that cannot be parsed
+// counts as armed, for the library in the pods may be of another version.
+bool is_armed(const std::string& spec);
+
+}  // namespace cudafault::kube

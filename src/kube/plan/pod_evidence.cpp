@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kube/plan/pod_evidence.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "kube/api/common/json_text.hpp"
+#include "kube/plan/pod_log.hpp"
+#include "kube/workload/pod_state.hpp"
+
+namespace cudafault::kube {
+
+namespace {
+
+constexpr uint64_t kEagerLines = 32;  // the library logs so many firings each, and then one a second
+
+using std::chrono::seconds;
+
+constexpr std::string_view kMark = "{\"cudafault\":";
+constexpr int kLogLimit = 16 << 20;  // a kubelet rotates logs at 10 MiB unless told otherwise
+constexpr seconds kLogBudget{10};    // for one log, so that one lost node does not use up the time of all pods
+
+std::optional<uint64_t> unsigned_at(const Json& line, const char* field) {
+    const Json& value = value_at(line, field);
+    if (!value.is_number_unsigned()) return std::nullopt;
+    return value.get<uint64_t>();
+}
+
+bool is_evidence(const Json& line) {
+    return !text_at(line, "cudafault").empty() && unsigned_at(line, "pid") && unsigned_at(line, "start_time") &&
+           unsigned_at(line, "sequence");
+}
+
+// The lines are flat objects of numbers and names: the first brace is the end.
+Json parse(std::string_view text) {
+    const size_t end = text.find('}');
+    if (end == std::string_view::npos) return {};
+    Json line = Json::parse(text.substr(0, end + 1), nullptr, false);
+    return is_evidence(line) ? line : Json();
+}
+
+class ContainerLogs {
+public:
+    ContainerLogs(Client& client, const Json& pod, const std::string& container) : client_(client), pod_(pod) {
+        evidence_.container = container;
+    }
+
+    ContainerEvidence read() {
+        evidence_.log_read = take_log(false);
+        const Json* status = container_status(pod_, evidence_.container);
+        const int64_t restarts = status ? number_at(*status, {"restartCount"}) : 0;
+        if (restarts > 0) take_log(true);
+        evidence_.processes = reader_.processes();
+        evidence_.misses_instances = restarts > 0 && instances_seen() <= restarts;
+        if (reader_.broken() == 0 && !evidence_.is_cut) return evidence_;
+        for (ProcessEvidence& process : evidence_.processes) process.fired_is_lower_bound = true;
+        return evidence_;
+    }
+
+private:
+    int64_t instances_seen() const {
+        return std::count_if(evidence_.processes.begin(), evidence_.processes.end(),
+                             [](const ProcessEvidence& process) { return process.library_seen; });
+    }
+
+    bool take_log(bool previous) {
+        LogOptions options;
+        options.container = evidence_.container;
+        options.previous = previous;
+        options.limit_bytes = kLogLimit;
+        const auto log = fetch(options);
+        if (!log) return false;
+        reader_.read(*log);
+        if (log->size() >= kLogLimit) read_end(options, *log);
+        return true;
+    }
+
+    // The limit cuts the newest lines, which count most.
+    void read_end(LogOptions options, const std::string& beginning) {
+        options.tail_lines = static_cast<int>(std::count(beginning.begin(), beginning.end(), '\n') / 2);
+        const auto log = fetch(options);
+        if (log) reader_.read(*log);
+        evidence_.is_cut = evidence_.is_cut || !log || log->size() >= kLogLimit;
+    }
+
+    std::optional<std::string> fetch(const LogOptions& options) {
+        PodLog log = read_log(client_, pod_, options, kLogBudget);
+        if (!log.text && evidence_.why_unknown.empty()) evidence_.why_unknown = log.why_not;
+        return std::move(log.text);
+    }
+
+    Client& client_;
+    const Json& pod_;
+    ContainerEvidence evidence_;
+    EvidenceReader reader_;
+};
+
+}  // namespace
+
+EvidenceLines evidence_in(std::string_view line) {
+    EvidenceLines found;
+    for (size_t start = line.find(kMark); start != std::string_view::npos;) {
+        const size_t next = line.find(kMark, start + 1);
+        const Json parsed = parse(line.substr(start, next == std::string_view::npos ? next : next - start));
+        if (parsed.is_null()) {
+            ++found.broken;
+        } else {
+            found.lines.push_back(parsed);
+        }
+        start = next;
+    }
+    return found;
+}
+
+void EvidenceReader::read(std::string_view log) {
+    while (!log.empty()) {
+        const size_t end = std::min(log.find('\n'), log.size());
+        read_line(log.substr(0, end));
+        log.remove_prefix(std::min(end + 1, log.size()));
+    }
+}
+
+void EvidenceReader::read_line(std::string_view line) {
+    const EvidenceLines found = evidence_in(line);
+    broken_ += found.broken;
+    for (const Json& one : found.lines) take(one);
+}
+
+void EvidenceReader::take(const Json& line) {
+    const Instance instance{text_at(line, "boot_id"), unsigned_at(line, "pid").value_or(0),
+                            unsigned_at(line, "start_time").value_or(0)};
+    Line kept;
+    kept.event = text_at(line, "cudafault");
+    kept.function = text_at(line, "function");
+    kept.time_ns = unsigned_at(line, "time_ns").value_or(0);
+    kept.revision = unsigned_at(line, "revision").value_or(0);
+    kept.plan_revision = unsigned_at(line, "plan_revision");
+    kept.fired = unsigned_at(line, "fired");
+    kept.faults = unsigned_at(line, "faults").value_or(0);
+    kept.code = unsigned_at(line, "code");
+    instances_[instance].insert_or_assign(unsigned_at(line, "sequence").value_or(0), kept);
+}
+
+// Counts are of the whole life of the process; what it had fired when it took the plan up is taken off.
+void EvidenceReader::count_under_plan(ProcessEvidence& evidence, const Lines& lines) {
+    uint64_t revision = 0;
+    for (const auto& [sequence, line] : lines) revision = std::max(revision, line.revision);
+    std::optional<uint64_t> before, first, last;
+    uint64_t expected = 0;
+    for (const auto& [sequence, line] : lines) {
+        if (line.revision != revision || line.event == "library seen") continue;
+        evidence.acknowledged = line.plan_revision;
+        if (line.event == "acknowledged") {
+            evidence.faults = line.faults;
+            before = line.fired;
+            expected = sequence;
+        } else if (line.fired) {
+            first = std::min(first.value_or(*line.fired), *line.fired);
+            last = std::max(last.value_or(*line.fired), *line.fired);
+        }
+    }
+    if (last) {
+        // A call may have failed between the plan's coming into force and the acknowledgement.
+        const uint64_t before_first = *first - std::min<uint64_t>(*first, 1);
+        const uint64_t start = std::min(before.value_or(before_first), before_first);
+        evidence.fired = *last - std::min(*last, start);
+    }
+    const bool all_since = expected > 0 && evidence.last_sequence - expected + 1 ==
+                                               static_cast<uint64_t>(std::distance(lines.find(expected), lines.end()));
+    // From the last of the eager lines on, a firing may be without one, also the first under a new plan.
+    const bool is_sampled = evidence.faults > 0 && std::max(last, before).value_or(0) >= kEagerLines;
+    evidence.fired_is_lower_bound = is_sampled || (last && !before) || (revision > 0 && !all_since);
+}
+
+ProcessEvidence EvidenceReader::evidence_of(const Instance& instance, const Lines& lines) {
+    ProcessEvidence evidence;
+    evidence.boot_id = instance.boot_id;
+    evidence.pid = instance.pid;
+    evidence.start_time = instance.start_time;
+    for (const auto& [sequence, line] : lines) {
+        evidence.last_time_ns = std::max(evidence.last_time_ns, line.time_ns);
+        evidence.fired_in_all = std::max(evidence.fired_in_all, line.fired.value_or(0));
+        if (line.event == "library seen") evidence.library_seen = true;
+        if (line.event != "fired") continue;
+        evidence.last_function = line.function;
+        if (line.code) evidence.codes.insert(static_cast<int64_t>(*line.code));
+        if (evidence.first_fired_ns == 0) evidence.first_fired_ns = line.time_ns;
+    }
+    evidence.last_sequence = lines.rbegin()->first;
+    count_under_plan(evidence, lines);
+    return evidence;
+}
+
+std::vector<ProcessEvidence> EvidenceReader::processes() const {
+    std::multimap<uint64_t, ProcessEvidence> by_time;
+    for (const auto& [instance, lines] : instances_) {
+        by_time.emplace(lines.begin()->second.time_ns, evidence_of(instance, lines));
+    }
+    std::vector<ProcessEvidence> found;
+    for (auto& [time, evidence] : by_time) found.push_back(std::move(evidence));
+    return found;
+}
+
+bool ContainerEvidence::library_seen() const { return !processes.empty(); }
+
+std::optional<uint64_t> ContainerEvidence::acknowledged() const {
+    std::optional<uint64_t> least;
+    for (const ProcessEvidence& process : processes) {
+        if (process.acknowledged) least = std::min(least.value_or(*process.acknowledged), *process.acknowledged);
+    }
+    return least;
+}
+
+uint64_t ContainerEvidence::fired() const {
+    uint64_t sum = 0;
+    for (const ProcessEvidence& process : processes) sum += process.fired;
+    return sum;
+}
+
+bool ContainerEvidence::fired_is_lower_bound() const {
+    return is_cut || misses_instances ||
+           std::any_of(processes.begin(), processes.end(),
+                       [](const ProcessEvidence& process) { return process.fired_is_lower_bound; });
+}
+
+ContainerEvidence evidence_of(Client& client, const Json& pod, const std::string& container) {
+    return ContainerLogs(client, pod, container).read();
+}
+
+}  // namespace cudafault::kube

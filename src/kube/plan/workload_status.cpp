@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kube/plan/workload_status.hpp"
+
+#include <fmt/format.h>
+
+#include "kube/plan/arm.hpp"
+#include "kube/plan/injected_object.hpp"
+#include "kube/plan/plan_spec.hpp"
+#include "kube/workload/rollout.hpp"
+
+namespace cudafault::kube {
+
+namespace {
+
+const Json& container_statuses(const Json& pod) {
+    static const Json kNone = Json::array();
+    const Json* statuses = find(pod, {"status", "containerStatuses"});
+    return statuses && statuses->is_array() ? *statuses : kNone;
+}
+
+Json ending_of(const Json& terminated) {
+    return {{"exit_code", number_at(terminated, {"exitCode"})},
+            {"signal", number_at(terminated, {"signal"})},
+            {"reason", text_at(terminated, {"reason"})},
+            {"message", text_at(terminated, {"message"})},
+            {"finished_at", text_at(terminated, {"finishedAt"})}};
+}
+
+void read_containers(const Json& pod, PodStatus& status) {
+    for (const Json& container : container_statuses(pod)) {
+        status.restarts += static_cast<int>(number_at(container, {"restartCount"}));
+        const Json* ended = find(container, {"state", "terminated"});
+        if (!ended) ended = find(container, {"lastState", "terminated"});
+        if (ended && ended->is_object()) status.terminated = ending_of(*ended);
+    }
+}
+
+// What keeps a container from being made is told by events alone.
+std::string trouble_with_events(Client& client, const Json& pod) {
+    std::string trouble = trouble_of(pod);
+    if (!trouble.empty() || is_ready(pod) || is_terminating(pod)) return trouble;
+    return trouble_of(pod, warnings_on(client, pod_namespace(pod), pod_uid(pod)));
+}
+
+PodStatus status_of_pod(Client& client, const Json& pod, const std::string& hash) {
+    PodStatus status;
+    status.name = text_at(pod, {"metadata", "name"});
+    status.uid = text_at(pod, {"metadata", "uid"});
+    status.node = text_at(pod, {"spec", "nodeName"});
+    status.address = text_at(pod, {"status", "podIP"});
+    status.phase = text_at(pod, {"status", "phase"});
+    status.injected = is_injected(pod, hash);
+    status.ready = is_ready(pod);
+    status.terminating = is_terminating(pod);
+    status.trouble = trouble_with_events(client, pod);
+    read_containers(pod, status);
+    if (!status.injected) return status;
+    for (const std::string& container : injected_containers(pod)) {
+        status.evidence.push_back(evidence_of(client, pod, container));
+    }
+    return status;
+}
+
+std::optional<Record> record_of(Client& client, const Workload& workload) {
+    const std::optional<Anchor> anchor = find_anchor(client, workload);
+    if (!anchor) return {};
+    return anchor->record;
+}
+
+}  // namespace
+
+const PlanObject* WorkloadStatus::armed() const { return plan && is_armed(plan->spec) ? &*plan : nullptr; }
+
+const PlanObject* WorkloadStatus::expired() const {
+    return plan && !plan->spec.empty() && !is_armed(plan->spec) ? &*plan : nullptr;
+}
+
+WorkloadStatus status_of(Client& client, Discovery& discovery, const WorkloadChoice& choice) {
+    WorkloadStatus status;
+    status.workload = load_workload(client, discovery, where_injected(client, discovery, choice));
+    const std::string hash = status.workload.hash();
+    status.mark = InjectedMark::of(status.workload.object);
+    status.record = record_of(client, status.workload);
+    status.plan = find_plan(client, status.workload.target.in_namespace, hash);
+    for (const Json& pod : pods_of(client, discovery, status.workload)) {
+        status.pods.push_back(status_of_pod(client, pod, hash));
+    }
+    return status;
+}
+
+}  // namespace cudafault::kube

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kube/record/lease.hpp"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <sstream>
+
+#include "kube/api/config/exec_plugin.hpp"
+#include "kube/api/resources.hpp"
+#include "kube/api/transport/api_error.hpp"
+#include "kube/api/transport/retry.hpp"
+#include "kube/names.hpp"
+#include "kube/plan/plan_object.hpp"
+
+namespace cudafault::kube {
+
+namespace {
+
+constexpr int kLeaseSeconds = 60;
+constexpr std::chrono::seconds kReleaseTime{10};
+
+std::string micro_time() { return fmt::format("{:%Y-%m-%dT%H:%M:%S}.000000Z", fmt::gmtime(std::time(nullptr))); }
+
+std::string first_line(const std::string& path) {
+    std::ifstream file(path);
+    std::string line;
+    std::getline(file, line);
+    return line;
+}
+
+// Field 22 of /proc/PID/stat; behind the name, which may hold anything, come spaces only. Empty if there is none.
+std::string start_time(const std::string& pid) {
+    const std::string line = first_line("/proc/" + pid + "/stat");
+    const size_t name_end = line.rfind(')');
+    if (name_end == std::string::npos) return "";
+    std::istringstream fields(line.substr(name_end + 1));
+    std::string field;
+    for (int i = 3; i <= 22; ++i) fields >> field;
+    return field;
+}
+
+std::string machine() {
+    char space[64] = "";
+    if (readlink("/proc/self/ns/pid", space, sizeof space - 1) < 0) return "";
+    return first_line("/proc/sys/kernel/random/boot_id") + "/" + space;
+}
+
+bool has_run_out(const Json& lease) {
+    const auto renewed = parse_timestamp(text_at(lease, {"spec", "renewTime"}));
+    return !renewed || std::chrono::system_clock::now() > *renewed + std::chrono::seconds(kLeaseSeconds);
+}
+
+}  // namespace
+
+std::string lease_holder() {
+    const std::string pid = std::to_string(getpid());
+    return fmt::format("{}/{}/{} {}", machine(), pid, start_time(pid), this_user());
+}
+
+bool is_dead_holder(const std::string& holder) {
+    const std::string here = machine() + "/";
+    if (here.size() < 8 || !holder.starts_with(here)) return false;
+    const std::string rest = holder.substr(here.size(), holder.find(' ') - here.size());
+    const size_t slash = rest.find('/');
+    if (slash == std::string::npos) return false;
+    return start_time(rest.substr(0, slash)) != rest.substr(slash + 1);
+}
+
+HeldLease::HeldLease(Client& client, const Workload& workload,
+                     const std::function<void(const std::string&)>& on_progress, std::chrono::milliseconds renewal)
+    : client_(client),
+      target_{leases(), workload.target.in_namespace, workload.by_name(names::kLeasePrefix)},
+      owner_{{"apiVersion", workload.target.resource.api_version()},
+             {"kind", workload.target.resource.kind},
+             {"name", workload.target.name},
+             {"uid", workload.uid()}},
+      holder_(lease_holder()),
+      renewal_interval_(renewal) {
+    while (!try_to_take(on_progress)) client_.session().wait_until(after(std::chrono::seconds(1)));
+    held_ = true;
+    SessionOptions options;
+    options.cancellation = renewal_;
+    renewing_.emplace(client_.session(), options);
+    renewer_ = std::thread([this] { renew_until_released(); });
+}
+
+bool HeldLease::try_to_take(const std::function<void(const std::string&)>& on_progress) {
+    const Json spec = {{"holderIdentity", holder_},
+                       {"leaseDurationSeconds", kLeaseSeconds},
+                       {"acquireTime", micro_time()},
+                       {"renewTime", micro_time()}};
+    Json lease = {{"apiVersion", "coordination.k8s.io/v1"},
+                  {"kind", "Lease"},
+                  {"metadata",
+                   {{"name", target_.name},
+                    {"namespace", target_.in_namespace},
+                    {"labels", {{names::kManagedBy, names::kManager}}},
+                    {"ownerReferences", {owner_}}}},
+                  {"spec", spec}};
+    try {
+        client_.create(leases(), lease);
+        return true;
+    } catch (const ApiError& error) {
+        if (!error.is_already_there()) throw;
+    }
+    const std::optional<Json> there = client_.find(target_);
+    if (!there) return false;
+    const std::string holder = text_at(*there, {"spec", "holderIdentity"});
+    if (!is_dead_holder(holder) && !(has_run_out(*there) && is_left(*there))) {
+        if (!std::exchange(told_, true) && on_progress) {
+            on_progress(fmt::format("waiting: {} is at work on it", holder.substr(holder.find(' ') + 1)));
+        }
+        return false;
+    }
+    JsonPatch patch;
+    patch.only_if_unchanged(*there).add("/spec", spec);
+    try {
+        client_.patch(target_, patch);
+        return true;
+    } catch (const ApiError& error) {
+        if (!error.is_lost_race() && !error.is_not_found()) throw;
+        return false;
+    }
+}
+
+// The clock of whoever holds it may differ from ours, so it counts that it is not renewed before our eyes.
+bool HeldLease::is_left(const Json& lease) {
+    const std::string version = text_at(lease, {"metadata", "resourceVersion"});
+    if (version != seen_version_) {
+        seen_version_ = version;
+        seen_since_ = Clock::now();
+    }
+    return Clock::now() - seen_since_ > renewal_interval_ * 5 / 4;
+}
+
+void HeldLease::require_held() const {
+    if (!lost_) return;
+    throw Error(fmt::format("{} was taken over by another command meanwhile: repeat this one to go on",
+                            subject_of("get", target_).text()));
+}
+
+void HeldLease::renew_until_released() {
+    std::unique_lock lock(mutex_);
+    while (!released_.wait_for(lock, renewal_interval_, [this] { return !held_; })) {
+        renewing_->set_deadline(after(std::chrono::seconds(kLeaseSeconds) / 3));
+        JsonPatch patch;
+        patch.test("/spec/holderIdentity", holder_).replace("/spec/renewTime", micro_time());
+        lock.unlock();
+        try {
+            Client(*renewing_).patch(target_, patch);
+        } catch (const ApiError& error) {
+            if (error.is_lost_race() || error.is_not_found()) lost_ = true;
+        } catch (const std::exception&) {
+            // It runs out, and the next who wants it gets it: the guards of each patch still hold.
+        }
+        lock.lock();
+    }
+}
+
+void HeldLease::release() {
+    {
+        const std::lock_guard lock(mutex_);
+        if (!std::exchange(held_, false)) return;
+    }
+    released_.notify_all();
+    renewal_->cancel();
+    renewer_.join();
+    // A connection of its own: the other may be cancelled or past its deadline, which is no reason to keep the lease.
+    SessionOptions options;
+    options.deadline = after(kReleaseTime);
+    Session session(*renewing_, options);
+    Client client(session);
+    // Again if the last renewal, cut off here, was still under way to the server.
+    recompute_on_lost_race(session, [&] {
+        const std::optional<Json> there = client.find(target_);
+        if (!there || text_at(*there, {"spec", "holderIdentity"}) != holder_) return;
+        DeleteOptions same;
+        same.uid = text_at(*there, {"metadata", "uid"});
+        same.resource_version = text_at(*there, {"metadata", "resourceVersion"});
+        try {
+            client.remove(target_, same);
+        } catch (const ApiError& error) {
+            if (!error.is_not_found()) throw;
+        }
+    });
+}
+
+HeldLease::~HeldLease() {
+    try {
+        release();
+    } catch (const std::exception&) {
+        // It runs out by itself.
+    }
+}
+
+}  // namespace cudafault::kube

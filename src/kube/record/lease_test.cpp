@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kube/record/lease.hpp"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+
+#include "kube/testing/injection_testing.hpp"
+#include "kube/testing/paths_testing.hpp"
+
+namespace cudafault::kube {
+
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+std::string seconds_ago(int seconds) {
+    return fmt::format("{:%Y-%m-%dT%H:%M:%S}.000000Z", fmt::gmtime(std::time(nullptr) - seconds));
+}
+
+Json lease_of(const std::string& holder, int renewed_ago = 0) {
+    return {{"metadata",
+             {{"name", "cudafault-" + plain_deployment().hash()},
+              {"namespace", "prod"},
+              {"uid", "uid-lease"},
+              {"resourceVersion", "5"}}},
+            {"spec", {{"holderIdentity", holder}, {"renewTime", seconds_ago(renewed_ago)}}}};
+}
+
+// Of this machine, and of a process that has ended or never was.
+std::string dead_holder() {
+    const std::string own = lease_holder();
+    const std::string machine = own.substr(0, own.find(fmt::format("/{}/", getpid())));
+    return machine + "/2147483646/77 eve@desk";
+}
+
+class LeaseTest : public WorkloadTest {
+protected:
+    void hold_lease(const Json& json) { hold(path, json); }
+
+    void take() {
+        HeldLease lease(
+            client(), workload, [&](const std::string& line) { told.push_back(line); }, kRenewal);
+        lease.release();
+    }
+
+    std::vector<std::string> methods() const {
+        std::vector<std::string> all;
+        for (const SeenRequest& request : responder.requests()) all.push_back(request.method);
+        return all;
+    }
+
+    static constexpr std::chrono::milliseconds kRenewal{1500};
+    const Workload workload = plain_deployment();
+    const std::string path = kLeasePath + "/cudafault-" + workload.hash();
+    std::vector<std::string> told;
+};
+
+TEST_F(LeaseTest, IsTakenAndGivenBack) {
+    responder.on("POST", kLeasePath, {json_answer(lease_of(lease_holder()))});
+    responder.on("DELETE", path, {json_answer(Json::object())});
+    hold_lease(lease_of(lease_holder()));
+    take();
+    EXPECT_THAT(methods(), ElementsAre("POST", "GET", "DELETE"));
+    const Json sent = Json::parse(seen(0).body);
+    EXPECT_EQ(text_at(sent, {"spec", "holderIdentity"}), lease_holder());
+    EXPECT_EQ(number_at(sent, {"spec", "leaseDurationSeconds"}), 60);
+    EXPECT_EQ(sent.at("metadata").at("ownerReferences").at(0).at("uid"), "uid-web");
+    EXPECT_EQ(Json::parse(seen(2).body).at("preconditions").at("uid"), "uid-lease");
+    EXPECT_THAT(told, IsEmpty());
+}
+
+TEST_F(LeaseTest, IsGivenBackByItself) {
+    responder.on("POST", kLeasePath, {json_answer(lease_of(lease_holder()))});
+    responder.on("DELETE", path, {status_answer(403, "Forbidden")});
+    hold_lease(lease_of(lease_holder()));
+    { HeldLease lease(client(), workload, {}); }
+    EXPECT_THAT(methods(), ElementsAre("POST", "GET", "DELETE")) << "and what is wrong with it is nobody's to catch";
+    EXPECT_THROW(take(), ApiError);
+}
+
+TEST_F(LeaseTest, ThatAnotherHasTakenMeanwhileIsNotDeleted) {
+    responder.on("POST", kLeasePath, {json_answer(lease_of(lease_holder()))});
+    hold_lease(lease_of("boot/pid:[1]/1/2 eve@desk"));
+    take();
+    EXPECT_THAT(methods(), ElementsAre("POST", "GET"));
+}
+
+TEST_F(LeaseTest, OfADeadHolderOfThisMachineIsTakenAtOnce) {
+    responder.on("POST", kLeasePath, {status_answer(409, "AlreadyExists")});
+    responder.on("PATCH", path, {json_answer(lease_of(lease_holder()))});
+    hold_lease(lease_of(dead_holder()));
+    take();
+    EXPECT_THAT(methods(), ElementsAre("POST", "GET", "PATCH", "GET"));
+    const Json taken = lease_of(dead_holder()).patch(Json::parse(seen(2).body));
+    EXPECT_EQ(text_at(taken, {"spec", "holderIdentity"}), lease_holder());
+    EXPECT_THAT(seen(2).body, HasSubstr("/metadata/resourceVersion"));
+    EXPECT_THAT(told, IsEmpty());
+}
+
+TEST_F(LeaseTest, ThatHasRunOutIsTaken) {
+    responder.on("POST", kLeasePath, {status_answer(409, "AlreadyExists")});
+    responder.on("PATCH", path, {json_answer(lease_of(lease_holder()))});
+    hold_lease(lease_of("boot/pid:[1]/1/2 eve@desk", 70));
+    const auto began = Clock::now();
+    take();
+    EXPECT_GT(Clock::now() - began, kRenewal) << "whose clock may differ";
+    EXPECT_THAT(methods(), ElementsAre("POST", "GET", "POST", "GET", "POST", "GET", "PATCH", "GET"));
+}
+
+TEST_F(LeaseTest, ThatIsRenewedByAnotherClockIsNot) {
+    responder.on("POST", kLeasePath, {status_answer(409, "AlreadyExists")});
+    std::vector<Answer> renewed;
+    for (int version = 1; version < 9; ++version) {
+        Json lease = lease_of("boot/pid:[1]/1/2 eve@desk", 3600);
+        lease["metadata"]["resourceVersion"] = std::to_string(version);
+        renewed.push_back(json_answer(lease));
+    }
+    responder.on("GET", path, renewed);
+    options.deadline = after(std::chrono::seconds(5));
+    EXPECT_THROW(take(), DeadlinePassed);
+    EXPECT_THAT(methods(), testing::Not(testing::Contains("PATCH")));
+}
+
+TEST_F(LeaseTest, OfAnotherIsWaitedForAndSaidOnce) {
+    const Answer there = status_answer(409, "AlreadyExists");
+    responder.on("POST", kLeasePath, {there, there, json_answer(lease_of(lease_holder()))});
+    hold_lease(lease_of("boot/pid:[1]/1/2 eve@desk", 50));
+    take();
+    EXPECT_THAT(told, ElementsAre("waiting: eve@desk is at work on it"));
+    EXPECT_THAT(methods(), ElementsAre("POST", "GET", "POST", "GET", "POST", "GET"));
+}
+
+TEST_F(LeaseTest, ALostRaceForItIsWaitedFor) {
+    responder.on("POST", kLeasePath, {status_answer(409, "AlreadyExists"), json_answer(lease_of(lease_holder()))});
+    responder.on("PATCH", path, {status_answer(409, "Conflict")});
+    hold_lease(lease_of(dead_holder(), 70));
+    take();
+    EXPECT_THAT(methods(), ElementsAre("POST", "GET", "PATCH", "POST", "GET"));
+}
+
+TEST_F(LeaseTest, IsRenewedWhileItIsOurs) {
+    responder.on("POST", kLeasePath, {json_answer(lease_of(lease_holder()))});
+    responder.on("PATCH", path, {json_answer(lease_of(lease_holder()))});
+    responder.on("DELETE", path, {json_answer(Json::object())});
+    hold_lease(lease_of(lease_holder()));
+    {
+        const HeldLease lease(client(), workload, {}, std::chrono::milliseconds(10));
+        ASSERT_TRUE(responder.wait_for_requests(3));
+    }
+    EXPECT_EQ(seen(2).method, "PATCH");
+    const Json patch = Json::parse(seen(2).body);
+    EXPECT_EQ(text_at(lease_of(lease_holder(), 3600).patch(patch), {"spec", "renewTime"}).substr(0, 13),
+              seconds_ago(0).substr(0, 13));
+    EXPECT_ANY_THROW(lease_of("boot/pid:[1]/1/2 eve@desk").patch(patch)) << "that of another is left";
+}
+
+TEST_F(LeaseTest, ARenewalThatHangsIsCutOffAndMayStillArrive) {
+    Answer never;
+    never.end = Answer::End::kHold;
+    responder.on("POST", kLeasePath, {json_answer(lease_of(lease_holder()))});
+    responder.on("PATCH", path, {never});
+    responder.on("DELETE", path, {status_answer(409, "Conflict"), json_answer(Json::object())});
+    hold_lease(lease_of(lease_holder()));
+    const auto began = Clock::now();
+    {
+        HeldLease lease(client(), workload, {}, std::chrono::milliseconds(10));
+        ASSERT_TRUE(responder.wait_for_requests(2));
+        lease.release();
+    }
+    EXPECT_LT(Clock::now() - began, std::chrono::seconds(5));
+    EXPECT_THAT(methods(), ElementsAre("POST", "PATCH", "GET", "DELETE", "GET", "DELETE"));
+}
+
+TEST_F(LeaseTest, ThatItCannotBeGivenBackIsSaidOnce) {
+    responder.on("POST", kLeasePath, {json_answer(lease_of(lease_holder()))});
+    responder.on("DELETE", path, {status_answer(403, "Forbidden")});
+    hold_lease(lease_of(lease_holder()));
+    {
+        HeldLease lease(client(), workload, {}, kRenewal);
+        EXPECT_THROW(lease.release(), ApiError);
+    }
+    EXPECT_THAT(methods(), ElementsAre("POST", "GET", "DELETE"));
+}
+
+TEST_F(LeaseTest, IsNotWaitedForLongerThanTheSession) {
+    options.deadline = after(std::chrono::milliseconds(200));
+    responder.on("POST", kLeasePath, {status_answer(409, "AlreadyExists")});
+    hold_lease(lease_of("boot/pid:[1]/1/2 eve@desk"));
+    EXPECT_THROW(take(), DeadlinePassed);
+}
+
+TEST_F(LeaseTest, WithoutPermissionIsAnError) {
+    responder.on("POST", kLeasePath, {status_answer(403, "Forbidden")});
+    EXPECT_THROW(take(), ApiError);
+}
+
+TEST(LeaseHolders, AreDeadOnlyIfTheyWereHere) {
+    EXPECT_FALSE(is_dead_holder(lease_holder()));
+    EXPECT_TRUE(is_dead_holder(dead_holder()));
+    EXPECT_FALSE(is_dead_holder("another-boot" + dead_holder()));
+    for (const char* text : {"", " ", "eve@desk", "boot/pid:[1]/1/2 eve@desk"}) EXPECT_FALSE(is_dead_holder(text));
+    // The same number, for another process.
+    const std::string own = lease_holder();
+    const size_t start = own.rfind('/', own.find(' ')) + 1;
+    EXPECT_TRUE(is_dead_holder(own.substr(0, start) + "1" + own.substr(start)));
+}
+
+}  // namespace
+
+}  // namespace cudafault::kube

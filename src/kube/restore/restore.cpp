@@ -1,0 +1,403 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kube/restore/restore.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "kube/api/resources.hpp"
+#include "kube/api/transport/api_error.hpp"
+#include "kube/api/transport/retry.hpp"
+#include "kube/inject/delivery.hpp"
+#include "kube/names.hpp"
+#include "kube/object/managed_fields.hpp"
+#include "kube/object/owners.hpp"
+#include "kube/object/patches.hpp"
+#include "kube/plan/arm.hpp"
+#include "kube/plan/injected_object.hpp"
+#include "kube/plan/plan_object.hpp"
+#include "kube/record/lease.hpp"
+#include "kube/record/own_objects.hpp"
+#include "kube/record/record.hpp"
+#include "kube/restore/revisions.hpp"
+#include "kube/restore/strip.hpp"
+#include "kube/workload/kinds.hpp"
+#include "kube/workload/rollout.hpp"
+#include "kube/workload/survey.hpp"
+
+namespace cudafault::kube {
+
+namespace {
+
+constexpr const char* kLostRecord =
+    "the record of the injection is gone, so what has a name of ours was taken out, and the strategy and "
+    "revisionHistoryLimit are as the workload's annotation remembered them";
+
+constexpr const char* kLostRest =
+    "the record of the injection is gone, so what has a name of ours was taken out; the strategy and "
+    "revisionHistoryLimit may still be as the injection set them";
+
+constexpr std::chrono::milliseconds kPoll{200};
+constexpr size_t kPodsNamed = 10;
+
+constexpr const char* kNewerRevision =
+    "somebody has made a newer revision meanwhile, so the numbers of revisions stay as they are";
+
+class Restoring {
+public:
+    Restoring(Client& client, Discovery& discovery, const Workload& workload, const RestoreOptions& options)
+        : client_(client), discovery_(discovery), workload_(workload), options_(options) {
+        result_.workload = workload.text();
+    }
+
+    RestoreResult run() {
+        HeldLease lease(client_, workload_, options_.on_progress);
+        // Whoever had the lease before may have changed both.
+        workload_ = reload(client_, workload_);
+        anchor_ = find_anchor(client_, workload_);
+        disarm_all();
+        settle_record();
+        revert_template();
+        if (wait_for_pods()) {
+            if (options_.exact) note_numbers();
+            remove_own_revisions(client_, workload_, options_.deadline);
+            if (options_.exact) reset_numbers();
+            revert_rest();
+            give_back_fields();
+            unmark_revisions();
+            lease.require_held();
+            remove_config_maps();
+            lease.release();
+            remove(names::kAnchorPrefix);
+        } else {
+            result_.complete = false;
+        }
+        if (is_stripped_) result_.notes.push_back(is_remembered_ && result_.complete ? kLostRecord : kLostRest);
+        return result_;
+    }
+
+private:
+    // The edition that is in force; where the mark is gone, the only one, or else the last that was begun.
+    const std::vector<Edit>* edits_for(const std::optional<InjectedMark>& mark) const {
+        if (!anchor_ || anchor_->record.editions.empty()) return nullptr;
+        const auto& editions = anchor_->record.editions;
+        const auto marked = mark ? editions.find(mark->edition) : editions.end();
+        return marked != editions.end() ? &marked->second : &editions.rbegin()->second;
+    }
+
+    void disarm_all() {
+        const std::optional<PlanObject> plan = find_plan(client_, workload_.target.in_namespace, workload_.hash());
+        if (!plan || plan->spec.empty()) return;
+        result_.restored = true;
+        nudge(client_, pods_with(client_, *plan), write_plan(client_, *plan, "").revision);
+        options_.on_progress(fmt::format("{} is disarmed", workload_.text()));
+    }
+
+    // The mark tells which edition is in force, and goes with the template: what is done after that has to know it
+    // still.
+    void settle_record() {
+        const std::optional<InjectedMark> mark = InjectedMark::of(workload_.object);
+        if (!mark) return;
+        if (!anchor_) return rebuild_record(*mark);
+        const auto& editions = anchor_->record.editions;
+        const auto in_force = editions.find(mark->edition);
+        if (editions.size() < 2 || in_force == editions.end()) return;
+        Record record = anchor_->record;
+        record.editions = {*in_force};
+        anchor_ = replace_record(client_, *anchor_, record);
+    }
+
+    void rebuild_record(const InjectedMark& mark) {
+        Record record;
+        record.run_id = mark.run_id;
+        record.api_version = workload_.target.resource.api_version();
+        record.kind = workload_.target.resource.kind;
+        record.in_namespace = workload_.target.in_namespace;
+        record.name = workload_.target.name;
+        record.uid = workload_.uid();
+        rest_ = mark.rest.value_or(std::vector<Edit>{});
+        record.editions[mark.edition] = rest_;
+        record.managed_fields = Json::array();
+        record.is_rebuilt = true;
+        try {
+            anchor_ = create_anchor(client_, workload_, record);
+        } catch (const ApiError& error) {
+            if (error.code != 403) throw;  // then a restore that is killed forgets it
+        }
+    }
+
+    // They are known only while our revisions are there, so the record keeps them for a restore that is killed, and for
+    // the one after the next injection.
+    void note_numbers() {
+        ours_ = numbers_of_own_revisions(client_, workload_, options_.deadline);
+        if (!anchor_) return;
+        Record record = anchor_->record;
+        ours_.add(record.revisions);
+        if (ours_ == record.revisions) return;
+        record.revisions = ours_;
+        anchor_ = replace_record(client_, *anchor_, record);
+    }
+
+    void reset_numbers() {
+        const auto reset = [&] { return reset_revision_number(client_, workload_, ours_); };
+        if (!recompute_on_lost_race(client_.session(), reset)) result_.notes.push_back(kNewerRevision);
+    }
+
+    void revert_template() {
+        change([&](const Json& object) {
+            const std::optional<InjectedMark> mark = InjectedMark::of(object);
+            is_remembered_ = mark && mark->rest;
+            // A record knows what was the user's, who may have names of ours too.
+            const std::vector<Edit>* edits = edits_for(mark);
+            if (edits && !anchor_->record.is_rebuilt) {
+                return undo(object, *edits, Phase::kWithTemplate, anchor_->record.library);
+            }
+            return without_record(object, mark);
+        });
+    }
+
+    Undone without_record(const Json& object, const std::optional<InjectedMark>& mark) {
+        Undone stripped{object, {}};
+        Json spec = object.value("spec", Json::object());
+        if (!mark && !has_injection(spec)) return stripped;
+        is_stripped_ = true;
+        strip(spec, mark ? mark->pin : "");
+        stripped.object["spec"] = spec;
+        Json* annotations = find(stripped.object, {"metadata", "annotations"});
+        if (annotations && annotations->is_object()) annotations->erase(names::kInjected);
+        if (annotations && annotations->empty()) stripped.object["metadata"].erase("annotations");
+        return stripped;
+    }
+
+    void revert_rest() {
+        change([&](const Json& object) {
+            const std::vector<Edit>* edits = edits_for({});
+            return undo(object, edits ? *edits : rest_, Phase::kAfterRollout, anchor_ ? anchor_->record.library : "");
+        });
+    }
+
+    void unmark_revisions() {
+        const UnmarkedRevisions unmarked = remove_marks_of_revisions(client_, workload_);
+        result_.restored |= unmarked.changed;
+        result_.complete &= unmarked.notes.empty();
+        result_.notes.insert(result_.notes.end(), unmarked.notes.begin(), unmarked.notes.end());
+    }
+
+    // In a patch of its own, as the server wants it.
+    void give_back_fields() {
+        // Without a record they are nobody's.
+        const Json before = anchor_ ? anchor_->record.managed_fields : Json::array();
+        recompute_on_lost_race(client_.session(), [&] {
+            workload_ = reload(client_, workload_);
+            const Json* now = find(workload_.object, {"metadata", "managedFields"});
+            const std::optional<Json> fields = now ? given_back(*now, before) : std::nullopt;
+            if (!fields) return;
+            JsonPatch patch;
+            patch.only_if_unchanged(workload_.object).replace("/metadata/managedFields", *fields);
+            client_.patch(workload_.target, patch);
+            result_.restored = true;
+        });
+    }
+
+    // Computes from what is there now, and again if somebody was faster.
+    template <typename Compute>
+    void change(const Compute& compute) {
+        recompute_on_lost_race(client_.session(), [&] {
+            workload_ = reload(client_, workload_);
+            const Undone undone = compute(workload_.object);
+            if (undone.object != workload_.object) {
+                workload_.object = client_.patch(workload_.target, patch_between(workload_.object, undone.object));
+                result_.restored = true;
+                options_.on_progress(fmt::format("{} is changed back", workload_.text()));
+            }
+            result_.kept.insert(result_.kept.end(), undone.kept.begin(), undone.kept.end());
+        });
+    }
+
+    // Their Jobs keep the template they were made with.
+    bool are_runs_over() {
+        std::vector<Json> running = pods_of(client_, discovery_, workload_);
+        std::erase_if(running, [&](const Json& pod) { return !is_injected(pod, workload_.hash()); });
+        name_injected(running);
+        if (!running.empty()) result_.notes.push_back("they run on until their Jobs end, or are deleted");
+        return running.empty();
+    }
+
+    bool wait_for_pods() {
+        if (workload_.replacement == Replacement::kNextRun) return are_runs_over();
+        RolloutOptions options;
+        options.deadline = options_.deadline;
+        options.need = NewPod::kExists;
+        options.pods_before = 0;  // an operator may have made new ones before the old have gone: no number is right
+        options.delete_stuck = options_.delete_pods;
+        options.on_progress = options_.on_progress;
+        const std::string hash = workload_.hash();
+        const RolloutResult rollout = wait_for_rollout(
+            client_, discovery_, workload_, [&](const Json& pod) { return !is_injected(pod, hash); }, options);
+        result_.notes.insert(result_.notes.end(), rollout.troubles.begin(), rollout.troubles.end());
+        if (!rollout.done) name_injected(rollout.state.old);
+        return rollout.done && are_leaving_pods_gone();
+    }
+
+    void name_injected(const std::vector<Json>& pods) {
+        std::string named;
+        for (size_t i = 0; i < std::min(pods.size(), kPodsNamed); ++i) {
+            const std::string node = text_at(pods[i], {"spec", "nodeName"});
+            named += fmt::format("{}{}{}{}", i == 0 ? "" : ", ", pod_name(pods[i]), node.empty() ? "" : " on " + node,
+                                 is_terminating(pods[i]) ? " (ending)" : "");
+        }
+        if (pods.size() > kPodsNamed) named += fmt::format(" and {} more", pods.size() - kPodsNamed);
+        if (!pods.empty()) result_.notes.push_back("pods that still have the library: " + named);
+    }
+
+    // Those that have ended are in nobody's way, and are still there for a moment.
+    bool are_leaving_pods_gone() {
+        for (;;) {
+            bool gone = true;
+            client_.list({pods(), workload_.target.in_namespace}, {pod_selector(workload_)}, [&](Page page) {
+                for (const Json& pod : page.items) gone &= !(is_terminating(pod) && is_injected(pod, workload_.hash()));
+            });
+            if (gone || Clock::now() >= options_.deadline) return gone;
+            client_.session().wait_until(std::min(options_.deadline, after(kPoll)));
+        }
+    }
+
+    void remove(const char* prefix) {
+        if (remove_config_map(client_, workload_.target.in_namespace, workload_.by_name(prefix))) {
+            result_.restored = true;
+        }
+    }
+
+    void remove_config_maps() {
+        remove(names::kPlanPrefix);
+        remove_libraries(client_, workload_.target.in_namespace, workload_.hash());
+    }
+
+    Client& client_;
+    Discovery& discovery_;
+    Workload workload_;
+    std::optional<Anchor> anchor_;
+    const RestoreOptions& options_;
+    RestoreResult result_;
+    RevisionNumbers ours_;
+    std::vector<Edit> rest_;  // as the mark remembers it, where there is no record
+    bool is_stripped_ = false, is_remembered_ = false;
+};
+
+// A workload that is gone took its pods along; what was beside it goes too.
+RestoreResult clear_up(Client& client, const Workload& gone) {
+    RestoreResult result;
+    result.workload = gone.text();
+    const auto remove = [&](const char* prefix) {
+        result.restored |= remove_config_map(client, gone.target.in_namespace, gone.by_name(prefix));
+    };
+    remove(names::kPlanPrefix);
+    remove_libraries(client, gone.target.in_namespace, gone.hash());
+    remove(names::kAnchorPrefix);
+    result.notes.push_back(fmt::format("{} is gone", gone.text()));
+    return result;
+}
+
+using KindAndName = std::pair<std::string, std::string>;
+
+KindAndName qualified(const std::string& api_version, const std::string& kind, const std::string& name) {
+    const size_t slash = api_version.find('/');
+    return {slash == std::string::npos ? kind : kind + "." + api_version.substr(0, slash), name};
+}
+
+// Whose record, plan or library it is. Nothing if somebody has taken its owner away.
+std::optional<KindAndName> workload_of(const Json& config_map) {
+    const Json* owners = find(config_map, {"metadata", "ownerReferences"});
+    if (!owners || !owners->is_array() || owners->empty()) return {};
+    const Json& owner = owners->front();
+    return qualified(text_at(owner, {"apiVersion"}), text_at(owner, {"kind"}), text_at(owner, {"name"}));
+}
+
+// The Deployment controller copies the mark to its ReplicaSets, which whoever may restore Deployments need not be
+// allowed to read: they are found as their Deployment.
+KindAndName marked_workload(const Resource& kind, const Json& object) {
+    const auto controller = controller_of(object);
+    const bool is_of_deployment = controller && controller->kind == "Deployment" && controller->group() == "apps";
+    if (is_of_deployment) return qualified(controller->api_version, controller->kind, controller->name);
+    return qualified(kind.api_version(), kind.kind, text_at(object, {"metadata", "name"}));
+}
+
+// One that cannot be restored keeps no other from it. Nothing of one that went with what it belonged to.
+std::optional<RestoreResult> try_to_restore(Client& client, Discovery& discovery, const WorkloadChoice& choice,
+                                            const RestoreOptions& options) {
+    try {
+        return restore(client, discovery, choice, options);
+    } catch (const Cancelled&) {
+        throw;
+    } catch (const DeadlinePassed&) {
+        throw;
+    } catch (const ConnectionError&) {
+        throw;
+    } catch (const Error& error) {
+        const auto* answer = dynamic_cast<const ApiError*>(&error);
+        if (answer && answer->is_not_found()) return {};
+        RestoreResult failed;
+        failed.workload = Subject{"get", choice.kind, choice.in_namespace, choice.name}.text();
+        failed.complete = false;
+        failed.notes = {error.what()};
+        return failed;
+    }
+}
+
+}  // namespace
+
+RestoreResult restore(Client& client, Discovery& discovery, const WorkloadChoice& choice,
+                      const RestoreOptions& options) {
+    WorkloadChoice complete = where_injected(client, discovery, choice);
+    complete.accept_refused = true;
+    std::optional<Workload> workload;
+    try {
+        workload = load_workload(client, discovery, complete);
+    } catch (const ApiError& error) {
+        if (!error.is_not_found() || complete.climb) throw;
+        Workload gone;  // it was injected, and not an owner of it
+        gone.target = {discovery.resolve(complete.kind), complete.in_namespace, complete.name};
+        return clear_up(client, gone);
+    }
+    try {
+        return Restoring(client, discovery, *workload, options).run();
+    } catch (const ApiError& error) {
+        if (!error.is_not_found()) throw;
+        if (!client.find(workload->target)) return clear_up(client, *workload);
+        throw Error(fmt::format("{}: it went meanwhile; repeat the command to go on", error.what()));
+    }
+}
+
+std::vector<RestoreResult> restore_all(Client& client, Discovery& discovery, const std::string& in_namespace,
+                                       const RestoreOptions& options) {
+    require_namespace(client, in_namespace);
+    std::set<KindAndName> found;
+    ListOptions of_ours{fmt::format("{} in (anchor,plan,library)", names::kRole)};
+    of_ours.metadata_only = true;
+    client.list({config_maps(), in_namespace}, of_ours, [&](Page page) {
+        for (const Json& item : page.items) {
+            if (const auto workload = workload_of(item)) found.insert(*workload);
+        }
+    });
+    const auto take_marked = [&](const Resource& kind, const Json& object) {
+        if (InjectedMark::of(object)) found.insert(marked_workload(kind, object));
+    };
+    for (const Unseen& kind : each_workload(client, discovery, in_namespace, take_marked)) {
+        options.on_progress(fmt::format("{} without a record are not found: {}", kind.resource, kind.why));
+    }
+    std::vector<RestoreResult> results;
+    for (const auto& [kind, name] : found) {
+        WorkloadChoice choice;
+        choice.kind = kind;
+        choice.name = name;
+        choice.in_namespace = in_namespace;
+        const auto result = try_to_restore(client, discovery, choice, options);
+        const auto is_same = [&](const RestoreResult& other) { return other.workload == result->workload; };
+        // What an operator makes of a workload may have its mark.
+        if (result && std::none_of(results.begin(), results.end(), is_same)) results.push_back(*result);
+    }
+    return results;
+}
+
+}  // namespace cudafault::kube

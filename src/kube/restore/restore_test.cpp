@@ -1,0 +1,455 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kube/restore/restore.hpp"
+
+#include <gmock/gmock.h>
+
+#include "kube/names.hpp"
+#include "kube/record/record.hpp"
+#include "kube/testing/injection_testing.hpp"
+#include "kube/testing/paths_testing.hpp"
+
+namespace cudafault::kube {
+
+namespace {
+
+using testing::AllOf;
+using testing::Contains;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+
+// A Deployment without pods: nothing has to be waited for.
+Workload users() {
+    Workload workload = deployment_with({{"replicas", 0},
+                                         {"revisionHistoryLimit", 3},
+                                         {"selector", {{"matchLabels", {{"app", "web"}}}}},
+                                         {"template", gpu_template()}});
+    return workload;
+}
+
+class RestoreTest : public WorkloadTest {
+protected:
+    RestoreTest() {
+        announce({{"apps", "v1"}});
+        serve("v1", {{"pods", "Pod"}});
+        serve_apps();
+        choice.kind = "deployments.apps";
+        choice.name = "web";
+        choice.in_namespace = "prod";
+        responder.on("POST", kLeasePath, {json_answer(Json::object())});
+        for (const std::string& list : {kPodPath, kReplicaSetPath, kDeploymentPath, kConfigMapPath,
+                                        "/apis/apps/v1/namespaces/prod/statefulsets" + std::string()}) {
+            hold_list(list, {});
+        }
+    }
+
+    void inject(Injection injection = binary_injection()) {
+        const Workload workload = users();
+        injected = inject_into(workload, choose_containers(workload, {}), injection, is_there);
+        record.run_id = "ab12";
+        record.by = "ada@desk";
+        record.created_at = "2026-11-24T13:00:00Z";
+        record.api_version = "apps/v1";
+        record.kind = "Deployment";
+        record.in_namespace = "prod";
+        record.name = "web";
+        record.uid = "uid-web";
+        record.library = library_path(injection);
+        record.editions[1] = injected.edits;
+    }
+
+    std::string ours(const std::string& prefix) const { return kConfigMapPath + "/" + prefix + users().hash(); }
+
+    Json anchor_map(const std::string& text) const {
+        Json object = named("cudafault-anchor-" + users().hash());
+        object["metadata"]["resourceVersion"] = "3";
+        object["metadata"]["ownerReferences"] = {{{"apiVersion", "apps/v1"}, {"kind", "Deployment"}, {"name", "web"}}};
+        object["data"] = {{"record.json", text}};
+        return object;
+    }
+
+    void hold_record() { hold(ours("cudafault-anchor-"), anchor_map(record.json().dump())); }
+
+    // The object as it is at each reading once the lease is held; what is patched is what is read next.
+    void hold_states(const std::vector<Json>& states) {
+        std::vector<Answer> answers = {json_answer(states.front())};
+        for (const Json& state : states) answers.push_back(json_answer(state));
+        responder.on("GET", kDeploymentPath + "/web", answers);
+        responder.on("PATCH", kDeploymentPath + "/web", {json_answer(users().object)});
+    }
+
+    Json after_template() const {
+        return undo(injected.object, injected.edits, Phase::kWithTemplate, record.library).object;
+    }
+
+    RestoreResult run() { return restore(client(), discovery(), choice, restore_options); }
+
+    // METHOD and the last part of the path of each write.
+    std::vector<std::string> writes() const {
+        std::vector<std::string> found;
+        for (const SeenRequest& request : responder.requests()) {
+            if (request.method == "GET") continue;
+            const std::string path = request.target.substr(0, request.target.find('?'));
+            found.push_back(request.method + " " + path.substr(path.rfind('/') + 1));
+        }
+        return found;
+    }
+
+    std::vector<Json> patches() const {
+        std::vector<Json> found;
+        for (const SeenRequest& request : responder.requests()) {
+            if (request.method == "PATCH" && request.target.starts_with(kDeploymentPath)) {
+                found.push_back(Json::parse(request.body));
+            }
+        }
+        return found;
+    }
+
+    WorkloadChoice choice;
+    RestoreOptions restore_options;
+    Injected injected;
+    Record record;
+};
+
+TEST_F(RestoreTest, TakesTheTemplateBackThenTheRestThenTheObjects) {
+    inject();
+    hold_record();
+    hold_states({injected.object, injected.object, after_template()});
+    for (const char* prefix : {"cudafault-plan-", "cudafault-anchor-"}) {
+        responder.on("DELETE", ours(prefix), {json_answer(Json::object())});
+    }
+    const RestoreResult result = run();
+    EXPECT_TRUE(result.restored);
+    EXPECT_TRUE(result.complete);
+    EXPECT_THAT(result.kept, IsEmpty());
+    EXPECT_THAT(result.notes, IsEmpty());
+    ASSERT_EQ(patches().size(), 2u);
+    EXPECT_EQ(injected.object.patch(patches()[0]), after_template());
+    EXPECT_EQ(after_template().patch(patches()[1]), users().object);
+    const std::string hash = users().hash();
+    EXPECT_THAT(writes(), ElementsAre("POST leases", "PATCH web", "PATCH web", "DELETE cudafault-plan-" + hash,
+                                      "DELETE cudafault-library-" + hash + "-amd64",
+                                      "DELETE cudafault-library-" + hash + "-arm64", "DELETE cudafault-anchor-" + hash))
+        << "the record goes last";
+}
+
+TEST_F(RestoreTest, DisarmsFirst) {
+    inject();
+    hold_record();
+    hold_states({injected.object, injected.object, after_template()});
+    Json plan = named("cudafault-plan-" + users().hash());
+    plan["metadata"]["resourceVersion"] = "5";
+    plan["data"] = {{"plan", "#7\nxid=79\n"}};
+    hold(ours("cudafault-plan-"), plan);
+    responder.on("PATCH", ours("cudafault-plan-"), {json_answer(plan)});
+    EXPECT_TRUE(run().complete);
+    EXPECT_EQ(writes().at(1), "PATCH cudafault-plan-" + users().hash());
+}
+
+TEST_F(RestoreTest, WhatIsCleanIsNotTouched) {
+    hold_states({users().object});
+    const RestoreResult result = run();
+    EXPECT_FALSE(result.restored);
+    EXPECT_TRUE(result.complete);
+    EXPECT_THAT(result.notes, IsEmpty());
+    EXPECT_THAT(patches(), IsEmpty());
+}
+
+TEST_F(RestoreTest, VariablesOfTheUsersThatAreCalledLikeOursStay) {
+    Json object = users().object;
+    (*find(object, kMainContainer))["env"] = {variable("LD_PRELOAD", "/opt/cudafault/libcudafault.so"),
+                                              variable("CUDAFAULT_SIM_MEMORY", "1G"), variable("CUDA_XID_TYPE", "79")};
+    hold_states({object});
+    const RestoreResult result = run();
+    EXPECT_FALSE(result.restored);
+    EXPECT_THAT(result.notes, IsEmpty());
+    EXPECT_THAT(patches(), IsEmpty());
+}
+
+TEST_F(RestoreTest, OfWhatWasInjectedByItselfTheOwnerIsLeftAlone) {
+    inject();
+    Json owned = injected.object;
+    owned["metadata"]["ownerReferences"] = {
+        {{"apiVersion", "acme.com/v1"}, {"kind", "Widget"}, {"name", "top"}, {"controller", true}, {"uid", "w"}}};
+    responder.on("POST", kConfigMapPath, {status_answer(403, "Forbidden")});
+    hold_states({owned});
+    EXPECT_TRUE(run().restored) << "its record and its plan are gone";
+    ASSERT_FALSE(patches().empty());
+    EXPECT_EQ(find(owned.patch(patches()[0]), kPodSpec / "volumes"), nullptr);
+}
+
+TEST_F(RestoreTest, KilledAfterTheTemplateItGoesOnThere) {
+    inject();
+    hold_record();
+    hold_states({after_template()});
+    EXPECT_TRUE(run().restored);
+    ASSERT_EQ(patches().size(), 1u);
+    EXPECT_EQ(after_template().patch(patches()[0]), users().object);
+}
+
+TEST_F(RestoreTest, KilledBeforeTheFirstChangeOnlyTheObjectsGo) {
+    inject();
+    hold_record();
+    hold_states({users().object});
+    responder.on("DELETE", ours("cudafault-plan-"), {json_answer(Json::object())});
+    EXPECT_TRUE(run().restored);
+    EXPECT_THAT(patches(), IsEmpty());
+    EXPECT_THAT(writes(), Contains("DELETE cudafault-anchor-" + users().hash()));
+}
+
+TEST_F(RestoreTest, WhatAnotherHasDoneBeforeItHadTheLeaseCounts) {
+    inject();
+    responder.on("GET", ours("cudafault-anchor-"),
+                 {status_answer(404, "NotFound"), json_answer(anchor_map(record.json().dump()))});
+    const std::vector<Json> states = {users().object, injected.object, injected.object, after_template()};
+    std::vector<Answer> answers;
+    for (const Json& state : states) answers.push_back(json_answer(state));
+    responder.on("GET", kDeploymentPath + "/web", answers);
+    responder.on("PATCH", kDeploymentPath + "/web", {json_answer(users().object)});
+    EXPECT_TRUE(run().complete);
+    ASSERT_EQ(patches().size(), 2u);
+    EXPECT_EQ(injected.object.patch(patches()[0]), after_template());
+}
+
+TEST_F(RestoreTest, AnEditionThatCameToNothingIsForgottenFirst) {
+    inject();
+    Injection pinned = binary_injection();
+    pinned.mark.edition = 2;
+    pinned.pin_label = "n1";
+    const Workload workload = users();
+    record.editions[2] = inject_into(workload, choose_containers(workload, {}), pinned, is_there).edits;
+    hold_record();
+    Record settled = record;
+    settled.editions.erase(2);
+    responder.on("PATCH", ours("cudafault-anchor-"), {json_answer(anchor_map(settled.json().dump()))});
+    hold_states({injected.object, injected.object, after_template()});
+    EXPECT_THAT(run().kept, IsEmpty());
+    EXPECT_EQ(writes().at(1), "PATCH cudafault-anchor-" + users().hash()) << "before the mark goes";
+    ASSERT_EQ(patches().size(), 2u);
+    EXPECT_EQ(after_template().patch(patches()[1]), users().object);
+}
+
+TEST_F(RestoreTest, SomethingElseThatIsGoneIsNotTheWorkload) {
+    inject();
+    hold_record();
+    hold_states({injected.object});
+    responder.on("PATCH", kDeploymentPath + "/web", {status_answer(404, "NotFound")});
+    EXPECT_THROW(run(), Error);
+    for (const std::string& write : writes()) EXPECT_THAT(write, Not(HasSubstr("DELETE cudafault"))) << write;
+    responder.on("GET", kDeploymentPath + "/web", {json_answer(injected.object), status_answer(404, "NotFound")});
+    EXPECT_THAT(run().notes, ElementsAre(HasSubstr("web in namespace prod is gone")));
+}
+
+TEST_F(RestoreTest, WithoutTheRecordTheRestIsAsTheMarkRemembers) {
+    inject();
+    record.editions[1] = InjectedMark::of(injected.object).value().rest.value();
+    record.is_rebuilt = true;
+    responder.on("POST", kConfigMapPath, {json_answer(anchor_map(record.json().dump()))});
+    hold_states({injected.object, injected.object, after_template()});
+    const RestoreResult result = run();
+    EXPECT_TRUE(result.complete);
+    EXPECT_THAT(result.notes, ElementsAre(HasSubstr("as the workload's annotation remembered")));
+    ASSERT_EQ(patches().size(), 2u);
+    EXPECT_EQ(injected.object.patch(patches()[0]), after_template());
+    EXPECT_EQ(after_template().patch(patches()[1]), users().object);
+    EXPECT_EQ(writes().at(1), "POST configmaps") << "before the mark goes: it may be killed after that";
+    EXPECT_EQ(writes().back(), "DELETE cudafault-anchor-" + users().hash());
+}
+
+TEST_F(RestoreTest, KilledWithARebuiltRecordItGoesOnThere) {
+    inject();
+    record.editions[1] = InjectedMark::of(injected.object).value().rest.value();
+    record.is_rebuilt = true;
+    hold_record();
+    hold_states({after_template()});
+    EXPECT_TRUE(run().complete);
+    ASSERT_EQ(patches().size(), 1u);
+    EXPECT_EQ(after_template().patch(patches()[0]), users().object);
+    hold_states({injected.object, injected.object, after_template()});
+    EXPECT_TRUE(run().complete);
+    EXPECT_EQ(injected.object.patch(patches().at(1)), after_template());
+}
+
+TEST_F(RestoreTest, WithoutTheRecordAndAPlaceForOneTheRestIsKeptInMind) {
+    inject();
+    responder.on("POST", kConfigMapPath, {status_answer(403, "Forbidden")});
+    hold_states({injected.object, injected.object, after_template()});
+    const RestoreResult result = run();
+    EXPECT_TRUE(result.complete);
+    EXPECT_THAT(result.notes, ElementsAre(HasSubstr("as the workload's annotation remembered")));
+    ASSERT_EQ(patches().size(), 2u);
+    EXPECT_EQ(after_template().patch(patches()[1]), users().object);
+}
+
+TEST_F(RestoreTest, WithoutTheRecordAndAReadableMarkWhatHasANameOfOursIsTakenOut) {
+    inject();
+    injected.object["metadata"]["annotations"][names::kInjected] = "run=ab12 edition=1";
+    record.editions[1].clear();
+    record.is_rebuilt = true;
+    responder.on("POST", kConfigMapPath, {json_answer(anchor_map(record.json().dump()))});
+    hold_states({injected.object});
+    const RestoreResult result = run();
+    EXPECT_TRUE(result.restored);
+    EXPECT_THAT(result.notes, ElementsAre(HasSubstr("may still be as the injection set them")));
+    ASSERT_EQ(patches().size(), 1u);
+    EXPECT_EQ(injected.object.patch(patches()[0]).at("spec").at("template"), users().object.at("spec").at("template"));
+    EXPECT_FALSE(
+        injected.object.patch(patches()[0]).contains("/metadata/annotations/cudafault.dev~1injected"_json_pointer));
+}
+
+TEST_F(RestoreTest, WhatTheUserCalledLikeOursBeforeStays) {
+    Workload workload = users();
+    (*find(workload.object, kMainContainer))["env"] = {{{"name", "CUDA_XID_TYPE"}, {"value", "31"}}};
+    inject();
+    injected = inject_into(workload, choose_containers(workload, {}), binary_injection(), is_there);
+    record.editions[1] = injected.edits;
+    hold_record();
+    hold_states({injected.object, after_template()});
+    EXPECT_TRUE(run().complete);
+    EXPECT_THAT(run().notes, IsEmpty());
+    for (const Json& patch : patches()) EXPECT_THAT(patch.dump(), Not(HasSubstr("CUDA_XID_TYPE")));
+}
+
+TEST_F(RestoreTest, ALostRaceIsComputedAnew) {
+    inject();
+    hold_record();
+    Json changed = injected.object;
+    changed["metadata"]["resourceVersion"] = "8";
+    changed["spec"]["replicas"] = 0;
+    (*find(changed, kPodSpec))["volumes"].push_back({{"name", "theirs"}});
+    hold_states({injected.object, injected.object, changed, users().object});
+    responder.on("PATCH", kDeploymentPath + "/web", {status_answer(409, "Conflict"), json_answer(users().object)});
+    EXPECT_TRUE(run().complete);
+    ASSERT_GE(patches().size(), 2u);
+    const Json volumes = *find(changed.patch(patches()[1]), kPodSpec / "volumes");
+    EXPECT_EQ(volumes, Json::array({{{"name", "theirs"}}}));
+}
+
+TEST_F(RestoreTest, TheAnnotationIsTakenFromReplicaSetsOfTheUsersTemplate) {
+    inject();
+    hold_record();
+    hold_states({injected.object, injected.object, after_template()});
+    Json marked = owned(named("web-1"), "apps/v1", "Deployment", "web");
+    marked["metadata"]["annotations"] = {{names::kInjected, "run=ab12 edition=1"}, {"theirs", "x"}};
+    hold_list(kReplicaSetPath, {marked, owned(named("web-2"), "apps/v1", "Deployment", "web")});
+    responder.on("PATCH", kReplicaSetPath + "/web-1",
+                 {json_answer(marked), status_answer(404, "NotFound"), status_answer(403, "Forbidden")});
+    EXPECT_THAT(run().notes, IsEmpty());
+    EXPECT_THAT(writes(), AllOf(Contains("PATCH web-1"), Not(Contains("PATCH web-2"))));
+    EXPECT_THAT(run().notes, IsEmpty()) << "gone meanwhile";
+    EXPECT_FALSE(run().complete) << "no permission";
+    EXPECT_THAT(run().notes,
+                ElementsAre(HasSubstr("kubectl annotate replicasets.apps web-1 -n prod cudafault.dev/injected-")));
+}
+
+TEST_F(RestoreTest, APausedDeploymentKeepsWhatItsPodsMount) {
+    inject();
+    hold_record();
+    injected.object["apiVersion"] = "apps/v1";
+    injected.object["kind"] = "Deployment";
+    injected.object["spec"]["paused"] = true;
+    injected.object["spec"]["replicas"] = 1;
+    hold_states({injected.object, injected.object, after_template()});
+    Json pod = owned(named("web-1-a", injected.object["spec"]["template"]["spec"]), "apps/v1", "ReplicaSet", "web-1");
+    hold_list(kPodPath, {pod});
+    hold_list(kReplicaSetPath, {owned(named("web-1"), "apps/v1", "Deployment", "web")});
+    const RestoreResult result = run();
+    EXPECT_TRUE(result.restored);
+    EXPECT_FALSE(result.complete);
+    EXPECT_THAT(result.notes, Contains(HasSubstr("paused")));
+    for (const std::string& write : writes()) EXPECT_THAT(write, Not(HasSubstr("DELETE")));
+}
+
+TEST_F(RestoreTest, OfAWorkloadThatIsGoneTheObjectsAreRemoved) {
+    inject();
+    hold_record();
+    responder.on("DELETE", ours("cudafault-anchor-"), {json_answer(Json::object())});
+    for (const char* kind : {"deployments.apps", ""}) {
+        choice.kind = kind;
+        const RestoreResult result = run();
+        EXPECT_TRUE(result.restored);
+        EXPECT_THAT(result.notes, ElementsAre(HasSubstr("web in namespace prod is gone")));
+        EXPECT_EQ(writes().back(), "DELETE cudafault-anchor-" + users().hash())
+            << "or the rest would not be found again";
+    }
+}
+
+TEST_F(RestoreTest, WhatWasNeverThereIsAnError) {
+    EXPECT_THROW(run(), Error);
+    choice.kind = "";
+    EXPECT_THROW(run(), Error);
+    EXPECT_THAT(writes(), IsEmpty());
+}
+
+TEST_F(RestoreTest, ADamagedRecordSaysWhatToDo) {
+    hold(ours("cudafault-anchor-"), anchor_map("{"));
+    try {
+        run();
+        ADD_FAILURE() << "restored";
+    } catch (const Error& error) {
+        EXPECT_THAT(error.what(), AllOf(HasSubstr("is damaged"), HasSubstr("delete that ConfigMap")));
+    }
+}
+
+TEST_F(RestoreTest, OfAllFindsRecordsAndMarks) {
+    inject();
+    hold_record();
+    hold_list(kConfigMapPath, {anchor_map(record.json().dump())});
+    hold_list(kDeploymentPath, {injected.object});
+    hold_states({injected.object, injected.object, after_template()});
+    const std::vector<RestoreResult> results = restore_all(client(), discovery(), "prod", restore_options);
+    ASSERT_EQ(results.size(), 1u) << "it has both, and is one";
+    EXPECT_EQ(results[0].workload, "deployments.apps web in namespace prod");
+    hold_list(kConfigMapPath, {});
+    hold_list(kDeploymentPath, {users().object});
+    EXPECT_THAT(restore_all(client(), discovery(), "prod", restore_options), IsEmpty());
+}
+
+TEST_F(RestoreTest, OfAllAReplicaSetWithTheMarkIsItsDeployment) {
+    inject();
+    Json copied = named("web-1");
+    copied["metadata"]["annotations"] = injected.object.at("metadata").at("annotations");
+    copied["metadata"]["ownerReferences"] = {
+        {{"apiVersion", "apps/v1"}, {"kind", "Deployment"}, {"name", "web"}, {"controller", true}}};
+    hold_list(kReplicaSetPath, {copied});
+    hold_states({users().object});
+    const std::vector<RestoreResult> results = restore_all(client(), discovery(), "prod", restore_options);
+    ASSERT_EQ(results.size(), 1u);
+    EXPECT_EQ(results[0].workload, "deployments.apps web in namespace prod");
+    for (const SeenRequest& request : responder.requests()) EXPECT_THAT(request.target, Not(HasSubstr("replicasets/")));
+}
+
+TEST_F(RestoreTest, OfAllWhatCameToNothingForOneIsSaid) {
+    inject();
+    hold_record();
+    hold_list(kDeploymentPath, {injected.object});
+    hold_states({injected.object});
+    responder.on("PATCH", kDeploymentPath + "/web", {status_answer(404, "NotFound")});
+    const std::vector<RestoreResult> results = restore_all(client(), discovery(), "prod", restore_options);
+    ASSERT_EQ(results.size(), 1u);
+    EXPECT_FALSE(results[0].complete);
+}
+
+TEST_F(RestoreTest, OfAllADamagedRecordKeepsNoOtherFromBeingRestored) {
+    inject();
+    hold_record();
+    Json damaged = anchor_map("{");
+    damaged["metadata"]["name"] = "cudafault-anchor-of-another";
+    damaged["metadata"]["ownerReferences"] = {{{"apiVersion", "apps/v1"}, {"kind", "Deployment"}, {"name", "another"}}};
+    Workload another = users();
+    another.target.name = "another";
+    hold(kConfigMapPath + "/cudafault-anchor-" + another.hash(), damaged);
+    hold_list(kConfigMapPath, {damaged, anchor_map(record.json().dump())});
+    hold_states({injected.object, injected.object, after_template()});
+    const std::vector<RestoreResult> results = restore_all(client(), discovery(), "prod", restore_options);
+    ASSERT_EQ(results.size(), 2u);
+    EXPECT_FALSE(results[0].complete);
+    EXPECT_THAT(results[0].notes, ElementsAre(HasSubstr("cudafault-anchor-of-another is damaged")));
+    EXPECT_TRUE(results[1].complete);
+    EXPECT_TRUE(results[1].restored);
+}
+
+}  // namespace
+
+}  // namespace cudafault::kube

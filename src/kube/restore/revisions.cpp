@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kube/restore/revisions.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <optional>
+
+#include "kube/api/resources.hpp"
+#include "kube/api/transport/api_error.hpp"
+#include "kube/names.hpp"
+#include "kube/object/mentions.hpp"
+#include "kube/object/owners.hpp"
+
+namespace cudafault::kube {
+
+namespace {
+
+constexpr std::chrono::milliseconds kRevisionPoll{100};
+
+// Else it could make our template anew.
+void wait_until_observed(Client& client, const Workload& workload, Deadline deadline) {
+    if (workload.target.resource.group != "apps") return;
+    for (;;) {
+        const Json object = client.get(workload.target);
+        if (number_at(object, {"status", "observedGeneration"}) >= number_at(object, {"metadata", "generation"}))
+            return;
+        client.session().wait_until(std::min(deadline, after(kRevisionPoll)));
+    }
+}
+
+// Every injected template has the workload's plan as a volume.
+std::vector<Json> own_revisions(Client& client, const Workload& workload, const Resource& history) {
+    std::vector<Json> found;
+    const std::string selector = workload.target.resource.group == "apps" ? pod_selector(workload) : "";
+    const std::string plan = workload.by_name(names::kPlanPrefix);
+    client.list({history, workload.target.in_namespace}, {selector, "", 100}, [&](Page page) {
+        if (page.is_first) found.clear();
+        for (Json& item : page.items) {
+            if (mentions(item.value(history.kind == "ReplicaSet" ? "spec" : "data", Json()), plan)) {
+                found.push_back(std::move(item));
+            }
+        }
+    });
+    return found;
+}
+
+void remove_revision(Client& client, const Workload& workload, const Resource& history, const Json& revision) {
+    try {
+        DeleteOptions same;
+        same.uid = text_at(revision, {"metadata", "uid"});
+        client.remove({history, workload.target.in_namespace, text_at(revision, {"metadata", "name"})}, same);
+    } catch (const ApiError& error) {
+        if (!error.is_not_found()) throw;
+    }
+}
+
+constexpr const char* kRevision = "deployment.kubernetes.io/revision";
+constexpr const char* kRevisionHistory = "deployment.kubernetes.io/revision-history";
+
+int64_t number_of(const Json& revision) {
+    const Json* number = find(revision, {"revision"});
+    if (number && number->is_number_integer()) return number->get<int64_t>();
+    return std::atoll(text_at(revision, {"metadata", "annotations", kRevision}).c_str());
+}
+
+// Whether one still has pods.
+bool remove_revisions(Client& client, const Workload& workload, const Resource& history) {
+    bool busy = false;
+    for (const Json& revision : own_revisions(client, workload, history)) {
+        const bool has_pods =
+            number_at(revision, {"spec", "replicas"}) > 0 || number_at(revision, {"status", "replicas"}) > 0;
+        busy = busy || has_pods;
+        if (!has_pods) remove_revision(client, workload, history, revision);
+    }
+    return busy;
+}
+
+// Those that are left.
+std::vector<Json> revisions_of(Client& client, const Workload& workload, const Resource& history) {
+    std::vector<Json> found;
+    client.list({history, workload.target.in_namespace}, {pod_selector(workload), "", 100}, [&](Page page) {
+        if (page.is_first) found.clear();
+        for (Json& item : page.items) {
+            if (is_owned_by(item, workload.uid())) found.push_back(std::move(item));
+        }
+    });
+    return found;
+}
+
+WriteOptions as_controller() {
+    WriteOptions options;
+    options.field_manager = "kube-controller-manager";  // whose field it is, and stays
+    return options;
+}
+
+// "1,3,5" before it had the number 3: "1". What is left of it may be empty.
+std::string history_before(std::string history, int64_t number) {
+    while (!history.empty()) {
+        const size_t comma = history.rfind(','), last = comma == std::string::npos ? 0 : comma + 1;
+        if (std::atoll(history.c_str() + last) < number) break;
+        history.erase(last == 0 ? 0 : comma);
+    }
+    return history;
+}
+
+JsonPatch renumbering(const Json& revision, int64_t number) {
+    JsonPatch patch;
+    patch.only_if_unchanged(revision);
+    if (revision.contains("revision")) return patch.replace("/revision", number);
+    const std::string before = history_before(text_at(revision, {"metadata", "annotations", kRevisionHistory}), number);
+    const std::string history_at = json_pointer({"metadata", "annotations", kRevisionHistory});
+    patch.replace(json_pointer({"metadata", "annotations", kRevision}), std::to_string(number));
+    if (!find(revision, {"metadata", "annotations", kRevisionHistory})) return patch;
+    return before.empty() ? patch.remove(history_at) : patch.replace(history_at, before);
+}
+
+void remove_mark(Client& client, const std::string& kind, const Resource& history, const Json& revision,
+                 UnmarkedRevisions& result) {
+    const Target target{history, text_at(revision, {"metadata", "namespace"}), text_at(revision, {"metadata", "name"})};
+    JsonPatch patch;
+    patch.test("/metadata/uid", text_at(revision, {"metadata", "uid"}));
+    patch.remove(json_pointer({"metadata", "annotations", names::kInjected}));
+    try {
+        client.patch(target, patch, as_controller());
+        result.changed = true;
+    } catch (const ApiError& error) {
+        if (error.is_not_found() || error.is_lost_race()) return;  // it is gone, or its annotation
+        if (error.code != 403) throw;
+        result.notes.push_back(
+            fmt::format("{0} {1} keeps an annotation of ours ({2}): `kubectl annotate {0} {1} -n {3} {4}-` removes it, "
+                        "or `restore` with the Role that `cudafault k8s rbac restore --exact --kind {5} -n {3}` prints",
+                        history.qualified(), target.name, error.what(), target.in_namespace, names::kInjected, kind));
+    }
+}
+
+}  // namespace
+
+std::vector<Resource> histories_of(const std::string& group, const std::string& kind) {
+    if (group == "batch" || (group == "apps" && kind == "ReplicaSet")) return {};
+    if (group != "apps") return {replica_sets(), controller_revisions()};
+    if (kind == "Deployment") return {replica_sets()};
+    return {controller_revisions()};
+}
+
+RevisionNumbers numbers_of_own_revisions(Client& client, const Workload& workload, Deadline deadline) {
+    RevisionNumbers numbers;
+    wait_until_observed(client, workload, deadline);
+    for (const Resource& history : histories_of(workload.target.resource.group, workload.target.resource.kind)) {
+        for (const Json& revision : own_revisions(client, workload, history)) {
+            numbers.add({number_of(revision), number_of(revision)});
+        }
+    }
+    return numbers;
+}
+
+void remove_own_revisions(Client& client, const Workload& workload, Deadline deadline) {
+    wait_until_observed(client, workload, deadline);
+    for (const Resource& history : histories_of(workload.target.resource.group, workload.target.resource.kind)) {
+        while (remove_revisions(client, workload, history)) {
+            client.session().wait_until(std::min(deadline, after(kRevisionPoll)));
+        }
+    }
+}
+
+UnmarkedRevisions remove_marks_of_revisions(Client& client, const Workload& workload) {
+    UnmarkedRevisions result;
+    if (workload.target.resource.group != "apps") return result;
+    for (const Resource& history : histories_of("apps", workload.target.resource.kind)) {
+        for (const Json& revision : revisions_of(client, workload, history)) {
+            if (find(revision, {"metadata", "annotations", names::kInjected})) {
+                remove_mark(client, workload.target.resource.kind, history, revision, result);
+            }
+        }
+    }
+    return result;
+}
+
+bool reset_revision_number(Client& client, const Workload& workload, const RevisionNumbers& ours) {
+    if (workload.target.resource.group != "apps" || ours.first < 2) return true;
+    const Resource history = histories_of("apps", workload.target.resource.kind).front();
+    std::vector<Json> left = revisions_of(client, workload, history);
+    if (left.empty()) return false;
+    std::sort(left.begin(), left.end(),
+              [](const Json& one, const Json& other) { return number_of(one) > number_of(other); });
+    const Json& newest = left.front();
+    const int64_t before = ours.first - 1;
+    if (number_of(newest) == before) return true;  // done by a restore that was killed
+    // Of several injections with an unfinished restore between them, the user may have had another template there.
+    const bool is_taken = left.size() > 1 && number_of(left[1]) >= before;
+    if (number_of(newest) != ours.last + 1 || is_taken) return false;
+    client.patch({history, workload.target.in_namespace, text_at(newest, {"metadata", "name"})},
+                 renumbering(newest, before), as_controller());
+    return true;
+}
+
+}  // namespace cudafault::kube

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+// A scripted namespace "prod": every list is there and empty until a test fills it.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "kube/api/discovery.hpp"
+#include "kube/api/testing/session_testing.hpp"
+#include "kube/names.hpp"
+#include "kube/testing/paths_testing.hpp"
+#include "kube/workload/workload.hpp"
+
+namespace cudafault::kube {
+
+inline const std::string kApps = "/apis/apps/v1/namespaces/prod/";
+
+class SurveyTest : public SessionTest {
+protected:
+    SurveyTest() {
+        options.tries = 1;
+        const Json apps = {{"name", "apps"}, {"versions", {{{"version", "v1"}}}}};
+        responder.on("GET", "/api", {json_answer({{"kind", "APIVersions"}, {"versions", {"v1"}}})});
+        responder.on("GET", "/apis", {json_answer({{"kind", "APIGroupList"}, {"groups", {apps}}})});
+        responder.on("GET", "/apis/apps/v1",
+                     {json_answer({{"kind", "APIResourceList"},
+                                   {"resources",
+                                    {entry("deployments", "Deployment"), entry("statefulsets", "StatefulSet"),
+                                     entry("replicasets", "ReplicaSet")}}})});
+        responder.on("GET", "/api/v1/namespaces/prod", {json_answer({{"metadata", {{"name", "prod"}}}})});
+        for (const std::string& path : {kConfigMapPath, kLeasePath, kPodPath, kNodePath, kApps + "deployments",
+                                        kApps + "statefulsets", kApps + "replicasets", kApps + "controllerrevisions"}) {
+            fill(path, {});
+        }
+    }
+
+    static Json entry(const std::string& plural, const std::string& kind) {
+        return {{"name", plural}, {"singularName", ""}, {"kind", kind}, {"namespaced", true}, {"verbs", {"list"}}};
+    }
+
+    void fill(const std::string& path, const std::vector<Json>& items) {
+        responder.on("GET", path,
+                     {json_answer({{"kind", "List"}, {"metadata", {{"resourceVersion", "9"}}}, {"items", items}})});
+    }
+
+    static Json object(const std::string& kind, const std::string& name, const Json& rest = Json::object()) {
+        Json made = {{"kind", kind},
+                     {"metadata", {{"name", name}, {"namespace", "prod"}, {"uid", "uid-" + name}, {"generation", 1}}},
+                     {"spec", {{"replicas", 2}}}};
+        made.merge_patch(rest);
+        return made;
+    }
+
+    static std::string hash_of(const std::string& deployment) {
+        Workload workload;
+        workload.target = {{"apps", "v1", "deployments", "", "Deployment", true, {}, {}, {}}, "prod", deployment};
+        return workload.hash();
+    }
+
+    // With the volume of the plan of that workload.
+    static Json plan_volume(const std::string& hash) {
+        return {{"volumes",
+                 Json::array({{{"name", names::kPlanVolume}, {"configMap", {{"name", names::kPlanPrefix + hash}}}}})}};
+    }
+
+    static Json injected(const std::string& kind, const std::string& name, const std::string& hash) {
+        return object(kind, name,
+                      {{"metadata", {{"annotations", {{names::kInjected, "run=ab12 edition=1"}}}}},
+                       {"spec", {{"template", {{"spec", plan_volume(hash)}}}}}});
+    }
+
+    Client& client() {
+        if (!client_) client_.emplace(session());
+        return *client_;
+    }
+    Discovery& discovery() {
+        if (!discovery_) discovery_.emplace(session());
+        return *discovery_;
+    }
+
+private:
+    std::optional<Client> client_;
+    std::optional<Discovery> discovery_;
+};
+
+}  // namespace cudafault::kube

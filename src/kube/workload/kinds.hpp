@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// The kinds of workloads that are known: one table.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "kube/api/discovery.hpp"
+#include "kube/workload/templates.hpp"
+
+namespace cudafault::kube {
+
+// How a change of the template reaches the pods.
+enum class Replacement {
+    kRolling,       // the controller replaces the pods, crashing ones too
+    kOrderedReady,  // it waits for ever for a crashing one
+    kOnDelete,      // it makes new ones for those that are deleted
+    kNextRun,       // CronJob: those there are stay, the next run has it
+};
+
+enum class Support {
+    kPossible,
+    kByPath,      // only where a user gives the path of the template
+    kImpossible,  // a change is refused or undone
+};
+
+// How the pods of a workload are found.
+enum class PodSearch {
+    kSelector,     // spec.selector; the workload owns them
+    kReplicaSets,  // spec.selector; its ReplicaSets own them
+    kJobs,         // its Jobs own them
+    kLabels,       // Kind::pod_labels
+    kItself,       // it is one
+    kOwners,       // by the owners of all pods of the namespace
+};
+
+struct Kind {
+    std::string group;
+    std::string kind;
+    std::vector<std::string> versions;  // the best first
+    std::vector<TemplatePattern> templates;
+    Replacement (*replacement)(const Json& object);
+    Support support;
+    std::string note;  // what a user has to know of it; of one that cannot be injected why, and the ways there are
+    PodSearch pod_search = PodSearch::kOwners;
+    std::string pod_labels = "";  // a selector, in which {} is the workload's name
+    // The name of the template that a pod is of; empty where the pod does not tell.
+    std::string (*template_of)(const Json& object, const Json& pod) = nullptr;
+};
+
+const std::vector<Kind>& kinds();
+
+const Kind* kind_of(const std::string& group, const std::string& kind);  // nullptr: not in the table
+std::string resource_of(const Kind& kind);  // "deployments.apps"; the plural of each of the table is a regular one
+inline const Kind* kind_of(const Resource& resource) { return kind_of(resource.group, resource.kind); }
+
+// The best version that is served; one request for each version that is tried.
+std::optional<Resource> served_version(Discovery& discovery, const Kind& kind);
+
+// The kinds of the table that the server serves, also those that cannot be injected: for looking at everything in a
+// namespace.
+std::vector<Resource> served_kinds(Discovery& discovery);
+
+}  // namespace cudafault::kube

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kube/workload/pod_state.hpp"
+
+#include <algorithm>
+
+#include "kube/api/common/json_text.hpp"
+#include "kube/names.hpp"
+
+namespace cudafault::kube {
+
+namespace {
+
+bool mounts_config_map(const Json& pod, const std::string& name) {
+    const Json& volumes = value_at(value_at(pod, "spec"), "volumes");
+    return std::any_of(volumes.begin(), volumes.end(), [&](const Json& volume) {
+        return text_at(volume, {"configMap", "name"}) == name;
+    });
+}
+
+bool has_variable(const Json& pod, const std::string& name, const std::string& value) {
+    const Json& containers = value_at(value_at(pod, "spec"), "containers");
+    return std::any_of(containers.begin(), containers.end(), [&](const Json& container) {
+        return text_at(container, Path{"env"}.item(name) / "value") == value;
+    });
+}
+
+const Json& statuses_of(const Json& pod) { return value_at(value_at(pod, "status"), "containerStatuses"); }
+
+bool has_ended(const Json& status) {
+    return number_at(status, {"restartCount"}) > 0 || find(status, {"state", "terminated"});
+}
+
+}  // namespace
+
+bool is_injected(const Json& pod, const std::string& hash, const std::string& injection) {
+    return mounts_config_map(pod, names::kPlanPrefix + hash) &&
+           (injection.empty() || has_variable(pod, names::kInjection, injection));
+}
+
+bool is_terminating(const Json& pod) { return find(pod, {"metadata", "deletionTimestamp"}) != nullptr; }
+
+bool is_ready(const Json& pod) { return condition_status(pod, "Ready") == "True"; }
+
+bool is_finished(const Json& pod) {
+    const std::string phase = text_at(pod, {"status", "phase"});
+    return phase == "Succeeded" || phase == "Failed";
+}
+
+bool has_crashed(const Json& pod) {
+    const Json& statuses = statuses_of(pod);
+    return std::any_of(statuses.begin(), statuses.end(), has_ended);
+}
+
+bool has_run(const Json& pod) {
+    const Json& statuses = statuses_of(pod);
+    return is_ready(pod) || (!statuses.empty() && std::all_of(statuses.begin(), statuses.end(), [](const Json& status) {
+               return has_ended(status) || find(status, {"state", "running"});
+           }));
+}
+
+bool is_running(const Json& pod, const std::string& container) {
+    const Json* status = container_status(pod, container);
+    return status && find(*status, {"state", "running"});
+}
+
+std::string pod_name(const Json& pod) { return text_at(pod, {"metadata", "name"}); }
+
+std::string pod_namespace(const Json& pod) { return text_at(pod, {"metadata", "namespace"}); }
+
+std::string pod_uid(const Json& pod) { return text_at(pod, {"metadata", "uid"}); }
+
+const Json* condition_of(const Json& object, const std::string& type) {
+    return find(object, Path{"status", "conditions"}.item(type, "type"));
+}
+
+std::string condition_status(const Json& object, const std::string& condition) {
+    const Json* found = condition_of(object, condition);
+    return found ? text_at(*found, "status") : "";
+}
+
+const Json* container_status(const Json& pod, const std::string& container) {
+    for (const char* list : {"containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses"}) {
+        if (const Json* status = find(pod, Path{"status", list}.item(container))) return status;
+    }
+    return nullptr;
+}
+
+}  // namespace cudafault::kube

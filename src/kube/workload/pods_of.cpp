@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "kube/api/common/json_text.hpp"
+#include "kube/api/resources.hpp"
+#include "kube/object/owners.hpp"
+#include "kube/workload/pod_state.hpp"
+#include "kube/workload/workload.hpp"
+
+namespace cudafault::kube {
+
+namespace {
+
+using Uids = std::set<std::string>;
+
+std::vector<Json> list_all(Client& client, const Collection& collection, const ListOptions& options) {
+    std::vector<Json> objects;
+    client.list(collection, options, [&](Page page) {
+        if (page.is_first) objects.clear();
+        std::move(page.items.begin(), page.items.end(), std::back_inserter(objects));
+    });
+    return objects;
+}
+
+std::vector<Json> list_pods(Client& client, const std::string& in_namespace, const std::string& label_selector) {
+    const ListOptions options{label_selector, "status.phase!=Succeeded,status.phase!=Failed"};
+    std::vector<Json> found = list_all(client, {pods(), in_namespace}, options);
+    std::erase_if(found, is_finished);
+    return found;
+}
+
+std::vector<std::string> texts_of(const Json& list) {
+    std::vector<std::string> texts;
+    if (!list.is_array()) return texts;
+    for (const Json& item : list) {
+        if (item.is_string()) texts.push_back(item.get<std::string>());
+    }
+    return texts;
+}
+
+std::string requirement_of(const Json& expression) {
+    std::string key = text_at(expression, "key");
+    const std::string operation = text_at(expression, "operator");
+    const std::string values = fmt::format("({})", fmt::join(texts_of(value_at(expression, "values")), ","));
+    if (operation == "In") return key + " in " + values;
+    if (operation == "NotIn") return key + " notin " + values;
+    if (operation == "Exists") return key;
+    return operation == "DoesNotExist" ? "!" + key : "";
+}
+
+// A LabelSelector as a query has it.
+std::string selector_text(const Json& selector) {
+    std::vector<std::string> requirements;
+    const Json& labels = value_at(selector, "matchLabels");
+    if (labels.is_object()) {
+        for (const auto& [key, value] : labels.items()) {
+            if (value.is_string()) requirements.push_back(key + "=" + value.get<std::string>());
+        }
+    }
+    const Json& expressions = value_at(selector, "matchExpressions");
+    if (expressions.is_array()) {
+        for (const Json& expression : expressions) requirements.push_back(requirement_of(expression));
+    }
+    std::erase(requirements, "");
+    return fmt::format("{}", fmt::join(requirements, ","));
+}
+
+bool is_controlled_by(const Json& object, const Uids& uids) {
+    const auto owner = controller_of(object);
+    return owner && uids.contains(owner->uid);
+}
+
+Uids owned_by(const Workload& workload, const std::vector<Json>& objects) {
+    Uids uids;
+    for (const Json& object : objects) {
+        if (is_controlled_by(object, {workload.uid()})) uids.insert(uid_of(object));
+    }
+    return uids;
+}
+
+// Another workload may have the same labels.
+std::vector<Json> list_owned_pods(Client& client, const Workload& workload, const std::string& selector,
+                                  const Uids& owners) {
+    std::vector<Json> pods = list_pods(client, workload.target.in_namespace, selector);
+    std::erase_if(pods, [&](const Json& pod) { return !is_controlled_by(pod, owners); });
+    return pods;
+}
+
+std::vector<Json> pods_of_replica_sets(Client& client, const Workload& workload, const std::string& selector) {
+    const auto sets = list_all(client, {replica_sets(), workload.target.in_namespace}, {selector, ""});
+    return list_owned_pods(client, workload, selector, owned_by(workload, sets));
+}
+
+std::vector<Json> pods_of_jobs(Client& client, const Workload& workload) {
+    const auto all = list_all(client, {jobs(), workload.target.in_namespace}, {});
+    return list_owned_pods(client, workload, pod_selector(workload), owned_by(workload, all));
+}
+
+std::vector<Json> the_pod_itself(Client& client, const Workload& workload) {
+    const auto pod = client.find(workload.target);
+    if (!pod || is_finished(*pod)) return {};
+    return {*pod};
+}
+
+// The owners of owners, each read once.
+class OwnerChains {
+public:
+    OwnerChains(Client& client, Discovery& discovery, std::string in_namespace)
+        : client_(client), discovery_(discovery), in_namespace_(std::move(in_namespace)) {}
+
+    bool lead_to(const std::string& uid, const Json& object) {
+        auto owner = controller_of(object);
+        for (int step = 0; owner && step < kMostOwners; ++step) {
+            if (owner->uid == uid) return true;
+            owner = above(*owner);
+        }
+        return false;
+    }
+
+private:
+    std::optional<Owner> above(const Owner& owner) {
+        const auto known = above_.find(owner.uid);
+        if (known != above_.end()) return known->second;
+        return above_[owner.uid] = read_above(owner);
+    }
+
+    // An owner that cannot be read leads nowhere: it is of other people's pods.
+    std::optional<Owner> read_above(const Owner& owner) {
+        try {
+            const auto resource = discovery_.find(owner.api_version, owner.kind);
+            const auto object = resource ? client_.find({*resource, in_namespace_, owner.name}) : std::nullopt;
+            return object && uid_of(*object) == owner.uid ? controller_of(*object) : std::nullopt;
+        } catch (const ApiError& error) {
+            if (error.code != 403) throw;
+            return std::nullopt;
+        }
+    }
+
+    Client& client_;
+    Discovery& discovery_;
+    std::string in_namespace_;
+    std::map<std::string, std::optional<Owner>> above_;  // by the uid of the owned
+};
+
+std::vector<Json> pods_by_owners(Client& client, Discovery& discovery, const Workload& workload) {
+    std::vector<Json> pods = list_pods(client, workload.target.in_namespace, "");
+    OwnerChains chains(client, discovery, workload.target.in_namespace);
+    std::erase_if(pods, [&](const Json& pod) { return !chains.lead_to(workload.uid(), pod); });
+    return pods;
+}
+
+std::vector<Json> search(Client& client, Discovery& discovery, const Workload& workload) {
+    const Kind* kind = kind_of(workload.target.resource);
+    const std::string selector = pod_selector(workload);
+    switch (kind ? kind->pod_search : PodSearch::kOwners) {
+        case PodSearch::kSelector: return list_owned_pods(client, workload, selector, {workload.uid()});
+        case PodSearch::kReplicaSets: return pods_of_replica_sets(client, workload, selector);
+        case PodSearch::kJobs: return pods_of_jobs(client, workload);
+        case PodSearch::kLabels: return list_pods(client, workload.target.in_namespace, selector);
+        case PodSearch::kItself: return the_pod_itself(client, workload);
+        case PodSearch::kOwners: break;
+    }
+    return pods_by_owners(client, discovery, workload);
+}
+
+bool is_of_a_template(const Workload& workload, const Json& pod) {
+    const Kind* kind = kind_of(workload.target.resource);
+    const std::string name = kind && kind->template_of ? kind->template_of(workload.object, pod) : "";
+    return name.empty() || workload.templates.empty() ||
+           std::any_of(workload.templates.begin(), workload.templates.end(),
+                       [&](const TemplateSite& site) { return site.name == name; });
+}
+
+}  // namespace
+
+std::string pod_selector(const Workload& workload) {
+    const Kind* kind = kind_of(workload.target.resource);
+    switch (kind ? kind->pod_search : PodSearch::kOwners) {
+        case PodSearch::kSelector:
+        case PodSearch::kReplicaSets: return selector_text(value_at(value_at(workload.object, "spec"), "selector"));
+        case PodSearch::kJobs: return "job-name";
+        case PodSearch::kLabels: return fmt::format(fmt::runtime(kind->pod_labels), workload.target.name);
+        default: return "";
+    }
+}
+
+std::vector<Json> pods_of(Client& client, Discovery& discovery, const Workload& workload) {
+    std::vector<Json> pods = search(client, discovery, workload);
+    std::erase_if(pods, [&](const Json& pod) { return !is_of_a_template(workload, pod); });
+    return pods;
+}
+
+}  // namespace cudafault::kube

@@ -1,0 +1,656 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kube/workload/rollout.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <charconv>
+#include <map>
+#include <optional>
+#include <set>
+#include <tuple>
+#include <utility>
+
+#include "kube/api/common/json_text.hpp"
+#include "kube/api/config/exec_plugin.hpp"
+#include "kube/api/resources.hpp"
+#include "kube/api/transport/shorter_deadline.hpp"
+#include "kube/api/watch.hpp"
+#include "kube/object/owners.hpp"
+
+namespace cudafault::kube {
+
+namespace {
+
+using std::chrono::seconds;
+
+constexpr seconds kWindow{2};  // of a watch, after which the workload is read
+constexpr seconds kServerPoll{1};
+constexpr int kWindowsPerList = 5;    // and all pods are listed, whatever the watch said
+constexpr seconds kTimeToExplain{5};  // for finding out why, after the deadline
+constexpr seconds kSlowStart{10};     // then a pod's events are read
+constexpr seconds kLongestStart{60};  // that an old pod which serves is left for, if new ones need not be Ready
+constexpr size_t kEventsRead = 3;     // pods whose events are read for that
+constexpr size_t kTroublesShown = 5;
+
+bool is_apps(const Json& object, const char* kind) {
+    return text_at(object, "apiVersion").starts_with("apps/") && text_at(object, "kind") == kind;
+}
+
+int desired_of(const Json& object) {
+    if (is_apps(object, "DaemonSet")) {
+        return static_cast<int>(number_at(object, {"status", "desiredNumberScheduled"}));
+    }
+    if (text_at(object, "apiVersion").starts_with("apps/")) {
+        return static_cast<int>(number_at(object, {"spec", "replicas"}, 1));
+    }
+    return number_at(object, {"spec", "replicas"}, 1) == 0 ? 0 : -1;
+}
+
+// Kinds that do not report what they have observed count as if they had.
+bool is_observed(const Json& object) {
+    const int64_t otherwise = text_at(object, "apiVersion").starts_with("apps/") ? 0 : INT64_MAX;
+    return number_at(object, {"status", "observedGeneration"}, otherwise) >=
+           number_at(object, {"metadata", "generation"});
+}
+
+// The number at the end of a name, as StatefulSets give them; -1 if there is none.
+int64_t ordinal_of(const Json& pod) {
+    const std::string name = pod_name(pod);
+    const size_t dash = name.rfind('-');
+    int64_t ordinal = -1;
+    if (dash == std::string::npos) return ordinal;
+    const char* const end = name.data() + name.size();
+    const auto [rest, error] = std::from_chars(name.data() + dash + 1, end, ordinal);
+    return error == std::errc() && rest == end ? ordinal : -1;
+}
+
+// Of a pod that nobody keeps its own.
+std::string controller_uid(const Json& pod) {
+    const auto controller = controller_of(pod);
+    return controller ? controller->uid : pod_uid(pod);
+}
+
+bool is_older_than(const Json& pod, seconds age) {
+    const auto created = parse_timestamp(text_at(pod, {"metadata", "creationTimestamp"}));
+    return created && *created + age < std::chrono::system_clock::now();
+}
+
+// Seconds that pass are no news.
+std::string without_digits(std::string text) {
+    std::erase_if(text, [](char c) { return c >= '0' && c <= '9'; });
+    return text;
+}
+
+// What of a workload's pods is to be replaced, and whether it has been.
+class Expectation {
+public:
+    Expectation(const Json& object, const PodTest& is_wanted) : is_wanted_(is_wanted) { update(object); }
+
+    void update(const Json& object) {
+        first_ordinal_ = number_at(object, {"spec", "ordinals", "start"});
+        const bool is_set = is_apps(object, "StatefulSet") &&
+                            text_at(object, {"spec", "updateStrategy", "type"}, "RollingUpdate") == "RollingUpdate";
+        partition_ = is_set ? number_at(object, {"spec", "updateStrategy", "rollingUpdate", "partition"}) : 0;
+        const int all = desired_of(object);
+        desired_ = all < 0 ? -1 : std::max(0, all - static_cast<int>(std::min<int64_t>(partition_, all)));
+        observed_ = is_observed(object);
+    }
+
+    bool is_kept(const Json& pod) const {
+        return partition_ > 0 && ordinal_of(pod) >= 0 && ordinal_of(pod) - first_ordinal_ < partition_;
+    }
+    bool is_wanted(const Json& pod) const { return !is_kept(pod) && !is_terminating(pod) && is_wanted_(pod); }
+    bool is_old(const Json& pod) const { return !is_kept(pod) && !is_wanted_(pod); }
+
+    int desired() const { return desired_; }
+    bool observed() const { return observed_; }
+    int64_t partition() const { return partition_; }
+
+    RolloutState state(const std::vector<Json>& pods) const {
+        RolloutState state;
+        state.desired = desired_;
+        state.observed = observed_;
+        for (const Json& pod : pods) {
+            if (is_finished(pod)) continue;
+            if (is_wanted(pod)) state.wanted.push_back(pod);
+            if (is_old(pod)) state.old.push_back(pod);
+        }
+        return state;
+    }
+
+private:
+    const PodTest& is_wanted_;
+    int desired_ = 0;
+    bool observed_ = false;
+    int64_t partition_ = 0;
+    int64_t first_ordinal_ = 0;
+};
+
+// The workload's pods among those of its namespace, between two lists of them: what the same controllers have made. A
+// pod that this does not tell of has to be looked up by a new list.
+class PodSet {
+public:
+    using Pods = std::map<std::string, Json>;  // by uid
+
+    void replace(std::vector<Json> listed) {
+        pods_.clear();
+        for (Json& pod : listed) {
+            if (is_finished(pod)) continue;
+            ours_.insert(controller_uid(pod));
+            std::string uid = pod_uid(pod);
+            pods_.insert_or_assign(std::move(uid), std::move(pod));
+        }
+        for (const auto& [uid, controller] : unknown_) {
+            if (!pods_.contains(uid)) set_foreign(uid, controller);
+        }
+        unknown_.clear();
+    }
+
+    void take(Json pod) {
+        const std::string uid = pod_uid(pod);
+        const std::string controller = controller_uid(pod);
+        if (is_finished(pod)) {
+            remove(pod);
+        } else if (pods_.contains(uid) || (ours_.contains(controller) && !mixed_.contains(controller))) {
+            pods_.insert_or_assign(uid, std::move(pod));
+        } else {
+            look_up(uid, controller);
+        }
+    }
+
+    void remove(const Json& pod) {
+        pods_.erase(pod_uid(pod));
+        unknown_.erase(pod_uid(pod));
+    }
+
+    // All pods that the watch has. Those not known are looked up even if their controller is: it may make others too.
+    void take_all(std::vector<Json> listed) {
+        std::set<std::string> there;
+        for (Json& pod : listed) {
+            const std::string uid = pod_uid(pod);
+            there.insert(uid);
+            if (pods_.contains(uid)) {
+                take(std::move(pod));
+            } else if (!is_finished(pod)) {
+                look_up(uid, controller_uid(pod));
+            }
+        }
+        std::erase_if(pods_, [&](const auto& entry) { return !there.contains(entry.first); });
+    }
+
+    bool needs_list() const { return !unknown_.empty(); }
+    const Pods& pods() const { return pods_; }
+
+private:
+    void look_up(const std::string& uid, const std::string& controller) {
+        const bool is_known =
+            foreign_pods_.contains(uid) || (foreign_.contains(controller) && !ours_.contains(controller));
+        if (!is_known) unknown_.emplace(uid, controller);
+    }
+
+    // A RayCluster makes heads and workers, and only the latter may be the workload's.
+    void set_foreign(const std::string& uid, const std::string& controller) {
+        foreign_pods_.insert(uid);
+        (ours_.contains(controller) ? mixed_ : foreign_).insert(controller);
+    }
+
+    Pods pods_;
+    std::map<std::string, std::string> unknown_;  // uids of pods, with their controllers'
+    std::set<std::string> foreign_pods_;
+    std::set<std::string> ours_;  // uids of controllers, or of pods that have none
+    std::set<std::string> foreign_;
+    std::set<std::string> mixed_;  // of those that are ours
+};
+
+class Rollout {
+public:
+    Rollout(Client& client, Discovery& discovery, const Workload& workload, const PodTest& is_wanted,
+            const RolloutOptions& options)
+        : client_(client),
+          discovery_(discovery),
+          workload_(workload),
+          options_(options),
+          expected_(workload.object, is_wanted),
+          may_delete_(options.delete_stuck) {}
+
+    RolloutResult run() {
+        try {
+            const ShorterDeadline scope(client_.session(), options_.deadline);
+            return wait();
+        } catch (const DeadlinePassed&) {
+            return give_up();
+        }
+    }
+
+private:
+    struct Counts {
+        int wanted = 0, there = 0, ready = 0, starting = 0, old = 0, terminating = 0;
+
+        bool operator==(const Counts&) const = default;
+    };
+
+    RolloutResult wait() {
+        if (workload_.replacement == Replacement::kNextRun) return nothing(true);
+        read_workload();
+        list_pods();
+        if (is_paused()) return count().old == 0 ? finished() : paused();
+        before_ = options_.pods_before >= 0 ? options_.pods_before : count().wanted + count().old;
+        if (desired() == 0 && expected_.observed() && pods_.pods().empty()) return nothing(true);
+        say_partition();
+        for (;;) {
+            try {
+                if (auto result = step()) return *std::move(result);
+                server_lost_ = false;
+            } catch (const ApiError& error) {
+                if (error.code < 500 && !error.is_overload()) throw;
+                wait_for_server();
+            } catch (const ConnectionError&) {
+                wait_for_server();
+            }
+        }
+    }
+
+    // The result, if it is over.
+    std::optional<RolloutResult> step() {
+        if (server_lost_) list_pods();
+        if (is_complete()) {
+            if (confirm()) return finished();
+            if (is_complete()) client_.session().pause(++unconfirmed_);
+            return {};
+        }
+        unconfirmed_ = 0;
+        report();
+        if (are_rest_without_place()) return finished();
+        if (is_superseded()) return superseded();
+        if (needs_consent()) return give_up();
+        if (!delete_next()) follow();
+        return {};
+    }
+
+    // Either all old pods are gone; or their controller takes them away for Ready ones only, and there will be no more.
+    bool are_rest_without_place() {
+        const Counts counts = count();
+        const bool is_last_word = counts.old == 0
+                                      ? counts.wanted >= desired()
+                                      : counts.there < counts.wanted && counts.terminating == 0 && !next_to_delete();
+        if (!options_.pinned || !expected_.observed() || counts.there == 0 || !is_last_word ||
+            !do_new_ones_only_lack_a_place()) {
+            without_place_.reset();
+            return false;
+        }
+        if (!without_place_ || without_place_->first != counts) without_place_.emplace(counts, Clock::now());
+        const auto patience = counts.old == 0 ? options_.passing_trouble : options_.controller_pause;
+        return Clock::now() - without_place_->second >= patience;
+    }
+
+    bool do_new_ones_only_lack_a_place() const {
+        const auto& all = pods_.pods();
+        return std::all_of(all.begin(), all.end(), [&](const auto& entry) {
+            const Json& pod = entry.second;
+            return !expected_.is_wanted(pod) || is_there(pod) || condition_status(pod, "PodScheduled") == "False";
+        });
+    }
+
+    bool is_there(const Json& pod) const {
+        switch (options_.need) {
+            case NewPod::kExists: return true;
+            case NewPod::kHasRun: return has_run(pod);
+            case NewPod::kReady: return is_ready(pod);
+        }
+        return true;
+    }
+
+    // It may serve soon.
+    bool is_starting(const Json& pod) const {
+        if (is_ready(pod) || options_.need == NewPod::kReady) return !is_ready(pod);
+        return !has_crashed(pod) && condition_status(pod, "PodScheduled") != "False";
+    }
+
+    // It has answered before, so it is likely to come back.
+    void wait_for_server() {
+        if (!std::exchange(server_lost_, true) && options_.on_progress) {
+            options_.on_progress("the API server does not answer any more; waiting until it does");
+        }
+        version_.clear();
+        client_.session().wait_until(after(kServerPoll));
+    }
+
+    // By fresh reads, since the watch cannot tell what the controller has seen.
+    bool confirm() {
+        read_workload();
+        list_pods();
+        return expected_.observed() && is_complete();
+    }
+
+    void read_workload() {
+        workload_.object = client_.get(workload_.target);
+        expected_.update(workload_.object);
+    }
+
+    void list_pods() {
+        pods_.replace(options_.list_pods ? options_.list_pods() : pods_of(client_, discovery_, workload_));
+        windows_ = 0;
+    }
+
+    bool is_superseded() const { return options_.is_current && !options_.is_current(workload_.object); }
+
+    bool is_paused() const {
+        const Json* paused = find(workload_.object, {"spec", "paused"});
+        return is_apps(workload_.object, "Deployment") && paused && *paused == true;
+    }
+
+    int desired() const { return expected_.desired() >= 0 ? expected_.desired() : before_; }
+
+    Counts count() const {
+        Counts counts;
+        for (const auto& [uid, pod] : pods_.pods()) {
+            const bool is_wanted = expected_.is_wanted(pod);
+            const bool is_old = expected_.is_old(pod);
+            counts.wanted += is_wanted;
+            counts.there += is_wanted && is_there(pod);
+            counts.ready += is_wanted && is_ready(pod);
+            counts.starting += is_wanted && is_starting(pod);
+            counts.old += is_old;
+            counts.terminating += is_old && is_leaving(pod);
+        }
+        return counts;
+    }
+
+    bool is_leaving(const Json& pod) const { return is_terminating(pod) || deleted_.contains(pod_uid(pod)); }
+
+    bool is_complete() const {
+        const Counts counts = count();
+        return counts.old == 0 && counts.there >= desired();
+    }
+
+    // Until the window ends, or something is to be done.
+    void follow() {
+        const WatchHandler handler{[&](std::vector<Json> objects) {
+                                       pods_.take_all(std::move(objects));
+                                       version_.clear();
+                                       return goes_on();
+                                   },
+                                   [&](Change change, Json pod) {
+                                       version_ = text_at(pod, {"metadata", "resourceVersion"});
+                                       if (change == Change::kDeleted) {
+                                           pods_.remove(pod);
+                                       } else {
+                                           pods_.take(std::move(pod));
+                                       }
+                                       return goes_on();
+                                   },
+                                   [&](const std::string& version) {
+                                       version_ = version;
+                                       window_over_ = true;
+                                       return false;
+                                   }};
+        window_over_ = false;
+        WatchOptions watch_options;
+        watch_options.list.label_selector = pod_selector(workload_);
+        watch_options.from = version_;
+        watch_options.window = kWindow;
+        watch(client_, {kube::pods(), workload_.target.in_namespace}, watch_options, handler);
+        if (pods_.needs_list() || (window_over_ && ++windows_ >= kWindowsPerList)) list_pods();
+        if (window_over_) tick();
+    }
+
+    bool goes_on() {
+        report();
+        return !is_complete() && !pods_.needs_list() && !next_to_delete();
+    }
+
+    void tick() {
+        read_workload();
+        read_events_of_one();
+    }
+
+    // Events tell why a container is not made; one request for one pod at a time.
+    void read_events_of_one() {
+        for (const auto& [uid, pod] : pods_.pods()) {
+            if (!expected_.is_wanted(pod) || events_.contains(uid)) continue;
+            if (is_ready(pod) || !is_older_than(pod, kSlowStart)) continue;
+            events_[uid] = warnings_on(client_, pod_namespace(pod), uid);
+            return;
+        }
+    }
+
+    std::vector<Json> pods() const {
+        std::vector<Json> all;
+        for (const auto& [uid, pod] : pods_.pods()) all.push_back(pod);
+        return all;
+    }
+
+    Trouble trouble(const Json& pod) const {
+        const auto events = events_.find(pod_uid(pod));
+        return find_trouble(pod, events == events_.end() ? std::vector<Json>{} : events->second);
+    }
+
+    // The first that is found, of new pods before old ones.
+    Trouble first_trouble() const {
+        for (const bool wanted : {true, false}) {
+            for (const auto& [uid, pod] : pods_.pods()) {
+                if (wanted ? !expected_.is_wanted(pod) : !expected_.is_old(pod)) continue;
+                Trouble found = trouble(pod);
+                if (!found.empty()) return found;
+            }
+        }
+        return {};
+    }
+
+    std::string lasting_trouble() const {
+        const std::vector<std::string> deletions = deletions_needed();
+        return deletions.empty() ? first_trouble().what : deletions.front();
+    }
+
+    void report() {
+        if (!options_.on_progress) return;
+        const Counts counts = count();
+        const int total = desired() > 0 ? desired() : counts.wanted + counts.old;
+        std::string line = fmt::format("{} of {} pods replaced", std::min(counts.wanted, total), total);
+        if (options_.need != NewPod::kExists && counts.ready < std::min(counts.wanted, total)) {
+            line += fmt::format(", {} ready", counts.ready);
+        }
+        if (line != counted_) changed_at_ = Clock::now();
+        counted_ = line;
+        const bool is_lasting = Clock::now() - changed_at_ >= options_.passing_trouble;
+        const std::string found = is_lasting ? lasting_trouble() : "";
+        std::string news = line + without_digits(found);
+        if (news == reported_) return;
+        reported_ = std::move(news);
+        options_.on_progress(found.empty() ? line : line + ", " + found);
+    }
+
+    void say_partition() const {
+        if (!options_.on_progress || expected_.partition() == 0) return;
+        options_.on_progress(fmt::format("{} has partition {}: pods with lower numbers stay as they are",
+                                         workload_.text(), expected_.partition()));
+    }
+
+    bool is_replaced_by_deletion(const Json& pod) const {
+        if (!expected_.is_old(pod) || is_leaving(pod)) return false;
+        return workload_.replacement == Replacement::kOnDelete ||
+               (workload_.replacement == Replacement::kOrderedReady && !is_ready(pod));
+    }
+
+    // Those that serve nobody first, then from the highest number down.
+    std::vector<const Json*> to_delete() const {
+        std::vector<const Json*> found;
+        for (const auto& [uid, pod] : pods_.pods()) {
+            if (is_replaced_by_deletion(pod)) found.push_back(&pod);
+        }
+        const auto rank = [](const Json* pod) { return std::tuple(is_ready(*pod), -ordinal_of(*pod), pod_name(*pod)); };
+        std::sort(found.begin(), found.end(),
+                  [&](const Json* one, const Json* other) { return rank(one) < rank(other); });
+        return found;
+    }
+
+    bool needs_consent() const {
+        return !may_delete_ && expected_.observed() && workload_.replacement == Replacement::kOnDelete &&
+               !to_delete().empty();
+    }
+
+    // One at a time: the one before has to be replaced.
+    const Json* next_to_delete() const {
+        if (!may_delete_ || !expected_.observed()) return nullptr;
+        const Counts counts = count();
+        if (counts.terminating > 0 || counts.wanted + counts.old < desired()) return nullptr;
+        const auto candidates = to_delete();
+        if (candidates.empty() || has_to_stay(*candidates.front(), counts)) return nullptr;
+        return candidates.front();
+    }
+
+    // For now: a pod that serves, until the one before does.
+    bool has_to_stay(const Json& pod, const Counts& counts) const {
+        if (counts.starting == 0) return false;
+        return options_.need == NewPod::kReady || (is_ready(pod) && Clock::now() - deleted_at_ < kLongestStart);
+    }
+
+    bool delete_next() {
+        const Json* pod = next_to_delete();
+        if (!pod) return false;
+        const std::string name = pod_name(*pod);
+        DeleteOptions delete_options;
+        delete_options.uid = pod_uid(*pod);
+        try {
+            client_.remove({kube::pods(), pod_namespace(*pod), name}, delete_options);
+            if (options_.on_progress) options_.on_progress(fmt::format("deleted pod {} of the old template", name));
+        } catch (const ApiError& error) {
+            if (error.code >= 500 || error.is_overload()) throw;
+            if (!error.is_not_found() && error.code != 409) {
+                may_delete_ = false;
+                why_not_deleted_ = error.what();
+                return true;
+            }
+        }
+        deleted_.insert(delete_options.uid);
+        deleted_at_ = Clock::now();
+        return true;
+    }
+
+    RolloutResult nothing(bool done) {
+        RolloutResult result;
+        result.done = done;
+        result.nothing_to_wait_for = true;
+        result.state = expected_.state(pods());
+        return result;
+    }
+
+    RolloutResult superseded() {
+        RolloutResult result;
+        result.state = expected_.state(pods());
+        result.troubles.push_back(fmt::format("{} has been changed by somebody else meanwhile", workload_.text()));
+        return result;
+    }
+
+    RolloutResult paused() {
+        RolloutResult result = nothing(false);
+        result.troubles.push_back(
+            fmt::format("{} is paused, so its pods are not replaced; kubectl rollout resume deployment {} -n {}",
+                        workload_.text(), workload_.target.name, workload_.target.in_namespace));
+        return result;
+    }
+
+    RolloutResult finished() {
+        report();
+        RolloutResult result;
+        result.done = true;
+        result.state = expected_.state(pods());
+        return result;
+    }
+
+    RolloutResult give_up() {
+        RolloutResult result;
+        result.state = expected_.state(pods());
+        result.troubles = deletions_needed();
+        try {
+            const OtherDeadline scope(client_.session(), after(kTimeToExplain));
+            read_last_events();
+            const auto reasons = trouble_of_workload(client_, workload_);
+            result.troubles.insert(result.troubles.end(), reasons.begin(), reasons.end());
+        } catch (const DeadlinePassed&) {
+            // What the pods say is said below, all the same.
+        } catch (const ConnectionError&) {
+        }
+        add_pod_troubles(result.troubles);
+        if (result.troubles.empty()) result.troubles.push_back(what_is_missing());
+        return result;
+    }
+
+    std::vector<std::string> deletions_needed() const {
+        if (!why_not_deleted_.empty()) return {why_not_deleted_};
+        std::vector<std::string> names;
+        for (const Json* pod : to_delete()) names.push_back(pod_name(*pod));
+        if (names.empty() || may_delete_) return {};
+        const char* why = workload_.replacement == Replacement::kOnDelete
+                              ? "replaces only pods that are deleted"
+                              : "waits for ever for pods of the old template that are not ready";
+        return {fmt::format("{} {}: delete {}, one after another, or let that be done with --delete-pods",
+                            workload_.text(), why, fmt::join(names, ", "))};
+    }
+
+    void read_last_events() {
+        size_t read = 0;
+        for (const auto& [uid, pod] : pods_.pods()) {
+            if (!expected_.is_wanted(pod) || is_ready(pod) || read == kEventsRead) continue;
+            events_[uid] = warnings_on(client_, pod_namespace(pod), uid);
+            ++read;
+        }
+    }
+
+    void add_pod_troubles(std::vector<std::string>& troubles) const {
+        size_t found = 0;
+        for (const auto& [uid, pod] : pods_.pods()) {
+            const std::string text = expected_.is_kept(pod) ? "" : trouble(pod).text();
+            if (text.empty()) continue;
+            if (++found <= kTroublesShown) troubles.push_back(text);
+        }
+        if (found > kTroublesShown) troubles.push_back(fmt::format("and {} more pods", found - kTroublesShown));
+    }
+
+    std::string what_is_missing() const {
+        const Counts counts = count();
+        if (!expected_.observed()) {
+            return fmt::format("the controller of {} has not seen the change; check that it runs", workload_.text());
+        }
+        return fmt::format(
+            "{} has {} new pods of {}, {} of them ready, and {} old ones, {} of them terminating; give "
+            "it more time",
+            workload_.text(), counts.wanted, desired(), counts.ready, counts.old, counts.terminating);
+    }
+
+    Client& client_;
+    Discovery& discovery_;
+    Workload workload_;
+    const RolloutOptions& options_;
+    Expectation expected_;
+    PodSet pods_;
+    int before_ = 0;
+    std::string version_;  // the watch goes on from here; empty: it lists first
+    int unconfirmed_ = 0;  // how often in a row what was complete was not, by fresh reads
+    bool server_lost_ = false;
+    bool window_over_ = false;
+    int windows_ = 0;  // since all pods were listed
+    bool may_delete_;
+    std::set<std::string> deleted_;       // uids
+    Deadline deleted_at_ = Clock::now();  // the last of them; before that, since when we wait
+    std::string why_not_deleted_;
+    std::map<std::string, std::vector<Json>> events_;  // by uid of the pod
+    std::string reported_, counted_;
+    Deadline changed_at_ = Clock::now();                        // of what is counted
+    std::optional<std::pair<Counts, Deadline>> without_place_;  // and since when
+};
+
+}  // namespace
+
+size_t RolloutState::ready() const {
+    return static_cast<size_t>(std::count_if(wanted.begin(), wanted.end(), is_ready));
+}
+
+RolloutResult wait_for_rollout(Client& client, Discovery& discovery, const Workload& workload, const PodTest& is_wanted,
+                               const RolloutOptions& options) {
+    return Rollout(client, discovery, workload, is_wanted, options).run();
+}
+
+}  // namespace cudafault::kube

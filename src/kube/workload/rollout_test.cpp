@@ -1,0 +1,504 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kube/workload/rollout.hpp"
+
+#include <gmock/gmock.h>
+
+#include "kube/api/testing/session_testing.hpp"
+#include "kube/testing/paths_testing.hpp"
+
+namespace cudafault::kube {
+
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using testing::Contains;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+using testing::StartsWith;
+
+struct PodOf {
+    std::string name;
+    std::string revision = "new";
+    bool ready = true;
+    std::string controller = "c-new";
+    bool terminating = false;
+    int restarts = 0;
+    bool running = false;
+};
+
+Json json_of(const PodOf& of, int version = 1) {
+    Json pod = {{"metadata",
+                 {{"name", of.name},
+                  {"namespace", "prod"},
+                  {"uid", "uid-" + of.name + of.revision},
+                  {"resourceVersion", std::to_string(version)},
+                  {"labels", {{"revision", of.revision}}},
+                  {"ownerReferences", {{{"name", of.controller}, {"uid", of.controller}, {"controller", true}}}}}},
+                {"status",
+                 {{"phase", "Running"},
+                  {"conditions", {{{"type", "Ready"}, {"status", of.ready ? "True" : "False"}}}},
+                  {"containerStatuses",
+                   {{{"name", "main"},
+                     {"restartCount", of.restarts},
+                     {"state", {{of.running ? "running" : "waiting", Json::object()}}}}}}}}};
+    if (of.terminating) pod["metadata"]["deletionTimestamp"] = "2126-11-24T13:00:00Z";
+    return pod;
+}
+
+std::vector<Json> jsons_of(const std::vector<PodOf>& of) {
+    std::vector<Json> pods;
+    for (const PodOf& one : of) pods.push_back(json_of(one));
+    return pods;
+}
+
+std::string event(const std::string& type, const Json& pod) {
+    return Json{{"type", type}, {"object", pod}}.dump() + "\n";
+}
+
+Answer events(const std::vector<std::string>& chunks) {
+    Answer answer;
+    answer.chunks = chunks;
+    return answer;
+}
+
+Answer pod_list(const std::vector<PodOf>& of) {
+    return json_answer({{"kind", "PodList"}, {"metadata", {{"resourceVersion", "1"}}}, {"items", jsons_of(of)}});
+}
+
+bool is_new(const Json& pod) { return text_at(pod, {"metadata", "labels", "revision"}) == "new"; }
+
+class RolloutTest : public SessionTest {
+protected:
+    void use(const std::string& kind, const std::string& plural, Json spec, Json status = Json::object()) {
+        if (!status.contains("observedGeneration")) status["observedGeneration"] = 3;
+        workload.target = {{"apps", "v1", plural, "", kind, true, {}, {}, {}}, "prod", "web"};
+        workload.object = {{"apiVersion", "apps/v1"},
+                           {"kind", kind},
+                           {"metadata", {{"name", "web"}, {"uid", "w1"}, {"generation", 3}}},
+                           {"spec", std::move(spec)},
+                           {"status", std::move(status)}};
+        path = "/apis/apps/v1/namespaces/prod/" + plural + "/web";
+        responder.on("GET", path, {json_answer(workload.object)});
+    }
+
+    void use_deployment(int replicas) { use("Deployment", "deployments", {{"replicas", replicas}}); }
+
+    // It does not say how many pods it wants.
+    void use_graph() {
+        use_deployment(1);
+        workload.object["apiVersion"] = "nvidia.com/v1beta1";
+        workload.object["kind"] = "DynamoGraphDeployment";
+        workload.object["spec"] = Json::object();
+        workload.object["status"] = Json::object();
+        responder.on("GET", path, {json_answer(workload.object)});
+    }
+
+    RolloutResult wait() {
+        Client client(session());
+        Discovery discovery(session());
+        rollout.on_progress = [&](const std::string& line) { progress.push_back(line); };
+        rollout.passing_trouble = std::chrono::milliseconds(0);
+        rollout.list_pods = [&] {
+            const size_t index = std::min(lists++, listed.size() - 1);
+            return jsons_of(listed.at(index));
+        };
+        return wait_for_rollout(client, discovery, workload, is_new, rollout);
+    }
+
+    void give_up_after(milliseconds time) { rollout.deadline = after(time); }
+
+    size_t count_requests(const std::string& method, const std::string& part) const {
+        size_t count = 0;
+        for (const SeenRequest& request : responder.requests()) {
+            count += request.method == method && request.target.find(part) != std::string::npos;
+        }
+        return count;
+    }
+
+    Workload workload;
+    std::string path;
+    std::vector<std::vector<PodOf>> listed{{}};  // by the calls of list_pods; the last one stays
+    size_t lists = 0;
+    RolloutOptions rollout;
+    std::vector<std::string> progress;
+};
+
+TEST_F(RolloutTest, WhatIsDoneNeedsNoWatch) {
+    use_deployment(2);
+    listed = {{{"a"}, {"b"}}};
+    const auto result = wait();
+    EXPECT_TRUE(result.done);
+    EXPECT_FALSE(result.nothing_to_wait_for);
+    EXPECT_EQ(result.state.wanted.size(), 2u);
+    EXPECT_EQ(result.state.ready(), 2u);
+    EXPECT_EQ(result.state.desired, 2);
+    EXPECT_EQ(count_requests("GET", kPodPath), 0u);
+    EXPECT_EQ(requests(), 2u);
+}
+
+TEST_F(RolloutTest, EndsWhenTheWorkloadIsNotTheOneItWasForAnyMore) {
+    use_deployment(1);
+    listed = {{{"a", "old", true, "c-old"}}};
+    rollout.is_current = [](const Json&) { return false; };
+    const auto result = wait();
+    EXPECT_FALSE(result.done);
+    EXPECT_FALSE(result.nothing_to_wait_for);
+    EXPECT_THAT(result.troubles, ElementsAre(HasSubstr("changed by somebody else")));
+}
+
+TEST_F(RolloutTest, FollowsTheWatchToTheEnd) {
+    use_deployment(2);
+    const PodOf old_a{"a", "old", true, "c-old"}, old_b{"b", "old", true, "c-old"};
+    listed = {{old_a, old_b}, {{"c"}, {"d"}, old_b}, {{"c"}, {"d"}}};
+    responder.on("GET", kPodPath + "?limit=500", {pod_list({old_a, old_b})});
+    const Json c = json_of({"c"}, 10), d = json_of({"d"}, 12);
+    responder.on("GET", kPodPath + "?watch=true&allowWatchBookmarks=true&resourceVersion=1&timeoutSeconds=2",
+                 {events({event("ADDED", json_of({"c", "new", false}, 9)), event("MODIFIED", c)})});
+    responder.on("GET", kPodPath + "?watch=true&allowWatchBookmarks=true&resourceVersion=9&timeoutSeconds=2",
+                 {events({event("MODIFIED", c), event("DELETED", json_of(old_a, 11)), event("ADDED", d),
+                          event("DELETED", json_of(old_b, 13))})});
+    const auto result = wait();
+    EXPECT_TRUE(result.done);
+    EXPECT_TRUE(result.state.old.empty());
+    EXPECT_THAT(progress.front(), "0 of 2 pods replaced");
+    EXPECT_THAT(progress.back(), "2 of 2 pods replaced");
+    // A new controller is looked up once, and the end confirmed by a list.
+    EXPECT_EQ(lists, 3u);
+    EXPECT_EQ(count_requests("GET", "watch=true"), 2u);
+}
+
+TEST_F(RolloutTest, TheSelectorNarrowsTheWatch) {
+    use("Deployment", "deployments",
+        {{"replicas", 1}, {"selector", {{"matchLabels", {{"app", "web"}, {"tier", "x"}, {"odd", 1}}}}}});
+    listed = {{{"a", "old"}}, {{"b"}}};
+    responder.on("GET", kPodPath, {status_answer(404, "NotFound")});
+    give_up_after(milliseconds(300));
+    EXPECT_THROW(wait(), ApiError);
+    EXPECT_EQ(seen(1).target, kPodPath + "?labelSelector=app%3Dweb%2Ctier%3Dx&limit=500");
+}
+
+TEST_F(RolloutTest, TheControllerHasToHaveSeenTheChange) {
+    use("Deployment", "deployments", {{"replicas", 1}}, {{"observedGeneration", 2}});
+    Json seen_by_controller = workload.object;
+    seen_by_controller["status"]["observedGeneration"] = 3;
+    responder.on("GET", path,
+                 {json_answer(workload.object), json_answer(workload.object), json_answer(seen_by_controller)});
+    listed = {{{"a"}}};
+    const auto result = wait();
+    EXPECT_TRUE(result.done);
+    EXPECT_TRUE(result.state.observed);
+    EXPECT_EQ(count_requests("GET", path), 3u);
+}
+
+TEST_F(RolloutTest, ADeadlineIsAResultWithTheReasons) {
+    use_deployment(2);
+    Json pending = json_of({"c", "new", false}, 1);
+    pending["status"] = Json::parse(R"({"phase":"Pending","conditions":[{"type":"PodScheduled","status":"False",
+        "reason":"Unschedulable","message":"0/2 nodes are available: 2 Insufficient nvidia.com/gpu."}]})");
+    Client client(session());
+    Discovery discovery(session());
+    rollout.on_progress = [&](const std::string& line) { progress.push_back(line); };
+    rollout.passing_trouble = std::chrono::milliseconds(0);
+    rollout.list_pods = [&] { return std::vector<Json>{pending, json_of({"b", "old"})}; };
+    Answer quiet;
+    quiet.end = Answer::End::kHold;
+    responder.on(
+        "GET", kPodPath + "?limit=500",
+        {json_answer({{"metadata", {{"resourceVersion", "1"}}}, {"items", {pending, json_of({"b", "old"})}}})});
+    responder.on("GET", kPodPath, {quiet});
+    give_up_after(milliseconds(300));
+    const auto started = Clock::now();
+    const auto result = wait_for_rollout(client, discovery, workload, is_new, rollout);
+    EXPECT_LT(Clock::now() - started, seconds(3));
+    EXPECT_FALSE(result.done);
+    EXPECT_EQ(result.state.old.size(), 1u);
+    EXPECT_THAT(result.troubles, ElementsAre(HasSubstr("c Pending: 0/2 nodes are available: 2 Insufficient nvidia.com/"
+                                                       "gpu; every GPU is taken")));
+    EXPECT_THAT(progress, ElementsAre("1 of 2 pods replaced, 0 ready, c Pending: 0/2 nodes are available: 2 "
+                                      "Insufficient nvidia.com/gpu"));
+}
+
+TEST_F(RolloutTest, WithoutAReasonTheCountsAreSaid) {
+    use_deployment(2);
+    listed = {{{"a"}, {"b", "old", true, "c-old", true}}};
+    responder.on("GET", kPodPath, {pod_list({{"a"}, {"b", "old", true, "c-old", true}})});
+    give_up_after(milliseconds(100));
+    const auto result = wait();
+    EXPECT_FALSE(result.done);
+    EXPECT_THAT(
+        result.troubles,
+        ElementsAre("deployments.apps web in namespace prod has 1 new pods of 2, 1 of them ready, and 1 old ones, "
+                    "1 of them terminating; give it more time"));
+}
+
+TEST_F(RolloutTest, ExistenceIsEnoughIfReadinessIsNotAskedFor) {
+    use_deployment(1);
+    listed = {{{"a", "new", false}}};
+    rollout.need = NewPod::kExists;
+    EXPECT_TRUE(wait().done);
+}
+
+TEST_F(RolloutTest, OneThatRunsOrHasCrashedHasRunAndOneThatStartsHasNot) {
+    use_deployment(1);
+    listed = {{{"a", "new", false}}};
+    rollout.need = NewPod::kHasRun;
+    responder.on("GET", kPodPath, {pod_list(listed[0])});
+    give_up_after(milliseconds(100));
+    EXPECT_FALSE(wait().done) << "it has not started yet";
+    PodOf crashed = listed[0][0], not_ready = crashed;
+    crashed.restarts = 1;
+    not_ready.running = true;
+    for (const PodOf& pod : {crashed, not_ready}) {
+        listed = {{pod}};
+        give_up_after(std::chrono::seconds(10));
+        EXPECT_TRUE(wait().done);
+    }
+}
+
+TEST_F(RolloutTest, NoReplicasNoWait) {
+    use_deployment(0);
+    const auto result = wait();
+    EXPECT_TRUE(result.done);
+    EXPECT_TRUE(result.nothing_to_wait_for);
+}
+
+TEST_F(RolloutTest, ACronJobsNextRunIsNotWaitedFor) {
+    use_deployment(1);
+    workload.replacement = Replacement::kNextRun;
+    EXPECT_TRUE(wait().nothing_to_wait_for);
+    EXPECT_EQ(requests(), 0u);
+}
+
+TEST_F(RolloutTest, APausedDeploymentIsSaid) {
+    use("Deployment", "deployments", {{"replicas", 1}, {"paused", true}});
+    listed = {{{"a"}}};
+    EXPECT_TRUE(wait().done) << "there is nothing to replace";
+    listed = {{{"a", "old"}}};
+    lists = 0;
+    const auto result = wait();
+    EXPECT_FALSE(result.done);
+    EXPECT_TRUE(result.nothing_to_wait_for);
+    EXPECT_THAT(result.troubles, ElementsAre(HasSubstr("kubectl rollout resume deployment web -n prod")));
+}
+
+TEST_F(RolloutTest, DaemonSetsSayHowManyTheyWant) {
+    use("DaemonSet", "daemonsets", Json::object(), {{"desiredNumberScheduled", 2}});
+    listed = {{{"a"}, {"b"}}};
+    EXPECT_EQ(wait().state.desired, 2);
+}
+
+TEST_F(RolloutTest, OtherKindsWaitForAsManyAsThereWere) {
+    use_graph();
+    responder.on("GET", kPodPath, {pod_list({{"a"}})});
+    listed = {{{"a"}}};
+    EXPECT_TRUE(wait().done);
+    rollout.pods_before = 2;
+    give_up_after(milliseconds(100));
+    EXPECT_FALSE(wait().done);
+}
+
+TEST_F(RolloutTest, APodTheOperatorHasMadeAheadIsNotWaitedForTwice) {
+    use_graph();
+    rollout.need = NewPod::kExists;
+    rollout.pods_before = 0;
+    const PodOf old_a{"a", "old", true, "c-old"}, old_b{"b", "old", true, "c-old"};
+    listed = {{old_a, old_b, {"c"}}, {{"c"}, {"d"}}};
+    responder.on("GET", kPodPath, {pod_list({{"c"}, {"d"}})});
+    give_up_after(std::chrono::seconds(10));
+    EXPECT_TRUE(wait().done);
+}
+
+class PinnedRolloutTest : public RolloutTest {
+protected:
+    PinnedRolloutTest() {
+        rollout.pinned = true;
+        rollout.passing_trouble = rollout.controller_pause = std::chrono::milliseconds(0);
+        responder.on("GET", kPodPath, {pod_list({})});
+    }
+
+    static Json placeless(const std::string& name) {
+        Json pod = json_of({name, "new", false});
+        pod["status"]["conditions"].push_back({{"type", "PodScheduled"}, {"status", "False"}});
+        return pod;
+    }
+
+    RolloutResult wait_with(const std::vector<Json>& pods, std::chrono::milliseconds limit = std::chrono::seconds(10)) {
+        rollout.list_pods = [&] { return pods; };
+        give_up_after(limit);
+        Client client(session());
+        Discovery discovery(session());
+        return wait_for_rollout(client, discovery, workload, is_new, rollout);
+    }
+
+    static constexpr std::chrono::milliseconds kShort{300};
+};
+
+TEST_F(PinnedRolloutTest, PodsWithoutAPlaceEndTheWait) {
+    use_deployment(2);
+    const RolloutResult result = wait_with({json_of({"a"}), placeless("b")});
+    EXPECT_TRUE(result.done);
+    EXPECT_EQ(result.state.wanted.size(), 2u);
+    EXPECT_FALSE(wait_with({placeless("a"), placeless("b")}, kShort).done) << "nothing is injected";
+}
+
+TEST_F(PinnedRolloutTest, WhatHasComeUpBeforeAndCrashesHasItsPlace) {
+    use_graph();
+    PodOf crashed{"a", "new", false};
+    crashed.restarts = 1;
+    Json crashing = json_of(crashed);
+    crashing["status"]["conditions"].push_back({{"type", "PodScheduled"}, {"status", "True"}});
+    const std::vector<Json> pods = {crashing, placeless("b"), json_of({"c", "old"})};
+    EXPECT_FALSE(wait_with(pods, kShort).done);
+    rollout.need = NewPod::kHasRun;
+    EXPECT_TRUE(wait_with(pods).done);
+}
+
+TEST_F(PinnedRolloutTest, AControllerThatDoesNoMoreMayKeepItsOldPods) {
+    use_graph();
+    const RolloutResult result = wait_with({json_of({"a"}), placeless("b"), json_of({"c", "old"})});
+    EXPECT_TRUE(result.done);
+    EXPECT_EQ(result.state.old.size(), 1u);
+}
+
+TEST_F(PinnedRolloutTest, OldPodsEndTheWaitOnlyWhenNothingMoves) {
+    use_graph();
+    const Json leaving = json_of({"c", "old", true, "c-old", true});
+    EXPECT_FALSE(wait_with({json_of({"a"}), placeless("b"), leaving}, kShort).done) << "that one makes room";
+    EXPECT_FALSE(wait_with({placeless("b"), json_of({"c", "old"})}, kShort).done) << "nothing would be injected";
+    EXPECT_FALSE(wait_with({json_of({"a"}), json_of({"c", "old"})}, kShort).done) << "nothing lacks a place";
+    const Json starting = json_of({"d", "new", false});
+    EXPECT_FALSE(wait_with({json_of({"a"}), placeless("b"), starting, json_of({"c", "old"})}, kShort).done);
+    rollout.controller_pause = std::chrono::seconds(10);
+    EXPECT_FALSE(wait_with({json_of({"a"}), placeless("b"), json_of({"c", "old"})}, kShort).done) << "too early";
+}
+
+TEST_F(RolloutTest, APartitionKeepsTheLowerNumbers) {
+    use("StatefulSet", "statefulsets",
+        {{"replicas", 3}, {"updateStrategy", {{"type", "RollingUpdate"}, {"rollingUpdate", {{"partition", 1}}}}}});
+    listed = {{{"web-0", "old"}, {"web-1"}, {"web-2"}}};
+    const auto result = wait();
+    EXPECT_TRUE(result.done);
+    EXPECT_EQ(result.state.desired, 2);
+    EXPECT_TRUE(result.state.old.empty());
+    EXPECT_THAT(progress, Contains(HasSubstr("has partition 1")));
+}
+
+TEST_F(RolloutTest, PodsOfOthersAreLookedUpOnce) {
+    use_deployment(1);
+    listed = {{{"a", "old", true, "ray"}}, {{"a", "old", true, "ray"}}, {{"b", "new", true, "ray"}}};
+    const PodOf head{"head", "old", true, "ray"}, other{"other", "old", true, "foreign"};
+    responder.on("GET", kPodPath + "?limit=500", {pod_list({{"a", "old", true, "ray"}, head, other})});
+    responder.on("GET", kPodPath + "?watch=true&allowWatchBookmarks=true&resourceVersion=1&timeoutSeconds=2",
+                 {events({event("MODIFIED", json_of(head, 2)), event("MODIFIED", json_of(other, 3)),
+                          event("ADDED", json_of({"other-2", "old", true, "foreign"}, 4)),
+                          event("DELETED", json_of({"a", "old", true, "ray"}, 5)),
+                          event("ADDED", json_of({"b", "new", true, "ray"}, 6))})});
+    const auto result = wait();
+    EXPECT_TRUE(result.done);
+    EXPECT_EQ(lists, 4u);  // at the start, for head and other, for b of a mixed controller, to confirm
+    EXPECT_THAT(progress, Not(Contains(HasSubstr("of 1 pods replaced, 1 terminating"))));
+}
+
+TEST_F(RolloutTest, WithoutConsentItSaysWhatHasToBeDeleted) {
+    use("StatefulSet", "statefulsets", {{"replicas", 2}, {"updateStrategy", {{"type", "OnDelete"}}}});
+    workload.replacement = Replacement::kOnDelete;
+    listed = {{{"web-0", "old"}, {"web-1", "old"}}};
+    const auto result = wait();
+    EXPECT_FALSE(result.done);
+    EXPECT_THAT(result.troubles,
+                ElementsAre("statefulsets.apps web in namespace prod replaces only pods that are "
+                            "deleted: delete web-1, web-0, one after another, or let that be done with "
+                            "--delete-pods"));
+    EXPECT_EQ(count_requests("DELETE", ""), 0u);
+}
+
+TEST_F(RolloutTest, WithConsentOneAfterAnotherIsDeleted) {
+    use("StatefulSet", "statefulsets", {{"replicas", 2}});
+    workload.replacement = Replacement::kOnDelete;
+    rollout.delete_stuck = true;
+    const PodOf old_0{"web-0", "old"}, old_1{"web-1", "old"};
+    const PodOf new_0{"web-0"}, new_1{"web-1"};
+    listed = {{old_0, old_1}, {new_0, new_1}};
+    responder.on("DELETE", kPodPath + "/web-1", {json_answer(json_of(old_1))});
+    responder.on("DELETE", kPodPath + "/web-0", {json_answer(json_of(old_0))});
+    responder.on("GET", kPodPath + "?limit=500", {pod_list({old_0, old_1})});
+    responder.on("GET", kPodPath + "?watch=true&allowWatchBookmarks=true&resourceVersion=1&timeoutSeconds=2",
+                 {events({event("DELETED", json_of(old_1, 2)), event("ADDED", json_of({"web-1", "new", false}, 3)),
+                          event("MODIFIED", json_of(new_1, 4))})});
+    responder.on("GET", kPodPath + "?watch=true&allowWatchBookmarks=true&resourceVersion=4&timeoutSeconds=2",
+                 {events({event("DELETED", json_of(old_0, 5)), event("ADDED", json_of(new_0, 6))})});
+    for (PodOf& pod : listed[0]) pod.controller = "c-new";
+    const auto result = wait();
+    EXPECT_TRUE(result.done);
+    std::vector<std::string> deleted;
+    for (const SeenRequest& request : responder.requests()) {
+        if (request.method == "DELETE") deleted.push_back(request.target);
+    }
+    EXPECT_THAT(deleted, ElementsAre(kPodPath + "/web-1", kPodPath + "/web-0"));
+    EXPECT_THAT(progress, Contains("deleted pod web-1 of the old template"));
+}
+
+TEST_F(RolloutTest, AnOrderedSetNeedsOnlyBrokenPodsDeleted) {
+    use("StatefulSet", "statefulsets", {{"replicas", 2}});
+    workload.replacement = Replacement::kOrderedReady;
+    rollout.passing_trouble = milliseconds(0);
+    listed = {{{"web-0", "old"}, {"web-1", "old", false}}};
+    responder.on("GET", kPodPath, {pod_list(listed[0])});
+    give_up_after(milliseconds(100));
+    const auto needed = AllOf(HasSubstr("waits for ever"), HasSubstr("delete web-1, one"));
+    EXPECT_THAT(wait().troubles, ElementsAre(needed));
+    EXPECT_THAT(progress, ElementsAre(AllOf(StartsWith("0 of 2 pods replaced, "), needed)));
+    rollout.delete_stuck = true;
+    responder.on("DELETE", kPodPath + "/web-1", {json_answer(json_of({"web-1", "old"}))});
+    give_up_after(milliseconds(200));
+    wait();
+    EXPECT_EQ(count_requests("DELETE", ""), 1u);
+    EXPECT_EQ(count_requests("DELETE", "/web-1"), 1u);
+}
+
+TEST_F(RolloutTest, NoneIsDeletedWhileTheOneBeforeStarts) {
+    use("StatefulSet", "statefulsets", {{"replicas", 2}});
+    workload.replacement = Replacement::kOnDelete;
+    rollout.delete_stuck = true;
+    PodOf old_0{"web-0", "old"};
+    const auto deletions_beside = [&](const PodOf& pod, NewPod need) {
+        rollout.need = need;
+        listed = {{old_0, pod}};
+        lists = 0;
+        responder.on("GET", kPodPath, {pod_list(listed[0])});
+        responder.on("DELETE", kPodPath + "/web-0", {json_answer(json_of(old_0))});
+        const size_t before = count_requests("DELETE", "/web-0");
+        give_up_after(milliseconds(100));
+        wait();
+        return count_requests("DELETE", "/web-0") - before;
+    };
+    const PodOf starting{"web-1", "new", false};
+    PodOf crashed = starting;
+    crashed.restarts = 1;
+    for (const NewPod need : {NewPod::kExists, NewPod::kHasRun, NewPod::kReady}) {
+        EXPECT_EQ(deletions_beside(starting, need), 0u);
+        EXPECT_EQ(deletions_beside({"web-1"}, need), 1u);
+        EXPECT_EQ(deletions_beside(crashed, need), need == NewPod::kReady ? 0u : 1u);
+    }
+    old_0.ready = false;
+    EXPECT_EQ(deletions_beside(starting, NewPod::kExists), 1u) << "it serves nobody";
+}
+
+TEST_F(RolloutTest, ADeletionThatIsRefusedIsSaid) {
+    use("StatefulSet", "statefulsets", {{"replicas", 1}});
+    workload.replacement = Replacement::kOnDelete;
+    rollout.delete_stuck = true;
+    listed = {{{"web-0", "old"}}};
+    responder.on("DELETE", kPodPath + "/web-0",
+                 {status_answer(403, "Forbidden", R"(User "ada" cannot delete resource "pods")")});
+    const auto result = wait();
+    EXPECT_FALSE(result.done);
+    EXPECT_THAT(result.troubles.at(0), HasSubstr("verb delete on pods"));
+}
+
+}  // namespace
+
+}  // namespace cudafault::kube

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kube/workload/survey.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "kube/api/resources.hpp"
+#include "kube/workload/workload.hpp"
+
+namespace cudafault::kube {
+
+namespace {
+
+constexpr int kPageSize = 100;  // a page of pods is about a megabyte, and ten as long as it is looked at
+
+void add_once(std::vector<Resource>& kinds, const Resource& resource) {
+    const auto is_same = [&](const Resource& kind) { return kind.qualified() == resource.qualified(); };
+    if (std::none_of(kinds.begin(), kinds.end(), is_same)) kinds.push_back(resource);
+}
+
+// Other people's ConfigMaps may be large, and none of ours is told by its content.
+bool is_metadata_enough(const Resource& resource) {
+    return resource.qualified() == config_maps().qualified() || resource.qualified() == leases().qualified();
+}
+
+void look_at(Client& client, const Resource& resource, const std::string& in_namespace, const SurveyHandler& handler) {
+    ListOptions options;
+    options.page_size = kPageSize;
+    options.metadata_only = is_metadata_enough(resource);
+    client.list({resource, in_namespace}, options, [&](Page page) {
+        if (page.is_first) handler.on_start(resource);
+        for (Json& object : page.items) handler.on_object(resource, std::move(object));
+    });
+}
+
+bool is_no_permission(const ApiError& error) { return error.code == 403 || error.code == 405; }
+
+std::vector<Unseen> look_at_all(Client& client, const std::vector<Resource>& kinds, const std::string& in_namespace,
+                                const SurveyHandler& handler) {
+    std::vector<Unseen> unseen;
+    for (const Resource& resource : kinds) {
+        try {
+            look_at(client, resource, in_namespace, handler);
+        } catch (const ApiError& error) {
+            if (error.is_not_found()) continue;  // its CustomResourceDefinition went meanwhile
+            // Nothing found by somebody who may look at nothing would be a lie.
+            if (!is_no_permission(error) || unseen.size() + 1 == kinds.size()) throw;
+            unseen.push_back({resource.qualified(), error.what()});
+        }
+    }
+    return unseen;
+}
+
+}  // namespace
+
+std::vector<Resource> surveyed_kinds(Discovery& discovery, const SurveyScope& scope) {
+    std::vector<Resource> kinds = {config_maps(), leases()};
+    for (const Resource& resource : served_kinds(discovery)) {
+        if (resource.qualified() != pods().qualified()) add_once(kinds, resource);
+    }
+    add_once(kinds, replica_sets());
+    add_once(kinds, controller_revisions());
+    if (scope.with_pods) add_once(kinds, pods());
+    if (scope.with_nodes) add_once(kinds, nodes());
+    return kinds;
+}
+
+std::vector<Unseen> survey(Client& client, Discovery& discovery, const SurveyScope& scope,
+                           const SurveyHandler& handler) {
+    require_namespace(client, scope.in_namespace);
+    return look_at_all(client, surveyed_kinds(discovery, scope), scope.in_namespace, handler);
+}
+
+void require_namespace(Client& client, const std::string& name) {
+    if (name.empty()) return;
+    try {
+        client.get({namespaces(), "", name});
+    } catch (const ApiError& error) {
+        if (error.code != 403) throw;
+    }
+}
+
+std::vector<Unseen> each_workload(Client& client, Discovery& discovery, const std::string& in_namespace,
+                                  const std::function<void(const Resource&, const Json&)>& on_workload) {
+    return look_at_all(
+        client, served_kinds(discovery), in_namespace,
+        {[](const Resource&) {}, [&](const Resource& kind, const Json& object) { on_workload(kind, object); }});
+}
+
+}  // namespace cudafault::kube

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kube/workload/templates.hpp"
+
+#include <gmock/gmock.h>
+
+#include "kube/api/common/error.hpp"
+
+namespace cudafault::kube {
+namespace {
+
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+const Json kGroups = Json::parse(R"({"spec": {
+    "worker": {"template": {"spec": {"containers": [{"name": "main", "resources": {"limits": {"nvidia.com/gpu": 1}}}]}}},
+    "driver": {"podSpec": {"containers": [{"name": "driver"}]}},
+    "groups": [
+        {"name": "a", "template": {"spec": {"containers": [{"name": "one"}, {"name": "two"}], "initContainers": [{"name": "i"}]}}},
+        {"name": "b", "template": {"spec": {"containers": [{"name": "three"}]}}},
+        {"name": "no-template"},
+        {"template": "of nobody"}, null],
+    "parts": {"left": {"containers": []}, "right": {"containers": null}},
+    "nested": [{"groupName": "x", "tasks": [{"name": "t", "template": {"spec": {"containers": []}}}]}],
+    "none": []}})");
+
+std::vector<std::string> texts(const std::vector<TemplateSite>& sites) {
+    std::vector<std::string> texts;
+    for (const TemplateSite& site : sites) texts.push_back(site.name + ": " + site.pod_spec.text());
+    return texts;
+}
+
+std::vector<std::string> paths(const std::vector<std::string>& given) {
+    return texts(sites_of_paths(kGroups, given, "widgets.acme.com w"));
+}
+
+std::string refused_path(const std::string& path) {
+    try {
+        return "found " + std::to_string(sites_of_paths(kGroups, {path}, "widgets.acme.com w").size());
+    } catch (const Error& error) {
+        return error.what();
+    }
+}
+
+TEST(Templates, PathsToTemplatesAndPodSpecs) {
+    EXPECT_THAT(paths({"spec.worker.template"}), ElementsAre(": spec.worker.template.spec"));
+    EXPECT_THAT(paths({".spec.worker.template.spec"}), ElementsAre(": spec.worker.template.spec"));
+    EXPECT_THAT(paths({"spec.driver.podSpec"}), ElementsAre(": spec.driver.podSpec"));
+}
+
+TEST(Templates, ListsAndObjectsAreExpanded) {
+    EXPECT_THAT(paths({"spec.groups[*].template"}),
+                ElementsAre("a: spec.groups[a].template.spec", "b: spec.groups[b].template.spec"));
+    EXPECT_THAT(paths({"spec.groups[b].template"}), ElementsAre("b: spec.groups[b].template.spec"));
+    EXPECT_THAT(paths({"spec.nested[*].tasks[*].template"}), ElementsAre("x/t: spec.nested[x].tasks[t].template.spec"));
+    EXPECT_THAT(paths({"spec.parts[left]"}), ElementsAre("left: spec.parts.left"));
+}
+
+TEST(Templates, SeveralPathsAreToldApart) {
+    EXPECT_THAT(paths({"spec.worker.template", "spec.driver.podSpec", "spec.worker.template"}),
+                ElementsAre("worker: spec.worker.template.spec", "driver: spec.driver.podSpec"));
+    const Json twice = {{"a", {{"spec", {{"containers", Json::array()}}}}},
+                        {"b", {{"a", {{"containers", Json::array()}}}}}};
+    EXPECT_THAT(texts(sites_of_paths(twice, {"a", "b.a"}, "x")), ElementsAre("a.spec: a.spec", "b.a: b.a"));
+}
+
+TEST(Templates, ContainersOfASite) {
+    const auto site = sites_of_paths(kGroups, {"spec.groups[a].template"}, "w").at(0);
+    ASSERT_EQ(site.containers.size(), 2u) << "without init containers";
+    EXPECT_EQ(site.containers[0].name, "one");
+    EXPECT_EQ(site.containers[0].container.text(), "spec.groups[a].template.spec.containers[one]");
+    EXPECT_EQ(site.containers[0].env.text(), "spec.groups[a].template.spec.containers[one].env");
+    EXPECT_THAT(site.containers[0].weaker_env, IsEmpty());
+    EXPECT_FALSE(site.containers[0].has_gpu);
+    EXPECT_TRUE(sites_of_paths(kGroups, {"spec.worker.template"}, "w").at(0).containers.at(0).has_gpu);
+}
+
+TEST(Templates, WhatIsThereInsteadIsSaid) {
+    EXPECT_THAT(refused_path("spec.wrker.template"),
+                AllOf(HasSubstr("nothing at spec.wrker.template of widgets.acme.com w"), HasSubstr("spec has no wrker"),
+                      HasSubstr("it has driver, groups")));
+    EXPECT_THAT(refused_path("status.x"), HasSubstr("the object has no status (it has spec)"));
+    EXPECT_THAT(refused_path("spec.worker"), AllOf(HasSubstr("no pod template"), HasSubstr("it has template")));
+    EXPECT_THAT(refused_path("spec.groups"), HasSubstr("it is a list"));
+    EXPECT_THAT(refused_path("spec.groups.template"), HasSubstr("spec.groups has no template (it is a list)"));
+    EXPECT_THAT(refused_path("spec.groups[c].template"),
+                HasSubstr("spec.groups has no item c (it has a, b, no-template)"));
+    EXPECT_THAT(refused_path("spec.none[*].template"), HasSubstr("spec.none has no items with a name or groupName"));
+    EXPECT_THAT(refused_path("spec.worker.template.spec.containers[main].name"), HasSubstr("it is no object"));
+    EXPECT_THAT(refused_path("spec.parts[right]"), HasSubstr("neither spec.containers nor containers"));
+}
+
+TEST(Templates, PathsThatAreNone) {
+    for (const char* path : {"", ".", "spec.", "spec..x", "spec.groups[", "spec.groups[]", "spec.groups[*]x", "[*]",
+                             "spec.groups]", "$"}) {
+        EXPECT_THAT(refused_path(path), testing::AnyOf(HasSubstr("is no path to a pod template"), HasSubstr("has no")))
+            << path;
+    }
+}
+
+TEST(Templates, APatternPassesOverWhatIsNotThere) {
+    const std::vector<TemplatePattern> patterns = {{"spec.groups[*].template"}, {"spec.absent[*].template"}};
+    EXPECT_THAT(texts(sites_of(kGroups, patterns)),
+                ElementsAre("a: spec.groups[a].template.spec", "b: spec.groups[b].template.spec"));
+    for (const char* text : {"null", "[]", "3", R"({"spec": 3})", R"({"spec": {"groups": 1}})",
+                             R"({"spec": {"groups": [1, null, {"name": 1}, {"name": "a", "template": 4}]}})"}) {
+        EXPECT_THAT(sites_of(Json::parse(text), patterns), IsEmpty()) << text;
+    }
+}
+
+TEST(Templates, OddContainersArePassedOver) {
+    for (const char* containers : {"null", "{}", "3", "[null, 1, {}, {\"name\": 2}, {\"name\": \"\"}]"}) {
+        const Json object = {{"template", {{"spec", {{"containers", Json::parse(containers)}}}}}};
+        const auto sites = sites_of(object, {{"template"}});
+        ASSERT_EQ(sites.size(), 1u) << containers;
+        EXPECT_THAT(sites[0].containers, IsEmpty()) << containers;
+    }
+}
+
+}  // namespace
+}  // namespace cudafault::kube

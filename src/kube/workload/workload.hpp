@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// A workload: an object that has pod templates, where they lie, and which of their containers have GPUs.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "kube/api/client.hpp"
+#include "kube/api/discovery.hpp"
+#include "kube/workload/kinds.hpp"
+#include "kube/workload/templates.hpp"
+
+namespace cudafault::kube {
+
+// clang-tidy 14 takes the move of a Json for one that may throw.
+struct Workload {  // NOLINT(bugprone-exception-escape)
+    Target target;
+    Json object;
+    Replacement replacement = Replacement::kRolling;
+    std::vector<TemplateSite> templates;      // those that may be injected: of a graph, without the Frontend
+    std::vector<std::string> template_paths;  // as the user gave them, for a kind not in the table
+    OtherClaims other_claims;                 // of its pods, that were looked up and are no GPUs
+    std::string refusal;                      // why it cannot be injected, with the ways there are; empty if it can
+    std::string note;                         // what a user has to know of the kind, or empty
+
+    std::string uid() const;
+    std::string text() const;  // "deployments.apps web in namespace prod"
+    std::string hash() const;  // 10 hex digits of namespace, group, kind and name: names our objects
+    std::string by_name(const char* prefix) const { return prefix + hash(); }
+};
+
+// What a user says.
+struct WorkloadChoice {
+    std::string kind;  // anything that Discovery::resolve understands, or empty
+    std::string name;
+    std::string in_namespace;
+    std::vector<std::string> template_paths;  // for kinds not in the table: spec.a.template, spec.groups[*].template
+    bool climb = true;            // to the owner that would undo our change, unless the object was injected by itself
+    bool accept_refused = false;  // also kinds that cannot be injected (Pod, Job): to look at them
+};
+
+// One request for the object, one more for each owner above it and each claim of devices in its templates. Throws
+// Error: a kind that cannot be injected, with the ways that exist; a kind that is not in the table, with no path given;
+// an owner that cannot be read. Where there is no such object, ApiError.
+//
+// Kinds of the table are read in one version, the best that is served. Where `kind` is left empty, it is the
+// DynamoGraphDeployment of that name, or if there is none the Deployment.
+Workload load_workload(Client& client, Discovery& discovery, const WorkloadChoice& choice);
+
+// The same object read anew; its templates may have changed.
+Workload reload(Client& client, const Workload& workload);
+
+// A Workload of an object that has been read: for kinds of the table, those that cannot be injected too. Nothing for
+// others. Claims of devices count as GPUs.
+std::optional<Workload> workload_of(const Resource& resource, const Json& object);
+
+// The templates, with those containers only that are to be injected: those that a glob matches, by their name or by
+// template/container; without a glob those that have GPUs. Templates without one are left out. Empty: none has a GPU,
+// or no glob matched.
+std::vector<TemplateSite> choose_containers(const Workload& workload, const std::vector<std::string>& globs);
+
+// All pods that belong to the workload and, as far as pods tell, to one of `workload.templates`: those of old revisions
+// too, terminated ones not.
+std::vector<Json> pods_of(Client& client, Discovery& discovery, const Workload& workload);
+
+// Labels that all its pods have, and maybe others; empty: none is known.
+std::string pod_selector(const Workload& workload);
+
+}  // namespace cudafault::kube

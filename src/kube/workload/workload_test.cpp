@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kube/workload/workload.hpp"
+
+#include <gmock/gmock.h>
+
+#include "kube/testing/paths_testing.hpp"
+#include "kube/testing/workload_testing.hpp"
+
+namespace cudafault::kube {
+namespace {
+
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+
+const std::string kWidgets = "/apis/acme.com/v1/namespaces/prod/widgets/";
+
+Json web() { return named("web", {{"template", gpu_template()}}); }
+
+WorkloadChoice choice(const std::string& kind, const std::string& name) {
+    WorkloadChoice choice;
+    choice.kind = kind;
+    choice.name = name;
+    choice.in_namespace = "prod";
+    return choice;
+}
+
+class LoadWorkloadTest : public WorkloadTest {
+protected:
+    LoadWorkloadTest() {
+        announce({{"apps", "v1"}, {"acme.com", "v1"}, {"nvidia.com", "v1alpha1"}});
+        serve("v1", {{"pods", "Pod"}});
+        serve("acme.com/v1", {{"widgets", "Widget"}, {"makers", "Maker"}});
+        serve_apps();
+    }
+
+    Workload load(const WorkloadChoice& choice) { return load_workload(client(), discovery(), choice); }
+};
+
+TEST_F(LoadWorkloadTest, ByKind) {
+    hold(kDeploymentPath + "/web", web());
+    const Workload workload = load(choice("deployment", "web"));
+    EXPECT_EQ(workload.text(), "deployments.apps web in namespace prod");
+    EXPECT_EQ(workload.uid(), "uid-web");
+    EXPECT_EQ(workload.object, web());
+    EXPECT_EQ(workload.templates.size(), 1u);
+    EXPECT_EQ(count_requests(kDeploymentPath + "/web"), 1);
+}
+
+TEST_F(LoadWorkloadTest, WithoutAKindAGraphGoesFirst) {
+    serve_graphs("v1alpha1");
+    hold("/apis/nvidia.com/v1alpha1/namespaces/prod/dynamographdeployments/web", named("web"));
+    hold(kDeploymentPath + "/web", web());
+    EXPECT_EQ(load(choice("", "web")).target.resource.kind, "DynamoGraphDeployment");
+    EXPECT_EQ(count_requests(kDeploymentPath + "/web"), 0);
+}
+
+TEST_F(LoadWorkloadTest, WithoutAKindADeploymentIsNext) {
+    hold(kDeploymentPath + "/web", web());
+    EXPECT_EQ(load(choice("", "web")).target.resource.kind, "Deployment") << "graphs are not served";
+    serve_graphs("v1alpha1");
+    EXPECT_EQ(load(choice("", "web")).target.resource.kind, "Deployment") << "there is no such graph";
+    EXPECT_EQ(count_requests("/apis"), 0);
+    EXPECT_THAT(refusal(choice("", "wbe")),
+                HasSubstr("neither a DynamoGraphDeployment nor a Deployment wbe in namespace prod"));
+}
+
+TEST_F(LoadWorkloadTest, GraphsAreReadInTheBestVersion) {
+    announce({{"nvidia.com", "v1alpha1"}});
+    serve_graphs("v1alpha1");
+    serve_graphs("v1beta1");
+    hold("/apis/nvidia.com/v1beta1/namespaces/prod/dynamographdeployments/web", named("web"));
+    EXPECT_EQ(load(choice("dynamographdeployments", "web")).target.resource.version, "v1beta1");
+}
+
+TEST_F(LoadWorkloadTest, WhatIsNotThereIsAnApiError) {
+    EXPECT_THROW(load(choice("deployment", "web")), ApiError);
+    EXPECT_THROW(load(choice("nonsense", "web")), Error);
+    responder.on("GET", kDeploymentPath + "/web", {status_answer(403, "Forbidden")});
+    EXPECT_THROW(load(choice("deployment", "web")), ApiError);
+}
+
+TEST_F(LoadWorkloadTest, ClimbsToTheTop) {
+    hold(kPodPath + "/web-1-x", owned(named("web-1-x"), "apps/v1", "ReplicaSet", "web-1"));
+    hold(kReplicaSetPath + "/web-1", owned(named("web-1"), "apps/v1", "Deployment", "web"));
+    hold(kDeploymentPath + "/web", web());
+    EXPECT_EQ(load(choice("pod", "web-1-x")).text(), "deployments.apps web in namespace prod");
+    EXPECT_EQ(count_requests(kReplicaSetPath + "/web-1") + count_requests(kDeploymentPath + "/web"), 2);
+}
+
+TEST_F(LoadWorkloadTest, ClimbsThroughKindsThatAreNotKnown) {
+    serve_graphs("v1beta1");
+    hold(kDeploymentPath + "/web", owned(web(), "acme.com/v1", "Widget", "middle"));
+    hold(kWidgets + "middle", owned(named("middle"), "nvidia.com/v1alpha1", "DynamoGraphDeployment", "graph"));
+    hold("/apis/nvidia.com/v1beta1/namespaces/prod/dynamographdeployments/graph", named("graph"));
+    EXPECT_EQ(load(choice("deployment", "web")).target.resource.api_version(), "nvidia.com/v1beta1");
+    WorkloadChoice itself = choice("deployment", "web");
+    itself.climb = false;
+    EXPECT_EQ(load(itself).text(), "deployments.apps web in namespace prod");
+}
+
+TEST_F(LoadWorkloadTest, WhatWasInjectedByItselfIsNotLeftForItsOwner) {
+    Workload named_web;
+    named_web.target = {{"apps", "v1", "deployments", "", "Deployment", true, {}, {}, {}}, "prod", "web"};
+    Json object = owned(web(), "acme.com/v1", "Widget", "top");
+    const auto mounting = [&](const std::string& plan) {
+        object["spec"]["template"]["spec"]["volumes"] = {{{"name", "cudafault-plan"}, {"configMap", {{"name", plan}}}}};
+        hold(kDeploymentPath + "/web", object);
+    };
+    hold(kWidgets + "top", named("top", {{"pods", gpu_template()}}));
+    mounting("cudafault-plan-" + named_web.hash());
+    EXPECT_EQ(load(choice("deployment", "web")).target.name, "web");
+    mounting("cudafault-plan-0123456789");
+    EXPECT_THAT(refusal(choice("deployment", "web")), HasSubstr("widgets.acme.com top"));
+}
+
+TEST_F(LoadWorkloadTest, AnOwnerWhoseTemplatesAreNotKnown) {
+    hold(kDeploymentPath + "/web", owned(web(), "acme.com/v1", "Widget", "top"));
+    hold(kWidgets + "top", named("top", {{"pods", gpu_template("engine")}}));
+    EXPECT_THAT(
+        refusal(choice("deployment", "web")),
+        AllOf(HasSubstr("widgets.acme.com top in namespace prod is of a kind whose pod templates are not known"),
+              HasSubstr("(deployments.apps web in namespace prod is owned by it; choose that")));
+    WorkloadChoice with_path = choice("deployment", "web");
+    with_path.template_paths = {"spec.pods"};
+    const Workload top = load(with_path);
+    EXPECT_EQ(top.templates.at(0).containers.at(0).name, "engine");
+    EXPECT_THAT(top.refusal, IsEmpty());
+    EXPECT_EQ(reload(client(), top).templates.at(0).pod_spec.text(), "spec.pods.spec");
+}
+
+TEST_F(LoadWorkloadTest, AnOwnerThatCannotBeRead) {
+    hold(kDeploymentPath + "/web", owned(web(), "acme.com/v1", "Widget", "top"));
+    responder.on("GET", kWidgets + "top", {status_answer(403, "Forbidden")});
+    EXPECT_EQ(refusal(choice("deployment", "web")),
+              "deployments.apps web in namespace prod is owned by Widget top (acme.com/v1), which cannot be read: get "
+              "permission `get widgets.acme.com`, or choose it alone with --itself");
+}
+
+TEST_F(LoadWorkloadTest, AnOwnerThatIsGone) {
+    hold(kDeploymentPath + "/web", owned(web(), "acme.com/v1", "Widget", "top"));
+    EXPECT_THAT(refusal(choice("deployment", "web")),
+                HasSubstr("Widget top (acme.com/v1), which is not there any more"));
+    Json another = named("top");
+    another["metadata"]["uid"] = "uid-of-another";
+    hold(kWidgets + "top", another);
+    EXPECT_THAT(refusal(choice("deployment", "web")), HasSubstr("which is not there any more"));
+}
+
+TEST_F(LoadWorkloadTest, AnOwnerOfAKindThatIsNotServed) {
+    hold(kDeploymentPath + "/web", owned(web(), "gone.com/v1", "Thing", "top"));
+    EXPECT_THAT(refusal(choice("deployment", "web")), HasSubstr("of a kind that the API server does not serve"));
+}
+
+TEST_F(LoadWorkloadTest, OwnersInACircle) {
+    hold(kWidgets + "a", owned(named("a"), "acme.com/v1", "Widget", "b"));
+    hold(kWidgets + "b", owned(named("b"), "acme.com/v1", "Widget", "a"));
+    EXPECT_THAT(refusal(choice("widget", "a")), HasSubstr("more than 10 owners"));
+}
+
+TEST_F(LoadWorkloadTest, AMirrorPodHasNoOwner) {
+    hold(kPodPath + "/static", owned(named("static"), "v1", "Node", "node-1"));
+    EXPECT_THAT(refusal(choice("pod", "static")),
+                AllOf(HasSubstr("pods static in namespace prod cannot be injected"), Not(HasSubstr("owned"))));
+}
+
+TEST_F(LoadWorkloadTest, WhatIsRefusedCanBeLookedAt) {
+    hold(kPodPath + "/bare", named("bare", gpu_template()["spec"]));
+    WorkloadChoice look = choice("pod", "bare");
+    look.accept_refused = true;
+    const Workload pod = load(look);
+    EXPECT_THAT(pod.refusal, HasSubstr("put it into a Deployment"));
+    EXPECT_EQ(pod.templates.at(0).containers.size(), 2u);
+    hold(kWidgets + "w", named("w"));
+    look = choice("widget", "w");
+    look.accept_refused = true;
+    EXPECT_THAT(load(look).templates, IsEmpty());
+}
+
+TEST_F(LoadWorkloadTest, PathsAreForKindsThatAreNotKnown) {
+    hold(kDeploymentPath + "/web", web());
+    hold(kPodPath + "/bare", named("bare"));
+    WorkloadChoice with_path = choice("deployment", "web");
+    with_path.template_paths = {"spec.template"};
+    EXPECT_THAT(refusal(with_path), HasSubstr("leave the template path out"));
+    with_path.kind = "pod";
+    with_path.name = "bare";
+    EXPECT_THAT(refusal(with_path), HasSubstr("by no path: containers cannot be changed"));
+}
+
+TEST_F(LoadWorkloadTest, SomeKindsNeedAPath) {
+    announce({{"ray.io", "v1"}});
+    serve("ray.io/v1", {{"rayservices", "RayService"}});
+    const Json groups = {{{"groupName", "gpus"}, {"template", gpu_template()}}};
+    hold("/apis/ray.io/v1/namespaces/prod/rayservices/llm",
+         named("llm", {{"rayClusterConfig", {{"workerGroupSpecs", groups}}}}));
+    EXPECT_THAT(refusal(choice("rayservice", "llm")), HasSubstr("needs its GPUs once more"));
+    WorkloadChoice with_path = choice("rayservice", "llm");
+    with_path.template_paths = {"spec.rayClusterConfig.workerGroupSpecs[*].template"};
+    EXPECT_EQ(load(with_path).templates.at(0).name, "gpus");
+}
+
+Json claiming(const std::string& template_name) {
+    Json object = web();
+    Json& spec = object["spec"]["template"]["spec"];
+    spec["containers"] = {{{"name", "main"}, {"resources", {{"claims", {{{"name", "device"}}}}}}}};
+    spec["resourceClaims"] = {{{"name", "device"}, {"resourceClaimTemplateName", template_name}}};
+    return object;
+}
+
+Json claim_template(const std::string& device_class) {
+    return {{"spec", {{"spec", {{"devices", {{"requests", {{{"exactly", {{"deviceClassName", device_class}}}}}}}}}}}}};
+}
+
+TEST_F(LoadWorkloadTest, ClaimsAreLookedUp) {
+    serve("resource.k8s.io/v1beta2", {{"resourceclaimtemplates", "ResourceClaimTemplate"}});
+    const std::string claims = "/apis/resource.k8s.io/v1beta2/namespaces/prod/resourceclaimtemplates/";
+    hold(claims + "gpu", claim_template("gpu.nvidia.com"));
+    hold(claims + "nic", claim_template("dranet.example.com"));
+    const auto chosen = [&](const std::string& name) {
+        hold(kDeploymentPath + "/web", claiming(name));
+        const Workload workload = load(choice("deployment", "web"));
+        EXPECT_EQ(choose_containers(reload(client(), workload), {}).size(), choose_containers(workload, {}).size());
+        return choose_containers(workload, {}).size();
+    };
+    EXPECT_EQ(chosen("gpu"), 1u);
+    EXPECT_EQ(chosen("nic"), 0u);
+    EXPECT_EQ(chosen("absent"), 1u) << "it may be one";
+    responder.on("GET", claims + "secret", {status_answer(403, "Forbidden")});
+    EXPECT_EQ(chosen("secret"), 1u) << "it may be one";
+}
+
+TEST_F(LoadWorkloadTest, AClaimOnAServerThatKnowsNoneMayBeAGpu) {
+    hold(kDeploymentPath + "/web", claiming("gpu"));
+    EXPECT_EQ(choose_containers(load(choice("deployment", "web")), {}).size(), 1u);
+}
+
+TEST_F(LoadWorkloadTest, ReloadSeesWhatChanged) {
+    hold(kDeploymentPath + "/web", web());
+    const Workload before = load(choice("deployment", "web"));
+    hold(kDeploymentPath + "/web", named("web", {{"template", gpu_template("renamed")}}));
+    EXPECT_EQ(reload(client(), before).templates.at(0).containers.at(0).name, "renamed");
+    responder.on("GET", kDeploymentPath + "/web", {status_answer(404, "NotFound")});
+    EXPECT_THROW(reload(client(), before), ApiError);
+}
+
+const Resource kDeploymentResource = {"apps", "v1", "deployments", "deployment", "Deployment", true, {}, {}, {}};
+
+Workload two_groups() {
+    Workload workload = workload_of(kDeploymentResource, web()).value();
+    const TemplateSite site = workload.templates.at(0);
+    workload.templates = {site, site};
+    workload.templates[0].name = "prefill";
+    workload.templates[1].name = "decode";
+    workload.templates[1].containers[0].name = "engine";
+    return workload;
+}
+
+std::vector<std::string> chosen(const std::vector<std::string>& globs) {
+    std::vector<std::string> names;
+    for (const TemplateSite& site : choose_containers(two_groups(), globs)) {
+        for (const ContainerSite& container : site.containers) names.push_back(site.name + "/" + container.name);
+    }
+    return names;
+}
+
+TEST(ChooseContainers, ThoseWithGpusOrThoseThatMatch) {
+    EXPECT_THAT(chosen({}), ElementsAre("prefill/main", "decode/engine"));
+    EXPECT_THAT(chosen({"main"}), ElementsAre("prefill/main"));
+    EXPECT_THAT(chosen({"side"}), ElementsAre("prefill/side", "decode/side"));
+    EXPECT_THAT(chosen({"decode/*"}), ElementsAre("decode/engine", "decode/side"));
+    EXPECT_THAT(chosen({"pre*/ma?n", "eng*"}), ElementsAre("prefill/main", "decode/engine"));
+    EXPECT_EQ(chosen({"*"}).size(), 4u);
+    EXPECT_THAT(chosen({"nothing", "decode", ""}), IsEmpty());
+}
+
+TEST(WorkloadOf, OnlyKindsOfTheTable) {
+    Resource widgets = kDeploymentResource;
+    widgets.group = "acme.com";
+    EXPECT_FALSE(workload_of(widgets, web()));
+    for (const char* text : {"null", "[]", "3", "{}", R"({"metadata": 3})", R"({"metadata": {"name": 3}})"}) {
+        EXPECT_FALSE(workload_of(kDeploymentResource, Json::parse(text))) << text;
+    }
+    EXPECT_EQ(workload_of(kDeploymentResource, web())->target.in_namespace, "prod");
+}
+
+TEST(WorkloadHash, IsTheSameForEver) {
+    const Workload workload = workload_of(kDeploymentResource, web()).value();
+    EXPECT_EQ(workload.hash(), "53551a884d");
+    EXPECT_EQ(workload.by_name("cudafault-plan-"), "cudafault-plan-53551a884d");
+}
+
+TEST(WorkloadHash, TellsWorkloadsApart) {
+    Workload one = workload_of(kDeploymentResource, web()).value();
+    const std::string before = one.hash();
+    EXPECT_EQ(before.size(), 10u);
+    one.target.resource.version = "v2";
+    one.object = nullptr;
+    EXPECT_EQ(one.hash(), before) << "a version is another view of the same object";
+    const auto changed = [&](auto change) {
+        Workload other = one;
+        change(other.target);
+        return other.hash();
+    };
+    EXPECT_NE(changed([](Target& target) { target.name = "web2"; }), before);
+    EXPECT_NE(changed([](Target& target) { target.in_namespace = "test"; }), before);
+    EXPECT_NE(changed([](Target& target) { target.resource.kind = "StatefulSet"; }), before);
+    EXPECT_NE(changed([](Target& target) { target.resource.group = ""; }), before);
+}
+
+}  // namespace
+}  // namespace cudafault::kube
