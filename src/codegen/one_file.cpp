@@ -50,7 +50,7 @@ public:
         write_table();
         for (const char* folder : kSourceFolders) {
             std::set<Path> sources;
-            for (const auto& entry : std::filesystem::directory_iterator(root_ / folder)) {
+            for (const auto& entry : std::filesystem::recursive_directory_iterator(root_ / folder)) {
                 const std::string name = entry.path().filename().string();
                 const bool tests = name.ends_with("_test.cpp") || name.find("fuzz") != std::string::npos;
                 if (name.ends_with(".cpp") && !tests) sources.insert(entry.path());

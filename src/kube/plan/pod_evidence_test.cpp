@@ -17,7 +17,7 @@ using testing::IsEmpty;
 const std::string kBoot = "4b1d1c2e-8a3f-4a55-9a52-5d6c1c7a0001";
 const std::string kLog = "/api/v1/namespaces/prod/pods/web-1/log";
 
-// As src/preload/evidence.cpp writes it; `rest` begins with a comma.
+// As src/preload/evidence/evidence.cpp writes it; `rest` begins with a comma.
 std::string line(const std::string& event, int sequence, const std::string& rest = "", int pid = 1) {
     return fmt::format(R"({{"cudafault":"{}","time_ns":{},"sequence":{},"pid":{},"start_time":{},"boot_id":"{}"{}}})"
                        "\n",

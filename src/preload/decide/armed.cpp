@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "preload/decide/armed.hpp"
+
+#include <string.h>
+#include <time.h>
+
+#include "fault/atomics.hpp"
+#include "fault/words.hpp"
+#include "preload/decide/gpus.hpp"
+#include "preload/evidence/evidence.hpp"
+#include "preload/evidence/log.hpp"
+#include "preload/process/signals.hpp"
+
+namespace cudafault {
+
+namespace {
+
+// Whether the block still holds the plan that was taken up, whole and ours: garbage in it arms nothing.
+bool holds_plan_of(const PlanSlot& slot) {
+    const ControlHeader& header = block().header;
+    return load(header.revision) == slot.revision && load(header.checksum) == slot.checksum &&
+           load(header.armed_at_ns) == slot.armed_at_ns && load(header.magic) == kControlMagic &&
+           load(header.version) == kControlVersion && load(header.owner_uid) == process().identity.uid &&
+           load(header.function_count) == static_cast<uint32_t>(kFunctionCount);
+}
+
+// A heart that beats in the future is as wrong as one that has stopped.
+bool run_is_alive() {
+    if (process().source != Source::run) return true;
+    const uint64_t beat = load(block().header.heartbeat_ns), now = clock_ns(CLOCK_MONOTONIC);
+    return now < beat ? beat - now < kHeartbeatLimitNs : now - beat < kHeartbeatLimitNs;
+}
+
+// Keeps the plan in force from being replaced while it is read.
+class PlanReader {
+public:
+    PlanReader() {
+        ProcessState& state = process();
+        const int32_t number = observe(state.slot);
+        if (number == 0) return;
+        PlanSlot& slot = state.slots[number - 1];
+        __atomic_add_fetch(&slot.readers, 1, __ATOMIC_ACQ_REL);
+        if (observe(state.slot) == number) {
+            slot_ = &slot;
+        } else {
+            release(slot);
+        }
+    }
+    ~PlanReader() {
+        if (slot_) release(*slot_);
+    }
+    PlanReader(const PlanReader&) = delete;
+    PlanReader& operator=(const PlanReader&) = delete;
+
+    const PlanSlot* operator->() const { return slot_; }
+    PlanSlot& operator*() const { return *slot_; }
+    explicit operator bool() const { return slot_ && holds_plan_of(*slot_) && run_is_alive(); }
+
+private:
+    static void release(PlanSlot& slot) { __atomic_sub_fetch(&slot.readers, 1, __ATOMIC_ACQ_REL); }
+
+    PlanSlot* slot_ = nullptr;
+};
+
+// Taking a plan up
+
+bool glob_fits(const char* glob, Text text) { return !glob[0] || glob_match(Text(glob), text); }
+
+// process=, rank=, node= and pod=: they mean this process always or never.
+bool is_here(const Fault& fault) {
+    const Identity& self = process().identity;
+    const bool program =
+        glob_fits(fault.process, self.program) || (self.script[0] && glob_fits(fault.process, self.script));
+    return program && (fault.rank < 0 || fault.rank == self.rank) && glob_fits(fault.node, self.node) &&
+           glob_fits(fault.pod, self.pod);
+}
+
+void choose_faults(PlanSlot& slot) {
+    slot.here = 0;
+    slot.calls = FunctionSet{};
+    for (int i = 0; i < slot.plan.count; ++i) {
+        const Fault& fault = slot.plan.faults[i];
+        if (!is_here(fault)) continue;
+        slot.here |= uint32_t{1} << i;
+        for (size_t word = 0; word < sizeof slot.calls.words / sizeof *slot.calls.words; ++word) {
+            slot.calls.words[word] |= fault.calls.words[word];
+        }
+    }
+    for (int row = 0; row < kFunctionCount; ++row) {  // they report what other calls were given
+        if (kFunctions[row].hook == Hook::last_error && slot.here) slot.calls.add(row);
+    }
+}
+
+// Not the one in force, and nobody reads it any more.
+PlanSlot* free_slot(ProcessState& state) {
+    for (int i = 0; i < kPlanSlots; ++i) {
+        if (load(state.slot) != i + 1 && observe(state.slots[i].readers) == 0) return &state.slots[i];
+    }
+    return nullptr;
+}
+
+void complain_of(const SpecError& error) {
+    char line[400];
+    Message message(line);
+    message.add("the plan is refused at character ");
+    message.add(uint64_t{error.position + 1});
+    message.add(", so no fault is injected: ");
+    message.add(error.message);
+    complain(line);
+}
+
+// `state.text` is new: fills a slot with it. False: not now.
+bool put_into_force(ProcessState& state) {
+    const Text spec(state.text.spec, state.text.size);
+    SpecError error{};
+    if (is_blank(spec)) {
+        publish(state.slot, 0);
+        return true;
+    }
+    PlanSlot* slot = free_slot(state);
+    if (!slot) return false;
+    if (!parse_plan(spec, slot->plan, error)) {
+        complain_of(error);
+        publish(state.slot, 0);
+        return true;
+    }
+    slot->revision = state.text.revision;
+    slot->file_revision = load(state.plan_file.revision);
+    slot->armed_at_ns = state.text.armed_at_ns;
+    slot->checksum = control_checksum(state.text.revision, state.text.armed_at_ns, spec);
+    choose_faults(*slot);
+    memset(slot->counts, 0, sizeof slot->counts);
+    publish(state.slot, static_cast<int32_t>(slot - state.slots) + 1);
+    return true;
+}
+
+void read_new_plan(ProcessState& state) {
+    if (!control_read_plan(block(), state.identity.uid, state.text) || !put_into_force(state)) return;
+    publish(state.taken_revision, state.text.revision);
+    record_acknowledgement(state.text.revision, load(state.slot) ? state.slots[state.slot - 1].plan.count : 0);
+}
+
+// Deciding
+
+constexpr uint64_t kReplacementNs = 10'000'000;  // to write a plan takes microseconds, unless the writer loses its core
+
+struct Call {
+    int row;
+    bool inner;
+    const Frame& frame;
+    int gpu;  // kUnasked until a fault wants to know
+};
+
+bool concerns(const PlanSlot& slot, int index, Call& call, Moment moment) {
+    const Fault& fault = slot.plan.faults[index];
+    if (!in_window(fault, moment) || !(slot.here >> index & 1) || !fault.calls.has(call.row)) return false;
+    if (call.inner && fault.calls_name_runtime) return false;
+    return fault.gpu_count == 0 || is_about_selected_gpu(fault, call.row, call.frame, call.gpu);
+}
+
+// With the plan that a call is decided under, so that what is still under way when another comes counts where it
+// belongs.
+FaultState& counts_of(PlanSlot& slot, int index) {
+    const bool run = slot.plan.faults[index].scope == Scope::run;
+    return run ? block().run_state[bank_of(slot.revision)][index] : slot.counts[index];
+}
+
+bool counts_and_fires(PlanSlot& slot, int index, Moment moment) {
+    const Fault& fault = slot.plan.faults[index];
+    FaultState& counts = counts_of(slot, index);
+    count_up(block().matched[bank_of(slot.revision)][index]);
+    return fires(fault, counts, index, process().identity.rank, moment);
+}
+
+Decision outcome(PlanSlot& slot, int index, const Call& call) {
+    const Fault& fault = slot.plan.faults[index];
+    const FaultState& counts = counts_of(slot, index);
+    const int gpu = call.gpu == kUnasked ? gpu_argument(call.row, call.frame) : call.gpu;
+    return {true,          static_cast<uint8_t>(index), fault.effect, fault.code, fault.effect_value,
+            slot.revision, load(counts.matched),        gpu};
+}
+
+Decision evaluate(PlanSlot& slot, Call& call) {
+    const Moment moment = {clock_ns(CLOCK_REALTIME), slot.armed_at_ns};
+    Decision decision{};
+    for (int i = 0; i < slot.plan.count; ++i) {
+        if (!concerns(slot, i, call, moment) || !counts_and_fires(slot, i, moment)) continue;
+        if (!decision.fires) decision = outcome(slot, i, call);
+    }
+    return decision;
+}
+
+}  // namespace
+
+void take_up_plan() {
+    ProcessState& state = process();
+    uint64_t free = 0;
+    if (load(block().header.revision) == observe(state.taken_revision)) return;
+    const SignalsBlocked blocked;
+    if (replace(state.taking_up, free, 1)) {
+        const bool is_new =
+            load(block().header.revision) != load(state.taken_revision);  // still: another may have been quicker
+        if (is_new) read_new_plan(state);
+        publish(state.taking_up, uint64_t{0});
+    } else {
+        wait_briefly([&] { return observe(state.taking_up) == 0; });
+    }
+}
+
+// Tries to decide; false: the plan is being replaced just now, and either is in force.
+bool try_to_decide(int row, bool inner, const Frame& frame, Decision& decision) {
+    take_up_plan();
+    const PlanReader slot;
+    if (slot) {
+        Call call{row, inner, frame, kUnasked};
+        decision = evaluate(*slot, call);
+        return true;
+    }
+    const ProcessState& state = process();
+    const uint64_t revision = observe(block().header.revision);
+    return revision == state.given_up_revision ||
+           (revision == observe(state.taken_revision) && observe(state.slot) == 0) || !run_is_alive();
+}
+
+Decision decide_on(int row, bool inner, const Frame& frame) {
+    Decision decision{};
+    const uint64_t revision = load(block().header.revision);
+    if (wait_briefly([&] { return try_to_decide(row, inner, frame, decision); }, kReplacementNs)) return decision;
+    // Whoever was replacing it has died, or it is garbage: nobody waits for that revision again.
+    if (revision == load(block().header.revision)) store(process().given_up_revision, revision);
+    return {};
+}
+
+bool still_in_force(uint64_t revision, int fault) {
+    const PlanReader slot;
+    if (!slot || slot->revision != revision || load(block().header.flag) != kFlagArmed) return false;
+    return in_window(slot->plan.faults[fault], {clock_ns(CLOCK_REALTIME), slot->armed_at_ns});
+}
+
+}  // namespace cudafault

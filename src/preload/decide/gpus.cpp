@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "preload/decide/gpus.hpp"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "fault/atomics.hpp"
+#include "fault/message.hpp"
+#include "fault/values.hpp"
+#include "fault/words.hpp"
+#include "preload/process/process.hpp"
+#include "preload/process/syscalls.hpp"
+#include "preload/process/thread.hpp"
+#include "preload/resolve/libc.hpp"
+#include "preload/resolve/real.hpp"
+
+namespace cudafault {
+
+namespace {
+
+constexpr int kPciDomain = 50, kPciBus = 33, kPciDevice = 34;  // CUdevice_attribute
+constexpr int kDeviceOrdinal = 9;                              // CUpointer_attribute
+constexpr uint64_t kLastSpecialStream = 2;  // 0, 1 and 2 are names of the current context's own streams
+
+using Handle = uint64_t;
+
+// Calls the real function of a row, where it is there; otherwise an error.
+template <typename... Arguments>
+int ask_row(int row, Arguments... arguments) {
+    const void* real = row < 0 ? nullptr : real_function(row);
+    if (!real) return -1;
+    this_thread.asking = true;
+    const int status = reinterpret_cast<int (*)(Arguments...)>(const_cast<void*>(real))(arguments...);
+    this_thread.asking = false;
+    return status;
+}
+
+template <typename... Arguments>
+int ask(Text name, Arguments... arguments) {
+    return ask_row(find_function(name), arguments...);
+}
+
+int current_gpu() {
+    int ordinal = kNoGpu;
+    return ask("cuCtxGetDevice", &ordinal) == 0 ? ordinal : kNoGpu;
+}
+
+int gpu_of_context(Handle context) {
+    if (ask("cuCtxPushCurrent_v2", context) != 0) return kNoGpu;
+    const int ordinal = current_gpu();
+    Handle popped;
+    ask("cuCtxPopCurrent_v2", &popped);
+    return ordinal;
+}
+
+int gpu_of_stream(Handle stream) {
+    Handle context = 0;
+    if (stream <= kLastSpecialStream || ask("cuStreamGetCtx", stream, &context) != 0) return kNoGpu;
+    return gpu_of_context(context);
+}
+
+int gpu_of_pointer(Handle pointer) {
+    int ordinal = kNoGpu;
+    return ask("cuPointerGetAttribute", &ordinal, kDeviceOrdinal, pointer) == 0 ? ordinal : kNoGpu;
+}
+
+int gpu_of_thread(int row) {
+    const Function& function = kFunctions[row];
+    int ordinal = kNoGpu;
+    if (function.api == Api::runtime) {
+        const int get_device = runtime_row(find_function("cudaGetDevice"), Text(kRuntimeSonames[function.soname]));
+        if (ask_row(get_device, &ordinal) == 0) return ordinal;
+    }
+    return current_gpu();
+}
+
+int gpu_of_argument(int row, const Frame& frame) {
+    const Function& function = kFunctions[row];
+    switch (function.device) {
+        case DeviceFrom::device: return static_cast<int>(argument(frame, function.slot));
+        case DeviceFrom::context: return gpu_of_context(argument(frame, function.slot));
+        case DeviceFrom::stream: return gpu_of_stream(argument(frame, function.slot));
+        case DeviceFrom::pointer: return gpu_of_pointer(argument(frame, function.slot));
+        default: return kNoGpu;  // nobody can be asked for the context of an event
+    }
+}
+
+// The GPUs that the process sees
+
+bool uuid_of(int ordinal, uint8_t (&uuid)[16]) {
+    return ask("cuDeviceGetUuid_v2", &uuid, ordinal) == 0 || ask("cuDeviceGetUuid", &uuid, ordinal) == 0;
+}
+
+uint32_t attribute_of(int ordinal, int attribute) {
+    int value = 0;
+    return ask("cuDeviceGetAttribute", &value, attribute, ordinal) == 0 ? static_cast<uint32_t>(value) : 0;
+}
+
+uint32_t pci_of(int ordinal) {
+    return attribute_of(ordinal, kPciDomain) << 16 | attribute_of(ordinal, kPciBus) << 8 |
+           attribute_of(ordinal, kPciDevice);
+}
+
+constexpr int kMaxMachineGpus = 256;
+
+// PCI addresses of the GPUs that the kernel's driver has here, a container's or the machine's.
+int read_machine_gpus(uint32_t (&pci)[kMaxMachineGpus]) {
+    struct Entry {  // struct linux_dirent64
+        uint64_t inode;
+        int64_t offset;
+        uint16_t size;
+        uint8_t type;
+        char name[];
+    };
+    int count = 0;
+    const int directory = open_file("/proc/driver/nvidia/gpus", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (directory < 0) return 0;
+    alignas(8) char buffer[2048] = {};
+    for (long size; (size = system_call(SYS_getdents64, directory, address_of(buffer), sizeof buffer)) > 0;) {
+        for (long at = 0; at < size;) {
+            const auto entry = reinterpret_cast<const Entry*>(buffer + at);
+            GpuSelector gpu{};
+            if (parse_gpu(Text(entry->name), gpu) && gpu.kind == GpuKind::pci && count < kMaxMachineGpus) {
+                pci[count++] = gpu.number;
+            }
+            at += entry->size;
+        }
+    }
+    close_file(directory);
+    return count;
+}
+
+// The N-th number that CUDA_VISIBLE_DEVICES lists; false if it lists anything but numbers.
+bool listed_index(int ordinal, uint32_t& out) {
+    const char* visible = environment("CUDA_VISIBLE_DEVICES");
+    uint64_t number = 0;
+    Text rest(visible), word;
+    for (int i = 0; i <= ordinal; ++i) {
+        word = next_word(rest);
+        if (!parse_number(word, number) || number > UINT32_MAX) return false;
+    }
+    out = static_cast<uint32_t>(number);
+    return true;
+}
+
+// gpu=N counts in PCI order what nvidia-smi lists here. Where the kernel's driver cannot say, CUDA_VISIBLE_DEVICES can;
+// else the process sees all there are.
+void number_gpus(VisibleGpu* gpus, int count) {
+    uint32_t pci[kMaxMachineGpus];
+    const int machine = read_machine_gpus(pci);
+    for (int ordinal = 0; ordinal < count; ++ordinal) {
+        VisibleGpu& gpu = gpus[ordinal];
+        gpu.index = 0;
+        if (machine > 0) {
+            for (int i = 0; i < machine; ++i) gpu.index += pci[i] < gpu.pci;
+        } else if (!listed_index(ordinal, gpu.index)) {
+            gpu.index = 0;
+            for (int i = 0; i < count; ++i) gpu.index += gpus[i].pci < gpu.pci;
+        }
+    }
+}
+
+// False: the driver does not say yet.
+bool know_gpus() {
+    ProcessState& state = process();
+    if (observe(state.gpus_known)) return true;
+    VisibleGpu found[kMaxVisibleGpus];
+    int count = 0;
+    if (ask("cuDeviceGetCount", &count) != 0 || count < 0) return false;
+    if (count > kMaxVisibleGpus) count = kMaxVisibleGpus;
+    for (int ordinal = 0; ordinal < count; ++ordinal) {
+        if (!uuid_of(ordinal, found[ordinal].uuid)) memset(found[ordinal].uuid, 0, sizeof found[ordinal].uuid);
+        found[ordinal].pci = pci_of(ordinal);
+        found[ordinal].ordinal = ordinal;
+    }
+    number_gpus(found, count);
+    memcpy(state.gpus, found, sizeof found);  // the same from every thread
+    state.gpu_count = count;
+    publish(state.gpus_known, uint64_t{1});
+    return true;
+}
+
+bool fits(const GpuSelector& selector, const VisibleGpu& gpu) {
+    switch (selector.kind) {
+        case GpuKind::local: return selector.number == static_cast<uint32_t>(gpu.ordinal);
+        case GpuKind::index: return selector.number == gpu.index;
+        case GpuKind::pci: return selector.number == gpu.pci;
+        case GpuKind::uuid: return memcmp(selector.uuid, gpu.uuid, sizeof gpu.uuid) == 0;
+    }
+    return false;
+}
+
+bool selects(const Fault& fault, const VisibleGpu& gpu) {
+    for (int i = 0; i < fault.gpu_count; ++i) {
+        if (fits(fault.gpus[i], gpu)) return true;
+    }
+    return false;
+}
+
+bool selects_ordinal(const Fault& fault, int ordinal) {
+    return know_gpus() && ordinal >= 0 && ordinal < process().gpu_count && selects(fault, process().gpus[ordinal]);
+}
+
+bool selects_all(const Fault& fault) {
+    if (!know_gpus()) return false;
+    const int count = process().gpu_count;
+    for (int ordinal = 0; ordinal < count; ++ordinal) {
+        if (!selects(fault, process().gpus[ordinal])) return false;
+    }
+    return count > 0;
+}
+
+// NVML has handles of its own, and sees GPUs that CUDA does not
+
+struct NvmlPci {  // nvmlPciInfo_t
+    char legacy_id[16];
+    unsigned domain, bus, device, device_id, subsystem_id;
+    char id[32];
+};
+
+bool selects_handle(const Fault& fault, Handle handle) {
+    VisibleGpu gpu{};
+    gpu.ordinal = -1;
+    char uuid[96];
+    GpuSelector parsed{};
+    NvmlPci pci{};
+    if (ask("nvmlDeviceGetUUID", handle, &uuid, unsigned{sizeof uuid}) != 0 || !parse_gpu(Text(uuid), parsed))
+        return false;
+    memcpy(gpu.uuid, parsed.uuid, sizeof gpu.uuid);
+    if (ask("nvmlDeviceGetIndex", handle, &gpu.index) != 0) gpu.index = ~0u;
+    if (ask("nvmlDeviceGetPciInfo_v3", handle, &pci) == 0) gpu.pci = pci.domain << 16 | pci.bus << 8 | pci.device;
+    return selects(fault, gpu);
+}
+
+bool selects_all_handles(const Fault& fault) {
+    unsigned count = 0;
+    if (ask("nvmlDeviceGetCount_v2", &count) != 0) return false;
+    for (unsigned index = 0; index < count; ++index) {
+        Handle handle = 0;
+        if (ask("nvmlDeviceGetHandleByIndex_v2", index, &handle) != 0 || !selects_handle(fault, handle)) return false;
+    }
+    return count > 0;
+}
+
+// What takes a handle takes it first.
+bool selects_nvml_call(const Fault& fault, int row, const Frame& frame) {
+    const bool has_handle = kFunctions[row].device == DeviceFrom::current;
+    return has_handle ? selects_handle(fault, argument(frame, 0)) : selects_all_handles(fault);
+}
+
+int gpu_of_call(int row, const Frame& frame) {
+    // A first runtime call would initialise the driver itself.
+    if (kFunctions[row].api == Api::runtime && !know_gpus()) ask("cuInit", 0);
+    const int ordinal = gpu_of_argument(row, frame);
+    return ordinal >= 0 ? ordinal : gpu_of_thread(row);
+}
+
+}  // namespace
+
+int gpu_argument(int row, const Frame& frame) {
+    const Function& function = kFunctions[row];
+    return function.device == DeviceFrom::device ? static_cast<int>(argument(frame, function.slot)) : kNoGpu;
+}
+
+bool is_about_selected_gpu(const Fault& fault, int row, const Frame& frame, int& gpu) {
+    if (kFunctions[row].api == Api::nvml) return selects_nvml_call(fault, row, frame);
+    if (kFunctions[row].device == DeviceFrom::none) return selects_all(fault);
+    if (gpu == kUnasked) gpu = gpu_of_call(row, frame);
+    return selects_ordinal(fault, gpu);
+}
+
+}  // namespace cudafault

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "preload/decide/last_error.hpp"
+
+#include "preload/process/thread.hpp"
+#include "preload/resolve/real.hpp"
+
+namespace cudafault {
+
+namespace {
+
+bool takes_it_away(int row) { return starts_with(function_name(row), "cudaGetLastError"); }
+
+}  // namespace
+
+void remember_last_error(int row, const Decision& decision) {
+    const Function& function = kFunctions[row];
+    if (function.api != Api::runtime) return;
+    if (this_thread.error_revision != decision.revision) {
+        for (MadeUpError& error : this_thread.last_errors) error = {};
+        this_thread.error_revision = decision.revision;
+    }
+    this_thread.last_errors[function.soname] = {decision.code, decision.fault};
+}
+
+// Disarmed, out of its time, or armed anew: what we made up is forgotten.
+Verdict last_error(int row) {
+    const void* real = real_function(row);
+    MadeUpError& ours = this_thread.last_errors[kFunctions[row].soname];
+    if (ours.code == 0 || !still_in_force(this_thread.error_revision, ours.fault)) {
+        return real ? jump_to(real) : give(absent_answer(row));
+    }
+    const int32_t code = ours.code;
+    if (takes_it_away(row)) {
+        ours = {};
+        if (real) reinterpret_cast<int (*)()>(const_cast<void*>(real))();
+    }
+    return give_status(code);
+}
+
+}  // namespace cudafault

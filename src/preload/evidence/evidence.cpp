@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "preload/evidence/evidence.hpp"
+
+#include <time.h>
+
+#include "fault/atomics.hpp"
+#include "preload/evidence/log.hpp"
+#include "preload/process/process.hpp"
+#include "preload/process/procfs.hpp"
+#include "preload/process/syscalls.hpp"
+#include "preload/resolve/libc.hpp"
+
+namespace cudafault {
+
+namespace {
+
+constexpr uint64_t kEagerLines = 32;                // firings that are logged at once, each
+constexpr uint64_t kLogIntervalNs = 1'000'000'000;  // and then one a second, with the count so far
+
+bool is_uuid(Text text) {
+    for (size_t i = 0; i < text.size; ++i) {
+        const char c = text[i];
+        if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || c == '-')) return false;
+    }
+    return text.size == 36;
+}
+
+// What the tool that wrote the plan file calls the plan that fired.
+uint64_t file_revision_of(uint64_t revision) {
+    for (const PlanSlot& slot : process().slots) {
+        if (load(slot.revision) == revision) return load(slot.file_revision);
+    }
+    return 0;
+}
+
+// One JSON line. The values are numbers, names of ours, and texts that need no escapes.
+class JsonLine {
+public:
+    explicit JsonLine(const char* event) : message_(buffer_) {
+        ProcessState& state = process();
+        message_.add("{\"cudafault\":\"");
+        message_.add(event);
+        message_.add("\"");
+        number("time_ns", clock_ns(CLOCK_REALTIME));
+        number("sequence", count_up(state.log_sequence));
+        add_instance();
+    }
+
+    void number(const char* key, uint64_t value) {
+        add_key(key);
+        message_.add(value);
+    }
+    void plan_revision(uint64_t revision) {
+        if (revision > 0) number("plan_revision", revision);
+    }
+    void text(const char* key, Text value) {
+        add_key(key);
+        message_.add("\"");
+        message_.add(value);
+        message_.add("\"");
+    }
+
+    void write() {
+        message_.add("}\n");
+        append_to_log(buffer_, Text(buffer_).size);
+    }
+
+private:
+    void add_key(const char* key) {
+        message_.add(",\"");
+        message_.add(key);
+        message_.add("\":");
+    }
+
+    // Which instance of which container: the same one is recognised when it is seen twice.
+    void add_instance() {
+        char boot[40];
+        number("pid", static_cast<uint64_t>(process_id()));
+        number("start_time", start_time_of("self"));
+        if (read_boot_id(boot) > 0) text("boot_id", Text(boot));
+        const Text uid(environment("CUDAFAULT_POD_UID"));
+        if (is_uuid(uid)) text("pod_uid", uid);
+    }
+
+    char buffer_[768] = "";
+    Message message_;
+};
+
+ProcessSlot* claim_slot(ControlBlock& shared, int32_t pid) {
+    for (ProcessSlot& slot : shared.processes) {
+        int32_t free = 0;
+        if (load(slot.pid) == 0 &&
+            __atomic_compare_exchange_n(&slot.pid, &free, pid, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)) {
+            return &slot;
+        }
+    }
+    count_up(shared.processes_dropped);
+    return nullptr;
+}
+
+void record_event(const Decision& decision, int row) {
+    ControlBlock& shared = block();
+    const uint64_t sequence = count_up(shared.event_head);
+    Event& event = shared.events[(sequence - 1) % kEventSlots];
+    publish(event.sequence, uint64_t{0});
+    event.time_ns = clock_ns(CLOCK_REALTIME);
+    event.call = decision.matched;
+    event.pid = process().identity.pid;
+    event.tid = thread_id();
+    event.code = decision.effect == Effect::error ? decision.code : 0;
+    event.function = static_cast<uint16_t>(row);
+    event.fault = decision.fault;
+    event.effect = static_cast<uint8_t>(decision.effect);
+    event.gpu = static_cast<int16_t>(decision.gpu);
+    event.rank = static_cast<int16_t>(process().identity.rank);
+    event.revision = static_cast<uint32_t>(decision.revision);
+    publish(event.sequence, sequence);
+}
+
+bool may_log(uint64_t fired) {
+    ProcessState& state = process();
+    if (!log_file()) return false;
+    const uint64_t now = clock_ns(CLOCK_MONOTONIC);
+    uint64_t last = load(state.last_logged_ns);
+    if (fired > kEagerLines && now - last < kLogIntervalNs) return false;
+    return replace(state.last_logged_ns, last, now) || fired <= kEagerLines;
+}
+
+constexpr const char* kEffectNames[] = {"error", "delay", "hang", "exit", "signal"};
+
+void log_firing(const Decision& decision, int row, uint64_t fired) {
+    JsonLine line("fired");
+    line.number("revision", decision.revision);
+    line.plan_revision(file_revision_of(decision.revision));
+    line.number("fault", decision.fault);
+    line.text("function", function_name(row));
+    line.text("effect", kEffectNames[static_cast<int>(decision.effect)]);
+    if (decision.effect == Effect::error) line.number("code", static_cast<uint64_t>(decision.code));
+    line.number("matched", decision.matched);
+    line.number("fired", fired);
+    if (decision.gpu >= 0) line.number("gpu", static_cast<uint64_t>(decision.gpu));
+    if (process().identity.rank >= 0) line.number("rank", static_cast<uint64_t>(process().identity.rank));
+    line.write();
+}
+
+}  // namespace
+
+void register_process() {
+    ProcessState& state = process();
+    ProcessSlot* slot = claim_slot(block(), state.identity.pid);
+    if (slot) {
+        store(slot->rank, state.identity.rank);
+        store(slot->start_time, state.identity.start_time);
+    }
+    state.registered = slot;
+}
+
+void record_acknowledgement(uint64_t revision, int faults) {
+    if (ProcessSlot* slot = process().registered) store(slot->revision, revision);
+    if (!log_file()) return;
+    JsonLine line("acknowledged");
+    line.number("revision", revision);
+    line.plan_revision(load(process().plan_file.revision));
+    line.number("faults", static_cast<uint64_t>(faults));
+    line.number("fired", load(process().fired));
+    line.write();
+}
+
+void record_firing(const Decision& decision, int row) {
+    ControlBlock& shared = block();
+    count_up(shared.fired[bank_of(decision.revision)][decision.fault][row]);
+    if (ProcessSlot* slot = process().registered) count_up(slot->fired);
+    record_event(decision, row);
+    const uint64_t fired = count_up(process().fired);
+    if (may_log(fired)) log_firing(decision, row, fired);
+}
+
+void record_library_seen() { JsonLine("library seen").write(); }
+
+}  // namespace cudafault

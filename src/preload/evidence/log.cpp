@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "preload/evidence/log.hpp"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "preload/process/syscalls.hpp"
+#include "preload/resolve/libc.hpp"
+
+namespace cudafault {
+
+namespace {
+
+constexpr int kStandardError = 2;
+
+// In a pod it is its container's standard error, which another user than its first process's may not open; but he has
+// inherited it. A file there would be the program's own.
+bool is_standard_error(const char* path) {
+    return starts_with(Text(path), "/proc/") || Text(path) == Text("/dev/stderr");
+}
+
+bool is_pipe(int file) {
+    struct stat status;
+    return system_call(SYS_fstat, file, address_of(&status)) == 0 && S_ISFIFO(status.st_mode);
+}
+
+// A guest waits for nobody who reads, and a pipe that nobody reads would end the program.
+bool takes_a_line(int file) {
+    const timespec at_once{};
+    pollfd ready = {file, POLLOUT, 0};
+    return system_call(SYS_ppoll, address_of(&ready), 1, address_of(&at_once)) == 1 && ready.revents == POLLOUT;
+}
+
+}  // namespace
+
+void complain(const char* text) {
+    char line[512];
+    Message message(line);
+    message.add("cudafault: ");
+    message.add(text);
+    const size_t size = Text(line).size;
+    line[size] = '\n';  // Message leaves room for its terminator
+    write_file(kStandardError, line, size + 1);
+}
+
+const char* log_file() {
+    const char* file = environment("CUDAFAULT_LOG");
+    return file && *file ? file : nullptr;
+}
+
+void append_to_log(const char* line, size_t size) {
+    const char* path = log_file();
+    if (!path) return;
+    const int file = open_file(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0666);
+    if (file >= 0) {
+        write_file(file, line, size);
+        close_file(file);
+    } else if (file == -EACCES && is_standard_error(path) && is_pipe(kStandardError) && takes_a_line(kStandardError)) {
+        write_file(kStandardError, line, size);
+    }
+}
+
+}  // namespace cudafault

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "preload/process/process.hpp"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#include "fault/atomics.hpp"
+#include "fault/values.hpp"
+#include "fault/xids.hpp"
+#include "preload/evidence/evidence.hpp"
+#include "preload/evidence/log.hpp"
+#include "preload/process/procfs.hpp"
+#include "preload/process/run.hpp"
+#include "preload/process/signals.hpp"
+#include "preload/process/syscalls.hpp"
+#include "preload/process/watcher.hpp"
+#include "preload/resolve/libc.hpp"
+#include "preload/resolve/real.hpp"
+
+namespace cudafault {
+
+namespace {
+
+constexpr const char* kRankVariables[] = {"RANK", "OMPI_COMM_WORLD_RANK", "SLURM_PROCID", "PMI_RANK"};
+
+constexpr int kWipeOnFork = 18;  // MADV_WIPEONFORK, Linux 4.14
+
+uint64_t loaded_at_ns;  // when the constructor ran, for a plan of the environment
+
+}  // namespace
+}  // namespace cudafault
+
+extern "C" {
+cudafault::BlockPages cudafault_block;
+cudafault::StatePages cudafault_state;
+bool cudafault_is_wiped = true;
+}
+
+namespace cudafault {
+
+namespace {
+
+// A child of a process in a run inherits the run's block; what it starts with is private again.
+void make_block_private() {
+    system_call(SYS_mmap, address_of(&cudafault_block), sizeof cudafault_block, PROT_READ | PROT_WRITE,
+                MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+}
+
+bool wipe_on_fork(void* pages, size_t size) {
+    return system_call(SYS_madvise, address_of(pages), static_cast<long>(size), kWipeOnFork) == 0;
+}
+
+int32_t rank_of_environment() {
+    for (const char* name : kRankVariables) {
+        uint64_t rank = 0;
+        const char* value = environment(name);
+        if (value && parse_number(value, rank) && rank <= INT32_MAX) return static_cast<int32_t>(rank);
+    }
+    return -1;
+}
+
+void identify(Identity& identity) {
+    identity.pid = process_id();
+    identity.uid = user_id();
+    identity.start_time = start_time_of("self");
+    identity.rank = rank_of_environment();
+    identity.node = Text(environment("CUDAFAULT_NODE"));
+    identity.pod = Text(environment("CUDAFAULT_POD"));
+    read_program_names(identity.program, identity.script);
+}
+
+bool is_enabled(const char* value) {
+    const Text text(value);
+    return text == Text("1") || text == Text("true");
+}
+
+void complain_of_xid(Text value) {
+    char line[256];
+    Message message(line);
+    message.add("CUDA_XID_TYPE is ");
+    message.add(Quoted{value});
+    message.add(", so no fault is injected, expected one of");
+    for (int i = 0; i < xid_count(); ++i) {
+        message.add(i == 0 ? " " : ", ");
+        message.add(uint64_t{xids()[i].number});
+    }
+    complain(line);
+}
+
+// The contract's variables, as a spec.
+void take_contract_plan() {
+    const char* xid = environment("CUDA_XID_TYPE");
+    uint64_t number = 79;
+    if (xid && (!parse_number(xid, number) || number > UINT16_MAX || !find_xid(static_cast<uint32_t>(number)))) {
+        return complain_of_xid(xid);
+    }
+    char spec[64];
+    Message message(spec);
+    message.add("xid=");
+    message.add(number);
+    set_private_plan(Text(spec), loaded_at_ns);
+}
+
+// The first source that is set decides alone.
+void find_plan(ProcessState& state) {
+    const char* disabled = environment("CUDAFAULT_DISABLE");
+    if (!is_glibc() || (disabled && is_enabled(disabled))) return;
+    if (const char* run = environment("CUDAFAULT_RUN")) {
+        if (join_run(run)) state.source = Source::run;
+    } else if (const char* file = environment("CUDAFAULT_PLAN_FILE")) {
+        if (watch_plan(file)) state.source = Source::file;
+    } else if (const char* spec = environment("CUDAFAULT_PLAN")) {
+        state.source = Source::environment;
+        set_private_plan(spec, loaded_at_ns);
+    } else if (const char* enabled = environment("CUDA_FAULT_INJECTION_ENABLED")) {
+        state.source = Source::environment;
+        if (is_enabled(enabled)) take_contract_plan();
+    }
+}
+
+void start(ProcessState& state) {
+    prepare_targets();
+    make_block_private();
+    cudafault_is_wiped = wipe_on_fork(&cudafault_state, sizeof cudafault_state) &&
+                         wipe_on_fork(&cudafault_block, sizeof cudafault_block);
+    identify(state.identity);
+    control_init(block(), state.identity.uid, 0);
+    find_plan(state);
+    if (state.source != Source::none) register_process();
+}
+
+// Process 1; where a pod's containers share their processes and so log to /dev/stderr, one whose parent is outside.
+bool is_first_of_container(const char* log) {
+    if (process_id() == 1) return true;
+    return Text(log) == Text("/dev/stderr") && system_call(SYS_getppid) == 0;
+}
+
+// Programs that use no CUDA, nearly all of them, pay for this alone.
+__attribute__((constructor)) void on_load() {
+    if (environment("CUDAFAULT_PLAN") || environment("CUDA_FAULT_INJECTION_ENABLED")) {
+        loaded_at_ns = clock_ns(CLOCK_REALTIME);
+    }
+    const char* log = log_file();
+    if (log && is_first_of_container(log)) record_library_seen();
+}
+
+}  // namespace
+
+bool ensure_ready() {
+    ProcessState& state = process();
+    if (is_ready()) return true;
+    const SignalsBlocked blocked;
+    if (!cudafault_is_wiped && state.identity.pid != process_id()) memset(static_cast<void*>(&state), 0, sizeof state);
+    uint64_t phase = kFresh;
+    if (replace(state.phase, phase, kStarting)) {
+        start(state);
+        publish(state.phase, kReady);
+        return true;
+    }
+    return wait_briefly([&] { return observe(state.phase) == kReady; });
+}
+
+void set_private_plan(Text spec, uint64_t armed_at_ns) {
+    if (spec.size > kMaxSpec) complain("the plan is longer than 16384 bytes, so no fault is injected");
+    control_write_plan(block(), spec, armed_at_ns);
+}
+
+uint64_t clock_ns(int clock) {
+    timespec time;
+    clock_gettime(clock, &time);
+    return static_cast<uint64_t>(time.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(time.tv_nsec);
+}
+
+}  // namespace cudafault

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <stdint.h>
+
+#include "preload/process/syscalls.hpp"
+
+namespace cudafault {
+
+// No handler runs in this thread meanwhile: one that called CUDA would wait for what its own thread has begun.
+class SignalsBlocked {
+public:
+    SignalsBlocked() { set(~uint64_t{0}, &before_); }
+    ~SignalsBlocked() { set(before_, nullptr); }
+    SignalsBlocked(const SignalsBlocked&) = delete;
+    SignalsBlocked& operator=(const SignalsBlocked&) = delete;
+
+private:
+    static void set(uint64_t mask, uint64_t* before) {
+        constexpr long kSetMask = 2;  // SIG_SETMASK
+        system_call(SYS_rt_sigprocmask, kSetMask, address_of(&mask), address_of(before), sizeof mask);
+    }
+
+    uint64_t before_ = 0;
+};
+
+}  // namespace cudafault

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+// Follows a plan file. Its directory is watched, not the file: Kubernetes swaps a symbolic link there, editors rename.
+#include "preload/process/watcher.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <time.h>
+
+#include "fault/atomics.hpp"
+#include "fault/values.hpp"
+#include "preload/decide/armed.hpp"
+#include "preload/evidence/log.hpp"
+#include "preload/process/process.hpp"
+#include "preload/process/procfs.hpp"
+#include "preload/process/signals.hpp"
+#include "preload/process/syscalls.hpp"
+#include "preload/resolve/elf.hpp"
+#include "preload/resolve/libc.hpp"
+
+namespace cudafault {
+
+namespace {
+
+constexpr uint32_t kChanges =
+    IN_CLOSE_WRITE | IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_MODIFY | IN_ATTRIB;
+constexpr int kPollMs = 250;  // where there is no inotify, or no directory yet
+constexpr int kWatchedMs =
+    5000;  // a look now and then all the same: a link may lead into a directory that is not watched
+constexpr size_t kWatcherStack = 128 << 10;
+
+struct PthreadFunctions {
+    int (*create)(pthread_t*, const pthread_attr_t*, void* (*)(void*), void*);
+    int (*init_attributes)(pthread_attr_t*);
+    int (*set_detached)(pthread_attr_t*, int);
+    int (*set_stack_size)(pthread_attr_t*, size_t);
+};
+
+template <typename Function>
+bool find_function(Function& function, Text name) {
+    function = reinterpret_cast<Function>(const_cast<void*>(find_in_libc(name)));
+    return function != nullptr;
+}
+
+bool find_pthread(PthreadFunctions& found) {
+    return find_function(found.create, "pthread_create") && find_function(found.init_attributes, "pthread_attr_init") &&
+           find_function(found.set_detached, "pthread_attr_setdetachstate") &&
+           find_function(found.set_stack_size, "pthread_attr_setstacksize");
+}
+
+// Takes the first line off if it is "#<number>": by that number the tool that wrote the file knows what was taken up.
+Text take_revision(Text text, uint64_t& revision) {
+    size_t end = 0;
+    while (end < text.size && text[end] != '\n') ++end;
+    revision = 0;
+    if (end == 0 || text[0] != '#' || !parse_number(text.first(end).from(1), revision)) return text;
+    return text.from(end < text.size ? end + 1 : end);
+}
+
+// Writes the file's plan into the block if it is another than before.
+void read_plan_file() {
+    PlanFile& file = process().plan_file;
+    const size_t size = read_small_file(file.path, file.text);
+    if (file.was_read && size == file.size_before && memcmp(file.text, file.text_before, size) == 0) return;
+    memcpy(file.text_before, file.text, size);
+    file.size_before = size;
+    file.was_read = true;
+    uint64_t revision;
+    const Text spec = take_revision(Text(file.text, size), revision);
+    store(file.revision, revision);
+    set_private_plan(spec, clock_ns(CLOCK_REALTIME));
+}
+
+int watch_directory(int inotify, const char* file) {
+    char directory[sizeof(PlanFile::path)];
+    const Text path(file);
+    size_t size = path.size - base_name_of(path).size;
+    while (size > 1 && path[size - 1] == '/') --size;
+    Message message(directory);
+    message.add(size == 0 ? Text(".") : path.first(size));
+    return static_cast<int>(system_call(SYS_inotify_add_watch, inotify, address_of(directory), kChanges));
+}
+
+void wait_for_change(int inotify, bool watching) {
+    timespec timeout = {watching ? kWatchedMs / 1000 : 0, watching ? 0 : kPollMs * 1'000'000};
+    pollfd poll = {inotify, POLLIN, 0};
+    system_call(SYS_ppoll, address_of(&poll), watching ? 1 : 0, address_of(&timeout), 0, 8);
+    char events[4096];
+    if (poll.revents & POLLIN) read_file(inotify, events, sizeof events);
+}
+
+// A program that closes the descriptors it does not know, and opens its own, takes low numbers.
+int open_inotify() {
+    constexpr int kDuplicate = 1030;  // F_DUPFD_CLOEXEC
+    constexpr int kHighNumbers[] = {1000, 200, 0};
+    const int low = static_cast<int>(system_call(SYS_inotify_init1, IN_CLOEXEC | IN_NONBLOCK));
+    int high = -1;
+    for (int i = 0; low >= 0 && high < 0 && i < 3; ++i) {
+        high = static_cast<int>(system_call(SYS_fcntl, low, kDuplicate, kHighNumbers[i]));
+    }
+    if (low >= 0) close_file(low);
+    return high;
+}
+
+void* watch(void*) {
+    int inotify = -1;
+    for (;;) {
+        if (system_call(SYS_fcntl, inotify, 1 /* F_GETFD */) < 0) inotify = open_inotify();
+        // Asked again each time: the directory may come later, or be another by now.
+        const bool watching = inotify >= 0 && watch_directory(inotify, process().plan_file.path) >= 0;
+        read_plan_file();
+        take_up_plan();
+        wait_for_change(inotify, watching);
+    }
+}
+
+bool start_watcher() {
+    PthreadFunctions pthread{};
+    pthread_attr_t attributes;
+    pthread_t thread;
+    if (!find_pthread(pthread) || pthread.init_attributes(&attributes) != 0) return false;
+    pthread.set_detached(&attributes, PTHREAD_CREATE_DETACHED);
+    pthread.set_stack_size(&attributes, kWatcherStack);
+    const SignalsBlocked blocked;  // the program's signals are none of the watcher's business
+    return pthread.create(&thread, &attributes, watch, nullptr) == 0;
+}
+
+}  // namespace
+
+bool watch_plan(const char* file) {
+    PlanFile& plan_file = process().plan_file;
+    const Text path(file);
+    if (path.size >= sizeof plan_file.path) {
+        complain("CUDAFAULT_PLAN_FILE is longer than 4095 characters, so no fault is injected");
+        return false;
+    }
+    for (size_t i = 0; i < path.size; ++i) plan_file.path[i] = path[i];
+    read_plan_file();
+    if (start_watcher()) return true;
+    complain("the plan file cannot be followed, for no thread can be started; the plan it holds now counts");
+    return true;
+}
+
+}  // namespace cudafault

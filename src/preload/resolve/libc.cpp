@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "preload/resolve/libc.hpp"
+
+#include <dlfcn.h>
+#include <errno.h>
+
+#include "fault/atomics.hpp"
+#include "preload/resolve/elf.hpp"
+#include "preload/surface/stubs.hpp"
+
+extern "C" {
+const char* gnu_get_libc_version(void) __attribute__((weak));
+extern char** environ __attribute__((weak));
+}
+
+namespace cudafault {
+
+namespace {
+
+constexpr const char* kLibcFiles[] = {"libc.so",       "libc-",       "libdl.so", "libdl-",
+                                      "libpthread.so", "libpthread-", "ld-musl-"};
+
+bool is_part_of_libc(const dl_phdr_info& object) {
+    const Text name = base_name_of(Text(object.dlpi_name));
+    for (const char* file : kLibcFiles) {
+        if (starts_with(name, file)) return true;
+    }
+    return false;
+}
+
+LibcFunctions functions, next_functions;
+
+template <typename Function>
+void find_once(Function& function, Text name) {
+    if (!load(function)) store(function, reinterpret_cast<Function>(const_cast<void*>(find_in_libc(name))));
+}
+
+template <typename Function>
+void find_next_once(Function& function, Function of_libc, const char* name) {
+    if (load(function) || !of_libc) return;
+    void* found = functions.dlsym(RTLD_NEXT, name);
+    store(function, found && !is_ours(found) ? reinterpret_cast<Function>(found) : of_libc);
+}
+
+}  // namespace
+
+const void* find_in_libc(Text name) {
+    const void* found = nullptr;
+    any_object([&](const dl_phdr_info& object) {
+        if (!is_part_of_libc(object)) return false;
+        found = LoadedObject(object).function(name);
+        return found != nullptr;
+    });
+    return found;
+}
+
+const LibcFunctions& libc() {
+    if (!load(functions.dladdr)) {
+        find_once(functions.dlsym, "dlsym");
+        find_once(functions.dlvsym, "dlvsym");
+        find_once(functions.dlopen, "dlopen");
+        find_once(functions.dlmopen, "dlmopen");
+        find_once(functions.dlerror, "dlerror");
+        find_once(functions.dlclose, "dlclose");
+        find_once(functions.dladdr, "dladdr");
+    }
+    return functions;
+}
+
+const LibcFunctions& next_in_chain() {
+    const LibcFunctions& own = libc();
+    if (!load(next_functions.dlerror) && own.dlsym) {
+        find_next_once(next_functions.dlsym, own.dlsym, "dlsym");
+        find_next_once(next_functions.dlvsym, own.dlvsym, "dlvsym");
+        find_next_once(next_functions.dlopen, own.dlopen, "dlopen");
+        find_next_once(next_functions.dlmopen, own.dlmopen, "dlmopen");
+        find_next_once(next_functions.dlclose, own.dlclose, "dlclose");
+        find_next_once(next_functions.dlerror, own.dlerror, "dlerror");
+    }
+    return next_functions;
+}
+
+ErrnoKept::ErrnoKept() : before_(errno) {}
+ErrnoKept::~ErrnoKept() { errno = before_; }
+
+bool is_glibc() { return gnu_get_libc_version != nullptr; }
+
+const char* environment(Text name) {
+    if (!&environ || !environ) return nullptr;
+    for (char** variable = environ; *variable; ++variable) {
+        const char* text = *variable;
+        size_t i = 0;
+        while (i < name.size && text[i] == name[i]) ++i;
+        if (i == name.size && text[i] == '=') return text + i + 1;
+    }
+    return nullptr;
+}
+
+}  // namespace cudafault

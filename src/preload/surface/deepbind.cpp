@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "preload/surface/deepbind.hpp"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "fault/message.hpp"
+#include "preload/process/syscalls.hpp"
+#include "preload/resolve/libc.hpp"
+
+namespace cudafault {
+
+namespace {
+
+constexpr const char* kMentions[] = {"libcuda", "libnvidia-ml", "libnccl", "cuGetProcAddress"};
+constexpr size_t kLongestMention = 16;
+constexpr size_t kWindow = 256 << 10;
+
+#if defined(__x86_64__)
+constexpr const char* kSystemFolders =
+    "/lib/x86_64-linux-gnu:/usr/lib/x86_64-linux-gnu:/lib64:/usr/lib64:/lib:/usr/lib";
+#else
+constexpr const char* kSystemFolders =
+    "/lib/aarch64-linux-gnu:/usr/lib/aarch64-linux-gnu:/lib64:/usr/lib64:/lib:/usr/lib";
+#endif
+
+bool mentions_cuda(const char* data, size_t size) {
+    for (const char* mention : kMentions) {
+        const size_t length = Text(mention).size;
+        for (const char* at = data; size >= length;) {
+            const void* start = memchr(at, mention[0], static_cast<size_t>(data + size - length + 1 - at));
+            if (!start) break;
+            at = static_cast<const char*>(start);
+            if (memcmp(at, mention, length) == 0) return true;
+            if (++at > data + size - length) break;
+        }
+    }
+    return false;
+}
+
+// Read, not mapped: a file that is cut short meanwhile must not raise SIGBUS.
+bool file_mentions_cuda(int file) {
+    const long mapped = system_call(SYS_mmap, 0, kWindow, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (mapped < 0 && mapped > -4096) return false;
+    char* window = reinterpret_cast<char*>(mapped);
+    size_t kept = 0;  // of the window before, for a mention across the edge
+    bool found = false;
+    for (long got; !found && (got = read_file(file, window + kept, kWindow - kept)) > 0;) {
+        const size_t size = kept + static_cast<size_t>(got);
+        found = mentions_cuda(window, size);
+        kept = size < kLongestMention ? size : kLongestMention;
+        memmove(window, window + size - kept, kept);
+    }
+    system_call(SYS_munmap, mapped, kWindow);
+    return found;
+}
+
+int open_in(Text folders, const char* file) {
+    while (!folders.empty()) {
+        size_t end = 0;
+        while (end < folders.size && folders[end] != ':') ++end;
+        char path[4096];
+        Message message(path);
+        message.add(folders.first(end));
+        message.add("/");
+        message.add(file);
+        const int opened = open_file(path, O_RDONLY | O_CLOEXEC);
+        if (opened >= 0) return opened;
+        folders = folders.from(end < folders.size ? end + 1 : end);
+    }
+    return -1;
+}
+
+// Where the dynamic linker would look, less what only it knows (the caller's RUNPATH, its cache).
+int open_library(const char* file) {
+    if (strchr(file, '/')) return open_file(file, O_RDONLY | O_CLOEXEC);
+    const int opened = open_in(Text(environment("LD_LIBRARY_PATH")), file);
+    return opened >= 0 ? opened : open_in(Text(kSystemFolders), file);
+}
+
+}  // namespace
+
+bool must_lose_deepbind(const char* file) {
+    const char* wish = environment("CUDAFAULT_DEEPBIND");
+    if (wish && Text(wish) == Text("keep")) return false;
+    const int opened = open_library(file);
+    if (opened < 0) return false;
+    const bool found = file_mentions_cuda(opened);
+    close_file(opened);
+    return found;
+}
+
+}  // namespace cudafault

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where every stub asks when the flag does not say "idle", and the overrides of the dynamic linker always.
+#include "preload/decide/armed.hpp"
+#include "preload/decide/effects.hpp"
+#include "preload/decide/last_error.hpp"
+#include "preload/evidence/evidence.hpp"
+#include "preload/process/process.hpp"
+#include "preload/process/thread.hpp"
+#include "preload/surface/hooks.hpp"
+
+namespace cudafault {
+
+namespace {
+
+const void* target_of(const StubUse& use) {
+    return use.target < kFunctionCount ? real_function(use.row) : known_target(use.target);
+}
+
+Verdict go_on(const StubUse& use) {
+    const void* target = target_of(use);
+    return target ? jump_to(target) : give(absent_answer(use.row));
+}
+
+uint64_t call_real(const StubUse& use, const Frame& frame) {
+    const void* real = target_of(use);
+    if (!real) return absent_answer(use.row);
+    using Function = uint64_t (*)(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t);
+    const uint64_t* arguments = frame.arguments;
+    return reinterpret_cast<Function>(const_cast<void*>(real))(arguments[0], arguments[1], arguments[2], arguments[3],
+                                                               arguments[4], arguments[5]);
+}
+
+// A call that the decision itself makes is not decided on.
+Decision decide(const StubUse& use, const Frame& frame) {
+    return this_thread.asking ? Decision{} : decide_on(use.row, use.inner, frame);
+}
+
+// True: the call returns decision.code and nothing else happens.
+bool carry_out(const Decision& decision, int row) {
+    record_firing(decision, row);
+    perform(decision);
+    if (decision.effect != Effect::error) return false;
+    remember_last_error(row, decision);
+    return true;
+}
+
+// cuInit and the device counts concern no single GPU: the real call runs first, for it says which GPUs there are.
+Verdict on_enumeration(const StubUse& use, const Frame& frame) {
+    const uint64_t result = call_real(use, frame);
+    const Decision decision = decide(use, frame);
+    return decision.fires && carry_out(decision, use.row) ? give_status(decision.code) : give(result);
+}
+
+Verdict on_call(const StubUse& use, const Frame& frame) {
+    const Decision decision = decide(use, frame);
+    if (decision.fires && carry_out(decision, use.row)) return give_status(decision.code);
+    return kFunctions[use.row].hook == Hook::last_error ? last_error(use.row) : go_on(use);
+}
+
+Verdict on_cuda_call(const StubUse& use, const Frame& frame) {
+    if (use.row < 0) return go_on(use);
+    const Hook hook = kFunctions[use.row].hook;
+    if (hook == Hook::resolver) return on_resolver_call(use, frame);
+    if (hook == Hook::registration || !ensure_ready()) return go_on(use);
+    if (cannot_concern(use.row)) return go_on(use);
+    return hook == Hook::enumerate ? on_enumeration(use, frame) : on_call(use, frame);
+}
+
+// Where a call goes on that nothing of the plan can concern: most calls while a plan names functions. nullptr: see more
+// closely. A resolver's target is never known here.
+const void* quick_target(int number) {
+    const int row = number < kFirstInner ? number : number - kFirstInner;
+    if (row >= kFunctionCount || !is_ready() || !cannot_concern(row)) return nullptr;
+    return known_target(row);
+}
+
+}  // namespace
+
+}  // namespace cudafault
+
+extern "C" __attribute__((visibility("hidden"), used)) cudafault::Verdict cudafault_decide(cudafault::Frame* frame,
+                                                                                           uint32_t number) {
+    using namespace cudafault;
+    const int stub_number = static_cast<int>(number);
+    if (stub_number < kFirstLoaderHook) {
+        if (const void* target = quick_target(stub_number)) return jump_to(target);
+    }
+    if (stub_number >= kFirstLoaderHook) {
+        return on_loader_call(static_cast<LoaderHook>(stub_number - kFirstLoaderHook), *frame);
+    }
+    return on_cuda_call(use_of_stub(stub_number), *frame);
+}

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+// The dynamic linker's interface. What is not ours is a jump: libc reads its caller's return address.
+#include <dlfcn.h>
+
+#include "fault/message.hpp"
+#include "preload/process/process.hpp"
+#include "preload/process/thread.hpp"
+#include "preload/resolve/elf.hpp"
+#include "preload/resolve/libc.hpp"
+#include "preload/surface/deepbind.hpp"
+#include "preload/surface/hooks.hpp"
+#include "preload/surface/simulated.hpp"
+
+extern "C" char* program_invocation_name __attribute__((weak));
+
+namespace cudafault {
+
+namespace {
+
+const void* next_function(LoaderHook hook) {
+    const LibcFunctions& functions = next_in_chain();
+    switch (hook) {
+        case kDlsym: return reinterpret_cast<const void*>(functions.dlsym);
+        case kDlvsym: return reinterpret_cast<const void*>(functions.dlvsym);
+        case kDlopen: return reinterpret_cast<const void*>(functions.dlopen);
+        case kDlmopen: return reinterpret_cast<const void*>(functions.dlmopen);
+        case kDlclose: return reinterpret_cast<const void*>(functions.dlclose);
+        default: return reinterpret_cast<const void*>(functions.dlerror);
+    }
+}
+
+// The first row with that name, -1 for most names.
+int row_of(const char* name) {
+    if (!name || (name[0] != 'c' && name[0] != 'n' && name[0] != '_')) return -1;
+    return find_function(Text(name));
+}
+
+bool is_data(const void* found, Text name) {
+    LoadedObject object;
+    if (!find_object(found, object)) return false;
+    const ElfW(Sym)* symbol = object.find(name);
+    return symbol && ELF64_ST_TYPE(symbol->st_info) != STT_FUNC && ELF64_ST_TYPE(symbol->st_info) != STT_GNU_IFUNC;
+}
+
+// As libc says it of a look-up in the whole program, which only we made succeed.
+Verdict fail_look_up(int row, const char* version) {
+    Message message(this_thread.failure);
+    message.add(&program_invocation_name && program_invocation_name ? program_invocation_name : "<main program>");
+    message.add(": undefined symbol: ");
+    message.add(function_name(row));
+    if (version) {
+        message.add(", version ");
+        message.add(version);
+    }
+    if (libc().dlerror) libc().dlerror();  // ours takes the place of an older one
+    this_thread.failed_look_up = true;
+    return give(nullptr);
+}
+
+struct LookUp {
+    void* handle;
+    const char* name;
+    const char* version;  // nullptr for dlsym
+    const void* caller;
+};
+
+void* find(const LookUp& look_up) {
+    const LibcFunctions& next = next_in_chain();
+    return look_up.version ? next.dlvsym(look_up.handle, look_up.name, look_up.version)
+                           : next.dlsym(look_up.handle, look_up.name);
+}
+
+void* look_behind_us(void* handle, const LookUp& look_up) {
+    const LibcFunctions& next = next_in_chain();
+    void* found =
+        look_up.version ? next.dlvsym(handle, look_up.name, look_up.version) : next.dlsym(handle, look_up.name);
+    return found && !is_ours(found) ? found : nullptr;
+}
+
+// What the caller brought along itself: libraries of a plugin are seen by its own look-ups alone.
+void* look_in_scope_of(const void* caller, const LookUp& look_up) {
+    LoadedObject object;
+    if (!find_object(caller, object) || object.file().empty()) return nullptr;
+    void* handle = libc().dlopen(object.file().data, RTLD_LAZY | RTLD_NOLOAD);
+    if (!handle) return nullptr;
+    void* found = look_behind_us(handle, look_up);
+    libc().dlclose(handle);
+    return found;
+}
+
+// What libc would have found if we were not there, for a look-up that it answered with a stub of ours.
+const void* besides_us(const LookUp& look_up) {
+    const void* found = look_behind_us(RTLD_NEXT, look_up);
+    return found || look_up.handle != RTLD_DEFAULT ? found : look_in_scope_of(look_up.caller, look_up);
+}
+
+Verdict substitute(int row, const LookUp& look_up) {
+    const ErrnoKept kept;
+    const void* found = find(look_up);
+    if (!found) return give(nullptr);
+    if (const int number = stub_at(found); number >= 0) {
+        found = besides_us(look_up);
+        if (!found) return fail_look_up(number, look_up.version);
+    }
+    if (is_data(found, Text(look_up.name))) return give(found);
+    if (kFunctions[row].api == Api::runtime) {
+        row = look_up.version ? runtime_row(row, Text(look_up.version)) : runtime_row(row, found);
+    }
+    own_real_function(row);  // the row's own stub leads to what a linked program would reach
+    if (libc().dlerror) libc().dlerror();
+    return give(stub_for(row, found, is_in_cudart(look_up.caller)));
+}
+
+Verdict on_look_up(LoaderHook hook, const LookUp& look_up) {
+    const void* real = next_function(hook);
+    if (!real) return give(nullptr);  // before glibc 2.34, where libdl is not loaded
+    this_thread.failed_look_up = false;
+    const int row = look_up.handle == RTLD_NEXT || !is_glibc() ? -1 : row_of(look_up.name);
+    return row < 0 ? jump_to(real) : substitute(row, look_up);
+}
+
+// The arguments may be changed; the call itself is libc's.
+Verdict on_open(LoaderHook hook, Frame& frame) {
+    const void* real = next_function(hook);
+    if (!real) return give(nullptr);
+    this_thread.failed_look_up = false;
+    const int file = hook == kDlmopen ? 1 : 0, flags = file + 1;
+    const char* name = pointer_argument<const char>(frame, file);
+    if (!is_glibc() || !name) return jump_to(real);
+    if (const char* simulated = simulated_library(name)) {
+        frame.arguments[file] = reinterpret_cast<uint64_t>(simulated);
+    } else if ((frame.arguments[flags] & RTLD_DEEPBIND) && must_lose_deepbind(name)) {
+        frame.arguments[flags] &= ~uint64_t{RTLD_DEEPBIND};
+    }
+    return jump_to(real);
+}
+
+// Not a jump, for there is something to do afterwards; this function does not look at its caller.
+Verdict on_close(void* handle) {
+    const LibcFunctions& next = next_in_chain();
+    if (!next.dlclose) return give(uint64_t{0});
+    this_thread.failed_look_up = false;
+    const int status = next.dlclose(handle);
+    if (is_ready()) forget_unloaded();
+    return give_status(status);
+}
+
+Verdict on_error() {
+    if (this_thread.failed_look_up) {
+        this_thread.failed_look_up = false;
+        return give(this_thread.failure);
+    }
+    const void* real = next_function(kDlerror);
+    return real ? jump_to(real) : give(nullptr);
+}
+
+}  // namespace
+
+Verdict on_loader_call(LoaderHook hook, Frame& frame) {
+    const auto handle = pointer_argument<void>(frame, 0);
+    const auto name = pointer_argument<const char>(frame, 1);
+    switch (hook) {
+        case kDlsym: return on_look_up(hook, {handle, name, nullptr, frame.caller});
+        case kDlvsym: return on_look_up(hook, {handle, name, pointer_argument<const char>(frame, 2), frame.caller});
+        case kDlclose: return on_close(handle);
+        case kDlerror: return on_error();
+        default: return on_open(hook, frame);
+    }
+}
+
+}  // namespace cudafault

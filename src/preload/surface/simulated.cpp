@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "preload/surface/simulated.hpp"
+
+#include "fault/message.hpp"
+#include "preload/resolve/elf.hpp"
+#include "preload/resolve/libc.hpp"
+
+namespace cudafault {
+
+namespace {
+
+constexpr const char* kDriverLibraries[] = {"libcuda.so", "libnvidia-ml.so"};
+constexpr int kDriverLibraryCount = 2;
+constexpr size_t kLongestPath = 4096;
+
+}  // namespace
+
+const char* simulated_library(const char* file) {
+    const Text path(file), name = base_name_of(path);
+    if (name.size == path.size) return nullptr;  // LD_LIBRARY_PATH decides
+    const char* folder = environment("CUDAFAULT_SIM_DIR");
+    if (!folder || !*folder || starts_with(path, Text(folder))) return nullptr;
+    for (int i = 0; i < kDriverLibraryCount; ++i) {
+        const Text library(kDriverLibraries[i]);
+        if (!starts_with(name, library) || Text(folder).size + library.size + sizeof "/.1" > kLongestPath) continue;
+        // Every thread writes the same, and libc reads it after we have returned.
+        static char paths[kDriverLibraryCount][kLongestPath];
+        Message message(paths[i]);
+        message.add(folder);
+        message.add("/");
+        message.add(library);
+        message.add(".1");
+        return paths[i];
+    }
+    return nullptr;
+}
+
+}  // namespace cudafault
