@@ -22,7 +22,7 @@ test:           ## all tests
 	@scripts/test
 
 test-fast:      ## unit tests and documentation examples only
-	@scripts/bootstrap build
+	@scripts/bootstrap fast
 	@scripts/test --fast
 
 test-long:      ## all tests, and the test suites of bash, coreutils and CPython under the preload

@@ -1,24 +1,36 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What whole-program tests share: where things are, counted checks, programs run with and without the library."""
+"""Shared helpers of the whole-program tests: the paths of the build, the command line, runs, and programs that run with
+or without the library."""
 
+import contextlib
 import json
 import os
+import queue
 import subprocess
 import sys
 import tempfile
+import threading
+import time
+import unittest
 import venv
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, TypeVar
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = Path(os.environ.get("CUDAFAULT_BUILD", ROOT / "build"))
+TOOL = BUILD / "bin" / "cudafault"
 LIBRARY = BUILD / "lib" / "libcudafault.so"
 SIMGPU = BUILD / "lib" / "simgpu"
 OURS = ("CUDAFAULT_", "CUDA_FAULT_INJECTION_", "CUDA_XID_TYPE", "LD_PRELOAD", "LD_LIBRARY_PATH")
+PATIENCE = 20  # seconds that a test waits for what should come within a fraction of one
+
+T = TypeVar("T")
 
 
-class Skip(Exception):
-    """Why a check cannot be made on this machine."""
+class Skip(unittest.SkipTest):
+    """The reason why a check is impossible on this machine. pytest takes it for a skip."""
 
 
 class Checks:
@@ -51,12 +63,16 @@ class Outcome:
     code: int
     output: str
     errors: str
-    events: list
+    events: list = field(default_factory=list)  # the lines of CUDAFAULT_LOG
 
     @property
     def behaviour(self) -> tuple:
-        """What somebody who runs the program can see."""
+        """Everything that the user of the program can see."""
         return self.code, self.output, self.errors
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.output)
 
     def fired(self, function: str, code: int) -> bool:
         return any(event.get("function") == function and event.get("code") == code for event in self.events)
@@ -74,7 +90,7 @@ def execute(
     command: list,
     plan: str | None = None,
     preload: list | None = None,
-    library_path: list = (),
+    library_path: list | tuple = (),
     environment: dict = {},
     timeout: int = 120,
     **options,
@@ -103,6 +119,125 @@ def execute(
             **options,
         )
         return Outcome(done.returncode, done.stdout, done.stderr, read_events(log))
+
+
+def cudafault(*arguments: object, text_input: str = "", timeout: float = 60, **environment: str) -> Outcome:
+    """Runs the command line with these variables added to a clean environment."""
+    done = subprocess.run(
+        [TOOL, *map(str, arguments)],
+        check=False,
+        input=text_input,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=timeout,
+        env={**clean_environment(), **environment},
+    )
+    return Outcome(done.returncode, done.stdout, done.stderr)
+
+
+def wait_until(condition: Callable[[], T], seconds: float = PATIENCE) -> T:
+    """The first true value of the condition, or its last value when time runs out."""
+    deadline = time.monotonic() + seconds
+    while not (value := condition()) and time.monotonic() < deadline:
+        time.sleep(0.005)
+    return value
+
+
+class Run:
+    """`cudafault run` in the background. Ends with the `with` block, or with end(), which closes its standard input."""
+
+    def __init__(
+        self,
+        *command: object,
+        name: str | None = None,
+        gpus: str | None = "sim:2",
+        options: list | tuple = (),
+        environment: dict = {},
+    ) -> None:
+        self.name = name or f"test-{os.getpid()}-{time.monotonic_ns()}"
+        gpus_option = ["--gpus", gpus] if gpus else []
+        self._errors = tempfile.TemporaryFile(mode="w+", errors="replace")
+        self.process = subprocess.Popen(
+            [TOOL, "run", "--name", self.name, *gpus_option, *map(str, options), "--", *map(str, command)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            text=True,
+            errors="replace",
+            env={**clean_environment(), **environment},
+            # A process group with a parent in the session: the kernel stops no process of an orphaned one.
+            preexec_fn=os.setpgrp,
+        )
+        self._lines: queue.Queue[str | None] = queue.Queue()
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        assert self.process.stdout
+        for line in self.process.stdout:
+            self._lines.put(line.rstrip("\n"))
+        self._lines.put(None)
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    def hear(self, seconds: float = PATIENCE) -> str | None:
+        """The next line of standard output; None after the last one, or when time runs out."""
+        try:
+            line = self._lines.get(timeout=max(0, seconds))
+        except queue.Empty:
+            return None
+        if line is None:
+            self._lines.put(None)
+        return line
+
+    def say(self, *words: object) -> None:
+        """Writes a line to standard input."""
+        print(*words, file=self.process.stdin, flush=True)
+
+    def errors(self) -> str:
+        """Everything on standard error so far."""
+        self._errors.seek(0)
+        return self._errors.read()
+
+    def arm(self, spec: str) -> None:
+        expect_success("arm", self.name, spec)
+
+    def disarm(self) -> None:
+        expect_success("disarm", self.name)
+
+    def status(self) -> Any:
+        return expect_success("status", self.name, "--json").json
+
+    def events(self) -> Any:
+        return expect_success("events", self.name, "--json").json
+
+    def end(self, seconds: float = PATIENCE) -> Outcome:
+        """Closes standard input and waits; the output is what hear() has not returned yet."""
+        assert self.process.stdin
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.close()
+        try:
+            self.process.wait(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        rest = iter(lambda: self.hear(1), None)
+        return Outcome(self.process.returncode, "".join(f"{line}\n" for line in rest), self.errors())
+
+    def __enter__(self) -> "Run":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end(5)
+
+
+def expect_success(*arguments: object) -> Outcome:
+    """Runs the command line, which must exit with 0."""
+    answer = cudafault(*arguments)
+    assert answer.code == 0, answer
+    return answer
 
 
 def build(output: Path, *arguments) -> Path:
@@ -141,7 +276,7 @@ def python_with(folder: Path, *packages: str) -> Path:
 
 
 def pip(python: Path, command: str, *arguments) -> None:
-    whole = [python, "-m", "pip", command, "--quiet", *map(str, arguments)]
+    whole = [str(python), "-m", "pip", command, "--quiet", *map(str, arguments)]
     done = subprocess.run(whole, capture_output=True, text=True)
     if done.returncode != 0:
         raise Skip(f"`pip {command} {arguments[-1]}` failed: {(done.stderr.strip().splitlines() or ['?'])[-1]}")
