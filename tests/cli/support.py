@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Shared helpers of the tests of the command line."""
+
+import os
+import re
+import sys
+from pathlib import Path
+
+from harness import Outcome, Run, cudafault
+
+CLIENT = (sys.executable, Path(__file__).resolve().parent / "client.py")
+
+# A program that prints the name of each signal it is sent, of those that its arguments name.
+HEARING = """
+import signal, sys, time
+def hear(number, _):
+    print(signal.Signals(number).name, flush=True)
+for name in sys.argv[1:]:
+    signal.signal(getattr(signal, name), hear)
+print("ready", flush=True)
+while True:
+    time.sleep(0.01)
+"""
+
+
+class ClientRun(Run):
+    """A run of client.py on two simulated GPUs, or of a command that runs it in the end."""
+
+    def __init__(self, name: str, *command: object, **options) -> None:
+        super().__init__(*(command or CLIENT), name=name, **options)
+        assert self.hear() == "ready", self.errors()
+
+    def allocate(self, gpu: int = 0, count: int = 1) -> str | None:
+        """The code of the last of so many allocations."""
+        self.say(gpu, count)
+        return self.hear()
+
+
+def assert_refused(answer: Outcome, code: int, *words: str) -> None:
+    assert answer.code == code, answer
+    assert not [word for word in words if word not in answer.errors], answer
+    assert "terminate" not in answer.errors, answer
+
+
+def record_file(name: str) -> Path:
+    return Path(os.environ["XDG_RUNTIME_DIR"]) / "cudafault" / f"{name}.json"
+
+
+def status(name: str):
+    return cudafault("status", name, "--json").json
+
+
+def child_of(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/task/{pid}/children").read_text())
+
+
+def has_words(text: str, *words: str) -> bool:
+    return all(word in text for word in words)
+
+
+def has_line(text: str, pattern: str) -> bool:
+    return re.search(pattern, text, re.MULTILINE) is not None

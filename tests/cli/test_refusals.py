@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Invalid plans: check, run and arm refuse each with the same sentence and a caret under the place."""
+
+from collections.abc import Iterator
+
+import pytest
+from cli.support import ClientRun, assert_refused, status
+from harness import Outcome, cudafault
+
+REFUSED = [  # spec, column, words
+    ("cals=cuInit", 1, "expected one of xid, error"),
+    ("xid=79 gpu=0 xyz=1", 14, "unknown key 'xyz'"),
+    ("xid=80", 5, "43, 48, 74, 79, 94, 95"),
+    ("xid=79 gpu=zero", 12, "GPU-<uuid>"),
+    ("xid=79 calls=cuMelt*", 14, "matches no function"),
+    ("xid=79 every=0", 14, "at least 1"),
+    ("xid=79 probability=1.5", 20, "above 0 and up to 1"),
+    ("xid=79 times=18446744073709551616", 14, "a number of failures"),
+    ("xid=79; error=719 effect=exit:256", 26, "0 to 255"),
+    ("xid=79 error=719", 14, "exclude each other"),
+    ("every=10", 1, "needs xid= or error="),
+]
+ABSENT_GPUS = [  # spec, column
+    ("xid=79 gpu=2", 12),
+    ("xid=79 gpu=0,7", 14),
+    ("xid=79 gpu=0000:77:00.0", 12),
+    ("xid=79 gpu=GPU-01234567-89ab-cdef-0123-456789abcdef", 12),
+]
+
+
+def assert_points_at(answer: Outcome, spec: str, column: int, words: str) -> None:
+    """The error is a sentence, the spec, and a caret below the column."""
+    assert (answer.code, answer.output) == (2, ""), answer
+    sentence, shown, caret = answer.errors.splitlines()
+    assert f"at column {column}: " in sentence
+    assert words in sentence
+    assert shown == "  " + spec
+    assert caret.index("^") == column + 1
+
+
+@pytest.fixture
+def refusing() -> Iterator[ClientRun]:
+    """A run in which nothing is armed and nothing was, before the test and after it."""
+    with ClientRun("refusing") as run:
+        yield run
+        assert status(run.name)["plan"]["state"] == "disarmed"
+        assert run.allocate() == "0"
+        assert not status(run.name)["history"]
+
+
+@pytest.mark.parametrize(("spec", "column", "words"), REFUSED)
+def test_invalid_plan(refusing: ClientRun, spec: str, column: int, words: str) -> None:
+    for verb in (["check", spec], ["run", "--plan", spec, "--", "echo", "started"], ["arm", refusing.name, spec]):
+        assert_points_at(cudafault(*verb), spec, column, words)
+
+
+@pytest.mark.parametrize(("spec", "column"), ABSENT_GPUS)
+def test_gpu_that_does_not_exist(refusing: ClientRun, spec: str, column: int) -> None:
+    run = ["run", "--gpus", "sim:2", "--plan", spec, "--", "echo", "started"]
+    for verb in (["check", "--gpus", "sim:2", spec], run, ["arm", refusing.name, spec]):
+        assert_points_at(cudafault(*verb), spec, column, "expected 0 to 1")
+
+
+def test_arm_refuses_an_empty_plan(refusing: ClientRun) -> None:
+    assert_refused(cudafault("arm", refusing.name, " ; "), 2, "disarm refusing")
+
+
+def test_run_joins_plans() -> None:
+    joined = cudafault("run", "--plan", "xid=79", "--plan", "xid=80", "--", "echo", "started")
+    assert_points_at(joined, "xid=79; xid=80", 13, "not known")

@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`cudafault run` around a command: exit codes, input and output, environment, signals and a terminal."""
+
+import json
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from cli.support import HEARING, ClientRun, assert_refused, child_of, status
+from harness import LIBRARY, PATIENCE, TOOL, Run, clean_environment, cudafault, wait_until
+
+HANDLED_BY_RUN = {"SIGKILL", "SIGSTOP", "SIGCHLD", "SIGTTIN", "SIGTTOU", "SIGTSTP", "SIGCONT"}
+FAULTS = {"SIGILL", "SIGTRAP", "SIGBUS", "SIGFPE", "SIGSEGV", "SIGSYS"}
+FORWARDED = sorted(number.name for number in signal.Signals if number.name not in HANDLED_BY_RUN | FAULTS)
+
+
+@pytest.mark.parametrize("code", [0, 1, 7, 125, 255])
+def test_run_returns_the_exit_code(code: int) -> None:
+    assert cudafault("run", "--", "sh", "-c", f"exit {code}").code == code
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL, signal.SIGSEGV], ids=lambda number: number.name)
+def test_run_ends_by_the_signal_of_its_command(number: signal.Signals) -> None:
+    assert cudafault("run", "--", "sh", "-c", f"kill -{int(number)} $$").code == -number
+
+
+def test_shell_sees_128_and_the_signal() -> None:
+    script = f"'{TOOL}' run -- sh -c 'kill -TERM $$'; echo $?"
+    assert subprocess.run(["sh", "-c", script], check=True, capture_output=True, text=True).stdout.strip() == "143"
+
+
+def test_command_that_cannot_start() -> None:
+    assert_refused(cudafault("run", "--", "no-such-program"), 127, "no-such-program")
+    assert_refused(cudafault("run", "--", "/etc/passwd"), 126, "/etc/passwd")
+    commands = [run["command"] for run in cudafault("status", "--json").json["runs"]]
+    assert ["no-such-program"] not in commands, "a command that never ran leaves no run"
+
+
+def test_input_and_output_are_untouched() -> None:
+    echoed = cudafault("run", "--", "cat", text_input="some input\n")
+    assert echoed.behaviour == (0, "some input\n", "")
+
+
+@pytest.mark.parametrize("marker", [["--"], []], ids=["marked", "unmarked"])
+def test_arguments_are_untouched(marker: list[str]) -> None:
+    words = ["--name", "x", "--", "", "a b", "[p,q]", "{r}", "--help", "-v", "@f", "%", "é"]
+    shown = cudafault("run", *marker, sys.executable, "-c", "import sys; print(sys.argv[1:])", *words)
+    assert shown.output.strip() == repr(words)
+
+
+def test_environment_gets_two_variables() -> None:
+    inside = cudafault("run", "--", "env").output.splitlines()
+    added = {line.split("=")[0] for line in inside} - {*clean_environment(), "_"}
+    assert added == {"CUDAFAULT_RUN", "LD_PRELOAD"}
+
+
+def test_no_file_stays_open() -> None:
+    command = [sys.executable, "-c", "import os; print(sorted(os.listdir('/proc/self/fd'))[:-1])"]
+    alone = subprocess.run(command, check=True, input="", capture_output=True, text=True)
+    assert cudafault("run", "--", *command).output == alone.stdout
+
+
+def test_missing_library() -> None:
+    answer = cudafault("run", "--", "echo", "started", CUDAFAULT_LIBRARY="/nowhere/libcudafault.so")
+    assert_refused(answer, 125, "/nowhere/libcudafault.so")
+    assert answer.output == "", "the command did not start"
+
+
+@pytest.mark.parametrize(("value", "warned"), [("1", True), ("0", False)])
+def test_plan_of_a_disabled_library(value: str, warned: bool) -> None:
+    answer = cudafault("run", "--plan", "xid=79", "--", "true", CUDAFAULT_DISABLE=value)
+    assert (answer.code, "DISABLE" in answer.errors) == (0, warned)
+
+
+def link_library(folder: Path) -> str:
+    """The library in another folder, without the simulated GPUs beside it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "libcudafault.so").symlink_to(LIBRARY)
+    return str(folder / "libcudafault.so")
+
+
+def test_missing_simulated_libraries(tmp_path: Path) -> None:
+    library = link_library(tmp_path)
+    answer = cudafault("run", "--gpus", "sim:1", "--", "echo", CUDAFAULT_LIBRARY=library)
+    assert_refused(answer, 125, "simgpu/libcuda.so.1")
+    assert cudafault("run", "--", "true", CUDAFAULT_LIBRARY=library).code == 0, "only a simulated run needs them"
+
+
+def test_library_path_with_a_space(tmp_path: Path) -> None:
+    answer = cudafault("run", "--", "echo", CUDAFAULT_LIBRARY=link_library(tmp_path / "a b"))
+    assert_refused(answer, 125, "space")
+
+
+def test_path_of_a_simulated_library_that_is_too_long(tmp_path: Path) -> None:
+    deep = tmp_path
+    while (left := 4078 - len(str(deep))) > 1:
+        deep /= "d" * min(200, left - 1 if left < 202 else 200)
+    answer = cudafault("run", "--gpus", "sim:1", "--", "echo", CUDAFAULT_LIBRARY=link_library(deep))
+    assert_refused(answer, 125, "longer than the 4095 characters")
+
+
+def test_invalid_gpus() -> None:
+    assert_refused(cudafault("run", "--gpus", "sim:Voodoo", "--", "echo"), 2, "H100", "expected")
+    assert_refused(cudafault("run", "--gpus", "two", "--", "echo"), 2, "real", "sim:N")
+
+
+def test_missing_libcurl(tmp_path: Path) -> None:
+    """Only what talks to a cluster needs libcurl, and names the package."""
+    (tmp_path / "libcurl.so.4").touch()  # found before the real one, and not a library
+    kubeconfig = {
+        "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
+        "current-context": "c",
+        "clusters": [{"name": "c", "cluster": {"server": "https://127.0.0.1:1"}}],
+        "users": [{"name": "u", "user": {"token": "hush"}}],
+    }
+    (tmp_path / "config").write_text(json.dumps(kubeconfig))
+    surroundings = {"LD_LIBRARY_PATH": str(tmp_path), "KUBECONFIG": str(tmp_path / "config")}
+    answer = cudafault("k8s", "scan", **surroundings)
+    assert_refused(answer, 3, "libcurl cannot be loaded", "apt-get install libcurl4")
+    assert answer.errors.count("\n") == 1
+    assert cudafault("xids", "79", **surroundings).code == 0
+
+
+def is_stopped(pid: int) -> bool:
+    return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "T"
+
+
+def hearing(*signals: str) -> list[str]:
+    return [sys.executable, "-c", HEARING, *signals]
+
+
+def test_signals_are_forwarded() -> None:
+    with Run(*hearing(*FORWARDED), name="signals", gpus=None) as run:
+        assert run.hear() == "ready"
+        for name in FORWARDED:
+            os.kill(run.pid, getattr(signal, name))
+            assert run.hear() == name
+        child = child_of(run.pid)
+        os.kill(run.pid, signal.SIGTSTP)
+        assert wait_until(lambda: is_stopped(run.pid) and is_stopped(child))
+        os.kill(run.pid, signal.SIGCONT)
+        assert wait_until(lambda: not is_stopped(run.pid) and not is_stopped(child))
+        os.kill(child, signal.SIGKILL)
+        assert run.process.wait(timeout=PATIENCE) == -signal.SIGKILL
+    ended = status("signals")
+    assert (ended["exit_code"], ended["signal"]) == (137, 9)
+
+
+def test_command_that_handles_sigtstp() -> None:
+    with Run(*hearing("SIGTSTP"), name="stop-handled", gpus=None) as run:
+        assert run.hear() == "ready"
+        for _ in range(2):  # run has not stopped after the first
+            os.kill(run.pid, signal.SIGTSTP)
+            assert run.hear() == "SIGTSTP"
+        os.kill(child_of(run.pid), signal.SIGKILL)
+
+
+def test_output_on_a_full_disk() -> None:
+    with ClientRun("full") as run, open("/dev/full", "w") as full_disk:
+        for verb in (
+            "xids",
+            "xids 79 --json",
+            "functions",
+            "check xid=79",
+            "status",
+            f"status {run.name}",
+            f"events {run.name} --json",
+            "--help",
+            "run --help",
+            "--version",
+        ):
+            command = [TOOL, *verb.split()]
+            done = subprocess.run(command, check=False, stdout=full_disk, stderr=subprocess.PIPE, text=True)
+            assert done.returncode == 3, verb
+            assert re.fullmatch("cudafault: .*No space left on device\n", done.stderr), verb
+
+
+def read_terminal(terminal: int, seconds: float, until: str | None = None) -> str:
+    text, deadline = "", time.monotonic() + seconds
+    while time.monotonic() < deadline and not (until and until in text):
+        if select.select([terminal], [], [], 0.05)[0]:
+            try:
+                text += os.read(terminal, 1000).decode()
+            except OSError:
+                break
+    return text
+
+
+def test_signals_of_a_terminal_reach_the_command_once() -> None:
+    command = [str(TOOL), "run", "--name", "terminal", "--", *hearing("SIGINT", "SIGQUIT")]
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execve(TOOL, command, clean_environment())
+    read_terminal(terminal, PATIENCE, "ready")
+    os.write(terminal, b"\x03")
+    assert read_terminal(terminal, 0.7).count("SIGINT") == 1
+    os.write(terminal, b"\x1c")
+    assert read_terminal(terminal, 0.7).count("SIGQUIT") == 1
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    os.close(terminal)
+
+
+def test_colors_only_on_a_terminal_without_no_color() -> None:
+    command = ["script", "-qec", f"'{TOOL}' xids", "/dev/null"]
+    colored = subprocess.run(command, check=False, capture_output=True, text=True)
+    plain = subprocess.run(
+        command, check=False, capture_output=True, text=True, env={**clean_environment(), "NO_COLOR": "1"}
+    )
+    assert "\033[" in colored.stdout
+    assert "\033[" not in plain.stdout
+    assert "\033[" not in cudafault("xids").output

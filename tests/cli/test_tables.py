@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The verbs that need no run: help, check, xids and functions."""
+
+import re
+
+import pytest
+from cli.support import assert_refused, has_line, has_words, status
+from harness import cudafault
+
+VERBS = ("run", "arm", "disarm", "status", "events", "check", "xids", "functions")
+CODES = {43: 702, 48: 214, 74: 217, 79: 100, 94: 214, 95: 999}
+
+
+def test_version() -> None:
+    answer = cudafault("--version")
+    assert answer.code == 0
+    assert re.fullmatch(r"cudafault \d+\.\d+\.\d+\n", answer.output)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_help_has_an_example(verb: str) -> None:
+    answer = cudafault(verb, "--help")
+    assert answer.code == 0
+    assert has_words(answer.output, "Example", f"cudafault {verb}")
+
+
+@pytest.mark.parametrize("arguments", ["", "fail", "check", "arm x", "status --jason", "xids many"])
+def test_usage_error_names_the_help(arguments: str) -> None:
+    assert_refused(cudafault(*arguments.split()), 2, "--help")
+
+
+@pytest.mark.parametrize("arguments", ["run", "run --"])
+def test_run_needs_a_command(arguments: str) -> None:
+    assert_refused(cudafault(*arguments.split()), 2, "command")
+
+
+@pytest.mark.parametrize("arguments", ["", "deployment/app"])
+def test_k8s_arm_needs_a_plan(arguments: str) -> None:
+    """The refusal comes before any contact with a cluster."""
+    answer = cudafault("k8s", "arm", *arguments.split())
+    assert_refused(answer, 2, "the plan is missing", "deployment/web 'xid=79'")
+
+
+def test_k8s_node_drain_with_an_invalid_time() -> None:
+    answer = cudafault("k8s", "node", "drain", "n", "--grace", "-1")
+    assert_refused(answer, 2, "--grace -1 is no time: write it in seconds")
+
+
+def test_check_explains_in_words() -> None:
+    answer = cudafault("check", "xid=79 gpu=0 after=100; effect=delay:90s calls=@copy")
+    assert answer.code == 0
+    words = ("GPU fell off the bus", "CUDA_ERROR_NO_DEVICE", "GPU 0", "first 100 matched calls", "90 s later", "@copy")
+    assert has_words(answer.output, *words)
+
+
+def test_check_json() -> None:
+    document = cudafault("check", "--json", "xid=79 gpu=0 after=100").json
+    fault = document["faults"][0]
+    found = (document["valid"], fault["xid"], fault["effect"]["code"], fault["after_calls"])
+    assert found == (True, 79, 100, 100)
+    assert "cuMemAlloc_v2" in fault["calls"]["functions"]
+
+
+def test_check_json_of_an_invalid_plan() -> None:
+    refused = cudafault("check", "--json", "xid=79 gpu=zero")
+    found = (refused.code, refused.json["valid"], refused.json["column"], refused.json["length"])
+    assert found == (2, False, 12, 4)
+
+
+def test_check_of_an_empty_plan() -> None:
+    assert cudafault("check", "").code == 0
+
+
+def test_xids_lists_all() -> None:
+    document = cudafault("xids", "--json").json
+    assert {row["xid"]: row["simple"]["code"] for row in document["xids"]} == CODES
+    listed = cudafault("xids").output
+    for xid, code in CODES.items():
+        assert has_line(listed, rf"^{xid} .*\({code}\)$")
+
+
+def test_xids_of_one() -> None:
+    assert cudafault("xids", 79, "--json").json["mnemonic"] == "GPU_HAS_FALLEN_OFF_THE_BUS"
+    assert "999" in cudafault("xids", 79).output, "the code that a running process really gets"
+    assert_refused(cudafault("xids", 80), 2, "80", "43, 48, 74, 79, 94, 95")
+
+
+def test_functions_json() -> None:
+    assert cudafault("functions", "cudaMalloc", "--json").json["functions"] == [
+        {
+            "function": "cudaMalloc",
+            "class": "memory",
+            "can_fail": True,
+            "fails_by_default": True,
+            "libraries": ["libcudart.so.11.0", "libcudart.so.12", "libcudart.so.13"],
+        }
+    ]
+
+
+def test_functions_by_pattern() -> None:
+    shown = cudafault("functions", "cuMemAlloc*").output.splitlines()
+    assert len(shown) > 5
+    assert all("cuMemAlloc" in line for line in shown[1:])
+    assert "cuLaunchKernel " in cudafault("functions", "@launch").output
+    assert_refused(cudafault("functions", "cuMelt*"), 2, "cuMelt*")
+
+
+def test_simulated_models() -> None:
+    models = re.search(r"models are ([\w, ]+)\.", " ".join(cudafault("run", "--help").output.split()))
+    assert models
+    for model in re.findall(r"\w*\d\w*", models[1]):
+        cudafault("run", "--name", "model", "--gpus", f"sim:{model}:2", "--", "true")
+        gpus = status("model")["gpus"]
+        assert gpus["simulated"]
+        assert [model in gpu["name"] for gpu in gpus["list"]] == [True] * 2
