@@ -19,29 +19,29 @@ namespace cudafault::cli {
 namespace {
 
 constexpr const char* kK8sArmExamples = R"(Examples:
-  cudafault k8s arm deployment/web 'xid=79' -n prod                     every pod, also those that come later
-  cudafault k8s arm deployment/web 'xid=79' --node gpu-node-7 -n prod   its pods on that node
+  cudafault k8s arm deployment/web 'xid=79' -n prod                     every pod, including pods created later
+  cudafault k8s arm deployment/web 'xid=79' --node gpu-node-7 -n prod   only its pods on that node
   cudafault k8s arm 'xid=94 gpu=0' --selector role=decode -n prod       the injected pods that have this label now
   cudafault k8s arm deployment/web 'xid=79' --node gpu-node-7 --max-pods 25% -n prod
   cudafault k8s arm dgd/vllm-disagg 'xid=48 for=30s' --expires 10m -n prod
 
-The plan replaces the one before, and ends by itself when --expires is over, whatever becomes of this tool; a fault with an
-until= of its own ends then instead. A pod that is restarted or made anew while it is armed fails too. docs/plans.md has
-all keys.)";
+PLAN has the form KEY=VALUE ...; docs/plans.md lists all keys. It replaces the plan that is armed now. The library disarms
+itself when --expires is over, even if cudafault and the API server cannot be reached; a fault with its own until= ends
+at that time instead. Pods that are restarted or created while the plan is armed fail too.)";
 
-constexpr const char* kNoPlan =
-    "the plan is missing, which says what is to fail: `cudafault k8s arm deployment/web 'xid=79'`";
+constexpr const char* kNoPlan = "missing plan: expected for example `cudafault k8s arm deployment/web 'xid=79'`";
 
 struct K8sArmOptions {
     ClusterOptions cluster;
-    std::vector<std::string> words;  // [KIND/NAME] SPEC
+    std::vector<std::string> words;  // [WORKLOAD] PLAN
     std::string selector, node, max_pods, expires = "1h";
 };
 
 std::chrono::system_clock::time_point end_of(const std::string& expires) {
     uint64_t ns = 0;
     if (!parse_duration(local::text_of(expires), ns) || ns == 0) {
-        throw local::Error(local::kUsage, fmt::format("--expires {} is no time: write it like 30m or 4h", expires));
+        throw local::Error(local::kUsage,
+                           fmt::format("invalid --expires \"{}\": expected a duration such as 30m or 4h", expires));
     }
     return std::chrono::system_clock::now() +
            std::chrono::duration_cast<std::chrono::seconds>(std::chrono::nanoseconds(ns));
@@ -55,8 +55,9 @@ kube::PodLimit limit_of(const std::string& max_pods) {
     const std::string_view unit(rest, max_pods.data() + max_pods.size() - rest);
     const bool is_percentage = unit == "%" && number <= 100;
     if (error != std::errc() || !(unit.empty() || is_percentage)) {
-        throw local::Error(local::kUsage,
-                           fmt::format("--max-pods {} is no number of pods: write it like 2 or 25%", max_pods));
+        throw local::Error(
+            local::kUsage,
+            fmt::format("invalid --max-pods \"{}\": expected a number of pods such as 2, or 25%", max_pods));
     }
     (is_percentage ? limit.percent : limit.pods) = number;
     return limit;
@@ -69,7 +70,8 @@ kube::ArmChoice choice_of(const K8sArmOptions& options) {
     if (options.words.size() == 2) {
         choice.workload = parse_workload(options.words.front(), "");
     } else if (options.selector.empty() && options.node.empty()) {
-        throw local::Error(local::kUsage, "say what is to fail: KIND/NAME, --selector or --node");
+        throw local::Error(local::kUsage,
+                           "missing target: expected a workload such as deployment/web, --selector or --node");
     }
     return choice;
 }
@@ -83,12 +85,12 @@ void arm(const K8sArmOptions& options) {
     if (!has_plan(options.words)) throw local::Error(local::kUsage, kNoPlan);
     const std::string spec = options.words.back();
     const auto end = end_of(options.expires);
-    // Refused, if at all, before anything is asked.
+    // Before the first request, so that an invalid plan is refused without a cluster.
     const Expiring expiring = with_expiry(spec, end, options.node, {});
     kube::ArmChoice choice = choice_of(options);
     ClusterOptions cluster = options.cluster;
     if (options.words.size() == 2) cluster.workload = options.words.front();
-    if (choice.workload.name.empty()) cluster.verb += " --all";
+    cluster.use.all_workloads = choice.workload.name.empty();
     in_cluster(cluster, [&](ClusterAccess& access) {
         choice.workload.in_namespace = access.in_namespace;
         const auto spec_for = [&](const std::vector<std::string>& pods) {
@@ -97,7 +99,7 @@ void arm(const K8sArmOptions& options) {
         const std::vector<kube::Armed> armed =
             kube::arm(access.client, access.discovery, choice, spec_for, access.deadline, progress);
         if (options.cluster.json) return print_json(armed_json(choice, armed, expiring.until));
-        fmt::print("armed until {}: {}\n", local_time(expiring.until), paint(Paint::bold, spec));
+        fmt::print("armed until {}: {}\n", expiring.until, paint(Paint::bold, spec));
         print_armed(armed);
     });
 }
@@ -106,14 +108,20 @@ void arm(const K8sArmOptions& options) {
 
 void add_k8s_arm(CLI::App& k8s) {
     const auto options = std::make_shared<K8sArmOptions>();
-    CLI::App* verb = k8s.add_subcommand("arm", "Makes the GPU calls of injected pods fail");
-    verb->add_option("words", options->words, "[KIND/NAME] SPEC: the workload, and what fails")->expected(0, 2);
+    CLI::App* verb = k8s.add_subcommand("arm", "Make GPU calls in injected pods fail");
+    verb->add_option("words", options->words, "The workload (KIND/NAME) and the faults to arm")
+        ->option_text("[WORKLOAD] PLAN")
+        ->expected(0, 2);
     add_cluster_options(*verb, options->cluster);
-    verb->add_option("--selector", options->selector, "The injected pods that have these labels now, by name");
-    verb->add_option("--node", options->node, "Pods on this node only, which may be a pattern; it pins nothing");
+    verb->add_option("--selector", options->selector, "Only injected pods that have these labels now; pinned by name")
+        ->type_name("LABELS");
+    verb->add_option("--node", options->node, "Only pods on this node (a glob); does not pin pods to it")
+        ->type_name("NODE");
     verb->add_option("--max-pods", options->max_pods,
-                     "Arms nothing if more pods than that would fail now: a number, or a percentage of the injected");
-    verb->add_option("--expires", options->expires, "When it disarms itself, where the plan has no until=")
+                     "Arm nothing if more pods than this would fail now: a number, or a percentage of injected pods")
+        ->type_name("N|N%");
+    verb->add_option("--expires", options->expires, "Time until the plan disarms itself, for faults without until=")
+        ->type_name("DURATION")
         ->capture_default_str();
     verb->footer(kK8sArmExamples);
     verb->callback([options] { arm(*options); });

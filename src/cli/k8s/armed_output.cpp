@@ -28,24 +28,24 @@ const char* state_of(Acknowledgement state) {
 const char* meaning_of(Acknowledgement state) {
     switch (state) {
         case Acknowledgement::kYes: return "";
-        case Acknowledgement::kNotRunning: return "takes it up when it starts";
+        case Acknowledgement::kNotRunning: return "reads the plan when it starts";
         case Acknowledgement::kUnknown: return "";
         case Acknowledgement::kNo: break;
     }
-    return "has not said so: maybe no process of it has made a CUDA call yet";
+    return "not acknowledged: perhaps no process has made a CUDA call yet";
 }
 
 bool is_disarmed(const kube::Armed& armed) { return armed.plan.spec.empty(); }
 
 std::string remark(const kube::Armed& armed, const kube::AcknowledgingContainer& container) {
-    if (!is_disarmed(armed) && !kube::is_meant(armed.plan.spec, container.pod)) return "not meant by the plan";
+    if (!is_disarmed(armed) && !kube::is_meant(armed.plan.spec, container.pod)) return "not targeted by the plan";
     return container.why.empty() ? meaning_of(container.state) : container.why;
 }
 
-bool is_anybody_meant(const std::vector<kube::Armed>& all) {
+bool is_any_pod_targeted(const std::vector<kube::Armed>& all) {
     return std::any_of(all.begin(), all.end(), [](const kube::Armed& armed) {
-        const auto is_one = [&](const auto& container) { return kube::is_meant(armed.plan.spec, container.pod); };
-        return is_disarmed(armed) || std::any_of(armed.containers.begin(), armed.containers.end(), is_one);
+        const auto is_targeted = [&](const auto& container) { return kube::is_meant(armed.plan.spec, container.pod); };
+        return is_disarmed(armed) || std::any_of(armed.containers.begin(), armed.containers.end(), is_targeted);
     });
 }
 
@@ -89,8 +89,8 @@ void print_armed(const std::vector<kube::Armed>& all) {
         }
     }
     if (any) fmt::print("{}", table.text("  "));
-    if (!is_anybody_meant(all))
-        fmt::print("  note: no pod that runs now is meant by the plan; those that come may be\n");
+    if (!is_any_pod_targeted(all))
+        fmt::print("  note: the plan targets no pod that runs now; pods created later may match\n");
     for (const kube::Armed& armed : all) {
         for (const std::string& note : armed.notes) fmt::print("  note: {}\n", note);
     }

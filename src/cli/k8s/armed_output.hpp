@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How the results of `arm` and `disarm` are shown.
+// Output of `arm` and `disarm`.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -10,8 +10,8 @@
 
 namespace cudafault::cli {
 
-// Of a workload chosen by its name an object, else {"workloads": [...]}, however many are found: a script knows before
-// what it gets. `until` is empty for what was disarmed.
+// One object for a workload chosen by name, else {"workloads": [...]}: the shape follows from the command, not from how
+// many workloads are found. `until` is empty after disarming.
 nlohmann::json armed_json(const kube::ArmChoice& choice, const std::vector<kube::Armed>& all, const std::string& until);
 void print_armed(const std::vector<kube::Armed>& all);
 

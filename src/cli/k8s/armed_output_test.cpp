@@ -14,7 +14,7 @@ kube::Armed armed_on(const std::string& node) {
     return armed;
 }
 
-TEST(ArmedJson, ItsShapeFollowsFromTheCommandAlone) {
+TEST(ArmedJson, ShapeDependsOnTheCommandOnly) {
     kube::ArmChoice choice;
     for (const size_t count : {1, 2}) {
         const auto document = armed_json(choice, std::vector(count, armed_on("n1")), "");
@@ -27,7 +27,7 @@ TEST(ArmedJson, ItsShapeFollowsFromTheCommandAlone) {
     EXPECT_EQ(document["until"], "2026-11-24T12:00:00Z");
 }
 
-TEST(ArmedJson, TellsWhichPodsAreMeant) {
+TEST(ArmedJson, NamesTheTargetedPods) {
     kube::ArmChoice choice;
     choice.workload.name = "web";
     EXPECT_EQ(armed_json(choice, {armed_on("n1")}, "")["pods"][0]["meant"], true);

@@ -30,7 +30,8 @@ std::chrono::milliseconds parse_timeout(const std::string& text) {
                           : unit == "h"                 ? 3'600'000
                                                         : 0;
     if (used == 0 || !(number > 0) || factor == 0 || number * factor > 1e12) {
-        throw local::Error(local::kUsage, fmt::format("--timeout {} is no time: write it like 300s or 5m", text));
+        throw local::Error(local::kUsage,
+                           fmt::format("invalid --timeout \"{}\": expected a duration such as 300s or 5m", text));
     }
     return std::chrono::milliseconds(static_cast<int64_t>(number * factor));
 }
@@ -39,12 +40,12 @@ kube::SessionOptions session_options(const ClusterOptions& options, const std::s
     kube::SessionOptions session;
     session.cancellation = cancel;
     session.deadline = kube::after(parse_timeout(options.timeout));
-    session.on_warning = [](const std::string& warning) { progress("the API server warns: " + warning); };
+    session.on_warning = [](const std::string& warning) { progress("warning from the API server: " + warning); };
     return session;
 }
 
-// The workload's kind as `rbac --kind` takes it: what the user named may belong to another. Where it may not be looked
-// at, that is what was refused.
+// The kind of the workload as `rbac --kind` takes it, which is its owner's where a command changes the owner. If the
+// workload may not be read, the kind in the server's refusal.
 std::string kind_for_role(const kube::ApiError& error, const std::string& workload, ClusterAccess& access) {
     if (workload.empty()) return "";
     kube::WorkloadChoice choice = parse_workload(workload, access.in_namespace);
@@ -58,18 +59,13 @@ std::string kind_for_role(const kube::ApiError& error, const std::string& worklo
     }
 }
 
-// What to ask an administrator for.
 std::string with_remedy(const kube::ApiError& error, const ClusterOptions& options, ClusterAccess& access) {
     if (!error.is_no_permission()) return error.what();
-    std::string command = "cudafault k8s rbac " + options.verb;
-    if (options.all_namespaces) {
-        command += " -A";
-    } else if (!options.verb.starts_with("node ")) {
-        command += " -n " + access.in_namespace;
-    }
+    kube::CommandUse use = options.use;
+    use.in_namespace = access.in_namespace;
     const std::string kind = kind_for_role(error, options.workload, access);
-    if (!kind.empty() && kind != "deployments.apps") command += " --kind " + kind;
-    return fmt::format("{}; `{}` prints the Role to ask for", error.what(), command);
+    if (!kind.empty() && kind != "deployments.apps") use.kinds = {kind};
+    return fmt::format("{}; `{}` prints the Role to ask for", error.what(), rbac_command(use));
 }
 
 void act(ClusterAccess& access, const ClusterOptions& options, const std::function<void(ClusterAccess&)>& action) {
@@ -80,53 +76,56 @@ void act(ClusterAccess& access, const ClusterOptions& options, const std::functi
     }
 }
 
-void add_verbs(CLI::App& k8s) {
-    add_k8s_plan(k8s);
-    add_k8s_inject(k8s);
-    add_k8s_arm(k8s);
-    add_k8s_disarm(k8s);
-    add_k8s_status(k8s);
-    add_k8s_restore(k8s);
-    add_k8s_scan(k8s);
-    add_k8s_snapshot(k8s);
-    add_k8s_verify_clean(k8s);
-    add_k8s_node(k8s);
-    add_k8s_rbac(k8s);
-    add_k8s_library(k8s);
-}
-
-// Behind what cut a command short.
-std::string how_to_go_on(const std::string& verb) {
-    if (verb.starts_with("inject")) {
-        return "what was done until then stays: repeat the command to go on, or `cudafault k8s restore` to take it "
-               "back";
-    }
-    const bool changes = verb.starts_with("arm") || verb.starts_with("disarm") || verb.starts_with("restore") ||
-                         verb.starts_with("node") || verb.starts_with("library");
-    return changes ? "what was done until then stays: repeat the command to go on" : "repeat the command";
+std::string how_to_continue(const kube::CommandUse& use) {
+    return use.command == "inject" ? "run the command again to continue, or `cudafault k8s restore` to undo it"
+                                   : "run the command again to continue";
 }
 
 }  // namespace
 
 void add_cluster_options(CLI::App& verb, ClusterOptions& options) {
     const std::string parent = verb.get_parent()->get_name();
-    options.verb = (parent == "k8s" ? "" : parent + " ") + verb.get_name();
+    options.use.command = (parent == "k8s" ? "" : parent + " ") + verb.get_name();
+    const auto add = [&](const char* names, auto& value, const char* value_name, const char* description) {
+        return verb.add_option(names, value, description)
+            ->type_name(value_name)
+            ->group("Cluster options")
+            ->allow_extra_args(false);
+    };
     kube::ConnectionOptions& connection = options.connection;
-    constexpr const char* kGroup = "Cluster";
-    verb.add_option("-n,--namespace", connection.default_namespace, "The namespace; else the context's")->group(kGroup);
-    verb.add_option("--kubeconfig", connection.kubeconfig, "Instead of KUBECONFIG and ~/.kube/config")->group(kGroup);
-    verb.add_option("--context", connection.context, "Of the kubeconfig")->group(kGroup);
-    verb.add_option("--cluster", connection.cluster, "Of the kubeconfig")->group(kGroup);
-    verb.add_option("--user", connection.user, "Of the kubeconfig")->group(kGroup);
-    verb.add_option("--server", connection.server, "https://HOST:PORT, or unix:///SOCKET of `kubectl proxy`")
-        ->group(kGroup);
-    verb.add_option("--as", connection.impersonation.user, "Impersonates a user")->group(kGroup);
-    verb.add_option("--as-group", connection.impersonation.groups, "Impersonates a group")->group(kGroup);
-    verb.add_option("--as-uid", connection.impersonation.uid, "Impersonates a uid")->group(kGroup);
-    verb.add_option("--timeout", options.timeout, "For the whole command, such as 90s or 5m")
-        ->group(kGroup)
+    add("-n,--namespace", connection.default_namespace, "NAMESPACE",
+        "Namespace of the workload; by default that of the kubeconfig context");
+    add("--kubeconfig", connection.kubeconfig, "FILE",
+        "Kubeconfig file to use instead of $KUBECONFIG and ~/.kube/config");
+    add("--context", connection.context, "NAME", "Kubeconfig context to use");
+    add("--cluster", connection.cluster, "NAME", "Kubeconfig cluster to use");
+    add("--user", connection.user, "NAME", "Kubeconfig user to use");
+    add("--server", connection.server, "URL", "API server: https://HOST:PORT, or unix:///SOCKET of `kubectl proxy`");
+    add("--as", connection.impersonation.user, "USER", "User to impersonate");
+    add("--as-group", connection.impersonation.groups, "GROUP", "Group to impersonate; repeatable");
+    add("--as-uid", connection.impersonation.uid, "UID", "UID to impersonate");
+    add("--timeout", options.timeout, "DURATION", "Time limit of the whole command, such as 90s or 5m")
         ->capture_default_str();
-    verb.add_flag("--json", options.json, "The result as JSON")->group(kGroup);
+    verb.add_flag("--json", options.json, "Print the result as JSON")->group("Cluster options");
+}
+
+std::string rbac_command(const kube::CommandUse& use) {
+    std::string command = "cudafault k8s rbac " + use.command;
+    const auto add_flag = [&](bool is_set, const char* flag) {
+        if (is_set) command += fmt::format(" {}", flag);
+    };
+    add_flag(use.all_workloads, "--all");
+    add_flag(use.delete_pods, "--delete-pods");
+    add_flag(use.exact, "--exact");
+    add_flag(use.restart_crashed, "--restart-crashed");
+    add_flag(use.delete_unhealthy, "--delete-unhealthy");
+    if (use.all_namespaces) {
+        command += " -A";
+    } else if (!use.command.starts_with("node ")) {
+        command += " -n " + use.in_namespace;
+    }
+    for (const std::string& kind : use.kinds) command += " --kind " + kind;
+    return command;
 }
 
 ClusterAccess::ClusterAccess(const ClusterOptions& options)
@@ -144,7 +143,8 @@ kube::WorkloadChoice parse_workload(const std::string& text, const std::string& 
     choice.in_namespace = in_namespace;
     if (choice.name.empty() || (slash != std::string::npos && choice.kind.empty()) ||
         choice.name.find('/') != std::string::npos) {
-        throw local::Error(local::kUsage, fmt::format("{} names no workload: write it like deployment/web", text));
+        throw local::Error(local::kUsage,
+                           fmt::format("invalid workload \"{}\": expected KIND/NAME such as deployment/web", text));
     }
     return choice;
 }
@@ -154,15 +154,15 @@ void in_cluster(const ClusterOptions& options, const std::function<void(ClusterA
         ClusterAccess access(options);
         act(access, options, action);
     } catch (const kube::Cancelled&) {
-        throw local::Error(local::kEnvironment, "interrupted; " + how_to_go_on(options.verb));
+        throw local::Error(local::kEnvironment, "interrupted; " + how_to_continue(options.use));
     } catch (const kube::DeadlinePassed& error) {
-        throw local::Error(local::kEnvironment, fmt::format("{}; {}", error.what(), how_to_go_on(options.verb)));
+        throw local::Error(local::kEnvironment, fmt::format("{}; {}", error.what(), how_to_continue(options.use)));
     } catch (const kube::Error& error) {
         throw local::Error(local::kEnvironment, error.what());
     } catch (const nlohmann::json::exception& error) {
         throw local::Error(local::kEnvironment,
-                           fmt::format("an object of the cluster has not the form it should have ({}): if it is one of "
-                                       "cudafault's, delete it; `cudafault k8s scan` lists those",
+                           fmt::format("unexpected form of an object in the cluster ({}): if cudafault created it, "
+                                       "delete it; `cudafault k8s scan` lists those objects",
                                        error.what()));
     }
 }
@@ -172,20 +172,35 @@ void progress(const std::string& line) {
     fmt::print(stderr, "  {}\n", line);
 }
 
+void add_k8s_verbs(CLI::App& k8s) {
+    add_k8s_plan(k8s);
+    add_k8s_inject(k8s);
+    add_k8s_arm(k8s);
+    add_k8s_disarm(k8s);
+    add_k8s_status(k8s);
+    add_k8s_restore(k8s);
+    add_k8s_scan(k8s);
+    add_k8s_snapshot(k8s);
+    add_k8s_verify_clean(k8s);
+    add_k8s_node(k8s);
+    add_k8s_rbac(k8s);
+    add_k8s_library(k8s);
+}
+
 void add_k8s(CLI::App& app) {
-    CLI::App* k8s = app.add_subcommand("k8s", "The same in Kubernetes workloads");
+    CLI::App* k8s = app.add_subcommand("k8s", "Inject faults into Kubernetes workloads");
     k8s->require_subcommand(1);
     k8s->footer(R"(Examples:
-  cudafault k8s inject deployment/web -n prod           puts the library in, with nothing armed
+  cudafault k8s inject deployment/web -n prod           add the library to the pods, with nothing armed
   cudafault k8s arm deployment/web 'xid=79' -n prod     every pod fails at its next CUDA call
-  cudafault k8s status deployment/web -n prod
-  cudafault k8s restore deployment/web -n prod          takes everything back
-  cudafault k8s verify-clean -n prod                    proves it
+  cudafault k8s status deployment/web -n prod           show what is armed and what fired
+  cudafault k8s restore deployment/web -n prod          disarm and undo the injection
+  cudafault k8s verify-clean -n prod                    prove that nothing is left
 
-docs/kubernetes.md has all of it. Exit codes: 0 done, 2 usage, 3 the cluster refused or something is missing, 4 something
-of ours was left behind.)");
-    // To make them takes as long as the rest of the program's start, which `cudafault arm` has to be quick with.
-    k8s->preparse_callback([k8s](size_t) { add_verbs(*k8s); });
+Exit codes: 0 done, 2 usage error, 3 cluster error (unreachable, no permission, timeout), 4 something created by
+cudafault is left. See docs/kubernetes.md.)");
+    // Adding all verbs takes about as long as the rest of the program's start, and `cudafault arm` has to start fast.
+    k8s->preparse_callback([k8s](size_t) { add_k8s_verbs(*k8s); });
 }
 
 }  // namespace cudafault::cli

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What all verbs of `cudafault k8s` share: which cluster, as whom, for how long; progress; how errors end the program.
+// Shared by all verbs of `cudafault k8s`: connection options, workload names, progress output and error handling.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -11,6 +11,7 @@
 #include "kube/api/client.hpp"
 #include "kube/api/config/kubeconfig.hpp"
 #include "kube/api/discovery.hpp"
+#include "kube/cluster/permissions.hpp"
 #include "kube/workload/workload.hpp"
 
 namespace cudafault::cli {
@@ -19,15 +20,18 @@ struct ClusterOptions {
     kube::ConnectionOptions connection;
     std::string timeout = "300s";  // of the whole command
     bool json = false;
-    std::string workload;  // KIND/NAME, of verbs that are about one
-    bool all_namespaces = false;
-    std::string verb;  // for messages
+    std::string workload;  // KIND/NAME, for verbs that act on one
+    kube::CommandUse use;  // what the command does; with it a "no permission" message names the Role to ask for
 };
 
-// --kubeconfig, --context, --cluster, --user, --server, --as, --as-group, --as-uid, --namespace, --timeout, --json.
+// Adds --namespace, --kubeconfig, --context, --cluster, --user, --server, --as, --as-group, --as-uid, --timeout and
+// --json, and sets `options.use.command` to the verb's name.
 void add_cluster_options(CLI::App& verb, ClusterOptions& options);
 
-// A connection, for the time of one command. SIGINT, SIGTERM and SIGHUP cancel its waits.
+// `cudafault k8s rbac` with the arguments that print the Role for this use.
+std::string rbac_command(const kube::CommandUse& use);
+
+// A connection for the duration of one command. SIGINT, SIGTERM and SIGHUP cancel its waits.
 class ClusterAccess {
     std::shared_ptr<kube::Cancellation> cancellation_;
 
@@ -37,26 +41,27 @@ public:
     kube::Session session;
     kube::Client client{session};
     kube::Discovery discovery{session};
-    std::string in_namespace;  // the given one, or the context's
+    std::string in_namespace;  // from --namespace, else from the kubeconfig context
     kube::Deadline deadline;
 
 private:
     kube::CancelOnSignals cancel_on_signals_;
 };
 
-// KIND/NAME, or NAME alone (a graph, else a deployment). Throws local::Error (usage).
+// Parses KIND/NAME, or NAME alone (a DynamoGraphDeployment, else a Deployment). Throws local::Error (usage).
 kube::WorkloadChoice parse_workload(const std::string& text, const std::string& in_namespace);
 
-// Runs a verb's action; what src/kube throws becomes a local::Error with its exit code: 3, or 2 for usage.
+// Runs a verb's action and turns errors of the Kubernetes library into a local::Error with exit code 3.
 void in_cluster(const ClusterOptions& options, const std::function<void(ClusterAccess&)>& action);
 
-// A line on standard error, at once.
+// Prints one line on standard error immediately.
 void progress(const std::string& line);
 
-// Adds `cudafault k8s` with its verbs.
+// Adds `cudafault k8s`, whose verbs are added only if it is used.
 void add_k8s(CLI::App& app);
+void add_k8s_verbs(CLI::App& k8s);
 
-// One for each verb, in a file of its own in this folder; each adds itself to `k8s`.
+// Each adds one verb to `k8s`, and is defined in the file named after the verb.
 void add_k8s_plan(CLI::App& k8s);
 void add_k8s_inject(CLI::App& k8s);
 void add_k8s_arm(CLI::App& k8s);

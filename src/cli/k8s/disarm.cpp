@@ -14,28 +14,22 @@ namespace {
 
 constexpr const char* kK8sDisarmExamples = R"(Examples:
   cudafault k8s disarm deployment/web -n prod
-  cudafault k8s disarm -n prod                                     everything that is injected in the namespace
+  cudafault k8s disarm -n prod                                     all injected workloads of the namespace
   cudafault k8s disarm deployment/web -n prod --restart-crashed
 
-Calls work again at once. A pod in CrashLoopBackOff waits that out, up to 300 s, unless it is deleted.)";
+GPU calls succeed again within about a second. A pod in CrashLoopBackOff stays there for up to 300 s unless it is
+deleted.)";
 
-struct K8sDisarmOptions {
-    ClusterOptions cluster;
-    bool restart_crashed = false;
-};
-
-void disarm(const K8sDisarmOptions& options) {
-    ClusterOptions cluster = options.cluster;
-    if (options.cluster.workload.empty()) cluster.verb += " --all";
-    if (options.restart_crashed) cluster.verb += " --restart-crashed";
+void disarm(const ClusterOptions& options) {
+    ClusterOptions cluster = options;
+    cluster.use.all_workloads = cluster.workload.empty();
     in_cluster(cluster, [&](ClusterAccess& access) {
         kube::ArmChoice choice;
-        if (!options.cluster.workload.empty())
-            choice.workload = parse_workload(options.cluster.workload, access.in_namespace);
+        if (!options.workload.empty()) choice.workload = parse_workload(options.workload, access.in_namespace);
         choice.workload.in_namespace = access.in_namespace;
-        const auto disarmed =
-            kube::disarm(access.client, access.discovery, choice, options.restart_crashed, access.deadline, progress);
-        if (options.cluster.json) return print_json(armed_json(choice, disarmed, ""));
+        const auto disarmed = kube::disarm(access.client, access.discovery, choice, cluster.use.restart_crashed,
+                                           access.deadline, progress);
+        if (options.json) return print_json(armed_json(choice, disarmed, ""));
         fmt::print("disarmed\n");
         print_armed(disarmed);
     });
@@ -44,12 +38,13 @@ void disarm(const K8sDisarmOptions& options) {
 }  // namespace
 
 void add_k8s_disarm(CLI::App& k8s) {
-    const auto options = std::make_shared<K8sDisarmOptions>();
-    CLI::App* verb = k8s.add_subcommand("disarm", "Makes the GPU calls of injected pods work again");
-    verb->add_option("workload", options->cluster.workload, "KIND/NAME; else all of the namespace");
-    add_cluster_options(*verb, options->cluster);
-    verb->add_flag("--restart-crashed", options->restart_crashed,
-                   "Deletes pods in CrashLoopBackOff, for new ones at once");
+    const auto options = std::make_shared<ClusterOptions>();
+    CLI::App* verb = k8s.add_subcommand("disarm", "Make GPU calls in injected pods succeed again");
+    verb->add_option("workload", options->workload, "KIND/NAME; by default all injected workloads of the namespace")
+        ->option_text("[WORKLOAD]");
+    add_cluster_options(*verb, *options);
+    verb->add_flag("--restart-crashed", options->use.restart_crashed,
+                   "Delete pods in CrashLoopBackOff, so that they are replaced immediately");
     verb->footer(kK8sDisarmExamples);
     verb->callback([options] { disarm(*options); });
 }

@@ -19,8 +19,8 @@ std::string utc(uint64_t ns) { return kube::utc(static_cast<std::time_t>(ns / kN
 
 void refuse_twice(const std::string& fault, const char* key, const std::string& option, bool given) {
     if (!given) return;
-    throw local::Error(local::kUsage,
-                       fmt::format("`{}` has {}= itself, so {} cannot narrow it down", fault, key, option));
+    throw local::Error(local::kUsage, fmt::format("conflicting targets: `{}` already has {}=, so {} cannot be used",
+                                                  fault, key, option));
 }
 
 std::vector<std::string> narrowed(const std::string& fault, const Fault& parsed, const std::string& node,
@@ -33,10 +33,11 @@ std::vector<std::string> narrowed(const std::string& fault, const Fault& parsed,
     if (pods.empty()) return {at_node};
     refuse_twice(fault, "pod", "--selector", parsed.pod[0] != 0);
     if (pods.size() > kMaxFaults) {
-        throw local::Error(local::kUsage,
-                           fmt::format("--selector finds {} pods of one workload, and a plan names {} at most: choose "
-                                       "fewer, or write pod=PATTERN into the plan",
-                                       pods.size(), kMaxFaults));
+        throw local::Error(
+            local::kUsage,
+            fmt::format("--selector matches {} pods of one workload, but a plan can name at most {}: select "
+                        "fewer, or put pod=PATTERN into the plan",
+                        pods.size(), kMaxFaults));
     }
     std::vector<std::string> faults;
     faults.reserve(pods.size());
@@ -62,7 +63,8 @@ Expiring with_expiry(const std::string& spec, std::chrono::system_clock::time_po
             faults.push_back(ends ? one : fmt::format("{} until={}", one, utc(end_ns)));
         }
     }
-    if (faults.empty()) throw local::Error(local::kUsage, "the plan is empty: to arm nothing is to `disarm`");
+    if (faults.empty())
+        throw local::Error(local::kUsage, "the plan is empty: use `cudafault k8s disarm` to arm nothing");
     const std::string whole = fmt::format("{}", fmt::join(faults, "; "));
     local::parse_spec(whole);
     return {whole, utc(latest)};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The dead man's switch: what is armed in a cluster ends by itself, also if nobody is left to disarm it.
+// The dead man's switch: a plan that is armed in a cluster ends without a further request.
 #pragma once
 
 #include <chrono>
@@ -9,12 +9,12 @@
 namespace cudafault::cli {
 
 struct Expiring {
-    std::string spec;   // each fault without an until= has one
+    std::string spec;   // every fault has an until=
     std::string until;  // the latest of them, UTC
 };
 
-// Throws SpecRefused for a spec that cannot be parsed. `node` and `pods` narrow each fault down; a fault for several
-// pods becomes one for each.
+// Adds until=`end` to faults without an until=, and node= and pod= where `node` and `pods` are given; a fault for
+// several pods becomes one fault per pod. Throws SpecRefused for a spec that cannot be parsed.
 Expiring with_expiry(const std::string& spec, std::chrono::system_clock::time_point end, const std::string& node,
                      const std::vector<std::string>& pods);
 

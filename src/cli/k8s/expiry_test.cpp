@@ -16,16 +16,16 @@ TEST(Expiry, IsAddedToEachFaultWithoutOne) {
     EXPECT_EQ(expiring.until, "2026-11-24T12:00:00Z");
 }
 
-TEST(Expiry, ALaterOneOfTheUserCounts) {
+TEST(Expiry, AnExplicitLaterEndWins) {
     EXPECT_EQ(with_expiry("xid=79 until=2027-01-01T00:00:00Z", kEnd, "", {}).until, "2027-01-01T00:00:00Z");
 }
 
-TEST(Expiry, NarrowsDown) {
+TEST(Expiry, AddsNodeAndPods) {
     EXPECT_EQ(with_expiry("xid=79", kEnd, "n1", {"a", "b"}).spec,
               "xid=79 node=n1 pod=a until=2026-11-24T12:00:00Z; xid=79 node=n1 pod=b until=2026-11-24T12:00:00Z");
 }
 
-TEST(Expiry, RefusesWhatItCannotNarrowDown) {
+TEST(Expiry, RefusesConflictingTargets) {
     EXPECT_THROW(with_expiry("xid=79 node=n2", kEnd, "n1", {}), local::Error);
     EXPECT_THROW(with_expiry("xid=79 pod=x", kEnd, "", {"a"}), local::Error);
     EXPECT_THROW(with_expiry("", kEnd, "", {}), local::Error);

@@ -24,7 +24,7 @@ void print_traces(const std::vector<kube::Trace>& traces) {
 }
 
 void print_unseen(const std::vector<kube::Unseen>& unseen) {
-    for (const kube::Unseen& kind : unseen) fmt::print("not looked at: {}: {}\n", kind.resource, kind.why);
+    for (const kube::Unseen& kind : unseen) fmt::print("skipped {}: {}\n", kind.resource, kind.why);
 }
 
 std::string namespace_text(const std::string& name) { return name.empty() ? "all namespaces" : "namespace " + name; }

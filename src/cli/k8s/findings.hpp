@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How `scan`, `snapshot` and `verify-clean` show what they have in common.
+// Output shared by `scan`, `snapshot` and `verify-clean`.
 #pragma once
 
 #include <string>
@@ -10,11 +10,11 @@
 
 namespace cudafault::cli {
 
-inline constexpr size_t kShownFindings = 50;  // the others are in the JSON
+inline constexpr size_t kShownFindings = 50;  // --json has all
 
 void print_traces(const std::vector<kube::Trace>& traces);
 void print_unseen(const std::vector<kube::Unseen>& unseen);
-void print_rest(size_t count);                        // "and N more: see --json", if more than are shown
+void print_rest(size_t count);                        // "and N more: see --json", beyond kShownFindings
 std::string namespace_text(const std::string& name);  // "namespace prod"; empty: "all namespaces"
 
 }  // namespace cudafault::cli

@@ -21,10 +21,10 @@ using nlohmann::json;
 constexpr const char* kInjectExamples = R"(Examples:
   cudafault k8s inject deployment/web -n prod
   cudafault k8s inject daemonset/workers -n prod --container 'train*' --delivery source
-  cudafault k8s inject dgd/vllm-disagg -n prod --node gpu-node-7       pinned to that node, until `restore`
+  cudafault k8s inject dgd/vllm-disagg -n prod --node gpu-node-7       pinned to that node until `restore`
 
-Nothing is armed by this: the pods are replaced by healthy ones that have the library. `cudafault k8s arm` makes them fail,
-`cudafault k8s restore` takes everything back. `cudafault k8s plan` shows what would be changed.)";
+Nothing is armed: the pods are replaced by healthy pods that have the library. `cudafault k8s plan` shows the change
+first, `cudafault k8s arm` makes the pods fail, `cudafault k8s restore` undoes everything.)";
 
 json pods_json(const kube::InjectResult& result) {
     json pods = json::array();
@@ -43,7 +43,7 @@ json pending_json(const kube::InjectResult& result) {
     return pending;
 }
 
-// Of the old template, which their controller takes away for Ready ones only.
+// Pods of the old template, which their controller deletes only after new pods are Ready.
 std::vector<std::string> kept_pods(const kube::InjectResult& result) {
     std::vector<std::string> names;
     for (const kube::Json& pod : result.rollout.state.old) names.push_back(kube::pod_name(pod));
@@ -68,9 +68,9 @@ json result_json(const kube::InjectResult& result) {
 
 void print_result(const kube::InjectResult& result) {
     const kube::InjectionPlan& plan = result.plan;
-    fmt::print("{} {}: {} (delivery {}); nothing is armed\n", paint(Paint::bold, plan.workload.text()),
-               plan.unchanged ? "is injected so already" : "is injected",
-               fmt::join(kube::container_names(plan.chosen), ", "), kube::text_of(plan.injection.delivery));
+    fmt::print("{} {}: containers {} (delivery {}); nothing is armed\n", paint(Paint::bold, plan.workload.text()),
+               plan.unchanged ? "is already injected" : "injected", fmt::join(kube::container_names(plan.chosen), ", "),
+               kube::text_of(plan.injection.delivery));
     if (!result.pods.empty()) {
         Table table({"pod", "node", "ready", "library", ""});
         for (const auto& pod : result.pods) {
@@ -82,12 +82,12 @@ void print_result(const kube::InjectResult& result) {
     for (const std::string& trouble : result.rollout.troubles) fmt::print("  {}\n", trouble);
     const std::vector<std::string> kept = kept_pods(result);
     if (result.rollout.done && !kept.empty()) {
-        fmt::print("  without the library, until new pods are Ready in their place: {}\n", fmt::join(kept, ", "));
+        fmt::print("  still without the library, until new pods are Ready: {}\n", fmt::join(kept, ", "));
     }
     for (const std::string& note : plan.notes) fmt::print("  note: {}\n", note);
 }
 
-// Pods that a pin leaves without a place are the user's wish.
+// With --node, pods that do not fit on the node are expected and are not a failure.
 bool only_pin_is_short(const kube::InjectResult& result) {
     return !result.plan.injection.pin_label.empty() && result.rollout.done && !result.pods.empty() &&
            std::all_of(result.pods.begin(), result.pods.end(),
@@ -95,17 +95,16 @@ bool only_pin_is_short(const kube::InjectResult& result) {
 }
 
 void inject(const InjectionCommand& command) {
-    ClusterOptions cluster = command.cluster;
-    if (command.delete_pods) cluster.verb += " --delete-pods";
-    in_cluster(cluster, [&](ClusterAccess& access) {
+    in_cluster(command.cluster, [&](ClusterAccess& access) {
         const kube::InjectResult result =
             kube::inject(access.client, access.discovery, inject_options(command, access));
         command.cluster.json ? print_json(result_json(result)) : print_result(result);
-        if (!command.wait || is_complete(result) || only_pin_is_short(result)) return;
-        throw local::Error(local::kEnvironment,
-                           fmt::format("{} is injected, but not all of its pods have the library yet: {}; repeat the "
-                                       "command to wait on, or `cudafault k8s restore` to take it back",
-                                       result.plan.workload.text(), missing_text(result)));
+        if (command.no_wait || is_complete(result) || only_pin_is_short(result)) return;
+        throw local::Error(
+            local::kEnvironment,
+            fmt::format("{} is injected, but not all of its pods have the library yet: {}; run the command "
+                        "again to wait, or `cudafault k8s restore` to undo it",
+                        result.plan.workload.text(), missing_text(result)));
     });
 }
 
@@ -113,9 +112,9 @@ void inject(const InjectionCommand& command) {
 
 void add_k8s_inject(CLI::App& k8s) {
     const auto command = std::make_shared<InjectionCommand>();
-    CLI::App* verb = k8s.add_subcommand("inject", "Puts the library into a workload's pods, with nothing armed");
+    CLI::App* verb = k8s.add_subcommand("inject", "Add the library to a workload's pods, with nothing armed");
     add_injection_options(*verb, *command);
-    verb->add_flag("--no-wait{false}", command->wait, "Returns when the workload is changed, before its pods are");
+    verb->add_flag("--no-wait", command->no_wait, "Return when the workload is changed, before its pods are replaced");
     verb->footer(kInjectExamples);
     verb->callback([command] { inject(*command); });
 }

@@ -24,8 +24,8 @@ std::string compiler_image(const std::string& given) {
 std::optional<kube::ContractVariables> contract(const InjectionCommand& command) {
     if (!command.contract_xid) return {};
     if (!find_xid(static_cast<uint32_t>(*command.contract_xid))) {
-        throw local::Error(local::kUsage, fmt::format("{} is no XID that can be injected: `cudafault xids` lists those",
-                                                      *command.contract_xid));
+        throw local::Error(local::kUsage,
+                           fmt::format("unknown XID \"{}\": run `cudafault xids` for the list", *command.contract_xid));
     }
     return kube::ContractVariables{*command.contract_xid, command.contract_enabled};
 }
@@ -34,32 +34,40 @@ std::optional<kube::ContractVariables> contract(const InjectionCommand& command)
 
 void add_injection_options(CLI::App& verb, InjectionCommand& command) {
     verb.add_option("workload", command.cluster.workload,
-                    "KIND/NAME; a NAME alone is a DynamoGraphDeployment, or else a Deployment")
+                    "KIND/NAME; NAME alone is a DynamoGraphDeployment of that name, else a Deployment")
+        ->option_text("WORKLOAD")
         ->required();
     add_cluster_options(verb, command.cluster);
-    verb.add_option(
-            "--delivery", command.delivery,
-            "binary: the library in a ConfigMap; source: compiled by an init container; image: it is in the image")
+    const auto add = [&](const char* name, auto& value, const char* value_name, const std::string& description) {
+        return verb.add_option(name, value, description)->type_name(value_name)->allow_extra_args(false);
+    };
+    add("--delivery", command.delivery, "HOW",
+        "How the library reaches the pods: binary (in a ConfigMap), source (compiled by an init container) or image "
+        "(already in the image)")
         ->check(CLI::IsMember({"binary", "source", "image"}))
+        ->type_name("HOW")
         ->capture_default_str();
-    verb.add_option("--container", command.containers, "Which containers, by glob; else those that ask for a GPU");
-    verb.add_flag("--or-all-containers", command.or_all_containers, "All containers, if none asks for a GPU");
-    verb.add_option("--template", command.template_paths,
-                    "Where the pod template is, for a kind that is not known: spec.groups[*].template");
-    verb.add_flag("--itself", command.itself, "That object, whatever owns it: its owner may undo the change");
-    verb.add_option("--node", command.node, "Pins the pods to this node until `restore`");
-    verb.add_option("--library", command.library, "Where the library is in the image, for --delivery image")
-        ->default_str(kube::names::kCompiledLibrary);
-    verb.add_option(
-        "--compiler-image", command.compiler_image,
-        "For --delivery source; else CUDA_FAULT_COMPILER_IMAGE, else " + std::string(kube::kDefaultCompilerImage));
-    verb.add_option("--contract-xid", command.contract_xid,
-                    "Sets CUDA_XID_TYPE and CUDA_FAULT_INJECTION_ENABLED too, for scripts that look for them");
-    verb.add_option("--contract-enabled", command.contract_enabled, "The value of CUDA_FAULT_INJECTION_ENABLED")
-        ->capture_default_str();
-    verb.add_flag("--replace", command.replace, "Also changes an injection that is there");
-    verb.add_flag("--delete-pods", command.delete_pods,
-                  "Consent to delete pods, for kinds that do not replace them by themselves");
+    add("--container", command.containers, "GLOB",
+        "Containers to inject; repeatable; by default those that request a GPU");
+    verb.add_flag("--or-all-containers", command.or_all_containers, "Inject all containers if none requests a GPU");
+    add("--template", command.template_paths, "PATH",
+        "Path of the pod template, for unknown kinds, such as spec.groups[*].template; repeatable");
+    verb.add_flag("--itself", command.itself,
+                  "Change the named object even if another object owns it; the owner's controller may undo the change");
+    add("--node", command.node, "NODE", "Pin the pods to this node until `restore`");
+    add("--library", command.library, "PATH",
+        fmt::format("Path of the library in the image, for --delivery image (default: {})",
+                    kube::names::kCompiledLibrary));
+    add("--compiler-image", command.compiler_image, "IMAGE",
+        fmt::format("Image with g++, for --delivery source (default: $CUDA_FAULT_COMPILER_IMAGE, else {})",
+                    kube::kDefaultCompilerImage));
+    add("--contract-xid", command.contract_xid, "XID",
+        "Also set CUDA_XID_TYPE and CUDA_FAULT_INJECTION_ENABLED, for scripts that read them");
+    add("--contract-enabled", command.contract_enabled, "BOOL", "Value of CUDA_FAULT_INJECTION_ENABLED")
+        ->default_str("true");
+    verb.add_flag("--replace", command.replace, "Replace an injection with other options or by another user");
+    verb.add_flag("--delete-pods", command.cluster.use.delete_pods,
+                  "Allow deleting pods, for kinds that do not replace pods themselves");
 }
 
 kube::InjectOptions inject_options(const InjectionCommand& command, const ClusterAccess& access) {
@@ -75,8 +83,8 @@ kube::InjectOptions inject_options(const InjectionCommand& command, const Cluste
     options.compiler_image = compiler_image(command.compiler_image);
     options.contract = contract(command);
     options.replace = command.replace;
-    options.delete_pods = command.delete_pods;
-    options.wait = command.wait;
+    options.delete_pods = command.cluster.use.delete_pods;
+    options.wait = !command.no_wait;
     options.deadline = access.deadline;
     options.on_progress = progress;
     return options;
@@ -101,7 +109,7 @@ std::string missing_text(const kube::InjectResult& result) {
     for (const auto& pod : result.pods) {
         if (!pod.library_seen) silent.push_back(pod.name);
     }
-    return fmt::format("the log of {} does not show it", fmt::join(silent, ", "));
+    return fmt::format("the log of {} does not show the library", fmt::join(silent, ", "));
 }
 
 }  // namespace cudafault::cli

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What `inject` and `plan` have in common.
+// Options and results shared by `inject` and `plan`.
 #pragma once
 
 #include <optional>
@@ -16,9 +16,9 @@ struct InjectionCommand {
     std::string delivery = "binary";
     std::vector<std::string> containers, template_paths;
     std::string node, library, compiler_image;
-    std::optional<int> contract_xid;  // nothing: no variables of the contract
+    std::optional<int> contract_xid;  // unset: no contract variables
     bool contract_enabled = true;
-    bool or_all_containers = false, itself = false, replace = false, delete_pods = false, wait = true;
+    bool or_all_containers = false, itself = false, replace = false, no_wait = false;
 };
 
 void add_injection_options(CLI::App& verb, InjectionCommand& command);
@@ -26,10 +26,10 @@ kube::InjectOptions inject_options(const InjectionCommand& command, const Cluste
 
 nlohmann::json workload_json(const kube::Workload& workload);
 
-// Every pod is replaced, and each shows the library.
+// True if every pod is replaced and its log shows the library.
 bool is_complete(const kube::InjectResult& result);
 
-// One line on what is missing for that.
+// One line that says why is_complete() is false.
 std::string missing_text(const kube::InjectResult& result);
 
 }  // namespace cudafault::cli

@@ -16,7 +16,7 @@ constexpr const char* kLibraryExamples = R"(Examples:
   cudafault k8s library create -n prod
   cudafault k8s library delete -n prod
 
-For `inject --delivery source` only: a ConfigMap with the library's source, which an init container compiles.)";
+Only `inject --delivery source` needs it: a ConfigMap with the library's source, which an init container compiles.)";
 
 void create(const ClusterOptions& options) {
     in_cluster(options, [&](ClusterAccess& access) {
@@ -27,7 +27,7 @@ void create(const ClusterOptions& options) {
                                {"changed", changed}});
         }
         fmt::print("ConfigMap {} in namespace {} {}\n", kube::names::kSourceConfigMap, access.in_namespace,
-                   changed ? "has the library's source" : "has the library's source already");
+                   changed ? "created" : "is up to date");
     });
 }
 
@@ -40,14 +40,14 @@ void remove(const ClusterOptions& options) {
                                {"changed", changed}});
         }
         fmt::print("ConfigMap {} in namespace {} {}\n", kube::names::kSourceConfigMap, access.in_namespace,
-                   changed ? "is deleted" : "was not there");
+                   changed ? "deleted" : "does not exist");
     });
 }
 
 }  // namespace
 
 void add_k8s_library(CLI::App& k8s) {
-    CLI::App* verb = k8s.add_subcommand("library", "The ConfigMap for delivery by source");
+    CLI::App* verb = k8s.add_subcommand("library", "Manage the ConfigMap for --delivery source");
     verb->require_subcommand(1);
     verb->footer(kLibraryExamples);
     const auto add = [&](const char* name, const char* about, void (*action)(const ClusterOptions&)) {
@@ -56,8 +56,8 @@ void add_k8s_library(CLI::App& k8s) {
         add_cluster_options(*sub, *options);
         sub->callback([options, action] { action(*options); });
     };
-    add("create", "Makes it, or brings it up to date", create);
-    add("delete", "Deletes it, unless a workload still mounts it", remove);
+    add("create", "Create or update the ConfigMap", create);
+    add("delete", "Delete the ConfigMap, unless a workload still mounts it", remove);
 }
 
 }  // namespace cudafault::cli

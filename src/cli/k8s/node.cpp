@@ -17,15 +17,14 @@ namespace {
 
 constexpr const char* kNodeExamples = R"(Examples:
   cudafault k8s node cordon node1
-  cudafault k8s node drain node1 --nvsentinel       as NVSentinel would: its labels, then evictions
+  cudafault k8s node drain node1 --nvsentinel       as NVSentinel does: set its labels, then evict
   cudafault k8s node drain node1 --delete-unhealthy --grace 10
-  cudafault k8s node uncordon node1                 as it was before, without a trace)";
+  cudafault k8s node uncordon node1                 restore the state before `cordon`)";
 
 struct NodeOptions {
     ClusterOptions cluster;
     std::string node;
     bool nvsentinel = false;
-    bool delete_unhealthy = false;
     bool force_bare = false;
     bool force = false;
     std::optional<int> grace;
@@ -34,7 +33,7 @@ struct NodeOptions {
 CLI::App* add_verb(CLI::App& node, NodeOptions& options, const char* name, const char* about) {
     CLI::App* verb = node.add_subcommand(name, about);
     add_cluster_options(*verb, options.cluster);
-    verb->add_option("node", options.node, "The node")->required();
+    verb->add_option("node", options.node, "Name of the node")->option_text("NODE")->required();
     verb->footer(kNodeExamples);
     return verb;
 }
@@ -46,19 +45,19 @@ void cordon(const NodeOptions& options) {
             return print_json(
                 {{"node", options.node}, {"was_cordoned", result.was_cordoned}, {"changed", result.changed}});
         }
-        fmt::print("node {} {}{}\n", options.node, result.changed ? "cordoned" : "was cordoned by cudafault already",
-                   result.was_cordoned ? "; it was cordoned before, and will stay so after `uncordon`" : "");
+        fmt::print("node {} {}{}\n", options.node, result.changed ? "cordoned" : "is already cordoned by cudafault",
+                   result.was_cordoned ? "; it was cordoned before and stays cordoned after `uncordon`" : "");
     });
 }
 
 kube::DrainOptions drain_options(const NodeOptions& options) {
     if (options.grace && *options.grace < 0) {
         throw local::Error(local::kUsage,
-                           fmt::format("--grace {} is no time: write it in seconds, like 0 or 30", *options.grace));
+                           fmt::format("invalid --grace \"{}\": expected seconds such as 0 or 30", *options.grace));
     }
     kube::DrainOptions drain;
     drain.nvsentinel = options.nvsentinel;
-    drain.delete_unhealthy = options.delete_unhealthy;
+    drain.delete_unhealthy = options.cluster.use.delete_unhealthy;
     drain.force_bare = options.force_bare;
     drain.grace_period_seconds = options.grace;
     drain.on_progress = progress;
@@ -66,10 +65,8 @@ kube::DrainOptions drain_options(const NodeOptions& options) {
 }
 
 void drain(const NodeOptions& options) {
-    ClusterOptions with_flags = options.cluster;
-    if (options.delete_unhealthy) with_flags.verb += " --delete-unhealthy";
     const kube::DrainOptions drain = drain_options(options);
-    in_cluster(with_flags, [&](ClusterAccess& cluster) {
+    in_cluster(options.cluster, [&](ClusterAccess& cluster) {
         const auto result = kube::drain(cluster.client, options.node, drain);
         if (options.cluster.json) {
             return print_json({{"node", options.node},
@@ -79,9 +76,9 @@ void drain(const NodeOptions& options) {
         }
         Table table({"pod", "what"});
         for (const std::string& pod : result.evicted) table.add({pod, "evicted"});
-        for (const std::string& pod : result.deleted) table.add({pod, "deleted, since a budget kept it"});
-        for (const std::string& pod : result.skipped)
-            table.add({pod, "left alone: of a DaemonSet, static or finished"});
+        for (const std::string& pod : result.deleted)
+            table.add({pod, "deleted: a PodDisruptionBudget refused its eviction"});
+        for (const std::string& pod : result.skipped) table.add({pod, "skipped: DaemonSet, static or finished pod"});
         fmt::print("{}node {} is cordoned and drained\n", table.text(), options.node);
     });
 }
@@ -89,8 +86,8 @@ void drain(const NodeOptions& options) {
 const char* outcome_text(kube::Uncordoned outcome) {
     switch (outcome) {
         case kube::Uncordoned::kDone: return "uncordoned";
-        case kube::Uncordoned::kStaysCordoned: return "stays cordoned, as it was before";
-        case kube::Uncordoned::kNotOurs: return "left as it is: cudafault did not cordon it";
+        case kube::Uncordoned::kStaysCordoned: return "stays cordoned, as before `cordon`";
+        case kube::Uncordoned::kNotOurs: return "unchanged: not cordoned by cudafault";
     }
     return "";
 }
@@ -114,33 +111,35 @@ void uncordon(const NodeOptions& options) {
 
 void add_cordon(CLI::App& node) {
     const auto options = std::make_shared<NodeOptions>();
-    CLI::App* verb = add_verb(node, *options, "cordon", "Keeps new pods away, and remembers how the node was");
-    verb->add_flag("--nvsentinel", options->nvsentinel, "With the labels of NVSentinel's quarantine");
+    CLI::App* verb = add_verb(node, *options, "cordon", "Mark a node unschedulable and remember its state");
+    verb->add_flag("--nvsentinel", options->nvsentinel, "Also set the labels of NVSentinel's quarantine");
     verb->callback([options] { cordon(*options); });
 }
 
 void add_drain(CLI::App& node) {
     const auto options = std::make_shared<NodeOptions>();
-    CLI::App* verb = add_verb(node, *options, "drain", "Cordons, and evicts the pods");
-    verb->add_flag("--nvsentinel", options->nvsentinel, "With the labels of NVSentinel's quarantine and drain");
-    verb->add_flag("--delete-unhealthy", options->delete_unhealthy,
-                   "Deletes pods that are not ready where a PodDisruptionBudget refuses their eviction");
-    verb->add_flag("--force-bare", options->force_bare, "Evicts pods without a controller too: nobody makes them anew");
-    verb->add_option("--grace", options->grace, "Seconds a pod has to end; else its own");
+    CLI::App* verb = add_verb(node, *options, "drain", "Cordon a node and evict its pods");
+    verb->add_flag("--nvsentinel", options->nvsentinel, "Also set the labels of NVSentinel's quarantine and drain");
+    verb->add_flag("--delete-unhealthy", options->cluster.use.delete_unhealthy,
+                   "Delete pods that are not ready if a PodDisruptionBudget refuses their eviction");
+    verb->add_flag("--force-bare", options->force_bare,
+                   "Also evict pods without a controller, which are not recreated");
+    verb->add_option("--grace", options->grace, "Termination grace period; by default the pod's own")
+        ->type_name("SECONDS");
     verb->callback([options] { drain(*options); });
 }
 
 void add_uncordon(CLI::App& node) {
     const auto options = std::make_shared<NodeOptions>();
-    CLI::App* verb = add_verb(node, *options, "uncordon", "Puts the node back as it was");
-    verb->add_flag("--force", options->force, "Whoever cordoned it, NVSentinel included");
+    CLI::App* verb = add_verb(node, *options, "uncordon", "Restore the state of a node before `cordon`");
+    verb->add_flag("--force", options->force, "Uncordon even if NVSentinel or another client cordoned the node");
     verb->callback([options] { uncordon(*options); });
 }
 
 }  // namespace
 
 void add_k8s_node(CLI::App& k8s) {
-    CLI::App* node = k8s.add_subcommand("node", "Takes a node out of service and gives it back");
+    CLI::App* node = k8s.add_subcommand("node", "Cordon, drain and uncordon a node");
     node->require_subcommand(1);
     node->footer(kNodeExamples);
     add_cordon(*node);

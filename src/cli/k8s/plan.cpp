@@ -17,7 +17,7 @@ constexpr const char* kPlanExamples = R"(Examples:
   cudafault k8s plan deployment/web -n prod
   cudafault k8s plan statefulset/llm -n prod --delivery source --json
 
-The server checks the change and, where you may create pods, a pod of the changed template; nothing is changed.)";
+The API server checks the change and, if you may create pods, a pod of the changed template. Nothing is changed.)";
 
 json edits_json(const kube::InjectionPlan& plan) {
     json edits = json::array();
@@ -35,7 +35,7 @@ void print_lines(const char* sign, Paint colour, const json& value) {
 
 void print_plan(const kube::InjectionPlan& plan) {
     fmt::print("{}{}\n", paint(Paint::bold, plan.workload.text()),
-               plan.unchanged ? " is injected so already: nothing would be changed" : " would be changed:");
+               plan.unchanged ? " is already injected: nothing would change" : " would change:");
     if (plan.unchanged) return;
     for (const kube::Edit& edit : plan.injected.edits) {
         fmt::print("{}\n", edit.at.text());
@@ -61,7 +61,7 @@ void show_plan(const InjectionCommand& command) {
 
 void add_k8s_plan(CLI::App& k8s) {
     const auto command = std::make_shared<InjectionCommand>();
-    CLI::App* verb = k8s.add_subcommand("plan", "Shows what `inject` would change, checked by the server");
+    CLI::App* verb = k8s.add_subcommand("plan", "Show what `inject` would change, checked by the API server");
     add_injection_options(*verb, *command);
     verb->footer(kPlanExamples);
     verb->callback([command] { show_plan(*command); });

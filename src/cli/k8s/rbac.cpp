@@ -18,7 +18,8 @@ constexpr const char* kRbacExamples = R"(Examples:
   cudafault k8s rbac restore -n prod --kind StatefulSet --exact
   cudafault k8s rbac all -n prod --kind Deployment --kind DynamoGraphDeployment
   cudafault k8s rbac node drain --json
-Asks no cluster.)";
+
+Does not contact a cluster.)";
 
 struct RbacOptions {
     std::vector<std::string> command;
@@ -41,22 +42,27 @@ void rbac(const RbacOptions& options) {
 
 void add_k8s_rbac(CLI::App& k8s) {
     const auto options = std::make_shared<RbacOptions>();
-    CLI::App* verb = k8s.add_subcommand("rbac", "Prints the smallest Role that a command needs");
+    CLI::App* verb = k8s.add_subcommand("rbac", "Print the smallest Role that a command needs");
     kube::CommandUse& use = options->use;
     use.in_namespace = "default";
-    verb->add_option("command", options->command, fmt::format("One of {}", fmt::join(kube::commands(), ", ")))
+    verb->add_option("command", options->command, fmt::format("One of: {}", fmt::join(kube::commands(), ", ")))
+        ->option_text("COMMAND")
         ->required()
         ->expected(1, 2);
-    verb->add_option("-n,--namespace", use.in_namespace, "The Role's")->capture_default_str();
+    verb->add_option("-n,--namespace", use.in_namespace, "Namespace of the Role")
+        ->type_name("NAMESPACE")
+        ->capture_default_str();
     verb->add_flag("-A,--all-namespaces", use.all_namespaces,
-                   "A ClusterRole; of scan, snapshot and verify-clean with nodes");
-    verb->add_option("--kind", use.kinds, "Of the workloads; repeatable (Deployment)")->allow_extra_args(false);
+                   "Print a ClusterRole; for scan, snapshot and verify-clean it includes nodes");
+    verb->add_option("--kind", use.kinds, "Kind of the workloads; repeatable (default: Deployment)")
+        ->type_name("KIND")
+        ->allow_extra_args(false);
     verb->add_flag("--all", use.all_workloads, "For `restore --all`, and `arm` and `disarm` without a workload");
     verb->add_flag("--delete-pods", use.delete_pods, "For `inject --delete-pods` and `restore --delete-pods`");
     verb->add_flag("--exact", use.exact, "For `restore --exact`");
     verb->add_flag("--restart-crashed", use.restart_crashed, "For `disarm --restart-crashed`");
     verb->add_flag("--delete-unhealthy", use.delete_unhealthy, "For `node drain --delete-unhealthy`");
-    verb->add_flag("--json", options->json, "As JSON");
+    verb->add_flag("--json", options->json, "Print the Role as JSON");
     verb->footer(kRbacExamples);
     verb->callback([options] { rbac(*options); });
 }

@@ -15,12 +15,12 @@ namespace cudafault::cli {
 namespace {
 
 constexpr const char* kSnapshotExamples = R"(Examples:
-  cudafault k8s snapshot -n prod -o before.json          before the drill
-  cudafault k8s verify-clean -n prod --against before.json      after it
-  cudafault k8s snapshot -n prod -o web.json deployment/web     that workload only
+  cudafault k8s snapshot -n prod -o before.json                 before the drill
+  cudafault k8s verify-clean -n prod --against before.json      after the drill
+  cudafault k8s snapshot -n prod -o web.json deployment/web     only that workload
 
-Workloads, their ReplicaSets and ControllerRevisions, and which nodes are cordoned. No Secret is read; what stands in
-pod templates, values of variables included, is in the file, which only its owner may read.)";
+Saves workloads, their ReplicaSets and ControllerRevisions, and which nodes are cordoned. Secrets are not read, but pod
+templates are saved with the values of their variables; only the owner of the file can read it.)";
 
 struct SnapshotOptions {
     ClusterOptions cluster;
@@ -40,21 +40,21 @@ nlohmann::json summary(const kube::Snapshot& snapshot, const std::string& file) 
             {"unseen", unseen}};
 }
 
-// Readable by its owner only.
+// replace_file() makes the file readable only by its owner.
 void save(const kube::Snapshot& snapshot, const std::string& file) {
     local::replace_file(file, snapshot.json().dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
 }
 
 void print_summary(const kube::Snapshot& snapshot, const std::string& file) {
     print_unseen(snapshot.unseen);
-    for (const std::string& name : snapshot.ours) fmt::print("there already, of cudafault: {}\n", name);
-    fmt::print("{} and {} of {} are in {}\n", plural(snapshot.objects.size(), "object"),
+    for (const std::string& name : snapshot.ours) fmt::print("already exists, created by cudafault: {}\n", name);
+    fmt::print("saved {} and {} of {} in {}\n", plural(snapshot.objects.size(), "object"),
                plural(snapshot.nodes.size(), "node"), namespace_text(snapshot.in_namespace), file);
 }
 
 void snapshot(const SnapshotOptions& options) {
     in_cluster(options.cluster, [&](ClusterAccess& cluster) {
-        const std::string in_namespace = options.cluster.all_namespaces ? "" : cluster.in_namespace;
+        const std::string in_namespace = options.cluster.use.all_namespaces ? "" : cluster.in_namespace;
         std::vector<kube::WorkloadChoice> only;
         for (const std::string& text : options.workloads) {
             only.push_back(parse_workload(text, cluster.in_namespace));
@@ -70,11 +70,12 @@ void snapshot(const SnapshotOptions& options) {
 
 void add_k8s_snapshot(CLI::App& k8s) {
     const auto options = std::make_shared<SnapshotOptions>();
-    CLI::App* verb = k8s.add_subcommand("snapshot", "Saves what workloads are like, for `verify-clean` afterwards");
+    CLI::App* verb = k8s.add_subcommand("snapshot", "Save the state of workloads for a later `verify-clean`");
     add_cluster_options(*verb, options->cluster);
-    verb->add_option("-o,--output", options->file, "The file to write")->required();
-    verb->add_option("workloads", options->workloads, "KIND/NAME of those to save; else all in the namespace");
-    verb->add_flag("-A,--all-namespaces", options->cluster.all_namespaces, "Of all namespaces");
+    verb->add_option("-o,--output", options->file, "File to write")->type_name("FILE")->required();
+    verb->add_option("workloads", options->workloads, "KIND/NAME; by default all workloads of the namespace")
+        ->option_text("[WORKLOAD...]");
+    verb->add_flag("-A,--all-namespaces", options->cluster.use.all_namespaces, "Save all namespaces");
     verb->footer(kSnapshotExamples);
     verb->callback([options] { snapshot(*options); });
 }

@@ -21,12 +21,8 @@ constexpr const char* kK8sStatusExamples = R"(Examples:
   cudafault k8s status deployment/web -n prod
   cudafault k8s status dgd/vllm-disagg -n prod --json
 
-What fired under the plan that is there now (after `disarm`: nothing) is told by the library itself, in the pods' logs.
-Where a log cannot be had it is unknown, and where a part of it is gone it is "at least".)";
-
-struct K8sStatusOptions {
-    ClusterOptions cluster;
-};
+FIRED counts failed calls under the current plan, from lines that the library writes to the pods' logs: "unknown" if a log
+cannot be read, "at least" if a part of it is gone.)";
 
 bool is_known(const kube::PodStatus& pod) {
     return !pod.evidence.empty() &&
@@ -137,8 +133,8 @@ json status_json(const kube::WorkloadStatus& status) {
 std::string plan_text(const kube::PodStatus& pod, const kube::WorkloadStatus& status) {
     if (!pod.injected) return "-";
     const auto revision = acknowledged(pod);
-    if (!revision) return is_known(pod) ? "not yet" : "unknown";
-    return status.plan && *revision == status.plan->revision ? "taken up" : fmt::format("an older one ({})", *revision);
+    if (!revision) return is_known(pod) ? "not acknowledged" : "unknown";
+    return status.plan && *revision == status.plan->revision ? "acknowledged" : fmt::format("older ({})", *revision);
 }
 
 std::string library_text(const kube::PodStatus& pod) {
@@ -157,14 +153,14 @@ void print_head(const kube::WorkloadStatus& status) {
     fmt::print("{}: ", paint(Paint::bold, status.workload.text()));
     if (!status.mark) return fmt::print("not injected\n");
     const std::string by = status.record && !status.record->is_rebuilt
-                               ? fmt::format(", by {} at {}", status.record->by, local_time(status.record->created_at))
-                               : ", its record is gone";
+                               ? fmt::format(", by {} at {}", status.record->by, status.record->created_at)
+                               : ", record lost";
     fmt::print("injected (run {}{})\n", status.mark->run_id, by);
-    if (!status.plan) return fmt::print("plan: gone, so nothing is armed\n");
+    if (!status.plan) return fmt::print("plan: missing, so nothing is armed\n");
     if (status.plan->spec.empty()) return fmt::print("plan: nothing is armed (revision {})\n", status.plan->revision);
-    const std::string state = status.expired() ? "nothing is armed, for the time is over of " : "";
+    const std::string state = status.expired() ? "expired: " : "";
     fmt::print("plan: {}{} (revision {}, armed {} by {})\n", state, paint(Paint::bold, status.plan->spec),
-               status.plan->revision, local_time(status.plan->changed_at), status.plan->changed_by);
+               status.plan->revision, status.plan->changed_at, status.plan->changed_by);
 }
 
 void print_status(const kube::WorkloadStatus& status) {
@@ -173,7 +169,7 @@ void print_status(const kube::WorkloadStatus& status) {
     Table table({"pod", "node", "ready", "restarts", "library", "plan", "fired", ""});
     for (const auto& pod : status.pods) {
         table.add({pod.name, pod.node.empty() ? "-" : pod.node,
-                   pod.terminating ? "ending"
+                   pod.terminating ? "terminating"
                    : pod.ready     ? "yes"
                                    : "no",
                    std::to_string(pod.restarts), library_text(pod), plan_text(pod, status), fired_text(pod),
@@ -182,22 +178,22 @@ void print_status(const kube::WorkloadStatus& status) {
     fmt::print("{}", table.text("  "));
 }
 
-void show_status(const K8sStatusOptions& options) {
-    in_cluster(options.cluster, [&](ClusterAccess& access) {
-        kube::WorkloadChoice choice = parse_workload(options.cluster.workload, access.in_namespace);
+void show_status(const ClusterOptions& options) {
+    in_cluster(options, [&](ClusterAccess& access) {
+        kube::WorkloadChoice choice = parse_workload(options.workload, access.in_namespace);
         choice.accept_refused = true;
         const kube::WorkloadStatus status = kube::status_of(access.client, access.discovery, choice);
-        options.cluster.json ? print_json(status_json(status)) : print_status(status);
+        options.json ? print_json(status_json(status)) : print_status(status);
     });
 }
 
 }  // namespace
 
 void add_k8s_status(CLI::App& k8s) {
-    const auto options = std::make_shared<K8sStatusOptions>();
-    CLI::App* verb = k8s.add_subcommand("status", "Shows what is injected and armed, and what fired in each pod");
-    verb->add_option("workload", options->cluster.workload, "KIND/NAME")->required();
-    add_cluster_options(*verb, options->cluster);
+    const auto options = std::make_shared<ClusterOptions>();
+    CLI::App* verb = k8s.add_subcommand("status", "Show what is injected and armed, and what fired in each pod");
+    verb->add_option("workload", options->workload, "KIND/NAME")->option_text("WORKLOAD")->required();
+    add_cluster_options(*verb, *options);
     verb->footer(kK8sStatusExamples);
     verb->callback([options] { show_status(*options); });
 }

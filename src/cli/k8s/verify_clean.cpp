@@ -17,12 +17,12 @@ namespace cudafault::cli {
 namespace {
 
 constexpr const char* kVerifyCleanExamples = R"(Examples:
-  cudafault k8s verify-clean -n prod                            nothing of cudafault is there
-  cudafault k8s verify-clean -n prod --against before.json      and all is as it was
+  cudafault k8s verify-clean -n prod                            nothing created by cudafault is left
+  cudafault k8s verify-clean -n prod --against before.json      and workloads equal the snapshot
   cudafault k8s verify-clean -n prod --against before.json --exact --json
 
-Exit codes: 0 clean, 4 not, 3 if not all could be seen; nodes, for cordons, have to be seen with -A only. Not compared:
-generation, resourceVersion, status, times in managedFields and, without --exact, the numbers of revisions.)";
+Exit codes: 0 clean, 4 not clean, 3 if a kind could not be listed (nodes only with -A). Not compared: generation,
+resourceVersion, status, times in managedFields and, without --exact, revision numbers.)";
 
 struct VerifyCleanOptions {
     ClusterOptions cluster;
@@ -35,8 +35,8 @@ kube::Snapshot read_snapshot(const std::string& file) {
     const auto text = local::read_file(file);
     if (!text) {
         throw local::Error(local::kUsage,
-                           fmt::format("the snapshot {} cannot be read: {}; make one with `cudafault k8s "
-                                       "snapshot -o {}`",
+                           fmt::format("cannot read the snapshot {}: {}; create one with `cudafault k8s snapshot "
+                                       "-o {}`",
                                        file, local::error_text(), file));
     }
     const nlohmann::json document = nlohmann::json::parse(*text, nullptr, false);
@@ -47,15 +47,15 @@ kube::Snapshot read_snapshot(const std::string& file) {
     }
 }
 
-// A snapshot is of one namespace, or of all.
+// A snapshot holds one namespace or all; empty means all.
 std::string namespace_to_verify(const VerifyCleanOptions& options, const ClusterAccess& cluster,
                                 const kube::Snapshot* against) {
     const std::string& given = options.cluster.connection.default_namespace;
-    if (!against) return options.cluster.all_namespaces ? "" : cluster.in_namespace;
-    const bool fits = options.cluster.all_namespaces ? against->in_namespace.empty()
-                                                     : given.empty() || given == against->in_namespace;
+    if (!against) return options.cluster.use.all_namespaces ? "" : cluster.in_namespace;
+    const bool fits = options.cluster.use.all_namespaces ? against->in_namespace.empty()
+                                                         : given.empty() || given == against->in_namespace;
     if (fits) return against->in_namespace;
-    throw local::Error(local::kUsage, fmt::format("the snapshot {} is of {}: verify that one, or take another",
+    throw local::Error(local::kUsage, fmt::format("the snapshot {} holds {}: verify that, or use another snapshot",
                                                   options.against, namespace_text(against->in_namespace)));
 }
 
@@ -77,7 +77,7 @@ void print_report(const kube::CleanReport& report, const std::string& where) {
     for (const std::string& note : report.notes) fmt::print("note: {}\n", note);
     print_unseen(report.unseen);
     if (!report.is_clean() || !report.unseen.empty()) return;
-    fmt::print("{}: {} ({} of {} looked at)\n", paint(Paint::good, "clean"), where, plural(report.objects, "object"),
+    fmt::print("{}: {} (searched {} of {})\n", paint(Paint::good, "clean"), where, plural(report.objects, "object"),
                plural(report.kinds, "kind"));
 }
 
@@ -89,19 +89,19 @@ void refuse_unless_clean(const kube::CleanReport& report, const std::string& in_
     if (report.is_clean()) {
         throw local::Error(
             local::kEnvironment,
-            fmt::format("{} is clean as far as it could be seen, and {} could not be: `cudafault k8s rbac "
-                        "verify-clean {}` prints the Role to ask for, --allow-unseen takes it for enough",
+            fmt::format("{} is clean, but {} could not be listed: `cudafault k8s rbac verify-clean {}` prints the "
+                        "Role to ask for, --allow-unseen accepts the result",
                         where, plural(report.unseen.size(), "kind"),
                         in_namespace.empty() ? "-A" : "-n " + in_namespace));
     }
     const bool may_be_users =
         report.differences.empty() && std::all_of(report.traces.begin(), report.traces.end(),
                                                   [](const kube::Trace& trace) { return trace.may_be_users; });
-    const char* way_out = !may_be_users ? "take back what is left with `cudafault k8s restore`"
+    const char* way_out = !may_be_users ? "run `cudafault k8s restore` to remove it"
                           : !options.against.empty()
-                              ? "variables like these may be somebody's own: remove them where they are not"
-                              : "variables like these may be your own, which `--against` a snapshot of "
-                                "before tells";
+                              ? "these variables may belong to the workload: remove those that do not"
+                              : "these variables may belong to the workload; use --against with a snapshot "
+                                "from before the injection";
     throw local::Error(local::kLeftBehind, fmt::format("{} is not clean: {} of cudafault and {}; {}", where,
                                                        plural(report.traces.size(), "trace"),
                                                        plural(report.differences.size(), "difference"), way_out));
@@ -125,12 +125,12 @@ void verify_clean(const VerifyCleanOptions& options) {
 
 void add_k8s_verify_clean(CLI::App& k8s) {
     const auto options = std::make_shared<VerifyCleanOptions>();
-    CLI::App* verb = k8s.add_subcommand("verify-clean", "Proves that nothing was left behind");
+    CLI::App* verb = k8s.add_subcommand("verify-clean", "Prove that nothing is left behind");
     add_cluster_options(*verb, options->cluster);
-    verb->add_option("--against", options->against, "A snapshot of before");
-    verb->add_flag("--exact", options->exact, "The numbers of revisions count too");
-    verb->add_flag("--allow-unseen", options->allow_unseen, "Kinds that may not be listed are no reason to fail");
-    verb->add_flag("-A,--all-namespaces", options->cluster.all_namespaces, "In all namespaces");
+    verb->add_option("--against", options->against, "Snapshot to compare with")->type_name("FILE");
+    verb->add_flag("--exact", options->exact, "Also compare revision numbers");
+    verb->add_flag("--allow-unseen", options->allow_unseen, "Do not fail because of kinds that cannot be listed");
+    verb->add_flag("-A,--all-namespaces", options->cluster.use.all_namespaces, "Verify all namespaces");
     verb->footer(kVerifyCleanExamples);
     verb->callback([options] { verify_clean(*options); });
 }
