@@ -5,6 +5,7 @@
 #include <exception>
 #include <nlohmann/json.hpp>
 
+#include "cli/help.hpp"
 #include "cli/k8s/cluster.hpp"
 #include "cli/output.hpp"
 #include "cli/verbs.hpp"
@@ -26,6 +27,7 @@ Exit codes: 0 done, 2 usage or a refused plan, 3 no such run or another obstacle
 command's own, or 125 to 127 as `env` does.)";
 
 void add_verbs(CLI::App& app, const std::vector<std::string>& command) {
+    app.formatter(std::make_shared<cli::HelpFormatter>());
     app.require_subcommand(1);
     app.set_version_flag("--version", "cudafault " CUDAFAULT_VERSION);
     app.footer(kExamples);

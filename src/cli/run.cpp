@@ -9,6 +9,7 @@
 #include <memory>
 #include <string_view>
 
+#include "cli/help.hpp"
 #include "cli/verbs.hpp"
 #include "local/error.hpp"
 
@@ -35,10 +36,10 @@ The last 100 runs can be asked for with `cudafault status`, until the machine re
 constexpr const char* kValueOptions[] = {"--gpus", "--name", "--plan"};
 
 // CLI11 does not know of the command.
-class Formatter : public CLI::Formatter {
-public:
-    std::string make_usage(const CLI::App*, std::string) const override {
-        return "Usage: cudafault run [OPTIONS] -- COMMAND [ARGUMENT]...\n";
+class RunHelp : public HelpFormatter {
+protected:
+    std::string usage(const CLI::App&, const std::string&) const override {
+        return "cudafault run [OPTIONS] -- COMMAND [ARGUMENT]...";
     }
 };
 
@@ -88,7 +89,7 @@ std::vector<std::string> take_command(int& argc, char** argv) {
 void add_run(CLI::App& app, const std::vector<std::string>& command) {
     const auto options = std::make_shared<RunOptions>();
     CLI::App* verb = app.add_subcommand("run", "Starts a command whose GPU calls can be made to fail");
-    verb->formatter(std::make_shared<Formatter>());
+    verb->formatter(std::make_shared<RunHelp>());
     verb->add_option("--gpus", options->gpus, "real, sim:N, sim:MODEL:N or a list such as sim:H100:4,L4:2");
     verb->add_option("--name", options->name, "How other verbs call this run; default run-PID");
     verb->add_option("--plan", options->plans, "What fails, from the start; may be given several times")

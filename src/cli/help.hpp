@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+// The layout of `--help`: usage, arguments, options with their defaults, wrapped to the width of a page.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <string>
+
+namespace cudafault::cli {
+
+// Subcommands inherit it. A positional's option_text() is its text in the usage line, such as "WORKLOAD..."; an
+// option's type_name() is the name of its value.
+class HelpFormatter : public CLI::FormatterBase {
+public:
+    std::string make_help(const CLI::App* app, std::string name, CLI::AppFormatMode mode) const override;
+
+protected:
+    virtual std::string usage(const CLI::App& app, const std::string& name) const;
+};
+
+}  // namespace cudafault::cli
