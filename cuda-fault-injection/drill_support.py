@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What tests need besides the fault: how the pods of a workload fare, whether inference works, and waiting.
+"""Helpers for tests on a cluster: the state of a workload's pods, inference requests, and waiting.
 
-Environment: INFERENCE_ENDPOINT, a URL; with `{address}` in it each pod is asked, without it the service it names.
-Default http://{address}:8000/v1/completions. INFERENCE_BODY, what is posted to it; default a completion of MODEL_NAME.
+Environment: INFERENCE_ENDPOINT is the URL for inference requests. If it contains `{address}`, each pod gets a request,
+otherwise the service that the URL names; default http://{address}:8000/v1/completions. INFERENCE_BODY is the body that is
+posted; default a completion request for MODEL_NAME.
 """
 
 from __future__ import annotations
@@ -19,18 +20,18 @@ from inject_into_pods import DEFAULT_TIMEOUT, cudafault_json
 
 IN_CLUSTER = "KUBERNETES_SERVICE_HOST"
 REQUEST_TIMEOUT = 5
-BETWEEN_LOOKS = 0.5
+POLL_INTERVAL = 0.5
 
 Pod = dict[str, Any]
 
 
 def why_no_cluster() -> str:
-    """Why tests on a cluster cannot run here; empty if they can."""
+    """Return why tests on a cluster cannot run here; empty if they can."""
     if not os.environ.get("TARGET_DEPLOYMENT"):
-        return "TARGET_DEPLOYMENT does not name a workload that may be broken"
+        return "TARGET_DEPLOYMENT is not set: name a workload whose pods may crash"
     if os.environ.get("KUBECONFIG") or os.environ.get(IN_CLUSTER) or (Path.home() / ".kube" / "config").exists():
         return ""
-    return "no cluster is configured: KUBECONFIG is not set and there is no ~/.kube/config"
+    return "no cluster is configured: KUBECONFIG is not set and ~/.kube/config does not exist"
 
 
 def workload_status(deployment: str, namespace: str) -> dict[str, Any]:
@@ -38,12 +39,12 @@ def workload_status(deployment: str, namespace: str) -> dict[str, Any]:
 
 
 def pods_of(deployment: str, namespace: str) -> list[Pod]:
-    """The pods of the workload's GPU workers."""
+    """Return the pods of the workload's GPU workers."""
     return workload_status(deployment, namespace)["pods"]
 
 
 def is_down(pod: Pod) -> bool:
-    """Whether its program ended; not the reason CrashLoopBackOff, which the kubelet gives only after a second crash."""
+    """Return whether the pod's program ended. The reason CrashLoopBackOff appears only after a second crash."""
     return pod["restarts"] > 0 or pod["terminated"] is not None
 
 
@@ -51,23 +52,23 @@ def is_healthy(pod: Pod) -> bool:
     return pod["phase"] == "Running" and not pod["trouble"]
 
 
-def wait_until(what: str, look: Callable[[], Any]) -> Any:
-    """The first true answer of `look`; fails the test if there is none in CUDA_FAULT_TIMEOUT seconds."""
+def wait_until(what: str, condition: Callable[[], Any]) -> Any:
+    """Return the first true result of `condition`; fail the test after CUDA_FAULT_TIMEOUT seconds."""
     deadline = time.monotonic() + float(os.environ.get("CUDA_FAULT_TIMEOUT") or DEFAULT_TIMEOUT)
-    while not (found := look()):
-        assert time.monotonic() < deadline, f"{what}: not within CUDA_FAULT_TIMEOUT"
-        time.sleep(BETWEEN_LOOKS)
+    while not (found := condition()):
+        assert time.monotonic() < deadline, f"{what}: timed out after CUDA_FAULT_TIMEOUT"
+        time.sleep(POLL_INTERVAL)
     return found
 
 
 def inference_works(pods: list[Pod]) -> bool:
-    """Whether every pod, or the service, answers a request."""
+    """Return whether every pod, or the service, answers a request."""
     answers = _ask_all(pods)
     return bool(answers) and all(answers)
 
 
 def inference_fails(pods: list[Pod]) -> bool:
-    """Whether no pod answers, or the service does not."""
+    """Return whether no pod answers, or the service does not."""
     return not any(_ask_all(pods))
 
 

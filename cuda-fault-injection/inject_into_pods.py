@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Makes the GPUs of a Kubernetes workload fail, and takes it back: the contract's functions over `cudafault k8s`.
+"""Make the GPUs of a Kubernetes workload fail, and restore the workload: the contract's functions over `cudafault k8s`.
 
     create_cuda_fault_configmap("default")
     patch_deployment_env("vllm-worker", "default", enable=True, xid_type=79)
@@ -8,11 +8,12 @@
     patch_deployment_env("vllm-worker", "default", enable=False)
     delete_cuda_fault_configmap("default")
 
-Each function blocks until its work is done, shows progress on standard error, prints what was done and returns True.
-What could not be done raises CudaFaultError. All of them can be repeated, and interrupted with Ctrl-C.
+Each function blocks until its work is done, shows progress on standard error, prints what it did and returns True. On
+failure it raises CudaFaultError. Each function can be repeated, and interrupted with Ctrl-C.
 
-Environment: CUDAFAULT (the program, if not on PATH), CUDA_FAULT_TIMEOUT (seconds, 300), CUDA_FAULT_EXPIRES (after how
-long an armed fault ends by itself, 4h), KUBECONFIG (as for kubectl). Neither kubectl nor a Python package is needed.
+Environment: CUDAFAULT (path of the program, if it is not on PATH), CUDA_FAULT_TIMEOUT (seconds, default 300),
+CUDA_FAULT_EXPIRES (duration after which an armed fault ends by itself, default 4h), KUBECONFIG (as for kubectl). Neither
+kubectl nor a Python package is needed.
 """
 
 from __future__ import annotations
@@ -39,12 +40,12 @@ DEFAULT_EXPIRY = "4h"
 ERROR_PREFIX = "cudafault: "
 ENVIRONMENT_EXIT_CODE = 3
 INTERRUPT_GRACE = 2.0
-READER_GRACE = 2.0  # a login plugin that lives on may keep standard error open
+READER_GRACE = 2.0  # an exec credential plugin that keeps running may hold standard error open
 
 
 class CudaFaultError(RuntimeError):
-    """What could not be done, in one sentence. `exit_code` is that of `cudafault`: 2 usage, 3 cluster or machine, 4
-    something was left behind."""
+    """A failure, described in one line. `exit_code` is the exit code of `cudafault`: 2 invalid usage, 3 cluster or
+    machine, 4 something of cudafault remains."""
 
     def __init__(self, message: str, exit_code: int = ENVIRONMENT_EXIT_CODE) -> None:
         super().__init__(message)
@@ -55,12 +56,13 @@ class CudaFaultError(RuntimeError):
 
 
 def create_cuda_fault_configmap(namespace: str, *, timeout: float | None = None) -> bool:
-    """Creates the ConfigMap `cuda-fault-injection-lib`: the source of the library, which an init container compiles in
-    each pod. One that is there already is brought up to date.
+    """Create or update the ConfigMap `cuda-fault-injection-lib` with the source of the library, which an init container
+    compiles in each pod.
 
-    namespace: where the workload is.
-    timeout: seconds; default CUDA_FAULT_TIMEOUT, else 300.
-    Returns True. Raises CudaFaultError: no cluster, no permission, no such namespace.
+    namespace: namespace of the workload.
+    timeout: seconds; default: CUDA_FAULT_TIMEOUT, or 300.
+    Returns True. Raises CudaFaultError if the cluster is unreachable, permission is missing or the namespace does not
+    exist.
     """
     deadline = _deadline(timeout)
     cudafault_json("library", "create", "-n", namespace, timeout=_left(deadline))
@@ -79,22 +81,22 @@ def patch_deployment_env(
     *,
     timeout: float | None = None,
 ) -> bool:
-    """Makes the GPUs of a workload fail (enable=True), or takes everything back (enable=False).
+    """Make the GPUs of a workload fail (enable=True), or restore the workload (enable=False).
 
-    deployment_name: a DynamoGraphDeployment of that name, else a Deployment.
-    namespace: where it is.
-    enable: True replaces the pods by ones that preload the library, and then arms the fault: every pod fails at its
-        next CUDA call, a restarted one at its first. Called again, it changes what is armed. False disarms, unpins
-        and restores the workload; that nothing was injected is fine.
+    deployment_name: name of a DynamoGraphDeployment or, if there is none, of a Deployment.
+    namespace: namespace of the workload.
+    enable: True replaces the pods by pods that preload the library, and then arms the fault: a running pod fails at its
+        next CUDA call, a restarted pod at its first. A second call changes what is armed. False disarms, unpins and
+        restores the workload; it succeeds if nothing was injected.
     use_configmap: True compiles the library in the pod, from create_cuda_fault_configmap(). False sets only the
-        environment: the image has the library at /cuda-fault/fake_cuda_xid79.so.
-    target_node: pins the pods to this node. Pods for which it has no room are named, and that is no failure; nor is
-        it if a graph's operator then keeps old ones. It is one if the node has room for none.
+        environment: the image contains the library at /cuda-fault/fake_cuda_xid79.so.
+    target_node: pins the pods to this node. Pods that do not fit on it are named, as are old pods that a graph's
+        operator then keeps. This is a failure only if no pod fits.
     xid_type: an XID that `cudafault xids` lists.
-    passthrough_mode: True arms nothing; `cudafault k8s arm` does that later, without a restart.
-    timeout: seconds for all of it; default CUDA_FAULT_TIMEOUT, else 300.
-    Returns True. Raises CudaFaultError: no such workload, unknown XID, no ConfigMap, no permission, pods that could not
-    be replaced in time, something that could not be taken back.
+    passthrough_mode: True arms nothing; `cudafault k8s arm` arms later, without a restart.
+    timeout: seconds for the whole call; default: CUDA_FAULT_TIMEOUT, or 300.
+    Returns True. Raises CudaFaultError if the workload does not exist, the XID is unknown, the ConfigMap or a permission
+    is missing, pods were not replaced in time, or something could not be restored.
     """
     deadline = _deadline(timeout)
     where = [deployment_name, "-n", namespace]
@@ -107,7 +109,7 @@ def patch_deployment_env(
     how += ["--or-all-containers", "--replace"]
     _report_injected(cudafault_json("inject", *where, *how, timeout=_left(deadline)))
     if passthrough_mode:
-        _say(f"nothing is armed; `cudafault k8s arm {deployment_name} 'xid={xid_type}' -n {namespace}` does that")
+        _say(f"nothing is armed; arm with `cudafault k8s arm {deployment_name} 'xid={xid_type}' -n {namespace}`")
         return True
     expiry = ["--expires", os.environ.get("CUDA_FAULT_EXPIRES") or DEFAULT_EXPIRY]
     arm = ["arm", deployment_name, f"xid={xid_type}", "-n", namespace, *expiry]
@@ -116,46 +118,47 @@ def patch_deployment_env(
 
 
 def delete_cuda_fault_configmap(namespace: str, *, timeout: float | None = None) -> bool:
-    """Deletes the ConfigMap `cuda-fault-injection-lib`; that there is none is fine.
+    """Delete the ConfigMap `cuda-fault-injection-lib`. Succeeds if there is none.
 
-    namespace: where it is.
-    timeout: seconds; default CUDA_FAULT_TIMEOUT, else 300.
-    Returns True. Raises CudaFaultError: a workload, which is named, still mounts it; no cluster, no permission.
+    namespace: namespace of the ConfigMap.
+    timeout: seconds; default: CUDA_FAULT_TIMEOUT, or 300.
+    Returns True. Raises CudaFaultError if a workload (named in the message) still mounts it, the cluster is unreachable or
+    permission is missing.
     """
     deadline = _deadline(timeout)
     cudafault_json("library", "delete", "-n", namespace, timeout=_left(deadline))
-    _say(f"ConfigMap cuda-fault-injection-lib is gone from namespace {namespace}")
+    _say(f"ConfigMap cuda-fault-injection-lib is deleted from namespace {namespace}")
     return True
 
 
-# The program they call
+# Calling the cudafault program
 
 
 def find_cudafault() -> str:
-    """The path of `cudafault`: $CUDAFAULT, else on PATH, else built beside this directory."""
+    """Return the path of `cudafault`: $CUDAFAULT, else the one on PATH, else the one built in this repository."""
     if named := os.environ.get("CUDAFAULT"):
         if found := shutil.which(named):
             return found
-        raise CudaFaultError(f"CUDAFAULT names {named}, which is no program")
+        raise CudaFaultError(f'invalid CUDAFAULT "{named}": expected the path of an executable')
     if found := shutil.which("cudafault") or shutil.which(BUILT):
         return str(found)
-    raise CudaFaultError(f"there is no cudafault program on PATH or at {BUILT}: run `make` in {HERE}")
+    raise CudaFaultError(f"cudafault not found on PATH or at {BUILT}: run `make` in {HERE}")
 
 
 def cudafault_k8s(*arguments: str, timeout: float | None = None) -> str:
-    """Runs `cudafault k8s ARGUMENTS`, passes its progress through to standard error and returns its standard output.
-    Raises CudaFaultError with its sentence if it fails."""
+    """Run `cudafault k8s ARGUMENTS`, pass its progress through to standard error and return its standard output.
+    Raises CudaFaultError with the program's message if it fails."""
     return _finish([find_cudafault(), "k8s", *arguments, "--timeout", f"{math.ceil(_seconds(timeout))}s"])
 
 
 def cudafault_json(*arguments: str, timeout: float | None = None) -> dict[str, Any]:
-    """The same with --json."""
+    """Run `cudafault k8s ARGUMENTS --json` like cudafault_k8s() and return the parsed output."""
     limit = f"{math.ceil(_seconds(timeout))}s"
     answer = _finish([find_cudafault(), "k8s", *arguments, "--timeout", limit, "--json"])
     try:
         return json.loads(answer)
     except ValueError:
-        found = f"`cudafault k8s {arguments[0]}` did not answer in JSON but with {answer[:80]!r}"
+        found = f"`cudafault k8s {arguments[0]}` printed {answer[:80]!r} instead of JSON"
         raise CudaFaultError(found) from None
 
 
@@ -171,17 +174,17 @@ def _finish(command: list[str]) -> str:
                 errors="replace",
             )
         except OSError as error:
-            raise CudaFaultError(f"{command[0]} cannot be started: {error.strerror}") from None
+            raise CudaFaultError(f"cannot start {command[0]}: {error.strerror}") from None
         errors = _wait(process)
         answer.seek(0)
         if process.returncode == 0:
             return answer.read()
     exit_code = process.returncode if process.returncode > 0 else ENVIRONMENT_EXIT_CODE
-    raise CudaFaultError(_sentence(command, process.returncode, errors), exit_code)
+    raise CudaFaultError(_message(command, process.returncode, errors), exit_code)
 
 
 def _wait(process: subprocess.Popen[str]) -> list[str]:
-    """What the command said on standard error, shown while it ran."""
+    """Wait for the command, show its standard error while it runs, and return those lines."""
     errors: list[str] = []
     reader = threading.Thread(target=_pass_through, args=(process.stderr, errors), daemon=True)
     reader.start()
@@ -203,8 +206,8 @@ def _pass_through(stream: IO[str], lines: list[str]) -> None:
 
 
 def _interrupt(process: subprocess.Popen[str]) -> None:
-    """Waits until the command has ended in good order. A Ctrl-C on the terminal has reached it already; what else
-    interrupts this process has not."""
+    """Wait until the command has shut down. A Ctrl-C on the terminal reaches the command too; other interrupts of this
+    process do not, so SIGINT is sent after a grace period."""
     try:
         process.wait(timeout=INTERRUPT_GRACE)
     except subprocess.TimeoutExpired:
@@ -212,12 +215,12 @@ def _interrupt(process: subprocess.Popen[str]) -> None:
         process.wait()
 
 
-def _sentence(command: list[str], code: int, errors: list[str]) -> str:
-    said = [line.removeprefix(ERROR_PREFIX) for line in errors if line.startswith(ERROR_PREFIX)]
-    if said:
-        return said[-1]
-    how = f"was ended by signal {-code}" if code < 0 else f"ended with {code}"
-    return f"`{shlex.join(['cudafault', *command[1:]])}` {how} and gave no reason"
+def _message(command: list[str], code: int, errors: list[str]) -> str:
+    messages = [line.removeprefix(ERROR_PREFIX) for line in errors if line.startswith(ERROR_PREFIX)]
+    if messages:
+        return messages[-1]
+    how = f"was killed by signal {-code}" if code < 0 else f"exited with {code}"
+    return f"`{shlex.join(['cudafault', *command[1:]])}` {how} without a message"
 
 
 def _seconds(timeout: float | None) -> float:
@@ -228,7 +231,7 @@ def _seconds(timeout: float | None) -> float:
         seconds = math.nan
     if 0 < seconds < math.inf:
         return seconds
-    raise CudaFaultError(f"a timeout is a number of seconds above 0, and {given!r} is none", 2)
+    raise CudaFaultError(f'invalid timeout "{given}": expected a number of seconds above 0', 2)
 
 
 def _deadline(timeout: float | None) -> float:
@@ -239,7 +242,7 @@ def _left(deadline: float) -> float:
     return max(1.0, deadline - time.monotonic())
 
 
-# What is printed
+# Output
 
 
 def _say(line: str) -> None:
@@ -260,8 +263,8 @@ def _report_injected(answer: dict[str, Any]) -> None:
     what = "already preloads" if answer.get("unchanged") else "preloads"
     _say(f"{_name(answer)} {what} the library in {', '.join(answer['containers'])}")
     _say_all([f"pod {pod['pod']} on {pod['node']}: {_seen(pod['library_seen'])}" for pod in answer["pods"]])
-    _say_all([f"pod {pod['pod']} is pending: {pod['why']}" for pod in answer.get("pending", [])])
-    _say_all([f"pod {name} stays without the library until a new one is Ready" for name in answer.get("old_pods", [])])
+    _say_all([f"pod {pod['pod']} is Pending: {pod['why']}" for pod in answer.get("pending", [])])
+    _say_all([f"pod {name} runs without the library until a new pod is Ready" for name in answer.get("old_pods", [])])
     _say_all(answer.get("notes", []))
 
 
@@ -283,16 +286,16 @@ def _seen(library_seen: bool) -> str:
 
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Makes the GPUs of a Kubernetes workload fail, and takes it back.")
-    parser.add_argument("--deployment", required=True, help="a DynamoGraphDeployment of that name, else a Deployment")
+    parser = argparse.ArgumentParser(description="Make the GPUs of a Kubernetes workload fail, and restore it.")
+    parser.add_argument("--deployment", required=True, help="name of a DynamoGraphDeployment or, if there is none, of a Deployment")
     parser.add_argument("--namespace", default="default")
-    parser.add_argument("--node", help="pins the pods to this node")
-    parser.add_argument("--xid-type", default="79", help="one that `cudafault xids` lists (default 79)")
-    parser.add_argument("--passthrough", action="store_true", help="preloads the library and arms nothing")
-    parser.add_argument("--patch-deployment", action="store_true", help="accepted: it is the only way there is")
+    parser.add_argument("--node", help="pin the pods to this node")
+    parser.add_argument("--xid-type", default="79", help="an XID that `cudafault xids` lists (default 79)")
+    parser.add_argument("--passthrough", action="store_true", help="preload the library and arm nothing")
+    parser.add_argument("--patch-deployment", action="store_true", help="accepted for compatibility; it has no effect")
     instead = parser.add_mutually_exclusive_group()
-    instead.add_argument("--remove", action="store_true", help="takes everything back, the ConfigMap too")
-    instead.add_argument("--verify", action="store_true", help="ends with 1 unless every pod has the library loaded")
+    instead.add_argument("--remove", action="store_true", help="restore the workload and delete the ConfigMap")
+    instead.add_argument("--verify", action="store_true", help="exit with 1 unless every pod has loaded the library")
     return parser.parse_args(arguments)
 
 

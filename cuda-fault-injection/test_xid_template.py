@@ -1,16 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Each XID on a workload of yours: its pods crash with the CUDA error of that XID, and are healthy again afterwards.
+"""Each XID on your workload: its pods crash with the CUDA error of that XID, and are healthy again afterwards.
 
     TARGET_DEPLOYMENT=vllm-worker TARGET_NAMESPACE=default pytest -v test_xid_template.py
 
-TARGET_DEPLOYMENT  a DynamoGraphDeployment of that name, else a Deployment; its pods are replaced and crash
+TARGET_DEPLOYMENT  name of a DynamoGraphDeployment or, if there is none, of a Deployment; its pods are replaced and crash
 TARGET_NAMESPACE   default `default`
-TARGET_NODE        pins the pods to this node; default: nowhere. A graph's operator keeps old pods, without the library,
-                   where the node has no room for new ones beside them
+TARGET_NODE        pins the pods to this node; default: no pin. A graph's operator keeps old pods, without the library, if
+                   the node does not fit the new pods beside them
 
-An idle server makes no CUDA call and so does not fail: each look at the pods sends them a request, as
-drill_support.py says.
-Copy what you need; the fixture puts everything back, also after a test that failed.
+An idle server makes no CUDA call and therefore does not fail, so every check of the pods sends them a request; see
+drill_support.py. Copy what you need; the fixture restores everything, also after a failed test.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ DEPLOYMENT = os.environ.get("TARGET_DEPLOYMENT", "")
 NAMESPACE = os.environ.get("TARGET_NAMESPACE") or "default"
 NODE = os.environ.get("TARGET_NODE") or None
 
-pytestmark = pytest.mark.skipif(bool(support.why_no_cluster()), reason=support.why_no_cluster() or "a cluster is there")
+pytestmark = pytest.mark.skipif(bool(support.why_no_cluster()), reason=support.why_no_cluster() or "a cluster is configured")
 
 
 @dataclass
@@ -48,7 +47,7 @@ class Drill:
         return support.pods_of(self.deployment, self.namespace)
 
     def fired_pods(self, code: int) -> list[support.Pod]:
-        """All pods that run the library, once each has had this CUDA error and crashed of it; until then none."""
+        """Return all pods that run the library once each has crashed because of this CUDA error; until then, none."""
         pods = [pod for pod in self.pods() if pod["phase"] != "Pending" and pod["injected"]]
         support.inference_works(pods)
         down = [pod for pod in pods if pod["fired"] and pod["codes"] == [code] and support.is_down(pod)]
@@ -64,11 +63,11 @@ class Drill:
 
 @pytest.fixture
 def cuda_fault(request: pytest.FixtureRequest) -> Iterator[Drill]:
-    """The workload with the XID armed; takes (deployment, namespace, xid_type) by indirect parametrisation."""
+    """The workload with the XID armed; takes (deployment, namespace, xid_type) by indirect parametrization."""
     drill = Drill(*request.param)
     healthy = drill.healthy_pods()
     assert healthy, f"{drill.deployment} is not healthy before the test"
-    assert support.inference_works(healthy), "inference does not work before the test: INFERENCE_ENDPOINT says whom to ask"
+    assert support.inference_works(healthy), "inference does not work before the test: check INFERENCE_ENDPOINT"
     create_cuda_fault_configmap(drill.namespace)
     try:
         patch_deployment_env(
@@ -91,9 +90,9 @@ def xid(number: int) -> pytest.MarkDecorator:
 
 def crash_and_recover(drill: Drill, code: int) -> None:
     armed = support.workload_status(drill.deployment, drill.namespace)["armed"]
-    assert armed and f"xid={drill.xid_type}" in armed["spec"].split(), f"what is armed is {armed}"
+    assert armed and f"xid={drill.xid_type}" in armed["spec"].split(), f"unexpected plan: {armed}"
     down = support.wait_until(f"pods crash with CUDA error {code}", lambda: drill.fired_pods(code))
-    assert all(pod["acknowledged"] == armed["revision"] for pod in down), f"a pod failed of another plan: {down}"
+    assert all(pod["acknowledged"] == armed["revision"] for pod in down), f"a pod failed because of another plan: {down}"
     assert NODE is None or all(pod["node"] == NODE for pod in down), f"a pod is not on {NODE}: {down}"
     drill.disable()
     recovered = support.wait_until("pods recover", drill.healthy_pods)

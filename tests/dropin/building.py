@@ -52,7 +52,7 @@ def check_in_repository(checks, folder):
 def check_copy(checks, folder, origin):
     place = Place(folder / "a copy")
     done = make(place)
-    refused = done.returncode != 0 and "is missing: run `make` in" in done.stderr
+    refused = done.returncode != 0 and "not found: run `make` in" in done.stderr
     checks.expect("a copy without the source says so", refused, done)
     shutil.copy(origin.dropin / "fake_cuda_xid79.cpp", place.dropin)
     done = make(place)

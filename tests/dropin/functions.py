@@ -45,8 +45,8 @@ OUTPUT = {
     "patch_deployment_env('web', 'default', target_node='node1')": [
         "Deployment default/web preloads the library in main",
         "  pod web-0 on node1: library seen",
-        "  pod web-2 is pending: node1 has no free GPU",
-        "  pod web-3 stays without the library until a new one is Ready",
+        "  pod web-2 is Pending: node1 has no free GPU",
+        "  pod web-3 runs without the library until a new pod is Ready",
         "  no container asks for a GPU: all of them are taken",
         "armed until 2030-01-01T00:00:00Z: xid=79",
         "  pod web-1: armed",
@@ -64,9 +64,9 @@ REFUSALS = [
     ("fail inject 2 there is no XID 80", "patch_deployment_env('web', 'default', xid_type=80)", "", 2, ["inject"]),
     ("fail arm 3 the API server is gone", "patch_deployment_env('web', 'default')", "", 3, ["inject", "arm"]),
     ("fail restore 4 a pod is left", "patch_deployment_env('web', 'default', enable=False)", "", 4, ["restore"]),
-    ("killed", "create_cuda_fault_configmap('default')", "was ended by signal 9 and gave no reason", 3, ["library"]),
-    ("no reason", "create_cuda_fault_configmap('default')", "ended with 3 and gave no reason", 3, ["library"]),
-    ("no JSON", "create_cuda_fault_configmap('default')", "did not answer in JSON but with", 3, ["library"]),
+    ("killed", "create_cuda_fault_configmap('default')", "was killed by signal 9 without a message", 3, ["library"]),
+    ("no reason", "create_cuda_fault_configmap('default')", "exited with 3 without a message", 3, ["library"]),
+    ("no JSON", "create_cuda_fault_configmap('default')", "instead of JSON", 3, ["library"]),
     ("", "create_cuda_fault_configmap('default', timeout=0)", "a timeout is a number of seconds above 0", 2, []),
     ("", "create_cuda_fault_configmap('default', timeout='soon')", "a timeout is a number of seconds above 0", 2, []),
 ]
@@ -184,7 +184,7 @@ def check_program(checks, place):
     path = os.pathsep.join([os.path.dirname(sys.executable), "/usr/bin", "/bin"])
     checks.equal("found in ../build/bin", call(place, function, CUDAFAULT="", PATH=path).returncode, 0)
     done = call(place, function, CUDAFAULT="/no/such/program")
-    said = "names /no/such/program, which is no program" in done.stderr
+    said = 'invalid CUDAFAULT "/no/such/program"' in done.stderr
     checks.expect("CUDAFAULT that names nothing is said", said, done)
 
 

@@ -114,7 +114,7 @@ def check_skips(suites):
         suites.checks.expect(f"{file} is skipped without a cluster, with the reason", good, done.stdout)
         suites.checks.equal("... and calls nothing", suites.place.calls(), [])
         done = suites.pytest(file, TARGET_DEPLOYMENT="")
-        good = skipped in done.stdout and "TARGET_DEPLOYMENT does not name" in done.stdout
+        good = skipped in done.stdout and "TARGET_DEPLOYMENT is not set" in done.stdout
         suites.checks.expect(f"{file} is skipped without a workload, with the reason", good, done.stdout)
 
 
