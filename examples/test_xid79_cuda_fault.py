@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A GPU falls off the bus under an inference service, and the service comes back on another node.
+"""A GPU falls off the bus under an inference service, and the service recovers on another node.
 
     TARGET_DEPLOYMENT=vllm-worker TARGET_NAMESPACE=default pytest -v -s examples/test_xid79_cuda_fault.py
 
-TARGET_DEPLOYMENT  a DynamoGraphDeployment of that name, else a Deployment; its pods are replaced and crash
+TARGET_DEPLOYMENT  name of a DynamoGraphDeployment or, if there is none, of a Deployment; its pods are replaced and crash
 TARGET_NAMESPACE   default `default`
-TARGET_NODE        the node whose GPU is lost; default: that of the first pod. It is cordoned and drained, other
-                   workloads' pods included, and opened again in the end. It needs room for all pods of the workload,
-                   those of a graph beside its old ones
-INFERENCE_ENDPOINT, INFERENCE_BODY, MODEL_NAME  how to ask for inference, see cuda-fault-injection/drill_support.py
+TARGET_NODE        the node whose GPU is lost; default: the node of the first pod. The node is cordoned and drained,
+                   including pods of other workloads, and uncordoned at the end. It must fit all pods of the workload; for
+                   a graph, beside the old ones
+INFERENCE_ENDPOINT, INFERENCE_BODY, MODEL_NAME  the inference request, see cuda-fault-injection/drill_support.py
 
-The other nodes need room for all pods of the workload. Whatever fails on the way, everything is put back.
+The other nodes must fit all pods of the workload. If a step fails, everything is still restored.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ DEPLOYMENT = os.environ.get("TARGET_DEPLOYMENT", "")
 NAMESPACE = os.environ.get("TARGET_NAMESPACE") or "default"
 NO_DEVICE = 100  # CUDA_ERROR_NO_DEVICE
 
-pytestmark = pytest.mark.skipif(bool(support.why_no_cluster()), reason=support.why_no_cluster() or "a cluster is there")
+pytestmark = pytest.mark.skipif(bool(support.why_no_cluster()), reason=support.why_no_cluster() or "a cluster is configured")
 
 
 @dataclass
-class Story:
+class Drill:
     node: str
     snapshot: Path
 
@@ -58,14 +58,14 @@ class Story:
             DEPLOYMENT, NAMESPACE, enable=True, use_configmap=True, target_node=self.node, xid_type=79
         )
         elsewhere = [pod for pod in self.pods() if pod["node"] not in (self.node, "", None)]
-        assert not elsewhere, f"{self.node} has no room for all pods, so these stay elsewhere: {elsewhere}"
+        assert not elsewhere, f"{self.node} does not fit all pods; these are on other nodes: {elsewhere}"
         assert self.pods_on_node(), f"no pod is on {self.node}"
 
     def all_down(self) -> bool:
         pods = self.pods_on_node()
         return bool(pods) and all(support.is_down(pod) and pod["codes"] == [NO_DEVICE] for pod in pods)
 
-    def none_has_a_place(self) -> bool:
+    def all_unschedulable(self) -> bool:
         pods = self.pods()
         return bool(pods) and all(pod["phase"] == "Pending" for pod in pods)
 
@@ -81,56 +81,56 @@ class Story:
         patch_deployment_env(DEPLOYMENT, NAMESPACE, enable=False, use_configmap=True)
 
     def recovered(self) -> list[support.Pod]:
-        """All pods, once they are healthy, without the library, and on other nodes; until then none."""
+        """Return all pods once they are healthy, without the library, and on other nodes; until then, none."""
         pods = self.pods()
-        well = all(support.is_healthy(pod) and not pod["injected"] and pod["node"] != self.node for pod in pods)
-        return pods if well else []
+        recovered = all(support.is_healthy(pod) and not pod["injected"] and pod["node"] != self.node for pod in pods)
+        return pods if recovered else []
 
     def uncordon(self) -> None:
         cudafault_k8s("node", "uncordon", self.node)
 
 
-def step(words: str) -> None:
-    print(f"\n== {words}", flush=True)
+def step(title: str) -> None:
+    print(f"\n== {title}", flush=True)
 
 
-def begin(folder: Path) -> Story:
+def begin(folder: Path) -> Drill:
     pods = support.pods_of(DEPLOYMENT, NAMESPACE)
-    assert pods and all(map(support.is_healthy, pods)), f"the pods are not healthy to begin with: {pods}"
-    assert not any(pod["injected"] for pod in pods), f"a pod still has the library of an earlier test: {pods}"
-    assert support.inference_works(pods), "inference does not work to begin with"
+    assert pods and all(map(support.is_healthy, pods)), f"the pods are not healthy before the drill: {pods}"
+    assert not any(pod["injected"] for pod in pods), f"a pod still has the library from an earlier test: {pods}"
+    assert support.inference_works(pods), "inference does not work before the drill"
     snapshot = folder / "snapshot.json"
     cudafault_k8s("snapshot", "-o", str(snapshot), "-n", NAMESPACE)
-    return Story(os.environ.get("TARGET_NODE") or pods[0]["node"], snapshot)
+    return Drill(os.environ.get("TARGET_NODE") or pods[0]["node"], snapshot)
 
 
 def test_xid79_gpu_fell_off_the_bus(tmp_path: Path) -> None:
-    step("the library is built")
+    step("build the library")
     subprocess.run(["make"], cwd=CUDA_INJECTION_DIR, check=True)
     assert (CUDA_INJECTION_DIR / "fake_cuda_xid79.so").exists()
 
-    step("the service works; what is there is written down")
-    story = begin(tmp_path)
+    step("check that the service works, and take a snapshot")
+    drill = begin(tmp_path)
 
-    with ExitStack() as cleanup:  # the last one first
+    with ExitStack() as cleanup:  # runs in reverse order
         cleanup.callback(delete_cuda_fault_configmap, NAMESPACE)
-        cleanup.callback(story.unpin)
+        cleanup.callback(drill.unpin)
 
-        step(f"the GPUs of {story.node} fall off the bus: inference fails, pods crash")
-        story.break_gpu()
-        support.wait_until("inference fails", story.inference_fails)
-        support.wait_until("every pod is down with CUDA_ERROR_NO_DEVICE", story.all_down)
+        step(f"the GPUs of {drill.node} fall off the bus: inference fails, pods crash")
+        drill.break_gpu()
+        support.wait_until("inference fails", drill.inference_fails)
+        support.wait_until("every pod is down with CUDA_ERROR_NO_DEVICE", drill.all_down)
 
-        step(f"the XID is noticed: {story.node} is cordoned and drained")
-        cleanup.callback(story.uncordon)
-        story.drain()
-        support.wait_until("the pinned pods find no place", story.none_has_a_place)
-        assert story.inference_fails(), "inference works although no pod can be scheduled"
+        step(f"{drill.node} is cordoned and drained, as after a detected XID")
+        cleanup.callback(drill.uncordon)
+        drill.drain()
+        support.wait_until("all pinned pods are unschedulable", drill.all_unschedulable)
+        assert drill.inference_fails(), "inference works although no pod can be scheduled"
 
-        step("the pods are unpinned and come up on other nodes, and inference works again")
-        story.unpin()
-        pods = support.wait_until("the pods are healthy on other nodes", story.recovered)
+        step("the pods are unpinned and start on other nodes, and inference works again")
+        drill.unpin()
+        pods = support.wait_until("the pods are healthy on other nodes", drill.recovered)
         support.wait_until("inference works again", lambda: support.inference_works(pods))
 
-    step("nothing is left")
-    cudafault_k8s("verify-clean", "--against", str(story.snapshot), "-n", NAMESPACE)
+    step("verify that nothing of cudafault remains")
+    cudafault_k8s("verify-clean", "--against", str(drill.snapshot), "-n", NAMESPACE)

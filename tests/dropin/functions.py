@@ -52,7 +52,7 @@ OUTPUT = {
         "  pod web-1: armed",
     ],
     "patch_deployment_env('web', 'default', passthrough_mode=True)": [
-        "nothing is armed; `cudafault k8s arm web 'xid=79' -n default` does that"
+        "nothing is armed; arm with `cudafault k8s arm web 'xid=79' -n default`"
     ],
     "patch_deployment_env('web', 'default', enable=False)": ["web had nothing to restore"],
 }
@@ -67,8 +67,8 @@ REFUSALS = [
     ("killed", "create_cuda_fault_configmap('default')", "was killed by signal 9 without a message", 3, ["library"]),
     ("no reason", "create_cuda_fault_configmap('default')", "exited with 3 without a message", 3, ["library"]),
     ("no JSON", "create_cuda_fault_configmap('default')", "instead of JSON", 3, ["library"]),
-    ("", "create_cuda_fault_configmap('default', timeout=0)", "a timeout is a number of seconds above 0", 2, []),
-    ("", "create_cuda_fault_configmap('default', timeout='soon')", "a timeout is a number of seconds above 0", 2, []),
+    ("", "create_cuda_fault_configmap('default', timeout=0)", "expected a number of seconds above 0", 2, []),
+    ("", "create_cuda_fault_configmap('default', timeout='soon')", "expected a number of seconds above 0", 2, []),
 ]
 
 # Arguments, trouble, exit code, calls.

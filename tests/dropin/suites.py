@@ -16,25 +16,25 @@ PATIENCE = {"CUDA_FAULT_TIMEOUT": "2"}
 
 # What goes wrong, and the words with which the test fails.
 TEMPLATE_FAILS = {
-    "never fires": "pods crash with CUDA error 100: not within",
-    "wrong code": "pods crash with CUDA error 100: not within",
-    "does not crash": "pods crash with CUDA error 100: not within",
-    "other revision": "a pod failed of another plan",
-    "stays injected": "pods recover: not within",
-    "stays broken": "pods recover: not within",
+    "never fires": "pods crash with CUDA error 100: timed out",
+    "wrong code": "pods crash with CUDA error 100: timed out",
+    "does not crash": "pods crash with CUDA error 100: timed out",
+    "other revision": "a pod failed because of another plan",
+    "stays injected": "pods recover: timed out",
+    "stays broken": "pods recover: timed out",
     "fail library 3 you may not": "CudaFaultError: you may not",
     "fail inject 3 you may not": "CudaFaultError: you may not",
     "fail arm 3 you may not": "CudaFaultError: you may not",
 }
 STORY_FAILS = {
-    "never fires": "every pod is down with CUDA_ERROR_NO_DEVICE: not within",
-    "wrong code": "every pod is down with CUDA_ERROR_NO_DEVICE: not within",
-    "does not crash": "every pod is down with CUDA_ERROR_NO_DEVICE: not within",
-    "does not pin": "node1 has no room for all pods",
-    "starts elsewhere": "the pinned pods find no place: not within",
-    "does not drain": "no pod is left on the drained node: not within",
-    "stays injected": "the pods are healthy on other nodes: not within",
-    "stays broken": "the pods are healthy on other nodes: not within",
+    "never fires": "every pod is down with CUDA_ERROR_NO_DEVICE: timed out",
+    "wrong code": "every pod is down with CUDA_ERROR_NO_DEVICE: timed out",
+    "does not crash": "every pod is down with CUDA_ERROR_NO_DEVICE: timed out",
+    "does not pin": "node1 does not fit all pods",
+    "starts elsewhere": "all pinned pods are unschedulable: timed out",
+    "does not drain": "no pod is left on the drained node: timed out",
+    "stays injected": "the pods are healthy on other nodes: timed out",
+    "stays broken": "the pods are healthy on other nodes: timed out",
     "left behind": "CudaFaultError: configmap cuda-fault-injection-lib in namespace default is left",
     "fail node 3 the node is gone": "CudaFaultError: the node is gone",
     "fail snapshot 3 you may not": "CudaFaultError: you may not",
@@ -130,7 +130,7 @@ def check_template(suites):
     suites.fails("the template fails if it does not pin", "a pod is not on node2", TEMPLATE, *one, **pinned_elsewhere)
     dead, fragile = Service(suites.place, works=False), Service(suites.place, fragile=True)
     suites.fails("the template fails if inference never worked", "before the test", TEMPLATE, *one, service=dead)
-    stays_away = "inference works again: not within"
+    stays_away = "inference works again: timed out"
     suites.fails("the template fails if inference stays away", stays_away, TEMPLATE, *one, service=fragile)
     done = suites.pytest(TEMPLATE, *one, trouble="fail restore 4 a pod is left")
     suites.checks.expect("the template fails if restoring does", done.returncode == 1, done.stdout)
@@ -146,8 +146,8 @@ def check_story(suites):
     for trouble, words in STORY_FAILS.items():
         suites.fails(f"the story fails if it {trouble}", words, STORY, trouble=trouble)
     always, never = Service(suites.place, always=True), Service(suites.place, works=False)
-    suites.fails("the story fails if inference never fails", "inference fails: not within", STORY, service=always)
-    suites.fails("the story fails if inference never works", "does not work to begin with", STORY, service=never)
+    suites.fails("the story fails if inference never fails", "inference fails: timed out", STORY, service=always)
+    suites.fails("the story fails if inference never works", "does not work before the drill", STORY, service=never)
 
 
 def check_suites(checks, place):
