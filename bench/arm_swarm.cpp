@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Many processes that each make a CUDA call every 20 ms and note when one first fails; they live on after it.
+// Starts many processes that make a CUDA call every 20 ms, record when a call first fails, and continue.
 //   arm_swarm COUNT     starts COUNT copies of itself, prints "ready" once each has made a call, and "failed TIME" with
 //   the
 //                       CLOCK_REALTIME nanoseconds of the last process's first failure once all have failed; ends with

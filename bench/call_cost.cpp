@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Nanoseconds per call of a function that does nothing: directly through the PLT, through libcudafault.so where that is
-// preloaded, and with what other fault injectors do on every call.
+// Measures the nanoseconds per call of an empty function: directly through the PLT, through libcudafault.so if it is
+// preloaded, and with the work that other fault injectors do on every call.
 #include <benchmark/benchmark.h>
 
 #include <atomic>
@@ -12,12 +12,12 @@
 
 namespace {
 
-// Calls per iteration, so that the loop's own cost does not flatter a ratio. bench/run knows the number.
+// Calls per iteration, so that the cost of the loop does not distort the ratio. bench/run has the same constant.
 constexpr int kCallsPerIteration = 64;
 
 template <typename Call>
 void measure(benchmark::State& state, Call call) {
-    call();  // initialisation is not what is measured
+    call();  // exclude initialization from the measurement
     for (auto unused : state) {
         (void)unused;
 #pragma GCC unroll 64

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The figures of the Kubernetes side, on the real two-node cluster of tests/cluster, kubelets at their default sync."""
+"""Measure the Kubernetes figures on the two-node cluster of tests/cluster, with the kubelets' default sync frequency."""
 
 import json
 import os
@@ -15,26 +15,26 @@ from cluster import Cluster  # noqa: E402
 from harness import Skip  # noqa: E402, F401
 
 TRIALS = 50
-PAUSE = 3  # seconds between trials: a kubelet that was just told looks again a little later
-SETTLED = 5  # seconds: pods that have just become available are slower
+PAUSE = 3  # seconds between trials: a kubelet delays a sync that follows another
+SETTLED = 5  # seconds: newly available pods react more slowly
 PODS, WORKLOADS = 5000, 500
 
 
 def run(cluster, *words, timeout=300):
     outcome = cluster.cudafault("k8s", *words, timeout=timeout)
     if outcome.code != 0:
-        raise RuntimeError(f"cudafault k8s {' '.join(words)} ended with {outcome.code}: {outcome.errors}")
+        raise RuntimeError(f"cudafault k8s {' '.join(words)} exited with {outcome.code}: {outcome.errors}")
     return outcome.output
 
 
 def client_deployment(namespace):
-    """A client that uses its GPU every 5 ms and lives on when that fails."""
+    """Return a Deployment whose program uses its GPU every 5 ms and continues after errors."""
     container = workloads.container(command=["gpu_client"])
     return workloads.deployment(namespace, "client", workloads.pod_spec(container), replicas=1)
 
 
 def first_failing_call_ns(cluster, namespace, revision):
-    """As the library itself says, or None."""
+    """Return the time at which the library logged the first failing call, or None."""
     for line in cluster.kubectl("logs", "-n", namespace, "-l", "app=client", "--tail=200").splitlines():
         at = line.find('{"cudafault":"fired"')
         if at >= 0:

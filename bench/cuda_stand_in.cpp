@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A libcuda.so.1 whose functions do nothing: what is measured through it is the way there, not a driver.
+// A libcuda.so.1 whose functions do nothing, so that a measurement covers only the path to the function.
 #define BENCH_EXPORT extern "C" __attribute__((visibility("default"), noinline))
 
 BENCH_EXPORT int bench_direct() { return 0; }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The functions of the stand-in driver library, called through the PLT like any linked library's.
+// The functions of the stand-in driver library; callers reach them through the PLT.
 #pragma once
 
 extern "C" {
-int bench_direct();      // no CUDA name: nothing intercepts it
-int cuCtxSynchronize();  // intercepted when libcudafault.so is preloaded; the same body
+int bench_direct();      // not a CUDA name, so it is not intercepted
+int cuCtxSynchronize();  // same body; intercepted if libcudafault.so is preloaded
 }

@@ -1,4 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Preloaded beside libcudafault.so: what loading any library at all costs. */
+/* Baseline for libcudafault.so: the cost of preloading any library. */
 extern const int cudafault_bench_empty;
 const int cudafault_bench_empty = 0;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A process whose memory is looked at from outside: memory_client idle|cuda prints "ready" and waits for the end of its
-// input. With `cuda` it first uses a GPU through a shared libcudart, which asks for hundreds of driver functions.
+// A process whose memory bench/run measures: memory_client idle|cuda prints "ready" and waits for the end of its input.
+// With `cuda` it first uses a GPU through a shared libcudart, which looks up hundreds of driver functions.
 #include <dlfcn.h>
 #include <unistd.h>
 

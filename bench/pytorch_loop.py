@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An elementwise training loop in PyTorch, a block of steps at a time: reads a number of steps from its input, runs them,
-and prints the seconds they took. bench/run starts one copy with libcudafault.so and one without and feeds them in turn."""
+"""An elementwise training loop in PyTorch. It reads a number of steps from standard input, runs them, prints the seconds
+they took, and repeats. bench/run alternates between one copy with libcudafault.so and one without."""
 import sys
 import time
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// How long /bin/true takes with each of several LD_PRELOAD values, in turn, so that drift of the machine hits all
-// alike.
+// Measures the run time of /bin/true with each of several LD_PRELOAD values, in rotation, so that drift of the machine's
+// speed affects all equally.
 //   spawn_cost ROUNDS PRELOAD...       ("" preloads nothing)
-// One line a round: the nanoseconds of each, tab-separated.
+// Prints one line per round: the nanoseconds for each value, tab-separated.
 #include <spawn.h>
 #include <sys/wait.h>
 
