@@ -91,8 +91,8 @@ def execute(
     plan: str | None = None,
     preload: list | None = None,
     library_path: list | tuple = (),
-    environment: dict = {},
-    timeout: int = 120,
+    environment: dict | None = None,
+    timeout: float = 120,
     **options,
 ) -> Outcome:
     """Runs a program, with the library preloaded unless `preload` says otherwise, and reads the library's evidence."""
@@ -107,7 +107,7 @@ def execute(
         if plan is not None:
             surroundings["CUDAFAULT_PLAN"] = plan
             surroundings["CUDAFAULT_LOG"] = str(log)
-        surroundings.update(environment)
+        surroundings.update(environment or {})
         done = subprocess.run(
             [str(word) for word in command],
             env=surroundings,
@@ -121,7 +121,7 @@ def execute(
         return Outcome(done.returncode, done.stdout, done.stderr, read_events(log))
 
 
-def cudafault(*arguments: object, text_input: str = "", timeout: float = 60, **environment: str) -> Outcome:
+def cudafault(*arguments: object, text_input: str = "", **environment: str) -> Outcome:
     """Runs the command line with these variables added to a clean environment."""
     done = subprocess.run(
         [TOOL, *map(str, arguments)],
@@ -130,7 +130,7 @@ def cudafault(*arguments: object, text_input: str = "", timeout: float = 60, **e
         capture_output=True,
         text=True,
         errors="replace",
-        timeout=timeout,
+        timeout=60,
         env={**clean_environment(), **environment},
     )
     return Outcome(done.returncode, done.stdout, done.stderr)
@@ -144,6 +144,9 @@ def wait_until(condition: Callable[[], T], seconds: float = PATIENCE) -> T:
     return value
 
 
+R = TypeVar("R", bound="Run")
+
+
 class Run:
     """`cudafault run` in the background. Ends with the `with` block, or with end(), which closes its standard input."""
 
@@ -153,7 +156,7 @@ class Run:
         name: str | None = None,
         gpus: str | None = "sim:2",
         options: list | tuple = (),
-        environment: dict = {},
+        environment: dict | None = None,
     ) -> None:
         self.name = name or f"test-{os.getpid()}-{time.monotonic_ns()}"
         gpus_option = ["--gpus", gpus] if gpus else []
@@ -165,9 +168,9 @@ class Run:
             stderr=self._errors,
             text=True,
             errors="replace",
-            env={**clean_environment(), **environment},
+            env={**clean_environment(), **(environment or {})},
             # A process group with a parent in the session: the kernel stops no process of an orphaned one.
-            preexec_fn=os.setpgrp,
+            preexec_fn=os.setpgrp,  # noqa: PLW1509  (process_group= needs Python 3.11)
         )
         self._lines: queue.Queue[str | None] = queue.Queue()
         threading.Thread(target=self._read, daemon=True).start()
@@ -226,7 +229,7 @@ class Run:
         rest = iter(lambda: self.hear(1), None)
         return Outcome(self.process.returncode, "".join(f"{line}\n" for line in rest), self.errors())
 
-    def __enter__(self) -> "Run":
+    def __enter__(self: R) -> R:
         return self
 
     def __exit__(self, *_: object) -> None:

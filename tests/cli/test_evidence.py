@@ -109,7 +109,7 @@ def test_overwritten_events_are_counted() -> None:
 
 
 def test_events_follow_a_live_run() -> None:
-    command = [TOOL, "events", "followed", "--follow", "--json"]
+    command = [str(TOOL), "events", "followed", "--follow", "--json"]
     with ClientRun("followed") as run, subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as follow:
         assert follow.stdout
         run.arm("xid=79 calls=cuMemAlloc gpu=0")

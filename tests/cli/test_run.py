@@ -121,11 +121,11 @@ def test_missing_libcurl(tmp_path: Path) -> None:
         "users": [{"name": "u", "user": {"token": "hush"}}],
     }
     (tmp_path / "config").write_text(json.dumps(kubeconfig))
-    surroundings = {"LD_LIBRARY_PATH": str(tmp_path), "KUBECONFIG": str(tmp_path / "config")}
-    answer = cudafault("k8s", "scan", **surroundings)
+    config = str(tmp_path / "config")
+    answer = cudafault("k8s", "scan", LD_LIBRARY_PATH=str(tmp_path), KUBECONFIG=config)
     assert_refused(answer, 3, "libcurl cannot be loaded", "apt-get install libcurl4")
     assert answer.errors.count("\n") == 1
-    assert cudafault("xids", "79", **surroundings).code == 0
+    assert cudafault("xids", "79", LD_LIBRARY_PATH=str(tmp_path), KUBECONFIG=config).code == 0
 
 
 def is_stopped(pid: int) -> bool:
@@ -176,7 +176,7 @@ def test_output_on_a_full_disk() -> None:
             "run --help",
             "--version",
         ):
-            command = [TOOL, *verb.split()]
+            command = [str(TOOL), *verb.split()]
             done = subprocess.run(command, check=False, stdout=full_disk, stderr=subprocess.PIPE, text=True)
             assert done.returncode == 3, verb
             assert re.fullmatch("cudafault: .*No space left on device\n", done.stderr), verb

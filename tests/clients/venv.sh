@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# Sourced by the client tests that run Python packages: keeps one virtual environment per client in build/clients.
+# shellcheck shell=bash
+# The client tests that run Python packages source this file. It keeps one virtual environment per client in build/clients.
 
 clients_folder=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$clients_folder/../.." && pwd)

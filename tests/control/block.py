@@ -6,7 +6,7 @@ import random
 import subprocess
 
 from harness import ROOT, compile_with
-from support import BUILD, CUDAFAULT, HERE, OUT, SECOND, Workers, wait_until
+from support import BUILD, HERE, OUT, SECOND, TOOL, Workers, wait_until
 
 ARMED = "error=719 calls=cuCtxSynchronize,cuMemAlloc"
 PROCESSES = 8
@@ -128,7 +128,7 @@ def forge(block):
 def ask_status(name):
     """Its exit code; it must answer whatever the block says."""
     try:
-        return subprocess.run([CUDAFAULT, "status", name, "--json"], capture_output=True, timeout=5).returncode
+        return subprocess.run([TOOL, "status", name, "--json"], capture_output=True, timeout=5).returncode
     except subprocess.TimeoutExpired:
         return "no answer in 5 seconds"
 
@@ -198,7 +198,7 @@ def check_dead_tool(checks, folder):
 
 
 def check_report_of_the_dead(checks, name):
-    done = subprocess.run([CUDAFAULT, "status", name], capture_output=True, text=True)
+    done = subprocess.run([TOOL, "status", name], capture_output=True, text=True)
     checks.expect(
         "SIGKILL of run: `status` does not claim that it runs",
         done.returncode >= 0 and " running" not in done.stdout,

@@ -9,8 +9,8 @@ import time
 from support import (
     CLIENT,
     CLIENT_CODE,
-    CUDAFAULT,
     SECOND,
+    TOOL,
     Workers,
     clean_environment,
     codes,
@@ -188,7 +188,7 @@ def check_last_error_disarmed(checks):
     """Dropped at disarm: the program waits between its launch and its question until that has happened."""
     name = "last-error"
     script = '"$0" launch peek sleep:1500 peek get'
-    whole = [CUDAFAULT, "run", "--gpus", "sim:1", "--name", name, "--plan", "error=719 calls=cudaLaunchKernel", "--",
+    whole = [TOOL, "run", "--gpus", "sim:1", "--name", name, "--plan", "error=719 calls=cudaLaunchKernel", "--",
              "sh", "-c", script, CLIENT]  # fmt: skip
     with subprocess.Popen(whole, env=clean_environment(), stdout=subprocess.PIPE, text=True) as run:
         first = [run.stdout.readline().strip() for _ in range(2)]

@@ -15,10 +15,10 @@ from harness import read_events
 from support import (
     CLIENT,
     CLIENT_CODE,
-    CUDAFAULT,
     LIBRARY,
     SECOND,
     SIMGPU,
+    TOOL,
     Workers,
     clean_environment,
     codes,
@@ -247,7 +247,7 @@ def public_copy(folder):
     shutil.copytree(SIMGPU, public / "lib" / SIMGPU.name)
     shutil.copy(LIBRARY, public / "lib")
     (public / "bin").mkdir()
-    for program in (CUDAFAULT, CLIENT):
+    for program in (TOOL, CLIENT):
         shutil.copy(program, public / "bin")
     own = public / "own"
     own.mkdir()

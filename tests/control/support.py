@@ -12,8 +12,8 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent), str(HERE.parent / "clients")]
-from drill import CUDAFAULT, Run  # noqa: E402, F401
-from harness import BUILD, LIBRARY, SIMGPU, build, clean_environment, execute  # noqa: E402
+from harness import BUILD, LIBRARY, SIMGPU, TOOL, build, clean_environment, execute
+from reporting import ReportingRun
 
 OUT = BUILD / "control"
 CLIENT = OUT / "client"
@@ -26,9 +26,9 @@ def build_client():
     return build(CLIENT, HERE / "client.c", "-O1", "-pthread", *libraries)
 
 
-def operate(operations, plan=None, command=(CLIENT,), environment={}, **options):
+def operate(operations, plan=None, command=(CLIENT,), environment=None, **options):
     """Does the operations (one string) in a process of its own, on two simulated GPUs unless told otherwise."""
-    surroundings = {"CUDAFAULT_SIM_GPUS": "2", **environment}
+    surroundings = {"CUDAFAULT_SIM_GPUS": "2", **(environment or {})}
     return execute([*command, *operations.split()], plan, library_path=[SIMGPU], environment=surroundings, **options)
 
 
@@ -40,16 +40,16 @@ def codes(operations, plan=None, **options):
     return numbers(operate(operations, plan, **options).output)
 
 
-def operate_in_run(operations, *options, command=(CLIENT,), gpus="sim:2", environment={}):
+def operate_in_run(operations, *options, command=(CLIENT,), gpus="sim:2", environment=None):
     """The same under `cudafault run` with these options."""
-    whole = [CUDAFAULT, "run", "--gpus", gpus, *options, "--", *map(str, command), *operations.split()]
-    surroundings = {**clean_environment(), **environment}
+    whole = [TOOL, "run", "--gpus", gpus, *options, "--", *map(str, command), *operations.split()]
+    surroundings = {**clean_environment(), **(environment or {})}
     return subprocess.run(whole, env=surroundings, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
 
 
 def cudafault(*arguments):
     """The standard output; a failure is the test's own."""
-    return subprocess.run([CUDAFAULT, *arguments], check=True, capture_output=True, text=True).stdout
+    return subprocess.run([TOOL, *arguments], check=True, capture_output=True, text=True).stdout
 
 
 def faults_of(name):
@@ -103,13 +103,13 @@ class Workers:
     def start_in_run(self):
         """All of them in one `cudafault run` on a simulated GPU; which is stopped in the end."""
         script = f'for i in $(seq 0 {self.count - 1}); do "$0" worker "$1" $i & done; wait'
-        self.run = Run("sh", "-c", script, CLIENT, self.file, gpus="sim:1")
+        self.run = ReportingRun("sh", "-c", script, CLIENT, self.file, gpus="sim:1")
         self.wait_for_calls()
         return self.run
 
     def start_storm(self, children=0):
         """One program that calls without a pause, from eight threads or from children."""
-        self.run = Run(CLIENT, "storm", self.file, children, gpus="sim:1")
+        self.run = ReportingRun(CLIENT, "storm", self.file, children, gpus="sim:1")
         self.wait_for_calls()
         return self.run
 

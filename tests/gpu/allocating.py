@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "clients"))
-from drill import report_changes  # noqa: E402
+from reporting import report_changes
 
 cuda = ctypes.CDLL("libcuda.so.1")
 context = ctypes.c_void_p()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
-from drill import XID_CODES, Checks, Run, check_fault, check_healthy  # noqa: E402
+from reporting import XID_CODES, Checks, ReportingRun, check_fault, check_healthy
 
 # Launches go through cuda-core, whose exceptions name the error instead of numbering it.
 DRIVER_NAMES = {
@@ -20,7 +20,7 @@ DRIVER_NAMES = {
 
 
 def check_computing(checks: Checks) -> None:
-    run = Run(sys.executable, HERE / "computing.py")
+    run = ReportingRun(sys.executable, HERE / "computing.py")
     for operation in ("allocation", "copy", "launch", "synchronisation"):
         checks.expect(f"{operation} works", run.reaches(operation, "works"), run.tail())
     for xid, code in XID_CODES.items():

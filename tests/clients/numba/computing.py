@@ -11,8 +11,8 @@ from numba import cuda
 from numba.cuda.cudadrv.driver import CudaAPIError
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from cuda.core._utils.cuda_utils import CUDAError  # noqa: E402
-from drill import report_changes  # noqa: E402
+from cuda.core._utils.cuda_utils import CUDAError
+from reporting import report_changes
 
 
 @cuda.jit
@@ -34,7 +34,8 @@ def attempt(function):
         except CudaAPIError as error:
             return f"CudaAPIError {int(error.code)}"
         except CUDAError as error:
-            return f"CUDAError {re.match(r'CUDA_[A-Z_]+', str(error))[0]}"
+            name = re.match(r"CUDA_[A-Z_]+", str(error))
+            return f"CUDAError {name[0] if name else error}"
 
     return outcome
 

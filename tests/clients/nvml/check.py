@@ -6,19 +6,19 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
-from drill import Checks, Run, check_fault  # noqa: E402
+from reporting import Checks, ReportingRun, check_fault
 
 LOST = "NVMLError_GpuIsLost GPU is lost"
 
 
-def check_start(checks: Checks, run: Run) -> None:
+def check_start(checks: Checks, run: ReportingRun) -> None:
     for name, outcome in (("driver", "5"), ("count", "2"), ("memory:0", "total "), ("memory:1", "total ")):
         checks.expect(f"healthy: {name} {outcome}", run.reaches(name, outcome), run.tail())
     identities = {run.outcomes.get("gpu:0"), run.outcomes.get("gpu:1")}
     checks.expect("healthy: two GPUs with identities of their own", len(identities - {None}) == 2, identities)
 
 
-def check_one_lost(checks: Checks, run: Run) -> None:
+def check_one_lost(checks: Checks, run: ReportingRun) -> None:
     before = run.history("memory:0")
     spec = "error=NVML_ERROR_GPU_IS_LOST calls=nvmlDeviceGetMemoryInfo gpu=1"
     check_fault(checks, run, spec, {"memory:1": LOST}, "total ")
@@ -27,7 +27,7 @@ def check_one_lost(checks: Checks, run: Run) -> None:
 
 def main() -> None:
     checks = Checks()
-    run = Run(sys.executable, HERE / "watching.py")
+    run = ReportingRun(sys.executable, HERE / "watching.py")
     check_start(checks, run)
     spec = "error=NVML_ERROR_GPU_IS_LOST calls=nvmlDeviceGetMemoryInfo"
     check_fault(checks, run, spec, {"memory:0": LOST, "memory:1": LOST}, "total ")

@@ -6,23 +6,23 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
-from drill import XID_CODES, Checks, Run, check_fault, check_healthy  # noqa: E402
+from reporting import XID_CODES, Checks, ReportingRun, check_fault, check_healthy
 
 GPUS = ("cuda:0", "cuda:1")
 
 
-def check_code(checks: Checks, run: Run, spec: str, code: int) -> None:
+def check_code(checks: Checks, run: ReportingRun, spec: str, code: int) -> None:
     check_fault(checks, run, spec, {gpu: f"AcceleratorError {code} CUDA error: " for gpu in GPUS}, "trains")
 
 
-def check_one_gpu(checks: Checks, run: Run) -> None:
+def check_one_gpu(checks: Checks, run: ReportingRun) -> None:
     before = run.history("cuda:0")
     check_fault(checks, run, "xid=79 gpu=1", {"cuda:1": "AcceleratorError 100 "}, "trains")
     checks.expect("xid=79 gpu=1: cuda:0 is not disturbed", run.history("cuda:0") == before, run.tail())
 
 
 def check_training(checks: Checks) -> None:
-    run = Run(sys.executable, HERE / "training.py")
+    run = ReportingRun(sys.executable, HERE / "training.py")
     for gpu in GPUS:
         checks.expect(f"{gpu} trains", run.reaches(gpu, "trains"), run.tail())
     for xid, code in XID_CODES.items():

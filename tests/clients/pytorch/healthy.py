@@ -8,9 +8,9 @@ from pathlib import Path
 import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from drill import run_checks  # noqa: E402
+from reporting import run_checks
 
-CHECKS = []
+CHECKS: list = []
 
 
 def check(function):

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from drill import report_changes  # noqa: E402
+from reporting import report_changes
 
 
 def train_step(device: str) -> None:

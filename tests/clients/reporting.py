@@ -1,10 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the Python client tests share: counted checks, and a program under `cudafault run` that tells how it fares, one
-line per change."""
+"""Programs that report how they fare, one line `NAME OUTCOME` per change, and their run under `cudafault run`."""
 
-import os
-import queue
-import subprocess
 import sys
 import threading
 import time
@@ -12,42 +8,24 @@ import traceback
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from harness import BUILD, Checks  # noqa: E402
-
-CUDAFAULT = str(BUILD / "bin" / "cudafault")
+from harness import Checks, Run
 
 # Code of each XID under model=simple, driver and runtime alike.
 XID_CODES = {43: 702, 48: 214, 74: 217, 79: 100, 94: 214, 95: 999}
 
 
-class Run:
-    """A program on simulated GPUs under `cudafault run`. Each line it prints is `NAME OUTCOME`; the last outcome of a name
-    holds until the next."""
+class ReportingRun(Run):
+    """A run of a program that reports. The last outcome of a name holds until the next."""
 
-    def __init__(self, *command, gpus: str = "sim:2") -> None:
-        self.name = f"client-{os.getpid()}-{time.monotonic_ns()}"
-        whole = [CUDAFAULT, "run", "--gpus", gpus, "--name", self.name, "--", *map(str, command)]
-        self.process = subprocess.Popen(
-            whole, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
+    def __init__(self, *command: object, gpus: str | None = "sim:2") -> None:
+        super().__init__(*command, gpus=gpus)
         self.outcomes: dict[str, str] = {}
         self.seen: list[str] = []
-        self.lines: queue.Queue[str | None] = queue.Queue()
-        threading.Thread(target=self._read, daemon=True).start()
-
-    def _read(self) -> None:
-        for line in self.process.stdout:
-            self.lines.put(line.rstrip("\n"))
-        self.lines.put(None)
 
     def next_line(self, deadline: float) -> str | None:
         """None when the program has ended or time runs out."""
-        try:
-            line = self.lines.get(timeout=max(0, deadline - time.monotonic()))
-        except queue.Empty:
-            return None
+        line = self.hear(deadline - time.monotonic())
         if line is None:
-            self.lines.put(None)
             return None
         self.seen.append(line)
         name, _, outcome = line.partition(" ")
@@ -66,27 +44,17 @@ class Run:
         return [line for line in self.seen if line.startswith(f"{name} ")]
 
     def tail(self) -> str:
-        return " | ".join(self.seen[-5:]) or "nothing was printed"
-
-    def arm(self, spec: str) -> None:
-        subprocess.run([CUDAFAULT, "arm", self.name, spec], check=True, stdout=subprocess.DEVNULL)
-
-    def disarm(self) -> None:
-        subprocess.run([CUDAFAULT, "disarm", self.name], check=True, stdout=subprocess.DEVNULL)
+        last = [*self.seen[-5:], *self.errors().splitlines()[-5:]]
+        return " | ".join(last) or "nothing was printed"
 
     def stop(self) -> int:
         """Tells the program to end; its exit code."""
-        self.process.stdin.close()
-        try:
-            return self.process.wait(timeout=30)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            return self.process.wait()
+        return self.end(30).code
 
 
 def check_healthy(checks: Checks, script: Path) -> None:
-    """Counts what a script with run_checks says."""
-    run = Run(sys.executable, script)
+    """Counts the verdicts that a script with run_checks() prints."""
+    run = ReportingRun(sys.executable, script)
     deadline = time.monotonic() + 120
     while line := run.next_line(deadline):
         verdict, _, name = line.partition(" ")
@@ -95,7 +63,7 @@ def check_healthy(checks: Checks, script: Path) -> None:
     checks.expect("healthy: the program ends well", run.stop() == 0, run.tail())
 
 
-def check_fault(checks: Checks, run: Run, spec: str, broken: dict[str, str], healthy: str) -> None:
+def check_fault(checks: Checks, run: ReportingRun, spec: str, broken: dict[str, str], healthy: str) -> None:
     """Each name comes to its broken outcome while the fault is armed, and is healthy again afterwards."""
     run.arm(spec)
     for name, outcome in broken.items():
@@ -120,10 +88,15 @@ def run_checks(functions: list) -> None:
 
 
 def report_changes(attempts: dict) -> None:
-    """Tries each attempt again and again until standard input ends, and prints `NAME OUTCOME` whenever the outcome of one
-    changes; an attempt returns its outcome."""
+    """Repeats all attempts until standard input ends, and prints `NAME OUTCOME` whenever the outcome of one changes. An
+    attempt returns its outcome."""
     ended = threading.Event()
-    threading.Thread(target=lambda: (sys.stdin.read(), ended.set()), daemon=True).start()
+
+    def wait_for_end() -> None:
+        sys.stdin.read()
+        ended.set()
+
+    threading.Thread(target=wait_for_end, daemon=True).start()
     last: dict = {}
     while not ended.is_set():
         for name, attempt in attempts.items():
