@@ -10,9 +10,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "cluster")]
-import workloads  # noqa: E402
-from cluster import Cluster  # noqa: E402
-from harness import Skip  # noqa: E402, F401
+import workloads
+from cluster import Cluster
+from harness import Skip  # noqa: F401
 
 TRIALS = 50
 PAUSE = 3  # seconds between trials: a kubelet delays a sync that follows another

@@ -13,8 +13,9 @@ import json
 import os
 import time
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 
 from inject_into_pods import DEFAULT_TIMEOUT, cudafault_json
 

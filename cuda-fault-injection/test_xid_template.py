@@ -16,15 +16,15 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Iterator
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-import drill_support as support  # noqa: E402
-from inject_into_pods import (  # noqa: E402
+import drill_support as support
+from inject_into_pods import (
     create_cuda_fault_configmap,
     delete_cuda_fault_configmap,
     patch_deployment_env,

@@ -26,8 +26,8 @@ import pytest
 
 CUDA_INJECTION_DIR = Path(__file__).resolve().parent.parent / "cuda-fault-injection"
 sys.path.insert(0, str(CUDA_INJECTION_DIR))
-import drill_support as support  # noqa: E402
-from inject_into_pods import (  # noqa: E402
+import drill_support as support
+from inject_into_pods import (
     create_cuda_fault_configmap,
     cudafault_k8s,
     delete_cuda_fault_configmap,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from harness import OURS, LIBRARY, SIMGPU, TOOL, Run
+from harness import LIBRARY, OURS, SIMGPU, TOOL, Run
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -63,7 +63,7 @@ def extract(archive: Path, into: Path, only: list) -> None:
         subprocess.run(["tar", "-x", "-C", into, "--wildcards", *only], stdin=contents.stdout, check=True)
 
 
-def unpack(into: Path, suite: str, component: str, packages: list, only: list = ()) -> Path:
+def unpack(into: Path, suite: str, component: str, packages: list, only: list | tuple = ()) -> Path:
     """The packages' files below `into`, or only those that match; kept from one test run to the next."""
     stamp = into / ".unpacked"
     wanted = f"{suite} {component} {' '.join(packages)}\n"

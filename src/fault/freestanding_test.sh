@@ -9,7 +9,7 @@ foreign=$(nm -u "$library" | awk '$1 == "U" { print $2 }' | sort -u | comm -23 -
     grep -vxE 'memcpy|memmove|memset|memcmp|strlen|_GLOBAL_OFFSET_TABLE_|__stack_chk_fail' || true)
 rm "$library.defined"
 if [ -n "$foreign" ]; then
-    echo "$library is not freestanding; it needs" $foreign
+    echo "$library is not freestanding; it needs $(echo "$foreign" | tr '\n' ' ')"
     exit 1
 fi
 if readelf -SW "$library" | grep -E '\.(init_array|ctors)'; then

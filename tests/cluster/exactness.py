@@ -7,8 +7,21 @@ import json
 
 import workloads
 from api import JSON_PATCH
-from drill import (LIBRARY, VARIABLES, Drill, changes, cron_job, cycle, each_in_its_namespace, environment, essence,
-                   leader_worker_set, pod_clique_set, ray_cluster, widget)
+from drill import (
+    LIBRARY,
+    VARIABLES,
+    Drill,
+    changes,
+    cron_job,
+    cycle,
+    each_in_its_namespace,
+    environment,
+    essence,
+    leader_worker_set,
+    pod_clique_set,
+    ray_cluster,
+    widget,
+)
 
 PRELOAD = "/opt/theirs/libtheirs.so"
 MAP, SECRET = "preload-settings", "preload-secret"

@@ -13,11 +13,11 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path.append(str(HERE.parent / "dropin"))
-import workloads  # noqa: E402
-from cluster import TOOL, Cluster, Outcome  # noqa: E402
-from harness import BUILD, ROOT, Checks  # noqa: E402
-from scene import Scene, part, scene  # noqa: E402
-from suites import pytest_python  # noqa: E402
+import workloads
+from cluster import TOOL, Cluster, Outcome
+from harness import BUILD, ROOT, Checks
+from scene import Scene, part, scene
+from suites import pytest_python
 
 WEB = "app=web"
 CONFIG_MAP = "cuda-fault-injection-lib"

@@ -5,8 +5,8 @@ import shutil
 import subprocess
 import sys
 
-from support import Place, with_path
 from harness import BUILD, SIMGPU, clean_environment, execute
+from support import Place, with_path
 
 CODES = {79: 100, 48: 214, 94: 214, 95: 999, 43: 702, 74: 217}
 CALL_CUDA = "import ctypes; print(ctypes.CDLL('libcuda.so.1').cuInit(0))"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
-from harness import ROOT, clean_environment  # noqa: E402
+from harness import ROOT, clean_environment
 
 DROPIN = ROOT / "cuda-fault-injection"
 MADE_HERE = shutil.ignore_patterns("fake_cuda_xid79.*", "__pycache__", ".pytest_cache")

@@ -36,7 +36,7 @@ EOF
 make_credentials() ( # [NODE...]
     umask 077
     mkdir -p "$state/pki" "$state/kubeconfig"
-    cd "$state/pki"
+    cd "$state/pki" || exit
     make_authority
     make_certificate apiserver /CN=kube-apiserver "extendedKeyUsage=serverAuth
 subjectAltName=IP:$control_plane_address,IP:$service_network.1,IP:127.0.0.1,DNS:localhost,DNS:kubernetes.default.svc"
