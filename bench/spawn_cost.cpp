@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Measures the run time of /bin/true with each of several LD_PRELOAD values, in rotation, so that drift of the machine's
-// speed affects all equally.
+// Measures the run time of /bin/true with each of several LD_PRELOAD values, in rotation, so that drift of the
+// machine's speed affects all equally.
 //   spawn_cost ROUNDS PRELOAD...       ("" preloads nothing)
 // Prints one line per round: the nanoseconds for each value, tab-separated.
 #include <spawn.h>

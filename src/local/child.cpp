@@ -35,7 +35,7 @@ public:
         for (const int signal : kNotForwarded) sigdelset(&taken_, signal);
         sigprocmask(SIG_BLOCK, &taken_, &before_);
         // An inherited SIG_IGN would reap the command before its end could be seen.
-        struct sigaction action {};
+        struct sigaction action{};
         action.sa_handler = SIG_DFL;
         sigaction(SIGCHLD, &action, &child_before_);
         descriptor_ = Descriptor(signalfd(-1, &taken_, SFD_CLOEXEC | SFD_NONBLOCK));

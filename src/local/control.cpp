@@ -28,7 +28,7 @@ constexpr size_t kBlockSize = (sizeof(ControlBlock) + kControlAlign - 1) / kCont
 
 // A block that could shrink would kill its readers.
 bool is_genuine(int file, const Address& address) {
-    struct stat status {};
+    struct stat status{};
     if (fstat(file, &status) != 0 || status.st_ino != address.inode) return false;
     return static_cast<size_t>(status.st_size) == kBlockSize && (fcntl(file, F_GET_SEALS) & kSeals) == kSeals;
 }
@@ -71,7 +71,7 @@ Control Control::open(const Address& address) {
 }
 
 Address Control::address() const {
-    struct stat status {};
+    struct stat status{};
     fstat(file_.get(), &status);
     return {getpid(), start_time(getpid()).value_or(0), file_.get(), status.st_ino};
 }

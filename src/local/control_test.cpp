@@ -53,7 +53,7 @@ TEST(Control, RefusesABlockThatCouldShrink) {
     Control genuine = Control::create();
     const Descriptor other(memfd_create("other", MFD_CLOEXEC));
     ASSERT_EQ(ftruncate(other.get(), lseek(genuine.address().descriptor, 0, SEEK_END)), 0);
-    struct stat status {};
+    struct stat status{};
     ASSERT_EQ(fstat(other.get(), &status), 0);
     EXPECT_THROW(Control::open({getpid(), genuine.address().start_time, other.get(), status.st_ino}), Error);
 }

@@ -24,7 +24,7 @@ constexpr size_t kLongestName = 64;
 constexpr size_t kKeptRuns = 100;  // reports of ended runs are on a memory file system as a rule
 
 bool is_own_folder(const char* path) {
-    struct stat status {};
+    struct stat status{};
     return stat(path, &status) == 0 && S_ISDIR(status.st_mode) && status.st_uid == geteuid();
 }
 
@@ -37,7 +37,7 @@ fs::path choose_folder() {
 
 // False if there is no such folder. In one that others can write to, they could lead us to a control block of theirs.
 bool is_trusted(const fs::path& folder) {
-    struct stat status {};
+    struct stat status{};
     if (lstat(folder.c_str(), &status) != 0) return false;
     const char* wrong = !S_ISDIR(status.st_mode)      ? "is not a directory"
                         : status.st_uid != geteuid()  ? "belongs to another user"

@@ -62,7 +62,7 @@ TEST_F(RegistryTest, LooksWithoutLeavingAnything) {
 
 TEST_F(RegistryTest, KeepsItsFolderAndFilesToTheUser) {
     Registry().claim("a", live());
-    struct stat status {};
+    struct stat status{};
     ASSERT_EQ(stat(folder().c_str(), &status), 0);
     EXPECT_EQ(status.st_mode & 0777, 0700u);
     ASSERT_EQ(stat(file("a").c_str(), &status), 0);

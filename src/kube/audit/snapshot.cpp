@@ -89,9 +89,8 @@ std::set<std::string> with_descendants(std::set<std::string> uids, const std::ma
 
 void keep_only(Snapshot& snapshot, std::set<std::string> chosen) {
     const auto uids = with_descendants(std::move(chosen), snapshot.objects);
-    std::erase_if(snapshot.objects, [&](const auto& entry) {
-        return !uids.contains(text_at(entry.second, {"metadata", "uid"}));
-    });
+    std::erase_if(snapshot.objects,
+                  [&](const auto& entry) { return !uids.contains(text_at(entry.second, {"metadata", "uid"})); });
     snapshot.is_whole = false;
 }
 

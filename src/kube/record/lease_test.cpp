@@ -41,8 +41,7 @@ protected:
     void hold_lease(const Json& json) { hold(path, json); }
 
     void take() {
-        HeldLease lease(
-            client(), workload, [&](const std::string& line) { told.push_back(line); }, kRenewal);
+        HeldLease lease(client(), workload, [&](const std::string& line) { told.push_back(line); }, kRenewal);
         lease.release();
     }
 
@@ -76,7 +75,9 @@ TEST_F(LeaseTest, IsGivenBackByItself) {
     responder.on("POST", kLeasePath, {json_answer(lease_of(lease_holder()))});
     responder.on("DELETE", path, {status_answer(403, "Forbidden")});
     hold_lease(lease_of(lease_holder()));
-    { HeldLease lease(client(), workload, {}); }
+    {
+        HeldLease lease(client(), workload, {});
+    }
     EXPECT_THAT(methods(), ElementsAre("POST", "GET", "DELETE")) << "and what is wrong with it is nobody's to catch";
     EXPECT_THROW(take(), ApiError);
 }

@@ -12,9 +12,8 @@ namespace {
 
 bool mounts_config_map(const Json& pod, const std::string& name) {
     const Json& volumes = value_at(value_at(pod, "spec"), "volumes");
-    return std::any_of(volumes.begin(), volumes.end(), [&](const Json& volume) {
-        return text_at(volume, {"configMap", "name"}) == name;
-    });
+    return std::any_of(volumes.begin(), volumes.end(),
+                       [&](const Json& volume) { return text_at(volume, {"configMap", "name"}) == name; });
 }
 
 bool has_variable(const Json& pod, const std::string& name, const std::string& value) {

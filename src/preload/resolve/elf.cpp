@@ -60,7 +60,7 @@ bool LoadedObject::holds(const void* address) const {
 
 Text LoadedObject::soname() const { return soname_ && strings_ ? Text(strings_ + soname_) : base_name_of(file()); }
 
-bool LoadedObject::names(const ElfW(Sym) & symbol, Text name) const {
+bool LoadedObject::names(const ElfW(Sym)& symbol, Text name) const {
     const char* found = strings_ + symbol.st_name;
     for (size_t i = 0; i < name.size; ++i) {
         if (found[i] != name[i]) return false;  // also at the end of a shorter one
@@ -68,7 +68,7 @@ bool LoadedObject::names(const ElfW(Sym) & symbol, Text name) const {
     return found[name.size] == '\0' && symbol.st_shndx != SHN_UNDEF;
 }
 
-const ElfW(Sym) * LoadedObject::find_by_gnu_hash(Text name) const {
+const ElfW(Sym)* LoadedObject::find_by_gnu_hash(Text name) const {
     const uint32_t bucket_count = gnu_hash_[0], first = gnu_hash_[1], bloom_words = gnu_hash_[2];
     if (bucket_count == 0) return nullptr;
     const uint32_t* buckets = gnu_hash_ + 4 + bloom_words * (sizeof(ElfW(Addr)) / sizeof(uint32_t));
@@ -83,7 +83,7 @@ const ElfW(Sym) * LoadedObject::find_by_gnu_hash(Text name) const {
     }
 }
 
-const ElfW(Sym) * LoadedObject::find_by_hash(Text name) const {
+const ElfW(Sym)* LoadedObject::find_by_hash(Text name) const {
     const uint32_t symbol_count = hash_[1];
     for (uint32_t at = 1; at < symbol_count; ++at) {
         if (names(symbols_[at], name)) return &symbols_[at];
@@ -91,13 +91,13 @@ const ElfW(Sym) * LoadedObject::find_by_hash(Text name) const {
     return nullptr;
 }
 
-const ElfW(Sym) * LoadedObject::find(Text name) const {
+const ElfW(Sym)* LoadedObject::find(Text name) const {
     if (!symbols_ || !strings_) return nullptr;
     if (gnu_hash_) return find_by_gnu_hash(name);
     return hash_ ? find_by_hash(name) : nullptr;
 }
 
-const void* LoadedObject::address_of(const ElfW(Sym) & symbol) const {
+const void* LoadedObject::address_of(const ElfW(Sym)& symbol) const {
     return reinterpret_cast<const void*>(base_ + symbol.st_value);
 }
 

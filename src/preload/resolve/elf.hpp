@@ -21,21 +21,21 @@ public:
     Text file() const { return Text(file_); }
 
     // A symbol that the object itself defines, or nullptr.
-    const ElfW(Sym) * find(Text name) const;
-    const void* address_of(const ElfW(Sym) & symbol) const;
+    const ElfW(Sym)* find(Text name) const;
+    const void* address_of(const ElfW(Sym)& symbol) const;
 
     // The function of that name, or nullptr; an indirect function has no address before it is asked.
     const void* function(Text name) const;
 
 private:
-    const ElfW(Sym) * find_by_gnu_hash(Text name) const;
-    const ElfW(Sym) * find_by_hash(Text name) const;
-    bool names(const ElfW(Sym) & symbol, Text name) const;
+    const ElfW(Sym)* find_by_gnu_hash(Text name) const;
+    const ElfW(Sym)* find_by_hash(Text name) const;
+    bool names(const ElfW(Sym)& symbol, Text name) const;
 
     uintptr_t base_ = 0;
     uintptr_t low_ = 0, high_ = 0;  // of all segments
     const char* file_ = "";
-    const ElfW(Sym) * symbols_ = nullptr;
+    const ElfW(Sym)* symbols_ = nullptr;
     const char* strings_ = nullptr;
     const uint32_t* gnu_hash_ = nullptr;
     const uint32_t* hash_ = nullptr;

@@ -101,7 +101,7 @@ Result resolve(const MemsetNodeParams& from, Fill& to) {
     SIM_API Result name(target_type target, source_type source, size_t bytes, Stream* stream) {                    \
         return submit(stream, line(target_address, target_known, source_address, source_known, bytes));            \
     }                                                                                                              \
-    SIM_PER_THREAD(name, _ptsz, (target_type target, source_type source, size_t bytes, Stream * stream),           \
+    SIM_PER_THREAD(name, _ptsz, (target_type target, source_type source, size_t bytes, Stream* stream),            \
                    (target, source, bytes, own_stream(stream)))
 
 #define SIM_HOST(argument) const_cast<char*>(static_cast<const char*>(argument))
@@ -200,7 +200,7 @@ SIM_PER_THREAD(cuMemcpyBatchAsync_v2, _ptsz,
     SIM_API Result cuMemsetD##bits##Async(DevicePtr target, type value, size_t count, Stream* stream) {               \
         return submit_fill(target, 0, value, bits / CHAR_BIT, count, 1, stream);                                      \
     }                                                                                                                 \
-    SIM_PER_THREAD(cuMemsetD##bits##Async, _ptsz, (DevicePtr target, type value, size_t count, Stream * stream),      \
+    SIM_PER_THREAD(cuMemsetD##bits##Async, _ptsz, (DevicePtr target, type value, size_t count, Stream* stream),       \
                    (target, value, count, own_stream(stream)))                                                        \
     SIM_API Result cuMemsetD##bits##_v2(DevicePtr target, type value, size_t count) {                                 \
         return submit_fill(target, 0, value, bits / CHAR_BIT, count, 1, nullptr);                                     \
@@ -211,7 +211,7 @@ SIM_PER_THREAD(cuMemcpyBatchAsync_v2, _ptsz,
         return submit_fill(target, pitch, value, bits / CHAR_BIT, width, height, stream);                             \
     }                                                                                                                 \
     SIM_PER_THREAD(cuMemsetD2D##bits##Async, _ptsz,                                                                   \
-                   (DevicePtr target, size_t pitch, type value, size_t width, size_t height, Stream * stream),        \
+                   (DevicePtr target, size_t pitch, type value, size_t width, size_t height, Stream* stream),         \
                    (target, pitch, value, width, height, own_stream(stream)))                                         \
     SIM_API Result cuMemsetD2D##bits##_v2(DevicePtr target, size_t pitch, type value, size_t width, size_t height) {  \
         return submit_fill(target, pitch, value, bits / CHAR_BIT, width, height, nullptr);                            \

@@ -11,7 +11,8 @@ static void leave(int signal) {
 
 static void reap(int signal) {
     (void)signal;
-    while (waitpid(-1, NULL, WNOHANG) > 0) {}
+    while (waitpid(-1, NULL, WNOHANG) > 0) {
+    }
 }
 
 int main(void) {

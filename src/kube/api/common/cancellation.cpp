@@ -71,11 +71,11 @@ void Cancellation::sleep_until(Deadline end) const {
 
 CancelOnSignals::CancelOnSignals(Cancellation& cancellation, std::initializer_list<int> signals) {
     on_signal = &cancellation;
-    struct sigaction action {};
+    struct sigaction action{};
     action.sa_handler = handle;
     action.sa_flags = SA_RESTART;
     for (int signal : signals) {
-        struct sigaction before {};
+        struct sigaction before{};
         sigaction(signal, &action, &before);
         before_.emplace_back(signal, before);
     }

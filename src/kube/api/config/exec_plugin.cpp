@@ -129,7 +129,7 @@ ExecCredential run_exec_plugin(const ExecPlugin& plugin, const Cluster& cluster,
 }
 
 std::optional<std::chrono::system_clock::time_point> parse_timestamp(const std::string& text) {
-    struct tm parts {};
+    struct tm parts{};
     const char* rest = strptime(text.c_str(), "%Y-%m-%dT%H:%M:%S", &parts);
     if (!rest) return std::nullopt;
     if (*rest == '.') {
