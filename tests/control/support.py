@@ -1,20 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the control tests share: the client, and workers that call the driver all the time and note how they fare."""
+"""Shared helpers of the control tests: the client, and workers that call the driver without a pause and note how they
+fare."""
 
-import json
 import mmap
 import os
 import struct
 import subprocess
-import sys
 import time
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parent), str(HERE.parent / "clients")]
-from harness import BUILD, LIBRARY, SIMGPU, TOOL, build, clean_environment, execute
-from reporting import ReportingRun
+from harness import BUILD, LIBRARY, SIMGPU, TOOL, Run, build, clean_environment, execute, expect_success
 
+HERE = Path(__file__).resolve().parent
 OUT = BUILD / "control"
 CLIENT = OUT / "client"
 CLIENT_CODE = 7  # its own exit code
@@ -27,7 +24,7 @@ def build_client():
 
 
 def operate(operations, plan=None, command=(CLIENT,), environment=None, **options):
-    """Does the operations (one string) in a process of its own, on two simulated GPUs unless told otherwise."""
+    """Does the operations, words of one string, in a new process on two simulated GPUs."""
     surroundings = {"CUDAFAULT_SIM_GPUS": "2", **(environment or {})}
     return execute([*command, *operations.split()], plan, library_path=[SIMGPU], environment=surroundings, **options)
 
@@ -47,17 +44,12 @@ def operate_in_run(operations, *options, command=(CLIENT,), gpus="sim:2", enviro
     return subprocess.run(whole, env=surroundings, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
 
 
-def cudafault(*arguments):
-    """The standard output; a failure is the test's own."""
-    return subprocess.run([TOOL, *arguments], check=True, capture_output=True, text=True).stdout
-
-
 def faults_of(name):
-    """What `status` tells of each fault of the run's plan."""
-    return json.loads(cudafault("status", name, "--json"))["plan"]["faults"]
+    """The faults of the run's plan, as `status` reports them."""
+    return expect_success("status", name, "--json").json["plan"]["faults"]
 
 
-def wait_until(condition, seconds):
+def seconds_until(condition, seconds):
     """The seconds until the condition holds, or None."""
     started = time.monotonic()
     while time.monotonic() - started < seconds:
@@ -68,7 +60,7 @@ def wait_until(condition, seconds):
 
 
 class Workers:
-    """Clients that call the driver all the time: as many as there are names, started by `start(number)` or by a run."""
+    """Clients that call the driver without a pause; start() starts them, or a run does."""
 
     SLOT = struct.Struct("=QQQQ")  # pid, calls, failed, last code
     WATCH, WATCH_OFFSET = struct.Struct("=Q"), 8 + 16 * SLOT.size
@@ -91,7 +83,7 @@ class Workers:
         for process in self.processes:
             process.wait(timeout=self.PATIENCE)
         if self.run and self.run.process.poll() is None:
-            self.run.stop()
+            self.run.end(30)
         self.file.unlink()
 
     def stop(self):
@@ -101,20 +93,20 @@ class Workers:
         return [str(CLIENT), "worker", str(self.file), str(number)]
 
     def start_in_run(self):
-        """All of them in one `cudafault run` on a simulated GPU; which is stopped in the end."""
+        """Starts all of them in one `cudafault run` on a simulated GPU, which ends with the `with` block."""
         script = f'for i in $(seq 0 {self.count - 1}); do "$0" worker "$1" $i & done; wait'
-        self.run = ReportingRun("sh", "-c", script, CLIENT, self.file, gpus="sim:1")
+        self.run = Run("sh", "-c", script, CLIENT, self.file, gpus="sim:1")
         self.wait_for_calls()
         return self.run
 
     def start_storm(self, children=0):
-        """One program that calls without a pause, from eight threads or from children."""
-        self.run = ReportingRun(CLIENT, "storm", self.file, children, gpus="sim:1")
+        """Starts one program that calls without a pause, from eight threads or from children."""
+        self.run = Run(CLIENT, "storm", self.file, children, gpus="sim:1")
         self.wait_for_calls()
         return self.run
 
     def start(self, **environment):
-        """All of them, preloaded, with these variables."""
+        """Starts all of them, preloaded, with these variables."""
         surroundings = {**clean_environment(), "LD_LIBRARY_PATH": str(SIMGPU), "LD_PRELOAD": str(LIBRARY)}
         surroundings |= {name: str(value) for name, value in environment.items()}
         for number in range(self.count):
@@ -124,7 +116,7 @@ class Workers:
         return self.wait_for_calls()
 
     def watch(self, watching):
-        """From now on no call of the storm may succeed, or any may again; calls in flight are done."""
+        """Counts calls of the storm that succeed from now on, or stops counting; waits for calls in flight."""
         self.WATCH.pack_into(self.board, self.WATCH_OFFSET, watching)
         self.wait_for_calls()
 
@@ -144,14 +136,14 @@ class Workers:
         return {slot[3] for slot in self.slots()}
 
     def wait_for_calls(self, calls=6, seconds=PATIENCE):
-        """Whether each of them makes so many more calls."""
+        """Returns whether each of them makes so many more calls in time."""
         before = [slot[1] for slot in self.slots()]
-        return None is not wait_until(
+        return None is not seconds_until(
             lambda: all(slot[1] >= made + calls for slot, made in zip(self.slots(), before)), seconds
         )
 
     def outcomes(self, calls=6):
-        """The codes of the next calls of all of them; None for a worker that makes none."""
+        """The codes of the next calls of all of them; {None} if one of them makes no call."""
         before = self.failed()
         if not self.wait_for_calls(calls, 5 * SECOND):
             return {None}
@@ -159,8 +151,15 @@ class Workers:
         return {slot[3] if slot[2] > failed else 0 for slot, failed in zip(after, before)}
 
     def reach(self, outcomes, seconds=SECOND):
-        """The seconds until the next calls of all come out like this; None if they do not in time."""
-        return wait_until(lambda: self.outcomes(4) == outcomes, seconds)
+        """The seconds until the next calls of all have these outcomes, or None."""
+        return seconds_until(lambda: self.outcomes(4) == outcomes, seconds)
+
+
+def run_variable(pid):
+    """CUDAFAULT_RUN of a process: pid, descriptor, start time and inode."""
+    with open(f"/proc/{pid}/environ", "rb") as file:
+        variables = dict(each.split(b"=", 1) for each in file.read().split(b"\0") if b"=" in each)
+    return variables[b"CUDAFAULT_RUN"].decode()
 
 
 def lines_of(text):

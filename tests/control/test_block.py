@@ -5,8 +5,8 @@ import os
 import random
 import subprocess
 
+from control.support import BUILD, HERE, OUT, SECOND, TOOL, Workers, run_variable, seconds_until
 from harness import ROOT, compile_with
-from support import BUILD, HERE, OUT, SECOND, TOOL, Workers, wait_until
 
 ARMED = "error=719 calls=cuCtxSynchronize,cuMemAlloc"
 PROCESSES = 8
@@ -20,13 +20,6 @@ def layout():
     compile_with("g++", "-std=c++20", *include, "-o", program, HERE / "layout.cpp")
     lines = subprocess.run([program], check=True, capture_output=True, text=True).stdout.splitlines()
     return {name: (int(offset), int(size)) for name, offset, size in (line.split() for line in lines)}
-
-
-def run_variable(pid):
-    """CUDAFAULT_RUN of a process: pid, descriptor, start time and inode."""
-    with open(f"/proc/{pid}/environ", "rb") as file:
-        variables = dict(each.split(b"=", 1) for each in file.read().split(b"\0") if b"=" in each)
-    return variables[b"CUDAFAULT_RUN"].decode()
 
 
 class Block:
@@ -67,7 +60,7 @@ class Block:
             self.write(bytes([byte ^ 1 << chance.randrange(8)]), offset)
 
 
-def size_attacks(checks, block, workers):
+def size_attacks(block, workers):
     """What a seal forbids is refused, and nobody notices the attempt."""
     size = block.layout["all"][1]
     for name, attempt in (
@@ -84,8 +77,8 @@ def size_attacks(checks, block, workers):
         except OSError:
             refused = True
         before = os.stat(block.path).st_size
-        checks.expect(f"block: {name}: refused", refused and before >= size, before)
-        checks.equal(f"block: {name}: all processes go on", workers.outcomes(), {0})
+        assert refused and before >= size, (f"block: {name}: refused", before)
+        assert workers.outcomes() == {0}, f"block: {name}: all processes go on"
 
 
 def content_attacks(block):
@@ -133,7 +126,7 @@ def ask_status(name):
         return "no answer in 5 seconds"
 
 
-def attack_content(checks, run, block, workers, state, armed_code):
+def attack_content(run, block, workers, state, armed_code):
     """Damage may end a fault, never make one; the healthy block counts again as soon as it is back."""
     pids = workers.pids()
     attacks = content_attacks(block)
@@ -150,57 +143,45 @@ def attack_content(checks, run, block, workers, state, armed_code):
             wrong[what] = f"`status` ended with {answer}"
         elif workers.reach({armed_code}, 3 * SECOND) is None:
             wrong[what] = f"with the block restored calls come out as {workers.outcomes()}"
-    for what, found in wrong.items():
-        checks.expect(f"block, {state}: {what}", False, found)
-    checks.passed += len(attacks) - len(wrong)
+    assert not wrong, state
     alive = all(os.path.exists(f"/proc/{pid}") for pid in pids) and workers.pids() == pids
-    checks.expect(
-        f"block, {state}: {len(attacks)} kinds of damage, none kills one of {len(pids)} processes", alive, pids
-    )
+    assert alive, (f"block, {state}: {len(attacks)} kinds of damage, none kills one of {len(pids)} processes", pids)
 
 
-def check_block(checks, folder):
-    with Workers(folder, PROCESSES) as workers:
+def test_block(tmp_path):
+    with Workers(tmp_path, PROCESSES) as workers:
         run = workers.start_in_run()
-        checks.expect(
-            "block: eight processes call",
-            workers.wait_for_calls() and len(set(workers.pids())) == PROCESSES,
-            run.tail(),
-        )
+        assert workers.wait_for_calls() and len(set(workers.pids())) == PROCESSES, run.errors()
         block = Block(run_variable(workers.pids()[0]))
-        checks.equal("block: nothing is armed", workers.outcomes(), {0})
-        size_attacks(checks, block, workers)
-        attack_content(checks, run, block, workers, "disarmed", 0)
+        assert workers.outcomes() == {0}, "block: nothing is armed"
+        size_attacks(block, workers)
+        attack_content(run, block, workers, "disarmed", 0)
         run.arm(ARMED)
-        checks.expect("block: a plan is armed after all that", workers.reach({719}) is not None, workers.outcomes())
-        attack_content(checks, run, block, workers, "armed", 719)
+        assert workers.reach({719}) is not None, workers.outcomes()
+        attack_content(run, block, workers, "armed", 719)
         run.disarm()
-        checks.expect("block: and disarmed", workers.reach({0}) is not None, workers.outcomes())
+        assert workers.reach({0}) is not None, workers.outcomes()
         block.fill("all", 0xFF)
         os.close(block.file)
         workers.stop()
-        checks.equal("block: all processes end well, and `run` with them", run.stop(), 0)
+        assert run.end(30).code == 0, "block: all processes end well, and `run` with them"
 
 
-def check_dead_tool(checks, folder):
+def test_dead_tool(tmp_path):
     """Five seconds after the last heartbeat of a killed `cudafault run` its processes are disarmed."""
-    with Workers(folder, 2) as workers:
+    with Workers(tmp_path, 2) as workers:
         run = workers.start_in_run()
         run.arm(ARMED)
-        checks.expect("SIGKILL of run: armed before", workers.reach({719}) is not None, workers.outcomes())
+        assert workers.reach({719}) is not None, workers.outcomes()
         run.process.kill()
         run.process.wait()
-        checks.equal("SIGKILL of run: still armed at once", workers.outcomes(), {719})
-        seconds = wait_until(lambda: workers.outcomes() == {0}, 10 * SECOND)
-        checks.expect("SIGKILL of run: disarmed within 6.5 s", seconds is not None and 3 < seconds < 6.5, seconds)
-        checks.equal("SIGKILL of run: the processes go on", workers.outcomes(), {0})
-        check_report_of_the_dead(checks, run.name)
+        assert workers.outcomes() == {719}, "SIGKILL of run: still armed at once"
+        seconds = seconds_until(lambda: workers.outcomes() == {0}, 10 * SECOND)
+        assert seconds is not None and 3 < seconds < 6.5, seconds
+        assert workers.outcomes() == {0}, "SIGKILL of run: the processes go on"
+        check_report_of_the_dead(run.name)
 
 
-def check_report_of_the_dead(checks, name):
+def check_report_of_the_dead(name):
     done = subprocess.run([TOOL, "status", name], capture_output=True, text=True)
-    checks.expect(
-        "SIGKILL of run: `status` does not claim that it runs",
-        done.returncode >= 0 and " running" not in done.stdout,
-        done.stdout,
-    )
+    assert done.returncode >= 0 and " running" not in done.stdout, done.stdout

@@ -2,10 +2,10 @@
 """Plans that are replaced while a program calls without a pause: each call is counted once, under the plan that decided
 it, and no call slips through between two plans."""
 
-import json
 import time
 
-from support import Workers, cudafault
+from control.support import Workers
+from harness import expect_success
 
 SYNC = "calls=cuCtxSynchronize"
 LIMITED = f"error=719 {SYNC} times=1000"
@@ -16,7 +16,7 @@ PAUSE = 0.05  # a call that spans two re-arms would be counted wrongly
 
 
 def status(name):
-    return json.loads(cudafault("status", name, "--json"))
+    return expect_success("status", name, "--json").json
 
 
 def plans_of(found):
@@ -30,43 +30,43 @@ def total(found, key):
     return listed + found["history_dropped"][key]
 
 
-def expect_exact(checks, name, found, failed, limit=1000):
-    checks.equal(f"{name}: every failure is counted once", total(found, "fired"), failed)
+def expect_exact(name, found, failed, limit=1000):
+    assert total(found, "fired") == failed, f"{name}: every failure is counted once"
     faults = [(plan["revision"], fault) for plan in plans_of(found) for fault in plan["faults"]]
     over = [(revision, fault["fired"]) for revision, fault in faults
             if "times=1000" in fault["spec"] and fault["fired"] > limit]  # fmt: skip
-    checks.equal(f"{name}: no plan with times=1000 fires more than {limit} times", over, [])
+    assert over == [], f"{name}: no plan with times=1000 fires more than {limit} times"
     odd = [(revision, fault) for revision, fault in faults if fault["fired"] > fault["matched"]]
-    checks.equal(f"{name}: nothing fires that did not match", odd, [])
+    assert odd == [], f"{name}: nothing fires that did not match"
 
 
-def expect_end(checks, name, workers, run, **options):
+def expect_end(name, workers, run, **options):
     """Stops the callers; what `status` says then is what they saw."""
     workers.stop()
-    checks.equal(f"{name}: the program ends well", run.stop(), 0)
+    assert run.end(30).code == 0, f"{name}: the program ends well"
     found = status(run.name)
-    expect_exact(checks, name, found, sum(workers.failed()), **options)
+    expect_exact(name, found, sum(workers.failed()), **options)
     return found
 
 
-def check_rearming(checks, folder):
+def test_rearming(tmp_path):
     for scope in ("process", "run"):
         name = f"re-armed {ROUNDS} times under load, scope={scope}"
-        with Workers(folder, CALLERS) as workers:
+        with Workers(tmp_path, CALLERS) as workers:
             run = workers.start_storm()
             for number in range(ROUNDS):
                 run.arm(f"{UNLIMITED if number % 2 else LIMITED} scope={scope}")
                 time.sleep(PAUSE)
             run.disarm()
             time.sleep(PAUSE)
-            expect_exact(checks, f"{name}, live", status(run.name), sum(workers.failed()))
-            found = expect_end(checks, name, workers, run)
-            checks.equal(f"{name}: all plans are kept", len(found["history"]), ROUNDS)
+            expect_exact(f"{name}, live", status(run.name), sum(workers.failed()))
+            found = expect_end(name, workers, run)
+            assert len(found["history"]) == ROUNDS, f"{name}: all plans are kept"
 
 
-def check_no_gap(checks, folder):
+def test_no_gap(tmp_path):
     """From one unlimited plan to another: the program never sees a success."""
-    with Workers(folder, CALLERS) as workers:
+    with Workers(tmp_path, CALLERS) as workers:
         run = workers.start_storm()
         run.arm(UNLIMITED)
         workers.reach({720})
@@ -76,24 +76,24 @@ def check_no_gap(checks, folder):
             time.sleep(PAUSE)
         workers.watch(False)
         run.disarm()
-        checks.equal("no call succeeds while a plan replaces another", workers.slipped(), 0)
-        expect_end(checks, "replaced without a gap", workers, run)
+        assert workers.slipped() == 0, "no call succeeds while a plan replaces another"
+        expect_end("replaced without a gap", workers, run)
 
 
-def check_forked(checks, folder):
+def test_forked(tmp_path):
     """Children of a process that has used CUDA."""
-    with Workers(folder, CALLERS) as workers:
+    with Workers(tmp_path, CALLERS) as workers:
         run = workers.start_storm(children=CALLERS)
-        checks.expect("forked children call", len(set(workers.pids())) == CALLERS, workers.pids())
-        checks.equal("forked children: nothing fails while nothing is armed", workers.failed(), [0] * CALLERS)
+        assert len(set(workers.pids())) == CALLERS, workers.pids()
+        assert workers.failed() == [0] * CALLERS, "forked children: nothing fails while nothing is armed"
         run.arm(UNLIMITED)
-        checks.expect("forked children: each fails", workers.reach({720}) is not None, workers.outcomes())
+        assert workers.reach({720}) is not None, workers.outcomes()
         live = status(run.name)
         listed = {process["pid"] for process in live["processes"]}
-        checks.expect("forked children are listed", set(workers.pids()) <= listed, listed)
+        assert set(workers.pids()) <= listed, listed
         run.arm(LIMITED)
         time.sleep(PAUSE)
         run.disarm()
-        checks.expect("forked children: each works again", workers.reach({0}) is not None, workers.outcomes())
-        checks.equal("forked children: the block is whole", status(run.name)["plan"]["state"], "disarmed")
-        expect_end(checks, "forked children", workers, run, limit=1000 * CALLERS)  # each has its own count
+        assert workers.reach({0}) is not None, workers.outcomes()
+        assert status(run.name)["plan"]["state"] == "disarmed", "forked children: the block is whole"
+        expect_end("forked children", workers, run, limit=1000 * CALLERS)  # each has its own count

@@ -10,9 +10,8 @@ import time
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
-from block import run_variable
-from harness import read_events
-from support import (
+import pytest
+from control.support import (
     CLIENT,
     CLIENT_CODE,
     LIBRARY,
@@ -25,20 +24,22 @@ from support import (
     lines_of,
     numbers,
     operate,
+    run_variable,
     write_atomically,
 )
+from harness import read_events
 
 CALLS = "calls=cuCtxSynchronize"
 PASSED = "2020-01-01T00:00:00Z"
 UNKNOWN_XID = {"CUDA_FAULT_INJECTION_ENABLED": "1", "CUDA_XID_TYPE": "1234"}
 
 
-def goes_on(checks, name, outcome, lines=1, saying=""):
+def goes_on(name, outcome, lines=1, saying=""):
     """No fault, its own exit code and output, and so many lines of ours on standard error."""
     errors = lines_of(outcome.errors)
     said = len(errors) == lines and all(line.startswith("cudafault: ") and saying in line for line in errors)
     went_on = outcome.code == CLIENT_CODE and numbers(outcome.output) == [0, 0, 0] and "goodbye" in outcome.output
-    checks.expect(name, said and went_on, outcome.behaviour)
+    assert said and went_on, (name, outcome.behaviour)
 
 
 # What is wrong with the plan, the character that the line must name, and a word of what was expected.
@@ -62,23 +63,18 @@ BAD_PLANS = [
 ]
 
 
-def check_bad_plans(checks):
-    for name, plan, character, expected in BAD_PLANS:
-        for source in ("CUDAFAULT_PLAN", "CUDAFAULT_PLAN_FILE"):
-            outcome = with_source(source, plan)
-            goes_on(checks, f"{source}, {name}: one line, and no fault", outcome, saying=expected)
-            if character:
-                checks.expect(
-                    f"{source}, {name}: the line names the place",
-                    f"character {character}," in outcome.errors,
-                    outcome.errors,
-                )
-    goes_on(
-        checks,
-        "CUDA_XID_TYPE=1234: one line, and no fault",
-        operate("sync*3", environment=UNKNOWN_XID),
-        saying="'1234'",
-    )
+@pytest.mark.parametrize(("name", "plan", "character", "expected"), BAD_PLANS, ids=[row[0] for row in BAD_PLANS])
+@pytest.mark.parametrize("source", ["CUDAFAULT_PLAN", "CUDAFAULT_PLAN_FILE"])
+def test_invalid_plan(name, plan, character, expected, source):
+    """One line that names the place, and no fault."""
+    outcome = with_source(source, plan)
+    goes_on(name, outcome, saying=expected)
+    if character:
+        assert f"character {character}," in outcome.errors
+
+
+def test_unknown_xid_of_the_contract():
+    goes_on("CUDA_XID_TYPE=1234", operate("sync*3", environment=UNKNOWN_XID), saying="'1234'")
 
 
 def with_source(source, plan):
@@ -90,31 +86,38 @@ def with_source(source, plan):
     return operate("sync sleep:300 sync", environment={source: str(file)})
 
 
-def check_numbered_file(checks, folder):
+def test_numbered_file(tmp_path):
     """A plan file may say by which number the log is to call its plan, and in which pod."""
-    file, log, uid = folder / "numbered", folder / "numbered.log", "0a1b2c3d-0000-4000-8000-0123456789ab"
+    file, log, uid = tmp_path / "numbered", tmp_path / "numbered.log", "0a1b2c3d-0000-4000-8000-0123456789ab"
     file.write_text(f"#7\nerror=702 {CALLS}")
     surroundings = {"CUDAFAULT_PLAN_FILE": str(file), "CUDAFAULT_LOG": str(log), "CUDAFAULT_POD_UID": uid}
-    checks.equal("a numbered plan file counts", codes("sync sync", environment=surroundings), [702, 702])
+    assert codes("sync sync", environment=surroundings) == [702, 702], "a numbered plan file counts"
     lines = read_events(log)
     acknowledged = [line for line in lines if line["cudafault"] == "acknowledged"]
     fired = [line for line in lines if line["cudafault"] == "fired"]
-    checks.equal("its number is acknowledged", [(line["plan_revision"], line["fired"]) for line in acknowledged], [(7, 0)])
-    checks.equal("and stands beside what fired", [(line["plan_revision"], line["fired"]) for line in fired], [(7, 1), (7, 2)])
-    checks.expect("with the pod", all(line["pod_uid"] == uid for line in acknowledged + fired), lines)
+    assert [(line["plan_revision"], line["fired"]) for line in acknowledged] == [(7, 0)], "its number is acknowledged"
+    assert [(line["plan_revision"], line["fired"]) for line in fired] == [(7, 1), (7, 2)], (
+        "and stands beside what fired"
+    )
+    assert all(line["pod_uid"] == uid for line in acknowledged + fired), lines
     for first in ("#", "#x", "#7 8", "#-1", "#99999999999999999999"):
         file.write_text(f"{first}\nerror=702 {CALLS}")
-        goes_on(checks, f"a plan file beginning with {first}", operate("sync*3", environment=surroundings), saying="refused")
+        goes_on(f"a plan file beginning with {first}", operate("sync*3", environment=surroundings), saying="refused")
     file.write_text("#8\n")
-    checks.equal("a numbered plan file without a plan", codes("sync", environment=surroundings), [0])
-    checks.equal("is acknowledged too", read_events(log)[-1].get("plan_revision"), 8)
+    assert codes("sync", environment=surroundings) == [0], "a numbered plan file without a plan"
+    assert read_events(log)[-1].get("plan_revision") == 8, "is acknowledged too"
 
 
-def check_inherited_log(checks):
+def test_inherited_log():
     """Where the log may not be opened, as another user's than the container's, standard error is the same pipe."""
     other = {"user": 65534} if os.geteuid() == 0 else {}
-    surroundings = {"CUDAFAULT_SIM_GPUS": "1", "CUDAFAULT_PLAN": f"error=702 {CALLS}", "CUDAFAULT_LOG": "/proc/1/fd/2",
-                    "LD_LIBRARY_PATH": "simgpu", "LD_PRELOAD": f"./{LIBRARY.name}"}
+    surroundings = {
+        "CUDAFAULT_SIM_GPUS": "1",
+        "CUDAFAULT_PLAN": f"error=702 {CALLS}",
+        "CUDAFAULT_LOG": "/proc/1/fd/2",
+        "LD_LIBRARY_PATH": "simgpu",
+        "LD_PRELOAD": f"./{LIBRARY.name}",
+    }
     with tempfile.TemporaryDirectory(prefix="inherited-") as folder:
         os.chmod(folder, 0o755)
         shutil.copytree(SIMGPU, Path(folder) / "simgpu")
@@ -122,22 +125,31 @@ def check_inherited_log(checks):
             shutil.copy(file, folder)
 
         def errors(where):
-            done = subprocess.run([f"./{CLIENT.name}", "sync"], cwd=folder, env=surroundings, stdin=subprocess.DEVNULL,
-                                  stdout=subprocess.DEVNULL, stderr=where, timeout=60, **other)
+            done = subprocess.run(
+                [f"./{CLIENT.name}", "sync"],
+                cwd=folder,
+                env=surroundings,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=where,
+                timeout=60,
+                **other,
+            )
             return done.stderr or b""
 
         lines = [json.loads(line) for line in errors(subprocess.PIPE).splitlines()]
-        checks.equal("a log of others' is written to standard error", [line["cudafault"] for line in lines],
-                     ["acknowledged", "fired"])
+        assert [line["cudafault"] for line in lines] == ["acknowledged", "fired"], (
+            "a log of others' is written to standard error"
+        )
         with tempfile.TemporaryFile() as file:
             errors(file)
             file.seek(0)
-            checks.equal("but not into a file that somebody put there", file.read(), b"")
+            assert file.read() == b"", "but not into a file that somebody put there"
 
 
-def check_order(checks, folder):
+def test_order(tmp_path):
     """The first source that is set decides alone, also when it says nothing."""
-    file, empty, expired = folder / "plan", folder / "empty", folder / "expired"
+    file, empty, expired = tmp_path / "plan", tmp_path / "empty", tmp_path / "expired"
     file.write_text(f"error=702 {CALLS}\n")
     empty.write_text("")
     expired.write_text(f"error=702 {CALLS} until={PASSED}")
@@ -156,8 +168,8 @@ def check_order(checks, folder):
         ("a blank plan before the contract's variables", {**contract, "CUDAFAULT_PLAN": " ; \n"}, 0),
         ("an expired plan before the contract's", {**contract, "CUDAFAULT_PLAN": f"xid=79 until={PASSED}"}, 0),
         ("a plan file before a plan", below_run, 702),
-        ("a missing plan file before a plan", file_first(folder / "none"), 0),
-        ("a plan file in a missing folder before a plan", file_first(folder / "no" / "ne"), 0),
+        ("a missing plan file before a plan", file_first(tmp_path / "none"), 0),
+        ("a plan file in a missing folder before a plan", file_first(tmp_path / "no" / "ne"), 0),
         ("an empty plan file before a plan", file_first(empty), 0),
         ("an expired plan file before a plan", file_first(expired), 0),
         ("no name of a plan file before a plan", file_first(""), 0),
@@ -178,9 +190,8 @@ def check_order(checks, folder):
     ):  # fmt: skip
         outcome = operate("sync*3", environment=environment)
         expected = [code] * 3
-        checks.expect(
+        assert numbers(outcome.output) == expected and outcome.code == CLIENT_CODE, (
             f"sources: {name}: {code}",
-            numbers(outcome.output) == expected and outcome.code == CLIENT_CODE,
             outcome.behaviour,
         )
 
@@ -188,27 +199,25 @@ def check_order(checks, folder):
 # A run that is not, or not ours.
 
 
-def check_runs(checks, folder):
-    with Workers(folder, 1) as workers:
+def test_runs(tmp_path):
+    with Workers(tmp_path, 1) as workers:
         run = workers.start_in_run()
         run.arm(f"error=719 {CALLS}")
         variable = run_variable(workers.pids()[0])
         joined = operate("sync*3", environment={"CUDAFAULT_RUN": variable, "CUDAFAULT_PLAN": f"error=700 {CALLS}"})
-        checks.equal("CUDAFAULT_RUN: a process that names the run rightly joins it", numbers(joined.output), [719] * 3)
+        assert numbers(joined.output) == [719] * 3, "CUDAFAULT_RUN: a process that names the run rightly joins it"
         disabled = operate("sync*3", environment={"CUDAFAULT_RUN": variable, "CUDAFAULT_DISABLE": "1"})
-        goes_on(checks, "CUDAFAULT_RUN: CUDAFAULT_DISABLE=1 beats it", disabled, lines=0)
-        for name, wrong in wrong_runs(variable, folder):
+        goes_on("CUDAFAULT_RUN: CUDAFAULT_DISABLE=1 beats it", disabled, lines=0)
+        for name, wrong in wrong_runs(variable, tmp_path):
             goes_on(
-                checks,
                 f"CUDAFAULT_RUN: {name}: one line, and no fault",
                 operate("sync*3", environment={"CUDAFAULT_RUN": wrong}),
             )
-        check_other_users(checks, folder, variable)
         run.disarm()
         workers.stop()
-        run.stop()
+        run.end(30)
     dead = operate("sync*3", environment={"CUDAFAULT_RUN": variable})
-    goes_on(checks, "CUDAFAULT_RUN: a run that has ended: one line, and no fault", dead)
+    goes_on("CUDAFAULT_RUN: a run that has ended: one line, and no fault", dead)
 
 
 def wrong_runs(variable, folder):
@@ -238,6 +247,13 @@ def wrong_runs(variable, folder):
     yield "a very long one", "9" * 100000
 
 
+@pytest.fixture
+def public_folder():
+    """A temporary folder that other users can enter; pytest's own ones are private."""
+    with tempfile.TemporaryDirectory(prefix="cudafault-control-") as name:
+        yield Path(name)
+
+
 AS_NOBODY = ("setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups")
 
 
@@ -257,11 +273,16 @@ def public_copy(folder):
     return public
 
 
-def check_other_users(checks, folder, variable):
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
+def test_run_of_another_user(public_folder):
     """The run is root's and the process nobody's; then the other way round."""
-    if os.getuid() != 0:
-        checks.skip("CUDAFAULT_RUN of another user", "needs root, to become somebody else")
-        return
+    with Workers(public_folder, 1) as workers:
+        run = workers.start_in_run()
+        run.arm(f"error=719 {CALLS}")
+        check_other_users(public_folder, run_variable(workers.pids()[0]))
+
+
+def check_other_users(folder, variable):
     public = public_copy(folder)
     client = public / "bin" / CLIENT.name
     environment = {
@@ -270,14 +291,14 @@ def check_other_users(checks, folder, variable):
         "LD_PRELOAD": str(public / "lib" / LIBRARY.name),
     }
     outcome = operate("sync*3", command=[*AS_NOBODY, client], environment=environment, preload=[])
-    goes_on(checks, "CUDAFAULT_RUN: root's run and nobody's process: one line, and no fault", outcome)
+    goes_on("CUDAFAULT_RUN: root's run and nobody's process: one line, and no fault", outcome)
     surroundings = {**clean_environment(), "XDG_RUNTIME_DIR": str(public / "own"), "TMPDIR": str(public / "own")}
     plan = ["--gpus", "sim:1", "--plan", f"error=719 {CALLS}"]
     whole = [*AS_NOBODY, public / "bin" / "cudafault", "run", *plan, "--", "sh", "-c", "echo $CUDAFAULT_RUN; read line"]
     with subprocess.Popen(whole, env=surroundings, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as run:
         theirs = run.stdout.readline().strip()
         outcome = operate("sync*3", environment={"CUDAFAULT_RUN": theirs})
-        goes_on(checks, "CUDAFAULT_RUN: nobody's run and root's process: one line, and no fault", outcome)
+        goes_on("CUDAFAULT_RUN: nobody's run and root's process: one line, and no fault", outcome)
         run.stdin.close()
 
 
@@ -303,17 +324,17 @@ def in_seconds(seconds):
     return (datetime.now(timezone.utc) + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def check_plan_file(checks, folder):
-    plan = PlanFile(folder)
+def test_plan_file(tmp_path):
+    plan = PlanFile(tmp_path)
     calls = f"{CALLS},cuMemAlloc"
 
-    with Workers(folder, 2) as workers:
+    with Workers(tmp_path, 2) as workers:
 
         def expect(what, code, within=SECOND):
             seconds = workers.reach({code}, within)
-            checks.expect(f"plan file: {what}: {code}", seconds is not None, workers.outcomes())
+            assert seconds is not None, (f"plan file: {what}: {code}", workers.outcomes())
 
-        checks.expect("plan file: two processes start without one", workers.start(CUDAFAULT_PLAN_FILE=plan.file))
+        assert workers.start(CUDAFAULT_PLAN_FILE=plan.file), "plan file: two processes start without one"
         expect("none yet", 0)
         plan.write(f"error=719 {calls}")
         expect("written", 719)
@@ -343,12 +364,12 @@ def check_plan_file(checks, folder):
         workers.stop()
         said = [process.communicate()[1] for process in workers.processes]
         for text in said:
-            checks.expect("plan file: a refused plan is one line of each process", len(lines_of(text)) == 1, text)
+            assert len(lines_of(text)) == 1, text
 
 
-def check_config_map(checks, folder):
+def test_config_map(tmp_path):
     """As the kubelet swaps a ConfigMap volume: the file is a link through ..data, which is replaced."""
-    volume = folder / "volume"
+    volume = tmp_path / "volume"
     volume.mkdir()
     (volume / "plan").symlink_to("..data/plan")
 
@@ -362,32 +383,29 @@ def check_config_map(checks, folder):
         if number:
             shutil.rmtree(volume / f"..{number - 1}")
 
-    with Workers(folder, 1) as workers:
+    with Workers(tmp_path, 1) as workers:
         swap(0, "")
         workers.start(CUDAFAULT_PLAN_FILE=volume / "plan")
-        checks.equal("ConfigMap: empty at first", workers.outcomes(), {0})
+        assert workers.outcomes() == {0}, "ConfigMap: empty at first"
         for number, (text, code) in enumerate(
             ((f"error=719 {CALLS},cuMemAlloc", 719), ("", 0), (f"error=700 {CALLS},cuMemAlloc", 700), (None, 0)),
             start=1,
         ):
             swap(number, text)
-            checks.expect(
-                f"ConfigMap: swapped to {text!r}: {code}", workers.reach({code}) is not None, workers.outcomes()
-            )
+            assert workers.reach({code}) is not None, (f"ConfigMap: swapped to {text!r}: {code}", workers.outcomes())
 
 
-def check_expiry_in_run(checks, folder):
+def test_expiry_in_run(tmp_path):
     """for= and until= of an armed run end by themselves."""
-    with Workers(folder, 2) as workers:
+    with Workers(tmp_path, 2) as workers:
         run = workers.start_in_run()
         for window in ("for=1s", f"until={in_seconds(4)}"):
             run.arm(f"error=719 {CALLS},cuMemAlloc {window}")
-            checks.expect(f"run: {window}: fires", workers.reach({719}) is not None, workers.outcomes())
+            assert workers.reach({719}) is not None, (f"run: {window}: fires", workers.outcomes())
             started = time.monotonic()
-            checks.expect(
+            assert workers.reach({0}, 5 * SECOND) is not None, (
                 f"run: {window}: is over by itself",
-                workers.reach({0}, 5 * SECOND) is not None,
                 time.monotonic() - started,
             )
         workers.stop()
-        run.stop()
+        run.end(30)

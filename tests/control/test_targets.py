@@ -4,7 +4,7 @@
 import shutil
 import sys
 
-from support import CLIENT, codes, numbers, operate, operate_in_run
+from control.support import CLIENT, codes, numbers, operate, operate_in_run
 
 SYNC = "calls=cuCtxSynchronize"
 ON_BOTH = "use:0 sync use:1 sync"
@@ -18,14 +18,14 @@ def identities():
     return [{"uuid": lines[0], "pci": lines[2]}, {"uuid": lines[4], "pci": lines[6]}]
 
 
-def check_selectors(checks):
+def test_selectors():
     """The same GPU by each of its names; but for local:, they mean the same one in whatever order a program sees it."""
     first, second = identities()
 
     def expect(gpu, expected, **environment):
         found = codes(ON_BOTH, f"error=719 {SYNC} gpu={gpu}", environment=environment)[1::2]
         order = environment.get("CUDA_VISIBLE_DEVICES", "all")
-        checks.equal(f"gpu={gpu}: ordinals 0 and 1 of {order}", found, expected)
+        assert found == expected, f"gpu={gpu}: ordinals 0 and 1 of {order}"
 
     for gpu in (
         "1",
@@ -47,7 +47,7 @@ def check_selectors(checks):
     expect("local:1", [0, 719], **REORDERED)
 
 
-def check_resolved_selectors(checks):
+def test_resolved_selectors():
     """`cudafault run` knows the machine, and the process whatever CUDA_VISIBLE_DEVICES shows it."""
     _, second = identities()
     for gpu, environment, expected in (
@@ -60,26 +60,26 @@ def check_resolved_selectors(checks):
     ):
         done = operate_in_run(ON_BOTH, "--plan", f"error=719 {SYNC} gpu={gpu}", environment=environment)
         order = environment.get("CUDA_VISIBLE_DEVICES", "all")
-        checks.equal(f"run: gpu={gpu}: ordinals 0 and 1 of {order}", numbers(done.stdout)[1::2], expected)
+        assert numbers(done.stdout)[1::2] == expected, f"run: gpu={gpu}: ordinals 0 and 1 of {order}"
     done = operate_in_run("use:0 sync", "--plan", f"error=719 {SYNC} gpu=1", environment=SECOND_ONLY)
-    checks.equal("run: gpu=1 is the only GPU that the process sees", numbers(done.stdout)[1::2], [719])
+    assert numbers(done.stdout)[1::2] == [719], "run: gpu=1 is the only GPU that the process sees"
 
 
-def check_arguments(checks):
+def test_arguments():
     """What a call says of its GPU counts, not the current context, unless it says nothing."""
     plan = "error=719 gpu=local:1 calls=cuStreamSynchronize,cuMemcpyHtoD,cuCtxGetApiVersion,cuDeviceGetAttribute"
     for operation in ("stream", "copy", "context", "attribute"):
         found = codes(f"use:0 {operation}:0 {operation}:1 use:1 {operation}:0 {operation}:1", plan)
-        checks.equal(f"gpu of the {operation} argument", found, [0, 0, 719, 0, 0, 719])
+        assert found == [0, 0, 719, 0, 0, 719], f"gpu of the {operation} argument"
     found = codes("use:0 default_stream use:1 default_stream", plan)
-    checks.equal("gpu of the default stream is that of the current context", found, [0, 0, 0, 719])
+    assert found == [0, 0, 0, 719], "gpu of the default stream is that of the current context"
     found = codes("use:0 sync use:1 sync", f"error=719 gpu=local:1 {SYNC}")
-    checks.equal("gpu of a call without an argument is that of the current context", found, [0, 0, 0, 719])
+    assert found == [0, 0, 0, 719], "gpu of a call without an argument is that of the current context"
     found = codes("use:0 runtime_alloc use:1 runtime_alloc", "error=719 gpu=local:1 calls=cudaMalloc")
-    checks.equal("gpu of a runtime call is that of the current context", found, [0, 0, 0, 719])
+    assert found == [0, 0, 0, 719], "gpu of a runtime call is that of the current context"
 
 
-def check_enumeration(checks):
+def test_enumeration():
     """Calls that concern no single GPU fail only where every GPU that the process sees is meant."""
     first, second = identities()
     calls = "error=719 calls=cuInit,cuDeviceGetCount,cudaGetDeviceCount"
@@ -96,20 +96,20 @@ def check_enumeration(checks):
     ):
         found = codes("init count runtime_count", f"{calls} gpu={gpu}", environment=environment)
         order = environment.get("CUDA_VISIBLE_DEVICES", "all")
-        checks.equal(f"enumeration: gpu={gpu} of {order}", found, [719 if fails else 0] * 3)
+        assert found == [719 if fails else 0] * 3, f"enumeration: gpu={gpu} of {order}"
 
 
-def check_processes(checks, folder):
+def test_processes(tmp_path):
     """process=, rank=, node= and pod=."""
 
     def expect(key, expected, command=(CLIENT,), **environment):
         outcome = operate("sync", f"error=719 {SYNC} {key}", command=command, environment=environment)
         given = " ".join(f"{name}={value}" for name, value in environment.items()) or command[-1].name
-        checks.expect(f"{key}: {given}: {expected}", numbers(outcome.output) == [expected], outcome.behaviour)
+        assert numbers(outcome.output) == [expected], (f"{key}: {given}: {expected}", outcome.behaviour)
 
-    renamed = folder / "train_model"
+    renamed = tmp_path / "train_model"
     shutil.copy(CLIENT, renamed)
-    script = folder / "trial.py"
+    script = tmp_path / "trial.py"
     script.write_text(SCRIPT)
     for key, command, expected in (
         ("process=client", (CLIENT,), 719),

@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: Apache-2.0
+import pytest
+from control.support import build_client
+
+
+@pytest.fixture(scope="session", autouse=True)
+def client() -> None:
+    build_client()
