@@ -117,6 +117,7 @@ Identification Session::identify() {
 }
 
 HttpResponse Session::try_once(const Call& call, std::chrono::milliseconds silence, const HttpSink& sink) {
+    if (options_.rate_limit) wait_until(options_.rate_limit->reserve());
     const HttpLimits limits{options_.deadline, silence};
     const Identification used = identify();
     HttpResponse response = http_.send(request_for(call, used), limits, *options_.cancellation, sink);

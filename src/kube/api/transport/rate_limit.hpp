@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// A client-side limit on requests per second, shared by the sessions of one command.
+#pragma once
+
+#include <algorithm>
+#include <mutex>
+
+#include "kube/api/common/cancellation.hpp"
+
+namespace cudafault::kube {
+
+// Thread-safe. `burst` requests may start immediately, after them one every `interval`.
+class RateLimit {
+public:
+    RateLimit(int burst, Clock::duration interval) : interval_(interval), lead_(interval * burst) {}
+
+    // Reserves the next start and returns its time, which may have passed.
+    Deadline reserve() {
+        const std::lock_guard lock(mutex_);
+        next_ = std::max(next_, Clock::now() - lead_) + interval_;
+        return next_;
+    }
+
+private:
+    const Clock::duration interval_, lead_;
+    std::mutex mutex_;
+    Deadline next_{};
+};
+
+}  // namespace cudafault::kube
