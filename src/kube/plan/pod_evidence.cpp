@@ -14,7 +14,9 @@ namespace cudafault::kube {
 
 namespace {
 
-constexpr uint64_t kEagerLines = 32;  // the library logs so many firings each, and then one a second
+// Under each plan revision the library writes a line for each of the first 32 fired faults, then one a second, and
+// within two seconds after the last one a "count" line.
+constexpr uint64_t kEagerLines = 32;
 
 using std::chrono::seconds;
 
@@ -149,9 +151,11 @@ void EvidenceReader::count_under_plan(ProcessEvidence& evidence, const Lines& li
     for (const auto& [sequence, line] : lines) revision = std::max(revision, line.revision);
     std::optional<uint64_t> before, first, last;
     uint64_t expected = 0;
+    bool is_settled = false;  // the last line is a "count" line
     for (const auto& [sequence, line] : lines) {
         if (line.revision != revision || line.event == "library seen") continue;
         evidence.acknowledged = line.plan_revision;
+        is_settled = line.event == "count";
         if (line.event == "acknowledged") {
             evidence.faults = line.faults;
             before = line.fired;
@@ -169,8 +173,7 @@ void EvidenceReader::count_under_plan(ProcessEvidence& evidence, const Lines& li
     }
     const bool all_since = expected > 0 && evidence.last_sequence - expected + 1 ==
                                                static_cast<uint64_t>(std::distance(lines.find(expected), lines.end()));
-    // From the last of the eager lines on, a firing may be without one, also the first under a new plan.
-    const bool is_sampled = evidence.faults > 0 && std::max(last, before).value_or(0) >= kEagerLines;
+    const bool is_sampled = evidence.faults > 0 && evidence.fired >= kEagerLines && !is_settled;
     evidence.fired_is_lower_bound = is_sampled || (last && !before) || (revision > 0 && !all_since);
 }
 

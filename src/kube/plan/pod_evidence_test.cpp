@@ -129,11 +129,21 @@ TEST(EvidenceReader, FromTheLastEagerLineOnItIsALowerBound) {
     EXPECT_FALSE(read(log).at(0).fired_is_lower_bound);
     log += fired(33, 1, 32);
     EXPECT_EQ(read(log).at(0).fired, 32u);
-    EXPECT_TRUE(read(log).at(0).fired_is_lower_bound) << "the next line is due in a second only";
-    EXPECT_TRUE(read(log + acknowledged(34, 2, 12, 40)).at(0).fired_is_lower_bound);
+    EXPECT_TRUE(read(log).at(0).fired_is_lower_bound) << "the next line is due in a second";
+    EXPECT_FALSE(read(log + acknowledged(34, 2, 12, 40)).at(0).fired_is_lower_bound) << "each plan has its own limit";
     const std::string disarmed = line("acknowledged", 34, R"(,"revision":2,"plan_revision":12,"faults":0,"fired":40)");
     EXPECT_EQ(read(log + disarmed).at(0).fired, 0u);
     EXPECT_FALSE(read(log + disarmed).at(0).fired_is_lower_bound) << "nothing can fire";
+}
+
+TEST(EvidenceReader, ACountLineSettlesTheNumber) {
+    std::string log = acknowledged(1, 1, 11, 5);
+    for (int i = 1; i <= 32; ++i) log += fired(i + 1, 1, i + 5);
+    log += line("count", 34, R"(,"revision":1,"plan_revision":11,"fired":505)");
+    EXPECT_EQ(read(log).at(0).fired, 500u);
+    EXPECT_FALSE(read(log).at(0).fired_is_lower_bound);
+    EXPECT_EQ(read(log).at(0).last_function, "cudaMalloc");
+    EXPECT_TRUE(read(log + fired(35, 1, 900)).at(0).fired_is_lower_bound) << "it fires again";
 }
 
 TEST(EvidenceReader, AnOldPlansLateFiringIsNotTheNewOnes) {

@@ -4,8 +4,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <mutex>
 #include <set>
+#include <tuple>
 
+#include "kube/api/parallel.hpp"
 #include "kube/api/resources.hpp"
 #include "kube/api/transport/api_error.hpp"
 #include "kube/api/transport/retry.hpp"
@@ -43,6 +46,10 @@ constexpr size_t kPodsNamed = 10;
 
 constexpr const char* kNewerRevision =
     "somebody has made a newer revision meanwhile, so the numbers of revisions stay as they are";
+
+void disarm_plan(Client& client, const PlanObject& plan) {
+    nudge(client, pods_with(client, plan), write_plan(client, plan, "", this_user()).revision);
+}
 
 class Restoring {
 public:
@@ -90,7 +97,7 @@ private:
         const std::optional<PlanObject> plan = find_plan(client_, workload_.target.in_namespace, workload_.hash());
         if (!plan || plan->spec.empty()) return;
         result_.restored = true;
-        nudge(client_, pods_with(client_, *plan), write_plan(client_, *plan, "").revision);
+        disarm_plan(client_, *plan);
         options_.on_progress(fmt::format("{} is disarmed", workload_.text()));
     }
 
@@ -345,6 +352,55 @@ std::optional<RestoreResult> try_to_restore(Client& client, Discovery& discovery
     }
 }
 
+// With a record, a plan or a library; sorted.
+std::vector<KindAndName> recorded_workloads(Client& client, const std::string& in_namespace) {
+    std::set<KindAndName> found;
+    ListOptions of_ours{fmt::format("{} in (anchor,plan,library)", names::kRole)};
+    of_ours.metadata_only = true;
+    client.list({config_maps(), in_namespace}, of_ours, [&](Page page) {
+        for (const Json& item : page.items) {
+            if (const auto workload = workload_of(item)) found.insert(*workload);
+        }
+    });
+    return {found.begin(), found.end()};
+}
+
+std::set<KindAndName> marked_workloads(Client& client, Discovery& discovery, const std::string& in_namespace,
+                                       const RestoreOptions& options) {
+    std::set<KindAndName> found;
+    const auto take_marked = [&](const Resource& kind, const Json& object) {
+        if (InjectedMark::of(object)) found.insert(marked_workload(kind, object));
+    };
+    for (const Unseen& kind : each_workload(client, discovery, in_namespace, take_marked)) {
+        options.on_progress(fmt::format("{} without a record are not found: {}", kind.resource, kind.why));
+    }
+    return found;
+}
+
+WorkloadChoice choice_of(const KindAndName& workload, const std::string& in_namespace) {
+    WorkloadChoice choice;
+    std::tie(choice.kind, choice.name) = workload;
+    choice.in_namespace = in_namespace;
+    return choice;
+}
+
+// Before the first workload is restored, which may take minutes: faults stop in all of them together.
+void disarm_all(Client& client, const std::string& in_namespace, const RestoreOptions& options) {
+    std::vector<PlanObject> armed;
+    for (PlanObject& plan : all_plans(client, in_namespace)) {
+        if (!plan.spec.empty()) armed.push_back(std::move(plan));
+    }
+    in_parallel(client, armed.size(), [&](Client& own, Discovery&, size_t index) {
+        try {
+            disarm_plan(own, armed[index]);
+        } catch (const ApiError&) {  // restoring that workload disarms it again and reports the failure
+        }
+    });
+    if (!armed.empty()) {
+        options.on_progress(fmt::format("disarmed {} workload{}", armed.size(), armed.size() == 1 ? "" : "s"));
+    }
+}
+
 }  // namespace
 
 RestoreResult restore(Client& client, Discovery& discovery, const WorkloadChoice& choice,
@@ -372,30 +428,29 @@ RestoreResult restore(Client& client, Discovery& discovery, const WorkloadChoice
 std::vector<RestoreResult> restore_all(Client& client, Discovery& discovery, const std::string& in_namespace,
                                        const RestoreOptions& options) {
     require_namespace(client, in_namespace);
-    std::set<KindAndName> found;
-    ListOptions of_ours{fmt::format("{} in (anchor,plan,library)", names::kRole)};
-    of_ours.metadata_only = true;
-    client.list({config_maps(), in_namespace}, of_ours, [&](Page page) {
-        for (const Json& item : page.items) {
-            if (const auto workload = workload_of(item)) found.insert(*workload);
-        }
-    });
-    const auto take_marked = [&](const Resource& kind, const Json& object) {
-        if (InjectedMark::of(object)) found.insert(marked_workload(kind, object));
+    const std::vector<KindAndName> recorded = recorded_workloads(client, in_namespace);
+    std::mutex mutex;
+    RestoreOptions shared = options;  // as several threads may use it
+    shared.on_progress = [&](const std::string& line) {
+        const std::lock_guard lock(mutex);
+        options.on_progress(line);
     };
-    for (const Unseen& kind : each_workload(client, discovery, in_namespace, take_marked)) {
-        options.on_progress(fmt::format("{} without a record are not found: {}", kind.resource, kind.why));
-    }
+    disarm_all(client, in_namespace, shared);
+    std::vector<std::optional<RestoreResult>> outcomes(recorded.size());
+    in_parallel(client, recorded.size(), [&](Client& own, Discovery& own_discovery, size_t index) {
+        outcomes[index] = try_to_restore(own, own_discovery, choice_of(recorded[index], in_namespace), shared);
+    });
     std::vector<RestoreResult> results;
-    for (const auto& [kind, name] : found) {
-        WorkloadChoice choice;
-        choice.kind = kind;
-        choice.name = name;
-        choice.in_namespace = in_namespace;
-        const auto result = try_to_restore(client, discovery, choice, options);
+    const auto keep = [&](const std::optional<RestoreResult>& result) {
         const auto is_same = [&](const RestoreResult& other) { return other.workload == result->workload; };
-        // What an operator makes of a workload may have its mark.
         if (result && std::none_of(results.begin(), results.end(), is_same)) results.push_back(*result);
+    };
+    for (const auto& outcome : outcomes) keep(outcome);
+    // One after another: an operator may have copied the mark of a workload to the objects it created, and restoring
+    // either of them restores the workload.
+    for (const KindAndName& marked : marked_workloads(client, discovery, in_namespace, options)) {
+        if (std::binary_search(recorded.begin(), recorded.end(), marked)) continue;
+        keep(try_to_restore(client, discovery, choice_of(marked, in_namespace), options));
     }
     return results;
 }
