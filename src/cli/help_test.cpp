@@ -46,10 +46,10 @@ TEST(RbacCommand, NamesEveryFlagOfTheUse) {
     use.command = "restore";
     use.in_namespace = "prod";
     EXPECT_EQ(rbac_command(use), "cudafault k8s rbac restore -n prod");
-    use.all_workloads = use.delete_pods = use.exact = true;
+    use.all_workloads = use.by_labels = use.delete_pods = use.exact = true;
     use.kinds = {"statefulsets.apps"};
     EXPECT_EQ(rbac_command(use),
-              "cudafault k8s rbac restore --all --delete-pods --exact -n prod --kind statefulsets.apps");
+              "cudafault k8s rbac restore --all --by-labels --delete-pods --exact -n prod --kind statefulsets.apps");
     use = {};
     use.command = "node drain";
     use.delete_unhealthy = true;

@@ -21,20 +21,20 @@ namespace {
 constexpr const char* kK8sArmExamples = R"(Examples:
   cudafault k8s arm deployment/web 'xid=79' -n prod                     every pod, including pods created later
   cudafault k8s arm deployment/web 'xid=79' --node gpu-node-7 -n prod   only its pods on that node
-  cudafault k8s arm 'xid=94 gpu=0' --selector role=decode -n prod       the injected pods that have this label now
+  cudafault k8s arm 'xid=94 gpu=0' -l role=decode -n prod               the injected pods that have this label now
   cudafault k8s arm deployment/web 'xid=79' --node gpu-node-7 --max-pods 25% -n prod
   cudafault k8s arm dgd/vllm-disagg 'xid=48 for=30s' --expires 10m -n prod
 
-PLAN has the form KEY=VALUE ...; docs/plans.md lists all keys. It replaces the plan that is armed now. The library disarms
-itself when --expires is over, even if cudafault and the API server cannot be reached; a fault with its own until= ends
+PLAN has the form KEY=VALUE ...; docs/plans.md lists all keys. It replaces your own plan that is armed now; one of another
+author only with --replace. The library disarms itself when --expires is over, even if cudafault and the API server cannot be reached; a fault with its own until= ends
 at that time instead. Pods that are restarted or created while the plan is armed fail too.)";
 
 constexpr const char* kNoPlan = "missing plan: expected for example `cudafault k8s arm deployment/web 'xid=79'`";
 
 struct K8sArmOptions {
     ClusterOptions cluster;
-    std::vector<std::string> words;  // [WORKLOAD] PLAN
     std::string selector, node, max_pods, expires = "1h";
+    bool replace = false;
 };
 
 std::chrono::system_clock::time_point end_of(const std::string& expires) {
@@ -67,38 +67,42 @@ kube::ArmChoice choice_of(const K8sArmOptions& options) {
     kube::ArmChoice choice;
     choice.selector = options.selector;
     choice.limit = limit_of(options.max_pods);
-    if (options.words.size() == 2) {
-        choice.workload = parse_workload(options.words.front(), "");
-    } else if (options.selector.empty() && options.node.empty()) {
-        throw local::Error(local::kUsage,
-                           "missing target: expected a workload such as deployment/web, --selector or --node");
+    choice.replace = options.replace;
+    choice.workloads = parse_workloads(options.cluster.workloads.words, "");
+    if (choice.workloads.empty() && options.selector.empty() && options.node.empty()) {
+        throw local::Error(local::kUsage, "missing target: expected a workload such as deployment/web, -l or --node");
     }
     return choice;
 }
 
-bool has_plan(const std::vector<std::string>& words) {
-    if (words.size() != 1) return !words.empty();
-    return words.front().find('=') != std::string::npos || words.front().find('/') == std::string::npos;
+// The last word is the plan; a plan has a "=", so `arm deployment/web` and `arm deployment web` lack one.
+std::string take_plan(std::vector<std::string>& words) {
+    const bool is_workload = !words.empty() && words.back().find('=') == std::string::npos &&
+                             (words.back().find('/') != std::string::npos || words.size() > 1);
+    const bool follows_pair = words.size() == 2 && words.front().find('/') != std::string::npos;
+    if (words.empty() || (is_workload && !follows_pair)) throw local::Error(local::kUsage, kNoPlan);
+    std::string plan = words.back();
+    words.pop_back();
+    return plan;
 }
 
-void arm(const K8sArmOptions& options) {
-    if (!has_plan(options.words)) throw local::Error(local::kUsage, kNoPlan);
-    const std::string spec = options.words.back();
+void arm(K8sArmOptions options) {
+    const std::string spec = take_plan(options.cluster.workloads.words);
     const auto end = end_of(options.expires);
     // Before the first request, so that an invalid plan is refused without a cluster.
     const Expiring expiring = with_expiry(spec, end, options.node, {});
     kube::ArmChoice choice = choice_of(options);
-    ClusterOptions cluster = options.cluster;
-    if (options.words.size() == 2) cluster.workload = options.words.front();
-    cluster.use.all_workloads = choice.workload.name.empty();
+    ClusterOptions& cluster = options.cluster;
+    cluster.use.all_workloads = choice.workloads.empty();
     in_cluster(cluster, [&](ClusterAccess& access) {
-        choice.workload.in_namespace = access.in_namespace;
+        choice.in_namespace = access.in_namespace;
+        for (kube::WorkloadChoice& workload : choice.workloads) workload.in_namespace = access.in_namespace;
         const auto spec_for = [&](const std::vector<std::string>& pods) {
             return with_expiry(spec, end, options.node, pods).spec;
         };
         const std::vector<kube::Armed> armed =
             kube::arm(access.client, access.discovery, choice, spec_for, access.deadline, progress);
-        if (options.cluster.json) return print_json(armed_json(choice, armed, expiring.until));
+        if (cluster.is_document()) return print_results(cluster, armed_json(armed, expiring.until));
         fmt::print("armed until {}: {}\n", expiring.until, paint(Paint::bold, spec));
         print_armed(armed);
     });
@@ -109,11 +113,13 @@ void arm(const K8sArmOptions& options) {
 void add_k8s_arm(CLI::App& k8s) {
     const auto options = std::make_shared<K8sArmOptions>();
     CLI::App* verb = k8s.add_subcommand("arm", "Make GPU calls in injected pods fail");
-    verb->add_option("words", options->words, "The workload (KIND/NAME) and the faults to arm")
-        ->option_text("[WORKLOAD] PLAN")
-        ->expected(0, 2);
+    verb->add_option("words", options->cluster.workloads.words,
+                     "KIND/NAME or KIND NAME, and the faults to arm; by default what -l or --node finds")
+        ->option_text("[WORKLOAD...] PLAN");
     add_cluster_options(*verb, options->cluster);
-    verb->add_option("--selector", options->selector, "Only injected pods that have these labels now; pinned by name")
+    add_output_option(*verb, options->cluster);
+    verb->add_option("-l,--selector", options->selector,
+                     "Only injected pods that have these labels now; pinned by name")
         ->type_name("LABELS");
     verb->add_option("--node", options->node, "Only pods on this node (a glob); does not pin pods to it")
         ->type_name("NODE");
@@ -123,6 +129,8 @@ void add_k8s_arm(CLI::App& k8s) {
     verb->add_option("--expires", options->expires, "Time until the plan disarms itself, for faults without until=")
         ->type_name("DURATION")
         ->capture_default_str();
+    verb->add_flag("--replace", options->replace,
+                   "Also replace a plan that another author armed and that has not ended");
     verb->footer(kK8sArmExamples);
     verb->callback([options] { arm(*options); });
 }

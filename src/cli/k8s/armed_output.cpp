@@ -70,11 +70,10 @@ json one_json(const kube::Armed& armed, const std::string& until) {
 
 }  // namespace
 
-json armed_json(const kube::ArmChoice& choice, const std::vector<kube::Armed>& all, const std::string& until) {
-    if (!choice.workload.name.empty()) return one_json(all.front(), until);
+json armed_json(const std::vector<kube::Armed>& all, const std::string& until) {
     json list = json::array();
     for (const kube::Armed& armed : all) list.push_back(one_json(armed, until));
-    return {{"workloads", list}};
+    return list;
 }
 
 void print_armed(const std::vector<kube::Armed>& all) {

@@ -10,9 +10,8 @@
 
 namespace cudafault::cli {
 
-// One object for a workload chosen by name, else {"workloads": [...]}: the shape follows from the command, not from how
-// many workloads are found. `until` is empty after disarming.
-nlohmann::json armed_json(const kube::ArmChoice& choice, const std::vector<kube::Armed>& all, const std::string& until);
+// One object for each workload. `until` is empty after disarming.
+nlohmann::json armed_json(const std::vector<kube::Armed>& all, const std::string& until);
 void print_armed(const std::vector<kube::Armed>& all);
 
 }  // namespace cudafault::cli

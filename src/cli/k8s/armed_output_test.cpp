@@ -14,24 +14,16 @@ kube::Armed armed_on(const std::string& node) {
     return armed;
 }
 
-TEST(ArmedJson, ShapeDependsOnTheCommandOnly) {
-    kube::ArmChoice choice;
-    for (const size_t count : {1, 2}) {
-        const auto document = armed_json(choice, std::vector(count, armed_on("n1")), "");
-        ASSERT_TRUE(document.contains("workloads")) << document;
-        EXPECT_EQ(document["workloads"].size(), count);
-    }
-    choice.workload.name = "web";
-    const auto document = armed_json(choice, {armed_on("n1")}, "2026-11-24T12:00:00Z");
-    EXPECT_EQ(document["spec"], "xid=79 node=n?") << document;
-    EXPECT_EQ(document["until"], "2026-11-24T12:00:00Z");
+TEST(ArmedJson, HasOneObjectForEachWorkload) {
+    const auto list = armed_json(std::vector(2, armed_on("n1")), "2026-11-24T12:00:00Z");
+    ASSERT_EQ(list.size(), 2U);
+    EXPECT_EQ(list[0]["spec"], "xid=79 node=n?") << list;
+    EXPECT_EQ(list[0]["until"], "2026-11-24T12:00:00Z");
 }
 
 TEST(ArmedJson, NamesTheTargetedPods) {
-    kube::ArmChoice choice;
-    choice.workload.name = "web";
-    EXPECT_EQ(armed_json(choice, {armed_on("n1")}, "")["pods"][0]["meant"], true);
-    EXPECT_EQ(armed_json(choice, {armed_on("gpu-1")}, "")["pods"][0]["meant"], false);
+    EXPECT_EQ(armed_json({armed_on("n1")}, "")[0]["pods"][0]["meant"], true);
+    EXPECT_EQ(armed_json({armed_on("gpu-1")}, "")[0]["pods"][0]["meant"], false);
 }
 
 }  // namespace

@@ -6,6 +6,8 @@
 
 #include <csignal>
 
+#include "cli/output.hpp"
+#include "cli/yaml.hpp"
 #include "kube/api/common/error.hpp"
 #include "kube/api/transport/api_error.hpp"
 #include "kube/workload/kinds.hpp"
@@ -46,11 +48,13 @@ kube::SessionOptions session_options(const ClusterOptions& options, const std::s
 
 // The kind of the workload as `rbac --kind` takes it, which is its owner's where a command changes the owner. If the
 // workload may not be read, the kind in the server's refusal.
-std::string kind_for_role(const kube::ApiError& error, const std::string& workload, ClusterAccess& access) {
-    if (workload.empty()) return "";
-    kube::WorkloadChoice choice = parse_workload(workload, access.in_namespace);
-    choice.accept_refused = true;
+std::string kind_for_role(const kube::ApiError& error, const ClusterOptions& options, ClusterAccess& access) {
+    if (options.workloads.empty()) return "";
     try {
+        if (!options.workloads.labels.empty())
+            return access.discovery.resolve(options.workloads.words.at(0)).qualified();
+        kube::WorkloadChoice choice = parse_workloads(options.workloads.words, access.in_namespace).front();
+        choice.accept_refused = true;
         return kube::load_workload(access.client, access.discovery, choice).target.resource.qualified();
     } catch (const std::exception&) {
         const std::string plural = kube::text_at(error.status, {"details", "kind"});
@@ -63,7 +67,8 @@ std::string with_remedy(const kube::ApiError& error, const ClusterOptions& optio
     if (!error.is_no_permission()) return error.what();
     kube::CommandUse use = options.use;
     use.in_namespace = access.in_namespace;
-    const std::string kind = kind_for_role(error, options.workload, access);
+    use.by_labels = !options.workloads.labels.empty();
+    const std::string kind = kind_for_role(error, options, access);
     if (!kind.empty() && kind != "deployments.apps") use.kinds = {kind};
     return fmt::format("{}; `{}` prints the Role to ask for", error.what(), rbac_command(use));
 }
@@ -106,7 +111,22 @@ void add_cluster_options(CLI::App& verb, ClusterOptions& options) {
     add("--as-uid", connection.impersonation.uid, "UID", "UID to impersonate");
     add("--timeout", options.timeout, "DURATION", "Time limit of the whole command, such as 90s or 5m")
         ->capture_default_str();
-    verb.add_flag("--json", options.json, "Print the result as JSON")->group("Cluster options");
+}
+
+void add_json_flag(CLI::App& verb, ClusterOptions& options) {
+    verb.add_flag_callback("--json", [&options] { options.output = "json"; }, "Print the result as JSON");
+}
+
+void add_output_option(CLI::App& verb, ClusterOptions& options) {
+    verb.add_option("-o,--output", options.output, "Format of the result: json, yaml or wide")
+        ->check(CLI::IsMember({"json", "yaml", "wide"}))
+        ->type_name("FORMAT");
+    add_json_flag(verb, options);
+}
+
+void print_document(const ClusterOptions& options, const nlohmann::json& document) {
+    if (options.output == "json") return print_json(document);
+    fmt::print("{}", yaml_text(document));
 }
 
 std::string rbac_command(const kube::CommandUse& use) {
@@ -115,6 +135,7 @@ std::string rbac_command(const kube::CommandUse& use) {
         if (is_set) command += fmt::format(" {}", flag);
     };
     add_flag(use.all_workloads, "--all");
+    add_flag(use.by_labels, "--by-labels");
     add_flag(use.delete_pods, "--delete-pods");
     add_flag(use.exact, "--exact");
     add_flag(use.restart_crashed, "--restart-crashed");
@@ -128,6 +149,10 @@ std::string rbac_command(const kube::CommandUse& use) {
     return command;
 }
 
+void print_results(const ClusterOptions& options, const nlohmann::json& list) {
+    print_document(options, options.workloads.is_single() ? list.front() : nlohmann::json{{"workloads", list}});
+}
+
 ClusterAccess::ClusterAccess(const ClusterOptions& options)
     : cancellation_(std::make_shared<kube::Cancellation>()),
       session(kube::find_connection(options.connection), session_options(options, cancellation_)),
@@ -135,18 +160,8 @@ ClusterAccess::ClusterAccess(const ClusterOptions& options)
       deadline(session.options().deadline),
       cancel_on_signals_(*cancellation_, {SIGINT, SIGTERM, SIGHUP}) {}
 
-kube::WorkloadChoice parse_workload(const std::string& text, const std::string& in_namespace) {
-    kube::WorkloadChoice choice;
-    const size_t slash = text.find('/');
-    if (slash != std::string::npos) choice.kind = text.substr(0, slash);
-    choice.name = slash == std::string::npos ? text : text.substr(slash + 1);
-    choice.in_namespace = in_namespace;
-    if (choice.name.empty() || (slash != std::string::npos && choice.kind.empty()) ||
-        choice.name.find('/') != std::string::npos) {
-        throw local::Error(local::kUsage,
-                           fmt::format("invalid workload \"{}\": expected KIND/NAME such as deployment/web", text));
-    }
-    return choice;
+std::vector<kube::WorkloadChoice> chosen_workloads(const ClusterOptions& options, ClusterAccess& access) {
+    return find_workloads(access.client, access.discovery, options.workloads, access.in_namespace);
 }
 
 void in_cluster(const ClusterOptions& options, const std::function<void(ClusterAccess&)>& action) {

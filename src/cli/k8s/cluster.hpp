@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "cli/k8s/workloads.hpp"
 #include "kube/api/client.hpp"
 #include "kube/api/config/kubeconfig.hpp"
 #include "kube/api/discovery.hpp"
@@ -19,13 +20,22 @@ namespace cudafault::cli {
 struct ClusterOptions {
     kube::ConnectionOptions connection;
     std::string timeout = "300s";  // of the whole command
-    bool json = false;
-    std::string workload;  // KIND/NAME, for verbs that act on one
+    std::string output;            // of -o: json, yaml, wide, or empty
+    WorkloadArguments workloads;
     kube::CommandUse use;  // what the command does; with it a "no permission" message names the Role to ask for
+
+    bool is_document() const { return output == "json" || output == "yaml"; }
 };
 
-// Adds --namespace, --kubeconfig, --context, --cluster, --user, --server, --as, --as-group, --as-uid, --timeout and
-// --json, and sets `options.use.command` to the verb's name.
+// Adds -o, with --json as its short form. `snapshot`, whose -o is a file, has --json alone.
+void add_output_option(CLI::App& verb, ClusterOptions& options);
+void add_json_flag(CLI::App& verb, ClusterOptions& options);
+void print_document(const ClusterOptions& options, const nlohmann::json& document);  // as JSON or YAML
+// Prints the results of the workloads: the single one itself, else {"workloads": [...]}.
+void print_results(const ClusterOptions& options, const nlohmann::json& list);
+
+// Adds --namespace, --kubeconfig, --context, --cluster, --user, --server, --as, --as-group, --as-uid, and
+// --timeout, and sets `options.use.command` to the verb's name.
 void add_cluster_options(CLI::App& verb, ClusterOptions& options);
 
 // `cudafault k8s rbac` with the arguments that print the Role for this use.
@@ -48,8 +58,8 @@ private:
     kube::CancelOnSignals cancel_on_signals_;
 };
 
-// Parses KIND/NAME, or NAME alone (a DynamoGraphDeployment, else a Deployment). Throws local::Error (usage).
-kube::WorkloadChoice parse_workload(const std::string& text, const std::string& in_namespace);
+// The workloads that the command names, or that -l finds.
+std::vector<kube::WorkloadChoice> chosen_workloads(const ClusterOptions& options, ClusterAccess& access);
 
 // Runs a verb's action and turns errors of the Kubernetes library into a local::Error with exit code 3.
 void in_cluster(const ClusterOptions& options, const std::function<void(ClusterAccess&)>& action);

@@ -22,16 +22,16 @@ deleted.)";
 
 void disarm(const ClusterOptions& options) {
     ClusterOptions cluster = options;
-    cluster.use.all_workloads = cluster.workload.empty();
+    cluster.use.all_workloads = cluster.workloads.empty();
     in_cluster(cluster, [&](ClusterAccess& access) {
         kube::ArmChoice choice;
-        if (!options.workload.empty()) choice.workload = parse_workload(options.workload, access.in_namespace);
-        choice.workload.in_namespace = access.in_namespace;
-        const auto disarmed = kube::disarm(access.client, access.discovery, choice, cluster.use.restart_crashed,
-                                           access.deadline, progress);
-        if (options.json) return print_json(armed_json(choice, disarmed, ""));
+        choice.in_namespace = access.in_namespace;
+        choice.workloads = chosen_workloads(cluster, access);
+        const auto all = kube::disarm(access.client, access.discovery, choice, cluster.use.restart_crashed,
+                                      access.deadline, progress);
+        if (cluster.is_document()) return print_results(cluster, armed_json(all, ""));
         fmt::print("disarmed\n");
-        print_armed(disarmed);
+        print_armed(all);
     });
 }
 
@@ -40,9 +40,10 @@ void disarm(const ClusterOptions& options) {
 void add_k8s_disarm(CLI::App& k8s) {
     const auto options = std::make_shared<ClusterOptions>();
     CLI::App* verb = k8s.add_subcommand("disarm", "Make GPU calls in injected pods succeed again");
-    verb->add_option("workload", options->workload, "KIND/NAME; by default all injected workloads of the namespace")
-        ->option_text("[WORKLOAD]");
+    add_workload_arguments(*verb, options->workloads,
+                           "KIND/NAME or KIND NAME; by default all injected workloads of the namespace", false);
     add_cluster_options(*verb, *options);
+    add_output_option(*verb, *options);
     verb->add_flag("--restart-crashed", options->use.restart_crashed,
                    "Delete pods in CrashLoopBackOff, so that they are replaced immediately");
     verb->footer(kK8sDisarmExamples);

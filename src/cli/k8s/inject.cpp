@@ -95,16 +95,23 @@ bool only_pin_is_short(const kube::InjectResult& result) {
 }
 
 void inject(const InjectionCommand& command) {
+    if (command.dry_run) return show_plan(command);
     in_cluster(command.cluster, [&](ClusterAccess& access) {
-        const kube::InjectResult result =
-            kube::inject(access.client, access.discovery, inject_options(command, access));
-        command.cluster.json ? print_json(result_json(result)) : print_result(result);
-        if (command.no_wait || is_complete(result) || only_pin_is_short(result)) return;
-        throw local::Error(
-            local::kEnvironment,
-            fmt::format("{} is injected, but not all of its pods have the library yet: {}; run the command "
-                        "again to wait, or `cudafault k8s restore` to undo it",
-                        result.plan.workload.text(), missing_text(result)));
+        json list = json::array();
+        std::vector<std::string> missing;
+        for (const kube::InjectOptions& options : inject_options(command, access)) {
+            const kube::InjectResult result = kube::inject(access.client, access.discovery, options);
+            list.push_back(result_json(result));
+            if (!command.cluster.is_document()) print_result(result);
+            if (command.no_wait || is_complete(result) || only_pin_is_short(result)) continue;
+            missing.push_back(fmt::format("{}: {}", result.plan.workload.text(), missing_text(result)));
+        }
+        if (command.cluster.is_document()) print_results(command.cluster, list);
+        if (missing.empty()) return;
+        throw local::Error(local::kEnvironment,
+                           fmt::format("injected, but not all pods have the library yet: {}; run the command again to "
+                                       "wait, or `cudafault k8s restore` to undo it",
+                                       fmt::join(missing, "; ")));
     });
 }
 
@@ -115,6 +122,7 @@ void add_k8s_inject(CLI::App& k8s) {
     CLI::App* verb = k8s.add_subcommand("inject", "Add the library to a workload's pods, with nothing armed");
     add_injection_options(*verb, *command);
     verb->add_flag("--no-wait", command->no_wait, "Return when the workload is changed, before its pods are replaced");
+    verb->add_flag("--dry-run", command->dry_run, "Show what would change, as `cudafault k8s plan` does");
     verb->footer(kInjectExamples);
     verb->callback([command] { inject(*command); });
 }

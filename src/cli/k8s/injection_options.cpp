@@ -30,14 +30,36 @@ std::optional<kube::ContractVariables> contract(const InjectionCommand& command)
     return kube::ContractVariables{*command.contract_xid, command.contract_enabled};
 }
 
+kube::InjectOptions inject_options_for(const kube::WorkloadChoice& choice, const InjectionCommand& command,
+                                       const ClusterAccess& access) {
+    kube::InjectOptions options;
+    options.choice = choice;
+    options.choice.template_paths = command.template_paths;
+    options.choice.climb = !command.itself;
+    options.delivery = kube::delivery_of(command.delivery).value();
+    options.containers = command.containers;
+    options.or_all_containers = command.or_all_containers;
+    options.node = command.node;
+    options.image_library = command.library.empty() ? kube::names::kCompiledLibrary : command.library;
+    options.compiler_image = compiler_image(command.compiler_image);
+    options.contract = contract(command);
+    options.replace = command.replace;
+    options.delete_pods = command.cluster.use.delete_pods;
+    options.wait = !command.no_wait;
+    options.deadline = access.deadline;
+    options.on_progress = progress;
+    return options;
+}
+
 }  // namespace
 
 void add_injection_options(CLI::App& verb, InjectionCommand& command) {
-    verb.add_option("workload", command.cluster.workload,
-                    "KIND/NAME; NAME alone is a DynamoGraphDeployment of that name, else a Deployment")
-        ->option_text("WORKLOAD")
-        ->required();
+    add_workload_arguments(verb, command.cluster.workloads,
+                           "KIND/NAME or KIND NAME...; NAME alone is a DynamoGraphDeployment of that name, else a "
+                           "Deployment",
+                           true);
     add_cluster_options(verb, command.cluster);
+    add_output_option(verb, command.cluster);
     const auto add = [&](const char* name, auto& value, const char* value_name, const std::string& description) {
         return verb.add_option(name, value, description)->type_name(value_name)->allow_extra_args(false);
     };
@@ -70,24 +92,15 @@ void add_injection_options(CLI::App& verb, InjectionCommand& command) {
                   "Allow deleting pods, for kinds that do not replace pods themselves");
 }
 
-kube::InjectOptions inject_options(const InjectionCommand& command, const ClusterAccess& access) {
-    kube::InjectOptions options;
-    options.choice = parse_workload(command.cluster.workload, access.in_namespace);
-    options.choice.template_paths = command.template_paths;
-    options.choice.climb = !command.itself;
-    options.delivery = kube::delivery_of(command.delivery).value();
-    options.containers = command.containers;
-    options.or_all_containers = command.or_all_containers;
-    options.node = command.node;
-    options.image_library = command.library.empty() ? kube::names::kCompiledLibrary : command.library;
-    options.compiler_image = compiler_image(command.compiler_image);
-    options.contract = contract(command);
-    options.replace = command.replace;
-    options.delete_pods = command.cluster.use.delete_pods;
-    options.wait = !command.no_wait;
-    options.deadline = access.deadline;
-    options.on_progress = progress;
-    return options;
+std::vector<kube::InjectOptions> inject_options(const InjectionCommand& command, ClusterAccess& access) {
+    if (command.cluster.workloads.empty()) {
+        throw local::Error(local::kUsage, "missing workload: expected KIND/NAME such as deployment/web");
+    }
+    std::vector<kube::InjectOptions> all;
+    for (const kube::WorkloadChoice& choice : chosen_workloads(command.cluster, access)) {
+        all.push_back(inject_options_for(choice, command, access));
+    }
+    return all;
 }
 
 nlohmann::json workload_json(const kube::Workload& workload) {

@@ -18,13 +18,17 @@ struct InjectionCommand {
     std::string node, library, compiler_image;
     std::optional<int> contract_xid;  // unset: no contract variables
     bool contract_enabled = true;
-    bool or_all_containers = false, itself = false, replace = false, no_wait = false;
+    bool or_all_containers = false, itself = false, replace = false, no_wait = false, dry_run = false;
 };
 
 void add_injection_options(CLI::App& verb, InjectionCommand& command);
-kube::InjectOptions inject_options(const InjectionCommand& command, const ClusterAccess& access);
+// One for each workload that the command names. Throws local::Error (usage) if there is none.
+std::vector<kube::InjectOptions> inject_options(const InjectionCommand& command, ClusterAccess& access);
 
 nlohmann::json workload_json(const kube::Workload& workload);
+
+// What `plan` and `inject --dry-run` do.
+void show_plan(const InjectionCommand& command);
 
 // True if every pod is replaced and its log shows the library.
 bool is_complete(const kube::InjectResult& result);

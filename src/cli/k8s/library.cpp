@@ -21,10 +21,10 @@ Only `inject --delivery source` needs it: a ConfigMap with the library's source,
 void create(const ClusterOptions& options) {
     in_cluster(options, [&](ClusterAccess& access) {
         const bool changed = kube::create_source(access.client, access.in_namespace);
-        if (options.json) {
-            return print_json({{"config_map", kube::names::kSourceConfigMap},
-                               {"namespace", access.in_namespace},
-                               {"changed", changed}});
+        if (options.is_document()) {
+            return print_document(options, {{"config_map", kube::names::kSourceConfigMap},
+                                            {"namespace", access.in_namespace},
+                                            {"changed", changed}});
         }
         fmt::print("ConfigMap {} in namespace {} {}\n", kube::names::kSourceConfigMap, access.in_namespace,
                    changed ? "created" : "is up to date");
@@ -34,10 +34,10 @@ void create(const ClusterOptions& options) {
 void remove(const ClusterOptions& options) {
     in_cluster(options, [&](ClusterAccess& access) {
         const bool changed = kube::remove_source(access.client, access.discovery, access.in_namespace);
-        if (options.json) {
-            return print_json({{"config_map", kube::names::kSourceConfigMap},
-                               {"namespace", access.in_namespace},
-                               {"changed", changed}});
+        if (options.is_document()) {
+            return print_document(options, {{"config_map", kube::names::kSourceConfigMap},
+                                            {"namespace", access.in_namespace},
+                                            {"changed", changed}});
         }
         fmt::print("ConfigMap {} in namespace {} {}\n", kube::names::kSourceConfigMap, access.in_namespace,
                    changed ? "deleted" : "does not exist");
@@ -54,6 +54,7 @@ void add_k8s_library(CLI::App& k8s) {
         const auto options = std::make_shared<ClusterOptions>();
         CLI::App* sub = verb->add_subcommand(name, about);
         add_cluster_options(*sub, *options);
+        add_output_option(*sub, *options);
         sub->callback([options, action] { action(*options); });
     };
     add("create", "Create or update the ConfigMap", create);

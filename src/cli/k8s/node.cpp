@@ -33,6 +33,7 @@ struct NodeOptions {
 CLI::App* add_verb(CLI::App& node, NodeOptions& options, const char* name, const char* about) {
     CLI::App* verb = node.add_subcommand(name, about);
     add_cluster_options(*verb, options.cluster);
+    add_output_option(*verb, options.cluster);
     verb->add_option("node", options.node, "Name of the node")->option_text("NODE")->required();
     verb->footer(kNodeExamples);
     return verb;
@@ -41,8 +42,9 @@ CLI::App* add_verb(CLI::App& node, NodeOptions& options, const char* name, const
 void cordon(const NodeOptions& options) {
     in_cluster(options.cluster, [&](ClusterAccess& cluster) {
         const auto result = kube::cordon(cluster.client, options.node, options.nvsentinel);
-        if (options.cluster.json) {
-            return print_json(
+        if (options.cluster.is_document()) {
+            return print_document(
+                options.cluster,
                 {{"node", options.node}, {"was_cordoned", result.was_cordoned}, {"changed", result.changed}});
         }
         fmt::print("node {} {}{}\n", options.node, result.changed ? "cordoned" : "is already cordoned by cudafault",
@@ -68,11 +70,11 @@ void drain(const NodeOptions& options) {
     const kube::DrainOptions drain = drain_options(options);
     in_cluster(options.cluster, [&](ClusterAccess& cluster) {
         const auto result = kube::drain(cluster.client, options.node, drain);
-        if (options.cluster.json) {
-            return print_json({{"node", options.node},
-                               {"evicted", result.evicted},
-                               {"deleted", result.deleted},
-                               {"skipped", result.skipped}});
+        if (options.cluster.is_document()) {
+            return print_document(options.cluster, {{"node", options.node},
+                                                    {"evicted", result.evicted},
+                                                    {"deleted", result.deleted},
+                                                    {"skipped", result.skipped}});
         }
         Table table({"pod", "what"});
         for (const std::string& pod : result.evicted) table.add({pod, "evicted"});
@@ -104,7 +106,9 @@ const char* outcome_word(kube::Uncordoned outcome) {
 void uncordon(const NodeOptions& options) {
     in_cluster(options.cluster, [&](ClusterAccess& cluster) {
         const auto outcome = kube::uncordon(cluster.client, options.node, options.force);
-        if (options.cluster.json) return print_json({{"node", options.node}, {"outcome", outcome_word(outcome)}});
+        if (options.cluster.is_document()) {
+            return print_document(options.cluster, {{"node", options.node}, {"outcome", outcome_word(outcome)}});
+        }
         fmt::print("node {}: {}\n", options.node, outcome_text(outcome));
     });
 }

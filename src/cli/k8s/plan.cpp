@@ -33,31 +33,58 @@ void print_lines(const char* sign, Paint colour, const json& value) {
         fmt::print("{}\n", paint(colour, fmt::format("  {} {}", sign, line)));
 }
 
+const char* replacement_text(kube::Replacement replacement) {
+    switch (replacement) {
+        case kube::Replacement::kRolling: return "replaced by a rollout";
+        case kube::Replacement::kOrderedReady: return "replaced in order, each when the one before is Ready";
+        case kube::Replacement::kOnDelete: return "replaced when they are deleted, which --delete-pods allows";
+        case kube::Replacement::kNextRun: return "those that run stay; the next run has the library";
+    }
+    return "";
+}
+
+// What happens, to what, and how the pods notice, before the change itself.
+void print_summary(const kube::InjectionPlan& plan) {
+    fmt::print(
+        "{}: {}\n", paint(Paint::bold, plan.workload.text()),
+        plan.unchanged ? "already injected, nothing would change" : plural(plan.injected.edits.size(), "change"));
+    fmt::print("containers: {} (delivery {})\n", fmt::join(kube::container_names(plan.chosen), ", "),
+               kube::text_of(plan.injection.delivery));
+    fmt::print("pods: {}\n", plan.unchanged ? "not replaced" : replacement_text(plan.workload.replacement));
+}
+
 void print_plan(const kube::InjectionPlan& plan) {
-    fmt::print("{}{}\n", paint(Paint::bold, plan.workload.text()),
-               plan.unchanged ? " is already injected: nothing would change" : " would change:");
+    print_summary(plan);
+    for (const std::string& note : plan.notes) fmt::print("note: {}\n", note);
     if (plan.unchanged) return;
     for (const kube::Edit& edit : plan.injected.edits) {
         fmt::print("{}\n", edit.at.text());
         if (edit.was) print_lines("-", Paint::bad, *edit.was);
         print_lines("+", Paint::good, edit.now);
     }
-    for (const std::string& note : plan.notes) fmt::print("note: {}\n", note);
 }
 
-void show_plan(const InjectionCommand& command) {
-    in_cluster(command.cluster, [&](ClusterAccess& access) {
-        const auto plan = kube::plan_injection(access.client, access.discovery, inject_options(command, access));
-        if (!command.cluster.json) return print_plan(plan);
-        print_json({{"workload", workload_json(plan.workload)},
-                    {"unchanged", plan.unchanged},
-                    {"containers", kube::container_names(plan.chosen)},
-                    {"edits", edits_json(plan)},
-                    {"notes", plan.notes}});
-    });
+json plan_json(const kube::InjectionPlan& plan) {
+    return {{"workload", workload_json(plan.workload)},
+            {"unchanged", plan.unchanged},
+            {"containers", kube::container_names(plan.chosen)},
+            {"edits", edits_json(plan)},
+            {"notes", plan.notes}};
 }
 
 }  // namespace
+
+void show_plan(const InjectionCommand& command) {
+    in_cluster(command.cluster, [&](ClusterAccess& access) {
+        json list = json::array();
+        for (const kube::InjectOptions& options : inject_options(command, access)) {
+            const auto plan = kube::plan_injection(access.client, access.discovery, options);
+            list.push_back(plan_json(plan));
+            if (!command.cluster.is_document()) print_plan(plan);
+        }
+        if (command.cluster.is_document()) print_results(command.cluster, list);
+    });
+}
 
 void add_k8s_plan(CLI::App& k8s) {
     const auto command = std::make_shared<InjectionCommand>();

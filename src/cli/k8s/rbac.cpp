@@ -57,7 +57,9 @@ void add_k8s_rbac(CLI::App& k8s) {
     verb->add_option("--kind", use.kinds, "Kind of the workloads; repeatable (default: Deployment)")
         ->type_name("KIND")
         ->allow_extra_args(false);
-    verb->add_flag("--all", use.all_workloads, "For `restore --all`, and `arm` and `disarm` without a workload");
+    verb->add_flag("--all", use.all_workloads,
+                   "For `restore --all`, and `arm`, `disarm` and `status` without a workload");
+    verb->add_flag("--by-labels", use.by_labels, "For commands with -l");
     verb->add_flag("--delete-pods", use.delete_pods, "For `inject --delete-pods` and `restore --delete-pods`");
     verb->add_flag("--exact", use.exact, "For `restore --exact`");
     verb->add_flag("--restart-crashed", use.restart_crashed, "For `disarm --restart-crashed`");

@@ -42,10 +42,14 @@ std::vector<kube::RestoreResult> run(const ClusterOptions& options, ClusterAcces
     restore.exact = options.use.exact;
     restore.deadline = access.deadline;
     restore.on_progress = progress;
-    if (options.use.all_workloads)
+    if (options.use.all_workloads) {
         return kube::restore_all(access.client, access.discovery, access.in_namespace, restore);
-    return {
-        kube::restore(access.client, access.discovery, parse_workload(options.workload, access.in_namespace), restore)};
+    }
+    std::vector<kube::RestoreResult> results;
+    for (const kube::WorkloadChoice& choice : chosen_workloads(options, access)) {
+        results.push_back(kube::restore(access.client, access.discovery, choice, restore));
+    }
+    return results;
 }
 
 std::string what_is_left(const std::vector<kube::RestoreResult>& results) {
@@ -59,15 +63,15 @@ std::string what_is_left(const std::vector<kube::RestoreResult>& results) {
 }
 
 void restore(const ClusterOptions& options) {
-    if (options.use.all_workloads != options.workload.empty()) {
+    if (options.use.all_workloads != options.workloads.empty()) {
         throw local::Error(local::kUsage, "missing target: expected a workload such as deployment/web, or --all");
     }
     in_cluster(options, [&](ClusterAccess& access) {
         const std::vector<kube::RestoreResult> results = run(options, access);
-        if (options.json) {
+        if (options.is_document()) {
             json list = json::array();
             for (const auto& result : results) list.push_back(result_json(result));
-            print_json(options.use.all_workloads ? json{{"workloads", list}} : list.front());
+            print_results(options, list);
         } else {
             for (const auto& result : results) print_result(result);
             if (results.empty()) fmt::print("nothing is injected in namespace {}\n", access.in_namespace);
@@ -82,8 +86,9 @@ void restore(const ClusterOptions& options) {
 void add_k8s_restore(CLI::App& k8s) {
     const auto options = std::make_shared<ClusterOptions>();
     CLI::App* verb = k8s.add_subcommand("restore", "Disarm and undo an injection");
-    verb->add_option("workload", options->workload, "KIND/NAME")->option_text("[WORKLOAD]");
+    add_workload_arguments(*verb, options->workloads, "KIND/NAME or KIND NAME", false);
     add_cluster_options(*verb, *options);
+    add_output_option(*verb, *options);
     verb->add_flag("--all", options->use.all_workloads, "Restore all workloads of the namespace");
     verb->add_flag("--delete-pods", options->use.delete_pods,
                    "Allow deleting pods, for kinds that do not replace pods themselves");

@@ -76,7 +76,7 @@ void scan(const ClusterOptions& options) {
     in_cluster(options, [&](ClusterAccess& cluster) {
         const std::string in_namespace = options.use.all_namespaces ? "" : cluster.in_namespace;
         const kube::ScanReport report = kube::scan(cluster.client, cluster.discovery, in_namespace);
-        if (options.json) return print_json(report.json());
+        if (options.is_document()) return print_document(options, report.json());
         print_report(report, namespace_text(in_namespace));
     });
 }
@@ -87,6 +87,7 @@ void add_k8s_scan(CLI::App& k8s) {
     const auto options = std::make_shared<ClusterOptions>();
     CLI::App* verb = k8s.add_subcommand("scan", "Find injections and leftovers, even without a record");
     add_cluster_options(*verb, *options);
+    add_output_option(*verb, *options);
     verb->add_flag("-A,--all-namespaces", options->use.all_namespaces, "Scan all namespaces, and nodes");
     verb->footer(kScanExamples);
     verb->callback([options] { scan(*options); });

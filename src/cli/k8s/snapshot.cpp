@@ -25,7 +25,6 @@ templates are saved with the values of their variables; only the owner of the fi
 struct SnapshotOptions {
     ClusterOptions cluster;
     std::string file;
-    std::vector<std::string> workloads;
 };
 
 nlohmann::json summary(const kube::Snapshot& snapshot, const std::string& file) {
@@ -55,14 +54,12 @@ void print_summary(const kube::Snapshot& snapshot, const std::string& file) {
 void snapshot(const SnapshotOptions& options) {
     in_cluster(options.cluster, [&](ClusterAccess& cluster) {
         const std::string in_namespace = options.cluster.use.all_namespaces ? "" : cluster.in_namespace;
-        std::vector<kube::WorkloadChoice> only;
-        for (const std::string& text : options.workloads) {
-            only.push_back(parse_workload(text, cluster.in_namespace));
-            only.back().accept_refused = true;
-        }
+        std::vector<kube::WorkloadChoice> only = chosen_workloads(options.cluster, cluster);
+        for (kube::WorkloadChoice& choice : only) choice.accept_refused = true;
         const auto taken = kube::take_snapshot(cluster.client, cluster.discovery, in_namespace, only);
         save(taken, options.file);
-        options.cluster.json ? print_json(summary(taken, options.file)) : print_summary(taken, options.file);
+        options.cluster.is_document() ? print_document(options.cluster, summary(taken, options.file))
+                                      : print_summary(taken, options.file);
     });
 }
 
@@ -72,9 +69,10 @@ void add_k8s_snapshot(CLI::App& k8s) {
     const auto options = std::make_shared<SnapshotOptions>();
     CLI::App* verb = k8s.add_subcommand("snapshot", "Save the state of workloads for a later `verify-clean`");
     add_cluster_options(*verb, options->cluster);
+    add_json_flag(*verb, options->cluster);
     verb->add_option("-o,--output", options->file, "File to write")->type_name("FILE")->required();
-    verb->add_option("workloads", options->workloads, "KIND/NAME; by default all workloads of the namespace")
-        ->option_text("[WORKLOAD...]");
+    add_workload_arguments(*verb, options->cluster.workloads,
+                           "KIND/NAME or KIND NAME; by default all workloads of the namespace", false);
     verb->add_flag("-A,--all-namespaces", options->cluster.use.all_namespaces, "Save all namespaces");
     verb->footer(kSnapshotExamples);
     verb->callback([options] { snapshot(*options); });

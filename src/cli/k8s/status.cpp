@@ -2,10 +2,13 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+#include <functional>
 #include <memory>
 #include <set>
 
 #include "cli/k8s/cluster.hpp"
+#include "cli/k8s/findings.hpp"
 #include "cli/k8s/injection_options.hpp"
 #include "cli/output.hpp"
 #include "kube/plan/plan_spec.hpp"
@@ -18,11 +21,22 @@ namespace {
 using nlohmann::json;
 
 constexpr const char* kK8sStatusExamples = R"(Examples:
-  cudafault k8s status deployment/web -n prod
-  cudafault k8s status dgd/vllm-disagg -n prod --json
+  cudafault k8s status -n prod                            one line for each injected workload
+  cudafault k8s status -A
+  cudafault k8s status deployment/web -n prod             its pods too
+  cudafault k8s status deployment/web -n prod --watch
+  cudafault k8s status dgd/vllm-disagg -n prod -o json
 
 FIRED counts failed calls under the current plan, from lines that the library writes to the pods' logs: "unknown" if a log
-cannot be read, "at least" if a part of it is gone.)";
+cannot be read, "at least" if a part of it is gone or calls are failing right now.)";
+
+constexpr std::chrono::seconds kWatchInterval{2};
+constexpr const char* kNoTimeout = "100000h";  // of --watch, unless --timeout is given
+
+struct StatusOptions {
+    ClusterOptions cluster;
+    bool watch = false;
+};
 
 bool is_known(const kube::PodStatus& pod) {
     return !pod.evidence.empty() &&
@@ -90,23 +104,24 @@ json containers_json(const kube::PodStatus& pod) {
 json pod_json(const kube::PodStatus& pod) {
     const auto revision = acknowledged(pod);
     const bool known = is_known(pod);
-    return {{"pod", pod.name},
-            {"uid", pod.uid},
-            {"node", pod.node},
-            {"address", pod.address},
-            {"phase", pod.phase},
-            {"ready", pod.ready},
-            {"terminating", pod.terminating},
-            {"injected", pod.injected},
-            {"library_seen", known ? json(library_seen(pod)) : json()},
-            {"acknowledged", revision ? json(*revision) : json()},
-            {"fired", known && library_seen(pod) ? json(fired(pod)) : json()},
-            {"fired_is_lower_bound", is_lower_bound(pod)},
-            {"restarts", pod.restarts},
-            {"codes", codes(pod)},
-            {"terminated", pod.terminated},
-            {"trouble", pod.trouble},
-            {"containers", containers_json(pod)}};
+    return {
+        {"pod", pod.name},
+        {"uid", pod.uid},
+        {"node", pod.node},
+        {"address", pod.address},
+        {"phase", pod.phase},
+        {"ready", pod.ready},
+        {"terminating", pod.terminating},
+        {"injected", pod.injected},
+        {"library_seen", known ? json(library_seen(pod)) : json()},
+        {"acknowledged", revision ? json(*revision) : json()},
+        {"fired", known && library_seen(pod) && (fired(pod) > 0 || !is_lower_bound(pod)) ? json(fired(pod)) : json()},
+        {"fired_is_lower_bound", is_lower_bound(pod)},
+        {"restarts", pod.restarts},
+        {"codes", codes(pod)},
+        {"terminated", pod.terminated},
+        {"trouble", pod.trouble},
+        {"containers", containers_json(pod)}};
 }
 
 json plan_json(const kube::PlanObject* plan) {
@@ -142,60 +157,181 @@ std::string library_text(const kube::PodStatus& pod) {
     return library_seen(pod) ? "seen" : is_known(pod) ? "not seen" : "unknown";
 }
 
-std::string fired_text(const kube::PodStatus& pod) {
-    if (!pod.injected) return "-";
-    if (!is_known(pod) || !library_seen(pod))
-        return fired(pod) > 0 ? fmt::format("at least {}", fired(pod)) : "unknown";
-    return is_lower_bound(pod) ? fmt::format("at least {}", fired(pod)) : std::to_string(fired(pod));
+bool is_exact(const kube::PodStatus& pod) { return is_known(pod) && library_seen(pod) && !is_lower_bound(pod); }
+
+std::string count_text(uint64_t count, bool exact) {
+    if (exact) return std::to_string(count);
+    return count > 0 ? fmt::format("at least {}", count) : "unknown";
 }
 
-void print_head(const kube::WorkloadStatus& status) {
-    fmt::print("{}: ", paint(Paint::bold, status.workload.text()));
-    if (!status.mark) return fmt::print("not injected\n");
+std::string fired_text(const kube::PodStatus& pod) {
+    return pod.injected ? count_text(fired(pod), is_exact(pod)) : "-";
+}
+
+std::string head_text(const kube::WorkloadStatus& status) {
+    const std::string name = paint(Paint::bold, status.workload.text());
+    if (!status.mark) return name + ": not injected\n";
     const std::string by = status.record && !status.record->is_rebuilt
                                ? fmt::format(", by {} at {}", status.record->by, status.record->created_at)
                                : ", record lost";
-    fmt::print("injected (run {}{})\n", status.mark->run_id, by);
-    if (!status.plan) return fmt::print("plan: missing, so nothing is armed\n");
-    if (status.plan->spec.empty()) return fmt::print("plan: nothing is armed (revision {})\n", status.plan->revision);
-    const std::string state = status.expired() ? "expired: " : "";
-    fmt::print("plan: {}{} (revision {}, armed {} by {})\n", state, paint(Paint::bold, status.plan->spec),
-               status.plan->revision, status.plan->changed_at, status.plan->changed_by);
+    const std::string head = fmt::format("{}: injected (run {}{})\n", name, status.mark->run_id, by);
+    if (!status.plan) return head + "plan: missing, so nothing is armed\n";
+    const kube::PlanObject& plan = *status.plan;
+    if (plan.spec.empty()) return fmt::format("{}plan: nothing is armed (revision {})\n", head, plan.revision);
+    return fmt::format("{}plan: {}{} (revision {}, armed {} by {})\n", head, status.expired() ? "expired: " : "",
+                       paint(Paint::bold, plan.spec), plan.revision, plan.changed_at, plan.changed_by);
 }
 
-void print_status(const kube::WorkloadStatus& status) {
-    print_head(status);
-    if (status.pods.empty()) return fmt::print("no pods\n");
-    Table table({"pod", "node", "ready", "restarts", "library", "plan", "fired", ""});
+std::string ready_text(const kube::PodStatus& pod) {
+    if (pod.terminating) return "terminating";
+    return pod.ready ? "yes" : "no";
+}
+
+// How a container ended last, such as "exit code 1 (Error)".
+std::string ending_text(const kube::PodStatus& pod) {
+    if (!pod.terminated.is_object()) return "-";
+    const std::string reason = kube::text_at(pod.terminated, {"reason"});
+    const auto code = kube::number_at(pod.terminated, {"exit_code"});
+    return reason.empty() ? fmt::format("exit code {}", code) : fmt::format("exit code {} ({})", code, reason);
+}
+
+std::string pods_text(const kube::WorkloadStatus& status, bool is_wide) {
+    if (status.pods.empty()) return "no pods\n";
+    std::vector<std::string> heading = {"pod", "node", "ready", "restarts", "library", "plan", "fired"};
+    if (is_wide) heading.insert(heading.end(), {"codes", "last exit", "address"});
+    heading.emplace_back("");
+    Table table(heading);
     for (const auto& pod : status.pods) {
-        table.add({pod.name, pod.node.empty() ? "-" : pod.node,
-                   pod.terminating ? "terminating"
-                   : pod.ready     ? "yes"
-                                   : "no",
-                   std::to_string(pod.restarts), library_text(pod), plan_text(pod, status), fired_text(pod),
-                   pod.trouble});
+        std::vector<std::string> row = {pod.name,          pod.node.empty() ? "-" : pod.node,
+                                        ready_text(pod),   std::to_string(pod.restarts),
+                                        library_text(pod), plan_text(pod, status),
+                                        fired_text(pod)};
+        if (is_wide) {
+            const std::set<int64_t> all = codes(pod);
+            row.push_back(all.empty() ? "-" : fmt::format("{}", fmt::join(all, ",")));
+            row.push_back(ending_text(pod));
+            row.push_back(pod.address.empty() ? "-" : pod.address);
+        }
+        row.push_back(pod.trouble);
+        table.add(row);
     }
-    fmt::print("{}", table.text("  "));
+    return table.text("  ");
 }
 
-void show_status(const ClusterOptions& options) {
-    in_cluster(options, [&](ClusterAccess& access) {
-        kube::WorkloadChoice choice = parse_workload(options.workload, access.in_namespace);
-        choice.accept_refused = true;
-        const kube::WorkloadStatus status = kube::status_of(access.client, access.discovery, choice);
-        options.json ? print_json(status_json(status)) : print_status(status);
+std::string ratio(const kube::WorkloadStatus& status, const std::function<bool(const kube::PodStatus&)>& has) {
+    return fmt::format("{}/{}", std::count_if(status.pods.begin(), status.pods.end(), has), status.pods.size());
+}
+
+std::string armed_text(const kube::WorkloadStatus& status) {
+    if (status.armed()) return status.armed()->spec;
+    return status.expired() ? "expired: " + status.expired()->spec : "nothing";
+}
+
+std::vector<std::string> summary_row(const kube::WorkloadStatus& status) {
+    uint64_t sum = 0;
+    bool exact = true;
+    for (const auto& pod : status.pods) {
+        if (!pod.injected) continue;
+        sum += fired(pod);
+        exact = exact && is_exact(pod);
+    }
+    return {status.workload.text(),
+            ratio(status, [](const auto& pod) { return pod.ready; }),
+            ratio(status, [](const auto& pod) { return pod.injected; }),
+            count_text(sum, exact),
+            status.armed() ? status.armed()->changed_by : "-",
+            armed_text(status)};
+}
+
+std::string summary_text(const std::vector<kube::WorkloadStatus>& all, const std::string& where) {
+    if (all.empty()) return fmt::format("nothing is injected in {}\n", where);
+    Table table({"workload", "ready", "injected", "fired", "armed by", "armed"});
+    for (const kube::WorkloadStatus& status : all) table.add(summary_row(status));
+    return table.text();
+}
+
+struct Report {
+    json document;
+    std::string text;
+};
+
+Report report_on(const StatusOptions& options, ClusterAccess& access) {
+    const ClusterOptions& cluster = options.cluster;
+    const bool is_wide = cluster.output == "wide";
+    Report report;
+    std::vector<kube::WorkloadStatus> all;
+    if (cluster.workloads.empty()) {
+        const std::string in_namespace = cluster.use.all_namespaces ? "" : access.in_namespace;
+        all = kube::status_of_all(access.client, in_namespace);
+        report.text = summary_text(all, namespace_text(in_namespace));
+    } else {
+        all = kube::status_of_each(access.client, chosen_workloads(cluster, access));
+    }
+    json list = json::array();
+    for (const kube::WorkloadStatus& status : all) {
+        list.push_back(status_json(status));
+        if (!cluster.workloads.empty() || is_wide) report.text += head_text(status) + pods_text(status, is_wide);
+    }
+    report.document = cluster.workloads.is_single() ? list.front() : json{{"workloads", list}};
+    return report;
+}
+
+void print_report(const ClusterOptions& options, const Report& report) {
+    if (options.is_document()) {
+        print_document(options, report.document);
+    } else {
+        fmt::print("{}", report.text);
+    }
+    flush_output();
+}
+
+// Until it is interrupted or --timeout is over; prints again whenever the report has changed.
+void watch(const StatusOptions& options, ClusterAccess& access) {
+    Report last;
+    for (;;) {
+        Report report = report_on(options, access);
+        const bool has_changed = report.text != last.text || report.document != last.document;
+        if (has_changed) {
+            if (!options.cluster.is_document()) fmt::print("{}\n", paint(Paint::quiet, kube::utc_now()));
+            print_report(options.cluster, report);
+        }
+        last = std::move(report);
+        access.session.wait_until(kube::after(kWatchInterval));
+    }
+}
+
+void show_status(const StatusOptions& options) {
+    ClusterOptions cluster = options.cluster;
+    cluster.use.all_workloads = cluster.workloads.empty();
+    if (cluster.use.all_namespaces && !cluster.workloads.empty()) {
+        throw local::Error(local::kUsage, "invalid use of -A: it cannot be combined with a workload");
+    }
+    in_cluster(cluster, [&](ClusterAccess& access) {
+        if (!options.watch) return print_report(cluster, report_on(options, access));
+        try {
+            watch(options, access);
+        } catch (const kube::Cancelled&) {
+        } catch (const kube::DeadlinePassed&) {
+        }
     });
 }
 
 }  // namespace
 
 void add_k8s_status(CLI::App& k8s) {
-    const auto options = std::make_shared<ClusterOptions>();
+    const auto options = std::make_shared<StatusOptions>();
     CLI::App* verb = k8s.add_subcommand("status", "Show what is injected and armed, and what fired in each pod");
-    verb->add_option("workload", options->workload, "KIND/NAME")->option_text("WORKLOAD")->required();
-    add_cluster_options(*verb, *options);
+    add_workload_arguments(*verb, options->cluster.workloads,
+                           "KIND/NAME or KIND NAME; by default all injected workloads of the namespace", false);
+    add_cluster_options(*verb, options->cluster);
+    add_output_option(*verb, options->cluster);
+    verb->add_flag("-A,--all-namespaces", options->cluster.use.all_namespaces, "All namespaces");
+    verb->add_flag("-w,--watch", options->watch, "Print again when something changes, until interrupted");
     verb->footer(kK8sStatusExamples);
-    verb->callback([options] { show_status(*options); });
+    verb->callback([options, verb] {
+        if (options->watch && verb->count("--timeout") == 0) options->cluster.timeout = kNoTimeout;
+        show_status(*options);
+    });
 }
 
 }  // namespace cudafault::cli

@@ -116,7 +116,8 @@ void verify_clean(const VerifyCleanOptions& options) {
         clean.in_namespace = namespace_to_verify(options, cluster, clean.against);
         clean.exact = options.exact;
         const auto report = kube::verify_clean(cluster.client, cluster.discovery, clean);
-        options.cluster.json ? print_json(report.json()) : print_report(report, namespace_text(clean.in_namespace));
+        options.cluster.is_document() ? print_document(options.cluster, report.json())
+                                      : print_report(report, namespace_text(clean.in_namespace));
         refuse_unless_clean(report, clean.in_namespace, options);
     });
 }
@@ -127,6 +128,7 @@ void add_k8s_verify_clean(CLI::App& k8s) {
     const auto options = std::make_shared<VerifyCleanOptions>();
     CLI::App* verb = k8s.add_subcommand("verify-clean", "Prove that nothing is left behind");
     add_cluster_options(*verb, options->cluster);
+    add_output_option(*verb, options->cluster);
     verb->add_option("--against", options->against, "Snapshot to compare with")->type_name("FILE");
     verb->add_flag("--exact", options->exact, "Also compare revision numbers");
     verb->add_flag("--allow-unseen", options->allow_unseen, "Do not fail because of kinds that cannot be listed");

@@ -19,7 +19,16 @@ namespace cudafault::kube {
 namespace {
 
 // Only with that option.
-enum class When { kAlways, kAllNamespaces, kAllWorkloads, kExact, kDeletePods, kRestartCrashed, kDeleteUnhealthy };
+enum class When {
+    kAlways,
+    kAllNamespaces,
+    kAllWorkloads,
+    kByLabels,
+    kExact,
+    kDeletePods,
+    kRestartCrashed,
+    kDeleteUnhealthy
+};
 
 // Resources that stand for others.
 constexpr std::string_view kWorkload = "WORKLOAD";        // the kinds asked for
@@ -44,7 +53,9 @@ constexpr Row kRows[] = {
     {"plan,inject,arm,disarm,status,restore", "configmaps", "get", "reads the record and the plan"},
     {"inject", "configmaps", "create,patch,delete", "keeps library, plan and record; takes them back if it fails"},
     {"arm,disarm", "configmaps", "patch", "changes the plan"},
-    {"arm,disarm,restore", "configmaps", "list", "finds what is injected", When::kAllWorkloads},
+    {"arm,disarm,status,restore", "configmaps", "list", "finds what is injected", When::kAllWorkloads},
+    {"plan,inject,disarm,status,restore,snapshot", kWorkload, "list", "finds workloads by their labels",
+     When::kByLabels},
     {"restore", kEveryKind, "list", "finds what is injected, where its record is gone", When::kAllWorkloads},
     {"restore", "configmaps", "create", "keeps what the workload remembers, where the record is gone"},
     {"restore", "configmaps", "patch,delete", "empties the plan, and removes library, plan and record"},
@@ -175,6 +186,7 @@ bool applies(const Row& row, const CommandUse& use) {
         case When::kAlways: return true;
         case When::kAllNamespaces: return use.all_namespaces;
         case When::kAllWorkloads: return use.all_workloads;
+        case When::kByLabels: return use.by_labels;
         case When::kExact: return use.exact;
         case When::kDeletePods: return use.delete_pods;
         case When::kRestartCrashed: return use.restart_crashed;

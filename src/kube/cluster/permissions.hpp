@@ -25,7 +25,8 @@ struct CommandUse {
     std::vector<std::string> kinds;  // Deployment, deployments.apps, widgets.acme.com; empty: Deployment
     std::string in_namespace;
     bool all_namespaces = false;
-    bool all_workloads = false;     // arm, disarm and restore without the name of one
+    bool all_workloads = false;     // arm, disarm, status and restore without the name of one
+    bool by_labels = false;         // -l
     bool exact = false;             // of restore
     bool delete_pods = false;       // of inject and restore
     bool restart_crashed = false;   // of disarm

@@ -20,6 +20,7 @@
 #include "kube/plan/plan_object.hpp"
 #include "kube/plan/plan_spec.hpp"
 #include "kube/plan/pod_evidence.hpp"
+#include "kube/record/author.hpp"
 #include "kube/record/lease.hpp"
 #include "kube/record/own_objects.hpp"
 
@@ -127,7 +128,8 @@ KeyLookup lookup_in(Client& client, const std::string& in_namespace) {
     };
 }
 
-Record record_of(const InjectionPlan& plan, const std::optional<Anchor>& anchor, const InjectOptions& options) {
+Record record_of(const InjectionPlan& plan, const std::optional<Anchor>& anchor, const InjectOptions& options,
+                 const std::string& by) {
     const Workload& workload = plan.workload;
     Record record;
     if (anchor) record = anchor->record;
@@ -136,7 +138,7 @@ Record record_of(const InjectionPlan& plan, const std::optional<Anchor>& anchor,
         record.managed_fields = workload.object.value("/metadata/managedFields"_json_pointer, Json());
     }
     record.run_id = plan.injection.mark.run_id;
-    record.by = this_user();
+    record.by = by;
     record.created_at = utc_now();
     record.api_version = workload.target.resource.api_version();
     record.kind = workload.target.resource.kind;
@@ -265,7 +267,7 @@ private:
         InjectionPlan injection = plan(workload);
         if (injection.unchanged) {
             create_missing_libraries(client_, injection.workload, injection.injection.architectures);
-            disarm(injection.workload);
+            disarm(injection.workload, author(client_));
             return injection;
         }
         write(injection);
@@ -275,7 +277,8 @@ private:
 
     void write(const InjectionPlan& injection) {
         const Workload& workload = injection.workload;
-        const Record record = record_of(injection, anchor_, options_);
+        const std::string by = author(client_);
+        const Record record = record_of(injection, anchor_, options_, by);
         if (anchor_) {
             anchor_ = replace_record(client_, *anchor_, record);
         } else {
@@ -283,7 +286,7 @@ private:
             made_record_ = true;
         }
         create_libraries(client_, workload, injection.injection.architectures);
-        disarm(workload);
+        disarm(workload, by);
         pods_before_ = count_pods(workload);
         client_.patch(workload.target, patch_between(workload.object, injection.injected.object));
         is_changed_ = true;
@@ -321,8 +324,8 @@ private:
     }
 
     // There is a plan, and it is empty.
-    void disarm(const Workload& workload) {
-        const PlanObject plan = create_plan(client_, workload, pod_selector(workload));
+    void disarm(const Workload& workload, const std::string& by) {
+        const PlanObject plan = create_plan(client_, workload, pod_selector(workload), by);
         if (InjectedMark::of(workload.object)) nudge(client_, pods_with(client_, plan), plan.revision);
     }
 

@@ -10,6 +10,7 @@
 #include "kube/names.hpp"
 #include "kube/plan/injected_object.hpp"
 #include "kube/plan/plan_spec.hpp"
+#include "kube/record/author.hpp"
 #include "kube/record/record.hpp"
 #include "kube/workload/pod_state.hpp"
 #include "kube/workload/survey.hpp"
@@ -119,17 +120,17 @@ void refuse_more(const PodLimit& limit, uint64_t meant, uint64_t injected) {
 std::vector<Aim> aims(Client& client, Discovery& discovery, const ArmChoice& choice, const SpecFor& spec_for) {
     std::vector<Aim> all;
     uint64_t meant = 0, injected = 0;
-    for (const PlanObject& plan : find_plans(client, discovery, choice.workload)) {
+    for (const PlanObject& plan : find_plans(client, discovery, choice)) {
         Aim aim = aim_at(client, plan, choice, spec_for);
         injected += aim.of_plan.size();
         meant += aim.meant;
-        if (aim.meant > 0 || (choice.selector.empty() && !choice.workload.name.empty())) all.push_back(std::move(aim));
+        if (aim.meant > 0 || (choice.selector.empty() && !choice.workloads.empty())) all.push_back(std::move(aim));
     }
     if (all.empty()) {
         throw Error(
             fmt::format("no injected pod in namespace {} is meant by that: `cudafault k8s status` shows those "
                         "that are injected",
-                        choice.workload.in_namespace));
+                        choice.in_namespace));
     }
     refuse_more(choice.limit, meant, injected);
     return all;
@@ -138,12 +139,29 @@ std::vector<Aim> aims(Client& client, Discovery& discovery, const ArmChoice& cho
 class Arming {
 public:
     Arming(Client& client, Deadline deadline, const Progress& on_progress)
-        : client_(client), deadline_(deadline), on_progress_(on_progress) {}
+        : client_(client), deadline_(deadline), on_progress_(on_progress), by_(author(client)) {}
 
-    Armed write(const PlanObject& plan, const std::string& spec, const std::vector<Json>& pods_of_plan) {
-        Armed armed{write_plan(client_, plan, spec), containers_of(pods_of_plan), {}};
-        armed.notes = nudge(client_, pods_of_plan, armed.plan.revision);
+    Armed arm(const Aim& aim) {
+        Armed armed = deliver(replace_plan(client_, aim.plan, aim.spec, by_), aim.of_plan);
+        if (is_armed(aim.plan.spec)) armed.notes.push_back("replaced the plan " + description_of(aim.plan));
         return armed;
+    }
+
+    Armed disarm(const PlanObject& plan, const std::vector<Json>& pods_of_plan) {
+        Armed disarmed = deliver(write_plan(client_, plan, "", by_), pods_of_plan);
+        if (is_others(plan)) disarmed.notes.push_back("ended the plan " + description_of(plan));
+        return disarmed;
+    }
+
+    // Whether it would end what another author's drill makes fail now.
+    bool is_others(const PlanObject& plan) const { return is_armed(plan.spec) && plan.changed_by != by_; }
+
+    // Throws Error if another client has written or removed the plan since.
+    void require_in_force(const Armed& armed) {
+        const auto latest = find_plan(client_, armed.plan.in_namespace(), armed.plan.hash());
+        if (latest && latest->revision <= armed.plan.revision) return;
+        throw Error(fmt::format("the plan of {} is no longer in force: another client {}", armed.plan.workload_text(),
+                                latest ? "replaced it by " + description_of(*latest) : "removed it"));
     }
 
     // The first nudge may come before the kubelet's own view of the ConfigMap is new; the next ones do not.
@@ -162,10 +180,25 @@ public:
     }
 
 private:
+    Armed deliver(const PlanObject& plan, const std::vector<Json>& pods_of_plan) {
+        Armed armed{plan, containers_of(pods_of_plan), {}};
+        armed.notes = nudge(client_, pods_of_plan, plan.revision);
+        return armed;
+    }
+
     Client& client_;
     Deadline deadline_;
     const Progress& on_progress_;
+    const std::string by_;
 };
+
+void refuse_others_plans(const Arming& arming, const std::vector<Aim>& all) {
+    for (const Aim& aim : all) {
+        if (!arming.is_others(aim.plan)) continue;
+        throw Error(fmt::format("{} runs the drill of another author: {}; nothing is armed, --replace ends that drill",
+                                aim.plan.workload_text(), description_of(aim.plan)));
+    }
+}
 
 }  // namespace
 
@@ -173,11 +206,12 @@ std::vector<Armed> arm(Client& client, Discovery& discovery, const ArmChoice& ch
                        Deadline deadline, const Progress& on_progress) {
     const Deadline started = Clock::now();
     Arming arming(client, deadline, on_progress);
+    const std::vector<Aim> found = aims(client, discovery, choice, spec_for);
+    if (!choice.replace) refuse_others_plans(arming, found);
     std::vector<Armed> all;
-    for (const Aim& aim : aims(client, discovery, choice, spec_for)) {
-        all.push_back(arming.write(aim.plan, aim.spec, aim.of_plan));
-    }
+    for (const Aim& aim : found) all.push_back(arming.arm(aim));
     for (Armed& armed : all) arming.wait(armed, started);
+    for (const Armed& armed : all) arming.require_in_force(armed);
     return all;
 }
 
@@ -187,9 +221,9 @@ std::vector<Armed> disarm(Client& client, Discovery& discovery, const ArmChoice&
     Arming arming(client, deadline, on_progress);
     std::vector<Armed> all;
     std::vector<Json> crashed;
-    for (const PlanObject& plan : find_plans(client, discovery, choice.workload)) {
+    for (const PlanObject& plan : find_plans(client, discovery, choice)) {
         const std::vector<Json> of_plan = pods_with(client, plan);
-        Armed disarmed = arming.write(plan, "", of_plan);
+        Armed disarmed = arming.disarm(plan, of_plan);
         for (const Json& pod : of_plan) {
             if (!is_in_back_off(pod)) continue;
             crashed.push_back(pod);
@@ -206,15 +240,19 @@ std::vector<Armed> disarm(Client& client, Discovery& discovery, const ArmChoice&
     return all;
 }
 
-std::vector<PlanObject> find_plans(Client& client, Discovery& discovery, const WorkloadChoice& choice) {
-    if (choice.name.empty()) {
-        std::vector<PlanObject> all = all_plans(client, choice.in_namespace);
-        if (!all.empty()) return all;
-        require_namespace(client, choice.in_namespace);
-        throw Error(fmt::format("nothing is injected in namespace {}: `cudafault k8s inject` comes first",
-                                choice.in_namespace));
+std::vector<PlanObject> find_plans(Client& client, Discovery& discovery, const ArmChoice& choice) {
+    std::vector<PlanObject> plans;
+    for (const WorkloadChoice& workload : choice.workloads) {
+        PlanObject plan = find_plan_of(client, discovery, workload);
+        const auto is_same = [&](const PlanObject& other) { return other.name() == plan.name(); };
+        if (std::none_of(plans.begin(), plans.end(), is_same)) plans.push_back(std::move(plan));
     }
-    return {find_plan_of(client, discovery, choice)};
+    if (!choice.workloads.empty()) return plans;
+    plans = all_plans(client, choice.in_namespace);
+    if (!plans.empty()) return plans;
+    require_namespace(client, choice.in_namespace);
+    throw Error(
+        fmt::format("nothing is injected in namespace {}: `cudafault k8s inject` comes first", choice.in_namespace));
 }
 
 std::vector<std::string> injected_containers(const Json& pod) {

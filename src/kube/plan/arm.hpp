@@ -21,12 +21,14 @@ struct PodLimit {
     std::optional<uint64_t> percent;
 };
 
-// Which plans: a workload's, or in a namespace those of all injected workloads with pods that a label selector finds
-// and that the spec means. The selector also narrows down a workload's.
+// Which plans: those of the workloads, or without any those of all injected workloads of the namespace with pods that
+// the selector finds and the spec targets.
 struct ArmChoice {
-    WorkloadChoice workload;  // without a name: all
-    std::string selector;     // resolved now: the plan is then for the pods it finds, by name
+    std::vector<WorkloadChoice> workloads;
+    std::string in_namespace;
+    std::string selector;  // resolved now: the plan then names the pods it finds
     PodLimit limit;
+    bool replace = false;  // also plans that another author armed and that have not ended
 };
 
 struct Armed {
@@ -39,8 +41,9 @@ struct Armed {
 using SpecFor = std::function<std::string(const std::vector<std::string>& pods)>;
 
 // One result for each workload. Returns as soon as every container that runs has acknowledged, or when it is clear that
-// one does not: it may have made no CUDA call yet. Throws Error if nothing is injected there, and, before anything is
-// armed, if it would be more than the limit.
+// one does not: it may have made no CUDA call yet. Throws Error before anything is armed if nothing is injected there,
+// if it would be more than the limit, or if another author's plan is armed; and if another client writes one of the
+// plans during the call.
 std::vector<Armed> arm(Client& client, Discovery& discovery, const ArmChoice& choice, const SpecFor& spec_for,
                        Deadline deadline, const Progress& on_progress);
 
@@ -50,7 +53,7 @@ std::vector<Armed> disarm(Client& client, Discovery& discovery, const ArmChoice&
                           Deadline deadline, const Progress& on_progress);
 
 // The plans that a choice means. Throws Error if there is none.
-std::vector<PlanObject> find_plans(Client& client, Discovery& discovery, const WorkloadChoice& workload);
+std::vector<PlanObject> find_plans(Client& client, Discovery& discovery, const ArmChoice& choice);
 
 // Those of a pod that the library was put into.
 std::vector<std::string> injected_containers(const Json& pod);

@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 
 #include "kube/names.hpp"
+#include "kube/record/author.hpp"
 #include "kube/testing/injection_testing.hpp"
 #include "kube/testing/paths_testing.hpp"
 
@@ -54,7 +55,15 @@ protected:
         announce({{"apps", "v1"}});
         serve("v1", {{"pods", "Pod"}});
         serve_apps();
-        choice.workload.in_namespace = "prod";
+        choice.in_namespace = "prod";
+    }
+
+    void choose(const std::string& kind, const std::string& name) {
+        WorkloadChoice workload;
+        workload.kind = kind;
+        workload.name = name;
+        workload.in_namespace = "prod";
+        choice.workloads = {workload};
     }
 
     void hold_plan(const std::string& workload, const std::string& text = "#7\n") {
@@ -116,8 +125,7 @@ protected:
 };
 
 TEST_F(ArmTest, ThePlanIsWrittenAndThePodsAreNudged) {
-    choice.workload.kind = "deployments.apps";
-    choice.workload.name = "web";
+    choose("deployments.apps", "web");
     hold_plan("web");
     hold_pods({pod_of("web", "a"), pod_of("other", "b")});
     const std::vector<Armed> armed = arm_it();
@@ -131,15 +139,14 @@ TEST_F(ArmTest, ThePlanIsWrittenAndThePodsAreNudged) {
 }
 
 TEST_F(ArmTest, WithoutAKindADeploymentIsFoundToo) {
-    choice.workload.name = "web";
+    choose("", "web");
     hold_plan("web");
     hold_pods({});
     EXPECT_EQ(arm_it().size(), 1u) << "graphs are not served";
 }
 
 TEST_F(ArmTest, AnOwnedObjectLeadsToThePlanOfItsOwner) {
-    choice.workload.kind = "replicasets.apps";
-    choice.workload.name = "web-1";
+    choose("replicasets.apps", "web-1");
     hold("/apis/apps/v1/namespaces/prod/replicasets/web-1", owned(named("web-1"), "apps/v1", "Deployment", "web"));
     hold("/apis/apps/v1/namespaces/prod/deployments/web", plain_deployment().object);
     hold_plan("web");
@@ -148,11 +155,10 @@ TEST_F(ArmTest, AnOwnedObjectLeadsToThePlanOfItsOwner) {
 }
 
 TEST_F(ArmTest, WhatIsNotInjectedIsRefused) {
-    choice.workload.kind = "deployments.apps";
-    choice.workload.name = "web";
+    choose("deployments.apps", "web");
     hold("/apis/apps/v1/namespaces/prod/deployments/web", plain_deployment().object);
     EXPECT_THAT(refusal(), HasSubstr("web in namespace prod is not injected"));
-    choice.workload.name = "";
+    choice.workloads.clear();
     hold_list(kConfigMapPath, {});
     EXPECT_THAT(refusal(), HasSubstr("nothing is injected in namespace prod"));
     EXPECT_THROW(disarm_it(false), Error);
@@ -185,8 +191,7 @@ TEST_F(ArmTest, ANodeMeansTheWorkloadsThatRunThere) {
 }
 
 TEST_F(ArmTest, OnANodeWhereItDoesNotRunYetItIsArmedForThoseThatCome) {
-    choice.workload.kind = "deployments.apps";
-    choice.workload.name = "web";
+    choose("deployments.apps", "web");
     node = "n2";
     hold_plan("web");
     hold_pods({pod_of("web", "a", "n1")});
@@ -209,8 +214,7 @@ TEST_F(ArmTest, MoreThanTheLimitIsRefusedBeforeAnythingIsArmed) {
 }
 
 TEST_F(ArmTest, TheLimitIsOfThoseThatThePlanMeans) {
-    choice.workload.kind = "deployments.apps";
-    choice.workload.name = "web";
+    choose("deployments.apps", "web");
     hold_plan("web");
     hold_pods({pod_of("web", "a", "node1"), pod_of("web", "b", "node2")});
     choice.limit.pods = 1;
@@ -237,12 +241,72 @@ TEST_F(ArmTest, APlanForAPodOfOneWorkloadIsNotWrittenToOthers) {
     EXPECT_EQ(armed[0].plan.name(), plan_name("api"));
 }
 
+// An armed plan of `by`.
+Json plan_armed_by(const std::string& by, const std::string& text = "#7\nxid=43\n") {
+    Json plan = plan_of("web", text);
+    plan["metadata"]["annotations"]["cudafault.dev/changed-by"] = by;
+    plan["metadata"]["ownerReferences"] = {{{"apiVersion", "apps/v1"}, {"kind", "Deployment"}, {"name", "web"}}};
+    return plan;
+}
+
+TEST_F(ArmTest, AnotherAuthorsDrillIsNotEndedUnlessAskedTo) {
+    choose("deployments.apps", "web");
+    hold_plan("web");
+    hold(kConfigMapPath + "/" + plan_name("web"), plan_armed_by("eve@desk"));
+    hold_pods({pod_of("web", "a")});
+    EXPECT_THAT(refusal(), AllOf(HasSubstr("deployment.apps/web runs the drill of another author: \"xid=43\""),
+                                 HasSubstr("by eve@desk"), HasSubstr("--replace")));
+    EXPECT_THAT(seen_targets("PATCH"), IsEmpty());
+    choice.replace = true;
+    EXPECT_THAT(arm_it().at(0).notes, ElementsAre(HasSubstr("replaced the plan \"xid=43\" (revision 7, by eve@desk")));
+}
+
+TEST_F(ArmTest, ThePlanThatIsReplacedIsNamed) {
+    choose("deployments.apps", "web");
+    hold_plan("web");
+    hold(kConfigMapPath + "/" + plan_name("web"), plan_armed_by(author(client())));
+    hold_pods({pod_of("web", "a")});
+    EXPECT_THAT(arm_it().at(0).notes, ElementsAre(HasSubstr("replaced the plan \"xid=43\"")));
+    hold(kConfigMapPath + "/" + plan_name("web"), plan_armed_by("eve@desk", "#7\nxid=43 until=2026-01-01T00:00:00Z\n"));
+    EXPECT_THAT(arm_it().at(0).notes, IsEmpty()) << "it has ended";
+}
+
+TEST_F(ArmTest, APlanThatIsReplacedMeanwhileIsAnError) {
+    choose("deployments.apps", "web");
+    const std::string path = kConfigMapPath + "/" + plan_name("web");
+    hold_plan("web");
+    responder.on("GET", path, {json_answer(plan_of("web")), json_answer(plan_armed_by("eve@desk", "#9\nxid=43\n"))});
+    hold_pods({pod_of("web", "a")});
+    EXPECT_THAT(refusal(), AllOf(HasSubstr("no longer in force"), HasSubstr("by eve@desk")));
+}
+
+TEST_F(ArmTest, SeveralWorkloadsAreArmedTogether) {
+    choose("deployments.apps", "web");
+    choice.workloads.push_back(choice.workloads[0]);
+    choice.workloads[1].name = "api";
+    choice.workloads.push_back(choice.workloads[0]);
+    hold_plan("web");
+    hold_plan("api");
+    hold_pods({pod_of("web", "a"), pod_of("api", "b")});
+    EXPECT_EQ(arm_it().size(), 2u) << "one that is named twice counts once";
+    choice.limit.pods = 1;
+    EXPECT_THAT(refusal(), HasSubstr("2 of 2 injected pods"));
+}
+
+TEST_F(ArmTest, TheAuthorIsTheUserThatTheServerSees) {
+    EXPECT_EQ(author(client()), this_user()) << "a server that does not say";
+    responder.on("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews",
+                 {json_answer({{"status", {{"userInfo", {{"username", "alice"}}}}}})});
+    EXPECT_EQ(author(client()), "alice (" + this_user() + ")");
+}
+
 TEST_F(ArmTest, DisarmingSaysWhoWaitsOutABackOff) {
     hold_list(kConfigMapPath, {plan_of("web", "#7\nxid=79\n")});
     hold_plan("web");
     hold_pods({pod_of("web", "a"), pod_of("web", "b", "n1", "CrashLoopBackOff")});
     const std::vector<Armed> disarmed = disarm_it(false);
-    EXPECT_THAT(disarmed.at(0).notes, ElementsAre(AllOf(HasSubstr("pod b"), HasSubstr("--restart-crashed"))));
+    EXPECT_THAT(disarmed.at(0).notes, ElementsAre(HasSubstr("ended the plan \"xid=79\""),
+                                                  AllOf(HasSubstr("pod b"), HasSubstr("--restart-crashed"))));
     EXPECT_THAT(seen_targets("DELETE"), IsEmpty());
     for (const SeenRequest& request : responder.requests()) {
         if (request.method == "PATCH" && request.target.find("configmaps") != std::string::npos) {

@@ -6,6 +6,7 @@
 #include <pwd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <climits>
@@ -28,8 +29,8 @@ constexpr const char* kPods = "cudafault.dev/pods";
 
 Target target_of(const PlanObject& plan) { return {config_maps(), plan.in_namespace(), plan.name()}; }
 
-Json annotations(const std::string& selector) {
-    return {{kChangedAt, utc_now()}, {kChangedBy, this_user()}, {kPods, selector}};
+Json annotations(const std::string& selector, const std::string& by) {
+    return {{kChangedAt, utc_now()}, {kChangedBy, by}, {kPods, selector}};
 }
 
 // Where the spec begins: behind a first line "#<number>", if there is one. The library reads it so, too.
@@ -42,12 +43,12 @@ size_t take_revision(const std::string& text, uint64_t& revision) {
     return std::min(size + 1, text.size());
 }
 
-PlanObject write_once(Client& client, const PlanObject& plan, const std::string& spec) {
+PlanObject write_once(Client& client, const PlanObject& plan, const std::string& spec, const std::string& by) {
     JsonPatch patch;
     patch.only_if_unchanged(plan.config_map);
     patch.add(json_pointer({"data"}), {{names::kPlanKey, plan_text(plan.revision + 1, spec)}});
     const std::string selector = text_at(plan.config_map, {"metadata", "annotations", kPods});
-    patch.add(json_pointer({"metadata", "annotations"}), annotations(selector));
+    patch.add(json_pointer({"metadata", "annotations"}), annotations(selector, by));
     return plan_from(client.patch(target_of(plan), patch));
 }
 
@@ -56,6 +57,28 @@ PlanObject write_once(Client& client, const PlanObject& plan, const std::string&
 std::string PlanObject::name() const { return text_at(config_map, {"metadata", "name"}); }
 std::string PlanObject::hash() const { return text_at(config_map, {"metadata", "labels", names::kWorkload}); }
 std::string PlanObject::in_namespace() const { return text_at(config_map, {"metadata", "namespace"}); }
+
+std::optional<WorkloadChoice> PlanObject::workload() const {
+    const Json* owners = find(config_map, {"metadata", "ownerReferences"});
+    if (!owners || !owners->is_array() || owners->empty()) return {};
+    const Json& owner = owners->front();
+    const std::string api_version = text_at(owner, {"apiVersion"});
+    const size_t slash = api_version.find('/');
+    WorkloadChoice choice;
+    choice.kind = text_at(owner, {"kind"});
+    if (slash != std::string::npos) choice.kind += "." + api_version.substr(0, slash);
+    choice.name = text_at(owner, {"name"});
+    choice.in_namespace = in_namespace();
+    return choice;
+}
+
+std::string PlanObject::workload_text() const {
+    const std::optional<WorkloadChoice> owner = workload();
+    if (!owner) return "ConfigMap " + name();
+    std::string kind = owner->kind;
+    std::transform(kind.begin(), kind.end(), kind.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? c + 32 : c; });
+    return fmt::format("{}/{}", kind, owner->name);
+}
 
 std::string plan_text(uint64_t revision, const std::string& spec) {
     return fmt::format("#{}\n{}{}", revision, spec, spec.empty() ? "" : "\n");
@@ -85,10 +108,10 @@ std::vector<PlanObject> all_plans(Client& client, const std::string& in_namespac
     return plans;
 }
 
-PlanObject create_plan(Client& client, const Workload& workload, const std::string& selector) {
+PlanObject create_plan(Client& client, const Workload& workload, const std::string& selector, const std::string& by) {
     Json object = own_config_map(workload, workload.by_name(names::kPlanPrefix), "plan",
                                  {{"data", {{names::kPlanKey, plan_text(1, "")}}}});
-    object["metadata"]["annotations"] = annotations(selector);
+    object["metadata"]["annotations"] = annotations(selector, by);
     try {
         return plan_from(client.create(config_maps(), object));
     } catch (const ApiError& error) {
@@ -97,16 +120,38 @@ PlanObject create_plan(Client& client, const Workload& workload, const std::stri
     const PlanObject there =
         plan_from(client.get({config_maps(), workload.target.in_namespace, workload.by_name(names::kPlanPrefix)}));
     if (!is_owned_by(there.config_map, workload.uid())) return plan_from(create_anew(client, object));
-    return there.spec.empty() ? there : write_plan(client, there, "");
+    return there.spec.empty() ? there : write_plan(client, there, "", by);
 }
 
-PlanObject write_plan(Client& client, const PlanObject& plan, const std::string& spec) {
+PlanObject write_plan(Client& client, const PlanObject& plan, const std::string& spec, const std::string& by) {
     PlanObject latest = plan;
     bool read = false;
     return recompute_on_lost_race(client.session(), [&] {
-        if (std::exchange(read, true)) latest = plan_from(client.get(target_of(plan)));
-        return write_once(client, latest, spec);
+        if (std::exchange(read, true)) latest = reread(client, plan);
+        return write_once(client, latest, spec, by);
     });
+}
+
+PlanObject replace_plan(Client& client, const PlanObject& plan, const std::string& spec, const std::string& by) {
+    PlanObject latest = plan;
+    bool read = false;
+    return recompute_on_lost_race(client.session(), [&] {
+        if (std::exchange(read, true)) latest = reread(client, plan);
+        if (latest.revision != plan.revision) {
+            throw Error(
+                fmt::format("{} was not armed: another client changed its plan to {}; run the command again to "
+                            "replace that",
+                            plan.workload_text(), description_of(latest)));
+        }
+        return write_once(client, latest, spec, by);
+    });
+}
+
+PlanObject reread(Client& client, const PlanObject& plan) { return plan_from(client.get(target_of(plan))); }
+
+std::string description_of(const PlanObject& plan) {
+    const std::string what = plan.spec.empty() ? "nothing armed" : fmt::format("\"{}\"", plan.spec);
+    return fmt::format("{} (revision {}, by {} at {})", what, plan.revision, plan.changed_by, plan.changed_at);
 }
 
 std::vector<Json> pods_with(Client& client, const PlanObject& plan) {

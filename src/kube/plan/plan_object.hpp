@@ -21,6 +21,10 @@ struct PlanObject {
     std::string name() const;
     std::string hash() const;  // of the workload
     std::string in_namespace() const;
+    // From its owner reference: how load_workload finds the workload (nothing without an owner), and
+    // "deployment.apps/web".
+    std::optional<WorkloadChoice> workload() const;
+    std::string workload_text() const;
 };
 
 // The text in the ConfigMap and in the pods: a line "#<revision>", then the spec.
@@ -32,12 +36,21 @@ PlanObject plan_from(const Json& config_map);
 std::optional<PlanObject> find_plan(Client& client, const std::string& in_namespace, const std::string& hash);
 std::vector<PlanObject> all_plans(Client& client, const std::string& in_namespace);
 
-// With nothing armed; the one that the workload has already is left and emptied. `selector` finds the workload's pods,
-// and may be empty if only their volumes tell.
-PlanObject create_plan(Client& client, const Workload& workload, const std::string& selector);
+// Creates a plan with nothing armed, or empties the one that the workload has. `selector` finds the workload's pods; it
+// may be empty if only their volumes tell. `by` is the author.
+PlanObject create_plan(Client& client, const Workload& workload, const std::string& selector, const std::string& by);
 
-// The next revision, with this spec. Read again and again after lost races, five times.
-PlanObject write_plan(Client& client, const PlanObject& plan, const std::string& spec);
+// Writes the next revision with this spec over whatever the plan is by then. Retries up to five conflicts.
+PlanObject write_plan(Client& client, const PlanObject& plan, const std::string& spec, const std::string& by);
+
+// The same, but throws Error if another client has written a revision since `plan` was read.
+PlanObject replace_plan(Client& client, const PlanObject& plan, const std::string& spec, const std::string& by);
+
+// The plan as it is now. Throws ApiError.
+PlanObject reread(Client& client, const PlanObject& plan);
+
+// "\"xid=79\" (revision 7, by eve@desk at 2026-11-24T13:00:00Z)"
+std::string description_of(const PlanObject& plan);
 
 // The pods that mount it, those that have ended not.
 std::vector<Json> pods_with(Client& client, const PlanObject& plan);

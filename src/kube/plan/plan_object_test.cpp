@@ -68,7 +68,7 @@ TEST(PlanObject, WithoutARevisionIsSpecFromTheFirstLineOn) {
 
 class PlanObjectTest : public WorkloadTest {
 protected:
-    PlanObject write(const std::string& spec) { return write_plan(client(), plan_from(plan_map("#7\n")), spec); }
+    PlanObject write(const std::string& spec) { return write_plan(client(), plan_from(plan_map("#7\n")), spec, "ada"); }
 
     const std::string path = kConfigMapPath + "/cudafault-plan-" + plain_deployment().hash();
 };
@@ -79,7 +79,7 @@ TEST_F(PlanObjectTest, IsWrittenWithTheNextRevision) {
     const Json sent = plan_map("#7\n").patch(Json::parse(seen(0).body));
     EXPECT_EQ(text_at(sent, {"data", "plan"}), "#8\nxid=79\n");
     EXPECT_EQ(text_at(sent, {"metadata", "annotations", "cudafault.dev/pods"}), "app=web");
-    EXPECT_EQ(text_at(sent, {"metadata", "annotations", "cudafault.dev/changed-by"}), this_user());
+    EXPECT_EQ(text_at(sent, {"metadata", "annotations", "cudafault.dev/changed-by"}), "ada");
     EXPECT_THAT(seen(0).body, HasSubstr("/metadata/resourceVersion"));
 }
 
@@ -100,9 +100,25 @@ TEST_F(PlanObjectTest, FiveLostRacesAreToo) {
     EXPECT_EQ(requests(), 9u);
 }
 
+TEST_F(PlanObjectTest, ReplacingRefusesAnotherClientsRevision) {
+    const PlanObject seen_before = plan_from(plan_map("#7\n"));
+    responder.on("PATCH", path, {status_answer(409, "Conflict"), json_answer(plan_map("#8\nxid=79\n"))});
+    hold(path, plan_map("#7\n", "9"));
+    EXPECT_EQ(replace_plan(client(), seen_before, "xid=79", "eve").revision, 8u) << "the same revision is no conflict";
+    responder.on("PATCH", path, {status_answer(409, "Conflict")});
+    hold(path, plan_map("#8\nxid=43\n"));
+    try {
+        replace_plan(client(), seen_before, "xid=79", "eve");
+        FAIL() << "replaced";
+    } catch (const Error& error) {
+        EXPECT_THAT(error.what(), AllOf(HasSubstr("was not armed: another client changed its plan to \"xid=43\""),
+                                        HasSubstr("by ada@desk at 2026-11-24T13:00:00Z")));
+    }
+}
+
 TEST_F(PlanObjectTest, IsMadeWithNothingArmed) {
     responder.on("POST", kConfigMapPath, {json_answer(plan_map("#1\n"))});
-    EXPECT_EQ(create_plan(client(), plain_deployment(), "app=web").revision, 1u);
+    EXPECT_EQ(create_plan(client(), plain_deployment(), "app=web", "ada").revision, 1u);
     const Json sent = Json::parse(seen(0).body);
     EXPECT_EQ(text_at(sent, {"data", "plan"}), "#1\n");
     EXPECT_EQ(text_at(sent, {"metadata", "annotations", "cudafault.dev/pods"}), "app=web");
@@ -114,9 +130,9 @@ TEST_F(PlanObjectTest, OneThatIsThereIsEmptied) {
     responder.on("POST", kConfigMapPath, {status_answer(409, "AlreadyExists")});
     hold(path, plan_map("#20\nxid=43\n"));
     responder.on("PATCH", path, {json_answer(plan_map("#21\n"))});
-    EXPECT_EQ(create_plan(client(), plain_deployment(), "app=web").revision, 21u);
+    EXPECT_EQ(create_plan(client(), plain_deployment(), "app=web", "ada").revision, 21u);
     hold(path, plan_map("#21\n"));
-    EXPECT_EQ(create_plan(client(), plain_deployment(), "app=web").revision, 21u);
+    EXPECT_EQ(create_plan(client(), plain_deployment(), "app=web", "ada").revision, 21u);
     EXPECT_EQ(count_requests(path), 3) << "an empty one is not written";
 }
 
@@ -127,7 +143,7 @@ TEST_F(PlanObjectTest, OneOfAWorkloadThatHadTheSameNameIsReplaced) {
     responder.on("POST", kConfigMapPath, {there, there, json_answer(plan_map("#1\n"))});
     hold(path, of_another);
     responder.on("DELETE", path, {json_answer(Json::object())});
-    EXPECT_EQ(create_plan(client(), plain_deployment(), "app=web").revision, 1u);
+    EXPECT_EQ(create_plan(client(), plain_deployment(), "app=web", "ada").revision, 1u);
 }
 
 TEST_F(PlanObjectTest, PodsAreThoseThatMountIt) {

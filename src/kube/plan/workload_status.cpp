@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "kube/api/parallel.hpp"
 #include "kube/plan/arm.hpp"
 #include "kube/plan/injected_object.hpp"
 #include "kube/plan/plan_spec.hpp"
@@ -86,6 +87,23 @@ WorkloadStatus status_of(Client& client, Discovery& discovery, const WorkloadCho
         status.pods.push_back(status_of_pod(client, pod, hash));
     }
     return status;
+}
+
+std::vector<WorkloadStatus> status_of_each(Client& client, std::vector<WorkloadChoice> choices) {
+    std::vector<WorkloadStatus> all(choices.size());
+    in_parallel(client, choices.size(), [&](Client& own, Discovery& discovery, size_t index) {
+        choices[index].accept_refused = true;
+        all[index] = status_of(own, discovery, choices[index]);
+    });
+    return all;
+}
+
+std::vector<WorkloadStatus> status_of_all(Client& client, const std::string& in_namespace) {
+    std::vector<WorkloadChoice> choices;
+    for (const PlanObject& plan : all_plans(client, in_namespace)) {
+        if (const auto owner = plan.workload()) choices.push_back(*owner);
+    }
+    return status_of_each(client, choices);
 }
 
 }  // namespace cudafault::kube

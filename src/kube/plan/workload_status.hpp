@@ -37,4 +37,10 @@ struct WorkloadStatus {
 
 WorkloadStatus status_of(Client& client, Discovery& discovery, const WorkloadChoice& choice);
 
+// In the order of the choices; kinds that cannot be injected are accepted.
+std::vector<WorkloadStatus> status_of_each(Client& client, std::vector<WorkloadChoice> choices);
+
+// Of every workload of the namespace, or of all if it is empty, that has a plan object.
+std::vector<WorkloadStatus> status_of_all(Client& client, const std::string& in_namespace);
+
 }  // namespace cudafault::kube
