@@ -4,7 +4,9 @@
 #include <cstdio>
 #include <exception>
 #include <nlohmann/json.hpp>
+#include <string_view>
 
+#include "cli/completion.hpp"
 #include "cli/help.hpp"
 #include "cli/k8s/cluster.hpp"
 #include "cli/output.hpp"
@@ -40,6 +42,7 @@ void add_verbs(CLI::App& app, const std::vector<std::string>& command) {
     cli::add_xids(app);
     cli::add_functions(app);
     cli::add_k8s(app);
+    cli::add_completion(app);
 }
 
 int refuse(const char* message, int code) {
@@ -69,6 +72,10 @@ int main(int argc, char** argv) {
     CLI::App app(kAbout, "cudafault");
     add_verbs(app, cli::take_command(argc, argv));
     try {
+        if (argc > 1 && std::string_view(argv[1]) == "__complete") {
+            for (const std::string& word : cli::completions(app, {argv + 2, argv + argc})) fmt::print("{}\n", word);
+            return 0;
+        }
         const int code = parse(app, argc, argv);
         cli::flush_output();
         return code;

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Completion in bash, and the kubectl plugin."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from harness import BUILD, cudafault
+
+TOOL = BUILD / "bin" / "cudafault"
+PACKAGING = Path(__file__).resolve().parents[2] / "packaging"
+
+
+def completed_by_bash(*words: str) -> list[str]:
+    """What the printed script offers for the last of these words."""
+    script = f"""
+        source <({TOOL} completion bash)
+        COMP_WORDS=({TOOL} {" ".join(f"'{word}'" for word in words)})
+        COMP_CWORD={len(words)}
+        _cudafault
+        printf '%s\\n' "${{COMPREPLY[@]}}"
+    """
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True, timeout=60)
+    return done.stdout.split()
+
+
+def test_bash_completes_commands_and_options() -> None:
+    assert completed_by_bash("k8s", "re") == ["restore"]
+    assert completed_by_bash("k8s", "node", "un") == ["uncordon"]
+    assert completed_by_bash("k8s", "arm", "deployment/web", "--exp") == ["--expires"]
+
+
+@pytest.fixture
+def installed(tmp_path: Path) -> Path:
+    """A folder with the tool and the plugin, as `make install` makes it."""
+    os.symlink(TOOL, tmp_path / "cudafault")
+    for name in ("kubectl-cudafault", "kubectl_complete-cudafault"):
+        shutil.copy(PACKAGING / name, tmp_path / name)
+    return tmp_path
+
+
+def test_the_plugin_is_the_k8s_verbs(installed: Path) -> None:
+    done = subprocess.run([installed / "kubectl-cudafault", "rbac", "inject", "--json"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0
+    assert done.stdout == cudafault("k8s", "rbac", "inject", "--json").output
+
+
+def test_kubectl_completes_the_plugin(installed: Path) -> None:
+    done = subprocess.run([installed / "kubectl_complete-cudafault", "re"], capture_output=True, text=True, timeout=60)
+    assert done.stdout == "restore\n:4\n"
