@@ -8,6 +8,8 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "simgpu/lazy.hpp"
+
 namespace cudafault::sim {
 namespace {
 
@@ -15,6 +17,7 @@ constexpr size_t kMaxGpus = 64;
 constexpr unsigned kFirstBus = 0x10;
 constexpr int kDefaultDriverVersion = 13050;
 constexpr std::string_view kDefaultModel = "H100";
+constexpr std::string_view kUuidPrefix = "GPU-";
 
 std::string_view environment(const char* name) {
     const char* value = std::getenv(name);
@@ -110,11 +113,16 @@ std::vector<Gpu> read_machine() {
     return gpus;
 }
 
-// The GPU that an item of CUDA_VISIBLE_DEVICES means: an index, a UUID or the only one whose UUID starts so.
-const Gpu* find_visible(const std::vector<const Gpu*>& gpus, std::string_view item) {
-    size_t index = 0;
-    if (parse_number(item, index)) return index < gpus.size() ? gpus[index] : nullptr;
-    if (!item.starts_with("GPU-") || item.size() <= 4) return nullptr;
+// The number that an item of CUDA_VISIBLE_DEVICES starts with, as strtoul reads it: "1gpu2" is 1. False for an item
+// that starts with none, or with a negative one.
+bool leading_number(std::string_view item, size_t& number) {
+    while (!item.empty() && (item.front() == ' ' || item.front() == '\t')) item.remove_prefix(1);
+    if (item.starts_with('+')) item.remove_prefix(1);
+    return std::from_chars(item.data(), item.data() + item.size(), number).ec == std::errc{};
+}
+
+// The only GPU whose UUID starts with the item; nullptr if there is none, or more than one.
+const Gpu* find_uuid(const std::vector<const Gpu*>& gpus, std::string_view item) {
     const Gpu* found = nullptr;
     for (const Gpu* gpu : gpus) {
         const std::string uuid = uuid_text(*gpu);
@@ -125,10 +133,39 @@ const Gpu* find_visible(const std::vector<const Gpu*>& gpus, std::string_view it
     return found;
 }
 
-std::string_view trim(std::string_view text) {
-    while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
-    while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
-    return text;
+// False if the value is already in the list.
+template <typename Value>
+bool append_unique(std::vector<Value>& values, const Value& value) {
+    if (std::find(values.begin(), values.end(), value) != values.end()) return false;
+    values.push_back(value);
+    return true;
+}
+
+std::vector<const Gpu*> gpus_by_number(const std::vector<const Gpu*>& gpus, std::string_view list) {
+    std::vector<size_t> numbers;
+    for (size_t number = 0; leading_number(next_item(list, ','), number);) {
+        if (!append_unique(numbers, number)) return {};
+    }
+    std::vector<const Gpu*> chosen;
+    for (const size_t number : numbers) {
+        if (number >= gpus.size()) break;
+        chosen.push_back(gpus[number]);
+    }
+    return chosen;
+}
+
+std::vector<const Gpu*> gpus_by_uuid(const std::vector<const Gpu*>& gpus, std::string_view list) {
+    std::vector<std::string_view> items;
+    for (std::string_view item; (item = next_item(list, ',')).starts_with(kUuidPrefix);) {
+        if (!append_unique(items, item)) return {};
+    }
+    std::vector<const Gpu*> chosen;
+    for (const std::string_view item : items) {
+        const Gpu* gpu = find_uuid(gpus, item);
+        if (!gpu) break;
+        if (!append_unique(chosen, gpu)) return {};
+    }
+    return chosen;
 }
 
 int64_t speed(const Gpu* gpu) { return int64_t{gpu->model->multiprocessors} * gpu->model->clock_mhz; }
@@ -158,11 +195,10 @@ std::vector<Gpu> parse_machine(std::string_view text, std::string_view memory, s
 }
 
 const std::vector<Gpu>& machine() {
-    static const std::vector<Gpu>& gpus = *new std::vector<Gpu>(read_machine());
-    return gpus;
+    static Lazy<std::vector<Gpu>> only;
+    return only.get([] { return new std::vector<Gpu>(read_machine()); });
 }
 
-// As the CUDA programming guide has it: the list ends at the first item that names no GPU, or one named before.
 std::vector<const Gpu*> visible_gpus(const std::vector<Gpu>& gpus, const char* visible, const char* order) {
     std::vector<const Gpu*> all;
     all.reserve(gpus.size());
@@ -171,14 +207,8 @@ std::vector<const Gpu*> visible_gpus(const std::vector<Gpu>& gpus, const char* v
         std::stable_sort(all.begin(), all.end(), [](const Gpu* a, const Gpu* b) { return speed(a) > speed(b); });
     }
     if (!visible) return all;
-    std::vector<const Gpu*> chosen;
-    std::string_view rest = visible;
-    while (!rest.empty()) {
-        const Gpu* gpu = find_visible(all, trim(next_item(rest, ',')));
-        if (!gpu || std::find(chosen.begin(), chosen.end(), gpu) != chosen.end()) break;
-        chosen.push_back(gpu);
-    }
-    return chosen;
+    const std::string_view list = visible;
+    return list.starts_with(kUuidPrefix) ? gpus_by_uuid(all, list) : gpus_by_number(all, list);
 }
 
 std::string uuid_text(const Gpu& gpu) {

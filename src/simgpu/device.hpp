@@ -49,7 +49,9 @@ const std::vector<Gpu>& machine();
 // The parts of machine(), for tests. Throws nothing: `error` is empty when the text is right.
 std::vector<Gpu> parse_machine(std::string_view gpus, std::string_view memory, std::string& error);
 
-// CUDA's numbering: CUDA_VISIBLE_DEVICES and CUDA_DEVICE_ORDER, nullptr where unset.
+// The GPUs in CUDA's numbering. `visible` and `order` are CUDA_VISIBLE_DEVICES and CUDA_DEVICE_ORDER, nullptr if unset.
+// The first item decides whether the list holds numbers or UUIDs. The list ends at the first item of another kind, or
+// that names no GPU; with a repeated item it shows no GPU at all.
 std::vector<const Gpu*> visible_gpus(const std::vector<Gpu>& gpus, const char* visible, const char* order);
 
 std::string uuid_text(const Gpu& gpu);  // GPU-xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx

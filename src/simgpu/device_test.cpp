@@ -29,7 +29,7 @@ std::vector<int> visible(const std::vector<Gpu>& gpus, const char* list, const c
     return indices;
 }
 
-TEST(Machine, IsOneH100UnlessToldOtherwise) {
+TEST(Machine, IsOneH100ByDefault) {
     const auto gpus = machine_of("");
     ASSERT_EQ(gpus.size(), 1u);
     EXPECT_STREQ(gpus[0].model->key, "H100");
@@ -46,7 +46,7 @@ TEST(Machine, IsANumberAModelOrAList) {
     EXPECT_EQ(mixed[2].index, 2);
 }
 
-TEST(Machine, WrongDescriptionsAreRefusedAndNamed) {
+TEST(Machine, InvalidDescriptionIsRefusedAndQuoted) {
     for (const char* wrong :
          {"V100", "H100:", "H100:x", "-1", "H100:2,", "65", "H100:60,L4:5", "1.5", " 2", ",", "1,,1"}) {
         EXPECT_NE(error_of(wrong).find(std::string("'") + wrong + "'"), std::string::npos) << wrong;
@@ -90,32 +90,56 @@ TEST(Machine, EveryModelHasPlausibleFigures) {
     EXPECT_EQ(kGpuModelCount, 5u);
 }
 
-TEST(VisibleDevices, AreAllWhereNothingIsSaid) {
-    EXPECT_EQ(visible(machine_of("3"), nullptr), (std::vector<int>{0, 1, 2}));
-}
+TEST(VisibleDevices, AreAllIfUnset) { EXPECT_EQ(visible(machine_of("3"), nullptr), (std::vector<int>{0, 1, 2})); }
 
-TEST(VisibleDevices, AreChosenInTheOrderOfTheList) {
+TEST(VisibleDevices, FollowTheOrderOfTheList) {
     const auto gpus = machine_of("4");
     EXPECT_EQ(visible(gpus, "2,0"), (std::vector<int>{2, 0}));
     EXPECT_EQ(visible(gpus, " 1 , 3"), (std::vector<int>{1, 3}));
     EXPECT_EQ(visible(gpus, ""), std::vector<int>{});
 }
 
-TEST(VisibleDevices, EndAtTheFirstThatIsNone) {
+TEST(VisibleDevices, ListEndsAtFirstItemThatNamesNoGpu) {
     const auto gpus = machine_of("4");
     EXPECT_EQ(visible(gpus, "1,7,0"), std::vector<int>{1});
+    EXPECT_EQ(visible(gpus, "0, 1, 2, -1, 3"), (std::vector<int>{0, 1, 2}));
     EXPECT_EQ(visible(gpus, "-1"), std::vector<int>{});
+    EXPECT_EQ(visible(gpus, "0,,1"), std::vector<int>{0});
     EXPECT_EQ(visible(gpus, "NoDevFiles"), std::vector<int>{});
-    EXPECT_EQ(visible(gpus, "0,0,1"), std::vector<int>{0});
+    EXPECT_EQ(visible(gpus, "99999999999999999999,0"), std::vector<int>{});
+}
+
+TEST(VisibleDevices, NumbersAreReadAsStrtoulReadsThem) {
+    const auto gpus = machine_of("4");
+    EXPECT_EQ(visible(gpus, "1gpu2,0ampere"), (std::vector<int>{1, 0}));
+    EXPECT_EQ(visible(gpus, "+2,0x1"), (std::vector<int>{2, 0}));
+    EXPECT_EQ(visible(gpus, "gpu0,1"), std::vector<int>{});
+}
+
+TEST(VisibleDevices, RepeatedItemShowsNoGpu) {
+    const auto gpus = machine_of("4");
+    const std::string uuid = uuid_text(gpus[2]), prefix = uuid.substr(0, 12);
+    for (const std::string& list : {std::string("0,0"), std::string("0,1,1gpu"), std::string("1,9,9"),
+                                    uuid + "," + uuid, prefix + "," + uuid, prefix + ",GPU-ffffffff," + prefix}) {
+        EXPECT_EQ(visible(gpus, list.c_str()), std::vector<int>{}) << list;
+    }
 }
 
 TEST(VisibleDevices, MayBeUuidsAndTheirPrefixes) {
     const auto gpus = machine_of("4");
-    const std::string uuid = uuid_text(gpus[2]);
+    const std::string uuid = uuid_text(gpus[2]), other = uuid_text(gpus[1]);
     EXPECT_EQ(visible(gpus, uuid.c_str()), std::vector<int>{2});
-    EXPECT_EQ(visible(gpus, (uuid.substr(0, 12) + ",1").c_str()), (std::vector<int>{2, 1}));
+    EXPECT_EQ(visible(gpus, (uuid.substr(0, 12) + "," + other).c_str()), (std::vector<int>{2, 1}));
     EXPECT_EQ(visible(gpus, "GPU-"), std::vector<int>{});
     EXPECT_EQ(visible(gpus, "GPU-ffffffffff"), std::vector<int>{});
+}
+
+TEST(VisibleDevices, ListOfOneKindEndsAtFirstItemOfTheOther) {
+    const auto gpus = machine_of("4");
+    const std::string uuid = uuid_text(gpus[2]);
+    EXPECT_EQ(visible(gpus, (uuid + ",1").c_str()), std::vector<int>{2});
+    EXPECT_EQ(visible(gpus, ("1," + uuid).c_str()), std::vector<int>{1});
+    EXPECT_EQ(visible(gpus, (uuid + ", " + uuid_text(gpus[1])).c_str()), std::vector<int>{2});
 }
 
 TEST(VisibleDevices, AreFastestFirstOrInBusOrder) {
