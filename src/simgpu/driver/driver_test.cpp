@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The simulated driver through its exports.
+#include <fcntl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -41,7 +42,8 @@ std::vector<unsigned char> pattern(size_t bytes) {
     return data;
 }
 
-// Runs the body in a forked child, where nothing is initialised; its failed expectations fail the test.
+// Runs the body in a forked child; its failed expectations fail the test. CUDA works there only if no test has initialized
+// it in this process before, as is the case if each test has a process of its own.
 void in_child(const std::function<void()>& body) {
     const pid_t child = fork();
     ASSERT_GE(child, 0);
@@ -53,6 +55,46 @@ void in_child(const std::function<void()>& body) {
     int status = 0;
     ASSERT_EQ(waitpid(child, &status, 0), child);
     EXPECT_EQ(status, 0) << "the child failed";
+}
+
+constexpr const char* kMessage = "CUDAFAULT_TEST_MESSAGE";
+
+std::string message_of_parent() {
+    const char* message = std::getenv(kMessage);
+    return message ? message : "";
+}
+
+// Runs a disabled test of this program in a new process, which finds the message in message_of_parent().
+void in_new_process(const std::string& test, const std::string& message) {
+    const pid_t child = fork();
+    ASSERT_GE(child, 0);
+    if (child == 0) {
+        setenv(kMessage, message.c_str(), 1);
+        const std::string filter = "--gtest_filter=" + test;
+        execl("/proc/self/exe", "driver-tests", filter.c_str(), "--gtest_also_run_disabled_tests", nullptr);
+        _exit(1);
+    }
+    int status = 0;
+    ASSERT_EQ(waitpid(child, &status, 0), child);
+    EXPECT_EQ(status, 0) << test << " failed in its process";
+}
+
+std::string in_hexadecimal(const IpcHandle& handle) {
+    std::string text;
+    for (const unsigned char byte : handle.bytes) {
+        char digits[3];
+        std::snprintf(digits, sizeof digits, "%02x", byte);
+        text += digits;
+    }
+    return text;
+}
+
+IpcHandle from_hexadecimal(const std::string& text) {
+    IpcHandle handle{};
+    for (size_t i = 0; i < sizeof handle.bytes && 2 * i + 2 <= text.size(); ++i) {
+        handle.bytes[i] = static_cast<unsigned char>(std::stoi(text.substr(2 * i, 2), nullptr, 16));
+    }
+    return handle;
 }
 
 size_t free_bytes() {
@@ -152,20 +194,23 @@ TEST(Initialisation, SeesTheDevicesThatAreVisible) {
     });
 }
 
-TEST_F(Driver, ForkedChildStartsAfresh) {
-    const DevicePtr memory = allocate(kMegabyte);
-    in_child([&] {
+TEST(Initialisation, IsImpossibleInAChildForkedAfterIt) {
+    in_child([] { EXPECT_EQ(cu("cuInit", 0u), kSuccess) << "a child forked before it has a CUDA of its own"; });
+    EXPECT_EQ(cu("cuInit", 0u), kSuccess);
+    const auto expect_unusable = [] {
+        int count = 0, version = 0;
         Context* context = nullptr;
+        EXPECT_EQ(cu("cuInit", 0u), kNotInitialized);
+        EXPECT_EQ(cu("cuDeviceGetCount", &count), kNotInitialized);
         EXPECT_EQ(cu("cuCtxGetCurrent", &context), kNotInitialized);
-        EXPECT_EQ(cu("cuInit", 0u), kSuccess);
-        EXPECT_EQ(cu("cuCtxGetCurrent", &context), kSuccess);
-        EXPECT_EQ(context, nullptr);
-        EXPECT_EQ(cu("cuDevicePrimaryCtxRetain", &context, 0), kSuccess);
-        EXPECT_EQ(cu("cuCtxSetCurrent", context), kSuccess);
-        EXPECT_EQ(free_bytes(), testing::kGpuBytes);
-        EXPECT_EQ(cu("cuMemFree_v2", memory), kInvalidValue);
+        EXPECT_EQ(cu("cuDriverGetVersion", &version), kSuccess);
+    };
+    in_child([&] {
+        expect_unusable();
+        in_child(expect_unusable);
     });
-    EXPECT_EQ(cu("cuMemFree_v2", memory), kSuccess);
+    int count = 0;
+    EXPECT_EQ(cu("cuDeviceGetCount", &count), kSuccess);
 }
 
 TEST_F(Driver, DevicesHaveTheirModelsFigures) {
@@ -807,24 +852,25 @@ TEST_F(VirtualMemory, IsSharedThroughADescriptor) {
     EXPECT_EQ(allow(base, kUnit), kSuccess);
     EXPECT_EQ(upload(base, sent.data(), sent.size()), kSuccess);
     ASSERT_EQ(cu("cuMemExportToShareableHandle", out, handle, int{kPosixFd}, uint64_t{0}), kSuccess);
-    in_child([&] {
-        Context* context = nullptr;
-        EXPECT_EQ(cu("cuInit", 0u), kSuccess);
-        EXPECT_EQ(cu("cuDevicePrimaryCtxRetain", &context, 0), kSuccess);
-        EXPECT_EQ(cu("cuCtxSetCurrent", context), kSuccess);
-        uint64_t imported = 0;
-        void* os_handle = reinterpret_cast<void*>(static_cast<intptr_t>(fd));
-        EXPECT_EQ(cu("cuMemImportFromShareableHandle", &imported, os_handle, int{kPosixFd}), kSuccess);
-        const DevicePtr view = reserve(kUnit);
-        EXPECT_EQ(cu("cuMemMap", view, kUnit, size_t{0}, imported, uint64_t{0}), kSuccess);
-        EXPECT_EQ(allow(view, kUnit), kSuccess);
-        EXPECT_EQ(download(view, sent.size()), sent);
-        void* stdin_handle = nullptr;
-        EXPECT_EQ(cu("cuMemImportFromShareableHandle", &imported, stdin_handle, int{kPosixFd}), kInvalidValue);
-    });
+    fcntl(fd, F_SETFD, 0);
+    in_new_process("VirtualMemory.DISABLED_OfAnotherProcess", std::to_string(fd));
     close(fd);
     EXPECT_EQ(cu("cuMemUnmap", base, kUnit), kSuccess);
     EXPECT_EQ(cu("cuMemRelease", handle), kSuccess);
+}
+
+// The other process of IsSharedThroughADescriptor.
+TEST_F(VirtualMemory, DISABLED_OfAnotherProcess) {
+    const auto sent = pattern(1000);
+    uint64_t imported = 0;
+    void* os_handle = reinterpret_cast<void*>(static_cast<intptr_t>(std::stoi(message_of_parent())));
+    EXPECT_EQ(cu("cuMemImportFromShareableHandle", &imported, os_handle, int{kPosixFd}), kSuccess);
+    const DevicePtr view = reserve(kUnit);
+    EXPECT_EQ(cu("cuMemMap", view, kUnit, size_t{0}, imported, uint64_t{0}), kSuccess);
+    EXPECT_EQ(allow(view, kUnit), kSuccess);
+    EXPECT_EQ(download(view, sent.size()), sent);
+    void* stdin_handle = nullptr;
+    EXPECT_EQ(cu("cuMemImportFromShareableHandle", &imported, stdin_handle, int{kPosixFd}), kInvalidValue);
 }
 
 TEST_F(VirtualMemory, CountsAgainstTheDevice) {
@@ -844,22 +890,23 @@ TEST_F(Driver, MemoryIsSharedWithAnotherProcess) {
     ASSERT_EQ(cu("cuIpcGetMemHandle", &handle, memory), kSuccess);
     EXPECT_EQ(download(memory, sent.size()), sent) << "sharing keeps the content";
     EXPECT_EQ(cu("cuIpcOpenMemHandle_v2", &mapped, handle, 1u), kInvalidContext) << "not in the same process";
-    in_child([&] {
-        Context* context = nullptr;
-        DevicePtr theirs = 0;
-        EXPECT_EQ(cu("cuInit", 0u), kSuccess);
-        EXPECT_EQ(cu("cuDevicePrimaryCtxRetain", &context, 0), kSuccess);
-        EXPECT_EQ(cu("cuCtxSetCurrent", context), kSuccess);
-        ASSERT_EQ(cu("cuIpcOpenMemHandle_v2", &theirs, handle, 1u), kSuccess);
-        EXPECT_EQ(download(theirs, sent.size()), sent);
-        EXPECT_EQ(upload(theirs, answer.data(), answer.size()), kSuccess);
-        EXPECT_EQ(cu("cuIpcCloseMemHandle", theirs), kSuccess);
-        EXPECT_EQ(cu("cuIpcCloseMemHandle", theirs), kInvalidValue);
-        IpcHandle garbled{};
-        EXPECT_EQ(cu("cuIpcOpenMemHandle_v2", &theirs, garbled, 1u), kInvalidValue);
-    });
+    in_new_process("Driver.DISABLED_OpensMemoryOfAnotherProcess", in_hexadecimal(handle));
     EXPECT_EQ(download(memory, answer.size()), answer);
     EXPECT_EQ(cu("cuMemFree_v2", memory), kSuccess);
+}
+
+// The other process of MemoryIsSharedWithAnotherProcess.
+TEST_F(Driver, DISABLED_OpensMemoryOfAnotherProcess) {
+    const auto sent = pattern(5000), answer = pattern(6000);
+    const IpcHandle handle = from_hexadecimal(message_of_parent());
+    DevicePtr theirs = 0;
+    ASSERT_EQ(cu("cuIpcOpenMemHandle_v2", &theirs, handle, 1u), kSuccess);
+    EXPECT_EQ(download(theirs, sent.size()), sent);
+    EXPECT_EQ(upload(theirs, answer.data(), answer.size()), kSuccess);
+    EXPECT_EQ(cu("cuIpcCloseMemHandle", theirs), kSuccess);
+    EXPECT_EQ(cu("cuIpcCloseMemHandle", theirs), kInvalidValue);
+    IpcHandle garbled{};
+    EXPECT_EQ(cu("cuIpcOpenMemHandle_v2", &theirs, garbled, 1u), kInvalidValue);
 }
 
 TEST_F(Driver, ThreadsAllocateCopyAndFreeAtTheSameTime) {

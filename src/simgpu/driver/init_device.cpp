@@ -167,6 +167,7 @@ SIM_API Result cuInit(unsigned flags) {
     if (flags) return kInvalidValue;
     State& s = state();
     std::lock_guard lock(s.mutex);
+    if (s.forked) return kNotInitialized;
     if (s.initialized) return kSuccess;
     if (machine().empty()) return kNoDevice;
     initialize(s);

@@ -2,12 +2,15 @@
 // State of the process, of a thread, and the life of contexts.
 #include "simgpu/driver/state.hpp"
 
-#include <pthread.h>
-
 #include <atomic>
 
 #include "simgpu/driver/graph.hpp"
 #include "simgpu/driver/memory.hpp"
+
+// What pthread_atfork calls. glibc has it as a function of the shared library in every release; musl does not have it.
+extern "C" int __register_atfork(void (*prepare)(), void (*parent)(), void (*child)(), void* library)
+    __attribute__((weak));
+extern "C" void* __dso_handle;
 
 namespace cudafault::sim {
 namespace {
@@ -17,18 +20,13 @@ std::atomic<uint64_t> g_threads{0};
 thread_local ContextStack t_contexts;
 thread_local uint64_t t_number = 0;
 
-// The lock may have been held by a thread that the child does not have, so nothing of the old state is touched.
+// In a forked child. Another thread of the parent may have held the lock, so nothing of the old state is touched.
 void start_afresh() {
-    g_state = new State;
+    const State& parent = *g_state.load(std::memory_order_acquire);
+    auto* own = new State;
+    own->forked = parent.forked || parent.initialized;
+    g_state = own;
     t_contexts.depth = 0;
-}
-
-State* first_state() {
-    static State* const first = [] {
-        pthread_atfork(nullptr, nullptr, start_afresh);
-        return new State;
-    }();
-    return first;
 }
 
 // Defaults of a real driver, but for what concerns features that are absent here.
@@ -38,9 +36,14 @@ constexpr size_t kDefaultLimits[kLimitCount] = {1024, 1 << 20, 8 << 20, 2, 2048,
 
 State& state() {
     if (State* s = g_state.load(std::memory_order_acquire)) return *s;
+    auto* fresh = new State;
     State* expected = nullptr;
-    g_state.compare_exchange_strong(expected, first_state());
-    return *g_state.load(std::memory_order_acquire);
+    if (!g_state.compare_exchange_strong(expected, fresh)) {
+        delete fresh;
+        return *expected;
+    }
+    if (__register_atfork) __register_atfork(nullptr, nullptr, start_afresh, &__dso_handle);
+    return *fresh;
 }
 
 ContextStack& context_stack() { return t_contexts; }

@@ -183,6 +183,7 @@ struct Linker;
 struct State {
     std::mutex mutex;
     bool initialized = false;
+    bool forked = false;  // from a process that had initialized CUDA: it cannot be initialized here
     uint64_t next_id = 1;
     std::vector<DeviceState> devices;
     std::set<Context*> contexts;
@@ -203,7 +204,7 @@ struct State {
     Handles<Linker> linkers;
 };
 
-// Of this process: a forked child starts with a fresh, uninitialised one.
+// The state of this process. A forked child starts with an empty, uninitialized one.
 State& state();
 
 // The calling thread's stack of current contexts.

@@ -40,9 +40,24 @@ static int in_child(void) {
     return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
 }
 
+// CUDA cannot be used in a child of a process that has used it: every call answers 3, unless a fault is armed for it.
+static int in_late_child(void) {
+    fflush(stdout);
+    pid_t child = fork();
+    Pointer memory;
+    int status;
+    if (child == 0) {
+        printf("allocation %d\n", driver.allocate(&memory, 64));
+        fflush(stdout);
+        _exit(0);
+    }
+    waitpid(child, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
+}
+
 // The child is the first to call; then the parent; then another child.
 static int forks(void) {
-    int first = in_child(), parent = work(&driver), second = in_child();
+    int first = in_child(), parent = work(&driver), second = in_late_child();
     printf("first child %d, parent %d, second child %d\n", first, parent, second);
     return 0;
 }
@@ -51,23 +66,23 @@ static int forks(void) {
 static int family(void) {
     enum { kChildren = 4 };
     pid_t children[kChildren];
-    int sound = work(&driver) == 0;
+    work(&driver);
     fflush(stdout);
     for (int i = 0; i < kChildren; ++i) {
         children[i] = fork();
         if (children[i] == 0) {
-            int own = work(&driver), grandchild = in_child();
-            fflush(stdout);
-            _exit(own == grandchild ? own : 100);
+            Pointer memory;
+            printf("allocation %d\n", driver.allocate(&memory, 64));
+            _exit(in_late_child());
         }
     }
     int alike = 1;
     for (int i = 0; i < kChildren; ++i) {
         int status;
         waitpid(children[i], &status, 0);
-        alike &= WIFEXITED(status) && WEXITSTATUS(status) == !sound;
+        alike &= WIFEXITED(status) && WEXITSTATUS(status) == 0;
     }
-    printf("%s\n", alike ? "all alike" : "the children fare otherwise than their parent");
+    printf("%s\n", alike ? "all children ended" : "a child died otherwise");
     work(&driver);
     return 0;
 }
@@ -87,9 +102,8 @@ static int comes_to(Status outcome) {
 // Parent and child, while a fault is armed and disarmed; the tester reads along.
 static int live(void) {
     setvbuf(stdout, NULL, _IOLBF, 0);
-    work(&driver);
     pid_t child = fork();
-    work(&driver);  // the child starts anew
+    work(&driver);
     const char* who = child ? "parent" : "child";
     printf("%s works %d\n", who, comes_to(0));
     printf("%s fails %d\n", who, comes_to(719));

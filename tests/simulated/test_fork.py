@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: Apache-2.0
+"""CUDA in forked children, as NVIDIA's driver has it."""
+
+import sys
+
+import pytest
+from harness import cudafault
+
+FORK = """
+import ctypes, os, sys
+cuda = ctypes.CDLL("libcuda.so.1")
+if sys.argv[1] == "after":
+    cuda.cuInit(0)
+pid = os.fork()
+if pid == 0:
+    print("child", cuda.cuInit(0), flush=True)
+    os._exit(0)
+os.waitpid(pid, 0)
+print("parent", cuda.cuInit(0))
+"""
+
+
+@pytest.mark.parametrize("when, child", [("before", 0), ("after", 3)])
+def test_child_cannot_use_cuda_if_its_parent_has_initialized_it(when, child):
+    outcome = cudafault("run", "--gpus", "sim:1", "--", sys.executable, "-c", FORK, when)
+    assert outcome.behaviour == (0, f"child {child}\nparent 0\n", "")
