@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "simgpu/cudart/runtime.hpp"
+#include "simgpu/lazy.hpp"
 
 namespace cudafault::cudart {
 namespace {
@@ -54,8 +55,8 @@ struct Registry {
 
 // Never destroyed: fat binaries are unregistered by exit handlers.
 Registry& registry() {
-    static Registry& only = *new Registry;
-    return only;
+    static sim::Lazy<Registry> only;
+    return only.get();
 }
 
 Error load(RegisteredKernel& registered) {

@@ -2,14 +2,12 @@
 // Memory and events of other processes. A handle names the process and a descriptor in it; the importer opens that
 // through /proc, which the kernel allows to a process of the same user.
 #include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <cstdio>
 #include <cstring>
 
 #include "simgpu/driver/memory.hpp"
+#include "simgpu/driver/system.hpp"
 
 namespace cudafault::sim {
 namespace {
@@ -37,7 +35,7 @@ bool read_content(const IpcHandle& handle, uint64_t magic, HandleContent& conten
 
 uint64_t inode_of(int fd) {
     struct stat status;
-    return fstat(fd, &status) == 0 ? status.st_ino : 0;
+    return get_status(fd, status) ? status.st_ino : 0;
 }
 
 // Puts a file behind memory that had none; its address stays. Work of other threads on it would be lost meanwhile, but
@@ -45,7 +43,7 @@ uint64_t inode_of(int fd) {
 Result share(Block& block) {
     if (block.ipc_fd >= 0) return kSuccess;
     const size_t pages = block.charged;
-    const int fd = memfd_create("cudafault-ipc", MFD_CLOEXEC);
+    const int fd = create_memory_file("cudafault-ipc");
     if (fd < 0) return kOutOfMemory;
     void* start = reinterpret_cast<void*>(block.base);
     void* copy = ftruncate(fd, static_cast<off_t>(pages)) == 0

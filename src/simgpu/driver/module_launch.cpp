@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Modules, libraries, kernels, occupancy and launches. Any image is accepted and has a kernel of any name; launches are
 // checked and do nothing. What only the image could tell (variables, parameters) is not known.
-#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
@@ -88,10 +88,7 @@ Result set_attribute(State& s, Function& function, int attribute, int device, in
     return kSuccess;
 }
 
-bool file_exists(const char* path) {
-    struct stat status;
-    return path && stat(path, &status) == 0;
-}
+bool file_exists(const char* path) { return path && access(path, F_OK) == 0; }
 
 // Blocks of a multiprocessor at a time: limited by threads, registers, shared memory and the number of blocks.
 int active_blocks(const GpuModel& model, int block_threads, size_t shared_bytes) {

@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Virtual memory management: address ranges are reserved without pages, physical memory is a memfd, mapping is mmap.
 #include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include <charconv>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 
 #include "simgpu/driver/memory.hpp"
+#include "simgpu/driver/system.hpp"
 
 namespace cudafault::sim {
 namespace {
@@ -27,7 +25,7 @@ Physical* physical_of(const State& s, uint64_t handle) {
     return s.physicals.has(physical) && physical->handles ? physical : nullptr;
 }
 
-// The device of the memory behind a descriptor: -1 where it is none of ours.
+// The device of the memory behind a descriptor; -1 if the simulated driver did not create it.
 int device_behind(const State& s, int fd) {
     char path[64], target[128];
     std::snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
@@ -36,7 +34,8 @@ int device_behind(const State& s, int fd) {
     target[length] = '\0';
     const char* name = std::strstr(target, kMemfdName);
     if (!name) return -1;
-    const int index = std::atoi(name + sizeof kMemfdName - 1);
+    int index = -1;
+    std::from_chars(name + sizeof kMemfdName - 1, target + length, index);
     for (size_t i = 0; i < s.devices.size(); ++i) {
         if (s.devices[i].gpu->index == index) return static_cast<int>(i);
     }
@@ -46,7 +45,7 @@ int device_behind(const State& s, int fd) {
 int create_memfd(const Gpu& gpu, size_t bytes) {
     char name[32];
     std::snprintf(name, sizeof name, "%s%d", kMemfdName, gpu.index);
-    const int fd = memfd_create(name, MFD_CLOEXEC);
+    const int fd = create_memory_file(name);
     if (fd >= 0 && ftruncate(fd, static_cast<off_t>(bytes)) != 0) {
         close(fd);
         return -1;
@@ -246,7 +245,7 @@ SIM_API Result cuMemImportFromShareableHandle(uint64_t* handle, void* os_handle,
         const int theirs = static_cast<int>(reinterpret_cast<intptr_t>(os_handle));
         struct stat status;
         const int device = device_behind(s, theirs);
-        if (!handle || device < 0 || fstat(theirs, &status) != 0) return kInvalidValue;
+        if (!handle || device < 0 || !get_status(theirs, status)) return kInvalidValue;
         const int fd = fcntl(theirs, F_DUPFD_CLOEXEC, 0);
         if (fd < 0) return kOperatingSystem;
         const AllocationProperties properties{kPinned, kPosixFd, {kLocationDevice, device}, nullptr, {}};

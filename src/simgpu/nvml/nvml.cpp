@@ -12,6 +12,8 @@
 #include <mutex>
 #include <unordered_set>
 
+#include "simgpu/lazy.hpp"
+
 namespace cudafault::sim::nvml {
 namespace {
 
@@ -26,8 +28,8 @@ struct EventSets {
 
 // Never destroyed: programs call from exit handlers.
 EventSets& event_sets() {
-    static EventSets& only = *new EventSets;
-    return only;
+    static Lazy<EventSets> only;
+    return only.get();
 }
 
 bool is_event_set(const EventSet* set) {

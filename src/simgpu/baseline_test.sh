@@ -1,0 +1,26 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# baseline_test.sh LIBRARY: fails if a simulated library cannot be loaded everywhere the fault library can. It may need no
+# library but libdl.so.2, no versioned symbol, and only functions that both glibc 2.17 and musl export.
+set -eu
+library=$1
+allowed="__dso_handle __errno_location __tls_get_addr abort access clock_gettime close dlopen dlsym environ fclose fcntl fopen
+fprintf fputc fputs free ftruncate fwrite getenv getpid ioctl madvise malloc memchr memcmp memcpy memmove memset mmap mprotect
+munmap nanosleep open pthread_mutex_lock pthread_mutex_unlock read readlink sched_getaffinity snprintf stderr strcmp
+strlen strncmp strstr sysconf syscall usleep"
+fail() {
+    echo "$library $*"
+    exit 1
+}
+needed=$(readelf -dW "$library" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' | grep -vx 'libdl.so.2' || true)
+[ -z "$needed" ] || fail "needs the libraries" $needed
+versions=$(readelf -VW "$library" | grep -o 'GLIBC_[0-9.]*' | sort -u || true)
+[ -z "$versions" ] || fail "needs the glibc versions" $versions
+undefined=$(nm -D --undefined-only "$library" | awk '$1 == "U" { print $2 }')
+for name in $undefined; do
+    case " $(echo $allowed) " in
+    *" $name "*) ;;
+    *) foreign="${foreign:-} $name" ;;
+    esac
+done
+[ -z "${foreign:-}" ] || fail "needs the functions$foreign"
