@@ -177,6 +177,16 @@ struct CopyNodeParams {
     Copy3D copy;
 };
 
+// CUDA_MEM_ALLOC_NODE_PARAMS.
+struct AllocationNodeParams {
+    PoolProperties pool;
+    const MemAccess* access;
+    size_t access_count;
+    size_t bytes;
+    DevicePtr pointer;  // set by the driver
+};
+static_assert(sizeof(AllocationNodeParams) == 120);
+
 // CUgraphNodeParams.
 struct NodeParams {
     int type;
@@ -187,6 +197,8 @@ struct NodeParams {
         CopyNodeParams copy;
         MemsetNodeParams memset;
         HostNodeParams host;
+        AllocationNodeParams allocation;
+        DevicePtr freed;
         Graph* child;
         Event* event;
     };

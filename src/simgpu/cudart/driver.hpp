@@ -206,6 +206,12 @@
     X(cuGraphAddChildGraphNode, 10000,                                                                                \
       (GraphNode * node, Graph graph, const GraphNode* dependencies, size_t count, Graph child))                      \
     X(cuGraphAddEmptyNode, 10000, (GraphNode * node, Graph graph, const GraphNode* dependencies, size_t count))       \
+    X(cuGraphAddMemAllocNode, 11040,                                                                                  \
+      (GraphNode * node, Graph graph, const GraphNode* dependencies, size_t count, void* params))                     \
+    X(cuGraphAddMemFreeNode, 11040,                                                                                   \
+      (GraphNode * node, Graph graph, const GraphNode* dependencies, size_t count, void* pointer))                    \
+    X(cuGraphMemAllocNodeGetParams, 11040, (GraphNode node, void* params))                                            \
+    X(cuGraphMemFreeNodeGetParams, 11040, (GraphNode node, void* pointer))                                            \
     X(cuGraphAddEventRecordNode, 11010,                                                                               \
       (GraphNode * node, Graph graph, const GraphNode* dependencies, size_t count, Event event))                      \
     X(cuGraphAddEventWaitNode, 11010,                                                                                 \

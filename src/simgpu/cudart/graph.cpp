@@ -284,6 +284,25 @@ CUDART_API Error cudaGraphAddEmptyNode(GraphNode* node, Graph graph, const Graph
     return in_context(&Driver::cuGraphAddEmptyNode, node, graph, dependencies, count);
 }
 
+// Runtime and driver share the layout of an allocation node's parameters.
+CUDART_API Error cudaGraphAddMemAllocNode(GraphNode* node, Graph graph, const GraphNode* dependencies, size_t count,
+                                          void* params) {
+    return in_context(&Driver::cuGraphAddMemAllocNode, node, graph, dependencies, count, params);
+}
+
+CUDART_API Error cudaGraphMemAllocNodeGetParams(GraphNode node, void* params) {
+    return in_context(&Driver::cuGraphMemAllocNodeGetParams, node, params);
+}
+
+CUDART_API Error cudaGraphAddMemFreeNode(GraphNode* node, Graph graph, const GraphNode* dependencies, size_t count,
+                                         void* pointer) {
+    return in_context(&Driver::cuGraphAddMemFreeNode, node, graph, dependencies, count, pointer);
+}
+
+CUDART_API Error cudaGraphMemFreeNodeGetParams(GraphNode node, void* pointer) {
+    return in_context(&Driver::cuGraphMemFreeNodeGetParams, node, pointer);
+}
+
 CUDART_API Error cudaGraphAddEventRecordNode(GraphNode* node, Graph graph, const GraphNode* dependencies, size_t count,
                                              Event event) {
     return in_context(&Driver::cuGraphAddEventRecordNode, node, graph, dependencies, count, event);

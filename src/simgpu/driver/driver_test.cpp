@@ -688,6 +688,130 @@ TEST_F(Graphs, CapturedWorkIsDoneAtEachLaunch) {
     EXPECT_EQ(cu("cuGraphLaunch", exec, stream_), kInvalidValue);
 }
 
+uint64_t graph_bytes(int attribute) {
+    uint64_t bytes = 0;
+    void* out = &bytes;
+    EXPECT_EQ(cu("cuDeviceGetGraphMemAttribute", 0, attribute, out), kSuccess);
+    return bytes;
+}
+
+TEST_F(Graphs, CapturedAllocationsAreMadeAtEachLaunchAtTheSameAddress) {
+    const size_t before = free_bytes();
+    DevicePtr memory = 0;
+    Graph* graph = nullptr;
+    ExecHandle* exec = nullptr;
+    ASSERT_EQ(cu("cuStreamBeginCapture_v2", stream_, 0), kSuccess);
+    ASSERT_EQ(cu("cuMemAllocAsync", &memory, kMegabyte, stream_), kSuccess);
+    EXPECT_EQ(cu("cuMemsetD8Async", memory, static_cast<unsigned char>(5), size_t{16}, stream_), kSuccess);
+    EXPECT_EQ(cu("cuMemcpyDtoDAsync_v2", memory_, memory, size_t{16}, stream_), kSuccess);
+    EXPECT_EQ(cu("cuMemFreeAsync", memory, stream_), kSuccess);
+    EXPECT_EQ(cu("cuMemFreeAsync", memory, stream_), kInvalidValue) << "freed twice in one graph";
+    ASSERT_EQ(cu("cuStreamEndCapture", stream_, &graph), kSuccess);
+    EXPECT_EQ(free_bytes(), before) << "capturing allocates nothing";
+    ASSERT_EQ(cu("cuGraphInstantiateWithFlags", &exec, graph, uint64_t{0}), kSuccess);
+    for (int round = 0; round < 2; ++round) {
+        EXPECT_EQ(cu("cuMemsetD8_v2", memory_, static_cast<unsigned char>(0), size_t{16}), kSuccess);
+        EXPECT_EQ(cu("cuGraphLaunch", exec, stream_), kSuccess);
+        EXPECT_EQ(download(memory_, 16), std::vector<unsigned char>(16, 5));
+    }
+    EXPECT_EQ(free_bytes(), before);
+    EXPECT_EQ(graph_bytes(0), 0u);
+    EXPECT_EQ(graph_bytes(1), kMegabyte) << "high mark";
+    EXPECT_EQ(cu("cuGraphExecDestroy", exec), kSuccess);
+    EXPECT_EQ(cu("cuGraphDestroy", graph), kSuccess);
+    DevicePtr base = 0;
+    size_t bytes = 0;
+    EXPECT_EQ(cu("cuMemGetAddressRange_v2", &base, &bytes, memory), kNotFound) << "the range is gone with the graph";
+}
+
+TEST_F(Graphs, MemoryLeftAllocatedBlocksTheNextLaunchUnlessFreedOnLaunch) {
+    const size_t before = free_bytes();
+    constexpr uint64_t kAutoFree = 1;
+    for (const uint64_t flags : {uint64_t{0}, kAutoFree}) {
+        DevicePtr memory = 0;
+        Graph* graph = nullptr;
+        ExecHandle* exec = nullptr;
+        ASSERT_EQ(cu("cuStreamBeginCapture_v2", stream_, 0), kSuccess);
+        ASSERT_EQ(cu("cuMemAllocAsync", &memory, kMegabyte, stream_), kSuccess);
+        ASSERT_EQ(cu("cuStreamEndCapture", stream_, &graph), kSuccess);
+        ASSERT_EQ(cu("cuGraphInstantiateWithFlags", &exec, graph, flags), kSuccess);
+        EXPECT_EQ(cu("cuMemFreeAsync", memory, stream_), kInvalidValue) << "not allocated before the launch";
+        EXPECT_EQ(cu("cuGraphLaunch", exec, stream_), kSuccess);
+        EXPECT_EQ(free_bytes(), before - kMegabyte);
+        EXPECT_EQ(cu("cuGraphLaunch", exec, stream_), flags == kAutoFree ? kSuccess : kInvalidValue);
+        EXPECT_EQ(free_bytes(), before - kMegabyte);
+        EXPECT_EQ(cu("cuGraphExecDestroy", exec), kSuccess);
+        EXPECT_EQ(cu("cuGraphDestroy", graph), kSuccess);
+        EXPECT_EQ(cu("cuMemsetD8_v2", memory, static_cast<unsigned char>(1), kMegabyte), kSuccess)
+            << "the memory outlives its graph";
+        EXPECT_EQ(cu("cuMemFree_v2", memory), kSuccess);
+        EXPECT_EQ(cu("cuMemFree_v2", memory), kInvalidValue);
+        EXPECT_EQ(free_bytes(), before);
+    }
+}
+
+TEST_F(Graphs, AllocationNodesCanBeAddedAndQueried) {
+    Graph* graph = nullptr;
+    Node *allocation = nullptr, *freed = nullptr;
+    Node* const* none = nullptr;
+    ASSERT_EQ(cu("cuGraphCreate", &graph, 0u), kSuccess);
+    const MemAccess access{{kLocationDevice, 1}, 3};
+    AllocationNodeParams params{};
+    params.pool.allocation_type = 1;
+    params.pool.location = {kLocationDevice, 0};
+    params.access = &access;
+    params.access_count = 1;
+    EXPECT_EQ(cu("cuGraphAddMemAllocNode", &allocation, graph, none, size_t{0}, &params), kInvalidValue) << "no bytes";
+    params.bytes = kMegabyte;
+    ASSERT_EQ(cu("cuGraphAddMemAllocNode", &allocation, graph, none, size_t{0}, &params), kSuccess);
+    ASSERT_NE(params.pointer, 0u);
+    Node* const* after = &allocation;
+    ASSERT_EQ(cu("cuGraphAddMemFreeNode", &freed, graph, after, size_t{1}, params.pointer), kSuccess);
+    EXPECT_EQ(cu("cuGraphAddMemFreeNode", &freed, graph, after, size_t{1}, params.pointer), kInvalidValue);
+    EXPECT_EQ(cu("cuGraphAddMemFreeNode", &freed, graph, after, size_t{1}, memory_), kInvalidValue);
+    int type = -1;
+    EXPECT_EQ(cu("cuGraphNodeGetType", allocation, &type), kSuccess);
+    EXPECT_EQ(type, 10);
+    EXPECT_EQ(cu("cuGraphNodeGetType", freed, &type), kSuccess);
+    EXPECT_EQ(type, 11);
+    AllocationNodeParams found{};
+    DevicePtr pointer = 0;
+    EXPECT_EQ(cu("cuGraphMemAllocNodeGetParams", allocation, &found), kSuccess);
+    EXPECT_EQ(found.pointer, params.pointer);
+    EXPECT_EQ(found.bytes, kMegabyte);
+    ASSERT_EQ(found.access_count, 1u);
+    EXPECT_EQ(found.access->location.id, 1);
+    EXPECT_EQ(cu("cuGraphMemFreeNodeGetParams", freed, &pointer), kSuccess);
+    EXPECT_EQ(pointer, params.pointer);
+    EXPECT_EQ(cu("cuGraphMemFreeNodeGetParams", allocation, &pointer), kInvalidValue);
+    EXPECT_EQ(cu("cuGraphDestroy", graph), kSuccess);
+}
+
+TEST_F(Graphs, GraphWithMemoryNodesCannotBeClonedOrInstantiatedTwice) {
+    const size_t before = free_bytes();
+    Graph *graph = nullptr, *other = nullptr;
+    ExecHandle *exec = nullptr, *second = nullptr;
+    NodeParams params{};
+    params.type = 10;
+    params.allocation.pool.allocation_type = 1;
+    params.allocation.pool.location = {kLocationDevice, 0};
+    params.allocation.bytes = testing::kGpuBytes + 1;
+    Node* node = nullptr;
+    Node* const* none = nullptr;
+    ASSERT_EQ(cu("cuGraphCreate", &graph, 0u), kSuccess);
+    ASSERT_EQ(cu("cuGraphAddNode", &node, graph, none, size_t{0}, &params), kSuccess);
+    EXPECT_EQ(cu("cuGraphClone", &other, graph), kNotSupported);
+    EXPECT_EQ(cu("cuGraphDestroyNode", node), kNotSupported);
+    ASSERT_EQ(cu("cuGraphInstantiateWithFlags", &exec, graph, uint64_t{0}), kSuccess);
+    EXPECT_EQ(cu("cuGraphInstantiateWithFlags", &second, graph, uint64_t{0}), kNotSupported);
+    EXPECT_EQ(cu("cuGraphLaunch", exec, stream_), kOutOfMemory);
+    EXPECT_EQ(cu("cuGraphExecDestroy", exec), kSuccess);
+    EXPECT_EQ(cu("cuGraphInstantiateWithFlags", &second, graph, uint64_t{0}), kSuccess);
+    EXPECT_EQ(cu("cuGraphExecDestroy", second), kSuccess);
+    EXPECT_EQ(cu("cuGraphDestroy", graph), kSuccess);
+    EXPECT_EQ(free_bytes(), before);
+}
+
 TEST_F(Graphs, CaptureSpreadsOverEvents) {
     Stream* other = new_stream();
     Event *fork_event = nullptr, *join_event = nullptr;

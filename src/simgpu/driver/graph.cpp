@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <type_traits>
 
+#include "simgpu/driver/graph_memory.hpp"
 #include "simgpu/driver/stream.hpp"
 
 namespace cudafault::sim {
@@ -19,12 +20,32 @@ struct UserObject {
 
 namespace {
 
-// CUgraphNodeType of each kind of work, which stand in the same order but for the last two.
-enum NodeType { kKernelNode, kCopyNode, kMemsetNode, kHostNode, kChildNode, kEmptyNode, kWaitNode, kRecordNode };
+// CUgraphNodeType. The two kinds of semaphore nodes, 8 and 9, are not simulated.
+enum NodeType {
+    kKernelNode,
+    kCopyNode,
+    kMemsetNode,
+    kHostNode,
+    kChildNode,
+    kEmptyNode,
+    kWaitNode,
+    kRecordNode,
+    kAllocationNode = 10,
+    kFreeNode
+};
+constexpr int kSemaphoreKinds = 2;
 static_assert(std::is_same_v<std::variant_alternative_t<kRecordNode, Work>, RecordEvent> &&
-              std::is_same_v<std::variant_alternative_t<kEmptyNode, Work>, Nothing>);
+              std::is_same_v<std::variant_alternative_t<kEmptyNode, Work>, Nothing> &&
+              std::is_same_v<std::variant_alternative_t<kFreeNode - kSemaphoreKinds, Work>, FreeMemory>);
 
-int node_type(const Work& work) { return static_cast<int>(work.index()); }
+int node_type(const Work& work) {
+    const int kind = static_cast<int>(work.index());
+    return kind > kRecordNode ? kind + kSemaphoreKinds : kind;
+}
+
+bool is_memory_work(const Work& work) {
+    return std::holds_alternative<AllocateMemory>(work) || std::holds_alternative<FreeMemory>(work);
+}
 
 template <typename Body>
 Result with_graph(Graph* graph, Body body) {
@@ -114,15 +135,59 @@ bool flatten(const Graph& graph, std::vector<Step>& steps) {
     return true;
 }
 
+// A graph with memory nodes can have one executable graph at a time.
+bool can_instantiate(const State& s, const Graph& graph) {
+    return !has_memory_nodes(graph) ||
+           std::none_of(s.execs.begin(), s.execs.end(), [&](const GraphExec* e) { return e->graph_id == graph.id; });
+}
+
 Result instantiate(GraphExec** out, Graph* graph, uint64_t flags) {
     constexpr uint64_t kKnownFlags = 15;
     return with_graph(graph, [&](State& s, Graph& g) {
         if (!out || (flags & ~kKnownFlags)) return kInvalidValue;
-        GraphExec exec{s.next_id++, flags, {}, g.user_objects};
+        if (!can_instantiate(s, g)) return kNotSupported;
+        GraphExec exec{s.next_id++, g.id, flags, {}, g.user_objects};
         if (!flatten(g, exec.steps)) return kInvalidValue;
         for (auto& [object, count] : exec.user_objects) object->references += count;
+        for (const Step& step : exec.steps) {
+            if (const auto* allocation = std::get_if<AllocateMemory>(&step.work)) {
+                hold_graph_memory(s, allocation->pointer);
+            }
+        }
         return give(out, s.execs.add(new GraphExec(std::move(exec))));
     });
+}
+
+// Reserves the memory and adds the node; sets params.pointer.
+Result add_allocation(Node** out, Graph* graph, Node* const* dependencies, size_t count, AllocationNodeParams* params) {
+    return with_context([&](State& s, Context&) {
+        if (!out || !params || !params->bytes) return kInvalidValue;
+        if (!s.graphs.has(graph) || !is_dependency_list(s, *graph, dependencies, count)) return kInvalidValue;
+        const MemLocation location = params->pool.location;
+        if (params->pool.allocation_type != 1 || location.type != kLocationDevice || !is_device(s, location.id) ||
+            (params->access_count && !params->access)) {
+            return kInvalidValue;
+        }
+        if (Result error = reserve_graph_memory(s, location.id, params->bytes, params->pointer)) return error;
+        const AllocateMemory work{params->pointer,
+                                  params->bytes,
+                                  params->pool,
+                                  {params->access, params->access + params->access_count}};
+        return give(out, &add_node(s, *graph, work, {dependencies, dependencies + count}));
+    });
+}
+
+bool is_freed_in(const Graph& graph, DevicePtr pointer) {
+    return std::any_of(graph.nodes.begin(), graph.nodes.end(), [&](const Node* node) {
+        const auto* freed = std::get_if<FreeMemory>(&node->work);
+        return freed && freed->pointer == pointer;
+    });
+}
+
+Result add_free(Node** out, Graph* graph, Node* const* dependencies, size_t count, DevicePtr pointer) {
+    const Result error = with_graph(
+        graph, [&](State&, Graph& g) { return is_freed_in(g, pointer) ? kInvalidValue : kSuccess; });
+    return error ? error : add(out, graph, dependencies, count, FreeMemory{pointer});
 }
 
 // Gives new work of the same kind to a step.
@@ -132,6 +197,7 @@ Result replace_work(GraphExec* exec, const Node* node, const Work& work) {
         const auto step =
             std::find_if(exec->steps.begin(), exec->steps.end(), [&](const Step& st) { return st.of == node; });
         if (step == exec->steps.end() || step->work.index() != work.index()) return kInvalidValue;
+        if (is_memory_work(work)) return kNotSupported;
         if (Result error = check_work(s, context, work)) return error;
         step->work = work;
         return kSuccess;
@@ -141,6 +207,7 @@ Result replace_work(GraphExec* exec, const Node* node, const Work& work) {
 Result replace_work(Node* node, const Work& work) {
     return with_context([&](State& s, Context& context) {
         if (!s.nodes.has(node) || node->work.index() != work.index()) return kInvalidValue;
+        if (is_memory_work(work)) return kNotSupported;
         if (Result error = check_work(s, context, work)) return error;
         node->work = work;
         return kSuccess;
@@ -182,6 +249,8 @@ Result work_of(const NodeParams& params, Work& work) {
         case kEmptyNode: work = Nothing{}; return kSuccess;
         case kWaitNode: work = WaitEvent{params.event}; return kSuccess;
         case kRecordNode: work = RecordEvent{params.event}; return kSuccess;
+        case kAllocationNode: work = AllocateMemory{}; return kSuccess;
+        case kFreeNode: work = FreeMemory{params.freed}; return kSuccess;
     }
     return kNotSupported;
 }
@@ -222,9 +291,31 @@ Node& add_node(State& s, Graph& graph, Work work, std::vector<Node*> dependencie
 void destroy_graph(State& s, Graph& graph) {
     for (Node* node : graph.nodes) {
         if (const auto* child = std::get_if<ChildGraph>(&node->work)) destroy_graph(s, *child->graph);
+        if (const auto* allocation = std::get_if<AllocateMemory>(&node->work)) {
+            drop_graph_memory(s, allocation->pointer);
+        }
         s.nodes.remove(node);
     }
     s.graphs.remove(&graph);
+}
+
+Result capture_allocation(State& s, Stream& stream, const Pool& pool, size_t bytes, DevicePtr* out) {
+    if (!out || !bytes) return kInvalidValue;
+    if (stream.capture->invalid) return kStreamCaptureInvalidated;
+    AllocateMemory work{0, bytes, pool.properties, {}};
+    if (Result error = reserve_graph_memory(s, pool.device, bytes, work.pointer)) return error;
+    stream.tail = {&add_node(s, *stream.capture->graph, work, stream.tail)};
+    return give(out, work.pointer);
+}
+
+Result capture_free(State& s, Stream& stream, DevicePtr pointer) {
+    if (stream.capture->invalid) return kStreamCaptureInvalidated;
+    const auto found = s.blocks.find(pointer);
+    if (found == s.blocks.end() || !found->second.of_graph || is_freed_in(*stream.capture->graph, pointer)) {
+        return kInvalidValue;
+    }
+    stream.tail = {&add_node(s, *stream.capture->graph, FreeMemory{pointer}, stream.tail)};
+    return kSuccess;
 }
 
 SIM_API Result cuGraphCreate(Graph** out, unsigned flags) {
@@ -245,7 +336,10 @@ SIM_API Result cuGraphDestroy(Graph* graph) {
 }
 
 SIM_API Result cuGraphClone(Graph** out, Graph* graph) {
-    return with_graph(graph, [&](State& s, Graph& g) { return out ? give(out, &clone(s, g)) : kInvalidValue; });
+    return with_graph(graph, [&](State& s, Graph& g) {
+        if (!out) return kInvalidValue;
+        return has_memory_nodes(g) ? kNotSupported : give(out, &clone(s, g));
+    });
 }
 
 SIM_API Result cuGraphGetId(Graph* graph, unsigned* id) {
@@ -319,6 +413,7 @@ SIM_ALIAS(cuGraphAddDependencies_v2, cuGraphAddDependencies,
 SIM_API Result cuGraphRemoveDependencies(Graph* graph, Node* const* from, Node* const* to, size_t count) {
     return with_graph(graph, [&](State& s, Graph& g) {
         if (!is_dependency_list(s, g, from, count) || !is_dependency_list(s, g, to, count)) return kInvalidValue;
+        if (has_memory_nodes(g)) return kNotSupported;
         for (size_t i = 0; i < count; ++i) {
             if (!std::erase(to[i]->dependencies, from[i])) return kInvalidValue;
         }
@@ -346,6 +441,7 @@ SIM_API Result cuGraphNodeFindInClone(Node** out, Node* original, Graph* graph) 
 
 SIM_API Result cuGraphDestroyNode(Node* node) {
     return with_node(node, [](State& s, Node& n) {
+        if (has_memory_nodes(*n.graph)) return kNotSupported;
         for (Node* other : n.graph->nodes) std::erase(other->dependencies, &n);
         std::erase(n.graph->nodes, &n);
         if (const auto* child = std::get_if<ChildGraph>(&n.work)) destroy_graph(s, *child->graph);
@@ -358,6 +454,8 @@ SIM_API Result cuGraphAddNode_v2(Node** out, Graph* graph, Node* const* dependen
                                  NodeParams* params) {
     Work work;
     if (!params) return kInvalidValue;
+    if (params->type == kAllocationNode) return add_allocation(out, graph, dependencies, count, &params->allocation);
+    if (params->type == kFreeNode) return add_free(out, graph, dependencies, count, params->freed);
     if (Result error = work_of(*params, work)) return error;
     return add(out, graph, dependencies, count, work);
 }
@@ -496,6 +594,26 @@ SIM_API Result cuGraphChildGraphNodeGetGraph(Node* node, Graph** child) {
     return get_work<ChildGraph>(node, child, [](const ChildGraph& c) { return c.graph; });
 }
 
+SIM_API Result cuGraphAddMemAllocNode(Node** out, Graph* graph, Node* const* dependencies, size_t count,
+                                      AllocationNodeParams* params) {
+    return add_allocation(out, graph, dependencies, count, params);
+}
+
+SIM_API Result cuGraphMemAllocNodeGetParams(Node* node, AllocationNodeParams* params) {
+    return get_work<AllocateMemory>(node, params, [](const AllocateMemory& a) {
+        return AllocationNodeParams{a.pool, a.access.data(), a.access.size(), a.bytes, a.pointer};
+    });
+}
+
+SIM_API Result cuGraphAddMemFreeNode(Node** out, Graph* graph, Node* const* dependencies, size_t count,
+                                     DevicePtr pointer) {
+    return add_free(out, graph, dependencies, count, pointer);
+}
+
+SIM_API Result cuGraphMemFreeNodeGetParams(Node* node, DevicePtr* pointer) {
+    return get_work<FreeMemory>(node, pointer, [](const FreeMemory& f) { return f.pointer; });
+}
+
 SIM_API Result cuGraphAddEventRecordNode(Node** out, Graph* graph, Node* const* dependencies, size_t count,
                                          Event* event) {
     return add(out, graph, dependencies, count, RecordEvent{event});
@@ -557,13 +675,18 @@ SIM_API Result cuGraphExecDestroy(GraphExec* exec) {
     Farewell farewell;
     return with_exec(exec, [&](State& s, GraphExec& e) {
         for (auto& [object, count] : e.user_objects) release_user_object(s, *object, count, farewell);
+        for (const Step& step : e.steps) {
+            if (const auto* allocation = std::get_if<AllocateMemory>(&step.work)) {
+                drop_graph_memory(s, allocation->pointer);
+            }
+        }
         s.execs.remove(&e);
         return kSuccess;
     });
 }
 
 SIM_API Result cuGraphExecUpdate_v2(GraphExec* exec, Graph* graph, ExecUpdateResult* result) {
-    constexpr int kUpdated = 0, kTopologyChanged = 2, kTypeChanged = 3;
+    constexpr int kUpdated = 0, kTopologyChanged = 2, kTypeChanged = 3, kUpdateNotSupported = 6;
     return with_exec(exec, [&](State& s, GraphExec& e) {
         std::vector<Step> steps;
         if (!result || !s.graphs.has(graph) || !flatten(*graph, steps)) return kInvalidValue;
@@ -575,6 +698,10 @@ SIM_API Result cuGraphExecUpdate_v2(GraphExec* exec, Graph* graph, ExecUpdateRes
                                                     : kTopologyChanged,
                    nullptr, nullptr};
         if (!same_kinds) return kGraphExecUpdateFailure;
+        if (has_memory_nodes(*graph)) {
+            result->result = kUpdateNotSupported;
+            return kGraphExecUpdateFailure;
+        }
         // Nodes are still named by the graph that was instantiated.
         for (size_t i = 0; i < steps.size(); ++i) e.steps[i].work = steps[i].work;
         return kSuccess;
@@ -616,6 +743,7 @@ SIM_API Result cuGraphUpload(GraphExec* exec, Stream* stream) {
 SIM_PER_THREAD(cuGraphUpload, _ptsz, (GraphExec * exec, Stream* stream), (exec, own_stream(stream)))
 
 SIM_API Result cuGraphLaunch(GraphExec* exec, Stream* handle) {
+    constexpr uint64_t kAutoFreeOnLaunch = 1;
     std::vector<Step> steps;
     const Result error = with_context([&](State& s, Context& context) -> Result {
         Stream* stream = nullptr;
@@ -627,7 +755,7 @@ SIM_API Result cuGraphLaunch(GraphExec* exec, Stream* handle) {
             if (Result wrong = check_work(s, context, step.work)) return wrong;
             steps.push_back(step);
         }
-        return kSuccess;
+        return prepare_graph_memory(s, steps, exec->flags & kAutoFreeOnLaunch);
     });
     if (error) return error;
     for (const Step& step : steps) run(step.work);

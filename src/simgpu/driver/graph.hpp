@@ -47,8 +47,20 @@ struct ChildGraph {
     Graph* graph;
 };
 
+struct AllocateMemory {
+    DevicePtr pointer;
+    size_t bytes;
+    PoolProperties pool;
+    std::vector<MemAccess> access;
+};
+
+struct FreeMemory {
+    DevicePtr pointer;
+};
+
 // In an order of its own; node_type() gives CUgraphNodeType.
-using Work = std::variant<Launch, Copy, Fill, HostCall, ChildGraph, Nothing, WaitEvent, RecordEvent>;
+using Work = std::variant<Launch, Copy, Fill, HostCall, ChildGraph, Nothing, WaitEvent, RecordEvent, AllocateMemory,
+                          FreeMemory>;
 
 struct Node {
     Graph* graph;
@@ -74,6 +86,7 @@ struct Step {
 
 struct GraphExec {
     uint64_t id;
+    uint64_t graph_id;
     uint64_t flags;
     std::vector<Step> steps;
     std::map<UserObject*, unsigned> user_objects;  // of its graph, kept for it
@@ -90,6 +103,10 @@ void run(const Work& work);
 
 // Checks the work, then does it, or adds it to the graph the stream is captured into.
 Result submit(Stream* stream, Work work);
+
+// Adds nodes that allocate and free memory to the graph that the stream is captured into.
+Result capture_allocation(State& s, Stream& stream, const Pool& pool, size_t bytes, DevicePtr* out);
+Result capture_free(State& s, Stream& stream, DevicePtr pointer);
 
 // Ends captures whose streams are about to vanish.
 void abandon_captures_of(State& s, const Context& context);

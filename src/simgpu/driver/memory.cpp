@@ -7,6 +7,8 @@
 
 #include <algorithm>
 
+#include "simgpu/driver/graph_memory.hpp"
+
 namespace cudafault::sim {
 namespace {
 
@@ -43,8 +45,7 @@ Result free_block(DevicePtr pointer, std::initializer_list<BlockKind> kinds) {
         const auto found = s.blocks.find(pointer);
         if (found == s.blocks.end()) return kInvalidValue;
         if (std::find(kinds.begin(), kinds.end(), found->second.kind) == kinds.end()) return kInvalidValue;
-        release(s, found->second);
-        return kSuccess;
+        return free_memory(s, found->second);
     });
 }
 
@@ -182,24 +183,41 @@ Result charge(State& s, int device, uint64_t bytes) {
 
 void refund(State& s, int device, uint64_t bytes) { s.devices[device].used -= bytes; }
 
-Result allocate(State& s, Context& context, size_t bytes, BlockKind kind, Block*& block) {
+size_t whole_pages(size_t bytes) { return round_up(bytes, kPage); }
+
+Result map_block(State& s, Context& context, size_t bytes, BlockKind kind, Block*& block) {
     constexpr size_t kMost = size_t{1} << 46;
     if (bytes > kMost) return kOutOfMemory;
-    const size_t pages = round_up(bytes, kPage);
-    const uint64_t cost = kind == BlockKind::kDevice ? pages : 0;
-    if (Result error = charge(s, context.device, cost)) return error;
-    void* start = mmap(nullptr, pages, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (start == MAP_FAILED) {
-        refund(s, context.device, cost);
-        return kOutOfMemory;
-    }
+    void* start =
+        mmap(nullptr, whole_pages(bytes), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (start == MAP_FAILED) return kOutOfMemory;
     block = &insert_block(s, {.base = reinterpret_cast<uintptr_t>(start),
                               .bytes = bytes,
                               .kind = kind,
                               .device = context.device,
                               .context = &context,
-                              .id = 0,
-                              .charged = cost});
+                              .id = 0});
+    return kSuccess;
+}
+
+Result allocate(State& s, Context& context, size_t bytes, BlockKind kind, Block*& block) {
+    if (Result error = map_block(s, context, bytes, kind, block)) return error;
+    if (kind != BlockKind::kDevice) return kSuccess;
+    if (Result error = charge(s, context.device, whole_pages(bytes))) {
+        release(s, *block);
+        return error;
+    }
+    block->charged = whole_pages(bytes);
+    return kSuccess;
+}
+
+Result free_memory(State& s, Block& block) {
+    if (!block.live) return kInvalidValue;
+    if (block.of_graph) {
+        free_graph_memory(s, block);
+    } else {
+        release(s, block);
+    }
     return kSuccess;
 }
 
@@ -211,11 +229,11 @@ void release(State& s, Block& block) {
     s.blocks.erase(block.base);
 }
 
-// Mapped memory and memory of a pool belong to no context.
+// Mapped memory and memory of a pool or a graph belong to no context.
 void release_blocks_of(State& s, const Context& context) {
     for (auto at = s.blocks.begin(); at != s.blocks.end();) {
         Block& block = (at++)->second;
-        const bool kept = block.kind == BlockKind::kMapped || block.pool;
+        const bool kept = block.kind == BlockKind::kMapped || block.pool || block.of_graph;
         if (block.context == &context && !kept) release(s, block);
     }
 }

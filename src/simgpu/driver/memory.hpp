@@ -13,8 +13,17 @@ void refund(State& s, int device, uint64_t bytes);
 // New zeroed memory of its own pages; device memory is charged.
 Result allocate(State& s, Context& context, size_t bytes, BlockKind kind, Block*& block);
 
+// A block of new zeroed memory, for which nothing is charged.
+Result map_block(State& s, Context& context, size_t bytes, BlockKind kind, Block*& block);
+
+// Memory is charged in whole pages.
+size_t whole_pages(size_t bytes);
+
 // Unmaps what is the driver's, gives back what was charged, forgets the block.
 void release(State& s, Block& block);
+
+// Frees memory for a program; kInvalidValue for memory of a graph that is not allocated.
+Result free_memory(State& s, Block& block);
 void release_blocks_of(State& s, const Context& context);
 
 // Makes a block known, under an id of its own.

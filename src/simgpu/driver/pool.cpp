@@ -2,6 +2,7 @@
 // Stream-ordered allocation: memory pools. A pool holds back nothing, for getting memory costs nothing here.
 #include <algorithm>
 
+#include "simgpu/driver/graph.hpp"
 #include "simgpu/driver/memory.hpp"
 #include "simgpu/driver/stream.hpp"
 
@@ -18,6 +19,9 @@ enum PoolAttribute {
     kUsedCurrent,
     kUsedHigh,
 };
+
+// CUgraphMem_attribute.
+enum GraphMemoryAttribute { kGraphUsed, kGraphUsedHigh, kGraphReserved, kGraphReservedHigh };
 
 template <typename Body>
 Result with_pool(Pool* pool, Body body) {
@@ -67,11 +71,11 @@ Result set_attribute(Pool& pool, int attribute, const void* value) {
     return kInvalidValue;
 }
 
-// An allocation that a graph would make each time it runs is not simulated.
-Result stream_error(State& s, Context& c, Stream* handle) {
+// Allocates, or adds an allocation node if the stream is being captured.
+Result allocate_in_order(State& s, Context& c, Stream* handle, Pool& pool, size_t bytes, DevicePtr* out) {
     Stream* stream = nullptr;
     if (Result error = resolve_stream(s, c, handle, stream)) return error;
-    return stream->capture ? kStreamCaptureUnsupported : kSuccess;
+    return stream->capture ? capture_allocation(s, *stream, pool, bytes, out) : allocate_from(s, pool, bytes, out);
 }
 
 }  // namespace
@@ -101,7 +105,7 @@ SIM_API Result cuMemPoolCreate(Pool** out, const PoolProperties* properties) {
     });
 }
 
-// A real driver waits with it until the last allocation is freed; here none may be left.
+// A real driver keeps the pool until its last allocation is freed; here such allocations go on without a pool.
 SIM_API Result cuMemPoolDestroy(Pool* pool) {
     return with_pool(pool, [&](State& s, Pool& p) {
         if (p.is_default) return kInvalidValue;
@@ -151,8 +155,7 @@ SIM_API Result cuMemPoolGetAccess(int* flags, Pool* pool, const MemLocation* loc
 
 SIM_API Result cuMemAllocAsync(DevicePtr* out, size_t bytes, Stream* stream) {
     return with_context([&](State& s, Context& c) {
-        if (Result error = stream_error(s, c, stream)) return error;
-        return allocate_from(s, *s.devices[c.device].pool, bytes, out);
+        return allocate_in_order(s, c, stream, *s.devices[c.device].pool, bytes, out);
     });
 }
 SIM_PER_THREAD(cuMemAllocAsync, _ptsz, (DevicePtr * out, size_t bytes, Stream* stream),
@@ -160,41 +163,50 @@ SIM_PER_THREAD(cuMemAllocAsync, _ptsz, (DevicePtr * out, size_t bytes, Stream* s
 
 SIM_API Result cuMemAllocFromPoolAsync(DevicePtr* out, size_t bytes, Pool* pool, Stream* stream) {
     return with_context([&](State& s, Context& c) {
-        if (!s.pools.has(pool)) return kInvalidValue;
-        if (Result error = stream_error(s, c, stream)) return error;
-        return allocate_from(s, *pool, bytes, out);
+        return s.pools.has(pool) ? allocate_in_order(s, c, stream, *pool, bytes, out) : kInvalidValue;
     });
 }
 SIM_PER_THREAD(cuMemAllocFromPoolAsync, _ptsz, (DevicePtr * out, size_t bytes, Pool* pool, Stream* stream),
                (out, bytes, pool, own_stream(stream)))
 
-// Memory of cuMemAlloc may be freed so too, and the other way round.
-SIM_API Result cuMemFreeAsync(DevicePtr pointer, Stream* stream) {
+// Also frees memory of cuMemAlloc, and cuMemFree frees memory of cuMemAllocAsync.
+SIM_API Result cuMemFreeAsync(DevicePtr pointer, Stream* handle) {
     return with_context([&](State& s, Context& c) {
-        if (Result error = stream_error(s, c, stream)) return error;
+        Stream* stream = nullptr;
+        if (Result error = resolve_stream(s, c, handle, stream)) return error;
+        if (stream->capture) return capture_free(s, *stream, pointer);
         const auto found = s.blocks.find(pointer);
         if (found == s.blocks.end() || found->second.kind != BlockKind::kDevice) return kInvalidValue;
-        release(s, found->second);
-        return kSuccess;
+        return free_memory(s, found->second);
     });
 }
 SIM_PER_THREAD(cuMemFreeAsync, _ptsz, (DevicePtr pointer, Stream* stream), (pointer, own_stream(stream)))
 
-// Memory of graphs: graphs allocate none here.
+// Graphs keep no memory that is not allocated.
 SIM_API Result cuDeviceGraphMemTrim(Device device) {
     return with_device(device, [](State&, DeviceState&) { return kSuccess; });
 }
 
 SIM_API Result cuDeviceGetGraphMemAttribute(Device device, int attribute, void* value) {
-    return with_device(device, [&](State&, DeviceState&) {
-        return attribute < 0 || attribute > 3 ? kInvalidValue : give(static_cast<uint64_t*>(value), 0);
+    return with_device(device, [&](State&, DeviceState& d) {
+        auto* out = static_cast<uint64_t*>(value);
+        switch (attribute) {
+            case kGraphUsed:
+            case kGraphReserved: return give(out, d.graph_used);
+            case kGraphUsedHigh:
+            case kGraphReservedHigh: return give(out, d.graph_used_high);
+        }
+        return kInvalidValue;
     });
 }
 
+// The high marks can only be reset.
 SIM_API Result cuDeviceSetGraphMemAttribute(Device device, int attribute, void* value) {
-    return with_device(device, [&](State&, DeviceState&) {
-        const bool is_high_mark = attribute == 1 || attribute == 3;
-        return is_high_mark && value && !*static_cast<uint64_t*>(value) ? kSuccess : kInvalidValue;
+    return with_device(device, [&](State&, DeviceState& d) {
+        const bool is_high_mark = attribute == kGraphUsedHigh || attribute == kGraphReservedHigh;
+        if (!is_high_mark || !value || *static_cast<uint64_t*>(value)) return kInvalidValue;
+        d.graph_used_high = d.graph_used;
+        return kSuccess;
     });
 }
 

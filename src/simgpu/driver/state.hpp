@@ -82,6 +82,9 @@ struct Block {
     bool sync_memops = false;
     bool read_mostly = false;
     MemLocation preferred{}, prefetched{};
+    bool of_graph = false;       // reserved by an allocation node; see graph_memory.hpp
+    bool live = true;            // false for memory of a graph that is reserved but not allocated
+    unsigned graph_holders = 0;  // nodes and executable graphs that can allocate it
 
     uintptr_t end() const { return base + bytes; }
     bool on_device() const {
@@ -97,6 +100,7 @@ struct DeviceState {
     unsigned primary_flags = 0;
     Pool* default_pool = nullptr;
     Pool* pool = nullptr;
+    uint64_t graph_used = 0, graph_used_high = 0;  // memory of graphs
 };
 
 struct Event {

@@ -4,6 +4,7 @@
 #include <type_traits>
 
 #include "simgpu/driver/graph.hpp"
+#include "simgpu/driver/graph_memory.hpp"
 #include "simgpu/driver/memory.hpp"
 #include "simgpu/driver/stream.hpp"
 
@@ -90,9 +91,17 @@ Result check_work(State& s, const Context& context, const Work& work) {
             [&](const Copy& copy) { return check_copy(s, copy); },
             [&](const Fill& fill) { return check_fill(s, fill); },
             [&](const HostCall& call) { return call.function ? kSuccess : kInvalidValue; },
-            [&](const ChildGraph& child) { return s.graphs.has(child.graph) ? kSuccess : kInvalidValue; },
+            [&](const ChildGraph& child) {
+                if (!s.graphs.has(child.graph)) return kInvalidValue;
+                return has_memory_nodes(*child.graph) ? kNotSupported : kSuccess;
+            },
             [&](const RecordEvent& record) { return s.events.has(record.event) ? kSuccess : kInvalidHandle; },
             [&](const WaitEvent& wait) { return s.events.has(wait.event) ? kSuccess : kInvalidHandle; },
+            [&](const AllocateMemory& allocation) { return allocation.bytes ? kSuccess : kInvalidValue; },
+            [&](const FreeMemory& freed) {
+                const auto found = s.blocks.find(freed.pointer);
+                return found != s.blocks.end() && found->second.of_graph ? kSuccess : kInvalidValue;
+            },
             [](const Nothing&) { return kSuccess; },
         },
         work);
@@ -105,6 +114,8 @@ void run(const Work& work) {
                    [](const Fill& fill) { do_fill(fill); },
                    [](const HostCall& call) { call.function(call.user_data); },
                    [](const RecordEvent& record) { do_record(record.event); },
+                   [](const AllocateMemory& allocation) { run_allocation(allocation.pointer); },
+                   [](const FreeMemory& freed) { run_free(freed.pointer); },
                    [](const auto&) {},
                },
                work);
