@@ -41,6 +41,14 @@ struct Ours {
     }
 };
 
+// How many GPUs have device files; 0, if set by the user, switches them off.
+constexpr const char* kDeviceFiles = "CUDAFAULT_SIM_DEVICE_FILES";
+
+void set_device_files(Environment& environment, const Machine& machine) {
+    if (environment.get(kDeviceFiles) == "0") return;
+    environment.set(kDeviceFiles, std::to_string(machine.gpus.size()));
+}
+
 void set_list(Environment& environment, const char* name, const std::vector<std::string>& items) {
     if (items.empty()) {
         environment.unset(name);
@@ -57,6 +65,8 @@ void set_preload(Environment& environment, const Ours& ours, const Products& pro
     for (const std::string& item : split(environment.get("LD_PRELOAD").value_or(""), ": ")) {
         if (!item.empty() && !ours.is_library(item)) items.push_back(item);
     }
+    // Last, so that other libraries that replace functions of the C library come in front of it.
+    if (simulated) items.push_back(device_files(products.simgpu));
     set_list(environment, "LD_PRELOAD", items);
 }
 
@@ -106,9 +116,11 @@ void enter_run(Environment& environment, const std::string& address, const Produ
     if (machine.simulated) {
         environment.set("CUDAFAULT_SIM_GPUS", machine.simulation);
         environment.set("CUDAFAULT_SIM_DIR", products.simgpu);
+        set_device_files(environment, machine);
     } else {
         environment.unset("CUDAFAULT_SIM_GPUS");
         environment.unset("CUDAFAULT_SIM_DIR");
+        environment.unset(kDeviceFiles);
     }
 }
 

@@ -11,6 +11,8 @@ const Products kProducts{"/opt/lib/libcudafault.so", "/opt/lib/simgpu"};
 const std::string kRuntimes =
     "/opt/lib/simgpu/libcudart.so.11.0:/opt/lib/simgpu/libcudart.so.12:/opt/lib/simgpu/libcudart.so.13";
 
+const std::string kDeviceFiles = ":/opt/lib/simgpu/libdevicefiles.so";
+
 Environment made_of(std::vector<std::string> entries) {
     std::vector<char*> pointers;
     pointers.reserve(entries.size() + 1);
@@ -54,7 +56,8 @@ TEST(EnterRun, WithRealGpusOnlyTheLibraryComesIn) {
 TEST(EnterRun, KeepsWhatTheUserPreloadsBehindUs) {
     Environment environment = made_of({"LD_PRELOAD=/a.so /b.so", "LD_LIBRARY_PATH=/x:"});
     enter_run(environment, "1:2:3:4", kProducts, simulated("2"));
-    EXPECT_EQ(value(environment, "LD_PRELOAD"), "/opt/lib/libcudafault.so:" + kRuntimes + ":/a.so:/b.so");
+    EXPECT_EQ(value(environment, "LD_PRELOAD"),
+              "/opt/lib/libcudafault.so:" + kRuntimes + ":/a.so:/b.so" + kDeviceFiles);
     EXPECT_EQ(value(environment, "LD_LIBRARY_PATH"), "/opt/lib/simgpu:/x:");
     EXPECT_EQ(value(environment, "CUDAFAULT_SIM_GPUS"), "2");
     EXPECT_EQ(value(environment, "CUDAFAULT_SIM_DIR"), "/opt/lib/simgpu");
@@ -65,16 +68,28 @@ TEST(EnterRun, ARunInsideARunReplacesIt) {
     enter_run(environment, "1:2:3:4", kProducts, simulated("2"));
     enter_run(environment, "5:6:7:8", kProducts, simulated("L4"));
     EXPECT_EQ(value(environment, "CUDAFAULT_RUN"), "5:6:7:8");
-    EXPECT_EQ(value(environment, "LD_PRELOAD"), "/opt/lib/libcudafault.so:" + kRuntimes + ":/a.so");
+    EXPECT_EQ(value(environment, "LD_PRELOAD"), "/opt/lib/libcudafault.so:" + kRuntimes + ":/a.so" + kDeviceFiles);
     EXPECT_EQ(value(environment, "LD_LIBRARY_PATH"), "/opt/lib/simgpu");
     EXPECT_EQ(value(environment, "CUDAFAULT_SIM_GPUS"), "L4");
+}
+
+TEST(EnterRun, SimulatedGpusHaveDeviceFilesUnlessSwitchedOff) {
+    const Machine machine{true, true, "2", {{}, {}}};
+    Environment environment = made_of({});
+    enter_run(environment, "1:2:3:4", kProducts, machine);
+    EXPECT_EQ(value(environment, "CUDAFAULT_SIM_DEVICE_FILES"), "2");
+    environment = made_of({"CUDAFAULT_SIM_DEVICE_FILES=0"});
+    enter_run(environment, "1:2:3:4", kProducts, machine);
+    EXPECT_EQ(value(environment, "CUDAFAULT_SIM_DEVICE_FILES"), "0");
+    enter_run(environment, "5:6:7:8", kProducts, Machine{});
+    EXPECT_EQ(environment.get("CUDAFAULT_SIM_DEVICE_FILES"), std::nullopt);
 }
 
 TEST(EnterRun, AnotherBuildsRunIsReplacedToo) {
     Environment environment = made_of({});
     enter_run(environment, "1:2:3:4", {"/other/libcudafault.so", "/other/simgpu"}, simulated("2"));
     enter_run(environment, "5:6:7:8", kProducts, simulated("1"));
-    EXPECT_EQ(value(environment, "LD_PRELOAD"), "/opt/lib/libcudafault.so:" + kRuntimes);
+    EXPECT_EQ(value(environment, "LD_PRELOAD"), "/opt/lib/libcudafault.so:" + kRuntimes + kDeviceFiles);
     EXPECT_EQ(value(environment, "LD_LIBRARY_PATH"), "/opt/lib/simgpu");
 }
 

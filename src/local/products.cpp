@@ -51,9 +51,12 @@ Products find_products(bool simulated) {
     if (!simulated) return found;
     const char* remedy = "build or install the simulated GPUs beside libcudafault.so";
     for (const char* name : {"libcuda.so.1", "libnvidia-ml.so.1"}) require(found.simgpu / name, remedy);
+    require(device_files(found.simgpu), remedy);
     for (const std::string& runtime : simulated_runtimes(found.simgpu)) require(runtime, remedy);
     return found;
 }
+
+fs::path device_files(const fs::path& simgpu) { return simgpu / "libdevicefiles.so"; }
 
 std::vector<std::string> simulated_runtimes(const fs::path& simgpu) {
     std::vector<std::string> paths;

@@ -20,4 +20,7 @@ Products find_products(bool simulated);
 // The simulated CUDA runtimes: a program's own run path beats LD_LIBRARY_PATH, so they are preloaded.
 std::vector<std::string> simulated_runtimes(const std::filesystem::path& simgpu);
 
+// The library that makes /dev/nvidia0 and its like look present.
+std::filesystem::path device_files(const std::filesystem::path& simgpu);
+
 }  // namespace cudafault::local

@@ -23,7 +23,9 @@ def test_driver_library_is_opened_by_any_name(name):
 
 
 def test_name_without_number_is_the_same_library():
-    code = "import ctypes; a, b = (ctypes.CDLL(n) for n in ('libcuda.so', 'libcuda.so.1')); print(a._handle == b._handle)"
+    code = (
+        "import ctypes; a, b = (ctypes.CDLL(n) for n in ('libcuda.so', 'libcuda.so.1')); print(a._handle == b._handle)"
+    )
     assert run(sys.executable, "-c", code).output == "True\n"
 
 
