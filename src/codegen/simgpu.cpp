@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -98,6 +99,15 @@ std::vector<Entry> read_entries(const std::filesystem::path& driver_tsv) {
     return entries;
 }
 
+// The rows of each function, by its name.
+std::map<std::string, std::vector<TsvRow>> read_answers(const std::filesystem::path& answers_tsv) {
+    std::map<std::string, std::vector<TsvRow>> answers;
+    for (const TsvRow& row : read_tsv(answers_tsv, {"function", "models", "parameters"})) {
+        answers[row.fields[0]].push_back(row);
+    }
+    return answers;
+}
+
 void write_error_names(const std::filesystem::path& errors_tsv, std::ostream& out) {
     out << "const ErrorName kErrorNames[] = {\n";
     for (const TsvRow& row : read_tsv(errors_tsv, {"api", "name", "code"})) {
@@ -140,8 +150,16 @@ void write_sim_driver(const std::filesystem::path& driver_tsv, std::ostream& out
 }
 
 void write_sim_nvml(const std::filesystem::path& nvml_tsv, std::ostream& out) {
-    out << kHeader << "#include \"simgpu/nvml/stub.hpp\"\n\n";
-    write_stubs(read_tsv(nvml_tsv, {"export", "returns"}), out);
+    out << kHeader << "#include \"simgpu/nvml/answers.hpp\"\n#include \"simgpu/nvml/stub.hpp\"\n\n";
+    const auto answers = read_answers(nvml_tsv.parent_path() / "nvml_answers.tsv");
+    std::vector<TsvRow> stubs = read_tsv(nvml_tsv, {"export", "returns"});
+    std::erase_if(stubs, [&](const TsvRow& row) { return answers.count(row.fields[0]) != 0; });
+    write_stubs(stubs, out);
+    for (const auto& [function, rows] : answers) {
+        out << "SIM_ANSWER(" << function;
+        for (const TsvRow& row : rows) out << ", {\"" << row.fields[1] << "\", \"" << row.fields[2] << "\"}";
+        out << ")\n";
+    }
 }
 
 }  // namespace cudafault::codegen

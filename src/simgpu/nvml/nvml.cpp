@@ -113,6 +113,10 @@ Return give_text(char* out, unsigned length, const std::string& text) {
     return kSuccess;
 }
 
+std::string driver_version_text() { return std::to_string(driver_branch(driver_version())) + ".65.06"; }
+
+std::string driver_branch_text() { return "r" + std::to_string(driver_branch(driver_version())) + "_00"; }
+
 NVML_API Return nvmlInitWithFlags(unsigned) {
     ++g_references;
     return kSuccess;
@@ -137,14 +141,12 @@ NVML_API const char* nvmlErrorString(int code) {
 
 NVML_API Return nvmlSystemGetDriverVersion(char* version, unsigned length) {
     if (!initialized()) return kUninitialized;
-    return give_text(version, length, std::to_string(driver_branch(driver_version())) + ".65.06");
+    return give_text(version, length, driver_version_text());
 }
 
 NVML_API Return nvmlSystemGetNVMLVersion(char* version, unsigned length) {
     if (!initialized()) return kUninitialized;
-    const int cuda = driver_version();
-    return give_text(version, length,
-                     std::to_string(cuda / 1000) + "." + std::to_string(driver_branch(cuda)) + ".65.06");
+    return give_text(version, length, std::to_string(driver_version() / 1000) + "." + driver_version_text());
 }
 
 NVML_API Return nvmlSystemGetCudaDriverVersion(int* version) { return give(version, driver_version()); }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// NVML's C interface as far as it is simulated, declared from its binary layout. NVML shows the whole machine, whatever
-// CUDA_VISIBLE_DEVICES says, and does not see what processes do with it: every GPU is idle and healthy.
+// NVML's C interface as far as it is simulated, declared from its binary layout. NVML shows the whole machine and
+// ignores CUDA_VISIBLE_DEVICES. It does not see what processes do on the GPUs: every GPU is idle and healthy.
 #pragma once
 
 #include <cstdint>
@@ -89,7 +89,7 @@ static_assert(sizeof(FieldValue) == 40);
 
 bool is_device(DeviceHandle device);
 
-// Runs body(const Gpu&) for a proper handle in an initialised library.
+// Runs body(const Gpu&) for a proper handle in an initialized library.
 template <typename Body>
 Return with_gpu(DeviceHandle device, Body body) {
     if (!initialized()) return kUninitialized;
@@ -105,5 +105,8 @@ Return give(Value* out, Source value) {
 }
 
 Return give_text(char* out, unsigned length, const std::string& text);
+
+std::string driver_version_text();  // 580.65.06
+std::string driver_branch_text();   // r580_00
 
 }  // namespace cudafault::sim::nvml

@@ -38,7 +38,7 @@ protected:
     }
 };
 
-TEST(NvmlExports, AreAllThereAtAddressesOfTheirOwn) {
+TEST(NvmlExports, AreCompleteAndHaveDistinctAddresses) {
     std::set<void*> addresses;
     const auto rows = testing::read_tsv(SIM_DATA "/nvml.tsv");
     for (const testing::Row& row : rows) {
@@ -53,17 +53,17 @@ TEST(NvmlStart, IsCounted) {
     unsigned count = 0;
     EXPECT_EQ(nvml("nvmlDeviceGetCount_v2", &count), kUninitialized);
     EXPECT_EQ(nvml("nvmlShutdown"), kUninitialized);
-    EXPECT_EQ(nvml("nvmlDeviceGetRemappedRows_v2"), kUninitialized) << "not simulated, and not yet initialised";
+    EXPECT_EQ(nvml("nvmlDeviceGetVgpuMetadata"), kUninitialized) << "not simulated, and not initialized";
     EXPECT_EQ(nvml("nvmlInit_v2"), kSuccess);
     EXPECT_EQ(nvml("nvmlInitWithFlags", 0u), kSuccess);
     EXPECT_EQ(nvml("nvmlShutdown"), kSuccess);
     EXPECT_EQ(nvml("nvmlDeviceGetCount_v2", &count), kSuccess);
     EXPECT_EQ(count, 3u);
-    EXPECT_EQ(nvml("nvmlDeviceGetRemappedRows_v2"), kNotSupported);
+    EXPECT_EQ(nvml("nvmlDeviceGetVgpuMetadata"), kNotSupported);
     EXPECT_EQ(nvml("nvmlShutdown"), kSuccess);
 }
 
-TEST_F(Nvml, DevicesAreFoundInEveryWay) {
+TEST_F(Nvml, DevicesAreFoundByEachIdentifier) {
     for (unsigned index = 0; index < 3; ++index) {
         const DeviceHandle handle = device(index);
         DeviceHandle found = nullptr;
@@ -85,7 +85,7 @@ TEST_F(Nvml, DevicesAreFoundInEveryWay) {
     EXPECT_EQ(nvml("nvmlDeviceGetHandleByPciBusId_v2", static_cast<const char*>("0000:ff:00.0"), &found), kNotFound);
 }
 
-TEST_F(Nvml, IgnoresWhatIsVisibleToCuda) {
+TEST_F(Nvml, IgnoresCudaVisibleDevices) {
     setenv("CUDA_VISIBLE_DEVICES", "", 1);
     unsigned count = 0;
     EXPECT_EQ(nvml("nvmlDeviceGetCount_v2", &count), kSuccess);
@@ -113,7 +113,7 @@ TEST_F(Nvml, AgreesWithTheDriverAboutEachGpu) {
     }
 }
 
-TEST_F(Nvml, MemoryIsThatOfTheMachine) {
+TEST_F(Nvml, MemoryMatchesTheMachine) {
     Memory memory{};
     EXPECT_EQ(nvml("nvmlDeviceGetMemoryInfo", device(0), &memory), kSuccess);
     EXPECT_EQ(memory.total, testing::kGpuBytes);
@@ -155,10 +155,83 @@ TEST_F(Nvml, BoardsAreIdleAndHealthy) {
     EXPECT_EQ(nvml("nvmlDeviceGetCudaComputeCapability", handle, &major, &value), kSuccess);
     EXPECT_EQ(major, 8u);
     EXPECT_EQ(value, 9u);
-    EXPECT_EQ(nvml("nvmlDeviceGetMigMode", handle, &value, &major), kNotSupported);
+    EXPECT_EQ(nvml("nvmlDeviceGetMigMode", handle, &value, &major), kNotSupported) << "an L4 has no MIG";
 }
 
-TEST_F(Nvml, WaitingForEventsEndsInTime) {
+// The table's data is read at each call, so every row is tried on every model that it names. What the caller has given
+// holds the version that the row expects, and enough room behind each pointer.
+TEST_F(Nvml, EveryAnswerOfTheTableIsGiven) {
+    const std::vector<testing::Row> rows = testing::read_tsv(SIM_DATA "/nvml_answers.tsv");
+    ASSERT_GT(rows.size(), 60u);
+    for (const testing::Row& row : rows) {
+        const std::string& models = row.at("models");
+        const std::string& parameters = row.at("parameters");
+        uint32_t version = 0;
+        if (const size_t at = parameters.find('@'); at != std::string::npos) {
+            const size_t size = parameters.find(':') + 1;
+            version = static_cast<uint32_t>(std::stoul(parameters.substr(size))) |
+                      static_cast<uint32_t>(std::stoul(parameters.substr(at + 1))) << 24;
+        }
+        std::vector<std::vector<char>> room(4, std::vector<char>(16384));
+        for (std::vector<char>& each : room) std::memcpy(each.data(), &version, sizeof version);
+        const size_t failing = parameters.find('!');
+        const int expected = failing == std::string::npos ? kSuccess : std::stoi(parameters.substr(failing + 1));
+        const uintptr_t link = parameters.starts_with("link") ? 0 : reinterpret_cast<uintptr_t>(room[0].data());
+        // A buffer's length is the low half of the next argument, which is an address here.
+        uintptr_t arguments[] = {link, reinterpret_cast<uintptr_t>(room[1].data()),
+                                 reinterpret_cast<uintptr_t>(room[2].data()),
+                                 reinterpret_cast<uintptr_t>(room[3].data()), 0};
+        if (models == "-") {
+            EXPECT_EQ(nvml(row.at("function").c_str(), arguments[0], arguments[1], arguments[2], arguments[3]),
+                      expected)
+                << row.at("function");
+            continue;
+        }
+        for (unsigned index = 0; index < 3; ++index) {
+            const DeviceHandle gpu = device(index);
+            if (models != "*" && models.find(gpu->model->key) == std::string::npos) continue;
+            EXPECT_EQ(nvml(row.at("function").c_str(), gpu, arguments[0], arguments[1], arguments[2], arguments[3]),
+                      expected)
+                << row.at("function");
+        }
+    }
+}
+
+TEST_F(Nvml, AnswersOfTheTableFitTheModel) {
+    unsigned value = 9, other = 9;
+    EXPECT_EQ(nvml("nvmlDeviceGetMigMode", device(0), &value, &other), kSuccess);
+    EXPECT_EQ(value, 0u);
+    EXPECT_EQ(other, 0u);
+    EXPECT_EQ(nvml("nvmlDeviceGetNvLinkVersion", device(0), 0u, &value), kSuccess);
+    EXPECT_EQ(value, 6u);
+    EXPECT_EQ(nvml("nvmlDeviceGetNvLinkVersion", device(0), 18u, &value), kInvalidArgument) << "no such link";
+    EXPECT_EQ(nvml("nvmlDeviceGetNvLinkVersion", device(2), 0u, &value), kNotSupported) << "an L4 has no NVLink";
+    char version[64] = "", driver[80] = "";
+    EXPECT_EQ(nvml("nvmlDeviceGetGspFirmwareVersion", device(0), &version[0]), kSuccess);
+    EXPECT_EQ(nvml("nvmlSystemGetDriverVersion", &driver[0], unsigned{sizeof driver}), kSuccess);
+    EXPECT_STREQ(version, driver);
+    unsigned none = 0;
+    EXPECT_EQ(nvml("nvmlDeviceGetIrqNum", DeviceHandle{}, &none), kInvalidArgument);
+    unsigned* nowhere = nullptr;
+    EXPECT_EQ(nvml("nvmlDeviceGetIrqNum", device(0), nowhere), kInvalidArgument);
+}
+
+TEST_F(Nvml, AnswerChecksTheVersionOfItsStructure) {
+    struct {
+        uint32_t version, uuid[4], status, clique, state, health, summary;
+    } fabric{};
+    EXPECT_EQ(nvml("nvmlDeviceGetGpuFabricInfoV", device(0), &fabric), kArgumentVersionMismatch);
+    fabric.version = 36 | 2 << 24;
+    fabric.summary = 77;
+    EXPECT_EQ(nvml("nvmlDeviceGetGpuFabricInfoV", device(0), &fabric), kSuccess);
+    EXPECT_EQ(fabric.state, 3u);
+    EXPECT_EQ(fabric.summary, 77u) << "not a part of version 2";
+    fabric.version = 40 | 3 << 24;
+    EXPECT_EQ(nvml("nvmlDeviceGetGpuFabricInfoV", device(0), &fabric), kSuccess);
+    EXPECT_EQ(fabric.summary, 1u);
+}
+
+TEST_F(Nvml, WaitForEventsEndsAtItsTimeout) {
     void* set = nullptr;
     EventData data{};
     ASSERT_EQ(nvml("nvmlEventSetCreate", &set), kSuccess);
@@ -169,12 +242,12 @@ TEST_F(Nvml, WaitingForEventsEndsInTime) {
     EXPECT_EQ(nvml("nvmlEventSetWait_v2", set, &data, 10u), kInvalidArgument);
 }
 
-TEST_F(Nvml, WrongArgumentsAreRefused) {
+TEST_F(Nvml, InvalidArgumentsAreRefused) {
     unsigned value = 0;
     unsigned* nowhere = nullptr;
     char small[4];
-    const auto nobody = reinterpret_cast<DeviceHandle>(&value);
-    EXPECT_EQ(nvml("nvmlDeviceGetIndex", nobody, &value), kInvalidArgument);
+    const auto invalid = reinterpret_cast<DeviceHandle>(&value);
+    EXPECT_EQ(nvml("nvmlDeviceGetIndex", invalid, &value), kInvalidArgument);
     EXPECT_EQ(nvml("nvmlDeviceGetIndex", DeviceHandle{}, &value), kInvalidArgument);
     EXPECT_EQ(nvml("nvmlDeviceGetIndex", device(0), nowhere), kInvalidArgument);
     EXPECT_EQ(nvml("nvmlDeviceGetName", device(0), &small[0], unsigned{sizeof small}), kInsufficientSize);

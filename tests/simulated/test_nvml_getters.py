@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""nvidia-ml-py's getters on simulated GPUs: those that a data-centre GPU answers, answer."""
+
+import json
+from pathlib import Path
+
+import pytest
+from harness import BUILD, cudafault, pinned, python_with
+
+# Calls each getter that takes a device, or nothing, and prints what it answered as JSON.
+CALL_ALL = """
+import inspect, json, pynvml
+pynvml.nvmlInit()
+gpu = pynvml.nvmlDeviceGetHandleByIndex(0)
+answers = {}
+for name, function in inspect.getmembers(pynvml, inspect.isfunction):
+    if not name.startswith(("nvmlDeviceGet", "nvmlSystemGet")):
+        continue
+    required = [p for p in inspect.signature(function).parameters.values() if p.default is p.empty]
+    if len(required) > 1 or (required and required[0].name not in ("handle", "device")):
+        continue
+    try:
+        function(*([gpu] if required else []))
+        answers[name] = "answered"
+    except pynvml.NVMLError as error:
+        answers[name] = type(error).__name__
+    except Exception as error:
+        answers[name] = f"{type(error).__name__}: {error}"
+print(json.dumps(answers))
+"""
+
+# Named by operators and monitors; each was "not supported" before it became data.
+EXPECTED = """
+nvmlDeviceGetMigMode nvmlDeviceGetAttributes_v2 nvmlDeviceGetNumaNodeId nvmlDeviceGetGspFirmwareVersion
+nvmlDeviceGetRowRemapperHistogram nvmlDeviceGetRemappedRows nvmlDeviceGetEncoderStats nvmlDeviceGetFBCStats
+nvmlDeviceGetIrqNum nvmlDeviceGetJpgUtilization nvmlDeviceGetOfaUtilization nvmlDeviceGetPcieSpeed nvmlDeviceGetNumFans
+nvmlSystemGetConfComputeState nvmlSystemGetDriverBranch
+""".split()
+
+
+@pytest.fixture(scope="module")
+def python() -> Path:
+    return python_with(BUILD / "clients" / "nvml-getters", pinned("nvidia-ml-py"))
+
+
+@pytest.mark.parametrize("model", ["A100", "B200", "H100", "H200"])
+def test_getters_of_a_data_center_gpu_answer(model, python):
+    outcome = cudafault("run", "--gpus", f"sim:{model}", "--", python, "-c", CALL_ALL)
+    assert outcome.code == 0, outcome
+    answers = json.loads(outcome.output)
+    missing = {name: answers.get(name) for name in EXPECTED if answers.get(name) != "answered"}
+    assert not missing
+    crashed = {name: answer for name, answer in answers.items() if ": " in answer}
+    assert not crashed
+    assert sum(answer == "answered" for answer in answers.values()) > 80
