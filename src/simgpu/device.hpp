@@ -42,11 +42,11 @@ struct Gpu {
     uint64_t usable_bytes() const { return memory_bytes - reserved_bytes; }
 };
 
-// What CUDAFAULT_SIM_GPUS and CUDAFAULT_SIM_MEMORY say, read once. Wrong values: a line on stderr and no GPU at all, so
-// that nobody tests on another machine than he thinks.
+// The machine that CUDAFAULT_SIM_GPUS and CUDAFAULT_SIM_MEMORY describe, read once. An invalid value gives one line on
+// stderr and no GPU at all, so that no test runs on a machine that its author did not describe.
 const std::vector<Gpu>& machine();
 
-// The parts of machine(), for tests. Throws nothing: `error` is empty when the text is right.
+// What machine() does with its variables. Throws nothing; `error` is empty if both texts are valid.
 std::vector<Gpu> parse_machine(std::string_view gpus, std::string_view memory, std::string& error);
 
 // The GPUs in CUDA's numbering. `visible` and `order` are CUDA_VISIBLE_DEVICES and CUDA_DEVICE_ORDER, nullptr if unset.

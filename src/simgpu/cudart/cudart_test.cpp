@@ -129,7 +129,7 @@ TEST_F(Cudart, VersionsAreThoseOfTheRelease) {
     EXPECT_GE(driver, runtime);
 }
 
-TEST_F(Cudart, DevicesAreTheSimulatedOnes) {
+TEST_F(Cudart, DevicesMatchTheSimulatedMachine) {
     int count = 0;
     EXPECT_EQ(cuda("cudaGetDeviceCount", &count), kSuccess);
     EXPECT_EQ(count, 3);
@@ -181,7 +181,7 @@ TEST_F(Cudart, PropertiesHaveTheLayoutOfTheRelease) {
 #endif
 }
 
-TEST_F(Cudart, MemoryIsReallyThere) {
+TEST_F(Cudart, CopiedMemoryIsReadBack) {
     const auto sent = pattern(10000);
     std::vector<unsigned char> received(sent.size());
     void* first = allocate(sent.size());
@@ -214,7 +214,7 @@ TEST_F(Cudart, PitchedMemoryIsCopiedRowByRow) {
     EXPECT_EQ(cuda("cudaFree", device), kSuccess);
 }
 
-TEST_F(Cudart, MemsetSetsAndStops) {
+TEST_F(Cudart, MemsetStaysInItsRange) {
     std::vector<unsigned char> received(100, 1);
     void* device = allocate(100);
     EXPECT_EQ(cuda("cudaMemset", device, 0, size_t{100}), kSuccess);
@@ -254,7 +254,7 @@ TEST_F(Cudart, LastErrorIsTheThreadsOwn) {
     EXPECT_EQ(cuda("cudaGetLastError"), kInvalidDevice);
 }
 
-TEST_F(Cudart, PointersAreKnownByKind) {
+TEST_F(Cudart, PointersHaveTheirKind) {
     void* device = allocate(4096);
     void* host = nullptr;
     ASSERT_EQ(cuda("cudaMallocHost", &host, size_t{4096}), kSuccess);
@@ -331,7 +331,7 @@ TEST_F(Cudart, CallConfigurationNests) {
     EXPECT_EQ(cuda("__cudaPopCallConfiguration", &grid, &block, &shared, &stream), kMissingConfiguration);
 }
 
-TEST_F(Cudart, WrongLaunchesAreRefused) {
+TEST_F(Cudart, InvalidLaunchesAreRefused) {
     Program program;
     EXPECT_EQ(launch(&program, {1, 1, 1}, {1, 1, 1}), kInvalidDeviceFunction);
     EXPECT_EQ(cuda("cudaGetLastError"), kInvalidDeviceFunction);
@@ -408,7 +408,7 @@ TEST_F(Cudart, CapturedGraphIsLaunched) {
     EXPECT_EQ(cuda("cudaFree", device), kSuccess);
 }
 
-TEST_F(Cudart, DriverEntryPointsAreHandedOut) {
+TEST_F(Cudart, DriverEntryPointsAreFound) {
     void* found = nullptr;
 #if CUDART_MAJOR >= 12
     int status = -1;
@@ -425,7 +425,7 @@ TEST_F(Cudart, DriverEntryPointsAreHandedOut) {
 #endif
 }
 
-TEST_F(Cudart, WhatIsNotWrittenSaysSo) {
+TEST_F(Cudart, FunctionsThatAreNotSimulatedAnswerNotSupported) {
     EXPECT_EQ(cuda("cudaMallocArray"), kNotSupported);
     EXPECT_EQ(cuda("cudaGetLastError"), kNotSupported);
 }
@@ -439,7 +439,7 @@ TEST_F(Cudart, ErrorsHaveNamesAndTexts) {
     EXPECT_STREQ(text(12345), "unrecognized error code");
 }
 
-// Each in a process of its own, for initialisation happens once.
+// Each in a process of its own, for initialization happens once.
 void exit_with(const char* variable, const char* value, int wanted) {
     setenv(variable, value, 1);
     int count = 0;
@@ -450,7 +450,7 @@ void exit_with(const char* variable, const char* value, int wanted) {
     std::_Exit(first == wanted && second == wanted && last == wanted && again == wanted ? 0 : 1);
 }
 
-TEST(CudartDeathTest, AFailedInitialisationIsRepeated) {
+TEST(CudartDeathTest, FailedInitializationIsRepeated) {
     GTEST_FLAG_SET(death_test_style, "threadsafe");
     EXPECT_EXIT(exit_with("CUDAFAULT_SIM_GPUS", "0", kNoDevice), testing::ExitedWithCode(0), "");
 }

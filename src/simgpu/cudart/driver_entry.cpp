@@ -9,7 +9,7 @@ constexpr uint64_t kPerThreadDefaultStream = 2;
 
 Error entry_point(const char* symbol, void** function, unsigned version, uint64_t flags, int* status) {
     if (!symbol || !function) return kInvalidValue;
-    if (Error error = initialise()) return error;
+    if (Error error = initialize()) return error;
     int found = 0;
     *function = nullptr;
     const Error error =

@@ -67,7 +67,7 @@ CUDART_API Error cudaMalloc3D(PitchedPointer* result, Extent extent) {
     return error;
 }
 
-// Freeing nothing is how programs ask for initialisation.
+// Freeing nothing is how programs ask for initialization.
 CUDART_API Error cudaFree(void* pointer) {
     return pointer ? in_context(&Driver::cuMemFree, pointer) : record(enter_context());
 }

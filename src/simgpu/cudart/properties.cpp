@@ -139,7 +139,7 @@ int attribute(int number, int device) {
 template <typename Properties>
 Error fill(Properties* properties, int device) {
     if (!properties) return kInvalidValue;
-    if (Error error = initialise()) return error;
+    if (Error error = initialize()) return error;
     int handle = 0;
     if (Error error = call(&Driver::cuDeviceGet, &handle, device)) return error;
     Properties filled{};

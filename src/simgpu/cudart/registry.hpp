@@ -20,7 +20,7 @@ void remember_kernel(Kernel kernel);
 // Address and size of a device variable in the current context.
 Error find_variable(const void* symbol, void*& address, size_t& bytes);
 
-// The context is about to lose its memory: its variables are made anew at their next use.
+// The context is about to lose its memory: its variables are created again at their next use.
 void forget_variables(Context context);
 
 }  // namespace cudafault::cudart

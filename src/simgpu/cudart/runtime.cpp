@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Initialisation, versions, last error, current device and primary contexts.
+// Initialization, versions, last error, current device and primary contexts.
 #include "simgpu/cudart/runtime.hpp"
 
 #include <atomic>
@@ -16,11 +16,11 @@ thread_local Error t_last_error = kSuccess;
 thread_local int t_device = 0;
 
 std::mutex g_mutex;
-std::atomic<bool> g_initialised{false};
-std::atomic<Error> g_initialisation{kSuccess};
+std::atomic<bool> g_initialized{false};
+std::atomic<Error> g_initialization{kSuccess};
 Context g_primary[kMaxDevices];
 
-Error first_initialisation() {
+Error first_initialization() {
     int version = 0;
     if (Error error = call(&Driver::cuDriverGetVersion, &version)) return error;
     if (version / 1000 < kRuntimeVersion / 1000) return kInsufficientDriver;
@@ -40,13 +40,13 @@ Error bind_primary(int device) {
 }
 
 Error count_devices(int& count) {
-    if (Error error = initialise()) return error;
+    if (Error error = initialize()) return error;
     if (Error error = call(&Driver::cuDeviceGetCount, &count)) return error;
     return count > 0 ? kSuccess : kNoDevice;
 }
 
 Error set_device(int device) {
-    if (Error error = initialise()) return error;
+    if (Error error = initialize()) return error;
     int handle = 0;
     if (Error error = call(&Driver::cuDeviceGet, &handle, device)) return error;
     // Before CUDA 12 choosing a device did not yet create its context.
@@ -80,15 +80,15 @@ Error record(Error error) {
     return error;
 }
 
-Error initialise() {
-    if (g_initialised) return g_initialisation;
+Error initialize() {
+    if (g_initialized) return g_initialization;
     if (!driver()) return kInsufficientDriver;
     std::lock_guard lock(g_mutex);
-    if (!g_initialised) {
-        g_initialisation = first_initialisation();
-        g_initialised = true;
+    if (!g_initialized) {
+        g_initialization = first_initialization();
+        g_initialized = true;
     }
-    return g_initialisation;
+    return g_initialization;
 }
 
 Error primary_context(int device, Context& context) {
@@ -102,14 +102,14 @@ Error primary_context(int device, Context& context) {
 }
 
 Error enter_context() {
-    if (Error error = initialise()) return error;
+    if (Error error = initialize()) return error;
     Context current = nullptr;
     if (Error error = call(&Driver::cuCtxGetCurrent, &current)) return error;
     return current ? kSuccess : bind_primary(t_device);
 }
 
 Error current_device(int& device) {
-    if (Error error = initialise()) return error;
+    if (Error error = initialize()) return error;
     Context current = nullptr;
     if (Error error = call(&Driver::cuCtxGetCurrent, &current)) return error;
     if (current) return call(&Driver::cuCtxGetDevice, &device);
@@ -120,10 +120,10 @@ Error current_device(int& device) {
 CUDART_API Error cudaGetLastError() {
     const Error error = t_last_error;
     t_last_error = kSuccess;
-    return error ? error : g_initialisation.load();
+    return error ? error : g_initialization.load();
 }
 
-CUDART_API Error cudaPeekAtLastError() { return t_last_error ? t_last_error : g_initialisation.load(); }
+CUDART_API Error cudaPeekAtLastError() { return t_last_error ? t_last_error : g_initialization.load(); }
 
 CUDART_API Error cudaRuntimeGetVersion(int* version) {
     if (!version) return record(kInvalidValue);
@@ -152,7 +152,7 @@ CUDART_API Error cudaSetDevice(int device) { return record(set_device(device)); 
 
 CUDART_API Error cudaInitDevice(int device, unsigned device_flags, unsigned flags) {
     constexpr unsigned kFlagsAreValid = 1;
-    Error error = initialise();
+    Error error = initialize();
     if (!error && (flags & kFlagsAreValid)) error = call(&Driver::cuDevicePrimaryCtxSetFlags, device, device_flags);
     Context context = nullptr;
     if (!error) error = primary_context(device, context);
@@ -162,7 +162,7 @@ CUDART_API Error cudaInitDevice(int device, unsigned device_flags, unsigned flag
 CUDART_API Error cudaChooseDevice(int* device, const void* properties) {
     if (!device || !properties) return record(kInvalidValue);
     *device = 0;
-    return record(initialise());
+    return record(initialize());
 }
 
 CUDART_API Error cudaSetDeviceFlags(unsigned flags) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What every function of the simulated runtime stands on: lazy initialisation, the current device with its primary
+// What every function of the simulated runtime needs: lazy initialization, the current device with its primary
 // context, and the last error. The state has no destructors, for libraries call the runtime from exit handlers.
 #pragma once
 
@@ -18,12 +18,11 @@ namespace cudafault::cudart {
 
 inline constexpr int kRuntimeVersion = CUDART_MAJOR == 11 ? 11080 : CUDART_MAJOR == 12 ? 12090 : 13050;
 
-// Makes an error the thread's last error, but for kNotReady, which is an answer.
+// Makes an error the thread's last error, except kNotReady, which is an answer.
 Error record(Error error);
 
-// Loads and initialises the driver once. A failure of cuInit stays: every later call repeats it, as in the real
-// runtime.
-Error initialise();
+// Loads and initializes the driver once. Later calls repeat a failure of cuInit, as in the real runtime.
+Error initialize();
 
 // Makes sure that a context is current: the one the program has set, else the primary one of the thread's device.
 Error enter_context();
@@ -37,7 +36,7 @@ Error primary_context(int device, Context& context);
 // One driver call on behalf of a runtime call.
 template <typename... Parameters, typename... Arguments>
 Error with_driver(Error (*Driver::*entry)(Parameters...), Arguments... arguments) {
-    Error error = initialise();
+    Error error = initialize();
     if (!error) error = call(entry, arguments...);
     return record(error);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every function of this soname that nobody has written: weak, so that the real definition wins.
+// A weak stub for every function of this SONAME; a function that is written by hand replaces its stub.
 #include "simgpu/cudart/runtime.hpp"
 
 namespace cudafault::cudart {

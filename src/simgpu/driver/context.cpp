@@ -67,7 +67,7 @@ SIM_API Result cuDevicePrimaryCtxRelease_v2(Device device) {
 }
 SIM_ALIAS(cuDevicePrimaryCtxRelease, cuDevicePrimaryCtxRelease_v2, (Device device), (device))
 
-// What holds the context keeps holding it: it is made anew at the next retain.
+// Holders keep their references; the context is created again at the next retain.
 SIM_API Result cuDevicePrimaryCtxReset_v2(Device device) {
     return with_device(device, [&](State& s, DeviceState& d) {
         reset_primary(s, d);

@@ -162,8 +162,8 @@ SIM_PER_THREAD(cuMemcpy3DPeer, _ptds, (const Copy3D* copy), (copy))
 SIM_ALIAS(cuMemcpy3DPeerAsync, cuMemcpy3DAsync_v2, (const Copy3D* copy, Stream* stream), (copy, stream))
 SIM_PER_THREAD(cuMemcpy3DPeerAsync, _ptsz, (const Copy3D* copy, Stream* stream), (copy, own_stream(stream)))
 
-// Batches: the attributes only say when the source may be read, and here it is read at once. `failed` takes the index
-// of the copy that failed.
+// Batches: the attributes only say when the source may be read, and here it is read before the call returns. `failed`
+// takes the index of the copy that failed.
 static Result submit_batch(const DevicePtr* targets, const DevicePtr* sources, const size_t* sizes, size_t count,
                            size_t* failed, Stream* stream) {
     if (!targets || !sources || !sizes || !count || !stream) return kInvalidValue;

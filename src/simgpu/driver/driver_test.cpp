@@ -42,8 +42,8 @@ std::vector<unsigned char> pattern(size_t bytes) {
     return data;
 }
 
-// Runs the body in a forked child; its failed expectations fail the test. CUDA works there only if no test has initialized
-// it in this process before, as is the case if each test has a process of its own.
+// Runs the body in a forked child; its failed expectations fail the test. CUDA works there only if no test has
+// initialized it in this process before, as is the case if each test has a process of its own.
 void in_child(const std::function<void()>& body) {
     const pid_t child = fork();
     ASSERT_GE(child, 0);
@@ -175,7 +175,7 @@ TEST(Initialisation, ComesBeforeEverythingElse) {
     });
 }
 
-TEST(Initialisation, SeesTheDevicesThatAreVisible) {
+TEST(Initialisation, SeesVisibleDevicesOnly) {
     in_child([] {
         setenv("CUDA_VISIBLE_DEVICES", "2,0", 1);
         int count = 0;
@@ -258,7 +258,7 @@ TEST_F(Driver, PrimaryContextIsSharedAndCounted) {
     EXPECT_EQ(cu("cuCtxSetCurrent", first), kContextIsDestroyed);
 }
 
-TEST_F(Driver, ContextsStackUpPerThread) {
+TEST_F(Driver, EachThreadHasAStackOfContexts) {
     Context *created = nullptr, *current = nullptr;
     int device = -1;
     ASSERT_EQ(cu("cuCtxCreate_v2", &created, 0u, 2), kSuccess);
@@ -278,7 +278,7 @@ TEST_F(Driver, ContextsStackUpPerThread) {
     EXPECT_EQ(cu("cuCtxPushCurrent_v2", reinterpret_cast<Context*>(64)), kInvalidContext);
 }
 
-TEST_F(Driver, WhatAContextOwnsGoesWithIt) {
+TEST_F(Driver, DestroyedContextReleasesWhatItOwns) {
     Context* created = nullptr;
     Stream* stream = nullptr;
     Event* event = nullptr;
@@ -317,7 +317,7 @@ TEST_F(Driver, MemoryRunsOutWhenTheDeviceIsFull) {
     EXPECT_EQ(cu("cuMemAlloc_v2", &third, SIZE_MAX), kOutOfMemory);
 }
 
-TEST_F(Driver, WrongFreesAndAllocationsAreRefused) {
+TEST_F(Driver, InvalidFreesAndAllocationsAreRefused) {
     DevicePtr pointer = allocate(100);
     DevicePtr* nowhere = nullptr;
     EXPECT_EQ(cu("cuMemAlloc_v2", &pointer, size_t{0}), kInvalidValue);
@@ -415,7 +415,7 @@ TEST_F(Driver, BoxesAreCopiedFromTheirMiddle) {
     EXPECT_EQ(cu("cuMemFree_v2", device), kSuccess);
 }
 
-TEST_F(Driver, MemsetsOfEachWidthStopWhereTheyShould) {
+TEST_F(Driver, MemsetsOfEachWidthStayInTheirRange) {
     const DevicePtr device = allocate(64);
     EXPECT_EQ(cu("cuMemsetD8_v2", device, static_cast<unsigned char>(1), size_t{64}), kSuccess);
     EXPECT_EQ(cu("cuMemsetD16_v2", device, static_cast<unsigned short>(0x0302), size_t{2}), kSuccess);
@@ -430,7 +430,7 @@ TEST_F(Driver, MemsetsOfEachWidthStopWhereTheyShould) {
     EXPECT_EQ(cu("cuMemFree_v2", device), kSuccess);
 }
 
-TEST_F(Driver, PeersCopyAndKnowEachOther) {
+TEST_F(Driver, PeerAccessIsEnabledOnceAndCopiesWork) {
     Context* other = nullptr;
     ASSERT_EQ(cu("cuCtxCreate_v2", &other, 0u, 1), kSuccess);
     const auto sent = pattern(1000);
@@ -464,7 +464,7 @@ TEST_F(Driver, HostMemoryIsRegisteredOnce) {
     EXPECT_EQ(cu("cuMemHostUnregister", start), kHostMemoryNotRegistered);
 }
 
-TEST_F(Driver, PointersTellWhatTheyAre) {
+TEST_F(Driver, PointersHaveTheirAttributes) {
     const DevicePtr device = allocate(1000);
     void* host = nullptr;
     DevicePtr managed = 0;
@@ -528,7 +528,7 @@ TEST_F(Driver, PoolsAllocateInStreamOrder) {
     EXPECT_EQ(cu("cuMemPoolDestroy", pool), kInvalidValue);
 }
 
-TEST_F(Driver, StreamsKnowWhatTheyWereMadeWith) {
+TEST_F(Driver, StreamsKeepTheirFlagsAndPriority) {
     Stream* stream = nullptr;
     Context* context = nullptr;
     int priority = 0, device = -1;
@@ -591,7 +591,7 @@ TEST_F(Driver, EventsMeasureTime) {
     EXPECT_EQ(cu("cuEventDestroy_v2", start), kInvalidHandle);
 }
 
-TEST_F(Driver, KernelsAreFoundUnderAnyNameAndLaunchesChecked) {
+TEST_F(Driver, AnyKernelNameIsFoundAndLaunchesAreChecked) {
     Function* function = new_function();
     EXPECT_EQ(launch(function, 1, 256), kSuccess);
     EXPECT_EQ(launch(function, 1, 1024), kSuccess);
@@ -606,7 +606,7 @@ TEST_F(Driver, KernelsAreFoundUnderAnyNameAndLaunchesChecked) {
     EXPECT_EQ(cu("cuLaunchKernelEx", static_cast<const LaunchConfig*>(&config), function, none, none), kSuccess);
 }
 
-TEST_F(Driver, LibrariesGiveKernelsThatStandForFunctions) {
+TEST_F(Driver, KernelsOfLibrariesAreAcceptedAsFunctions) {
     ImageHandle* loaded = nullptr;
     Function *kernel = nullptr, *again = nullptr;
     const void* code = "code";
@@ -655,7 +655,7 @@ protected:
     Stream* stream_ = nullptr;
 };
 
-TEST_F(Graphs, CapturedWorkIsDoneAtEachLaunch) {
+TEST_F(Graphs, CapturedWorkRunsAtEachLaunch) {
     static int calls;
     calls = 0;
     const HostFunction count = [](void*) { ++calls; };
@@ -835,7 +835,7 @@ TEST_F(Graphs, CaptureSpreadsOverEvents) {
     EXPECT_EQ(cu("cuGraphDestroy", graph), kSuccess);
 }
 
-TEST_F(Graphs, WaitingSpoilsACapture) {
+TEST_F(Graphs, WaitingInvalidatesACapture) {
     Graph* graph = reinterpret_cast<Graph*>(1);
     ASSERT_EQ(cu("cuStreamBeginCapture_v2", stream_, 0), kSuccess);
     EXPECT_EQ(cu("cuStreamBeginCapture_v2", stream_, 0), kIllegalState);
@@ -846,7 +846,7 @@ TEST_F(Graphs, WaitingSpoilsACapture) {
     EXPECT_EQ(cu("cuStreamBeginCapture_v2", kDefault, 0), kStreamCaptureUnsupported) << "the legacy stream";
 }
 
-TEST_F(Graphs, NodesRunBehindWhatTheyDependOn) {
+TEST_F(Graphs, NodesRunAfterTheirDependencies) {
     static std::string order;
     order.clear();
     const HostFunction append = [](void* data) { order += static_cast<const char*>(data); };
@@ -883,7 +883,7 @@ TEST_F(Graphs, NodesRunBehindWhatTheyDependOn) {
     EXPECT_EQ(cu("cuGraphDestroy", graph), kInvalidValue);
 }
 
-TEST_F(Graphs, UserObjectsGoWithTheLastThatNeedsThem) {
+TEST_F(Graphs, UserObjectsAreDestroyedWithTheirLastReference) {
     static int destroyed;
     destroyed = 0;
     const HostFunction destroy = [](void*) { ++destroyed; };
@@ -927,7 +927,7 @@ protected:
     }
 };
 
-TEST_F(VirtualMemory, IsMappedAllowedAndTakenAway) {
+TEST_F(VirtualMemory, IsMappedMadeAccessibleAndUnmapped) {
     const size_t before = free_bytes();
     const auto sent = pattern(3 * kMegabyte);
     const DevicePtr base = reserve(2 * kUnit);
@@ -952,7 +952,7 @@ TEST_F(VirtualMemory, IsMappedAllowedAndTakenAway) {
     EXPECT_EQ(cu("cuMemAddressFree", base, 2 * kUnit), kSuccess);
 }
 
-TEST_F(VirtualMemory, HasTwoViewsOfOneAllocation) {
+TEST_F(VirtualMemory, CanBeMappedTwice) {
     const DevicePtr base = reserve(2 * kUnit);
     const uint64_t handle = create(kUnit);
     for (DevicePtr view : {base, base + kUnit}) {
@@ -1070,7 +1070,7 @@ TEST_F(Driver, ErrorsHaveNamesAndTexts) {
     EXPECT_EQ(name, nullptr);
 }
 
-TEST_F(Driver, IsNotNvidiasAndSaysSo) {
+TEST_F(Driver, ExportTablesAreNotFound) {
     const void* table = &table;
     const Uuid id{};
     EXPECT_EQ(cu("cuGetExportTable", &table, &id), kNotFound);

@@ -115,7 +115,7 @@ Graph& clone(State& s, const Graph& graph) {
     return copy;
 }
 
-// Appends the graph's work so that each step stands behind those it depends on. False: it goes in a circle.
+// Appends the graph's work, each step behind the steps that it depends on. False if the dependencies form a cycle.
 bool flatten(const Graph& graph, std::vector<Step>& steps) {
     std::set<const Node*> done;
     while (done.size() < graph.nodes.size()) {
@@ -169,10 +169,8 @@ Result add_allocation(Node** out, Graph* graph, Node* const* dependencies, size_
             return kInvalidValue;
         }
         if (Result error = reserve_graph_memory(s, location.id, params->bytes, params->pointer)) return error;
-        const AllocateMemory work{params->pointer,
-                                  params->bytes,
-                                  params->pool,
-                                  {params->access, params->access + params->access_count}};
+        const AllocateMemory work{
+            params->pointer, params->bytes, params->pool, {params->access, params->access + params->access_count}};
         return give(out, &add_node(s, *graph, work, {dependencies, dependencies + count}));
     });
 }
@@ -185,12 +183,12 @@ bool is_freed_in(const Graph& graph, DevicePtr pointer) {
 }
 
 Result add_free(Node** out, Graph* graph, Node* const* dependencies, size_t count, DevicePtr pointer) {
-    const Result error = with_graph(
-        graph, [&](State&, Graph& g) { return is_freed_in(g, pointer) ? kInvalidValue : kSuccess; });
+    const Result error =
+        with_graph(graph, [&](State&, Graph& g) { return is_freed_in(g, pointer) ? kInvalidValue : kSuccess; });
     return error ? error : add(out, graph, dependencies, count, FreeMemory{pointer});
 }
 
-// Gives new work of the same kind to a step.
+// Replaces the work of a step with work of the same kind.
 Result replace_work(GraphExec* exec, const Node* node, const Work& work) {
     return with_context([&](State& s, Context& context) {
         if (!s.execs.has(exec)) return kInvalidValue;
@@ -262,7 +260,7 @@ bool drop(State& s, UserObject& object, unsigned count) {
     return last;
 }
 
-// Runs the destructors of user objects, once the lock is gone.
+// Runs the destructors of user objects after the lock has been released.
 struct Farewell {
     std::vector<HostCall> calls;
     ~Farewell() {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Work: what a stream does and a graph remembers. A captured call becomes a node, any other call is done at once.
+// Work that a stream runs and a graph holds. A captured call becomes a node; any other call runs before it returns.
 #pragma once
 
 #include <variant>
@@ -59,8 +59,8 @@ struct FreeMemory {
 };
 
 // In an order of its own; node_type() gives CUgraphNodeType.
-using Work = std::variant<Launch, Copy, Fill, HostCall, ChildGraph, Nothing, WaitEvent, RecordEvent, AllocateMemory,
-                          FreeMemory>;
+using Work =
+    std::variant<Launch, Copy, Fill, HostCall, ChildGraph, Nothing, WaitEvent, RecordEvent, AllocateMemory, FreeMemory>;
 
 struct Node {
     Graph* graph;

@@ -15,7 +15,8 @@ struct FixedAttribute {
     int value;
 };
 
-// Attributes that are the same on every model. One that stands neither here nor in attribute() is 0: not supported.
+// Attributes that are the same on every model. An attribute that is neither here nor in attribute() is 0: not
+// supported.
 constexpr FixedAttribute kFixedAttributes[] = {
     {1, 1024},         // MAX_THREADS_PER_BLOCK
     {2, 1024},         // MAX_BLOCK_DIM_X
@@ -249,12 +250,12 @@ SIM_API Result cuDeviceGetByPCIBusId(Device* device, const char* id) {
     });
 }
 
-// Linear textures may be as wide as the attribute says, whatever the format.
+// The attribute limits the width of linear textures of every format.
 SIM_API Result cuDeviceGetTexture1DLinearMaxWidth(size_t* width, int, unsigned, Device device) {
     return with_device(device, [&](State&, DeviceState& d) { return give(width, attribute(*d.gpu, 69)); });
 }
 
-// SM affinity is a feature of MPS servers, which there are none of.
+// SM affinity is a feature of MPS servers, which are not simulated.
 SIM_API Result cuDeviceGetExecAffinitySupport(int* supported, int, Device device) {
     return with_device(device, [&](State&, DeviceState&) { return give(supported, 0); });
 }

@@ -38,8 +38,8 @@ uint64_t inode_of(int fd) {
     return get_status(fd, status) ? status.st_ino : 0;
 }
 
-// Puts a file behind memory that had none; its address stays. Work of other threads on it would be lost meanwhile, but
-// programs share memory before they use it.
+// Replaces private memory with a shared file at the same address. Writes of other threads during the replacement would
+// be lost, but programs share memory before they use it.
 Result share(Block& block) {
     if (block.ipc_fd >= 0) return kSuccess;
     const size_t pages = block.charged;

@@ -25,11 +25,11 @@ DevicePtr pointer_of(const Block& block) { return block.base; }
 
 bool owns_pages(const Block& block) { return block.kind != BlockKind::kRegistered; }
 
-// Pages of a reserved range stay reserved when what is mapped there goes.
+// Pages of a reserved range stay reserved when their mapping is removed.
 void unmap(State& s, Block& block) {
     void* start = reinterpret_cast<void*>(block.base);
     if (block.kind == BlockKind::kMapped) {
-        // Where the kernel has no memory for this, what is there stays, and the range is taken all the same.
+        // If the kernel has no memory for this, the old pages stay; the range is reserved in either case.
         static_cast<void>(
             mmap(start, block.bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0));
         --block.physical->mappings;

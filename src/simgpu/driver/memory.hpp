@@ -36,8 +36,8 @@ void let_go(State& s, Physical& physical);
 // The block that an address lies in; nullptr: none.
 Block* find_block(State& s, uintptr_t address);
 
-// Whether work may touch the range: known memory must be all there and accessible, memory of the program's own is its
-// own business, unless `known_only`.
+// Whether work may access the range. Memory that the driver knows must be complete and accessible. Other memory is not
+// checked; with `known_only` it is refused.
 bool usable(State& s, const void* start, size_t bytes, bool known_only);
 
 }  // namespace cudafault::sim

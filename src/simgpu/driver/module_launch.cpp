@@ -231,7 +231,7 @@ SIM_API Result cuLibraryGetUnifiedFunction(void**, Image* library, const char* n
     return with_library(library, [&](State&, Image&) { return name ? kNotFound : kInvalidValue; });
 }
 
-// A kernel may stand where a function is asked for: they are the same here.
+// A CUkernel is accepted where a CUfunction is expected: both are the same here.
 SIM_API Result cuKernelGetFunction(Function** out, Function* kernel) {
     return with_function(kernel, [&](State&, Function& f) { return give(out, &f); });
 }

@@ -154,9 +154,8 @@ SIM_API Result cuMemPoolGetAccess(int* flags, Pool* pool, const MemLocation* loc
 }
 
 SIM_API Result cuMemAllocAsync(DevicePtr* out, size_t bytes, Stream* stream) {
-    return with_context([&](State& s, Context& c) {
-        return allocate_in_order(s, c, stream, *s.devices[c.device].pool, bytes, out);
-    });
+    return with_context(
+        [&](State& s, Context& c) { return allocate_in_order(s, c, stream, *s.devices[c.device].pool, bytes, out); });
 }
 SIM_PER_THREAD(cuMemAllocAsync, _ptsz, (DevicePtr * out, size_t bytes, Stream* stream),
                (out, bytes, own_stream(stream)))

@@ -26,8 +26,8 @@ constexpr ErrorText kErrorTexts[] = {
 };
 #undef CUDART_ERROR
 
-// The newest form that the version asked for has, in the stream mode asked for; a function that has no form of its own
-// for per-thread streams is the same in both.
+// Finds the newest form of a function that the requested version has, in the requested stream mode. A function without
+// a form for per-thread streams is the same in both modes.
 QueryResult find(const char* symbol, int version, uint64_t flags, void*& function) {
     const auto* end = kDriverEntries + kDriverEntryCount;
     const auto less = [](const DriverEntry& entry, const char* name) { return std::strcmp(entry.symbol, name) < 0; };
@@ -65,7 +65,7 @@ Result give_text(const char** out, const char* text) {
 
 }  // namespace
 
-// Works before cuInit. What is not found is no error but a null pointer, with the reason in `status`.
+// Works before cuInit. If the function is not found, the call succeeds with a null pointer and the reason in `status`.
 SIM_API Result cuGetProcAddress_v2(const char* symbol, void** function, int version, uint64_t flags, int* status) {
     if (!symbol || !function || (flags & ~kKnownFlags)) return kInvalidValue;
     *function = nullptr;
@@ -80,7 +80,7 @@ SIM_API Result cuGetProcAddress(const char* symbol, void** function, int version
     return status == kFound ? kSuccess : kNotFound;
 }
 
-// The undocumented tables by which NVIDIA's libraries recognise NVIDIA's driver: this is not one.
+// NVIDIA's libraries recognize NVIDIA's driver by undocumented tables, which this driver does not imitate.
 SIM_API Result cuGetExportTable(const void** table, const Uuid*) {
     if (!table) return kInvalidValue;
     *table = nullptr;

@@ -35,7 +35,7 @@ Answer ask(const char* symbol, int version, uint64_t flags) {
     return answer;
 }
 
-TEST(Exports, AreAllThereAtAddressesOfTheirOwn) {
+TEST(Exports, AreCompleteAndHaveDistinctAddresses) {
     std::set<void*> addresses;
     for (const testing::Row& row : rows()) {
         void* address = dlsym(library(), row.at("export").c_str());
@@ -45,7 +45,7 @@ TEST(Exports, AreAllThereAtAddressesOfTheirOwn) {
     EXPECT_GT(rows().size(), 600u);
 }
 
-TEST(Exports, ThatAreNotSimulatedSaySo) {
+TEST(Exports, ThatAreNotSimulatedAnswerNotSupported) {
     EXPECT_EQ(testing::call<int>(library(), "cuTexRefCreate"), kNotSupported);
     EXPECT_EQ(testing::call<int>(library(), "cuGreenCtxCreate"), kNotSupported);
 }
@@ -71,7 +71,7 @@ TEST(ProcAddress, GivesTheNewestFormThatTheVersionHas) {
     EXPECT_EQ(ask("cuGetProcAddress", 11030, 0).function, dlsym(library(), "cuGetProcAddress"));
 }
 
-TEST(ProcAddress, GivesPerThreadFormsOnlyWhenAskedTo) {
+TEST(ProcAddress, GivesPerThreadFormsOnRequestOnly) {
     void* legacy = dlsym(library(), "cuStreamSynchronize");
     EXPECT_EQ(ask("cuStreamSynchronize", kNewest, 0).function, legacy);
     EXPECT_EQ(ask("cuStreamSynchronize", kNewest, 1).function, legacy);
@@ -80,7 +80,7 @@ TEST(ProcAddress, GivesPerThreadFormsOnlyWhenAskedTo) {
     EXPECT_EQ(ask("cuInit", kNewest, 2).function, dlsym(library(), "cuInit")) << "has no such form";
 }
 
-TEST(ProcAddress, TellsUnknownFromTooOld) {
+TEST(ProcAddress, TellsUnknownNamesFromOldVersions) {
     for (const char* unknown : {"", "cuNoSuchFunction", "cuMemAlloc_v2", "malloc"}) {
         const Answer answer = ask(unknown, kNewest, 0);
         EXPECT_EQ(answer.result, kSuccess) << unknown;
@@ -93,7 +93,7 @@ TEST(ProcAddress, TellsUnknownFromTooOld) {
     EXPECT_EQ(old.status, 2);
 }
 
-TEST(ProcAddress, OldFormFailsInsteadOfExplaining) {
+TEST(ProcAddress, OldFormFailsIfNothingIsFound) {
     const auto ask_old = [](const char* symbol, void** function) {
         return testing::call<Result>(library(), "cuGetProcAddress", symbol, function, kNewest, uint64_t{0});
     };
@@ -104,7 +104,7 @@ TEST(ProcAddress, OldFormFailsInsteadOfExplaining) {
     EXPECT_EQ(function, nullptr);
 }
 
-TEST(ProcAddress, WrongArgumentsAreRefused) {
+TEST(ProcAddress, InvalidArgumentsAreRefused) {
     void* function = nullptr;
     int status = 0;
     const char *none = nullptr, *symbol = "cuInit";

@@ -29,7 +29,7 @@ void start_afresh() {
     t_contexts.depth = 0;
 }
 
-// Defaults of a real driver, but for what concerns features that are absent here.
+// Defaults of a real driver; 0 for features that are not simulated.
 constexpr size_t kDefaultLimits[kLimitCount] = {1024, 1 << 20, 8 << 20, 2, 2048, 64, 0, 0, 0, 0, 0};
 
 }  // namespace

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The simulated driver's state in this process, and how its functions enter it. One lock guards all of it. Work
 // (copies, callbacks) is done outside the lock, in the calling thread, before the call returns: every stream is always
-// idle. Nothing here has a destructor that runs at exit, for libraries call the driver from exit handlers.
+// idle. Nothing here has a destructor that runs at exit, because libraries call the driver from exit handlers.
 #pragma once
 
 #include <map>
@@ -31,7 +31,7 @@ namespace cudafault::sim {
 
 constexpr int kLimitCount = 11;
 
-// Never freed, so that a handle that was destroyed is told from one that never was.
+// Never freed, so that the handle of a destroyed context can be told from an invalid one.
 struct Context {
     int device;
     uint64_t id;
@@ -134,14 +134,14 @@ struct Stream {
     std::map<int, std::vector<unsigned char>> attributes = {};
 };
 
-// A kernel. Modules and libraries have one for each name they are asked for.
+// A kernel. Modules and libraries create one for each name that a program looks up.
 struct Function {
     std::string name;
     struct Image* image;
     std::map<int, int> attributes = {};
 };
 
-// A module or a library: images are accepted whatever they hold.
+// A module or a library. The content of an image is not examined.
 struct Image {
     Context* context;  // nullptr: a library
     std::map<std::string, Function*> functions = {};
@@ -235,7 +235,7 @@ inline bool is_device(const State& s, Device device) {
     return device >= 0 && static_cast<size_t>(device) < s.devices.size();
 }
 
-// Runs body(State&) under the lock in an initialised driver.
+// Runs body(State&) under the lock in an initialized driver.
 template <typename Body>
 Result with_driver(Body body) {
     State& s = state();

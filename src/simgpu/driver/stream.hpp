@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// Streams as other parts of the driver need them.
+// What other parts of the driver need of streams.
 #pragma once
 
 #include "simgpu/driver/state.hpp"
 
 namespace cudafault::sim {
 
-// The stream a handle means, default streams included. With the context, for a default stream is the context's.
+// Resolves a stream handle, including the default streams, which depend on the context.
 Result resolve_stream(State& s, Context& context, Stream* handle, Stream*& stream);
 
-// Nanoseconds of a clock that only goes forward.
+// Nanoseconds of the monotonic clock.
 uint64_t now_ns();
 
 }  // namespace cudafault::sim

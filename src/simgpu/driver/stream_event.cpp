@@ -60,7 +60,7 @@ Result with_event(Event* event, Body body) {
     return with_driver([&](State& s) { return s.events.has(event) ? body(s, *event) : kInvalidHandle; });
 }
 
-// Waiting for a stream that is being captured makes no sense, and spoils the capture.
+// Waiting for a stream that is being captured invalidates the capture.
 Result idle(Stream& stream) {
     if (!stream.capture) return kSuccess;
     stream.capture->invalid = true;

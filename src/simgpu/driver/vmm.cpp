@@ -101,7 +101,7 @@ SIM_API Result cuMemAddressReserve(DevicePtr* out, size_t bytes, size_t alignmen
         const bool power_of_two = (alignment & (alignment - 1)) == 0;
         if (!out || !bytes || !aligned(bytes) || flags || !power_of_two) return kInvalidValue;
         const size_t unit = std::max(alignment, kGranularity);
-        // More than asked for, then cut to the alignment.
+        // A larger range than requested, which is then cut to the alignment.
         void* start = mmap(nullptr, bytes + unit, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         if (start == MAP_FAILED) return kOutOfMemory;
         const auto raw = reinterpret_cast<uintptr_t>(start);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Doing work, and deciding whether it is done now or captured.
+// Runs work, or adds it to the graph of a capture.
 #include <cstring>
 #include <type_traits>
 
@@ -16,7 +16,7 @@ struct Overloaded : Bodies... {
     using Bodies::operator()...;
 };
 template <typename... Bodies>
-Overloaded(Bodies...) -> Overloaded<Bodies...>;  // clang before 17 needs to be told
+Overloaded(Bodies...) -> Overloaded<Bodies...>;  // needed by clang before 17
 
 size_t extent(size_t width, size_t height, size_t depth, size_t pitch, size_t slice) {
     return (depth - 1) * slice + (height - 1) * pitch + width;
@@ -75,7 +75,7 @@ void do_fill(const Fill& f) {
     }
 }
 
-// The event may have been destroyed since the graph was made.
+// The event may have been destroyed since the graph was created.
 void do_record(Event* event) {
     State& s = state();
     std::lock_guard lock(s.mutex);
@@ -107,7 +107,7 @@ Result check_work(State& s, const Context& context, const Work& work) {
         work);
 }
 
-// Kernels do nothing, and what is waited for has always happened.
+// Kernels do nothing, and every event that a stream waits for has already happened.
 void run(const Work& work) {
     std::visit(Overloaded{
                    [](const Copy& copy) { do_copy(copy); },
