@@ -10,6 +10,7 @@
 #include "kube/api/common/json_text.hpp"
 #include "kube/names.hpp"
 #include "kube/record/own_names.hpp"
+#include "kube/workload/pod_state.hpp"
 
 namespace cudafault::kube {
 
@@ -17,6 +18,8 @@ namespace {
 
 constexpr std::string_view kKeyPrefix = "cudafault.dev/";
 constexpr size_t kHashDigits = 10;
+// What kubectl's user applied: cudafault never writes it, and an apply without these fields removes them.
+constexpr const char* kLastApplied = "kubectl.kubernetes.io/last-applied-configuration";
 
 bool is_hash(std::string_view text) {
     return text.size() == kHashDigits && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
@@ -156,6 +159,7 @@ void Search::look_at_name(const Json& metadata) {
 
 void Search::look_at_field(const std::string& key, const Json& value) {
     if (key == "managedFields") return look_at_managers(value);
+    if (key == kLastApplied) return;
     const std::string text = value.is_string() ? value.get<std::string>() : "";
     if (key.starts_with(kKeyPrefix)) {
         add((field_around() == "annotations" ? "annotation " : "label ") + key,
@@ -188,15 +192,12 @@ void Search::look_at_item(const Json& item) {
 }
 
 void Search::look_at_volume(const Json& item, const std::string& name) {
+    if (!is_own_volume(name)) return;  // a mount of another volume at the same path is the workload's own
     const std::string path = text_at(item, "mountPath");
-    if (!path.empty() && is_own_mount(name, path)) {
-        add("volume mount " + path);
-    } else if (path.empty() && is_own_volume(name)) {
-        add("volume " + name);
-    }
+    add(path.empty() ? "volume " + name : "volume mount " + path);
 }
 
-// kubectl keeps the whole object in an annotation, and so do some operators.
+// Some operators keep the whole object in an annotation.
 void Search::look_into_text(const std::string& text) {
     constexpr std::array<std::string_view, 4> kOurs = {"cudafault", "CUDAFAULT", "CUDA_", "cuda-fault"};
     const auto is_in_it = [&](std::string_view ours) { return text.find(ours) != std::string::npos; };
@@ -226,7 +227,10 @@ std::string text_of(const Resource& resource, const Json& object) {
     return Subject{"get", resource.qualified(), text_at(metadata, "namespace"), text_at(metadata, "name")}.text();
 }
 
-std::vector<Trace> traces_of(const Resource& resource, const Json& object) { return Search(resource).in(object); }
+std::vector<Trace> traces_of(const Resource& resource, const Json& object) {
+    if (resource.group.empty() && resource.kind == "Pod" && is_terminating(object)) return {};
+    return Search(resource).in(object);
+}
 
 std::set<std::string> hashes_of(const std::vector<Trace>& traces) {
     std::set<std::string> hashes;

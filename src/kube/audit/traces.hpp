@@ -25,7 +25,8 @@ struct Trace {
 // "deployments.apps web in namespace prod"
 std::string text_of(const Resource& resource, const Json& object);
 
-// Without the object's status, which nobody can take back, and without what is in a ConfigMap, which may be anybody's.
+// Ignores the status, the contents of ConfigMaps and what a user applied with kubectl, which are not cudafault's to
+// change, and pods that are being deleted.
 std::vector<Trace> traces_of(const Resource& resource, const Json& object);
 
 // Of the workloads that the traces were made for.

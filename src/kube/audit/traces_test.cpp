@@ -101,7 +101,6 @@ TEST(Traces, VolumesAndMounts) {
     EXPECT_THAT(found(kTracedResource, object),
                 UnorderedElementsAre(
                     kMainText + ".volumeMounts[/cudafault/plan]: volume mount /cudafault/plan",
-                    kMainText + ".volumeMounts[/cuda-fault]: volume mount /cuda-fault",
                     spec + "volumes[cudafault-plan]: volume cudafault-plan",
                     spec + "volumes[cudafault-plan].configMap.name: reference to ConfigMap cudafault-plan-0123456789",
                     spec + "volumes[cuda-fault-lib-source]: volume cuda-fault-lib-source",
@@ -158,13 +157,23 @@ TEST(Traces, InATemplateOfAControllerRevision) {
                 ElementsAre("data.spec.template.env[CUDA_XID_TYPE]: environment variable CUDA_XID_TYPE"));
 }
 
-TEST(Traces, InTheCopyThatKubectlKeeps) {
+TEST(Traces, InTheCopyThatAnOperatorKeeps) {
     Json object = traced_web();
-    object["metadata"]["annotations"]["kubectl.kubernetes.io/last-applied-configuration"] =
-        Json{{"spec", {{"env", {{{"name", "CUDAFAULT_NODE"}}}}}}}.dump();
+    const std::string copy = Json{{"spec", {{"env", {{{"name", "CUDAFAULT_NODE"}}}}}}}.dump();
+    object["metadata"]["annotations"]["acme.com/last-spec"] = copy;
     EXPECT_THAT(found(kTracedResource, object),
-                ElementsAre("metadata.annotations[kubectl.kubernetes.io/last-applied-configuration].spec.env"
+                ElementsAre("metadata.annotations[acme.com/last-spec].spec.env"
                             "[CUDAFAULT_NODE]: environment variable CUDAFAULT_NODE"));
+    object["metadata"]["annotations"] = {{"kubectl.kubernetes.io/last-applied-configuration", copy}};
+    EXPECT_THAT(found(kTracedResource, object), IsEmpty()) << "the user applied that";
+}
+
+TEST(Traces, NoneInAPodThatIsBeingDeleted) {
+    const Resource pods{"", "v1", "pods", "pod", "Pod", true, {}, {}, {}};
+    Json pod = {{"metadata", {{"name", "web-1"}}}, {"spec", {{"volumes", {{{"name", "cudafault-plan"}}}}}}};
+    EXPECT_EQ(found(pods, pod).size(), 1u);
+    pod["metadata"]["deletionTimestamp"] = "2026-11-24T13:00:00Z";
+    EXPECT_THAT(found(pods, pod), IsEmpty());
 }
 
 TEST(Traces, StatusIsNotLookedAt) {

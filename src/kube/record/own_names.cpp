@@ -32,10 +32,6 @@ bool is_own_volume(std::string_view name) {
     return std::find(kVolumes.begin(), kVolumes.end(), name) != kVolumes.end();
 }
 
-bool is_own_mount(std::string_view volume, std::string_view path) {
-    return is_own_volume(volume) || is_below_own_mount(path);
-}
-
 bool is_own_library(std::string_view path) {
     const std::string_view file = file_of(path);
     return is_below_own_mount(path) || file == names::kLibraryFile || file == file_of(names::kCompiledLibrary);

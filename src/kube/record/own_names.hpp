@@ -10,8 +10,6 @@ namespace cudafault::kube {
 
 bool is_own_variable(std::string_view name);
 bool is_own_volume(std::string_view name);
-// A path of ours with a volume of another name is told and never taken out: it may be the user's.
-bool is_own_mount(std::string_view volume, std::string_view path);
 bool is_own_library(std::string_view path);  // in any folder: an image may have it where it likes
 
 // The libraries of an LD_PRELOAD, which colons and spaces separate.
