@@ -165,6 +165,7 @@ std::vector<kube::WorkloadChoice> chosen_workloads(const ClusterOptions& options
 }
 
 void in_cluster(const ClusterOptions& options, const std::function<void(ClusterAccess&)>& action) {
+    options.workloads.check();
     try {
         ClusterAccess access(options);
         act(access, options, action);

@@ -93,9 +93,6 @@ void add_injection_options(CLI::App& verb, InjectionCommand& command) {
 }
 
 std::vector<kube::InjectOptions> inject_options(const InjectionCommand& command, ClusterAccess& access) {
-    if (command.cluster.workloads.empty()) {
-        throw local::Error(local::kUsage, "missing workload: expected KIND/NAME such as deployment/web");
-    }
     std::vector<kube::InjectOptions> all;
     for (const kube::WorkloadChoice& choice : chosen_workloads(command.cluster, access)) {
         all.push_back(inject_options_for(choice, command, access));

@@ -22,7 +22,7 @@ struct InjectionCommand {
 };
 
 void add_injection_options(CLI::App& verb, InjectionCommand& command);
-// One for each workload that the command names. Throws local::Error (usage) if there is none.
+// One for each workload that the command names.
 std::vector<kube::InjectOptions> inject_options(const InjectionCommand& command, ClusterAccess& access);
 
 nlohmann::json workload_json(const kube::Workload& workload);

@@ -39,10 +39,19 @@ bool WorkloadArguments::is_single() const {
     return labels.empty() && (words.size() == 1 || (words.size() == 2 && !has_slash(words[0])));
 }
 
+void WorkloadArguments::check() const {
+    if (labels.empty()) {
+        parse_workloads(words, "");
+    } else if (words.size() != 1 || has_slash(words[0])) {
+        throw local::Error(local::kUsage, "invalid use of -l: expected one kind, such as `deployment -l app=web`");
+    }
+}
+
 void add_workload_arguments(CLI::App& verb, WorkloadArguments& arguments, const std::string& description,
                             bool is_required) {
     verb.add_option("workloads", arguments.words, description)
-        ->option_text(is_required ? "WORKLOAD..." : "[WORKLOAD...]");
+        ->option_text(is_required ? "WORKLOAD..." : "[WORKLOAD...]")
+        ->required(is_required);
     verb.add_option("-l,--selector", arguments.labels, "Workloads with these labels: `deployment -l app=web`")
         ->type_name("LABELS");
 }
@@ -68,9 +77,7 @@ std::vector<kube::WorkloadChoice> parse_workloads(const std::vector<std::string>
 std::vector<kube::WorkloadChoice> find_workloads(kube::Client& client, kube::Discovery& discovery,
                                                  const WorkloadArguments& arguments, const std::string& in_namespace) {
     if (arguments.labels.empty()) return parse_workloads(arguments.words, in_namespace);
-    if (arguments.words.size() != 1 || has_slash(arguments.words[0])) {
-        throw local::Error(local::kUsage, "invalid use of -l: expected one kind, such as `deployment -l app=web`");
-    }
+    arguments.check();
     const kube::Resource resource = discovery.resolve(arguments.words[0]);
     kube::ListOptions options;
     options.label_selector = arguments.labels;

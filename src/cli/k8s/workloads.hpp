@@ -17,6 +17,9 @@ struct WorkloadArguments {
     bool empty() const { return words.empty() && labels.empty(); }
     // One workload was named. Its result is one JSON document; several results are a list, however many are found.
     bool is_single() const;
+
+    // Throws local::Error (usage) if they cannot name workloads of any cluster.
+    void check() const;
 };
 
 // Adds the positional WORKLOAD... and -l.

@@ -33,6 +33,13 @@ TEST(Workloads, InvalidNamesAreRefused) {
     }
 }
 
+TEST(Workloads, LabelsNeedOneKind) {
+    EXPECT_NO_THROW((WorkloadArguments{{"deployment"}, "app=web"}.check()));
+    EXPECT_THROW((WorkloadArguments{{}, "app=web"}.check()), local::Error);
+    EXPECT_THROW((WorkloadArguments{{"deployment/web"}, "app=web"}.check()), local::Error);
+    EXPECT_THROW((WorkloadArguments{{"deployment", "web"}, "app=web"}.check()), local::Error);
+}
+
 TEST(Workloads, ASingleOneIsToldByTheCommandAlone) {
     EXPECT_TRUE((WorkloadArguments{{"deployment/web"}, ""}.is_single()));
     EXPECT_TRUE((WorkloadArguments{{"deployment", "web"}, ""}.is_single()));
