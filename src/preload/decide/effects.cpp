@@ -3,7 +3,8 @@
 
 #include <time.h>
 
-#include "preload/process/process.hpp"
+#include "preload/decide/decide.hpp"
+#include "preload/process/clock.hpp"
 #include "preload/process/syscalls.hpp"
 
 namespace cudafault {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "preload/decide/armed.hpp"
+#include "preload/decide/decision.hpp"
 
 namespace cudafault {
 

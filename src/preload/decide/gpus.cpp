@@ -9,9 +9,10 @@
 #include "fault/message.hpp"
 #include "fault/values.hpp"
 #include "fault/words.hpp"
-#include "preload/process/process.hpp"
+#include "preload/process/state.hpp"
 #include "preload/process/syscalls.hpp"
 #include "preload/process/thread.hpp"
+#include "preload/resolve/function_rows.hpp"
 #include "preload/resolve/libc.hpp"
 #include "preload/resolve/real.hpp"
 

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "preload/decide/last_error.hpp"
 
+#include "preload/decide/decide.hpp"
 #include "preload/process/thread.hpp"
+#include "preload/resolve/absent.hpp"
 #include "preload/resolve/real.hpp"
 
 namespace cudafault {

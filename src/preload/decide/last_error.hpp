@@ -3,7 +3,8 @@
 // after a launch.
 #pragma once
 
-#include "preload/decide/armed.hpp"
+#include "preload/decide/decision.hpp"
+#include "preload/surface/frame.hpp"
 
 namespace cudafault {
 

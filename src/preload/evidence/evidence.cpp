@@ -5,8 +5,9 @@
 
 #include "fault/atomics.hpp"
 #include "preload/evidence/log.hpp"
-#include "preload/process/process.hpp"
+#include "preload/process/clock.hpp"
 #include "preload/process/procfs.hpp"
+#include "preload/process/state.hpp"
 #include "preload/process/syscalls.hpp"
 #include "preload/resolve/libc.hpp"
 

@@ -2,7 +2,7 @@
 // What happened, for those who ask: counters and events in the control block, JSON lines in the log.
 #pragma once
 
-#include "preload/decide/armed.hpp"
+#include "preload/decide/decision.hpp"
 
 namespace cudafault {
 

@@ -8,8 +8,8 @@
 #include "fault/values.hpp"
 #include "fault/words.hpp"
 #include "preload/evidence/log.hpp"
-#include "preload/process/process.hpp"
 #include "preload/process/procfs.hpp"
+#include "preload/process/state.hpp"
 #include "preload/process/syscalls.hpp"
 
 namespace cudafault {

@@ -114,6 +114,18 @@ bool find_object(const void* address, LoadedObject& out) {
     });
 }
 
+bool is_data(const void* address, Text name) {
+    LoadedObject object;
+    const ElfW(Sym)* symbol = find_object(address, object) ? object.find(name) : nullptr;
+    if (!symbol || object.address_of(*symbol) != address) return false;
+    switch (ELF64_ST_TYPE(symbol->st_info)) {
+        case STT_FUNC:
+        case STT_GNU_IFUNC:
+        case STT_NOTYPE: return false;  // assembly functions may lack a type
+        default: return true;
+    }
+}
+
 Text base_name_of(Text path) {
     size_t start = path.size;
     while (start > 0 && path[start - 1] != '/') --start;

@@ -45,6 +45,9 @@ private:
 // The object of the base namespace that holds the address; false: none.
 bool find_object(const void* address, LoadedObject& out);
 
+// Whether the address is that of a data object called `name`: a program's own variable may be called cuInit.
+bool is_data(const void* address, Text name);
+
 // Calls visit(dl_phdr_info) for each object of the base namespace until it returns true.
 template <typename Visit>
 bool any_object(Visit visit) {

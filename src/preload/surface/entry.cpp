@@ -1,20 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where every stub asks when the flag does not say "idle", and the overrides of the dynamic linker always.
-#include "preload/decide/armed.hpp"
+#include "preload/decide/decide.hpp"
 #include "preload/decide/effects.hpp"
 #include "preload/decide/last_error.hpp"
 #include "preload/evidence/evidence.hpp"
-#include "preload/process/process.hpp"
+#include "preload/process/start.hpp"
+#include "preload/process/state.hpp"
 #include "preload/process/thread.hpp"
+#include "preload/resolve/absent.hpp"
+#include "preload/resolve/real.hpp"
 #include "preload/surface/hooks.hpp"
 
 namespace cudafault {
 
 namespace {
-
-const void* target_of(const StubUse& use) {
-    return use.target < kFunctionCount ? real_function(use.row) : known_target(use.target);
-}
 
 Verdict go_on(const StubUse& use) {
     const void* target = target_of(use);

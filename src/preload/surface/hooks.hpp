@@ -2,7 +2,7 @@
 // The functions whose arguments or results matter: those that find other functions.
 #pragma once
 
-#include "preload/resolve/real.hpp"
+#include "preload/resolve/stub_registry.hpp"
 #include "preload/surface/frame.hpp"
 
 namespace cudafault {

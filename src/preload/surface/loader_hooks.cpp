@@ -3,10 +3,12 @@
 #include <dlfcn.h>
 
 #include "fault/message.hpp"
-#include "preload/process/process.hpp"
+#include "preload/process/state.hpp"
 #include "preload/process/thread.hpp"
 #include "preload/resolve/elf.hpp"
+#include "preload/resolve/function_rows.hpp"
 #include "preload/resolve/libc.hpp"
+#include "preload/resolve/real.hpp"
 #include "preload/surface/deepbind.hpp"
 #include "preload/surface/hooks.hpp"
 #include "preload/surface/simulated.hpp"
@@ -35,13 +37,6 @@ int row_of(const char* name) {
     return find_function(Text(name));
 }
 
-bool is_data(const void* found, Text name) {
-    LoadedObject object;
-    if (!find_object(found, object)) return false;
-    const ElfW(Sym)* symbol = object.find(name);
-    return symbol && ELF64_ST_TYPE(symbol->st_info) != STT_FUNC && ELF64_ST_TYPE(symbol->st_info) != STT_GNU_IFUNC;
-}
-
 // As libc says it of a look-up in the whole program, which only we made succeed.
 Verdict fail_look_up(int row, const char* version) {
     Message message(this_thread.failure);
@@ -64,39 +59,31 @@ struct LookUp {
     const void* caller;
 };
 
-void* find(const LookUp& look_up) {
+void* find(const LookUp& look_up, void* handle) {
     const LibcFunctions& next = next_in_chain();
-    return look_up.version ? next.dlvsym(look_up.handle, look_up.name, look_up.version)
-                           : next.dlsym(look_up.handle, look_up.name);
-}
-
-void* look_behind_us(void* handle, const LookUp& look_up) {
-    const LibcFunctions& next = next_in_chain();
-    void* found =
-        look_up.version ? next.dlvsym(handle, look_up.name, look_up.version) : next.dlsym(handle, look_up.name);
-    return found && !is_ours(found) ? found : nullptr;
+    return look_up.version ? next.dlvsym(handle, look_up.name, look_up.version) : next.dlsym(handle, look_up.name);
 }
 
 // What the caller brought along itself: libraries of a plugin are seen by its own look-ups alone.
-void* look_in_scope_of(const void* caller, const LookUp& look_up) {
+const void* look_in_scope_of(const void* caller, const LookUp& look_up) {
     LoadedObject object;
     if (!find_object(caller, object) || object.file().empty()) return nullptr;
     void* handle = libc().dlopen(object.file().data, RTLD_LAZY | RTLD_NOLOAD);
     if (!handle) return nullptr;
-    void* found = look_behind_us(handle, look_up);
+    const void* found = unless_ours(find(look_up, handle));
     libc().dlclose(handle);
     return found;
 }
 
 // What libc would have found if we were not there, for a look-up that it answered with a stub of ours.
 const void* besides_us(const LookUp& look_up) {
-    const void* found = look_behind_us(RTLD_NEXT, look_up);
+    const void* found = unless_ours(find(look_up, RTLD_NEXT));
     return found || look_up.handle != RTLD_DEFAULT ? found : look_in_scope_of(look_up.caller, look_up);
 }
 
 Verdict substitute(int row, const LookUp& look_up) {
     const ErrnoKept kept;
-    const void* found = find(look_up);
+    const void* found = find(look_up, look_up.handle);
     if (!found) return give(nullptr);
     if (const int number = stub_at(found); number >= 0) {
         found = besides_us(look_up);

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "preload/resolve/absent.hpp"
+#include "preload/resolve/function_rows.hpp"
+#include "preload/resolve/real.hpp"
 #include "preload/surface/hooks.hpp"
 
 namespace cudafault {
@@ -39,7 +42,7 @@ const void* replacement(const Request& request, bool inner) {
 }  // namespace
 
 Verdict on_resolver_call(const StubUse& use, const Frame& frame) {
-    const void* real = use.target < kFunctionCount ? real_function(use.row) : known_target(use.target);
+    const void* real = target_of(use);
     if (!real) return give(absent_answer(use.row));
     if (!kFunctions[use.row].returns_status) return jump_to(real);
     const uint64_t* arguments = frame.arguments;

@@ -45,4 +45,6 @@ int stub_at(const void* address);
 // Whether the address lies in this library.
 bool is_ours(const void* address);
 
+inline const void* unless_ours(const void* found) { return found && !is_ours(found) ? found : nullptr; }
+
 }  // namespace cudafault

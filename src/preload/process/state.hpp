@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What this process is, where its plan comes from, and what it has counted. All of it lies in pages that fork wipes, so
-// a child starts afresh.
+// The state of this process: its identity, the source of its plan, the plans taken up, what it has counted. It lies in
+// pages that fork wipes, so a child starts afresh.
 #pragma once
 
 #include "cudafault/control_block.hpp"
@@ -75,10 +75,6 @@ struct ProcessState {
     PlanFile plan_file;
 };
 
-// Makes the process ready if it is not. False: somebody else is at it and takes more than a millisecond; then the call
-// passes through.
-bool ensure_ready();
-
 // Whole pages of their own, for they are mapped over and wiped.
 struct alignas(kControlAlign) BlockPages {
     ControlBlock block;
@@ -111,23 +107,5 @@ inline bool is_ready() {
 
 // Puts a spec into the private block; one that is too long is refused as a whole, with a line on standard error.
 void set_private_plan(Text spec, uint64_t armed_at_ns);
-
-// Waits until done() is true, a millisecond at most, or as long as is said.
-template <typename Done>
-bool wait_briefly(Done done, uint64_t limit_ns = 1'000'000);
-
-uint64_t clock_ns(int clock);
-
-template <typename Done>
-bool wait_briefly(Done done, uint64_t limit_ns) {
-    if (done()) return true;
-    constexpr int kMonotonic = 1;
-    const uint64_t deadline = clock_ns(kMonotonic) + limit_ns;
-    do {
-        if (clock_ns(kMonotonic) > deadline) return false;
-        system_call(SYS_sched_yield);  // whoever is waited for may need this core
-    } while (!done());
-    return true;
-}
 
 }  // namespace cudafault

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "preload/process/process.hpp"
+#include "preload/process/start.hpp"
 
 #include <fcntl.h>
 #include <string.h>
@@ -11,9 +11,11 @@
 #include "fault/xids.hpp"
 #include "preload/evidence/evidence.hpp"
 #include "preload/evidence/log.hpp"
+#include "preload/process/clock.hpp"
 #include "preload/process/procfs.hpp"
 #include "preload/process/run.hpp"
 #include "preload/process/signals.hpp"
+#include "preload/process/state.hpp"
 #include "preload/process/syscalls.hpp"
 #include "preload/process/watcher.hpp"
 #include "preload/resolve/libc.hpp"
@@ -28,19 +30,6 @@ constexpr const char* kRankVariables[] = {"RANK", "OMPI_COMM_WORLD_RANK", "SLURM
 constexpr int kWipeOnFork = 18;  // MADV_WIPEONFORK, Linux 4.14
 
 uint64_t loaded_at_ns;  // when the constructor ran, for a plan of the environment
-
-}  // namespace
-}  // namespace cudafault
-
-extern "C" {
-cudafault::BlockPages cudafault_block;
-cudafault::StatePages cudafault_state;
-bool cudafault_is_wiped = true;
-}
-
-namespace cudafault {
-
-namespace {
 
 // A child of a process in a run inherits the run's block; what it starts with is private again.
 void make_block_private() {
@@ -160,17 +149,6 @@ bool ensure_ready() {
         return true;
     }
     return wait_briefly([&] { return observe(state.phase) == kReady; });
-}
-
-void set_private_plan(Text spec, uint64_t armed_at_ns) {
-    if (spec.size > kMaxSpec) complain("the plan is longer than 16384 bytes, so no fault is injected");
-    control_write_plan(block(), spec, armed_at_ns);
-}
-
-uint64_t clock_ns(int clock) {
-    timespec time;
-    clock_gettime(clock, &time);
-    return static_cast<uint64_t>(time.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(time.tv_nsec);
 }
 
 }  // namespace cudafault

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "preload/resolve/stub_registry.hpp"
+
+#include "fault/atomics.hpp"
+#include "preload/evidence/log.hpp"
+#include "preload/resolve/real.hpp"
+
+namespace cudafault {
+
+namespace {
+
+uint64_t spares_used;
+int16_t spare_rows[kSpares];  // row + 1; 0: a function without a row
+bool spares_exhausted;
+
+int spare_with(int row, const void* found) {
+    const uint64_t used = observe(spares_used);
+    for (uint64_t i = 0; i < used && i < kSpares; ++i) {
+        if (load(cudafault_targets[kFunctionCount + i]) == found && load(spare_rows[i]) == row + 1) {
+            return static_cast<int>(i);
+        }
+    }
+    return -1;
+}
+
+}  // namespace
+
+const void* spare_stub(int row, const void* found) {
+    int spare = spare_with(row, found);
+    if (spare < 0) {
+        const uint64_t next = count_up(spares_used) - 1;
+        if (next >= kSpares) {
+            store(spares_used, uint64_t{kSpares});
+            if (!__atomic_exchange_n(&spares_exhausted, true, __ATOMIC_RELAXED)) {
+                complain("more functions are loaded twice than there are spare stubs; some cannot fail");
+            }
+            return found;
+        }
+        spare = static_cast<int>(next);
+        store(spare_rows[spare], static_cast<int16_t>(row + 1));
+        publish(cudafault_targets[kFunctionCount + spare], found);
+    }
+    return stub(kFunctionCount + spare);
+}
+
+const void* stub_for(int row, const void* found, bool inner) {
+    const int number = stub_at(found);
+    if (number >= 0) {  // a stub already, as a libcudart hands it on
+        const StubUse use = use_of_stub(number);
+        if (use.target >= kFunctionCount) return found;
+        return stub(inner ? kFirstInner + use.row : use.row);
+    }
+    if (!adopt_real_function(row, found)) return spare_stub(row, found);
+    return stub(inner ? kFirstInner + row : row);
+}
+
+StubUse use_of_stub(int number) {
+    if (number < kFunctionCount) return {number, number, false};
+    if (number < kFirstInner) return {load(spare_rows[number - kFunctionCount]) - 1, number, false};
+    return {number - kFirstInner, number - kFirstInner, true};
+}
+
+const void* target_of(const StubUse& use) {
+    return use.target < kFunctionCount ? real_function(use.row) : known_target(use.target);
+}
+
+}  // namespace cudafault
