@@ -32,7 +32,8 @@ constexpr const char* kHead =
     "-fno-threadsafe-statics\\\n"
     "//       -fno-stack-protector -fno-asynchronous-unwind-tables -Wl,--version-script=cudafault.map -Wl,-z,now\\\n"
     "//       -o libcudafault.so THIS_FILE\n"
-    "// On aarch64 add -mno-outline-atomics.\n";
+    "// On aarch64 add -mno-outline-atomics.\n"
+    "#undef _FORTIFY_SOURCE\n";  // the checked functions would be imported from libc
 
 // The file's name in `#include "NAME"`, else empty.
 std::string included_name(const std::string& line) {

@@ -8,8 +8,8 @@
 namespace cudafault {
 
 inline uint64_t clock_ns(int clock) {
-    timespec time;
-    clock_gettime(clock, &time);
+    timespec time{};
+    system_call(SYS_clock_gettime, clock, address_of(&time));
     return static_cast<uint64_t>(time.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(time.tv_nsec);
 }
 

@@ -65,6 +65,10 @@ bool is_enabled(const char* value) {
     return text == Text("1") || text == Text("true");
 }
 
+bool asks_to_disable() { return is_enabled(environment("CUDAFAULT_DISABLE")); }
+
+int8_t disabled;  // 1: yes, -1: no, 0: the environment has not been read yet
+
 void complain_of_xid(Text value) {
     char line[256];
     Message message(line);
@@ -94,8 +98,7 @@ void take_contract_plan() {
 
 // The first source that is set decides alone.
 void find_plan(ProcessState& state) {
-    const char* disabled = environment("CUDAFAULT_DISABLE");
-    if (!is_glibc() || (disabled && is_enabled(disabled))) return;
+    if (!is_glibc() || is_disabled() || asks_to_disable()) return;
     if (const char* run = environment("CUDAFAULT_RUN")) {
         if (join_run(run)) state.source = Source::run;
     } else if (const char* file = environment("CUDAFAULT_PLAN_FILE")) {
@@ -128,6 +131,7 @@ bool is_first_of_container(const char* log) {
 
 // Programs that use no CUDA, nearly all of them, pay for this alone.
 __attribute__((constructor)) void on_load() {
+    if (is_disabled()) return;
     if (environment("CUDAFAULT_PLAN") || environment("CUDA_FAULT_INJECTION_ENABLED")) {
         loaded_at_ns = clock_ns(CLOCK_REALTIME);
     }
@@ -136,6 +140,11 @@ __attribute__((constructor)) void on_load() {
 }
 
 }  // namespace
+
+bool is_disabled() {
+    if (load(disabled) == 0) store(disabled, static_cast<int8_t>(asks_to_disable() ? 1 : -1));
+    return load(disabled) > 0;
+}
 
 bool ensure_ready() {
     ProcessState& state = process();

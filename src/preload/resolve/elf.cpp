@@ -31,7 +31,15 @@ LoadedObject::LoadedObject(const dl_phdr_info& info)
         }
         if (segment.p_type == PT_DYNAMIC) entry = reinterpret_cast<const ElfW(Dyn)*>(start);
     }
-    for (; entry && entry->d_tag != DT_NULL; ++entry) {
+    if (entry) read(entry);
+}
+
+LoadedObject::LoadedObject(const link_map& object) : base_(object.l_addr), file_(object.l_name ? object.l_name : "") {
+    if (object.l_ld) read(object.l_ld);
+}
+
+void LoadedObject::read(const ElfW(Dyn)* entry) {
+    for (; entry->d_tag != DT_NULL; ++entry) {
         const uintptr_t value = entry->d_un.d_ptr;
         switch (entry->d_tag) {
             case DT_SYMTAB: symbols_ = relocated<ElfW(Sym)>(base_, value); break;
@@ -104,26 +112,6 @@ const void* LoadedObject::address_of(const ElfW(Sym)& symbol) const {
 const void* LoadedObject::function(Text name) const {
     const ElfW(Sym)* symbol = find(name);
     return symbol && ELF64_ST_TYPE(symbol->st_info) == STT_FUNC ? address_of(*symbol) : nullptr;
-}
-
-bool find_object(const void* address, LoadedObject& out) {
-    return any_object([&](const dl_phdr_info& info) {
-        if (!LoadedObject::holds(info, address)) return false;
-        out = LoadedObject(info);
-        return true;
-    });
-}
-
-bool is_data(const void* address, Text name) {
-    LoadedObject object;
-    const ElfW(Sym)* symbol = find_object(address, object) ? object.find(name) : nullptr;
-    if (!symbol || object.address_of(*symbol) != address) return false;
-    switch (ELF64_ST_TYPE(symbol->st_info)) {
-        case STT_FUNC:
-        case STT_GNU_IFUNC:
-        case STT_NOTYPE: return false;  // assembly functions may lack a type
-        default: return true;
-    }
 }
 
 Text base_name_of(Text path) {

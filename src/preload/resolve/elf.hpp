@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Loaded objects, read from memory: which one holds an address, and which symbols it defines. Unlike dlsym this asks
-// nobody, names no version, and cannot come back to our own exports.
+// A loaded object, read from memory: which addresses it holds, and which symbols it defines. Unlike dlsym this calls no
+// function, names no version, and cannot come back to the library's own exports.
 #pragma once
 
 #include <elf.h>
@@ -14,6 +14,7 @@ class LoadedObject {
 public:
     LoadedObject() = default;
     explicit LoadedObject(const dl_phdr_info& info);
+    explicit LoadedObject(const link_map& object);  // holds() is false: a link_map does not tell the extent
 
     static bool holds(const dl_phdr_info& info, const void* address);
     bool holds(const void* address) const;
@@ -31,6 +32,7 @@ private:
     const ElfW(Sym)* find_by_gnu_hash(Text name) const;
     const ElfW(Sym)* find_by_hash(Text name) const;
     bool names(const ElfW(Sym)& symbol, Text name) const;
+    void read(const ElfW(Dyn)* entry);
 
     uintptr_t base_ = 0;
     uintptr_t low_ = 0, high_ = 0;  // of all segments
@@ -41,21 +43,6 @@ private:
     const uint32_t* hash_ = nullptr;
     size_t soname_ = 0;
 };
-
-// The object of the base namespace that holds the address; false: none.
-bool find_object(const void* address, LoadedObject& out);
-
-// Whether the address is that of a data object called `name`: a program's own variable may be called cuInit.
-bool is_data(const void* address, Text name);
-
-// Calls visit(dl_phdr_info) for each object of the base namespace until it returns true.
-template <typename Visit>
-bool any_object(Visit visit) {
-    const auto callback = [](dl_phdr_info* info, size_t, void* visit_it) -> int {
-        return (*static_cast<Visit*>(visit_it))(*info);
-    };
-    return dl_iterate_phdr(callback, &visit) != 0;
-}
 
 Text base_name_of(Text path);
 

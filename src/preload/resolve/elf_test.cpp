@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Symbols found by walking tables are those that dlsym finds.
-#include "preload/resolve/elf.hpp"
+#include "preload/resolve/objects.hpp"
 
 #include <dlfcn.h>
 #include <gtest/gtest.h>

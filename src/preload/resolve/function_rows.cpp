@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "preload/resolve/function_rows.hpp"
 
-#include "preload/resolve/elf.hpp"
+#include "preload/resolve/objects.hpp"
 #include "preload/resolve/real.hpp"
 
 namespace cudafault {

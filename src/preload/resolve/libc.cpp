@@ -2,28 +2,24 @@
 #include "preload/resolve/libc.hpp"
 
 #include <dlfcn.h>
-#include <errno.h>
 
 #include "fault/atomics.hpp"
-#include "preload/resolve/elf.hpp"
+#include "preload/resolve/objects.hpp"
 #include "preload/surface/stubs.hpp"
 
-extern "C" {
-const char* gnu_get_libc_version(void) __attribute__((weak));
-extern char** environ __attribute__((weak));
-}
+extern "C" char** environ __attribute__((weak));
 
 namespace cudafault {
 
 namespace {
 
-constexpr const char* kLibcFiles[] = {"libc.so",       "libc-",       "libdl.so", "libdl-",
-                                      "libpthread.so", "libpthread-", "ld-musl-"};
+// Before glibc 2.34 some of libc's functions are in libraries of their own.
+constexpr const char* kLibcParts[] = {"libdl.so", "libdl-", "libpthread.so", "libpthread-"};
 
 bool is_part_of_libc(const dl_phdr_info& object) {
     const Text name = base_name_of(Text(object.dlpi_name));
-    for (const char* file : kLibcFiles) {
-        if (starts_with(name, file)) return true;
+    for (const char* part : kLibcParts) {
+        if (starts_with(name, part)) return true;
     }
     return false;
 }
@@ -45,7 +41,10 @@ void find_next_once(Function& function, Function of_libc, const char* name) {
 }  // namespace
 
 const void* find_in_libc(Text name) {
-    const void* found = nullptr;
+    LoadedObject libc_object;
+    if (!find_libc(libc_object)) return nullptr;
+    const void* found = libc_object.function(name);
+    if (found) return found;
     any_object([&](const dl_phdr_info& object) {
         if (!is_part_of_libc(object)) return false;
         found = LoadedObject(object).function(name);
@@ -56,6 +55,7 @@ const void* find_in_libc(Text name) {
 
 const LibcFunctions& libc() {
     if (!load(functions.dladdr)) {
+        find_once(functions.errno_location, "__errno_location");
         find_once(functions.dlsym, "dlsym");
         find_once(functions.dlvsym, "dlvsym");
         find_once(functions.dlopen, "dlopen");
@@ -80,10 +80,21 @@ const LibcFunctions& next_in_chain() {
     return next_functions;
 }
 
-ErrnoKept::ErrnoKept() : before_(errno) {}
-ErrnoKept::~ErrnoKept() { errno = before_; }
+ErrnoKept::ErrnoKept()
+    : errno_(libc().errno_location ? libc().errno_location() : nullptr), before_(errno_ ? *errno_ : 0) {}
+ErrnoKept::~ErrnoKept() {
+    if (errno_) *errno_ = before_;
+}
 
-bool is_glibc() { return gnu_get_libc_version != nullptr; }
+bool is_glibc() {
+    static int8_t answer;  // 0: not known yet
+    if (load(answer) == 0) {
+        LoadedObject libc_object;
+        if (!find_libc(libc_object)) return false;
+        store(answer, static_cast<int8_t>(libc_object.function("gnu_get_libc_version") ? 1 : -1));
+    }
+    return load(answer) > 0;
+}
 
 const char* environment(Text name) {
     if (!&environ || !environ) return nullptr;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// libc's own dynamic linker interface. It is found in libc's symbol table, never imported: an import would be bound to
-// our own exports, and would name a version that another libc lacks.
+// libc's own dynamic linker interface, found in libc's symbol table. The library imports no function: an import would
+// be bound to the library's own export or to a function of the program, and would name a version that another libc
+// lacks.
 #pragma once
 
 #include <stddef.h>
@@ -10,6 +11,7 @@
 namespace cudafault {
 
 struct LibcFunctions {
+    int* (*errno_location)();
     void* (*dlsym)(void* handle, const char* name);
     void* (*dlvsym)(void* handle, const char* name, const char* version);
     void* (*dlopen)(const char* file, int flags);
@@ -38,10 +40,11 @@ public:
     ErrnoKept& operator=(const ErrnoKept&) = delete;
 
 private:
+    int* const errno_;  // libc's own, whatever function of that name the program has
     const int before_;
 };
 
-// CUDA does not exist for another libc; under one everything passes through.
+// CUDA exists for glibc alone; under another libc every call passes through.
 bool is_glibc();
 
 // A variable of the environment, or nullptr. getenv is not used: bash has one of its own.

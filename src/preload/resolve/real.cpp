@@ -4,8 +4,8 @@
 #include <dlfcn.h>
 
 #include "fault/atomics.hpp"
-#include "preload/resolve/elf.hpp"
 #include "preload/resolve/libc.hpp"
+#include "preload/resolve/objects.hpp"
 
 namespace cudafault {
 

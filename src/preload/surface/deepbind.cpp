@@ -7,6 +7,7 @@
 
 #include "fault/message.hpp"
 #include "preload/process/syscalls.hpp"
+#include "preload/resolve/elf.hpp"
 #include "preload/resolve/libc.hpp"
 
 namespace cudafault {
@@ -25,21 +26,21 @@ constexpr const char* kSystemFolders =
     "/lib/aarch64-linux-gnu:/usr/lib/aarch64-linux-gnu:/lib64:/usr/lib64:/lib:/usr/lib";
 #endif
 
-bool mentions_cuda(const char* data, size_t size) {
+bool starts_with_mention(Text text) {
     for (const char* mention : kMentions) {
-        const size_t length = Text(mention).size;
-        for (const char* at = data; size >= length;) {
-            const void* start = memchr(at, mention[0], static_cast<size_t>(data + size - length + 1 - at));
-            if (!start) break;
-            at = static_cast<const char*>(start);
-            if (memcmp(at, mention, length) == 0) return true;
-            if (++at > data + size - length) break;
-        }
+        if (starts_with(text, mention)) return true;
     }
     return false;
 }
 
-// Read, not mapped: a file that is cut short meanwhile must not raise SIGBUS.
+bool mentions_cuda(Text text) {
+    for (size_t at = 0; at < text.size; ++at) {
+        if ((text[at] == 'l' || text[at] == 'c') && starts_with_mention(text.from(at))) return true;
+    }
+    return false;
+}
+
+// Reads instead of mapping: a file that is truncated while it is searched must not raise SIGBUS.
 bool file_mentions_cuda(int file) {
     const long mapped = system_call(SYS_mmap, 0, kWindow, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (mapped < 0 && mapped > -4096) return false;
@@ -48,7 +49,7 @@ bool file_mentions_cuda(int file) {
     bool found = false;
     for (long got; !found && (got = read_file(file, window + kept, kWindow - kept)) > 0;) {
         const size_t size = kept + static_cast<size_t>(got);
-        found = mentions_cuda(window, size);
+        found = mentions_cuda(Text(window, size));
         kept = size < kLongestMention ? size : kLongestMention;
         memmove(window, window + size - kept, kept);
     }
@@ -74,7 +75,7 @@ int open_in(Text folders, const char* file) {
 
 // Where the dynamic linker would look, less what only it knows (the caller's RUNPATH, its cache).
 int open_library(const char* file) {
-    if (strchr(file, '/')) return open_file(file, O_RDONLY | O_CLOEXEC);
+    if (base_name_of(Text(file)).size < Text(file).size) return open_file(file, O_RDONLY | O_CLOEXEC);
     const int opened = open_in(Text(environment("LD_LIBRARY_PATH")), file);
     return opened >= 0 ? opened : open_in(Text(kSystemFolders), file);
 }

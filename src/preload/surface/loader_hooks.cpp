@@ -3,17 +3,17 @@
 #include <dlfcn.h>
 
 #include "fault/message.hpp"
+#include "preload/process/procfs.hpp"
+#include "preload/process/start.hpp"
 #include "preload/process/state.hpp"
 #include "preload/process/thread.hpp"
-#include "preload/resolve/elf.hpp"
 #include "preload/resolve/function_rows.hpp"
 #include "preload/resolve/libc.hpp"
+#include "preload/resolve/objects.hpp"
 #include "preload/resolve/real.hpp"
 #include "preload/surface/deepbind.hpp"
 #include "preload/surface/hooks.hpp"
 #include "preload/surface/simulated.hpp"
-
-extern "C" char* program_invocation_name __attribute__((weak));
 
 namespace cudafault {
 
@@ -37,10 +37,12 @@ int row_of(const char* name) {
     return find_function(Text(name));
 }
 
-// As libc says it of a look-up in the whole program, which only we made succeed.
+// Fails with libc's words a look-up in the whole program that only this library's export made succeed.
 Verdict fail_look_up(int row, const char* version) {
+    char program[sizeof this_thread.failure / 2];
+    const bool named = read_small_file("/proc/self/cmdline", program) > 0;
     Message message(this_thread.failure);
-    message.add(&program_invocation_name && program_invocation_name ? program_invocation_name : "<main program>");
+    message.add(named ? program : "<main program>");
     message.add(": undefined symbol: ");
     message.add(function_name(row));
     if (version) {
@@ -84,7 +86,7 @@ const void* besides_us(const LookUp& look_up) {
 Verdict substitute(int row, const LookUp& look_up) {
     const ErrnoKept kept;
     const void* found = find(look_up, look_up.handle);
-    if (!found) return give(nullptr);
+    if (!found || (is_disabled() && !is_ours(found))) return give(found);
     if (const int number = stub_at(found); number >= 0) {
         found = besides_us(look_up);
         if (!found) return fail_look_up(number, look_up.version);
@@ -113,7 +115,7 @@ Verdict on_open(LoaderHook hook, Frame& frame) {
     this_thread.failed_look_up = false;
     const int file = hook == kDlmopen ? 1 : 0, flags = file + 1;
     const char* name = pointer_argument<const char>(frame, file);
-    if (!is_glibc() || !name) return jump_to(real);
+    if (!is_glibc() || !name || is_disabled()) return jump_to(real);
     if (const char* simulated = simulated_library(name)) {
         frame.arguments[file] = reinterpret_cast<uint64_t>(simulated);
     } else if ((frame.arguments[flags] & RTLD_DEEPBIND) && must_lose_deepbind(name)) {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "preload/process/start.hpp"
 #include "preload/resolve/absent.hpp"
 #include "preload/resolve/function_rows.hpp"
 #include "preload/resolve/real.hpp"
@@ -44,7 +45,7 @@ const void* replacement(const Request& request, bool inner) {
 Verdict on_resolver_call(const StubUse& use, const Frame& frame) {
     const void* real = target_of(use);
     if (!real) return give(absent_answer(use.row));
-    if (!kFunctions[use.row].returns_status) return jump_to(real);
+    if (!kFunctions[use.row].returns_status || is_disabled()) return jump_to(real);
     const uint64_t* arguments = frame.arguments;
     const int status = reinterpret_cast<Resolve>(const_cast<void*>(real))(arguments[0], arguments[1], arguments[2],
                                                                           arguments[3], arguments[4], arguments[5]);

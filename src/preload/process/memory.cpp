@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// The library's own copies of the functions that compilers call on their own and that the sources use. libc's may be
+// interposed by a function of the program that is not ready yet, or that calls back. The names are given to the
+// assembler, because <string.h> may define functions of these names.
+#include <stddef.h>
+
+#define CUDAFAULT_NAMED(name) __asm__(name) __attribute__((visibility("hidden"), used))
+
+extern "C" {
+void* cudafault_memcpy(void* to, const void* from, size_t size) CUDAFAULT_NAMED("memcpy");
+void* cudafault_memmove(void* to, const void* from, size_t size) CUDAFAULT_NAMED("memmove");
+void* cudafault_memset(void* to, int value, size_t size) CUDAFAULT_NAMED("memset");
+int cudafault_memcmp(const void* left, const void* right, size_t size) CUDAFAULT_NAMED("memcmp");
+size_t cudafault_strlen(const char* text) CUDAFAULT_NAMED("strlen");
+}
+
+namespace {
+
+// Keeps the compiler from turning a loop into a call of the function that contains it.
+template <typename T>
+T* opaque(T* pointer) {
+    __asm__("" : "+r"(pointer));
+    return pointer;
+}
+
+}  // namespace
+
+void* cudafault_memcpy(void* to, const void* from, size_t size) {
+    auto out = static_cast<char*>(to);
+    auto in = static_cast<const char*>(from);
+    for (const char* const end = in + size; in != end; out = opaque(out + 1)) *out = *in++;
+    return to;
+}
+
+void* cudafault_memmove(void* to, const void* from, size_t size) {
+    auto out = static_cast<char*>(to);
+    auto in = static_cast<const char*>(from);
+    if (out <= in || out >= in + size) return cudafault_memcpy(to, from, size);
+    for (out += size, in += size; out != to;) *--out = *opaque(--in);
+    return to;
+}
+
+void* cudafault_memset(void* to, int value, size_t size) {
+    auto out = static_cast<char*>(to);
+    for (const char* const end = out + size; out != end; out = opaque(out + 1)) *out = static_cast<char>(value);
+    return to;
+}
+
+int cudafault_memcmp(const void* left, const void* right, size_t size) {
+    auto a = static_cast<const unsigned char*>(left), b = static_cast<const unsigned char*>(right);
+    for (; size > 0; --size, a = opaque(a + 1), ++b) {
+        if (*a != *b) return *a - *b;
+    }
+    return 0;
+}
+
+size_t cudafault_strlen(const char* text) {
+    const char* end = text;
+    while (*end) end = opaque(end + 1);
+    return static_cast<size_t>(end - text);
+}
