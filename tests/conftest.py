@@ -7,6 +7,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+TESTS = Path(__file__).resolve().parent
+pytest.register_assert_rewrite("harness", *(folder.name for folder in TESTS.iterdir() if folder.is_dir()))
+
 from harness import LIBRARY, OURS, SIMGPU, TOOL, Run
 
 

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Shared helpers of the harmless tests: the folder in which programs run, and the comparison of a program with and
+without the library."""
+
+import json
+import shutil
+from pathlib import Path
+
+from harness import BUILD, LIBRARY, SIMGPU, TOOL, Skip, execute
+
+OUT = BUILD / "harmless"
+PROGRAMS = Path(__file__).resolve().parent / "programs"
+LINKING = PROGRAMS.parents[1] / "clients" / "linking"
+ARMED = "xid=79"
+ALLOCATION_FAULT = "error=719 calls=cuMemAlloc"
+DISARMED_WAYS: tuple = (
+    ("preloaded", {}),
+    ("preloaded, bound at start", {"environment": {"LD_BIND_NOW": "1"}}),
+    ("with an empty plan", {"plan": ""}),
+    ("in a run", {"run": []}),
+)
+IN_WAYS = (*DISARMED_WAYS, ("armed", {"plan": ARMED}), ("in an armed run", {"run": ["--plan", ARMED]}))
+
+
+def need(*programs):
+    for program in programs:
+        if not shutil.which(program) and not Path(program).exists():
+            raise Skip(f"{program} is not installed")
+
+
+class Place:
+    """The folder in which programs run. It is the same and empty for each, so that a program cannot tell one run from the
+    next, and every user may read the library in it."""
+
+    def __init__(self, folder):
+        self.folder = folder / "work"
+        self.library = folder / LIBRARY.name
+        self.runtime = folder / "runtime"
+        self.runs = 0
+        folder.chmod(0o755)
+        self.runtime.mkdir(0o700)
+        shutil.copyfile(LIBRARY, self.library)
+        self.library.chmod(0o755)
+        (folder / "simgpu").symlink_to(SIMGPU)
+        self.surroundings = {"XDG_RUNTIME_DIR": str(self.runtime)}
+
+    def execute(self, command, run=None, environment=None, **options):
+        """With `run`, the options of `cudafault run`, the program is in a run, and the events are the run's."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir()
+        options["environment"] = {**self.surroundings, **(environment or {})}
+        if run is None:
+            options.setdefault("preload", [self.library])
+            return execute(command, cwd=self.folder, **options)
+        self.runs += 1
+        options["environment"]["CUDAFAULT_LIBRARY"] = str(self.library)
+        whole = [TOOL, "run", "--name", self.run_name, *run, "--", *command]
+        outcome = execute(whole, cwd=self.folder, **{**options, "preload": []})
+        outcome.events = self.ask("events")["events"]
+        return outcome
+
+    @property
+    def run_name(self):
+        return f"harmless-{self.runs}"
+
+    def ask(self, verb, *arguments):
+        """What the tool answers about the latest run."""
+        found = execute([TOOL, verb, self.run_name, *arguments, "--json"], preload=[], environment=self.surroundings)
+        return json.loads(found.output)
+
+
+def check_same(place, name, command, ways=IN_WAYS, **options):
+    """Asserts that a program behaves in each of the ways as without the library, and returns the outcome without it."""
+    alone = place.execute(command, preload=[], **options)
+    for way, more in ways:
+        found = place.execute(command, **{**options, **more})
+        assert found.behaviour == alone.behaviour, f"{name}: {way}"
+        assert not [event for event in found.events if "code" in event], f"{name}: {way}"
+    return alone
+
+
+def shell(script):
+    return ["sh", "-euc", script]
+
+
+BASH = """
+set -o pipefail; trap 'echo caught' USR1; kill -USR1 $$; (exit 3) || echo $?; false | true || echo $?
+for i in 1 2 3; do echo $i & done | sort; wait; echo <(true) | wc -w
+coproc cat; echo hello >&"${COPROC[1]}"; read -r line <&"${COPROC[0]}"; echo $line
+printf '%s\\n' "${BASH_VERSINFO[0]}" {a..e}; exec 7<<<text; cat <&7; ulimit -n; kill -9 $$
+"""
+PERL = (
+    'my %h = map { $_ => $_**2 } 1..5; print join(",", map { "$_=$h{$_}" } sort keys %h), "\\n"; '
+    'my $p = fork // die; exit 7 if !$p; waitpid $p, 0; print $? >> 8, "\\n"; print `echo child`; '
+    'warn "careful\\n"; exit 5'
+)
+
+SIMULATED = {"library_path": [SIMGPU]}
+SIMULATED_RUN = ["--gpus", "sim:1"]
+DISARMED_ON_SIMULATED = [
+    (way, {**more, "run": SIMULATED_RUN, "library_path": []} if "run" in more else more) for way, more in DISARMED_WAYS
+]
+
+
+def armed_on_simulated(plan=ALLOCATION_FAULT):
+    """The ways of arming. The run comes last, so that check_status() can ask for it."""
+    return ("armed", {**SIMULATED, "plan": plan}), ("in an armed run", {"run": [*SIMULATED_RUN, "--plan", plan]})
+
+
+def check_status(place, count):
+    """Asserts of the latest armed run that the plan is reported, and each allocation counted once, in the run and in a
+    process."""
+    status, events = place.ask("status"), place.ask("events")
+    plan = status["plan"]
+    assert (plan["state"], plan["spec"]) == ("armed", ALLOCATION_FAULT)
+    faults = [(fault["outcome"], fault["matched"], fault["fired"]) for fault in plan["faults"]]
+    assert faults == [("fired", count, count)]
+    assert sum(process["fired"] for process in status["processes"]) == events["total"] == count
+    assert (events["lost"], status["processes_dropped"]) == (0, 0)
