@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What libcudafault.so exports and imports."""
+
+import re
+from pathlib import Path
+
+import pytest
+from functions.support import LIBRARIES, host
+from harness import Skip
+
+LOADER = {"dlsym", "dlvsym", "dlopen", "dlmopen", "dlclose", "dlerror"}
+OLDEST_GLIBC = (2, 17)
+
+
+def expected_exports():
+    runtimes = [library for library in LIBRARIES if library.runtime]
+    nodes = {}  # name -> versions, oldest first
+    for library in runtimes:
+        for row in library.rows():
+            nodes.setdefault(row["export"], []).append(library.soname)
+    expected = set(LOADER)
+    for library in LIBRARIES:
+        expected |= {row["export"] for row in library.rows() if not library.runtime}
+    for name, sonames in nodes.items():
+        expected |= {f"{name}@{soname}" for soname in sonames[:-1]} | {f"{name}@@{sonames[-1]}"}
+    return expected
+
+
+@pytest.fixture
+def exported(architecture):
+    """Kind and name of each exported symbol."""
+    lines = architecture.tool("nm", "-Dg", "--defined-only", "--with-symbol-versions", architecture.library)
+    return [tuple(line.split()[1:]) for line in lines.splitlines()]
+
+
+def test_exports_are_those_of_the_tables_and_the_loader(exported):
+    assert {name for kind, name in exported if kind != "A"} == expected_exports()
+
+
+def test_every_export_is_a_strong_function(exported):
+    assert {name for kind, name in exported if kind not in "AT"} == set()
+
+
+def test_version_nodes(architecture, exported):
+    """A reference without a version binds to the first node, which is empty, after the file's own."""
+    text = architecture.tool("readelf", "--version-info", "--wide", architecture.library)
+    definitions = text.partition("Version definition section")[2].partition("Version needs section")[0]
+    nodes = re.findall(r"Name: (\S+)", definitions)
+    assert nodes[2:] == [library.soname for library in LIBRARIES if library.runtime]
+    assert [name for kind, name in exported if kind != "A" and name.endswith(f"@{nodes[1]}")] == []
+
+
+def versions_in(architecture, libc):
+    """The oldest GLIBC version of each function of a libc, by name."""
+    oldest = {}
+    for line in architecture.tool("nm", "-D", "--defined-only", "--with-symbol-versions", libc).splitlines():
+        name, _, version = line.split()[-1].partition("@")
+        if match := re.fullmatch(r"@?GLIBC_(\d+)\.(\d+)(?:\.\d+)?", version):
+            number = int(match[1]), int(match[2])
+            oldest[name] = min(number, oldest.get(name, number))
+    return oldest
+
+
+@pytest.fixture
+def strong_imports(architecture):
+    lines = architecture.tool("nm", "-D", "--undefined-only", architecture.library).splitlines()
+    return {line.split()[-1].partition("@")[0] for line in lines if line.split()[0] == "U"}
+
+
+def test_needs_only_libc(architecture):
+    dynamic = architecture.tool("readelf", "--dynamic", "--wide", architecture.library)
+    assert set(re.findall(r"\(NEEDED\).*\[(.*)\]", dynamic)) <= {"libc.so.6"}
+    assert "TEXTREL" not in dynamic
+
+
+def test_asks_for_no_newer_glibc_than_2_17(architecture):
+    asked = re.findall(r"GLIBC_(\d+)\.(\d+)", architecture.tool("readelf", "-VW", architecture.library))
+    assert [version for version in asked if (int(version[0]), int(version[1])) > OLDEST_GLIBC] == []
+
+
+def test_every_import_is_in_glibc_2_17(architecture, machine, strong_imports):
+    oldest = versions_in(architecture, machine.libc)
+    assert {name for name in strong_imports if oldest.get(name, (9, 9)) > OLDEST_GLIBC} == set()
+
+
+def test_no_import_of_pthread(architecture):
+    lines = architecture.tool("nm", "-D", "--undefined-only", architecture.library).splitlines()
+    assert [line for line in lines if "pthread" in line] == []
+
+
+@pytest.mark.parametrize("machine", [host], indirect=True, ids=["x86_64"])
+def test_every_import_is_in_musl(architecture, strong_imports):
+    musl = Path("/lib/ld-musl-x86_64.so.1")
+    if not musl.exists():
+        raise Skip(f"{musl} is not installed")
+    defined = architecture.tool("nm", "-D", "--defined-only", musl).splitlines()
+    assert strong_imports - {line.split()[-1] for line in defined} == set()
