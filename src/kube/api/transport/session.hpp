@@ -26,7 +26,7 @@ struct SessionOptions {
     std::chrono::milliseconds plugin_timeout = std::chrono::minutes(2);  // an exec plugin may ask the user
     int tries = 5;
     std::chrono::milliseconds first_pause{200};  // doubled with each try, at most 5 s, a random part of it
-    std::shared_ptr<RateLimit> rate_limit;  // null: none
+    std::shared_ptr<RateLimit> rate_limit;       // null: none
     std::string user_agent = "cudafault";
     std::function<void(const std::string&)> on_warning;  // what the server warns of, in its words
     Getenv getenv = ::getenv;
