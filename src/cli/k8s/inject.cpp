@@ -68,7 +68,7 @@ json result_json(const kube::InjectResult& result) {
 
 void print_result(const kube::InjectResult& result) {
     const kube::InjectionPlan& plan = result.plan;
-    fmt::print("{} {}: containers {} (delivery {}); nothing is armed\n", paint(Paint::bold, plan.workload.text()),
+    fmt::print("{} {}: containers {} (delivery {}); nothing is armed\n", paint(Paint::bold, name_of(plan.workload)),
                plan.unchanged ? "is already injected" : "injected", fmt::join(kube::container_names(plan.chosen), ", "),
                kube::text_of(plan.injection.delivery));
     if (!result.pods.empty()) {
@@ -104,7 +104,7 @@ void inject(const InjectionCommand& command) {
             list.push_back(result_json(result));
             if (!command.cluster.is_document()) print_result(result);
             if (command.no_wait || is_complete(result) || only_pin_is_short(result)) continue;
-            missing.push_back(fmt::format("{}: {}", result.plan.workload.text(), missing_text(result)));
+            missing.push_back(fmt::format("{}: {}", name_of(result.plan.workload), missing_text(result)));
         }
         if (command.cluster.is_document()) print_results(command.cluster, list);
         if (missing.empty()) return;

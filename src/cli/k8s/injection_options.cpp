@@ -107,6 +107,15 @@ nlohmann::json workload_json(const kube::Workload& workload) {
             {"name", workload.target.name}};
 }
 
+std::string name_of(const kube::Workload& workload) {
+    const std::string api_version = kube::text_at(workload.object, {"apiVersion"});
+    const size_t slash = api_version.find('/');
+    std::string kind = kube::text_at(workload.object, {"kind"});
+    std::transform(kind.begin(), kind.end(), kind.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? c + 32 : c; });
+    return fmt::format("{}{}/{}", kind, slash == std::string::npos ? "" : "." + api_version.substr(0, slash),
+                       kube::text_at(workload.object, {"metadata", "name"}));
+}
+
 bool is_complete(const kube::InjectResult& result) {
     return result.rollout.done &&
            (result.rollout.nothing_to_wait_for ||

@@ -26,6 +26,7 @@ void add_injection_options(CLI::App& verb, InjectionCommand& command);
 std::vector<kube::InjectOptions> inject_options(const InjectionCommand& command, ClusterAccess& access);
 
 nlohmann::json workload_json(const kube::Workload& workload);
+std::string name_of(const kube::Workload& workload);  // as kubectl prints it: "deployment.apps/web"
 
 // What `plan` and `inject --dry-run` do.
 void show_plan(const InjectionCommand& command);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <memory>
 
@@ -46,7 +47,7 @@ const char* replacement_text(kube::Replacement replacement) {
 // What happens, to what, and how the pods notice, before the change itself.
 void print_summary(const kube::InjectionPlan& plan) {
     fmt::print(
-        "{}: {}\n", paint(Paint::bold, plan.workload.text()),
+        "{}: {}\n", paint(Paint::bold, name_of(plan.workload)),
         plan.unchanged ? "already injected, nothing would change" : plural(plan.injected.edits.size(), "change"));
     fmt::print("containers: {} (delivery {})\n", fmt::join(kube::container_names(plan.chosen), ", "),
                kube::text_of(plan.injection.delivery));

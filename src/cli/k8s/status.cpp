@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <set>
@@ -13,6 +14,7 @@
 #include "cli/output.hpp"
 #include "kube/plan/plan_spec.hpp"
 #include "kube/plan/workload_status.hpp"
+#include "local/error.hpp"
 
 namespace cudafault::cli {
 
@@ -169,7 +171,7 @@ std::string fired_text(const kube::PodStatus& pod) {
 }
 
 std::string head_text(const kube::WorkloadStatus& status) {
-    const std::string name = paint(Paint::bold, status.workload.text());
+    const std::string name = paint(Paint::bold, name_of(status.workload));
     if (!status.mark) return name + ": not injected\n";
     const std::string by = status.record && !status.record->is_rebuilt
                                ? fmt::format(", by {} at {}", status.record->by, status.record->created_at)
@@ -235,7 +237,8 @@ std::vector<std::string> summary_row(const kube::WorkloadStatus& status) {
         sum += fired(pod);
         exact = exact && is_exact(pod);
     }
-    return {status.workload.text(),
+    return {kube::text_at(status.workload.object, {"metadata", "namespace"}),
+            name_of(status.workload),
             ratio(status, [](const auto& pod) { return pod.ready; }),
             ratio(status, [](const auto& pod) { return pod.injected; }),
             count_text(sum, exact),
@@ -245,7 +248,7 @@ std::vector<std::string> summary_row(const kube::WorkloadStatus& status) {
 
 std::string summary_text(const std::vector<kube::WorkloadStatus>& all, const std::string& where) {
     if (all.empty()) return fmt::format("nothing is injected in {}\n", where);
-    Table table({"workload", "ready", "injected", "fired", "armed by", "armed"});
+    Table table({"namespace", "workload", "ready", "injected", "fired", "armed by", "armed"});
     for (const kube::WorkloadStatus& status : all) table.add(summary_row(status));
     return table.text();
 }
