@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "preload/decide/gpus.hpp"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <string.h>
 
 #include "fault/atomics.hpp"
-#include "fault/message.hpp"
 #include "fault/values.hpp"
 #include "fault/words.hpp"
 #include "preload/process/state.hpp"

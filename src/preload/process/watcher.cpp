@@ -2,7 +2,6 @@
 // Follows a plan file. Its directory is watched, not the file: Kubernetes swaps a symbolic link there, editors rename.
 #include "preload/process/watcher.hpp"
 
-#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <string.h>
