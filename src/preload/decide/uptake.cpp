@@ -62,6 +62,7 @@ void complain_of(const SpecError& error) {
 
 // `state.text` is new: fills a slot with it. False: not now.
 bool put_into_force(ProcessState& state) {
+    store(state.fired_before_plan, load(state.fired));  // before the first firing under the new plan
     const Text spec(state.text.spec, state.text.size);
     SpecError error{};
     if (is_blank(spec)) {

@@ -15,8 +15,10 @@ namespace cudafault {
 
 namespace {
 
-constexpr uint64_t kEagerLines = 32;                // firings that are logged at once, each
-constexpr uint64_t kLogIntervalNs = 1'000'000'000;  // and then one a second, with the count so far
+// Under each plan revision the first firings have a line each, the later ones share one a second with the count so far,
+// and the watcher adds the last count. Kubernetes' side of this is kEagerLines in src/kube/plan/pod_evidence.cpp.
+constexpr uint64_t kEagerLines = 32;
+constexpr uint64_t kLogIntervalNs = 1'000'000'000;
 
 bool is_uuid(Text text) {
     for (size_t i = 0; i < text.size; ++i) {
@@ -118,13 +120,16 @@ void record_event(const Decision& decision, int row) {
     publish(event.sequence, sequence);
 }
 
+// Under the plan in force, for a count of the whole life of the process.
+bool is_eager(uint64_t fired) { return fired - load(process().fired_before_plan) <= kEagerLines; }
+
 bool may_log(uint64_t fired) {
     ProcessState& state = process();
     if (!log_file()) return false;
     const uint64_t now = clock_ns(CLOCK_MONOTONIC);
     uint64_t last = load(state.last_logged_ns);
-    if (fired > kEagerLines && now - last < kLogIntervalNs) return false;
-    return replace(state.last_logged_ns, last, now) || fired <= kEagerLines;
+    if (!is_eager(fired) && now - last < kLogIntervalNs) return false;
+    return replace(state.last_logged_ns, last, now) || is_eager(fired);
 }
 
 constexpr const char* kEffectNames[] = {"error", "delay", "hang", "exit", "signal"};
@@ -174,6 +179,22 @@ void record_firing(const Decision& decision, int row) {
     record_event(decision, row);
     const uint64_t fired = count_up(process().fired);
     if (may_log(fired)) log_firing(decision, row, fired);
+}
+
+bool record_last_count() {
+    ProcessState& state = process();
+    const uint64_t fired = load(state.fired);
+    const bool is_due = log_file() && !is_eager(fired + 1) && fired != state.fired_counted;
+    const bool is_quiet = fired == state.fired_looked_at;
+    state.fired_looked_at = fired;
+    if (!is_due || !is_quiet) return is_due;
+    state.fired_counted = fired;
+    JsonLine line("count");
+    line.number("revision", load(state.taken_revision));
+    line.plan_revision(file_revision_of(load(state.taken_revision)));
+    line.number("fired", fired);
+    line.write();
+    return false;
 }
 
 void record_library_seen() { JsonLine("library seen").write(); }

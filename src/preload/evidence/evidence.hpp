@@ -12,6 +12,10 @@ void register_process();
 void record_acknowledgement(uint64_t revision, int faults);
 void record_firing(const Decision& decision, int row);
 
+// Writes the final count of the plan in force, once, if firings lacked a line of their own and none was added since the
+// call before. Returns whether it is still to be written. Called by the watcher only.
+bool record_last_count();
+
 // "Library seen", in the container's first process only.
 void record_library_seen();
 

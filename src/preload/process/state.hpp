@@ -70,6 +70,9 @@ struct ProcessState {
 
     ProcessSlot* registered;  // in the control block
     uint64_t fired;
+    uint64_t fired_before_plan;  // when the plan in force was taken up
+    uint64_t fired_looked_at;    // these two are the watcher's: at its last look, and in its last line
+    uint64_t fired_counted;
     uint64_t log_sequence;
     uint64_t last_logged_ns;
     PlanFile plan_file;

@@ -11,6 +11,7 @@
 #include "fault/atomics.hpp"
 #include "fault/values.hpp"
 #include "preload/decide/uptake.hpp"
+#include "preload/evidence/evidence.hpp"
 #include "preload/evidence/log.hpp"
 #include "preload/process/clock.hpp"
 #include "preload/process/procfs.hpp"
@@ -26,9 +27,9 @@ namespace {
 
 constexpr uint32_t kChanges =
     IN_CLOSE_WRITE | IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_MODIFY | IN_ATTRIB;
-constexpr int kPollMs = 250;  // where there is no inotify, or no directory yet
-constexpr int kWatchedMs =
-    5000;  // a look now and then all the same: a link may lead into a directory that is not watched
+constexpr int kPollMs = 250;      // where there is no inotify, or no directory yet
+constexpr int kWatchedMs = 5000;  // a link may lead into a directory that is not watched
+constexpr int kArmedMs = 800;     // so that two looks, after which the last count is written, take less than 2 s
 constexpr size_t kWatcherStack = 128 << 10;
 
 struct PthreadFunctions {
@@ -83,8 +84,9 @@ int watch_directory(int inotify, const char* file) {
     return static_cast<int>(system_call(SYS_inotify_add_watch, inotify, address_of(directory), kChanges));
 }
 
-void wait_for_change(int inotify, bool watching) {
-    timespec timeout = {watching ? kWatchedMs / 1000 : 0, watching ? 0 : kPollMs * 1'000'000};
+void wait_for_change(int inotify, bool watching, bool armed) {
+    const int ms = !watching ? kPollMs : armed ? kArmedMs : kWatchedMs;
+    timespec timeout = {ms / 1000, ms % 1000 * 1'000'000};
     pollfd poll = {inotify, POLLIN, 0};
     system_call(SYS_ppoll, address_of(&poll), watching ? 1 : 0, address_of(&timeout), 0, 8);
     char events[4096];
@@ -112,7 +114,8 @@ void* watch(void*) {
         const bool watching = inotify >= 0 && watch_directory(inotify, process().plan_file.path) >= 0;
         read_plan_file();
         take_up_plan();
-        wait_for_change(inotify, watching);
+        const bool is_count_due = record_last_count();
+        wait_for_change(inotify, watching, is_count_due || load(process().slot) != 0);
     }
 }
 
