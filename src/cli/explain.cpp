@@ -177,6 +177,7 @@ std::string when(const Fault& fault) {
         texts.push_back(fmt::format("of these a share of {:g} at random (seed {})", probability_of(fault), fault.seed));
     }
     if (fault.sticky) texts.emplace_back("once it has fired, every further one");
+    if (fault.breaks_context) texts.emplace_back("once it has fired in a process, every further call on its context");
     if (fault.times != kForever) texts.push_back(fmt::format("at most {}", plural(fault.times, "failure")));
     return fmt::format("{}", fmt::join(texts, "; "));
 }
@@ -247,6 +248,7 @@ json fault_json(const Fault& fault) {
         {"mtbf_ns", number_or_null(fault.mtbf_ns, 0)},
         {"seed", fault.seed},
         {"sticky", fault.sticky},
+        {"breaks_context", fault.breaks_context},
         {"times", number_or_null(fault.times, kForever)},
         {"for_ns", number_or_null(fault.window_ns, kForever)},
         {"until", fault.until_ns == kForever ? json() : json(local::utc_text(fault.until_ns))},

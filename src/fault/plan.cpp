@@ -189,7 +189,7 @@ private:
                 return parse_utc(values_[key], fault_.until_ns) ||
                        expected(key, "a UTC time such as 2026-11-23T12:00:00Z");
             case kEffect: return read_effect();
-            case kSticky: return read_choice(key, "no", "yes", fault_.sticky);
+            case kSticky: return read_sticky();
             case kProcess: return read_glob(key, fault_.process);
             case kRank: return read_rank();
             case kNode: return read_glob(key, fault_.node);
@@ -354,6 +354,13 @@ private:
         return true;
     }
 
+    bool read_sticky() {
+        const Text value = values_[kSticky];
+        fault_.sticky = value == Text("yes");
+        fault_.breaks_context = value == Text("context");
+        return fault_.sticky || fault_.breaks_context || value == Text("no") || expected(kSticky, "yes, no or context");
+    }
+
     bool read_scope() {
         bool run = false;
         if (!read_choice(kScope, "process", "run", run)) return false;
@@ -372,6 +379,10 @@ private:
         }
         if (has(kMtbf) && has(kProbability)) {
             return fail(values_[kProbability], "probability= and mtbf= exclude each other: give one of them");
+        }
+        if (fault_.breaks_context &&
+            (fault_.effect != Effect::error || code_of_ == CodeOf::nvml || code_of_ == CodeOf::nccl)) {
+            return fail(values_[kSticky], "sticky=context needs an error of the driver or the runtime");
         }
         if (fault_.effect != Effect::error) {
             if (has(kError)) return fail(values_[kError], "error= needs effect=error: another effect returns no code");

@@ -53,6 +53,7 @@ struct Fault {
     uint64_t window_ns;  // for=: since arming; kForever: open
     uint64_t until_ns;   // until=: CLOCK_REALTIME; kForever: open
     bool sticky;
+    bool breaks_context;  // sticky=context
     Scope scope;
 
     Effect effect;

@@ -94,7 +94,8 @@ const Accepted kAccepted[] = {
     {"xid=79 effect=signal:SIGSEGV", [](const Fault& f) { return f.effect_value == 11; }},
     {"xid=79 effect=signal:15", [](const Fault& f) { return f.effect_value == 15; }},
     {"xid=79 sticky=yes", [](const Fault& f) { return f.sticky; }},
-    {"xid=79 sticky=no", [](const Fault& f) { return !f.sticky; }},
+    {"xid=79 sticky=no", [](const Fault& f) { return !f.sticky && !f.breaks_context; }},
+    {"xid=79 sticky=context", [](const Fault& f) { return !f.sticky && f.breaks_context; }},
     {"xid=79 process=train*.py node=node-7 pod=worker-?",
      [](const Fault& f) {
          return std::string(f.process) == "train*.py" && std::string(f.node) == "node-7" &&
@@ -215,7 +216,9 @@ const Refused kRefused[] = {
     {"xid=79 effect=signal:65", "signal:65", "signal:KILL"},
     {"error=719 effect=hang", "719", "another effect returns no code"},
     {"effect=error calls=cuInit", "effect=error", "a fault needs xid= or error="},
-    {"xid=79 sticky=maybe", "maybe", "expected yes or no"},
+    {"xid=79 sticky=maybe", "maybe", "expected yes, no or context"},
+    {"effect=hang calls=@sync sticky=context", "context", "sticky=context needs an error of the driver or the runtime"},
+    {"error=NVML_ERROR_GPU_IS_LOST calls=nvmlDeviceGet* sticky=context", "context", "needs an error of the driver"},
 
     {"xid=79 process=" + repeated("p", 128), repeated("p", 128), "longer than 127 characters"},
     {std::string("xid=79 node=a\x01"), "a\x01", "without control characters"},

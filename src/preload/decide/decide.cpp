@@ -69,10 +69,17 @@ struct Call {
     int gpu;  // kUnasked until a fault wants to know
 };
 
+// sticky=context: whether the fault has fired in this process, whichever scope it counts in.
+bool has_broken_context(const PlanSlot& slot, int index) {
+    return slot.plan.faults[index].breaks_context && load(slot.counts[index].tripped);
+}
+
 bool concerns(const PlanSlot& slot, int index, Call& call, Moment moment) {
     const Fault& fault = slot.plan.faults[index];
-    if (!in_window(fault, moment) || !(slot.here >> index & 1) || !fault.calls.has(call.row)) return false;
-    if (call.inner && fault.calls_name_runtime) return false;
+    const bool broken = has_broken_context(slot, index);
+    const bool is_named = fault.calls.has(call.row) || (broken && kFunctions[call.row].simple_fails);
+    if (!in_window(fault, moment) || !(slot.here >> index & 1) || !is_named) return false;
+    if (call.inner && (fault.calls_name_runtime || broken)) return false;
     return fault.gpu_count == 0 || is_about_selected_gpu(fault, call.row, call.frame, call.gpu);
 }
 
@@ -87,7 +94,13 @@ bool counts_and_fires(PlanSlot& slot, int index, Moment moment) {
     const Fault& fault = slot.plan.faults[index];
     FaultState& counts = counts_of(slot, index);
     count_up(block().matched[bank_of(slot.revision)][index]);
-    return fires(fault, counts, index, process().identity.rank, moment);
+    if (has_broken_context(slot, index)) {
+        count_up(counts.matched);
+        return true;
+    }
+    const bool fired = fires(fault, counts, index, process().identity.rank, moment);
+    if (fired && fault.breaks_context) store(slot.counts[index].tripped, uint32_t{1});
+    return fired;
 }
 
 Decision outcome(PlanSlot& slot, int index, const Call& call) {

@@ -26,6 +26,13 @@ bool is_here(const Fault& fault) {
            glob_fits(fault.pod, self.pod);
 }
 
+// A broken context fails all of these, whichever calls broke it.
+void add_calls_on_context(FunctionSet& calls) {
+    for (int row = 0; row < kFunctionCount; ++row) {
+        if (kFunctions[row].simple_fails) calls.add(row);
+    }
+}
+
 void choose_faults(PlanSlot& slot) {
     slot.here = 0;
     slot.calls = FunctionSet{};
@@ -36,6 +43,7 @@ void choose_faults(PlanSlot& slot) {
         for (size_t word = 0; word < sizeof slot.calls.words / sizeof *slot.calls.words; ++word) {
             slot.calls.words[word] |= fault.calls.words[word];
         }
+        if (fault.breaks_context) add_calls_on_context(slot.calls);
     }
     for (int row = 0; row < kFunctionCount; ++row) {  // they report what other calls were given
         if (kFunctions[row].hook == Hook::last_error && slot.here) slot.calls.add(row);
