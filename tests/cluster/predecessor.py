@@ -11,13 +11,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-sys.path.append(str(HERE.parent / "dropin"))
 import workloads
 from cluster import TOOL, Cluster, Outcome
+from dropin.support import pytest_python
 from harness import BUILD, ROOT, Checks
 from scene import Scene, part, scene
-from suites import pytest_python
 
 WEB = "app=web"
 CONFIG_MAP = "cuda-fault-injection-lib"

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the tests of the drop-in directory share: a copy of it in a user's repository, with a stand-in for cudafault."""
+"""Shared helpers of the tests of the drop-in directory: a copy of it in a user's repository, with a stand-in for
+cudafault."""
 
+import importlib.util
 import json
 import os
 import re
@@ -9,17 +11,16 @@ import subprocess
 import sys
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent))
-from harness import ROOT, clean_environment
+from harness import BUILD, ROOT, clean_environment, pinned, python_with
 
+HERE = Path(__file__).resolve().parent
 DROPIN = ROOT / "cuda-fault-injection"
 MADE_HERE = shutil.ignore_patterns("fake_cuda_xid79.*", "__pycache__", ".pytest_cache")
 LIMIT = re.compile(r"(29[0-9]|300)s")  # 300 seconds, less what a command before it took
 
 
 class Place:
-    """A repository of a user's in a folder of its own."""
+    """A user's repository in a folder of its own."""
 
     def __init__(self, folder):
         self.root = folder
@@ -63,3 +64,15 @@ class Place:
 
 def with_path(*folders):
     return {"PATH": os.pathsep.join([*map(str, folders), os.environ["PATH"]])}
+
+
+def pytest_python():
+    if importlib.util.find_spec("pytest"):
+        return sys.executable
+    return str(python_with(BUILD / "dropin" / "venv", pinned("pytest")))
+
+
+def make(place, *arguments, **extra):
+    whole = {**clean_environment(), "PATH": "/usr/bin:/bin", **extra}
+    command = ["make", *arguments]
+    return subprocess.run(command, cwd=place.dropin, env=whole, capture_output=True, text=True, timeout=120)

@@ -8,8 +8,9 @@ import subprocess
 import sys
 import time
 
-import contract
-from support import HERE
+import pytest
+from dropin import contract
+from dropin.support import HERE
 
 LIMIT = ["--timeout", "T"]
 CREATE = ["library", "create", "-n", "default", *LIMIT, "--json"]
@@ -90,57 +91,52 @@ def call(place, function, trouble="", **extra):
     return place.python("-c", script, trouble=trouble, **extra)
 
 
-def check_calls(checks, place):
-    for function, expected in CALLS.items():
-        place.reset()
-        done = call(place, function)
-        checks.equal(f"{function} calls cudafault", place.calls(), expected)
-        checks.expect(f"{function} is True", "returned True" in done.stdout.splitlines(), done)
+@pytest.mark.parametrize(("function", "expected"), CALLS.items(), ids=CALLS)
+def test_calls(place, function, expected):
+    done = call(place, function)
+    assert place.calls() == expected
+    assert "returned True" in done.stdout.splitlines(), done
 
 
-def check_output(checks, place):
-    for function, expected in OUTPUT.items():
-        place.reset()
-        done = call(place, function)
-        missing = [line for line in expected if line not in done.stdout.splitlines()]
-        checks.expect(f"{function} prints what was done", not missing, f"{missing} is not in {done.stdout}")
-        checks.expect(f"{function} shows progress", "1 of 2 pods replaced" in done.stderr, done.stderr)
+@pytest.mark.parametrize(("function", "expected"), OUTPUT.items(), ids=OUTPUT)
+def test_output(place, function, expected):
+    done = call(place, function)
+    assert [line for line in expected if line not in done.stdout.splitlines()] == []
+    assert "1 of 2 pods replaced" in done.stderr
 
 
-def check_refusals(checks, place):
-    for trouble, function, sentence, code, verbs in REFUSALS:
-        place.reset()
-        wanted = sentence or trouble.split(" ", 3)[3]
-        script = f"from inject_into_pods import *\ntry: {function}\n"
-        script += "except RuntimeError as e: print(type(e).__name__, e.exit_code, e)\nelse: print('passed')"
-        done = place.python("-c", script, trouble=trouble)
-        raised = done.stdout.splitlines()[-1:] or [done.stderr]
-        good = raised[0].startswith(f"CudaFaultError {code} ") and wanted in raised[0]
-        checks.expect(f"{function} raises in `{trouble or wanted}`", good, done)
-        checks.equal(f"... having called {verbs}", [made[0] for made in place.calls()], verbs)
+@pytest.mark.parametrize(("trouble", "function", "sentence", "code", "verbs"), REFUSALS)
+def test_refusals(place, trouble, function, sentence, code, verbs):
+    wanted = sentence or trouble.split(" ", 3)[3]
+    script = f"from inject_into_pods import *\ntry: {function}\n"
+    script += "except RuntimeError as e: print(type(e).__name__, e.exit_code, e)\nelse: print('passed')"
+    done = place.python("-c", script, trouble=trouble)
+    raised = (done.stdout.splitlines() or [done.stderr])[-1]
+    assert raised.startswith(f"CudaFaultError {code} ")
+    assert wanted in raised
+    assert [made[0] for made in place.calls()] == verbs
 
 
-def check_commands(checks, place):
-    for arguments, trouble, code, expected in COMMANDS:
-        place.reset()
-        command = [place.dropin / "inject_into_pods.py", "--deployment", "web", *arguments.split()]
-        done = place.python(*command, trouble=trouble)
-        checks.equal(f"inject_into_pods.py {arguments} [{trouble}] ends with", done.returncode, code)
-        checks.equal("... having called", place.calls(), expected)
-        checks.expect("... without a traceback", "Traceback" not in done.stderr, done.stderr)
+@pytest.mark.parametrize(("arguments", "trouble", "code", "expected"), COMMANDS)
+def test_commands(place, arguments, trouble, code, expected):
+    command = [place.dropin / "inject_into_pods.py", "--deployment", "web", *arguments.split()]
+    done = place.python(*command, trouble=trouble)
+    assert done.returncode == code
+    assert place.calls() == expected
+    assert "Traceback" not in done.stderr
 
 
-def check_verify(checks, place):
+def test_verify(place):
     command = [place.dropin / "inject_into_pods.py", "--deployment", "web"]
     for trouble, code in (("", 0), ("library not seen", 1)):
         place.reset()
         place.python(*command)
         done = place.python(*command, "--verify", trouble=trouble)
-        checks.equal(f"--verify after injection [{trouble}] ends with", done.returncode, code)
-        checks.expect("... and says what is armed", "armed xid=79 until" in done.stdout, done.stdout)
+        assert done.returncode == code, f"--verify after injection [{trouble}] ends with"
+        assert "armed xid=79 until" in done.stdout, done.stdout
 
 
-def check_settings(checks, place):
+def test_settings(place):
     function = "patch_deployment_env('web', 'default')"
     for settings, argument, limit in (
         ({"CUDA_FAULT_TIMEOUT": "7.5"}, "", "8s"),
@@ -149,23 +145,23 @@ def check_settings(checks, place):
     ):
         place.reset()
         call(place, function.replace(")", f"{argument})"), **settings)
-        checks.expect(f"the timeout of {settings}{argument} is {limit}", limit in place.calls()[0], place.calls())
+        assert limit in place.calls()[0], (f"the timeout of {settings}{argument} is {limit}", place.calls())
     place.reset()
     call(place, function, CUDA_FAULT_EXPIRES="30m")
-    checks.equal("CUDA_FAULT_EXPIRES is the expiry", place.calls()[1], arm(expires="30m"))
+    assert place.calls()[1] == arm(expires="30m"), "CUDA_FAULT_EXPIRES is the expiry"
 
 
-def check_repetition(checks, place):
+def test_repetition(place):
     """The functions in the order of a test, twice."""
     place.reset()
     story = [f"patch_deployment_env('web', 'default', xid_type={xid})" for xid in (79, 48)]
     story += ["patch_deployment_env('web', 'default', enable=False)"] * 2
     codes = [call(place, function).returncode for function in story]
-    checks.equal("all can be repeated", codes, [0] * len(story))
-    checks.expect("and nothing is left", not place.state()["injected"] and not place.state()["armed"], place.state())
+    assert codes == [0] * len(story), "all can be repeated"
+    assert not place.state()["injected"] and not place.state()["armed"], place.state()
 
 
-def check_program(checks, place):
+def test_program(place):
     """Where the program is looked for."""
     function = "create_cuda_fault_configmap('default')"
     fake = HERE / "fake_cudafault.py"
@@ -175,17 +171,17 @@ def check_program(checks, place):
     built = place.root / "build" / "bin"
     without = {"CUDAFAULT": "", "PATH": "/usr/bin:/bin"}
     done = call(place, function, **without)
-    checks.expect("no program: says `make`", "run `make` in" in done.stderr, done.stderr)
-    checks.expect("... and raises", "CudaFaultError" in done.stderr and "returned" not in done.stdout, done)
+    assert "run `make` in" in done.stderr, done.stderr
+    assert "CudaFaultError" in done.stderr and "returned" not in done.stdout, done
     path = f"{folder}:{os.environ['PATH']}"
-    checks.equal("found on PATH", call(place, function, CUDAFAULT="", PATH=path).returncode, 0)
+    assert call(place, function, CUDAFAULT="", PATH=path).returncode == 0, "found on PATH"
     built.mkdir(parents=True)
     (built / "cudafault").symlink_to(fake)
     path = os.pathsep.join([os.path.dirname(sys.executable), "/usr/bin", "/bin"])
-    checks.equal("found in ../build/bin", call(place, function, CUDAFAULT="", PATH=path).returncode, 0)
+    assert call(place, function, CUDAFAULT="", PATH=path).returncode == 0, "found in ../build/bin"
     done = call(place, function, CUDAFAULT="/no/such/program")
     said = 'invalid CUDAFAULT "/no/such/program"' in done.stderr
-    checks.expect("CUDAFAULT that names nothing is said", said, done)
+    assert said, done
 
 
 def wait_for_file(file, seconds=30):
@@ -195,7 +191,7 @@ def wait_for_file(file, seconds=30):
     return file.exists()
 
 
-def check_interrupt(checks, place):
+def test_interrupt(place):
     """By Ctrl-C, which reaches the whole process group, and by a signal to Python alone."""
     script = "from inject_into_pods import *\ntry: create_cuda_fault_configmap('default')\n"
     script += "except KeyboardInterrupt: print('interrupted')"
@@ -212,12 +208,12 @@ def check_interrupt(checks, place):
         ready = wait_for_file(place.fake / "waiting")
         send(process.pid, signal.SIGINT)
         output, errors = process.communicate(timeout=30)
-        checks.expect(f"{how} raises KeyboardInterrupt", ready and output == "interrupted\n", (output, errors))
-        checks.expect("... when cudafault has ended", (place.fake / "ended in good order").exists(), errors)
-        checks.expect("... and its last words are shown", "cudafault: interrupted" in errors, errors)
+        assert ready and output == "interrupted\n", (f"{how} raises KeyboardInterrupt", (output, errors))
+        assert (place.fake / "ended in good order").exists(), errors
+        assert "cudafault: interrupted" in errors, errors
 
 
-def check_contract(checks, place):
+def test_contract(place):
     """The contract's snippets, pasted into a test file of a user's."""
     place.reset()
     tests = place.root / "user tests"
@@ -225,12 +221,12 @@ def check_contract(checks, place):
     (tests / "test_gpu.py").write_text(contract.IMPORT + contract.GLOBALS + contract.TESTS)
     script = "import test_gpu; test_gpu.test_gpu_failure_xid79(); test_gpu.test_ecc_error_xid48()"
     done = place.python("-c", script, PYTHONPATH=str(tests))
-    checks.equal("the contract's snippets run", (done.returncode, done.stderr.count("Traceback")), (0, 0))
+    assert (done.returncode, done.stderr.count("Traceback")) == (0, 0), "the contract's snippets run"
     name = {"name": "vllm-worker"}
     restore = ["restore", "vllm-worker", *RESTORE[2:]]
     first = [CREATE, inject(node="node-with-gpu", **name), arm(**name), restore, DELETE]
     second = [CREATE, inject(xid="48", **name), arm("48", **name), restore, DELETE]
-    checks.equal("... and do what they say", place.calls(), first + second)
+    assert place.calls() == first + second, "... and do what they say"
     readme = (place.dropin / "README.md").read_text()
     for snippet in (contract.BUILD, contract.IMPORT, contract.TESTS):
-        checks.expect("... and stand in the README", snippet in readme, snippet)
+        assert snippet in readme, snippet

@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""test_xid_template.py and examples/test_xid79_cuda_fault.py against the stand-in: they pass where all is well, and
-fail for every way in which it can be not; so none of their assertions is idle."""
+"""test_xid_template.py and examples/test_xid79_cuda_fault.py against the stand-in: they pass if everything works, and fail
+in every way in which it does not, so that each of their assertions has an effect."""
 
-import importlib.util
-import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from harness import BUILD, Skip, pinned, python_with
-from support import with_path
+import pytest
+from dropin.support import pytest_python, with_path
+from harness import BUILD
 
 TEMPLATE = "cuda-fault-injection/test_xid_template.py"
 STORY = "examples/test_xid79_cuda_fault.py"
@@ -48,7 +47,9 @@ class Model(BaseHTTPRequestHandler):
         state = self.server.place.state()
         pending = bool(state.get("pin")) and state["pin"] in state.get("drained", [])
         self.server.was_armed |= bool(state.get("armed"))
-        works = self.server.always or not (state.get("armed") or pending or self.server.fragile and self.server.was_armed)
+        works = self.server.always or not (
+            state.get("armed") or pending or self.server.fragile and self.server.was_armed
+        )
         self.send_response(200 if works and self.server.works else 500)
         self.send_header("Content-Length", "0")
         self.end_headers()
@@ -75,15 +76,9 @@ class Service(ThreadingHTTPServer):
         return f"http://{{address}}:{self.server_address[1]}/generate"
 
 
-def pytest_python():
-    if importlib.util.find_spec("pytest"):
-        return sys.executable
-    return str(python_with(BUILD / "dropin" / "venv", pinned("pytest")))
-
-
 class Suites:
-    def __init__(self, checks, place):
-        self.checks, self.place, self.python = checks, place, pytest_python()
+    def __init__(self, place):
+        self.place, self.python = place, pytest_python()
 
     def pytest(self, file, *arguments, trouble="", service=None, **extra):
         self.place.reset()
@@ -93,69 +88,93 @@ class Suites:
             command = ["-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", file, *arguments]
             return self.place.python(*command, trouble=trouble, **settings)
 
-    def passes(self, name, file, summary, *arguments, **options):
+    def passes(self, file, summary, *arguments, **options):
         done = self.pytest(file, *arguments, **options)
-        self.checks.expect(name, done.returncode == 0 and summary in done.stdout, done.stdout + done.stderr)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert summary in done.stdout
 
-    def fails(self, name, words, file, *arguments, **options):
-        """With these words, and puts back what it did."""
+    def fails(self, words, file, *arguments, **options):
+        """The test fails with these words, and puts everything back."""
         done = self.pytest(file, *arguments, **options)
-        self.checks.expect(name, done.returncode == 1 and words in done.stdout, done.stdout + done.stderr)
+        assert done.returncode == 1, done.stdout + done.stderr
+        assert words in done.stdout
         state = self.place.state()
-        left = [what for what in ("injected", "armed", "config_map") if state.get(what)]
-        self.checks.equal("... and puts everything back", left, [])
+        assert [what for what in ("injected", "armed", "config_map") if state.get(what)] == []
 
 
-def check_skips(suites):
-    for file, skipped in ((TEMPLATE, "6 skipped"), (STORY, "1 skipped")):
-        nowhere = {"KUBECONFIG": "", "HOME": str(suites.place.root), "KUBERNETES_SERVICE_HOST": ""}
-        done = suites.pytest(file, **nowhere)
-        good = done.returncode == 0 and skipped in done.stdout and "no cluster is configured" in done.stdout
-        suites.checks.expect(f"{file} is skipped without a cluster, with the reason", good, done.stdout)
-        suites.checks.equal("... and calls nothing", suites.place.calls(), [])
-        done = suites.pytest(file, TARGET_DEPLOYMENT="")
-        good = skipped in done.stdout and "TARGET_DEPLOYMENT is not set" in done.stdout
-        suites.checks.expect(f"{file} is skipped without a workload, with the reason", good, done.stdout)
+@pytest.fixture
+def suites(place_with_library):
+    return Suites(place_with_library)
 
 
-def check_template(suites):
-    suites.passes("the six templates pass", TEMPLATE, "6 passed")
+ONE = ("-k", "xid79")
+
+
+@pytest.mark.parametrize(("file", "skipped"), [(TEMPLATE, "6 skipped"), (STORY, "1 skipped")])
+def test_skip_without_a_cluster(suites, file, skipped):
+    nowhere = {"KUBECONFIG": "", "HOME": str(suites.place.root), "KUBERNETES_SERVICE_HOST": ""}
+    done = suites.pytest(file, **nowhere)
+    assert done.returncode == 0
+    assert skipped in done.stdout
+    assert "no cluster is configured" in done.stdout
+    assert suites.place.calls() == []
+
+
+@pytest.mark.parametrize(("file", "skipped"), [(TEMPLATE, "6 skipped"), (STORY, "1 skipped")])
+def test_skip_without_a_workload(suites, file, skipped):
+    done = suites.pytest(file, TARGET_DEPLOYMENT="")
+    assert skipped in done.stdout
+    assert "TARGET_DEPLOYMENT is not set" in done.stdout
+
+
+def test_templates_pass(suites):
+    suites.passes(TEMPLATE, "6 passed")
     armed = [call[2] for call in suites.place.calls() if call[0] == "arm"]
-    suites.checks.equal("... with six XIDs", armed, [f"xid={xid}" for xid in (79, 48, 94, 95, 43, 74)])
-    suites.passes("... and pinned", TEMPLATE, "6 passed", TARGET_NODE="node2")
-    one = ("-k", "xid79")
-    for trouble, words in TEMPLATE_FAILS.items():
-        suites.fails(f"the template fails if it {trouble}", words, TEMPLATE, *one, trouble=trouble)
-    pinned_elsewhere = {"trouble": "does not pin", "TARGET_NODE": "node2"}
-    suites.fails("the template fails if it does not pin", "a pod is not on node2", TEMPLATE, *one, **pinned_elsewhere)
-    dead, fragile = Service(suites.place, works=False), Service(suites.place, fragile=True)
-    suites.fails("the template fails if inference never worked", "before the test", TEMPLATE, *one, service=dead)
-    stays_away = "inference works again: timed out"
-    suites.fails("the template fails if inference stays away", stays_away, TEMPLATE, *one, service=fragile)
-    done = suites.pytest(TEMPLATE, *one, trouble="fail restore 4 a pod is left")
-    suites.checks.expect("the template fails if restoring does", done.returncode == 1, done.stdout)
+    assert armed == [f"xid={xid}" for xid in (79, 48, 94, 95, 43, 74)]
 
 
-def check_story(suites):
-    suites.passes("the story passes", STORY, "1 passed")
+def test_templates_pass_with_a_node(suites):
+    suites.passes(TEMPLATE, "6 passed", TARGET_NODE="node2")
+
+
+@pytest.mark.parametrize(("trouble", "words"), TEMPLATE_FAILS.items(), ids=TEMPLATE_FAILS)
+def test_template_fails(suites, trouble, words):
+    suites.fails(words, TEMPLATE, *ONE, trouble=trouble)
+
+
+def test_template_fails_on_another_node(suites):
+    suites.fails("a pod is not on node2", TEMPLATE, *ONE, trouble="does not pin", TARGET_NODE="node2")
+
+
+def test_template_fails_without_inference(suites):
+    suites.fails("before the test", TEMPLATE, *ONE, service=Service(suites.place, works=False))
+
+
+def test_template_fails_if_inference_does_not_recover(suites):
+    service = Service(suites.place, fragile=True)
+    suites.fails("inference works again: timed out", TEMPLATE, *ONE, service=service)
+
+
+def test_template_fails_with_restore(suites):
+    assert suites.pytest(TEMPLATE, *ONE, trouble="fail restore 4 a pod is left").returncode == 1
+
+
+def test_story_passes(suites):
+    suites.passes(STORY, "1 passed")
     verbs = [" ".join(call[:2]) if call[0] in ("node", "library") else call[0] for call in suites.place.calls()]
-    acts = [verb for verb in verbs if verb != "status"]
     expected = ["snapshot", "library create", "inject", "arm", "node cordon", "node drain", "restore", "node uncordon"]
     expected += ["restore", "library delete", "verify-clean"]
-    suites.checks.equal("... in its order", acts, expected)
-    for trouble, words in STORY_FAILS.items():
-        suites.fails(f"the story fails if it {trouble}", words, STORY, trouble=trouble)
-    always, never = Service(suites.place, always=True), Service(suites.place, works=False)
-    suites.fails("the story fails if inference never fails", "inference fails: timed out", STORY, service=always)
-    suites.fails("the story fails if inference never works", "does not work before the drill", STORY, service=never)
+    assert [verb for verb in verbs if verb != "status"] == expected
 
 
-def check_suites(checks, place):
-    try:
-        suites = Suites(checks, place)
-    except Skip as why:
-        checks.skip("the template and the story", why)
-        return
-    check_skips(suites)
-    check_template(suites)
-    check_story(suites)
+@pytest.mark.parametrize(("trouble", "words"), STORY_FAILS.items(), ids=STORY_FAILS)
+def test_story_fails(suites, trouble, words):
+    suites.fails(words, STORY, trouble=trouble)
+
+
+def test_story_fails_if_inference_never_fails(suites):
+    suites.fails("inference fails: timed out", STORY, service=Service(suites.place, always=True))
+
+
+def test_story_fails_without_inference(suites):
+    suites.fails("does not work before the drill", STORY, service=Service(suites.place, works=False))
