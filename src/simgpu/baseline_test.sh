@@ -8,17 +8,18 @@ allowed="__dso_handle __errno_location __tls_get_addr abort access clock_gettime
 fprintf fputc fputs free ftruncate fwrite getenv getpid ioctl madvise malloc memchr memcmp memcpy memmove memset mmap mprotect
 munmap nanosleep open pthread_mutex_lock pthread_mutex_unlock read readlink sched_getaffinity snprintf stderr strcmp
 strlen strncmp strstr sysconf syscall usleep"
+one_line() { echo "$1" | tr '\n' ' '; }
 fail() {
     echo "$library $*"
     exit 1
 }
 needed=$(readelf -dW "$library" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' | grep -vx 'libdl.so.2' || true)
-[ -z "$needed" ] || fail "needs the libraries" $needed
+[ -z "$needed" ] || fail "needs the libraries $(one_line "$needed")"
 versions=$(readelf -VW "$library" | grep -o 'GLIBC_[0-9.]*' | sort -u || true)
-[ -z "$versions" ] || fail "needs the glibc versions" $versions
+[ -z "$versions" ] || fail "needs the glibc versions $(one_line "$versions")"
 undefined=$(nm -D --undefined-only "$library" | awk '$1 == "U" { print $2 }')
 for name in $undefined; do
-    case " $(echo $allowed) " in
+    case " $(one_line "$allowed") " in
     *" $name "*) ;;
     *) foreign="${foreign:-} $name" ;;
     esac

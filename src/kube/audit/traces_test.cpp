@@ -161,9 +161,8 @@ TEST(Traces, InTheCopyThatAnOperatorKeeps) {
     Json object = traced_web();
     const std::string copy = Json{{"spec", {{"env", {{{"name", "CUDAFAULT_NODE"}}}}}}}.dump();
     object["metadata"]["annotations"]["acme.com/last-spec"] = copy;
-    EXPECT_THAT(found(kTracedResource, object),
-                ElementsAre("metadata.annotations[acme.com/last-spec].spec.env"
-                            "[CUDAFAULT_NODE]: environment variable CUDAFAULT_NODE"));
+    EXPECT_THAT(found(kTracedResource, object), ElementsAre("metadata.annotations[acme.com/last-spec].spec.env"
+                                                            "[CUDAFAULT_NODE]: environment variable CUDAFAULT_NODE"));
     object["metadata"]["annotations"] = {{"kubectl.kubernetes.io/last-applied-configuration", copy}};
     EXPECT_THAT(found(kTracedResource, object), IsEmpty()) << "the user applied that";
 }
