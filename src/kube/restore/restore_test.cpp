@@ -406,6 +406,20 @@ TEST_F(RestoreTest, OfAllFindsRecordsAndMarks) {
     EXPECT_THAT(restore_all(client(), discovery(), "prod", restore_options), IsEmpty());
 }
 
+TEST_F(RestoreTest, OfAllFaultsStopBeforeAnythingIsRestored) {
+    inject();
+    hold_record();
+    Json plan = named("cudafault-plan-" + users().hash());
+    plan["metadata"]["resourceVersion"] = "5";
+    plan["data"] = {{"plan", "#7\nxid=79\n"}};
+    hold(ours("cudafault-plan-"), plan);
+    responder.on("PATCH", ours("cudafault-plan-"), {json_answer(plan)});
+    hold_list(kConfigMapPath, {anchor_map(record.json().dump()), plan});
+    hold_states({injected.object, injected.object, after_template()});
+    EXPECT_EQ(restore_all(client(), discovery(), "prod", restore_options).size(), 1u);
+    EXPECT_EQ(writes().at(0), "PATCH cudafault-plan-" + users().hash()) << "before the lease of a workload is taken";
+}
+
 TEST_F(RestoreTest, OfAllAReplicaSetWithTheMarkIsItsDeployment) {
     inject();
     Json copied = named("web-1");
