@@ -86,7 +86,7 @@ int watch_directory(int inotify, const char* file) {
 
 void wait_for_change(int inotify, bool watching, bool armed) {
     const int ms = !watching ? kPollMs : armed ? kArmedMs : kWatchedMs;
-    timespec timeout = {ms / 1000, ms % 1000 * 1'000'000};
+    timespec timeout = {ms / 1000, ms % 1000 * 1'000'000L};
     pollfd poll = {inotify, POLLIN, 0};
     system_call(SYS_ppoll, address_of(&poll), watching ? 1 : 0, address_of(&timeout), 0, 8);
     char events[4096];
