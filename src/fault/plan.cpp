@@ -37,7 +37,7 @@ enum Key {
 constexpr char kKeyNames[kKeyCount][12] = {"xid",         "error",   "model", "gpu",  "calls", "after", "every",
                                            "probability", "times",   "mtbf",  "seed", "for",   "until", "effect",
                                            "sticky",      "process", "rank",  "node", "pod",   "scope"};
-constexpr const char* kDuration = "a duration such as 500ms, 90s, 1m or 2h";
+constexpr const char* kDuration = "a duration such as 500ms, 90s, 1.5m or 2h";
 
 constexpr uint64_t kLastErrorCode = 9999;
 constexpr uint64_t kLastExitCode = 255;
@@ -126,19 +126,18 @@ private:
 
     bool read_items(Text text) {
         Key list = kKeyCount;
-        for (Text rest = text, word; !(word = next_word(rest)).empty();) {
-            const size_t equals = find(word, '=');
-            if (equals == word.size) {
+        for (SpecWord word; next_spec_word(text, word);) {
+            if (!word.has_key) {
                 if (list != kGpu && list != kCalls) {
-                    return fail(word, Quoted{word}, " is not key=value and continues no list");
+                    return fail(word.text, Quoted{word.text}, " is not key=value and continues no list");
                 }
-                values_[list].size = static_cast<size_t>(word.data + word.size - values_[list].data);
+                values_[list].size = static_cast<size_t>(word.text.data + word.text.size - values_[list].data);
                 continue;
             }
-            if (!find_key(word.first(equals), list)) return false;
-            if (has(list)) return fail(word, kKeyNames[list], "= is given twice");
-            values_[list] = word.from(equals + 1);
-            if (values_[list].empty()) return fail(word, kKeyNames[list], "= needs a value");
+            if (!find_key(word.key, list)) return false;
+            if (has(list)) return fail(word.text, kKeyNames[list], "= is given twice");
+            values_[list] = word.value;
+            if (values_[list].empty()) return fail(word.text, kKeyNames[list], "= needs a value");
         }
         return true;
     }
@@ -495,13 +494,20 @@ bool refuse_size(Text spec, Text excess, const char* what, uint64_t limit, SpecE
 
 }  // namespace
 
+Text take_revision(Text file, uint64_t& revision) {
+    const size_t end = find(file, '\n');
+    revision = 0;
+    if (end == 0 || file[0] != '#' || !parse_number(file.first(end).from(1), revision)) {
+        revision = 0;
+        return file;
+    }
+    return file.from(end < file.size ? end + 1 : end);
+}
+
 bool parse_plan(Text spec, Plan& plan, SpecError& error) {
     plan.count = 0;
     if (spec.size > kMaxSpec) return refuse_size(spec, spec.from(kMaxSpec), "bytes", kMaxSpec, error);
-    for (size_t start = 0; start < spec.size;) {
-        const Text fault = spec.from(start).first(find(spec.from(start), ';'));
-        start += fault.size + 1;
-        if (is_blank(fault)) continue;
+    for (Text rest = spec, fault; !(fault = next_fault(rest)).empty();) {
         if (plan.count == kMaxFaults) return refuse_size(spec, fault, "faults", kMaxFaults, error);
         if (!FaultParser(spec, plan.faults[plan.count], error).parse(fault)) return false;
         ++plan.count;

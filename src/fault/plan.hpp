@@ -81,4 +81,8 @@ struct SpecError {
 // locale is used.
 bool parse_plan(Text spec, Plan& plan, SpecError& error);
 
+// Splits the text of a plan file. A first line "#<number>" is the revision by which the writer of the file calls the
+// plan. Returns the spec: the text behind that line, or the whole text, with revision 0, if there is no such line.
+Text take_revision(Text file, uint64_t& revision);
+
 }  // namespace cudafault

@@ -184,7 +184,7 @@ const Refused kRefused[] = {
     {"error=ncclUnhandledCudaError calls=@ipc", "@ipc", "holds no NCCL function"},
 
     {"xid=79 after=soon", "soon", "a number of calls such as 100, or a duration such as 90s"},
-    {"xid=79 after=1.5s", "1.5s", "a duration"},
+    {"xid=79 after=1.5", "1.5", "a duration"},
     {"xid=79 after=5124096h", "5124096h", "a duration"},
     {"xid=79 every=0", "0", "at least 1", 8},
     {"xid=79 times=0", "0", "at least 1", 8},
@@ -240,6 +240,21 @@ TEST(Spec, BlankMeansNoFaults) {
     SpecError error;
     EXPECT_TRUE(parse_plan(Text(), plan, error));
     EXPECT_EQ(plan.count, 0);
+}
+
+TEST(PlanFile, ARevisionIsANumberAloneInTheFirstLine) {
+    uint64_t revision = 0;
+    for (const char* file : {"#7\nxid=79", "#7", "#7\n"}) {
+        const Text spec = take_revision(file, revision);
+        EXPECT_EQ(revision, 7u) << file;
+        EXPECT_EQ(spec, Text(file).size > 3 ? Text("xid=79") : Text("")) << file;
+    }
+    for (const char* file : {"", "xid=79", "#\nxid=79", "#7x\nxid=79", "#-7\nxid=79", "# 7\nxid=79", "\n#7\nxid=79",
+                             "#99999999999999999999\nxid=79"}) {
+        revision = 1;
+        EXPECT_EQ(take_revision(file, revision), Text(file)) << file;
+        EXPECT_EQ(revision, 0u) << file;
+    }
 }
 
 TEST(Spec, FaultsAreSeparatedBySemicolons) {

@@ -36,8 +36,22 @@ struct Unit {
     char name[3];
     uint64_t ns;
 };
-constexpr Unit kUnits[] = {
-    {"us", 1'000}, {"ms", 1'000'000}, {"s", 1'000'000'000}, {"m", 60'000'000'000}, {"h", 3'600'000'000'000}};
+constexpr Unit kUnits[] = {{"us", 1'000},         {"ms", 1'000'000},        {"s", 1'000'000'000},
+                           {"m", 60'000'000'000}, {"h", 3'600'000'000'000}, {"d", 86'400'000'000'000}};
+
+const Unit* find_unit(Text name) {
+    for (const Unit& unit : kUnits) {
+        if (name == Text(unit.name)) return &unit;
+    }
+    return nullptr;
+}
+
+// Digits behind a decimal point, as a part of the unit; every unit is a multiple of a large power of ten.
+uint64_t fraction_of(const Unit& unit, Text digits) {
+    uint64_t ns = 0, place = unit.ns;
+    for (size_t i = 0; i < digits.size; ++i) ns += (place /= 10) * static_cast<uint64_t>(digits[i] - '0');
+    return ns;
+}
 
 // Dates
 
@@ -236,17 +250,23 @@ bool parse_number(Text text, uint64_t& out) {
     return true;
 }
 
-bool parse_duration(Text text, uint64_t& out_ns) {
+bool parse_duration(Text text, uint64_t& out_ns, BareNumber bare) {
     const size_t digits = count_digits(text);
     uint64_t number = 0;
     if (!parse_number(text.first(digits), number)) return false;
-    for (const Unit& unit : kUnits) {
-        if (text.from(digits) != Text(unit.name)) continue;
-        if (number > (UINT64_MAX - 1) / unit.ns) return false;
-        out_ns = number * unit.ns;
-        return true;
+    Text fraction, rest = text.from(digits);
+    if (!rest.empty() && rest[0] == '.') {
+        fraction = rest.from(1).first(count_digits(rest.from(1)));
+        if (fraction.empty()) return false;
+        rest = rest.from(1 + fraction.size);
     }
-    return false;
+    const Unit* unit = find_unit(rest.empty() && bare == BareNumber::seconds ? Text("s") : rest);
+    if (!unit || number > (UINT64_MAX - 1) / unit->ns) return false;
+    out_ns = number * unit->ns;
+    const uint64_t part = fraction_of(*unit, fraction);
+    if (part > UINT64_MAX - 1 - out_ns) return false;
+    out_ns += part;
+    return true;
 }
 
 bool parse_utc(Text text, uint64_t& out_ns) {

@@ -8,9 +8,14 @@ namespace cudafault {
 
 bool is_digit(char c);
 
-bool parse_number(Text, uint64_t& out);       // decimal digits, less than 2^64
-bool parse_duration(Text, uint64_t& out_ns);  // a number and us, ms, s, m or h; less than 2^64 - 1 ns
-bool parse_utc(Text, uint64_t& out_ns);       // 2026-11-23T12:00:00Z, with a fraction if need be, since the epoch
+bool parse_number(Text, uint64_t& out);  // decimal digits, less than 2^64
+
+// A number such as 90 or 1.5 and its unit: us, ms, s, m, h or d; less than 2^64 - 1 ns. What is finer than 1 ns is cut
+// off. Where a bare number cannot mean anything else, it may be taken for seconds.
+enum class BareNumber { refused, seconds };
+bool parse_duration(Text, uint64_t& out_ns, BareNumber bare = BareNumber::refused);
+
+bool parse_utc(Text, uint64_t& out_ns);  // 2026-11-23T12:00:00Z, with a fraction if need be, since the epoch
 
 // A decimal number in (0, 1], with an exponent if need be, as exactly floor(p * 2^64); 1 is kAlways.
 enum class ProbabilityResult { ok, malformed, out_of_range, too_fine };

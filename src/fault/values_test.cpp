@@ -18,9 +18,9 @@ Value number(const char* text) {
     return parse_number(text, out) ? Value(out) : std::nullopt;
 }
 
-Value duration(const char* text) {
+Value duration(const std::string& text) {
     uint64_t out = 0;
-    return parse_duration(text, out) ? Value(out) : std::nullopt;
+    return parse_duration(Text(text.data(), text.size()), out) ? Value(out) : std::nullopt;
 }
 
 Value utc(const char* text) {
@@ -50,10 +50,35 @@ TEST(Duration, Units) {
     EXPECT_EQ(duration("1m"), 60'000'000'000u);
     EXPECT_EQ(duration("2h"), 7'200'000'000'000u);
     EXPECT_EQ(duration("0s"), 0u);
+    EXPECT_EQ(duration("1d"), 86'400'000'000'000u);
+    EXPECT_EQ(duration("213503d"), 213503 * 86'400'000'000'000u);
     EXPECT_EQ(duration("18446744073s"), 18'446'744'073'000'000'000u);
     EXPECT_EQ(duration("18446744074s"), std::nullopt);
-    for (const char* bad : {"", "s", "5", "5d", "5S", "5 s", "1m30s", "-1s", "1.5s"})
+    for (const char* bad : {"", "s", "5", "5w", "5S", "5 s", "1m30s", "-1s", "1.s", ".5s", "1.5", "1.5.5s", "213504d"})
         EXPECT_EQ(duration(bad), std::nullopt) << bad;
+}
+
+TEST(Duration, Fractions) {
+    EXPECT_EQ(duration("1.5s"), 1'500'000'000u);
+    EXPECT_EQ(duration("0.25ms"), 250'000u);
+    EXPECT_EQ(duration("1.5h"), 5'400'000'000'000u);
+    EXPECT_EQ(duration("0.000000001s"), 1u);
+    EXPECT_EQ(duration("0.0000000019s"), 1u);
+    EXPECT_EQ(duration("0.0001us"), 0u);
+    EXPECT_EQ(duration("1.999999999d"), 172'799'999'913'600u);
+    EXPECT_LT(duration("1." + std::string(500, '9') + "d"), 2 * 86'400'000'000'000u);
+    EXPECT_EQ(duration("18446744073.709551614s"), UINT64_MAX - 1);
+    EXPECT_EQ(duration("18446744073.709551615s"), std::nullopt);
+}
+
+TEST(Duration, ABareNumberMayMeanSeconds) {
+    uint64_t ns = 0;
+    ASSERT_TRUE(parse_duration("90", ns, BareNumber::seconds));
+    EXPECT_EQ(ns, 90'000'000'000u);
+    ASSERT_TRUE(parse_duration("2m", ns, BareNumber::seconds));
+    EXPECT_EQ(ns, 120'000'000'000u);
+    EXPECT_FALSE(parse_duration("", ns, BareNumber::seconds));
+    EXPECT_FALSE(parse_duration("1.", ns, BareNumber::seconds));
 }
 
 TEST(Utc, Calendar) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The words of a spec: what stands between spaces and commas.
+// Splits a spec (docs/plans.md) into faults, and a fault into words. The only tokenizer of the grammar.
 #pragma once
 
 #include "fault/text.hpp"
@@ -7,6 +7,13 @@
 namespace cudafault {
 
 constexpr bool is_separator(char c) { return c == ' ' || c == ',' || c == '\t' || c == '\n' || c == '\r'; }
+
+// The position of `wanted`, or the size of the text.
+constexpr size_t find(Text text, char wanted) {
+    size_t at = 0;
+    while (at < text.size && text[at] != wanted) ++at;
+    return at;
+}
 
 // Takes the next word off `rest`; empty at the end.
 constexpr Text next_word(Text& rest) {
@@ -21,11 +28,32 @@ constexpr Text next_word(Text& rest) {
 
 constexpr bool is_blank(Text text) { return next_word(text).empty(); }
 
-// The position of `wanted`, or the size of the text.
-constexpr size_t find(Text text, char wanted) {
-    size_t at = 0;
-    while (at < text.size && text[at] != wanted) ++at;
-    return at;
+// Takes the next fault that is not blank off `rest`, without its semicolon; empty at the end.
+constexpr Text next_fault(Text& rest) {
+    while (!rest.empty()) {
+        const Text fault = rest.first(find(rest, ';'));
+        rest = rest.from(fault.size < rest.size ? fault.size + 1 : fault.size);
+        if (!is_blank(fault)) return fault;
+    }
+    return {};
+}
+
+// A word of a fault: key=value, or, without a key, one more value of the list before it.
+struct SpecWord {
+    Text text;
+    Text key;
+    Text value;
+    bool has_key = false;
+};
+
+// Takes the next word off `fault`; false at the end.
+constexpr bool next_spec_word(Text& fault, SpecWord& out) {
+    out.text = next_word(fault);
+    const size_t equals = find(out.text, '=');
+    out.has_key = equals < out.text.size;
+    out.key = out.has_key ? out.text.first(equals) : Text();
+    out.value = out.has_key ? out.text.from(equals + 1) : out.text;
+    return !out.text.empty();
 }
 
 }  // namespace cudafault

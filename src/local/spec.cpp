@@ -75,18 +75,12 @@ std::string what_is_there(const Machine& machine) {
 // The words of the gpu= lists of a spec.
 std::vector<Text> gpu_words(const std::string& spec) {
     std::vector<Text> words;
-    const Text whole = text_of(spec);
-    for (size_t start = 0; start < whole.size;) {
-        Text fault = whole.from(start).first(find(whole.from(start), ';'));
-        start += fault.size + 1;
+    Text rest = text_of(spec);
+    for (Text fault; !(fault = next_fault(rest)).empty();) {
         bool in_list = false;
-        for (Text word; !(word = next_word(fault)).empty();) {
-            const size_t equals = find(word, '=');
-            if (equals < word.size) {
-                in_list = word.first(equals) == Text("gpu");
-                word = word.from(equals + 1);
-            }
-            if (in_list) words.push_back(word);
+        for (SpecWord word; next_spec_word(fault, word);) {
+            if (word.has_key) in_list = word.key == Text("gpu");
+            if (in_list) words.push_back(word.value);
         }
     }
     return words;
@@ -114,13 +108,10 @@ std::unique_ptr<Plan> parse_spec(const std::string& spec) {
 
 std::vector<std::string> split_faults(const std::string& spec) {
     std::vector<std::string> faults;
-    for (size_t start = 0; start < spec.size();) {
-        const size_t end = std::min(spec.find(';', start), spec.size());
-        const std::string fault = spec.substr(start, end - start);
-        start = end + 1;
-        if (is_blank(text_of(fault))) continue;
-        const size_t first = fault.find_first_not_of(" ,\t\r\n"), last = fault.find_last_not_of(" ,\t\r\n");
-        faults.push_back(fault.substr(first, last - first + 1));
+    for (Text rest = text_of(spec), fault; !(fault = next_fault(rest)).empty();) {
+        const std::string text = string_of(fault);
+        const size_t first = text.find_first_not_of(" ,\t\r\n"), last = text.find_last_not_of(" ,\t\r\n");
+        faults.push_back(text.substr(first, last - first + 1));
     }
     return faults;
 }

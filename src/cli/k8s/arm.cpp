@@ -7,11 +7,11 @@
 #include <charconv>
 #include <memory>
 
+#include "cli/duration.hpp"
 #include "cli/k8s/armed_output.hpp"
 #include "cli/k8s/cluster.hpp"
 #include "cli/k8s/expiry.hpp"
 #include "cli/output.hpp"
-#include "fault/values.hpp"
 #include "local/spec.hpp"
 
 namespace cudafault::cli {
@@ -38,13 +38,8 @@ struct K8sArmOptions {
 };
 
 std::chrono::system_clock::time_point end_of(const std::string& expires) {
-    uint64_t ns = 0;
-    if (!parse_duration(local::text_of(expires), ns) || ns == 0) {
-        throw local::Error(local::kUsage,
-                           fmt::format("invalid --expires \"{}\": expected a duration such as 30m or 4h", expires));
-    }
     return std::chrono::system_clock::now() +
-           std::chrono::duration_cast<std::chrono::seconds>(std::chrono::nanoseconds(ns));
+           std::chrono::ceil<std::chrono::seconds>(duration_option("--expires", expires));
 }
 
 kube::PodLimit limit_of(const std::string& max_pods) {

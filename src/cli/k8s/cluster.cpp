@@ -6,6 +6,7 @@
 
 #include <csignal>
 
+#include "cli/duration.hpp"
 #include "cli/output.hpp"
 #include "cli/yaml.hpp"
 #include "kube/api/common/error.hpp"
@@ -17,32 +18,12 @@ namespace cudafault::cli {
 
 namespace {
 
-std::chrono::milliseconds parse_timeout(const std::string& text) {
-    size_t used = 0;
-    double number = 0;
-    try {
-        number = std::stod(text, &used);
-    } catch (const std::exception&) {
-        used = 0;
-    }
-    const std::string unit = text.substr(used);
-    const double factor = unit == "ms"                  ? 1
-                          : unit.empty() || unit == "s" ? 1'000
-                          : unit == "m"                 ? 60'000
-                          : unit == "h"                 ? 3'600'000
-                                                        : 0;
-    if (used == 0 || !(number > 0) || factor == 0 || number * factor > 1e12) {
-        throw local::Error(local::kUsage,
-                           fmt::format("invalid --timeout \"{}\": expected a duration such as 300s or 5m", text));
-    }
-    return std::chrono::milliseconds(static_cast<int64_t>(number * factor));
-}
-
 kube::SessionOptions session_options(const ClusterOptions& options, const std::shared_ptr<kube::Cancellation>& cancel) {
     kube::SessionOptions session;
     session.cancellation = cancel;
-    session.deadline = kube::after(parse_timeout(options.timeout));
-    session.on_warning = [](const std::string& warning) { progress("warning from the API server: " + warning); };
+    session.deadline = kube::after(
+        std::chrono::duration_cast<std::chrono::milliseconds>(duration_option("--timeout", options.timeout)));
+    session.on_warning = [](const std::string& warning) { progress("the API server warns: " + warning); };
     return session;
 }
 

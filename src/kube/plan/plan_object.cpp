@@ -7,10 +7,10 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <climits>
 
+#include "fault/plan.hpp"
 #include "kube/api/resources.hpp"
 #include "kube/api/transport/api_error.hpp"
 #include "kube/api/transport/retry.hpp"
@@ -31,16 +31,6 @@ Target target_of(const PlanObject& plan) { return {config_maps(), plan.in_namesp
 
 Json annotations(const std::string& selector, const std::string& by) {
     return {{kChangedAt, utc_now()}, {kChangedBy, by}, {kPods, selector}};
-}
-
-// Where the spec begins: behind a first line "#<number>", if there is one. The library reads it so, too.
-size_t take_revision(const std::string& text, uint64_t& revision) {
-    const size_t size = std::min(text.find('\n'), text.size());
-    uint64_t number = 0;
-    const auto [end, error] = std::from_chars(text.data() + std::min<size_t>(1, size), text.data() + size, number);
-    if (!text.starts_with('#') || error != std::errc() || end != text.data() + size) return 0;
-    revision = number;
-    return std::min(size + 1, text.size());
 }
 
 PlanObject write_once(Client& client, const PlanObject& plan, const std::string& spec, const std::string& by) {
@@ -88,7 +78,8 @@ PlanObject plan_from(const Json& config_map) {
     PlanObject plan{config_map, 0, "", text_at(config_map, {"metadata", "annotations", kChangedAt}),
                     text_at(config_map, {"metadata", "annotations", kChangedBy})};
     const std::string text = text_at(config_map, {"data", names::kPlanKey});
-    plan.spec = text.substr(take_revision(text, plan.revision));
+    const Text spec = take_revision({text.data(), text.size()}, plan.revision);
+    plan.spec.assign(spec.data, spec.size);
     while (plan.spec.ends_with('\n')) plan.spec.pop_back();
     return plan;
 }

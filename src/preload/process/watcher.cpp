@@ -9,7 +9,6 @@
 #include <time.h>
 
 #include "fault/atomics.hpp"
-#include "fault/values.hpp"
 #include "preload/decide/uptake.hpp"
 #include "preload/evidence/evidence.hpp"
 #include "preload/evidence/log.hpp"
@@ -49,15 +48,6 @@ bool find_pthread(PthreadFunctions& found) {
     return find_function(found.create, "pthread_create") && find_function(found.init_attributes, "pthread_attr_init") &&
            find_function(found.set_detached, "pthread_attr_setdetachstate") &&
            find_function(found.set_stack_size, "pthread_attr_setstacksize");
-}
-
-// Takes the first line off if it is "#<number>": by that number the tool that wrote the file knows what was taken up.
-Text take_revision(Text text, uint64_t& revision) {
-    size_t end = 0;
-    while (end < text.size && text[end] != '\n') ++end;
-    revision = 0;
-    if (end == 0 || text[0] != '#' || !parse_number(text.first(end).from(1), revision)) return text;
-    return text.from(end < text.size ? end + 1 : end);
 }
 
 // Writes the file's plan into the block if it is another than before.

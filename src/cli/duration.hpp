@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+// Options that take a duration.
+#pragma once
+
+#include <chrono>
+#include <string>
+
+namespace cudafault::cli {
+
+// Reads the value of `option`: the durations of a plan (src/fault/values.hpp), or a bare number of seconds; above 0 and
+// at most 100 years. Throws local::Error (usage), which names the option.
+std::chrono::nanoseconds duration_option(const char* option, const std::string& text);
+
+}  // namespace cudafault::cli
