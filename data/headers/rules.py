@@ -78,9 +78,12 @@ SIMPLE_PASS = [
     r"GetKernel|GetFuncBySymbol",
 ]
 
+# Functions that find a GPU by something other than a handle or an ordinal.
+LOOKUP = {"DeviceGetByPCIBusId": "pci:1"}
+
 # Functions that concern no single GPU.
 NO_DEVICE = (
-    r"Init|GLInit|\w*GetDeviceCount|DeviceGetCount|DeviceGetByPCIBusId|ChooseDevice|SetValidDevices|GetExportTable"
+    r"Init|GLInit|\w*GetDeviceCount|DeviceGetCount|ChooseDevice|SetValidDevices|GetExportTable"
     r"|(GL|VDPAU)Get\w*Devices?|Checkpoint\w+|ThreadExchangeStreamCaptureMode|__cuda(Register|Unregister|InitModule)\w*"
 )
 
@@ -194,6 +197,8 @@ def slots(parameters):
 def device(symbol, of_class, parameters):
     """The device column."""
     name = short_name(symbol)
+    if name in LOOKUP:
+        return LOOKUP[name]
     host_only = of_class == "pure" and not name.startswith("Occupancy")
     if host_only or re.fullmatch(NO_DEVICE, name):
         return "none"
@@ -232,6 +237,25 @@ def nvml_class(symbol, group):
     return match(NVML_CLASS_OF_NAME, symbol) or NVML_CLASS_OF_GROUP.get(group.removeprefix("nvml"), "device")
 
 
-def nvml_device(parameters):
-    """NVML names its GPU by a handle of its own, which is not decoded: `-`, or `none` where it names no GPU."""
-    return "-" if any(parameter.startswith("nvmlDevice_t ") for parameter in parameters) else "none"
+NVML_LOOKUP = {
+    "nvmlDeviceGetHandleByIndex": "index:0", "nvmlDeviceGetHandleByPciBusId": "pci:0",
+    "nvmlDeviceGetHandleBySerial": "serial:0", "nvmlDeviceGetHandleByUUID": "uuid:0",
+    "nvmlDeviceGetHandleByUUIDV": "uuid:0",
+}
+NVML_TYPES = [
+    ("nvmlDevice_t", "handle"), ("nvmlPciInfo_t *", "pci_info"), ("nvmlGpuInstance_t", "gpu_instance"),
+    ("nvmlComputeInstance_t", "compute_instance"), ("nvmlVgpuInstance_t", "vgpu_instance"),
+    ("nvmlVgpuTypeId_t", "vgpu_type"), ("nvmlUnit_t", "unit"),
+]
+
+
+def nvml_device(symbol, parameters):
+    """The device column of an NVML function: what names its GPU, a unit or a vGPU; `none` where nothing does."""
+    if symbol in NVML_LOOKUP:
+        return NVML_LOOKUP[symbol]
+    for type_name, kind in NVML_TYPES:
+        form = re.escape(type_name) + r" ?\w+"
+        slot = next((slot for slot, parameter in enumerate(parameters) if re.fullmatch(form, parameter)), None)
+        if slot is not None:
+            return f"{kind}:{slot}"
+    return "none"

@@ -160,7 +160,7 @@ def nvml_rows(all_wheels):
     for name, prototype in api.prototypes.items():
         symbol = split_export(name)[0]
         of_class = rules.nvml_class(symbol, api.group.get(symbol, ""))
-        rows.append(row(name, since=api.since[name], device=rules.nvml_device(prototype.parameters),
+        rows.append(row(name, since=api.since[name], device=rules.nvml_device(symbol, prototype.parameters),
                         returns=returned(prototype.returns), simple="pass", source=api.source(name, symbol),
                         **{"class": of_class}))
     return rows

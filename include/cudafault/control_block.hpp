@@ -12,7 +12,7 @@
 namespace cudafault {
 
 inline constexpr uint64_t kControlMagic = 0x314b4c4254464443;  // "CDFTBLK1"
-inline constexpr uint32_t kControlVersion = 2;
+inline constexpr uint32_t kControlVersion = 3;
 inline constexpr size_t kControlAlign = 65536;  // the largest page size we meet (aarch64)
 
 // The first byte of the block; tested on every intercepted call.

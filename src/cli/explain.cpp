@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <cmath>
 #include <csignal>
 #include <cstring>
@@ -68,10 +69,19 @@ bool are_default_calls(const Fault& fault) {
     return true;
 }
 
-// How many functions of each API; forms of one function and its copies in several cudarts count each.
+// The rows of the plan's functions; of a name that several libcudarts export, the first.
+std::vector<int> distinct_rows(const Fault& fault) {
+    std::vector<int> rows;
+    for (int row = 0; row < kFunctionCount; ++row) {
+        if (!fault.calls.has(row)) continue;
+        if (rows.empty() || function_name(rows.back()) != function_name(row)) rows.push_back(row);
+    }
+    return rows;
+}
+
 std::vector<std::string> counts_by_api(const Fault& fault) {
     uint64_t counts[kApis] = {};
-    for (int row = 0; row < kFunctionCount; ++row) counts[api_of(row)] += fault.calls.has(row);
+    for (const int row : distinct_rows(fault)) ++counts[api_of(row)];
     std::vector<std::string> texts;
     for (size_t api = 0; api < kApis; ++api) {
         if (counts[api] > 0) texts.push_back(fmt::format("{} {}", counts[api], kApiNames[api]));
@@ -81,33 +91,51 @@ std::vector<std::string> counts_by_api(const Fault& fault) {
 
 json counts_by_class(const Fault& fault) {
     json counts = json::object();
-    for (int row = 0; row < kFunctionCount; ++row) {
-        if (!fault.calls.has(row)) continue;
+    for (const int row : distinct_rows(fault)) {
         json& count = counts[class_name(kFunctions[row].call_class)];
         count = count.is_null() ? 1 : count.get<int>() + 1;
     }
     return counts;
 }
 
-// Each name once, though the runtime has it in three libraries.
-std::vector<std::string> function_names(const Fault& fault) {
+std::vector<std::string> names_of(const std::vector<int>& rows) {
     std::vector<std::string> names;
-    for (int row = 0; row < kFunctionCount; ++row) {
-        if (!fault.calls.has(row)) continue;
-        std::string name = local::string_of(function_name(row));
-        if (names.empty() || names.back() != name) names.push_back(std::move(name));
-    }
+    names.reserve(rows.size());
+    for (const int row : rows) names.push_back(local::string_of(function_name(row)));
     return names;
+}
+
+std::vector<std::string> function_names(const Fault& fault) { return names_of(distinct_rows(fault)); }
+
+// Which driver calls of the plan a shared libcudart makes without their counting.
+std::string nested_calls(const Fault& fault) {
+    std::vector<std::string> classes;
+    for (int i = 0; i < kCallClasses; ++i) {
+        const auto is_ignored = [&](int row) {
+            return kFunctions[row].api == Api::driver && static_cast<int>(kFunctions[row].call_class) == i &&
+                   !counts_inner_call(fault, row);
+        };
+        const std::vector<int> rows = distinct_rows(fault);
+        if (std::any_of(rows.begin(), rows.end(), is_ignored)) {
+            classes.push_back(fmt::format("@{}", class_name(static_cast<CallClass>(i))));
+        }
+    }
+    if (classes.empty()) return "";
+    return fmt::format("; driver calls of {} inside a shared libcudart do not count, since the runtime call does",
+                       fmt::join(classes, ", "));
 }
 
 std::string calls(const Fault& fault) {
     constexpr size_t kShown = 6;
     const std::vector<std::string> names = function_names(fault);
     const std::string by_api = fmt::format("{}", fmt::join(counts_by_api(fault), ", "));
-    const std::string nested = fault.calls_name_runtime ? "; driver calls inside a shared libcudart do not count" : "";
     if (are_default_calls(fault)) {
-        return fmt::format("those a real program expects to fail ({} functions){}", by_api, nested);
+        return fmt::format(
+            "those a real program expects to fail ({} functions: {}); driver calls inside a shared "
+            "libcudart do not count, since the runtime call does",
+            names.size(), by_api);
     }
+    const std::string nested = nested_calls(fault);
     if (names.size() <= kShown) return fmt::format("{}{}", fmt::join(names, ", "), nested);
     std::vector<std::string> classes;
     const json counts = counts_by_class(fault);
@@ -117,11 +145,15 @@ std::string calls(const Fault& fault) {
 
 std::string uuid_text(const GpuSelector& gpu) {
     std::string text;
-    for (size_t i = 0; i < sizeof gpu.uuid; ++i) {
-        const bool group_starts = i == 4 || i == 6 || i == 8 || i == 10;
-        text += fmt::format("{}{:02x}", group_starts ? "-" : "", gpu.uuid[i]);
+    for (int i = 0; i < gpu.uuid_digits; ++i) {
+        const bool group_starts = i == 8 || i == 12 || i == 16 || i == 20;
+        text += fmt::format("{}{:x}", group_starts ? "-" : "", gpu.uuid[i / 2] >> (i % 2 == 0 ? 4 : 0) & 15);
     }
     return text;
+}
+
+std::string range_text(uint64_t first, uint64_t last) {
+    return first == last ? std::to_string(first) : fmt::format("{} to {}", first, last);
 }
 
 std::string pci_text(const GpuSelector& gpu) {
@@ -130,9 +162,12 @@ std::string pci_text(const GpuSelector& gpu) {
 
 std::string gpu_text(const GpuSelector& gpu) {
     switch (gpu.kind) {
-        case GpuKind::index: return fmt::format("GPU {} as nvidia-smi numbers them", gpu.number);
-        case GpuKind::local: return fmt::format("GPU {} as the process itself numbers them", gpu.number);
-        case GpuKind::uuid: return fmt::format("the GPU with UUID {}", uuid_text(gpu));
+        case GpuKind::index: return fmt::format("GPU {} as nvidia-smi numbers them", range_text(gpu.number, gpu.last));
+        case GpuKind::local:
+            return fmt::format("GPU {} as the process itself numbers them", range_text(gpu.number, gpu.last));
+        case GpuKind::uuid:
+            return fmt::format("the GPU {} {}", gpu.uuid_digits < kUuidDigits ? "whose UUID starts with" : "with UUID",
+                               uuid_text(gpu));
         case GpuKind::pci: break;
     }
     return fmt::format("the GPU at PCI {}", pci_text(gpu));
@@ -140,12 +175,37 @@ std::string gpu_text(const GpuSelector& gpu) {
 
 json gpu_json(const GpuSelector& gpu) {
     switch (gpu.kind) {
-        case GpuKind::index: return {{"kind", "index"}, {"value", gpu.number}};
-        case GpuKind::local: return {{"kind", "local"}, {"value", gpu.number}};
+        case GpuKind::index: return {{"kind", "index"}, {"value", gpu.number}, {"last", gpu.last}};
+        case GpuKind::local: return {{"kind", "local"}, {"value", gpu.number}, {"last", gpu.last}};
         case GpuKind::uuid: return {{"kind", "uuid"}, {"value", uuid_text(gpu)}};
         case GpuKind::pci: break;
     }
     return {{"kind", "pci"}, {"value", pci_text(gpu)}};
+}
+
+// Functions of the plan for which gpu= can only mean all GPUs.
+std::vector<int> rows_without_gpu(const Fault& fault) {
+    std::vector<int> rows = distinct_rows(fault);
+    const auto has_gpu = [](int row) { return kFunctions[row].device != DeviceFrom::none; };
+    rows.erase(std::remove_if(rows.begin(), rows.end(), has_gpu), rows.end());
+    // The best known ones first.
+    std::stable_partition(rows.begin(), rows.end(), [](int row) { return kFunctions[row].hook == Hook::enumerate; });
+    return rows;
+}
+
+std::string calls_without_gpu(const Fault& fault) {
+    constexpr size_t kShown = 6;
+    std::vector<std::string> names = names_of(rows_without_gpu(fault));
+    if (names.empty()) return "";
+    const size_t count = names.size();
+    const bool is_all = count == distinct_rows(fault).size();
+    if (count > kShown) names.resize(kShown);
+    return fmt::format("; {}{}{} no single GPU and fail{} only in a process that sees no other GPU",
+                       is_all ? "" : "of the calls, ", fmt::join(names, ", "),
+                       count > kShown ? fmt::format(" and {} more concern", count - kShown)
+                       : count == 1   ? " concerns"
+                                      : " concern",
+                       count == 1 ? "s" : "");
 }
 
 std::string gpus(const Fault& fault) {
@@ -153,8 +213,7 @@ std::string gpus(const Fault& fault) {
     std::vector<std::string> texts;
     texts.reserve(static_cast<size_t>(fault.gpu_count));
     for (int i = 0; i < fault.gpu_count; ++i) texts.push_back(gpu_text(fault.gpus[i]));
-    return fmt::format("{}; calls that concern no single GPU only if the process sees no other",
-                       fmt::join(texts, ", "));
+    return fmt::format("{}{}", fmt::join(texts, ", "), calls_without_gpu(fault));
 }
 
 double probability_of(const Fault& fault) {
@@ -184,15 +243,35 @@ std::string when(const Fault& fault) {
 
 std::string window(const Fault& fault) {
     std::vector<std::string> texts;
-    if (fault.window_ns != kForever) texts.push_back(fmt::format("{} after arming", duration_text(fault.window_ns)));
+    if (fault.window_ns != kForever) {
+        const bool has_after = fault.after_calls > 0 || fault.after_ns > 0;
+        texts.push_back(
+            fmt::format("{} after {}", duration_text(fault.window_ns), has_after ? "that wait has ended" : "arming"));
+    }
     if (fault.until_ns != kForever) texts.push_back(local::utc_text(fault.until_ns));
     return texts.empty() ? "it is disarmed" : fmt::format("{}, or it is disarmed", fmt::join(texts, " or "));
+}
+
+std::string ranks(const Fault& fault) {
+    std::vector<std::string> texts;
+    for (int i = 0; i < fault.rank_count; ++i) texts.push_back(range_text(fault.ranks[i].first, fault.ranks[i].last));
+    const bool is_one = fault.rank_count == 1 && fault.ranks[0].first == fault.ranks[0].last;
+    return fmt::format("{} {}", is_one ? "rank" : "ranks", fmt::join(texts, ", "));
+}
+
+// A number, or the list of ranges where there are more.
+json ranks_json(const Fault& fault) {
+    if (fault.rank_count == 0) return {};
+    if (fault.rank_count == 1 && fault.ranks[0].first == fault.ranks[0].last) return fault.ranks[0].first;
+    json list = json::array();
+    for (int i = 0; i < fault.rank_count; ++i) list.push_back({fault.ranks[i].first, fault.ranks[i].last});
+    return list;
 }
 
 std::string where(const Fault& fault) {
     std::vector<std::string> texts;
     if (fault.process[0]) texts.push_back(fmt::format("programs called {}", fault.process));
-    if (fault.rank >= 0) texts.push_back(fmt::format("rank {}", fault.rank));
+    if (fault.rank_count > 0) texts.push_back(ranks(fault));
     if (fault.node[0]) texts.push_back(fmt::format("node {}", fault.node));
     if (fault.pod[0]) texts.push_back(fmt::format("pods called {}", fault.pod));
     if (texts.empty()) texts.emplace_back("every process");
@@ -237,7 +316,7 @@ json fault_json(const Fault& fault) {
         {"effect", effect_json(fault)},
         {"calls",
          {{"default", are_default_calls(fault)},
-          {"names_runtime", fault.calls_name_runtime},
+          {"names_runtime", fault.runtime_classes != 0},
           {"classes", counts_by_class(fault)},
           {"functions", names}}},
         {"gpus", gpus_json(fault)},
@@ -253,7 +332,7 @@ json fault_json(const Fault& fault) {
         {"for_ns", number_or_null(fault.window_ns, kForever)},
         {"until", fault.until_ns == kForever ? json() : json(local::utc_text(fault.until_ns))},
         {"process", glob_or_null(fault.process)},
-        {"rank", fault.rank < 0 ? json() : json(fault.rank)},
+        {"rank", ranks_json(fault)},
         {"node", glob_or_null(fault.node)},
         {"pod", glob_or_null(fault.pod)},
         {"scope", fault.scope == Scope::run ? "run" : "process"},

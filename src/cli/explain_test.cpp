@@ -35,7 +35,8 @@ TEST(Explain, What) {
 
 TEST(Explain, Calls) {
     EXPECT_EQ(answer("error=719 calls=cuInit", "calls"), "cuInit");
-    EXPECT_NE(answer("error=719 calls=cudaMalloc", "calls").find("inside a shared libcudart do not count"),
+    EXPECT_NE(answer("error=719 calls=cudaMalloc,cuMemAlloc", "calls")
+                  .find("driver calls of @memory inside a shared libcudart do not count"),
               std::string::npos);
     EXPECT_EQ(answer("xid=79", "calls").find("those a real program expects to fail"), 0u);
     EXPECT_NE(answer("xid=79 calls=@copy", "calls").find("@copy"), std::string::npos);
@@ -49,6 +50,33 @@ TEST(Explain, Gpus) {
     EXPECT_EQ(answer("xid=79 gpu=GPU-01234567-89ab-cdef-0123-456789abcdef", "GPU")
                   .find("the GPU with UUID 01234567-89ab-cdef-0123-456789abcdef"),
               0u);
+}
+
+TEST(Explain, TheNumbersOfFunctionsAddUp) {
+    for (const char* spec : {"error=719 calls=@sync", "error=719 calls=@memory,@copy,cuInit", "xid=79",
+                             "error=719 calls=cu*", "error=15 calls=nvml*", "effect=hang calls=*"}) {
+        const nlohmann::json calls = fields(spec)["calls"];
+        size_t in_classes = 0;
+        for (const auto& [name, count] : calls["classes"].items()) in_classes += count.get<size_t>();
+        EXPECT_EQ(in_classes, calls["functions"].size()) << spec;
+        EXPECT_NE(answer(spec, "calls").find(std::to_string(in_classes) + " functions"), std::string::npos) << spec;
+    }
+    EXPECT_EQ(answer("error=719 calls=@sync", "calls").find("11 functions (5 driver, 6 runtime; @sync 11)"), 0u);
+}
+
+TEST(Explain, NamesTheCallsThatNoGpuCanBeToldFor) {
+    Plan plan;
+    SpecError error{};
+    for (int row = 0; row < kFunctionCount; ++row) {
+        if (!can_fail(kFunctions[row])) continue;
+        const std::string name = local::string_of(function_name(row));
+        const std::string spec = "effect=hang gpu=1 calls=" + name;
+        ASSERT_TRUE(parse_plan(local::text_of(spec), plan, error)) << spec;
+        const bool is_said = answer(spec, "GPU").find("no single GPU") != std::string::npos;
+        EXPECT_TRUE(is_said || kFunctions[row].device != DeviceFrom::none) << name;
+    }
+    EXPECT_EQ(answer("error=15 calls=nvmlDeviceGetHandleByUUID gpu=1", "GPU"), "GPU 1 as nvidia-smi numbers them");
+    EXPECT_NE(answer("xid=79 gpu=1", "GPU").find("of the calls, cuDeviceGetCount, cuInit, "), std::string::npos);
 }
 
 TEST(Explain, When) {

@@ -12,6 +12,7 @@
 #include "cli/help.hpp"
 #include "cli/verbs.hpp"
 #include "local/error.hpp"
+#include "local/spec.hpp"
 
 namespace cudafault::cli {
 
@@ -55,7 +56,7 @@ local::RunOptions run_options(const RunOptions& options, const CLI::App& verb,
     local::RunOptions out;
     if (verb.count("--gpus") > 0) out.gpus = options.gpus;
     out.name = options.name;
-    out.plan = fmt::format("{}", fmt::join(options.plans, "; "));
+    out.plan = local::join_specs(options.plans);
     out.command = command;
     return out;
 }

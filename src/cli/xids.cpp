@@ -86,9 +86,10 @@ json all_json() {
 
 const Xid& find(uint32_t number) {
     if (const Xid* xid = find_xid(number)) return *xid;
-    std::string known;
-    for (int i = 0; i < xid_count(); ++i) known += fmt::format("{}{}", i > 0 ? ", " : "", xids()[i].number);
-    throw local::Error(local::kUsage, fmt::format("XID {} is not known, expected one of {}", number, known));
+    char text[256];
+    Message message(text);
+    describe_unknown_xid(number, message);
+    throw local::Error(local::kUsage, text);
 }
 
 void show(const XidsOptions& options, bool one) {
@@ -104,7 +105,7 @@ void show(const XidsOptions& options, bool one) {
 
 void add_xids(CLI::App& app) {
     const auto options = std::make_shared<XidsOptions>();
-    CLI::App* verb = app.add_subcommand("xids", "Lists the XIDs that can be simulated, or tells of one");
+    CLI::App* verb = app.add_subcommand("xids", "List the XIDs that can be injected, or describe one");
     verb->add_option("number", options->number, "The XID");
     verb->add_flag("--json", options->json, "As JSON");
     verb->footer(kXidsExamples);

@@ -17,8 +17,33 @@ const std::vector<std::string> kColumns = {"export", "symbol", "version", "mode"
                                            "class",  "device", "returns", "simple", "source"};
 enum Column { kExport, kSymbol, kVersion, kMode, kSince, kSonameList, kClass, kDevice, kReturns, kSimple, kSource };
 
-constexpr std::string_view kDeviceKinds[] = {"device", "context", "stream", "event", "pointer"};
+// A kind of the device column, and what DeviceFrom of src/fault makes of it.
+struct DeviceKind {
+    std::string_view name;
+    std::string_view from;
+};
+constexpr DeviceKind kCudaKinds[] = {{"device", "device"}, {"context", "context"}, {"stream", "stream"},
+                                     {"event", "event"},   {"pointer", "pointer"}, {"pci", "lookup"}};
+// Neither a unit nor a kind of vGPU is a GPU, and NVML does not tell on which one a vGPU runs.
+constexpr DeviceKind kNvmlKinds[] = {{"handle", "handle"},
+                                     {"index", "lookup"},
+                                     {"uuid", "lookup"},
+                                     {"serial", "lookup"},
+                                     {"pci", "lookup"},
+                                     {"pci_info", "pci_info"},
+                                     {"gpu_instance", "gpu_instance"},
+                                     {"compute_instance", "compute_instance"},
+                                     {"vgpu_instance", "none"},
+                                     {"vgpu_type", "none"},
+                                     {"unit", "none"}};
 constexpr unsigned kMaxSlot = 15;
+
+template <typename Kinds>
+std::string_view find_kind(const Kinds& kinds, std::string_view name) {
+    const auto found =
+        std::find_if(std::begin(kinds), std::end(kinds), [&](const auto& kind) { return kind.name == name; });
+    return found == std::end(kinds) ? std::string_view() : found->from;
+}
 
 // A name ending in * stands for all that start so.
 struct HookRule {
@@ -135,18 +160,21 @@ private:
 
     void read_device(ApiRow& row) const {
         const std::string& text = field(kDevice);
+        const bool is_nvml = api_ == "nvml";
         row.device_slot = 0;
-        if (text == "-" || text == "none") {
+        if (text == "none" || (text == "-" && !is_nvml)) {
             row.device_from = text == "-" ? "current" : "none";
             return;
         }
         const size_t colon = text.find(':');
-        row.device_from = text.substr(0, colon);
+        const std::string kind = text.substr(0, colon);
         const std::string slot = colon == std::string::npos ? "" : text.substr(colon + 1);
-        if (!contains(kDeviceKinds, row.device_from) || !parse_unsigned(slot, row.device_slot) ||
-            row.device_slot > kMaxSlot) {
-            refuse(kDevice, "-, none, or device, context, stream, event or pointer with an argument slot, as stream:1");
+        row.device_from = is_nvml ? find_kind(kNvmlKinds, kind) : find_kind(kCudaKinds, kind);
+        if (row.device_from.empty() || !parse_unsigned(slot, row.device_slot) || row.device_slot > kMaxSlot) {
+            refuse(kDevice, is_nvml ? "none, or what names the GPU with its argument slot, such as handle:0 or index:0"
+                                    : "-, none, or what names the GPU with its argument slot, such as stream:1");
         }
+        if (row.device_from == "none") row.device_slot = 0;
     }
 
     const std::filesystem::path& file_;

@@ -114,6 +114,35 @@ TEST_F(CodegenTest, RefusesRowsThatContradictEachOther) {
     EXPECT_NE(complaint(write_functions).find("cuda_runtime.tsv:2: column sonames"), std::string::npos);
 }
 
+TEST_F(CodegenTest, AnNvmlRowSaysWhatItsArgumentIs) {
+    const auto nvml = [&](const std::string& device) {
+        return "nvmlX\tnvmlX\t-\tany\t11.8\t-\tdevice\t" + device + "\tstatus\tpass\tnvml.h\n";
+    };
+    const std::pair<std::string, std::string> kinds[] = {
+        {"handle:1", "handle, 1"},     {"index:0", "lookup, 0"},
+        {"uuid:0", "lookup, 0"},       {"pci:0", "lookup, 0"},
+        {"pci_info:0", "pci_info, 0"}, {"serial:0", "lookup, 0"},
+        {"unit:0", "none, 0"},         {"gpu_instance:0", "gpu_instance"},
+        {"vgpu_type:0", "none, 0"},    {"vgpu_instance:1", "none"},
+        {"none", "none, 0"},
+    };
+    for (const auto& [column, row] : kinds) {
+        write("nvml.tsv", kHeader + nvml(column));
+        EXPECT_NE(written_by(write_functions).find("nvml, device, " + row), std::string::npos) << column;
+    }
+    for (const char* bad : {"-", "device:0", "context:0", "handle", "handle:16", "thing:0"}) {
+        write("nvml.tsv", kHeader + nvml(bad));
+        EXPECT_NE(complaint(write_functions).find("nvml.tsv:2: column device is '"), std::string::npos) << bad;
+    }
+}
+
+TEST_F(CodegenTest, AnXidIsEitherKnownOrOnTheListOfOtherErrors) {
+    write("xid_errors.tsv", "xid\terror\tsource\n13\tCUDA_ERROR_X\tobserved\n");
+    EXPECT_NE(written_by(write_xid_errors).find("CUDAFAULT_XID_ERROR(13, \"CUDA_ERROR_X\")\n"), std::string::npos);
+    write("xid_errors.tsv", "xid\terror\tsource\n7\tCUDA_ERROR_X\tobserved\n");
+    EXPECT_EQ(complaint(write_xid_errors), "xid_errors.tsv:2: XID 7 is in xids.yaml: remove this line");
+}
+
 TEST_F(CodegenTest, RefusesATableWithoutAColumnOrAtAll) {
     write("nccl.tsv", replaced(kHeader, "\tclass", "\tkind"));
     EXPECT_EQ(complaint(write_functions), "nccl.tsv:1: column class is missing");

@@ -40,6 +40,7 @@ constexpr Verb kVerbs[] = {
     {"version-script", write_version_script},
     {"xids", write_xids},
     {"xid-details", write_xid_details},
+    {"xid-errors", write_xid_errors},
     {"errors", write_errors},
     {"one-file", write_one_file},
     {"functions-doc", write_functions_doc},

@@ -20,6 +20,9 @@ void write_xids(const std::filesystem::path& data, std::ostream& out);
 // CUDAFAULT_XID_DETAILS(number, "mnemonic", "use case", "scope", "recovery", "next recovery", "remark"), ascending.
 void write_xid_details(const std::filesystem::path& data, std::ostream& out);
 
+// CUDAFAULT_XID_ERROR(number, "error name"): XIDs that xids.yaml does not have.
+void write_xid_errors(const std::filesystem::path& data, std::ostream& out);
+
 // CUDAFAULT_ERROR(api, code, "name").
 void write_errors(const std::filesystem::path& data, std::ostream& out);
 

@@ -104,6 +104,20 @@ void write_xids(const std::filesystem::path& data, std::ostream& out) {
     }
 }
 
+void write_xid_errors(const std::filesystem::path& data, std::ostream& out) {
+    const std::filesystem::path file = data / "xid_errors.tsv";
+    const std::vector<XidRow> known = read_xid_table(data);
+    out << "// Generated from data/xid_errors.tsv by cudafault-codegen; do not edit.\n";
+    for (const TsvRow& row : read_tsv(file, {"xid", "error", "source"})) {
+        const std::string& number = row.fields[0];
+        const auto has_number = [&](const XidRow& xid) { return std::to_string(xid.number) == number; };
+        if (std::any_of(known.begin(), known.end(), has_number)) {
+            throw DataError(file, row.line, "XID " + number + " is in xids.yaml: remove this line");
+        }
+        out << "CUDAFAULT_XID_ERROR(" << number << ", \"" << row.fields[1] << "\")\n";
+    }
+}
+
 void write_xid_details(const std::filesystem::path& data, std::ostream& out) {
     out << "// Generated from data/xids.yaml by cudafault-codegen; do not edit.\n";
     for (const XidRow& row : read_xid_table(data)) {

@@ -27,6 +27,7 @@ void clear_bank(ControlBlock& block, int bank) {
         store(state.fired, uint64_t{0});
         store(state.trips, uint64_t{0});
         store(state.next_trip_ns, uint64_t{0});
+        store(state.opened_ns, uint64_t{0});
         store(state.tripped, uint32_t{0});
         store(block.matched[bank][fault], uint64_t{0});
         for (uint64_t& count : block.fired[bank][fault]) store(count, uint64_t{0});

@@ -71,7 +71,7 @@ TEST_F(ControlBlockTest, HoldsTheLongestSpecAndDropsALongerOne) {
 
 TEST_F(ControlBlockTest, ANewPlanStartsCountingAnewAndLeavesTheCountsOfTheOneBefore) {
     for (int bank = 0; bank < kBanks; ++bank) {
-        block.run_state[bank][3] = {9, 9, 9, 9, 1, 0};
+        block.run_state[bank][3] = {9, 9, 9, 9, 9, 1, 0};
         block.matched[bank][15] = block.fired[bank][15][kFunctionCount - 1] = 9;
     }
     block.event_head = 9;

@@ -29,7 +29,22 @@ enum class CallClass : uint8_t {
 inline constexpr int kCallClasses = 15;
 
 // Where the GPU of a call is read from; `slot` of the row says which 8-byte argument slot holds it.
-enum class DeviceFrom : uint8_t { current, none, device, context, stream, event, pointer };
+enum class DeviceFrom : uint8_t {
+    current,  // the current context
+    none,     // the call concerns no single GPU
+    device,   // an ordinal of the process
+    context,
+    stream,
+    event,
+    pointer,
+    lookup,  // an index, UUID, serial number or PCI id; the function itself finds the GPU with it
+    // NVML only
+    handle,    // nvmlDevice_t
+    pci_info,  // nvmlPciInfo_t *
+    gpu_instance,
+    compute_instance,
+    vgpu_instance,
+};
 
 // Functions whose arguments or results matter to the interposer itself.
 enum class Hook : uint8_t {

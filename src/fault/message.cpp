@@ -24,9 +24,9 @@ void Message::add(Text text) {
 void Message::add(Quoted quoted) {
     const bool shortened = quoted.text.size > kLongestQuote;
     const Text shown = shortened ? quoted.text.first(kLongestQuote) : quoted.text;
-    put('\'');
+    put('"');
     for (size_t i = 0; i < shown.size; ++i) put(printable(shown[i]) ? shown[i] : '?');
-    add(shortened ? "...'" : "'");
+    add(shortened ? "...\"" : "\"");
 }
 
 void Message::add(uint64_t number) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The parser of the spec grammar. Values are kept as views into the spec, so that every refusal can name its place.
+// The parser of the spec grammar. Values are kept as views into the spec, so that every refusal can point at its place.
 #include "fault/plan.hpp"
 
 #include "fault/message.hpp"
@@ -46,13 +46,24 @@ bool ends_with(Text text, Text suffix) {
     return text.size >= suffix.size && text.from(text.size - suffix.size) == suffix;
 }
 
-// cuMemAlloc of cuMemAlloc_v2, cuLaunchKernel of cuLaunchKernel_ptsz: what a person calls the function.
-Text base_name(Text name) {
+// The name without its ABI and stream suffix: cuMemAlloc of cuMemAlloc_v2, cuLaunchKernel of cuLaunchKernel_ptsz.
+Text without_suffix(Text name) {
     if (ends_with(name, "_ptsz") || ends_with(name, "_ptds")) name = name.first(name.size - 5);
     size_t digits = 0;
     while (digits < name.size && is_digit(name[name.size - 1 - digits])) ++digits;
     const Text stem = name.first(name.size - digits);
     return digits > 0 && ends_with(stem, "_v") ? stem.first(stem.size - 2) : name;
+}
+
+constexpr Text kInternalPrefix =
+    "__";  // of entry points that nvcc calls itself: __cudaLaunchKernel is cudaLaunchKernel
+
+Text without_prefix(Text name) { return starts_with(name, kInternalPrefix) ? name.from(kInternalPrefix.size) : name; }
+
+// Whether a glob means the exported name, or the name that a person knows the function by.
+bool means(Text glob, Text name) {
+    const Text bare = without_suffix(name);
+    return glob_match(glob, name) || glob_match(glob, bare) || glob_match(glob, without_prefix(bare));
 }
 
 // How much of a glob stands before its first * or ?.
@@ -61,24 +72,25 @@ size_t literal_start(Text glob) {
     return star < question ? star : question;
 }
 
-// Whose functions can return the fault's code.
-enum class CodeOf : uint8_t { anyone, cuda, nvml, nccl };
+// The API whose functions can return the fault's code.
+enum class CodeOf : uint8_t { any, cuda, nvml, nccl };
 
 CodeOf code_of(Api api) {
     if (api == Api::nvml) return CodeOf::nvml;
     return api == Api::nccl ? CodeOf::nccl : CodeOf::cuda;
 }
 
-bool can_return(CodeOf code, Api api) { return code == CodeOf::anyone || code == code_of(api); }
+bool can_return(CodeOf code, Api api) { return code == CodeOf::any || code == code_of(api); }
 
-// Names, of the functions that calls= may then name.
-const char* owner_name(CodeOf code) {
+const char* api_name(CodeOf code) {
     switch (code) {
         case CodeOf::nvml: return "NVML";
         case CodeOf::nccl: return "NCCL";
         default: return "driver and runtime";
     }
 }
+
+uint16_t class_bit(CallClass call_class) { return static_cast<uint16_t>(1u << static_cast<int>(call_class)); }
 
 class FaultParser {
 public:
@@ -89,10 +101,13 @@ public:
         return read_items(text) && read_values() && check_combinations(text) && choose_calls();
     }
 
+    // Refuses a parsed fault that can never fire.
+    bool check_can_fire(const Arming& arming) { return check_window(arming) && check_ranks(arming); }
+
 private:
     bool has(Key key) const { return values_[key].data != nullptr; }
 
-    // Starts the message of a refusal of `where`, a part of the spec.
+    // Starts the message that refuses `where`, a part of the spec.
     template <typename... Parts>
     Message refuse(Text where, Parts... parts) {
         error_.position = static_cast<size_t>(where.data - spec_.data);
@@ -108,8 +123,10 @@ private:
         return false;
     }
 
-    bool expected(Key key, const char* what) {
-        return fail(values_[key], kKeyNames[key], "= is ", Quoted{values_[key]}, ", expected ", what);
+    bool expected(Key key, const char* what) { return expected(key, values_[key], what); }
+
+    bool expected(Key key, Text value, const char* what) {
+        return fail(value, "invalid ", kKeyNames[key], "= ", Quoted{value}, ": expected ", what);
     }
 
     void set_defaults() {
@@ -119,7 +136,6 @@ private:
         fault_.times = kForever;
         fault_.window_ns = kForever;
         fault_.until_ns = kForever;
-        fault_.rank = -1;
     }
 
     // Items: which key has which value. A list's value reaches from its first to its last word.
@@ -127,9 +143,10 @@ private:
     bool read_items(Text text) {
         Key list = kKeyCount;
         for (SpecWord word; next_spec_word(text, word);) {
+            if (is_torn(word)) return fail(word.text, "write no spaces around =: expected key=value, such as xid=79");
             if (!word.has_key) {
-                if (list != kGpu && list != kCalls) {
-                    return fail(word.text, Quoted{word.text}, " is not key=value and continues no list");
+                if (list != kGpu && list != kCalls && list != kRank) {
+                    return fail(word.text, Quoted{word.text}, " has no key and continues no list: expected key=value");
                 }
                 values_[list].size = static_cast<size_t>(word.text.data + word.text.size - values_[list].data);
                 continue;
@@ -137,23 +154,29 @@ private:
             if (!find_key(word.key, list)) return false;
             if (has(list)) return fail(word.text, kKeyNames[list], "= is given twice");
             values_[list] = word.value;
-            if (values_[list].empty()) return fail(word.text, kKeyNames[list], "= needs a value");
+            if (values_[list].empty()) return fail(word.text, kKeyNames[list], "= needs a value, without a space");
         }
         return true;
     }
 
+    // Whether the word is a part of "key = value".
+    static bool is_torn(const SpecWord& word) {
+        return word.has_key ? word.key.empty() : key_named(word.text) != kKeyCount;
+    }
+
+    static Key key_named(Text name) {
+        int key = 0;
+        while (key < kKeyCount && name != Text(kKeyNames[key])) ++key;
+        return static_cast<Key>(key);
+    }
+
     bool find_key(Text name, Key& out) {
-        for (int key = 0; key < kKeyCount; ++key) {
-            if (name == Text(kKeyNames[key])) {
-                out = static_cast<Key>(key);
-                return true;
-            }
-        }
-        return unknown_key(name);
+        out = key_named(name);
+        return out != kKeyCount || unknown_key(name);
     }
 
     bool unknown_key(Text name) {
-        Message message = refuse(name, "unknown key ", Quoted{name}, ", expected one of");
+        Message message = refuse(name, "unknown key ", Quoted{name}, ": expected one of");
         for (int key = 0; key < kKeyCount; ++key) {
             message.add(key == 0 ? " " : ", ");
             message.add(kKeyNames[key]);
@@ -210,7 +233,8 @@ private:
     bool read_choice(Key key, const char* no, const char* yes, bool& out) {
         out = values_[key] == Text(yes);
         return out || values_[key] == Text(no) ||
-               fail(values_[key], kKeyNames[key], "= is ", Quoted{values_[key]}, ", expected ", yes, " or ", no);
+               fail(values_[key], "invalid ", kKeyNames[key], "= ", Quoted{values_[key]}, ": expected ", yes, " or ",
+                    no);
     }
 
     bool read_xid() {
@@ -219,7 +243,7 @@ private:
             return expected(kXid, "the number of an XID, such as 79");
         }
         const Xid* xid = find_xid(static_cast<uint32_t>(number));
-        if (!xid) return unknown_xid();
+        if (!xid) return unknown_xid(static_cast<uint32_t>(number));
         fault_.xid = xid->number;
         fault_.code = xid->simple_code;
         code_of_ = CodeOf::cuda;
@@ -227,13 +251,9 @@ private:
         return true;
     }
 
-    bool unknown_xid() {
-        const Text text = values_[kXid];
-        Message message = refuse(text, "xid= is ", Quoted{text}, ", which is not known, expected one of");
-        for (int i = 0; i < xid_count(); ++i) {
-            message.add(i == 0 ? " " : ", ");
-            message.add(uint64_t{xids()[i].number});
-        }
+    bool unknown_xid(uint32_t number) {
+        Message message = refuse(values_[kXid]);
+        describe_unknown_xid(number, message);
         return false;
     }
 
@@ -243,7 +263,7 @@ private:
         uint64_t number = 0;
         if (parse_number(text, number)) {
             if (number < 1 || number > kLastErrorCode) {
-                return expected(kError, "an error's name, or its number from 1 to 9999");
+                return expected(kError, "the name of an error, or its number from 1 to 9999");
             }
             fault_.code = static_cast<int32_t>(number);
             return true;
@@ -276,9 +296,9 @@ private:
             }
             if (fault_.gpu_count == kMaxGpus) return fail(word, "gpu= lists more than ", uint64_t{kMaxGpus}, " GPUs");
             if (!parse_gpu(word, fault_.gpus[fault_.gpu_count++])) {
-                return fail(
-                    word, "gpu= has ", Quoted{word},
-                    ", expected 0 to 255, local:0, GPU-<uuid>, MIG-<uuid>, a PCI id such as 0000:65:00.0, or all");
+                return expected(kGpu, word,
+                                "0 to 255, a range such as 0-3, local:0, GPU-<uuid>, MIG-<uuid>, a PCI id such as "
+                                "0000:65:00.0, or all");
             }
         }
         return true;
@@ -300,7 +320,7 @@ private:
         switch (parse_probability(values_[kProbability], fault_.probability)) {
             case ProbabilityResult::ok: return true;
             case ProbabilityResult::too_fine: return expected(kProbability, "at least 2^-64 and at most 96 decimals");
-            default: return expected(kProbability, "a number above 0 and up to 1, such as 0.001 or 1e-3");
+            default: return expected(kProbability, "a number above 0 and up to 1, such as 0.001, 1e-3 or 10%");
         }
     }
 
@@ -322,10 +342,21 @@ private:
             return set_effect(Effect::exit, valid, "exit with a code from 0 to 255, such as exit:1");
         }
         if (name == Text("signal")) {
-            return set_effect(Effect::signal, parse_signal(value, number),
-                              "signal with its name or number, such as signal:KILL");
+            fault_.effect = Effect::signal;
+            return parse_signal(value, number) || unknown_signal();
         }
         return expected(kEffect, "error, delay:6s, hang, exit:1 or signal:KILL");
+    }
+
+    bool unknown_signal() {
+        const Text text = values_[kEffect];
+        Message message =
+            refuse(text, "invalid effect= ", Quoted{text}, ": expected signal: with a number from 1 to 64 or one of");
+        for (int i = 0; i < signal_name_count(); ++i) {
+            message.add(i == 0 ? " " : ", ");
+            message.add(signal_name(i));
+        }
+        return false;
     }
 
     bool set_effect(Effect effect, bool valid, const char* what) {
@@ -347,9 +378,16 @@ private:
     }
 
     bool read_rank() {
-        uint64_t rank = 0;
-        if (!read_number(kRank, 0, INT32_MAX, rank, "the number of a rank, from 0")) return false;
-        fault_.rank = static_cast<int32_t>(rank);
+        for (Text rest = values_[kRank], word; !(word = next_word(rest)).empty();) {
+            if (fault_.rank_count == kMaxRanks) {
+                return fail(word, "rank= lists more than ", uint64_t{kMaxRanks}, " ranks and ranges");
+            }
+            uint64_t first = 0, last = 0;
+            if (!parse_range(word, first, last) || last > INT32_MAX) {
+                return expected(kRank, word, "the number of a rank, from 0, or a range such as 2-3");
+            }
+            fault_.ranks[fault_.rank_count++] = {static_cast<int32_t>(first), static_cast<int32_t>(last)};
+        }
         return true;
     }
 
@@ -385,7 +423,7 @@ private:
         }
         if (fault_.effect != Effect::error) {
             if (has(kError)) return fail(values_[kError], "error= needs effect=error: another effect returns no code");
-            code_of_ = CodeOf::anyone;
+            code_of_ = CodeOf::any;
             return true;
         }
         if (!has(kXid) && !has(kError)) {
@@ -396,12 +434,35 @@ private:
 
     static Text first_word(Text text) { return next_word(text); }
 
+    // Faults that can never fire
+
+    bool check_window(const Arming& arming) {
+        if (has(kUntil) && fault_.until_ns <= arming.now_ns) {
+            return fail(values_[kUntil], "until= ", Quoted{values_[kUntil]},
+                        " is over, so the fault can never fire: give a later time");
+        }
+        if (!has(kUntil) || fault_.after_ns < fault_.until_ns - arming.now_ns) return true;
+        return fail(values_[kAfter], "after= ", Quoted{values_[kAfter]},
+                    " ends later than until= ", Quoted{values_[kUntil]},
+                    ", so the fault can never fire: shorten after=, or give a later end");
+    }
+
+    bool check_ranks(const Arming& arming) {
+        bool exists = fault_.rank_count == 0 || arming.ranks == 0;
+        for (int i = 0; i < fault_.rank_count; ++i) {
+            exists |= static_cast<uint64_t>(fault_.ranks[i].first) < arming.ranks;
+        }
+        return exists || fail(values_[kRank], "rank= ", Quoted{values_[kRank]}, " is not among the ", arming.ranks,
+                              " ranks of this job, so the fault can never fire: expected 0 to ", arming.ranks - 1);
+    }
+
     // Calls
 
     bool choose_calls() {
         const bool chosen = has(kCalls) ? read_calls() : default_calls();
         for (int row = 0; row < kFunctionCount; ++row) {
-            fault_.calls_name_runtime |= fault_.calls.has(row) && kFunctions[row].api == Api::runtime;
+            if (!fault_.calls.has(row) || kFunctions[row].api != Api::runtime) continue;
+            fault_.runtime_classes |= class_bit(kFunctions[row].call_class);
         }
         return chosen;
     }
@@ -409,7 +470,7 @@ private:
     bool default_calls() {
         if (code_of_ == CodeOf::nvml || code_of_ == CodeOf::nccl) {
             const char* example = code_of_ == CodeOf::nvml ? "nvmlDeviceGet*" : "ncclAllReduce";
-            return fail(values_[kError], Quoted{code_name_}, " needs calls= with ", owner_name(code_of_),
+            return fail(values_[kError], Quoted{code_name_}, " needs calls= with ", api_name(code_of_),
                         " functions, such as calls=", example);
         }
         for (int row = 0; row < kFunctionCount; ++row) {
@@ -425,11 +486,11 @@ private:
         return true;
     }
 
-    // A class spans all APIs; meant are the functions that can return the code, and CUDA's if any could.
+    // A class spans all APIs; it means the functions that can return the code, and those of CUDA if all can.
     bool add_class(Text word) {
         CallClass wanted;
         if (!find_class(word.from(1), wanted)) return unknown_class(word);
-        const CodeOf owner = code_of_ == CodeOf::anyone ? CodeOf::cuda : code_of_;
+        const CodeOf owner = code_of_ == CodeOf::any ? CodeOf::cuda : code_of_;
         bool found = false;
         for (int row = 0; row < kFunctionCount; ++row) {
             const Function& function = kFunctions[row];
@@ -437,12 +498,12 @@ private:
             fault_.calls.add(row);
             found = true;
         }
-        return found || fail(word, "calls= has ", Quoted{word}, ", which holds no ", owner_name(owner),
+        return found || fail(word, "invalid calls= ", Quoted{word}, ": the class has no ", api_name(owner),
                              " function that returns an error code");
     }
 
     bool unknown_class(Text word) {
-        Message message = refuse(word, "calls= has ", Quoted{word}, ", expected a class out of");
+        Message message = refuse(word, "invalid calls= ", Quoted{word}, ": expected a class out of");
         for (int i = 0; i < kCallClasses; ++i) {
             message.add(" @");
             message.add(class_name(static_cast<CallClass>(i)));
@@ -450,34 +511,46 @@ private:
         return false;
     }
 
+    struct GlobMatches {
+        bool any = false;
+        bool can_fail = false;
+    };
+
     bool add_glob(Text word) {
-        // Only names that start as the glob does; every process of a run parses the plan while it is armed.
+        // Only names that start as the glob does: every process of a run parses the plan while it is armed.
         const Text start = word.first(literal_start(word));
-        bool matched = false, found = false;
-        for (int row = first_row_from(start); row < kFunctionCount; ++row) {
+        GlobMatches found;
+        if (!add_rows(word, start, found)) return false;
+        if (!starts_with(start, "_") && !start.empty() && !add_rows(word, kInternalPrefix, found)) return false;
+        if (found.can_fail) return true;
+        return found.any ? fail(word, "invalid calls= ", Quoted{word}, ": it names only functions that never fail")
+                         : fail(word, "invalid calls= ", Quoted{word},
+                                ": it matches no function; `cudafault functions` lists them");
+    }
+
+    // Adds the functions that the glob means, out of those whose exported names have this prefix.
+    bool add_rows(Text glob, Text prefix, GlobMatches& found) {
+        for (int row = first_row_from(prefix); row < kFunctionCount; ++row) {
             const Text name = function_name(row);
-            if (!starts_with(name, start)) break;
-            if (!glob_match(word, name) && !glob_match(word, base_name(name))) continue;
-            matched = true;
+            if (!starts_with(name, prefix)) break;
+            if (!means(glob, name)) continue;
+            found.any = true;
             if (!can_fail(kFunctions[row])) continue;
             if (!can_return(code_of_, kFunctions[row].api)) {
-                return fail(word, "calls= has ", Quoted{word}, ", but ", name, " cannot return ", Quoted{code_name_},
-                            "; name ", owner_name(code_of_), " functions only");
+                return fail(glob, "invalid calls= ", Quoted{glob}, ": ", name, " cannot return ", Quoted{code_name_},
+                            "; name ", api_name(code_of_), " functions only");
             }
             fault_.calls.add(row);
-            found = true;
+            found.can_fail = true;
         }
-        if (found) return true;
-        return matched ? fail(word, "calls= has ", Quoted{word}, ", which names only functions that never fail")
-                       : fail(word, "calls= has ", Quoted{word},
-                              ", which matches no function; `cudafault functions` lists them");
+        return true;
     }
 
     const Text spec_;
     Fault& fault_;
     SpecError& error_;
     Text values_[kKeyCount];
-    CodeOf code_of_ = CodeOf::anyone;
+    CodeOf code_of_ = CodeOf::any;
     Text code_name_;
 };
 
@@ -504,12 +577,35 @@ Text take_revision(Text file, uint64_t& revision) {
     return file.from(end < file.size ? end + 1 : end);
 }
 
-bool parse_plan(Text spec, Plan& plan, SpecError& error) {
+bool matches_uuid(const GpuSelector& selector, const uint8_t (&uuid)[16]) {
+    for (int digit = 0; digit < selector.uuid_digits; ++digit) {
+        const int shift = digit % 2 == 0 ? 4 : 0;
+        if ((selector.uuid[digit / 2] >> shift & 15) != (uuid[digit / 2] >> shift & 15)) return false;
+    }
+    return true;
+}
+
+bool concerns_rank(const Fault& fault, int rank) {
+    for (int i = 0; i < fault.rank_count; ++i) {
+        if (fault.ranks[i].first <= rank && rank <= fault.ranks[i].last) return true;
+    }
+    return fault.rank_count == 0;
+}
+
+bool counts_inner_call(const Fault& fault, int row) {
+    // The runtime has no function of class init: each of its functions may initialize the driver.
+    const CallClass call_class = kFunctions[row].call_class;
+    return call_class == CallClass::init ? fault.runtime_classes == 0
+                                         : !(fault.runtime_classes & class_bit(call_class));
+}
+
+bool parse_plan(Text spec, Plan& plan, SpecError& error, const Arming* arming) {
     plan.count = 0;
     if (spec.size > kMaxSpec) return refuse_size(spec, spec.from(kMaxSpec), "bytes", kMaxSpec, error);
     for (Text rest = spec, fault; !(fault = next_fault(rest)).empty();) {
         if (plan.count == kMaxFaults) return refuse_size(spec, fault, "faults", kMaxFaults, error);
-        if (!FaultParser(spec, plan.faults[plan.count], error).parse(fault)) return false;
+        FaultParser parser(spec, plan.faults[plan.count], error);
+        if (!parser.parse(fault) || (arming && !parser.check_can_fire(*arming))) return false;
         ++plan.count;
     }
     return true;

@@ -9,6 +9,7 @@ namespace cudafault {
 
 inline constexpr int kMaxFaults = 16;
 inline constexpr int kMaxGpus = 16;        // gpu= list items of one fault
+inline constexpr int kMaxRanks = 16;       // rank= list items of one fault
 inline constexpr size_t kMaxSpec = 16384;  // bytes of spec text
 
 enum class Model : uint8_t { simple };
@@ -16,10 +17,20 @@ enum class Effect : uint8_t { error, delay, hang, exit, signal };
 enum class Scope : uint8_t { process, run };
 
 enum class GpuKind : uint8_t { index, local, uuid, pci };
+inline constexpr uint8_t kUuidDigits = 32;
 struct GpuSelector {
     GpuKind kind;
-    uint32_t number;   // index, local: the ordinal; pci: domain << 16 | bus << 8 | device
-    uint8_t uuid[16];  // uuid: the bytes; a MIG UUID is a UUID too
+    uint8_t uuid_digits;  // uuid: how many hexadecimal digits are given; kUuidDigits: all
+    uint32_t number;      // index, local: the (first) ordinal; pci: domain << 16 | bus << 8 | device
+    uint32_t last;        // index, local: the last ordinal of a range
+    uint8_t uuid[16];     // uuid: the bytes; a MIG UUID is a UUID too
+};
+
+// Whether the digits given by a selector of kind uuid are those of this UUID.
+bool matches_uuid(const GpuSelector&, const uint8_t (&uuid)[16]);
+
+struct RankRange {
+    int32_t first, last;
 };
 
 // One bit per row of the function table.
@@ -38,7 +49,7 @@ struct Fault {
     int32_t code;  // what a failing call returns
     Model model;
     FunctionSet calls;
-    bool calls_name_runtime;  // the selector names runtime functions: driver calls made by a shared cudart do not count
+    uint16_t runtime_classes;  // bit per CallClass: classes of the runtime functions among `calls`
 
     uint8_t gpu_count;  // 0: all GPUs
     GpuSelector gpus[kMaxGpus];
@@ -50,7 +61,7 @@ struct Fault {
     uint64_t times;        // kForever: no limit
     uint64_t mtbf_ns;      // 0: none
     uint64_t seed;
-    uint64_t window_ns;  // for=: since arming; kForever: open
+    uint64_t window_ns;  // for=: since the end of after=; kForever: open
     uint64_t until_ns;   // until=: CLOCK_REALTIME; kForever: open
     bool sticky;
     bool breaks_context;  // sticky=context
@@ -59,12 +70,20 @@ struct Fault {
     Effect effect;
     uint64_t effect_value;  // delay: ns; exit: code; signal: number
 
-    // Where; an empty glob and rank -1 mean everywhere.
+    // Where; an empty glob and no rank mean everywhere.
     char process[kMaxGlob];
     char node[kMaxGlob];
     char pod[kMaxGlob];
-    int32_t rank;
+    uint8_t rank_count;
+    RankRange ranks[kMaxRanks];
 };
+
+// Whether rank= of the fault means a process of this rank (-1: none).
+bool concerns_rank(const Fault&, int rank);
+
+// Whether a driver call that a shared libcudart makes counts. It does not if the fault names runtime functions of the
+// same class: the runtime call in progress has been counted then.
+bool counts_inner_call(const Fault&, int row);
 
 struct Plan {
     int count;  // 0: nothing armed
@@ -74,12 +93,18 @@ struct Plan {
 struct SpecError {
     size_t position;    // byte offset into the spec
     size_t length;      // of the offending text
-    char message[256];  // what was found and what was expected, one sentence without the position
+    char message[384];  // what was found and what was expected, one sentence without the position
 };
 
-// An empty or blank spec is a plan without faults. On false `error` is set and `plan` is unspecified. No heap and no
-// locale is used.
-bool parse_plan(Text spec, Plan& plan, SpecError& error);
+// The circumstances in which a plan is armed.
+struct Arming {
+    uint64_t now_ns;  // CLOCK_REALTIME
+    uint64_t ranks;   // size of the distributed job; 0: unknown
+};
+
+// Parses a spec. A blank spec is a plan without faults. With `arming`, a fault that can never fire when it is armed in
+// these circumstances is refused too. On false `error` is set and `plan` is unspecified. Uses no heap and no locale.
+bool parse_plan(Text spec, Plan& plan, SpecError& error, const Arming* arming = nullptr);
 
 // Splits the text of a plan file. A first line "#<number>" is the revision by which the writer of the file calls the
 // plan. Returns the spec: the text behind that line, or the whole text, with revision 0, if there is no such line.

@@ -3,6 +3,7 @@
 #include "fault/plan.hpp"
 
 #include <functional>
+#include <map>
 #include <vector>
 
 #include "fault/fault_testing.hpp"
@@ -65,8 +66,8 @@ const Accepted kAccepted[] = {
     {"xid=79 calls=cuMemAlloc",
      [](const Fault& f) { return names(f, "cuMemAlloc_v2") && !names(f, "cuMemAllocAsync"); }},
     {"xid=79 calls=cuLaunchKernel_ptsz", [](const Fault& f) { return !names(f, "cuLaunchKernel"); }},
-    {"xid=79 calls=@memory", [](const Fault& f) { return f.calls_name_runtime && names(f, "cudaMalloc"); }},
-    {"xid=79 calls=cuMemAlloc*", [](const Fault& f) { return !f.calls_name_runtime; }},
+    {"xid=79 calls=@memory", [](const Fault& f) { return f.runtime_classes != 0 && names(f, "cudaMalloc"); }},
+    {"xid=79 calls=cuMemAlloc*", [](const Fault& f) { return f.runtime_classes == 0; }},
     {"xid=79",
      [](const Fault& f) {
          return names(f, "cuInit") && names(f, "cudaMalloc") && !names(f, "cuMemFree_v2") &&
@@ -101,9 +102,31 @@ const Accepted kAccepted[] = {
          return std::string(f.process) == "train*.py" && std::string(f.node) == "node-7" &&
                 std::string(f.pod) == "worker-?";
      }},
-    {"xid=79 rank=3", [](const Fault& f) { return f.rank == 3; }},
-    {"xid=79", [](const Fault& f) { return f.rank == -1 && f.process[0] == 0 && f.scope == Scope::process; }},
+    {"xid=79 rank=3",
+     [](const Fault& f) { return f.rank_count == 1 && f.ranks[0].first == 3 && f.ranks[0].last == 3; }},
+    {"xid=79", [](const Fault& f) { return f.rank_count == 0 && f.process[0] == 0 && f.scope == Scope::process; }},
     {"xid=79 scope=run", [](const Fault& f) { return f.scope == Scope::run; }},
+    {"xid=79 rank=0,2-3 gpu=0",
+     [](const Fault& f) {
+         return f.rank_count == 2 && f.ranks[1].first == 2 && f.ranks[1].last == 3 && concerns_rank(f, 0) &&
+                !concerns_rank(f, 1) && concerns_rank(f, 3) && !concerns_rank(f, -1);
+     }},
+    {"xid=79 gpu=0-3,local:1-2",
+     [](const Fault& f) {
+         return f.gpu_count == 2 && f.gpus[0].number == 0 && f.gpus[0].last == 3 && f.gpus[1].kind == GpuKind::local &&
+                f.gpus[1].number == 1 && f.gpus[1].last == 2;
+     }},
+    {"xid=79 gpu=GPU-8a3",
+     [](const Fault& f) {
+         return f.gpus[0].uuid_digits == 3 && f.gpus[0].uuid[0] == 0x8a && f.gpus[0].uuid[1] == 0x30;
+     }},
+    {"xid=79 after=1.5s", [](const Fault& f) { return f.after_ns == 1'500'000'000; }},
+    {"xid=79 after=1d", [](const Fault& f) { return f.after_ns == seconds(86400); }},
+    {"xid=79 probability=50%", [](const Fault& f) { return f.probability == uint64_t{1} << 63; }},
+    {"# of GPU 0; not of GPU 1\nxid=79 # after=5\n gpu=1 #;",
+     [](const Fault& f) { return f.after_calls == 0 && f.gpu_count == 1 && f.gpus[0].number == 1; }},
+    {"xid=79 process=a#b,node=#1",
+     [](const Fault& f) { return std::string(f.process) == "a#b" && std::string(f.node) == "#1"; }},
     {"\txid=79,gpu=1,,2\n", [](const Fault& f) { return f.xid == 79 && f.gpu_count == 2; }},
 };
 
@@ -135,10 +158,16 @@ std::string repeated(const std::string& text, int count) {
 }
 
 const Refused kRefused[] = {
-    {"xid=79 gpus=0", "gpus", "unknown key 'gpus', expected one of xid, error"},
+    {"xid=79 gpus=0", "gpus", "unknown key \"gpus\": expected one of xid, error"},
     {"xid=79;colour=red", "colour", "unknown key"},
-    {"xid=79 =3", "", "unknown key ''", 7},
-    {"hello", "hello", "is not key=value and continues no list"},
+    {"xid=79 =3", "=3", "write no spaces around ="},
+    {"xid = 79", "xid", "write no spaces around ="},
+    {"xid =79", "xid", "write no spaces around ="},
+    {"xid= 79", "xid=", "xid= needs a value, without a space"},
+    {"xid=79 gpu=0 after = 5", "after", "write no spaces around ="},
+    {"xid=79 calls=cuInit gpu = 0", "gpu", "write no spaces around ="},
+    {"gpu = 0 xid=79", "gpu", "write no spaces around ="},
+    {"hello", "hello", "has no key and continues no list"},
     {"xid=79 48", "48", "continues no list"},
     {"gpu=0;1 xid=79", "gpu=0", "needs xid= or error="},
     {"xid=79 gpu=0;1", "1", "continues no list", 13},
@@ -146,7 +175,9 @@ const Refused kRefused[] = {
     {"xid=79 after=1 after=2", "after=2", "after= is given twice"},
     {"gpu=0", "gpu=0", "a fault needs xid= or error="},
 
-    {"xid=80", "80", "expected one of 43, 48, 74, 79, 94, 95"},
+    {"xid=80", "80", "unknown XID 80: expected one of 43, 48, 74, 79, 94, 95"},
+    {"xid=13", "13", "cudafault does not have this one yet, use error=CUDA_ERROR_ILLEGAL_ADDRESS instead"},
+    {"xid=9999", "9999", "use error= for another code"},
     {"xid=seventy", "seventy", "the number of an XID"},
     {"xid=99999999999999999999", "99999999999999999999", "the number of an XID"},
     {"error=CUDA_ERROR_NOPE", "CUDA_ERROR_NOPE", "a name such as CUDA_ERROR_LAUNCH_FAILED"},
@@ -159,10 +190,15 @@ const Refused kRefused[] = {
     {"xid=79 model=cheap", "cheap", "expected simple"},
 
     {"xid=79 gpu=256", "256", "expected 0 to 255"},
-    {"xid=79 gpu=-1", "-1", "gpu= has '-1'"},
-    {"xid=79 gpu=0,first", "first", "gpu= has 'first'"},
-    {"xid=79 gpu=local:", "local:", "gpu= has"},
-    {"xid=79 gpu=GPU-0102", "GPU-0102", "GPU-<uuid>"},
+    {"xid=79 gpu=-1", "-1", "invalid gpu= \"-1\""},
+    {"xid=79 gpu=0,first", "first", "invalid gpu= \"first\""},
+    {"xid=79 gpu=local:", "local:", "invalid gpu="},
+    {"xid=79 gpu=3-0", "3-0", "a range such as 0-3"},
+    {"xid=79 gpu=0-", "0-", "a range such as 0-3"},
+    {"xid=79 gpu=0-256", "0-256", "a range such as 0-3"},
+    {"xid=79 gpu=GPU-", "GPU-", "GPU-<uuid>"},
+    {"xid=79 gpu=GPU-0102g", "GPU-0102g", "GPU-<uuid>"},
+    {"xid=79 gpu=GPU-01020304-0506-0708-090a-0b0c0d0e0f101", "GPU-01020304-0506-0708-090a-0b0c0d0e0f101", "GPU-<uuid>"},
     {"xid=79 gpu=GPU-01020304-0506-0708-090a_0b0c0d0e0f10", "GPU-01020304-0506-0708-090a_0b0c0d0e0f10", "GPU-<uuid>"},
     {"xid=79 gpu=0000:65:20.0", "0000:65:20.0", "PCI id"},
     {"xid=79 gpu=0000:65:00.1", "0000:65:00.1", "PCI id"},
@@ -176,12 +212,12 @@ const Refused kRefused[] = {
     {"xid=79 calls=cuGetProcAddress", "cuGetProcAddress", "only functions that never fail"},
     {"xid=79 calls=cudaGetErrorString", "cudaGetErrorString", "only functions that never fail"},
     {"xid=79 calls=nvmlInit*", "nvmlInit*",
-     "cannot return 'CUDA_ERROR_NO_DEVICE'; name driver and runtime functions only"},
+     "cannot return \"CUDA_ERROR_NO_DEVICE\"; name driver and runtime functions only"},
     {"xid=79 calls=*", "*", "cannot return"},
     {"calls=cuInit error=NVML_ERROR_GPU_IS_LOST", "cuInit", "name NVML functions only"},
     {"error=NVML_ERROR_GPU_IS_LOST", "NVML_ERROR_GPU_IS_LOST", "needs calls= with NVML functions"},
     {"error=ncclUnhandledCudaError", "ncclUnhandledCudaError", "needs calls= with NCCL functions"},
-    {"error=ncclUnhandledCudaError calls=@ipc", "@ipc", "holds no NCCL function"},
+    {"error=ncclUnhandledCudaError calls=@ipc", "@ipc", "has no NCCL function"},
 
     {"xid=79 after=soon", "soon", "a number of calls such as 100, or a duration such as 90s"},
     {"xid=79 after=1.5", "1.5", "a duration"},
@@ -212,8 +248,8 @@ const Refused kRefused[] = {
     {"xid=79 effect=error:5", "error:5", "error without a value"},
     {"xid=79 effect=exit:256", "exit:256", "0 to 255"},
     {"xid=79 effect=exit", "exit", "0 to 255"},
-    {"xid=79 effect=signal:FOO", "signal:FOO", "signal:KILL"},
-    {"xid=79 effect=signal:65", "signal:65", "signal:KILL"},
+    {"xid=79 effect=signal:FOO", "signal:FOO", "expected signal: with a number from 1 to 64 or one of HUP, INT"},
+    {"xid=79 effect=signal:65", "signal:65", "SYS"},
     {"error=719 effect=hang", "719", "another effect returns no code"},
     {"effect=error calls=cuInit", "effect=error", "a fault needs xid= or error="},
     {"xid=79 sticky=maybe", "maybe", "expected yes, no or context"},
@@ -224,6 +260,8 @@ const Refused kRefused[] = {
     {std::string("xid=79 node=a\x01"), "a\x01", "without control characters"},
     {"xid=79 rank=-1", "-1", "from 0"},
     {"xid=79 rank=2147483648", "2147483648", "from 0"},
+    {"xid=79 rank=0,3-2", "3-2", "a range such as 2-3"},
+    {"xid=79 rank=" + repeated("7,", 16) + "99", "99", "more than 16 ranks"},
     {"xid=79 scope=world", "world", "expected run or process"},
 
     {repeated("xid=79;", 16) + "xid=48", "xid=48", "at most 16 faults"},
@@ -235,11 +273,105 @@ TEST(Spec, RefusalsNameThePlaceAndWhatWasExpected) {
 }
 
 TEST(Spec, BlankMeansNoFaults) {
-    for (const char* spec : {"", "  ", "\n", ";", " ; ;"}) EXPECT_EQ(parsed(spec)->count, 0) << '"' << spec << '"';
+    for (const char* spec : {"", "  ", "\n", ";", " ; ;", "#", "# xid=79; xid=48", " ,# a\n#b;\n;# c"})
+        EXPECT_EQ(parsed(spec)->count, 0) << '"' << spec << '"';
     Plan plan;
     SpecError error;
     EXPECT_TRUE(parse_plan(Text(), plan, error));
     EXPECT_EQ(plan.count, 0);
+}
+
+// What a person calls a function: its symbol in the API's own documentation.
+std::string documented_name(int row) {
+    std::string name(function_name(row).data, function_name(row).size);
+    for (const char* suffix : {"_ptsz", "_ptds"}) {
+        if (name.size() > 5 && name.compare(name.size() - 5, 5, suffix) == 0) name.resize(name.size() - 5);
+    }
+    const size_t version = name.find_last_not_of("0123456789");
+    if (version + 1 < name.size() && version > 1 && name.compare(version - 1, 2, "_v") == 0) name.resize(version - 1);
+    return name.compare(0, 2, "__") == 0 ? name.substr(2) : name;
+}
+
+TEST(Calls, ANameMeansAllSpellingsOfItsFunction) {
+    std::map<std::string, std::vector<int>> spellings;
+    for (int row = 0; row < kFunctionCount; ++row) {
+        if (can_fail(kFunctions[row])) spellings[documented_name(row)].push_back(row);
+    }
+    Plan plan;
+    SpecError error{};
+    for (const auto& [name, rows] : spellings) {
+        for (const std::string& glob : {name, name + "*"}) {
+            const std::string spec = "effect=hang calls=" + glob;
+            ASSERT_TRUE(parse_plan(Text(spec.data(), spec.size()), plan, error)) << spec << ": " << error.message;
+            for (const int row : rows)
+                EXPECT_TRUE(plan.faults[0].calls.has(row)) << spec << ": " << function_name(row).data;
+        }
+        int count = 0;
+        const std::string spec = "effect=hang calls=" + name;
+        ASSERT_TRUE(parse_plan(Text(spec.data(), spec.size()), plan, error)) << spec;
+        for (int row = 0; row < kFunctionCount; ++row) count += plan.faults[0].calls.has(row);
+        EXPECT_EQ(static_cast<size_t>(count), rows.size()) << spec << " means other functions too";
+    }
+    EXPECT_TRUE(names(fault_of("error=719 calls=cudaLaunchKernel"), "__cudaLaunchKernel_ptsz"));
+    EXPECT_TRUE(names(fault_of("error=719 calls=cudaLaunch*"), "__cudaLaunchKernel"));
+    EXPECT_TRUE(names(fault_of("error=719 calls=cudaLaunchKerne?"), "__cudaLaunchKernel"));
+    EXPECT_FALSE(names(fault_of("error=719 calls=__cudaLaunchKernel"), "cudaLaunchKernel"));
+    EXPECT_TRUE(names(fault_of("error=719 calls=__cudaLaunchKernel"), "__cudaLaunchKernel_ptsz"));
+}
+
+bool counts_inner(const std::string& spec, const char* function) {
+    return counts_inner_call(fault_of(spec), find_function(function));
+}
+
+TEST(Calls, ARuntimeCallHidesTheDriverCallsOfItsClassOnly) {
+    EXPECT_TRUE(counts_inner("error=719 calls=cuLaunchKernel", "cuLaunchKernel"));
+    EXPECT_FALSE(counts_inner("error=719 calls=cuLaunchKernel,cudaLaunchKernel", "cuLaunchKernel"));
+    EXPECT_TRUE(counts_inner("error=719 calls=cuMemAlloc,cudaLaunchKernel", "cuMemAlloc_v2"));
+    EXPECT_FALSE(counts_inner("error=719 calls=cuInit,cudaLaunchKernel", "cuInit"));
+    for (int row = 0; row < kFunctionCount; ++row) {
+        if (!kFunctions[row].simple_fails || kFunctions[row].api != Api::driver) continue;
+        EXPECT_FALSE(counts_inner_call(fault_of("xid=79"), row)) << function_name(row).data;
+    }
+}
+
+struct NeverFires {
+    const char* spec;
+    const char* offender;
+    const char* message;
+};
+
+TEST(NeverFires, IsRefusedWhenArmed) {
+    const Arming arming{seconds(1'000'000), 4};  // 1970-01-12T13:46:40Z
+    const NeverFires refused[] = {
+        {"xid=79 until=1970-01-12T13:46:40Z", "1970-01-12T13:46:40Z", "is over, so the fault can never fire"},
+        {"xid=79; xid=48 until=1970-01-02T00:00:00Z", "1970-01-02T00:00:00Z", "is over, so the fault can never fire"},
+        {"xid=79 after=1h until=1970-01-12T14:46:40Z", "1h", "ends later than until="},
+        {"xid=79 after=1h for=1s until=1970-01-12T14:00:00Z", "1h", "ends later than until="},
+        {"xid=79 rank=4", "4", "is not among the 4 ranks"},
+        {"xid=79 rank=5,7-9", "5,7-9", "expected 0 to 3"},
+    };
+    Plan plan;
+    for (const NeverFires& fault : refused) {
+        const Text spec(fault.spec);
+        SpecError error{};
+        EXPECT_TRUE(parse_plan(spec, plan, error)) << fault.spec << ": a process takes it up without a complaint";
+        ASSERT_FALSE(parse_plan(spec, plan, error, &arming)) << fault.spec;
+        EXPECT_EQ(std::string(fault.spec).substr(error.position, error.length), fault.offender) << error.message;
+        EXPECT_NE(std::string(error.message).find(fault.message), std::string::npos) << error.message;
+    }
+    const char* accepted[] = {"xid=79 until=1970-01-12T13:46:41Z",
+                              "xid=79 after=1h until=1970-01-12T14:46:41Z",
+                              "xid=79 after=60s for=30s",
+                              "xid=79 after=1000 for=1us",
+                              "xid=79 rank=3-9",
+                              "xid=79 after=213503d"};
+    for (const char* spec : accepted) {
+        SpecError error{};
+        EXPECT_TRUE(parse_plan(spec, plan, error, &arming)) << spec << ": " << error.message;
+    }
+    SpecError error{};
+    const Arming unknown_job{seconds(1'000'000), 0};
+    EXPECT_TRUE(parse_plan("xid=79 rank=4", plan, error, &unknown_job)) << error.message;
 }
 
 TEST(PlanFile, ARevisionIsANumberAloneInTheFirstLine) {
@@ -286,8 +418,8 @@ TEST(Spec, MessagesShowOutsideTextShortenedAndPrintable) {
     SpecError error;
     ASSERT_FALSE(parse_plan(Text(spec.data(), spec.size()), plan, error));
     const std::string message = error.message;
-    EXPECT_NE(message.find("'?[31mxxx"), std::string::npos) << message;
-    EXPECT_NE(message.find("...'"), std::string::npos) << message;
+    EXPECT_NE(message.find("\"?[31mxxx"), std::string::npos) << message;
+    EXPECT_NE(message.find("...\""), std::string::npos) << message;
     EXPECT_NE(message.find("scope"), std::string::npos) << "the list of keys must fit: " << message;
 }
 

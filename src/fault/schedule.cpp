@@ -53,8 +53,8 @@ uint64_t trip_after(const Fault& fault, uint64_t base_ns, uint64_t uniform) {
     return at >= kTripBusy ? kTripBusy - 1 : static_cast<uint64_t>(at);
 }
 
-// A call trips if a trip has come due since the one before. Trips that nobody saw are one: an exponential wait has no
-// memory, so the next is drawn from this call on.
+// A call trips if a trip has come due since the last one. Several trips without a call between them count as one: an
+// exponential wait has no memory, so the next trip is drawn from this call on.
 bool mtbf_trips(const Fault& fault, FaultState& state, int fault_index, int rank, uint64_t elapsed) {
     uint64_t due = load(state.next_trip_ns);
     if (due == 0 && replace(state.next_trip_ns, due, kTripBusy)) {
@@ -69,8 +69,8 @@ bool mtbf_trips(const Fault& fault, FaultState& state, int fault_index, int rank
     return true;
 }
 
-// The position of this call among those behind after=, from 1; 0: skipped. Under after=<duration> these are counted in
-// `trips`, which only mtbf= uses otherwise, and mtbf= knows no position.
+// The position of this call among those behind after=, from 1; 0: skipped. Under after=<duration> they are counted in
+// `trips`, which otherwise only mtbf= uses; mtbf= needs no position.
 uint64_t position(const Fault& fault, FaultState& state, uint64_t matched, uint64_t elapsed) {
     if (fault.after_ns == 0) return matched > fault.after_calls ? matched - fault.after_calls : 0;
     if (elapsed < fault.after_ns) return 0;
@@ -85,6 +85,22 @@ bool chosen(const Fault& fault, FaultState& state, int fault_index, int rank, ui
     return fault.probability == kAlways || draw(fault.seed, fault_index, rank, at / fault.every) < fault.probability;
 }
 
+uint64_t add(uint64_t a, uint64_t b) { return a > UINT64_MAX - b ? UINT64_MAX : a + b; }
+
+// for= counts from the end of after=. Where that is a number of calls, the call behind the last of them opens it.
+uint64_t window_end(const Fault& fault, const FaultState& state) {
+    if (fault.window_ns == kForever) return kForever;
+    if (fault.after_calls == 0) return add(fault.after_ns, fault.window_ns);
+    const uint64_t opened = load(state.opened_ns);
+    return opened == 0 ? kForever : add(opened, fault.window_ns);
+}
+
+void open_window(const Fault& fault, FaultState& state, uint64_t matched, uint64_t elapsed) {
+    uint64_t closed = 0;
+    if (fault.window_ns == kForever || matched <= fault.after_calls) return;
+    replace(state.opened_ns, closed, elapsed > 0 ? elapsed : 1);
+}
+
 // False once times= is used up.
 bool count_fired(const Fault& fault, FaultState& state) {
     uint64_t fired = load(state.fired);
@@ -96,12 +112,13 @@ bool count_fired(const Fault& fault, FaultState& state) {
 
 }  // namespace
 
-bool in_window(const Fault& fault, Moment moment) {
-    return elapsed_ns(moment) < fault.window_ns && moment.now_ns < fault.until_ns;
+bool in_window(const Fault& fault, const FaultState& state, Moment moment) {
+    return elapsed_ns(moment) < window_end(fault, state) && moment.now_ns < fault.until_ns;
 }
 
 bool fires(const Fault& fault, FaultState& state, int fault_index, int rank, Moment moment) {
     const uint64_t matched = count_up(state.matched);
+    open_window(fault, state, matched, elapsed_ns(moment));
     const bool tripped = fault.sticky && load(state.tripped);
     if (!tripped && !chosen(fault, state, fault_index, rank, matched, elapsed_ns(moment))) return false;
     if (!count_fired(fault, state)) return false;

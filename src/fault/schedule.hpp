@@ -12,6 +12,7 @@ struct FaultState {
     uint64_t fired;
     uint64_t trips;         // mtbf: trips already taken
     uint64_t next_trip_ns;  // mtbf: since arming; 0: not drawn yet
+    uint64_t opened_ns;     // for= with after=<calls>: when the window opened, since arming, at least 1; 0: not yet
     uint32_t tripped;       // sticky: 1 once fired
     uint32_t reserved;
 };
@@ -21,11 +22,11 @@ struct Moment {
     uint64_t armed_at_ns;  // CLOCK_REALTIME
 };
 
-// False once for= or until= has passed: the fault is disarmed whatever it counted.
-bool in_window(const Fault&, Moment);
+// False once for= or until= has passed: the fault is disarmed, whatever it counted.
+bool in_window(const Fault&, const FaultState&, Moment);
 
-// Counts one matched call and decides, in the order after -> every -> probability/mtbf -> times. `fault_index` and
-// `rank` (-1: none) enter the draws.
+// Counts one matched call in the window and decides, in the order after -> every -> probability/mtbf -> times.
+// `fault_index` and `rank` (-1: none) enter the draws.
 bool fires(const Fault&, FaultState&, int fault_index, int rank, Moment);
 
 // Draw k of a fault, uniform in 64 bits.

@@ -91,18 +91,39 @@ TEST(Schedule, AClockBeforeArmingIsTheMomentOfArming) {
     FaultState state{};
     const Moment before{kArmed - kSecond, kArmed};
     EXPECT_FALSE(fires(fault, state, 0, -1, before));
-    EXPECT_TRUE(in_window(fault, before));
+    EXPECT_TRUE(in_window(fault, FaultState{}, before));
+}
+
+// The seconds, of the first 100, at which one call each second fails.
+std::vector<int> failing_seconds(const std::string& spec) {
+    const Fault fault = fault_of(spec);
+    FaultState state{};
+    std::vector<int> out;
+    for (int second = 0; second < 100; ++second) {
+        const Moment moment = at(static_cast<uint64_t>(second) * kSecond);
+        if (in_window(fault, state, moment) && fires(fault, state, 0, -1, moment)) out.push_back(second);
+    }
+    return out;
+}
+
+TEST(Window, StartsAtTheEndOfAfter) {
+    EXPECT_EQ(failing_seconds("xid=79 for=2s"), (Calls{0, 1}));
+    EXPECT_EQ(failing_seconds("xid=79 after=60s for=3s"), (Calls{60, 61, 62}));
+    EXPECT_EQ(failing_seconds("xid=79 after=50 for=3s"), (Calls{50, 51, 52})) << "the 51st call opens the window";
+    EXPECT_EQ(failing_seconds("xid=79 after=1 for=5s every=2"), (Calls{2, 4}));
+    EXPECT_EQ(failing_seconds("xid=79 after=200 for=3s"), Calls{});
+    EXPECT_EQ(failing_seconds("xid=79 after=213503d for=213503d"), Calls{}) << "the sum must not wrap around";
 }
 
 TEST(Window, TheEarlierEndWins) {
     const Fault both = fault_of("xid=79 for=30s until=2023-11-14T22:13:40Z");  // armed at 22:13:20
-    EXPECT_TRUE(in_window(both, at(0)));
-    EXPECT_TRUE(in_window(both, at(20 * kSecond - 1)));
-    EXPECT_FALSE(in_window(both, at(20 * kSecond)));
+    EXPECT_TRUE(in_window(both, FaultState{}, at(0)));
+    EXPECT_TRUE(in_window(both, FaultState{}, at(20 * kSecond - 1)));
+    EXPECT_FALSE(in_window(both, FaultState{}, at(20 * kSecond)));
     const Fault shorter = fault_of("xid=79 for=10s until=2023-11-14T22:13:40Z");
-    EXPECT_TRUE(in_window(shorter, at(10 * kSecond - 1)));
-    EXPECT_FALSE(in_window(shorter, at(10 * kSecond)));
-    EXPECT_TRUE(in_window(fault_of("xid=79"), at(UINT64_MAX - kArmed - 1)));
+    EXPECT_TRUE(in_window(shorter, FaultState{}, at(10 * kSecond - 1)));
+    EXPECT_FALSE(in_window(shorter, FaultState{}, at(10 * kSecond)));
+    EXPECT_TRUE(in_window(fault_of("xid=79"), FaultState{}, at(UINT64_MAX - kArmed - 1)));
 }
 
 TEST(Mtbf, TripsOncePerDrawnInterval) {
@@ -117,7 +138,7 @@ TEST(Mtbf, TripsOncePerDrawnInterval) {
     EXPECT_EQ(state.trips, 400u);
 }
 
-TEST(Mtbf, TripsNobodySawAreOne) {
+TEST(Mtbf, TripsWithoutACallBetweenCountAsOne) {
     const Fault fault = fault_of("xid=79 mtbf=10us");
     FaultState state{};
     EXPECT_FALSE(fires(fault, state, 0, -1, at(0)));

@@ -20,6 +20,8 @@ void check(const Fault& fault) {
     require(fault.gpu_count <= kMaxGpus);
     require(fault.every >= 1 && fault.times >= 1 && fault.probability >= 1 && fault.window_ns >= 1);
     require(fault.effect != Effect::error || (fault.code >= 1 && fault.code <= 9999));
+    require(fault.rank_count <= kMaxRanks);
+    for (int i = 0; i < fault.gpu_count; ++i) require(fault.gpus[i].uuid_digits <= kUuidDigits);
     require(terminated(fault.process) && terminated(fault.node) && terminated(fault.pod));
     bool any = false;
     for (int row = 0; row < kFunctionCount; ++row) {
@@ -34,6 +36,9 @@ void check(const Fault& fault) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     static Plan plan;
     SpecError error{};
+    const Arming arming{uint64_t{1} << 60, 4};
+    const Text spec(reinterpret_cast<const char*>(data), size);
+    if (parse_plan(spec, plan, error, &arming)) require(parse_plan(spec, plan, error));
     if (parse_plan(Text(reinterpret_cast<const char*>(data), size), plan, error)) {
         require(plan.count >= 0 && plan.count <= kMaxFaults);
         for (int i = 0; i < plan.count; ++i) check(plan.faults[i]);

@@ -178,30 +178,32 @@ uint64_t first_64_bits(Decimal& value) {
 
 constexpr uint64_t kMaxGpuIndex = 255;
 
-bool parse_ordinal(Text text, GpuKind kind, GpuSelector& out) {
-    uint64_t number = 0;
-    if (!parse_number(text, number) || number > kMaxGpuIndex) return false;
+// 3 or 0-3.
+bool parse_ordinals(Text text, GpuKind kind, GpuSelector& out) {
+    uint64_t first = 0, last = 0;
+    if (!parse_range(text, first, last) || last > kMaxGpuIndex) return false;
     out.kind = kind;
-    out.number = static_cast<uint32_t>(number);
+    out.number = static_cast<uint32_t>(first);
+    out.last = static_cast<uint32_t>(last);
     return true;
 }
 
+// As CUDA_VISIBLE_DEVICES takes it: at least the first digit.
 bool parse_uuid(Text text, GpuSelector& out) {
     constexpr size_t kLength = 36;
-    if (text.size != kLength) return false;
-    size_t nibbles = 0;
-    for (size_t i = 0; i < kLength; ++i) {
+    if (text.size > kLength) return false;
+    for (size_t i = 0; i < text.size; ++i) {
         if (i == 8 || i == 13 || i == 18 || i == 23) {
             if (text[i] != '-') return false;
             continue;
         }
         const int digit = hex_digit(text[i]);
         if (digit < 0) return false;
-        uint8_t& byte = out.uuid[nibbles++ / 2];
-        byte = static_cast<uint8_t>(byte << 4 | digit);
+        const bool is_high = out.uuid_digits % 2 == 0;
+        out.uuid[out.uuid_digits++ / 2] |= static_cast<uint8_t>(is_high ? digit << 4 : digit);
     }
     out.kind = GpuKind::uuid;
-    return true;
+    return out.uuid_digits > 0;
 }
 
 // 0000:65:00.0; the domain also with eight digits, as NVML has it, and without the function, as the kernel log has it.
@@ -250,6 +252,14 @@ bool parse_number(Text text, uint64_t& out) {
     return true;
 }
 
+bool parse_range(Text text, uint64_t& first, uint64_t& last) {
+    const size_t digits = count_digits(text);
+    if (!parse_number(text.first(digits), first)) return false;
+    last = first;
+    if (digits == text.size) return true;
+    return text[digits] == '-' && parse_number(text.from(digits + 1), last) && first <= last;
+}
+
 bool parse_duration(Text text, uint64_t& out_ns, BareNumber bare) {
     const size_t digits = count_digits(text);
     uint64_t number = 0;
@@ -286,7 +296,9 @@ bool parse_utc(Text text, uint64_t& out_ns) {
 
 ProbabilityResult parse_probability(Text text, uint64_t& out) {
     DecimalText parts{};
-    if (!split_decimal(text, parts)) return ProbabilityResult::malformed;
+    const bool percent = !text.empty() && text[text.size - 1] == '%';
+    if (!split_decimal(percent ? text.first(text.size - 1) : text, parts)) return ProbabilityResult::malformed;
+    if (percent) parts.exponent -= 2;
     Decimal value;
     const ProbabilityResult placed = place_digits(parts, value);
     if (placed != ProbabilityResult::ok) return placed;
@@ -296,10 +308,13 @@ ProbabilityResult parse_probability(Text text, uint64_t& out) {
 
 bool parse_gpu(Text text, GpuSelector& out) {
     out = GpuSelector{};
-    if (starts_with(text, "local:")) return parse_ordinal(text.from(6), GpuKind::local, out);
+    if (starts_with(text, "local:")) return parse_ordinals(text.from(6), GpuKind::local, out);
     if (starts_with(text, "GPU-") || starts_with(text, "MIG-")) return parse_uuid(text.from(4), out);
-    return parse_ordinal(text, GpuKind::index, out) || parse_pci(text, out);
+    return parse_ordinals(text, GpuKind::index, out) || parse_pci(text, out);
 }
+
+int signal_name_count() { return sizeof kSignals / sizeof *kSignals; }
+const char* signal_name(int index) { return kSignals[index].name; }
 
 bool parse_signal(Text text, uint64_t& number) {
     if (parse_number(text, number)) return number >= 1 && number <= kLastSignal;

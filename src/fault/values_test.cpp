@@ -115,6 +115,13 @@ TEST(Probability, IsExactInSixtyFourBits) {
     EXPECT_EQ(probability("0.99999999999999999999999999"), UINT64_MAX);
 }
 
+TEST(Probability, Percent) {
+    EXPECT_EQ(probability("100%"), kAlways);
+    EXPECT_EQ(probability("10%"), probability("0.1"));
+    EXPECT_EQ(probability("0.5%"), probability("0.005"));
+    EXPECT_EQ(probability("1e-3%"), probability("1e-5"));
+}
+
 TEST(Probability, AgreesWithWideIntegers) {
     std::mt19937_64 random(1);
     for (int i = 0; i < 1000; ++i) {
@@ -126,9 +133,9 @@ TEST(Probability, AgreesWithWideIntegers) {
 }
 
 TEST(Probability, Refusals) {
-    for (const char* bad :
-         {"",       ".",       "1.", "0",   "0.0",  "0e5", "-0.5", "+0.5", "1.0001", "2",       "11", "1e1",
-          "1e9999", "1e99999", "1e", "1e-", "0.5x", "0,5", "nan",  "inf",  "1e-20",  "1e-9999", "50%"}) {
+    for (const char* bad : {"",    ".",   "1.",    "0",       "0.0",     "0e5",  "-0.5", "+0.5", "1.0001",
+                            "2",   "11",  "1e1",   "1e9999",  "1e99999", "1e",   "1e-",  "0.5x", "0,5",
+                            "nan", "inf", "1e-20", "1e-9999", "%",       "101%", "0%",   "50%%", "5 %"}) {
         EXPECT_EQ(probability(bad), std::nullopt) << bad;
     }
     EXPECT_EQ(probability("0." + std::string(96, '0') + "1"), std::nullopt);

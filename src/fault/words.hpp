@@ -15,10 +15,21 @@ constexpr size_t find(Text text, char wanted) {
     return at;
 }
 
+// Whether a comment starts at this position: a # in front of which no word stands. It ends with its line.
+constexpr bool starts_comment(Text text, size_t at) {
+    return at < text.size && text[at] == '#' && (at == 0 || is_separator(text[at - 1]));
+}
+
+// The first position from `at` on that is not in a comment.
+constexpr size_t skip_comment(Text text, size_t at) {
+    if (!starts_comment(text, at)) return at;
+    return at + find(text.from(at), '\n');
+}
+
 // Takes the next word off `rest`; empty at the end.
 constexpr Text next_word(Text& rest) {
-    size_t start = 0;
-    while (start < rest.size && is_separator(rest[start])) ++start;
+    size_t start = skip_comment(rest, 0);
+    while (start < rest.size && is_separator(rest[start])) start = skip_comment(rest, start + 1);
     size_t end = start;
     while (end < rest.size && !is_separator(rest[end])) ++end;
     const Text word = rest.from(start).first(end - start);
@@ -28,10 +39,17 @@ constexpr Text next_word(Text& rest) {
 
 constexpr bool is_blank(Text text) { return next_word(text).empty(); }
 
+// Where the first fault of a spec ends: at a semicolon outside comments, or at the end.
+constexpr size_t fault_end(Text spec) {
+    size_t at = skip_comment(spec, 0);
+    while (at < spec.size && spec[at] != ';') at = skip_comment(spec, at + 1);
+    return at;
+}
+
 // Takes the next fault that is not blank off `rest`, without its semicolon; empty at the end.
 constexpr Text next_fault(Text& rest) {
     while (!rest.empty()) {
-        const Text fault = rest.first(find(rest, ';'));
+        const Text fault = rest.first(fault_end(rest));
         rest = rest.from(fault.size < rest.size ? fault.size + 1 : fault.size);
         if (!is_blank(fault)) return fault;
     }

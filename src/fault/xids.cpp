@@ -12,6 +12,17 @@ constexpr Xid kXids[] = {
 };
 constexpr int kXidCount = sizeof(kXids) / sizeof(kXids[0]);
 
+// XIDs without a row above, and the error that a program usually sees of them.
+struct XidError {
+    uint32_t xid;
+    const char* error;
+};
+constexpr XidError kXidErrors[] = {
+#define CUDAFAULT_XID_ERROR(xid, error) {xid, error},
+#include "xid_errors.inc"
+#undef CUDAFAULT_XID_ERROR
+};
+
 constexpr ErrorName kErrors[] = {
 #define CUDAFAULT_ERROR(api, code, name) {Api::api, code, name},
 #include "errors.inc"
@@ -28,6 +39,23 @@ const Xid* find_xid(uint32_t number) {
         if (xid.number == number) return &xid;
     }
     return nullptr;
+}
+
+void describe_unknown_xid(uint32_t number, Message& message) {
+    message.add("unknown XID ");
+    message.add(uint64_t{number});
+    message.add(": expected one of");
+    for (int i = 0; i < kXidCount; ++i) {
+        message.add(i == 0 ? " " : ", ");
+        message.add(uint64_t{kXids[i].number});
+    }
+    const char* error = nullptr;
+    for (const XidError& usual : kXidErrors) {
+        if (usual.xid == number) error = usual.error;
+    }
+    message.add(error ? "; cudafault does not have this one yet, use error=" : "; use error= for another code");
+    message.add(error ? error : "");
+    if (error) message.add(" instead");
 }
 
 const ErrorName* find_error(Text name) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "fault/functions.hpp"
+#include "fault/message.hpp"
 
 namespace cudafault {
 
@@ -16,6 +17,9 @@ struct Xid {
 const Xid* find_xid(uint32_t number);  // nullptr: not known
 const Xid* xids();                     // kXidCount rows, ascending
 int xid_count();
+
+// Writes why an XID that is not in the table is refused, and what to use instead.
+void describe_unknown_xid(uint32_t number, Message& message);
 
 struct ErrorName {
     Api api;

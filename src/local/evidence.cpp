@@ -75,8 +75,11 @@ json faults_json(const ControlBlock& block, const PlanText& text, const std::str
     auto faults = json::array();
     for (int i = 0; i < plan->count; ++i) {
         faults.push_back(counts_json(block, bank_of(text.revision), i));
+        // Each process opens its own window after after=<calls>; only a run's common counts are in the block.
+        const bool common = plan->faults[i].scope == Scope::run;
+        const FaultState state = common ? block.run_state[bank_of(text.revision)][i] : FaultState{};
         faults.back()["index"] = i;
-        faults.back()["expired"] = !in_window(plan->faults[i], moment);
+        faults.back()["expired"] = !in_window(plan->faults[i], state, moment);
         if (static_cast<size_t>(i) < specs.size()) faults.back()["spec"] = specs[static_cast<size_t>(i)];
     }
     return faults;

@@ -83,7 +83,7 @@ void leave_report(const Registry& registry, const std::string& name, const json&
 End run(const RunOptions& options) {
     const std::string name = options.name.empty() ? fmt::format("run-{}", getpid()) : options.name;
     check_name(name);
-    const auto plan = parse_spec(options.plan);
+    const auto plan = parse_spec(options.plan, job_size());
     const Machine machine = find_machine(options.gpus);
     const Products products = find_products(machine.simulated);
     const Resolved resolved = resolve_gpus(options.plan, machine);

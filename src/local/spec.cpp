@@ -2,13 +2,13 @@
 #include "local/spec.hpp"
 
 #include <fmt/format.h>
-#include <strings.h>
-
 #include <algorithm>
+#include <cstdlib>
 
 #include "fault/message.hpp"
 #include "fault/values.hpp"
 #include "fault/words.hpp"
+#include "local/system.hpp"
 
 namespace cudafault::local {
 
@@ -37,39 +37,81 @@ std::string refusal(const std::string& spec, const SpecError& error) {
                        pointer(spec, error.position, error.length));
 }
 
-// GPUs are numbered on the machine, so `local:` and `all` mean what they say and MIG devices are in no list.
-bool same_pci(const std::string& listed, uint32_t number) {
-    GpuSelector selector;
-    return parse_gpu(text_of(listed), selector) && selector.kind == GpuKind::pci && selector.number == number;
+bool has_uuid(const Gpu& gpu, const GpuSelector& selector) {
+    GpuSelector whole;
+    return parse_gpu(text_of(gpu.uuid), whole) && whole.kind == GpuKind::uuid && matches_uuid(selector, whole.uuid);
 }
 
-const Gpu* find_gpu(const Machine& machine, const GpuSelector& selector, const std::string& word) {
-    const auto found = std::find_if(machine.gpus.begin(), machine.gpus.end(), [&](const Gpu& gpu) {
-        switch (selector.kind) {
-            case GpuKind::index: return gpu.index == static_cast<int>(selector.number);
-            case GpuKind::pci: return same_pci(gpu.pci, selector.number);
-            default: return strcasecmp(gpu.uuid.c_str(), word.c_str()) == 0;
-        }
-    });
-    return found == machine.gpus.end() ? nullptr : &*found;
+bool has_pci(const Gpu& gpu, const GpuSelector& selector) {
+    GpuSelector address;
+    return parse_gpu(text_of(gpu.pci), address) && address.kind == GpuKind::pci && address.number == selector.number;
 }
 
-std::string what_is_there(const Machine& machine) {
+bool has_index(const Gpu& gpu, const GpuSelector& selector) {
+    const auto index = static_cast<uint32_t>(gpu.index);
+    return selector.number <= index && index <= selector.last;
+}
+
+bool is_mig(Text word) { return starts_with(word, "MIG-"); }
+
+std::vector<const Gpu*> find_gpus(const Machine& machine, const GpuSelector& selector, Text word) {
+    std::vector<const Gpu*> found;
+    for (const Gpu& gpu : machine.gpus) {
+        const bool fits = selector.kind == GpuKind::index ? has_index(gpu, selector)
+                          : selector.kind == GpuKind::pci
+                              ? has_pci(gpu, selector)
+                              : has_uuid(gpu, selector) && is_mig(word) == is_mig(text_of(gpu.uuid));
+        if (fits) found.push_back(&gpu);
+    }
+    return found;
+}
+
+std::string what_exists(const Machine& machine) {
     if (machine.gpus.empty()) return "there is no GPU";
     const size_t last = machine.gpus.size() - 1;
     const std::string indices = last == 0 ? "0" : fmt::format("0 to {}", last);
-    return fmt::format("expected {}, or the UUID or PCI id of one of these, such as {} or {}", indices,
+    return fmt::format("expected {}, or the UUID or PCI id of a GPU, such as {} or {}", indices,
                        machine.gpus[last].uuid, machine.gpus[last].pci);
 }
 
-[[noreturn]] void refuse_gpu(const std::string& spec, Text word, const Machine& machine) {
+std::string missing_gpu(const Machine& machine, Text word) {
+    if (machine.simulated && is_mig(word)) return "simulated GPUs have no MIG devices, so the fault can never fire";
+    return fmt::format("{} does not have it: {}", machine.simulated ? "the simulated machine" : "this machine",
+                       what_exists(machine));
+}
+
+[[noreturn]] void refuse_gpu(const std::string& spec, Text word, const std::string& reason) {
     SpecError error{static_cast<size_t>(word.data - spec.data()), word.size, ""};
     Message message(error.message);
-    message.add("gpu= has ");
+    message.add("invalid gpu= ");
     message.add(Quoted{word});
-    message.add(machine.simulated ? ", which the simulated machine has not: " : ", which this machine has not: ");
-    message.add(text_of(what_is_there(machine)));
+    message.add(": ");
+    message.add(text_of(reason));
     throw SpecRefused(spec, error);
+}
+
+// The UUIDs of the GPUs that a word of a gpu= list means.
+std::string uuids_of(const std::string& spec, Text word, const GpuSelector& selector, const Machine& machine) {
+    const std::vector<const Gpu*> found = find_gpus(machine, selector, word);
+    const size_t expected = selector.kind == GpuKind::index ? selector.last - selector.number + 1 : 1;
+    if (found.size() > expected) {
+        refuse_gpu(spec, word, fmt::format("{} GPUs have a UUID that starts so: give more digits", found.size()));
+    }
+    if (found.size() < expected) refuse_gpu(spec, word, missing_gpu(machine, word));
+    std::string list;
+    for (const Gpu* gpu : found) list += (list.empty() ? "" : ",") + gpu->uuid;
+    return list;
+}
+
+// The spaces, commas and comments that end the text are left out.
+std::string without_comments(Text fault) {
+    std::string out;
+    for (size_t at = 0; at < fault.size; ++at) {
+        at = skip_comment(fault, at);
+        if (at < fault.size) out += fault[at];
+    }
+    const size_t first = out.find_first_not_of(" ,\t\r\n"), last = out.find_last_not_of(" ,\t\r\n");
+    return out.substr(first, last - first + 1);
 }
 
 // The words of the gpu= lists of a spec.
@@ -86,8 +128,9 @@ std::vector<Text> gpu_words(const std::string& spec) {
     return words;
 }
 
-bool belongs_to_a_list(const GpuSelector& selector, Text word) {
-    return selector.kind != GpuKind::local && !starts_with(word, "MIG-");
+// `local:` means each process's own numbers, and the list of a real machine has no MIG devices.
+bool is_resolved_here(const GpuSelector& selector, Text word, const Machine& machine) {
+    return selector.kind != GpuKind::local && (machine.simulated || !is_mig(word));
 }
 
 }  // namespace
@@ -99,21 +142,42 @@ SpecRefused::SpecRefused(const std::string& spec_text, const SpecError& error)
       column(error.position + 1),
       length(error.length) {}
 
-std::unique_ptr<Plan> parse_spec(const std::string& spec) {
+uint64_t job_size() {
+    constexpr std::pair<const char*, const char*> kVariables[] = {
+        {"RANK", "WORLD_SIZE"}, {"OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"}, {"PMI_RANK", "PMI_SIZE"}};
+    for (const auto& [rank, ranks] : kVariables) {
+        if (!std::getenv(rank)) continue;
+        const char* text = std::getenv(ranks);
+        uint64_t size = 0;
+        return text && parse_number(text, size) ? size : 0;
+    }
+    return 0;
+}
+
+std::unique_ptr<Plan> parse_spec(const std::string& spec, uint64_t ranks) {
     auto plan = std::make_unique<Plan>();
     SpecError error{};
-    if (!parse_plan(text_of(spec), *plan, error)) throw SpecRefused(spec, error);
+    const Arming arming{clock_ns(CLOCK_REALTIME), ranks};
+    if (!parse_plan(text_of(spec), *plan, error, &arming)) throw SpecRefused(spec, error);
     return plan;
 }
 
 std::vector<std::string> split_faults(const std::string& spec) {
     std::vector<std::string> faults;
     for (Text rest = text_of(spec), fault; !(fault = next_fault(rest)).empty();) {
-        const std::string text = string_of(fault);
-        const size_t first = text.find_first_not_of(" ,\t\r\n"), last = text.find_last_not_of(" ,\t\r\n");
-        faults.push_back(text.substr(first, last - first + 1));
+        faults.push_back(without_comments(fault));
     }
     return faults;
+}
+
+std::string join_specs(const std::vector<std::string>& specs) {
+    std::string whole;
+    for (const std::string& spec : specs) {
+        if (!whole.empty())
+            whole += whole.find('#') == std::string::npos ? "; " : "\n; ";  // a comment ends with its line
+        whole += spec;
+    }
+    return whole;
 }
 
 Resolved resolve_gpus(const std::string& spec, const Machine& machine) {
@@ -121,15 +185,13 @@ Resolved resolve_gpus(const std::string& spec, const Machine& machine) {
     size_t copied = 0;
     for (const Text word : gpu_words(spec)) {
         GpuSelector selector;
-        if (!parse_gpu(word, selector) || !belongs_to_a_list(selector, word)) continue;
+        if (!parse_gpu(word, selector) || !is_resolved_here(selector, word, machine)) continue;
         if (!machine.known) {
             if (selector.kind == GpuKind::index && resolved.unresolved.empty()) resolved.unresolved = string_of(word);
             continue;
         }
-        const Gpu* gpu = find_gpu(machine, selector, string_of(word));
-        if (!gpu) refuse_gpu(spec, word, machine);
         const auto position = static_cast<size_t>(word.data - spec.data());
-        resolved.spec += spec.substr(copied, position - copied) + gpu->uuid;
+        resolved.spec += spec.substr(copied, position - copied) + uuids_of(spec, word, selector, machine);
         copied = position + word.size;
     }
     resolved.spec += spec.substr(copied);

@@ -40,12 +40,36 @@ TEST(Resolve, EachFaultOfAPlan) {
 }
 
 TEST(Resolve, LeavesWhatIsNotOnTheListOfTheMachine) {
-    const std::string mig = "MIG-22222222-2222-2222-2222-222222222222";
     for (const std::string spec :
          {"xid=79", "xid=79 gpu=all", "xid=79 gpu=local:7", "error=719 calls=cuInit times=1"}) {
         EXPECT_EQ(resolved(spec), spec);
     }
-    EXPECT_EQ(resolved("xid=79 gpu=" + mig), "xid=79 gpu=" + mig);
+    Machine real = two_gpus();
+    real.simulated = false;
+    const std::string mig = "xid=79 gpu=MIG-22222222-2222-2222-2222-222222222222";
+    EXPECT_EQ(resolve_gpus(mig, real).spec, mig) << "NVML lists MIG devices apart from GPUs";
+}
+
+TEST(Resolve, RangesAndFirstDigitsBecomeUuids) {
+    const std::string both = std::string("xid=79 gpu=") + kUuids[0] + "," + kUuids[1];
+    EXPECT_EQ(resolved("xid=79 gpu=0-1"), both);
+    EXPECT_EQ(resolved("xid=79 gpu=GPU-0,GPU-111"), both);
+    EXPECT_EQ(resolved("xid=79 gpu=local:0-1"), "xid=79 gpu=local:0-1");
+    EXPECT_EQ(refusal_of("xid=79 gpu=0-2").column, 12u);
+    EXPECT_EQ(refusal_of("xid=79 gpu=GPU-2").column, 12u);
+    Machine alike = two_gpus();
+    alike.gpus[1].uuid = "GPU-00000000-0000-0000-0000-000000000001";
+    try {
+        resolve_gpus("xid=79 gpu=GPU-000", alike);
+        ADD_FAILURE() << "two GPUs start so";
+    } catch (const SpecRefused& refused) {
+        EXPECT_NE(refused.message.find("2 GPUs have a UUID that starts so"), std::string::npos) << refused.message;
+    }
+}
+
+TEST(Resolve, RefusesMigDevicesOfSimulatedGpus) {
+    const SpecRefused refused = refusal_of("xid=79 gpu=MIG-22222222-2222-2222-2222-222222222222");
+    EXPECT_NE(refused.message.find("simulated GPUs have no MIG devices"), std::string::npos) << refused.message;
 }
 
 TEST(Resolve, RefusesAGpuThatIsNotThereAtItsPlace) {
@@ -95,6 +119,18 @@ TEST(SplitFaults, AsManyAsTheParserFinds) {
         EXPECT_EQ(split_faults(spec).size(), static_cast<size_t>(parse_spec(spec)->count)) << spec;
     }
     EXPECT_EQ(split_faults("; xid=79 ;;  xid=48,gpu=0 ,;"), (std::vector<std::string>{"xid=79", "xid=48,gpu=0"}));
+}
+
+TEST(SplitFaults, LeavesCommentsOut) {
+    EXPECT_EQ(split_faults("# first; second\nxid=79 # a\n gpu=0 #; b\n; xid=48 process=a#b"),
+              (std::vector<std::string>{"xid=79 \n gpu=0", "xid=48 process=a#b"}));
+    EXPECT_EQ(split_faults("# nothing"), std::vector<std::string>{});
+}
+
+TEST(JoinSpecs, ACommentEndsWithItsSpec) {
+    EXPECT_EQ(join_specs({"xid=79", "xid=48"}), "xid=79; xid=48");
+    EXPECT_EQ(split_faults(join_specs({"xid=79 # a", "xid=48"})), (std::vector<std::string>{"xid=79", "xid=48"}));
+    EXPECT_EQ(join_specs({}), "");
 }
 
 }  // namespace

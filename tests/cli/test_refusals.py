@@ -9,7 +9,7 @@ from harness import Outcome, cudafault
 
 REFUSED = [  # spec, column, words
     ("cals=cuInit", 1, "expected one of xid, error"),
-    ("xid=79 gpu=0 xyz=1", 14, "unknown key 'xyz'"),
+    ("xid=79 gpu=0 xyz=1", 14, 'unknown key "xyz"'),
     ("xid=80", 5, "43, 48, 74, 79, 94, 95"),
     ("xid=79 gpu=zero", 12, "GPU-<uuid>"),
     ("xid=79 calls=cuMelt*", 14, "matches no function"),
@@ -19,10 +19,19 @@ REFUSED = [  # spec, column, words
     ("xid=79; error=719 effect=exit:256", 26, "0 to 255"),
     ("xid=79 error=719", 14, "exclude each other"),
     ("every=10", 1, "needs xid= or error="),
+    ("xid = 79", 1, "write no spaces around ="),
+    ("xid=13", 5, "use error=CUDA_ERROR_ILLEGAL_ADDRESS instead"),
+    ("effect=signal:PIZZA", 8, "HUP, INT, QUIT"),
+    ("xid=79 until=2020-01-01T00:00:00Z", 14, "is over, so the fault can never fire"),
+    ("xid=79 until=2000-01-01T00:00:00Z after=10d", 14, "can never fire"),
+    ("xid=79 times=0", 14, "at least 1"),
+    ("xid=79 for=0s", 12, "a duration"),
 ]
 ABSENT_GPUS = [  # spec, column
     ("xid=79 gpu=2", 12),
     ("xid=79 gpu=0,7", 14),
+    ("xid=79 gpu=0-2", 12),
+    ("xid=79 gpu=GPU-0123", 12),
     ("xid=79 gpu=0000:77:00.0", 12),
     ("xid=79 gpu=GPU-01234567-89ab-cdef-0123-456789abcdef", 12),
 ]
@@ -61,10 +70,24 @@ def test_gpu_that_does_not_exist(refusing: ClientRun, spec: str, column: int) ->
         assert_points_at(cudafault(*verb), spec, column, "expected 0 to 1")
 
 
+def test_mig_device_of_a_simulated_machine(refusing: ClientRun) -> None:
+    spec = "xid=79 gpu=MIG-01234567-89ab-cdef-0123-456789abcdef"
+    for verb in (["check", "--gpus", "sim:2", spec], ["run", "--gpus", "sim:2", "--plan", spec, "--", "true"]):
+        assert_points_at(cudafault(*verb), spec, 12, "simulated GPUs have no MIG devices")
+
+
+def test_rank_outside_the_job() -> None:
+    job = {"RANK": "0", "WORLD_SIZE": "4"}
+    refused = cudafault("run", "--plan", "xid=79 rank=4,9", "--", "true", **job)
+    assert_points_at(refused, "xid=79 rank=4,9", 13, "not among the 4 ranks")
+    assert cudafault("run", "--plan", "xid=79 rank=3", "--", "true", **job).code == 0
+    assert cudafault("run", "--plan", "xid=79 rank=4", "--", "true").code == 0
+
+
 def test_arm_refuses_an_empty_plan(refusing: ClientRun) -> None:
     assert_refused(cudafault("arm", refusing.name, " ; "), 2, "disarm refusing")
 
 
 def test_run_joins_plans() -> None:
     joined = cudafault("run", "--plan", "xid=79", "--plan", "xid=80", "--", "echo", "started")
-    assert_points_at(joined, "xid=79; xid=80", 13, "not known")
+    assert_points_at(joined, "xid=79; xid=80", 13, "unknown XID 80")

@@ -119,9 +119,16 @@ def rows_of(name):
     return read(name)[1]
 
 
+CUDA_KINDS = "device|context|stream|event|pointer|pci"
+NVML_KINDS = (
+    "handle|index|uuid|serial|pci|pci_info|gpu_instance|compute_instance|vgpu_instance|vgpu_type|unit"
+)
+
+
 def wrong_row(row, name):
     """Returns why a row is not well formed, or None."""
-    device = re.fullmatch(r"-|none|(device|context|stream|event|pointer):(\d|1[0-5])", row["device"])
+    kinds = NVML_KINDS if name == "nvml" else CUDA_KINDS
+    device = re.fullmatch(rf"({kinds}):(\d|1[0-5])" + ("|none" if name == "nvml" else "|-|none"), row["device"])
     known = {
         "export": re.fullmatch(r"(__)?(cuda|cu|nvml|nccl)[A-Z]\w*", row["export"]),
         "symbol": row["symbol"] and row["export"].startswith(row["symbol"]),

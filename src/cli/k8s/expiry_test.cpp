@@ -8,21 +8,32 @@
 namespace cudafault::cli {
 namespace {
 
-const auto kEnd = std::chrono::system_clock::from_time_t(1795521600);  // 2026-11-24T12:00:00Z
+const auto kEnd = std::chrono::system_clock::from_time_t(4004596800);  // 2096-11-24T12:00:00Z
 
 TEST(Expiry, IsAddedToEachFaultWithoutOne) {
-    const Expiring expiring = with_expiry("xid=79; xid=48 until=2026-11-24T10:00:00Z", kEnd, "", {});
-    EXPECT_EQ(expiring.spec, "xid=79 until=2026-11-24T12:00:00Z; xid=48 until=2026-11-24T10:00:00Z");
-    EXPECT_EQ(expiring.until, "2026-11-24T12:00:00Z");
+    const Expiring expiring = with_expiry("xid=79; xid=48 until=2096-11-24T10:00:00Z", kEnd, "", {});
+    EXPECT_EQ(expiring.spec, "xid=79 until=2096-11-24T12:00:00Z; xid=48 until=2096-11-24T10:00:00Z");
+    EXPECT_EQ(expiring.until, "2096-11-24T12:00:00Z");
 }
 
 TEST(Expiry, AnExplicitLaterEndWins) {
-    EXPECT_EQ(with_expiry("xid=79 until=2027-01-01T00:00:00Z", kEnd, "", {}).until, "2027-01-01T00:00:00Z");
+    EXPECT_EQ(with_expiry("xid=79 until=2097-01-01T00:00:00Z", kEnd, "", {}).until, "2097-01-01T00:00:00Z");
 }
 
 TEST(Expiry, AddsNodeAndPods) {
     EXPECT_EQ(with_expiry("xid=79", kEnd, "n1", {"a", "b"}).spec,
-              "xid=79 node=n1 pod=a until=2026-11-24T12:00:00Z; xid=79 node=n1 pod=b until=2026-11-24T12:00:00Z");
+              "xid=79 node=n1 pod=a until=2096-11-24T12:00:00Z; xid=79 node=n1 pod=b until=2096-11-24T12:00:00Z");
+}
+
+TEST(Expiry, RefusesAPlanThatWouldEndBeforeItFires) {
+    EXPECT_THROW(with_expiry("xid=79 until=2020-01-01T00:00:00Z", kEnd, "", {}), local::SpecRefused);
+    EXPECT_THROW(with_expiry("xid=79 after=2h", std::chrono::system_clock::now() + std::chrono::hours(1), "", {}),
+                 local::SpecRefused);
+}
+
+TEST(Expiry, KeepsTheEndOfAFaultWithAComment) {
+    EXPECT_EQ(with_expiry("xid=79 # of the first rack; not of the second\n", kEnd, "", {}).spec,
+              "xid=79 until=2096-11-24T12:00:00Z");
 }
 
 TEST(Expiry, RefusesConflictingTargets) {

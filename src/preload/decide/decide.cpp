@@ -74,20 +74,19 @@ bool has_broken_context(const PlanSlot& slot, int index) {
     return slot.plan.faults[index].breaks_context && load(slot.counts[index].tripped);
 }
 
-bool concerns(const PlanSlot& slot, int index, Call& call, Moment moment) {
-    const Fault& fault = slot.plan.faults[index];
-    const bool broken = has_broken_context(slot, index);
-    const bool is_named = fault.calls.has(call.row) || (broken && kFunctions[call.row].simple_fails);
-    if (!in_window(fault, moment) || !(slot.here >> index & 1) || !is_named) return false;
-    if (call.inner && (fault.calls_name_runtime || broken)) return false;
-    return fault.gpu_count == 0 || is_about_selected_gpu(fault, call.row, call.frame, call.gpu);
-}
-
-// With the plan that a call is decided under, so that what is still under way when another comes counts where it
-// belongs.
+// The counts kept with the plan that a call is decided under: a call in flight while the plan is replaced counts there.
 FaultState& counts_of(PlanSlot& slot, int index) {
     const bool run = slot.plan.faults[index].scope == Scope::run;
     return run ? block().run_state[bank_of(slot.revision)][index] : slot.counts[index];
+}
+
+bool concerns(PlanSlot& slot, int index, Call& call, Moment moment) {
+    const Fault& fault = slot.plan.faults[index];
+    const bool broken = has_broken_context(slot, index);
+    const bool is_named = fault.calls.has(call.row) || (broken && kFunctions[call.row].simple_fails);
+    if (!in_window(fault, counts_of(slot, index), moment) || !(slot.here >> index & 1) || !is_named) return false;
+    if (call.inner && (broken || !counts_inner_call(fault, call.row))) return false;
+    return fault.gpu_count == 0 || is_about_selected_gpu(fault, call.row, call.frame, call.gpu);
 }
 
 bool counts_and_fires(PlanSlot& slot, int index, Moment moment) {
@@ -150,7 +149,7 @@ Decision decide_on(int row, bool inner, const Frame& frame) {
 bool still_in_force(uint64_t revision, int fault) {
     const PlanReader slot;
     if (!slot || slot->revision != revision || load(block().header.flag) != kFlagArmed) return false;
-    return in_window(slot->plan.faults[fault], {clock_ns(CLOCK_REALTIME), slot->armed_at_ns});
+    return in_window(slot->plan.faults[fault], counts_of(*slot, fault), {clock_ns(CLOCK_REALTIME), slot->armed_at_ns});
 }
 
 }  // namespace cudafault

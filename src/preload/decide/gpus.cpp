@@ -81,8 +81,14 @@ int gpu_of_argument(int row, const Frame& frame) {
         case DeviceFrom::context: return gpu_of_context(argument(frame, function.slot));
         case DeviceFrom::stream: return gpu_of_stream(argument(frame, function.slot));
         case DeviceFrom::pointer: return gpu_of_pointer(argument(frame, function.slot));
-        default: return kNoGpu;  // nobody can be asked for the context of an event
+        default: return kNoGpu;  // CUDA does not tell the context of an event
     }
+}
+
+// Functions such as cuDeviceGetByPCIBusId(CUdevice *, const char *).
+int gpu_by_lookup(int row, const Frame& frame) {
+    int ordinal = kNoGpu;
+    return ask_row(row, &ordinal, argument(frame, kFunctions[row].slot)) == 0 ? ordinal : kNoGpu;
 }
 
 // The GPUs that the process sees
@@ -180,12 +186,22 @@ bool know_gpus() {
     return true;
 }
 
+// CUDA_VISIBLE_DEVICES, too, takes the first digits of a UUID only if they mean one GPU.
+bool is_ambiguous(const GpuSelector& selector) {
+    if (selector.uuid_digits == kUuidDigits) return false;
+    const ProcessState& state = process();
+    int matching = 0;
+    for (int i = 0; i < state.gpu_count; ++i) matching += matches_uuid(selector, state.gpus[i].uuid);
+    return matching > 1;
+}
+
 bool fits(const GpuSelector& selector, const VisibleGpu& gpu) {
+    const auto in_range = [&](uint32_t number) { return selector.number <= number && number <= selector.last; };
     switch (selector.kind) {
-        case GpuKind::local: return selector.number == static_cast<uint32_t>(gpu.ordinal);
-        case GpuKind::index: return selector.number == gpu.index;
+        case GpuKind::local: return in_range(static_cast<uint32_t>(gpu.ordinal));
+        case GpuKind::index: return in_range(gpu.index);
         case GpuKind::pci: return selector.number == gpu.pci;
-        case GpuKind::uuid: return memcmp(selector.uuid, gpu.uuid, sizeof gpu.uuid) == 0;
+        case GpuKind::uuid: return matches_uuid(selector, gpu.uuid) && !is_ambiguous(selector);
     }
     return false;
 }
@@ -210,7 +226,7 @@ bool selects_all(const Fault& fault) {
     return count > 0;
 }
 
-// NVML has handles of its own, and sees GPUs that CUDA does not
+// NVML has its own handles, and sees GPUs that CUDA does not
 
 struct NvmlPci {  // nvmlPciInfo_t
     char legacy_id[16];
@@ -242,15 +258,59 @@ bool selects_all_handles(const Fault& fault) {
     return count > 0;
 }
 
-// What takes a handle takes it first.
+// Functions such as nvmlDeviceGetHandleByIndex(unsigned, nvmlDevice_t *): NVML says which device the first one names.
+bool selects_lookup(const Fault& fault, int row, Handle key) {
+    Handle found = 0;
+    return ask_row(row, key, &found) == 0 && selects_handle(fault, found);
+}
+
+void add_hex(Message& message, unsigned number, int digits) {
+    while (digits > 0) {
+        const char digit[] = {"0123456789ABCDEF"[number >> 4 * --digits & 15], '\0'};
+        message.add(digit);
+    }
+}
+
+// The argument names a GPU by its domain, bus and device.
+bool selects_pci(const Fault& fault, Handle address) {
+    const auto pci = reinterpret_cast<const NvmlPci*>(address);
+    if (!pci) return false;
+    char id[24];
+    Message text(id);
+    add_hex(text, pci->domain, 8);
+    text.add(":");
+    add_hex(text, pci->bus, 2);
+    text.add(":");
+    add_hex(text, pci->device, 2);
+    text.add(".0");
+    Handle found = 0;
+    return ask("nvmlDeviceGetHandleByPciBusId_v2", &id, &found) == 0 && selects_handle(fault, found);
+}
+
+// Instances are asked for the device that they are a part of, which is the first field of the answer.
+bool selects_instance(const Fault& fault, Text question, Handle instance) {
+    Handle answer[16] = {};  // longer than any nvmlGpuInstanceInfo_t or nvmlComputeInstanceInfo_t
+    return ask(question, instance, &answer) == 0 && selects_handle(fault, answer[0]);
+}
+
+// Only an argument that the table calls a handle is used as one: NVML follows it as a pointer.
 bool selects_nvml_call(const Fault& fault, int row, const Frame& frame) {
-    const bool has_handle = kFunctions[row].device == DeviceFrom::current;
-    return has_handle ? selects_handle(fault, argument(frame, 0)) : selects_all_handles(fault);
+    const Function& function = kFunctions[row];
+    const Handle value = argument(frame, function.slot);
+    switch (function.device) {
+        case DeviceFrom::handle: return selects_handle(fault, value);
+        case DeviceFrom::lookup: return selects_lookup(fault, row, value);
+        case DeviceFrom::pci_info: return selects_pci(fault, value);
+        case DeviceFrom::gpu_instance: return selects_instance(fault, "nvmlGpuInstanceGetInfo", value);
+        case DeviceFrom::compute_instance: return selects_instance(fault, "nvmlComputeInstanceGetInfo_v2", value);
+        default: return selects_all_handles(fault);
+    }
 }
 
 int gpu_of_call(int row, const Frame& frame) {
     // A first runtime call would initialise the driver itself.
     if (kFunctions[row].api == Api::runtime && !know_gpus()) ask("cuInit", 0);
+    if (kFunctions[row].device == DeviceFrom::lookup) return gpu_by_lookup(row, frame);
     const int ordinal = gpu_of_argument(row, frame);
     return ordinal >= 0 ? ordinal : gpu_of_thread(row);
 }

@@ -22,7 +22,7 @@ bool is_here(const Fault& fault) {
     const Identity& self = process().identity;
     const bool program =
         glob_fits(fault.process, self.program) || (self.script[0] && glob_fits(fault.process, self.script));
-    return program && (fault.rank < 0 || fault.rank == self.rank) && glob_fits(fault.node, self.node) &&
+    return program && concerns_rank(fault, self.rank) && glob_fits(fault.node, self.node) &&
            glob_fits(fault.pod, self.pod);
 }
 
@@ -59,7 +59,7 @@ PlanSlot* free_slot(ProcessState& state) {
 }
 
 void complain_of(const SpecError& error) {
-    char line[400];
+    char line[480];
     Message message(line);
     message.add("the plan is refused at character ");
     message.add(uint64_t{error.position + 1});

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""gpu= and NVML: what names a device in any form is understood, and nothing else is passed on as a device handle."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from harness import BUILD, clean_environment
+
+PROGRAM = """
+import ctypes, sys
+from ctypes import byref, c_char_p, c_uint, c_uint64, c_void_p, create_string_buffer
+nvml = ctypes.CDLL("libnvidia-ml.so.1")
+number, handles, text = c_uint(), [c_void_p(), c_void_p()], create_string_buffer(96)
+nvml.nvmlInit_v2()
+real = [nvml.nvmlDeviceGetHandleByIndex_v2(i, byref(handles[i])) for i in (0, 1)]
+pci = [create_string_buffer(bytes(16) + bytes([0] * 4 + [16 * (i + 1)] + [0] * 43), 68) for i in (0, 1)]
+calls = {
+    "index": lambda i: nvml.nvmlDeviceGetHandleByIndex_v2(i, byref(c_void_p())),
+    "uuid": lambda i: nvml.nvmlDeviceGetHandleByUUID(
+        c_char_p(b"GPU-" + b"-".join(b"%d" % i * n for n in (8, 4, 4, 4, 12))), byref(c_void_p())),
+    "pci": lambda i: nvml.nvmlDeviceGetHandleByPciBusId_v2(c_char_p(b"00000000:%d0:00.0" % (i + 1)), byref(c_void_p())),
+    "serial": lambda i: nvml.nvmlDeviceGetHandleBySerial(c_char_p(b"%d00" % (i + 1)), byref(c_void_p())),
+    "pci_info": lambda i: nvml.nvmlDeviceRemoveGpu(pci[i]),
+    "gpu_instance": lambda i: nvml.nvmlGpuInstanceDestroy(c_uint64(100 + i)),
+    "unit": lambda i: nvml.nvmlUnitGetTemperature(c_void_p(7), i, byref(number)),
+    "vgpu_type": lambda i: nvml.nvmlVgpuTypeGetLicense(7, text, 96),
+    "vgpu_instance": lambda i: nvml.nvmlVgpuInstanceGetVmID(7, text, 96, byref(number)),
+    "cpu": lambda i: nvml.nvmlSystemGetTopologyGpuSet(7, byref(number), None),
+}
+print(*(calls[sys.argv[1]](i) for i in (0, 1)))
+"""
+
+
+@pytest.fixture(scope="module")
+def strict_nvml(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("nvml")
+    source = Path(__file__).with_name("strict_nvml.c")
+    library = folder / "libnvidia-ml.so.1"
+    subprocess.run(["cc", "-shared", "-fPIC", "-Wl,-soname,libnvidia-ml.so.1", "-o", library, source], check=True)
+    return folder
+
+
+def results(folder: Path, argument: str, plan: str) -> str:
+    environment = {
+        **clean_environment(),
+        "LD_LIBRARY_PATH": str(folder),
+        "LD_PRELOAD": str(BUILD / "lib" / "libcudafault.so"),
+        "CUDAFAULT_PLAN": plan,
+    }
+    done = subprocess.run([sys.executable, "-c", PROGRAM, argument], capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done
+    return done.stdout.strip()
+
+
+GPU_1 = "error=15 calls=nvml* gpu=GPU-11111111-1111-1111-1111-111111111111"
+BY_CALL = {
+    "index": "nvmlDeviceGetHandleByIndex",
+    "uuid": "nvmlDeviceGetHandleByUUID",
+    "pci": "nvmlDeviceGetHandleByPciBusId",
+    "serial": "nvmlDeviceGetHandleBySerial",
+    "pci_info": "nvmlDeviceRemoveGpu",
+    "gpu_instance": "nvmlGpuInstanceDestroy",
+}
+
+
+@pytest.mark.parametrize("argument", BY_CALL)
+@pytest.mark.parametrize("gpu", ["GPU-11111111-1111-1111-1111-111111111111", "GPU-1", "0000:20:00.0", "1"])
+def test_device_in_any_form(strict_nvml: Path, argument: str, gpu: str) -> None:
+    after = " after=1" if argument == "index" else ""  # the program asks for its handles first
+    plan = f"error=15 calls={BY_CALL[argument]} gpu={gpu}{after}"
+    assert results(strict_nvml, argument, plan) == "0 15"
+
+
+@pytest.mark.parametrize("argument", ["unit", "vgpu_type", "vgpu_instance", "cpu"])
+def test_other_arguments_are_not_touched(strict_nvml: Path, argument: str) -> None:
+    assert results(strict_nvml, argument, GPU_1) == "0 0"

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every plan of docs/plans.md that is accepted fires on simulated GPUs."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from harness import TOOL, clean_environment, cudafault
+
+HERE = Path(__file__).parent
+PAGE = (HERE.parent.parent / "docs" / "plans.md").read_text()
+PLANS = [line for block in re.findall(r"^```spec\n(.*?)^```$", PAGE, re.M | re.S) for line in block.splitlines() if line]
+SECONDS = 10
+# The example's place in a cluster, as the environment of the program gives it.
+ENVIRONMENT = {"RANK": "3", "CUDAFAULT_NODE": "gpu-node-7", "CUDAFAULT_POD": "vllm-decode-0"}
+
+
+def first_gpu() -> tuple[str, str]:
+    """UUID and PCI id of the one simulated GPU, as the refusal of another names them."""
+    refused = cudafault("check", "--gpus", "sim:1", "xid=79 gpu=9").errors
+    found = re.search(r"such as (GPU-\S+) or (\S+)", refused)
+    assert found, refused
+    return found[1], found[2]
+
+
+def made_quick(plan: str) -> str:
+    """The plan for GPUs that exist here, with short waits, and with chances that a test can wait for."""
+    uuid, pci = first_gpu()
+    plan = re.sub(r"\b(after|mtbf)=([\d.]+)(s|m|h)\b", r"\1=\2ms", plan)
+    plan = re.sub(r"probability=(1e-6|0\.001)\b", "probability=0.01", plan)
+    plan = re.sub(r"gpu=GPU-[0-9a-f-]{36}", f"gpu={uuid}", plan)
+    plan = re.sub(r"gpu=GPU-[0-9a-f]{1,8}(?!\S)", f"gpu={uuid[:8]}", plan)
+    return plan.replace("gpu=0000:65:00.0", f"gpu={pci}")
+
+
+def fired(name: str) -> list[int]:
+    outcome = cudafault("status", name, "--json")
+    plan = json.loads(outcome.output)["plan"] if outcome.code == 0 else None
+    return [fault["fired"] for fault in (plan or {}).get("faults", [])]
+
+
+@pytest.fixture(scope="module")
+def nccl(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A library that has the one NCCL function of the page."""
+    library = tmp_path_factory.mktemp("nccl") / "libnccl.so.2"
+    source = "int ncclAllReduce(void) { return 0; }"
+    command = ["cc", "-xc", "-", "-shared", "-fPIC", "-Wl,-soname,libnccl.so.2", "-o", library]
+    subprocess.run(command, input=source, text=True, check=True)
+    return library
+
+
+@pytest.mark.parametrize("plan", PLANS)
+def test_plan_fires(plan: str, nccl: Path, tmp_path: Path) -> None:
+    program = tmp_path / "train_model.py"
+    shutil.copy(HERE / "firing_client.py", program)
+    name = f"plan-{os.getpid()}-{PLANS.index(plan)}"
+    options = ["--gpus", "sim:4", "--name", name, "--plan", made_quick(plan)]
+    command = [TOOL, "run", *options, "--", "python3", program, nccl, str(SECONDS)]
+    run = subprocess.Popen(command, env={**clean_environment(), **ENVIRONMENT}, stdout=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + SECONDS
+        while not (counts := fired(name)) or not all(counts):
+            assert time.monotonic() < deadline, f"{made_quick(plan)}: fired {counts}"
+            time.sleep(0.05)
+    finally:
+        run.kill()
+        run.wait()
