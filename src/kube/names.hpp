@@ -12,15 +12,27 @@ inline constexpr const char* kManager = "cudafault";  // field manager, and valu
 inline constexpr const char* kInjected = "cudafault.dev/injected";  // on a workload: see InjectedMark in record.hpp
 inline constexpr const char* kNudge = "cudafault.dev/nudge";        // on a pod: makes the kubelet look at its volumes
 inline constexpr const char* kManagedBy = "app.kubernetes.io/managed-by";
-inline constexpr const char* kRole = "cudafault.dev/role";          // anchor, plan, library
-inline constexpr const char* kWorkload = "cudafault.dev/workload";  // the hash of a workload
-inline constexpr const char* kCordon = "cudafault.dev/cordon";      // on a node: what it was before
+inline constexpr const char* kRole = "cudafault.dev/role";  // kAnchorRole, kPlanRole or kLibraryRole
+inline constexpr const char* kAnchorRole = "anchor";
+inline constexpr const char* kPlanRole = "plan";
+inline constexpr const char* kLibraryRole = "library";
+inline constexpr const char* kWorkload = "cudafault.dev/workload";     // the hash of a workload
+inline constexpr const char* kCordon = "cudafault.dev/cordon";         // on a node: what it was before
+inline constexpr const char* kChangedAt = "cudafault.dev/changed-at";  // on a plan
+inline constexpr const char* kChangedBy = "cudafault.dev/changed-by";  // on a plan
+inline constexpr const char* kPods = "cudafault.dev/pods";             // on a plan: a label selector of its pods
+inline constexpr const char* kKeyPrefix = "cudafault.dev/";  // of every annotation and label of cudafault's own
 
 // Objects. A prefix is followed by the hash of a workload.
 inline constexpr const char* kAnchorPrefix = "cudafault-anchor-";    // ConfigMap: the record
 inline constexpr const char* kPlanPrefix = "cudafault-plan-";        // ConfigMap: the plan
-inline constexpr const char* kLibraryPrefix = "cudafault-library-";  // ConfigMap, then -amd64 or -arm64
+inline constexpr const char* kLibraryPrefix = "cudafault-library-";  // ConfigMap: see library()
 inline constexpr const char* kLeasePrefix = "cudafault-";            // Lease
+inline constexpr const char* kArchitectures[] = {"amd64", "arm64"};  // as in the label kubernetes.io/arch
+inline std::string library(const std::string& hash, const std::string& architecture) {
+    return kLibraryPrefix + hash + "-" + architecture;
+}
+inline constexpr const char* kDryRunPrefix = "cudafault-dry-run-";  // Pod, only ever in a dry run
 inline constexpr const char* kSourceConfigMap = "cuda-fault-injection-lib";
 
 // In pod templates. Those of delivery by source are the predecessor's names.
@@ -41,6 +53,11 @@ inline constexpr const char* kLibraryFile = "libcudafault.so";
 inline constexpr const char* kPreload = "LD_PRELOAD";
 inline constexpr const char* kPreloadBefore = "CUDAFAULT_LD_PRELOAD";  // holds the valueFrom of the user's LD_PRELOAD
 inline constexpr const char* kInjection = "CUDAFAULT_INJECTION";       // run and edition, as in InjectedMark
+inline constexpr const char* kPlanFile = "CUDAFAULT_PLAN_FILE";
+inline constexpr const char* kLog = "CUDAFAULT_LOG";
+inline constexpr const char* kNode = "CUDAFAULT_NODE";
+inline constexpr const char* kPod = "CUDAFAULT_POD";
+inline constexpr const char* kPodUid = "CUDAFAULT_POD_UID";
 inline constexpr const char* kVariablePrefix = "CUDAFAULT_";
 inline constexpr const char* kContractEnabled = "CUDA_FAULT_INJECTION_ENABLED";
 inline constexpr const char* kContractXid = "CUDA_XID_TYPE";

@@ -36,7 +36,7 @@ std::string kind_for_role(const kube::ApiError& error, const ClusterOptions& opt
             return access.discovery.resolve(options.workloads.words.at(0)).qualified();
         kube::WorkloadChoice choice = parse_workloads(options.workloads.words, access.in_namespace).front();
         choice.accept_refused = true;
-        return kube::load_workload(access.client, access.discovery, choice).target.resource.qualified();
+        return kube::load_workload(access.client, access.discovery, choice).ref.resource.qualified();
     } catch (const std::exception&) {
         const std::string plural = kube::text_at(error.status, {"details", "kind"});
         const std::string group = kube::text_at(error.status, {"details", "group"});
@@ -45,7 +45,7 @@ std::string kind_for_role(const kube::ApiError& error, const ClusterOptions& opt
 }
 
 std::string with_remedy(const kube::ApiError& error, const ClusterOptions& options, ClusterAccess& access) {
-    if (!error.is_no_permission()) return error.what();
+    if (!error.is_permission_denied()) return error.what();
     kube::CommandUse use = options.use;
     use.in_namespace = access.in_namespace;
     use.by_labels = !options.workloads.labels.empty();

@@ -9,9 +9,10 @@
 #include <string>
 
 #include "cli/k8s/workloads.hpp"
-#include "kube/api/client.hpp"
+#include "kube/api/client/client.hpp"
+#include "kube/api/client/discovery.hpp"
 #include "kube/api/config/kubeconfig.hpp"
-#include "kube/api/discovery.hpp"
+#include "kube/api/transport/session.hpp"
 #include "kube/cluster/permissions.hpp"
 #include "kube/workload/workload.hpp"
 

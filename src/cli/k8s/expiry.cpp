@@ -6,7 +6,7 @@
 
 #include <algorithm>
 
-#include "kube/plan/plan_object.hpp"
+#include "kube/api/common/timestamp.hpp"
 #include "local/spec.hpp"
 
 namespace cudafault::cli {

@@ -23,8 +23,8 @@ void print_traces(const std::vector<kube::Trace>& traces) {
     print_rest(traces.size());
 }
 
-void print_unseen(const std::vector<kube::Unseen>& unseen) {
-    for (const kube::Unseen& kind : unseen) fmt::print("skipped {}: {}\n", kind.resource, kind.why);
+void print_skipped(const std::vector<kube::SkippedKind>& skipped) {
+    for (const kube::SkippedKind& kind : skipped) fmt::print("skipped {}: {}\n", kind.resource, kind.why);
 }
 
 std::string namespace_text(const std::string& name) { return name.empty() ? "all namespaces" : "namespace " + name; }

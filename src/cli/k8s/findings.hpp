@@ -13,7 +13,7 @@ namespace cudafault::cli {
 inline constexpr size_t kShownFindings = 50;  // --json has all
 
 void print_traces(const std::vector<kube::Trace>& traces);
-void print_unseen(const std::vector<kube::Unseen>& unseen);
+void print_skipped(const std::vector<kube::SkippedKind>& skipped);
 void print_rest(size_t count);                        // "and N more: see --json", beyond kShownFindings
 std::string namespace_text(const std::string& name);  // "namespace prod"; empty: "all namespaces"
 

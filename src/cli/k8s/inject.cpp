@@ -38,7 +38,7 @@ json pods_json(const kube::InjectResult& result) {
 json pending_json(const kube::InjectResult& result) {
     json pending = json::array();
     for (const auto& pod : result.pods) {
-        if (!pod.trouble.empty()) pending.push_back({{"pod", pod.name}, {"why", pod.trouble}});
+        if (!pod.diagnosis.empty()) pending.push_back({{"pod", pod.name}, {"why", pod.diagnosis}});
     }
     return pending;
 }
@@ -62,7 +62,7 @@ json result_json(const kube::InjectResult& result) {
             {"pods", pods_json(result)},
             {"pending", pending_json(result)},
             {"old_pods", kept_pods(result)},
-            {"troubles", result.rollout.troubles},
+            {"troubles", result.rollout.problems},
             {"notes", plan.notes}};
 }
 
@@ -75,11 +75,11 @@ void print_result(const kube::InjectResult& result) {
         Table table({"pod", "node", "ready", "library", ""});
         for (const auto& pod : result.pods) {
             table.add({pod.name, pod.node.empty() ? "-" : pod.node, pod.ready ? "yes" : "no",
-                       pod.library_seen ? "seen" : "not seen", pod.trouble});
+                       pod.library_seen ? "seen" : "not seen", pod.diagnosis});
         }
         fmt::print("{}", table.text("  "));
     }
-    for (const std::string& trouble : result.rollout.troubles) fmt::print("  {}\n", trouble);
+    for (const std::string& problem : result.rollout.problems) fmt::print("  {}\n", problem);
     const std::vector<std::string> kept = kept_pods(result);
     if (result.rollout.done && !kept.empty()) {
         fmt::print("  still without the library, until new pods are Ready: {}\n", fmt::join(kept, ", "));

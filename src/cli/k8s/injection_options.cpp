@@ -101,10 +101,10 @@ std::vector<kube::InjectOptions> inject_options(const InjectionCommand& command,
 }
 
 nlohmann::json workload_json(const kube::Workload& workload) {
-    return {{"apiVersion", workload.target.resource.api_version()},
-            {"kind", workload.target.resource.kind},
-            {"namespace", workload.target.in_namespace},
-            {"name", workload.target.name}};
+    return {{"apiVersion", workload.ref.resource.api_version()},
+            {"kind", workload.ref.resource.kind},
+            {"namespace", workload.ref.in_namespace},
+            {"name", workload.ref.name}};
 }
 
 std::string name_of(const kube::Workload& workload) {
@@ -123,7 +123,7 @@ bool is_complete(const kube::InjectResult& result) {
 }
 
 std::string missing_text(const kube::InjectResult& result) {
-    if (!result.rollout.troubles.empty()) return fmt::format("{}", fmt::join(result.rollout.troubles, "; "));
+    if (!result.rollout.problems.empty()) return fmt::format("{}", fmt::join(result.rollout.problems, "; "));
     std::vector<std::string> silent;
     for (const auto& pod : result.pods) {
         if (!pod.library_seen) silent.push_back(pod.name);

@@ -5,7 +5,7 @@
 
 #include "cli/k8s/cluster.hpp"
 #include "cli/output.hpp"
-#include "kube/inject/delivery.hpp"
+#include "kube/inject/library_objects.hpp"
 #include "kube/names.hpp"
 
 namespace cudafault::cli {

@@ -7,6 +7,7 @@
 
 #include "cli/k8s/cluster.hpp"
 #include "cli/k8s/findings.hpp"
+#include "cli/k8s/findings_json.hpp"
 #include "cli/output.hpp"
 
 namespace cudafault::cli {
@@ -42,7 +43,7 @@ void print_injections(const std::vector<kube::FoundInjection>& injections) {
     }
     fmt::print("{}", table.text());
     for (const kube::FoundInjection& injection : injections) {
-        if (!injection.record_trouble.empty()) fmt::print("{}\n", injection.record_trouble);
+        if (!injection.record_problem.empty()) fmt::print("{}\n", injection.record_problem);
     }
     fmt::print("run `cudafault k8s restore KIND/NAME` to undo an injection\n");
 }
@@ -65,8 +66,8 @@ void print_report(const kube::ScanReport& report, const std::string& where) {
             "removes that entry\n",
             object.object);
     }
-    print_unseen(report.unseen);
-    const char* limit = report.unseen.empty() ? "" : ", except in skipped kinds";
+    print_skipped(report.skipped);
+    const char* limit = report.skipped.empty() ? "" : ", except in skipped kinds";
     fmt::print("{} in {}{} (searched {} of {})\n",
                report.found() ? "nothing else created by cudafault" : "nothing created by cudafault", where, limit,
                plural(report.objects, "object"), plural(report.kinds, "kind"));
@@ -76,7 +77,7 @@ void scan(const ClusterOptions& options) {
     in_cluster(options, [&](ClusterAccess& cluster) {
         const std::string in_namespace = options.use.all_namespaces ? "" : cluster.in_namespace;
         const kube::ScanReport report = kube::scan(cluster.client, cluster.discovery, in_namespace);
-        if (options.is_document()) return print_document(options, report.json());
+        if (options.is_document()) return print_document(options, scan_json(report));
         print_report(report, namespace_text(in_namespace));
     });
 }

@@ -7,6 +7,7 @@
 
 #include "cli/k8s/cluster.hpp"
 #include "cli/k8s/findings.hpp"
+#include "cli/k8s/findings_json.hpp"
 #include "cli/output.hpp"
 #include "local/system.hpp"
 
@@ -28,15 +29,13 @@ struct SnapshotOptions {
 };
 
 nlohmann::json summary(const kube::Snapshot& snapshot, const std::string& file) {
-    nlohmann::json unseen = nlohmann::json::array();
-    for (const kube::Unseen& kind : snapshot.unseen) unseen.push_back(kind.json());
     return {{"file", file},
             {"namespace", snapshot.in_namespace},
             {"taken_at", snapshot.taken_at},
             {"objects", snapshot.objects.size()},
             {"nodes", snapshot.nodes.size()},
             {"ours", snapshot.ours},
-            {"unseen", unseen}};
+            {"unseen", skipped_json(snapshot.skipped)}};
 }
 
 // replace_file() makes the file readable only by its owner.
@@ -45,7 +44,7 @@ void save(const kube::Snapshot& snapshot, const std::string& file) {
 }
 
 void print_summary(const kube::Snapshot& snapshot, const std::string& file) {
-    print_unseen(snapshot.unseen);
+    print_skipped(snapshot.skipped);
     for (const std::string& name : snapshot.ours) fmt::print("already exists, created by cudafault: {}\n", name);
     fmt::print("saved {} and {} of {} in {}\n", plural(snapshot.objects.size(), "object"),
                plural(snapshot.nodes.size(), "node"), namespace_text(snapshot.in_namespace), file);

@@ -122,7 +122,7 @@ json pod_json(const kube::PodStatus& pod) {
         {"restarts", pod.restarts},
         {"codes", codes(pod)},
         {"terminated", pod.terminated},
-        {"trouble", pod.trouble},
+        {"trouble", pod.diagnosis},
         {"containers", containers_json(pod)}};
 }
 
@@ -214,7 +214,7 @@ std::string pods_text(const kube::WorkloadStatus& status, bool is_wide) {
             row.push_back(ending_text(pod));
             row.push_back(pod.address.empty() ? "-" : pod.address);
         }
-        row.push_back(pod.trouble);
+        row.push_back(pod.diagnosis);
         table.add(row);
     }
     return table.text("  ");

@@ -7,6 +7,7 @@
 
 #include "cli/k8s/cluster.hpp"
 #include "cli/k8s/findings.hpp"
+#include "cli/k8s/findings_json.hpp"
 #include "cli/output.hpp"
 #include "kube/audit/snapshot.hpp"
 #include "local/error.hpp"
@@ -28,7 +29,7 @@ struct VerifyCleanOptions {
     ClusterOptions cluster;
     std::string against;
     bool exact = false;
-    bool allow_unseen = false;
+    bool allow_skipped = false;
 };
 
 kube::Snapshot read_snapshot(const std::string& file) {
@@ -75,15 +76,15 @@ void print_report(const kube::CleanReport& report, const std::string& where) {
     print_traces(report.traces);
     print_differences(report.differences);
     for (const std::string& note : report.notes) fmt::print("note: {}\n", note);
-    print_unseen(report.unseen);
-    if (!report.is_clean() || !report.unseen.empty()) return;
+    print_skipped(report.skipped);
+    if (!report.is_clean() || !report.skipped.empty()) return;
     fmt::print("{}: {} (searched {} of {})\n", paint(Paint::good, "clean"), where, plural(report.objects, "object"),
                plural(report.kinds, "kind"));
 }
 
 void refuse_unless_clean(const kube::CleanReport& report, const std::string& in_namespace,
                          const VerifyCleanOptions& options) {
-    if (report.is_clean() && (report.unseen.empty() || options.allow_unseen)) return;
+    if (report.is_clean() && (report.skipped.empty() || options.allow_skipped)) return;
     const std::string where = namespace_text(in_namespace);
     flush_output();
     if (report.is_clean()) {
@@ -91,7 +92,7 @@ void refuse_unless_clean(const kube::CleanReport& report, const std::string& in_
             local::kEnvironment,
             fmt::format("{} is clean, but {} could not be listed: `cudafault k8s rbac verify-clean {}` prints the "
                         "Role to ask for, --allow-unseen accepts the result",
-                        where, plural(report.unseen.size(), "kind"),
+                        where, plural(report.skipped.size(), "kind"),
                         in_namespace.empty() ? "-A" : "-n " + in_namespace));
     }
     const bool may_be_users =
@@ -116,7 +117,7 @@ void verify_clean(const VerifyCleanOptions& options) {
         clean.in_namespace = namespace_to_verify(options, cluster, clean.against);
         clean.exact = options.exact;
         const auto report = kube::verify_clean(cluster.client, cluster.discovery, clean);
-        options.cluster.is_document() ? print_document(options.cluster, report.json())
+        options.cluster.is_document() ? print_document(options.cluster, clean_json(report))
                                       : print_report(report, namespace_text(clean.in_namespace));
         refuse_unless_clean(report, clean.in_namespace, options);
     });
@@ -131,7 +132,7 @@ void add_k8s_verify_clean(CLI::App& k8s) {
     add_output_option(*verb, options->cluster);
     verb->add_option("--against", options->against, "Snapshot to compare with")->type_name("FILE");
     verb->add_flag("--exact", options->exact, "Also compare revision numbers");
-    verb->add_flag("--allow-unseen", options->allow_unseen, "Do not fail because of kinds that cannot be listed");
+    verb->add_flag("--allow-unseen", options->allow_skipped, "Do not fail because of kinds that cannot be listed");
     verb->add_flag("-A,--all-namespaces", options->cluster.use.all_namespaces, "Verify all namespaces");
     verb->footer(kVerifyCleanExamples);
     verb->callback([options] { verify_clean(*options); });

@@ -3,7 +3,12 @@
 
 #include <algorithm>
 
+#include "kube/api/client/client.hpp"
+#include "kube/api/client/discovery.hpp"
+#include "kube/api/common/error.hpp"
+#include "kube/api/transport/api_error.hpp"
 #include "kube/names.hpp"
+#include "kube/object/workload_hash.hpp"
 #include "kube/plan/plan_object.hpp"
 #include "kube/plan/plan_spec.hpp"
 #include "kube/record/record.hpp"
@@ -11,12 +16,6 @@
 namespace cudafault::kube {
 
 namespace {
-
-std::string hash_of(const Resource& resource, const Json& object) {
-    Workload workload;
-    workload.target = {resource, text_at(object, {"metadata", "namespace"}), text_at(object, {"metadata", "name"})};
-    return workload.hash();
-}
 
 bool is_put_back(const Leftover& leftover) {
     return std::all_of(leftover.traces.begin(), leftover.traces.end(),
@@ -66,7 +65,7 @@ void Scan::look_at(const Resource& resource, const Json& object) {
     } else {
         look_at_workload(resource, object, traces);
     }
-    Leftover part{resource.qualified(), text_of(resource, object), hashes_of(traces), std::move(traces)};
+    Leftover part{resource.qualified(), ref_of(resource, object).text(), hashes_of(traces), std::move(traces)};
     // Pods by the thousand are counted, and not kept: what they belong to has been seen before them.
     if (!is_of_injection(part)) report_.leftovers.push_back(std::move(part));
 }
@@ -75,12 +74,12 @@ void Scan::look_at(const Resource& resource, const Json& object) {
 void Scan::look_at_workload(const Resource& resource, const Json& object, const std::vector<Trace>& traces) {
     const auto mark = InjectedMark::of(object);
     if (!mark) return;
-    const std::string hash = hash_of(resource, object);
+    const std::string hash = workload_hash(ref_of(resource, object));
     if (!hashes_of(traces).contains(hash)) return;
     FoundInjection& injection = injections_[hash];
     injection.hash = hash;
     injection.state = InjectionState::kInForce;
-    injection.workload = text_of(resource, object);
+    injection.workload = ref_of(resource, object).text();
     injection.kind = resource.kind;
     injection.name = text_at(object, {"metadata", "name"});
     injection.in_namespace = text_at(object, {"metadata", "namespace"});
@@ -133,18 +132,19 @@ void Scan::read_record(FoundInjection& injection) {
         injection.by = record.by;
         injection.created_at = record.created_at;
         if (!injection.workload.empty()) return;
-        injection.kind = record.kind;
-        injection.name = record.name;
-        const auto resource = discovery_.find(record.api_version, record.kind);
-        injection.workload =
-            Subject{"get", resource ? resource->qualified() : record.kind, record.in_namespace, record.name}.text();
+        injection.kind = record.workload.resource.kind;
+        injection.name = record.workload.name;
+        const auto resource = discovery_.find(record.workload.resource.api_version(), record.workload.resource.kind);
+        injection.workload = Subject{"get", resource ? resource->qualified() : record.workload.resource.kind,
+                                     record.workload.in_namespace, record.workload.name}
+                                 .text();
         if (resource && !counts_.contains(resource->qualified())) not_looked_at = *resource;
     } catch (const Cancelled&) {
         throw;
     } catch (const DeadlinePassed&) {
         throw;
     } catch (const Error& error) {
-        injection.record_trouble = error.what();
+        injection.record_problem = error.what();
     }
     if (not_looked_at) look_at_kind_of(injection, *not_looked_at);
 }
@@ -158,9 +158,9 @@ void Scan::look_at_kind_of(FoundInjection& injection, const Resource& resource) 
         });
     } catch (const ApiError& error) {
         injection.state = InjectionState::kUnknown;
-        const auto is_it = [&](const Unseen& unseen) { return unseen.resource == resource.qualified(); };
-        const bool is_told = std::any_of(report_.unseen.begin(), report_.unseen.end(), is_it);
-        if (!is_told) report_.unseen.push_back({resource.qualified(), error.what()});
+        const auto is_it = [&](const SkippedKind& skipped) { return skipped.resource == resource.qualified(); };
+        const bool is_told = std::any_of(report_.skipped.begin(), report_.skipped.end(), is_it);
+        if (!is_told) report_.skipped.push_back({resource.qualified(), error.what()});
     }
 }
 
@@ -179,56 +179,16 @@ void Scan::read_plan(FoundInjection& injection) {
 ScanReport Scan::run() {
     SurveyScope scope;
     scope.in_namespace = in_namespace_;
-    report_.unseen = survey(client_, discovery_, scope,
-                            {[this](const Resource& resource) { start(resource); },
-                             [this](const Resource& resource, const Json& object) { look_at(resource, object); }});
+    report_.skipped = survey(client_, discovery_, scope,
+                             {[this](const Resource& resource) { start(resource); },
+                              [this](const Resource& resource, const Json& object) { look_at(resource, object); }});
     sort_out();
     for (const auto& [resource, count] : counts_) report_.objects += count;
     report_.kinds = counts_.size();
     return std::move(report_);
 }
 
-const char* state_word(InjectionState state) {
-    switch (state) {
-        case InjectionState::kInForce: return "in force";
-        case InjectionState::kUnfinished: return "unfinished";
-        case InjectionState::kUnknown: return "unknown";
-    }
-    return "";
-}
-
-Json text_or_null(const std::string& text) { return text.empty() ? Json() : Json(text); }
-
 }  // namespace
-
-Json FoundInjection::json() const {
-    return {{"workload", text_or_null(workload)},
-            {"kind", text_or_null(kind)},
-            {"namespace", in_namespace},
-            {"name", text_or_null(name)},
-            {"hash", hash},
-            {"state", state_word(state)},
-            {"record", has_record},
-            {"record_trouble", text_or_null(record_trouble)},
-            {"run", text_or_null(run_id)},
-            {"by", text_or_null(by)},
-            {"created_at", text_or_null(created_at)},
-            {"armed", text_or_null(armed)},
-            {"expired", text_or_null(expired)},
-            {"until", text_or_null(until)},
-            {"objects", objects}};
-}
-
-Json Leftover::json() const { return {{"object", object}, {"traces", list_json(traces)}}; }
-
-Json ScanReport::json() const {
-    return {{"injections", list_json(injections)},
-            {"leftovers", list_json(leftovers)},
-            {"put_back", list_json(put_back)},
-            {"unseen", list_json(unseen)},
-            {"objects", objects},
-            {"kinds", kinds}};
-}
 
 ScanReport scan(Client& client, Discovery& discovery, const std::string& in_namespace) {
     return Scan(client, discovery, in_namespace).run();

@@ -25,14 +25,12 @@ struct FoundInjection {
     std::string kind, name;  // as `restore` takes them
     std::string in_namespace;
     bool has_record = false;
-    std::string record_trouble;  // why its record cannot be read
+    std::string record_problem;  // why its record cannot be read
     std::string run_id, by, created_at;
     std::string armed;                      // the plan; empty: nothing
     std::string expired;                    // a plan whose time is over: it makes nothing fail any more
     std::string until;                      // when either of them ends or has ended by itself
     std::map<std::string, size_t> objects;  // that have something of it, by resource
-
-    Json json() const;
 };
 
 // An object with traces that belong to no injection.
@@ -41,20 +39,17 @@ struct Leftover {
     std::string object;
     std::set<std::string> hashes;
     std::vector<Trace> traces;
-
-    Json json() const;
 };
 
 struct ScanReport {
     std::vector<FoundInjection> injections;
     std::vector<Leftover> leftovers;
     std::vector<Leftover> put_back;  // that have nothing of ours but our name on fields with the user's values
-    std::vector<Unseen> unseen;
+    std::vector<SkippedKind> skipped;
     size_t objects = 0;
     size_t kinds = 0;
 
     bool found() const { return !injections.empty() || !leftovers.empty(); }
-    Json json() const;
 };
 
 // `in_namespace` empty: all. Throws Error if there is no such namespace.

@@ -8,12 +8,15 @@
 #include <set>
 #include <string_view>
 
-#include "kube/api/common/json_text.hpp"
-#include "kube/api/resources.hpp"
+#include "kube/api/client/discovery.hpp"
+#include "kube/api/client/resource.hpp"
+#include "kube/api/common/error.hpp"
+#include "kube/api/common/json.hpp"
+#include "kube/api/common/timestamp.hpp"
 #include "kube/names.hpp"
 #include "kube/object/path.hpp"
 #include "kube/plan/plan_object.hpp"
-#include "kube/restore/strip.hpp"
+#include "kube/record/strip.hpp"
 
 namespace cudafault::kube {
 
@@ -22,7 +25,7 @@ namespace {
 constexpr int kSnapshotSchema = 1;
 constexpr const char* kThere = "there";
 constexpr const char* kMayNotBeListed = "unknown: it may not be listed";
-constexpr const char* kNodesUnseen =
+constexpr const char* kNodesSkipped =
     "cordons of cudafault were not looked for, since nodes may not be listed: `cudafault k8s rbac verify-clean -A` "
     "prints the ClusterRole for that";
 // What the Deployment controller counts with. The last, of a ReplicaSet, is replicas + maxSurge when it was scaled
@@ -64,8 +67,7 @@ Json node_state(const Json& node) {
 
 std::set<std::string> owners_of(const Json& object) {
     std::set<std::string> uids;
-    const Json* owners = find(object, {"metadata", "ownerReferences"});
-    for (const Json& owner : owners && owners->is_array() ? *owners : Json::array()) {
+    for (const Json& owner : items_at(object, {"metadata", "ownerReferences"})) {
         uids.insert(text_at(owner, {"uid"}));
     }
     return uids;
@@ -121,8 +123,7 @@ Json fields_not_compared(bool exact) {
 // The server sorts them by their times, which are not compared.
 Json managers_of(const Json& object, bool exact) {
     std::vector<Json> managers;
-    const Json* entries = find(object, {"metadata", "managedFields"});
-    for (Json entry : entries && entries->is_array() ? *entries : Json::array()) {
+    for (Json entry : items_at(object, {"metadata", "managedFields"})) {
         if (!entry.is_object()) continue;
         entry.erase("time");
         subtract(entry["fieldsV1"], fields_not_compared(exact));
@@ -197,7 +198,7 @@ private:
     void look_for_traces(Part& part, const Resource& resource, const Json& object);
     void compare(Part& part, const Resource& resource, const Json& object);
     void compare_node(Part& part, const Json& node);
-    bool is_unseen(const std::string& resource_and_more) const;
+    bool is_skipped(const std::string& resource_and_more) const;
     void look_for_missing(const std::set<std::string>& seen);
     void excuse_nodes();
 
@@ -228,7 +229,7 @@ void Verification::look_for_traces(Part& part, const Resource& resource, const J
 
 void Verification::compare(Part& part, const Resource& resource, const Json& object) {
     const Snapshot& snapshot = *options_.against;
-    const std::string text = text_of(resource, object);
+    const std::string text = ref_of(resource, object).text();
     const auto before = snapshot.objects.find(text);
     if (before != snapshot.objects.end()) {
         part.seen.insert(text);
@@ -249,19 +250,20 @@ void Verification::compare_node(Part& part, const Json& node) {
     part.differences.insert(part.differences.end(), found.begin(), found.end());
 }
 
-bool Verification::is_unseen(const std::string& resource_and_more) const {
-    return std::any_of(report_.unseen.begin(), report_.unseen.end(),
-                       [&](const Unseen& unseen) { return resource_and_more.starts_with(unseen.resource + " "); });
+bool Verification::is_skipped(const std::string& resource_and_more) const {
+    return std::any_of(report_.skipped.begin(), report_.skipped.end(), [&](const SkippedKind& skipped) {
+        return resource_and_more.starts_with(skipped.resource + " ");
+    });
 }
 
 void Verification::look_for_missing(const std::set<std::string>& seen) {
     for (const auto& [text, object] : options_.against->objects) {
         if (seen.contains(text)) continue;
-        const bool unknown = is_unseen(text);
+        const bool unknown = is_skipped(text);
         report_.differences.push_back({text, "", kThere, unknown ? std::optional(kMayNotBeListed) : std::nullopt});
     }
     for (const auto& [name, state] : options_.against->nodes) {
-        const bool gone = !seen.contains(name) && !is_unseen("nodes " + name);
+        const bool gone = !seen.contains(name) && !is_skipped("nodes " + name);
         if (gone) report_.notes.push_back(fmt::format("node {} is gone since the snapshot", name));
     }
 }
@@ -269,8 +271,9 @@ void Verification::look_for_missing(const std::set<std::string>& seen) {
 // They are the cluster's: no Role for one namespace allows to list them.
 void Verification::excuse_nodes() {
     if (options_.in_namespace.empty()) return;
-    const bool unseen = std::erase_if(report_.unseen, [](const Unseen& kind) { return kind.resource == "nodes"; }) > 0;
-    if (unseen) report_.notes.emplace_back(kNodesUnseen);
+    const bool skipped =
+        std::erase_if(report_.skipped, [](const SkippedKind& kind) { return kind.resource == "nodes"; }) > 0;
+    if (skipped) report_.notes.emplace_back(kNodesSkipped);
 }
 
 template <typename Item>
@@ -281,9 +284,9 @@ void append(std::vector<Item>& list, std::vector<Item>& items) {
 CleanReport Verification::run(Client& client, Discovery& discovery) {
     SurveyScope scope;
     scope.in_namespace = options_.in_namespace;
-    report_.unseen = survey(client, discovery, scope,
-                            {[this](const Resource& resource) { parts_[resource.qualified()] = {}; },
-                             [this](const Resource& resource, const Json& object) { look_at(resource, object); }});
+    report_.skipped = survey(client, discovery, scope,
+                             {[this](const Resource& resource) { parts_[resource.qualified()] = {}; },
+                              [this](const Resource& resource, const Json& object) { look_at(resource, object); }});
     std::set<std::string> seen;
     for (auto& [resource, part] : parts_) {
         append(report_.traces, part.traces);
@@ -316,6 +319,8 @@ Json comparable(const Json& object, bool exact) {
 }
 
 Json Snapshot::json() const {
+    Json kinds = Json::array();
+    for (const SkippedKind& kind : skipped) kinds.push_back({{"resource", kind.resource}, {"why", kind.why}});
     return {{"cudafault_snapshot", kSnapshotSchema},
             {"taken_at", taken_at},
             {"namespace", in_namespace},
@@ -323,7 +328,7 @@ Json Snapshot::json() const {
             {"objects", objects},
             {"nodes", nodes},
             {"ours", ours},
-            {"unseen", list_json(unseen)}};
+            {"unseen", kinds}};
 }
 
 Snapshot Snapshot::from_json(const Json& json) {
@@ -338,7 +343,7 @@ Snapshot Snapshot::from_json(const Json& json) {
         json.at("nodes").get_to(snapshot.nodes);
         json.at("ours").get_to(snapshot.ours);
         for (const Json& entry : json.at("unseen")) {
-            snapshot.unseen.push_back({text_at(entry, {"resource"}), text_at(entry, {"why"})});
+            snapshot.skipped.push_back({text_at(entry, {"resource"}), text_at(entry, {"why"})});
         }
         return snapshot;
     } catch (const Json::exception& error) {
@@ -357,7 +362,7 @@ Snapshot take_snapshot(Client& client, Discovery& discovery, const std::string& 
     SurveyScope scope;
     scope.in_namespace = in_namespace;
     scope.with_pods = false;
-    snapshot.unseen =
+    snapshot.skipped =
         survey(client, discovery, scope,
                {[&](const Resource& resource) {
                     const auto is_of_it = [&](const std::string& text) {
@@ -367,7 +372,7 @@ Snapshot take_snapshot(Client& client, Discovery& discovery, const std::string& 
                     std::erase_if(snapshot.ours, is_of_it);
                 },
                 [&](const Resource& resource, Json object) {
-                    const std::string text = text_of(resource, object);
+                    const std::string text = ref_of(resource, object).text();
                     if (resource.kind == "Node") {
                         snapshot.nodes[text_at(object, {"metadata", "name"})] = node_state(object);
                     } else if (is_our_object(resource)) {
@@ -378,16 +383,6 @@ Snapshot take_snapshot(Client& client, Discovery& discovery, const std::string& 
                 }});
     if (!only.empty()) keep_only(snapshot, chosen);
     return snapshot;
-}
-
-Json CleanReport::json() const {
-    return {{"clean", is_clean() && unseen.empty()},
-            {"traces", list_json(traces)},
-            {"differences", list_json(differences)},
-            {"notes", notes},
-            {"unseen", list_json(unseen)},
-            {"objects", objects},
-            {"kinds", kinds}};
 }
 
 CleanReport verify_clean(Client& client, Discovery& discovery, const CleanOptions& options) {

@@ -20,9 +20,9 @@ struct Snapshot {
     std::map<std::string, Json> objects;  // by text_of, without status
     std::map<std::string, Json> nodes;    // by name: whether cordoned, NVSentinel's labels
     std::vector<std::string> ours;        // ConfigMaps and Leases of cudafault that were there
-    std::vector<Unseen> unseen;
+    std::vector<SkippedKind> skipped;
 
-    Json json() const;
+    Json json() const;                            // the file that `snapshot` writes
     static Snapshot from_json(const Json& json);  // throws Error
 };
 
@@ -41,12 +41,11 @@ struct CleanReport {
     std::vector<Trace> traces;
     std::vector<Difference> differences;
     std::vector<std::string> notes;  // what is no reason to fail
-    std::vector<Unseen> unseen;
+    std::vector<SkippedKind> skipped;
     size_t objects = 0;
     size_t kinds = 0;
 
     bool is_clean() const { return traces.empty() && differences.empty(); }  // as far as could be seen
-    Json json() const;
 };
 
 CleanReport verify_clean(Client& client, Discovery& discovery, const CleanOptions& options);

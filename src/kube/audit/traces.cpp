@@ -7,7 +7,7 @@
 #include <array>
 #include <string_view>
 
-#include "kube/api/common/json_text.hpp"
+#include "kube/api/common/json.hpp"
 #include "kube/names.hpp"
 #include "kube/record/own_names.hpp"
 #include "kube/workload/pod_state.hpp"
@@ -16,7 +16,6 @@ namespace cudafault::kube {
 
 namespace {
 
-constexpr std::string_view kKeyPrefix = "cudafault.dev/";
 constexpr size_t kHashDigits = 10;
 // What kubectl's user applied: cudafault never writes it, and an apply without these fields removes them.
 constexpr const char* kLastApplied = "kubectl.kubernetes.io/last-applied-configuration";
@@ -76,7 +75,7 @@ public:
     explicit Search(const Resource& resource) : resource_(resource) {}
 
     std::vector<Trace> in(const Json& object) {
-        object_ = text_of(resource_, object);
+        object_ = ref_of(resource_, object).text();
         look_at_name(value_at(object, "metadata"));
         look_into(object);
         return std::move(found_);
@@ -161,7 +160,7 @@ void Search::look_at_field(const std::string& key, const Json& value) {
     if (key == "managedFields") return look_at_managers(value);
     if (key == kLastApplied) return;
     const std::string text = value.is_string() ? value.get<std::string>() : "";
-    if (key.starts_with(kKeyPrefix)) {
+    if (key.starts_with(names::kKeyPrefix)) {
         add((field_around() == "annotations" ? "annotation " : "label ") + key,
             key == names::kWorkload && is_hash(text) ? text : "");
     } else if (key == names::kManagedBy && text == names::kManager) {
@@ -202,7 +201,8 @@ void Search::look_into_text(const std::string& text) {
     constexpr std::array<std::string_view, 4> kOurs = {"cudafault", "CUDAFAULT", "CUDA_", "cuda-fault"};
     const auto is_in_it = [&](std::string_view ours) { return text.find(ours) != std::string::npos; };
     // The value of our own annotation is found by its key.
-    if (places_.back().field->starts_with(kKeyPrefix) || std::none_of(kOurs.begin(), kOurs.end(), is_in_it)) return;
+    if (places_.back().field->starts_with(names::kKeyPrefix) || std::none_of(kOurs.begin(), kOurs.end(), is_in_it))
+        return;
     const Json inner = Json::parse(text, nullptr, false);
     if (!inner.is_discarded()) look_into(inner);
 }
@@ -219,13 +219,6 @@ void Search::look_at_managers(const Json& entries) {
 }
 
 }  // namespace
-
-Json Trace::json() const { return {{"object", object}, {"path", path}, {"what", what}, {"sentence", sentence()}}; }
-
-std::string text_of(const Resource& resource, const Json& object) {
-    const Json& metadata = value_at(object, "metadata");
-    return Subject{"get", resource.qualified(), text_at(metadata, "namespace"), text_at(metadata, "name")}.text();
-}
 
 std::vector<Trace> traces_of(const Resource& resource, const Json& object) {
     if (resource.group.empty() && resource.kind == "Pod" && is_terminating(object)) return {};

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "kube/api/resource.hpp"
+#include "kube/api/client/resource.hpp"
 
 namespace cudafault::kube {
 
@@ -19,11 +19,7 @@ struct Trace {
     bool may_be_users = false;  // a variable or library that people set themselves, too: docs/plans.md
 
     std::string sentence() const { return object + " has the " + what + " at " + path; }
-    Json json() const;
 };
-
-// "deployments.apps web in namespace prod"
-std::string text_of(const Resource& resource, const Json& object);
 
 // Ignores the status, the contents of ConfigMaps and what a user applied with kubectl, which are not cudafault's to
 // change, and pods that are being deleted.

@@ -10,10 +10,14 @@
 #include <map>
 #include <set>
 
-#include "kube/api/common/json_text.hpp"
-#include "kube/api/resources.hpp"
+#include "kube/api/client/resource.hpp"
+#include "kube/api/common/cancellation.hpp"
+#include "kube/api/common/error.hpp"
+#include "kube/api/common/json.hpp"
+#include "kube/api/transport/api_error.hpp"
+#include "kube/api/transport/deadline_scope.hpp"
 #include "kube/api/transport/retry.hpp"
-#include "kube/api/transport/shorter_deadline.hpp"
+#include "kube/api/transport/session.hpp"
 #include "kube/names.hpp"
 #include "kube/object/owners.hpp"
 #include "kube/object/path.hpp"
@@ -42,7 +46,7 @@ Labels nvsentinel_labels() {
             {kState, "quarantined"}};
 }
 
-Target target_of(const std::string& node) { return {nodes(), "", node}; }
+ObjectRef ref_of(const std::string& node) { return {nodes(), "", node}; }
 
 bool is_cordoned(const Json& node) {
     const Json* unschedulable = find(node, {"spec", "unschedulable"});
@@ -61,7 +65,7 @@ void add_to_map(JsonPatch& patch, const Json& node, const std::string& map, cons
 }
 
 void write(Client& client, const Json& node, JsonPatch& changes) {
-    client.patch(target_of(text_at(node, {"metadata", "name"})), changes.only_if_unchanged(node));
+    client.patch(ref_of(text_at(node, {"metadata", "name"})), changes.only_if_unchanged(node));
 }
 
 // Which of NVSentinel's labels are to be set. One that is there already is somebody else's, or ours of before.
@@ -79,7 +83,7 @@ Labels labels_to_set(const Json& node, const CordonMemory& memory) {
 }
 
 CordonResult cordon_once(Client& client, const std::string& name, bool nvsentinel) {
-    const Json node = client.get(target_of(name));
+    const Json node = client.get(ref_of(name));
     const auto before = CordonMemory::of(node);
     CordonMemory memory = before.value_or(CordonMemory{is_cordoned(node), {}});
     const Labels labels = nvsentinel ? labels_to_set(node, memory) : Labels{};
@@ -94,7 +98,7 @@ CordonResult cordon_once(Client& client, const std::string& name, bool nvsentine
 }
 
 Uncordoned uncordon_once(Client& client, const std::string& name, bool force) {
-    const Json node = client.get(target_of(name));
+    const Json node = client.get(ref_of(name));
     const auto memory = CordonMemory::of(node);
     if (!memory && !force) return Uncordoned::kNotOurs;
     if (has_annotation(node, kQuarantined) && !force) {
@@ -116,8 +120,8 @@ Uncordoned uncordon_once(Client& client, const std::string& name, bool force) {
 
 // Only where our cordon set it.
 void set_state(Client& client, const std::string& name, const std::string& state) {
-    recompute_on_lost_race(client.session(), [&] {
-        const Json node = client.get(target_of(name));
+    retry_on_conflict(client.session(), [&] {
+        const Json node = client.get(ref_of(name));
         const auto memory = CordonMemory::of(node);
         if (!memory || std::find(memory->labels.begin(), memory->labels.end(), kState) == memory->labels.end()) return;
         JsonPatch changes;
@@ -130,7 +134,7 @@ void set_state(Client& client, const std::string& name, const std::string& state
 
 bool is_left_alone(const Json& pod) {
     const auto controller = controller_of(pod);
-    return (controller && controller->kind == "DaemonSet") || (is_finished(pod) && !is_terminating(pod)) ||
+    return (controller && controller->resource.kind == "DaemonSet") || (is_finished(pod) && !is_terminating(pod)) ||
            has_annotation(pod, "kubernetes.io/config.mirror");
 }
 
@@ -200,12 +204,7 @@ private:
 std::vector<Json> Drain::pods_there() {
     ListOptions options;
     options.field_selector = "spec.nodeName=" + node_;
-    std::vector<Json> pods;
-    client_.list({kube::pods(), ""}, options, [&](Page page) {
-        if (page.is_first) pods.clear();
-        std::move(page.items.begin(), page.items.end(), std::back_inserter(pods));
-    });
-    return pods;
+    return client_.list_all({pods(), ""}, options);
 }
 
 void Drain::refuse_bare_pods() {
@@ -298,7 +297,7 @@ std::string Drain::still_there() const {
 }
 
 void Drain::mark_failed() {
-    const OtherDeadline scope(client_.session(), after(kLastWord));
+    const DeadlineScope scope(client_.session(), after(kLastWord));
     try {
         set_state(client_, node_, "drain-failed");
     } catch (const Cancelled&) {
@@ -350,7 +349,7 @@ std::optional<CordonMemory> CordonMemory::of(const Json& node) {
 }
 
 CordonResult cordon(Client& client, const std::string& node, bool nvsentinel) {
-    return recompute_on_lost_race(client.session(), [&] { return cordon_once(client, node, nvsentinel); });
+    return retry_on_conflict(client.session(), [&] { return cordon_once(client, node, nvsentinel); });
 }
 
 DrainResult drain(Client& client, const std::string& node, const DrainOptions& options) {
@@ -358,7 +357,7 @@ DrainResult drain(Client& client, const std::string& node, const DrainOptions& o
 }
 
 Uncordoned uncordon(Client& client, const std::string& node, bool force) {
-    return recompute_on_lost_race(client.session(), [&] { return uncordon_once(client, node, force); });
+    return retry_on_conflict(client.session(), [&] { return uncordon_once(client, node, force); });
 }
 
 }  // namespace cudafault::kube

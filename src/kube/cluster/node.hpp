@@ -7,7 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "kube/api/client.hpp"
+#include "kube/api/client/client.hpp"
+#include "kube/api/common/progress.hpp"
 
 namespace cudafault::kube {
 
@@ -32,8 +33,8 @@ struct DrainOptions {
     bool nvsentinel = false;        // cordons as NVSentinel does
     bool delete_unhealthy = false;  // pods that are not ready are deleted where a budget refuses their eviction
     bool force_bare = false;        // pods without a controller too: nobody makes them anew
-    std::optional<int> grace_period_seconds;              // nothing: the pod's own
-    std::function<void(const std::string&)> on_progress;  // one line whenever something has changed
+    std::optional<int> grace_period_seconds;  // nothing: the pod's own
+    Progress on_progress;
 };
 
 struct DrainResult {

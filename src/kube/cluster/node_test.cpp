@@ -3,6 +3,8 @@
 
 #include <gmock/gmock.h>
 
+#include "kube/api/common/cancellation.hpp"
+#include "kube/api/common/error.hpp"
 #include "kube/api/testing/session_testing.hpp"
 #include "kube/names.hpp"
 

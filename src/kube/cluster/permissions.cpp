@@ -11,7 +11,6 @@
 #include <string_view>
 
 #include "kube/api/common/error.hpp"
-#include "kube/restore/revisions.hpp"
 #include "kube/workload/kinds.hpp"
 
 namespace cudafault::kube {

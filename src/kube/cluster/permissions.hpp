@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "kube/api/common/connection.hpp"
+#include "kube/api/common/json.hpp"
 
 namespace cudafault::kube {
 

@@ -5,8 +5,11 @@
 
 #include <algorithm>
 
-#include "kube/api/resources.hpp"
+#include "kube/api/client/client.hpp"
+#include "kube/api/client/resource.hpp"
+#include "kube/api/common/error.hpp"
 #include "kube/api/transport/api_error.hpp"
+#include "kube/names.hpp"
 
 namespace cudafault::kube {
 
@@ -21,8 +24,7 @@ constexpr const char* kFullQuota =
 // The controller gives each pod a volume for each claim template that lies beside its own: StatefulSet,
 // LeaderWorkerSet.
 void add_claimed_volumes(const Json& changed, const TemplateSite& site, Json& spec) {
-    const Json* claims = find(changed, site.pod_spec.parent().parent() / "volumeClaimTemplates");
-    for (const Json& claim : claims && claims->is_array() ? *claims : Json::array()) {
+    for (const Json& claim : items_at(changed, site.pod_spec.parent().parent() / "volumeClaimTemplates")) {
         const std::string name = text_at(claim, {"metadata", "name"});
         if (!find(spec, Path{"volumes"}.item(name))) {
             spec["volumes"].push_back({{"name", name}, {"emptyDir", Json::object()}});
@@ -35,7 +37,7 @@ std::optional<Json> pod_of(const Workload& workload, const Json& changed, const 
     const Json* spec = find(changed, site.pod_spec);
     const Json* containers = spec ? find(*spec, {"containers"}) : nullptr;
     if (!containers || !containers->is_array() || containers->empty()) return {};
-    Json metadata = {{"generateName", "cudafault-dry-run-"}, {"namespace", workload.target.in_namespace}};
+    Json metadata = {{"generateName", names::kDryRunPrefix}, {"namespace", workload.ref.in_namespace}};
     for (const char* field : {"labels", "annotations"}) {
         const Json* found = find(changed, site.pod_spec.parent() / "metadata" / field);
         if (found && found->is_object()) metadata[field] = *found;
@@ -83,7 +85,7 @@ std::string resources_in(const std::string& amounts) {
 
 // Of the kinds of Kubernetes itself none makes a pod more than there were, once injected.
 bool may_surge(const Workload& workload) {
-    const std::string& group = workload.target.resource.group;
+    const std::string& group = workload.ref.resource.group;
     return group != "apps" && group != "batch" && workload.replacement != Replacement::kOnDelete;
 }
 

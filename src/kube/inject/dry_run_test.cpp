@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 
+#include "kube/api/common/error.hpp"
 #include "kube/testing/injection_testing.hpp"
 #include "kube/testing/paths_testing.hpp"
 

@@ -8,12 +8,17 @@
 #include <iterator>
 #include <random>
 
-#include "kube/api/resources.hpp"
+#include "kube/api/client/client.hpp"
+#include "kube/api/client/discovery.hpp"
+#include "kube/api/client/resource.hpp"
+#include "kube/api/common/error.hpp"
+#include "kube/api/common/timestamp.hpp"
 #include "kube/api/transport/api_error.hpp"
+#include "kube/api/transport/deadline_scope.hpp"
 #include "kube/api/transport/retry.hpp"
-#include "kube/api/transport/shorter_deadline.hpp"
-#include "kube/inject/delivery.hpp"
+#include "kube/api/transport/session.hpp"
 #include "kube/inject/dry_run.hpp"
+#include "kube/inject/library_objects.hpp"
 #include "kube/names.hpp"
 #include "kube/object/patches.hpp"
 #include "kube/plan/arm.hpp"
@@ -23,6 +28,8 @@
 #include "kube/record/author.hpp"
 #include "kube/record/lease.hpp"
 #include "kube/record/own_objects.hpp"
+#include "kube/workload/diagnosis.hpp"
+#include "kube/workload/pods.hpp"
 
 namespace cudafault::kube {
 
@@ -51,36 +58,23 @@ void refuse_protected(const std::string& in_namespace) {
                     workload.text(), record.by, record.created_at, record.run_id, armed));
 }
 
-// The edits of the edition that is in force. Without a mark those of the last that was begun: an injection or a restore
-// that was cut short may have left a part of them.
-const std::vector<Edit>* edits_in(const Workload& workload, const std::optional<Anchor>& anchor) {
-    if (!anchor || anchor->record.editions.empty()) return nullptr;
-    const auto& editions = anchor->record.editions;
-    const std::optional<InjectedMark> mark = InjectedMark::of(workload.object);
-    const auto found = mark ? editions.find(mark->edition) : std::prev(editions.end());
-    return found == editions.end() ? nullptr : &found->second;
-}
-
-// What the workload would be without us.
+// The workload as it would be without the injection.
 Json users_state(const Workload& workload, const std::optional<Anchor>& anchor) {
-    const bool is_marked = InjectedMark::of(workload.object).has_value();
-    const std::vector<Edit>* edits = edits_in(workload, anchor);
-    if (edits && !(is_marked && anchor->record.is_rebuilt)) {
-        const std::string& library = anchor->record.library;
-        const Json object = undo(workload.object, *edits, Phase::kWithTemplate, library).object;
-        return undo(object, *edits, Phase::kAfterRollout, library).object;
+    const std::optional<InjectedMark> mark = InjectedMark::of(workload.object);
+    if (mark && (!anchor || !anchor->record.has(*mark) || anchor->record.is_rebuilt)) {
+        throw Error(fmt::format("{} is injected but its record was lost: restore it first", workload.text()));
     }
-    if (is_marked) {
-        throw Error(fmt::format("{} is injected and its record is gone: restore it first", workload.text()));
-    }
-    return workload.object;
+    const std::vector<Edit>* edits = anchor ? anchor->record.edits_in_force(mark) : nullptr;
+    if (!edits) return workload.object;
+    const std::string& library = anchor->record.library;
+    const Json object = undo(workload.object, *edits, Phase::kWithTemplate, library).object;
+    return undo(object, *edits, Phase::kAfterRollout, library).object;
 }
 
 bool has_our_fields(const Json& object) {
-    const Json* managers = find(object, {"metadata", "managedFields"});
-    return managers && managers->is_array() && std::any_of(managers->begin(), managers->end(), [](const Json& entry) {
-               return text_at(entry, {"manager"}) == names::kManager;
-           });
+    const Json& managers = items_at(object, {"metadata", "managedFields"});
+    return std::any_of(managers.begin(), managers.end(),
+                       [](const Json& entry) { return text_at(entry, {"manager"}) == names::kManager; });
 }
 
 std::vector<TemplateSite> choose(const Workload& workload, const InjectOptions& options,
@@ -140,11 +134,7 @@ Record record_of(const InjectionPlan& plan, const std::optional<Anchor>& anchor,
     record.run_id = plan.injection.mark.run_id;
     record.by = by;
     record.created_at = utc_now();
-    record.api_version = workload.target.resource.api_version();
-    record.kind = workload.target.resource.kind;
-    record.in_namespace = workload.target.in_namespace;
-    record.name = workload.target.name;
-    record.uid = workload.uid();
+    record.workload = workload.ref;
     record.delivery = plan.injection.delivery;
     record.library = library_path(plan.injection);
     record.containers = container_names(plan.chosen);
@@ -168,8 +158,8 @@ public:
         : client_(client), discovery_(discovery), options_(options) {}
 
     InjectionPlan plan(const Workload& read) {
-        const std::string& in_namespace = read.target.in_namespace;
-        anchor_ = find_anchor(client_, read);
+        const std::string& in_namespace = read.ref.in_namespace;
+        anchor_ = find_anchor(client_, read.ref);
         // Whoever had the lease before may have changed both since it was read.
         const bool is_touched = anchor_ || InjectedMark::of(read.object);
         const Workload workload = is_touched ? reload(client_, read) : read;
@@ -191,7 +181,7 @@ public:
     InjectResult run() {
         refuse_protected(options_.choice.in_namespace);
         const Workload chosen = load_workload(client_, discovery_, options_.choice);
-        HeldLease lease(client_, chosen, options_.on_progress);
+        HeldLease lease(client_, chosen.ref, options_.on_progress);
         Workload workload = chosen;
         bool read = false;
         const auto attempt = [&] {
@@ -199,7 +189,7 @@ public:
             return change(workload);
         };
         try {
-            InjectResult result{recompute_on_lost_race(client_.session(), attempt), {}, {}};
+            InjectResult result{retry_on_conflict(client_.session(), attempt), {}, {}};
             give_back(lease);
             if (options_.wait) wait(result);
             return result;
@@ -220,11 +210,11 @@ private:
         injection.contract = options_.contract;
         if (options_.delivery == Delivery::kBinary) {
             injection.architectures = architectures_for(client_, base, plan.chosen, plan.notes);
-        } else if (options_.delivery == Delivery::kSource && !has_source(client_, base.target.in_namespace)) {
+        } else if (options_.delivery == Delivery::kSource && !has_source(client_, base.ref.in_namespace)) {
             throw Error(
                 fmt::format("namespace {} has no ConfigMap {} with the library's source: make it with "
                             "`cudafault k8s library create -n {}`",
-                            base.target.in_namespace, names::kSourceConfigMap, base.target.in_namespace));
+                            base.ref.in_namespace, names::kSourceConfigMap, base.ref.in_namespace));
         }
         return injection;
     }
@@ -232,7 +222,7 @@ private:
     // What the user has to know of the kind, and that it is not the object that was named.
     void note_kind(InjectionPlan& plan) const {
         const Workload& workload = plan.workload;
-        if (workload.target.name != options_.choice.name) {
+        if (workload.ref.name != options_.choice.name) {
             plan.notes.push_back(
                 fmt::format("{} belongs to {}, and that is changed", options_.choice.name, workload.text()));
         }
@@ -242,7 +232,7 @@ private:
     // The same once more goes on waiting, unless somebody has armed it meanwhile.
     void refuse_unless_repeated(const InjectionPlan& plan) {
         const Workload& workload = plan.workload;
-        const auto armed = find_plan(client_, workload.target.in_namespace, workload.hash());
+        const auto armed = find_plan(client_, workload.ref.in_namespace, workload.hash());
         if (plan.unchanged && (!armed || !is_armed(armed->spec))) return;
         refuse_others_injection(workload, anchor_->record, armed);
     }
@@ -251,14 +241,14 @@ private:
     bool is_injected_so(const Workload& base, const InjectionPlan& plan, const InjectedMark& mark) {
         Injection same = plan.injection;
         same.mark.edition = mark.edition;
-        const Injected again = inject_into(base, plan.chosen, same, lookup_in(client_, base.target.in_namespace));
+        const Injected again = inject_into(base, plan.chosen, same, lookup_in(client_, base.ref.in_namespace));
         return are_in_place(plan.workload.object, again.edits) &&
                again.edits.size() == anchor_->record.editions.at(mark.edition).size();
     }
 
     void check_with_server(InjectionPlan& plan) {
         const JsonPatch patch = patch_between(plan.workload.object, plan.injected.object);
-        const Json checked = client_.patch(plan.workload.target, patch, dry_run());
+        const Json checked = client_.patch(plan.workload.ref, patch, dry_run());
         take_server_values(plan.injected.edits, checked);
         dry_run_pods(client_, plan.workload, checked, plan.chosen, plan.notes);
     }
@@ -282,19 +272,19 @@ private:
         if (anchor_) {
             anchor_ = replace_record(client_, *anchor_, record);
         } else {
-            anchor_ = create_anchor(client_, workload, record);
+            anchor_ = create_anchor(client_, record);
             made_record_ = true;
         }
         create_libraries(client_, workload, injection.injection.architectures);
         disarm(workload, by);
         pods_before_ = count_pods(workload);
-        client_.patch(workload.target, patch_between(workload.object, injection.injected.object));
+        client_.patch(workload.ref, patch_between(workload.object, injection.injected.object));
         is_changed_ = true;
     }
 
     // For kinds that do not say how many they want. After the change their operators may have made new ones already.
     int count_pods(const Workload& workload) {
-        const bool says_how_many = workload.target.resource.group == "apps";
+        const bool says_how_many = workload.ref.resource.group == "apps";
         if (says_how_many || workload.replacement == Replacement::kNextRun || !options_.wait) return -1;
         const std::vector<Json> found = pods_of(client_, discovery_, workload);
         return static_cast<int>(
@@ -303,11 +293,9 @@ private:
 
     // The server has refused a write, so the workload is as it was. The record goes last.
     void take_back_all_but_workload(const Workload& workload) {
-        const std::string& in_namespace = workload.target.in_namespace;
         try {
-            remove_config_map(client_, in_namespace, workload.by_name(names::kPlanPrefix));
-            remove_libraries(client_, in_namespace, workload.hash());
-            remove_config_map(client_, in_namespace, workload.by_name(names::kAnchorPrefix));
+            remove_injection_objects(client_, workload.ref);
+            remove_anchor(client_, workload.ref);
         } catch (const Error&) {  // what it was refused for is what the user has to know; `restore` finds the rest
             options_.on_progress("what was made for it could not be removed: `cudafault k8s restore` does that");
         }
@@ -347,7 +335,7 @@ private:
         options.is_current = is_ours;
         options.on_progress = options_.on_progress;
         result.rollout = wait_for_rollout(client_, discovery_, workload, is_wanted, options);
-        const OtherDeadline last_words(client_.session(),
+        const DeadlineScope last_words(client_.session(),
                                        std::max(client_.session().options().deadline, after(kLastWords)));
         const Workload now = reload(client_, workload);
         if (!is_ours(now.object)) throw Error(reverted(now));
@@ -358,18 +346,17 @@ private:
     bool is_in_force(const Json& object, const InjectedMark& mark) const {
         const std::optional<InjectedMark> now = InjectedMark::of(object);
         if (!now || now->text() != mark.text()) return false;
-        const auto edits = anchor_->record.editions.find(mark.edition);
-        return edits == anchor_->record.editions.end() ||
-               std::all_of(edits->second.begin(), edits->second.end(), [&](const Edit& edit) {
-                   return edit.phase != Phase::kWithTemplate || are_in_place(object, {edit});
-               });
+        if (!anchor_->record.has(mark)) return true;
+        const std::vector<Edit>& edits = *anchor_->record.edits_in_force(mark);
+        return std::all_of(edits.begin(), edits.end(), [&](const Edit& edit) {
+            return edit.phase != Phase::kWithTemplate || are_in_place(object, {edit});
+        });
     }
 
     // Who changed it last, besides us and those who write its status.
     static std::string last_manager(const Workload& workload) {
         std::string name = "somebody whom its managedFields do not name", latest;
-        const Json* managers = find(workload.object, {"metadata", "managedFields"});
-        for (const Json& entry : managers && managers->is_array() ? *managers : Json::array()) {
+        for (const Json& entry : items_at(workload.object, {"metadata", "managedFields"})) {
             const std::string manager = text_at(entry, {"manager"}), time = text_at(entry, {"time"});
             if (manager == names::kManager || !text_at(entry, {"subresource"}).empty() || time < latest) continue;
             name = manager;
@@ -379,7 +366,7 @@ private:
     }
 
     std::string reverted(const Workload& workload) const {
-        if (!InjectedMark::of(workload.object) && !find_anchor(client_, workload)) {
+        if (!InjectedMark::of(workload.object) && !find_anchor(client_, workload.ref)) {
             return fmt::format("{} was restored by another cudafault while its pods were being replaced",
                                workload.text());
         }
@@ -393,7 +380,7 @@ private:
         const Deadline end = std::min(options_.deadline, after(kLibraryWait));
         for (const Json& pod : result.rollout.state.wanted) {
             InjectResult::Pod seen{text_at(pod, {"metadata", "name"}), text_at(pod, {"spec", "nodeName"}),
-                                   is_ready(pod), false, trouble_of(pod)};
+                                   is_ready(pod), false, diagnosis_text(pod)};
             seen.library_seen = sees_library(pod, end);
             result.pods.push_back(seen);
         }

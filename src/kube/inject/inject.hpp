@@ -7,12 +7,11 @@
 #include <vector>
 
 #include "kube/api/common/cancellation.hpp"
+#include "kube/api/common/progress.hpp"
 #include "kube/inject/injection.hpp"
 #include "kube/workload/rollout.hpp"
 
 namespace cudafault::kube {
-
-using Progress = std::function<void(const std::string&)>;
 
 struct InjectOptions {
     WorkloadChoice choice;
@@ -47,7 +46,7 @@ struct InjectResult {
         std::string name, node;
         bool ready = false;
         bool library_seen = false;
-        std::string trouble;  // a sentence, or empty
+        std::string diagnosis;  // a sentence, or empty
     };
     std::vector<Pod> pods;
 };

@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 
+#include "kube/api/common/error.hpp"
 #include "kube/names.hpp"
 #include "kube/testing/injection_testing.hpp"
 #include "kube/testing/paths_testing.hpp"
@@ -52,7 +53,7 @@ protected:
         Record record;
         record.run_id = injection.mark.run_id;
         record.by = "ada@desk";
-        record.uid = users().uid();
+        record.workload.uid = users().uid();
         record.library = library_path(injection);
         record.editions[injection.mark.edition] = injected.edits;
         Json anchor = named("cudafault-anchor-" + users().hash());
@@ -143,7 +144,7 @@ TEST_F(PlanInjectionTest, AnInjectionOfOthersIsNamedAndLeft) {
     EXPECT_THAT(refusal(), AllOf(HasSubstr("injected already, by ada@desk"), HasSubstr("--replace")));
     responder.on("GET", kConfigMapPath + "/cudafault-anchor-" + users().hash(), {status_answer(404, "NotFound")});
     inject_options.replace = true;
-    EXPECT_THAT(refusal(), HasSubstr("its record is gone: restore it first"));
+    EXPECT_THAT(refusal(), HasSubstr("its record was lost: restore it first"));
 }
 
 TEST_F(PlanInjectionTest, TheSameOnceMoreIsRefusedWhileItIsArmed) {
@@ -162,14 +163,14 @@ TEST_F(PlanInjectionTest, TheSameOnceMoreIsRefusedWhileItIsArmed) {
 TEST_F(PlanInjectionTest, WhatARestoreHasRebuiltIsRestoredFirst) {
     have_injected(by_image());
     Record record;
-    record.uid = users().uid();
+    record.workload.uid = users().uid();
     record.is_rebuilt = true;
     record.editions[1] = {};
     Json anchor = named("cudafault-anchor-" + users().hash());
     anchor["data"] = {{"record.json", record.json().dump()}};
     hold(kConfigMapPath + "/cudafault-anchor-" + users().hash(), anchor);
     inject_options.replace = true;
-    EXPECT_THAT(refusal(), HasSubstr("its record is gone: restore it first"));
+    EXPECT_THAT(refusal(), HasSubstr("its record was lost: restore it first"));
 }
 
 TEST_F(PlanInjectionTest, ReadsAgainWhatAnotherMayHaveChanged) {

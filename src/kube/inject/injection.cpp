@@ -53,7 +53,7 @@ private:
     void inject_template(const TemplateSite& site) {
         const char* log = shares_processes(site) ? "/dev/stderr" : "/proc/1/fd/2";
         for (const ContainerSite& container : site.containers) inject_container(container, log);
-        add_volume(site, config_map_volume(names::kPlanVolume, workload_.by_name(names::kPlanPrefix)));
+        add_volume(site, config_map_volume(names::kPlanVolume, workload_.own_name(names::kPlanPrefix)));
         add_library_volumes(site);
         if (injection_.delivery == Delivery::kSource) add_compile_container(site);
         if (!injection_.pin_label.empty()) pin(site);
@@ -72,13 +72,12 @@ private:
 
     void inject_container(const ContainerSite& site, const char* log) {
         merge_preload(editor_, site, library_path(injection_), lookup_, result_.notes);
-        set_variable(site, variable("CUDAFAULT_PLAN_FILE", fmt::format("{}/{}", names::kPlanMount, names::kPlanKey)));
-        set_variable(site, variable("CUDAFAULT_LOG", log));
-        set_variable(site, pod_field("CUDAFAULT_NODE", "spec.nodeName"));
-        set_variable(site, pod_field("CUDAFAULT_POD", "metadata.name"));
-        set_variable(site, pod_field("CUDAFAULT_POD_UID", "metadata.uid"));
-        set_variable(
-            site, variable(names::kInjection, fmt::format("{}.{}", injection_.mark.run_id, injection_.mark.edition)));
+        set_variable(site, variable(names::kPlanFile, fmt::format("{}/{}", names::kPlanMount, names::kPlanKey)));
+        set_variable(site, variable(names::kLog, log));
+        set_variable(site, pod_field(names::kNode, "spec.nodeName"));
+        set_variable(site, pod_field(names::kPod, "metadata.name"));
+        set_variable(site, pod_field(names::kPodUid, "metadata.uid"));
+        set_variable(site, variable(names::kInjection, injection_.mark.edition_text()));
         if (injection_.contract) {
             set_variable(site, variable(names::kContractEnabled, injection_.contract->enabled ? "1" : "0"));
             set_variable(site, variable(names::kContractXid, std::to_string(injection_.contract->xid)));
@@ -106,7 +105,7 @@ private:
     }
 
     std::string library_config_map(Architecture architecture) const {
-        return workload_.by_name(names::kLibraryPrefix) + "-" + kubernetes_name(architecture);
+        return names::library(workload_.hash(), kubernetes_name(architecture));
     }
 
     void add_library_volumes(const TemplateSite& site) {
@@ -199,7 +198,7 @@ private:
 
     // A pod more than the fleet has GPUs for would be pending for ever, and everybody would wait for it.
     void forbid_surge() {
-        const std::string kind = workload_.target.resource.group == "apps" ? workload_.target.resource.kind : "";
+        const std::string kind = workload_.ref.resource.group == "apps" ? workload_.ref.resource.kind : "";
         const Path strategy = Path{"spec"} / (kind == "Deployment" ? "strategy" : "updateStrategy");
         if (kind != "Deployment" && kind != "DaemonSet") return;
         if (text_at(editor_.object(), strategy / "type", "RollingUpdate") != "RollingUpdate") return;
@@ -229,8 +228,8 @@ private:
 
     void set_mark() {
         InjectedMark mark = injection_.mark;
-        mark.rest.emplace();
-        std::copy_if(editor_.edits().begin(), editor_.edits().end(), std::back_inserter(*mark.rest),
+        mark.post_rollout_edits.emplace();
+        std::copy_if(editor_.edits().begin(), editor_.edits().end(), std::back_inserter(*mark.post_rollout_edits),
                      [](const Edit& edit) { return edit.phase == Phase::kAfterRollout; });
         editor_.set(Path{"metadata", "annotations"} / names::kInjected, mark.text());
     }

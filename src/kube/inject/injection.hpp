@@ -10,6 +10,7 @@
 
 #include "kube/inject/payload/payload.hpp"
 #include "kube/record/record.hpp"
+#include "kube/workload/workload.hpp"
 
 namespace cudafault::kube {
 

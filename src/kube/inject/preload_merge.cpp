@@ -69,8 +69,7 @@ bool gives_preload(const Json& source, const ContainerSite& site, const KeyLooku
 }
 
 Json env_sources(const Json& object, const ContainerSite& site) {
-    const Json* listed = find(object, site.container / "envFrom");
-    Json sources = listed && listed->is_array() ? *listed : Json::array();
+    Json sources = items_at(object, site.container / "envFrom");
     if (!site.env_secret.empty()) sources.push_back({{"secretRef", {{"name", site.env_secret}}}});
     return sources;
 }

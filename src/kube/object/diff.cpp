@@ -9,7 +9,7 @@
 #include <map>
 #include <string_view>
 
-#include "kube/api/common/json_text.hpp"
+#include "kube/api/common/json.hpp"
 
 namespace cudafault::kube {
 
@@ -145,13 +145,6 @@ bool is_secret_name(const std::string& name) {
                                                         "AUTH", "PRIVATE", "CERT",  "COOKIE"};
     return std::any_of(kWords.begin(), kWords.end(),
                        [&](std::string_view word) { return upper.find(word) != std::string::npos; });
-}
-
-Json Difference::json() const {
-    Json json = {{"object", object}, {"path", path}, {"before", nullptr}, {"after", nullptr}};
-    if (before) json["before"] = *before;
-    if (after) json["after"] = *after;
-    return json;
 }
 
 std::vector<Difference> differences(const std::string& object, const Json& before, const Json& after) {

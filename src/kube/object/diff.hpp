@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "kube/api/common/connection.hpp"
+#include "kube/api/common/json.hpp"
 
 namespace cudafault::kube {
 
@@ -15,8 +15,6 @@ struct Difference {
     std::string path;                   // empty: the object as a whole
     std::optional<std::string> before;  // as JSON, cut where it is long; nothing: it was not there
     std::optional<std::string> after;
-
-    Json json() const;
 };
 
 // Items of lists are told by name or mountPath where all have one; their order counts.

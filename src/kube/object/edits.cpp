@@ -60,10 +60,9 @@ bool is_pin(const Path& at) { return at.last().field == kRequiredTerms; }
 
 std::vector<Json> expressions_of(const Json& required) {
     std::vector<Json> all;
-    const Json* terms = find(required, {"nodeSelectorTerms"});
-    for (const Json& term : terms && terms->is_array() ? *terms : Json::array()) {
-        const Json* expressions = find(term, {"matchExpressions"});
-        if (expressions && expressions->is_array()) all.insert(all.end(), expressions->begin(), expressions->end());
+    for (const Json& term : items_at(required, {"nodeSelectorTerms"})) {
+        const Json& expressions = items_at(term, {"matchExpressions"});
+        all.insert(all.end(), expressions.begin(), expressions.end());
     }
     return all;
 }

@@ -5,7 +5,7 @@
 
 #include <optional>
 
-#include "kube/api/common/connection.hpp"
+#include "kube/api/common/json.hpp"
 
 namespace cudafault::kube {
 

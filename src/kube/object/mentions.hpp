@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <string>
 
-#include "kube/api/common/connection.hpp"
+#include "kube/api/common/json.hpp"
 
 namespace cudafault::kube {
 

@@ -1,29 +1,45 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kube/object/owners.hpp"
 
-#include "kube/api/common/json_text.hpp"
+#include "kube/api/common/json.hpp"
 
 namespace cudafault::kube {
 
-std::string Owner::group() const {
-    const size_t slash = api_version.find('/');
-    return slash == std::string::npos ? "" : api_version.substr(0, slash);
+namespace {
+
+ObjectRef owner_from(const Json& entry, const Json& owned) {
+    return {Resource::of_kind(text_at(entry, "apiVersion"), text_at(entry, "kind")),
+            text_at(value_at(owned, "metadata"), "namespace"), text_at(entry, "name"), text_at(entry, "uid")};
 }
 
-std::optional<Owner> controller_of(const Json& object) {
+}  // namespace
+
+std::optional<ObjectRef> controller_of(const Json& object) {
     const Json& owners = value_at(value_at(object, "metadata"), "ownerReferences");
     if (!owners.is_array()) return std::nullopt;
     for (const Json& entry : owners) {
-        const Owner owner{text_at(entry, "apiVersion"), text_at(entry, "kind"), text_at(entry, "name"),
-                          text_at(entry, "uid")};
-        const bool is_node = owner.api_version == "v1" && owner.kind == "Node";
+        const ObjectRef owner = owner_from(entry, object);
+        const bool is_node = owner.resource.group.empty() && owner.resource.kind == "Node";
         if (value_at(entry, "controller") == true && !is_node && !owner.name.empty()) return owner;
     }
     return std::nullopt;
 }
 
+std::optional<ObjectRef> first_owner_of(const Json& object) {
+    const Json& owners = value_at(value_at(object, "metadata"), "ownerReferences");
+    if (!owners.is_array() || owners.empty()) return std::nullopt;
+    return owner_from(owners.front(), object);
+}
+
 bool is_owned_by(const Json& object, const std::string& uid) {
     return find(object, Path{"metadata", "ownerReferences"}.item(uid, "uid")) != nullptr;
+}
+
+Json owner_reference(const ObjectRef& owner) {
+    return {{"apiVersion", owner.resource.api_version()},
+            {"kind", owner.resource.kind},
+            {"name", owner.name},
+            {"uid", owner.uid}};
 }
 
 std::string uid_of(const Json& object) { return text_at(value_at(object, "metadata"), "uid"); }

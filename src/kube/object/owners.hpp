@@ -5,26 +5,25 @@
 #include <optional>
 #include <string>
 
+#include "kube/api/client/resource.hpp"
 #include "kube/object/path.hpp"
 
 namespace cudafault::kube {
 
-inline constexpr int kMostOwners = 10;  // above each other; more are a cycle
+inline constexpr int kMostOwners = 10;  // levels of controllers above an object; more are taken for a cycle
 
-struct Owner {
-    std::string api_version;
-    std::string kind;
-    std::string name;
-    std::string uid;
+// The owner reference whose `controller` is true; nothing if there is none. A Node, which "owns" the mirrors of static
+// pods, does not count. The resource of the result has no plural: see Resource.
+std::optional<ObjectRef> controller_of(const Json& object);
 
-    std::string group() const;
-};
+// The first owner reference, controller or not: of an object that cudafault created, its workload.
+std::optional<ObjectRef> first_owner_of(const Json& object);
 
-// The owner that is the object's controller. A Node, which "owns" the mirrors of static pods, is none.
-std::optional<Owner> controller_of(const Json& object);
-
-// Whether that is one of its owners, the controller or not.
+// True if one of the owner references, controller or not, has that UID.
 bool is_owned_by(const Json& object, const std::string& uid);
+
+// An item of metadata.ownerReferences: the garbage collector deletes the object that carries it after its owner.
+Json owner_reference(const ObjectRef& owner);
 
 std::string uid_of(const Json& object);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "kube/api/json_patch.hpp"
+#include "kube/api/client/json_patch.hpp"
 
 namespace cudafault::kube {
 

@@ -99,6 +99,12 @@ std::string text_at(const Json& object, const Path& path, const std::string& oth
     return place && place->is_string() ? place->get<std::string>() : otherwise;
 }
 
+const Json& items_at(const Json& object, const Path& path) {
+    static const Json kNone = Json::array();
+    const Json* found = find(object, path);
+    return found && found->is_array() ? *found : kNone;
+}
+
 int64_t number_at(const Json& object, const Path& path, int64_t otherwise) {
     const Json* place = find(object, path);
     return place && place->is_number_integer() ? place->get<int64_t>() : otherwise;

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "kube/api/common/connection.hpp"
+#include "kube/api/common/json.hpp"
 
 namespace cudafault::kube {
 
@@ -49,6 +49,9 @@ Json* find(Json& object, const Path& path);
 
 // The text there, or `otherwise` if there is none.
 std::string text_at(const Json& object, const Path& path, const std::string& otherwise = "");
+
+// The list there, or an empty one if there is no list.
+const Json& items_at(const Json& object, const Path& path);
 
 // The integer there, or `otherwise` if there is none.
 int64_t number_at(const Json& object, const Path& path, int64_t otherwise = 0);

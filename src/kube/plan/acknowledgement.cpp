@@ -5,7 +5,10 @@
 
 #include <algorithm>
 
-#include "kube/api/resources.hpp"
+#include "kube/api/client/resource.hpp"
+#include "kube/api/common/cancellation.hpp"
+#include "kube/api/transport/api_error.hpp"
+#include "kube/api/transport/session.hpp"
 #include "kube/plan/pod_evidence.hpp"
 #include "kube/plan/pod_log.hpp"
 #include "kube/workload/pod_state.hpp"

@@ -8,7 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "kube/api/client.hpp"
+#include "kube/api/client/client.hpp"
+#include "kube/api/common/cancellation.hpp"
 
 namespace cudafault::kube {
 

@@ -5,9 +5,14 @@
 
 #include <algorithm>
 
-#include "kube/api/resources.hpp"
+#include "kube/api/client/client.hpp"
+#include "kube/api/client/discovery.hpp"
+#include "kube/api/client/resource.hpp"
+#include "kube/api/common/cancellation.hpp"
+#include "kube/api/common/error.hpp"
 #include "kube/api/transport/api_error.hpp"
 #include "kube/names.hpp"
+#include "kube/object/workload_hash.hpp"
 #include "kube/plan/injected_object.hpp"
 #include "kube/plan/plan_spec.hpp"
 #include "kube/record/author.hpp"
@@ -24,10 +29,8 @@ constexpr std::chrono::seconds kNudgeAgain{2};
 
 // By the names that the user gave, and if that finds nothing by the object above it, where the plan is then.
 PlanObject find_plan_of(Client& client, Discovery& discovery, const WorkloadChoice& choice) {
-    for (const Target& target : targets_meant(discovery, choice)) {
-        Workload named;
-        named.target = target;
-        if (const auto plan = find_plan(client, choice.in_namespace, named.hash())) return *plan;
+    for (const ObjectRef& ref : possible_refs(discovery, choice)) {
+        if (const auto plan = find_plan(client, choice.in_namespace, workload_hash(ref))) return *plan;
     }
     const Workload workload = load_workload(client, discovery, choice);
     if (const auto plan = find_plan(client, choice.in_namespace, workload.hash())) return *plan;
@@ -37,7 +40,7 @@ PlanObject find_plan_of(Client& client, Discovery& discovery, const WorkloadChoi
     throw Error(
         fmt::format("{} is injected and its plan is gone, ConfigMap {}: `cudafault k8s restore` takes the rest "
                     "back, and then it can be injected anew",
-                    workload.text(), workload.by_name(names::kPlanPrefix)));
+                    workload.text(), workload.own_name(names::kPlanPrefix)));
 }
 
 std::vector<AcknowledgingContainer> containers_of(const std::vector<Json>& pods_of_plan) {
@@ -257,17 +260,15 @@ std::vector<PlanObject> find_plans(Client& client, Discovery& discovery, const A
 
 std::vector<std::string> injected_containers(const Json& pod) {
     std::vector<std::string> found;
-    const Json* containers = find(pod, {"spec", "containers"});
-    for (const Json& container : containers && containers->is_array() ? *containers : Json::array()) {
+    for (const Json& container : items_at(pod, {"spec", "containers"})) {
         if (find(container, Path{"env"}.item(names::kInjection))) found.push_back(text_at(container, {"name"}));
     }
     return found;
 }
 
 bool is_in_back_off(const Json& pod) {
-    const Json* statuses = find(pod, {"status", "containerStatuses"});
-    if (!statuses || !statuses->is_array()) return false;
-    return std::any_of(statuses->begin(), statuses->end(), [](const Json& status) {
+    const Json& statuses = items_at(pod, {"status", "containerStatuses"});
+    return std::any_of(statuses.begin(), statuses.end(), [](const Json& status) {
         if (text_at(status, {"state", "waiting", "reason"}) == "CrashLoopBackOff") return true;
         // For a moment before it is called so. The first restart comes at once.
         return number_at(status, {"state", "terminated", "exitCode"}) != 0 && number_at(status, {"restartCount"}) > 0;

@@ -7,12 +7,12 @@
 #include <string>
 #include <vector>
 
+#include "kube/api/common/cancellation.hpp"
+#include "kube/api/common/progress.hpp"
 #include "kube/plan/acknowledgement.hpp"
 #include "kube/plan/plan_object.hpp"
 
 namespace cudafault::kube {
-
-using Progress = std::function<void(const std::string&)>;
 
 // How many pods may be meant at most by the specs, counted now; what is not set does not limit. A percentage is of the
 // injected pods of the workloads meant, rounded down.

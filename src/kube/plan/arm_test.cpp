@@ -5,6 +5,8 @@
 #include <fmt/ranges.h>
 #include <gmock/gmock.h>
 
+#include "kube/api/common/cancellation.hpp"
+#include "kube/api/common/error.hpp"
 #include "kube/names.hpp"
 #include "kube/record/author.hpp"
 #include "kube/testing/injection_testing.hpp"
@@ -21,7 +23,7 @@ using testing::IsEmpty;
 
 Workload workload_called(const std::string& name) {
     Workload workload = plain_deployment();
-    workload.target.name = name;
+    workload.ref.name = name;
     return workload;
 }
 
@@ -120,9 +122,18 @@ protected:
     }
 
     ArmChoice choice;
-    std::string spec = "xid=79", node;
+    std::string spec = "xid=79 until=2099-01-01T00:00:00Z", node;
     std::vector<std::string> restricted_to;
 };
+
+TEST_F(ArmTest, APlanWithoutAnEndIsRefused) {
+    hold_plan("web");
+    hold_pods({});
+    choose("deployments.apps", "web");
+    spec = "xid=79";
+    EXPECT_THAT(refusal(), HasSubstr("fault 1 has no end"));
+    EXPECT_THAT(seen_targets("PATCH"), IsEmpty());
+}
 
 TEST_F(ArmTest, ThePlanIsWrittenAndThePodsAreNudged) {
     choose("deployments.apps", "web");
@@ -223,7 +234,9 @@ TEST_F(ArmTest, TheLimitIsOfThoseThatThePlanMeans) {
     EXPECT_THAT(seen_targets("PATCH"), IsEmpty());
     node = "";
     EXPECT_THAT(refusal(), HasSubstr("2 of 2 injected pods fail"));
-    for (const char* narrow : {"xid=79 node=node1", "xid=79 pod=a", "xid=79 pod=a; xid=43 node=*1"}) {
+    const std::string until = " until=2099-01-01T00:00:00Z";
+    for (const std::string& narrow :
+         {"xid=79 node=node1" + until, "xid=79 pod=a" + until, "xid=79 pod=a" + until + "; xid=43 node=*1" + until}) {
         spec = narrow;
         EXPECT_EQ(refusal(), "armed") << narrow;
     }
@@ -231,7 +244,7 @@ TEST_F(ArmTest, TheLimitIsOfThoseThatThePlanMeans) {
 
 TEST_F(ArmTest, APlanForAPodOfOneWorkloadIsNotWrittenToOthers) {
     node = "n*";
-    spec = "xid=79 pod=c";
+    spec = "xid=79 pod=c until=2099-01-01T00:00:00Z";
     hold_list(kConfigMapPath, {plan_of("web"), plan_of("api")});
     hold_plan("web");
     hold_plan("api");

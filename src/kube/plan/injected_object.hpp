@@ -8,12 +8,8 @@
 
 namespace cudafault::kube {
 
-// What the user may mean by a name, in the order of load_workload: without a kind a DynamoGraphDeployment, where that
-// is served, and then a Deployment. Throws Error for a kind that was given and is not served.
-std::vector<Target> targets_meant(Discovery& discovery, const WorkloadChoice& choice);
-
-// The choice as load_workload has to take it: without climbing where the object itself was injected (--itself), as its
-// record or its plan tells, and with the record's template paths.
+// The choice that loads the injected workload. If the named object itself has a record or a plan (--itself), the result
+// does not climb to its owner, and has the record's template paths.
 WorkloadChoice where_injected(Client& client, Discovery& discovery, WorkloadChoice choice);
 
 }  // namespace cudafault::kube

@@ -1,44 +1,43 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kube/plan/plan_object.hpp"
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
-#include <pwd.h>
-#include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
-#include <climits>
 
 #include "fault/plan.hpp"
-#include "kube/api/resources.hpp"
+#include "kube/api/client/client.hpp"
+#include "kube/api/client/resource.hpp"
+#include "kube/api/common/error.hpp"
+#include "kube/api/common/timestamp.hpp"
 #include "kube/api/transport/api_error.hpp"
 #include "kube/api/transport/retry.hpp"
 #include "kube/names.hpp"
 #include "kube/object/owners.hpp"
+#include "kube/plan/plan_spec.hpp"
+#include "kube/record/author.hpp"
 #include "kube/record/own_objects.hpp"
-#include "kube/workload/rollout.hpp"
+#include "kube/workload/pod_state.hpp"
 
 namespace cudafault::kube {
 
 namespace {
 
-constexpr const char* kChangedAt = "cudafault.dev/changed-at";
-constexpr const char* kChangedBy = "cudafault.dev/changed-by";
-constexpr const char* kPods = "cudafault.dev/pods";
-
-Target target_of(const PlanObject& plan) { return {config_maps(), plan.in_namespace(), plan.name()}; }
+ObjectRef ref_of(const PlanObject& plan) { return {config_maps(), plan.in_namespace(), plan.name()}; }
 
 Json annotations(const std::string& selector, const std::string& by) {
-    return {{kChangedAt, utc_now()}, {kChangedBy, by}, {kPods, selector}};
+    return {{names::kChangedAt, utc_now()}, {names::kChangedBy, by}, {names::kPods, selector}};
 }
 
 PlanObject write_once(Client& client, const PlanObject& plan, const std::string& spec, const std::string& by) {
+    require_end(spec);
     JsonPatch patch;
     patch.only_if_unchanged(plan.config_map);
     patch.add(json_pointer({"data"}), {{names::kPlanKey, plan_text(plan.revision + 1, spec)}});
-    const std::string selector = text_at(plan.config_map, {"metadata", "annotations", kPods});
+    const std::string selector = text_at(plan.config_map, {"metadata", "annotations", names::kPods});
     patch.add(json_pointer({"metadata", "annotations"}), annotations(selector, by));
-    return plan_from(client.patch(target_of(plan), patch));
+    return plan_from(client.patch(ref_of(plan), patch));
 }
 
 }  // namespace
@@ -48,15 +47,11 @@ std::string PlanObject::hash() const { return text_at(config_map, {"metadata", "
 std::string PlanObject::in_namespace() const { return text_at(config_map, {"metadata", "namespace"}); }
 
 std::optional<WorkloadChoice> PlanObject::workload() const {
-    const Json* owners = find(config_map, {"metadata", "ownerReferences"});
-    if (!owners || !owners->is_array() || owners->empty()) return {};
-    const Json& owner = owners->front();
-    const std::string api_version = text_at(owner, {"apiVersion"});
-    const size_t slash = api_version.find('/');
+    const std::optional<ObjectRef> owner = first_owner_of(config_map);
+    if (!owner) return {};
     WorkloadChoice choice;
-    choice.kind = text_at(owner, {"kind"});
-    if (slash != std::string::npos) choice.kind += "." + api_version.substr(0, slash);
-    choice.name = text_at(owner, {"name"});
+    choice.kind = owner->resource.qualified_kind();
+    choice.name = owner->name;
     choice.in_namespace = in_namespace();
     return choice;
 }
@@ -74,8 +69,8 @@ std::string plan_text(uint64_t revision, const std::string& spec) {
 }
 
 PlanObject plan_from(const Json& config_map) {
-    PlanObject plan{config_map, 0, "", text_at(config_map, {"metadata", "annotations", kChangedAt}),
-                    text_at(config_map, {"metadata", "annotations", kChangedBy})};
+    PlanObject plan{config_map, 0, "", text_at(config_map, {"metadata", "annotations", names::kChangedAt}),
+                    text_at(config_map, {"metadata", "annotations", names::kChangedBy})};
     const std::string text = text_at(config_map, {"data", names::kPlanKey});
     const Text spec = take_revision({text.data(), text.size()}, plan.revision);
     plan.spec.assign(spec.data, spec.size);
@@ -91,7 +86,7 @@ std::optional<PlanObject> find_plan(Client& client, const std::string& in_namesp
 
 std::vector<PlanObject> all_plans(Client& client, const std::string& in_namespace) {
     std::vector<PlanObject> plans;
-    client.list({config_maps(), in_namespace}, {fmt::format("{}=plan", names::kRole)}, [&](Page page) {
+    client.list({config_maps(), in_namespace}, {fmt::format("{}={}", names::kRole, names::kPlanRole)}, [&](Page page) {
         if (page.is_first) plans.clear();
         for (const Json& item : page.items) plans.push_back(plan_from(item));
     });
@@ -99,7 +94,7 @@ std::vector<PlanObject> all_plans(Client& client, const std::string& in_namespac
 }
 
 PlanObject create_plan(Client& client, const Workload& workload, const std::string& selector, const std::string& by) {
-    Json object = own_config_map(workload, workload.by_name(names::kPlanPrefix), "plan",
+    Json object = own_config_map(workload.ref, workload.own_name(names::kPlanPrefix), names::kPlanRole,
                                  {{"data", {{names::kPlanKey, plan_text(1, "")}}}});
     object["metadata"]["annotations"] = annotations(selector, by);
     try {
@@ -108,7 +103,7 @@ PlanObject create_plan(Client& client, const Workload& workload, const std::stri
         if (!error.is_already_there()) throw;
     }
     const PlanObject there =
-        plan_from(client.get({config_maps(), workload.target.in_namespace, workload.by_name(names::kPlanPrefix)}));
+        plan_from(client.get({config_maps(), workload.ref.in_namespace, workload.own_name(names::kPlanPrefix)}));
     if (!is_owned_by(there.config_map, workload.uid())) return plan_from(create_anew(client, object));
     return there.spec.empty() ? there : write_plan(client, there, "", by);
 }
@@ -116,7 +111,7 @@ PlanObject create_plan(Client& client, const Workload& workload, const std::stri
 PlanObject write_plan(Client& client, const PlanObject& plan, const std::string& spec, const std::string& by) {
     PlanObject latest = plan;
     bool read = false;
-    return recompute_on_lost_race(client.session(), [&] {
+    return retry_on_conflict(client.session(), [&] {
         if (std::exchange(read, true)) latest = reread(client, plan);
         return write_once(client, latest, spec, by);
     });
@@ -125,7 +120,7 @@ PlanObject write_plan(Client& client, const PlanObject& plan, const std::string&
 PlanObject replace_plan(Client& client, const PlanObject& plan, const std::string& spec, const std::string& by) {
     PlanObject latest = plan;
     bool read = false;
-    return recompute_on_lost_race(client.session(), [&] {
+    return retry_on_conflict(client.session(), [&] {
         if (std::exchange(read, true)) latest = reread(client, plan);
         if (latest.revision != plan.revision) {
             throw Error(
@@ -137,7 +132,7 @@ PlanObject replace_plan(Client& client, const PlanObject& plan, const std::strin
     });
 }
 
-PlanObject reread(Client& client, const PlanObject& plan) { return plan_from(client.get(target_of(plan))); }
+PlanObject reread(Client& client, const PlanObject& plan) { return plan_from(client.get(ref_of(plan))); }
 
 std::string description_of(const PlanObject& plan) {
     const std::string what = plan.spec.empty() ? "nothing armed" : fmt::format("\"{}\"", plan.spec);
@@ -145,14 +140,9 @@ std::string description_of(const PlanObject& plan) {
 }
 
 std::vector<Json> pods_with(Client& client, const PlanObject& plan) {
-    std::vector<Json> found;
-    const std::string selector = text_at(plan.config_map, {"metadata", "annotations", kPods});
-    client.list({pods(), plan.in_namespace()}, {selector}, [&](Page page) {
-        if (page.is_first) found.clear();
-        for (Json& pod : page.items) {
-            if (is_injected(pod, plan.hash()) && !is_finished(pod)) found.push_back(std::move(pod));
-        }
-    });
+    const std::string selector = text_at(plan.config_map, {"metadata", "annotations", names::kPods});
+    std::vector<Json> found = client.list_all({pods(), plan.in_namespace()}, {selector});
+    std::erase_if(found, [&](const Json& pod) { return !is_injected(pod, plan.hash()) || is_finished(pod); });
     return found;
 }
 
@@ -171,16 +161,6 @@ std::vector<std::string> nudge(Client& client, const std::vector<Json>& pods_to_
         }
     }
     return untold;
-}
-
-std::string utc(std::time_t time) { return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(time)); }
-std::string utc_now() { return utc(std::time(nullptr)); }
-
-std::string this_user() {
-    char host[HOST_NAME_MAX + 1] = "?";
-    gethostname(host, sizeof host - 1);
-    const passwd* user = getpwuid(getuid());
-    return fmt::format("{}@{}", user ? user->pw_name : std::to_string(getuid()), host);
 }
 
 }  // namespace cudafault::kube

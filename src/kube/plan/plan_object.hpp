@@ -2,7 +2,6 @@
 // The one truth on what is armed in a workload: the ConfigMap cudafault-plan-<hash>, which its pods mount.
 #pragma once
 
-#include <ctime>
 #include <optional>
 #include <string>
 #include <vector>
@@ -40,7 +39,8 @@ std::vector<PlanObject> all_plans(Client& client, const std::string& in_namespac
 // may be empty if only their volumes tell. `by` is the author.
 PlanObject create_plan(Client& client, const Workload& workload, const std::string& selector, const std::string& by);
 
-// Writes the next revision with this spec over whatever the plan is by then. Retries up to five conflicts.
+// Writes the next revision with this spec over whatever the plan is by then; an empty spec disarms. Retries up to five
+// conflicts. Throws Error for a fault without an end: see require_end.
 PlanObject write_plan(Client& client, const PlanObject& plan, const std::string& spec, const std::string& by);
 
 // The same, but throws Error if another client has written a revision since `plan` was read.
@@ -58,12 +58,5 @@ std::vector<Json> pods_with(Client& client, const PlanObject& plan);
 // Makes the kubelets look at the pods' volumes now, and not within a minute. Gives the names of those that could not
 // be told, with the reason.
 std::vector<std::string> nudge(Client& client, const std::vector<Json>& pods, uint64_t revision);
-
-// UTC, to the second: 2026-11-24T13:00:00Z.
-std::string utc(std::time_t time);
-std::string utc_now();
-
-// user@host, for people.
-std::string this_user();
 
 }  // namespace cudafault::kube

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kube/plan/plan_spec.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <chrono>
 #include <memory>
@@ -8,7 +10,8 @@
 
 #include "fault/plan.hpp"
 #include "fault/text.hpp"
-#include "kube/plan/plan_object.hpp"
+#include "kube/api/common/error.hpp"
+#include "kube/api/common/timestamp.hpp"
 
 namespace cudafault::kube {
 
@@ -47,6 +50,17 @@ std::string end_of_plan(const std::string& spec) {
     const auto end = end_ns(spec);
     if (!end || *end == kForever) return "";
     return utc(std::chrono::duration_cast<std::chrono::seconds>(std::chrono::nanoseconds(*end)).count());
+}
+
+void require_end(const std::string& spec) {
+    if (spec.empty()) return;
+    const auto plan = parse_or_null(spec);
+    if (!plan) throw Error(fmt::format("invalid plan \"{}\": see docs/plans.md for its keys", spec));
+    for (int i = 0; i < plan->count; ++i) {
+        if (plan->faults[i].until_ns != kForever) continue;
+        throw Error(
+            fmt::format("invalid plan \"{}\": fault {} has no end; add until= with a time in UTC", spec, i + 1));
+    }
 }
 
 bool is_armed(const std::string& spec) {

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <chrono>
 
-#include "kube/api/common/json_text.hpp"
+#include "kube/api/common/json.hpp"
 #include "kube/plan/pod_log.hpp"
 #include "kube/workload/pod_state.hpp"
 

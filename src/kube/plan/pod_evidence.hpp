@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "kube/api/client.hpp"
+#include "kube/api/client/client.hpp"
 
 namespace cudafault::kube {
 

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include "kube/api/common/cancellation.hpp"
 #include "kube/api/testing/session_testing.hpp"
 
 namespace cudafault::kube {

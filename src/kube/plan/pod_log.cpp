@@ -3,7 +3,9 @@
 
 #include <fmt/format.h>
 
-#include "kube/api/transport/shorter_deadline.hpp"
+#include "kube/api/common/cancellation.hpp"
+#include "kube/api/transport/api_error.hpp"
+#include "kube/api/transport/deadline_scope.hpp"
 #include "kube/workload/pod_state.hpp"
 
 namespace cudafault::kube {
@@ -18,7 +20,7 @@ std::string text_of(const Json& pod, const LogOptions& options) {
 }  // namespace
 
 PodLog read_log(Client& client, const Json& pod, const LogOptions& options, std::chrono::seconds budget) {
-    const ShorterDeadline scope(client.session(), after(budget));
+    const DeadlineScope scope = DeadlineScope::at_most(client.session(), after(budget));
     try {
         PodLog log{client.log(pod_namespace(pod), pod_name(pod), options), ""};
         if (!log.text) log.why_not = text_of(pod, options) + " is no longer on its node; nothing brings it back";

@@ -6,7 +6,7 @@
 #include <optional>
 #include <string>
 
-#include "kube/api/client.hpp"
+#include "kube/api/client/client.hpp"
 
 namespace cudafault::kube {
 

@@ -3,21 +3,18 @@
 
 #include <fmt/format.h>
 
-#include "kube/api/parallel.hpp"
+#include "kube/api/client/discovery.hpp"
+#include "kube/api/client/parallel.hpp"
 #include "kube/plan/arm.hpp"
 #include "kube/plan/injected_object.hpp"
 #include "kube/plan/plan_spec.hpp"
+#include "kube/workload/diagnosis.hpp"
+#include "kube/workload/pods.hpp"
 #include "kube/workload/rollout.hpp"
 
 namespace cudafault::kube {
 
 namespace {
-
-const Json& container_statuses(const Json& pod) {
-    static const Json kNone = Json::array();
-    const Json* statuses = find(pod, {"status", "containerStatuses"});
-    return statuses && statuses->is_array() ? *statuses : kNone;
-}
 
 Json ending_of(const Json& terminated) {
     return {{"exit_code", number_at(terminated, {"exitCode"})},
@@ -28,7 +25,7 @@ Json ending_of(const Json& terminated) {
 }
 
 void read_containers(const Json& pod, PodStatus& status) {
-    for (const Json& container : container_statuses(pod)) {
+    for (const Json& container : items_at(pod, {"status", "containerStatuses"})) {
         status.restarts += static_cast<int>(number_at(container, {"restartCount"}));
         const Json* ended = find(container, {"state", "terminated"});
         if (!ended) ended = find(container, {"lastState", "terminated"});
@@ -37,10 +34,10 @@ void read_containers(const Json& pod, PodStatus& status) {
 }
 
 // What keeps a container from being made is told by events alone.
-std::string trouble_with_events(Client& client, const Json& pod) {
-    std::string trouble = trouble_of(pod);
-    if (!trouble.empty() || is_ready(pod) || is_terminating(pod)) return trouble;
-    return trouble_of(pod, warnings_on(client, pod_namespace(pod), pod_uid(pod)));
+std::string diagnosis_with_events(Client& client, const Json& pod) {
+    std::string diagnosis = diagnosis_text(pod);
+    if (!diagnosis.empty() || is_ready(pod) || is_terminating(pod)) return diagnosis;
+    return diagnosis_text(pod, warnings_on(client, pod_namespace(pod), pod_uid(pod)));
 }
 
 PodStatus status_of_pod(Client& client, const Json& pod, const std::string& hash) {
@@ -53,7 +50,7 @@ PodStatus status_of_pod(Client& client, const Json& pod, const std::string& hash
     status.injected = is_injected(pod, hash);
     status.ready = is_ready(pod);
     status.terminating = is_terminating(pod);
-    status.trouble = trouble_with_events(client, pod);
+    status.diagnosis = diagnosis_with_events(client, pod);
     read_containers(pod, status);
     if (!status.injected) return status;
     for (const std::string& container : injected_containers(pod)) {
@@ -63,7 +60,7 @@ PodStatus status_of_pod(Client& client, const Json& pod, const std::string& hash
 }
 
 std::optional<Record> record_of(Client& client, const Workload& workload) {
-    const std::optional<Anchor> anchor = find_anchor(client, workload);
+    const std::optional<Anchor> anchor = find_anchor(client, workload.ref);
     if (!anchor) return {};
     return anchor->record;
 }
@@ -82,7 +79,7 @@ WorkloadStatus status_of(Client& client, Discovery& discovery, const WorkloadCho
     const std::string hash = status.workload.hash();
     status.mark = InjectedMark::of(status.workload.object);
     status.record = record_of(client, status.workload);
-    status.plan = find_plan(client, status.workload.target.in_namespace, hash);
+    status.plan = find_plan(client, status.workload.ref.in_namespace, hash);
     for (const Json& pod : pods_of(client, discovery, status.workload)) {
         status.pods.push_back(status_of_pod(client, pod, hash));
     }

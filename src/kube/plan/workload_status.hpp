@@ -19,7 +19,7 @@ struct PodStatus {
     bool terminating = false;
     int restarts = 0;  // of its containers, in sum
     Json terminated;   // how a container ended last: exit_code, signal, reason, message; null if none has
-    std::string trouble;
+    std::string diagnosis;
     std::vector<ContainerEvidence> evidence;  // of the injected containers
 };
 

@@ -2,8 +2,15 @@
 #include "kube/record/author.hpp"
 
 #include <fmt/format.h>
+#include <pwd.h>
+#include <unistd.h>
 
-#include "kube/plan/plan_object.hpp"
+#include <climits>
+
+#include "kube/api/common/json.hpp"
+#include "kube/api/transport/api_error.hpp"
+#include "kube/api/transport/session.hpp"
+#include "kube/object/path.hpp"
 
 namespace cudafault::kube {
 
@@ -26,6 +33,13 @@ std::string cluster_user(Client& client) {
 }
 
 }  // namespace
+
+std::string this_user() {
+    char host[HOST_NAME_MAX + 1] = "?";
+    gethostname(host, sizeof host - 1);
+    const passwd* user = getpwuid(getuid());
+    return fmt::format("{}@{}", user ? user->pw_name : std::to_string(getuid()), host);
+}
 
 std::string author(Client& client) {
     const std::string user = cluster_user(client);

@@ -8,12 +8,16 @@
 #include <fstream>
 #include <sstream>
 
-#include "kube/api/config/exec_plugin.hpp"
-#include "kube/api/resources.hpp"
+#include "kube/api/client/resource.hpp"
+#include "kube/api/common/cancellation.hpp"
+#include "kube/api/common/error.hpp"
+#include "kube/api/common/timestamp.hpp"
 #include "kube/api/transport/api_error.hpp"
 #include "kube/api/transport/retry.hpp"
 #include "kube/names.hpp"
-#include "kube/plan/plan_object.hpp"
+#include "kube/object/owners.hpp"
+#include "kube/object/workload_hash.hpp"
+#include "kube/record/author.hpp"
 
 namespace cudafault::kube {
 
@@ -69,14 +73,11 @@ bool is_dead_holder(const std::string& holder) {
     return start_time(rest.substr(0, slash)) != rest.substr(slash + 1);
 }
 
-HeldLease::HeldLease(Client& client, const Workload& workload,
-                     const std::function<void(const std::string&)>& on_progress, std::chrono::milliseconds renewal)
+HeldLease::HeldLease(Client& client, const ObjectRef& workload, const Progress& on_progress,
+                     std::chrono::milliseconds renewal)
     : client_(client),
-      target_{leases(), workload.target.in_namespace, workload.by_name(names::kLeasePrefix)},
-      owner_{{"apiVersion", workload.target.resource.api_version()},
-             {"kind", workload.target.resource.kind},
-             {"name", workload.target.name},
-             {"uid", workload.uid()}},
+      lease_ref_{leases(), workload.in_namespace, names::kLeasePrefix + workload_hash(workload)},
+      owner_(owner_reference(workload)),
       holder_(lease_holder()),
       renewal_interval_(renewal) {
     while (!try_to_take(on_progress)) client_.session().wait_until(after(std::chrono::seconds(1)));
@@ -87,7 +88,7 @@ HeldLease::HeldLease(Client& client, const Workload& workload,
     renewer_ = std::thread([this] { renew_until_released(); });
 }
 
-bool HeldLease::try_to_take(const std::function<void(const std::string&)>& on_progress) {
+bool HeldLease::try_to_take(const Progress& on_progress) {
     const Json spec = {{"holderIdentity", holder_},
                        {"leaseDurationSeconds", kLeaseSeconds},
                        {"acquireTime", micro_time()},
@@ -95,8 +96,8 @@ bool HeldLease::try_to_take(const std::function<void(const std::string&)>& on_pr
     Json lease = {{"apiVersion", "coordination.k8s.io/v1"},
                   {"kind", "Lease"},
                   {"metadata",
-                   {{"name", target_.name},
-                    {"namespace", target_.in_namespace},
+                   {{"name", lease_ref_.name},
+                    {"namespace", lease_ref_.in_namespace},
                     {"labels", {{names::kManagedBy, names::kManager}}},
                     {"ownerReferences", {owner_}}}},
                   {"spec", spec}};
@@ -106,7 +107,7 @@ bool HeldLease::try_to_take(const std::function<void(const std::string&)>& on_pr
     } catch (const ApiError& error) {
         if (!error.is_already_there()) throw;
     }
-    const std::optional<Json> there = client_.find(target_);
+    const std::optional<Json> there = client_.find(lease_ref_);
     if (!there) return false;
     const std::string holder = text_at(*there, {"spec", "holderIdentity"});
     if (!is_dead_holder(holder) && !(has_run_out(*there) && is_left(*there))) {
@@ -118,10 +119,10 @@ bool HeldLease::try_to_take(const std::function<void(const std::string&)>& on_pr
     JsonPatch patch;
     patch.only_if_unchanged(*there).add("/spec", spec);
     try {
-        client_.patch(target_, patch);
+        client_.patch(lease_ref_, patch);
         return true;
     } catch (const ApiError& error) {
-        if (!error.is_lost_race() && !error.is_not_found()) throw;
+        if (!error.is_conflict() && !error.is_not_found()) throw;
         return false;
     }
 }
@@ -138,8 +139,8 @@ bool HeldLease::is_left(const Json& lease) {
 
 void HeldLease::require_held() const {
     if (!lost_) return;
-    throw Error(fmt::format("{} was taken over by another command meanwhile: repeat this one to go on",
-                            subject_of("get", target_).text()));
+    throw Error(
+        fmt::format("{} was taken over by another command meanwhile: repeat this one to go on", lease_ref_.text()));
 }
 
 void HeldLease::renew_until_released() {
@@ -150,9 +151,9 @@ void HeldLease::renew_until_released() {
         patch.test("/spec/holderIdentity", holder_).replace("/spec/renewTime", micro_time());
         lock.unlock();
         try {
-            Client(*renewing_).patch(target_, patch);
+            Client(*renewing_).patch(lease_ref_, patch);
         } catch (const ApiError& error) {
-            if (error.is_lost_race() || error.is_not_found()) lost_ = true;
+            if (error.is_conflict() || error.is_not_found()) lost_ = true;
         } catch (const std::exception&) {
             // It runs out, and the next who wants it gets it: the guards of each patch still hold.
         }
@@ -174,14 +175,14 @@ void HeldLease::release() {
     Session session(*renewing_, options);
     Client client(session);
     // Again if the last renewal, cut off here, was still under way to the server.
-    recompute_on_lost_race(session, [&] {
-        const std::optional<Json> there = client.find(target_);
+    retry_on_conflict(session, [&] {
+        const std::optional<Json> there = client.find(lease_ref_);
         if (!there || text_at(*there, {"spec", "holderIdentity"}) != holder_) return;
         DeleteOptions same;
         same.uid = text_at(*there, {"metadata", "uid"});
         same.resource_version = text_at(*there, {"metadata", "resourceVersion"});
         try {
-            client.remove(target_, same);
+            client.remove(lease_ref_, same);
         } catch (const ApiError& error) {
             if (!error.is_not_found()) throw;
         }

@@ -5,14 +5,15 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
-#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
 
-#include "kube/workload/workload.hpp"
+#include "kube/api/client/client.hpp"
+#include "kube/api/common/progress.hpp"
+#include "kube/api/transport/session.hpp"
 
 namespace cudafault::kube {
 
@@ -22,7 +23,7 @@ namespace cudafault::kube {
 class HeldLease {
 public:
     // Waits for another holder, and says so once. Throws DeadlinePassed at the session's deadline.
-    HeldLease(Client& client, const Workload& workload, const std::function<void(const std::string&)>& on_progress,
+    HeldLease(Client& client, const ObjectRef& workload, const Progress& on_progress,
               std::chrono::milliseconds renewal = std::chrono::seconds(20));
     ~HeldLease();  // gives it back, quietly
     HeldLease(const HeldLease&) = delete;
@@ -35,12 +36,12 @@ public:
     void release();
 
 private:
-    bool try_to_take(const std::function<void(const std::string&)>& on_progress);
+    bool try_to_take(const Progress& on_progress);
     void renew_until_released();
     bool is_left(const Json& lease);
 
     Client& client_;
-    Target target_;
+    ObjectRef lease_ref_;
     Json owner_;
     std::string holder_;
     const std::chrono::milliseconds renewal_interval_;

@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include "kube/api/common/cancellation.hpp"
+#include "kube/api/transport/api_error.hpp"
 #include "kube/testing/injection_testing.hpp"
 #include "kube/testing/paths_testing.hpp"
 
@@ -16,8 +18,8 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-std::string seconds_ago(int seconds) {
-    return fmt::format("{:%Y-%m-%dT%H:%M:%S}.000000Z", fmt::gmtime(std::time(nullptr) - seconds));
+std::string seconds_ago(int count) {
+    return fmt::format("{:%Y-%m-%dT%H:%M:%S}.000000Z", fmt::gmtime(std::time(nullptr) - count));
 }
 
 Json lease_of(const std::string& holder, int renewed_ago = 0) {
@@ -41,7 +43,7 @@ protected:
     void hold_lease(const Json& json) { hold(path, json); }
 
     void take() {
-        HeldLease lease(client(), workload, [&](const std::string& line) { told.push_back(line); }, kRenewal);
+        HeldLease lease(client(), workload.ref, [&](const std::string& line) { told.push_back(line); }, kRenewal);
         lease.release();
     }
 
@@ -76,7 +78,7 @@ TEST_F(LeaseTest, IsGivenBackByItself) {
     responder.on("DELETE", path, {status_answer(403, "Forbidden")});
     hold_lease(lease_of(lease_holder()));
     {
-        HeldLease lease(client(), workload, {});
+        HeldLease lease(client(), workload.ref, {});
     }
     EXPECT_THAT(methods(), ElementsAre("POST", "GET", "DELETE")) << "and what is wrong with it is nobody's to catch";
     EXPECT_THROW(take(), ApiError);
@@ -148,7 +150,7 @@ TEST_F(LeaseTest, IsRenewedWhileItIsOurs) {
     responder.on("DELETE", path, {json_answer(Json::object())});
     hold_lease(lease_of(lease_holder()));
     {
-        const HeldLease lease(client(), workload, {}, std::chrono::milliseconds(10));
+        const HeldLease lease(client(), workload.ref, {}, std::chrono::milliseconds(10));
         ASSERT_TRUE(responder.wait_for_requests(3));
     }
     EXPECT_EQ(seen(2).method, "PATCH");
@@ -167,7 +169,7 @@ TEST_F(LeaseTest, ARenewalThatHangsIsCutOffAndMayStillArrive) {
     hold_lease(lease_of(lease_holder()));
     const auto began = Clock::now();
     {
-        HeldLease lease(client(), workload, {}, std::chrono::milliseconds(10));
+        HeldLease lease(client(), workload.ref, {}, std::chrono::milliseconds(10));
         ASSERT_TRUE(responder.wait_for_requests(2));
         lease.release();
     }
@@ -180,7 +182,7 @@ TEST_F(LeaseTest, ThatItCannotBeGivenBackIsSaidOnce) {
     responder.on("DELETE", path, {status_answer(403, "Forbidden")});
     hold_lease(lease_of(lease_holder()));
     {
-        HeldLease lease(client(), workload, {}, kRenewal);
+        HeldLease lease(client(), workload.ref, {}, kRenewal);
         EXPECT_THROW(lease.release(), ApiError);
     }
     EXPECT_THAT(methods(), ElementsAre("POST", "GET", "DELETE"));

@@ -1,25 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kube/record/own_objects.hpp"
 
-#include "kube/api/resources.hpp"
+#include "kube/api/client/resource.hpp"
 #include "kube/api/transport/api_error.hpp"
 #include "kube/names.hpp"
+#include "kube/object/owners.hpp"
+#include "kube/object/workload_hash.hpp"
 
 namespace cudafault::kube {
 
-Json own_config_map(const Workload& workload, const std::string& name, const std::string& role, const Json& content) {
+Json own_config_map(const ObjectRef& workload, const std::string& name, const std::string& role, const Json& content) {
     Json object = {
         {"apiVersion", "v1"},
         {"kind", "ConfigMap"},
         {"metadata",
          {{"name", name},
-          {"namespace", workload.target.in_namespace},
-          {"labels", {{names::kManagedBy, names::kManager}, {names::kRole, role}, {names::kWorkload, workload.hash()}}},
-          {"ownerReferences",
-           {{{"apiVersion", workload.target.resource.api_version()},
-             {"kind", workload.target.resource.kind},
-             {"name", workload.target.name},
-             {"uid", workload.uid()}}}}}}};
+          {"namespace", workload.in_namespace},
+          {"labels",
+           {{names::kManagedBy, names::kManager}, {names::kRole, role}, {names::kWorkload, workload_hash(workload)}}},
+          {"ownerReferences", {owner_reference(workload)}}}}};
     object.update(content);
     return object;
 }
@@ -30,8 +29,8 @@ Json create_anew(Client& client, const Json& config_map) {
     } catch (const ApiError& error) {
         if (!error.is_already_there()) throw;
     }
-    remove_config_map(client, text_at(config_map, {"metadata", "namespace"}),
-                      text_at(config_map, {"metadata", "name"}));
+    const ObjectRef ref = ref_of(config_maps(), config_map);
+    remove_config_map(client, ref.in_namespace, ref.name);
     return client.create(config_maps(), config_map);
 }
 
@@ -43,6 +42,15 @@ bool remove_config_map(Client& client, const std::string& in_namespace, const st
         if (!error.is_not_found()) throw;
         return false;
     }
+}
+
+bool remove_injection_objects(Client& client, const ObjectRef& workload) {
+    const std::string hash = workload_hash(workload);
+    bool removed = remove_config_map(client, workload.in_namespace, names::kPlanPrefix + hash);
+    for (const char* architecture : names::kArchitectures) {
+        removed |= remove_config_map(client, workload.in_namespace, names::library(hash, architecture));
+    }
+    return removed;
 }
 
 }  // namespace cudafault::kube

@@ -4,13 +4,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <cstring>
 
+#include "kube/api/client/resource.hpp"
 #include "kube/api/common/error.hpp"
-#include "kube/api/resources.hpp"
 #include "kube/names.hpp"
+#include "kube/object/workload_hash.hpp"
 #include "kube/record/own_objects.hpp"
 
 namespace cudafault::kube {
@@ -19,9 +19,6 @@ namespace {
 
 constexpr const char* kRecordKey = "record.json";
 constexpr int kSchema = 1;  // of the record; another one is refused rather than half understood
-
-constexpr std::array<std::pair<Delivery, const char*>, 3> kDeliveries = {
-    {{Delivery::kBinary, "binary"}, {Delivery::kSource, "source"}, {Delivery::kImage, "image"}}};
 
 Json edits_json(const std::vector<Edit>& edits) {
     Json list = Json::array();
@@ -63,11 +60,11 @@ Record record_from(const Json& json) {
     json.at("run").get_to(record.run_id);
     json.at("by").get_to(record.by);
     json.at("created_at").get_to(record.created_at);
-    workload.at("apiVersion").get_to(record.api_version);
-    workload.at("kind").get_to(record.kind);
-    workload.at("namespace").get_to(record.in_namespace);
-    workload.at("name").get_to(record.name);
-    workload.at("uid").get_to(record.uid);
+    record.workload.resource =
+        Resource::of_kind(workload.at("apiVersion").get<std::string>(), workload.at("kind").get<std::string>());
+    workload.at("namespace").get_to(record.workload.in_namespace);
+    workload.at("name").get_to(record.workload.name);
+    workload.at("uid").get_to(record.workload.uid);
     const auto delivery = delivery_of(json.at("delivery").get<std::string>());
     if (!delivery) throw Error("it has a delivery that is not known");
     record.delivery = *delivery;
@@ -82,13 +79,13 @@ Record record_from(const Json& json) {
     return record;
 }
 
-constexpr const char* kRest = " rest=";
+constexpr const char* kPostRolloutEdits = " rest=";
 
-std::optional<std::vector<Edit>> rest_of(const std::string& text) {
-    const size_t at = text.find(kRest);
+std::optional<std::vector<Edit>> post_rollout_edits_of(const std::string& text) {
+    const size_t at = text.find(kPostRolloutEdits);
     if (at == std::string::npos) return {};
     try {
-        return edits_from(Json::parse(text.substr(at + std::strlen(kRest))));
+        return edits_from(Json::parse(text.substr(at + std::strlen(kPostRolloutEdits))));
     } catch (const std::exception&) {
         return {};
     }
@@ -105,7 +102,7 @@ std::string part_of(const std::string& text, const std::string& key) {
     return "";
 }
 
-Target anchor_target(const std::string& in_namespace, const std::string& hash) {
+ObjectRef anchor_ref(const std::string& in_namespace, const std::string& hash) {
     return {config_maps(), in_namespace, names::kAnchorPrefix + hash};
 }
 
@@ -123,20 +120,6 @@ Anchor anchor_from(const Json& config_map) {
 
 }  // namespace
 
-std::string text_of(Delivery delivery) {
-    for (const auto& [value, text] : kDeliveries) {
-        if (value == delivery) return text;
-    }
-    return "";
-}
-
-std::optional<Delivery> delivery_of(const std::string& text) {
-    for (const auto& [value, name] : kDeliveries) {
-        if (text == name) return value;
-    }
-    return {};
-}
-
 void RevisionNumbers::add(const RevisionNumbers& others) {
     if (others.first != 0) first = first == 0 ? others.first : std::min(first, others.first);
     last = std::max(last, others.last);
@@ -145,13 +128,17 @@ void RevisionNumbers::add(const RevisionNumbers& others) {
 std::string InjectedMark::text() const {
     std::string text = fmt::format("run={} edition={}", run_id, edition);
     if (!pin.empty()) text += " pin=" + pin;
-    if (rest) text += kRest + edits_json(*rest).dump();  // the last part: what users wrote may hold spaces
+    if (post_rollout_edits)
+        text += kPostRolloutEdits +
+                edits_json(*post_rollout_edits).dump();  // the last part: what users wrote may hold spaces
     return text;
 }
 
+std::string InjectedMark::edition_text() const { return fmt::format("{}.{}", run_id, edition); }
+
 std::optional<InjectedMark> InjectedMark::parse(const std::string& text) {
-    const std::string head = text.substr(0, text.find(kRest));
-    InjectedMark mark{part_of(head, "run"), 0, part_of(head, "pin"), rest_of(text)};
+    const std::string head = text.substr(0, text.find(kPostRolloutEdits));
+    InjectedMark mark{part_of(head, "run"), 0, part_of(head, "pin"), post_rollout_edits_of(text)};
     const std::string edition = part_of(head, "edition");
     const auto [end, error] = std::from_chars(edition.data(), edition.data() + edition.size(), mark.edition);
     if (mark.run_id.empty() || error != std::errc() || end != edition.data() + edition.size()) return {};
@@ -162,13 +149,39 @@ std::optional<InjectedMark> InjectedMark::of(const Json& object) {
     return parse(text_at(object, {"metadata", "annotations", names::kInjected}));
 }
 
+Record Record::rebuilt(const ObjectRef& workload, const InjectedMark& mark) {
+    Record record;
+    record.run_id = mark.run_id;
+    record.workload = workload;
+    record.editions[mark.edition] = mark.post_rollout_edits.value_or(std::vector<Edit>{});
+    record.managed_fields = Json::array();
+    record.is_rebuilt = true;
+    return record;
+}
+
+const std::vector<Edit>* Record::edits_in_force(const std::optional<InjectedMark>& mark) const {
+    if (editions.empty()) return nullptr;
+    const auto marked = mark ? editions.find(mark->edition) : editions.end();
+    return marked != editions.end() ? &marked->second : &editions.rbegin()->second;
+}
+
+bool Record::keep_only(const InjectedMark& mark) {
+    if (editions.size() < 2 || !has(mark)) return false;
+    editions = {*editions.find(mark.edition)};
+    return true;
+}
+
 Json Record::json() const {
     return {{"schema", kSchema},
             {"run", run_id},
             {"by", by},
             {"created_at", created_at},
             {"workload",
-             {{"apiVersion", api_version}, {"kind", kind}, {"namespace", in_namespace}, {"name", name}, {"uid", uid}}},
+             {{"apiVersion", workload.resource.api_version()},
+              {"kind", workload.resource.kind},
+              {"namespace", workload.in_namespace},
+              {"name", workload.name},
+              {"uid", workload.uid}}},
             {"delivery", text_of(delivery)},
             {"library", library},
             {"containers", containers},
@@ -188,20 +201,20 @@ Record Record::from_json(const Json& json) {
 }
 
 std::optional<Anchor> find_anchor(Client& client, const std::string& in_namespace, const std::string& hash) {
-    const std::optional<Json> config_map = client.find(anchor_target(in_namespace, hash));
+    const std::optional<Json> config_map = client.find(anchor_ref(in_namespace, hash));
     if (!config_map) return {};
     return anchor_from(*config_map);
 }
 
-std::optional<Anchor> find_anchor(Client& client, const Workload& workload) {
-    std::optional<Anchor> anchor = find_anchor(client, workload.target.in_namespace, workload.hash());
-    if (anchor && anchor->record.uid != workload.uid()) anchor.reset();
+std::optional<Anchor> find_anchor(Client& client, const ObjectRef& workload) {
+    std::optional<Anchor> anchor = find_anchor(client, workload.in_namespace, workload_hash(workload));
+    if (anchor && anchor->record.workload.uid != workload.uid) anchor.reset();
     return anchor;
 }
 
-Anchor create_anchor(Client& client, const Workload& workload, const Record& record) {
-    const Json object = own_config_map(workload, names::kAnchorPrefix + workload.hash(), "anchor",
-                                       {{"data", {{kRecordKey, record.json().dump()}}}});
+Anchor create_anchor(Client& client, const Record& record) {
+    const Json object = own_config_map(record.workload, names::kAnchorPrefix + workload_hash(record.workload),
+                                       names::kAnchorRole, {{"data", {{kRecordKey, record.json().dump()}}}});
     return anchor_from(create_anew(client, object));
 }
 
@@ -209,9 +222,12 @@ Anchor replace_record(Client& client, const Anchor& anchor, const Record& record
     JsonPatch patch;
     patch.only_if_unchanged(anchor.config_map);
     patch.replace(json_pointer({"data", kRecordKey}), record.json().dump());
-    const Target target{config_maps(), text_at(anchor.config_map, {"metadata", "namespace"}),
-                        text_at(anchor.config_map, {"metadata", "name"})};
-    return anchor_from(client.patch(target, patch));
+    return anchor_from(client.patch(ref_of(config_maps(), anchor.config_map), patch));
+}
+
+bool remove_anchor(Client& client, const ObjectRef& workload) {
+    const ObjectRef anchor = anchor_ref(workload.in_namespace, workload_hash(workload));
+    return remove_config_map(client, anchor.in_namespace, anchor.name);
 }
 
 }  // namespace cudafault::kube

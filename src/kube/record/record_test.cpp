@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 
+#include "kube/api/common/error.hpp"
 #include "kube/names.hpp"
 #include "kube/testing/injection_testing.hpp"
 
@@ -18,11 +19,10 @@ Record full_record() {
     record.run_id = "ab12";
     record.by = "ada@desk";
     record.created_at = "2026-11-24T13:00:00Z";
-    record.api_version = "apps/v1";
-    record.kind = "Deployment";
-    record.in_namespace = "prod";
-    record.name = "web";
-    record.uid = "uid-web";
+    record.workload.resource = Resource::of_kind("apps/v1", "Deployment");
+    record.workload.in_namespace = "prod";
+    record.workload.name = "web";
+    record.workload.uid = "uid-web";
     record.delivery = Delivery::kSource;
     record.library = "/cuda-fault/fake_cuda_xid79.so";
     record.containers = {"worker/main", "side"};
@@ -103,12 +103,12 @@ TEST(InjectedMark, RemembersWhatHasNoNameOfOurs) {
     const InjectedMark again = InjectedMark::parse(mark.text()).value();
     EXPECT_EQ(again.text(), mark.text());
     EXPECT_EQ(again.pin, "") << "what is in a value is none of the mark's own";
-    ASSERT_EQ(again.rest.value().size(), 1u);
-    EXPECT_EQ(again.rest->front().was, Json("x pin=y"));
-    EXPECT_EQ(again.rest->front().phase, Phase::kAfterRollout);
-    EXPECT_TRUE(InjectedMark::parse("run=ab12 edition=3 rest=[]").value().rest.value().empty());
+    ASSERT_EQ(again.post_rollout_edits.value().size(), 1u);
+    EXPECT_EQ(again.post_rollout_edits->front().was, Json("x pin=y"));
+    EXPECT_EQ(again.post_rollout_edits->front().phase, Phase::kAfterRollout);
+    EXPECT_TRUE(InjectedMark::parse("run=ab12 edition=3 rest=[]").value().post_rollout_edits.value().empty());
     for (const char* text : {"run=ab12 edition=3", "run=ab12 edition=3 rest=[{", "run=ab12 edition=3 rest=[7]"}) {
-        EXPECT_FALSE(InjectedMark::parse(text).value().rest) << text;
+        EXPECT_FALSE(InjectedMark::parse(text).value().post_rollout_edits) << text;
     }
 }
 
@@ -149,7 +149,7 @@ protected:
 
 TEST_F(AnchorTest, IsWrittenWithAnOwnerSoThatItGoesWithTheWorkload) {
     responder.on("POST", path, {json_answer(config_map(full_record().json().dump()))});
-    EXPECT_EQ(create_anchor(client(), workload, full_record()).record.run_id, "ab12");
+    EXPECT_EQ(create_anchor(client(), full_record()).record.run_id, "ab12");
     const Json sent = Json::parse(seen(0).body);
     EXPECT_EQ(text_at(sent, {"metadata", "name"}), "cudafault-anchor-" + workload.hash());
     EXPECT_EQ(sent.at("metadata").at("ownerReferences").at(0).at("uid"), "uid-web");

@@ -8,24 +8,28 @@
 #include <set>
 #include <tuple>
 
-#include "kube/api/parallel.hpp"
-#include "kube/api/resources.hpp"
+#include "kube/api/client/client.hpp"
+#include "kube/api/client/discovery.hpp"
+#include "kube/api/client/parallel.hpp"
+#include "kube/api/client/resource.hpp"
+#include "kube/api/common/error.hpp"
 #include "kube/api/transport/api_error.hpp"
 #include "kube/api/transport/retry.hpp"
-#include "kube/inject/delivery.hpp"
+#include "kube/api/transport/session.hpp"
 #include "kube/names.hpp"
 #include "kube/object/managed_fields.hpp"
 #include "kube/object/owners.hpp"
 #include "kube/object/patches.hpp"
-#include "kube/plan/arm.hpp"
 #include "kube/plan/injected_object.hpp"
 #include "kube/plan/plan_object.hpp"
+#include "kube/record/author.hpp"
 #include "kube/record/lease.hpp"
 #include "kube/record/own_objects.hpp"
 #include "kube/record/record.hpp"
+#include "kube/record/strip.hpp"
 #include "kube/restore/revisions.hpp"
-#include "kube/restore/strip.hpp"
 #include "kube/workload/kinds.hpp"
+#include "kube/workload/pods.hpp"
 #include "kube/workload/rollout.hpp"
 #include "kube/workload/survey.hpp"
 
@@ -59,10 +63,10 @@ public:
     }
 
     RestoreResult run() {
-        HeldLease lease(client_, workload_, options_.on_progress);
+        HeldLease lease(client_, workload_.ref, options_.on_progress);
         // Whoever had the lease before may have changed both.
         workload_ = reload(client_, workload_);
-        anchor_ = find_anchor(client_, workload_);
+        anchor_ = find_anchor(client_, workload_.ref);
         disarm_all();
         settle_record();
         revert_template();
@@ -74,9 +78,9 @@ public:
             give_back_fields();
             unmark_revisions();
             lease.require_held();
-            remove_config_maps();
+            result_.restored |= remove_injection_objects(client_, workload_.ref);
             lease.release();
-            remove(names::kAnchorPrefix);
+            result_.restored |= remove_anchor(client_, workload_.ref);
         } else {
             result_.complete = false;
         }
@@ -85,16 +89,12 @@ public:
     }
 
 private:
-    // The edition that is in force; where the mark is gone, the only one, or else the last that was begun.
     const std::vector<Edit>* edits_for(const std::optional<InjectedMark>& mark) const {
-        if (!anchor_ || anchor_->record.editions.empty()) return nullptr;
-        const auto& editions = anchor_->record.editions;
-        const auto marked = mark ? editions.find(mark->edition) : editions.end();
-        return marked != editions.end() ? &marked->second : &editions.rbegin()->second;
+        return anchor_ ? anchor_->record.edits_in_force(mark) : nullptr;
     }
 
     void disarm_all() {
-        const std::optional<PlanObject> plan = find_plan(client_, workload_.target.in_namespace, workload_.hash());
+        const std::optional<PlanObject> plan = find_plan(client_, workload_.ref.in_namespace, workload_.hash());
         if (!plan || plan->spec.empty()) return;
         result_.restored = true;
         disarm_plan(client_, *plan);
@@ -107,28 +107,15 @@ private:
         const std::optional<InjectedMark> mark = InjectedMark::of(workload_.object);
         if (!mark) return;
         if (!anchor_) return rebuild_record(*mark);
-        const auto& editions = anchor_->record.editions;
-        const auto in_force = editions.find(mark->edition);
-        if (editions.size() < 2 || in_force == editions.end()) return;
         Record record = anchor_->record;
-        record.editions = {*in_force};
-        anchor_ = replace_record(client_, *anchor_, record);
+        if (record.keep_only(*mark)) anchor_ = replace_record(client_, *anchor_, record);
     }
 
     void rebuild_record(const InjectedMark& mark) {
-        Record record;
-        record.run_id = mark.run_id;
-        record.api_version = workload_.target.resource.api_version();
-        record.kind = workload_.target.resource.kind;
-        record.in_namespace = workload_.target.in_namespace;
-        record.name = workload_.target.name;
-        record.uid = workload_.uid();
-        rest_ = mark.rest.value_or(std::vector<Edit>{});
-        record.editions[mark.edition] = rest_;
-        record.managed_fields = Json::array();
-        record.is_rebuilt = true;
+        const Record record = Record::rebuilt(workload_.ref, mark);
+        rest_ = *record.edits_in_force(mark);
         try {
-            anchor_ = create_anchor(client_, workload_, record);
+            anchor_ = create_anchor(client_, record);
         } catch (const ApiError& error) {
             if (error.code != 403) throw;  // then a restore that is killed forgets it
         }
@@ -148,13 +135,13 @@ private:
 
     void reset_numbers() {
         const auto reset = [&] { return reset_revision_number(client_, workload_, ours_); };
-        if (!recompute_on_lost_race(client_.session(), reset)) result_.notes.push_back(kNewerRevision);
+        if (!retry_on_conflict(client_.session(), reset)) result_.notes.push_back(kNewerRevision);
     }
 
     void revert_template() {
         change([&](const Json& object) {
             const std::optional<InjectedMark> mark = InjectedMark::of(object);
-            is_remembered_ = mark && mark->rest;
+            is_remembered_ = mark && mark->post_rollout_edits;
             // A record knows what was the user's, who may have names of ours too.
             const std::vector<Edit>* edits = edits_for(mark);
             if (edits && !anchor_->record.is_rebuilt) {
@@ -195,14 +182,14 @@ private:
     void give_back_fields() {
         // Without a record they are nobody's.
         const Json before = anchor_ ? anchor_->record.managed_fields : Json::array();
-        recompute_on_lost_race(client_.session(), [&] {
+        retry_on_conflict(client_.session(), [&] {
             workload_ = reload(client_, workload_);
             const Json* now = find(workload_.object, {"metadata", "managedFields"});
             const std::optional<Json> fields = now ? given_back(*now, before) : std::nullopt;
             if (!fields) return;
             JsonPatch patch;
             patch.only_if_unchanged(workload_.object).replace("/metadata/managedFields", *fields);
-            client_.patch(workload_.target, patch);
+            client_.patch(workload_.ref, patch);
             result_.restored = true;
         });
     }
@@ -210,11 +197,11 @@ private:
     // Computes from what is there now, and again if somebody was faster.
     template <typename Compute>
     void change(const Compute& compute) {
-        recompute_on_lost_race(client_.session(), [&] {
+        retry_on_conflict(client_.session(), [&] {
             workload_ = reload(client_, workload_);
             const Undone undone = compute(workload_.object);
             if (undone.object != workload_.object) {
-                workload_.object = client_.patch(workload_.target, patch_between(workload_.object, undone.object));
+                workload_.update(client_.patch(workload_.ref, patch_between(workload_.object, undone.object)));
                 result_.restored = true;
                 options_.on_progress(fmt::format("{} is changed back", workload_.text()));
             }
@@ -242,7 +229,7 @@ private:
         const std::string hash = workload_.hash();
         const RolloutResult rollout = wait_for_rollout(
             client_, discovery_, workload_, [&](const Json& pod) { return !is_injected(pod, hash); }, options);
-        result_.notes.insert(result_.notes.end(), rollout.troubles.begin(), rollout.troubles.end());
+        result_.notes.insert(result_.notes.end(), rollout.problems.begin(), rollout.problems.end());
         if (!rollout.done) name_injected(rollout.state.old);
         return rollout.done && are_leaving_pods_gone();
     }
@@ -262,23 +249,12 @@ private:
     bool are_leaving_pods_gone() {
         for (;;) {
             bool gone = true;
-            client_.list({pods(), workload_.target.in_namespace}, {pod_selector(workload_)}, [&](Page page) {
+            client_.list({pods(), workload_.ref.in_namespace}, {pod_selector(workload_)}, [&](Page page) {
                 for (const Json& pod : page.items) gone &= !(is_terminating(pod) && is_injected(pod, workload_.hash()));
             });
             if (gone || Clock::now() >= options_.deadline) return gone;
             client_.session().wait_until(std::min(options_.deadline, after(kPoll)));
         }
-    }
-
-    void remove(const char* prefix) {
-        if (remove_config_map(client_, workload_.target.in_namespace, workload_.by_name(prefix))) {
-            result_.restored = true;
-        }
-    }
-
-    void remove_config_maps() {
-        remove(names::kPlanPrefix);
-        remove_libraries(client_, workload_.target.in_namespace, workload_.hash());
     }
 
     Client& client_;
@@ -293,41 +269,25 @@ private:
 };
 
 // A workload that is gone took its pods along; what was beside it goes too.
-RestoreResult clear_up(Client& client, const Workload& gone) {
+RestoreResult clear_up(Client& client, const ObjectRef& gone) {
     RestoreResult result;
     result.workload = gone.text();
-    const auto remove = [&](const char* prefix) {
-        result.restored |= remove_config_map(client, gone.target.in_namespace, gone.by_name(prefix));
-    };
-    remove(names::kPlanPrefix);
-    remove_libraries(client, gone.target.in_namespace, gone.hash());
-    remove(names::kAnchorPrefix);
+    result.restored = remove_injection_objects(client, gone);
+    result.restored |= remove_anchor(client, gone);
     result.notes.push_back(fmt::format("{} is gone", gone.text()));
     return result;
 }
 
 using KindAndName = std::pair<std::string, std::string>;
 
-KindAndName qualified(const std::string& api_version, const std::string& kind, const std::string& name) {
-    const size_t slash = api_version.find('/');
-    return {slash == std::string::npos ? kind : kind + "." + api_version.substr(0, slash), name};
-}
+KindAndName kind_and_name(const ObjectRef& workload) { return {workload.resource.qualified_kind(), workload.name}; }
 
-// Whose record, plan or library it is. Nothing if somebody has taken its owner away.
-std::optional<KindAndName> workload_of(const Json& config_map) {
-    const Json* owners = find(config_map, {"metadata", "ownerReferences"});
-    if (!owners || !owners->is_array() || owners->empty()) return {};
-    const Json& owner = owners->front();
-    return qualified(text_at(owner, {"apiVersion"}), text_at(owner, {"kind"}), text_at(owner, {"name"}));
-}
-
-// The Deployment controller copies the mark to its ReplicaSets, which whoever may restore Deployments need not be
-// allowed to read: they are found as their Deployment.
-KindAndName marked_workload(const Resource& kind, const Json& object) {
+// The Deployment controller copies the mark to its ReplicaSets. The Role for restoring Deployments does not allow
+// reading ReplicaSets, so a marked ReplicaSet stands for its Deployment.
+ObjectRef marked_workload(const Resource& kind, const Json& object) {
     const auto controller = controller_of(object);
-    const bool is_of_deployment = controller && controller->kind == "Deployment" && controller->group() == "apps";
-    if (is_of_deployment) return qualified(controller->api_version, controller->kind, controller->name);
-    return qualified(kind.api_version(), kind.kind, text_at(object, {"metadata", "name"}));
+    return controller && controller->resource.qualified_kind() == "Deployment.apps" ? *controller
+                                                                                    : ref_of(kind, object);
 }
 
 // One that cannot be restored keeps no other from it. Nothing of one that went with what it belonged to.
@@ -355,11 +315,12 @@ std::optional<RestoreResult> try_to_restore(Client& client, Discovery& discovery
 // With a record, a plan or a library; sorted.
 std::vector<KindAndName> recorded_workloads(Client& client, const std::string& in_namespace) {
     std::set<KindAndName> found;
-    ListOptions of_ours{fmt::format("{} in (anchor,plan,library)", names::kRole)};
+    ListOptions of_ours{
+        fmt::format("{} in ({},{},{})", names::kRole, names::kAnchorRole, names::kPlanRole, names::kLibraryRole)};
     of_ours.metadata_only = true;
     client.list({config_maps(), in_namespace}, of_ours, [&](Page page) {
         for (const Json& item : page.items) {
-            if (const auto workload = workload_of(item)) found.insert(*workload);
+            if (const auto workload = first_owner_of(item)) found.insert(kind_and_name(*workload));
         }
     });
     return {found.begin(), found.end()};
@@ -369,9 +330,9 @@ std::set<KindAndName> marked_workloads(Client& client, Discovery& discovery, con
                                        const RestoreOptions& options) {
     std::set<KindAndName> found;
     const auto take_marked = [&](const Resource& kind, const Json& object) {
-        if (InjectedMark::of(object)) found.insert(marked_workload(kind, object));
+        if (InjectedMark::of(object)) found.insert(kind_and_name(marked_workload(kind, object)));
     };
-    for (const Unseen& kind : each_workload(client, discovery, in_namespace, take_marked)) {
+    for (const SkippedKind& kind : each_workload(client, discovery, in_namespace, take_marked)) {
         options.on_progress(fmt::format("{} without a record are not found: {}", kind.resource, kind.why));
     }
     return found;
@@ -412,15 +373,14 @@ RestoreResult restore(Client& client, Discovery& discovery, const WorkloadChoice
         workload = load_workload(client, discovery, complete);
     } catch (const ApiError& error) {
         if (!error.is_not_found() || complete.climb) throw;
-        Workload gone;  // it was injected, and not an owner of it
-        gone.target = {discovery.resolve(complete.kind), complete.in_namespace, complete.name};
-        return clear_up(client, gone);
+        // The object itself was injected, not an owner of it.
+        return clear_up(client, {discovery.resolve(complete.kind), complete.in_namespace, complete.name});
     }
     try {
         return Restoring(client, discovery, *workload, options).run();
     } catch (const ApiError& error) {
         if (!error.is_not_found()) throw;
-        if (!client.find(workload->target)) return clear_up(client, *workload);
+        if (!client.find(workload->ref)) return clear_up(client, workload->ref);
         throw Error(fmt::format("{}: it went meanwhile; repeat the command to go on", error.what()));
     }
 }

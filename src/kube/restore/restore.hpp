@@ -7,11 +7,10 @@
 #include <vector>
 
 #include "kube/api/common/cancellation.hpp"
+#include "kube/api/common/progress.hpp"
 #include "kube/workload/workload.hpp"
 
 namespace cudafault::kube {
-
-using Progress = std::function<void(const std::string&)>;
 
 struct RestoreOptions {
     bool delete_pods = false;  // consent, for kinds that do not replace their pods themselves

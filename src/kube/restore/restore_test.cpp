@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 
+#include "kube/api/common/error.hpp"
 #include "kube/names.hpp"
 #include "kube/record/record.hpp"
 #include "kube/testing/injection_testing.hpp"
@@ -50,11 +51,10 @@ protected:
         record.run_id = "ab12";
         record.by = "ada@desk";
         record.created_at = "2026-11-24T13:00:00Z";
-        record.api_version = "apps/v1";
-        record.kind = "Deployment";
-        record.in_namespace = "prod";
-        record.name = "web";
-        record.uid = "uid-web";
+        record.workload.resource = Resource::of_kind("apps/v1", "Deployment");
+        record.workload.in_namespace = "prod";
+        record.workload.name = "web";
+        record.workload.uid = "uid-web";
         record.library = library_path(injection);
         record.editions[1] = injected.edits;
     }
@@ -243,7 +243,7 @@ TEST_F(RestoreTest, SomethingElseThatIsGoneIsNotTheWorkload) {
 
 TEST_F(RestoreTest, WithoutTheRecordTheRestIsAsTheMarkRemembers) {
     inject();
-    record.editions[1] = InjectedMark::of(injected.object).value().rest.value();
+    record.editions[1] = InjectedMark::of(injected.object).value().post_rollout_edits.value();
     record.is_rebuilt = true;
     responder.on("POST", kConfigMapPath, {json_answer(anchor_map(record.json().dump()))});
     hold_states({injected.object, injected.object, after_template()});
@@ -259,7 +259,7 @@ TEST_F(RestoreTest, WithoutTheRecordTheRestIsAsTheMarkRemembers) {
 
 TEST_F(RestoreTest, KilledWithARebuiltRecordItGoesOnThere) {
     inject();
-    record.editions[1] = InjectedMark::of(injected.object).value().rest.value();
+    record.editions[1] = InjectedMark::of(injected.object).value().post_rollout_edits.value();
     record.is_rebuilt = true;
     hold_record();
     hold_states({after_template()});
@@ -452,7 +452,7 @@ TEST_F(RestoreTest, OfAllADamagedRecordKeepsNoOtherFromBeingRestored) {
     damaged["metadata"]["name"] = "cudafault-anchor-of-another";
     damaged["metadata"]["ownerReferences"] = {{{"apiVersion", "apps/v1"}, {"kind", "Deployment"}, {"name", "another"}}};
     Workload another = users();
-    another.target.name = "another";
+    another.ref.name = "another";
     hold(kConfigMapPath + "/cudafault-anchor-" + another.hash(), damaged);
     hold_list(kConfigMapPath, {damaged, anchor_map(record.json().dump())});
     hold_states({injected.object, injected.object, after_template()});

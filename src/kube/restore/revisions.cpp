@@ -7,11 +7,15 @@
 #include <cstdlib>
 #include <optional>
 
-#include "kube/api/resources.hpp"
+#include "kube/api/client/client.hpp"
+#include "kube/api/client/resource.hpp"
 #include "kube/api/transport/api_error.hpp"
+#include "kube/api/transport/session.hpp"
 #include "kube/names.hpp"
 #include "kube/object/mentions.hpp"
 #include "kube/object/owners.hpp"
+#include "kube/workload/kinds.hpp"
+#include "kube/workload/pods.hpp"
 
 namespace cudafault::kube {
 
@@ -21,9 +25,9 @@ constexpr std::chrono::milliseconds kRevisionPoll{100};
 
 // Else it could make our template anew.
 void wait_until_observed(Client& client, const Workload& workload, Deadline deadline) {
-    if (workload.target.resource.group != "apps") return;
+    if (workload.ref.resource.group != "apps") return;
     for (;;) {
-        const Json object = client.get(workload.target);
+        const Json object = client.get(workload.ref);
         if (number_at(object, {"status", "observedGeneration"}) >= number_at(object, {"metadata", "generation"}))
             return;
         client.session().wait_until(std::min(deadline, after(kRevisionPoll)));
@@ -32,17 +36,11 @@ void wait_until_observed(Client& client, const Workload& workload, Deadline dead
 
 // Every injected template has the workload's plan as a volume.
 std::vector<Json> own_revisions(Client& client, const Workload& workload, const Resource& history) {
-    std::vector<Json> found;
-    const std::string selector = workload.target.resource.group == "apps" ? pod_selector(workload) : "";
-    const std::string plan = workload.by_name(names::kPlanPrefix);
-    client.list({history, workload.target.in_namespace}, {selector, "", 100}, [&](Page page) {
-        if (page.is_first) found.clear();
-        for (Json& item : page.items) {
-            if (mentions(item.value(history.kind == "ReplicaSet" ? "spec" : "data", Json()), plan)) {
-                found.push_back(std::move(item));
-            }
-        }
-    });
+    const std::string selector = workload.ref.resource.group == "apps" ? pod_selector(workload) : "";
+    const std::string plan = workload.own_name(names::kPlanPrefix);
+    const char* field = history.kind == "ReplicaSet" ? "spec" : "data";
+    std::vector<Json> found = client.list_all({history, workload.ref.in_namespace}, {selector, "", 100});
+    std::erase_if(found, [&](const Json& item) { return !mentions(item.value(field, Json()), plan); });
     return found;
 }
 
@@ -50,7 +48,7 @@ void remove_revision(Client& client, const Workload& workload, const Resource& h
     try {
         DeleteOptions same;
         same.uid = text_at(revision, {"metadata", "uid"});
-        client.remove({history, workload.target.in_namespace, text_at(revision, {"metadata", "name"})}, same);
+        client.remove({history, workload.ref.in_namespace, text_at(revision, {"metadata", "name"})}, same);
     } catch (const ApiError& error) {
         if (!error.is_not_found()) throw;
     }
@@ -79,13 +77,8 @@ bool remove_revisions(Client& client, const Workload& workload, const Resource& 
 
 // Those that are left.
 std::vector<Json> revisions_of(Client& client, const Workload& workload, const Resource& history) {
-    std::vector<Json> found;
-    client.list({history, workload.target.in_namespace}, {pod_selector(workload), "", 100}, [&](Page page) {
-        if (page.is_first) found.clear();
-        for (Json& item : page.items) {
-            if (is_owned_by(item, workload.uid())) found.push_back(std::move(item));
-        }
-    });
+    std::vector<Json> found = client.list_all({history, workload.ref.in_namespace}, {pod_selector(workload), "", 100});
+    std::erase_if(found, [&](const Json& item) { return !is_owned_by(item, workload.uid()); });
     return found;
 }
 
@@ -118,36 +111,29 @@ JsonPatch renumbering(const Json& revision, int64_t number) {
 
 void remove_mark(Client& client, const std::string& kind, const Resource& history, const Json& revision,
                  UnmarkedRevisions& result) {
-    const Target target{history, text_at(revision, {"metadata", "namespace"}), text_at(revision, {"metadata", "name"})};
+    const ObjectRef ref{history, text_at(revision, {"metadata", "namespace"}), text_at(revision, {"metadata", "name"})};
     JsonPatch patch;
     patch.test("/metadata/uid", text_at(revision, {"metadata", "uid"}));
     patch.remove(json_pointer({"metadata", "annotations", names::kInjected}));
     try {
-        client.patch(target, patch, as_controller());
+        client.patch(ref, patch, as_controller());
         result.changed = true;
     } catch (const ApiError& error) {
-        if (error.is_not_found() || error.is_lost_race()) return;  // it is gone, or its annotation
+        if (error.is_not_found() || error.is_conflict()) return;  // it is gone, or its annotation
         if (error.code != 403) throw;
         result.notes.push_back(
             fmt::format("{0} {1} keeps an annotation of ours ({2}): `kubectl annotate {0} {1} -n {3} {4}-` removes it, "
                         "or `restore` with the Role that `cudafault k8s rbac restore --exact --kind {5} -n {3}` prints",
-                        history.qualified(), target.name, error.what(), target.in_namespace, names::kInjected, kind));
+                        history.qualified(), ref.name, error.what(), ref.in_namespace, names::kInjected, kind));
     }
 }
 
 }  // namespace
 
-std::vector<Resource> histories_of(const std::string& group, const std::string& kind) {
-    if (group == "batch" || (group == "apps" && kind == "ReplicaSet")) return {};
-    if (group != "apps") return {replica_sets(), controller_revisions()};
-    if (kind == "Deployment") return {replica_sets()};
-    return {controller_revisions()};
-}
-
 RevisionNumbers numbers_of_own_revisions(Client& client, const Workload& workload, Deadline deadline) {
     RevisionNumbers numbers;
     wait_until_observed(client, workload, deadline);
-    for (const Resource& history : histories_of(workload.target.resource.group, workload.target.resource.kind)) {
+    for (const Resource& history : histories_of(workload.ref.resource.group, workload.ref.resource.kind)) {
         for (const Json& revision : own_revisions(client, workload, history)) {
             numbers.add({number_of(revision), number_of(revision)});
         }
@@ -157,7 +143,7 @@ RevisionNumbers numbers_of_own_revisions(Client& client, const Workload& workloa
 
 void remove_own_revisions(Client& client, const Workload& workload, Deadline deadline) {
     wait_until_observed(client, workload, deadline);
-    for (const Resource& history : histories_of(workload.target.resource.group, workload.target.resource.kind)) {
+    for (const Resource& history : histories_of(workload.ref.resource.group, workload.ref.resource.kind)) {
         while (remove_revisions(client, workload, history)) {
             client.session().wait_until(std::min(deadline, after(kRevisionPoll)));
         }
@@ -166,11 +152,11 @@ void remove_own_revisions(Client& client, const Workload& workload, Deadline dea
 
 UnmarkedRevisions remove_marks_of_revisions(Client& client, const Workload& workload) {
     UnmarkedRevisions result;
-    if (workload.target.resource.group != "apps") return result;
-    for (const Resource& history : histories_of("apps", workload.target.resource.kind)) {
+    if (workload.ref.resource.group != "apps") return result;
+    for (const Resource& history : histories_of("apps", workload.ref.resource.kind)) {
         for (const Json& revision : revisions_of(client, workload, history)) {
             if (find(revision, {"metadata", "annotations", names::kInjected})) {
-                remove_mark(client, workload.target.resource.kind, history, revision, result);
+                remove_mark(client, workload.ref.resource.kind, history, revision, result);
             }
         }
     }
@@ -178,8 +164,8 @@ UnmarkedRevisions remove_marks_of_revisions(Client& client, const Workload& work
 }
 
 bool reset_revision_number(Client& client, const Workload& workload, const RevisionNumbers& ours) {
-    if (workload.target.resource.group != "apps" || ours.first < 2) return true;
-    const Resource history = histories_of("apps", workload.target.resource.kind).front();
+    if (workload.ref.resource.group != "apps" || ours.first < 2) return true;
+    const Resource history = histories_of("apps", workload.ref.resource.kind).front();
     std::vector<Json> left = revisions_of(client, workload, history);
     if (left.empty()) return false;
     std::sort(left.begin(), left.end(),
@@ -190,7 +176,7 @@ bool reset_revision_number(Client& client, const Workload& workload, const Revis
     // Of several injections with an unfinished restore between them, the user may have had another template there.
     const bool is_taken = left.size() > 1 && number_of(left[1]) >= before;
     if (number_of(newest) != ours.last + 1 || is_taken) return false;
-    client.patch({history, workload.target.in_namespace, text_at(newest, {"metadata", "name"})},
+    client.patch({history, workload.ref.in_namespace, text_at(newest, {"metadata", "name"})},
                  renumbering(newest, before), as_controller());
     return true;
 }

@@ -6,7 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "kube/api/discovery.hpp"
+#include "kube/api/client/client.hpp"
+#include "kube/api/client/discovery.hpp"
 #include "kube/api/testing/session_testing.hpp"
 #include "kube/names.hpp"
 #include "kube/testing/paths_testing.hpp"
@@ -54,7 +55,7 @@ protected:
 
     static std::string hash_of(const std::string& deployment) {
         Workload workload;
-        workload.target = {{"apps", "v1", "deployments", "", "Deployment", true, {}, {}, {}}, "prod", deployment};
+        workload.ref = {{"apps", "v1", "deployments", "", "Deployment", true, {}, {}, {}}, "prod", deployment};
         return workload.hash();
     }
 

@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "kube/api/client/client.hpp"
+#include "kube/api/client/discovery.hpp"
 #include "kube/api/testing/session_testing.hpp"
 #include "kube/workload/workload.hpp"
 

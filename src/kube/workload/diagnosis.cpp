@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kube/workload/trouble.hpp"
+#include "kube/workload/diagnosis.hpp"
 
 #include <fmt/format.h>
 
@@ -8,9 +8,12 @@
 #include <iterator>
 #include <optional>
 
-#include "kube/api/common/json_text.hpp"
-#include "kube/api/config/exec_plugin.hpp"
-#include "kube/api/resources.hpp"
+#include "kube/api/client/client.hpp"
+#include "kube/api/client/resource.hpp"
+#include "kube/api/common/json.hpp"
+#include "kube/api/common/one_line.hpp"
+#include "kube/api/common/timestamp.hpp"
+#include "kube/api/transport/api_error.hpp"
 #include "kube/object/owners.hpp"
 #include "kube/workload/pod_state.hpp"
 
@@ -27,11 +30,9 @@ constexpr size_t kShownOfMessage = 400;  // characters of others' messages
 constexpr int kFirstBackOff = 10;        // seconds, doubled with each restart
 constexpr int kLongestBackOff = 300;
 
-// Of others' texts: control characters would break the line, or move a terminal's cursor.
-std::string one_line(std::string text) {
-    for (char& c : text) {
-        if (static_cast<unsigned char>(c) < ' ' || c == 127) c = ' ';
-    }
+// A message of the cluster, cut where it is long.
+std::string shown(const std::string& message) {
+    std::string text = one_line(message);
     while (!text.empty() && (text.back() == ' ' || text.back() == '.')) text.pop_back();
     return text.size() > kShownOfMessage ? text.substr(0, kShownOfMessage) + "..." : text;
 }
@@ -40,7 +41,7 @@ std::string one_line(std::string text) {
 std::string last_line(std::string text) {
     while (!text.empty() && (text.back() == '\n' || text.back() == '\r' || text.back() == ' ')) text.pop_back();
     const size_t end = text.rfind('\n');
-    return one_line(end == std::string::npos ? text : text.substr(end + 1));
+    return shown(end == std::string::npos ? text : text.substr(end + 1));
 }
 
 bool has(const std::string& text, const char* part) { return text.find(part) != std::string::npos; }
@@ -57,7 +58,7 @@ std::optional<seconds> seconds_since(const Json& object, const Path& path, Syste
 
 std::string reason_and_message(const Json& state) {
     const std::string reason = text_at(state, "reason");
-    const std::string message = one_line(text_at(state, "message"));
+    const std::string message = shown(text_at(state, "message"));
     if (message.empty()) return reason;
     return reason.empty() ? message : reason + ": " + message;
 }
@@ -99,25 +100,25 @@ std::string output_of(const Json& terminated) {
     return line.empty() ? "" : fmt::format(", saying \"{}\"", line);
 }
 
-class PodTrouble {
+class PodDiagnoser {
 public:
-    PodTrouble(const Json& pod, const std::vector<Json>& events, SystemTime now)
+    PodDiagnoser(const Json& pod, const std::vector<Json>& events, SystemTime now)
         : pod_(pod), events_(events), now_(now), name_(pod_name(pod)) {}
 
-    Trouble find() const {
+    Diagnosis find() const {
         if (is_finished(pod_)) return failed();
         if (is_terminating(pod_)) return overdue();
         if (is_ready(pod_)) return {};
-        for (const auto look : {&PodTrouble::lost, &PodTrouble::unscheduled, &PodTrouble::init_containers,
-                                &PodTrouble::containers, &PodTrouble::gates}) {
-            Trouble trouble = (this->*look)();
-            if (!trouble.empty()) return trouble;
+        for (const auto look : {&PodDiagnoser::lost, &PodDiagnoser::unscheduled, &PodDiagnoser::init_containers,
+                                &PodDiagnoser::containers, &PodDiagnoser::gates}) {
+            Diagnosis diagnosis = (this->*look)();
+            if (!diagnosis.empty()) return diagnosis;
         }
         return {};
     }
 
 private:
-    Trouble failed() const {
+    Diagnosis failed() const {
         if (text_at(pod_, {"status", "phase"}) != "Failed") return {};
         const std::string why = reason_and_message(value_at(pod_, "status"));
         return {fmt::format("{} Failed{}{}", name_, why.empty() ? "" : ": ", why),
@@ -125,7 +126,7 @@ private:
     }
 
     // deletionTimestamp is when the grace period ends.
-    Trouble overdue() const {
+    Diagnosis overdue() const {
         const auto late = seconds_since(pod_, {"metadata", "deletionTimestamp"}, now_);
         if (!late || *late < kOverdue) return {};
         return {fmt::format("{} should be gone since {} s", name_, late->count()),
@@ -133,7 +134,7 @@ private:
     }
 
     // The node's controller takes a pod's readiness away and leaves what the kubelet said last.
-    Trouble lost() const {
+    Diagnosis lost() const {
         const Json* ready = condition_of(pod_, "Ready");
         const bool taken_away = ready && text_at(*ready, "status") != "True" && text_at(*ready, "reason").empty() &&
                                 condition_status(pod_, "ContainersReady") == "True";
@@ -142,7 +143,7 @@ private:
                 "bring the node back, or delete its Node object"};
     }
 
-    Trouble unscheduled() const {
+    Diagnosis unscheduled() const {
         const Json* condition = condition_of(pod_, "PodScheduled");
         if (!condition || text_at(*condition, "status") != "False") return {};
         if (text_at(*condition, "reason") == "SchedulingGated") {
@@ -150,7 +151,7 @@ private:
                     "see who has to open it, a queue of Kueue for one"};
         }
         std::string message = text_at(*condition, "message");
-        message = one_line(message.substr(0, message.find(" preemption:")));
+        message = shown(message.substr(0, message.find(" preemption:")));
         return {fmt::format("{} Pending: {}", name_, message), scheduling_advice(message)};
     }
 
@@ -164,23 +165,23 @@ private:
         return "see the pod's events";
     }
 
-    Trouble init_containers() const {
+    Diagnosis init_containers() const {
         for (const Json& status : value_at(value_at(pod_, "status"), "initContainerStatuses")) {
-            Trouble trouble = of_container(status, "init container");
-            if (!trouble.empty()) return trouble;
+            Diagnosis diagnosis = of_container(status, "init container");
+            if (!diagnosis.empty()) return diagnosis;
         }
         return {};
     }
 
-    Trouble containers() const {
+    Diagnosis containers() const {
         for (const Json& status : value_at(value_at(pod_, "status"), "containerStatuses")) {
-            Trouble trouble = of_container(status, "container");
-            if (!trouble.empty()) return trouble;
+            Diagnosis diagnosis = of_container(status, "container");
+            if (!diagnosis.empty()) return diagnosis;
         }
         return {};
     }
 
-    Trouble of_container(const Json& status, const char* kind) const {
+    Diagnosis of_container(const Json& status, const char* kind) const {
         const bool is_init = kind != std::string_view("container");
         const std::string who = fmt::format("{} {} {}", name_, kind, text_at(status, "name"));
         const Json& state = value_at(status, "state");
@@ -191,13 +192,13 @@ private:
         return of_running(value_at(state, "running"), who);
     }
 
-    Trouble of_waiting(const Json& status, const Json& waiting, const std::string& who) const {
+    Diagnosis of_waiting(const Json& status, const Json& waiting, const std::string& who) const {
         const std::string reason = text_at(waiting, "reason");
         if (reason == "CrashLoopBackOff") return crash_loop(status, waiting, who);
         if (reason.empty() || reason == "ContainerCreating" || reason == "PodInitializing") return creating(who);
         const std::string what = fmt::format("{} {}", who, reason_and_message(waiting));
         if (has(reason, "Image")) {
-            return {fmt::format("{} (image {})", what, one_line(text_at(status, "image"))),
+            return {fmt::format("{} (image {})", what, shown(text_at(status, "image"))),
                     "check the image's name, its registry and the pull secret"};
         }
         if (reason == "CreateContainerConfigError") {
@@ -206,7 +207,7 @@ private:
         return {what, fmt::format("see the pod's events, and the container runtime of node {}", node())};
     }
 
-    Trouble crash_loop(const Json& status, const Json& waiting, const std::string& who) const {
+    Diagnosis crash_loop(const Json& status, const Json& waiting, const std::string& who) const {
         const Json& last = value_at(value_at(status, "lastState"), "terminated");
         const int64_t restarts = number_at(status, {"restartCount"});
         const int whole = back_off_said(text_at(waiting, "message")).value_or(back_off_after(restarts));
@@ -218,12 +219,12 @@ private:
                 fmt::format("see kubectl logs --previous {} -n {}", name_, pod_namespace(pod_))};
     }
 
-    static Trouble of_ended(const Json& ended, const std::string& who, bool is_init) {
+    static Diagnosis of_ended(const Json& ended, const std::string& who, bool is_init) {
         if (number_at(ended, {"exitCode"}) == 0 && is_init) return {};
         return {fmt::format("{} ended with {}{}", who, exit_of(ended), output_of(ended)), "see its log"};
     }
 
-    Trouble creating(const std::string& who) const {
+    Diagnosis creating(const std::string& who) const {
         for (const char* reason :
              {"FailedMount", "FailedAttachVolume", "FailedCreatePodSandBox", "FailedCreatePodContainer"}) {
             const std::string message = latest(reason);
@@ -247,7 +248,7 @@ private:
         });
     }
 
-    Trouble of_running(const Json& running, const std::string& who) const {
+    Diagnosis of_running(const Json& running, const std::string& who) const {
         const auto age = seconds_since(running, {"startedAt"}, now_);
         const std::string probe = latest("Unhealthy");
         if (probe.empty() && (!age || *age < kSlow)) return {};
@@ -256,10 +257,10 @@ private:
                 "see its log and its readiness probe"};
     }
 
-    Trouble gates() const {
+    Diagnosis gates() const {
         const Json* ready = condition_of(pod_, "Ready");
         if (!ready || text_at(*ready, "reason") != "ReadinessGatesNotReady") return {};
-        return {fmt::format("{} is not ready: {}", name_, one_line(text_at(*ready, "message"))),
+        return {fmt::format("{} is not ready: {}", name_, shown(text_at(*ready, "message"))),
                 "see the controller that sets its readiness gates"};
     }
 
@@ -267,7 +268,7 @@ private:
     std::string latest(const char* reason) const {
         std::string message;
         for (const Json& event : events_) {
-            if (text_at(event, "reason") == reason) message = one_line(text_at(event, "message"));
+            if (text_at(event, "reason") == reason) message = shown(text_at(event, "message"));
         }
         return message;
     }
@@ -289,16 +290,11 @@ SystemTime time_of_event(const Json& event) {
 }
 
 std::vector<Json> list_or_nothing(Client& client, const Collection& collection, const ListOptions& options) {
-    std::vector<Json> items;
     try {
-        client.list(collection, options, [&](Page page) {
-            if (page.is_first) items.clear();
-            std::move(page.items.begin(), page.items.end(), std::back_inserter(items));
-        });
+        return client.list_all(collection, options);
     } catch (const ApiError&) {
         return {};
     }
-    return items;
 }
 
 int64_t revision_of(const Json& replica_set) {
@@ -311,7 +307,7 @@ int64_t revision_of(const Json& replica_set) {
 std::string newest_replica_set(Client& client, const Workload& workload) {
     std::string uid;
     int64_t newest = -1;
-    for (const Json& replica_set : list_or_nothing(client, {replica_sets(), workload.target.in_namespace}, {})) {
+    for (const Json& replica_set : list_or_nothing(client, {replica_sets(), workload.ref.in_namespace}, {})) {
         if (!is_owned_by(replica_set, workload.uid()) || revision_of(replica_set) <= newest) continue;
         newest = revision_of(replica_set);
         uid = text_at(replica_set, {"metadata", "uid"});
@@ -323,7 +319,7 @@ std::string newest_replica_set(Client& client, const Workload& workload) {
 std::string refusal(const Workload& workload, std::string message) {
     constexpr std::string_view kPrefix = "Error creating: ";
     if (message.starts_with(kPrefix)) message.erase(0, kPrefix.size());
-    message = one_line(std::move(message));
+    message = shown(message);
     const char* advice = "see who refuses them";
     if (has(message, "exceeded quota")) advice = "raise the quota, or free some of it";
     if (has(message, "violates PodSecurity")) advice = "the namespace's pod security level has to allow them";
@@ -333,14 +329,14 @@ std::string refusal(const Workload& workload, std::string message) {
     return fmt::format("{} gets no pods: {}; {}", workload.text(), message, advice);
 }
 
-class WorkloadTrouble {
+class WorkloadDiagnoser {
 public:
-    WorkloadTrouble(Client& client, const Workload& workload) : client_(client), workload_(workload) {}
+    WorkloadDiagnoser(Client& client, const Workload& workload) : client_(client), workload_(workload) {}
 
     std::vector<std::string> find() {
         conditions();
         if (found_.empty()) events_on(workload_.uid());
-        if (found_.empty() && workload_.target.resource.qualified() == "deployments.apps") {
+        if (found_.empty() && workload_.ref.resource.qualified() == "deployments.apps") {
             events_on(newest_replica_set(client_, workload_));
         }
         if (!stalled_.empty()) found_.push_back(stalled_);
@@ -356,14 +352,14 @@ private:
         const Json* progress = condition_of(workload_.object, "Progressing");
         if (progress && text_at(*progress, "reason") == "ProgressDeadlineExceeded") {
             stalled_ = fmt::format("{} has made no progress for its progressDeadlineSeconds: {}; see its pods",
-                                   workload_.text(), one_line(text_at(*progress, "message")));
+                                   workload_.text(), shown(text_at(*progress, "message")));
         }
     }
 
     void events_on(const std::string& uid) {
         if (uid.empty()) return;
         std::string message;
-        for (const Json& event : warnings_on(client_, workload_.target.in_namespace, uid)) {
+        for (const Json& event : warnings_on(client_, workload_.ref.in_namespace, uid)) {
             const bool is_recent = time_of_event(event) + kRecent > std::chrono::system_clock::now();
             if (is_recent && text_at(event, "reason") == "FailedCreate") message = text_at(event, "message");
         }
@@ -378,16 +374,16 @@ private:
 
 }  // namespace
 
-Trouble find_trouble(const Json& pod, const std::vector<Json>& events, SystemTime now) {
-    return PodTrouble(pod, events, now).find();
+Diagnosis diagnose(const Json& pod, const std::vector<Json>& events, SystemTime now) {
+    return PodDiagnoser(pod, events, now).find();
 }
 
-std::string trouble_of(const Json& pod, const std::vector<Json>& events, SystemTime now) {
-    return find_trouble(pod, events, now).text();
+std::string diagnosis_text(const Json& pod, const std::vector<Json>& events, SystemTime now) {
+    return diagnose(pod, events, now).text();
 }
 
-std::vector<std::string> trouble_of_workload(Client& client, const Workload& workload) {
-    return WorkloadTrouble(client, workload).find();
+std::vector<std::string> diagnose_workload(Client& client, const Workload& workload) {
+    return WorkloadDiagnoser(client, workload).find();
 }
 
 std::vector<Json> warnings_on(Client& client, const std::string& in_namespace, const std::string& uid) {

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kube/workload/trouble.hpp"
+#include "kube/workload/diagnosis.hpp"
 
 #include <fmt/chrono.h>
 #include <gmock/gmock.h>
 
-#include "kube/api/config/exec_plugin.hpp"
-#include "kube/api/resources.hpp"
+#include "kube/api/client/client.hpp"
+#include "kube/api/client/resource.hpp"
+#include "kube/api/common/timestamp.hpp"
 #include "kube/api/testing/session_testing.hpp"
 
 namespace cudafault::kube {
@@ -27,38 +28,38 @@ Json pod(const char* status) {
             {"status", Json::parse(status)}};
 }
 
-std::string trouble(const char* status, const std::vector<Json>& events = {}) {
-    return trouble_of(pod(status), events, kNow);
+std::string diagnosis(const char* status, const std::vector<Json>& events = {}) {
+    return diagnosis_text(pod(status), events, kNow);
 }
 
-TEST(PodTrouble, NoneOfAPodThatIsReadyOrStarts) {
-    EXPECT_EQ(trouble(R"({"phase":"Running","conditions":[{"type":"Ready","status":"True"}]})"), "");
-    EXPECT_EQ(trouble(R"({"phase":"Pending"})"), "");
-    EXPECT_EQ(trouble(R"({"phase":"Succeeded"})"), "");
+TEST(PodDiagnoser, NoneOfAPodThatIsReadyOrStarts) {
+    EXPECT_EQ(diagnosis(R"({"phase":"Running","conditions":[{"type":"Ready","status":"True"}]})"), "");
+    EXPECT_EQ(diagnosis(R"({"phase":"Pending"})"), "");
+    EXPECT_EQ(diagnosis(R"({"phase":"Succeeded"})"), "");
     EXPECT_EQ(
-        trouble(R"({"phase":"Running","conditions":[{"type":"Ready","status":"False","reason":"ContainersNotReady"}],
+        diagnosis(R"({"phase":"Running","conditions":[{"type":"Ready","status":"False","reason":"ContainersNotReady"}],
         "containerStatuses":[{"name":"main","ready":false,"state":{"running":{"startedAt":"2026-11-24T13:00:50Z"}}}]})"),
         "");
-    EXPECT_EQ(trouble(R"({"phase":"Pending","conditions":[
+    EXPECT_EQ(diagnosis(R"({"phase":"Pending","conditions":[
         {"type":"PodScheduled","status":"True","lastTransitionTime":"2026-11-24T13:00:55Z"}],
         "containerStatuses":[{"name":"main","state":{"waiting":{"reason":"ContainerCreating"}}}]})"),
               "");
 }
 
-TEST(PodTrouble, NoGpuIsFree) {
-    const std::string text = trouble(R"({"phase":"Pending","conditions":[
+TEST(PodDiagnoser, NoGpuIsFree) {
+    const std::string text = diagnosis(R"({"phase":"Pending","conditions":[
         {"type":"PodScheduled","status":"False","reason":"Unschedulable","message":"0/2 nodes are available: 2 Insufficient nvidia.com/gpu. preemption: 0/2 nodes are available: 2 No preemption victims found for incoming pod."}]})");
     EXPECT_THAT(text,
                 HasSubstr("web-1 Pending: 0/2 nodes are available: 2 Insufficient nvidia.com/gpu; every GPU is taken"));
     EXPECT_THAT(text, Not(HasSubstr("preemption")));
 }
 
-TEST(PodTrouble, OtherReasonsNotToBeScheduled) {
+TEST(PodDiagnoser, OtherReasonsNotToBeScheduled) {
     const auto unscheduled = [](const std::string& message) {
         Json of = pod(R"({"phase":"Pending","conditions":[
             {"type":"PodScheduled","status":"False","reason":"Unschedulable"}]})");
         of["status"]["conditions"][0]["message"] = message;
-        return trouble_of(of, {}, kNow);
+        return diagnosis_text(of, {}, kNow);
     };
     EXPECT_THAT(unscheduled("0/2 nodes are available: 2 Insufficient memory."),
                 HasSubstr("memory; free what is short"));
@@ -66,26 +67,26 @@ TEST(PodTrouble, OtherReasonsNotToBeScheduled) {
                 HasSubstr("check the node it is pinned to"));
     EXPECT_THAT(unscheduled("0/1 nodes are available: 1 node(s) had untolerated taint {a: b}."), HasSubstr("taints"));
     EXPECT_THAT(unscheduled("0/2 nodes are available: 2 cannot allocate all claims."), HasSubstr("every GPU is taken"));
-    EXPECT_THAT(trouble(R"({"phase":"Pending","conditions":[
+    EXPECT_THAT(diagnosis(R"({"phase":"Pending","conditions":[
         {"type":"PodScheduled","status":"False","reason":"SchedulingGated"}]})"),
                 HasSubstr("scheduling gate"));
 }
 
-TEST(PodTrouble, Images) {
-    const std::string text = trouble(R"({"phase":"Pending","containerStatuses":[{"name":"main","image":"reg/x:1",
+TEST(PodDiagnoser, Images) {
+    const std::string text = diagnosis(R"({"phase":"Pending","containerStatuses":[{"name":"main","image":"reg/x:1",
         "state":{"waiting":{"reason":"ImagePullBackOff","message":"Back-off pulling image \"reg/x:1\"\n"}}}]})");
     EXPECT_THAT(text,
                 HasSubstr("web-1 container main ImagePullBackOff: Back-off pulling image \"reg/x:1\" (image reg/x:1)"));
     EXPECT_THAT(text, HasSubstr("pull secret"));
-    EXPECT_THAT(trouble(R"({"containerStatuses":[{"name":"main","state":{"waiting":{"reason":"ErrImagePull"}}}]})"),
+    EXPECT_THAT(diagnosis(R"({"containerStatuses":[{"name":"main","state":{"waiting":{"reason":"ErrImagePull"}}}]})"),
                 HasSubstr("ErrImagePull"));
 }
 
-TEST(PodTrouble, Configuration) {
-    EXPECT_THAT(trouble(R"({"containerStatuses":[{"name":"main","state":{"waiting":
+TEST(PodDiagnoser, Configuration) {
+    EXPECT_THAT(diagnosis(R"({"containerStatuses":[{"name":"main","state":{"waiting":
         {"reason":"CreateContainerConfigError","message":"secret \"s\" not found"}}}]})"),
                 AllOf(HasSubstr("CreateContainerConfigError: secret \"s\" not found"), HasSubstr("Secrets")));
-    EXPECT_THAT(trouble(R"({"containerStatuses":[{"name":"main","state":{"waiting":
+    EXPECT_THAT(diagnosis(R"({"containerStatuses":[{"name":"main","state":{"waiting":
         {"reason":"RunContainerError","message":"exec: no such file"}}}]})"),
                 AllOf(HasSubstr("RunContainerError: exec: no such file"), HasSubstr("gpu-7")));
 }
@@ -97,10 +98,10 @@ std::string crash_loop(int restarts, const std::string& message, const char* fin
     status["restartCount"] = restarts;
     status["state"]["waiting"]["message"] = message;
     status["lastState"]["terminated"]["finishedAt"] = finished;
-    return trouble_of(of, {}, kNow);
+    return diagnosis_text(of, {}, kNow);
 }
 
-TEST(PodTrouble, CrashLoopWithTheTimeLeft) {
+TEST(PodDiagnoser, CrashLoopWithTheTimeLeft) {
     EXPECT_THAT(crash_loop(1, ""),
                 HasSubstr("CrashLoopBackOff: 1 restart, the last with exit code 1, next start in 0 s"));
     EXPECT_THAT(crash_loop(2, ""), HasSubstr("2 restarts, the last with exit code 1, next start in 10 s"));
@@ -115,27 +116,27 @@ TEST(PodTrouble, CrashLoopWithTheTimeLeft) {
     EXPECT_THAT(crash_loop(2, ""), HasSubstr("kubectl logs --previous web-1 -n prod"));
 }
 
-TEST(PodTrouble, InitContainersSayWhatTheyPrintedLast) {
+TEST(PodDiagnoser, InitContainersSayWhatTheyPrintedLast) {
     EXPECT_THAT(
-        trouble(R"({"initContainerStatuses":[{"name":"compile-cuda-fault-lib","restartCount":2,
+        diagnosis(R"({"initContainerStatuses":[{"name":"compile-cuda-fault-lib","restartCount":2,
         "state":{"waiting":{"reason":"CrashLoopBackOff"}},"lastState":{"terminated":{"exitCode":127,"reason":"Error",
         "finishedAt":"2026-11-24T13:00:50Z","message":"starting\ng++: not found\n"}}}],
         "containerStatuses":[{"name":"main","state":{"waiting":{"reason":"PodInitializing"}}}]})"),
         HasSubstr("web-1 init container compile-cuda-fault-lib CrashLoopBackOff: 2 restarts, the last with exit "
                   "code 127, saying \"g++: not found\", next start in 10 s"));
-    EXPECT_THAT(trouble(R"({"initContainerStatuses":[{"name":"first",
+    EXPECT_THAT(diagnosis(R"({"initContainerStatuses":[{"name":"first",
         "state":{"terminated":{"exitCode":1,"message":"no disk"}}}]})"),
                 HasSubstr("init container first ended with exit code 1, saying \"no disk\""));
-    EXPECT_EQ(trouble(R"({"initContainerStatuses":[{"name":"first","state":{"terminated":{"exitCode":0}}},
+    EXPECT_EQ(diagnosis(R"({"initContainerStatuses":[{"name":"first","state":{"terminated":{"exitCode":0}}},
         {"name":"sidecar","ready":false,"state":{"running":{}}}]})"),
               "");
 }
 
-TEST(PodTrouble, EndedContainers) {
-    EXPECT_THAT(trouble(R"({"containerStatuses":[{"name":"main","state":{"terminated":
+TEST(PodDiagnoser, EndedContainers) {
+    EXPECT_THAT(diagnosis(R"({"containerStatuses":[{"name":"main","state":{"terminated":
         {"exitCode":137,"reason":"OOMKilled"}}}]})"),
                 HasSubstr("container main ended with exit code 137 (OOMKilled)"));
-    EXPECT_THAT(trouble(R"({"containerStatuses":[{"name":"main","state":{"terminated":
+    EXPECT_THAT(diagnosis(R"({"containerStatuses":[{"name":"main","state":{"terminated":
         {"exitCode":139,"signal":11,"reason":"Error"}}}]})"),
                 HasSubstr("ended with signal 11"));
 }
@@ -144,72 +145,72 @@ constexpr const char* kCreating = R"({"phase":"Pending","conditions":[
     {"type":"PodScheduled","status":"True","lastTransitionTime":"2026-11-24T13:00:00Z"}],
     "containerStatuses":[{"name":"main","state":{"waiting":{"reason":"ContainerCreating"}}}]})";
 
-TEST(PodTrouble, ContainersThatAreNotMade) {
-    EXPECT_THAT(trouble(kCreating), HasSubstr("web-1 container main is being made since 60 s"));
+TEST(PodDiagnoser, ContainersThatAreNotMade) {
+    EXPECT_THAT(diagnosis(kCreating), HasSubstr("web-1 container main is being made since 60 s"));
     EXPECT_THAT(
-        trouble(kCreating, {{{"reason", "Pulling"}},
-                            {{"reason", "FailedMount"}, {"message", "configmap \"old\" not found"}},
-                            {{"reason", "FailedMount"}, {"message", "configmap \"x\" not found"}}}),
+        diagnosis(kCreating, {{{"reason", "Pulling"}},
+                              {{"reason", "FailedMount"}, {"message", "configmap \"old\" not found"}},
+                              {{"reason", "FailedMount"}, {"message", "configmap \"x\" not found"}}}),
         HasSubstr("container main cannot be made: FailedMount: configmap \"x\" not found; make what is missing"));
 }
 
 constexpr const char* kRunning = R"({"phase":"Running","containerStatuses":[{"name":"main","ready":false,
     "state":{"running":{"startedAt":"2026-11-24T13:00:00Z"}}}]})";
 
-TEST(PodTrouble, Readiness) {
-    EXPECT_THAT(trouble(kRunning), HasSubstr("web-1 container main runs since 60 s and is not ready; see its log"));
-    EXPECT_THAT(trouble(kRunning, {{{"reason", "Unhealthy"}, {"message", "Readiness probe failed: HTTP 503"}}}),
+TEST(PodDiagnoser, Readiness) {
+    EXPECT_THAT(diagnosis(kRunning), HasSubstr("web-1 container main runs since 60 s and is not ready; see its log"));
+    EXPECT_THAT(diagnosis(kRunning, {{{"reason", "Unhealthy"}, {"message", "Readiness probe failed: HTTP 503"}}}),
                 HasSubstr("is not ready: Readiness probe failed: HTTP 503"));
-    EXPECT_THAT(trouble(R"({"conditions":[{"type":"Ready","status":"False","reason":"ReadinessGatesNotReady",
+    EXPECT_THAT(diagnosis(R"({"conditions":[{"type":"Ready","status":"False","reason":"ReadinessGatesNotReady",
         "message":"the status of pod readiness gate \"g\" is not \"True\""}]})"),
                 HasSubstr("web-1 is not ready: the status of pod readiness gate \"g\""));
 }
 
-TEST(PodTrouble, LostNodes) {
-    EXPECT_THAT(trouble(R"({"phase":"Running","conditions":[{"type":"Ready","status":"False"},
+TEST(PodDiagnoser, LostNodes) {
+    EXPECT_THAT(diagnosis(R"({"phase":"Running","conditions":[{"type":"Ready","status":"False"},
         {"type":"ContainersReady","status":"True"}],"containerStatuses":[{"name":"main","ready":true,
         "state":{"running":{}}}]})"),
                 HasSubstr("web-1 is on node gpu-7, which does not report any more"));
-    EXPECT_THAT(trouble(R"({"phase":"Running","reason":"NodeLost"})"), HasSubstr("gpu-7"));
+    EXPECT_THAT(diagnosis(R"({"phase":"Running","reason":"NodeLost"})"), HasSubstr("gpu-7"));
 }
 
-TEST(PodTrouble, OfPodsThatHaveFailedOrDoNotGo) {
-    EXPECT_THAT(trouble(R"({"phase":"Failed","reason":"UnexpectedAdmissionError",
+TEST(PodDiagnoser, OfPodsThatHaveFailedOrDoNotGo) {
+    EXPECT_THAT(diagnosis(R"({"phase":"Failed","reason":"UnexpectedAdmissionError",
         "message":"Allocate failed due to no healthy devices present; cannot allocate unhealthy devices nvidia.com/gpu"})"),
                 HasSubstr("web-1 Failed: UnexpectedAdmissionError: Allocate failed"));
     Json of = pod("{}");
     of["metadata"]["deletionTimestamp"] = "2026-11-24T13:00:55Z";
-    EXPECT_EQ(trouble_of(of, {}, kNow), "");
+    EXPECT_EQ(diagnosis_text(of, {}, kNow), "");
     of["metadata"]["deletionTimestamp"] = "2026-11-24T13:00:00Z";
-    EXPECT_THAT(trouble_of(of, {}, kNow), HasSubstr("web-1 should be gone since 60 s"));
+    EXPECT_THAT(diagnosis_text(of, {}, kNow), HasSubstr("web-1 should be gone since 60 s"));
 }
 
-TEST(PodTrouble, OthersTextsStayOnOneLineAndShort) {
+TEST(PodDiagnoser, OthersTextsStayOnOneLineAndShort) {
     Json of = pod(R"({"containerStatuses":[{"name":"main","state":{"waiting":{"reason":"X"}}}]})");
     of["status"]["containerStatuses"][0]["state"]["waiting"]["message"] = "a\nb\x1b[31m" + std::string(5000, 'x');
-    const std::string text = trouble_of(of, {}, kNow);
+    const std::string text = diagnosis_text(of, {}, kNow);
     EXPECT_EQ(text.find_first_of("\n\x1b"), std::string::npos);
     EXPECT_LT(text.size(), 600u);
 }
 
-TEST(PodTrouble, WhatIsNoPodHasNone) {
+TEST(PodDiagnoser, WhatIsNoPodHasNone) {
     for (const char* status :
          {"null", "1", R"({"conditions":"x","containerStatuses":1})", R"({"conditions":[null,{"type":"Ready"}]})",
           R"({"containerStatuses":[null,1,{"state":"x"},{"state":{"waiting":[]}}]})",
           R"({"initContainerStatuses":{"a":{"state":{"waiting":1,"running":"x"}}}})"}) {
-        EXPECT_EQ(trouble(status), "") << status;
+        EXPECT_EQ(diagnosis(status), "") << status;
     }
-    EXPECT_EQ(trouble_of(Json::parse(R"({"metadata":[],"spec":1})"), {1, nullptr}, kNow), "");
+    EXPECT_EQ(diagnosis_text(Json::parse(R"({"metadata":[],"spec":1})"), {1, nullptr}, kNow), "");
 }
 
-class WorkloadTroubleTest : public SessionTest {
+class WorkloadDiagnosisTest : public SessionTest {
 protected:
     std::vector<std::string> find(const Json& status, const Resource& resource) {
         Workload workload;
-        workload.target = {resource, "prod", "web"};
-        workload.object = {{"metadata", {{"uid", "w1"}}}, {"status", status}};
+        workload.ref = {resource, "prod", "web"};
+        workload.update({{"metadata", {{"uid", "w1"}}}, {"status", status}});
         Client client(session());
-        return trouble_of_workload(client, workload);
+        return diagnose_workload(client, workload);
     }
 
     void on_events(const std::string& uid, const std::vector<Json>& items) {
@@ -237,7 +238,7 @@ protected:
     const Resource daemon_sets{"apps", "v1", "daemonsets", "daemonset", "DaemonSet", true, {}, {}, {}};
 };
 
-TEST_F(WorkloadTroubleTest, ConditionsNeedNoEvents) {
+TEST_F(WorkloadDiagnosisTest, ConditionsNeedNoEvents) {
     const auto found = find(
         {{"conditions",
           {{{"type", "ReplicaFailure"},
@@ -256,7 +257,7 @@ TEST_F(WorkloadTroubleTest, ConditionsNeedNoEvents) {
     EXPECT_EQ(requests(), 0u);
 }
 
-TEST_F(WorkloadTroubleTest, TheEventsOfTheNewestReplicaSet) {
+TEST_F(WorkloadDiagnosisTest, TheEventsOfTheNewestReplicaSet) {
     on_events("w1", {});
     on_events("rs3", {failed_create("Error creating: pods \"web-\" is forbidden: violates PodSecurity "
                                     "\"restricted:latest\": unrestricted capabilities",
@@ -270,21 +271,21 @@ TEST_F(WorkloadTroubleTest, TheEventsOfTheNewestReplicaSet) {
                                   HasSubstr("pod security level"))));
 }
 
-TEST_F(WorkloadTroubleTest, TheLatestEventOfTheWorkloadItself) {
+TEST_F(WorkloadDiagnosisTest, TheLatestEventOfTheWorkloadItself) {
     on_events("w1", {failed_create("Error creating: admission webhook \"p\" denied the request: no", seconds(1)),
                      failed_create("Error creating: something before", seconds(60))});
     EXPECT_THAT(find({}, daemon_sets), ElementsAre(AllOf(HasSubstr("denied the request: no"), HasSubstr("policy"))));
     EXPECT_EQ(requests(), 1u);
 }
 
-TEST_F(WorkloadTroubleTest, OldEventsAndOtherReasonsTellNothing) {
+TEST_F(WorkloadDiagnosisTest, OldEventsAndOtherReasonsTellNothing) {
     Json other = failed_create("x", seconds(1));
     other["reason"] = "FailedToUpdateEndpoint";
     on_events("w1", {failed_create("Error creating: long ago", seconds(7200)), other, nullptr, 5});
     EXPECT_THAT(find({}, daemon_sets), IsEmpty());
 }
 
-TEST_F(WorkloadTroubleTest, WithoutPermissionThereAreFewerReasons) {
+TEST_F(WorkloadDiagnosisTest, WithoutPermissionThereAreFewerReasons) {
     responder.on("GET", "/api/v1/namespaces/prod/events", {status_answer(403, "Forbidden")});
     responder.on("GET", "/apis/apps/v1/namespaces/prod/replicasets", {status_answer(403, "Forbidden")});
     EXPECT_THAT(find({{"conditions", "odd"}}, deployments), IsEmpty());

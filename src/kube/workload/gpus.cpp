@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <optional>
 
-#include "kube/api/common/json_text.hpp"
+#include "kube/api/common/json.hpp"
 
 namespace cudafault::kube {
 

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cctype>
 
+#include "kube/api/client/discovery.hpp"
+
 namespace cudafault::kube {
 
 namespace {
@@ -359,6 +361,13 @@ std::vector<Resource> served_kinds(Discovery& discovery) {
         if (auto resource = served_version(discovery, kind)) served.push_back(std::move(*resource));
     }
     return served;
+}
+
+std::vector<Resource> histories_of(const std::string& group, const std::string& kind) {
+    if (group == "batch" || (group == "apps" && kind == "ReplicaSet")) return {};
+    if (group != "apps") return {replica_sets(), controller_revisions()};
+    if (kind == "Deployment") return {replica_sets()};
+    return {controller_revisions()};
 }
 
 }  // namespace cudafault::kube

@@ -6,18 +6,12 @@
 #include <string>
 #include <vector>
 
-#include "kube/api/discovery.hpp"
+#include "kube/api/client/resource.hpp"
 #include "kube/workload/templates.hpp"
 
 namespace cudafault::kube {
 
-// How a change of the template reaches the pods.
-enum class Replacement {
-    kRolling,       // the controller replaces the pods, crashing ones too
-    kOrderedReady,  // it waits for ever for a crashing one
-    kOnDelete,      // it makes new ones for those that are deleted
-    kNextRun,       // CronJob: those there are stay, the next run has it
-};
+class Discovery;
 
 enum class Support {
     kPossible,
@@ -61,5 +55,9 @@ std::optional<Resource> served_version(Discovery& discovery, const Kind& kind);
 // The kinds of the table that the server serves, also those that cannot be injected: for looking at everything in a
 // namespace.
 std::vector<Resource> served_kinds(Discovery& discovery);
+
+// The resources in which controllers keep old templates of a kind: ReplicaSets, ControllerRevisions, or nothing. An
+// operator may create either for its own kind.
+std::vector<Resource> histories_of(const std::string& group, const std::string& kind);
 
 }  // namespace cudafault::kube

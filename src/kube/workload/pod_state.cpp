@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "kube/api/common/json_text.hpp"
+#include "kube/api/common/json.hpp"
 #include "kube/names.hpp"
 
 namespace cudafault::kube {

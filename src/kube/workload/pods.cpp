@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "kube/workload/pods.hpp"
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -6,11 +8,14 @@
 #include <map>
 #include <set>
 
-#include "kube/api/common/json_text.hpp"
-#include "kube/api/resources.hpp"
+#include "kube/api/client/client.hpp"
+#include "kube/api/client/discovery.hpp"
+#include "kube/api/client/resource.hpp"
+#include "kube/api/common/json.hpp"
+#include "kube/api/transport/api_error.hpp"
 #include "kube/object/owners.hpp"
+#include "kube/workload/kinds.hpp"
 #include "kube/workload/pod_state.hpp"
-#include "kube/workload/workload.hpp"
 
 namespace cudafault::kube {
 
@@ -18,18 +23,9 @@ namespace {
 
 using Uids = std::set<std::string>;
 
-std::vector<Json> list_all(Client& client, const Collection& collection, const ListOptions& options) {
-    std::vector<Json> objects;
-    client.list(collection, options, [&](Page page) {
-        if (page.is_first) objects.clear();
-        std::move(page.items.begin(), page.items.end(), std::back_inserter(objects));
-    });
-    return objects;
-}
-
 std::vector<Json> list_pods(Client& client, const std::string& in_namespace, const std::string& label_selector) {
     const ListOptions options{label_selector, "status.phase!=Succeeded,status.phase!=Failed"};
-    std::vector<Json> found = list_all(client, {pods(), in_namespace}, options);
+    std::vector<Json> found = client.list_all({pods(), in_namespace}, options);
     std::erase_if(found, is_finished);
     return found;
 }
@@ -86,23 +82,23 @@ Uids owned_by(const Workload& workload, const std::vector<Json>& objects) {
 // Another workload may have the same labels.
 std::vector<Json> list_owned_pods(Client& client, const Workload& workload, const std::string& selector,
                                   const Uids& owners) {
-    std::vector<Json> pods = list_pods(client, workload.target.in_namespace, selector);
+    std::vector<Json> pods = list_pods(client, workload.ref.in_namespace, selector);
     std::erase_if(pods, [&](const Json& pod) { return !is_controlled_by(pod, owners); });
     return pods;
 }
 
 std::vector<Json> pods_of_replica_sets(Client& client, const Workload& workload, const std::string& selector) {
-    const auto sets = list_all(client, {replica_sets(), workload.target.in_namespace}, {selector, ""});
+    const auto sets = client.list_all({replica_sets(), workload.ref.in_namespace}, {selector, ""});
     return list_owned_pods(client, workload, selector, owned_by(workload, sets));
 }
 
 std::vector<Json> pods_of_jobs(Client& client, const Workload& workload) {
-    const auto all = list_all(client, {jobs(), workload.target.in_namespace}, {});
+    const auto all = client.list_all({jobs(), workload.ref.in_namespace}, {});
     return list_owned_pods(client, workload, pod_selector(workload), owned_by(workload, all));
 }
 
 std::vector<Json> the_pod_itself(Client& client, const Workload& workload) {
-    const auto pod = client.find(workload.target);
+    const auto pod = client.find(workload.ref);
     if (!pod || is_finished(*pod)) return {};
     return {*pod};
 }
@@ -123,16 +119,16 @@ public:
     }
 
 private:
-    std::optional<Owner> above(const Owner& owner) {
+    std::optional<ObjectRef> above(const ObjectRef& owner) {
         const auto known = above_.find(owner.uid);
         if (known != above_.end()) return known->second;
         return above_[owner.uid] = read_above(owner);
     }
 
     // An owner that cannot be read leads nowhere: it is of other people's pods.
-    std::optional<Owner> read_above(const Owner& owner) {
+    std::optional<ObjectRef> read_above(const ObjectRef& owner) {
         try {
-            const auto resource = discovery_.find(owner.api_version, owner.kind);
+            const auto resource = discovery_.find(owner.resource.api_version(), owner.resource.kind);
             const auto object = resource ? client_.find({*resource, in_namespace_, owner.name}) : std::nullopt;
             return object && uid_of(*object) == owner.uid ? controller_of(*object) : std::nullopt;
         } catch (const ApiError& error) {
@@ -144,24 +140,24 @@ private:
     Client& client_;
     Discovery& discovery_;
     std::string in_namespace_;
-    std::map<std::string, std::optional<Owner>> above_;  // by the uid of the owned
+    std::map<std::string, std::optional<ObjectRef>> above_;  // by the uid of the owned
 };
 
 std::vector<Json> pods_by_owners(Client& client, Discovery& discovery, const Workload& workload) {
-    std::vector<Json> pods = list_pods(client, workload.target.in_namespace, "");
-    OwnerChains chains(client, discovery, workload.target.in_namespace);
+    std::vector<Json> pods = list_pods(client, workload.ref.in_namespace, "");
+    OwnerChains chains(client, discovery, workload.ref.in_namespace);
     std::erase_if(pods, [&](const Json& pod) { return !chains.lead_to(workload.uid(), pod); });
     return pods;
 }
 
 std::vector<Json> search(Client& client, Discovery& discovery, const Workload& workload) {
-    const Kind* kind = kind_of(workload.target.resource);
+    const Kind* kind = kind_of(workload.ref.resource);
     const std::string selector = pod_selector(workload);
     switch (kind ? kind->pod_search : PodSearch::kOwners) {
         case PodSearch::kSelector: return list_owned_pods(client, workload, selector, {workload.uid()});
         case PodSearch::kReplicaSets: return pods_of_replica_sets(client, workload, selector);
         case PodSearch::kJobs: return pods_of_jobs(client, workload);
-        case PodSearch::kLabels: return list_pods(client, workload.target.in_namespace, selector);
+        case PodSearch::kLabels: return list_pods(client, workload.ref.in_namespace, selector);
         case PodSearch::kItself: return the_pod_itself(client, workload);
         case PodSearch::kOwners: break;
     }
@@ -169,7 +165,7 @@ std::vector<Json> search(Client& client, Discovery& discovery, const Workload& w
 }
 
 bool is_of_a_template(const Workload& workload, const Json& pod) {
-    const Kind* kind = kind_of(workload.target.resource);
+    const Kind* kind = kind_of(workload.ref.resource);
     const std::string name = kind && kind->template_of ? kind->template_of(workload.object, pod) : "";
     return name.empty() || workload.templates.empty() ||
            std::any_of(workload.templates.begin(), workload.templates.end(),
@@ -179,12 +175,12 @@ bool is_of_a_template(const Workload& workload, const Json& pod) {
 }  // namespace
 
 std::string pod_selector(const Workload& workload) {
-    const Kind* kind = kind_of(workload.target.resource);
+    const Kind* kind = kind_of(workload.ref.resource);
     switch (kind ? kind->pod_search : PodSearch::kOwners) {
         case PodSearch::kSelector:
         case PodSearch::kReplicaSets: return selector_text(value_at(value_at(workload.object, "spec"), "selector"));
         case PodSearch::kJobs: return "job-name";
-        case PodSearch::kLabels: return fmt::format(fmt::runtime(kind->pod_labels), workload.target.name);
+        case PodSearch::kLabels: return fmt::format(fmt::runtime(kind->pod_labels), workload.ref.name);
         default: return "";
     }
 }

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gmock/gmock.h>
 
+#include "kube/api/transport/api_error.hpp"
 #include "kube/testing/paths_testing.hpp"
 #include "kube/testing/workload_testing.hpp"
+#include "kube/workload/kinds.hpp"
+#include "kube/workload/pods.hpp"
 
 namespace cudafault::kube {
 namespace {
@@ -125,8 +128,8 @@ TEST_F(PodsOfTest, OfOtherKindsByTheOwnersOfAllPods) {
     serve("acme.com/v1", {{"widgets", "Widget"}});
     serve_apps();
     Workload top;
-    top.target = {Resource{"acme.com", "v1", "widgets", "widget", "Widget", true, {}, {}, {}}, "prod", "top"};
-    top.object = named("top");
+    top.ref = {Resource{"acme.com", "v1", "widgets", "widget", "Widget", true, {}, {}, {}}, "prod", "top"};
+    top.update(named("top"));
     hold_list(kPodPath,
               {owned(named("a"), "apps/v1", "ReplicaSet", "web-1"), owned(named("b"), "apps/v1", "ReplicaSet", "web-1"),
                owned(named("c"), "acme.com/v1", "Widget", "top"), owned(named("d"), "apps/v1", "ReplicaSet", "secret"),

@@ -12,12 +12,18 @@
 #include <tuple>
 #include <utility>
 
-#include "kube/api/common/json_text.hpp"
-#include "kube/api/config/exec_plugin.hpp"
-#include "kube/api/resources.hpp"
-#include "kube/api/transport/shorter_deadline.hpp"
-#include "kube/api/watch.hpp"
+#include "kube/api/client/client.hpp"
+#include "kube/api/client/discovery.hpp"
+#include "kube/api/client/resource.hpp"
+#include "kube/api/client/watch.hpp"
+#include "kube/api/common/json.hpp"
+#include "kube/api/common/timestamp.hpp"
+#include "kube/api/transport/api_error.hpp"
+#include "kube/api/transport/deadline_scope.hpp"
+#include "kube/api/transport/session.hpp"
 #include "kube/object/owners.hpp"
+#include "kube/workload/diagnosis.hpp"
+#include "kube/workload/pods.hpp"
 
 namespace cudafault::kube {
 
@@ -32,7 +38,7 @@ constexpr seconds kTimeToExplain{5};  // for finding out why, after the deadline
 constexpr seconds kSlowStart{10};     // then a pod's events are read
 constexpr seconds kLongestStart{60};  // that an old pod which serves is left for, if new ones need not be Ready
 constexpr size_t kEventsRead = 3;     // pods whose events are read for that
-constexpr size_t kTroublesShown = 5;
+constexpr size_t kProblemsShown = 5;
 
 bool is_apps(const Json& object, const char* kind) {
     return text_at(object, "apiVersion").starts_with("apps/") && text_at(object, "kind") == kind;
@@ -217,7 +223,7 @@ public:
 
     RolloutResult run() {
         try {
-            const ShorterDeadline scope(client_.session(), options_.deadline);
+            const DeadlineScope scope = DeadlineScope::at_most(client_.session(), options_.deadline);
             return wait();
         } catch (const DeadlinePassed&) {
             return give_up();
@@ -262,7 +268,7 @@ private:
         }
         unconfirmed_ = 0;
         report();
-        if (are_rest_without_place()) return finished();
+        if (update_scheduling_stall()) return finished();
         if (is_superseded()) return superseded();
         if (needs_consent()) return give_up();
         if (!delete_next()) follow();
@@ -270,22 +276,22 @@ private:
     }
 
     // Either all old pods are gone; or their controller takes them away for Ready ones only, and there will be no more.
-    bool are_rest_without_place() {
+    bool update_scheduling_stall() {
         const Counts counts = count();
         const bool is_last_word = counts.old == 0
                                       ? counts.wanted >= desired()
                                       : counts.there < counts.wanted && counts.terminating == 0 && !next_to_delete();
         if (!options_.pinned || !expected_.observed() || counts.there == 0 || !is_last_word ||
-            !do_new_ones_only_lack_a_place()) {
-            without_place_.reset();
+            !all_new_pods_unschedulable()) {
+            scheduling_stall_.reset();
             return false;
         }
-        if (!without_place_ || without_place_->first != counts) without_place_.emplace(counts, Clock::now());
-        const auto patience = counts.old == 0 ? options_.passing_trouble : options_.controller_pause;
-        return Clock::now() - without_place_->second >= patience;
+        if (!scheduling_stall_ || scheduling_stall_->first != counts) scheduling_stall_.emplace(counts, Clock::now());
+        const auto patience = counts.old == 0 ? options_.report_delay : options_.controller_pause;
+        return Clock::now() - scheduling_stall_->second >= patience;
     }
 
-    bool do_new_ones_only_lack_a_place() const {
+    bool all_new_pods_unschedulable() const {
         const auto& all = pods_.pods();
         return std::all_of(all.begin(), all.end(), [&](const auto& entry) {
             const Json& pod = entry.second;
@@ -325,7 +331,7 @@ private:
     }
 
     void read_workload() {
-        workload_.object = client_.get(workload_.target);
+        workload_.update(client_.get(workload_.ref));
         expected_.update(workload_.object);
     }
 
@@ -391,7 +397,7 @@ private:
         watch_options.list.label_selector = pod_selector(workload_);
         watch_options.from = version_;
         watch_options.window = kWindow;
-        watch(client_, {kube::pods(), workload_.target.in_namespace}, watch_options, handler);
+        watch(client_, {kube::pods(), workload_.ref.in_namespace}, watch_options, handler);
         if (pods_.needs_list() || (window_over_ && ++windows_ >= kWindowsPerList)) list_pods();
         if (window_over_) tick();
     }
@@ -422,26 +428,26 @@ private:
         return all;
     }
 
-    Trouble trouble(const Json& pod) const {
+    Diagnosis diagnosis_of(const Json& pod) const {
         const auto events = events_.find(pod_uid(pod));
-        return find_trouble(pod, events == events_.end() ? std::vector<Json>{} : events->second);
+        return diagnose(pod, events == events_.end() ? std::vector<Json>{} : events->second);
     }
 
     // The first that is found, of new pods before old ones.
-    Trouble first_trouble() const {
+    Diagnosis first_diagnosis() const {
         for (const bool wanted : {true, false}) {
             for (const auto& [uid, pod] : pods_.pods()) {
                 if (wanted ? !expected_.is_wanted(pod) : !expected_.is_old(pod)) continue;
-                Trouble found = trouble(pod);
+                Diagnosis found = diagnosis_of(pod);
                 if (!found.empty()) return found;
             }
         }
         return {};
     }
 
-    std::string lasting_trouble() const {
+    std::string lasting_problem() const {
         const std::vector<std::string> deletions = deletions_needed();
-        return deletions.empty() ? first_trouble().what : deletions.front();
+        return deletions.empty() ? first_diagnosis().what : deletions.front();
     }
 
     void report() {
@@ -454,8 +460,8 @@ private:
         }
         if (line != counted_) changed_at_ = Clock::now();
         counted_ = line;
-        const bool is_lasting = Clock::now() - changed_at_ >= options_.passing_trouble;
-        const std::string found = is_lasting ? lasting_trouble() : "";
+        const bool is_lasting = Clock::now() - changed_at_ >= options_.report_delay;
+        const std::string found = is_lasting ? lasting_problem() : "";
         std::string news = line + without_digits(found);
         if (news == reported_) return;
         reported_ = std::move(news);
@@ -540,15 +546,15 @@ private:
     RolloutResult superseded() {
         RolloutResult result;
         result.state = expected_.state(pods());
-        result.troubles.push_back(fmt::format("{} has been changed by somebody else meanwhile", workload_.text()));
+        result.problems.push_back(fmt::format("{} has been changed by somebody else meanwhile", workload_.text()));
         return result;
     }
 
     RolloutResult paused() {
         RolloutResult result = nothing(false);
-        result.troubles.push_back(
+        result.problems.push_back(
             fmt::format("{} is paused, so its pods are not replaced; kubectl rollout resume deployment {} -n {}",
-                        workload_.text(), workload_.target.name, workload_.target.in_namespace));
+                        workload_.text(), workload_.ref.name, workload_.ref.in_namespace));
         return result;
     }
 
@@ -563,18 +569,18 @@ private:
     RolloutResult give_up() {
         RolloutResult result;
         result.state = expected_.state(pods());
-        result.troubles = deletions_needed();
+        result.problems = deletions_needed();
         try {
-            const OtherDeadline scope(client_.session(), after(kTimeToExplain));
+            const DeadlineScope scope(client_.session(), after(kTimeToExplain));
             read_last_events();
-            const auto reasons = trouble_of_workload(client_, workload_);
-            result.troubles.insert(result.troubles.end(), reasons.begin(), reasons.end());
+            const auto reasons = diagnose_workload(client_, workload_);
+            result.problems.insert(result.problems.end(), reasons.begin(), reasons.end());
         } catch (const DeadlinePassed&) {
             // What the pods say is said below, all the same.
         } catch (const ConnectionError&) {
         }
-        add_pod_troubles(result.troubles);
-        if (result.troubles.empty()) result.troubles.push_back(what_is_missing());
+        add_pod_problems(result.problems);
+        if (result.problems.empty()) result.problems.push_back(what_is_missing());
         return result;
     }
 
@@ -599,14 +605,14 @@ private:
         }
     }
 
-    void add_pod_troubles(std::vector<std::string>& troubles) const {
+    void add_pod_problems(std::vector<std::string>& problems) const {
         size_t found = 0;
         for (const auto& [uid, pod] : pods_.pods()) {
-            const std::string text = expected_.is_kept(pod) ? "" : trouble(pod).text();
+            const std::string text = expected_.is_kept(pod) ? "" : diagnosis_of(pod).text();
             if (text.empty()) continue;
-            if (++found <= kTroublesShown) troubles.push_back(text);
+            if (++found <= kProblemsShown) problems.push_back(text);
         }
-        if (found > kTroublesShown) troubles.push_back(fmt::format("and {} more pods", found - kTroublesShown));
+        if (found > kProblemsShown) problems.push_back(fmt::format("and {} more pods", found - kProblemsShown));
     }
 
     std::string what_is_missing() const {
@@ -638,8 +644,8 @@ private:
     std::string why_not_deleted_;
     std::map<std::string, std::vector<Json>> events_;  // by uid of the pod
     std::string reported_, counted_;
-    Deadline changed_at_ = Clock::now();                        // of what is counted
-    std::optional<std::pair<Counts, Deadline>> without_place_;  // and since when
+    Deadline changed_at_ = Clock::now();                           // of what is counted
+    std::optional<std::pair<Counts, Deadline>> scheduling_stall_;  // and since when
 };
 
 }  // namespace

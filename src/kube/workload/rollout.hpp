@@ -6,8 +6,9 @@
 #include <string>
 #include <vector>
 
+#include "kube/api/common/cancellation.hpp"
+#include "kube/api/common/progress.hpp"
 #include "kube/workload/pod_state.hpp"
-#include "kube/workload/trouble.hpp"
 #include "kube/workload/workload.hpp"
 
 namespace cudafault::kube {
@@ -28,7 +29,7 @@ struct RolloutResult {
     bool done = false;
     bool nothing_to_wait_for = false;  // no replicas, or a CronJob: `done`; a paused Deployment: not done
     RolloutState state;
-    std::vector<std::string> troubles;  // if not done
+    std::vector<std::string> problems;  // if not done
 };
 
 // What a new pod has to be to count.
@@ -45,10 +46,10 @@ struct RolloutOptions {
     bool delete_stuck = false;  // with the user's consent: pods of the old template are deleted where the kind
                                 // does not replace them itself, each when the one before has been replaced
     int pods_before = -1;  // as many are waited for where a kind does not say how many; -1: as there are at the start
-    std::function<bool(const Json& object)> is_current;   // ends the wait as soon as it gives false
-    std::function<void(const std::string&)> on_progress;  // one line whenever something has changed
+    std::function<bool(const Json& object)> is_current;  // ends the wait as soon as it gives false
+    Progress on_progress;
     // What is wrong for a shorter time is not worth a line: a new pod waits for the GPU of one that is just ending.
-    std::chrono::milliseconds passing_trouble = std::chrono::seconds(3);
+    std::chrono::milliseconds report_delay = std::chrono::seconds(3);
     // A controller that has done nothing for so long keeps its old pods until new ones are Ready.
     std::chrono::milliseconds controller_pause = std::chrono::seconds(10);
     PodSource list_pods;  // empty: `pods_of`

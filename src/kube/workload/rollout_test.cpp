@@ -3,7 +3,10 @@
 
 #include <gmock/gmock.h>
 
+#include "kube/api/client/client.hpp"
+#include "kube/api/client/discovery.hpp"
 #include "kube/api/testing/session_testing.hpp"
+#include "kube/api/transport/api_error.hpp"
 #include "kube/testing/paths_testing.hpp"
 
 namespace cudafault::kube {
@@ -74,12 +77,12 @@ class RolloutTest : public SessionTest {
 protected:
     void use(const std::string& kind, const std::string& plural, Json spec, Json status = Json::object()) {
         if (!status.contains("observedGeneration")) status["observedGeneration"] = 3;
-        workload.target = {{"apps", "v1", plural, "", kind, true, {}, {}, {}}, "prod", "web"};
-        workload.object = {{"apiVersion", "apps/v1"},
-                           {"kind", kind},
-                           {"metadata", {{"name", "web"}, {"uid", "w1"}, {"generation", 3}}},
-                           {"spec", std::move(spec)},
-                           {"status", std::move(status)}};
+        workload.ref = {{"apps", "v1", plural, "", kind, true, {}, {}, {}}, "prod", "web"};
+        workload.update({{"apiVersion", "apps/v1"},
+                         {"kind", kind},
+                         {"metadata", {{"name", "web"}, {"uid", "w1"}, {"generation", 3}}},
+                         {"spec", std::move(spec)},
+                         {"status", std::move(status)}});
         path = "/apis/apps/v1/namespaces/prod/" + plural + "/web";
         responder.on("GET", path, {json_answer(workload.object)});
     }
@@ -100,7 +103,7 @@ protected:
         Client client(session());
         Discovery discovery(session());
         rollout.on_progress = [&](const std::string& line) { progress.push_back(line); };
-        rollout.passing_trouble = std::chrono::milliseconds(0);
+        rollout.report_delay = std::chrono::milliseconds(0);
         rollout.list_pods = [&] {
             const size_t index = std::min(lists++, listed.size() - 1);
             return jsons_of(listed.at(index));
@@ -146,7 +149,7 @@ TEST_F(RolloutTest, EndsWhenTheWorkloadIsNotTheOneItWasForAnyMore) {
     const auto result = wait();
     EXPECT_FALSE(result.done);
     EXPECT_FALSE(result.nothing_to_wait_for);
-    EXPECT_THAT(result.troubles, ElementsAre(HasSubstr("changed by somebody else")));
+    EXPECT_THAT(result.problems, ElementsAre(HasSubstr("changed by somebody else")));
 }
 
 TEST_F(RolloutTest, FollowsTheWatchToTheEnd) {
@@ -201,7 +204,7 @@ TEST_F(RolloutTest, ADeadlineIsAResultWithTheReasons) {
     Client client(session());
     Discovery discovery(session());
     rollout.on_progress = [&](const std::string& line) { progress.push_back(line); };
-    rollout.passing_trouble = std::chrono::milliseconds(0);
+    rollout.report_delay = std::chrono::milliseconds(0);
     rollout.list_pods = [&] { return std::vector<Json>{pending, json_of({"b", "old"})}; };
     Answer quiet;
     quiet.end = Answer::End::kHold;
@@ -215,7 +218,7 @@ TEST_F(RolloutTest, ADeadlineIsAResultWithTheReasons) {
     EXPECT_LT(Clock::now() - started, seconds(3));
     EXPECT_FALSE(result.done);
     EXPECT_EQ(result.state.old.size(), 1u);
-    EXPECT_THAT(result.troubles, ElementsAre(HasSubstr("c Pending: 0/2 nodes are available: 2 Insufficient nvidia.com/"
+    EXPECT_THAT(result.problems, ElementsAre(HasSubstr("c Pending: 0/2 nodes are available: 2 Insufficient nvidia.com/"
                                                        "gpu; every GPU is taken")));
     EXPECT_THAT(progress, ElementsAre("1 of 2 pods replaced, 0 ready, c Pending: 0/2 nodes are available: 2 "
                                       "Insufficient nvidia.com/gpu"));
@@ -229,7 +232,7 @@ TEST_F(RolloutTest, WithoutAReasonTheCountsAreSaid) {
     const auto result = wait();
     EXPECT_FALSE(result.done);
     EXPECT_THAT(
-        result.troubles,
+        result.problems,
         ElementsAre("deployments.apps web in namespace prod has 1 new pods of 2, 1 of them ready, and 1 old ones, "
                     "1 of them terminating; give it more time"));
 }
@@ -281,7 +284,7 @@ TEST_F(RolloutTest, APausedDeploymentIsSaid) {
     const auto result = wait();
     EXPECT_FALSE(result.done);
     EXPECT_TRUE(result.nothing_to_wait_for);
-    EXPECT_THAT(result.troubles, ElementsAre(HasSubstr("kubectl rollout resume deployment web -n prod")));
+    EXPECT_THAT(result.problems, ElementsAre(HasSubstr("kubectl rollout resume deployment web -n prod")));
 }
 
 TEST_F(RolloutTest, DaemonSetsSayHowManyTheyWant) {
@@ -315,7 +318,7 @@ class PinnedRolloutTest : public RolloutTest {
 protected:
     PinnedRolloutTest() {
         rollout.pinned = true;
-        rollout.passing_trouble = rollout.controller_pause = std::chrono::milliseconds(0);
+        rollout.report_delay = rollout.controller_pause = std::chrono::milliseconds(0);
         responder.on("GET", kPodPath, {pod_list({})});
     }
 
@@ -408,7 +411,7 @@ TEST_F(RolloutTest, WithoutConsentItSaysWhatHasToBeDeleted) {
     listed = {{{"web-0", "old"}, {"web-1", "old"}}};
     const auto result = wait();
     EXPECT_FALSE(result.done);
-    EXPECT_THAT(result.troubles,
+    EXPECT_THAT(result.problems,
                 ElementsAre("statefulsets.apps web in namespace prod replaces only pods that are "
                             "deleted: delete web-1, web-0, one after another, or let that be done with "
                             "--delete-pods"));
@@ -444,12 +447,12 @@ TEST_F(RolloutTest, WithConsentOneAfterAnotherIsDeleted) {
 TEST_F(RolloutTest, AnOrderedSetNeedsOnlyBrokenPodsDeleted) {
     use("StatefulSet", "statefulsets", {{"replicas", 2}});
     workload.replacement = Replacement::kOrderedReady;
-    rollout.passing_trouble = milliseconds(0);
+    rollout.report_delay = milliseconds(0);
     listed = {{{"web-0", "old"}, {"web-1", "old", false}}};
     responder.on("GET", kPodPath, {pod_list(listed[0])});
     give_up_after(milliseconds(100));
     const auto needed = AllOf(HasSubstr("waits for ever"), HasSubstr("delete web-1, one"));
-    EXPECT_THAT(wait().troubles, ElementsAre(needed));
+    EXPECT_THAT(wait().problems, ElementsAre(needed));
     EXPECT_THAT(progress, ElementsAre(AllOf(StartsWith("0 of 2 pods replaced, "), needed)));
     rollout.delete_stuck = true;
     responder.on("DELETE", kPodPath + "/web-1", {json_answer(json_of({"web-1", "old"}))});
@@ -496,7 +499,7 @@ TEST_F(RolloutTest, ADeletionThatIsRefusedIsSaid) {
                  {status_answer(403, "Forbidden", R"(User "ada" cannot delete resource "pods")")});
     const auto result = wait();
     EXPECT_FALSE(result.done);
-    EXPECT_THAT(result.troubles.at(0), HasSubstr("verb delete on pods"));
+    EXPECT_THAT(result.problems.at(0), HasSubstr("verb delete on pods"));
 }
 
 }  // namespace

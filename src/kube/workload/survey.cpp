@@ -5,7 +5,11 @@
 
 #include <algorithm>
 
-#include "kube/api/resources.hpp"
+#include "kube/api/client/client.hpp"
+#include "kube/api/client/discovery.hpp"
+#include "kube/api/client/resource.hpp"
+#include "kube/api/transport/api_error.hpp"
+#include "kube/workload/kinds.hpp"
 #include "kube/workload/workload.hpp"
 
 namespace cudafault::kube {
@@ -34,22 +38,23 @@ void look_at(Client& client, const Resource& resource, const std::string& in_nam
     });
 }
 
-bool is_no_permission(const ApiError& error) { return error.code == 403 || error.code == 405; }
+// 405: the resource does not support list.
+bool is_not_listable(const ApiError& error) { return error.code == 403 || error.code == 405; }
 
-std::vector<Unseen> look_at_all(Client& client, const std::vector<Resource>& kinds, const std::string& in_namespace,
-                                const SurveyHandler& handler) {
-    std::vector<Unseen> unseen;
+std::vector<SkippedKind> look_at_all(Client& client, const std::vector<Resource>& kinds,
+                                     const std::string& in_namespace, const SurveyHandler& handler) {
+    std::vector<SkippedKind> skipped;
     for (const Resource& resource : kinds) {
         try {
             look_at(client, resource, in_namespace, handler);
         } catch (const ApiError& error) {
             if (error.is_not_found()) continue;  // its CustomResourceDefinition went meanwhile
             // Nothing found by somebody who may look at nothing would be a lie.
-            if (!is_no_permission(error) || unseen.size() + 1 == kinds.size()) throw;
-            unseen.push_back({resource.qualified(), error.what()});
+            if (!is_not_listable(error) || skipped.size() + 1 == kinds.size()) throw;
+            skipped.push_back({resource.qualified(), error.what()});
         }
     }
-    return unseen;
+    return skipped;
 }
 
 }  // namespace
@@ -66,8 +71,8 @@ std::vector<Resource> surveyed_kinds(Discovery& discovery, const SurveyScope& sc
     return kinds;
 }
 
-std::vector<Unseen> survey(Client& client, Discovery& discovery, const SurveyScope& scope,
-                           const SurveyHandler& handler) {
+std::vector<SkippedKind> survey(Client& client, Discovery& discovery, const SurveyScope& scope,
+                                const SurveyHandler& handler) {
     require_namespace(client, scope.in_namespace);
     return look_at_all(client, surveyed_kinds(discovery, scope), scope.in_namespace, handler);
 }
@@ -81,8 +86,8 @@ void require_namespace(Client& client, const std::string& name) {
     }
 }
 
-std::vector<Unseen> each_workload(Client& client, Discovery& discovery, const std::string& in_namespace,
-                                  const std::function<void(const Resource&, const Json&)>& on_workload) {
+std::vector<SkippedKind> each_workload(Client& client, Discovery& discovery, const std::string& in_namespace,
+                                       const std::function<void(const Resource&, const Json&)>& on_workload) {
     return look_at_all(
         client, served_kinds(discovery), in_namespace,
         {[](const Resource&) {}, [&](const Resource& kind, const Json& object) { on_workload(kind, object); }});

@@ -6,17 +6,17 @@
 #include <string>
 #include <vector>
 
-#include "kube/api/client.hpp"
-#include "kube/api/discovery.hpp"
+#include "kube/api/client/resource.hpp"
 
 namespace cudafault::kube {
 
-// What could not be looked at.
-struct Unseen {
+class Client;
+class Discovery;
+
+// A kind whose objects could not be read.
+struct SkippedKind {
     std::string resource;  // "nodes"
     std::string why;       // a sentence
-
-    Json json() const { return {{"resource", resource}, {"why", why}}; }
 };
 
 struct SurveyHandler {
@@ -34,25 +34,17 @@ struct SurveyScope {
 // First ConfigMaps and Leases, of which only metadata is read, then workloads, then what controllers make of them, pods
 // and nodes; in bounded memory. Kinds that may not be listed are given back. Throws Error if there is no such
 // namespace.
-std::vector<Unseen> survey(Client& client, Discovery& discovery, const SurveyScope& scope,
-                           const SurveyHandler& handler);
+std::vector<SkippedKind> survey(Client& client, Discovery& discovery, const SurveyScope& scope,
+                                const SurveyHandler& handler);
 
 // Throws Error if there is no such namespace, which is listed as an empty one; who may not look is believed.
 void require_namespace(Client& client, const std::string& name);
 
 // Only the workloads, each as a list gives it.
-std::vector<Unseen> each_workload(Client& client, Discovery& discovery, const std::string& in_namespace,
-                                  const std::function<void(const Resource&, const Json&)>& on_workload);
+std::vector<SkippedKind> each_workload(Client& client, Discovery& discovery, const std::string& in_namespace,
+                                       const std::function<void(const Resource&, const Json&)>& on_workload);
 
 // The same kinds in the same order, for saying which.
 std::vector<Resource> surveyed_kinds(Discovery& discovery, const SurveyScope& scope);
-
-// What has a json(), as a list.
-template <typename Items>
-Json list_json(const Items& items) {
-    Json list = Json::array();
-    for (const auto& item : items) list.push_back(item.json());
-    return list;
-}
 
 }  // namespace cudafault::kube

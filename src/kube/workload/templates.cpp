@@ -9,7 +9,7 @@
 #include <optional>
 
 #include "kube/api/common/error.hpp"
-#include "kube/api/common/json_text.hpp"
+#include "kube/api/common/json.hpp"
 
 namespace cudafault::kube {
 

@@ -28,6 +28,14 @@ struct TemplateSite {
     std::vector<ContainerSite> containers;  // without init containers
 };
 
+// How a change of the template reaches the pods.
+enum class Replacement {
+    kRolling,       // the controller replaces all pods, crashing ones too
+    kOrderedReady,  // the controller never gets past a crashing pod
+    kOnDelete,      // the controller uses the new template for successors of deleted pods
+    kNextRun,       // CronJob: running pods stay as they are, the next run has the new template
+};
+
 enum class Shape {
     kTemplate,        // a PodTemplateSpec
     kPodSpec,         // a PodSpec

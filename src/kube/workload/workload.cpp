@@ -5,29 +5,34 @@
 #include <fnmatch.h>
 
 #include <algorithm>
-#include <cstdint>
 
-#include "kube/api/common/json_text.hpp"
+#include "kube/api/client/client.hpp"
+#include "kube/api/client/discovery.hpp"
+#include "kube/api/common/error.hpp"
+#include "kube/api/common/json.hpp"
+#include "kube/api/transport/api_error.hpp"
 #include "kube/names.hpp"
 #include "kube/object/mentions.hpp"
 #include "kube/object/owners.hpp"
+#include "kube/workload/gpus.hpp"
+#include "kube/workload/kinds.hpp"
 
 namespace cudafault::kube {
 
 namespace {
 
 struct Found {
-    Target target;
+    ObjectRef ref;
     Json object;
 
-    std::string text() const { return subject_of("get", target).text(); }
+    std::string text() const { return ref.text(); }
 };
 
 // In the version of the table, for a kind that is in it.
-std::optional<Resource> resource_of(Discovery& discovery, const Owner& owner) {
-    const Kind* kind = kind_of(owner.group(), owner.kind);
+std::optional<Resource> resource_of(Discovery& discovery, const ObjectRef& owner) {
+    const Kind* kind = kind_of(owner.resource);
     auto resource = kind ? served_version(discovery, *kind) : std::nullopt;
-    return resource ? resource : discovery.find(owner.api_version, owner.kind);
+    return resource ? resource : discovery.find(owner.resource.api_version(), owner.resource.kind);
 }
 
 Resource resource_of(Discovery& discovery, const std::string& word) {
@@ -37,23 +42,15 @@ Resource resource_of(Discovery& discovery, const std::string& word) {
     return served_version(discovery, *kind).value_or(resource);
 }
 
-std::optional<Found> find_one(Client& client, Discovery& discovery, const char* group, const char* kind,
-                              const WorkloadChoice& choice) {
-    const auto resource = served_version(discovery, *kind_of(group, kind));
-    if (!resource) return std::nullopt;
-    const Target target{*resource, choice.in_namespace, choice.name};
-    const auto object = client.find(target);
-    if (!object) return std::nullopt;
-    return Found{target, *object};
-}
-
 Found find_by_name(Client& client, Discovery& discovery, const WorkloadChoice& choice) {
-    try {
-        if (auto graph = find_one(client, discovery, "nvidia.com", "DynamoGraphDeployment", choice)) return *graph;
-    } catch (const ApiError& error) {
-        if (!error.is_no_permission()) throw;  // who may not read graphs means a Deployment
+    for (const ObjectRef& ref : possible_refs(discovery, choice)) {
+        try {
+            if (const auto object = client.find(ref)) return {ref, *object};
+        } catch (const ApiError& error) {
+            // A user without permission for graphs means the Deployment.
+            if (!error.is_permission_denied() || ref.resource.kind == "Deployment") throw;
+        }
     }
-    if (auto deployment = find_one(client, discovery, "apps", "Deployment", choice)) return *deployment;
     throw ApiError(
         fmt::format("there is neither a DynamoGraphDeployment nor a Deployment {} in namespace {}: {}", choice.name,
                     choice.in_namespace, "check its name and namespace, and give its kind if it is of another"),
@@ -62,23 +59,23 @@ Found find_by_name(Client& client, Discovery& discovery, const WorkloadChoice& c
 
 Found find_chosen(Client& client, Discovery& discovery, const WorkloadChoice& choice) {
     if (choice.kind.empty()) return find_by_name(client, discovery, choice);
-    const Target target{resource_of(discovery, choice.kind), choice.in_namespace, choice.name};
-    return {target, client.get(target)};
+    const ObjectRef ref = possible_refs(discovery, choice).front();
+    return {ref, client.get(ref)};
 }
 
-[[noreturn]] void refuse_owner(const Found& owned, const Owner& owner, const std::string& why) {
+[[noreturn]] void refuse_owner(const Found& owned, const ObjectRef& owner, const std::string& why) {
     throw Error(fmt::format("{} is owned by {} {} ({}), which {}, or choose it alone with --itself", owned.text(),
-                            owner.kind, owner.name, owner.api_version, why));
+                            owner.resource.kind, owner.name, owner.resource.api_version(), why));
 }
 
-Json read_owner(Client& client, const Target& target, const Found& owned, const Owner& owner) {
+Json read_owner(Client& client, const ObjectRef& ref, const Found& owned, const ObjectRef& owner) {
     try {
-        Json object = client.get(target);
+        Json object = client.get(ref);
         if (owner.uid.empty() || uid_of(object) == owner.uid) return object;
     } catch (const ApiError& error) {
         if (error.code == 403) {
             refuse_owner(owned, owner,
-                         fmt::format("cannot be read: get permission `get {}`", target.resource.qualified()));
+                         fmt::format("cannot be read: get permission `get {}`", ref.resource.qualified()));
         }
         if (!error.is_not_found()) throw;
     }
@@ -87,9 +84,7 @@ Json read_owner(Client& client, const Target& target, const Found& owned, const 
 
 // It was injected by itself: copies of a template that was injected mount the plan of another.
 bool mounts_own_plan(const Found& found) {
-    Workload workload;
-    workload.target = found.target;
-    return mentions(value_at(found.object, "spec"), workload.by_name(names::kPlanPrefix));
+    return mentions(value_at(found.object, "spec"), names::kPlanPrefix + workload_hash(found.ref));
 }
 
 Found climb(Client& client, Discovery& discovery, Found at) {
@@ -100,8 +95,8 @@ Found climb(Client& client, Discovery& discovery, Found at) {
         if (!resource) {
             refuse_owner(at, *owner, "is of a kind that the API server does not serve: install its definition");
         }
-        const Target target{*resource, at.target.in_namespace, owner->name};
-        at = {target, read_owner(client, target, at, *owner)};
+        const ObjectRef ref{*resource, at.ref.in_namespace, owner->name};
+        at = {ref, read_owner(client, ref, at, *owner)};
     }
     throw Error(fmt::format("{} has more than {} owners above each other: repair their ownerReferences", at.text(),
                             kMostOwners));
@@ -132,7 +127,7 @@ OtherClaims other_claims(Client& client, Discovery& discovery, const Workload& w
         const Json* pod_spec = find(workload.object, site.pod_spec);
         if (!pod_spec) continue;
         for (const ClaimSource& source : claim_sources(*pod_spec)) {
-            if (is_other_claim(client, discovery, source, workload.target.in_namespace)) others.push_back(source);
+            if (is_other_claim(client, discovery, source, workload.ref.in_namespace)) others.push_back(source);
         }
     }
     return others;
@@ -157,7 +152,7 @@ void check_paths(const Kind* kind, const Workload& workload) {
 }
 
 void find_templates(Workload& workload) {
-    const Kind* kind = kind_of(workload.target.resource);
+    const Kind* kind = kind_of(workload.ref.resource);
     if (!workload.template_paths.empty()) {
         workload.templates =
             sites_of_paths(workload.object, workload.template_paths, workload.text(), workload.other_claims);
@@ -167,14 +162,14 @@ void find_templates(Workload& workload) {
     if (kind) workload.replacement = kind->replacement(workload.object);
 }
 
-Workload build(const Target& target, const Json& object, const std::vector<std::string>& template_paths,
+Workload build(const ObjectRef& ref, const Json& object, const std::vector<std::string>& template_paths,
                const OtherClaims& others) {
     Workload workload;
-    workload.target = target;
-    workload.object = object;
+    workload.ref = ref;
+    workload.update(object);
     workload.template_paths = template_paths;
     workload.other_claims = others;
-    const Kind* kind = kind_of(target.resource);
+    const Kind* kind = kind_of(ref.resource);
     check_paths(kind, workload);
     workload.refusal = refusal_of(kind, workload);
     if (kind && kind->support == Support::kPossible) workload.note = kind->note;
@@ -183,8 +178,8 @@ Workload build(const Target& target, const Json& object, const std::vector<std::
 }
 
 // How the user comes from what was chosen to a workload that is refused.
-std::string owned_text(const Target& chosen, const Workload& workload) {
-    const std::string text = subject_of("get", chosen).text();
+std::string owned_text(const ObjectRef& chosen, const Workload& workload) {
+    const std::string text = chosen.text();
     if (text == workload.text()) return "";
     const Kind* kind = kind_of(chosen.resource);
     const bool possible = kind && kind->support == Support::kPossible;
@@ -200,31 +195,29 @@ bool is_chosen(const TemplateSite& site, const ContainerSite& container, const s
     });
 }
 
-// FNV-1a. Names objects in clusters: it must stay as it is.
-uint64_t fnv(const std::string& bytes) {
-    uint64_t hash = 0xcbf29ce484222325;
-    for (const char byte : bytes) hash = (hash ^ static_cast<unsigned char>(byte)) * 0x100000001b3;
-    return hash;
-}
-
 }  // namespace
 
-std::string Workload::uid() const { return uid_of(object); }
+void Workload::update(Json newer) {
+    ref.uid = uid_of(newer);
+    object = std::move(newer);
+}
 
-std::string Workload::text() const { return subject_of("get", target).text(); }
-
-std::string Workload::hash() const {
-    const std::string end(1, '\0');
-    const std::string identity =
-        target.in_namespace + end + target.resource.group + end + target.resource.kind + end + target.name;
-    return fmt::format("{:010x}", fnv(identity) & 0xff'ffff'ffff);
+std::vector<ObjectRef> possible_refs(Discovery& discovery, const WorkloadChoice& choice) {
+    if (!choice.kind.empty()) return {{resource_of(discovery, choice.kind), choice.in_namespace, choice.name}};
+    std::vector<ObjectRef> refs;
+    for (const Kind* kind : {kind_of("nvidia.com", "DynamoGraphDeployment"), kind_of("apps", "Deployment")}) {
+        if (const auto resource = served_version(discovery, *kind)) {
+            refs.push_back({*resource, choice.in_namespace, choice.name});
+        }
+    }
+    return refs;
 }
 
 Workload load_workload(Client& client, Discovery& discovery, const WorkloadChoice& choice) {
     Found found = find_chosen(client, discovery, choice);
-    const Target chosen = found.target;
+    const ObjectRef chosen = found.ref;
     if (choice.climb && !mounts_own_plan(found)) found = climb(client, discovery, std::move(found));
-    Workload workload = build(found.target, found.object, choice.template_paths, {});
+    Workload workload = build(found.ref, found.object, choice.template_paths, {});
     if (!workload.refusal.empty() && !choice.accept_refused)
         throw Error(workload.refusal + owned_text(chosen, workload));
     workload.other_claims = other_claims(client, discovery, workload);
@@ -233,14 +226,13 @@ Workload load_workload(Client& client, Discovery& discovery, const WorkloadChoic
 }
 
 Workload reload(Client& client, const Workload& workload) {
-    return build(workload.target, client.get(workload.target), workload.template_paths, workload.other_claims);
+    return build(workload.ref, client.get(workload.ref), workload.template_paths, workload.other_claims);
 }
 
 std::optional<Workload> workload_of(const Resource& resource, const Json& object) {
-    const Json& metadata = value_at(object, "metadata");
-    const std::string name = text_at(metadata, "name");
-    if (!kind_of(resource) || name.empty()) return std::nullopt;
-    return build({resource, text_at(metadata, "namespace"), name}, object, {}, {});
+    const ObjectRef ref = ref_of(resource, object);
+    if (!kind_of(resource) || ref.name.empty()) return std::nullopt;
+    return build(ref, object, {}, {});
 }
 
 std::vector<TemplateSite> choose_containers(const Workload& workload, const std::vector<std::string>& globs) {

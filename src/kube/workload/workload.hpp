@@ -6,16 +6,18 @@
 #include <string>
 #include <vector>
 
-#include "kube/api/client.hpp"
-#include "kube/api/discovery.hpp"
-#include "kube/workload/kinds.hpp"
+#include "kube/api/client/resource.hpp"
+#include "kube/object/workload_hash.hpp"
 #include "kube/workload/templates.hpp"
 
 namespace cudafault::kube {
 
+class Client;
+class Discovery;
+
 // clang-tidy 14 takes the move of a Json for one that may throw.
 struct Workload {  // NOLINT(bugprone-exception-escape)
-    Target target;
+    ObjectRef ref;
     Json object;
     Replacement replacement = Replacement::kRolling;
     std::vector<TemplateSite> templates;      // those that may be injected: of a graph, without the Frontend
@@ -24,10 +26,13 @@ struct Workload {  // NOLINT(bugprone-exception-escape)
     std::string refusal;                      // why it cannot be injected, with the ways there are; empty if it can
     std::string note;                         // what a user has to know of the kind, or empty
 
-    std::string uid() const;
-    std::string text() const;  // "deployments.apps web in namespace prod"
-    std::string hash() const;  // 10 hex digits of namespace, group, kind and name: names our objects
-    std::string by_name(const char* prefix) const { return prefix + hash(); }
+    const std::string& uid() const { return ref.uid; }
+    std::string text() const { return ref.text(); }
+    std::string hash() const { return workload_hash(ref); }
+    std::string own_name(const char* prefix) const { return prefix + hash(); }  // of an object created for it
+
+    // Replaces `object` by what the server has now. `templates` stay as they are: see `reload`.
+    void update(Json newer);
 };
 
 // What a user says.
@@ -40,12 +45,16 @@ struct WorkloadChoice {
     bool accept_refused = false;  // also kinds that cannot be injected (Pod, Job): to look at them
 };
 
+// The objects that a choice may mean, in the order in which they are tried: the one of its kind, in the best version
+// served; without a kind, the DynamoGraphDeployment of that name and then the Deployment, as far as these are served.
+// Throws Error for a kind that is not served.
+std::vector<ObjectRef> possible_refs(Discovery& discovery, const WorkloadChoice& choice);
+
 // One request for the object, one more for each owner above it and each claim of devices in its templates. Throws
 // Error: a kind that cannot be injected, with the ways that exist; a kind that is not in the table, with no path given;
 // an owner that cannot be read. Where there is no such object, ApiError.
 //
-// Kinds of the table are read in one version, the best that is served. Where `kind` is left empty, it is the
-// DynamoGraphDeployment of that name, or if there is none the Deployment.
+// Without a kind, it is the first of `possible_refs` that exists.
 Workload load_workload(Client& client, Discovery& discovery, const WorkloadChoice& choice);
 
 // The same object read anew; its templates may have changed.
@@ -59,12 +68,5 @@ std::optional<Workload> workload_of(const Resource& resource, const Json& object
 // template/container; without a glob those that have GPUs. Templates without one are left out. Empty: none has a GPU,
 // or no glob matched.
 std::vector<TemplateSite> choose_containers(const Workload& workload, const std::vector<std::string>& globs);
-
-// All pods that belong to the workload and, as far as pods tell, to one of `workload.templates`: those of old revisions
-// too, terminated ones not.
-std::vector<Json> pods_of(Client& client, Discovery& discovery, const Workload& workload);
-
-// Labels that all its pods have, and maybe others; empty: none is known.
-std::string pod_selector(const Workload& workload);
 
 }  // namespace cudafault::kube

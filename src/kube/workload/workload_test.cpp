@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 
+#include "kube/api/transport/api_error.hpp"
 #include "kube/testing/paths_testing.hpp"
 #include "kube/testing/workload_testing.hpp"
 
@@ -53,15 +54,15 @@ TEST_F(LoadWorkloadTest, WithoutAKindAGraphGoesFirst) {
     serve_graphs("v1alpha1");
     hold("/apis/nvidia.com/v1alpha1/namespaces/prod/dynamographdeployments/web", named("web"));
     hold(kDeploymentPath + "/web", web());
-    EXPECT_EQ(load(choice("", "web")).target.resource.kind, "DynamoGraphDeployment");
+    EXPECT_EQ(load(choice("", "web")).ref.resource.kind, "DynamoGraphDeployment");
     EXPECT_EQ(count_requests(kDeploymentPath + "/web"), 0);
 }
 
 TEST_F(LoadWorkloadTest, WithoutAKindADeploymentIsNext) {
     hold(kDeploymentPath + "/web", web());
-    EXPECT_EQ(load(choice("", "web")).target.resource.kind, "Deployment") << "graphs are not served";
+    EXPECT_EQ(load(choice("", "web")).ref.resource.kind, "Deployment") << "graphs are not served";
     serve_graphs("v1alpha1");
-    EXPECT_EQ(load(choice("", "web")).target.resource.kind, "Deployment") << "there is no such graph";
+    EXPECT_EQ(load(choice("", "web")).ref.resource.kind, "Deployment") << "there is no such graph";
     EXPECT_EQ(count_requests("/apis"), 0);
     EXPECT_THAT(refusal(choice("", "wbe")),
                 HasSubstr("neither a DynamoGraphDeployment nor a Deployment wbe in namespace prod"));
@@ -72,7 +73,7 @@ TEST_F(LoadWorkloadTest, GraphsAreReadInTheBestVersion) {
     serve_graphs("v1alpha1");
     serve_graphs("v1beta1");
     hold("/apis/nvidia.com/v1beta1/namespaces/prod/dynamographdeployments/web", named("web"));
-    EXPECT_EQ(load(choice("dynamographdeployments", "web")).target.resource.version, "v1beta1");
+    EXPECT_EQ(load(choice("dynamographdeployments", "web")).ref.resource.version, "v1beta1");
 }
 
 TEST_F(LoadWorkloadTest, WhatIsNotThereIsAnApiError) {
@@ -95,7 +96,7 @@ TEST_F(LoadWorkloadTest, ClimbsThroughKindsThatAreNotKnown) {
     hold(kDeploymentPath + "/web", owned(web(), "acme.com/v1", "Widget", "middle"));
     hold(kWidgets + "middle", owned(named("middle"), "nvidia.com/v1alpha1", "DynamoGraphDeployment", "graph"));
     hold("/apis/nvidia.com/v1beta1/namespaces/prod/dynamographdeployments/graph", named("graph"));
-    EXPECT_EQ(load(choice("deployment", "web")).target.resource.api_version(), "nvidia.com/v1beta1");
+    EXPECT_EQ(load(choice("deployment", "web")).ref.resource.api_version(), "nvidia.com/v1beta1");
     WorkloadChoice itself = choice("deployment", "web");
     itself.climb = false;
     EXPECT_EQ(load(itself).text(), "deployments.apps web in namespace prod");
@@ -103,7 +104,7 @@ TEST_F(LoadWorkloadTest, ClimbsThroughKindsThatAreNotKnown) {
 
 TEST_F(LoadWorkloadTest, WhatWasInjectedByItselfIsNotLeftForItsOwner) {
     Workload named_web;
-    named_web.target = {{"apps", "v1", "deployments", "", "Deployment", true, {}, {}, {}}, "prod", "web"};
+    named_web.ref = {{"apps", "v1", "deployments", "", "Deployment", true, {}, {}, {}}, "prod", "web"};
     Json object = owned(web(), "acme.com/v1", "Widget", "top");
     const auto mounting = [&](const std::string& plan) {
         object["spec"]["template"]["spec"]["volumes"] = {{{"name", "cudafault-plan"}, {"configMap", {{"name", plan}}}}};
@@ -111,7 +112,7 @@ TEST_F(LoadWorkloadTest, WhatWasInjectedByItselfIsNotLeftForItsOwner) {
     };
     hold(kWidgets + "top", named("top", {{"pods", gpu_template()}}));
     mounting("cudafault-plan-" + named_web.hash());
-    EXPECT_EQ(load(choice("deployment", "web")).target.name, "web");
+    EXPECT_EQ(load(choice("deployment", "web")).ref.name, "web");
     mounting("cudafault-plan-0123456789");
     EXPECT_THAT(refusal(choice("deployment", "web")), HasSubstr("widgets.acme.com top"));
 }
@@ -283,31 +284,31 @@ TEST(WorkloadOf, OnlyKindsOfTheTable) {
     for (const char* text : {"null", "[]", "3", "{}", R"({"metadata": 3})", R"({"metadata": {"name": 3}})"}) {
         EXPECT_FALSE(workload_of(kDeploymentResource, Json::parse(text))) << text;
     }
-    EXPECT_EQ(workload_of(kDeploymentResource, web())->target.in_namespace, "prod");
+    EXPECT_EQ(workload_of(kDeploymentResource, web())->ref.in_namespace, "prod");
 }
 
 TEST(WorkloadHash, IsTheSameForEver) {
     const Workload workload = workload_of(kDeploymentResource, web()).value();
     EXPECT_EQ(workload.hash(), "53551a884d");
-    EXPECT_EQ(workload.by_name("cudafault-plan-"), "cudafault-plan-53551a884d");
+    EXPECT_EQ(workload.own_name("cudafault-plan-"), "cudafault-plan-53551a884d");
 }
 
 TEST(WorkloadHash, TellsWorkloadsApart) {
     Workload one = workload_of(kDeploymentResource, web()).value();
     const std::string before = one.hash();
     EXPECT_EQ(before.size(), 10u);
-    one.target.resource.version = "v2";
+    one.ref.resource.version = "v2";
     one.object = nullptr;
     EXPECT_EQ(one.hash(), before) << "a version is another view of the same object";
     const auto changed = [&](auto change) {
         Workload other = one;
-        change(other.target);
+        change(other.ref);
         return other.hash();
     };
-    EXPECT_NE(changed([](Target& target) { target.name = "web2"; }), before);
-    EXPECT_NE(changed([](Target& target) { target.in_namespace = "test"; }), before);
-    EXPECT_NE(changed([](Target& target) { target.resource.kind = "StatefulSet"; }), before);
-    EXPECT_NE(changed([](Target& target) { target.resource.group = ""; }), before);
+    EXPECT_NE(changed([](ObjectRef& ref) { ref.name = "web2"; }), before);
+    EXPECT_NE(changed([](ObjectRef& ref) { ref.in_namespace = "test"; }), before);
+    EXPECT_NE(changed([](ObjectRef& ref) { ref.resource.kind = "StatefulSet"; }), before);
+    EXPECT_NE(changed([](ObjectRef& ref) { ref.resource.group = ""; }), before);
 }
 
 }  // namespace

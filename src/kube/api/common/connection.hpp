@@ -4,15 +4,12 @@
 
 #include <functional>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 namespace cudafault::kube {
-
-using Json = nlohmann::json;
 
 // As getenv: nullptr if it is not set.
 using Getenv = std::function<const char*(const char* name)>;

@@ -24,7 +24,7 @@ std::string trimmed(const std::string& text) {
 }
 
 // A line break would let the value add headers of its own.
-const std::string& one_line(const std::string& value, const std::string& what) {
+const std::string& require_one_line(const std::string& value, const std::string& what) {
     const bool broken = std::any_of(value.begin(), value.end(), [](unsigned char c) { return c < ' ' || c == 127; });
     if (broken) throw ConfigError(fmt::format("{} has a line break or a control character in it", what));
     return value;
@@ -68,7 +68,7 @@ std::string Credentials::authorization() {
     const std::string token = bearer_token();
     if (token.empty()) return "";
     keep_secret(token);
-    return "Bearer " + one_line(token, "the token");
+    return "Bearer " + require_one_line(token, "the token");
 }
 
 TlsIdentity Credentials::identity() const {
@@ -90,7 +90,7 @@ void Credentials::keep_secret(const std::string& secret) {
 std::vector<std::string> impersonation_headers(const Impersonation& impersonation) {
     std::vector<std::string> headers;
     const auto add = [&](const std::string& name, const std::string& value) {
-        headers.push_back(name + ": " + one_line(value, "an impersonated name"));
+        headers.push_back(name + ": " + require_one_line(value, "an impersonated name"));
     };
     if (!impersonation.user.empty()) add("Impersonate-User", impersonation.user);
     if (!impersonation.uid.empty()) add("Impersonate-Uid", impersonation.uid);

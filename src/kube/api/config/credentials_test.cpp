@@ -6,6 +6,7 @@
 
 #include <ctime>
 
+#include "kube/api/client/client.hpp"
 #include "kube/api/common/error.hpp"
 #include "kube/api/testing/test_files.hpp"
 

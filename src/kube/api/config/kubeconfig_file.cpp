@@ -6,6 +6,7 @@
 
 #include "kube/api/common/encoding.hpp"
 #include "kube/api/common/error.hpp"
+#include "kube/api/common/json.hpp"
 
 namespace cudafault::kube {
 

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "kube/api/client/client.hpp"
 #include "kube/api/common/error.hpp"
 
 namespace cudafault::kube {

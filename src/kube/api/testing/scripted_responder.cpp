@@ -20,6 +20,7 @@
 
 #include "kube/api/common/connection.hpp"
 #include "kube/api/common/encoding.hpp"
+#include "kube/api/common/json.hpp"
 
 namespace cudafault::kube {
 

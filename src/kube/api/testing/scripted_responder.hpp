@@ -16,7 +16,7 @@
 #include <utility>
 #include <vector>
 
-#include "kube/api/config/exec_plugin.hpp"
+#include "kube/api/common/tls_identity.hpp"
 
 namespace cudafault::kube {
 

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "kube/api/common/cancellation.hpp"
 #include "kube/api/common/error.hpp"
 #include "kube/api/transport/http.hpp"
 

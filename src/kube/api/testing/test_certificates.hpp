@@ -8,7 +8,7 @@
 #include <memory>
 #include <string>
 
-#include "kube/api/config/exec_plugin.hpp"
+#include "kube/api/common/tls_identity.hpp"
 
 namespace cudafault::kube {
 

@@ -7,7 +7,10 @@
 #include <charconv>
 #include <ctime>
 
-#include "kube/api/common/json_text.hpp"
+#include "kube/api/common/connection.hpp"
+#include "kube/api/common/json.hpp"
+#include "kube/api/common/one_line.hpp"
+#include "kube/api/transport/http.hpp"
 #include "kube/api/transport/libcurl.hpp"
 
 namespace cudafault::kube {
@@ -26,14 +29,6 @@ bool has_cause(const Json& status, const std::string& reason) {
 Json status_of(const std::string& body) {
     Json status = Json::parse(body, nullptr, false);
     return text_at(status, "kind") == "Status" ? status : Json();
-}
-
-// Control characters would break the line, or move a terminal's cursor.
-std::string one_line(std::string text) {
-    for (char& c : text) {
-        if (static_cast<unsigned char>(c) < ' ' || c == 127) c = ' ';
-    }
-    return text;
 }
 
 std::string server_says(const Json& status, const std::string& body) {
@@ -101,23 +96,16 @@ ApiError make(int code, const Json& status, const std::string& body, const Subje
 
 }  // namespace
 
-std::string Subject::text() const {
-    std::string text = resource;
-    if (!name.empty()) text += " " + name;
-    if (!in_namespace.empty()) text += " in namespace " + in_namespace;
-    return text;
-}
-
 std::string ApiError::reason() const { return text_at(status, "reason"); }
 
-bool ApiError::is_lost_race() const {
+bool ApiError::is_conflict() const {
     if (code == 409) return !is_already_there();
     return code == 422 && reason() == "Invalid" && value_at(status, "details").empty();
 }
 
 bool ApiError::is_disruption_budget() const { return code == 429 && has_cause(status, "DisruptionBudget"); }
 
-bool ApiError::is_no_permission() const { return code == 403 && is_about_permission(status); }
+bool ApiError::is_permission_denied() const { return code == 403 && is_about_permission(status); }
 
 bool ApiError::is_overload() const {
     // A budget is not the server's load: whoever evicts decides how long to wait for it.

@@ -1,26 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// The API server's no, as one sentence: what failed, where, what to do.
+// Errors that the API server answers, formatted as one sentence: what failed, where, what to do.
 #pragma once
 
 #include <chrono>
 #include <optional>
 #include <string>
 
-#include "kube/api/common/connection.hpp"
 #include "kube/api/common/error.hpp"
-#include "kube/api/transport/http.hpp"
+#include "kube/api/common/json.hpp"
+#include "kube/api/common/subject.hpp"
 
 namespace cudafault::kube {
 
-// What was asked for, for messages.
-struct Subject {
-    std::string verb;      // as in a Role: get, list, watch, create, patch, delete
-    std::string resource;  // as in "deployments.apps" or "pods/log"
-    std::string in_namespace;
-    std::string name;
-
-    std::string text() const;  // "deployments.apps web in namespace prod"
-};
+struct Connection;
+struct HttpResponse;
 
 class ApiError : public Error {
 public:
@@ -34,14 +27,14 @@ public:
 
     std::string reason() const;  // "NotFound", "Conflict", ..., or empty
 
-    // Somebody else changed the object: 409 Conflict, or 422 with empty details, which is what a failed `test` and a
-    // missing path of a JSON Patch give. Read again and compute the change anew.
-    bool is_lost_race() const;
+    // The object was changed since it was read: 409 Conflict, or 422 with empty details, which a failed `test` and a
+    // missing path of a JSON Patch give. Read the object again and recompute the change: see retry_on_conflict.
+    bool is_conflict() const;
 
     bool is_gone() const { return code == 410; }  // a resourceVersion or a continue token is too old
     bool is_not_found() const { return code == 404; }
-    // The authorizer's no, which a Role would change; admission and quotas answer with 403, too.
-    bool is_no_permission() const;
+    // The authorizer denied the request, so a Role can allow it. Admission and quotas answer with 403, too.
+    bool is_permission_denied() const;
 
     bool is_already_there() const { return code == 409 && reason() == "AlreadyExists"; }
 

@@ -7,6 +7,9 @@
 #include <chrono>
 #include <ctime>
 
+#include "kube/api/common/connection.hpp"
+#include "kube/api/transport/http.hpp"
+
 namespace cudafault::kube {
 
 namespace {
@@ -78,14 +81,14 @@ TEST(ApiError, NotAcceptedNamesTheUser) {
 }
 
 TEST(ApiError, LostRaces) {
-    EXPECT_TRUE(error_of(409, status(409, "Conflict")).is_lost_race());
-    EXPECT_TRUE(error_of(422, status(422, "Invalid")).is_lost_race());
-    EXPECT_TRUE(error_of(422, {{"kind", "Status"}, {"reason", "Invalid"}}).is_lost_race());
+    EXPECT_TRUE(error_of(409, status(409, "Conflict")).is_conflict());
+    EXPECT_TRUE(error_of(422, status(422, "Invalid")).is_conflict());
+    EXPECT_TRUE(error_of(422, {{"kind", "Status"}, {"reason", "Invalid"}}).is_conflict());
 
-    EXPECT_FALSE(error_of(409, status(409, "AlreadyExists")).is_lost_race());
-    EXPECT_FALSE(error_of(422, status(422, "Invalid", kCauses)).is_lost_race());
-    EXPECT_FALSE(error_of(422, "no Status").is_lost_race());
-    EXPECT_FALSE(error_of(404, status(404, "NotFound")).is_lost_race());
+    EXPECT_FALSE(error_of(409, status(409, "AlreadyExists")).is_conflict());
+    EXPECT_FALSE(error_of(422, status(422, "Invalid", kCauses)).is_conflict());
+    EXPECT_FALSE(error_of(422, "no Status").is_conflict());
+    EXPECT_FALSE(error_of(404, status(404, "NotFound")).is_conflict());
     EXPECT_TRUE(error_of(409, status(409, "AlreadyExists")).is_already_there());
     EXPECT_FALSE(error_of(409, status(409, "Conflict")).is_already_there());
 }

@@ -7,29 +7,28 @@
 
 namespace cudafault::kube {
 
-// While it lives, the session's deadline is `end`.
-class OtherDeadline {
+// Replaces the session's deadline during its lifetime. The session must outlive it.
+class DeadlineScope {
 public:
-    OtherDeadline(Session& session, Deadline end) : session_(session), before_(session.options().deadline) {
+    // The new deadline may also be later than the session's own.
+    DeadlineScope(Session& session, Deadline end) : session_(session), before_(session.options().deadline) {
         session_.set_deadline(end);
     }
-    ~OtherDeadline() { session_.set_deadline(before_); }
-    OtherDeadline(const OtherDeadline&) = delete;
-    OtherDeadline& operator=(const OtherDeadline&) = delete;
+    ~DeadlineScope() { session_.set_deadline(before_); }
+    DeadlineScope(const DeadlineScope&) = delete;
+    DeadlineScope& operator=(const DeadlineScope&) = delete;
 
-protected:
+    // Keeps the session's own deadline if that is earlier than `end`.
+    static DeadlineScope at_most(Session& session, Deadline end) {
+        return {session, std::min(session.options().deadline, end)};
+    }
+
+    // True if a DeadlinePassed thrown now is about this scope's deadline, not about the session's own.
+    bool is_shorter() const { return session_.options().deadline < before_; }
+
+private:
     Session& session_;
     const Deadline before_;
-};
-
-// At most `end`.
-class ShorterDeadline : public OtherDeadline {
-public:
-    ShorterDeadline(Session& session, Deadline end)
-        : OtherDeadline(session, std::min(session.options().deadline, end)) {}
-
-    // Whether it is this one that a DeadlinePassed tells of.
-    bool is_shorter() const { return session_.options().deadline < before_; }
 };
 
 }  // namespace cudafault::kube

@@ -13,7 +13,7 @@
 
 #include "kube/api/common/cancellation.hpp"
 #include "kube/api/common/server_url.hpp"
-#include "kube/api/config/exec_plugin.hpp"
+#include "kube/api/common/tls_identity.hpp"
 
 namespace cudafault::kube {
 

@@ -9,20 +9,21 @@
 
 namespace cudafault::kube {
 
-inline constexpr int kRaces = 5;
+inline constexpr int kConflictTries = 5;
 
 // `attempt` reads, computes and writes, and its result is given back. It is called again, from the reading on, after a
-// lost race (ApiError::is_lost_race), five times in all; then the last error is thrown and says so.
+// lost race (ApiError::is_conflict), five times in all; then the last error is thrown and says so.
 template <typename Attempt>
-auto recompute_on_lost_race(Session& session, const Attempt& attempt) {
+auto retry_on_conflict(Session& session, const Attempt& attempt) {
     for (int lost = 1;; ++lost) {
         try {
             return attempt();
         } catch (const ApiError& error) {
-            if (!error.is_lost_race()) throw;
-            if (lost == kRaces) {
-                throw ApiError(fmt::format("{} (it was changed by others {} times in a row)", error.what(), kRaces),
-                               error.code, error.status);
+            if (!error.is_conflict()) throw;
+            if (lost == kConflictTries) {
+                throw ApiError(
+                    fmt::format("{} (it was changed by others {} times in a row)", error.what(), kConflictTries),
+                    error.code, error.status);
             }
         }
         session.pause(lost);

@@ -4,6 +4,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "kube/api/common/cancellation.hpp"
+#include "kube/api/common/connection.hpp"
+
 namespace cudafault::kube {
 
 namespace {
@@ -26,7 +29,7 @@ protected:
 
     // Fails `times` times, then gives the number of calls.
     int run(int times, int code, const std::string& reason) {
-        return recompute_on_lost_race(*session, [&] {
+        return retry_on_conflict(*session, [&] {
             if (++calls <= times) throw error(code, reason);
             return calls;
         });

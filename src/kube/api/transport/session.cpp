@@ -7,6 +7,7 @@
 #include <optional>
 #include <random>
 
+#include "kube/api/common/error.hpp"
 #include "kube/api/config/files.hpp"
 
 namespace cudafault::kube {

@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 
+#include "kube/api/client/client.hpp"
 #include "kube/api/testing/session_testing.hpp"
 #include "kube/api/testing/test_files.hpp"
 

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kube/api/client/parallel.hpp"
+
+#include <gmock/gmock.h>
+
+#include <atomic>
+#include <mutex>
+#include <set>
+
+#include "kube/api/common/cancellation.hpp"
+#include "kube/api/common/error.hpp"
+#include "kube/api/testing/session_testing.hpp"
+#include "kube/api/transport/session.hpp"
+
+namespace cudafault::kube {
+
+namespace {
+
+using std::chrono::milliseconds;
+using testing::SizeIs;
+
+class ParallelTest : public SessionTest {
+protected:
+    ParallelTest() { responder.on("GET", "/x", {Answer()}); }
+
+    static void ask(Client& client) {
+        Call call;
+        call.path = "/x";
+        client.session().send(call);
+    }
+};
+
+TEST_F(ParallelTest, TakesEachIndexOnceOverSeveralConnections) {
+    Client client(session());
+    std::mutex mutex;
+    std::multiset<size_t> taken;
+    std::set<Session*> sessions;
+    in_parallel(client, 50, [&](Client& own, Discovery&, size_t index) {
+        ask(own);
+        const std::lock_guard lock(mutex);
+        taken.insert(index);
+        sessions.insert(&own.session());
+    });
+    EXPECT_THAT(taken, SizeIs(50));
+    EXPECT_THAT(std::set<size_t>(taken.begin(), taken.end()), SizeIs(50));
+    EXPECT_LE(sessions.size(), kWorkers);
+    EXPECT_FALSE(sessions.contains(&session()));
+}
+
+TEST_F(ParallelTest, TheFirstExceptionEndsIt) {
+    Client client(session());
+    std::atomic<size_t> begun = 0;
+    EXPECT_THROW(in_parallel(client, 1000,
+                             [&](Client&, Discovery&, size_t) {
+                                 ++begun;
+                                 throw Error("no");
+                             }),
+                 Error);
+    EXPECT_LE(begun, kWorkers);
+    in_parallel(client, 0, [&](Client&, Discovery&, size_t) { FAIL(); });
+}
+
+TEST(RateLimit, LetsABurstStartAndSpacesTheRest) {
+    RateLimit limit(3, milliseconds(100));
+    const auto begin = Clock::now();
+    for (int i = 0; i < 3; ++i) EXPECT_LE(limit.reserve(), Clock::now());
+    const auto fourth = limit.reserve(), fifth = limit.reserve();
+    EXPECT_GT(fourth, begin + milliseconds(50));
+    EXPECT_EQ(fifth - fourth, milliseconds(100));
+}
+
+}  // namespace
+
+}  // namespace cudafault::kube

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <string>
+
+namespace cudafault::kube {
+
+// Takes one line for the user whenever something has changed during a long operation. Called on the operation's thread.
+using Progress = std::function<void(const std::string& line)>;
+
+}  // namespace cudafault::kube

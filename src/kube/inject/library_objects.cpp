@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kube/inject/library_objects.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <set>
+
+#include "kube/api/client/client.hpp"
+#include "kube/api/client/discovery.hpp"
+#include "kube/api/client/resource.hpp"
+#include "kube/api/common/encoding.hpp"
+#include "kube/api/common/error.hpp"
+#include "kube/api/transport/api_error.hpp"
+#include "kube/names.hpp"
+#include "kube/object/mentions.hpp"
+#include "kube/record/own_objects.hpp"
+#include "kube/workload/kinds.hpp"
+#include "kube/workload/survey.hpp"
+
+namespace cudafault::kube {
+
+namespace {
+
+constexpr const char* kArchitectureLabel = "kubernetes.io/arch";
+constexpr Architecture kArchitectures[] = {Architecture::kX86_64, Architecture::kAarch64};
+
+std::vector<Architecture> known(const std::set<std::string>& names) {
+    std::vector<Architecture> found;
+    for (const Architecture architecture : kArchitectures) {
+        if (names.contains(kubernetes_name(architecture))) found.push_back(architecture);
+    }
+    return found;
+}
+
+std::vector<Architecture> architectures_of_nodes(Client& client, std::vector<std::string>& notes) {
+    std::set<std::string> names;
+    try {
+        client.list({nodes(), ""}, {}, [&](Page page) {
+            for (const Json& node : page.items) names.insert(text_at(node, {"metadata", "labels", kArchitectureLabel}));
+        });
+    } catch (const ApiError& error) {
+        if (error.code != 403) throw;
+        notes.push_back("no permission to list nodes, so the library is delivered for x86-64 and aarch64 both");
+    }
+    const std::vector<Architecture> found = known(names);
+    return found.empty() ? std::vector<Architecture>(std::begin(kArchitectures), std::end(kArchitectures)) : found;
+}
+
+// The first workload of the namespace that mounts the source's ConfigMap, or an empty text.
+std::string find_user_of_source(Client& client, Discovery& discovery, const std::string& in_namespace) {
+    std::string user;
+    // Who may not list a kind may still delete: without its source a pod starts all the same, with no library.
+    each_workload(client, discovery, in_namespace, [&](const Resource& kind, const Json& object) {
+        const Json* spec = find(object, {"spec"});
+        if (!user.empty() || !spec || !mentions(*spec, names::kSourceConfigMap)) return;
+        user = fmt::format("{} {}", kind.qualified(), text_at(object, {"metadata", "name"}));
+    });
+    return user;
+}
+
+Json library_config_map(const Workload& workload, Architecture architecture) {
+    const std::string name = names::library(workload.hash(), kubernetes_name(architecture));
+    const Json content = {{"immutable", true},
+                          {"binaryData", {{names::kLibraryFile, base64_encode(library_for(architecture))}}}};
+    return own_config_map(workload.ref, name, names::kLibraryRole, content);
+}
+
+Json source_config_map(const std::string& in_namespace) {
+    return {{"apiVersion", "v1"},
+            {"kind", "ConfigMap"},
+            {"metadata",
+             {{"name", names::kSourceConfigMap},
+              {"namespace", in_namespace},
+              {"labels", {{names::kManagedBy, names::kManager}, {names::kRole, "source"}}}}},
+            {"data", {{names::kSourceKey, std::string(one_file_source())}}}};
+}
+
+void require_ours(const Json& config_map) {
+    if (text_at(config_map, {"metadata", "labels", names::kManagedBy}) == names::kManager) return;
+    throw Error(
+        fmt::format("ConfigMap {} in namespace {} was not made by this tool, so it is left alone: delete or "
+                    "rename it yourself if it is a leftover of the predecessor",
+                    names::kSourceConfigMap, text_at(config_map, {"metadata", "namespace"})));
+}
+
+}  // namespace
+
+std::vector<Architecture> architectures_for(Client& client, const Workload& workload,
+                                            const std::vector<TemplateSite>& templates,
+                                            std::vector<std::string>& notes) {
+    std::set<std::string> selected;
+    for (const TemplateSite& site : templates) {
+        selected.insert(text_at(workload.object, site.pod_spec / "nodeSelector" / kArchitectureLabel));
+    }
+    std::vector<Architecture> wanted = known(selected);
+    if (wanted.empty() || selected.contains("")) wanted = architectures_of_nodes(client, notes);
+    for (const Architecture architecture : wanted) {
+        if (!library_for(architecture).empty()) continue;
+        throw Error(
+            fmt::format("{} may land on {} nodes, and this cudafault was built without the library for them: "
+                        "select another architecture in its template, use --delivery source, or build cudafault "
+                        "where both compilers are",
+                        workload.text(), kubernetes_name(architecture)));
+    }
+    return wanted;
+}
+
+void create_libraries(Client& client, const Workload& workload, const std::vector<Architecture>& architectures) {
+    for (const Architecture architecture : architectures)
+        create_anew(client, library_config_map(workload, architecture));
+}
+
+void create_missing_libraries(Client& client, const Workload& workload,
+                              const std::vector<Architecture>& architectures) {
+    for (const Architecture architecture : architectures) {
+        const Json config_map = library_config_map(workload, architecture);
+        if (!client.find(ref_of(config_maps(), config_map))) client.create(config_maps(), config_map);
+    }
+}
+
+bool create_source(Client& client, const std::string& in_namespace) {
+    const Json wanted = source_config_map(in_namespace);
+    const ObjectRef ref{config_maps(), in_namespace, names::kSourceConfigMap};
+    const std::optional<Json> there = client.find(ref);
+    if (!there) {
+        client.create(config_maps(), wanted);
+        return true;
+    }
+    require_ours(*there);
+    if (there->value("data", Json()) == wanted.at("data")) return false;
+    JsonPatch patch;
+    patch.only_if_unchanged(*there).add("/data", wanted.at("data"));
+    client.patch(ref, patch);
+    return true;
+}
+
+bool has_source(Client& client, const std::string& in_namespace) {
+    return client.find({config_maps(), in_namespace, names::kSourceConfigMap}).has_value();
+}
+
+bool remove_source(Client& client, Discovery& discovery, const std::string& in_namespace) {
+    const std::optional<Json> there = client.find({config_maps(), in_namespace, names::kSourceConfigMap});
+    if (!there) {
+        require_namespace(client, in_namespace);
+        return false;
+    }
+    require_ours(*there);
+    const std::string user = find_user_of_source(client, discovery, in_namespace);
+    if (!user.empty()) {
+        throw Error(
+            fmt::format("ConfigMap {} in namespace {} is still mounted by {}, whose pods would start without "
+                        "the library: restore that workload first",
+                        names::kSourceConfigMap, in_namespace, user));
+    }
+    return remove_config_map(client, in_namespace, names::kSourceConfigMap);
+}
+
+}  // namespace cudafault::kube

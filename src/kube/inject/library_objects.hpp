@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// How the library gets into the pods: in ConfigMaps of the workload, or as the source in the namespace's.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "kube/inject/payload/payload.hpp"
+#include "kube/workload/workload.hpp"
+
+namespace cudafault::kube {
+
+// Those on which a pod of these templates can land: what the templates select, else those of the nodes, else all there
+// are. Throws Error if this program has no library for one of them.
+std::vector<Architecture> architectures_for(Client& client, const Workload& workload,
+                                            const std::vector<TemplateSite>& templates,
+                                            std::vector<std::string>& notes);
+
+// ConfigMaps cudafault-library-<hash>-<architecture>, immutable.
+void create_libraries(Client& client, const Workload& workload, const std::vector<Architecture>& architectures);
+// Those that somebody has removed, while the workload is injected.
+void create_missing_libraries(Client& client, const Workload& workload, const std::vector<Architecture>& architectures);
+
+// The ConfigMap cuda-fault-injection-lib. Whether it had to be made or changed.
+bool create_source(Client& client, const std::string& in_namespace);
+bool has_source(Client& client, const std::string& in_namespace);
+
+// False if there was none. Throws Error, and names the workload, while one mounts it; and if it is not ours.
+bool remove_source(Client& client, Discovery& discovery, const std::string& in_namespace);
+
+}  // namespace cudafault::kube

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kube/inject/library_objects.hpp"
+
+#include <gmock/gmock.h>
+
+#include "kube/api/common/encoding.hpp"
+#include "kube/api/common/error.hpp"
+#include "kube/api/transport/api_error.hpp"
+#include "kube/names.hpp"
+#include "kube/record/own_objects.hpp"
+#include "kube/testing/injection_testing.hpp"
+#include "kube/testing/paths_testing.hpp"
+
+namespace cudafault::kube {
+
+namespace {
+
+using testing::Contains;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+const std::string kSource = kConfigMapPath + "/cuda-fault-injection-lib";
+
+constexpr Architecture kIntel = Architecture::kX86_64;
+constexpr Architecture kArm = Architecture::kAarch64;
+
+class ArchitecturesTest : public WorkloadTest {
+protected:
+    void SetUp() override {
+        if (library_for(kIntel).empty() || library_for(kArm).empty()) GTEST_SKIP() << "built without a cross compiler";
+    }
+
+    static Workload selecting(const std::string& architecture) {
+        return deployment_of_pod({{"nodeSelector", {{"kubernetes.io/arch", architecture}}}});
+    }
+
+    void hold_nodes(const std::vector<std::string>& architectures) {
+        std::vector<Json> items;
+        for (const std::string& each : architectures) items.push_back(labelled(named("n"), "kubernetes.io/arch", each));
+        hold_list(kNodePath, items);
+    }
+
+    std::vector<Architecture> find(const Workload& workload) {
+        return architectures_for(client(), workload, workload.templates, notes);
+    }
+
+    std::vector<std::string> notes;
+};
+
+TEST_F(ArchitecturesTest, AreThoseThatTheTemplateSelects) {
+    EXPECT_THAT(find(selecting("arm64")), ElementsAre(kArm));
+    EXPECT_THAT(find(selecting("amd64")), ElementsAre(kIntel));
+    EXPECT_EQ(requests(), 0u);
+}
+
+TEST_F(ArchitecturesTest, ElseThoseOfTheNodes) {
+    hold_nodes({"arm64", "arm64", ""});
+    EXPECT_THAT(find(plain_deployment()), ElementsAre(kArm));
+    hold_nodes({"arm64", "amd64", "s390x"});
+    EXPECT_THAT(find(plain_deployment()), ElementsAre(kIntel, kArm));
+    EXPECT_THAT(find(selecting("s390x")), ElementsAre(kIntel, kArm));
+    EXPECT_THAT(notes, IsEmpty());
+}
+
+TEST_F(ArchitecturesTest, OfSeveralTemplatesAreAllThatOneSelects) {
+    Json leader = gpu_template(), worker = gpu_template();
+    leader["spec"]["nodeSelector"] = {{"kubernetes.io/arch", "arm64"}};
+    worker["spec"]["nodeSelector"] = {{"kubernetes.io/arch", "amd64"}};
+    const auto workload = [&] {
+        return workload_with("leaderworkerset.x-k8s.io", "v1", "LeaderWorkerSet", "leaderworkersets",
+                             {{"leaderWorkerTemplate", {{"leaderTemplate", leader}, {"workerTemplate", worker}}}});
+    };
+    EXPECT_THAT(find(workload()), ElementsAre(kIntel, kArm));
+    EXPECT_EQ(requests(), 0u);
+    worker["spec"].erase("nodeSelector");
+    hold_nodes({"amd64"});
+    find(workload());
+    EXPECT_EQ(requests(), 1u) << "one of them may land anywhere";
+}
+
+TEST_F(ArchitecturesTest, AreAllThereAreWhereNodesCannotBeListed) {
+    responder.on("GET", kNodePath, {status_answer(403, "Forbidden")});
+    EXPECT_THAT(find(plain_deployment()), ElementsAre(kIntel, kArm));
+    EXPECT_THAT(notes, ElementsAre(HasSubstr("no permission to list nodes")));
+    hold_nodes({});
+    EXPECT_THAT(find(plain_deployment()), ElementsAre(kIntel, kArm));
+    responder.on("GET", kNodePath, {status_answer(500, "InternalError")});
+    EXPECT_THROW(find(plain_deployment()), ApiError);
+}
+
+class LibrariesTest : public WorkloadTest {
+protected:
+    const Workload workload = plain_deployment();
+    const std::string name = "cudafault-library-" + workload.hash() + "-amd64";
+};
+
+TEST_F(LibrariesTest, AreImmutableObjectsOfTheWorkload) {
+    responder.on("POST", kConfigMapPath, {json_answer(Json::object())});
+    create_libraries(client(), workload, {kIntel});
+    ASSERT_EQ(requests(), 1u);
+    const Json sent = Json::parse(seen(0).body);
+    EXPECT_EQ(text_at(sent, {"metadata", "name"}), name);
+    EXPECT_EQ(sent.at("immutable"), true);
+    EXPECT_EQ(text_at(sent, {"binaryData", "libcudafault.so"}), base64_encode(library_for(kIntel)));
+    EXPECT_EQ(text_at(sent, {"metadata", "labels", names::kManagedBy}), "cudafault");
+    EXPECT_EQ(sent.at("metadata").at("ownerReferences").at(0).at("uid"), "uid-web");
+}
+
+TEST_F(LibrariesTest, ALeftoverIsReplaced) {
+    responder.on("POST", kConfigMapPath, {status_answer(409, "AlreadyExists"), json_answer(Json::object())});
+    responder.on("DELETE", kConfigMapPath + "/" + name, {json_answer(Json::object())});
+    create_libraries(client(), workload, {kIntel});
+    EXPECT_EQ(requests(), 3u);
+    EXPECT_EQ(seen(1).method, "DELETE");
+}
+
+TEST_F(LibrariesTest, AreRemovedForEachArchitectureWithThePlan) {
+    responder.on("DELETE", kConfigMapPath + "/" + name, {json_answer(Json::object())});
+    EXPECT_TRUE(remove_injection_objects(client(), workload.ref));
+    EXPECT_EQ(requests(), 3u) << "the plan and the library of the other architecture do not exist";
+    for (const Architecture architecture : {Architecture::kX86_64, Architecture::kAarch64}) {
+        EXPECT_THAT(names::kArchitectures, Contains(testing::StrEq(kubernetes_name(architecture))));
+    }
+}
+
+class SourceTest : public WorkloadTest {
+protected:
+    SourceTest() {
+        announce({{"apps", "v1"}});
+        serve_apps();
+        for (const char* plural : {"deployments", "statefulsets", "replicasets"}) {
+            hold_list("/apis/apps/v1/namespaces/prod/" + std::string(plural), {});
+        }
+    }
+
+    static Json source(const std::string& text, const std::string& manager = "cudafault") {
+        Json object = labelled(named("cuda-fault-injection-lib"), names::kManagedBy, manager);
+        object["metadata"]["resourceVersion"] = "5";
+        object["data"] = {{"fake_cuda_xid79.cpp", text}};
+        return object;
+    }
+
+    static Json ours() { return source(std::string(one_file_source())); }
+
+    std::string removal() {
+        try {
+            return remove_source(client(), discovery(), "prod") ? "removed" : "was not there";
+        } catch (const Error& error) {
+            return error.what();
+        }
+    }
+};
+
+TEST_F(SourceTest, IsMadeOnce) {
+    EXPECT_FALSE(has_source(client(), "prod"));
+    responder.on("POST", kConfigMapPath, {json_answer(ours())});
+    EXPECT_TRUE(create_source(client(), "prod"));
+    EXPECT_EQ(Json::parse(seen(requests() - 1).body).at("data"), ours().at("data"));
+    hold(kSource, ours());
+    EXPECT_FALSE(create_source(client(), "prod"));
+    EXPECT_TRUE(has_source(client(), "prod"));
+}
+
+TEST_F(SourceTest, OfAnotherVersionIsChanged) {
+    hold(kSource, source("old"));
+    responder.on("PATCH", kSource, {json_answer(ours())});
+    EXPECT_TRUE(create_source(client(), "prod"));
+    EXPECT_EQ(source("old").patch(Json::parse(seen(1).body)).at("data"), ours().at("data"));
+}
+
+TEST_F(SourceTest, OfOthersIsLeftAlone) {
+    hold(kSource, source("theirs", "helm"));
+    EXPECT_THROW(create_source(client(), "prod"), Error);
+    EXPECT_THAT(removal(), HasSubstr("was not made by this tool"));
+    for (const SeenRequest& request : responder.requests()) EXPECT_EQ(request.method, "GET");
+}
+
+TEST_F(SourceTest, IsRemovedWhereNobodyMountsIt) {
+    EXPECT_EQ(removal(), "was not there");
+    hold(kSource, ours());
+    responder.on("DELETE", kSource, {json_answer(Json::object())});
+    hold_list("/apis/apps/v1/namespaces/prod/deployments", {plain_deployment().object});
+    EXPECT_EQ(removal(), "removed");
+}
+
+TEST_F(SourceTest, ThatIsMountedStays) {
+    hold(kSource, ours());
+    const Workload workload = plain_deployment();
+    hold_list("/apis/apps/v1/namespaces/prod/deployments",
+              {inject_into(workload, choose_containers(workload, {}), source_injection(), is_there).object});
+    EXPECT_THAT(removal(), HasSubstr("still mounted by deployments.apps web"));
+    for (const SeenRequest& request : responder.requests()) EXPECT_EQ(request.method, "GET");
+}
+
+}  // namespace
+
+}  // namespace cudafault::kube

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+#include <string>
+
+namespace cudafault::kube {
+
+// How the library gets into the pods: from a ConfigMap, compiled there by an init container, or from the image.
+enum class Delivery { kBinary, kSource, kImage };
+
+std::string text_of(Delivery delivery);                        // "binary", "source", "image"
+std::optional<Delivery> delivery_of(const std::string& text);  // nothing for any other text
+
+}  // namespace cudafault::kube

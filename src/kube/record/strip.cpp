@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kube/record/strip.hpp"
+
+#include <algorithm>
+
+#include "kube/names.hpp"
+#include "kube/object/edits.hpp"
+#include "kube/record/own_names.hpp"
+
+namespace cudafault::kube {
+
+namespace {
+
+// Of these lists of pod templates, wherever they are.
+bool is_ours(const std::string& list, const Json& item) {
+    const std::string name = text_at(item, {"name"});
+    if (list == "env" || list == "envs") return is_own_variable(name);
+    if (list == "volumes" || list == "volumeMounts") return is_own_volume(name);
+    return list == "initContainers" && name == names::kCompileContainer;
+}
+
+// Nobody but an injection puts these there.
+bool is_proof(const std::string& list, const Json& item) {
+    const bool is_variable = list == "env" || list == "envs";
+    return is_ours(list, item) && (!is_variable || text_at(item, {"name"}) == names::kInjection);
+}
+
+bool has_proof(const std::string& field, const Json& value) {
+    if (value.is_object()) {
+        return std::any_of(value.items().begin(), value.items().end(),
+                           [](const auto& inner) { return has_proof(inner.key(), inner.value()); });
+    }
+    return value.is_array() && std::any_of(value.begin(), value.end(), [&](const Json& item) {
+               return (item.is_object() && is_proof(field, item)) || has_proof("", item);
+           });
+}
+
+std::string without_libraries(const std::string& preload) {
+    std::string value = preload;
+    for (const std::string& path : preloaded(preload)) {
+        if (is_own_library(path)) value = without_library(value, path);
+    }
+    return value;
+}
+
+std::string reference_to(const char* variable) { return std::string("$(") + variable + ")"; }
+
+const Json* item_named(const Json& list, const char* name) {
+    const auto found =
+        std::find_if(list.begin(), list.end(), [&](const Json& item) { return text_at(item, {"name"}) == name; });
+    return found == list.end() ? nullptr : &*found;
+}
+
+bool is_pin(const Json& expression, const std::string& pin) {
+    return text_at(expression, {"key"}) == "kubernetes.io/hostname" && expression.value("values", Json()) == Json{pin};
+}
+
+const Json kNothing = nullptr;
+
+class Stripper {
+public:
+    explicit Stripper(const std::string& pin) : pin_(pin) {}
+
+    bool strip(Json& object) {
+        walk(object);
+        return found_;
+    }
+
+private:
+    void walk(Json& value) {
+        if (value.is_array()) {
+            for (size_t i = 0; i < value.size();) {
+                const bool was_empty = value[i].empty();
+                walk(value[i]);
+                // What is left empty, such as a term of an affinity, was made by us.
+                const bool remains = was_empty || !value[i].is_object() || !value[i].empty();
+                if (remains)
+                    ++i;
+                else
+                    value.erase(i);
+            }
+        } else if (value.is_object()) {
+            strip_fields(value);
+        }
+    }
+
+    void strip_fields(Json& object) {
+        for (auto field = object.begin(); field != object.end();) {
+            const std::string name = field.key();
+            Json& value = field.value();
+            if (name.starts_with(names::kKeyPrefix)) {
+                field = object.erase(field);
+                found_ = true;
+                continue;
+            }
+            const bool was_empty = value.empty();
+            if (value.is_array()) strip_list(name, value);
+            if (name != "managedFields") walk(value);
+            // What was left empty was made by us, as far as anybody can know.
+            field = !was_empty && value.is_structured() && value.empty() ? object.erase(field) : std::next(field);
+        }
+    }
+
+    void strip_list(const std::string& name, Json& list) {
+        if (name == "env" || name == "envs") strip_preload(list);
+        erase_if(list, [&](const Json& item) {
+            return item.is_object() && (is_ours(name, item) || (name == "matchExpressions" && is_pin(item, pin_)));
+        });
+    }
+
+    // What is behind our library is the user's: a text, the helper variable with his source, or what envFrom gives.
+    void strip_preload(Json& list) {
+        const Json* helper = item_named(list, names::kPreloadBefore);
+        const Json source = helper ? helper->value("valueFrom", Json()) : Json();
+        for (Json& item : list) {
+            if (text_at(item, {"name"}) != names::kPreload) continue;
+            const std::string before = text_at(item, {"value"}), value = without_libraries(before);
+            if (value == before) continue;
+            found_ = true;
+            if (value == reference_to(names::kPreloadBefore) && !source.is_null()) {
+                item = {{"name", names::kPreload}, {"valueFrom", source}};
+            } else if (value.empty() || value == reference_to(names::kPreload)) {
+                item = kNothing;
+            } else {
+                item["value"] = value;
+            }
+        }
+        erase_if(list, [](const Json& item) { return item == kNothing; });
+    }
+
+    template <typename Test>
+    void erase_if(Json& list, const Test& test) {
+        const auto end = std::remove_if(list.begin(), list.end(), test);
+        found_ = found_ || end != list.end();
+        list.erase(end, list.end());
+    }
+
+    const std::string& pin_;
+    bool found_ = false;
+};
+
+}  // namespace
+
+bool has_injection(const Json& object) { return has_proof("", object); }
+
+bool strip(Json& object, const std::string& pin) { return Stripper(pin).strip(object); }
+
+}  // namespace cudafault::kube
