@@ -8,6 +8,16 @@ namespace cudafault {
 
 namespace {
 
+Text library_stem(Api api) {
+    switch (api) {
+        case Api::driver: return "libcuda.so";
+        case Api::runtime: return "libcudart";
+        case Api::nvml: return "libnvidia-ml.so";
+        case Api::nccl: return "libnccl.so";
+    }
+    return {};
+}
+
 bool is_form_of(Text name, Text symbol) {
     return starts_with(name, symbol) && (name.size == symbol.size || name[symbol.size] == '_');
 }
@@ -35,9 +45,9 @@ Resolved resolved_row(const void* address, Text symbol, unsigned version, bool p
     return {best, false};
 }
 
-bool is_in_cudart(const void* address) {
+bool is_in_library(Api api, const void* address) {
     LoadedObject object;
-    return find_object(address, object) && starts_with(object.soname(), "libcudart");
+    return find_object(address, object) && starts_with(object.soname(), library_stem(api));
 }
 
 int runtime_row(int first_row, const void* address) {

@@ -14,8 +14,8 @@ struct Resolved {
 };
 Resolved resolved_row(const void* address, Text symbol, unsigned version, bool per_thread);
 
-// Whether the address lies in a libcudart, whose calls into the driver are inner calls.
-bool is_in_cudart(const void* address);
+// Whether the address lies in a library of that API: in a driver, a libcudart, an NVML or an NCCL.
+bool is_in_library(Api api, const void* address);
 
 // The row of a runtime name that belongs to the libcudart at `address`, or of the one with that soname.
 int runtime_row(int first_row, const void* address);

@@ -91,13 +91,14 @@ Verdict substitute(int row, const LookUp& look_up) {
         found = besides_us(look_up);
         if (!found) return fail_look_up(number, look_up.version);
     }
-    if (is_data(found, Text(look_up.name))) return give(found);
+    // A call inside a library (a driver in two stages, a forwarder) is part of the call that entered the library.
+    if (is_data(found, Text(look_up.name)) || is_in_library(kFunctions[row].api, look_up.caller)) return give(found);
     if (kFunctions[row].api == Api::runtime) {
         row = look_up.version ? runtime_row(row, Text(look_up.version)) : runtime_row(row, found);
     }
     own_real_function(row);  // the row's own stub leads to what a linked program would reach
     if (libc().dlerror) libc().dlerror();
-    return give(stub_for(row, found, is_in_cudart(look_up.caller)));
+    return give(stub_for(row, found, is_in_library(Api::runtime, look_up.caller)));
 }
 
 Verdict on_look_up(LoaderHook hook, const LookUp& look_up) {

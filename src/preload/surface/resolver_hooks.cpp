@@ -45,14 +45,15 @@ const void* replacement(const Request& request, bool inner) {
 Verdict on_resolver_call(const StubUse& use, const Frame& frame) {
     const void* real = target_of(use);
     if (!real) return give(absent_answer(use.row));
-    if (!kFunctions[use.row].returns_status || is_disabled()) return jump_to(real);
+    const Function& resolver = kFunctions[use.row];
+    if (!resolver.returns_status || is_disabled() || is_in_library(resolver.api, frame.caller)) return jump_to(real);
     const uint64_t* arguments = frame.arguments;
     const int status = reinterpret_cast<Resolve>(const_cast<void*>(real))(arguments[0], arguments[1], arguments[2],
                                                                           arguments[3], arguments[4], arguments[5]);
     const Request request = read_request(use.row, frame);
     if (status == 0 && request.function && *request.function && request.symbol.data) {
         // A program that asks its runtime calls the driver itself; a runtime that asks makes inner calls.
-        const bool inner = kFunctions[use.row].api == Api::driver && (use.inner || is_in_cudart(frame.caller));
+        const bool inner = resolver.api == Api::driver && (use.inner || is_in_library(Api::runtime, frame.caller));
         *request.function = replacement(request, inner);
     }
     return give_status(status);

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// A program with a dl_iterate_phdr of its own, as caches and sanitizers have: it finds libc's with dlsym when it is
+// first called.
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <link.h>
+#include <stdio.h>
+
+static int (*real)(int (*)(struct dl_phdr_info*, size_t, void*), void*);
+
+int dl_iterate_phdr(int (*visit)(struct dl_phdr_info*, size_t, void*), void* data) {
+    if (!real) *(void**)&real = dlsym(RTLD_NEXT, "dl_iterate_phdr");
+    return real(visit, data);
+}
+
+int main(void) {
+    int (*init)(unsigned);
+    void* driver = dlopen("libcuda.so.1", RTLD_NOW);
+    if (!driver) return 3;
+    *(void**)&init = dlsym(driver, "cuInit");
+    printf("cuInit %d\n", init(0));
+    return 0;
+}

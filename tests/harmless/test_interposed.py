@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Other libraries interpose the functions that the library uses or exports: libc's, the dynamic linker's, the driver's."""
+
+import shutil
+import subprocess
+
+import pytest
+from harness import LIBRARY, ROOT, SIMGPU, build, cudafault, execute
+
+PROGRAMS = ROOT / "tests" / "harmless" / "programs"
+LINKING = ROOT / "tests" / "clients" / "linking"
+WORKED = 'allocation 0\nreceived "the memory is really there"\n'
+FAULT = "error=719 calls=cuMemAlloc"
+DISABLED = {"CUDAFAULT_DISABLE": "1"}
+
+
+def shared(folder, name, *flags):
+    return build(folder / f"{name}.so", PROGRAMS / f"{name}.c", "-O1", "-shared", "-fPIC", "-ldl", *flags)
+
+
+@pytest.fixture
+def by_dlsym(tmp_path):
+    return [build(tmp_path / "by_dlsym", LINKING / "by_dlsym.c", "-ldl"), "local"]
+
+
+def imported_functions():
+    listed = subprocess.run(["nm", "-D", "--undefined-only", LIBRARY], check=True, capture_output=True, text=True)
+    symbols = [line.split()[-1].partition("@")[0] for line in listed.stdout.splitlines()]
+    return [name for name in symbols if name not in ("environ", "_r_debug", "_dl_debug_addr")]  # data
+
+
+def test_no_function_is_imported():
+    assert imported_functions() == []
+
+
+@pytest.mark.parametrize("environment", ({}, DISABLED, {"LD_BIND_NOW": "1"}), ids=("idle", "disabled", "bound"))
+def test_hostile_libc_before_the_library(tmp_path, by_dlsym, environment):
+    hostile = shared(tmp_path, "hostile_libc", "-fno-builtin")
+    done = execute(by_dlsym, preload=[hostile, LIBRARY], library_path=[SIMGPU], environment=environment)
+    assert done.behaviour == (0, WORKED, "")
+
+
+def test_hostile_libc_while_a_fault_fires(tmp_path, by_dlsym):
+    hostile = shared(tmp_path, "hostile_libc", "-fno-builtin")
+    done = execute(by_dlsym, plan=FAULT, preload=[hostile, LIBRARY], library_path=[SIMGPU])
+    assert done.behaviour == (1, "allocation 719\n", "")
+    assert done.fired("cuMemAlloc_v2", 719)
+
+
+@pytest.mark.parametrize("environment", ({}, DISABLED), ids=("idle", "disabled"))
+def test_program_with_its_own_dl_iterate_phdr(tmp_path, environment):
+    program = build(tmp_path / "phdr_cache", PROGRAMS / "phdr_cache.c", "-rdynamic", "-ldl")
+    done = execute([program], library_path=[SIMGPU], environment=environment)
+    assert done.behaviour == (0, "cuInit 0\n", "")
+
+
+def test_driver_that_looks_itself_up_counts_a_call_once(tmp_path, by_dlsym):
+    folder = tmp_path / "first_stage"
+    folder.mkdir()
+    source = PROGRAMS / "two_stage_driver.c"
+    build(folder / "libcuda.so.1", source, "-shared", "-fPIC", "-Wl,-soname,libcuda.so.1", "-ldl")
+    second = tmp_path / "libcuda_second_stage.so"
+    shutil.copyfile(SIMGPU / "libcuda.so.1", second)
+    environment = {"TWO_STAGE_DRIVER": str(second)}
+    for first_failure, code in (("after=0", 719), ("after=1", 0)):
+        done = execute(by_dlsym, plan=f"{FAULT} {first_failure}", library_path=[folder], environment=environment)
+        assert f"allocation {code}\n" in done.output, done
