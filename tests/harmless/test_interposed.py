@@ -54,6 +54,17 @@ def test_program_with_its_own_dl_iterate_phdr(tmp_path, environment):
     assert done.behaviour == (0, "cuInit 0\n", "")
 
 
+@pytest.mark.parametrize("front", (False, True), ids=("behind", "in-front"))
+def test_gpu_sharing_library_takes_part(tmp_path, by_dlsym, front):
+    sharing = shared(tmp_path, "gpu_sharing")
+    preload = [sharing, LIBRARY] if front else [LIBRARY, sharing]
+    healthy = execute(by_dlsym, preload=preload, library_path=[SIMGPU])
+    assert healthy.behaviour == (0, WORKED, "the sharing library saw 1\n")
+    armed = execute(by_dlsym, plan=FAULT, preload=preload, library_path=[SIMGPU])
+    assert armed.behaviour == (1, "allocation 719\n", f"the sharing library saw {int(front)}\n")
+    assert armed.fired("cuMemAlloc_v2", 719)
+
+
 def test_driver_that_looks_itself_up_counts_a_call_once(tmp_path, by_dlsym):
     folder = tmp_path / "first_stage"
     folder.mkdir()

@@ -32,7 +32,9 @@ __asm__(
     "cudafault_stubs_end:\n"
     ".irp name, dlsym, dlvsym, dlopen, dlmopen, dlclose, dlerror\n"  // in the order of LoaderHook
     ".globl \\name\n.type \\name, " CUDAFAULT_FUNCTION_TYPE "\n"
+    ".hidden cudafault_\\name\n.globl cudafault_\\name\n"
     ".balign 16\n"
+    "cudafault_\\name:\n"
     "\\name:\n"
     "cudafault_hook\n"
     ".size \\name, . - \\name\n"
