@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <iterator>
 
 namespace cudafault::local {
 
@@ -57,14 +58,35 @@ void set_list(Environment& environment, const char* name, const std::vector<std:
     }
 }
 
+// A sanitizer's runtime, which expects to stand in front of every other library.
+bool is_sanitizer(const std::string& file) {
+    static constexpr const char* kRuntimes[] = {"libasan.so", "libhwasan.so", "liblsan.so",
+                                                "libtsan.so", "libubsan.so",  "libclang_rt."};
+    const std::string name = std::filesystem::path(file).filename();
+    return std::any_of(std::begin(kRuntimes), std::end(kRuntimes), [&](const char* r) { return name.starts_with(r); });
+}
+
+// AddressSanitizer's shared runtime ends a program in which another library stands in front of it. The option, not the
+// order in LD_PRELOAD, reaches the programs that the command starts, and loads no sanitizer into the others.
+void let_sanitizers_start(Environment& environment) {
+    constexpr const char* kOption = "verify_asan_link_order";
+    const std::string before = environment.get("ASAN_OPTIONS").value_or("");
+    if (before.find(kOption) != std::string::npos) return;
+    environment.set("ASAN_OPTIONS", std::string(kOption) + "=0" + (before.empty() ? "" : ":" + before));
+}
+
 void set_preload(Environment& environment, const Ours& ours, const Products& products, bool simulated) {
-    std::vector<std::string> items = {products.library};
+    std::vector<std::string> before;
+    for (const std::string& item : split(environment.get("LD_PRELOAD").value_or(""), ": ")) {
+        if (!item.empty() && !ours.is_library(item)) before.push_back(item);
+    }
+    std::vector<std::string> items;
+    std::copy_if(before.begin(), before.end(), std::back_inserter(items), is_sanitizer);
+    items.push_back(products.library);
     if (simulated) {
         for (const std::string& runtime : simulated_runtimes(products.simgpu)) items.push_back(runtime);
     }
-    for (const std::string& item : split(environment.get("LD_PRELOAD").value_or(""), ": ")) {
-        if (!item.empty() && !ours.is_library(item)) items.push_back(item);
-    }
+    std::remove_copy_if(before.begin(), before.end(), std::back_inserter(items), is_sanitizer);
     // Last, so that other libraries that replace functions of the C library come in front of it.
     if (simulated) items.push_back(device_files(products.simgpu));
     set_list(environment, "LD_PRELOAD", items);
@@ -113,6 +135,7 @@ void enter_run(Environment& environment, const std::string& address, const Produ
     environment.set("CUDAFAULT_RUN", address);
     set_preload(environment, ours, products, machine.simulated);
     set_library_path(environment, ours, products, machine.simulated);
+    let_sanitizers_start(environment);
     if (machine.simulated) {
         environment.set("CUDAFAULT_SIM_GPUS", machine.simulation);
         environment.set("CUDAFAULT_SIM_DIR", products.simgpu);

@@ -63,6 +63,24 @@ TEST(EnterRun, KeepsWhatTheUserPreloadsBehindUs) {
     EXPECT_EQ(value(environment, "CUDAFAULT_SIM_DIR"), "/opt/lib/simgpu");
 }
 
+TEST(EnterRun, SanitizersOfTheUserStayInFront) {
+    Environment environment = made_of({"LD_PRELOAD=/a.so /usr/lib/libasan.so.8:libclang_rt.tsan-x86_64.so"});
+    enter_run(environment, "1:2:3:4", kProducts, Machine{});
+    EXPECT_EQ(value(environment, "LD_PRELOAD"),
+              "/usr/lib/libasan.so.8:libclang_rt.tsan-x86_64.so:/opt/lib/libcudafault.so:/a.so");
+}
+
+TEST(EnterRun, SanitizedProgramsMayStartBehindTheLibrary) {
+    Environment environment = made_of({"ASAN_OPTIONS=detect_leaks=0"});
+    enter_run(environment, "1:2:3:4", kProducts, Machine{});
+    EXPECT_EQ(value(environment, "ASAN_OPTIONS"), "verify_asan_link_order=0:detect_leaks=0");
+    enter_run(environment, "5:6:7:8", kProducts, Machine{});
+    EXPECT_EQ(value(environment, "ASAN_OPTIONS"), "verify_asan_link_order=0:detect_leaks=0") << "once";
+    Environment chosen = made_of({"ASAN_OPTIONS=verify_asan_link_order=1"});
+    enter_run(chosen, "1:2:3:4", kProducts, Machine{});
+    EXPECT_EQ(value(chosen, "ASAN_OPTIONS"), "verify_asan_link_order=1") << "the user's choice";
+}
+
 TEST(EnterRun, ARunInsideARunReplacesIt) {
     Environment environment = made_of({"LD_PRELOAD=/a.so"});
     enter_run(environment, "1:2:3:4", kProducts, simulated("2"));

@@ -54,6 +54,17 @@ def test_program_with_its_own_dl_iterate_phdr(tmp_path, environment):
     assert done.behaviour == (0, "cuInit 0\n", "")
 
 
+@pytest.mark.parametrize("sanitizer", ("thread", "address", "undefined", "leak"))
+def test_program_with_a_sanitizer(tmp_path, sanitizer):
+    source = tmp_path / "empty.c"
+    source.write_text("int main(void) { return 0; }\n")
+    program = tmp_path / "empty"
+    if subprocess.run(["gcc", f"-fsanitize={sanitizer}", source, "-o", program], check=False).returncode != 0:
+        pytest.skip(f"gcc cannot link -fsanitize={sanitizer}")
+    done = cudafault("run", "--gpus", "sim:1", "--", program)
+    assert done.behaviour == (0, "", "")
+
+
 @pytest.mark.parametrize("front", (False, True), ids=("behind", "in-front"))
 def test_gpu_sharing_library_takes_part(tmp_path, by_dlsym, front):
     sharing = shared(tmp_path, "gpu_sharing")
