@@ -87,7 +87,7 @@ std::string Table::text(const std::string& indent) const {
 
 std::string local_time(const std::string& utc) {
     uint64_t ns = 0;
-    if (!parse_utc(local::text_of(utc), ns)) return utc;
+    if (!parse_timestamp(local::text_of(utc), ns)) return utc;
     const auto seconds = static_cast<time_t>(ns / 1'000'000'000);
     return fmt::format("{:%Y-%m-%d %H:%M:%S}.{:03}", fmt::localtime(seconds), ns / 1'000'000 % 1000);
 }

@@ -10,7 +10,7 @@ bool is_digit(char c);
 
 bool parse_number(Text, uint64_t& out);       // decimal digits, less than 2^64
 bool parse_duration(Text, uint64_t& out_ns);  // a number and us, ms, s, m or h; less than 2^64 - 1 ns
-bool parse_utc(Text, uint64_t& out_ns);       // 2026-11-23T12:00:00Z, with a fraction if need be, since the epoch
+bool parse_timestamp(Text, uint64_t& out_ns);  // RFC 3339, such as 2026-11-23T12:00:00Z; ns since the epoch
 
 // A decimal number in (0, 1], with an exponent if need be, as exactly floor(p * 2^64); 1 is kAlways.
 enum class ProbabilityResult { ok, malformed, out_of_range, too_fine };
