@@ -12,6 +12,7 @@
 #include "fault/xids.hpp"
 #include "local/evidence.hpp"
 #include "local/spec.hpp"
+#include "os/timestamp.hpp"
 
 namespace cudafault::cli {
 
@@ -185,7 +186,7 @@ std::string when(const Fault& fault) {
 std::string window(const Fault& fault) {
     std::vector<std::string> texts;
     if (fault.window_ns != kForever) texts.push_back(fmt::format("{} after arming", duration_text(fault.window_ns)));
-    if (fault.until_ns != kForever) texts.push_back(local::utc_text(fault.until_ns));
+    if (fault.until_ns != kForever) texts.push_back(utc_text(fault.until_ns));
     return texts.empty() ? "it is disarmed" : fmt::format("{}, or it is disarmed", fmt::join(texts, " or "));
 }
 
@@ -251,7 +252,7 @@ json fault_json(const Fault& fault) {
         {"breaks_context", fault.breaks_context},
         {"times", number_or_null(fault.times, kForever)},
         {"for_ns", number_or_null(fault.window_ns, kForever)},
-        {"until", fault.until_ns == kForever ? json() : json(local::utc_text(fault.until_ns))},
+        {"until", fault.until_ns == kForever ? json() : json(utc_text(fault.until_ns))},
         {"process", glob_or_null(fault.process)},
         {"rank", fault.rank < 0 ? json() : json(fault.rank)},
         {"node", glob_or_null(fault.node)},

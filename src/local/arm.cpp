@@ -11,6 +11,8 @@
 #include "local/evidence.hpp"
 #include "local/history.hpp"
 #include "local/registry.hpp"
+#include "os/clock.hpp"
+#include "os/timestamp.hpp"
 
 namespace cudafault::local {
 
@@ -36,7 +38,7 @@ struct Change {
 void keep_evidence(const Control& control, json replaced, json& record) {
     if (replaced.at("state") != "armed") return;
     replaced["state"] = "replaced";
-    replaced["replaced_at"] = utc_text(clock_ns(CLOCK_REALTIME));
+    replaced["replaced_at"] = utc_text(wall_clock_ns());
     usleep(kGraceUs);
     read_replaced(control.block(), replaced);
     add_to_history(record, std::move(replaced));

@@ -16,6 +16,7 @@
 
 #include "local/error.hpp"
 #include "local/system.hpp"
+#include "os/descriptor.hpp"
 
 namespace cudafault::local {
 

@@ -14,6 +14,9 @@
 #include "fault/atomics.hpp"
 #include "local/error.hpp"
 #include "local/spec.hpp"
+#include "local/system.hpp"
+#include "os/clock.hpp"
+#include "os/process.hpp"
 
 namespace cudafault::local {
 
@@ -56,7 +59,7 @@ Control Control::create() {
     if (ftruncate(file.get(), kBlockSize) != 0) fail("sized");
     if (fcntl(file.get(), F_ADD_SEALS, kSeals) != 0) fail("sealed");
     Control control(std::move(file));
-    control_init(control.block(), getuid(), clock_ns(CLOCK_MONOTONIC));
+    control_init(control.block(), getuid(), monotonic_ns());
     return control;
 }
 
@@ -80,10 +83,10 @@ Control::Lock::Lock(int descriptor) : descriptor_(descriptor) { lock_file(descri
 
 Control::Lock::~Lock() { flock(descriptor_, LOCK_UN); }
 
-void Control::beat() { store(block_->header.heartbeat_ns, clock_ns(CLOCK_MONOTONIC)); }
+void Control::beat() { store(block_->header.heartbeat_ns, monotonic_ns()); }
 
 uint64_t Control::write_plan(const std::string& spec) {
-    control_write_plan(*block_, text_of(spec), clock_ns(CLOCK_REALTIME));
+    control_write_plan(*block_, text_of(spec), wall_clock_ns());
     const auto written = std::make_unique<PlanText>();
     if (control_read_plan(*block_, getuid(), *written)) return written->revision;
     throw Error(kEnvironment,

@@ -8,7 +8,7 @@
 #include <string>
 
 #include "cudafault/control_block.hpp"
-#include "local/system.hpp"
+#include "os/descriptor.hpp"
 
 namespace cudafault::local {
 

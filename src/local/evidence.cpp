@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "local/evidence.hpp"
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <ctime>
 #include <memory>
 
 #include "fault/atomics.hpp"
 #include "fault/words.hpp"
 #include "fault/xids.hpp"
 #include "local/spec.hpp"
-#include "local/system.hpp"
+#include "os/clock.hpp"
+#include "os/process.hpp"
+#include "os/timestamp.hpp"
 
 namespace cudafault::local {
 
@@ -21,7 +21,6 @@ namespace {
 
 using nlohmann::json;
 
-constexpr uint64_t kNsPerSecond = 1'000'000'000;
 constexpr int kMostWaits = 20;  // a process that died while it wrote must not hold up the others' events
 constexpr int kPlanAttempts = 50;
 constexpr useconds_t kPlanPauseUs = 2000;
@@ -39,7 +38,7 @@ bool read_plan(const ControlBlock& block, PlanText& out) {
 
 // Then the processes take nothing to be armed, until it beats again.
 bool is_stalled(const ControlBlock& block) {
-    const uint64_t now = clock_ns(CLOCK_MONOTONIC), beat = load(block.header.heartbeat_ns);
+    const uint64_t now = monotonic_ns(), beat = load(block.header.heartbeat_ns);
     return now > beat && now - beat > kHeartbeatLimitNs;
 }
 
@@ -71,7 +70,7 @@ json faults_json(const ControlBlock& block, const PlanText& text, const std::str
     SpecError error{};
     if (!parse_plan(Text(text.spec, text.size), *plan, error)) return json::array();
     const std::vector<std::string> specs = split_faults(shown);
-    const Moment moment{clock_ns(CLOCK_REALTIME), text.armed_at_ns};
+    const Moment moment{wall_clock_ns(), text.armed_at_ns};
     auto faults = json::array();
     for (int i = 0; i < plan->count; ++i) {
         faults.push_back(counts_json(block, bank_of(text.revision), i));
@@ -111,11 +110,6 @@ bool is_plausible(const Event& event) {
 }
 
 }  // namespace
-
-std::string utc_text(uint64_t ns) {
-    const auto seconds = static_cast<time_t>(ns / kNsPerSecond);
-    return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:09}Z", fmt::gmtime(seconds), ns % kNsPerSecond);
-}
 
 const char* library_of(int row) {
     const Function& function = kFunctions[row];

@@ -12,8 +12,6 @@
 
 namespace cudafault::local {
 
-std::string utc_text(uint64_t ns);  // 2026-11-23T12:00:00.123456789Z
-
 // The library that a function of the table belongs to: each libcudart has functions of the same name.
 const char* library_of(int row);
 

@@ -12,6 +12,8 @@
 
 #include "local/error.hpp"
 #include "local/history.hpp"
+#include "os/descriptor.hpp"
+#include "os/process.hpp"
 
 namespace cudafault::local {
 

@@ -10,6 +10,7 @@
 
 #include "local/error.hpp"
 #include "local/history.hpp"
+#include "os/process.hpp"
 
 namespace cudafault::local {
 

@@ -16,6 +16,8 @@
 #include "local/products.hpp"
 #include "local/registry.hpp"
 #include "local/spec.hpp"
+#include "os/clock.hpp"
+#include "os/timestamp.hpp"
 
 namespace cudafault::local {
 
@@ -37,7 +39,7 @@ json make_record(const RunOptions& options, const std::string& name, const Machi
                    {"inode", address.inode},
                    {"command", options.command},
                    {"gpus", machine},
-                   {"started_at", utc_text(clock_ns(CLOCK_REALTIME))},
+                   {"started_at", utc_text(wall_clock_ns())},
                    {"plan", nullptr}};
     start_history(record);
     return record;
@@ -66,7 +68,7 @@ void leave_report(const Registry& registry, const std::string& name, const json&
         const auto lock = control.lock();
         json record = latest_record(registry, name, own);
         record["state"] = "ended";
-        record["ended_at"] = utc_text(clock_ns(CLOCK_REALTIME));
+        record["ended_at"] = utc_text(wall_clock_ns());
         record["exit_code"] = end.code();
         record["signal"] = end.by_signal ? json(end.value) : json();
         update_history(control.block(), record);

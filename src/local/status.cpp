@@ -10,6 +10,7 @@
 #include "local/evidence.hpp"
 #include "local/history.hpp"
 #include "local/registry.hpp"
+#include "os/process.hpp"
 
 namespace cudafault::local {
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kube/plan/plan_object.hpp"
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <pwd.h>
 #include <unistd.h>
@@ -18,6 +17,7 @@
 #include "kube/object/owners.hpp"
 #include "kube/record/own_objects.hpp"
 #include "kube/workload/rollout.hpp"
+#include "os/timestamp.hpp"
 
 namespace cudafault::kube {
 
@@ -183,7 +183,9 @@ std::vector<std::string> nudge(Client& client, const std::vector<Json>& pods_to_
     return untold;
 }
 
-std::string utc(std::time_t time) { return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(time)); }
+std::string utc(std::time_t time) {
+    return utc_text(std::chrono::system_clock::from_time_t(time), Precision::seconds);
+}
 std::string utc_now() { return utc(std::time(nullptr)); }
 
 std::string this_user() {

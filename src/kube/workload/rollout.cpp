@@ -13,11 +13,11 @@
 #include <utility>
 
 #include "kube/api/common/json_text.hpp"
-#include "kube/api/config/exec_plugin.hpp"
 #include "kube/api/resources.hpp"
 #include "kube/api/transport/shorter_deadline.hpp"
 #include "kube/api/watch.hpp"
 #include "kube/object/owners.hpp"
+#include "os/timestamp.hpp"
 
 namespace cudafault::kube {
 

@@ -9,7 +9,6 @@
 #include <optional>
 
 #include "kube/api/common/json_text.hpp"
-#include "kube/api/config/exec_plugin.hpp"
 #include "kube/api/resources.hpp"
 #include "kube/object/owners.hpp"
 #include "kube/workload/pod_state.hpp"

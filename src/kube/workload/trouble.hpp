@@ -8,10 +8,9 @@
 
 #include "kube/api/client.hpp"
 #include "kube/workload/workload.hpp"
+#include "os/timestamp.hpp"
 
 namespace cudafault::kube {
-
-using SystemTime = std::chrono::system_clock::time_point;
 
 struct Trouble {
     std::string what;    // "web-abc Pending: 0/2 nodes are available: 2 Insufficient nvidia.com/gpu"

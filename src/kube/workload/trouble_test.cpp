@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kube/workload/trouble.hpp"
 
-#include <fmt/chrono.h>
 #include <gmock/gmock.h>
 
-#include "kube/api/config/exec_plugin.hpp"
 #include "kube/api/resources.hpp"
 #include "kube/api/testing/session_testing.hpp"
 
@@ -222,8 +220,7 @@ protected:
     static Json failed_create(const std::string& message, seconds ago) {
         return {{"reason", "FailedCreate"},
                 {"message", message},
-                {"lastTimestamp", fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::chrono::system_clock::to_time_t(
-                                                                           std::chrono::system_clock::now() - ago)))}};
+                {"lastTimestamp", utc_text(std::chrono::system_clock::now() - ago, Precision::seconds)}};
     }
 
     static Json replica_set(const std::string& uid, const std::string& owner, const std::string& revision) {

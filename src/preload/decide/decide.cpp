@@ -4,10 +4,11 @@
 #include <time.h>
 
 #include "fault/atomics.hpp"
+#include "os/clock.hpp"
 #include "preload/decide/gpus.hpp"
 #include "preload/decide/uptake.hpp"
-#include "preload/process/clock.hpp"
 #include "preload/process/state.hpp"
+#include "preload/process/wait.hpp"
 
 namespace cudafault {
 
@@ -25,7 +26,7 @@ bool holds_plan_of(const PlanSlot& slot) {
 // A heart that beats in the future is as wrong as one that has stopped.
 bool run_is_alive() {
     if (process().source != Source::run) return true;
-    const uint64_t beat = load(block().header.heartbeat_ns), now = clock_ns(CLOCK_MONOTONIC);
+    const uint64_t beat = load(block().header.heartbeat_ns), now = monotonic_ns();
     return now < beat ? beat - now < kHeartbeatLimitNs : now - beat < kHeartbeatLimitNs;
 }
 
@@ -112,7 +113,7 @@ Decision outcome(PlanSlot& slot, int index, const Call& call) {
 }
 
 Decision evaluate(PlanSlot& slot, Call& call) {
-    const Moment moment = {clock_ns(CLOCK_REALTIME), slot.armed_at_ns};
+    const Moment moment = {wall_clock_ns(), slot.armed_at_ns};
     Decision decision{};
     for (int i = 0; i < slot.plan.count; ++i) {
         if (!concerns(slot, i, call, moment) || !counts_and_fires(slot, i, moment)) continue;
@@ -150,7 +151,7 @@ Decision decide_on(int row, bool inner, const Frame& frame) {
 bool still_in_force(uint64_t revision, int fault) {
     const PlanReader slot;
     if (!slot || slot->revision != revision || load(block().header.flag) != kFlagArmed) return false;
-    return in_window(slot->plan.faults[fault], {clock_ns(CLOCK_REALTIME), slot->armed_at_ns});
+    return in_window(slot->plan.faults[fault], {wall_clock_ns(), slot->armed_at_ns});
 }
 
 }  // namespace cudafault

@@ -7,9 +7,9 @@
 #include "fault/words.hpp"
 #include "preload/evidence/evidence.hpp"
 #include "preload/evidence/log.hpp"
-#include "preload/process/clock.hpp"
 #include "preload/process/signals.hpp"
 #include "preload/process/state.hpp"
+#include "preload/process/wait.hpp"
 
 namespace cudafault {
 

@@ -4,9 +4,8 @@
 #include <fcntl.h>
 
 #include "fault/message.hpp"
-#include "fault/values.hpp"
-#include "fault/words.hpp"
-#include "preload/process/syscalls.hpp"
+#include "os/process_stat.hpp"
+#include "os/system_call.hpp"
 #include "preload/resolve/elf.hpp"
 
 namespace cudafault {
@@ -34,19 +33,12 @@ size_t read_small_file(const char* path, char* buffer, size_t capacity) {
 }
 
 uint64_t start_time_of(Text process) {
-    constexpr int kFieldsAfterName = 20;  // the name is field 2 and may hold anything
     char path[64], stat[1024];
     Message name(path);
     name.add("/proc/");
     name.add(process);
     name.add("/stat");
-    const Text text(stat, read_small_file(path, stat));
-    size_t end = text.size;
-    while (end > 0 && text[end - 1] != ')') --end;
-    Text rest = text.from(end), word;
-    for (int field = 0; field < kFieldsAfterName; ++field) word = next_word(rest);
-    uint64_t ticks = 0;
-    return parse_number(word, ticks) ? ticks : 0;
+    return start_time_in(Text(stat, read_small_file(path, stat)));
 }
 
 void read_program_names(char (&program)[kMaxGlob], char (&script)[kMaxGlob]) {

@@ -7,10 +7,10 @@
 
 #include "fault/values.hpp"
 #include "fault/words.hpp"
+#include "os/system_call.hpp"
 #include "preload/evidence/log.hpp"
 #include "preload/process/procfs.hpp"
 #include "preload/process/state.hpp"
-#include "preload/process/syscalls.hpp"
 
 namespace cudafault {
 

@@ -9,14 +9,15 @@
 #include "fault/atomics.hpp"
 #include "fault/values.hpp"
 #include "fault/xids.hpp"
+#include "os/clock.hpp"
+#include "os/system_call.hpp"
 #include "preload/evidence/evidence.hpp"
 #include "preload/evidence/log.hpp"
-#include "preload/process/clock.hpp"
 #include "preload/process/procfs.hpp"
 #include "preload/process/run.hpp"
 #include "preload/process/signals.hpp"
 #include "preload/process/state.hpp"
-#include "preload/process/syscalls.hpp"
+#include "preload/process/wait.hpp"
 #include "preload/process/watcher.hpp"
 #include "preload/resolve/libc.hpp"
 #include "preload/resolve/real.hpp"
@@ -133,7 +134,7 @@ bool is_first_of_container(const char* log) {
 __attribute__((constructor)) void on_load() {
     if (is_disabled()) return;
     if (environment("CUDAFAULT_PLAN") || environment("CUDA_FAULT_INJECTION_ENABLED")) {
-        loaded_at_ns = clock_ns(CLOCK_REALTIME);
+        loaded_at_ns = wall_clock_ns();
     }
     const char* log = log_file();
     if (log && is_first_of_container(log)) record_library_seen();

@@ -5,7 +5,8 @@
 
 #include "cudafault/control_block.hpp"
 #include "fault/atomics.hpp"
-#include "preload/process/syscalls.hpp"
+#include "os/clock.hpp"
+#include "os/system_call.hpp"
 
 namespace cudafault {
 

@@ -2,7 +2,6 @@
 #include "kube/api/config/exec_plugin.hpp"
 
 #include <fmt/format.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -13,6 +12,7 @@
 #include "kube/api/common/error.hpp"
 #include "kube/api/config/files.hpp"
 #include "kube/api/config/subprocess.hpp"
+#include "os/timestamp.hpp"
 
 namespace cudafault::kube {
 
@@ -105,18 +105,6 @@ ExecCredential parse_output(const ExecPlugin& plugin, const std::string& output)
     return credential_of(plugin, status);
 }
 
-// Seconds east of UTC; nothing if `zone` is none.
-std::optional<int> zone_offset(const std::string& zone) {
-    if (zone == "Z" || zone == "z") return 0;
-    std::string shape = zone;
-    for (char& c : shape) {
-        if (c >= '0' && c <= '9') c = '0';
-    }
-    if (shape != "+00:00" && shape != "-00:00") return std::nullopt;
-    const int offset = std::stoi(zone.substr(1, 2)) * 3600 + std::stoi(zone.substr(4)) * 60;
-    return zone.front() == '-' ? -offset : offset;
-}
-
 }  // namespace
 
 ExecCredential run_exec_plugin(const ExecPlugin& plugin, const Cluster& cluster, Deadline deadline,
@@ -126,19 +114,6 @@ ExecCredential run_exec_plugin(const ExecPlugin& plugin, const Cluster& cluster,
         fail(plugin, fmt::format("ended with code {}; see what it printed, and log in again", result.exit_code));
     }
     return parse_output(plugin, result.output);
-}
-
-std::optional<std::chrono::system_clock::time_point> parse_timestamp(const std::string& text) {
-    struct tm parts{};
-    const char* rest = strptime(text.c_str(), "%Y-%m-%dT%H:%M:%S", &parts);
-    if (!rest) return std::nullopt;
-    if (*rest == '.') {
-        do ++rest;
-        while (*rest >= '0' && *rest <= '9');
-    }
-    const auto offset = zone_offset(rest);
-    if (!offset) return std::nullopt;
-    return std::chrono::system_clock::from_time_t(timegm(&parts) - *offset);
 }
 
 }  // namespace cudafault::kube

@@ -30,7 +30,4 @@ struct ExecCredential {
 ExecCredential run_exec_plugin(const ExecPlugin& plugin, const Cluster& cluster, Deadline deadline,
                                const Cancellation& cancellation);
 
-// "2026-11-24T10:00:00Z", with a fraction or an offset too. Nothing if it is none.
-std::optional<std::chrono::system_clock::time_point> parse_timestamp(const std::string& text);
-
 }  // namespace cudafault::kube
