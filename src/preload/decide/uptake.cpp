@@ -20,8 +20,9 @@ bool glob_fits(const char* glob, Text text) { return !glob[0] || glob_match(Text
 // process=, rank=, node= and pod=: they mean this process always or never.
 bool is_here(const Fault& fault) {
     const Identity& self = process().identity;
+    const ProgramNames& names = self.names;
     const bool program =
-        glob_fits(fault.process, self.program) || (self.script[0] && glob_fits(fault.process, self.script));
+        glob_fits(fault.process, names.program) || (names.script[0] && glob_fits(fault.process, names.script));
     return program && (fault.rank < 0 || fault.rank == self.rank) && glob_fits(fault.node, self.node) &&
            glob_fits(fault.pod, self.pod);
 }

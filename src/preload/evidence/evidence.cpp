@@ -149,6 +149,10 @@ void log_firing(const Decision& decision, int row, uint64_t fired) {
     line.write();
 }
 
+void show_name(const char (&name)[kMaxGlob], char (&out)[kShownName]) {
+    for (size_t i = 0; i + 1 < kShownName && name[i]; ++i) store(out[i], name[i]);
+}
+
 }  // namespace
 
 void register_process() {
@@ -157,6 +161,8 @@ void register_process() {
     if (slot) {
         store(slot->rank, state.identity.rank);
         store(slot->start_time, state.identity.start_time);
+        show_name(state.identity.names.program, slot->program);
+        show_name(state.identity.names.script, slot->script);
     }
     state.registered = slot;
 }

@@ -2,7 +2,8 @@
 // What /proc tells.
 #pragma once
 
-#include "fault/plan.hpp"
+#include "fault/text.hpp"
+#include "os/time_namespace.hpp"
 
 namespace cudafault {
 
@@ -17,8 +18,8 @@ size_t read_small_file(const char* path, char (&buffer)[N]) {
 // The start time of a process (start_time_in), "self" or a process id; 0: it does not exist or has ended.
 uint64_t start_time_of(Text process);
 
-// Base names of argv[0] and of the first argument that is no option.
-void read_program_names(char (&program)[kMaxGlob], char (&script)[kMaxGlob]);
+// By how much this process's time namespace shifts its clocks.
+TimeOffsets read_time_offsets();
 
 // The id of this boot; empty if unknown.
 size_t read_boot_id(char (&out)[40]);

@@ -71,7 +71,7 @@ void read_plan_file() {
     uint64_t revision;
     const Text spec = take_revision(Text(file.text, size), revision);
     store(file.revision, revision);
-    set_private_plan(spec, wall_clock_ns());
+    set_private_plan(spec, run_clock_ns());
 }
 
 int watch_directory(int inotify, const char* file) {
