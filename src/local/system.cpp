@@ -49,7 +49,7 @@ void replace_file(const std::filesystem::path& path, const std::string& content)
     if (file && write_all(file.get(), content) && rename(temporary.c_str(), path.c_str()) == 0) return;
     const std::string why = error_text();
     unlink(temporary.c_str());
-    throw Error(kEnvironment, fmt::format("{} cannot be written: {}", path.string(), why));
+    throw Error(kEnvironment, fmt::format("cannot write \"{}\": {}", path.string(), why));
 }
 
 void lock_file(int descriptor, const std::string& what) {
@@ -57,7 +57,7 @@ void lock_file(int descriptor, const std::string& what) {
         if (flock(descriptor, LOCK_EX | LOCK_NB) == 0) return;
         usleep(kLockPauseUs);
     }
-    throw Error(kEnvironment, what + " is locked by another cudafault that does not finish: end that one first");
+    throw Error(kEnvironment, what + " is locked by another cudafault process that does not finish: end that process first");
 }
 
 }  // namespace cudafault::local
