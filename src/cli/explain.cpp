@@ -10,7 +10,6 @@
 
 #include "cli/output.hpp"
 #include "fault/xids.hpp"
-#include "local/evidence.hpp"
 #include "local/spec.hpp"
 #include "os/timestamp.hpp"
 

@@ -25,8 +25,6 @@ constexpr int kMostWaits = 20;  // an event of a process that died while it wrot
 constexpr int kPlanAttempts = 50;
 constexpr useconds_t kPlanPauseUs = 2000;
 
-constexpr const char* kEffects[] = {"error", "delay", "hang", "exit", "signal"};
-
 // A plan that is being written is complete a moment later.
 bool read_plan(const ControlBlock& block, PlanText& out) {
     for (int attempt = 0; attempt < kPlanAttempts; ++attempt) {
@@ -48,7 +46,7 @@ json function_counts(const ControlBlock& block, int bank, int fault, uint64_t& f
         fired += count;
         if (count == 0) continue;
         functions.push_back(
-            {{"function", string_of(function_name(row))}, {"library", library_of(row)}, {"fired", count}});
+            {{"function", string_of(function_name(row))}, {"library", soname_of(kFunctions[row])}, {"fired", count}});
     }
     std::stable_sort(functions.begin(), functions.end(),
                      [](const json& a, const json& b) { return a["fired"] > b["fired"]; });
@@ -62,7 +60,11 @@ json counts_json(const ControlBlock& block, int bank, int fault) {
     const uint64_t matched = load(block.matched[bank][fault]);
     const char* outcome = fired > 0 ? "fired" : matched > 0 ? "matched, never fired" : "never hit";
     const uint64_t on_other_gpu = load(block.on_other_gpu[bank][fault]);
-    return {{"matched", matched}, {"on_other_gpu", on_other_gpu}, {"fired", fired}, {"outcome", outcome}, {"functions", std::move(functions)}};
+    return {{"matched", matched},
+            {"on_other_gpu", on_other_gpu},
+            {"fired", fired},
+            {"outcome", outcome},
+            {"functions", std::move(functions)}};
 }
 
 json faults_json(const ControlBlock& block, const PlanText& text, const std::string& shown) {
@@ -119,21 +121,10 @@ json code_name(const Event& event) {
 }
 
 bool is_plausible(const Event& event) {
-    return event.function < kFunctionCount && event.fault < kMaxFaults && event.effect < std::size(kEffects);
+    return event.function < kFunctionCount && event.fault < kMaxFaults && event.effect < std::size(kEffectNames);
 }
 
 }  // namespace
-
-const char* library_of(int row) {
-    const Function& function = kFunctions[row];
-    switch (function.api) {
-        case Api::driver: return "libcuda.so.1";
-        case Api::nvml: return "libnvidia-ml.so.1";
-        case Api::nccl: return "libnccl.so.2";
-        case Api::runtime: break;
-    }
-    return kRuntimeSonames[function.soname];
-}
 
 json plan_json(const ControlBlock& block, const json& given) {
     const auto text = std::make_unique<PlanText>();
@@ -169,9 +160,9 @@ json event_json(const Event& event) {
             {"tid", event.tid},
             {"rank", event.rank < 0 ? json() : json(event.rank)},
             {"function", string_of(function_name(event.function))},
-            {"library", library_of(event.function)},
+            {"library", soname_of(kFunctions[event.function])},
             {"gpu", event.gpu < 0 ? json() : json(event.gpu)},
-            {"effect", kEffects[event.effect]},
+            {"effect", kEffectNames[event.effect]},
             {"code", event.code},
             {"error", code_name(event)},
             {"fault", event.fault},
@@ -185,8 +176,8 @@ EventReader::Slot EventReader::take(uint64_t sequence, Event& out) const {
     if (found > sequence) return Slot::overwritten;
     if (found != sequence) return Slot::unfinished;
     out.sequence = sequence;
-    // Each of these loads is an acquire, so the sequence is read again after all of them. ThreadSanitizer does not support
-    // a fence.
+    // Each of these loads is an acquire, so the sequence is read again after all of them. ThreadSanitizer does not
+    // support a fence.
     out.time_ns = observe(slot.time_ns);
     out.call = observe(slot.call);
     out.pid = observe(slot.pid);

@@ -12,14 +12,11 @@
 
 namespace cudafault::local {
 
-// The library that a function of the table belongs to: each libcudart has functions of the same name.
-const char* library_of(int row);
-
 // The plan in force and its counts. `given` is the text that the user gave: {"revision", "spec"}, or null.
 nlohmann::json plan_json(const ControlBlock& block, const nlohmann::json& given);
 
-// Updates the counts of the plan that was replaced last, which plan_json described before: calls that were in flight then
-// have been counted since. Does nothing for any other plan.
+// Updates the counts of the plan that was replaced last, which plan_json described before: calls that were in flight
+// then have been counted since. Does nothing for any other plan.
 void read_replaced(const ControlBlock& block, nlohmann::json& plan);
 
 nlohmann::json event_json(const Event& event);

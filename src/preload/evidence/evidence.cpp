@@ -132,8 +132,6 @@ bool may_log(uint64_t fired) {
     return replace(state.last_logged_ns, last, now) || is_eager(fired);
 }
 
-constexpr const char* kEffectNames[] = {"error", "delay", "hang", "exit", "signal"};
-
 void log_firing(const Decision& decision, int row, uint64_t fired) {
     JsonLine line("fired");
     line.number("revision", decision.revision);
