@@ -112,9 +112,13 @@ void add_run(CLI::App& app, const std::vector<std::string>& command) {
     const auto options = std::make_shared<RunOptions>();
     CLI::App* verb = app.add_subcommand("run", "Run a command with GPU fault injection available");
     verb->formatter(std::make_shared<RunHelp>());
-    verb->add_option("--gpus", options->gpus, "The GPUs: real, sim, sim:N, sim:MODEL:N or a list such as sim:H100:4,L4:2");
-    verb->add_option("--name", options->name, "Name of the run for other verbs, run-PID if not given");
+    verb->add_option("--gpus", options->gpus,
+                     "The GPUs: real, sim, sim:N, sim:MODEL:N or a list such as sim:H100:4,L4:2")
+        ->type_name("GPUS");
+    verb->add_option("--name", options->name, "Name of the run for other verbs; run-PID if not given")
+        ->type_name("NAME");
     verb->add_option("--plan", options->plans, "Plan that is armed from the start; can be repeated")
+        ->type_name("PLAN")
         ->allow_extra_args(false);
     verb->add_flag("--must-fire", options->must_fire, "Exit with 125 if no fault fired");
     verb->add_flag("--quiet", options->quiet, "Print no notes about the run itself");

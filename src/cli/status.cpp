@@ -202,7 +202,8 @@ void status(const StatusOptions& options) {
 
 void add_status(CLI::App& app) {
     const auto options = std::make_shared<StatusOptions>();
-    CLI::App* verb = app.add_subcommand("status", "Show all runs, or the plan, the fired faults and the processes of one");
+    CLI::App* verb =
+        app.add_subcommand("status", "Show all runs, or the plan, the fired faults and the processes of one");
     verb->add_option("name", options->name, "Name of the run; without it all runs are listed");
     verb->add_flag("--json", options->json, "Print JSON");
     verb->footer(kStatusExamples);

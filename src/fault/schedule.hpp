@@ -21,8 +21,8 @@ struct Moment {
     uint64_t armed_at_ns;  // CLOCK_REALTIME
 };
 
-// The moment at which the wall clock shows `wall_ns`, that long after arming by a clock that is never set. So a change of
-// the wall clock moves the end that until= names, and nothing else.
+// The moment at which the wall clock shows `wall_ns`, that long after arming by a clock that is never set. So a change
+// of the wall clock moves the end that until= names, and nothing else.
 inline Moment moment_after(uint64_t elapsed_ns, uint64_t wall_ns) {
     return {wall_ns, wall_ns > elapsed_ns ? wall_ns - elapsed_ns : 0};
 }

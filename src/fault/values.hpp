@@ -8,8 +8,8 @@ namespace cudafault {
 
 bool is_digit(char c);
 
-bool parse_number(Text, uint64_t& out);       // decimal digits, less than 2^64
-bool parse_duration(Text, uint64_t& out_ns);  // a number and us, ms, s, m or h; less than 2^64 - 1 ns
+bool parse_number(Text, uint64_t& out);        // decimal digits, less than 2^64
+bool parse_duration(Text, uint64_t& out_ns);   // a number and us, ms, s, m or h; less than 2^64 - 1 ns
 bool parse_timestamp(Text, uint64_t& out_ns);  // RFC 3339, such as 2026-11-23T12:00:00Z; ns since the epoch
 
 // A decimal number in (0, 1], with an exponent if need be, as exactly floor(p * 2^64); 1 is kAlways.

@@ -24,8 +24,8 @@ namespace {
 
 constexpr int kTickMs = 1000;
 
-// Not forwarded: the terminal sends SIGTTIN and SIGTTOU to each process that reads or writes, and the others are faults of
-// this process.
+// Not forwarded: the terminal sends SIGTTIN and SIGTTOU to each process that reads or writes, and the others are faults
+// of this process.
 constexpr int kNotForwarded[] = {SIGTTIN, SIGTTOU, SIGILL, SIGTRAP, SIGBUS, SIGFPE, SIGSEGV, SIGSYS};
 constexpr int kFromTerminal[] = {SIGHUP, SIGINT, SIGQUIT, SIGTSTP, SIGCONT, SIGWINCH};
 
@@ -118,7 +118,8 @@ public:
     }
 
 private:
-    // The shell waits for this process to stop, too. After a SIGSTOP to the command alone, SIGCONT would come to it alone.
+    // The shell waits for this process to stop, too. After a SIGSTOP to the command alone, SIGCONT would come to it
+    // alone.
     void stop_like(int signal) {
         if (signal != SIGSTOP || asked_to_stop_) raise(SIGSTOP);
         asked_to_stop_ = false;

@@ -68,7 +68,8 @@ Control Control::open(const Address& address) {
     Descriptor file(::open(path.c_str(), O_RDWR | O_CLOEXEC));
     if (!file) fail("open");
     if (!is_genuine(file.get(), address)) {
-        throw Error(kEnvironment, path + " is not the control block that the file of the run names: start the run again");
+        throw Error(kEnvironment,
+                    path + " is not the control block that the file of the run names: start the run again");
     }
     return Control(std::move(file));
 }

@@ -54,7 +54,8 @@ public:
 
     void beat();  // renews the heartbeat
 
-    // Writes the plan and returns its revision. Throws Error if the block is damaged, since no process would take it up.
+    // Writes the plan and returns its revision. Throws Error if the block is damaged, since no process would take it
+    // up.
     uint64_t write_plan(const std::string& spec);
 
 private:

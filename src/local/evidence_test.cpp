@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 
@@ -11,6 +12,7 @@
 #include "local/spec.hpp"
 #include "os/clock.hpp"
 #include "os/process.hpp"
+#include "os/timestamp.hpp"
 
 namespace cudafault::local {
 
@@ -112,18 +114,34 @@ TEST(Evidence, SaysWhenTheTimeIsUp) {
     EXPECT_EQ(plan["faults"][1]["expired"], false);
 }
 
-TEST(Evidence, SaysWhenNobodyBeats) {
+TEST(Evidence, PlanIsStalledWithoutAFreshHeartbeat) {
     Control control = Control::create();
     control.write_plan("xid=79");
     EXPECT_EQ(plan_json(control.block(), nullptr)["stalled"], false);
-    control.block().header.heartbeat_ns = monotonic_ns() - kHeartbeatLimitNs - 1;
-    EXPECT_EQ(plan_json(control.block(), nullptr)["stalled"], true);
+    for (const uint64_t heartbeat : {shared_monotonic_ns() - kHeartbeatLimitNs - 1, UINT64_MAX}) {
+        control.block().header.heartbeat_ns = heartbeat;
+        EXPECT_EQ(plan_json(control.block(), nullptr)["stalled"], true);
+    }
+}
+
+TEST(Evidence, CountsCallsOnOtherGpus) {
+    Control control = Control::create();
+    const uint64_t revision = control.write_plan("xid=79 gpu=1");
+    control.block().on_other_gpu[bank_of(revision)][0] = 7;
+    EXPECT_EQ(plan_json(control.block(), nullptr)["faults"][0]["on_other_gpu"], 7);
+}
+
+TEST(Evidence, ArmingIsShownInWallTime) {
+    Control control = Control::create();
+    control.write_plan("xid=79");
+    const std::string armed_at = plan_json(control.block(), nullptr)["armed_at"];
+    EXPECT_LT(std::chrono::system_clock::now() - parse_timestamp(armed_at).value(), std::chrono::minutes(1));
 }
 
 TEST(Evidence, Processes) {
     Control control = Control::create();
-    control.block().processes[5] = {getpid(), 3, start_time(getpid()).value(), 4, 9};
-    control.block().processes[7] = {1, -1, 12345, 2, 0};
+    control.block().processes[5] = {getpid(), 3, start_time(getpid()).value(), 4, 9, "python3", "x.py"};
+    control.block().processes[7] = {1, -1, 12345, 2, 0, "", ""};
     const json processes = evidence_json(control.block(), nullptr)["processes"];
     ASSERT_EQ(processes.size(), 2u);
     EXPECT_EQ(processes[0]["alive"], false);
@@ -132,6 +150,8 @@ TEST(Evidence, Processes) {
     EXPECT_EQ(processes[1]["alive"], true);
     EXPECT_EQ(processes[1]["rank"], 3);
     EXPECT_EQ(processes[1]["acknowledged"], 4);
+    EXPECT_EQ(processes[1]["program"], "python3");
+    EXPECT_EQ(processes[1]["script"], "x.py");
 }
 
 TEST(Evidence, AForeignBlockIsUnknownNotDisarmed) {
@@ -249,7 +269,6 @@ TEST(Events, TheLargestHeadThereIsEnds) {
     record(control.block(), event_of("cuInit"));
     EXPECT_EQ(reader.read_last().size(), 1u);
 }
-
 
 }  // namespace
 

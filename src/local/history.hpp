@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The former plans of a run in its record: "history", oldest first, and "history_dropped", the sums of those that are no
-// longer kept.
+// The former plans of a run in its record: "history", oldest first, and "history_dropped", the sums of those that are
+// no longer kept.
 #pragma once
 
 #include <nlohmann/json.hpp>

@@ -26,7 +26,8 @@ Machine simulated_machine(const std::string& simulation, const std::string& opti
     for (const sim::Gpu& gpu : sim::parse_machine(simulation, environment("CUDAFAULT_SIM_MEMORY"), error)) {
         machine.gpus.push_back({gpu.index, sim::uuid_text(gpu), sim::pci_text(gpu), gpu.model->name});
     }
-    if (!error.empty()) throw Error(kUsage, option.empty() ? error : fmt::format("invalid --gpus \"{}\": {}", option, error));
+    if (!error.empty())
+        throw Error(kUsage, option.empty() ? error : fmt::format("invalid --gpus \"{}\": {}", option, error));
     return machine;
 }
 

@@ -55,7 +55,8 @@ TEST(Machine, VariableOfTheUserCounts) {
 }
 
 TEST(Machine, SuggestsThePrefix) {
-    for (const auto& [option, hint] : {std::pair{"2", "did you mean sim:2?"}, {"A100:4,L4", "sim:A100:4,L4?"}, {"two", ""}}) {
+    for (const auto& [option, hint] :
+         {std::pair{"2", "did you mean sim:2?"}, {"A100:4,L4", "sim:A100:4,L4?"}, {"two", ""}}) {
         try {
             find_machine(option);
             ADD_FAILURE() << option << " was accepted";

@@ -138,9 +138,10 @@ std::string reason_for_no_fire(const json& report, bool library_was_loaded) {
     const std::string command = report.at("command").at(0);
     if (!library_was_loaded) {
         return is_static_program(command)
-                   ? fmt::format("\"{}\" is statically linked, so the fault library cannot be loaded into it: link it "
-                                 "dynamically",
-                                 command)
+                   ? fmt::format(
+                         "\"{}\" is statically linked, so the fault library cannot be loaded into it: link it "
+                         "dynamically",
+                         command)
                    : "no process loaded the fault library: the program is statically linked, or LD_PRELOAD was dropped "
                      "on the way to it (tox, sudo, env -i)";
     }

@@ -39,10 +39,11 @@ void require_loadable(const std::string& path) {
     const size_t special = path.find_first_of(":; \t\n$");
     if (special == std::string::npos) return;
     const std::string name = path[special] == ' ' ? "space" : fmt::format("'{}'", path[special]);
-    throw Error(kEnvironment,
-                fmt::format("\"{}\" cannot be preloaded, because of the {} in it, which has a special meaning in "
-                            "LD_PRELOAD or LD_LIBRARY_PATH: install cudafault in another folder, or set CUDAFAULT_LIBRARY",
-                            path, name));
+    throw Error(
+        kEnvironment,
+        fmt::format("\"{}\" cannot be preloaded, because of the {} in it, which has a special meaning in "
+                    "LD_PRELOAD or LD_LIBRARY_PATH: install cudafault in another folder, or set CUDAFAULT_LIBRARY",
+                    path, name));
 }
 
 }  // namespace

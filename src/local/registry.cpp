@@ -14,6 +14,7 @@
 
 #include "local/error.hpp"
 #include "local/history.hpp"
+#include "local/system.hpp"
 #include "os/descriptor.hpp"
 #include "os/process.hpp"
 
@@ -48,8 +49,9 @@ bool is_trusted(const fs::path& folder) {
                         : (status.st_mode & 077) != 0 ? "is open to other users"
                                                       : nullptr;
     if (!wrong) return true;
-    throw Error(kEnvironment, fmt::format("\"{}\" {}, so it is not used: remove it, or change its mode to 0700 if it is yours",
-                                          folder.string(), wrong));
+    throw Error(kEnvironment,
+                fmt::format("\"{}\" {}, so it is not used: remove it, or change its mode to 0700 if it is yours",
+                            folder.string(), wrong));
 }
 
 void make_folder(const fs::path& folder) {
@@ -160,8 +162,8 @@ void Registry::claim(const std::string& name, const json& record) {
     if (fs::exists(path(name))) {
         const Run other = read(name);
         if (other.state == RunState::running) {
-            throw Error(kEnvironment, fmt::format("run {} is live already (pid {}): choose another --name",
-                                                  name, other.address().pid));
+            throw Error(kEnvironment, fmt::format("run {} is live already (pid {}): choose another --name", name,
+                                                  other.address().pid));
         }
     }
     replace(name, record);
@@ -184,8 +186,8 @@ Run Registry::find(const std::string& name) const {
 Run Registry::find_readable(const std::string& name) const {
     Run run = find(name);
     if (run.state != RunState::damaged) return run;
-    throw Error(kEnvironment,
-                fmt::format("\"{}\" is damaged, so nothing is known about run {}: remove that file", run.file.string(), name));
+    throw Error(kEnvironment, fmt::format("\"{}\" is damaged, so nothing is known about run {}: remove that file",
+                                          run.file.string(), name));
 }
 
 std::vector<Run> Registry::list() const {
@@ -231,11 +233,13 @@ void Registry::forget_oldest() const {
 }
 
 void check_name(const std::string& name) {
-    const bool valid = !name.empty() && name.size() <= kLongestName && name[0] != '.' && name[0] != '-' && is_safe(name);
+    const bool valid =
+        !name.empty() && name.size() <= kLongestName && name[0] != '.' && name[0] != '-' && is_safe(name);
     if (valid) return;
-    throw Error(kUsage, fmt::format("invalid run name \"{}\": expected letters, digits and '-_.', starting with a letter "
-                                    "or digit, at most {} bytes",
-                                    printable(name), kLongestName));
+    throw Error(kUsage,
+                fmt::format("invalid run name \"{}\": expected letters, digits and '-_.', starting with a letter "
+                            "or digit, at most {} bytes",
+                            printable(name), kLongestName));
 }
 
 }  // namespace cudafault::local

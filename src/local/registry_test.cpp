@@ -150,14 +150,20 @@ TEST_F(RegistryTest, WritesACommandThatIsNotUtf8) {
 }
 
 TEST(RunName, IsVisibleTextThatCanBeAFileName) {
-    for (const char* good : {"a", "run-1", "A_b.c", "0", "ä", "größe-1", "試験", "🔥"}) EXPECT_NO_THROW(check_name(good)) << good;
+    for (const char* good : {"a", "run-1", "A_b.c", "0", "ä", "größe-1", "試験", "🔥"})
+        EXPECT_NO_THROW(check_name(good)) << good;
     for (const std::string bad : {"", ".", "..", "-a", ".a", "a/b", "a b", "a\n", "a\x1b[31m", "a\x7f"})
         EXPECT_THROW(check_name(bad), Error) << bad;
-    const std::string invisible[] = {"a\u0085", "a\u00a0b", "a\u200bb", "a\u202eb", "a\u2028", "a\u2066b", "\ufeffa", "a\u3000b"};
+    const std::string invisible[] = {"a\u0085", "a\u00a0b", "a\u200bb", "a\u202eb",
+                                     "a\u2028", "a\u2066b", "\ufeffa",  "a\u3000b"};
     for (const std::string& bad : invisible) EXPECT_THROW(check_name(bad), Error) << bad;
     const std::string invalid_utf8[] = {"\xff", "a\xc3", "\xc0\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\x80"};
     for (const std::string& bad : invalid_utf8) EXPECT_THROW(check_name(bad), Error) << bad;
-    EXPECT_NE(refusal([] { check_name("a\x1b[31m"); }).find("\"a?[31m\""), std::string::npos);
+    try {
+        check_name("a\x1b[31m");
+    } catch (const Error& error) {
+        EXPECT_NE(std::string(error.what()).find("\"a?[31m\""), std::string::npos) << error.what();
+    }
     EXPECT_NO_THROW(check_name(std::string(64, 'a')));
     EXPECT_THROW(check_name(std::string(65, 'a')), Error);
 }

@@ -89,6 +89,7 @@ void leave_report(const Registry& registry, const json& own, const Control& cont
         }
         registry.replace(result.name, report);
     } catch (const std::exception& error) {
+        if (!result.fired && result.reason.empty()) result.reason = "the evidence of the run cannot be read";
         fmt::print(stderr, "cudafault: the report of run {} cannot be written: {}\n", result.name, error.what());
     }
 }

@@ -46,8 +46,9 @@ Result reading(const Run& run, const std::function<Result()>& read) {
     try {
         return read();
     } catch (const json::exception&) {
-        throw Error(kEnvironment, fmt::format("\"{}\" is damaged, so not everything is known about run {}: remove that file",
-                                              run.file.string(), run.name));
+        throw Error(kEnvironment,
+                    fmt::format("\"{}\" is damaged, so not everything is known about run {}: remove that file",
+                                run.file.string(), run.name));
     }
 }
 

@@ -57,7 +57,8 @@ void lock_file(int descriptor, const std::string& what) {
         if (flock(descriptor, LOCK_EX | LOCK_NB) == 0) return;
         usleep(kLockPauseUs);
     }
-    throw Error(kEnvironment, what + " is locked by another cudafault process that does not finish: end that process first");
+    throw Error(kEnvironment,
+                what + " is locked by another cudafault process that does not finish: end that process first");
 }
 
 }  // namespace cudafault::local

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Identity of a process. A process id is used again after a while; together with the start time it is not. Freestanding:
-// the preload library uses it, too.
+// Identity of a process. A process id is used again after a while; together with the start time it is not.
+// Freestanding: the preload library uses it, too.
 #pragma once
 
 #include "fault/text.hpp"
@@ -51,6 +51,8 @@ constexpr uint64_t start_time_in(Text stat) {
 }
 
 // The parent's process id; 0 if the content is malformed or the parent is in an outer PID namespace.
-constexpr int parent_in(Text stat) { return static_cast<int>(detail::number_of(detail::field_of(stat, detail::kParentField))); }
+constexpr int parent_in(Text stat) {
+    return static_cast<int>(detail::number_of(detail::field_of(stat, detail::kParentField)));
+}
 
 }  // namespace cudafault

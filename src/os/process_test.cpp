@@ -28,7 +28,8 @@ TEST(StartTimeIn, IsFieldTwentyTwo) {
 }
 
 TEST(StartTimeIn, NameMayContainAnything) {
-    for (const char* name : {"a b", ") Z 1 1", "((", ")", "a\nb"}) EXPECT_EQ(start_in(stat_line(name, "S", "1")), 1234567U);
+    for (const char* name : {"a b", ") Z 1 1", "((", ")", "a\nb"})
+        EXPECT_EQ(start_in(stat_line(name, "S", "1")), 1234567U);
 }
 
 TEST(StartTimeIn, ZombieHasEnded) {
@@ -36,12 +37,11 @@ TEST(StartTimeIn, ZombieHasEnded) {
     EXPECT_EQ(start_in(stat_line("sh", "X", "0")), 0U);
 }
 
-TEST(StartTimeIn, ZombieMainThreadWithOtherThreadsIsAlive) {
-    EXPECT_EQ(start_in(stat_line("sh", "Z", "2")), 1234567U);
-}
+TEST(StartTimeIn, ZombieMainThreadWithOtherThreadsIsAlive) { EXPECT_EQ(start_in(stat_line("sh", "Z", "2")), 1234567U); }
 
 TEST(StartTimeIn, RefusesMalformedContent) {
-    for (const char* text : {"", "42", "42 (sh", "42 (sh)", "42 (sh) S 1 2 3", "42 (sh) S 1 42 42 0 -1 4 9 0 0 0 0 0 0 0 2 0 1 0 12x"}) {
+    for (const char* text :
+         {"", "42", "42 (sh", "42 (sh)", "42 (sh) S 1 2 3", "42 (sh) S 1 42 42 0 -1 4 9 0 0 0 0 0 0 0 2 0 1 0 12x"}) {
         EXPECT_EQ(start_in(text), 0U) << text;
     }
 }

@@ -183,9 +183,7 @@ std::vector<std::string> nudge(Client& client, const std::vector<Json>& pods_to_
     return untold;
 }
 
-std::string utc(std::time_t time) {
-    return utc_text(std::chrono::system_clock::from_time_t(time), Precision::seconds);
-}
+std::string utc(std::time_t time) { return utc_text(std::chrono::system_clock::from_time_t(time), Precision::seconds); }
 std::string utc_now() { return utc(std::time(nullptr)); }
 
 std::string this_user() {

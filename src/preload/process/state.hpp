@@ -5,8 +5,8 @@
 
 #include "cudafault/control_block.hpp"
 #include "fault/atomics.hpp"
-#include "os/time_namespace.hpp"
 #include "os/system_call.hpp"
+#include "os/time_namespace.hpp"
 #include "preload/process/program_names.hpp"
 
 namespace cudafault {
