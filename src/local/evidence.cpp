@@ -84,14 +84,15 @@ json faults_json(const ControlBlock& block, const PlanText& text, const std::str
     return faults;
 }
 
+// Control characters and what is not UTF-8 are replaced.
 std::string name_text(const char (&name)[kShownName]) {
     std::string text;
     for (const char& c : name) {
         const char next = load(c);
         if (!next) break;
-        text += next;
+        text += static_cast<unsigned char>(next) < ' ' || next == 127 ? '?' : next;
     }
-    return text;
+    return json::parse(json(text).dump(-1, ' ', false, json::error_handler_t::replace));
 }
 
 json processes_json(const ControlBlock& block) {

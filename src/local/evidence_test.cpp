@@ -141,11 +141,13 @@ TEST(Evidence, ArmingIsShownInWallTime) {
 TEST(Evidence, Processes) {
     Control control = Control::create();
     control.block().processes[5] = {getpid(), 3, start_time(getpid()).value(), 4, 9, "python3", "x.py"};
-    control.block().processes[7] = {1, -1, 12345, 2, 0, "", ""};
+    control.block().processes[7] = {1, -1, 12345, 2, 0, "a\x1b[31m", "\xff"};
     const json processes = evidence_json(control.block(), nullptr)["processes"];
     ASSERT_EQ(processes.size(), 2u);
     EXPECT_EQ(processes[0]["alive"], false);
     EXPECT_TRUE(processes[0]["rank"].is_null());
+    EXPECT_EQ(processes[0]["program"], "a?[31m");
+    EXPECT_EQ(processes[0]["script"], "\xef\xbf\xbd");
     EXPECT_EQ(processes[1]["pid"], getpid());
     EXPECT_EQ(processes[1]["alive"], true);
     EXPECT_EQ(processes[1]["rank"], 3);
