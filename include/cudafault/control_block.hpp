@@ -22,7 +22,11 @@ enum ControlFlag : uint8_t {
     kFlagArmed = 2,
 };
 
-inline constexpr uint64_t kHeartbeatLimitNs = 5'000'000'000;  // older: the tool is dead, disarmed
+// A run is alive while its heartbeat is at most this old. A heartbeat as far in the future means a damaged block.
+inline constexpr uint64_t kHeartbeatLimitNs = 5'000'000'000;
+constexpr bool is_fresh_heartbeat(uint64_t heartbeat_ns, uint64_t now_ns) {
+    return (now_ns < heartbeat_ns ? heartbeat_ns - now_ns : now_ns - heartbeat_ns) < kHeartbeatLimitNs;
+}
 
 inline constexpr uint32_t kEventSlots = 4096;  // power of two
 inline constexpr uint32_t kProcessSlots = 4096;
@@ -49,26 +53,32 @@ struct Event {
 };
 static_assert(sizeof(Event) == 64);
 
+inline constexpr size_t kShownName = 64;
+
 struct ProcessSlot {
     int32_t pid;  // 0: free
     int32_t rank;
-    uint64_t start_time;  // field 22 of /proc/PID/stat
+    uint64_t start_time;  // shared_start_time
     uint64_t revision;    // acknowledged
     uint64_t fired;
+    char program[kShownName];  // the names that process= is compared with, cut to this length
+    char script[kShownName];
 };
 
 struct ControlHeader {
     volatile uint8_t flag;
-    uint8_t padding[7];
+    uint8_t library_loaded;  // 1 once a process of the run has loaded the fault library
+    uint8_t padding[6];
     uint64_t magic;
     uint32_t version;
     uint32_t owner_uid;
     uint32_t function_count;  // rows of the function table the tool was built with
     uint32_t spec_size;
-    uint64_t heartbeat_ns;  // CLOCK_MONOTONIC, written by `run` about once a second
-    uint64_t revision;      // odd while the plan is being written; starts at 2
-    uint64_t armed_at_ns;   // CLOCK_REALTIME
-    uint64_t checksum;      // of revision, armed_at_ns and the spec
+    uint64_t heartbeat_ns;   // shared_monotonic_ns, written by `run` about once a second
+    uint64_t revision;       // odd while the plan is being written; starts at 2
+    uint64_t armed_at_ns;    // shared_monotonic_ns
+    uint64_t armed_wall_ns;  // CLOCK_REALTIME, for people
+    uint64_t checksum;       // of revision, armed_at_ns and the spec
 };
 
 struct ControlBlock {
@@ -84,6 +94,7 @@ struct ControlBlock {
     ProcessSlot processes[kProcessSlots];
 
     uint64_t matched[kBanks][kMaxFaults];
+    uint64_t on_other_gpu[kBanks][kMaxFaults];  // calls that only gpu= kept from matching
     uint64_t fired[kBanks][kMaxFaults][kFunctionCount];
 };
 
@@ -95,7 +106,7 @@ void control_init(ControlBlock&, uint32_t owner_uid, uint64_t heartbeat_ns);
 
 // Replaces the plan and clears the new one's bank; the old one's keeps what was counted until the next plan but one.
 // The caller serialises writers.
-void control_write_plan(ControlBlock&, Text spec, uint64_t armed_at_ns);
+void control_write_plan(ControlBlock&, Text spec, uint64_t armed_at_ns, uint64_t armed_wall_ns = 0);
 
 // Copies the plan out if it is whole and genuine for `uid`; false: treat as disarmed. `spec` holds kMaxSpec bytes.
 struct PlanText {

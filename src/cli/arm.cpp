@@ -18,8 +18,8 @@ constexpr const char* kArmExamples = R"(Examples:
   cudafault arm trial 'error=CUDA_ERROR_LAUNCH_FAILED calls=cuLaunchKernel after=100; effect=delay:200ms calls=@copy'
   cudafault arm trial 'xid=94 gpu=1 for=30s'
 
-The plan replaces the one that was armed, and takes effect at the next CUDA call of every process of the run.
-`cudafault check` explains a plan, docs/plans.md has all keys.)";
+The plan replaces the one that was armed. It takes effect at the next CUDA call of every process of the run.
+`cudafault check` explains a plan; docs/plans.md lists all keys.)";
 
 struct ArmOptions {
     std::string name, spec;
@@ -44,10 +44,10 @@ void arm(const ArmOptions& options) {
 
 void add_arm(CLI::App& app) {
     const auto options = std::make_shared<ArmOptions>();
-    CLI::App* verb = app.add_subcommand("arm", "Makes the GPU calls of a live run fail");
-    verb->add_option("name", options->name, "The run")->required();
-    verb->add_option("spec", options->spec, "What fails")->required();
-    verb->add_flag("--json", options->json, "What was armed, as JSON");
+    CLI::App* verb = app.add_subcommand("arm", "Arm a plan in a live run: its GPU calls begin to fail");
+    verb->add_option("name", options->name, "Name of the run")->required();
+    verb->add_option("spec", options->spec, "The plan, such as 'xid=79 gpu=0'")->required();
+    verb->add_flag("--json", options->json, "Print what was armed as JSON");
     verb->footer(kArmExamples);
     verb->callback([options] { arm(*options); });
 }

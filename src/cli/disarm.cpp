@@ -14,8 +14,7 @@ namespace {
 constexpr const char* kDisarmExamples = R"(Example:
   cudafault disarm trial
 
-From the next CUDA call on everything works again. What has fired so far stays in `cudafault status` and
-`cudafault events`.)";
+No call fails from the next CUDA call on. `cudafault status` and `cudafault events` still show what has fired.)";
 
 struct DisarmOptions {
     std::string name;
@@ -35,9 +34,9 @@ void disarm(const DisarmOptions& options) {
 
 void add_disarm(CLI::App& app) {
     const auto options = std::make_shared<DisarmOptions>();
-    CLI::App* verb = app.add_subcommand("disarm", "Lets the GPU calls of a live run work again");
-    verb->add_option("name", options->name, "The run")->required();
-    verb->add_flag("--json", options->json, "As JSON");
+    CLI::App* verb = app.add_subcommand("disarm", "Disarm a live run: its GPU calls work again");
+    verb->add_option("name", options->name, "Name of the run")->required();
+    verb->add_flag("--json", options->json, "Print JSON");
     verb->footer(kDisarmExamples);
     verb->callback([options] { disarm(*options); });
 }

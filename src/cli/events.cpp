@@ -16,12 +16,12 @@ using nlohmann::json;
 
 constexpr const char* kEventsExamples = R"(Examples:
   cudafault events trial
-  cudafault events trial --follow            each as it comes, until the run ends
+  cudafault events trial --follow            each one as it happens, until the run ends
   cudafault events trial --json
-  cudafault events trial --follow --json     one JSON document a line
+  cudafault events trial --follow --json     one JSON document per line
 
-A line is: time, process, function, GPU as the process numbers it, what it got, the fault of the plan, the number of
-the call among those that matched in this process, and the rank if there is one. The last 4,096 events are kept.)";
+A line shows: time, process, function, GPU in the process's own numbering, effect, fault of the plan, number of the call
+among those that matched in this process, and the rank, if any. The last 4,096 events are kept.)";
 
 struct EventsOptions {
     std::string name;
@@ -50,8 +50,8 @@ void show(const EventsOptions& options, const json& event) {
     flush_output();
 }
 
-// On standard error: what is missing is no event.
-void tell_missing(const json& document) {
+// On standard error, since standard output holds events only.
+void warn_of_missing(const json& document) {
     const std::string name = document.at("name");
     if (document.at("total").is_null()) {
         return fmt::print(stderr, "cudafault: the events of run {} are unknown: its `cudafault run` was killed\n",
@@ -67,21 +67,21 @@ void tell_missing(const json& document) {
 
 void events(const EventsOptions& options) {
     const auto show_one = [&](const json& event) { show(options, event); };
-    if (options.follow) return tell_missing(local::follow_events(options.name, show_one));
+    if (options.follow) return warn_of_missing(local::follow_events(options.name, show_one));
     const json document = local::events_json(options.name);
     if (options.json) return print_json(document);
     for (const json& event : document.at("events")) fmt::print("{}\n", line(event));
-    tell_missing(document);
+    warn_of_missing(document);
 }
 
 }  // namespace
 
 void add_events(CLI::App& app) {
     const auto options = std::make_shared<EventsOptions>();
-    CLI::App* verb = app.add_subcommand("events", "Lists each call that a run's faults hit");
-    verb->add_option("name", options->name, "The run")->required();
-    verb->add_flag("--follow", options->follow, "Go on until the run ends");
-    verb->add_flag("--json", options->json, "As JSON");
+    CLI::App* verb = app.add_subcommand("events", "List each call that a fault of a run hit");
+    verb->add_option("name", options->name, "Name of the run")->required();
+    verb->add_flag("--follow", options->follow, "Print new events until the run ends");
+    verb->add_flag("--json", options->json, "Print JSON");
     verb->footer(kEventsExamples);
     verb->callback([options] { events(*options); });
 }

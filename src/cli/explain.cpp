@@ -11,8 +11,8 @@
 
 #include "cli/output.hpp"
 #include "fault/xids.hpp"
-#include "local/evidence.hpp"
 #include "local/spec.hpp"
+#include "os/timestamp.hpp"
 
 namespace cudafault::cli {
 
@@ -248,7 +248,7 @@ std::string window(const Fault& fault) {
         texts.push_back(
             fmt::format("{} after {}", duration_text(fault.window_ns), has_after ? "that wait has ended" : "arming"));
     }
-    if (fault.until_ns != kForever) texts.push_back(local::utc_text(fault.until_ns));
+    if (fault.until_ns != kForever) texts.push_back(utc_text(fault.until_ns));
     return texts.empty() ? "it is disarmed" : fmt::format("{}, or it is disarmed", fmt::join(texts, " or "));
 }
 
@@ -330,7 +330,7 @@ json fault_json(const Fault& fault) {
         {"breaks_context", fault.breaks_context},
         {"times", number_or_null(fault.times, kForever)},
         {"for_ns", number_or_null(fault.window_ns, kForever)},
-        {"until", fault.until_ns == kForever ? json() : json(local::utc_text(fault.until_ns))},
+        {"until", fault.until_ns == kForever ? json() : json(utc_text(fault.until_ns))},
         {"process", glob_or_null(fault.process)},
         {"rank", ranks_json(fault)},
         {"node", glob_or_null(fault.node)},

@@ -9,7 +9,6 @@
 #include "cli/output.hpp"
 #include "cli/verbs.hpp"
 #include "local/error.hpp"
-#include "local/evidence.hpp"
 #include "local/spec.hpp"
 
 namespace cudafault::cli {
@@ -47,7 +46,7 @@ std::vector<Entry> find_entries(const std::string& pattern) {
         if (!is_wanted(row, pattern)) continue;
         const bool is_new = entries.empty() || function_name(entries.back().row) != function_name(row);
         if (is_new) entries.push_back({row, {}});
-        entries.back().libraries.emplace_back(local::library_of(row));
+        entries.back().libraries.emplace_back(soname_of(kFunctions[row]));
     }
     return entries;
 }

@@ -17,16 +17,16 @@ namespace {
 
 using namespace cudafault;
 
-constexpr const char* kAbout = "Makes a GPU fail inside any CUDA program, without changing the program.";
+constexpr const char* kAbout = "Make GPUs fail inside any CUDA program, without changing the program.";
 constexpr const char* kExamples = R"(Examples:
-  cudafault run --plan 'xid=79 gpu=0' -- ./my_program     fails from the start
-  cudafault run --name trial -- ./my_program              fails when told to, from a second terminal:
+  cudafault run --plan 'xid=79 gpu=0' -- ./my_program     GPU 0 fails from the start
+  cudafault run --name trial -- ./my_program              GPU 0 fails when a second terminal arms the plan:
   cudafault arm trial 'xid=79 gpu=0'
   cudafault status trial
   cudafault disarm trial
 
-Exit codes: 0 done, 2 usage or a refused plan, 3 no such run or another obstacle on this machine. `run` gives its
-command's own, or 125 to 127 as `env` does.)";
+Exit codes: 0 success, 2 invalid arguments or an invalid plan, 3 failure on this machine, such as an unknown run. `run` exits
+as its command does, or with 125 to 127 as `env` does.)";
 
 void add_verbs(CLI::App& app, const std::vector<std::string>& command) {
     app.formatter(std::make_shared<cli::HelpFormatter>());
@@ -82,7 +82,7 @@ int main(int argc, char** argv) {
     } catch (const local::Error& error) {
         return refuse(error.what(), error.exit_code);
     } catch (const nlohmann::json::exception&) {
-        return refuse("the run's file is damaged and cannot be shown: start the run again", local::kEnvironment);
+        return refuse("the file of the run is damaged and cannot be shown: start the run again", local::kEnvironment);
     } catch (const std::exception& error) {
         return refuse(error.what(), local::kEnvironment);
     }

@@ -24,12 +24,12 @@ std::string dump(const json& document, int indent) {
     return document.dump(indent, ' ', false, json::error_handler_t::replace);
 }
 
-bool is_coloured() {
-    static const bool coloured = isatty(STDOUT_FILENO) && !std::getenv("NO_COLOR");
-    return coloured;
+bool is_colored() {
+    static const bool colored = isatty(STDOUT_FILENO) && !std::getenv("NO_COLOR");
+    return colored;
 }
 
-// Characters, not bytes: names of programs may be UTF-8.
+// In characters, since names may be UTF-8.
 size_t width(const std::string& text) {
     return static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; }));
 }
@@ -59,11 +59,11 @@ void print_json_line(const json& document) {
 
 void flush_output() {
     if (std::fflush(stdout) == 0 && !std::ferror(stdout)) return;
-    throw local::Error(local::kEnvironment, "the output cannot be written: " + local::error_text());
+    throw local::Error(local::kEnvironment, "cannot write to standard output: " + local::error_text());
 }
 
 std::string paint(Paint paint, const std::string& text) {
-    if (!is_coloured()) return text;
+    if (!is_colored()) return text;
     constexpr const char* kCodes[] = {"1", "32", "31", "2"};
     return fmt::format("\033[{}m{}\033[0m", kCodes[static_cast<int>(paint)], text);
 }
@@ -87,7 +87,7 @@ std::string Table::text(const std::string& indent) const {
 
 std::string local_time(const std::string& utc) {
     uint64_t ns = 0;
-    if (!parse_utc(local::text_of(utc), ns)) return utc;
+    if (!parse_timestamp(local::text_of(utc), ns)) return utc;
     const auto seconds = static_cast<time_t>(ns / 1'000'000'000);
     return fmt::format("{:%Y-%m-%d %H:%M:%S}.{:03}", fmt::localtime(seconds), ns / 1'000'000 % 1000);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How facts are shown to people, and to programs.
+// Output for people (tables, colors, local times) and for programs (JSON).
 #pragma once
 
 #include <cstdint>
@@ -9,13 +9,13 @@
 
 namespace cudafault::cli {
 
-void print_json(const nlohmann::json& document);       // readable
-void print_json_line(const nlohmann::json& document);  // at once
+void print_json(const nlohmann::json& document);       // indented
+void print_json_line(const nlohmann::json& document);  // in one line, flushed immediately
 
-void flush_output();  // throws Error if anything that was printed could not be written
+void flush_output();  // throws Error if standard output cannot be written
 
 enum class Paint { bold, good, bad, quiet };
-std::string paint(Paint paint, const std::string& text);  // colours on a terminal only
+std::string paint(Paint paint, const std::string& text);  // colors on a terminal only
 
 // Left-aligned columns; the first row is the heading.
 class Table {
@@ -29,9 +29,9 @@ private:
     std::vector<std::vector<std::string>> rows_;
 };
 
-std::string local_time(const std::string& utc);         // of a time as the JSON has it: 2026-11-23 13:00:00.123
+std::string local_time(const std::string& utc);         // of an RFC 3339 time: 2026-11-23 13:00:00.123
 std::string duration_text(uint64_t ns);                 // 90 s, 2 h
-std::string command_text(const nlohmann::json& words);  // as one would type it
+std::string command_text(const nlohmann::json& words);  // quoted for a shell
 std::string plural(uint64_t count, const std::string& singular);                 // 1 call, 2 calls
 std::string text_or(const nlohmann::json& value, const std::string& otherwise);  // for null
 

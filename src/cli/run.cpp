@@ -19,24 +19,28 @@ namespace cudafault::cli {
 namespace {
 
 constexpr const char* kRunExamples = R"(Examples:
-  cudafault run -- ./my_program                                     nothing armed: as without cudafault
+  cudafault run -- ./my_program                                     nothing is armed
   cudafault run --plan 'xid=79 gpu=0' -- python train.py
   cudafault run --gpus sim:2 --name trial -- ./serve --port 8000    two simulated H100s
   cudafault run --gpus sim:A100:4,L4:1 -- ./my_program
+  cudafault run --must-fire --plan 'xid=79' -- pytest               fails if no fault fired
 
-GPUs: `real`, or `sim:` and N, MODEL:N or a list of those; models are A100, B200, H100, H200 and L4. Without --gpus the
-real ones, or the simulated ones of the run that this one is started in. CUDAFAULT_SIM_MEMORY=16G in the environment
-gives each simulated GPU so much memory.
+GPUs: `real`; `sim` for one simulated H100, or for the GPUs that CUDAFAULT_SIM_GPUS in the environment names; `sim:` and N,
+MODEL:N or a list of those. Models are A100, B200, H100, H200 and L4. Without --gpus the run has the GPUs of
+CUDAFAULT_SIM_GPUS if that is set, else the real ones. CUDAFAULT_SIM_MEMORY=16G sets the memory of each simulated GPU.
 
-The command keeps its terminal, input and output. Signals sent to `cudafault run` reach it, and `cudafault run` ends as
-it does: with its exit code, or by the same signal (128 + the signal's number in a shell). Own exit codes: 2 a refused
-plan, 125 another obstacle, 126 the command cannot be run, 127 it is not there; nothing was started then.
+The command keeps its terminal, input and output. Signals sent to `cudafault run` are forwarded to it, and `cudafault run`
+ends as it does: with its exit code, or by the same signal (128 + the signal's number in a shell). If a plan was armed and
+no fault fired, one line on standard error says so and names the most likely reason.
 
-The last 100 runs can be asked for with `cudafault status`, until the machine restarts.)";
+Exit codes of its own: 2 the plan is refused, 125 another failure before the command starts or no fault fired under
+--must-fire, 126 the command cannot be executed, 127 the command was not found.
+
+`cudafault status` shows the last 100 runs, until the machine restarts.)";
 
 constexpr const char* kValueOptions[] = {"--gpus", "--name", "--plan"};
 
-// CLI11 does not know of the command.
+// CLI11 does not see the command.
 class RunHelp : public HelpFormatter {
 protected:
     std::string usage(const CLI::App&, const std::string&) const override {
@@ -47,27 +51,45 @@ protected:
 struct RunOptions {
     std::string gpus, name;
     std::vector<std::string> plans;
+    bool must_fire = false, quiet = false;
 };
+
+void print_note(const std::string& text) { fmt::print(stderr, "cudafault: {}\n", text); }
 
 local::RunOptions run_options(const RunOptions& options, const CLI::App& verb,
                               const std::vector<std::string>& command) {
-    if (command.empty())
+    if (command.empty()) {
         throw local::Error(local::kUsage, "the command is missing: cudafault run [OPTIONS] -- COMMAND");
+    }
     local::RunOptions out;
     if (verb.count("--gpus") > 0) out.gpus = options.gpus;
     out.name = options.name;
     out.plan = local::join_specs(options.plans);
     out.command = command;
+    out.note = [quiet = options.quiet](const std::string& text) {
+        if (!quiet) print_note(text);
+    };
     return out;
 }
 
-local::End run_or_125(const local::RunOptions& options) {
+local::RunResult run_or_125(const local::RunOptions& options) {
     try {
         return local::run(options);
     } catch (const local::Error& error) {
         if (error.exit_code != local::kEnvironment) throw;
         throw local::Error(local::kOwnFailure, error.what());  // 3 might be the command's own
     }
+}
+
+void run(const RunOptions& options, const CLI::App& verb, const std::vector<std::string>& command) {
+    const local::RunResult result = run_or_125(run_options(options, verb, command));
+    if (!result.fired && (result.was_armed || options.must_fire)) {
+        const std::string line = fmt::format("no fault fired in run {}: {}", result.name,
+                                             result.was_armed ? result.reason : "no plan was armed");
+        if (options.must_fire) throw local::Error(local::kOwnFailure, line);
+        if (!options.quiet) print_note(line);
+    }
+    local::end_like(result.end);
 }
 
 }  // namespace
@@ -89,14 +111,20 @@ std::vector<std::string> take_command(int& argc, char** argv) {
 
 void add_run(CLI::App& app, const std::vector<std::string>& command) {
     const auto options = std::make_shared<RunOptions>();
-    CLI::App* verb = app.add_subcommand("run", "Starts a command whose GPU calls can be made to fail");
+    CLI::App* verb = app.add_subcommand("run", "Run a command with GPU fault injection available");
     verb->formatter(std::make_shared<RunHelp>());
-    verb->add_option("--gpus", options->gpus, "real, sim:N, sim:MODEL:N or a list such as sim:H100:4,L4:2");
-    verb->add_option("--name", options->name, "How other verbs call this run; default run-PID");
-    verb->add_option("--plan", options->plans, "What fails, from the start; may be given several times")
+    verb->add_option("--gpus", options->gpus,
+                     "The GPUs: real, sim, sim:N, sim:MODEL:N or a list such as sim:H100:4,L4:2")
+        ->type_name("GPUS");
+    verb->add_option("--name", options->name, "Name of the run for other verbs; run-PID if not given")
+        ->type_name("NAME");
+    verb->add_option("--plan", options->plans, "Plan that is armed from the start; can be repeated")
+        ->type_name("PLAN")
         ->allow_extra_args(false);
+    verb->add_flag("--must-fire", options->must_fire, "Exit with 125 if no fault fired");
+    verb->add_flag("--quiet", options->quiet, "Print no notes about the run itself");
     verb->footer(kRunExamples);
-    verb->callback([verb, options, command] { local::end_like(run_or_125(run_options(*options, *verb, command))); });
+    verb->callback([verb, options, command] { run(*options, *verb, command); });
 }
 
 }  // namespace cudafault::cli

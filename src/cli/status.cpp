@@ -18,7 +18,7 @@ using nlohmann::json;
 
 constexpr const char* kStatusExamples = R"(Examples:
   cudafault status               all runs
-  cudafault status trial         what is armed in it, what fired where, and which processes know of it
+  cudafault status trial         its plan, what fired where, and its processes; also after it has ended
   cudafault status trial --json)";
 
 constexpr size_t kShownFunctions = 5, kShownProcesses = 20, kShownPlans = 3;
@@ -65,7 +65,7 @@ std::string ending(const json& run) {
 }
 
 std::string gpus_text(const json& gpus) {
-    if (!gpus.at("known").get<bool>()) return "unknown: NVML cannot be asked here";
+    if (!gpus.at("known").get<bool>()) return "unknown: NVML is not available";
     if (gpus.at("list").empty()) return "none";
     std::vector<std::string> texts;
     for (const json& gpu : gpus.at("list")) {
@@ -91,8 +91,8 @@ std::string outcome_text(const json& fault) {
     const std::string outcome = fault.at("outcome");
     const std::string text = outcome == "never hit" ? "armed but never hit: no call has matched"
                              : outcome == "fired"   ? "in " + top_functions(fault)
-                                                    : "no matched call was chosen yet";
-    return fault.at("expired").get<bool>() ? text + "; its time is up" : text;
+                                                    : "no matching call was selected yet";
+    return fault.at("expired").get<bool>() ? text + "; for= or until= has ended" : text;
 }
 
 void print_faults(const json& faults) {
@@ -114,7 +114,7 @@ void print_plan(const json& plan) {
                            plan.at("revision").get<uint64_t>(), since));
     if (plan.at("resolved") != plan.at("spec")) print_fact("", "that is: " + plan.at("resolved").get<std::string>());
     if (plan.at("stalled").get<bool>()) {
-        print_fact("", "but its `cudafault run` is stopped: nothing fails until it goes on");
+        print_fact("", "but `cudafault run` is stopped or its clock differs: no fault fires until it continues");
     }
     print_faults(plan.at("faults"));
 }
@@ -134,7 +134,7 @@ void print_history(const json& history) {
 void print_dropped(const json& dropped) {
     const auto count = [&](const char* key) { return dropped.at(key).get<uint64_t>(); };
     if (count("plans") == 0) return;
-    print_fact("", fmt::format("{} in sum: {} matched, {} fired", plural(count("plans"), "still earlier plan"),
+    print_fact("", fmt::format("{} in total: {} matched, {} fired", plural(count("plans"), "earlier plan"),
                                count("matched"), count("fired")));
 }
 
@@ -144,16 +144,22 @@ std::string acknowledged_text(const json& process, const json& plan) {
     return seen == current ? "yes" : "not yet";
 }
 
+// The names that process= is compared with. A run of an older version has none.
+std::string program_text(const json& process) {
+    const std::string program = process.value("program", "-"), script = process.value("script", "");
+    return script.empty() ? program : fmt::format("{} (script {})", program, script);
+}
+
 void print_processes(const json& run) {
     const json& processes = run.at("processes");
     if (processes.is_null()) return print_fact("processes", "unknown");
-    if (processes.empty()) return print_fact("processes", "none has made a CUDA call that the library saw");
-    Table table({"pid", "state", "rank", "plan taken up", "fired"});
+    if (processes.empty()) return print_fact("processes", "none has made a CUDA call that the fault library saw");
+    Table table({"pid", "state", "rank", "plan taken up", "fired", "program"});
     for (size_t i = 0; i < std::min(processes.size(), kShownProcesses); ++i) {
         const json& process = processes[i];
         table.add({process.at("pid").dump(), process.at("alive").get<bool>() ? "running" : "ended",
                    text_or(process.at("rank"), "-"), acknowledged_text(process, run.at("plan")),
-                   process.at("fired").dump()});
+                   process.at("fired").dump(), program_text(process)});
     }
     print_fact("processes", std::to_string(processes.size()));
     fmt::print("{}", table.text("  "));
@@ -196,9 +202,10 @@ void status(const StatusOptions& options) {
 
 void add_status(CLI::App& app) {
     const auto options = std::make_shared<StatusOptions>();
-    CLI::App* verb = app.add_subcommand("status", "Shows the runs, or what happened in one, also after it has ended");
-    verb->add_option("name", options->name, "The run");
-    verb->add_flag("--json", options->json, "As JSON");
+    CLI::App* verb =
+        app.add_subcommand("status", "Show all runs, or the plan, the fired faults and the processes of one");
+    verb->add_option("name", options->name, "Name of the run; without it all runs are listed");
+    verb->add_flag("--json", options->json, "Print JSON");
     verb->footer(kStatusExamples);
     verb->callback([options] { status(*options); });
 }

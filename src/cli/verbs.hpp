@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// One function for each verb: adds it to the command line. Whatever a verb cannot do it throws as local::Error.
+// One function per verb, which adds it to the command line. A verb that fails throws local::Error.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -8,7 +8,7 @@
 
 namespace cudafault::cli {
 
-// Cuts the command of `cudafault run` off the arguments: it is no option of ours, whatever it looks like.
+// Removes the command of `cudafault run` from the arguments, so that its words are not read as options of cudafault.
 std::vector<std::string> take_command(int& argc, char** argv);
 
 void add_run(CLI::App& app, const std::vector<std::string>& command);

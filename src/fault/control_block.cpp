@@ -30,6 +30,7 @@ void clear_bank(ControlBlock& block, int bank) {
         store(state.opened_ns, uint64_t{0});
         store(state.tripped, uint32_t{0});
         store(block.matched[bank][fault], uint64_t{0});
+        store(block.on_other_gpu[bank][fault], uint64_t{0});
         for (uint64_t& count : block.fired[bank][fault]) store(count, uint64_t{0});
     }
 }
@@ -82,12 +83,13 @@ void control_init(ControlBlock& block, uint32_t owner_uid, uint64_t heartbeat_ns
     header.flag = kFlagIdle;
 }
 
-void control_write_plan(ControlBlock& block, Text spec, uint64_t armed_at_ns) {
+void control_write_plan(ControlBlock& block, Text spec, uint64_t armed_at_ns, uint64_t armed_wall_ns) {
     if (spec.size > kMaxSpec) spec = Text();  // half a plan may mean something else
     ControlHeader& header = block.header;
     const uint64_t revision = (load(header.revision) | 1) + 1;
     clear_bank(block, bank_of(revision));
     store(header.revision, revision - 1);
+    store(header.armed_wall_ns, armed_wall_ns);
     write_spec(block, spec, revision, armed_at_ns);
     __atomic_store_n(&header.flag, is_blank(spec) ? kFlagIdle : kFlagArmed, __ATOMIC_RELEASE);
 }

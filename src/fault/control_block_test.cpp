@@ -166,6 +166,17 @@ TEST_F(ControlBlockTest, AWriterThatDiedLeavesNoPlanAndTheNextOneRecovers) {
     EXPECT_EQ(spec(), "xid=48");
 }
 
+TEST(Heartbeat, IsFreshWithinTheLimitInBothDirections) {
+    constexpr uint64_t kNow = 100 * kHeartbeatLimitNs;
+    EXPECT_TRUE(is_fresh_heartbeat(kNow, kNow));
+    EXPECT_TRUE(is_fresh_heartbeat(kNow - kHeartbeatLimitNs + 1, kNow));
+    EXPECT_TRUE(is_fresh_heartbeat(kNow + kHeartbeatLimitNs - 1, kNow));
+    EXPECT_FALSE(is_fresh_heartbeat(kNow - kHeartbeatLimitNs, kNow));
+    EXPECT_FALSE(is_fresh_heartbeat(kNow + kHeartbeatLimitNs, kNow));
+    EXPECT_FALSE(is_fresh_heartbeat(0, kNow));
+    EXPECT_FALSE(is_fresh_heartbeat(UINT64_MAX, kNow));
+}
+
 TEST(Checksum, IsFnv1a) {
     // 16 zero bytes, then "a".
     uint64_t expected = 0xcbf29ce484222325;

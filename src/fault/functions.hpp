@@ -75,6 +75,17 @@ inline bool can_fail(const Function& function) { return function.returns_status 
 inline constexpr const char* kRuntimeSonames[] = {"libcudart.so.11.0", "libcudart.so.12", "libcudart.so.13"};
 inline constexpr int kRuntimeSonameCount = 3;
 
+// The library that has the function. Each libcudart has functions of the same names.
+constexpr const char* soname_of(const Function& function) {
+    switch (function.api) {
+        case Api::driver: return "libcuda.so.1";
+        case Api::nvml: return "libnvidia-ml.so.1";
+        case Api::nccl: return "libnccl.so.2";
+        case Api::runtime: break;
+    }
+    return kRuntimeSonames[function.soname];
+}
+
 extern const Function kFunctions[];
 // Counted, and not added up: for a sum of 2,000 terms a compiler takes half a second.
 inline constexpr char kOnePerRow[] = {

@@ -208,8 +208,8 @@ private:
             case kSeed: return read_number(key, 0, UINT64_MAX, fault_.seed, "a whole number of at most 64 bits");
             case kFor: return read_duration(key, fault_.window_ns);
             case kUntil:
-                return parse_utc(values_[key], fault_.until_ns) ||
-                       expected(key, "a UTC time such as 2026-11-23T12:00:00Z");
+                return parse_timestamp(values_[key], fault_.until_ns) ||
+                       expected(key, "a time such as 2026-11-23T12:00:00Z");
             case kEffect: return read_effect();
             case kSticky: return read_sticky();
             case kProcess: return read_glob(key, fault_.process);

@@ -14,6 +14,7 @@ inline constexpr size_t kMaxSpec = 16384;  // bytes of spec text
 
 enum class Model : uint8_t { simple };
 enum class Effect : uint8_t { error, delay, hang, exit, signal };
+inline constexpr const char* kEffectNames[] = {"error", "delay", "hang", "exit", "signal"};
 enum class Scope : uint8_t { process, run };
 
 enum class GpuKind : uint8_t { index, local, uuid, pci };

@@ -22,6 +22,12 @@ struct Moment {
     uint64_t armed_at_ns;  // CLOCK_REALTIME
 };
 
+// Returns the moment at which the wall clock shows `wall_ns`, `elapsed_ns` after arming by a clock that is never set. A
+// change of the wall clock therefore moves only the end that until= names.
+inline Moment moment_after(uint64_t elapsed_ns, uint64_t wall_ns) {
+    return {wall_ns, wall_ns > elapsed_ns ? wall_ns - elapsed_ns : 0};
+}
+
 // False once for= or until= has passed: the fault is disarmed, whatever it counted.
 bool in_window(const Fault&, const FaultState&, Moment);
 

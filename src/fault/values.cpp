@@ -98,6 +98,26 @@ bool parse_fraction(Text text, uint64_t& ns) {
     return true;
 }
 
+// Where the time zone of an RFC 3339 time begins: "Z", or the sign of "+01:00". 0: it has none.
+size_t zone_start(Text text) {
+    constexpr size_t kOffset = 6;
+    if (text[text.size - 1] == 'Z') return text.size - 1;
+    if (text.size < kOffset) return 0;
+    const size_t at = text.size - kOffset;
+    return text[at] == '+' || text[at] == '-' ? at : 0;
+}
+
+bool parse_zone(Text zone, int64_t& offset_seconds) {
+    offset_seconds = 0;
+    if (zone == Text("Z")) return true;
+    if (!has_form(zone.from(1), "99:99")) return false;
+    const uint64_t hours = number_at(zone, 1, 2), minutes = number_at(zone, 4, 2);
+    if (hours > 23 || minutes > 59) return false;
+    const auto seconds = static_cast<int64_t>((hours * 60 + minutes) * 60);
+    offset_seconds = zone[0] == '-' ? -seconds : seconds;
+    return true;
+}
+
 // Probabilities
 
 // The digits behind the decimal point. Every multiple of 2^-64 ends within 64 digits, so these suffice to be exact.
@@ -279,18 +299,22 @@ bool parse_duration(Text text, uint64_t& out_ns, BareNumber bare) {
     return true;
 }
 
-bool parse_utc(Text text, uint64_t& out_ns) {
+bool parse_timestamp(Text text, uint64_t& out_ns) {
     constexpr size_t kSeconds = 19;  // up to here the form is fixed
-    if (text.size <= kSeconds || text[text.size - 1] != 'Z') return false;
-    if (!has_form(text.first(kSeconds), "9999-99-99T99:99:99")) return false;
+    if (text.size <= kSeconds || !has_form(text.first(kSeconds), "9999-99-99T99:99:99")) return false;
+    const size_t zone = zone_start(text);
+    int64_t offset = 0;
     uint64_t fraction_ns = 0;
-    if (!parse_fraction(slice(text, kSeconds, text.size - kSeconds - 1), fraction_ns)) return false;
+    if (zone < kSeconds || !parse_zone(text.from(zone), offset)) return false;
+    if (!parse_fraction(slice(text, kSeconds, zone - kSeconds), fraction_ns)) return false;
     const uint64_t year = number_at(text, 0, 4), month = number_at(text, 5, 2), day = number_at(text, 8, 2);
     const uint64_t hour = number_at(text, 11, 2), minute = number_at(text, 14, 2), second = number_at(text, 17, 2);
     if (year < kFirstYear || year > kLastYear || month < 1 || month > 12) return false;
     if (day < 1 || day > days_in_month(year, month) || hour > 23 || minute > 59 || second > 59) return false;
-    const uint64_t seconds = ((days_since_epoch(year, month, day) * 24 + hour) * 60 + minute) * 60 + second;
-    out_ns = seconds * kNsPerSecond + fraction_ns;
+    const uint64_t local = ((days_since_epoch(year, month, day) * 24 + hour) * 60 + minute) * 60 + second;
+    const int64_t seconds = static_cast<int64_t>(local) - offset;
+    if (seconds < 0) return false;
+    out_ns = static_cast<uint64_t>(seconds) * kNsPerSecond + fraction_ns;
     return true;
 }
 

@@ -16,7 +16,7 @@ bool parse_range(Text, uint64_t& first, uint64_t& last);  // a number, or two su
 enum class BareNumber { refused, seconds };
 bool parse_duration(Text, uint64_t& out_ns, BareNumber bare = BareNumber::refused);
 
-bool parse_utc(Text, uint64_t& out_ns);  // 2026-11-23T12:00:00Z, with a fraction if need be, since the epoch
+bool parse_timestamp(Text, uint64_t& out_ns);  // RFC 3339, such as 2026-11-23T12:00:00Z; ns since the epoch
 
 // A decimal number in (0, 1], with an exponent or a percent sign if need be, as exactly floor(p * 2^64); 1 is kAlways.
 enum class ProbabilityResult { ok, malformed, out_of_range, too_fine };

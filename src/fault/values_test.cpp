@@ -23,9 +23,9 @@ Value duration(const std::string& text) {
     return parse_duration(Text(text.data(), text.size()), out) ? Value(out) : std::nullopt;
 }
 
-Value utc(const char* text) {
+Value timestamp(const char* text) {
     uint64_t out = 0;
-    return parse_utc(text, out) ? Value(out) : std::nullopt;
+    return parse_timestamp(text, out) ? Value(out) : std::nullopt;
 }
 
 Value probability(const std::string& text) {
@@ -81,20 +81,31 @@ TEST(Duration, ABareNumberMayMeanSeconds) {
     EXPECT_FALSE(parse_duration("1.", ns, BareNumber::seconds));
 }
 
-TEST(Utc, Calendar) {
-    EXPECT_EQ(utc("1970-01-01T00:00:00Z"), 0u);
-    EXPECT_EQ(utc("2026-11-23T12:00:00Z"), 1795435200'000000000u);
-    EXPECT_EQ(utc("2000-02-29T23:59:59Z"), 951868799'000000000u);
-    EXPECT_EQ(utc("2024-12-31T00:00:00.25Z"), 1735603200'250000000u);
-    EXPECT_EQ(utc("2024-12-31T00:00:00.000000001Z"), 1735603200'000000001u);
-    EXPECT_EQ(utc("2500-12-31T23:59:59Z"), 16756761599'000000000u);
+TEST(Timestamp, Calendar) {
+    EXPECT_EQ(timestamp("1970-01-01T00:00:00Z"), 0u);
+    EXPECT_EQ(timestamp("2026-11-23T12:00:00Z"), 1795435200'000000000u);
+    EXPECT_EQ(timestamp("2000-02-29T23:59:59Z"), 951868799'000000000u);
+    EXPECT_EQ(timestamp("2024-12-31T00:00:00.25Z"), 1735603200'250000000u);
+    EXPECT_EQ(timestamp("2024-12-31T00:00:00.000000001Z"), 1735603200'000000001u);
+    EXPECT_EQ(timestamp("2500-12-31T23:59:59Z"), 16756761599'000000000u);
     for (const char* bad :
          {"", "2026-11-23", "2026-11-23T12:00:00", "2026-11-23 12:00:00Z", "1969-12-31T23:59:59Z",
           "2501-01-01T00:00:00Z", "2100-02-29T00:00:00Z", "2026-13-01T00:00:00Z", "2026-00-01T00:00:00Z",
           "2026-04-31T00:00:00Z", "2026-01-00T00:00:00Z", "2026-01-01T24:00:00Z", "2026-01-01T00:60:00Z",
           "2026-01-01T00:00:60Z", "2026-01-01T00:00:00.Z", "2026-01-01T00:00:00.1234567890Z", "2026-01-01T00:00:00z",
           "2026-1-01T00:00:00ZZ", "26-01-01T00:00:00Z"}) {
-        EXPECT_EQ(utc(bad), std::nullopt) << bad;
+        EXPECT_EQ(timestamp(bad), std::nullopt) << bad;
+    }
+}
+
+TEST(Timestamp, Zones) {
+    EXPECT_EQ(timestamp("2026-11-23T13:30:00+01:30"), 1795435200'000000000u);
+    EXPECT_EQ(timestamp("2026-11-23T10:00:00.5-02:00"), 1795435200'500000000u);
+    EXPECT_EQ(timestamp("1970-01-01T01:00:00+01:00"), 0u);
+    for (const char* bad : {"1970-01-01T00:59:59+01:00", "2026-11-23T12:00:00+1:00", "2026-11-23T12:00:00+01:0",
+                            "2026-11-23T12:00:00+0100", "2026-11-23T12:00:00 01:00", "2026-11-23T12:00:00+24:00",
+                            "2026-11-23T12:00:00+01:60", "2026-11-23T12:00:00+01:00Z"}) {
+        EXPECT_EQ(timestamp(bad), std::nullopt) << bad;
     }
 }
 

@@ -11,6 +11,8 @@
 #include "local/evidence.hpp"
 #include "local/history.hpp"
 #include "local/registry.hpp"
+#include "os/clock.hpp"
+#include "os/timestamp.hpp"
 
 namespace cudafault::local {
 
@@ -18,12 +20,12 @@ namespace {
 
 using nlohmann::json;
 
-// Most calls in flight have counted by then; later ones are read by whoever asks next, or replaces the plan again.
+// Most calls in flight have been counted by then. Later ones are read by the next `status` or `arm`.
 constexpr useconds_t kGraceUs = 2000;
 
 void require_live(const Run& run) {
     if (run.state == RunState::running) return;
-    throw Error(kEnvironment, fmt::format("run {} has ended{}, so nothing can be armed: start it again", run.name,
+    throw Error(kEnvironment, fmt::format("run {} has ended{}, so no plan can be armed: start it again", run.name,
                                           run.state == RunState::lost ? " (its `cudafault run` was killed)" : ""));
 }
 
@@ -36,18 +38,18 @@ struct Change {
 void keep_evidence(const Control& control, json replaced, json& record) {
     if (replaced.at("state") != "armed") return;
     replaced["state"] = "replaced";
-    replaced["replaced_at"] = utc_text(clock_ns(CLOCK_REALTIME));
+    replaced["replaced_at"] = utc_text(wall_clock_ns());
     usleep(kGraceUs);
     read_replaced(control.block(), replaced);
     add_to_history(record, std::move(replaced));
 }
 
-// `given` is what the user wrote, `spec` what the programs read.
+// `given` is the user's text, `spec` the one with resolved GPUs.
 Change change_plan(const Registry& registry, const Run& found, const std::string& given, const std::string& spec) {
     Control control = Control::open(found.address());
     const auto lock = control.lock();
     Run run = registry.find_readable(found.name);
-    require_live(run);  // it may have ended meanwhile
+    require_live(run);  // it may have ended since it was found
     update_history(control.block(), run.record);
     json replaced = plan_json(control.block(), run.record.at("plan"));
     const bool was_armed = replaced.at("state") == "armed";
@@ -80,7 +82,7 @@ bool disarm(const std::string& name) {
 
 std::string unresolved_note(const Resolved& resolved) {
     return fmt::format(
-        "NVML cannot be asked here which GPUs there are, so gpu={} is the one that each program counts as {}",
+        "NVML is not available, so gpu={} cannot be resolved and means the GPU that each process itself numbers {}",
         resolved.unresolved, resolved.unresolved);
 }
 

@@ -14,13 +14,13 @@ struct Armed {
     uint64_t revision;
 };
 
-// Throw Error: no such run, it has ended, or the plan is refused.
+// Throws Error if there is no such run, it has ended, or the plan is refused.
 Armed arm(const std::string& name, const std::string& spec);
 
-// False if nothing was armed. A run that has ended has nothing armed.
+// Returns false if nothing was armed, as in a run that has ended. Throws Error if there is no such run.
 bool disarm(const std::string& name);
 
-// Tells, in one sentence, what becomes of a GPU index that nobody could resolve.
+// A sentence about a GPU index that could not be resolved.
 std::string unresolved_note(const Resolved& resolved);
 
 }  // namespace cudafault::local

@@ -16,6 +16,7 @@
 
 #include "local/error.hpp"
 #include "local/system.hpp"
+#include "os/descriptor.hpp"
 
 namespace cudafault::local {
 
@@ -23,7 +24,8 @@ namespace {
 
 constexpr int kTickMs = 1000;
 
-// Ours alone: the terminal sends SIGTTIN and SIGTTOU to whoever reads or writes, and the rest is about what we execute.
+// Not forwarded: the terminal sends SIGTTIN and SIGTTOU to each process that reads or writes, and the others are faults
+// of this process.
 constexpr int kNotForwarded[] = {SIGTTIN, SIGTTOU, SIGILL, SIGTRAP, SIGBUS, SIGFPE, SIGSEGV, SIGSYS};
 constexpr int kFromTerminal[] = {SIGHUP, SIGINT, SIGQUIT, SIGTSTP, SIGCONT, SIGWINCH};
 
@@ -57,7 +59,7 @@ private:
     Descriptor descriptor_;
 };
 
-// In the child: becomes the command, or writes down why it cannot.
+// In the child: executes the command, or reports the error number to the parent.
 [[noreturn]] void become(std::vector<char*>& arguments, std::vector<char*>& environment, const Signals& signals,
                          int report) {
     signals.restore();
@@ -75,11 +77,11 @@ pid_t start(std::vector<std::string> command, Environment& environment, const Si
     std::vector<char*> variables = environment.pointers();
 
     int ends[2];
-    if (pipe2(ends, O_CLOEXEC) != 0) throw Error(kOwnFailure, "no pipe can be made: " + error_text());
+    if (pipe2(ends, O_CLOEXEC) != 0) throw Error(kOwnFailure, "cannot create a pipe: " + error_text());
     const Descriptor report(ends[0]);
     Descriptor sender(ends[1]);
     const pid_t child = fork();
-    if (child < 0) throw Error(kOwnFailure, "no process can be started: " + error_text());
+    if (child < 0) throw Error(kOwnFailure, "cannot start a process: " + error_text());
     if (child == 0) become(arguments, variables, signals, sender.get());
 
     sender = Descriptor();
@@ -88,15 +90,15 @@ pid_t start(std::vector<std::string> command, Environment& environment, const Si
     waitpid(child, nullptr, 0);
     const bool missing = error == ENOENT;
     throw Error(missing ? kNotFound : kNotExecutable,
-                fmt::format("{} cannot be run: {}", command[0], error_text(error)));
+                fmt::format("cannot run \"{}\": {}", command[0], error_text(error)));
 }
 
-// That goes to the whole foreground group, so the command has it already.
+// The terminal sends a signal to the whole foreground group, so the command has received it.
 bool is_from_terminal(const signalfd_siginfo& signal) {
     return signal.ssi_code == SI_KERNEL && std::ranges::count(kFromTerminal, static_cast<int>(signal.ssi_signo)) > 0;
 }
 
-// The command's life, as that of this process.
+// Waits for the command, forwards signals and follows its stops.
 class Supervisor {
 public:
     Supervisor(pid_t child, int signals, const std::function<void()>& tick)
@@ -116,7 +118,8 @@ public:
     }
 
 private:
-    // The shell waits for us to stop, too. But who sends SIGSTOP to the command alone would wake it alone.
+    // The shell waits for this process to stop, too. After a SIGSTOP to the command alone, SIGCONT would come to it
+    // alone.
     void stop_like(int signal) {
         if (signal != SIGSTOP || asked_to_stop_) raise(SIGSTOP);
         asked_to_stop_ = false;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs a command as if it stood there alone: its signals, its job control and its end are those of this process.
+// Runs a command transparently: signals are forwarded to it, job control works, and this process ends as it does.
 #pragma once
 
 #include <functional>
@@ -16,10 +16,10 @@ struct End {
     int code() const { return by_signal ? 128 + value : value; }
 };
 
-// Throws Error (126 or 127) if it cannot be started. `tick` is called about once a second while it runs.
+// Throws Error (exit code 126 or 127) if the command cannot be started. Calls `tick` about once a second while it runs.
 End run_command(const std::vector<std::string>& command, Environment& environment, const std::function<void()>& tick);
 
-// Ends this process in the same way, so that whoever waits for it sees what he would have seen without us.
+// Ends this process in the same way, so that its parent sees the end of the command.
 [[noreturn]] void end_like(End end);
 
 }  // namespace cudafault::local

@@ -14,6 +14,9 @@
 #include "fault/atomics.hpp"
 #include "local/error.hpp"
 #include "local/spec.hpp"
+#include "local/system.hpp"
+#include "os/clock.hpp"
+#include "os/process.hpp"
 
 namespace cudafault::local {
 
@@ -23,10 +26,10 @@ constexpr int kSeals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
 constexpr size_t kBlockSize = (sizeof(ControlBlock) + kControlAlign - 1) / kControlAlign * kControlAlign;
 
 [[noreturn]] void fail(const char* what) {
-    throw Error(kEnvironment, fmt::format("the control block cannot be {}: {}", what, error_text()));
+    throw Error(kEnvironment, fmt::format("cannot {} the control block: {}", what, error_text()));
 }
 
-// A block that could shrink would kill its readers.
+// A block that shrinks would end its readers with SIGBUS.
 bool is_genuine(int file, const Address& address) {
     struct stat status{};
     if (fstat(file, &status) != 0 || status.st_ino != address.inode) return false;
@@ -39,7 +42,7 @@ std::string Address::text() const { return fmt::format("{}:{}:{}:{}", pid, descr
 
 Control::Control(Descriptor file) : file_(std::move(file)) {
     void* mapped = mmap(nullptr, kBlockSize, PROT_READ | PROT_WRITE, MAP_SHARED, file_.get(), 0);
-    if (mapped == MAP_FAILED) fail("mapped");
+    if (mapped == MAP_FAILED) fail("map");
     block_ = static_cast<ControlBlock*>(mapped);
 }
 
@@ -52,20 +55,21 @@ Control::~Control() {
 
 Control Control::create() {
     Descriptor file(memfd_create("cudafault", MFD_CLOEXEC | MFD_ALLOW_SEALING));
-    if (!file) fail("made");
-    if (ftruncate(file.get(), kBlockSize) != 0) fail("sized");
-    if (fcntl(file.get(), F_ADD_SEALS, kSeals) != 0) fail("sealed");
+    if (!file) fail("create");
+    if (ftruncate(file.get(), kBlockSize) != 0) fail("resize");
+    if (fcntl(file.get(), F_ADD_SEALS, kSeals) != 0) fail("seal");
     Control control(std::move(file));
-    control_init(control.block(), getuid(), clock_ns(CLOCK_MONOTONIC));
+    control_init(control.block(), getuid(), shared_monotonic_ns());
     return control;
 }
 
 Control Control::open(const Address& address) {
     const std::string path = fmt::format("/proc/{}/fd/{}", address.pid, address.descriptor);
     Descriptor file(::open(path.c_str(), O_RDWR | O_CLOEXEC));
-    if (!file) fail("opened");
+    if (!file) fail("open");
     if (!is_genuine(file.get(), address)) {
-        throw Error(kEnvironment, path + " is not the control block that the run's file names: start the run again");
+        throw Error(kEnvironment,
+                    path + " is not the control block that the file of the run names: start the run again");
     }
     return Control(std::move(file));
 }
@@ -80,14 +84,14 @@ Control::Lock::Lock(int descriptor) : descriptor_(descriptor) { lock_file(descri
 
 Control::Lock::~Lock() { flock(descriptor_, LOCK_UN); }
 
-void Control::beat() { store(block_->header.heartbeat_ns, clock_ns(CLOCK_MONOTONIC)); }
+void Control::beat() { store(block_->header.heartbeat_ns, shared_monotonic_ns()); }
 
 uint64_t Control::write_plan(const std::string& spec) {
-    control_write_plan(*block_, text_of(spec), clock_ns(CLOCK_REALTIME));
+    control_write_plan(*block_, text_of(spec), shared_monotonic_ns(), wall_clock_ns());
     const auto written = std::make_unique<PlanText>();
     if (control_read_plan(*block_, getuid(), *written)) return written->revision;
     throw Error(kEnvironment,
-                "the run's control block is damaged, so its programs take up no plan: start the run again");
+                "the run's control block is damaged, so its processes cannot take up a plan: start the run again");
 }
 
 }  // namespace cudafault::local

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The control block of a run, mapped into the tool.
+// The control block of a run, mapped into the tool. See include/cudafault/control_block.hpp.
 #pragma once
 
 #include <sys/types.h>
@@ -8,15 +8,15 @@
 #include <string>
 
 #include "cudafault/control_block.hpp"
-#include "local/system.hpp"
+#include "os/descriptor.hpp"
 
 namespace cudafault::local {
 
-// Where the processes of a run find its control block; the programs get it as CUDAFAULT_RUN.
+// Where the processes of a run find its control block. They receive it as CUDAFAULT_RUN.
 struct Address {
     pid_t pid;            // of `cudafault run`
     uint64_t start_time;  // of that process
-    int descriptor;       // there
+    int descriptor;       // of that process
     uint64_t inode;
 
     std::string text() const;  // PID:FD:START:INODE
@@ -24,10 +24,10 @@ struct Address {
 
 class Control {
 public:
-    // For `run`: a fresh block that no one can shrink or grow. Throws Error.
+    // Creates a block, sealed against shrinking and growing. Throws Error.
     static Control create();
 
-    // For everyone else. Throws Error if it is gone or is not what the address says.
+    // Opens the block of a live run. Throws Error if it does not exist or is another file.
     static Control open(const Address& address);
 
     Control(Control&& other) noexcept;
@@ -37,9 +37,9 @@ public:
 
     ControlBlock& block() { return *block_; }
     const ControlBlock& block() const { return *block_; }
-    Address address() const;  // of a block made by this process
+    Address address() const;  // of a block created by this process
 
-    // Whoever writes the plan holds the lock until the end of his scope.
+    // Held while the plan is written. Throws Error if another process holds it for two seconds.
     class Lock {
     public:
         explicit Lock(int descriptor);
@@ -52,9 +52,10 @@ public:
     };
     Lock lock() const { return Lock(file_.get()); }
 
-    void beat();  // tells the processes that the tool is alive
+    void beat();  // renews the heartbeat
 
-    // Writes the plan; its revision. Throws Error if the block is damaged, for then nobody would take it up.
+    // Writes the plan and returns its revision. Throws Error if the block is damaged, since no process would take it
+    // up.
     uint64_t write_plan(const std::string& spec);
 
 private:

@@ -9,6 +9,7 @@
 
 #include "local/error.hpp"
 #include "local/spec.hpp"
+#include "os/clock.hpp"
 
 namespace cudafault::local {
 
@@ -67,7 +68,7 @@ TEST(Control, SaysSoIfNobodyCouldReadThePlan) {
 TEST(Control, BeatsWithTheClock) {
     Control control = Control::create();
     control.block().header.heartbeat_ns = 0;
-    const uint64_t before = clock_ns(CLOCK_MONOTONIC);
+    const uint64_t before = monotonic_ns();
     control.beat();
     EXPECT_GE(control.block().header.heartbeat_ns, before);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the tool says when it cannot do what was asked: one sentence, and the exit code that goes with it.
+// A failure: one line for the user and the exit code.
 #pragma once
 
 #include <stdexcept>
@@ -12,7 +12,7 @@ enum ExitCode {
     kUsage = 2,
     kEnvironment = 3,
     kLeftBehind = 4,
-    kOwnFailure = 125,  // these three are what `env` gives
+    kOwnFailure = 125,  // these three as `env` has them
     kNotExecutable = 126,
     kNotFound = 127,
 };

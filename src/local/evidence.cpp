@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "local/evidence.hpp"
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <ctime>
 #include <memory>
 
 #include "fault/atomics.hpp"
 #include "fault/words.hpp"
 #include "fault/xids.hpp"
 #include "local/spec.hpp"
-#include "local/system.hpp"
+#include "os/clock.hpp"
+#include "os/process.hpp"
+#include "os/timestamp.hpp"
 
 namespace cudafault::local {
 
@@ -21,14 +21,11 @@ namespace {
 
 using nlohmann::json;
 
-constexpr uint64_t kNsPerSecond = 1'000'000'000;
-constexpr int kMostWaits = 20;  // a process that died while it wrote must not hold up the others' events
+constexpr int kMostWaits = 20;  // an event of a process that died while it wrote must not block the others
 constexpr int kPlanAttempts = 50;
 constexpr useconds_t kPlanPauseUs = 2000;
 
-constexpr const char* kEffects[] = {"error", "delay", "hang", "exit", "signal"};
-
-// Whoever reads while a plan is being written finds it whole a moment later.
+// A plan that is being written is complete a moment later.
 bool read_plan(const ControlBlock& block, PlanText& out) {
     for (int attempt = 0; attempt < kPlanAttempts; ++attempt) {
         if (control_read_plan(block, getuid(), out)) return true;
@@ -37,10 +34,9 @@ bool read_plan(const ControlBlock& block, PlanText& out) {
     return false;
 }
 
-// Then the processes take nothing to be armed, until it beats again.
+// While this is so, no fault fires in the processes.
 bool is_stalled(const ControlBlock& block) {
-    const uint64_t now = clock_ns(CLOCK_MONOTONIC), beat = load(block.header.heartbeat_ns);
-    return now > beat && now - beat > kHeartbeatLimitNs;
+    return !is_fresh_heartbeat(load(block.header.heartbeat_ns), shared_monotonic_ns());
 }
 
 json function_counts(const ControlBlock& block, int bank, int fault, uint64_t& fired) {
@@ -50,7 +46,7 @@ json function_counts(const ControlBlock& block, int bank, int fault, uint64_t& f
         fired += count;
         if (count == 0) continue;
         functions.push_back(
-            {{"function", string_of(function_name(row))}, {"library", library_of(row)}, {"fired", count}});
+            {{"function", string_of(function_name(row))}, {"library", soname_of(kFunctions[row])}, {"fired", count}});
     }
     std::stable_sort(functions.begin(), functions.end(),
                      [](const json& a, const json& b) { return a["fired"] > b["fired"]; });
@@ -60,10 +56,15 @@ json function_counts(const ControlBlock& block, int bank, int fault, uint64_t& f
 json counts_json(const ControlBlock& block, int bank, int fault) {
     uint64_t fired = 0;
     json functions = function_counts(block, bank, fault, fired);
-    // Afterwards, for a call is counted as matched before it fires.
+    // Read afterwards, since a call is counted as matched before it fires.
     const uint64_t matched = load(block.matched[bank][fault]);
     const char* outcome = fired > 0 ? "fired" : matched > 0 ? "matched, never fired" : "never hit";
-    return {{"matched", matched}, {"fired", fired}, {"outcome", outcome}, {"functions", std::move(functions)}};
+    const uint64_t on_other_gpu = load(block.on_other_gpu[bank][fault]);
+    return {{"matched", matched},
+            {"on_other_gpu", on_other_gpu},
+            {"fired", fired},
+            {"outcome", outcome},
+            {"functions", std::move(functions)}};
 }
 
 json faults_json(const ControlBlock& block, const PlanText& text, const std::string& shown) {
@@ -71,7 +72,8 @@ json faults_json(const ControlBlock& block, const PlanText& text, const std::str
     SpecError error{};
     if (!parse_plan(Text(text.spec, text.size), *plan, error)) return json::array();
     const std::vector<std::string> specs = split_faults(shown);
-    const Moment moment{clock_ns(CLOCK_REALTIME), text.armed_at_ns};
+    const uint64_t now = shared_monotonic_ns();
+    const Moment moment = moment_after(now > text.armed_at_ns ? now - text.armed_at_ns : 0, wall_clock_ns());
     auto faults = json::array();
     for (int i = 0; i < plan->count; ++i) {
         faults.push_back(counts_json(block, bank_of(text.revision), i));
@@ -85,6 +87,17 @@ json faults_json(const ControlBlock& block, const PlanText& text, const std::str
     return faults;
 }
 
+// Control characters and what is not UTF-8 are replaced.
+std::string name_text(const char (&name)[kShownName]) {
+    std::string text;
+    for (const char& c : name) {
+        const char next = load(c);
+        if (!next) break;
+        text += static_cast<unsigned char>(next) < ' ' || next == 127 ? '?' : next;
+    }
+    return json::parse(json(text).dump(-1, ' ', false, json::error_handler_t::replace));
+}
+
 json processes_json(const ControlBlock& block) {
     std::vector<json> processes;
     for (const ProcessSlot& slot : block.processes) {
@@ -93,6 +106,8 @@ json processes_json(const ControlBlock& block) {
         const int32_t rank = load(slot.rank);
         processes.push_back({{"pid", pid},
                              {"rank", rank < 0 ? json() : json(rank)},
+                             {"program", name_text(slot.program)},
+                             {"script", name_text(slot.script)},
                              {"alive", start_time(pid) == load(slot.start_time)},
                              {"acknowledged", load(slot.revision)},
                              {"fired", load(slot.fired)}});
@@ -102,7 +117,7 @@ json processes_json(const ControlBlock& block) {
     return processes;
 }
 
-// The name of a code in the words of the function's own API.
+// The name of an error code in the API of the function.
 json code_name(const Event& event) {
     const Function& function = kFunctions[event.function];
     const ErrorName* error = event.code == 0 ? nullptr : error_of(function.api, event.code);
@@ -110,31 +125,15 @@ json code_name(const Event& event) {
 }
 
 bool is_plausible(const Event& event) {
-    return event.function < kFunctionCount && event.fault < kMaxFaults && event.effect < std::size(kEffects);
+    return event.function < kFunctionCount && event.fault < kMaxFaults && event.effect < std::size(kEffectNames);
 }
 
 }  // namespace
 
-std::string utc_text(uint64_t ns) {
-    const auto seconds = static_cast<time_t>(ns / kNsPerSecond);
-    return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:09}Z", fmt::gmtime(seconds), ns % kNsPerSecond);
-}
-
-const char* library_of(int row) {
-    const Function& function = kFunctions[row];
-    switch (function.api) {
-        case Api::driver: return "libcuda.so.1";
-        case Api::nvml: return "libnvidia-ml.so.1";
-        case Api::nccl: return "libnccl.so.2";
-        case Api::runtime: break;
-    }
-    return kRuntimeSonames[function.soname];
-}
-
 json plan_json(const ControlBlock& block, const json& given) {
     const auto text = std::make_unique<PlanText>();
     if (!read_plan(block, *text))
-        return {{"state", "unknown"}, {"why", "the control block is damaged: nothing is armed"}};
+        return {{"state", "unknown"}, {"why", "the control block is damaged, so no fault can fire"}};
     const std::string resolved(text->spec, text->size);
     json plan = {{"state", "disarmed"}, {"revision", text->revision}, {"faults", json::array()}};
     if (is_blank(text_of(resolved))) return plan;
@@ -143,7 +142,7 @@ json plan_json(const ControlBlock& block, const json& given) {
     plan["state"] = "armed";
     plan["spec"] = shown;
     plan["resolved"] = resolved;
-    plan["armed_at"] = utc_text(text->armed_at_ns);
+    plan["armed_at"] = utc_text(load(block.header.armed_wall_ns));
     plan["stalled"] = is_stalled(block);
     plan["faults"] = faults_json(block, *text, shown);
     return plan;
@@ -165,9 +164,9 @@ json event_json(const Event& event) {
             {"tid", event.tid},
             {"rank", event.rank < 0 ? json() : json(event.rank)},
             {"function", string_of(function_name(event.function))},
-            {"library", library_of(event.function)},
+            {"library", soname_of(kFunctions[event.function])},
             {"gpu", event.gpu < 0 ? json() : json(event.gpu)},
-            {"effect", kEffects[event.effect]},
+            {"effect", kEffectNames[event.effect]},
             {"code", event.code},
             {"error", code_name(event)},
             {"fault", event.fault},
@@ -181,8 +180,8 @@ EventReader::Slot EventReader::take(uint64_t sequence, Event& out) const {
     if (found > sequence) return Slot::overwritten;
     if (found != sequence) return Slot::unfinished;
     out.sequence = sequence;
-    // Each of these loads is an acquire, so the sequence is read again after them all; a fence is nothing that
-    // ThreadSanitizer could follow.
+    // Each of these loads is an acquire, so the sequence is read again after all of them. ThreadSanitizer does not
+    // support a fence.
     out.time_ns = observe(slot.time_ns);
     out.call = observe(slot.call);
     out.pid = observe(slot.pid);
@@ -198,7 +197,7 @@ EventReader::Slot EventReader::take(uint64_t sequence, Event& out) const {
 }
 
 void EventReader::skip_overwritten(uint64_t head) {
-    if (head + 1 < next_) next_ = head + 1;  // somebody wiped the block
+    if (head + 1 < next_) next_ = head + 1;  // the block was overwritten
     const uint64_t oldest = head > kEventSlots ? head - kEventSlots + 1 : 1;
     if (oldest <= next_) return;
     overwritten_ += oldest - next_;
@@ -215,7 +214,7 @@ std::vector<Event> EventReader::collect(bool wait) {
     std::vector<Event> events;
     const uint64_t head = observe(block_.event_head);
     skip_overwritten(head);
-    // Counted down, because a garbled head may be the last number there is.
+    // Counted down, since a damaged head may be the largest number.
     for (uint64_t left = head + 1 - next_; left > 0; --left, ++next_) {
         Event event{};
         const Slot slot = take(next_, event);

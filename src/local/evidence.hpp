@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a control block proves, as the JSON that `status` and `events` print and that a run's report keeps. The block is
-// shared with every process of the run, so nothing in it is believed without a bound.
+// The content of a control block as the JSON that `status` and `events` print and that the report of a run keeps. Every
+// process of the run can write into the block, so each value is checked before it is used.
 #pragma once
 
 #include <cstdint>
@@ -12,30 +12,25 @@
 
 namespace cudafault::local {
 
-std::string utc_text(uint64_t ns);  // 2026-11-23T12:00:00.123456789Z
-
-// The library that a function of the table belongs to: each libcudart has functions of the same name.
-const char* library_of(int row);
-
-// The plan that is in force and what it counted. `given` is the user's own text: {"revision", "spec"}, or null.
+// The plan in force and its counts. `given` is the text that the user gave: {"revision", "spec"}, or null.
 nlohmann::json plan_json(const ControlBlock& block, const nlohmann::json& given);
 
-// Brings the counts of a plan that plan_json described, and that was the last to be replaced, up to date: calls that
-// were in flight then are counted by now. Those of any other plan stay as they are.
+// Updates the counts of the plan that was replaced last, which plan_json described before: calls that were in flight
+// then have been counted since. Does nothing for any other plan.
 void read_replaced(const ControlBlock& block, nlohmann::json& plan);
 
 nlohmann::json event_json(const Event& event);
 
-// Reads the ring from its oldest event on.
+// Reads the ring of events, beginning with the oldest.
 class EventReader {
 public:
     explicit EventReader(const ControlBlock& block) : block_(block) {}
 
-    // Events that have come since the last time, oldest first. One that is still being written is waited for until the
-    // next time, some times over.
+    // Events since the last call, oldest first. Stops at an event that is still being written, for a limited number of
+    // calls.
     std::vector<Event> read();
 
-    // The same when nobody writes any more, or nobody will read again.
+    // The same, but skips an event that is still being written.
     std::vector<Event> read_last();
 
     nlohmann::json counts() const;  // total, read, overwritten, lost
@@ -56,7 +51,7 @@ private:
     int waited_ = 0;
 };
 
-// plan, processes, processes_dropped, events (their counts).
+// The keys plan, processes, processes_dropped and events (counts).
 nlohmann::json evidence_json(const ControlBlock& block, const nlohmann::json& given);
 
 }  // namespace cudafault::local

@@ -4,11 +4,15 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 
 #include "local/control.hpp"
 #include "local/spec.hpp"
+#include "os/clock.hpp"
+#include "os/process.hpp"
+#include "os/timestamp.hpp"
 
 namespace cudafault::local {
 
@@ -110,26 +114,46 @@ TEST(Evidence, SaysWhenTheTimeIsUp) {
     EXPECT_EQ(plan["faults"][1]["expired"], false);
 }
 
-TEST(Evidence, SaysWhenNobodyBeats) {
+TEST(Evidence, PlanIsStalledWithoutAFreshHeartbeat) {
     Control control = Control::create();
     control.write_plan("xid=79");
     EXPECT_EQ(plan_json(control.block(), nullptr)["stalled"], false);
-    control.block().header.heartbeat_ns = clock_ns(CLOCK_MONOTONIC) - kHeartbeatLimitNs - 1;
-    EXPECT_EQ(plan_json(control.block(), nullptr)["stalled"], true);
+    for (const uint64_t heartbeat : {shared_monotonic_ns() - kHeartbeatLimitNs - 1, UINT64_MAX}) {
+        control.block().header.heartbeat_ns = heartbeat;
+        EXPECT_EQ(plan_json(control.block(), nullptr)["stalled"], true);
+    }
+}
+
+TEST(Evidence, CountsCallsOnOtherGpus) {
+    Control control = Control::create();
+    const uint64_t revision = control.write_plan("xid=79 gpu=1");
+    control.block().on_other_gpu[bank_of(revision)][0] = 7;
+    EXPECT_EQ(plan_json(control.block(), nullptr)["faults"][0]["on_other_gpu"], 7);
+}
+
+TEST(Evidence, ArmingIsShownInWallTime) {
+    Control control = Control::create();
+    control.write_plan("xid=79");
+    const std::string armed_at = plan_json(control.block(), nullptr)["armed_at"];
+    EXPECT_LT(std::chrono::system_clock::now() - parse_timestamp(armed_at).value(), std::chrono::minutes(1));
 }
 
 TEST(Evidence, Processes) {
     Control control = Control::create();
-    control.block().processes[5] = {getpid(), 3, start_time(getpid()).value(), 4, 9};
-    control.block().processes[7] = {1, -1, 12345, 2, 0};
+    control.block().processes[5] = {getpid(), 3, start_time(getpid()).value(), 4, 9, "python3", "x.py"};
+    control.block().processes[7] = {1, -1, 12345, 2, 0, "a\x1b[31m", "\xff"};
     const json processes = evidence_json(control.block(), nullptr)["processes"];
     ASSERT_EQ(processes.size(), 2u);
     EXPECT_EQ(processes[0]["alive"], false);
     EXPECT_TRUE(processes[0]["rank"].is_null());
+    EXPECT_EQ(processes[0]["program"], "a?[31m");
+    EXPECT_EQ(processes[0]["script"], "\xef\xbf\xbd");
     EXPECT_EQ(processes[1]["pid"], getpid());
     EXPECT_EQ(processes[1]["alive"], true);
     EXPECT_EQ(processes[1]["rank"], 3);
     EXPECT_EQ(processes[1]["acknowledged"], 4);
+    EXPECT_EQ(processes[1]["program"], "python3");
+    EXPECT_EQ(processes[1]["script"], "x.py");
 }
 
 TEST(Evidence, AForeignBlockIsUnknownNotDisarmed) {
@@ -247,8 +271,6 @@ TEST(Events, TheLargestHeadThereIsEnds) {
     record(control.block(), event_of("cuInit"));
     EXPECT_EQ(reader.read_last().size(), 1u);
 }
-
-TEST(UtcText, HasNanoseconds) { EXPECT_EQ(utc_text(1), "1970-01-01T00:00:00.000000001Z"); }
 
 }  // namespace
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The plans that a run had before the one in force, in its record: "history", oldest first, and "history_dropped", the
-// sums of those that are no longer kept.
+// The former plans of a run in its record: "history", oldest first, and "history_dropped", the sums of those that are
+// no longer kept.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -13,13 +13,13 @@ inline constexpr size_t kLongestHistory = 50;
 
 void start_history(nlohmann::json& record);
 
-// Throws json::exception if the record has not the shape that the others rely on.
+// Throws json::exception if the record does not have the shape that the other functions require.
 void require_history(const nlohmann::json& record);
 
-// Reads again what the last replaced plan has counted.
+// Updates the counts of the plan that was replaced last.
 void update_history(const ControlBlock& block, nlohmann::json& record);
 
-// Adds a plan as plan_json described it.
+// Adds a plan in the form of plan_json.
 void add_to_history(nlohmann::json& record, nlohmann::json plan);
 
 }  // namespace cudafault::local

@@ -26,30 +26,42 @@ Machine simulated_machine(const std::string& simulation, const std::string& opti
     for (const sim::Gpu& gpu : sim::parse_machine(simulation, environment("CUDAFAULT_SIM_MEMORY"), error)) {
         machine.gpus.push_back({gpu.index, sim::uuid_text(gpu), sim::pci_text(gpu), gpu.model->name});
     }
-    if (!error.empty()) throw Error(kUsage, option.empty() ? error : fmt::format("--gpus {}: {}", option, error));
+    if (!error.empty())
+        throw Error(kUsage, option.empty() ? error : fmt::format("invalid --gpus \"{}\": {}", option, error));
     return machine;
 }
 
 Machine real_machine() {
-    // Inside a run with simulated GPUs the only NVML to be found is theirs.
+    // Inside a run with simulated GPUs, the NVML that is found is the simulated one.
     auto gpus = std::getenv("CUDAFAULT_SIM_DIR") ? std::nullopt : ask_nvml();
     return {false, gpus.has_value(), "", gpus.value_or(std::vector<Gpu>{})};
+}
+
+bool is_description(const std::string& text) {
+    std::string error;
+    return !text.empty() && (sim::parse_machine(text, "", error), error.empty());
+}
+
+[[noreturn]] void refuse(const std::string& option) {
+    const std::string hint = is_description(option) ? fmt::format("; did you mean sim:{}?", option) : "";
+    throw Error(kUsage, fmt::format("invalid --gpus \"{}\": expected real, sim, sim:N, sim:MODEL:N or a list such as "
+                                    "sim:H100:4,L4:2{}",
+                                    option, hint));
 }
 
 }  // namespace
 
 Machine find_machine(const std::optional<std::string>& option) {
     constexpr std::string_view kPrefix = "sim:";
-    if (!option) {
-        return std::getenv("CUDAFAULT_SIM_DIR") ? simulated_machine(environment("CUDAFAULT_SIM_GPUS"), "")
-                                                : real_machine();
+    const std::string inherited = environment("CUDAFAULT_SIM_GPUS");
+    if (!option && inherited.empty()) {
+        return std::getenv("CUDAFAULT_SIM_DIR") ? simulated_machine("", "") : real_machine();
     }
+    if (!option) return simulated_machine(inherited, "");
     if (*option == "real") return real_machine();
-    if (*option == "sim") return simulated_machine("1", *option);
-    if (option->starts_with(kPrefix)) return simulated_machine(option->substr(kPrefix.size()), *option);
-    throw Error(
-        kUsage,
-        fmt::format("--gpus is '{}', expected real, sim:N, sim:MODEL:N or a list such as sim:H100:4,L4:2", *option));
+    if (*option == "sim") return inherited.empty() ? simulated_machine("1", *option) : simulated_machine(inherited, "");
+    if (!option->starts_with(kPrefix) || *option == kPrefix) refuse(*option);
+    return simulated_machine(option->substr(kPrefix.size()), *option);
 }
 
 void to_json(nlohmann::json& out, const Machine& machine) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The GPUs that the programs of a run see.
+// The GPUs that the processes of a run see.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -10,19 +10,19 @@
 namespace cudafault::local {
 
 struct Gpu {
-    int index;  // as nvidia-smi numbers them
+    int index;  // in nvidia-smi's numbering
     std::string uuid, pci, name;
 };
 
 struct Machine {
     bool simulated = false;
-    bool known = false;      // false: nobody could be asked which GPUs there are
-    std::string simulation;  // what CUDAFAULT_SIM_GPUS says
+    bool known = false;      // false: NVML is not available, so the GPUs are unknown
+    std::string simulation;  // the value for CUDAFAULT_SIM_GPUS
     std::vector<Gpu> gpus;
 };
 
-// What --gpus means: real, sim, sim:N, sim:MODEL:N or a list of those. Without it simulated GPUs where the environment
-// has them already (a run inside a run), else real ones. Throws Error.
+// The GPUs that --gpus names: real, sim, sim:N, sim:MODEL:N or a list of those. Without --gpus, and for plain sim, the
+// simulated GPUs of CUDAFAULT_SIM_GPUS if it is set. Throws Error.
 Machine find_machine(const std::optional<std::string>& option);
 
 void to_json(nlohmann::json& out, const Machine& machine);

@@ -26,9 +26,9 @@ TEST(Machine, SimulatedGpusDifferInAllTheirNames) {
     EXPECT_EQ(machine.gpus[2].name, "NVIDIA L4");
 }
 
-TEST(Machine, OneGpuUnlessSaidOtherwise) { EXPECT_EQ(find_machine("sim").gpus.size(), 1u); }
+TEST(Machine, OneGpuByDefault) { EXPECT_EQ(find_machine("sim").gpus.size(), 1u); }
 
-TEST(Machine, WithoutTheOptionTheEnvironmentDecides) {
+TEST(Machine, RunInsideARunHasItsGpus) {
     setenv("CUDAFAULT_SIM_DIR", "/somewhere", 1);
     setenv("CUDAFAULT_SIM_GPUS", "3", 1);
     const Machine inner = find_machine(std::nullopt);
@@ -41,8 +41,35 @@ TEST(Machine, WithoutTheOptionTheEnvironmentDecides) {
     EXPECT_FALSE(find_machine(std::nullopt).simulated);
 }
 
-TEST(Machine, RefusesWhatItDoesNotKnow) {
-    for (const char* option : {"", "2", "sim2", "sim:0x2", "sim:Voodoo:2", "sim:65", "simulated"}) {
+TEST(Machine, VariableOfTheUserCounts) {
+    setenv("CUDAFAULT_SIM_GPUS", "L4:2", 1);
+    const Machine without_option = find_machine(std::nullopt), sim = find_machine("sim"), other = find_machine("sim:3");
+    setenv("CUDAFAULT_SIM_GPUS", "Voodoo", 1);
+    EXPECT_THROW(find_machine(std::nullopt), Error);
+    unsetenv("CUDAFAULT_SIM_GPUS");
+    EXPECT_TRUE(without_option.simulated);
+    EXPECT_EQ(without_option.gpus.size(), 2u);
+    EXPECT_EQ(sim.gpus.size(), 2u);
+    EXPECT_EQ(sim.gpus[0].name, "NVIDIA L4");
+    EXPECT_EQ(other.gpus.size(), 3u);
+}
+
+TEST(Machine, SuggestsThePrefix) {
+    for (const auto& [option, hint] :
+         {std::pair{"2", "did you mean sim:2?"}, {"A100:4,L4", "sim:A100:4,L4?"}, {"two", ""}}) {
+        try {
+            find_machine(option);
+            ADD_FAILURE() << option << " was accepted";
+        } catch (const Error& error) {
+            const std::string text = error.what();
+            EXPECT_EQ(text.find("did you mean") != std::string::npos, *hint != '\0') << text;
+            EXPECT_NE(text.find(hint), std::string::npos) << text;
+        }
+    }
+}
+
+TEST(Machine, RefusesInvalidValues) {
+    for (const char* option : {"", "sim:", "2", "sim2", "sim:0x2", "sim:Voodoo:2", "sim:65", "simulated"}) {
         try {
             find_machine(option);
             ADD_FAILURE() << option << " was accepted";
@@ -54,7 +81,7 @@ TEST(Machine, RefusesWhatItDoesNotKnow) {
     }
 }
 
-TEST(Machine, SurvivesARunsFile) {
+TEST(Machine, IsWrittenAndReadAsJson) {
     const Machine before = find_machine("sim:2");
     const auto after = nlohmann::json::parse(nlohmann::json(before).dump()).get<Machine>();
     ASSERT_EQ(after.gpus.size(), 2u);

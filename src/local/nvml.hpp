@@ -8,7 +8,7 @@
 
 namespace cudafault::local {
 
-// The machine's GPUs as NVIDIA's management library lists them; nothing where there is none.
+// The GPUs that NVML lists, or nothing if NVML is not available.
 std::optional<std::vector<Gpu>> ask_nvml();
 
 }  // namespace cudafault::local

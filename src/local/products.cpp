@@ -25,13 +25,25 @@ fs::path own_library() {
 void require(const fs::path& file, const char* remedy) {
     if (file.string().size() >= PATH_MAX) {
         throw Error(kEnvironment,
-                    fmt::format("{} is longer than the {} characters that a path can have, so nothing was "
+                    fmt::format("\"{}\" is longer than the {} characters that a path can have, so nothing was "
                                 "started: install cudafault in a folder with a shorter path",
                                 file.string(), PATH_MAX - 1));
     }
     if (access(file.c_str(), R_OK) != 0) {
-        throw Error(kEnvironment, fmt::format("{} is missing, so nothing was started: {}", file.string(), remedy));
+        throw Error(kEnvironment, fmt::format("\"{}\" is missing, so nothing was started: {}", file.string(), remedy));
     }
+}
+
+// LD_PRELOAD and LD_LIBRARY_PATH separate paths by some characters and expand $ORIGIN, $LIB and $PLATFORM in them.
+void require_loadable(const std::string& path) {
+    const size_t special = path.find_first_of(":; \t\n$");
+    if (special == std::string::npos) return;
+    const std::string name = path[special] == ' ' ? "space" : fmt::format("'{}'", path[special]);
+    throw Error(
+        kEnvironment,
+        fmt::format("\"{}\" cannot be preloaded, because of the {} in it, which has a special meaning in "
+                    "LD_PRELOAD or LD_LIBRARY_PATH: install cudafault in another folder, or set CUDAFAULT_LIBRARY",
+                    path, name));
 }
 
 }  // namespace
@@ -42,12 +54,7 @@ Products find_products(bool simulated) {
     found.library = chosen && *chosen ? fs::absolute(chosen) : own_library();
     found.simgpu = found.library.parent_path() / "simgpu";
     require(found.library, "build or install it, or set CUDAFAULT_LIBRARY to where it is");
-    if (found.library.string().find_first_of(": \t") != std::string::npos) {
-        throw Error(kEnvironment,
-                    fmt::format("LD_PRELOAD cannot name {}, because of its space or colon: put it elsewhere "
-                                "and set CUDAFAULT_LIBRARY",
-                                found.library.string()));
-    }
+    require_loadable(found.library.string());
     if (!simulated) return found;
     const char* remedy = "build or install the simulated GPUs beside libcudafault.so";
     for (const char* name : {"libcuda.so.1", "libnvidia-ml.so.1"}) require(found.simgpu / name, remedy);

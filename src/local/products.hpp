@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where the parts are that a run puts into its programs.
+// The libraries that a run loads into its processes.
 #pragma once
 
 #include <filesystem>
@@ -13,11 +13,11 @@ struct Products {
     std::filesystem::path simgpu;   // folder of the simulated libcuda, NVML and cudarts
 };
 
-// Beside the running program (../lib), or where CUDAFAULT_LIBRARY says. Throws Error if the library, or a simulated
-// library where they are wanted, is missing or cannot be preloaded from there.
+// Finds them beside this program (../lib), or beside the library that CUDAFAULT_LIBRARY names. Throws Error if one is
+// missing or cannot be preloaded.
 Products find_products(bool simulated);
 
-// The simulated CUDA runtimes: a program's own run path beats LD_LIBRARY_PATH, so they are preloaded.
+// The simulated CUDA runtimes. They are preloaded, since a run path in the program has precedence over LD_LIBRARY_PATH.
 std::vector<std::string> simulated_runtimes(const std::filesystem::path& simgpu);
 
 // The library that makes /dev/nvidia0 and its like look present.

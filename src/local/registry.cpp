@@ -9,9 +9,14 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <optional>
+#include <string_view>
 
 #include "local/error.hpp"
 #include "local/history.hpp"
+#include "local/system.hpp"
+#include "os/descriptor.hpp"
+#include "os/process.hpp"
 
 namespace cudafault::local {
 
@@ -21,7 +26,7 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 
 constexpr size_t kLongestName = 64;
-constexpr size_t kKeptRuns = 100;  // reports of ended runs are on a memory file system as a rule
+constexpr size_t kKeptRuns = 100;  // reports are usually on a memory file system
 
 bool is_own_folder(const char* path) {
     struct stat status{};
@@ -35,7 +40,7 @@ fs::path choose_folder() {
     return fs::path(temporary && *temporary ? temporary : "/tmp") / fmt::format("cudafault-{}", geteuid());
 }
 
-// False if there is no such folder. In one that others can write to, they could lead us to a control block of theirs.
+// False if there is no such folder. Another user who can write to it could direct the tool to another control block.
 bool is_trusted(const fs::path& folder) {
     struct stat status{};
     if (lstat(folder.c_str(), &status) != 0) return false;
@@ -44,17 +49,18 @@ bool is_trusted(const fs::path& folder) {
                         : (status.st_mode & 077) != 0 ? "is open to other users"
                                                       : nullptr;
     if (!wrong) return true;
-    throw Error(kEnvironment, fmt::format("{} {}, so it is not used: remove it, or chmod it to 0700 if it is yours",
-                                          folder.string(), wrong));
+    throw Error(kEnvironment,
+                fmt::format("\"{}\" {}, so it is not used: remove it, or change its mode to 0700 if it is yours",
+                            folder.string(), wrong));
 }
 
 void make_folder(const fs::path& folder) {
     if (mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) {
-        throw Error(kEnvironment, fmt::format("{} cannot be made: {}", folder.string(), error_text()));
+        throw Error(kEnvironment, fmt::format("cannot create \"{}\": {}", folder.string(), error_text()));
     }
 }
 
-// Everything else relies on this. Throws json::exception.
+// The other functions rely on it. Throws json::exception.
 void require_shape(const json& record) {
     static_cast<void>(record.at("started_at").get_ref<const std::string&>());
     static_cast<void>(record.at("command").get<std::vector<std::string>>());
@@ -73,6 +79,50 @@ RunState state_of(const Run& run) {
     if (state != "running") return RunState::damaged;
     const Address address = run.address();
     return start_time(address.pid) == address.start_time ? RunState::running : RunState::lost;
+}
+
+// Takes the first code point off the text. Empty if it is not valid UTF-8.
+std::optional<char32_t> take_code_point(std::string_view& text) {
+    const auto first = static_cast<unsigned char>(text[0]);
+    const size_t size = first < 0x80 ? 1 : first >> 5 == 6 ? 2 : first >> 4 == 14 ? 3 : first >> 3 == 30 ? 4 : 0;
+    if (size == 0 || size > text.size()) return std::nullopt;
+    char32_t point = size == 1 ? first : first & (0x7f >> size);
+    for (size_t i = 1; i < size; ++i) {
+        const auto next = static_cast<unsigned char>(text[i]);
+        if (next >> 6 != 2) return std::nullopt;
+        point = point << 6 | (next & 0x3f);
+    }
+    constexpr char32_t kLeast[] = {0, 0, 0x80, 0x800, 0x10000};
+    if (point < kLeast[size] || point > 0x10ffff || (point >= 0xd800 && point <= 0xdfff)) return std::nullopt;
+    text.remove_prefix(size);
+    return point;
+}
+
+bool is_plain_ascii(char32_t c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
+           c == '.';
+}
+
+// Characters that are invisible, are spaces, or reorder the text around them.
+bool is_invisible(char32_t c) {
+    return c < 0xa1 || c == 0xad || (c >= 0x2000 && c <= 0x206f) || c == 0x3000 || c == 0xfeff ||
+           (c >= 0xfff0 && c <= 0xffff) || c >= 0xe0000;
+}
+
+// Whether the text can be a file name, and be shown in a line as it is.
+bool is_safe(std::string_view text) {
+    while (!text.empty()) {
+        const auto point = take_code_point(text);
+        if (!point || (*point < 0x80 ? !is_plain_ascii(*point) : is_invisible(*point))) return false;
+    }
+    return true;
+}
+
+std::string printable(const std::string& text) {
+    if (is_safe(text)) return text;
+    std::string out;
+    for (const char c : text) out += c >= ' ' && c <= '~' ? c : '?';
+    return out;
 }
 
 std::string join_live(const std::vector<Run>& runs) {
@@ -107,13 +157,13 @@ void Registry::claim(const std::string& name, const json& record) {
     if (!exists_) make_folder(folder_);
     exists_ = is_trusted(folder_);
     const Descriptor folder(::open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!folder) throw Error(kEnvironment, fmt::format("{} cannot be opened: {}", folder_.string(), error_text()));
+    if (!folder) throw Error(kEnvironment, fmt::format("cannot open \"{}\": {}", folder_.string(), error_text()));
     lock_file(folder.get(), folder_.string());
     if (fs::exists(path(name))) {
         const Run other = read(name);
         if (other.state == RunState::running) {
-            throw Error(kEnvironment, fmt::format("a run called {} is live already (pid {}): choose another --name",
-                                                  name, other.address().pid));
+            throw Error(kEnvironment, fmt::format("run {} is live already (pid {}): choose another --name", name,
+                                                  other.address().pid));
         }
     }
     replace(name, record);
@@ -121,7 +171,7 @@ void Registry::claim(const std::string& name, const json& record) {
 }
 
 void Registry::replace(const std::string& name, const json& record) const {
-    // What is not UTF-8 (a command's argument) must not stop a run.
+    // An argument of the command may be invalid UTF-8.
     replace_file(path(name), record.dump(-1, ' ', false, json::error_handler_t::replace) + "\n");
 }
 
@@ -136,8 +186,8 @@ Run Registry::find(const std::string& name) const {
 Run Registry::find_readable(const std::string& name) const {
     Run run = find(name);
     if (run.state != RunState::damaged) return run;
-    throw Error(kEnvironment,
-                fmt::format("{} is damaged, so nothing is known of run {}: remove that file", run.file.string(), name));
+    throw Error(kEnvironment, fmt::format("\"{}\" is damaged, so nothing is known about run {}: remove that file",
+                                          run.file.string(), name));
 }
 
 std::vector<Run> Registry::list() const {
@@ -183,17 +233,13 @@ void Registry::forget_oldest() const {
 }
 
 void check_name(const std::string& name) {
-    const auto allowed = [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
-               c == '.';
-    };
-    const bool valid = !name.empty() && name.size() <= kLongestName && name[0] != '.' && name[0] != '-' &&
-                       std::all_of(name.begin(), name.end(), allowed);
+    const bool valid =
+        !name.empty() && name.size() <= kLongestName && name[0] != '.' && name[0] != '-' && is_safe(name);
     if (valid) return;
     throw Error(kUsage,
-                fmt::format("'{}' is not a run's name, expected letters, digits and '-_.', at most {}, starting "
-                            "with a letter or digit",
-                            name, kLongestName));
+                fmt::format("invalid run name \"{}\": expected letters, digits and '-_.', starting with a letter "
+                            "or digit, at most {} bytes",
+                            printable(name), kLongestName));
 }
 
 }  // namespace cudafault::local

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The runs of this user: one file each, which tells where its control block is while it lives and what happened
-// afterwards.
+// The runs of this user, a file each: the address of the control block while the run is alive, a report afterwards.
 #pragma once
 
 #include <filesystem>
@@ -16,8 +15,8 @@ namespace cudafault::local {
 enum class RunState {
     running,
     ended,
-    lost,     // its `cudafault run` was killed: the evidence went with it
-    damaged,  // its file says nothing that could be understood
+    lost,     // `cudafault run` was killed, and the evidence is lost
+    damaged,  // its file is not valid
 };
 const char* state_name(RunState state);
 
@@ -32,16 +31,16 @@ struct Run {
 
 class Registry {
 public:
-    // Throws Error if the folder belongs to somebody else or others may write into it.
+    // Throws Error if the folder belongs to another user or others may write into it.
     Registry();
 
-    // Makes the run's name its own, if no live run has it. Throws Error.
+    // Registers a run under its name. Throws Error if a live run has that name.
     void claim(const std::string& name, const nlohmann::json& record);
     void replace(const std::string& name, const nlohmann::json& record) const;
     void remove(const std::string& name) const;
 
-    Run find(const std::string& name) const;           // throws Error, which names the live runs
-    Run find_readable(const std::string& name) const;  // and for a damaged file
+    Run find(const std::string& name) const;           // throws Error, with the names of the live runs
+    Run find_readable(const std::string& name) const;  // also throws Error for a damaged file
     std::vector<Run> list() const;                     // oldest first
 
 private:
@@ -53,7 +52,7 @@ private:
     bool exists_;
 };
 
-// A name is a file name too. Throws Error.
+// A name is visible text that can be a file name. Throws Error for any other.
 void check_name(const std::string& name);
 
 }  // namespace cudafault::local

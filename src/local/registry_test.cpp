@@ -10,6 +10,7 @@
 
 #include "local/error.hpp"
 #include "local/history.hpp"
+#include "os/process.hpp"
 
 namespace cudafault::local {
 
@@ -117,7 +118,7 @@ TEST_F(RegistryTest, RefusesALinkToAFolder) {
     EXPECT_NE(refusal([] { Registry(); }).find("not a directory"), std::string::npos);
 }
 
-TEST_F(RegistryTest, RefusesAFolderOfSomebodyElse) {
+TEST_F(RegistryTest, RefusesAFolderOfAnotherUser) {
     if (geteuid() != 0) GTEST_SKIP() << "only root can give a folder away";
     fs::create_directory(folder());
     fs::permissions(folder(), fs::perms(0700));
@@ -140,7 +141,7 @@ TEST_F(RegistryTest, ForgetsTheOldestEndedRuns) {
     EXPECT_LE(registry.list().size(), 101u);
 }
 
-TEST_F(RegistryTest, TakesATextThatIsNotUtf8) {
+TEST_F(RegistryTest, WritesACommandThatIsNotUtf8) {
     json record = ended();
     record["command"] = {"\xff"};
     Registry registry;
@@ -148,10 +149,21 @@ TEST_F(RegistryTest, TakesATextThatIsNotUtf8) {
     EXPECT_EQ(registry.find("bytes").state, RunState::ended);
 }
 
-TEST(RunName, IsAFileNameWithoutSurprises) {
-    for (const char* good : {"a", "run-1", "A_b.c", "0"}) EXPECT_NO_THROW(check_name(good)) << good;
-    for (const std::string bad : {"", ".", "..", "-a", ".a", "a/b", "a b", "a\n", "ä"})
+TEST(RunName, IsVisibleTextThatCanBeAFileName) {
+    for (const char* good : {"a", "run-1", "A_b.c", "0", "ä", "größe-1", "試験", "🔥"})
+        EXPECT_NO_THROW(check_name(good)) << good;
+    for (const std::string bad : {"", ".", "..", "-a", ".a", "a/b", "a b", "a\n", "a\x1b[31m", "a\x7f"})
         EXPECT_THROW(check_name(bad), Error) << bad;
+    const std::string invisible[] = {"a\u0085", "a\u00a0b", "a\u200bb", "a\u202eb",
+                                     "a\u2028", "a\u2066b", "\ufeffa",  "a\u3000b"};
+    for (const std::string& bad : invisible) EXPECT_THROW(check_name(bad), Error) << bad;
+    const std::string invalid_utf8[] = {"\xff", "a\xc3", "\xc0\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\x80"};
+    for (const std::string& bad : invalid_utf8) EXPECT_THROW(check_name(bad), Error) << bad;
+    try {
+        check_name("a\x1b[31m");
+    } catch (const Error& error) {
+        EXPECT_NE(std::string(error.what()).find("\"a?[31m\""), std::string::npos) << error.what();
+    }
     EXPECT_NO_THROW(check_name(std::string(64, 'a')));
     EXPECT_THROW(check_name(std::string(65, 'a')), Error);
 }

@@ -8,14 +8,18 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "fault/atomics.hpp"
 #include "local/arm.hpp"
 #include "local/control.hpp"
 #include "local/error.hpp"
 #include "local/evidence.hpp"
 #include "local/history.hpp"
+#include "local/no_fire.hpp"
 #include "local/products.hpp"
 #include "local/registry.hpp"
 #include "local/spec.hpp"
+#include "os/clock.hpp"
+#include "os/timestamp.hpp"
 
 namespace cudafault::local {
 
@@ -37,7 +41,7 @@ json make_record(const RunOptions& options, const std::string& name, const Machi
                    {"inode", address.inode},
                    {"command", options.command},
                    {"gpus", machine},
-                   {"started_at", utc_text(clock_ns(CLOCK_REALTIME))},
+                   {"started_at", utc_text(wall_clock_ns())},
                    {"plan", nullptr}};
     start_history(record);
     return record;
@@ -50,7 +54,7 @@ json event_list(const ControlBlock& block) {
     return list;
 }
 
-// `arm` may have added to the record; if somebody has destroyed it, what the run itself knows must do.
+// The record with what `arm` has added to it; if its file has been damaged, what the run itself knows.
 json latest_record(const Registry& registry, const std::string& name, const json& own) {
     try {
         const Run run = registry.find_readable(name);
@@ -60,38 +64,47 @@ json latest_record(const Registry& registry, const std::string& name, const json
     }
 }
 
-// So that `status` and `events` still answer. The command has ended by now: whatever goes wrong, its exit code counts.
-void leave_report(const Registry& registry, const std::string& name, const json& own, Control& control, End end) {
+// What `status` and `events` show of an ended run.
+json make_report(const Registry& registry, const std::string& name, const json& own, const Control& control, End end) {
+    json report = latest_record(registry, name, own);
+    report["state"] = "ended";
+    report["ended_at"] = utc_text(wall_clock_ns());
+    report["exit_code"] = end.code();
+    report["signal"] = end.by_signal ? json(end.value) : json();
+    update_history(control.block(), report);
+    report["evidence"] = evidence_json(control.block(), report.value("plan", json()));
+    report["event_list"] = event_list(control.block());
+    return report;
+}
+
+// The command has ended by now, so no failure here changes its exit code.
+void leave_report(const Registry& registry, const json& own, const Control& control, RunResult& result) {
     try {
         const auto lock = control.lock();
-        json record = latest_record(registry, name, own);
-        record["state"] = "ended";
-        record["ended_at"] = utc_text(clock_ns(CLOCK_REALTIME));
-        record["exit_code"] = end.code();
-        record["signal"] = end.by_signal ? json(end.value) : json();
-        update_history(control.block(), record);
-        record["evidence"] = evidence_json(control.block(), record.value("plan", json()));
-        record["event_list"] = event_list(control.block());
-        registry.replace(name, record);
+        const json report = make_report(registry, result.name, own, control, result.end);
+        result.was_armed = was_armed(report);
+        result.fired = count_fired(report) > 0;
+        if (!result.fired && result.reason.empty()) {
+            result.reason = reason_for_no_fire(report, load(control.block().header.library_loaded) != 0);
+        }
+        registry.replace(result.name, report);
     } catch (const std::exception& error) {
-        fmt::print(stderr, "cudafault: run {} leaves no report: {}\n", name, error.what());
+        if (!result.fired && result.reason.empty()) result.reason = "the evidence of the run cannot be read";
+        fmt::print(stderr, "cudafault: the report of run {} cannot be written: {}\n", result.name, error.what());
     }
 }
 
 }  // namespace
 
-End run(const RunOptions& options) {
+RunResult run(const RunOptions& options) {
     const std::string name = options.name.empty() ? fmt::format("run-{}", getpid()) : options.name;
     check_name(name);
     const auto plan = parse_spec(options.plan, job_size());
     const Machine machine = find_machine(options.gpus);
     const Products products = find_products(machine.simulated);
     const Resolved resolved = resolve_gpus(options.plan, machine);
-    if (!resolved.unresolved.empty()) fmt::print(stderr, "cudafault: {}\n", unresolved_note(resolved));
-
-    if (plan->count > 0 && is_disabled()) {
-        fmt::print(stderr, "cudafault: CUDAFAULT_DISABLE is set, so nothing will fail: unset it\n");
-    }
+    if (!resolved.unresolved.empty()) options.note(unresolved_note(resolved));
+    if (plan->count > 0 && is_disabled()) options.note("CUDAFAULT_DISABLE is set, so no fault can fire: unset it");
 
     Control control = Control::create();
     json record = make_record(options, name, machine, control.address());
@@ -100,14 +113,15 @@ End run(const RunOptions& options) {
     registry.claim(name, record);
     Environment environment(environ);
     enter_run(environment, control.address().text(), products, machine);
+    RunResult result{name, {}, plan->count > 0, false, is_disabled() ? "CUDAFAULT_DISABLE is set" : ""};
     try {
-        const End end = run_command(options.command, environment, [&] { control.beat(); });
-        leave_report(registry, name, record, control, end);
-        return end;
+        result.end = run_command(options.command, environment, [&] { control.beat(); });
     } catch (const Error&) {
         registry.remove(name);  // nothing ran
         throw;
     }
+    leave_report(registry, record, control, result);
+    return result;
 }
 
 }  // namespace cudafault::local

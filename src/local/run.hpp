@@ -2,6 +2,7 @@
 // `cudafault run`: from the options to the report.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -11,13 +12,22 @@
 namespace cudafault::local {
 
 struct RunOptions {
-    std::optional<std::string> gpus;  // as --gpus has it
-    std::string name;                 // empty: one is made up
+    std::optional<std::string> gpus;  // the value of --gpus
+    std::string name;                 // empty: run-PID
     std::string plan;
     std::vector<std::string> command;
+    std::function<void(const std::string&)> note;  // shows a line to the user before the command starts
 };
 
-// Throws Error before anything is started, or not at all.
-End run(const RunOptions& options);
+struct RunResult {
+    std::string name;
+    End end;
+    bool was_armed;      // the run had a plan at some time
+    bool fired;          // a fault of a plan has fired
+    std::string reason;  // if none has: the most likely reason, as the end of a sentence
+};
+
+// Throws Error if the command could not be started.
+RunResult run(const RunOptions& options);
 
 }  // namespace cudafault::local

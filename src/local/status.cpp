@@ -10,6 +10,7 @@
 #include "local/evidence.hpp"
 #include "local/history.hpp"
 #include "local/registry.hpp"
+#include "os/process.hpp"
 
 namespace cudafault::local {
 
@@ -34,24 +35,25 @@ Seen look(const std::string& name) {
         return {std::move(run), std::move(control)};
     } catch (const Error&) {
         run = registry.find_readable(name);
-        if (run.state == RunState::running) throw;  // it has not just ended
+        if (run.state == RunState::running) throw;  // the failure has another cause
         return {std::move(run), std::nullopt};
     }
 }
 
-// A file that parses may still lack what is asked of it.
+// A file that parses may still lack a member.
 template <typename Result>
 Result reading(const Run& run, const std::function<Result()>& read) {
     try {
         return read();
     } catch (const json::exception&) {
-        throw Error(kEnvironment, fmt::format("{} is damaged, so not all is known of run {}: remove that file",
-                                              run.file.string(), run.name));
+        throw Error(kEnvironment,
+                    fmt::format("\"{}\" is damaged, so not everything is known about run {}: remove that file",
+                                run.file.string(), run.name));
     }
 }
 
 json lost_evidence() {
-    return {{"plan", {{"state", "unknown"}, {"why", "its `cudafault run` was killed, and the evidence went with it"}}},
+    return {{"plan", {{"state", "unknown"}, {"why", "`cudafault run` was killed, and the evidence is lost"}}},
             {"processes", nullptr},
             {"processes_dropped", nullptr},
             {"events", nullptr}};
@@ -74,7 +76,7 @@ json describe(const Run& run, const ControlBlock* block) {
     return status;
 }
 
-// Record and block of the same moment: in between, a plan could be in neither.
+// Reads the record and the block under the lock: between two reads, a plan could be in neither.
 json describe_live(const Seen& seen) {
     const auto lock = seen.control->lock();
     Run run = Registry().find_readable(seen.run.name);

@@ -9,10 +9,10 @@
 #include <cstring>
 #include <fstream>
 #include <iterator>
-#include <sstream>
 #include <utility>
 
 #include "local/error.hpp"
+#include "os/descriptor.hpp"
 
 namespace cudafault::local {
 
@@ -33,40 +33,7 @@ bool write_all(int descriptor, const std::string& content) {
 
 }  // namespace
 
-Descriptor& Descriptor::operator=(Descriptor&& other) noexcept {
-    std::swap(number_, other.number_);
-    return *this;
-}
-
-Descriptor::~Descriptor() {
-    if (number_ >= 0) close(number_);
-}
-
-int Descriptor::release() { return std::exchange(number_, -1); }
-
 std::string error_text(int error) { return std::strerror(error); }
-
-uint64_t clock_ns(clockid_t clock) {
-    timespec now{};
-    clock_gettime(clock, &now);
-    return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec);
-}
-
-std::optional<uint64_t> start_time(pid_t pid) {
-    const auto stat = read_file(fmt::format("/proc/{}/stat", pid));
-    if (!stat) return std::nullopt;
-    // The second field is the program's name in brackets, which may hold anything.
-    const size_t name_end = stat->rfind(')');
-    if (name_end == std::string::npos) return std::nullopt;
-    std::istringstream fields(stat->substr(name_end + 1));
-    std::string state, skipped;
-    fields >> state;
-    if (state == "Z" || state == "X") return std::nullopt;
-    constexpr int kState = 3, kStartTime = 22;
-    for (int field = kState + 1; field < kStartTime; ++field) fields >> skipped;
-    uint64_t time = 0;
-    return fields >> time ? std::optional(time) : std::nullopt;
-}
 
 std::optional<std::string> read_file(const std::filesystem::path& path) {
     std::ifstream file(path, std::ios::binary);
@@ -82,7 +49,7 @@ void replace_file(const std::filesystem::path& path, const std::string& content)
     if (file && write_all(file.get(), content) && rename(temporary.c_str(), path.c_str()) == 0) return;
     const std::string why = error_text();
     unlink(temporary.c_str());
-    throw Error(kEnvironment, fmt::format("{} cannot be written: {}", path.string(), why));
+    throw Error(kEnvironment, fmt::format("cannot write \"{}\": {}", path.string(), why));
 }
 
 void lock_file(int descriptor, const std::string& what) {
@@ -90,7 +57,8 @@ void lock_file(int descriptor, const std::string& what) {
         if (flock(descriptor, LOCK_EX | LOCK_NB) == 0) return;
         usleep(kLockPauseUs);
     }
-    throw Error(kEnvironment, what + " is locked by another cudafault that does not finish: end that one first");
+    throw Error(kEnvironment,
+                what + " is locked by another cudafault process that does not finish: end that process first");
 }
 
 }  // namespace cudafault::local

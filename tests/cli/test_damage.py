@@ -16,7 +16,7 @@ from harness import PATIENCE, TOOL, cudafault, wait_until
 
 @pytest.mark.parametrize("name", ["a/b", ".x", "a b", "x" * 65])
 def test_invalid_name(name: str) -> None:
-    assert_refused(cudafault("run", "--name", name, "--", "echo"), 2, "not a run's name")
+    assert_refused(cudafault("run", "--name", name, "--", "echo"), 2, "invalid run name")
 
 
 def test_generated_name_answers_after_the_end() -> None:

@@ -129,7 +129,7 @@ def test_history_sums_up_plans_that_it_drops() -> None:
         live = run.status()
         assert len(live["history"]) == 50
         assert live["history_dropped"] == {"plans": 2, "matched": 4, "fired": 4}
-        assert "2 still earlier plans in sum: 4 matched, 4 fired" in cudafault("status", "history").output
+        assert "2 earlier plans in total: 4 matched, 4 fired" in cudafault("status", "history").output
     assert status("history")["history_dropped"] == live["history_dropped"]
 
 

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kube/record/lease.hpp"
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <charconv>
 #include <fstream>
-#include <sstream>
 
 #include "kube/api/client/resource.hpp"
 #include "kube/api/common/cancellation.hpp"
@@ -18,6 +17,7 @@
 #include "kube/object/owners.hpp"
 #include "kube/object/workload_hash.hpp"
 #include "kube/record/author.hpp"
+#include "os/process.hpp"
 
 namespace cudafault::kube {
 
@@ -26,7 +26,8 @@ namespace {
 constexpr int kLeaseSeconds = 60;
 constexpr std::chrono::seconds kReleaseTime{10};
 
-std::string micro_time() { return fmt::format("{:%Y-%m-%dT%H:%M:%S}.000000Z", fmt::gmtime(std::time(nullptr))); }
+// A MicroTime of the API.
+std::string micro_now() { return utc_text(std::chrono::system_clock::now(), Precision::microseconds); }
 
 std::string first_line(const std::string& path) {
     std::ifstream file(path);
@@ -35,15 +36,10 @@ std::string first_line(const std::string& path) {
     return line;
 }
 
-// Field 22 of /proc/PID/stat; behind the name, which may hold anything, come spaces only. Empty if there is none.
-std::string start_time(const std::string& pid) {
-    const std::string line = first_line("/proc/" + pid + "/stat");
-    const size_t name_end = line.rfind(')');
-    if (name_end == std::string::npos) return "";
-    std::istringstream fields(line.substr(name_end + 1));
-    std::string field;
-    for (int i = 3; i <= 22; ++i) fields >> field;
-    return field;
+// Empty if there is no such process, or it has ended.
+std::string start_text(pid_t pid) {
+    const auto ticks = start_time(pid);
+    return ticks ? std::to_string(*ticks) : "";
 }
 
 std::string machine() {
@@ -60,8 +56,7 @@ bool has_run_out(const Json& lease) {
 }  // namespace
 
 std::string lease_holder() {
-    const std::string pid = std::to_string(getpid());
-    return fmt::format("{}/{}/{} {}", machine(), pid, start_time(pid), this_user());
+    return fmt::format("{}/{}/{} {}", machine(), getpid(), start_text(getpid()), this_user());
 }
 
 bool is_dead_holder(const std::string& holder) {
@@ -70,7 +65,9 @@ bool is_dead_holder(const std::string& holder) {
     const std::string rest = holder.substr(here.size(), holder.find(' ') - here.size());
     const size_t slash = rest.find('/');
     if (slash == std::string::npos) return false;
-    return start_time(rest.substr(0, slash)) != rest.substr(slash + 1);
+    pid_t pid = -1;
+    std::from_chars(rest.data(), rest.data() + slash, pid);
+    return start_text(pid) != rest.substr(slash + 1);
 }
 
 HeldLease::HeldLease(Client& client, const ObjectRef& workload, const Progress& on_progress,
@@ -91,8 +88,8 @@ HeldLease::HeldLease(Client& client, const ObjectRef& workload, const Progress& 
 bool HeldLease::try_to_take(const Progress& on_progress) {
     const Json spec = {{"holderIdentity", holder_},
                        {"leaseDurationSeconds", kLeaseSeconds},
-                       {"acquireTime", micro_time()},
-                       {"renewTime", micro_time()}};
+                       {"acquireTime", micro_now()},
+                       {"renewTime", micro_now()}};
     Json lease = {{"apiVersion", "coordination.k8s.io/v1"},
                   {"kind", "Lease"},
                   {"metadata",
@@ -148,7 +145,7 @@ void HeldLease::renew_until_released() {
     while (!released_.wait_for(lock, renewal_interval_, [this] { return !held_; })) {
         renewing_->set_deadline(after(std::chrono::seconds(kLeaseSeconds) / 3));
         JsonPatch patch;
-        patch.test("/spec/holderIdentity", holder_).replace("/spec/renewTime", micro_time());
+        patch.test("/spec/holderIdentity", holder_).replace("/spec/renewTime", micro_now());
         lock.unlock();
         try {
             Client(*renewing_).patch(lease_ref_, patch);

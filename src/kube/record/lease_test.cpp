@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kube/record/lease.hpp"
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <gmock/gmock.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "kube/api/common/cancellation.hpp"
 #include "kube/api/transport/api_error.hpp"
 #include "kube/testing/injection_testing.hpp"
 #include "kube/testing/paths_testing.hpp"
+#include "os/process.hpp"
+#include "os/timestamp.hpp"
 
 namespace cudafault::kube {
 
@@ -18,8 +21,8 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-std::string seconds_ago(int count) {
-    return fmt::format("{:%Y-%m-%dT%H:%M:%S}.000000Z", fmt::gmtime(std::time(nullptr) - count));
+std::string seconds_ago(int seconds) {
+    return utc_text(std::chrono::system_clock::now() - std::chrono::seconds(seconds), Precision::microseconds);
 }
 
 Json lease_of(const std::string& holder, int renewed_ago = 0) {
@@ -36,6 +39,27 @@ std::string dead_holder() {
     const std::string own = lease_holder();
     const std::string machine = own.substr(0, own.find(fmt::format("/{}/", getpid())));
     return machine + "/2147483646/77 eve@desk";
+}
+
+TEST(IsDeadHolder, ZombieIsDead) {
+    const std::string own = lease_holder();
+    const std::string machine = own.substr(0, own.find(fmt::format("/{}/", getpid())));
+    int ends[2];
+    ASSERT_EQ(pipe(ends), 0);
+    const pid_t child = fork();
+    if (child == 0) {
+        char byte;
+        _exit(read(ends[0], &byte, 1) == 1 ? 0 : 1);
+    }
+    const std::string holder = fmt::format("{}/{}/{} eve@desk", machine, child, start_time(child).value_or(0));
+    EXPECT_FALSE(is_dead_holder(holder));
+    ASSERT_EQ(write(ends[1], "", 1), 1);
+    siginfo_t info;
+    ASSERT_EQ(waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOWAIT), 0);
+    EXPECT_TRUE(is_dead_holder(holder));
+    waitpid(child, nullptr, 0);
+    close(ends[0]);
+    close(ends[1]);
 }
 
 class LeaseTest : public WorkloadTest {

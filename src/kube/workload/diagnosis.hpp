@@ -8,6 +8,7 @@
 
 #include "kube/api/common/timestamp.hpp"
 #include "kube/workload/workload.hpp"
+#include "os/timestamp.hpp"
 
 namespace cudafault::kube {
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kube/workload/diagnosis.hpp"
 
-#include <fmt/chrono.h>
 #include <gmock/gmock.h>
 
 #include "kube/api/client/client.hpp"
@@ -223,8 +222,7 @@ protected:
     static Json failed_create(const std::string& message, seconds ago) {
         return {{"reason", "FailedCreate"},
                 {"message", message},
-                {"lastTimestamp", fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::chrono::system_clock::to_time_t(
-                                                                           std::chrono::system_clock::now() - ago)))}};
+                {"lastTimestamp", utc_text(std::chrono::system_clock::now() - ago, Precision::seconds)}};
     }
 
     static Json replica_set(const std::string& uid, const std::string& owner, const std::string& revision) {

@@ -4,10 +4,11 @@
 #include <time.h>
 
 #include "fault/atomics.hpp"
+#include "os/clock.hpp"
 #include "preload/decide/gpus.hpp"
 #include "preload/decide/uptake.hpp"
-#include "preload/process/clock.hpp"
 #include "preload/process/state.hpp"
+#include "preload/process/wait.hpp"
 
 namespace cudafault {
 
@@ -22,11 +23,13 @@ bool holds_plan_of(const PlanSlot& slot) {
            load(header.function_count) == static_cast<uint32_t>(kFunctionCount);
 }
 
-// A heart that beats in the future is as wrong as one that has stopped.
 bool run_is_alive() {
-    if (process().source != Source::run) return true;
-    const uint64_t beat = load(block().header.heartbeat_ns), now = clock_ns(CLOCK_MONOTONIC);
-    return now < beat ? beat - now < kHeartbeatLimitNs : now - beat < kHeartbeatLimitNs;
+    return process().source != Source::run || is_fresh_heartbeat(load(block().header.heartbeat_ns), run_clock_ns());
+}
+
+Moment moment_since(uint64_t armed_at_ns) {
+    const uint64_t now = run_clock_ns();
+    return moment_after(now > armed_at_ns ? now - armed_at_ns : 0, wall_clock_ns());
 }
 
 // Keeps the plan in force from being replaced while it is read.
@@ -74,6 +77,13 @@ bool has_broken_context(const PlanSlot& slot, int index) {
     return slot.plan.faults[index].breaks_context && load(slot.counts[index].tripped);
 }
 
+bool is_about_gpu(const PlanSlot& slot, int index, Call& call) {
+    const Fault& fault = slot.plan.faults[index];
+    if (fault.gpu_count == 0 || is_about_selected_gpu(fault, call.row, call.frame, call.gpu)) return true;
+    count_up(block().on_other_gpu[bank_of(slot.revision)][index]);
+    return false;
+}
+
 // The counts kept with the plan that a call is decided under: a call in flight while the plan is replaced counts there.
 FaultState& counts_of(PlanSlot& slot, int index) {
     const bool run = slot.plan.faults[index].scope == Scope::run;
@@ -86,7 +96,7 @@ bool concerns(PlanSlot& slot, int index, Call& call, Moment moment) {
     const bool is_named = fault.calls.has(call.row) || (broken && kFunctions[call.row].simple_fails);
     if (!in_window(fault, counts_of(slot, index), moment) || !(slot.here >> index & 1) || !is_named) return false;
     if (call.inner && (broken || !counts_inner_call(fault, call.row))) return false;
-    return fault.gpu_count == 0 || is_about_selected_gpu(fault, call.row, call.frame, call.gpu);
+    return is_about_gpu(slot, index, call);
 }
 
 bool counts_and_fires(PlanSlot& slot, int index, Moment moment) {
@@ -111,7 +121,7 @@ Decision outcome(PlanSlot& slot, int index, const Call& call) {
 }
 
 Decision evaluate(PlanSlot& slot, Call& call) {
-    const Moment moment = {clock_ns(CLOCK_REALTIME), slot.armed_at_ns};
+    const Moment moment = moment_since(slot.armed_at_ns);
     Decision decision{};
     for (int i = 0; i < slot.plan.count; ++i) {
         if (!concerns(slot, i, call, moment) || !counts_and_fires(slot, i, moment)) continue;
@@ -149,7 +159,7 @@ Decision decide_on(int row, bool inner, const Frame& frame) {
 bool still_in_force(uint64_t revision, int fault) {
     const PlanReader slot;
     if (!slot || slot->revision != revision || load(block().header.flag) != kFlagArmed) return false;
-    return in_window(slot->plan.faults[fault], counts_of(*slot, fault), {clock_ns(CLOCK_REALTIME), slot->armed_at_ns});
+    return in_window(slot->plan.faults[fault], counts_of(*slot, fault), moment_since(slot->armed_at_ns));
 }
 
 }  // namespace cudafault

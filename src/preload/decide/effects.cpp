@@ -3,9 +3,9 @@
 
 #include <time.h>
 
+#include "os/clock.hpp"
+#include "os/system_call.hpp"
 #include "preload/decide/decide.hpp"
-#include "preload/process/clock.hpp"
-#include "preload/process/syscalls.hpp"
 
 namespace cudafault {
 
@@ -23,7 +23,7 @@ void sleep_until(uint64_t monotonic_ns) {
 }
 
 void delay(uint64_t ns) {
-    const uint64_t now = clock_ns(CLOCK_MONOTONIC);
+    const uint64_t now = monotonic_ns();
     sleep_until(ns > INT64_MAX - now ? INT64_MAX : now + ns);
 }
 

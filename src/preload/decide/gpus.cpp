@@ -5,10 +5,11 @@
 #include <string.h>
 
 #include "fault/atomics.hpp"
+#include "fault/message.hpp"
 #include "fault/values.hpp"
 #include "fault/words.hpp"
+#include "os/system_call.hpp"
 #include "preload/process/state.hpp"
-#include "preload/process/syscalls.hpp"
 #include "preload/process/thread.hpp"
 #include "preload/resolve/function_rows.hpp"
 #include "preload/resolve/libc.hpp"

@@ -7,9 +7,9 @@
 #include "fault/words.hpp"
 #include "preload/evidence/evidence.hpp"
 #include "preload/evidence/log.hpp"
-#include "preload/process/clock.hpp"
 #include "preload/process/signals.hpp"
 #include "preload/process/state.hpp"
+#include "preload/process/wait.hpp"
 
 namespace cudafault {
 
@@ -20,8 +20,9 @@ bool glob_fits(const char* glob, Text text) { return !glob[0] || glob_match(Text
 // process=, rank=, node= and pod=: they mean this process always or never.
 bool is_here(const Fault& fault) {
     const Identity& self = process().identity;
+    const ProgramNames& names = self.names;
     const bool program =
-        glob_fits(fault.process, self.program) || (self.script[0] && glob_fits(fault.process, self.script));
+        glob_fits(fault.process, names.program) || (names.script[0] && glob_fits(fault.process, names.script));
     return program && concerns_rank(fault, self.rank) && glob_fits(fault.node, self.node) &&
            glob_fits(fault.pod, self.pod);
 }

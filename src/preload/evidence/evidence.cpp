@@ -4,11 +4,11 @@
 #include <time.h>
 
 #include "fault/atomics.hpp"
+#include "os/clock.hpp"
+#include "os/system_call.hpp"
 #include "preload/evidence/log.hpp"
-#include "preload/process/clock.hpp"
 #include "preload/process/procfs.hpp"
 #include "preload/process/state.hpp"
-#include "preload/process/syscalls.hpp"
 #include "preload/resolve/libc.hpp"
 
 namespace cudafault {
@@ -44,7 +44,7 @@ public:
         message_.add("{\"cudafault\":\"");
         message_.add(event);
         message_.add("\"");
-        number("time_ns", clock_ns(CLOCK_REALTIME));
+        number("time_ns", wall_clock_ns());
         number("sequence", count_up(state.log_sequence));
         add_instance();
     }
@@ -106,7 +106,7 @@ void record_event(const Decision& decision, int row) {
     const uint64_t sequence = count_up(shared.event_head);
     Event& event = shared.events[(sequence - 1) % kEventSlots];
     publish(event.sequence, uint64_t{0});
-    event.time_ns = clock_ns(CLOCK_REALTIME);
+    event.time_ns = wall_clock_ns();
     event.call = decision.matched;
     event.pid = process().identity.pid;
     event.tid = thread_id();
@@ -126,13 +126,11 @@ bool is_eager(uint64_t fired) { return fired - load(process().fired_before_plan)
 bool may_log(uint64_t fired) {
     ProcessState& state = process();
     if (!log_file()) return false;
-    const uint64_t now = clock_ns(CLOCK_MONOTONIC);
+    const uint64_t now = monotonic_ns();
     uint64_t last = load(state.last_logged_ns);
     if (!is_eager(fired) && now - last < kLogIntervalNs) return false;
     return replace(state.last_logged_ns, last, now) || is_eager(fired);
 }
-
-constexpr const char* kEffectNames[] = {"error", "delay", "hang", "exit", "signal"};
 
 void log_firing(const Decision& decision, int row, uint64_t fired) {
     JsonLine line("fired");
@@ -149,6 +147,10 @@ void log_firing(const Decision& decision, int row, uint64_t fired) {
     line.write();
 }
 
+void show_name(const char (&name)[kMaxGlob], char (&out)[kShownName]) {
+    for (size_t i = 0; i + 1 < kShownName && name[i]; ++i) store(out[i], name[i]);
+}
+
 }  // namespace
 
 void register_process() {
@@ -157,6 +159,8 @@ void register_process() {
     if (slot) {
         store(slot->rank, state.identity.rank);
         store(slot->start_time, state.identity.start_time);
+        show_name(state.identity.names.program, slot->program);
+        show_name(state.identity.names.script, slot->script);
     }
     state.registered = slot;
 }

@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#include "preload/process/syscalls.hpp"
+#include "os/system_call.hpp"
 #include "preload/resolve/libc.hpp"
 
 namespace cudafault {

@@ -4,21 +4,10 @@
 #include <fcntl.h>
 
 #include "fault/message.hpp"
-#include "fault/values.hpp"
-#include "fault/words.hpp"
-#include "preload/process/syscalls.hpp"
-#include "preload/resolve/elf.hpp"
+#include "os/process_stat.hpp"
+#include "os/system_call.hpp"
 
 namespace cudafault {
-
-namespace {
-
-void copy_base_name(Text path, char (&out)[kMaxGlob]) {
-    const Text name = base_name_of(path);
-    for (size_t i = 0; i + 1 < kMaxGlob && i < name.size; ++i) out[i] = name[i];
-}
-
-}  // namespace
 
 size_t read_small_file(const char* path, char* buffer, size_t capacity) {
     const int file = open_file(path, O_RDONLY | O_CLOEXEC);
@@ -34,36 +23,17 @@ size_t read_small_file(const char* path, char* buffer, size_t capacity) {
 }
 
 uint64_t start_time_of(Text process) {
-    constexpr int kFieldsAfterName = 20;  // the name is field 2 and may hold anything
     char path[64], stat[1024];
     Message name(path);
     name.add("/proc/");
     name.add(process);
     name.add("/stat");
-    const Text text(stat, read_small_file(path, stat));
-    size_t end = text.size;
-    while (end > 0 && text[end - 1] != ')') --end;
-    Text rest = text.from(end), word;
-    for (int field = 0; field < kFieldsAfterName; ++field) word = next_word(rest);
-    uint64_t ticks = 0;
-    return parse_number(word, ticks) ? ticks : 0;
+    return start_time_in(Text(stat, read_small_file(path, stat)));
 }
 
-void read_program_names(char (&program)[kMaxGlob], char (&script)[kMaxGlob]) {
-    char line[4096];
-    const Text text(line, read_small_file("/proc/self/cmdline", line));
-    bool first = true;
-    for (size_t at = 0; at < text.size;) {
-        const Text word(text.data + at);
-        at += word.size + 1;
-        if (first) {
-            copy_base_name(word, program);
-            first = false;
-        } else if (!starts_with(word, "-")) {
-            copy_base_name(word, script);
-            return;
-        }
-    }
+TimeOffsets read_time_offsets() {
+    char text[256];
+    return time_offsets_in(Text(text, read_small_file(kTimeOffsetsFile, text)));
 }
 
 size_t read_boot_id(char (&out)[40]) {

@@ -2,7 +2,8 @@
 // What /proc tells.
 #pragma once
 
-#include "fault/plan.hpp"
+#include "fault/text.hpp"
+#include "os/time_namespace.hpp"
 
 namespace cudafault {
 
@@ -14,11 +15,11 @@ size_t read_small_file(const char* path, char (&buffer)[N]) {
     return read_small_file(path, buffer, N);
 }
 
-// Field 22 of /proc/<process>/stat, in clock ticks since boot; 0: there is no such process.
+// The start time of a process (start_time_in), "self" or a process id; 0: it does not exist or has ended.
 uint64_t start_time_of(Text process);
 
-// Base names of argv[0] and of the first argument that is no option.
-void read_program_names(char (&program)[kMaxGlob], char (&script)[kMaxGlob]);
+// By how much this process's time namespace shifts its clocks.
+TimeOffsets read_time_offsets();
 
 // The id of this boot; empty if unknown.
 size_t read_boot_id(char (&out)[40]);

@@ -23,12 +23,6 @@ TEST(Procfs, ReadsAStartTime) {
     EXPECT_EQ(start_time_of("../../etc/passwd"), 0u);
 }
 
-TEST(Procfs, NamesTheProgram) {
-    char program[kMaxGlob] = "", script[kMaxGlob] = "";
-    read_program_names(program, script);
-    EXPECT_STREQ(program, "preload-tests");
-}
-
 TEST(Procfs, ReadsWhatFitsAndTerminatesIt) {
     char small[5];
     EXPECT_EQ(read_small_file("/proc/self/stat", small), 4u);

@@ -7,10 +7,10 @@
 
 #include "fault/values.hpp"
 #include "fault/words.hpp"
+#include "os/system_call.hpp"
 #include "preload/evidence/log.hpp"
 #include "preload/process/procfs.hpp"
 #include "preload/process/state.hpp"
-#include "preload/process/syscalls.hpp"
 
 namespace cudafault {
 
@@ -45,14 +45,18 @@ int open_block(const RunAddress& run) {
     return open_file(path, O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 }
 
-// What is wrong with the file as a control block of ours, or nullptr.
+// Whether the file is the sealed memfd that the address names. The process id, and with it the descriptor, may be
+// another process's by now.
+bool is_block_of(int file, const RunAddress& run, struct stat& status) {
+    if (system_call(SYS_fstat, file, address_of(&status)) != 0 || status.st_ino != run.number[kRunInode]) return false;
+    const long seals = system_call(SYS_fcntl, file, kGetSeals);
+    return seals >= 0 && (seals & kSealShrink);
+}
+
+// Why the file cannot be used as the control block, or nullptr.
 const char* objection(int file, const RunAddress& run) {
     struct stat status = {};
-    if (system_call(SYS_fstat, file, address_of(&status)) != 0 || status.st_ino != run.number[kRunInode]) {
-        return "its control block is another file by now";
-    }
-    const long seals = system_call(SYS_fcntl, file, kGetSeals);
-    if (seals < 0 || !(seals & kSealShrink)) return "its control block is not sealed";
+    if (!is_block_of(file, run, status)) return "its descriptor is another file";
     ControlHeader header{};
     if (system_call(SYS_pread64, file, address_of(&header), sizeof header, 0) != sizeof header) {
         return "its control block cannot be read";
@@ -60,7 +64,7 @@ const char* objection(int file, const RunAddress& run) {
     if (header.magic != kControlMagic) return "its control block is damaged";
     if (header.version != kControlVersion || header.function_count != static_cast<uint32_t>(kFunctionCount) ||
         static_cast<size_t>(status.st_size) < sizeof(ControlBlock)) {
-        return "its control block is of another version of cudafault; use the library and the tool of one build";
+        return "its control block has another version; use the library and the tool of the same build";
     }
     if (header.owner_uid != user_id() || status.st_uid != user_id()) return "its control block belongs to another user";
     return nullptr;
@@ -74,10 +78,15 @@ bool map_block(int file) {
 
 const char* join(const RunAddress& run) {
     const uint64_t start = start_time_of(run.text[kRunPid]);
-    if (start == 0) return "it has ended, or is in another pid namespace";
-    if (start != run.number[kRunStart]) return "it has ended";
+    if (start == 0) return "`cudafault run` has ended, or runs in another PID namespace";
+    if (shared_start_time(start, process().identity.time_offsets) != run.number[kRunStart]) {
+        return "`cudafault run` has ended";
+    }
     const int file = open_block(run);
-    if (file < 0) return "its control block cannot be opened; is it another user's?";
+    if (file < 0) {
+        return "access to its control block is denied: this process runs as another user, or with fewer capabilities "
+               "than `cudafault run`; start `cudafault run` with the same ones";
+    }
     const char* wrong = objection(file, run);
     if (!wrong && !map_block(file)) wrong = "its control block cannot be mapped";
     close_file(file);
@@ -88,14 +97,27 @@ const char* join(const RunAddress& run) {
 
 bool join_run(const char* text) {
     RunAddress run{};
-    const char* wrong = parse_run(text, run) ? join(run) : "CUDAFAULT_RUN is not pid:fd:start:inode";
+    const char* wrong = parse_run(text, run) ? join(run) : "CUDAFAULT_RUN is invalid, expected PID:FD:START:INODE";
     if (!wrong) return true;
-    char line[256];
+    char line[384];
     Message message(line);
-    message.add("this process cannot join its run, so no fault is injected into it: ");
+    message.add("no fault can reach this process, because it cannot join its run: ");
     message.add(wrong);
     complain(line);
     return false;
+}
+
+void mark_library_loaded(const char* text) {
+    RunAddress run{};
+    if (!parse_run(text, run)) return;
+    const int file = open_block(run);
+    struct stat status = {};
+    if (file < 0) return;
+    if (is_block_of(file, run, status)) {
+        const uint8_t loaded = 1;
+        system_call(SYS_pwrite64, file, address_of(&loaded), sizeof loaded, offsetof(ControlHeader, library_loaded));
+    }
+    close_file(file);
 }
 
 }  // namespace cudafault

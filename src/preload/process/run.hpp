@@ -7,4 +7,7 @@ namespace cudafault {
 // number used again leads nowhere). False, and one line on standard error: there is none, and nothing is armed.
 bool join_run(const char* run);
 
+// Marks in the run's control block that a process has loaded the library. Does nothing if the block cannot be reached.
+void mark_library_loaded(const char* run);
+
 }  // namespace cudafault

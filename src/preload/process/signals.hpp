@@ -3,7 +3,7 @@
 
 #include <stdint.h>
 
-#include "preload/process/syscalls.hpp"
+#include "os/system_call.hpp"
 
 namespace cudafault {
 

@@ -9,14 +9,15 @@
 #include "fault/atomics.hpp"
 #include "fault/values.hpp"
 #include "fault/xids.hpp"
+#include "os/clock.hpp"
+#include "os/system_call.hpp"
 #include "preload/evidence/evidence.hpp"
 #include "preload/evidence/log.hpp"
-#include "preload/process/clock.hpp"
 #include "preload/process/procfs.hpp"
 #include "preload/process/run.hpp"
 #include "preload/process/signals.hpp"
 #include "preload/process/state.hpp"
-#include "preload/process/syscalls.hpp"
+#include "preload/process/wait.hpp"
 #include "preload/process/watcher.hpp"
 #include "preload/resolve/libc.hpp"
 #include "preload/resolve/real.hpp"
@@ -29,7 +30,7 @@ constexpr const char* kRankVariables[] = {"RANK", "OMPI_COMM_WORLD_RANK", "SLURM
 
 constexpr int kWipeOnFork = 18;  // MADV_WIPEONFORK, Linux 4.14
 
-uint64_t loaded_at_ns;  // when the constructor ran, for a plan of the environment
+uint64_t loaded_at_ns;  // CLOCK_MONOTONIC when the constructor ran: a plan of the environment is armed then
 
 // A child of a process in a run inherits the run's block; what it starts with is private again.
 void make_block_private() {
@@ -53,11 +54,16 @@ int32_t rank_of_environment() {
 void identify(Identity& identity) {
     identity.pid = process_id();
     identity.uid = user_id();
-    identity.start_time = start_time_of("self");
+    identity.time_offsets = read_time_offsets();
+    identity.start_time = shared_start_time(start_time_of("self"), identity.time_offsets);
     identity.rank = rank_of_environment();
     identity.node = Text(environment("CUDAFAULT_NODE"));
     identity.pod = Text(environment("CUDAFAULT_POD"));
-    read_program_names(identity.program, identity.script);
+    read_program_names(identity.names);
+}
+
+uint64_t armed_at_load_ns() {
+    return loaded_at_ns - static_cast<uint64_t>(process().identity.time_offsets.monotonic_ns);
 }
 
 bool is_enabled(const char* value) {
@@ -93,7 +99,7 @@ void take_contract_plan() {
     Message message(spec);
     message.add("xid=");
     message.add(number);
-    set_private_plan(Text(spec), loaded_at_ns);
+    set_private_plan(Text(spec), armed_at_load_ns());
 }
 
 // The first source that is set decides alone.
@@ -105,7 +111,7 @@ void find_plan(ProcessState& state) {
         if (watch_plan(file)) state.source = Source::file;
     } else if (const char* spec = environment("CUDAFAULT_PLAN")) {
         state.source = Source::environment;
-        set_private_plan(spec, loaded_at_ns);
+        set_private_plan(spec, armed_at_load_ns());
     } else if (const char* enabled = environment("CUDA_FAULT_INJECTION_ENABLED")) {
         state.source = Source::environment;
         if (is_enabled(enabled)) take_contract_plan();
@@ -133,8 +139,9 @@ bool is_first_of_container(const char* log) {
 __attribute__((constructor)) void on_load() {
     if (is_disabled()) return;
     if (environment("CUDAFAULT_PLAN") || environment("CUDA_FAULT_INJECTION_ENABLED")) {
-        loaded_at_ns = clock_ns(CLOCK_REALTIME);
+        loaded_at_ns = monotonic_ns();
     }
+    if (const char* run = environment("CUDAFAULT_RUN")) mark_library_loaded(run);
     const char* log = log_file();
     if (log && is_first_of_container(log)) record_library_seen();
 }

@@ -5,7 +5,9 @@
 
 #include "cudafault/control_block.hpp"
 #include "fault/atomics.hpp"
-#include "preload/process/syscalls.hpp"
+#include "os/system_call.hpp"
+#include "os/time_namespace.hpp"
+#include "preload/process/program_names.hpp"
 
 namespace cudafault {
 
@@ -15,10 +17,10 @@ struct Identity {
     int32_t pid;
     uint32_t uid;
     int32_t rank;         // -1: none
-    uint64_t start_time;  // field 22 of /proc/self/stat
+    uint64_t start_time;  // shared_start_time
+    TimeOffsets time_offsets;
     Text node, pod;
-    char program[kMaxGlob];  // base name of argv[0]
-    char script[kMaxGlob];   // and of the first argument that is no option, which may be a script
+    ProgramNames names;
 };
 
 // A plan as taken up. Readers are counted, so that a slot is not filled anew under them.
@@ -108,7 +110,10 @@ inline bool is_ready() {
     return observe(state.phase) == kReady && (cudafault_is_wiped || state.identity.pid == process_id());
 }
 
-// Puts a spec into the private block; one that is too long is refused as a whole, with a line on standard error.
+// The clock of the control block: heartbeats and times of arming.
+inline uint64_t run_clock_ns() { return shared_monotonic_ns(process().identity.time_offsets); }
+
+// Puts a spec into the private block. A spec that is too long is refused as a whole, with a line on standard error.
 void set_private_plan(Text spec, uint64_t armed_at_ns);
 
 }  // namespace cudafault

@@ -9,14 +9,14 @@
 #include <time.h>
 
 #include "fault/atomics.hpp"
+#include "os/clock.hpp"
+#include "os/system_call.hpp"
 #include "preload/decide/uptake.hpp"
 #include "preload/evidence/evidence.hpp"
 #include "preload/evidence/log.hpp"
-#include "preload/process/clock.hpp"
 #include "preload/process/procfs.hpp"
 #include "preload/process/signals.hpp"
 #include "preload/process/state.hpp"
-#include "preload/process/syscalls.hpp"
 #include "preload/resolve/elf.hpp"
 #include "preload/resolve/libc.hpp"
 
@@ -61,7 +61,7 @@ void read_plan_file() {
     uint64_t revision;
     const Text spec = take_revision(Text(file.text, size), revision);
     store(file.revision, revision);
-    set_private_plan(spec, clock_ns(CLOCK_REALTIME));
+    set_private_plan(spec, run_clock_ns());
 }
 
 int watch_directory(int inotify, const char* file) {

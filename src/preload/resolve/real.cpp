@@ -59,16 +59,6 @@ bool is_loaded(const void* address) {
     return !libc().dladdr || libc().dladdr(address, &info) != 0;
 }
 
-const char* soname_of(const Function& function) {
-    switch (function.api) {
-        case Api::driver: return "libcuda.so.1";
-        case Api::runtime: return kRuntimeSonames[function.soname];
-        case Api::nvml: return "libnvidia-ml.so.1";
-        case Api::nccl: return "libnccl.so.2";
-    }
-    return "";
-}
-
 // Names in the table are terminated.
 const char* c_name(int row) { return function_name(row).data; }
 

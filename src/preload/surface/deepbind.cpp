@@ -6,7 +6,7 @@
 #include <sys/mman.h>
 
 #include "fault/message.hpp"
-#include "preload/process/syscalls.hpp"
+#include "os/system_call.hpp"
 #include "preload/resolve/elf.hpp"
 #include "preload/resolve/libc.hpp"
 

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "simgpu/driver/state.hpp"
+#include "simgpu/notice.hpp"
 
 namespace cudafault::sim {
 namespace {
@@ -166,6 +167,7 @@ Result copy_text(char* out, int size, const std::string& text) {
 
 SIM_API Result cuInit(unsigned flags) {
     if (flags) return kInvalidValue;
+    warn_if_out_of_reach();
     State& s = state();
     std::lock_guard lock(s.mutex);
     if (s.forked) return kNotInitialized;

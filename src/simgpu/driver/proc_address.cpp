@@ -5,6 +5,7 @@
 
 #include "simgpu/driver/state.hpp"
 #include "simgpu/driver/table.hpp"
+#include "simgpu/notice.hpp"
 
 namespace cudafault::sim {
 namespace {
@@ -83,6 +84,7 @@ SIM_API Result cuGetProcAddress(const char* symbol, void** function, int version
 // NVIDIA's libraries recognize NVIDIA's driver by undocumented tables, which this driver does not imitate.
 SIM_API Result cuGetExportTable(const void** table, const Uuid*) {
     if (!table) return kInvalidValue;
+    warn_of_static_runtime();
     *table = nullptr;
     return kNotFound;
 }

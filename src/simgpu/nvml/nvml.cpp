@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The library itself: start and stop, versions, finding devices, events, error texts.
 #include "simgpu/nvml/nvml.hpp"
+#include "simgpu/notice.hpp"
 
 #include <time.h>
 #include <unistd.h>
@@ -118,6 +119,7 @@ std::string driver_version_text() { return std::to_string(driver_branch(driver_v
 std::string driver_branch_text() { return "r" + std::to_string(driver_branch(driver_version())) + "_00"; }
 
 NVML_API Return nvmlInitWithFlags(unsigned) {
+    warn_if_out_of_reach();
     ++g_references;
     return kSuccess;
 }

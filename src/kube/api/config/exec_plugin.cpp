@@ -14,6 +14,7 @@
 #include "kube/api/common/timestamp.hpp"
 #include "kube/api/config/files.hpp"
 #include "kube/api/config/subprocess.hpp"
+#include "os/timestamp.hpp"
 
 namespace cudafault::kube {
 

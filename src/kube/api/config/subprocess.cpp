@@ -13,6 +13,7 @@
 #include <system_error>
 
 #include "kube/api/common/error.hpp"
+#include "os/descriptor.hpp"
 
 namespace cudafault::kube {
 
@@ -38,21 +39,6 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
     list.push_back(nullptr);
     return list;
 }
-
-class Descriptor {
-public:
-    explicit Descriptor(int number) : number_(number) {}
-    ~Descriptor() { close_now(); }
-    Descriptor(const Descriptor&) = delete;
-    Descriptor& operator=(const Descriptor&) = delete;
-    int number() const { return number_; }
-    void close_now() {
-        if (number_ >= 0) close(std::exchange(number_, -1));
-    }
-
-private:
-    int number_;
-};
 
 // Ended and reaped, whatever happens.
 class Child {
@@ -124,9 +110,9 @@ CommandResult run_captured(const Command& command, Deadline deadline, const Canc
     if (pipe2(ends, O_CLOEXEC) != 0) throw std::system_error(errno, std::generic_category(), "pipe");
     const Descriptor read_end(ends[0]);
     Descriptor write_end(ends[1]);
-    Child child(command, write_end.number());
-    write_end.close_now();
-    const std::string output = read_all(read_end.number(), deadline, cancellation);
+    Child child(command, write_end.get());
+    write_end.close();
+    const std::string output = read_all(read_end.get(), deadline, cancellation);
     return {child.wait(), output};
 }
 

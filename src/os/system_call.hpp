@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// System calls without libc: they leave errno alone, are no cancellation points, and nobody else's preload sees them.
-// Each returns what the kernel returns: a value, or -errno.
+// System calls without libc: they leave errno alone, are not cancellation points, and another preloaded library cannot
+// replace them. Each returns the kernel's result: a value, or -errno. Freestanding: the preload library uses them, too.
 #pragma once
 
 #include <stddef.h>
@@ -34,7 +34,7 @@ inline long system_call(long number, long a = 0, long b = 0, long c = 0, long d 
     return x0;
 }
 #else
-#error "libcudafault.so is written for x86-64 and aarch64"
+#error "cudafault supports x86-64 and aarch64"
 #endif
 
 inline long address_of(const void* pointer) { return reinterpret_cast<long>(pointer); }

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "local/no_fire.hpp"
+
+#include <gmock/gmock.h>
+#include <stdlib.h>
+
+#include <nlohmann/json.hpp>
+
+namespace cudafault::local {
+namespace {
+
+using nlohmann::json;
+using testing::HasSubstr;
+
+json fault(uint64_t matched = 0, uint64_t fired = 0, uint64_t on_other_gpu = 0, bool expired = false) {
+    return {{"matched", matched}, {"fired", fired}, {"on_other_gpu", on_other_gpu}, {"expired", expired}};
+}
+
+json plan(const std::string& spec, const json& faults) {
+    return {{"state", "armed"}, {"resolved", spec}, {"faults", faults}};
+}
+
+json process(const std::string& program, const std::string& script = "") {
+    return {{"pid", 1}, {"rank", nullptr}, {"program", program}, {"script", script}};
+}
+
+const json kNoPlan = {{"state", "disarmed"}, {"faults", json::array()}};
+
+json report(const json& current, const json& processes, const json& history = json::array()) {
+    return {{"command", {"python3", "x.py"}},
+            {"history", history},
+            {"history_dropped", {{"plans", 0}, {"matched", 0}, {"fired", 0}}},
+            {"evidence", {{"plan", current}, {"processes", processes}}}};
+}
+
+std::string reason(const std::string& spec, const json& faults,
+                   const json& processes = json::array({process("python3", "x.py")})) {
+    return reason_for_no_fire(report(plan(spec, faults), processes), true);
+}
+
+TEST(NoFire, CountsAllPlansOfTheRun) {
+    const json before = json::array({plan("xid=79", json::array({fault(5, 2)}))});
+    EXPECT_EQ(count_fired(report(plan("xid=79", json::array({fault(9, 3)})), json::array(), before)), 5U);
+    EXPECT_EQ(count_fired(report(kNoPlan, json::array(), before)), 2U);
+    EXPECT_TRUE(was_armed(report(kNoPlan, json::array(), before)));
+    EXPECT_FALSE(was_armed(report(kNoPlan, json::array())));
+}
+
+TEST(NoFire, LibraryNotLoaded) {
+    const json ended = report(plan("xid=79", json::array({fault()})), json::array());
+    EXPECT_THAT(reason_for_no_fire(ended, false), HasSubstr("LD_PRELOAD was dropped"));
+    EXPECT_THAT(reason_for_no_fire(ended, true), HasSubstr("no process made a CUDA call"));
+}
+
+TEST(NoFire, NoMatchingCall) {
+    EXPECT_THAT(reason("xid=79", json::array({fault()})), HasSubstr("none that calls= names"));
+    EXPECT_THAT(reason("xid=79 gpu=1", json::array({fault(0, 0, 7)})), HasSubstr("7 calls matched, but on other GPUs"));
+    EXPECT_THAT(reason("xid=79 after=100", json::array({fault(99)})), HasSubstr("99 calls matched"));
+    EXPECT_THAT(reason("xid=79 for=1s", json::array({fault(0, 0, 0, true)})), HasSubstr("had ended before"));
+    EXPECT_THAT(reason("xid=79 rank=3", json::array({fault()})), HasSubstr("no process has rank 3"));
+    EXPECT_THAT(reason("xid=79 pod=web-*", json::array({fault()})), HasSubstr("Kubernetes only"));
+}
+
+TEST(NoFire, NoMatchingProcess) {
+    const json processes = json::array({process("python3", "y.py"), process("python3", "y.py"), process("serve")});
+    EXPECT_EQ(reason("xid=79 process=x.py", json::array({fault()}), processes),
+              "no process matches process=x.py; the processes were: python3 y.py, serve");
+    EXPECT_THAT(reason("xid=79 process=y.py", json::array({fault()}), processes), HasSubstr("none that calls= names"));
+}
+
+TEST(NoFire, NamesEachFaultOfSeveral) {
+    const std::string text = reason("xid=79 after=5; xid=48 gpu=1", json::array({fault(1), fault(0, 0, 2)}));
+    EXPECT_THAT(text, HasSubstr("fault 0: 1 call matched"));
+    EXPECT_THAT(text, HasSubstr("fault 1: 2 calls matched, but on other GPUs"));
+}
+
+TEST(NoFire, OfAPlanThatWasReplaced) {
+    const json before = json::array({plan("xid=79 rank=1", json::array({fault()}))});
+    const json ended = report(kNoPlan, json::array({process("serve")}), before);
+    EXPECT_THAT(reason_for_no_fire(ended, true), HasSubstr("no process has rank 1"));
+}
+
+TEST(StaticProgram, IsOneWithoutInterpreter) {
+    EXPECT_FALSE(is_static_program("sh"));
+    EXPECT_FALSE(is_static_program("/etc/passwd"));
+    EXPECT_FALSE(is_static_program("/no/such/program"));
+    EXPECT_FALSE(is_static_program("no-such-program"));
+}
+
+}  // namespace
+}  // namespace cudafault::local

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+namespace cudafault {
+
+// Owns a file descriptor and closes it. -1 means none.
+class Descriptor {
+public:
+    explicit Descriptor(int number = -1) : number_(number) {}
+    Descriptor(Descriptor&& other) noexcept : number_(other.release()) {}
+    Descriptor& operator=(Descriptor&& other) noexcept;
+    ~Descriptor() { close(); }
+
+    int get() const { return number_; }
+    int release();
+    void close();
+    explicit operator bool() const { return number_ >= 0; }
+
+private:
+    int number_;
+};
+
+}  // namespace cudafault

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+// The names by which process= knows a program: that of the program itself, and that of the script it interprets.
+#pragma once
+
+#include "fault/plan.hpp"
+
+namespace cudafault {
+
+struct ProgramNames {
+    char program[kMaxGlob];  // base name of argv[0]
+    char script[kMaxGlob];   // base name of the script, the Python module or the Java class; empty if there is none
+};
+
+// Finds the names in a command line as /proc/PID/cmdline has it: arguments that each end with '\0'. Returns true if the
+// process is a worker that Python's multiprocessing started: its script is that of its parent.
+bool find_program_names(Text command_line, ProgramNames& names);
+
+// The names of this process. A multiprocessing worker has the script of the process that spawned it.
+void read_program_names(ProgramNames& names);
+
+}  // namespace cudafault

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A run whose plan reached nothing: its success means nothing, so `cudafault run` says so and why."""
+
+import sys
+from pathlib import Path
+
+import pytest
+from cli.support import CLIENT, ClientRun
+from harness import Outcome, build, cudafault
+
+NO_CUDA = ("true",)
+
+
+def run_client(*options: object, gpu: int = 0, count: int = 1, command: tuple = CLIENT) -> Outcome:
+    return cudafault("run", "--name", "silent", "--gpus", "sim:2", *options, "--", *command, text_input=f"{gpu} {count}\n")
+
+
+def notes(outcome: Outcome) -> list[str]:
+    return [line for line in outcome.errors.splitlines() if line.startswith("cudafault: no fault fired in run ")]
+
+
+def build_program(folder: Path, source: str, *flags: str) -> Path:
+    (folder / "program.c").write_text(source)
+    return build(folder / "program", folder / "program.c", *flags)
+
+
+@pytest.mark.parametrize(
+    ("plan", "words"),
+    [
+        ("xid=79 calls=cuGraphLaunch", "none that calls= names"),
+        ("xid=79 gpu=1 calls=cuMemAlloc*", "1 call matched, but on other GPUs"),
+        ("xid=79 calls=cuMemAlloc* after=100", "1 call matched, but the schedule"),
+        ("xid=79 process=serve.py", "no process matches process=serve.py; the processes were: python"),
+        ("xid=79 rank=7", "no process has rank 7"),
+    ],
+)
+def test_plan_that_no_call_matches(plan: str, words: str) -> None:
+    outcome = run_client("--plan", plan)
+    assert (outcome.code, outcome.output) == (0, "ready\n0\n"), outcome
+    assert len(notes(outcome)) == 1 and words in notes(outcome)[0], outcome
+
+
+def test_program_that_makes_no_cuda_call() -> None:
+    outcome = cudafault("run", "--plan", "xid=79", "--", *NO_CUDA)
+    assert outcome.code == 0 and "no process made a CUDA call" in notes(outcome)[0], outcome
+
+
+def test_statically_linked_program(tmp_path: Path) -> None:
+    program = build_program(tmp_path, "int main(void) { return 3; }", "-static")
+    outcome = cudafault("run", "--plan", "xid=79", "--", program)
+    assert outcome.code == 3 and f'"{program}" is statically linked' in notes(outcome)[0], outcome
+
+
+@pytest.mark.parametrize("dropped", [["LD_PRELOAD"], ["LD_PRELOAD", "CUDAFAULT_RUN", "CUDAFAULT_SIM_GPUS"]])
+def test_environment_without_ld_preload(dropped: list[str]) -> None:
+    words = [word for name in dropped for word in ("-u", name)]
+    shell = ("sh", "-c", '"$@"; exit $?', "sh")  # the run is not the parent
+    outcome = run_client("--plan", "xid=79", command=("env", *words, *shell, *CLIENT))
+    assert outcome.code == 0 and outcome.errors.count("without the fault library, so no fault can reach it") == 1, outcome
+
+
+def test_no_process_loads_the_library() -> None:
+    outcome = cudafault("run", "--plan", "xid=79", "--", "env", "-i", sys.executable, "-c", "pass")
+    assert outcome.code == 0, outcome  # env has loaded it
+    assert "no process made a CUDA call" in notes(outcome)[0], outcome
+
+
+def test_static_runtime_on_simulated_gpus(tmp_path: Path) -> None:
+    source = """
+        #include <dlfcn.h>
+        int main(void) {
+            void *cuda = dlopen("libcuda.so.1", RTLD_NOW);
+            int (*table)(const void **, const void *) = (int (*)(const void **, const void *))dlsym(cuda, "cuGetExportTable");
+            const void *found;
+            char uuid[16] = "";
+            return table(&found, uuid) == table(&found, uuid) ? 0 : 1;
+        }"""
+    program = build_program(tmp_path, source, "-ldl")
+    outcome = cudafault("run", "--gpus", "sim:1", "--", program)
+    assert outcome.code == 0 and outcome.errors.count("statically linked CUDA runtime") == 1, outcome
+    assert "-cudart shared" in outcome.errors
+
+
+def test_plan_that_was_armed_later() -> None:
+    with ClientRun("later") as run:
+        run.arm("xid=79 calls=cuGraphLaunch")
+        assert run.allocate() == "0"
+        run.disarm()
+        outcome = run.end()
+    assert "none that calls= names" in notes(outcome)[0], outcome
+
+
+def test_nothing_is_said_if_a_fault_fired_or_nothing_was_armed() -> None:
+    assert run_client("--plan", "xid=79 calls=cuMemAlloc*").behaviour == (0, "ready\n100\n", "")
+    assert run_client().behaviour == (0, "ready\n0\n", "")
+
+
+def test_quiet() -> None:
+    assert cudafault("run", "--quiet", "--plan", "xid=79", "--", *NO_CUDA).behaviour == (0, "", "")
+
+
+def test_must_fire() -> None:
+    assert run_client("--must-fire", "--plan", "xid=79 calls=cuMemAlloc*").behaviour == (0, "ready\n100\n", "")
+    for command in (NO_CUDA, ("sh", "-c", "exit 7"), ("sh", "-c", "kill -9 $$")):
+        outcome = cudafault("run", "--must-fire", "--quiet", "--plan", "xid=79", "--", *command)
+        assert outcome.code == 125 and len(notes(outcome)) == 1, outcome
+    outcome = cudafault("run", "--must-fire", "--", *NO_CUDA)
+    assert outcome.code == 125 and "no plan was armed" in outcome.errors, outcome

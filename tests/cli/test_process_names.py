@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""process= knows a script behind its interpreter's options, and a worker by the script that spawned it."""
+
+import sys
+from pathlib import Path
+
+import pytest
+from cli.support import has_words, status
+from harness import cudafault
+
+USE = """
+import ctypes
+def use():
+    return ctypes.CDLL("libcuda.so.1").cuInit(0)
+"""
+SCRIPT = USE + "print(use(), flush=True)\n"
+PARENT = """
+import multiprocessing, sys
+import use
+def work():
+    print(use.use(), flush=True)
+if __name__ == "__main__":
+    worker = multiprocessing.get_context(sys.argv[1]).Process(target=work)
+    worker.start()
+    worker.join()
+"""
+
+
+@pytest.fixture(autouse=True)
+def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "x.py").write_text(SCRIPT)
+    (tmp_path / "use.py").write_text(USE)
+    (tmp_path / "parent.py").write_text(PARENT)
+    (tmp_path / "package").mkdir()
+    (tmp_path / "package" / "__main__.py").write_text(SCRIPT)
+    monkeypatch.chdir(tmp_path)
+
+
+def code_of(process: str, *words: str) -> str:
+    return cudafault("run", "--name", "names", "--gpus", "sim:1", "--plan", f"xid=79 process={process}", "--", sys.executable, *words).output
+
+
+@pytest.mark.parametrize(
+    ("process", "words"),
+    [
+        ("x.py", ["x.py"]),
+        ("x.py", ["-W", "ignore", "x.py"]),
+        ("x.py", ["-X", "dev", "x.py"]),
+        ("x.py", ["-uWignore", "./x.py", "y.py"]),
+        ("package", ["-m", "package"]),
+        ("x.py", ["-c", "import runpy; runpy.run_path('x.py')", "x.py"]),
+    ],
+    ids=str,
+)
+def test_script_behind_options(process: str, words: list[str]) -> None:
+    is_code = "-c" in words
+    assert code_of(process, *words) == ("0\n" if is_code else "100\n")
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_multiprocessing_worker(method: str) -> None:
+    assert code_of("parent.py", "parent.py", method) == "100\n"
+    assert code_of("other.py", "parent.py", method) == "0\n"
+
+
+def test_status_shows_the_names() -> None:
+    code_of("x.py", "-W", "ignore", "x.py", "y.py")
+    [process] = status("names")["processes"]
+    assert (process["program"], process["script"]) == (Path(sys.executable).name, "x.py")
+    assert has_words(cudafault("status", "names").output, f"{process['program']} (script x.py)")
