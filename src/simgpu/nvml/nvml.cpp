@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The library itself: start and stop, versions, finding devices, events, error texts.
 #include "simgpu/nvml/nvml.hpp"
-#include "simgpu/notice.hpp"
 
 #include <time.h>
 #include <unistd.h>
@@ -14,6 +13,7 @@
 #include <unordered_set>
 
 #include "simgpu/lazy.hpp"
+#include "simgpu/notice.hpp"
 
 namespace cudafault::sim::nvml {
 namespace {
@@ -116,7 +116,9 @@ Return give_text(char* out, unsigned length, const std::string& text) {
 
 std::string driver_version_text() { return std::to_string(driver_branch(driver_version())) + ".65.06"; }
 
-std::string driver_branch_text() { return "r" + std::to_string(driver_branch(driver_version())) + "_00"; }
+std::string driver_branch_text() {
+    return std::string("r").append(std::to_string(driver_branch(driver_version()))).append("_00");
+}
 
 NVML_API Return nvmlInitWithFlags(unsigned) {
     warn_if_out_of_reach();
