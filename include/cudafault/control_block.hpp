@@ -2,23 +2,25 @@
 // Layout of the control block: one per run, a sealed memfd that every process of the run maps; a process without a run
 // has a private one of the same layout. The tool writes the plan, the processes write evidence.
 //
-// Trust: a process takes nothing from here but a plan whose magic, version, owner and checksum hold, and copies it
-// before use; counters and events are bounded by masks, so garbage in the block can neither crash a process nor arm a
-// fault.
+// Trust: a process uses only a plan whose magic, version, owner and checksum hold and whose fields are within their
+// bounds, and copies it before use. Counters and events are bounded by masks. Invalid data in the block can therefore
+// neither crash a process nor arm a fault.
 #pragma once
 
+#include "fault/plan.hpp"
 #include "fault/schedule.hpp"
 
 namespace cudafault {
 
 inline constexpr uint64_t kControlMagic = 0x314b4c4254464443;  // "CDFTBLK1"
-inline constexpr uint32_t kControlVersion = 3;
+inline constexpr uint32_t kControlVersion = 4;
 inline constexpr size_t kControlAlign = 65536;  // the largest page size we meet (aarch64)
 
-// The first byte of the block; tested on every intercepted call.
+// Each intercepted call tests one flag: its function's own, or the header's if the table does not know the function. A
+// flag only chooses the path: the plan decides what happens, so a flag of an older plan is never seen as a wrong fault.
 enum ControlFlag : uint8_t {
     kFlagUnknown = 0,  // fresh, or wiped by fork: take the slow path and find out
-    kFlagIdle = 1,     // nothing armed: jump straight to the real function
+    kFlagIdle = 1,     // no fault names the function: jump straight to the real one
     kFlagArmed = 2,
 };
 
@@ -78,12 +80,14 @@ struct ControlHeader {
     uint64_t revision;       // odd while the plan is being written; starts at 2
     uint64_t armed_at_ns;    // shared_monotonic_ns
     uint64_t armed_wall_ns;  // CLOCK_REALTIME, for people
-    uint64_t checksum;       // of revision, armed_at_ns and the spec
+    uint64_t checksum;       // of revision, armed_at_ns, the spec and the plan
 };
 
 struct ControlBlock {
     ControlHeader header;
+    uint8_t function_flags[kFunctionCount];
     char spec[kMaxSpec];  // canonical text, GPUs resolved; empty: disarmed
+    Plan plan;            // the same, as the writer parsed it; only the first plan.count faults are written
 
     FaultState run_state[kBanks][kMaxFaults];  // scope=run
 
@@ -98,23 +102,30 @@ struct ControlBlock {
     uint64_t fired[kBanks][kMaxFaults][kFunctionCount];
 };
 
-// FNV-1a over revision, armed_at_ns and the spec text.
-uint64_t control_checksum(uint64_t revision, uint64_t armed_at_ns, Text spec);
+// Where the stubs find the flag of a function: an offset that the assembler needs as a number.
+#define CUDAFAULT_FUNCTION_FLAGS 72
+static_assert(offsetof(ControlBlock, header.flag) == 0 && offsetof(ControlBlock, function_flags) == CUDAFAULT_FUNCTION_FLAGS);
 
-// Fills a zeroed block; the flag is idle, the plan empty.
+// FNV-1a over revision, armed_at_ns, the spec text and, in words of 8 bytes, the plan.
+uint64_t control_checksum(uint64_t revision, uint64_t armed_at_ns, Text spec, const Plan& plan);
+
+// Fills a zeroed block; the flags are idle, the plan empty.
 void control_init(ControlBlock&, uint32_t owner_uid, uint64_t heartbeat_ns);
 
-// Replaces the plan and clears the new one's bank; the old one's keeps what was counted until the next plan but one.
-// The caller serialises writers.
-void control_write_plan(ControlBlock&, Text spec, uint64_t armed_at_ns, uint64_t armed_wall_ns = 0);
+// Replaces the plan, clears its bank of counts, and sets the flags; the previous plan's bank is kept until the next
+// write. `plan` is what `spec` was parsed into. The caller serializes writers.
+void control_write_plan(ControlBlock&, Text spec, const Plan& plan, uint64_t armed_at_ns, uint64_t armed_wall_ns = 0);
 
-// Copies the plan out if it is whole and genuine for `uid`; false: treat as disarmed. `spec` holds kMaxSpec bytes.
-struct PlanText {
+// Copies the plan out if it is complete, well-formed and written for `uid`. On false the caller treats the block as
+// disarmed and `out` is unspecified.
+struct PlanCopy {
     uint64_t revision;
     uint64_t armed_at_ns;
+    uint64_t checksum;
     size_t size;
     char spec[kMaxSpec];
+    Plan plan;
 };
-bool control_read_plan(const ControlBlock&, uint32_t uid, PlanText& out);
+bool control_read_plan(const ControlBlock&, uint32_t uid, PlanCopy& out);
 
 }  // namespace cudafault

@@ -1,17 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-// Plans in the control block: a sequence lock whose reader never waits. All shared words are accessed atomically, for
-// the other side may be another process, or somebody who means harm.
+// Plans in the control block: a sequence lock whose reader never waits. All shared words are accessed atomically,
+// because the other side may be another process, also a hostile one.
 #include "cudafault/control_block.hpp"
 
 #include "fault/atomics.hpp"
-#include "fault/words.hpp"
 
 namespace cudafault {
 
 namespace {
 
 constexpr uint64_t kFirstRevision = 2;
-constexpr int kReadAttempts = 8;  // a writer needs microseconds; whoever is unlucky finds the flag set at its next call
+constexpr int kReadAttempts = 8;  // a write takes microseconds; a reader that fails tries again at its next call
+
+constexpr size_t kHeadWords = offsetof(Plan, faults) / sizeof(uint64_t);
+constexpr size_t kFaultWords = sizeof(Fault) / sizeof(uint64_t);
+static_assert(offsetof(Plan, faults) % sizeof(uint64_t) == 0 && sizeof(Fault) % sizeof(uint64_t) == 0);
+
+size_t words_of(int count) { return kHeadWords + kFaultWords * static_cast<size_t>(count); }
 
 uint64_t hash_byte(uint64_t hash, uint8_t byte) { return (hash ^ byte) * 0x100000001b3; }
 
@@ -35,39 +40,63 @@ void clear_bank(ControlBlock& block, int bank) {
     }
 }
 
-// Each store is a release, each load an acquire: so the data stay between the two values of the revision that guard
-// them, without a fence, which ThreadSanitizer cannot follow.
-void write_spec(ControlBlock& block, Text spec, uint64_t revision, uint64_t armed_at_ns) {
+// Plans are copied word by word: each store is a release and each load an acquire, so that the data stay between the
+// two values of the revision that guard them. A fence would do the same, but ThreadSanitizer does not support fences.
+uint64_t word_of(const Plan& plan, size_t index) {
+    uint64_t word;
+    __builtin_memcpy(&word, reinterpret_cast<const char*>(&plan) + index * sizeof word, sizeof word);
+    return word;
+}
+
+using SharedWord = uint64_t __attribute__((may_alias));
+SharedWord* words(Plan& plan) { return reinterpret_cast<SharedWord*>(&plan); }
+const SharedWord* words(const Plan& plan) { return reinterpret_cast<const SharedWord*>(&plan); }
+
+void write_plan(ControlBlock& block, Text spec, const Plan& plan, uint64_t revision, uint64_t armed_at_ns) {
     ControlHeader& header = block.header;
     for (size_t i = 0; i < spec.size; ++i) publish(block.spec[i], spec[i]);
     publish(header.spec_size, static_cast<uint32_t>(spec.size));
+    for (size_t i = 0; i < words_of(plan.count); ++i) publish(words(block.plan)[i], word_of(plan, i));
     publish(header.armed_at_ns, armed_at_ns);
-    publish(header.checksum, control_checksum(revision, armed_at_ns, spec));
+    publish(header.checksum, control_checksum(revision, armed_at_ns, spec, plan));
     publish(header.revision, revision);
 }
 
-// One attempt to copy the plan; false if it is foreign, damaged or was being written.
-bool read_once(const ControlBlock& block, uint32_t uid, PlanText& out) {
+void set_flags(ControlBlock& block, const Plan& plan) {
+    for (int row = 0; row < kFunctionCount; ++row) {
+        publish(block.function_flags[row], static_cast<uint8_t>(plan.reached.has(row) ? kFlagArmed : kFlagIdle));
+    }
+    __atomic_store_n(&block.header.flag, plan.count > 0 ? kFlagArmed : kFlagIdle, __ATOMIC_RELEASE);
+}
+
+bool is_genuine(const ControlHeader& header, uint32_t uid) {
+    return load(header.magic) == kControlMagic && load(header.version) == kControlVersion &&
+           load(header.owner_uid) == uid && load(header.function_count) == static_cast<uint32_t>(kFunctionCount);
+}
+
+// Makes one attempt to copy the plan; false if it is foreign, damaged or being written.
+bool read_once(const ControlBlock& block, uint32_t uid, PlanCopy& out) {
     const ControlHeader& header = block.header;
     out.revision = observe(header.revision);
-    if (out.revision % 2 != 0 || out.revision < kFirstRevision) return false;
-    if (load(header.magic) != kControlMagic || load(header.version) != kControlVersion) return false;
-    if (load(header.owner_uid) != uid || load(header.function_count) != static_cast<uint32_t>(kFunctionCount))
-        return false;
+    if (out.revision % 2 != 0 || out.revision < kFirstRevision || !is_genuine(header, uid)) return false;
     out.size = observe(header.spec_size);
-    if (out.size > kMaxSpec) return false;
+    const int count = observe(block.plan.count);
+    if (out.size > kMaxSpec || count < 0 || count > kMaxFaults) return false;
     for (size_t i = 0; i < out.size; ++i) out.spec[i] = observe(block.spec[i]);
+    for (size_t i = 0; i < words_of(count); ++i) words(out.plan)[i] = observe(words(block.plan)[i]);
     out.armed_at_ns = observe(header.armed_at_ns);
-    const uint64_t checksum = observe(header.checksum);
-    if (load(header.revision) != out.revision) return false;
-    return checksum == control_checksum(out.revision, out.armed_at_ns, Text(out.spec, out.size));
+    out.checksum = observe(header.checksum);
+    if (load(header.revision) != out.revision || out.plan.count != count) return false;
+    const Text spec(out.spec, out.size);
+    return out.checksum == control_checksum(out.revision, out.armed_at_ns, spec, out.plan) && is_well_formed(out.plan);
 }
 
 }  // namespace
 
-uint64_t control_checksum(uint64_t revision, uint64_t armed_at_ns, Text spec) {
+uint64_t control_checksum(uint64_t revision, uint64_t armed_at_ns, Text spec, const Plan& plan) {
     uint64_t hash = hash_word(hash_word(0xcbf29ce484222325, revision), armed_at_ns);
     for (size_t i = 0; i < spec.size; ++i) hash = hash_byte(hash, static_cast<uint8_t>(spec[i]));
+    for (size_t i = 0; i < words_of(plan.count); ++i) hash = (hash ^ word_of(plan, i)) * 0x100000001b3;
     return hash;
 }
 
@@ -79,22 +108,22 @@ void control_init(ControlBlock& block, uint32_t owner_uid, uint64_t heartbeat_ns
     header.function_count = static_cast<uint32_t>(kFunctionCount);
     header.heartbeat_ns = heartbeat_ns;
     header.revision = kFirstRevision;
-    header.checksum = control_checksum(kFirstRevision, header.armed_at_ns, Text());
-    header.flag = kFlagIdle;
+    header.checksum = control_checksum(kFirstRevision, header.armed_at_ns, Text(), block.plan);
+    set_flags(block, block.plan);
 }
 
-void control_write_plan(ControlBlock& block, Text spec, uint64_t armed_at_ns, uint64_t armed_wall_ns) {
-    if (spec.size > kMaxSpec) spec = Text();  // half a plan may mean something else
+void control_write_plan(ControlBlock& block, Text spec, const Plan& plan, uint64_t armed_at_ns,
+                        uint64_t armed_wall_ns) {
     ControlHeader& header = block.header;
     const uint64_t revision = (load(header.revision) | 1) + 1;
     clear_bank(block, bank_of(revision));
     store(header.revision, revision - 1);
     store(header.armed_wall_ns, armed_wall_ns);
-    write_spec(block, spec, revision, armed_at_ns);
-    __atomic_store_n(&header.flag, is_blank(spec) ? kFlagIdle : kFlagArmed, __ATOMIC_RELEASE);
+    write_plan(block, spec, plan, revision, armed_at_ns);
+    set_flags(block, plan);
 }
 
-bool control_read_plan(const ControlBlock& block, uint32_t uid, PlanText& out) {
+bool control_read_plan(const ControlBlock& block, uint32_t uid, PlanCopy& out) {
     for (int attempt = 0; attempt < kReadAttempts; ++attempt) {
         if (read_once(block, uid, out)) return true;
     }

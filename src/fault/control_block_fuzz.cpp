@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A genuine control block overwritten with any bytes: reading it neither crashes nor yields a plan that does not check
-// out. Input: two bytes of position in header and spec, then the bytes to put there.
+// out. Input: two bytes of position before the counters, then the bytes to put there.
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
@@ -12,29 +12,29 @@ namespace {
 using namespace cudafault;
 
 constexpr uint32_t kUid = 1000;
-constexpr size_t kTarget = offsetof(ControlBlock, run_state);  // header and spec
+constexpr size_t kTarget = offsetof(ControlBlock, run_state);  // header, flags, spec and plan
 
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     static ControlBlock block;
-    static PlanText text;
+    static PlanCopy copy;
+    static Plan plan;
+    SpecError error{};
     if (size < 2) return 0;
     const size_t position = (data[0] | data[1] << 8) % kTarget;
     const size_t length = size - 2 < kTarget - position ? size - 2 : kTarget - position;
 
     std::memset(static_cast<void*>(&block), 0, kTarget);
     control_init(block, kUid, 1);
-    control_write_plan(block, "xid=79 gpu=0", 1);
+    parse_plan("xid=79 gpu=0", plan, error);
+    control_write_plan(block, "xid=79 gpu=0", plan, 1);
     std::memcpy(reinterpret_cast<unsigned char*>(&block) + position, data + 2, length);
 
-    if (control_read_plan(block, kUid, text)) {
-        if (text.size > kMaxSpec || text.revision % 2 != 0) std::abort();
-        if (control_checksum(text.revision, text.armed_at_ns, Text(text.spec, text.size)) != block.header.checksum)
-            std::abort();
-        static Plan plan;
-        SpecError error{};
-        parse_plan(Text(text.spec, text.size), plan, error);
+    if (control_read_plan(block, kUid, copy)) {
+        if (copy.size > kMaxSpec || copy.revision % 2 != 0 || !is_well_formed(copy.plan)) std::abort();
+        if (copy.checksum != block.header.checksum) std::abort();
+        parse_plan(Text(copy.spec, copy.size), plan, error);
     }
     return 0;
 }

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-// The control block: what is written is read; what is garbled, torn or foreign arms nothing.
 #include "cudafault/control_block.hpp"
 
 #include <gtest/gtest.h>
@@ -23,7 +22,22 @@ class ControlBlockTest : public testing::Test {
 protected:
     ControlBlockTest() { control_init(block, kUid, 7); }
 
-    void write(const std::string& spec) { control_write_plan(block, Text(spec.data(), spec.size()), kArmedAt); }
+    void write(const std::string& spec) {
+        const auto plan = std::make_unique<Plan>();
+        const Text text(spec.data(), spec.size());
+        SpecError error{};
+        ASSERT_TRUE(parse_plan(text, *plan, error)) << error.message;
+        control_write_plan(block, text, *plan, kArmedAt);
+    }
+
+    // Recomputes the checksum, as a writer with a damaged plan would.
+    void sign() {
+        ControlHeader& header = block.header;
+        header.checksum =
+            control_checksum(header.revision, header.armed_at_ns, Text(block.spec, header.spec_size), block.plan);
+    }
+
+    uint8_t flag_of(const char* function) const { return block.function_flags[find_function(function)]; }
 
     bool read() { return control_read_plan(block, kUid, out); }
 
@@ -31,8 +45,8 @@ protected:
 
     std::unique_ptr<ControlBlock> storage = std::make_unique<ControlBlock>();
     ControlBlock& block = *storage;
-    std::unique_ptr<PlanText> out_storage = std::make_unique<PlanText>();
-    PlanText& out = *out_storage;
+    std::unique_ptr<PlanCopy> out_storage = std::make_unique<PlanCopy>();
+    PlanCopy& out = *out_storage;
 };
 
 TEST_F(ControlBlockTest, StartsDisarmed) {
@@ -59,17 +73,61 @@ TEST_F(ControlBlockTest, CarriesAPlan) {
     EXPECT_EQ(block.header.flag, kFlagIdle);
 }
 
-TEST_F(ControlBlockTest, HoldsTheLongestSpecAndDropsALongerOne) {
-    write(std::string(kMaxSpec, 'x'));
+TEST_F(ControlBlockTest, HoldsTheLongestSpec) {
+    write("xid=79" + std::string(kMaxSpec - 6, ' '));
     ASSERT_TRUE(read());
     EXPECT_EQ(out.size, kMaxSpec);
-    write(std::string(kMaxSpec + 1, 'x'));
-    ASSERT_TRUE(read());
-    EXPECT_EQ(out.size, 0u);
-    EXPECT_EQ(block.header.flag, kFlagIdle);
+    EXPECT_EQ(out.plan.count, 1);
 }
 
-TEST_F(ControlBlockTest, ANewPlanStartsCountingAnewAndLeavesTheCountsOfTheOneBefore) {
+TEST_F(ControlBlockTest, CarriesTheParsedPlan) {
+    write("xid=79 gpu=3; error=719 calls=cuMemAlloc after=7");
+    ASSERT_TRUE(read());
+    ASSERT_EQ(out.plan.count, 2);
+    EXPECT_EQ(out.plan.faults[0].xid, 79);
+    EXPECT_EQ(out.plan.faults[0].gpus[0].number, 3u);
+    EXPECT_EQ(out.plan.faults[1].after_calls, 7u);
+    EXPECT_TRUE(out.plan.faults[1].calls.has(find_function("cuMemAlloc_v2")));
+}
+
+TEST_F(ControlBlockTest, FlagsOnlyTheFunctionsThatAPlanNames) {
+    EXPECT_EQ(flag_of("cuMemAlloc_v2"), kFlagIdle);
+    write("error=719 calls=cuMemAlloc");
+    EXPECT_EQ(flag_of("cuMemAlloc_v2"), kFlagArmed);
+    EXPECT_EQ(flag_of("cuMemFree_v2"), kFlagIdle);
+    EXPECT_EQ(flag_of("cudaGetLastError"), kFlagArmed) << "it reports the errors that other calls returned";
+    write("error=719 calls=cuMemFree");
+    EXPECT_EQ(flag_of("cuMemAlloc_v2"), kFlagIdle);
+    EXPECT_EQ(flag_of("cuMemFree_v2"), kFlagArmed);
+    write("");
+    for (const uint8_t flag : block.function_flags) ASSERT_EQ(flag, kFlagIdle);
+}
+
+TEST_F(ControlBlockTest, RejectsAnIllFormedPlanEvenIfItsChecksumHolds) {
+    write("xid=79 gpu=0 process=a");
+    const auto good = std::make_unique<Plan>(block.plan);
+    const auto rejected = [&](auto damage) {
+        damage(block.plan.faults[0]);
+        sign();
+        const bool result = !read();
+        block.plan = *good;
+        sign();
+        return result;
+    };
+    EXPECT_TRUE(rejected([](Fault& f) { f.gpu_count = kMaxGpus + 1; }));
+    EXPECT_TRUE(rejected([](Fault& f) { f.gpus[0].kind = static_cast<GpuKind>(9); }));
+    EXPECT_TRUE(rejected([](Fault& f) { f.effect = static_cast<Effect>(9); }));
+    EXPECT_TRUE(rejected([](Fault& f) { f.scope = static_cast<Scope>(9); }));
+    EXPECT_TRUE(rejected([](Fault& f) { f.model = static_cast<Model>(9); }));
+    EXPECT_TRUE(rejected([](Fault& f) { f.every = 0; }));
+    EXPECT_TRUE(rejected([](Fault& f) { std::memset(f.process, 'x', sizeof f.process); }));
+    EXPECT_TRUE(rejected([](Fault& f) { f.calls.add(find_function("cudaGetErrorString")); })) << "it never fails";
+    EXPECT_TRUE(read()) << "nothing else was wrong";
+    block.plan.count = kMaxFaults + 1;
+    EXPECT_FALSE(read());
+}
+
+TEST_F(ControlBlockTest, ANewPlanStartsItsCountsAtZeroAndKeepsThoseOfThePreviousPlan) {
     for (int bank = 0; bank < kBanks; ++bank) {
         block.run_state[bank][3] = {9, 9, 9, 9, 9, 1, 0};
         block.matched[bank][15] = block.fired[bank][15][kFunctionCount - 1] = 9;
@@ -89,7 +147,7 @@ TEST_F(ControlBlockTest, ANewPlanStartsCountingAnewAndLeavesTheCountsOfTheOneBef
     EXPECT_EQ(block.event_head, 9u) << "events are of all plans";
 }
 
-TEST_F(ControlBlockTest, RefusesWhatIsNotGenuine) {
+TEST_F(ControlBlockTest, RejectsADamagedHeader) {
     write("xid=79");
     const ControlHeader good = block.header;
     const auto refused = [&](auto change) {
@@ -117,7 +175,7 @@ TEST_F(ControlBlockTest, RefusesWhatIsNotGenuine) {
     EXPECT_TRUE(read()) << "nothing else was wrong";
 }
 
-TEST_F(ControlBlockTest, GarbageNeverReadsAsAPlan) {
+TEST_F(ControlBlockTest, RandomBytesNeverReadAsAPlan) {
     write("xid=79 gpu=0");
     const ControlHeader good = block.header;
     std::mt19937_64 random(1);
@@ -137,7 +195,7 @@ TEST_F(ControlBlockTest, GarbageNeverReadsAsAPlan) {
     EXPECT_FALSE(read());
 }
 
-TEST_F(ControlBlockTest, AReaderSeesWholePlansOnly) {
+TEST_F(ControlBlockTest, AReaderSeesCompletePlansOnly) {
     const std::string plans[] = {"xid=79 gpu=0", "xid=48 " + std::string(500, ' ') + "gpu=1", ""};
     std::atomic<bool> stop{false};
     std::thread writer([&] {
@@ -157,7 +215,7 @@ TEST_F(ControlBlockTest, AReaderSeesWholePlansOnly) {
     EXPECT_GT(seen, 0);
 }
 
-TEST_F(ControlBlockTest, AWriterThatDiedLeavesNoPlanAndTheNextOneRecovers) {
+TEST_F(ControlBlockTest, AWriterThatDiedLeavesNoPlanAndTheNextWriterRecovers) {
     write("xid=79");
     block.header.revision |= 1;
     EXPECT_FALSE(read());
@@ -182,7 +240,8 @@ TEST(Checksum, IsFnv1a) {
     uint64_t expected = 0xcbf29ce484222325;
     for (int i = 0; i < 16; ++i) expected *= 0x100000001b3;
     expected = (expected ^ 'a') * 0x100000001b3;
-    EXPECT_EQ(control_checksum(0, 0, "a"), expected);
+    for (size_t i = 0; i < offsetof(Plan, faults) / 8; ++i) expected *= 0x100000001b3;  // an empty plan
+    EXPECT_EQ(control_checksum(0, 0, "a", *std::make_unique<Plan>()), expected);
 }
 
 }  // namespace

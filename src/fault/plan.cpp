@@ -517,7 +517,7 @@ private:
     };
 
     bool add_glob(Text word) {
-        // Only names that start as the glob does: every process of a run parses the plan while it is armed.
+        // Only names that start as the glob does: a pod's process parses the plan while its program waits.
         const Text start = word.first(literal_start(word));
         GlobMatches found;
         if (!add_rows(word, start, found)) return false;
@@ -565,6 +565,51 @@ bool refuse_size(Text spec, Text excess, const char* what, uint64_t limit, SpecE
     return false;
 }
 
+void add_all(FunctionSet& set, const FunctionSet& added) {
+    for (size_t word = 0; word < sizeof set.words / sizeof *set.words; ++word) set.words[word] |= added.words[word];
+}
+
+void find_reached_functions(Plan& plan) {
+    plan.reached = FunctionSet{};
+    bool breaks_context = false;
+    for (int i = 0; i < plan.count; ++i) {
+        add_all(plan.reached, plan.faults[i].calls);
+        breaks_context |= plan.faults[i].breaks_context;
+    }
+    for (int row = 0; plan.count > 0 && row < kFunctionCount; ++row) {
+        const Function& function = kFunctions[row];
+        const bool fails_without_context = breaks_context && function.simple_fails;
+        if (function.hook == Hook::last_error || fails_without_context) plan.reached.add(row);
+    }
+}
+
+bool is_terminated(const char (&text)[kMaxGlob]) {
+    for (const char c : text) {
+        if (c == '\0') return true;
+    }
+    return false;
+}
+
+bool names_only_failing_functions(const FunctionSet& calls) {
+    for (size_t word = 0; word < sizeof calls.words / sizeof *calls.words; ++word) {
+        for (uint64_t left = calls.words[word]; left != 0; left &= left - 1) {
+            const int row = static_cast<int>(word) * 64 + __builtin_ctzll(left);
+            if (row >= kFunctionCount || !can_fail(kFunctions[row])) return false;
+        }
+    }
+    return true;
+}
+
+bool is_well_formed(const Fault& fault) {
+    if (fault.model != Model::simple || fault.scope > Scope::run || fault.effect > Effect::signal) return false;
+    if (fault.gpu_count > kMaxGpus || fault.rank_count > kMaxRanks || fault.every == 0) return false;
+    for (int i = 0; i < fault.gpu_count; ++i) {
+        if (fault.gpus[i].kind > GpuKind::pci || fault.gpus[i].uuid_digits > kUuidDigits) return false;
+    }
+    return is_terminated(fault.process) && is_terminated(fault.node) && is_terminated(fault.pod) &&
+           names_only_failing_functions(fault.calls);
+}
+
 }  // namespace
 
 Text take_revision(Text file, uint64_t& revision) {
@@ -581,6 +626,14 @@ bool matches_uuid(const GpuSelector& selector, const uint8_t (&uuid)[16]) {
     for (int digit = 0; digit < selector.uuid_digits; ++digit) {
         const int shift = digit % 2 == 0 ? 4 : 0;
         if ((selector.uuid[digit / 2] >> shift & 15) != (uuid[digit / 2] >> shift & 15)) return false;
+    }
+    return true;
+}
+
+bool is_well_formed(const Plan& plan) {
+    if (plan.count < 0 || plan.count > kMaxFaults) return false;
+    for (int i = 0; i < plan.count; ++i) {
+        if (!is_well_formed(plan.faults[i])) return false;
     }
     return true;
 }
@@ -608,6 +661,7 @@ bool parse_plan(Text spec, Plan& plan, SpecError& error, const Arming* arming) {
         if (!parser.parse(fault) || (arming && !parser.check_can_fire(*arming))) return false;
         ++plan.count;
     }
+    find_reached_functions(plan);
     return true;
 }
 

@@ -88,6 +88,9 @@ bool counts_inner_call(const Fault&, int row);
 
 struct Plan {
     int count;  // 0: nothing armed
+    // The functions that a fault names, those that fail in a broken context if a fault breaks contexts, and, if there is
+    // a fault, those that report the last error. A call to any other function needs no decision.
+    FunctionSet reached;
     Fault faults[kMaxFaults];
 };
 
@@ -110,5 +113,9 @@ bool parse_plan(Text spec, Plan& plan, SpecError& error, const Arming* arming = 
 // Splits the text of a plan file. A first line "#<number>" is the revision by which the writer of the file calls the
 // plan. Returns the spec: the text behind that line, or the whole text, with revision 0, if there is no such line.
 Text take_revision(Text file, uint64_t& revision);
+
+// Whether a plan that was copied out of shared memory is safe to use: every count, enumerator, function and string is
+// within its bounds.
+bool is_well_formed(const Plan& plan);
 
 }  // namespace cudafault

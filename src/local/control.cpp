@@ -87,8 +87,8 @@ Control::Lock::~Lock() { flock(descriptor_, LOCK_UN); }
 void Control::beat() { store(block_->header.heartbeat_ns, shared_monotonic_ns()); }
 
 uint64_t Control::write_plan(const std::string& spec) {
-    control_write_plan(*block_, text_of(spec), shared_monotonic_ns(), wall_clock_ns());
-    const auto written = std::make_unique<PlanText>();
+    control_write_plan(*block_, text_of(spec), *parse_spec(spec), shared_monotonic_ns(), wall_clock_ns());
+    const auto written = std::make_unique<PlanCopy>();
     if (control_read_plan(*block_, getuid(), *written)) return written->revision;
     throw Error(kEnvironment,
                 "the run's control block is damaged, so its processes cannot take up a plan: start the run again");

@@ -15,8 +15,8 @@ namespace cudafault::local {
 
 namespace {
 
-PlanText plan_of(const Control& control) {
-    PlanText text{};
+PlanCopy plan_of(const Control& control) {
+    PlanCopy text{};
     EXPECT_TRUE(control_read_plan(control.block(), getuid(), text));
     return text;
 }
@@ -37,7 +37,7 @@ TEST(Control, IsTheSameMemoryForWhoeverOpensIt) {
     const Control mine = Control::create();
     Control theirs = Control::open(mine.address());
     const uint64_t revision = theirs.write_plan("xid=79");
-    const PlanText text = plan_of(mine);
+    const PlanCopy text = plan_of(mine);
     EXPECT_EQ(text.revision, revision);
     EXPECT_EQ(std::string(text.spec, text.size), "xid=79");
     EXPECT_EQ(mine.block().header.flag, kFlagArmed);

@@ -26,7 +26,7 @@ constexpr int kPlanAttempts = 50;
 constexpr useconds_t kPlanPauseUs = 2000;
 
 // A plan that is being written is complete a moment later.
-bool read_plan(const ControlBlock& block, PlanText& out) {
+bool read_plan(const ControlBlock& block, PlanCopy& out) {
     for (int attempt = 0; attempt < kPlanAttempts; ++attempt) {
         if (control_read_plan(block, getuid(), out)) return true;
         usleep(kPlanPauseUs);
@@ -67,21 +67,18 @@ json counts_json(const ControlBlock& block, int bank, int fault) {
             {"functions", std::move(functions)}};
 }
 
-json faults_json(const ControlBlock& block, const PlanText& text, const std::string& shown) {
-    auto plan = std::make_unique<Plan>();
-    SpecError error{};
-    if (!parse_plan(Text(text.spec, text.size), *plan, error)) return json::array();
+json faults_json(const ControlBlock& block, const PlanCopy& text, const std::string& shown) {
     const std::vector<std::string> specs = split_faults(shown);
     const uint64_t now = shared_monotonic_ns();
     const Moment moment = moment_after(now > text.armed_at_ns ? now - text.armed_at_ns : 0, wall_clock_ns());
     auto faults = json::array();
-    for (int i = 0; i < plan->count; ++i) {
+    for (int i = 0; i < text.plan.count; ++i) {
         faults.push_back(counts_json(block, bank_of(text.revision), i));
         // Each process opens its own window after after=<calls>; only a run's common counts are in the block.
-        const bool common = plan->faults[i].scope == Scope::run;
+        const bool common = text.plan.faults[i].scope == Scope::run;
         const FaultState state = common ? block.run_state[bank_of(text.revision)][i] : FaultState{};
         faults.back()["index"] = i;
-        faults.back()["expired"] = !in_window(plan->faults[i], state, moment);
+        faults.back()["expired"] = !in_window(text.plan.faults[i], state, moment);
         if (static_cast<size_t>(i) < specs.size()) faults.back()["spec"] = specs[static_cast<size_t>(i)];
     }
     return faults;
@@ -131,7 +128,7 @@ bool is_plausible(const Event& event) {
 }  // namespace
 
 json plan_json(const ControlBlock& block, const json& given) {
-    const auto text = std::make_unique<PlanText>();
+    const auto text = std::make_unique<PlanCopy>();
     if (!read_plan(block, *text))
         return {{"state", "unknown"}, {"why", "the control block is damaged, so no fault can fire"}};
     const std::string resolved(text->spec, text->size);

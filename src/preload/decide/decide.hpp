@@ -14,7 +14,9 @@ inline bool cannot_concern(int row) {
     const ProcessState& state = process();
     if (load(block().header.revision) != load(state.taken_revision)) return false;
     const int32_t slot = load(state.slot);
-    return slot == 0 || !state.slots[slot - 1].calls.has(row);
+    if (slot == 0) return true;
+    const PlanSlot& taken = state.slots[slot - 1];
+    return taken.here == 0 || !taken.plan.reached.has(row);
 }
 
 // Counts the call for every fault of the plan that it matches, and decides.

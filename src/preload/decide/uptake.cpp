@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "preload/decide/uptake.hpp"
 
+#include <stddef.h>
 #include <string.h>
 
 #include "fault/atomics.hpp"
-#include "fault/words.hpp"
 #include "preload/evidence/evidence.hpp"
-#include "preload/evidence/log.hpp"
 #include "preload/process/signals.hpp"
 #include "preload/process/state.hpp"
 #include "preload/process/wait.hpp"
@@ -27,28 +26,10 @@ bool is_here(const Fault& fault) {
            glob_fits(fault.pod, self.pod);
 }
 
-// A broken context fails all of these, whichever calls broke it.
-void add_calls_on_context(FunctionSet& calls) {
-    for (int row = 0; row < kFunctionCount; ++row) {
-        if (kFunctions[row].simple_fails) calls.add(row);
-    }
-}
-
-void choose_faults(PlanSlot& slot) {
-    slot.here = 0;
-    slot.calls = FunctionSet{};
-    for (int i = 0; i < slot.plan.count; ++i) {
-        const Fault& fault = slot.plan.faults[i];
-        if (!is_here(fault)) continue;
-        slot.here |= uint32_t{1} << i;
-        for (size_t word = 0; word < sizeof slot.calls.words / sizeof *slot.calls.words; ++word) {
-            slot.calls.words[word] |= fault.calls.words[word];
-        }
-        if (fault.breaks_context) add_calls_on_context(slot.calls);
-    }
-    for (int row = 0; row < kFunctionCount; ++row) {  // they report what other calls were given
-        if (kFunctions[row].hook == Hook::last_error && slot.here) slot.calls.add(row);
-    }
+uint32_t faults_here(const Plan& plan) {
+    uint32_t here = 0;
+    for (int i = 0; i < plan.count; ++i) here |= uint32_t{is_here(plan.faults[i])} << i;
+    return here;
 }
 
 // Not the one in force, and nobody reads it any more.
@@ -59,46 +40,35 @@ PlanSlot* free_slot(ProcessState& state) {
     return nullptr;
 }
 
-void complain_of(const SpecError& error) {
-    char line[480];
-    Message message(line);
-    message.add("the plan is refused at character ");
-    message.add(uint64_t{error.position + 1});
-    message.add(", so no fault is injected: ");
-    message.add(error.message);
-    complain(line);
+void copy_plan(Plan& to, const Plan& from) {
+    memcpy(static_cast<void*>(&to), &from, offsetof(Plan, faults) + static_cast<size_t>(from.count) * sizeof(Fault));
 }
 
-// `state.text` is new: fills a slot with it. False: not now.
+// Fills a slot with the plan that was read and puts it into force. False: every slot is still being read.
 bool put_into_force(ProcessState& state) {
     store(state.fired_before_plan, load(state.fired));  // before the first firing under the new plan
-    const Text spec(state.text.spec, state.text.size);
-    SpecError error{};
-    if (is_blank(spec)) {
+    const PlanCopy& read = state.read;
+    if (read.plan.count == 0) {
         publish(state.slot, 0);
         return true;
     }
     PlanSlot* slot = free_slot(state);
     if (!slot) return false;
-    if (!parse_plan(spec, slot->plan, error)) {
-        complain_of(error);
-        publish(state.slot, 0);
-        return true;
-    }
-    slot->revision = state.text.revision;
+    copy_plan(slot->plan, read.plan);
+    slot->revision = read.revision;
     slot->file_revision = load(state.plan_file.revision);
-    slot->armed_at_ns = state.text.armed_at_ns;
-    slot->checksum = control_checksum(state.text.revision, state.text.armed_at_ns, spec);
-    choose_faults(*slot);
+    slot->armed_at_ns = read.armed_at_ns;
+    slot->checksum = read.checksum;
+    slot->here = faults_here(slot->plan);
     memset(slot->counts, 0, sizeof slot->counts);
     publish(state.slot, static_cast<int32_t>(slot - state.slots) + 1);
     return true;
 }
 
 void read_new_plan(ProcessState& state) {
-    if (!control_read_plan(block(), state.identity.uid, state.text) || !put_into_force(state)) return;
-    publish(state.taken_revision, state.text.revision);
-    record_acknowledgement(state.text.revision, load(state.slot) ? state.slots[state.slot - 1].plan.count : 0);
+    if (!control_read_plan(block(), state.identity.uid, state.read) || !put_into_force(state)) return;
+    publish(state.taken_revision, state.read.revision);
+    record_acknowledgement(state.read.revision, load(state.slot) ? state.slots[state.slot - 1].plan.count : 0);
 }
 
 }  // namespace

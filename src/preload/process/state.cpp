@@ -11,9 +11,27 @@ bool cudafault_is_wiped = true;
 
 namespace cudafault {
 
+namespace {
+
+void complain_of(const SpecError& error) {
+    char line[480];
+    Message message(line);
+    message.add("the plan is refused at character ");
+    message.add(uint64_t{error.position + 1});
+    message.add(", so no fault is injected: ");
+    message.add(error.message);
+    complain(line);
+}
+
+}  // namespace
+
 void set_private_plan(Text spec, uint64_t armed_at_ns) {
-    if (spec.size > kMaxSpec) complain("the plan is longer than 16384 bytes, so no fault is injected");
-    control_write_plan(block(), spec, armed_at_ns);
+    Plan& plan = process().parsed;
+    SpecError error{};
+    if (parse_plan(spec, plan, error)) return control_write_plan(block(), spec, plan, armed_at_ns);
+    complain_of(error);
+    plan = Plan{};
+    control_write_plan(block(), Text(), plan, armed_at_ns);
 }
 
 }  // namespace cudafault

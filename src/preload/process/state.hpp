@@ -30,8 +30,7 @@ struct PlanSlot {
     uint64_t file_revision;  // of the plan file: what the tool that wrote it calls this plan; 0: nothing
     uint64_t armed_at_ns;
     uint64_t checksum;
-    uint32_t here;      // bit per fault: its process=, rank=, node= and pod= mean this process
-    FunctionSet calls;  // of all faults that are here, and those that report the last error
+    uint32_t here;  // bit per fault: its process=, rank=, node= and pod= mean this process
     FaultState counts[kMaxFaults];
     Plan plan;
 };
@@ -64,7 +63,8 @@ struct ProcessState {
     uint64_t given_up_revision;  // one that cannot be read, and is not waited for any more
     int32_t slot;                // of the plan in force + 1; 0: nothing is armed
     PlanSlot slots[kPlanSlots];
-    PlanText text;
+    PlanCopy read;     // scratch space for taking a plan up
+    Plan parsed;       // scratch space for a plan of the process's own
 
     uint64_t gpus_known;  // 1 once the GPUs below are
     int32_t gpu_count;
@@ -113,7 +113,7 @@ inline bool is_ready() {
 // The clock of the control block: heartbeats and times of arming.
 inline uint64_t run_clock_ns() { return shared_monotonic_ns(process().identity.time_offsets); }
 
-// Puts a spec into the private block. A spec that is too long is refused as a whole, with a line on standard error.
+// Parses a spec and puts the plan into the private block. An invalid spec arms nothing and is reported on standard error.
 void set_private_plan(Text spec, uint64_t armed_at_ns);
 
 }  // namespace cudafault

@@ -3,6 +3,8 @@
 // a name is a label at its row's stub: no relocation for any of them.
 #include "preload/surface/stubs.hpp"
 
+#include "cudafault/control_block.hpp"
+
 #define CUDAFAULT_TEXT_OF(x) #x
 #define CUDAFAULT_TEXT(x) CUDAFAULT_TEXT_OF(x)
 
@@ -19,15 +21,20 @@ __asm__(
 #define CUDAFAULT_ROW(...) "+1"
 #include "functions.inc"
 #undef CUDAFAULT_ROW
-    "\n.set number, 0\n.set target, 0\n"
-    ".rept rows+" CUDAFAULT_TEXT(CUDAFAULT_SPARES) "\n"
+    "\n.set number, 0\n.set target, 0\n.set flag, " CUDAFAULT_TEXT(CUDAFAULT_FUNCTION_FLAGS) "\n"
+    ".rept rows\n"
+    "cudafault_stub\n"
+    ".set number, number+1\n.set target, target+1\n.set flag, flag+1\n"
+    ".endr\n"
+    ".set flag, 0\n"  // a spare stub may lead to a function that the table does not know: the header's flag
+    ".rept " CUDAFAULT_TEXT(CUDAFAULT_SPARES) "\n"
     "cudafault_stub\n"
     ".set number, number+1\n.set target, target+1\n"
     ".endr\n"
-    ".set target, 0\n"
+    ".set target, 0\n.set flag, " CUDAFAULT_TEXT(CUDAFAULT_FUNCTION_FLAGS) "\n"
     ".rept rows\n"
     "cudafault_stub\n"
-    ".set number, number+1\n.set target, target+1\n"
+    ".set number, number+1\n.set target, target+1\n.set flag, flag+1\n"
     ".endr\n"
     "cudafault_stubs_end:\n"
     ".irp name, dlsym, dlvsym, dlopen, dlmopen, dlclose, dlerror\n"  // in the order of LoaderHook

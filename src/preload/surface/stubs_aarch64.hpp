@@ -16,8 +16,8 @@
     ".macro cudafault_stub\n"                             \
     ".org cudafault_stubs+number*48\n"                    \
     "hint #34\n"                                          \
-    "adrp x16, cudafault_block\n"                         \
-    "ldrb w17, [x16, #:lo12:cudafault_block]\n"           \
+    "adrp x16, cudafault_block+flag\n"                    \
+    "ldrb w17, [x16, #:lo12:cudafault_block+flag]\n"      \
     "cmp w17, #1\n"                                       \
     "b.ne 1f\n"                                           \
     "adrp x16, cudafault_targets+8*target\n"              \

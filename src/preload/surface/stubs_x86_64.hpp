@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The instructions of a stub on x86-64. A stub may clobber r11 and the flags only; r10 (static chain) and rax (number
-// of vector registers) are arguments too. The assembler's symbols `number` and `target` are the stub's number and its
-// entry in the target table.
+// of vector registers) are arguments too. The assembler's symbols `number`, `target` and `flag` are the stub's number, its
+// entry in the target table and the offset of its flag in the control block.
 #pragma once
 
 #define CUDAFAULT_FUNCTION_TYPE "@function"
@@ -17,7 +17,7 @@
     ".macro cudafault_stub\n"                 \
     ".org cudafault_stubs+number*32\n"        \
     "endbr64\n"                               \
-    "cmpb $1, cudafault_block(%rip)\n"        \
+    "cmpb $1, cudafault_block+flag(%rip)\n"   \
     "jne 1f\n"                                \
     "jmp *cudafault_targets+8*target(%rip)\n" \
     ".org cudafault_stubs+number*32+20\n"     \
