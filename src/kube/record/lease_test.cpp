@@ -21,8 +21,8 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-std::string seconds_ago(int seconds) {
-    return utc_text(std::chrono::system_clock::now() - std::chrono::seconds(seconds), Precision::microseconds);
+std::string seconds_ago(int count) {
+    return utc_text(std::chrono::system_clock::now() - std::chrono::seconds(count), Precision::microseconds);
 }
 
 Json lease_of(const std::string& holder, int renewed_ago = 0) {

@@ -4,7 +4,13 @@
 // assembler, because <string.h> may define functions of these names.
 #include <stddef.h>
 
+// Where these are compiled with their callers, GCC must not infer what they do from their bodies: it already knows the
+// functions by their names.
+#if defined(__clang__)
 #define CUDAFAULT_NAMED(name) __asm__(name) __attribute__((visibility("hidden"), used))
+#else
+#define CUDAFAULT_NAMED(name) __asm__(name) __attribute__((visibility("hidden"), used, noipa))
+#endif
 
 extern "C" {
 void* cudafault_memcpy(void* to, const void* from, size_t size) CUDAFAULT_NAMED("memcpy");
