@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Layout of the control block: one per run, a sealed memfd that every process of the run maps; a process without a run
-// has a private one of the same layout. The tool writes the plan, the processes write evidence.
+// Layout of the control block. Each run has one, a sealed memfd that every process of the run maps. A process that
+// belongs to no run has a private block of the same layout. The tool writes the plan; the processes write counters and
+// events.
 //
-// Trust: a process takes nothing from here but a plan whose magic, version, owner and checksum hold, and copies it
-// before use; counters and events are bounded by masks, so garbage in the block can neither crash a process nor arm a
-// fault.
+// Trust: a process copies a plan before it uses it, and accepts it only if magic, version, owner and checksum are
+// valid. Indexes into counters and events are masked. Invalid content therefore cannot crash a process or arm a fault.
 #pragma once
 
 #include "fault/schedule.hpp"
@@ -13,36 +13,36 @@ namespace cudafault {
 
 inline constexpr uint64_t kControlMagic = 0x314b4c4254464443;  // "CDFTBLK1"
 inline constexpr uint32_t kControlVersion = 3;
-inline constexpr size_t kControlAlign = 65536;  // the largest page size we meet (aarch64)
+inline constexpr size_t kControlAlign = 65536;  // the largest supported page size (aarch64)
 
-// The first byte of the block; tested on every intercepted call.
+// Values of the first byte of the block, which every intercepted call tests.
 enum ControlFlag : uint8_t {
-    kFlagUnknown = 0,  // fresh, or wiped by fork: take the slow path and find out
-    kFlagIdle = 1,     // nothing armed: jump straight to the real function
+    kFlagUnknown = 0,  // new, or zeroed in a forked child: the slow path determines the state
+    kFlagIdle = 1,     // nothing is armed: the stub jumps to the real function
     kFlagArmed = 2,
 };
 
-inline constexpr uint64_t kHeartbeatLimitNs = 5'000'000'000;  // older: the tool is dead, disarmed
+inline constexpr uint64_t kHeartbeatLimitNs = 5'000'000'000;  // older: the tool is dead, and the plan is disarmed
 
 inline constexpr uint32_t kEventSlots = 4096;  // power of two
 inline constexpr uint32_t kProcessSlots = 4096;
 
-// What is counted under a plan goes to the bank of its revision: so calls that are in flight while the plan is replaced
-// count where they belong.
+// The counters of a plan are in the bank of its revision, so that calls in progress while the plan is replaced are
+// counted for the old plan.
 inline constexpr int kBanks = 2;
 inline int bank_of(uint64_t revision) { return static_cast<int>(revision / 2 % kBanks); }
 
 struct Event {
-    uint64_t sequence;  // 1-based position + 1, written last; 0 while being written
+    uint64_t sequence;  // 1-based position + 1, written last; 0 while the event is being written
     uint64_t time_ns;   // CLOCK_REALTIME
-    uint64_t call;      // the fault's matched count at this call
+    uint64_t call;      // `matched` of the fault at this call
     int32_t pid;
     int32_t tid;
-    int32_t code;       // returned code; 0 for effects that return nothing made up
+    int32_t code;       // returned code; 0 for effects that return no injected code
     uint16_t function;  // row of the function table
     uint8_t fault;      // index in the plan
     uint8_t effect;     // Effect
-    int16_t gpu;        // the process's own ordinal, -1: concerns no single GPU
+    int16_t gpu;        // the process's own ordinal; -1: the call is not about a single GPU
     int16_t rank;       // -1: none
     uint32_t revision;
     uint8_t padding[16];
@@ -53,7 +53,7 @@ struct ProcessSlot {
     int32_t pid;  // 0: free
     int32_t rank;
     uint64_t start_time;  // field 22 of /proc/PID/stat
-    uint64_t revision;    // acknowledged
+    uint64_t revision;    // last plan that the process acknowledged
     uint64_t fired;
 };
 
@@ -63,7 +63,7 @@ struct ControlHeader {
     uint64_t magic;
     uint32_t version;
     uint32_t owner_uid;
-    uint32_t function_count;  // rows of the function table the tool was built with
+    uint32_t function_count;  // rows in the function table that the tool was built with
     uint32_t spec_size;
     uint64_t heartbeat_ns;  // CLOCK_MONOTONIC, written by `run` about once a second
     uint64_t revision;      // odd while the plan is being written; starts at 2
@@ -73,11 +73,11 @@ struct ControlHeader {
 
 struct ControlBlock {
     ControlHeader header;
-    char spec[kMaxSpec];  // canonical text, GPUs resolved; empty: disarmed
+    char spec[kMaxSpec];  // canonical text with resolved GPUs; empty: disarmed
 
     FaultState run_state[kBanks][kMaxFaults];  // scope=run
 
-    uint64_t event_head;  // events ever recorded
+    uint64_t event_head;  // number of events recorded since the block was created
     Event events[kEventSlots];
 
     uint64_t processes_dropped;
@@ -87,17 +87,18 @@ struct ControlBlock {
     uint64_t fired[kBanks][kMaxFaults][kFunctionCount];
 };
 
-// FNV-1a over revision, armed_at_ns and the spec text.
+// FNV-1a hash of revision, armed_at_ns and the spec text.
 uint64_t control_checksum(uint64_t revision, uint64_t armed_at_ns, Text spec);
 
-// Fills a zeroed block; the flag is idle, the plan empty.
+// Initializes a zeroed block with an empty plan and an idle flag.
 void control_init(ControlBlock&, uint32_t owner_uid, uint64_t heartbeat_ns);
 
-// Replaces the plan and clears the new one's bank; the old one's keeps what was counted until the next plan but one.
-// The caller serialises writers.
+// Replaces the plan and clears the bank of the new plan. The bank of the old plan is kept until the plan after the new
+// one is written. The caller must serialize writers.
 void control_write_plan(ControlBlock&, Text spec, uint64_t armed_at_ns);
 
-// Copies the plan out if it is whole and genuine for `uid`; false: treat as disarmed. `spec` holds kMaxSpec bytes.
+// Copies the plan to `out`. Returns false, which means disarmed, if the block is invalid, belongs to another user than
+// `uid`, or is being written.
 struct PlanText {
     uint64_t revision;
     uint64_t armed_at_ns;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Plans in the control block: a sequence lock whose reader never waits. All shared words are accessed atomically, for
-// the other side may be another process, or somebody who means harm.
+// Reads and writes plans in the control block with a sequence lock whose reader never waits. All shared words are
+// accessed atomically, because another process, possibly a malicious one, may write them at the same time.
 #include "cudafault/control_block.hpp"
 
 #include "fault/atomics.hpp"
@@ -11,7 +11,7 @@ namespace cudafault {
 namespace {
 
 constexpr uint64_t kFirstRevision = 2;
-constexpr int kReadAttempts = 8;  // a writer needs microseconds; whoever is unlucky finds the flag set at its next call
+constexpr int kReadAttempts = 8;  // a write takes microseconds; a reader that fails tries again at its next call
 
 uint64_t hash_byte(uint64_t hash, uint8_t byte) { return (hash ^ byte) * 0x100000001b3; }
 
@@ -34,8 +34,8 @@ void clear_bank(ControlBlock& block, int bank) {
     }
 }
 
-// Each store is a release, each load an acquire: so the data stay between the two values of the revision that guard
-// them, without a fence, which ThreadSanitizer cannot follow.
+// Each store is a release and each load an acquire, so the data cannot move past the writes of the revision that guard
+// it. ThreadSanitizer does not support fences.
 void write_spec(ControlBlock& block, Text spec, uint64_t revision, uint64_t armed_at_ns) {
     ControlHeader& header = block.header;
     for (size_t i = 0; i < spec.size; ++i) publish(block.spec[i], spec[i]);
@@ -45,7 +45,8 @@ void write_spec(ControlBlock& block, Text spec, uint64_t revision, uint64_t arme
     publish(header.revision, revision);
 }
 
-// One attempt to copy the plan; false if it is foreign, damaged or was being written.
+// One attempt to copy the plan. False if the block belongs to another user or version, is damaged, or was being
+// written.
 bool read_once(const ControlBlock& block, uint32_t uid, PlanText& out) {
     const ControlHeader& header = block.header;
     out.revision = observe(header.revision);
@@ -83,7 +84,7 @@ void control_init(ControlBlock& block, uint32_t owner_uid, uint64_t heartbeat_ns
 }
 
 void control_write_plan(ControlBlock& block, Text spec, uint64_t armed_at_ns) {
-    if (spec.size > kMaxSpec) spec = Text();  // half a plan may mean something else
+    if (spec.size > kMaxSpec) spec = Text();  // a truncated plan could mean something else
     ControlHeader& header = block.header;
     const uint64_t revision = (load(header.revision) | 1) + 1;
     clear_bank(block, bank_of(revision));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The control block: what is written is read; what is garbled, torn or foreign arms nothing.
+// Tests that a plan written to the control block is read back, and that an invalid block is refused.
 #include "cudafault/control_block.hpp"
 
 #include <gtest/gtest.h>
@@ -43,7 +43,7 @@ TEST_F(ControlBlockTest, StartsDisarmed) {
     EXPECT_EQ(block.header.heartbeat_ns, 7u);
 }
 
-TEST_F(ControlBlockTest, CarriesAPlan) {
+TEST_F(ControlBlockTest, PlansAreReadBack) {
     write("xid=79 gpu=0");
     ASSERT_TRUE(read());
     EXPECT_EQ(spec(), "xid=79 gpu=0");
@@ -59,7 +59,7 @@ TEST_F(ControlBlockTest, CarriesAPlan) {
     EXPECT_EQ(block.header.flag, kFlagIdle);
 }
 
-TEST_F(ControlBlockTest, HoldsTheLongestSpecAndDropsALongerOne) {
+TEST_F(ControlBlockTest, HoldsTheLongestSpecAndNoLongerOne) {
     write(std::string(kMaxSpec, 'x'));
     ASSERT_TRUE(read());
     EXPECT_EQ(out.size, kMaxSpec);
@@ -69,7 +69,7 @@ TEST_F(ControlBlockTest, HoldsTheLongestSpecAndDropsALongerOne) {
     EXPECT_EQ(block.header.flag, kFlagIdle);
 }
 
-TEST_F(ControlBlockTest, ANewPlanStartsCountingAnewAndLeavesTheCountsOfTheOneBefore) {
+TEST_F(ControlBlockTest, NewPlanStartsAtZeroAndKeepsCountsOfPreviousPlan) {
     for (int bank = 0; bank < kBanks; ++bank) {
         block.run_state[bank][3] = {9, 9, 9, 9, 9, 1, 0};
         block.matched[bank][15] = block.fired[bank][15][kFunctionCount - 1] = 9;
@@ -86,10 +86,10 @@ TEST_F(ControlBlockTest, ANewPlanStartsCountingAnewAndLeavesTheCountsOfTheOneBef
     EXPECT_EQ(block.run_state[before][3].fired, 9u);
     EXPECT_EQ(block.matched[before][15], 9u);
     EXPECT_EQ(block.fired[before][15][kFunctionCount - 1], 9u);
-    EXPECT_EQ(block.event_head, 9u) << "events are of all plans";
+    EXPECT_EQ(block.event_head, 9u) << "events of all plans are in one list";
 }
 
-TEST_F(ControlBlockTest, RefusesWhatIsNotGenuine) {
+TEST_F(ControlBlockTest, RefusesInvalidBlocks) {
     write("xid=79");
     const ControlHeader good = block.header;
     const auto refused = [&](auto change) {
@@ -114,10 +114,10 @@ TEST_F(ControlBlockTest, RefusesWhatIsNotGenuine) {
     block.spec[0] ^= 1;
     EXPECT_FALSE(read());
     block.spec[0] ^= 1;
-    EXPECT_TRUE(read()) << "nothing else was wrong";
+    EXPECT_TRUE(read()) << "the block is valid again";
 }
 
-TEST_F(ControlBlockTest, GarbageNeverReadsAsAPlan) {
+TEST_F(ControlBlockTest, RandomBytesAreNeverReadAsAPlan) {
     write("xid=79 gpu=0");
     const ControlHeader good = block.header;
     std::mt19937_64 random(1);
@@ -137,7 +137,7 @@ TEST_F(ControlBlockTest, GarbageNeverReadsAsAPlan) {
     EXPECT_FALSE(read());
 }
 
-TEST_F(ControlBlockTest, AReaderSeesWholePlansOnly) {
+TEST_F(ControlBlockTest, ReadersGetCompletePlansOnly) {
     const std::string plans[] = {"xid=79 gpu=0", "xid=48 " + std::string(500, ' ') + "gpu=1", ""};
     std::atomic<bool> stop{false};
     std::thread writer([&] {
@@ -157,7 +157,7 @@ TEST_F(ControlBlockTest, AReaderSeesWholePlansOnly) {
     EXPECT_GT(seen, 0);
 }
 
-TEST_F(ControlBlockTest, AWriterThatDiedLeavesNoPlanAndTheNextOneRecovers) {
+TEST_F(ControlBlockTest, UnfinishedWriteLeavesNoPlanAndTheNextWriteSucceeds) {
     write("xid=79");
     block.header.revision |= 1;
     EXPECT_FALSE(read());
