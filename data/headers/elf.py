@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The functions that a 64-bit little-endian ELF shared library exports."""
+"""Reads the exported functions of a 64-bit little-endian ELF shared library."""
 
 import struct
 
@@ -8,7 +8,7 @@ STT_FUNC, STB_LOCAL = 2, 0
 
 
 def exported_functions(image):
-    """Names of all defined, non-local functions in the dynamic symbol table of `image` (bytes of the file)."""
+    """Returns the names of the defined, non-local functions in the dynamic symbol table of `image`, a file's bytes."""
     if image[:6] != b"\x7fELF\x02\x01":
         raise ValueError("not a 64-bit little-endian ELF file")
     (table,) = struct.unpack_from("<Q", image, 40)

@@ -6,7 +6,7 @@ import subprocess
 from dataclasses import dataclass
 
 API_NAME = r"(?:cu[A-Z]|cuda[A-Z]|__cuda[A-Z]|nvml[A-Z]|p?nccl[A-Z])\w*"
-# Decorations without meaning for us; the headers that define them are not read.
+# Macros that do not affect a prototype. The headers that define them are not read.
 EMPTY_MACROS = ["__host__", "__device__", "__cudart_builtin__", "CUDARTAPI", "CUDARTAPI_CDECL", "CUDAAPI", "DECLDIR",
                 "__dv(v)", "extern", "__inline__", "NCCL_EXTERN_C"]
 MARK = "cudafault_mark_{}"
@@ -20,7 +20,7 @@ class Prototype:
 
 
 def preprocess(texts, defines):
-    """Runs the C preprocessor over the given header texts, without their #include lines; returns one text each."""
+    """Runs the C preprocessor over the given header texts without their #include lines. Returns one text each."""
     source = []
     for index, text in enumerate(texts):
         source += [MARK.format(index), re.sub(r"^[ \t]*#[ \t]*include\b.*$", "", text, flags=re.M)]
@@ -33,7 +33,7 @@ def preprocess(texts, defines):
 
 
 def without_bodies(text):
-    """`text` with everything between braces dropped; a function's body ends its statement."""
+    """Removes everything between braces. `@body` marks the end of a function's body."""
     kept, depth = [], 0
     for piece in re.split(r"([{}])", text):
         if piece == "{":
@@ -47,7 +47,7 @@ def without_bodies(text):
 
 
 def split_parameters(text):
-    """The parameters of a prototype, split at commas outside parentheses."""
+    """Splits the parameters of a prototype at commas outside parentheses."""
     parts, depth = [""], 0
     for character in text:
         depth += (character == "(") - (character == ")")
@@ -60,7 +60,7 @@ def split_parameters(text):
 
 
 def prototypes(text):
-    """Every API function that a preprocessed header declares."""
+    """Returns name -> Prototype of every API function that a preprocessed header declares."""
     found = {}
     text = re.sub(r"__attribute__\s*\(\((?:[^()]|\([^()]*\))*\)\)|__declspec\s*\([^()]*\)", " ", text)
     pattern = re.compile(rf"([\w\s*]*?[\s*])({API_NAME})\s*\((.*)\)\s*", re.S)
@@ -72,7 +72,7 @@ def prototypes(text):
 
 
 def declared(texts, defines, which):
-    """Prototypes of the header texts[which], preprocessed after those before it, once per set of defines."""
+    """Returns the prototypes of texts[which], preprocessed after the texts before it, once for each set of macros."""
     found = {}
     for names in defines:
         found.update(prototypes(preprocess(texts[: which + 1], names)[which]))
@@ -80,7 +80,7 @@ def declared(texts, defines, which):
 
 
 def groups(text):
-    """Function name -> doxygen group, by the innermost group open where the header first declares it."""
+    """Returns function name -> innermost doxygen group that is open at the function's first declaration."""
     found, stack, named = {}, [], None
     token = re.compile(rf"[\\@](?:defgroup|addtogroup)\s+(\w+)|@([{{}}])|\b({API_NAME})\s*\(|^\s*#", re.M)
     in_code = strip_comments_keeping_groups(text)
@@ -97,13 +97,13 @@ def groups(text):
 
 
 def strip_comments_keeping_groups(text):
-    """Drops comments but for the group commands in them, so that a name in prose is not taken for a declaration."""
+    """Removes comments but keeps their group commands, so that a name in prose is not read as a declaration."""
     command = re.compile(r"[\\@](?:defgroup|addtogroup)\s+\w+|@[{}]")
     return re.sub(r"/\*.*?\*/|//[^\n]*", lambda match: " ".join(command.findall(match[0])), text, flags=re.S)
 
 
 def enumerators(text, enum_type):
-    """Name -> value of every enumerator of the enum called `enum_type` (tag or typedef name)."""
+    """Returns name -> value of the enumerators of `enum_type` (a tag or typedef name)."""
     text = re.sub(r"/\*.*?\*/|//[^\n]*", "", text, flags=re.S)
     by_tag = rf"enum\s+(?:__device_builtin__\s+)?{enum_type}\s*\{{([^}}]*)\}}"
     by_typedef = rf"enum\s*\w*\s*\{{([^}}]*)\}}\s*{enum_type}\s*;"
@@ -123,6 +123,6 @@ def enumerators(text, enum_type):
 
 
 def typedefs(text):
-    """(symbol, version, per_thread) of every PFN_<symbol>_v<version>[_ptds|_ptsz] typedef."""
+    """Returns (symbol, version, per_thread) of every PFN_<symbol>_v<version>[_ptds|_ptsz] typedef."""
     pattern = r"\bPFN_(cu\w+?)_v(\d+)(?:_(ptds|ptsz))?\)\s*\("
     return {(match[1], int(match[2]), bool(match[3])) for match in re.finditer(pattern, text)}

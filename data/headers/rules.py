@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the headers do not say in so many words: call class, simple=fail|pass and the argument that names the GPU.
+"""Rules for the columns that the headers do not contain: call class, simple=fail|pass and the argument that identifies
+the GPU.
 
-Driver and runtime functions share the rules: a rule is matched against the name without `cu` or `cuda`, without the ABI
-suffix (cuMemAlloc_v2 and cudaMemAlloc would both be `MemAlloc`). The first rule that matches the whole name decides.
+Driver and runtime functions share the rules. A rule is matched against the name without `cu` or `cuda` and without the
+ABI suffix: `MemAlloc` for cuMemAlloc_v2. The first rule that matches the whole name applies.
 """
 
 import re
 
 CLASSES = "init device context module memory copy launch sync query stream event graph peer ipc pure".split()
 
-# Functions that differ in kind from the rest of their doxygen group.
+# Functions whose class differs from that of their doxygen group.
 CLASS_OF_NAME = [
     (r"Init|GLInit", "init"),
     (r"GetExportTable|ModuleGetLoadingMode|TensorMap.*|CreateChannelDesc|SetDoubleFor(Device|Host)", "pure"),
@@ -52,20 +53,20 @@ CLASS_OF_GROUP = {
     "EXTRES_INTEROP": "ipc", "LOGICAL_ENDPOINT": "ipc",
     "ERROR": "pure", "VERSION": "pure", "DRIVER_ENTRY_POINT": "pure", "COREDUMP": "pure", "LOGS": "pure",
     "PROFILER": "pure",
-    # Computed on the host from what is known of the function and the device.
+    # Computed on the host from properties of the function and the device.
     "OCCUPANCY": "pure", "TENSOR_MEMORY": "pure",
 }
 
-# Calls that model=simple lets through although they return a status: design §4.
+# Functions that model=simple does not fail although they return a status (design §4).
 SIMPLE_PASS = [
     # current device and context
     r"Ctx(Get|Set|Push|Pop)Current|CtxGetDevice|[GS]etDevice|SetValidDevices|GLSetGLDevice|VDPAUSetVDPAUDevice",
     r"CtxGetApiVersion",
-    # whether a context is there; PyTorch asks it of every GPU before it works with one
+    # tests whether a context exists; PyTorch calls it for every GPU before it uses one
     r"DevicePrimaryCtxGetState",
     # capture queries
     r"StreamIsCapturing|StreamGetCaptureInfo|ThreadExchangeStreamCaptureMode",
-    # free, destroy, unload, unregister, and what takes a whole context down
+    # free, destroy, unload, unregister, and functions that reset a context
     r"(Mem)?Free(Async|Host|Array|MipmappedArray)?|MemAddressFree|MemUnmap|MemRelease|MemHostUnregister|HostUnregister",
     r"(Ctx|GreenCtx|ExecutionCtx|Stream|Event|Array|MipmappedArray|MemPool|Graph|GraphExec|LogicalEndpoint)Destroy",
     r"(TexRef|TexObject|SurfObject|Link)Destroy|Destroy(Texture|Surface)Object|GraphDestroyNode|CtxDetach",
@@ -74,21 +75,21 @@ SIMPLE_PASS = [
     r"DeviceReset|ThreadExit|DeviceUnregisterAsyncNotification|UnbindTexture",
     r"GraphicsUn(mapResources|registerResource)|GLUn(mapBufferObject(Async)?|registerBufferObject)",
     r"EGLStream(Consumer|Producer)Disconnect",
-    # kernel handles that launching code fetches once and never asks again
+    # kernel handles that launching code gets once and keeps
     r"GetKernel|GetFuncBySymbol",
 ]
 
-# Functions that find a GPU by something other than a handle or an ordinal.
+# Functions that look up a GPU by something other than a handle or an ordinal.
 LOOKUP = {"DeviceGetByPCIBusId": "pci:1"}
 
-# Functions that concern no single GPU.
+# Functions that are not about a single GPU.
 NO_DEVICE = (
     r"Init|GLInit|\w*GetDeviceCount|DeviceGetCount|ChooseDevice|SetValidDevices|GetExportTable"
     r"|(GL|VDPAU)Get\w*Devices?|Checkpoint\w+|ThreadExchangeStreamCaptureMode|__cuda(Register|Unregister|InitModule)\w*"
 )
 
-# Functions that no header declares but a library exports: (returns, parameters, class, simple, source). README.md tells
-# how each was found out; an unknown argument list is left empty.
+# Functions that a library exports but no header declares: (returns, parameters, class, simple, source). README.md
+# describes the evidence. The parameters are empty if they are unknown.
 UNDOCUMENTED = {
     "__cudaRegisterFatBinary": ("void **", ("const void *image",), "module", "pass", "crt/host_runtime.h"),
     "__cudaRegisterFatBinaryEnd": ("void", ("void **handle",), "module", "pass", "crt/host_runtime.h"),
@@ -119,7 +120,8 @@ UNDOCUMENTED = {
     "cudaSubgridWorksetCreate": ("cudaError_t", (), "launch", "fail", "code: calls cuSubgridWorksetCreate"),
     "ncclResetDebugInitInternal": ("void", (), "pure", "pass", "export of libnccl.so.2"),
 }
-# Driver functions that no header declares but libcudart asks cuGetProcAddress for: (version, first release, class).
+# Driver functions that libcudart requests from cuGetProcAddress but no header declares: (version, first release,
+# class).
 UNDOCUMENTED_DRIVER = {
     "cuSubgridCreate": ("13030", "13.3", "launch"),
     "cuSubgridWorkerGridCreate": ("13030", "13.3", "launch"),
@@ -140,8 +142,8 @@ NCCL_CLASS_OF_NAME = [
     (r"nccl\w+", "launch"),
 ]
 
-# By-value structures: slots they take (None: larger than 16 bytes; x86-64 passes those on the stack, aarch64 by a
-# pointer in a slot, so an argument behind one has no slot number that holds for both).
+# Structures passed by value, and the slots that they take. None: larger than 16 bytes. x86-64 passes those on the stack
+# and aarch64 by a pointer in a slot, so later arguments have no slot number that is valid on both.
 STRUCT_SLOTS = {
     "dim3": 2, "CUmemLocation": 1, "cudaMemLocation": 1,
     "cudaExtent": None, "cudaPitchedPtr": None, "cudaPos": None, "cudaChannelFormatDesc": None,
@@ -151,17 +153,17 @@ STRUCT_SLOTS = {
 
 
 def match(rules, name):
-    """The value of the first (pattern, value) whose pattern matches the whole name, or None."""
+    """Returns the value of the first (pattern, value) whose pattern matches the whole name, or None."""
     return next((value for pattern, value in rules if re.fullmatch(pattern, name)), None)
 
 
 def short_name(symbol):
-    """cuMemAlloc, cudaMalloc -> MemAlloc, Malloc: what the rules above are written for."""
+    """Returns the form of a name that the rules match: MemAlloc for cuMemAlloc, Malloc for cudaMalloc."""
     return re.sub(r"^(cuda|cu)(?=[A-Z])", "", symbol)
 
 
 def call_class(symbol, group):
-    """Call class of a driver or runtime function; raises where neither name nor group is known."""
+    """Returns the call class of a driver or runtime function. Raises KeyError if neither name nor group has a class."""
     found = match(CLASS_OF_NAME, short_name(symbol))
     if not found and group:
         bare = re.sub(r"^CUDA(RT)?_+", "", group).removesuffix("_DEPRECATED")
@@ -172,13 +174,13 @@ def call_class(symbol, group):
 
 
 def simple(symbol, of_class, returns):
-    """fail or pass under model=simple."""
+    """Returns "fail" or "pass", the value of the simple column."""
     passes = returns != "status" or of_class == "pure"
     return "pass" if passes or any(re.fullmatch(rule, short_name(symbol)) for rule in SIMPLE_PASS) else "fail"
 
 
 def slots(parameters):
-    """(type, name, 8-byte slot) of each parameter; slot None where there is no number for both architectures."""
+    """Returns (type, name, 8-byte slot) of each parameter; the slot is None if it differs between architectures."""
     found, following = [], 0
     for parameter in parameters:
         words = re.sub(r"\b(const|struct|enum)\b", " ", parameter).replace("*", " * ").split()
@@ -195,7 +197,7 @@ def slots(parameters):
 
 
 def device(symbol, of_class, parameters):
-    """The device column."""
+    """Returns the device column of a driver or runtime function."""
     name = short_name(symbol)
     if name in LOOKUP:
         return LOOKUP[name]
@@ -206,14 +208,14 @@ def device(symbol, of_class, parameters):
 
 
 def named_by_argument(arguments):
-    """device:K, stream:K, ... for the argument that says best which GPU is meant, or `-`."""
+    """Returns device:K, stream:K, ... for the argument that identifies the GPU best, or `-`."""
     ends = ("dstDevice", "srcDevice")
 
     def is_device(kind, name):
         return kind == "CUdevice" or (kind == "int" and name in ("device", "dev", "deviceId", "ordinal", *ends))
 
     def is_pointer(kind, name):
-        # `addr` of cuMemAddressReserve is a wish, not memory that exists.
+        # `addr` of cuMemAddressReserve is a hint, not the address of memory.
         return (kind in ("CUdeviceptr", "CUdeviceptr_v2") and name != "addr") or (
             name in ("devPtr", "ptr") and re.fullmatch(r"(const )?void ?\* ?\w+", kind))
 
@@ -233,7 +235,7 @@ def named_by_argument(arguments):
 
 
 def nvml_class(symbol, group):
-    """Call class of an NVML function: most of them ask about a device."""
+    """Returns the call class of an NVML function. The default is device."""
     return match(NVML_CLASS_OF_NAME, symbol) or NVML_CLASS_OF_GROUP.get(group.removeprefix("nvml"), "device")
 
 
@@ -250,7 +252,7 @@ NVML_TYPES = [
 
 
 def nvml_device(symbol, parameters):
-    """The device column of an NVML function: what names its GPU, a unit or a vGPU; `none` where nothing does."""
+    """Returns the device column of an NVML function: the argument that identifies a GPU, unit or vGPU, or `none`."""
     if symbol in NVML_LOOKUP:
         return NVML_LOOKUP[symbol]
     for type_name, kind in NVML_TYPES:

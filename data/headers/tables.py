@@ -13,10 +13,10 @@ COLUMNS = "export symbol version mode since sonames class device returns simple 
 ERROR_COLUMNS = "api name code source".split()
 STATUS_TYPES = ("CUresult", "cudaError_t", "nvmlReturn_t", "ncclResult_t")
 
-# The compilations that together declare every export of a header: as a program sees it, with per-thread default
-# streams, and with the old ABIs.
+# Sets of macros that together declare every export of a header: the defaults, per-thread default streams, and the old
+# ABIs.
 CUDA_DEFINES = [[], ["CUDA_API_PER_THREAD_DEFAULT_STREAM"], ["__CUDA_API_VERSION_INTERNAL"]]
-# NCCL declares two of the functions that libnccl.so.2 exports for Windows only.
+# nccl.h declares two functions of libnccl.so.2 only for Windows.
 NCCL_DEFINES = [["NCCL_OS_LINUX"], ["NCCL_OS_LINUX", "NCCL_OS_WINDOWS"]]
 NVML_DEFINES = [[], ["NVML_NO_UNVERSIONED_FUNC_DEFS"]]
 
@@ -28,13 +28,13 @@ RUNTIME_HEADERS = ["cuda_runtime_api.h", "cuda_profiler_api.h", "cuda_gl_interop
 
 
 class Api:
-    """What all looked-at releases of one API declare; a newer release's word replaces an older one's."""
+    """The declarations of one API over several releases. A newer declaration replaces an older one."""
 
     def __init__(self):
         self.prototypes, self.since, self.header, self.group = {}, {}, {}, {}
 
     def add(self, release, header, texts, defines):
-        """Takes in the last of `texts`, the header called `header`; those before it are its context."""
+        """Adds the declarations of the last of `texts`, a header named `header`. The other texts provide its macros."""
         for name, prototype in prototypes.declared(texts, defines, len(texts) - 1).items():
             self.prototypes[name] = prototype
             self.header[name] = header
@@ -46,7 +46,7 @@ class Api:
 
 
 def split_export(name):
-    """(symbol, ABI number, per-thread) of an exported name: cuMemcpyHtoD_v2_ptds -> (cuMemcpyHtoD, 2, True)."""
+    """Splits an exported name into (symbol, ABI, per-thread): cuMemcpyHtoD_v2_ptds -> (cuMemcpyHtoD, 2, True)."""
     match = re.fullmatch(r"(\w+?)(?:_v(\d+))?(_pt[sd][zs])?", name)
     return match[1], int(match[2] or 1), bool(match[3])
 
@@ -62,11 +62,11 @@ def row(name, **columns):
 
 
 def read_cuda_headers(all_wheels, headers, releases):
-    """Api of the given headers over some releases; the first of them gives the others their macros."""
+    """Reads the given headers over some releases. The first header provides the macros of the others."""
     api = Api()
     for release in releases:
         cuda = all_wheels[wheels.RUNTIME[release]]
-        # The profiler headers come in wheels of their own, and not of every release.
+        # The profiler headers are in separate wheels, which do not exist for every release.
         profiler = all_wheels[wheels.PROFILER[release]] if release in wheels.PROFILER else cuda
         for header in headers:
             text = cuda.header(header) or profiler.header(header)
@@ -77,8 +77,8 @@ def read_cuda_headers(all_wheels, headers, releases):
 
 
 def driver_versions(all_wheels, names):
-    """Export -> version to ask of cuGetProcAddress. Per symbol and stream mode the headers' sorted versions belong
-    to the sorted ABI suffixes."""
+    """Returns export -> version for cuGetProcAddress. For each symbol and stream mode, the sorted versions in the
+    headers correspond to the sorted ABI suffixes."""
     exports, versions = defaultdict(list), defaultdict(set)
     for name in names:
         symbol, abi, per_thread = split_export(name)
@@ -114,7 +114,7 @@ def driver_rows(all_wheels):
 
 
 def runtime_libraries(all_wheels):
-    """soname -> (release -> exported names): the libcudart.so.<soname> of each release."""
+    """Returns soname -> (release -> exported names of libcudart.so.<soname>)."""
     found = defaultdict(dict)
     for release, pin in wheels.RUNTIME.items():
         library, image = all_wheels[pin].library(r"libcudart\.so\.[\d.]+")
@@ -123,7 +123,7 @@ def runtime_libraries(all_wheels):
 
 
 def runtime_rows(all_wheels):
-    """One row per export, or several where a name has not the same arguments in every libcudart."""
+    """Returns one row per export, or several if its arguments differ between libcudarts."""
     rows = {}
     for soname, releases in runtime_libraries(all_wheels).items():
         api = read_cuda_headers(all_wheels, RUNTIME_HEADERS, releases)
@@ -167,7 +167,7 @@ def nvml_rows(all_wheels):
 
 
 def nccl_rows(all_wheels):
-    """pnccl* is left out: a profiler's own nccl* calls the real one by that name: one call would count twice."""
+    """Returns the rows of NCCL without pnccl*. A profiler's nccl* calls pnccl*, so one call would count twice."""
     api, exports = Api(), {}
     for release, pin in wheels.NCCL.items():
         wheel = all_wheels[pin]
@@ -191,15 +191,15 @@ def nccl_columns(api, name):
 
 
 def error_rows(all_wheels):
-    """Every enumerator of the four status types, over all releases; its newest value where a name was reused."""
-    looked_at = [
+    """Returns every enumerator of the four status types over all releases, with its newest value."""
+    enums = [
         ("driver", "cuda.h", "cudaError_enum", wheels.RUNTIME),
         ("runtime", "driver_types.h", "cudaError", wheels.RUNTIME),
         ("nvml", "nvml.h", "nvmlReturn_enum", wheels.NVML),
         ("nccl", "nccl.h", "ncclResult_t", wheels.NCCL),
     ]
     rows = []
-    for api, header, enum_type, pins in looked_at:
+    for api, header, enum_type, pins in enums:
         values = {}
         for pin in pins.values():
             values.update(prototypes.enumerators(all_wheels[pin].header(header), enum_type))
@@ -210,7 +210,7 @@ def error_rows(all_wheels):
 
 
 def build(all_wheels):
-    """File name -> (columns, rows, sort key) of every table."""
+    """Returns file name -> (columns, rows, sort key) for every table."""
 
     def by_export(line):
         return line["export"], line["sonames"]

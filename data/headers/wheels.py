@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The NVIDIA header wheels that the tables are made from: which, fetched how, read where."""
+"""Downloads and reads the pinned NVIDIA wheels from which the tables are generated."""
 
 import re
 import subprocess
@@ -50,44 +50,45 @@ NVML = {
     "13.4": "nvidia-nvml-dev==13.4.92",
     "13.5": "nvidia-nvml-dev==13.5.37",
 }
-# About 200 MB each, so only the two ends: functions between them show as of the newer one.
+# Only the oldest and the newest release, because each is about 200 MB. A function added between them gets the newer
+# one.
 NCCL = {
     "2.18": "nvidia-nccl-cu12==2.18.3",
     "2.32": "nvidia-nccl-cu13==2.32.3",
 }
-# Newest first: pip takes a wheel that fits any of them, whatever machine this runs on.
+# Newest first. pip accepts a wheel for any of these platforms, on any machine.
 PLATFORMS = [f"manylinux{tag}_x86_64" for tag in ("_2_28", "_2_27", "_2_18", "_2_17", "2014", "2010", "1")]
 
 
 class Unreachable(RuntimeError):
-    """PyPI did not deliver a wheel; the message says which and what pip answered."""
+    """A wheel could not be downloaded; the message names the wheel and contains pip's error."""
 
 
 class Wheel:
-    """One unpacked-on-demand wheel; files are named by their base name."""
+    """A wheel whose files are unpacked on demand and named by their base name."""
 
     def __init__(self, path):
         self.archive = zipfile.ZipFile(path)
         self.members = {Path(name).name: name for name in self.archive.namelist()}
 
     def header(self, name):
-        """Text of a header, or None where this release has none of that name."""
+        """Returns the text of a header, or None if the wheel does not contain it."""
         return self.archive.read(self.members[name]).decode("utf-8", "replace") if name in self.members else None
 
     def library(self, pattern):
-        """(file name, bytes) of the one shared library whose name matches, or None."""
+        """Returns (file name, bytes) of the shared library whose name matches, or None."""
         found = [name for name in self.members if re.fullmatch(pattern, name)]
         return (found[0], self.archive.read(self.members[found[0]])) if found else None
 
 
 def cached(pin, cache):
-    """Path of a pinned wheel in the cache, or None."""
+    """Returns the path of a pinned wheel in the cache, or None."""
     name, version = pin.split("==")
     return next(iter(cache.glob(f"{name.replace('-', '_')}-{version}-*.whl")), None)
 
 
 def fetch(pins, cache):
-    """Downloads into `cache` what it lacks; returns pin -> Wheel. Raises Unreachable."""
+    """Downloads the wheels that `cache` lacks; returns a dict of pin -> Wheel. Raises Unreachable."""
     cache.mkdir(parents=True, exist_ok=True)
     for pin in pins:
         if cached(pin, cache):

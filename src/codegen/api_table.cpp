@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads and checks the API tables.
 #include "codegen/api_table.hpp"
 
 #include <algorithm>
@@ -17,14 +16,14 @@ const std::vector<std::string> kColumns = {"export", "symbol", "version", "mode"
                                            "class",  "device", "returns", "simple", "source"};
 enum Column { kExport, kSymbol, kVersion, kMode, kSince, kSonameList, kClass, kDevice, kReturns, kSimple, kSource };
 
-// A kind of the device column, and what DeviceFrom of src/fault makes of it.
+// A kind in the device column, and the name of its DeviceFrom (src/fault).
 struct DeviceKind {
     std::string_view name;
     std::string_view from;
 };
 constexpr DeviceKind kCudaKinds[] = {{"device", "device"}, {"context", "context"}, {"stream", "stream"},
                                      {"event", "event"},   {"pointer", "pointer"}, {"pci", "lookup"}};
-// Neither a unit nor a kind of vGPU is a GPU, and NVML does not tell on which one a vGPU runs.
+// Units and vGPU types are not GPUs, and NVML does not report the GPU of a vGPU instance.
 constexpr DeviceKind kNvmlKinds[] = {{"handle", "handle"},
                                      {"index", "lookup"},
                                      {"uuid", "lookup"},
@@ -45,7 +44,7 @@ std::string_view find_kind(const Kinds& kinds, std::string_view name) {
     return found == std::end(kinds) ? std::string_view() : found->from;
 }
 
-// A name ending in * stands for all that start so.
+// A pattern that ends in * matches all names with that prefix.
 struct HookRule {
     std::string_view pattern;
     std::string_view hook;
@@ -84,7 +83,7 @@ bool is_identifier(std::string_view text) {
     return !text.empty() && !(text[0] >= '0' && text[0] <= '9') && std::all_of(text.begin(), text.end(), word);
 }
 
-// Turns the fields of one line into rows, naming file and line where they are wrong.
+// Converts the fields of one line to rows. Throws a DataError with file and line if a field is invalid.
 class LineReader {
 public:
     LineReader(const std::filesystem::path& file, std::string_view api, const TsvRow& row)

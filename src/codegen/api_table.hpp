@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The functions of data/{cuda_driver,cuda_runtime,nvml,nccl}.tsv as checked rows, sorted as the function table is.
+// The functions of data/{cuda_driver,cuda_runtime,nvml,nccl}.tsv as checked rows, in the order of the function table.
 #pragma once
 
 #include <filesystem>
@@ -9,7 +9,7 @@
 
 namespace cudafault::codegen {
 
-// The sonames that data/cuda_runtime.tsv writes without "libcudart.so."; order = kRuntimeSonames of src/fault.
+// The sonames of data/cuda_runtime.tsv, without "libcudart.so.", in the order of kRuntimeSonames (src/fault).
 inline constexpr std::string_view kSonames[] = {"11.0", "12", "13"};
 inline constexpr std::string_view kApis[] = {"driver", "runtime", "nvml", "nccl"};
 inline constexpr std::string_view kClasses[] = {"init",  "device", "context", "module", "memory",
@@ -25,7 +25,7 @@ struct ApiRow {
     std::string since;
     unsigned soname;  // runtime: index into kSonames; otherwise 0
     std::string call_class;
-    std::string device_from;  // DeviceFrom of src/fault
+    std::string device_from;  // name of a DeviceFrom (src/fault)
     unsigned device_slot;
     std::string returns;
     bool simple_fails;
@@ -36,10 +36,10 @@ struct ApiRow {
     bool returns_status() const { return returns == "status"; }
 };
 
-// What the interposer itself does with a function, as Hook of src/fault.
+// The name of the function's Hook (src/fault).
 std::string_view hook_of(std::string_view name);
 
-// All four tables, one row per runtime soname, in byte order of the name, then soname.
+// Reads all four tables. A runtime function has one row per soname. Sorted by name in byte order, then soname.
 std::vector<ApiRow> read_api_table(const std::filesystem::path& data);
 
 }  // namespace cudafault::codegen

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Mistakes in the data are refused with file and line; what is right comes out sorted.
+// Tests that the generator writes sorted tables, and refuses invalid data with file and line.
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -51,8 +51,8 @@ protected:
         return out.str();
     }
 
-    // What the writer says is wrong, without the directory.
-    std::string complaint(void (*writer)(const std::filesystem::path&, std::ostream&)) {
+    // The error message of the writer, without the directory.
+    std::string error_of(void (*writer)(const std::filesystem::path&, std::ostream&)) {
         try {
             return "nothing, but wrote " + written_by(writer);
         } catch (const DataError& e) {
@@ -71,16 +71,16 @@ TEST_F(CodegenTest, WritesARowPerSoname) {
               "CUDAFAULT_ROW(cudaFree, 2, runtime, memory, pointer, 0, none, 1, 0, 0, 0, 1)\n");
 }
 
-TEST_F(CodegenTest, ColumnsMayStandInAnyOrder) {
+TEST_F(CodegenTest, ColumnsMayBeInAnyOrder) {
     write("errors.tsv", "# names\ncode\tsource\tname\tapi\n5\theader\tNVML_ERROR_X\tnvml\n");
     EXPECT_NE(written_by(write_errors).find("CUDAFAULT_ERROR(nvml, 5, \"NVML_ERROR_X\")"), std::string::npos);
 }
 
-TEST_F(CodegenTest, RefusesMalformedRowsWithFileAndLine) {
-    struct Mistake {
-        std::string from, to, complaint;
+TEST_F(CodegenTest, RefusesInvalidRowsWithFileAndLine) {
+    struct InvalidRow {
+        std::string from, to, message;
     };
-    const Mistake mistakes[] = {
+    const InvalidRow invalid_rows[] = {
         {"\tinit\t", "\tinitial\t", "column class is 'initial'"},
         {"\tany\t", "\tsome\t", "column mode is 'some', expected per_thread or any"},
         {"\tfail\t", "\tmaybe\t", "column simple is 'maybe', expected fail or pass"},
@@ -94,27 +94,27 @@ TEST_F(CodegenTest, RefusesMalformedRowsWithFileAndLine) {
         {"\tcuda.h", "", "10 fields where there are 11 columns"},
         {"\tany\t", "\t\t", "column mode is empty"},
     };
-    for (const Mistake& mistake : mistakes) {
-        write("cuda_driver.tsv", "# a comment\n" + kHeader + replaced(kDriverRow, mistake.from, mistake.to));
-        const std::string found = complaint(write_functions);
+    for (const InvalidRow& invalid : invalid_rows) {
+        write("cuda_driver.tsv", "# a comment\n" + kHeader + replaced(kDriverRow, invalid.from, invalid.to));
+        const std::string found = error_of(write_functions);
         EXPECT_EQ(found.rfind("cuda_driver.tsv:3: ", 0), 0u) << found;
-        EXPECT_NE(found.find(mistake.complaint), std::string::npos) << found;
+        EXPECT_NE(found.find(invalid.message), std::string::npos) << found;
     }
 }
 
 TEST_F(CodegenTest, RefusesRowsThatContradictEachOther) {
     write("nvml.tsv", kHeader + replaced(kDriverRow, "\t2000\t", "\t-\t"));
-    EXPECT_NE(complaint(write_functions).find("touches neither NVML nor NCCL"), std::string::npos);
+    EXPECT_NE(error_of(write_functions).find("touches neither NVML nor NCCL"), std::string::npos);
     write("nvml.tsv", kHeader);
     write("cuda_driver.tsv", kHeader + kDriverRow + kDriverRow);
-    EXPECT_EQ(complaint(write_functions).rfind("cuda_driver.tsv:", 0), 0u) << complaint(write_functions);
-    EXPECT_NE(complaint(write_functions).find("cuInit stands in "), std::string::npos);
+    EXPECT_EQ(error_of(write_functions).rfind("cuda_driver.tsv:", 0), 0u) << error_of(write_functions);
+    EXPECT_NE(error_of(write_functions).find("cuInit stands in "), std::string::npos);
     write("cuda_driver.tsv", kHeader);
     write("cuda_runtime.tsv", kHeader + replaced(kRuntimeRow, "11.0,13", "11.0,14"));
-    EXPECT_NE(complaint(write_functions).find("cuda_runtime.tsv:2: column sonames"), std::string::npos);
+    EXPECT_NE(error_of(write_functions).find("cuda_runtime.tsv:2: column sonames"), std::string::npos);
 }
 
-TEST_F(CodegenTest, AnNvmlRowSaysWhatItsArgumentIs) {
+TEST_F(CodegenTest, NvmlRowsNameTheKindOfTheirArgument) {
     const auto nvml = [&](const std::string& device) {
         return "nvmlX\tnvmlX\t-\tany\t11.8\t-\tdevice\t" + device + "\tstatus\tpass\tnvml.h\n";
     };
@@ -132,27 +132,27 @@ TEST_F(CodegenTest, AnNvmlRowSaysWhatItsArgumentIs) {
     }
     for (const char* bad : {"-", "device:0", "context:0", "handle", "handle:16", "thing:0"}) {
         write("nvml.tsv", kHeader + nvml(bad));
-        EXPECT_NE(complaint(write_functions).find("nvml.tsv:2: column device is '"), std::string::npos) << bad;
+        EXPECT_NE(error_of(write_functions).find("nvml.tsv:2: column device is '"), std::string::npos) << bad;
     }
 }
 
-TEST_F(CodegenTest, AnXidIsEitherKnownOrOnTheListOfOtherErrors) {
+TEST_F(CodegenTest, RefusesAnXidInBothTables) {
     write("xid_errors.tsv", "xid\terror\tsource\n13\tCUDA_ERROR_X\tobserved\n");
     EXPECT_NE(written_by(write_xid_errors).find("CUDAFAULT_XID_ERROR(13, \"CUDA_ERROR_X\")\n"), std::string::npos);
     write("xid_errors.tsv", "xid\terror\tsource\n7\tCUDA_ERROR_X\tobserved\n");
-    EXPECT_EQ(complaint(write_xid_errors), "xid_errors.tsv:2: XID 7 is in xids.yaml: remove this line");
+    EXPECT_EQ(error_of(write_xid_errors), "xid_errors.tsv:2: XID 7 is in xids.yaml: remove this line");
 }
 
-TEST_F(CodegenTest, RefusesATableWithoutAColumnOrAtAll) {
+TEST_F(CodegenTest, RefusesMissingColumnsAndFiles) {
     write("nccl.tsv", replaced(kHeader, "\tclass", "\tkind"));
-    EXPECT_EQ(complaint(write_functions), "nccl.tsv:1: column class is missing");
+    EXPECT_EQ(error_of(write_functions), "nccl.tsv:1: column class is missing");
     write("nccl.tsv", "");
-    EXPECT_EQ(complaint(write_functions), "nccl.tsv: has no line that names the columns");
+    EXPECT_EQ(error_of(write_functions), "nccl.tsv: has no line that names the columns");
     std::filesystem::remove(data / "nccl.tsv");
-    EXPECT_EQ(complaint(write_functions), "nccl.tsv: cannot be read");
+    EXPECT_EQ(error_of(write_functions), "nccl.tsv: cannot be read");
 }
 
-TEST_F(CodegenTest, Hooks) {
+TEST_F(CodegenTest, FunctionsHaveTheirHooks) {
     EXPECT_EQ(hook_of("__cudaRegisterFatBinaryEnd"), "registration");
     EXPECT_EQ(hook_of("__cudaUnregisterFatBinary"), "registration");
     EXPECT_EQ(hook_of("__cudaInitModule"), "registration");
@@ -165,13 +165,13 @@ TEST_F(CodegenTest, Hooks) {
     EXPECT_EQ(hook_of("__cudaPushCallConfiguration"), "none");
 }
 
-TEST_F(CodegenTest, Xids) {
+TEST_F(CodegenTest, WritesValidXidsAndRefusesInvalidOnes) {
     EXPECT_NE(written_by(write_xids).find("CUDAFAULT_XID(7, 5, \"CUDA_ERROR_X\", \"T\")\n"), std::string::npos);
     EXPECT_NE(written_by(write_xids_doc).find("## 7 T\n"), std::string::npos);
 
     const auto refused = [&](const std::string& text) {
         write("xids.yaml", text);
-        return complaint(write_xids);
+        return error_of(write_xids);
     };
     EXPECT_EQ(refused(replaced(kXid, "title", "titel")), "xids.yaml:3: unknown key 'titel'");
     EXPECT_EQ(refused(replaced(kXid, "  title: T\n", "")), "xids.yaml:1: key 'title' is missing");
@@ -182,14 +182,14 @@ TEST_F(CodegenTest, Xids) {
     EXPECT_EQ(refused("- [").rfind("xids.yaml:", 0), 0u);
 }
 
-TEST_F(CodegenTest, Errors) {
+TEST_F(CodegenTest, RefusesInvalidRowsOfErrorTable) {
     write("errors.tsv", "api\tname\tcode\ncuda\tX\t5\n");
-    EXPECT_EQ(complaint(write_errors), "errors.tsv:2: column api is 'cuda', expected driver, runtime, nvml or nccl");
+    EXPECT_EQ(error_of(write_errors), "errors.tsv:2: column api is 'cuda', expected driver, runtime, nvml or nccl");
     write("errors.tsv", "api\tname\tcode\nnvml\tX\t5x\n");
-    EXPECT_EQ(complaint(write_errors), "errors.tsv:2: column code is '5x', expected a number");
+    EXPECT_EQ(error_of(write_errors), "errors.tsv:2: column code is '5x', expected a number");
 }
 
-TEST_F(CodegenTest, TheVersionScriptOpensWithAnEmptyNode) {
+TEST_F(CodegenTest, VersionScriptStartsWithAnEmptyNode) {
     const std::string script = written_by(write_version_script);
     const std::string nodes = script.substr(script.find('\n') + 1);
     EXPECT_EQ(nodes, "CUDAFAULT_BASE { };\nlibcudart.so.11.0 { };\nlibcudart.so.12 { };\nlibcudart.so.13 { };\n");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Writes the exported surface of the simulated CUDA runtimes.
+// Writes the exports of the simulated CUDA runtimes.
 #include "codegen/cudart.hpp"
 
 #include <string>

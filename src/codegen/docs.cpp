@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Writes the pages of docs/ that are tables of data/.
+// Writes docs/functions.md and docs/xids.md.
 #include <algorithm>
 #include <array>
 #include <iterator>
@@ -16,14 +16,14 @@ namespace {
 struct Tally {
     std::array<size_t, std::size(kApis)> by_api{};
     size_t simple_fails = 0;
-    std::set<std::string> examples;  // one per API, the first that comes
+    std::set<std::string> examples;  // the first function of each API
 };
 
 size_t api_index(const std::string& api) {
     return static_cast<size_t>(std::find(std::begin(kApis), std::end(kApis), api) - std::begin(kApis));
 }
 
-// Rows of one name under several sonames are one function to a reader.
+// Counts the rows of a name under several sonames as one function.
 std::vector<ApiRow> distinct_functions(const std::filesystem::path& data) {
     std::vector<ApiRow> rows = read_api_table(data);
     const auto same = [](const ApiRow& a, const ApiRow& b) { return a.name == b.name; };
@@ -61,7 +61,7 @@ void write_functions_doc(const std::filesystem::path& data, std::ostream& out) {
            "# Intercepted functions\n\n"
            "`calls=` takes names, globs and the classes below; `cudafault functions [GLOB]` lists every function.\n"
            "*Default* counts the functions that a plan without `calls=` makes fail.\n\n"
-           "| class | driver | runtime | NVML | NCCL | default | such as |\n|---|---|---|---|---|---|---|\n";
+           "| class | driver | runtime | NVML | NCCL | default | examples |\n|---|---|---|---|---|---|---|\n";
     Tally total;
     for (std::string_view name : kClasses) {
         Tally tally;
@@ -80,18 +80,18 @@ void write_xids_doc(const std::filesystem::path& data, std::ostream& out) {
     const std::vector<XidRow> rows = read_xid_table(data);
     out << "<!-- Generated from data/xids.yaml by cudafault-codegen; do not edit. -->\n"
            "# XIDs\n\n"
-           "Under `model=simple` every call of the plan returns the code below, from the driver and the runtime API "
-           "alike, for as long as the fault is armed.\n\n"
-           "| XID | what it is | code | error | drill it for |\n|---|---|---|---|---|\n";
+           "With `model=simple`, every matched call of the driver and runtime APIs returns the code below while the "
+           "fault is armed.\n\n"
+           "| XID | meaning | code | error | use case |\n|---|---|---|---|---|\n";
     for (const XidRow& row : rows) {
         out << "| " << row.number << " | " << row.title << " | " << row.simple_code << " | `" << row.simple_error
             << "` | " << row.use_case << " |\n";
     }
     for (const XidRow& row : rows) {
         out << "\n## " << row.number << " " << row.title << "\n\n"
-            << "NVIDIA's name: `" << row.mnemonic << "`. Who notices: " << row.scope_text << ". "
-            << "What to do: `" << row.recovery << "`, then `" << row.recovery_next << "`.\n\n"
-            << "The simple model: " << row.simple_remark << "\n\n";
+            << "NVIDIA's name: `" << row.mnemonic << "`. Affected: " << row.scope_text << ". "
+            << "NVIDIA's advice: `" << row.recovery << "`, then `" << row.recovery_next << "`.\n\n"
+            << row.simple_remark << "\n\n";
         write_provenance("scope", row.scope_provenance, out);
         write_provenance("recovery", row.recovery_provenance, out);
         write_provenance("code", row.simple_provenance, out);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// cudafault-codegen VERB DATA OUTPUT: turns data/ into what the build includes. Used by CMake only.
+// The generator, used by CMake only. `cudafault-codegen VERB DATA OUTPUT` writes one file from the tables of data/.
 #include <cstdio>
 #include <exception>
 #include <fstream>
@@ -22,7 +22,7 @@ struct Verb {
     void (*write)(const Path& data, std::ostream& out);
 };
 
-// A simulated runtime per soname.
+// There is a simulated runtime for each of these sonames.
 constexpr char k11[] = "11.0", k12[] = "12", k13[] = "13";
 
 template <const char* soname>
@@ -74,8 +74,8 @@ std::string content_of(const Path& path) {
     return {std::istreambuf_iterator<char>(file), {}};
 }
 
-// The whole text is made first, so that a mistake in the data leaves no half-written file behind; an unchanged file
-// keeps its time, so that nothing is compiled again.
+// Generates the whole text before it writes, so that invalid data leaves no incomplete file. A file that would not
+// change is not written, so that its modification time does not cause a rebuild.
 void generate(const Verb& verb, const Path& data, const Path& output) {
     std::ostringstream text;
     verb.write(data, text);

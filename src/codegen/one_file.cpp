@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Writes the preload library as one source file, to be compiled where it is used: in a pod, by any g++ from 9 on.
+// Writes the preload library as one source file, which is compiled where it is used: in a pod, with g++ 9 or newer.
 #include <fstream>
 #include <iterator>
 #include <map>
@@ -33,16 +33,17 @@ constexpr const char* kHead =
     "//       -fno-stack-protector -fno-asynchronous-unwind-tables -Wl,--version-script=cudafault.map -Wl,-z,now\\\n"
     "//       -o libcudafault.so THIS_FILE\n"
     "// On aarch64 add -mno-outline-atomics.\n"
-    "#undef _FORTIFY_SOURCE\n";  // the checked functions would be imported from libc
+    "#undef _FORTIFY_SOURCE\n";  // fortified functions would be imported from libc
 
-// The file's name in `#include "NAME"`, else empty.
+// Returns NAME of a line `#include "NAME"`, or an empty string for any other line.
 std::string included_name(const std::string& line) {
     const std::string start = "#include \"";
     if (!line.starts_with(start) || line.back() != '"') return {};
     return line.substr(start.size(), line.size() - start.size() - 1);
 }
 
-// A line that is a comment and nothing else. They are a twelfth of the file, whose size is limited.
+// Whether the line contains only a comment. Comments are left out because the size of the generated file is limited,
+// and they would be a twelfth of it.
 bool is_comment(const std::string& line) {
     const size_t start = line.find_first_not_of(' ');
     return start != std::string::npos && line.compare(start, 2, "//") == 0;
@@ -67,7 +68,7 @@ public:
     }
 
 private:
-    // A third of the file, so in few characters.
+    // Uses a short macro name, because the table is a third of the file.
     void write_table() {
         std::ostringstream rows;
         write_functions(data_, rows);

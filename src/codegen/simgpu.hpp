@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Writes the tables and the generated exports of the simulated GPUs.
+// Writes the tables and the generated exports of the simulated GPUs (src/simgpu).
 #pragma once
 
 #include <filesystem>
@@ -7,14 +7,16 @@
 
 namespace cudafault::codegen {
 
-// data/gpus.yaml as the definition of kGpuModels (simgpu/device.hpp).
+// Writes the definition of kGpuModels (simgpu/device.hpp) from data/gpus.yaml.
 void write_gpus(const std::filesystem::path& yaml, std::ostream& out);
 
-// A stub for each driver function, which yields to a function written by hand, the table for cuGetProcAddress, and the
-// error names of errors.tsv beside the table (simgpu/driver/table.hpp).
+// Writes the definitions of simgpu/driver/table.hpp: a weak stub for each driver function, the table for
+// cuGetProcAddress, and the error names of errors.tsv, which is in the folder of `driver_tsv`. A handwritten function
+// replaces its stub.
 void write_sim_driver(const std::filesystem::path& driver_tsv, std::ostream& out);
 
-// A stub for each NVML function, which yields to a function written by hand (simgpu/nvml/).
+// Writes a weak stub for each NVML function; a handwritten function (simgpu/nvml) replaces its stub. A function with
+// rows in nvml_answers.tsv answers from that table instead.
 void write_sim_nvml(const std::filesystem::path& nvml_tsv, std::ostream& out);
 
 }  // namespace cudafault::codegen

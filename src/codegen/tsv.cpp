@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reader of the tab-separated tables of data/.
 #include "codegen/tsv.hpp"
 
 #include <algorithm>
@@ -10,7 +9,7 @@ namespace cudafault::codegen {
 
 namespace {
 
-// Where each of `columns` stands in the header line.
+// The positions of `columns` in the header line.
 std::vector<size_t> locate(const std::filesystem::path& file, size_t line, const std::vector<std::string>& header,
                            const std::vector<std::string>& columns) {
     std::vector<size_t> at;

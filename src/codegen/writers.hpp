@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the generator writes; each writer reads data/ and throws DataError where it is wrong.
+// The writers of the generator. Each one reads data/ and throws DataError if a file is invalid.
 #pragma once
 
 #include <filesystem>
@@ -7,29 +7,30 @@
 
 namespace cudafault::codegen {
 
-// CUDAFAULT_ROW(name, soname, api, cls, from, slot, hook, status, simple, per_thread, version, newest) per exported
-// symbol; flags are 0 or 1.
+// Writes CUDAFAULT_ROW(name, soname, api, cls, from, slot, hook, status, simple, per_thread, version, newest) for each
+// exported symbol; flags are 0 or 1.
 void write_functions(const std::filesystem::path& data, std::ostream& out);
 
-// Linker version script of libcudafault.so.
+// Writes the linker's version script of libcudafault.so.
 void write_version_script(const std::filesystem::path& data, std::ostream& out);
 
-// CUDAFAULT_XID(number, code, "error name", "title"), ascending.
+// Writes CUDAFAULT_XID(number, code, "error name", "title"), ascending.
 void write_xids(const std::filesystem::path& data, std::ostream& out);
 
-// CUDAFAULT_XID_DETAILS(number, "mnemonic", "use case", "scope", "recovery", "next recovery", "remark"), ascending.
+// Writes CUDAFAULT_XID_DETAILS(number, "mnemonic", "use case", "scope", "recovery", "next recovery", "remark"),
+// ascending.
 void write_xid_details(const std::filesystem::path& data, std::ostream& out);
 
-// CUDAFAULT_XID_ERROR(number, "error name"): XIDs that xids.yaml does not have.
+// Writes CUDAFAULT_XID_ERROR(number, "error name") for XIDs that are not in xids.yaml.
 void write_xid_errors(const std::filesystem::path& data, std::ostream& out);
 
-// CUDAFAULT_ERROR(api, code, "name").
+// Writes CUDAFAULT_ERROR(api, code, "name").
 void write_errors(const std::filesystem::path& data, std::ostream& out);
 
-// The preload library as one source file.
+// Writes the preload library as one source file.
 void write_one_file(const std::filesystem::path& data, std::ostream& out);
 
-// docs/functions.md and docs/xids.md.
+// Write docs/functions.md and docs/xids.md.
 void write_functions_doc(const std::filesystem::path& data, std::ostream& out);
 void write_xids_doc(const std::filesystem::path& data, std::ostream& out);
 

@@ -14,7 +14,7 @@ namespace cudafault::codegen {
 
 namespace {
 
-// Typed access that names file and line, and refuses keys nobody reads: a typing mistake must not vanish.
+// Typed access to a YAML map. Errors name file and line. Unknown keys are errors, so that a misspelled key is noticed.
 class YamlMap {
 public:
     YamlMap(const std::filesystem::path& file, const YAML::Node& node, std::initializer_list<std::string_view> keys)

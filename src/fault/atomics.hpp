@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Access to words that threads or processes share; <atomic> cannot be laid over plain shared memory.
+// Atomic access to words that threads or processes share. std::atomic cannot be used for fields of plain shared memory.
 #pragma once
 
 #include <stdint.h>
 
 namespace cudafault {
 
-// Relaxed: the word alone.
+// load() and store() are relaxed: they order no other memory access.
 template <typename T>
 T load(const T& value) {
     return __atomic_load_n(&value, __ATOMIC_RELAXED);
@@ -17,7 +17,7 @@ void store(T& target, T value) {
     __atomic_store_n(&target, value, __ATOMIC_RELAXED);
 }
 
-// Loads what publish() stored, and everything stored before it.
+// Acquire load: after it reads a value stored by publish(), all stores made before that publish() are visible.
 template <typename T>
 T observe(const T& value) {
     return __atomic_load_n(&value, __ATOMIC_ACQUIRE);
@@ -30,7 +30,7 @@ void publish(T& target, T value) {
 
 inline uint64_t count_up(uint64_t& value) { return __atomic_add_fetch(&value, 1, __ATOMIC_RELAXED); }
 
-// On false `expected` is what was found.
+// Compare-and-exchange. If it returns false, `expected` is the value found.
 inline bool replace(uint64_t& value, uint64_t& expected, uint64_t desired) {
     return __atomic_compare_exchange_n(&value, &expected, desired, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Plans in the control block: a sequence lock whose reader never waits. All shared words are accessed atomically,
-// because the other side may be another process, also a hostile one.
+// Reads and writes plans in the control block with a sequence lock whose reader never waits. All shared words are
+// accessed atomically, because another process, possibly a malicious one, may write them at the same time.
 #include "cudafault/control_block.hpp"
 
 #include "fault/atomics.hpp"
@@ -40,8 +40,8 @@ void clear_bank(ControlBlock& block, int bank) {
     }
 }
 
-// Plans are copied word by word: each store is a release and each load an acquire, so that the data stay between the
-// two values of the revision that guard them. A fence would do the same, but ThreadSanitizer does not support fences.
+// Plans are copied word by word. Each store is a release and each load an acquire, so the data cannot move past the
+// accesses to the revision that guards it. ThreadSanitizer does not support fences.
 uint64_t word_of(const Plan& plan, size_t index) {
     uint64_t word;
     __builtin_memcpy(&word, reinterpret_cast<const char*>(&plan) + index * sizeof word, sizeof word);
@@ -74,7 +74,8 @@ bool is_genuine(const ControlHeader& header, uint32_t uid) {
            load(header.owner_uid) == uid && load(header.function_count) == static_cast<uint32_t>(kFunctionCount);
 }
 
-// Makes one attempt to copy the plan; false if it is foreign, damaged or being written.
+// Makes one attempt to copy the plan. Returns false if the block belongs to another user or version, is damaged, or was
+// being written.
 bool read_once(const ControlBlock& block, uint32_t uid, PlanCopy& out) {
     const ControlHeader& header = block.header;
     out.revision = observe(header.revision);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A genuine control block overwritten with any bytes: reading it neither crashes nor yields a plan that does not check
-// out. Input: two bytes of position before the counters, then the bytes to put there.
+// Overwrites a valid control block with any bytes. Reading it must not crash, and must not return a plan whose checksum
+// does not match. Input: two bytes with a position before the counters, then the bytes to write there.
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>

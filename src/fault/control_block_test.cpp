@@ -57,7 +57,7 @@ TEST_F(ControlBlockTest, StartsDisarmed) {
     EXPECT_EQ(block.header.heartbeat_ns, 7u);
 }
 
-TEST_F(ControlBlockTest, CarriesAPlan) {
+TEST_F(ControlBlockTest, PlansAreReadBack) {
     write("xid=79 gpu=0");
     ASSERT_TRUE(read());
     EXPECT_EQ(spec(), "xid=79 gpu=0");
@@ -127,7 +127,7 @@ TEST_F(ControlBlockTest, RejectsAnIllFormedPlanEvenIfItsChecksumHolds) {
     EXPECT_FALSE(read());
 }
 
-TEST_F(ControlBlockTest, ANewPlanStartsItsCountsAtZeroAndKeepsThoseOfThePreviousPlan) {
+TEST_F(ControlBlockTest, NewPlanStartsAtZeroAndKeepsCountsOfPreviousPlan) {
     for (int bank = 0; bank < kBanks; ++bank) {
         block.run_state[bank][3] = {9, 9, 9, 9, 9, 1, 0};
         block.matched[bank][15] = block.fired[bank][15][kFunctionCount - 1] = 9;
@@ -144,7 +144,7 @@ TEST_F(ControlBlockTest, ANewPlanStartsItsCountsAtZeroAndKeepsThoseOfThePrevious
     EXPECT_EQ(block.run_state[before][3].fired, 9u);
     EXPECT_EQ(block.matched[before][15], 9u);
     EXPECT_EQ(block.fired[before][15][kFunctionCount - 1], 9u);
-    EXPECT_EQ(block.event_head, 9u) << "events are of all plans";
+    EXPECT_EQ(block.event_head, 9u) << "events of all plans are in one list";
 }
 
 TEST_F(ControlBlockTest, RejectsADamagedHeader) {
@@ -172,10 +172,10 @@ TEST_F(ControlBlockTest, RejectsADamagedHeader) {
     block.spec[0] ^= 1;
     EXPECT_FALSE(read());
     block.spec[0] ^= 1;
-    EXPECT_TRUE(read()) << "nothing else was wrong";
+    EXPECT_TRUE(read()) << "the block is valid again";
 }
 
-TEST_F(ControlBlockTest, RandomBytesNeverReadAsAPlan) {
+TEST_F(ControlBlockTest, RandomBytesAreNeverReadAsAPlan) {
     write("xid=79 gpu=0");
     const ControlHeader good = block.header;
     std::mt19937_64 random(1);
@@ -195,7 +195,7 @@ TEST_F(ControlBlockTest, RandomBytesNeverReadAsAPlan) {
     EXPECT_FALSE(read());
 }
 
-TEST_F(ControlBlockTest, AReaderSeesCompletePlansOnly) {
+TEST_F(ControlBlockTest, ReadersGetCompletePlansOnly) {
     const std::string plans[] = {"xid=79 gpu=0", "xid=48 " + std::string(500, ' ') + "gpu=1", ""};
     std::atomic<bool> stop{false};
     std::thread writer([&] {
@@ -215,7 +215,7 @@ TEST_F(ControlBlockTest, AReaderSeesCompletePlansOnly) {
     EXPECT_GT(seen, 0);
 }
 
-TEST_F(ControlBlockTest, AWriterThatDiedLeavesNoPlanAndTheNextWriterRecovers) {
+TEST_F(ControlBlockTest, UnfinishedWriteLeavesNoPlanAndTheNextWriteSucceeds) {
     write("xid=79");
     block.header.revision |= 1;
     EXPECT_FALSE(read());

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Shared by the unit tests of the fault model.
+// Helpers for the unit tests of the fault model.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -11,7 +11,7 @@
 
 namespace cudafault {
 
-// Plans are too large for a test's stack frame to hold many.
+// Returns the plan on the heap, because a stack frame has no room for many plans.
 inline std::unique_ptr<Plan> parsed(const std::string& spec) {
     auto plan = std::make_unique<Plan>();
     SpecError error{};

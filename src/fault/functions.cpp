@@ -5,7 +5,7 @@ namespace cudafault {
 
 namespace {
 
-// A member per row gives each name a compile-time offset without a table of pointers (a relocation each).
+// A member per row gives each name a compile-time offset. A table of pointers would need one relocation per row.
 struct Names {
 #define CUDAFAULT_ROW(name, soname, ...) char name##_##soname[sizeof #name];
 #include "functions.inc"

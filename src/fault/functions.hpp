@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The table of intercepted functions: one row per exported symbol (per symbol version for the runtime), generated from
-// data/*.tsv and sorted by name, then soname. The index of a row is its identity everywhere: stub, counter, event.
+// data/*.tsv and sorted by name, then soname. Stubs, counters and events identify a function by its row index.
 #pragma once
 
 #include "fault/text.hpp"
@@ -28,16 +28,16 @@ enum class CallClass : uint8_t {
 };
 inline constexpr int kCallClasses = 15;
 
-// Where the GPU of a call is read from; `slot` of the row says which 8-byte argument slot holds it.
+// The source of a call's GPU. `slot` of the row is the 8-byte argument slot that holds it.
 enum class DeviceFrom : uint8_t {
     current,  // the current context
-    none,     // the call concerns no single GPU
+    none,     // the call is not about a single GPU
     device,   // an ordinal of the process
     context,
     stream,
     event,
     pointer,
-    lookup,  // an index, UUID, serial number or PCI id; the function itself finds the GPU with it
+    lookup,  // an index, UUID, serial number or PCI ID, by which the function itself finds the GPU
     // NVML only
     handle,    // nvmlDevice_t
     pci_info,  // nvmlPciInfo_t *
@@ -46,18 +46,18 @@ enum class DeviceFrom : uint8_t {
     vgpu_instance,
 };
 
-// Functions whose arguments or results matter to the interposer itself.
+// Functions that the interposer handles specially.
 enum class Hook : uint8_t {
     none,
-    registration,  // runs from constructors under the loader lock: never a reason to initialise
-    resolver,      // hands out function addresses: always taken, armed or not
-    last_error,    // reports errors made up at runtime level
-    enumerate,     // concerns no single GPU: the real call runs first
+    registration,  // runs from constructors under the loader lock, so it must not trigger initialization
+    resolver,      // returns function addresses: always intercepted, armed or not
+    last_error,    // reports errors injected into runtime calls
+    enumerate,     // is not about a single GPU; the real call runs first
 };
 
 struct Function {
     uint32_t name;     // offset into the name block
-    uint16_t version;  // driver: ABI version as cuGetProcAddress knows it; otherwise 0
+    uint16_t version;  // driver: ABI version that cuGetProcAddress takes; otherwise 0
     Api api;
     uint8_t soname;  // runtime: index into kRuntimeSonames; otherwise 0
     CallClass call_class;
@@ -66,16 +66,16 @@ struct Function {
     Hook hook;
     bool returns_status;  // false: never fails
     bool simple_fails;    // part of the default `calls=` of every XID under model=simple
-    bool per_thread;      // the _ptsz/_ptds form
+    bool per_thread;      // the _ptsz or _ptds variant
 };
 
-// A resolver's answer is the driver's own, whatever is armed.
+// A resolver never fails: it always returns the status of the real call.
 inline bool can_fail(const Function& function) { return function.returns_status && function.hook != Hook::resolver; }
 
 inline constexpr const char* kRuntimeSonames[] = {"libcudart.so.11.0", "libcudart.so.12", "libcudart.so.13"};
 inline constexpr int kRuntimeSonameCount = 3;
 
-// The library that has the function. Each libcudart has functions of the same names.
+// The soname of the library that exports the function. All libcudart versions use the same function names.
 constexpr const char* soname_of(const Function& function) {
     switch (function.api) {
         case Api::driver: return "libcuda.so.1";
@@ -87,7 +87,7 @@ constexpr const char* soname_of(const Function& function) {
 }
 
 extern const Function kFunctions[];
-// Counted, and not added up: for a sum of 2,000 terms a compiler takes half a second.
+// One element per row, so that sizeof gives the row count. A sum of 2,000 terms would take half a second to compile.
 inline constexpr char kOnePerRow[] = {
 #define CUDAFAULT_ROW(...) 0,
 #include "functions.inc"
@@ -97,10 +97,11 @@ inline constexpr int kFunctionCount = sizeof(kOnePerRow);
 
 Text function_name(int index);
 
-// The first row whose name is not before the text; rows whose names start with it follow one another from there.
+// The first row whose name is not less than `prefix`. The rows whose names start with `prefix` are contiguous from
+// there.
 int first_row_from(Text prefix);
 
-// First row with this name (the runtime has one per soname, adjacent), or -1.
+// The first row with this name, or -1. A runtime function has one row per soname; they are adjacent.
 int find_function(Text name);
 
 const char* class_name(CallClass);  // "launch", without the @

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The function table as generated: order, lookups, and what each row must satisfy.
+// Tests the generated function table: order, lookups, and invariants of each row.
 #include "fault/functions.hpp"
 
 #include <gtest/gtest.h>
@@ -24,7 +24,7 @@ TEST(Functions, AreSortedByNameThenSoname) {
     }
 }
 
-TEST(Functions, EachIsFoundAtItsFirstRow) {
+TEST(Functions, FindReturnsTheFirstRowOfAName) {
     for (int row = 0; row < kFunctionCount; ++row) {
         const int found = find_function(function_name(row));
         ASSERT_GE(found, 0) << name_of(row);
@@ -36,7 +36,7 @@ TEST(Functions, EachIsFoundAtItsFirstRow) {
     }
 }
 
-TEST(Functions, OthersAreNotFound) {
+TEST(Functions, UnknownNamesAreNotFound) {
     for (const char* name : {"", "c", "cu", "cuInit2", "cuIni", "CUINIT", "malloc", "zzz", "\x7f", "dlsym"}) {
         EXPECT_EQ(find_function(name), -1) << name;
     }
@@ -70,7 +70,7 @@ Hook hook_of(const char* name) {
     return row < 0 ? Hook::none : kFunctions[row].hook;
 }
 
-TEST(Functions, Hooks) {
+TEST(Functions, HaveTheirHooks) {
     EXPECT_EQ(hook_of("__cudaRegisterFatBinary"), Hook::registration);
     EXPECT_EQ(hook_of("cuGetProcAddress_v2"), Hook::resolver);
     EXPECT_EQ(hook_of("cudaGetLastError"), Hook::last_error);
@@ -79,7 +79,7 @@ TEST(Functions, Hooks) {
     EXPECT_EQ(hook_of("cuMemAlloc_v2"), Hook::none);
 }
 
-TEST(Classes, NamesAndValuesCorrespond) {
+TEST(Classes, AreFoundByName) {
     for (int i = 0; i < kCallClasses; ++i) {
         CallClass found{};
         ASSERT_TRUE(find_class(class_name(static_cast<CallClass>(i)), found));

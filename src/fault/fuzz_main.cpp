@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs a fuzz target without libFuzzer: fuzz-x RUNS CORPUS-DIRECTORY replays each file, then RUNS mutations of them,
-// the same ones each time.
+// Runs a fuzz target without libFuzzer. `fuzz-x RUNS CORPUS-DIRECTORY` replays each file of the corpus and then runs
+// RUNS mutations of those files. The mutations are the same in every run.
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>

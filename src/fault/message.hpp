@@ -6,7 +6,7 @@
 
 namespace cudafault {
 
-// Text that came from outside: shown in quotes, shortened, with anything unprintable as '?'.
+// Untrusted text. It is added in quotes and shortened, with '?' for each character that is not printable ASCII.
 struct Quoted {
     Text text;
 };

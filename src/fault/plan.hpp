@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A fault plan: what the spec text (docs/plans.md) means, as plain data. Parsed alike by the command line, the preload
-// library and, through the command line, Python.
+// A fault plan: the parsed form of a spec (docs/plans.md), as plain data. The command line and the preload library use
+// the same parser; Python uses the command line.
 #pragma once
 
 #include "fault/functions.hpp"
@@ -21,13 +21,13 @@ enum class GpuKind : uint8_t { index, local, uuid, pci };
 inline constexpr uint8_t kUuidDigits = 32;
 struct GpuSelector {
     GpuKind kind;
-    uint8_t uuid_digits;  // uuid: how many hexadecimal digits are given; kUuidDigits: all
+    uint8_t uuid_digits;  // uuid: number of hexadecimal digits given; kUuidDigits: all
     uint32_t number;      // index, local: the (first) ordinal; pci: domain << 16 | bus << 8 | device
     uint32_t last;        // index, local: the last ordinal of a range
     uint8_t uuid[16];     // uuid: the bytes; a MIG UUID is a UUID too
 };
 
-// Whether the digits given by a selector of kind uuid are those of this UUID.
+// True if this UUID starts with the digits of the selector, which must be of kind uuid.
 bool matches_uuid(const GpuSelector&, const uint8_t (&uuid)[16]);
 
 struct RankRange {
@@ -46,11 +46,11 @@ inline constexpr uint64_t kForever = UINT64_MAX;
 inline constexpr int kMaxGlob = 128;
 
 struct Fault {
-    uint16_t xid;  // 0: given as error=
-    int32_t code;  // what a failing call returns
+    uint16_t xid;  // 0: the fault has error= instead
+    int32_t code;  // the code that a failing call returns
     Model model;
     FunctionSet calls;
-    uint16_t runtime_classes;  // bit per CallClass: classes of the runtime functions among `calls`
+    uint16_t runtime_classes;  // one bit per CallClass: the classes of the runtime functions in `calls`
 
     uint8_t gpu_count;  // 0: all GPUs
     GpuSelector gpus[kMaxGpus];
@@ -58,20 +58,20 @@ struct Fault {
     uint64_t after_calls;
     uint64_t after_ns;
     uint64_t every;        // >= 1
-    uint64_t probability;  // of 2^64; kAlways: every time
+    uint64_t probability;  // in units of 2^-64; kAlways: every time
     uint64_t times;        // kForever: no limit
     uint64_t mtbf_ns;      // 0: none
     uint64_t seed;
-    uint64_t window_ns;  // for=: since the end of after=; kForever: open
-    uint64_t until_ns;   // until=: CLOCK_REALTIME; kForever: open
+    uint64_t window_ns;  // for=: time since the end of after=; kForever: no limit
+    uint64_t until_ns;   // until=: CLOCK_REALTIME; kForever: no limit
     bool sticky;
     bool breaks_context;  // sticky=context
     Scope scope;
 
     Effect effect;
-    uint64_t effect_value;  // delay: ns; exit: code; signal: number
+    uint64_t effect_value;  // delay: ns; exit: exit code; signal: signal number
 
-    // Where; an empty glob and no rank mean everywhere.
+    // Which processes are affected; an empty glob or an empty list of ranks matches all.
     char process[kMaxGlob];
     char node[kMaxGlob];
     char pod[kMaxGlob];
@@ -79,43 +79,45 @@ struct Fault {
     RankRange ranks[kMaxRanks];
 };
 
-// Whether rank= of the fault means a process of this rank (-1: none).
+// True if rank= of the fault includes this rank (-1: the process has no rank).
 bool concerns_rank(const Fault&, int rank);
 
-// Whether a driver call that a shared libcudart makes counts. It does not if the fault names runtime functions of the
-// same class: the runtime call in progress has been counted then.
+// True if a driver call made by a shared libcudart counts. It does not count if the fault names runtime functions of
+// the same class, because the runtime call in progress has been counted already.
 bool counts_inner_call(const Fault&, int row);
 
 struct Plan {
     int count;  // 0: nothing armed
-    // The functions that a fault names, those that fail in a broken context if a fault breaks contexts, and, if there is
-    // a fault, those that report the last error. A call to any other function needs no decision.
+    // The functions that a fault names, the functions that fail in a broken context if a fault breaks contexts, and, if
+    // the plan has a fault, the functions that report the last error. A call to any other function needs no decision.
     FunctionSet reached;
     Fault faults[kMaxFaults];
 };
 
 struct SpecError {
     size_t position;    // byte offset into the spec
-    size_t length;      // of the offending text
-    char message[384];  // what was found and what was expected, one sentence without the position
+    size_t length;      // length of the offending text
+    char message[384];  // one sentence without the position: what was found and what was expected
 };
 
-// The circumstances in which a plan is armed.
+// The time at which a plan is armed, and the size of the job.
 struct Arming {
     uint64_t now_ns;  // CLOCK_REALTIME
     uint64_t ranks;   // size of the distributed job; 0: unknown
 };
 
-// Parses a spec. A blank spec is a plan without faults. With `arming`, a fault that can never fire when it is armed in
-// these circumstances is refused too. On false `error` is set and `plan` is unspecified. Uses no heap and no locale.
+// Parses a spec. A blank spec is a plan without faults. With `arming`, it also refuses a fault that can never fire if
+// it is armed at that time in a job of that size. If it returns false, `error` is set and `plan` is unspecified. Uses
+// no heap and no locale.
 bool parse_plan(Text spec, Plan& plan, SpecError& error, const Arming* arming = nullptr);
 
-// Splits the text of a plan file. A first line "#<number>" is the revision by which the writer of the file calls the
-// plan. Returns the spec: the text behind that line, or the whole text, with revision 0, if there is no such line.
+// Splits the text of a plan file into a revision and a spec. A first line "#<number>" is the revision that the writer
+// of the file gave to the plan. Returns the text after that line. Without such a line the revision is 0 and the whole
+// text is the spec.
 Text take_revision(Text file, uint64_t& revision);
 
-// Whether a plan that was copied out of shared memory is safe to use: every count, enumerator, function and string is
-// within its bounds.
+// Whether a plan copied from shared memory is safe to use: every count, enumerator, function and string is within its
+// bounds.
 bool is_well_formed(const Plan& plan);
 
 }  // namespace cudafault

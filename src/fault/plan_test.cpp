@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The spec grammar: an example for each key, and each kind of refusal with its place.
+// Tests the spec grammar: an example for each key, and each kind of error with its position.
 #include "fault/plan.hpp"
 
 #include <functional>
@@ -130,14 +130,14 @@ const Accepted kAccepted[] = {
     {"\txid=79,gpu=1,,2\n", [](const Fault& f) { return f.xid == 79 && f.gpu_count == 2; }},
 };
 
-TEST(Spec, MeansWhatItSays) {
+TEST(Spec, ParsesEveryKey) {
     for (const Accepted& accepted : kAccepted) EXPECT_TRUE(accepted.holds(fault_of(accepted.spec))) << accepted.spec;
 }
 
 struct Refused {
     std::string spec;
-    std::string offender;  // the text the refusal points at, the first of its kind from `search_from`
-    std::string message;   // part of what it says
+    std::string offender;  // the text at the error's position: its first occurrence from `search_from` on
+    std::string message;   // part of the error message
     size_t search_from = 0;
 };
 
@@ -268,11 +268,11 @@ const Refused kRefused[] = {
     {repeated(" ", 16384) + "xid=7", "xid=7", "at most 16384 bytes"},
 };
 
-TEST(Spec, RefusalsNameThePlaceAndWhatWasExpected) {
+TEST(Spec, ErrorsHaveAPositionAndAMessage) {
     for (const Refused& refused : kRefused) expect_refusal(refused);
 }
 
-TEST(Spec, BlankMeansNoFaults) {
+TEST(Spec, BlankSpecHasNoFaults) {
     for (const char* spec : {"", "  ", "\n", ";", " ; ;", "#", "# xid=79; xid=48", " ,# a\n#b;\n;# c"})
         EXPECT_EQ(parsed(spec)->count, 0) << '"' << spec << '"';
     Plan plan;
@@ -281,7 +281,7 @@ TEST(Spec, BlankMeansNoFaults) {
     EXPECT_EQ(plan.count, 0);
 }
 
-// What a person calls a function: its symbol in the API's own documentation.
+// The name of a function in the documentation of its API.
 std::string documented_name(int row) {
     std::string name(function_name(row).data, function_name(row).size);
     for (const char* suffix : {"_ptsz", "_ptds"}) {
@@ -292,7 +292,7 @@ std::string documented_name(int row) {
     return name.compare(0, 2, "__") == 0 ? name.substr(2) : name;
 }
 
-TEST(Calls, ANameMeansAllSpellingsOfItsFunction) {
+TEST(Calls, NameMatchesAllSpellingsOfItsFunction) {
     std::map<std::string, std::vector<int>> spellings;
     for (int row = 0; row < kFunctionCount; ++row) {
         if (can_fail(kFunctions[row])) spellings[documented_name(row)].push_back(row);
@@ -310,7 +310,7 @@ TEST(Calls, ANameMeansAllSpellingsOfItsFunction) {
         const std::string spec = "effect=hang calls=" + name;
         ASSERT_TRUE(parse_plan(Text(spec.data(), spec.size()), plan, error)) << spec;
         for (int row = 0; row < kFunctionCount; ++row) count += plan.faults[0].calls.has(row);
-        EXPECT_EQ(static_cast<size_t>(count), rows.size()) << spec << " means other functions too";
+        EXPECT_EQ(static_cast<size_t>(count), rows.size()) << spec << " matches other functions too";
     }
     EXPECT_TRUE(names(fault_of("error=719 calls=cudaLaunchKernel"), "__cudaLaunchKernel_ptsz"));
     EXPECT_TRUE(names(fault_of("error=719 calls=cudaLaunch*"), "__cudaLaunchKernel"));
@@ -323,7 +323,7 @@ bool counts_inner(const std::string& spec, const char* function) {
     return counts_inner_call(fault_of(spec), find_function(function));
 }
 
-TEST(Calls, ARuntimeCallHidesTheDriverCallsOfItsClassOnly) {
+TEST(Calls, RuntimeCallsHideDriverCallsOfTheirClassOnly) {
     EXPECT_TRUE(counts_inner("error=719 calls=cuLaunchKernel", "cuLaunchKernel"));
     EXPECT_FALSE(counts_inner("error=719 calls=cuLaunchKernel,cudaLaunchKernel", "cuLaunchKernel"));
     EXPECT_TRUE(counts_inner("error=719 calls=cuMemAlloc,cudaLaunchKernel", "cuMemAlloc_v2"));
@@ -334,15 +334,15 @@ TEST(Calls, ARuntimeCallHidesTheDriverCallsOfItsClassOnly) {
     }
 }
 
-struct NeverFires {
+struct ImpossibleFault {
     const char* spec;
     const char* offender;
     const char* message;
 };
 
-TEST(NeverFires, IsRefusedWhenArmed) {
+TEST(Arming, RefusesFaultsThatCanNeverFire) {
     const Arming arming{seconds(1'000'000), 4};  // 1970-01-12T13:46:40Z
-    const NeverFires refused[] = {
+    const ImpossibleFault refused[] = {
         {"xid=79 until=1970-01-12T13:46:40Z", "1970-01-12T13:46:40Z", "is over, so the fault can never fire"},
         {"xid=79; xid=48 until=1970-01-02T00:00:00Z", "1970-01-02T00:00:00Z", "is over, so the fault can never fire"},
         {"xid=79 after=1h until=1970-01-12T14:46:40Z", "1h", "ends later than until="},
@@ -351,10 +351,10 @@ TEST(NeverFires, IsRefusedWhenArmed) {
         {"xid=79 rank=5,7-9", "5,7-9", "expected 0 to 3"},
     };
     Plan plan;
-    for (const NeverFires& fault : refused) {
+    for (const ImpossibleFault& fault : refused) {
         const Text spec(fault.spec);
         SpecError error{};
-        EXPECT_TRUE(parse_plan(spec, plan, error)) << fault.spec << ": a process takes it up without a complaint";
+        EXPECT_TRUE(parse_plan(spec, plan, error)) << fault.spec << ": valid without an Arming";
         ASSERT_FALSE(parse_plan(spec, plan, error, &arming)) << fault.spec;
         EXPECT_EQ(std::string(fault.spec).substr(error.position, error.length), fault.offender) << error.message;
         EXPECT_NE(std::string(error.message).find(fault.message), std::string::npos) << error.message;
@@ -374,7 +374,7 @@ TEST(NeverFires, IsRefusedWhenArmed) {
     EXPECT_TRUE(parse_plan("xid=79 rank=4", plan, error, &unknown_job)) << error.message;
 }
 
-TEST(PlanFile, ARevisionIsANumberAloneInTheFirstLine) {
+TEST(PlanFile, RevisionIsANumberOnTheFirstLine) {
     uint64_t revision = 0;
     for (const char* file : {"#7\nxid=79", "#7", "#7\n"}) {
         const Text spec = take_revision(file, revision);
@@ -399,20 +399,20 @@ TEST(Spec, FaultsAreSeparatedBySemicolons) {
     EXPECT_EQ(plan->faults[2].gpu_count, 0);
 }
 
-TEST(Spec, AllOfThePlanIsUsable) {
+TEST(Spec, PlansCanBeFilledToTheirLimits) {
     EXPECT_EQ(parsed(repeated("xid=79;", 16))->count, 16);
     EXPECT_EQ(fault_of("xid=79 gpu=" + repeated("7,", 16)).gpu_count, 16);
     EXPECT_EQ(std::string(fault_of("xid=79 process=" + repeated("p", 127)).process), repeated("p", 127));
 }
 
-TEST(Spec, ACallSelectorTakesOnlyFunctionsThatReturnACode) {
+TEST(Calls, IncludeOnlyFunctionsThatCanFail) {
     const Fault fault = fault_of("effect=hang calls=*");
     for (int row = 0; row < kFunctionCount; ++row) {
         EXPECT_EQ(fault.calls.has(row), can_fail(kFunctions[row])) << function_name(row).data;
     }
 }
 
-TEST(Spec, MessagesShowOutsideTextShortenedAndPrintable) {
+TEST(Spec, ErrorsQuoteTextShortenedAndPrintable) {
     const std::string spec = "xid=79 \x1b[31m" + repeated("x", 300) + "=1";
     Plan plan;
     SpecError error;

@@ -7,14 +7,15 @@ namespace cudafault {
 
 namespace {
 
-// FaultState::next_trip_ns while one thread draws the next trip. A process killed just then disarms the fault.
+// Value of FaultState::next_trip_ns while one thread draws the next trip. If the process is killed in that moment, the
+// fault does not fire again.
 constexpr uint64_t kTripBusy = UINT64_MAX;
 
 uint64_t elapsed_ns(Moment moment) {
     return moment.now_ns > moment.armed_at_ns ? moment.now_ns - moment.armed_at_ns : 0;
 }
 
-// The finaliser of splitmix64: every input bit reaches every output bit.
+// The finalizer of splitmix64: every input bit affects every output bit.
 uint64_t mix(uint64_t x) {
     x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9;
     x = (x ^ x >> 27) * 0x94d049bb133111eb;
@@ -25,7 +26,7 @@ uint64_t multiply_high(uint64_t a, uint64_t b) {
     return static_cast<uint64_t>(static_cast<unsigned __int128>(a) * b >> 64);
 }
 
-// log2 of m in [1, 2), given as m * 2^63, times 2^57: each squaring yields one more binary digit.
+// Returns log2(m) * 2^57 for m in [1, 2), given as m * 2^63. Each squaring yields one more binary digit.
 uint64_t log2_fraction(uint64_t m) {
     uint64_t bits = 0;
     for (int i = 0; i < 57; ++i) {
@@ -37,7 +38,7 @@ uint64_t log2_fraction(uint64_t m) {
     return bits;
 }
 
-// -ln(u / 2^64) * 2^57, for 1 <= u.
+// Returns -ln(u / 2^64) * 2^57; u must not be 0.
 uint64_t negative_log(uint64_t u) {
     constexpr uint64_t kLn2 = 0xb17217f7d1cf79ab;  // * 2^64
     const int zeros = __builtin_clzll(u);
@@ -49,12 +50,12 @@ uint64_t saturate(unsigned __int128 value) { return value >> 64 ? UINT64_MAX : s
 
 uint64_t trip_after(const Fault& fault, uint64_t base_ns, uint64_t uniform) {
     const unsigned __int128 at = static_cast<unsigned __int128>(base_ns) + exponential_ns(fault.mtbf_ns, uniform);
-    if (at == 0) return 1;  // 0 is "not drawn yet"
+    if (at == 0) return 1;  // 0 means "not drawn yet"
     return at >= kTripBusy ? kTripBusy - 1 : static_cast<uint64_t>(at);
 }
 
-// A call trips if a trip has come due since the last one. Several trips without a call between them count as one: an
-// exponential wait has no memory, so the next trip is drawn from this call on.
+// Returns true if a trip has become due since the last call. Several trips without a call between them count as one:
+// the exponential distribution is memoryless, so the next trip is drawn from this call on.
 bool mtbf_trips(const Fault& fault, FaultState& state, int fault_index, int rank, uint64_t elapsed) {
     uint64_t due = load(state.next_trip_ns);
     if (due == 0 && replace(state.next_trip_ns, due, kTripBusy)) {
@@ -69,8 +70,8 @@ bool mtbf_trips(const Fault& fault, FaultState& state, int fault_index, int rank
     return true;
 }
 
-// The position of this call among those behind after=, from 1; 0: skipped. Under after=<duration> they are counted in
-// `trips`, which otherwise only mtbf= uses; mtbf= needs no position.
+// The 1-based position of this call among the calls after after=; 0: the call is skipped. With after=<duration> these
+// calls are counted in `trips`, which otherwise only mtbf= uses; mtbf= needs no position.
 uint64_t position(const Fault& fault, FaultState& state, uint64_t matched, uint64_t elapsed) {
     if (fault.after_ns == 0) return matched > fault.after_calls ? matched - fault.after_calls : 0;
     if (elapsed < fault.after_ns) return 0;
@@ -87,7 +88,8 @@ bool chosen(const Fault& fault, FaultState& state, int fault_index, int rank, ui
 
 uint64_t add(uint64_t a, uint64_t b) { return a > UINT64_MAX - b ? UINT64_MAX : a + b; }
 
-// for= counts from the end of after=. Where that is a number of calls, the call behind the last of them opens it.
+// for= counts from the end of after=. If after= is a number of calls, the first call that is not skipped opens the
+// window.
 uint64_t window_end(const Fault& fault, const FaultState& state) {
     if (fault.window_ns == kForever) return kForever;
     if (fault.after_calls == 0) return add(fault.after_ns, fault.window_ns);
@@ -101,7 +103,7 @@ void open_window(const Fault& fault, FaultState& state, uint64_t matched, uint64
     replace(state.opened_ns, closed, elapsed > 0 ? elapsed : 1);
 }
 
-// False once times= is used up.
+// Counts a failure. Returns false if the limit of times= has been reached.
 bool count_fired(const Fault& fault, FaultState& state) {
     uint64_t fired = load(state.fired);
     do {
@@ -127,7 +129,7 @@ bool fires(const Fault& fault, FaultState& state, int fault_index, int rank, Mom
 }
 
 uint64_t draw(uint64_t seed, int fault_index, int rank, uint64_t k) {
-    constexpr uint64_t kGolden = 0x9e3779b97f4a7c15;  // keeps a zero from being a fixed point
+    constexpr uint64_t kGolden = 0x9e3779b97f4a7c15;  // prevents 0 from being a fixed point
     uint64_t x = mix(seed + kGolden);
     x = mix(x ^ (static_cast<uint64_t>(fault_index) + kGolden));
     x = mix(x ^ (static_cast<uint64_t>(rank) + 2 * kGolden));
@@ -137,7 +139,7 @@ uint64_t draw(uint64_t seed, int fault_index, int rank, uint64_t k) {
 uint64_t exponential_ns(uint64_t mean_ns, uint64_t uniform) {
     if (uniform == 0) uniform = 1;
     const uint64_t complement = -uniform;  // 2^64 - u
-    // Close to 1 the logarithm has lost its digits; there -ln(1 - x) = x + x^2 / 2 to 1e-12.
+    // Close to 1 the logarithm loses its digits; there -ln(1 - x) equals x + x^2 / 2 to within 1e-12.
     if (complement >> 44 == 0) return multiply_high(mean_ns, complement + (multiply_high(complement, complement) >> 1));
     return saturate(static_cast<unsigned __int128>(mean_ns) * negative_log(uniform) >> 57);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sequences of failures, alone and under threads; the fixed-point arithmetic against libm.
+// Tests the sequences of failures, with one thread and with several, and compares the fixed-point arithmetic with libm.
 #include "fault/schedule.hpp"
 
 #include <atomic>
@@ -19,7 +19,7 @@ constexpr uint64_t kArmed = 1'700'000'000 * kSecond;
 
 Moment at(uint64_t elapsed_ns) { return {kArmed + elapsed_ns, kArmed}; }
 
-// 1-based numbers of the calls that fail, all at one moment.
+// The 1-based numbers of the calls that fail if all calls are made at the same time.
 std::vector<int> failures(const Fault& fault, int calls, int rank = -1, int index = 0) {
     FaultState state{};
     std::vector<int> out;
@@ -33,7 +33,7 @@ std::vector<int> failures(const std::string& spec, int calls) { return failures(
 
 using Calls = std::vector<int>;
 
-TEST(Schedule, Counts) {
+TEST(Schedule, AfterEveryAndTimesChooseCalls) {
     EXPECT_EQ(failures("xid=79", 3), (Calls{1, 2, 3}));
     EXPECT_EQ(failures("xid=79 after=2", 4), (Calls{3, 4}));
     EXPECT_EQ(failures("xid=79 every=3", 9), (Calls{3, 6, 9}));
@@ -44,7 +44,7 @@ TEST(Schedule, Counts) {
     EXPECT_EQ(failures("xid=79 after=18446744073709551615", 3), Calls{});
 }
 
-TEST(Schedule, Sticky) {
+TEST(Schedule, StickyFaultStaysFailed) {
     EXPECT_EQ(failures("xid=79 every=3 sticky=yes", 6), (Calls{3, 4, 5, 6}));
     EXPECT_EQ(failures("xid=79 after=2 every=2 sticky=yes times=3", 20), (Calls{4, 5, 6}));
 }
@@ -57,7 +57,7 @@ TEST(Schedule, ProbabilityIsReproducibleAndNearItsValue) {
     EXPECT_EQ(failures("xid=79 probability=1", 50).size(), 50u);
 }
 
-TEST(Schedule, ProbabilityAppliesToTheCallsThatEveryChose) {
+TEST(Schedule, ProbabilityAppliesToCallsChosenByEvery) {
     const Calls all = failures("xid=79 probability=0.5 seed=7", 100);
     Calls expected;
     for (int call : all) expected.push_back(5 + call * 3);
@@ -66,7 +66,7 @@ TEST(Schedule, ProbabilityAppliesToTheCallsThatEveryChose) {
     EXPECT_EQ(failures("xid=79 after=5 every=3 probability=0.5 seed=7 times=4", 305), expected);
 }
 
-TEST(Schedule, RanksAndFaultsDrawApart) {
+TEST(Schedule, RanksAndFaultsHaveDifferentSequences) {
     const Fault fault = fault_of("xid=79 probability=0.5");
     std::set<Calls> sequences;
     for (int rank = -1; rank < 8; ++rank) {
@@ -75,7 +75,7 @@ TEST(Schedule, RanksAndFaultsDrawApart) {
     EXPECT_EQ(sequences.size(), 9u * 4u);
 }
 
-TEST(Schedule, AfterATimeCountsFromThere) {
+TEST(Schedule, AfterDurationStartsCountingAtItsEnd) {
     const Fault fault = fault_of("xid=79 after=10s every=2");
     FaultState state{};
     for (int i = 0; i < 3; ++i) EXPECT_FALSE(fires(fault, state, 0, -1, at(10 * kSecond - 1)));
@@ -86,7 +86,7 @@ TEST(Schedule, AfterATimeCountsFromThere) {
     EXPECT_EQ(state.fired, 1u);
 }
 
-TEST(Schedule, AClockBeforeArmingIsTheMomentOfArming) {
+TEST(Schedule, ClockBeforeArmingCountsAsTimeOfArming) {
     const Fault fault = fault_of("xid=79 after=1s for=2s");
     FaultState state{};
     const Moment before{kArmed - kSecond, kArmed};
@@ -94,7 +94,7 @@ TEST(Schedule, AClockBeforeArmingIsTheMomentOfArming) {
     EXPECT_TRUE(in_window(fault, FaultState{}, before));
 }
 
-// The seconds, of the first 100, at which one call each second fails.
+// Makes one call per second for 100 seconds; returns the seconds at which a call fails.
 std::vector<int> failing_seconds(const std::string& spec) {
     const Fault fault = fault_of(spec);
     FaultState state{};
@@ -115,7 +115,7 @@ TEST(Window, StartsAtTheEndOfAfter) {
     EXPECT_EQ(failing_seconds("xid=79 after=213503d for=213503d"), Calls{}) << "the sum must not wrap around";
 }
 
-TEST(Window, TheEarlierEndWins) {
+TEST(Window, EndsAtTheEarlierOfForAndUntil) {
     const Fault both = fault_of("xid=79 for=30s until=2023-11-14T22:13:40Z");  // armed at 22:13:20
     EXPECT_TRUE(in_window(both, FaultState{}, at(0)));
     EXPECT_TRUE(in_window(both, FaultState{}, at(20 * kSecond - 1)));
@@ -146,7 +146,7 @@ TEST(Mtbf, TripsWithoutACallBetweenCountAsOne) {
     EXPECT_FALSE(fires(fault, state, 0, -1, at(3600 * kSecond)));
 }
 
-TEST(Mtbf, StartsBehindAfter) {
+TEST(Mtbf, StartsAtTheEndOfAfter) {
     const Fault timed = fault_of("xid=79 mtbf=1us after=10s");
     FaultState state{};
     EXPECT_FALSE(fires(timed, state, 0, -1, at(9 * kSecond)));
@@ -157,17 +157,17 @@ TEST(Mtbf, StartsBehindAfter) {
     EXPECT_FALSE(fires(counted, state, 0, -1, at(9 * kSecond)));
     EXPECT_FALSE(fires(counted, state, 0, -1, at(9 * kSecond))) << "the first interval starts here";
     EXPECT_TRUE(fires(counted, state, 0, -1, at(10 * kSecond)));
-    EXPECT_FALSE(fires(counted, state, 0, -1, at(11 * kSecond))) << "times=1 is used up";
+    EXPECT_FALSE(fires(counted, state, 0, -1, at(11 * kSecond))) << "the limit of times=1 has been reached";
 }
 
-TEST(Mtbf, StickyStaysFailed) {
+TEST(Mtbf, StickyFaultStaysFailed) {
     const Fault fault = fault_of("xid=79 mtbf=1us sticky=yes");
     FaultState state{};
     EXPECT_FALSE(fires(fault, state, 0, -1, at(0)));
     for (int i = 0; i < 3; ++i) EXPECT_TRUE(fires(fault, state, 0, -1, at(kSecond)));
 }
 
-// What eight threads see in sum must be what one would.
+// The totals of eight threads. They must equal those of one thread that makes all the calls.
 struct Totals {
     uint64_t fired, matched;
 };
@@ -180,9 +180,9 @@ Totals under_threads(const Fault& fault, int calls_each) {
     threads.reserve(kThreads);
     for (int i = 0; i < kThreads; ++i) {
         threads.emplace_back([&] {
-            uint64_t mine = 0;
-            for (int call = 0; call < calls_each; ++call) mine += fires(fault, state, 0, -1, at(kSecond)) ? 1 : 0;
-            fired += mine;
+            uint64_t fired_here = 0;
+            for (int call = 0; call < calls_each; ++call) fired_here += fires(fault, state, 0, -1, at(kSecond)) ? 1 : 0;
+            fired += fired_here;
         });
     }
     for (std::thread& thread : threads) thread.join();
@@ -201,7 +201,7 @@ TEST(Threads, CountsAreExact) {
     EXPECT_EQ(under_threads(drawn, kEach).fired, failures(drawn, 8 * kEach).size());
 }
 
-TEST(Threads, AnMtbfTripIsTakenByOne) {
+TEST(Threads, MtbfTripFailsOneCall) {
     const Fault fault = fault_of("xid=79 mtbf=1us times=100");
     for (int round = 0; round < 50; ++round) {
         FaultState state{};
@@ -217,8 +217,8 @@ TEST(Threads, AnMtbfTripIsTakenByOne) {
     }
 }
 
-TEST(Draw, IsFixed) {
-    // Recorded once: a plan with a seed must give the same sequence in every release.
+TEST(Draw, MatchesRecordedValues) {
+    // Recorded values: a seed must give the same sequence in every release.
     EXPECT_EQ(draw(42, 0, -1, 1), 0xc6e336836f360b46u);
     EXPECT_EQ(draw(42, 3, 7, 1000), 0x34d3634265a8ae25u);
 }
@@ -236,10 +236,10 @@ TEST(Exponential, AgreesWithLibm) {
     const uint64_t mean = kSecond * 365 * 24 * 3600;  // a year
     for (int i = 0; i < 100'000; ++i) {
         uint64_t u = random() >> (random() % 64);  // all magnitudes
-        if (i % 2 == 1) u = ~u;                    // and those close to 1
+        if (i % 2 == 1) u = ~u;                    // and values close to 1
         const long double x = u == 0 ? 1 : static_cast<long double>(u);
         const long double exact = -std::log(x / 18446744073709551616.0L) * static_cast<long double>(mean);
-        // log of a number close to 1 has lost digits in long double too; log1p has not.
+        // std::log of a number close to 1 loses digits even in long double; std::log1p does not.
         const long double near_one = -std::log1p(-static_cast<long double>(-u) / 18446744073709551616.0L) * mean;
         const long double expected = u >> 63 ? near_one : exact;
         EXPECT_NEAR(static_cast<double>(exponential_ns(mean, u)), static_cast<double>(expected),
@@ -248,13 +248,13 @@ TEST(Exponential, AgreesWithLibm) {
     }
 }
 
-TEST(Exponential, Ends) {
+TEST(Exponential, HandlesTheEndsOfItsRange) {
     EXPECT_EQ(exponential_ns(kSecond, UINT64_MAX), 0u);
     EXPECT_NEAR(static_cast<double>(exponential_ns(kSecond, 0)), 64 * std::log(2.0) * 1e9, 1e3);
     EXPECT_EQ(exponential_ns(UINT64_MAX, 1), UINT64_MAX) << "saturates";
 }
 
-TEST(Exponential, HasItsMean) {
+TEST(Exponential, AverageIsTheMean) {
     long double sum = 0;
     for (uint64_t k = 0; k < 20'000; ++k) sum += static_cast<long double>(exponential_ns(kSecond, draw(9, 0, -1, k)));
     EXPECT_NEAR(static_cast<double>(sum / 20'000), 1e9, 4 * 1e9 / std::sqrt(20'000.0));

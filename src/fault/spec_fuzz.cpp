@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Any bytes as a spec: either a plan whose parts are in range, or an error that points into the text.
+// Parses any bytes as a spec. The result must be a plan whose values are in range, or an error with a position inside
+// the text.
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>

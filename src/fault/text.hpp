@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A view of characters. std::string_view would drag libstdc++ symbols into programs that have none.
+// A view of characters. std::string_view would need libstdc++ symbols, which a preloaded program may not have.
 #pragma once
 
 #include <stddef.h>
@@ -36,7 +36,7 @@ constexpr bool starts_with(Text text, Text prefix) {
     return text.size >= prefix.size && text.first(prefix.size) == prefix;
 }
 
-// <0, 0, >0 in byte order, as the function table is sorted.
+// Returns <0, 0 or >0, in byte order. The function table is sorted in this order.
 constexpr int compare(Text a, Text b) {
     for (size_t i = 0; i < a.size && i < b.size; ++i) {
         if (a[i] != b[i]) return static_cast<unsigned char>(a[i]) < static_cast<unsigned char>(b[i]) ? -1 : 1;
@@ -44,7 +44,7 @@ constexpr int compare(Text a, Text b) {
     return a.size == b.size ? 0 : a.size < b.size ? -1 : 1;
 }
 
-// Shell-style match: * any run, ? any one character; everything else is itself.
+// Matches the whole text: * stands for any characters, ? for any one character, every other character for itself.
 constexpr bool glob_match(Text pattern, Text text) {
     size_t p = 0, t = 0, star = SIZE_MAX, mark = 0;
     while (t < text.size) {

@@ -8,7 +8,7 @@
 namespace cudafault {
 namespace {
 
-TEST(Glob, Matches) {
+TEST(Glob, MatchesWholeTexts) {
     struct Case {
         const char *pattern, *text;
         bool matches;
@@ -34,7 +34,7 @@ TEST(Text, ComparesInByteOrder) {
     EXPECT_GT(compare("\x80", "z"), 0);
 }
 
-TEST(Words, AreWhatStandsBetweenSeparators) {
+TEST(Words, AreSplitAtSeparators) {
     Text rest = " a,,b\t\nc ";
     EXPECT_TRUE(next_word(rest) == Text("a"));
     EXPECT_TRUE(next_word(rest) == Text("b"));

@@ -46,7 +46,8 @@ const Unit* find_unit(Text name) {
     return nullptr;
 }
 
-// Digits behind a decimal point, as a part of the unit; every unit is a multiple of a large power of ten.
+// Converts the digits after a decimal point to nanoseconds. The division is exact for the first digits, because every
+// unit is a multiple of a large power of ten.
 uint64_t fraction_of(const Unit& unit, Text digits) {
     uint64_t ns = 0, place = unit.ns;
     for (size_t i = 0; i < digits.size; ++i) ns += (place /= 10) * static_cast<uint64_t>(digits[i] - '0');
@@ -56,7 +57,7 @@ uint64_t fraction_of(const Unit& unit, Text digits) {
 // Dates
 
 constexpr uint64_t kNsPerSecond = 1'000'000'000;
-constexpr uint64_t kFirstYear = 1970, kLastYear = 2500;  // 64 bits of nanoseconds end in 2554
+constexpr uint64_t kFirstYear = 1970, kLastYear = 2500;  // 64 bits of nanoseconds last until 2554
 
 bool is_leap(uint64_t year) { return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0; }
 
@@ -72,7 +73,7 @@ uint64_t days_since_epoch(uint64_t year, uint64_t month, uint64_t day) {
     return days;
 }
 
-// The digits where `form` has 9, its own characters elsewhere.
+// True if the text has a digit wherever `form` has 9, and the same character as `form` elsewhere.
 bool has_form(Text text, Text form) {
     if (text.size != form.size) return false;
     for (size_t i = 0; i < form.size; ++i) {
@@ -87,7 +88,7 @@ uint64_t number_at(Text text, size_t start, size_t count) {
     return value;
 }
 
-// ".25" as nanoseconds; nothing is 0.
+// Parses a fraction of a second such as ".25" as nanoseconds; an empty text is 0.
 bool parse_fraction(Text text, uint64_t& ns) {
     ns = 0;
     if (text.empty()) return true;
@@ -98,7 +99,7 @@ bool parse_fraction(Text text, uint64_t& ns) {
     return true;
 }
 
-// Where the time zone of an RFC 3339 time begins: "Z", or the sign of "+01:00". 0: it has none.
+// The position of the time zone in an RFC 3339 time: of "Z", or of the sign in "+01:00". 0: the text has no time zone.
 size_t zone_start(Text text) {
     constexpr size_t kOffset = 6;
     if (text[text.size - 1] == 'Z') return text.size - 1;
@@ -120,7 +121,7 @@ bool parse_zone(Text zone, int64_t& offset_seconds) {
 
 // Probabilities
 
-// The digits behind the decimal point. Every multiple of 2^-64 ends within 64 digits, so these suffice to be exact.
+// The number of digits kept after the decimal point. A multiple of 2^-64 has at most 64, so the result is exact.
 constexpr int kFractionDigits = 96;
 
 struct Decimal {
@@ -128,11 +129,11 @@ struct Decimal {
     bool is_one;
 };
 
-// Significant digits of a text such as 1.5e-3, read in two passes: what it is, then where its digits go.
+// The parts of a text such as 1.5e-3. place_digits() then computes the value.
 struct DecimalText {
     Text digits;       // "1.5"
-    size_t point;      // digits before the point
-    int64_t exponent;  // behind e
+    size_t point;      // number of digits before the point
+    int64_t exponent;  // the number after e
 };
 
 bool split_decimal(Text text, DecimalText& out) {
@@ -159,11 +160,11 @@ bool split_decimal(Text text, DecimalText& out) {
     return true;
 }
 
-// False if the number is 0, above 1 or has more digits than fit.
+// out_of_range: the number is 0 or above 1. too_fine: it has more digits than fit.
 ProbabilityResult place_digits(const DecimalText& text, Decimal& out) {
     out = Decimal{};
     bool nonzero = false, beyond_one = false, lost = false;
-    int64_t place = -static_cast<int64_t>(text.point) - text.exponent;  // 0 is the first digit behind the point
+    int64_t place = -static_cast<int64_t>(text.point) - text.exponent;  // 0 is the first digit after the point
     for (size_t i = 0; i < text.digits.size; ++i) {
         if (text.digits[i] == '.') continue;
         const auto digit = static_cast<uint8_t>(text.digits[i] - '0');
@@ -179,7 +180,7 @@ ProbabilityResult place_digits(const DecimalText& text, Decimal& out) {
     return lost && !out.is_one ? ProbabilityResult::too_fine : ProbabilityResult::ok;
 }
 
-// Doubling a decimal fraction 64 times carries out its first 64 binary digits.
+// Converts to binary: each doubling of a decimal fraction carries out its next binary digit.
 uint64_t first_64_bits(Decimal& value) {
     uint64_t bits = 0;
     for (int bit = 0; bit < 64; ++bit) {
@@ -198,7 +199,7 @@ uint64_t first_64_bits(Decimal& value) {
 
 constexpr uint64_t kMaxGpuIndex = 255;
 
-// 3 or 0-3.
+// Parses 3 or 0-3.
 bool parse_ordinals(Text text, GpuKind kind, GpuSelector& out) {
     uint64_t first = 0, last = 0;
     if (!parse_range(text, first, last) || last > kMaxGpuIndex) return false;
@@ -208,7 +209,7 @@ bool parse_ordinals(Text text, GpuKind kind, GpuSelector& out) {
     return true;
 }
 
-// As CUDA_VISIBLE_DEVICES takes it: at least the first digit.
+// Parses a UUID or its first digits, at least one, as CUDA_VISIBLE_DEVICES does.
 bool parse_uuid(Text text, GpuSelector& out) {
     constexpr size_t kLength = 36;
     if (text.size > kLength) return false;
@@ -226,7 +227,8 @@ bool parse_uuid(Text text, GpuSelector& out) {
     return out.uuid_digits > 0;
 }
 
-// 0000:65:00.0; the domain also with eight digits, as NVML has it, and without the function, as the kernel log has it.
+// Parses 0000:65:00.0. The domain may have eight digits, as in NVML, and the function may be missing, as in the kernel
+// log.
 bool parse_pci(Text text, GpuSelector& out) {
     const size_t domain_digits = text.size >= 9 && text[8] == ':' ? 8 : 4;
     if (text.size < domain_digits + 6) return false;
@@ -244,7 +246,7 @@ bool parse_pci(Text text, GpuSelector& out) {
     return true;
 }
 
-// Signals: the same numbers on x86-64 and aarch64 Linux.
+// Signals. The numbers are the same on x86-64 and aarch64 Linux.
 
 struct SignalName {
     char name[8];
@@ -300,7 +302,7 @@ bool parse_duration(Text text, uint64_t& out_ns, BareNumber bare) {
 }
 
 bool parse_timestamp(Text text, uint64_t& out_ns) {
-    constexpr size_t kSeconds = 19;  // up to here the form is fixed
+    constexpr size_t kSeconds = 19;  // length of the part before the fraction
     if (text.size <= kSeconds || !has_form(text.first(kSeconds), "9999-99-99T99:99:99")) return false;
     const size_t zone = zone_start(text);
     int64_t offset = 0;

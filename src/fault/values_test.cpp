@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Values at their limits.
+// Tests the values of a spec at their limits.
 #include "fault/values.hpp"
 
 #include <gtest/gtest.h>
@@ -33,7 +33,7 @@ Value probability(const std::string& text) {
     return parse_probability(Text(text.data(), text.size()), out) == ProbabilityResult::ok ? Value(out) : std::nullopt;
 }
 
-TEST(Number, Limits) {
+TEST(Number, HasAtMost64Bits) {
     EXPECT_EQ(number("0"), 0u);
     EXPECT_EQ(number("007"), 7u);
     EXPECT_EQ(number("18446744073709551615"), UINT64_MAX);
@@ -43,7 +43,7 @@ TEST(Number, Limits) {
         EXPECT_EQ(number(bad), std::nullopt) << bad;
 }
 
-TEST(Duration, Units) {
+TEST(Duration, HasAUnit) {
     EXPECT_EQ(duration("10us"), 10'000u);
     EXPECT_EQ(duration("500ms"), 500'000'000u);
     EXPECT_EQ(duration("90s"), 90'000'000'000u);
@@ -58,7 +58,7 @@ TEST(Duration, Units) {
         EXPECT_EQ(duration(bad), std::nullopt) << bad;
 }
 
-TEST(Duration, Fractions) {
+TEST(Duration, MayHaveAFraction) {
     EXPECT_EQ(duration("1.5s"), 1'500'000'000u);
     EXPECT_EQ(duration("0.25ms"), 250'000u);
     EXPECT_EQ(duration("1.5h"), 5'400'000'000'000u);
@@ -71,7 +71,7 @@ TEST(Duration, Fractions) {
     EXPECT_EQ(duration("18446744073.709551615s"), std::nullopt);
 }
 
-TEST(Duration, ABareNumberMayMeanSeconds) {
+TEST(Duration, WithoutUnitMayBeSeconds) {
     uint64_t ns = 0;
     ASSERT_TRUE(parse_duration("90", ns, BareNumber::seconds));
     EXPECT_EQ(ns, 90'000'000'000u);
@@ -81,7 +81,7 @@ TEST(Duration, ABareNumberMayMeanSeconds) {
     EXPECT_FALSE(parse_duration("1.", ns, BareNumber::seconds));
 }
 
-TEST(Timestamp, Calendar) {
+TEST(Timestamp, ReadsDatesAndTimes) {
     EXPECT_EQ(timestamp("1970-01-01T00:00:00Z"), 0u);
     EXPECT_EQ(timestamp("2026-11-23T12:00:00Z"), 1795435200'000000000u);
     EXPECT_EQ(timestamp("2000-02-29T23:59:59Z"), 951868799'000000000u);
@@ -98,7 +98,7 @@ TEST(Timestamp, Calendar) {
     }
 }
 
-TEST(Timestamp, Zones) {
+TEST(Timestamp, ReadsTimeZones) {
     EXPECT_EQ(timestamp("2026-11-23T13:30:00+01:30"), 1795435200'000000000u);
     EXPECT_EQ(timestamp("2026-11-23T10:00:00.5-02:00"), 1795435200'500000000u);
     EXPECT_EQ(timestamp("1970-01-01T01:00:00+01:00"), 0u);
@@ -109,7 +109,7 @@ TEST(Timestamp, Zones) {
     }
 }
 
-TEST(Probability, IsExactInSixtyFourBits) {
+TEST(Probability, IsExactTo64Bits) {
     EXPECT_EQ(probability("1"), kAlways);
     EXPECT_EQ(probability("1.000"), kAlways);
     EXPECT_EQ(probability("10e-1"), kAlways);
@@ -120,20 +120,20 @@ TEST(Probability, IsExactInSixtyFourBits) {
     EXPECT_EQ(probability("1e-1"), 0x1999999999999999u);
     EXPECT_EQ(probability("0.01E+1"), 0x1999999999999999u);
     EXPECT_EQ(probability("0.001"), 0x004189374bc6a7efu);
-    // 2^-64 to its last decimal, and one unit in that decimal less.
+    // 2^-64 with all its decimals, and the same with the last decimal one lower.
     EXPECT_EQ(probability("0.0000000000000000000542101086242752217003726400434970855712890625"), 1u);
     EXPECT_EQ(probability("0.0000000000000000000542101086242752217003726400434970855712890624"), std::nullopt);
     EXPECT_EQ(probability("0.99999999999999999999999999"), UINT64_MAX);
 }
 
-TEST(Probability, Percent) {
+TEST(Probability, MayBeInPercent) {
     EXPECT_EQ(probability("100%"), kAlways);
     EXPECT_EQ(probability("10%"), probability("0.1"));
     EXPECT_EQ(probability("0.5%"), probability("0.005"));
     EXPECT_EQ(probability("1e-3%"), probability("1e-5"));
 }
 
-TEST(Probability, AgreesWithWideIntegers) {
+TEST(Probability, MatchesIntegerArithmetic) {
     std::mt19937_64 random(1);
     for (int i = 0; i < 1000; ++i) {
         const uint64_t digits = 1 + random() % 9'999'999'999;
@@ -143,7 +143,7 @@ TEST(Probability, AgreesWithWideIntegers) {
     }
 }
 
-TEST(Probability, Refusals) {
+TEST(Probability, RefusesInvalidValues) {
     for (const char* bad : {"",    ".",   "1.",    "0",       "0.0",     "0e5",  "-0.5", "+0.5", "1.0001",
                             "2",   "11",  "1e1",   "1e9999",  "1e99999", "1e",   "1e-",  "0.5x", "0,5",
                             "nan", "inf", "1e-20", "1e-9999", "%",       "101%", "0%",   "50%%", "5 %"}) {
@@ -153,7 +153,7 @@ TEST(Probability, Refusals) {
     EXPECT_EQ(probability("0.5" + std::string(500, '0')), uint64_t{1} << 63);
 }
 
-TEST(Gpu, PciForms) {
+TEST(Gpu, ReadsPciIds) {
     GpuSelector gpu;
     for (const char* form : {"0000:65:00.0", "00000000:65:00.0", "0000:65:00"}) {
         ASSERT_TRUE(parse_gpu(form, gpu)) << form;

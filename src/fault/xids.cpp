@@ -12,7 +12,7 @@ constexpr Xid kXids[] = {
 };
 constexpr int kXidCount = sizeof(kXids) / sizeof(kXids[0]);
 
-// XIDs without a row above, and the error that a program usually sees of them.
+// XIDs without a row above, each with the error that a program usually gets.
 struct XidError {
     uint32_t xid;
     const char* error;
@@ -50,8 +50,8 @@ void describe_unknown_xid(uint32_t number, Message& message) {
         message.add(uint64_t{kXids[i].number});
     }
     const char* error = nullptr;
-    for (const XidError& usual : kXidErrors) {
-        if (usual.xid == number) error = usual.error;
+    for (const XidError& row : kXidErrors) {
+        if (row.xid == number) error = row.error;
     }
     message.add(error ? "; cudafault does not have this one yet, use error=" : "; use error= for another code");
     message.add(error ? error : "");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The six XIDs and their codes, as asked for; the error names.
+// Tests the XIDs, their codes under model=simple, and the error names.
 #include "fault/xids.hpp"
 
 #include <gtest/gtest.h>
@@ -10,7 +10,7 @@
 namespace cudafault {
 namespace {
 
-TEST(Xids, CodesOfTheSimpleModel) {
+TEST(Xids, HaveTheirSimpleModelCodes) {
     const std::map<uint32_t, std::pair<int, std::string>> expected = {
         {79, {100, "CUDA_ERROR_NO_DEVICE"}},         {48, {214, "CUDA_ERROR_ECC_UNCORRECTABLE"}},
         {94, {214, "CUDA_ERROR_ECC_UNCORRECTABLE"}}, {95, {999, "CUDA_ERROR_UNKNOWN"}},
@@ -29,11 +29,11 @@ TEST(Xids, CodesOfTheSimpleModel) {
     EXPECT_EQ(find_xid(80), nullptr);
 }
 
-TEST(Xids, Ascend) {
+TEST(Xids, AreSortedByNumber) {
     for (int i = 1; i < xid_count(); ++i) EXPECT_LT(xids()[i - 1].number, xids()[i].number);
 }
 
-TEST(Errors, NamesAndCodes) {
+TEST(Errors, AreFoundByNameAndByCode) {
     ASSERT_NE(find_error("cudaErrorNoDevice"), nullptr);
     EXPECT_EQ(find_error("cudaErrorNoDevice")->code, 100);
     EXPECT_EQ(find_error("cudaErrorNoDevice")->api, Api::runtime);

@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# baseline_test.sh LIBRARY: fails if a simulated library cannot be loaded everywhere the fault library can. It may need no
-# library but libdl.so.2, no versioned symbol, and only functions that both glibc 2.17 and musl export.
+# Usage: baseline_test.sh LIBRARY. Fails if a program that can load the fault library could not load this simulated
+# library. It may need only the library libdl.so.2, no versioned symbols, and only functions that glibc 2.17 and musl
+# both export.
 set -eu
 library=$1
 allowed="__dso_handle __errno_location __tls_get_addr abort access clock_gettime close dlopen dlsym environ fclose fcntl fopen

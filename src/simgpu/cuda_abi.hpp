@@ -106,7 +106,7 @@ enum LocationType : int { kLocationDevice = 1, kLocationHost = 2, kLocationHostN
 
 struct MemAccess {
     MemLocation location;
-    int flags;  // 0 none, 1 read, 3 read and write
+    int flags;  // 0: none, 1: read, 3: read and write
 };
 
 // CUmemPoolProps.
@@ -146,7 +146,7 @@ struct Event;
 struct Graph;
 struct Node;
 
-// CUDA_KERNEL_NODE_PARAMS; kernel and context came with version 2.
+// CUDA_KERNEL_NODE_PARAMS; version 2 added kernel and context.
 struct KernelNodeParamsV1 {
     Function* function;
     unsigned grid[3], block[3], shared_bytes;
@@ -221,7 +221,7 @@ struct ExecUpdateResult {
     Node* from;
 };
 
-// CUgraphEdgeData; only ordinary edges exist here, and those are all zero.
+// CUgraphEdgeData. Only ordinary edges are simulated; all their fields are zero.
 struct EdgeData {
     unsigned char from_port, to_port, type, reserved[5];
 };

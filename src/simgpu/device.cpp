@@ -78,7 +78,7 @@ Gpu make_gpu(const GpuModel& model, int index, uint64_t memory_override) {
     return {&model, index, memory, reserved, make_uuid(model, index), kFirstBus + static_cast<unsigned>(index)};
 }
 
-// N, MODEL or MODEL:N.
+// Parses N, MODEL or MODEL:N.
 bool parse_group(std::string_view item, const GpuModel*& model, size_t& count) {
     count = 1;
     if (parse_number(item, count)) {
@@ -113,15 +113,15 @@ std::vector<Gpu> read_machine() {
     return gpus;
 }
 
-// The number that an item of CUDA_VISIBLE_DEVICES starts with, as strtoul reads it: "1gpu2" is 1. False for an item
-// that starts with none, or with a negative one.
+// Reads the number at the start of an item of CUDA_VISIBLE_DEVICES, as strtoul does: "1gpu2" is 1. Returns false if the
+// item does not start with a number, or starts with a negative one.
 bool leading_number(std::string_view item, size_t& number) {
     while (!item.empty() && (item.front() == ' ' || item.front() == '\t')) item.remove_prefix(1);
     if (item.starts_with('+')) item.remove_prefix(1);
     return std::from_chars(item.data(), item.data() + item.size(), number).ec == std::errc{};
 }
 
-// The only GPU whose UUID starts with the item; nullptr if there is none, or more than one.
+// Returns the GPU whose UUID starts with the item; nullptr if no GPU, or more than one, has such a UUID.
 const Gpu* find_uuid(const std::vector<const Gpu*>& gpus, std::string_view item) {
     const Gpu* found = nullptr;
     for (const Gpu* gpu : gpus) {
@@ -133,7 +133,7 @@ const Gpu* find_uuid(const std::vector<const Gpu*>& gpus, std::string_view item)
     return found;
 }
 
-// False if the value is already in the list.
+// Appends the value. Returns false if it is already in the list.
 template <typename Value>
 bool append_unique(std::vector<Value>& values, const Value& value) {
     if (std::find(values.begin(), values.end(), value) != values.end()) return false;
@@ -226,7 +226,7 @@ std::string pci_text(const Gpu& gpu) {
 }
 
 bool parse_pci(std::string_view text, unsigned& domain, unsigned& bus, unsigned& device) {
-    std::string_view address = next_item(text, '.');  // the function does not matter
+    std::string_view address = next_item(text, '.');  // the function is ignored
     const bool has_domain = std::count(address.begin(), address.end(), ':') == 2;
     domain = 0;
     if (has_domain && !parse_number(next_item(address, ':'), domain, 16)) return false;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The simulated machine: which GPUs it has. libcuda and NVML look at the same one, in every process alike.
+// The GPUs of the simulated machine. libcuda and NVML use the same description in every process.
 #pragma once
 
 #include <cstdint>
@@ -13,10 +13,10 @@ namespace cudafault::sim {
 
 // A row of data/gpus.yaml.
 struct GpuModel {
-    const char* key;  // as CUDAFAULT_SIM_GPUS names it
+    const char* key;  // name in CUDAFAULT_SIM_GPUS
     const char* name;
-    uint64_t memory_bytes;    // as NVML counts it
-    uint64_t reserved_bytes;  // of these not for programs
+    uint64_t memory_bytes;    // total memory that NVML reports
+    uint64_t reserved_bytes;  // part of memory_bytes that programs cannot allocate
     int multiprocessors, major, minor;
     int clock_mhz, memory_clock_mhz, bus_width_bits;
     uint64_t l2_bytes;
@@ -34,10 +34,10 @@ extern const size_t kGpuModelCount;
 
 struct Gpu {
     const GpuModel* model;
-    int index;  // on the machine
+    int index;  // NVML index on the machine
     uint64_t memory_bytes, reserved_bytes;
     Uuid uuid;
-    unsigned pci_bus;  // in domain 0, device 0
+    unsigned pci_bus;  // bus number; domain and device are 0
 
     uint64_t usable_bytes() const { return memory_bytes - reserved_bytes; }
 };
@@ -46,19 +46,19 @@ struct Gpu {
 // stderr and no GPU at all, so that no test runs on a machine that its author did not describe.
 const std::vector<Gpu>& machine();
 
-// What machine() does with its variables. Throws nothing; `error` is empty if both texts are valid.
+// Parses the values of the variables of machine(). Does not throw; `error` is empty if both texts are valid.
 std::vector<Gpu> parse_machine(std::string_view gpus, std::string_view memory, std::string& error);
 
 // The GPUs in CUDA's numbering. `visible` and `order` are CUDA_VISIBLE_DEVICES and CUDA_DEVICE_ORDER, nullptr if unset.
-// The first item decides whether the list holds numbers or UUIDs. The list ends at the first item of another kind, or
-// that names no GPU; with a repeated item it shows no GPU at all.
+// The first item decides whether the list contains numbers or UUIDs. The list ends before the first item that is of the
+// other kind or that names no GPU. A list with a repeated item contains no GPU at all.
 std::vector<const Gpu*> visible_gpus(const std::vector<Gpu>& gpus, const char* visible, const char* order);
 
 std::string uuid_text(const Gpu& gpu);  // GPU-xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx
 std::string pci_text(const Gpu& gpu);   // 0000:10:00.0
 bool parse_pci(std::string_view text, unsigned& domain, unsigned& bus, unsigned& device);
 
-// CUDA version of the simulated driver, as 13050; CUDAFAULT_SIM_DRIVER_VERSION overrides it.
+// CUDA version of the simulated driver, such as 13050. CUDAFAULT_SIM_DRIVER_VERSION overrides it.
 int driver_version();
 
 }  // namespace cudafault::sim

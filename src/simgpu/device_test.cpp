@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The description of the machine and CUDA's numbering of it.
+// Tests the description of the simulated machine and CUDA's numbering of its GPUs.
 #include "simgpu/device.hpp"
 
 #include <gtest/gtest.h>
@@ -35,7 +35,7 @@ TEST(Machine, IsOneH100ByDefault) {
     EXPECT_STREQ(gpus[0].model->key, "H100");
 }
 
-TEST(Machine, IsANumberAModelOrAList) {
+TEST(Machine, IsDescribedByANumberAModelOrAList) {
     EXPECT_EQ(machine_of("3").size(), 3u);
     EXPECT_EQ(machine_of("0").size(), 0u);
     EXPECT_STREQ(machine_of("b200")[0].model->name, "NVIDIA B200");
@@ -76,7 +76,7 @@ TEST(Machine, IdentitiesAreStableAndDiffer) {
     EXPECT_EQ(pci_text(machine_of("2")[1]), "0000:11:00.0");
 }
 
-TEST(Machine, EveryModelHasPlausibleFigures) {
+TEST(Machine, EveryModelHasPlausibleValues) {
     for (size_t i = 0; i < kGpuModelCount; ++i) {
         const GpuModel& m = kGpuModels[i];
         EXPECT_EQ(std::strncmp(m.name, "NVIDIA ", 7), 0) << m.key;
@@ -90,7 +90,7 @@ TEST(Machine, EveryModelHasPlausibleFigures) {
     EXPECT_EQ(kGpuModelCount, 5u);
 }
 
-TEST(VisibleDevices, AreAllIfUnset) { EXPECT_EQ(visible(machine_of("3"), nullptr), (std::vector<int>{0, 1, 2})); }
+TEST(VisibleDevices, AreAllGpusIfUnset) { EXPECT_EQ(visible(machine_of("3"), nullptr), (std::vector<int>{0, 1, 2})); }
 
 TEST(VisibleDevices, FollowTheOrderOfTheList) {
     const auto gpus = machine_of("4");
@@ -99,7 +99,7 @@ TEST(VisibleDevices, FollowTheOrderOfTheList) {
     EXPECT_EQ(visible(gpus, ""), std::vector<int>{});
 }
 
-TEST(VisibleDevices, ListEndsAtFirstItemThatNamesNoGpu) {
+TEST(VisibleDevices, ListEndsAtAnItemThatNamesNoGpu) {
     const auto gpus = machine_of("4");
     EXPECT_EQ(visible(gpus, "1,7,0"), std::vector<int>{1});
     EXPECT_EQ(visible(gpus, "0, 1, 2, -1, 3"), (std::vector<int>{0, 1, 2}));
@@ -109,7 +109,7 @@ TEST(VisibleDevices, ListEndsAtFirstItemThatNamesNoGpu) {
     EXPECT_EQ(visible(gpus, "99999999999999999999,0"), std::vector<int>{});
 }
 
-TEST(VisibleDevices, NumbersAreReadAsStrtoulReadsThem) {
+TEST(VisibleDevices, NumbersAreReadLikeStrtoul) {
     const auto gpus = machine_of("4");
     EXPECT_EQ(visible(gpus, "1gpu2,0ampere"), (std::vector<int>{1, 0}));
     EXPECT_EQ(visible(gpus, "+2,0x1"), (std::vector<int>{2, 0}));
@@ -134,7 +134,7 @@ TEST(VisibleDevices, MayBeUuidsAndTheirPrefixes) {
     EXPECT_EQ(visible(gpus, "GPU-ffffffffff"), std::vector<int>{});
 }
 
-TEST(VisibleDevices, ListOfOneKindEndsAtFirstItemOfTheOther) {
+TEST(VisibleDevices, ListEndsAtAnItemOfTheOtherKind) {
     const auto gpus = machine_of("4");
     const std::string uuid = uuid_text(gpus[2]);
     EXPECT_EQ(visible(gpus, (uuid + ",1").c_str()), std::vector<int>{2});
@@ -142,7 +142,7 @@ TEST(VisibleDevices, ListOfOneKindEndsAtFirstItemOfTheOther) {
     EXPECT_EQ(visible(gpus, (uuid + ", " + uuid_text(gpus[1])).c_str()), std::vector<int>{2});
 }
 
-TEST(VisibleDevices, AreFastestFirstOrInBusOrder) {
+TEST(VisibleDevices, AreSortedBySpeedOrByBusId) {
     const auto gpus = machine_of("L4,H100");
     EXPECT_EQ(visible(gpus, nullptr), (std::vector<int>{1, 0}));
     EXPECT_EQ(visible(gpus, nullptr, "FASTEST_FIRST"), (std::vector<int>{1, 0}));

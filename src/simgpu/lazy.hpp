@@ -6,8 +6,8 @@
 namespace cudafault::sim {
 
 // An object that is created at its first use and never destroyed, because libraries call CUDA from exit handlers.
-// Threads that race to create it all get the same one. Unlike a local static it needs no guard functions of the C++
-// runtime.
+// If several threads create it at the same time, all get the same object. Unlike a local static it needs no guard
+// functions of the C++ runtime.
 template <typename Object>
 class Lazy {
 public:

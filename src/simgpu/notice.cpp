@@ -62,7 +62,7 @@ bool is_fault_library_loaded() {
     const int file = open_file("/proc/self/maps", O_RDONLY | O_CLOEXEC);
     if (file < 0) return true;  // unknown
     char buffer[4096];
-    size_t kept = 0;  // the end of the previous part, since a name may lie across the border
+    size_t kept = 0;  // end of the previous part, because a name can be split between two parts
     bool found = false;
     for (long got; !found && (got = read_file(file, buffer + kept, sizeof buffer - kept)) > 0;) {
         const Text text(buffer, kept + static_cast<size_t>(got));
@@ -74,7 +74,7 @@ bool is_fault_library_loaded() {
     return found;
 }
 
-// Whether the command line is that of `cudafault run`.
+// Whether the command line starts with `cudafault run`.
 bool is_run(Text command_line) {
     size_t end = 0, name = 0;
     for (; end < command_line.size && command_line[end] != '\0'; ++end) {

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Lines on standard error, each at most once in a process and library, about what simulated GPUs cannot do here.
+// Warnings on standard error about cases that simulated GPUs do not support. Each library of a process writes a warning
+// at most once.
 #pragma once
 
 namespace cudafault::sim {
 
-// A process of a `cudafault run` that has lost LD_PRELOAD sees healthy GPUs whatever is armed.
+// Warns if this process belongs to a `cudafault run` but has no LD_PRELOAD: no fault can reach it.
 void warn_if_out_of_reach();
 
-// A statically linked CUDA runtime accepts NVIDIA's driver only.
+// Warns that the program has a statically linked CUDA runtime, which accepts only NVIDIA's driver.
 void warn_of_static_runtime();
 
 }  // namespace cudafault::sim

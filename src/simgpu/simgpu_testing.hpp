@@ -13,11 +13,11 @@
 
 namespace cudafault::sim::testing {
 
-// The machine of all tests: small GPUs, so that they can be filled.
+// The machine of all tests. Its GPUs are small, so that tests can fill their memory.
 inline constexpr const char* kMachine = "H100:2,L4";
 inline constexpr size_t kGpuBytes = size_t{256} << 20;
 
-// Before main: what a test sets later stands.
+// Sets the variables before main(), so that tests can change them later.
 inline const bool kMachineIsSet = [] {
     setenv("CUDAFAULT_SIM_GPUS", kMachine, 1);
     setenv("CUDAFAULT_SIM_MEMORY", "256M", 1);
@@ -35,7 +35,7 @@ inline void* open_library(const char* path) {
     return handle;
 }
 
-// Arguments must have the exact types of the parameters.
+// Calls a function by name. The arguments must have exactly the types of its parameters.
 template <typename Status, typename... Arguments>
 Status call(void* library, const char* name, Arguments... arguments) {
     const auto function = reinterpret_cast<Status (*)(Arguments...)>(dlsym(library, name));
@@ -46,7 +46,7 @@ Status call(void* library, const char* name, Arguments... arguments) {
     return function(arguments...);
 }
 
-using Row = std::map<std::string, std::string>;  // by column
+using Row = std::map<std::string, std::string>;  // field by column name
 
 inline std::vector<std::string> split(const std::string& line) {
     std::vector<std::string> fields(1);

@@ -7,7 +7,7 @@
 namespace cudafault::cudart {
 namespace {
 
-// Where unified addressing finds out the direction, both sides are "unified".
+// For cudaMemcpyDefault both sides are "unified": the driver determines the direction from the addresses.
 MemoryType source_type(CopyKind kind) {
     if (kind == kDefaultKind) return kUnifiedMemory;
     return kind == kHostToHost || kind == kHostToDevice ? kHostMemory : kDeviceMemory;
@@ -51,7 +51,7 @@ Side3D side(const PitchedPointer& memory, const Position& position, MemoryType t
 
 Error enter_for_kind(CopyKind kind) { return is_kind(kind) ? enter_context() : kInvalidMemcpyDirection; }
 
-// Slice by slice, for the slices of a pitched allocation may be taller than what is set.
+// Sets slice by slice, because the slices of a pitched allocation may have more rows than are set.
 template <typename SetPlane>
 Error set_slices(const PitchedPointer& target, const Extent& extent, SetPlane set_plane) {
     for (size_t z = 0; z < extent.depth; ++z) {

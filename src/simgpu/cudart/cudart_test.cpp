@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// One simulated runtime over the simulated driver, as a program meets it: by symbol and symbol version.
+// Tests one simulated runtime over the simulated driver. Functions are looked up by symbol and symbol version.
 #include <dlfcn.h>
 #include <gtest/gtest.h>
 
@@ -20,7 +20,7 @@ namespace {
 
 constexpr const char* kSymbolVersion = CUDART_SONAME;
 
-// Resolved by absolute path, so that a real runtime on the machine is never what is tested.
+// Opened by absolute path, so that a real runtime on the machine is never tested instead.
 void* library() {
     static void* const handle = sim::testing::open_library(CUDART_PATH);
     return handle;
@@ -28,7 +28,7 @@ void* library() {
 
 void* symbol(const char* name) { return dlvsym(library(), name, kSymbolVersion); }
 
-// A function of the runtime by its name, called with exactly these argument types.
+// Calls a function of the runtime by name. The arguments must have exactly the types of its parameters.
 template <typename... Arguments>
 Error cuda(const char* name, Arguments... arguments) {
     const auto function = reinterpret_cast<Error (*)(Arguments...)>(symbol(name));
@@ -51,7 +51,7 @@ std::vector<unsigned char> pattern(size_t size) {
     return bytes;
 }
 
-// What nvcc's constructors register: one image with one kernel and one variable.
+// A program as nvcc's constructors register it: one image with one kernel and one variable.
 struct Program {
     struct {
         int magic = 0x466243b1;
@@ -59,7 +59,7 @@ struct Program {
         const void* image;
         void* extra = nullptr;
     } wrapper;
-    // A fat binary's header with nothing behind it.
+    // The header of a fat binary without content.
     alignas(8) unsigned char image[16] = {0x50, 0xed, 0x55, 0xba, 1, 0, 16, 0};
     char kernel_stub = 0, variable = 0;
     static constexpr size_t kVariableBytes = 64;
@@ -88,11 +88,11 @@ Error launch(const void* kernel, Dim3 grid, Dim3 block) {
 
 class Cudart : public testing::Test {
 protected:
-    // Errors of one test are not the next one's.
+    // Clears the last error, so that it does not affect the next test.
     void TearDown() override { cuda("cudaGetLastError"); }
 };
 
-// The names of the release, from the linker's version script that the data made.
+// The exported names of the release, from the generated version script.
 std::vector<std::string> exported_names() {
     std::vector<std::string> names;
     std::ifstream script(CUDART_MAP);
@@ -121,7 +121,7 @@ TEST_F(Cudart, HasNoOtherVersionOfItsSymbols) {
     }
 }
 
-TEST_F(Cudart, VersionsAreThoseOfTheRelease) {
+TEST_F(Cudart, ReportsTheVersionsOfItsRelease) {
     int runtime = 0, driver = 0;
     EXPECT_EQ(cuda("cudaRuntimeGetVersion", &runtime), kSuccess);
     EXPECT_EQ(runtime / 1000, CUDART_MAJOR);
@@ -137,7 +137,7 @@ TEST_F(Cudart, DevicesMatchTheSimulatedMachine) {
     EXPECT_EQ(cuda("cudaSetDevice", -1), kInvalidDevice);
 }
 
-TEST_F(Cudart, CurrentDeviceIsTheThreadsOwn) {
+TEST_F(Cudart, CurrentDeviceIsPerThread) {
     ASSERT_EQ(cuda("cudaSetDevice", 1), kSuccess);
     int here = -1, there = -1;
     std::thread([&] { EXPECT_EQ(cuda("cudaGetDevice", &there), kSuccess); }).join();
@@ -231,7 +231,7 @@ TEST_F(Cudart, CopyWithoutDirectionIsRefused) {
     EXPECT_EQ(cuda("cudaMemcpy", &byte, static_cast<const char*>(&byte), size_t{1}, 7), kInvalidMemcpyDirection);
 }
 
-TEST_F(Cudart, NothingIsAllocatedAndFreedWithoutError) {
+TEST_F(Cudart, ZeroBytesCanBeAllocatedAndFreed) {
     void* pointer = &pointer;
     EXPECT_EQ(cuda("cudaMalloc", &pointer, size_t{0}), kSuccess);
     EXPECT_EQ(pointer, nullptr);
@@ -248,13 +248,13 @@ TEST_F(Cudart, LastErrorIsKeptUntilItIsRead) {
     EXPECT_EQ(cuda("cudaGetLastError"), kSuccess);
 }
 
-TEST_F(Cudart, LastErrorIsTheThreadsOwn) {
+TEST_F(Cudart, LastErrorIsPerThread) {
     EXPECT_EQ(cuda("cudaSetDevice", 99), kInvalidDevice);
     std::thread([] { EXPECT_EQ(cuda("cudaGetLastError"), kSuccess); }).join();
     EXPECT_EQ(cuda("cudaGetLastError"), kInvalidDevice);
 }
 
-TEST_F(Cudart, PointersHaveTheirKind) {
+TEST_F(Cudart, PointersHaveTheirAttributes) {
     void* device = allocate(4096);
     void* host = nullptr;
     ASSERT_EQ(cuda("cudaMallocHost", &host, size_t{4096}), kSuccess);
@@ -294,7 +294,7 @@ TEST_F(Cudart, StreamsAndEventsFinish) {
     EXPECT_EQ(cuda("cudaFree", device), kSuccess);
 }
 
-TEST_F(Cudart, PerThreadFormsWork) {
+TEST_F(Cudart, PerThreadVariantsWork) {
     const auto sent = pattern(100);
     std::vector<unsigned char> received(sent.size());
     void* device = allocate(sent.size());
@@ -339,7 +339,7 @@ TEST_F(Cudart, InvalidLaunchesAreRefused) {
     EXPECT_EQ(launch(&program.kernel_stub, {0, 1, 1}, {1, 1, 1}), kInvalidConfiguration);
 }
 
-TEST_F(Cudart, UnregisteredKernelIsForgotten) {
+TEST_F(Cudart, UnregisteredKernelCannotBeLaunched) {
     const void* stub = nullptr;
     {
         Program program;
@@ -349,7 +349,7 @@ TEST_F(Cudart, UnregisteredKernelIsForgotten) {
 }
 
 #if CUDART_MAJOR >= 12
-TEST_F(Cudart, KernelHandleOfNewCompilersIsLaunched) {
+TEST_F(Cudart, KernelIsLaunchedByItsHandle) {
     Program program;
     const void* kernel = nullptr;
     void** no_arguments = nullptr;
@@ -373,7 +373,7 @@ TEST_F(Cudart, KernelsHaveAttributes) {
     EXPECT_GT(blocks, 0);
 }
 
-TEST_F(Cudart, DeviceVariablesHoldWhatIsCopied) {
+TEST_F(Cudart, CopiedDeviceVariablesAreReadBack) {
     Program program;
     const void* variable = &program.variable;
     const auto sent = pattern(Program::kVariableBytes / 2);
@@ -425,7 +425,7 @@ TEST_F(Cudart, DriverEntryPointsAreFound) {
 #endif
 }
 
-TEST_F(Cudart, FunctionsThatAreNotSimulatedAnswerNotSupported) {
+TEST_F(Cudart, StubsAnswerNotSupported) {
     EXPECT_EQ(cuda("cudaMallocArray"), kNotSupported);
     EXPECT_EQ(cuda("cudaGetLastError"), kNotSupported);
 }
@@ -439,7 +439,7 @@ TEST_F(Cudart, ErrorsHaveNamesAndTexts) {
     EXPECT_STREQ(text(12345), "unrecognized error code");
 }
 
-// Each in a process of its own, for initialization happens once.
+// Runs in a process of its own, because initialization happens only once per process.
 void exit_with(const char* variable, const char* value, int wanted) {
     setenv(variable, value, 1);
     int count = 0;

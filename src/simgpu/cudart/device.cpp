@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Facts about devices, limits of the current context, peer access.
+// Devices and their facts, limits of the current context, peer access.
 #include "simgpu/cudart/runtime.hpp"
 
 namespace cudafault::cudart {

@@ -18,7 +18,7 @@ void fetch(GetProcAddress get, const char* name, int version, Entry& entry) {
     if (get(name, &address, version, 0, &status) == kSuccess) entry = reinterpret_cast<Entry>(address);
 }
 
-// Never freed: libraries call the runtime from exit handlers.
+// Never freed, because libraries call the runtime from exit handlers.
 const Driver* load() {
     void* library = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
     const auto get = library ? reinterpret_cast<GetProcAddress>(dlsym(library, "cuGetProcAddress_v2")) : nullptr;

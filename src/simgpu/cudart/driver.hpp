@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// The driver as the simulated runtime sees it: entry points fetched from libcuda.so.1 as the real runtime does, by one
-// dlsym of cuGetProcAddress_v2 and a query per function.
+// The driver functions that the simulated runtime calls. As in the real runtime, they are looked up in libcuda.so.1
+// with one dlsym of cuGetProcAddress_v2 and one query for each function.
 #pragma once
 
 #include "simgpu/cudart/types.hpp"
 
-// X(name, ABI version asked for, parameters): every driver function the runtime calls.
+// X(name, requested ABI version, parameters) for every driver function that the runtime calls.
 #define CUDAFAULT_DRIVER_FUNCTIONS(X)                                                                                 \
     X(cuInit, 2000, (unsigned flags))                                                                                 \
     X(cuDriverGetVersion, 2020, (int* version))                                                                       \
@@ -235,17 +235,17 @@
 
 namespace cudafault::cudart {
 
-// nullptr where the driver has no such function.
+// A member is nullptr if the driver does not have the function.
 struct Driver {
 #define CUDAFAULT_DECLARE(name, version, parameters) Error(*name) parameters;
     CUDAFAULT_DRIVER_FUNCTIONS(CUDAFAULT_DECLARE)
 #undef CUDAFAULT_DECLARE
 };
 
-// Loads libcuda.so.1 at the first call; nullptr where there is none. A driver that is missing is looked for again.
+// Loads libcuda.so.1 at the first call. Returns nullptr if it is not found; later calls then try again.
 const Driver* driver();
 
-// Calls an entry point that a driver may lack.
+// Calls an entry point that the driver may not have.
 template <typename... Parameters, typename... Arguments>
 Error call(Error (*Driver::*entry)(Parameters...), Arguments... arguments) {
     const auto function = driver()->*entry;

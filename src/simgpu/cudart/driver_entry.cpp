@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Entry points of the driver handed to programs.
+// Functions that return entry points of the driver to programs.
 #include "simgpu/cudart/runtime.hpp"
 
 namespace cudafault::cudart {
@@ -48,7 +48,7 @@ CUDART_API Error cudaGetDriverEntryPoint_ptsz(const char* symbol, void** functio
 }
 #endif
 
-// As CUDA 13.5's, it answers nothing.
+// Resolves nothing, as in CUDA 13.5.
 CUDART_API void* __cudaGetProcAddress() { return nullptr; }
 
 }  // namespace cudafault::cudart

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Graphs and stream capture. CUDA 12.3 gave edges data of their own under _v2 names, CUDA 13 under the plain names:
-// each plain name below has the form of its release.
+// Graphs and stream capture. CUDA 12.3 added edge data in functions with _v2 names; in CUDA 13 the plain names have it
+// too. Each plain name below has the parameters of its release.
 #include "simgpu/cudart/copy.hpp"
 #include "simgpu/cudart/registry.hpp"
 #include "simgpu/cudart/runtime.hpp"
@@ -8,7 +8,7 @@
 namespace cudafault::cudart {
 namespace {
 
-// The driver's node parameters name kernels as the driver knows them, and a context.
+// Converts node parameters to the driver's, which contain the driver's kernel handle and a context.
 Error to_driver(const KernelNodeParams& params, DriverKernelNodeParams& result) {
     Kernel kernel = nullptr;
     if (Error error = find_kernel(params.function, kernel)) return error;
@@ -284,7 +284,7 @@ CUDART_API Error cudaGraphAddEmptyNode(GraphNode* node, Graph graph, const Graph
     return in_context(&Driver::cuGraphAddEmptyNode, node, graph, dependencies, count);
 }
 
-// Runtime and driver share the layout of an allocation node's parameters.
+// The parameters of an allocation node have the same layout in the runtime and the driver.
 CUDART_API Error cudaGraphAddMemAllocNode(GraphNode* node, Graph graph, const GraphNode* dependencies, size_t count,
                                           void* params) {
     return in_context(&Driver::cuGraphAddMemAllocNode, node, graph, dependencies, count, params);
@@ -325,7 +325,7 @@ CUDART_API Error cudaGraphInstantiateWithFlags(GraphExec* exec, Graph graph, uin
     return in_context(&Driver::cuGraphInstantiateWithFlags, exec, graph, flags);
 }
 
-// CUDA 11 reported where it failed; nothing fails here that would have a place.
+// CUDA 11 also reports the node that failed. The simulated driver has no failure that concerns one node.
 #if CUDART_MAJOR >= 12
 CUDART_API Error cudaGraphInstantiate(GraphExec* exec, Graph graph, uint64_t flags) {
     return cudaGraphInstantiateWithFlags(exec, graph, flags);

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Allocation, pools, host memory, what a pointer is, sharing between processes.
+// Allocation, pools, host memory, pointer attributes, sharing between processes.
 #include "simgpu/cudart/runtime.hpp"
 
 namespace cudafault::cudart {
 namespace {
 
-// Rows of cudaMallocPitch fit elements of any size the hardware coalesces.
+// The element size for cudaMallocPitch. The pitch is valid for elements of every size that the hardware coalesces.
 constexpr unsigned kPitchElement = 4;
 
-// The runtime accepts an allocation of nothing, the driver does not.
+// The runtime accepts an allocation of 0 bytes; the driver does not.
 template <typename Allocate>
 Error allocate(void** pointer, size_t bytes, Allocate allocate_some) {
     if (!pointer) return record(kInvalidValue);
@@ -16,7 +16,7 @@ Error allocate(void** pointer, size_t bytes, Allocate allocate_some) {
     return bytes ? allocate_some() : record(enter_context());
 }
 
-// cudaMemoryType of what the driver says about a pointer.
+// Converts the driver's memory type of a pointer to cudaMemoryType.
 int type_of(int memory_type, bool managed) {
     if (managed) return 3;
     return memory_type == kHostMemory ? 1 : memory_type == kDeviceMemory ? 2 : 0;
@@ -32,7 +32,7 @@ Error describe(PointerAttributes& result, const void* pointer) {
     if (Error error = call(&Driver::cuPointerGetAttributes, 5u, attributes, values, pointer)) return error;
     found.type = type_of(memory_type, managed & 1);
     found.device = found.type ? device : kNoDeviceOrdinal;
-    // Memory CUDA does not know: the host may use the address.
+    // Memory that CUDA does not know is host memory.
     if (!found.type) found.host_pointer = const_cast<void*>(pointer);
     result = found;
     return kSuccess;
@@ -67,7 +67,7 @@ CUDART_API Error cudaMalloc3D(PitchedPointer* result, Extent extent) {
     return error;
 }
 
-// Freeing nothing is how programs ask for initialization.
+// Programs call cudaFree(0) to initialize the runtime.
 CUDART_API Error cudaFree(void* pointer) {
     return pointer ? in_context(&Driver::cuMemFree, pointer) : record(enter_context());
 }
@@ -169,7 +169,7 @@ CUDART_PER_THREAD(cudaMemPrefetchAsync_v2, _ptsz,
                   (const void* pointer, size_t bytes, MemLocation location, unsigned flags, Stream stream),
                   (pointer, bytes, location, flags, own_stream(stream)))
 
-// CUDA 13 gave these names the later form's parameters.
+// In CUDA 13 these names have the parameters of the _v2 functions.
 #if CUDART_MAJOR >= 13
 CUDART_API Error cudaMemAdvise(const void* pointer, size_t bytes, int advice, MemLocation location) {
     return cudaMemAdvise_v2(pointer, bytes, advice, location);

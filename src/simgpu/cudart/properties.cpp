@@ -7,7 +7,7 @@
 namespace cudafault::cudart {
 namespace {
 
-// Attributes that a driver does not know are 0.
+// Attributes that the driver does not know are 0.
 int attribute(int number, int device) {
     int value = 0;
     return call(&Driver::cuDeviceGetAttribute, &value, number, device) ? 0 : value;
@@ -135,7 +135,7 @@ int attribute(int number, int device) {
     FIELD(gpuPciSubsystemID, 140)                      \
     FIELD(hostNumaMultinodeIpcSupported, 143)
 
-// Every field that this layout has.
+// Sets every field of this layout.
 template <typename Properties>
 Error fill(Properties* properties, int device) {
     if (!properties) return kInvalidValue;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// cudaDeviceProp. Its layout changed twice: CUDA 12 added fields at the end and exported the longer form as
-// cudaGetDeviceProperties_v2, CUDA 13 dropped some fields. The names are those that programs know.
+// cudaDeviceProp. Its layout changed twice. CUDA 12 added fields at the end and exports the function for the longer
+// form as cudaGetDeviceProperties_v2. CUDA 13 removed some fields. The field names are those of CUDA's header.
 #pragma once
 
 #include "simgpu/cudart/types.hpp"
@@ -13,7 +13,8 @@ namespace cudafault::cudart {
 #define CUDART_UNTIL_12(field)
 #endif
 
-// As CUDA 11 has it, and cudaGetDeviceProperties of CUDA 12; without the dropped fields the head of CUDA 13's.
+// The layout of CUDA 11 and of cudaGetDeviceProperties in CUDA 12. CUDA 13's layout starts with these fields, except
+// those that it removed.
 struct DeviceProperties {
     char name[256];
     Uuid uuid;
@@ -97,7 +98,7 @@ struct DeviceProperties {
     size_t reservedSharedMemPerBlock;
 };
 
-// What CUDA 12 added.
+// The fields that CUDA 12 added.
 struct DevicePropertiesV2 : DeviceProperties {
     int hostRegisterSupported;
     int sparseCudaArraySupported;

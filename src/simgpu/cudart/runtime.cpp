@@ -27,7 +27,7 @@ Error first_initialization() {
     return call(&Driver::cuInit, 0u);
 }
 
-// The device's context if the runtime has made one already.
+// The device's primary context if the runtime has created it already.
 Context known_primary(int device) {
     std::lock_guard lock(g_mutex);
     return device >= 0 && device < kMaxDevices ? g_primary[device] : nullptr;
@@ -49,7 +49,7 @@ Error set_device(int device) {
     if (Error error = initialize()) return error;
     int handle = 0;
     if (Error error = call(&Driver::cuDeviceGet, &handle, device)) return error;
-    // Before CUDA 12 choosing a device did not yet create its context.
+    // Before CUDA 12, cudaSetDevice does not create the device's context.
     if (CUDART_MAJOR >= 12) {
         if (Error error = bind_primary(device)) return error;
     } else if (Error error = call(&Driver::cuCtxSetCurrent, known_primary(device))) {
@@ -131,7 +131,7 @@ CUDART_API Error cudaRuntimeGetVersion(int* version) {
     return kSuccess;
 }
 
-// Answers 0 where there is no driver.
+// The version is 0 if no driver is installed.
 CUDART_API Error cudaDriverGetVersion(int* version) {
     if (!version) return record(kInvalidValue);
     *version = 0;

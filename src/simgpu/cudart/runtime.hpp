@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// What every function of the simulated runtime needs: lazy initialization, the current device with its primary
-// context, and the last error. The state has no destructors, for libraries call the runtime from exit handlers.
+// State of the simulated runtime: initialization at the first use, the current device with its primary context, and the
+// last error. The state has no destructors, because libraries call the runtime from exit handlers.
 #pragma once
 
 #include "simgpu/cudart/driver.hpp"
 #include "simgpu/cudart/types.hpp"
 
-// An exported function; which of them a soname really exports is in data/cuda_runtime.tsv.
+// Marks an exported function. data/cuda_runtime.tsv decides which of them a soname exports.
 #define CUDART_API extern "C" __attribute__((visibility("default")))
 
-// name_suffix: the same function where the default stream is the thread's own. Give the parameters, then the arguments
-// of the call with own_stream(stream) for the stream.
+// Defines name_suffix, the variant whose default stream is the thread's own. Takes the parameters, then the arguments
+// of the call with own_stream(stream) as the stream.
 #define CUDART_PER_THREAD(name, suffix, parameters, arguments) \
     CUDART_API Error name##suffix parameters { return name arguments; }
 
@@ -18,22 +18,23 @@ namespace cudafault::cudart {
 
 inline constexpr int kRuntimeVersion = CUDART_MAJOR == 11 ? 11080 : CUDART_MAJOR == 12 ? 12090 : 13050;
 
-// Makes an error the thread's last error, except kNotReady, which is an answer.
+// Sets the thread's last error and returns it. kNotReady is not recorded, because it is not an error.
 Error record(Error error);
 
 // Loads and initializes the driver once. Later calls repeat a failure of cuInit, as in the real runtime.
 Error initialize();
 
-// Makes sure that a context is current: the one the program has set, else the primary one of the thread's device.
+// Makes sure that a context is current: the one that the program has set, or else the primary context of the thread's
+// device.
 Error enter_context();
 
-// Of the current context; the thread's choice where none is current.
+// Returns the device of the current context, or the device that the thread has set if no context is current.
 Error current_device(int& device);
 
 // The primary context, created at the first use of the device.
 Error primary_context(int device, Context& context);
 
-// One driver call on behalf of a runtime call.
+// Initializes, makes one driver call for a runtime call, and records its error.
 template <typename... Parameters, typename... Arguments>
 Error with_driver(Error (*Driver::*entry)(Parameters...), Arguments... arguments) {
     Error error = initialize();

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// A weak stub for every function of this SONAME; a function that is written by hand replaces its stub.
+// Weak stubs for all functions of this SONAME. A handwritten function replaces its stub.
 #include "simgpu/cudart/runtime.hpp"
 
 namespace cudafault::cudart {
 
-// Functions of their own, not one under many names: a program may tell them apart by address.
+// Each stub is a separate function, because a program may compare the addresses of functions.
 #define CUDART_STUB(name) \
     CUDART_API __attribute__((weak, noinline)) Error name() { return record(kNotSupported); }
 #include CUDART_STUBS

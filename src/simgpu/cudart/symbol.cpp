@@ -7,7 +7,7 @@
 namespace cudafault::cudart {
 namespace {
 
-// The part of a variable that a copy names.
+// Finds the part of a variable that a copy accesses.
 Error find_part(const void* symbol, size_t bytes, size_t offset, char*& address) {
     void* start = nullptr;
     size_t size = 0;

@@ -44,7 +44,7 @@ using UserObject = struct UserObjectHandle*;
 using MemPool = struct MemPoolHandle*;
 using Library = struct LibraryHandle*;
 using Kernel = struct KernelHandle*;
-using Function = struct FunctionHandle*;  // a Kernel may stand where a Function is asked for
+using Function = struct FunctionHandle*;  // a Kernel is accepted as a Function
 
 inline const Stream kPerThreadStream = reinterpret_cast<Stream>(2);
 
@@ -74,8 +74,8 @@ enum CopyKind : int { kHostToHost, kHostToDevice, kDeviceToHost, kDeviceToDevice
 struct PitchedPointer {
     void* pointer;
     size_t pitch;
-    size_t width;   // of the logical row, in bytes
-    size_t height;  // rows of one slice
+    size_t width;   // bytes per logical row
+    size_t height;  // rows per slice
 };
 
 struct Extent {
@@ -135,13 +135,13 @@ struct DriverCopy3D {
 };
 
 struct MemLocation {
-    int type;  // 1 a device, 2 the host
+    int type;  // 1: a device, 2: the host
     int id;
 };
 inline constexpr int kLocationDevice = 1;
 inline constexpr int kLocationHost = 2;
 
-// cudaLaunchConfig_t; the driver's differs.
+// cudaLaunchConfig_t. The driver's structure differs.
 struct LaunchConfig {
     Dim3 grid, block;
     size_t shared_bytes;
@@ -219,7 +219,7 @@ struct FunctionAttributes {
 
 // cudaPointerAttributes.
 struct PointerAttributes {
-    int type;  // 0 unregistered, 1 host, 2 device, 3 managed
+    int type;  // 0: unregistered, 1: host, 2: device, 3: managed
     int device;
     void* device_pointer;
     void* host_pointer;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// libdevicefiles.so: makes the device files of simulated GPUs look present, for programs (JAX is one) that look for
+// libdevicefiles.so: makes the device files of simulated GPUs appear to exist. Some programs, such as JAX, test for
 // /dev/nvidia0 or /dev/nvidiactl before they call CUDA. Creating those files would need root.
 //
-// Only simulated runs preload this library, so no program on real GPUs meets it. Its functions replace the path of such
+// Only simulated runs preload this library; programs on real GPUs never load it. Its functions replace the path of such
 // a file with /dev/null, which is a character device too, and call the C library's function. Directory listings do not
-// show the files. CUDAFAULT_SIM_DEVICE_FILES is the number of GPUs; 0 switches the library off.
+// show the files. CUDAFAULT_SIM_DEVICE_FILES is the number of GPUs; 0 disables the library.
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -15,7 +15,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-// musl has no versions.
+// Weak, because musl has no symbol versions.
 extern "C" void* dlvsym(void* handle, const char* name, const char* version) noexcept __attribute__((weak));
 
 namespace {
@@ -25,7 +25,7 @@ constexpr const char* kControlFiles[] = {"/dev/nvidiactl", "/dev/nvidia-uvm", "/
 constexpr const char kGpuFile[] = "/dev/nvidia";
 constexpr long kMostGpus = 64;
 
-// The symbol version of functions that newer releases of glibc keep for old programs only.
+// The symbol version of functions that newer releases of glibc keep only for old programs.
 #if defined(__x86_64__)
 constexpr const char* kFirstVersion = "GLIBC_2.2.5";
 #else
@@ -34,7 +34,7 @@ constexpr const char* kFirstVersion = "GLIBC_2.17";
 
 long gpu_count = 0;
 
-// The number that is all of the text; -1: there is none.
+// Parses the whole text as a number; returns -1 if it is not one.
 long number_of(const char* text) {
     if (!*text || (text[0] == '0' && text[1])) return -1;
     long number = 0;
@@ -54,8 +54,8 @@ const char* substitute(const char* path) {
     return gpu >= 0 && gpu < gpu_count ? "/dev/null" : path;
 }
 
-// The next definition of a function, which is the C library's or another preloaded library's. Unset until this
-// library's constructor has run: calls before that go straight to the kernel.
+// The next definition of a function: that of the C library or of another preloaded library. It is unset until this
+// library's constructor has run; calls before that make the system call directly.
 template <typename Signature>
 struct Next {
     Signature* function = nullptr;
@@ -89,7 +89,7 @@ int system_access(int folder, const char* path, int mode) {
     extern "C" __attribute__((visibility("default"))) result device_files_##name(__VA_ARGS__) __asm__(#name); \
     result device_files_##name(__VA_ARGS__)
 
-// On 64-bit machines a function whose name ends with 64 does the same as the plain one.
+// On 64-bit machines a function whose name ends with 64 is identical to the one without the suffix.
 #define INTERPOSE_OPEN(name)                                                                  \
     INTERPOSE(int, name, const char* path, int flags, ...) {                                  \
         va_list rest;                                                                         \
@@ -124,7 +124,7 @@ int system_access(int folder, const char* path, int mode) {
         if (next_##name.function) return next_##name.function(folder, substitute(path), status, flags); \
         return system_stat(folder, substitute(path), status, flags);                                    \
     }
-// What programs call that were built before glibc 2.33.
+// Programs built with a glibc older than 2.33 call these functions.
 #define INTERPOSE_XSTAT(name, flags)                                                              \
     INTERPOSE(int, name, int version, const char* path, void* status) {                           \
         if (next_##name.function) return next_##name.function(version, substitute(path), status); \

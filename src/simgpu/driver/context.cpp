@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Contexts: primary ones, created ones, the stack of each thread, limits, peer access.
+// Primary and created contexts, the context stack of each thread, limits, peer access.
 #include <algorithm>
 
 #include "simgpu/driver/state.hpp"
@@ -67,7 +67,7 @@ SIM_API Result cuDevicePrimaryCtxRelease_v2(Device device) {
 }
 SIM_ALIAS(cuDevicePrimaryCtxRelease, cuDevicePrimaryCtxRelease_v2, (Device device), (device))
 
-// Holders keep their references; the context is created again at the next retain.
+// References are kept. The context is created again at the next retain.
 SIM_API Result cuDevicePrimaryCtxReset_v2(Device device) {
     return with_device(device, [&](State& s, DeviceState& d) {
         reset_primary(s, d);
@@ -121,7 +121,7 @@ SIM_API Result cuCtxGetCurrent(Context** out) {
     return with_driver([&](State&) { return give(out, context_stack().top()); });
 }
 
-// Replaces the top of the stack; a null context only takes it away.
+// Replaces the top of the stack, or pops it if `context` is null.
 SIM_API Result cuCtxSetCurrent(Context* context) {
     return with_driver([&](State& s) {
         if (context) {
@@ -156,7 +156,7 @@ SIM_API Result cuCtxGetDevice(Device* device) {
     return with_context([&](State&, Context& c) { return give(device, c.device); });
 }
 
-// 0 stands for the current context.
+// Runs the body with the given context; null means the current context.
 template <typename Body>
 static Result with_given_context(Context* context, Body body) {
     if (!context) return with_context(body);

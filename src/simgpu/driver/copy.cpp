@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Copies and memsets. Device memory is host memory, so the direction only says which side the driver must know.
+// Copies and memsets. Device memory is host memory, so the direction only decides which side must be memory that the
+// driver knows.
 #include <climits>
 #include <cstring>
 
@@ -15,7 +16,7 @@ Copy line(char* target, bool target_known, const char* source, bool source_known
     return {target, source, bytes, 1, 1, bytes, bytes, bytes, bytes, target_known, source_known};
 }
 
-// The address a side of a copy starts at, and the size of its rows and slices.
+// The start address of one side of a copy, and the size of its rows and slices.
 struct Resolved {
     char* start;
     size_t pitch, slice;
@@ -91,7 +92,7 @@ Result resolve(const MemsetNodeParams& from, Fill& to) {
     return kSuccess;
 }
 
-// Copies in one direction: name, parameters, target, is device memory, source, is device memory, bytes.
+// Defines a copy in one direction. target_known and source_known: the side must be memory that the driver knows.
 #define SIM_COPY(name, target_type, source_type, target_address, target_known, source_address, source_known) \
     SIM_API Result name(target_type target, source_type source, size_t bytes) {                              \
         return submit(nullptr, line(target_address, target_known, source_address, source_known, bytes));     \
@@ -162,8 +163,8 @@ SIM_PER_THREAD(cuMemcpy3DPeer, _ptds, (const Copy3D* copy), (copy))
 SIM_ALIAS(cuMemcpy3DPeerAsync, cuMemcpy3DAsync_v2, (const Copy3D* copy, Stream* stream), (copy, stream))
 SIM_PER_THREAD(cuMemcpy3DPeerAsync, _ptsz, (const Copy3D* copy, Stream* stream), (copy, own_stream(stream)))
 
-// Batches: the attributes only say when the source may be read, and here it is read before the call returns. `failed`
-// takes the index of the copy that failed.
+// Runs the copies of a batch. Attributes are ignored: they only say when the source may be read, and here it is read
+// before the call returns. `failed` receives the index of the copy that failed.
 static Result submit_batch(const DevicePtr* targets, const DevicePtr* sources, const size_t* sizes, size_t count,
                            size_t* failed, Stream* stream) {
     if (!targets || !sources || !sizes || !count || !stream) return kInvalidValue;
@@ -195,7 +196,7 @@ SIM_PER_THREAD(cuMemcpyBatchAsync_v2, _ptsz,
                 size_t* indices, size_t attribute_count, Stream* stream),
                (targets, sources, sizes, count, attributes, indices, attribute_count, own_stream(stream)))
 
-// Memsets of one width of element, along a line and over a plane.
+// Defines the one- and two-dimensional memsets for one width of elements.
 #define SIM_MEMSET(bits, type)                                                                                        \
     SIM_API Result cuMemsetD##bits##Async(DevicePtr target, type value, size_t count, Stream* stream) {               \
         return submit_fill(target, 0, value, bits / CHAR_BIT, count, 1, stream);                                      \

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The simulated driver through its exports.
+// Tests the simulated driver through its exports.
 #include <fcntl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -42,8 +42,8 @@ std::vector<unsigned char> pattern(size_t bytes) {
     return data;
 }
 
-// Runs the body in a forked child; its failed expectations fail the test. CUDA works there only if no test has
-// initialized it in this process before, as is the case if each test has a process of its own.
+// Runs the body in a forked child. A failed expectation there fails the test. The child can use CUDA only if no test
+// has initialized it in this process, so each test must run in a process of its own.
 void in_child(const std::function<void()>& body) {
     const pid_t child = fork();
     ASSERT_GE(child, 0);
@@ -159,7 +159,7 @@ protected:
     Context* context_ = nullptr;
 };
 
-TEST(Initialisation, ComesBeforeEverythingElse) {
+TEST(Initialization, IsRequiredBeforeOtherCalls) {
     in_child([] {
         int count = -1, version = 0;
         DevicePtr pointer = 0;
@@ -175,7 +175,7 @@ TEST(Initialisation, ComesBeforeEverythingElse) {
     });
 }
 
-TEST(Initialisation, SeesVisibleDevicesOnly) {
+TEST(Initialization, CountsVisibleDevicesOnly) {
     in_child([] {
         setenv("CUDA_VISIBLE_DEVICES", "2,0", 1);
         int count = 0;
@@ -194,8 +194,8 @@ TEST(Initialisation, SeesVisibleDevicesOnly) {
     });
 }
 
-TEST(Initialisation, IsImpossibleInAChildForkedAfterIt) {
-    in_child([] { EXPECT_EQ(cu("cuInit", 0u), kSuccess) << "a child forked before it has a CUDA of its own"; });
+TEST(Initialization, FailsInAChildForkedAfterIt) {
+    in_child([] { EXPECT_EQ(cu("cuInit", 0u), kSuccess) << "a child forked before cuInit can initialize CUDA"; });
     EXPECT_EQ(cu("cuInit", 0u), kSuccess);
     const auto expect_unusable = [] {
         int count = 0, version = 0;
@@ -213,7 +213,7 @@ TEST(Initialisation, IsImpossibleInAChildForkedAfterIt) {
     EXPECT_EQ(cu("cuDeviceGetCount", &count), kSuccess);
 }
 
-TEST_F(Driver, DevicesHaveTheirModelsFigures) {
+TEST_F(Driver, DevicesHaveTheFactsOfTheirModel) {
     int value = 0;
     size_t bytes = 0;
     EXPECT_EQ(cu("cuDeviceGetAttribute", &value, 16, 0), kSuccess);
@@ -278,7 +278,7 @@ TEST_F(Driver, EachThreadHasAStackOfContexts) {
     EXPECT_EQ(cu("cuCtxPushCurrent_v2", reinterpret_cast<Context*>(64)), kInvalidContext);
 }
 
-TEST_F(Driver, DestroyedContextReleasesWhatItOwns) {
+TEST_F(Driver, DestroyedContextReleasesItsResources) {
     Context* created = nullptr;
     Stream* stream = nullptr;
     Event* event = nullptr;
@@ -383,7 +383,7 @@ TEST_F(Driver, PlanesAreCopiedRowByRow) {
     EXPECT_EQ(cu("cuMemFree_v2", device), kSuccess);
 }
 
-TEST_F(Driver, BoxesAreCopiedFromTheirMiddle) {
+TEST_F(Driver, BoxesAreCopiedFromAnOffset) {
     constexpr size_t kSide = 8;  // a cube of bytes, of which 2 x 3 x 4 are taken at (1, 2, 3)
     const auto sent = pattern(kSide * kSide * kSide);
     const DevicePtr device = allocate(sent.size());
@@ -410,7 +410,7 @@ TEST_F(Driver, BoxesAreCopiedFromTheirMiddle) {
         }
     }
     EXPECT_EQ(received, expected);
-    copy.depth = 6;  // leaves the cube
+    copy.depth = 6;  // exceeds the cube
     EXPECT_EQ(cu("cuMemcpy3D_v2", static_cast<const Copy3D*>(&copy)), kInvalidValue);
     EXPECT_EQ(cu("cuMemFree_v2", device), kSuccess);
 }
@@ -716,15 +716,15 @@ TEST_F(Graphs, CapturedAllocationsAreMadeAtEachLaunchAtTheSameAddress) {
     }
     EXPECT_EQ(free_bytes(), before);
     EXPECT_EQ(graph_bytes(0), 0u);
-    EXPECT_EQ(graph_bytes(1), kMegabyte) << "high mark";
+    EXPECT_EQ(graph_bytes(1), kMegabyte) << "high-water mark";
     EXPECT_EQ(cu("cuGraphExecDestroy", exec), kSuccess);
     EXPECT_EQ(cu("cuGraphDestroy", graph), kSuccess);
     DevicePtr base = 0;
     size_t bytes = 0;
-    EXPECT_EQ(cu("cuMemGetAddressRange_v2", &base, &bytes, memory), kNotFound) << "the range is gone with the graph";
+    EXPECT_EQ(cu("cuMemGetAddressRange_v2", &base, &bytes, memory), kNotFound) << "the range has been released";
 }
 
-TEST_F(Graphs, MemoryLeftAllocatedBlocksTheNextLaunchUnlessFreedOnLaunch) {
+TEST_F(Graphs, LaunchFailsIfMemoryIsAllocatedUnlessItIsFreedOnLaunch) {
     const size_t before = free_bytes();
     constexpr uint64_t kAutoFree = 1;
     for (const uint64_t flags : {uint64_t{0}, kAutoFree}) {
@@ -812,7 +812,7 @@ TEST_F(Graphs, GraphWithMemoryNodesCannotBeClonedOrInstantiatedTwice) {
     EXPECT_EQ(free_bytes(), before);
 }
 
-TEST_F(Graphs, CaptureSpreadsOverEvents) {
+TEST_F(Graphs, CaptureExtendsToStreamsThatWaitForItsEvents) {
     Stream* other = new_stream();
     Event *fork_event = nullptr, *join_event = nullptr;
     Graph* graph = nullptr;
@@ -878,7 +878,7 @@ TEST_F(Graphs, NodesRunAfterTheirDependencies) {
     sources = closing_from;
     targets = closing_to;
     EXPECT_EQ(cu("cuGraphAddDependencies", graph, sources, targets, size_t{1}), kSuccess);
-    EXPECT_EQ(cu("cuGraphInstantiateWithFlags", &exec, graph, uint64_t{0}), kInvalidValue) << "a circle";
+    EXPECT_EQ(cu("cuGraphInstantiateWithFlags", &exec, graph, uint64_t{0}), kInvalidValue) << "a cycle";
     EXPECT_EQ(cu("cuGraphDestroy", graph), kSuccess);
     EXPECT_EQ(cu("cuGraphDestroy", graph), kInvalidValue);
 }
@@ -944,7 +944,7 @@ TEST_F(VirtualMemory, IsMappedMadeAccessibleAndUnmapped) {
     EXPECT_EQ(upload(base + 2 * kUnit - 1, sent.data(), 2), kInvalidValue);
     EXPECT_EQ(cu("cuMemRelease", first), kSuccess);
     EXPECT_EQ(cu("cuMemRelease", second), kSuccess);
-    EXPECT_EQ(cu("cuMemRelease", second), kInvalidValue) << "no handle is left to release";
+    EXPECT_EQ(cu("cuMemRelease", second), kInvalidValue) << "the handle has been released";
     EXPECT_EQ(free_bytes(), before - 2 * kUnit) << "mappings keep the memory";
     EXPECT_EQ(cu("cuMemAddressFree", base, 2 * kUnit), kInvalidValue);
     EXPECT_EQ(cu("cuMemUnmap", base, 2 * kUnit), kSuccess);
@@ -977,14 +977,14 @@ TEST_F(VirtualMemory, IsSharedThroughADescriptor) {
     EXPECT_EQ(upload(base, sent.data(), sent.size()), kSuccess);
     ASSERT_EQ(cu("cuMemExportToShareableHandle", out, handle, int{kPosixFd}, uint64_t{0}), kSuccess);
     fcntl(fd, F_SETFD, 0);
-    in_new_process("VirtualMemory.DISABLED_OfAnotherProcess", std::to_string(fd));
+    in_new_process("VirtualMemory.DISABLED_IsImportedFromAnotherProcess", std::to_string(fd));
     close(fd);
     EXPECT_EQ(cu("cuMemUnmap", base, kUnit), kSuccess);
     EXPECT_EQ(cu("cuMemRelease", handle), kSuccess);
 }
 
-// The other process of IsSharedThroughADescriptor.
-TEST_F(VirtualMemory, DISABLED_OfAnotherProcess) {
+// Runs in the second process of IsSharedThroughADescriptor.
+TEST_F(VirtualMemory, DISABLED_IsImportedFromAnotherProcess) {
     const auto sent = pattern(1000);
     uint64_t imported = 0;
     void* os_handle = reinterpret_cast<void*>(static_cast<intptr_t>(std::stoi(message_of_parent())));
@@ -997,7 +997,7 @@ TEST_F(VirtualMemory, DISABLED_OfAnotherProcess) {
     EXPECT_EQ(cu("cuMemImportFromShareableHandle", &imported, stdin_handle, int{kPosixFd}), kInvalidValue);
 }
 
-TEST_F(VirtualMemory, CountsAgainstTheDevice) {
+TEST_F(VirtualMemory, IsChargedToTheDevice) {
     uint64_t handle = 0;
     const auto* properties = &std::as_const(properties_);
     EXPECT_EQ(cu("cuMemCreate", &handle, testing::kGpuBytes + kUnit, properties, uint64_t{0}), kOutOfMemory);
@@ -1019,7 +1019,7 @@ TEST_F(Driver, MemoryIsSharedWithAnotherProcess) {
     EXPECT_EQ(cu("cuMemFree_v2", memory), kSuccess);
 }
 
-// The other process of MemoryIsSharedWithAnotherProcess.
+// Runs in the second process of MemoryIsSharedWithAnotherProcess.
 TEST_F(Driver, DISABLED_OpensMemoryOfAnotherProcess) {
     const auto sent = pattern(5000), answer = pattern(6000);
     const IpcHandle handle = from_hexadecimal(message_of_parent());

@@ -11,7 +11,7 @@
 
 namespace cudafault::sim {
 
-// Something a graph keeps alive; destroyed with its last reference.
+// An object that graphs keep alive. It is destroyed with its last reference.
 struct UserObject {
     void* pointer;
     HostFunction destroy;
@@ -75,7 +75,7 @@ Result add(Node** out, Graph* graph, Node* const* dependencies, size_t count, co
     });
 }
 
-// Answers a list in the driver's way: without room, its length; with room, as many as fit, then nullptr.
+// Returns a list as the driver does: its length if `out` is null, else as many items as fit, then nullptr.
 Result list_nodes(const std::vector<Node*>& nodes, Node** out, size_t* count) {
     if (!count) return kInvalidValue;
     if (!out) return give(count, nodes.size());
@@ -115,7 +115,7 @@ Graph& clone(State& s, const Graph& graph) {
     return copy;
 }
 
-// Appends the graph's work, each step behind the steps that it depends on. False if the dependencies form a cycle.
+// Appends the graph's work, each step after the steps that it depends on. False if the dependencies form a cycle.
 bool flatten(const Graph& graph, std::vector<Step>& steps) {
     std::set<const Node*> done;
     while (done.size() < graph.nodes.size()) {
@@ -226,7 +226,7 @@ Launch launch_of(const KernelNodeParamsV1& params) {
     return launch;
 }
 
-// Turns CUgraphNodeParams into work; kinds that are not simulated are refused.
+// Converts CUgraphNodeParams to work. Refuses kinds that are not simulated.
 Result work_of(const NodeParams& params, Work& work) {
     switch (params.type) {
         case kKernelNode: work = Launch{params.kernel}; return kSuccess;
@@ -261,16 +261,16 @@ bool drop(State& s, UserObject& object, unsigned count) {
 }
 
 // Runs the destructors of user objects after the lock has been released.
-struct Farewell {
+struct DeferredDestructors {
     std::vector<HostCall> calls;
-    ~Farewell() {
+    ~DeferredDestructors() {
         for (const HostCall& call : calls) call.function(call.user_data);
     }
 };
 
-void release_user_object(State& s, UserObject& object, unsigned count, Farewell& farewell) {
+void release_user_object(State& s, UserObject& object, unsigned count, DeferredDestructors& deferred) {
     const HostCall destroy{object.destroy, object.pointer};
-    if (drop(s, object, count)) farewell.calls.push_back(destroy);
+    if (drop(s, object, count)) deferred.calls.push_back(destroy);
 }
 
 }  // namespace
@@ -324,10 +324,10 @@ SIM_API Result cuGraphCreate(Graph** out, unsigned flags) {
 }
 
 SIM_API Result cuGraphDestroy(Graph* graph) {
-    Farewell farewell;
+    DeferredDestructors deferred;
     return with_graph(graph, [&](State& s, Graph& g) {
         if (g.is_child) return kInvalidValue;
-        for (auto& [object, count] : g.user_objects) release_user_object(s, *object, count, farewell);
+        for (auto& [object, count] : g.user_objects) release_user_object(s, *object, count, deferred);
         destroy_graph(s, g);
         return kSuccess;
     });
@@ -640,7 +640,7 @@ SIM_API Result cuGraphInstantiateWithFlags(GraphExec** exec, Graph* graph, uint6
     return instantiate(exec, graph, flags);
 }
 
-// The older forms report where instantiation failed; there is no such place to report here.
+// The older variants also report the node that failed. Here no failure concerns one node.
 SIM_API Result cuGraphInstantiate_v2(GraphExec** exec, Graph* graph, Node** failed, char* log, size_t log_bytes) {
     if (failed) *failed = nullptr;
     if (log && log_bytes) *log = '\0';
@@ -670,9 +670,9 @@ SIM_API Result cuGraphExecGetId(GraphExec* exec, unsigned* id) {
 }
 
 SIM_API Result cuGraphExecDestroy(GraphExec* exec) {
-    Farewell farewell;
+    DeferredDestructors deferred;
     return with_exec(exec, [&](State& s, GraphExec& e) {
-        for (auto& [object, count] : e.user_objects) release_user_object(s, *object, count, farewell);
+        for (auto& [object, count] : e.user_objects) release_user_object(s, *object, count, deferred);
         for (const Step& step : e.steps) {
             if (const auto* allocation = std::get_if<AllocateMemory>(&step.work)) {
                 drop_graph_memory(s, allocation->pointer);
@@ -700,7 +700,7 @@ SIM_API Result cuGraphExecUpdate_v2(GraphExec* exec, Graph* graph, ExecUpdateRes
             result->result = kUpdateNotSupported;
             return kGraphExecUpdateFailure;
         }
-        // Nodes are still named by the graph that was instantiated.
+        // Steps keep the nodes of the graph that was instantiated.
         for (size_t i = 0; i < steps.size(); ++i) e.steps[i].work = steps[i].work;
         return kSuccess;
     });
@@ -797,10 +797,10 @@ SIM_API Result cuUserObjectRetain(UserObject* object, unsigned count) {
 }
 
 SIM_API Result cuUserObjectRelease(UserObject* object, unsigned count) {
-    Farewell farewell;
+    DeferredDestructors deferred;
     return with_driver([&](State& s) {
         if (!s.user_objects.has(object) || !count) return kInvalidValue;
-        release_user_object(s, *object, count, farewell);
+        release_user_object(s, *object, count, deferred);
         return kSuccess;
     });
 }
@@ -816,13 +816,13 @@ SIM_API Result cuGraphRetainUserObject(Graph* graph, UserObject* object, unsigne
 }
 
 SIM_API Result cuGraphReleaseUserObject(Graph* graph, UserObject* object, unsigned count) {
-    Farewell farewell;
+    DeferredDestructors deferred;
     return with_graph(graph, [&](State& s, Graph& g) {
         const auto held = g.user_objects.find(object);
         if (held == g.user_objects.end() || held->second < count) return kInvalidValue;
         held->second -= count;
         if (!held->second) g.user_objects.erase(held);
-        release_user_object(s, *object, count, farewell);
+        release_user_object(s, *object, count, deferred);
         return kSuccess;
     });
 }

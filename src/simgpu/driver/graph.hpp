@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Work that a stream runs and a graph holds. A captured call becomes a node; any other call runs before it returns.
+// Work that a stream runs or a graph contains. A captured call becomes a node; any other call runs before it returns.
 #pragma once
 
 #include <variant>
@@ -14,7 +14,7 @@ struct Copy {
     const char* source;
     size_t width, height, depth;
     size_t target_pitch, target_slice, source_pitch, source_slice;
-    bool target_known, source_known;  // must be memory the driver knows
+    bool target_known, source_known;  // the address must be memory that the driver knows
 };
 
 struct Fill {
@@ -58,7 +58,7 @@ struct FreeMemory {
     DevicePtr pointer;
 };
 
-// In an order of its own; node_type() gives CUgraphNodeType.
+// The order differs from CUgraphNodeType; node_type() converts.
 using Work =
     std::variant<Launch, Copy, Fill, HostCall, ChildGraph, Nothing, WaitEvent, RecordEvent, AllocateMemory, FreeMemory>;
 
@@ -77,7 +77,7 @@ struct Graph {
     bool is_child = false;
 };
 
-// Work in an order that keeps the dependencies; `of` names the node each step came from.
+// A step of an executable graph. Steps are in an order that respects the dependencies; `of` is the step's node.
 struct Step {
     const Node* of;
     Work work;
@@ -89,29 +89,29 @@ struct GraphExec {
     uint64_t graph_id;
     uint64_t flags;
     std::vector<Step> steps;
-    std::map<UserObject*, unsigned> user_objects;  // of its graph, kept for it
+    std::map<UserObject*, unsigned> user_objects;  // references taken from its graph
 };
 
 Node& add_node(State& s, Graph& graph, Work work, std::vector<Node*> dependencies);
 void destroy_graph(State& s, Graph& graph);
 
-// Whether the work can be done: memory is there, events and kernels exist, launch dimensions fit the device.
+// Checks that the memory is accessible, events and kernels exist, and launch dimensions are valid for the device.
 Result check_work(State& s, const Context& context, const Work& work);
 
-// Does the work; called without the lock.
+// Runs the work. Must be called without the lock.
 void run(const Work& work);
 
-// Checks the work, then does it, or adds it to the graph the stream is captured into.
+// Checks the work, then runs it, or adds it to the graph into which the stream is captured.
 Result submit(Stream* stream, Work work);
 
-// Adds nodes that allocate and free memory to the graph that the stream is captured into.
+// Add nodes that allocate and free memory to the graph into which the stream is captured.
 Result capture_allocation(State& s, Stream& stream, const Pool& pool, size_t bytes, DevicePtr* out);
 Result capture_free(State& s, Stream& stream, DevicePtr pointer);
 
-// Ends captures whose streams are about to vanish.
+// Ends the captures of a context's streams before the streams are destroyed.
 void abandon_captures_of(State& s, const Context& context);
 
-// CUDA_MEMCPY3D in resolved addresses and back.
+// Convert CUDA_MEMCPY3D to resolved addresses and back.
 Result resolve(const Copy3D& from, Copy& to);
 Copy3D describe(const Copy& copy);
 Result resolve(const MemsetNodeParams& from, Fill& to);

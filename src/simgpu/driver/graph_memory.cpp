@@ -10,7 +10,7 @@
 namespace cudafault::sim {
 namespace {
 
-// nullptr: no allocation node reserved this address, or its range is gone.
+// Returns nullptr if no allocation node reserved this address, or if the range is no longer reserved.
 Block* reserved_block(State& s, DevicePtr pointer) {
     const auto found = s.blocks.find(pointer);
     return found != s.blocks.end() && found->second.of_graph ? &found->second : nullptr;
@@ -58,7 +58,7 @@ void free_graph_memory(State& s, Block& block) {
     release_if_unused(s, block);
 }
 
-// If another thread has taken the memory since the launch was checked, the allocation costs nothing.
+// If another thread has used the device's memory since the launch was checked, the allocation is not charged.
 void run_allocation(DevicePtr pointer) {
     State& s = state();
     std::lock_guard lock(s.mutex);
@@ -80,7 +80,7 @@ void run_free(DevicePtr pointer) {
 }
 
 Result prepare_graph_memory(State& s, const std::vector<Step>& steps, bool auto_free) {
-    std::map<DevicePtr, bool> live;      // after the steps so far
+    std::map<DevicePtr, bool> live;      // true: allocated after the steps so far
     std::map<int, uint64_t> additional;  // bytes by device
     for (const Step& step : steps) {
         const auto* allocation = std::get_if<AllocateMemory>(&step.work);

@@ -1,28 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
-// Memory that graphs allocate. An allocation node reserves an address range when it is created; each launch allocates
-// the memory there, until a free node, cuMemFree or cuMemFreeAsync frees it. The range stays reserved while the node or
-// an executable graph made of it exists, or while the memory is allocated.
+// Memory that graphs allocate. An allocation node reserves an address range when it is created. Each launch allocates
+// the memory there; a free node, cuMemFree or cuMemFreeAsync frees it. The range stays reserved while the node or an
+// executable graph instantiated from it exists, or while the memory is allocated.
 #pragma once
 
 #include "simgpu/driver/graph.hpp"
 
 namespace cudafault::sim {
 
-// Reserves memory of a device for an allocation node, which holds it.
+// Reserves an address range for an allocation node, which becomes its first holder.
 Result reserve_graph_memory(State& s, int device, size_t bytes, DevicePtr& pointer);
 
-// Another holder, or one less.
+// Add and remove a holder of the address range.
 void hold_graph_memory(State& s, DevicePtr pointer);
 void drop_graph_memory(State& s, DevicePtr pointer);
 
 void free_graph_memory(State& s, Block& block);
 
-// What running the two kinds of node does.
+// Run an allocation node and a free node.
 void run_allocation(DevicePtr pointer);
 void run_free(DevicePtr pointer);
 
-// Whether a launch can run these steps: kInvalidValue if it would allocate what is still allocated or free what is not,
-// kOutOfMemory if a device has not enough memory. With `auto_free` memory that is still allocated is freed first.
+// Checks that a launch can run these steps. Returns kInvalidValue if it would allocate memory that is allocated or free
+// memory that is not, and kOutOfMemory if a device does not have enough. With `auto_free`, first frees memory that is
+// still allocated.
 Result prepare_graph_memory(State& s, const std::vector<Step>& steps, bool auto_free);
 
 bool has_memory_nodes(const Graph& graph);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Initialisation, versions, and facts about devices.
+// Initialization, versions, and facts about devices.
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -16,8 +16,8 @@ struct FixedAttribute {
     int value;
 };
 
-// Attributes that are the same on every model. An attribute that is neither here nor in attribute() is 0: not
-// supported.
+// Attributes that are the same on every model. An attribute that is neither here nor in attribute() is 0, which means
+// "not supported".
 constexpr FixedAttribute kFixedAttributes[] = {
     {1, 1024},         // MAX_THREADS_PER_BLOCK
     {2, 1024},         // MAX_BLOCK_DIM_X
@@ -179,7 +179,7 @@ SIM_API Result cuInit(unsigned flags) {
     return kNoDevice;
 }
 
-// Works before cuInit too.
+// Can be called before cuInit.
 SIM_API Result cuDriverGetVersion(int* version) { return give(version, driver_version()); }
 
 SIM_API Result cuDeviceGetCount(int* count) {
@@ -252,7 +252,7 @@ SIM_API Result cuDeviceGetByPCIBusId(Device* device, const char* id) {
     });
 }
 
-// The attribute limits the width of linear textures of every format.
+// The same limit applies to linear textures of every format.
 SIM_API Result cuDeviceGetTexture1DLinearMaxWidth(size_t* width, int, unsigned, Device device) {
     return with_device(device, [&](State&, DeviceState& d) { return give(width, attribute(*d.gpu, 69)); });
 }

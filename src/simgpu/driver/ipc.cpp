@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Memory and events of other processes. A handle names the process and a descriptor in it; the importer opens that
-// through /proc, which the kernel allows to a process of the same user.
+// Memory and events of other processes. A handle contains the exporting process and a descriptor of it. The importer
+// opens the descriptor through /proc, which the kernel permits for processes of the same user.
 #include <fcntl.h>
 
 #include <cstdio>
@@ -15,7 +15,7 @@ namespace {
 constexpr uint64_t kMemoryMagic = 0x6d656d5f67707563, kEventMagic = 0x6576745f67707563;
 constexpr unsigned kDisableTiming = 2, kInterprocess = 4;
 
-// What the 64 bytes hold.
+// The content of the 64-byte handle.
 struct HandleContent {
     uint64_t magic;
     int pid, fd, gpu;
@@ -38,8 +38,8 @@ uint64_t inode_of(int fd) {
     return get_status(fd, status) ? status.st_ino : 0;
 }
 
-// Replaces private memory with a shared file at the same address. Writes of other threads during the replacement would
-// be lost, but programs share memory before they use it.
+// Replaces private memory with a shared file at the same address. Writes by other threads during the replacement are
+// lost; programs share memory before they use it.
 Result share(Block& block) {
     if (block.ipc_fd >= 0) return kSuccess;
     const size_t pages = block.charged;
@@ -63,8 +63,8 @@ Result share(Block& block) {
     return kSuccess;
 }
 
-// The exporter's descriptor, if it is still the file that the handle means.
-int open_theirs(const HandleContent& content) {
+// Opens the exporter's descriptor. Returns -1 if it no longer refers to the file of the handle.
+int open_exported(const HandleContent& content) {
     char path[64];
     std::snprintf(path, sizeof path, "/proc/%d/fd/%d", content.pid, content.fd);
     const int fd = open(path, O_RDWR | O_CLOEXEC);
@@ -85,7 +85,7 @@ int device_of_gpu(const State& s, int gpu) {
 Result map_theirs(State& s, Context& context, const HandleContent& content, DevicePtr* out) {
     const int device = device_of_gpu(s, content.gpu);
     if (device < 0) return kInvalidDevice;
-    const int fd = open_theirs(content);
+    const int fd = open_exported(content);
     if (fd < 0) return kInvalidHandle;
     void* start = mmap(nullptr, content.bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     close(fd);
@@ -134,7 +134,8 @@ SIM_API Result cuIpcCloseMemHandle(DevicePtr pointer) {
     });
 }
 
-// Work is done when it is given, so an event of another process has always happened: the handle need carry nothing.
+// Work runs in the call that submits it, so an event of another process has always happened. The handle needs no
+// content.
 SIM_API Result cuIpcGetEventHandle(IpcHandle* handle, Event* event) {
     return with_driver([&](State& s) {
         if (!s.events.has(event)) return kInvalidHandle;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Advice and prefetching of managed memory: remembered, for a program may ask for it back.
+// Advice and prefetching of managed memory. Both are stored, because a program can query them.
 #include <algorithm>
 #include <cstring>
 
@@ -9,7 +9,7 @@
 namespace cudafault::sim {
 namespace {
 
-constexpr int kHostDevice = -1, kNoDevice = -2;  // as older functions number the host, and no place
+constexpr int kHostDevice = -1, kNoDevice = -2;  // device numbers of older functions: the host, and no device
 
 // CUmem_advise.
 enum Advice { kSetReadMostly = 1, kUnsetReadMostly, kSetPreferred, kUnsetPreferred, kSetAccessedBy, kUnsetAccessedBy };
@@ -58,7 +58,7 @@ Result advise(Block& block, int advice, const MemLocation& location) {
         case kSetPreferred: block.preferred = location; return kSuccess;
         case kUnsetPreferred: block.preferred = {}; return kSuccess;
         case kSetAccessedBy:
-        case kUnsetAccessedBy: return kSuccess;  // every device can reach it always
+        case kUnsetAccessedBy: return kSuccess;  // every device can always access it
     }
     return kInvalidValue;
 }

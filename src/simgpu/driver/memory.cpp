@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Allocation of device, host and managed memory, and questions about pointers.
+// Allocation of device, host and managed memory, and pointer attributes.
 #include "simgpu/driver/memory.hpp"
 
 #include <sys/mman.h>
@@ -25,7 +25,7 @@ DevicePtr pointer_of(const Block& block) { return block.base; }
 
 bool owns_pages(const Block& block) { return block.kind != BlockKind::kRegistered; }
 
-// Pages of a reserved range stay reserved when their mapping is removed.
+// Unmaps a block. Pages of a reserved range stay reserved.
 void unmap(State& s, Block& block) {
     void* start = reinterpret_cast<void*>(block.base);
     if (block.kind == BlockKind::kMapped) {
@@ -119,7 +119,7 @@ Result pointer_attribute(const Block& block, int attribute, uintptr_t pointer, v
     return kInvalidValue;
 }
 
-// For a pointer the driver does not know: nothing is set, and the device is none.
+// The attributes of a pointer that the driver does not know: everything is 0, and the device is -2.
 Result unknown_pointer_attribute(int attribute, void* out) {
     constexpr int kNoOrdinal = -2;
     switch (attribute) {
@@ -295,7 +295,7 @@ SIM_API Result cuMemHostAlloc(void** out, size_t bytes, unsigned flags) {
         if (!out || !bytes || (flags & ~kHostKnownFlags)) return kInvalidValue;
         Block* block = nullptr;
         if (Result error = allocate(s, c, bytes, BlockKind::kHost, block)) return error;
-        block->flags = flags | kHostDeviceMap;  // with unified addressing all of it is mapped
+        block->flags = flags | kHostDeviceMap;  // with unified addressing all host memory is mapped
         *out = reinterpret_cast<void*>(block->base);
         return kSuccess;
     });
@@ -361,7 +361,7 @@ SIM_API Result cuPointerGetAttribute(void* out, int attribute, DevicePtr pointer
     });
 }
 
-// Answers for any pointer; an attribute that does not apply is left zero.
+// Succeeds for any pointer. An attribute that does not apply is 0.
 SIM_API Result cuPointerGetAttributes(unsigned count, int* attributes, void** values, DevicePtr pointer) {
     return with_driver([&](State& s) {
         if (!count || !attributes || !values) return kInvalidValue;

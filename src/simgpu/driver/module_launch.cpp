@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Modules, libraries, kernels, occupancy and launches. Any image is accepted and has a kernel of any name; launches are
-// checked and do nothing. What only the image could tell (variables, parameters) is not known.
+// Modules, libraries, kernels, occupancy and launches. Every image is accepted and has a kernel of every name. Launches
+// are checked and do nothing. Images are not parsed, so variables and parameters of kernels are unknown.
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,7 +10,7 @@
 
 namespace cudafault::sim {
 
-// cuLink*: what was added last is what comes out.
+// State of cuLink*. The result of linking is the image that was added last.
 struct Linker {
     std::vector<char> image;
 };
@@ -57,7 +57,7 @@ Result with_library(Image* library, Body body) {
     return with_driver([&](State& s) { return is_library(s, library) ? body(s, *library) : kInvalidHandle; });
 }
 
-// The device a function runs on: its module's; a kernel's is the current one, else the first.
+// The device that runs a function: that of its module; for a kernel of a library the current device, else the first.
 int device_of(const State& s, const Function& function) {
     if (function.image->context) return function.image->context->device;
     const Context* current = context_stack().top();
@@ -90,7 +90,8 @@ Result set_attribute(State& s, Function& function, int attribute, int device, in
 
 bool file_exists(const char* path) { return path && access(path, F_OK) == 0; }
 
-// Blocks of a multiprocessor at a time: limited by threads, registers, shared memory and the number of blocks.
+// The number of blocks that a multiprocessor runs at the same time. Threads, registers, shared memory and the maximum
+// number of blocks limit it.
 int active_blocks(const GpuModel& model, int block_threads, size_t shared_bytes) {
     constexpr int kWarp = 32, kRegisterFile = 65536, kReservedShared = 1024;
     const int threads = (block_threads + kWarp - 1) / kWarp * kWarp;
@@ -231,7 +232,7 @@ SIM_API Result cuLibraryGetUnifiedFunction(void**, Image* library, const char* n
     return with_library(library, [&](State&, Image&) { return name ? kNotFound : kInvalidValue; });
 }
 
-// A CUkernel is accepted where a CUfunction is expected: both are the same here.
+// CUkernel and CUfunction are the same here.
 SIM_API Result cuKernelGetFunction(Function** out, Function* kernel) {
     return with_function(kernel, [&](State&, Function& f) { return give(out, &f); });
 }
@@ -346,7 +347,7 @@ SIM_API Result cuOccupancyAvailableDynamicSMemPerBlock(size_t* bytes, Function* 
     });
 }
 
-// Clusters: as large as is portable, as many as the multiprocessors make.
+// The largest portable cluster; as many clusters as the multiprocessors allow.
 SIM_API Result cuOccupancyMaxPotentialClusterSize(int* size, Function* function, const LaunchConfig* config) {
     constexpr int kPortable = 8;
     return with_function(function, [&](State& s, Function& f) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Stream-ordered allocation: memory pools. A pool holds back nothing, for getting memory costs nothing here.
+// Memory pools for stream-ordered allocation. A pool keeps no unused memory, because allocating from the host is cheap.
 #include <algorithm>
 
 #include "simgpu/driver/graph.hpp"
@@ -63,7 +63,7 @@ Result set_attribute(Pool& pool, int attribute, const void* value) {
     switch (attribute) {
         case kReleaseThreshold: pool.release_threshold = number; return kSuccess;
         case kReservedHigh:
-        case kUsedHigh:  // can only be reset
+        case kUsedHigh:  // the value can only be reset
             if (number) return kInvalidValue;
             pool.used_high = pool.used;
             return kSuccess;
@@ -105,7 +105,7 @@ SIM_API Result cuMemPoolCreate(Pool** out, const PoolProperties* properties) {
     });
 }
 
-// A real driver keeps the pool until its last allocation is freed; here such allocations go on without a pool.
+// A real driver keeps the pool until its last allocation is freed. Here such allocations remain valid without a pool.
 SIM_API Result cuMemPoolDestroy(Pool* pool) {
     return with_pool(pool, [&](State& s, Pool& p) {
         if (p.is_default) return kInvalidValue;
@@ -181,7 +181,7 @@ SIM_API Result cuMemFreeAsync(DevicePtr pointer, Stream* handle) {
 }
 SIM_PER_THREAD(cuMemFreeAsync, _ptsz, (DevicePtr pointer, Stream* stream), (pointer, own_stream(stream)))
 
-// Graphs keep no memory that is not allocated.
+// Does nothing, because graphs keep no unallocated memory.
 SIM_API Result cuDeviceGraphMemTrim(Device device) {
     return with_device(device, [](State&, DeviceState&) { return kSuccess; });
 }
@@ -199,7 +199,7 @@ SIM_API Result cuDeviceGetGraphMemAttribute(Device device, int attribute, void* 
     });
 }
 
-// The high marks can only be reset.
+// The high-water marks can only be reset.
 SIM_API Result cuDeviceSetGraphMemAttribute(Device device, int attribute, void* value) {
     return with_device(device, [&](State&, DeviceState& d) {
         const bool is_high_mark = attribute == kGraphUsedHigh || attribute == kGraphReservedHigh;

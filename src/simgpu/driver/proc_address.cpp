@@ -20,15 +20,15 @@ struct ErrorText {
     const char* text;
 };
 
-// The texts of the runtime, which says the same.
+// The driver and the runtime have the same texts.
 #define CUDART_ERROR(code, name, text) {code, text},
 constexpr ErrorText kErrorTexts[] = {
 #include "simgpu/cudart/errors.inc"
 };
 #undef CUDART_ERROR
 
-// Finds the newest form of a function that the requested version has, in the requested stream mode. A function without
-// a form for per-thread streams is the same in both modes.
+// Finds the newest variant of a function that is not newer than the requested version, in the requested stream mode. A
+// function without a variant for per-thread streams is the same in both modes.
 QueryResult find(const char* symbol, int version, uint64_t flags, void*& function) {
     const auto* end = kDriverEntries + kDriverEntryCount;
     const auto less = [](const DriverEntry& entry, const char* name) { return std::strcmp(entry.symbol, name) < 0; };
@@ -66,7 +66,8 @@ Result give_text(const char** out, const char* text) {
 
 }  // namespace
 
-// Works before cuInit. If the function is not found, the call succeeds with a null pointer and the reason in `status`.
+// Can be called before cuInit. If the function is not found, the call succeeds with a null pointer and the reason in
+// `status`.
 SIM_API Result cuGetProcAddress_v2(const char* symbol, void** function, int version, uint64_t flags, int* status) {
     if (!symbol || !function || (flags & ~kKnownFlags)) return kInvalidValue;
     *function = nullptr;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The exports and cuGetProcAddress, for every function of data/cuda_driver.tsv.
+// Tests the exports and cuGetProcAddress for every function of data/cuda_driver.tsv.
 #include <algorithm>
 #include <set>
 #include <tuple>
@@ -45,7 +45,7 @@ TEST(Exports, AreCompleteAndHaveDistinctAddresses) {
     EXPECT_GT(rows().size(), 600u);
 }
 
-TEST(Exports, ThatAreNotSimulatedAnswerNotSupported) {
+TEST(Exports, StubsAnswerNotSupported) {
     EXPECT_EQ(testing::call<int>(library(), "cuTexRefCreate"), kNotSupported);
     EXPECT_EQ(testing::call<int>(library(), "cuGreenCtxCreate"), kNotSupported);
 }
@@ -61,7 +61,7 @@ TEST(ProcAddress, AnswersEverySymbolVersionAndModeWithItsExport) {
     }
 }
 
-TEST(ProcAddress, GivesTheNewestFormThatTheVersionHas) {
+TEST(ProcAddress, ReturnsTheNewestVariantOfTheVersion) {
     void* newest = dlsym(library(), "cuMemAlloc_v2");
     EXPECT_EQ(ask("cuMemAlloc", 3020, 0).function, newest);
     EXPECT_EQ(ask("cuMemAlloc", 12000, 0).function, newest);
@@ -71,16 +71,16 @@ TEST(ProcAddress, GivesTheNewestFormThatTheVersionHas) {
     EXPECT_EQ(ask("cuGetProcAddress", 11030, 0).function, dlsym(library(), "cuGetProcAddress"));
 }
 
-TEST(ProcAddress, GivesPerThreadFormsOnRequestOnly) {
+TEST(ProcAddress, ReturnsPerThreadVariantsOnRequestOnly) {
     void* legacy = dlsym(library(), "cuStreamSynchronize");
     EXPECT_EQ(ask("cuStreamSynchronize", kNewest, 0).function, legacy);
     EXPECT_EQ(ask("cuStreamSynchronize", kNewest, 1).function, legacy);
     EXPECT_EQ(ask("cuStreamSynchronize", kNewest, 2).function, dlsym(library(), "cuStreamSynchronize_ptsz"));
-    EXPECT_EQ(ask("cuStreamSynchronize", 3000, 2).function, legacy) << "older than the per-thread form";
-    EXPECT_EQ(ask("cuInit", kNewest, 2).function, dlsym(library(), "cuInit")) << "has no such form";
+    EXPECT_EQ(ask("cuStreamSynchronize", 3000, 2).function, legacy) << "older than the per-thread variant";
+    EXPECT_EQ(ask("cuInit", kNewest, 2).function, dlsym(library(), "cuInit")) << "has no per-thread variant";
 }
 
-TEST(ProcAddress, TellsUnknownNamesFromOldVersions) {
+TEST(ProcAddress, DistinguishesUnknownNamesFromOldVersions) {
     for (const char* unknown : {"", "cuNoSuchFunction", "cuMemAlloc_v2", "malloc"}) {
         const Answer answer = ask(unknown, kNewest, 0);
         EXPECT_EQ(answer.result, kSuccess) << unknown;
@@ -93,7 +93,7 @@ TEST(ProcAddress, TellsUnknownNamesFromOldVersions) {
     EXPECT_EQ(old.status, 2);
 }
 
-TEST(ProcAddress, OldFormFailsIfNothingIsFound) {
+TEST(ProcAddress, OldVariantFailsIfNothingIsFound) {
     const auto ask_old = [](const char* symbol, void** function) {
         return testing::call<Result>(library(), "cuGetProcAddress", symbol, function, kNewest, uint64_t{0});
     };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// State of the process, of a thread, and the life of contexts.
+// The state of the process and of each thread; creation and destruction of contexts.
 #include "simgpu/driver/state.hpp"
 
 #include <atomic>
@@ -7,7 +7,7 @@
 #include "simgpu/driver/graph.hpp"
 #include "simgpu/driver/memory.hpp"
 
-// What pthread_atfork calls. glibc has it as a function of the shared library in every release; musl does not have it.
+// pthread_atfork calls this function. Every release of glibc exports it from the shared library; musl does not have it.
 extern "C" int __register_atfork(void (*prepare)(), void (*parent)(), void (*child)(), void* library)
     __attribute__((weak));
 extern "C" void* __dso_handle;
@@ -20,8 +20,9 @@ std::atomic<uint64_t> g_threads{0};
 thread_local ContextStack t_contexts;
 thread_local uint64_t t_number = 0;
 
-// In a forked child. Another thread of the parent may have held the lock, so nothing of the old state is touched.
-void start_afresh() {
+// Runs in a forked child. Replaces the state without accessing the old one, because another thread of the parent may
+// have held the lock.
+void replace_state_in_child() {
     const State& parent = *g_state.load(std::memory_order_acquire);
     auto* own = new State;
     own->forked = parent.forked || parent.initialized;
@@ -29,7 +30,7 @@ void start_afresh() {
     t_contexts.depth = 0;
 }
 
-// Defaults of a real driver; 0 for features that are not simulated.
+// The default limits of a real driver; 0 for features that are not simulated.
 constexpr size_t kDefaultLimits[kLimitCount] = {1024, 1 << 20, 8 << 20, 2, 2048, 64, 0, 0, 0, 0, 0};
 
 }  // namespace
@@ -42,7 +43,7 @@ State& state() {
         delete fresh;
         return *expected;
     }
-    if (__register_atfork) __register_atfork(nullptr, nullptr, start_afresh, &__dso_handle);
+    if (__register_atfork) __register_atfork(nullptr, nullptr, replace_state_in_child, &__dso_handle);
     return *fresh;
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The simulated driver's state in this process, and how its functions enter it. One lock guards all of it. Work
-// (copies, callbacks) is done outside the lock, in the calling thread, before the call returns: every stream is always
-// idle. Nothing here has a destructor that runs at exit, because libraries call the driver from exit handlers.
+// The simulated driver's state in this process, and the functions that access it. One lock guards all of it. Work
+// (copies, callbacks) runs without the lock, in the calling thread, before the call returns, so every stream is always
+// idle. No destructor runs at exit, because libraries call the driver from exit handlers.
 #pragma once
 
 #include <map>
@@ -15,15 +15,15 @@
 #include "simgpu/cuda_abi.hpp"
 #include "simgpu/device.hpp"
 
-// An exported function.
+// Marks an exported function.
 #define SIM_API extern "C" __attribute__((visibility("default")))
 
-// name##suffix: the same function where the default stream is the thread's own. Give the parameters, then the arguments
-// of the call with own_stream(stream) for the stream.
+// Defines name##suffix, the variant whose default stream is the thread's own. Takes the parameters, then the arguments
+// of the call with own_stream(stream) as the stream.
 #define SIM_PER_THREAD(name, suffix, parameters, arguments) \
     SIM_API Result name##suffix parameters { return name arguments; }
 
-// An older name with the same interface.
+// Defines an older name with the same interface.
 #define SIM_ALIAS(alias, name, parameters, arguments) \
     SIM_API Result alias parameters { return name arguments; }
 
@@ -31,14 +31,14 @@ namespace cudafault::sim {
 
 constexpr int kLimitCount = 11;
 
-// Never freed, so that the handle of a destroyed context can be told from an invalid one.
+// Never freed, so that the handle of a destroyed context can be distinguished from an invalid one.
 struct Context {
     int device;
     uint64_t id;
     bool primary;
     bool alive = true;
     unsigned flags = 0;
-    unsigned references = 0;  // retained (primary)
+    unsigned references = 0;  // of a primary context
     int cache_config = 0, shared_config = 0;
     size_t limits[kLimitCount];
     std::set<const Context*> peers = {};
@@ -54,18 +54,18 @@ struct Pool {
     std::map<int, int> access = {};  // by device
 };
 
-// Memory of a device that is not mapped anywhere yet, or not only once.
+// Memory of a device that can be mapped any number of times.
 struct Physical {
     int fd;
     size_t bytes;
     AllocationProperties properties;
-    bool charged;  // counts against its device
+    bool charged;  // charged to its device
     unsigned handles = 1, mappings = 0;
 };
 
 enum class BlockKind { kDevice, kManaged, kHost, kRegistered, kMapped, kIpc };
 
-// A range of memory the driver knows. Device memory is host memory too: pages appear when they are first touched.
+// A range of memory that the driver knows. Device memory is host memory; the kernel adds pages at the first access.
 struct Block {
     uintptr_t base;
     size_t bytes;
@@ -73,18 +73,18 @@ struct Block {
     int device;
     Context* context;
     uint64_t id;
-    uint64_t charged = 0;  // bytes taken from the device
+    uint64_t charged = 0;  // bytes charged to the device
     unsigned flags = 0;
     Pool* pool = nullptr;
     Physical* physical = nullptr;  // kMapped
-    bool accessible = true;        // kMapped memory is not until cuMemSetAccess
+    bool accessible = true;        // kMapped memory is accessible only after cuMemSetAccess
     int ipc_fd = -1;
     bool sync_memops = false;
     bool read_mostly = false;
     MemLocation preferred{}, prefetched{};
     bool of_graph = false;       // reserved by an allocation node; see graph_memory.hpp
     bool live = true;            // false for memory of a graph that is reserved but not allocated
-    unsigned graph_holders = 0;  // nodes and executable graphs that can allocate it
+    unsigned graph_holders = 0;  // number of nodes and executable graphs that can allocate it
 
     uintptr_t end() const { return base + bytes; }
     bool on_device() const {
@@ -106,7 +106,7 @@ struct DeviceState {
 struct Event {
     Context* context;
     unsigned flags;
-    uint64_t recorded_ns = 0;  // 0: never
+    uint64_t recorded_ns = 0;  // 0: never recorded
     struct Capture* capture = nullptr;
     std::vector<Node*> captured = {};
 };
@@ -129,12 +129,12 @@ struct Stream {
     int priority;
     bool shared_default = false;  // the legacy stream, which cannot be captured
     Capture* capture = nullptr;
-    std::vector<Node*> tail = {};  // what the next captured node depends on
+    std::vector<Node*> tail = {};  // dependencies of the next captured node
     std::vector<EdgeData> tail_edges = {};
     std::map<int, std::vector<unsigned char>> attributes = {};
 };
 
-// A kernel. Modules and libraries create one for each name that a program looks up.
+// A kernel. Modules and libraries create one for each name that a program requests.
 struct Function {
     std::string name;
     struct Image* image;
@@ -145,7 +145,7 @@ struct Function {
 struct Image {
     Context* context;  // nullptr: a library
     std::map<std::string, Function*> functions = {};
-    Image* module = nullptr;  // of a library
+    Image* module = nullptr;  // the module of a library
 };
 
 // The live handles of one kind.
@@ -187,7 +187,7 @@ struct Linker;
 struct State {
     std::mutex mutex;
     bool initialized = false;
-    bool forked = false;  // from a process that had initialized CUDA: it cannot be initialized here
+    bool forked = false;  // the parent process had initialized CUDA, so this process cannot
     uint64_t next_id = 1;
     std::vector<DeviceState> devices;
     std::set<Context*> contexts;
@@ -208,7 +208,7 @@ struct State {
     Handles<Linker> linkers;
 };
 
-// The state of this process. A forked child starts with an empty, uninitialized one.
+// Returns the state of this process. A forked child starts with an empty, uninitialized state.
 State& state();
 
 // The calling thread's stack of current contexts.
@@ -221,13 +221,13 @@ struct ContextStack {
 };
 ContextStack& context_stack();
 
-// Number of the calling thread, never used again.
+// Returns the number of the calling thread. Numbers are not reused.
 uint64_t thread_number();
 
-// kInvalidContext or kContextIsDestroyed where it is not usable.
+// Returns kInvalidContext or kContextIsDestroyed if the context cannot be used.
 Result check_context(const State& s, const Context* context);
 
-// Creates what belongs to a device at its first use, and takes everything a context owns away.
+// Create a context, and destroy a context with everything that it owns.
 Context* new_context(State& s, int device, bool primary, unsigned flags);
 void destroy_context(State& s, Context& context);
 
@@ -235,7 +235,7 @@ inline bool is_device(const State& s, Device device) {
     return device >= 0 && static_cast<size_t>(device) < s.devices.size();
 }
 
-// Runs body(State&) under the lock in an initialized driver.
+// Runs body(State&) with the lock held if the driver is initialized.
 template <typename Body>
 Result with_driver(Body body) {
     State& s = state();
@@ -259,7 +259,7 @@ Result with_context(Body body) {
     });
 }
 
-// An output that the caller must give.
+// Sets a required output parameter; kInvalidValue if it is null.
 template <typename Value, typename Source>
 Result give(Value* out, Source&& value) {
     if (!out) return kInvalidValue;
@@ -270,7 +270,7 @@ Result give(Value* out, Source&& value) {
 inline Stream* const kLegacyStream = reinterpret_cast<Stream*>(1);
 inline Stream* const kPerThreadStream = reinterpret_cast<Stream*>(2);
 
-// What a stream argument means to a _ptsz function.
+// The stream that a _ptsz function uses for its argument.
 inline Stream* own_stream(Stream* stream) { return stream ? stream : kPerThreadStream; }
 
 }  // namespace cudafault::sim

@@ -15,7 +15,7 @@ namespace {
 constexpr unsigned kNonBlocking = 1;
 constexpr int kLeastPriority = 0, kGreatestPriority = -5;
 constexpr unsigned kDisableTiming = 2, kInterprocess = 4, kKnownEventFlags = 7;
-constexpr unsigned kExternal = 1;  // of recording and waiting: a node of its own in a capture
+constexpr unsigned kExternal = 1;  // flag of recording and waiting: a separate node in a capture
 constexpr int kNotCapturing = 0, kCapturing = 1, kCaptureInvalidated = 2;
 constexpr size_t kAttributeBytes = 64;
 constexpr int kAccessPolicy = 1, kSynchronizationPolicy = 3, kPriority = 8, kSyncDomainMap = 9, kSyncDomain = 10;
@@ -41,7 +41,7 @@ Stream* thread_stream(State& s, Context& context) {
     return stream;
 }
 
-// Runs body(State&, Stream&). A stream of one's own needs no current context, as on a real driver.
+// Runs body(State&, Stream&). A created stream needs no current context, as with a real driver.
 template <typename Body>
 Result with_stream(Stream* handle, Body body) {
     return with_driver([&](State& s) -> Result {
@@ -130,7 +130,7 @@ Result record_event(Event* event, Stream* handle, unsigned flags) {
     });
 }
 
-// Waiting for an event of a capture draws the stream into that capture.
+// A stream that waits for an event of a capture joins that capture.
 Result wait_event(State& s, Stream& stream, Event& event, unsigned flags) {
     if (stream.capture && (flags & kExternal)) {
         stream.tail = {&add_node(s, *stream.capture->graph, WaitEvent{&event}, stream.tail)};
@@ -252,7 +252,7 @@ SIM_API Result cuStreamGetCtx(Stream* stream, Context** context) {
 }
 SIM_PER_THREAD(cuStreamGetCtx, _ptsz, (Stream * stream, Context** context), (own_stream(stream), context))
 
-// No stream is of a green context.
+// Green contexts are not simulated, so no stream belongs to one.
 SIM_API Result cuStreamGetCtx_v2(Stream* stream, Context** context, void** green) {
     if (green) *green = nullptr;
     return cuStreamGetCtx(stream, context);

@@ -9,12 +9,12 @@
 
 namespace cudafault::sim {
 
-// A file in memory, closed on exec; negative if the kernel has no room.
+// Creates a file in memory that is closed on exec. Returns a negative number on failure.
 inline int create_memory_file(const char* name) {
     return static_cast<int>(syscall(SYS_memfd_create, name, MFD_CLOEXEC));
 }
 
-// On 64-bit x86 and Arm the kernel's structure is the C library's.
+// On 64-bit x86 and Arm the C library uses the kernel's structure.
 inline bool get_status(int fd, struct stat& status) { return syscall(SYS_fstat, fd, &status) == 0; }
 
 }  // namespace cudafault::sim

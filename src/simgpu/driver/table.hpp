@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the generator makes of data/ for the driver: its exports, the table behind cuGetProcAddress, the error names.
+// The generated parts of the driver: stubs, the table for cuGetProcAddress, and the error names.
 #pragma once
 
 #include <cstddef>
 
-// A function that is not simulated. Weak: one written by hand takes its place. Any number of arguments may be passed,
-// for none is looked at.
+// A function that is not simulated. It is weak, so that a handwritten function replaces it. It ignores its arguments,
+// so it can be called with any.
 #define SIM_STUB(name) \
     extern "C" __attribute__((weak, visibility("default"))) int name() { return 801 /* CUDA_ERROR_NOT_SUPPORTED */; }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Virtual memory management: address ranges are reserved without pages, physical memory is a memfd, mapping is mmap.
+// Virtual memory management. An address range is a mapping without access, physical memory is a memfd, and mapping uses
+// mmap.
 #include <fcntl.h>
 
 #include <charconv>
@@ -15,7 +16,7 @@ namespace {
 constexpr size_t kGranularity = size_t{2} << 20;
 constexpr int kPinned = 1;
 constexpr int kReadWrite = 3;
-// The name of a memfd says whose memory it is, so that an importing process knows.
+// Prefix of a memfd's name. The rest of the name is the device, which an importing process reads.
 constexpr char kMemfdName[] = "cudafault-gpu-";
 
 bool aligned(uint64_t value) { return value % kGranularity == 0; }
@@ -25,7 +26,7 @@ Physical* physical_of(const State& s, uint64_t handle) {
     return s.physicals.has(physical) && physical->handles ? physical : nullptr;
 }
 
-// The device of the memory behind a descriptor; -1 if the simulated driver did not create it.
+// Returns the device of a descriptor's memory, or -1 if the simulated driver did not create it.
 int device_behind(const State& s, int fd) {
     char path[64], target[128];
     std::snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
@@ -66,7 +67,7 @@ bool in_reservation(const State& s, uintptr_t base, size_t bytes) {
     return base + bytes <= next->first + next->second;
 }
 
-// Every mapping in the range, or none where something is not mapped.
+// Returns every mapping in the range, or an empty list if a part of the range is not mapped.
 std::vector<Block*> mappings_in(State& s, uintptr_t base, size_t bytes) {
     std::vector<Block*> found;
     for (uintptr_t at = base; at < base + bytes;) {
@@ -101,7 +102,7 @@ SIM_API Result cuMemAddressReserve(DevicePtr* out, size_t bytes, size_t alignmen
         const bool power_of_two = (alignment & (alignment - 1)) == 0;
         if (!out || !bytes || !aligned(bytes) || flags || !power_of_two) return kInvalidValue;
         const size_t unit = std::max(alignment, kGranularity);
-        // A larger range than requested, which is then cut to the alignment.
+        // Reserves a larger range than requested, which is then cut to the alignment.
         void* start = mmap(nullptr, bytes + unit, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         if (start == MAP_FAILED) return kOutOfMemory;
         const auto raw = reinterpret_cast<uintptr_t>(start);
@@ -182,7 +183,7 @@ SIM_API Result cuMemUnmap(DevicePtr base, size_t bytes) {
     });
 }
 
-// Access of any device makes the memory usable: there is only one processor here.
+// Access of any device makes the memory usable, because all devices are simulated by the same host processor.
 SIM_API Result cuMemSetAccess(DevicePtr base, size_t bytes, const MemAccess* access, size_t count) {
     return with_driver([&](State& s) {
         const std::vector<Block*> blocks = mappings_in(s, base, bytes);
@@ -238,15 +239,15 @@ SIM_API Result cuMemExportToShareableHandle(void* out, uint64_t handle, int type
     });
 }
 
-// The memory counts against the device of the process that created it.
+// The memory is charged only in the process that created it.
 SIM_API Result cuMemImportFromShareableHandle(uint64_t* handle, void* os_handle, int type) {
     return with_driver([&](State& s) {
         if (type != kPosixFd) return kNotSupported;
-        const int theirs = static_cast<int>(reinterpret_cast<intptr_t>(os_handle));
+        const int source_fd = static_cast<int>(reinterpret_cast<intptr_t>(os_handle));
         struct stat status;
-        const int device = device_behind(s, theirs);
-        if (!handle || device < 0 || !get_status(theirs, status)) return kInvalidValue;
-        const int fd = fcntl(theirs, F_DUPFD_CLOEXEC, 0);
+        const int device = device_behind(s, source_fd);
+        if (!handle || device < 0 || !get_status(source_fd, status)) return kInvalidValue;
+        const int fd = fcntl(source_fd, F_DUPFD_CLOEXEC, 0);
         if (fd < 0) return kOperatingSystem;
         const AllocationProperties properties{kPinned, kPosixFd, {kLocationDevice, device}, nullptr, {}};
         auto* physical = new Physical{fd, static_cast<size_t>(status.st_size), properties, false};

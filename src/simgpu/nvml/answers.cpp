@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Answers functions from data/nvml_answers.tsv, which explains the form of a row.
+// Answers functions from data/nvml_answers.tsv, which explains the format of a row.
 #include "simgpu/nvml/answers.hpp"
 
 #include <charconv>
@@ -33,7 +33,7 @@ bool has_model(std::string_view models, const char* key) {
     return false;
 }
 
-// A value of the table: a number, a text, or a fact called $NAME.
+// A value of the table: a number, a text, or $NAME, the name of a fact.
 class Value {
 public:
     Value(std::string_view text, const Gpu* gpu) : text_(text), gpu_(gpu) {}
@@ -54,7 +54,7 @@ private:
         if (name == "memory_mib") return gpu_->memory_bytes >> 20;
         if (name == "memory_kib") return gpu_->memory_bytes >> 10;
         if (name == "pcie_generation") return static_cast<uint64_t>(model.pcie_generation);
-        if (name == "pcie_speed") return uint64_t{1000} << model.pcie_generation;  // megabit/s of a lane
+        if (name == "pcie_speed") return uint64_t{1000} << model.pcie_generation;  // megabits per second of one lane
         if (name == "irq") return uint64_t{gpu_->pci_bus} + 100;
         uint64_t serial = 0;
         std::memcpy(&serial, gpu_->uuid.bytes, sizeof serial);
@@ -74,7 +74,7 @@ void write_number(char* out, std::string_view type, uint64_t value) {
     }
 }
 
-// OFFSET.TYPE=V;... as far as it fits into `size` bytes.
+// Writes the fields OFFSET.TYPE=V;... that fit into `size` bytes.
 void write_fields(char* out, size_t size, std::string_view fields, const Gpu* gpu) {
     while (!fields.empty()) {
         std::string_view field = next(fields, ';');
@@ -91,7 +91,7 @@ void write_fields(char* out, size_t size, std::string_view fields, const Gpu* gp
     }
 }
 
-// SIZE or SIZE@VERSION,...: the size of the structure that the caller has given; 0 if its version is not known.
+// Parses SIZE or SIZE@VERSION,... and returns the size of the caller's structure; 0 if its version is unknown.
 size_t size_of(const char* structure, std::string_view sizes) {
     uint32_t given = 0;
     std::memcpy(&given, structure, sizeof given);
@@ -115,7 +115,7 @@ Return write_structure(char* out, std::string_view layout, const Gpu* gpu, bool 
     return kSuccess;
 }
 
-// What one parameter says; `argument` moves on to the next.
+// Writes the answer of one parameter and advances `argument` to the next one.
 Return write_parameter(std::string_view parameter, const uintptr_t*& argument, const Gpu* gpu) {
     if (parameter.starts_with('!')) return static_cast<Return>(number(parameter.substr(1)));
     auto* out = reinterpret_cast<char*>(*argument);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Functions whose answers are data. The generator writes one SIM_ANSWER for each function of data/nvml_answers.tsv.
+// Functions that only return data. The generator writes one SIM_ANSWER for each function of data/nvml_answers.tsv.
 #pragma once
 
 #include <cstddef>
@@ -7,14 +7,14 @@
 
 namespace cudafault::sim::nvml {
 
-// A row of the table; both texts are in its form.
+// A row of the table. Both texts have the format of the table.
 struct Answer {
     const char* models;
     const char* parameters;
 };
 
-// `arguments` are those of the call. Pointers and whole numbers all come in integer registers, so no prototype is
-// needed.
+// Answers a call from the rows of its function. `arguments` are the arguments of the call. All are pointers or integers
+// and so are passed in integer registers; no prototype is needed.
 int answer(const Answer* answers, size_t count, const uintptr_t* arguments);
 
 }  // namespace cudafault::sim::nvml

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Facts about one GPU.
+// NVML functions that return facts about one GPU.
 #include <sched.h>
 #include <time.h>
 
@@ -52,18 +52,18 @@ std::string serial_of(const Gpu& gpu) {
     return text;
 }
 
-// Both ends of a question about two devices.
+// Runs body(const Gpu&, const Gpu&) for two valid handles.
 template <typename Body>
 Return with_pair(DeviceHandle first, DeviceHandle second, Body body) {
     return with_gpu(first, [&](const Gpu& a) { return with_gpu(second, [&](const Gpu& b) { return body(a, b); }); });
 }
 
-// A list that is always empty.
+// Answers with an empty list.
 Return empty_list(DeviceHandle device, unsigned* count) {
     return with_gpu(device, [&](const Gpu&) { return give(count, 0); });
 }
 
-// A list of one number; without room the answer is how much is needed.
+// Answers with a list of one number. If the buffer is too small, the answer is the required length.
 Return one_of(unsigned value, unsigned* count, unsigned* out) {
     if (!count) return kInvalidArgument;
     const bool fits = out && *count >= 1;
@@ -86,7 +86,7 @@ Return all_processors(DeviceHandle device, unsigned words, unsigned long* set) {
 
 }  // namespace
 
-// A fact that is one value.
+// Defines a function that returns one value.
 #define NVML_FACT(name, type, value)                                                                \
     NVML_API Return name(DeviceHandle device, type* out) {                                          \
         return with_gpu(device, [&]([[maybe_unused]] const Gpu& gpu) { return give(out, value); }); \
@@ -148,7 +148,7 @@ NVML_API Return nvmlDeviceGetPciInfo_v3(DeviceHandle device, PciInfo* out) {
 }
 NVML_ALIAS(nvmlDeviceGetPciInfo_v2, nvmlDeviceGetPciInfo_v3, (DeviceHandle device, PciInfo* out), (device, out))
 
-// The first form ended before the long bus id.
+// The first version of the structure ends before the long bus ID.
 NVML_API Return nvmlDeviceGetPciInfo(DeviceHandle device, PciInfo* out) {
     return with_gpu(device, [&](const Gpu& gpu) {
         if (!out) return kInvalidArgument;
@@ -188,7 +188,7 @@ NVML_API Return nvmlDeviceGetMemoryInfo_v2(DeviceHandle device, MemoryV2* out) {
 NVML_API Return nvmlDeviceGetBAR1MemoryInfo(DeviceHandle device, Memory* out) {
     return with_gpu(device, [&](const Gpu& gpu) {
         unsigned long long window = 1;
-        while (window < gpu.memory_bytes) window <<= 1;  // BAR1 shows all of the memory
+        while (window < gpu.memory_bytes) window <<= 1;  // BAR1 maps all of the memory
         return give(out, Memory{window, window, 0});
     });
 }
@@ -233,7 +233,7 @@ NVML_API Return nvmlDeviceGetPowerManagementLimitConstraints(DeviceHandle device
     });
 }
 
-// What an idle board would have used since the machine started, in millijoules.
+// The energy in millijoules that an idle board would have used since the machine started.
 NVML_API Return nvmlDeviceGetTotalEnergyConsumption(DeviceHandle device, unsigned long long* millijoules) {
     return with_gpu(device, [&](const Gpu& gpu) {
         timespec now;
@@ -330,7 +330,7 @@ NVML_API Return nvmlDeviceGetRemappedRows(DeviceHandle device, unsigned* correct
     });
 }
 
-// Which process uses which GPU is known to the process alone.
+// A process does not report which GPUs it uses, so these lists are empty.
 #define NVML_NO_PROCESSES(name) \
     NVML_API Return name(DeviceHandle device, unsigned* count, void*) { return empty_list(device, count); }
 NVML_NO_PROCESSES(nvmlDeviceGetComputeRunningProcesses)
@@ -412,7 +412,7 @@ NVML_API Return nvmlDeviceGetMemoryAffinity(DeviceHandle device, unsigned words,
     });
 }
 
-// No field is simulated; each one says so itself.
+// No field is simulated. The call succeeds, and each field has the status "not supported".
 NVML_API Return nvmlDeviceGetFieldValues(DeviceHandle device, int count, FieldValue* values) {
     return with_gpu(device, [&](const Gpu&) {
         if (!values || count <= 0) return kInvalidArgument;

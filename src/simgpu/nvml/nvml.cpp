@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The library itself: start and stop, versions, finding devices, events, error texts.
+// Initialization and shutdown, versions, device look-up, events and error texts of NVML.
 #include "simgpu/nvml/nvml.hpp"
 
 #include <time.h>
@@ -27,7 +27,7 @@ struct EventSets {
     std::unordered_set<const EventSet*> live;
 };
 
-// Never destroyed: programs call from exit handlers.
+// Never destroyed, because programs call NVML from exit handlers.
 EventSets& event_sets() {
     static Lazy<EventSets> only;
     return only.get();
@@ -78,7 +78,7 @@ constexpr ErrorText kErrorTexts[] = {
     {30, "Reset type not supported"},
 };
 
-// The driver branch that brought a CUDA release: 13.0 came with 580, 12.9 with 575, and so on.
+// The driver branch that introduced a CUDA release, such as 580 for CUDA 13.0.
 int driver_branch(int cuda_version) {
     constexpr int kBranches[][2] = {{13020, 595}, {13010, 590}, {13000, 580}, {12090, 575}, {12080, 570},
                                     {12070, 565}, {12060, 560}, {12050, 555}, {12040, 550}, {12030, 545},
@@ -220,7 +220,7 @@ NVML_API Return nvmlDeviceRegisterEvents(DeviceHandle device, unsigned long long
     return with_gpu(device, [&](const Gpu&) { return is_event_set(set) ? kSuccess : kInvalidArgument; });
 }
 
-// Nothing ever happens to a simulated GPU: the wait ends when its time is up.
+// A simulated GPU has no events, so the wait always ends at its timeout.
 NVML_API Return nvmlEventSetWait_v2(const EventSet* set, EventData* data, unsigned milliseconds) {
     if (!initialized()) return kUninitialized;
     if (!data || !is_event_set(set)) return kInvalidArgument;

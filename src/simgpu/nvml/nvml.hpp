@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// NVML's C interface as far as it is simulated, declared from its binary layout. NVML shows the whole machine and
-// ignores CUDA_VISIBLE_DEVICES. It does not see what processes do on the GPUs: every GPU is idle and healthy.
+// The simulated part of NVML's C interface, declared from its binary layout. NVML shows the whole machine and ignores
+// CUDA_VISIBLE_DEVICES. It does not show the work of processes: every GPU is idle and healthy.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@
 
 #define NVML_API extern "C" __attribute__((visibility("default")))
 
-// An older name with the same interface.
+// Defines an older name with the same interface.
 #define NVML_ALIAS(alias, name, parameters, arguments) \
     NVML_API Return alias parameters { return name arguments; }
 
@@ -89,14 +89,14 @@ static_assert(sizeof(FieldValue) == 40);
 
 bool is_device(DeviceHandle device);
 
-// Runs body(const Gpu&) for a proper handle in an initialized library.
+// Runs body(const Gpu&) if the library is initialized and the handle is valid.
 template <typename Body>
 Return with_gpu(DeviceHandle device, Body body) {
     if (!initialized()) return kUninitialized;
     return is_device(device) ? body(*device) : kInvalidArgument;
 }
 
-// An output that the caller must give.
+// Sets a required output parameter; kInvalidArgument if it is null.
 template <typename Value, typename Source>
 Return give(Value* out, Source value) {
     if (!out) return kInvalidArgument;

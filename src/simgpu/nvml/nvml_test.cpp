@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The simulated NVML through its exports.
+// Tests the simulated NVML through its exports.
 #include "simgpu/nvml/nvml.hpp"
 
 #include <cstring>
@@ -49,7 +49,7 @@ TEST(NvmlExports, AreCompleteAndHaveDistinctAddresses) {
     EXPECT_GT(rows.size(), 300u);
 }
 
-TEST(NvmlStart, IsCounted) {
+TEST(NvmlInitialization, IsCounted) {
     unsigned count = 0;
     EXPECT_EQ(nvml("nvmlDeviceGetCount_v2", &count), kUninitialized);
     EXPECT_EQ(nvml("nvmlShutdown"), kUninitialized);
@@ -158,9 +158,9 @@ TEST_F(Nvml, BoardsAreIdleAndHealthy) {
     EXPECT_EQ(nvml("nvmlDeviceGetMigMode", handle, &value, &major), kNotSupported) << "an L4 has no MIG";
 }
 
-// The table's data is read at each call, so every row is tried on every model that it names. What the caller has given
-// holds the version that the row expects, and enough room behind each pointer.
-TEST_F(Nvml, EveryAnswerOfTheTableIsGiven) {
+// Tests every row with every model that it names, because the table is interpreted at each call. The arguments have the
+// version that the row expects, and point to buffers that are large enough.
+TEST_F(Nvml, EveryRowOfTheTableSucceeds) {
     const std::vector<testing::Row> rows = testing::read_tsv(SIM_DATA "/nvml_answers.tsv");
     ASSERT_GT(rows.size(), 60u);
     for (const testing::Row& row : rows) {
@@ -177,7 +177,7 @@ TEST_F(Nvml, EveryAnswerOfTheTableIsGiven) {
         const size_t failing = parameters.find('!');
         const int expected = failing == std::string::npos ? kSuccess : std::stoi(parameters.substr(failing + 1));
         const uintptr_t link = parameters.starts_with("link") ? 0 : reinterpret_cast<uintptr_t>(room[0].data());
-        // A buffer's length is the low half of the next argument, which is an address here.
+        // The length of a buffer is the next argument's low half; here the next argument is an address.
         uintptr_t arguments[] = {link, reinterpret_cast<uintptr_t>(room[1].data()),
                                  reinterpret_cast<uintptr_t>(room[2].data()),
                                  reinterpret_cast<uintptr_t>(room[3].data()), 0};
@@ -197,7 +197,7 @@ TEST_F(Nvml, EveryAnswerOfTheTableIsGiven) {
     }
 }
 
-TEST_F(Nvml, AnswersOfTheTableFitTheModel) {
+TEST_F(Nvml, AnswersOfTheTableDependOnTheModel) {
     unsigned value = 9, other = 9;
     EXPECT_EQ(nvml("nvmlDeviceGetMigMode", device(0), &value, &other), kSuccess);
     EXPECT_EQ(value, 0u);
@@ -225,7 +225,7 @@ TEST_F(Nvml, AnswerChecksTheVersionOfItsStructure) {
     fabric.summary = 77;
     EXPECT_EQ(nvml("nvmlDeviceGetGpuFabricInfoV", device(0), &fabric), kSuccess);
     EXPECT_EQ(fabric.state, 3u);
-    EXPECT_EQ(fabric.summary, 77u) << "not a part of version 2";
+    EXPECT_EQ(fabric.summary, 77u) << "version 2 does not have this field";
     fabric.version = 40 | 3 << 24;
     EXPECT_EQ(nvml("nvmlDeviceGetGpuFabricInfoV", device(0), &fabric), kSuccess);
     EXPECT_EQ(fabric.summary, 1u);
