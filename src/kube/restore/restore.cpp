@@ -8,6 +8,7 @@
 #include <set>
 #include <tuple>
 
+#include "kube/api/common/json_text.hpp"
 #include "kube/api/parallel.hpp"
 #include "kube/api/resources.hpp"
 #include "kube/api/transport/api_error.hpp"
@@ -27,6 +28,7 @@
 #include "kube/restore/strip.hpp"
 #include "kube/workload/kinds.hpp"
 #include "kube/workload/rollout.hpp"
+#include "kube/workload/surge.hpp"
 #include "kube/workload/survey.hpp"
 
 namespace cudafault::kube {
@@ -85,12 +87,15 @@ public:
     }
 
 private:
-    // The edition that is in force; where the mark is gone, the only one, or else the last that was begun.
     const std::vector<Edit>* edits_for(const std::optional<InjectedMark>& mark) const {
         if (!anchor_ || anchor_->record.editions.empty()) return nullptr;
+        return &anchor_->record.editions.at(edition_in_force(mark));
+    }
+
+    // The marked edition; without a mark the only one, or else the last that was begun.
+    int edition_in_force(const std::optional<InjectedMark>& mark) const {
         const auto& editions = anchor_->record.editions;
-        const auto marked = mark ? editions.find(mark->edition) : editions.end();
-        return marked != editions.end() ? &marked->second : &editions.rbegin()->second;
+        return mark && editions.contains(mark->edition) ? mark->edition : editions.rbegin()->first;
     }
 
     void disarm_all() {
@@ -157,11 +162,38 @@ private:
             is_remembered_ = mark && mark->rest;
             // A record knows what was the user's, who may have names of ours too.
             const std::vector<Edit>* edits = edits_for(mark);
-            if (edits && !anchor_->record.is_rebuilt) {
-                return undo(object, *edits, Phase::kWithTemplate, anchor_->record.library);
-            }
-            return without_record(object, mark);
+            Undone undone = edits && !anchor_->record.is_rebuilt
+                                ? undo(object, *edits, Phase::kWithTemplate, anchor_->record.library)
+                                : without_record(object, mark);
+            if (are_pods_to_replace(object, undone.object)) make_room(undone.object);
+            return undone;
         });
+    }
+
+    // Also when a restore that was killed, or timed out, has reverted the template already.
+    bool are_pods_to_replace(const Json& object, const Json& reverted) {
+        if (value_at(object, "spec") != value_at(reverted, "spec")) return true;
+        if (!anchor_) return false;
+        const std::vector<Json> pods = pods_of(client_, discovery_, workload_);
+        return std::any_of(pods.begin(), pods.end(),
+                           [&](const Json& pod) { return is_injected(pod, workload_.hash()); });
+    }
+
+    // The strategy may have changed since the injection: a GitOps tool puts the original one back and leaves what else
+    // is in the template. What is changed here goes into the record first, because revert_rest() takes it back.
+    void make_room(Json& object) {
+        Editor editor(object);
+        editor.use_phase(Phase::kAfterRollout);
+        forbid_surge(editor, workload_.target.resource, false);
+        if (editor.edits().empty()) return;
+        if (!anchor_ || anchor_->record.editions.empty()) {
+            rest_.insert(rest_.end(), editor.edits().begin(), editor.edits().end());
+            return;
+        }
+        Record record = anchor_->record;
+        std::vector<Edit>& edits = record.editions.at(edition_in_force(InjectedMark::of(workload_.object)));
+        edits.insert(edits.end(), editor.edits().begin(), editor.edits().end());
+        anchor_ = replace_record(client_, *anchor_, record);
     }
 
     Undone without_record(const Json& object, const std::optional<InjectedMark>& mark) {

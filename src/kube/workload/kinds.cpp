@@ -36,6 +36,19 @@ Replacement of_graph(const Json& object) {
     return strategy == "OnDelete" ? Replacement::kOnDelete : Replacement::kRolling;
 }
 
+std::optional<SurgeLimits> rolling_limits(const Json& object, const Path& strategy, bool surges_by_default) {
+    if (text_at(object, strategy / "type", "RollingUpdate") != "RollingUpdate") return std::nullopt;
+    return SurgeLimits{strategy / "rollingUpdate", surges_by_default};
+}
+
+std::optional<SurgeLimits> deployment_limits(const Json& object) {
+    return rolling_limits(object, Path{"spec", "strategy"}, true);
+}
+
+std::optional<SurgeLimits> daemon_set_limits(const Json& object) {
+    return rolling_limits(object, Path{"spec", "updateStrategy"}, false);
+}
+
 std::string label_of(const Json& pod, const char* label) { return text_at(pod, Path{"metadata", "labels", label}); }
 
 std::string component_of(const Json& object, const Json& pod) {
@@ -87,7 +100,10 @@ std::vector<Kind> apps() {
          rolling,
          Support::kPossible,
          "The Deployment replaces its pods, a few at a time as its strategy says.",
-         PodSearch::kReplicaSets},
+         PodSearch::kReplicaSets,
+         "",
+         nullptr,
+         deployment_limits},
         {"apps",
          "StatefulSet",
          {"v1"},
@@ -104,7 +120,10 @@ std::vector<Kind> apps() {
          by_strategy,
          Support::kPossible,
          "The DaemonSet replaces its pods node by node, or with updateStrategy OnDelete only those that are deleted.",
-         PodSearch::kSelector},
+         PodSearch::kSelector,
+         "",
+         nullptr,
+         daemon_set_limits},
         {"apps",
          "ReplicaSet",
          {"v1"},

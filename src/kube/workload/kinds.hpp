@@ -35,6 +35,12 @@ enum class PodSearch {
     kOwners,       // by the owners of all pods of the namespace
 };
 
+// Where a kind's rolling update has its limits.
+struct SurgeLimits {
+    Path at;                         // the object with maxSurge and maxUnavailable; may not exist
+    bool surges_by_default = false;  // without maxSurge
+};
+
 struct Kind {
     std::string group;
     std::string kind;
@@ -47,6 +53,8 @@ struct Kind {
     std::string pod_labels = "";  // a selector, in which {} is the workload's name
     // The name of the template that a pod is of; empty where the pod does not tell.
     std::string (*template_of)(const Json& object, const Json& pod) = nullptr;
+    // nullptr, or nothing: the kind, or the object with its strategy, never has more pods than replicas.
+    std::optional<SurgeLimits> (*surge_limits)(const Json& object) = nullptr;
 };
 
 const std::vector<Kind>& kinds();
