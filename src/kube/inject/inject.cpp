@@ -12,6 +12,7 @@
 #include "kube/api/transport/api_error.hpp"
 #include "kube/api/transport/retry.hpp"
 #include "kube/api/transport/shorter_deadline.hpp"
+#include "kube/inject/architectures.hpp"
 #include "kube/inject/delivery.hpp"
 #include "kube/inject/dry_run.hpp"
 #include "kube/names.hpp"
@@ -219,7 +220,7 @@ private:
         injection.compiler_image = options_.compiler_image;
         injection.contract = options_.contract;
         if (options_.delivery == Delivery::kBinary) {
-            injection.architectures = architectures_for(client_, base, plan.chosen, plan.notes);
+            injection.architectures = architectures_for(client_, discovery_, base, plan.chosen, plan.notes);
         } else if (options_.delivery == Delivery::kSource && !has_source(client_, base.target.in_namespace)) {
             throw Error(
                 fmt::format("namespace {} has no ConfigMap {} with the library's source: make it with "
