@@ -179,7 +179,14 @@ private:
             {"volumeMounts",
              {mount(names::kSourceVolume, kSourceMount, true),
               mount(names::kCompiledVolume, names::kCompiledMount, false)}}};
-        editor_.set((site.pod_spec / "initContainers").item(names::kCompileContainer), container);
+        const Path list = site.pod_spec / "initContainers", at = list.item(names::kCompileContainer);
+        const auto sidecar = std::find_if(site.containers.begin(), site.containers.end(),
+                                          [&](const ContainerSite& each) { return each.container.parent() == list; });
+        if (sidecar == site.containers.end() || find(editor_.object(), at)) {
+            editor_.set(at, container);
+        } else {
+            editor_.add(at, container, sidecar->container);  // a sidecar starts after what is before it
+        }
     }
 
     // Terms are alternatives, so each of them gets the expression.

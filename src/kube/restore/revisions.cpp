@@ -12,6 +12,7 @@
 #include "kube/names.hpp"
 #include "kube/object/mentions.hpp"
 #include "kube/object/owners.hpp"
+#include "kube/workload/kinds.hpp"
 
 namespace cudafault::kube {
 
@@ -136,13 +137,6 @@ void remove_mark(Client& client, const std::string& kind, const Resource& histor
 }
 
 }  // namespace
-
-std::vector<Resource> histories_of(const std::string& group, const std::string& kind) {
-    if (group == "batch" || (group == "apps" && kind == "ReplicaSet")) return {};
-    if (group != "apps") return {replica_sets(), controller_revisions()};
-    if (kind == "Deployment") return {replica_sets()};
-    return {controller_revisions()};
-}
 
 RevisionNumbers numbers_of_own_revisions(Client& client, const Workload& workload, Deadline deadline) {
     RevisionNumbers numbers;

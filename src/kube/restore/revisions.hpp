@@ -12,9 +12,6 @@
 
 namespace cudafault::kube {
 
-// Where they are kept. What an operator makes of a kind of its own may have either.
-std::vector<Resource> histories_of(const std::string& group, const std::string& kind);
-
 // Those whose template is an injected one, once the controller knows that the workload has another template: their
 // numbers; and deletes them as soon as they have no pods.
 RevisionNumbers numbers_of_own_revisions(Client& client, const Workload& workload, Deadline deadline);

@@ -35,6 +35,14 @@ enum class PodSearch {
     kOwners,       // by the owners of all pods of the namespace
 };
 
+// Where a kind's controller keeps old templates.
+enum class History {
+    kNone,
+    kReplicaSets,
+    kControllerRevisions,
+    kUnknown,  // an operator may create either
+};
+
 // Where a kind's rolling update has its limits.
 struct SurgeLimits {
     Path at;                         // the object with maxSurge and maxUnavailable; may not exist
@@ -55,6 +63,9 @@ struct Kind {
     std::string (*template_of)(const Json& object, const Json& pod) = nullptr;
     // nullptr, or nothing: the kind, or the object with its strategy, never has more pods than replicas.
     std::optional<SurgeLimits> (*surge_limits)(const Json& object) = nullptr;
+    History history = History::kUnknown;
+    bool has_replicas = false;  // spec.replicas is the number of its pods
+    bool is_cluster_scoped = false;
 };
 
 const std::vector<Kind>& kinds();
@@ -62,6 +73,7 @@ const std::vector<Kind>& kinds();
 const Kind* kind_of(const std::string& group, const std::string& kind);  // nullptr: not in the table
 std::string resource_of(const Kind& kind);  // "deployments.apps"; the plural of each of the table is a regular one
 inline const Kind* kind_of(const Resource& resource) { return kind_of(resource.group, resource.kind); }
+const Kind* kind_of_object(const Json& object);  // by its apiVersion and kind
 
 // The best version that is served; one request for each version that is tried.
 std::optional<Resource> served_version(Discovery& discovery, const Kind& kind);
@@ -69,5 +81,9 @@ std::optional<Resource> served_version(Discovery& discovery, const Kind& kind);
 // The kinds of the table that the server serves, also those that cannot be injected: for looking at everything in a
 // namespace.
 std::vector<Resource> served_kinds(Discovery& discovery);
+
+// The resources in which controllers keep old templates of a kind: ReplicaSets, ControllerRevisions, or nothing. Both
+// for a kind that is not in the table.
+std::vector<Resource> histories_of(const std::string& group, const std::string& kind);
 
 }  // namespace cudafault::kube

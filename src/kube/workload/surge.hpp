@@ -12,7 +12,8 @@ namespace cudafault::kube {
 // `pinned`: all pods have to move to one node, so all are replaced together. Does nothing for kinds that do not surge.
 void forbid_surge(Editor& editor, const Resource& kind, bool pinned);
 
-// The number of pods that `max_unavailable` (a number or a percentage, rounded down) allows of `replicas`, at least one.
+// The number of pods that `max_unavailable` (a number or a percentage, rounded down) allows of `replicas`, at least
+// one.
 int unavailable_allowed(const Json& max_unavailable, int replicas);
 
 }  // namespace cudafault::kube
