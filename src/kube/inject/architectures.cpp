@@ -53,9 +53,9 @@ bool holds(const Json& expression, const std::string* label) {
 bool all_hold(const Json& term, const Json& labels) {
     const Json& expressions = value_at(term, "matchExpressions");
     return !expressions.is_array() || std::all_of(expressions.begin(), expressions.end(), [&](const Json& expression) {
-               const Json& label = value_at(labels, text_at(expression, "key").c_str());
-               return holds(expression, label.is_string() ? &label.get_ref<const std::string&>() : nullptr);
-           });
+        const Json& label = value_at(labels, text_at(expression, "key").c_str());
+        return holds(expression, label.is_string() ? &label.get_ref<const std::string&>() : nullptr);
+    });
 }
 
 // By nodeSelector and required node affinity; taints are not looked at.
@@ -78,9 +78,8 @@ bool selects_architecture(const Json& pod_spec) {
     if (!terms.is_array()) return false;
     return std::any_of(terms.begin(), terms.end(), [](const Json& term) {
         const Json& expressions = value_at(term, "matchExpressions");
-        return expressions.is_array() && std::any_of(expressions.begin(), expressions.end(), [](const Json& each) {
-                   return text_at(each, "key") == kLabel;
-               });
+        return expressions.is_array() && std::any_of(expressions.begin(), expressions.end(),
+                                                     [](const Json& each) { return text_at(each, "key") == kLabel; });
     });
 }
 
@@ -96,8 +95,8 @@ Json about_architecture(const Json& pod_spec) {
         }
         term = {{"matchExpressions", kept}};
     }
-    Json spec = {{"affinity",
-                  {{"nodeAffinity", {{"requiredDuringSchedulingIgnoredDuringExecution", {{"nodeSelectorTerms", terms}}}}}}}};
+    const Json required = {{"requiredDuringSchedulingIgnoredDuringExecution", {{"nodeSelectorTerms", terms}}}};
+    Json spec = {{"affinity", {{"nodeAffinity", required}}}};
     const std::string selected = text_at(value_at(pod_spec, "nodeSelector"), kLabel);
     if (!selected.empty()) spec["nodeSelector"] = {{kLabel, selected}};
     return spec;
@@ -127,9 +126,8 @@ bool has_gpus(const Json& node) {
     if (text_at(value_at(value_at(node, "metadata"), "labels"), "nvidia.com/gpu.present") == "true") return true;
     const Json& capacity = value_at(value_at(node, "status"), "capacity");
     if (!capacity.is_object()) return false;
-    return std::any_of(capacity.items().begin(), capacity.items().end(), [](const auto& amount) {
-        return is_gpu_resource(amount.key()) && !is_zero(amount.value());
-    });
+    return std::any_of(capacity.items().begin(), capacity.items().end(),
+                       [](const auto& amount) { return is_gpu_resource(amount.key()) && !is_zero(amount.value()); });
 }
 
 class Finder {
@@ -171,8 +169,8 @@ private:
         client_.list({nodes(), ""}, {}, [&](Page page) {
             for (const Json& node : page.items) {
                 const Json& labels = value_at(value_at(node, "metadata"), "labels");
-                const bool is_admitted = std::any_of(specs_.begin(), specs_.end(),
-                                                     [&](const Json& spec) { return admits(spec, labels); });
+                const bool is_admitted =
+                    std::any_of(specs_.begin(), specs_.end(), [&](const Json& spec) { return admits(spec, labels); });
                 if (!is_admitted) continue;
                 of_all.insert(text_at(labels, kLabel));
                 if (has_gpus(node)) of_gpu_nodes.insert(text_at(labels, kLabel));

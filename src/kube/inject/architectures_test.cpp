@@ -101,8 +101,8 @@ TEST_F(ArchitecturesTest, NodesThatDoNotAdmitThePodsDoNotCount) {
     std::vector<Json> nodes = {labelled(node("arm64", true), "pool", "a"), labelled(node("amd64", true), "pool", "b")};
     hold_list(kNodePath, nodes);
     EXPECT_THAT(find(deployment_of_pod({{"nodeSelector", {{"pool", "a"}}}})), ElementsAre(kArm));
-    EXPECT_THAT(find(deployment_of_pod(terms(
-                    R"([{"matchExpressions": [{"key": "pool", "operator": "NotIn", "values": ["a"]}]}])"))),
+    EXPECT_THAT(find(deployment_of_pod(
+                    terms(R"([{"matchExpressions": [{"key": "pool", "operator": "NotIn", "values": ["a"]}]}])"))),
                 ElementsAre(kIntel));
 }
 

@@ -50,7 +50,7 @@ Json source_config_map(const std::string& in_namespace) {
 void require_ours(const Json& config_map) {
     if (text_at(config_map, {"metadata", "labels", names::kManagedBy}) == names::kManager) return;
     throw Error(
-        fmt::format("ConfigMap {} in namespace {} was not made by this tool, so it is left alone: delete or "
+        fmt::format("ConfigMap {} in namespace {} was not created by cudafault, so it is not changed: delete or "
                     "rename it yourself if it is a leftover of the predecessor",
                     names::kSourceConfigMap, text_at(config_map, {"metadata", "namespace"})));
 }

@@ -98,7 +98,7 @@ TEST_F(SourceTest, OfAnotherVersionIsChanged) {
 TEST_F(SourceTest, OfOthersIsLeftAlone) {
     hold(kSource, source("theirs", "helm"));
     EXPECT_THROW(create_source(client(), "prod"), Error);
-    EXPECT_THAT(removal(), HasSubstr("was not made by this tool"));
+    EXPECT_THAT(removal(), HasSubstr("was not created by cudafault"));
     for (const SeenRequest& request : responder.requests()) EXPECT_EQ(request.method, "GET");
 }
 

@@ -36,18 +36,18 @@ namespace cudafault::kube {
 namespace {
 
 constexpr const char* kLostRecord =
-    "the record of the injection is gone, so what has a name of ours was taken out, and the strategy and "
+    "the record of the injection is missing, so everything with a name of cudafault was removed, and the strategy and "
     "revisionHistoryLimit are as the workload's annotation remembered them";
 
 constexpr const char* kLostRest =
-    "the record of the injection is gone, so what has a name of ours was taken out; the strategy and "
+    "the record of the injection is missing, so everything with a name of cudafault was removed; the strategy and "
     "revisionHistoryLimit may still be as the injection set them";
 
 constexpr std::chrono::milliseconds kPoll{200};
 constexpr size_t kPodsNamed = 10;
 
 constexpr const char* kNewerRevision =
-    "somebody has made a newer revision meanwhile, so the numbers of revisions stay as they are";
+    "another client has created a newer revision since, so the revision numbers stay as they are";
 
 void disarm_plan(Client& client, const PlanObject& plan) {
     nudge(client, pods_with(client, plan), write_plan(client, plan, "", this_user()).revision);
@@ -259,7 +259,7 @@ private:
         std::vector<Json> running = pods_of(client_, discovery_, workload_);
         std::erase_if(running, [&](const Json& pod) { return !is_injected(pod, workload_.hash()); });
         name_injected(running);
-        if (!running.empty()) result_.notes.push_back("they run on until their Jobs end, or are deleted");
+        if (!running.empty()) result_.notes.push_back("these pods run until their Jobs end or are deleted");
         return running.empty();
     }
 
@@ -404,7 +404,7 @@ std::set<KindAndName> marked_workloads(Client& client, Discovery& discovery, con
         if (InjectedMark::of(object)) found.insert(marked_workload(kind, object));
     };
     for (const Unseen& kind : each_workload(client, discovery, in_namespace, take_marked)) {
-        options.on_progress(fmt::format("{} without a record are not found: {}", kind.resource, kind.why));
+        options.on_progress(fmt::format("injected {} without a record are not found: {}", kind.resource, kind.why));
     }
     return found;
 }
@@ -453,7 +453,8 @@ RestoreResult restore(Client& client, Discovery& discovery, const WorkloadChoice
     } catch (const ApiError& error) {
         if (!error.is_not_found()) throw;
         if (!client.find(workload->target)) return clear_up(client, *workload);
-        throw Error(fmt::format("{}: it went meanwhile; repeat the command to go on", error.what()));
+        throw Error(
+            fmt::format("{}: the object was deleted during restore; run the command again to finish", error.what()));
     }
 }
 
