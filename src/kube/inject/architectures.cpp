@@ -42,7 +42,7 @@ bool has_value(const Json& expression, const std::string& value) {
 }
 
 // An operator that is not decided here (Gt, Lt) holds: a node too many costs nothing.
-bool holds(const Json& expression, const std::string* label) {
+bool is_met(const Json& expression, const std::string* label) {
     const std::string operation = text_at(expression, "operator");
     if (operation == "In") return label && has_value(expression, *label);
     if (operation == "NotIn") return !label || !has_value(expression, *label);
@@ -54,7 +54,7 @@ bool all_hold(const Json& term, const Json& labels) {
     const Json& expressions = value_at(term, "matchExpressions");
     return !expressions.is_array() || std::all_of(expressions.begin(), expressions.end(), [&](const Json& expression) {
         const Json& label = value_at(labels, text_at(expression, "key").c_str());
-        return holds(expression, label.is_string() ? &label.get_ref<const std::string&>() : nullptr);
+        return is_met(expression, label.is_string() ? &label.get_ref<const std::string&>() : nullptr);
     });
 }
 

@@ -16,8 +16,8 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
 
-constexpr Architecture kIntel = Architecture::kX86_64;
-constexpr Architecture kArm = Architecture::kAarch64;
+constexpr Architecture kAmd64 = Architecture::kX86_64;
+constexpr Architecture kArm64 = Architecture::kAarch64;
 
 Json terms(const std::string& text) {
     return {{"affinity",
@@ -63,17 +63,17 @@ protected:
         }
     }
 
-    std::vector<Architecture> built = {kIntel, kArm};
+    std::vector<Architecture> built = {kAmd64, kArm64};
     std::vector<std::string> notes;
 };
 
 TEST_F(ArchitecturesTest, AreThoseThatTheTemplateSelects) {
-    EXPECT_THAT(find(selecting("arm64")), ElementsAre(kArm));
-    EXPECT_THAT(find(selecting("amd64")), ElementsAre(kIntel));
+    EXPECT_THAT(find(selecting("arm64")), ElementsAre(kArm64));
+    EXPECT_THAT(find(selecting("amd64")), ElementsAre(kAmd64));
     const Workload by_affinity = deployment_of_pod(terms(
         R"([{"matchExpressions": [{"key": "kubernetes.io/arch", "operator": "In", "values": ["arm64"]},
                                   {"key": "zone", "operator": "Exists"}]}])"));
-    EXPECT_THAT(find(by_affinity), ElementsAre(kArm));
+    EXPECT_THAT(find(by_affinity), ElementsAre(kArm64));
     EXPECT_EQ(requests(), 0u);
     EXPECT_THAT(notes, IsEmpty());
 }
@@ -83,33 +83,33 @@ TEST_F(ArchitecturesTest, ATermThatSelectsNoneAdmitsAll) {
     const Workload either = deployment_of_pod(terms(
         R"([{"matchExpressions": [{"key": "kubernetes.io/arch", "operator": "In", "values": ["arm64"]}]},
             {"matchExpressions": [{"key": "zone", "operator": "DoesNotExist"}]}])"));
-    EXPECT_THAT(find(either), ElementsAre(kIntel, kArm));
+    EXPECT_THAT(find(either), ElementsAre(kAmd64, kArm64));
     EXPECT_EQ(requests(), 1u);
 }
 
 TEST_F(ArchitecturesTest, ElseThoseOfTheNodes) {
     hold_nodes({"arm64", "arm64", ""});
-    EXPECT_THAT(find(plain_deployment()), ElementsAre(kArm));
+    EXPECT_THAT(find(plain_deployment()), ElementsAre(kArm64));
     hold_nodes({"arm64", "amd64", "s390x"});
-    EXPECT_THAT(find(plain_deployment()), ElementsAre(kIntel, kArm));
+    EXPECT_THAT(find(plain_deployment()), ElementsAre(kAmd64, kArm64));
     EXPECT_THAT(notes, IsEmpty());
-    EXPECT_THAT(find(selecting("s390x")), ElementsAre(kIntel, kArm));
+    EXPECT_THAT(find(selecting("s390x")), ElementsAre(kAmd64, kArm64));
     EXPECT_THAT(notes, ElementsAre(HasSubstr("no known node that admits the pods")));
 }
 
 TEST_F(ArchitecturesTest, NodesThatDoNotAdmitThePodsDoNotCount) {
     std::vector<Json> nodes = {labelled(node("arm64", true), "pool", "a"), labelled(node("amd64", true), "pool", "b")};
     hold_list(kNodePath, nodes);
-    EXPECT_THAT(find(deployment_of_pod({{"nodeSelector", {{"pool", "a"}}}})), ElementsAre(kArm));
+    EXPECT_THAT(find(deployment_of_pod({{"nodeSelector", {{"pool", "a"}}}})), ElementsAre(kArm64));
     EXPECT_THAT(find(deployment_of_pod(
                     terms(R"([{"matchExpressions": [{"key": "pool", "operator": "NotIn", "values": ["a"]}]}])"))),
-                ElementsAre(kIntel));
+                ElementsAre(kAmd64));
 }
 
 TEST_F(ArchitecturesTest, NodesWithoutGpusDoNotCountForPodsThatRequestOne) {
-    built = {kIntel};
+    built = {kAmd64};
     hold_list(kNodePath, {node("amd64", true), node("arm64", false)});
-    EXPECT_THAT(find(plain_deployment()), ElementsAre(kIntel));
+    EXPECT_THAT(find(plain_deployment()), ElementsAre(kAmd64));
     EXPECT_THAT(notes, IsEmpty());
     const Workload without_gpu = deployment_of_pod({{"containers", {{{"name", "main"}}}}});
     EXPECT_THAT(refusal(without_gpu), HasSubstr("can be scheduled on arm64 nodes"));
@@ -125,7 +125,7 @@ TEST_F(ArchitecturesTest, OfSeveralTemplatesAreAllThatOneSelects) {
         return workload_with("leaderworkerset.x-k8s.io", "v1", "LeaderWorkerSet", "leaderworkersets",
                              {{"leaderWorkerTemplate", {{"leaderTemplate", leader}, {"workerTemplate", worker}}}});
     };
-    EXPECT_THAT(find(workload()), ElementsAre(kIntel, kArm));
+    EXPECT_THAT(find(workload()), ElementsAre(kAmd64, kArm64));
     EXPECT_EQ(requests(), 0u);
     worker["spec"].erase("nodeSelector");
     hold_nodes({"amd64"});
@@ -136,7 +136,7 @@ TEST_F(ArchitecturesTest, OfSeveralTemplatesAreAllThatOneSelects) {
 TEST_F(ArchitecturesTest, AreAllWhereNodesCannotBeListed) {
     hide_nodes();
     hold_pods(Json::object());
-    EXPECT_THAT(find(plain_deployment()), ElementsAre(kIntel, kArm));
+    EXPECT_THAT(find(plain_deployment()), ElementsAre(kAmd64, kArm64));
     EXPECT_THAT(notes, ElementsAre(AllOf(HasSubstr("no permission to list nodes"), HasSubstr("amd64 and arm64"),
                                          Not(HasSubstr("built without")))));
     responder.on("GET", kNodePath, {status_answer(500, "InternalError")});
@@ -146,15 +146,15 @@ TEST_F(ArchitecturesTest, AreAllWhereNodesCannotBeListed) {
 TEST_F(ArchitecturesTest, WhereNodesCannotBeListedRunningPodsTell) {
     hide_nodes();
     hold_pods({{"nodeSelector", {{"kubernetes.io/arch", "arm64"}}}});
-    EXPECT_THAT(find(plain_deployment()), ElementsAre(kArm));
+    EXPECT_THAT(find(plain_deployment()), ElementsAre(kArm64));
     EXPECT_THAT(notes, IsEmpty());
 }
 
 TEST_F(ArchitecturesTest, WhatIsUnknownIsNoRefusalWithoutOneOfTheLibraries) {
-    built = {kIntel};
+    built = {kAmd64};
     hide_nodes();
     responder.on("GET", kReplicaSetPath, {status_answer(403, "Forbidden")});
-    EXPECT_THAT(find(plain_deployment()), ElementsAre(kIntel));
+    EXPECT_THAT(find(plain_deployment()), ElementsAre(kAmd64));
     EXPECT_THAT(notes, ElementsAre(AllOf(HasSubstr("no permission to list nodes"), HasSubstr("delivered for amd64"),
                                          HasSubstr("built without the arm64 library"))));
     EXPECT_THAT(refusal(selecting("arm64")), HasSubstr("nodeSelector kubernetes.io/arch"));

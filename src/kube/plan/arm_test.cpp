@@ -9,6 +9,7 @@
 #include "kube/record/author.hpp"
 #include "kube/testing/injection_testing.hpp"
 #include "kube/testing/paths_testing.hpp"
+#include "kube/workload/pod_state.hpp"
 
 namespace cudafault::kube {
 

@@ -81,7 +81,7 @@ TEST(Templates, WhatIsThereInsteadIsSaid) {
                 AllOf(HasSubstr("nothing at spec.wrker.template of widgets.acme.com w"), HasSubstr("spec has no wrker"),
                       HasSubstr("it has driver, groups")));
     EXPECT_THAT(refused_path("status.x"), HasSubstr("the object has no status (it has spec)"));
-    EXPECT_THAT(refused_path("spec.worker"), AllOf(HasSubstr("no pod template"), HasSubstr("it has template")));
+    EXPECT_THAT(refused_path("spec.worker"), AllOf(HasSubstr("not a pod template"), HasSubstr("it has template")));
     EXPECT_THAT(refused_path("spec.groups"), HasSubstr("it is a list"));
     EXPECT_THAT(refused_path("spec.groups.template"), HasSubstr("spec.groups has no template (it is a list)"));
     EXPECT_THAT(refused_path("spec.groups[c].template"),

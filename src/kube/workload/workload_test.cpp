@@ -199,7 +199,7 @@ TEST_F(LoadWorkloadTest, PathsAreForKindsThatAreNotKnown) {
     EXPECT_THAT(refusal(with_path), HasSubstr("leave the template path out"));
     with_path.kind = "pod";
     with_path.name = "bare";
-    EXPECT_THAT(refusal(with_path), HasSubstr("by no path: containers cannot be changed"));
+    EXPECT_THAT(refusal(with_path), HasSubstr("by no path: the containers of an existing Pod are immutable"));
 }
 
 TEST_F(LoadWorkloadTest, SomeKindsNeedAPath) {
