@@ -5,7 +5,10 @@
 
 #include <algorithm>
 
+#include "kube/api/client/client.hpp"
+#include "kube/api/client/discovery.hpp"
 #include "kube/api/common/error.hpp"
+#include "kube/object/path.hpp"
 #include "local/error.hpp"
 
 namespace cudafault::cli {
