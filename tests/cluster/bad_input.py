@@ -119,12 +119,12 @@ def check_without_gpu(checks, cluster, namespace: str) -> None:
     refuses = Refusals(checks, cluster, namespace)
     manifest = workloads.deployment(namespace, "no-gpu", workloads.pod_spec(workloads.server(gpus=0)), replicas=0)
     drill = Drill(checks, cluster, namespace, manifest, "no GPU")
-    refuses("no GPU in the template", ("deployment/no-gpu",), "asks for a GPU", "--container",
+    refuses("no GPU in the template", ("deployment/no-gpu",), "requests a GPU", "--container",
             "--or-all-containers", about=("apps/v1", "Deployment", namespace, "no-gpu"))
     refuses("no container of that name", ("deployment/no-gpu", "--container", "absent"), "absent",
             about=("apps/v1", "Deployment", namespace, "no-gpu"))
     outcome = drill.inject("--or-all-containers")
-    said = "no container asks for a GPU" in outcome.output
+    said = "no container requests a GPU" in outcome.output
     drill.expect("all containers, and it says so", outcome.code == 0 and said, outcome)
     drill.succeeds("is restored", drill.restore())
 

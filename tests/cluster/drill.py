@@ -327,6 +327,18 @@ def leader_worker_set(namespace: str, name: str) -> dict:
                                                              "workerTemplate": template("worker")}}}
 
 
+def rollout(namespace: str, name: str) -> dict:
+    """Of Argo Rollouts."""
+    manifest = workloads.deployment(namespace, name, replicas=0, strategy={"canary": {"maxSurge": 1, "maxUnavailable": 0}})
+    return manifest | {"apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout"}
+
+
+def clone_set(namespace: str, name: str) -> dict:
+    """Of OpenKruise."""
+    manifest = workloads.deployment(namespace, name, replicas=0, updateStrategy={"maxSurge": 1, "maxUnavailable": "20%"})
+    return manifest | {"apiVersion": "apps.kruise.io/v1alpha1", "kind": "CloneSet"}
+
+
 def ray_cluster(namespace: str, name: str) -> dict:
     def template(gpus: int) -> dict:
         return workloads.template({}, workloads.pod_spec(workloads.server(gpus=gpus)))

@@ -12,6 +12,7 @@ from drill import (
     VARIABLES,
     Drill,
     changes,
+    clone_set,
     cron_job,
     cycle,
     each_in_its_namespace,
@@ -20,6 +21,7 @@ from drill import (
     leader_worker_set,
     pod_clique_set,
     ray_cluster,
+    rollout,
     widget,
 )
 
@@ -28,7 +30,8 @@ MAP, SECRET = "preload-settings", "preload-secret"
 
 
 def check(checks, cluster) -> None:
-    for plural in ("dynamographdeployments", "leaderworkersets", "rayclusters", "podcliquesets", "widgets"):
+    for plural in ("dynamographdeployments", "leaderworkersets", "rayclusters", "podcliquesets", "rollouts", "clonesets",
+                   "widgets"):
         cluster.install_crd(plural)
     each_in_its_namespace(checks, cluster, [check_kinds, check_preloads, check_graph_preloads, check_histories,
                                             check_repetition, check_others_edits, check_lost_objects])
@@ -49,7 +52,8 @@ def check_kinds(checks, cluster, namespace: str) -> None:
     on_delete = workloads.workload("DaemonSet", namespace, "on-delete", updateStrategy={"type": "OnDelete"})
     cycle(Drill(checks, cluster, namespace, on_delete, "DaemonSet that waits for deletions"))
     for manifest in (cron_job(namespace, "cron"), workloads.graph_v1beta1(namespace, "graph"),
-                     leader_worker_set(namespace, "lws"), ray_cluster(namespace, "ray"), pod_clique_set(namespace, "grove")):
+                     leader_worker_set(namespace, "lws"), ray_cluster(namespace, "ray"), pod_clique_set(namespace, "grove"),
+                     rollout(namespace, "argo"), clone_set(namespace, "kruise")):
         cycle(Drill(checks, cluster, namespace, manifest), check=injects(checks, manifest["kind"]))
     template = ("--template", "spec.engine.podTemplate")
     unknown = Drill(checks, cluster, namespace, widget(namespace, "widget"), options=template)

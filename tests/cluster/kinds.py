@@ -14,6 +14,7 @@ def check(checks, cluster) -> None:
     with cluster.namespace() as namespace:
         check_refused(checks, cluster, namespace)
         check_templates(checks, cluster, namespace)
+        check_nothing_reached(checks, cluster, namespace)
     with cluster.namespace() as namespace:
         check_owners(checks, cluster, namespace)
         check_bare_names(checks, cluster, namespace)
@@ -65,6 +66,38 @@ def check_templates(checks, cluster, namespace: str) -> None:
         drill.equal("those that are", [each["name"] for each in containers if "cudafault" in str(each).lower()], expected)
         drill.succeeds("is restored", drill.restore())
         drill.is_as("is exactly as before", before)
+
+
+def check_nothing_reached(checks, cluster, namespace: str) -> None:
+    """A command that would reach nothing fails, and changes nothing, unless it is allowed to."""
+    refuses = Refusals(checks, cluster, namespace)
+    template = {"spec": workloads.pod_spec(workloads.server(gpus=0))}
+    front = {"name": "Front", "type": "planner", "replicas": 1, "podTemplate": template}
+    cluster.create(workloads.graph("v1beta1", namespace, "frontends", {"components": [front]}))
+    refuses("a graph without workers", ("dynamographdeployment/frontends", "--or-all-containers"),
+            "component Front has type planner", "nothing to inject")
+    words = ("inject", "dynamographdeployment/frontends", "--or-all-containers", "--allow-empty", "-n", namespace)
+    outcome = cluster.cudafault("k8s", *words)
+    checks.expect("--allow-empty: injecting nothing is no failure",
+                  outcome.code == 0 and "component Front has type planner" in outcome.output, outcome)
+    checks.equal("--allow-empty: nothing is created", in_namespace(cluster, namespace), [])
+    drill = Drill(checks, cluster, namespace, workloads.deployment(namespace, "undone", replicas=0), "a lost library")
+    before = drill.get()
+    drill.succeeds("is injected", drill.inject())
+    drill.succeeds("without pods it is armed for those that start later", drill.run("arm", drill.word, "xid=79"))
+    drill.succeeds("is disarmed", drill.run("disarm", drill.word))
+    outcome = drill.run("arm", drill.word, "xid=79", "--node", "nope")
+    drill.expect("arm for a node without its pods fails", outcome.code == 3 and "--allow-empty" in outcome.errors, outcome)
+    drill.succeeds("unless it is allowed", drill.run("arm", drill.word, "xid=79", "--node", "nope", "--allow-empty"))
+    drill.succeeds("is disarmed again", drill.run("disarm", drill.word))
+
+    def undo(object: dict) -> None:
+        object["spec"]["template"] = before["spec"]["template"]
+    drill.change(undo)
+    outcome = drill.run("arm", drill.word, "xid=79")
+    drill.expect("arm says that the template has lost the library",
+                 outcome.code == 3 and "has lost the library" in outcome.errors, outcome)
+    drill.succeeds("is restored", drill.restore())
 
 
 def owned_by(manifest: dict, owner: dict) -> dict:

@@ -28,6 +28,7 @@ def check(checks: Checks, cluster: Cluster) -> None:
     check_daemon_set(checks, cluster)
     check_cron_job(checks, cluster)
     check_full_fleet(checks, cluster)
+    check_reverted_strategy(checks, cluster)
     check_restart_crashed(checks, cluster)
     check_budget(checks, cluster)
     check_deleted_config_maps(checks, cluster)
@@ -214,6 +215,20 @@ def check_full_fleet(checks: Checks, cluster: Cluster) -> None:
         place.do("restore", name, "--timeout", "60s")
         checks.expect(f"a full fleet: restore replaces crash-looping pods ({time.monotonic() - began:.1f} s)", True)
         expect_restored(place, checks, "a full fleet", before, snapshot, 4)
+
+
+def check_reverted_strategy(checks: Checks, cluster: Cluster) -> None:
+    """A GitOps tool puts the strategy back while every GPU is in use: a surge pod of the revert could never start."""
+    strategy = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
+    with scene(cluster, checks, "a reverted strategy") as place:
+        name = workload(place, replicas=4, strategy=strategy)
+        before, snapshot = object_of(place, "Deployment"), place.snapshot()
+        place.do("inject", name, "--timeout", "60s")
+        place.api.patch("apps/v1", "Deployment", place.namespace, "app", {"spec": {"strategy": strategy}})
+        began = time.monotonic()
+        place.do("restore", name, "--timeout", "60s")
+        checks.expect(f"a reverted strategy: restore makes room ({time.monotonic() - began:.1f} s)", True)
+        expect_restored(place, checks, "a reverted strategy", before, snapshot, 4)
 
 
 def check_restart_crashed(checks: Checks, cluster: Cluster) -> None:

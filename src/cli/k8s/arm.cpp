@@ -34,7 +34,7 @@ constexpr const char* kNoPlan = "missing plan: expected for example `cudafault k
 struct K8sArmOptions {
     ClusterOptions cluster;
     std::string selector, node, max_pods, expires = "1h";
-    bool replace = false;
+    bool replace = false, allow_empty = false;
 };
 
 std::chrono::system_clock::time_point end_of(const std::string& expires) {
@@ -63,6 +63,7 @@ kube::ArmChoice choice_of(const K8sArmOptions& options) {
     choice.selector = options.selector;
     choice.limit = limit_of(options.max_pods);
     choice.replace = options.replace;
+    choice.allow_empty = options.allow_empty;
     choice.workloads = parse_workloads(options.cluster.workloads.words, "");
     if (choice.workloads.empty() && options.selector.empty() && options.node.empty()) {
         throw local::Error(local::kUsage, "missing target: expected a workload such as deployment/web, -l or --node");
@@ -121,6 +122,8 @@ void add_k8s_arm(CLI::App& k8s) {
     verb->add_option("--max-pods", options->max_pods,
                      "Arm nothing if more pods than this would fail now: a number, or a percentage of injected pods")
         ->type_name("N|N%");
+    verb->add_flag("--allow-empty", options->allow_empty,
+                   "Arm a workload also if the plan reaches no pod now, for pods that start later");
     verb->add_option("--expires", options->expires, "Time until the plan disarms itself, for faults without until=")
         ->type_name("DURATION")
         ->capture_default_str();

@@ -68,6 +68,11 @@ json result_json(const kube::InjectResult& result) {
 
 void print_result(const kube::InjectResult& result) {
     const kube::InjectionPlan& plan = result.plan;
+    if (plan.chosen.empty()) {
+        fmt::print("{} is not changed\n", paint(Paint::bold, name_of(plan.workload)));
+        for (const std::string& note : plan.notes) fmt::print("  note: {}\n", note);
+        return;
+    }
     fmt::print("{} {}: containers {} (delivery {}); nothing is armed\n", paint(Paint::bold, name_of(plan.workload)),
                plan.unchanged ? "is already injected" : "injected", fmt::join(kube::container_names(plan.chosen), ", "),
                kube::text_of(plan.injection.delivery));

@@ -39,6 +39,7 @@ kube::InjectOptions inject_options_for(const kube::WorkloadChoice& choice, const
     options.delivery = kube::delivery_of(command.delivery).value();
     options.containers = command.containers;
     options.or_all_containers = command.or_all_containers;
+    options.allow_empty = command.allow_empty;
     options.node = command.node;
     options.image_library = command.library.empty() ? kube::names::kCompiledLibrary : command.library;
     options.compiler_image = compiler_image(command.compiler_image);
@@ -72,6 +73,7 @@ void add_injection_options(CLI::App& verb, InjectionCommand& command) {
     add("--container", command.containers, "GLOB",
         "Containers to inject; repeatable; by default those that request a GPU");
     verb.add_flag("--or-all-containers", command.or_all_containers, "Inject all containers if none requests a GPU");
+    verb.add_flag("--allow-empty", command.allow_empty, "Succeed without a change if no container is selected");
     add("--template", command.template_paths, "PATH",
         "Path of the pod template, for unknown kinds, such as spec.groups[*].template; repeatable");
     verb.add_flag("--itself", command.itself,
@@ -117,6 +119,7 @@ std::string name_of(const kube::Workload& workload) {
 }
 
 bool is_complete(const kube::InjectResult& result) {
+    if (result.plan.chosen.empty()) return true;
     return result.rollout.done &&
            (result.rollout.nothing_to_wait_for ||
             std::all_of(result.pods.begin(), result.pods.end(), [](const auto& pod) { return pod.library_seen; }));

@@ -18,7 +18,8 @@ struct InjectionCommand {
     std::string node, library, compiler_image;
     std::optional<int> contract_xid;  // unset: no contract variables
     bool contract_enabled = true;
-    bool or_all_containers = false, itself = false, replace = false, no_wait = false, dry_run = false;
+    bool or_all_containers = false, allow_empty = false;
+    bool itself = false, replace = false, no_wait = false, dry_run = false;
 };
 
 void add_injection_options(CLI::App& verb, InjectionCommand& command);

@@ -46,6 +46,10 @@ const char* replacement_text(kube::Replacement replacement) {
 
 // What happens, to what, and how the pods notice, before the change itself.
 void print_summary(const kube::InjectionPlan& plan) {
+    if (plan.chosen.empty()) {
+        fmt::print("{}: nothing would change\n", paint(Paint::bold, name_of(plan.workload)));
+        return;
+    }
     fmt::print(
         "{}: {}\n", paint(Paint::bold, name_of(plan.workload)),
         plan.unchanged ? "already injected, nothing would change" : plural(plan.injected.edits.size(), "change"));

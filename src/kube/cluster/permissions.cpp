@@ -61,6 +61,7 @@ constexpr Row kRows[] = {
     {"inject,restore", "leases.coordination.k8s.io", "get,create,patch,delete",
      "keeps two commands from changing one workload at a time"},
     {"plan,inject", "pods", "create", "tries the template as a pod, in a dry run only"},
+    {"plan", "pods", "list", "sees which architecture they select"},
     {"inject,restore", "pods", "list,watch", "waits until the pods are replaced"},
     {"inject,restore", "pods", "delete", "replaces those whose kind does not", When::kDeletePods},
     {"arm,disarm,status", "pods", "list", "finds the workload's pods"},
@@ -69,8 +70,8 @@ constexpr Row kRows[] = {
     {"disarm", "pods", "delete", "restarts pods in back-off", When::kRestartCrashed},
     {"inject,arm,disarm,status", "pods/log", "get", "reads what the library says"},
     {"inject,status", "events", "list", "says why pods do not come"},
-    {"inject,status", kReplicaSets, "list", "finds its pods"},
-    {"status,restore", kJobs, "list", "finds its pods"},
+    {"plan,inject,status", kReplicaSets, "list", "finds its pods"},
+    {"plan,inject,status,restore", kJobs, "list", "finds its pods"},
     {"restore", kHistory, "list", "finds the injected template's"},
     {"restore", kHistory, "delete", "removes the injected template's"},
     {"restore", kOwnHistory, "patch",
@@ -117,29 +118,30 @@ bool answers_to(const Kind& kind, const std::string& word) {
     return is_same(kind.kind, word) || is_same(resource, word) || is_same(resource.substr(0, resource.find('.')), word);
 }
 
-// Into its template; a Pod has none.
-bool takes_injections(const Kind& kind) { return kind.pod_search != PodSearch::kItself; }
+// A Pod has no template, and what is not in a namespace is in no Role.
+bool takes_injections(const Kind& kind) { return kind.pod_search != PodSearch::kItself && !kind.is_cluster_scoped; }
 
 struct Chosen {
     std::string resource;
+    const Kind* kind;  // nullptr: not in the table
     std::vector<Resource> histories;
 };
 
 Chosen chosen_kind(const std::string& word) {
     for (const Kind& kind : kinds()) {
         if (takes_injections(kind) && answers_to(kind, word)) {
-            return {resource_of(kind), histories_of(kind.group, kind.kind)};
+            return {resource_of(kind), &kind, histories_of(kind.group, kind.kind)};
         }
     }
     const size_t dot = word.find('.');
-    if (dot != std::string::npos) return {word, histories_of(word.substr(dot + 1), word.substr(0, dot))};
+    if (dot != std::string::npos) return {word, nullptr, histories_of(word.substr(dot + 1), word.substr(0, dot))};
     std::vector<std::string> known;
     for (const Kind& kind : kinds()) {
         if (takes_injections(kind)) known.push_back(has(known, kind.kind) ? resource_of(kind) : kind.kind);
     }
     throw Error(
-        fmt::format("\"{}\" is no kind in the table ({}): give any other as plural.group, such as "
-                    "pytorchjobs.kubeflow.org",
+        fmt::format("unknown kind \"{}\": expected one of {}, or another one as plural.group, such as "
+                    "widgets.example.com",
                     word, fmt::join(known, ", ")));
 }
 
@@ -153,8 +155,9 @@ Permission permission_for(const std::string& resource) {
     return permission;
 }
 
-bool is_among(const std::vector<Chosen>& chosen, std::string_view resource) {
-    return std::any_of(chosen.begin(), chosen.end(), [&](const Chosen& kind) { return kind.resource == resource; });
+bool is_any_searched(const std::vector<Chosen>& chosen, PodSearch search) {
+    return std::any_of(chosen.begin(), chosen.end(),
+                       [&](const Chosen& each) { return each.kind && each.kind->pod_search == search; });
 }
 
 std::vector<std::string> resources_of(const Row& row, const std::vector<Chosen>& chosen, bool kinds_given) {
@@ -166,12 +169,12 @@ std::vector<std::string> resources_of(const Row& row, const std::vector<Chosen>&
             if (takes_injections(kind)) resources.push_back(resource_of(kind));
         }
     } else if (row.resource == kReplicaSets) {
-        if (is_among(chosen, "deployments.apps")) resources.emplace_back("replicasets.apps");
+        if (is_any_searched(chosen, PodSearch::kReplicaSets)) resources.emplace_back("replicasets.apps");
     } else if (row.resource == kJobs) {
-        if (is_among(chosen, "cronjobs.batch")) resources.emplace_back("jobs.batch");
+        if (is_any_searched(chosen, PodSearch::kJobs)) resources.emplace_back("jobs.batch");
     } else if (row.resource == kHistory || row.resource == kOwnHistory) {
         for (const Chosen& kind : chosen) {
-            if (row.resource == kOwnHistory && !kind.resource.ends_with(".apps")) continue;
+            if (row.resource == kOwnHistory && !(kind.kind && kind.kind->group == "apps")) continue;
             for (const Resource& history : kind.histories) resources.push_back(history.qualified());
         }
     } else {

@@ -68,6 +68,9 @@ TEST(Permissions, ByKind) {
     EXPECT_THAT(needed(use_of("status", {"CronJob"})), Contains("list jobs.batch"));
     EXPECT_THAT(needed(use_of("restore", {"ReplicaSet"})), Not(Contains("list controllerrevisions.apps")));
     EXPECT_THAT(needed(use_of("restore", {"RayCluster"})), Contains("list controllerrevisions.apps"));
+    EXPECT_THAT(needed(use_of("status", {"Rollout"})), Contains("list replicasets.apps"));
+    EXPECT_THAT(needed(use_of("restore", {"CloneSet"})), Contains("delete controllerrevisions.apps"));
+    EXPECT_THAT(needed(use_of("restore", {"CloneSet"})), Not(Contains("delete replicasets.apps")));
     EXPECT_THAT(needed(use_of("arm")), Not(Contains("create leases.coordination.k8s.io")));
     EXPECT_THAT(needed(use_of("inject", {"widgets.acme.com"})), Contains("patch widgets.acme.com"));
     EXPECT_THAT(refusal(use_of("inject", {"widget"})), HasSubstr("plural.group"));
@@ -82,7 +85,7 @@ TEST(Permissions, ByOption) {
     EXPECT_THAT(needed(restore), Contains("patch controllerrevisions.apps"));
     restore.kinds = {"RayCluster"};
     EXPECT_THAT(needed(restore), Not(Contains("patch controllerrevisions.apps"))) << "nothing is renumbered there";
-    EXPECT_THAT(refusal(use_of("inject", {"pod"})), HasSubstr("no kind"));
+    EXPECT_THAT(refusal(use_of("inject", {"pod"})), HasSubstr("unknown kind"));
     CommandUse drain = use_of("node drain");
     EXPECT_THAT(needed(drain), Not(Contains("delete pods")));
     drain.delete_unhealthy = true;
@@ -97,11 +100,13 @@ TEST(Permissions, ScanLooksAtTheKindsAskedFor) {
 TEST(Permissions, AreOfTheKindsOfTheTableAndNoOthers) {
     std::set<std::string> expected = {"list configmaps", "get configmaps", "list leases.coordination.k8s.io",
                                       "list controllerrevisions.apps"};
-    for (const Kind& kind : kinds()) expected.insert("list " + resource_of(kind));
+    for (const Kind& kind : kinds()) {
+        if (!kind.is_cluster_scoped) expected.insert("list " + resource_of(kind));
+    }
     EXPECT_EQ(needed(use_of("scan")), expected);
     for (const Kind& kind : kinds()) {
         if (kind.support == Support::kImpossible) continue;
-        EXPECT_THAT(needed(use_of("inject", {kind.kind})), Contains("patch " + resource_of(kind)));
+        EXPECT_THAT(needed(use_of("inject", {resource_of(kind)})), Contains("patch " + resource_of(kind)));
     }
 }
 

@@ -15,9 +15,10 @@ namespace cudafault::kube {
 
 namespace {
 
-constexpr const char* kNoPermission = "no permission to create pods, so it was not tried whether one would be admitted";
+constexpr const char* kNoPermission =
+    "no permission to create pods, so no dry run checked whether a pod would be admitted";
 constexpr const char* kComposed =
-    "the operator composes the pods of {}, so it was not tried whether one would be admitted";
+    "the operator composes the pods of {}, so no dry run checked whether a pod would be admitted";
 constexpr const char* kFullQuota =
     "the namespace's quota for {} is full; pods are replaced and not added, so that is no obstacle";
 

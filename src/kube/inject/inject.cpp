@@ -17,6 +17,7 @@
 #include "kube/api/transport/deadline_scope.hpp"
 #include "kube/api/transport/retry.hpp"
 #include "kube/api/transport/session.hpp"
+#include "kube/inject/architectures.hpp"
 #include "kube/inject/dry_run.hpp"
 #include "kube/inject/library_objects.hpp"
 #include "kube/names.hpp"
@@ -54,7 +55,7 @@ void refuse_protected(const std::string& in_namespace) {
                                           const std::optional<PlanObject>& plan) {
     const std::string armed = plan && is_armed(plan->spec) ? fmt::format(", armed: {}", plan->spec) : ", nothing armed";
     throw Error(
-        fmt::format("{} is injected already, by {} at {} (run {}){}: restore it first, or take it over with --replace",
+        fmt::format("{} is already injected, by {} at {} (run {}){}: restore it first, or take it over with --replace",
                     workload.text(), record.by, record.created_at, record.run_id, armed));
 }
 
@@ -77,22 +78,83 @@ bool has_our_fields(const Json& object) {
                        [](const Json& entry) { return text_at(entry, {"manager"}) == names::kManager; });
 }
 
+std::vector<std::string> init_container_names(const Workload& workload) {
+    std::vector<std::string> names;
+    for (const TemplateSite& site : workload.templates) {
+        for (const ContainerSite& container : site.init_containers) names.push_back(container.name);
+    }
+    return names;
+}
+
+// What there is to choose from, and what there is not and why.
+std::string choices_text(const Workload& workload) {
+    std::vector<std::string> parts;
+    const auto names = container_names(workload.templates);
+    parts.push_back(names.empty() ? "it has no container that can be injected"
+                                  : fmt::format("it has {}", fmt::join(names, ", ")));
+    const auto init = init_container_names(workload);
+    if (!init.empty()) parts.push_back(fmt::format("init containers ({}) are not injected", fmt::join(init, ", ")));
+    parts.insert(parts.end(), workload.skipped.begin(), workload.skipped.end());
+    return fmt::format("{}", fmt::join(parts, "; "));
+}
+
+bool matches_any(const Workload& workload, const std::string& glob) {
+    return std::any_of(workload.templates.begin(), workload.templates.end(), [&](const TemplateSite& site) {
+        return std::any_of(site.containers.begin(), site.containers.end(),
+                           [&](const ContainerSite& container) { return matches_container(glob, site, container); });
+    });
+}
+
+std::string why_none(const Workload& workload, const InjectOptions& options) {
+    const std::string choices = choices_text(workload);
+    if (!options.containers.empty()) {
+        return fmt::format("no container of {} matches --container {}: {}", workload.text(),
+                           fmt::join(options.containers, ", "), choices);
+    }
+    if (options.or_all_containers) return fmt::format("nothing to inject in {}: {}", workload.text(), choices);
+    return fmt::format(
+        "no container of {} requests a GPU: name those that use one with --container, or take all with "
+        "--or-all-containers ({})",
+        workload.text(), choices);
+}
+
+// What was chosen by a guess, and what was left out although it could be meant.
+void note_choice(const Workload& workload, const std::vector<TemplateSite>& chosen, const InjectOptions& options,
+                 std::vector<std::string>& notes) {
+    for (const TemplateSite& site : chosen) {
+        if (!site.note.empty()) notes.push_back(site.note);
+        for (const ContainerSite& container : site.containers) {
+            if (!options.containers.empty() || container.gpu_note.empty()) continue;
+            notes.push_back(fmt::format("container {} {}, so it counts as one with a GPU; --container chooses others",
+                                        container.name, container.gpu_note));
+        }
+    }
+    for (const std::string& glob : options.containers) {
+        if (!matches_any(workload, glob)) notes.push_back(fmt::format("no container matches --container {}", glob));
+    }
+    for (const TemplateSite& site : workload.templates) {
+        for (const ContainerSite& container : site.init_containers) {
+            if (!container.has_gpu) continue;
+            notes.push_back(fmt::format("init container {} requests a GPU and is not injected", container.name));
+        }
+    }
+}
+
+// Empty only with `allow_empty`.
 std::vector<TemplateSite> choose(const Workload& workload, const InjectOptions& options,
                                  std::vector<std::string>& notes) {
     std::vector<TemplateSite> chosen = choose_containers(workload, options.containers);
-    if (!chosen.empty()) return chosen;
-    if (!options.containers.empty()) {
-        throw Error(
-            fmt::format("no container of {} is named {}", workload.text(), fmt::join(options.containers, ", ")));
+    if (chosen.empty() && options.containers.empty() && options.or_all_containers) {
+        chosen = choose_containers(workload, {"*"});
+        if (!chosen.empty()) notes.push_back("no container requests a GPU, so all of them are injected");
     }
-    if (!options.or_all_containers) {
-        throw Error(
-            fmt::format("no container of {} asks for a GPU: name those that use one with --container, or take "
-                        "all with --or-all-containers",
-                        workload.text()));
+    if (chosen.empty()) {
+        const std::string why = why_none(workload, options);
+        if (!options.allow_empty) throw Error(why);
+        notes.push_back(why);
     }
-    notes.push_back("no container asks for a GPU, so all of them are injected");
-    return choose_containers(workload, {"*"});
+    note_choice(workload, chosen, options, notes);
+    return chosen;
 }
 
 std::string hostname_label(Client& client, const std::string& node, std::vector<std::string>& notes) {
@@ -169,6 +231,7 @@ public:
         base.object = users_state(workload, anchor_);
         note_kind(plan);
         plan.chosen = choose(base, options_, plan.notes);
+        if (plan.chosen.empty()) return plan;
         plan.injection = injection_for(base, plan, mark);
         plan.injected = inject_into(base, plan.chosen, plan.injection, lookup_in(client_, in_namespace));
         plan.notes.insert(plan.notes.end(), plan.injected.notes.begin(), plan.injected.notes.end());
@@ -191,7 +254,7 @@ public:
         try {
             InjectResult result{retry_on_conflict(client_.session(), attempt), {}, {}};
             give_back(lease);
-            if (options_.wait) wait(result);
+            if (options_.wait && !result.plan.chosen.empty()) wait(result);
             return result;
         } catch (const Error& error) {
             if (made_record_ && !is_changed_ && !is_uncertain(error)) take_back_all_but_workload(workload);
@@ -209,7 +272,7 @@ private:
         injection.compiler_image = options_.compiler_image;
         injection.contract = options_.contract;
         if (options_.delivery == Delivery::kBinary) {
-            injection.architectures = architectures_for(client_, base, plan.chosen, plan.notes);
+            injection.architectures = architectures_for(client_, discovery_, base, plan.chosen, plan.notes);
         } else if (options_.delivery == Delivery::kSource && !has_source(client_, base.ref.in_namespace)) {
             throw Error(
                 fmt::format("namespace {} has no ConfigMap {} with the library's source: make it with "
@@ -255,6 +318,7 @@ private:
 
     InjectionPlan change(const Workload& workload) {
         InjectionPlan injection = plan(workload);
+        if (injection.chosen.empty()) return injection;
         if (injection.unchanged) {
             create_missing_libraries(client_, injection.workload, injection.injection.architectures);
             disarm(injection.workload, author(client_));
@@ -297,7 +361,7 @@ private:
             remove_injection_objects(client_, workload.ref);
             remove_anchor(client_, workload.ref);
         } catch (const Error&) {  // what it was refused for is what the user has to know; `restore` finds the rest
-            options_.on_progress("what was made for it could not be removed: `cudafault k8s restore` does that");
+            options_.on_progress("the objects created for it could not be removed: run `cudafault k8s restore`");
         }
     }
 
@@ -307,7 +371,7 @@ private:
             lease.release();
         } catch (const Error& error) {
             options_.on_progress(
-                fmt::format("the lease is not given back, and runs out in a minute: {}", error.what()));
+                fmt::format("the lease could not be released and expires in a minute: {}", error.what()));
         }
     }
 
@@ -355,7 +419,7 @@ private:
 
     // Who changed it last, besides us and those who write its status.
     static std::string last_manager(const Workload& workload) {
-        std::string name = "somebody whom its managedFields do not name", latest;
+        std::string name = "a client that its managedFields do not name", latest;
         for (const Json& entry : items_at(workload.object, {"metadata", "managedFields"})) {
             const std::string manager = text_at(entry, {"manager"}), time = text_at(entry, {"time"});
             if (manager == names::kManager || !text_at(entry, {"subresource"}).empty() || time < latest) continue;
@@ -371,8 +435,8 @@ private:
                                workload.text());
         }
         return fmt::format(
-            "{} was put back while its pods were being replaced, by {}: pause that tool or operator for this workload "
-            "(Argo CD: auto-sync, Flux: suspend), or inject what it makes the workload from",
+            "{} was reverted by {} while its pods were being replaced: pause that tool or operator for this workload "
+            "(Argo CD: auto-sync, Flux: suspend), or inject the object that it creates the workload from",
             workload.text(), last_manager(workload));
     }
 

@@ -18,6 +18,7 @@ struct InjectOptions {
     Delivery delivery = Delivery::kBinary;
     std::vector<std::string> containers;  // globs; empty: those that have GPUs
     bool or_all_containers = false;       // where none has a GPU
+    bool allow_empty = false;             // where no container is chosen, do nothing and do not fail
     std::string node;                     // to pin to; empty: none
     std::string image_library;
     std::string compiler_image = kDefaultCompilerImage;
@@ -33,8 +34,8 @@ struct InjectOptions {
 struct InjectionPlan {
     Workload workload;  // as it was read
     Injection injection;
-    Injected injected;  // with the server's defaults
-    std::vector<TemplateSite> chosen;
+    Injected injected;                 // with the server's defaults
+    std::vector<TemplateSite> chosen;  // empty only with `allow_empty`: nothing is changed then
     std::vector<std::string> notes;
     bool unchanged = false;  // it is injected so already
 };

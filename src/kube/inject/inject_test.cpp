@@ -129,19 +129,57 @@ TEST_F(PlanInjectionTest, WhatRunsTheClusterIsRefused) {
 
 TEST_F(PlanInjectionTest, WithoutAGpuItHasToBeSaidWhich) {
     have(deployment_of_pod({{"containers", {{{"name", "main"}}, {{"name", "side"}}}}}));
-    EXPECT_THAT(refusal(), HasSubstr("asks for a GPU"));
+    EXPECT_THAT(refusal(), HasSubstr("requests a GPU"));
     inject_options.containers = {"mian"};
-    EXPECT_THAT(refusal(), HasSubstr("is named mian"));
+    EXPECT_THAT(refusal(), HasSubstr("matches --container mian: it has main, side"));
     inject_options.containers = {};
     inject_options.or_all_containers = true;
     EXPECT_THAT(container_names(plan().chosen), ElementsAre("main", "side"));
+}
+
+TEST_F(PlanInjectionTest, NothingToInjectIsAFailureUnlessItIsAllowed) {
+    have(deployment_of_pod({{"containers", Json::array()}, {"initContainers", {{{"name", "fetch"}}}}}));
+    inject_options.or_all_containers = true;
+    EXPECT_THAT(refusal(), AllOf(HasSubstr("nothing to inject in deployments.apps web"),
+                                 HasSubstr("init containers (fetch) are not injected")));
+    inject_options.allow_empty = true;
+    const InjectionPlan made = plan();
+    EXPECT_TRUE(made.chosen.empty());
+    EXPECT_THAT(made.notes, Contains(HasSubstr("nothing to inject")));
+    for (const SeenRequest& request : responder.requests()) EXPECT_EQ(request.method, "GET");
+}
+
+TEST_F(PlanInjectionTest, ASidecarIsInjectedAfterWhatCompilesItsLibrary) {
+    Json sidecar = gpu_container("server");
+    sidecar["restartPolicy"] = "Always";
+    const Json init = {{{"name", "fetch"}}, sidecar};
+    const Workload workload = deployment_of_pod({{"containers", {{{"name", "main"}}}}, {"initContainers", init}});
+    have(workload);
+    EXPECT_THAT(container_names(plan().chosen), ElementsAre("server"));
+    const Injected injected = inject_into(workload, choose_containers(workload, {}), source_injection(), is_there);
+    std::vector<std::string> order;
+    for (const Json& each : *find(injected.object, kPodSpec / "initContainers")) order.push_back(each.at("name"));
+    EXPECT_THAT(order, ElementsAre("fetch", "compile-cuda-fault-lib", "server"));
+    EXPECT_EQ(undo_all(injected.object, injected.edits, names::kCompiledLibrary), workload.object);
+}
+
+TEST_F(PlanInjectionTest, GuessesAndWhatIsLeftOutAreSaid) {
+    Json init = gpu_container("warm-up");
+    have(deployment_of_pod(
+        {{"containers", {{{"name", "main"}, {"resources", {{"limits", {{"acme.com/accelerator", 1}}}}}}}},
+         {"initContainers", {init}}}));
+    EXPECT_THAT(plan().notes,
+                AllOf(Contains(HasSubstr("container main requests acme.com/accelerator, an unknown resource")),
+                      Contains(HasSubstr("init container warm-up requests a GPU and is not injected"))));
+    inject_options.containers = {"main", "mian"};
+    EXPECT_THAT(plan().notes, Contains("no container matches --container mian"));
 }
 
 TEST_F(PlanInjectionTest, AnInjectionOfOthersIsNamedAndLeft) {
     have_injected(by_image());
     EXPECT_EQ(refusal(), "planned") << "the same once more";
     inject_options.contract = ContractVariables{};
-    EXPECT_THAT(refusal(), AllOf(HasSubstr("injected already, by ada@desk"), HasSubstr("--replace")));
+    EXPECT_THAT(refusal(), AllOf(HasSubstr("already injected, by ada@desk"), HasSubstr("--replace")));
     responder.on("GET", kConfigMapPath + "/cudafault-anchor-" + users().hash(), {status_answer(404, "NotFound")});
     inject_options.replace = true;
     EXPECT_THAT(refusal(), HasSubstr("its record was lost: restore it first"));

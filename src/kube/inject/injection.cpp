@@ -4,11 +4,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <iterator>
 
 #include "kube/inject/preload_merge.hpp"
 #include "kube/names.hpp"
+#include "kube/workload/surge.hpp"
 
 namespace cudafault::kube {
 
@@ -41,7 +41,7 @@ public:
     Injected inject(const std::vector<TemplateSite>& chosen) {
         for (const TemplateSite& site : chosen) inject_template(site);
         editor_.use_phase(Phase::kAfterRollout);
-        forbid_surge();
+        forbid_surge(editor_, workload_.ref.resource, !injection_.pin_label.empty());
         keep_history();
         editor_.use_phase(Phase::kWithTemplate);
         set_mark();
@@ -178,7 +178,14 @@ private:
             {"volumeMounts",
              {mount(names::kSourceVolume, kSourceMount, true),
               mount(names::kCompiledVolume, names::kCompiledMount, false)}}};
-        editor_.set((site.pod_spec / "initContainers").item(names::kCompileContainer), container);
+        const Path list = site.pod_spec / "initContainers", at = list.item(names::kCompileContainer);
+        const auto sidecar = std::find_if(site.containers.begin(), site.containers.end(),
+                                          [&](const ContainerSite& each) { return each.container.parent() == list; });
+        if (sidecar == site.containers.end() || find(editor_.object(), at)) {
+            editor_.set(at, container);
+        } else {
+            editor_.add(at, container, sidecar->container);  // a sidecar starts after what is before it
+        }
     }
 
     // Terms are alternatives, so each of them gets the expression.
@@ -195,30 +202,6 @@ private:
     }
 
     // The whole
-
-    // A pod more than the fleet has GPUs for would be pending for ever, and everybody would wait for it.
-    void forbid_surge() {
-        const std::string kind = workload_.ref.resource.group == "apps" ? workload_.ref.resource.kind : "";
-        const Path strategy = Path{"spec"} / (kind == "Deployment" ? "strategy" : "updateStrategy");
-        if (kind != "Deployment" && kind != "DaemonSet") return;
-        if (text_at(editor_.object(), strategy / "type", "RollingUpdate") != "RollingUpdate") return;
-        const Path surge = strategy / "rollingUpdate" / "maxSurge";
-        const Path unavailable = strategy / "rollingUpdate" / "maxUnavailable";
-        const Json* now = find(editor_.object(), surge);
-        if (kind == "Deployment" && !injection_.pin_label.empty()) {
-            // Where the node has no room for all, those that wait for a place would keep the rest where they are.
-            editor_.set(surge, 0);
-            editor_.set(unavailable, "100%");
-            return;
-        }
-        if (now && (*now == 0 || *now == "0%" || *now == "0")) return;
-        if (!now && kind == "DaemonSet") return;
-        const Json* allowed = find(editor_.object(), unavailable);
-        const Json* replicas = find(editor_.object(), {"spec", "replicas"});
-        const int count = replicas && replicas->is_number_integer() ? replicas->get<int>() : 1;
-        editor_.set(surge, 0);
-        editor_.set(unavailable, unavailable_allowed(allowed ? *allowed : Json("25%"), count));
-    }
 
     void keep_history() {
         const Path at = {"spec", "revisionHistoryLimit"};
@@ -253,19 +236,6 @@ std::string library_path(const Injection& injection) {
 Injected inject_into(const Workload& workload, const std::vector<TemplateSite>& chosen, const Injection& injection,
                      const KeyLookup& lookup) {
     return Injector(workload, injection, lookup).inject(chosen);
-}
-
-int unavailable_allowed(const Json& max_unavailable, int replicas) {
-    int allowed = 0;
-    if (max_unavailable.is_number_integer()) {
-        allowed = max_unavailable.get<int>();
-    } else if (max_unavailable.is_string()) {
-        const std::string text = max_unavailable.get<std::string>();
-        int number = 0;
-        std::from_chars(text.data(), text.data() + text.size(), number);
-        allowed = text.ends_with('%') ? number * replicas / 100 : number;
-    }
-    return std::max(1, allowed);
 }
 
 }  // namespace cudafault::kube

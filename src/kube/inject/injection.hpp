@@ -47,9 +47,6 @@ std::string library_path(const Injection& injection);
 Injected inject_into(const Workload& workload, const std::vector<TemplateSite>& chosen, const Injection& injection,
                      const KeyLookup& lookup);
 
-// As many as may be missing while pods are replaced without surge: what the user allows, at least one.
-int unavailable_allowed(const Json& max_unavailable, int replicas);
-
 inline constexpr const char* kDefaultCompilerImage = "gcc:13.3.0";
 
 }  // namespace cudafault::kube

@@ -351,18 +351,6 @@ TEST(Injection, TwiceTheSameIsTheSame) {
     EXPECT_FALSE(are_in_place(injected.object, inject(workload, again).edits));
 }
 
-TEST(UnavailableAllowed, IsWhatTheUserAllowsAndAtLeastOne) {
-    EXPECT_EQ(unavailable_allowed(3, 8), 3);
-    EXPECT_EQ(unavailable_allowed(0, 8), 1);
-    EXPECT_EQ(unavailable_allowed("25%", 8), 2);
-    EXPECT_EQ(unavailable_allowed("25%", 7), 1);
-    EXPECT_EQ(unavailable_allowed("25%", 0), 1);
-    EXPECT_EQ(unavailable_allowed("100%", 8), 8);
-    EXPECT_EQ(unavailable_allowed("2", 8), 2);
-    EXPECT_EQ(unavailable_allowed("many", 8), 1);
-    EXPECT_EQ(unavailable_allowed(nullptr, 8), 1);
-}
-
 }  // namespace
 
 }  // namespace cudafault::kube

@@ -2,10 +2,6 @@
 #include "kube/inject/library_objects.hpp"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
-
-#include <algorithm>
-#include <set>
 
 #include "kube/api/client/client.hpp"
 #include "kube/api/client/discovery.hpp"
@@ -23,30 +19,7 @@ namespace cudafault::kube {
 
 namespace {
 
-constexpr const char* kArchitectureLabel = "kubernetes.io/arch";
 constexpr Architecture kArchitectures[] = {Architecture::kX86_64, Architecture::kAarch64};
-
-std::vector<Architecture> known(const std::set<std::string>& names) {
-    std::vector<Architecture> found;
-    for (const Architecture architecture : kArchitectures) {
-        if (names.contains(kubernetes_name(architecture))) found.push_back(architecture);
-    }
-    return found;
-}
-
-std::vector<Architecture> architectures_of_nodes(Client& client, std::vector<std::string>& notes) {
-    std::set<std::string> names;
-    try {
-        client.list({nodes(), ""}, {}, [&](Page page) {
-            for (const Json& node : page.items) names.insert(text_at(node, {"metadata", "labels", kArchitectureLabel}));
-        });
-    } catch (const ApiError& error) {
-        if (error.code != 403) throw;
-        notes.push_back("no permission to list nodes, so the library is delivered for x86-64 and aarch64 both");
-    }
-    const std::vector<Architecture> found = known(names);
-    return found.empty() ? std::vector<Architecture>(std::begin(kArchitectures), std::end(kArchitectures)) : found;
-}
 
 // The first workload of the namespace that mounts the source's ConfigMap, or an empty text.
 std::string find_user_of_source(Client& client, Discovery& discovery, const std::string& in_namespace) {
@@ -80,32 +53,12 @@ Json source_config_map(const std::string& in_namespace) {
 void require_ours(const Json& config_map) {
     if (text_at(config_map, {"metadata", "labels", names::kManagedBy}) == names::kManager) return;
     throw Error(
-        fmt::format("ConfigMap {} in namespace {} was not made by this tool, so it is left alone: delete or "
+        fmt::format("ConfigMap {} in namespace {} was not created by cudafault, so it is not changed: delete or "
                     "rename it yourself if it is a leftover of the predecessor",
                     names::kSourceConfigMap, text_at(config_map, {"metadata", "namespace"})));
 }
 
 }  // namespace
-
-std::vector<Architecture> architectures_for(Client& client, const Workload& workload,
-                                            const std::vector<TemplateSite>& templates,
-                                            std::vector<std::string>& notes) {
-    std::set<std::string> selected;
-    for (const TemplateSite& site : templates) {
-        selected.insert(text_at(workload.object, site.pod_spec / "nodeSelector" / kArchitectureLabel));
-    }
-    std::vector<Architecture> wanted = known(selected);
-    if (wanted.empty() || selected.contains("")) wanted = architectures_of_nodes(client, notes);
-    for (const Architecture architecture : wanted) {
-        if (!library_for(architecture).empty()) continue;
-        throw Error(
-            fmt::format("{} may land on {} nodes, and this cudafault was built without the library for them: "
-                        "select another architecture in its template, use --delivery source, or build cudafault "
-                        "where both compilers are",
-                        workload.text(), kubernetes_name(architecture)));
-    }
-    return wanted;
-}
 
 void create_libraries(Client& client, const Workload& workload, const std::vector<Architecture>& architectures) {
     for (const Architecture architecture : architectures)

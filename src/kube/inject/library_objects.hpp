@@ -10,12 +10,6 @@
 
 namespace cudafault::kube {
 
-// Those on which a pod of these templates can land: what the templates select, else those of the nodes, else all there
-// are. Throws Error if this program has no library for one of them.
-std::vector<Architecture> architectures_for(Client& client, const Workload& workload,
-                                            const std::vector<TemplateSite>& templates,
-                                            std::vector<std::string>& notes);
-
 // ConfigMaps cudafault-library-<hash>-<architecture>, immutable.
 void create_libraries(Client& client, const Workload& workload, const std::vector<Architecture>& architectures);
 // Those that somebody has removed, while the workload is injected.

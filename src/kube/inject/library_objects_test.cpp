@@ -18,76 +18,10 @@ namespace {
 using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
-using testing::IsEmpty;
 
 const std::string kSource = kConfigMapPath + "/cuda-fault-injection-lib";
 
 constexpr Architecture kIntel = Architecture::kX86_64;
-constexpr Architecture kArm = Architecture::kAarch64;
-
-class ArchitecturesTest : public WorkloadTest {
-protected:
-    void SetUp() override {
-        if (library_for(kIntel).empty() || library_for(kArm).empty()) GTEST_SKIP() << "built without a cross compiler";
-    }
-
-    static Workload selecting(const std::string& architecture) {
-        return deployment_of_pod({{"nodeSelector", {{"kubernetes.io/arch", architecture}}}});
-    }
-
-    void hold_nodes(const std::vector<std::string>& architectures) {
-        std::vector<Json> items;
-        for (const std::string& each : architectures) items.push_back(labelled(named("n"), "kubernetes.io/arch", each));
-        hold_list(kNodePath, items);
-    }
-
-    std::vector<Architecture> find(const Workload& workload) {
-        return architectures_for(client(), workload, workload.templates, notes);
-    }
-
-    std::vector<std::string> notes;
-};
-
-TEST_F(ArchitecturesTest, AreThoseThatTheTemplateSelects) {
-    EXPECT_THAT(find(selecting("arm64")), ElementsAre(kArm));
-    EXPECT_THAT(find(selecting("amd64")), ElementsAre(kIntel));
-    EXPECT_EQ(requests(), 0u);
-}
-
-TEST_F(ArchitecturesTest, ElseThoseOfTheNodes) {
-    hold_nodes({"arm64", "arm64", ""});
-    EXPECT_THAT(find(plain_deployment()), ElementsAre(kArm));
-    hold_nodes({"arm64", "amd64", "s390x"});
-    EXPECT_THAT(find(plain_deployment()), ElementsAre(kIntel, kArm));
-    EXPECT_THAT(find(selecting("s390x")), ElementsAre(kIntel, kArm));
-    EXPECT_THAT(notes, IsEmpty());
-}
-
-TEST_F(ArchitecturesTest, OfSeveralTemplatesAreAllThatOneSelects) {
-    Json leader = gpu_template(), worker = gpu_template();
-    leader["spec"]["nodeSelector"] = {{"kubernetes.io/arch", "arm64"}};
-    worker["spec"]["nodeSelector"] = {{"kubernetes.io/arch", "amd64"}};
-    const auto workload = [&] {
-        return workload_with("leaderworkerset.x-k8s.io", "v1", "LeaderWorkerSet", "leaderworkersets",
-                             {{"leaderWorkerTemplate", {{"leaderTemplate", leader}, {"workerTemplate", worker}}}});
-    };
-    EXPECT_THAT(find(workload()), ElementsAre(kIntel, kArm));
-    EXPECT_EQ(requests(), 0u);
-    worker["spec"].erase("nodeSelector");
-    hold_nodes({"amd64"});
-    find(workload());
-    EXPECT_EQ(requests(), 1u) << "one of them may land anywhere";
-}
-
-TEST_F(ArchitecturesTest, AreAllThereAreWhereNodesCannotBeListed) {
-    responder.on("GET", kNodePath, {status_answer(403, "Forbidden")});
-    EXPECT_THAT(find(plain_deployment()), ElementsAre(kIntel, kArm));
-    EXPECT_THAT(notes, ElementsAre(HasSubstr("no permission to list nodes")));
-    hold_nodes({});
-    EXPECT_THAT(find(plain_deployment()), ElementsAre(kIntel, kArm));
-    responder.on("GET", kNodePath, {status_answer(500, "InternalError")});
-    EXPECT_THROW(find(plain_deployment()), ApiError);
-}
 
 class LibrariesTest : public WorkloadTest {
 protected:
@@ -172,7 +106,7 @@ TEST_F(SourceTest, OfAnotherVersionIsChanged) {
 TEST_F(SourceTest, OfOthersIsLeftAlone) {
     hold(kSource, source("theirs", "helm"));
     EXPECT_THROW(create_source(client(), "prod"), Error);
-    EXPECT_THAT(removal(), HasSubstr("was not made by this tool"));
+    EXPECT_THAT(removal(), HasSubstr("was not created by cudafault"));
     for (const SeenRequest& request : responder.requests()) EXPECT_EQ(request.method, "GET");
 }
 

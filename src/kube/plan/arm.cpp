@@ -12,6 +12,8 @@
 #include "kube/api/common/error.hpp"
 #include "kube/api/transport/api_error.hpp"
 #include "kube/names.hpp"
+#include "kube/object/mentions.hpp"
+#include "kube/object/owners.hpp"
 #include "kube/object/workload_hash.hpp"
 #include "kube/plan/injected_object.hpp"
 #include "kube/plan/plan_spec.hpp"
@@ -118,6 +120,38 @@ void refuse_more(const PodLimit& limit, uint64_t meant, uint64_t injected) {
                     meant, injected, allowed));
 }
 
+// The object that a plan belongs to; nothing if it cannot be read.
+std::optional<Json> workload_object(Client& client, Discovery& discovery, const PlanObject& plan) {
+    const auto owner = first_owner_of(plan.config_map);
+    if (!owner) return std::nullopt;
+    const auto resource = discovery.find(owner->resource.api_version(), owner->resource.kind);
+    if (!resource) return std::nullopt;
+    try {
+        return client.find({*resource, plan.in_namespace(), owner->name});
+    } catch (const ApiError& error) {
+        if (error.code != 403) throw;
+        return std::nullopt;
+    }
+}
+
+// Pods that start later are reached by a plan that is for any pod, as long as the template has the library.
+void require_reach(Client& client, Discovery& discovery, const Aim& aim) {
+    if (aim.meant > 0) return;
+    if (!aim.of_plan.empty() || !is_meant(aim.spec, Json::object())) {
+        throw Error(
+            fmt::format("the plan reaches none of the {} injected pods of {} that run now, so nothing is armed: check "
+                        "its node= and pod=, or --node, or arm it for pods that start later with --allow-empty",
+                        aim.of_plan.size(), aim.plan.workload_text()));
+    }
+    const auto object = workload_object(client, discovery, aim.plan);
+    if (!object || mentions(value_at(*object, "spec"), aim.plan.name())) return;
+    throw Error(
+        fmt::format("the pod template of {} has lost the library since the injection (kubectl rollout undo, a GitOps "
+                    "tool or an operator can do that), so nothing is armed: run `cudafault k8s restore`, then inject "
+                    "it again",
+                    aim.plan.workload_text()));
+}
+
 // A workload meant by name is aimed at also where none of its pods runs: those that come are meant as well. A spec that
 // cannot be written keeps all from being armed.
 std::vector<Aim> aims(Client& client, Discovery& discovery, const ArmChoice& choice, const SpecFor& spec_for) {
@@ -134,6 +168,9 @@ std::vector<Aim> aims(Client& client, Discovery& discovery, const ArmChoice& cho
             fmt::format("no injected pod in namespace {} is meant by that: `cudafault k8s status` shows those "
                         "that are injected",
                         choice.in_namespace));
+    }
+    if (!choice.allow_empty) {
+        for (const Aim& aim : all) require_reach(client, discovery, aim);
     }
     refuse_more(choice.limit, meant, injected);
     return all;
@@ -260,19 +297,25 @@ std::vector<PlanObject> find_plans(Client& client, Discovery& discovery, const A
 
 std::vector<std::string> injected_containers(const Json& pod) {
     std::vector<std::string> found;
-    for (const Json& container : items_at(pod, {"spec", "containers"})) {
-        if (find(container, Path{"env"}.item(names::kInjection))) found.push_back(text_at(container, {"name"}));
+    for (const char* list : {"containers", "initContainers"}) {
+        for (const Json& container : items_at(pod, {"spec", list})) {
+            if (find(container, Path{"env"}.item(names::kInjection))) found.push_back(text_at(container, {"name"}));
+        }
     }
     return found;
 }
 
 bool is_in_back_off(const Json& pod) {
-    const Json& statuses = items_at(pod, {"status", "containerStatuses"});
-    return std::any_of(statuses.begin(), statuses.end(), [](const Json& status) {
+    const auto waits = [](const Json& status) {
         if (text_at(status, {"state", "waiting", "reason"}) == "CrashLoopBackOff") return true;
         // For a moment before it is called so. The first restart comes at once.
         return number_at(status, {"state", "terminated", "exitCode"}) != 0 && number_at(status, {"restartCount"}) > 0;
-    });
+    };
+    for (const char* list : {"containerStatuses", "initContainerStatuses"}) {
+        const Json& statuses = items_at(pod, {"status", list});
+        if (std::any_of(statuses.begin(), statuses.end(), waits)) return true;
+    }
+    return false;
 }
 
 }  // namespace cudafault::kube

@@ -28,7 +28,8 @@ struct ArmChoice {
     std::string in_namespace;
     std::string selector;  // resolved now: the plan then names the pods it finds
     PodLimit limit;
-    bool replace = false;  // also plans that another author armed and that have not ended
+    bool replace = false;      // also plans that another author armed and that have not ended
+    bool allow_empty = false;  // also if the plan is known to reach no pod, running or to come
 };
 
 struct Armed {
@@ -42,8 +43,8 @@ using SpecFor = std::function<std::string(const std::vector<std::string>& pods)>
 
 // One result for each workload. Returns as soon as every container that runs has acknowledged, or when it is clear that
 // one does not: it may have made no CUDA call yet. Throws Error before anything is armed if nothing is injected there,
-// if it would be more than the limit, or if another author's plan is armed; and if another client writes one of the
-// plans during the call.
+// if the specs would reach no pod (unless `allow_empty`) or more than the limit, or if another author's plan is armed;
+// and if another client writes one of the plans during the call.
 std::vector<Armed> arm(Client& client, Discovery& discovery, const ArmChoice& choice, const SpecFor& spec_for,
                        Deadline deadline, const Progress& on_progress);
 
@@ -55,7 +56,7 @@ std::vector<Armed> disarm(Client& client, Discovery& discovery, const ArmChoice&
 // The plans that a choice means. Throws Error if there is none.
 std::vector<PlanObject> find_plans(Client& client, Discovery& discovery, const ArmChoice& choice);
 
-// Those of a pod that the library was put into.
+// Those of a pod that the library was put into, sidecars too.
 std::vector<std::string> injected_containers(const Json& pod);
 
 // Whether one of its containers waits to be restarted.

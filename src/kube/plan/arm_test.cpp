@@ -11,6 +11,7 @@
 #include "kube/record/author.hpp"
 #include "kube/testing/injection_testing.hpp"
 #include "kube/testing/paths_testing.hpp"
+#include "kube/workload/pod_state.hpp"
 
 namespace cudafault::kube {
 
@@ -201,12 +202,46 @@ TEST_F(ArmTest, ANodeMeansTheWorkloadsThatRunThere) {
     EXPECT_EQ(armed[0].plan.name(), plan_name("api"));
 }
 
-TEST_F(ArmTest, OnANodeWhereItDoesNotRunYetItIsArmedForThoseThatCome) {
+TEST_F(ArmTest, APlanThatReachesNoPodIsRefusedUnlessThatIsAllowed) {
     choose("deployments.apps", "web");
     node = "n2";
     hold_plan("web");
     hold_pods({pod_of("web", "a", "n1")});
-    EXPECT_EQ(arm_it().size(), 1u);
+    EXPECT_THAT(refusal(), AllOf(HasSubstr("reaches none of the 1 injected pods"), HasSubstr("--allow-empty")));
+    EXPECT_THAT(seen_targets("PATCH"), IsEmpty()) << "nothing is armed";
+    choice.allow_empty = true;
+    EXPECT_EQ(arm_it().size(), 1u) << "for pods that start there later";
+}
+
+TEST_F(ArmTest, ATemplateThatHasLostTheLibraryIsRefused) {
+    choose("deployments.apps", "web");
+    Json plan = plan_of("web");
+    plan["metadata"]["ownerReferences"] = {
+        {{"apiVersion", "apps/v1"}, {"kind", "Deployment"}, {"name", "web"}, {"uid", "uid-web"}}};
+    hold(kConfigMapPath + "/" + plan_name("web"), plan);
+    responder.on("PATCH", kConfigMapPath + "/" + plan_name("web"), {json_answer(plan_of("web", "#8\nxid=79\n"))});
+    hold_pods({});
+    hold(kDeploymentPath + "/web", plain_deployment().object);
+    EXPECT_THAT(refusal(), AllOf(HasSubstr("has lost the library"), HasSubstr("k8s restore")));
+    EXPECT_THAT(seen_targets("PATCH"), IsEmpty()) << "nothing is armed";
+    const Workload workload = plain_deployment();
+    hold(kDeploymentPath + "/web",
+         inject_into(workload, choose_containers(workload, {}), binary_injection(), is_there).object);
+    EXPECT_EQ(arm_it().size(), 1u) << "pods that start later have it";
+    responder.on("GET", kDeploymentPath + "/web", {status_answer(403, "Forbidden")});
+    EXPECT_EQ(arm_it().size(), 1u) << "what cannot be read is no refusal";
+}
+
+TEST_F(ArmTest, AnInjectedSidecarIsOneOfThePodsContainers) {
+    Json pod = pod_of("web", "a");
+    pod["spec"]["initContainers"] = {
+        {{"name", "server"}, {"env", {{{"name", names::kInjection}, {"value", "ab12.1"}}}}}, {{"name", "fetch"}}};
+    EXPECT_THAT(injected_containers(pod), ElementsAre("main", "server"));
+    EXPECT_TRUE(is_injected(pod, workload_called("web").hash(), "ab12.1"));
+    EXPECT_FALSE(is_in_back_off(pod));
+    pod["status"]["initContainerStatuses"] = {
+        {{"name", "server"}, {"state", {{"waiting", {{"reason", "CrashLoopBackOff"}}}}}}};
+    EXPECT_TRUE(is_in_back_off(pod));
 }
 
 TEST_F(ArmTest, MoreThanTheLimitIsRefusedBeforeAnythingIsArmed) {

@@ -12,6 +12,7 @@
 #include "fault/text.hpp"
 #include "kube/api/common/error.hpp"
 #include "kube/api/common/timestamp.hpp"
+#include "kube/object/path.hpp"
 
 namespace cudafault::kube {
 

@@ -102,6 +102,11 @@ std::string part_of(const std::string& text, const std::string& key) {
     return "";
 }
 
+// Of `editions`, which is not empty. See Record::edits_in_force.
+int edition_in_force(const std::map<int, std::vector<Edit>>& editions, const std::optional<InjectedMark>& mark) {
+    return mark && editions.contains(mark->edition) ? mark->edition : editions.rbegin()->first;
+}
+
 ObjectRef anchor_ref(const std::string& in_namespace, const std::string& hash) {
     return {config_maps(), in_namespace, names::kAnchorPrefix + hash};
 }
@@ -160,9 +165,12 @@ Record Record::rebuilt(const ObjectRef& workload, const InjectedMark& mark) {
 }
 
 const std::vector<Edit>* Record::edits_in_force(const std::optional<InjectedMark>& mark) const {
-    if (editions.empty()) return nullptr;
-    const auto marked = mark ? editions.find(mark->edition) : editions.end();
-    return marked != editions.end() ? &marked->second : &editions.rbegin()->second;
+    return editions.empty() ? nullptr : &editions.at(edition_in_force(editions, mark));
+}
+
+void Record::add_to_edits_in_force(const std::optional<InjectedMark>& mark, const std::vector<Edit>& added) {
+    std::vector<Edit>& edits = editions.at(edition_in_force(editions, mark));
+    edits.insert(edits.end(), added.begin(), added.end());
 }
 
 bool Record::keep_only(const InjectedMark& mark) {

@@ -63,6 +63,9 @@ struct Record {
     // without any edition.
     const std::vector<Edit>* edits_in_force(const std::optional<InjectedMark>& mark) const;
 
+    // Requires an edition.
+    void add_to_edits_in_force(const std::optional<InjectedMark>& mark, const std::vector<Edit>& added);
+
     // Forgets all other editions. False, and changes nothing, if there is no other or `mark` is not recorded.
     bool keep_only(const InjectedMark& mark);
 

@@ -31,6 +31,7 @@
 #include "kube/workload/kinds.hpp"
 #include "kube/workload/pods.hpp"
 #include "kube/workload/rollout.hpp"
+#include "kube/workload/surge.hpp"
 #include "kube/workload/survey.hpp"
 
 namespace cudafault::kube {
@@ -38,18 +39,18 @@ namespace cudafault::kube {
 namespace {
 
 constexpr const char* kLostRecord =
-    "the record of the injection is gone, so what has a name of ours was taken out, and the strategy and "
+    "the record of the injection is missing, so everything with a name of cudafault was removed, and the strategy and "
     "revisionHistoryLimit are as the workload's annotation remembered them";
 
 constexpr const char* kLostRest =
-    "the record of the injection is gone, so what has a name of ours was taken out; the strategy and "
+    "the record of the injection is missing, so everything with a name of cudafault was removed; the strategy and "
     "revisionHistoryLimit may still be as the injection set them";
 
 constexpr std::chrono::milliseconds kPoll{200};
 constexpr size_t kPodsNamed = 10;
 
 constexpr const char* kNewerRevision =
-    "somebody has made a newer revision meanwhile, so the numbers of revisions stay as they are";
+    "another client has created a newer revision since, so the revision numbers stay as they are";
 
 void disarm_plan(Client& client, const PlanObject& plan) {
     nudge(client, pods_with(client, plan), write_plan(client, plan, "", this_user()).revision);
@@ -144,11 +145,37 @@ private:
             is_remembered_ = mark && mark->post_rollout_edits;
             // A record knows what was the user's, who may have names of ours too.
             const std::vector<Edit>* edits = edits_for(mark);
-            if (edits && !anchor_->record.is_rebuilt) {
-                return undo(object, *edits, Phase::kWithTemplate, anchor_->record.library);
-            }
-            return without_record(object, mark);
+            Undone undone = edits && !anchor_->record.is_rebuilt
+                                ? undo(object, *edits, Phase::kWithTemplate, anchor_->record.library)
+                                : without_record(object, mark);
+            if (are_pods_to_replace(object, undone.object)) make_room(undone.object);
+            return undone;
         });
+    }
+
+    // Also when a restore that was killed, or timed out, has reverted the template already.
+    bool are_pods_to_replace(const Json& object, const Json& reverted) {
+        if (value_at(object, "spec") != value_at(reverted, "spec")) return true;
+        if (!anchor_) return false;
+        const std::vector<Json> pods = pods_of(client_, discovery_, workload_);
+        return std::any_of(pods.begin(), pods.end(),
+                           [&](const Json& pod) { return is_injected(pod, workload_.hash()); });
+    }
+
+    // The strategy may have changed since the injection: a GitOps tool puts the original one back and leaves what else
+    // is in the template. What is changed here goes into the record first, because revert_rest() takes it back.
+    void make_room(Json& object) {
+        Editor editor(object);
+        editor.use_phase(Phase::kAfterRollout);
+        forbid_surge(editor, workload_.ref.resource, false);
+        if (editor.edits().empty()) return;
+        if (!anchor_ || anchor_->record.editions.empty()) {
+            rest_.insert(rest_.end(), editor.edits().begin(), editor.edits().end());
+            return;
+        }
+        Record record = anchor_->record;
+        record.add_to_edits_in_force(InjectedMark::of(workload_.object), editor.edits());
+        anchor_ = replace_record(client_, *anchor_, record);
     }
 
     Undone without_record(const Json& object, const std::optional<InjectedMark>& mark) {
@@ -214,7 +241,7 @@ private:
         std::vector<Json> running = pods_of(client_, discovery_, workload_);
         std::erase_if(running, [&](const Json& pod) { return !is_injected(pod, workload_.hash()); });
         name_injected(running);
-        if (!running.empty()) result_.notes.push_back("they run on until their Jobs end, or are deleted");
+        if (!running.empty()) result_.notes.push_back("these pods run until their Jobs end or are deleted");
         return running.empty();
     }
 
@@ -333,7 +360,7 @@ std::set<KindAndName> marked_workloads(Client& client, Discovery& discovery, con
         if (InjectedMark::of(object)) found.insert(kind_and_name(marked_workload(kind, object)));
     };
     for (const SkippedKind& kind : each_workload(client, discovery, in_namespace, take_marked)) {
-        options.on_progress(fmt::format("{} without a record are not found: {}", kind.resource, kind.why));
+        options.on_progress(fmt::format("injected {} without a record are not found: {}", kind.resource, kind.why));
     }
     return found;
 }
@@ -381,7 +408,8 @@ RestoreResult restore(Client& client, Discovery& discovery, const WorkloadChoice
     } catch (const ApiError& error) {
         if (!error.is_not_found()) throw;
         if (!client.find(workload->ref)) return clear_up(client, workload->ref);
-        throw Error(fmt::format("{}: it went meanwhile; repeat the command to go on", error.what()));
+        throw Error(
+            fmt::format("{}: the object was deleted during restore; run the command again to finish", error.what()));
     }
 }
 

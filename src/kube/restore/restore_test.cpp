@@ -156,6 +156,60 @@ TEST_F(RestoreTest, WhatIsCleanIsNotTouched) {
     EXPECT_THAT(patches(), IsEmpty());
 }
 
+const Path kRollingUpdate = {"spec", "strategy", "rollingUpdate"};
+const Json kSurging = {{"maxSurge", 1}, {"maxUnavailable", 0}};
+const Json kWithoutSurge = {{"maxSurge", 0}, {"maxUnavailable", 1}};
+
+Json with_limits(Json object, const Json& limits) {
+    object["spec"]["strategy"] = {{"type", "RollingUpdate"}, {"rollingUpdate", limits}};
+    return object;
+}
+
+TEST_F(RestoreTest, AStrategyThatSurgesAgainSinceTheInjectionMakesRoomForTheRevert) {
+    inject();
+    hold_record();
+    Record with_room = record;
+    with_room.editions[1].push_back({kRollingUpdate / "maxSurge", 1, 0, Phase::kAfterRollout});
+    with_room.editions[1].push_back({kRollingUpdate / "maxUnavailable", 0, 1, Phase::kAfterRollout});
+    responder.on("PATCH", ours("cudafault-anchor-"), {json_answer(anchor_map(with_room.json().dump()))});
+    const Json reverted = with_limits(after_template(), kWithoutSurge);
+    hold_states({with_limits(injected.object, kSurging), with_limits(injected.object, kSurging), reverted});
+    EXPECT_TRUE(run().complete);
+    EXPECT_EQ(writes().at(1), "PATCH cudafault-anchor-" + users().hash()) << "before the workload is changed";
+    for (const SeenRequest& request : responder.requests()) {
+        if (request.method != "PATCH" || !request.target.starts_with(ours("cudafault-anchor-"))) continue;
+        EXPECT_EQ(anchor_map(record.json().dump()).patch(Json::parse(request.body)).at("data"),
+                  anchor_map(with_room.json().dump()).at("data"));
+    }
+    ASSERT_EQ(patches().size(), 2u);
+    EXPECT_EQ(with_limits(injected.object, kSurging).patch(patches()[0]), reverted);
+    EXPECT_EQ(*find(reverted.patch(patches()[1]), kRollingUpdate), kSurging) << "as it was found";
+}
+
+TEST_F(RestoreTest, AStrategyThatSurgesAgainAfterAnUnfinishedRestoreMakesRoomWhilePodsAreInjected) {
+    inject();
+    hold_record();
+    Json pod = labelled(owned(named("web-1-x"), "apps/v1", "ReplicaSet", "web-1"), "app", "web");
+    pod["spec"] = injected.object["spec"]["template"]["spec"];
+    hold_list(kReplicaSetPath, {labelled(owned(named("web-1"), "apps/v1", "Deployment", "web"), "app", "web")});
+    hold_list(kPodPath, {pod});
+    responder.on("PATCH", ours("cudafault-anchor-"), {json_answer(anchor_map(record.json().dump()))});
+    const Json reverted = with_limits(after_template(), kSurging);
+    hold_states({reverted, reverted, with_limits(after_template(), kWithoutSurge)});
+    restore_options.deadline = after(std::chrono::milliseconds(50));
+    EXPECT_FALSE(run().complete);
+    ASSERT_EQ(patches().size(), 1u);
+    EXPECT_EQ(reverted.patch(patches()[0]), with_limits(after_template(), kWithoutSurge));
+}
+
+TEST_F(RestoreTest, AStrategyThatSurgesIsLeftAloneWhereNoPodIsToBeReplaced) {
+    inject();
+    hold_record();
+    hold_states({with_limits(users().object, kSurging)});
+    EXPECT_TRUE(run().complete);
+    EXPECT_THAT(patches(), IsEmpty());
+}
+
 TEST_F(RestoreTest, VariablesOfTheUsersThatAreCalledLikeOursStay) {
     Json object = users().object;
     (*find(object, kMainContainer))["env"] = {variable("LD_PRELOAD", "/opt/cudafault/libcudafault.so"),

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kube/workload/gpus.hpp"
 
+#include <fmt/format.h>
+#include <fnmatch.h>
+
 #include <algorithm>
 #include <optional>
 
@@ -10,12 +13,111 @@ namespace cudafault::kube {
 
 namespace {
 
-bool has_amount_of_gpus(const Json& amounts) {
-    if (!amounts.is_object()) return false;
-    for (const auto& [name, amount] : amounts.items()) {
-        if (is_gpu_resource(name) && !is_zero(amount)) return true;
+struct DeviceRule {
+    const char* glob;
+    Device device;
+};
+
+// The first that matches decides.
+constexpr DeviceRule kResources[] = {
+    {"nvidia.com/*rdma*", Device::kOther},
+    {"nvidia.com/*hostdev*", Device::kOther},
+    {"nvidia.com/*", Device::kGpu},  // gpu, gpu.shared, mig-*, gpumem, *.shared, vGPU types
+    {"volcano.sh/*", Device::kGpu},
+    {"koordinator.sh/gpu*", Device::kGpu},
+    {"koordinator.sh/shared-gpu", Device::kGpu},
+    {"koordinator.sh/*", Device::kOther},  // batch-cpu, batch-memory, rdma
+    {"tencent.com/vcuda-*", Device::kGpu},
+    {"aliyun.com/gpu-*", Device::kGpu},
+    {"run.ai/gpu*", Device::kGpu},
+    {"4pd.io/v*gpu*", Device::kGpu},
+    {"hami.io/*", Device::kGpu},
+    {"amd.com/*", Device::kOther},
+    {"gpu.intel.com/*", Device::kOther},
+    {"*.intel.com/*", Device::kOther},
+    {"intel.com/*", Device::kOther},
+    {"habana.ai/*", Device::kOther},
+    {"huawei.com/*", Device::kOther},
+    {"google.com/tpu*", Device::kOther},
+    {"cloud-tpus.google.com/*", Device::kOther},
+    {"aws.amazon.com/neuron*", Device::kOther},
+    {"vpc.amazonaws.com/*", Device::kOther},
+    {"networking.gke.io*", Device::kOther},
+    {"rdma/*", Device::kOther},
+    {"mellanox.com/*", Device::kOther},
+    {"openshift.io/*", Device::kOther},
+    {"k8s.cni.cncf.io/*", Device::kOther},
+    {"devices.kubevirt.io/*", Device::kOther},
+    {"smarter-devices/*", Device::kOther},
+    {"squat.ai/*", Device::kOther},
+    {"github.com/*", Device::kOther},
+    {"hugepages-*", Device::kOther},
+    {"attachable-volumes-*", Device::kOther},
+    {"*kubernetes.io/*", Device::kOther},
+};
+
+constexpr DeviceRule kDrivers[] = {
+    {"compute-domain.nvidia.com", Device::kOther},
+    {"*gpu.nvidia.com", Device::kGpu},
+    {"mig.nvidia.com", Device::kGpu},
+    {"gpu.amd.com", Device::kOther},
+    {"gpu.intel.com", Device::kOther},
+    {"*.intel.com", Device::kOther},
+    {"gaudi.*", Device::kOther},
+    {"neuron.aws.com", Device::kOther},
+    {"tpu.google.com", Device::kOther},
+    {"dra.net", Device::kOther},
+    {"*dranet*", Device::kOther},
+    {"*sriov*", Device::kOther},
+    {"cni.dra.networking.x-k8s.io", Device::kOther},
+    {"dra.cpu", Device::kOther},
+};
+
+constexpr DeviceRule kClasses[] = {
+    {"compute-domain-*.nvidia.com", Device::kOther},
+    {"gpu.nvidia.com", Device::kGpu},
+    {"mig.nvidia.com", Device::kGpu},
+    {"vfio.gpu.nvidia.com", Device::kGpu},
+};
+
+constexpr const char* kClassPrefix = "deviceclass.resource.kubernetes.io/";
+
+template <typename Rules>
+std::optional<Device> by_rules(const Rules& rules, const std::string& name) {
+    for (const DeviceRule& rule : rules) {
+        if (fnmatch(rule.glob, name.c_str(), 0) == 0) return rule.device;
     }
-    return false;
+    return std::nullopt;
+}
+
+Device device_for(const std::string& name, const KnownDevices& known) {
+    const Device by_table = device_of_resource(name);
+    const auto found = known.resources.find(name);
+    return by_table == Device::kUnknown && found != known.resources.end() ? found->second : by_table;
+}
+
+void take(GpuUse& use, Device device, const std::string& what) {
+    if (device == Device::kGpu) {
+        use.has_gpu = true;
+        use.note.clear();
+    } else if (device == Device::kUnknown && !use.has_gpu) {
+        use = {true, what};
+    }
+}
+
+// A GPU for sure is worth no note, whatever else there is.
+void take(GpuUse& use, const GpuUse& other) {
+    if (!other.has_gpu || (use.has_gpu && use.note.empty())) return;
+    if (!use.has_gpu || other.note.empty()) use = other;
+}
+
+void take_amounts(GpuUse& use, const Json& amounts, const KnownDevices& known) {
+    if (!amounts.is_object()) return;
+    for (const auto& [name, amount] : amounts.items()) {
+        if (!is_zero(amount)) {
+            take(use, device_for(name, known), fmt::format("requests {}, an unknown resource", name));
+        }
+    }
 }
 
 std::optional<ClaimSource> source_of(const Json& claim) {
@@ -31,33 +133,98 @@ std::optional<ClaimSource> source_of(const Json& claim) {
     return std::nullopt;
 }
 
-bool may_be_gpu(const std::string& claim_name, const Json& pod_spec, const OtherClaims& others) {
+Device device_of_claim(const std::string& claim_name, const Json& pod_spec, const KnownDevices& known) {
     const Json* claim = find(pod_spec, Path{"resourceClaims"}.item(claim_name));
     const auto source = claim ? source_of(*claim) : std::nullopt;
-    return !source || std::find(others.begin(), others.end(), *source) == others.end();
+    const auto found = source ? known.claims.find(*source) : known.claims.end();
+    return found == known.claims.end() ? Device::kUnknown : found->second;
 }
 
-bool is_gpu_class(const std::string& device_class) {
-    return device_class == "gpu.nvidia.com" || device_class == "mig.nvidia.com" ||
-           device_class == "vfio.gpu.nvidia.com";
+// The driver that a CEL expression compares with: device.driver == "gpu.nvidia.com".
+std::string driver_in(const std::string& expression) {
+    const size_t at = expression.find("device.driver");
+    const size_t open = at == std::string::npos ? at : expression.find_first_of("\"'", at);
+    if (open == std::string::npos) return "";
+    const size_t close = expression.find(expression[open], open + 1);
+    return close == std::string::npos ? "" : expression.substr(open + 1, close - open - 1);
 }
 
-bool requests_gpu(const Json& request) {
-    if (is_gpu_class(text_at(request, "deviceClassName"))) return true;
-    if (is_gpu_class(text_at(value_at(request, "exactly"), "deviceClassName"))) return true;
-    const Json& alternatives = value_at(request, "firstAvailable");
-    return std::any_of(alternatives.begin(), alternatives.end(),
-                       [](const Json& alternative) { return is_gpu_class(text_at(alternative, "deviceClassName")); });
+Device device_of_expression(const std::string& expression) {
+    const std::string driver = driver_in(expression);
+    if (!driver.empty()) return device_of_driver(driver);
+    // Attributes are qualified by their driver: device.attributes["gpu.nvidia.com"].
+    return expression.find("gpu.nvidia.com") == std::string::npos ? Device::kUnknown : Device::kGpu;
+}
+
+bool is_of_visible_devices(const std::string& value) { return !value.empty() && value != "void" && value != "none"; }
+
+// What NVIDIA's container runtime reads. A value from elsewhere is unknown.
+GpuUse use_by_environment(const Json& container) {
+    const Json* variable = find(container, Path{"env"}.item("NVIDIA_VISIBLE_DEVICES"));
+    if (!variable) return {};
+    if (variable->contains("valueFrom")) return {true, "has NVIDIA_VISIBLE_DEVICES from an unknown source"};
+    return {is_of_visible_devices(text_at(*variable, "value")), ""};
+}
+
+bool requests_any(const Json& pod_spec) {
+    const Json& containers = value_at(pod_spec, "containers");
+    return containers.is_array() && std::any_of(containers.begin(), containers.end(), [&](const Json& container) {
+               return gpu_use_of_resources(value_at(container, "resources"), pod_spec).has_gpu ||
+                      find(container, Path{"env"}.item("NVIDIA_VISIBLE_DEVICES"));
+           });
 }
 
 }  // namespace
 
-bool is_gpu_resource(const std::string& name) {
-    constexpr std::string_view vendor = "nvidia.com/";
-    if (name.starts_with(vendor)) {
-        return name.find("rdma") == std::string::npos && name.find("hostdev") == std::string::npos;
+Device device_of_resource(const std::string& name) {
+    if (name.starts_with(kClassPrefix)) return by_rules(kClasses, class_of_resource(name)).value_or(Device::kUnknown);
+    if (const auto device = by_rules(kResources, name)) return *device;
+    // Only an extended resource has a domain.
+    return name.find('/') == std::string::npos ? Device::kOther : Device::kUnknown;
+}
+
+Device device_of_driver(const std::string& driver) { return by_rules(kDrivers, driver).value_or(Device::kUnknown); }
+
+Device device_of_class(const std::string& name, const Json& device_class) {
+    if (const auto device = by_rules(kClasses, name)) return *device;
+    const Json& spec = value_at(device_class, "spec");
+    const std::string resource = text_at(spec, "extendedResourceName");
+    if (!resource.empty() && device_of_resource(resource) != Device::kUnknown) return device_of_resource(resource);
+    Device device = Device::kNone;
+    const Json& selectors = value_at(spec, "selectors");
+    for (const Json& selector : selectors.is_array() ? selectors : Json::array()) {
+        const Device found = device_of_expression(text_at(value_at(selector, "cel"), "expression"));
+        if (device == Device::kNone || found != Device::kUnknown) device = found;
     }
-    return name.starts_with("volcano.sh/vgpu-") || name.starts_with("aliyun.com/gpu-");
+    return device == Device::kNone ? Device::kUnknown : device;
+}
+
+std::vector<std::string> classes_of_claim(const Json& claim) {
+    const Json& spec = value_at(claim, "spec");
+    const Json& inner = value_at(spec, "spec").is_object() ? value_at(spec, "spec") : spec;  // a template's
+    const Json& requests = value_at(value_at(inner, "devices"), "requests");
+    std::vector<std::string> classes;
+    const auto add = [&](const Json& request) {
+        const std::string name = text_at(request, "deviceClassName");
+        if (!name.empty()) classes.push_back(name);
+    };
+    for (const Json& request : requests.is_array() ? requests : Json::array()) {
+        add(request);
+        add(value_at(request, "exactly"));
+        const Json& alternatives = value_at(request, "firstAvailable");
+        for (const Json& alternative : alternatives.is_array() ? alternatives : Json::array()) add(alternative);
+    }
+    return classes;
+}
+
+Device device_of_allocation(const Json& claim) {
+    const Json& allocation = value_at(value_at(claim, "status"), "allocation");
+    const Json& results = value_at(value_at(allocation, "devices"), "results");
+    Device device = Device::kNone;
+    for (const Json& result : results.is_array() ? results : Json::array()) {
+        device = most_of(device, device_of_driver(text_at(result, "driver")));
+    }
+    return device == Device::kNone ? Device::kUnknown : device;
 }
 
 bool is_zero(const Json& amount) {
@@ -68,19 +235,38 @@ bool is_zero(const Json& amount) {
     return digits.find_first_of("123456789") == std::string::npos;
 }
 
-bool resources_have_gpu(const Json& resources, const Json& pod_spec, const OtherClaims& others) {
-    if (has_amount_of_gpus(value_at(resources, "limits")) || has_amount_of_gpus(value_at(resources, "requests"))) {
-        return true;
-    }
+GpuUse gpu_use_of_resources(const Json& resources, const Json& pod_spec, const KnownDevices& known) {
+    GpuUse use;
+    take_amounts(use, value_at(resources, "limits"), known);
+    take_amounts(use, value_at(resources, "requests"), known);
     const Json& claims = value_at(resources, "claims");
-    return claims.is_array() && std::any_of(claims.begin(), claims.end(), [&](const Json& claim) {
-               const std::string name = text_at(claim, "name");
-               return !name.empty() && may_be_gpu(name, pod_spec, others);
-           });
+    for (const Json& claim : claims.is_array() ? claims : Json::array()) {
+        const std::string name = text_at(claim, "name");
+        if (name.empty()) continue;
+        take(use, device_of_claim(name, pod_spec, known), fmt::format("claims {}, an unknown device", name));
+    }
+    return use;
 }
 
-bool has_gpu(const Json& container, const Json& pod_spec, const OtherClaims& others) {
-    return resources_have_gpu(value_at(container, "resources"), pod_spec, others);
+GpuUse gpu_use(const Json& container, const Json& pod_spec, const KnownDevices& known) {
+    GpuUse use = gpu_use_of_resources(value_at(container, "resources"), pod_spec, known);
+    take(use, use_by_environment(container));
+    // The image may set NVIDIA_VISIBLE_DEVICES; it is asked for only where nothing in the pod says who has the GPUs.
+    const bool has_runtime = text_at(pod_spec, "runtimeClassName").starts_with("nvidia");
+    if (!use.has_gpu && has_runtime && !requests_any(pod_spec)) {
+        return {true, "has runtimeClassName " + text_at(pod_spec, "runtimeClassName") + " and requests no GPU"};
+    }
+    return use;
+}
+
+std::string container_with_share(const Json& annotations, const Json& pod_spec) {
+    const bool has_share =
+        !is_zero(value_at(annotations, "gpu-fraction")) || !is_zero(value_at(annotations, "gpu-memory"));
+    if (!has_share) return "";
+    const std::string named = text_at(annotations, "gpu-fraction-container-name");
+    const Json& containers = value_at(pod_spec, "containers");
+    if (!named.empty() || !containers.is_array() || containers.empty()) return named;
+    return text_at(containers.front(), "name");
 }
 
 std::vector<ClaimSource> claim_sources(const Json& pod_spec) {
@@ -93,11 +279,28 @@ std::vector<ClaimSource> claim_sources(const Json& pod_spec) {
     return sources;
 }
 
-bool claims_gpu(const Json& claim) {
-    const Json& spec = value_at(claim, "spec");
-    const Json& inner = value_at(spec, "spec").is_object() ? value_at(spec, "spec") : spec;  // a template's
-    const Json& requests = value_at(value_at(inner, "devices"), "requests");
-    return std::any_of(requests.begin(), requests.end(), requests_gpu);
+std::vector<std::string> unknown_resources(const Json& pod_spec) {
+    std::vector<std::string> unknown;
+    for (const char* list : {"containers", "initContainers"}) {
+        const Json& containers = value_at(pod_spec, list);
+        for (const Json& container : containers.is_array() ? containers : Json::array()) {
+            for (const char* amounts : {"limits", "requests"}) {
+                const Json& requested = value_at(value_at(container, "resources"), amounts);
+                if (!requested.is_object()) continue;
+                for (const auto& [name, amount] : requested.items()) {
+                    const bool is_new = std::find(unknown.begin(), unknown.end(), name) == unknown.end();
+                    if (is_new && !is_zero(amount) && device_of_resource(name) == Device::kUnknown) {
+                        unknown.push_back(name);
+                    }
+                }
+            }
+        }
+    }
+    return unknown;
+}
+
+std::string class_of_resource(const std::string& resource) {
+    return resource.starts_with(kClassPrefix) ? resource.substr(std::string(kClassPrefix).size()) : "";
 }
 
 }  // namespace cudafault::kube

@@ -7,26 +7,85 @@ namespace cudafault::kube {
 namespace {
 
 using testing::ElementsAre;
+using testing::HasSubstr;
 using testing::IsEmpty;
 
-bool has_limit(const std::string& name, const Json& amount) {
-    return has_gpu({{"resources", {{"limits", {{name, amount}}}}}}, nullptr);
+GpuUse use_of(const std::string& name, const Json& amount, const KnownDevices& known = {}) {
+    return gpu_use({{"resources", {{"limits", {{name, amount}}}}}}, nullptr, known);
+}
+
+bool has_limit(const std::string& name, const Json& amount) { return use_of(name, amount).has_gpu; }
+
+bool has_gpu(const Json& container, const Json& pod_spec, const KnownDevices& known = {}) {
+    return gpu_use(container, pod_spec, known).has_gpu;
 }
 
 TEST(Gpus, ResourcesThatAreGpus) {
     for (const char* name :
          {"nvidia.com/gpu", "nvidia.com/gpu.shared", "nvidia.com/mig-1g.5gb", "nvidia.com/mig-1g.10gb.me",
-          "nvidia.com/gpumem", "nvidia.com/gpucores", "nvidia.com/GRID_T4-1Q", "volcano.sh/vgpu-number",
-          "volcano.sh/vgpu-memory", "aliyun.com/gpu-mem"}) {
+          "nvidia.com/gpumem", "nvidia.com/gpucores", "nvidia.com/GRID_T4-1Q", "nvidia.com/mig-1g.5gb.shared",
+          "volcano.sh/vgpu-number", "volcano.sh/vgpu-memory", "volcano.sh/gpu-memory", "koordinator.sh/gpu-core",
+          "koordinator.sh/gpu-memory-ratio", "tencent.com/vcuda-core", "tencent.com/vcuda-memory", "aliyun.com/gpu-mem",
+          "deviceclass.resource.kubernetes.io/gpu.nvidia.com"}) {
         EXPECT_TRUE(has_limit(name, "1")) << name;
+        EXPECT_THAT(use_of(name, "1").note, IsEmpty()) << name;
     }
 }
 
 TEST(Gpus, ResourcesThatAreNone) {
     for (const char* name : {"cpu", "memory", "nvidia.com/rdma_shared_device_a", "nvidia.com/hostdev", "amd.com/gpu",
-                             "rdma/hca", "gpu.intel.com/i915", "volcano.sh/other", "x/nvidia.com/gpu"}) {
+                             "rdma/hca", "gpu.intel.com/i915", "ephemeral-storage", "hugepages-2Mi",
+                             "vpc.amazonaws.com/efa", "koordinator.sh/batch-cpu", "github.com/fuse",
+                             "deviceclass.resource.kubernetes.io/compute-domain-daemon.nvidia.com"}) {
         EXPECT_FALSE(has_limit(name, "1")) << name;
     }
+}
+
+TEST(Gpus, AnUnknownResourceCountsAsAGpuWithANote) {
+    EXPECT_TRUE(has_limit("acme.com/accelerator", "1"));
+    EXPECT_EQ(use_of("acme.com/accelerator", "1").note, "requests acme.com/accelerator, an unknown resource");
+    EXPECT_FALSE(has_limit("acme.com/accelerator", "0"));
+    EXPECT_TRUE(has_limit("deviceclass.resource.kubernetes.io/fast", "1"));
+    const Json also_gpu = {{"acme.com/accelerator", "1"}, {"nvidia.com/gpu", "1"}};
+    EXPECT_THAT(gpu_use({{"resources", {{"limits", also_gpu}}}}, nullptr).note, IsEmpty());
+    EXPECT_FALSE(use_of("acme.com/accelerator", "1", {{}, {{"acme.com/accelerator", Device::kOther}}}).has_gpu);
+    EXPECT_THAT(use_of("acme.com/accelerator", "1", {{}, {{"acme.com/accelerator", Device::kGpu}}}).note, IsEmpty());
+    EXPECT_THAT(unknown_resources({{"containers", {{{"resources", {{"limits", also_gpu}}}}}}}),
+                ElementsAre("acme.com/accelerator"));
+}
+
+TEST(Gpus, TheEnvironmentOfTheContainerRuntimeCounts) {
+    const auto with = [](const Json& variable, const Json& pod_spec = nullptr) {
+        Json item = variable;
+        item["name"] = "NVIDIA_VISIBLE_DEVICES";
+        return gpu_use({{"name", "main"}, {"env", {item}}}, pod_spec);
+    };
+    const Json runtime = {{"runtimeClassName", "nvidia"}};
+    EXPECT_TRUE(with({{"value", "all"}}, runtime).has_gpu);
+    EXPECT_THAT(with({{"value", "all"}}, runtime).note, IsEmpty());
+    EXPECT_TRUE(with({{"value", "0,1"}}).has_gpu) << "it may be the node's default runtime";
+    EXPECT_FALSE(with({{"value", "void"}}).has_gpu);
+    EXPECT_FALSE(with({{"value", "none"}}).has_gpu);
+    EXPECT_FALSE(with({{"value", ""}}).has_gpu);
+    EXPECT_THAT(with({{"valueFrom", {{"fieldRef", {}}}}}).note, HasSubstr("unknown source"));
+}
+
+TEST(Gpus, WithTheRuntimeClassAndNoRequestInThePodEveryContainerMayHaveAGpu) {
+    Json pod_spec = {{"runtimeClassName", "nvidia"}, {"containers", {{{"name", "main"}}, {{"name", "side"}}}}};
+    EXPECT_THAT(gpu_use(pod_spec["containers"][0], pod_spec).note, HasSubstr("runtimeClassName nvidia"));
+    EXPECT_TRUE(gpu_use(pod_spec["containers"][0], pod_spec).has_gpu);
+    pod_spec["containers"][0]["resources"] = {{"limits", {{"nvidia.com/gpu", 1}}}};
+    EXPECT_FALSE(gpu_use(pod_spec["containers"][1], pod_spec).has_gpu) << "the other one has it";
+}
+
+TEST(Gpus, AShareThatAnAnnotationRequests) {
+    const Json pod_spec = {{"containers", {{{"name", "main"}}, {{"name", "side"}}}}};
+    EXPECT_EQ(container_with_share({{"gpu-fraction", "0.5"}}, pod_spec), "main");
+    EXPECT_EQ(container_with_share({{"gpu-memory", "2000"}}, pod_spec), "main");
+    EXPECT_EQ(container_with_share({{"gpu-fraction", "0.5"}, {"gpu-fraction-container-name", "side"}}, pod_spec),
+              "side");
+    EXPECT_EQ(container_with_share({{"gpu-fraction", "0"}}, pod_spec), "");
+    EXPECT_EQ(container_with_share(nullptr, nullptr), "");
 }
 
 TEST(Gpus, AmountsAreTextsOrNumbers) {
@@ -59,8 +118,11 @@ const Json kClaimsSpec = Json::parse(R"({"resourceClaims": [
 
 TEST(Gpus, AClaimIsAGpuUnlessItIsKnownToBeAnother) {
     EXPECT_TRUE(has_gpu(kClaiming, kClaimsSpec));
-    EXPECT_TRUE(has_gpu(kClaiming, kClaimsSpec, {{"ResourceClaim", "one-gpu"}})) << "of another kind";
-    EXPECT_FALSE(has_gpu(kClaiming, kClaimsSpec, {{"ResourceClaimTemplate", "one-gpu"}}));
+    EXPECT_EQ(gpu_use(kClaiming, kClaimsSpec).note, "claims device, an unknown device");
+    const auto known = [](const char* kind, Device device) { return KnownDevices{{{{kind, "one-gpu"}, device}}, {}}; };
+    EXPECT_TRUE(has_gpu(kClaiming, kClaimsSpec, known("ResourceClaim", Device::kOther))) << "of another kind";
+    EXPECT_FALSE(has_gpu(kClaiming, kClaimsSpec, known("ResourceClaimTemplate", Device::kOther)));
+    EXPECT_THAT(gpu_use(kClaiming, kClaimsSpec, known("ResourceClaimTemplate", Device::kGpu)).note, IsEmpty());
     EXPECT_TRUE(has_gpu(kClaiming, nullptr)) << "a controller may add the pod's part";
 }
 
@@ -72,25 +134,55 @@ TEST(Gpus, ClaimSources) {
     EXPECT_THAT(claim_sources({{"resourceClaims", "x"}}), IsEmpty());
 }
 
-bool claims(const std::string& requests) {
+std::vector<std::string> classes(const std::string& requests) {
     const Json devices = {{"devices", {{"requests", Json::parse(requests)}}}};
-    const bool of_claim = claims_gpu({{"spec", devices}});
-    EXPECT_EQ(claims_gpu({{"spec", {{"spec", devices}}}}), of_claim) << "a template of it: " << requests;
+    const auto of_claim = classes_of_claim({{"spec", devices}});
+    EXPECT_EQ(classes_of_claim({{"spec", {{"spec", devices}}}}), of_claim) << "a template of it: " << requests;
     return of_claim;
 }
 
-TEST(Gpus, DeviceClasses) {
-    EXPECT_TRUE(claims(R"([{"name": "a", "deviceClassName": "gpu.nvidia.com"}])")) << "v1beta1";
-    EXPECT_TRUE(claims(R"([{"name": "a", "exactly": {"deviceClassName": "mig.nvidia.com"}}])"));
-    EXPECT_TRUE(
-        claims(R"([{"firstAvailable": [{"deviceClassName": "x"}, {"deviceClassName": "vfio.gpu.nvidia.com"}]}])"));
-    EXPECT_TRUE(claims(R"([{"deviceClassName": "nic"}, {"deviceClassName": "gpu.nvidia.com"}])"));
-    EXPECT_FALSE(claims(R"([{"exactly": {"deviceClassName": "compute-domain-default-channel.nvidia.com"}}])"));
+TEST(Gpus, DeviceClassesOfAClaim) {
+    EXPECT_THAT(classes(R"([{"name": "a", "deviceClassName": "v1beta1"}, {"exactly": {"deviceClassName": "v1"}}])"),
+                ElementsAre("v1beta1", "v1"));
+    EXPECT_THAT(classes(R"([{"firstAvailable": [{"deviceClassName": "x"}, {"deviceClassName": "y"}]}])"),
+                ElementsAre("x", "y"));
     for (const char* text :
          {"[]", "null", "3", R"("x")", "{}", R"([null, 1, {"exactly": []}, {"firstAvailable": 1}])"}) {
-        EXPECT_FALSE(claims(text)) << text;
+        EXPECT_THAT(classes(text), IsEmpty()) << text;
     }
-    EXPECT_FALSE(claims_gpu(nullptr));
+    EXPECT_THAT(classes_of_claim(nullptr), IsEmpty());
+}
+
+Device of_selector(const std::string& expression) {
+    return device_of_class("fast", {{"spec", {{"selectors", {{{"cel", {{"expression", expression}}}}}}}}});
+}
+
+TEST(Gpus, ADeviceClassIsKnownByNameDriverOrExtendedResource) {
+    for (const char* name : {"gpu.nvidia.com", "mig.nvidia.com", "vfio.gpu.nvidia.com"}) {
+        EXPECT_EQ(device_of_class(name, nullptr), Device::kGpu) << name;
+    }
+    EXPECT_EQ(device_of_class("compute-domain-default-channel.nvidia.com", nullptr), Device::kOther);
+    EXPECT_EQ(device_of_class("fast", nullptr), Device::kUnknown) << "it cannot be read";
+    EXPECT_EQ(of_selector("device.driver == 'gpu.nvidia.com' && device.attributes['x'].y > 3"), Device::kGpu);
+    EXPECT_EQ(of_selector("device.driver == \"dra.net\""), Device::kOther);
+    EXPECT_EQ(of_selector("device.driver == \"acme.com\""), Device::kUnknown);
+    EXPECT_EQ(of_selector("device.attributes[\"gpu.nvidia.com\"].type == \"mig\""), Device::kGpu);
+    EXPECT_EQ(of_selector("device.driver =="), Device::kUnknown);
+    EXPECT_EQ(device_of_class("fast", {{"spec", {{"extendedResourceName", "nvidia.com/gpu"}}}}), Device::kGpu);
+    EXPECT_EQ(device_of_class("fast", {{"spec", {{"extendedResourceName", "acme.com/x"}}}}), Device::kUnknown);
+}
+
+TEST(Gpus, AnAllocatedClaimIsKnownByItsDrivers) {
+    const auto of_drivers = [](const std::vector<std::string>& drivers) {
+        Json results = Json::array();
+        for (const std::string& driver : drivers) results.push_back({{"driver", driver}});
+        return device_of_allocation({{"status", {{"allocation", {{"devices", {{"results", results}}}}}}}});
+    };
+    EXPECT_EQ(of_drivers({"dra.net", "gpu.nvidia.com"}), Device::kGpu);
+    EXPECT_EQ(of_drivers({"dra.net"}), Device::kOther);
+    EXPECT_EQ(of_drivers({"acme.com"}), Device::kUnknown);
+    EXPECT_EQ(of_drivers({}), Device::kUnknown);
+    EXPECT_EQ(device_of_allocation(nullptr), Device::kUnknown);
 }
 
 }  // namespace

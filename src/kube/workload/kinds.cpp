@@ -38,6 +38,28 @@ Replacement of_graph(const Json& object) {
     return strategy == "OnDelete" ? Replacement::kOnDelete : Replacement::kRolling;
 }
 
+std::optional<SurgeLimits> rolling_limits(const Json& object, const Path& strategy, bool surges_by_default) {
+    if (text_at(object, strategy / "type", "RollingUpdate") != "RollingUpdate") return std::nullopt;
+    return SurgeLimits{strategy / "rollingUpdate", surges_by_default};
+}
+
+std::optional<SurgeLimits> deployment_limits(const Json& object) {
+    return rolling_limits(object, Path{"spec", "strategy"}, true);
+}
+
+std::optional<SurgeLimits> daemon_set_limits(const Json& object) {
+    return rolling_limits(object, Path{"spec", "updateStrategy"}, false);
+}
+
+// blueGreen has no limits: it always runs both versions.
+std::optional<SurgeLimits> rollout_limits(const Json& object) {
+    const Path canary = {"spec", "strategy", "canary"};
+    if (!find(object, canary)) return std::nullopt;
+    return SurgeLimits{canary, true};
+}
+
+std::optional<SurgeLimits> clone_set_limits(const Json&) { return SurgeLimits{Path{"spec", "updateStrategy"}, false}; }
+
 std::string label_of(const Json& pod, const char* label) { return text_at(pod, Path{"metadata", "labels", label}); }
 
 std::string component_of(const Json& object, const Json& pod) {
@@ -82,241 +104,316 @@ std::string replica_of(const Json& object, const Json& pod) {
 
 std::vector<Kind> apps() {
     return {
-        {"apps",
-         "Deployment",
-         {"v1"},
-         {{"spec.template"}},
-         rolling,
-         Support::kPossible,
-         "The Deployment replaces its pods, a few at a time as its strategy says.",
-         PodSearch::kReplicaSets},
-        {"apps",
-         "StatefulSet",
-         {"v1"},
-         {{"spec.template"}},
-         of_stateful_set,
-         Support::kPossible,
-         "The StatefulSet replaces its pods one after the other, and with podManagementPolicy OrderedReady it waits "
-         "for ever for one that crashes: that one has to be deleted.",
-         PodSearch::kSelector},
-        {"apps",
-         "DaemonSet",
-         {"v1"},
-         {{"spec.template"}},
-         by_strategy,
-         Support::kPossible,
-         "The DaemonSet replaces its pods node by node, or with updateStrategy OnDelete only those that are deleted.",
-         PodSearch::kSelector},
-        {"apps",
-         "ReplicaSet",
-         {"v1"},
-         {{"spec.template"}},
-         on_delete,
-         Support::kPossible,
-         "A ReplicaSet never replaces a pod because of its template: each has to be deleted.",
-         PodSearch::kSelector},
+        {.group = "apps",
+         .kind = "Deployment",
+         .versions = {"v1"},
+         .templates = {{"spec.template"}},
+         .replacement = rolling,
+         .support = Support::kPossible,
+         .note = "The Deployment replaces its pods, a few at a time as its strategy says.",
+         .pod_search = PodSearch::kReplicaSets,
+         .surge_limits = deployment_limits,
+         .history = History::kReplicaSets,
+         .has_replicas = true},
+        {.group = "apps",
+         .kind = "StatefulSet",
+         .versions = {"v1"},
+         .templates = {{"spec.template"}},
+         .replacement = of_stateful_set,
+         .support = Support::kPossible,
+         .note = "The StatefulSet replaces its pods one after another. With podManagementPolicy OrderedReady it never "
+                 "replaces a pod that crashes; such a pod has to be deleted.",
+         .pod_search = PodSearch::kSelector,
+         .history = History::kControllerRevisions,
+         .has_replicas = true},
+        {.group = "apps",
+         .kind = "DaemonSet",
+         .versions = {"v1"},
+         .templates = {{"spec.template"}},
+         .replacement = by_strategy,
+         .support = Support::kPossible,
+         .note = "The DaemonSet replaces its pods node by node. With updateStrategy OnDelete it replaces only deleted "
+                 "pods.",
+         .pod_search = PodSearch::kSelector,
+         .surge_limits = daemon_set_limits,
+         .history = History::kControllerRevisions},
+        {.group = "apps",
+         .kind = "ReplicaSet",
+         .versions = {"v1"},
+         .templates = {{"spec.template"}},
+         .replacement = on_delete,
+         .support = Support::kPossible,
+         .note = "A ReplicaSet does not replace pods when its template changes: each pod has to be deleted.",
+         .pod_search = PodSearch::kSelector,
+         .history = History::kNone,
+         .has_replicas = true},
     };
 }
 
 std::vector<Kind> core_and_batch() {
     return {
-        {"batch",
-         "CronJob",
-         {"v1", "v1beta1"},
-         {{"spec.jobTemplate.spec.template"}},
-         next_run,
-         Support::kPossible,
-         "Jobs that run already stay as they are; the next one has the change (`kubectl create job "
-         "--from=cronjob/NAME` "
-         "starts one now).",
-         PodSearch::kJobs},
-        {"batch",
-         "Job",
-         {"v1"},
-         {{"spec.template"}},
-         on_delete,
-         Support::kImpossible,
-         "the pod template of a Job cannot be changed; inject the CronJob that makes it, or make a suspended CronJob "
-         "of "
-         "it, inject that and start it with `kubectl create job --from=cronjob/NAME`",
-         PodSearch::kSelector},
-        {"",
-         "Pod",
-         {"v1"},
-         {{"spec", Shape::kPodSpec}},
-         on_delete,
-         Support::kImpossible,
-         "containers cannot be changed in a Pod that exists; inject the workload that makes it, or put it into a "
-         "Deployment and inject that",
-         PodSearch::kItself},
+        {.group = "batch",
+         .kind = "CronJob",
+         .versions = {"v1", "v1beta1"},
+         .templates = {{"spec.jobTemplate.spec.template"}},
+         .replacement = next_run,
+         .support = Support::kPossible,
+         .note = "Running Jobs stay as they are; the next Job has the change (`kubectl create job "
+                 "--from=cronjob/NAME` starts one now).",
+         .pod_search = PodSearch::kJobs,
+         .history = History::kNone},
+        {.group = "batch",
+         .kind = "Job",
+         .versions = {"v1"},
+         .templates = {{"spec.template"}},
+         .replacement = on_delete,
+         .support = Support::kImpossible,
+         .note = "the pod template of a Job is immutable; inject the CronJob that creates it, or create a suspended "
+                 "CronJob from it, inject that and start it with `kubectl create job --from=cronjob/NAME`",
+         .pod_search = PodSearch::kSelector,
+         .history = History::kNone},
+        {.group = "",
+         .kind = "Pod",
+         .versions = {"v1"},
+         .templates = {{"spec", Shape::kPodSpec}},
+         .replacement = on_delete,
+         .support = Support::kImpossible,
+         .note = "the containers of an existing Pod are immutable; inject the workload that creates it, or put it "
+                 "into a Deployment and inject that",
+         .pod_search = PodSearch::kItself},
     };
 }
 
 std::vector<Kind> dynamo() {
-    const std::string part = "is made and kept by another object that would undo the change; inject ";
+    const std::string part = "is created by a controller that would revert the change; inject ";
     return {
-        {"nvidia.com",
-         "DynamoGraphDeployment",
-         {"v1beta1", "v1alpha1"},
-         {{"spec.components[*]", Shape::kGraphComponent}, {"spec.services[*]", Shape::kGraphService}},
-         of_graph,
-         Support::kPossible,
-         "Workers (worker, prefill, decode) are injected, never the Frontend. Old workers may serve until all new ones "
-         "are ready: faults have to be armed after that.",
-         PodSearch::kLabels,
-         "nvidia.com/dynamo-graph-deployment-name={}",
-         component_of},
-        {"nvidia.com",
-         "DynamoComponentDeployment",
-         {"v1beta1", "v1alpha1"},
-         {{"spec.podTemplate"}},
-         rolling,
-         Support::kImpossible,
-         "a DynamoComponentDeployment " + part + "its DynamoGraphDeployment"},
-        {"grove.io",
-         "PodCliqueSet",
-         {"v1alpha1"},
-         {{"spec.template.cliques[*].spec.podSpec", Shape::kPodSpec}},
-         by_strategy,
-         Support::kPossible,
-         "Grove replaces pods replica by replica, or with updateStrategy OnDelete only those that are deleted; a gang "
-         "that stays below its minAvailable is ended as a whole after terminationDelay.",
-         PodSearch::kLabels,
-         "app.kubernetes.io/part-of={},grove.io/podclique",
-         clique_of},
-        {"grove.io",
-         "PodClique",
-         {"v1alpha1"},
-         {{"spec.podSpec", Shape::kPodSpec}},
-         rolling,
-         Support::kImpossible,
-         "a PodClique " + part + "its PodCliqueSet"},
+        {.group = "nvidia.com",
+         .kind = "DynamoGraphDeployment",
+         .versions = {"v1beta1", "v1alpha1"},
+         .templates = {{"spec.components[*]", Shape::kGraphComponent}, {"spec.services[*]", Shape::kGraphService}},
+         .replacement = of_graph,
+         .support = Support::kPossible,
+         .note = "Only workers (worker, prefill, decode, and components of another type that request a GPU) are "
+                 "injected, never the Frontend. Old workers may serve until all new ones are ready: arm faults after "
+                 "that.",
+         .pod_search = PodSearch::kLabels,
+         .pod_labels = "nvidia.com/dynamo-graph-deployment-name={}",
+         .template_of = component_of},
+        {.group = "nvidia.com",
+         .kind = "DynamoComponentDeployment",
+         .versions = {"v1beta1", "v1alpha1"},
+         .templates = {{"spec.podTemplate"}},
+         .replacement = rolling,
+         .support = Support::kImpossible,
+         .note = "a DynamoComponentDeployment " + part + "its DynamoGraphDeployment"},
+        {.group = "grove.io",
+         .kind = "PodCliqueSet",
+         .versions = {"v1alpha1"},
+         .templates = {{"spec.template.cliques[*].spec.podSpec", Shape::kPodSpec}},
+         .replacement = by_strategy,
+         .support = Support::kPossible,
+         .note = "Grove replaces pods replica by replica, or with updateStrategy OnDelete only deleted pods. A gang "
+                 "that stays below its minAvailable is terminated as a whole after terminationDelay.",
+         .pod_search = PodSearch::kLabels,
+         .pod_labels = "app.kubernetes.io/part-of={},grove.io/podclique",
+         .template_of = clique_of},
+        {.group = "grove.io",
+         .kind = "PodClique",
+         .versions = {"v1alpha1"},
+         .templates = {{"spec.podSpec", Shape::kPodSpec}},
+         .replacement = rolling,
+         .support = Support::kImpossible,
+         .note = "a PodClique " + part + "its PodCliqueSet"},
     };
 }
 
 std::vector<Kind> serving() {
     return {
-        {"leaderworkerset.x-k8s.io",
-         "LeaderWorkerSet",
-         {"v1"},
-         {{"spec.leaderWorkerTemplate.leaderTemplate", Shape::kTemplate, "leader"},
-          {"spec.leaderWorkerTemplate.workerTemplate", Shape::kTemplate, "worker"}},
-         rolling,
-         Support::kPossible,
-         "Groups are replaced one after the other, and with RecreateGroupOnPodRestart the crash of one pod restarts "
-         "its "
-         "whole group.",
-         PodSearch::kLabels,
-         "leaderworkerset.sigs.k8s.io/name={}",
-         leader_or_worker},
-        {"serving.kserve.io",
-         "InferenceService",
-         {"v1beta1"},
-         {},
-         rolling,
-         Support::kByPath,
-         "containers of an InferenceService may come from a ServingRuntime, which others share; where it has its own, "
-         "give the path of the pod spec they are in, such as spec.predictor",
-         PodSearch::kLabels,
-         "serving.kserve.io/inferenceservice={}"},
-        {"serving.kserve.io",
-         "LLMInferenceService",
-         {"v1alpha2", "v1alpha1"},
-         {},
-         rolling,
-         Support::kByPath,
-         "containers of an LLMInferenceService may come from the configurations in its baseRefs; where it has its own, "
-         "give the path of the pod spec they are in: spec.template, spec.worker, spec.prefill.template"},
+        {.group = "leaderworkerset.x-k8s.io",
+         .kind = "LeaderWorkerSet",
+         .versions = {"v1"},
+         .templates = {{"spec.leaderWorkerTemplate.leaderTemplate", Shape::kTemplate, "leader"},
+                       {"spec.leaderWorkerTemplate.workerTemplate", Shape::kTemplate, "worker"}},
+         .replacement = rolling,
+         .support = Support::kPossible,
+         .note = "Groups are replaced one after another. With RecreateGroupOnPodRestart the crash of one pod restarts "
+                 "its whole group.",
+         .pod_search = PodSearch::kLabels,
+         .pod_labels = "leaderworkerset.sigs.k8s.io/name={}",
+         .template_of = leader_or_worker},
+        {.group = "serving.kserve.io",
+         .kind = "InferenceService",
+         .versions = {"v1beta1"},
+         .templates = {},
+         .replacement = rolling,
+         .support = Support::kByPath,
+         .note = "containers of an InferenceService may come from a ServingRuntime, which other services share; if it "
+                 "has containers of its own, give the path of their pod spec with --template, such as spec.predictor",
+         .pod_search = PodSearch::kLabels,
+         .pod_labels = "serving.kserve.io/inferenceservice={}"},
+        {.group = "serving.kserve.io",
+         .kind = "LLMInferenceService",
+         .versions = {"v1alpha2", "v1alpha1"},
+         .templates = {},
+         .replacement = rolling,
+         .support = Support::kByPath,
+         .note = "containers of an LLMInferenceService may come from the configurations in its baseRefs; if it has "
+                 "containers of its own, give the path of their pod spec with --template: spec.template, spec.worker, "
+                 "spec.prefill.template"},
+    };
+}
+
+std::vector<Kind> kserve_runtimes() {
+    const std::string shared =
+        " belong to every InferenceService that uses it; give one InferenceService containers of its own, and inject "
+        "that with --template spec.predictor";
+    return {
+        {.group = "serving.kserve.io",
+         .kind = "ServingRuntime",
+         .versions = {"v1alpha1"},
+         .templates = {{"spec", Shape::kPodSpec, "runtime"}, {"spec.workerSpec", Shape::kPodSpec, "worker"}},
+         .replacement = rolling,
+         .support = Support::kImpossible,
+         .note = "the containers of a ServingRuntime" + shared},
+        {.group = "serving.kserve.io",
+         .kind = "ClusterServingRuntime",
+         .versions = {"v1alpha1"},
+         .templates = {{"spec", Shape::kPodSpec, "runtime"}, {"spec.workerSpec", Shape::kPodSpec, "worker"}},
+         .replacement = rolling,
+         .support = Support::kImpossible,
+         .note = "the containers of a ClusterServingRuntime" + shared,
+         .is_cluster_scoped = true},
     };
 }
 
 std::vector<Kind> ray() {
     const std::vector<std::string> versions = {"v1", "v1alpha1"};
     return {
-        {"ray.io",
-         "RayCluster",
-         versions,
-         {{"spec.headGroupSpec.template", Shape::kTemplate, "headgroup"}, {"spec.workerGroupSpecs[*].template"}},
-         of_ray_cluster,
-         Support::kPossible,
-         "KubeRay does not replace running pods, each has to be deleted; with upgradeStrategy Recreate it deletes all "
-         "of them at once.",
-         PodSearch::kLabels,
-         "ray.io/cluster={}",
-         ray_group_of},
-        {"ray.io",
-         "RayService",
-         versions,
-         {{"spec.rayClusterConfig.headGroupSpec.template", Shape::kTemplate, "headgroup"},
-          {"spec.rayClusterConfig.workerGroupSpecs[*].template"}},
-         rolling,
-         Support::kByPath,
-         "for each change a RayService makes a second cluster, which needs its GPUs once more (and with "
-         "upgradeStrategy "
-         "None it makes none); if there are as many, give the path "
-         "spec.rayClusterConfig.workerGroupSpecs[*].template, else inject a RayCluster"},
-        {"ray.io",
-         "RayJob",
-         versions,
-         {{"spec.rayClusterSpec.headGroupSpec.template", Shape::kTemplate, "headgroup"},
-          {"spec.rayClusterSpec.workerGroupSpecs[*].template"}},
-         on_delete,
-         Support::kImpossible,
-         "the cluster of a RayJob cannot be changed; inject a RayCluster, and run the job in it with clusterSelector"},
+        {.group = "ray.io",
+         .kind = "RayCluster",
+         .versions = versions,
+         .templates = {{"spec.headGroupSpec.template", Shape::kTemplate, "headgroup"},
+                       {"spec.workerGroupSpecs[*].template"}},
+         .replacement = of_ray_cluster,
+         .support = Support::kPossible,
+         .note = "KubeRay does not replace running pods: each pod has to be deleted. With upgradeStrategy Recreate it "
+                 "deletes all of them together.",
+         .pod_search = PodSearch::kLabels,
+         .pod_labels = "ray.io/cluster={}",
+         .template_of = ray_group_of},
+        {.group = "ray.io",
+         .kind = "RayService",
+         .versions = versions,
+         .templates = {{"spec.rayClusterConfig.headGroupSpec.template", Shape::kTemplate, "headgroup"},
+                       {"spec.rayClusterConfig.workerGroupSpecs[*].template"}},
+         .replacement = rolling,
+         .support = Support::kByPath,
+         .note = "a RayService creates a second cluster for each change, which needs as many GPUs again (and with "
+                 "upgradeStrategy None it changes nothing); if that many GPUs are free, give --template "
+                 "spec.rayClusterConfig.workerGroupSpecs[*].template, else inject a RayCluster"},
+        {.group = "ray.io",
+         .kind = "RayJob",
+         .versions = versions,
+         .templates = {{"spec.rayClusterSpec.headGroupSpec.template", Shape::kTemplate, "headgroup"},
+                       {"spec.rayClusterSpec.workerGroupSpecs[*].template"}},
+         .replacement = on_delete,
+         .support = Support::kImpossible,
+         .note = "the cluster of a RayJob is immutable; inject a RayCluster, and run the job in it with "
+                 "clusterSelector"},
     };
 }
 
 std::vector<Kind> training() {
-    const std::string once = " cannot be changed once it is there; delete it and create it anew with the library in it";
+    const std::string once = " is immutable; delete the object and create it again with the library in it";
     return {
-        {"kubeflow.org",
-         "PyTorchJob",
-         {"v1"},
-         {{"spec.pytorchReplicaSpecs[*].template"}},
-         on_delete,
-         Support::kPossible,
-         "Running pods are not replaced, each has to be deleted; whether a crash fails the job is for its "
-         "restartPolicy "
-         "and backoffLimit to say.",
-         PodSearch::kLabels,
-         "training.kubeflow.org/job-name={}",
-         replica_of},
-        {"kubeflow.org",
-         "MPIJob",
-         {"v2beta1", "v1"},
-         {{"spec.mpiReplicaSpecs[*].template"}},
-         on_delete,
-         Support::kImpossible,
-         "the ranks of an MPIJob are started by sshd, which does not give them the LD_PRELOAD of the container; "
-         "preload "
-         "the library in the command of mpirun (-x LD_PRELOAD), and create the MPIJob anew with it"},
-        {"jobset.x-k8s.io",
-         "JobSet",
-         {"v1alpha2"},
-         {{"spec.replicatedJobs[*].template.spec.template"}},
-         on_delete,
-         Support::kImpossible,
-         "the pod template of a JobSet" + once},
-        {"trainer.kubeflow.org",
-         "TrainJob",
-         {"v1alpha1"},
-         {},
-         on_delete,
-         Support::kImpossible,
-         "the trainer of a TrainJob" + once},
-        {"batch.volcano.sh",
-         "Job",
-         {"v1alpha1"},
-         {{"spec.tasks[*].template"}},
-         on_delete,
-         Support::kImpossible,
-         "the pod template of a Volcano Job" + once},
+        {.group = "kubeflow.org",
+         .kind = "PyTorchJob",
+         .versions = {"v1"},
+         .templates = {{"spec.pytorchReplicaSpecs[*].template"}},
+         .replacement = on_delete,
+         .support = Support::kPossible,
+         .note = "Running pods are not replaced: each pod has to be deleted. Its restartPolicy and backoffLimit "
+                 "decide whether a crash fails the job.",
+         .pod_search = PodSearch::kLabels,
+         .pod_labels = "training.kubeflow.org/job-name={}",
+         .template_of = replica_of},
+        {.group = "kubeflow.org",
+         .kind = "MPIJob",
+         .versions = {"v2beta1", "v1"},
+         .templates = {{"spec.mpiReplicaSpecs[*].template"}},
+         .replacement = on_delete,
+         .support = Support::kImpossible,
+         .note = "sshd starts the ranks of an MPIJob without the LD_PRELOAD of the container; preload the library in "
+                 "the command of mpirun (-x LD_PRELOAD), and create the MPIJob again with it"},
+        {.group = "jobset.x-k8s.io",
+         .kind = "JobSet",
+         .versions = {"v1alpha2"},
+         .templates = {{"spec.replicatedJobs[*].template.spec.template"}},
+         .replacement = on_delete,
+         .support = Support::kImpossible,
+         .note = "the pod template of a JobSet" + once},
+        {.group = "trainer.kubeflow.org",
+         .kind = "TrainJob",
+         .versions = {"v1alpha1"},
+         .templates = {},
+         .replacement = on_delete,
+         .support = Support::kImpossible,
+         .note = "the trainer of a TrainJob" + once},
+        {.group = "batch.volcano.sh",
+         .kind = "Job",
+         .versions = {"v1alpha1"},
+         .templates = {{"spec.tasks[*].template"}},
+         .replacement = on_delete,
+         .support = Support::kImpossible,
+         .note = "the pod template of a Volcano Job" + once},
+    };
+}
+
+std::vector<Kind> argo_and_kruise() {
+    return {
+        {.group = "argoproj.io",
+         .kind = "Rollout",
+         .versions = {"v1alpha1"},
+         .templates = {{"spec.template"}},
+         .replacement = rolling,
+         .support = Support::kPossible,
+         .note = "Argo Rollouts replaces the pods as its strategy says. blueGreen, and canary with traffic routing, "
+                 "run both versions together, which needs more GPUs; a pause step waits for `kubectl argo rollouts "
+                 "promote NAME`.",
+         .pod_search = PodSearch::kReplicaSets,
+         .surge_limits = rollout_limits,
+         .history = History::kReplicaSets,
+         .has_replicas = true},
+        {.group = "apps.kruise.io",
+         .kind = "CloneSet",
+         .versions = {"v1alpha1"},
+         .templates = {{"spec.template"}},
+         .replacement = rolling,
+         .support = Support::kPossible,
+         .note = "The CloneSet replaces its pods as its updateStrategy says. With a partition it keeps old pods for "
+                 "ever, and with type InPlaceOnly it refuses the change.",
+         .pod_search = PodSearch::kSelector,
+         .surge_limits = clone_set_limits,
+         .history = History::kControllerRevisions,
+         .has_replicas = true},
+        {.group = "apps.kruise.io",
+         .kind = "StatefulSet",
+         .versions = {"v1beta1", "v1alpha1"},
+         .templates = {{"spec.template"}},
+         .replacement = of_stateful_set,
+         .support = Support::kPossible,
+         .note = "The Advanced StatefulSet replaces its pods one after another, or several with maxUnavailable. With "
+                 "podManagementPolicy OrderedReady it never replaces a pod that crashes; such a pod has to be deleted.",
+         .pod_search = PodSearch::kSelector,
+         .history = History::kControllerRevisions,
+         .has_replicas = true},
     };
 }
 
 std::vector<Kind> all() {
     std::vector<Kind> table;
-    for (const auto& part : {apps(), core_and_batch(), dynamo(), serving(), ray(), training()}) {
+    for (const auto& part :
+         {apps(), core_and_batch(), dynamo(), serving(), kserve_runtimes(), ray(), training(), argo_and_kruise()}) {
         table.insert(table.end(), part.begin(), part.end());
     }
     return table;
@@ -333,6 +430,12 @@ const Kind* kind_of(const std::string& group, const std::string& kind) {
     const auto found = std::find_if(kinds().begin(), kinds().end(),
                                     [&](const Kind& row) { return row.group == group && row.kind == kind; });
     return found == kinds().end() ? nullptr : &*found;
+}
+
+const Kind* kind_of_object(const Json& object) {
+    const std::string version = text_at(object, Path{"apiVersion"});
+    const size_t slash = version.find('/');
+    return kind_of(slash == std::string::npos ? "" : version.substr(0, slash), text_at(object, Path{"kind"}));
 }
 
 std::string resource_of(const Kind& kind) {
@@ -358,16 +461,21 @@ std::vector<Resource> served_kinds(Discovery& discovery) {
         std::erase_if(kind.versions, [&](const std::string& version) {
             return std::find(announced.begin(), announced.end(), version) == announced.end();
         });
+        if (kind.is_cluster_scoped) continue;
         if (auto resource = served_version(discovery, kind)) served.push_back(std::move(*resource));
     }
     return served;
 }
 
 std::vector<Resource> histories_of(const std::string& group, const std::string& kind) {
-    if (group == "batch" || (group == "apps" && kind == "ReplicaSet")) return {};
-    if (group != "apps") return {replica_sets(), controller_revisions()};
-    if (kind == "Deployment") return {replica_sets()};
-    return {controller_revisions()};
+    const Kind* known = kind_of(group, kind);
+    switch (known ? known->history : History::kUnknown) {
+        case History::kNone: return {};
+        case History::kReplicaSets: return {replica_sets()};
+        case History::kControllerRevisions: return {controller_revisions()};
+        case History::kUnknown: break;
+    }
+    return {replica_sets(), controller_revisions()};
 }
 
 }  // namespace cudafault::kube

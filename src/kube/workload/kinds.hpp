@@ -29,6 +29,20 @@ enum class PodSearch {
     kOwners,       // by the owners of all pods of the namespace
 };
 
+// Where a kind's controller keeps old templates.
+enum class History {
+    kNone,
+    kReplicaSets,
+    kControllerRevisions,
+    kUnknown,  // an operator may create either
+};
+
+// Where a kind's rolling update has its limits.
+struct SurgeLimits {
+    Path at;                         // the object with maxSurge and maxUnavailable; may not exist
+    bool surges_by_default = false;  // without maxSurge
+};
+
 struct Kind {
     std::string group;
     std::string kind;
@@ -41,6 +55,11 @@ struct Kind {
     std::string pod_labels = "";  // a selector, in which {} is the workload's name
     // The name of the template that a pod is of; empty where the pod does not tell.
     std::string (*template_of)(const Json& object, const Json& pod) = nullptr;
+    // nullptr, or nothing: the kind, or the object with its strategy, never has more pods than replicas.
+    std::optional<SurgeLimits> (*surge_limits)(const Json& object) = nullptr;
+    History history = History::kUnknown;
+    bool has_replicas = false;  // spec.replicas is the number of its pods
+    bool is_cluster_scoped = false;
 };
 
 const std::vector<Kind>& kinds();
@@ -48,6 +67,7 @@ const std::vector<Kind>& kinds();
 const Kind* kind_of(const std::string& group, const std::string& kind);  // nullptr: not in the table
 std::string resource_of(const Kind& kind);  // "deployments.apps"; the plural of each of the table is a regular one
 inline const Kind* kind_of(const Resource& resource) { return kind_of(resource.group, resource.kind); }
+const Kind* kind_of_object(const Json& object);  // by its apiVersion and kind
 
 // The best version that is served; one request for each version that is tried.
 std::optional<Resource> served_version(Discovery& discovery, const Kind& kind);
@@ -56,8 +76,8 @@ std::optional<Resource> served_version(Discovery& discovery, const Kind& kind);
 // namespace.
 std::vector<Resource> served_kinds(Discovery& discovery);
 
-// The resources in which controllers keep old templates of a kind: ReplicaSets, ControllerRevisions, or nothing. An
-// operator may create either for its own kind.
+// The resources in which controllers keep old templates of a kind: ReplicaSets, ControllerRevisions, or nothing. Both
+// for a kind that is not in the table.
 std::vector<Resource> histories_of(const std::string& group, const std::string& kind);
 
 }  // namespace cudafault::kube

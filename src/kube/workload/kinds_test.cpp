@@ -105,6 +105,32 @@ TEST(Kinds, ReplacementOfAppsKinds) {
     EXPECT_EQ(replacement("apps", "ReplicaSet", "{}"), Replacement::kOnDelete);
 }
 
+TEST(Kinds, ArgoRolloutsAndKruise) {
+    const Workload rollout = workload("argoproj.io", "Rollout", {{"template", kTemplate}});
+    EXPECT_THAT(containers_of(rollout), testing::Contains(": spec.template.spec.containers[main] *"));
+    EXPECT_EQ(rollout.replacement, Replacement::kRolling);
+    EXPECT_THAT(rollout.note, AllOf(HasSubstr("blueGreen"), HasSubstr("promote")));
+    const Workload clones = workload("apps.kruise.io", "CloneSet", {{"template", kTemplate}});
+    EXPECT_THAT(containers_of(clones), testing::Contains(": spec.template.spec.containers[main] *"));
+    EXPECT_THAT(clones.note, HasSubstr("partition"));
+    const Workload set = workload("apps.kruise.io", "StatefulSet", {{"template", kTemplate}});
+    EXPECT_EQ(set.replacement, Replacement::kOrderedReady);
+    EXPECT_EQ(replacement("apps.kruise.io", "StatefulSet", R"({"podManagementPolicy": "Parallel"})"),
+              Replacement::kRolling);
+    EXPECT_EQ(kind_of_object({{"apiVersion", "apps.kruise.io/v1beta1"}, {"kind", "StatefulSet"}}),
+              kind_of("apps.kruise.io", "StatefulSet"));
+    EXPECT_EQ(kind_of_object({{"apiVersion", "v1"}, {"kind", "Pod"}}), kind_of("", "Pod"));
+    EXPECT_EQ(kind_of_object(nullptr), nullptr);
+}
+
+TEST(Kinds, RuntimesThatSeveralServicesShareAreKnownAndRefused) {
+    for (const char* kind : {"ServingRuntime", "ClusterServingRuntime"}) {
+        const Workload runtime = workload("serving.kserve.io", kind, kTemplateSpec);
+        EXPECT_THAT(runtime.refusal, AllOf(HasSubstr(kind), HasSubstr("every InferenceService that uses it")));
+        EXPECT_THAT(containers_of(runtime), testing::Contains("runtime: spec.containers[main] *")) << kind;
+    }
+}
+
 TEST(Kinds, CronJob) {
     const Workload nightly = workload("batch", "CronJob", {{"jobTemplate", {{"spec", {{"template", kTemplate}}}}}});
     EXPECT_THAT(containers_of(nightly), testing::Contains(": spec.jobTemplate.spec.template.spec.containers[main] *"));
@@ -114,7 +140,7 @@ TEST(Kinds, CronJob) {
 TEST(Kinds, PodsAndJobsAreLookedAtButNotInjected) {
     const Workload pod = workload("", "Pod", kTemplateSpec);
     EXPECT_THAT(containers_of(pod), ElementsAre(": spec.containers[main] *", ": spec.containers[side]"));
-    EXPECT_THAT(pod.refusal, HasSubstr("inject the workload that makes it"));
+    EXPECT_THAT(pod.refusal, HasSubstr("inject the workload that creates it"));
     EXPECT_THAT(pod.note, IsEmpty());
     const Workload job = workload("batch", "Job", {{"template", kTemplate}});
     EXPECT_THAT(containers_of(job), testing::Contains(": spec.template.spec.containers[main] *"));
@@ -122,9 +148,9 @@ TEST(Kinds, PodsAndJobsAreLookedAtButNotInjected) {
 }
 
 TEST(Kinds, ImmutableKindsAreRefused) {
-    EXPECT_THAT(workload("jobset.x-k8s.io", "JobSet", Json::object()).refusal, HasSubstr("create it anew"));
-    EXPECT_THAT(workload("batch.volcano.sh", "Job", Json::object()).refusal, HasSubstr("create it anew"));
-    EXPECT_THAT(workload("trainer.kubeflow.org", "TrainJob", Json::object()).refusal, HasSubstr("create it anew"));
+    EXPECT_THAT(workload("jobset.x-k8s.io", "JobSet", Json::object()).refusal, HasSubstr("create it again"));
+    EXPECT_THAT(workload("batch.volcano.sh", "Job", Json::object()).refusal, HasSubstr("create it again"));
+    EXPECT_THAT(workload("trainer.kubeflow.org", "TrainJob", Json::object()).refusal, HasSubstr("create it again"));
     EXPECT_THAT(workload("kubeflow.org", "MPIJob", Json::object()).refusal, HasSubstr("mpirun"));
     EXPECT_THAT(workload("ray.io", "RayJob", Json::object()).refusal, HasSubstr("clusterSelector"));
     const Json jobs = Json::parse(R"({"replicatedJobs": [{"name": "w", "template": {"spec": {"template": {"spec":
@@ -171,6 +197,20 @@ TEST(Kinds, GraphV1beta1) {
     std::vector<std::string> chosen;
     for (const TemplateSite& site : choose_containers(graph, {})) chosen.push_back(site.name);
     EXPECT_THAT(chosen, ElementsAre("VllmDecodeWorker", "VllmPrefillWorker"));
+}
+
+TEST(Kinds, ComponentsThatAreNoWorkersAreSkippedWithAReason) {
+    const Workload graph = workload("nvidia.com", "DynamoGraphDeployment", kGraphBeta);
+    EXPECT_THAT(graph.skipped, ElementsAre("component Frontend has type frontend and is not injected",
+                                           "component Planner has type planner and is not injected",
+                                           "component Untyped has no type and requests no GPU and is not injected"));
+    const Workload of_main = workload("nvidia.com", "DynamoGraphDeployment", Json::parse(R"({"services": {
+        "Frontend": {"componentType": "main"},
+        "Engine": {"componentType": "encode", "resources": {"limits": {"gpu": "1"}}}}})"));
+    EXPECT_THAT(of_main.skipped,
+                ElementsAre("component Frontend has type main and requests no GPU and is not injected"));
+    EXPECT_THAT(containers_of(of_main), ElementsAre("Engine: spec.services.Engine.extraPodSpec.mainContainer *"));
+    EXPECT_THAT(of_main.templates.at(0).note, HasSubstr("type encode and requests a GPU, so it counts as a worker"));
 }
 
 const Json kGraphAlpha = Json::parse(R"({"envs": [{"name": "A", "value": "1"}], "services": {

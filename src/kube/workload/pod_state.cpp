@@ -17,10 +17,12 @@ bool mounts_config_map(const Json& pod, const std::string& name) {
 }
 
 bool has_variable(const Json& pod, const std::string& name, const std::string& value) {
-    const Json& containers = value_at(value_at(pod, "spec"), "containers");
-    return std::any_of(containers.begin(), containers.end(), [&](const Json& container) {
-        return text_at(container, Path{"env"}.item(name) / "value") == value;
-    });
+    for (const char* list : {"containers", "initContainers"}) {
+        for (const Json& container : value_at(value_at(pod, "spec"), list)) {
+            if (text_at(container, Path{"env"}.item(name) / "value") == value) return true;
+        }
+    }
+    return false;
 }
 
 const Json& statuses_of(const Json& pod) { return value_at(value_at(pod, "status"), "containerStatuses"); }

@@ -71,10 +71,10 @@ bool is_controlled_by(const Json& object, const Uids& uids) {
     return owner && uids.contains(owner->uid);
 }
 
-Uids owned_by(const Workload& workload, const std::vector<Json>& objects) {
+Uids owned_by(const Uids& controllers, const std::vector<Json>& objects) {
     Uids uids;
     for (const Json& object : objects) {
-        if (is_controlled_by(object, {workload.uid()})) uids.insert(uid_of(object));
+        if (is_controlled_by(object, controllers)) uids.insert(uid_of(object));
     }
     return uids;
 }
@@ -87,14 +87,46 @@ std::vector<Json> list_owned_pods(Client& client, const Workload& workload, cons
     return pods;
 }
 
+Json workload_reference(Client& client, const ObjectRef& rollout) {
+    try {
+        const auto object = client.find(rollout);
+        return object ? value_at(value_at(*object, "spec"), "workloadRef") : Json();
+    } catch (const ApiError& error) {
+        if (error.code != 403) throw;
+        return {};
+    }
+}
+
+// An Argo Rollout makes pods of the template of the Deployment that its workloadRef names; its ReplicaSets are its own.
+Uids rollouts_of(Client& client, const Workload& deployment, const std::vector<Json>& replica_sets) {
+    static const Resource rollouts = {"argoproj.io", "v1alpha1", "rollouts", "rollout", "Rollout", true, {}, {}, {}};
+    std::map<std::string, std::string> names;  // by uid
+    for (const Json& set : replica_sets) {
+        const auto owner = controller_of(set);
+        if (owner && owner->resource.kind == "Rollout" && owner->resource.group == "argoproj.io")
+            names[owner->uid] = owner->name;
+    }
+    Uids uids;
+    for (const auto& [uid, name] : names) {
+        const Json reference = workload_reference(client, {rollouts, deployment.ref.in_namespace, name});
+        if (text_at(reference, "name") == deployment.ref.name &&
+            text_at(reference, "kind") == deployment.ref.resource.kind) {
+            uids.insert(uid);
+        }
+    }
+    return uids;
+}
+
 std::vector<Json> pods_of_replica_sets(Client& client, const Workload& workload, const std::string& selector) {
     const auto sets = client.list_all({replica_sets(), workload.ref.in_namespace}, {selector, ""});
-    return list_owned_pods(client, workload, selector, owned_by(workload, sets));
+    Uids controllers = rollouts_of(client, workload, sets);
+    controllers.insert(workload.uid());
+    return list_owned_pods(client, workload, selector, owned_by(controllers, sets));
 }
 
 std::vector<Json> pods_of_jobs(Client& client, const Workload& workload) {
     const auto all = client.list_all({jobs(), workload.ref.in_namespace}, {});
-    return list_owned_pods(client, workload, pod_selector(workload), owned_by(workload, all));
+    return list_owned_pods(client, workload, pod_selector(workload), owned_by({workload.uid()}, all));
 }
 
 std::vector<Json> the_pod_itself(Client& client, const Workload& workload) {

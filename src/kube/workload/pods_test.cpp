@@ -61,6 +61,20 @@ TEST_F(PodsOfTest, OfADeploymentThroughItsReplicaSets) {
     EXPECT_THAT(query(), AllOf(HasSubstr("labelSelector=app%3Dweb"), HasSubstr("status.phase%21%3DSucceeded")));
 }
 
+TEST_F(PodsOfTest, OfADeploymentWhoseTemplateAnArgoRolloutUses) {
+    hold_list(kReplicaSetPath, {owned(named("web-1"), "argoproj.io/v1alpha1", "Rollout", "live"),
+                                owned(named("web-2"), "argoproj.io/v1alpha1", "Rollout", "own-template")});
+    hold_list(kPodPath, {owned(named("a"), "apps/v1", "ReplicaSet", "web-1"),
+                         owned(named("b"), "apps/v1", "ReplicaSet", "web-2")});
+    const std::string rollouts = "/apis/argoproj.io/v1alpha1/namespaces/prod/rollouts/";
+    hold(rollouts + "live", named("live", {{"workloadRef", {{"kind", "Deployment"}, {"name", "web"}}}}));
+    hold(rollouts + "own-template", named("own-template"));
+    const Workload web = workload("apps", "Deployment", "web", {{"selector", {{"matchLabels", {{"app", "web"}}}}}});
+    EXPECT_THAT(names(web), ElementsAre("a"));
+    responder.on("GET", rollouts + "live", {status_answer(403, "Forbidden")});
+    EXPECT_THAT(names(web), IsEmpty());
+}
+
 TEST_F(PodsOfTest, SelectorsWithExpressions) {
     hold_list(kPodPath, {owned(named("a"), "apps/v1", "StatefulSet", "db")});
     const Json selector = Json::parse(R"({"matchLabels": {"app": "db", "odd": 3}, "matchExpressions": [

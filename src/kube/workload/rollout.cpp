@@ -23,6 +23,7 @@
 #include "kube/api/transport/session.hpp"
 #include "kube/object/owners.hpp"
 #include "kube/workload/diagnosis.hpp"
+#include "kube/workload/kinds.hpp"
 #include "kube/workload/pods.hpp"
 
 namespace cudafault::kube {
@@ -44,13 +45,17 @@ bool is_apps(const Json& object, const char* kind) {
     return text_at(object, "apiVersion").starts_with("apps/") && text_at(object, "kind") == kind;
 }
 
+bool is_stateful_set(const Json& object) {
+    const Kind* kind = kind_of_object(object);
+    return kind && kind->kind == "StatefulSet";
+}
+
 int desired_of(const Json& object) {
     if (is_apps(object, "DaemonSet")) {
         return static_cast<int>(number_at(object, {"status", "desiredNumberScheduled"}));
     }
-    if (text_at(object, "apiVersion").starts_with("apps/")) {
-        return static_cast<int>(number_at(object, {"spec", "replicas"}, 1));
-    }
+    const Kind* kind = kind_of_object(object);
+    if (kind && kind->has_replicas) return static_cast<int>(number_at(object, {"spec", "replicas"}, 1));
     return number_at(object, {"spec", "replicas"}, 1) == 0 ? 0 : -1;
 }
 
@@ -96,7 +101,7 @@ public:
 
     void update(const Json& object) {
         first_ordinal_ = number_at(object, {"spec", "ordinals", "start"});
-        const bool is_set = is_apps(object, "StatefulSet") &&
+        const bool is_set = is_stateful_set(object) &&
                             text_at(object, {"spec", "updateStrategy", "type"}, "RollingUpdate") == "RollingUpdate";
         partition_ = is_set ? number_at(object, {"spec", "updateStrategy", "rollingUpdate", "partition"}) : 0;
         const int all = desired_of(object);
@@ -317,7 +322,7 @@ private:
     // It has answered before, so it is likely to come back.
     void wait_for_server() {
         if (!std::exchange(server_lost_, true) && options_.on_progress) {
-            options_.on_progress("the API server does not answer any more; waiting until it does");
+            options_.on_progress("the API server does not answer; waiting for it");
         }
         version_.clear();
         client_.session().wait_until(after(kServerPoll));
@@ -546,7 +551,7 @@ private:
     RolloutResult superseded() {
         RolloutResult result;
         result.state = expected_.state(pods());
-        result.problems.push_back(fmt::format("{} has been changed by somebody else meanwhile", workload_.text()));
+        result.problems.push_back(fmt::format("{} has been changed by another client since", workload_.text()));
         return result;
     }
 
@@ -591,7 +596,7 @@ private:
         if (names.empty() || may_delete_) return {};
         const char* why = workload_.replacement == Replacement::kOnDelete
                               ? "replaces only pods that are deleted"
-                              : "waits for ever for pods of the old template that are not ready";
+                              : "never replaces pods of the old template that are not Ready";
         return {fmt::format("{} {}: delete {}, one after another, or let that be done with --delete-pods",
                             workload_.text(), why, fmt::join(names, ", "))};
     }

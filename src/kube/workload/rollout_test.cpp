@@ -149,7 +149,7 @@ TEST_F(RolloutTest, EndsWhenTheWorkloadIsNotTheOneItWasForAnyMore) {
     const auto result = wait();
     EXPECT_FALSE(result.done);
     EXPECT_FALSE(result.nothing_to_wait_for);
-    EXPECT_THAT(result.problems, ElementsAre(HasSubstr("changed by somebody else")));
+    EXPECT_THAT(result.problems, ElementsAre(HasSubstr("changed by another client")));
 }
 
 TEST_F(RolloutTest, FollowsTheWatchToTheEnd) {
@@ -451,7 +451,7 @@ TEST_F(RolloutTest, AnOrderedSetNeedsOnlyBrokenPodsDeleted) {
     listed = {{{"web-0", "old"}, {"web-1", "old", false}}};
     responder.on("GET", kPodPath, {pod_list(listed[0])});
     give_up_after(milliseconds(100));
-    const auto needed = AllOf(HasSubstr("waits for ever"), HasSubstr("delete web-1, one"));
+    const auto needed = AllOf(HasSubstr("never replaces pods"), HasSubstr("delete web-1, one"));
     EXPECT_THAT(wait().problems, ElementsAre(needed));
     EXPECT_THAT(progress, ElementsAre(AllOf(StartsWith("0 of 2 pods replaced, "), needed)));
     rollout.delete_stuck = true;

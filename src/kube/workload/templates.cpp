@@ -43,8 +43,8 @@ std::string what_is_there(const Json& value) {
 std::string place_text(const Path& path) { return path.empty() ? "the object" : path.text(); }
 
 [[noreturn]] void refuse_path(const std::string& path) {
-    throw Error(
-        fmt::format("\"{}\" is no path to a pod template: write it as spec.template or spec.groups[*].template", path));
+    throw Error(fmt::format(
+        "invalid template path \"{}\": expected a path such as spec.template or spec.groups[*].template", path));
 }
 
 Segment segment_from(const std::string& text, const std::string& path) {
@@ -136,17 +136,36 @@ const Json& at_or_null(const Json& object, const Path& path) {
     return place ? *place : null;
 }
 
-TemplateSite pod_site(const Json& object, const std::string& name, const Path& pod_spec, const OtherClaims& others) {
+// Of the pods that a template makes: beside the pod spec, or of a Grove clique above it.
+const Json& annotations_of(const Json& object, const Path& pod_spec) {
+    const Path beside = pod_spec.parent();
+    const Json& own = at_or_null(object, beside / "metadata" / "annotations");
+    return own.is_object() || beside.empty() ? own : at_or_null(object, beside.parent() / "annotations");
+}
+
+void add_containers(std::vector<ContainerSite>& sites, const Json& spec, const Path& list, bool sidecars,
+                    const KnownDevices& known) {
+    const Json& containers = value_at(spec, list.last().field.c_str());
+    if (!containers.is_array()) return;
+    const bool are_init = list.last().field == "initContainers";
+    for (const Json& container : containers) {
+        const std::string name = text_at(container, "name");
+        const bool is_sidecar = text_at(container, "restartPolicy") == "Always";
+        if (name.empty() || (are_init && is_sidecar != sidecars)) continue;
+        const Path at = list.item(name);
+        const GpuUse use = gpu_use(container, spec, known);
+        sites.push_back({name, at, at / "env", {}, use.has_gpu, "", use.note});
+    }
+}
+
+TemplateSite pod_site(const Json& object, const std::string& name, const Path& pod_spec, const KnownDevices& known) {
     TemplateSite site{name, pod_spec, {}};
     const Json& spec = at_or_null(object, pod_spec);
-    const Json& containers = value_at(spec, "containers");
-    if (!containers.is_array()) return site;
-    for (const Json& container : containers) {
-        const std::string container_name = text_at(container, "name");
-        if (container_name.empty()) continue;
-        const Path at = (pod_spec / "containers").item(container_name);
-        site.containers.push_back({container_name, at, at / "env", {}, has_gpu(container, spec, others)});
-    }
+    add_containers(site.containers, spec, pod_spec / "containers", false, known);
+    add_containers(site.containers, spec, pod_spec / "initContainers", true, known);
+    add_containers(site.init_containers, spec, pod_spec / "initContainers", false, known);
+    const std::string sharing = container_with_share(annotations_of(object, pod_spec), spec);
+    for (ContainerSite& container : site.containers) container.has_gpu |= container.name == sharing;
     return site;
 }
 
@@ -154,61 +173,77 @@ bool is_one_of(const std::string& text, std::initializer_list<const char*> words
     return std::any_of(words.begin(), words.end(), [&](const char* word) { return text == word; });
 }
 
-// Not by the component's name, which users choose.
-bool is_worker(const std::string& type, const std::string& sub_type) {
-    if (is_one_of(type, {"worker", "prefill", "decode"})) return true;
-    return is_one_of(type, {"", "default"}) && is_one_of(sub_type, {"prefill", "decode"});
+bool has_gpu(const TemplateSite& site) {
+    return std::any_of(site.containers.begin(), site.containers.end(),
+                       [](const ContainerSite& container) { return container.has_gpu; });
 }
 
-std::optional<TemplateSite> component_site(const Json& object, const Place& place, const OtherClaims& others) {
-    if (!is_worker(text_at(at_or_null(object, place.path), "type"), "")) return std::nullopt;
-    TemplateSite site = pod_site(object, place.name, place.path / "podTemplate" / "spec", others);
+// By its type, and not by the component's name, which users choose. A type that is not known counts by its GPUs.
+void skip_unless_worker(TemplateSite& site, const std::string& type, const std::string& sub_type) {
+    if (is_one_of(type, {"worker", "prefill", "decode"})) return;
+    const bool is_known = is_one_of(type, {"frontend", "planner", "epp", "router"});
+    if (!is_known && is_one_of(sub_type, {"prefill", "decode"}) && is_one_of(type, {"", "default"})) return;
+    const std::string which = type.empty() ? "no type" : fmt::format("type {}", type);
+    if (is_known || !has_gpu(site)) {
+        site.why_skipped = fmt::format("component {} has {}{} and is not injected", site.name, which,
+                                       is_known ? "" : " and requests no GPU");
+    } else {
+        site.note = fmt::format("component {} has {} and requests a GPU, so it counts as a worker", site.name, which);
+    }
+}
+
+TemplateSite component_site(const Json& object, const Place& place, const KnownDevices& known) {
+    TemplateSite site = pod_site(object, place.name, place.path / "podTemplate" / "spec", known);
     for (ContainerSite& container : site.containers) {
         if (container.name == kMainContainer) container.weaker_env = {Path{"spec", "env"}};
     }
+    skip_unless_worker(site, text_at(at_or_null(object, place.path), "type"), "");
     return site;
 }
 
 // What the operator makes nvidia.com/gpu, or the resource `gpuType`, of.
-bool amounts_have_gpu(const Json& amounts) {
+bool amounts_have_gpu(const Json& amounts, const KnownDevices& known) {
     const std::string type = text_at(amounts, "gpuType");
-    if (!is_zero(value_at(amounts, "gpu")) && (type.empty() || is_gpu_resource(type))) return true;
-    return resources_have_gpu({{"limits", value_at(amounts, "custom")}}, nullptr);
-}
-
-bool service_has_gpu(const Json& service, const Json& pod_spec, const OtherClaims& others) {
-    const Json& resources = value_at(service, "resources");
-    if (amounts_have_gpu(value_at(resources, "limits")) || amounts_have_gpu(value_at(resources, "requests"))) {
+    if (!is_zero(value_at(amounts, "gpu")) && (type.empty() || device_of_resource(type) >= Device::kUnknown)) {
         return true;
     }
-    return resources_have_gpu({{"claims", value_at(resources, "claims")}}, pod_spec, others) ||
-           has_gpu(value_at(pod_spec, "mainContainer"), pod_spec, others);
+    return gpu_use_of_resources({{"limits", value_at(amounts, "custom")}}, nullptr, known).has_gpu;
 }
 
-std::optional<TemplateSite> service_site(const Json& object, const Place& place, const OtherClaims& others) {
+bool service_has_gpu(const Json& service, const Json& pod_spec, const KnownDevices& known) {
+    const Json& resources = value_at(service, "resources");
+    if (amounts_have_gpu(value_at(resources, "limits"), known) ||
+        amounts_have_gpu(value_at(resources, "requests"), known)) {
+        return true;
+    }
+    return gpu_use_of_resources({{"claims", value_at(resources, "claims")}}, pod_spec, known).has_gpu ||
+           gpu_use(value_at(pod_spec, "mainContainer"), pod_spec, known).has_gpu;
+}
+
+TemplateSite service_site(const Json& object, const Place& place, const KnownDevices& known) {
     const Json& service = at_or_null(object, place.path);
-    if (!is_worker(text_at(service, "componentType"), text_at(service, "subComponentType"))) return std::nullopt;
     const Path pod_spec = place.path / "extraPodSpec";
     const Path main = pod_spec / "mainContainer";
-    TemplateSite site = pod_site(object, place.name, pod_spec, others);
-    const bool gpu = service_has_gpu(service, value_at(service, "extraPodSpec"), others);
+    TemplateSite site = pod_site(object, place.name, pod_spec, known);
+    const bool gpu = service_has_gpu(service, value_at(service, "extraPodSpec"), known);
     site.containers.insert(site.containers.begin(), ContainerSite{kMainContainer,
                                                                   main,
                                                                   place.path / "envs",
                                                                   {Path{"spec", "envs"}, main / "env"},
                                                                   gpu,
                                                                   text_at(service, "envFromSecret")});
+    skip_unless_worker(site, text_at(service, "componentType"), text_at(service, "subComponentType"));
     return site;
 }
 
-std::optional<TemplateSite> site_at(const Json& object, const Place& place, Shape shape, const OtherClaims& others) {
+TemplateSite site_at(const Json& object, const Place& place, Shape shape, const KnownDevices& known) {
     switch (shape) {
-        case Shape::kTemplate: return pod_site(object, place.name, place.path / "spec", others);
-        case Shape::kPodSpec: return pod_site(object, place.name, place.path, others);
-        case Shape::kGraphComponent: return component_site(object, place, others);
-        case Shape::kGraphService: return service_site(object, place, others);
+        case Shape::kGraphComponent: return component_site(object, place, known);
+        case Shape::kGraphService: return service_site(object, place, known);
+        case Shape::kPodSpec: return pod_site(object, place.name, place.path, known);
+        case Shape::kTemplate: break;
     }
-    return std::nullopt;
+    return pod_site(object, place.name, place.path / "spec", known);
 }
 
 void add_once(std::vector<TemplateSite>& sites, TemplateSite site) {
@@ -222,7 +257,7 @@ Shape shape_at(const Json& object, const Path& path, const std::string& text) {
     if (value_at(value_at(value, "spec"), "containers").is_array()) return Shape::kTemplate;
     if (value_at(value, "containers").is_array()) return Shape::kPodSpec;
     throw Error(fmt::format(
-        "{} of {} is no pod template: it has neither spec.containers nor containers ({}); give the path of {}",
+        "{} of {} is not a pod template: it has neither spec.containers nor containers ({}); give the path of {}",
         path.text(), text, what_is_there(value), "the object that holds one of these"));
 }
 
@@ -246,21 +281,20 @@ void name_apart(std::vector<TemplateSite>& sites) {
 }  // namespace
 
 std::vector<TemplateSite> sites_of(const Json& object, const std::vector<TemplatePattern>& patterns,
-                                   const OtherClaims& others) {
+                                   const KnownDevices& known) {
     std::vector<TemplateSite> sites;
     for (const TemplatePattern& pattern : patterns) {
         for (Place place : expand(object, pattern.path).places) {
             if (place.name.empty()) place.name = pattern.name;
-            auto site = at_or_null(object, place.path).is_object() ? site_at(object, place, pattern.shape, others)
-                                                                   : std::nullopt;
-            if (site) add_once(sites, std::move(*site));
+            if (!at_or_null(object, place.path).is_object()) continue;
+            add_once(sites, site_at(object, place, pattern.shape, known));
         }
     }
     return sites;
 }
 
 std::vector<TemplateSite> sites_of_paths(const Json& object, const std::vector<std::string>& paths,
-                                         const std::string& text, const OtherClaims& others) {
+                                         const std::string& text, const KnownDevices& known) {
     std::vector<TemplateSite> sites;
     for (const std::string& path : paths) {
         const Expansion expansion = expand(object, path);
@@ -270,8 +304,7 @@ std::vector<TemplateSite> sites_of_paths(const Json& object, const std::vector<s
         }
         for (Place place : expansion.places) {
             if (place.name.empty() && paths.size() > 1) place.name = telling_field(place.path);
-            auto site = site_at(object, place, shape_at(object, place.path, text), others);
-            if (site) add_once(sites, std::move(*site));
+            add_once(sites, site_at(object, place, shape_at(object, place.path, text), known));
         }
     }
     name_apart(sites);

@@ -17,6 +17,7 @@ struct ContainerSite {
     std::vector<Path> weaker_env;  // lists that lose against it, the strongest first
     bool has_gpu = false;
     std::string env_secret = "";  // one whose keys are variables too, as of an envFrom
+    std::string gpu_note = "";    // why it counts as one with a GPU, if that is a guess
 };
 
 // An item of such a list.
@@ -25,7 +26,10 @@ inline Json variable(const std::string& name, const std::string& value) { return
 struct TemplateSite {
     std::string name;  // of the component, clique or worker group; empty where a workload has one template
     Path pod_spec;     // volumes, initContainers, affinity and securityContext are in it; may not exist yet
-    std::vector<ContainerSite> containers;  // without init containers
+    std::vector<ContainerSite> containers;            // also sidecars: init containers with restartPolicy Always
+    std::vector<ContainerSite> init_containers = {};  // the others, which are not injected
+    std::string why_skipped = "";                     // a sentence; empty: it may be injected
+    std::string note = "";                            // a sentence, or empty
 };
 
 // How a change of the template reaches the pods.
@@ -39,8 +43,8 @@ enum class Replacement {
 enum class Shape {
     kTemplate,        // a PodTemplateSpec
     kPodSpec,         // a PodSpec
-    kGraphComponent,  // of a DynamoGraphDeployment v1beta1; only workers
-    kGraphService,    // of a DynamoGraphDeployment v1alpha1; only workers
+    kGraphComponent,  // of a DynamoGraphDeployment v1beta1; others than workers are skipped
+    kGraphService,    // of a DynamoGraphDeployment v1alpha1; others than workers are skipped
 };
 
 // `[*]` stands for each item of a list, which is told by its name or groupName, or each field of an object; these name
@@ -53,11 +57,11 @@ struct TemplatePattern {
 
 // What is not there, or not as it should be, is passed over.
 std::vector<TemplateSite> sites_of(const Json& object, const std::vector<TemplatePattern>& patterns,
-                                   const OtherClaims& others = {});
+                                   const KnownDevices& known = {});
 
 // Of paths as a user gives them, to PodTemplateSpecs or PodSpecs. Throws Error that says what is there instead; `text`
 // is the object's for it.
 std::vector<TemplateSite> sites_of_paths(const Json& object, const std::vector<std::string>& paths,
-                                         const std::string& text, const OtherClaims& others = {});
+                                         const std::string& text, const KnownDevices& known = {});
 
 }  // namespace cudafault::kube

@@ -81,7 +81,7 @@ TEST(Templates, WhatIsThereInsteadIsSaid) {
                 AllOf(HasSubstr("nothing at spec.wrker.template of widgets.acme.com w"), HasSubstr("spec has no wrker"),
                       HasSubstr("it has driver, groups")));
     EXPECT_THAT(refused_path("status.x"), HasSubstr("the object has no status (it has spec)"));
-    EXPECT_THAT(refused_path("spec.worker"), AllOf(HasSubstr("no pod template"), HasSubstr("it has template")));
+    EXPECT_THAT(refused_path("spec.worker"), AllOf(HasSubstr("not a pod template"), HasSubstr("it has template")));
     EXPECT_THAT(refused_path("spec.groups"), HasSubstr("it is a list"));
     EXPECT_THAT(refused_path("spec.groups.template"), HasSubstr("spec.groups has no template (it is a list)"));
     EXPECT_THAT(refused_path("spec.groups[c].template"),
@@ -94,7 +94,7 @@ TEST(Templates, WhatIsThereInsteadIsSaid) {
 TEST(Templates, PathsThatAreNone) {
     for (const char* path : {"", ".", "spec.", "spec..x", "spec.groups[", "spec.groups[]", "spec.groups[*]x", "[*]",
                              "spec.groups]", "$"}) {
-        EXPECT_THAT(refused_path(path), testing::AnyOf(HasSubstr("is no path to a pod template"), HasSubstr("has no")))
+        EXPECT_THAT(refused_path(path), testing::AnyOf(HasSubstr("invalid template path"), HasSubstr("has no")))
             << path;
     }
 }
@@ -115,6 +115,41 @@ TEST(Templates, OddContainersArePassedOver) {
         const auto sites = sites_of(object, {{"template"}});
         ASSERT_EQ(sites.size(), 1u) << containers;
         EXPECT_THAT(sites[0].containers, IsEmpty()) << containers;
+    }
+}
+
+TEST(Templates, SidecarsAreContainersAndOtherInitContainersAreNamed) {
+    const Json gpu = {{"limits", {{"nvidia.com/gpu", 1}}}};
+    const Json object = {{"spec",
+                          {{"template",
+                            {{"spec",
+                              {{"containers", {{{"name", "main"}}}},
+                               {"initContainers",
+                                {{{"name", "fetch"}, {"resources", gpu}},
+                                 {{"name", "server"}, {"restartPolicy", "Always"}, {"resources", gpu}}}}}}}}}}};
+    const auto sites = sites_of(object, {{"spec.template"}});
+    ASSERT_EQ(sites.size(), 1u);
+    ASSERT_EQ(sites[0].containers.size(), 2u);
+    EXPECT_EQ(sites[0].containers[1].container.text(), "spec.template.spec.initContainers[server]");
+    EXPECT_TRUE(sites[0].containers[1].has_gpu);
+    ASSERT_EQ(sites[0].init_containers.size(), 1u);
+    EXPECT_EQ(sites[0].init_containers[0].name, "fetch");
+    EXPECT_TRUE(sites[0].init_containers[0].has_gpu);
+}
+
+TEST(Templates, AShareRequestedByAnAnnotationIsThePodsFirstContainers) {
+    const Json spec = {{"containers", {{{"name", "main"}}, {{"name", "side"}}}}};
+    const Json annotations = {{"gpu-fraction", "0.5"}};
+    const Json object = {
+        {"spec",
+         {{"template", {{"metadata", {{"annotations", annotations}}}, {"spec", spec}}},
+          {"cliques", {{{"name", "a"}, {"annotations", annotations}, {"spec", {{"podSpec", spec}}}}}}}}};
+    for (const TemplatePattern& pattern :
+         {TemplatePattern{"spec.template"}, TemplatePattern{"spec.cliques[*].spec.podSpec", Shape::kPodSpec}}) {
+        const auto sites = sites_of(object, {pattern});
+        ASSERT_EQ(sites.size(), 1u) << pattern.path;
+        EXPECT_TRUE(sites[0].containers.at(0).has_gpu) << pattern.path;
+        EXPECT_FALSE(sites[0].containers.at(1).has_gpu) << pattern.path;
     }
 }
 

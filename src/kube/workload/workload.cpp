@@ -14,7 +14,7 @@
 #include "kube/names.hpp"
 #include "kube/object/mentions.hpp"
 #include "kube/object/owners.hpp"
-#include "kube/workload/gpus.hpp"
+#include "kube/workload/device_lookup.hpp"
 #include "kube/workload/kinds.hpp"
 
 namespace cudafault::kube {
@@ -79,7 +79,8 @@ Json read_owner(Client& client, const ObjectRef& ref, const Found& owned, const 
         }
         if (!error.is_not_found()) throw;
     }
-    refuse_owner(owned, owner, "is not there any more: wait until the garbage collector has deleted what it owned");
+    refuse_owner(owned, owner,
+                 "no longer exists: wait until the garbage collector has deleted the objects that it owned");
 }
 
 // It was injected by itself: copies of a template that was injected mount the plan of another.
@@ -98,46 +99,30 @@ Found climb(Client& client, Discovery& discovery, Found at) {
         const ObjectRef ref{*resource, at.ref.in_namespace, owner->name};
         at = {ref, read_owner(client, ref, at, *owner)};
     }
-    throw Error(fmt::format("{} has more than {} owners above each other: repair their ownerReferences", at.text(),
-                            kMostOwners));
+    throw Error(
+        fmt::format("{} has a chain of more than {} owners: repair their ownerReferences", at.text(), kMostOwners));
 }
 
-// Of the best version that is served.
-std::optional<Resource> claim_resource(Discovery& discovery, const std::string& kind) {
-    for (const char* version : {"v1", "v1beta2", "v1beta1"}) {
-        auto resource = discovery.find(std::string("resource.k8s.io/") + version, kind);
-        if (resource) return resource;
+// The Rollout's controller makes its pods of the template that the referenced Deployment has.
+Found template_holder(Client& client, Discovery& discovery, Found found) {
+    if (found.ref.resource.group != "argoproj.io" || found.ref.resource.kind != "Rollout") return found;
+    const Json& reference = value_at(value_at(found.object, "spec"), "workloadRef");
+    const std::string kind = text_at(reference, "kind");
+    if (kind.empty()) return found;
+    const auto resource = discovery.find(text_at(reference, "apiVersion"), kind);
+    if (!resource) {
+        throw Error(fmt::format("{} takes its pod template from {} {}, a kind that the API server does not serve",
+                                found.text(), kind, text_at(reference, "name")));
     }
-    return std::nullopt;
-}
-
-bool is_other_claim(Client& client, Discovery& discovery, const ClaimSource& source, const std::string& in_namespace) {
-    try {
-        const auto resource = claim_resource(discovery, source.kind);
-        const auto claim = resource ? client.find({*resource, in_namespace, source.name}) : std::nullopt;
-        return claim && !claims_gpu(*claim);
-    } catch (const ApiError&) {
-        return false;  // nobody has to be allowed to read claims
-    }
-}
-
-OtherClaims other_claims(Client& client, Discovery& discovery, const Workload& workload) {
-    OtherClaims others;
-    for (const TemplateSite& site : workload.templates) {
-        const Json* pod_spec = find(workload.object, site.pod_spec);
-        if (!pod_spec) continue;
-        for (const ClaimSource& source : claim_sources(*pod_spec)) {
-            if (is_other_claim(client, discovery, source, workload.ref.in_namespace)) others.push_back(source);
-        }
-    }
-    return others;
+    const ObjectRef ref{*resource, found.ref.in_namespace, text_at(reference, "name")};
+    return {ref, client.get(ref)};
 }
 
 std::string refusal_of(const Kind* kind, const Workload& workload) {
     if (!workload.template_paths.empty()) return "";
     if (!kind) {
         return fmt::format(
-            "{} is of a kind whose pod templates are not known here: give the path of one with --template, such as {}",
+            "{} is of a kind whose pod templates are not known: give the path of one with --template, such as {}",
             workload.text(), "spec.template or spec.groups[*].template");
     }
     return kind->support == Support::kPossible ? "" : workload.text() + " cannot be injected: " + kind->note;
@@ -153,22 +138,31 @@ void check_paths(const Kind* kind, const Workload& workload) {
 
 void find_templates(Workload& workload) {
     const Kind* kind = kind_of(workload.ref.resource);
+    std::vector<TemplateSite> sites;
     if (!workload.template_paths.empty()) {
-        workload.templates =
-            sites_of_paths(workload.object, workload.template_paths, workload.text(), workload.other_claims);
+        sites = sites_of_paths(workload.object, workload.template_paths, workload.text(), workload.devices);
     } else if (kind) {
-        workload.templates = sites_of(workload.object, kind->templates, workload.other_claims);
+        sites = sites_of(workload.object, kind->templates, workload.devices);
+    }
+    workload.templates.clear();
+    workload.skipped.clear();
+    for (TemplateSite& site : sites) {
+        if (site.why_skipped.empty()) {
+            workload.templates.push_back(std::move(site));
+        } else {
+            workload.skipped.push_back(std::move(site.why_skipped));
+        }
     }
     if (kind) workload.replacement = kind->replacement(workload.object);
 }
 
 Workload build(const ObjectRef& ref, const Json& object, const std::vector<std::string>& template_paths,
-               const OtherClaims& others) {
+               const KnownDevices& devices) {
     Workload workload;
     workload.ref = ref;
     workload.update(object);
     workload.template_paths = template_paths;
-    workload.other_claims = others;
+    workload.devices = devices;
     const Kind* kind = kind_of(ref.resource);
     check_paths(kind, workload);
     workload.refusal = refusal_of(kind, workload);
@@ -190,9 +184,8 @@ bool matches(const std::string& glob, const std::string& text) { return fnmatch(
 
 bool is_chosen(const TemplateSite& site, const ContainerSite& container, const std::vector<std::string>& globs) {
     if (globs.empty()) return container.has_gpu;
-    return std::any_of(globs.begin(), globs.end(), [&](const std::string& glob) {
-        return matches(glob, container.name) || matches(glob, site.name + "/" + container.name);
-    });
+    return std::any_of(globs.begin(), globs.end(),
+                       [&](const std::string& glob) { return matches_container(glob, site, container); });
 }
 
 }  // namespace
@@ -217,22 +210,27 @@ Workload load_workload(Client& client, Discovery& discovery, const WorkloadChoic
     Found found = find_chosen(client, discovery, choice);
     const ObjectRef chosen = found.ref;
     if (choice.climb && !mounts_own_plan(found)) found = climb(client, discovery, std::move(found));
+    found = template_holder(client, discovery, std::move(found));
     Workload workload = build(found.ref, found.object, choice.template_paths, {});
     if (!workload.refusal.empty() && !choice.accept_refused)
         throw Error(workload.refusal + owned_text(chosen, workload));
-    workload.other_claims = other_claims(client, discovery, workload);
-    if (!workload.other_claims.empty()) find_templates(workload);
+    workload.devices = look_up_devices(client, discovery, workload);
+    find_templates(workload);
     return workload;
 }
 
 Workload reload(Client& client, const Workload& workload) {
-    return build(workload.ref, client.get(workload.ref), workload.template_paths, workload.other_claims);
+    return build(workload.ref, client.get(workload.ref), workload.template_paths, workload.devices);
 }
 
 std::optional<Workload> workload_of(const Resource& resource, const Json& object) {
     const ObjectRef ref = ref_of(resource, object);
     if (!kind_of(resource) || ref.name.empty()) return std::nullopt;
     return build(ref, object, {}, {});
+}
+
+bool matches_container(const std::string& glob, const TemplateSite& site, const ContainerSite& container) {
+    return matches(glob, container.name) || matches(glob, site.name + "/" + container.name);
 }
 
 std::vector<TemplateSite> choose_containers(const Workload& workload, const std::vector<std::string>& globs) {

@@ -22,7 +22,8 @@ struct Workload {  // NOLINT(bugprone-exception-escape)
     Replacement replacement = Replacement::kRolling;
     std::vector<TemplateSite> templates;      // those that may be injected: of a graph, without the Frontend
     std::vector<std::string> template_paths;  // as the user gave them, for a kind not in the table
-    OtherClaims other_claims;                 // of its pods, that were looked up and are no GPUs
+    std::vector<std::string> skipped;         // why each other template is not among them
+    KnownDevices devices;                     // that its templates name, as they were looked up
     std::string refusal;                      // why it cannot be injected, with the ways there are; empty if it can
     std::string note;                         // what a user has to know of the kind, or empty
 
@@ -50,9 +51,10 @@ struct WorkloadChoice {
 // Throws Error for a kind that is not served.
 std::vector<ObjectRef> possible_refs(Discovery& discovery, const WorkloadChoice& choice);
 
-// One request for the object, one more for each owner above it and each claim of devices in its templates. Throws
-// Error: a kind that cannot be injected, with the ways that exist; a kind that is not in the table, with no path given;
-// an owner that cannot be read. Where there is no such object, ApiError.
+// One request for the object, one more for each owner above it, and some for the claims and unknown devices in its
+// templates. Throws Error for a kind that cannot be injected, with the ways that exist, for a kind that is not in the
+// table without a path, and for an owner that cannot be read; ApiError if there is no such object. A Rollout with a
+// workloadRef stands for the Deployment that has its template.
 //
 // Without a kind, it is the first of `possible_refs` that exists.
 Workload load_workload(Client& client, Discovery& discovery, const WorkloadChoice& choice);
@@ -61,12 +63,15 @@ Workload load_workload(Client& client, Discovery& discovery, const WorkloadChoic
 Workload reload(Client& client, const Workload& workload);
 
 // A Workload of an object that has been read: for kinds of the table, those that cannot be injected too. Nothing for
-// others. Claims of devices count as GPUs.
+// others. Devices that only a look-up would tell count as GPUs.
 std::optional<Workload> workload_of(const Resource& resource, const Json& object);
 
 // The templates, with those containers only that are to be injected: those that a glob matches, by their name or by
 // template/container; without a glob those that have GPUs. Templates without one are left out. Empty: none has a GPU,
 // or no glob matched.
 std::vector<TemplateSite> choose_containers(const Workload& workload, const std::vector<std::string>& globs);
+
+// Whether the glob matches a container's name, or template/container.
+bool matches_container(const std::string& glob, const TemplateSite& site, const ContainerSite& container);
 
 }  // namespace cudafault::kube

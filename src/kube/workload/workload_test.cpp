@@ -3,6 +3,9 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
+#include <cctype>
+
 #include "kube/api/transport/api_error.hpp"
 #include "kube/testing/paths_testing.hpp"
 #include "kube/testing/workload_testing.hpp"
@@ -35,6 +38,16 @@ protected:
         serve("v1", {{"pods", "Pod"}});
         serve("acme.com/v1", {{"widgets", "Widget"}, {"makers", "Maker"}});
         serve_apps();
+    }
+
+    void serve_cluster_kinds(const std::string& api_version) {
+        Json list = {{{"name", "deviceclasses"}, {"kind", "DeviceClass"}, {"namespaced", false}, {"verbs", {"get"}}}};
+        for (const char* kind : {"ResourceClaimTemplate", "ResourceClaim"}) {
+            std::string plural = std::string(kind) + "s";
+            std::transform(plural.begin(), plural.end(), plural.begin(), [](char c) { return std::tolower(c); });
+            list.push_back({{"name", plural}, {"kind", kind}, {"namespaced", true}, {"verbs", {"get"}}});
+        }
+        responder.on("GET", "/apis/" + api_version, {json_answer({{"kind", "APIResourceList"}, {"resources", list}})});
     }
 
     Workload load(const WorkloadChoice& choice) { return load_workload(client(), discovery(), choice); }
@@ -142,12 +155,11 @@ TEST_F(LoadWorkloadTest, AnOwnerThatCannotBeRead) {
 
 TEST_F(LoadWorkloadTest, AnOwnerThatIsGone) {
     hold(kDeploymentPath + "/web", owned(web(), "acme.com/v1", "Widget", "top"));
-    EXPECT_THAT(refusal(choice("deployment", "web")),
-                HasSubstr("Widget top (acme.com/v1), which is not there any more"));
+    EXPECT_THAT(refusal(choice("deployment", "web")), HasSubstr("Widget top (acme.com/v1), which no longer exists"));
     Json another = named("top");
     another["metadata"]["uid"] = "uid-of-another";
     hold(kWidgets + "top", another);
-    EXPECT_THAT(refusal(choice("deployment", "web")), HasSubstr("which is not there any more"));
+    EXPECT_THAT(refusal(choice("deployment", "web")), HasSubstr("which no longer exists"));
 }
 
 TEST_F(LoadWorkloadTest, AnOwnerOfAKindThatIsNotServed) {
@@ -158,7 +170,7 @@ TEST_F(LoadWorkloadTest, AnOwnerOfAKindThatIsNotServed) {
 TEST_F(LoadWorkloadTest, OwnersInACircle) {
     hold(kWidgets + "a", owned(named("a"), "acme.com/v1", "Widget", "b"));
     hold(kWidgets + "b", owned(named("b"), "acme.com/v1", "Widget", "a"));
-    EXPECT_THAT(refusal(choice("widget", "a")), HasSubstr("more than 10 owners"));
+    EXPECT_THAT(refusal(choice("widget", "a")), HasSubstr("chain of more than 10 owners"));
 }
 
 TEST_F(LoadWorkloadTest, AMirrorPodHasNoOwner) {
@@ -188,7 +200,7 @@ TEST_F(LoadWorkloadTest, PathsAreForKindsThatAreNotKnown) {
     EXPECT_THAT(refusal(with_path), HasSubstr("leave the template path out"));
     with_path.kind = "pod";
     with_path.name = "bare";
-    EXPECT_THAT(refusal(with_path), HasSubstr("by no path: containers cannot be changed"));
+    EXPECT_THAT(refusal(with_path), HasSubstr("by no path: the containers of an existing Pod are immutable"));
 }
 
 TEST_F(LoadWorkloadTest, SomeKindsNeedAPath) {
@@ -197,7 +209,7 @@ TEST_F(LoadWorkloadTest, SomeKindsNeedAPath) {
     const Json groups = {{{"groupName", "gpus"}, {"template", gpu_template()}}};
     hold("/apis/ray.io/v1/namespaces/prod/rayservices/llm",
          named("llm", {{"rayClusterConfig", {{"workerGroupSpecs", groups}}}}));
-    EXPECT_THAT(refusal(choice("rayservice", "llm")), HasSubstr("needs its GPUs once more"));
+    EXPECT_THAT(refusal(choice("rayservice", "llm")), HasSubstr("needs as many GPUs again"));
     WorkloadChoice with_path = choice("rayservice", "llm");
     with_path.template_paths = {"spec.rayClusterConfig.workerGroupSpecs[*].template"};
     EXPECT_EQ(load(with_path).templates.at(0).name, "gpus");
@@ -216,10 +228,16 @@ Json claim_template(const std::string& device_class) {
 }
 
 TEST_F(LoadWorkloadTest, ClaimsAreLookedUp) {
-    serve("resource.k8s.io/v1beta2", {{"resourceclaimtemplates", "ResourceClaimTemplate"}});
+    serve_cluster_kinds("resource.k8s.io/v1beta2");
     const std::string claims = "/apis/resource.k8s.io/v1beta2/namespaces/prod/resourceclaimtemplates/";
     hold(claims + "gpu", claim_template("gpu.nvidia.com"));
-    hold(claims + "nic", claim_template("dranet.example.com"));
+    hold(claims + "nic", claim_template("network"));
+    hold(claims + "odd", claim_template("odd"));
+    const auto selecting = [](const std::string& driver) {
+        return Json{{"spec", {{"selectors", {{{"cel", {{"expression", "device.driver == '" + driver + "'"}}}}}}}}};
+    };
+    hold("/apis/resource.k8s.io/v1beta2/deviceclasses/network", selecting("dra.net"));
+    hold("/apis/resource.k8s.io/v1beta2/deviceclasses/odd", selecting("acme.com"));
     const auto chosen = [&](const std::string& name) {
         hold(kDeploymentPath + "/web", claiming(name));
         const Workload workload = load(choice("deployment", "web"));
@@ -228,9 +246,61 @@ TEST_F(LoadWorkloadTest, ClaimsAreLookedUp) {
     };
     EXPECT_EQ(chosen("gpu"), 1u);
     EXPECT_EQ(chosen("nic"), 0u);
+    EXPECT_EQ(chosen("odd"), 1u) << "an unknown driver counts as one";
     EXPECT_EQ(chosen("absent"), 1u) << "it may be one";
     responder.on("GET", claims + "secret", {status_answer(403, "Forbidden")});
     EXPECT_EQ(chosen("secret"), 1u) << "it may be one";
+}
+
+TEST_F(LoadWorkloadTest, ARunningPodTellsTheDriverOfAnUnknownClass) {
+    serve_cluster_kinds("resource.k8s.io/v1beta2");
+    const std::string root = "/apis/resource.k8s.io/v1beta2/namespaces/prod/";
+    hold(root + "resourceclaimtemplates/odd", claim_template("odd"));
+    Json pod = owned(named("web-1-x"), "apps/v1", "ReplicaSet", "web-1");
+    pod["spec"] = claiming("odd")["spec"]["template"]["spec"];
+    pod["status"]["resourceClaimStatuses"] = {{{"name", "device"}, {"resourceClaimName", "web-1-x-device"}}};
+    hold_list(kReplicaSetPath, {owned(named("web-1"), "apps/v1", "Deployment", "web")});
+    hold_list(kPodPath, {pod});
+    const auto allocate = [&](const std::string& driver) {
+        hold(root + "resourceclaims/web-1-x-device",
+             {{"status", {{"allocation", {{"devices", {{"results", {{{"driver", driver}}}}}}}}}}});
+        hold(kDeploymentPath + "/web", claiming("odd"));
+        return load(choice("deployment", "web")).templates.at(0).containers.at(0);
+    };
+    EXPECT_FALSE(allocate("dra.net").has_gpu);
+    EXPECT_TRUE(allocate("gpu.nvidia.com").has_gpu);
+    EXPECT_THAT(allocate("gpu.nvidia.com").gpu_note, IsEmpty());
+    EXPECT_THAT(allocate("acme.com").gpu_note, HasSubstr("unknown device"));
+}
+
+TEST_F(LoadWorkloadTest, AnExtendedResourceOfADeviceClassIsLookedUp) {
+    serve_cluster_kinds("resource.k8s.io/v1");
+    Json fast = {{"metadata", {{"name", "fast"}}},
+                 {"spec",
+                  {{"extendedResourceName", "acme.com/fast"},
+                   {"selectors", {{{"cel", {{"expression", "device.driver == 'gpu.nvidia.com'"}}}}}}}}};
+    hold_list("/apis/resource.k8s.io/v1/deviceclasses", {fast});
+    Json object = web();
+    object["spec"]["template"]["spec"]["containers"] = {
+        {{"name", "main"}, {"resources", {{"limits", {{"acme.com/fast", 1}}}}}},
+        {{"name", "other"}, {"resources", {{"limits", {{"acme.com/slow", 1}}}}}}};
+    hold(kDeploymentPath + "/web", object);
+    const auto containers = load(choice("deployment", "web")).templates.at(0).containers;
+    EXPECT_TRUE(containers.at(0).has_gpu);
+    EXPECT_THAT(containers.at(0).gpu_note, IsEmpty());
+    EXPECT_THAT(containers.at(1).gpu_note, HasSubstr("acme.com/slow, an unknown resource"));
+}
+
+TEST_F(LoadWorkloadTest, ARolloutWithAReferenceStandsForTheDeploymentThatHasItsTemplate) {
+    announce({{"apps", "v1"}, {"argoproj.io", "v1alpha1"}});
+    serve("argoproj.io/v1alpha1", {{"rollouts", "Rollout"}});
+    const std::string rollout = "/apis/argoproj.io/v1alpha1/namespaces/prod/rollouts/live";
+    const Json reference = {{"apiVersion", "apps/v1"}, {"kind", "Deployment"}, {"name", "web"}};
+    hold(rollout, named("live", {{"workloadRef", reference}}));
+    hold(kDeploymentPath + "/web", web());
+    EXPECT_EQ(load(choice("rollout", "live")).text(), "deployments.apps web in namespace prod");
+    hold(rollout, named("live", {{"template", gpu_template()}}));
+    EXPECT_EQ(load(choice("rollout", "live")).text(), "rollouts.argoproj.io live in namespace prod");
 }
 
 TEST_F(LoadWorkloadTest, AClaimOnAServerThatKnowsNoneMayBeAGpu) {

@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kube/inject/architectures.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <optional>
+#include <set>
+
+#include "kube/api/client/client.hpp"
+#include "kube/api/client/resource.hpp"
+#include "kube/api/common/error.hpp"
+#include "kube/api/common/json.hpp"
+#include "kube/api/transport/api_error.hpp"
+#include "kube/workload/pods.hpp"
+
+namespace cudafault::kube {
+
+namespace {
+
+using Names = std::set<std::string>;  // values of the label kubernetes.io/arch
+
+constexpr const char* kLabel = "kubernetes.io/arch";
+constexpr Architecture kAll[] = {Architecture::kX86_64, Architecture::kAarch64};
+
+Names all_names() { return {kubernetes_name(Architecture::kX86_64), kubernetes_name(Architecture::kAarch64)}; }
+
+std::vector<Architecture> known(const Names& names) {
+    std::vector<Architecture> found;
+    for (const Architecture architecture : kAll) {
+        if (names.contains(kubernetes_name(architecture))) found.push_back(architecture);
+    }
+    return found;
+}
+
+const Json& required_terms(const Json& pod_spec) {
+    const Json& affinity = value_at(value_at(pod_spec, "affinity"), "nodeAffinity");
+    return value_at(value_at(affinity, "requiredDuringSchedulingIgnoredDuringExecution"), "nodeSelectorTerms");
+}
+
+bool has_value(const Json& expression, const std::string& value) {
+    const Json& values = value_at(expression, "values");
+    return values.is_array() && std::find(values.begin(), values.end(), value) != values.end();
+}
+
+// An operator that is not decided here (Gt, Lt) holds: a node too many costs nothing.
+bool is_met(const Json& expression, const std::string* label) {
+    const std::string operation = text_at(expression, "operator");
+    if (operation == "In") return label && has_value(expression, *label);
+    if (operation == "NotIn") return !label || !has_value(expression, *label);
+    if (operation == "Exists") return label != nullptr;
+    return operation != "DoesNotExist" || !label;
+}
+
+bool all_hold(const Json& term, const Json& labels) {
+    const Json& expressions = value_at(term, "matchExpressions");
+    return !expressions.is_array() || std::all_of(expressions.begin(), expressions.end(), [&](const Json& expression) {
+        const Json& label = value_at(labels, text_at(expression, "key").c_str());
+        return is_met(expression, label.is_string() ? &label.get_ref<const std::string&>() : nullptr);
+    });
+}
+
+// By nodeSelector and required node affinity; taints are not looked at.
+bool admits(const Json& pod_spec, const Json& labels) {
+    const Json& selector = value_at(pod_spec, "nodeSelector");
+    if (selector.is_object()) {
+        for (const auto& [key, value] : selector.items()) {
+            if (value_at(labels, key.c_str()) != value) return false;
+        }
+    }
+    const Json& terms = required_terms(pod_spec);
+    return !terms.is_array() || terms.empty() ||
+           std::any_of(terms.begin(), terms.end(), [&](const Json& term) { return all_hold(term, labels); });
+}
+
+// Whether any requirement of the pod spec is about the architecture.
+bool selects_architecture(const Json& pod_spec) {
+    if (!text_at(value_at(pod_spec, "nodeSelector"), kLabel).empty()) return true;
+    const Json& terms = required_terms(pod_spec);
+    if (!terms.is_array()) return false;
+    return std::any_of(terms.begin(), terms.end(), [](const Json& term) {
+        const Json& expressions = value_at(term, "matchExpressions");
+        return expressions.is_array() && std::any_of(expressions.begin(), expressions.end(),
+                                                     [](const Json& each) { return text_at(each, "key") == kLabel; });
+    });
+}
+
+// The pod spec without what it asks of other labels.
+Json about_architecture(const Json& pod_spec) {
+    Json terms = required_terms(pod_spec);
+    if (!terms.is_array()) terms = Json::array();
+    for (Json& term : terms) {
+        const Json all = value_at(term, "matchExpressions");
+        Json kept = Json::array();
+        for (const Json& each : all) {
+            if (text_at(each, "key") == kLabel) kept.push_back(each);
+        }
+        term = {{"matchExpressions", kept}};
+    }
+    const Json required = {{"requiredDuringSchedulingIgnoredDuringExecution", {{"nodeSelectorTerms", terms}}}};
+    Json spec = {{"affinity", {{"nodeAffinity", required}}}};
+    const std::string selected = text_at(value_at(pod_spec, "nodeSelector"), kLabel);
+    if (!selected.empty()) spec["nodeSelector"] = {{kLabel, selected}};
+    return spec;
+}
+
+// Nothing if it admits every architecture.
+std::optional<Names> selected_by(const Json& pod_spec) {
+    if (!selects_architecture(pod_spec)) return std::nullopt;
+    const Json spec = about_architecture(pod_spec);
+    Names names = all_names();
+    std::erase_if(names, [&](const std::string& name) { return !admits(spec, {{kLabel, name}}); });
+    return names == all_names() ? std::nullopt : std::optional(names);
+}
+
+// Nothing if there is none, or one of them admits every architecture.
+std::optional<Names> selected_by_all(const std::vector<Json>& pod_specs) {
+    Names names;
+    for (const Json& spec : pod_specs) {
+        const auto selected = selected_by(spec);
+        if (!selected) return std::nullopt;
+        names.insert(selected->begin(), selected->end());
+    }
+    return names.empty() ? std::nullopt : std::optional(names);
+}
+
+bool has_gpus(const Json& node) {
+    if (text_at(value_at(value_at(node, "metadata"), "labels"), "nvidia.com/gpu.present") == "true") return true;
+    const Json& capacity = value_at(value_at(node, "status"), "capacity");
+    if (!capacity.is_object()) return false;
+    return std::any_of(capacity.items().begin(), capacity.items().end(),
+                       [](const auto& amount) { return is_gpu_resource(amount.key()) && !is_zero(amount.value()); });
+}
+
+class Finder {
+public:
+    Finder(Client& client, Discovery& discovery, const Workload& workload, const std::vector<TemplateSite>& templates)
+        : client_(client), discovery_(discovery), workload_(workload) {
+        for (const TemplateSite& site : templates) {
+            const Json* spec = find(workload.object, site.pod_spec);
+            specs_.push_back(spec ? *spec : Json::object());
+            use_gpus_ = use_gpus_ && uses_gpus(site);
+        }
+    }
+
+    // Nothing if it is unknown; `why` says why.
+    std::optional<Names> run(std::string& why) {
+        if (const auto selected = selected_by_all(specs_)) return selected;
+        why = "no known node that admits the pods has a label " + std::string(kLabel);
+        try {
+            return of_nodes();
+        } catch (const ApiError& error) {
+            if (error.code != 403) throw;
+        }
+        why = "no permission to list nodes, and neither the template nor its pods select an architecture";
+        return of_pods();
+    }
+
+private:
+    // `templates` may hold only some of the containers.
+    bool uses_gpus(const TemplateSite& site) const {
+        return std::any_of(workload_.templates.begin(), workload_.templates.end(), [&](const TemplateSite& whole) {
+            return whole.pod_spec == site.pod_spec &&
+                   std::any_of(whole.containers.begin(), whole.containers.end(),
+                               [](const ContainerSite& container) { return container.has_gpu; });
+        });
+    }
+
+    std::optional<Names> of_nodes() {
+        Names of_gpu_nodes, of_all;
+        client_.list({nodes(), ""}, {}, [&](Page page) {
+            for (const Json& node : page.items) {
+                const Json& labels = value_at(value_at(node, "metadata"), "labels");
+                const bool is_admitted =
+                    std::any_of(specs_.begin(), specs_.end(), [&](const Json& spec) { return admits(spec, labels); });
+                if (!is_admitted) continue;
+                of_all.insert(text_at(labels, kLabel));
+                if (has_gpus(node)) of_gpu_nodes.insert(text_at(labels, kLabel));
+            }
+        });
+        const Names& names = use_gpus_ && !known(of_gpu_nodes).empty() ? of_gpu_nodes : of_all;
+        return known(names).empty() ? std::nullopt : std::optional(names);
+    }
+
+    // A cluster's own admission may have added to them what the template does not say.
+    std::optional<Names> of_pods() {
+        try {
+            std::vector<Json> specs;
+            for (const Json& pod : pods_of(client_, discovery_, workload_)) specs.push_back(value_at(pod, "spec"));
+            return selected_by_all(specs);
+        } catch (const ApiError& error) {
+            if (error.code != 403) throw;
+            return std::nullopt;
+        }
+    }
+
+    Client& client_;
+    Discovery& discovery_;
+    const Workload& workload_;
+    std::vector<Json> specs_;
+    bool use_gpus_ = true;
+};
+
+bool has(const std::vector<Architecture>& list, Architecture architecture) {
+    return std::find(list.begin(), list.end(), architecture) != list.end();
+}
+
+std::string names_text(const std::vector<Architecture>& architectures) {
+    std::vector<std::string> names;
+    for (const Architecture architecture : architectures) names.emplace_back(kubernetes_name(architecture));
+    return fmt::format("{}", fmt::join(names, " and "));
+}
+
+void note_unknown(const std::string& why, const std::vector<Architecture>& built, std::vector<std::string>& notes) {
+    std::vector<Architecture> missing(std::begin(kAll), std::end(kAll));
+    std::erase_if(missing, [&](Architecture architecture) { return has(built, architecture); });
+    std::string note = fmt::format("{}, so the library is delivered for {}", why, names_text(built));
+    if (!missing.empty()) {
+        note += fmt::format("; this cudafault was built without the {} library, and pods on such nodes run without it",
+                            names_text(missing));
+    }
+    notes.push_back(std::move(note));
+}
+
+}  // namespace
+
+std::vector<Architecture> built_architectures() {
+    std::vector<Architecture> built(std::begin(kAll), std::end(kAll));
+    std::erase_if(built, [](Architecture architecture) { return library_for(architecture).empty(); });
+    return built;
+}
+
+std::vector<Architecture> architectures_for(Client& client, Discovery& discovery, const Workload& workload,
+                                            const std::vector<TemplateSite>& templates, std::vector<std::string>& notes,
+                                            const std::vector<Architecture>& built) {
+    std::string why;
+    const std::optional<Names> names = Finder(client, discovery, workload, templates).run(why);
+    if (!names) {
+        note_unknown(why, built, notes);
+        return built;
+    }
+    const std::vector<Architecture> wanted = known(*names);
+    for (const Architecture architecture : wanted) {
+        if (has(built, architecture)) continue;
+        throw Error(
+            fmt::format("pods of {} can be scheduled on {} nodes, and this cudafault was built without the library for "
+                        "them: select another architecture in its template (nodeSelector {}), use --delivery source, "
+                        "or build cudafault with the cross compiler",
+                        workload.text(), kubernetes_name(architecture), kLabel));
+    }
+    return wanted;
+}
+
+}  // namespace cudafault::kube

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kube/inject/architectures.hpp"
+
+#include <gmock/gmock.h>
+
+#include "kube/testing/injection_testing.hpp"
+#include "kube/testing/paths_testing.hpp"
+
+namespace cudafault::kube {
+
+namespace {
+
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+
+constexpr Architecture kAmd64 = Architecture::kX86_64;
+constexpr Architecture kArm64 = Architecture::kAarch64;
+
+Json terms(const std::string& text) {
+    return {{"affinity",
+             {{"nodeAffinity",
+               {{"requiredDuringSchedulingIgnoredDuringExecution", {{"nodeSelectorTerms", Json::parse(text)}}}}}}}};
+}
+
+Json node(const std::string& architecture, bool gpu) {
+    Json node = labelled(named("n"), "kubernetes.io/arch", architecture);
+    node["status"]["capacity"] = {{"cpu", "8"}, {"nvidia.com/gpu", gpu ? "4" : "0"}};
+    return node;
+}
+
+class ArchitecturesTest : public WorkloadTest {
+protected:
+    static Workload selecting(const std::string& architecture) {
+        return deployment_of_pod({{"nodeSelector", {{"kubernetes.io/arch", architecture}}}});
+    }
+
+    void hold_nodes(const std::vector<std::string>& architectures) {
+        std::vector<Json> items;
+        for (const std::string& each : architectures) items.push_back(labelled(named("n"), "kubernetes.io/arch", each));
+        hold_list(kNodePath, items);
+    }
+
+    void hide_nodes() { responder.on("GET", kNodePath, {status_answer(403, "Forbidden")}); }
+
+    void hold_pods(const Json& pod_spec) {
+        hold_list(kReplicaSetPath, {owned(named("web-1"), "apps/v1", "Deployment", "web")});
+        hold_list(kPodPath, {owned(named("web-1-x", pod_spec), "apps/v1", "ReplicaSet", "web-1")});
+    }
+
+    std::vector<Architecture> find(const Workload& workload) {
+        return architectures_for(client(), discovery(), workload, workload.templates, notes, built);
+    }
+
+    std::string refusal(const Workload& workload) {
+        try {
+            find(workload);
+            return "taken";
+        } catch (const Error& error) {
+            return error.what();
+        }
+    }
+
+    std::vector<Architecture> built = {kAmd64, kArm64};
+    std::vector<std::string> notes;
+};
+
+TEST_F(ArchitecturesTest, AreThoseThatTheTemplateSelects) {
+    EXPECT_THAT(find(selecting("arm64")), ElementsAre(kArm64));
+    EXPECT_THAT(find(selecting("amd64")), ElementsAre(kAmd64));
+    const Workload by_affinity = deployment_of_pod(terms(
+        R"([{"matchExpressions": [{"key": "kubernetes.io/arch", "operator": "In", "values": ["arm64"]},
+                                  {"key": "zone", "operator": "Exists"}]}])"));
+    EXPECT_THAT(find(by_affinity), ElementsAre(kArm64));
+    EXPECT_EQ(requests(), 0u);
+    EXPECT_THAT(notes, IsEmpty());
+}
+
+TEST_F(ArchitecturesTest, ATermThatSelectsNoneAdmitsAll) {
+    hold_nodes({"amd64", "arm64"});
+    const Workload either = deployment_of_pod(terms(
+        R"([{"matchExpressions": [{"key": "kubernetes.io/arch", "operator": "In", "values": ["arm64"]}]},
+            {"matchExpressions": [{"key": "zone", "operator": "DoesNotExist"}]}])"));
+    EXPECT_THAT(find(either), ElementsAre(kAmd64, kArm64));
+    EXPECT_EQ(requests(), 1u);
+}
+
+TEST_F(ArchitecturesTest, ElseThoseOfTheNodes) {
+    hold_nodes({"arm64", "arm64", ""});
+    EXPECT_THAT(find(plain_deployment()), ElementsAre(kArm64));
+    hold_nodes({"arm64", "amd64", "s390x"});
+    EXPECT_THAT(find(plain_deployment()), ElementsAre(kAmd64, kArm64));
+    EXPECT_THAT(notes, IsEmpty());
+    EXPECT_THAT(find(selecting("s390x")), ElementsAre(kAmd64, kArm64));
+    EXPECT_THAT(notes, ElementsAre(HasSubstr("no known node that admits the pods")));
+}
+
+TEST_F(ArchitecturesTest, NodesThatDoNotAdmitThePodsDoNotCount) {
+    std::vector<Json> nodes = {labelled(node("arm64", true), "pool", "a"), labelled(node("amd64", true), "pool", "b")};
+    hold_list(kNodePath, nodes);
+    EXPECT_THAT(find(deployment_of_pod({{"nodeSelector", {{"pool", "a"}}}})), ElementsAre(kArm64));
+    EXPECT_THAT(find(deployment_of_pod(
+                    terms(R"([{"matchExpressions": [{"key": "pool", "operator": "NotIn", "values": ["a"]}]}])"))),
+                ElementsAre(kAmd64));
+}
+
+TEST_F(ArchitecturesTest, NodesWithoutGpusDoNotCountForPodsThatRequestOne) {
+    built = {kAmd64};
+    hold_list(kNodePath, {node("amd64", true), node("arm64", false)});
+    EXPECT_THAT(find(plain_deployment()), ElementsAre(kAmd64));
+    EXPECT_THAT(notes, IsEmpty());
+    const Workload without_gpu = deployment_of_pod({{"containers", {{{"name", "main"}}}}});
+    EXPECT_THAT(refusal(without_gpu), HasSubstr("can be scheduled on arm64 nodes"));
+    hold_list(kNodePath, {node("amd64", true), node("arm64", true)});
+    EXPECT_THAT(refusal(plain_deployment()), AllOf(HasSubstr("arm64 nodes"), HasSubstr("--delivery source")));
+}
+
+TEST_F(ArchitecturesTest, OfSeveralTemplatesAreAllThatOneSelects) {
+    Json leader = gpu_template(), worker = gpu_template();
+    leader["spec"]["nodeSelector"] = {{"kubernetes.io/arch", "arm64"}};
+    worker["spec"]["nodeSelector"] = {{"kubernetes.io/arch", "amd64"}};
+    const auto workload = [&] {
+        return workload_with("leaderworkerset.x-k8s.io", "v1", "LeaderWorkerSet", "leaderworkersets",
+                             {{"leaderWorkerTemplate", {{"leaderTemplate", leader}, {"workerTemplate", worker}}}});
+    };
+    EXPECT_THAT(find(workload()), ElementsAre(kAmd64, kArm64));
+    EXPECT_EQ(requests(), 0u);
+    worker["spec"].erase("nodeSelector");
+    hold_nodes({"amd64"});
+    find(workload());
+    EXPECT_EQ(requests(), 1u) << "one of them may land anywhere";
+}
+
+TEST_F(ArchitecturesTest, AreAllWhereNodesCannotBeListed) {
+    hide_nodes();
+    hold_pods(Json::object());
+    EXPECT_THAT(find(plain_deployment()), ElementsAre(kAmd64, kArm64));
+    EXPECT_THAT(notes, ElementsAre(AllOf(HasSubstr("no permission to list nodes"), HasSubstr("amd64 and arm64"),
+                                         Not(HasSubstr("built without")))));
+    responder.on("GET", kNodePath, {status_answer(500, "InternalError")});
+    EXPECT_THROW(find(plain_deployment()), ApiError);
+}
+
+TEST_F(ArchitecturesTest, WhereNodesCannotBeListedRunningPodsTell) {
+    hide_nodes();
+    hold_pods({{"nodeSelector", {{"kubernetes.io/arch", "arm64"}}}});
+    EXPECT_THAT(find(plain_deployment()), ElementsAre(kArm64));
+    EXPECT_THAT(notes, IsEmpty());
+}
+
+TEST_F(ArchitecturesTest, WhatIsUnknownIsNoRefusalWithoutOneOfTheLibraries) {
+    built = {kAmd64};
+    hide_nodes();
+    responder.on("GET", kReplicaSetPath, {status_answer(403, "Forbidden")});
+    EXPECT_THAT(find(plain_deployment()), ElementsAre(kAmd64));
+    EXPECT_THAT(notes, ElementsAre(AllOf(HasSubstr("no permission to list nodes"), HasSubstr("delivered for amd64"),
+                                         HasSubstr("built without the arm64 library"))));
+    EXPECT_THAT(refusal(selecting("arm64")), HasSubstr("nodeSelector kubernetes.io/arch"));
+}
+
+}  // namespace
+
+}  // namespace cudafault::kube

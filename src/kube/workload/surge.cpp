@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kube/workload/surge.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+namespace cudafault::kube {
+
+namespace {
+
+bool is_zero_pods(const Json& pods) { return pods == 0 || pods == "0" || pods == "0%"; }
+
+}  // namespace
+
+void forbid_surge(Editor& editor, const Resource& resource, bool pinned) {
+    const Kind* kind = kind_of(resource);
+    const auto limits = kind && kind->surge_limits ? kind->surge_limits(editor.object()) : std::nullopt;
+    if (!limits) return;
+    const Path surge = limits->at / "maxSurge", unavailable = limits->at / "maxUnavailable";
+    if (pinned && limits->surges_by_default) {
+        // If the node has no room for all pods, the unschedulable ones would keep the others where they are.
+        editor.set(surge, 0);
+        editor.set(unavailable, "100%");
+        return;
+    }
+    const Json* now = find(editor.object(), surge);
+    if (now ? is_zero_pods(*now) : !limits->surges_by_default) return;
+    const Json* allowed = find(editor.object(), unavailable);
+    const int replicas = static_cast<int>(number_at(editor.object(), {"spec", "replicas"}, 1));
+    const int count = unavailable_allowed(allowed ? *allowed : Json("25%"), replicas);
+    editor.set(surge, 0);
+    editor.set(unavailable, count);
+}
+
+int unavailable_allowed(const Json& max_unavailable, int replicas) {
+    int allowed = 0;
+    if (max_unavailable.is_number_integer()) {
+        allowed = max_unavailable.get<int>();
+    } else if (max_unavailable.is_string()) {
+        const std::string text = max_unavailable.get<std::string>();
+        int number = 0;
+        std::from_chars(text.data(), text.data() + text.size(), number);
+        allowed = text.ends_with('%') ? number * replicas / 100 : number;
+    }
+    return std::max(1, allowed);
+}
+
+}  // namespace cudafault::kube
