@@ -26,12 +26,12 @@ int nvmlInit_v2(void) { return 0; }
 int nvmlDeviceGetCount_v2(unsigned* count) { return *count = 2, 0; }
 int nvmlDeviceGetHandleByIndex_v2(unsigned index, void** out) { return index < 2 ? store(&devices[index], out) : 2; }
 
-#define LOOKUP(name, field)                                                    \
-    int name(const char* key, void** out) {                                    \
-        for (int i = 0; i < 2; ++i) {                                          \
+#define LOOKUP(name, field)                                                     \
+    int name(const char* key, void** out) {                                     \
+        for (int i = 0; i < 2; ++i) {                                           \
             if (!strcmp(devices[i].field, key)) return store(&devices[i], out); \
-        }                                                                      \
-        return 6;                                                              \
+        }                                                                       \
+        return 6;                                                               \
     }
 LOOKUP(nvmlDeviceGetHandleByUUID, uuid)
 LOOKUP(nvmlDeviceGetHandleByPciBusId_v2, pci)
