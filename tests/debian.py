@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Single Debian packages of any suite, fetched from the machine's own mirror by a private apt configuration and
-unpacked into a folder. Nothing is installed and the machine's own package lists are not touched."""
+"""Downloads Debian packages of any suite from the machine's mirror and unpacks them into a folder. A private apt
+configuration leaves the machine's packages and package lists unchanged."""
 
 import subprocess
 from pathlib import Path
@@ -21,7 +21,7 @@ APT::Sandbox::User "root";
 
 
 def mirror() -> str:
-    """Where this machine gets its own Debian suite from."""
+    """Returns the URL of the Debian mirror that this machine uses."""
     try:
         release = dict(line.split("=", 1) for line in Path("/etc/os-release").read_text().splitlines() if "=" in line)
         targets = subprocess.run(
@@ -36,11 +36,11 @@ def mirror() -> str:
         address, *where = line.split()
         if where == wanted and release.get("ID") == "debian":
             return address
-    raise Skip("the machine's apt sources name no Debian mirror")
+    raise Skip("the apt sources of this machine do not name a Debian mirror")
 
 
 def prepare(folder: Path, suite: str, component: str) -> dict:
-    """The environment that makes apt-get see this one suite only."""
+    """Writes an apt configuration that contains only this suite. Returns the environment that selects it."""
     for part in ("lists/partial", "cache/archives/partial"):
         (folder / part).mkdir(parents=True, exist_ok=True)
     (folder / "status").touch()
@@ -64,7 +64,8 @@ def extract(archive: Path, into: Path, only: list) -> None:
 
 
 def unpack(into: Path, suite: str, component: str, packages: list, only: list | tuple = ()) -> Path:
-    """The packages' files below `into`, or only those that match; kept from one test run to the next."""
+    """Unpacks the packages into a folder, which later test runs reuse, and returns it. `only` limits the files to those
+    that match one of its patterns."""
     stamp = into / ".unpacked"
     wanted = f"{suite} {component} {' '.join(packages)}\n"
     if stamp.exists() and stamp.read_text() == wanted:

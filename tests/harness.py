@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Shared helpers of the whole-program tests: the paths of the build, the command line, runs, and programs that run with
+"""Helpers of the whole-program tests: paths of build products, the cudafault command, runs, and programs that run with
 or without the library."""
 
 import contextlib
@@ -23,14 +23,15 @@ BUILD = Path(os.environ.get("CUDAFAULT_BUILD", ROOT / "build"))
 TOOL = BUILD / "bin" / "cudafault"
 LIBRARY = BUILD / "lib" / "libcudafault.so"
 SIMGPU = BUILD / "lib" / "simgpu"
-OURS = ("CUDAFAULT_", "CUDA_FAULT_INJECTION_", "CUDA_XID_TYPE", "LD_PRELOAD", "LD_LIBRARY_PATH")
-PATIENCE = 20  # seconds that a test waits for what should come within a fraction of one
+# Prefixes of the variables that affect fault injection and preloading.
+INJECTION_VARIABLES = ("CUDAFAULT_", "CUDA_FAULT_INJECTION_", "CUDA_XID_TYPE", "LD_PRELOAD", "LD_LIBRARY_PATH")
+TIMEOUT = 20  # seconds; a condition that a test waits for normally holds within one second
 
 T = TypeVar("T")
 
 
 class Skip(unittest.SkipTest):
-    """The reason why a check is impossible on this machine. pytest takes it for a skip."""
+    """Raised with the reason if a check cannot run on this machine. pytest reports the test as skipped."""
 
 
 class Checks:
@@ -67,7 +68,7 @@ class Outcome:
 
     @property
     def behaviour(self) -> tuple:
-        """Everything that the user of the program can see."""
+        """The exit code and the text of both output streams."""
         return self.code, self.output, self.errors
 
     @property
@@ -79,7 +80,7 @@ class Outcome:
 
 
 def clean_environment() -> dict:
-    return {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
+    return {name: value for name, value in os.environ.items() if not name.startswith(INJECTION_VARIABLES)}
 
 
 def read_events(log: Path) -> list:
@@ -95,22 +96,23 @@ def execute(
     timeout: float = 120,
     **options,
 ) -> Outcome:
-    """Runs a program, with the library preloaded unless `preload` says otherwise, and reads the library's evidence."""
-    surroundings = clean_environment()
+    """Runs a program and returns its outcome with the lines of CUDAFAULT_LOG. `preload` replaces the list of preloaded
+    libraries, which is libcudafault.so by default."""
+    variables = clean_environment()
     preloaded = [LIBRARY] if preload is None else preload
     with tempfile.TemporaryDirectory(prefix="harness-") as folder:
         log = Path(folder) / "events"
         if preloaded:
-            surroundings["LD_PRELOAD"] = ":".join(map(str, preloaded))
+            variables["LD_PRELOAD"] = ":".join(map(str, preloaded))
         if library_path:
-            surroundings["LD_LIBRARY_PATH"] = ":".join(map(str, library_path))
+            variables["LD_LIBRARY_PATH"] = ":".join(map(str, library_path))
         if plan is not None:
-            surroundings["CUDAFAULT_PLAN"] = plan
-            surroundings["CUDAFAULT_LOG"] = str(log)
-        surroundings.update(environment or {})
+            variables["CUDAFAULT_PLAN"] = plan
+            variables["CUDAFAULT_LOG"] = str(log)
+        variables.update(environment or {})
         done = subprocess.run(
             [str(word) for word in command],
-            env=surroundings,
+            env=variables,
             capture_output=True,
             text=True,
             errors="replace",
@@ -122,7 +124,7 @@ def execute(
 
 
 def cudafault(*arguments: object, text_input: str = "", **environment: str) -> Outcome:
-    """Runs the command line with these variables added to a clean environment."""
+    """Runs the cudafault command in a clean environment with the given variables added."""
     done = subprocess.run(
         [TOOL, *map(str, arguments)],
         check=False,
@@ -136,8 +138,8 @@ def cudafault(*arguments: object, text_input: str = "", **environment: str) -> O
     return Outcome(done.returncode, done.stdout, done.stderr)
 
 
-def wait_until(condition: Callable[[], T], seconds: float = PATIENCE) -> T:
-    """The first true value of the condition, or its last value when time runs out."""
+def wait_until(condition: Callable[[], T], seconds: float = TIMEOUT) -> T:
+    """Polls the condition until it is true or the time is up, and returns its last value."""
     deadline = time.monotonic() + seconds
     while not (value := condition()) and time.monotonic() < deadline:
         time.sleep(0.005)
@@ -148,7 +150,7 @@ R = TypeVar("R", bound="Run")
 
 
 class Run:
-    """`cudafault run` in the background. Ends with the `with` block, or with end(), which closes its standard input."""
+    """`cudafault run` in the background. end() or the end of the `with` block closes standard input and waits."""
 
     def __init__(
         self,
@@ -169,7 +171,7 @@ class Run:
             text=True,
             errors="replace",
             env={**clean_environment(), **(environment or {})},
-            # A process group with a parent in the session: the kernel stops no process of an orphaned one.
+            # Signals do not stop processes of an orphaned process group, so the group needs a parent in the session.
             preexec_fn=os.setpgrp,  # noqa: PLW1509  (process_group= needs Python 3.11)
         )
         self._lines: queue.Queue[str | None] = queue.Queue()
@@ -185,8 +187,8 @@ class Run:
     def pid(self) -> int:
         return self.process.pid
 
-    def hear(self, seconds: float = PATIENCE) -> str | None:
-        """The next line of standard output; None after the last one, or when time runs out."""
+    def hear(self, seconds: float = TIMEOUT) -> str | None:
+        """Returns the next line of standard output, or None after the last line or the timeout."""
         try:
             line = self._lines.get(timeout=max(0, seconds))
         except queue.Empty:
@@ -200,7 +202,7 @@ class Run:
         print(*words, file=self.process.stdin, flush=True)
 
     def errors(self) -> str:
-        """Everything on standard error so far."""
+        """Returns the standard error output so far."""
         self._errors.seek(0)
         return self._errors.read()
 
@@ -216,8 +218,8 @@ class Run:
     def events(self) -> Any:
         return expect_success("events", self.name, "--json").json
 
-    def end(self, seconds: float = PATIENCE) -> Outcome:
-        """Closes standard input and waits; the output is what hear() has not returned yet."""
+    def end(self, seconds: float = TIMEOUT) -> Outcome:
+        """Closes standard input and waits for the exit. The output holds the lines that hear() has not returned."""
         assert self.process.stdin
         with contextlib.suppress(BrokenPipeError):
             self.process.stdin.close()
@@ -237,14 +239,14 @@ class Run:
 
 
 def expect_success(*arguments: object) -> Outcome:
-    """Runs the command line, which must exit with 0."""
+    """Runs the cudafault command and asserts that it exits with 0."""
     answer = cudafault(*arguments)
     assert answer.code == 0, answer
     return answer
 
 
 def build(output: Path, *arguments) -> Path:
-    """Compiles with gcc; whatever the test needs is small, so it is always made anew."""
+    """Compiles with gcc and returns the output path. Always recompiles: the programs of the tests are small."""
     output.parent.mkdir(parents=True, exist_ok=True)
     compile_with("gcc", "-Wall", "-Wextra", "-Werror", "-o", output, *arguments)
     return output
@@ -257,7 +259,7 @@ def compile_with(*command) -> None:
 
 
 def pinned(package: str) -> str:
-    """The requirement for pip, with the version of tests/clients/versions.env."""
+    """Returns the pip requirement for the package, with the version in tests/clients/versions.env."""
     key = package.upper().replace("-", "_") + "_VERSION="
     for line in (ROOT / "tests" / "clients" / "versions.env").read_text().splitlines():
         if line.startswith(key):
@@ -266,7 +268,7 @@ def pinned(package: str) -> str:
 
 
 def python_with(folder: Path, *packages: str) -> Path:
-    """The interpreter of a virtual environment with these packages; kept from one test run to the next."""
+    """Returns the interpreter of a virtual environment with these packages, which later test runs reuse."""
     python = folder / "bin" / "python"
     stamp = folder / ".installed"
     if stamp.exists() and stamp.read_text() == " ".join(packages):
@@ -279,8 +281,8 @@ def python_with(folder: Path, *packages: str) -> Path:
 
 
 def pip(python: Path, command: str, *arguments) -> None:
-    whole = [str(python), "-m", "pip", command, "--quiet", *map(str, arguments)]
-    done = subprocess.run(whole, capture_output=True, text=True)
+    pip_command = [str(python), "-m", "pip", command, "--quiet", *map(str, arguments)]
+    done = subprocess.run(pip_command, capture_output=True, text=True)
     if done.returncode != 0:
         raise Skip(f"`pip {command} {arguments[-1]}` failed: {(done.stderr.strip().splitlines() or ['?'])[-1]}")
 

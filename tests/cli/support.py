@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Shared helpers of the tests of the command line."""
+"""Helpers of the command-line tests."""
 
 import os
 import re
@@ -10,13 +10,13 @@ from harness import Outcome, Run, cudafault
 
 CLIENT = (sys.executable, Path(__file__).resolve().parent / "client.py")
 
-# A program that prints the name of each signal it is sent, of those that its arguments name.
-HEARING = """
+# A program that prints the name of each signal it receives. Its arguments name the signals that it handles.
+SIGNAL_PRINTER = """
 import signal, sys, time
-def hear(number, _):
+def show(number, _):
     print(signal.Signals(number).name, flush=True)
 for name in sys.argv[1:]:
-    signal.signal(getattr(signal, name), hear)
+    signal.signal(getattr(signal, name), show)
 print("ready", flush=True)
 while True:
     time.sleep(0.01)
@@ -24,14 +24,14 @@ while True:
 
 
 class ClientRun(Run):
-    """A run of client.py on two simulated GPUs, or of a command that runs it in the end."""
+    """A run of client.py on two simulated GPUs. A `command` replaces client.py; it must start client.py itself."""
 
     def __init__(self, name: str, *command: object, **options) -> None:
         super().__init__(*(command or CLIENT), name=name, **options)
         assert self.hear() == "ready", self.errors()
 
     def allocate(self, gpu: int = 0, count: int = 1) -> str | None:
-        """The code of the last of so many allocations."""
+        """Makes `count` allocations and returns the code of the last one."""
         self.say(gpu, count)
         return self.hear()
 

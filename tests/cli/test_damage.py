@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs that are killed, and records, folders and control blocks that are damaged or belong to another user."""
+"""Tests killed runs, and records, runtime folders and control blocks that are damaged or belong to another user."""
 
 import json
 import mmap
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from cli.support import ClientRun, assert_refused, child_of, record_file, status
-from harness import PATIENCE, TOOL, cudafault, wait_until
+from harness import TIMEOUT, TOOL, cudafault, wait_until
 
 
 @pytest.mark.parametrize("name", ["a/b", ".x", "a b", "x" * 65])
@@ -19,13 +19,13 @@ def test_invalid_name(name: str) -> None:
     assert_refused(cudafault("run", "--name", name, "--", "echo"), 2, "invalid run name")
 
 
-def test_generated_name_answers_after_the_end() -> None:
+def test_status_knows_generated_name_after_run_ended() -> None:
     generated = re.search(r"run-\d+", cudafault("run", "--", "sh", "-c", f"'{TOOL}' status").output)
     assert generated
     assert status(generated[0])["state"] == "ended"
 
 
-def test_name_of_an_ended_run_is_free() -> None:
+def test_name_of_ended_run_can_be_reused() -> None:
     for _ in range(2):
         assert cudafault("run", "--name", "again", "--", "true").code == 0
 
@@ -49,7 +49,7 @@ def test_killed_run_is_lost() -> None:
         assert_refused(cudafault("arm", "killed", "xid=79"), 3, "was killed")
         assert cudafault("disarm", "killed").code == 0
         os.kill(child, signal.SIGKILL)
-    assert cudafault("run", "--name", "killed", "--", "true").code == 0, "the name is free"
+    assert cudafault("run", "--name", "killed", "--", "true").code == 0, "the name can be reused"
 
 
 def damaged_records(good: str) -> list[str]:
@@ -72,8 +72,8 @@ def damaged_records(good: str) -> list[str]:
     return broken + [json.dumps({**record, key: value}) for key, value in wrong]
 
 
-def assert_calm(*verb: str) -> None:
-    """The verb succeeds, or fails with a sentence of its own."""
+def assert_handles_damage(*verb: str) -> None:
+    """Asserts that the command succeeds or fails with an error message of cudafault."""
     answer = cudafault(*verb)
     assert answer.code == 0 or (answer.code == 3 and answer.errors.startswith("cudafault: ")), answer
     assert "json.exception" not in answer.errors
@@ -84,15 +84,15 @@ def test_damaged_record() -> None:
         file = record_file("damaged")
         for content in damaged_records(file.read_text()):
             file.write_text(content)
-            assert_calm("status")
-            assert_calm("status", "damaged")
-            assert_calm("status", "damaged", "--json")
-            assert_calm("events", "damaged")
-            assert_calm("arm", "damaged", "xid=79")
-            assert_calm("disarm", "damaged")
+            assert_handles_damage("status")
+            assert_handles_damage("status", "damaged")
+            assert_handles_damage("status", "damaged", "--json")
+            assert_handles_damage("events", "damaged")
+            assert_handles_damage("arm", "damaged", "xid=79")
+            assert_handles_damage("disarm", "damaged")
         file.write_text("{")
         assert_refused(cudafault("status", "damaged"), 3, str(file), "remove")
-        assert "damaged" in cudafault("status").output, "the other runs are listed"
+        assert "damaged" in cudafault("status").output, "`status` still lists the run"
         ended = run.end()
         assert (ended.code, ended.errors) == (0, "")
     assert status("damaged")["state"] == "ended"
@@ -104,8 +104,8 @@ def test_damaged_record() -> None:
     assert_refused(cudafault("status", "damaged"), 3, "damaged")
 
 
-def test_folder_open_to_other_users(own_environment: Path) -> None:
-    folder = own_environment / "cudafault"
+def test_runtime_folder_that_other_users_can_write(runtime_folder: Path) -> None:
+    folder = runtime_folder / "cudafault"
     folder.mkdir()
     folder.chmod(0o777)
     answer = cudafault("run", "--", "echo", "started")
@@ -114,16 +114,16 @@ def test_folder_open_to_other_users(own_environment: Path) -> None:
     assert_refused(cudafault("status"), 3, "open to other users")
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
-def test_folder_of_another_user(own_environment: Path) -> None:
-    folder = own_environment / "cudafault"
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can change the owner of a folder")
+def test_runtime_folder_of_another_user(runtime_folder: Path) -> None:
+    folder = runtime_folder / "cudafault"
     folder.mkdir(mode=0o700)
     os.chown(folder, 12345, 12345)
     assert_refused(cudafault("status"), 3, "another user")
 
 
 def test_missing_runtime_folder(tmp_path: Path) -> None:
-    """Records then lie in a private folder below the temporary one."""
+    """If XDG_RUNTIME_DIR does not exist, cudafault stores records in a private folder below TMPDIR."""
     cudafault("run", "--name", "elsewhere", "--", "true", XDG_RUNTIME_DIR="/nowhere", TMPDIR=str(tmp_path))
     found = tmp_path / f"cudafault-{os.geteuid()}" / "elsewhere.json"
     assert found.exists()
@@ -169,7 +169,7 @@ def test_control_block_cannot_be_resized() -> None:
                 os.truncate(Block(run).path, size)
 
 
-def test_heartbeat_once_a_second() -> None:
+def test_heartbeat_advances_every_second() -> None:
     with ClientRun("block") as run:
         block = Block(run)
         before = block.heartbeat()
@@ -177,7 +177,7 @@ def test_heartbeat_once_a_second() -> None:
         assert block.heartbeat() - before < 2.5e9
 
 
-def test_run_ends_by_sigterm_with_its_command() -> None:
+def test_sigterm_ends_run_and_its_command() -> None:
     with ClientRun("block") as run:
         run.process.send_signal(signal.SIGTERM)
-        assert run.process.wait(timeout=PATIENCE) == -signal.SIGTERM
+        assert run.process.wait(timeout=TIMEOUT) == -signal.SIGTERM

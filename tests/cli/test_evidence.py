@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A fault from arming to the report: what arm, status, events and disarm say while the run lives and after its end."""
+"""Tests what arm, status, events and disarm report about a fault, during a run and after its end."""
 
 import calendar
 import json
@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from cli.support import CLIENT, ClientRun, assert_refused, child_of, has_line, has_words, status
-from harness import PATIENCE, TOOL, cudafault
+from harness import TIMEOUT, TOOL, cudafault
 
 EVENT_LINE = (
     r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}  pid (\d+) +cuMemAlloc_v2 +GPU 0 +CUDA_ERROR_NO_DEVICE \(100\) +"
@@ -36,60 +36,60 @@ def assert_first_event(event: dict) -> None:
     assert {key: event[key] for key in expected} == expected
 
 
-def test_life_of_a_fault() -> None:
-    with ClientRun("life") as run:
+def test_fault_from_arming_to_report() -> None:
+    with ClientRun("example") as run:
         assert (run.allocate(0), run.allocate(1)) == ("0", "0")
 
-        armed = cudafault("arm", "life", "xid=79 gpu=0 after=2", "--json").json
-        first_gpu = status("life")["gpus"]["list"][0]["uuid"]
-        assert (armed["name"], armed["spec"]) == ("life", "xid=79 gpu=0 after=2")
+        armed = cudafault("arm", "example", "xid=79 gpu=0 after=2", "--json").json
+        first_gpu = status("example")["gpus"]["list"][0]["uuid"]
+        assert (armed["name"], armed["spec"]) == ("example", "xid=79 gpu=0 after=2")
         assert armed["resolved"] == f"xid=79 gpu={first_gpu} after=2"
         assert armed["revision"] % 2 == 0
-        before = status("life")["plan"]
+        before = status("example")["plan"]
         assert (before["state"], before["faults"][0]["outcome"]) == ("armed", "never hit")
-        assert "armed but never hit" in cudafault("status", "life").output
+        assert "armed but never hit" in cudafault("status", "example").output
 
-        assert run.allocate(1, 5) == "0", "the other GPU works"
+        assert run.allocate(1, 5) == "0", "calls on the other GPU succeed"
         assert run.allocate(0) == "0", "a matched call within after="
-        assert status("life")["plan"]["faults"][0]["outcome"] == "matched, never fired"
+        assert status("example")["plan"]["faults"][0]["outcome"] == "matched, never fired"
 
         assert run.allocate(0, 4) == "100"
-        live = status("life")
+        live = status("example")
         fault = live["plan"]["faults"][0]
         functions = {row["function"]: row["fired"] for row in fault["functions"]}
         assert fault["fired"] == sum(functions.values()) >= 3
         assert functions.get("cuMemAlloc_v2") == fault["fired"]
         [process] = live["processes"]
         assert (process["alive"], process["acknowledged"]) == (True, armed["revision"])
-        events = cudafault("events", "life", "--json").json
+        events = cudafault("events", "example", "--json").json
         assert len(events["events"]) == events["total"] == fault["fired"]
         assert (events["overwritten"], events["lost"]) == (0, 0)
         assert_first_event(events["events"][0])
 
-        assert cudafault("disarm", "life", "--json").json["was_armed"] is True
+        assert cudafault("disarm", "example", "--json").json["was_armed"] is True
         assert run.allocate(0) == "0"
-        assert cudafault("disarm", "life", "--json").json["was_armed"] is False
-        after = status("life")
+        assert cudafault("disarm", "example", "--json").json["was_armed"] is False
+        after = status("example")
         assert (after["plan"]["state"], [plan["faults"] for plan in after["history"]]) == ("disarmed", [[fault]])
         ended = run.end()
         assert (ended.code, ended.errors) == (0, "")
 
-    report = status("life")
+    report = status("example")
     assert (report["state"], report["exit_code"], report["signal"]) == ("ended", 0, None)
     assert report["history"] == after["history"]
-    assert cudafault("events", "life", "--json").json["events"] == events["events"]
-    shown = cudafault("events", "life").output.splitlines()
+    assert cudafault("events", "example", "--json").json["events"] == events["events"]
+    shown = cudafault("events", "example").output.splitlines()
     line = re.fullmatch(EVENT_LINE, shown[0])
     assert line and int(line[1]) == events["events"][0]["pid"], shown
     assert len(shown) == len(events["events"])
-    text = cudafault("status", "life").output
+    text = cudafault("status", "example").output
     assert has_words(text, "ended", "exit code 0", "xid=79 gpu=0 after=2", "cuMemAlloc_v2", "nothing is armed")
-    assert cudafault("disarm", "life").code == 0
-    assert_refused(cudafault("arm", "life", "xid=79"), 3, "life has ended")
-    assert len(cudafault("events", "life", "--follow").output.splitlines()) == len(shown)
+    assert cudafault("disarm", "example").code == 0
+    assert_refused(cudafault("arm", "example", "xid=79"), 3, "example has ended")
+    assert len(cudafault("events", "example", "--follow").output.splitlines()) == len(shown)
 
 
-def test_two_plans_from_the_start() -> None:
+def test_run_with_two_plans() -> None:
     specs = ["xid=48 gpu=0 calls=cuMemAlloc", "xid=79 gpu=1 calls=cuMemAlloc"]
     plans = [word for spec in specs for word in ("--plan", spec)]
     run = ["run", "--name", "start", "--gpus", "sim:2", *plans, "--", *CLIENT]
@@ -108,7 +108,7 @@ def test_overwritten_events_are_counted() -> None:
         assert run.status()["plan"]["faults"][0]["fired"] == 5000
 
 
-def test_events_follow_a_live_run() -> None:
+def test_events_follow_prints_events_of_live_run() -> None:
     command = [str(TOOL), "events", "followed", "--follow", "--json"]
     with ClientRun("followed") as run, subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as follow:
         assert follow.stdout
@@ -118,10 +118,10 @@ def test_events_follow_a_live_run() -> None:
             event = json.loads(follow.stdout.readline())
             assert (event["sequence"], run.process.poll()) == (sequence, None)
         run.end()
-        assert (follow.wait(timeout=PATIENCE), follow.stdout.read()) == (0, "")
+        assert (follow.wait(timeout=TIMEOUT), follow.stdout.read()) == (0, "")
 
 
-def test_history_sums_up_plans_that_it_drops() -> None:
+def test_history_counts_dropped_plans() -> None:
     with ClientRun("history") as run:
         for _ in range(53):
             run.arm("xid=79 calls=cuMemAlloc")
@@ -146,7 +146,7 @@ def test_two_runs_are_independent() -> None:
         assert left.allocate() == "100"
 
 
-def test_run_inside_a_run_decides_alone() -> None:
+def test_inner_run_applies_only_its_own_plan() -> None:
     inner = [TOOL, "run", "--name", "inner", "--plan", "xid=48 calls=cuMemAlloc", "--", *CLIENT]
     with ClientRun("outer", *inner, options=["--plan", "xid=79 calls=cuMemAlloc"]) as run:
         assert run.allocate() == "214"
@@ -154,5 +154,5 @@ def test_run_inside_a_run_decides_alone() -> None:
         variables = Path(f"/proc/{program}/environ").read_text().split("\0")
         preload = next(line for line in variables if line.startswith("LD_PRELOAD="))
         assert (preload.count("libcudafault.so"), preload.count("libcudart")) == (1, 3)
-        assert len(status("inner")["gpus"]["list"]) == 2, "the outer run's GPUs"
+        assert len(status("inner")["gpus"]["list"]) == 2, "the inner run has the GPUs of the outer run"
     assert [status(name)["plan"]["faults"][0]["fired"] for name in ("outer", "inner")] == [0, 1]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Completion in bash, and the kubectl plugin."""
+"""Tests bash completion and the kubectl plugin."""
 
 import os
 import shutil
@@ -14,7 +14,7 @@ PACKAGING = Path(__file__).resolve().parents[2] / "packaging"
 
 
 def completed_by_bash(*words: str) -> list[str]:
-    """What the printed script offers for the last of these words."""
+    """Returns the completions that the generated script offers for the last word."""
     script = f"""
         source <({TOOL} completion bash)
         COMP_WORDS=({TOOL} {" ".join(f"'{word}'" for word in words)})
@@ -34,19 +34,19 @@ def test_bash_completes_commands_and_options() -> None:
 
 @pytest.fixture
 def installed(tmp_path: Path) -> Path:
-    """A folder with the tool and the plugin, as `make install` makes it."""
+    """Returns a folder with the tool and the plugin, as `make install` installs them."""
     os.symlink(TOOL, tmp_path / "cudafault")
     for name in ("kubectl-cudafault", "kubectl_complete-cudafault"):
         shutil.copy(PACKAGING / name, tmp_path / name)
     return tmp_path
 
 
-def test_the_plugin_is_the_k8s_verbs(installed: Path) -> None:
+def test_plugin_runs_k8s_commands(installed: Path) -> None:
     done = subprocess.run([installed / "kubectl-cudafault", "rbac", "inject", "--json"], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0
     assert done.stdout == cudafault("k8s", "rbac", "inject", "--json").output
 
 
-def test_kubectl_completes_the_plugin(installed: Path) -> None:
+def test_kubectl_completes_plugin_commands(installed: Path) -> None:
     done = subprocess.run([installed / "kubectl_complete-cudafault", "re"], capture_output=True, text=True, timeout=60)
     assert done.stdout == "restore\n:4\n"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Invalid plans: check, run and arm refuse each with the same sentence and a caret under the place."""
+"""Tests that check, run and arm refuse an invalid plan with the same message and a caret under the error."""
 
 from collections.abc import Iterator
 
@@ -38,19 +38,19 @@ ABSENT_GPUS = [  # spec, column
 
 
 def assert_points_at(answer: Outcome, spec: str, column: int, words: str) -> None:
-    """The error is a sentence, the spec, and a caret below the column."""
+    """Asserts that the error consists of a message, the spec, and a caret below the column."""
     assert (answer.code, answer.output) == (2, ""), answer
-    sentence, shown, caret = answer.errors.splitlines()
-    assert f"at column {column}: " in sentence
-    assert words in sentence
+    message, shown, caret = answer.errors.splitlines()
+    assert f"at column {column}: " in message
+    assert words in message
     assert shown == "  " + spec
     assert caret.index("^") == column + 1
 
 
 @pytest.fixture
-def refusing() -> Iterator[ClientRun]:
-    """A run in which nothing is armed and nothing was, before the test and after it."""
-    with ClientRun("refusing") as run:
+def idle_run() -> Iterator[ClientRun]:
+    """A run without a plan. After the test it must have neither a plan nor a history."""
+    with ClientRun("idle") as run:
         yield run
         assert status(run.name)["plan"]["state"] == "disarmed"
         assert run.allocate() == "0"
@@ -58,25 +58,25 @@ def refusing() -> Iterator[ClientRun]:
 
 
 @pytest.mark.parametrize(("spec", "column", "words"), REFUSED)
-def test_invalid_plan(refusing: ClientRun, spec: str, column: int, words: str) -> None:
-    for verb in (["check", spec], ["run", "--plan", spec, "--", "echo", "started"], ["arm", refusing.name, spec]):
+def test_invalid_plan(idle_run: ClientRun, spec: str, column: int, words: str) -> None:
+    for verb in (["check", spec], ["run", "--plan", spec, "--", "echo", "started"], ["arm", idle_run.name, spec]):
         assert_points_at(cudafault(*verb), spec, column, words)
 
 
 @pytest.mark.parametrize(("spec", "column"), ABSENT_GPUS)
-def test_gpu_that_does_not_exist(refusing: ClientRun, spec: str, column: int) -> None:
+def test_absent_gpu(idle_run: ClientRun, spec: str, column: int) -> None:
     run = ["run", "--gpus", "sim:2", "--plan", spec, "--", "echo", "started"]
-    for verb in (["check", "--gpus", "sim:2", spec], run, ["arm", refusing.name, spec]):
+    for verb in (["check", "--gpus", "sim:2", spec], run, ["arm", idle_run.name, spec]):
         assert_points_at(cudafault(*verb), spec, column, "expected 0 to 1")
 
 
-def test_mig_device_of_a_simulated_machine(refusing: ClientRun) -> None:
+def test_simulated_gpus_have_no_mig_devices(idle_run: ClientRun) -> None:
     spec = "xid=79 gpu=MIG-01234567-89ab-cdef-0123-456789abcdef"
     for verb in (["check", "--gpus", "sim:2", spec], ["run", "--gpus", "sim:2", "--plan", spec, "--", "true"]):
         assert_points_at(cudafault(*verb), spec, 12, "simulated GPUs have no MIG devices")
 
 
-def test_rank_outside_the_job() -> None:
+def test_rank_outside_of_job() -> None:
     job = {"RANK": "0", "WORLD_SIZE": "4"}
     refused = cudafault("run", "--plan", "xid=79 rank=4,9", "--", "true", **job)
     assert_points_at(refused, "xid=79 rank=4,9", 13, "not among the 4 ranks")
@@ -84,8 +84,8 @@ def test_rank_outside_the_job() -> None:
     assert cudafault("run", "--plan", "xid=79 rank=4", "--", "true").code == 0
 
 
-def test_arm_refuses_an_empty_plan(refusing: ClientRun) -> None:
-    assert_refused(cudafault("arm", refusing.name, " ; "), 2, "disarm refusing")
+def test_arm_refuses_empty_plan(idle_run: ClientRun) -> None:
+    assert_refused(cudafault("arm", idle_run.name, " ; "), 2, "disarm idle")
 
 
 def test_run_joins_plans() -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`cudafault run` around a command: exit codes, input and output, environment, signals and a terminal."""
+"""Tests `cudafault run`: exit codes, input and output, environment, signals and terminals."""
 
 import json
 import os
@@ -13,25 +13,25 @@ import time
 from pathlib import Path
 
 import pytest
-from cli.support import HEARING, ClientRun, assert_refused, child_of, status
-from harness import LIBRARY, PATIENCE, TOOL, Run, clean_environment, cudafault, wait_until
+from cli.support import SIGNAL_PRINTER, ClientRun, assert_refused, child_of, status
+from harness import LIBRARY, TIMEOUT, TOOL, Run, clean_environment, cudafault, wait_until
 
 HANDLED_BY_RUN = {"SIGKILL", "SIGSTOP", "SIGCHLD", "SIGTTIN", "SIGTTOU", "SIGTSTP", "SIGCONT"}
-FAULTS = {"SIGILL", "SIGTRAP", "SIGBUS", "SIGFPE", "SIGSEGV", "SIGSYS"}
-FORWARDED = sorted(number.name for number in signal.Signals if number.name not in HANDLED_BY_RUN | FAULTS)
+SYNCHRONOUS = {"SIGILL", "SIGTRAP", "SIGBUS", "SIGFPE", "SIGSEGV", "SIGSYS"}
+FORWARDED = sorted(number.name for number in signal.Signals if number.name not in HANDLED_BY_RUN | SYNCHRONOUS)
 
 
 @pytest.mark.parametrize("code", [0, 1, 7, 125, 255])
-def test_run_returns_the_exit_code(code: int) -> None:
+def test_run_returns_exit_code_of_command(code: int) -> None:
     assert cudafault("run", "--", "sh", "-c", f"exit {code}").code == code
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL, signal.SIGSEGV], ids=lambda number: number.name)
-def test_run_ends_by_the_signal_of_its_command(number: signal.Signals) -> None:
+def test_run_ends_with_signal_of_command(number: signal.Signals) -> None:
     assert cudafault("run", "--", "sh", "-c", f"kill -{int(number)} $$").code == -number
 
 
-def test_shell_sees_128_and_the_signal() -> None:
+def test_shell_sees_128_plus_signal_number() -> None:
     script = f"'{TOOL}' run -- sh -c 'kill -TERM $$'; echo $?"
     assert subprocess.run(["sh", "-c", script], check=True, capture_output=True, text=True).stdout.strip() == "143"
 
@@ -40,28 +40,28 @@ def test_command_that_cannot_start() -> None:
     assert_refused(cudafault("run", "--", "no-such-program"), 127, "no-such-program")
     assert_refused(cudafault("run", "--", "/etc/passwd"), 126, "/etc/passwd")
     commands = [run["command"] for run in cudafault("status", "--json").json["runs"]]
-    assert ["no-such-program"] not in commands, "a command that never ran leaves no run"
+    assert ["no-such-program"] not in commands, "no run is recorded for a command that did not start"
 
 
-def test_input_and_output_are_untouched() -> None:
+def test_run_does_not_change_input_and_output() -> None:
     echoed = cudafault("run", "--", "cat", text_input="some input\n")
     assert echoed.behaviour == (0, "some input\n", "")
 
 
-@pytest.mark.parametrize("marker", [["--"], []], ids=["marked", "unmarked"])
-def test_arguments_are_untouched(marker: list[str]) -> None:
+@pytest.mark.parametrize("marker", [["--"], []], ids=["with --", "without --"])
+def test_run_does_not_change_arguments(marker: list[str]) -> None:
     words = ["--name", "x", "--", "", "a b", "[p,q]", "{r}", "--help", "-v", "@f", "%", "é"]
     shown = cudafault("run", *marker, sys.executable, "-c", "import sys; print(sys.argv[1:])", *words)
     assert shown.output.strip() == repr(words)
 
 
-def test_environment_gets_two_variables() -> None:
+def test_run_adds_two_environment_variables() -> None:
     inside = cudafault("run", "--", "env").output.splitlines()
     added = {line.split("=")[0] for line in inside} - {*clean_environment(), "_"}
     assert added == {"CUDAFAULT_RUN", "LD_PRELOAD"}
 
 
-def test_no_file_stays_open() -> None:
+def test_command_inherits_no_open_file() -> None:
     command = [sys.executable, "-c", "import os; print(sorted(os.listdir('/proc/self/fd'))[:-1])"]
     alone = subprocess.run(command, check=True, input="", capture_output=True, text=True)
     assert cudafault("run", "--", *command).output == alone.stdout
@@ -74,13 +74,13 @@ def test_missing_library() -> None:
 
 
 @pytest.mark.parametrize(("value", "warned"), [("1", True), ("0", False)])
-def test_plan_of_a_disabled_library(value: str, warned: bool) -> None:
+def test_run_warns_if_library_is_disabled(value: str, warned: bool) -> None:
     answer = cudafault("run", "--plan", "xid=79", "--", "true", CUDAFAULT_DISABLE=value)
     assert (answer.code, "DISABLE" in answer.errors) == (0, warned)
 
 
 def link_library(folder: Path) -> str:
-    """The library in another folder, without the simulated GPUs beside it."""
+    """Links the library into a folder that has no simulated GPU libraries, and returns the link."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "libcudafault.so").symlink_to(LIBRARY)
     return str(folder / "libcudafault.so")
@@ -90,15 +90,15 @@ def test_missing_simulated_libraries(tmp_path: Path) -> None:
     library = link_library(tmp_path)
     answer = cudafault("run", "--gpus", "sim:1", "--", "echo", CUDAFAULT_LIBRARY=library)
     assert_refused(answer, 125, "simgpu/libcuda.so.1")
-    assert cudafault("run", "--", "true", CUDAFAULT_LIBRARY=library).code == 0, "only a simulated run needs them"
+    assert cudafault("run", "--", "true", CUDAFAULT_LIBRARY=library).code == 0, "only simulated GPUs need the libraries"
 
 
-def test_library_path_with_a_space(tmp_path: Path) -> None:
+def test_library_path_with_space(tmp_path: Path) -> None:
     answer = cudafault("run", "--", "echo", CUDAFAULT_LIBRARY=link_library(tmp_path / "a b"))
     assert_refused(answer, 125, "space")
 
 
-def test_path_of_a_simulated_library_that_is_too_long(tmp_path: Path) -> None:
+def test_too_long_path_of_simulated_library(tmp_path: Path) -> None:
     deep = tmp_path
     while (left := 4078 - len(str(deep))) > 1:
         deep /= "d" * min(200, left - 1 if left < 202 else 200)
@@ -112,8 +112,8 @@ def test_invalid_gpus() -> None:
 
 
 def test_missing_libcurl(tmp_path: Path) -> None:
-    """Only what talks to a cluster needs libcurl, and names the package."""
-    (tmp_path / "libcurl.so.4").touch()  # found before the real one, and not a library
+    """Only commands that access a cluster need libcurl. Their error names the package to install."""
+    (tmp_path / "libcurl.so.4").touch()  # an invalid library that the loader finds first
     kubeconfig = {
         "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
         "current-context": "c",
@@ -132,12 +132,12 @@ def is_stopped(pid: int) -> bool:
     return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "T"
 
 
-def hearing(*signals: str) -> list[str]:
-    return [sys.executable, "-c", HEARING, *signals]
+def signal_printer(*signals: str) -> list[str]:
+    return [sys.executable, "-c", SIGNAL_PRINTER, *signals]
 
 
-def test_signals_are_forwarded() -> None:
-    with Run(*hearing(*FORWARDED), name="signals", gpus=None) as run:
+def test_run_forwards_signals() -> None:
+    with Run(*signal_printer(*FORWARDED), name="signals", gpus=None) as run:
         assert run.hear() == "ready"
         for name in FORWARDED:
             os.kill(run.pid, getattr(signal, name))
@@ -148,21 +148,21 @@ def test_signals_are_forwarded() -> None:
         os.kill(run.pid, signal.SIGCONT)
         assert wait_until(lambda: not is_stopped(run.pid) and not is_stopped(child))
         os.kill(child, signal.SIGKILL)
-        assert run.process.wait(timeout=PATIENCE) == -signal.SIGKILL
+        assert run.process.wait(timeout=TIMEOUT) == -signal.SIGKILL
     ended = status("signals")
     assert (ended["exit_code"], ended["signal"]) == (137, 9)
 
 
 def test_command_that_handles_sigtstp() -> None:
-    with Run(*hearing("SIGTSTP"), name="stop-handled", gpus=None) as run:
+    with Run(*signal_printer("SIGTSTP"), name="stop-handled", gpus=None) as run:
         assert run.hear() == "ready"
-        for _ in range(2):  # run has not stopped after the first
+        for _ in range(2):  # the first SIGTSTP does not stop `cudafault run`
             os.kill(run.pid, signal.SIGTSTP)
             assert run.hear() == "SIGTSTP"
         os.kill(child_of(run.pid), signal.SIGKILL)
 
 
-def test_output_on_a_full_disk() -> None:
+def test_output_to_full_disk_fails_with_message() -> None:
     with ClientRun("full") as run, open("/dev/full", "w") as full_disk:
         for verb in (
             "xids",
@@ -193,12 +193,12 @@ def read_terminal(terminal: int, seconds: float, until: str | None = None) -> st
     return text
 
 
-def test_signals_of_a_terminal_reach_the_command_once() -> None:
-    command = [str(TOOL), "run", "--name", "terminal", "--", *hearing("SIGINT", "SIGQUIT")]
+def test_command_receives_terminal_signals_once() -> None:
+    command = [str(TOOL), "run", "--name", "terminal", "--", *signal_printer("SIGINT", "SIGQUIT")]
     pid, terminal = pty.fork()
     if pid == 0:
         os.execve(TOOL, command, clean_environment())
-    read_terminal(terminal, PATIENCE, "ready")
+    read_terminal(terminal, TIMEOUT, "ready")
     os.write(terminal, b"\x03")
     assert read_terminal(terminal, 0.7).count("SIGINT") == 1
     os.write(terminal, b"\x1c")
@@ -208,7 +208,7 @@ def test_signals_of_a_terminal_reach_the_command_once() -> None:
     os.close(terminal)
 
 
-def test_colors_only_on_a_terminal_without_no_color() -> None:
+def test_output_is_colored_only_on_terminal_without_no_color() -> None:
     command = ["script", "-qec", f"'{TOOL}' xids", "/dev/null"]
     colored = subprocess.run(command, check=False, capture_output=True, text=True)
     plain = subprocess.run(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The verbs that need no run: help, check, xids and functions."""
+"""Tests the commands that need no run: help, check, xids and functions."""
 
 import re
 
@@ -25,7 +25,7 @@ def test_help_has_an_example(verb: str) -> None:
 
 
 @pytest.mark.parametrize("arguments", ["", "fail", "check", "arm x", "status --jason", "xids many"])
-def test_usage_error_names_the_help(arguments: str) -> None:
+def test_usage_error_names_help_option(arguments: str) -> None:
     assert_refused(cudafault(*arguments.split()), 2, "--help")
 
 
@@ -36,17 +36,17 @@ def test_run_needs_a_command(arguments: str) -> None:
 
 @pytest.mark.parametrize("arguments", ["", "deployment/app"])
 def test_k8s_arm_needs_a_plan(arguments: str) -> None:
-    """The refusal comes before any contact with a cluster."""
+    """The command fails before it contacts a cluster."""
     answer = cudafault("k8s", "arm", *arguments.split())
     assert_refused(answer, 2, "missing plan", "deployment/web 'xid=79'")
 
 
-def test_k8s_node_drain_with_an_invalid_time() -> None:
+def test_k8s_node_drain_refuses_invalid_grace() -> None:
     answer = cudafault("k8s", "node", "drain", "n", "--grace", "-1")
     assert_refused(answer, 2, 'invalid --grace "-1": expected seconds')
 
 
-def test_check_explains_in_words() -> None:
+def test_check_explains_plan() -> None:
     answer = cudafault("check", "xid=79 gpu=0 after=100; effect=delay:90s calls=@copy")
     assert answer.code == 0
     words = ("GPU fell off the bus", "CUDA_ERROR_NO_DEVICE", "GPU 0", "first 100 matched calls", "90 s later", "@copy")
@@ -61,17 +61,17 @@ def test_check_json() -> None:
     assert "cuMemAlloc_v2" in fault["calls"]["functions"]
 
 
-def test_check_json_of_an_invalid_plan() -> None:
+def test_check_json_of_invalid_plan() -> None:
     refused = cudafault("check", "--json", "xid=79 gpu=zero")
     found = (refused.code, refused.json["valid"], refused.json["column"], refused.json["length"])
     assert found == (2, False, 12, 4)
 
 
-def test_check_of_an_empty_plan() -> None:
+def test_check_accepts_empty_plan() -> None:
     assert cudafault("check", "").code == 0
 
 
-def test_xids_lists_all() -> None:
+def test_xids_lists_all_xids() -> None:
     document = cudafault("xids", "--json").json
     assert {row["xid"]: row["simple"]["code"] for row in document["xids"]} == CODES
     listed = cudafault("xids").output
@@ -79,9 +79,9 @@ def test_xids_lists_all() -> None:
         assert has_line(listed, rf"^{xid} .*\({code}\)$")
 
 
-def test_xids_of_one() -> None:
+def test_xids_shows_one_xid() -> None:
     assert cudafault("xids", 79, "--json").json["mnemonic"] == "GPU_HAS_FALLEN_OFF_THE_BUS"
-    assert "999" in cudafault("xids", 79).output, "the code that a running process really gets"
+    assert "999" in cudafault("xids", 79).output, "the code that a running process receives"
     assert_refused(cudafault("xids", 80), 2, "80", "43, 48, 74, 79, 94, 95")
 
 
@@ -105,7 +105,7 @@ def test_functions_by_pattern() -> None:
     assert_refused(cudafault("functions", "cuMelt*"), 2, "cuMelt*")
 
 
-def test_simulated_models() -> None:
+def test_run_simulates_every_listed_model() -> None:
     models = re.search(r"models are ([\w, ]+)\.", " ".join(cudafault("run", "--help").output.split()))
     assert models
     for model in re.findall(r"\w*\d\w*", models[1]):

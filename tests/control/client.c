@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// A CUDA program on simulated GPUs, in two ways:
+// A CUDA program for simulated GPUs, with three modes:
 //   client OPERATION...
-//       does one operation after the other and prints the code of each, one a line; ends with 7. An operation is NAME,
-//       NAME:NUMBER, or either with *TIMES behind it.
+//       Performs the operations in order, prints the code of each on its own line, and exits with 7. An operation is
+//       NAME or NAME:NUMBER, optionally followed by *TIMES.
 //   client worker BOARD SLOT
-//       calls the driver every few milliseconds and notes in the file BOARD how it fares, until the board says stop or
-//       the file is gone.
+//       Calls the driver every few milliseconds and records the results in a slot of the file BOARD, until the stop
+//       flag in the file is set or the file is deleted.
 //   client storm BOARD CHILDREN
-//       calls without a pause from eight threads, or from so many children that it forks after its first call, each in
-//       a slot of its own, until the board says stop.
+//       Calls the driver continuously until the stop flag is set: from eight threads, or, if CHILDREN is above 0, from
+//       that many children, which it forks after its first call. Each thread or child has its own slot.
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <pthread.h>
@@ -53,7 +53,7 @@ Status cudaGetLastError(void);
 Status cudaPeekAtLastError(void);
 
 enum { max_devices = 8, threads = 8 };
-enum { not_initialized = 3 };  // all that the driver itself says in a child of a process that has used it
+enum { not_initialized = 3 };  // the code of every driver call in a child whose parent has used the driver
 static struct Device {
     void *context, *stream, *event;
     Pointer memory;
@@ -65,7 +65,7 @@ static void handle(int signal) {
     ++handled;
 }
 
-// What fails here was meant to by the plan; an operation that needs it fails then too.
+// Ignores errors, which are faults of the plan under test. Operations that depend on the failed call then fail too.
 static void set_up(void) {
     int count = 0;
     cuInit(0);
@@ -151,7 +151,7 @@ static int runtime_allocate(long number) {
     return cudaMalloc(&memory, 64);
 }
 
-// Of a function that was never registered as a kernel.
+// Launches a function that was never registered as a kernel.
 static int launch(long number) {
     (void)number;
     return cudaLaunchKernel((const void*)launch, (Dim3){1, 1, 1}, (Dim3){1, 1, 1}, NULL, 0, NULL);
@@ -167,7 +167,7 @@ static int get(long number) {
     return cudaGetLastError();
 }
 
-static void* peek_there(void* code) {
+static void* peek_thread(void* code) {
     *(int*)code = cudaPeekAtLastError();
     return NULL;
 }
@@ -175,12 +175,12 @@ static void* peek_there(void* code) {
 static int peek_in_thread(long number) {
     int code = (int)number;
     pthread_t thread;
-    if (pthread_create(&thread, NULL, peek_there, &code) != 0) abort();
+    if (pthread_create(&thread, NULL, peek_thread, &code) != 0) abort();
     pthread_join(thread, NULL);
     return code;
 }
 
-static void* hammer_there(void* calls) {
+static void* hammer_thread(void* calls) {
     void* context = devices[0].context;
     cuCtxSetCurrent(context);
     intptr_t failed = 0;
@@ -188,12 +188,12 @@ static void* hammer_there(void* calls) {
     return (void*)failed;
 }
 
-// As many calls from each of the threads at once; how many failed.
+// Makes `calls` calls from each thread concurrently. Returns the number of failures.
 static int hammer(long calls) {
     pthread_t started[threads];
     int failed = 0;
     for (int i = 0; i < threads; ++i) {
-        if (pthread_create(&started[i], NULL, hammer_there, &calls) != 0) abort();
+        if (pthread_create(&started[i], NULL, hammer_thread, &calls) != 0) abort();
     }
     for (int i = 0; i < threads; ++i) {
         void* result;
@@ -211,7 +211,7 @@ static long now_ms(void) {
     return time.tv_sec * 1000 + time.tv_nsec / 1000000;
 }
 
-// How many milliseconds a call takes; -1 if it fails.
+// Returns the duration of a call in milliseconds, or -1 if it fails.
 static int timed(long number) {
     const long before = now_ms();
     return synchronize(number) == 0 ? (int)(now_ms() - before) : -1;
@@ -260,7 +260,7 @@ static void operate(const char* word) {
         }
         return;
     }
-    exit(printf("no operation %s\n", word));
+    exit(printf("unknown operation %s\n", word));
 }
 
 struct Board {
@@ -268,7 +268,7 @@ struct Board {
     struct Slot {
         uint64_t pid, calls, failed, last;
     } slots[16];
-    uint64_t watching, slipped;  // storms: whether no call may succeed, and how many did
+    uint64_t watching, successes;  // for storms: whether to count successful calls, and their number
 };
 
 static void note(struct Slot* slot, Status status) {
@@ -304,14 +304,14 @@ struct Storm {
     struct Slot* slot;
 };
 
-static void* storm_there(void* given) {
+static void* call_until_stop(void* given) {
     const struct Storm* storm = given;
     cuCtxSetCurrent(devices[0].context);
     storm->slot->pid = (uint64_t)getpid();
     while (!__atomic_load_n(&storm->board->stop, __ATOMIC_ACQUIRE)) {
         const uint64_t watching = __atomic_load_n(&storm->board->watching, __ATOMIC_ACQUIRE);
         const Status status = cuCtxSynchronize();
-        if (watching && status == 0) __atomic_add_fetch(&storm->board->slipped, 1, __ATOMIC_RELEASE);
+        if (watching && status == 0) __atomic_add_fetch(&storm->board->successes, 1, __ATOMIC_RELEASE);
         note(storm->slot, status == not_initialized ? 0 : status);
     }
     return NULL;
@@ -322,7 +322,7 @@ static int storm_in_threads(struct Board* board) {
     struct Storm storms[threads];
     for (int i = 0; i < threads; ++i) {
         storms[i] = (struct Storm){board, &board->slots[i]};
-        if (pthread_create(&started[i], NULL, storm_there, &storms[i]) != 0) abort();
+        if (pthread_create(&started[i], NULL, call_until_stop, &storms[i]) != 0) abort();
     }
     for (int i = 0; i < threads; ++i) pthread_join(started[i], NULL);
     return 0;
@@ -332,7 +332,7 @@ static int storm_in_children(struct Board* board, int children) {
     int bad = 0;
     for (int i = 0; i < children; ++i) {
         if (fork() != 0) continue;
-        storm_there(&(struct Storm){board, &board->slots[i]});
+        call_until_stop(&(struct Storm){board, &board->slots[i]});
         _exit(0);
     }
     for (int status; wait(&status) > 0;) bad += status != 0;
@@ -346,13 +346,13 @@ static int storm(const char* file, int children) {
     return children > 0 ? storm_in_children(board, children) : storm_in_threads(board);
 }
 
-static void say_goodbye(void) { printf("goodbye\n"); }
+static void print_goodbye(void) { printf("goodbye\n"); }
 
 int main(int argc, char** argv) {
     if (argc == 4 && !strcmp(argv[1], "worker")) return work(argv[2], atoi(argv[3]));
     if (argc == 4 && !strcmp(argv[1], "storm")) return storm(argv[2], atoi(argv[3]));
     signal(SIGUSR1, handle);
-    atexit(say_goodbye);
+    atexit(print_goodbye);
     set_up();
     for (int i = 1; i < argc; ++i) operate(argv[i]);
     return 7;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Prints where the parts of a control block lie, for whoever damages one.
+// Prints the offset and size of each part of a control block.
 #include <cstdio>
 
 #include "cudafault/control_block.hpp"

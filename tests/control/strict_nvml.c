@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A stand-in for libnvidia-ml.so.1 that follows its handles as pointers, as NVIDIA's may: what is not one crashes.
+// Replaces libnvidia-ml.so.1 and dereferences device handles, as NVIDIA's library may. An invalid handle crashes.
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,21 +17,21 @@ struct pci {
     char id[32];
 };
 
-static int give(struct device* device, void** out) {
+static int store(struct device* device, void** out) {
     *out = device;
     return 0;
 }
 
 int nvmlInit_v2(void) { return 0; }
 int nvmlDeviceGetCount_v2(unsigned* count) { return *count = 2, 0; }
-int nvmlDeviceGetHandleByIndex_v2(unsigned index, void** out) { return index < 2 ? give(&devices[index], out) : 2; }
+int nvmlDeviceGetHandleByIndex_v2(unsigned index, void** out) { return index < 2 ? store(&devices[index], out) : 2; }
 
-#define LOOKUP(name, field)                                                    \
-    int name(const char* key, void** out) {                                    \
-        for (int i = 0; i < 2; ++i) {                                          \
-            if (!strcmp(devices[i].field, key)) return give(&devices[i], out); \
-        }                                                                      \
-        return 6;                                                              \
+#define LOOKUP(name, field)                                                     \
+    int name(const char* key, void** out) {                                     \
+        for (int i = 0; i < 2; ++i) {                                           \
+            if (!strcmp(devices[i].field, key)) return store(&devices[i], out); \
+        }                                                                       \
+        return 6;                                                               \
     }
 LOOKUP(nvmlDeviceGetHandleByUUID, uuid)
 LOOKUP(nvmlDeviceGetHandleByPciBusId_v2, pci)
@@ -48,7 +48,7 @@ int nvmlDeviceGetTemperature(struct device* device, int sensor, unsigned* out) {
     return *out = device->index + sensor, 0;
 }
 int nvmlDeviceRemoveGpu(struct pci* pci) { return !pci; }
-int nvmlGpuInstanceGetInfo(unsigned long instance, void** out) { return give(&devices[instance - 100], out); }
+int nvmlGpuInstanceGetInfo(unsigned long instance, void** out) { return store(&devices[instance - 100], out); }
 int nvmlGpuInstanceDestroy(unsigned long instance) { return !instance; }
 int nvmlUnitGetTemperature(void* unit, unsigned type, unsigned* out) { return *out = type, unit == 0; }
 int nvmlVgpuTypeGetLicense(unsigned type, char* out, unsigned size) { return *out = 0, !type + !size; }

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Shared helpers of the control tests: the client, and workers that call the driver without a pause and note how they
-fare."""
+"""Helpers of the control tests: the client program, and workers that call the driver continuously and record the
+results."""
 
 import mmap
 import os
@@ -14,7 +14,7 @@ from harness import BUILD, LIBRARY, SIMGPU, TOOL, Run, build, clean_environment,
 HERE = Path(__file__).resolve().parent
 OUT = BUILD / "control"
 CLIENT = OUT / "client"
-CLIENT_CODE = 7  # its own exit code
+CLIENT_CODE = 7  # exit code of the client
 SECOND = 1.0
 
 
@@ -24,9 +24,9 @@ def build_client():
 
 
 def operate(operations, plan=None, command=(CLIENT,), environment=None, **options):
-    """Does the operations, words of one string, in a new process on two simulated GPUs."""
-    surroundings = {"CUDAFAULT_SIM_GPUS": "2", **(environment or {})}
-    return execute([*command, *operations.split()], plan, library_path=[SIMGPU], environment=surroundings, **options)
+    """Runs the client with the operations, separated by spaces, on two simulated GPUs."""
+    variables = {"CUDAFAULT_SIM_GPUS": "2", **(environment or {})}
+    return execute([*command, *operations.split()], plan, library_path=[SIMGPU], environment=variables, **options)
 
 
 def numbers(text):
@@ -38,19 +38,19 @@ def codes(operations, plan=None, **options):
 
 
 def operate_in_run(operations, *options, command=(CLIENT,), gpus="sim:2", environment=None):
-    """The same under `cudafault run` with these options."""
-    whole = [TOOL, "run", "--gpus", gpus, *options, "--", *map(str, command), *operations.split()]
-    surroundings = {**clean_environment(), **(environment or {})}
-    return subprocess.run(whole, env=surroundings, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
+    """Runs the client with the operations under `cudafault run` with the given options."""
+    run = [TOOL, "run", "--gpus", gpus, *options, "--", *map(str, command), *operations.split()]
+    variables = {**clean_environment(), **(environment or {})}
+    return subprocess.run(run, env=variables, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
 
 
 def faults_of(name):
-    """The faults of the run's plan, as `status` reports them."""
+    """Returns the faults of the run's plan, as `status` reports them."""
     return expect_success("status", name, "--json").json["plan"]["faults"]
 
 
 def seconds_until(condition, seconds):
-    """The seconds until the condition holds, or None."""
+    """Returns the seconds until the condition holds, or None if it does not hold in time."""
     started = time.monotonic()
     while time.monotonic() - started < seconds:
         if condition():
@@ -60,11 +60,11 @@ def seconds_until(condition, seconds):
 
 
 class Workers:
-    """Clients that call the driver without a pause; start() starts them, or a run does."""
+    """Clients that call the driver continuously. start(), start_in_run() or start_storm() starts them."""
 
     SLOT = struct.Struct("=QQQQ")  # pid, calls, failed, last code
     WATCH, WATCH_OFFSET = struct.Struct("=Q"), 8 + 16 * SLOT.size
-    PATIENCE = 20 * SECOND
+    TIMEOUT = 20 * SECOND
 
     def __init__(self, folder, count):
         self.count = count
@@ -81,7 +81,7 @@ class Workers:
     def __exit__(self, *_):
         self.stop()
         for process in self.processes:
-            process.wait(timeout=self.PATIENCE)
+            process.wait(timeout=self.TIMEOUT)
         if self.run and self.run.process.poll() is None:
             self.run.end(30)
         self.file.unlink()
@@ -93,34 +93,34 @@ class Workers:
         return [str(CLIENT), "worker", str(self.file), str(number)]
 
     def start_in_run(self):
-        """Starts all of them in one `cudafault run` on a simulated GPU, which ends with the `with` block."""
+        """Starts all workers in one `cudafault run` on a simulated GPU. The run ends with the `with` block."""
         script = f'for i in $(seq 0 {self.count - 1}); do "$0" worker "$1" $i & done; wait'
         self.run = Run("sh", "-c", script, CLIENT, self.file, gpus="sim:1")
         self.wait_for_calls()
         return self.run
 
     def start_storm(self, children=0):
-        """Starts one program that calls without a pause, from eight threads or from children."""
+        """Starts one program that calls continuously, from eight threads or from forked children."""
         self.run = Run(CLIENT, "storm", self.file, children, gpus="sim:1")
         self.wait_for_calls()
         return self.run
 
     def start(self, **environment):
-        """Starts all of them, preloaded, with these variables."""
-        surroundings = {**clean_environment(), "LD_LIBRARY_PATH": str(SIMGPU), "LD_PRELOAD": str(LIBRARY)}
-        surroundings |= {name: str(value) for name, value in environment.items()}
+        """Starts all workers with the library preloaded and the given variables set."""
+        variables = {**clean_environment(), "LD_LIBRARY_PATH": str(SIMGPU), "LD_PRELOAD": str(LIBRARY)}
+        variables |= {name: str(value) for name, value in environment.items()}
         for number in range(self.count):
             self.processes.append(
-                subprocess.Popen(self.command(number), env=surroundings, stderr=subprocess.PIPE, text=True)
+                subprocess.Popen(self.command(number), env=variables, stderr=subprocess.PIPE, text=True)
             )
         return self.wait_for_calls()
 
     def watch(self, watching):
-        """Counts calls of the storm that succeed from now on, or stops counting; waits for calls in flight."""
+        """Starts or stops counting successful calls of the storm, then waits for calls in flight."""
         self.WATCH.pack_into(self.board, self.WATCH_OFFSET, watching)
         self.wait_for_calls()
 
-    def slipped(self):
+    def successes(self):
         return self.WATCH.unpack_from(self.board, self.WATCH_OFFSET + self.WATCH.size)[0]
 
     def slots(self):
@@ -135,15 +135,15 @@ class Workers:
     def last_codes(self):
         return {slot[3] for slot in self.slots()}
 
-    def wait_for_calls(self, calls=6, seconds=PATIENCE):
-        """Returns whether each of them makes so many more calls in time."""
+    def wait_for_calls(self, calls=6, seconds=TIMEOUT):
+        """Returns whether each worker makes `calls` more calls in time."""
         before = [slot[1] for slot in self.slots()]
         return None is not seconds_until(
             lambda: all(slot[1] >= made + calls for slot, made in zip(self.slots(), before)), seconds
         )
 
     def outcomes(self, calls=6):
-        """The codes of the next calls of all of them; {None} if one of them makes no call."""
+        """Returns the codes of the next calls of all workers, or {None} if a worker makes no call."""
         before = self.failed()
         if not self.wait_for_calls(calls, 5 * SECOND):
             return {None}
@@ -151,14 +151,14 @@ class Workers:
         return {slot[3] if slot[2] > failed else 0 for slot, failed in zip(after, before)}
 
     def reach(self, outcomes, seconds=SECOND):
-        """The seconds until the next calls of all have these outcomes, or None."""
+        """Returns the seconds until the next calls of all workers have these outcomes, or None."""
         return seconds_until(lambda: self.outcomes(4) == outcomes, seconds)
 
 
 def run_variable(pid):
-    """CUDAFAULT_RUN of a process: pid, descriptor, start time and inode."""
+    """Returns CUDAFAULT_RUN of a process, which holds a PID, file descriptor, start time and inode."""
     with open(f"/proc/{pid}/environ", "rb") as file:
-        variables = dict(each.split(b"=", 1) for each in file.read().split(b"\0") if b"=" in each)
+        variables = dict(variable.split(b"=", 1) for variable in file.read().split(b"\0") if b"=" in variable)
     return variables[b"CUDAFAULT_RUN"].decode()
 
 

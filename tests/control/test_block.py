@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Attacks on the control block under eight running processes: none dies, and none gets a fault that nobody armed."""
+"""Damages the control block of eight running processes: no process may die, and no fault may fire that is not armed."""
 
 import os
 import random
@@ -14,7 +14,7 @@ SEEDS = 60
 
 
 def layout():
-    """Offset and size of each part of the block."""
+    """Returns the offset and size of each part of the block."""
     program = OUT / "layout"
     include = [f"-I{folder}" for folder in (ROOT / "src", ROOT / "include", BUILD / "generated")]
     compile_with("g++", "-std=c++20", *include, "-o", program, HERE / "layout.cpp")
@@ -52,7 +52,7 @@ class Block:
         self.write(random.Random(f"{part} {seed}").randbytes(size), offset)
 
     def flip_bits(self, seed):
-        """A few bits of header and spec, so that most of it still fits together."""
+        """Flips a few bits of header and spec, so that most of the block stays consistent."""
         chance = random.Random(seed)
         for _ in range(chance.randint(1, 8)):
             offset = chance.randrange(self.layout["header"][1] + 200)
@@ -60,16 +60,16 @@ class Block:
             self.write(bytes([byte ^ 1 << chance.randrange(8)]), offset)
 
 
-def size_attacks(block, workers):
-    """What a seal forbids is refused, and nobody notices the attempt."""
+def attack_size(block, workers):
+    """Operations that the seals forbid fail, and do not disturb the workers."""
     size = block.layout["all"][1]
     for name, attempt in (
-        ("truncate it to nothing", lambda: os.truncate(block.path, 0)),
-        ("truncate it to one byte", lambda: os.ftruncate(block.file, 1)),
-        ("grow it", lambda: os.truncate(block.path, 16 * size)),
-        ("write behind its end", lambda: os.pwrite(block.file, b"x", 1 << 30)),
-        ("open it with O_TRUNC", lambda: os.open(block.path, os.O_RDWR | os.O_TRUNC)),
-        ("delete it", lambda: os.unlink(block.path)),
+        ("truncate to zero bytes", lambda: os.truncate(block.path, 0)),
+        ("truncate to one byte", lambda: os.ftruncate(block.file, 1)),
+        ("grow", lambda: os.truncate(block.path, 16 * size)),
+        ("write past the end", lambda: os.pwrite(block.file, b"x", 1 << 30)),
+        ("open with O_TRUNC", lambda: os.open(block.path, os.O_RDWR | os.O_TRUNC)),
+        ("delete", lambda: os.unlink(block.path)),
     ):
         try:
             attempt()
@@ -77,12 +77,12 @@ def size_attacks(block, workers):
         except OSError:
             refused = True
         before = os.stat(block.path).st_size
-        assert refused and before >= size, (f"block: {name}: refused", before)
-        assert workers.outcomes() == {0}, f"block: {name}: all processes go on"
+        assert refused and before >= size, (f"block: {name} is refused", before)
+        assert workers.outcomes() == {0}, f"block: {name}: all processes continue"
 
 
 def content_attacks(block):
-    """(what, how) of each way to damage what the block says."""
+    """Returns a description and a function for each kind of damage to the content of the block."""
     fixed = [
         (f"{part} all {byte:#04x}", lambda p=part, b=byte: block.fill(p, b))
         for part in ("all", "header", "spec")
@@ -97,9 +97,9 @@ def content_attacks(block):
         ("an odd revision", lambda: block.set("revision", block.get("revision") | 1)),
         ("the next revision", lambda: block.set("revision", block.get("revision") + 2)),
         ("another checksum", lambda: block.set("checksum", block.get("checksum") ^ 1)),
-        ("another time of arming", lambda: block.set("armed_at_ns", block.get("armed_at_ns") ^ 1)),
-        ("a spec as long as can be told", lambda: block.set("spec_size", 0xFFFFFFFF)),
-        ("a spec that nobody signed", lambda: forge(block)),
+        ("another arming time", lambda: block.set("armed_at_ns", block.get("armed_at_ns") ^ 1)),
+        ("the largest spec size", lambda: block.set("spec_size", 0xFFFFFFFF)),
+        ("a spec without a valid checksum", lambda: forge(block)),
     ]  # fmt: skip
     parts = ("flag", "header", "spec", "run_state", "event_head", "events", "processes", "matched", "fired", "all")
     garbled = [
@@ -110,7 +110,7 @@ def content_attacks(block):
 
 
 def forge(block):
-    """A plan without its checksum."""
+    """Writes a plan without updating the checksum."""
     spec = b"xid=79"
     block.write(spec, block.layout["spec"][0])
     block.set("spec_size", len(spec))
@@ -119,7 +119,7 @@ def forge(block):
 
 
 def ask_status(name):
-    """Its exit code; it must answer whatever the block says."""
+    """Returns the exit code of `status`, which must answer for any content of the block."""
     try:
         return subprocess.run([TOOL, "status", name, "--json"], capture_output=True, timeout=5).returncode
     except subprocess.TimeoutExpired:
@@ -127,34 +127,34 @@ def ask_status(name):
 
 
 def attack_content(run, block, workers, state, armed_code):
-    """Damage may end a fault, never make one; the healthy block counts again as soon as it is back."""
+    """Damage may stop a fault but never cause one. When the intact block is restored, its plan applies again."""
     pids = workers.pids()
     attacks = content_attacks(block)
     wrong = {}
     for what, damage in attacks:
-        healthy = block.read()
+        intact = block.read()
         damage()
         during = workers.outcomes()
         answer = ask_status(run.name)
-        block.write(healthy)
+        block.write(intact)
         if not during <= {0, armed_code}:
-            wrong[what] = f"calls came out as {during}"
+            wrong[what] = f"calls returned {during}"
         elif answer not in range(5):
-            wrong[what] = f"`status` ended with {answer}"
+            wrong[what] = f"`status` exited with {answer}"
         elif workers.reach({armed_code}, 3 * SECOND) is None:
-            wrong[what] = f"with the block restored calls come out as {workers.outcomes()}"
+            wrong[what] = f"with the block restored calls return {workers.outcomes()}"
     assert not wrong, state
     alive = all(os.path.exists(f"/proc/{pid}") for pid in pids) and workers.pids() == pids
-    assert alive, (f"block, {state}: {len(attacks)} kinds of damage, none kills one of {len(pids)} processes", pids)
+    assert alive, (f"block, {state}: no process dies of {len(attacks)} kinds of damage", pids)
 
 
-def test_block(tmp_path):
+def test_damaged_block_kills_no_process_and_causes_no_fault(tmp_path):
     with Workers(tmp_path, PROCESSES) as workers:
         run = workers.start_in_run()
         assert workers.wait_for_calls() and len(set(workers.pids())) == PROCESSES, run.errors()
         block = Block(run_variable(workers.pids()[0]))
-        assert workers.outcomes() == {0}, "block: nothing is armed"
-        size_attacks(block, workers)
+        assert workers.outcomes() == {0}, "block: no fault fires before a plan is armed"
+        attack_size(block, workers)
         attack_content(run, block, workers, "disarmed", 0)
         run.arm(ARMED)
         assert workers.reach({719}) is not None, workers.outcomes()
@@ -164,24 +164,24 @@ def test_block(tmp_path):
         block.fill("all", 0xFF)
         os.close(block.file)
         workers.stop()
-        assert run.end(30).code == 0, "block: all processes end well, and `run` with them"
+        assert run.end(30).code == 0, "block: `run` and all its processes exit with 0"
 
 
-def test_dead_tool(tmp_path):
-    """Five seconds after the last heartbeat of a killed `cudafault run` its processes are disarmed."""
+def test_processes_disarm_after_their_run_is_killed(tmp_path):
+    """The processes of a killed `cudafault run` are disarmed five seconds after its last heartbeat."""
     with Workers(tmp_path, 2) as workers:
         run = workers.start_in_run()
         run.arm(ARMED)
         assert workers.reach({719}) is not None, workers.outcomes()
         run.process.kill()
         run.process.wait()
-        assert workers.outcomes() == {719}, "SIGKILL of run: still armed at once"
+        assert workers.outcomes() == {719}, "SIGKILL of run: the processes stay armed at first"
         seconds = seconds_until(lambda: workers.outcomes() == {0}, 10 * SECOND)
         assert seconds is not None and 3 < seconds < 6.5, seconds
-        assert workers.outcomes() == {0}, "SIGKILL of run: the processes go on"
-        check_report_of_the_dead(run.name)
+        assert workers.outcomes() == {0}, "SIGKILL of run: the processes continue without a fault"
+        check_status_of_killed_run(run.name)
 
 
-def check_report_of_the_dead(name):
+def check_status_of_killed_run(name):
     done = subprocess.run([TOOL, "status", name], capture_output=True, text=True)
     assert done.returncode >= 0 and " running" not in done.stdout, done.stdout

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The counts that a process with a plan file writes to CUDAFAULT_LOG, from which `k8s status` reads what fired."""
+"""Tests the counts that a process with a plan file writes to CUDAFAULT_LOG, where `k8s status` reads them."""
 
 import json
 import os
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from harness import LIBRARY, SIMGPU, clean_environment, wait_until
 
-# Makes the calls that it is told, then waits for the next number.
+# Makes as many calls as each line of its standard input says.
 CALLER = """
 import ctypes, sys
 driver = ctypes.CDLL("libcuda.so.1")
@@ -26,7 +26,7 @@ SECONDS_TO_SETTLE = 2
 
 
 class Caller:
-    """A process that takes its plan from a file."""
+    """A process that reads its plan from a plan file."""
 
     def __init__(self, folder: Path) -> None:
         self.plan, self.log = folder / "plan", folder / "log"
@@ -54,13 +54,13 @@ class Caller:
         assert self.process.stdout.readline() == "done\n"
 
     def lines(self, revision: int, event: str) -> list[dict]:
-        """Those under the plan of that revision."""
+        """Returns the lines of the log that have this plan revision and event."""
         if not self.log.exists():
             return []
         lines = [json.loads(line) for line in self.log.read_text().splitlines()]
         return [line for line in lines if line.get("plan_revision") == revision and line["cudafault"] == event]
 
-    def take_up(self, revision: int, spec: str) -> None:
+    def arm_and_wait(self, revision: int, spec: str) -> None:
         self.arm(revision, spec)
         wait_until(lambda: self.lines(revision, "acknowledged"))
 
@@ -77,29 +77,29 @@ def caller(tmp_path: Path):
     caller.end()
 
 
-def test_the_last_count_of_a_bounded_fault_is_written(caller: Caller) -> None:
-    caller.take_up(2, "xid=79 calls=cuDeviceGetCount times=500")
+def test_last_count_of_bounded_fault_is_written(caller: Caller) -> None:
+    caller.arm_and_wait(2, "xid=79 calls=cuDeviceGetCount times=500")
     caller.call(1000)
     count = wait_until(lambda: caller.lines(2, "count"))[0]
     fired = caller.lines(2, "fired")
     assert count["fired"] == 500
     assert EAGER_LINES <= len(fired) < 500
     time.sleep(SECONDS_TO_SETTLE)
-    assert len(caller.lines(2, "count")) == 1, "it is written once"
+    assert len(caller.lines(2, "count")) == 1, "the count is written once"
 
 
 def test_each_plan_has_its_own_limit(caller: Caller) -> None:
-    caller.take_up(2, "xid=79 calls=cuDeviceGetCount times=100")
+    caller.arm_and_wait(2, "xid=79 calls=cuDeviceGetCount times=100")
     caller.call(100)
-    caller.take_up(3, "xid=79 calls=cuDeviceGetCount times=20")
+    caller.arm_and_wait(3, "xid=79 calls=cuDeviceGetCount times=20")
     caller.call(100)
     assert [line["fired"] for line in caller.lines(3, "fired")] == list(range(101, 121))
     acknowledged = caller.lines(3, "acknowledged")[0]
-    assert acknowledged["fired"] == 100, "the last count of the plan before"
+    assert acknowledged["fired"] == 100, "the last count of the previous plan"
 
 
-def test_few_firings_need_no_count(caller: Caller) -> None:
-    caller.take_up(2, "xid=79 calls=cuDeviceGetCount times=3")
+def test_few_firings_write_no_count(caller: Caller) -> None:
+    caller.arm_and_wait(2, "xid=79 calls=cuDeviceGetCount times=3")
     caller.call(10)
     time.sleep(SECONDS_TO_SETTLE)
     assert len(caller.lines(2, "fired")) == 3

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""gpu= and NVML: what names a device in any form is understood, and nothing else is passed on as a device handle."""
+"""Tests gpu= for calls of NVML: each kind of argument that identifies a GPU selects it, and other arguments do not."""
 
 import subprocess
 import sys
@@ -67,12 +67,12 @@ BY_CALL = {
 
 @pytest.mark.parametrize("argument", BY_CALL)
 @pytest.mark.parametrize("gpu", ["GPU-11111111-1111-1111-1111-111111111111", "GPU-1", "0000:20:00.0", "1"])
-def test_device_in_any_form(strict_nvml: Path, argument: str, gpu: str) -> None:
-    after = " after=1" if argument == "index" else ""  # the program asks for its handles first
+def test_every_kind_of_device_argument_selects_the_gpu(strict_nvml: Path, argument: str, gpu: str) -> None:
+    after = " after=1" if argument == "index" else ""  # the program gets its handles with this function
     plan = f"error=15 calls={BY_CALL[argument]} gpu={gpu}{after}"
     assert results(strict_nvml, argument, plan) == "0 15"
 
 
 @pytest.mark.parametrize("argument", ["unit", "vgpu_type", "vgpu_instance", "cpu"])
-def test_other_arguments_are_not_touched(strict_nvml: Path, argument: str) -> None:
+def test_other_arguments_select_no_gpu(strict_nvml: Path, argument: str) -> None:
     assert results(strict_nvml, argument, GPU_1) == "0 0"

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Plans that are replaced while a program calls without a pause: each call is counted once, under the plan that decided
-it, and no call slips through between two plans."""
+"""Replaces plans while a program calls continuously: each call is counted once, under the plan that decided it, and no
+call succeeds between two plans."""
 
 import time
 
@@ -20,7 +20,7 @@ def status(name):
 
 
 def plans_of(found):
-    """Every plan that was ever armed and is still listed."""
+    """Returns the plans that `status` lists: the history, and the current plan if one is armed."""
     current = [found["plan"]] if found["plan"]["state"] == "armed" else []
     return found["history"] + current
 
@@ -33,23 +33,23 @@ def total(found, key):
 def expect_exact(name, found, failed, limit=1000):
     assert total(found, "fired") == failed, f"{name}: every failure is counted once"
     faults = [(plan["revision"], fault) for plan in plans_of(found) for fault in plan["faults"]]
-    over = [(revision, fault["fired"]) for revision, fault in faults
+    excessive = [(revision, fault["fired"]) for revision, fault in faults
             if "times=1000" in fault["spec"] and fault["fired"] > limit]  # fmt: skip
-    assert over == [], f"{name}: no plan with times=1000 fires more than {limit} times"
-    odd = [(revision, fault) for revision, fault in faults if fault["fired"] > fault["matched"]]
-    assert odd == [], f"{name}: nothing fires that did not match"
+    assert excessive == [], f"{name}: no plan with times=1000 fires more than {limit} times"
+    unmatched = [(revision, fault) for revision, fault in faults if fault["fired"] > fault["matched"]]
+    assert unmatched == [], f"{name}: no fault fires more often than it matches"
 
 
 def expect_end(name, workers, run, **options):
-    """Stops the callers; what `status` says then is what they saw."""
+    """Stops the callers, and asserts that `status` then counts exactly the failures that they saw."""
     workers.stop()
-    assert run.end(30).code == 0, f"{name}: the program ends well"
+    assert run.end(30).code == 0, f"{name}: the program exits with 0"
     found = status(run.name)
     expect_exact(name, found, sum(workers.failed()), **options)
     return found
 
 
-def test_rearming(tmp_path):
+def test_rearming_counts_each_call_once(tmp_path):
     for scope in ("process", "run"):
         name = f"re-armed {ROUNDS} times under load, scope={scope}"
         with Workers(tmp_path, CALLERS) as workers:
@@ -64,8 +64,8 @@ def test_rearming(tmp_path):
             assert len(found["history"]) == ROUNDS, f"{name}: all plans are kept"
 
 
-def test_no_gap(tmp_path):
-    """From one unlimited plan to another: the program never sees a success."""
+def test_no_call_succeeds_between_two_plans(tmp_path):
+    """Replaces one unlimited plan with another."""
     with Workers(tmp_path, CALLERS) as workers:
         run = workers.start_storm()
         run.arm(UNLIMITED)
@@ -76,16 +76,16 @@ def test_no_gap(tmp_path):
             time.sleep(PAUSE)
         workers.watch(False)
         run.disarm()
-        assert workers.slipped() == 0, "no call succeeds while a plan replaces another"
+        assert workers.successes() == 0, "no call succeeds while a plan replaces another"
         expect_end("replaced without a gap", workers, run)
 
 
-def test_forked(tmp_path):
-    """Children of a process that has used CUDA."""
+def test_rearming_of_forked_children(tmp_path):
+    """The parent of the children uses CUDA before it forks."""
     with Workers(tmp_path, CALLERS) as workers:
         run = workers.start_storm(children=CALLERS)
         assert len(set(workers.pids())) == CALLERS, workers.pids()
-        assert workers.failed() == [0] * CALLERS, "forked children: nothing fails while nothing is armed"
+        assert workers.failed() == [0] * CALLERS, "forked children: no call fails before a plan is armed"
         run.arm(UNLIMITED)
         assert workers.reach({720}) is not None, workers.outcomes()
         live = status(run.name)
@@ -95,5 +95,5 @@ def test_forked(tmp_path):
         time.sleep(PAUSE)
         run.disarm()
         assert workers.reach({0}) is not None, workers.outcomes()
-        assert status(run.name)["plan"]["state"] == "disarmed", "forked children: the block is whole"
-        expect_end("forked children", workers, run, limit=1000 * CALLERS)  # each has its own count
+        assert status(run.name)["plan"]["state"] == "disarmed", "forked children: the block is undamaged"
+        expect_end("forked children", workers, run, limit=1000 * CALLERS)  # each child counts on its own

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""When a fault fires, and what it does then, as a real program sees it."""
+"""Tests when a fault fires and what it does, as a real program sees it."""
 
 import re
 import subprocess
@@ -48,12 +48,11 @@ SEQUENCES = [  # in the order of the schedule's keys
 
 @pytest.mark.parametrize(("plan", "operations", "expected"), SEQUENCES)
 def test_sequence(plan, operations, expected):
-    """The code of each call."""
     assert codes(operations, plan) == expected
 
 
-def test_chance():
-    """The same seed and rank give the same sequence; another seed or rank another."""
+def test_probability():
+    """The same seed and rank give the same sequence. Another seed or rank gives another sequence."""
     calls = 400
 
     def sequence(seed, rank=None):
@@ -64,17 +63,17 @@ def test_chance():
     assert (len(first), set(first)) == (calls, {0, 719}), "probability: as many codes as calls, all of them 0 or 719"
     share = first.count(719) / calls
     assert 0.15 < share < 0.35, share
-    assert sequence(42) == first, "probability: the same seed, the same sequence"
-    assert sequence(43) != first, "probability: another seed, another sequence"
+    assert sequence(42) == first, "probability: the same seed gives the same sequence"
+    assert sequence(43) != first, "probability: another seed gives another sequence"
     ranked = sequence(42, 1)
-    assert ranked != first, "probability: another rank, another sequence"
-    assert sequence(42, 1) == ranked, "probability: the same rank, the same sequence"
+    assert ranked != first, "probability: another rank gives another sequence"
+    assert sequence(42, 1) == ranked, "probability: the same rank gives the same sequence"
     trips = codes("sync sleep:20 " * 60, f"{FAULT} mtbf=100ms seed=7")[::2]
     assert 3 <= trips.count(719) <= 30, trips.count(719)
 
 
 def test_scope():
-    """Four processes, five calls each."""
+    """Runs four processes that make five calls each."""
     loop = ["sh", "-c", 'for i in 1 2 3 4; do "$0" "$@" & done; wait', CLIENT]
     for plan, failures in (
         (f"{FAULT} times=1 scope=run", 1),
@@ -88,7 +87,7 @@ def test_scope():
 
 
 def test_counts():
-    """Eight threads at once: what `status` counts is what the program saw, call for call."""
+    """With eight concurrent threads, `status` counts exactly the calls and failures that the program saw."""
     calls = 20000
     for keys, failures in (("every=3", THREADS * calls // 3), ("after=1234", THREADS * calls - 1234), ("times=77", 77)):
         for scope in ("process", "run"):
@@ -99,7 +98,7 @@ def test_counts():
             found = {"program": numbers(done.stdout), "matched": fault["matched"], "fired": fault["fired"]}
             expected = {"program": [failures], "matched": THREADS * calls, "fired": failures}
             assert found == expected, f"counts: {keys} scope={scope}, eight threads"
-            by_function = {each["function"]: each["fired"] for each in fault["functions"]}
+            by_function = {row["function"]: row["fired"] for row in fault["functions"]}
             assert by_function == {"cuCtxSynchronize": failures}, f"counts: {keys} scope={scope}, by function"
     events = expect_success("events", "counts-times-77-run", "--json").json
     assert (events["total"], len(events["events"])) == (77, 77), "counts: an event for each failure"
@@ -122,18 +121,18 @@ def test_effects():
     assert len(took) == 2 and took[0] >= 350 and 0 <= took[1] < 100, took
     outcome, _ = effect("exit:5")
     assert (outcome.code, outcome.output, outcome.errors) == (5, "", ""), (
-        "effect=exit:5: at once, without exit handlers"
+        "effect=exit:5: the process exits without running exit handlers"
     )
     for name, number in (("KILL", 9), ("SIGTERM", 15), ("11", 11)):
         outcome, _ = effect(f"signal:{name}")
         assert (outcome.code, outcome.output) == (-number, ""), f"effect=signal:{name}: ends the process"
     outcome, _ = effect("signal:USR1 times=2", "sync*3 signals")
-    assert numbers(outcome.output) == [0, 0, 0, 2], "effect=signal:USR1: handled, and the calls are made"
+    assert numbers(outcome.output) == [0, 0, 0, 2], "effect=signal:USR1: the signal is handled, and the calls succeed"
     outcome, _ = effect("exit:0 after=1")
-    assert (outcome.code, outcome.output) == (0, "0\n"), "effect=exit:0 after=1: the first call is made"
+    assert (outcome.code, outcome.output) == (0, "0\n"), "effect=exit:0 after=1: the first call succeeds"
 
 
-def test_hang(tmp_path):
+def test_hang_ends_with_disarm_or_with_the_run(tmp_path):
     with Workers(tmp_path, 2) as workers:
         run = workers.start_in_run()
         run.arm(f"effect=hang {SYNC}")
@@ -153,47 +152,47 @@ def test_hang(tmp_path):
 
 LAUNCH = "error=719 calls=cudaLaunchKernel"
 LAST_ERRORS = [
-    ("Get reports it once", f"{LAUNCH} times=1", "launch get get", [719, 719, 0]),
-    ("Peek keeps it", f"{LAUNCH} times=1", "launch peek peek get peek", [719, 719, 719, 719, 0]),
-    ("it is that of one thread", f"{LAUNCH} times=1", "launch peek_in_thread get", [719, 0, 719]),
+    ("cudaGetLastError reports it once", f"{LAUNCH} times=1", "launch get get", [719, 719, 0]),
+    ("cudaPeekAtLastError keeps it", f"{LAUNCH} times=1", "launch peek peek get peek", [719, 719, 719, 719, 0]),
+    ("it belongs to one thread", f"{LAUNCH} times=1", "launch peek_in_thread get", [719, 0, 719]),
     (
-        "it is dropped when the fault is over",
+        "it is cleared when the fault expires",
         f"{LAUNCH} for=400ms",
         "launch peek sleep:600 peek get",
         [719, 719, 0, 0, 0],
     ),
-    ("of any runtime function", "error=719 calls=cudaMalloc times=1", "runtime_alloc get get", [719, 719, 0]),
-    ("Get clears the runtime's own too", f"{LAUNCH} after=1", "launch launch get get", [98, 719, 719, 0]),
-    ("a driver call has none", FAULT, "sync get", [719, 0]),
-    ("an effect that returns no code has none", "effect=delay:1ms calls=cudaMalloc", "runtime_alloc get", [0, 0]),
+    ("any runtime function sets it", "error=719 calls=cudaMalloc times=1", "runtime_alloc get get", [719, 719, 0]),
+    ("cudaGetLastError clears the runtime's own too", f"{LAUNCH} after=1", "launch launch get get", [98, 719, 719, 0]),
+    ("a driver call does not set it", FAULT, "sync get", [719, 0]),
+    ("an effect without a code does not set it", "effect=delay:1ms calls=cudaMalloc", "runtime_alloc get", [0, 0]),
 ]
 
 
-@pytest.mark.parametrize(("name", "plan", "operations", "expected"), LAST_ERRORS, ids=lambda value: str(value)[:40])
+@pytest.mark.parametrize(("name", "plan", "operations", "expected"), LAST_ERRORS, ids=[row[0] for row in LAST_ERRORS])
 def test_last_error(name, plan, operations, expected):
     assert codes(operations, plan) == expected
 
 
-def test_last_error_disarmed():
-    """Dropped at disarm: the program waits between its launch and its question until that has happened."""
+def test_disarm_clears_last_error():
+    """The program sleeps between the launch and the queries, so that the test can disarm the run in between."""
     name = "last-error"
     script = '"$0" launch peek sleep:1500 peek get'
-    whole = [TOOL, "run", "--gpus", "sim:1", "--name", name, "--plan", "error=719 calls=cudaLaunchKernel", "--",
+    command = [TOOL, "run", "--gpus", "sim:1", "--name", name, "--plan", "error=719 calls=cudaLaunchKernel", "--",
              "sh", "-c", script, CLIENT]  # fmt: skip
-    with subprocess.Popen(whole, env=clean_environment(), stdout=subprocess.PIPE, text=True) as run:
+    with subprocess.Popen(command, env=clean_environment(), stdout=subprocess.PIPE, text=True) as run:
         first = [run.stdout.readline().strip() for _ in range(2)]
         expect_success("disarm", name)
         rest = numbers(run.stdout.read())
-    assert first == ["719", "719"], "last error: reported while armed"
-    assert rest == [0, 0, 0], "last error: dropped at disarm"
+    assert first == ["719", "719"], "last error: it is reported while the fault is armed"
+    assert rest == [0, 0, 0], "last error: disarm clears it"
 
 
-# What `run` passes on
+# Exit codes of `cudafault run`
 
 
 def test_exit_codes():
     done = operate_in_run("sync", "--plan", FAULT)
-    assert (done.returncode, numbers(done.stdout)) == (CLIENT_CODE, [719]), "run: the client's own code and output"
+    assert (done.returncode, numbers(done.stdout)) == (CLIENT_CODE, [719]), "run: the client's exit code and output"
     for plan, column in (
         ("xid=80", 5),
         ("xid=79 gpu=7", 12),

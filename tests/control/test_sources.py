@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where a process takes its plan from: which source decides, what a bad one does, and plan files that change."""
+"""Tests the sources of a plan: their precedence, invalid plans, and plan files that change."""
 
 import json
 import os
@@ -30,33 +30,34 @@ from control.support import (
 from harness import read_events
 
 CALLS = "calls=cuCtxSynchronize"
-PASSED = "2020-01-01T00:00:00Z"
+PAST = "2020-01-01T00:00:00Z"
 UNKNOWN_XID = {"CUDA_FAULT_INJECTION_ENABLED": "1", "CUDA_XID_TYPE": "1234"}
 
 
-def goes_on(name, outcome, lines=1, saying=""):
-    """No fault, its own exit code and output, and so many lines of ours on standard error."""
+def assert_no_fault(name, outcome, lines=1, words=""):
+    """Asserts that no fault fired, that the client exited normally, and that the library printed `lines` lines, which
+    contain `words`."""
     errors = lines_of(outcome.errors)
-    said = len(errors) == lines and all(line.startswith("cudafault: ") and saying in line for line in errors)
-    went_on = outcome.code == CLIENT_CODE and numbers(outcome.output) == [0, 0, 0] and "goodbye" in outcome.output
-    assert said and went_on, (name, outcome.behaviour)
+    reported = len(errors) == lines and all(line.startswith("cudafault: ") and words in line for line in errors)
+    unharmed = outcome.code == CLIENT_CODE and numbers(outcome.output) == [0, 0, 0] and "goodbye" in outcome.output
+    assert reported and unharmed, (name, outcome.behaviour)
 
 
-# What is wrong with the plan, the character that the line must name, and a word of what was expected.
+# Description, plan, the character that the error message must name, and words that it must contain.
 BAD_PLANS = [
     ("an unknown key", f"error=719 cals=cuInit {CALLS}", 11, "calls"),
     ("an unknown XID", f"xid=80 {CALLS}", 5, "79"),
-    ("a GPU that is none", f"xid=79 {CALLS} gpu=zero", 35, "GPU-<uuid>"),
-    ("a function that is none", "xid=79 calls=cuMemAlok", 14, "cudafault functions"),
+    ("an invalid GPU", f"xid=79 {CALLS} gpu=zero", 35, "GPU-<uuid>"),
+    ("an unknown function", "xid=79 calls=cuMemAlok", 14, "cudafault functions"),
     ("a glob that matches nothing", "xid=79 calls=cuInit,cuNothing*", 21, "cudafault functions"),
-    ("a class that is none", "xid=79 calls=@nothing", 14, "@launch"),
+    ("an unknown class", "xid=79 calls=@nothing", 14, "@launch"),
     ("a number out of range", f"xid=79 {CALLS} probability=1.5", 43, "above 0 and up to 1"),
     ("a number that is too large", f"xid=79 {CALLS} times=99999999999999999999", 37, "at least 1"),
     ("an exit code out of range", f"effect=exit:256 {CALLS}", 8, "0 to 255"),
     ("an error that no function returns", "error=NVML_ERROR_GPU_IS_LOST", 7, "calls="),
-    ("an impossible combination", "xid=79 error=719", 14, "one of them"),
-    ("a second fault that is wrong", f"error=719 {CALLS}; every=10", 35, "xid= or error="),
-    ("a date that is none", f"xid=79 until=tomorrow {CALLS}", 14, "2026-11-23T12:00:00Z"),
+    ("an invalid combination", "xid=79 error=719", 14, "one of them"),
+    ("an invalid second fault", f"error=719 {CALLS}; every=10", 35, "xid= or error="),
+    ("an invalid date", f"xid=79 until=tomorrow {CALLS}", 14, "2026-11-23T12:00:00Z"),
     ("control characters", "xid=79\x01", 5, "79"),
     ("17 faults", ";".join(["xid=79"] * 17), 113, "16 faults"),
     ("more than 16 KiB", "xid=79 process=" + "x" * 17000, None, ""),
@@ -66,15 +67,15 @@ BAD_PLANS = [
 @pytest.mark.parametrize(("name", "plan", "character", "expected"), BAD_PLANS, ids=[row[0] for row in BAD_PLANS])
 @pytest.mark.parametrize("source", ["CUDAFAULT_PLAN", "CUDAFAULT_PLAN_FILE"])
 def test_invalid_plan(name, plan, character, expected, source):
-    """One line that names the place, and no fault."""
+    """The library prints one line that names the position of the error, and injects no fault."""
     outcome = with_source(source, plan)
-    goes_on(name, outcome, saying=expected)
+    assert_no_fault(name, outcome, words=expected)
     if character:
         assert f"character {character}," in outcome.errors
 
 
-def test_unknown_xid_of_the_contract():
-    goes_on("CUDA_XID_TYPE=1234", operate("sync*3", environment=UNKNOWN_XID), saying="'1234'")
+def test_unknown_xid_in_contract_variable():
+    assert_no_fault("CUDA_XID_TYPE=1234", operate("sync*3", environment=UNKNOWN_XID), words="'1234'")
 
 
 def with_source(source, plan):
@@ -82,36 +83,37 @@ def with_source(source, plan):
         return operate("sync*3", environment={source: plan})
     file = CLIENT.parent / "plan"
     file.write_text(plan)
-    # Long enough for the watcher to read the same file again.
+    # The sleep is long enough for the watcher to read the file again.
     return operate("sync sleep:300 sync", environment={source: str(file)})
 
 
-def test_numbered_file(tmp_path):
-    """A plan file may say by which number the log is to call its plan, and in which pod."""
+def test_log_names_revision_and_pod(tmp_path):
+    """The log names the revision in the first line of the plan file, and the pod's UID."""
     file, log, uid = tmp_path / "numbered", tmp_path / "numbered.log", "0a1b2c3d-0000-4000-8000-0123456789ab"
     file.write_text(f"#7\nerror=702 {CALLS}")
-    surroundings = {"CUDAFAULT_PLAN_FILE": str(file), "CUDAFAULT_LOG": str(log), "CUDAFAULT_POD_UID": uid}
-    assert codes("sync sync", environment=surroundings) == [702, 702], "a numbered plan file counts"
+    variables = {"CUDAFAULT_PLAN_FILE": str(file), "CUDAFAULT_LOG": str(log), "CUDAFAULT_POD_UID": uid}
+    assert codes("sync sync", environment=variables) == [702, 702], "a numbered plan file applies"
     lines = read_events(log)
     acknowledged = [line for line in lines if line["cudafault"] == "acknowledged"]
     fired = [line for line in lines if line["cudafault"] == "fired"]
-    assert [(line["plan_revision"], line["fired"]) for line in acknowledged] == [(7, 0)], "its number is acknowledged"
+    assert [(line["plan_revision"], line["fired"]) for line in acknowledged] == [(7, 0)], "the revision is acknowledged"
     assert [(line["plan_revision"], line["fired"]) for line in fired] == [(7, 1), (7, 2)], (
-        "and stands beside what fired"
+        "fired lines name the revision"
     )
     assert all(line["pod_uid"] == uid for line in acknowledged + fired), lines
     for first in ("#", "#x", "#7 8", "#-1", "#99999999999999999999"):
         file.write_text(f"{first}\nerror=702 {CALLS}")
-        goes_on(f"a plan file beginning with {first}", operate("sync*3", environment=surroundings), saying="refused")
+        outcome = operate("sync*3", environment=variables)
+        assert_no_fault(f"a plan file that begins with {first}", outcome, words="refused")
     file.write_text("#8\n")
-    assert codes("sync", environment=surroundings) == [0], "a numbered plan file without a plan"
-    assert read_events(log)[-1].get("plan_revision") == 8, "is acknowledged too"
+    assert codes("sync", environment=variables) == [0], "a numbered plan file without a plan injects no fault"
+    assert read_events(log)[-1].get("plan_revision") == 8, "an empty plan is acknowledged"
 
 
-def test_inherited_log():
-    """Where the log may not be opened, as another user's than the container's, standard error is the same pipe."""
+def test_log_falls_back_to_standard_error():
+    """A process that may not open the container's standard error as its log uses its own, which is the same pipe."""
     other = {"user": 65534} if os.geteuid() == 0 else {}
-    surroundings = {
+    variables = {
         "CUDAFAULT_SIM_GPUS": "1",
         "CUDAFAULT_PLAN": f"error=702 {CALLS}",
         "CUDAFAULT_LOG": "/proc/1/fd/2",
@@ -128,7 +130,7 @@ def test_inherited_log():
             done = subprocess.run(
                 [f"./{CLIENT.name}", "sync"],
                 cwd=folder,
-                env=surroundings,
+                env=variables,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=where,
@@ -139,20 +141,20 @@ def test_inherited_log():
 
         lines = [json.loads(line) for line in errors(subprocess.PIPE).splitlines()]
         assert [line["cudafault"] for line in lines] == ["acknowledged", "fired"], (
-            "a log of others' is written to standard error"
+            "the lines go to standard error if it is a pipe"
         )
         with tempfile.TemporaryFile() as file:
             errors(file)
             file.seek(0)
-            assert file.read() == b"", "but not into a file that somebody put there"
+            assert file.read() == b"", "the lines do not go to standard error if it is a file"
 
 
-def test_order(tmp_path):
-    """The first source that is set decides alone, also when it says nothing."""
+def test_first_source_that_is_set_applies(tmp_path):
+    """Sources of lower precedence are ignored even if the first one is empty."""
     file, empty, expired = tmp_path / "plan", tmp_path / "empty", tmp_path / "expired"
     file.write_text(f"error=702 {CALLS}\n")
     empty.write_text("")
-    expired.write_text(f"error=702 {CALLS} until={PASSED}")
+    expired.write_text(f"error=702 {CALLS} until={PAST}")
     plan, contract = {"CUDAFAULT_PLAN": f"error=700 {CALLS}"}, {"CUDA_FAULT_INJECTION_ENABLED": "1"}
 
     def file_first(path):
@@ -166,14 +168,14 @@ def test_order(tmp_path):
         ("a plan before the contract's variables", below_file, 700),
         ("an empty plan before the contract's variables", {**contract, "CUDAFAULT_PLAN": ""}, 0),
         ("a blank plan before the contract's variables", {**contract, "CUDAFAULT_PLAN": " ; \n"}, 0),
-        ("an expired plan before the contract's", {**contract, "CUDAFAULT_PLAN": f"xid=79 until={PASSED}"}, 0),
+        ("an expired plan before the contract's variables", {**contract, "CUDAFAULT_PLAN": f"xid=79 until={PAST}"}, 0),
         ("a plan file before a plan", below_run, 702),
         ("a missing plan file before a plan", file_first(tmp_path / "none"), 0),
         ("a plan file in a missing folder before a plan", file_first(tmp_path / "no" / "ne"), 0),
         ("an empty plan file before a plan", file_first(empty), 0),
         ("an expired plan file before a plan", file_first(expired), 0),
-        ("no name of a plan file before a plan", file_first(""), 0),
-        ("a run that is none before a plan file", {**below_run, "CUDAFAULT_RUN": "1:2:3:4"}, 0),
+        ("an empty CUDAFAULT_PLAN_FILE before a plan", file_first(""), 0),
+        ("an invalid run before a plan file", {**below_run, "CUDAFAULT_RUN": "1:2:3:4"}, 0),
         ("an empty CUDAFAULT_RUN before a plan file", {**below_run, "CUDAFAULT_RUN": ""}, 0),
         ("CUDAFAULT_DISABLE=1 before a plan", {**plan, "CUDAFAULT_DISABLE": "1"}, 0),
         ("CUDAFAULT_DISABLE=1 before a plan file", {**below_run, "CUDAFAULT_DISABLE": "1"}, 0),
@@ -196,39 +198,39 @@ def test_order(tmp_path):
         )
 
 
-# A run that is not, or not ours.
+# Values of CUDAFAULT_RUN
 
 
-def test_runs(tmp_path):
+def test_invalid_run_injects_no_fault(tmp_path):
     with Workers(tmp_path, 1) as workers:
         run = workers.start_in_run()
         run.arm(f"error=719 {CALLS}")
         variable = run_variable(workers.pids()[0])
         joined = operate("sync*3", environment={"CUDAFAULT_RUN": variable, "CUDAFAULT_PLAN": f"error=700 {CALLS}"})
-        assert numbers(joined.output) == [719] * 3, "CUDAFAULT_RUN: a process that names the run rightly joins it"
+        assert numbers(joined.output) == [719] * 3, "CUDAFAULT_RUN: a process with a valid value joins the run"
         disabled = operate("sync*3", environment={"CUDAFAULT_RUN": variable, "CUDAFAULT_DISABLE": "1"})
-        goes_on("CUDAFAULT_RUN: CUDAFAULT_DISABLE=1 beats it", disabled, lines=0)
-        for name, wrong in wrong_runs(variable, tmp_path):
-            goes_on(
+        assert_no_fault("CUDAFAULT_RUN: CUDAFAULT_DISABLE=1 has precedence", disabled, lines=0)
+        for name, invalid in invalid_runs(variable, tmp_path):
+            assert_no_fault(
                 f"CUDAFAULT_RUN: {name}: one line, and no fault",
-                operate("sync*3", environment={"CUDAFAULT_RUN": wrong}),
+                operate("sync*3", environment={"CUDAFAULT_RUN": invalid}),
             )
         run.disarm()
         workers.stop()
         run.end(30)
-    dead = operate("sync*3", environment={"CUDAFAULT_RUN": variable})
-    goes_on("CUDAFAULT_RUN: a run that has ended: one line, and no fault", dead)
+    ended = operate("sync*3", environment={"CUDAFAULT_RUN": variable})
+    assert_no_fault("CUDAFAULT_RUN: a run that has ended: one line, and no fault", ended)
 
 
-def wrong_runs(variable, folder):
+def invalid_runs(variable, folder):
     pid, descriptor, start, inode = variable.split(":")
     yield "another inode", f"{pid}:{descriptor}:{start}:{int(inode) + 1}"
     yield "another start time", f"{pid}:{descriptor}:{int(start) + 1}:{inode}"
     yield "another descriptor", f"{pid}:{int(descriptor) + 100}:{start}:{inode}"
     yield "standard input", f"{pid}:0:{start}:{inode}"
-    yield "a process that is none", f"{2**22 + 5}:{descriptor}:{start}:{inode}"
+    yield "a process that does not exist", f"{2**22 + 5}:{descriptor}:{start}:{inode}"
     own_start = open("/proc/self/stat").read().rpartition(")")[2].split()[19]
-    # The content is right, the file is not.
+    # The next two are copies of a control block that are not the block of a run.
     copy = folder / "copy"
     with open(f"/proc/{pid}/fd/{descriptor}", "rb") as block:
         copy.write_bytes(block.read())
@@ -244,12 +246,12 @@ def wrong_runs(variable, folder):
     yield "numbers out of range", "99999999999999999999:1:1:1"
     yield "a negative number", f"-{variable}"
     yield "a path", f"../../etc/passwd:{descriptor}:{start}:{inode}"
-    yield "a very long one", "9" * 100000
+    yield "a very long value", "9" * 100000
 
 
 @pytest.fixture
 def public_folder():
-    """A temporary folder that other users can enter; pytest's own ones are private."""
+    """Returns a temporary folder that other users can access. The folders of tmp_path are private."""
     with tempfile.TemporaryDirectory(prefix="cudafault-control-") as name:
         yield Path(name)
 
@@ -258,7 +260,7 @@ AS_NOBODY = ("setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups")
 
 
 def public_copy(folder):
-    """Tool, library and client where another user may read them, and a folder of his own."""
+    """Copies the tool, library and client to a folder that all users can read, with a subfolder owned by nobody."""
     public = folder / "public"
     shutil.copytree(SIMGPU, public / "lib" / SIMGPU.name)
     shutil.copy(LIBRARY, public / "lib")
@@ -275,7 +277,7 @@ def public_copy(folder):
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
 def test_run_of_another_user(public_folder):
-    """The run is root's and the process nobody's; then the other way round."""
+    """A process of user nobody cannot join a run of root, and a process of root cannot join a run of nobody."""
     with Workers(public_folder, 1) as workers:
         run = workers.start_in_run()
         run.arm(f"error=719 {CALLS}")
@@ -291,14 +293,15 @@ def check_other_users(folder, variable):
         "LD_PRELOAD": str(public / "lib" / LIBRARY.name),
     }
     outcome = operate("sync*3", command=[*AS_NOBODY, client], environment=environment, preload=[])
-    goes_on("CUDAFAULT_RUN: root's run and nobody's process: one line, and no fault", outcome)
-    surroundings = {**clean_environment(), "XDG_RUNTIME_DIR": str(public / "own"), "TMPDIR": str(public / "own")}
+    assert_no_fault("CUDAFAULT_RUN: run of root, process of nobody: one line, and no fault", outcome)
+    variables = {**clean_environment(), "XDG_RUNTIME_DIR": str(public / "own"), "TMPDIR": str(public / "own")}
     plan = ["--gpus", "sim:1", "--plan", f"error=719 {CALLS}"]
-    whole = [*AS_NOBODY, public / "bin" / "cudafault", "run", *plan, "--", "sh", "-c", "echo $CUDAFAULT_RUN; read line"]
-    with subprocess.Popen(whole, env=surroundings, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as run:
-        theirs = run.stdout.readline().strip()
-        outcome = operate("sync*3", environment={"CUDAFAULT_RUN": theirs})
-        goes_on("CUDAFAULT_RUN: nobody's run and root's process: one line, and no fault", outcome)
+    script = "echo $CUDAFAULT_RUN; read line"
+    command = [*AS_NOBODY, public / "bin" / "cudafault", "run", *plan, "--", "sh", "-c", script]
+    with subprocess.Popen(command, env=variables, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as run:
+        other_run = run.stdout.readline().strip()
+        outcome = operate("sync*3", environment={"CUDAFAULT_RUN": other_run})
+        assert_no_fault("CUDAFAULT_RUN: run of nobody, process of root: one line, and no fault", outcome)
         run.stdin.close()
 
 
@@ -324,7 +327,7 @@ def in_seconds(seconds):
     return (datetime.now(timezone.utc) + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def test_plan_file(tmp_path):
+def test_changes_of_plan_file_apply(tmp_path):
     plan = PlanFile(tmp_path)
     calls = f"{CALLS},cuMemAlloc"
 
@@ -334,8 +337,8 @@ def test_plan_file(tmp_path):
             seconds = workers.reach({code}, within)
             assert seconds is not None, (f"plan file: {what}: {code}", workers.outcomes())
 
-        assert workers.start(CUDAFAULT_PLAN_FILE=plan.file), "plan file: two processes start without one"
-        expect("none yet", 0)
+        assert workers.start(CUDAFAULT_PLAN_FILE=plan.file), "plan file: two processes start without a plan file"
+        expect("not written yet", 0)
         plan.write(f"error=719 {calls}")
         expect("written", 719)
         plan.replace(f"error=700 {calls}\n")
@@ -347,28 +350,28 @@ def test_plan_file(tmp_path):
         plan.remove()
         expect("removed", 0)
         plan.replace(f"error=214 {calls}")
-        expect("there again", 214)
+        expect("created again", 214)
         plan.write("nonsense=1")
-        expect("refused", 0)
+        expect("invalid", 0)
         plan.write(f"error=719 {calls} for=1s")
         expect("for=1s", 719)
-        expect("for=1s is over", 0, 2 * SECOND)
+        expect("for=1s has expired", 0, 2 * SECOND)
         plan.write(f"error=719 {calls} until={in_seconds(1.5)}")
-        expect("until= is to come", 719)
-        expect("until= is over", 0, 2.5 * SECOND)
+        expect("before until=", 719)
+        expect("after until=", 0, 2.5 * SECOND)
         shutil.rmtree(plan.file.parent)
-        expect("its folder removed", 0)
+        expect("folder removed", 0)
         plan.file.parent.mkdir()
         plan.write(f"error=719 {calls}")
-        expect("its folder made again", 719)
+        expect("folder created again", 719)
         workers.stop()
-        said = [process.communicate()[1] for process in workers.processes]
-        for text in said:
+        messages = [process.communicate()[1] for process in workers.processes]
+        for text in messages:
             assert len(lines_of(text)) == 1, text
 
 
-def test_config_map(tmp_path):
-    """As the kubelet swaps a ConfigMap volume: the file is a link through ..data, which is replaced."""
+def test_updates_of_config_map_volume_apply(tmp_path):
+    """Updates a ConfigMap volume as the kubelet does. The plan file links through ..data, a link that is replaced."""
     volume = tmp_path / "volume"
     volume.mkdir()
     (volume / "plan").symlink_to("..data/plan")
@@ -386,7 +389,7 @@ def test_config_map(tmp_path):
     with Workers(tmp_path, 1) as workers:
         swap(0, "")
         workers.start(CUDAFAULT_PLAN_FILE=volume / "plan")
-        assert workers.outcomes() == {0}, "ConfigMap: empty at first"
+        assert workers.outcomes() == {0}, "ConfigMap: an empty plan file injects no fault"
         for number, (text, code) in enumerate(
             ((f"error=719 {CALLS},cuMemAlloc", 719), ("", 0), (f"error=700 {CALLS},cuMemAlloc", 700), (None, 0)),
             start=1,
@@ -395,8 +398,8 @@ def test_config_map(tmp_path):
             assert workers.reach({code}) is not None, (f"ConfigMap: swapped to {text!r}: {code}", workers.outcomes())
 
 
-def test_expiry_in_run(tmp_path):
-    """for= and until= of an armed run end by themselves."""
+def test_armed_plan_expires(tmp_path):
+    """A plan that is armed with for= or until= stops when its time is over."""
     with Workers(tmp_path, 2) as workers:
         run = workers.start_in_run()
         for window in ("for=1s", f"until={in_seconds(4)}"):
@@ -404,7 +407,7 @@ def test_expiry_in_run(tmp_path):
             assert workers.reach({719}) is not None, (f"run: {window}: fires", workers.outcomes())
             started = time.monotonic()
             assert workers.reach({0}, 5 * SECOND) is not None, (
-                f"run: {window}: is over by itself",
+                f"run: {window}: expires",
                 time.monotonic() - started,
             )
         workers.stop()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where a fault fires: which GPU a call is about, and which process."""
+"""Tests which GPUs and which processes a fault applies to."""
 
 import shutil
 import sys
@@ -13,13 +13,13 @@ SECOND_ONLY = {"CUDA_VISIBLE_DEVICES": "1"}
 
 
 def identities():
-    """UUID and PCI id of both simulated GPUs."""
+    """Returns the UUID and PCI ID of both simulated GPUs."""
     lines = operate("uuid:0 pci:0 uuid:1 pci:1", preload=[]).output.splitlines()
     return [{"uuid": lines[0], "pci": lines[2]}, {"uuid": lines[4], "pci": lines[6]}]
 
 
-def test_selectors():
-    """The same GPU by each of its names; but for local:, they mean the same one in whatever order a program sees it."""
+def test_gpu_selectors():
+    """Selectors other than local: select the same GPU for every order of CUDA_VISIBLE_DEVICES."""
     first, second = identities()
 
     def expect(gpu, expected, **environment):
@@ -47,8 +47,8 @@ def test_selectors():
     expect("local:1", [0, 719], **REORDERED)
 
 
-def test_resolved_selectors():
-    """`cudafault run` knows the machine, and the process whatever CUDA_VISIBLE_DEVICES shows it."""
+def test_gpu_selectors_of_a_run():
+    """`cudafault run` resolves selectors against all GPUs of the machine, regardless of CUDA_VISIBLE_DEVICES."""
     _, second = identities()
     for gpu, environment, expected in (
         ("1", {}, [0, 719]),
@@ -65,8 +65,8 @@ def test_resolved_selectors():
     assert numbers(done.stdout)[1::2] == [719], "run: gpu=1 is the only GPU that the process sees"
 
 
-def test_arguments():
-    """What a call says of its GPU counts, not the current context, unless it says nothing."""
+def test_gpu_of_a_call():
+    """The arguments of a call determine its GPU. If they do not, the current context does."""
     plan = "error=719 gpu=local:1 calls=cuStreamSynchronize,cuMemcpyHtoD,cuCtxGetApiVersion,cuDeviceGetAttribute"
     for operation in ("stream", "copy", "context", "attribute"):
         found = codes(f"use:0 {operation}:0 {operation}:1 use:1 {operation}:0 {operation}:1", plan)
@@ -79,8 +79,8 @@ def test_arguments():
     assert found == [0, 0, 0, 719], "gpu of a runtime call is that of the current context"
 
 
-def test_enumeration():
-    """Calls that concern no single GPU fail only where every GPU that the process sees is meant."""
+def test_enumeration_fails_only_if_all_visible_gpus_fail():
+    """Calls that concern no single GPU fail only if the plan selects every GPU that is visible to the process."""
     first, second = identities()
     calls = "error=719 calls=cuInit,cuDeviceGetCount,cudaGetDeviceCount"
     for gpu, environment, fails in (
@@ -99,8 +99,8 @@ def test_enumeration():
         assert found == [719 if fails else 0] * 3, f"enumeration: gpu={gpu} of {order}"
 
 
-def test_processes(tmp_path):
-    """process=, rank=, node= and pod=."""
+def test_process_selectors(tmp_path):
+    """Tests process=, rank=, node= and pod=."""
 
     def expect(key, expected, command=(CLIENT,), **environment):
         outcome = operate("sync", f"error=719 {SYNC} {key}", command=command, environment=environment)

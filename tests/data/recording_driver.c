@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Stands in for libcuda.so.1 and prints what a real libcudart asks of cuGetProcAddress: symbol, version, flags.
+// Replaces libcuda.so.1 and prints each query of a real libcudart to cuGetProcAddress: symbol, version, flags.
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -29,7 +29,7 @@ int cuGetProcAddress(const char* symbol, void** function, int version, uint64_t 
     *function = (void*)no_device;
     if (!strcmp(symbol, "cuInit")) *function = (void*)cuInit;
     if (!strcmp(symbol, "cuDriverGetVersion")) *function = (void*)cuDriverGetVersion;
-    // Version 11030 has four arguments; a fifth must not be read then.
+    // The function of version 11030 has four arguments and must not read a fifth.
     if (!strcmp(symbol, "cuGetProcAddress")) {
         *function = version < 12000 ? (void*)cuGetProcAddress : (void*)cuGetProcAddress_v2;
     }

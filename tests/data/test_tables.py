@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The API tables of data/: sound in themselves, complete against NVIDIA's headers and libraries. CUDAFAULT_HEADERS names
-the folder of wheels (build/headers); missing wheels are downloaded from PyPI."""
+"""Tests that the API tables of data/ are consistent, and complete compared with NVIDIA's headers and libraries.
+CUDAFAULT_HEADERS is the folder of wheels, by default build/headers. Missing wheels are downloaded from PyPI."""
 
 import os
 import re
@@ -23,7 +23,7 @@ HERE = Path(__file__).resolve().parent
 COLUMNS = "export symbol version mode since sonames class device returns simple source".split()
 CACHE = Path(os.environ.get("CUDAFAULT_HEADERS", BUILD / "headers"))
 RELEASES = ["11.8", *(f"12.{n}" for n in (0, 1, 2, 3, 4, 5, 6, 8, 9)), *(f"13.{n}" for n in range(6))]
-# A new release adds a few functions; a parser that goes wrong loses or invents hundreds.
+# The allowed number of rows. A new release adds a few functions; a broken parser loses or adds hundreds.
 ROWS = {
     "cuda_driver": (700, 900),
     "cuda_runtime": (500, 650),
@@ -64,7 +64,7 @@ DEVICE = {
         "cudaGetDeviceProperties": {"device:1"},
         "cudaMemcpyAsync": {"stream:4"},
         "cudaMemPrefetchAsync": {"stream:3", "stream:4"},
-        # A 32-byte structure before the stream takes a slot on aarch64 and none on x86-64.
+        # A 32-byte structure before the stream takes an argument slot on aarch64 but not on x86-64.
         "cudaMemset3DAsync": {"-"},
     },
     "cuda_driver": {
@@ -95,7 +95,7 @@ ERRORS = {
     ("nccl", "ncclUnhandledCudaError", "1"),
     ("nccl", "ncclInternalError", "3"),
 }
-# Names that libcudart asks for and no header declares: the probe, and in 12.0 to 12.2 an export name.
+# Names that libcudart asks for although no header declares them: the empty name, and an export name in 12.0 to 12.2.
 ASKED_OUTSIDE = {"", "cuGraphInstantiateWithParams_ptsz"}
 
 
@@ -109,7 +109,7 @@ DRIVER_QUERIES = {
 
 
 def read(name):
-    """The columns and the rows of a table."""
+    """Returns the columns and the rows of a table."""
     lines = [line for line in (ROOT / "data" / f"{name}.tsv").read_text().splitlines() if not line.startswith("#")]
     header = lines[0].split("\t")
     return header, [dict(zip(header, line.split("\t"), strict=True)) for line in lines[1:]]
@@ -125,8 +125,8 @@ NVML_KINDS = (
 )
 
 
-def wrong_row(row, name):
-    """Returns why a row is not well formed, or None."""
+def row_error(row, name):
+    """Returns the first invalid column of a row as text, or None."""
     kinds = NVML_KINDS if name == "nvml" else CUDA_KINDS
     device = re.fullmatch(rf"({kinds}):(\d|1[0-5])" + ("|none" if name == "nvml" else "|-|none"), row["device"])
     known = {
@@ -161,7 +161,7 @@ def test_number_of_rows(table):
 
 
 def test_rows_are_well_formed(table):
-    assert [why for why in (wrong_row(row, table) for row in rows_of(table)) if why] == []
+    assert [error for error in (row_error(row, table) for row in rows_of(table)) if error] == []
 
 
 def test_rows_are_sorted(table):
@@ -191,7 +191,7 @@ def test_functions_that_must_fail_or_pass(name, simple, expected):
 
 
 @pytest.mark.parametrize("name", DEVICE)
-def test_gpu_of_a_call(name):
+def test_device_column(name):
     found = defaultdict(set)
     for row in rows_of(name):
         found[row["export"]].add(row["device"])
@@ -210,11 +210,11 @@ def test_symbol_version_and_mode_name_one_export():
 
 
 @pytest.mark.parametrize("name", ["nvml", "nccl"])
-def test_simple_model_leaves_alone(name):
+def test_simple_model_fails_no_function_of(name):
     assert {row["simple"] for row in rows_of(name)} == {"pass"}
 
 
-def test_errors():
+def test_error_codes():
     header, errors = read("errors")
     assert header == ["api", "name", "code", "source"]
     assert ROWS["errors"][0] <= len(errors) <= ROWS["errors"][1]
@@ -223,7 +223,7 @@ def test_errors():
 
 @pytest.fixture(scope="session")
 def headers():
-    """The wheels with NVIDIA's headers and libraries, after the tables were compared with them."""
+    """Compares the tables with NVIDIA's headers and libraries, and returns the wheels that contain them."""
     command = [sys.executable, ROOT / "data" / "regenerate", "--check", "--cache", CACHE]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode == 3:
@@ -232,12 +232,12 @@ def headers():
     return wheels.fetch([*wheels.RUNTIME.values(), *wheels.NVML.values()], CACHE)
 
 
-def test_tables_equal_what_the_headers_give(headers):
+def test_tables_match_headers(headers):
     assert headers
 
 
-def test_plain_search(headers):
-    """A second, much simpler reading of the headers finds only Windows functions (WGL) that the tables do not have."""
+def test_tables_have_all_functions_of_a_simple_search(headers):
+    """A simple search of the headers finds no function that the tables lack, except Windows functions (WGL)."""
     known = {row[column] for name in TABLES for row in rows_of(name) for column in ("symbol", "export")}
     declared = re.compile(
         r"^\s*(?:extern\s+)?[\w\s]*?\b(?:CUresult|cudaError_t|nvmlReturn_t)\s+\w+\s+"
@@ -256,7 +256,7 @@ def test_plain_search(headers):
 
 @pytest.mark.parametrize("release", wheels.RUNTIME)
 def test_every_query_of_a_runtime_is_in_the_driver_table(headers, tmp_path, release):
-    """The runtime runs with a driver that records what it is asked for."""
+    """Runs the runtime with a driver that records its queries."""
     driver = tmp_path / "libcuda.so.1"
     compile_with("cc", "-shared", "-fPIC", "-Wl,-soname,libcuda.so.1", "-o", driver, HERE / "recording_driver.c")
     name, image = headers[wheels.RUNTIME[release]].library(r"libcudart\.so\.[\d.]+")

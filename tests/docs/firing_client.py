@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Calls functions of each API, which the plans of docs/plans.md name, until it is stopped or SECONDS are over."""
+"""Calls the functions that the plans of docs/plans.md name. Usage: firing_client.py NCCL_LIBRARY SECONDS"""
 
 import ctypes
 import sys

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs every example of the documentation that is marked as one.
+"""Runs every marked example of the documentation.
 
   ```spec            each line is a plan that `cudafault check` must accept
-  ```spec refused    each line is a plan that it must refuse with exit code 2
+  ```spec refused    each line is a plan that `cudafault check` must refuse with exit code 2
   ```console         each `$ cudafault ...` line must succeed and print the lines below it, in order; `...` skips lines
 """
 
@@ -24,13 +24,13 @@ def blocks(page: Path) -> list[tuple[str, list[str]]]:
 
 
 def specs(kind: str) -> list:
-    """Each line of each block of the kind, with the name of its page."""
+    """Returns each line of all blocks of the kind, with the name of its page as ID."""
     lines = [(page, line.strip()) for page in PAGES for found, body in blocks(page) if found == kind for line in body]
     return [pytest.param(line, id=f"{page.name}: {line}") for page, line in lines if line]
 
 
 def console_commands(page: Path) -> list[tuple[str, list[str]]]:
-    """Each command of the page with the lines that it must print."""
+    """Returns each command of the page with the lines that it must print."""
     found = []
     for text in ["\n".join(body) for kind, body in blocks(page) if kind == "console"]:
         for entry in f"\n{text}".split("\n$ ")[1:]:
@@ -60,7 +60,7 @@ def same_words(line: str) -> str:
 
 
 def missing_line(expected: list[str], output: str) -> str | None:
-    """The first expected line that the output does not have in order."""
+    """Returns the first expected line that is missing from the output or out of order, or None."""
     lines = iter([same_words(line) for line in output.splitlines()])
     for wanted in map(same_words, expected):
         if wanted and wanted != "..." and wanted not in lines:
@@ -69,7 +69,7 @@ def missing_line(expected: list[str], output: str) -> str | None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_console(page: Path) -> None:
+def test_console_example(page: Path) -> None:
     for command, expected in console_commands(page):
         done = subprocess.run(
             ["bash", "-c", command],
@@ -85,12 +85,12 @@ def test_console(page: Path) -> None:
 
 
 @pytest.mark.parametrize(("page", "target"), links())
-def test_link(page: Path, target: str) -> None:
+def test_link_target_exists(page: Path, target: str) -> None:
     assert (page.parent / target).exists()
 
 
 def keys_of_the_parser() -> list[str]:
-    """The parser names its keys when it meets an unknown one."""
+    """Returns the keys that the parser lists in its error message for an unknown key."""
     answer = cudafault("check", "no-such-key=1")
     named = re.search(r"expected one of ([a-z, ]+)", answer.output + answer.errors)
     assert named, answer

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every plan of docs/plans.md that is accepted fires on simulated GPUs."""
+"""Tests that every accepted plan of docs/plans.md fires on simulated GPUs."""
 
 import json
 import os
@@ -16,20 +16,20 @@ HERE = Path(__file__).parent
 PAGE = (HERE.parent.parent / "docs" / "plans.md").read_text()
 PLANS = [line for block in re.findall(r"^```spec\n(.*?)^```$", PAGE, re.M | re.S) for line in block.splitlines() if line]
 SECONDS = 10
-# The example's place in a cluster, as the environment of the program gives it.
+# The rank, node and pod that the plans name.
 ENVIRONMENT = {"RANK": "3", "CUDAFAULT_NODE": "gpu-node-7", "CUDAFAULT_POD": "vllm-decode-0"}
 
 
 def first_gpu() -> tuple[str, str]:
-    """UUID and PCI id of the one simulated GPU, as the refusal of another names them."""
+    """Returns the UUID and PCI ID of the simulated GPU, which the error message for an absent GPU names."""
     refused = cudafault("check", "--gpus", "sim:1", "xid=79 gpu=9").errors
     found = re.search(r"such as (GPU-\S+) or (\S+)", refused)
     assert found, refused
     return found[1], found[2]
 
 
-def made_quick(plan: str) -> str:
-    """The plan for GPUs that exist here, with short waits, and with chances that a test can wait for."""
+def adapt_plan(plan: str) -> str:
+    """Returns the plan with simulated GPUs, short waits, and probabilities that are high enough for a test."""
     uuid, pci = first_gpu()
     plan = re.sub(r"\b(after|mtbf)=([\d.]+)(s|m|h)\b", r"\1=\2ms", plan)
     plan = re.sub(r"probability=(1e-6|0\.001)\b", "probability=0.01", plan)
@@ -46,7 +46,7 @@ def fired(name: str) -> list[int]:
 
 @pytest.fixture(scope="module")
 def nccl(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A library that has the one NCCL function of the page."""
+    """Builds a library with the only NCCL function that the page uses."""
     library = tmp_path_factory.mktemp("nccl") / "libnccl.so.2"
     source = "int ncclAllReduce(void) { return 0; }"
     command = ["cc", "-xc", "-", "-shared", "-fPIC", "-Wl,-soname,libnccl.so.2", "-o", library]
@@ -59,13 +59,13 @@ def test_plan_fires(plan: str, nccl: Path, tmp_path: Path) -> None:
     program = tmp_path / "train_model.py"
     shutil.copy(HERE / "firing_client.py", program)
     name = f"plan-{os.getpid()}-{PLANS.index(plan)}"
-    options = ["--gpus", "sim:4", "--name", name, "--plan", made_quick(plan)]
+    options = ["--gpus", "sim:4", "--name", name, "--plan", adapt_plan(plan)]
     command = [TOOL, "run", *options, "--", "python3", program, nccl, str(SECONDS)]
     run = subprocess.Popen(command, env={**clean_environment(), **ENVIRONMENT}, stdout=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + SECONDS
         while not (counts := fired(name)) or not all(counts):
-            assert time.monotonic() < deadline, f"{made_quick(plan)}: fired {counts}"
+            assert time.monotonic() < deadline, f"{adapt_plan(plan)}: fired {counts}"
             time.sleep(0.05)
     finally:
         run.kill()

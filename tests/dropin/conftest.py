@@ -2,10 +2,10 @@
 from collections.abc import Callable
 
 import pytest
-from dropin.support import Place, make
+from dropin.support import Repository, make
 from harness import BUILD
 
-# What scripts/build does with these arguments.
+# Replaces scripts/build: copies existing build products.
 BUILD_ALL = """#!/bin/sh
 [ "$*" = "release cudafault cudafault-one-file" ] || exit 1
 mkdir -p ../build/generated ../build/bin
@@ -15,34 +15,34 @@ cp "{build}/bin/cudafault" ../build/bin/
 
 
 @pytest.fixture(scope="session")
-def repository(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Place]:
-    """Makes a repository in which nothing is built yet."""
+def create_repository(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Repository]:
+    """Returns a function that creates a repository in which nothing is built yet."""
 
-    def create(name: str) -> Place:
-        place = Place(tmp_path_factory.mktemp("dropin") / name)
-        script = place.root / "scripts" / "build"
+    def create(name: str) -> Repository:
+        repo = Repository(tmp_path_factory.mktemp("dropin") / name)
+        script = repo.root / "scripts" / "build"
         script.parent.mkdir()
         script.write_text(BUILD_ALL.format(build=BUILD))
         script.chmod(0o755)
-        return place
+        return repo
 
     return create
 
 
 @pytest.fixture
-def place(tmp_path) -> Place:
-    return Place(tmp_path / "user")
+def repo(tmp_path) -> Repository:
+    return Repository(tmp_path / "user")
 
 
 @pytest.fixture(scope="session")
-def made(repository):
-    """A repository in which `make` created the library, and what `make` said."""
-    place = repository("a repository")
-    return place, make(place)
+def made(create_repository):
+    """Returns a repository in which `make` created the library, and the completed `make` process."""
+    repo = create_repository("a repository")
+    return repo, make(repo)
 
 
 @pytest.fixture
-def place_with_library(place, made) -> Place:
+def repo_with_library(repo, made) -> Repository:
     for product in made[0].dropin.glob("fake_cuda_xid79.*"):
-        (place.dropin / product.name).write_bytes(product.read_bytes())
-    return place
+        (repo.dropin / product.name).write_bytes(product.read_bytes())
+    return repo

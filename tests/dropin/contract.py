@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The code of the contract, to the letter; README.md of the drop-in directory has it too."""
+"""The code of the contract, verbatim. README.md of the drop-in directory contains the same code."""
 
 BUILD = """\
 cd cuda-fault-injection
@@ -56,7 +56,7 @@ def test_ecc_error_xid48():
     delete_cuda_fault_configmap(namespace)
 '''
 
-# The second test takes these from the module it is pasted into.
+# Globals that the second test expects in its module.
 GLOBALS = """\
 deployment_name = "vllm-worker"
 namespace = "default"

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Stands in for `cudafault k8s`: keeps a workload of two pods on two nodes in $FAKE_FOLDER/state.json, writes down how
-it was called, and errs as $FAKE_TROUBLE says."""
+"""A fake `cudafault k8s`. It keeps a workload of two pods on two nodes in $FAKE_FOLDER/state.json, records its calls,
+and simulates the failure that $FAKE_FAILURE names."""
 
 import json
 import os
@@ -14,15 +14,15 @@ from pathlib import Path
 FOLDER = Path(os.environ["FAKE_FOLDER"])
 STATE = FOLDER / "state.json"
 CALLS = FOLDER / "calls"
-TROUBLE = os.environ.get("FAKE_TROUBLE", "")
+FAILURE = os.environ.get("FAKE_FAILURE", "")
 WORKLOAD = {"kind": "Deployment", "namespace": "default", "name": "web"}
 CODES = {"79": 100, "48": 214, "94": 214, "95": 999, "43": 702, "74": 217}
 OTHER_NODE = {"node1": "node2", "node2": "node1"}
 UNTIL = "2030-01-01T00:00:00Z"
 
 
-def fail(code, sentence):
-    print(f"cudafault: {sentence}", file=sys.stderr)
+def fail(code, message):
+    print(f"cudafault: {message}", file=sys.stderr)
     sys.exit(code)
 
 
@@ -35,28 +35,28 @@ class Cluster:
         STATE.write_text(json.dumps(self.state))
 
     def node_of(self, number):
-        """The node of a pod, or nothing while it is pending."""
-        pin = "" if TROUBLE == "does not pin" else self.state["pin"]
+        """Returns the node of a pod, or an empty string while the pod is pending."""
+        pin = "" if FAILURE == "does not pin" else self.state["pin"]
         node = pin or f"node{number + 1}"
-        elsewhere = TROUBLE == "starts elsewhere" or not pin
+        elsewhere = FAILURE == "starts elsewhere" or not pin
         return node if node not in self.state["drained"] else OTHER_NODE[node] if elsewhere else ""
 
     def pod(self, number):
         node = self.node_of(number)
-        injected = self.state["injected"] or (TROUBLE == "stays injected" and self.state["revision"] > 0)
-        failing = bool(node and self.state["armed"]) and TROUBLE != "never fires"
-        broken = failing or (TROUBLE == "stays broken" and self.state["revision"] > 0)
+        injected = self.state["injected"] or (FAILURE == "stays injected" and self.state["revision"] > 0)
+        failing = bool(node and self.state["armed"]) and FAILURE != "never fires"
+        broken = failing or (FAILURE == "stays broken" and self.state["revision"] > 0)
         xid = self.state["armed"]["spec"].removeprefix("xid=") if failing else ""
-        code = 1 if TROUBLE == "wrong code" else CODES.get(xid)
-        taken_up = self.state["armed"]["revision"] if failing and TROUBLE != "other revision" else 0
-        crashes = failing and TROUBLE != "does not crash"
+        code = 1 if FAILURE == "wrong code" else CODES.get(xid)
+        acknowledged = self.state["armed"]["revision"] if failing and FAILURE != "other revision" else 0
+        crashes = failing and FAILURE != "does not crash"
         return {
             "pod": f"web-{number}",
             "node": node,
             "phase": "Running" if node else "Pending",
             "injected": injected,
-            "library_seen": injected and TROUBLE != "library not seen",
-            "acknowledged": taken_up,
+            "library_seen": injected and FAILURE != "library not seen",
+            "acknowledged": acknowledged,
             "fired": 3 if failing else 0,
             "restarts": 1 if crashes else 0,
             "trouble": "crash loop, restarted in 20 s" if broken else "" if node else "no node has room",
@@ -106,14 +106,14 @@ class Cluster:
 
     def node(self, arguments):
         verb, name = arguments[:2]
-        if verb == "drain" and TROUBLE != "does not drain":
+        if verb == "drain" and FAILURE != "does not drain":
             self.state["drained"].append(name)
 
     def snapshot(self, arguments):
         Path(option(arguments, "-o")).write_text("{}")
 
     def verify_clean(self, _):
-        if self.state["injected"] or self.state["config_map"] or TROUBLE == "left behind":
+        if self.state["injected"] or self.state["config_map"] or FAILURE == "left behind":
             fail(4, "configmap cuda-fault-injection-lib in namespace default is left")
 
 
@@ -126,11 +126,11 @@ def pick(pod, *names):
 
 
 def wait_for_interrupt():
-    """As long as it is not interrupted; then it needs a moment for what it was in."""
+    """Waits for SIGINT, then takes half a second to finish, as the real program may do."""
 
     def end(*_):
         time.sleep(0.5)
-        (FOLDER / "ended in good order").touch()
+        (FOLDER / "ended after SIGINT").touch()
         fail(3, "interrupted")
 
     signal.signal(signal.SIGINT, end)
@@ -139,18 +139,18 @@ def wait_for_interrupt():
         signal.pause()
 
 
-def err_as_told(verb):
-    if match := re.fullmatch(r"fail (\S+) (\d+) (.*)", TROUBLE):
+def simulate_failure(verb):
+    if match := re.fullmatch(r"fail (\S+) (\d+) (.*)", FAILURE):
         if match[1] == verb:
             fail(int(match[2]), match[3])
-    if TROUBLE == "waits":
+    if FAILURE == "waits":
         wait_for_interrupt()
-    if TROUBLE == "no reason":
+    if FAILURE == "no reason":
         sys.exit(3)
-    if TROUBLE == "killed":
+    if FAILURE == "killed":
         os.kill(os.getpid(), signal.SIGKILL)
-    if TROUBLE == "no JSON":
-        print("all went well")
+    if FAILURE == "no JSON":
+        print("success")
         sys.exit(0)
 
 
@@ -160,7 +160,7 @@ def main():
     with CALLS.open("a") as calls:
         print(json.dumps(sys.argv[2:]), file=calls)
     print("1 of 2 pods replaced", file=sys.stderr, flush=True)
-    err_as_told(verb)
+    simulate_failure(verb)
     cluster = Cluster()
     answer = getattr(cluster, verb.replace("-", "_"))(arguments)
     cluster.save()

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Shared helpers of the tests of the drop-in directory: a copy of it in a user's repository, with a stand-in for
-cudafault."""
+"""Helpers of the tests of the drop-in directory: a repository with a copy of the directory and a fake cudafault."""
 
 import importlib.util
 import json
@@ -15,36 +14,36 @@ from harness import BUILD, ROOT, clean_environment, pinned, python_with
 
 HERE = Path(__file__).resolve().parent
 DROPIN = ROOT / "cuda-fault-injection"
-MADE_HERE = shutil.ignore_patterns("fake_cuda_xid79.*", "__pycache__", ".pytest_cache")
-LIMIT = re.compile(r"(29[0-9]|300)s")  # 300 seconds, less what a command before it took
+BUILD_PRODUCTS = shutil.ignore_patterns("fake_cuda_xid79.*", "__pycache__", ".pytest_cache")
+LIMIT = re.compile(r"(29[0-9]|300)s")  # 300 seconds minus the time that earlier commands took
 
 
-class Place:
-    """A user's repository in a folder of its own."""
+class Repository:
+    """A repository with copies of the drop-in directory and the examples."""
 
     def __init__(self, folder):
         self.root = folder
         self.dropin = folder / "cuda-fault-injection"
-        shutil.copytree(DROPIN, self.dropin, ignore=MADE_HERE)
+        shutil.copytree(DROPIN, self.dropin, ignore=BUILD_PRODUCTS)
         shutil.copytree(ROOT / "examples", folder / "examples", ignore=shutil.ignore_patterns("inference_server"))
         self.fake = folder / "fake"
         self.fake.mkdir()
 
-    def environment(self, trouble="", **extra):
-        ours = {"CUDAFAULT": str(HERE / "fake_cudafault.py"), "FAKE_FOLDER": str(self.fake), "FAKE_TROUBLE": trouble}
-        foreign = ("CUDA_FAULT", "TARGET_", "INFERENCE_", "MODEL_NAME")
-        kept = {name: value for name, value in clean_environment().items() if not name.startswith(foreign)}
-        return {**kept, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(self.dropin), **ours, **extra}
+    def environment(self, failure="", **extra):
+        fake = {"CUDAFAULT": str(HERE / "fake_cudafault.py"), "FAKE_FOLDER": str(self.fake), "FAKE_FAILURE": failure}
+        ignored = ("CUDA_FAULT", "TARGET_", "INFERENCE_", "MODEL_NAME")
+        kept = {name: value for name, value in clean_environment().items() if not name.startswith(ignored)}
+        return {**kept, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(self.dropin), **fake, **extra}
 
     def reset(self):
         shutil.rmtree(self.fake)
         self.fake.mkdir()
 
-    def python(self, *arguments, trouble="", **extra):
+    def python(self, *arguments, failure="", **extra):
         return subprocess.run(
             [sys.executable, *map(str, arguments)],
             cwd=self.root,
-            env=self.environment(trouble, **extra),
+            env=self.environment(failure, **extra),
             capture_output=True,
             text=True,
             timeout=120,
@@ -52,7 +51,7 @@ class Place:
         )
 
     def calls(self):
-        """How `cudafault k8s` was called since the last reset; T stands for all the time there was."""
+        """Returns the calls of `cudafault k8s` since the last reset. T replaces a timeout of about 300 seconds."""
         log = self.fake / "calls"
         called = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
         return [["T" if LIMIT.fullmatch(word) else word for word in call] for call in called]
@@ -72,7 +71,7 @@ def pytest_python():
     return str(python_with(BUILD / "dropin" / "venv", pinned("pytest")))
 
 
-def make(place, *arguments, **extra):
-    whole = {**clean_environment(), "PATH": "/usr/bin:/bin", **extra}
+def make(repo, *arguments, **extra):
+    environment = {**clean_environment(), "PATH": "/usr/bin:/bin", **extra}
     command = ["make", *arguments]
-    return subprocess.run(command, cwd=place.dropin, env=whole, capture_output=True, text=True, timeout=120)
+    return subprocess.run(command, cwd=repo.dropin, env=environment, capture_output=True, text=True, timeout=120)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The functions and the command line of inject_into_pods.py: how they call `cudafault k8s`, what they return, print and
-raise."""
+"""Tests the functions and the command line of inject_into_pods.py: how they call `cudafault k8s`, and what they return,
+print and raise."""
 
 import os
 import signal
@@ -58,12 +58,12 @@ OUTPUT = {
     "patch_deployment_env('web', 'default', enable=False)": ["web had nothing to restore"],
 }
 
-# Trouble, function, sentence, exit code, and the verbs that were called.
+# Failure, function, expected message, exit code, and expected commands.
 REFUSALS = [
     ("fail library 3 you may not create configmaps", "create_cuda_fault_configmap('default')", "", 3, ["library"]),
     ("fail library 3 deployments.apps web mounts it", "delete_cuda_fault_configmap('default')", "", 3, ["library"]),
-    ("fail inject 2 there is no XID 80", "patch_deployment_env('web', 'default', xid_type=80)", "", 2, ["inject"]),
-    ("fail arm 3 the API server is gone", "patch_deployment_env('web', 'default')", "", 3, ["inject", "arm"]),
+    ("fail inject 2 unknown XID 80", "patch_deployment_env('web', 'default', xid_type=80)", "", 2, ["inject"]),
+    ("fail arm 3 the API server is unreachable", "patch_deployment_env('web', 'default')", "", 3, ["inject", "arm"]),
     ("fail restore 4 a pod is left", "patch_deployment_env('web', 'default', enable=False)", "", 4, ["restore"]),
     ("killed", "create_cuda_fault_configmap('default')", "was killed by signal 9 without a message", 3, ["library"]),
     ("no reason", "create_cuda_fault_configmap('default')", "exited with 3 without a message", 3, ["library"]),
@@ -72,7 +72,7 @@ REFUSALS = [
     ("", "create_cuda_fault_configmap('default', timeout='soon')", "expected a number of seconds above 0", 2, []),
 ]
 
-# Arguments, trouble, exit code, calls.
+# Arguments, failure, exit code, and expected calls.
 COMMANDS = [
     ("", "", 0, [CREATE, inject(), arm()]),
     ("--node n1 --xid-type 43 --patch-deployment", "", 0, [CREATE, inject(xid="43", node="n1"), arm("43")]),
@@ -80,108 +80,107 @@ COMMANDS = [
     ("--remove", "", 0, [RESTORE, DELETE]),
     ("--verify", "", 1, [STATUS]),
     ("--remove --verify", "", 2, []),
-    ("", "fail inject 3 there is no deployment web", 3, [CREATE, inject()]),
+    ("", "fail inject 3 deployment web not found", 3, [CREATE, inject()]),
     ("--remove", "fail restore 4 a pod is left", 4, [RESTORE]),
     ("--verify", "fail status 3 no cluster", 3, [STATUS]),
 ]
 
 
-def call(place, function, trouble="", **extra):
+def call(repo, function, failure="", **extra):
     script = f"from inject_into_pods import *\nprint('returned', {function})"
-    return place.python("-c", script, trouble=trouble, **extra)
+    return repo.python("-c", script, failure=failure, **extra)
 
 
 @pytest.mark.parametrize(("function", "expected"), CALLS.items(), ids=CALLS)
-def test_calls(place, function, expected):
-    done = call(place, function)
-    assert place.calls() == expected
+def test_calls(repo, function, expected):
+    done = call(repo, function)
+    assert repo.calls() == expected
     assert "returned True" in done.stdout.splitlines(), done
 
 
 @pytest.mark.parametrize(("function", "expected"), OUTPUT.items(), ids=OUTPUT)
-def test_output(place, function, expected):
-    done = call(place, function)
+def test_output(repo, function, expected):
+    done = call(repo, function)
     assert [line for line in expected if line not in done.stdout.splitlines()] == []
     assert "1 of 2 pods replaced" in done.stderr
 
 
-@pytest.mark.parametrize(("trouble", "function", "sentence", "code", "verbs"), REFUSALS)
-def test_refusals(place, trouble, function, sentence, code, verbs):
-    wanted = sentence or trouble.split(" ", 3)[3]
+@pytest.mark.parametrize(("failure", "function", "message", "code", "verbs"), REFUSALS)
+def test_errors_are_raised(repo, failure, function, message, code, verbs):
+    wanted = message or failure.split(" ", 3)[3]
     script = f"from inject_into_pods import *\ntry: {function}\n"
     script += "except RuntimeError as e: print(type(e).__name__, e.exit_code, e)\nelse: print('passed')"
-    done = place.python("-c", script, trouble=trouble)
+    done = repo.python("-c", script, failure=failure)
     raised = (done.stdout.splitlines() or [done.stderr])[-1]
     assert raised.startswith(f"CudaFaultError {code} ")
     assert wanted in raised
-    assert [made[0] for made in place.calls()] == verbs
+    assert [made[0] for made in repo.calls()] == verbs
 
 
-@pytest.mark.parametrize(("arguments", "trouble", "code", "expected"), COMMANDS)
-def test_commands(place, arguments, trouble, code, expected):
-    command = [place.dropin / "inject_into_pods.py", "--deployment", "web", *arguments.split()]
-    done = place.python(*command, trouble=trouble)
+@pytest.mark.parametrize(("arguments", "failure", "code", "expected"), COMMANDS)
+def test_commands(repo, arguments, failure, code, expected):
+    command = [repo.dropin / "inject_into_pods.py", "--deployment", "web", *arguments.split()]
+    done = repo.python(*command, failure=failure)
     assert done.returncode == code
-    assert place.calls() == expected
+    assert repo.calls() == expected
     assert "Traceback" not in done.stderr
 
 
-def test_verify(place):
-    command = [place.dropin / "inject_into_pods.py", "--deployment", "web"]
-    for trouble, code in (("", 0), ("library not seen", 1)):
-        place.reset()
-        place.python(*command)
-        done = place.python(*command, "--verify", trouble=trouble)
-        assert done.returncode == code, f"--verify after injection [{trouble}] ends with"
+def test_verify(repo):
+    command = [repo.dropin / "inject_into_pods.py", "--deployment", "web"]
+    for failure, code in (("", 0), ("library not seen", 1)):
+        repo.reset()
+        repo.python(*command)
+        done = repo.python(*command, "--verify", failure=failure)
+        assert done.returncode == code, f"--verify after injection [{failure}]: exit code"
         assert "armed xid=79 until" in done.stdout, done.stdout
 
 
-def test_settings(place):
+def test_timeout_and_expiry_settings(repo):
     function = "patch_deployment_env('web', 'default')"
     for settings, argument, limit in (
         ({"CUDA_FAULT_TIMEOUT": "7.5"}, "", "8s"),
         ({"CUDA_FAULT_TIMEOUT": "7.5"}, ", timeout=20", "20s"),
         ({"CUDA_FAULT_TIMEOUT": ""}, "", "T"),
     ):
-        place.reset()
-        call(place, function.replace(")", f"{argument})"), **settings)
-        assert limit in place.calls()[0], (f"the timeout of {settings}{argument} is {limit}", place.calls())
-    place.reset()
-    call(place, function, CUDA_FAULT_EXPIRES="30m")
-    assert place.calls()[1] == arm(expires="30m"), "CUDA_FAULT_EXPIRES is the expiry"
+        repo.reset()
+        call(repo, function.replace(")", f"{argument})"), **settings)
+        assert limit in repo.calls()[0], (f"the timeout of {settings}{argument} is {limit}", repo.calls())
+    repo.reset()
+    call(repo, function, CUDA_FAULT_EXPIRES="30m")
+    assert repo.calls()[1] == arm(expires="30m"), "CUDA_FAULT_EXPIRES is the expiry"
 
 
-def test_repetition(place):
-    """The functions in the order of a test, twice."""
-    place.reset()
-    story = [f"patch_deployment_env('web', 'default', xid_type={xid})" for xid in (79, 48)]
-    story += ["patch_deployment_env('web', 'default', enable=False)"] * 2
-    codes = [call(place, function).returncode for function in story]
-    assert codes == [0] * len(story), "all can be repeated"
-    assert not place.state()["injected"] and not place.state()["armed"], place.state()
+def test_functions_can_be_repeated(repo):
+    repo.reset()
+    functions = [f"patch_deployment_env('web', 'default', xid_type={xid})" for xid in (79, 48)]
+    functions += ["patch_deployment_env('web', 'default', enable=False)"] * 2
+    codes = [call(repo, function).returncode for function in functions]
+    assert codes == [0] * len(functions), "all functions can be repeated"
+    assert not repo.state()["injected"] and not repo.state()["armed"], repo.state()
 
 
-def test_program(place):
-    """Where the program is looked for."""
+def test_search_for_program(repo):
+    """The program is named by CUDAFAULT, found on PATH, or found in ../build/bin."""
     function = "create_cuda_fault_configmap('default')"
     fake = HERE / "fake_cudafault.py"
-    folder = place.root / "on path"
+    folder = repo.root / "on path"
     folder.mkdir()
     (folder / "cudafault").symlink_to(fake)
-    built = place.root / "build" / "bin"
+    built = repo.root / "build" / "bin"
     without = {"CUDAFAULT": "", "PATH": "/usr/bin:/bin"}
-    done = call(place, function, **without)
+    done = call(repo, function, **without)
     assert "run `make` in" in done.stderr, done.stderr
     assert "CudaFaultError" in done.stderr and "returned" not in done.stdout, done
     path = f"{folder}:{os.environ['PATH']}"
-    assert call(place, function, CUDAFAULT="", PATH=path).returncode == 0, "found on PATH"
+    assert call(repo, function, CUDAFAULT="", PATH=path).returncode == 0, "found on PATH"
     built.mkdir(parents=True)
     (built / "cudafault").symlink_to(fake)
     path = os.pathsep.join([os.path.dirname(sys.executable), "/usr/bin", "/bin"])
-    assert call(place, function, CUDAFAULT="", PATH=path).returncode == 0, "found in ../build/bin"
-    done = call(place, function, CUDAFAULT="/no/such/program")
-    said = 'invalid CUDAFAULT "/no/such/program"' in done.stderr
-    assert said, done
+    assert call(repo, function, CUDAFAULT="", PATH=path).returncode == 0, "found in ../build/bin"
+    done = call(repo, function, CUDAFAULT="/no/such/program")
+    refused = 'invalid CUDAFAULT "/no/such/program"' in done.stderr
+    assert refused, done
 
 
 def wait_for_file(file, seconds=30):
@@ -191,42 +190,42 @@ def wait_for_file(file, seconds=30):
     return file.exists()
 
 
-def test_interrupt(place):
-    """By Ctrl-C, which reaches the whole process group, and by a signal to Python alone."""
+def test_interrupt(repo):
+    """Interrupts with Ctrl-C, which signals the whole process group, and with a signal to Python alone."""
     script = "from inject_into_pods import *\ntry: create_cuda_fault_configmap('default')\n"
     script += "except KeyboardInterrupt: print('interrupted')"
     for how, send in (("Ctrl-C", os.killpg), ("SIGINT to Python alone", os.kill)):
-        place.reset()
+        repo.reset()
         process = subprocess.Popen(
             [sys.executable, "-c", script],
-            env=place.environment("waits"),
+            env=repo.environment("waits"),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
         )
-        ready = wait_for_file(place.fake / "waiting")
+        ready = wait_for_file(repo.fake / "waiting")
         send(process.pid, signal.SIGINT)
         output, errors = process.communicate(timeout=30)
         assert ready and output == "interrupted\n", (f"{how} raises KeyboardInterrupt", (output, errors))
-        assert (place.fake / "ended in good order").exists(), errors
+        assert (repo.fake / "ended after SIGINT").exists(), errors
         assert "cudafault: interrupted" in errors, errors
 
 
-def test_contract(place):
-    """The contract's snippets, pasted into a test file of a user's."""
-    place.reset()
-    tests = place.root / "user tests"
+def test_snippets_of_the_contract(repo):
+    """Runs the contract's snippets in a test file outside the drop-in directory."""
+    repo.reset()
+    tests = repo.root / "user tests"
     tests.mkdir()
     (tests / "test_gpu.py").write_text(contract.IMPORT + contract.GLOBALS + contract.TESTS)
     script = "import test_gpu; test_gpu.test_gpu_failure_xid79(); test_gpu.test_ecc_error_xid48()"
-    done = place.python("-c", script, PYTHONPATH=str(tests))
+    done = repo.python("-c", script, PYTHONPATH=str(tests))
     assert (done.returncode, done.stderr.count("Traceback")) == (0, 0), "the contract's snippets run"
     name = {"name": "vllm-worker"}
     restore = ["restore", "vllm-worker", *RESTORE[2:]]
     first = [CREATE, inject(node="node-with-gpu", **name), arm(**name), restore, DELETE]
     second = [CREATE, inject(xid="48", **name), arm("48", **name), restore, DELETE]
-    assert place.calls() == first + second, "... and do what they say"
-    readme = (place.dropin / "README.md").read_text()
+    assert repo.calls() == first + second, "the contract's snippets make the expected calls"
+    readme = (repo.dropin / "README.md").read_text()
     for snippet in (contract.BUILD, contract.IMPORT, contract.TESTS):
         assert snippet in readme, snippet

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""test_xid_template.py and examples/test_xid79_cuda_fault.py against the stand-in: they pass if everything works, and fail
-in every way in which it does not, so that each of their assertions has an effect."""
+"""Runs test_xid_template.py and examples/test_xid79_cuda_fault.py with the fake cudafault. They must pass if everything
+works and fail for each simulated failure, which shows that each of their assertions has an effect."""
 
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -10,11 +10,11 @@ from dropin.support import pytest_python, with_path
 from harness import BUILD
 
 TEMPLATE = "cuda-fault-injection/test_xid_template.py"
-STORY = "examples/test_xid79_cuda_fault.py"
-PATIENCE = {"CUDA_FAULT_TIMEOUT": "2"}
+EXAMPLE = "examples/test_xid79_cuda_fault.py"
+SHORT_TIMEOUT = {"CUDA_FAULT_TIMEOUT": "2"}
 
-# What goes wrong, and the words with which the test fails.
-TEMPLATE_FAILS = {
+# Simulated failures, and the words that the failing test prints.
+TEMPLATE_FAILURES = {
     "never fires": "pods crash with CUDA error 100: timed out",
     "wrong code": "pods crash with CUDA error 100: timed out",
     "does not crash": "pods crash with CUDA error 100: timed out",
@@ -25,7 +25,7 @@ TEMPLATE_FAILS = {
     "fail inject 3 you may not": "CudaFaultError: you may not",
     "fail arm 3 you may not": "CudaFaultError: you may not",
 }
-STORY_FAILS = {
+EXAMPLE_FAILURES = {
     "never fires": "every pod is down with CUDA_ERROR_NO_DEVICE: timed out",
     "wrong code": "every pod is down with CUDA_ERROR_NO_DEVICE: timed out",
     "does not crash": "every pod is down with CUDA_ERROR_NO_DEVICE: timed out",
@@ -35,16 +35,16 @@ STORY_FAILS = {
     "stays injected": "the pods are healthy on other nodes: timed out",
     "stays broken": "the pods are healthy on other nodes: timed out",
     "left behind": "CudaFaultError: configmap cuda-fault-injection-lib in namespace default is left",
-    "fail node 3 the node is gone": "CudaFaultError: the node is gone",
+    "fail node 3 node1 not found": "CudaFaultError: node1 not found",
     "fail snapshot 3 you may not": "CudaFaultError: you may not",
 }
 
 
 class Model(BaseHTTPRequestHandler):
-    """The inference service: fails while a fault is armed, and while its pods have no node."""
+    """A fake inference service. It fails while a fault is armed and while its pods have no node."""
 
     def do_POST(self):
-        state = self.server.place.state()
+        state = self.server.repo.state()
         pending = bool(state.get("pin")) and state["pin"] in state.get("drained", [])
         self.server.was_armed |= bool(state.get("armed"))
         works = self.server.always or not (
@@ -59,9 +59,9 @@ class Model(BaseHTTPRequestHandler):
 
 
 class Service(ThreadingHTTPServer):
-    def __init__(self, place, always=False, works=True, fragile=False):
+    def __init__(self, repo, always=False, works=True, fragile=False):
         super().__init__(("127.0.0.1", 0), Model)
-        self.place, self.always, self.works, self.fragile, self.was_armed = place, always, works, fragile, False
+        self.repo, self.always, self.works, self.fragile, self.was_armed = repo, always, works, fragile, False
 
     def __enter__(self):
         threading.Thread(target=self.serve_forever, daemon=True).start()
@@ -77,16 +77,16 @@ class Service(ThreadingHTTPServer):
 
 
 class Suites:
-    def __init__(self, place):
-        self.place, self.python = place, pytest_python()
+    def __init__(self, repo):
+        self.repo, self.python = repo, pytest_python()
 
-    def pytest(self, file, *arguments, trouble="", service=None, **extra):
-        self.place.reset()
-        with service or Service(self.place) as inference:
+    def pytest(self, file, *arguments, failure="", service=None, **extra):
+        self.repo.reset()
+        with service or Service(self.repo) as inference:
             settings = {"KUBECONFIG": "/dev/null", "TARGET_DEPLOYMENT": "web", "INFERENCE_ENDPOINT": inference.url}
-            settings |= PATIENCE | with_path(BUILD / "bin") | extra
+            settings |= SHORT_TIMEOUT | with_path(BUILD / "bin") | extra
             command = ["-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", file, *arguments]
-            return self.place.python(*command, trouble=trouble, **settings)
+            return self.repo.python(*command, failure=failure, **settings)
 
     def passes(self, file, summary, *arguments, **options):
         done = self.pytest(file, *arguments, **options)
@@ -94,33 +94,33 @@ class Suites:
         assert summary in done.stdout
 
     def fails(self, words, file, *arguments, **options):
-        """The test fails with these words, and puts everything back."""
+        """Asserts that the test fails with these words and restores everything."""
         done = self.pytest(file, *arguments, **options)
         assert done.returncode == 1, done.stdout + done.stderr
         assert words in done.stdout
-        state = self.place.state()
-        assert [what for what in ("injected", "armed", "config_map") if state.get(what)] == []
+        state = self.repo.state()
+        assert [key for key in ("injected", "armed", "config_map") if state.get(key)] == []
 
 
 @pytest.fixture
-def suites(place_with_library):
-    return Suites(place_with_library)
+def suites(repo_with_library):
+    return Suites(repo_with_library)
 
 
 ONE = ("-k", "xid79")
 
 
-@pytest.mark.parametrize(("file", "skipped"), [(TEMPLATE, "6 skipped"), (STORY, "1 skipped")])
+@pytest.mark.parametrize(("file", "skipped"), [(TEMPLATE, "6 skipped"), (EXAMPLE, "1 skipped")])
 def test_skip_without_a_cluster(suites, file, skipped):
-    nowhere = {"KUBECONFIG": "", "HOME": str(suites.place.root), "KUBERNETES_SERVICE_HOST": ""}
+    nowhere = {"KUBECONFIG": "", "HOME": str(suites.repo.root), "KUBERNETES_SERVICE_HOST": ""}
     done = suites.pytest(file, **nowhere)
     assert done.returncode == 0
     assert skipped in done.stdout
     assert "no cluster is configured" in done.stdout
-    assert suites.place.calls() == []
+    assert suites.repo.calls() == []
 
 
-@pytest.mark.parametrize(("file", "skipped"), [(TEMPLATE, "6 skipped"), (STORY, "1 skipped")])
+@pytest.mark.parametrize(("file", "skipped"), [(TEMPLATE, "6 skipped"), (EXAMPLE, "1 skipped")])
 def test_skip_without_a_workload(suites, file, skipped):
     done = suites.pytest(file, TARGET_DEPLOYMENT="")
     assert skipped in done.stdout
@@ -129,7 +129,7 @@ def test_skip_without_a_workload(suites, file, skipped):
 
 def test_templates_pass(suites):
     suites.passes(TEMPLATE, "6 passed")
-    armed = [call[2] for call in suites.place.calls() if call[0] == "arm"]
+    armed = [call[2] for call in suites.repo.calls() if call[0] == "arm"]
     assert armed == [f"xid={xid}" for xid in (79, 48, 94, 95, 43, 74)]
 
 
@@ -137,44 +137,44 @@ def test_templates_pass_with_a_node(suites):
     suites.passes(TEMPLATE, "6 passed", TARGET_NODE="node2")
 
 
-@pytest.mark.parametrize(("trouble", "words"), TEMPLATE_FAILS.items(), ids=TEMPLATE_FAILS)
-def test_template_fails(suites, trouble, words):
-    suites.fails(words, TEMPLATE, *ONE, trouble=trouble)
+@pytest.mark.parametrize(("failure", "words"), TEMPLATE_FAILURES.items(), ids=TEMPLATE_FAILURES)
+def test_template_fails(suites, failure, words):
+    suites.fails(words, TEMPLATE, *ONE, failure=failure)
 
 
 def test_template_fails_on_another_node(suites):
-    suites.fails("a pod is not on node2", TEMPLATE, *ONE, trouble="does not pin", TARGET_NODE="node2")
+    suites.fails("a pod is not on node2", TEMPLATE, *ONE, failure="does not pin", TARGET_NODE="node2")
 
 
 def test_template_fails_without_inference(suites):
-    suites.fails("before the test", TEMPLATE, *ONE, service=Service(suites.place, works=False))
+    suites.fails("before the test", TEMPLATE, *ONE, service=Service(suites.repo, works=False))
 
 
 def test_template_fails_if_inference_does_not_recover(suites):
-    service = Service(suites.place, fragile=True)
+    service = Service(suites.repo, fragile=True)
     suites.fails("inference works again: timed out", TEMPLATE, *ONE, service=service)
 
 
-def test_template_fails_with_restore(suites):
-    assert suites.pytest(TEMPLATE, *ONE, trouble="fail restore 4 a pod is left").returncode == 1
+def test_template_fails_if_restore_fails(suites):
+    assert suites.pytest(TEMPLATE, *ONE, failure="fail restore 4 a pod is left").returncode == 1
 
 
-def test_story_passes(suites):
-    suites.passes(STORY, "1 passed")
-    verbs = [" ".join(call[:2]) if call[0] in ("node", "library") else call[0] for call in suites.place.calls()]
+def test_example_passes(suites):
+    suites.passes(EXAMPLE, "1 passed")
+    verbs = [" ".join(call[:2]) if call[0] in ("node", "library") else call[0] for call in suites.repo.calls()]
     expected = ["snapshot", "library create", "inject", "arm", "node cordon", "node drain", "restore", "node uncordon"]
     expected += ["restore", "library delete", "verify-clean"]
     assert [verb for verb in verbs if verb != "status"] == expected
 
 
-@pytest.mark.parametrize(("trouble", "words"), STORY_FAILS.items(), ids=STORY_FAILS)
-def test_story_fails(suites, trouble, words):
-    suites.fails(words, STORY, trouble=trouble)
+@pytest.mark.parametrize(("failure", "words"), EXAMPLE_FAILURES.items(), ids=EXAMPLE_FAILURES)
+def test_example_fails(suites, failure, words):
+    suites.fails(words, EXAMPLE, failure=failure)
 
 
-def test_story_fails_if_inference_never_fails(suites):
-    suites.fails("inference fails: timed out", STORY, service=Service(suites.place, always=True))
+def test_example_fails_if_inference_never_fails(suites):
+    suites.fails("inference fails: timed out", EXAMPLE, service=Service(suites.repo, always=True))
 
 
-def test_story_fails_without_inference(suites):
-    suites.fails("does not work before the drill", STORY, service=Service(suites.place, works=False))
+def test_example_fails_without_inference(suites):
+    suites.fails("does not work before the drill", EXAMPLE, service=Service(suites.repo, works=False))

@@ -1,24 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
-// Calls every function of the tables with known values in all registers and on the stack, over stand-in libraries that
-// record what reaches them. Prints `FAIL NAME SONAME: what` for each function that is not as told, and at last
+// Calls every function of the tables with known values in all registers and on the stack. The functions are in stand-in
+// libraries that record their calls. Prints `FAIL NAME SONAME: what` for each function that fails a check, and finally
 // `N functions`.
 //   caller calls none|simple|all CUDA-CODE NVML-CODE NCCL-CODE [NAME...]
-//       which calls fail, with which codes; but for NAMEs
+//       Checks which calls fail and with which code. Leaves out the functions NAME.
 //   caller first ...
-//       the same, each in a process of its own that calls nothing else
+//       The same as `calls`, with each call in a separate process that makes no other call.
 //   caller absent
-//       the real libraries lack every function
+//       Checks calls of functions that the real libraries do not have.
 //   caller ways
-//       each way to obtain a function gives the same stub
+//       Checks that each way to obtain a function yields the same stub.
 //   caller unknown
-//       addresses that no table knows
+//       Checks addresses that are in no table.
 //   caller last_error CODE
-//       failing calls of one runtime are the last error of no other
+//       Checks that a failing call of one runtime does not set the last error of another.
 //   caller alone LIBRARY FILE NEWEST
-//       one stand-in, opened for all to see, and FILE, whose references to it have no version; then NEWEST, which is
-//       linked to the newest runtime
-// Either it is linked to libraries that are linked to the stand-ins, and takes their functions; or it opens the
-// stand-ins itself, for nobody else to see, and looks every function up.
+//       Opens one stand-in with RTLD_GLOBAL and checks FILE, whose references to it have no version, then NEWEST, which
+//       is linked to the newest runtime.
+// The program is either linked to libraries that are linked to the stand-ins, and takes their functions, or it opens
+// the stand-ins with RTLD_LOCAL and looks up every function.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <signal.h>
@@ -36,13 +36,13 @@ enum { driver, runtime_11, runtime_12, runtime_13, nvml, nccl, library_count };
 
 struct Function {
     const char* name;
-    void* stub;  // what a call goes through
+    void* stub;  // the address that a program calls
     int library;
     bool returns_status;
     bool simple_fails;
     int hook;
-    int arguments;       // of a function with a hook
-    const char* symbol;  // as cuGetProcAddress knows it
+    int arguments;       // their number, if the function has a hook
+    const char* symbol;  // its name for cuGetProcAddress
     int version;
     bool per_thread;
 };
@@ -70,16 +70,16 @@ static struct Library {
 
 static bool preloaded, linked;
 static int failures;
-static const struct Function* now;
+static const struct Function* current;
 
-static bool wrong(const struct Function* function, const char* what) {
+static bool report(const struct Function* function, const char* what) {
     printf("FAIL %s %s: %s\n", function->name, libraries[function->library].soname, what);
     ++failures;
     return false;
 }
 
-static void crashed(int signal) {
-    wrong(now, signal == SIGSEGV ? "crashed with SIGSEGV" : "crashed");
+static void report_crash(int signal) {
+    report(current, signal == SIGSEGV ? "crashed with SIGSEGV" : "crashed");
     fflush(stdout);
     _exit(3);
 }
@@ -89,15 +89,15 @@ static void catch_crashes(void) {
     sigaltstack(&(stack_t){.ss_sp = stack, .ss_size = sizeof stack}, NULL);
     const int signals[] = {SIGSEGV, SIGBUS, SIGILL, SIGABRT};
     for (int i = 0; i < 4; ++i)
-        sigaction(signals[i], &(struct sigaction){.sa_handler = crashed, .sa_flags = SA_ONSTACK}, NULL);
+        sigaction(signals[i], &(struct sigaction){.sa_handler = report_crash, .sa_flags = SA_ONSTACK}, NULL);
 }
 
 static bool starts_with(const char* text, const char* start) { return strncmp(text, start, strlen(start)) == 0; }
 
-// dlsym knows the documented names only; those that nvcc's code calls are linked.
+// Programs look up documented names only. Code that nvcc generates is linked to the names that begin with "__".
 static bool is_looked_up(const struct Function* function) { return !starts_with(function->name, "__"); }
 
-static bool is_ours(void* address) {
+static bool is_in_cudafault(void* address) {
     Dl_info info;
     return address && dladdr(address, &info) && strstr(info.dli_fname, "libcudafault.so");
 }
@@ -137,7 +137,7 @@ static void* real_of(const struct Function* function) {
     return library->real[index_of(function) - library->first];
 }
 
-// What a call carries: pointers to memory that must not change as integers, and random bits elsewhere.
+// The values of a call: integer values point to memory that must not change, all others are random bits.
 
 enum { block_bytes = 256, block_count = 16 };
 static char memory[block_count][block_bytes];
@@ -156,7 +156,7 @@ static void fill(void* bytes, size_t size) {
 
 static struct Values new_values(void) {
     fill(memory, sizeof memory);
-    for (int i = 0; i < block_count; ++i) memory[i][block_bytes - 1] = '\0';  // whoever takes it for a text
+    for (int i = 0; i < block_count; ++i) memory[i][block_bytes - 1] = '\0';  // ends the block as a string
     memcpy(untouched, memory, sizeof memory);
     struct Values values;
     fill(&values, sizeof values);
@@ -164,7 +164,7 @@ static struct Values new_values(void) {
         *(i < integer_registers ? &values.integer[i] : &values.stack[i - integer_registers]) = (uint64_t)memory[i];
     }
 #ifdef __x86_64__
-    values.extra[0] = 8;  // vector registers in use
+    values.extra[0] = 8;  // number of vector registers in use
 #endif
     return values;
 }
@@ -173,7 +173,7 @@ static const char* difference(const struct Function* function, const struct Valu
     const struct Values* got = &recorded.values;
     const int integers = function->hook ? function->arguments : integer_registers;
     if (memcmp(got->integer, sent->integer, sizeof(uint64_t) * integers)) return "integer arguments differ";
-    if (function->hook) return NULL;  // not a jump: what it does not have need not arrive
+    if (function->hook) return NULL;  // a hook passes only the declared arguments on
     if (memcmp(got->vector, sent->vector, sizeof got->vector)) return "vector registers differ";
     if (memcmp(got->stack, sent->stack, sizeof got->stack)) return "arguments on the stack differ";
 #ifdef __x86_64__
@@ -187,22 +187,22 @@ static const char* difference(const struct Function* function, const struct Valu
     return NULL;
 }
 
-static bool same_result(const struct Function* function, const struct Result* result) {
+static bool has_same_result(const struct Function* function, const struct Result* result) {
     const struct Result* given = &recorded.result;
     if (function->hook) return (uint32_t)result->integer[0] == (uint32_t)given->integer[0];
     return memcmp(result, given, sizeof *given) == 0;
 }
 
-static bool reached(const struct Function* function, int index) {
-    if (recorded.count == 0) return wrong(function, "the real function was not called");
-    if (recorded.index != (uint64_t)index) return wrong(function, "another function was called");
-    return recorded.count == 1 || wrong(function, "the real function was called more than once");
+static bool check_reached(const struct Function* function, int index) {
+    if (recorded.count == 0) return report(function, "the real function was not called");
+    if (recorded.index != (uint64_t)index) return report(function, "another function was called");
+    return recorded.count == 1 || report(function, "the real function was called more than once");
 }
 
-static bool kept(const struct Function* function, int damage) {
-    if (damage & DAMAGED_STACK) return wrong(function, "the stack pointer is not what it was before the call");
-    if (damage & DAMAGED_REGISTERS) return wrong(function, "a register that a function must keep has changed");
-    return memcmp(memory, untouched, sizeof memory) == 0 || wrong(function, "memory behind an argument has changed");
+static bool check_preserved(const struct Function* function, int damage) {
+    if (damage & DAMAGED_STACK) return report(function, "the stack pointer is not what it was before the call");
+    if (damage & DAMAGED_REGISTERS) return report(function, "a register that a function must preserve has changed");
+    return memcmp(memory, untouched, sizeof memory) == 0 || report(function, "memory behind an argument has changed");
 }
 
 static int call(const struct Function* function, const struct Values* values, struct Result* result) {
@@ -210,47 +210,47 @@ static int call(const struct Function* function, const struct Values* values, st
     return call_with(values, function->stub, result);
 }
 
-// That a call of `function` reaches the real one that is known by `index`.
-static bool passes_to(const struct Function* function, int index) {
+// Checks that a call of `function` reaches the real function with this index.
+static bool check_passes_to(const struct Function* function, int index) {
     const struct Values values = new_values();
     struct Result result;
     fill(&recorded.result, sizeof recorded.result);
-    recorded.result.integer[0] |= 1;  // an error, for those who look: a resolver does not touch what failed
+    recorded.result.integer[0] |= 1;  // an error code, because a resolver does not change a failed answer
     const int damage = call(function, &values, &result);
-    if (!reached(function, index)) return false;
+    if (!check_reached(function, index)) return false;
     const char* differs = difference(function, &values);
-    if (differs) return wrong(function, differs);
-    if (!same_result(function, &result)) return wrong(function, "the result differs");
-    return kept(function, damage);
+    if (differs) return report(function, differs);
+    if (!has_same_result(function, &result)) return report(function, "the result differs");
+    return check_preserved(function, damage);
 }
 
-static bool passes(const struct Function* function) { return passes_to(function, index_of(function)); }
+static bool check_passes(const struct Function* function) { return check_passes_to(function, index_of(function)); }
 
-static bool fails(const struct Function* function, int code) {
+static bool check_fails(const struct Function* function, int code) {
     const struct Values values = new_values();
     struct Result result;
     recorded.result.integer[0] = 0;
     const int damage = call(function, &values, &result);
     if (function->hook == hook_enumerate) {
-        if (!reached(function, index_of(function))) return false;
+        if (!check_reached(function, index_of(function))) return false;
         const char* differs = difference(function, &values);
-        if (differs) return wrong(function, differs);
+        if (differs) return report(function, differs);
     } else if (recorded.count != 0) {
-        return wrong(function, "a real function was called");
+        return report(function, "a real function was called");
     }
-    if ((int)result.integer[0] != code) return wrong(function, "the code differs");
-    return kept(function, damage);
+    if ((int)result.integer[0] != code) return report(function, "the code differs");
+    return check_preserved(function, damage);
 }
 
 static bool is_cuda(const struct Function* function) { return function->library <= runtime_13; }
 
 static void check_call(bool must_fail, int code) {
-    if (preloaded && !is_ours(now->stub)) {
-        wrong(now, "the program has another function than the library's");
+    if (preloaded && !is_in_cudafault(current->stub)) {
+        report(current, "the program does not call the stub");
     } else if (must_fail) {
-        fails(now, code);
+        check_fails(current, code);
     } else {
-        passes(now);
+        check_passes(current);
     }
 }
 
@@ -271,17 +271,18 @@ static int check_calls(bool first, int count, char** words) {
     const bool all = !strcmp(words[0], "all"), simple = !strcmp(words[0], "simple");
     const int cuda_code = atoi(words[1]), nvml_code = atoi(words[2]), nccl_code = atoi(words[3]);
     int checked = 0;
-    for (now = functions; now < functions + function_count; ++now) {
+    for (current = functions; current < functions + function_count; ++current) {
         bool left_out = false;
-        for (int i = 4; i < count; ++i) left_out |= !strcmp(now->name, words[i]);
-        // A resolver's real function is always called, and what it fails with stays; the last error, once a runtime
-        // function has failed, has a check of its own.
-        const bool must_fail = (all ? now->returns_status : simple && now->simple_fails) && now->hook != hook_resolver;
-        left_out |= (all || simple) && now->hook == hook_last_error;
-        left_out |= !linked && !is_looked_up(now);
+        for (int i = 4; i < count; ++i) left_out |= !strcmp(current->name, words[i]);
+        // The real function of a resolver is always called, and its error is not changed. check_last_error() checks the
+        // last error after a failed call of a runtime function.
+        const bool must_fail =
+            (all ? current->returns_status : simple && current->simple_fails) && current->hook != hook_resolver;
+        left_out |= (all || simple) && current->hook == hook_last_error;
+        left_out |= !linked && !is_looked_up(current);
         if (left_out) continue;
         ++checked;
-        const int code = is_cuda(now) ? cuda_code : now->library == nvml ? nvml_code : nccl_code;
+        const int code = is_cuda(current) ? cuda_code : current->library == nvml ? nvml_code : nccl_code;
         first ? check_first_call(must_fail, code) : check_call(must_fail, code);
     }
     return checked;
@@ -294,20 +295,21 @@ static int code_of_absence(const struct Function* function) {
 }
 
 static int check_absent(void) {
-    for (now = functions; now < functions + function_count; ++now) {
-        if (look_up(&libraries[now->library], now->name)) wrong(now, "dlsym finds what is not there");
+    for (current = functions; current < functions + function_count; ++current) {
+        if (look_up(&libraries[current->library], current->name)) report(current, "dlsym finds an absent function");
         const struct Values values = new_values();
         struct Result result;
-        const int damage = call(now, &values, &result);
-        if (now->returns_status && now->hook != hook_last_error && (int)result.integer[0] != code_of_absence(now)) {
-            wrong(now, "the code of an absent library differs");
+        const int damage = call(current, &values, &result);
+        if (current->returns_status && current->hook != hook_last_error &&
+            (int)result.integer[0] != code_of_absence(current)) {
+            report(current, "the code of an absent library differs");
         }
-        kept(now, damage);
+        check_preserved(current, damage);
     }
     return function_count;
 }
 
-// Puts one question to a resolver of which the real one answers `answer`; NULL where it went wrong.
+// Asks a resolver for a function while the real resolver returns `answer`. Returns NULL if a check failed.
 static void* resolve(const struct Function* resolver, const struct Function* asked, void* answer, int status) {
     void* found = NULL;
     struct Values values = new_values();
@@ -322,9 +324,9 @@ static void* resolve(const struct Function* resolver, const struct Function* ask
     const int damage = call(resolver, &values, &result);
     recorded.answer = NULL;
     const char* differs = difference(resolver, &values);
-    if (differs) wrong(resolver, differs);
-    if ((int)result.integer[0] != status) wrong(resolver, "the status differs");
-    return reached(resolver, index_of(resolver)) && kept(resolver, damage) ? found : NULL;
+    if (differs) report(resolver, differs);
+    if ((int)result.integer[0] != status) report(resolver, "the status differs");
+    return check_reached(resolver, index_of(resolver)) && check_preserved(resolver, damage) ? found : NULL;
 }
 
 static int check_resolver(const struct Function* resolver) {
@@ -332,16 +334,16 @@ static int check_resolver(const struct Function* resolver) {
     for (const struct Function* asked = functions; asked->library == driver; ++asked, ++checked) {
         void* expected = preloaded ? asked->stub : real_of(asked);
         if (resolve(resolver, asked, real_of(asked), 0) != expected) {
-            wrong(asked, resolver->name);
+            report(asked, resolver->name);
         }
     }
     const struct Function* first = functions;
-    if (resolve(resolver, first, real_of(first), 500) != real_of(first)) wrong(resolver, "a failure was changed");
-    if (resolve(resolver, first, NULL, 0) != NULL) wrong(resolver, "an empty answer was changed");
+    if (resolve(resolver, first, real_of(first), 500) != real_of(first)) report(resolver, "a failure was changed");
+    if (resolve(resolver, first, NULL, 0) != NULL) report(resolver, "an empty answer was changed");
     return checked + 2;
 }
 
-// The function that RTLD_DEFAULT means without the library: that of the first stand-in that has one of the name.
+// Returns what RTLD_DEFAULT finds without the library: the function of the first stand-in that has one of that name.
 static const struct Function* first_of_name(const struct Function* function) {
     const struct Function* first = functions;
     while (strcmp(first->name, function->name)) ++first;
@@ -350,21 +352,22 @@ static const struct Function* first_of_name(const struct Function* function) {
 
 static int check_ways(void) {
     int checked = 0;
-    for (now = functions; now < functions + function_count; ++now) {
-        const struct Library* library = &libraries[now->library];
-        if (preloaded && !is_ours(now->stub)) wrong(now, "linked to another function than the library's");
+    for (current = functions; current < functions + function_count; ++current) {
+        const struct Library* library = &libraries[current->library];
+        if (preloaded && !is_in_cudafault(current->stub)) report(current, "not linked to the stub");
         ++checked;
-        if (now->hook == hook_resolver && now->returns_status) checked += check_resolver(now);
-        if (!is_looked_up(now)) continue;
-        void* expected = preloaded ? now->stub : real_of(now);
-        if (dlsym(library->handle, now->name) != expected) wrong(now, "dlsym with a handle differs");
-        if (look_up(library, now->name) != expected) wrong(now, "dlvsym with a handle differs");
-        struct Function by_default = *first_of_name(now);
-        by_default.stub = dlsym(RTLD_DEFAULT, now->name);
+        if (current->hook == hook_resolver && current->returns_status) checked += check_resolver(current);
+        if (!is_looked_up(current)) continue;
+        void* expected = preloaded ? current->stub : real_of(current);
+        if (dlsym(library->handle, current->name) != expected) report(current, "dlsym with a handle differs");
+        if (look_up(library, current->name) != expected) report(current, "dlvsym with a handle differs");
+        struct Function by_default = *first_of_name(current);
+        by_default.stub = dlsym(RTLD_DEFAULT, current->name);
         if (!by_default.stub) {
-            wrong(now, "dlsym with RTLD_DEFAULT finds nothing");
-        } else if (passes_to(&by_default, index_of(first_of_name(now))) && preloaded && !is_ours(by_default.stub)) {
-            wrong(now, "dlsym with RTLD_DEFAULT goes round the library");
+            report(current, "dlsym with RTLD_DEFAULT finds nothing");
+        } else if (check_passes_to(&by_default, index_of(first_of_name(current))) && preloaded &&
+                   !is_in_cudafault(by_default.stub)) {
+            report(current, "dlsym with RTLD_DEFAULT bypasses the library");
         }
         checked += 3;
     }
@@ -374,32 +377,32 @@ static int check_ways(void) {
 static const struct Function* find(int library, const char* name) {
     const struct Function* function = functions;
     while (function->library != library || strcmp(function->name, name)) ++function;
-    return now = function;
+    return current = function;
 }
 
-// A driver newer than the tables hands out addresses that nobody knows: spare stubs jump there, while there are any.
+// A driver newer than the tables returns unknown addresses. Spare stubs jump to them until all spare stubs are used.
 static int check_unknown(void) {
     enum { given = 1100, spares = 1024 };
     char* unknown = dlsym(libraries[driver].handle, "unknown_functions");
     const struct Function* resolver = find(driver, "cuGetProcAddress_v2");
     const struct Function* known = find(driver, "cuMemAlloc_v2");
     struct Function got = {.name = "unknown", .stub = resolve(resolver, known, unknown, 0)};
-    passes_to(&got, function_count);
-    passes(known);  // the resolver's answer for a program is not the function that another is linked to
+    check_passes_to(&got, function_count);
+    check_passes(known);  // the resolver's answer does not change linked functions
 
     const struct Function asked = {.symbol = "cuNotYetKnown", .version = 14000};
-    int ours = 0;
+    int stubs = 0;
     for (int i = 1; i <= given; ++i) {
         void* real = unknown + 32 * i;
         got.stub = resolve(resolver, &asked, real, 0);
-        if (resolve(resolver, &asked, real, 0) != got.stub) wrong(resolver, "one address has two stubs");
-        ours += is_ours(got.stub);
-        if (!is_ours(got.stub) && got.stub != real) wrong(resolver, "an unknown address became another");
-        passes_to(&got, function_count);
+        if (resolve(resolver, &asked, real, 0) != got.stub) report(resolver, "one address has two stubs");
+        stubs += is_in_cudafault(got.stub);
+        if (!is_in_cudafault(got.stub) && got.stub != real) report(resolver, "an unknown address was changed");
+        check_passes_to(&got, function_count);
     }
-    // The first may have taken one.
-    if (preloaded ? ours != spares && ours != spares - 1 : ours != 0)
-        wrong(resolver, "the number of spare stubs differs");
+    // The first resolve() may have used a spare stub.
+    if (preloaded ? stubs != spares && stubs != spares - 1 : stubs != 0)
+        report(resolver, "the number of spare stubs differs");
     return given;
 }
 
@@ -407,7 +410,7 @@ static int simple_call(const struct Function* function) {
     const struct Values values = new_values();
     struct Result result;
     recorded.result.integer[0] = 0;
-    kept(function, call(function, &values, &result));
+    check_preserved(function, call(function, &values, &result));
     return (int)result.integer[0];
 }
 
@@ -416,7 +419,7 @@ static void expect_code(int library, const char* name, int code) {
     const int found = simple_call(function);
     char text[80];
     snprintf(text, sizeof text, "expected %d, found %d", code, found);
-    if (found != code) wrong(function, text);
+    if (found != code) report(function, text);
 }
 
 static int check_last_error(int code) {
@@ -429,44 +432,46 @@ static int check_last_error(int code) {
         expect_code(failing, "cudaPeekAtLastError", code);
         expect_code(failing, "cudaPeekAtLastError", code);
         expect_code(failing, "cudaGetLastError", code);
-        if (recorded.count != 1) wrong(now, "the runtime's own last error was not taken");
+        if (recorded.count != 1) report(current, "the runtime's own last error was not taken");
         expect_code(failing, "cudaGetLastError", 0);
     }
     return 3;
 }
 
-// Each function of a stand-in by the addresses that a library with references to it got.
+// Checks each function of a stand-in through the references of another library.
 static int check_references(const char* file, int number) {
     char name[32];
     snprintf(name, sizeof name, "linked_%d", number);
     void* const* references = dlsym(open_library(file, RTLD_LOCAL), name);
     int checked = 0;
-    for (now = functions; now < functions + function_count; ++now) {
-        if (now->library != number) continue;
-        struct Function called = *now;
+    for (current = functions; current < functions + function_count; ++current) {
+        if (current->library != number) continue;
+        struct Function called = *current;
         called.stub = references[checked++];
-        passes_to(&called, index_of(now));
+        check_passes_to(&called, index_of(current));
     }
     return checked;
 }
 
-// The program sees one runtime. Whatever other versions the library exports, a name without a version means that one.
+// The program sees one runtime. A name without a version refers to it, although the library exports other versions.
 static int check_alone(int number, const char* file) {
     void* handle = open_library(libraries[number].soname, RTLD_GLOBAL);
     const int checked = check_references(file, number);
-    for (now = functions; now < functions + function_count; ++now) {
-        if (now->library != number) continue;
-        if (!is_looked_up(now)) continue;
-        struct Function called = *now;
-        called.stub = dlsym(RTLD_DEFAULT, now->name);
-        if (preloaded && !is_ours(called.stub)) wrong(now, "dlsym with RTLD_DEFAULT goes round the library");
-        called.stub ? passes_to(&called, index_of(now)) : wrong(now, "dlsym with RTLD_DEFAULT finds nothing");
-        called.stub = dlsym(handle, now->name);
-        called.stub ? passes_to(&called, index_of(now)) : wrong(now, "dlsym with a handle finds nothing");
+    for (current = functions; current < functions + function_count; ++current) {
+        if (current->library != number) continue;
+        if (!is_looked_up(current)) continue;
+        struct Function called = *current;
+        called.stub = dlsym(RTLD_DEFAULT, current->name);
+        if (preloaded && !is_in_cudafault(called.stub)) report(current, "dlsym with RTLD_DEFAULT bypasses the library");
+        called.stub ? check_passes_to(&called, index_of(current))
+                    : report(current, "dlsym with RTLD_DEFAULT finds nothing");
+        called.stub = dlsym(handle, current->name);
+        called.stub ? check_passes_to(&called, index_of(current))
+                    : report(current, "dlsym with a handle finds nothing");
         for (int other = runtime_11; other <= runtime_13; ++other) {
             if (libraries[number].versioned && other != number &&
-                dlvsym(RTLD_DEFAULT, now->name, libraries[other].soname)) {
-                wrong(now, "dlvsym with RTLD_DEFAULT finds a version that is not there");
+                dlvsym(RTLD_DEFAULT, current->name, libraries[other].soname)) {
+                report(current, "dlvsym with RTLD_DEFAULT finds an absent version");
             }
         }
     }
@@ -475,7 +480,7 @@ static int check_alone(int number, const char* file) {
 
 int main(int argc, char** argv) {
     catch_crashes();
-    preloaded = is_ours((void*)dlsym);
+    preloaded = is_in_cudafault((void*)dlsym);
     const char* what = argc > 1 ? argv[1] : "";
     int checked = 0;
     if (strcmp(what, "alone")) open_libraries();

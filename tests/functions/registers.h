@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a call carries, and what is kept of it. Shared by C and assembly: the offsets are those of the structures.
+// The values of a call and the record of it. Shared by C and assembly: the macros are offsets in the structures below.
 #pragma once
 
 #define STACK_WORDS 32
@@ -39,8 +39,8 @@ struct Result {
     uint64_t vector[2];
 };
 
-// Written by every stand-in function, which then stores `answer`, if any, where its second argument points, and returns
-// `result`.
+// Every stand-in function records its call here. It then stores `answer`, if not NULL, where its second argument
+// points, and returns `result`.
 struct Recorded {
     struct Values values;
     uint64_t index;
@@ -62,8 +62,9 @@ _Static_assert(offsetof(struct Recorded, result) == RECORDED_RESULT, "");
 
 extern struct Recorded recorded;
 
-// Calls `function` with these values; what it damaged of what a function must keep. Afterwards `call_stack_pointer` and
-// `call_returns_here` are what a function entered by this call, or by jumps from there, must have seen.
+// Calls `function` with these values. Returns the DAMAGED_* bits of the state that `function` failed to preserve.
+// Afterwards `call_stack_pointer` and `call_returns_here` are the stack pointer and return address that a function saw
+// on entry if this call, or jumps that follow it, led there without changing them.
 int call_with(const struct Values* values, void* function, struct Result* result);
 extern uint64_t call_stack_pointer;
 extern char call_returns_here[];

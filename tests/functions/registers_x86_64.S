@@ -115,8 +115,8 @@ call_returns_here:
     pop %rbp
     ret
 
-// The library's own calls to libc find this one first: it leaves nothing in the registers that a function may change, as
-// some day some libc's may.
+// The library calls this function instead of libc's. It overwrites all registers that a function may change, because a
+// future libc may do so.
     .globl clock_gettime
     .type clock_gettime, @function
 clock_gettime:

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// A stand-in library out of FUNCTIONS, its part of the tables: each function jumps to the program's recorder. REAL is
-// the array of their addresses, UNKNOWN the first of UNKNOWN_COUNT functions that no table knows, 32 bytes apart.
-// With LINKED, a library that is linked to the stand-in instead: LINKED is the array of the addresses that it got.
+// A stand-in library with the functions that the file FUNCTIONS lists. Each function jumps to the program's recorder.
+// REAL is the array of their addresses. UNKNOWN is the first of UNKNOWN_COUNT functions that are in no table, 32 bytes
+// apart. If LINKED is defined, this is a library that is linked to the stand-in, and LINKED is the array of bound
+// addresses.
 #ifdef __x86_64__
 #define JUMP(index) endbr64; push $index; jmp *record@GOTPCREL(%rip)
 #else

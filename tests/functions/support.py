@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Stand-in libraries that record what reaches each of their functions, and the program that calls all of them."""
+"""Builds stand-in libraries that record the calls of their functions, and the program that calls all of them."""
 
 import csv
 import re
@@ -13,7 +13,7 @@ from harness import BUILD, LIBRARY, ROOT, Skip, clean_environment, compile_with,
 
 HERE = Path(__file__).resolve().parent
 OUT = BUILD / "functions"
-UNKNOWN_COUNT = 1101  # as many as `caller unknown` asks for
+UNKNOWN_COUNT = 1101  # the number of functions that `caller unknown` asks for
 HOOKS = {
     r"cuGetProcAddress": ("hook_resolver", 4),
     r"cuGetProcAddress_v2": ("hook_resolver", 5),
@@ -28,7 +28,7 @@ HOOKS = {
 class Library:
     soname: str
     table: str
-    runtime: str = ""  # as the table's column `sonames` has it
+    runtime: str = ""  # as in the column `sonames` of the table
 
     def rows(self):
         lines = (ROOT / "data" / self.table).read_text().splitlines()
@@ -50,7 +50,7 @@ LIBRARIES = [
 class Architecture:
     name: str
     library: Path
-    prefix: str = ""  # of the binutils and the compiler
+    prefix: str = ""  # of the names of the binutils and the compiler
     emulator: tuple = ()
 
     def tool(self, *arguments):
@@ -71,12 +71,12 @@ def hook_of(name):
 
 def arguments_of(library, row):
     hook, arguments = hook_of(row["export"])
-    # The first runtime has no driverStatus yet.
+    # Runtime 11.0 has no argument driverStatus.
     return hook, 3 if row["export"].startswith("cudaGetDriverEntryPoint") and library.runtime == "11.0" else arguments
 
 
 def write_tables():
-    """Writes what the stand-ins and their caller are compiled from; returns the number of functions."""
+    """Writes the function lists that the stand-ins and their caller include. Returns the number of functions."""
     OUT.mkdir(parents=True, exist_ok=True)
     everything, index = [], 0
     for number, library in enumerate(LIBRARIES):
@@ -107,8 +107,8 @@ def build_stand_in(machine, target, table, soname, *flags):
 
 
 def build_stand_ins(machine, number, library, count):
-    """Builds the stand-in, one without any function, and two libraries that call it: one linked to it, one not. Returns
-    the linked one."""
+    """Builds the stand-in, a stand-in without functions, and two libraries that call the stand-in: one that is linked
+    to it and one that is not. Returns the linked library."""
     table = f"library_{number}.inc"
     real = [f"-DREAL=real_{number}"]
     if library.runtime:
@@ -125,7 +125,7 @@ def build_stand_ins(machine, number, library, count):
 
 
 def unversioned(machine, number):
-    """A library that was linked without the stand-in, as some plugins are."""
+    """Returns a library that calls the stand-in without being linked to it. Some plugins are built in this way."""
     return machine.folder / f"unversioned_{number}.so"
 
 
@@ -151,7 +151,7 @@ def call(machine, program, arguments, plan=None, kind="real", preload=True):
         variables = {"LD_LIBRARY_PATH": machine.folder / kind}
         if preload:
             variables["LD_PRELOAD"] = machine.library
-        # Variables of the emulated program, not of the emulator.
+        # These are variables of the emulated program, not of the emulator.
         pairs = [word for name, value in variables.items() for word in ("-E", f"{name}={value}")]
         command = [*machine.emulator, *pairs, *command]
     else:
@@ -161,10 +161,10 @@ def call(machine, program, arguments, plan=None, kind="real", preload=True):
 
 
 def check_caller(machine, program, arguments, **options):
-    """Runs `caller`, which names each function that is not as it should be, and counts those it looked at."""
+    """Runs `caller`, and asserts that it checked at least one function and that no check failed."""
     outcome = call(machine, program, arguments, **options)
     lines = outcome.output.splitlines()
-    failures = {}  # the first of each function
+    failures = {}  # the first failure of each function
     for line in lines:
         if line.startswith("FAIL "):
             function, what_is_wrong = line.removeprefix("FAIL ").split(": ", 1)

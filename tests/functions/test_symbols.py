@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What libcudafault.so exports and imports."""
+"""Tests the exports and imports of libcudafault.so."""
 
 import re
 from pathlib import Path
@@ -28,7 +28,7 @@ def expected_exports():
 
 @pytest.fixture
 def exported(architecture):
-    """Kind and name of each exported symbol."""
+    """Returns the kind and name of each exported symbol."""
     lines = architecture.tool("nm", "-Dg", "--defined-only", "--with-symbol-versions", architecture.library)
     return [tuple(line.split()[1:]) for line in lines.splitlines()]
 
@@ -41,8 +41,8 @@ def test_every_export_is_a_strong_function(exported):
     assert {name for kind, name in exported if kind not in "AT"} == set()
 
 
-def test_version_nodes(architecture, exported):
-    """A reference without a version binds to the first node, which is empty, after the file's own."""
+def test_first_version_node_is_empty(architecture, exported):
+    """A reference without a version binds to the first node after the file's own, so that node has no symbols."""
     text = architecture.tool("readelf", "--version-info", "--wide", architecture.library)
     definitions = text.partition("Version definition section")[2].partition("Version needs section")[0]
     nodes = re.findall(r"Name: (\S+)", definitions)
@@ -51,7 +51,7 @@ def test_version_nodes(architecture, exported):
 
 
 def versions_in(architecture, libc):
-    """The oldest GLIBC version of each function of a libc, by name."""
+    """Returns the oldest GLIBC version of each function of a libc, by name."""
     oldest = {}
     for line in architecture.tool("nm", "-D", "--defined-only", "--with-symbol-versions", libc).splitlines():
         name, _, version = line.split()[-1].partition("@")
@@ -73,7 +73,7 @@ def test_needs_only_libc(architecture):
     assert "TEXTREL" not in dynamic
 
 
-def test_asks_for_no_newer_glibc_than_2_17(architecture):
+def test_needs_no_newer_glibc_than_2_17(architecture):
     asked = re.findall(r"GLIBC_(\d+)\.(\d+)", architecture.tool("readelf", "-VW", architecture.library))
     assert [version for version in asked if (int(version[0]), int(version[1])) > OLDEST_GLIBC] == []
 
@@ -83,7 +83,7 @@ def test_every_import_is_in_glibc_2_17(architecture, machine, strong_imports):
     assert {name for name in strong_imports if oldest.get(name, (9, 9)) > OLDEST_GLIBC} == set()
 
 
-def test_no_import_of_pthread(architecture):
+def test_imports_no_pthread_function(architecture):
     lines = architecture.tool("nm", "-D", "--undefined-only", architecture.library).splitlines()
     assert [line for line in lines if "pthread" in line] == []
 

@@ -4,15 +4,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from harmless.support import OUT, PROGRAMS, Place
+from harmless.support import OUT, PROGRAMS, WorkFolder
 from harness import build
 
 
 @pytest.fixture
-def place() -> Iterator[Place]:
-    """Not below pytest's own folders, which other users cannot enter."""
+def work() -> Iterator[WorkFolder]:
+    """Returns a work folder that other users can access. The folders of tmp_path are private."""
     with tempfile.TemporaryDirectory(prefix="harmless-") as folder:
-        yield Place(Path(folder))
+        yield WorkFolder(Path(folder))
 
 
 @pytest.fixture(scope="session")
@@ -22,5 +22,5 @@ def cuda_life() -> Path:
 
 @pytest.fixture(scope="session")
 def loader() -> Path:
-    """A program that loads plugins from the folder that its argument names."""
+    """Builds a program that loads a plugin from the folder that its argument names."""
     return build(OUT / "loading", PROGRAMS / "loading.c", "-O1", "-rdynamic", "-ldl")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Shared helpers of the harmless tests: the folder in which programs run, and the comparison of a program with and
+"""Helpers of the harmless tests: the folder in which programs run, and the comparison of a program's outcome with and
 without the library."""
 
 import json
@@ -19,7 +19,7 @@ DISARMED_WAYS: tuple = (
     ("with an empty plan", {"plan": ""}),
     ("in a run", {"run": []}),
 )
-IN_WAYS = (*DISARMED_WAYS, ("armed", {"plan": ARMED}), ("in an armed run", {"run": ["--plan", ARMED]}))
+ALL_WAYS = (*DISARMED_WAYS, ("armed", {"plan": ARMED}), ("in an armed run", {"run": ["--plan", ARMED]}))
 
 
 def need(*programs):
@@ -28,9 +28,9 @@ def need(*programs):
             raise Skip(f"{program} is not installed")
 
 
-class Place:
-    """The folder in which programs run. It is the same and empty for each, so that a program cannot tell one run from the
-    next, and every user may read the library in it."""
+class WorkFolder:
+    """The folder in which programs run. It has the same path and is empty for each run, so that the output of a program
+    does not depend on it. All users can read the copy of the library beside it."""
 
     def __init__(self, folder):
         self.folder = folder / "work"
@@ -42,20 +42,21 @@ class Place:
         shutil.copyfile(LIBRARY, self.library)
         self.library.chmod(0o755)
         (folder / "simgpu").symlink_to(SIMGPU)
-        self.surroundings = {"XDG_RUNTIME_DIR": str(self.runtime)}
+        self.variables = {"XDG_RUNTIME_DIR": str(self.runtime)}
 
     def execute(self, command, run=None, environment=None, **options):
-        """With `run`, the options of `cudafault run`, the program is in a run, and the events are the run's."""
+        """Executes a program and returns its outcome. If `run` is given, `cudafault run` with these options starts the
+        program, and the outcome has the events of the run."""
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir()
-        options["environment"] = {**self.surroundings, **(environment or {})}
+        options["environment"] = {**self.variables, **(environment or {})}
         if run is None:
             options.setdefault("preload", [self.library])
             return execute(command, cwd=self.folder, **options)
         self.runs += 1
         options["environment"]["CUDAFAULT_LIBRARY"] = str(self.library)
-        whole = [TOOL, "run", "--name", self.run_name, *run, "--", *command]
-        outcome = execute(whole, cwd=self.folder, **{**options, "preload": []})
+        run_command = [TOOL, "run", "--name", self.run_name, *run, "--", *command]
+        outcome = execute(run_command, cwd=self.folder, **{**options, "preload": []})
         outcome.events = self.ask("events")["events"]
         return outcome
 
@@ -64,16 +65,16 @@ class Place:
         return f"harmless-{self.runs}"
 
     def ask(self, verb, *arguments):
-        """What the tool answers about the latest run."""
-        found = execute([TOOL, verb, self.run_name, *arguments, "--json"], preload=[], environment=self.surroundings)
+        """Returns the JSON output of a command about the latest run."""
+        found = execute([TOOL, verb, self.run_name, *arguments, "--json"], preload=[], environment=self.variables)
         return json.loads(found.output)
 
 
-def check_same(place, name, command, ways=IN_WAYS, **options):
-    """Asserts that a program behaves in each of the ways as without the library, and returns the outcome without it."""
-    alone = place.execute(command, preload=[], **options)
+def check_same(work, name, command, ways=ALL_WAYS, **options):
+    """Asserts that a program behaves in each of the ways as without the library. Returns the outcome without it."""
+    alone = work.execute(command, preload=[], **options)
     for way, more in ways:
-        found = place.execute(command, **{**options, **more})
+        found = work.execute(command, **{**options, **more})
         assert found.behaviour == alone.behaviour, f"{name}: {way}"
         assert not [event for event in found.events if "code" in event], f"{name}: {way}"
     return alone
@@ -103,14 +104,14 @@ DISARMED_ON_SIMULATED = [
 
 
 def armed_on_simulated(plan=ALLOCATION_FAULT):
-    """The ways of arming. The run comes last, so that check_status() can ask for it."""
+    """Returns the ways to arm a fault. The run is the last one, so that check_status() can query it."""
     return ("armed", {**SIMULATED, "plan": plan}), ("in an armed run", {"run": [*SIMULATED_RUN, "--plan", plan]})
 
 
-def check_status(place, count):
-    """Asserts of the latest armed run that the plan is reported, and each allocation counted once, in the run and in a
-    process."""
-    status, events = place.ask("status"), place.ask("events")
+def check_status(work, count):
+    """Asserts that the latest run reports its plan, and counts each allocation once in the plan and once in the
+    processes."""
+    status, events = work.ask("status"), work.ask("events")
     plan = status["plan"]
     assert (plan["state"], plan["spec"]) == ("armed", ALLOCATION_FAULT)
     faults = [(fault["outcome"], fault["matched"], fault["fired"]) for fault in plan["faults"]]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Other libraries interpose the functions that the library uses or exports: libc's, the dynamic linker's, the driver's."""
+"""Tests the library with other libraries that interpose functions of libc, the dynamic linker or the driver."""
 
 import shutil
 import subprocess
@@ -26,10 +26,10 @@ def by_dlsym(tmp_path):
 def imported_functions():
     listed = subprocess.run(["nm", "-D", "--undefined-only", LIBRARY], check=True, capture_output=True, text=True)
     symbols = [line.split()[-1].partition("@")[0] for line in listed.stdout.splitlines()]
-    return [name for name in symbols if name not in ("environ", "_r_debug", "_dl_debug_addr")]  # data
+    return [name for name in symbols if name not in ("environ", "_r_debug", "_dl_debug_addr")]  # variables
 
 
-def test_no_function_is_imported():
+def test_library_imports_no_function():
     assert imported_functions() == []
 
 
@@ -65,18 +65,18 @@ def test_program_with_a_sanitizer(tmp_path, sanitizer):
     assert done.behaviour == (0, "", "")
 
 
-@pytest.mark.parametrize("front", (False, True), ids=("behind", "in-front"))
-def test_gpu_sharing_library_takes_part(tmp_path, by_dlsym, front):
+@pytest.mark.parametrize("first", (False, True), ids=("after the library", "before the library"))
+def test_gpu_sharing_library_sees_each_call(tmp_path, by_dlsym, first):
     sharing = shared(tmp_path, "gpu_sharing")
-    preload = [sharing, LIBRARY] if front else [LIBRARY, sharing]
+    preload = [sharing, LIBRARY] if first else [LIBRARY, sharing]
     healthy = execute(by_dlsym, preload=preload, library_path=[SIMGPU])
     assert healthy.behaviour == (0, WORKED, "the sharing library saw 1\n")
     armed = execute(by_dlsym, plan=FAULT, preload=preload, library_path=[SIMGPU])
-    assert armed.behaviour == (1, "allocation 719\n", f"the sharing library saw {int(front)}\n")
+    assert armed.behaviour == (1, "allocation 719\n", f"the sharing library saw {int(first)}\n")
     assert armed.fired("cuMemAlloc_v2", 719)
 
 
-def test_driver_that_looks_itself_up_counts_a_call_once(tmp_path, by_dlsym):
+def test_call_of_two_stage_driver_counts_once(tmp_path, by_dlsym):
     folder = tmp_path / "first_stage"
     folder.mkdir()
     source = PROGRAMS / "two_stage_driver.c"

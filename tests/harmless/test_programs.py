@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Programs that do not use CUDA: each behaves under the library as without it."""
+"""Tests that programs without CUDA behave the same with the library as without it."""
 
 import subprocess
 import sys
@@ -20,7 +20,7 @@ def static_program():
 
 
 def loading():
-    """A program that loads plugins, with the folder of one."""
+    """Builds a program and a plugin, and returns the command that loads the plugin."""
     build(OUT / "plugin.so", PROGRAMS / "plugin.c", "-shared", "-fPIC")
     return [build(OUT / "loading", PROGRAMS / "loading.c", "-O1", "-rdynamic", "-ldl"), OUT]
 
@@ -45,7 +45,7 @@ def needing(program, command):
 
 
 def sshd():
-    """Reads its settings and host key, and prints them; it listens nowhere."""
+    """Returns a command in which sshd reads its settings and host key, prints the settings, and exits."""
     need("ssh-keygen")
     program, libraries = Path("/usr/sbin/sshd"), ""
     if not program.exists():
@@ -106,5 +106,5 @@ PROGRAMS_WITHOUT_CUDA = (
 
 
 @pytest.mark.parametrize(("name", "make"), PROGRAMS_WITHOUT_CUDA, ids=[name for name, _ in PROGRAMS_WITHOUT_CUDA])
-def test_program_without_cuda(place, name, make):
-    check_same(place, name, make())
+def test_program_without_cuda(work, name, make):
+    check_same(work, name, make())

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Programs that look closely: debuggers, tracers, other users' programs, look-ups, and other C libraries."""
+"""Tests programs under debuggers and tracers, programs of other users, symbol look-ups, and other C libraries."""
 
 import os
 import re
@@ -7,10 +7,10 @@ import re
 import debian
 import pytest
 from harmless.support import (
+    ALL_WAYS,
     ALLOCATION_FAULT,
     BASH,
     DISARMED_WAYS,
-    IN_WAYS,
     LINKING,
     OUT,
     PERL,
@@ -25,17 +25,17 @@ only_root = pytest.mark.skipif(os.getuid() != 0, reason="only root can become an
 
 
 @only_root
-def test_su(place):
-    check_same(place, "su", ["su", "nobody", "-s", "/bin/sh", "-c", "id -un; exit 3"])
+def test_su(work):
+    check_same(work, "su", ["su", "nobody", "-s", "/bin/sh", "-c", "id -un; exit 3"])
 
 
 @only_root
-def test_setuid_program(place):
-    program = build(place.library.parent / "identity", PROGRAMS / "identity.c")
+def test_setuid_program(work):
+    program = build(work.library.parent / "identity", PROGRAMS / "identity.c")
     os.chown(program, 0, 0)
     program.chmod(0o4755)
     command = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", program]
-    alone = check_same(place, "setuid program", command)
+    alone = check_same(work, "setuid program", command)
     assert alone.output == "0 1 1\n", "the program runs as root"
 
 
@@ -46,90 +46,90 @@ def debuggee(request):
     return build(OUT / "linked", LINKING / "linked.c", "-g", f"-L{SIMGPU}", "-l:libcuda.so.1", f"-Wl,-rpath,{SIMGPU}")
 
 
-def test_gdb(place, debuggee):
+def test_gdb(work, debuggee):
     need("gdb")
     commands = ("set debuginfod enabled off", "break main", "run", "backtrace", "info locals", "next", "continue")
     script = [word for command in commands for word in ("-ex", command)]
-    check_debugged(place, ["gdb", "-nx", "-q", "-batch", *script, debuggee])
+    check_debugged(work, ["gdb", "-nx", "-q", "-batch", *script, debuggee])
 
 
-def test_valgrind(place, debuggee):
+def test_valgrind(work, debuggee):
     need("valgrind")
-    check_same(place, "valgrind", ["valgrind", "-q", "--error-exitcode=99", debuggee], DISARMED_WAYS)
+    check_same(work, "valgrind", ["valgrind", "-q", "--error-exitcode=99", debuggee], DISARMED_WAYS)
 
 
 FROM_DEBUGGER = re.compile(r"Breakpoint|#\d|\d+\t|No locals|\w+ = \d")
 
 
-def check_debugged(place, command):
-    """Compares what the debugger says about the source; addresses and process numbers differ from run to run."""
+def check_debugged(work, command):
+    """Compares the debugger's lines about the source. Other lines have addresses or PIDs that differ between runs."""
 
-    def said(outcome):
+    def source_lines(outcome):
         return outcome.code, [line for line in outcome.output.splitlines() if FROM_DEBUGGER.match(line)]
 
-    alone = said(place.execute(command, preload=[]))
-    assert said(place.execute(command)) == alone
-    assert said(place.execute(command, run=[])) == alone
+    alone = source_lines(work.execute(command, preload=[]))
+    assert source_lines(work.execute(command)) == alone
+    assert source_lines(work.execute(command, run=[])) == alone
     assert any("main" in line for line in alone[1]), alone
 
 
-def test_look_ups(place):
+def test_look_ups(work):
     look_ups = build(OUT / "look_ups", PROGRAMS / "look_ups.c", "-ldl")
-    check_same(place, "look-ups where there is no CUDA", [look_ups])
-    weak = place.execute([build(OUT / "weak", PROGRAMS / "look_ups.c", "-DWEAK")])
-    assert weak.behaviour == (0, "cuInit 100\n", ""), "weak cuInit where there is no CUDA: answers as the absent driver"
+    check_same(work, "look-ups without CUDA", [look_ups])
+    weak = work.execute([build(OUT / "weak", PROGRAMS / "look_ups.c", "-DWEAK")])
+    assert weak.behaviour == (0, "cuInit 100\n", ""), "weak cuInit without CUDA: returns the code for an absent driver"
     data = build(OUT / "data_symbol.so", PROGRAMS / "data_symbol.c", "-shared", "-fPIC")
     program = build(OUT / "data_symbol", PROGRAMS / "data_symbol.c", "-DPROGRAM", "-ldl")
-    check_same(place, "a library whose cuInit is data, by dlsym", [program, data])
+    check_same(work, "a library whose cuInit is data, by dlsym", [program, data])
     bound = build(OUT / "data_symbol_bound.so", PROGRAMS / "data_symbol.c", "-shared", "-fPIC", "-Wl,-Bsymbolic")
     linked = build(OUT / "linked_data_symbol", PROGRAMS / "linked_data_symbol.c", bound, f"-Wl,-rpath,{OUT}")
-    check_same(place, "a library whose cuInit is data, linked with -Bsymbolic", [linked])
+    check_same(work, "a library whose cuInit is data, linked with -Bsymbolic", [linked])
     hidden = build(OUT / "data_symbol_in_program", PROGRAMS / "linked_data_symbol.c", PROGRAMS / "data_symbol.c")
-    check_same(place, "a program whose cuInit is data", [hidden])
+    check_same(work, "a program whose cuInit is data", [hidden])
 
 
-def test_deepbind(place, loader):
-    """A plugin that mentions libcuda loses RTLD_DEEPBIND, unless the user says otherwise."""
+def test_deepbind(work, loader):
+    """The library drops RTLD_DEEPBIND for a plugin that mentions libcuda, unless CUDAFAULT_DEEPBIND=keep is set."""
     folder = OUT / "mentions"
     build(folder / "plugin.so", PROGRAMS / "plugin.c", '-DMENTION="libcuda.so.1"', "-shared", "-fPIC")
     command = [loader, folder]
     ways = [("CUDAFAULT_DEEPBIND=keep", {"environment": {"CUDAFAULT_DEEPBIND": "keep"}})]
-    check_same(place, "a DEEPBIND plugin that mentions libcuda", command, ways)
-    dropped = place.execute(command)
+    check_same(work, "a DEEPBIND plugin that mentions libcuda", command, ways)
+    dropped = work.execute(command)
     assert "a DEEPBIND plugin calls the program's function" in dropped.output, dropped.behaviour
 
 
-def traced_calls(place, **options):
-    """System calls of /bin/true that leave something behind or start something, and the files it opens."""
-    log = place.library.parent / "strace.log"
-    place.execute(["strace", "-f", "-o", log, "/bin/true"], **options)
+def traced_calls(work, **options):
+    """Returns the system calls of /bin/true and the files that it opens, except the library."""
+    log = work.library.parent / "strace.log"
+    work.execute(["strace", "-f", "-o", log, "/bin/true"], **options)
     lines = log.read_text().splitlines()
     calls = {line.split("(")[0].split()[-1] for line in lines if "(" in line}
     opened = [line.split('"')[1] for line in lines if "openat(" in line and '"' in line]
     return calls, [file for file in opened if not file.endswith(LIBRARY.name)]
 
 
-# System calls that leave something behind or start something.
+# System calls that have lasting effects or start a process or thread.
 ACTIONS = set(
     "clone clone3 fork vfork socket write writev memfd_create rt_sigaction prctl inotify_init1 timer_create unlink mkdir".split()
 )
 SHOW = "ls /proc/self/task | wc -l; ls /proc/self/fd; env | grep -v -e ^LD_ -e ^CUDAFAULT_ | sort; ulimit -a; pwd"
 
 
-@pytest.mark.parametrize(("way", "options"), IN_WAYS, ids=[way for way, _ in IN_WAYS])
-def test_process_without_cuda_shows_no_trace(place, way, options):
-    """No thread, no file, no output, no change to the environment."""
-    alone = place.execute(shell(SHOW), preload=[])
-    found = place.execute(shell(SHOW), **options)
+@pytest.mark.parametrize(("way", "options"), ALL_WAYS, ids=[way for way, _ in ALL_WAYS])
+def test_process_without_cuda_shows_no_trace(work, way, options):
+    """The library adds no thread, open file, output or environment variable to the process."""
+    alone = work.execute(shell(SHOW), preload=[])
+    found = work.execute(shell(SHOW), **options)
     assert found.behaviour == alone.behaviour
-    assert (list(place.folder.iterdir()), found.events) == ([], [])
+    assert (list(work.folder.iterdir()), found.events) == ([], [])
 
 
-@pytest.mark.parametrize(("way", "options"), IN_WAYS, ids=[way for way, _ in IN_WAYS])
-def test_system_calls_of_true(place, way, options):
+@pytest.mark.parametrize(("way", "options"), ALL_WAYS, ids=[way for way, _ in ALL_WAYS])
+def test_library_adds_no_action_to_system_calls(work, way, options):
     need("strace")
-    calls, opened = traced_calls(place, preload=[])
-    more_calls, more_opened = traced_calls(place, **options)
+    calls, opened = traced_calls(work, preload=[])
+    more_calls, more_opened = traced_calls(work, **options)
     print("system calls that only the preloaded program makes:", *sorted(more_calls - calls))
     assert not (more_calls - calls) & ACTIONS
     assert more_opened == opened
@@ -153,13 +153,13 @@ OLD_PACKAGES = [
 
 
 class OldGlibc:
-    """glibc 2.31 and programs of its time, unpacked beside the machine's own."""
+    """glibc 2.31 and programs of the same Debian release, unpacked into a folder."""
 
     def __init__(self):
         tree = debian.unpack(OUT / "bullseye", "bullseye", "main", OLD_PACKAGES)
         folders = [tree / "lib/x86_64-linux-gnu", tree / "usr/lib/x86_64-linux-gnu"]
         if not (folders[0] / "libc-2.31.so").exists():
-            raise Skip("Debian bullseye has another glibc than 2.31 now")
+            raise Skip("Debian bullseye does not have glibc 2.31 any more")
         self.tree, self.libraries, self.development = tree, folders[0], folders[1]
         self.start = [self.libraries / "ld-2.31.so", "--library-path", ":".join(map(str, [OUT / "tiny", *folders]))]
 
@@ -167,7 +167,7 @@ class OldGlibc:
         return [*self.start, self.tree / name, *arguments]
 
     def build(self, name, source, *flags):
-        """Linked with glibc 2.31 and nothing of the machine's own."""
+        """Builds a program that is linked only with glibc 2.31, and returns the command to start it."""
         start = [self.development / part for part in ("crt1.o", "crti.o")]
         end = [
             self.libraries / "libc.so.6",
@@ -178,7 +178,7 @@ class OldGlibc:
         return [*self.start, build(OUT / name, "-nostdlib", "-no-pie", *start, source, *flags, *end)]
 
 
-def test_old_glibc(place):
+def test_old_glibc(work):
     name, old = "glibc 2.31", OldGlibc()
     tiny = build(
         OUT / "tiny" / "libcuda.so.1",
@@ -189,26 +189,26 @@ def test_old_glibc(place):
         "-fPIC",
         "-Wl,-soname,libcuda.so.1",
     )
-    check_same(place, f"{name}, ls", old.program("bin/ls", "-l", "/usr"))
-    check_same(place, f"{name}, dash", old.program("bin/dash", "-c", "echo $((6 * 7)); exit 3"))
-    check_same(place, f"{name}, bash", old.program("bin/bash", "-c", BASH))
-    check_same(place, f"{name}, perl", old.program("usr/bin/perl", "-e", PERL))
+    check_same(work, f"{name}, ls", old.program("bin/ls", "-l", "/usr"))
+    check_same(work, f"{name}, dash", old.program("bin/dash", "-c", "echo $((6 * 7)); exit 3"))
+    check_same(work, f"{name}, bash", old.program("bin/bash", "-c", BASH))
+    check_same(work, f"{name}, perl", old.program("usr/bin/perl", "-e", PERL))
     for kind, command in (
         ("dlsym", [*old.build("old_by_dlsym", LINKING / "by_dlsym.c"), "local"]),
         ("linked", old.build("old_linked", LINKING / "linked.c", tiny)),
     ):
-        alone = check_same(place, f"{name}, {kind}", command, DISARMED_WAYS)
+        alone = check_same(work, f"{name}, {kind}", command, DISARMED_WAYS)
         assert "allocation 0\n" in alone.output, (f"{name}, {kind}: works", alone.behaviour)
         for bound in ({}, {"LD_BIND_NOW": "1"}):
-            armed = place.execute(command, plan=ALLOCATION_FAULT, environment=bound)
+            armed = work.execute(command, plan=ALLOCATION_FAULT, environment=bound)
             assert "allocation 719\n" in armed.output and armed.fired("cuMemAlloc_v2", 719), (
                 f"{name}, {kind}: the fault fires {bound or ''}",
                 armed.behaviour,
             )
 
 
-def test_musl(place, monkeypatch):
-    """The library loads, and passes everything through, even a fault that is armed."""
+def test_musl(work, monkeypatch):
+    """Under musl, the library loads and passes all calls through, even if a fault is armed."""
     need("musl-gcc")
     monkeypatch.setenv("REALGCC", "gcc")
     tiny = OUT / "tiny-musl" / "libcuda.so.1"
@@ -218,7 +218,7 @@ def test_musl(place, monkeypatch):
         compile_with("musl-gcc", "-O1", "-o", OUT / name, source, *flags)
         return OUT / name
 
-    check_same(place, "musl, processes and threads", [program("musl_processes", PROGRAMS / "processes.c")])
-    check_same(place, "musl, linked", [program("musl_linked", LINKING / "linked.c", tiny)], library_path=[tiny.parent])
+    check_same(work, "musl, processes and threads", [program("musl_processes", PROGRAMS / "processes.c")])
+    check_same(work, "musl, linked", [program("musl_linked", LINKING / "linked.c", tiny)], library_path=[tiny.parent])
     command = [program("musl_dlopen", LINKING / "by_dlsym.c"), "local"]
-    check_same(place, "musl, dlsym", command, library_path=[tiny.parent])
+    check_same(work, "musl, dlsym", command, library_path=[tiny.parent])

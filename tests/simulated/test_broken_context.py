@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""sticky=context: after a fatal error the context of the process is broken, as on a real GPU."""
+"""Tests sticky=context: a fatal error breaks the context of the process, as on a real GPU."""
 
 import sys
 
 import pytest
 from harness import SIMGPU, execute
 
-# Allocates until that fails, then tries the other kinds of calls, and those that a broken context still answers.
+# Makes allocations, then calls other functions, including one that succeeds in a broken context.
 PROGRAM = """
 import ctypes, subprocess, sys
 cuda = ctypes.CDLL("libcuda.so.1")
@@ -40,7 +40,7 @@ def test_every_further_call_fails_once_the_fault_has_fired(more):
     assert run(f"error=700 calls=cuMemAlloc after=2 sticky=context{more}") == BROKEN
 
 
-def test_without_it_only_the_named_calls_fail():
+def test_without_sticky_context_only_the_named_calls_fail():
     expected = BROKEN.replace("synchronize 700", "synchronize 0").replace("memory 700", "memory 0")
     assert run("error=700 calls=cuMemAlloc after=2 sticky=yes") == expected
 
@@ -49,5 +49,5 @@ def test_another_process_has_its_own_context():
     assert run("error=700 calls=cuMemAlloc after=2 sticky=context", "child") == BROKEN * 2
 
 
-def test_a_context_that_was_not_broken_works():
+def test_context_works_until_the_fault_fires():
     assert run("error=700 calls=cuMemAlloc after=9 sticky=context").count("700") == 0

@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The device files of simulated GPUs, for which programs look before they call CUDA."""
+"""Tests the device files of simulated GPUs. Some programs look for these files before they call CUDA."""
 
 import sys
 
 import pytest
 from harness import build, cudafault
 
-# As JAX does it.
+# JAX looks for the files in this way.
 LOOK = "import os; print([os.path.exists(f'/dev/nvidia{end}') for end in ('0', '1', '2', 'ctl', '-uvm', '01', 'x')])"
 
-EVERY_WAY = r"""
+EVERY_FUNCTION = r"""
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdio.h>
@@ -38,7 +38,7 @@ def look(**environment: str) -> str:
     return cudafault("run", "--gpus", "sim:2", "--", sys.executable, "-c", LOOK, **environment).output.strip()
 
 
-def test_files_of_the_simulated_gpus_exist_and_no_others():
+def test_only_files_of_simulated_gpus_exist():
     assert look() == str([True, True, False, True, True, False, False])
 
 
@@ -52,15 +52,15 @@ def test_real_gpus_have_no_simulated_files():
 
 
 @pytest.mark.parametrize("file, answers", [("/dev/nvidia0", "1"), ("/dev/nvidia7", "0")])
-def test_file_exists_for_every_function(file, answers, tmp_path):
-    source = tmp_path / "every_way.c"
-    source.write_text(EVERY_WAY)
-    program = build(tmp_path / "every_way", source)
+def test_every_function_finds_only_files_of_simulated_gpus(file, answers, tmp_path):
+    source = tmp_path / "every_function.c"
+    source.write_text(EVERY_FUNCTION)
+    program = build(tmp_path / "every_function", source)
     outcome = cudafault("run", "--gpus", "sim:1", "--", program, file)
     assert outcome.behaviour == (0, " ".join(["2", *[answers] * 9]) + "\n", "")
 
 
-def test_other_files_are_what_they_are(tmp_path):
+def test_other_files_are_unaffected(tmp_path):
     folder = tmp_path / "files"
     folder.mkdir()
     script = f"umask 027; echo content >{folder}/made; cat {folder}/made; stat -c %a {folder}/made; cat {folder}/none"

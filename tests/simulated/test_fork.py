@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""CUDA in forked children, as NVIDIA's driver has it."""
+"""Tests that CUDA in forked children behaves as with NVIDIA's driver."""
 
 import sys
 

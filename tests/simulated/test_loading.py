@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How programs find and load the simulated libraries."""
+"""Tests how programs find and load the simulated libraries."""
 
 import shutil
 import subprocess
@@ -17,12 +17,12 @@ def run(*command: object):
 
 
 @pytest.mark.parametrize("name", [*LIBRARIES, "/usr/lib/x86_64-linux-gnu/libcuda.so", "/opt/cuda/stubs/libcuda.so"])
-def test_driver_library_is_opened_by_any_name(name):
+def test_library_can_be_opened_by_every_name(name):
     outcome = run(sys.executable, "-c", f"import ctypes; ctypes.CDLL({name!r}); print('opened')")
     assert outcome.behaviour == (0, "opened\n", "")
 
 
-def test_name_without_number_is_the_same_library():
+def test_name_without_version_opens_the_same_library():
     code = (
         "import ctypes; a, b = (ctypes.CDLL(n) for n in ('libcuda.so', 'libcuda.so.1')); print(a._handle == b._handle)"
     )
@@ -37,7 +37,7 @@ def test_program_links_with_the_plain_name(library, function, tmp_path):
     assert run(program).code == 0
 
 
-def test_library_is_found_as_python_looks_for_it():
+def test_ctypes_finds_driver_library():
     code = "import ctypes.util; print(ctypes.util.find_library('cuda'))"
     assert run(sys.executable, "-c", code).output == "libcuda.so.1\n"
 

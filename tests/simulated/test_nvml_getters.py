@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""nvidia-ml-py's getters on simulated GPUs: those that a data-centre GPU answers, answer."""
+"""Tests that getters of nvidia-ml-py that succeed on a data center GPU succeed on simulated GPUs."""
 
 import json
 from pathlib import Path
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from harness import BUILD, cudafault, pinned, python_with
 
-# Calls each getter that takes a device, or nothing, and prints what it answered as JSON.
+# Calls each getter that takes a device or no argument, and prints the results as JSON.
 CALL_ALL = """
 import inspect, json, pynvml
 pynvml.nvmlInit()
@@ -29,7 +29,7 @@ for name, function in inspect.getmembers(pynvml, inspect.isfunction):
 print(json.dumps(answers))
 """
 
-# Named by operators and monitors; each was "not supported" before it became data.
+# Getters that GPU operators and monitoring agents call.
 EXPECTED = """
 nvmlDeviceGetMigMode nvmlDeviceGetAttributes_v2 nvmlDeviceGetNumaNodeId nvmlDeviceGetGspFirmwareVersion
 nvmlDeviceGetRowRemapperHistogram nvmlDeviceGetRemappedRows nvmlDeviceGetEncoderStats nvmlDeviceGetFBCStats
@@ -44,7 +44,7 @@ def python() -> Path:
 
 
 @pytest.mark.parametrize("model", ["A100", "B200", "H100", "H200"])
-def test_getters_of_a_data_center_gpu_answer(model, python):
+def test_getters_of_data_center_gpu_succeed(model, python):
     outcome = cudafault("run", "--gpus", f"sim:{model}", "--", python, "-c", CALL_ALL)
     assert outcome.code == 0, outcome
     answers = json.loads(outcome.output)

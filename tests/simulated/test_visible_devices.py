@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""CUDA_VISIBLE_DEVICES as NVIDIA's driver reads it."""
+"""Tests that CUDA_VISIBLE_DEVICES is interpreted as by NVIDIA's driver."""
 
 import sys
 
@@ -30,6 +30,6 @@ print(count.value)
         ("no", 0),
     ],
 )
-def test_list_shows_as_many_gpus_as_on_nvidias_driver(visible, count):
+def test_number_of_visible_gpus(visible, count):
     outcome = cudafault("run", "--gpus", "sim:4", "--", sys.executable, "-c", COUNT, CUDA_VISIBLE_DEVICES=visible)
     assert outcome.behaviour == (0, f"{count}\n", "")

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What CUDA programs do around their calls, on simulated GPUs, as the argument says.
+// A CUDA program for simulated GPUs. Its argument selects a scenario, for example fork() or reloading the driver.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -40,7 +40,7 @@ static int in_child(void) {
     return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
 }
 
-// CUDA cannot be used in a child of a process that has used it: every call answers 3, unless a fault is armed for it.
+// A child of a process that has used CUDA cannot use it: every call returns 3, unless a fault is armed for the call.
 static int in_late_child(void) {
     fflush(stdout);
     pid_t child = fork();
@@ -55,14 +55,14 @@ static int in_late_child(void) {
     return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
 }
 
-// The child is the first to call; then the parent; then another child.
+// A child makes the first calls, then the parent, then another child.
 static int forks(void) {
     int first = in_child(), parent = work(&driver), second = in_late_child();
     printf("first child %d, parent %d, second child %d\n", first, parent, second);
     return 0;
 }
 
-// The parent has used CUDA when it forks; four children at once, each of which forks too.
+// The parent uses CUDA before it forks four concurrent children, each of which forks too.
 static int family(void) {
     enum { kChildren = 4 };
     pid_t children[kChildren];
@@ -76,43 +76,43 @@ static int family(void) {
             _exit(in_late_child());
         }
     }
-    int alike = 1;
+    int all_ended = 1;
     for (int i = 0; i < kChildren; ++i) {
         int status;
         waitpid(children[i], &status, 0);
-        alike &= WIFEXITED(status) && WEXITSTATUS(status) == 0;
+        all_ended &= WIFEXITED(status) && WEXITSTATUS(status) == 0;
     }
-    printf("%s\n", alike ? "all children ended" : "a child died otherwise");
+    printf("%s\n", all_ended ? "all children ended" : "a child died unexpectedly");
     work(&driver);
     return 0;
 }
 
-// Allocates until that has the outcome, for 20 seconds at most.
-static int comes_to(Status outcome) {
+// Repeats an allocation until it returns the expected status, for 20 seconds at most. Returns 1 if it did, else 0.
+static int wait_for_status(Status expected) {
     for (int i = 0; i < 20000; ++i) {
         Pointer memory;
         Status status = driver.allocate(&memory, 64);
         if (status == 0) driver.release(memory);
-        if (status == outcome) return 1;
+        if (status == expected) return 1;
         usleep(1000);
     }
     return 0;
 }
 
-// Parent and child, while a fault is armed and disarmed; the tester reads along.
+// Parent and child allocate while the test arms and disarms a fault. The test reads the output to know when.
 static int live(void) {
     setvbuf(stdout, NULL, _IOLBF, 0);
     pid_t child = fork();
     work(&driver);
-    const char* who = child ? "parent" : "child";
-    printf("%s works %d\n", who, comes_to(0));
-    printf("%s fails %d\n", who, comes_to(719));
-    printf("%s works again %d\n", who, comes_to(0));
+    const char* process = child ? "parent" : "child";
+    printf("%s works %d\n", process, wait_for_status(0));
+    printf("%s fails %d\n", process, wait_for_status(719));
+    printf("%s works again %d\n", process, wait_for_status(0));
     if (child) waitpid(child, NULL, 0);
     return 0;
 }
 
-// Unloads the driver and keeps the linker from loading it where it was.
+// Unloads the driver and maps its address, so that the dynamic linker loads it at another address.
 static void close_for_good(void* library) {
     struct link_map* map;
     dlinfo(library, RTLD_DI_LINKMAP, &map);
@@ -121,18 +121,18 @@ static void close_for_good(void* library) {
     mmap(address, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
 }
 
-// dlclose unloads the driver as without the library, and it can be loaded again, at another address.
+// dlclose unloads the driver, as it does without the library. The driver can then be loaded at another address.
 static int reload(void* library) {
     int before = work(&driver);
     close_for_good(library);
     void* left = dlopen("libcuda.so.1", RTLD_NOW | RTLD_NOLOAD);
-    printf("after dlclose the driver is %s\n", left ? "still there" : "gone");
+    printf("after dlclose the driver is %s\n", left ? "still loaded" : "unloaded");
     open_driver();
     printf("%d %d\n", before, work(&driver));
     return 0;
 }
 
-// Only under the library: without it the reference stays NULL.
+// Works only with the library preloaded. Without it the weak reference is NULL.
 static int weak_reference(void* library) {
     int version;
     Status (*looked_up)(int*);
@@ -151,7 +151,7 @@ static void show_errors(const char* after) {
     errno = 77;
 }
 
-// What look-ups and CUDA calls leave in errno and dlerror: nothing, except a look-up, which ends an older dlerror.
+// Look-ups and CUDA calls do not change errno and dlerror, except that a look-up clears an older dlerror.
 static int errors(void* library) {
     int device;
     void* context;
@@ -177,7 +177,7 @@ static int errors(void* library) {
     return 0;
 }
 
-static int work_in_the_end;
+static int work_at_end;
 
 static void work_at_exit(void) {
     printf("at exit\n");
@@ -185,7 +185,7 @@ static void work_at_exit(void) {
 }
 
 __attribute__((destructor)) static void work_in_destructor(void) {
-    if (!work_in_the_end) return;
+    if (!work_at_end) return;
     printf("in a destructor\n");
     work(&driver);
 }
@@ -206,11 +206,12 @@ static void tick_every(int microseconds) {
     setitimer(ITIMER_REAL, &timer, NULL);
 }
 
-// Every allocation fails by the fault, in the program and in the signal handler that interrupts it.
+// The fault fails every allocation, in the program and in the signal handler that interrupts it.
 static int signals(void) {
     long calls = 1, failed = 1;
     Pointer memory;
-    if (driver.allocate(&memory, 64) != 719) return printf("nothing fails\n");  // a driver may not be interrupted so
+    // A real driver does not support calls in the signal handler.
+    if (driver.allocate(&memory, 64) != 719) return printf("nothing fails\n");
     tick_every(500);
     while (handled < 500) {
         failed += driver.allocate(&memory, 64) == 719;
@@ -228,7 +229,7 @@ static void count_only(int signal) {
     ++handled;
 }
 
-// A delayed call is as late as the fault says although signals interrupt it, and keeps errno.
+// A fault delays a call for the full time even if signals interrupt it.
 static int delay(void) {
     struct timespec start, end;
     struct sigaction action = {.sa_handler = count_only};
@@ -259,7 +260,7 @@ int main(int argc, char** argv) {
     if (!strcmp(what, "weak")) return weak_reference(library);
     if (!strcmp(what, "errors")) return errors(library);
     if (!strcmp(what, "exit")) {
-        work_in_the_end = 1;
+        work_at_end = 1;
         return atexit(work_at_exit);
     }
     if (!strcmp(what, "signals")) return signals();

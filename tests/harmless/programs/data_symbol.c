@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A library as cuew: cuInit is its data, a pointer to a function that it sets itself.
+// A library similar to cuew: cuInit is a variable, a function pointer that the library sets. With -DPROGRAM, a program
+// that looks the variable up.
 typedef int (*Init)(unsigned);
 
 static int own_init(unsigned flags) { return 41 + (int)flags; }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Stands in front of libc with the functions that other libraries call most. Each ends the process if it is called
-// before this library's constructor, and calls dlsym back afterwards.
+// Overrides the libc functions that other libraries call most. Each function ends the process if it is called before
+// the constructor of this library, and calls dlsym if it is called later.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <link.h>

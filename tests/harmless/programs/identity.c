@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who runs this; for the setuid test.
+// Prints whether the real and the effective user are root, and AT_SECURE.
 #include <stdio.h>
 #include <sys/auxv.h>
 #include <unistd.h>

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// The dynamic linker's own interface, without CUDA: loading FOLDER, where plugin.so is.
+// Uses the interface of the dynamic linker, without CUDA. Usage: loading FOLDER, the folder of plugin.so.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <stdio.h>
 #include <string.h>
 
-// plugin.so has a function of that name too.
+// plugin.so defines a function with the same name.
 const char* answer(void) { return "the program's"; }
 
 static const char* ask(void* library) {
@@ -22,7 +22,7 @@ int main(int argc, char** argv) {
     void* plain = dlopen(file, RTLD_NOW | RTLD_LOCAL);
     printf("a plugin calls %s function\n", ask(plain));
     printf("dlclose %d\n", dlclose(plain));
-    printf("it is %s\n", dlopen(file, RTLD_NOW | RTLD_NOLOAD) ? "still there" : "gone");
+    printf("it is %s\n", dlopen(file, RTLD_NOW | RTLD_NOLOAD) ? "still loaded" : "unloaded");
     void* deep = dlopen(file, RTLD_NOW | RTLD_LOCAL | RTLD_DEEPBIND);
     printf("a DEEPBIND plugin calls %s function\n", ask(deep));
     Dl_info info;
@@ -30,10 +30,10 @@ int main(int argc, char** argv) {
     printf("%s\n", strcmp(info.dli_sname, "ask") ? info.dli_sname : "ask");
     const char* (*next_answer)(void);
     *(void**)&next_answer = dlsym(RTLD_NEXT, "answer");
-    printf("RTLD_NEXT of my own function is %s\n", next_answer ? "somebody's" : "NULL");
+    printf("RTLD_NEXT of the program's function %s\n", next_answer ? "found" : "NULL");
     dlerror();
-    printf("%s\n", dlsym(deep, "no_such_function") ? "found" : "no_such_function is not there");
-    printf("%s\n", dlerror() ? "dlerror says so" : "dlerror says nothing");
+    printf("%s\n", dlsym(deep, "no_such_function") ? "found" : "no_such_function not found");
+    printf("%s\n", dlerror() ? "dlerror is set" : "dlerror is not set");
     printf("%s\n", dlopen("/no/such/library.so", RTLD_NOW) ? "found" : dlerror());
     printf("dlvsym %d\n", dlvsym(RTLD_DEFAULT, "printf", "GLIBC_2.2.5") != NULL);
     void* apart = dlmopen(LM_ID_NEWLM, file, RTLD_NOW);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Programs ask whether CUDA is there, on a machine where it is not.
+// Looks up CUDA functions on a machine without CUDA.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <stdio.h>
@@ -11,7 +11,7 @@ int main(void) {
     if (cuInit)
         printf("cuInit %d\n", cuInit(0));
     else
-        printf("cuInit is not there\n");
+        printf("cuInit not found\n");
     return 0;
 }
 #else

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A program with a dl_iterate_phdr of its own, as caches and sanitizers have: it finds libc's with dlsym when it is
-// first called.
+// A program that defines dl_iterate_phdr, as caches and sanitizers do. The first call looks up libc's function with
+// dlsym.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <link.h>

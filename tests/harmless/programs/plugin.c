@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A plugin that calls a function which the program has too: which of the two it gets shows how it was bound.
+// A plugin that calls a function that the program defines too. The result shows which of the two it is bound to.
 const char* answer(void) { return "its own"; }
 
 const char* ask(void) { return answer(); }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Without CUDA itself; loads, asks and unloads a plugin that is linked to libcuda, three times: plugin_rounds PLUGIN
+// A program without CUDA that loads, calls and unloads a plugin three times. The plugin is linked to libcuda.
+// Usage: plugin_rounds PLUGIN
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <link.h>
@@ -23,11 +24,11 @@ int main(int argc, char** argv) {
         if (library) *(void**)&plugin = dlsym(library, "plugin");
         if (!plugin) return printf("%s\n", dlerror());
         dl_iterate_phdr(find_driver, &address);
-        if (!address || address == taken) return printf("the driver is not there, or where it was\n");
+        if (!address || address == taken) return printf("the driver is not loaded, or at the same address\n");
         printf("round %d: %d\n", round, plugin());
         dlclose(library);
-        printf("the driver is %s\n", dlopen("libcuda.so.1", RTLD_NOW | RTLD_NOLOAD) ? "still there" : "gone");
-        // The linker has to load it elsewhere.
+        printf("the driver is %s\n", dlopen("libcuda.so.1", RTLD_NOW | RTLD_NOLOAD) ? "still loaded" : "unloaded");
+        // Forces the dynamic linker to load the driver at another address.
         mmap(address, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
         taken = address;
     }

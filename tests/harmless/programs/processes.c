@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every way to start a process or a thread, without CUDA; prints what came of each.
+// Starts processes and threads in every way, without CUDA, and prints the result of each.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <pthread.h>

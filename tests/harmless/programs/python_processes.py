@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Python's ways to start processes and threads, and ctypes."""
+"""Starts processes and threads in every way that Python has, and uses ctypes."""
 
 import ctypes
 import multiprocessing

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who finds the driver's functions, and who does not: scopes PLUGIN, a plugin that is linked to libcuda.
+// Looks up a driver function in different scopes. Usage: scopes PLUGIN, a plugin that is linked to libcuda.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <stdio.h>
@@ -12,21 +12,21 @@ static void* opened(const char* file, int flags) {
     return library;
 }
 
-static void look(const char* who, void* handle) {
+static void look_up(const char* scope, void* handle) {
     Init init = (Init)dlsym(handle, "cuInit");
     const char* error = dlerror();
     if (init)
-        printf("  %s: cuInit %d, %s\n", who, init(0), error ? error : "no dlerror");
+        printf("  %s: cuInit %d, %s\n", scope, init(0), error ? error : "no dlerror");
     else
-        printf("  %s: %s\n", who, error);
+        printf("  %s: %s\n", scope, error);
 }
 
 static void look_around(const char* when, void* driver) {
     printf("%s\n", when);
-    if (driver) look("by its handle", driver);
-    look("RTLD_DEFAULT", RTLD_DEFAULT);
-    look("the program's handle", opened(NULL, RTLD_NOW));
-    look("another library's handle", opened("libm.so.6", RTLD_NOW));
+    if (driver) look_up("by its handle", driver);
+    look_up("RTLD_DEFAULT", RTLD_DEFAULT);
+    look_up("the program's handle", opened(NULL, RTLD_NOW));
+    look_up("another library's handle", opened("libm.so.6", RTLD_NOW));
 }
 
 int main(int argc, char** argv) {

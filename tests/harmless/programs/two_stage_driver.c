@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The first stage of a driver in two stages, as on WSL 2: each function looks itself up in the second stage, a library
-// that it opens by its path. The path is in TWO_STAGE_DRIVER.
+// The first library of a two-stage driver, as on WSL 2. Each function looks up its own name in the second library,
+// whose path is in TWO_STAGE_DRIVER.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <stdlib.h>
