@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Starts many processes that make a CUDA call every 20 ms, record when a call first fails, and continue.
-//   arm_swarm COUNT     starts COUNT copies of itself, prints "ready" once each has made a call, and "failed TIME" with
-//   the
-//                       CLOCK_REALTIME nanoseconds of the last process's first failure once all have failed; ends with
-//                       the end of its input.
+//
+//   arm_swarm COUNT
+//
+// The program starts COUNT copies of itself and prints "ready" once each has made a call. Once a call has failed in
+// each, it prints "failed TIME", the CLOCK_REALTIME nanoseconds of the last first failure. It exits at the end of input.
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -30,7 +31,7 @@ namespace {
 constexpr int kMaxProcesses = 4096;
 constexpr auto kInterval = std::chrono::milliseconds(20);
 
-struct Board {
+struct SharedState {
     std::atomic<int> calling;
     std::atomic<int> failed;
     std::atomic<int64_t> last_failure_ns;
@@ -42,29 +43,29 @@ int64_t now_ns() {
     return time.tv_sec * 1'000'000'000LL + time.tv_nsec;
 }
 
-Board* map_board(int descriptor) {
-    void* board = mmap(nullptr, sizeof(Board), PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
-    if (board == MAP_FAILED) std::abort();
-    return static_cast<Board*>(board);
+SharedState* map_shared_state(int descriptor) {
+    void* state = mmap(nullptr, sizeof(SharedState), PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
+    if (state == MAP_FAILED) std::abort();
+    return static_cast<SharedState*>(state);
 }
 
-void note_failure(Board& board) {
+void note_failure(SharedState& state) {
     const int64_t now = now_ns();
-    int64_t latest = board.last_failure_ns;
-    while (latest < now && !board.last_failure_ns.compare_exchange_weak(latest, now)) {
+    int64_t latest = state.last_failure_ns;
+    while (latest < now && !state.last_failure_ns.compare_exchange_weak(latest, now)) {
     }
-    ++board.failed;
+    ++state.failed;
 }
 
-[[noreturn]] void call_for_ever(Board& board) {
+[[noreturn]] void call_forever(SharedState& state) {
     bool failed = false;
     cuCtxSynchronize();
-    ++board.calling;
+    ++state.calling;
     for (auto next = std::chrono::steady_clock::now();; next += kInterval) {
         std::this_thread::sleep_until(next);
         if (cuCtxSynchronize() == 0 || failed) continue;
         failed = true;
-        note_failure(board);
+        note_failure(state);
     }
 }
 
@@ -88,16 +89,16 @@ bool input_ended() {
     return poll(&input, 1, 1) > 0 && read(STDIN_FILENO, &byte, 1) <= 0;
 }
 
-void report(const Board& board, int count) {
+void report(const SharedState& state, int count) {
     bool ready = false, done = false;
     while (!input_ended()) {
-        if (!ready && board.calling == count) {
+        if (!ready && state.calling == count) {
             ready = true;
             std::puts("ready");
         }
-        if (!done && board.failed == count) {
+        if (!done && state.failed == count) {
             done = true;
-            std::printf("failed %lld\n", static_cast<long long>(board.last_failure_ns));
+            std::printf("failed %lld\n", static_cast<long long>(state.last_failure_ns));
         }
         std::fflush(stdout);
     }
@@ -106,17 +107,17 @@ void report(const Board& board, int count) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    if (argc == 3 && std::string(argv[1]) == "child") call_for_ever(*map_board(std::atoi(argv[2])));
+    if (argc == 3 && std::string(argv[1]) == "child") call_forever(*map_shared_state(std::atoi(argv[2])));
     const int count = argc == 2 ? std::atoi(argv[1]) : 0;
     if (count < 1 || count > kMaxProcesses) {
         std::fputs("usage: arm_swarm COUNT, from 1 to 4096\n", stderr);
         return 2;
     }
     const int descriptor = memfd_create("arm_swarm", 0);
-    if (descriptor < 0 || ftruncate(descriptor, sizeof(Board)) != 0) std::abort();
-    const Board* board = map_board(descriptor);
+    if (descriptor < 0 || ftruncate(descriptor, sizeof(SharedState)) != 0) std::abort();
+    const SharedState* state = map_shared_state(descriptor);
     const std::vector<pid_t> children = start(count, descriptor);
-    report(*board, count);
+    report(*state, count);
     for (const pid_t child : children) kill(child, SIGKILL);
     for (const pid_t child : children) waitpid(child, nullptr, 0);
 }

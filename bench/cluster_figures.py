@@ -15,8 +15,8 @@ from cluster import Cluster
 from harness import Skip  # noqa: F401
 
 TRIALS = 50
-PAUSE = 3  # seconds between trials: a kubelet delays a sync that follows another
-SETTLED = 5  # seconds: newly available pods react more slowly
+PAUSE = 3  # seconds between trials, because a kubelet delays consecutive syncs
+SETTLED = 5  # seconds after the rollout, because new pods react more slowly
 PODS, WORKLOADS = 5000, 500
 
 
@@ -45,7 +45,7 @@ def first_failing_call_ns(cluster, namespace, revision):
 
 
 def arm_seconds(cluster, namespace):
-    """From the start of the command to the first failing call, of each trial."""
+    """Return, for each trial, the seconds from the start of the command to the first failing call."""
     measured = []
     for _ in range(TRIALS):
         time.sleep(PAUSE)
@@ -113,10 +113,10 @@ def requests(cluster, figure):
 
 
 def crowd(cluster, namespace):
-    """Workloads, and pods that no node runs."""
+    """Create workloads, and pods that are never scheduled."""
     for number in range(WORKLOADS):
         cluster.create(workloads.deployment(namespace, f"web-{number}", replicas=0))
-    spec = workloads.pod_spec(workloads.server()) | {"schedulerName": "nobody"}
+    spec = workloads.pod_spec(workloads.server()) | {"schedulerName": "none"}
     for number in range(PODS):
         cluster.create({"apiVersion": "v1", "kind": "Pod", "spec": spec,
                         "metadata": {"name": f"pod-{number}", "namespace": namespace, "labels": {"app": "pod"}}})

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A process whose memory bench/run measures: memory_client idle|cuda prints "ready" and waits for the end of its input.
+// memory_client idle|cuda: prints "ready" and waits for the end of its input, so that bench/run can measure its memory.
 // With `cuda` it first uses a GPU through a shared libcudart, which looks up hundreds of driver functions.
 #include <dlfcn.h>
 #include <unistd.h>
@@ -15,7 +15,7 @@ void call(void* library, const char* name, Arguments... arguments) {
     auto* function = reinterpret_cast<int (*)(Arguments...)>(dlsym(library, name));
     const int result = function ? function(arguments...) : -1;
     if (result == 0) return;
-    std::fprintf(stderr, "memory_client: %s answered %d\n", name, result);
+    std::fprintf(stderr, "memory_client: %s returned %d\n", name, result);
     std::exit(1);
 }
 

@@ -39,11 +39,11 @@ int main(int argc, char** argv) {
     }
     const std::vector<std::string> preloads(argv + 2, argv + argc);
     const size_t rounds = std::strtoul(argv[1], nullptr, 10);
-    for (const std::string& preload : preloads) nanoseconds_of_true(preload);  // into the page cache
+    for (const std::string& preload : preloads) nanoseconds_of_true(preload);  // loads the files into the page cache
     std::vector<int64_t> times(preloads.size());
     for (size_t round = 0; round < rounds; ++round) {
         for (size_t i = 0; i < preloads.size(); ++i) {
-            const size_t next = (round + i) % preloads.size();  // nobody always comes first
+            const size_t next = (round + i) % preloads.size();  // each value is first equally often
             times[next] = nanoseconds_of_true(preloads[next]);
         }
         for (size_t i = 0; i < times.size(); ++i)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The few functions of the CUDA driver API that the server needs, found at run time: it builds without CUDA and starts
-// without a driver, to say so. Declarations are our own, after the published API reference.
+// The functions of the CUDA driver API that the server needs. They are looked up at run time, so that the server builds
+// without CUDA and can report a missing driver. The declarations follow the published API reference.
 #pragma once
 
 #include <cstddef>
@@ -28,7 +28,7 @@ struct CudaError : std::runtime_error {
 
 class CudaDriver {
 public:
-    // Throws std::runtime_error when the machine has no CUDA driver library.
+    // Throws std::runtime_error if the machine has no CUDA driver library.
     CudaDriver();
 
     // Calls a driver function by its exported name: driver.call(driver.init, "cuInit", 0).

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Steady requests for the inference server, and a record of what became of each. A request goes to the first of the
-// ports that accepts a connection, as a load balancer would send it; a request that failed is not tried again.
+// Sends steady requests to the inference server and records the result of each. A request goes to the first of the
+// ports that accepts a connection, as with a load balancer. A failed request is not repeated.
 //
 //   load_generator --rate 50 --ports 8000,8001 --seconds 10
 //
-// One line a request, tab-separated: time sent (seconds since 1970), milliseconds taken, HTTP status (0: nobody
-// listens, or the connection broke), and who answered what: "gpu 0", the server's error, "refused" or "lost".
+// Prints one line per request, tab-separated: time sent (seconds since 1970), milliseconds taken, HTTP status (0 if the
+// connection was refused or lost), and a detail: "gpu 0", the server's error, "refused" or "lost".
 #include <httplib.h>
 
 #include <CLI/CLI.hpp>
@@ -33,7 +33,7 @@ struct Result {
     std::string detail = "refused";
 };
 
-volatile std::sig_atomic_t stop_asked = 0;
+volatile std::sig_atomic_t stop_requested = 0;
 
 std::string detail_of(const httplib::Response& response) {
     const json body = json::parse(response.body, nullptr, false);
@@ -64,11 +64,11 @@ double seconds_since_1970() {
     return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
-// Worker `first` of `step` sends requests first, first + step, ... each at its own time, so that slow answers do not
-// thin out the load.
+// Worker `first` of `step` sends requests first, first + step, ... each at its scheduled time, so that slow responses
+// do not reduce the rate.
 void work(const Options& options, Clock::time_point start, int first, int step) {
     const auto count = static_cast<int64_t>(options.rate * options.seconds);
-    for (int64_t i = first; i < count && !stop_asked; i += step) {
+    for (int64_t i = first; i < count && !stop_requested; i += step) {
         std::this_thread::sleep_until(start + std::chrono::duration<double>(static_cast<double>(i) / options.rate));
         const double sent = seconds_since_1970();
         const auto begin = Clock::now();
@@ -98,7 +98,7 @@ Options parse(int argc, char** argv) {
 int main(int argc, char** argv) try {
     constexpr int kWorkers = 8;
     const Options options = parse(argc, argv);
-    std::signal(SIGTERM, [](int) { stop_asked = 1; });
+    std::signal(SIGTERM, [](int) { stop_requested = 1; });
     const auto start = Clock::now();
     std::vector<std::thread> workers;
     workers.reserve(kWorkers);

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Start-up and the four steps of a request: copy in, launch, copy out, synchronise.
+// Initializes the GPU, and runs the four steps of a request: copy in, launch, copy out, synchronize.
 #include "model.hpp"
 
 namespace cudafault::example {
 
 namespace {
 
-// PTX, so that no CUDA compiler is needed: values[i] += values[i].
+// values[i] += values[i], in PTX so that no CUDA compiler is needed.
 constexpr const char* kKernel = R"(
 .version 6.0
 .target sm_60

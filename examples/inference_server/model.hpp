@@ -18,7 +18,7 @@ public:
 
     const std::string& gpu_name() const { return gpu_name_; }
 
-    // At most kMaxValues values. Safe to call from any thread.
+    // Doubles at most kMaxValues values. Throws CudaError. Safe to call from any thread.
     std::vector<float> run(std::vector<float> values);
 
 private:

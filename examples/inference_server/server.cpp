@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// An inference server over the CUDA driver API. Like vLLM's it does not try to live with a broken GPU: on a CUDA error
-// it answers the requests it has with 500, prints the error and exits with 1, for whoever supervises it to start it
+// An inference server over the CUDA driver API. Like vLLM's server it does not continue on a broken GPU: on a CUDA
+// error it answers its pending requests with 500, prints the error and exits with 1, so that a supervisor can start it
 // elsewhere.
 //
 //   inference_server --gpu 0 --port 8000
@@ -28,7 +28,7 @@ struct Options {
     int port = 8000;
 };
 
-// Bad requests are the client's fault and answered 400; a CUDA error ends the server.
+// Answers invalid requests with 400. Stops on a CUDA error.
 class Service {
 public:
     explicit Service(const Options& options) : options_(options), model_(options.gpu) {
@@ -38,7 +38,7 @@ public:
         server_.Post("/generate", [this](const auto& request, auto& response) { generate(request.body, response); });
     }
 
-    // Returns when the GPU has failed; the error says how.
+    // Returns the error after the GPU has failed.
     std::string serve() {
         if (!server_.bind_to_port(options_.address, options_.port))
             throw std::runtime_error("cannot listen on " + options_.address + ", port " +
@@ -117,7 +117,7 @@ void serve(const Options& options) {
 }  // namespace
 
 int main(int argc, char** argv) try {
-    std::signal(SIGTERM, [](int) { _exit(0); });  // being stopped is no failure
+    std::signal(SIGTERM, [](int) { _exit(0); });  // SIGTERM is not a failure
     serve(parse(argc, argv));
     return 1;
 } catch (const std::exception& error) {

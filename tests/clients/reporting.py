@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Programs that report how they fare, one line `NAME OUTCOME` per change, and their run under `cudafault run`."""
+"""Runs programs under `cudafault run` that print a line `NAME OUTCOME` whenever the outcome of an operation changes."""
 
 import sys
 import threading
@@ -10,12 +10,12 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from harness import Checks, Run
 
-# Code of each XID under model=simple, driver and runtime alike.
+# The error code of each XID with model=simple, which is the same for driver and runtime.
 XID_CODES = {43: 702, 48: 214, 74: 217, 79: 100, 94: 214, 95: 999}
 
 
 class ReportingRun(Run):
-    """A run of a program that reports. The last outcome of a name holds until the next."""
+    """A run of a program that reports outcomes. An outcome is valid until the next line for its name."""
 
     def __init__(self, *command: object, gpus: str | None = "sim:2") -> None:
         super().__init__(*command, gpus=gpus)
@@ -23,7 +23,7 @@ class ReportingRun(Run):
         self.seen: list[str] = []
 
     def next_line(self, deadline: float) -> str | None:
-        """None when the program has ended or time runs out."""
+        """Returns the next line, or None if the program ends or the deadline passes."""
         line = self.hear(deadline - time.monotonic())
         if line is None:
             return None
@@ -33,7 +33,7 @@ class ReportingRun(Run):
         return line
 
     def reaches(self, name: str, outcome: str, seconds: float = 60) -> bool:
-        """Whether the outcome of the name comes to start like this."""
+        """Waits until the outcome of the name starts with `outcome`. Returns False after `seconds`."""
         deadline = time.monotonic() + seconds
         while not self.outcomes.get(name, "").startswith(outcome):
             if self.next_line(deadline) is None:
@@ -48,23 +48,23 @@ class ReportingRun(Run):
         return " | ".join(last) or "nothing was printed"
 
     def stop(self) -> int:
-        """Tells the program to end; its exit code."""
+        """Closes the program's standard input, and returns its exit code."""
         return self.end(30).code
 
 
 def check_healthy(checks: Checks, script: Path) -> None:
-    """Counts the verdicts that a script with run_checks() prints."""
+    """Runs a script that uses run_checks(), and counts its results."""
     run = ReportingRun(sys.executable, script)
     deadline = time.monotonic() + 120
     while line := run.next_line(deadline):
-        verdict, _, name = line.partition(" ")
-        if verdict in ("PASS", "FAIL"):
-            checks.expect(f"healthy: {name}", verdict == "PASS", run.tail())
-    checks.expect("healthy: the program ends well", run.stop() == 0, run.tail())
+        result, _, name = line.partition(" ")
+        if result in ("PASS", "FAIL"):
+            checks.expect(f"healthy: {name}", result == "PASS", run.tail())
+    checks.expect("healthy: the program exits with 0", run.stop() == 0, run.tail())
 
 
 def check_fault(checks: Checks, run: ReportingRun, spec: str, broken: dict[str, str], healthy: str) -> None:
-    """Each name comes to its broken outcome while the fault is armed, and is healthy again afterwards."""
+    """Checks that each name has its broken outcome while the fault is armed, and is healthy again after the disarm."""
     run.arm(spec)
     for name, outcome in broken.items():
         checks.expect(f"{spec}: {name} {outcome}", run.reaches(name, outcome), run.tail())
@@ -74,7 +74,7 @@ def check_fault(checks: Checks, run: ReportingRun, spec: str, broken: dict[str, 
 
 
 def run_checks(functions: list) -> None:
-    """Runs each function of a healthy script and prints PASS or FAIL with its name."""
+    """Runs each function, and prints PASS or FAIL with its name."""
     failed = False
     for function in functions:
         try:
@@ -88,8 +88,8 @@ def run_checks(functions: list) -> None:
 
 
 def report_changes(attempts: dict) -> None:
-    """Repeats all attempts until standard input ends, and prints `NAME OUTCOME` whenever the outcome of one changes. An
-    attempt returns its outcome."""
+    """Repeats all attempts until standard input ends, and prints `NAME OUTCOME` whenever an outcome changes. `attempts`
+    has a function for each name, which returns the outcome."""
     ended = threading.Event()
 
     def wait_for_end() -> None:

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
-# The client tests that run Python packages source this file. It keeps one virtual environment per client in build/clients.
+# Sourced by the client tests of Python packages. Keeps one virtual environment per client in build/clients.
 
 clients_folder=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$clients_folder/../.." && pwd)
 build=${CUDAFAULT_BUILD:-$root/build}
 . "$clients_folder/versions.env"
 
-# prepare_venv NAME PIP-ARGUMENT...: makes build/clients/NAME-venv unless it has just these packages already; its path
-# is in $venv afterwards. A half-made one is made again.
+# prepare_venv NAME PIP-ARGUMENT...: creates build/clients/NAME-venv, unless it is complete and has exactly these
+# packages. Sets $venv to its path.
 prepare_venv() {
     venv=$build/clients/$1-venv
     shift

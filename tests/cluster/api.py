@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The API server as a test sees it: JSON over the socket of `kubectl proxy`, and sockets in the cluster's network."""
+"""A client for the API server over the socket of `kubectl proxy`, and sockets in the cluster's network namespaces."""
 
 import ctypes
 import http.client
@@ -32,7 +32,7 @@ def _enter(namespace: int) -> None:
 
 
 def socket_in(network: str) -> socket.socket:
-    """A TCP socket of the network namespace; it stays there, whoever uses it."""
+    """Returns a TCP socket of the network namespace. The socket stays in it, regardless of the thread that uses it."""
     with open(f"/proc/self/task/{threading.get_native_id()}/ns/net", "rb") as own, open(f"/run/netns/{network}", "rb") as other:
         _enter(other.fileno())
         try:
@@ -42,7 +42,7 @@ def socket_in(network: str) -> socket.socket:
 
 
 class NetworkConnection(http.client.HTTPConnection):
-    """HTTP to an address that only the network namespace knows."""
+    """HTTP to an address that can be reached only in the network namespace."""
 
     def __init__(self, network: str, host: str, port: int, timeout: float) -> None:
         super().__init__(host, port, timeout=timeout)
@@ -66,7 +66,7 @@ class UnixConnection(http.client.HTTPConnection):
 
 
 class Api:
-    """What the admin may do. Objects are dictionaries, as JSON has them."""
+    """Sends requests as the administrator. Objects are dictionaries with the structure of their JSON."""
 
     def __init__(self, proxy_socket: Path) -> None:
         self.socket = Path(proxy_socket)
@@ -90,7 +90,7 @@ class Api:
         return answer
 
     def path(self, api_version: str, kind: str, namespace: str | None = None, name: str | None = None) -> str:
-        """`kind` is the kind's name, or what the path calls it: Deployment or deployments."""
+        """Returns the URL path. `kind` is the kind or its plural resource name, such as Deployment or deployments."""
         plural, namespaced = self._resource(api_version, kind)
         path = f"/api/{api_version}" if "/" not in api_version else f"/apis/{api_version}"
         if namespaced and namespace:
@@ -127,7 +127,7 @@ class Api:
         return self.request("PUT", self._path_of(manifest), manifest, **query)
 
     def apply(self, manifest: dict, manager: str = "tests") -> dict:
-        """Server-side apply."""
+        """Applies the manifest with server-side apply, which overrides conflicts."""
         return self.request("PATCH", self._path_of(manifest), manifest, APPLY, fieldManager=manager, force="true")
 
     def patch(self, api_version: str, kind: str, namespace: str | None, name: str, change: object, content_type: str = MERGE,
@@ -136,7 +136,7 @@ class Api:
         return self.request("PATCH", path, change, content_type, **query)
 
     def delete(self, api_version: str, kind: str, namespace: str | None, name: str, **options) -> None:
-        """Options are those of DeleteOptions; what is gone already is no error."""
+        """Deletes the object, unless it does not exist. `options` are the fields of DeleteOptions."""
         try:
             self.request("DELETE", self.path(api_version, kind, namespace, name), options or None)
         except ApiError as error:

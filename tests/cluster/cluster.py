@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The test cluster for test scripts.
+"""Controls the test cluster from test scripts.
 
     sys.path[:0] = [TESTS, TESTS / "cluster"]
     from cluster import Cluster
@@ -9,7 +9,7 @@
         cluster.wait_for_rollout(namespace, "deployment/app")
         outcome = cluster.cudafault("status", "--namespace", namespace)
 
-Uses the cluster that is up, otherwise starts one and takes it down afterwards. Raises harness.Skip with the reason where
+Uses the cluster that is up, otherwise starts one and takes it down afterwards. Raises harness.Skip with the reason if
 this machine cannot run one.
 """
 
@@ -45,7 +45,7 @@ class Outcome:
 class Cluster:
     def __init__(self, gpus: int = 2, nodes: bool = True, name: str | None = None) -> None:
         self.gpus, self.nodes = gpus, nodes
-        # Two, so that one that is up with nodes is in nobody's way.
+        # Clusters with and without nodes have different names, so that both can be up.
         self.name = name or os.environ.get("CUDAFAULT_CLUSTER", "test") + ("" if nodes else "-api")
         self.state = CLUSTERS / self.name
         self.kubeconfig = self.state / "kubeconfig" / "admin"
@@ -63,10 +63,10 @@ class Cluster:
 
     @property
     def network(self) -> str:
-        """The network namespace where the API server and the pods can be reached."""
+        """The network namespace in which the API server and the pods can be reached."""
         return (self.state / "network").read_text().strip()
 
-    # Its life
+    # Start and stop
 
     def is_up(self) -> bool:
         try:
@@ -75,7 +75,7 @@ class Cluster:
             return False
 
     def start(self) -> None:
-        """A cluster that is up must have the GPUs asked for; its images are made anew if what is in them has changed."""
+        """Starts the cluster, or updates the images of a cluster that is up and has the requested number of GPUs."""
         was_up = self.is_up()
         size = ["--gpus", str(self.gpus)] if self.nodes else ["--no-nodes"]
         done = self._script("up", *size, timeout=1800)
@@ -89,11 +89,11 @@ class Cluster:
         self._script("down")
 
     def stop_node(self, number: int) -> None:
-        """As if its power were cut; NotReady 18 s later, its pods evicted after another 10."""
+        """Kills all processes of the node. It is NotReady after 18 s, and its pods are evicted 10 s later."""
         self._script("node", "stop", number)
 
     def start_node(self, number: int) -> None:
-        """Until its kubelet has said again that it is Ready, with its GPUs."""
+        """Starts the node, and waits until its kubelet reports that it is Ready and has its GPUs."""
         name, began = f"node{number}", time.time()
         self._script("node", "start", number)
 
@@ -107,7 +107,7 @@ class Cluster:
 
     @contextlib.contextmanager
     def without_api_server(self):
-        """Connections are refused; etcd, controllers and nodes stay."""
+        """Stops the API server during the block. etcd, controllers and nodes keep running."""
         self._script("api_server", "stop")
         try:
             yield
@@ -118,14 +118,14 @@ class Cluster:
         return subprocess.run([HERE / script, *map(str, arguments)], capture_output=True, text=True, timeout=timeout,
                               stdin=subprocess.DEVNULL, env=os.environ | {"CUDAFAULT_CLUSTER": self.name})
 
-    # Objects; self.api has the rest: get, find, list, patch, delete, replace
+    # Objects. self.api has further operations: get, find, list, patch, delete, replace.
 
     def create(self, *manifests: dict) -> None:
         for manifest in manifests:
             self.api.create(manifest)
 
     def apply(self, *manifests: dict) -> None:
-        """Server-side, as manager `tests`."""
+        """Applies the manifests with server-side apply as field manager `tests`."""
         for manifest in manifests:
             self.api.apply(manifest)
 
@@ -144,13 +144,15 @@ class Cluster:
 
     @contextlib.contextmanager
     def namespace(self, enforce: str | None = None, labels: dict | None = None, wait: bool = True):
-        """A new one for a test, and its end. `enforce`: restricted, baseline or privileged. Without `wait` it ends by itself,
-        when its pods have been told to end."""
+        """Creates a namespace for the block and deletes it afterwards.
+
+        `enforce` is a Pod Security level: restricted, baseline or privileged. With wait=False the deletion of the
+        namespace and its pods is requested, but not awaited."""
         name = f"t-{secrets.token_hex(4)}"
         labels = (labels or {}) | ({"pod-security.kubernetes.io/enforce": enforce} if enforce else {})
         self.api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}})
         try:
-            # Before these are there, a pod is refused.
+            # The API server rejects pods until these objects exist.
             for kind, expected in (("ServiceAccount", "default"), ("ConfigMap", "kube-root-ca.crt")):
                 self.wait(lambda: self.api.find("v1", kind, name, expected), 30, f"{kind} {expected}")
             yield name
@@ -160,10 +162,11 @@ class Cluster:
                 with contextlib.suppress(ApiError):
                     self.api.request("DELETE", self.api.path("v1", "pods", name), {"gracePeriodSeconds": 1})
             if wait:
-                self.wait(lambda: not self.api.find("v1", "Namespace", None, name), 90, f"the end of namespace {name}")
+                self.wait(lambda: not self.api.find("v1", "Namespace", None, name), 90,
+                          f"the deletion of namespace {name}")
 
     def install_crd(self, plural: str, versions: list | None = None) -> None:
-        """From crds/; `versions` leaves others out, and stores the first of them that is served."""
+        """Installs a CRD of crds/, limited to `versions` if given. The first of them in the file is stored."""
         manifest = self.kubectl_json("create", "--dry-run=client", "-f", HERE / "crds" / f"{plural}.yaml")
         if versions:
             kept = [each for each in manifest["spec"]["versions"] if each["name"] in versions]
@@ -186,14 +189,15 @@ class Cluster:
             raise
 
     def remove_crd(self, name: str) -> None:
-        """With all objects of its kind."""
+        """Deletes the CRD and all objects of its kind."""
         kind = "CustomResourceDefinition"
         self.api.delete("apiextensions.k8s.io/v1", kind, None, name)
-        self.wait(lambda: not self.api.find("apiextensions.k8s.io/v1", kind, None, name), 30, f"the end of CRD {name}")
+        self.wait(lambda: not self.api.find("apiextensions.k8s.io/v1", kind, None, name), 30,
+                  f"the deletion of CRD {name}")
 
     @contextlib.contextmanager
     def graph_controller(self, version: str = "v1beta1"):
-        """The stand-in for Dynamo's operator; its CRD must be installed."""
+        """Runs graph_controller, which replaces Dynamo's operator. The CRD must be installed."""
         with open(self.state / "log" / "graph-controller.log", "ab") as log:
             process = subprocess.Popen([HERE / "graph_controller", self.socket, version], stdin=subprocess.DEVNULL,
                                        stdout=log, stderr=log)
@@ -206,30 +210,30 @@ class Cluster:
     # Waiting
 
     @staticmethod
-    def wait(condition, timeout: float = 30, what: str = "that"):
-        """The first true answer of condition()."""
+    def wait(condition, timeout: float = 30, what: str = "the expected condition"):
+        """Returns the first true result of condition(). Raises TimeoutError after `timeout` seconds."""
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
-            if answer := condition():
-                return answer
+            if result := condition():
+                return result
             time.sleep(0.05)
         raise TimeoutError(f"{what} did not happen within {timeout} s")
 
     def wait_for_rollout(self, namespace: str, workload: str, timeout: float = 60) -> None:
-        """`workload` as kubectl names it: deployment/app."""
+        """Waits for a rollout. `workload` has the form of kubectl: deployment/app."""
         self.kubectl("-n", namespace, "rollout", "status", workload, f"--timeout={timeout}s", timeout=timeout + 10)
 
     def wait_for_pods(self, namespace: str, selector: str, count: int, timeout: float = 60) -> list:
-        """Until exactly so many exist and all are Ready."""
+        """Waits until exactly `count` pods match the selector and all are Ready. Returns them."""
         def ready() -> list:
             pods = self.pods(namespace, selector)
             return pods if len(pods) == count and all(map(is_ready, pods)) else []
         return self.wait(ready, timeout, f"{count} ready pods {selector}")
 
-    # What is tested
+    # The tool
 
     def cudafault(self, *arguments: object, timeout: float = 120, **options) -> Outcome:
-        """Runs build/bin/cudafault to its end, in the cluster's network and as the admin unless `kubeconfig` says else."""
+        """Runs build/bin/cudafault in the cluster's network until it exits, by default as the administrator."""
         process = self.start_cudafault(*arguments, **options)
         try:
             output, errors = process.communicate(timeout=timeout)
@@ -240,14 +244,16 @@ class Cluster:
 
     def start_cudafault(self, *arguments: object, kubeconfig: Path | None = None, environment: dict | None = None,
                         command: Path = TOOL, **options) -> subprocess.Popen:
-        surroundings = clean_environment() | {"KUBECONFIG": str(kubeconfig or self.kubeconfig)} | (environment or {})
-        whole = ["nsenter", f"--net=/run/netns/{self.network}", command, *arguments]
+        variables = clean_environment() | {"KUBECONFIG": str(kubeconfig or self.kubeconfig)} | (environment or {})
+        words = ["nsenter", f"--net=/run/netns/{self.network}", command, *arguments]
         settings = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True} | options
-        return subprocess.Popen([str(word) for word in whole], env=surroundings, **settings)
+        return subprocess.Popen([str(word) for word in words], env=variables, **settings)
 
     def kill_proxy(self, kill_at: int = 0, when: str = "before", account: Path | None = None) -> KillProxy:
-        """Counts and records requests; see killed_at() for killing. Requests are the admin's, or those of the account whose
-        kubeconfig that is: no client sends its token over plain HTTP."""
+        """Returns a proxy that records requests and can kill the client; see killed_at().
+
+        The proxy adds the token of the kubeconfig `account`, by default the administrator's, because clients do not
+        send a token over plain HTTP."""
         if account:
             token = json.loads(account.read_text())["users"][0]["user"]["token"]
         else:
@@ -258,11 +264,13 @@ class Cluster:
 
     def killed_at(self, write: int, when: str, *arguments: object, timeout: float = 120, account: Path | None = None,
                   **options) -> tuple:
-        """(Outcome, proxy) of the tool run with --server, and killed at its write number `write` ("before" the server has
-        it, or "after" it is done), if it gets that far. write=0 only counts."""
+        """Runs the tool through a kill proxy and returns (Outcome, proxy).
+
+        The tool is killed at its write number `write`, "before" the API server receives it or "after" the API server
+        has completed it. With write=0 it is not killed, and the proxy only records the requests."""
         with self.kill_proxy(write, when, account) as proxy:
             process = self.start_cudafault(*arguments, "--server", proxy.url, **options)
-            proxy.victim = process.pid
+            proxy.client_pid = process.pid
             try:
                 output, errors = process.communicate(timeout=timeout)
             finally:
@@ -271,7 +279,7 @@ class Cluster:
             return Outcome(process.returncode, output, errors), proxy
 
     def http_get(self, address: str, path: str = "/health", port: int = 8000, timeout: float = 5) -> tuple:
-        """(status, body)"""
+        """Returns (status, body)."""
         connection = NetworkConnection(self.network, address, port, timeout)
         try:
             connection.request("GET", path)
@@ -281,22 +289,22 @@ class Cluster:
             connection.close()
 
     def load(self, namespace: str, selector: str, **options) -> Load:
-        """`with cluster.load(...) as load:` then load.requests(), load.wait_for(...); see load.py."""
+        """Returns a load generator for a `with` statement; see load.py."""
         return Load(self.api, self.network, namespace, selector, **options)
 
-    # Who asks
+    # Credentials
 
     def user(self, name: str, *groups: str) -> Path:
-        """The kubeconfig of a user with a client certificate; he may do nothing until a binding says so."""
+        """Returns the kubeconfig of a user with a client certificate and without any permission."""
         return credentials.certified_user(self.kubeconfig.parent, self.state / "pki", name, list(groups))
 
     def service_account(self, namespace: str, name: str, rules: list = (), cluster_rules: list = ()) -> Path:
-        """The kubeconfig of a service account with these RBAC rules, in its namespace and in the whole cluster."""
+        """Returns the kubeconfig of a service account with RBAC rules for its namespace and for the whole cluster."""
         return credentials.service_account(self.api, self.kubeconfig.parent, self.state / "pki", namespace, name, list(rules),
                                            list(cluster_rules))
 
     def refused_kubeconfig(self, why: str) -> Path:
-        """`why`: "invalid" or "expired" token. The API server answers 401."""
+        """Returns a kubeconfig with a token that the API server rejects with 401. `why`: "invalid" or "expired"."""
         pki = self.state / "pki"
         token = {"invalid": credentials.invalid_token, "expired": lambda: credentials.expired_token(pki)}[why]()
         return credentials.write_kubeconfig(self.kubeconfig.parent / f"{why}-token", pki, {"token": token})

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Kubeconfigs of others than the admin: users with certificates, service accounts, and those that are refused."""
+"""Creates kubeconfigs of users with certificates, of service accounts, and with tokens that are rejected."""
 
 import base64
 import json
@@ -14,7 +14,7 @@ SERVER = "https://10.97.0.1"
 
 
 def write_kubeconfig(path: Path, pki: Path, user: dict, namespace: str = "default") -> Path:
-    """JSON, which is YAML too."""
+    """Writes a kubeconfig in JSON, which is valid YAML."""
     config = {
         "apiVersion": "v1",
         "kind": "Config",
@@ -33,7 +33,7 @@ def openssl(*arguments: object, given: bytes = b"") -> bytes:
 
 
 def certified_user(folder: Path, pki: Path, user: str, groups: list) -> Path:
-    """A user by client certificate; what he may do is up to the bindings that a test makes."""
+    """Creates a client certificate of a user and returns the kubeconfig. The user has no permissions."""
     key, certificate = folder / f"{user}.key", folder / f"{user}.crt"
     subject = "".join(f"/O={group}" for group in groups) + f"/CN={user}"
     key.touch(mode=0o600)
@@ -45,13 +45,13 @@ def certified_user(folder: Path, pki: Path, user: str, groups: list) -> Path:
 
 
 def service_account(api: Api, folder: Path, pki: Path, namespace: str, name: str, rules: list, cluster_rules: list) -> Path:
-    """A service account that may do what the rules say in its namespace, and the cluster rules everywhere."""
+    """Creates a service account with `rules` in its namespace and `cluster_rules` in the whole cluster."""
     metadata = {"name": name, "namespace": namespace}
     api.apply({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata})
-    whole = {"name": f"{namespace}-{name}"}
-    for kind, about, allowed in (("Role", metadata, rules), ("ClusterRole", whole, cluster_rules)):
+    cluster_metadata = {"name": f"{namespace}-{name}"}
+    for kind, role, allowed in (("Role", metadata, rules), ("ClusterRole", cluster_metadata, cluster_rules)):
         if allowed:
-            grant(api, kind, about, allowed, {"kind": "ServiceAccount", "namespace": namespace, "name": name})
+            grant(api, kind, role, allowed, {"kind": "ServiceAccount", "namespace": namespace, "name": name})
     request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 86400}}
     path = api.path("v1", "ServiceAccount", namespace, name) + "/token"
     token = api.request("POST", path, request)["status"]["token"]
@@ -71,7 +71,7 @@ def invalid_token() -> str:
 
 
 def expired_token(pki: Path) -> str:
-    """Of the default service account, signed as the API server does it, and an hour too old."""
+    """Returns a token of the default service account, signed with the API server's key, that expired an hour ago."""
     now = int(time.time())
     claims = {"iss": "https://kubernetes.default.svc", "aud": ["https://kubernetes.default.svc"], "iat": now - 7200,
               "nbf": now - 7200, "exp": now - 3600, "sub": "system:serviceaccount:default:default",
@@ -86,7 +86,7 @@ def _encoded(data: bytes) -> str:
 
 
 def _raw(signature: bytes) -> bytes:
-    """A JWT has the two numbers of an ECDSA signature side by side; openssl writes SEQUENCE { INTEGER, INTEGER }."""
+    """Converts an ECDSA signature from openssl's SEQUENCE { INTEGER, INTEGER } to the concatenated numbers of JWT."""
     numbers, rest = [], signature[2:]
     for _ in range(2):
         length = rest[1]

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the tests of exactness share: a workload of its own for each, the tool's commands on it, and a comparison of what it
-was with what it is that owes nothing to `verify-clean`."""
+"""Shared by the tests without nodes: a workload, the tool's commands on it, and a comparison of its state before and
+after that does not depend on `verify-clean`."""
 
 import contextlib
 import copy
@@ -15,20 +15,20 @@ from api import ApiError
 
 REVISIONS = ("deployment.kubernetes.io/revision", "deployment.kubernetes.io/revision-history",
              "deprecated.daemonset.template.generation")
-LIBRARY = "/cudafault/library/$PLATFORM/libcudafault.so"  # no node here says which processors there are
+LIBRARY = "/cudafault/library/$PLATFORM/libcudafault.so"  # no node reports its architecture
 VARIABLES = ["CUDAFAULT_PLAN_FILE", "CUDAFAULT_LOG", "CUDAFAULT_NODE", "CUDAFAULT_POD", "CUDAFAULT_POD_UID",
              "CUDAFAULT_INJECTION"]
 
 
 class Drill:
-    """One workload in a namespace of the test."""
+    """One workload in the test's namespace."""
 
     def __init__(self, checks, cluster, namespace: str, manifest: dict, label: str = "", options: tuple = (),
-                 word: str = "") -> None:
+                 ref: str = "") -> None:
         self.checks, self.cluster, self.namespace, self.options = checks, cluster, namespace, options
         self.version, self.kind, self.name = manifest["apiVersion"], manifest["kind"], manifest["metadata"]["name"]
         self.label = label or self.kind
-        self.word = word or f"{self.kind.lower()}/{self.name}"
+        self.ref = ref or f"{self.kind.lower()}/{self.name}"
         self._folder = tempfile.TemporaryDirectory(prefix="drill-")
         self.file = Path(self._folder.name) / "before.json"
         cluster.create(manifest)
@@ -43,34 +43,34 @@ class Drill:
         self.cluster.api.patch(self.version, self.kind, self.namespace, self.name, change, *content_type)
 
     def change(self, edit) -> None:
-        """As somebody else: edit(object) and write it, whole."""
+        """Edits the workload as another client: calls edit(object) and replaces the object."""
         def is_written() -> bool:
             object = self.get()
             edit(object)
             try:
-                return bool(self.cluster.api.replace(object, fieldManager="somebody"))
+                return bool(self.cluster.api.replace(object, fieldManager="another-client"))
             except ApiError as error:
-                if error.status != 409:  # its controller was faster
+                if error.status != 409:  # not a conflict with the controller
                     raise
                 return False
         self.cluster.wait(is_written, 10, f"an edit of {self.label}")
         self.settle()
 
     def delete(self) -> None:
-        """With all that its controller made of it."""
+        """Deletes the workload and its dependents."""
         self.cluster.api.delete(self.version, self.kind, self.namespace, self.name, propagationPolicy="Foreground")
         self.cluster.wait(lambda: not self.cluster.api.find(self.version, self.kind, self.namespace, self.name), 30,
-                          f"the end of {self.label}")
+                          f"the deletion of {self.label}")
 
     def history(self) -> list:
-        """The ReplicaSets and ControllerRevisions that it owns, whole."""
+        """Returns the ReplicaSets and ControllerRevisions that the workload owns."""
         uid = self.get()["metadata"]["uid"]
         both = [*self.cluster.api.list("apps/v1", "ReplicaSet", self.namespace),
                 *self.cluster.api.list("apps/v1", "ControllerRevision", self.namespace)]
         return [each for each in both if any(owner["uid"] == uid for owner in each["metadata"].get("ownerReferences", ()))]
 
-    def numbers(self) -> tuple:
-        """Those of its revisions, and what of them it says itself."""
+    def revision_numbers(self) -> tuple:
+        """Returns the revision annotation of the workload, and the revision fields of the objects that it owns."""
         number = "deployment.kubernetes.io/revision"
         return self.get()["metadata"].get("annotations", {}).get(number), {
             each["metadata"]["name"]: (each.get("revision"), each["metadata"].get("annotations", {}).get(number),
@@ -78,7 +78,7 @@ class Drill:
             for each in self.history()}
 
     def settle(self) -> None:
-        """Until its controller has seen it as it is, and has written that into its history."""
+        """Waits until the controller has observed the current generation and the history has its template."""
         if self.version != "apps/v1":
             return
 
@@ -86,18 +86,18 @@ class Drill:
             object = self.get()
             seen = object["status"].get("observedGeneration", 0) == object["metadata"]["generation"]
             return seen and (self.kind == "ReplicaSet" or bool(self.current_revision(object)))
-        self.cluster.wait(is_settled, 30, f"{self.kind} {self.name} as its controller sees it")
+        self.cluster.wait(is_settled, 30, f"the reconciliation of {self.kind} {self.name}")
 
     def current_revision(self, object: dict) -> dict | None:
-        """What of its history has its template."""
+        """Returns the object of the history with the same containers as the workload."""
         def template(revision: dict) -> dict:
             spec = revision.get("spec") or revision["data"]["spec"]
             return spec["template"]["spec"]["containers"]
         return next((each for each in self.history() if same_containers(template(each), object)), None)
 
-    def beside_it(self) -> list:
-        """What is in the namespace for injections: ConfigMaps and Leases."""
-        return in_namespace(self.cluster, self.namespace)
+    def injection_objects(self) -> list:
+        """Returns the ConfigMaps and Leases of injections in the namespace."""
+        return injection_objects_in(self.cluster, self.namespace)
 
     # The tool
 
@@ -105,21 +105,21 @@ class Drill:
         return self.cluster.cudafault("k8s", *words, "--namespace", self.namespace, **options)
 
     def inject(self, *more: str, **options):
-        return self.run("inject", self.word, *self.options, *more, **options)
+        return self.run("inject", self.ref, *self.options, *more, **options)
 
     def restore(self, *more: str, **options):
-        return self.run("restore", self.word, *more, **options)
+        return self.run("restore", self.ref, *more, **options)
 
     def snapshot(self) -> dict:
-        whole = self.kind == "Widget"  # nobody looks into what nobody knows
-        outcome = self.run("snapshot", "-o", self.file, *([] if whole else [self.word]))
+        whole = self.kind == "Widget"  # the tool cannot find an object of an unknown kind by name
+        outcome = self.run("snapshot", "-o", self.file, *([] if whole else [self.ref]))
         assert outcome.code == 0, outcome
         return self.get()
 
     def verify(self, *more: str, **options):
         return self.run("verify-clean", "--against", self.file, *more, **options)
 
-    # Statements
+    # Checks
 
     def expect(self, what: str, ok: bool, found: object = "") -> bool:
         return self.checks.expect(f"{self.label}: {what}", ok, found)
@@ -127,45 +127,45 @@ class Drill:
     def equal(self, what: str, found: object, expected: object) -> bool:
         return self.checks.equal(f"{self.label}: {what}", found, expected)
 
-    def succeeds(self, what: str, outcome) -> bool:
+    def expect_success(self, what: str, outcome) -> bool:
         return self.expect(what, outcome.code == 0, outcome)
 
-    def is_as(self, what: str, before: dict, history: list | None = None) -> bool:
-        """The object is as it was, its owners of fields too, and nothing is beside it."""
-        wrong = differences(before, self.get()) + self.beside_it()
+    def expect_unchanged(self, what: str, before: dict, history: list | None = None) -> bool:
+        """Checks that the object and its field owners are as before, and that no object of cudafault remains."""
+        wrong = differences(before, self.get()) + self.injection_objects()
         if history is not None:
             wrong += history_differences(history, self.history())
         return self.expect(what, not wrong, wrong)
 
-    def has_numbers(self, what: str, expected: tuple) -> bool:
-        """A Deployment's own number is written by its controller, a moment later."""
+    def expect_revision_numbers(self, what: str, expected: tuple) -> bool:
+        """Waits for the expected numbers, because the controller updates a Deployment's number with a delay."""
         with contextlib.suppress(TimeoutError):
-            self.cluster.wait(lambda: self.numbers() == expected, 10)
-        return self.equal(what, self.numbers(), expected)
+            self.cluster.wait(lambda: self.revision_numbers() == expected, 10)
+        return self.equal(what, self.revision_numbers(), expected)
 
-    def is_clean(self, what: str) -> bool:
+    def expect_clean(self, what: str) -> bool:
         outcome = self.verify()
         return self.expect(what, outcome.code == 0, outcome)
 
 
 class SharedChecks:
-    """Checks that several threads make at once."""
+    """Checks that several threads may use at the same time."""
 
     def __init__(self, checks) -> None:
         self._checks, self._lock = checks, threading.Lock()
 
-    def expect(self, *statement: object) -> bool:
+    def expect(self, *arguments: object) -> bool:
         with self._lock:
-            return self._checks.expect(*statement)
+            return self._checks.expect(*arguments)
 
-    def equal(self, *statement: object) -> bool:
+    def equal(self, *arguments: object) -> bool:
         with self._lock:
-            return self._checks.equal(*statement)
+            return self._checks.equal(*arguments)
 
 
-def each_in_its_namespace(checks, cluster, tests: list) -> None:
-    """test(checks, cluster, namespace) for each, at the same time: most of it is waiting for etcd. All are run to their ends
-    before the first exception is raised."""
+def run_in_own_namespaces(checks, cluster, tests: list) -> None:
+    """Runs each test(checks, cluster, namespace) in its own namespace, in parallel because the tests mostly wait for
+    etcd. Raises the first exception after all tests have ended."""
     shared = SharedChecks(checks)
 
     def run(test) -> None:
@@ -179,59 +179,62 @@ def each_in_its_namespace(checks, cluster, tests: list) -> None:
 
 
 class Refusals:
-    """refuses(...): `inject` is refused, and nothing has been written: neither the object (if it is named) nor one beside it.
-    The last sentence says why; one before is a warning of the server."""
+    """Checks that `inject` is refused, does not change the object `target` and creates no object.
+
+    The error output has `line_count` lines. The last one has the reason; the others are warnings of the API server."""
 
     def __init__(self, checks, cluster, namespace: str) -> None:
         self.checks, self.cluster, self.namespace = checks, cluster, namespace
 
-    def __call__(self, what: str, words: tuple, *said: str, about: tuple = (), sentences: int = 1, **options) -> None:
-        before = self.written(about)
+    def __call__(self, what: str, words: tuple, *expected: str, target: tuple = (), line_count: int = 1,
+                 **options) -> None:
+        before = self.written(target)
         outcome = self.cluster.cudafault("k8s", "inject", *words, "-n", self.namespace, **options)
-        self.checks.equal(f"{what}: refused", outcome.code, 3)
+        self.checks.equal(f"{what}: inject is refused", outcome.code, 3)
         lines = outcome.errors.splitlines()
-        for each in said:
-            self.checks.expect(f"{what}: says {each!r}", each in lines[-1], lines)
-        is_sentence = len(lines) == sentences and lines[-1].startswith("cudafault: ")
-        self.checks.expect(f"{what}: in {sentences} sentence(s)", is_sentence, lines)
-        self.checks.equal(f"{what}: nothing is written", changes(before, self.written(about)), [])
-        self.checks.equal(f"{what}: nothing is beside it", in_namespace(self.cluster, self.namespace), [])
+        for each in expected:
+            self.checks.expect(f"{what}: the error contains {each!r}", each in lines[-1], lines)
+        has_form = len(lines) == line_count and lines[-1].startswith("cudafault: ")
+        self.checks.expect(f"{what}: the error output has {line_count} line(s)", has_form, lines)
+        self.checks.equal(f"{what}: the object is not changed", changes(before, self.written(target)), [])
+        self.checks.equal(f"{what}: no object is created", injection_objects_in(self.cluster, self.namespace), [])
 
-    def written(self, about: tuple) -> dict:
-        """What a client writes; a controller may write status meanwhile."""
-        if not about:
+    def written(self, target: tuple) -> dict:
+        """Returns the fields that clients write. A controller may write the status at any time."""
+        if not target:
             return {}
-        object = essence(self.cluster.api.get(*about))
+        object = stable_fields(self.cluster.api.get(*target))
         return {"metadata": object["metadata"], "spec": object["spec"]}
 
 
-def in_namespace(cluster, namespace: str) -> list:
-    """What of ours is there, besides workloads."""
+def injection_objects_in(cluster, namespace: str) -> list:
+    """Returns the ConfigMaps of cudafault and all Leases in the namespace."""
     config_maps = [each["metadata"]["name"] for each in cluster.api.list("v1", "ConfigMap", namespace)]
     leases = [each["metadata"]["name"] for each in cluster.api.list("coordination.k8s.io/v1", "Lease", namespace)]
     return [f"ConfigMap {name}" for name in config_maps if name.startswith("cudafault")] + [f"Lease {name}" for name in leases]
 
 
-def cycle(drill: Drill, *options: str, check=None) -> None:
-    """snapshot, inject, restore: exactly as before. check(object) looks at it while it is injected."""
+def check_cycle(drill: Drill, *options: str, check=None) -> None:
+    """Checks that inject and restore leave the object exactly as before. check(object) inspects the injected object."""
     before, history = drill.snapshot(), drill.history()
     outcome = drill.inject(*options)
-    if not drill.succeeds("is injected", outcome):
+    if not drill.expect_success("inject succeeds", outcome):
         return
     object = drill.get()
-    drill.expect("has the mark", "cudafault.dev/injected" in object["metadata"].get("annotations", {}), object["metadata"])
-    drill.equal("is not clean meanwhile", drill.verify().code, 4)
+    drill.expect("the object has the annotation of the injection",
+                 "cudafault.dev/injected" in object["metadata"].get("annotations", {}), object["metadata"])
+    drill.equal("verify-clean reports the injection", drill.verify().code, 4)
     if check:
         check(object)
-    drill.succeeds("is restored", drill.restore())
-    drill.is_as("is exactly as before", before, history)
-    drill.is_clean("verify-clean says so")
+    drill.expect_success("restore succeeds", drill.restore())
+    drill.expect_unchanged("the object is exactly as before", before, history)
+    drill.expect_clean("verify-clean finds nothing")
 
 
 # Comparison
 
-def essence(object: dict) -> dict:
-    """Without what no client can put back."""
+def stable_fields(object: dict) -> dict:
+    """Returns a copy without the fields that no client can restore."""
     copied = copy.deepcopy(object)
     copied.pop("status", None)
     metadata = copied["metadata"]
@@ -246,12 +249,12 @@ def essence(object: dict) -> dict:
 
 
 def differences(before: dict, after: dict) -> list:
-    was, now = essence(before), essence(after)
+    was, now = stable_fields(before), stable_fields(after)
     return changes(was, now) + ownership_differences(before, after)
 
 
 def changes(was: object, now: object, at: str = "") -> list:
-    """What differs, and where."""
+    """Returns each difference with its path."""
     if isinstance(was, dict) and isinstance(now, dict):
         names = [*was, *(name for name in now if name not in was)]
         return [each for name in names for each in changes(was.get(name), now.get(name), f"{at}.{name}")]
@@ -261,18 +264,18 @@ def changes(was: object, now: object, at: str = "") -> list:
 
 
 def ownership_differences(before: dict, after: dict) -> list:
-    """Who set a field before is still who set it, and nobody else is."""
+    """Returns each field whose owner has changed."""
     was, now = owners(before), owners(after)
     found = []
     for manager in sorted(was.keys() | now.keys()):
-        lost, won = was.get(manager, set()) - now.get(manager, set()), now.get(manager, set()) - was.get(manager, set())
-        found += [f"{manager} owns {field} since" for field in sorted(won)]
-        found += [f"{manager} lost {field}" for field in sorted(lost)]
+        owned, owns = was.get(manager, set()), now.get(manager, set())
+        found += [f"{manager} now owns {field}" for field in sorted(owns - owned)]
+        found += [f"{manager} lost {field}" for field in sorted(owned - owns)]
     return found
 
 
 def owners(object: dict) -> dict:
-    """Fields by manager; without status and revision counters."""
+    """Returns the owned fields by manager, without the status and revision numbers."""
     found: dict = {}
     for entry in object["metadata"].get("managedFields", ()):
         fields = {field for field in leaves(entry["fieldsV1"]) if not field.endswith(REVISIONS)}
@@ -292,10 +295,10 @@ def leaves(fields: dict, above: str = "") -> set:
 
 def history_differences(before: list, after: list) -> list:
     was, now = ({each["metadata"]["name"]: each for each in list} for list in (before, after))
-    found = [f"{name} is gone" for name in was.keys() - now.keys()]
+    found = [f"{name} is missing" for name in was.keys() - now.keys()]
     found += [f"{name} is new" for name in now.keys() - was.keys()]
     for name in was.keys() & now.keys():
-        found += changes(essence(was[name]), essence(now[name]), name)
+        found += changes(stable_fields(was[name]), stable_fields(now[name]), name)
     return found
 
 
@@ -306,7 +309,7 @@ def same_containers(containers: list, object: dict) -> bool:
 # Workloads
 
 def environment(container: dict) -> dict:
-    """By name; a value, or where it comes from."""
+    """Returns the variables of the container by name, each as a value or a valueFrom object."""
     return {each["name"]: each.get("valueFrom", each.get("value", "")) for each in container.get("env", ())}
 
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An injection that is taken back leaves everything as it was, whatever the workload was like and whatever happened to it
-in between."""
+"""Checks that inject and restore leave each kind of workload exactly as it was, also after edits by other clients and
+deletions of cudafault's objects in between."""
 
 import copy
 import json
@@ -12,20 +12,20 @@ from drill import (
     VARIABLES,
     Drill,
     changes,
+    check_cycle,
     clone_set,
     cron_job,
-    cycle,
-    each_in_its_namespace,
     environment,
-    essence,
     leader_worker_set,
     pod_clique_set,
     ray_cluster,
     rollout,
+    run_in_own_namespaces,
+    stable_fields,
     widget,
 )
 
-PRELOAD = "/opt/theirs/libtheirs.so"
+PRELOAD = "/opt/vendor/libvendor.so"
 MAP, SECRET = "preload-settings", "preload-secret"
 
 
@@ -33,9 +33,9 @@ def check(checks, cluster) -> None:
     for plural in ("dynamographdeployments", "leaderworkersets", "rayclusters", "podcliquesets", "rollouts", "clonesets",
                    "widgets"):
         cluster.install_crd(plural)
-    each_in_its_namespace(checks, cluster, [check_kinds, check_preloads, check_graph_preloads, check_histories,
-                                            check_repetition, check_others_edits, check_lost_objects])
-    with cluster.namespace() as namespace:  # afterwards: with a node there, DaemonSets would have pods
+    run_in_own_namespaces(checks, cluster, [check_kinds, check_preloads, check_graph_preloads, check_histories,
+                                            check_repetition, check_edits, check_lost_objects])
+    with cluster.namespace() as namespace:  # runs after the others, because DaemonSets would have pods on its node
         check_pins(checks, cluster, namespace)
     check_old_graphs(checks, cluster)
 
@@ -45,58 +45,62 @@ def check(checks, cluster) -> None:
 def check_kinds(checks, cluster, namespace: str) -> None:
     for kind in ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"):
         manifest = workloads.workload(kind, namespace, kind.lower(), replicas=0)
-        cycle(Drill(checks, cluster, namespace, manifest), check=injects(checks, kind))
+        check_cycle(Drill(checks, cluster, namespace, manifest), check=templates_check(checks, kind))
     recreate = workloads.deployment(namespace, "recreate", replicas=0, strategy={"type": "Recreate"})
-    cycle(Drill(checks, cluster, namespace, recreate, "Deployment that recreates"))
-    cycle(Drill(checks, cluster, namespace, with_claims(namespace, "claims"), "StatefulSet with claimed volumes"))
+    check_cycle(Drill(checks, cluster, namespace, recreate, "Deployment, strategy Recreate"))
+    claims = with_claims(namespace, "claims")
+    check_cycle(Drill(checks, cluster, namespace, claims, "StatefulSet with volumeClaimTemplates"))
     on_delete = workloads.workload("DaemonSet", namespace, "on-delete", updateStrategy={"type": "OnDelete"})
-    cycle(Drill(checks, cluster, namespace, on_delete, "DaemonSet that waits for deletions"))
+    check_cycle(Drill(checks, cluster, namespace, on_delete, "DaemonSet, strategy OnDelete"))
     for manifest in (cron_job(namespace, "cron"), workloads.graph_v1beta1(namespace, "graph"),
                      leader_worker_set(namespace, "lws"), ray_cluster(namespace, "ray"), pod_clique_set(namespace, "grove"),
                      rollout(namespace, "argo"), clone_set(namespace, "kruise")):
-        cycle(Drill(checks, cluster, namespace, manifest), check=injects(checks, manifest["kind"]))
+        check_cycle(Drill(checks, cluster, namespace, manifest), check=templates_check(checks, manifest["kind"]))
     template = ("--template", "spec.engine.podTemplate")
     unknown = Drill(checks, cluster, namespace, widget(namespace, "widget"), options=template)
-    cycle(unknown, check=injects(checks, "Widget"))
-    cycle(unknown, check=lambda _: is_found(unknown))
+    check_cycle(unknown, check=templates_check(checks, "Widget"))
+    check_cycle(unknown, check=lambda _: check_scan(unknown))
     for delivery in ("source", "image"):
         if delivery == "source":
-            checks.equal("the source is put there", cluster.cudafault("k8s", "library", "create", "-n", namespace).code, 0)
-        drill = Drill(checks, cluster, namespace, workloads.deployment(namespace, delivery, replicas=0), f"delivery {delivery}")
+            outcome = cluster.cudafault("k8s", "library", "create", "-n", namespace)
+            checks.equal("the source ConfigMap is created", outcome.code, 0)
+        manifest = workloads.deployment(namespace, delivery, replicas=0)
+        drill = Drill(checks, cluster, namespace, manifest, f"delivery {delivery}")
         before, history = drill.snapshot(), drill.history()
-        drill.succeeds("is injected", drill.inject("--delivery", delivery))
-        drill.succeeds("is restored", drill.restore())
-        drill.is_as("is exactly as before", before, history)
-    checks.equal("the source is removed", cluster.cudafault("k8s", "library", "delete", "-n", namespace).code, 0)
+        drill.expect_success("inject succeeds", drill.inject("--delivery", delivery))
+        drill.expect_success("restore succeeds", drill.restore())
+        drill.expect_unchanged("the object is exactly as before", before, history)
+    outcome = cluster.cudafault("k8s", "library", "delete", "-n", namespace)
+    checks.equal("the source ConfigMap is deleted", outcome.code, 0)
     for kind in ("Deployment", "StatefulSet", "DaemonSet"):
         manifest = workloads.workload(kind, namespace, f"numbers-{kind.lower()}", replicas=0)
-        check_numbers(Drill(checks, cluster, namespace, manifest, f"{kind}, restore --exact"))
+        check_exact_restore(Drill(checks, cluster, namespace, manifest, f"{kind}, restore --exact"))
     outcome = cluster.cudafault("k8s", "verify-clean", "-n", namespace)
-    checks.expect("the namespace of all kinds is clean", outcome.code == 0, outcome)
+    checks.expect("verify-clean finds nothing in the namespace of all kinds", outcome.code == 0, outcome)
 
 
 def with_claims(namespace: str, name: str) -> dict:
-    """Its template names a volume that only its controller adds."""
+    """Returns a StatefulSet whose template mounts a volume that only the controller adds."""
     main = workloads.server() | {"volumeMounts": [{"name": "models", "mountPath": "/models"}]}
     claim = {"metadata": {"name": "models"},
              "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}}
     return workloads.workload("StatefulSet", namespace, name, workloads.pod_spec(main), replicas=0, volumeClaimTemplates=[claim])
 
 
-def check_numbers(drill: Drill) -> None:
-    """--exact puts the numbers of revisions back, too."""
+def check_exact_restore(drill: Drill) -> None:
+    """With --exact, restore also restores the revision numbers."""
     before, history = drill.snapshot(), drill.history()
-    was = drill.numbers()
-    drill.succeeds("is injected", drill.inject())
-    drill.expect("its numbers are others", drill.numbers() != was, was)
-    drill.succeeds("is restored", drill.restore("--exact"))
-    drill.is_as("is exactly as before", before, history)
-    drill.has_numbers("the numbers of revisions", was)
+    was = drill.revision_numbers()
+    drill.expect_success("inject succeeds", drill.inject())
+    drill.expect("inject changes the revision numbers", drill.revision_numbers() != was, was)
+    drill.expect_success("restore succeeds", drill.restore("--exact"))
+    drill.expect_unchanged("the object is exactly as before", before, history)
+    drill.expect_revision_numbers("the revision numbers are as before", was)
     outcome = drill.verify("--exact")
-    drill.expect("verify-clean --exact says so", outcome.code == 0, outcome)
+    drill.expect("verify-clean --exact finds nothing", outcome.code == 0, outcome)
 
 
-CONTAINERS = {  # those that are injected, and those that are not
+TEMPLATES = {  # the paths of the templates that are injected, and of those that are not
     "Deployment": (["spec.template"], []), "StatefulSet": (["spec.template"], []), "DaemonSet": (["spec.template"], []),
     "ReplicaSet": (["spec.template"], []), "CronJob": (["spec.jobTemplate.spec.template"], []),
     "DynamoGraphDeployment": (["spec.components.1.podTemplate", "spec.components.2.podTemplate"],
@@ -108,45 +112,49 @@ CONTAINERS = {  # those that are injected, and those that are not
 }
 
 
-def at(object: dict, path: str) -> dict:
+def value_at(object: dict, path: str) -> dict:
     for step in path.split("."):
         object = object[int(step) if step.isdigit() else step]
     return object
 
 
-def is_found(drill: Drill) -> None:
-    """By `scan`, which knows its kind from the record."""
+def check_scan(drill: Drill) -> None:
+    """Checks that `scan` finds an object of an unknown kind, which the record names."""
     found = json.loads(drill.run("scan", "--json").output)["injections"]
     states = [each["state"] for each in found if each["name"] == drill.name]
-    drill.equal("scan: in force", states, ["in force"])
+    drill.equal("scan reports the injection as in force", states, ["in force"])
 
 
-def injects(checks, kind: str):
-    """What is injected is, and what is not is not."""
-    def look(object: dict) -> None:
-        chosen, others = CONTAINERS[kind]
+def templates_check(checks, kind: str):
+    """Returns a function that checks which templates of an object are injected."""
+    def check_templates(object: dict) -> None:
+        chosen, others = TEMPLATES[kind]
         for path in chosen:
-            pod = at(object, path + (".spec.podSpec" if kind == "PodCliqueSet" else ".spec"))
+            pod = value_at(object, path + (".spec.podSpec" if kind == "PodCliqueSet" else ".spec"))
             main = pod["containers"][0]
-            checks.equal(f"{kind}: LD_PRELOAD at {path}", environment(main).get("LD_PRELOAD"), LIBRARY)
-            checks.equal(f"{kind}: variables at {path}", sorted(set(environment(main)) - {"LD_PRELOAD"}), sorted(VARIABLES))
-            checks.equal(f"{kind}: mounts at {path}", {each["mountPath"] for each in main["volumeMounts"]},
+            checks.equal(f"{kind}: LD_PRELOAD at {path} is the library", environment(main).get("LD_PRELOAD"), LIBRARY)
+            checks.equal(f"{kind}: the other variables at {path} are those of cudafault",
+                         sorted(set(environment(main)) - {"LD_PRELOAD"}), sorted(VARIABLES))
+            checks.equal(f"{kind}: the mounts at {path} are those of cudafault",
+                         {each["mountPath"] for each in main["volumeMounts"]},
                          {"/cudafault/plan", "/cudafault/library"})
-            checks.equal(f"{kind}: volumes at {path}", {each["name"] for each in pod["volumes"]},
+            checks.equal(f"{kind}: the volumes at {path} are those of cudafault",
+                         {each["name"] for each in pod["volumes"]},
                          {"cudafault-plan", "cudafault-library"})
         for path in others:
-            checks.expect(f"{kind}: nothing at {path}", "cudafault" not in str(at(object, path)), at(object, path))
-    return look
+            found = value_at(object, path)
+            checks.expect(f"{kind}: no change at {path}", "cudafault" not in str(found), found)
+    return check_templates
 
 
-# LD_PRELOAD of the user's
+# Workloads that set LD_PRELOAD
 
 def reference(kind: str, name: str, key: str, **more) -> dict:
     return {"name": "LD_PRELOAD", "valueFrom": {kind: {"name": name, "key": key, **more}}}
 
 
 def check_preloads(checks, cluster, namespace: str) -> None:
-    """Each with a variable before and one behind it, which keep their places."""
+    """In each case a variable before and a variable after LD_PRELOAD keep their positions."""
     metadata = {"namespace": namespace}
     cluster.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata | {"name": MAP},
                     "data": {"LD_PRELOAD": PRELOAD, "PRELOAD": PRELOAD, "other": "x"}})
@@ -155,76 +163,81 @@ def check_preloads(checks, cluster, namespace: str) -> None:
     alone, helper = LIBRARY, f"{LIBRARY}:$(CUDAFAULT_LD_PRELOAD)"
     cases = {
         "a value": (dict(env={"name": "LD_PRELOAD", "value": PRELOAD}), f"{LIBRARY}:{PRELOAD}"),
-        "two in a value": (dict(env={"name": "LD_PRELOAD", "value": f"{PRELOAD} /b.so"}), f"{LIBRARY}:{PRELOAD} /b.so"),
+        "two libraries": (dict(env={"name": "LD_PRELOAD", "value": f"{PRELOAD} /b.so"}), f"{LIBRARY}:{PRELOAD} /b.so"),
         "an empty value": (dict(env={"name": "LD_PRELOAD", "value": ""}), alone),
         "a reference in a value": (dict(env={"name": "LD_PRELOAD", "value": "$(BEFORE)/b.so"}), f"{LIBRARY}:$(BEFORE)/b.so"),
         "a ConfigMap's key": (dict(env=reference("configMapKeyRef", MAP, "LD_PRELOAD")), helper),
         "a ConfigMap's optional key": (dict(env=reference("configMapKeyRef", MAP, "LD_PRELOAD", optional=True)), helper),
-        "an optional key that is absent": (dict(env=reference("configMapKeyRef", MAP, "none", optional=True)), alone),
-        "an optional ConfigMap that is absent": (dict(env=reference("configMapKeyRef", "no", "none", optional=True)), alone),
+        "an optional absent key": (dict(env=reference("configMapKeyRef", MAP, "none", optional=True)), alone),
+        "an optional absent ConfigMap": (dict(env=reference("configMapKeyRef", "no", "none", optional=True)), alone),
         "a Secret's key": (dict(env=reference("secretKeyRef", SECRET, "LD_PRELOAD")), helper),
         "a Secret's optional key": (dict(env=reference("secretKeyRef", SECRET, "LD_PRELOAD", optional=True)), helper),
-        "all of a ConfigMap": (dict(envFrom={"configMapRef": {"name": MAP}}), f"{LIBRARY}:$(LD_PRELOAD)"),
-        "all of a Secret": (dict(envFrom={"secretRef": {"name": SECRET}}), f"{LIBRARY}:$(LD_PRELOAD)"),
-        "all with a prefix": (dict(envFrom={"configMapRef": {"name": MAP}, "prefix": "LD_"}), f"{LIBRARY}:$(LD_PRELOAD)"),
-        "all with another prefix": (dict(envFrom={"configMapRef": {"name": MAP}, "prefix": "MY_"}), alone),
-        "all of a ConfigMap that is absent": (dict(envFrom={"configMapRef": {"name": "no", "optional": True}}), alone),
+        "envFrom a ConfigMap": (dict(envFrom={"configMapRef": {"name": MAP}}), f"{LIBRARY}:$(LD_PRELOAD)"),
+        "envFrom a Secret": (dict(envFrom={"secretRef": {"name": SECRET}}), f"{LIBRARY}:$(LD_PRELOAD)"),
+        "envFrom with a prefix": (dict(envFrom={"configMapRef": {"name": MAP}, "prefix": "LD_"}),
+                                  f"{LIBRARY}:$(LD_PRELOAD)"),
+        "envFrom with another prefix": (dict(envFrom={"configMapRef": {"name": MAP}, "prefix": "MY_"}), alone),
+        "envFrom an absent ConfigMap": (dict(envFrom={"configMapRef": {"name": "no", "optional": True}}), alone),
     }
     for number, (label, (preload, expected)) in enumerate(cases.items()):
-        around = [{"name": "BEFORE", "value": "/opt"}, {"name": "BEHIND", "value": "2"}]
-        theirs = [preload["env"]] if "env" in preload else []
-        more = {"env": [around[0], *theirs, around[1]]} | ({"envFrom": [preload["envFrom"]]} if "envFrom" in preload else {})
+        around = [{"name": "BEFORE", "value": "/opt"}, {"name": "AFTER", "value": "2"}]
+        existing = [preload["env"]] if "env" in preload else []
+        more = {"env": [around[0], *existing, around[1]]}
+        more |= {"envFrom": [preload["envFrom"]]} if "envFrom" in preload else {}
         spec = workloads.pod_spec(workloads.server(**more))
         manifest = workloads.deployment(namespace, f"preload-{number}", spec, replicas=0)
         drill = Drill(checks, cluster, namespace, manifest, f"LD_PRELOAD from {label}")
-        cycle(drill, check=preloads(drill, preload.get("env"), expected))
+        check_cycle(drill, check=preload_check(drill, preload.get("env"), expected))
 
 
-def preloads(drill: Drill, theirs: dict | None, expected: str):
-    def look(object: dict) -> None:
+def preload_check(drill: Drill, existing: dict | None, expected: str):
+    def check_preload(object: dict) -> None:
         main = object["spec"]["template"]["spec"]["containers"][0]
         found, order = environment(main), [each["name"] for each in main["env"]]
-        drill.equal("LD_PRELOAD", found["LD_PRELOAD"], expected)
-        drill.equal("others", (found["BEFORE"], found["BEHIND"]), ("/opt", "2"))
+        drill.equal("LD_PRELOAD has the library first", found["LD_PRELOAD"], expected)
+        drill.equal("the other variables are unchanged", (found["BEFORE"], found["AFTER"]), ("/opt", "2"))
         if "CUDAFAULT_LD_PRELOAD" in expected:
-            # A variable is replaced by those before it only.
-            drill.equal("the helper variable", found.get("CUDAFAULT_LD_PRELOAD"), theirs["valueFrom"])
-            drill.expect("it stands before", order.index("CUDAFAULT_LD_PRELOAD") < order.index("LD_PRELOAD"), order)
+            # A reference $(NAME) is expanded only if NAME is defined earlier in the list.
+            drill.equal("the helper variable has the reference", found.get("CUDAFAULT_LD_PRELOAD"),
+                        existing["valueFrom"])
+            drill.expect("the helper variable precedes LD_PRELOAD", 
+                         order.index("CUDAFAULT_LD_PRELOAD") < order.index("LD_PRELOAD"), order)
         else:
-            drill.expect("no helper variable", "CUDAFAULT_LD_PRELOAD" not in found, order)
-        if theirs:
-            users = [each for each in order if not each.startswith("CUDAFAULT_")]
-            drill.equal("it has kept its place", users, ["BEFORE", "LD_PRELOAD", "BEHIND"])
-    return look
+            drill.expect("there is no helper variable", "CUDAFAULT_LD_PRELOAD" not in found, order)
+        if existing:
+            others = [each for each in order if not each.startswith("CUDAFAULT_")]
+            drill.equal("LD_PRELOAD keeps its position", others, ["BEFORE", "LD_PRELOAD", "AFTER"])
+    return check_preload
 
 
 def check_graph_preloads(checks, cluster, namespace: str) -> None:
-    """v1beta1: the container's is in force, else spec.env's."""
-    theirs = [{"name": "LD_PRELOAD", "value": PRELOAD}]
-    weaker, both = (workloads.graph_v1beta1(namespace, name) for name in ("weaker", "both"))
-    weaker["spec"]["env"] = both["spec"]["env"] = theirs
-    decoding = both["spec"]["components"][2]["podTemplate"]["spec"]["containers"][0]
-    decoding["env"] = [{"name": "LD_PRELOAD", "value": "/stronger.so"}]
-    for label, manifest, decode in (("a graph's", weaker, PRELOAD), ("a graph's and a container's", both, "/stronger.so")):
-        drill = Drill(checks, cluster, namespace, manifest, f"LD_PRELOAD: {label}")
+    """In v1beta1, LD_PRELOAD of a container takes precedence over that of spec.env."""
+    existing = [{"name": "LD_PRELOAD", "value": PRELOAD}]
+    single, both = (workloads.graph_v1beta1(namespace, name) for name in ("single", "both"))
+    single["spec"]["env"] = both["spec"]["env"] = existing
+    decode_container = both["spec"]["components"][2]["podTemplate"]["spec"]["containers"][0]
+    decode_container["env"] = [{"name": "LD_PRELOAD", "value": "/container.so"}]
+    for label, manifest, decode in (("spec.env", single, PRELOAD), ("spec.env and a container", both, "/container.so")):
+        drill = Drill(checks, cluster, namespace, manifest, f"graph v1beta1, LD_PRELOAD in {label}")
 
-        def look(object: dict, drill=drill, decode=decode) -> None:
+        def check_graph(object: dict, drill=drill, decode=decode) -> None:
             found = [environment(each["podTemplate"]["spec"]["containers"][0]).get("LD_PRELOAD")
                      for each in object["spec"]["components"]]
-            drill.equal("of Frontend, PrefillWorker, DecodeWorker", found,
+            drill.equal("LD_PRELOAD of Frontend, PrefillWorker, DecodeWorker", found,
                         [None, f"{LIBRARY}:{PRELOAD}", f"{LIBRARY}:{decode}"])
-            drill.equal("the graph's own stays", object["spec"]["env"], theirs)
-        cycle(drill, check=look)
+            drill.equal("spec.env is unchanged", object["spec"]["env"], existing)
+        check_cycle(drill, check=check_graph)
 
 
 def check_old_graphs(checks, cluster) -> None:
-    """DynamoGraphDeployment where only v1alpha1 is served. services.X.envs is stronger than spec.envs, and that than
-    mainContainer.env."""
+    """DynamoGraphDeployment if only v1alpha1 is served. There services.X.envs takes precedence over spec.envs, which
+    takes precedence over mainContainer.env."""
     cluster.remove_crd("dynamographdeployments.nvidia.com")
     cluster.install_crd("dynamographdeployments", versions=["v1alpha1"])
     try:
         with cluster.namespace() as namespace:
-            cycle(Drill(checks, cluster, namespace, workloads.graph_v1alpha1(namespace, "plain"), "graph v1alpha1"))
+            plain = workloads.graph_v1alpha1(namespace, "plain")
+            check_cycle(Drill(checks, cluster, namespace, plain, "graph v1alpha1"))
             for where, decode, prefill in (
                     (("service",), "service", None), (("graph",), "graph", "graph"), (("main",), "main", None),
                     (("graph", "main"), "graph", "graph"), (("service", "graph", "main"), "service", "graph")):
@@ -247,15 +260,16 @@ def check_old_graph(checks, cluster, namespace: str, where: tuple, decode: str, 
         service["extraPodSpec"]["mainContainer"]["env"] = entry("main")
     drill = Drill(checks, cluster, namespace, manifest, f"graph v1alpha1, LD_PRELOAD in {' and '.join(where)}")
 
-    def look(object: dict) -> None:
+    def check_graph(object: dict) -> None:
         def effective(name: str) -> str | None:
             return next((each["value"] for each in object["spec"]["services"][name].get("envs", ())
                          if each["name"] == "LD_PRELOAD"), None)
-        drill.equal("of DecodeWorker", effective("DecodeWorker"), f"{LIBRARY}:/{decode}.so")
-        drill.equal("of PrefillWorker", effective("PrefillWorker"), f"{LIBRARY}:/{prefill}.so" if prefill else LIBRARY)
-        drill.equal("of Frontend", effective("Frontend"), None)
-        drill.equal("the graph's own stays", object["spec"].get("envs"), manifest["spec"].get("envs"))
-    cycle(drill, check=look)
+        drill.equal("LD_PRELOAD of DecodeWorker", effective("DecodeWorker"), f"{LIBRARY}:/{decode}.so")
+        expected = f"{LIBRARY}:/{prefill}.so" if prefill else LIBRARY
+        drill.equal("LD_PRELOAD of PrefillWorker", effective("PrefillWorker"), expected)
+        drill.equal("LD_PRELOAD of Frontend", effective("Frontend"), None)
+        drill.equal("spec.envs is unchanged", object["spec"].get("envs"), manifest["spec"].get("envs"))
+    check_cycle(drill, check=check_graph)
 
 
 # --node
@@ -285,12 +299,12 @@ def check_pins(checks, cluster, namespace: str) -> None:
                 spec = workloads.pod_spec(workloads.server(), **({"affinity": affinity} if affinity else {}))
                 name = f"pinned-{number}{'-lost' if lost else ''}"
                 drill = Drill(checks, cluster, namespace, workloads.deployment(namespace, name, spec, replicas=0),
-                              f"--node with {label}{', record lost' if lost else ''}")
+                              f"--node with {label}{'; lost record' if lost else ''}")
                 if lost:
-                    lose_record(drill, "--node", node["metadata"]["name"])
+                    check_lost_record(drill, "--node", node["metadata"]["name"])
                 else:
-                    cycle(drill, "--node", node["metadata"]["name"], check=lambda object: drill.equal(
-                        "affinity", object["spec"]["template"]["spec"]["affinity"], expected))
+                    check_cycle(drill, "--node", node["metadata"]["name"], check=lambda object: drill.equal(
+                        "the affinity is merged", object["spec"]["template"]["spec"]["affinity"], expected))
     finally:
         cluster.api.delete("v1", "Node", None, node["metadata"]["name"])
 
@@ -306,67 +320,73 @@ def check_histories(checks, cluster, namespace: str) -> None:
             variables = [{"name": "N", "value": str(number)}]
             drill.patch([{"op": "add", "path": "/spec/template/spec/containers/0/env", "value": variables}], JSON_PATCH)
             drill.settle()
-        drill.equal("revisions of before", len(drill.history()), revisions)
-        theirs = {each["metadata"]["uid"] for each in drill.history()}
+        drill.equal("number of revisions before inject", len(drill.history()), revisions)
+        original = {each["metadata"]["uid"] for each in drill.history()}
 
-        def look(object: dict, drill=drill, theirs=theirs) -> None:
+        def check_history(object: dict, drill=drill, original=original) -> None:
             drill.settle()
             now = {each["metadata"]["uid"] for each in drill.history()}
-            drill.equal("revisions lost while injected", theirs - now, set())
-            drill.equal("revisions more while injected", len(now - theirs), 1)
-        cycle(drill, check=look)
+            drill.equal("revisions deleted by inject", original - now, set())
+            drill.equal("number of revisions added by inject", len(now - original), 1)
+        check_cycle(drill, check=check_history)
 
 
-# Again and again
+# Repeated commands
 
 def check_repetition(checks, cluster, namespace: str) -> None:
-    drill = Drill(checks, cluster, namespace, workloads.deployment(namespace, "again", replicas=0), "repetition")
+    drill = Drill(checks, cluster, namespace, workloads.deployment(namespace, "again", replicas=0), "repeated commands")
     before, history = drill.snapshot(), drill.history()
-    drill.succeeds("a restore of what was never injected", drill.restore())
-    drill.is_as("it changes nothing", before, history)
-    drill.succeeds("is injected", drill.inject())
+    drill.expect_success("restore succeeds without an injection", drill.restore())
+    drill.expect_unchanged("restore without an injection changes nothing", before, history)
+    drill.expect_success("inject succeeds", drill.inject())
     first = drill.get()
     outcome = drill.inject()
-    drill.expect("the same once more is there already", outcome.code == 0 and "already" in outcome.output, outcome)
+    drill.expect("an identical inject reports an existing injection",
+                 outcome.code == 0 and "already" in outcome.output, outcome)
     outcome = drill.inject("--contract-xid", "79")
-    drill.equal("another injection is refused", outcome.code, 3)
-    drill.expect("it says what to do", "--replace" in outcome.errors and "restore" in outcome.errors, outcome.errors)
-    drill.equal("and changes nothing", drill.get()["metadata"]["resourceVersion"], first["metadata"]["resourceVersion"])
+    drill.equal("a different inject is refused", outcome.code, 3)
+    named = "--replace" in outcome.errors and "restore" in outcome.errors
+    drill.expect("the error names --replace and restore", named, outcome.errors)
+    found = drill.get()["metadata"]["resourceVersion"]
+    drill.equal("the refused inject changes nothing", found, first["metadata"]["resourceVersion"])
     outcome = drill.inject("--replace")
-    drill.expect("the same with --replace is there already", outcome.code == 0 and "already" in outcome.output, outcome)
-    drill.equal("and changes nothing either", drill.get()["spec"], first["spec"])
-    drill.succeeds("another one with --replace", drill.inject("--replace", "--contract-xid", "79"))
+    drill.expect("an identical inject --replace reports an existing injection",
+                 outcome.code == 0 and "already" in outcome.output, outcome)
+    drill.equal("an identical inject --replace does not change the spec", drill.get()["spec"], first["spec"])
+    drill.expect_success("a different inject --replace succeeds", drill.inject("--replace", "--contract-xid", "79"))
     second = drill.get()
     marks = [each["metadata"]["annotations"]["cudafault.dev/injected"] for each in (first, second)]
-    drill.expect("is the second edition of the same run", marks[0].split()[1] == "edition=1" and
+    drill.expect("inject --replace makes the second edition of the same run", marks[0].split()[1] == "edition=1" and
                  marks[1] == marks[0].replace("edition=1", "edition=2"), marks)
     found = environment(second["spec"]["template"]["spec"]["containers"][0])
-    drill.equal("with its variables", (found.get("CUDA_XID_TYPE"), found.get("CUDA_FAULT_INJECTION_ENABLED")), ("79", "1"))
-    drill.succeeds("a third one, without them", drill.inject("--replace"))
+    drill.equal("the second edition has the variables of --contract-xid", 
+                (found.get("CUDA_XID_TYPE"), found.get("CUDA_FAULT_INJECTION_ENABLED")), ("79", "1"))
+    drill.expect_success("inject --replace without --contract-xid succeeds", drill.inject("--replace"))
     found = environment(drill.get()["spec"]["template"]["spec"]["containers"][0])
-    drill.expect("has none", "CUDA_XID_TYPE" not in found, found)
-    drill.succeeds("is restored", drill.restore())
-    drill.is_as("is exactly as before", before, history)
-    drill.is_clean("verify-clean says so")
+    drill.expect("the third edition does not have these variables", "CUDA_XID_TYPE" not in found, found)
+    drill.expect_success("restore succeeds", drill.restore())
+    drill.expect_unchanged("the object is exactly as before", before, history)
+    drill.expect_clean("verify-clean finds nothing")
     outcome = drill.restore()
-    drill.expect("restore again: clean already", outcome.code == 0 and "clean already" in outcome.output, outcome)
-    drill.is_as("it changes nothing", before, history)
-    drill.succeeds("is injected again", drill.inject())
-    drill.succeeds("restore --all", drill.run("restore", "--all"))
-    drill.is_as("is exactly as before once more", before, history)
+    reported = outcome.code == 0 and "clean already" in outcome.output
+    drill.expect("a second restore reports a clean workload", reported, outcome)
+    drill.expect_unchanged("a second restore changes nothing", before, history)
+    drill.expect_success("inject succeeds after restore", drill.inject())
+    drill.expect_success("restore --all succeeds", drill.run("restore", "--all"))
+    drill.expect_unchanged("the object is exactly as before after restore --all", before, history)
 
 
-# Others' edits
+# Edits by other clients
 
-def check_others_edits(checks, cluster, namespace: str) -> None:
+def check_edits(checks, cluster, namespace: str) -> None:
     check_edit(checks, cluster, namespace, "a variable added", add_variable, kept=None)
     check_edit(checks, cluster, namespace, "the image changed", change_image, kept=None)
     check_edit(checks, cluster, namespace, "a label and an annotation added", annotate, kept=None)
     check_edit(checks, cluster, namespace, "minReadySeconds changed", change_seconds, kept=None)
-    check_edit(checks, cluster, namespace, "a volume and an init container added", add_volume, kept=None)
+    check_edit(checks, cluster, namespace, "a volume and a mount added", add_volume, kept=None)
     check_edit(checks, cluster, namespace, "a container added in front", add_container, kept=None)
     check_edit(checks, cluster, namespace, "replicas changed", scale, kept=None,
-               strategy={"type": "Recreate"})  # any other waits for pods to become Ready, and there are no nodes
+               strategy={"type": "Recreate"})  # other strategies wait for Ready pods, and there are no nodes
     check_edit(checks, cluster, namespace, "maxSurge changed", change_surge, kept="maxSurge")
     check_edit(checks, cluster, namespace, "another strategy", recreate, kept="rollingUpdate")
     check_edit(checks, cluster, namespace, "revisionHistoryLimit changed", change_limit, kept="revisionHistoryLimit")
@@ -375,24 +395,25 @@ def check_others_edits(checks, cluster, namespace: str) -> None:
 
 
 def check_edit(checks, cluster, namespace: str, what: str, edit, kept: str | None, **spec: object) -> None:
-    """edit(object) changes an object; done while it is injected, it has to be there afterwards, and nothing else."""
+    """Checks that restore keeps the changes of edit(object) during the injection, and leaves no other change."""
     name = "edited-" + edit.__name__.replace("_", "-")
-    drill = Drill(checks, cluster, namespace, workloads.deployment(namespace, name, replicas=0, **spec), f"meanwhile {what}")
+    drill = Drill(checks, cluster, namespace, workloads.deployment(namespace, name, replicas=0, **spec),
+                  f"{what} during the injection")
     expected = drill.get()
     edit(expected)
-    if not drill.succeeds("is injected", drill.inject()):
+    if not drill.expect_success("inject succeeds", drill.inject()):
         return
 
     drill.change(edit)
     outcome = drill.restore("--json")
-    drill.succeeds("is restored", outcome)
-    drill.equal("it is as before but for the edit", spec_of(drill.get()), spec_of(expected))
-    drill.equal("labels and annotations", labels_of(drill.get()), labels_of(expected))
-    said = str(kept in outcome.output if kept else '"kept": []' in outcome.output)
-    drill.equal("what was kept is said" if kept else "nothing is said to be kept", said, "True")
-    drill.equal("nothing is left beside it", drill.beside_it(), [])
+    drill.expect_success("restore succeeds", outcome)
+    drill.equal("the spec is as before, with the edit", spec_of(drill.get()), spec_of(expected))
+    drill.equal("labels and annotations are as before, with the edit", labels_of(drill.get()), labels_of(expected))
+    reported = kept in outcome.output if kept else '"kept": []' in outcome.output
+    drill.expect(f"restore reports that it kept {kept or 'nothing'}", reported, outcome)
+    drill.equal("no object of cudafault remains", drill.injection_objects(), [])
     clean = drill.run("verify-clean")
-    drill.expect("no trace is left", clean.code == 0, clean)
+    drill.expect("verify-clean finds nothing", clean.code == 0, clean)
     drill.delete()
 
 
@@ -411,7 +432,7 @@ def main_of(object: dict) -> dict:
 
 
 def add_variable(object: dict) -> None:
-    main_of(object).setdefault("env", []).append({"name": "THEIRS", "value": "1"})
+    main_of(object).setdefault("env", []).append({"name": "OTHER", "value": "1"})
 
 
 def change_image(object: dict) -> None:
@@ -429,8 +450,8 @@ def change_seconds(object: dict) -> None:
 
 def add_volume(object: dict) -> None:
     spec = object["spec"]["template"]["spec"]
-    spec.setdefault("volumes", []).append({"name": "theirs", "emptyDir": {}})
-    main_of(object).setdefault("volumeMounts", []).append({"name": "theirs", "mountPath": "/theirs"})
+    spec.setdefault("volumes", []).append({"name": "other", "emptyDir": {}})
+    main_of(object).setdefault("volumeMounts", []).append({"name": "other", "mountPath": "/other"})
 
 
 def add_container(object: dict) -> None:
@@ -483,40 +504,43 @@ def check_lost_objects(checks, cluster, namespace: str) -> None:
              "from": dict(envFrom=[{"configMapRef": {"name": MAP}}])}
     for name, more in cases.items():
         manifest = workloads.deployment(namespace, f"lost-{name}", workloads.pod_spec(workloads.server(**more)), replicas=0)
-        lose_record(Drill(checks, cluster, namespace, manifest, f"record lost, LD_PRELOAD {name}"))
+        check_lost_record(Drill(checks, cluster, namespace, manifest, f"lost record, LD_PRELOAD {name}"))
     for manifest, options in ((workloads.graph_v1beta1(namespace, "lost"), ()), (leader_worker_set(namespace, "lost"), ()),
                               (cron_job(namespace, "lost"), ()),
                               (widget(namespace, "lost"), ("--template", "spec.engine.podTemplate"))):
-        label = f"record of a {manifest['kind']} lost"
-        lose_record(Drill(checks, cluster, namespace, manifest, label, options=options), all_of_it=True)
+        label = f"lost record, plan and libraries of a {manifest['kind']}"
+        check_lost_record(Drill(checks, cluster, namespace, manifest, label, options=options), all_objects=True)
     manifest = workloads.deployment(namespace, "lost-maps", replicas=0)
-    drill = Drill(checks, cluster, namespace, manifest, "plan and libraries lost")
+    drill = Drill(checks, cluster, namespace, manifest, "lost plan and libraries")
     before, history = drill.snapshot(), drill.history()
-    drill.succeeds("is injected", drill.inject())
-    for each in drill.beside_it():
+    drill.expect_success("inject succeeds", drill.inject())
+    for each in drill.injection_objects():
         if "anchor" not in each:
             cluster.api.delete("v1", "ConfigMap", namespace, each.split()[1])
-    drill.succeeds("is restored", drill.restore())
-    drill.is_as("is exactly as before", before, history)
-    drill.is_clean("verify-clean says so")
+    drill.expect_success("restore succeeds", drill.restore())
+    drill.expect_unchanged("the object is exactly as before", before, history)
+    drill.expect_clean("verify-clean finds nothing")
 
 
-def lose_record(drill: Drill, *options: str, all_of_it: bool = False) -> None:
-    """The record is deleted, or plan and libraries as well. Restored by names, and what has none of ours by the workload's annotation; and that is said."""
+def check_lost_record(drill: Drill, *options: str, all_objects: bool = False) -> None:
+    """Deletes the record, or with `all_objects` also the plan and the libraries.
+
+    Checks that restore then finds the edits by names and the workload's annotation, and reports the loss."""
     before, history = drill.get(), drill.history()
-    if not drill.succeeds("is injected", drill.inject(*options)):
+    if not drill.expect_success("inject succeeds", drill.inject(*options)):
         return
-    lost = [each.split()[1] for each in drill.beside_it() if all_of_it or "anchor" in each]
-    drill.equal("objects that are lost", len(lost), 4 if all_of_it else 1)
+    lost = [each.split()[1] for each in drill.injection_objects() if all_objects or "anchor" in each]
+    drill.equal("number of deleted objects", len(lost), 4 if all_objects else 1)
     for name in lost:
         drill.cluster.api.delete("v1", "ConfigMap", drill.namespace, name)
     outcome = drill.restore("--json")
-    drill.expect("is restored, and says that the record was gone", outcome.code == 0 and "record" in outcome.output, outcome)
+    reported = outcome.code == 0 and "record" in outcome.output
+    drill.expect("restore succeeds and reports the lost record", reported, outcome)
     after = drill.get()
-    drill.equal("is as before", changes(essence(before), essence(after)), [])
-    drill.equal("its history is as before", [each["metadata"]["name"] for each in drill.history()],
+    drill.equal("the object is as before", changes(stable_fields(before), stable_fields(after)), [])
+    drill.equal("the history is as before", [each["metadata"]["name"] for each in drill.history()],
                 [each["metadata"]["name"] for each in history])
-    drill.equal("nothing is left beside it", drill.beside_it(), [])
+    drill.equal("no object of cudafault remains", drill.injection_objects(), [])
     clean = drill.run("verify-clean")
-    drill.expect("no trace is left", clean.code == 0, clean)
+    drill.expect("verify-clean finds nothing", clean.code == 0, clean)
     drill.delete()

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The tool is killed at each of its writes, before the API server has it and after it is done, in an injection and in a
-restore. A `restore` from anywhere else ends exactly as it was."""
+"""Kills the tool at each of its writes, before the API server receives the write and after it has completed it, during
+inject and restore. A `restore` with another home directory must then restore the exact state."""
 
 import tempfile
 from functools import partial
 from pathlib import Path
 
 import workloads
-from drill import Drill, changes, each_in_its_namespace, essence, history_differences
+from drill import Drill, changes, history_differences, run_in_own_namespaces, stable_fields
 
 KINDS = ("Deployment", "StatefulSet", "DaemonSet", "DynamoGraphDeployment")
 FEWEST_WRITES = {"inject": 7,  # lease, record, two libraries, plan, workload, lease
@@ -19,8 +19,8 @@ NODE = "kill-point-node"
 
 def check(checks, cluster) -> None:
     cluster.install_crd("dynamographdeployments")
-    each_in_its_namespace(checks, cluster, [partial(check_kind, kind=kind) for kind in KINDS])
-    each_in_its_namespace(checks, cluster, [check_replacement, check_edited_between])
+    run_in_own_namespaces(checks, cluster, [partial(check_kind, kind=kind) for kind in KINDS])
+    run_in_own_namespaces(checks, cluster, [check_replacement, check_edited_between])
 
 
 def check_kind(checks, cluster, namespace: str, kind: str) -> None:
@@ -34,7 +34,7 @@ def check_kind(checks, cluster, namespace: str, kind: str) -> None:
 
 
 def check_replacement(checks, cluster, namespace: str) -> None:
-    """By a pin, which has another strategy; by itself, for other workloads would have pods as soon as there is a node."""
+    """Replaces the injection with a pinned one, which needs a node. Other workloads would have pods on that node."""
     labels = {"kubernetes.io/hostname": NODE, "kubernetes.io/arch": "amd64"}
     cluster.create({"apiVersion": "v1", "kind": "Node", "metadata": {"name": NODE, "labels": labels}})
     try:
@@ -45,21 +45,21 @@ def check_replacement(checks, cluster, namespace: str) -> None:
 
 
 def check_edited_between(checks, cluster, namespace: str) -> None:
-    """After a `restore --exact` that was killed and before the next injection, its user changes the template."""
+    """Another client changes the template between a killed `restore --exact` and the next inject."""
     drill = Drill(checks, cluster, namespace, workloads.deployment(namespace, "edited", replicas=0))
-    drill.succeeds("is injected", drill.inject())
-    outcome, proxy = cluster.killed_at(5, "before", *words(drill, "restore"))
+    drill.expect_success("inject succeeds", drill.inject())
+    outcome, proxy = cluster.killed_at(5, "before", *command(drill, "restore"))
     last = proxy.writes[-1]
-    drill.equal("restore --exact is killed when it would set the number back", (outcome.code, last.method, resource_of(last)),
-                (-9, "PATCH", "replicasets"))
+    drill.equal("restore --exact is killed before it restores the revision number",
+                (outcome.code, last.method, resource_of(last)), (-9, "PATCH", "replicasets"))
     drill.change(lambda object: object["spec"]["template"]["metadata"].setdefault("labels", {}).update(edited="yes"))
-    drill.succeeds("is injected again", drill.inject())
+    drill.expect_success("inject succeeds again", drill.inject())
     restored = drill.restore("--exact")
-    drill.expect("is restored, and its numbers of revisions stay, for there is another one",
+    drill.expect("restore --exact keeps the revision numbers and reports the newer revision",
                  restored.code == 0 and "newer revision" in restored.output + restored.errors, restored)
-    drill.succeeds("is clean", drill.run("verify-clean"))
-    numbers = sorted(number for _, number, _ in drill.numbers()[1].values())
-    drill.equal("no two have the same number", numbers, ["3", "6"])
+    drill.expect_success("verify-clean succeeds", drill.run("verify-clean"))
+    numbers = sorted(number for _, number, _ in drill.revision_numbers()[1].values())
+    drill.equal("no two revisions have the same number", numbers, ["3", "6"])
 
 
 def kill_everywhere(drill: Drill, verbs: list) -> None:
@@ -72,23 +72,24 @@ def kill_everywhere(drill: Drill, verbs: list) -> None:
                 while kill(drill, verb, write, when, elsewhere, before, history):
                     write += 1
                 drill.expect(f"{verb} killed {when} each of {write - 1} writes", write > FEWEST_WRITES[verb], write)
-        drill.equal("nothing is kept elsewhere", [str(each) for each in Path(folder).iterdir()], [])
+        drill.equal("restore leaves no file in the other home directory",
+                    [str(each) for each in Path(folder).iterdir()], [])
 
 
-def words(drill: Drill, verb: str) -> list:
-    whole = {"inject": ["inject", drill.word], "replace": ["inject", drill.word, "--replace", "--node", NODE]}
-    return ["k8s", *whole.get(verb, ["restore", drill.word, "--exact"]), "-n", drill.namespace]
+def command(drill: Drill, verb: str) -> list:
+    commands = {"inject": ["inject", drill.ref], "replace": ["inject", drill.ref, "--replace", "--node", NODE]}
+    return ["k8s", *commands.get(verb, ["restore", drill.ref, "--exact"]), "-n", drill.namespace]
 
 
 def prepare(drill: Drill, verb: str) -> None:
-    """`restore` and an injection's change begin armed, so that disarming is among the writes."""
+    """Arms a plan for all verbs but inject, so that the disarm is among their writes."""
     if verb != "inject":
         outcome = drill.inject()
         assert outcome.code == 0, outcome
-        outcome = drill.run("arm", drill.word, "xid=79")
+        outcome = drill.run("arm", drill.ref, "xid=79")
         assert outcome.code == 0, outcome
     if verb == "restore, record lost":
-        for name in (each.split()[1] for each in drill.beside_it() if "anchor" in each):
+        for name in (each.split()[1] for each in drill.injection_objects() if "anchor" in each):
             drill.cluster.api.delete("v1", "ConfigMap", drill.namespace, name)
 
 
@@ -98,34 +99,37 @@ def resource_of(request) -> str:
 
 
 def kill(drill: Drill, verb: str, write: int, when: str, elsewhere: dict, before: dict, history: list) -> bool:
-    """False if there is no such write: the tool came to its end."""
-    numbers = drill.numbers()
+    """Kills the tool at the write, restores, and checks the state. Returns False if the tool exits before it."""
+    numbers = drill.revision_numbers()
     prepare(drill, verb)
-    outcome, proxy = drill.cluster.killed_at(write, when, *words(drill, verb))
+    outcome, proxy = drill.cluster.killed_at(write, when, *command(drill, verb))
     what = f"{verb} killed {when} write {write}"
     if proxy.writes:
         what += f" ({proxy.writes[-1].method} {resource_of(proxy.writes[-1])})"
     if proxy.killed:
-        drill.equal(f"{what}: it was", (outcome.code, len(proxy.writes)), (-9, write))
+        drill.equal(f"{what}: the tool is killed", (outcome.code, len(proxy.writes)), (-9, write))
     else:
-        # One more or less: a patch is made again where a controller was faster.
-        what = f"{verb} is not killed at write {write}, for it has {len(proxy.writes)}"
+        # The number of writes varies, because a patch is repeated after a conflict with a controller.
+        what = f"{verb} succeeds after {len(proxy.writes)} writes without a kill at write {write}"
         drill.expect(what, outcome.code == 0 and len(proxy.writes) < write, outcome)
     if verb == "restore, inject":
-        # What the first restore has left is not the user's own state.
-        outcome = drill.run("inject", drill.word, "--replace")
-        drill.expect(f"{what}: injected again", outcome.code == 0, outcome)
+        # The state that the first restore left must not become the state to restore.
+        outcome = drill.run("inject", drill.ref, "--replace")
+        drill.expect(f"{what}: inject succeeds again", outcome.code == 0, outcome)
     exact = ["--exact"] if verb in ("restore", "restore, inject") else []
     restored = drill.restore(*exact, **elsewhere)
     is_lost = verb == "restore, record lost"
     clean = drill.run("verify-clean") if is_lost else drill.verify()
-    drill.expect(f"{what}: restored and clean", restored.code == 0 and clean.code == 0, (restored, clean))
+    drill.expect(f"{what}: restore succeeds and verify-clean finds nothing", restored.code == 0 and clean.code == 0,
+                 (restored, clean))
     if exact:
-        drill.has_numbers(f"{what}: with the numbers of revisions", numbers)
-        drill.expect(f"{what}: and nothing to say of them", "revision" not in restored.output + restored.errors, restored)
-    if is_lost:  # with it what it knew of managedFields
-        wrong = changes(essence(before), essence(drill.get())) + history_differences(history, drill.history())
-        drill.equal(f"{what}: as before", wrong + drill.beside_it(), [])
+        drill.expect_revision_numbers(f"{what}: the revision numbers are as before", numbers)
+        silent = "revision" not in restored.output + restored.errors
+        drill.expect(f"{what}: restore reports nothing about revisions", silent, restored)
+    if is_lost:  # the record also had the managedFields
+        wrong = changes(stable_fields(before), stable_fields(drill.get()))
+        wrong += history_differences(history, drill.history())
+        drill.equal(f"{what}: the object is as before", wrong + drill.injection_objects(), [])
     else:
-        drill.is_as(f"{what}: exactly as before", before, history)
+        drill.expect_unchanged(f"{what}: the object is exactly as before", before, history)
     return proxy.killed

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A proxy between a client and the API server that kills the client at a chosen write: before the server has seen it, or
-after the server has done it and before the client knows.
+"""A proxy between a client and the API server that kills the client at a chosen write: before the server receives it,
+or after the server has completed it and before the client receives the response.
 
-Plain HTTP on 127.0.0.1 of the control plane's network namespace; TLS to the API server. The client's own credentials go
-through; a request without any is the admin's. Watches and followed logs stream through.
+The proxy serves plain HTTP on 127.0.0.1 in the control plane's network namespace, and connects to the API server with
+TLS. It forwards the client's credentials and adds its own token to requests without any. It streams watches and
+followed logs.
 """
 
 import http.client
@@ -20,8 +21,8 @@ from urllib.parse import parse_qs, urlsplit
 from api import socket_in
 
 WRITES = ("POST", "PUT", "PATCH", "DELETE")
-QUESTIONS = ("selfsubjectaccessreviews", "selfsubjectrulesreviews", "selfsubjectreviews")
-OF_ONE_CONNECTION = ("connection", "keep-alive", "transfer-encoding", "te", "upgrade", "host", "content-length")
+ACCESS_REVIEWS = ("selfsubjectaccessreviews", "selfsubjectrulesreviews", "selfsubjectreviews")
+HOP_BY_HOP = ("connection", "keep-alive", "transfer-encoding", "te", "upgrade", "host", "content-length")
 
 
 @dataclass
@@ -29,7 +30,7 @@ class Request:
     time: float
     method: str
     path: str
-    write: int  # its number among the writes, from 1; 0 if it writes nothing
+    write: int  # number among the writes, from 1; 0 for a read
     status: int = 0  # 0: not answered
     milliseconds: float = 0
 
@@ -37,17 +38,17 @@ class Request:
 def is_write(method: str, path: str) -> bool:
     url = urlsplit(path)
     dry = "All" in parse_qs(url.query).get("dryRun", ())
-    return method in WRITES and not dry and url.path.rsplit("/", 1)[-1] not in QUESTIONS
+    return method in WRITES and not dry and url.path.rsplit("/", 1)[-1] not in ACCESS_REVIEWS
 
 
 class KillProxy:
-    """`with KillProxy(...) as proxy:` then run the client with `--server {proxy.url}` and set proxy.victim to its pid."""
+    """In a `with` block, run the client with `--server {proxy.url}` and set proxy.client_pid to its pid."""
 
     def __init__(self, network: str, address: str, authority: str, token: str, kill_at: int = 0, when: str = "before") -> None:
         assert when in ("before", "after")
         self.network, self.address, self.token = network, address, token
         self.kill_at, self.when = kill_at, when
-        self.victim: int | None = None
+        self.client_pid: int | None = None
         self.killed = False
         self.requests: list = []
         self._tls = ssl.create_default_context(cafile=authority)
@@ -67,18 +68,18 @@ class KillProxy:
     def writes(self) -> list:
         return [each for each in self.requests if each.write]
 
-    def note(self, method: str, path: str) -> Request:
+    def record(self, method: str, path: str) -> Request:
         with self._lock:
             number = len(self.writes) + 1 if is_write(method, path) else 0
             self.requests.append(Request(time.time(), method, path, number))
             return self.requests[-1]
 
-    def is_fatal(self, request: Request, when: str) -> bool:
+    def is_kill_point(self, request: Request, when: str) -> bool:
         return request.write != 0 and request.write == self.kill_at and when == self.when
 
     def kill(self) -> None:
-        assert self.victim, "nobody said whom to kill"
-        os.kill(self.victim, signal.SIGKILL)
+        assert self.client_pid, "client_pid is not set"
+        os.kill(self.client_pid, signal.SIGKILL)
         self.killed = True
 
     def connect(self) -> http.client.HTTPConnection:
@@ -91,7 +92,7 @@ class KillProxy:
 
 class _Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
     daemon_threads = True
-    block_on_close = False  # watches last
+    block_on_close = False  # watches stay open
 
     def __init__(self, proxy: KillProxy) -> None:
         super().__init__(("127.0.0.1", 0), _Handler, bind_and_activate=False)
@@ -103,7 +104,7 @@ class _Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
         self.port = self.socket.getsockname()[1]
 
     def handle_error(self, *_) -> None:
-        pass  # a client that was killed, or a watch that it left
+        pass  # expected: the client was killed or closed a watch
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
@@ -116,18 +117,18 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def answer(self) -> None:
         proxy = self.server.proxy
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        request = proxy.note(self.command, self.path)
-        if proxy.is_fatal(request, "before"):
+        request = proxy.record(self.command, self.path)
+        if proxy.is_kill_point(request, "before"):
             return self.kill()
         connection = proxy.connect()
         try:
             connection.request(self.command, self.path, body or None, self.forwarded_headers())
             response = connection.getresponse()
             request.status = response.status
-            if proxy.is_fatal(request, "after"):
+            if proxy.is_kill_point(request, "after"):
                 response.read()
                 return self.kill()
-            self.pass_on(response)
+            self.forward(response)
             request.milliseconds = (time.time() - request.time) * 1000
         finally:
             connection.close()
@@ -139,14 +140,14 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.close_connection = True
 
     def forwarded_headers(self) -> dict:
-        headers = {name: value for name, value in self.headers.items() if name.lower() not in OF_ONE_CONNECTION}
+        headers = {name: value for name, value in self.headers.items() if name.lower() not in HOP_BY_HOP}
         headers.setdefault("Authorization", f"Bearer {self.server.proxy.token}")
         return headers
 
-    def pass_on(self, response: http.client.HTTPResponse) -> None:
+    def forward(self, response: http.client.HTTPResponse) -> None:
         self.send_response_only(response.status, response.reason)
         for name, value in response.getheaders():
-            if name.lower() not in OF_ONE_CONNECTION:
+            if name.lower() not in HOP_BY_HOP:
                 self.send_header(name, value)
         if response.length is not None or self.command == "HEAD":
             body = response.read()
@@ -159,7 +160,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.stream(response)
 
     def stream(self, response: http.client.HTTPResponse) -> None:
-        """Each piece as it comes."""
-        while piece := response.read1(65536):
-            self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
+        """Forwards each chunk when it arrives."""
+        while chunk := response.read1(65536):
+            self.wfile.write(b"%x\r\n%s\r\n" % (len(chunk), chunk))
         self.wfile.write(b"0\r\n\r\n")

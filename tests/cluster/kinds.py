@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which object is injected when a user names one, and which are refused, with the ways that exist."""
+"""Checks which object inject selects for a name, and that it refuses other kinds with the alternatives."""
 
 import workloads
-from drill import Drill, Refusals, in_namespace, widget
+from drill import Drill, Refusals, injection_objects_in, widget
 
-MARK = "cudafault.dev/injected"
+ANNOTATION = "cudafault.dev/injected"
 GRAPH = "nvidia.com/v1beta1", "DynamoGraphDeployment"
 
 
@@ -27,45 +27,48 @@ def check_refused(checks, cluster, namespace: str) -> None:
     metadata = {"name": "single", "namespace": namespace}
     spec = workloads.pod_spec(workloads.server())
     cluster.create({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
-    refuses("a Pod", ("pod/single",), "pods single", "Deployment", about=("v1", "Pod", namespace, "single"))
+    refuses("a Pod", ("pod/single",), "pods single", "Deployment", target=("v1", "Pod", namespace, "single"))
     job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": {
         "suspend": True, "template": {"spec": spec | {"restartPolicy": "Never"}}}}
     cluster.create(job)
     refuses("a Job", ("job/single",), "jobs.batch single", "CronJob", "kubectl create job --from=cronjob/",
-            about=("batch/v1", "Job", namespace, "single"))
-    refuses("a Job by path", ("job/single", "--template", "spec.template"), "by no path", "CronJob",
-            about=("batch/v1", "Job", namespace, "single"))
+            target=("batch/v1", "Job", namespace, "single"))
+    refuses("a Job with a template path", ("job/single", "--template", "spec.template"), "by no path", "CronJob",
+            target=("batch/v1", "Job", namespace, "single"))
     cluster.create(widget(namespace, "single"))
-    about = "cudafault.test/v1", "Widget", namespace, "single"
-    refuses("an unknown kind", ("widget/single",), "widgets.cudafault.test single", "--template", about=about)
-    refuses("a path that is not there", ("widget/single", "--template", "spec.engine.template"),
-            "spec.engine.template", about=about)
-    refuses("a path to something else", ("widget/single", "--template", "spec.size"), "spec.size", about=about)
+    target = "cudafault.test/v1", "Widget", namespace, "single"
+    refuses("an unknown kind", ("widget/single",), "widgets.cudafault.test single", "--template", target=target)
+    refuses("a path that does not exist", ("widget/single", "--template", "spec.engine.template"),
+            "spec.engine.template", target=target)
+    refuses("a path that is not a pod template", ("widget/single", "--template", "spec.size"), "spec.size",
+            target=target)
     cluster.create(workloads.deployment(namespace, "app", replicas=0))
-    refuses("a path that is not needed", ("deployment/app", "--template", "spec.template"),
+    refuses("a path for a known kind", ("deployment/app", "--template", "spec.template"),
             "leave the template path out")
-    drill = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings", "namespace": namespace}}
-    cluster.create(drill)
+    config_map = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings", "namespace": namespace}}
+    cluster.create(config_map)
     outcome = cluster.cudafault("k8s", "inject", "configmap/settings", "-n", namespace)
-    checks.expect("a ConfigMap is no workload", outcome.code == 3 and "--template" in outcome.errors, outcome)
+    refused = outcome.code == 3 and "--template" in outcome.errors
+    checks.expect("inject of a ConfigMap is refused, and the error names --template", refused, outcome)
 
 
 def check_templates(checks, cluster, namespace: str) -> None:
-    """--container chooses, and what was not chosen stays."""
+    """--container selects the containers to inject; inject does not change the others."""
     two = workloads.pod_spec(workloads.server(), workloads.container("side-car", gpus=0), workloads.container("other", gpus=1))
     for label, options, expected in (("containers with GPUs", (), ["main", "other"]),
                                      ("by name", ("--container", "side-car"), ["side-car"]),
                                      ("by glob", ("--container", "*r"), ["side-car", "other"]),
-                                     ("by two", ("--container", "main", "--container", "side*"), ["main", "side-car"])):
+                                     ("by two names", ("--container", "main", "--container", "side*"), ["main", "side-car"])):
         name = label.replace(" ", "-").lower()
         manifest = workloads.deployment(namespace, name, two, replicas=0)
         drill = Drill(checks, cluster, namespace, manifest, label, options=options)
         before = drill.snapshot()
-        drill.succeeds("is injected", drill.inject())
+        drill.expect_success("inject succeeds", drill.inject())
         containers = drill.get()["spec"]["template"]["spec"]["containers"]
-        drill.equal("those that are", [each["name"] for each in containers if "cudafault" in str(each).lower()], expected)
-        drill.succeeds("is restored", drill.restore())
-        drill.is_as("is exactly as before", before)
+        injected = [each["name"] for each in containers if "cudafault" in str(each).lower()]
+        drill.equal("only the selected containers are injected", injected, expected)
+        drill.expect_success("restore succeeds", drill.restore())
+        drill.expect_unchanged("the object is exactly as before", before)
 
 
 def check_nothing_reached(checks, cluster, namespace: str) -> None:
@@ -108,7 +111,7 @@ def owned_by(manifest: dict, owner: dict) -> dict:
 
 
 def check_owners(checks, cluster, namespace: str) -> None:
-    """What is changed is the top-most owner: everything below would be put back."""
+    """The top-level controller is injected, because it would revert edits of the objects that it owns."""
     refuses = Refusals(checks, cluster, namespace)
     graph = cluster.api.create(workloads.graph_v1beta1(namespace, "graph"))
     cluster.create(owned_by(workloads.deployment(namespace, "graph-decode", replicas=0), graph))
@@ -119,59 +122,67 @@ def check_owners(checks, cluster, namespace: str) -> None:
         found = {}
         for version, kind in (("apps/v1", "Deployment"), ("apps/v1", "ReplicaSet"), GRAPH):
             for each in cluster.api.list(version, kind, namespace):
-                found[f"{kind}/{each['metadata']['name']}"] = each["metadata"].get("annotations", {}).get(MARK)
+                found[f"{kind}/{each['metadata']['name']}"] = each["metadata"].get("annotations", {}).get(ANNOTATION)
         return found
 
     for word, expected in ((f"replicaset/{replica_set}", "Deployment/plain"),
                            ("deployment/graph-decode", "DynamoGraphDeployment/graph")):
         outcome = cluster.cudafault("k8s", "inject", word, "-n", namespace)
-        drill.succeeds(f"{word.split('-')[0]} of an owner is injected", outcome)
-        found = {name for name, mark in injected().items() if mark}
-        # The Deployment controller copies the mark to the ReplicaSet that it makes of it.
-        drill.equal(f"it is {expected} that is", {each for each in found if not each.startswith("ReplicaSet")}, {expected})
-        drill.expect(f"{expected} is named", expected.split("/")[1] in outcome.output, outcome)
+        drill.expect_success(f"inject of the owned {word.split('/')[0]} succeeds", outcome)
+        found = {name for name, value in injected().items() if value}
+        # The Deployment controller copies the annotation to the ReplicaSet that it creates.
+        drill.equal(f"only {expected} is injected", {each for each in found if not each.startswith("ReplicaSet")},
+                    {expected})
+        drill.expect(f"the output names {expected}", expected.split("/")[1] in outcome.output, outcome)
         outcome = cluster.cudafault("k8s", "restore", word, "-n", namespace)
-        drill.succeeds("its owner is restored by the same name", outcome)
-        drill.equal("nothing is marked", [name for name, mark in injected().items() if mark], [])
-        drill.equal("nothing is beside it", in_namespace(cluster, namespace), [])
+        drill.expect_success("restore with the same name restores the owner", outcome)
+        drill.equal("no object has the annotation", [name for name, value in injected().items() if value], [])
+        drill.equal("no object of cudafault remains", injection_objects_in(cluster, namespace), [])
     owner = cluster.api.create(widget(namespace, "owner"))
     cluster.create(owned_by(workloads.deployment(namespace, "of-a-widget", replicas=0), owner))
-    refuses("a Deployment of an unknown owner", ("deployment/of-a-widget",), "widgets.cudafault.test owner",
-            "--template", about=("apps/v1", "Deployment", namespace, "of-a-widget"))
+    refuses("a Deployment with an owner of an unknown kind", ("deployment/of-a-widget",),
+            "widgets.cudafault.test owner",
+            "--template", target=("apps/v1", "Deployment", namespace, "of-a-widget"))
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "of-plain", "namespace": namespace},
            "spec": workloads.pod_spec(workloads.server())}
     cluster.create(owned_by(pod, drill.get()))
     outcome = cluster.cudafault("k8s", "inject", "pod/of-plain", "-n", namespace, "--no-wait")
-    drill.expect("a Pod stands for its owner", outcome.code == 0 and "deployments.apps plain" in outcome.output, outcome)
+    named = outcome.code == 0 and "deployments.apps plain" in outcome.output
+    drill.expect("inject of an owned Pod injects its owner", named, outcome)
     cluster.api.delete("v1", "Pod", namespace, "of-plain", gracePeriodSeconds=0)
-    drill.succeeds("which is restored", drill.restore())
+    drill.expect_success("restore of the owner succeeds", drill.restore())
 
 
 def check_bare_names(checks, cluster, namespace: str) -> None:
-    """A NAME alone is a graph, and else a Deployment."""
-    def marked(version: str, kind: str) -> bool:
-        return MARK in cluster.api.get(version, kind, namespace, "both")["metadata"].get("annotations", {})
+    """A NAME without a kind means a DynamoGraphDeployment, or a Deployment if there is no such graph."""
+    def is_injected(version: str, kind: str) -> bool:
+        return ANNOTATION in cluster.api.get(version, kind, namespace, "both")["metadata"].get("annotations", {})
 
     cluster.create(workloads.deployment(namespace, "both", replicas=0))
-    checks.equal("a name alone is injected", cluster.cudafault("k8s", "inject", "both", "-n", namespace).code, 0)
-    checks.expect("as a Deployment", marked("apps/v1", "Deployment"))
-    checks.equal("and restored", cluster.cudafault("k8s", "restore", "both", "-n", namespace).code, 0)
-    checks.expect("it is not injected any more", not marked("apps/v1", "Deployment"))
+    outcome = cluster.cudafault("k8s", "inject", "both", "-n", namespace)
+    checks.equal("inject of a bare name succeeds", outcome.code, 0)
+    checks.expect("the bare name means the Deployment", is_injected("apps/v1", "Deployment"))
+    outcome = cluster.cudafault("k8s", "restore", "both", "-n", namespace)
+    checks.equal("restore of a bare name succeeds", outcome.code, 0)
+    checks.expect("the Deployment is restored", not is_injected("apps/v1", "Deployment"))
     cluster.create(workloads.graph_v1beta1(namespace, "both"))
-    checks.equal("where a graph has that name, too", cluster.cudafault("k8s", "inject", "both", "-n", namespace).code, 0)
-    checks.equal("the graph is", (marked(*GRAPH), marked("apps/v1", "Deployment")), (True, False))
-    checks.equal("and is restored", cluster.cudafault("k8s", "restore", "both", "-n", namespace).code, 0)
-    checks.expect("it is not injected any more either", not marked(*GRAPH))
+    outcome = cluster.cudafault("k8s", "inject", "both", "-n", namespace)
+    checks.equal("inject of a bare name succeeds if a graph has it too", outcome.code, 0)
+    checks.equal("the bare name means the graph", (is_injected(*GRAPH), is_injected("apps/v1", "Deployment")),
+                 (True, False))
+    outcome = cluster.cudafault("k8s", "restore", "both", "-n", namespace)
+    checks.equal("restore of a bare name succeeds if a graph has it too", outcome.code, 0)
+    checks.expect("the graph is restored", not is_injected(*GRAPH))
 
 
-MOST_REQUESTS = 14
+MAX_REQUESTS = 14
 
 
 def check_requests(checks, cluster, namespace: str) -> None:
     cluster.create(workloads.deployment(namespace, "counted", replicas=0))
     outcome, proxy = cluster.killed_at(0, "before", "k8s", "inject", "deployment/counted", "-n", namespace)
-    checks.equal("an injection is counted", outcome.code, 0)
+    checks.equal("inject succeeds through the recording proxy", outcome.code, 0)
     patch = next(number for number, each in enumerate(proxy.requests, 1)
                  if each.method == "PATCH" and each.write and each.path.split("?")[0].endswith("/deployments/counted"))
-    what = f"at most {MOST_REQUESTS} requests up to and including the patch ({patch})"
-    checks.expect(what, patch <= MOST_REQUESTS, proxy.requests)
+    what = f"inject sends at most {MAX_REQUESTS} requests up to and including the patch ({patch})"
+    checks.expect(what, patch <= MAX_REQUESTS, proxy.requests)

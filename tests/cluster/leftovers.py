@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`verify-clean` ends with 4 for each thing that could have been left behind, and names it."""
+"""Checks that `verify-clean` exits with 4 for each possible leftover and names it."""
 
 import copy
 import json
@@ -25,16 +25,17 @@ def expect_found(checks, cluster, namespace: str, what: str, *words: str, more: 
     outcome = cluster.cudafault("k8s", "verify-clean", "-n", namespace, "--json", *more)
     traces = json.loads(outcome.output)["traces"]
     named = [each for each in traces if all(word in each["sentence"] for word in words)]
-    checks.expect(f"leftover {what}: found and named", outcome.code == 4 and bool(named), outcome)
+    checks.expect(f"verify-clean finds and names the {what}", outcome.code == 4 and bool(named), outcome)
 
 
 def expect_clean(checks, cluster, namespace: str, what: str) -> None:
     outcome = cluster.cudafault("k8s", "verify-clean", "-n", namespace, "--json")
-    checks.expect(f"without the {what}: clean", outcome.code == 0 and json.loads(outcome.output)["clean"], outcome)
+    is_clean = outcome.code == 0 and json.loads(outcome.output)["clean"]
+    checks.expect(f"verify-clean finds nothing without the {what}", is_clean, outcome)
 
 
 def check_objects(checks, cluster, namespace: str) -> None:
-    """What would stand beside a workload."""
+    """Leftover objects beside the workloads."""
     expect_clean(checks, cluster, namespace, "leftovers")
 
     def config_map(name: str, **metadata: object) -> dict:
@@ -55,7 +56,7 @@ def check_objects(checks, cluster, namespace: str) -> None:
         "plan": config_map(f"cudafault-plan-{HASH}"),
         "library": config_map(f"cudafault-library-{HASH}-amd64"),
         "source": config_map("cuda-fault-injection-lib"),
-        "ConfigMap with our label": config_map("x", labels={"app.kubernetes.io/managed-by": "cudafault"}),
+        "ConfigMap with cudafault's label": config_map("x", labels={"app.kubernetes.io/managed-by": "cudafault"}),
         "Lease": lease,
         "ReplicaSet with an injected template": template,
         "ControllerRevision with an injected template": revision,
@@ -71,10 +72,10 @@ def check_objects(checks, cluster, namespace: str) -> None:
 
 
 def check_workloads(checks, cluster, namespace: str) -> None:
-    """What would stand in one."""
+    """Leftovers in the specs and annotations of workloads."""
     volume = {"name": "cudafault-plan", "configMap": {"name": f"cudafault-plan-{HASH}"}}
-    mount = {"name": "theirs", "mountPath": "/cudafault/plan"}
-    theirs = {"name": "theirs", "emptyDir": {}}
+    mount = {"name": "other", "mountPath": "/cudafault/plan"}
+    other = {"name": "other", "emptyDir": {}}
     compiler = workloads.container("compile-cuda-fault-lib", gpus=0)
     helper = {"name": "LD_PRELOAD", "value": "$(CUDAFAULT_LD_PRELOAD)"}
     preload = {"name": "LD_PRELOAD", "value": "/opt/a.so:/cudafault/library/libcudafault.so"}
@@ -85,7 +86,8 @@ def check_workloads(checks, cluster, namespace: str) -> None:
         "library in LD_PRELOAD": (workloads.pod_spec(workloads.server(env=[preload])), "library in LD_PRELOAD"),
         "helper in LD_PRELOAD": (workloads.pod_spec(workloads.server(env=[helper])), "library in LD_PRELOAD"),
         "volume": (workloads.pod_spec(workloads.server(), volumes=[volume]), "volume cudafault-plan"),
-        "mount": (workloads.pod_spec(workloads.server(volumeMounts=[mount]), volumes=[theirs]), "volume mount /cudafault/plan"),
+        "mount": (workloads.pod_spec(workloads.server(volumeMounts=[mount]), volumes=[other]),
+                  "volume mount /cudafault/plan"),
         "init container": (workloads.pod_spec(workloads.server(), initContainers=[compiler]), "init container"),
     }
     for number, (what, (spec, words)) in enumerate(cases.items()):
@@ -94,43 +96,45 @@ def check_workloads(checks, cluster, namespace: str) -> None:
             cluster.create(manifest)
             expect_found(checks, cluster, namespace, f"{what} in a {kind}", words, manifest["metadata"]["name"])
             cluster.api.delete(APPS, kind, namespace, manifest["metadata"]["name"], propagationPolicy="Background")
-        wait_until_gone(cluster, namespace)
+        wait_until_deleted(cluster, namespace)
     expect_clean(checks, cluster, namespace, "planted workloads")
-    mark = {"metadata": {"annotations": {"cudafault.dev/injected": "run=1 edition=1"}}}
+    annotation = {"metadata": {"annotations": {"cudafault.dev/injected": "run=1 edition=1"}}}
     for manifest in (*(workloads.workload(kind, namespace, "marked", replicas=0)
                        for kind in ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet")),
                      cron_job(namespace, "marked"), workloads.graph_v1beta1(namespace, "marked")):
-        about = manifest["apiVersion"], manifest["kind"], namespace, "marked"
+        target = manifest["apiVersion"], manifest["kind"], namespace, "marked"
         cluster.create(manifest)
-        cluster.api.patch(*about, mark)
-        expect_found(checks, cluster, namespace, f"mark on a {manifest['kind']}", "annotation cudafault.dev/injected")
-        cluster.api.delete(*about, propagationPolicy="Background")
-        wait_until_gone(cluster, namespace)
-    expect_clean(checks, cluster, namespace, "marks")
+        cluster.api.patch(*target, annotation)
+        expect_found(checks, cluster, namespace, f"annotation on a {manifest['kind']}",
+                     "annotation cudafault.dev/injected")
+        cluster.api.delete(*target, propagationPolicy="Background")
+        wait_until_deleted(cluster, namespace)
+    expect_clean(checks, cluster, namespace, "annotations")
 
 
-def wait_until_gone(cluster, namespace: str) -> None:
-    """Everything that a workload and its controller made."""
+def wait_until_deleted(cluster, namespace: str) -> None:
+    """Waits until the workloads and the objects of their controllers are deleted."""
     kinds = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "ControllerRevision")
-    cluster.wait(lambda: not any(cluster.api.list(APPS, kind, namespace) for kind in kinds), 30, "the end of the workloads")
+    cluster.wait(lambda: not any(cluster.api.list(APPS, kind, namespace) for kind in kinds), 30,
+                 "the deletion of the workloads")
 
 
 def check_managers(checks, cluster, namespace: str) -> None:
-    """Fields that are ours by the API server's books."""
+    """Fields that cudafault owns according to managedFields."""
     cluster.create(workloads.workload("Deployment", namespace, "managed", replicas=0))
-    drill_path = APPS, "Deployment", namespace, "managed"
-    cluster.api.patch(*drill_path, {"spec": {"minReadySeconds": 1}}, fieldManager="cudafault")
+    target = APPS, "Deployment", namespace, "managed"
+    cluster.api.patch(*target, {"spec": {"minReadySeconds": 1}}, fieldManager="cudafault")
     for more in ((), ("--exact",)):
         expect_found(checks, cluster, namespace, f"field manager {' '.join(more)}", "field manager cudafault", more=more)
-    cluster.api.delete(*drill_path, propagationPolicy="Background")
-    wait_until_gone(cluster, namespace)
+    cluster.api.delete(*target, propagationPolicy="Background")
+    wait_until_deleted(cluster, namespace)
 
 
 def check_differences(checks, cluster, namespace: str) -> None:
-    """Against a snapshot, whatever is not as it was counts."""
+    """With --against, verify-clean reports every difference from the snapshot."""
     drill = Drill(checks, cluster, namespace, workloads.deployment(namespace, "app", replicas=0), "difference")
     original = drill.snapshot()
-    drill.is_clean("none at first")
+    drill.expect_clean("verify-clean finds none without a change")
 
     def pod(object: dict) -> dict:
         return object["spec"]["template"]["spec"]
@@ -151,19 +155,20 @@ def check_differences(checks, cluster, namespace: str) -> None:
         outcome = drill.verify("--json")
         found = [each["path"] for each in json.loads(outcome.output)["differences"]
                  if each["object"].startswith("deployments.apps app ") and "managedFields" not in each["path"]]
-        drill.expect(f"{what}: found, and nothing else", outcome.code == 4 and len(found) == 1 and found[0].startswith(what), found)
+        is_reported = outcome.code == 4 and len(found) == 1 and found[0].startswith(what)
+        drill.expect(f"verify-clean reports {what} and no other path", is_reported, found)
 
-        def put_back(object: dict) -> None:
+        def revert(object: dict) -> None:
             object["spec"] = copy.deepcopy(original["spec"])
             object["metadata"]["labels"] = original["metadata"].get("labels", {})
             own = {name: value for name, value in object["metadata"]["annotations"].items() if name != "a"}
             object["metadata"]["annotations"] = own
-        drill.change(put_back)
+        drill.change(revert)
     extra = workloads.workload("ReplicaSet", namespace, "extra", replicas=0)
     cluster.create(extra)
-    wholes = cluster.cudafault("k8s", "snapshot", "-o", drill.file, "-n", namespace)
-    checks.equal("a snapshot of the namespace", wholes.code, 0)
+    saved = cluster.cudafault("k8s", "snapshot", "-o", drill.file, "-n", namespace)
+    checks.equal("snapshot of the namespace succeeds", saved.code, 0)
     cluster.api.delete(APPS, "ReplicaSet", namespace, "extra")
     cluster.wait(lambda: not cluster.api.find(APPS, "ReplicaSet", namespace, "extra"))
     outcome = drill.verify("--json")
-    drill.expect("an object that is gone: found", outcome.code == 4 and "extra" in outcome.output, outcome)
+    drill.expect("verify-clean reports a deleted object", outcome.code == 4 and "extra" in outcome.output, outcome)

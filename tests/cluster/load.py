@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Steady requests to every pod of a workload, and what became of each."""
+"""Sends steady requests to every pod of a workload and records the result of each."""
 
 import http.client
 import json
@@ -16,16 +16,16 @@ class Request:
     milliseconds: float
     pod: str
     address: str
-    status: int  # 0: nobody listens, or no answer came
-    detail: str  # "gpu 0", the server's error, or what happened to the connection
+    status: int  # 0: no response
+    detail: str  # "gpu 0", the server's error, or the exception of the connection
 
     @property
     def ok(self) -> bool:
         return self.status == 200
 
 
-def ask(network: str, address: str, port: int, timeout: float) -> tuple:
-    """(status, detail) of one request to the inference server."""
+def send_request(network: str, address: str, port: int, timeout: float) -> tuple:
+    """Sends a request to the inference server and returns (status, detail)."""
     connection = NetworkConnection(network, address, port, timeout)
     try:
         connection.request("POST", "/generate", body='{"input": [1, 2, 3, 4]}', headers={"Content-Type": "application/json"})
@@ -39,8 +39,8 @@ def ask(network: str, address: str, port: int, timeout: float) -> tuple:
 
 
 class Load:
-    """While it is open, each pod that fits the selector gets `rate` requests a second, from when it has an address (or
-    is Ready, as a Service would have it) until it is gone."""
+    """In a `with` block, each pod that matches the selector gets `rate` requests per second, as soon as it has an
+    address and until it is deleted. With ready_only, it gets them only while it is Ready."""
 
     def __init__(self, api: Api, network: str, namespace: str, selector: str, rate: float = 10, port: int = 8000,
                  ready_only: bool = False, timeout: float = 2) -> None:
@@ -62,18 +62,18 @@ class Load:
             thread.join()
 
     def requests(self, since: float = 0, pod: str | None = None) -> list:
-        """In the order in which they were sent."""
+        """Returns the requests in the order in which they were sent."""
         chosen = [each for each in list(self._requests) if each.sent >= since and pod in (None, each.pod)]
         return sorted(chosen, key=lambda each: each.sent)
 
     def wait_for(self, matches, since: float = 0, timeout: float = 30) -> Request:
-        """The first request since then for which matches(request) holds."""
+        """Returns the first request sent since `since` for which matches(request) is true."""
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
             if found := next((each for each in self.requests(since) if matches(each)), None):
                 return found
             time.sleep(0.01)
-        raise TimeoutError("no such request")
+        raise TimeoutError(f"no matching request within {timeout} s")
 
     def _follow_pods(self) -> None:
         while not self._ended.wait(0.2):
@@ -96,7 +96,7 @@ class Load:
     def _send(self, pod: str, address: str) -> None:
         while pod in self._targets and not self._ended.is_set():
             sent, begin = time.time(), time.monotonic()
-            status, detail = ask(self.network, address, self.port, self.timeout)
+            status, detail = send_request(self.network, address, self.port, self.timeout)
             taken = time.monotonic() - begin
             self._requests.append(Request(sent, taken * 1000, pod, address, status, detail))
             self._ended.wait(max(0, self.interval - taken))

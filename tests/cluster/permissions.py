@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The Role that `cudafault k8s rbac VERB` prints suffices for that verb, and nothing in it is unused."""
+"""Checks that the Role that `cudafault k8s rbac VERB` prints suffices for the verb and has no unused permission."""
 
 import json
 from urllib.parse import parse_qs, urlsplit
@@ -7,25 +7,27 @@ from urllib.parse import parse_qs, urlsplit
 import workloads
 from drill import Drill, cron_job, ray_cluster
 
-# Needed in situations that are not made here, for each verb of the tool; with the reason.
+# Permissions of each verb for situations that these tests do not create, with the reason.
 RARE = {
     "plan": {},
-    "inject": {("patch", "leases.coordination.k8s.io"): "renewed after 20 s, or taken over from somebody who was killed",
-               ("list", "events"): "why pods do not come",
-               ("watch", "pods"): "while there are pods to wait for",
-               ("get", "pods/log"): "of pods that run"},
-    "arm": {("get", "pods"): "of pods that do not answer",
-            ("get", "WORKLOAD"): "if that is not what was injected, but an object below",
-            ("patch", "pods"): "of pods that there are", ("get", "pods/log"): "of pods that run"},
-    "disarm": {("get", "pods"): "of pods that do not answer",
-               ("get", "WORKLOAD"): "if that is not what was injected, but an object below",
-               ("patch", "pods"): "of pods that there are", ("get", "pods/log"): "of pods that run"},
-    "status": {("get", "pods/log"): "of pods that run", ("list", "events"): "of pods that do not come"},
-    "restore": {("patch", "leases.coordination.k8s.io"): "renewed after 20 s, or taken over from somebody who was killed",
-                ("watch", "pods"): "while there are pods to wait for", ("patch", "pods"): "of pods that there are",
-                ("create", "configmaps"): "a record, where it is gone"},
+    "inject": {("patch", "leases.coordination.k8s.io"): "renews the lease, or takes it from a killed process",
+               ("list", "events"): "explains pods that do not start",
+               ("watch", "pods"): "waits for pods",
+               ("get", "pods/log"): "reads logs of running pods"},
+    "arm": {("get", "pods"): "reads pods that do not acknowledge the plan",
+            ("get", "WORKLOAD"): "the named object is owned by the injected one",
+            ("patch", "pods"): "annotates running pods", ("get", "pods/log"): "reads logs of running pods"},
+    "disarm": {("get", "pods"): "reads pods that do not acknowledge the plan",
+               ("get", "WORKLOAD"): "the named object is owned by the injected one",
+               ("patch", "pods"): "annotates running pods", ("get", "pods/log"): "reads logs of running pods"},
+    "status": {("get", "pods/log"): "reads logs of running pods",
+               ("list", "events"): "explains pods that do not start"},
+    "restore": {("patch", "leases.coordination.k8s.io"): "renews the lease, or takes it from a killed process",
+                ("watch", "pods"): "waits for pods", ("patch", "pods"): "annotates running pods",
+                ("create", "configmaps"): "creates a deleted record again"},
 }
-OF_AN_OPERATOR = {("delete", "replicasets.apps"), ("delete", "controllerrevisions.apps")}  # there is none here
+# Restore deletes these objects only if an operator created them, and no operator runs here.
+OPERATOR_PERMISSIONS = {("delete", "replicasets.apps"), ("delete", "controllerrevisions.apps")}
 KINDS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "CronJob", "DynamoGraphDeployment", "RayCluster")
 
 
@@ -36,7 +38,7 @@ def check(checks, cluster) -> None:
         for kind in KINDS:
             check_kind(checks, cluster, namespace, kind)
         check_exact(checks, cluster, namespace)
-        check_looking(checks, cluster, namespace)
+        check_readers(checks, cluster, namespace)
         check_deletion(checks, cluster, namespace)
         check_all(checks, cluster, namespace)
         check_nodes(checks, cluster, namespace)
@@ -60,7 +62,7 @@ def role(cluster, verb: str, namespace: str, *more: str) -> list:
 
 
 def granted(rules: list) -> set:
-    """(verb, resource.group) of each."""
+    """Returns the granted (verb, resource.group) pairs."""
     found = set()
     for rule in rules:
         for group in rule["apiGroups"]:
@@ -70,7 +72,7 @@ def granted(rules: list) -> set:
 
 
 def used(requests: list) -> set:
-    """(verb, resource.group) of each request for an object; without discovery, and what everybody may ask."""
+    """Returns the (verb, resource.group) pairs of the requests, without discovery and access reviews."""
     found = set()
     for request in requests:
         url = urlsplit(request.path)
@@ -90,22 +92,22 @@ def used(requests: list) -> set:
 def check_kind(checks, cluster, namespace: str, kind: str) -> None:
     drill = Drill(checks, cluster, namespace, manifest_of(kind, namespace))
     before, history = drill.snapshot(), drill.history()
-    inject = ["inject", drill.word]
-    commands = {"plan": [["plan", drill.word]], "inject": [inject, [*inject, "--replace", "--contract-xid", "79"]],
-                "arm": [["arm", drill.word, "xid=79"]], "status": [["status", drill.word]], "disarm": [["disarm", drill.word]],
-                "restore": [["restore", drill.word]]}
+    inject = ["inject", drill.ref]
+    commands = {"plan": [["plan", drill.ref]], "inject": [inject, [*inject, "--replace", "--contract-xid", "79"]],
+                "arm": [["arm", drill.ref, "xid=79"]], "status": [["status", drill.ref]],
+                "disarm": [["disarm", drill.ref]], "restore": [["restore", drill.ref]]}
     for verb, runs in commands.items():
         rules = role(cluster, verb, namespace, "--kind", kind)
         account = cluster.service_account(namespace, f"{verb}-{kind.lower()}", rules)
         if verb == "restore":
-            drill.succeeds("is armed again", drill.run("arm", drill.word, "xid=79"))
-        workload = f"{plural_of(cluster, drill)}"
+            drill.expect_success("arm succeeds again", drill.run("arm", drill.ref, "xid=79"))
+        workload = plural_of(cluster, drill)
         rare = {(each, workload if resource == "WORKLOAD" else resource) for each, resource in RARE[verb]}
         if verb == "restore" and drill.version not in ("apps/v1", "batch/v1"):
-            rare |= OF_AN_OPERATOR
+            rare |= OPERATOR_PERMISSIONS
         check_role(checks, cluster, f"Role of {verb} {kind}", rules, account, runs, namespace, rare)
-    drill.is_as("after all that: exactly as before", before, history)
-    drill.is_clean("verify-clean says so")
+    drill.expect_unchanged("the object is exactly as before after all verbs", before, history)
+    drill.expect_clean("verify-clean finds nothing")
 
 
 def plural_of(cluster, drill: Drill) -> str:
@@ -119,14 +121,14 @@ def check_role(checks, cluster, what: str, rules: list, account, runs: list, nam
         outcome, proxy = cluster.killed_at(0, "before", "k8s", *words, "-n", namespace, account=account)
         checks.expect(f"{what}: suffices for {' '.join(words)}", outcome.code == 0, outcome)
         requests += proxy.requests
-    checks.equal(f"{what}: nothing is refused", refusals(requests, namespace), set())
+    checks.equal(f"{what}: no request is refused", refusals(requests, namespace), set())
     unused = granted(rules) - used(requests)
-    checks.expect(f"{what}: nothing unused", unused <= rare, unused - rare)
-    checks.expect(f"{what}: what is said to be rare is", not rare & used(requests), rare & used(requests))
+    checks.expect(f"{what}: no permission is unused", unused <= rare, unused - rare)
+    checks.expect(f"{what}: no permission in RARE is used", not rare & used(requests), rare & used(requests))
 
 
 def refusals(requests: list, namespace: str) -> set:
-    """But for nodes and the namespace itself, which are looked at where one may, and nobody has to be allowed to."""
+    """Returns the refused paths, except nodes and the namespace itself, which the tool reads only if permitted."""
     paths = {each.path.split("?")[0] for each in requests if each.status == 403}
     return paths - {"/api/v1/nodes", f"/api/v1/namespaces/{namespace}"}
 
@@ -135,21 +137,21 @@ def check_exact(checks, cluster, namespace: str) -> None:
     for kind in ("Deployment", "StatefulSet"):
         drill = Drill(checks, cluster, namespace, workloads.workload(kind, namespace, f"exact-{kind.lower()}", replicas=0))
         before, history = drill.snapshot(), drill.history()
-        drill.succeeds("is injected", drill.inject())
+        drill.expect_success("inject succeeds", drill.inject())
         rules = role(cluster, "restore", namespace, "--kind", kind, "--exact")
         account = cluster.service_account(namespace, f"exact-{kind.lower()}", rules)
-        drill.succeeds("the Role of restore --exact suffices", drill.restore("--exact", kubeconfig=account))
-        drill.is_as("restore --exact with that Role: exactly as before", before, history)
-        drill.succeeds("and verify-clean --exact says so", drill.verify("--exact"))
+        drill.expect_success("the Role of restore --exact suffices", drill.restore("--exact", kubeconfig=account))
+        drill.expect_unchanged("the object is exactly as before after restore --exact with that Role", before, history)
+        drill.expect_success("verify-clean --exact finds nothing", drill.verify("--exact"))
 
 
 def check_all(checks, cluster, namespace: str) -> None:
-    """Those that find by themselves what they are about."""
-    words = ("first", "second")
-    for name in words:
+    """Verbs with --all, which find the injections themselves."""
+    names = ("first", "second")
+    for name in names:
         cluster.create(workloads.deployment(namespace, name, replicas=1))
         assert cluster.cudafault("k8s", "inject", f"deployment/{name}", "-n", namespace, "--no-wait").code == 0
-    cluster.wait(lambda: all(cluster.pods(namespace, f"app={name}") for name in words), 30, "injected pods")
+    cluster.wait(lambda: all(cluster.pods(namespace, f"app={name}") for name in names), 30, "injected pods")
     role_run(checks, cluster, namespace, "arm --all", "arm", "xid=79", "--selector", "app in (first, second)")
     role_run(checks, cluster, namespace, "disarm --all", "disarm")
     crashed = cluster.pods(namespace, "app=first")[0]["metadata"]["name"]
@@ -157,38 +159,40 @@ def check_all(checks, cluster, namespace: str) -> None:
                "state": {"waiting": {"reason": "CrashLoopBackOff"}}}
     cluster.api.patch("v1", "Pod", namespace, crashed, {"status": {"containerStatuses": [waiting]}}, subresource="status")
     outcome = role_run(checks, cluster, namespace, "disarm --all --restart-crashed", "disarm", "--restart-crashed")
-    checks.expect("disarm --restart-crashed: has deleted it", f"pod {crashed} waited" in outcome.errors, outcome)
+    checks.expect("disarm --restart-crashed deletes the crashed pod", f"pod {crashed} waited" in outcome.errors,
+                  outcome)
     role_run(checks, cluster, namespace, "restore --all", "restore", "--all")
     outcome = cluster.cudafault("k8s", "verify-clean", "-n", namespace)
-    checks.expect("after restore --all: clean", outcome.code == 0, outcome)
+    checks.expect("verify-clean finds nothing after restore --all", outcome.code == 0, outcome)
 
 
 def check_deletion(checks, cluster, namespace: str) -> None:
-    """Of the pods of a kind that does not replace them."""
+    """restore --delete-pods, for a kind whose controller does not replace pods."""
     drill = Drill(checks, cluster, namespace, workloads.workload("ReplicaSet", namespace, "deletes", replicas=0))
-    drill.succeeds("is injected", drill.inject())
+    drill.expect_success("inject succeeds", drill.inject())
     drill.patch({"spec": {"replicas": 1}})
     cluster.wait(lambda: cluster.pods(namespace, "app=deletes"), 30, "an injected pod")
     injected = cluster.pods(namespace, "app=deletes")[0]["metadata"]["name"]
-    role_run(checks, cluster, namespace, "restore --kind ReplicaSet --delete-pods", "restore", drill.word, "--delete-pods")
+    role_run(checks, cluster, namespace, "restore --kind ReplicaSet --delete-pods", "restore", drill.ref,
+             "--delete-pods")
     drill.expect("the injected pod is deleted", injected not in [
         each["metadata"]["name"] for each in cluster.pods(namespace, "app=deletes")])
     drill.delete()
 
 
-def role_run(checks, cluster, namespace: str, asked: str, *words: str):
-    """`asked` is what `rbac` is asked for; with the account that has that Role, the words succeed."""
-    verb, *more = asked.split()
+def role_run(checks, cluster, namespace: str, rbac_words: str, *words: str):
+    """Checks that the command `words` succeeds with the Role of `rbac rbac_words`. Returns the outcome."""
+    verb, *more = rbac_words.split()
     name = f"{verb}-{'-'.join(each.strip('-').lower() for each in more)}"
     account = cluster.service_account(namespace, name, role(cluster, verb, namespace, *more))
     outcome, proxy = cluster.killed_at(0, "before", "k8s", *words, "-n", namespace, account=account)
-    checks.expect(f"Role of {asked}: suffices for {' '.join(words)}", outcome.code == 0, outcome)
-    checks.equal(f"Role of {asked}: nothing is refused", refusals(proxy.requests, namespace), set())
+    checks.expect(f"Role of {rbac_words}: suffices for {' '.join(words)}", outcome.code == 0, outcome)
+    checks.equal(f"Role of {rbac_words}: no request is refused", refusals(proxy.requests, namespace), set())
     return outcome
 
 
 def check_nodes(checks, cluster, namespace: str) -> None:
-    """Of a node that only the API server knows, with a pod that two budgets cover."""
+    """Verbs for nodes, on a Node object without a kubelet and a pod that two PodDisruptionBudgets cover."""
     node = "of-permissions"
     cluster.create({"apiVersion": "v1", "kind": "Node", "metadata": {"name": node}})
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "covered", "namespace": namespace, "labels": {"app": "covered"}},
@@ -202,10 +206,11 @@ def check_nodes(checks, cluster, namespace: str) -> None:
     drain = ("drain", node, "--force-bare", "--nvsentinel", "--grace", "0")
     node_run(checks, cluster, namespace, "cordon", node)
     outcome = node_run(checks, cluster, namespace, *drain, code=3)
-    checks.expect("two budgets of a pod: are named as what is wrong",
-                  "more than one PodDisruptionBudget covers it" in outcome.errors and "server's log" not in outcome.errors, outcome)
+    named = "more than one PodDisruptionBudget covers it" in outcome.errors and "server's log" not in outcome.errors
+    checks.expect("drain names two budgets of a pod as the reason of its failure", named, outcome)
     labels = cluster.api.get("v1", "Node", None, node)["metadata"]["labels"]
-    checks.equal("two budgets of a pod: the drain has failed", labels.get("dgxc.nvidia.com/nvsentinel-state"), "drain-failed")
+    checks.equal("the failed drain sets the label drain-failed", labels.get("dgxc.nvidia.com/nvsentinel-state"),
+                 "drain-failed")
     for budget in budgets:
         cluster.api.delete("policy/v1", "PodDisruptionBudget", namespace, budget["metadata"]["name"])
     node_run(checks, cluster, namespace, *drain)
@@ -217,13 +222,13 @@ def node_run(checks, cluster, namespace: str, verb: str, *words: str, code: int 
     made = json.loads(cluster.cudafault("k8s", "rbac", "node", verb, "--json").output)
     account = cluster.service_account(namespace, f"node-{verb}", cluster_rules=made["rules"])
     outcome, proxy = cluster.killed_at(0, "before", "k8s", "node", verb, *words, account=account)
-    checks.expect(f"ClusterRole of node {verb}: suffices, with {code} as its end", outcome.code == code, outcome)
-    checks.equal(f"ClusterRole of node {verb}: nothing is refused", refusals(proxy.requests, namespace), set())
+    checks.expect(f"ClusterRole of node {verb}: suffices, and the exit code is {code}", outcome.code == code, outcome)
+    checks.equal(f"ClusterRole of node {verb}: no request is refused", refusals(proxy.requests, namespace), set())
     return outcome
 
 
-def check_looking(checks, cluster, namespace: str) -> None:
-    """Those that look at everything; each may list the kinds that it was told."""
+def check_readers(checks, cluster, namespace: str) -> None:
+    """Verbs that read all objects of the kinds in their Role."""
     cluster.create(workloads.deployment(namespace, "seen", replicas=0))
     assert cluster.cudafault("k8s", "inject", "deployment/seen", "-n", namespace).code == 0
     file = cluster.state / "looking.json"
@@ -233,24 +238,25 @@ def check_looking(checks, cluster, namespace: str) -> None:
         words = [*verb.split(), "-n", namespace] + (["-o", str(file)] if verb == "snapshot" else [])
         outcome, proxy = cluster.killed_at(0, "before", "k8s", *words, account=account)
         checks.equal(f"Role of {verb}: suffices", outcome.code, code)
-        checks.equal(f"Role of {verb}: nothing is refused", refusals(proxy.requests, namespace), set())
+        checks.equal(f"Role of {verb}: no request is refused", refusals(proxy.requests, namespace), set())
         served = {each for each in granted(rules) if is_served(cluster, each[1])}
-        rare = {("patch", "configmaps")} if verb == "library create" else set()  # where it is there with an older source
-        checks.equal(f"Role of {verb}: nothing unused", served - used(proxy.requests), rare)
+        rare = {("patch", "configmaps")} if verb == "library create" else set()  # if it exists with an older source
+        checks.equal(f"Role of {verb}: no permission is unused", served - used(proxy.requests), rare)
     file.unlink()
     assert cluster.cudafault("k8s", "restore", "deployment/seen", "-n", namespace).code == 0
     account = cluster.service_account(namespace, "verify-clean", role(cluster, "verify-clean", namespace))
     outcome = cluster.cudafault("k8s", "verify-clean", "-n", namespace, kubeconfig=account)
-    checks.expect("Role of verify-clean: suffices for what is clean, and the note says whose Role has nodes",
+    checks.expect("Role of verify-clean: suffices in a clean namespace, and the output names the Role for nodes",
                   outcome.code == 0 and "rbac verify-clean -A" in outcome.output, outcome)
-    nobody = cluster.service_account(namespace, "nobody")
-    outcome, proxy = cluster.killed_at(0, "before", "k8s", "status", "deployment/seen", "-n", namespace, account=nobody)
-    checks.expect("without a Role it is refused, so it is the account that was asked as",
+    no_role = cluster.service_account(namespace, "no-role")
+    outcome, proxy = cluster.killed_at(0, "before", "k8s", "status", "deployment/seen", "-n", namespace,
+                                       account=no_role)
+    checks.expect("without a Role the request is refused, so the proxy uses the account's token",
                   outcome.code == 3 and any(each.status == 403 for each in proxy.requests), outcome)
 
 
 def is_served(cluster, resource: str) -> bool:
-    """A Role may name kinds that this cluster does not have."""
+    """Returns whether the cluster serves the resource; a Role may name others."""
     plural, _, group = resource.partition(".")
     if not group:
         return True

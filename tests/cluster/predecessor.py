@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The directory cuda-fault-injection/ as its predecessor's users use it: copied into a repository of theirs, its functions
-called from scripts, its tests run by pytest, on real pods that compile the library."""
+"""Checks the directory cuda-fault-injection/ in the way that users of its predecessor use it: it is copied into another
+repository, scripts call its functions, and pytest runs its tests, on real pods that compile the library."""
 
 import contextlib
 import json
@@ -20,7 +20,7 @@ from scene import Scene, part, scene
 WEB = "app=web"
 CONFIG_MAP = "cuda-fault-injection-lib"
 SOURCE = "fake_cuda_xid79.cpp"
-STORY = "examples/test_xid79_cuda_fault.py"
+XID79_TEST = "examples/test_xid79_cuda_fault.py"
 LIBRARY = "/cuda-fault/fake_cuda_xid79.so"
 GRAPH_PODS = "nvidia.com/dynamo-graph-deployment-name=graph"
 FUNCTIONS = "from inject_into_pods import *\n"
@@ -37,12 +37,12 @@ def check(checks: Checks, cluster: Cluster) -> None:
         check_functions(checks, cluster, user)
         check_library_in_image(checks, cluster, user)
         check_template(checks, cluster, user)
-        check_story(checks, cluster, user)
+        check_xid79_test(checks, cluster, user)
         check_graphs(checks, cluster, user)
 
 
 class User:
-    """A repository that has taken the directory in; what runs there reaches the cluster."""
+    """A user's repository with a copy of the directory. Programs that run in it can reach the cluster."""
 
     def __init__(self, cluster: Cluster, folder: Path) -> None:
         self.cluster, self.root, self.dropin = cluster, folder, folder / "cuda-fault-injection"
@@ -50,7 +50,7 @@ class User:
         shutil.copytree(ROOT / "cuda-fault-injection", self.dropin, ignore=made)
         shutil.copytree(ROOT / "examples", folder / "examples",
                         ignore=shutil.ignore_patterns("inference_server", "__pycache__"))
-        # As `make` in cudafault's own directory leaves it.
+        # `make` in cudafault's own directory creates this file.
         shutil.copy(BUILD / "generated" / "cudafault.one.cpp", self.dropin / SOURCE)
 
     def run(self, python: str, *arguments: object, timeout: float = 300, **extra: str) -> Outcome:
@@ -59,7 +59,7 @@ class User:
         return self.cluster.cudafault(*arguments, command=python, environment=settings, cwd=self.root, timeout=timeout)
 
     def call(self, expression: str) -> Outcome:
-        """Ends with 0 only if the expression is True."""
+        """Evaluates the expression in Python. The exit code is 0 only if the result is True."""
         return self.run(sys.executable, "-c", f"{FUNCTIONS}assert ({expression}) is True")
 
     def pytest(self, file: str, *arguments: str, deployment: str, namespace: str, **extra: str) -> Outcome:
@@ -69,7 +69,7 @@ class User:
 
 
 def web(place: Scene, replicas: int = 2, **container: object) -> dict:
-    """As the API server has it."""
+    """Creates Deployment web and returns it as the API server stores it."""
     spread = {"maxSkew": 1, "topologyKey": "kubernetes.io/hostname", "whenUnsatisfiable": "ScheduleAnyway",
               "labelSelector": {"matchLabels": {"app": "web"}}, "matchLabelKeys": ["pod-template-hash"]}
     spec = workloads.pod_spec(workloads.server(**container), topologySpreadConstraints=[spread])
@@ -83,13 +83,13 @@ def deployment(place: Scene) -> dict:
 
 
 def environment(place: Scene) -> dict:
-    """Of the workload's container."""
+    """Returns the variables of the workload's container."""
     container = deployment(place)["spec"]["template"]["spec"]["containers"][0]
     return {each["name"]: each.get("value") for each in container.get("env", ())}
 
 
 def contract(place: Scene) -> tuple:
-    """What the predecessor's users look for."""
+    """Returns the variables that the predecessor sets."""
     found = environment(place)
     return found.get("LD_PRELOAD"), found.get("CUDA_FAULT_INJECTION_ENABLED"), found.get("CUDA_XID_TYPE")
 
@@ -97,7 +97,7 @@ def contract(place: Scene) -> tuple:
 # The functions
 
 def check_functions(checks: Checks, cluster: Cluster, user: User) -> None:
-    """In the order of a user's day; the namespace enforces the restricted profile, and the pods compile the library."""
+    """Calls the functions in the order of a test run. The namespace enforces the restricted Pod Security profile."""
     with scene(cluster, checks, "drop-in: functions") as place:
         before = web(place)
         snapshot = place.snapshot()
@@ -107,7 +107,7 @@ def check_functions(checks: Checks, cluster: Cluster, user: User) -> None:
         check_enabled(checks, place, user, where)
         check_enabled_again(checks, place, user, where)
         check_undone(checks, place, user, where, before)
-        place.is_clean(checks, "drop-in: functions", snapshot)
+        place.expect_clean(checks, "drop-in: functions", snapshot)
 
 
 def returns_true(checks: Checks, what: str, outcome: Outcome) -> bool:
@@ -115,23 +115,26 @@ def returns_true(checks: Checks, what: str, outcome: Outcome) -> bool:
     return checks.expect(f"drop-in: {what}, and returns True", outcome.code == 0, found)
 
 
-def is_raised(checks: Checks, what: str, outcome: Outcome, *words: str) -> bool:
+def expect_raised(checks: Checks, what: str, outcome: Outcome, *words: str) -> bool:
     last = (outcome.errors.strip().splitlines() or [""])[-1]
     ok = outcome.code == 1 and last.startswith("inject_into_pods.CudaFaultError: ") and all(word in last for word in words)
-    return checks.expect(f"drop-in: {what} raises CudaFaultError, in one sentence", ok, outcome.errors[-2000:])
+    return checks.expect(f"drop-in: {what} raises CudaFaultError with one line", ok, outcome.errors[-2000:])
 
 
 def check_before_anything(checks: Checks, place: Scene, user: User, where: str, before: dict) -> None:
     disabled = user.call(f"patch_deployment_env({where}, enable=False)")
-    returns_true(checks, "disabling what is not injected does nothing", disabled)
-    is_raised(checks, "enabling without the ConfigMap", user.call(f"patch_deployment_env({where}, enable=True)"), CONFIG_MAP)
-    checks.equal("drop-in: ... and neither changed anything", deployment(place)["spec"], before["spec"])
+    returns_true(checks, "disabling without an injection does nothing", disabled)
+    outcome = user.call(f"patch_deployment_env({where}, enable=True)")
+    expect_raised(checks, "enabling without the ConfigMap", outcome, CONFIG_MAP)
+    checks.equal("drop-in: neither call changes the spec", deployment(place)["spec"], before["spec"])
     created = user.call(f"create_cuda_fault_configmap('{place.namespace}')")
     returns_true(checks, "the ConfigMap is created", created)
     made = place.api.get("v1", "ConfigMap", place.namespace, CONFIG_MAP)
     source = (user.dropin / SOURCE).read_text()
-    checks.expect("drop-in: ... it has the source that `make` compiles", made["data"].get(SOURCE) == source, list(made["data"]))
-    returns_true(checks, "creating it again is fine", user.call(f"create_cuda_fault_configmap('{place.namespace}')"))
+    checks.expect("drop-in: the ConfigMap has the source that `make` compiles",
+                  made["data"].get(SOURCE) == source, list(made["data"]))
+    created = user.call(f"create_cuda_fault_configmap('{place.namespace}')")
+    returns_true(checks, "the ConfigMap can be created again", created)
 
 
 def check_passthrough(checks: Checks, place: Scene, user: User, where: str) -> None:
@@ -149,58 +152,62 @@ def check_passthrough(checks: Checks, place: Scene, user: User, where: str) -> N
     with place.cluster.load(place.namespace, WEB) as load:
         for name in names:
             load.wait_for(lambda each: each.pod == name)
-    checks.expect("drop-in: ... and no call fails", all(each.ok for each in load.requests()), load.requests()[:3])
+    requests = load.requests()
+    checks.expect("drop-in: no call fails with passthrough_mode", all(each.ok for each in requests), requests[:3])
     status = place.json("status", "deployment/web")
     seen = [(pod["library_seen"], pod["fired"]) for pod in status["pods"]]
-    checks.equal("drop-in: ... though each pod has the library", (status["armed"], seen), (None, [(True, 0)] * 2))
+    checks.equal("drop-in: with passthrough_mode each pod has the library and nothing is armed",
+                 (status["armed"], seen), (None, [(True, 0)] * 2))
 
 
 def crash(place: Scene, code: int, node: str | None = None) -> list:
-    """Every pod's error, when all have crashed of it; they are asked meanwhile."""
+    """Sends requests until all pods have crashed with the CUDA error, and returns the pods."""
     def crashed() -> list:
         pods = place.json("status", "deployment/web")["pods"]
         good = all(pod["codes"] == [code] and pod["restarts"] > 0 and node in (None, pod["node"]) for pod in pods)
         return pods if pods and good else []
     with place.cluster.load(place.namespace, WEB):
-        return place.wait(crashed, 60, f"that all pods crash with CUDA error {code}")
+        return place.wait(crashed, 60, f"a crash of all pods with CUDA error {code}")
 
 
 def check_enabled(checks: Checks, place: Scene, user: User, where: str) -> None:
     enable = f"patch_deployment_env({where}, enable=True, use_configmap=True, target_node='node1', xid_type=79)"
     returns_true(checks, "XID 79 is enabled on a node", user.call(enable))
-    checks.equal("drop-in: ... the environment says so", contract(place), (LIBRARY, "1", "79"))
-    checks.equal("drop-in: ... and all pods crash there", len(crash(place, 100, "node1")), 2)
+    checks.equal("drop-in: the variables enable XID 79", contract(place), (LIBRARY, "1", "79"))
+    checks.equal("drop-in: all pods crash on the target node", len(crash(place, 100, "node1")), 2)
 
 
 def check_enabled_again(checks: Checks, place: Scene, user: User, where: str) -> None:
-    """From crash-looping pods, which have to be replaced by healthy ones first."""
+    """Enables another XID while the pods crash-loop, so they must be replaced by healthy pods first."""
     enable = f"patch_deployment_env({where}, enable=True, use_configmap=True, xid_type=48)"
     returns_true(checks, "another XID is enabled instead", user.call(enable))
-    checks.equal("drop-in: ... the environment says so", contract(place), (LIBRARY, "1", "48"))
-    checks.equal("drop-in: ... and all pods crash of that", len(crash(place, 214)), 2)
+    checks.equal("drop-in: the variables enable XID 48", contract(place), (LIBRARY, "1", "48"))
+    checks.equal("drop-in: all pods crash with the error of XID 48", len(crash(place, 214)), 2)
     affinity = deployment(place)["spec"]["template"]["spec"].get("affinity")
-    checks.equal("drop-in: ... and nothing is pinned any more", affinity, None)
+    checks.equal("drop-in: the pods are not pinned to a node", affinity, None)
 
 
 def check_undone(checks: Checks, place: Scene, user: User, where: str, before: dict) -> None:
     delete = f"delete_cuda_fault_configmap('{place.namespace}')"
-    is_raised(checks, "deleting the ConfigMap while the workload mounts it", user.call(delete), "deployments", "web")
-    checks.expect("drop-in: ... and it is still there", place.api.find("v1", "ConfigMap", place.namespace, CONFIG_MAP))
+    expect_raised(checks, "deleting the ConfigMap while the workload mounts it", user.call(delete), "deployments",
+                  "web")
+    checks.expect("drop-in: the ConfigMap still exists", place.api.find("v1", "ConfigMap", place.namespace, CONFIG_MAP))
     disable = f"patch_deployment_env({where}, enable=False, use_configmap=True)"
-    returns_true(checks, "disabling takes it back, from crash-looping pods", user.call(disable))
-    checks.equal("drop-in: ... exactly", deployment(place)["spec"], before["spec"])
-    returns_true(checks, "disabling again is fine", user.call(disable))
+    returns_true(checks, "disabling restores a workload with crash-looping pods", user.call(disable))
+    checks.equal("drop-in: the spec is exactly as before", deployment(place)["spec"], before["spec"])
+    returns_true(checks, "disabling can be repeated", user.call(disable))
     returns_true(checks, "the ConfigMap is deleted", user.call(delete))
-    returns_true(checks, "deleting it again is fine", user.call(delete))
-    checks.equal("drop-in: ... and it is gone", place.api.find("v1", "ConfigMap", place.namespace, CONFIG_MAP), None)
+    returns_true(checks, "the deletion can be repeated", user.call(delete))
+    found = place.api.find("v1", "ConfigMap", place.namespace, CONFIG_MAP)
+    checks.equal("drop-in: the ConfigMap does not exist", found, None)
 
 
 def check_library_in_image(checks: Checks, cluster: Cluster, user: User) -> None:
-    """use_configmap=False; the user's own volume stands in for an image that has the library."""
+    """use_configmap=False, with the library in a volume of the workload instead of its image."""
     with scene(cluster, checks, "drop-in: use_configmap=False") as place:
         done = subprocess.run(["make"], cwd=user.dropin, capture_output=True, text=True, timeout=120,
                               env=os.environ | {"PATH": f"{TOOL.parent}:/usr/bin:/bin"})
-        checks.expect("drop-in: make makes the library", done.returncode == 0, done.stdout + done.stderr)
+        checks.expect("drop-in: `make` builds the library", done.returncode == 0, done.stdout + done.stderr)
         library = user.dropin / "fake_cuda_xid79.so"
         place.cluster.kubectl("-n", place.namespace, "create", "configmap", "image", f"--from-file={library}")
         main = workloads.server(volumeMounts=[{"name": "image", "mountPath": LIBRARY, "subPath": "fake_cuda_xid79.so"}])
@@ -210,21 +217,24 @@ def check_library_in_image(checks: Checks, cluster: Cluster, user: User) -> None
         before, snapshot = deployment(place), place.snapshot()
         where = f"'web', '{place.namespace}'"
         outcome = user.call(f"patch_deployment_env({where}, enable=True, use_configmap=False, xid_type=95)")
-        returns_true(checks, "use_configmap=False enables what the image has", outcome)
+        returns_true(checks, "use_configmap=False enables the library of the image", outcome)
         spec = deployment(place)["spec"]["template"]["spec"]
-        checks.expect("drop-in: ... without an init container", "initContainers" not in spec, spec)
-        checks.equal("drop-in: ... and the pod crashes", len(crash(place, 999)), 1)
-        returns_true(checks, "it is disabled", user.call(f"patch_deployment_env({where}, enable=False, use_configmap=False)"))
-        checks.equal("drop-in: ... exactly", deployment(place)["spec"], before["spec"])
-        # The user's own mount looks like one of ours, and it was there before.
+        checks.expect("drop-in: use_configmap=False adds no init container", "initContainers" not in spec, spec)
+        checks.equal("drop-in: use_configmap=False makes the pod crash", len(crash(place, 999)), 1)
+        outcome = user.call(f"patch_deployment_env({where}, enable=False, use_configmap=False)")
+        returns_true(checks, "use_configmap=False is disabled", outcome)
+        checks.equal("drop-in: use_configmap=False leaves the spec exactly as before", deployment(place)["spec"],
+                     before["spec"])
+        # The workload had this mount before; its path is one that cudafault uses.
         report = json.loads(place.run("verify-clean", "--against", snapshot, "--json").output)
-        foreign = [each for each in report["traces"] if not each["what"].startswith("volume mount /cuda-fault")]
-        checks.equal("drop-in: use_configmap=False: nothing is left", (report["differences"], foreign), ([], []))
+        others = [each for each in report["traces"] if not each["what"].startswith("volume mount /cuda-fault")]
+        checks.equal("drop-in: verify-clean finds nothing after use_configmap=False", (report["differences"], others),
+                     ([], []))
 
 
-# The directory's tests
+# The tests in the directory
 
-def passes(checks: Checks, name: str, outcome: Outcome, summary: str) -> None:
+def expect_passed(checks: Checks, name: str, outcome: Outcome, summary: str) -> None:
     ok = outcome.code == 0 and summary in outcome.output
     checks.expect(f"{name}: {summary}", ok, outcome.output[-6000:] + outcome.errors[-2000:])
     for line in outcome.output.splitlines():
@@ -237,16 +247,16 @@ def check_template(checks: Checks, cluster: Cluster, user: User) -> None:
         before = web(place, replicas=1)
         snapshot = place.snapshot()
         outcome = user.pytest("cuda-fault-injection/test_xid_template.py", deployment="web", namespace=place.namespace)
-        passes(checks, "test_xid_template.py on a Deployment", outcome, "6 passed")
+        expect_passed(checks, "test_xid_template.py on a Deployment", outcome, "6 passed")
         checks.equal("test_xid_template.py: the Deployment is exactly as before", deployment(place)["spec"], before["spec"])
-        place.is_clean(checks, "test_xid_template.py", snapshot)
+        place.expect_clean(checks, "test_xid_template.py", snapshot)
 
 
-def check_story(checks: Checks, cluster: Cluster, user: User) -> None:
-    with scene(cluster, checks, "drop-in: the story on a Deployment") as place:
+def check_xid79_test(checks: Checks, cluster: Cluster, user: User) -> None:
+    with scene(cluster, checks, "drop-in: XID 79 test on a Deployment") as place:
         before = web(place)
-        outcome = user.pytest(STORY, deployment="web", namespace=place.namespace, TARGET_NODE="node1")
-        passes(checks, "test_xid79_cuda_fault.py on a Deployment", outcome, "1 passed")
+        outcome = user.pytest(XID79_TEST, deployment="web", namespace=place.namespace, TARGET_NODE="node1")
+        expect_passed(checks, "test_xid79_cuda_fault.py on a Deployment", outcome, "1 passed")
         checks.equal("test_xid79_cuda_fault.py: the Deployment is exactly as before", deployment(place)["spec"], before["spec"])
 
 
@@ -254,26 +264,26 @@ def check_graphs(checks: Checks, cluster: Cluster, user: User) -> None:
     with part(checks, "drop-in: graphs"):
         cluster.install_crd("dynamographdeployments")
         for version, make in (("v1beta1", workloads.graph_v1beta1), ("v1alpha1", workloads.graph_v1alpha1)):
-            name = f"drop-in: the story on a graph of {version}"
+            name = f"drop-in: XID 79 test on a graph of {version}"
             with scene(cluster, checks, name) as place, cluster.graph_controller(version):
                 check_graph(checks, place, user, version, make(place.namespace, "graph"))
         cluster.remove_crd("dynamographdeployments.nvidia.com")
 
 
 def check_graph(checks: Checks, place: Scene, user: User, version: str, manifest: dict) -> None:
-    """Its two workers are on node 2 at first, so that node 1 has room for the pinned ones while they serve."""
+    """The two workers start on node2, so that node1 has free GPUs for the pinned pods while the old ones serve."""
     with cordoned(place, "node1"):
         place.cluster.create(manifest)
         place.cluster.wait_for_pods(place.namespace, GRAPH_PODS, 3)
     before = graph(place, version)
     frontend = frontend_pod(place)
-    outcome = user.pytest(STORY, deployment="graph", namespace=place.namespace, TARGET_NODE="node1")
-    passes(checks, f"test_xid79_cuda_fault.py on a graph of {version}", outcome, "1 passed")
+    outcome = user.pytest(XID79_TEST, deployment="graph", namespace=place.namespace, TARGET_NODE="node1")
+    expect_passed(checks, f"test_xid79_cuda_fault.py on a graph of {version}", outcome, "1 passed")
     after = graph(place, version)
     checks.equal(f"test_xid79_cuda_fault.py: the graph of {version} is exactly as before", after["spec"], before["spec"])
-    checks.equal("... and its Frontend was never touched", frontend_pod(place), frontend)
+    checks.equal("test_xid79_cuda_fault.py: the Frontend of the graph is not replaced", frontend_pod(place), frontend)
     place.api.delete(f"nvidia.com/{version}", "DynamoGraphDeployment", place.namespace, "graph")
-    place.wait(lambda: not place.pods(GRAPH_PODS), 60, "the end of the graph's pods")
+    place.wait(lambda: not place.pods(GRAPH_PODS), 60, "the deletion of the graph's pods")
 
 
 def graph(place: Scene, version: str) -> dict:

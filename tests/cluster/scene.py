@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the stories share: the tool in a namespace, pods and their crashes, and parts that say how long they took."""
+"""Shared by the tests with nodes: runs the tool in a namespace, observes pods, and times parts of a test."""
 
 import contextlib
 import json
@@ -17,35 +17,35 @@ CLI_FAILURES = (ApiError, OSError, RuntimeError, LookupError, AssertionError, Va
 
 @contextlib.contextmanager
 def scene(cluster: Cluster, checks: Checks, name: str, enforce: str | None = "restricted"):
-    """A part in a namespace of its own, when the GPUs of those before are free."""
+    """Runs a part of a test in its own namespace, after the pods of deleted namespaces have released their GPUs."""
     with part(checks, name), tempfile.TemporaryDirectory(prefix="cudafault-scene-") as folder:
-        cluster.wait(lambda: not pods_of_the_past(cluster), 60, "the end of other tests' pods")
+        cluster.wait(lambda: not pods_of_deleted_namespaces(cluster), 60, "the deletion of other tests' pods")
         with cluster.namespace(enforce=enforce, wait=False) as namespace:
             yield Scene(cluster, namespace, Path(folder))
 
 
-def pods_of_the_past(cluster: Cluster) -> list:
+def pods_of_deleted_namespaces(cluster: Cluster) -> list:
     ending = {each["metadata"]["name"] for each in cluster.api.list("v1", "Namespace") if is_terminating(each)}
     return [pod for pod in cluster.api.list("v1", "Pod") if pod["metadata"]["namespace"] in ending]
 
 
 class Failed(AssertionError):
-    """A command that was to succeed did not."""
+    """A command failed that was expected to succeed."""
 
 
 @contextlib.contextmanager
 def part(checks: Checks, name: str):
-    """Says how long it took. What is raised in it fails, and what comes after it is done all the same."""
+    """Times a part of a test. An exception in it is a failed check, and the test continues after the part."""
     began = time.monotonic()
     try:
         yield
     except CLI_FAILURES as error:
-        checks.expect(f"{name}: to its end", False, f"{type(error).__name__}: {error}")
+        checks.expect(f"{name}: runs without an exception", False, f"{type(error).__name__}: {error}")
     print(f"---- {name}: {time.monotonic() - began:.1f} s", flush=True)
 
 
 class Scene:
-    """`cudafault k8s` on the workloads of a namespace."""
+    """Runs `cudafault k8s` on the workloads of a namespace."""
 
     def __init__(self, cluster: Cluster, namespace: str, folder: Path) -> None:
         self.cluster, self.api, self.namespace, self.folder = cluster, cluster.api, namespace, folder
@@ -58,7 +58,7 @@ class Scene:
         return self.cluster.start_cudafault("k8s", *words, "-n", self.namespace, **options)
 
     def do(self, *words: object, **options) -> str:
-        """Its output; a command that fails is raised, with all that it said."""
+        """Runs a command and returns its output. If it fails, raises Failed with the whole output."""
         outcome = self.run(*words, **options)
         if outcome.code != 0:
             command = " ".join(map(str, words))
@@ -69,7 +69,7 @@ class Scene:
         return json.loads(self.do(*words, "--json", **options))
 
     def status(self, workload: str) -> dict:
-        """Its pods by name."""
+        """Returns the pods of the workload's status by name."""
         return {pod["pod"]: pod for pod in self.json("status", workload)["pods"]}
 
     def snapshot(self) -> Path:
@@ -78,7 +78,7 @@ class Scene:
         self.do("snapshot", "-o", file)
         return file
 
-    def is_clean(self, checks: Checks, name: str, snapshot: Path) -> bool:
+    def expect_clean(self, checks: Checks, name: str, snapshot: Path) -> bool:
         outcome = self.run("verify-clean", "--against", snapshot)
         return checks.expect(f"{name}: verify-clean --against finds nothing", outcome.code == 0,
                              outcome.output + outcome.errors)
@@ -89,7 +89,7 @@ class Scene:
     def pod_on(self, node: str, selector: str) -> dict:
         found = [pod for pod in self.pods(selector) if pod["spec"].get("nodeName") == node and not is_terminating(pod)]
         if len(found) != 1:
-            raise Failed(f"there are {len(found)} pods {selector} on {node}, not one")
+            raise Failed(f"expected one pod {selector} on {node}, found {len(found)}")
         return found[0]
 
     def pod(self, name: str) -> dict:
@@ -99,8 +99,10 @@ class Scene:
         return self.cluster.kubectl("-n", self.namespace, "logs", pod, *options)
 
     def crashed_instances(self, pods: list[str], count: int, timeout: float = 60) -> list:
-        """For each pod the exit codes of so many instances of its container, the first ones that end. All pods are watched
-        at once, since a pod tells of its last two only and the next may wait out a long back-off."""
+        """Waits until `count` instances of each pod's container have ended, and returns their exit codes for each pod.
+
+        All pods are polled together, because a pod's status has only its last two instances, and the next instance may
+        follow after a long back-off."""
         ended: list[dict] = [{} for _ in pods]
 
         def enough() -> bool:
@@ -113,7 +115,7 @@ class Scene:
         self.cluster.wait(enough, timeout, f"{count} crashes of pods {', '.join(pods)}")
         return [list(instances.values()) for instances in ended]
 
-    def wait(self, condition, timeout: float = 60, what: str = "that"):
+    def wait(self, condition, timeout: float = 60, what: str = "the expected condition"):
         return self.cluster.wait(condition, timeout, what)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The story of the demo, as a test."""
+"""Runs the scenario of the demo as a test."""
 
 from cluster import Cluster
 from harness import Checks
@@ -8,8 +8,12 @@ from story import Story
 
 
 def check(checks: Checks, cluster: Cluster) -> None:
-    with scene(cluster, checks, "the story") as place:
-        story = Story(place, lambda *_: None, lambda what, ok, found="": checks.expect(f"the story: {what}", bool(ok), found))
-        story.tell()
+    with scene(cluster, checks, "demo scenario") as place:
+        def expect(what: str, ok: object, found: object = "") -> bool:
+            return checks.expect(f"demo scenario: {what}", bool(ok), found)
+
+        story = Story(place, lambda *_: None, expect)
+        story.play()
         moments = [moment.at for moment in story.timeline]
-        checks.expect("the story: in the order of a real one", len(moments) == 7 and moments == sorted(moments), story.timeline)
+        is_ordered = len(moments) == 7 and moments == sorted(moments)
+        checks.expect("demo scenario: the timeline has seven moments in order", is_ordered, story.timeline)

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""GPUs of one node fall off the bus under an inference service of two pods on two nodes, and all is well in the end.
-
-Told by `demo`, for people, and by stories.py, as a test."""
+"""The scenario of the demo: the GPUs of one node fall off the bus under an inference service of two pods on two nodes,
+and the service recovers. `demo` shows it to users, and stories.py runs it as a test."""
 
 import dataclasses
 import time
@@ -13,12 +12,12 @@ NO_DEVICE = "CUDA_ERROR_NO_DEVICE"
 NODE_LABELS = {"k8saas.nvidia.com/cordon-by": "NVSentinel", "dgxc.nvidia.com/nvsentinel-state": "drain-succeeded"}
 APP = "app=web"
 RATE = 20  # requests a second to each pod
-LONGEST_GAP = 1.0  # seconds between two answers of a pod that serves all the time
-SOME_ANSWERS = 10
+LONGEST_GAP = 1.0  # seconds between two answers of a pod that serves without interruption
+MIN_ANSWERS = 10
 
 
 def service(namespace: str) -> dict:
-    """Two replicas with a GPU each, on different nodes if that can be."""
+    """Returns a Deployment of two replicas with a GPU each, on different nodes if possible."""
     spread = {"maxSkew": 1, "topologyKey": "kubernetes.io/hostname", "whenUnsatisfiable": "ScheduleAnyway",
               "labelSelector": {"matchLabels": {"app": "web"}}, "matchLabelKeys": ["pod-template-hash"]}
     spec = workloads.pod_spec(workloads.server(), topologySpreadConstraints=[spread])
@@ -32,7 +31,7 @@ class Moment:
 
 
 class Story:
-    """`say(style, text, when)` tells it; `expect(what, ok, found)` judges it."""
+    """Runs the scenario. say(style, text, when) reports each step, and expect(what, ok, found) checks it."""
 
     def __init__(self, scene: Scene, say, expect) -> None:
         self.scene, self.say, self.expect = scene, say, expect
@@ -41,10 +40,10 @@ class Story:
         self.phases: list = []  # (name, start)
         self.load = None
 
-    def tell(self) -> None:
+    def play(self) -> None:
         node = self.node()
         self.serve()
-        snapshot = self.write_down()
+        snapshot = self.take_snapshot()
         with self.cluster.load(self.namespace, APP, rate=RATE) as self.load:
             self.phase("healthy")
             self.inject()
@@ -56,8 +55,8 @@ class Story:
             finally:
                 self.scene.do("node", "uncordon", "node1")
             self.say("act", "cudafault k8s node uncordon node1")
-            self.serves_in_the_end()
-        self.nothing_left(snapshot, node)
+            self.expect_service()
+        self.expect_nothing_left(snapshot, node)
 
     def moment(self, what: str, at: float | None = None) -> float:
         self.timeline.append(Moment(what, at or time.time()))
@@ -78,7 +77,7 @@ class Story:
         self.say("good", f"both are Ready, on {nodes[0]} and {nodes[1]}")
         self.expect("the pods are on different nodes", nodes == ["node1", "node2"], nodes)
 
-    def write_down(self):
+    def take_snapshot(self):
         snapshot = self.scene.snapshot()
         self.say("act", "cudafault k8s snapshot -o before.json")
         return snapshot
@@ -95,7 +94,7 @@ class Story:
         for pod in pods:
             self.load.wait_for(lambda each: each.ok and each.pod == pod["pod"])
         failed = [each for each in self.load.requests(self.phases[-1][1]) if each.status == 500]
-        self.expect("the library alone breaks nothing", not failed, failed)
+        self.expect("no request fails while nothing is armed", not failed, failed)
 
     def break_node(self) -> tuple:
         broken, healthy = (self.scene.pod_on(node, APP)["metadata"]["name"] for node in ("node1", "node2"))
@@ -106,7 +105,8 @@ class Story:
         failed = self.moment("first failing call", request.sent + request.milliseconds / 1000)
         self.phase("node1 lost its GPUs", request.sent)
         self.say("bad", f"first request fails, {failed - armed:.2f} s later: HTTP 500 {request.detail}", failed)
-        self.expect("it fails with the XID's error, on node 1", (request.detail, request.pod) == (NO_DEVICE, broken), request)
+        self.expect("the request fails with the XID's error on node1",
+                    (request.detail, request.pod) == (NO_DEVICE, broken), request)
         return broken, healthy
 
     def crash(self, broken: str) -> None:
@@ -114,13 +114,13 @@ class Story:
         self.moment("crash")
         self.say("bad", f"pod {broken} on node1 crashes, exit code {codes[0]}")
         codes = self.scene.crashed_instances([broken], 2)[0]
-        self.say("bad", "it is restarted by its kubelet, and crashes again")
+        self.say("bad", "the kubelet restarts it, and it crashes again")
         self.expect("the pod crashes, and again after its restart", codes[:2] == [1, 1], codes)
         pod = self.scene.pod(broken)
-        self.expect("its restarts are counted", restarts(pod) >= 1, pod["status"])
-        last_words = self.scene.log(broken).strip().splitlines()[-1]
-        self.say("quiet", last_words)
-        self.expect("its log names the error", NO_DEVICE in last_words, last_words)
+        self.expect("the restarts of the pod are counted", restarts(pod) >= 1, pod["status"])
+        last_line = self.scene.log(broken).strip().splitlines()[-1]
+        self.say("quiet", last_line)
+        self.expect("the log of the pod names the error", NO_DEVICE in last_line, last_line)
         self.show_status()
 
     def show_status(self) -> None:
@@ -128,8 +128,9 @@ class Story:
         by_node = {pod["node"]: pod for pod in status.values()}
         fired, quiet = by_node["node1"], by_node["node2"]
         self.say("good", f"status: fired at least {fired['fired']} times on node1, {quiet['fired']} on node2")
-        self.expect("status knows that it fired, on node 1 alone", fired["fired"] >= 1 and quiet["fired"] == 0, status)
-        self.expect("... at least so often, as the log of an instance before is gone", fired["fired_is_lower_bound"], fired)
+        self.expect("status reports fired faults on node1 only", fired["fired"] >= 1 and quiet["fired"] == 0, status)
+        self.expect("status reports a lower bound, because the log of an earlier instance is deleted",
+                    fired["fired_is_lower_bound"], fired)
         both = [pod["acknowledged"] for pod in status.values()]
         self.expect("both pods have acknowledged the plan", both == [both[0]] * 2 and both[0], status)
 
@@ -141,7 +142,7 @@ class Story:
         self.phase("node1 is drained", drained)
         self.say("act", "cudafault k8s node drain node1 --nvsentinel --delete-unhealthy")
         self.scene.do("node", "drain", "node1", "--nvsentinel", "--delete-unhealthy")
-        self.say("good", f"none of its pods is left, after {time.time() - drained:.1f} s")
+        self.say("good", f"no pod of the workload is left on node1 after {time.time() - drained:.1f} s")
         left = [pod for pod in self.scene.pods(APP) if pod["spec"].get("nodeName") == "node1"]
         self.expect("no pod is left on the drained node", not left, left)
         labels = self.node()["labels"]
@@ -151,19 +152,19 @@ class Story:
         self.moment("serving again", served.sent)
         self.phase("both on node2", served.sent)
         self.say("good", f"its replacement answers: pod {served.pod} on node2", served.sent)
-        self.expect("the replacement is on node 2",
+        self.expect("the replacement is on node2",
                     self.scene.pod(served.pod)["spec"]["nodeName"] == "node2", served)
         self.expect_steady(healthy, armed, served.sent)
 
     def expect_steady(self, pod: str, since: float, until: float) -> None:
-        """The pod of node 2 answered all the time."""
+        """Checks that the pod answered every request between the two times, without a long gap."""
         requests = [each for each in self.load.requests(since, pod) if each.sent <= until]
         failed = [each for each in requests if not each.ok]
         moments = [since, *[each.sent for each in requests], until]
         gap = max(after - before for before, after in zip(moments, moments[1:]))
-        self.say("good", f"meanwhile node2 answered {len(requests) - len(failed)} of {len(requests)} requests")
-        self.expect("node 2 answers every request all the time",
-                    len(requests) > SOME_ANSWERS and not failed and gap < LONGEST_GAP, (len(requests), failed[:3], gap))
+        self.say("good", f"node2 answered {len(requests) - len(failed)} of {len(requests)} requests in this time")
+        self.expect("node2 answers every request without a long gap",
+                    len(requests) > MIN_ANSWERS and not failed and gap < LONGEST_GAP, (len(requests), failed[:3], gap))
 
     def restore(self) -> None:
         began = time.time()
@@ -172,7 +173,7 @@ class Story:
         self.moment("restored")
         self.say("good", f"pods without the library are in place after {time.time() - began:.1f} s")
 
-    def serves_in_the_end(self) -> None:
+    def expect_service(self) -> None:
         pods = self.cluster.wait_for_pods(self.namespace, APP, 2)
         began = time.time()
         self.phase("restored", began)
@@ -182,14 +183,14 @@ class Story:
         answers = [each for pod in pods for each in self.load.requests(began, pod["metadata"]["name"])]
         failed = [each for each in answers if not each.ok]
         self.say("good", "both pods answer")
-        self.expect("inference works in the end", not failed, failed[:3])
+        self.expect("inference works after restore", not failed, failed[:3])
 
-    def nothing_left(self, snapshot, node: dict) -> None:
+    def expect_nothing_left(self, snapshot, node: dict) -> None:
         outcome = self.scene.run("verify-clean", "--against", snapshot)
         self.moment("clean")
         self.say("act", "cudafault k8s verify-clean --against before.json")
         for line in outcome.output.splitlines():
             self.say("quiet", line)
-        self.expect("nothing is left behind", outcome.code == 0, outcome.output + outcome.errors)
+        self.expect("verify-clean finds nothing", outcome.code == 0, outcome.output + outcome.errors)
         found = self.node()
-        self.expect("the node is as it was", found == node, found)
+        self.expect("the node is as before", found == node, found)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Manifests that tests start from: the inference server, as a namespace that enforces the restricted profile takes it."""
+"""Manifests of the inference server for tests. The restricted Pod Security profile admits all of them."""
 
 RESTRICTED_POD = {"runAsNonRoot": True, "runAsUser": 1000, "seccompProfile": {"type": "RuntimeDefault"}}
 RESTRICTED_CONTAINER = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
@@ -13,7 +13,7 @@ def container(name: str = "main", image: str = "inference-server", gpus: int = 1
 
 
 def server(gpus: int = 1, **more) -> dict:
-    """The inference server, Ready when it answers."""
+    """Returns a container of the inference server with a readiness probe."""
     probe = {"httpGet": {"path": "/health", "port": 8000}, "periodSeconds": 1}
     return container(gpus=gpus, readinessProbe=probe, ports=[{"containerPort": 8000}], **more)
 
@@ -27,7 +27,7 @@ def template(labels: dict, spec: dict) -> dict:
 
 
 def workload(kind: str, namespace: str, name: str, spec: dict | None = None, replicas: int = 2, **more) -> dict:
-    """A Deployment, StatefulSet, ReplicaSet or DaemonSet, selected by app=NAME."""
+    """Returns a Deployment, StatefulSet, ReplicaSet or DaemonSet that selects pods by app=NAME."""
     labels = {"app": name}
     whole = {"selector": {"matchLabels": labels}, "template": template(labels, spec or pod_spec(server()))} | more
     if kind != "DaemonSet":
@@ -42,7 +42,7 @@ def deployment(namespace: str, name: str, spec: dict | None = None, replicas: in
 
 
 def graph_v1alpha1(namespace: str, name: str) -> dict:
-    """A DynamoGraphDeployment with a Frontend without GPU and two kinds of workers with one each."""
+    """Returns a DynamoGraphDeployment with a Frontend without a GPU and two kinds of workers with one GPU each."""
     def service(component_type: str, gpus: int) -> dict:
         main = server(gpus=0)
         made = {"componentType": component_type, "replicas": 1,

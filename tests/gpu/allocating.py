@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Allocates on the first GPU again and again, and prints `allocation CODE` whenever the outcome changes."""
+"""Allocates on the first GPU repeatedly, and prints `allocation CODE` whenever the result changes."""
 
 import ctypes
 import sys
@@ -16,7 +16,7 @@ for status in (
     cuda.cuCtxSetCurrent(context),
 ):
     if status != 0:
-        sys.exit(f"no context: {status}")
+        sys.exit(f"cannot create a context: {status}")
 
 
 def allocate():

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The work of work.h through cffi in ABI mode."""
+"""Does the work of work.h through cffi in ABI mode."""
 
 import sys
 
@@ -18,7 +18,7 @@ int cuMemFree_v2(unsigned long long);
 """)
 cuda = ffi.dlopen("libcuda.so.1")
 device, context, memory = ffi.new("int *"), ffi.new("void **"), ffi.new("unsigned long long *")
-sent, received = ffi.new("char[64]", b"the memory is really there"), ffi.new("char[64]")
+sent, received = ffi.new("char[64]", b"the data is intact"), ffi.new("char[64]")
 
 
 def step(name, *arguments):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The work of work.h through ctypes: by_ctypes.py [deepbind]"""
+"""Does the work of work.h through ctypes: by_ctypes.py [deepbind]"""
 
 import ctypes
 import os
@@ -8,7 +8,7 @@ import sys
 mode = os.RTLD_NOW | os.RTLD_DEEPBIND if "deepbind" in sys.argv else ctypes.DEFAULT_MODE
 cuda = ctypes.CDLL("libcuda.so.1", mode=mode)
 device, context, memory = ctypes.c_int(), ctypes.c_void_p(), ctypes.c_uint64()
-sent = ctypes.create_string_buffer(b"the memory is really there", 64)
+sent = ctypes.create_string_buffer(b"the data is intact", 64)
 received = ctypes.create_string_buffer(64)
 
 

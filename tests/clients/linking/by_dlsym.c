@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Opens libcuda by itself, in the way its argument names; with -DPLUGIN a plugin that opens it locally, with -DLINKED
-// one that is linked to it and looks in its own scope.
+// Opens libcuda at run time in the mode that the argument names. With -DPLUGIN it is a plugin that opens libcuda with
+// RTLD_LOCAL; with -DLINKED it is a plugin that is linked with libcuda and looks functions up with RTLD_DEFAULT.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <stdlib.h>
@@ -37,7 +37,7 @@ int plugin(void) { return work_from(opened(dlopen("libcuda.so.1", RTLD_NOW | RTL
 #else
 // musl has neither namespaces nor RTLD_DEEPBIND.
 #ifdef LM_ID_NEWLM
-// The base namespace has a driver of its own, which must not notice what happens in the other.
+// The base namespace has its own driver, which must not be affected by calls in the new namespace.
 static int work_in_new_namespace(void) {
     void* base = opened(dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL));
     int result = work_from(opened(dlmopen(LM_ID_NEWLM, "libcuda.so.1", RTLD_NOW)));
@@ -50,18 +50,18 @@ static int work_in_new_namespace(void) {
 #endif
 
 int main(int argc, char** argv) {
-    const char* way = argc > 1 ? argv[1] : "";
-    if (!strcmp(way, "local")) return work_from(opened(dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL)));
+    const char* mode = argc > 1 ? argv[1] : "";
+    if (!strcmp(mode, "local")) return work_from(opened(dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL)));
 #ifdef LM_ID_NEWLM
-    if (!strcmp(way, "deepbind"))
+    if (!strcmp(mode, "deepbind"))
         return work_from(opened(dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL | RTLD_DEEPBIND)));
-    if (!strcmp(way, "dlmopen")) return work_in_new_namespace();
+    if (!strcmp(mode, "dlmopen")) return work_in_new_namespace();
 #endif
-    if (!strcmp(way, "global")) {
+    if (!strcmp(mode, "global")) {
         opened(dlopen("libcuda.so.1", RTLD_NOW | RTLD_GLOBAL));
         return work_from(RTLD_DEFAULT);
     }
-    return work_from(opened(dlopen(way, RTLD_NOW | RTLD_LOCAL)));
+    return work_from(opened(dlopen(mode, RTLD_NOW | RTLD_LOCAL)));
 }
 #endif
 #endif

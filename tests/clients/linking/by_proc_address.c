@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Links to cuGetProcAddress_v2 alone and asks it for everything else, as a program of CUDA 12 and later may; with
-// -DOLD_RESOLVER to cuGetProcAddress, as one of CUDA 11.3 to 11.8.
+// Links only cuGetProcAddress_v2 and looks up all other functions with it, as programs for CUDA 12 and later can. With
+// -DOLD_RESOLVER it links cuGetProcAddress, as programs for CUDA 11.3 to 11.8 do.
 #include "work.h"
 
 #ifdef OLD_RESOLVER

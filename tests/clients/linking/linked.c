@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Linked with -lcuda; a program, or with -DPLUGIN a plugin.
+// A program that is linked with -lcuda, or with -DPLUGIN a plugin.
 #include "work.h"
 
 #define DECLARE(name, base, version, member, parameters) Status name parameters;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The same work through a shared libcudart: linked with it, or with -DBY_DLVSYM looked up with the symbol version that
-// the second argument names in the library that the first one names.
+// Does the work of work.h through a shared libcudart that it is linked with. With -DBY_DLVSYM it looks the functions up
+// with dlvsym instead; the arguments are the library and the symbol version.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <stddef.h>
@@ -29,7 +29,7 @@ static int work(void) {
     printf("allocation %d\n", status);
     printf("last error %d\n", cudaGetLastError());
     if (status != 0) return 1;
-    char sent[64] = "the memory is really there", received[64] = "";
+    char sent[64] = "the data is intact", received[64] = "";
     status = cudaMemcpy(memory, sent, sizeof sent, host_to_device);
     status = status ? status : cudaMemcpy(received, memory, sizeof received, device_to_host);
     status = status ? status : cudaFree(memory);

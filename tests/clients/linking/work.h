@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What every driver client of these tests does, however it got its functions: allocate on the first GPU and see whether
-// the memory is there. It prints `allocation CODE`, so that a test can tell the call that failed.
+// The work of every driver client of these tests, independent of how it obtains the functions: it allocates on the
+// first GPU and copies data to the GPU and back. It prints `allocation CODE` to identify the failed call.
 #pragma once
 
 #include <stddef.h>
@@ -47,7 +47,7 @@ static inline int work(const Driver* driver) {
     Status status = driver->allocate(&memory, 4096);
     printf("allocation %d\n", status);
     if (status != 0) return 1;
-    char sent[64] = "the memory is really there", received[64] = "";
+    char sent[64] = "the data is intact", received[64] = "";
     STEP(driver->upload(memory, sent, sizeof sent));
     STEP(driver->download(received, memory, sizeof received));
     STEP(driver->release(memory));

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Allocates, copies, launches and synchronises until standard input ends, each on its own, and tells when one of them
+"""Repeats an allocation, a copy, a launch and a synchronization until standard input ends, and reports when one of them
 starts or stops working."""
 
 import re
@@ -23,7 +23,7 @@ def add_one(array):
 
 
 data = cuda.to_device(np.zeros(1000, dtype=np.float32))
-add_one[4, 256](data)  # compiled before anything fails
+add_one[4, 256](data)  # compiles the kernel before a fault is armed
 
 
 def attempt(function):
@@ -45,6 +45,6 @@ report_changes(
         "allocation": attempt(lambda: cuda.device_array(1 << 20, dtype=np.uint8)),
         "copy": attempt(data.copy_to_host),
         "launch": attempt(lambda: add_one[4, 256](data)),
-        "synchronisation": attempt(cuda.synchronize),
+        "synchronization": attempt(cuda.synchronize),
     }
 )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What numba-cuda can do on simulated GPUs. Prints PASS or FAIL for each."""
+"""Checks the functions of numba-cuda on simulated GPUs, and prints PASS or FAIL for each."""
 
 import sys
 from pathlib import Path
@@ -38,7 +38,7 @@ def device_has_name_and_memory():
 
 
 @check
-def copy_there_and_back():
+def copy_to_gpu_and_back():
     data = np.arange(1000, dtype=np.float32)
     assert (cuda.to_device(data).copy_to_host() == data).all()
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Opens each library named on the command line and makes the calls that this file knows of it, printing `library
-// function code`. Several libraries are all open before the first call.
+// Opens all libraries named on the command line, then makes the calls in the table below, and prints `library function
+// code` for each.
 #include <dlfcn.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { most_libraries = 8, cufft_c2c = 0x29 };
+enum { max_libraries = 8, cufft_c2c = 0x29 };
 
 typedef struct Call {
     const char *library, *function;
@@ -29,7 +29,7 @@ static int allocate(void* function) {
     return ((int (*)(void**, size_t))function)(&pointer, 4096);
 }
 
-static int initialise(void* function) { return ((int (*)(unsigned))function)(0); }
+static int initialize(void* function) { return ((int (*)(unsigned))function)(0); }
 
 static int plan(void* function) {
     int handle;
@@ -41,12 +41,12 @@ static int communicate(void* function) {
     return ((int (*)(void**, int, const int*))function)(&communicator, 1, NULL);
 }
 
-static int nothing(void* function) { return ((int (*)(void))function)(); }
+static int take_nothing(void* function) { return ((int (*)(void))function)(); }
 
 static const Call calls[] = {
-    {"libcuda.so", "cuInit", initialise},
+    {"libcuda.so", "cuInit", initialize},
     {"libcuda.so", "cuDriverGetVersion", take_number},
-    {"libnvidia-ml.so", "nvmlInit_v2", nothing},
+    {"libnvidia-ml.so", "nvmlInit_v2", take_nothing},
     {"libcudart.so", "cudaRuntimeGetVersion", take_number},
     {"libcudart.so", "cudaGetDeviceCount", take_number},
     {"libcudart.so", "cudaMalloc", allocate},
@@ -70,8 +70,8 @@ static void make_calls(void* library, const char* name) {
 }
 
 int main(int argc, char** argv) {
-    void* libraries[most_libraries];
-    if (argc - 1 > most_libraries) return 2;
+    void* libraries[max_libraries];
+    if (argc - 1 > max_libraries) return 2;
     for (int i = 1; i < argc; ++i) {
         libraries[i - 1] = dlopen(argv[i], RTLD_NOW | RTLD_LOCAL);
         if (!libraries[i - 1]) {

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""NVIDIA's libraries for these tests, fetched into build/clients/nvidia: drivers from Debian, the rest from PyPI."""
+"""Fetches NVIDIA's libraries into build/clients/nvidia: drivers from Debian, other libraries from PyPI."""
 
 import shutil
 import tempfile
@@ -14,17 +14,17 @@ DRIVER_SUITES = {"535": "bookworm", "550": "trixie", "555": "experimental"}
 
 
 def driver(branch: str) -> Path:
-    """The folder with libcuda.so.1 and libnvidia-ml.so.1 of that branch."""
+    """Returns the folder with libcuda.so.1 and libnvidia-ml.so.1 of the driver branch."""
     suite = DRIVER_SUITES[branch]
     tree = debian.unpack(OUT / f"driver-{suite}", suite, "non-free", ["libcuda1", "libnvidia-ml1"])
     for library in sorted(tree.rglob(f"libcuda.so.{branch}.*")):
         return library.parent
     found = ", ".join(path.name for path in tree.rglob("libcuda.so.*.*")) or "none"
-    raise Skip(f"Debian {suite} has another driver now: {found}")
+    raise Skip(f"Debian {suite} does not have driver {branch}, but {found}")
 
 
 def fetch(package: str, folder: Path) -> None:
-    """The wheel's libraries, all in one folder."""
+    """Downloads the package's wheel and extracts its libraries into the folder."""
     with tempfile.TemporaryDirectory(prefix="cudafault-wheel-", dir=OUT) as downloads:
         pip(
             python_with(OUT / "pip"),
@@ -45,7 +45,7 @@ def fetch(package: str, folder: Path) -> None:
 
 
 def wheel(package: str) -> Path:
-    """The folder with the libraries of a package's wheel; kept from one test run to the next."""
+    """Returns the folder with the libraries of a package's wheel. It is kept between test runs."""
     folder = OUT / package
     stamp = folder / ".fetched"
     if not stamp.exists() or stamp.read_text() != pinned(package):
@@ -57,7 +57,7 @@ def wheel(package: str) -> Path:
 
 
 def static_runtime(folder: Path) -> list:
-    """The archives of a static runtime: from the wheel, or for 11.8, whose wheel has none, from Debian."""
+    """Returns the archives of a static runtime: from the wheel, or from Debian for 11.8, whose wheel has none."""
     archives = [folder / "libcudart_static.a", *folder.glob("libculibos.a")]
     if not archives[0].exists():
         tree = debian.unpack(OUT / "static-11.8", "bookworm", "non-free", ["nvidia-cuda-dev"], ["*/libcudart_static.a"])

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Preloaded in front of libcudafault.so: writes down every CUDA pointer that anybody in the process obtains, and which
-// file it points into. One line each to the file that OBSERVED names: `how name file`.
+// Preloaded before libcudafault.so: records every pointer to a CUDA function that the process obtains, and the file
+// that contains the function. It writes a line `how name file` for each to the file in OBSERVED.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -18,8 +18,8 @@ static Look next_look;
 static Status (*resolve_old)(const char*, void**, int, Flags);
 static Status (*resolve_v2)(const char*, void**, int, Flags, int*);
 
-// libcudafault.so's own dlsym if OBSERVED_BEHIND names that library, or libc's where the observer runs alone. libc's is
-// versioned, which tells the two apart.
+// Sets next_look to dlsym of libcudafault.so if OBSERVED_BEHIND names that library, otherwise to dlsym of libc, which
+// is the one with a symbol version.
 __attribute__((constructor)) static void start(void) {
     if (next_look) return;
     const char *file = getenv("OBSERVED"), *behind = getenv("OBSERVED_BEHIND");
@@ -28,7 +28,7 @@ __attribute__((constructor)) static void start(void) {
     next_look = behind ? libc_look(dlopen(behind, RTLD_LAZY | RTLD_NOLOAD), "dlsym") : libc_look;
 }
 
-static void write_down(const char* how, const char* name, void* pointer) {
+static void record(const char* how, const char* name, void* pointer) {
     Dl_info info;
     const char* file = dladdr(pointer, &info) && info.dli_fname ? info.dli_fname : "nowhere";
     const char* slash = strrchr(file, '/');
@@ -51,9 +51,9 @@ static Status observe_v2(const char* name, void** function, int version, Flags f
     return status;
 }
 
-// The pointer the program gets: the resolvers stay observed.
+// Returns the pointer for the program. A resolver is replaced with the observer's function, so that it stays observed.
 static void* observed(const char* how, const char* name, int version, void* pointer) {
-    write_down(how, name, pointer);
+    record(how, name, pointer);
     if (!strcmp(name, "cuGetProcAddress_v2") || (!strcmp(name, "cuGetProcAddress") && version >= 12000)) {
         *(void**)&resolve_v2 = pointer;
         return (void*)observe_v2;

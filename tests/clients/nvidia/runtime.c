@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Two calls of a program that is linked with NVIDIA's libcudart, shared or static.
+// Makes two calls to NVIDIA's libcudart, which it is linked with, shared or static.
 #include <stddef.h>
 #include <stdio.h>
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Asks for the memory of each GPU until standard input ends, as a monitoring agent does, and tells when the answer
+"""Reads the memory of each GPU until standard input ends, as a monitoring agent does, and reports when the result
 changes."""
 
 import sys

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What PyTorch can do on simulated GPUs. Kernels do nothing there, so results are checked only where no kernel makes
-them. Prints PASS or FAIL for each."""
+"""Checks the functions of PyTorch on simulated GPUs, and prints PASS or FAIL for each. Kernels do nothing on simulated
+GPUs, so the results of kernels are not checked."""
 
 import sys
 from pathlib import Path
@@ -37,7 +37,7 @@ def properties():
 
 
 @check
-def copy_there_and_back():
+def copy_to_gpu_and_back():
     data = torch.arange(1000, dtype=torch.float32)
     assert torch.equal(data.cuda().cpu(), data)
 
@@ -51,9 +51,9 @@ def copy_between_gpus():
 @check
 def copy_from_pinned_memory():
     data = torch.arange(1000, dtype=torch.int32).pin_memory()
-    there = data.to("cuda", non_blocking=True)
+    copied = data.to("cuda", non_blocking=True)
     torch.cuda.synchronize()
-    assert data.is_pinned() and torch.equal(there.cpu(), data)
+    assert data.is_pinned() and torch.equal(copied.cpu(), data)
 
 
 @check

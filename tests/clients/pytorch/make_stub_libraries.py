@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Makes stand-ins for the NVIDIA libraries that PyTorch links (cuBLAS, cuDNN, ...: 3 GB), so that it can be imported
-without them: shared libraries with the names PyTorch imports, each of which returns 1, an error in all these libraries.
+"""Makes stubs of the NVIDIA libraries that PyTorch links (cuBLAS, cuDNN, ...: 3 GB), so that it can be imported without
+them. They have the functions that PyTorch imports. Each function returns 1, which is an error in all these libraries.
 
 Usage: make_stub_libraries.py TORCH_LIB_DIRECTORY OUTPUT_DIRECTORY"""
 
@@ -12,7 +12,7 @@ from collections import defaultdict
 from pathlib import Path
 
 STUBBED = re.compile(r"lib(cu|nv|nccl)")
-SIMULATED = re.compile(r"libcuda(rt)?\.so")  # come from the simulated GPUs
+SIMULATED = re.compile(r"libcuda(rt)?\.so")  # part of the simulated GPUs
 
 
 def readelf(option: str, library: Path) -> list[str]:
@@ -27,7 +27,7 @@ def needed(library: Path) -> list[str]:
 
 
 def version_owners(library: Path) -> dict[str, str]:
-    """Symbol version -> the library it is needed from."""
+    """Returns the library of each needed symbol version."""
     owners, owner = {}, ""
     for line in readelf("-V", library):
         if match := re.search(r"File: (\S+)", line):
@@ -38,7 +38,7 @@ def version_owners(library: Path) -> dict[str, str]:
 
 
 def undefined_symbols(library: Path) -> list[tuple[str, str]]:
-    """(name, version or "")"""
+    """Returns (name, version or "") pairs."""
     symbols = []
     for line in readelf("--dyn-syms", library):
         fields = line.split()
@@ -49,7 +49,7 @@ def undefined_symbols(library: Path) -> list[tuple[str, str]]:
 
 
 def wanted_stubs(torch_libraries: list[Path]) -> dict[str, dict[str, set[str]]]:
-    """Library -> version -> names."""
+    """Returns the function names to define, by library and version."""
     stubs: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
     for library in torch_libraries:
         candidates = [name for name in needed(library) if STUBBED.match(name) and not SIMULATED.match(name)]
@@ -60,7 +60,7 @@ def wanted_stubs(torch_libraries: list[Path]) -> dict[str, dict[str, set[str]]]:
             if owners.get(version) in candidates:
                 stubs[owners[version]][version].add(name)
             elif not version and candidates and re.match(r"cu[a-zA-Z]|nv|nccl", name):
-                # A name without a version is looked for in every library, so that any of them may have it.
+                # The dynamic linker searches every library for a name without a version, so any of them may have it.
                 stubs[candidates[0]][""].add(name)
     return stubs
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Trains on two GPUs until standard input ends, and tells when one starts or stops working. What fails is tried again,
-as in a program that restarts its step."""
+"""Trains on two GPUs until standard input ends, and reports when one starts or stops working. A failed step is
+repeated, as in a program that restarts its steps."""
 
 import sys
 from functools import partial
@@ -25,7 +25,7 @@ def train_step(device: str) -> None:
 
 def attempt(device: str) -> str:
     try:
-        torch.cuda.empty_cache()  # else a fault in cudaMalloc stays hidden behind the cache
+        torch.cuda.empty_cache()  # otherwise the cache hides a fault in cudaMalloc
         train_step(device)
         return "trains"
     except torch.OutOfMemoryError as error:

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A program that uses its GPU every 5 ms and lives on whatever the calls answer, so that the library's own record tells
-// when a fault reached it and when it was gone. Prints nothing.
+// Uses its GPU every 5 ms and ignores the results of the calls, so that the log of libcudafault.so shows when faults
+// started and stopped. Prints nothing.
 #include <signal.h>
 #include <stddef.h>
 #include <time.h>
@@ -13,7 +13,7 @@ int cuCtxSynchronize(void);
 int cuMemAlloc_v2(unsigned long long* pointer, size_t bytes);
 int cuMemFree_v2(unsigned long long pointer);
 
-static void leave(int signal) {
+static void exit_on_signal(int signal) {
     (void)signal;
     _exit(0);
 }
@@ -21,7 +21,7 @@ static void leave(int signal) {
 int main(void) {
     const struct timespec pause = {.tv_nsec = 5 * 1000 * 1000};
     void* context = NULL;
-    signal(SIGTERM, leave);  // PID 1 of a container has no default action
+    signal(SIGTERM, exit_on_signal);  // PID 1 of a container has no default action
     cuInit(0);
     cuDevicePrimaryCtxRetain(&context, 0);
     cuCtxSetCurrent(context);

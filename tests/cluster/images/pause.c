@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Holds a pod's namespaces: PID 1 of its sandbox. Ends at once when told to, and takes in orphans.
+// PID 1 of a pod's sandbox, which holds the pod's namespaces. Exits immediately on SIGTERM, and reaps orphans.
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-static void leave(int signal) {
+static void exit_on_signal(int signal) {
     (void)signal;
     _exit(0);
 }
@@ -16,8 +16,8 @@ static void reap(int signal) {
 }
 
 int main(void) {
-    signal(SIGINT, leave);
-    signal(SIGTERM, leave);
+    signal(SIGINT, exit_on_signal);
+    signal(SIGTERM, exit_on_signal);
     signal(SIGCHLD, reap);
     for (;;) pause();
 }

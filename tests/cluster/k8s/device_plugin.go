@@ -11,9 +11,9 @@ import (
 	stub "k8s.io/kubernetes/pkg/kubelet/cm/devicemanager/plugin/v1beta1"
 )
 
-// devicePlugin is `device-plugin RESOURCE COUNT`: it offers COUNT healthy devices to the kubelet of this mount
-// namespace, and again when it restarts. A container that gets some is told which, as NVIDIA's plugin does, and is
-// given as many simulated GPUs.
+// devicePlugin implements `device-plugin RESOURCE COUNT`: it registers COUNT healthy devices with the kubelet of this
+// mount namespace, and registers them again when the kubelet restarts. The environment of a container has the IDs of
+// its devices, as with NVIDIA's plugin, and the number of GPUs to simulate.
 func devicePlugin(arguments []string) error {
 	if len(arguments) != 2 {
 		return fmt.Errorf("usage: device-plugin RESOURCE COUNT")
@@ -40,7 +40,7 @@ func devicePlugin(arguments []string) error {
 	if err := plugin.Register(pluginapi.KubeletSocket, resource, ""); err != nil {
 		return err
 	}
-	plugin.Watch(pluginapi.KubeletSocket, resource, "") // for ever
+	plugin.Watch(pluginapi.KubeletSocket, resource, "") // does not return
 	return nil
 }
 

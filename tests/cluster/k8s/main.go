@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// One static binary holds Kubernetes' programs, etcd and our device plugin: a third of the size of separate ones, and
-// built in the time of one. The name it is run under says which program it is.
+// One static binary contains Kubernetes' programs, etcd and the device plugin. It has a third of the size of separate
+// binaries, and builds in the time of one. The name under which it runs selects the program.
 package main
 
 import (
@@ -27,7 +27,7 @@ import (
 )
 
 func main() {
-	// Only the chosen program's command is made: their flags and feature gates would clash.
+	// Only the command of the selected program is created, because flags and feature gates of several would conflict.
 	switch name := filepath.Base(os.Args[0]); name {
 	case "kube-apiserver":
 		os.Exit(cli.Run(apiserver.NewAPIServerCommand()))

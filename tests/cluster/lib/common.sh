@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
-# What the cluster's scripts share: where things are, and how processes are started, recognised and ended.
+# Shared by the cluster's scripts: paths, and functions that start, identify and stop processes.
 set -euo pipefail
 
 cluster_scripts="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
@@ -11,7 +11,7 @@ images="$project/build/cluster-images"
 nodes=(1 2)
 skip_status=77
 
-# Each cluster has network namespaces of its own, so all may use the same addresses.
+# Each cluster has its own network namespaces, so all may use the same addresses.
 control_plane_address=10.97.0.1
 node_network=10.97.0      # node N: .1N
 pod_network=10.98         # pods of node N: .N.0/24
@@ -23,9 +23,10 @@ skip() { printf 'SKIP cluster: %s\n' "$*" >&2; exit "$skip_status"; }
 
 select_cluster() {
     cluster="$1"
-    [[ "$cluster" =~ ^[a-z0-9][a-z0-9-]{0,20}$ ]] || fail "the name '$cluster' is not made of a-z, 0-9 and -"
+    [[ "$cluster" =~ ^[a-z0-9][a-z0-9-]{0,20}$ ]] ||
+        fail "invalid cluster name '$cluster': expected at most 21 characters of a-z, 0-9 and -"
     state="${CUDAFAULT_CLUSTERS:-$project/build/cluster}/$cluster"
-    # Other checkouts may have a cluster of this name.
+    # Another checkout may have a cluster with the same name.
     network="cudafault-$cluster-$(sha256sum <<<"$state" | cut -c1-6)"
     control_plane="$network-cp"
     kubeconfig="$state/kubeconfig/admin"
@@ -37,7 +38,7 @@ node_namespace() { echo "$network-node$1"; }
 
 has_nodes() { [[ "$(cat "$state/gpus" 2>/dev/null)" =~ ^[0-9]+$ ]]; }
 
-# A new build of Kubernetes for any change of its sources.
+# The path has a hash of the sources, so a change of them leads to a new build of Kubernetes.
 binaries() {
     echo "$cache/$(cd "$cluster_scripts/k8s" && cat go.mod go.sum ./*.go | sha256sum | cut -c1-16)"
 }
@@ -55,37 +56,37 @@ wait_for() { # WHAT SECONDS COMMAND...
     shift 2
     until "$@" >/dev/null 2>&1; do
         if ((SECONDS >= deadline)); then
-            say "$what: not there in time"
+            say "timed out waiting for $what"
             return 1
         fi
         sleep 0.1
     done
 }
 
-# Processes. A pid alone may by now be somebody else's: start time and boot tell.
+# Processes. A process is identified by pid, start time and boot ID, because a pid may be reused.
 
-identity() { # of a process that lives
+identity() { # PID of a running process
     local stat
     stat="$(cat "/proc/$1/stat" 2>/dev/null)" || return 1
     read -ra stat <<<"${stat##*) }"
     [[ "${stat[0]}" != Z ]] && echo "$1 ${stat[19]} $(cat /proc/sys/kernel/random/boot_id)"
 }
 
-record() { identity "$2" >"$state/pid/$1" || fail "$1 ended at once: see $state/log/$1.log"; }
+record() { identity "$2" >"$state/pid/$1" || fail "$1 ended immediately: see $state/log/$1.log"; }
 
-pid_of() { # of a recorded process that still lives
+pid_of() { # NAME of a recorded process; fails if the process has ended
     local pid
     read -r pid _ 2>/dev/null <"$state/pid/$1" && [[ "$(identity "$pid")" == "$(cat "$state/pid/$1")" ]] && echo "$pid"
 }
 
-start() { # NAME COMMAND...: in the control plane's network namespace, outliving the caller
+start() { # NAME COMMAND...: runs in the control plane's network namespace and outlives the caller
     local process="$1"
     shift
     setsid nsenter --net="/run/netns/$control_plane" "$@" >"$state/log/$process.log" 2>&1 </dev/null &
     record "$process" $!
 }
 
-# Signal and time: nodes are killed at once, for unshare ignores SIGTERM, and takes its PID 1 and so everything with it.
+# A node gets SIGKILL, because unshare ignores SIGTERM. With unshare, PID 1 of the node and all its processes end.
 end() { # NAME...
     local process pid
     for process in "$@"; do

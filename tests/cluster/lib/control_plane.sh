@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
-# etcd, API server, controller manager, scheduler, and `kubectl proxy` for whoever is outside the network namespace.
+# Starts etcd, API server, controller manager, scheduler, and `kubectl proxy` for clients outside the network namespace.
 
 start_etcd() {
-    # No fsync: the cluster never outlives the machine.
+    # Without fsync, because the data need not survive a crash of the machine.
     start etcd "$(binaries)/etcd" --data-dir "$state/etcd" --unsafe-no-fsync --log-level warn \
         --listen-client-urls http://127.0.0.1:2379 --advertise-client-urls http://127.0.0.1:2379 \
         --listen-peer-urls http://127.0.0.1:2380 --initial-advertise-peer-urls http://127.0.0.1:2380 \
@@ -26,7 +26,7 @@ start_api_server() {
 }
 
 start_controllers() {
-    # More requests a second than the default of 20: else service accounts of new namespaces are seconds late at first.
+    # With the default limit of 20 requests per second, service accounts of new namespaces are created seconds late.
     start controller-manager "$(binaries)/kube-controller-manager" --kubeconfig="$state/kubeconfig/controller-manager" \
         --use-service-account-credentials --service-account-private-key-file="$state/pki/service-accounts.key" \
         --root-ca-file="$state/pki/ca.crt" --leader-elect=false --bind-address=127.0.0.1 \
@@ -36,11 +36,11 @@ start_controllers() {
 }
 
 start_proxy() {
-    # Exec and attach too, which `kubectl proxy` refuses by default.
+    # `kubectl proxy` rejects exec and attach by default.
     start proxy "$(binaries)/kubectl" --kubeconfig "$kubeconfig" proxy --unix-socket="$proxy_socket" --reject-paths='^$'
 }
 
 api_is_ready() { kubectl get --raw /readyz; }
 
-# A pod that is created before is refused, and the nodes are Ready seconds earlier.
+# The API server rejects pods until these objects exist, which is seconds after the nodes are Ready.
 namespace_is_usable() { kubectl -n default get serviceaccount/default configmap/kube-root-ca.crt; }

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
-# A certificate authority, the servers' certificates, the key of service accounts' tokens, and a kubeconfig with a token
-# for the admin and each component.
+# Creates a certificate authority, the servers' certificates, the key for service account tokens, and a kubeconfig with
+# a token for the administrator and each component.
 
 make_key() { openssl ecparam -name prime256v1 -genkey -noout -out "$1"; }
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
-# Bringing images into a node's containerd. A file's name has the hash of what is in it; the names of those that a node
-# has are kept in its folder, so that a restarted node and a second `up` take only what is new.
+# Imports images into a node's containerd. The name of an image file has a hash of its contents. The node's folder lists
+# the names of imported images, so a restarted node and a second `up` import only new images.
 
 import_images() { # NODE NAME...
     local node="$1" name archive

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
-# A network namespace for the control plane and one for each node, joined by a bridge in the former. The host's own
-# network is not touched, and nothing leads out.
+# Creates a network namespace for the control plane and one for each node, connected by a bridge in the former. The
+# host's network is not changed, and the namespaces have no route to it.
 
 make_network() { # [NODE...]
     local node namespace
     ip netns add "$control_plane"
     ip -n "$control_plane" link add bridge type bridge
     ip -n "$control_plane" link set lo up
-    # So that pods reach kubernetes.default without kube-proxy.
+    # Pods reach kubernetes.default at this address without kube-proxy.
     ip -n "$control_plane" address add "$service_network.1/32" dev lo
     ip -n "$control_plane" address add "$control_plane_address/24" dev bridge
     ip -n "$control_plane" link set bridge up
@@ -30,7 +30,7 @@ join_node() {
     nsenter --net="/run/netns/$namespace" sysctl -q -w net.ipv4.ip_forward=1
 }
 
-route_to_pods() { # of the first node, from the control plane and every other node
+route_to_pods() { # NODE ALL-NODES...: adds routes to the pods of NODE, from the control plane and every other node
     local to="$1" from
     ip -n "$control_plane" route add "$pod_network.$to.0/24" via "$node_network.1$to"
     for from in "${@:2}"; do
@@ -43,7 +43,7 @@ cluster_namespaces() { ip netns list | awk '{print $1}' | grep -E "^$network-(cp
 remove_network() {
     local namespace pid
     for namespace in $(cluster_namespaces); do
-        # Whoever is still in it came through us (tests/cluster/enter, a process whose start was interrupted).
+        # The remaining processes were started by these scripts: by tests/cluster/enter, or by an interrupted start.
         for pid in $(ip netns pids "$namespace"); do kill -KILL "$pid" 2>/dev/null || true; done
         ip netns delete "$namespace"
     done

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
-# A node is a process tree in namespaces and cgroups of its own, with its PID 1 in node_init.sh. The kernel and the
-# root file system are the machine's.
+# A node is a process tree in its own namespaces and cgroups; node_init.sh is its PID 1. The kernel and the root file
+# system are those of the machine.
 
 start_node() {
     local node="$1" folder="$state/node$1"
     mkdir -p "$folder"/{kubelet,log-pods,log-containers,containerd,cni,addresses,sysctl,pki}
-    # The kubelet sets these three for the whole machine if they differ: it is shown files that already hold its values.
+    # The kubelet would change these three for the whole machine. The node sees files with the expected values instead.
     echo 1 >"$folder/sysctl/overcommit_memory"
     echo 10 >"$folder/sysctl/panic"
     echo 1 >"$folder/sysctl/panic_on_oops"
@@ -63,7 +63,7 @@ disabled_plugins = ["io.containerd.internal.v1.opt", "io.containerd.snapshotter.
 EOF
 }
 
-# syncFrequency keeps its default of a minute: a shorter one would flatter what is measured about ConfigMaps.
+# syncFrequency has its default of one minute, because a shorter one would distort measurements of ConfigMap updates.
 write_kubelet_config() {
     cat <<EOF
 apiVersion: kubelet.config.k8s.io/v1beta1
@@ -92,14 +92,14 @@ clusterDNS: []
 EOF
 }
 
-# One below the caller's own in every hierarchy of version 1; prints them.
+# Creates a cgroup below the caller's in every hierarchy of version 1, and prints the paths.
 make_cgroups() {
     local controllers path cgroup
     while IFS=: read -r _ controllers path; do
         [[ -n "$controllers" ]] || continue
         cgroup="/sys/fs/cgroup/${controllers#name=}${path%/}/$(node_namespace "$1")"
         mkdir -p "$cgroup"
-        if [[ "$controllers" == cpuset ]]; then # empty at first, and then no process may enter
+        if [[ "$controllers" == cpuset ]]; then # initially empty, and then no process may enter
             cat /sys/fs/cgroup/cpuset/cpuset.cpus >"$cgroup/cpuset.cpus"
             cat /sys/fs/cgroup/cpuset/cpuset.mems >"$cgroup/cpuset.mems"
         fi
@@ -120,7 +120,7 @@ remove_cgroup() {
     [[ ! -d "$1" ]] || find "$1" -depth -type d -exec rmdir {} + 2>/dev/null
 }
 
-# Why nodes cannot run on this machine, if they cannot.
+# Prints the reason if nodes cannot run on this machine, otherwise nothing.
 nodes_impossible() {
     local controllers path
     [[ ! -e /sys/fs/cgroup/cgroup.controllers ]] ||
@@ -128,13 +128,13 @@ nodes_impossible() {
     for controllers in cpu cpuacct cpuset memory devices freezer blkio pids name=systemd; do
         path="$(awk -F: -v want="$controllers" '$2 == want {print $3}' /proc/self/cgroup)"
         [[ -n "$path" && -w "/sys/fs/cgroup/${controllers#name=}$path" ]] ||
-            { echo "nodes need the cgroup hierarchy $controllers, which cannot be written here (--no-nodes works)"; return; }
+            { echo "nodes need the cgroup hierarchy $controllers, which is not writable (--no-nodes works)"; return; }
     done
     unshare --mount --cgroup --pid --fork --uts --ipc --mount-proc true 2>/dev/null ||
-        echo "nodes need mount, pid, cgroup, uts and ipc namespaces, which cannot be made here (--no-nodes works)"
+        echo "nodes need mount, pid, cgroup, uts and ipc namespaces, which cannot be created (--no-nodes works)"
 }
 
-node_init_pid() { # as seen from here: unshare's only child
+node_init_pid() { # NODE: prints the pid outside the node's namespaces of unshare's only child
     local pid
     pid="$(pid_of "node$1")" && pgrep --parent "$pid"
 }

@@ -1,16 +1,16 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# node_init.sh CLUSTER NODE: PID 1 of a node. Mounts what a node has of its own, starts containerd, brings in the images,
-# and keeps the device plugin and the kubelet running.
+# node_init.sh CLUSTER NODE: PID 1 of a node. Mounts the node's file systems, starts containerd, imports the images, and
+# restarts the device plugin and the kubelet when they end.
 source "$(dirname "$0")/common.sh"
 select_cluster "$1"
 source "$(dirname "$0")/images.sh"
 node="$2"
 folder="$state/node$node"
 
-on_node() { "${@:2}"; }  # this is the node
+on_node() { "${@:2}"; }  # this process already runs on the node
 
-mount_own_things() {
+mount_file_systems() {
     local controller
     mount --make-rshared /
     mount -t sysfs sysfs /sys
@@ -23,7 +23,7 @@ mount_own_things() {
     mount -t cgroup -o none,name=systemd cgroup /sys/fs/cgroup/systemd
     mount -t tmpfs tmpfs /run
     mkdir -p /run/netns /run/lock
-    # The kubelet has these paths built in. Empty folders on the machine; nothing is written to them.
+    # The kubelet has these paths built in. On the machine they stay empty folders.
     mkdir -p /var/lib/kubelet /var/log/pods /var/log/containers
     mount --bind "$folder/kubelet" /var/lib/kubelet
     mount --bind "$folder/log-pods" /var/log/pods
@@ -56,7 +56,7 @@ keep_kubelet() {
     done
 }
 
-mount_own_things
+mount_file_systems
 hostname "node$node"
 PATH="$(packages)/usr/bin:$(packages)/usr/sbin:$PATH"
 start_containerd

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Linked with libcuda through cgo; allocates from several goroutines, which the Go scheduler moves between threads.
+// Links libcuda through cgo, and allocates from several goroutines, which the Go scheduler moves between threads.
 package main
 
 /*
@@ -31,7 +31,7 @@ func step(name string, status C.int) {
 	}
 }
 
-// A context is current in a thread, so the goroutine keeps its own.
+// A context is current in a thread, so the goroutine is locked to its thread.
 func allocate(context unsafe.Pointer) C.int {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()

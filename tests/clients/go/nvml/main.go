@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// What a monitoring agent does with go-nvml: names and free memory of every GPU.
+// Reads the name, UUID and memory of every GPU with go-nvml, as a monitoring agent does.
 package main
 
 import (

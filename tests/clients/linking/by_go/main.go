@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// The work of work.h from Go, with libcuda opened through cgo at run time as go-nvml opens libnvidia-ml.
+// Does the work of work.h from Go. It opens libcuda through cgo at run time, as go-nvml opens libnvidia-ml.
 package main
 
 /*
