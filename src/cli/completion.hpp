@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Completion in a shell: `cudafault completion bash` prints a script that calls `cudafault __complete WORD...`.
+// Completes commands in a shell. `cudafault completion bash` prints a script that calls `cudafault __complete WORD...`.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -10,8 +10,8 @@ namespace cudafault::cli {
 
 void add_completion(CLI::App& app);
 
-// The subcommands, or else the options, that may stand for the last of `words`, which may be empty. `words` begin after
-// the program's name.
+// Returns the subcommands that complete the last of `words`, or the options if that word begins with '-'. The last word
+// may be empty. `words` do not include the program's name.
 std::vector<std::string> completions(CLI::App& app, const std::vector<std::string>& words);
 
 }  // namespace cudafault::cli

@@ -11,7 +11,7 @@ namespace cudafault::cli {
 
 namespace {
 
-// Added to the current time, it must still fit into 64 bits of nanoseconds.
+// The current time plus a duration must fit into 64 bits of nanoseconds.
 constexpr std::chrono::nanoseconds kLongest = std::chrono::hours(100 * 365 * 24);
 
 }  // namespace

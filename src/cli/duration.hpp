@@ -7,8 +7,8 @@
 
 namespace cudafault::cli {
 
-// Reads the value of `option`: the durations of a plan (src/fault/values.hpp), or a bare number of seconds; above 0 and
-// at most 100 years. Throws local::Error (usage), which names the option.
+// Parses the value of `option`: a duration as in a plan (src/fault/values.hpp), or a number of seconds; above 0 and at
+// most 100 years. Throws local::Error (kUsage), whose message names the option.
 std::chrono::nanoseconds duration_option(const char* option, const std::string& text);
 
 }  // namespace cudafault::cli

@@ -10,7 +10,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-TEST(DurationOption, TakesTheDurationsOfAPlanAndBareSeconds) {
+TEST(DurationOption, AcceptsTheDurationsOfAPlanAndSeconds) {
     EXPECT_EQ(duration_option("--timeout", "90"), 90s);
     EXPECT_EQ(duration_option("--timeout", "1.5"), 1500ms);
     EXPECT_EQ(duration_option("--timeout", "500ms"), 500ms);
@@ -19,7 +19,7 @@ TEST(DurationOption, TakesTheDurationsOfAPlanAndBareSeconds) {
     EXPECT_EQ(duration_option("--timeout", "36500d"), 36500 * 24h);
 }
 
-TEST(DurationOption, NamesTheOptionAndTheValueInARefusal) {
+TEST(DurationOption, TheErrorNamesTheOptionAndTheValue) {
     for (const char* bad : {"", "0", "0s", "-1", "nan", "inf", "1e3", "0x10", "5 parsecs", "m", "36501d", "1m30"}) {
         try {
             duration_option("--expires", bad);

@@ -50,7 +50,7 @@ void show(const EventsOptions& options, const json& event) {
     flush_output();
 }
 
-// On standard error, since standard output holds events only.
+// Prints to standard error, because standard output contains only events.
 void warn_of_missing(const json& document) {
     const std::string name = document.at("name");
     if (document.at("total").is_null()) {

@@ -25,7 +25,7 @@ constexpr size_t kApis = std::size(kApiNames);
 
 size_t api_of(int row) { return static_cast<size_t>(kFunctions[row].api); }
 
-// In the words of the APIs whose functions can fail.
+// Returns the names of the fault's code in the APIs of its functions.
 std::vector<std::string> names_of_code(const Fault& fault) {
     std::vector<std::string> names;
     for (const Api api : {Api::driver, Api::runtime, Api::nvml, Api::nccl}) {
@@ -69,7 +69,8 @@ bool are_default_calls(const Fault& fault) {
     return true;
 }
 
-// The rows of the plan's functions; of a name that several libcudarts export, the first.
+// Returns the rows of the fault's functions. If several versions of libcudart export a name, returns its first row
+// only.
 std::vector<int> distinct_rows(const Fault& fault) {
     std::vector<int> rows;
     for (int row = 0; row < kFunctionCount; ++row) {
@@ -107,7 +108,7 @@ std::vector<std::string> names_of(const std::vector<int>& rows) {
 
 std::vector<std::string> function_names(const Fault& fault) { return names_of(distinct_rows(fault)); }
 
-// Which driver calls of the plan a shared libcudart makes without their counting.
+// Describes the driver calls of the fault that do not count if a shared libcudart makes them.
 std::string nested_calls(const Fault& fault) {
     std::vector<std::string> classes;
     for (int i = 0; i < kCallClasses; ++i) {
@@ -183,12 +184,12 @@ json gpu_json(const GpuSelector& gpu) {
     return {{"kind", "pci"}, {"value", pci_text(gpu)}};
 }
 
-// Functions of the plan for which gpu= can only mean all GPUs.
+// Returns the fault's functions that are not about a single GPU.
 std::vector<int> rows_without_gpu(const Fault& fault) {
     std::vector<int> rows = distinct_rows(fault);
     const auto has_gpu = [](int row) { return kFunctions[row].device != DeviceFrom::none; };
     rows.erase(std::remove_if(rows.begin(), rows.end(), has_gpu), rows.end());
-    // The best known ones first.
+    // cuInit and the device counts are first, because they are the best known.
     std::stable_partition(rows.begin(), rows.end(), [](int row) { return kFunctions[row].hook == Hook::enumerate; });
     return rows;
 }
@@ -259,7 +260,7 @@ std::string ranks(const Fault& fault) {
     return fmt::format("{} {}", is_one ? "rank" : "ranks", fmt::join(texts, ", "));
 }
 
-// A number, or the list of ranges where there are more.
+// Returns a number for a single rank, and otherwise a list of ranges.
 json ranks_json(const Fault& fault) {
     if (fault.rank_count == 0) return {};
     if (fault.rank_count == 1 && fault.ranks[0].first == fault.ranks[0].last) return fault.ranks[0].first;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Says what a fault means: in words for a person, in fields for a program.
+// Explains a fault: in sentences for a person, and in JSON fields for a program.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -11,9 +11,10 @@
 
 namespace cudafault::cli {
 
-using Line = std::pair<std::string, std::string>;  // a question (what, calls, GPU, when, where) and its answer
+using Line = std::pair<std::string, std::string>;  // a question (what, calls, GPU, when, until or where) and its answer
 std::vector<Line> explain(const Fault& fault);
 
+// Returns the fields of a fault, as `cudafault check --json` prints them.
 nlohmann::json fault_json(const Fault& fault);
 
 }  // namespace cudafault::cli

@@ -64,7 +64,7 @@ TEST(Explain, TheNumbersOfFunctionsAddUp) {
     EXPECT_EQ(answer("error=719 calls=@sync", "calls").find("11 functions (5 driver, 6 runtime; @sync 11)"), 0u);
 }
 
-TEST(Explain, NamesTheCallsThatNoGpuCanBeToldFor) {
+TEST(Explain, NamesTheCallsThatAreNotAboutASingleGpu) {
     Plan plan;
     SpecError error{};
     for (int row = 0; row < kFunctionCount; ++row) {
@@ -72,8 +72,8 @@ TEST(Explain, NamesTheCallsThatNoGpuCanBeToldFor) {
         const std::string name = local::string_of(function_name(row));
         const std::string spec = "effect=hang gpu=1 calls=" + name;
         ASSERT_TRUE(parse_plan(local::text_of(spec), plan, error)) << spec;
-        const bool is_said = answer(spec, "GPU").find("no single GPU") != std::string::npos;
-        EXPECT_TRUE(is_said || kFunctions[row].device != DeviceFrom::none) << name;
+        const bool is_named = answer(spec, "GPU").find("no single GPU") != std::string::npos;
+        EXPECT_TRUE(is_named || kFunctions[row].device != DeviceFrom::none) << name;
     }
     EXPECT_EQ(answer("error=15 calls=nvmlDeviceGetHandleByUUID gpu=1", "GPU"), "GPU 1 as nvidia-smi numbers them");
     EXPECT_NE(answer("xid=79 gpu=1", "GPU").find("of the calls, cuDeviceGetCount, cuInit, "), std::string::npos);
@@ -121,7 +121,7 @@ std::vector<std::string> command_of(std::vector<std::string> words, int& left) {
     return take_command(left, arguments.data());
 }
 
-TEST(TakeCommand, WhateverItLooksLike) {
+TEST(TakeCommand, KeepsWordsThatLookLikeOptions) {
     using Words = std::vector<std::string>;
     int left = 0;
     EXPECT_EQ(command_of({"cudafault", "run", "--name", "--", "--", "ls", "--name", "x", "--"}, left),

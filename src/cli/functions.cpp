@@ -29,7 +29,7 @@ struct FunctionsOptions {
     bool json = false;
 };
 
-// The rows of one name: the runtime has it in each of its libraries.
+// A function name: its first row, and the libraries that export it. Each libcudart has its own row.
 struct Entry {
     int row;
     std::vector<std::string> libraries;

@@ -10,7 +10,7 @@ namespace cudafault::cli {
 
 namespace {
 
-constexpr size_t kColumn = 30;  // where descriptions begin
+constexpr size_t kColumn = 30;  // column of the descriptions
 constexpr size_t kWidth = 110;
 
 std::string usage_of(const CLI::Option* positional) {

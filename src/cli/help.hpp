@@ -7,8 +7,8 @@
 
 namespace cudafault::cli {
 
-// Subcommands inherit it. A positional's option_text() is its text in the usage line, such as "WORKLOAD..."; an
-// option's type_name() is the name of its value.
+// Subcommands inherit the formatter. A positional's option_text() is its text in the usage line, such as "WORKLOAD...".
+// An option's type_name() is the name of its value.
 class HelpFormatter : public CLI::FormatterBase {
 public:
     std::string make_help(const CLI::App* app, std::string name, CLI::AppFormatMode mode) const override;

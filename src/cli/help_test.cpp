@@ -8,13 +8,13 @@
 namespace cudafault::cli {
 namespace {
 
-// The help of every command below `app`.
+// Collects the help of `app` and of every command below it.
 void collect(CLI::App& app, std::vector<std::string>& texts) {
     texts.push_back(app.help());
     for (CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) collect(*command, texts);
 }
 
-TEST(Help, ShowsNoLibraryArtefacts) {
+TEST(Help, ShowsNoArtifactsOfCli11) {
     CLI::App app("about", "cudafault");
     app.formatter(std::make_shared<HelpFormatter>());
     CLI::App* k8s = app.add_subcommand("k8s", "about");
@@ -23,9 +23,9 @@ TEST(Help, ShowsNoLibraryArtefacts) {
     collect(app, texts);
     ASSERT_GT(texts.size(), 15U);
     for (const std::string& text : texts) {
-        for (const char* artefact : {"{", "(0x)", "(1x)", " TEXT", " INT", "REQUIRED", "BOOLEAN", "\n\n\n"}) {
+        for (const char* artifact : {"{", "(0x)", "(1x)", " TEXT", " INT", "REQUIRED", "BOOLEAN", "\n\n\n"}) {
             const std::string options = text.substr(0, text.find("\nExamples:"));
-            EXPECT_EQ(options.find(artefact), std::string::npos) << artefact << " in\n" << options;
+            EXPECT_EQ(options.find(artifact), std::string::npos) << artifact << " in\n" << options;
         }
     }
 }

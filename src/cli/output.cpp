@@ -29,7 +29,7 @@ bool is_colored() {
     return colored;
 }
 
-// In characters, since names may be UTF-8.
+// Counts characters and not bytes, because names may contain UTF-8.
 size_t width(const std::string& text) {
     return static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; }));
 }

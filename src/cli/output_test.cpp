@@ -31,25 +31,25 @@ TEST(DurationText, InTheLargestWholeUnit) {
     EXPECT_EQ(duration_text(1), "1 ns");
 }
 
-TEST(CommandText, CanBeTyped) {
+TEST(CommandText, IsQuotedForAShell) {
     EXPECT_EQ(command_text(json{"sh", "-c", "echo it's $A", "", "a,b"}), "sh -c 'echo it'\\''s $A' '' a,b");
     EXPECT_EQ(command_text(json{"a\nb\033"}), "'a b '");
 }
 
-TEST(LocalTime, IsThatOfTheZone) {
+TEST(LocalTime, IsInTheLocalTimeZone) {
     setenv("TZ", "UTC-2", 1);
     tzset();
     EXPECT_EQ(local_time("2026-11-23T23:00:00.123456789Z"), "2026-11-24 01:00:00.123");
     EXPECT_EQ(local_time("yesterday"), "yesterday");
 }
 
-TEST(Plural, OfWordsWeUse) {
+TEST(Plural, AddsSOrEs) {
     EXPECT_EQ(plural(1, "event"), "1 event");
     EXPECT_EQ(plural(0, "event"), "0 events");
     EXPECT_EQ(plural(2, "process"), "2 processes");
 }
 
-TEST(Paint, NoColoursInAFile) { EXPECT_EQ(paint(Paint::bad, "x"), "x"); }
+TEST(Paint, AddsNoColorsInAFile) { EXPECT_EQ(paint(Paint::bad, "x"), "x"); }
 
 }  // namespace
 

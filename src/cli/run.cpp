@@ -40,7 +40,7 @@ Exit codes of its own: 2 the plan is refused, 125 another failure before the com
 
 constexpr const char* kValueOptions[] = {"--gpus", "--name", "--plan"};
 
-// CLI11 does not see the command.
+// The usage line includes the command, which CLI11 does not parse.
 class RunHelp : public HelpFormatter {
 protected:
     std::string usage(const CLI::App&, const std::string&) const override {
@@ -77,7 +77,7 @@ local::RunResult run_or_125(const local::RunOptions& options) {
         return local::run(options);
     } catch (const local::Error& error) {
         if (error.exit_code != local::kEnvironment) throw;
-        throw local::Error(local::kOwnFailure, error.what());  // 3 might be the command's own
+        throw local::Error(local::kOwnFailure, error.what());  // 3 could also be the command's exit code
     }
 }
 

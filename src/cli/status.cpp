@@ -119,7 +119,7 @@ void print_plan(const json& plan) {
     print_faults(plan.at("faults"));
 }
 
-// The latest first.
+// Prints the latest plan first.
 void print_history(const json& history) {
     const size_t shown = std::min(history.size(), kShownPlans);
     for (size_t i = 0; i < shown; ++i) {
@@ -144,7 +144,7 @@ std::string acknowledged_text(const json& process, const json& plan) {
     return seen == current ? "yes" : "not yet";
 }
 
-// The names that process= is compared with. A run of an older version has none.
+// Returns the names that process= is compared with. The report of an older version does not contain them.
 std::string program_text(const json& process) {
     const std::string program = process.value("program", "-"), script = process.value("script", "");
     return script.empty() ? program : fmt::format("{} (script {})", program, script);

@@ -8,7 +8,8 @@
 
 namespace cudafault::cli {
 
-// Removes the command of `cudafault run` from the arguments, so that its words are not read as options of cudafault.
+// Removes the command of `cudafault run` from the arguments and returns it, so that its words are not parsed as options
+// of cudafault. Returns an empty command for other verbs.
 std::vector<std::string> take_command(int& argc, char** argv);
 
 void add_run(CLI::App& app, const std::vector<std::string>& command);

@@ -27,7 +27,7 @@ struct XidsOptions {
     bool json = false;
 };
 
-// What only a reader needs; the model that goes into other programs leaves it out.
+// Documentation of an XID. The tables in src/fault do not contain it, because the preload library does not need it.
 struct Details {
     uint32_t number;
     const char *mnemonic, *use_case, *scope, *recovery, *next_recovery, *remark;

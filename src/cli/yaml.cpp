@@ -10,7 +10,8 @@ namespace {
 
 using nlohmann::json;
 
-// True if YAML 1.1 reads the plain text as this string: a word that is no keyword and starts with a letter or a slash.
+// Returns true if YAML 1.1 reads the unquoted text as this string: a word that is not a keyword and starts with a
+// letter or a slash.
 bool is_plain(const std::string& text) {
     constexpr std::string_view kLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ/";
     constexpr std::string_view kOthers = "0123456789._-=/";

@@ -6,7 +6,7 @@
 
 namespace cudafault::cli {
 
-// The same document as block-style YAML; strings are quoted where YAML would read them as another type.
+// Returns the document as block-style YAML. Strings are quoted if YAML would read them as another type.
 std::string yaml_text(const nlohmann::json& document);
 
 }  // namespace cudafault::cli

@@ -20,7 +20,7 @@ namespace {
 
 using nlohmann::json;
 
-// Most calls in flight have been counted by then. Later ones are read by the next `status` or `arm`.
+// Most calls in flight are counted within this time. The next `status` or `arm` reads the counts of later ones.
 constexpr useconds_t kGraceUs = 2000;
 
 void require_live(const Run& run) {
@@ -44,12 +44,12 @@ void keep_evidence(const Control& control, json replaced, json& record) {
     add_to_history(record, std::move(replaced));
 }
 
-// `given` is the user's text, `spec` the one with resolved GPUs.
+// `given` is the text from the command line, `spec` the text with resolved GPUs.
 Change change_plan(const Registry& registry, const Run& found, const std::string& given, const std::string& spec) {
     Control control = Control::open(found.address());
     const auto lock = control.lock();
     Run run = registry.find_readable(found.name);
-    require_live(run);  // it may have ended since it was found
+    require_live(run);  // the run may have ended since it was found
     update_history(control.block(), run.record);
     json replaced = plan_json(control.block(), run.record.at("plan"));
     const bool was_armed = replaced.at("state") == "armed";

@@ -14,13 +14,15 @@ struct Armed {
     uint64_t revision;
 };
 
-// Throws Error if there is no such run, it has ended, or the plan is refused.
+// Arms a plan in a live run, instead of the plan that is armed. Throws Error if the run does not exist or has ended, or
+// if the plan is refused.
 Armed arm(const std::string& name, const std::string& spec);
 
-// Returns false if nothing was armed, as in a run that has ended. Throws Error if there is no such run.
+// Disarms a run. Returns false if nothing was armed, as in a run that has ended. Throws Error if the run does not
+// exist.
 bool disarm(const std::string& name);
 
-// A sentence about a GPU index that could not be resolved.
+// Returns a message about the GPU index that could not be resolved.
 std::string unresolved_note(const Resolved& resolved);
 
 }  // namespace cudafault::local

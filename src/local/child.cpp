@@ -24,19 +24,19 @@ namespace {
 
 constexpr int kTickMs = 1000;
 
-// Not forwarded: the terminal sends SIGTTIN and SIGTTOU to each process that reads or writes, and the others are faults
-// of this process.
+// These signals are not forwarded: the terminal sends SIGTTIN and SIGTTOU to each process that reads or writes, and the
+// others report errors of this process.
 constexpr int kNotForwarded[] = {SIGTTIN, SIGTTOU, SIGILL, SIGTRAP, SIGBUS, SIGFPE, SIGSEGV, SIGSYS};
 constexpr int kFromTerminal[] = {SIGHUP, SIGINT, SIGQUIT, SIGTSTP, SIGCONT, SIGWINCH};
 
-// While it lives, the signals that concern the command are read from descriptor() instead of being delivered.
+// During its lifetime, the signals to forward are read from descriptor() and not delivered.
 class Signals {
 public:
     Signals() {
         sigfillset(&taken_);
         for (const int signal : kNotForwarded) sigdelset(&taken_, signal);
         sigprocmask(SIG_BLOCK, &taken_, &before_);
-        // An inherited SIG_IGN would reap the command before its end could be seen.
+        // With an inherited SIG_IGN, the kernel reaps the command before waitpid can return its status.
         struct sigaction action{};
         action.sa_handler = SIG_DFL;
         sigaction(SIGCHLD, &action, &child_before_);
@@ -59,7 +59,7 @@ private:
     Descriptor descriptor_;
 };
 
-// In the child: executes the command, or reports the error number to the parent.
+// Runs in the child: executes the command, or sends the error number to the parent.
 [[noreturn]] void become(std::vector<char*>& arguments, std::vector<char*>& environment, const Signals& signals,
                          int report) {
     signals.restore();
@@ -86,14 +86,15 @@ pid_t start(std::vector<std::string> command, Environment& environment, const Si
 
     sender = Descriptor();
     int error = 0;
-    if (read(report.get(), &error, sizeof error) != sizeof error) return child;  // closed by the exec
+    if (read(report.get(), &error, sizeof error) != sizeof error) return child;  // execvpe closed the pipe
     waitpid(child, nullptr, 0);
     const bool missing = error == ENOENT;
     throw Error(missing ? kNotFound : kNotExecutable,
                 fmt::format("cannot run \"{}\": {}", command[0], error_text(error)));
 }
 
-// The terminal sends a signal to the whole foreground group, so the command has received it.
+// Returns true if the terminal sent the signal. It does so to the whole foreground process group, so the command has
+// received it.
 bool is_from_terminal(const signalfd_siginfo& signal) {
     return signal.ssi_code == SI_KERNEL && std::ranges::count(kFromTerminal, static_cast<int>(signal.ssi_signo)) > 0;
 }
@@ -118,8 +119,9 @@ public:
     }
 
 private:
-    // The shell waits for this process to stop, too. After a SIGSTOP to the command alone, SIGCONT would come to it
-    // alone.
+    // Stops this process after the command has stopped, because the shell waits until both have stopped. This process
+    // continues after a SIGSTOP that was sent to the command only, because the SIGCONT will also be sent to the command
+    // only.
     void stop_like(int signal) {
         if (signal != SIGSTOP || asked_to_stop_) raise(SIGSTOP);
         asked_to_stop_ = false;
@@ -159,7 +161,7 @@ End run_command(const std::vector<std::string>& command, Environment& environmen
 void end_like(End end) {
     if (!end.by_signal) std::exit(end.value);
     const rlimit none{0, 0};
-    setrlimit(RLIMIT_CORE, &none);  // the command has left its own
+    setrlimit(RLIMIT_CORE, &none);  // the command has already dumped core
     signal(end.value, SIG_DFL);
     sigset_t all;
     sigfillset(&all);

@@ -16,10 +16,11 @@ struct End {
     int code() const { return by_signal ? 128 + value : value; }
 };
 
-// Throws Error (exit code 126 or 127) if the command cannot be started. Calls `tick` about once a second while it runs.
+// Runs the command and waits for its end. Calls `tick` in this thread about once a second. Throws Error (exit code 126
+// or 127) if the command cannot be started.
 End run_command(const std::vector<std::string>& command, Environment& environment, const std::function<void()>& tick);
 
-// Ends this process in the same way, so that its parent sees the end of the command.
+// Ends this process with the command's exit code or signal, so that the parent sees how the command ended.
 [[noreturn]] void end_like(End end);
 
 }  // namespace cudafault::local

@@ -42,23 +42,23 @@ TEST(Child, EndsWithItsSignal) {
     EXPECT_EQ(end.code(), 137);
 }
 
-TEST(Child, SaysWhatCannotBeStarted) {
+TEST(Child, DistinguishesMissingAndNotExecutableCommands) {
     EXPECT_EQ(exit_code_of("no-such-program-anywhere"), kNotFound);
     EXPECT_EQ(exit_code_of("/etc/passwd"), kNotExecutable);
     EXPECT_EQ(exit_code_of("/"), kNotExecutable);
 }
 
-TEST(Child, SeesTheEnvironmentItIsGiven) {
+TEST(Child, HasTheGivenEnvironment) {
     Environment environment(environ);
     environment.set("CHILD_TEST", "yes");
     EXPECT_EQ(run_command({"sh", "-c", "test \"$CHILD_TEST\" = yes"}, environment, [] {}).code(), 0);
 }
 
-TEST(Child, HearsTheSignalsThatAreSentToUs) {
+TEST(Child, ReceivesSignalsSentToThisProcess) {
     EXPECT_EQ(run_shell("trap 'exit 5' USR1; kill -USR1 $PPID; while :; do sleep 0.05; done").code(), 5);
 }
 
-TEST(Child, HearsEverySignalThatCanBeCaught) {
+TEST(Child, ReceivesEverySignalThatCanBeCaught) {
     for (const int number :
          {SIGABRT, SIGPIPE, SIGPWR, SIGIO, SIGPROF, SIGVTALRM, SIGXCPU, SIGXFSZ, SIGURG, SIGRTMIN, SIGRTMAX}) {
         const std::string word = std::to_string(number);
@@ -68,22 +68,22 @@ TEST(Child, HearsEverySignalThatCanBeCaught) {
     }
 }
 
-TEST(Child, GoesOnIfItHandlesTheStopSignal) {
+TEST(Child, ContinuesIfItHandlesTheStopSignal) {
     EXPECT_EQ(run_shell("trap 'exit 5' TSTP; kill -TSTP $PPID; while :; do sleep 0.02; done").code(), 5);
 }
 
-TEST(Child, IsNotFollowedIntoAStopThatWasMeantForItAlone) {
+TEST(Child, StopOfTheCommandOnlyDoesNotStopThisProcess) {
     EXPECT_EQ(run_shell("(sleep 0.3; kill -CONT $$) & kill -STOP $$; exit 5").code(), 5);
 }
 
-TEST(Child, TicksWhileItRuns) {
+TEST(Child, TickIsCalledWhileItRuns) {
     Environment environment(environ);
     int ticks = 0;
     run_command({"sleep", "1.5"}, environment, [&] { ++ticks; });
     EXPECT_GE(ticks, 2);
 }
 
-TEST(Child, StartsWithTheSignalsAsTheyWere) {
+TEST(Child, InheritsIgnoredSignals) {
     signal(SIGUSR2, SIG_IGN);
     const End ignored = run_shell("kill -USR2 $$; exit 3");
     signal(SIGUSR2, SIG_DFL);
@@ -91,14 +91,14 @@ TEST(Child, StartsWithTheSignalsAsTheyWere) {
     EXPECT_EQ(run_shell("kill -USR2 $$; exit 3").value, SIGUSR2);
 }
 
-TEST(Child, IsWaitedForEvenIfChildrenAreIgnored) {
+TEST(Child, IsReapedEvenIfSigchldIsIgnored) {
     signal(SIGCHLD, SIG_IGN);
     const End end = run_shell("exit 4");
     signal(SIGCHLD, SIG_DFL);
     EXPECT_EQ(end.code(), 4);
 }
 
-TEST(Child, LeavesOurSignalMaskAsItWas) {
+TEST(Child, RestoresTheSignalMask) {
     sigset_t before, after;
     sigprocmask(SIG_BLOCK, nullptr, &before);
     run_shell(":");
@@ -107,7 +107,7 @@ TEST(Child, LeavesOurSignalMaskAsItWas) {
         EXPECT_EQ(sigismember(&before, number), sigismember(&after, number));
 }
 
-TEST(EndLike, IsSeenByWhoeverWaits) {
+TEST(EndLike, EndsWithTheExitCodeOrTheSignal) {
     EXPECT_EXIT(end_like({false, 9}), testing::ExitedWithCode(9), "");
     EXPECT_EXIT(end_like({true, SIGTERM}), testing::KilledBySignal(SIGTERM), "");
 }

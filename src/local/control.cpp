@@ -29,7 +29,8 @@ constexpr size_t kBlockSize = (sizeof(ControlBlock) + kControlAlign - 1) / kCont
     throw Error(kEnvironment, fmt::format("cannot {} the control block: {}", what, error_text()));
 }
 
-// A block that shrinks would end its readers with SIGBUS.
+// Returns true if the file is the control block at the address and cannot shrink. A block that shrinks would raise
+// SIGBUS in its readers.
 bool is_genuine(int file, const Address& address) {
     struct stat status{};
     if (fstat(file, &status) != 0 || status.st_ino != address.inode) return false;

@@ -12,7 +12,7 @@
 
 namespace cudafault::local {
 
-// Where the processes of a run find its control block. They receive it as CUDAFAULT_RUN.
+// The location of a run's control block. The processes of the run read it from CUDAFAULT_RUN.
 struct Address {
     pid_t pid;            // of `cudafault run`
     uint64_t start_time;  // of that process
@@ -39,7 +39,8 @@ public:
     const ControlBlock& block() const { return *block_; }
     Address address() const;  // of a block created by this process
 
-    // Held while the plan is written. Throws Error if another process holds it for two seconds.
+    // Must be held while the plan is written. The constructor throws Error if another process holds the lock for two
+    // seconds.
     class Lock {
     public:
         explicit Lock(int descriptor);
@@ -54,8 +55,8 @@ public:
 
     void beat();  // renews the heartbeat
 
-    // Writes the plan and returns its revision. Throws Error if the block is damaged, since no process would take it
-    // up.
+    // Writes the plan and returns its revision. Throws Error if the block is damaged, because no process would take up
+    // the plan.
     uint64_t write_plan(const std::string& spec);
 
 private:

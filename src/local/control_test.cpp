@@ -33,7 +33,7 @@ TEST(Control, CannotShrinkOrGrow) {
     EXPECT_EQ(ftruncate(control.address().descriptor, 1 << 30), -1);
 }
 
-TEST(Control, IsTheSameMemoryForWhoeverOpensIt) {
+TEST(Control, OpenMapsTheSameMemory) {
     const Control mine = Control::create();
     Control theirs = Control::open(mine.address());
     const uint64_t revision = theirs.write_plan("xid=79");
@@ -43,7 +43,7 @@ TEST(Control, IsTheSameMemoryForWhoeverOpensIt) {
     EXPECT_EQ(mine.block().header.flag, kFlagArmed);
 }
 
-TEST(Control, RefusesAnotherFileUnderTheSameNumber) {
+TEST(Control, RefusesAnotherFileWithTheSameDescriptor) {
     const Control control = Control::create();
     Address address = control.address();
     ++address.inode;
@@ -59,13 +59,13 @@ TEST(Control, RefusesABlockThatCouldShrink) {
     EXPECT_THROW(Control::open({getpid(), genuine.address().start_time, other.get(), status.st_ino}), Error);
 }
 
-TEST(Control, SaysSoIfNobodyCouldReadThePlan) {
+TEST(Control, RefusesToWriteAPlanThatNoProcessCanRead) {
     Control control = Control::create();
     control.block().header.version = 99;
     EXPECT_THROW(control.write_plan("xid=79"), Error);
 }
 
-TEST(Control, BeatsWithTheClock) {
+TEST(Control, RenewsTheHeartbeat) {
     Control control = Control::create();
     control.block().header.heartbeat_ns = 0;
     const uint64_t before = monotonic_ns();
@@ -73,7 +73,7 @@ TEST(Control, BeatsWithTheClock) {
     EXPECT_GE(control.block().header.heartbeat_ns, before);
 }
 
-TEST(Address, IsWhatTheLibraryReads) { EXPECT_EQ((Address{12, 345, 6, 78}).text(), "12:6:345:78"); }
+TEST(Address, TextHasTheFormatOfCudafaultRun) { EXPECT_EQ((Address{12, 345, 6, 78}).text(), "12:6:345:78"); }
 
 }  // namespace
 

@@ -29,8 +29,8 @@ std::string join(const std::vector<std::string>& items) {
     return list;
 }
 
-// The folders whose libraries a run puts in: this run's, and that of the run around it.
-struct Ours {
+// The folders of the libraries that a run preloads: the folder of this run and that of the enclosing run.
+struct OwnFolders {
     std::string simgpu, outer_simgpu;
 
     bool is_folder(const std::string& folder) const {
@@ -42,7 +42,7 @@ struct Ours {
     }
 };
 
-// How many GPUs have device files; 0, if set by the user, switches them off.
+// The number of GPUs that have device files. If the environment has 0 already, it stays, which disables them.
 constexpr const char* kDeviceFiles = "CUDAFAULT_SIM_DEVICE_FILES";
 
 void set_device_files(Environment& environment, const Machine& machine) {
@@ -58,7 +58,7 @@ void set_list(Environment& environment, const char* name, const std::vector<std:
     }
 }
 
-// A sanitizer's runtime, which expects to stand in front of every other library.
+// Returns true for a sanitizer's runtime, which must precede every other library.
 bool is_sanitizer(const std::string& file) {
     static constexpr const char* kRuntimes[] = {"libasan.so", "libhwasan.so", "liblsan.so",
                                                 "libtsan.so", "libubsan.so",  "libclang_rt."};
@@ -66,8 +66,9 @@ bool is_sanitizer(const std::string& file) {
     return std::any_of(std::begin(kRuntimes), std::end(kRuntimes), [&](const char* r) { return name.starts_with(r); });
 }
 
-// AddressSanitizer's shared runtime ends a program in which another library stands in front of it. The option, not the
-// order in LD_PRELOAD, reaches the programs that the command starts, and loads no sanitizer into the others.
+// AddressSanitizer's shared runtime ends a program in which another library precedes it. This function sets the option
+// that disables the check. Unlike a sanitizer in LD_PRELOAD, the option also works in the programs that the command
+// starts, and does not load a sanitizer into other programs.
 void let_sanitizers_start(Environment& environment) {
     constexpr const char* kOption = "verify_asan_link_order";
     const std::string before = environment.get("ASAN_OPTIONS").value_or("");
@@ -75,10 +76,10 @@ void let_sanitizers_start(Environment& environment) {
     environment.set("ASAN_OPTIONS", std::string(kOption) + "=0" + (before.empty() ? "" : ":" + before));
 }
 
-void set_preload(Environment& environment, const Ours& ours, const Products& products, bool simulated) {
+void set_preload(Environment& environment, const OwnFolders& own, const Products& products, bool simulated) {
     std::vector<std::string> before;
     for (const std::string& item : split(environment.get("LD_PRELOAD").value_or(""), ": ")) {
-        if (!item.empty() && !ours.is_library(item)) before.push_back(item);
+        if (!item.empty() && !own.is_library(item)) before.push_back(item);
     }
     std::vector<std::string> items;
     std::copy_if(before.begin(), before.end(), std::back_inserter(items), is_sanitizer);
@@ -87,18 +88,18 @@ void set_preload(Environment& environment, const Ours& ours, const Products& pro
         for (const std::string& runtime : simulated_runtimes(products.simgpu)) items.push_back(runtime);
     }
     std::remove_copy_if(before.begin(), before.end(), std::back_inserter(items), is_sanitizer);
-    // Last, so that other libraries that replace functions of the C library come in front of it.
+    // This library is last, so that other libraries that replace functions of libc precede it.
     if (simulated) items.push_back(device_files(products.simgpu));
     set_list(environment, "LD_PRELOAD", items);
 }
 
-void set_library_path(Environment& environment, const Ours& ours, const Products& products, bool simulated) {
+void set_library_path(Environment& environment, const OwnFolders& own, const Products& products, bool simulated) {
     const auto before = environment.get("LD_LIBRARY_PATH");
     std::vector<std::string> items;
     if (simulated) items.push_back(products.simgpu);
-    // An empty item is the current directory, so it stays.
+    // An empty item means the current directory, so it is kept.
     for (const std::string& item : before ? split(*before, ":;") : std::vector<std::string>{}) {
-        if (!ours.is_folder(item)) items.push_back(item);
+        if (!own.is_folder(item)) items.push_back(item);
     }
     set_list(environment, "LD_LIBRARY_PATH", items);
 }
@@ -131,10 +132,10 @@ std::vector<char*> Environment::pointers() {
 }
 
 void enter_run(Environment& environment, const std::string& address, const Products& products, const Machine& machine) {
-    const Ours ours{products.simgpu, environment.get("CUDAFAULT_SIM_DIR").value_or("")};
+    const OwnFolders own{products.simgpu, environment.get("CUDAFAULT_SIM_DIR").value_or("")};
     environment.set("CUDAFAULT_RUN", address);
-    set_preload(environment, ours, products, machine.simulated);
-    set_library_path(environment, ours, products, machine.simulated);
+    set_preload(environment, own, products, machine.simulated);
+    set_library_path(environment, own, products, machine.simulated);
     let_sanitizers_start(environment);
     if (machine.simulated) {
         environment.set("CUDAFAULT_SIM_GPUS", machine.simulation);

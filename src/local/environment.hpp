@@ -12,7 +12,7 @@
 
 namespace cudafault::local {
 
-// NAME=VALUE entries in their order; the first of a name counts, as for getenv.
+// A list of NAME=VALUE entries. If several entries have the same name, get() returns the first, as getenv does.
 class Environment {
 public:
     explicit Environment(char** entries);
@@ -26,8 +26,8 @@ private:
     std::vector<std::string> entries_;
 };
 
-// Puts the library, the address of the run's control block and the simulated GPUs, if any, into it. What a run around
-// this one has put there is replaced, not doubled.
+// Adds the library, the address of the run's control block and the simulated GPUs, if any, to the environment. Replaces
+// the entries of an enclosing run.
 void enter_run(Environment& environment, const std::string& address, const Products& products, const Machine& machine);
 
 }  // namespace cudafault::local

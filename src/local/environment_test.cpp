@@ -44,7 +44,7 @@ TEST(Environment, SettingLeavesOneEntry) {
     EXPECT_EQ(entries, (std::vector<std::string>{"B=2", "A=4"}));
 }
 
-TEST(EnterRun, WithRealGpusOnlyTheLibraryComesIn) {
+TEST(EnterRun, AddsOnlyTheLibraryForRealGpus) {
     Environment environment = made_of({"HOME=/"});
     enter_run(environment, "1:2:3:4", kProducts, Machine{});
     EXPECT_EQ(value(environment, "CUDAFAULT_RUN"), "1:2:3:4");
@@ -53,7 +53,7 @@ TEST(EnterRun, WithRealGpusOnlyTheLibraryComesIn) {
     EXPECT_EQ(environment.get("CUDAFAULT_SIM_DIR"), std::nullopt);
 }
 
-TEST(EnterRun, KeepsWhatTheUserPreloadsBehindUs) {
+TEST(EnterRun, KeepsOtherPreloadsAfterTheLibrary) {
     Environment environment = made_of({"LD_PRELOAD=/a.so /b.so", "LD_LIBRARY_PATH=/x:"});
     enter_run(environment, "1:2:3:4", kProducts, simulated("2"));
     EXPECT_EQ(value(environment, "LD_PRELOAD"),
@@ -63,25 +63,25 @@ TEST(EnterRun, KeepsWhatTheUserPreloadsBehindUs) {
     EXPECT_EQ(value(environment, "CUDAFAULT_SIM_DIR"), "/opt/lib/simgpu");
 }
 
-TEST(EnterRun, SanitizersOfTheUserStayInFront) {
+TEST(EnterRun, KeepsSanitizersFirst) {
     Environment environment = made_of({"LD_PRELOAD=/a.so /usr/lib/libasan.so.8:libclang_rt.tsan-x86_64.so"});
     enter_run(environment, "1:2:3:4", kProducts, Machine{});
     EXPECT_EQ(value(environment, "LD_PRELOAD"),
               "/usr/lib/libasan.so.8:libclang_rt.tsan-x86_64.so:/opt/lib/libcudafault.so:/a.so");
 }
 
-TEST(EnterRun, SanitizedProgramsMayStartBehindTheLibrary) {
+TEST(EnterRun, DisablesTheLinkOrderCheckOfAddressSanitizer) {
     Environment environment = made_of({"ASAN_OPTIONS=detect_leaks=0"});
     enter_run(environment, "1:2:3:4", kProducts, Machine{});
     EXPECT_EQ(value(environment, "ASAN_OPTIONS"), "verify_asan_link_order=0:detect_leaks=0");
     enter_run(environment, "5:6:7:8", kProducts, Machine{});
-    EXPECT_EQ(value(environment, "ASAN_OPTIONS"), "verify_asan_link_order=0:detect_leaks=0") << "once";
+    EXPECT_EQ(value(environment, "ASAN_OPTIONS"), "verify_asan_link_order=0:detect_leaks=0") << "set once";
     Environment chosen = made_of({"ASAN_OPTIONS=verify_asan_link_order=1"});
     enter_run(chosen, "1:2:3:4", kProducts, Machine{});
-    EXPECT_EQ(value(chosen, "ASAN_OPTIONS"), "verify_asan_link_order=1") << "the user's choice";
+    EXPECT_EQ(value(chosen, "ASAN_OPTIONS"), "verify_asan_link_order=1") << "an explicit value";
 }
 
-TEST(EnterRun, ARunInsideARunReplacesIt) {
+TEST(EnterRun, ReplacesAnEnclosingRun) {
     Environment environment = made_of({"LD_PRELOAD=/a.so"});
     enter_run(environment, "1:2:3:4", kProducts, simulated("2"));
     enter_run(environment, "5:6:7:8", kProducts, simulated("L4"));
@@ -91,7 +91,7 @@ TEST(EnterRun, ARunInsideARunReplacesIt) {
     EXPECT_EQ(value(environment, "CUDAFAULT_SIM_GPUS"), "L4");
 }
 
-TEST(EnterRun, SimulatedGpusHaveDeviceFilesUnlessSwitchedOff) {
+TEST(EnterRun, AddsDeviceFilesForSimulatedGpusUnlessDisabled) {
     const Machine machine{true, true, "2", {{}, {}}};
     Environment environment = made_of({});
     enter_run(environment, "1:2:3:4", kProducts, machine);
@@ -103,7 +103,7 @@ TEST(EnterRun, SimulatedGpusHaveDeviceFilesUnlessSwitchedOff) {
     EXPECT_EQ(environment.get("CUDAFAULT_SIM_DEVICE_FILES"), std::nullopt);
 }
 
-TEST(EnterRun, AnotherBuildsRunIsReplacedToo) {
+TEST(EnterRun, ReplacesAnEnclosingRunOfAnotherBuild) {
     Environment environment = made_of({});
     enter_run(environment, "1:2:3:4", {"/other/libcudafault.so", "/other/simgpu"}, simulated("2"));
     enter_run(environment, "5:6:7:8", kProducts, simulated("1"));
@@ -111,7 +111,7 @@ TEST(EnterRun, AnotherBuildsRunIsReplacedToo) {
     EXPECT_EQ(value(environment, "LD_LIBRARY_PATH"), "/opt/lib/simgpu");
 }
 
-TEST(EnterRun, RealGpusInsideASimulatedRun) {
+TEST(EnterRun, RemovesSimulatedGpusForRealGpus) {
     Environment environment = made_of({"LD_LIBRARY_PATH=/x"});
     enter_run(environment, "1:2:3:4", kProducts, simulated("2"));
     enter_run(environment, "5:6:7:8", kProducts, Machine{});

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A failure: one line for the user and the exit code.
+// A failure of cudafault, with a one-line message and an exit code.
 #pragma once
 
 #include <stdexcept>
@@ -12,7 +12,7 @@ enum ExitCode {
     kUsage = 2,
     kEnvironment = 3,
     kLeftBehind = 4,
-    kOwnFailure = 125,  // these three as `env` has them
+    kOwnFailure = 125,  // 125 to 127 mean the same as for `env`
     kNotExecutable = 126,
     kNotFound = 127,
 };

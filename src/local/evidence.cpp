@@ -21,11 +21,11 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int kMostWaits = 20;  // an event of a process that died while it wrote must not block the others
+constexpr int kMostWaits = 20;  // an event whose writer died must not block later events
 constexpr int kPlanAttempts = 50;
 constexpr useconds_t kPlanPauseUs = 2000;
 
-// A plan that is being written is complete a moment later.
+// Retries, because another process may be writing the plan.
 bool read_plan(const ControlBlock& block, PlanCopy& out) {
     for (int attempt = 0; attempt < kPlanAttempts; ++attempt) {
         if (control_read_plan(block, getuid(), out)) return true;
@@ -34,7 +34,7 @@ bool read_plan(const ControlBlock& block, PlanCopy& out) {
     return false;
 }
 
-// While this is so, no fault fires in the processes.
+// Returns true if the heartbeat is stale. While it is, no fault fires in the processes.
 bool is_stalled(const ControlBlock& block) {
     return !is_fresh_heartbeat(load(block.header.heartbeat_ns), shared_monotonic_ns());
 }
@@ -56,7 +56,7 @@ json function_counts(const ControlBlock& block, int bank, int fault, uint64_t& f
 json counts_json(const ControlBlock& block, int bank, int fault) {
     uint64_t fired = 0;
     json functions = function_counts(block, bank, fault, fired);
-    // Read afterwards, since a call is counted as matched before it fires.
+    // Read after the fired counts, because a call is counted as matched before it fires.
     const uint64_t matched = load(block.matched[bank][fault]);
     const char* outcome = fired > 0 ? "fired" : matched > 0 ? "matched, never fired" : "never hit";
     const uint64_t on_other_gpu = load(block.on_other_gpu[bank][fault]);
@@ -74,7 +74,8 @@ json faults_json(const ControlBlock& block, const PlanCopy& text, const std::str
     auto faults = json::array();
     for (int i = 0; i < text.plan.count; ++i) {
         faults.push_back(counts_json(block, bank_of(text.revision), i));
-        // Each process opens its own window after after=<calls>; only a run's common counts are in the block.
+        // After after=<calls>, the window begins in each process separately. The block contains only the counts of
+        // scope=run.
         const bool common = text.plan.faults[i].scope == Scope::run;
         const FaultState state = common ? block.run_state[bank_of(text.revision)][i] : FaultState{};
         faults.back()["index"] = i;
@@ -84,7 +85,7 @@ json faults_json(const ControlBlock& block, const PlanCopy& text, const std::str
     return faults;
 }
 
-// Control characters and what is not UTF-8 are replaced.
+// Replaces control characters and invalid UTF-8.
 std::string name_text(const char (&name)[kShownName]) {
     std::string text;
     for (const char& c : name) {
@@ -114,7 +115,7 @@ json processes_json(const ControlBlock& block) {
     return processes;
 }
 
-// The name of an error code in the API of the function.
+// Returns the name of the event's error code in the API of its function, or null.
 json code_name(const Event& event) {
     const Function& function = kFunctions[event.function];
     const ErrorName* error = event.code == 0 ? nullptr : error_of(function.api, event.code);
@@ -211,7 +212,7 @@ std::vector<Event> EventReader::collect(bool wait) {
     std::vector<Event> events;
     const uint64_t head = observe(block_.event_head);
     skip_overwritten(head);
-    // Counted down, since a damaged head may be the largest number.
+    // Counts down, because a damaged head may be the largest number.
     for (uint64_t left = head + 1 - next_; left > 0; --left, ++next_) {
         Event event{};
         const Slot slot = take(next_, event);

@@ -12,28 +12,30 @@
 
 namespace cudafault::local {
 
-// The plan in force and its counts. `given` is the text that the user gave: {"revision", "spec"}, or null.
+// Returns the plan in force and its counts. `given` is the plan as it was given to cudafault, {"revision", "spec"}, or
+// null.
 nlohmann::json plan_json(const ControlBlock& block, const nlohmann::json& given);
 
-// Updates the counts of the plan that was replaced last, which plan_json described before: calls that were in flight
-// then have been counted since. Does nothing for any other plan.
+// Updates the counts in `plan`, a result of plan_json, if it is the plan that was replaced last: calls that were in
+// flight at its replacement have been counted since. Does nothing for other plans.
 void read_replaced(const ControlBlock& block, nlohmann::json& plan);
 
+// Returns an event with the names of its function, its effect and its error code. The event must come from EventReader.
 nlohmann::json event_json(const Event& event);
 
-// Reads the ring of events, beginning with the oldest.
+// Reads the ring of events, oldest first. Not thread-safe; the processes of the run may write at the same time.
 class EventReader {
 public:
     explicit EventReader(const ControlBlock& block) : block_(block) {}
 
-    // Events since the last call, oldest first. Stops at an event that is still being written, for a limited number of
-    // calls.
+    // Returns the events since the previous call, oldest first. Stops at an event that is still being written, but
+    // skips it after a limited number of calls.
     std::vector<Event> read();
 
-    // The same, but skips an event that is still being written.
+    // Like read(), but skips events that are still being written.
     std::vector<Event> read_last();
 
-    nlohmann::json counts() const;  // total, read, overwritten, lost
+    nlohmann::json counts() const;  // total, kept, overwritten, lost
 
 private:
     enum class Slot { whole, unfinished, overwritten };
@@ -51,7 +53,7 @@ private:
     int waited_ = 0;
 };
 
-// The keys plan, processes, processes_dropped and events (counts).
+// Returns an object with the keys plan, processes, processes_dropped and events (counts).
 nlohmann::json evidence_json(const ControlBlock& block, const nlohmann::json& given);
 
 }  // namespace cudafault::local

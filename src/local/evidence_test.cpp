@@ -20,7 +20,7 @@ namespace {
 
 using nlohmann::json;
 
-// The other side: what a process of the run does when a fault hits.
+// Stores an event as a process of the run does when a fault fires.
 void record(ControlBlock& block, const Event& event) {
     const uint64_t sequence = ++block.event_head;
     Event& slot = block.events[(sequence - 1) % kEventSlots];
@@ -95,17 +95,17 @@ TEST(Evidence, CallsInFlightWhenAPlanIsReplacedCountForIt) {
     control.write_plan("xid=43");
     block.matched[bank][0] = 99;
     read_replaced(block, plan);
-    EXPECT_EQ(plan["faults"][0]["matched"], 2) << "the bank is another plan's by now";
+    EXPECT_EQ(plan["faults"][0]["matched"], 2) << "another plan uses the bank";
 }
 
-TEST(Evidence, TheUsersTextOfAnOlderPlanIsNotShown) {
+TEST(Evidence, TheGivenTextOfAnOlderPlanIsNotShown) {
     Control control = Control::create();
     const uint64_t revision = control.write_plan("xid=79");
     control.write_plan("xid=48");
     EXPECT_EQ(plan_json(control.block(), {{"revision", revision}, {"spec", "xid=79"}})["spec"], "xid=48");
 }
 
-TEST(Evidence, SaysWhenTheTimeIsUp) {
+TEST(Evidence, ShowsExpiredFaults) {
     Control control = Control::create();
     control.write_plan("xid=79 for=1us; xid=79 for=1h");
     usleep(1000);
@@ -156,13 +156,13 @@ TEST(Evidence, Processes) {
     EXPECT_EQ(processes[1]["script"], "x.py");
 }
 
-TEST(Evidence, AForeignBlockIsUnknownNotDisarmed) {
+TEST(Evidence, ABlockOfAnotherUserIsUnknownNotDisarmed) {
     Control control = Control::create();
     control.block().header.owner_uid = getuid() + 1;
     EXPECT_EQ(plan_json(control.block(), nullptr)["state"], "unknown");
 }
 
-TEST(Evidence, NoiseNeitherCrashesNorLooksLikeAPlan) {
+TEST(Evidence, RandomBytesAreUnknownAndDoNotCrash) {
     for (unsigned seed = 0; seed < 5; ++seed) {
         Control control = Control::create();
         fill_with_noise(control, seed);
@@ -172,7 +172,7 @@ TEST(Evidence, NoiseNeitherCrashesNorLooksLikeAPlan) {
     }
 }
 
-TEST(Events, InWords) {
+TEST(Events, HaveNamesInJson) {
     Event event = event_of("cuInit");
     json shown = event_json(event);
     EXPECT_EQ(shown["time"], "2023-11-14T22:13:20.123456789Z");
@@ -187,7 +187,7 @@ TEST(Events, InWords) {
     EXPECT_EQ(shown["gpu"], 1);
 }
 
-TEST(Events, EachOnce) {
+TEST(Events, AreReadOnce) {
     Control control = Control::create();
     EventReader reader(control.block());
     EXPECT_TRUE(reader.read().empty());
@@ -200,7 +200,7 @@ TEST(Events, EachOnce) {
     EXPECT_EQ(reader.counts()["total"], 4);
 }
 
-TEST(Events, OverwrittenOnesAreCounted) {
+TEST(Events, OverwrittenEventsAreCounted) {
     Control control = Control::create();
     for (uint32_t i = 0; i < kEventSlots + 10; ++i) record(control.block(), event_of("cuInit"));
     EventReader reader(control.block());
@@ -211,7 +211,7 @@ TEST(Events, OverwrittenOnesAreCounted) {
     EXPECT_EQ(reader.counts()["lost"], 0);
 }
 
-TEST(Events, OneBeingWrittenIsWaitedFor) {
+TEST(Events, UnfinishedEventsAreReadLater) {
     Control control = Control::create();
     for (int i = 0; i < 3; ++i) record(control.block(), event_of("cuInit"));
     control.block().events[1].sequence = 0;
@@ -223,7 +223,7 @@ TEST(Events, OneBeingWrittenIsWaitedFor) {
     EXPECT_EQ(reader.counts()["lost"], 0);
 }
 
-TEST(Events, OneThatStaysUnfinishedHoldsNobodyUp) {
+TEST(Events, UnfinishedEventsBlockOthersForALimitedTime) {
     Control control = Control::create();
     for (int i = 0; i < 3; ++i) record(control.block(), event_of("cuInit"));
     control.block().events[1].sequence = 0;
@@ -237,7 +237,7 @@ TEST(Events, OneThatStaysUnfinishedHoldsNobodyUp) {
     EXPECT_EQ(patient.counts()["lost"], 1);
 }
 
-TEST(Events, ImpossibleOnesAreLeftOut) {
+TEST(Events, InvalidEventsAreSkipped) {
     Control control = Control::create();
     for (int kind = 0; kind < 3; ++kind) {
         Event event = event_of("cuInit");
@@ -251,7 +251,7 @@ TEST(Events, ImpossibleOnesAreLeftOut) {
     EXPECT_EQ(reader.counts()["lost"], 3);
 }
 
-TEST(Events, AWipedRingStartsAgain) {
+TEST(Events, ReadingRestartsIfTheRingWasWiped) {
     Control control = Control::create();
     for (int i = 0; i < 5; ++i) record(control.block(), event_of("cuInit"));
     EventReader reader(control.block());
@@ -262,7 +262,7 @@ TEST(Events, AWipedRingStartsAgain) {
     EXPECT_EQ(reader.read().size(), 1u);
 }
 
-TEST(Events, TheLargestHeadThereIsEnds) {
+TEST(Events, TheLargestHeadIsHandled) {
     Control control = Control::create();
     EventReader reader(control.block());
     control.block().event_head = UINT64_MAX;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The former plans of a run in its record: "history", oldest first, and "history_dropped", the sums of those that are
-// no longer kept.
+// The replaced plans in the record of a run: "history", oldest first, and "history_dropped", the sums over the plans
+// that are no longer kept.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -11,6 +11,7 @@ namespace cudafault::local {
 
 inline constexpr size_t kLongestHistory = 50;
 
+// Adds an empty history to the record.
 void start_history(nlohmann::json& record);
 
 // Throws json::exception if the record does not have the shape that the other functions require.
@@ -19,7 +20,7 @@ void require_history(const nlohmann::json& record);
 // Updates the counts of the plan that was replaced last.
 void update_history(const ControlBlock& block, nlohmann::json& record);
 
-// Adds a plan in the form of plan_json.
+// Adds a plan in the form of plan_json. If the history is full, moves its oldest plan to the sums.
 void add_to_history(nlohmann::json& record, nlohmann::json plan);
 
 }  // namespace cudafault::local

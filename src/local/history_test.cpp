@@ -17,7 +17,7 @@ json plan_that_fired(uint64_t revision, uint64_t matched, uint64_t fired) {
     return {{"revision", revision}, {"faults", {fault, fault}}};
 }
 
-TEST(History, WhatIsNoLongerKeptIsSummedUp) {
+TEST(History, SumsUpDroppedPlans) {
     json record;
     start_history(record);
     for (uint64_t i = 0; i < kLongestHistory + 3; ++i) add_to_history(record, plan_that_fired(4 + 2 * i, 10 + i, i));
@@ -43,7 +43,7 @@ TEST(History, UpdatesTheLastReplacedPlanOnly) {
     EXPECT_EQ(record["history"][1]["faults"][0]["matched"], 7);
 }
 
-TEST(History, ADamagedOneIsRefused) {
+TEST(History, RefusesADamagedHistory) {
     json record;
     start_history(record);
     record["history_dropped"]["fired"] = "none";

@@ -32,7 +32,7 @@ Machine simulated_machine(const std::string& simulation, const std::string& opti
 }
 
 Machine real_machine() {
-    // Inside a run with simulated GPUs, the NVML that is found is the simulated one.
+    // In a run with simulated GPUs, NVML is the simulated one and does not list the real GPUs.
     auto gpus = std::getenv("CUDAFAULT_SIM_DIR") ? std::nullopt : ask_nvml();
     return {false, gpus.has_value(), "", gpus.value_or(std::vector<Gpu>{})};
 }

@@ -21,8 +21,8 @@ struct Machine {
     std::vector<Gpu> gpus;
 };
 
-// The GPUs that --gpus names: real, sim, sim:N, sim:MODEL:N or a list of those. Without --gpus, and for plain sim, the
-// simulated GPUs of CUDAFAULT_SIM_GPUS if it is set. Throws Error.
+// Returns the GPUs that --gpus selects: real, sim, sim:N, sim:MODEL:N or a list of those. Without --gpus, and for plain
+// sim, returns the simulated GPUs of CUDAFAULT_SIM_GPUS if it is set. Throws Error if a value is invalid.
 Machine find_machine(const std::optional<std::string>& option);
 
 void to_json(nlohmann::json& out, const Machine& machine);

@@ -13,7 +13,7 @@ namespace cudafault::local {
 
 namespace {
 
-TEST(Machine, SimulatedGpusDifferInAllTheirNames) {
+TEST(Machine, SimulatedGpusHaveUniqueIds) {
     const Machine machine = find_machine("sim:H100:2,L4");
     EXPECT_TRUE(machine.simulated);
     EXPECT_TRUE(machine.known);
@@ -28,7 +28,7 @@ TEST(Machine, SimulatedGpusDifferInAllTheirNames) {
 
 TEST(Machine, OneGpuByDefault) { EXPECT_EQ(find_machine("sim").gpus.size(), 1u); }
 
-TEST(Machine, RunInsideARunHasItsGpus) {
+TEST(Machine, AnInnerRunInheritsTheGpus) {
     setenv("CUDAFAULT_SIM_DIR", "/somewhere", 1);
     setenv("CUDAFAULT_SIM_GPUS", "3", 1);
     const Machine inner = find_machine(std::nullopt);
@@ -41,7 +41,7 @@ TEST(Machine, RunInsideARunHasItsGpus) {
     EXPECT_FALSE(find_machine(std::nullopt).simulated);
 }
 
-TEST(Machine, VariableOfTheUserCounts) {
+TEST(Machine, UsesTheVariableCudafaultSimGpus) {
     setenv("CUDAFAULT_SIM_GPUS", "L4:2", 1);
     const Machine without_option = find_machine(std::nullopt), sim = find_machine("sim"), other = find_machine("sim:3");
     setenv("CUDAFAULT_SIM_GPUS", "Voodoo", 1);

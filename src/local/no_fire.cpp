@@ -34,7 +34,7 @@ uint64_t fired_in(const json& plan) {
 
 const json& current_plan(const json& report) { return report.at("evidence").at("plan"); }
 
-// The plan that was armed last; nullptr if only the sums of dropped plans are left.
+// Returns the plan that was armed last, or nullptr if only the sums of dropped plans are left.
 const json* last_plan(const json& report) {
     if (current_plan(report).at("state") == "armed") return &current_plan(report);
     const json& history = report.at("history");
@@ -76,12 +76,12 @@ std::string ranks_text(const Fault& fault) {
 }
 
 template <typename Predicate>
-bool none_of(const json& processes, Predicate is_meant) {
-    return std::none_of(processes.begin(), processes.end(), is_meant);
+bool none_of(const json& processes, Predicate is_selected) {
+    return std::none_of(processes.begin(), processes.end(), is_selected);
 }
 
-// Why no process was meant; empty if one was.
-std::string reason_elsewhere(const Fault& fault, const json& processes) {
+// Returns the reason why the fault selects none of the processes. Empty if it selects one.
+std::string reason_no_process(const Fault& fault, const json& processes) {
     if (*fault.node || *fault.pod) return "node= and pod= match in Kubernetes only";
     if (*fault.process && none_of(processes, [&](const json& each) { return is_program(fault, each); })) {
         return fmt::format("no process matches process={}; the processes were: {}", fault.process,
@@ -105,7 +105,7 @@ std::string reason_of(const Fault& fault, const json& counts, const json& proces
     if (on_other_gpu > 0) {
         return fmt::format("{} matched, but on other GPUs than those of gpu=", calls_text(on_other_gpu));
     }
-    if (const std::string reason = reason_elsewhere(fault, processes); !reason.empty()) return reason;
+    if (const std::string reason = reason_no_process(fault, processes); !reason.empty()) return reason;
     if (counts.at("expired").get<bool>()) return "for= or until= had ended before a call matched";
     return "the processes made CUDA calls, but none that calls= names while the plan was armed";
 }

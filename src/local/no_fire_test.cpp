@@ -74,13 +74,13 @@ TEST(NoFire, NamesEachFaultOfSeveral) {
     EXPECT_THAT(text, HasSubstr("fault 1: 2 calls matched, but on other GPUs"));
 }
 
-TEST(NoFire, OfAPlanThatWasReplaced) {
+TEST(NoFire, UsesAReplacedPlan) {
     const json before = json::array({plan("xid=79 rank=1", json::array({fault()}))});
     const json ended = report(kNoPlan, json::array({process("serve")}), before);
     EXPECT_THAT(reason_for_no_fire(ended, true), HasSubstr("no process has rank 1"));
 }
 
-TEST(StaticProgram, IsOneWithoutInterpreter) {
+TEST(StaticProgram, HasNoInterpreter) {
     EXPECT_FALSE(is_static_program("sh"));
     EXPECT_FALSE(is_static_program("/etc/passwd"));
     EXPECT_FALSE(is_static_program("/no/such/program"));

@@ -16,7 +16,7 @@ struct PciInfo {
     char bus_id[32];
 };
 
-// Looked up by name, since the tool must start on machines without NVML.
+// Loads NVML at run time, because the tool must also start on machines without NVML.
 class Nvml {
 public:
     Nvml() : library_(dlopen("libnvidia-ml.so.1", RTLD_LAZY | RTLD_LOCAL)) {
@@ -37,7 +37,7 @@ public:
         if (!ready_ || count_(&count) != 0) return false;
         for (unsigned index = 0; index < count; ++index) {
             Gpu gpu{};
-            if (!describe(index, gpu)) return false;  // an incomplete list would refuse existing GPUs
+            if (!describe(index, gpu)) return false;  // an incomplete list would make plans for existing GPUs invalid
             gpus.push_back(gpu);
         }
         return true;

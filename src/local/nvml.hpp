@@ -8,7 +8,7 @@
 
 namespace cudafault::local {
 
-// The GPUs that NVML lists, or nothing if NVML is not available.
+// Returns the GPUs that NVML lists. Empty if NVML is not available.
 std::optional<std::vector<Gpu>> ask_nvml();
 
 }  // namespace cudafault::local

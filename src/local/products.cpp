@@ -34,7 +34,8 @@ void require(const fs::path& file, const char* remedy) {
     }
 }
 
-// LD_PRELOAD and LD_LIBRARY_PATH separate paths by some characters and expand $ORIGIN, $LIB and $PLATFORM in them.
+// Refuses a path with a special character: LD_PRELOAD and LD_LIBRARY_PATH are split at some characters, and $ORIGIN,
+// $LIB and $PLATFORM are expanded in them.
 void require_loadable(const std::string& path) {
     const size_t special = path.find_first_of(":; \t\n$");
     if (special == std::string::npos) return;

@@ -13,14 +13,15 @@ struct Products {
     std::filesystem::path simgpu;   // folder of the simulated libcuda, NVML and cudarts
 };
 
-// Finds them beside this program (../lib), or beside the library that CUDAFAULT_LIBRARY names. Throws Error if one is
-// missing or cannot be preloaded.
+// Finds the libraries in ../lib of this program's folder, or beside the library that CUDAFAULT_LIBRARY names. Throws
+// Error if one is missing or cannot be preloaded.
 Products find_products(bool simulated);
 
-// The simulated CUDA runtimes. They are preloaded, since a run path in the program has precedence over LD_LIBRARY_PATH.
+// Returns the simulated CUDA runtimes. They are preloaded, because a program's RPATH has precedence over
+// LD_LIBRARY_PATH.
 std::vector<std::string> simulated_runtimes(const std::filesystem::path& simgpu);
 
-// The library that makes /dev/nvidia0 and its like look present.
+// Returns the library that makes device files such as /dev/nvidia0 appear to exist.
 std::filesystem::path device_files(const std::filesystem::path& simgpu);
 
 }  // namespace cudafault::local

@@ -40,7 +40,8 @@ fs::path choose_folder() {
     return fs::path(temporary && *temporary ? temporary : "/tmp") / fmt::format("cudafault-{}", geteuid());
 }
 
-// False if there is no such folder. Another user who can write to it could direct the tool to another control block.
+// Returns false if the folder does not exist. Throws Error if another user can write to it, because that user could
+// make the tool open another control block.
 bool is_trusted(const fs::path& folder) {
     struct stat status{};
     if (lstat(folder.c_str(), &status) != 0) return false;
@@ -60,7 +61,7 @@ void make_folder(const fs::path& folder) {
     }
 }
 
-// The other functions rely on it. Throws json::exception.
+// Throws json::exception if the record lacks a member that the other functions need.
 void require_shape(const json& record) {
     static_cast<void>(record.at("started_at").get_ref<const std::string&>());
     static_cast<void>(record.at("command").get<std::vector<std::string>>());
@@ -81,7 +82,7 @@ RunState state_of(const Run& run) {
     return start_time(address.pid) == address.start_time ? RunState::running : RunState::lost;
 }
 
-// Takes the first code point off the text. Empty if it is not valid UTF-8.
+// Removes the first code point from the text and returns it. Empty if the text does not start with valid UTF-8.
 std::optional<char32_t> take_code_point(std::string_view& text) {
     const auto first = static_cast<unsigned char>(text[0]);
     const size_t size = first < 0x80 ? 1 : first >> 5 == 6 ? 2 : first >> 4 == 14 ? 3 : first >> 3 == 30 ? 4 : 0;
@@ -103,13 +104,13 @@ bool is_plain_ascii(char32_t c) {
            c == '.';
 }
 
-// Characters that are invisible, are spaces, or reorder the text around them.
+// Returns true for characters that are invisible, are spaces, or change the direction of the text around them.
 bool is_invisible(char32_t c) {
     return c < 0xa1 || c == 0xad || (c >= 0x2000 && c <= 0x206f) || c == 0x3000 || c == 0xfeff ||
            (c >= 0xfff0 && c <= 0xffff) || c >= 0xe0000;
 }
 
-// Whether the text can be a file name, and be shown in a line as it is.
+// Returns true if the text can be a file name and can be printed in a line unchanged.
 bool is_safe(std::string_view text) {
     while (!text.empty()) {
         const auto point = take_code_point(text);

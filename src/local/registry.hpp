@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The runs of this user, a file each: the address of the control block while the run is alive, a report afterwards.
+// The runs of this user. Each run has a file, which contains the address of its control block while the run is live and
+// its report afterwards.
 #pragma once
 
 #include <filesystem>
@@ -31,12 +32,16 @@ struct Run {
 
 class Registry {
 public:
-    // Throws Error if the folder belongs to another user or others may write into it.
+    // Throws Error if the folder belongs to another user or other users can access it.
     Registry();
 
     // Registers a run under its name. Throws Error if a live run has that name.
     void claim(const std::string& name, const nlohmann::json& record);
+
+    // Replaces the record of a run atomically. Throws Error if it cannot be written.
     void replace(const std::string& name, const nlohmann::json& record) const;
+
+    // Removes the file of a run, if it exists.
     void remove(const std::string& name) const;
 
     Run find(const std::string& name) const;           // throws Error, with the names of the live runs
@@ -52,7 +57,7 @@ private:
     bool exists_;
 };
 
-// A name is visible text that can be a file name. Throws Error for any other.
+// Throws Error unless the name is visible text that can be a file name.
 void check_name(const std::string& name);
 
 }  // namespace cudafault::local

@@ -19,7 +19,7 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-// A runtime folder of its own for each test.
+// Gives each test its own runtime folder.
 class RegistryTest : public testing::Test {
 protected:
     RegistryTest() {
@@ -39,7 +39,8 @@ protected:
         start_history(record);
         return record;
     }
-    static json live() { return record("running", start_time(getpid()).value()); }  // its process is this one
+    // This process stands in for `cudafault run`.
+    static json live() { return record("running", start_time(getpid()).value()); }
     static json lost() { return record("running", 1); }
     static json ended() { return record("ended", 1); }
 
@@ -56,12 +57,12 @@ private:
     fs::path base_;
 };
 
-TEST_F(RegistryTest, LooksWithoutLeavingAnything) {
+TEST_F(RegistryTest, ListingCreatesNoFolder) {
     EXPECT_TRUE(Registry().list().empty());
     EXPECT_FALSE(fs::exists(folder()));
 }
 
-TEST_F(RegistryTest, KeepsItsFolderAndFilesToTheUser) {
+TEST_F(RegistryTest, OnlyTheUserCanAccessTheFolderAndFiles) {
     Registry().claim("a", live());
     struct stat status{};
     ASSERT_EQ(stat(folder().c_str(), &status), 0);
@@ -70,7 +71,7 @@ TEST_F(RegistryTest, KeepsItsFolderAndFilesToTheUser) {
     EXPECT_EQ(status.st_mode & 0777, 0600u);
 }
 
-TEST_F(RegistryTest, TellsTheStates) {
+TEST_F(RegistryTest, DistinguishesTheStates) {
     Registry registry;
     registry.claim("live", live());
     registry.claim("lost", lost());
@@ -87,7 +88,7 @@ TEST_F(RegistryTest, TellsTheStates) {
     EXPECT_EQ(registry.list().size(), 5u);
 }
 
-TEST_F(RegistryTest, AnUnknownRunIsRefusedWithTheNamesOfTheLiveOnes) {
+TEST_F(RegistryTest, TheErrorForAnUnknownRunNamesTheLiveRuns) {
     Registry registry;
     registry.claim("here", live());
     registry.claim("gone", ended());
@@ -96,7 +97,7 @@ TEST_F(RegistryTest, AnUnknownRunIsRefusedWithTheNamesOfTheLiveOnes) {
     EXPECT_EQ(text.find("gone"), std::string::npos) << text;
 }
 
-TEST_F(RegistryTest, OnlyALiveRunKeepsItsName) {
+TEST_F(RegistryTest, OnlyALiveRunReservesItsName) {
     Registry registry;
     for (const json& old : {lost(), ended()}) {
         registry.claim("name", old);
@@ -106,7 +107,7 @@ TEST_F(RegistryTest, OnlyALiveRunKeepsItsName) {
     EXPECT_NE(refusal([&] { registry.claim("name", live()); }).find("live already"), std::string::npos);
 }
 
-TEST_F(RegistryTest, RefusesAFolderOpenToOthers) {
+TEST_F(RegistryTest, RefusesAFolderOpenToOtherUsers) {
     fs::create_directory(folder());
     fs::permissions(folder(), fs::perms(0777));
     EXPECT_NE(refusal([] { Registry(); }).find("open to other users"), std::string::npos);
@@ -119,14 +120,14 @@ TEST_F(RegistryTest, RefusesALinkToAFolder) {
 }
 
 TEST_F(RegistryTest, RefusesAFolderOfAnotherUser) {
-    if (geteuid() != 0) GTEST_SKIP() << "only root can give a folder away";
+    if (geteuid() != 0) GTEST_SKIP() << "only root can change the owner of a folder";
     fs::create_directory(folder());
     fs::permissions(folder(), fs::perms(0700));
     ASSERT_EQ(chown(folder().c_str(), 12345, 12345), 0);
     EXPECT_NE(refusal([] { Registry(); }).find("belongs to another user"), std::string::npos);
 }
 
-TEST_F(RegistryTest, ForgetsTheOldestEndedRuns) {
+TEST_F(RegistryTest, RemovesTheOldestEndedRuns) {
     Registry registry;
     registry.claim("live", live());
     fs::last_write_time(file("live"), fs::file_time_type::clock::now() - std::chrono::hours(1));

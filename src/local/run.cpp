@@ -54,7 +54,7 @@ json event_list(const ControlBlock& block) {
     return list;
 }
 
-// The record with what `arm` has added to it; if its file has been damaged, what the run itself knows.
+// Returns the record with the changes that `arm` has made, or `own` if its file is damaged or belongs to another run.
 json latest_record(const Registry& registry, const std::string& name, const json& own) {
     try {
         const Run run = registry.find_readable(name);
@@ -64,7 +64,7 @@ json latest_record(const Registry& registry, const std::string& name, const json
     }
 }
 
-// What `status` and `events` show of an ended run.
+// Returns the report that `status` and `events` show for an ended run.
 json make_report(const Registry& registry, const std::string& name, const json& own, const Control& control, End end) {
     json report = latest_record(registry, name, own);
     report["state"] = "ended";
@@ -77,7 +77,7 @@ json make_report(const Registry& registry, const std::string& name, const json& 
     return report;
 }
 
-// The command has ended by now, so no failure here changes its exit code.
+// The command has ended, so a failure here does not change the exit code.
 void leave_report(const Registry& registry, const json& own, const Control& control, RunResult& result) {
     try {
         const auto lock = control.lock();
@@ -117,7 +117,7 @@ RunResult run(const RunOptions& options) {
     try {
         result.end = run_command(options.command, environment, [&] { control.beat(); });
     } catch (const Error&) {
-        registry.remove(name);  // nothing ran
+        registry.remove(name);  // the command did not start
         throw;
     }
     leave_report(registry, record, control, result);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `cudafault run`: from the options to the report.
+// Implements `cudafault run`.
 #pragma once
 
 #include <functional>
@@ -24,10 +24,10 @@ struct RunResult {
     End end;
     bool was_armed;      // the run had a plan at some time
     bool fired;          // a fault of a plan has fired
-    std::string reason;  // if none has: the most likely reason, as the end of a sentence
+    std::string reason;  // if no fault has fired: the most likely reason, as the end of a sentence
 };
 
-// Throws Error if the command could not be started.
+// Runs the command, waits for its end and writes the report of the run. Throws Error if the command cannot be started.
 RunResult run(const RunOptions& options);
 
 }  // namespace cudafault::local

@@ -14,9 +14,9 @@ namespace cudafault::local {
 
 namespace {
 
-constexpr size_t kContext = 60;  // characters shown on either side of the place
+constexpr size_t kContext = 60;  // characters shown before and after the position of the error
 
-// The spec around the place, and a line that points at it.
+// Returns the spec around the position, and a line with a marker below it.
 std::string pointer(const std::string& spec, size_t position, size_t length) {
     const size_t start = position > kContext ? position - kContext : 0;
     const size_t end = std::min(spec.size(), position + kContext);
@@ -90,7 +90,7 @@ std::string missing_gpu(const Machine& machine, Text word) {
     throw SpecRefused(spec, error);
 }
 
-// The UUIDs of the GPUs that a word of a gpu= list means.
+// Returns the UUIDs of the GPUs that a word of a gpu= list selects.
 std::string uuids_of(const std::string& spec, Text word, const GpuSelector& selector, const Machine& machine) {
     const std::vector<const Gpu*> found = find_gpus(machine, selector, word);
     const size_t expected = selector.kind == GpuKind::index ? selector.last - selector.number + 1 : 1;
@@ -103,7 +103,7 @@ std::string uuids_of(const std::string& spec, Text word, const GpuSelector& sele
     return list;
 }
 
-// The spaces, commas and comments that end the text are left out.
+// Removes comments, and spaces and commas at both ends.
 std::string without_comments(Text fault) {
     std::string out;
     for (size_t at = 0; at < fault.size; ++at) {
@@ -114,7 +114,7 @@ std::string without_comments(Text fault) {
     return out.substr(first, last - first + 1);
 }
 
-// The words of the gpu= lists of a spec.
+// Returns the words of the gpu= lists in a spec.
 std::vector<Text> gpu_words(const std::string& spec) {
     std::vector<Text> words;
     Text rest = text_of(spec);
@@ -128,7 +128,8 @@ std::vector<Text> gpu_words(const std::string& spec) {
     return words;
 }
 
-// `local:` means each process's own numbers, and the list of a real machine has no MIG devices.
+// Returns true if the machine's list resolves the selector. It does not resolve `local:`, which selects an ordinal of
+// each process, and the list of a real machine has no MIG devices.
 bool is_resolved_here(const GpuSelector& selector, Text word, const Machine& machine) {
     return selector.kind != GpuKind::local && (machine.simulated || !is_mig(word));
 }

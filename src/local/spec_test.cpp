@@ -39,7 +39,7 @@ TEST(Resolve, EachFaultOfAPlan) {
         std::string("xid=79 gpu=") + kUuids[0] + "; xid=48 calls=cuInit,cuMemAlloc gpu=" + kUuids[0] + " " + kUuids[1]);
 }
 
-TEST(Resolve, LeavesWhatIsNotOnTheListOfTheMachine) {
+TEST(Resolve, KeepsSelectorsThatTheMachineCannotResolve) {
     for (const std::string spec :
          {"xid=79", "xid=79 gpu=all", "xid=79 gpu=local:7", "error=719 calls=cuInit times=1"}) {
         EXPECT_EQ(resolved(spec), spec);
@@ -61,7 +61,7 @@ TEST(Resolve, RangesAndFirstDigitsBecomeUuids) {
     alike.gpus[1].uuid = "GPU-00000000-0000-0000-0000-000000000001";
     try {
         resolve_gpus("xid=79 gpu=GPU-000", alike);
-        ADD_FAILURE() << "two GPUs start so";
+        ADD_FAILURE() << "two UUIDs start with these digits";
     } catch (const SpecRefused& refused) {
         EXPECT_NE(refused.message.find("2 GPUs have a UUID that starts so"), std::string::npos) << refused.message;
     }
@@ -72,7 +72,7 @@ TEST(Resolve, RefusesMigDevicesOfSimulatedGpus) {
     EXPECT_NE(refused.message.find("simulated GPUs have no MIG devices"), std::string::npos) << refused.message;
 }
 
-TEST(Resolve, RefusesAGpuThatIsNotThereAtItsPlace) {
+TEST(Resolve, PointsAtAGpuThatDoesNotExist) {
     const SpecRefused index = refusal_of("xid=79 gpu=0,2");
     EXPECT_EQ(index.column, 14u);
     EXPECT_EQ(index.length, 1u);
@@ -81,14 +81,14 @@ TEST(Resolve, RefusesAGpuThatIsNotThereAtItsPlace) {
     EXPECT_EQ(refusal_of("xid=79 gpu=GPU-33333333-3333-3333-3333-333333333333").column, 12u);
 }
 
-TEST(Resolve, WithoutAListIndicesStay) {
+TEST(Resolve, KeepsIndicesIfTheGpusAreUnknown) {
     const Resolved unknown = resolve_gpus("xid=79 gpu=3", Machine{});
     EXPECT_EQ(unknown.spec, "xid=79 gpu=3");
     EXPECT_EQ(unknown.unresolved, "3");
     EXPECT_EQ(resolve_gpus("xid=79 gpu=local:0", Machine{}).unresolved, "");
 }
 
-TEST(Resolve, RefusesWhatGrowsTooLong) {
+TEST(Resolve, RefusesAPlanThatBecomesTooLong) {
     std::string spec;
     for (int fault = 0; fault < kMaxFaults; ++fault) spec += "xid=79 gpu=0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0;";
     spec += std::string(kMaxSpec - spec.size(), ' ');
@@ -96,13 +96,13 @@ TEST(Resolve, RefusesWhatGrowsTooLong) {
     EXPECT_THROW(resolve_gpus(spec, two_gpus()), Error);
 }
 
-TEST(Refusal, PointsAtThePlace) {
+TEST(Refusal, PointsAtTheError) {
     const std::string text = refusal_of("xid=79 gpu=zero after=1").what();
     EXPECT_EQ(text.substr(text.find('\n')), "\n  xid=79 gpu=zero after=1\n             ^~~~");
     EXPECT_EQ(text.find("plan refused at column 12: "), 0u);
 }
 
-TEST(Refusal, ShowsOnlyTheSurroundingsInALongSpec) {
+TEST(Refusal, ShowsOnlyTheContextInALongSpec) {
     const std::string text = refusal_of(std::string(500, ' ') + "xid=80" + std::string(500, ' ')).what();
     const size_t line = text.find('\n') + 1, caret = text.find('\n', line) + 1;
     EXPECT_LT(text.size() - line, 300u);
@@ -114,14 +114,14 @@ TEST(Refusal, HidesControlCharacters) {
     EXPECT_EQ(text.find('\033'), std::string::npos);
 }
 
-TEST(SplitFaults, AsManyAsTheParserFinds) {
+TEST(SplitFaults, FindsAsManyFaultsAsTheParser) {
     for (const std::string spec : {"", " ; ", "xid=79", "xid=79;", "; xid=79 ;;  xid=48,gpu=0 ,;"}) {
         EXPECT_EQ(split_faults(spec).size(), static_cast<size_t>(parse_spec(spec)->count)) << spec;
     }
     EXPECT_EQ(split_faults("; xid=79 ;;  xid=48,gpu=0 ,;"), (std::vector<std::string>{"xid=79", "xid=48,gpu=0"}));
 }
 
-TEST(SplitFaults, LeavesCommentsOut) {
+TEST(SplitFaults, RemovesComments) {
     EXPECT_EQ(split_faults("# first; second\nxid=79 # a\n gpu=0 #; b\n; xid=48 process=a#b"),
               (std::vector<std::string>{"xid=79 \n gpu=0", "xid=48 process=a#b"}));
     EXPECT_EQ(split_faults("# nothing"), std::vector<std::string>{});

@@ -20,13 +20,13 @@ using nlohmann::json;
 
 constexpr useconds_t kFollowPauseUs = 50'000;
 
-// A run, and its control block while it lives.
-struct Seen {
+// A run, and its control block while the run is live.
+struct OpenedRun {
     Run run;
     std::optional<Control> control;
 };
 
-Seen look(const std::string& name) {
+OpenedRun open_run(const std::string& name) {
     const Registry registry;
     Run run = registry.find_readable(name);
     if (run.state != RunState::running) return {std::move(run), std::nullopt};
@@ -40,7 +40,7 @@ Seen look(const std::string& name) {
     }
 }
 
-// A file that parses may still lack a member.
+// Turns an exception for a missing member into an Error: a file that is valid JSON may still lack members.
 template <typename Result>
 Result reading(const Run& run, const std::function<Result()>& read) {
     try {
@@ -76,13 +76,14 @@ json describe(const Run& run, const ControlBlock* block) {
     return status;
 }
 
-// Reads the record and the block under the lock: between two reads, a plan could be in neither.
-json describe_live(const Seen& seen) {
-    const auto lock = seen.control->lock();
-    Run run = Registry().find_readable(seen.run.name);
+// Reads the record and the block under the lock. A plan that is replaced between two reads without the lock could be in
+// neither.
+json describe_live(const OpenedRun& opened) {
+    const auto lock = opened.control->lock();
+    Run run = Registry().find_readable(opened.run.name);
     if (run.state != RunState::running) return describe(run, nullptr);
-    update_history(seen.control->block(), run.record);
-    return describe(run, &seen.control->block());
+    update_history(opened.control->block(), run.record);
+    return describe(run, &opened.control->block());
 }
 
 json summary(const Run& run) {
@@ -130,27 +131,28 @@ json list_json() {
 }
 
 json status_json(const std::string& name) {
-    const Seen seen = look(name);
-    return reading<json>(seen.run, [&] { return seen.control ? describe_live(seen) : describe(seen.run, nullptr); });
+    const OpenedRun opened = open_run(name);
+    return reading<json>(opened.run,
+                         [&] { return opened.control ? describe_live(opened) : describe(opened.run, nullptr); });
 }
 
 json events_json(const std::string& name) {
-    const Seen seen = look(name);
-    return reading<json>(seen.run, [&] {
-        return seen.control ? live_events(seen.run, seen.control->block()) : recorded_events(seen.run);
+    const OpenedRun opened = open_run(name);
+    return reading<json>(opened.run, [&] {
+        return opened.control ? live_events(opened.run, opened.control->block()) : recorded_events(opened.run);
     });
 }
 
 json follow_events(const std::string& name, const std::function<void(const json&)>& show) {
-    const Seen seen = look(name);
-    if (!seen.control) {
-        json document = reading<json>(seen.run, [&] { return recorded_events(seen.run); });
+    const OpenedRun opened = open_run(name);
+    if (!opened.control) {
+        json document = reading<json>(opened.run, [&] { return recorded_events(opened.run); });
         for (const json& event : document["events"]) show(event);
         document.erase("events");
         return document;
     }
-    EventReader reader(seen.control->block());
-    const Address address = seen.run.address();
+    EventReader reader(opened.control->block());
+    const Address address = opened.run.address();
     const auto lives = [&] { return start_time(address.pid) == address.start_time; };
     while (lives()) {
         for (const Event& event : reader.read()) show(event_json(event));

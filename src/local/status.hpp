@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is known about runs, alive, ended or lost.
+// Describes runs as JSON, whether they are live, ended or lost.
 #pragma once
 
 #include <functional>
@@ -8,17 +8,18 @@
 
 namespace cudafault::local {
 
-// One entry per run: name, state, pid, started_at, command, armed (the spec, or null if nothing is armed or the run has
-// ended).
+// Returns one entry per run: name, state, pid, started_at, command, armed (the spec, or null if nothing is armed or the
+// run has ended). Throws Error if a run's file lacks a member.
 nlohmann::json list_json();
 
-// Throws Error.
+// Returns a run's record, its plan, its processes and the counts of its events. Throws Error if the run does not exist
+// or its file is damaged.
 nlohmann::json status_json(const std::string& name);
 
-// name, state, events, total, kept, overwritten, lost. Throws Error.
+// Returns name, state, events, total, kept, overwritten and lost. Throws Error like status_json.
 nlohmann::json events_json(const std::string& name);
 
-// Calls `show` with each event until the run ends, and returns the counts. Throws Error.
+// Calls `show` with each event until the run ends, and returns the counts. Throws Error like status_json.
 nlohmann::json follow_events(const std::string& name, const std::function<void(const nlohmann::json&)>& show);
 
 }  // namespace cudafault::local

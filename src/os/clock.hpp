@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Clocks, read by system call: a library such as libfaketime replaces libc's functions, and a process with a changed
-// clock must still agree with the others of its run. Freestanding: the preload library uses it, too.
+// Reads clocks by system call, because a library such as libfaketime replaces libc's functions, and a process with a
+// changed clock must still agree with the other processes of its run. Thread-safe; does not change errno. Freestanding,
+// because the preload library uses this header.
 #pragma once
 
 #include <stdint.h>
@@ -10,13 +11,14 @@
 
 namespace cudafault {
 
-// Nanoseconds of CLOCK_REALTIME, CLOCK_MONOTONIC, ...
+// Returns the time of a clock such as CLOCK_MONOTONIC in nanoseconds, or 0 if the clock does not exist.
 inline uint64_t clock_ns(int clock) {
     timespec time = {};
     system_call(SYS_clock_gettime, clock, address_of(&time));
     return static_cast<uint64_t>(time.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(time.tv_nsec);
 }
 
+// CLOCK_REALTIME: nanoseconds since the epoch.
 inline uint64_t wall_clock_ns() { return clock_ns(CLOCK_REALTIME); }
 inline uint64_t monotonic_ns() { return clock_ns(CLOCK_MONOTONIC); }
 

@@ -13,7 +13,7 @@ bool is_faked = false;
 
 }  // namespace
 
-// As libfaketime does it: the program's own definition precedes libc's.
+// Replaces libc's function, as libfaketime does: the program's definition precedes libc's.
 extern "C" int clock_gettime(clockid_t clock, timespec* out) noexcept {
     if (is_faked) {
         *out = fake_time;
@@ -36,7 +36,7 @@ TEST(Clock, IgnoresAReplacedLibcFunction) {
     EXPECT_LT(monotonic - before, 10'000'000'000U);
 }
 
-TEST(Clock, LeavesErrnoAlone) {
+TEST(Clock, PreservesErrno) {
     errno = 42;
     clock_ns(-1000);
     EXPECT_EQ(errno, 42);

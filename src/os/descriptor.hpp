@@ -12,7 +12,7 @@ public:
     ~Descriptor() { close(); }
 
     int get() const { return number_; }
-    int release();
+    int release();  // gives up the ownership and returns the number
     void close();
     explicit operator bool() const { return number_ >= 0; }
 

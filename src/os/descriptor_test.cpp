@@ -24,7 +24,7 @@ TEST(Descriptor, ClosesAtTheEndOfItsScope) {
     EXPECT_FALSE(Descriptor());
 }
 
-TEST(Descriptor, ClosesTheReplacedOneImmediately) {
+TEST(Descriptor, AssignmentClosesThePreviousDescriptor) {
     Descriptor file(dup(0));
     const int first = file.get(), second = dup(0);
     file = Descriptor(second);

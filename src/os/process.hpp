@@ -8,11 +8,11 @@
 
 namespace cudafault {
 
-// When a process started, in clock ticks since boot (field 22 of /proc/PID/stat), the same in all time namespaces.
-// Empty if there is no such process, or it has ended and waits to be reaped.
+// Returns the start time of a process in clock ticks since boot (field 22 of /proc/PID/stat), without the offset of
+// this process's time namespace. Empty if the process does not exist or is a zombie. Thread-safe.
 std::optional<uint64_t> start_time(pid_t pid);
 
-// CLOCK_MONOTONIC, the same in all time namespaces.
+// Returns CLOCK_MONOTONIC in nanoseconds, without the offset of this process's time namespace. Thread-safe.
 uint64_t shared_monotonic_ns();
 
 }  // namespace cudafault

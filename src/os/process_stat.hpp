@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Identity of a process. A process id is used again after a while; together with the start time it is not.
-// Freestanding: the preload library uses it, too.
+// Parses /proc/PID/stat. Process ids are reused, so a process is identified by its id and its start time together.
+// Freestanding, because the preload library uses this header.
 #pragma once
 
 #include "fault/text.hpp"
@@ -20,7 +20,7 @@ constexpr uint64_t number_of(Text digits) {
     return number;
 }
 
-// What follows the name, which is in parentheses and may contain anything, parentheses included.
+// Returns the text after the name. The name is in parentheses and may contain any character, also a parenthesis.
 constexpr Text after_name(Text stat) {
     size_t end = stat.size;
     while (end > 0 && stat[end - 1] != ')') --end;
@@ -40,9 +40,9 @@ constexpr Text field_of(Text stat, int wanted) {
 
 }  // namespace detail
 
-// The start time (clock ticks since boot, as the reader's time namespace counts them) in the content of
-// /proc/PID/stat. 0 if the content is malformed or the process has ended: its main thread is a zombie or dead, and no
-// other thread is left.
+// Returns the start time in the content of /proc/PID/stat, in clock ticks since boot with the offset of the reader's
+// time namespace. Returns 0 if the content is malformed or the process has ended: its main thread is a zombie or dead,
+// and no other thread is left.
 constexpr uint64_t start_time_in(Text stat) {
     const Text state = detail::field_of(stat, detail::kStateField);
     const bool has_exited = state == Text("Z") || state == Text("X") || state == Text("x");
@@ -50,7 +50,7 @@ constexpr uint64_t start_time_in(Text stat) {
     return detail::number_of(detail::field_of(stat, detail::kStartTimeField));
 }
 
-// The parent's process id; 0 if the content is malformed or the parent is in an outer PID namespace.
+// Returns the parent's process id, or 0 if the content is malformed or the parent is in an outer PID namespace.
 constexpr int parent_in(Text stat) {
     return static_cast<int>(detail::number_of(detail::field_of(stat, detail::kParentField)));
 }

@@ -82,7 +82,7 @@ TEST(StartTime, OfAProcessWhoseMainThreadHasEnded) {
     if (child == 0) {
         pthread_t other;
         pthread_create(&other, nullptr, sleep_until_killed, nullptr);
-        syscall(SYS_exit, 0);  // this thread alone
+        syscall(SYS_exit, 0);  // ends this thread only
     }
     usleep(100'000);
     EXPECT_TRUE(start_time(child));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// System calls without libc: they leave errno alone, are not cancellation points, and another preloaded library cannot
-// replace them. Each returns the kernel's result: a value, or -errno. Freestanding: the preload library uses them, too.
+// System calls without libc: they do not change errno, are not cancellation points, and another preloaded library
+// cannot replace them. Each returns the kernel's result: a value, or -errno. Freestanding, because the preload library
+// uses this header.
 #pragma once
 
 #include <stddef.h>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A time namespace shifts CLOCK_MONOTONIC, CLOCK_BOOTTIME and the start times in /proc. Processes of one run may be in
-// different ones, so what they share is counted without the shift. Freestanding: the preload library uses it, too.
+// A time namespace adds offsets to CLOCK_MONOTONIC, CLOCK_BOOTTIME and the start times in /proc. The processes of a run
+// may be in different time namespaces, so the times that they share do not include the offsets. Freestanding, because
+// the preload library uses this header.
 #pragma once
 
 #include "fault/text.hpp"
@@ -26,8 +27,8 @@ constexpr int64_t signed_number_of(Text word) {
 
 }  // namespace detail
 
-// Reads lines such as "monotonic  86400  0" (seconds, nanoseconds). All zero if the content is empty, as in a kernel
-// without time namespaces.
+// Parses lines such as "monotonic  86400  0" (seconds, nanoseconds). All offsets are 0 if the content is empty, as on a
+// kernel without time namespaces.
 constexpr TimeOffsets time_offsets_in(Text content) {
     TimeOffsets offsets;
     for (Text clock = next_word(content); !clock.empty(); clock = next_word(content)) {
@@ -39,12 +40,12 @@ constexpr TimeOffsets time_offsets_in(Text content) {
     return offsets;
 }
 
-// CLOCK_MONOTONIC, the same in all time namespaces.
+// Returns CLOCK_MONOTONIC in nanoseconds, without the offset of the time namespace.
 inline uint64_t shared_monotonic_ns(const TimeOffsets& offsets) {
     return monotonic_ns() - static_cast<uint64_t>(offsets.monotonic_ns);
 }
 
-// A start time of /proc/PID/stat, the same in all time namespaces.
+// Returns a start time of /proc/PID/stat, in clock ticks, without the offset of the time namespace.
 constexpr uint64_t shared_start_time(uint64_t ticks, const TimeOffsets& offsets) {
     constexpr int64_t kNsPerTick = 10'000'000;  // USER_HZ is 100 on x86-64 and aarch64
     return ticks - static_cast<uint64_t>(offsets.boottime_ns / kNsPerTick);

@@ -18,7 +18,7 @@ TEST(TimeOffsets, AreZeroWithoutTimeNamespaces) {
     EXPECT_EQ(offsets.boottime_ns, 0);
 }
 
-TEST(SharedTimes, AreWithoutTheOffset) {
+TEST(SharedTimes, ExcludeTheOffset) {
     const TimeOffsets offsets{1'000'000'000, -20'000'000'000};
     const uint64_t before = monotonic_ns();
     EXPECT_GE(shared_monotonic_ns(offsets) + 1'000'000'000, before);

@@ -13,11 +13,12 @@ using SystemTime = std::chrono::system_clock::time_point;
 
 enum class Precision { seconds = 0, microseconds = 6, nanoseconds = 9 };
 
-// In UTC, such as 2026-11-23T12:00:00Z. `ns` counts from the epoch. Digits beyond the precision are cut off.
+// Formats a time in UTC, such as 2026-11-23T12:00:00Z. `ns` is nanoseconds since the epoch. Truncates digits beyond the
+// precision.
 std::string utc_text(uint64_t ns, Precision precision = Precision::nanoseconds);
 std::string utc_text(SystemTime time, Precision precision);
 
-// In any zone, with up to nine fractional digits. Empty for anything else, and for times before 1970.
+// Parses a time in any zone, with up to nine fractional digits. Empty for any other text and for times before 1970.
 std::optional<SystemTime> parse_timestamp(const std::string& text);
 
 }  // namespace cudafault

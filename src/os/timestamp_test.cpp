@@ -6,7 +6,7 @@
 namespace cudafault {
 namespace {
 
-TEST(UtcText, HasTheDigitsAskedFor) {
+TEST(UtcText, HasTheRequestedDigits) {
     constexpr uint64_t kTime = 1'795'521'600'123'456'789;
     EXPECT_EQ(utc_text(kTime), "2026-11-24T12:00:00.123456789Z");
     EXPECT_EQ(utc_text(kTime, Precision::microseconds), "2026-11-24T12:00:00.123456Z");
@@ -28,7 +28,7 @@ TEST(ParseTimestamp, ReadsZonesAndFractions) {
     EXPECT_EQ(seconds_of("2026-11-24T13:00:00.5+01:00"), 1'795'521'600);
 }
 
-TEST(ParseTimestamp, RefusesEverythingElse) {
+TEST(ParseTimestamp, RejectsInvalidText) {
     for (const char* text :
          {"", "1970-01-02", "1970-01-02T00:00:00", "1970-01-02T00:00:00Zx", "1970-13-02T00:00:00Z",
           "1970-02-29T00:00:00Z", "1970-01-02T24:00:00Z", "1970-01-02T00:00:00 01:00", "1970-01-02T00:00:00+01:0",
@@ -37,7 +37,7 @@ TEST(ParseTimestamp, RefusesEverythingElse) {
     }
 }
 
-TEST(ParseTimestamp, ReadsWhatUtcTextWrites) {
+TEST(ParseTimestamp, ReadsTheOutputOfUtcText) {
     EXPECT_EQ(utc_text(*parse_timestamp("2026-11-23T12:00:00.123456789Z"), Precision::nanoseconds),
               "2026-11-23T12:00:00.123456789Z");
 }

@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# compile_one_file.sh COMPILER SOURCE OUTPUT: does what the source's first lines say.
+# Usage: compile_one_file.sh COMPILER SOURCE OUTPUT
+# Runs the commands in the first lines of SOURCE with COMPILER as the compiler and OUTPUT as the library.
 set -eu
 compiler=$1 source=$2 output=$3
 folder=$(mktemp -d)

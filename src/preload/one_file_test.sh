@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# one_file_test.sh SOURCE LIBRARY: the commands in the source's first lines make the same library of it, in under 5 seconds
+# Usage: one_file_test.sh SOURCE LIBRARY
+# Checks that the commands in the first lines of SOURCE build a library with the exports of LIBRARY, in under 5 seconds
 # of CPU time.
 set -euo pipefail
 folder=$(mktemp -d)
@@ -12,7 +13,7 @@ source=$(realpath "$1") library=$(realpath "$2")
 cd "$folder"
 TIMEFORMAT='%U + %S'
 compile() { "$here/compile_one_file.sh" g++ "$source" "$folder/libcudafault.so" >&2; }
-for try in 1 2 3; do  # a machine that is busy with something else needs more CPU time too
+for try in 1 2 3; do  # on a busy machine, compiling takes more CPU time
     seconds=$( { time compile 2>"$folder/errors"; } 2>&1) || { cat "$folder/errors"; exit 1; }
     awk "BEGIN { exit !($seconds < 5) }" && break
     echo "compiling took $seconds s of CPU time"

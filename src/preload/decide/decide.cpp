@@ -14,7 +14,7 @@ namespace cudafault {
 
 namespace {
 
-// Whether the block still holds the plan that was taken up, whole and ours: garbage in it arms nothing.
+// Returns true if the control block is valid and still holds the plan of the slot. A damaged block arms nothing.
 bool holds_plan_of(const PlanSlot& slot) {
     const ControlHeader& header = block().header;
     return load(header.revision) == slot.revision && load(header.checksum) == slot.checksum &&
@@ -32,7 +32,7 @@ Moment moment_since(uint64_t armed_at_ns) {
     return moment_after(now > armed_at_ns ? now - armed_at_ns : 0, wall_clock_ns());
 }
 
-// Keeps the plan in force from being replaced while it is read.
+// Counts as a reader of the plan in force, so that the plan's slot is not reused during its lifetime.
 class PlanReader {
 public:
     PlanReader() {
@@ -63,16 +63,16 @@ private:
     PlanSlot* slot_ = nullptr;
 };
 
-constexpr uint64_t kReplacementNs = 10'000'000;  // to write a plan takes microseconds, unless the writer loses its core
+constexpr uint64_t kReplacementNs = 10'000'000;  // writing a plan takes microseconds, unless the writer is preempted
 
 struct Call {
     int row;
     bool inner;
     const Frame& frame;
-    int gpu;  // kUnasked until a fault wants to know
+    int gpu;  // kUnasked until a fault needs it
 };
 
-// sticky=context: whether the fault has fired in this process, whichever scope it counts in.
+// Returns true if the fault has sticky=context and has fired in this process. Does not depend on scope=.
 bool has_broken_context(const PlanSlot& slot, int index) {
     return slot.plan.faults[index].breaks_context && load(slot.counts[index].tripped);
 }
@@ -84,7 +84,8 @@ bool is_about_gpu(const PlanSlot& slot, int index, Call& call) {
     return false;
 }
 
-// The counts kept with the plan that a call is decided under: a call in flight while the plan is replaced counts there.
+// Returns the counts of the plan that the call is decided under. A call in flight while that plan is replaced still
+// counts for it.
 FaultState& counts_of(PlanSlot& slot, int index) {
     const bool run = slot.plan.faults[index].scope == Scope::run;
     return run ? block().run_state[bank_of(slot.revision)][index] : slot.counts[index];
@@ -132,7 +133,7 @@ Decision evaluate(PlanSlot& slot, Call& call) {
 
 }  // namespace
 
-// Tries to decide; false: the plan is being replaced just now, and either is in force.
+// Returns false if the plan is being replaced, so that the caller must try again.
 bool try_to_decide(int row, bool inner, const Frame& frame, Decision& decision) {
     take_up_plan();
     const PlanReader slot;
@@ -151,7 +152,7 @@ Decision decide_on(int row, bool inner, const Frame& frame) {
     Decision decision{};
     const uint64_t revision = load(block().header.revision);
     if (wait_briefly([&] { return try_to_decide(row, inner, frame, decision); }, kReplacementNs)) return decision;
-    // Whoever was replacing it has died, or it is garbage: nobody waits for that revision again.
+    // The writer of the plan has died, or the plan is damaged. No later call waits for this revision.
     if (revision == load(block().header.revision)) store(process().given_up_revision, revision);
     return {};
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Decides on each call under the plan in force.
+// Decides for each intercepted call whether a fault of the plan in force fires. All functions are thread-safe. They
+// allocate no memory themselves.
 #pragma once
 
 #include "fault/atomics.hpp"
@@ -9,7 +10,8 @@
 
 namespace cudafault {
 
-// True if nothing of the plan can concern this row. A few loads, because every call asks it while armed.
+// Returns true if no fault of the plan in force can match a call of this row. Limited to a few loads, because it runs
+// on every call while armed.
 inline bool cannot_concern(int row) {
     const ProcessState& state = process();
     if (load(block().header.revision) != load(state.taken_revision)) return false;
@@ -19,10 +21,13 @@ inline bool cannot_concern(int row) {
     return taken.here == 0 || !taken.plan.reached.has(row);
 }
 
-// Counts the call for every fault of the plan that it matches, and decides.
+// Counts the call for every fault of the plan that it matches, and returns the effect of the first fault that fires.
+// `inner`: a shared libcudart makes the call. While another thread or process replaces the plan, waits for it for at
+// most 10 ms.
 Decision decide_on(int row, bool inner, const Frame& frame);
 
-// True if the fault that fired under that revision is still in force; a hanging call asks.
+// Returns true if the fault is still armed under that plan revision and inside its time window. A hanging call polls
+// it.
 bool still_in_force(uint64_t revision, int fault);
 
 }  // namespace cudafault

@@ -7,16 +7,16 @@
 
 namespace cudafault {
 
-// What happens to a call. If `fires` is false, the call goes on unchanged.
+// The effect of the plan on a call. If `fires` is false, the call passes through unchanged.
 struct Decision {
     bool fires;
     uint8_t fault;
     Effect effect;
     int32_t code;
-    uint64_t value;  // of the effect
+    uint64_t value;  // of the effect: delay: ns; exit: code; signal: number
     uint64_t revision;
     uint64_t matched;  // calls that the fault has counted so far
-    int gpu;           // the process's ordinal, or kNoGpu
+    int gpu;           // CUDA ordinal in this process, or kNoGpu
 };
 
 }  // namespace cudafault

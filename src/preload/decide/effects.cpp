@@ -13,7 +13,7 @@ namespace {
 
 constexpr uint64_t kHangStepNs = 5'000'000;
 
-// Signals interrupt a sleep, they do not shorten it.
+// Resumes the sleep after a signal handler has interrupted it.
 void sleep_until(uint64_t monotonic_ns) {
     constexpr int kAbsolute = 1, kInterrupted = -4;
     const timespec until = {static_cast<time_t>(monotonic_ns / 1'000'000'000),

@@ -5,7 +5,8 @@
 
 namespace cudafault {
 
-// Does what the effect does before the call goes on; not for Effect::error. May not return.
+// Performs a delay, hang, exit or signal in the calling thread. Does nothing for Effect::error. A hang returns when its
+// fault is no longer in force. Does not return if the effect ends the process.
 void perform(const Decision& decision);
 
 }  // namespace cudafault

@@ -21,11 +21,11 @@ namespace {
 
 constexpr int kPciDomain = 50, kPciBus = 33, kPciDevice = 34;  // CUdevice_attribute
 constexpr int kDeviceOrdinal = 9;                              // CUpointer_attribute
-constexpr uint64_t kLastSpecialStream = 2;  // 0, 1 and 2 are names of the current context's own streams
+constexpr uint64_t kLastSpecialStream = 2;  // 0, 1 and 2 denote the current context's default streams
 
 using Handle = uint64_t;
 
-// Calls the real function of a row, where it is there; otherwise an error.
+// Calls the real function of a row and returns its status, or -1 if no loaded library defines the function.
 template <typename... Arguments>
 int ask_row(int row, Arguments... arguments) {
     const void* real = row < 0 ? nullptr : real_function(row);
@@ -82,11 +82,11 @@ int gpu_of_argument(int row, const Frame& frame) {
         case DeviceFrom::context: return gpu_of_context(argument(frame, function.slot));
         case DeviceFrom::stream: return gpu_of_stream(argument(frame, function.slot));
         case DeviceFrom::pointer: return gpu_of_pointer(argument(frame, function.slot));
-        default: return kNoGpu;  // CUDA does not tell the context of an event
+        default: return kNoGpu;  // CUDA has no function that returns the context of an event
     }
 }
 
-// Functions such as cuDeviceGetByPCIBusId(CUdevice *, const char *).
+// For functions that return a GPU, such as cuDeviceGetByPCIBusId(CUdevice *, const char *).
 int gpu_by_lookup(int row, const Frame& frame) {
     int ordinal = kNoGpu;
     return ask_row(row, &ordinal, argument(frame, kFunctions[row].slot)) == 0 ? ordinal : kNoGpu;
@@ -110,7 +110,7 @@ uint32_t pci_of(int ordinal) {
 
 constexpr int kMaxMachineGpus = 256;
 
-// PCI addresses of the GPUs that the kernel's driver has here, a container's or the machine's.
+// Reads the PCI addresses of the GPUs that the kernel driver lists for this container or machine. Returns their number.
 int read_machine_gpus(uint32_t (&pci)[kMaxMachineGpus]) {
     struct Entry {  // struct linux_dirent64
         uint64_t inode;
@@ -137,7 +137,8 @@ int read_machine_gpus(uint32_t (&pci)[kMaxMachineGpus]) {
     return count;
 }
 
-// The N-th number that CUDA_VISIBLE_DEVICES lists; false if it lists anything but numbers.
+// Reads number `ordinal` of CUDA_VISIBLE_DEVICES, counted from 0. Returns false if that entry or one before it is not a
+// number.
 bool listed_index(int ordinal, uint32_t& out) {
     const char* visible = environment("CUDA_VISIBLE_DEVICES");
     uint64_t number = 0;
@@ -150,8 +151,9 @@ bool listed_index(int ordinal, uint32_t& out) {
     return true;
 }
 
-// gpu=N counts in PCI order what nvidia-smi lists here. Where the kernel's driver cannot say, CUDA_VISIBLE_DEVICES can;
-// else the process sees all there are.
+// Sets the index that gpu=N selects: the position in PCI order among the GPUs that nvidia-smi lists. If the kernel
+// driver lists no GPUs, the index comes from CUDA_VISIBLE_DEVICES. If that has no numbers either, the process sees
+// every GPU.
 void number_gpus(VisibleGpu* gpus, int count) {
     uint32_t pci[kMaxMachineGpus];
     const int machine = read_machine_gpus(pci);
@@ -167,8 +169,8 @@ void number_gpus(VisibleGpu* gpus, int count) {
     }
 }
 
-// False: the driver does not say yet.
-bool know_gpus() {
+// Queries the GPUs that the process sees, once. Returns false if the driver cannot list them yet.
+bool ensure_gpus_known() {
     ProcessState& state = process();
     if (observe(state.gpus_known)) return true;
     VisibleGpu found[kMaxVisibleGpus];
@@ -181,13 +183,13 @@ bool know_gpus() {
         found[ordinal].ordinal = ordinal;
     }
     number_gpus(found, count);
-    memcpy(state.gpus, found, sizeof found);  // the same from every thread
+    memcpy(state.gpus, found, sizeof found);  // every thread writes the same bytes
     state.gpu_count = count;
     publish(state.gpus_known, uint64_t{1});
     return true;
 }
 
-// CUDA_VISIBLE_DEVICES, too, takes the first digits of a UUID only if they mean one GPU.
+// Like CUDA_VISIBLE_DEVICES, gpu= accepts the first digits of a UUID only if they match a single GPU.
 bool is_ambiguous(const GpuSelector& selector) {
     if (selector.uuid_digits == kUuidDigits) return false;
     const ProcessState& state = process();
@@ -215,11 +217,12 @@ bool selects(const Fault& fault, const VisibleGpu& gpu) {
 }
 
 bool selects_ordinal(const Fault& fault, int ordinal) {
-    return know_gpus() && ordinal >= 0 && ordinal < process().gpu_count && selects(fault, process().gpus[ordinal]);
+    return ensure_gpus_known() && ordinal >= 0 && ordinal < process().gpu_count &&
+           selects(fault, process().gpus[ordinal]);
 }
 
 bool selects_all(const Fault& fault) {
-    if (!know_gpus()) return false;
+    if (!ensure_gpus_known()) return false;
     const int count = process().gpu_count;
     for (int ordinal = 0; ordinal < count; ++ordinal) {
         if (!selects(fault, process().gpus[ordinal])) return false;
@@ -227,7 +230,7 @@ bool selects_all(const Fault& fault) {
     return count > 0;
 }
 
-// NVML has its own handles, and sees GPUs that CUDA does not
+// NVML has its own device handles, and lists GPUs that CUDA does not list
 
 struct NvmlPci {  // nvmlPciInfo_t
     char legacy_id[16];
@@ -259,7 +262,8 @@ bool selects_all_handles(const Fault& fault) {
     return count > 0;
 }
 
-// Functions such as nvmlDeviceGetHandleByIndex(unsigned, nvmlDevice_t *): NVML says which device the first one names.
+// For functions such as nvmlDeviceGetHandleByIndex(unsigned, nvmlDevice_t *): NVML finds the device that the first
+// argument identifies.
 bool selects_lookup(const Fault& fault, int row, Handle key) {
     Handle found = 0;
     return ask_row(row, key, &found) == 0 && selects_handle(fault, found);
@@ -272,7 +276,7 @@ void add_hex(Message& message, unsigned number, int digits) {
     }
 }
 
-// The argument names a GPU by its domain, bus and device.
+// The argument identifies a GPU by its PCI domain, bus and device.
 bool selects_pci(const Fault& fault, Handle address) {
     const auto pci = reinterpret_cast<const NvmlPci*>(address);
     if (!pci) return false;
@@ -288,13 +292,13 @@ bool selects_pci(const Fault& fault, Handle address) {
     return ask("nvmlDeviceGetHandleByPciBusId_v2", &id, &found) == 0 && selects_handle(fault, found);
 }
 
-// Instances are asked for the device that they are a part of, which is the first field of the answer.
+// The first field of an instance's information is the device that contains the instance.
 bool selects_instance(const Fault& fault, Text question, Handle instance) {
     Handle answer[16] = {};  // longer than any nvmlGpuInstanceInfo_t or nvmlComputeInstanceInfo_t
     return ask(question, instance, &answer) == 0 && selects_handle(fault, answer[0]);
 }
 
-// Only an argument that the table calls a handle is used as one: NVML follows it as a pointer.
+// Passes an argument to NVML as a handle only if the function table marks it as one, because NVML dereferences handles.
 bool selects_nvml_call(const Fault& fault, int row, const Frame& frame) {
     const Function& function = kFunctions[row];
     const Handle value = argument(frame, function.slot);
@@ -309,8 +313,8 @@ bool selects_nvml_call(const Fault& fault, int row, const Frame& frame) {
 }
 
 int gpu_of_call(int row, const Frame& frame) {
-    // A first runtime call would initialise the driver itself.
-    if (kFunctions[row].api == Api::runtime && !know_gpus()) ask("cuInit", 0);
+    // The program's first runtime call initializes the driver, but the GPUs must be known before it runs.
+    if (kFunctions[row].api == Api::runtime && !ensure_gpus_known()) ask("cuInit", 0);
     if (kFunctions[row].device == DeviceFrom::lookup) return gpu_by_lookup(row, frame);
     const int ordinal = gpu_of_argument(row, frame);
     return ordinal >= 0 ? ordinal : gpu_of_thread(row);

@@ -10,7 +10,7 @@ namespace cudafault {
 
 namespace {
 
-bool takes_it_away(int row) { return starts_with(function_name(row), "cudaGetLastError"); }
+bool clears_error(int row) { return starts_with(function_name(row), "cudaGetLastError"); }
 
 }  // namespace
 
@@ -24,16 +24,17 @@ void remember_last_error(int row, const Decision& decision) {
     this_thread.last_errors[function.soname] = {decision.code, decision.fault};
 }
 
-// Disarmed, out of its time, or armed anew: what we made up is forgotten.
+// An injected error is not reported after its fault was disarmed, left its time window, or was replaced by another
+// plan.
 Verdict last_error(int row) {
     const void* real = real_function(row);
-    MadeUpError& ours = this_thread.last_errors[kFunctions[row].soname];
-    if (ours.code == 0 || !still_in_force(this_thread.error_revision, ours.fault)) {
+    MadeUpError& injected = this_thread.last_errors[kFunctions[row].soname];
+    if (injected.code == 0 || !still_in_force(this_thread.error_revision, injected.fault)) {
         return real ? jump_to(real) : give(absent_answer(row));
     }
-    const int32_t code = ours.code;
-    if (takes_it_away(row)) {
-        ours = {};
+    const int32_t code = injected.code;
+    if (clears_error(row)) {
+        injected = {};
         if (real) reinterpret_cast<int (*)()>(const_cast<void*>(real))();
     }
     return give_status(code);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The error that a libcudart reports as its last one in this thread, where we made it up: PyTorch reads nothing else
-// after a launch.
+// The injected error that cudaGetLastError and cudaPeekAtLastError report in this thread. PyTorch checks nothing else
+// after a launch. Thread-safe: the error is thread-local.
 #pragma once
 
 #include "preload/decide/decision.hpp"
@@ -8,9 +8,11 @@
 
 namespace cudafault {
 
+// Stores the error that an injected fault made a runtime function return. Does nothing for the functions of other APIs.
 void remember_last_error(int row, const Decision& decision);
 
-// The answer of cudaGetLastError and cudaPeekAtLastError.
+// Returns the injected error while its fault is in force, and otherwise passes the call to the real function. `row` is
+// a cudaGetLastError, which also clears the error, or a cudaPeekAtLastError.
 Verdict last_error(int row);
 
 }  // namespace cudafault

@@ -16,7 +16,7 @@ namespace {
 
 bool glob_fits(const char* glob, Text text) { return !glob[0] || glob_match(Text(glob), text); }
 
-// process=, rank=, node= and pod=: they mean this process always or never.
+// Returns true if process=, rank=, node= and pod= of the fault select this process. The result never changes.
 bool is_here(const Fault& fault) {
     const Identity& self = process().identity;
     const ProgramNames& names = self.names;
@@ -32,7 +32,7 @@ uint32_t faults_here(const Plan& plan) {
     return here;
 }
 
-// Not the one in force, and nobody reads it any more.
+// Returns a slot that is not in force and has no readers, or nullptr.
 PlanSlot* free_slot(ProcessState& state) {
     for (int i = 0; i < kPlanSlots; ++i) {
         if (load(state.slot) != i + 1 && observe(state.slots[i].readers) == 0) return &state.slots[i];
@@ -44,7 +44,8 @@ void copy_plan(Plan& to, const Plan& from) {
     memcpy(static_cast<void*>(&to), &from, offsetof(Plan, faults) + static_cast<size_t>(from.count) * sizeof(Fault));
 }
 
-// Fills a slot with the plan that was read and puts it into force. False: every slot is still being read.
+// Fills a slot with the plan that was read and puts it into force. Returns false if every other slot is still being
+// read.
 bool put_into_force(ProcessState& state) {
     store(state.fired_before_plan, load(state.fired));  // before the first firing under the new plan
     const PlanCopy& read = state.read;
@@ -80,7 +81,7 @@ void take_up_plan() {
     const SignalsBlocked blocked;
     if (replace(state.taking_up, free, 1)) {
         const bool is_new =
-            load(block().header.revision) != load(state.taken_revision);  // still: another may have been quicker
+            load(block().header.revision) != load(state.taken_revision);  // another thread may have taken it up since
         if (is_new) read_new_plan(state);
         publish(state.taking_up, uint64_t{0});
     } else {

@@ -15,8 +15,9 @@ namespace cudafault {
 
 namespace {
 
-// Under each plan revision the first firings have a line each, the later ones share one a second with the count so far,
-// and the watcher adds the last count. Kubernetes' side of this is kEagerLines in src/kube/plan/pod_evidence.cpp.
+// Under each plan revision, each of the first firings has a log line. Later firings share one line per second with the
+// count so far, and the watcher writes the final count. The reader of the lines, src/kube/plan/pod_evidence.cpp, has
+// the same limit.
 constexpr uint64_t kEagerLines = 32;
 constexpr uint64_t kLogIntervalNs = 1'000'000'000;
 
@@ -28,7 +29,7 @@ bool is_uuid(Text text) {
     return text.size == 36;
 }
 
-// What the tool that wrote the plan file calls the plan that fired.
+// Returns the number that the plan file gives to the plan with this revision; 0: none.
 uint64_t file_revision_of(uint64_t revision) {
     for (const PlanSlot& slot : process().slots) {
         if (load(slot.revision) == revision) return load(slot.file_revision);
@@ -36,7 +37,7 @@ uint64_t file_revision_of(uint64_t revision) {
     return 0;
 }
 
-// One JSON line. The values are numbers, names of ours, and texts that need no escapes.
+// Builds one JSON line. The values are numbers, cudafault's names, and texts that need no escapes.
 class JsonLine {
 public:
     explicit JsonLine(const char* event) : message_(buffer_) {
@@ -75,7 +76,7 @@ private:
         message_.add("\":");
     }
 
-    // Which instance of which container: the same one is recognised when it is seen twice.
+    // Identifies the process and its pod, so that a reader recognizes lines that it reads twice.
     void add_instance() {
         char boot[40];
         number("pid", static_cast<uint64_t>(process_id()));
@@ -120,10 +121,10 @@ void record_event(const Decision& decision, int row) {
     publish(event.sequence, sequence);
 }
 
-// Under the plan in force, for a count of the whole life of the process.
+// `fired` counts since the start of the process; the limit applies to the firings under the plan in force.
 bool is_eager(uint64_t fired) { return fired - load(process().fired_before_plan) <= kEagerLines; }
 
-bool may_log(uint64_t fired) {
+bool claim_log_line(uint64_t fired) {
     ProcessState& state = process();
     if (!log_file()) return false;
     const uint64_t now = monotonic_ns();
@@ -182,7 +183,7 @@ void record_firing(const Decision& decision, int row) {
     if (ProcessSlot* slot = process().registered) count_up(slot->fired);
     record_event(decision, row);
     const uint64_t fired = count_up(process().fired);
-    if (may_log(fired)) log_firing(decision, row, fired);
+    if (claim_log_line(fired)) log_firing(decision, row, fired);
 }
 
 bool record_last_count() {

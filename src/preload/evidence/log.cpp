@@ -16,8 +16,9 @@ namespace {
 
 constexpr int kStandardError = 2;
 
-// In a pod it is its container's standard error, which another user than its first process's may not open; but he has
-// inherited it. A file there would be the program's own.
+// In a pod the log file is the container's standard error. A process of another user than that of the container's first
+// process may not open it, but has inherited it as descriptor 2. The caller checks that descriptor 2 is a pipe: a file
+// there is the program's own redirection.
 bool is_standard_error(const char* path) {
     return starts_with(Text(path), "/proc/") || Text(path) == Text("/dev/stderr");
 }
@@ -27,11 +28,11 @@ bool is_pipe(int file) {
     return system_call(SYS_fstat, file, address_of(&status)) == 0 && S_ISFIFO(status.st_mode);
 }
 
-// A guest waits for nobody who reads, and a pipe that nobody reads would end the program.
+// Never block on a full pipe. A pipe without a reader would raise SIGPIPE in the host program.
 bool takes_a_line(int file) {
-    const timespec at_once{};
+    const timespec no_wait{};
     pollfd ready = {file, POLLOUT, 0};
-    return system_call(SYS_ppoll, address_of(&ready), 1, address_of(&at_once)) == 1 && ready.revents == POLLOUT;
+    return system_call(SYS_ppoll, address_of(&ready), 1, address_of(&no_wait)) == 1 && ready.revents == POLLOUT;
 }
 
 }  // namespace

@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the library says, and only where it was asked or must: a line on standard error when something of the user's is
-// wrong, and evidence as JSON lines in the file that CUDAFAULT_LOG names.
+// The output of the library: a line on standard error if a plan or setting is invalid or faults cannot be injected, and
+// JSON lines in the file that CUDAFAULT_LOG names. Thread-safe: each line is one write. Allocates no memory.
 #pragma once
 
 #include "fault/message.hpp"
 
 namespace cudafault {
 
-// "cudafault: <message>" on standard error, in one write.
+// Writes "cudafault: <message>" and a newline to standard error.
 void complain(const char* message);
 
-// The file that CUDAFAULT_LOG names, or nullptr. In a pod it is /proc/1/fd/2, or /dev/stderr where its containers share
-// their processes.
+// Returns the path in CUDAFAULT_LOG, or nullptr. In a pod the path is /proc/1/fd/2, or /dev/stderr if the containers
+// share a PID namespace.
 const char* log_file();
 
-// Appends a line. The file is open only that long: a guest keeps no descriptor.
+// Appends a line to the log file. Opens the file for each line, so that no descriptor stays open in the program. Does
+// not block: drops the line if the file cannot be opened or is a full pipe.
 void append_to_log(const char* line, size_t size);
 
 }  // namespace cudafault

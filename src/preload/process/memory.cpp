@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The library's own copies of the functions that compilers call on their own and that the sources use. libc's may be
-// interposed by a function of the program that is not ready yet, or that calls back. The names are given to the
-// assembler, because <string.h> may define functions of these names.
+// The library's own copies of the memory functions that the sources use and that compilers call implicitly. libc's may
+// be interposed by a function of the program that is not initialized yet or that calls the library in turn. The names
+// are assembler names, because <string.h> may define functions of these names.
 #include <stddef.h>
 
 // Where these are compiled with their callers, GCC must not infer what they do from their bodies: it already knows the
@@ -22,7 +22,7 @@ size_t cudafault_strlen(const char* text) CUDAFAULT_NAMED("strlen");
 
 namespace {
 
-// Keeps the compiler from turning a loop into a call of the function that contains it.
+// Prevents the compiler from replacing a loop with a call of the function that contains it.
 template <typename T>
 T* opaque(T* pointer) {
     __asm__("" : "+r"(pointer));

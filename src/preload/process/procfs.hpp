@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What /proc tells.
+// Reads files in /proc. Thread-safe; allocates no memory.
 #pragma once
 
 #include "fault/text.hpp"
@@ -7,7 +7,7 @@
 
 namespace cudafault {
 
-// Reads a small file whole, terminates it, and says how much there was; 0 if it cannot be read.
+// Reads up to capacity - 1 bytes of a file and adds '\0'. Returns the number of bytes, or 0 if the file cannot be read.
 size_t read_small_file(const char* path, char* buffer, size_t capacity);
 
 template <size_t N>
@@ -15,13 +15,14 @@ size_t read_small_file(const char* path, char (&buffer)[N]) {
     return read_small_file(path, buffer, N);
 }
 
-// The start time of a process (start_time_in), "self" or a process id; 0: it does not exist or has ended.
+// Returns the start time of a process (see start_time_in), or 0 if it does not exist or has ended. `process` is "self"
+// or a process id.
 uint64_t start_time_of(Text process);
 
-// By how much this process's time namespace shifts its clocks.
+// Returns the clock offsets of this process's time namespace.
 TimeOffsets read_time_offsets();
 
-// The id of this boot; empty if unknown.
+// Reads the boot id of the kernel. Returns its length, or 0 if it cannot be read.
 size_t read_boot_id(char (&out)[40]);
 
 }  // namespace cudafault

@@ -11,9 +11,9 @@ namespace cudafault {
 
 namespace {
 
-// How an interpreter's command line is read up to its script. Each list holds words between spaces. A short option
-// (-x) may share its word with others, and its value may follow in the same word or the next; a long one (--option, and
-// Java's -option) has its value in the next word or behind '='.
+// Describes the command line of an interpreter up to its script. Each list holds words separated by spaces. A short
+// option (-x) may share its word with others, and its value may follow in the same word or be the next word. The value
+// of a long option (--option, and Java's -option) is the next word or follows '='.
 struct Interpreter {
     const char* names;    // a name may be followed by a version, as in python3.11
     const char* valued;   // options with a value
@@ -91,7 +91,7 @@ private:
     Text rest_;
 };
 
-// Where the options end, and what is known of the script then.
+// The meaning of an option or a word: an option without effect on the script, the script, or the program's text.
 struct Found {
     enum Kind { option, script, code } kind;
     Text text;
@@ -114,7 +114,7 @@ private:
         return takes_value(option) ? classify(option, line_.next()) : Found{Found::option, {}};
     }
 
-    // -uW ignore is -u -W ignore.
+    // `-uW ignore` means `-u -W ignore`.
     Found read_short(Text word) {
         for (size_t i = 1; i < word.size; ++i) {
             const char letters[] = {'-', word[i]};
@@ -152,7 +152,7 @@ Found find_script(const Interpreter& interpreter, CommandLine& line) {
     return {Found::code, {}};
 }
 
-// A program that is not known as an interpreter may be one all the same.
+// Used for a program that is not a known interpreter, because it may be an interpreter.
 Text first_argument(CommandLine& line) {
     while (!line.is_at_end()) {
         const Text word = line.next();
@@ -161,7 +161,7 @@ Text first_argument(CommandLine& line) {
     return {};
 }
 
-// "self", then ancestors by their ids as this /proc numbers them.
+// Reads the /proc folder of this process, then of its ancestors. Process ids are those of the mounted /proc.
 class Lineage {
 public:
     Lineage() { Message(folder_).add("/proc/self"); }
@@ -174,7 +174,7 @@ public:
         return read_small_file(path, buffer, capacity);
     }
 
-    // False if the parent is outside this PID namespace.
+    // Returns false if the parent is outside this PID namespace.
     bool go_to_parent() {
         char stat[1024];
         const int parent = parent_in(Text(stat, read("/stat", stat, sizeof stat)));
@@ -189,7 +189,7 @@ private:
 };
 
 bool read_names_of(const Lineage& process, ProgramNames& names) {
-    static char line[131072];  // only the thread that starts the process gets here; a Java class path is long
+    static char line[131072];  // a Java class path is long; only the thread that starts the process uses it
     return find_program_names(Text(line, process.read("/cmdline", line, sizeof line)), names);
 }
 

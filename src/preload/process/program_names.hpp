@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The names by which process= knows a program: that of the program itself, and that of the script it interprets.
+// The names that process= is compared with: the name of the program, and the name of the script that it interprets.
 #pragma once
 
 #include "fault/plan.hpp"
@@ -15,7 +15,8 @@ struct ProgramNames {
 // process is a worker that Python's multiprocessing started: its script is that of its parent.
 bool find_program_names(Text command_line, ProgramNames& names);
 
-// The names of this process. A multiprocessing worker has the script of the process that spawned it.
+// Reads the names of this process. A multiprocessing worker gets the script of the process that spawned it. Not
+// thread-safe: uses a static buffer.
 void read_program_names(ProgramNames& names);
 
 }  // namespace cudafault

@@ -112,7 +112,7 @@ TEST(ProgramNames, OfOtherPrograms) {
 }
 
 TEST(ProgramNames, CutsLongNames) {
-    const std::string line = "python3" + std::string(1, '\0') + std::string(1000, 'x');  // the last one not terminated
+    const std::string line = "python3" + std::string(1, '\0') + std::string(1000, 'x');  // without a final '\0'
     ProgramNames names{};
     find_program_names({line.data(), line.size()}, names);
     EXPECT_EQ(std::string(names.script), std::string(kMaxGlob - 1, 'x'));

@@ -45,15 +45,15 @@ int open_block(const RunAddress& run) {
     return open_file(path, O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 }
 
-// Whether the file is the sealed memfd that the address names. The process id, and with it the descriptor, may be
-// another process's by now.
+// Returns true if the file is the sealed memfd that the address names. The process id may have been reused, so the
+// descriptor may belong to another process.
 bool is_block_of(int file, const RunAddress& run, struct stat& status) {
     if (system_call(SYS_fstat, file, address_of(&status)) != 0 || status.st_ino != run.number[kRunInode]) return false;
     const long seals = system_call(SYS_fcntl, file, kGetSeals);
     return seals >= 0 && (seals & kSealShrink);
 }
 
-// Why the file cannot be used as the control block, or nullptr.
+// Returns the reason why the file cannot be used as the control block, or nullptr.
 const char* objection(int file, const RunAddress& run) {
     struct stat status = {};
     if (!is_block_of(file, run, status)) return "its descriptor is another file";

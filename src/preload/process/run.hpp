@@ -3,8 +3,9 @@
 
 namespace cudafault {
 
-// Maps the control block of the run that CUDAFAULT_RUN names ("pid:fd:start time:inode", all of them checked, so that a
-// number used again leads nowhere). False, and one line on standard error: there is none, and nothing is armed.
+// Maps the control block of the run that CUDAFAULT_RUN names as PID:FD:START:INODE. All four are checked, because
+// process ids and descriptors are reused. Returns false, with a line on standard error, if the block cannot be mapped;
+// nothing is armed then.
 bool join_run(const char* run);
 
 // Marks in the run's control block that a process has loaded the library. Does nothing if the block cannot be reached.

@@ -7,7 +7,8 @@
 
 namespace cudafault {
 
-// No handler runs in this thread meanwhile: one that called CUDA would wait for what its own thread has begun.
+// Blocks all signals in this thread during its lifetime. A signal handler that calls CUDA would wait for an operation
+// that its own thread has begun.
 class SignalsBlocked {
 public:
     SignalsBlocked() { set(~uint64_t{0}, &before_); }

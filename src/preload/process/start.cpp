@@ -32,7 +32,7 @@ constexpr int kWipeOnFork = 18;  // MADV_WIPEONFORK, Linux 4.14
 
 uint64_t loaded_at_ns;  // CLOCK_MONOTONIC when the constructor ran: a plan of the environment is armed then
 
-// A child of a process in a run inherits the run's block; what it starts with is private again.
+// A child of a process in a run inherits the mapping of the run's block. It starts with a private block instead.
 void make_block_private() {
     system_call(SYS_mmap, address_of(&cudafault_block), sizeof cudafault_block, PROT_READ | PROT_WRITE,
                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
@@ -88,7 +88,7 @@ void complain_of_xid(Text value) {
     complain(line);
 }
 
-// The contract's variables, as a spec.
+// Arms the XID that CUDA_XID_TYPE names, or 79 if it is not set.
 void take_contract_plan() {
     const char* xid = environment("CUDA_XID_TYPE");
     uint64_t number = 79;
@@ -102,7 +102,7 @@ void take_contract_plan() {
     set_private_plan(Text(spec), armed_at_load_ns());
 }
 
-// The first source that is set decides alone.
+// Uses only the first source that is set.
 void find_plan(ProcessState& state) {
     if (!is_glibc() || is_disabled() || asks_to_disable()) return;
     if (const char* run = environment("CUDAFAULT_RUN")) {
@@ -129,13 +129,14 @@ void start(ProcessState& state) {
     if (state.source != Source::none) register_process();
 }
 
-// Process 1; where a pod's containers share their processes and so log to /dev/stderr, one whose parent is outside.
+// Returns true for process 1. If the containers of a pod share a PID namespace, and therefore log to /dev/stderr, also
+// returns true for a process whose parent is outside that namespace.
 bool is_first_of_container(const char* log) {
     if (process_id() == 1) return true;
     return Text(log) == Text("/dev/stderr") && system_call(SYS_getppid) == 0;
 }
 
-// Programs that use no CUDA, nearly all of them, pay for this alone.
+// A program that does not use CUDA executes only this function of the library at its start.
 __attribute__((constructor)) void on_load() {
     if (is_disabled()) return;
     if (environment("CUDAFAULT_PLAN") || environment("CUDA_FAULT_INJECTION_ENABLED")) {

@@ -3,11 +3,11 @@
 
 namespace cudafault {
 
-// Whether CUDAFAULT_DISABLE=1 was set when the library was loaded. The hooks then hand on what they are given.
+// Returns true if CUDAFAULT_DISABLE=1 was set when the library was loaded. The hooks then change nothing. Thread-safe.
 bool is_disabled();
 
-// Makes the process ready if it is not: its identity and its plan. Returns false if another thread has begun that and
-// has not finished within a millisecond; the call then passes through.
+// Initializes the library in this process once: its identity and its plan. Returns false if another thread is doing so
+// and does not finish within a millisecond; the call then passes through. Thread-safe; blocks signals while it runs.
 bool ensure_ready();
 
 }  // namespace cudafault

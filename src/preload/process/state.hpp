@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The state of this process: its identity, the source of its plan, the plans taken up, what it has counted. It lies in
-// pages that fork wipes, so a child starts afresh.
+// The state of this process: its identity, the source of its plan, the plans that it has taken up and its counts. It
+// lies in pages that the kernel wipes on fork, so that a child starts with an empty state.
 #pragma once
 
 #include "cudafault/control_block.hpp"
@@ -23,14 +23,14 @@ struct Identity {
     ProgramNames names;
 };
 
-// A plan as taken up. Readers are counted, so that a slot is not filled anew under them.
+// A plan that the process has taken up. Readers are counted, so that a slot is not reused while it is read.
 struct PlanSlot {
     uint64_t readers;
     uint64_t revision;
-    uint64_t file_revision;  // of the plan file: what the tool that wrote it calls this plan; 0: nothing
+    uint64_t file_revision;  // the number that the plan file gives to this plan; 0: none
     uint64_t armed_at_ns;
     uint64_t checksum;
-    uint32_t here;  // bit per fault: its process=, rank=, node= and pod= mean this process
+    uint32_t here;  // a bit per fault: its process=, rank=, node= and pod= select this process
     FaultState counts[kMaxFaults];
     Plan plan;
 };
@@ -39,17 +39,17 @@ constexpr int kPlanSlots = 3;  // one in force, one being filled, one still read
 struct VisibleGpu {
     uint8_t uuid[16];
     uint32_t pci;     // as GpuSelector::number
-    uint32_t index;   // as nvidia-smi counts
-    int32_t ordinal;  // as CUDA counts in this process
+    uint32_t index;   // nvidia-smi's index
+    int32_t ordinal;  // CUDA's ordinal in this process
 };
 constexpr int kMaxVisibleGpus = 64;
 
 struct PlanFile {
     char path[4096];
-    char text[kMaxSpec + 2];  // room for more than a plan may have, so that too much is seen
+    char text[kMaxSpec + 2];  // longer than any plan, so that a plan that is too long is detected
     char text_before[kMaxSpec + 2];
     size_t size_before;
-    uint64_t revision;  // its first line, "#<number>", if it has one; else 0
+    uint64_t revision;  // from a first line "#<number>"; 0: the file has none
     bool was_read;
 };
 
@@ -59,28 +59,28 @@ struct ProcessState {
     Identity identity;
 
     uint64_t taking_up;          // 1 while a thread takes a plan up
-    uint64_t taken_revision;     // the last that was looked at
-    uint64_t given_up_revision;  // one that cannot be read, and is not waited for any more
+    uint64_t taken_revision;     // the last revision that was taken up or refused
+    uint64_t given_up_revision;  // a revision that cannot be read; no call waits for it
     int32_t slot;                // of the plan in force + 1; 0: nothing is armed
     PlanSlot slots[kPlanSlots];
-    PlanCopy read;     // scratch space for taking a plan up
-    Plan parsed;       // scratch space for a plan of the process's own
+    PlanCopy read;  // scratch space for taking a plan up
+    Plan parsed;    // scratch space for a plan of the process's own
 
-    uint64_t gpus_known;  // 1 once the GPUs below are
+    uint64_t gpus_known;  // 1: the next two members are valid
     int32_t gpu_count;
     VisibleGpu gpus[kMaxVisibleGpus];
 
     ProcessSlot* registered;  // in the control block
     uint64_t fired;
-    uint64_t fired_before_plan;  // when the plan in force was taken up
-    uint64_t fired_looked_at;    // these two are the watcher's: at its last look, and in its last line
-    uint64_t fired_counted;
+    uint64_t fired_before_plan;  // `fired` when the plan in force was taken up
+    uint64_t fired_looked_at;    // `fired` at the watcher's previous round; only the watcher uses it
+    uint64_t fired_counted;      // `fired` in the watcher's last line; only the watcher uses it
     uint64_t log_sequence;
     uint64_t last_logged_ns;
     PlanFile plan_file;
 };
 
-// Whole pages of their own, for they are mapped over and wiped.
+// Aligned to whole pages, because the pages are mapped over and wiped.
 struct alignas(kControlAlign) BlockPages {
     ControlBlock block;
 };
@@ -90,12 +90,12 @@ struct alignas(kControlAlign) StatePages {
 
 }  // namespace cudafault
 
-// The control block of the process. At first, and without a run, it is private; a run's is mapped over it, so that the
-// flag, its first byte, stays at an address that the stubs know.
+// The control block of the process. It is private unless the process is in a run, whose block is mapped over it. The
+// flags in it therefore have fixed addresses, which the stubs use.
 extern "C" __attribute__((visibility("hidden"))) cudafault::BlockPages cudafault_block;
 extern "C" __attribute__((visibility("hidden"))) cudafault::StatePages cudafault_state;
 
-// False where the kernel does not wipe pages on fork (before Linux 4.14); then a child is known by its process id.
+// False if the kernel does not wipe pages on fork (before Linux 4.14). A child is then detected by its process id.
 extern "C" __attribute__((visibility("hidden"))) bool cudafault_is_wiped;
 
 namespace cudafault {
@@ -105,15 +105,17 @@ inline ProcessState& process() { return cudafault_state.state; }
 
 inline constexpr uint64_t kFresh = 0, kStarting = 1, kReady = 2;  // phases
 
+// Returns true if the library is initialized in this process and not only in its parent. Thread-safe.
 inline bool is_ready() {
     const ProcessState& state = process();
     return observe(state.phase) == kReady && (cudafault_is_wiped || state.identity.pid == process_id());
 }
 
-// The clock of the control block: heartbeats and times of arming.
+// Returns the time of the clock that the control block uses, for heartbeats and for the time of arming, in nanoseconds.
 inline uint64_t run_clock_ns() { return shared_monotonic_ns(process().identity.time_offsets); }
 
-// Parses a spec and puts the plan into the private block. An invalid spec arms nothing and is reported on standard error.
+// Parses a spec and puts the plan into the private block. An invalid spec arms nothing and is reported on standard
+// error.
 void set_private_plan(Text spec, uint64_t armed_at_ns);
 
 }  // namespace cudafault

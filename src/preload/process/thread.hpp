@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What belongs to a thread. The library is loaded at start, so its variables lie at a fixed offset and cost no call;
-// __thread, for thread_local may call an initialiser.
+// The thread-local state. The library is loaded at program start, so the variables use the initial-exec model, which
+// needs no call. They are declared __thread because thread_local may call an initializer.
 #pragma once
 
 #include <stdint.h>
@@ -15,11 +15,11 @@ struct MadeUpError {
 };
 
 struct ThreadState {
-    bool asking;  // which GPU a call is about: what the asked functions call in turn passes through
+    bool asking;  // true while the library queries the GPU of a call; CUDA calls of the queried functions pass through
     uint64_t error_revision;
     MadeUpError last_errors[kRuntimeSonameCount];
-    bool failed_look_up;
-    char failure[256];  // what dlerror says next
+    bool failed_look_up;  // dlerror returns `failure` next
+    char failure[256];    // the message that dlerror returns next
 };
 
 extern __thread ThreadState this_thread __attribute__((tls_model("initial-exec")));

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Follows a plan file. Its directory is watched, not the file: Kubernetes swaps a symbolic link there, editors rename.
+// Follows a plan file. Watches the directory of the file, because Kubernetes replaces a symbolic link there and editors
+// rename files.
 #include "preload/process/watcher.hpp"
 
 #include <poll.h>
@@ -26,9 +27,9 @@ namespace {
 
 constexpr uint32_t kChanges =
     IN_CLOSE_WRITE | IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_MODIFY | IN_ATTRIB;
-constexpr int kPollMs = 250;      // where there is no inotify, or no directory yet
-constexpr int kWatchedMs = 5000;  // a link may lead into a directory that is not watched
-constexpr int kArmedMs = 800;     // so that two looks, after which the last count is written, take less than 2 s
+constexpr int kPollMs = 250;      // without inotify, or before the directory exists
+constexpr int kWatchedMs = 5000;  // the file may be a link into a directory that is not watched
+constexpr int kArmedMs = 800;     // the final count is written after two rounds, in less than 2 s
 constexpr size_t kWatcherStack = 128 << 10;
 
 struct PthreadFunctions {
@@ -50,7 +51,7 @@ bool find_pthread(PthreadFunctions& found) {
            find_function(found.set_stack_size, "pthread_attr_setstacksize");
 }
 
-// Writes the file's plan into the block if it is another than before.
+// Writes the plan into the control block if the content of the file has changed.
 void read_plan_file() {
     PlanFile& file = process().plan_file;
     const size_t size = read_small_file(file.path, file.text);
@@ -83,7 +84,7 @@ void wait_for_change(int inotify, bool watching, bool armed) {
     if (poll.revents & POLLIN) read_file(inotify, events, sizeof events);
 }
 
-// A program that closes the descriptors it does not know, and opens its own, takes low numbers.
+// Uses a high descriptor number. A program that closes unknown descriptors and then opens its own gets the low numbers.
 int open_inotify() {
     constexpr int kDuplicate = 1030;  // F_DUPFD_CLOEXEC
     constexpr int kHighNumbers[] = {1000, 200, 0};
@@ -100,7 +101,7 @@ void* watch(void*) {
     int inotify = -1;
     for (;;) {
         if (system_call(SYS_fcntl, inotify, 1 /* F_GETFD */) < 0) inotify = open_inotify();
-        // Asked again each time: the directory may come later, or be another by now.
+        // The watch is added in each round, because the directory may be created later or replaced.
         const bool watching = inotify >= 0 && watch_directory(inotify, process().plan_file.path) >= 0;
         read_plan_file();
         take_up_plan();
@@ -116,7 +117,7 @@ bool start_watcher() {
     if (!find_pthread(pthread) || pthread.init_attributes(&attributes) != 0) return false;
     pthread.set_detached(&attributes, PTHREAD_CREATE_DETACHED);
     pthread.set_stack_size(&attributes, kWatcherStack);
-    const SignalsBlocked blocked;  // the program's signals are none of the watcher's business
+    const SignalsBlocked blocked;  // the watcher thread must not run the program's signal handlers
     return pthread.create(&thread, &attributes, watch, nullptr) == 0;
 }
 

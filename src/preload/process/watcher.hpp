@@ -3,8 +3,9 @@
 
 namespace cudafault {
 
-// Takes the plan from the file that CUDAFAULT_PLAN_FILE names, and starts the thread that follows its changes. A file
-// that is not there means disarmed. False, and one line on standard error: it cannot be watched.
+// Reads the plan from the file that CUDAFAULT_PLAN_FILE names, and starts a thread that follows its changes. A missing
+// file means disarmed. Returns false, with a line on standard error, if the path is too long. If no thread can be
+// started, writes a line and keeps the plan that the file has now. Called once, while the process starts.
 bool watch_plan(const char* file);
 
 }  // namespace cudafault

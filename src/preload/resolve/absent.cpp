@@ -13,7 +13,7 @@ constexpr uint64_t kCudartErrorInsufficientDriver = 35;
 constexpr uint64_t kNvmlErrorLibraryNotFound = 12;
 constexpr uint64_t kNcclInternalError = 3;
 
-bool has_text(Text name, Text part) {
+bool contains(Text name, Text part) {
     for (size_t i = 0; i + part.size <= name.size; ++i) {
         if (name.from(i).first(part.size) == part) return true;
     }
@@ -24,8 +24,8 @@ bool has_text(Text name, Text part) {
 
 uint64_t absent_answer(int row) {
     const Function& function = kFunctions[row];
-    if (!function.returns_status) {  // a function that returns a text must return one
-        return has_text(function_name(row), "Error") ? reinterpret_cast<uint64_t>("") : 0;
+    if (!function.returns_status) {  // callers of error-text functions do not expect a null pointer
+        return contains(function_name(row), "Error") ? reinterpret_cast<uint64_t>("") : 0;
     }
     switch (function.api) {
         case Api::driver: return function_name(row) == Text("cuInit") ? kCudaErrorNoDevice : kCudaErrorNotInitialized;

@@ -5,7 +5,8 @@
 
 namespace cudafault {
 
-// What a call of the row's function returns while no library that has it is loaded.
+// Returns the result of a call of the row's function while no library that defines the function is loaded: an error
+// status of the API, an empty string for a function that returns an error text, and 0 for other functions.
 uint64_t absent_answer(int row);
 
 }  // namespace cudafault

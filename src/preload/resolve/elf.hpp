@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A loaded object, read from memory: which addresses it holds, and which symbols it defines. Unlike dlsym this calls no
-// function, names no version, and cannot come back to the library's own exports.
+// Reads the segments and symbols of a loaded ELF object from memory. Unlike dlsym, a look-up here calls no libc
+// function, ignores symbol versions, and cannot return the library's own export instead of the object's symbol.
 #pragma once
 
 #include <elf.h>
@@ -10,22 +10,26 @@
 
 namespace cudafault {
 
+// Valid while the object stays loaded. Takes no lock and allocates nothing.
 class LoadedObject {
 public:
     LoadedObject() = default;
     explicit LoadedObject(const dl_phdr_info& info);
-    explicit LoadedObject(const link_map& object);  // holds() is false: a link_map does not tell the extent
+    explicit LoadedObject(const link_map& object);  // holds() returns false: a link_map has no segments
 
+    // Returns true if the address lies in a PT_LOAD segment of the object.
     static bool holds(const dl_phdr_info& info, const void* address);
+    // Returns true if the address lies between the start of the first PT_LOAD segment and the end of the last one.
     bool holds(const void* address) const;
-    Text soname() const;  // DT_SONAME, else the file's base name
+    Text soname() const;  // DT_SONAME, or the base name of the file if there is none
     Text file() const { return Text(file_); }
 
-    // A symbol that the object itself defines, or nullptr.
+    // Returns a symbol that the object itself defines, or nullptr.
     const ElfW(Sym)* find(Text name) const;
     const void* address_of(const ElfW(Sym)& symbol) const;
 
-    // The function of that name, or nullptr; an indirect function has no address before it is asked.
+    // Returns the address of the function, or nullptr. Ignores indirect functions (STT_GNU_IFUNC): their address is
+    // known only after a call of their resolver.
     const void* function(Text name) const;
 
 private:
@@ -35,7 +39,7 @@ private:
     void read(const ElfW(Dyn)* entry);
 
     uintptr_t base_ = 0;
-    uintptr_t low_ = 0, high_ = 0;  // of all segments
+    uintptr_t low_ = 0, high_ = 0;  // bounds of the PT_LOAD segments
     const char* file_ = "";
     const ElfW(Sym)* symbols_ = nullptr;
     const char* strings_ = nullptr;
@@ -44,6 +48,7 @@ private:
     size_t soname_ = 0;
 };
 
+// Returns the part after the last '/'.
 Text base_name_of(Text path);
 
 }  // namespace cudafault

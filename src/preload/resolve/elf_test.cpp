@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Symbols found by walking tables are those that dlsym finds.
+// Compares the symbols that LoadedObject finds with those that dlsym finds.
 #include "preload/resolve/objects.hpp"
 
 #include <dlfcn.h>
@@ -20,34 +20,35 @@ LoadedObject libc_object() { return object_with(dlsym(RTLD_DEFAULT, "getppid"));
 
 std::string text(Text value) { return {value.data, value.size}; }
 
-TEST(LoadedObject, FindsFunctionsAsDlsymDoes) {
+TEST(LoadedObject, FindsTheFunctionsThatDlsymFinds) {
     const LoadedObject libc = libc_object();
-    void* handle = dlopen("libc.so.6", RTLD_LAZY | RTLD_NOLOAD);  // sanitizers have functions of these names too
+    void* handle = dlopen("libc.so.6", RTLD_LAZY | RTLD_NOLOAD);  // excludes a sanitizer's functions of the same names
     for (const char* name : {"getppid", "fopen", "strtod", "pthread_create", "dlopen"}) {
         EXPECT_EQ(libc.function(name), dlsym(handle, name)) << name;
     }
 }
 
-TEST(LoadedObject, TellsDataFromFunctions) {
+TEST(LoadedObject, DistinguishesDataFromFunctions) {
     const LoadedObject libc = libc_object();
     ASSERT_NE(libc.find("stdout"), nullptr);
     EXPECT_EQ(libc.function("stdout"), nullptr);
 }
 
-TEST(LoadedObject, FindsNoUndefinedPartialOrUnknownName) {
+TEST(LoadedObject, ReturnsNullForUndefinedPartialAndUnknownNames) {
     const LoadedObject libc = libc_object();
     for (const char* name : {"getppi", "getppidx", "", "no_such_function"}) EXPECT_EQ(libc.find(name), nullptr) << name;
-    EXPECT_EQ(object_with(reinterpret_cast<const void*>(&object_with)).function("dlsym"), nullptr) << "only used here";
+    EXPECT_EQ(object_with(reinterpret_cast<const void*>(&object_with)).function("dlsym"), nullptr)
+        << "imported, not defined";
 }
 
-TEST(LoadedObject, KnowsItsNames) {
+TEST(LoadedObject, ReturnsSonameAndBaseName) {
     EXPECT_EQ(text(libc_object().soname()), "libc.so.6");
     EXPECT_EQ(text(base_name_of("/a/b.so")), "b.so");
     EXPECT_EQ(text(base_name_of("b.so")), "b.so");
     EXPECT_EQ(text(base_name_of("/a/")), "");
 }
 
-TEST(LoadedObject, HoldsNoAddressOfTheHeapOrStack) {
+TEST(LoadedObject, FindsNoObjectForStackAndNullAddresses) {
     int on_stack = 0;
     LoadedObject object;
     EXPECT_FALSE(find_object(&on_stack, object));

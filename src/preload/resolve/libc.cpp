@@ -13,7 +13,7 @@ namespace cudafault {
 
 namespace {
 
-// Before glibc 2.34 some of libc's functions are in libraries of their own.
+// Before glibc 2.34, libdl and libpthread are separate libraries.
 constexpr const char* kLibcParts[] = {"libdl.so", "libdl-", "libpthread.so", "libpthread-"};
 
 bool is_part_of_libc(const dl_phdr_info& object) {
@@ -87,7 +87,7 @@ ErrnoKept::~ErrnoKept() {
 }
 
 bool is_glibc() {
-    static int8_t answer;  // 0: not known yet
+    static int8_t answer;  // 1: yes, -1: no, 0: not known yet
     if (load(answer) == 0) {
         LoadedObject libc_object;
         if (!find_libc(libc_object)) return false;

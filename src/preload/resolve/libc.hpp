@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// libc's own dynamic linker interface, found in libc's symbol table. The library imports no function: an import would
-// be bound to the library's own export or to a function of the program, and would name a version that another libc
-// lacks.
+// Finds functions in libc's symbol table. The library imports no function, because an import could be bound to the
+// library's own export or to a function of the program, and would require a symbol version that another libc lacks.
 #pragma once
 
 #include <stddef.h>
@@ -21,17 +20,18 @@ struct LibcFunctions {
     int (*dladdr)(const void* address, void* info);
 };
 
-// Members are nullptr while the library that has them is not loaded: before glibc 2.34 that is libdl, and a program
-// need not have it.
+// Returns libc's own functions. A member is nullptr while the library that defines it is not loaded: before glibc 2.34
+// the dl* functions are in libdl, which a program need not link. Thread-safe.
 const LibcFunctions& libc();
 
-// The same functions of whoever comes next: another interposer behind us, or libc.
+// Returns the next dl* functions in the search order: those of an interposer that is loaded after the library, or
+// libc's. Thread-safe.
 const LibcFunctions& next_in_chain();
 
-// A function of libc or of libpthread, or nullptr.
+// Returns the address of a function of libc, libdl or libpthread, or nullptr.
 const void* find_in_libc(Text name);
 
-// Puts errno back to what the program had.
+// Restores the program's errno at the end of a scope.
 class ErrnoKept {
 public:
     ErrnoKept();
@@ -40,14 +40,14 @@ public:
     ErrnoKept& operator=(const ErrnoKept&) = delete;
 
 private:
-    int* const errno_;  // libc's own, whatever function of that name the program has
+    int* const errno_;  // found through libc's __errno_location; nullptr: libc is not found
     const int before_;
 };
 
-// CUDA exists for glibc alone; under another libc every call passes through.
+// Returns true if the libc of the process is glibc. CUDA requires glibc; under another libc every call passes through.
 bool is_glibc();
 
-// A variable of the environment, or nullptr. getenv is not used: bash has one of its own.
+// Returns the value of an environment variable, or nullptr. Does not call getenv, because bash defines its own.
 const char* environment(Text name);
 
 }  // namespace cudafault

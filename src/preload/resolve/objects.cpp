@@ -3,8 +3,8 @@
 
 #include "fault/atomics.hpp"
 
-extern r_debug _r_debug __attribute__((weak));             // glibc's
-extern "C" r_debug* _dl_debug_addr __attribute__((weak));  // musl's
+extern r_debug _r_debug __attribute__((weak));             // defined by glibc
+extern "C" r_debug* _dl_debug_addr __attribute__((weak));  // defined by musl
 
 namespace cudafault {
 
@@ -30,7 +30,7 @@ bool is_named_as_libc(const link_map& object) {
     return false;
 }
 
-// No lock is held: libc stands among the objects of the program's start, which are never unloaded.
+// Takes no lock: libc is loaded at program start, and the objects loaded then are never unloaded.
 void find_libc_once() {
     if (observe(libc_map)) return;
     for (const link_map* object = first_object(); object; object = object->l_next) {

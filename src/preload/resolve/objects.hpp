@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// The objects that the dynamic linker has loaded. libc and its dl_iterate_phdr are found through the linker's own list:
-// an import could be bound to a function of the program (a sanitizer's runtime, a cache) that is not ready yet.
+// The objects that the dynamic linker has loaded. libc and its dl_iterate_phdr are found through the linker's list of
+// objects (r_debug), because an import could be bound to a function of the program, such as that of a sanitizer's
+// runtime, before that function is initialized.
 #pragma once
 
 #include "preload/resolve/elf.hpp"
 
 namespace cudafault {
 
-// libc as the dynamic linker loaded it; false: not known yet.
+// Finds libc. Returns false if it is not in the dynamic linker's list yet. Takes no lock.
 bool find_libc(LoadedObject& out);
 
-// libc's own dl_iterate_phdr; 0 while libc is not known.
+// Calls libc's dl_iterate_phdr, which takes the dynamic linker's lock. Returns 0 without a call if libc is not found.
 int iterate_objects(int (*visit)(dl_phdr_info* info, size_t size, void* data), void* data);
 
-// Calls visit(dl_phdr_info) for each object of the base namespace until it returns true.
+// Calls visit(dl_phdr_info) for each object of the base namespace until it returns true. Returns true if it did.
 template <typename Visit>
 bool any_object(Visit visit) {
     const auto callback = [](dl_phdr_info* info, size_t, void* visit_it) -> int {
@@ -22,10 +23,10 @@ bool any_object(Visit visit) {
     return iterate_objects(callback, &visit) != 0;
 }
 
-// The object of the base namespace that holds the address; false: none.
+// Finds the object of the base namespace that contains the address. Returns false if there is none.
 bool find_object(const void* address, LoadedObject& out);
 
-// Whether the address is that of a data object called `name`: a program's own variable may be called cuInit.
+// Returns true if the address is that of a data object named `name`. A program may define a variable named cuInit.
 bool is_data(const void* address, Text name);
 
 }  // namespace cudafault

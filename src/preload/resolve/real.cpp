@@ -13,7 +13,8 @@ namespace {
 
 bool is_resolver(int row) { return kFunctions[row].hook == Hook::resolver; }
 
-// A resolver's stub must ask even while nothing is armed, so its real function is kept here.
+// A resolver's stub takes the slow path even while nothing is armed, so its entry in the target table is never replaced
+// and its real function is stored here.
 constexpr Hook kHooks[] = {
 #define CUDAFAULT_ROW(name, soname, api, cls, from, slot, hook, ...) Hook::hook,
 #include "functions.inc"
@@ -26,12 +27,12 @@ constexpr int count_resolvers() {
 }
 constexpr int kResolvers = count_resolvers();
 struct Resolver {
-    int row;  // + 1; 0: free
+    int row;  // row + 1; 0: unused
     const void* real;
 };
 Resolver resolvers[kResolvers];
 
-// Where the real function of a resolver is kept, if it ever was.
+// Returns the entry of a resolver that has one, or nullptr.
 const void** known_resolver(int row) {
     for (Resolver& resolver : resolvers) {
         if (load(resolver.row) == row + 1) return &resolver.real;
@@ -49,7 +50,7 @@ const void** real_slot(int row) {
             return &resolver.real;
         }
     }
-    return nullptr;  // not reached: there is one for each such row
+    return nullptr;  // unreachable: there is an entry for each resolver
 }
 
 const void* known(int row, const void* value) { return value == slow_entry(row) ? nullptr : value; }
@@ -59,10 +60,10 @@ bool is_loaded(const void* address) {
     return !libc().dladdr || libc().dladdr(address, &info) != 0;
 }
 
-// Names in the table are terminated.
+// Names in the function table end with '\0'.
 const char* c_name(int row) { return function_name(row).data; }
 
-// Behind us in the search order: another interposer stays in the chain.
+// Searches the objects after this library, so that another interposer stays in the chain.
 const void* find_next(int row) {
     const Function& function = kFunctions[row];
     if (function.api == Api::runtime) {
@@ -86,7 +87,8 @@ bool is_loaded(const char* soname) {
     return library != nullptr;
 }
 
-// A reference without a version leads to the newest runtime's stub; the program may have an older one alone.
+// A reference without a version is bound to the stub of the newest runtime, but the program may have loaded only an
+// older runtime.
 const void* find_in_other_runtime(int row) {
     const ErrnoKept kept;
     if (!libc().dlsym || !libc().dlopen || !libc().dlclose || is_loaded(soname_of(kFunctions[row]))) return nullptr;
@@ -96,7 +98,7 @@ const void* find_in_other_runtime(int row) {
     return found && !is_data(found, function_name(row)) ? found : nullptr;
 }
 
-// Before glibc 2.34 a linked program need not have libdl, and with it dlsym.
+// Used if dlsym is not loaded: before glibc 2.34 a program that links CUDA need not link libdl.
 const void* find_in_objects(int row) {
     const Function& function = kFunctions[row];
     const void* found = nullptr;
@@ -113,9 +115,9 @@ const void* find_real(int row) {
     const ErrnoKept kept;
     if (!libc().dlsym) return find_in_objects(row);
     const void* found = find_next(row);
-    // Python and plugins load CUDA where RTLD_NEXT does not look.
+    // RTLD_NEXT does not search libraries that Python or a plugin has opened with RTLD_LOCAL.
     if (!found) found = find_in(soname_of(kFunctions[row]), row);
-    if (libc().dlerror) libc().dlerror();  // the program asked for none of these look-ups
+    if (libc().dlerror) libc().dlerror();  // clears the errors of these look-ups, which the program did not make
     return found && !is_data(found, function_name(row)) ? found : nullptr;
 }
 
@@ -139,14 +141,14 @@ const void* own_real_function(int row) {
     return real;
 }
 
-// What another runtime has is not kept: the stub's own may come later.
+// A function of another runtime is not stored, because the stub's own runtime may be loaded later.
 const void* real_function(int row) {
     const void* real = own_real_function(row);
     return real || kFunctions[row].api != Api::runtime ? real : find_in_other_runtime(row);
 }
 
 void forget_unloaded() {
-    LoadedObject last;  // functions that follow one another are mostly of one library
+    LoadedObject last;  // adjacent rows are mostly functions of the same library
     for (int row = 0; row < kFunctionCount; ++row) {
         const void** slot = is_resolver(row) ? known_resolver(row) : &cudafault_targets[row];
         const void* real = slot ? known(row, load(*slot)) : nullptr;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The real functions behind the stubs. No reference to their libraries is kept, so that dlclose unloads them as it does
-// without the preload.
+// The real functions behind the stubs. No handle to their libraries stays open, so that dlclose unloads them as it does
+// without the preload. All functions are thread-safe and allocate no memory themselves.
 #pragma once
 
 #include "fault/atomics.hpp"
@@ -8,23 +8,25 @@
 
 namespace cudafault {
 
-// Makes every row whose function is not known yet ask when it is called; before that the flag byte must not say idle.
+// Sets the target of every row without a known real function to the slow entry of its stub. The flag must not become
+// kFlagIdle before that, because the stub then jumps to its target.
 void prepare_targets();
 
-// The real function of a row, searched for if it is not known; nullptr: no library that has it is loaded.
+// Returns the real function of a row, and searches for it if it is not known. Returns nullptr if no loaded library
+// defines it. Preserves errno; a search clears dlerror.
 const void* real_function(int row);
 
-// The same, but never that of another runtime.
+// Like real_function, but does not return the function of another major version of libcudart.
 const void* own_real_function(int row);
 
-// Makes `found` the real function of the row, unless another one is known and still loaded. Returns whether `found` is
+// Makes `found` the real function of the row, unless another one is known and still loaded. Returns true if `found` is
 // the row's real function now.
 bool adopt_real_function(int row, const void* found);
 
-// Forgets real functions whose library has been unloaded: it may come back elsewhere.
+// Removes the real functions whose library has been unloaded. The library may be loaded again at another address.
 void forget_unloaded();
 
-// Where an entry of the target table leads; nullptr while unknown.
+// Returns the real function in an entry of the target table, or nullptr while it is unknown.
 inline const void* known_target(int target) {
     const void* value = observe(cudafault_targets[target]);
     return value == slow_entry(target) ? nullptr : value;

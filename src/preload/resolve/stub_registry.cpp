@@ -10,7 +10,7 @@ namespace cudafault {
 namespace {
 
 uint64_t spares_used;
-int16_t spare_rows[kSpares];  // row + 1; 0: a function without a row
+int16_t spare_rows[kSpares];  // row + 1; 0: the function has no row
 bool spares_exhausted;
 
 int spare_with(int row, const void* found) {
@@ -45,7 +45,7 @@ const void* spare_stub(int row, const void* found) {
 
 const void* stub_for(int row, const void* found, bool inner) {
     const int number = stub_at(found);
-    if (number >= 0) {  // a stub already, as a libcudart hands it on
+    if (number >= 0) {  // already a stub, which a libcudart got from a hooked resolver
         const StubUse use = use_of_stub(number);
         if (use.target >= kFunctionCount) return found;
         return stub(inner ? kFirstInner + use.row : use.row);

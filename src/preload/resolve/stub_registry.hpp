@@ -1,29 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which stub stands for which function: the rows' own stubs, and spare ones for functions that are loaded twice or that
-// no row knows.
+// Assigns stubs to functions: each row has its own stub, and spare stubs serve functions that are loaded twice or have
+// no row. All functions are thread-safe and take no lock of their own.
 #pragma once
 
 #include "preload/surface/stubs.hpp"
 
 namespace cudafault {
 
-// The stub to hand out in place of `found`, a function of the row that the program has got hold of. If the row's own
-// stub leads elsewhere already (a second copy of the library, another interposer), a spare one.
+// Returns the stub that the program gets instead of `found`, a function of the row: the row's own stub, or a spare stub
+// if the row's own stub already has another real function (a second copy of the library, another interposer). `inner`
+// selects the stub for calls that a shared libcudart makes.
 const void* stub_for(int row, const void* found, bool inner);
 
-// A spare stub for `found`, which is not the function that the row's library exports; row -1: no row knows it. Returns
-// `found` itself once all spare stubs are in use, so that the program works.
+// Returns a spare stub for `found`, which is not the function that the row's library exports. `row` is -1 if no row
+// matches. Returns `found` itself once all spare stubs are in use, so that the program still works.
 const void* spare_stub(int row, const void* found);
 
-// What stub `number` is for: its row (-1: a function that the table does not know) and its entry in the target table.
 struct StubUse {
-    int row;
-    int target;
-    bool inner;
+    int row;     // -1: the function has no row
+    int target;  // index in the target table
+    bool inner;  // for calls that a shared libcudart makes
 };
+
+// Returns the function that the stub with this number stands for.
 StubUse use_of_stub(int number);
 
-// The real function that the stub leads to; nullptr: no library that has it is loaded.
+// Returns the real function of the stub, or nullptr if no loaded library defines it.
 const void* target_of(const StubUse& use);
 
 }  // namespace cudafault

@@ -40,12 +40,12 @@ bool mentions_cuda(Text text) {
     return false;
 }
 
-// Reads instead of mapping: a file that is truncated while it is searched must not raise SIGBUS.
+// Reads the file instead of mapping it, because a mapped file that is truncated during the search raises SIGBUS.
 bool file_mentions_cuda(int file) {
     const long mapped = system_call(SYS_mmap, 0, kWindow, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (mapped < 0 && mapped > -4096) return false;
     char* window = reinterpret_cast<char*>(mapped);
-    size_t kept = 0;  // of the window before, for a mention across the edge
+    size_t kept = 0;  // bytes of the previous window, for a mention across the boundary
     bool found = false;
     for (long got; !found && (got = read_file(file, window + kept, kWindow - kept)) > 0;) {
         const size_t size = kept + static_cast<size_t>(got);
@@ -73,7 +73,8 @@ int open_in(Text folders, const char* file) {
     return -1;
 }
 
-// Where the dynamic linker would look, less what only it knows (the caller's RUNPATH, its cache).
+// Searches as the dynamic linker does, but without the caller's RUNPATH and the linker's cache, which only the linker
+// knows.
 int open_library(const char* file) {
     if (base_name_of(Text(file)).size < Text(file).size) return open_file(file, O_RDONLY | O_CLOEXEC);
     const int opened = open_in(Text(environment("LD_LIBRARY_PATH")), file);
@@ -83,8 +84,8 @@ int open_library(const char* file) {
 }  // namespace
 
 bool must_lose_deepbind(const char* file) {
-    const char* wish = environment("CUDAFAULT_DEEPBIND");
-    if (wish && Text(wish) == Text("keep")) return false;
+    const char* setting = environment("CUDAFAULT_DEEPBIND");
+    if (setting && Text(setting) == Text("keep")) return false;
     const int opened = open_library(file);
     if (opened < 0) return false;
     const bool found = file_mentions_cuda(opened);

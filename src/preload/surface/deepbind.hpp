@@ -3,9 +3,9 @@
 
 namespace cudafault {
 
-// Whether an object that shall be opened with RTLD_DEEPBIND must lose that flag: with it, the object's own dlsym would
-// be libc's, and its CUDA calls would go round us. Only for a file that mentions a CUDA library;
-// CUDAFAULT_DEEPBIND=keep: never.
+// Returns true if `file`, which the program opens with RTLD_DEEPBIND, must be opened without that flag: with it, the
+// object's dlsym is libc's and its CUDA calls bypass the library. True only for a file that mentions a CUDA library,
+// and never if CUDAFAULT_DEEPBIND=keep. Reads the file. Allocates no heap memory.
 bool must_lose_deepbind(const char* file);
 
 }  // namespace cudafault

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where every stub asks when the flag does not say "idle", and the overrides of the dynamic linker always.
+// Defines cudafault_decide. The stub of a CUDA function calls it if the flag is not kFlagIdle, and the overrides of the
+// dynamic linker always call it.
 #include "preload/decide/decide.hpp"
 #include "preload/decide/effects.hpp"
 #include "preload/decide/last_error.hpp"
@@ -15,7 +16,7 @@ namespace cudafault {
 
 namespace {
 
-Verdict go_on(const StubUse& use) {
+Verdict pass_through(const StubUse& use) {
     const void* target = target_of(use);
     return target ? jump_to(target) : give(absent_answer(use.row));
 }
@@ -29,12 +30,12 @@ uint64_t call_real(const StubUse& use, const Frame& frame) {
                                                                arguments[4], arguments[5]);
 }
 
-// A call that the decision itself makes is not decided on.
+// Calls that the library itself makes for a decision pass through.
 Decision decide(const StubUse& use, const Frame& frame) {
     return this_thread.asking ? Decision{} : decide_on(use.row, use.inner, frame);
 }
 
-// True: the call returns decision.code and nothing else happens.
+// Records and performs the effect. Returns true if the call must return decision.code.
 bool carry_out(const Decision& decision, int row) {
     record_firing(decision, row);
     perform(decision);
@@ -43,7 +44,8 @@ bool carry_out(const Decision& decision, int row) {
     return true;
 }
 
-// cuInit and the device counts concern no single GPU: the real call runs first, for it says which GPUs there are.
+// cuInit and the device counts are not about a single GPU. The real call runs first, because the GPUs are unknown
+// before it.
 Verdict on_enumeration(const StubUse& use, const Frame& frame) {
     const uint64_t result = call_real(use, frame);
     const Decision decision = decide(use, frame);
@@ -53,20 +55,20 @@ Verdict on_enumeration(const StubUse& use, const Frame& frame) {
 Verdict on_call(const StubUse& use, const Frame& frame) {
     const Decision decision = decide(use, frame);
     if (decision.fires && carry_out(decision, use.row)) return give_status(decision.code);
-    return kFunctions[use.row].hook == Hook::last_error ? last_error(use.row) : go_on(use);
+    return kFunctions[use.row].hook == Hook::last_error ? last_error(use.row) : pass_through(use);
 }
 
 Verdict on_cuda_call(const StubUse& use, const Frame& frame) {
-    if (use.row < 0) return go_on(use);
+    if (use.row < 0) return pass_through(use);
     const Hook hook = kFunctions[use.row].hook;
     if (hook == Hook::resolver) return on_resolver_call(use, frame);
-    if (hook == Hook::registration || !ensure_ready()) return go_on(use);
-    if (cannot_concern(use.row)) return go_on(use);
+    if (hook == Hook::registration || !ensure_ready()) return pass_through(use);
+    if (cannot_concern(use.row)) return pass_through(use);
     return hook == Hook::enumerate ? on_enumeration(use, frame) : on_call(use, frame);
 }
 
-// Where a call goes on that nothing of the plan can concern: most calls while a plan names functions. nullptr: see more
-// closely. A resolver's target is never known here.
+// Returns the real function if no fault of the plan can match the call, which holds for most calls while a plan names
+// functions. Returns nullptr if the call needs the full decision. The target of a resolver is never known here.
 const void* quick_target(int number) {
     const int row = number < kFirstInner ? number : number - kFirstInner;
     if (row >= kFunctionCount || !is_ready() || !cannot_concern(row)) return nullptr;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a stub saves before it asks: the argument registers of the call, in the order of stubs_<architecture>.hpp.
+// The registers that a stub saves before it calls cudafault_decide: the argument registers of the call, in the order of
+// stubs_<architecture>.hpp.
 #pragma once
 
 #include <stddef.h>
@@ -32,7 +33,7 @@ struct Frame {
 static_assert(offsetof(Frame, stack) == 224);
 #endif
 
-// The 8-byte argument slot `slot`, counted as in data/README.md.
+// Returns the 8-byte argument slot `slot`, counted as in data/README.md.
 inline uint64_t argument(const Frame& frame, int slot) {
     return slot < Frame::kRegisters ? frame.arguments[slot] : frame.stack[slot - Frame::kRegisters];
 }
@@ -42,7 +43,8 @@ T* pointer_argument(const Frame& frame, int slot) {
     return reinterpret_cast<T*>(argument(frame, slot));
 }
 
-// What the stub does next: jump to `target` with the registers as saved, or return `result` if there is no target.
+// The next action of the stub: it jumps to `target` with the saved registers, or returns `result` if `target` is
+// nullptr.
 struct Verdict {
     const void* target;
     uint64_t result;
@@ -52,7 +54,7 @@ inline Verdict jump_to(const void* target) { return {target, 0}; }
 inline Verdict give(uint64_t result) { return {nullptr, result}; }
 inline Verdict give(const void* result) { return give(reinterpret_cast<uint64_t>(result)); }
 
-// A status, as CUresult, cudaError_t, nvmlReturn_t and ncclResult_t are returned.
+// Returns a 32-bit status: a CUresult, cudaError_t, nvmlReturn_t or ncclResult_t.
 inline Verdict give_status(int32_t status) { return give(static_cast<uint64_t>(static_cast<uint32_t>(status))); }
 
 }  // namespace cudafault

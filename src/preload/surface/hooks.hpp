@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The functions whose arguments or results matter: those that find other functions.
+// Hooks of the functions that find other functions. They replace the addresses that the program gets with stubs.
 #pragma once
 
 #include "preload/resolve/stub_registry.hpp"
@@ -7,10 +7,11 @@
 
 namespace cudafault {
 
-// dlsym, dlvsym, dlopen, dlmopen, dlerror.
+// Handles dlsym, dlvsym, dlopen, dlmopen, dlclose and dlerror. May change the saved arguments. Takes the dynamic
+// linker's lock, as those functions do. Thread-safe.
 Verdict on_loader_call(LoaderHook hook, Frame& frame);
 
-// cuGetProcAddress, cudaGetDriverEntryPoint and their kin.
+// Handles the variants of cuGetProcAddress and cudaGetDriverEntryPoint. Thread-safe.
 Verdict on_resolver_call(const StubUse& use, const Frame& frame);
 
 }  // namespace cudafault

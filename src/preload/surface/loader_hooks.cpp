@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The dynamic linker's interface. What is not ours is a jump: libc reads its caller's return address.
+// Overrides of the dynamic linker's functions. A call that needs no change jumps to the next function, because libc
+// identifies its caller by the return address.
 #include <dlfcn.h>
 
 #include "fault/message.hpp"
@@ -40,13 +41,13 @@ const void* next_function(LoaderHook hook) {
     }
 }
 
-// The first row with that name, -1 for most names.
+// Returns the first row with that name, or -1. Rejects most names by their first character.
 int row_of(const char* name) {
     if (!name || (name[0] != 'c' && name[0] != 'n' && name[0] != '_')) return -1;
     return find_function(Text(name));
 }
 
-// Fails with libc's words a look-up in the whole program that only this library's export made succeed.
+// Fails a look-up that found only this library's export, with the error message that libc would produce.
 Verdict fail_look_up(int row, const char* version) {
     char program[sizeof this_thread.failure / 2];
     const bool named = read_small_file("/proc/self/cmdline", program) > 0;
@@ -58,12 +59,12 @@ Verdict fail_look_up(int row, const char* version) {
         message.add(", version ");
         message.add(version);
     }
-    if (libc().dlerror) libc().dlerror();  // ours takes the place of an older one
+    if (libc().dlerror) libc().dlerror();  // the new error replaces an older one
     this_thread.failed_look_up = true;
     return give(nullptr);
 }
 
-// By name, not in a table: a table of addresses would need relocations.
+// Compares the names one by one, because a table of addresses would need relocations.
 const char* hook_named(Text name) {
     if (name == Text("dlsym")) return cudafault_dlsym;
     if (name == Text("dlvsym")) return cudafault_dlvsym;
@@ -73,8 +74,8 @@ const char* hook_named(Text name) {
     return name == Text("dlerror") ? cudafault_dlerror : nullptr;
 }
 
-// Whether the address lies in an object that the dynamic linker searches before this library.
-bool stands_in_front(const void* address) {
+// Returns true if the address lies in an object that the dynamic linker searches before this library.
+bool is_in_earlier_object(const void* address) {
     bool front = false;
     any_object([&](const dl_phdr_info& info) {
         front = LoadedObject::holds(info, address);
@@ -95,8 +96,9 @@ void* find(const LookUp& look_up, void* handle, const LibcFunctions& functions) 
                            : functions.dlsym(handle, look_up.name);
 }
 
-// Finds what the caller's own libraries define: those of a plugin are seen by its own look-ups alone.
-const void* look_in_scope_of(const void* caller, const LookUp& look_up) {
+// Looks up a symbol in the caller's object and its dependencies. Those of a plugin are visible only to the plugin's own
+// look-ups.
+const void* find_in_scope_of(const void* caller, const LookUp& look_up) {
     LoadedObject object;
     if (!find_object(caller, object) || object.file().empty()) return nullptr;
     void* handle = libc().dlopen(object.file().data, RTLD_LAZY | RTLD_NOLOAD);
@@ -106,15 +108,15 @@ const void* look_in_scope_of(const void* caller, const LookUp& look_up) {
     return found;
 }
 
-// What libc would have answered without this library, where its answer is a stub.
-const void* answer_without_us(const LookUp& look_up) {
+// Returns the result that libc's look-up would have had without this library. Used if libc's result is a stub.
+const void* find_without_library(const LookUp& look_up) {
     const void* found = unless_ours(find(look_up, RTLD_NEXT, libc()));
-    return found || look_up.handle != RTLD_DEFAULT ? found : look_in_scope_of(look_up.caller, look_up);
+    return found || look_up.handle != RTLD_DEFAULT ? found : find_in_scope_of(look_up.caller, look_up);
 }
 
-// What another interposer's dlsym answered: a function that it exports, and its own reference to that leads to our
-// stub.
-const void* answer_of_interposer(int row, const void* answer) {
+// Returns the function that another interposer's dlsym meant when it returned a stub: a function that the interposer
+// exports, where its own reference to that function is bound to the stub.
+const void* find_behind_interposer(int row, const void* answer) {
     const char* version = kFunctions[row].api == Api::runtime ? kRuntimeSonames[kFunctions[row].soname] : nullptr;
     const LookUp exported = {RTLD_NEXT, function_name(row).data, version, nullptr};
     const void* found = unless_ours(find(exported, RTLD_NEXT, libc()));
@@ -128,39 +130,39 @@ Verdict substitute(int row, const LookUp& look_up) {
     const bool inner = is_in_library(Api::runtime, look_up.caller);
     if (const int number = stub_at(found); number >= 0) {
         const bool of_libc = find(look_up, look_up.handle, libc()) == found;
-        found = of_libc ? answer_without_us(look_up) : answer_of_interposer(use_of_stub(number).row, found);
+        found = of_libc ? find_without_library(look_up) : find_behind_interposer(use_of_stub(number).row, found);
         if (!found) return fail_look_up(row, look_up.version);
         if (!of_libc) row = use_of_stub(number).row;
     }
-    // A call inside a library (a driver in two stages, a forwarder) is part of the call that entered the library.
+    // A call inside a library, such as a two-stage driver or a forwarder, is part of the call that entered the library.
     if (is_data(found, Text(look_up.name)) || is_in_library(kFunctions[row].api, look_up.caller)) return give(found);
     if (kFunctions[row].api == Api::runtime) {
         row = look_up.version ? runtime_row(row, Text(look_up.version)) : runtime_row(row, found);
     }
-    own_real_function(row);  // the row's own stub leads to what a linked program would reach
+    own_real_function(row);  // finds the function that a linked program would call, before stub_for can adopt another
     if (libc().dlerror) libc().dlerror();
     return give(stub_for(row, found, inner));
 }
 
-// The library's own hook for a caller that stands in front of it, which asked for the next dlsym by libc's version.
-// libc passes over exports without a version, so another interposer would leave this library out. nullptr: not such a
-// call.
+// Returns the library's own hook if an object that is searched before this library looks up the next dlsym, or another
+// hooked function, with libc's symbol version. libc skips exports without a version, so that interposer would bypass
+// this library. Returns nullptr for other look-ups.
 const void* own_hook_for(const LookUp& look_up) {
     if (look_up.handle != RTLD_NEXT || !look_up.version || !look_up.name || !is_glibc()) return nullptr;
     const char* hook = hook_named(look_up.name);
-    return hook && stands_in_front(look_up.caller) ? hook : nullptr;
+    return hook && is_in_earlier_object(look_up.caller) ? hook : nullptr;
 }
 
 Verdict on_look_up(LoaderHook hook, const LookUp& look_up) {
     const void* real = next_function(hook);
-    if (!real) return give(nullptr);  // before glibc 2.34, where libdl is not loaded
+    if (!real) return give(nullptr);  // before glibc 2.34, if libdl is not loaded
     this_thread.failed_look_up = false;
     if (const void* own_hook = own_hook_for(look_up)) return give(own_hook);
     const int row = look_up.handle == RTLD_NEXT || !is_glibc() ? -1 : row_of(look_up.name);
     return row < 0 ? jump_to(real) : substitute(row, look_up);
 }
 
-// The arguments may be changed; the call itself is libc's.
+// May change the arguments before the call jumps to the next dlopen or dlmopen.
 Verdict on_open(LoaderHook hook, Frame& frame) {
     const void* real = next_function(hook);
     if (!real) return give(nullptr);
@@ -176,7 +178,8 @@ Verdict on_open(LoaderHook hook, Frame& frame) {
     return jump_to(real);
 }
 
-// Not a jump, for there is something to do afterwards; this function does not look at its caller.
+// Calls the next dlclose instead of jumping to it, because the real functions must be checked afterwards. dlclose does
+// not depend on its caller.
 Verdict on_close(void* handle) {
     const LibcFunctions& next = next_in_chain();
     if (!next.dlclose) return give(uint64_t{0});

@@ -14,7 +14,7 @@ constexpr unsigned kNewest = ~0u;
 
 using Resolve = int (*)(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t);
 
-// What was asked for: `version` is a newest one where the call does not say.
+// The arguments of a resolver call. `version` is kNewest if the resolver has no version argument.
 struct Request {
     Text symbol;
     const void** function;
@@ -52,7 +52,8 @@ Verdict on_resolver_call(const StubUse& use, const Frame& frame) {
                                                                           arguments[3], arguments[4], arguments[5]);
     const Request request = read_request(use.row, frame);
     if (status == 0 && request.function && *request.function && request.symbol.data) {
-        // A program that asks its runtime calls the driver itself; a runtime that asks makes inner calls.
+        // A function that a libcudart looks up is called by that libcudart, so its calls are inner calls. A function
+        // that the program looks up, also through a libcudart, is called by the program.
         const bool inner = resolver.api == Api::driver && (use.inner || is_in_library(Api::runtime, frame.caller));
         *request.function = replacement(request, inner);
     }

@@ -17,13 +17,13 @@ constexpr size_t kLongestPath = 4096;
 
 const char* simulated_library(const char* file) {
     const Text path(file), name = base_name_of(path);
-    if (name.size == path.size) return nullptr;  // LD_LIBRARY_PATH decides
+    if (name.size == path.size) return nullptr;  // no path: LD_LIBRARY_PATH selects the simulated library
     const char* folder = environment("CUDAFAULT_SIM_DIR");
     if (!folder || !*folder || starts_with(path, Text(folder))) return nullptr;
     for (int i = 0; i < kDriverLibraryCount; ++i) {
         const Text library(kDriverLibraries[i]);
         if (!starts_with(name, library) || Text(folder).size + library.size + sizeof "/.1" > kLongestPath) continue;
-        // Every thread writes the same, and libc reads it after we have returned.
+        // Static, because libc reads the path after this function has returned. Every thread writes the same bytes.
         static char paths[kDriverLibraryCount][kLongestPath];
         Message message(paths[i]);
         message.add(folder);

@@ -3,8 +3,8 @@
 
 namespace cudafault {
 
-// Where `cudafault run --gpus sim:N` has its simulated driver, the one to open in place of a driver's library that is
-// named by a path; nullptr: open what was asked for.
+// Returns the path of the simulated library that replaces `file` under `cudafault run --gpus sim:N`, or nullptr to open
+// `file` itself. Only a driver library given with a path is replaced. The result stays valid. Thread-safe.
 const char* simulated_library(const char* file);
 
 }  // namespace cudafault

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Emits the stubs and the exported names. Stubs differ in nothing but their number, so the assembler repeats them, and
-// a name is a label at its row's stub: no relocation for any of them.
+// Emits the stubs and the exported names. The stubs differ only in their number, so the assembler repeats them. Each
+// name is a label at its row's stub, so that no name needs a relocation.
 #include "preload/surface/stubs.hpp"
 
 #include "cudafault/control_block.hpp"
@@ -26,7 +26,7 @@ __asm__(
     "cudafault_stub\n"
     ".set number, number+1\n.set target, target+1\n.set flag, flag+1\n"
     ".endr\n"
-    ".set flag, 0\n"  // a spare stub may lead to a function that the table does not know: the header's flag
+    ".set flag, 0\n"  // the header's flag, because the function of a spare stub may have no row
     ".rept " CUDAFAULT_TEXT(CUDAFAULT_SPARES) "\n"
     "cudafault_stub\n"
     ".set number, number+1\n.set target, target+1\n"
@@ -51,7 +51,7 @@ __asm__(
     ".balign 16\n" CUDAFAULT_ENTER
     ".popsection\n");
 
-// A name at its stub. The linker takes the symbol version out of the label.
+// The label of an exported name. The linker reads the symbol version from the label.
 #define CUDAFAULT_AT_0_0 "@libcudart.so.11.0"
 #define CUDAFAULT_AT_1_0 "@libcudart.so.12"
 #define CUDAFAULT_AT_2_0 "@libcudart.so.13"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The stubs, numbered: one for each row of the function table, which is exported; spare ones for functions that are
-// there twice or that the table does not know; one for each row again for calls that a shared libcudart makes ("inner"
-// calls); and the overrides of the dynamic linker's interface.
+// The stubs and their numbers. In this order: an exported stub for each row of the function table; spare stubs for
+// functions that are loaded twice or have no row; a second stub for each row, for calls that a shared libcudart makes
+// (inner calls); and the overrides of the dynamic linker's functions.
 #pragma once
 
 #include "fault/functions.hpp"
@@ -27,7 +27,7 @@ enum LoaderHook { kDlsym, kDlvsym, kDlopen, kDlmopen, kDlclose, kDlerror };
 extern "C" {
 extern const char cudafault_stubs[] __attribute__((visibility("hidden")));
 
-// Where an idle stub jumps: an entry for each row, then one for each spare stub.
+// The addresses that idle stubs jump to: an entry for each row, then one for each spare stub.
 extern const void* cudafault_targets[cudafault::kTargets] __attribute__((visibility("hidden")));
 }
 
@@ -35,14 +35,14 @@ namespace cudafault {
 
 inline const void* stub(int number) { return cudafault_stubs + static_cast<size_t>(number) * CUDAFAULT_STUB_SIZE; }
 
-// Where that stub asks for a decision whatever the flag says; what stands in the target table while the real function
-// is not known.
+// Returns the entry of the stub that calls cudafault_decide without a look at the flag. The target table holds it while
+// the real function is not known.
 inline const void* slow_entry(int number) { return static_cast<const char*>(stub(number)) + CUDAFAULT_SLOW_OFFSET; }
 
-// The number of the stub at an address, or -1.
+// Returns the number of the stub at an address, or -1.
 int stub_at(const void* address);
 
-// Whether the address lies in this library.
+// Returns true if the address lies in this library.
 bool is_ours(const void* address);
 
 inline const void* unless_ours(const void* found) { return found && !is_ours(found) ? found : nullptr; }
