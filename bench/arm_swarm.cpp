@@ -4,7 +4,8 @@
 //   arm_swarm COUNT
 //
 // The program starts COUNT copies of itself and prints "ready" once each has made a call. Once a call has failed in
-// each, it prints "failed TIME", the CLOCK_REALTIME nanoseconds of the last first failure. It exits at the end of input.
+// each, it prints "failed TIME", the CLOCK_REALTIME nanoseconds of the last first failure. It exits at the end of
+// input.
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>

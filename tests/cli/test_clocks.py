@@ -80,7 +80,7 @@ def test_program_in_a_time_namespace(time_namespace: None) -> None:
 
 
 def test_run_in_a_time_namespace(time_namespace: None) -> None:
-    command = [*SHIFTED, TOOL, "run", "--name", "inside", "--gpus", "sim:1", "--", *CLIENT]
+    command: list[str | Path] = [*SHIFTED, TOOL, "run", "--name", "inside", "--gpus", "sim:1", "--", *CLIENT]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as run:
         assert run.stdin and run.stdout
         assert run.stdout.readline() == "ready\n"

@@ -83,16 +83,16 @@ def check_nothing_reached(checks, cluster, namespace: str) -> None:
     outcome = cluster.cudafault("k8s", *words)
     checks.expect("--allow-empty: injecting nothing is no failure",
                   outcome.code == 0 and "component Front has type planner" in outcome.output, outcome)
-    checks.equal("--allow-empty: nothing is created", in_namespace(cluster, namespace), [])
+    checks.equal("--allow-empty: nothing is created", injection_objects_in(cluster, namespace), [])
     drill = Drill(checks, cluster, namespace, workloads.deployment(namespace, "undone", replicas=0), "a lost library")
     before = drill.get()
-    drill.succeeds("is injected", drill.inject())
-    drill.succeeds("without pods it is armed for those that start later", drill.run("arm", drill.word, "xid=79"))
-    drill.succeeds("is disarmed", drill.run("disarm", drill.word))
+    drill.expect_success("inject succeeds", drill.inject())
+    drill.expect_success("arm succeeds without pods, for pods that start later", drill.run("arm", drill.word, "xid=79"))
+    drill.expect_success("disarm succeeds", drill.run("disarm", drill.word))
     outcome = drill.run("arm", drill.word, "xid=79", "--node", "nope")
     drill.expect("arm for a node without its pods fails", outcome.code == 3 and "--allow-empty" in outcome.errors, outcome)
-    drill.succeeds("unless it is allowed", drill.run("arm", drill.word, "xid=79", "--node", "nope", "--allow-empty"))
-    drill.succeeds("is disarmed again", drill.run("disarm", drill.word))
+    drill.expect_success("arm --allow-empty for a node without its pods succeeds", drill.run("arm", drill.word, "xid=79", "--node", "nope", "--allow-empty"))
+    drill.expect_success("disarm succeeds again", drill.run("disarm", drill.word))
 
     def undo(object: dict) -> None:
         object["spec"]["template"] = before["spec"]["template"]
@@ -100,7 +100,7 @@ def check_nothing_reached(checks, cluster, namespace: str) -> None:
     outcome = drill.run("arm", drill.word, "xid=79")
     drill.expect("arm says that the template has lost the library",
                  outcome.code == 3 and "has lost the library" in outcome.errors, outcome)
-    drill.succeeds("is restored", drill.restore())
+    drill.expect_success("restore succeeds", drill.restore())
 
 
 def owned_by(manifest: dict, owner: dict) -> dict:

@@ -49,7 +49,7 @@ def nccl(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Builds a library with the only NCCL function that the page uses."""
     library = tmp_path_factory.mktemp("nccl") / "libnccl.so.2"
     source = "int ncclAllReduce(void) { return 0; }"
-    command = ["cc", "-xc", "-", "-shared", "-fPIC", "-Wl,-soname,libnccl.so.2", "-o", library]
+    command: list[str | Path] = ["cc", "-xc", "-", "-shared", "-fPIC", "-Wl,-soname,libnccl.so.2", "-o", library]
     subprocess.run(command, input=source, text=True, check=True)
     return library
 
@@ -60,7 +60,7 @@ def test_plan_fires(plan: str, nccl: Path, tmp_path: Path) -> None:
     shutil.copy(HERE / "firing_client.py", program)
     name = f"plan-{os.getpid()}-{PLANS.index(plan)}"
     options = ["--gpus", "sim:4", "--name", name, "--plan", adapt_plan(plan)]
-    command = [TOOL, "run", *options, "--", "python3", program, nccl, str(SECONDS)]
+    command: list[str | Path] = [TOOL, "run", *options, "--", "python3", program, nccl, str(SECONDS)]
     run = subprocess.Popen(command, env={**clean_environment(), **ENVIRONMENT}, stdout=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + SECONDS
