@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Starts many processes that make a CUDA call every 20 ms, record when a call first fails, and continue.
 //
-//   arm_swarm COUNT
+//   arm_swarm COUNT [floor]
 //
 // The program starts COUNT copies of itself and prints "ready" once each has made a call. Once a call has failed in
 // each, it prints "failed TIME", the CLOCK_REALTIME nanoseconds of the last first failure. It exits at the end of
-// input.
+// input. With `floor` the processes make no CUDA call: a byte of input sets a flag in shared memory, and seeing it
+// counts as a failure. No way to arm a fault can be faster than that.
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -36,6 +37,7 @@ struct SharedState {
     std::atomic<int> calling;
     std::atomic<int> failed;
     std::atomic<int64_t> last_failure_ns;
+    std::atomic<int> flag;  // for `floor`
 };
 
 int64_t now_ns() {
@@ -58,24 +60,24 @@ void note_failure(SharedState& state) {
     ++state.failed;
 }
 
-[[noreturn]] void call_forever(SharedState& state) {
+template <typename Call>
+[[noreturn]] void call_forever(SharedState& state, Call fails) {
     bool failed = false;
-    cuCtxSynchronize();
+    fails();
     ++state.calling;
     for (auto next = std::chrono::steady_clock::now();; next += kInterval) {
         std::this_thread::sleep_until(next);
-        if (cuCtxSynchronize() == 0 || failed) continue;
+        if (!fails() || failed) continue;
         failed = true;
         note_failure(state);
     }
 }
 
-std::vector<pid_t> start(int count, int descriptor) {
+std::vector<pid_t> start(int count, int descriptor, std::string role) {
     std::vector<pid_t> children;
     std::string number = std::to_string(descriptor);
     char program[] = "/proc/self/exe";
-    char role[] = "child";
-    char* arguments[] = {program, role, number.data(), nullptr};
+    char* arguments[] = {program, role.data(), number.data(), nullptr};
     for (int i = 0; i < count; ++i) {
         pid_t child = 0;
         if (posix_spawn(&child, program, nullptr, nullptr, arguments, environ) != 0) std::abort();
@@ -84,15 +86,19 @@ std::vector<pid_t> start(int count, int descriptor) {
     return children;
 }
 
-bool input_ended() {
+// Sets the flag for each byte of input. False at the end of input.
+bool read_input(SharedState& state) {
     pollfd input{STDIN_FILENO, POLLIN, 0};
     char byte = 0;
-    return poll(&input, 1, 1) > 0 && read(STDIN_FILENO, &byte, 1) <= 0;
+    if (poll(&input, 1, 1) <= 0) return true;
+    if (read(STDIN_FILENO, &byte, 1) <= 0) return false;
+    state.flag = 1;
+    return true;
 }
 
-void report(const SharedState& state, int count) {
+void report(SharedState& state, int count) {
     bool ready = false, done = false;
-    while (!input_ended()) {
+    while (read_input(state)) {
         if (!ready && state.calling == count) {
             ready = true;
             std::puts("ready");
@@ -108,16 +114,23 @@ void report(const SharedState& state, int count) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    if (argc == 3 && std::string(argv[1]) == "child") call_forever(*map_shared_state(std::atoi(argv[2])));
-    const int count = argc == 2 ? std::atoi(argv[1]) : 0;
-    if (count < 1 || count > kMaxProcesses) {
-        std::fputs("usage: arm_swarm COUNT, from 1 to 4096\n", stderr);
+    const std::string first = argc > 1 ? argv[1] : "", second = argc > 2 ? argv[2] : "";
+    if (first == "caller") {
+        call_forever(*map_shared_state(std::stoi(second)), [] { return cuCtxSynchronize() != 0; });
+    }
+    if (first == "floor") {
+        SharedState& state = *map_shared_state(std::stoi(second));
+        call_forever(state, [&] { return state.flag != 0; });
+    }
+    const int count = std::atoi(first.c_str());
+    if (count < 1 || count > kMaxProcesses || (argc == 3 && second != "floor") || argc > 3) {
+        std::fputs("usage: arm_swarm COUNT [floor], COUNT from 1 to 4096\n", stderr);
         return 2;
     }
     const int descriptor = memfd_create("arm_swarm", 0);
     if (descriptor < 0 || ftruncate(descriptor, sizeof(SharedState)) != 0) std::abort();
-    const SharedState* state = map_shared_state(descriptor);
-    const std::vector<pid_t> children = start(count, descriptor);
+    SharedState* state = map_shared_state(descriptor);
+    const std::vector<pid_t> children = start(count, descriptor, argc == 3 ? "floor" : "caller");
     report(*state, count);
     for (const pid_t child : children) kill(child, SIGKILL);
     for (const pid_t child : children) waitpid(child, nullptr, 0);
