@@ -5,8 +5,8 @@
 //
 // The program starts COUNT copies of itself and prints "ready" once each has made a call. Once a call has failed in
 // each, it prints "failed TIME", the CLOCK_REALTIME nanoseconds of the last first failure. It exits at the end of
-// input. With `floor` the processes make no CUDA call: a byte of input sets a flag in shared memory, and seeing it
-// counts as a failure. No way to arm a fault can be faster than that.
+// input. With `floor` the processes make no CUDA call: a byte of input sets a flag in shared memory, and a
+// process that reads the flag counts as failed. This is the lower bound of the time to arm a fault.
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -86,7 +86,7 @@ std::vector<pid_t> start(int count, int descriptor, std::string role) {
     return children;
 }
 
-// Sets the flag for each byte of input. False at the end of input.
+// Sets the flag if there is a byte of input. Returns false at the end of input.
 bool read_input(SharedState& state) {
     pollfd input{STDIN_FILENO, POLLIN, 0};
     char byte = 0;

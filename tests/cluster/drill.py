@@ -331,13 +331,13 @@ def leader_worker_set(namespace: str, name: str) -> dict:
 
 
 def rollout(namespace: str, name: str) -> dict:
-    """Of Argo Rollouts."""
+    """Returns a Rollout of Argo Rollouts."""
     manifest = workloads.deployment(namespace, name, replicas=0, strategy={"canary": {"maxSurge": 1, "maxUnavailable": 0}})
     return manifest | {"apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout"}
 
 
 def clone_set(namespace: str, name: str) -> dict:
-    """Of OpenKruise."""
+    """Returns a CloneSet of OpenKruise."""
     manifest = workloads.deployment(namespace, name, replicas=0, updateStrategy={"maxSurge": 1, "maxUnavailable": "20%"})
     return manifest | {"apiVersion": "apps.kruise.io/v1alpha1", "kind": "CloneSet"}
 

@@ -72,7 +72,7 @@ def check_templates(checks, cluster, namespace: str) -> None:
 
 
 def check_nothing_reached(checks, cluster, namespace: str) -> None:
-    """A command that would reach nothing fails, and changes nothing, unless it is allowed to."""
+    """A command without an affected container or pod fails and changes nothing, except with --allow-empty."""
     refuses = Refusals(checks, cluster, namespace)
     template = {"spec": workloads.pod_spec(workloads.server(gpus=0))}
     front = {"name": "Front", "type": "planner", "replicas": 1, "podTemplate": template}
@@ -81,24 +81,25 @@ def check_nothing_reached(checks, cluster, namespace: str) -> None:
             "component Front has type planner", "nothing to inject")
     words = ("inject", "dynamographdeployment/frontends", "--or-all-containers", "--allow-empty", "-n", namespace)
     outcome = cluster.cudafault("k8s", *words)
-    checks.expect("--allow-empty: injecting nothing is no failure",
+    checks.expect("--allow-empty: inject without a container succeeds",
                   outcome.code == 0 and "component Front has type planner" in outcome.output, outcome)
     checks.equal("--allow-empty: nothing is created", injection_objects_in(cluster, namespace), [])
-    drill = Drill(checks, cluster, namespace, workloads.deployment(namespace, "undone", replicas=0), "a lost library")
+    drill = Drill(checks, cluster, namespace, workloads.deployment(namespace, "undone", replicas=0), "reverted template")
     before = drill.get()
     drill.expect_success("inject succeeds", drill.inject())
-    drill.expect_success("arm succeeds without pods, for pods that start later", drill.run("arm", drill.word, "xid=79"))
-    drill.expect_success("disarm succeeds", drill.run("disarm", drill.word))
-    outcome = drill.run("arm", drill.word, "xid=79", "--node", "nope")
+    drill.expect_success("arm succeeds without pods, for pods that start later", drill.run("arm", drill.ref, "xid=79"))
+    drill.expect_success("disarm succeeds", drill.run("disarm", drill.ref))
+    outcome = drill.run("arm", drill.ref, "xid=79", "--node", "nope")
     drill.expect("arm for a node without its pods fails", outcome.code == 3 and "--allow-empty" in outcome.errors, outcome)
-    drill.expect_success("arm --allow-empty for a node without its pods succeeds", drill.run("arm", drill.word, "xid=79", "--node", "nope", "--allow-empty"))
-    drill.expect_success("disarm succeeds again", drill.run("disarm", drill.word))
+    outcome = drill.run("arm", drill.ref, "xid=79", "--node", "nope", "--allow-empty")
+    drill.expect_success("arm --allow-empty for a node without its pods succeeds", outcome)
+    drill.expect_success("disarm succeeds again", drill.run("disarm", drill.ref))
 
-    def undo(object: dict) -> None:
+    def revert(object: dict) -> None:
         object["spec"]["template"] = before["spec"]["template"]
-    drill.change(undo)
-    outcome = drill.run("arm", drill.word, "xid=79")
-    drill.expect("arm says that the template has lost the library",
+    drill.change(revert)
+    outcome = drill.run("arm", drill.ref, "xid=79")
+    drill.expect("arm reports that the template has lost the library",
                  outcome.code == 3 and "has lost the library" in outcome.errors, outcome)
     drill.expect_success("restore succeeds", drill.restore())
 
