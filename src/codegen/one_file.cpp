@@ -33,7 +33,10 @@ constexpr const char* kHead =
     "//       -fno-stack-protector -fno-asynchronous-unwind-tables -Wl,--version-script=cudafault.map -Wl,-z,now\\\n"
     "//       -o libcudafault.so THIS_FILE\n"
     "// On aarch64 add -mno-outline-atomics.\n"
-    "#undef _FORTIFY_SOURCE\n";  // fortified functions would be imported from libc
+    "#undef _FORTIFY_SOURCE\n"  // fortified functions would be imported from libc
+    "#if defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 11\n"
+    "#pragma GCC optimize(\"no-ipa-modref\")\n"  // see src/preload/CMakeLists.txt
+    "#endif\n";
 
 // Returns NAME of a line `#include "NAME"`, or an empty string for any other line.
 std::string included_name(const std::string& line) {

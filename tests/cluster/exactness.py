@@ -368,7 +368,7 @@ def check_repetition(checks, cluster, namespace: str) -> None:
     drill.expect_unchanged("the object is exactly as before", before, history)
     drill.expect_clean("verify-clean finds nothing")
     outcome = drill.restore()
-    reported = outcome.code == 0 and "clean already" in outcome.output
+    reported = outcome.code == 0 and "already clean" in outcome.output
     drill.expect("a second restore reports a clean workload", reported, outcome)
     drill.expect_unchanged("a second restore changes nothing", before, history)
     drill.expect_success("inject succeeds after restore", drill.inject())

@@ -74,8 +74,7 @@ def check_objects(checks, cluster, namespace: str) -> None:
 def check_workloads(checks, cluster, namespace: str) -> None:
     """Leftovers in the specs and annotations of workloads."""
     volume = {"name": "cudafault-plan", "configMap": {"name": f"cudafault-plan-{HASH}"}}
-    mount = {"name": "other", "mountPath": "/cudafault/plan"}
-    other = {"name": "other", "emptyDir": {}}
+    mount = {"name": "cudafault-plan", "mountPath": "/cudafault/plan"}
     compiler = workloads.container("compile-cuda-fault-lib", gpus=0)
     helper = {"name": "LD_PRELOAD", "value": "$(CUDAFAULT_LD_PRELOAD)"}
     preload = {"name": "LD_PRELOAD", "value": "/opt/a.so:/cudafault/library/libcudafault.so"}
@@ -86,7 +85,7 @@ def check_workloads(checks, cluster, namespace: str) -> None:
         "library in LD_PRELOAD": (workloads.pod_spec(workloads.server(env=[preload])), "library in LD_PRELOAD"),
         "helper in LD_PRELOAD": (workloads.pod_spec(workloads.server(env=[helper])), "library in LD_PRELOAD"),
         "volume": (workloads.pod_spec(workloads.server(), volumes=[volume]), "volume cudafault-plan"),
-        "mount": (workloads.pod_spec(workloads.server(volumeMounts=[mount]), volumes=[other]),
+        "mount": (workloads.pod_spec(workloads.server(volumeMounts=[mount]), volumes=[volume]),
                   "volume mount /cudafault/plan"),
         "init container": (workloads.pod_spec(workloads.server(), initContainers=[compiler]), "init container"),
     }

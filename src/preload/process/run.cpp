@@ -27,8 +27,10 @@ struct RunAddress {
 bool parse_run(Text run, RunAddress& out) {
     for (int i = 0; i < kRunFields; ++i) {
         const size_t colon = find(run, ':');
+        uint64_t number = 0;  // not out.number[i] itself: GCC 12 then takes the numbers after the first for unchanged
+        if (!parse_number(run.first(colon), number)) return false;
         out.text[i] = run.first(colon);
-        if (!parse_number(out.text[i], out.number[i])) return false;
+        out.number[i] = number;
         if ((colon == run.size) != (i + 1 == kRunFields)) return false;
         run = run.from(colon < run.size ? colon + 1 : colon);
     }
