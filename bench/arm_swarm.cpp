@@ -15,8 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <atomic>
+#include <charconv>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -122,7 +122,8 @@ int main(int argc, char** argv) {
         SharedState& state = *map_shared_state(std::stoi(second));
         call_forever(state, [&] { return state.flag != 0; });
     }
-    const int count = std::atoi(first.c_str());
+    int count = 0;
+    std::from_chars(first.data(), first.data() + first.size(), count);
     if (count < 1 || count > kMaxProcesses || (argc == 3 && second != "floor") || argc > 3) {
         std::fputs("usage: arm_swarm COUNT [floor], COUNT from 1 to 4096\n", stderr);
         return 2;

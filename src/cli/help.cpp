@@ -30,7 +30,7 @@ std::string name_of(const CLI::Option* option, bool is_positional) {
 }
 
 std::string description_of(const CLI::Option* option) {
-    const std::string text = option->get_description();
+    const std::string& text = option->get_description();
     const std::string value = option->get_default_str();
     const bool has_default = option->get_type_size() != 0 && !value.empty();
     return has_default ? fmt::format("{} (default: {})", text, value) : text;

@@ -55,10 +55,10 @@ def test_run_does_not_change_arguments(marker: list[str]) -> None:
     assert shown.output.strip() == repr(words)
 
 
-def test_run_adds_two_environment_variables() -> None:
+def test_run_adds_three_environment_variables() -> None:
     inside = cudafault("run", "--", "env").output.splitlines()
     added = {line.split("=")[0] for line in inside} - {*clean_environment(), "_"}
-    assert added == {"CUDAFAULT_RUN", "LD_PRELOAD"}
+    assert added == {"ASAN_OPTIONS", "CUDAFAULT_RUN", "LD_PRELOAD"}
 
 
 def test_command_inherits_no_open_file() -> None:

@@ -106,7 +106,7 @@ def test_functions_by_pattern() -> None:
 
 
 def test_run_simulates_every_listed_model() -> None:
-    models = re.search(r"models are ([\w, ]+)\.", " ".join(cudafault("run", "--help").output.split()))
+    models = re.search(r"Models are ([\w, ]+)\.", " ".join(cudafault("run", "--help").output.split()))
     assert models
     for model in re.findall(r"\w*\d\w*", models[1]):
         cudafault("run", "--name", "model", "--gpus", f"sim:{model}:2", "--", "true")
