@@ -23,7 +23,9 @@ int main() {
     HEADER(checksum);
     HEADER(spec_size);
     PART("header", header);
+    PART("function_flags", function_flags);
     PART("spec", spec);
+    PART("plan", plan);
     PART("run_state", run_state);
     PART("event_head", event_head);
     PART("events", events);

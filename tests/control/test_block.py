@@ -85,7 +85,7 @@ def content_attacks(block):
     """Returns a description and a function for each kind of damage to the content of the block."""
     fixed = [
         (f"{part} all {byte:#04x}", lambda p=part, b=byte: block.fill(p, b))
-        for part in ("all", "header", "spec")
+        for part in ("all", "header", "function_flags", "spec", "plan")
         for byte in (0x00, 0xFF)
     ]
     fixed += [(f"flag {value}", lambda v=value: block.set("flag", v)) for value in (0, 1, 2, 3, 0x80, 0xFF)]
@@ -101,7 +101,10 @@ def content_attacks(block):
         ("the largest spec size", lambda: block.set("spec_size", 0xFFFFFFFF)),
         ("a spec without a valid checksum", lambda: forge(block)),
     ]  # fmt: skip
-    parts = ("flag", "header", "spec", "run_state", "event_head", "events", "processes", "matched", "fired", "all")
+    parts = (
+        "flag", "header", "function_flags", "spec", "plan", "run_state", "event_head", "events", "processes", "matched",
+        "fired", "all",
+    )  # fmt: skip
     garbled = [
         (f"garbled {part}, {seed}", lambda p=part, s=seed: block.garble(p, s)) for part in parts for seed in range(4)
     ]
