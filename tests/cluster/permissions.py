@@ -15,7 +15,6 @@ RARE = {
                ("watch", "pods"): "waits for pods",
                ("get", "pods/log"): "reads logs of running pods"},
     "arm": {("get", "pods"): "reads pods that do not acknowledge the plan",
-            ("get", "WORKLOAD"): "the named object is owned by the injected one",
             ("patch", "pods"): "annotates running pods", ("get", "pods/log"): "reads logs of running pods"},
     "disarm": {("get", "pods"): "reads pods that do not acknowledge the plan",
                ("get", "WORKLOAD"): "the named object is owned by the injected one",
