@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every name of ours that can appear in a cluster. What is not here is not ours, and is never removed.
+// Every name that cudafault uses in a cluster. restore and scan touch nothing else.
 #pragma once
 
 #include <string>
@@ -10,32 +10,32 @@ inline constexpr const char* kManager = "cudafault";  // field manager, and valu
 
 // Annotations and labels.
 inline constexpr const char* kInjected = "cudafault.dev/injected";  // on a workload: see InjectedMark in record.hpp
-inline constexpr const char* kNudge = "cudafault.dev/nudge";        // on a pod: makes the kubelet look at its volumes
+inline constexpr const char* kNudge = "cudafault.dev/nudge";  // on a pod: triggers the kubelet to sync its volumes
 inline constexpr const char* kManagedBy = "app.kubernetes.io/managed-by";
-inline constexpr const char* kRole = "cudafault.dev/role";  // kAnchorRole, kPlanRole or kLibraryRole
+inline constexpr const char* kRole = "cudafault.dev/role";  // value: kAnchorRole, kPlanRole or kLibraryRole
 inline constexpr const char* kAnchorRole = "anchor";
 inline constexpr const char* kPlanRole = "plan";
 inline constexpr const char* kLibraryRole = "library";
-inline constexpr const char* kWorkload = "cudafault.dev/workload";     // the hash of a workload
-inline constexpr const char* kCordon = "cudafault.dev/cordon";         // on a node: what it was before
+inline constexpr const char* kWorkload = "cudafault.dev/workload";     // value: the hash of a workload
+inline constexpr const char* kCordon = "cudafault.dev/cordon";         // on a node: its previous state
 inline constexpr const char* kChangedAt = "cudafault.dev/changed-at";  // on a plan
 inline constexpr const char* kChangedBy = "cudafault.dev/changed-by";  // on a plan
-inline constexpr const char* kPods = "cudafault.dev/pods";             // on a plan: a label selector of its pods
-inline constexpr const char* kKeyPrefix = "cudafault.dev/";  // of every annotation and label of cudafault's own
+inline constexpr const char* kPods = "cudafault.dev/pods";             // on a plan: the label selector of its pods
+inline constexpr const char* kKeyPrefix = "cudafault.dev/";            // prefix of cudafault's annotations and labels
 
-// Objects. A prefix is followed by the hash of a workload.
-inline constexpr const char* kAnchorPrefix = "cudafault-anchor-";    // ConfigMap: the record
-inline constexpr const char* kPlanPrefix = "cudafault-plan-";        // ConfigMap: the plan
-inline constexpr const char* kLibraryPrefix = "cudafault-library-";  // ConfigMap: see library()
+// Objects. The hash of a workload follows each prefix.
+inline constexpr const char* kAnchorPrefix = "cudafault-anchor-";    // ConfigMap that holds the record
+inline constexpr const char* kPlanPrefix = "cudafault-plan-";        // ConfigMap that holds the plan
+inline constexpr const char* kLibraryPrefix = "cudafault-library-";  // ConfigMap that holds the library: see library()
 inline constexpr const char* kLeasePrefix = "cudafault-";            // Lease
-inline constexpr const char* kArchitectures[] = {"amd64", "arm64"};  // as in the label kubernetes.io/arch
+inline constexpr const char* kArchitectures[] = {"amd64", "arm64"};  // values of the label kubernetes.io/arch
 inline std::string library(const std::string& hash, const std::string& architecture) {
     return kLibraryPrefix + hash + "-" + architecture;
 }
-inline constexpr const char* kDryRunPrefix = "cudafault-dry-run-";  // Pod, only ever in a dry run
+inline constexpr const char* kDryRunPrefix = "cudafault-dry-run-";  // Pod, used only in dry-run requests
 inline constexpr const char* kSourceConfigMap = "cuda-fault-injection-lib";
 
-// In pod templates. Those of delivery by source are the predecessor's names.
+// Names in pod templates. The names for delivery by source are those of the predecessor of cudafault.
 inline constexpr const char* kPlanVolume = "cudafault-plan";
 inline constexpr const char* kLibraryVolume = "cudafault-library";
 inline constexpr const char* kSourceVolume = "cuda-fault-lib-source";
@@ -51,8 +51,8 @@ inline constexpr const char* kLibraryFile = "libcudafault.so";
 
 // Environment variables.
 inline constexpr const char* kPreload = "LD_PRELOAD";
-inline constexpr const char* kPreloadBefore = "CUDAFAULT_LD_PRELOAD";  // holds the valueFrom of the user's LD_PRELOAD
-inline constexpr const char* kInjection = "CUDAFAULT_INJECTION";       // run and edition, as in InjectedMark
+inline constexpr const char* kPreloadBefore = "CUDAFAULT_LD_PRELOAD";  // holds the valueFrom of the original LD_PRELOAD
+inline constexpr const char* kInjection = "CUDAFAULT_INJECTION";       // the run and the edition, as in InjectedMark
 inline constexpr const char* kPlanFile = "CUDAFAULT_PLAN_FILE";
 inline constexpr const char* kLog = "CUDAFAULT_LOG";
 inline constexpr const char* kNode = "CUDAFAULT_NODE";

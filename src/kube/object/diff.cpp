@@ -15,9 +15,9 @@ namespace cudafault::kube {
 
 namespace {
 
-constexpr size_t kShown = 200;  // characters of a value
+constexpr size_t kShown = 200;  // shown characters of a value
 constexpr const char* kHidden = "(not shown)";
-// kubectl's copy of the object, with all its variables.
+// kubectl's copy of the object, which includes all environment variables.
 constexpr const char* kLastApplied = "kubectl.kubernetes.io/last-applied-configuration";
 
 bool has_password(const std::string& text) {
@@ -31,7 +31,7 @@ bool has_password(const std::string& text) {
     return sign != std::string::npos && is_secret_name(text.substr(0, sign));
 }
 
-// A copy that may be shown.
+// Returns a copy with secret values replaced.
 Json shown(const Json& value) {
     if (value.is_string()) return has_password(value.get<std::string>()) ? Json(kHidden) : value;
     if (!value.is_structured()) return value;
@@ -49,7 +49,7 @@ std::string text_of_value(const Json& value) {
     return text.size() <= kShown ? text : text.substr(0, kShown) + "...";
 }
 
-// By which field the items of both lists can be told, or nullptr.
+// Returns the key field that identifies the items of both lists, or nullptr.
 const char* key_of(const Json& before, const Json& after) {
     for (const char* key : {"mountPath", "manager", "name"}) {
         const auto has_unique = [&](const Json& list) {

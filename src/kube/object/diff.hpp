@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where two objects differ, in words that give no secret away.
+// Lists the differences of two objects without revealing secrets.
 #pragma once
 
 #include <optional>
@@ -12,15 +12,15 @@ namespace cudafault::kube {
 
 struct Difference {
     std::string object;
-    std::string path;                   // empty: the object as a whole
-    std::optional<std::string> before;  // as JSON, cut where it is long; nothing: it was not there
+    std::string path;                   // empty for the whole object
+    std::optional<std::string> before;  // JSON, shortened if long; nullopt if the field is missing
     std::optional<std::string> after;
 };
 
-// Items of lists are told by name or mountPath where all have one; their order counts.
+// Items of lists are matched by a key such as name or mountPath if all items have one. Their order counts as well.
 std::vector<Difference> differences(const std::string& object, const Json& before, const Json& after);
 
-// Whether the value of an environment variable of that name is better not shown.
+// True if the value of an environment variable with this name must not be shown.
 bool is_secret_name(const std::string& name);
 
 }  // namespace cudafault::kube

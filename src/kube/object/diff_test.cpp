@@ -14,7 +14,7 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
 
-// "path: before -> after"
+// Returns one text per difference: "path: before -> after".
 std::vector<std::string> texts(const Json& before, const Json& after) {
     std::vector<std::string> lines;
     for (const Difference& difference : differences("x", before, after)) {
@@ -26,17 +26,17 @@ std::vector<std::string> texts(const Json& before, const Json& after) {
 
 Json env(const Json& list) { return {{"containers", {{{"name", "main"}, {"env", list}}}}}; }
 
-TEST(Differences, NoneInEqualObjects) {
+TEST(Differences, EqualObjectsHaveNone) {
     EXPECT_THAT(texts(env(Json::array({variable("A", "1")})), env(Json::array({variable("A", "1")}))), IsEmpty());
 }
 
-TEST(Differences, OfFields) {
+TEST(Differences, ComparesFields) {
     EXPECT_THAT(
         texts({{"a", 1}, {"b", 2}, {"d", {{"x.y/z", "1"}}}}, {{"b", nullptr}, {"c", "new"}, {"d", {{"x.y/z", "2"}}}}),
         ElementsAre("a: 1 -> -", "b: 2 -> null", "c: - -> \"new\"", "d[x.y/z]: \"1\" -> \"2\""));
 }
 
-TEST(Differences, OfListsByName) {
+TEST(Differences, MatchesListItemsByName) {
     EXPECT_THAT(texts(env(Json::array({variable("A", "1"), variable("B", "1")})),
                       env(Json::array({variable("B", "2"), variable("C", "3")}))),
                 ElementsAre("containers[main].env[A]: {\"name\":\"A\",\"value\":\"1\"} -> -",
@@ -44,23 +44,23 @@ TEST(Differences, OfListsByName) {
                             "containers[main].env[C]: - -> {\"name\":\"C\",\"value\":\"3\"}"));
 }
 
-TEST(Differences, OfListsWithoutNames) {
+TEST(Differences, MatchesUnnamedListItemsByIndex) {
     EXPECT_THAT(texts({{"args", {"a", "b"}}}, {{"args", {"a", "c", "d"}}}),
                 ElementsAre("args[1]: \"b\" -> \"c\"", "args[2]: - -> \"d\""));
 }
 
-TEST(Differences, TheOrderCounts) {
+TEST(Differences, ReportsChangedOrder) {
     EXPECT_THAT(texts(env(Json::array({variable("A", "1"), variable("B", "1")})),
                       env(Json::array({variable("B", "1"), variable("A", "1")}))),
                 ElementsAre("containers[main].env (order): [\"A\",\"B\"] -> [\"B\",\"A\"]"));
 }
 
-TEST(Differences, AFieldIsNotNull) {
+TEST(Differences, NullDiffersFromMissingField) {
     EXPECT_THAT(texts({{"a", Json::array()}}, {{"a", nullptr}}), ElementsAre("a: [] -> null"));
     EXPECT_THAT(texts({{"a", Json::array()}}, Json::object()), ElementsAre("a: [] -> -"));
 }
 
-TEST(Differences, SecretsAreNotShown) {
+TEST(Differences, HidesSecrets) {
     EXPECT_THAT(
         texts(env(Json::array({variable("DB_PASSWORD", "old")})), env(Json::array({variable("DB_PASSWORD", "new")}))),
         ElementsAre("containers[main].env[DB_PASSWORD].value: (not shown) -> (not shown)"));
@@ -74,7 +74,7 @@ TEST(Differences, SecretsAreNotShown) {
     EXPECT_THAT(texts(applied, Json::object()), ElementsAre(Not(HasSubstr("hush"))));
 }
 
-TEST(Differences, LongValuesAreCut) {
+TEST(Differences, ShortensLongValues) {
     EXPECT_LT(texts({{"a", std::string(5000, 'x')}}, Json::object()).at(0).size(), 300u);
 }
 

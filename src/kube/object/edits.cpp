@@ -14,7 +14,7 @@ namespace {
 
 bool is_empty_container(const Json& value) { return value.is_structured() && value.empty(); }
 
-// Everywhere where `ours` says something, `there` says the same; what the server or others added does not matter.
+// True if `there` has every value of `ours`. Values added by the server or by other clients are ignored.
 bool holds(const Json& there, const Json& ours) {
     if (ours.is_object()) {
         return there.is_object() && std::all_of(ours.items().begin(), ours.items().end(), [&](const auto& field) {
@@ -47,7 +47,7 @@ void put_back(Json& object, const Edit& edit) {
 
 bool is_preload(const Path& at) { return at.last().is_item && at.last().value == names::kPreload; }
 
-// Others made LD_PRELOAD another one: takes our library out of theirs.
+// Removes cudafault's library from an LD_PRELOAD that another client has changed.
 void take_library_out(Json& item, const std::string& library) {
     const std::string value = text_at(item, {"value"});
     const std::string rest = without_library(value, library);
@@ -67,7 +67,7 @@ std::vector<Json> expressions_of(const Json& required) {
     return all;
 }
 
-// Others changed the affinity: takes the expressions out of it that we put there.
+// Removes the expressions added by cudafault from an affinity that another client has changed.
 void take_pin_out(Json& required, const Edit& edit) {
     const std::vector<Json> theirs = edit.was ? expressions_of(*edit.was) : std::vector<Json>{};
     const std::vector<Json> all = expressions_of(edit.now);
@@ -84,7 +84,7 @@ void take_pin_out(Json& required, const Edit& edit) {
     }
 }
 
-// Of what others changed meanwhile, only our part.
+// Removes only cudafault's part from a value that another client has changed.
 void take_our_part_out(Json& there, const Edit& edit, const std::string& library) {
     if (is_preload(edit.at)) take_library_out(there, library);
     if (is_pin(edit.at)) take_pin_out(there, edit);
@@ -104,9 +104,9 @@ void undo_edit(Undone& undone, const Edit& edit, const std::string& library) {
         if (edit.was) undone.kept.push_back(edit.at.text() + " was removed by somebody else meanwhile and stays away");
         return;
     }
-    // What was not there before and has a name of ours is ours, whatever has become of it.
+    // An item that cudafault created belongs to cudafault, even if it was changed since.
     const bool is_ours = !edit.was && edit.at.last().is_item && !is_preload(edit.at);
-    // An affinity may have got more beside our expressions, which would go with the whole.
+    // An affinity may contain more than cudafault's expressions. Replacing it as a whole would delete the additions.
     const bool is_as_ours = is_pin(edit.at) ? *there == edit.now : holds(*there, edit.now);
     if (is_ours || is_as_ours) return put_back(undone.object, edit);
     if (edit.was && *there == *edit.was) return;
@@ -196,7 +196,7 @@ std::string without_library(const std::string& preload, const std::string& libra
         if ((at > 0 && !is_separator(preload[at - 1])) || (end < preload.size() && !is_separator(preload[end]))) {
             continue;
         }
-        // One separator goes with it: the one behind, which we put there, or the one before.
+        // Also remove one separator: the following one, which cudafault added, or else the preceding one.
         if (end < preload.size()) return preload.substr(0, at) + preload.substr(end + 1);
         return preload.substr(0, at > 0 ? at - 1 : 0);
     }

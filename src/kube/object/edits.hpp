@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Changes to an object that know how to be taken back: exactly where nobody else changed the same place, and without
-// harm to others' edits where somebody did.
+// Reversible changes to an object. Undoing an edit restores the old value exactly, unless another client has changed
+// the same field; the other client's change is then kept.
 #pragma once
 
 #include <optional>
@@ -11,34 +11,34 @@
 
 namespace cudafault::kube {
 
-// When an edit is taken back.
+// When an edit is undone.
 enum class Phase {
-    kWithTemplate,  // in the patch that gives the pods their own template again
-    kAfterRollout,  // when no injected pod is left: strategy, history limit
+    kWithTemplate,  // in the patch that restores the pod template
+    kAfterRollout,  // when no injected pod is left; for example the strategy and the history limit
 };
 
 struct Edit {
     Path at;
-    std::optional<Json> was;  // nothing: it was not there
-    Json now;                 // an empty list or object, made to hold something, is taken back only while it is empty
+    std::optional<Json> was;  // nullopt if there was no value
+    Json now;                 // an empty list or object was created as a parent; it is undone only while it is empty
     Phase phase = Phase::kWithTemplate;
 
     Json json() const;
     static Edit from_json(const Json& json);  // throws Error
 };
 
-// Makes changes in an object and writes down each.
+// Changes an object and records each change.
 class Editor {
 public:
     explicit Editor(Json& object) : object_(object) {}
 
-    // Sets a field or replaces an item; parents that are missing are made. Nothing is written down if it is so already.
+    // Sets a field or replaces an item, and creates missing parents. Records nothing if the value is unchanged.
     void set(const Path& at, const Json& value);
 
-    // Adds an item to its list, behind the others, or before `next` if that is there.
+    // Adds an item to its list: before `next` if that item exists, or else at the end.
     void add(const Path& at, const Json& item, const std::optional<Path>& next = {});
 
-    void use_phase(Phase phase) { phase_ = phase; }  // for the edits that follow
+    void use_phase(Phase phase) { phase_ = phase; }  // applies to the edits that follow
 
     const Json& object() const { return object_; }
     const std::vector<Edit>& edits() const { return edits_; }
@@ -53,20 +53,20 @@ private:
 
 struct Undone {
     Json object;
-    std::vector<std::string> kept;  // sentences: what others changed meanwhile, left as they have it
+    std::vector<std::string> kept;  // sentences about changes of other clients that were kept
 };
 
-// Takes back the edits of one phase, the last first. `library` is the path that was put into LD_PRELOAD: where others
-// changed that variable meanwhile, only this is taken out.
+// Undoes the edits of one phase, the last edit first. `library` is the path that was added to LD_PRELOAD; only this
+// path is removed if another client has changed the variable.
 Undone undo(const Json& object, const std::vector<Edit>& edits, Phase phase, const std::string& library);
 
-// Whether what the edits put there is there; what others or the server added to it does not matter.
+// True if the object has the values that the edits set. Values added by the server or by other clients are ignored.
 bool are_in_place(const Json& object, const std::vector<Edit>& edits);
 
-// The values as the server has them, with its defaults: what `undo` compares with.
+// Updates the edits with the values that the server stored, including its defaults. `undo` compares with these values.
 void take_server_values(std::vector<Edit>& edits, const Json& from_server);
 
-// An LD_PRELOAD without one of its libraries; its separators are colons and spaces.
+// Returns LD_PRELOAD without one of its libraries. Its separators are colons and spaces.
 std::string without_library(const std::string& preload, const std::string& library);
 
 }  // namespace cudafault::kube

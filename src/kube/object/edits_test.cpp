@@ -49,7 +49,7 @@ protected:
     Editor editor;
 };
 
-TEST_F(Edits, AreAllTakenBack) {
+TEST_F(Edits, UndoRestoresObject) {
     inject();
     EXPECT_NE(object, kBefore);
     const Undone undone = undo_all(object);
@@ -57,7 +57,7 @@ TEST_F(Edits, AreAllTakenBack) {
     EXPECT_THAT(undone.kept, testing::IsEmpty());
 }
 
-TEST_F(Edits, SurviveTheRecord) {
+TEST_F(Edits, RoundTripThroughJson) {
     inject();
     std::vector<Edit> read;
     for (const Edit& edit : editor.edits()) read.push_back(Edit::from_json(Json::parse(edit.json().dump())));
@@ -65,7 +65,7 @@ TEST_F(Edits, SurviveTheRecord) {
     EXPECT_EQ(undo(half.object, read, Phase::kAfterRollout, kOurs).object, kBefore);
 }
 
-TEST_F(Edits, HaveTheirPhases) {
+TEST_F(Edits, UndoRevertsOnlyOnePhase) {
     inject();
     const Json half = undo(object, editor.edits(), Phase::kWithTemplate, kOurs).object;
     EXPECT_EQ(half["spec"]["containers"], kBefore["spec"]["containers"]);
@@ -73,26 +73,26 @@ TEST_F(Edits, HaveTheirPhases) {
     EXPECT_EQ(half["spec"]["revisionHistoryLimit"], 11);
 }
 
-TEST_F(Edits, AHelperStandsBeforeWhatUsesIt) {
+TEST_F(Edits, AddBeforeNextItem) {
     inject();
     EXPECT_EQ(object["spec"]["containers"][0]["env"][1]["name"], "HELPER");
     EXPECT_EQ(object["spec"]["containers"][0]["env"][2]["name"], "LD_PRELOAD");
 }
 
-TEST_F(Edits, AreTakenBackTwiceWithTheSameResult) {
+TEST_F(Edits, UndoIsIdempotent) {
     inject();
     const Undone once = undo_all(object);
     EXPECT_EQ(undo_all(once.object).object, kBefore);
 }
 
-TEST_F(Edits, DefaultsOfTheServerDoNotMatter) {
+TEST_F(Edits, UndoIgnoresServerDefaults) {
     inject();
     object["spec"]["volumes"][0]["defaultMode"] = 420;
     object["spec"]["affinity"]["nodeAffinity"]["x"] = 1;
     EXPECT_EQ(undo_all(object).object, kBefore);
 }
 
-TEST_F(Edits, WhatOthersAddedStays) {
+TEST_F(Edits, UndoKeepsAdditionsOfOtherClients) {
     inject();
     object["spec"]["containers"][0]["env"].push_back({{"name", "THEIRS"}, {"value", "t"}});
     object["spec"]["volumes"].push_back({{"name", "theirs"}});
@@ -104,7 +104,7 @@ TEST_F(Edits, WhatOthersAddedStays) {
     EXPECT_EQ(undo_all(object).object, expected);
 }
 
-TEST_F(Edits, OfAChangedPreloadOnlyOurPartGoes) {
+TEST_F(Edits, UndoRemovesOnlyLibraryFromChangedPreload) {
     inject();
     (*find(object, kPreload))["value"] = std::string(kOurs) + ":/user.so:/new.so";
     const Undone undone = undo_all(object);
@@ -112,7 +112,7 @@ TEST_F(Edits, OfAChangedPreloadOnlyOurPartGoes) {
     EXPECT_THAT(undone.kept, testing::ElementsAre(testing::HasSubstr("LD_PRELOAD")));
 }
 
-TEST_F(Edits, WhatOthersChangedIsKeptAndTold) {
+TEST_F(Edits, UndoKeepsAndReportsChangesOfOtherClients) {
     inject();
     object["spec"]["strategy"]["rollingUpdate"]["maxSurge"] = 5;
     const Undone undone = undo_all(object);
@@ -120,7 +120,7 @@ TEST_F(Edits, WhatOthersChangedIsKeptAndTold) {
     EXPECT_THAT(undone.kept, testing::ElementsAre(testing::HasSubstr("maxSurge was changed by somebody else")));
 }
 
-TEST_F(Edits, WhatOthersPutBackThemselvesIsFine) {
+TEST_F(Edits, UndoAcceptsValueRestoredByOtherClient) {
     inject();
     object = kBefore;
     const Undone undone = undo_all(object);
@@ -128,7 +128,7 @@ TEST_F(Edits, WhatOthersPutBackThemselvesIsFine) {
     EXPECT_THAT(undone.kept, testing::IsEmpty());
 }
 
-TEST_F(Edits, AContainerThatIsGoneIsNoTrouble) {
+TEST_F(Edits, UndoIgnoresRemovedContainer) {
     inject();
     object["spec"]["containers"] = Json::parse(R"([{"name": "new"}])");
     const Undone undone = undo_all(object);
@@ -136,13 +136,13 @@ TEST_F(Edits, AContainerThatIsGoneIsNoTrouble) {
     EXPECT_THAT(undone.kept, testing::ElementsAre(testing::HasSubstr("was removed by somebody else")));
 }
 
-TEST_F(Edits, ANullListIsANullListAgain) {
+TEST_F(Edits, UndoRestoresNullList) {
     editor.add(Path{"spec", "tolerations"}.item("t", "key"), {{"key", "t"}});
     EXPECT_TRUE(object["spec"]["tolerations"].is_array());
     EXPECT_EQ(undo_all(object).object, kBefore);
 }
 
-TEST_F(Edits, OfAChangedAffinityOnlyOurPinGoes) {
+TEST_F(Edits, UndoRemovesOnlyPinFromChangedAffinity) {
     const Path required = Path{"spec", "affinity", "nodeAffinity"} / "requiredDuringSchedulingIgnoredDuringExecution";
     const auto terms = [](std::vector<const char*> values) {
         Json expressions = Json::array();
@@ -168,11 +168,11 @@ TEST_F(Edits, OfAChangedAffinityOnlyOurPinGoes) {
     EXPECT_EQ(beside.kept.size(), 1u);
 }
 
-TEST_F(Edits, RefuseToMakeAnItem) {
+TEST_F(Edits, SetThrowsIfParentItemIsMissing) {
     EXPECT_THROW(editor.set(Path{"spec", "containers"}.item("no") / "env", Json::array()), Error);
 }
 
-TEST(WithoutLibrary, TakesOneSeparatorToo) {
+TEST(WithoutLibrary, RemovesOneSeparator) {
     EXPECT_EQ(without_library("/o.so", "/o.so"), "");
     EXPECT_EQ(without_library("/o.so:/u.so", "/o.so"), "/u.so");
     EXPECT_EQ(without_library("/u.so /o.so", "/o.so"), "/u.so");

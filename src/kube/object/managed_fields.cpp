@@ -11,8 +11,8 @@ namespace cudafault::kube {
 
 namespace {
 
-// Sets of fields are trees: {"f:spec": {"f:replicas": {}, "f:template": {...}}}. A field without fields is owned
-// itself; so is one that has "." beside them.
+// Returns the fields that are in both sets. A set is a tree: {"f:spec": {"f:replicas": {}, "f:template": {...}}}. A
+// field is owned itself if it has no subfields, or if "." is among them.
 Json common(const Json& one, const Json& other) {
     Json both = Json::object();
     if (!one.is_object() || !other.is_object()) return both;
@@ -22,7 +22,7 @@ Json common(const Json& one, const Json& other) {
         Json below = common(value, *same);
         if (!below.empty() || (value.empty() && same->empty())) both[key] = std::move(below);
     }
-    // The parent went with its last field.
+    // The server removed the parent's "." together with its last field.
     if (!both.empty() && one.contains(".")) both["."] = Json::object();
     return both;
 }
@@ -69,7 +69,7 @@ std::optional<Json> given_back(const Json& now, const Json& before) {
             list.back()["fieldsV1"] = taken;
         }
     }
-    if (list.empty()) return {};  // the server would take an empty list for a wish to forget all owners
+    if (list.empty()) return {};  // an empty list asks the server to remove all managed fields
     return list;
 }
 

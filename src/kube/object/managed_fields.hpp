@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who owns which field, as the API server keeps it. A value that was replaced and put back is owned by who put it back;
-// this gives it to whom it belonged.
+// Restores the ownership of fields (metadata.managedFields). The API server assigns a value that was replaced and
+// restored to the client that restored it; given_back assigns it to its previous manager.
 #pragma once
 
 #include <optional>
@@ -9,8 +9,9 @@
 
 namespace cudafault::kube {
 
-// The list as it has to be: without our entry, and with what we took from the others back in theirs. What they changed
-// meanwhile stays. Nothing if we own nothing. `now` and `before` are metadata.managedFields.
+// Returns the list without cudafault's entry, in which the fields that cudafault took over belong to their previous
+// managers. Changes that other managers have made since are kept. Returns nullopt if cudafault owns no field. `now` and
+// `before` are values of metadata.managedFields.
 std::optional<Json> given_back(const Json& now, const Json& before);
 
 }  // namespace cudafault::kube

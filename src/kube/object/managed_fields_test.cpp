@@ -17,18 +17,18 @@ Json entry(const char* manager, const char* fields, const char* operation = "Upd
 const Json kUser =
     entry("kubectl", R"({"f:spec": {"f:replicas": {}, "f:strategy": {"f:type": {}, "f:maxSurge": {}}}})");
 
-TEST(ManagedFields, WithoutAnEntryOfOursThereIsNothingToDo) {
+TEST(ManagedFields, NulloptWithoutOwnEntry) {
     EXPECT_FALSE(given_back(Json{kUser}, Json{kUser}));
     EXPECT_FALSE(given_back(nullptr, nullptr));
 }
 
-TEST(ManagedFields, WhatWasTakenComesBack) {
+TEST(ManagedFields, RestoresPreviousManager) {
     const Json now = {entry("kubectl", R"({"f:spec": {"f:replicas": {}, "f:strategy": {"f:type": {}}}})"),
                       entry("cudafault", R"({"f:spec": {"f:strategy": {"f:maxSurge": {}}}})")};
     EXPECT_EQ(given_back(now, Json{kUser}), Json{kUser});
 }
 
-TEST(ManagedFields, WhatTheyChangedMeanwhileStays) {
+TEST(ManagedFields, KeepsLaterChangesOfOtherManagers) {
     const Json now = {entry("kubectl", R"({"f:spec": {"f:paused": {}, "f:strategy": {"f:type": {}}}})"),
                       entry("cudafault", R"({"f:spec": {"f:strategy": {"f:maxSurge": {}}}})"),
                       entry("new", R"({"f:x": {}})")};
@@ -38,13 +38,13 @@ TEST(ManagedFields, WhatTheyChangedMeanwhileStays) {
     EXPECT_EQ(given_back(now, Json{kUser}), expected);
 }
 
-TEST(ManagedFields, AManagerWithNothingLeftComesBackWhole) {
+TEST(ManagedFields, RestoresManagerThatLostAllFields) {
     const Json was = entry("helm", R"({"f:spec": {"f:maxSurge": {}}})", "Apply");
     const Json now = {entry("kubectl", R"({"f:a": {}})"), entry("cudafault", R"({"f:spec": {"f:maxSurge": {}}})")};
     EXPECT_EQ(given_back(now, Json{was}), (Json{entry("kubectl", R"({"f:a": {}})"), was}));
 }
 
-TEST(ManagedFields, AnEmptyListIsNeverSent) {
+TEST(ManagedFields, EmptyListIsNeverReturned) {
     EXPECT_FALSE(given_back(Json{entry("cudafault", R"({"f:a": {}})")}, Json::array()));
 }
 

@@ -8,7 +8,7 @@
 
 namespace cudafault::kube {
 
-// Whether one of the texts in it, at any depth, is that one.
+// True if a string in `value`, at any depth, equals `text`.
 inline bool mentions(const Json& value, const std::string& text) {
     if (value.is_string()) return value == text;
     return value.is_structured() &&

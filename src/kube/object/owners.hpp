@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which object keeps another.
+// Reads and creates owner references.
 #pragma once
 
 #include <optional>
@@ -10,19 +10,19 @@
 
 namespace cudafault::kube {
 
-inline constexpr int kMostOwners = 10;  // levels of controllers above an object; more are taken for a cycle
+inline constexpr int kMostOwners = 10;  // the limit of controller levels above an object; more are treated as a cycle
 
-// The owner reference whose `controller` is true; nothing if there is none. A Node, which "owns" the mirrors of static
-// pods, does not count. The resource of the result has no plural: see Resource.
+// Returns the owner reference whose `controller` is true, or nullopt. Ignores a Node, which is the controller of the
+// mirror pods of static pods. The resource of the result has no plural: see Resource.
 std::optional<ObjectRef> controller_of(const Json& object);
 
-// The first owner reference, controller or not: of an object that cudafault created, its workload.
+// Returns the first owner reference, controller or not. For an object that cudafault created, this is the workload.
 std::optional<ObjectRef> first_owner_of(const Json& object);
 
-// True if one of the owner references, controller or not, has that UID.
+// True if an owner reference, controller or not, has that UID.
 bool is_owned_by(const Json& object, const std::string& uid);
 
-// An item of metadata.ownerReferences: the garbage collector deletes the object that carries it after its owner.
+// Returns an item for metadata.ownerReferences. The garbage collector deletes the dependent object after its owner.
 Json owner_reference(const ObjectRef& owner);
 
 std::string uid_of(const Json& object);

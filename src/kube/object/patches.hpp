@@ -5,7 +5,8 @@
 
 namespace cudafault::kube {
 
-// From the object as it was read to what it shall be, refused by the server if it has changed meanwhile.
+// Returns a patch that changes `before`, as read from the server, to `after`. The server rejects it if the object was
+// changed since.
 JsonPatch patch_between(const Json& before, const Json& after);
 
 }  // namespace cudafault::kube

@@ -15,7 +15,7 @@ Json object_with(const Json& spec) {
     return object;
 }
 
-TEST(Patches, MakeOneOfTheOther) {
+TEST(Patches, ChangeBeforeToAfter) {
     const Workload workload = deployment_of_pod({{"volumes", {{{"name", "a/b~c"}}, {{"name", "d"}}}}});
     const Json injected =
         inject_into(workload, choose_containers(workload, {"*"}), source_injection(), is_there).object;
@@ -23,13 +23,13 @@ TEST(Patches, MakeOneOfTheOther) {
     EXPECT_EQ(injected.patch(patch_between(injected, workload.object).operations()), workload.object);
 }
 
-TEST(Patches, RemoveFieldsAndItemsOfLists) {
+TEST(Patches, RemoveFieldsAndListItems) {
     const Json before = object_with({{"list", {1, 2, 3, 4}}, {"gone", {{"a", 1}}}, {"a/b", {{"~", 1}}}});
     const Json after = object_with({{"list", {1, 4}}, {"a/b", {{"~", nullptr}}}});
     EXPECT_EQ(before.patch(patch_between(before, after).operations()), after);
 }
 
-TEST(Patches, AreForTheObjectThatWasReadAndNoOther) {
+TEST(Patches, RequireUnchangedObject) {
     const Json before = object_with({{"replicas", 1}}), after = object_with({{"replicas", 2}});
     const Json operations = patch_between(before, after).operations();
     Json recreated = before;

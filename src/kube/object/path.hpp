@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Places in objects. Items of lists are told by a key of theirs, as the API server does, and not by their index, which
-// other people's edits move.
+// Locations in objects. List items are identified by a key field, as in the API server, and not by their index, which
+// changes when other clients edit the list.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@
 namespace cudafault::kube {
 
 struct Step {
-    std::string field;  // of an object; or the key field of a list's items: name, mountPath, groupName
+    std::string field;  // of an object; or the key field of list items: name, mountPath, groupName
     std::string value;  // the item whose key field has this value
     bool is_item = false;
 
@@ -33,7 +33,7 @@ public:
 
     std::string text() const;  // spec.containers[main].env[LD_PRELOAD]
 
-    // Fields as texts, items as {"name": "main"}.
+    // Returns an array with fields as strings and items as {"name": "main"}.
     Json json() const;
     static Path from_json(const Json& json);  // throws Error
 
@@ -43,17 +43,18 @@ private:
     std::vector<Step> steps_;
 };
 
-// nullptr if there is nothing. Of several items with one key the last, which is the one that counts in `env`.
+// Returns nullptr if there is no value. If several items have the same key, returns the last one, which is the
+// effective one in `env`.
 const Json* find(const Json& object, const Path& path);
 Json* find(Json& object, const Path& path);
 
-// The text there, or `otherwise` if there is none.
+// Returns the string at the path, or `otherwise` if there is none.
 std::string text_at(const Json& object, const Path& path, const std::string& otherwise = "");
 
-// The list there, or an empty one if there is no list.
+// Returns the list at the path, or an empty list if there is none.
 const Json& items_at(const Json& object, const Path& path);
 
-// The integer there, or `otherwise` if there is none.
+// Returns the integer at the path, or `otherwise` if there is none.
 int64_t number_at(const Json& object, const Path& path, int64_t otherwise = 0);
 
 }  // namespace cudafault::kube

@@ -19,11 +19,9 @@ TEST(Path, FindsFieldsAndItems) {
     EXPECT_EQ(text_at(kObject, kMain / "name"), "main");
 }
 
-TEST(Path, OfSeveralItemsWithOneKeyTheLastCounts) {
-    EXPECT_EQ(text_at(kObject, (kMain / "env").item("A") / "value"), "2");
-}
+TEST(Path, LastOfSeveralItemsWithSameKeyWins) { EXPECT_EQ(text_at(kObject, (kMain / "env").item("A") / "value"), "2"); }
 
-TEST(Path, WhatIsMissingIsNothing) {
+TEST(Path, MissingValueIsNullptr) {
     EXPECT_EQ(find(kObject, kMain / "image"), nullptr);
     EXPECT_EQ(find(kObject, Path{"spec", "containers"}.item("other")), nullptr);
     EXPECT_EQ(find(kObject, Path{"spec", "containers", "name"}), nullptr);
@@ -31,7 +29,7 @@ TEST(Path, WhatIsMissingIsNothing) {
     EXPECT_EQ(text_at(kObject, kMain / "env", "no text"), "no text");
 }
 
-TEST(Path, OnlyIntegersAreNumbers) {
+TEST(Path, NumberAtAcceptsOnlyIntegers) {
     const Json object = {{"count", 3}, {"part", 1.5}, {"text", "3"}};
     EXPECT_EQ(number_at(object, {"count"}), 3);
     EXPECT_EQ(number_at(object, {"part"}, 7), 7);
@@ -39,19 +37,19 @@ TEST(Path, OnlyIntegersAreNumbers) {
     EXPECT_EQ(number_at(object, {"none"}), 0);
 }
 
-TEST(Path, IsTheSameAfterJson) {
+TEST(Path, RoundTripsThroughJson) {
     const Path path = (kMain / "volumeMounts").item("/a/b", "mountPath");
     EXPECT_EQ(Path::from_json(path.json()), path);
     EXPECT_EQ(path.json().dump(), R"(["spec","containers",{"name":"main"},"volumeMounts",{"mountPath":"/a/b"}])");
 }
 
-TEST(Path, RefusesWhatIsNoPath) {
+TEST(Path, RejectsInvalidJson) {
     for (const char* text : {"{}", "[1]", R"([{"a":"b","c":"d"}])", R"([{"a":1}])", "null"}) {
         EXPECT_THROW(Path::from_json(Json::parse(text)), Error) << text;
     }
 }
 
-TEST(Path, ReadsAsPeopleWriteIt) {
+TEST(Path, FormatsAsText) {
     EXPECT_EQ((kMain / "env").item("LD_PRELOAD").text(), "spec.containers[main].env[LD_PRELOAD]");
 }
 

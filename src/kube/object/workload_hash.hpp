@@ -7,8 +7,9 @@
 
 namespace cudafault::kube {
 
-// 10 hex digits of namespace, group, kind and name. Names the objects that cudafault creates for a workload, so it is
-// the same in every version of cudafault, of the workload's API, and after the workload was deleted and created again.
+// Returns 10 hex digits computed from namespace, group, kind and name. The hash names the objects that cudafault
+// creates for a workload. It is therefore the same in every version of cudafault and of the workload's API, and after
+// the workload was deleted and created again.
 std::string workload_hash(const ObjectRef& workload);
 
 }  // namespace cudafault::kube

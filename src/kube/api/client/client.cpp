@@ -34,7 +34,7 @@ Json delete_options(const DeleteOptions& options) {
     return body;
 }
 
-// Items of a typed list come without them.
+// Sets apiVersion and kind, which the items of a typed list lack.
 void name_kind(Json& item, const std::string& api_version, const std::string& list_kind) {
     constexpr std::string_view suffix = "List";
     if (!item.is_object()) return;
@@ -71,7 +71,7 @@ Call log_call(const std::string& in_namespace, const std::string& pod, const Log
     return call;
 }
 
-// One line and nothing else.
+// True if the log is only the one-line message that the API server sends when the kubelet cannot read the log.
 bool is_excuse(const std::string& log) {
     return log.starts_with("unable to retrieve container logs for ") && log.find('\n') >= log.size() - 1;
 }

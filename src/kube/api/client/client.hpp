@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Objects of the API server, as raw JSON: no field that this program does not know is ever lost. Every call throws what
-// Session::send throws, above all ApiError.
+// Reads and writes API objects as raw JSON, so that fields unknown to this program are preserved. Every call throws
+// what Session::send throws, ApiError in particular.
 #pragma once
 
 #include <chrono>
@@ -23,18 +23,18 @@ struct ListOptions {
     std::string label_selector = {};
     std::string field_selector = {};
     int page_size = 500;
-    bool metadata_only = false;  // of each object nothing but its metadata is sent
+    bool metadata_only = false;  // request only the metadata of each object
 };
 
-// Some of the objects of a list, each with its apiVersion and kind.
+// Part of a list. Each object has its apiVersion and kind.
 struct Page {
     std::vector<Json> items;
-    bool is_first;                 // of the list, or of a new start: what earlier pages held counts no more
-    std::string resource_version;  // of the whole list; a watch goes on from here
+    bool is_first;                 // of the list, or of a restarted list: discard the objects of earlier pages
+    std::string resource_version;  // of the whole list; a watch can start from it
 };
 
 struct WriteOptions {
-    bool dry_run = false;  // everything is checked by the server, admission included, and nothing is kept
+    bool dry_run = false;  // the server validates the request, including admission, but stores nothing
     std::string field_manager = "cudafault";
 };
 
@@ -45,15 +45,15 @@ inline WriteOptions dry_run() {
 }
 
 struct DeleteOptions {
-    std::string uid;  // these two have to be the object's, if given
+    std::string uid;  // uid and resource_version are preconditions, not checked if empty
     std::string resource_version;
     std::optional<int> grace_period_seconds;
     bool dry_run = false;
 };
 
 struct LogOptions {
-    std::string container;  // may be empty in a pod of one
-    bool previous = false;  // of the instance before the last restart
+    std::string container;  // may be empty if the pod has one container
+    bool previous = false;  // the log of the instance before the last restart
     bool timestamps = false;
     std::optional<int> tail_lines;
     std::optional<int> since_seconds;
@@ -65,41 +65,42 @@ public:
     explicit Client(Session& session) : session_(session) {}
 
     Json get(const ObjectRef& ref);
-    std::optional<Json> find(const ObjectRef& ref);  // nothing if it is not there
+    std::optional<Json> find(const ObjectRef& ref);  // nullopt if not found
 
-    // Page by page, in bounded memory. A continue token that ran out (410) begins the list anew, at most five times.
+    // Lists page by page, in bounded memory. Restarts the list if the continue token expires (410), at most five times.
     void list(const Collection& collection, const ListOptions& options, const std::function<void(Page)>& on_page);
 
-    // All objects of the list together; `list` where memory has to stay bounded.
+    // Returns all objects of the list. Use `list` where memory has to stay bounded.
     std::vector<Json> list_all(const Collection& collection, const ListOptions& options = {});
 
-    // The namespace is the object's own. Gives what the server made of it.
+    // Creates the object in the namespace that its metadata names. Returns the object as the server stored it.
     Json create(const Resource& resource, const Json& object, const WriteOptions& options = {});
 
     Json patch(const ObjectRef& ref, const JsonPatch& patch, const WriteOptions& options = {});
     Json merge_patch(const ObjectRef& ref, const Json& patch, const WriteOptions& options = {});
 
-    // Gives the object as it ends, or a Status if it is gone. 409 if the preconditions do not hold.
+    // Returns the deleted object in its last state, or a Status. Throws a 409 ApiError if the preconditions do not
+    // hold.
     Json remove(const ObjectRef& ref, const DeleteOptions& options = {});
 
-    // ApiError::is_disruption_budget if a budget does not allow it now: that is not tried again here.
+    // Throws an ApiError with is_disruption_budget() if a budget does not allow the eviction now, and does not retry.
     Json evict(const std::string& in_namespace, const std::string& pod, const DeleteOptions& options = {});
 
-    // Nothing if the kubelet cannot get it any more, which the API server reports with a 200 and a sentence in place of
-    // the log. Bytes that are no UTF-8 come as they are.
+    // Returns nullopt if the kubelet no longer has the log; the API server then answers 200 with a message in place of
+    // the log. Bytes that are invalid UTF-8 are returned unchanged.
     std::optional<std::string> log(const std::string& in_namespace, const std::string& pod, const LogOptions& options);
 
     Session& session() { return session_; }
 
 private:
-    // Nothing if the continue token `next` has expired.
+    // Returns nullopt if the continue token `next` has expired.
     std::optional<Json> list_page(const Collection& collection, const ListOptions& options, const std::string& next);
     Json write(Call call, const WriteOptions& options);
 
     Session& session_;
 };
 
-// The query of a list or a watch.
+// Returns the query parameters of a list or a watch.
 Query selection(const ListOptions& options);
 
 }  // namespace cudafault::kube

@@ -27,7 +27,7 @@ protected:
     Client client() { return Client(session()); }
     Json sent(size_t index) const { return Json::parse(seen(index).body); }
 
-    // Names of all items a list gives, starts marked.
+    // Returns the names of all listed items, and marks where a list starts.
     std::vector<std::string> names(const ListOptions& list_options = {}) {
         std::vector<std::string> found;
         client().list({kDeployments, "ns"}, list_options, [&](const Page& page) {
@@ -48,7 +48,7 @@ protected:
     std::string version;
 };
 
-TEST(Paths, OfObjectsAndCollections) {
+TEST(Paths, ObjectAndCollectionPaths) {
     EXPECT_EQ(path_of(kWeb), kWebPath);
     EXPECT_EQ(path_of(kWeb, "scale"), kWebPath + "/scale");
     EXPECT_EQ(path_of(ObjectRef{kNodes, "ignored", "n1"}), "/api/v1/nodes/n1");
@@ -58,12 +58,12 @@ TEST(Paths, OfObjectsAndCollections) {
     EXPECT_THROW(path_of(ObjectRef{kDeployments, "", "web"}), Error);
 }
 
-TEST_F(ClientTest, GetKeepsEveryField) {
+TEST_F(ClientTest, GetPreservesUnknownFields) {
     responder.on("GET", kWebPath, {json_answer(kUnknown)});
     EXPECT_EQ(client().get(kWeb), kUnknown);
 }
 
-TEST_F(ClientTest, FindGivesNothingOnlyFor404) {
+TEST_F(ClientTest, FindReturnsNulloptOnlyFor404) {
     responder.on("GET", kWebPath,
                  {status_answer(404, "NotFound"), status_answer(403, "Forbidden"), json_answer(kUnknown)});
     EXPECT_FALSE(client().find(kWeb));
@@ -71,7 +71,7 @@ TEST_F(ClientTest, FindGivesNothingOnlyFor404) {
     EXPECT_EQ(client().find(kWeb), kUnknown);
 }
 
-TEST_F(ClientTest, ListsPageByPage) {
+TEST_F(ClientTest, ListFollowsContinueTokens) {
     responder.on("GET", kListPath + "?labelSelector=a%3Db&fieldSelector=c%3Dd&limit=2", {page("one", "n/1")});
     responder.on("GET", kListPath + "?labelSelector=a%3Db&fieldSelector=c%3Dd&limit=2&continue=n%2F1",
                  {page("two", "")});
@@ -79,7 +79,7 @@ TEST_F(ClientTest, ListsPageByPage) {
     EXPECT_EQ(version, "7");
 }
 
-TEST_F(ClientTest, ListsMetadataOnly) {
+TEST_F(ClientTest, ListRequestsMetadataOnly) {
     responder.on("GET", kListPath, {page("one", "")});
     ListOptions list_options;
     EXPECT_THAT(names(list_options), ElementsAre("start", "one"));
@@ -89,7 +89,7 @@ TEST_F(ClientTest, ListsMetadataOnly) {
     EXPECT_EQ(seen(1).header("accept"), "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1");
 }
 
-TEST_F(ClientTest, ListItemsGetTheirKind) {
+TEST_F(ClientTest, ListSetsKindOfItems) {
     Answer answer = page("one", "");
     responder.on("GET", kListPath, {answer});
     client().list({kDeployments, "ns"}, {}, [](const Page& got) {
@@ -106,32 +106,32 @@ TEST_F(ClientTest, ListItemsGetTheirKind) {
     });
 }
 
-TEST_F(ClientTest, AnEmptyListIsOnePage) {
+TEST_F(ClientTest, EmptyListIsOnePage) {
     responder.on("GET", kListPath, {json_answer({{"kind", "DeploymentList"}, {"items", nullptr}})});
     EXPECT_THAT(names(), ElementsAre("start"));
 }
 
-TEST_F(ClientTest, AnExpiredContinueBeginsAnew) {
+TEST_F(ClientTest, ExpiredContinueTokenRestartsList) {
     responder.on("GET", kListPath + "?limit=500", {page("one", "n1"), page("one again", "n2")});
     responder.on("GET", kListPath + "?limit=500&continue=n1", {status_answer(410, "Expired")});
     responder.on("GET", kListPath + "?limit=500&continue=n2", {page("two", "")});
     EXPECT_THAT(names(), ElementsAre("start", "one", "start", "one again", "two"));
 }
 
-TEST_F(ClientTest, AListBeginsFiveTimesAtMost) {
+TEST_F(ClientTest, ListRestartsAtMostFiveTimes) {
     responder.on("GET", kListPath + "?limit=500", {page("one", "n1")});
     responder.on("GET", kListPath + "?limit=500&continue=n1", {status_answer(410, "Expired")});
     EXPECT_THROW(names(), Error);
     EXPECT_EQ(requests(), 10u);
 }
 
-TEST_F(ClientTest, A410OfTheFirstPageIsAnError) {
+TEST_F(ClientTest, Status410ForFirstPageIsAnError) {
     responder.on("GET", kListPath, {status_answer(410, "Expired")});
     EXPECT_THROW(names(), ApiError);
     EXPECT_EQ(requests(), 1u);
 }
 
-TEST_F(ClientTest, Create) {
+TEST_F(ClientTest, CreateSendsObject) {
     Json object = kUnknown;
     object["metadata"]["namespace"] = "ns";
     responder.on("POST", kListPath + "?fieldManager=cudafault", {json_answer(object)});
@@ -140,12 +140,12 @@ TEST_F(ClientTest, Create) {
     EXPECT_EQ(seen(0).header("content-type"), "application/json");
 }
 
-TEST_F(ClientTest, CreateWithoutANamespace) {
+TEST_F(ClientTest, CreateClusterScopedObject) {
     responder.on("POST", "/api/v1/nodes", {json_answer(kUnknown)});
     EXPECT_EQ(client().create(kNodes, kUnknown), kUnknown);
 }
 
-TEST_F(ClientTest, DryRunAndItsKin) {
+TEST_F(ClientTest, WriteOptionsAreSent) {
     responder.on("POST", kListPath + "?dryRun=All&fieldManager=me", {json_answer(kUnknown)});
     Json object = kUnknown;
     object["metadata"]["namespace"] = "ns";
@@ -167,7 +167,7 @@ TEST_F(ClientTest, ErrorsNameTheObject) {
     }
 }
 
-TEST_F(ClientTest, JsonPatchWithGuards) {
+TEST_F(ClientTest, JsonPatchWithTests) {
     responder.on("PATCH", kWebPath + "?fieldManager=cudafault", {json_answer(kUnknown), status_answer(422, "Invalid")});
     JsonPatch patch;
     patch.test("/spec/replicas", 1).replace("/spec/replicas", 2);
@@ -190,7 +190,7 @@ TEST_F(ClientTest, MergePatch) {
     EXPECT_EQ(seen(0).header("content-type"), "application/merge-patch+json");
 }
 
-TEST_F(ClientTest, RemoveWithPreconditions) {
+TEST_F(ClientTest, RemoveSendsPreconditions) {
     responder.on("DELETE", kWebPath, {json_answer(kUnknown)});
     EXPECT_EQ(client().remove(kWeb), kUnknown);
     EXPECT_EQ(sent(0), Json({{"apiVersion", "v1"}, {"kind", "DeleteOptions"}}));
@@ -202,7 +202,7 @@ TEST_F(ClientTest, RemoveWithPreconditions) {
                              {"dryRun", {"All"}}}));
 }
 
-TEST_F(ClientTest, Evict) {
+TEST_F(ClientTest, EvictPostsEviction) {
     responder.on("POST", "/api/v1/namespaces/ns/pods/p/eviction", {json_answer({{"kind", "Status"}})});
     DeleteOptions delete_options;
     delete_options.uid = "u";
@@ -214,7 +214,7 @@ TEST_F(ClientTest, Evict) {
     EXPECT_EQ(body["deleteOptions"]["preconditions"]["uid"], "u");
 }
 
-TEST_F(ClientTest, ABudgetsRefusalIsNotTriedAgain) {
+TEST_F(ClientTest, DisruptionBudgetErrorIsNotRetried) {
     Answer answer = with_header(status_answer(429, "TooManyRequests"), "Retry-After", "10");
     Json status = Json::parse(answer.body);
     status["details"] = {{"causes", {{{"reason", "DisruptionBudget"}, {"message", "needs 2 healthy pods"}}}}};
@@ -237,7 +237,7 @@ Answer text(const std::string& body) {
     return answer;
 }
 
-TEST_F(ClientTest, Log) {
+TEST_F(ClientTest, LogReturnsRawBytes) {
     responder.on("GET", kLogPath, {text("a\nb\xff\n")});
     EXPECT_EQ(client().log("ns", "p", {}), "a\nb\xff\n");
     EXPECT_EQ(seen(0).target, kLogPath);
@@ -251,7 +251,7 @@ TEST_F(ClientTest, LogOptionsAreSent) {
               kLogPath + "?container=main&previous=true&timestamps=true&tailLines=10&sinceSeconds=60&limitBytes=1000");
 }
 
-TEST_F(ClientTest, AnExcuseIsNoLog) {
+TEST_F(ClientTest, UnavailableLogIsNullopt) {
     responder.on("GET", kLogPath,
                  {text("unable to retrieve container logs for me\nsays the program\n"),
                   text("unable to retrieve container logs for containerd://12ab")});

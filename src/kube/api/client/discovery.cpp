@@ -38,7 +38,7 @@ bool answers_to(const Resource& resource, const std::string& word) {
            std::any_of(resource.short_names.begin(), resource.short_names.end(), same);
 }
 
-// Of an APIResourceList, in which a subresource is an entry "plural/subresource" of its own.
+// Parses an APIResourceList, in which each subresource has its own entry "plural/subresource".
 std::vector<Resource> parse_resources(const Json& document, const std::string& group, const std::string& version) {
     std::vector<Resource> resources;
     for (const Json& item : value_at(document, "resources")) {
@@ -68,7 +68,7 @@ std::vector<Resource> parse_resources(const Json& document, const std::string& g
     return resources;
 }
 
-// Of one version in an APIGroupDiscoveryList.
+// Parses one version of an APIGroupDiscoveryList.
 std::vector<Resource> parse_aggregated(const Json& entry, const std::string& group, const std::string& version) {
     std::vector<Resource> resources;
     for (const Json& item : value_at(entry, "resources")) {
@@ -115,7 +115,7 @@ void Discovery::load_aggregated(const Json& list) {
         for (const Json& entry : value_at(item, "versions")) {
             const GroupVersion at{group, text_at(entry, "version")};
             group_versions_->push_back(at);
-            if (text_at(entry, "freshness") == "Stale") continue;  // asked for by itself when it is needed
+            if (text_at(entry, "freshness") == "Stale") continue;  // requested separately when it is needed
             resources_[at.api_version()] = parse_aggregated(entry, group, at.version);
         }
     }
@@ -162,7 +162,7 @@ const std::vector<Resource>* Discovery::resources_of(const GroupVersion& at) {
     } catch (const ApiError& error) {
         if (error.is_not_found()) return nullptr;
         if (error.code < 500) throw;
-        // An aggregated API whose server is down must not hide all the others.
+        // An unavailable aggregated API must not hide the other APIs.
         unavailable_.push_back(api_version);
         return nullptr;
     }

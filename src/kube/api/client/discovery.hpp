@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which resources the API server serves. What it said once is remembered; what is not found is asked for again, since a
-// CustomResourceDefinition may have come meanwhile.
+// Finds the resources that the API server serves. Found resources are cached. A resource that is not in the cache is
+// requested again, since a CustomResourceDefinition may have been added.
 #pragma once
 
 #include <map>
@@ -18,15 +18,16 @@ class Discovery {
 public:
     explicit Discovery(Session& session) : session_(session) {}
 
-    // One request, the first time. Nothing if the server does not serve it.
+    // Sends one request on the first call. Returns nullopt if the server does not serve the kind.
     std::optional<Resource> find(const std::string& api_version, const std::string& kind);
 
-    // By what a user types: kind, plural, singular or short name in any case, optionally with .group or .version.group,
-    // in the server's order of groups and versions. Two requests, or one per version where the server has no aggregated
-    // discovery. Throws Error if there is none, and names the groups that could not be asked.
+    // Resolves a word from the command line: a kind, plural, singular or short name in any case, optionally with .group
+    // or .version.group. The first match in the server's order of groups and versions wins. Sends two requests, or one
+    // per version if the server lacks aggregated discovery. Throws Error if nothing matches; the message names the
+    // groups that were unavailable.
     Resource resolve(const std::string& word);
 
-    // Preferred versions first. The core group is "".
+    // Returns the versions of a group, preferred version first. The core group is "".
     std::vector<std::string> versions_of(const std::string& group);
 
 private:
@@ -46,7 +47,7 @@ private:
     Session& session_;
     std::optional<std::vector<GroupVersion>> group_versions_;
     std::map<std::string, std::vector<Resource>> resources_;  // by apiVersion
-    std::vector<std::string> unavailable_;                    // apiVersions that are announced and do not answer
+    std::vector<std::string> unavailable_;                    // apiVersions that are advertised but unavailable
 };
 
 }  // namespace cudafault::kube

@@ -40,7 +40,7 @@ protected:
         return *discovery_;
     }
 
-    // A server without aggregated discovery.
+    // Scripts a server without aggregated discovery.
     void serve_plain() {
         responder.on("GET", "/api", {json_answer({{"kind", "APIVersions"}, {"versions", {"v1"}}})});
         responder.on("GET", "/apis",
@@ -72,7 +72,7 @@ private:
     std::optional<Discovery> discovery_;
 };
 
-TEST_F(DiscoveryTest, FindsByKindWithOneRequest) {
+TEST_F(DiscoveryTest, FindSendsOneRequest) {
     serve_plain();
     const auto pod = discovery().find("v1", "Pod");
     ASSERT_TRUE(pod);
@@ -91,13 +91,13 @@ TEST_F(DiscoveryTest, FindsByKindWithOneRequest) {
     EXPECT_EQ(requests(), 2u);
 }
 
-TEST_F(DiscoveryTest, WhatIsNotServedIsNothing) {
+TEST_F(DiscoveryTest, FindReturnsNulloptIfNotServed) {
     serve_plain();
     EXPECT_FALSE(discovery().find("nvidia.com/v1beta1", "DynamoGraphDeployment"));
     EXPECT_FALSE(discovery().find("v1", "pods")) << "a plural is no kind";
 }
 
-TEST_F(DiscoveryTest, WhatCameMeanwhileIsFound) {
+TEST_F(DiscoveryTest, FindsResourceAddedLater) {
     serve_plain();
     EXPECT_TRUE(discovery().find("apps/v1", "Deployment"));
     responder.on("GET", "/apis/apps/v1", {resources({entry("deployments", "Deployment"), entry("news", "New")})});
@@ -107,7 +107,7 @@ TEST_F(DiscoveryTest, WhatCameMeanwhileIsFound) {
     EXPECT_EQ(discovery().resolve("later").kind, "Later");
 }
 
-TEST_F(DiscoveryTest, ResolvesWhatUsersType) {
+TEST_F(DiscoveryTest, ResolvesAllKindsOfNames) {
     serve_plain();
     for (const char* word : {"pods", "pod", "Pod", "po", "PODS"}) {
         EXPECT_EQ(discovery().resolve(word).api_version(), "v1") << word;
@@ -120,7 +120,7 @@ TEST_F(DiscoveryTest, ResolvesWhatUsersType) {
     EXPECT_EQ(discovery().resolve("gadgets").api_version(), "acme.com/v2");
 }
 
-TEST_F(DiscoveryTest, ResolvesFromTheCache) {
+TEST_F(DiscoveryTest, ResolvesFromCache) {
     serve_plain();
     discovery().resolve("deployments");
     const size_t before = requests();
@@ -129,21 +129,21 @@ TEST_F(DiscoveryTest, ResolvesFromTheCache) {
     EXPECT_EQ(requests(), before);
 }
 
-TEST_F(DiscoveryTest, AGroupThatIsDownHidesOnlyItself) {
+TEST_F(DiscoveryTest, UnavailableGroupDoesNotHideOthers) {
     serve_plain();
     EXPECT_THAT(refusal("nonsense"),
                 AllOf(HasSubstr("no resource called \"nonsense\""), HasSubstr("(not answering: down.com/v1)")));
     EXPECT_EQ(discovery().resolve("gadgets").kind, "Gadget");
 }
 
-TEST_F(DiscoveryTest, NoPermissionIsNotHidden) {
+TEST_F(DiscoveryTest, PermissionErrorIsThrown) {
     responder.on("GET", "/api", {status_answer(403, "Forbidden")});
     EXPECT_THROW(discovery().resolve("pods"), ApiError);
     serve_plain();
     EXPECT_EQ(discovery().resolve("pods").kind, "Pod") << "a failure is not remembered";
 }
 
-TEST_F(DiscoveryTest, VersionsOfAGroup) {
+TEST_F(DiscoveryTest, VersionsOfGroup) {
     serve_plain();
     EXPECT_THAT(discovery().versions_of("acme.com"), ElementsAre("v1", "v2"));
     EXPECT_THAT(discovery().versions_of(""), ElementsAre("v1"));
@@ -179,7 +179,7 @@ protected:
     }
 };
 
-TEST_F(AggregatedDiscovery, TwoRequestsForAll) {
+TEST_F(AggregatedDiscovery, SendsTwoRequests) {
     const Resource deployment = discovery().resolve("deployments");
     EXPECT_EQ(deployment.api_version(), "apps/v1");
     EXPECT_EQ(deployment.kind, "Deployment");
@@ -194,7 +194,7 @@ TEST_F(AggregatedDiscovery, TwoRequestsForAll) {
                 AllOf(HasSubstr("v=v2;as=APIGroupDiscoveryList"), HasSubstr(",application/json")));
 }
 
-TEST_F(AggregatedDiscovery, AStaleGroupIsAskedItself) {
+TEST_F(AggregatedDiscovery, StaleGroupIsRequestedSeparately) {
     responder.on("GET", "/apis/down.com/v1", {status_answer(503, "ServiceUnavailable")});
     EXPECT_THAT(refusal("downs"), HasSubstr("not answering: down.com/v1"));
     responder.on("GET", "/apis/down.com/v1", {resources({entry("downs", "Down")})});

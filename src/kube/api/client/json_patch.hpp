@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// RFC 6902 patches that fail rather than overwrite what somebody else has changed.
+// Builds RFC 6902 patches that fail instead of overwriting changes of other clients.
 #pragma once
 
 #include <string>
@@ -9,8 +9,8 @@
 
 namespace cudafault::kube {
 
-// The path of nested fields: {"metadata", "a/b"} is "/metadata/a~1b". Items of lists are decimal indices, "-" is the
-// place behind the last.
+// Returns the JSON pointer of nested fields: {"metadata", "a/b"} is "/metadata/a~1b". List items are decimal indices;
+// "-" appends to the list.
 std::string json_pointer(const std::vector<std::string>& fields);
 
 class JsonPatch {
@@ -20,8 +20,9 @@ public:
     JsonPatch& replace(const std::string& path, const Json& value);
     JsonPatch& remove(const std::string& path);
 
-    // The object has to be the one that was read, unchanged: tests its uid, and writes its resourceVersion, which
-    // gives a 409 that says so, where a failed test gives a 422 that does not.
+    // Makes the patch fail unless the object still has the UID and the resourceVersion of `object`. The patch tests the
+    // UID and replaces resourceVersion: a stale resourceVersion is then reported as a 409 conflict, and not as the less
+    // specific 422 of a failed test.
     JsonPatch& only_if_unchanged(const Json& object);
 
     bool empty() const { return operations_.empty(); }

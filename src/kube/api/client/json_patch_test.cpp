@@ -7,13 +7,13 @@ namespace cudafault::kube {
 
 namespace {
 
-TEST(JsonPointer, EscapesWhatRfc6901Wants) {
+TEST(JsonPointer, EscapesPerRfc6901) {
     EXPECT_EQ(json_pointer({}), "");
     EXPECT_EQ(json_pointer({"metadata", "annotations", "a.b/c~d"}), "/metadata/annotations/a.b~1c~0d");
     EXPECT_EQ(json_pointer({"env", "-"}), "/env/-");
 }
 
-TEST(JsonPatch, OperationsInTheirOrder) {
+TEST(JsonPatch, KeepsOrderOfOperations) {
     JsonPatch patch;
     EXPECT_TRUE(patch.empty());
     patch.test("/a", nullptr).add("/b", 1).replace("/c", Json::object()).remove("/d");
@@ -22,14 +22,14 @@ TEST(JsonPatch, OperationsInTheirOrder) {
         {"op":"add","path":"/b","value":1},{"op":"replace","path":"/c","value":{}},{"op":"remove","path":"/d"}])"));
 }
 
-TEST(JsonPatch, GuardedChanges) {
+TEST(JsonPatch, GuardedChangesTestOldValue) {
     JsonPatch patch;
     patch.test("/a", "old").replace("/a", "new").test("/b", Json::array({1})).remove("/b");
     EXPECT_EQ(patch.operations(), Json::parse(R"([{"op":"test","path":"/a","value":"old"},
         {"op":"replace","path":"/a","value":"new"},{"op":"test","path":"/b","value":[1]},{"op":"remove","path":"/b"}])"));
 }
 
-TEST(JsonPatch, OnlyIfUnchanged) {
+TEST(JsonPatch, OnlyIfUnchangedChecksUidAndVersion) {
     JsonPatch patch;
     patch.only_if_unchanged({{"metadata", {{"uid", "u"}, {"resourceVersion", "7"}}}});
     EXPECT_EQ(patch.operations(), Json::parse(R"([{"op":"test","path":"/metadata/uid","value":"u"},
@@ -37,7 +37,7 @@ TEST(JsonPatch, OnlyIfUnchanged) {
     EXPECT_THROW(patch.only_if_unchanged(Json::object()), Json::exception);
 }
 
-TEST(JsonPatch, AppliesAsItSays) {
+TEST(JsonPatch, AppliesToJson) {
     const Json before = {{"list", {{{"name", "a"}}}}, {"key", "old"}};
     JsonPatch patch;
     patch.add("/list/-", {{"name", "b"}}).test("/key", "old").replace("/key", "new");

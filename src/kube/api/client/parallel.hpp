@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Work on many objects at the same time, within what an API server should be asked for by one client.
+// Runs work on many objects in parallel, within the request rate that one API client should not exceed.
 #pragma once
 
 #include <cstddef>
@@ -11,11 +11,11 @@
 namespace cudafault::kube {
 
 inline constexpr size_t kWorkers = 8;
-inline constexpr int kRequestsPerSecond = 200;  // of all workers together
+inline constexpr int kRequestsPerSecond = 200;  // shared by all workers
 
-// Calls `action` once for each index below `count`, on at most kWorkers threads. Each thread has a connection of its
-// own as the user of `client`, with the same deadline and cancellation. The first exception ends the work after the
-// actions that have started, and is thrown. `action` must be thread-safe.
+// Calls `action` once for each index below `count`, on at most kWorkers threads. Each thread has its own connection,
+// with the user, deadline and cancellation of `client`. After an exception no further actions are started, and the
+// first exception is rethrown when the running actions have finished. `action` must be thread-safe.
 void in_parallel(Client& client, size_t count,
                  const std::function<void(Client& client, Discovery& discovery, size_t index)>& action);
 

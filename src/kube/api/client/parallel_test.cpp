@@ -30,7 +30,7 @@ protected:
     }
 };
 
-TEST_F(ParallelTest, TakesEachIndexOnceOverSeveralConnections) {
+TEST_F(ParallelTest, CallsEachIndexOnceOverSeveralConnections) {
     Client client(session());
     std::mutex mutex;
     std::multiset<size_t> taken;
@@ -47,7 +47,7 @@ TEST_F(ParallelTest, TakesEachIndexOnceOverSeveralConnections) {
     EXPECT_FALSE(sessions.contains(&session()));
 }
 
-TEST_F(ParallelTest, TheFirstExceptionEndsIt) {
+TEST_F(ParallelTest, RethrowsFirstException) {
     Client client(session());
     std::atomic<size_t> begun = 0;
     EXPECT_THROW(in_parallel(client, 1000,
@@ -60,7 +60,7 @@ TEST_F(ParallelTest, TheFirstExceptionEndsIt) {
     in_parallel(client, 0, [&](Client&, Discovery&, size_t) { FAIL(); });
 }
 
-TEST(RateLimit, LetsABurstStartAndSpacesTheRest) {
+TEST(RateLimit, AllowsBurstThenSpacesRequests) {
     RateLimit limit(3, milliseconds(100));
     const auto begin = Clock::now();
     for (int i = 0; i < 3; ++i) EXPECT_LE(limit.reserve(), Clock::now());

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Names of things in the API: resources, collections and objects, and their paths.
+// Identifies API resources, collections and objects, and builds their paths.
 #pragma once
 
 #include <string>
@@ -10,12 +10,12 @@
 
 namespace cudafault::kube {
 
-// A resource as discovery reports it. One that is known only from an apiVersion and a kind has no plural, so it has no
-// path; Discovery::find completes it.
+// A resource as reported by discovery. A resource created from only an apiVersion and a kind has no plural and
+// therefore no path; Discovery::find returns the complete resource.
 struct Resource {
     std::string group;  // empty for the core group
     std::string version;
-    std::string plural;  // as in paths
+    std::string plural;  // the name in paths
     std::string singular;
     std::string kind;
     bool namespaced = true;
@@ -26,11 +26,11 @@ struct Resource {
     static Resource of_kind(const std::string& api_version, const std::string& kind);
 
     std::string api_version() const { return group.empty() ? version : group + "/" + version; }
-    std::string qualified() const { return group.empty() ? plural : plural + "." + group; }   // deployments.apps
-    std::string qualified_kind() const { return group.empty() ? kind : kind + "." + group; }  // Deployment.apps
+    std::string qualified() const { return group.empty() ? plural : plural + "." + group; }   // "deployments.apps"
+    std::string qualified_kind() const { return group.empty() ? kind : kind + "." + group; }  // "Deployment.apps"
 };
 
-// All objects of a resource in one namespace, or in all if `in_namespace` is empty.
+// All objects of a resource in one namespace, or in all namespaces if `in_namespace` is empty.
 struct Collection {
     Resource resource;
     std::string in_namespace;
@@ -41,25 +41,26 @@ struct ObjectRef {
     Resource resource;
     std::string in_namespace;  // ignored for cluster-scoped resources
     std::string name;
-    std::string uid = {};  // empty where it is not known
+    std::string uid = {};  // empty if unknown
 
     std::string text() const;  // "deployments.apps web in namespace prod"
 };
 
-// The identity of an object that was read from the server.
+// Returns the identity of an object that was read from the server.
 ObjectRef ref_of(const Resource& resource, const Json& object);
 
 std::string path_of(const Collection& collection);
 
-// Throws Error if the name is empty, or the namespace of a namespaced resource: the path would name another thing.
+// Throws Error if the name is empty, or if the namespace of a namespaced resource is empty: the path would name
+// something else.
 std::string path_of(const ObjectRef& ref, const std::string& subresource = "");
 
 Subject subject_of(const std::string& verb, const Collection& collection);
 Subject subject_of(const std::string& verb, const ObjectRef& ref, const std::string& subresource = "");
 
-// Resources of every API server.
+// Resources that every API server has.
 const Resource& config_maps();
-const Resource& events();  // of the core group, which all components write
+const Resource& events();  // of the core group, which all Kubernetes components use
 const Resource& namespaces();
 const Resource& nodes();
 const Resource& pods();

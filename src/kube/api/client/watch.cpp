@@ -41,7 +41,7 @@ private:
         goes_on_ = handler_.on_list(std::move(objects));
     }
 
-    // One request, and the wait before the next one if it brought nothing.
+    // Sends one watch request, and pauses if it made no progress.
     void follow() {
         progressed_ = false;
         try {
@@ -58,7 +58,7 @@ private:
         }
     }
 
-    // Called while the error is handled.
+    // Must be called from a catch block: rethrows the current exception after too many consecutive failures.
     void count_failure(const std::optional<std::chrono::seconds>& wait) {
         failures_ = progressed_ ? 1 : failures_ + 1;
         if (failures_ >= client_.session().options().tries) throw;

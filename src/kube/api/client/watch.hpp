@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Following the objects of a collection: all that are there, then every change, across dropped connections and expired
-// versions.
+// Watches a collection: reports all existing objects, then every change. Resumes after dropped connections and expired
+// resource versions.
 #pragma once
 
 #include <chrono>
@@ -14,26 +14,26 @@ namespace cudafault::kube {
 
 enum class Change { kAdded, kModified, kDeleted };
 
-// Each gives false to end the watch.
+// Callbacks of a watch. A callback returns false to end the watch.
 struct WatchHandler {
-    // All objects there are now; what was known before and is not among them is gone. At the start, and again whenever
-    // changes were missed.
+    // Receives all existing objects, at the start and again whenever events may have been missed. An object that was
+    // known before and is not in the list was deleted.
     std::function<bool(std::vector<Json> objects)> on_list;
     std::function<bool(Change change, Json object)> on_change;
 
-    // The server has ended a request; a watch from that version on misses nothing. May be left out.
+    // Called when the server has ended a request. A watch from `version` misses no event. Optional.
     std::function<bool(const std::string& version)> on_window = {};
 };
 
 struct WatchOptions {
     ListOptions list;
-    std::string from;                                              // a resourceVersion; empty: list first
-    std::chrono::seconds window{300};                              // after which the server ends each request
-    std::chrono::milliseconds silence = std::chrono::seconds(90);  // bookmarks come about once a minute
+    std::string from;                                              // a resourceVersion; if empty, the watch lists first
+    std::chrono::seconds window{300};                              // the timeoutSeconds of each request
+    std::chrono::milliseconds silence = std::chrono::seconds(90);  // bookmarks arrive about once a minute
 };
 
-// Returns when the handler ends it. Throws DeadlinePassed at the session's deadline, Cancelled, ApiError for what will
-// not pass (403, 404, ...), and the last error once the session's number of tries in a row brought nothing.
+// Returns when a callback ends the watch. Throws DeadlinePassed at the session's deadline, Cancelled, ApiError for
+// permanent errors (403, 404, ...), and the last error after as many consecutive failures as the session has tries.
 void watch(Client& client, const Collection& collection, const WatchOptions& options, const WatchHandler& handler);
 
 }  // namespace cudafault::kube

@@ -50,7 +50,7 @@ protected:
         return json_answer({{"kind", "PodList"}, {"metadata", {{"resourceVersion", version}}}, {"items", items}});
     }
 
-    // What the handler was told, until it heard of "end".
+    // Returns what the handler received, up to an object named "end".
     std::vector<std::string> run(const WatchOptions& watch_options = {}) {
         Client client(session());
         watch(client, {kPods, "ns"}, watch_options,
@@ -75,7 +75,7 @@ protected:
     std::vector<std::string> told;
 };
 
-TEST_F(WatchTest, TheEndOfAWindowIsToldWithItsVersion) {
+TEST_F(WatchTest, EndOfWindowReportsVersion) {
     responder.on("GET", watch_from("10"), {events({event("ADDED", "c", "11"), event("BOOKMARK", "", "12")})});
     Client client(session());
     std::string from;
@@ -88,14 +88,14 @@ TEST_F(WatchTest, TheEndOfAWindowIsToldWithItsVersion) {
     EXPECT_EQ(requests(), 2u);
 }
 
-TEST_F(WatchTest, ListThenEveryChange) {
+TEST_F(WatchTest, ReportsListThenChanges) {
     responder.on("GET", watch_from("10"),
                  {events({event("ADDED", "c", "11") + event("MODIFIED", "a", "12") + event("DELETED", "b", "13") +
                           event("ADDED", "end", "14")})});
     EXPECT_THAT(run(), ElementsAre("list a b", "+c", "~a", "-b", "+end"));
 }
 
-TEST_F(WatchTest, LinesAcrossChunks) {
+TEST_F(WatchTest, JoinsLinesAcrossChunks) {
     const std::string text = event("ADDED", "c", "11") + event("ADDED", "end", "12");
     std::vector<std::string> bytes;
     for (char c : text) bytes.emplace_back(1, c);
@@ -103,13 +103,13 @@ TEST_F(WatchTest, LinesAcrossChunks) {
     EXPECT_THAT(run(), ElementsAre("list a b", "+c", "+end"));
 }
 
-TEST_F(WatchTest, TheListCanEndIt) {
+TEST_F(WatchTest, ListCallbackCanEndWatch) {
     responder.on("GET", kPath + "?limit=500", {list({"end"}, "10")});
     EXPECT_THAT(run(), ElementsAre("list end"));
     EXPECT_EQ(requests(), 1u);
 }
 
-TEST_F(WatchTest, PagesOfTheListAreOne) {
+TEST_F(WatchTest, ReportsPagesOfListTogether) {
     Answer first = list({"a"}, "10");
     Json page = Json::parse(first.body);
     page["metadata"]["continue"] = "n";
@@ -120,7 +120,7 @@ TEST_F(WatchTest, PagesOfTheListAreOne) {
     EXPECT_THAT(run(), ElementsAre("list a b", "+end"));
 }
 
-TEST_F(WatchTest, SelectorsGoWithEveryRequest) {
+TEST_F(WatchTest, SendsSelectorsWithEveryRequest) {
     WatchOptions watch_options;
     watch_options.list = {"app=web", "spec.nodeName=n1", 500};
     watch_options.from = "5";
@@ -132,7 +132,7 @@ TEST_F(WatchTest, SelectorsGoWithEveryRequest) {
                                   "allowWatchBookmarks=true&resourceVersion=5&timeoutSeconds=7");
 }
 
-TEST_F(WatchTest, FromAVersionWithoutAList) {
+TEST_F(WatchTest, StartsFromVersionWithoutList) {
     WatchOptions watch_options;
     watch_options.from = "10";
     responder.on("GET", watch_from("10"), {events({event("ADDED", "end", "11")})});
@@ -140,7 +140,7 @@ TEST_F(WatchTest, FromAVersionWithoutAList) {
     EXPECT_EQ(requests(), 1u);
 }
 
-TEST_F(WatchTest, ResumesBehindTheLastEvent) {
+TEST_F(WatchTest, ResumesAfterLastEvent) {
     for (const Answer::End end : {Answer::End::kProper, Answer::End::kCut}) {
         told.clear();
         responder.on("GET", watch_from("10"), {events({event("ADDED", "c", "11")}, end)});
@@ -149,20 +149,20 @@ TEST_F(WatchTest, ResumesBehindTheLastEvent) {
     }
 }
 
-TEST_F(WatchTest, HalfALineIsForgottenWithItsConnection) {
+TEST_F(WatchTest, DiscardsIncompleteLineOfDroppedConnection) {
     const std::string half = event("ADDED", "lost", "12").substr(0, 30);
     responder.on("GET", watch_from("10"), {events({event("ADDED", "c", "11"), half}, Answer::End::kCut)});
     responder.on("GET", watch_from("11"), {events({event("ADDED", "end", "12")})});
     EXPECT_THAT(run(), ElementsAre("list a b", "+c", "+end"));
 }
 
-TEST_F(WatchTest, BookmarksMoveOnSilently) {
+TEST_F(WatchTest, BookmarkAdvancesVersionWithoutEvent) {
     responder.on("GET", watch_from("10"), {events({event("BOOKMARK", "", "20")})});
     responder.on("GET", watch_from("20"), {events({event("ADDED", "end", "21")})});
     EXPECT_THAT(run(), ElementsAre("list a b", "+end"));
 }
 
-TEST_F(WatchTest, ExpiredVersionsAreListedAgain) {
+TEST_F(WatchTest, ExpiredVersionRestartsWithList) {
     for (const Answer& expired : {status_answer(410, "Expired"), events({error_event(410)})}) {
         told.clear();
         responder.on("GET", kPath + "?limit=500", {list({"a", "b"}, "10"), list({"a"}, "30")});
@@ -172,7 +172,7 @@ TEST_F(WatchTest, ExpiredVersionsAreListedAgain) {
     }
 }
 
-TEST_F(WatchTest, AnExpiredStartIsListed) {
+TEST_F(WatchTest, ExpiredStartVersionRestartsWithList) {
     WatchOptions watch_options;
     watch_options.from = "1";
     responder.on("GET", watch_from("1"), {status_answer(410, "Expired")});
@@ -180,7 +180,7 @@ TEST_F(WatchTest, AnExpiredStartIsListed) {
     EXPECT_THAT(run(watch_options), ElementsAre("list a b", "+end"));
 }
 
-TEST_F(WatchTest, PassingTroubleIsWaitedOut) {
+TEST_F(WatchTest, RetriesTransientErrors) {
     responder.on("GET", watch_from("10"),
                  {status_answer(500, "x"), dropped(), with_header(status_answer(429, "x"), "Retry-After", "1"),
                   events({error_event(500)}), events({event("ADDED", "end", "11")})});
@@ -189,21 +189,21 @@ TEST_F(WatchTest, PassingTroubleIsWaitedOut) {
     EXPECT_GE(Clock::now() - start, seconds(1)) << "Retry-After";
 }
 
-TEST_F(WatchTest, ALineThatIsNoEventIsABrokenConnection) {
+TEST_F(WatchTest, InvalidEventIsConnectionError) {
     responder.on("GET", watch_from("10"), {events({event("ADDED", "c", "11") + "<html>\n"}), events({"{}\n"})});
     responder.on("GET", watch_from("11"), {events({event("ADDED", "end", "12")})});
     EXPECT_THAT(run(), ElementsAre("list a b", "+c", "+end"));
 }
 
-TEST_F(WatchTest, GivesUpAfterItsTriesInARow) {
+TEST_F(WatchTest, GivesUpAfterConsecutiveFailures) {
     responder.on("GET", watch_from("10"), {dropped()});
     EXPECT_THROW(run(), ConnectionError);
-    // A list and five watches; the first is on the list's connection, where libcurl tries once more by itself.
+    // One list and five watches. libcurl itself retries the first watch, which reuses the list's connection.
     EXPECT_GE(requests(), 6u);
     EXPECT_LE(requests(), 7u);
 }
 
-TEST_F(WatchTest, ProgressStartsTheCountAnew) {
+TEST_F(WatchTest, ProgressResetsFailureCount) {
     std::vector<Answer> answers(4, dropped());
     answers.push_back(events({event("ADDED", "c", "10")}, Answer::End::kCut));
     answers.insert(answers.end(), 3, dropped());
@@ -212,7 +212,7 @@ TEST_F(WatchTest, ProgressStartsTheCountAnew) {
     EXPECT_THAT(run(), ElementsAre("list a b", "+c", "+end"));
 }
 
-TEST_F(WatchTest, WhatWillNotPassIsThrown) {
+TEST_F(WatchTest, ThrowsPermanentErrors) {
     for (const int code : {400, 403, 404}) {
         responder.on("GET", watch_from("10"), {status_answer(code, "x")});
         try {
@@ -225,7 +225,7 @@ TEST_F(WatchTest, WhatWillNotPassIsThrown) {
     }
 }
 
-TEST_F(WatchTest, SilenceIsResumed) {
+TEST_F(WatchTest, ResumesAfterSilence) {
     WatchOptions watch_options;
     watch_options.silence = milliseconds(200);
     responder.on("GET", watch_from("10"), {events({event("ADDED", "c", "11")}, Answer::End::kHold)});
@@ -252,7 +252,7 @@ TEST_F(WatchTest, EndsByCancellation) {
     other.join();
 }
 
-TEST_F(WatchTest, EventsKeepEveryField) {
+TEST_F(WatchTest, EventsPreserveUnknownFields) {
     const Json object = {{"metadata", {{"name", "end"}}}, {"brandNew", {{"deep", {1, nullptr}}}}};
     responder.on("GET", watch_from("10"), {events({Json{{"type", "ADDED"}, {"object", object}}.dump() + "\n"})});
     Client client(session());

@@ -51,7 +51,7 @@ Cancellation::~Cancellation() { close(descriptor_); }
 
 void Cancellation::cancel() noexcept {
     const uint64_t one = 1;
-    // It fails only when the counter is full, and then the descriptor is readable already.
+    // write fails only if the counter is full, and the descriptor is then already readable.
     [[maybe_unused]] const ssize_t written = write(descriptor_, &one, sizeof one);
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Deadlines, and a flag that ends every wait of this library at once.
+// Deadlines, and a flag that ends every wait in this library immediately.
 #pragma once
 
 #include <chrono>
@@ -14,10 +14,10 @@ using Clock = std::chrono::steady_clock;
 using Deadline = Clock::time_point;
 inline constexpr Deadline kNoDeadline = Deadline::max();
 
-// The time until the deadline, at least 0 and at most `cap`, which must not be negative; rounded up.
+// Returns the time until the deadline, rounded up and clamped to [0, cap]. `cap` must not be negative.
 std::chrono::milliseconds time_left(Deadline deadline, std::chrono::milliseconds cap);
 
-// `duration` from now; never overflows.
+// Returns the time point `duration` from now; never overflows.
 Deadline after(std::chrono::milliseconds duration);
 
 class Cancellation {
@@ -27,9 +27,9 @@ public:
     Cancellation(const Cancellation&) = delete;
     Cancellation& operator=(const Cancellation&) = delete;
 
-    void cancel() noexcept;  // from any thread, and from signal handlers
+    void cancel() noexcept;  // may be called from any thread and from signal handlers
     bool cancelled() const noexcept;
-    int descriptor() const noexcept { return descriptor_; }  // becomes readable, and stays it, when cancelled
+    int descriptor() const noexcept { return descriptor_; }  // becomes and stays readable when cancelled
 
     void check() const;                    // throws Cancelled
     void sleep_until(Deadline end) const;  // throws Cancelled
@@ -38,7 +38,8 @@ private:
     int descriptor_;
 };
 
-// While it lives, the signals cancel instead of doing what they did. One at a time in a process.
+// During its lifetime, the given signals cancel instead of running their previous handlers. At most one instance may
+// exist in a process.
 class CancelOnSignals {
 public:
     CancelOnSignals(Cancellation& cancellation, std::initializer_list<int> signals);

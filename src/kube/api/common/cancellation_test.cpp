@@ -14,7 +14,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-TEST(Deadline, TimeLeft) {
+TEST(Deadline, TimeLeftIsClamped) {
     EXPECT_EQ(time_left(kNoDeadline, milliseconds(7)), milliseconds(7));
     EXPECT_EQ(time_left(Clock::now() - milliseconds(5), milliseconds(7)), milliseconds(0));
     EXPECT_GT(time_left(Clock::now() + milliseconds(1000), milliseconds(5000)), milliseconds(500));
@@ -39,14 +39,14 @@ TEST(Cancellation, StaysCancelled) {
     EXPECT_EQ(poll(&wait, 1, 0), 1);
 }
 
-TEST(Cancellation, SleepsToTheEnd) {
+TEST(Cancellation, SleepsUntilDeadline) {
     const Cancellation cancellation;
     const Deadline end = after(milliseconds(30));
     cancellation.sleep_until(end);
     EXPECT_GE(Clock::now(), end);
 }
 
-TEST(Cancellation, EndsASleep) {
+TEST(Cancellation, EndsSleep) {
     Cancellation cancellation;
     std::thread other([&] {
         std::this_thread::sleep_for(milliseconds(30));
@@ -61,7 +61,7 @@ TEST(Cancellation, EndsASleep) {
 int handled = 0;
 void count(int) { ++handled; }
 
-TEST(CancelOnSignals, TakesSignalsAndGivesThemBack) {
+TEST(CancelOnSignals, CancelsOnSignalAndRestoresHandlers) {
     signal(SIGUSR1, count);
     Cancellation cancellation;
     {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How to reach one API server and as whom: what a context of a kubeconfig comes to.
+// Describes how to reach an API server and with which user: the result of resolving a kubeconfig context.
 #pragma once
 
 #include <functional>
@@ -11,27 +11,27 @@
 
 namespace cudafault::kube {
 
-// As getenv: nullptr if it is not set.
+// Has the contract of ::getenv: returns nullptr if the variable is not set.
 using Getenv = std::function<const char*(const char* name)>;
 
 struct Cluster {
     std::string server;                 // https://host:port/prefix, http://..., or unix:///socket of `kubectl proxy`
-    std::string tls_server_name;        // the name asked for and verified, in place of the server's host
+    std::string tls_server_name;        // the name for SNI and verification, instead of the server's host
     std::string certificate_authority;  // a PEM file; read again for each request
-    std::string certificate_authority_data;  // PEM; goes before the file. With neither, the system's authorities.
-    std::string proxy_url;                   // http, https, socks5; empty: HTTPS_PROXY and its kin
+    std::string certificate_authority_data;  // PEM; overrides the file; both empty: the system's authorities
+    std::string proxy_url;  // http, https or socks5; if empty, HTTPS_PROXY, HTTP_PROXY and NO_PROXY apply
     bool insecure_skip_tls_verify = false;
     bool disable_compression = false;
-    std::string exec_extension;  // JSON: the cluster's extension for exec plugins; empty: it has none
+    std::string exec_extension;  // the cluster's extension for exec plugins as JSON; may be empty
 };
 
 enum class InteractiveMode { kNever, kIfAvailable, kAlways };
 
 struct ExecPlugin {
     std::string api_version;  // client.authentication.k8s.io/v1 or v1beta1
-    std::string command;      // a path, or a name to look for in PATH
+    std::string command;      // a path, or a name to search in PATH
     std::vector<std::string> args;
-    std::vector<std::pair<std::string, std::string>> env;  // added to this process's
+    std::vector<std::pair<std::string, std::string>> env;  // added to the environment of this process
     std::string install_hint;
     bool provide_cluster_info = false;
     InteractiveMode interactive_mode = InteractiveMode::kIfAvailable;
@@ -46,21 +46,21 @@ struct Impersonation {
 
 struct User {
     std::string token;
-    std::string token_file;  // goes before the token; read again for each request
+    std::string token_file;  // overrides the token; read again for each request
     std::string username;
     std::string password;
     std::string client_certificate;  // PEM files; read again for each request
     std::string client_key;
-    std::string client_certificate_data;  // PEM; these go before the files
+    std::string client_certificate_data;  // PEM; overrides the files
     std::string client_key_data;
     std::optional<ExecPlugin> exec;
-    std::string unusable;  // the reason why nobody can ask as this user; empty if somebody can
+    std::string unusable;  // why this user cannot authenticate; empty if the user is usable
     Impersonation impersonation;
 };
 
 struct Connection {
-    std::string context;    // its name, or "in-cluster", or empty where only a server was given
-    std::string user_name;  // of the kubeconfig's entry, for messages
+    std::string context;    // the context's name, "in-cluster", or empty if only a server was given
+    std::string user_name;  // the name of the user entry in the kubeconfig, for messages
     std::string default_namespace = "default";
     Cluster cluster;
     User user;

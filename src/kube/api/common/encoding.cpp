@@ -16,7 +16,7 @@ bool is_unreserved(char c) {
            std::string_view("-._~").find(c) != std::string_view::npos;
 }
 
-// The sextets without white space and padding; nothing if the padding is wrong.
+// Returns the sextets without white space and padding, or nullopt if the padding is invalid.
 std::optional<std::string> without_padding(std::string_view text) {
     std::string packed;
     for (char c : text) {

@@ -11,18 +11,18 @@ namespace cudafault::kube {
 
 std::string base64_encode(std::string_view bytes);
 
-// White space is skipped. Nothing if it is no base64.
+// Skips white space. Returns nullopt for invalid base64.
 std::optional<std::string> base64_decode(std::string_view text);
 
-// For a segment of a path, a name or a value of a query, or a key of Impersonate-Extra-: all but letters, digits and
-// -._~ is encoded.
+// Encodes all characters except letters, digits and -._~. Use it for a path segment, a name or value of a query, or a
+// key of Impersonate-Extra-.
 std::string percent_encode(std::string_view text);
 
-std::string lower_case(std::string text);  // of ASCII
+std::string lower_case(std::string text);  // changes ASCII letters only
 
 using Query = std::vector<std::pair<std::string, std::string>>;
 
-// "?a=b&c=d", or "" if it is empty.
+// Returns "?a=b&c=d", or "" for an empty query.
 std::string query_string(const Query& query);
 
 }  // namespace cudafault::kube

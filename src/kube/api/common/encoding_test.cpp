@@ -15,7 +15,7 @@ TEST(Base64, KnownValues) {
     EXPECT_EQ(base64_encode("\xff\xfe"), "//4=");
 }
 
-TEST(Base64, EveryByteComesBack) {
+TEST(Base64, RoundTripsEveryByte) {
     std::string bytes;
     for (int i = 0; i < 256; ++i) bytes += static_cast<char>(i);
     for (size_t size = 250; size <= 256; ++size) {
@@ -23,20 +23,20 @@ TEST(Base64, EveryByteComesBack) {
     }
 }
 
-TEST(Base64, LineBreaksAreSkipped) { EXPECT_EQ(base64_decode(" Zm\n9v\r\n"), "foo"); }
+TEST(Base64, SkipsWhiteSpace) { EXPECT_EQ(base64_decode(" Zm\n9v\r\n"), "foo"); }
 
-TEST(Base64, RefusesWhatIsNone) {
+TEST(Base64, RejectsInvalidText) {
     for (const char* text : {"Zg", "Zg=", "Z===", "Z*==", "Zg==Zg==", "===="}) {
         EXPECT_EQ(base64_decode(text), std::nullopt) << text;
     }
 }
 
-TEST(PercentEncode, LeavesOnlyTheUnreserved) {
+TEST(PercentEncode, KeepsUnreservedCharacters) {
     EXPECT_EQ(percent_encode("aZ09-._~"), "aZ09-._~");
     EXPECT_EQ(percent_encode("a/b c?\xc3\xa4%"), "a%2Fb%20c%3F%C3%A4%25");
 }
 
-TEST(LowerCase, OnlyAsciiLetters) { EXPECT_EQ(lower_case("X-Aé-Z9"), "x-aé-z9"); }
+TEST(LowerCase, ChangesOnlyAsciiLetters) { EXPECT_EQ(lower_case("X-Aé-Z9"), "x-aé-z9"); }
 
 TEST(QueryString, JoinsAndEncodes) {
     EXPECT_EQ(query_string({}), "");

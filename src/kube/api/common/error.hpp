@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What can go wrong besides an answer of the API server that says no (that is ApiError). Each message is one sentence
-// without secrets: what failed, where, what to do.
+// Errors other than error responses of the API server (see ApiError). Each message is one sentence without secrets:
+// what failed, where, and what to do.
 #pragma once
 
 #include <stdexcept>
@@ -13,19 +13,19 @@ public:
     using std::runtime_error::runtime_error;
 };
 
-// The kubeconfig, a file it names or an exec plugin has to be repaired by the user.
+// The kubeconfig, a file that it refers to or an exec plugin is invalid or failed.
 class ConfigError : public Error {
 public:
     using Error::Error;
 };
 
-// No whole answer came back from the API server.
+// The API server did not send a complete response.
 class ConnectionError : public Error {
 public:
     ConnectionError(const std::string& message, bool may_have_arrived)
         : Error(message), request_may_have_arrived(may_have_arrived) {}
 
-    bool request_may_have_arrived;  // if so, a write may have been done
+    bool request_may_have_arrived;  // if true, a write may have taken effect
 };
 
 class DeadlinePassed : public Error {

@@ -5,8 +5,8 @@
 
 namespace cudafault::kube {
 
-// A text of others as it may be printed: control characters, which would break the line or move a terminal's cursor,
-// become spaces.
+// Makes text from another source safe to print: replaces control characters, which could break the line or move the
+// terminal's cursor, with spaces.
 inline std::string one_line(std::string text) {
     for (char& c : text) {
         if (static_cast<unsigned char>(c) < ' ' || c == 127) c = ' ';

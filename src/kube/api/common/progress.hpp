@@ -6,7 +6,7 @@
 
 namespace cudafault::kube {
 
-// Takes one line for the user whenever something has changed during a long operation. Called on the operation's thread.
+// Receives one line for the user after each change during a long operation. Called on the operation's thread.
 using Progress = std::function<void(const std::string& line)>;
 
 }  // namespace cudafault::kube

@@ -31,7 +31,7 @@ std::optional<int> number(std::string_view text, int largest) {
 
 struct HostPort {
     std::string host;
-    std::string port;  // or empty
+    std::string port;  // may be empty
 };
 
 HostPort split_port(const std::string& text) {
@@ -41,7 +41,7 @@ HostPort split_port(const std::string& text) {
         return {text.substr(1, end - 1), text.substr(std::min(text.size(), end + 2))};
     }
     const size_t colon = text.find(':');
-    // More than one colon and no brackets: an IPv6 address.
+    // More than one colon without brackets means an IPv6 address.
     if (colon == std::string::npos || text.find(':', colon + 1) != std::string::npos) return {text, ""};
     return {text.substr(0, colon), text.substr(colon + 1)};
 }
@@ -155,7 +155,7 @@ std::string proxy_for(const ServerUrl& server, const std::string& proxy_url, con
     if (server.scheme == "unix") return "";
     if (!proxy_url.empty()) {
         const std::string scheme = scheme_of(proxy_url);
-        // As kubectl's Go does, a socks5 proxy resolves the names.
+        // With a socks5 proxy, the proxy resolves host names, as in kubectl.
         if (scheme == "socks5") return "socks5h" + proxy_url.substr(scheme.size());
         if (scheme == "http" || scheme == "https" || scheme == "socks5h") return proxy_url;
         throw ConfigError(fmt::format("proxy-url {} is none of http, https and socks5", without_password(proxy_url)));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The parts of a server's address that decide how it is reached.
+// Parses server URLs and selects the proxy.
 #pragma once
 
 #include <string>
@@ -10,25 +10,27 @@ namespace cudafault::kube {
 
 struct ServerUrl {
     std::string scheme;  // https, http or unix
-    std::string host;    // without brackets; of unix, the socket's path
+    std::string host;    // without brackets; for unix, the path of the socket
     int port = 0;
-    std::string prefix;  // path before /api, without a slash at its end
+    std::string prefix;  // path before /api, without a trailing slash
 
     bool is_secure() const { return scheme == "https"; }
     std::string host_and_port() const;
 };
 
-// As it stands in an address: an IPv6 address needs brackets there.
+// Returns the host as written in a URL, where an IPv6 address needs brackets.
 std::string bracketed(const std::string& host);
 
-// Without a scheme it is https if the cluster says anything about TLS, else http, as for kubectl. Throws ConfigError.
+// Parses the cluster's server URL. As in kubectl, a missing scheme means https if the cluster has TLS settings, and
+// http otherwise. Throws ConfigError.
 ServerUrl parse_server(const Cluster& cluster);
 
-// The proxy to go through, or "": proxy-url, else HTTPS_PROXY or HTTP_PROXY but for what NO_PROXY names (names, .names,
-// addresses, networks, each with or without a port) and this machine itself. Throws ConfigError.
+// Returns the proxy to use, or "" for none: `proxy_url`, or else HTTPS_PROXY or HTTP_PROXY. The environment's proxy is
+// not used for the local machine and for entries of NO_PROXY (names, .names, addresses and networks, each optionally
+// with a port). Throws ConfigError.
 std::string proxy_for(const ServerUrl& server, const std::string& proxy_url, const Getenv& getenv);
 
-// The address as it may be shown: without user name and password.
+// Returns the URL without user name and password, for messages.
 std::string without_password(const std::string& url);
 
 }  // namespace cudafault::kube

@@ -32,7 +32,7 @@ TEST(ParseServer, PartsAndDefaults) {
     EXPECT_EQ(parsed("https://[fd00::1]").host_and_port(), "[fd00::1]:443");
 }
 
-TEST(ParseServer, WithoutASchemeTlsSettingsDecide) {
+TEST(ParseServer, MissingSchemeDependsOnTlsSettings) {
     Cluster cluster;
     cluster.server = "api.test:6443";
     EXPECT_EQ(parse_server(cluster).scheme, "http");
@@ -43,14 +43,14 @@ TEST(ParseServer, WithoutASchemeTlsSettingsDecide) {
     EXPECT_EQ(parse_server(cluster).scheme, "https");
 }
 
-TEST(ParseServer, RefusesWhatIsNoAddress) {
+TEST(ParseServer, RejectsInvalidUrls) {
     for (const char* server : {"ftp://host", "https://", "https://:6443", "https://host:port", "https://host:70000",
                                "https://host?x", "unix://relative", "https://user:secret@host"}) {
         EXPECT_THROW(parsed(server), ConfigError) << server;
     }
 }
 
-TEST(ParseServer, AnErrorHidesThePassword) {
+TEST(ParseServer, ErrorOmitsPassword) {
     try {
         parsed("https://user:secret@host");
         FAIL();
@@ -59,7 +59,7 @@ TEST(ParseServer, AnErrorHidesThePassword) {
     }
 }
 
-TEST(ProxyFor, ProxyUrlGoesFirst) {
+TEST(ProxyFor, ProxyUrlOverridesEnvironment) {
     const Getenv getenv = environment({{"HTTPS_PROXY", "http://env:1"}, {"NO_PROXY", "*"}});
     EXPECT_EQ(proxy_for(parsed("https://127.0.0.1"), "http://own:3128", getenv), "http://own:3128");
     EXPECT_EQ(proxy_for(parsed("https://a"), "https://own:3128", getenv), "https://own:3128");
@@ -68,14 +68,14 @@ TEST(ProxyFor, ProxyUrlGoesFirst) {
     EXPECT_EQ(proxy_for(parsed("unix:///s"), "http://own:3128", getenv), "");
 }
 
-TEST(ProxyFor, TheEnvironmentByScheme) {
+TEST(ProxyFor, EnvironmentProxyDependsOnScheme) {
     const Getenv getenv = environment({{"HTTPS_PROXY", "http://s:1"}, {"http_proxy", "http://p:2"}});
     EXPECT_EQ(proxy_for(parsed("https://api.test"), "", getenv), "http://s:1");
     EXPECT_EQ(proxy_for(parsed("http://api.test"), "", getenv), "http://p:2");
     EXPECT_EQ(proxy_for(parsed("https://api.test"), "", environment({})), "");
 }
 
-TEST(ProxyFor, NeverToThisMachine) {
+TEST(ProxyFor, NoProxyForLocalMachine) {
     const Getenv getenv = environment({{"HTTPS_PROXY", "http://s:1"}});
     for (const char* server :
          {"https://localhost:6443", "https://127.0.0.1:6443", "https://127.9.9.9", "https://[::1]"}) {
@@ -88,7 +88,7 @@ bool excepted(const std::string& list, const std::string& server) {
     return proxy_for(parsed(server), "", getenv).empty();
 }
 
-TEST(ProxyFor, NoProxy) {
+TEST(ProxyFor, NoProxyEntries) {
     EXPECT_TRUE(excepted("*", "https://api.test"));
     EXPECT_TRUE(excepted("other, API.test", "https://api.test"));
     EXPECT_TRUE(excepted("test", "https://api.test"));
@@ -108,7 +108,7 @@ TEST(ProxyFor, NoProxy) {
     EXPECT_FALSE(excepted("10.0.0.0/8", "https://[fd12::1]"));
 }
 
-TEST(WithoutPassword, OnlyTheUserPartGoes) {
+TEST(WithoutPassword, RemovesOnlyUserInfo) {
     EXPECT_EQ(without_password("http://u:p@proxy:3128/x@y"), "http://proxy:3128/x@y");
     EXPECT_EQ(without_password("http://proxy:3128/x@y"), "http://proxy:3128/x@y");
     EXPECT_EQ(without_password("u:p@host"), "host");

@@ -5,10 +5,10 @@
 
 namespace cudafault::kube {
 
-// What a request is about, for messages.
+// The verb and object of a request, for messages.
 struct Subject {
-    std::string verb;      // as in a Role: get, list, watch, create, patch, delete
-    std::string resource;  // as in "deployments.apps" or "pods/log"
+    std::string verb;      // a verb of RBAC rules: get, list, watch, create, patch, delete
+    std::string resource;  // for example "deployments.apps" or "pods/log"
     std::string in_namespace;
     std::string name;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// RFC 3339 time stamps, as Kubernetes writes them.
+// RFC 3339 timestamps as used by Kubernetes.
 #pragma once
 
 #include <ctime>

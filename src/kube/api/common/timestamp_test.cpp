@@ -7,7 +7,7 @@ namespace cudafault::kube {
 
 namespace {
 
-TEST(ParseTimestamp, ZonesAndFractions) {
+TEST(ParseTimestamp, ParsesZonesAndFractions) {
     const auto at = [](const char* text) {
         const auto time = parse_timestamp(text);
         return time ? std::chrono::system_clock::to_time_t(*time) : -1;

@@ -13,7 +13,7 @@ namespace cudafault::kube {
 
 namespace {
 
-// So that a credential does not run out on the way.
+// Renew credentials early, so that they do not expire while a request is in progress.
 constexpr std::chrono::seconds kLeeway{10};
 
 std::string trimmed(const std::string& text) {
@@ -23,7 +23,7 @@ std::string trimmed(const std::string& text) {
     return text.substr(start, text.find_last_not_of(kWhite) - start + 1);
 }
 
-// A line break would let the value add headers of its own.
+// A line break would allow the value to add more headers.
 const std::string& require_one_line(const std::string& value, const std::string& what) {
     const bool broken = std::any_of(value.begin(), value.end(), [](unsigned char c) { return c < ' ' || c == 127; });
     if (broken) throw ConfigError(fmt::format("{} has a line break or a control character in it", what));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a request carries to say who asks, fresh for each request: files are read again, plugins run again when what
-// they gave runs out.
+// Provides the credentials of each request. Files are read for each request; an exec plugin runs again when its
+// credential expires.
 #pragma once
 
 #include <optional>
@@ -14,8 +14,8 @@
 namespace cudafault::kube {
 
 struct Identification {
-    std::string authorization;  // value of the header, or empty
-    TlsIdentity identity;       // or both empty
+    std::string authorization;  // value of the Authorization header, or empty
+    TlsIdentity identity;       // both fields may be empty
 
     bool operator==(const Identification&) const = default;
 };
@@ -24,13 +24,13 @@ class Credentials {
 public:
     explicit Credentials(const Connection& connection) : user_(connection.user), cluster_(connection.cluster) {}
 
-    // Throws ConfigError; DeadlinePassed and Cancelled if a plugin was waited for.
+    // Throws ConfigError. Throws DeadlinePassed or Cancelled while waiting for a plugin.
     Identification current(Deadline deadline, const Cancellation& cancellation);
 
-    // After a 401: forgets what a plugin gave, so that `current` runs it again.
+    // Call after a 401: discards the plugin's credential, so that `current` runs the plugin again.
     void refused() { exec_credential_.reset(); }
 
-    // All that no message may show, as used so far.
+    // Returns all secrets used so far, which must not appear in messages.
     const std::vector<std::string>& secrets() const { return secrets_; }
 
 private:
@@ -43,11 +43,11 @@ private:
     User user_;
     Cluster cluster_;
     std::optional<ExecCredential> exec_credential_;
-    std::string last_token_;  // what the token file had when it could last be read
+    std::string last_token_;  // the last content read from the token file
     std::vector<std::string> secrets_;
 };
 
-// The headers of an impersonation; none if nobody is impersonated.
+// Returns the headers for an impersonation; empty if there is none.
 std::vector<std::string> impersonation_headers(const Impersonation& impersonation);
 
 }  // namespace cudafault::kube

@@ -27,7 +27,7 @@ protected:
         return current(credentials);
     }
 
-    // A plugin that gives token 1, 2, 3, ... and says how often it ran.
+    // Uses a plugin that returns the tokens 1, 2, 3, ... in turn.
     void use_counting_plugin(const std::string& expires) {
         ExecPlugin plugin;
         plugin.api_version = "client.authentication.k8s.io/v1";
@@ -51,14 +51,14 @@ protected:
     Cancellation cancellation;
 };
 
-TEST_F(CredentialsTest, Nobody) { EXPECT_EQ(first(), Identification()); }
+TEST_F(CredentialsTest, NoCredentials) { EXPECT_EQ(first(), Identification()); }
 
-TEST_F(CredentialsTest, Token) {
+TEST_F(CredentialsTest, BearerToken) {
     connection.user.token = "abc";
     EXPECT_EQ(first().authorization, "Bearer abc");
 }
 
-TEST_F(CredentialsTest, TokenFileIsReadEachTime) {
+TEST_F(CredentialsTest, TokenFileIsReadForEachRequest) {
     connection.user.token = "older";
     connection.user.token_file = folder.write("token", "one\n");
     Credentials credentials(connection);
@@ -71,26 +71,26 @@ TEST_F(CredentialsTest, TokenFileIsReadEachTime) {
     EXPECT_EQ(current(credentials).authorization, "Bearer two");
 }
 
-TEST_F(CredentialsTest, WithoutItsFileTheTokenCounts) {
+TEST_F(CredentialsTest, MissingTokenFileFallsBackToToken) {
     connection.user.token_file = folder.file("absent");
     EXPECT_THROW(first(), ConfigError);
     connection.user.token = "abc";
     EXPECT_EQ(first().authorization, "Bearer abc");
 }
 
-TEST_F(CredentialsTest, Basic) {
+TEST_F(CredentialsTest, BasicAuthentication) {
     connection.user.username = "Aladdin";
     connection.user.password = "open sesame";
     EXPECT_EQ(first().authorization, "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
 }
 
-TEST_F(CredentialsTest, NoHeaderInAHeader) {
+TEST_F(CredentialsTest, RejectsLineBreakInHeader) {
     connection.user.token = "abc\r\nImpersonate-User: root";
     EXPECT_THROW(first(), ConfigError);
     EXPECT_THROW(impersonation_headers({"a\nb", "", {}, {}}), ConfigError);
 }
 
-TEST_F(CredentialsTest, CertificateDataBeforeFiles) {
+TEST_F(CredentialsTest, CertificateDataOverridesFiles) {
     connection.user.client_certificate = folder.write("cert", "file-cert");
     connection.user.client_key = folder.write("key", "file-key");
     EXPECT_EQ(first().identity, (TlsIdentity{"file-cert", "file-key"}));
@@ -99,7 +99,7 @@ TEST_F(CredentialsTest, CertificateDataBeforeFiles) {
     EXPECT_EQ(first().identity, (TlsIdentity{"data-cert", "data-key"}));
 }
 
-TEST_F(CredentialsTest, CertificateFilesAreReadEachTime) {
+TEST_F(CredentialsTest, CertificateFilesAreReadForEachRequest) {
     connection.user.client_certificate = folder.write("cert", "c1");
     connection.user.client_key = folder.write("key", "k1");
     Credentials credentials(connection);
@@ -108,7 +108,7 @@ TEST_F(CredentialsTest, CertificateFilesAreReadEachTime) {
     EXPECT_EQ(current(credentials).identity.certificate, "c2");
 }
 
-TEST_F(CredentialsTest, HalfACertificateIsAnError) {
+TEST_F(CredentialsTest, CertificateWithoutKeyIsAnError) {
     connection.user.client_certificate_data = "data-cert";
     EXPECT_THROW(first(), ConfigError);
     connection.user.client_certificate_data.clear();
@@ -116,7 +116,7 @@ TEST_F(CredentialsTest, HalfACertificateIsAnError) {
     EXPECT_THROW(first(), ConfigError);
 }
 
-TEST_F(CredentialsTest, APluginRunsOnceUntilItsCredentialEnds) {
+TEST_F(CredentialsTest, PluginRunsOnceUntilCredentialExpires) {
     use_counting_plugin(expiring_in(3600));
     Credentials credentials(connection);
     EXPECT_EQ(current(credentials).authorization, "Bearer token-1");
@@ -125,15 +125,15 @@ TEST_F(CredentialsTest, APluginRunsOnceUntilItsCredentialEnds) {
     EXPECT_EQ(current(credentials).authorization, "Bearer token-2");
 }
 
-TEST_F(CredentialsTest, WithoutAnEndItRunsOnce) {
+TEST_F(CredentialsTest, PluginWithoutExpiryRunsOnce) {
     use_counting_plugin("");
     Credentials credentials(connection);
     EXPECT_EQ(current(credentials).authorization, "Bearer token-1");
     EXPECT_EQ(current(credentials).authorization, "Bearer token-1");
 }
 
-TEST_F(CredentialsTest, AnEndedCredentialIsReplaced) {
-    for (const int offset : {-5, 5}) {  // ended, and about to end on the way
+TEST_F(CredentialsTest, ExpiredCredentialIsRenewed) {
+    for (const int offset : {-5, 5}) {  // already expired, and about to expire
         use_counting_plugin(expiring_in(offset));
         Credentials credentials(connection);
         const std::string before = current(credentials).authorization;
@@ -141,7 +141,7 @@ TEST_F(CredentialsTest, AnEndedCredentialIsReplaced) {
     }
 }
 
-TEST_F(CredentialsTest, APluginsCertificateGoesFirst) {
+TEST_F(CredentialsTest, PluginCertificateOverridesOwn) {
     connection.user.client_certificate_data = "own-cert";
     connection.user.client_key_data = "own-key";
     ExecPlugin plugin;
@@ -155,7 +155,7 @@ TEST_F(CredentialsTest, APluginsCertificateGoesFirst) {
     EXPECT_EQ(first(), (Identification{"", {"C", "K"}}));
 }
 
-TEST_F(CredentialsTest, SecretsAreKnown) {
+TEST_F(CredentialsTest, ReportsSecretsInUse) {
     connection.user.token_file = folder.write("token", "one");
     Credentials credentials(connection);
     EXPECT_THAT(credentials.secrets(), IsEmpty());
@@ -173,7 +173,7 @@ TEST_F(CredentialsTest, SecretsAreKnown) {
     EXPECT_THAT(basic.secrets(), ElementsAre("open sesame", "QWxhZGRpbjpvcGVuIHNlc2FtZQ=="));
 }
 
-TEST(ImpersonationHeaders, AllOfThem) {
+TEST(ImpersonationHeaders, FormatsAllHeaders) {
     EXPECT_THAT(impersonation_headers({}), IsEmpty());
     EXPECT_THAT(
         impersonation_headers({"jane", "42", {"a", "b"}, {{"acme.com/Team", {"x", "y"}}}}),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Programs that give credentials: the client.authentication.k8s.io protocol, v1 and v1beta1.
+// Runs credential plugins: the client.authentication.k8s.io protocol, v1 and v1beta1.
 #pragma once
 
 #include <optional>
@@ -18,8 +18,8 @@ struct ExecCredential {
     std::optional<SystemTime> expires;
 };
 
-// Runs the plugin, which may take until the deadline. Throws ConfigError (with the install hint if the program is
-// not there), DeadlinePassed or Cancelled; what the plugin printed is in no message, since it holds secrets.
+// Runs the plugin until the deadline at the latest. Throws ConfigError (with the install hint if the program does not
+// exist), DeadlinePassed or Cancelled. Messages never contain the plugin's output, because it holds secrets.
 ExecCredential run_exec_plugin(const ExecPlugin& plugin, const Cluster& cluster, Deadline deadline,
                                const Cancellation& cancellation);
 

@@ -49,7 +49,7 @@ protected:
         return "accepted";
     }
 
-    // What the plugin is told.
+    // Returns the KUBERNETES_EXEC_INFO that the plugin receives.
     Json info() {
         run("printf %s \"$KUBERNETES_EXEC_INFO\" >" + folder.file("info") + "\n" +
             credential(R"({"token":"t"})", plugin.api_version));
@@ -63,34 +63,34 @@ protected:
     Cancellation cancellation;
 };
 
-TEST_F(Plugin, Token) {
+TEST_F(Plugin, ReturnsToken) {
     const ExecCredential got = run(credential(R"({"token":"abc"})"));
     EXPECT_EQ(got.token, "abc");
     EXPECT_EQ(got.identity, TlsIdentity());
     EXPECT_FALSE(got.expires);
 }
 
-TEST_F(Plugin, CertificateAndExpiry) {
+TEST_F(Plugin, ReturnsCertificateAndExpiry) {
     const ExecCredential got = run(credential(
         R"({"clientCertificateData":"C","clientKeyData":"K","token":null,"expirationTimestamp":"1970-01-01T00:01:00Z"})"));
     EXPECT_EQ(got.identity, (TlsIdentity{"C", "K"}));
     EXPECT_EQ(got.expires, std::chrono::system_clock::from_time_t(60));
 }
 
-TEST_F(Plugin, V1beta1) {
+TEST_F(Plugin, AcceptsV1beta1) {
     plugin.api_version = "client.authentication.k8s.io/v1beta1";
     EXPECT_EQ(run(credential(R"({"token":"b"})", plugin.api_version)).token, "b");
     EXPECT_THAT(refusal(credential(R"({"token":"b"})", kV1)), HasSubstr("another version"));
     EXPECT_EQ(info()["apiVersion"], plugin.api_version);
 }
 
-TEST_F(Plugin, ArgumentsAsTheyAreWithoutAShell) {
+TEST_F(Plugin, PassesArgumentsWithoutShell) {
     plugin.args = {"two words", "$HOME", "'"};
     run("for a; do echo \"$a\"; done >" + folder.file("args") + "\n" + credential(R"({"token":"t"})"));
     EXPECT_EQ(folder.read("args"), "two words\n$HOME\n'\n");
 }
 
-TEST_F(Plugin, EnvironmentIsAdded) {
+TEST_F(Plugin, AddsEnvironmentVariables) {
     setenv("KUBE_TEST_KEPT", "kept", 1);
     setenv("KUBE_TEST_REPLACED", "old", 1);
     plugin.env = {{"KUBE_TEST_REPLACED", "new"}, {"KUBE_TEST_ADDED", "a=b"}};
@@ -101,11 +101,11 @@ TEST_F(Plugin, EnvironmentIsAdded) {
     unsetenv("KUBE_TEST_REPLACED");
 }
 
-TEST_F(Plugin, InfoWithoutTheCluster) {
+TEST_F(Plugin, InfoWithoutCluster) {
     EXPECT_EQ(info(), Json({{"apiVersion", kV1}, {"kind", "ExecCredential"}, {"spec", {{"interactive", false}}}}));
 }
 
-TEST_F(Plugin, InfoWithTheCluster) {
+TEST_F(Plugin, InfoWithCluster) {
     plugin.provide_cluster_info = true;
     cluster.certificate_authority_data = "CA";
     cluster.tls_server_name = "n";
@@ -118,7 +118,7 @@ TEST_F(Plugin, InfoWithTheCluster) {
                                                {"config", {{"audience", "x"}}}}));
 }
 
-TEST_F(Plugin, InfoReadsTheAuthoritysFile) {
+TEST_F(Plugin, InfoReadsAuthorityFile) {
     plugin.provide_cluster_info = true;
     cluster.certificate_authority = folder.write("ca.crt", "CA");
     cluster.disable_compression = true;
@@ -127,15 +127,15 @@ TEST_F(Plugin, InfoReadsTheAuthoritysFile) {
     EXPECT_EQ(got["disable-compression"], true);
 }
 
-TEST_F(Plugin, InfoOfAnInsecureCluster) {
+TEST_F(Plugin, InfoOfInsecureCluster) {
     plugin.provide_cluster_info = true;
     cluster.insecure_skip_tls_verify = true;
     EXPECT_EQ(info()["spec"]["cluster"]["insecure-skip-tls-verify"], true);
 }
 
-TEST_F(Plugin, ReadsNothingUnlessInteractive) { EXPECT_EQ(run("cat\n" + credential(R"({"token":"t"})")).token, "t"); }
+TEST_F(Plugin, StdinIsEmptyUnlessInteractive) { EXPECT_EQ(run("cat\n" + credential(R"({"token":"t"})")).token, "t"); }
 
-// Standard input for as long as it lives.
+// Replaces standard input during its lifetime.
 class Stdin {
 public:
     explicit Stdin(int descriptor) : before_(dup(STDIN_FILENO)) { dup2(descriptor, STDIN_FILENO); }
@@ -150,7 +150,7 @@ private:
     int before_;
 };
 
-TEST_F(Plugin, InteractiveModeWithoutATerminal) {
+TEST_F(Plugin, InteractiveModeWithoutTerminal) {
     const int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
     const Stdin stdin_of_test(null);
     plugin.interactive_mode = InteractiveMode::kIfAvailable;
@@ -160,7 +160,7 @@ TEST_F(Plugin, InteractiveModeWithoutATerminal) {
     close(null);
 }
 
-TEST_F(Plugin, InteractiveModeWithATerminal) {
+TEST_F(Plugin, InteractiveModeWithTerminal) {
     const int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
     ASSERT_EQ(grantpt(master) | unlockpt(master), 0);
     const int terminal = open(ptsname(master), O_RDWR | O_NOCTTY | O_CLOEXEC);
@@ -178,7 +178,7 @@ TEST_F(Plugin, InteractiveModeWithATerminal) {
     close(master);
 }
 
-TEST_F(Plugin, MissingProgramGivesTheInstallHint) {
+TEST_F(Plugin, MissingProgramReportsInstallHint) {
     plugin.command = folder.file("absent");
     plugin.install_hint = "get it from the vendor";
     try {
@@ -189,7 +189,7 @@ TEST_F(Plugin, MissingProgramGivesTheInstallHint) {
     }
 }
 
-TEST_F(Plugin, FoundInThePath) {
+TEST_F(Plugin, FindsProgramInPath) {
     const std::string path = getenv("PATH");
     folder.program("kube-test-plugin", credential(R"({"token":"p"})"));
     setenv("PATH", (folder.path().string() + ":" + path).c_str(), 1);
@@ -198,12 +198,12 @@ TEST_F(Plugin, FoundInThePath) {
     setenv("PATH", path.c_str(), 1);
 }
 
-TEST_F(Plugin, FailureTellsTheCodeAndNothingItPrinted) {
+TEST_F(Plugin, FailureReportsExitCodeWithoutOutput) {
     EXPECT_THAT(refusal("echo secret; exit 7\n"), AllOf(HasSubstr("code 7"), Not(HasSubstr("secret"))));
     EXPECT_THAT(refusal("kill -9 $$\n"), HasSubstr("code 137"));
 }
 
-TEST_F(Plugin, RefusesWhatIsNoCredential) {
+TEST_F(Plugin, RejectsInvalidCredential) {
     EXPECT_THAT(refusal("echo secret\n"), AllOf(HasSubstr("no ExecCredential"), Not(HasSubstr("secret"))));
     EXPECT_THAT(refusal("echo '[]'\n"), HasSubstr("no ExecCredential"));
     EXPECT_THAT(refusal("echo '{\"kind\":\"Pod\"}'\n"), HasSubstr("no ExecCredential"));
@@ -215,13 +215,13 @@ TEST_F(Plugin, RefusesWhatIsNoCredential) {
     EXPECT_THAT(refusal(credential(R"({"token":"t","expirationTimestamp":"soon"})")), HasSubstr("no time"));
 }
 
-TEST_F(Plugin, IsEndedAtTheDeadline) {
+TEST_F(Plugin, IsKilledAtDeadline) {
     deadline = after(std::chrono::milliseconds(100));
     EXPECT_THROW(run("sleep 60\n"), DeadlinePassed);
     EXPECT_LT(Clock::now(), deadline + std::chrono::seconds(20));
 }
 
-TEST_F(Plugin, IsEndedByCancellation) {
+TEST_F(Plugin, IsKilledOnCancellation) {
     std::thread other([&] {
         std::this_thread::sleep_for(std::chrono::milliseconds(100));
         cancellation.cancel();

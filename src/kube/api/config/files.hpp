@@ -6,13 +6,14 @@
 
 namespace cudafault::kube {
 
-// The whole file, or nothing if it is not there. Throws ConfigError, which calls it `what`, if it cannot be read.
+// Returns the file's content, or nullopt if it does not exist. Throws ConfigError, which calls the file `what`, if it
+// cannot be read.
 std::optional<std::string> read_if_there(const std::string& file, const std::string& what);
 
-// The same, and a missing file is an error as well.
+// Like read_if_there, but a missing file is an error.
 std::string read_file(const std::string& file, const std::string& what);
 
-// What a kubeconfig gives as data, or else as a file; empty if it gives neither.
+// Returns the data of a kubeconfig field, or else the content of its file; empty if neither is set.
 std::string data_or_file(const std::string& data, const std::string& file, const std::string& what);
 
 }  // namespace cudafault::kube

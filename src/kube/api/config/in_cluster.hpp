@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The API server as a pod sees it.
+// Connects to the API server from inside a pod.
 #pragma once
 
 #include <filesystem>
@@ -9,8 +9,8 @@
 
 namespace cudafault::kube {
 
-// Nothing if this is no pod with a service account. Token and authority stay files, since the kubelet changes them.
-// Throws ConfigError if a file of the folder cannot be read.
+// Returns nullopt outside a pod with a service account. The connection refers to the token and authority files instead
+// of their content, since the kubelet updates them. Throws ConfigError if a file in the folder cannot be read.
 std::optional<Connection> in_cluster_connection(const Getenv& getenv, const std::filesystem::path& service_account);
 
 }  // namespace cudafault::kube

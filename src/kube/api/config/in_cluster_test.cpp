@@ -11,7 +11,7 @@ namespace {
 
 const Getenv kPod = environment({{"KUBERNETES_SERVICE_HOST", "10.96.0.1"}, {"KUBERNETES_SERVICE_PORT", "443"}});
 
-TEST(InCluster, TokenAndAuthorityStayFiles) {
+TEST(InCluster, RefersToTokenAndAuthorityFiles) {
     const TestFolder folder;
     folder.write("token", "t");
     folder.write("namespace", "prod");
@@ -25,7 +25,7 @@ TEST(InCluster, TokenAndAuthorityStayFiles) {
     EXPECT_EQ(connection->default_namespace, "prod");
 }
 
-TEST(InCluster, Ipv6AndNoNamespace) {
+TEST(InCluster, Ipv6WithoutNamespace) {
     const TestFolder folder;
     folder.write("token", "t");
     const Getenv pod = environment({{"KUBERNETES_SERVICE_HOST", "fd00::1"}, {"KUBERNETES_SERVICE_PORT", "443"}});
@@ -35,7 +35,7 @@ TEST(InCluster, Ipv6AndNoNamespace) {
     EXPECT_EQ(connection->default_namespace, "default");
 }
 
-TEST(InCluster, NoPod) {
+TEST(InCluster, NulloptOutsidePod) {
     const TestFolder folder;
     EXPECT_FALSE(in_cluster_connection(kPod, folder.path())) << "no token";
     folder.write("token", "t");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which API server, and as whom: from the kubeconfig files as kubectl reads them, or from the pod this runs in.
+// Finds the API server and the user: from kubeconfig files as kubectl does, or from the pod that the program runs in.
 #pragma once
 
 #include <filesystem>
@@ -11,22 +11,23 @@
 
 namespace cudafault::kube {
 
-// What the user gives on the command line goes before what the files say; an empty text is not given.
+// Options from the command line. They override the kubeconfig; an empty string means not given.
 struct ConnectionOptions {
-    std::string kubeconfig;  // one file that must exist, in place of KUBECONFIG's list and ~/.kube/config
+    std::string kubeconfig;  // a file that must exist; replaces KUBECONFIG and ~/.kube/config
     std::string context;
-    std::string cluster;  // these two name entries of the kubeconfig
+    std::string cluster;  // cluster and user are names of kubeconfig entries
     std::string user;
     std::string default_namespace;
     std::string server;
-    Impersonation impersonation;  // in place of the kubeconfig's as, as-uid, as-groups and as-user-extra, all of them
+    Impersonation impersonation;  // replaces as, as-uid, as-groups and as-user-extra of the kubeconfig together
     Getenv getenv = ::getenv;
     std::filesystem::path service_account = "/var/run/secrets/kubernetes.io/serviceaccount";
 };
 
-// The files are merged as kubectl merges them: the first that has a current-context, or a cluster, context or user of a
-// name, wins, and nothing else of that name counts. A pod's own service account is used where there is no kubeconfig
-// with a context; a server alone, such as unix:///socket, needs none. Throws ConfigError. Opens no connection.
+// Merges the files as kubectl does: the first file that sets current-context, or that defines a cluster, context or
+// user of a given name, wins, and later definitions are ignored as a whole. The pod's service account is used if no
+// kubeconfig has a context. A server option alone, such as unix:///socket, needs no kubeconfig. Throws ConfigError.
+// Opens no connection.
 Connection find_connection(const ConnectionOptions& options);
 
 }  // namespace cudafault::kube

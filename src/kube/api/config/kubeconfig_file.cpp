@@ -12,7 +12,7 @@ namespace cudafault::kube {
 
 namespace {
 
-// A mapping of the file. Every error names file, line and field.
+// A mapping in the file. Every error names the file, line and field.
 class Fields {
 public:
     Fields(const YAML::Node& node, const std::filesystem::path& file) : node_(node), file_(file) {
@@ -28,7 +28,7 @@ public:
         return values;
     }
 
-    // A value that the kubeconfig holds in base64.
+    // Returns a value that the kubeconfig stores as base64.
     std::string decoded(const char* name) const {
         const auto bytes = base64_decode(text(name));
         if (!bytes) fail(node_[name], fmt::format("{} is no base64", name));
@@ -54,7 +54,7 @@ public:
     [[noreturn]] void fail(const std::string& what) const { fail(node_, what); }
 
 private:
-    // YAML::Node of a range-based loop is also a pair.
+    // In a range-based loop over a YAML::Node, each element is both a node and a pair.
     struct Item {
         YAML::Node node;
     };
@@ -206,7 +206,7 @@ User user_of(const Fields& fields) {
     return user;
 }
 
-// An entry that nobody uses must not stand in the way.
+// An invalid user entry must not cause an error unless the user is selected.
 User user_or_reason(const Fields& fields) {
     try {
         return user_of(fields);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// One kubeconfig file as it stands, before it is merged with others.
+// Parses one kubeconfig file.
 #pragma once
 
 #include <filesystem>
@@ -23,9 +23,9 @@ struct KubeconfigFile {
     std::map<std::string, User> users;
 };
 
-// `file` names it in errors, and its folder is what relative paths start from. YAML or JSON; unknown fields are ignored
-// as kubectl does. Throws ConfigError, with the line, for what is no kubeconfig or has a name twice. A user that has
-// base64 that is none, contradicts itself, or authenticates in a way that does not exist any more, is marked unusable.
+// Parses YAML or JSON. `file` names the file in errors; relative paths start from its folder. Unknown fields are
+// ignored, as in kubectl. Throws ConfigError, with the line, if the text is not a kubeconfig or defines a name twice. A
+// user with invalid base64, contradictory fields or a removed authentication method is marked as unusable.
 KubeconfigFile parse_kubeconfig(const std::string& text, const std::filesystem::path& file);
 
 }  // namespace cudafault::kube

@@ -41,14 +41,14 @@ std::string refusal(const std::string& text) {
 
 std::string user_refusal(const std::string& fields) { return user(fields).unusable; }
 
-TEST(KubeconfigFile, EmptyIsNothing) {
+TEST(KubeconfigFile, EmptyFileHasNoEntries) {
     for (const char* text : {"", "\n", "# nothing\n", "null", "{}"}) {
         const KubeconfigFile config = parse(text);
         EXPECT_TRUE(config.current_context.empty() && config.clusters.empty() && config.users.empty()) << text;
     }
 }
 
-TEST(KubeconfigFile, BlockYamlWithUnknownFields) {
+TEST(KubeconfigFile, IgnoresUnknownFields) {
     const KubeconfigFile config = parse(R"(
 apiVersion: v1
 kind: Config
@@ -66,7 +66,7 @@ contexts:
     EXPECT_EQ(config.contexts.at("bare").cluster, "");
 }
 
-TEST(KubeconfigFile, Json) {
+TEST(KubeconfigFile, ParsesJson) {
     const KubeconfigFile config =
         parse(R"({"current-context":"x","clusters":[{"name":"c","cluster":{"server":"https://h"}}]})");
     EXPECT_EQ(config.current_context, "x");
@@ -87,7 +87,7 @@ TEST(KubeconfigFile, ClusterFields) {
     EXPECT_FALSE(cluster("server: h").disable_compression);
 }
 
-TEST(KubeconfigFile, PathsStartFromTheFilesFolder) {
+TEST(KubeconfigFile, PathsAreRelativeToFile) {
     EXPECT_EQ(cluster("certificate-authority: ../ca.crt").certificate_authority, "/etc/ca.crt");
     EXPECT_EQ(cluster("certificate-authority: /abs/ca.crt").certificate_authority, "/abs/ca.crt");
     EXPECT_EQ(user("client-certificate: c.pem, client-key: k.pem").client_certificate, "/etc/kube/c.pem");
@@ -96,7 +96,7 @@ TEST(KubeconfigFile, PathsStartFromTheFilesFolder) {
     EXPECT_EQ(user("token: t").token_file, "");
 }
 
-TEST(KubeconfigFile, ExecExtensionOfACluster) {
+TEST(KubeconfigFile, ExecExtensionOfCluster) {
     const Cluster got = cluster(
         "extensions: [{name: other, extension: 1}, {name: client.authentication.k8s.io/exec, "
         "extension: {a: 1, b: '1', c: [true, 1.5, text], d: {e: null}}}]");
@@ -113,7 +113,7 @@ TEST(KubeconfigFile, UserFields) {
     EXPECT_FALSE(user("token: abc").exec);
 }
 
-TEST(KubeconfigFile, Impersonation) {
+TEST(KubeconfigFile, ImpersonationFields) {
     const Impersonation who =
         user("as: jane, as-uid: '42', as-groups: [a, b], as-user-extra: {scopes: [x, y], team: [z]}").impersonation;
     EXPECT_EQ(who.user, "jane");
@@ -136,14 +136,14 @@ TEST(KubeconfigFile, ExecFields) {
     EXPECT_FALSE(exec("args: []").provide_cluster_info);
 }
 
-TEST(KubeconfigFile, ExecCommandWithASlashIsAPath) {
+TEST(KubeconfigFile, ExecCommandWithSlashIsPath) {
     const std::string v1beta1 = "apiVersion: client.authentication.k8s.io/v1beta1, command: ";
     EXPECT_EQ(user("exec: {" + v1beta1 + "bin/tool}").exec->command, "/etc/kube/bin/tool");
     EXPECT_EQ(user("exec: {" + v1beta1 + "/bin/tool}").exec->command, "/bin/tool");
     EXPECT_EQ(user("exec: {" + v1beta1 + "tool}").exec->command, "tool");
 }
 
-TEST(KubeconfigFile, InteractiveMode) {
+TEST(KubeconfigFile, ExecInteractiveMode) {
     const auto mode = [](const std::string& version, const std::string& field) {
         return user("exec: {command: x, apiVersion: client.authentication.k8s.io/" + version + field + "}")
             .exec->interactive_mode;
@@ -157,7 +157,7 @@ TEST(KubeconfigFile, InteractiveMode) {
     EXPECT_THAT(user_refusal(v1 + ", interactiveMode: Sometimes}"), HasSubstr("Never, IfAvailable or Always"));
 }
 
-TEST(KubeconfigFile, RefusesWithFileAndLine) {
+TEST(KubeconfigFile, ErrorsNameFileAndLine) {
     EXPECT_THAT(refusal("a: [\n"), AllOf(HasSubstr("/etc/kube/config, line"), HasSubstr("neither YAML nor JSON")));
     EXPECT_THAT(refusal("- a\n"), HasSubstr("line 1: expected fields"));
     EXPECT_THAT(refusal("\nclusters: {}\n"), HasSubstr("line 2: clusters is no list"));
@@ -168,7 +168,7 @@ TEST(KubeconfigFile, RefusesWithFileAndLine) {
     EXPECT_THAT(refusal("clusters: [{name: c, cluster: {certificate-authority-data: '*'}}]"), HasSubstr("no base64"));
 }
 
-TEST(KubeconfigFile, RefusesContradictionsOfUsers) {
+TEST(KubeconfigFile, ContradictoryUserIsUnusable) {
     EXPECT_THAT(user_refusal("token: secret-t, username: u"), HasSubstr("both a token and a username"));
     EXPECT_THAT(user_refusal("tokenFile: f, username: u"), HasSubstr("both a token and a username"));
     EXPECT_THAT(user_refusal("password: secret-p"), HasSubstr("a password without a username"));

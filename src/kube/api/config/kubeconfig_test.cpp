@@ -67,7 +67,7 @@ protected:
     ConnectionOptions options;
 };
 
-TEST_F(FindConnection, TheFirstFileWinsAsAWhole) {
+TEST_F(FindConnection, FirstDefinitionWinsAsAWhole) {
     const Connection connection = find_connection(options);
     EXPECT_EQ(connection.context, "one");
     EXPECT_EQ(connection.user_name, "alice");
@@ -78,11 +78,11 @@ TEST_F(FindConnection, TheFirstFileWinsAsAWhole) {
     EXPECT_EQ(connection.user.username, "");
 }
 
-TEST_F(FindConnection, PathsStartFromTheirOwnFile) {
+TEST_F(FindConnection, PathsAreRelativeToTheirFile) {
     EXPECT_EQ(find_connection(options).cluster.certificate_authority, folder.file("a/ca.crt"));
 }
 
-TEST_F(FindConnection, LaterFilesAdd) {
+TEST_F(FindConnection, LaterFilesAddEntries) {
     options.context = "two";
     const Connection connection = find_connection(options);
     EXPECT_EQ(connection.cluster.server, "https://own");
@@ -91,7 +91,7 @@ TEST_F(FindConnection, LaterFilesAdd) {
     EXPECT_EQ(connection.user.impersonation.user, "jane");
 }
 
-TEST_F(FindConnection, AGivenFileIsTheOnlyOne) {
+TEST_F(FindConnection, KubeconfigOptionReplacesOtherFiles) {
     options.kubeconfig = folder.file("b/two");
     EXPECT_EQ(find_connection(options).context, "two");
     options.context = "one";
@@ -100,7 +100,7 @@ TEST_F(FindConnection, AGivenFileIsTheOnlyOne) {
     EXPECT_THAT(refusal(), AllOf(HasSubstr("cannot read kubeconfig"), HasSubstr("missing")));
 }
 
-TEST_F(FindConnection, HomeIsTheDefault) {
+TEST_F(FindConnection, DefaultsToFileInHome) {
     folder.write("home/.kube/config", kTwo);
     set("HOME", folder.file("home"));
     EXPECT_EQ(find_connection(options).context, "one");
@@ -108,12 +108,12 @@ TEST_F(FindConnection, HomeIsTheDefault) {
     EXPECT_EQ(find_connection(options).context, "two");
 }
 
-TEST_F(FindConnection, AnUnreadableFileOfTheListIsAnError) {
+TEST_F(FindConnection, UnreadableFileInListIsAnError) {
     set("KUBECONFIG", folder.file("a") + ":" + folder.file("b/two"));
     EXPECT_THAT(refusal(), HasSubstr("cannot read kubeconfig"));
 }
 
-TEST_F(FindConnection, WhatIsGivenGoesFirst) {
+TEST_F(FindConnection, OptionsOverrideFiles) {
     options.cluster = "own";
     options.user = "bob";
     options.default_namespace = "n9";
@@ -127,7 +127,7 @@ TEST_F(FindConnection, WhatIsGivenGoesFirst) {
     EXPECT_TRUE(connection.user.impersonation.groups.empty()) << "of the kubeconfig's impersonation";
 }
 
-TEST_F(FindConnection, AServerAloneIsEnough) {
+TEST_F(FindConnection, ServerOptionNeedsNoKubeconfig) {
     set("KUBECONFIG", folder.file("missing"));
     options.server = "unix:///run/proxy.sock";
     const Connection connection = find_connection(options);
@@ -135,12 +135,12 @@ TEST_F(FindConnection, AServerAloneIsEnough) {
     EXPECT_EQ(connection.user.token, "");
 }
 
-TEST_F(FindConnection, AContextWithoutUser) {
+TEST_F(FindConnection, ContextWithoutUser) {
     options.context = "bare";
     EXPECT_EQ(find_connection(options).user.token, "");
 }
 
-TEST_F(FindConnection, NamesWhatIsMissing) {
+TEST_F(FindConnection, ErrorNamesMissingEntry) {
     options.context = "nope";
     EXPECT_THAT(refusal(), AllOf(HasSubstr("no context \"nope\""), HasSubstr("bare, empty, lost, nobody, one, two")));
     options.context = "lost";
@@ -158,7 +158,7 @@ TEST_F(FindConnection, NoCurrentContext) {
     EXPECT_THAT(refusal(), AllOf(HasSubstr("no current-context"), HasSubstr("set KUBECONFIG")));
 }
 
-TEST_F(FindConnection, AnUnusableUserOnlyMattersWhenUsed) {
+TEST_F(FindConnection, UnusableUserIsAnErrorOnlyIfSelected) {
     set("KUBECONFIG", folder.write("c", R"({current-context: x, clusters: [{name: c, cluster: {server: "https://h"}}],
         contexts: [{name: x, context: {cluster: c, user: new}}, {name: y, context: {cluster: c, user: old}}],
         users: [{name: new, user: {token: t}}, {name: old, user: {auth-provider: {name: gcp}}}]})"));
@@ -177,7 +177,7 @@ protected:
     }
 };
 
-TEST_F(InsideAPod, TheServiceAccountOnlyWithoutAKubeconfig) {
+TEST_F(InsideAPod, ServiceAccountOnlyWithoutKubeconfig) {
     EXPECT_EQ(find_connection(options).context, "one");
     set("KUBECONFIG", folder.file("missing"));
     options.default_namespace = "n9";
@@ -187,13 +187,13 @@ TEST_F(InsideAPod, TheServiceAccountOnlyWithoutAKubeconfig) {
     EXPECT_EQ(connection.default_namespace, "n9");
 }
 
-TEST_F(InsideAPod, NotWhenSomethingElseIsAskedFor) {
+TEST_F(InsideAPod, OptionsDisableServiceAccount) {
     set("KUBECONFIG", folder.file("missing"));
     options.context = "one";
     EXPECT_THAT(refusal(), HasSubstr("no context \"one\""));
 }
 
-TEST_F(FindConnection, RefusesContradictions) {
+TEST_F(FindConnection, RejectsContradictoryFields) {
     set("KUBECONFIG", folder.write("c", R"({current-context: x, contexts: [{name: x, context: {cluster: c}}],
         clusters: [{name: c, cluster: {server: "https://h", certificate-authority: f, insecure-skip-tls-verify: true}}]})"));
     EXPECT_THAT(refusal(), HasSubstr("leave one of them out"));

@@ -40,7 +40,7 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
     return list;
 }
 
-// Ended and reaped, whatever happens.
+// A child process. The destructor kills and reaps it.
 class Child {
 public:
     Child(const Command& command, int output) : own_group_(!command.keeps_stdin) {
@@ -50,7 +50,7 @@ public:
         if (own_group_) posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
         posix_spawnattr_t attributes;
         posix_spawnattr_init(&attributes);
-        // What reads the terminal has to stay in its foreground group.
+        // A program that reads from the terminal must stay in the foreground process group.
         if (own_group_) posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
         std::vector<std::string> arguments = command.arguments;
         std::vector<std::string> environment = environment_of(command);
@@ -83,7 +83,7 @@ private:
     bool reaped_ = false;
 };
 
-// False at the end of the output.
+// Returns false at the end of the output.
 bool read_more(int pipe, std::string& output) {
     char buffer[4096];
     const ssize_t size = read(pipe, buffer, sizeof buffer);

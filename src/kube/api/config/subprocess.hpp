@@ -10,18 +10,18 @@
 namespace cudafault::kube {
 
 struct Command {
-    std::vector<std::string> arguments;                    // the first is the program, looked for in PATH
-    std::vector<std::pair<std::string, std::string>> env;  // replaces what this process has of the same names
-    bool keeps_stdin = false;                              // otherwise it reads nothing
+    std::vector<std::string> arguments;                    // the first is the program, searched in PATH
+    std::vector<std::pair<std::string, std::string>> env;  // overrides variables of this process
+    bool keeps_stdin = false;                              // if false, standard input is empty
 };
 
 struct CommandResult {
-    int exit_code;  // 128 + the signal's number if one ended it
+    int exit_code;  // 128 + the signal's number if the process was killed by a signal
     std::string output;
 };
 
-// Runs it without a shell; its standard error is this process's. Throws std::system_error if it cannot be started,
-// DeadlinePassed or Cancelled after it has been killed.
+// Runs the command without a shell. The child inherits standard error. Throws std::system_error if the command cannot
+// be started; throws DeadlinePassed or Cancelled after killing it.
 CommandResult run_captured(const Command& command, Deadline deadline, const Cancellation& cancellation);
 
 }  // namespace cudafault::kube

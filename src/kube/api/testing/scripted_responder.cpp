@@ -48,7 +48,7 @@ void use_identity(SSL_CTX* tls, const TlsIdentity& identity) {
     require(SSL_CTX_use_PrivateKey(tls, key.get()) == 1, "its key");
 }
 
-// The client's certificate is asked for and verified, and may be missing, as for an API server.
+// Requests and verifies the client certificate, which is optional, as in an API server.
 void accept_clients_of(SSL_CTX* tls, const std::string& authority) {
     const auto certificate = read_certificate(authority);
     require(X509_STORE_add_cert(SSL_CTX_get_cert_store(tls), certificate.get()) == 1, "its client authority");
@@ -102,7 +102,7 @@ public:
 
     bool handshake() { return !ssl_ || (wait_for_bytes() && SSL_accept(ssl_.get()) == 1); }
 
-    // Until the client sends or goes; false if the responder ends.
+    // Waits until the client sends data or disconnects. Returns false if the responder is shutting down.
     bool wait_for_bytes() const {
         pollfd waits[] = {{descriptor_, POLLIN, 0}, {stop_event_, POLLIN, 0}};
         poll(waits, 2, -1);
@@ -130,13 +130,13 @@ public:
         return true;
     }
 
-    // Nothing at the end of the connection.
+    // Returns nullopt at the end of the connection.
     std::optional<SeenRequest> read_request() {
         constexpr std::string_view kEnd = "\r\n\r\n";
         size_t end;
         while ((end = pending_.find(kEnd)) == std::string::npos) {
             if (!read_some(pending_)) return std::nullopt;
-            if (!ssl_ && pending_.starts_with('\x16')) {  // of a TLS client
+            if (!ssl_ && pending_.starts_with('\x16')) {  // the start of a TLS handshake
                 write_all("HTTP/1.1 400 Bad Request\r\n\r\n");
                 return std::nullopt;
             }
@@ -278,7 +278,7 @@ bool ScriptedResponder::answer(Stream& stream, const Answer& answer) {
     if (!answer.chunks.empty()) {
         head += "Transfer-Encoding: chunked\r\n";
     } else {
-        // The missing byte is what a cut or endless body never sends.
+        // The missing byte makes a cut or held body shorter than its Content-Length.
         const size_t missing = answer.end == Answer::End::kProper ? 0 : 1;
         head += fmt::format("Content-Length: {}\r\n", answer.body.size() + missing);
     }

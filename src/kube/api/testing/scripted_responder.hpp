@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// An HTTP server for tests: what was asked for a path is answered as scripted, with faults that a healthy API server
-// does not have. It knows nothing of objects. Plain or TLS on a port of 127.0.0.1 that the system chooses, or on a unix
-// socket.
+// An HTTP server for tests. It answers requests with scripted responses, including faults that a healthy API server
+// does not produce. It does not model API objects. It serves plain HTTP or TLS on a free port of 127.0.0.1, or plain
+// HTTP on a unix socket.
 #pragma once
 
 #include <openssl/ssl.h>
@@ -23,48 +23,49 @@ namespace cudafault::kube {
 struct Answer {
     enum class End {
         kProper,
-        kCut,   // the connection is dropped where the body's end would be
-        kHold,  // the body never ends; the connection stays until the client goes
-        kDrop,  // the connection is dropped without an answer
+        kCut,   // drops the connection before the end of the body
+        kHold,  // never ends the body; keeps the connection until the client closes it
+        kDrop,  // drops the connection without a response
     };
 
     int status = 200;
-    std::string body;  // with a Content-Length
+    std::string body;  // sent with a Content-Length
     std::vector<std::pair<std::string, std::string>> headers;
-    std::vector<std::string> chunks;  // if there are any, the body is these, in chunked coding, each sent by itself
+    std::vector<std::string> chunks;  // if not empty, replaces the body; chunked encoding, each chunk sent separately
     std::chrono::milliseconds before_head{0};
     std::chrono::milliseconds before_chunk{0};
     End end = End::kProper;
 };
 
-// The server's part of a Kubernetes API error.
+// Returns a Kubernetes API error: a Status object.
 Answer status_answer(int code, const std::string& reason, const std::string& message = "scripted");
 
 struct SeenRequest {
-    int connection;  // counted from 1
+    int connection;  // the number of the connection, counted from 1
     std::string method;
-    std::string target;                               // as it came: path and query, or the whole address at a proxy
+    std::string target;  // as received: path and query, or the whole URL if sent to a proxy
     std::multimap<std::string, std::string> headers;  // names in lower case
     std::string body;
-    std::string server_name;  // of TLS: the name asked for
-    std::string peer;         // of TLS: the common name of the client's certificate
+    std::string server_name;  // with TLS: the SNI name
+    std::string peer;         // with TLS: the common name of the client certificate
     std::chrono::steady_clock::time_point at;
 
-    std::string header(const std::string& name) const;  // "" if it is not there
+    std::string header(const std::string& name) const;  // "" if the header is missing
 };
 
 class ScriptedResponder {
 public:
     ScriptedResponder();                                         // http://127.0.0.1:port
     explicit ScriptedResponder(const std::string& socket_path);  // unix://socket_path
-    // https://127.0.0.1:port. Clients may show a certificate of `client_authority` (PEM), if one is given.
+    // https://127.0.0.1:port. If `client_authority` (PEM) is given, clients may present a certificate issued by it.
     explicit ScriptedResponder(const TlsIdentity& identity, const std::string& client_authority = "");
     ~ScriptedResponder();
     ScriptedResponder(const ScriptedResponder&) = delete;
     ScriptedResponder& operator=(const ScriptedResponder&) = delete;
 
-    // The answers to requests for `target`, in their order; the last one stays. A target with a query is that one only,
-    // without one it is the path with any query that is not scripted by itself. What is not scripted gets a 404.
+    // Sets the responses to requests for `target`, used in order; the last one is repeated. A target with a query
+    // matches only that query. A target without a query matches the path with any query that has no script of its own.
+    // Requests without a script get a 404.
     void on(const std::string& method, const std::string& target, std::vector<Answer> answers);
 
     std::vector<SeenRequest> requests() const;
@@ -86,7 +87,7 @@ private:
     bool answer(Stream& stream, const Answer& answer);
     bool write_body(Stream& stream, const Answer& answer);
     Answer take_answer(const SeenRequest& request);
-    bool sleep(std::chrono::milliseconds duration);  // false if the responder ends
+    bool sleep(std::chrono::milliseconds duration);  // false if the responder is shutting down
 
     int listener_ = -1;
     int stop_event_ = -1;

@@ -37,26 +37,26 @@ protected:
     Cancellation cancellation;
 };
 
-TEST_F(Responder, AnswersInTheirOrderAndKeepsTheLast) {
+TEST_F(Responder, AnswersInOrderAndRepeatsLast) {
     responder.on("GET", "/a", {text("1"), text("2")});
     EXPECT_EQ(get("/a").body, "1");
     EXPECT_EQ(get("/a").body, "2");
     EXPECT_EQ(get("/a?x=1").body, "2");
 }
 
-TEST_F(Responder, AQueryCanHaveItsOwnScript) {
+TEST_F(Responder, QueryCanHaveItsOwnScript) {
     responder.on("GET", "/a", {text("any")});
     responder.on("GET", "/a?x=1", {text("one")});
     EXPECT_EQ(get("/a?x=1").body, "one");
     EXPECT_EQ(get("/a?x=2").body, "any");
 }
 
-TEST_F(Responder, WhatIsNotScriptedIsNotThere) {
+TEST_F(Responder, UnscriptedRequestGets404) {
     responder.on("POST", "/a", {text("")});
     EXPECT_EQ(get("/a").status, 404);
 }
 
-TEST_F(Responder, RemembersWhatWasAsked) {
+TEST_F(Responder, RecordsRequests) {
     HttpRequest request;
     request.method = "POST";
     request.target = "/a?b";
@@ -73,7 +73,7 @@ TEST_F(Responder, RemembersWhatWasAsked) {
     EXPECT_FALSE(responder.wait_for_requests(2, std::chrono::milliseconds(10)));
 }
 
-TEST_F(Responder, CutBodies) {
+TEST_F(Responder, CutsBodies) {
     Answer cut = text("half");
     cut.end = Answer::End::kCut;
     Answer cut_chunks;
@@ -85,7 +85,7 @@ TEST_F(Responder, CutBodies) {
     for (int i = 0; i < 3; ++i) EXPECT_THROW(get("/a"), ConnectionError) << i;
 }
 
-TEST_F(Responder, EndsWhileAClientWaits) {
+TEST_F(Responder, StopsWhileClientWaits) {
     std::optional<ScriptedResponder> other(std::in_place);
     Answer hold = text("half");
     hold.end = Answer::End::kHold;
@@ -100,7 +100,7 @@ TEST_F(Responder, EndsWhileAClientWaits) {
     ending.join();
 }
 
-TEST(StatusAnswer, IsAStatus) {
+TEST(StatusAnswer, IsStatusObject) {
     const Answer answer = status_answer(410, "Expired", "too old");
     EXPECT_EQ(answer.status, 410);
     EXPECT_NE(answer.body.find("\"reason\":\"Expired\""), std::string::npos);

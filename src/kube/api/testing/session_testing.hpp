@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A session with a scripted responder, quick in its pauses.
+// A fixture with a session and a scripted responder, with short retry pauses.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -36,7 +36,7 @@ inline SessionOptions quick() {
     return options;
 }
 
-// Over TLS, since credentials are sent in no other way.
+// Uses TLS, since credentials are not sent in the clear.
 class SessionTest : public testing::Test {
 protected:
     SessionTest() : responder(authority.issue("api", "IP:127.0.0.1")) {

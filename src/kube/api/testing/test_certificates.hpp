@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Certificates for servers and clients of tests, made when they are needed.
+// Issues server and client certificates for tests.
 #pragma once
 
 #include <openssl/evp.h>
@@ -18,7 +18,8 @@ public:
 
     const std::string& pem() const { return pem_; }
 
-    // `names` as OpenSSL writes a subjectAltName: "DNS:api.test,IP:127.0.0.1". Valid for a day.
+    // Issues a certificate that is valid for one day. `names` is a subjectAltName in OpenSSL's format:
+    // "DNS:api.test,IP:127.0.0.1".
     TlsIdentity issue(const std::string& common_name, const std::string& names = "") const;
 
 private:

@@ -9,7 +9,7 @@
 
 namespace cudafault::kube {
 
-// A folder that goes when the test does.
+// A temporary folder, removed by the destructor.
 class TestFolder {
 public:
     TestFolder();
@@ -19,15 +19,15 @@ public:
 
     std::filesystem::path path() const { return path_; }
     std::string file(const std::string& name) const { return path_ / name; }
-    std::string write(const std::string& name, const std::string& content) const;   // gives its path
-    std::string program(const std::string& name, const std::string& script) const;  // a shell script
-    std::string read(const std::string& name) const;                                // "" if it is not there
+    std::string write(const std::string& name, const std::string& content) const;   // returns the path
+    std::string program(const std::string& name, const std::string& script) const;  // writes a shell script
+    std::string read(const std::string& name) const;                                // "" if the file does not exist
 
 private:
     std::filesystem::path path_;
 };
 
-// An environment of these variables only.
+// Returns a Getenv that knows only these variables.
 Getenv environment(std::map<std::string, std::string> variables);
 
 }  // namespace cudafault::kube

@@ -17,7 +17,7 @@ namespace cudafault::kube {
 
 namespace {
 
-constexpr size_t kShown = 120;  // characters of an answer that is no Status
+constexpr size_t kShown = 120;  // shown characters of a response that is not a Status
 
 const Json& causes(const Json& status) { return value_at(value_at(status, "details"), "causes"); }
 
@@ -49,7 +49,7 @@ std::string role_for(const Subject& subject) {
     return fmt::format("ask for {} with verb {} on {}", where, subject.verb, subject.resource);
 }
 
-// Admission and quotas answer 403 Forbidden, too; only the authorizer says who cannot do what.
+// Admission and quotas also answer 403 Forbidden. Only the authorizer's message says that a user cannot do something.
 bool is_about_permission(const Json& status) {
     return text_at(status, "reason") == "Forbidden" &&
            text_at(status, "message").find("\" cannot ") != std::string::npos;
@@ -71,7 +71,7 @@ std::string advice(int code, const Json& status, const Subject& subject, const C
     }
 }
 
-// Seconds, or a date; nothing if the header is not there or is neither.
+// Parses Retry-After in seconds or as a date. Returns nullopt if the header is missing or invalid.
 std::optional<std::chrono::seconds> retry_after(const HttpResponse& response) {
     const auto value = response.header("retry-after");
     if (!value) return std::nullopt;
@@ -108,7 +108,7 @@ bool ApiError::is_disruption_budget() const { return code == 429 && has_cause(st
 bool ApiError::is_permission_denied() const { return code == 403 && is_about_permission(status); }
 
 bool ApiError::is_overload() const {
-    // A budget is not the server's load: whoever evicts decides how long to wait for it.
+    // A disruption budget error does not mean overload. The caller of the eviction decides how long to wait.
     return retry_after && (code == 429 || code == 503) && !is_disruption_budget();
 }
 

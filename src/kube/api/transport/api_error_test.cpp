@@ -43,7 +43,7 @@ ApiError error_of(int code, const Json& body, std::vector<std::pair<std::string,
 const Json kCauses = {{"causes", {{{"reason", "FieldValueInvalid"}}}}};
 const Json kBudget = {{"causes", {{{"reason", "DisruptionBudget"}}}}};
 
-TEST(ApiError, SaysWhatWhereAndWhatToDo) {
+TEST(ApiError, MessageSaysWhatWhereAndWhatToDo) {
     const ApiError error = error_of(404, status(404, "NotFound"));
     EXPECT_EQ(std::string(error.what()),
               "cannot patch deployments.apps web in namespace prod (context staging): HTTP 404, the words; check name, "
@@ -52,13 +52,13 @@ TEST(ApiError, SaysWhatWhereAndWhatToDo) {
     EXPECT_EQ(error.reason(), "NotFound");
 }
 
-TEST(ApiError, TheServersWordsAreOneLine) {
+TEST(ApiError, ServerMessageIsOneLine) {
     Json said = status(422, "Invalid", kCauses);
     said["message"] = "first\n* second\x1b[31mé";
     EXPECT_THAT(error_of(422, said).what(), HasSubstr("HTTP 422, first * second [31mé; correct what is sent"));
 }
 
-TEST(ApiError, NoPermissionNamesTheRole) {
+TEST(ApiError, PermissionErrorNamesRole) {
     Json said = status(403, "Forbidden");
     said["message"] = "deployments.apps \"web\" is forbidden: User \"u\" cannot patch resource \"deployments\"";
     EXPECT_THAT(error_of(403, said).what(),
@@ -70,17 +70,17 @@ TEST(ApiError, NoPermissionNamesTheRole) {
                 HasSubstr("ask for a ClusterRole with verb list on nodes"));
 }
 
-TEST(ApiError, AdmissionIsNoMatterOfRoles) {
+TEST(ApiError, AdmissionErrorDoesNotSuggestRole) {
     Json said = status(403, "Forbidden");
     said["message"] = "pods \"web-1\" is forbidden: violates PodSecurity \"restricted:latest\": runAsNonRoot != true";
     EXPECT_THAT(error_of(403, said).what(), HasSubstr("runAsNonRoot != true; see what refuses it"));
 }
 
-TEST(ApiError, NotAcceptedNamesTheUser) {
+TEST(ApiError, UnauthorizedNamesUser) {
     EXPECT_THAT(error_of(401, status(401, "Unauthorized")).what(), HasSubstr("credentials of user alice"));
 }
 
-TEST(ApiError, LostRaces) {
+TEST(ApiError, ConflictErrors) {
     EXPECT_TRUE(error_of(409, status(409, "Conflict")).is_conflict());
     EXPECT_TRUE(error_of(422, status(422, "Invalid")).is_conflict());
     EXPECT_TRUE(error_of(422, {{"kind", "Status"}, {"reason", "Invalid"}}).is_conflict());
@@ -93,7 +93,7 @@ TEST(ApiError, LostRaces) {
     EXPECT_FALSE(error_of(409, status(409, "Conflict")).is_already_there());
 }
 
-TEST(ApiError, Gone) {
+TEST(ApiError, Status410IsGone) {
     EXPECT_TRUE(error_of(410, status(410, "Expired")).is_gone());
     EXPECT_FALSE(error_of(404, status(404, "NotFound")).is_gone());
 }
@@ -125,7 +125,7 @@ TEST(ApiError, OverloadAndBudget) {
     EXPECT_FALSE(error_of(429, status(429, "TooManyRequests")).is_disruption_budget());
 }
 
-TEST(ApiError, AnAnswerThatIsNoStatus) {
+TEST(ApiError, ResponseThatIsNotStatus) {
     HttpResponse response;
     response.status = 502;
     response.body = "<html>\x1b[31m" + std::string(500, 'x');
@@ -135,19 +135,19 @@ TEST(ApiError, AnAnswerThatIsNoStatus) {
     EXPECT_LT(std::string(error.what()).size(), 400u);
 }
 
-TEST(ApiError, WithoutAContextTheServerWithoutPassword) {
+TEST(ApiError, WithoutContextNamesServerWithoutPassword) {
     Connection bare = connection();
     bare.context.clear();
     EXPECT_THAT(api_error(status(500, "x"), kSubject, bare).what(), HasSubstr("(https://api.test)"));
 }
 
-TEST(ApiError, OfAWatchsEvent) {
+TEST(ApiError, FromWatchEvent) {
     EXPECT_EQ(api_error(status(410, "Expired"), kSubject, connection()).code, 410);
     EXPECT_EQ(api_error(Json(), kSubject, connection()).code, 500);
     EXPECT_EQ(api_error(Json{{"code", "410"}}, kSubject, connection()).code, 500);
 }
 
-TEST(ApiError, OddDetailsDoNoHarm) {
+TEST(ApiError, ToleratesMalformedDetails) {
     for (const Json& details : {Json(), Json("text"), Json::array(), Json{{"causes", 7}}, Json{{"causes", {7}}}}) {
         EXPECT_FALSE(error_of(429, status(429, "x", details)).is_disruption_budget()) << details;
     }

@@ -10,7 +10,7 @@ namespace cudafault::kube {
 // Replaces the session's deadline during its lifetime. The session must outlive it.
 class DeadlineScope {
 public:
-    // The new deadline may also be later than the session's own.
+    // The new deadline may be later than the session's own.
     DeadlineScope(Session& session, Deadline end) : session_(session), before_(session.options().deadline) {
         session_.set_deadline(end);
     }
@@ -23,7 +23,7 @@ public:
         return {session, std::min(session.options().deadline, end)};
     }
 
-    // True if a DeadlinePassed thrown now is about this scope's deadline, not about the session's own.
+    // True if a DeadlinePassed thrown now refers to this scope's deadline and not to the session's own.
     bool is_shorter() const { return session_.options().deadline < before_; }
 
 private:

@@ -30,13 +30,13 @@ void append(List& list, const std::string& text) {
 
 curl_blob blob_of(const std::string& text) { return {const_cast<char*>(text.data()), text.size(), CURL_BLOB_NOCOPY}; }
 
-// What the callbacks of one request fill in.
+// State that the callbacks of one request fill in.
 struct Transfer {
     const HttpSink& sink;
     HttpResponse response;
     Deadline last_byte = Clock::now();
     bool stopped = false;
-    std::exception_ptr thrown;  // by the sink
+    std::exception_ptr thrown;  // an exception thrown by the sink
     std::string_view to_send;
     std::array<char, CURL_ERROR_SIZE> error{};
 
@@ -44,7 +44,7 @@ struct Transfer {
 };
 
 void take_status_line(HttpResponse& response, const std::string& line) {
-    response.headers.clear();  // of an interim answer, or of the proxy
+    response.headers.clear();  // discard headers of an interim response or of the proxy
     const size_t space = line.find(' ');
     response.status = space == std::string::npos ? 0 : std::atoi(line.c_str() + space);
 }
@@ -81,7 +81,7 @@ size_t on_body(const char* data, size_t, size_t size, Transfer* transfer) {
         transfer->response.body.append(data, size);
         return size;
     }
-    // No exception may pass through libcurl.
+    // Exceptions must not propagate through libcurl.
     try {
         transfer->stopped = !transfer->sink(std::string_view(data, size));
     } catch (...) {
@@ -170,7 +170,7 @@ void Http::Handles::set_address(const HttpServer& server, const HttpRequest& req
         set(CURLOPT_URL, ("http://localhost" + request.target).c_str());
     } else {
         ServerUrl asked = url;
-        // The name in the URL is the one that is sent and verified, so the connection is led to the real host.
+        // The name in the URL is used for SNI and verification, so the connection is redirected to the real host.
         if (url.is_secure() && !server.tls_server_name.empty()) {
             asked.host = server.tls_server_name;
             append(connect_to, "::" + url.host_and_port());
@@ -181,7 +181,7 @@ void Http::Handles::set_address(const HttpServer& server, const HttpRequest& req
             fmt::format("{}://{}{}{}", url.scheme, asked.host_and_port(), url.prefix, request.target).c_str());
     }
     set(CURLOPT_PATH_AS_IS, 1L);
-    set(CURLOPT_PROXY, server.proxy.c_str());  // "" keeps libcurl from looking for one itself
+    set(CURLOPT_PROXY, server.proxy.c_str());  // an empty string disables libcurl's own proxy detection
     set(CURLOPT_NOPROXY, "");
     set(CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(server.connect_timeout.count()));
 }
@@ -193,7 +193,7 @@ void Http::Handles::set_tls(const HttpServer& server, const HttpRequest& request
     if (!request.authorities.empty()) {
         authorities = blob_of(request.authorities);
         set(CURLOPT_CAINFO_BLOB, &authorities);
-        set(CURLOPT_CAPATH, static_cast<const char*>(nullptr));  // or the system's authorities count as well
+        set(CURLOPT_CAPATH, static_cast<const char*>(nullptr));  // otherwise the system's authorities are trusted too
     }
     if (request.identity.certificate.empty()) return;
     certificate = blob_of(request.identity.certificate);
@@ -204,7 +204,7 @@ void Http::Handles::set_tls(const HttpServer& server, const HttpRequest& request
 
 void Http::Handles::set_message(const HttpServer& server, const HttpRequest& request, List& headers) {
     for (const std::string& header : request.headers) append(headers, header);
-    append(headers, "Expect:");  // or libcurl waits a second before it sends a longer body
+    append(headers, "Expect:");  // otherwise libcurl waits one second before it sends a long body
     set(CURLOPT_HTTPHEADER, headers.get());
     set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
     if (server.compresses) set(CURLOPT_ACCEPT_ENCODING, "gzip");
@@ -217,8 +217,8 @@ void Http::Handles::set_message(const HttpServer& server, const HttpRequest& req
 }
 
 void Http::Handles::set_callbacks(Transfer& transfer) {
-    // Since libcurl cannot rewind this, it will not send a body a second time when a kept connection breaks: the server
-    // may have done the first.
+    // libcurl cannot rewind this callback, so it does not send a body again when a kept connection breaks. The server
+    // may have processed the first one.
     set(CURLOPT_READFUNCTION, on_send);
     set(CURLOPT_READDATA, &transfer);
     set(CURLOPT_ERRORBUFFER, transfer.error.data());
@@ -266,7 +266,7 @@ Http::~Http() = default;
 
 HttpResponse Http::send(const HttpRequest& request, const HttpLimits& limits, const Cancellation& cancellation,
                         const HttpSink& sink) {
-    // An easy handle that is in the multi handle has to leave it before its options and lists go.
+    // An easy handle must be removed from the multi handle before its options and lists are freed.
     struct Membership {
         explicit Membership(const Handles& given) : handles(given) {
             libcurl().multi_add_handle(given.multi, given.easy);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One HTTP/1.1 request to one server, and its answer. Connections are kept and used again. No second tries, no meaning
-// of status codes: those are Session's.
+// Sends HTTP/1.1 requests to one server and reuses connections. Retries and the meaning of status codes are left to
+// Session.
 #pragma once
 
 #include <functional>
@@ -19,9 +19,9 @@ namespace cudafault::kube {
 
 struct HttpServer {
     ServerUrl url;
-    std::string tls_server_name;  // empty: the url's host
-    std::string proxy;            // empty: none
-    bool verifies = true;         // the server's certificate and its name
+    std::string tls_server_name;  // if empty, the URL's host
+    std::string proxy;            // if empty, no proxy is used
+    bool verifies = true;         // verify the server's certificate and its name
     bool compresses = true;
     std::chrono::milliseconds connect_timeout = std::chrono::seconds(10);
 };
@@ -32,7 +32,7 @@ struct HttpRequest {
     std::vector<std::string> headers;  // "Name: value"
     std::string body;
     TlsIdentity identity;
-    std::string authorities;  // PEM; empty: the system's
+    std::string authorities;  // PEM; if empty, the system's authorities are used
 };
 
 struct HttpResponse {
@@ -46,13 +46,13 @@ struct HttpResponse {
 
 struct HttpLimits {
     Deadline deadline = kNoDeadline;
-    std::chrono::milliseconds silence = std::chrono::seconds(30);  // the longest time without a byte
+    std::chrono::milliseconds silence = std::chrono::seconds(30);  // the longest time without receiving data
 };
 
-// Takes a successful answer's body as it comes, instead of HttpResponse::body. False ends the request there.
+// Receives the body of a successful response in chunks, instead of HttpResponse::body. Return false to end the request.
 using HttpSink = std::function<bool(std::string_view chunk)>;
 
-// For one thread at a time.
+// Not thread-safe.
 class Http {
 public:
     explicit Http(HttpServer server);
@@ -60,7 +60,7 @@ public:
     Http(const Http&) = delete;
     Http& operator=(const Http&) = delete;
 
-    // Throws ConnectionError if no whole answer came, ConfigError for certificates and keys that are none,
+    // Throws ConnectionError if the response is incomplete or missing, ConfigError for invalid certificates and keys,
     // DeadlinePassed, Cancelled.
     HttpResponse send(const HttpRequest& request, const HttpLimits& limits, const Cancellation& cancellation,
                       const HttpSink& sink = {});

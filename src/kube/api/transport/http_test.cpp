@@ -57,7 +57,7 @@ struct HttpClient {
     Cancellation cancellation;
 };
 
-TEST(Http, HeadersBodiesAndThePathAsItIs) {
+TEST(Http, SendsHeadersBodyAndUnchangedPath) {
     ScriptedResponder responder;
     Answer answer = body("made");
     answer.status = 201;
@@ -89,7 +89,7 @@ TEST(Http, EveryMethod) {
     EXPECT_EQ(responder.requests().at(4).body, "sent");
 }
 
-TEST(Http, KeepsItsConnection) {
+TEST(Http, ReusesConnection) {
     ScriptedResponder responder;
     responder.on("GET", "/x", {body("1")});
     HttpClient client(server_at(responder.url()));
@@ -109,7 +109,7 @@ TEST(Http, RedirectsAreNotFollowed) {
     EXPECT_EQ(responder.requests().size(), 1u);
 }
 
-TEST(Http, CompressionIsAskedForUnlessDisabled) {
+TEST(Http, RequestsCompressionUnlessDisabled) {
     ScriptedResponder responder;
     HttpServer server = server_at(responder.url());
     HttpClient with(server);
@@ -123,9 +123,9 @@ TEST(Http, CompressionIsAskedForUnlessDisabled) {
     EXPECT_EQ(responder.requests().at(1).header("accept-encoding"), "");
 }
 
-TEST(Http, CompressedBodiesAreUnpacked) {
+TEST(Http, DecompressesBodies) {
     ScriptedResponder responder;
-    // "hello, hello, hello" as gzip.
+    // "hello, hello, hello" compressed with gzip.
     constexpr std::array<unsigned char, 29> kPacked = {0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0x03,
                                                        0xcb, 0x48, 0xcd, 0xc9, 0xc9, 0xd7, 0x51, 0xc8, 0x40, 0xa2,
                                                        0x00, 0x9f, 0xa1, 0xca, 0x09, 0x13, 0x00, 0x00, 0x00};
@@ -157,7 +157,7 @@ TEST(Http, ThroughAProxy) {
     EXPECT_EQ(client.send().body, "proxied");
 }
 
-TEST(Http, TlsThroughAProxyIsATunnel) {
+TEST(Http, TlsThroughProxyUsesTunnel) {
     ScriptedResponder proxy;
     HttpServer server = server_at("https://api.test:6443");
     server.proxy = proxy.url();
@@ -170,7 +170,7 @@ TEST(Http, TlsThroughAProxyIsATunnel) {
     EXPECT_EQ(seen.header("authorization"), "");
 }
 
-TEST(Http, SinkTakesChunksAsTheyCome) {
+TEST(Http, SinkReceivesEachChunk) {
     ScriptedResponder responder;
     Answer answer;
     answer.chunks = {"one", "two", "three"};
@@ -190,7 +190,7 @@ TEST(Http, SinkTakesChunksAsTheyCome) {
     EXPECT_EQ(response.body, "");
 }
 
-TEST(Http, SinkEndsTheRequest) {
+TEST(Http, SinkCanEndRequest) {
     ScriptedResponder responder;
     Answer answer;
     answer.chunks = {"one", "two"};
@@ -213,7 +213,7 @@ TEST(Http, SinkEndsTheRequest) {
     EXPECT_EQ(client.send().body, "next") << "on a new connection";
 }
 
-TEST(Http, WhatASinkThrowsComesOut) {
+TEST(Http, SinkExceptionIsRethrown) {
     ScriptedResponder responder;
     responder.on("GET", "/x", {body("one")});
     HttpClient client(server_at(responder.url()));
@@ -222,7 +222,7 @@ TEST(Http, WhatASinkThrowsComesOut) {
     EXPECT_EQ(client.send().body, "one");
 }
 
-TEST(Http, ARefusalsBodyIsNotForTheSink) {
+TEST(Http, ErrorBodyBypassesSink) {
     ScriptedResponder responder;
     responder.on("GET", "/x", {status_answer(410, "Expired")});
     HttpClient client(server_at(responder.url()));
@@ -233,7 +233,7 @@ TEST(Http, ARefusalsBodyIsNotForTheSink) {
     EXPECT_FALSE(called);
 }
 
-TEST(HttpFaults, CutBodies) {
+TEST(HttpFaults, CutBodyIsConnectionError) {
     ScriptedResponder responder;
     Answer cut = body("half");
     cut.end = Answer::End::kCut;
@@ -256,7 +256,7 @@ TEST(HttpFaults, CutBodies) {
     }
 }
 
-TEST(HttpFaults, ABodyIsNotSentTwice) {
+TEST(HttpFaults, BodyIsNotSentTwice) {
     ScriptedResponder responder;
     Answer drop;
     drop.end = Answer::End::kDrop;
@@ -265,7 +265,7 @@ TEST(HttpFaults, ABodyIsNotSentTwice) {
     client.request = {"POST", "/x", {}, "content", {}, ""};
     client.send();
     try {
-        client.send();  // on the connection that was kept, where libcurl would try again by itself
+        client.send();  // on the kept connection, on which libcurl would otherwise retry
         FAIL();
     } catch (const ConnectionError& error) {
         EXPECT_TRUE(error.request_may_have_arrived);
@@ -274,7 +274,7 @@ TEST(HttpFaults, ABodyIsNotSentTwice) {
     EXPECT_EQ(responder.requests().size(), 2u);
 }
 
-TEST(HttpFaults, ALongBodyArrivesWhole) {
+TEST(HttpFaults, LongBodyArrivesCompletely) {
     ScriptedResponder responder;
     responder.on("POST", "/x", {body("1")});
     HttpClient client(server_at(responder.url()));
@@ -283,7 +283,7 @@ TEST(HttpFaults, ALongBodyArrivesWhole) {
     EXPECT_EQ(responder.requests().at(0).body, client.request.body);
 }
 
-TEST(HttpFaults, NobodyListens) {
+TEST(HttpFaults, ConnectionRefused) {
     std::optional<ScriptedResponder> responder(std::in_place);
     HttpClient client(server_at(responder->url()));
     responder.reset();
@@ -296,12 +296,12 @@ TEST(HttpFaults, NobodyListens) {
     }
 }
 
-TEST(HttpFaults, NoSuchName) {
+TEST(HttpFaults, UnknownHostName) {
     HttpClient client(server_at("http://no-such-name.invalid"));
     EXPECT_THAT(client.failure(), HasSubstr("check the server's name in the kubeconfig"));
 }
 
-TEST(HttpFaults, Silence) {
+TEST(HttpFaults, SilenceIsConnectionError) {
     ScriptedResponder responder;
     Answer answer = body("slow");
     answer.end = Answer::End::kHold;
@@ -312,7 +312,7 @@ TEST(HttpFaults, Silence) {
     EXPECT_THAT(client.failure(), HasSubstr("not a byte came for 0.1"));
 }
 
-TEST(HttpFaults, ASlowBodyIsNoSilence) {
+TEST(HttpFaults, SlowBodyIsNotSilence) {
     ScriptedResponder responder;
     Answer answer;
     answer.chunks = {"a", "b", "c", "d", "e", "f"};
@@ -324,7 +324,7 @@ TEST(HttpFaults, ASlowBodyIsNoSilence) {
     EXPECT_EQ(client.send().body, "abcdef");
 }
 
-TEST(HttpFaults, Deadline) {
+TEST(HttpFaults, DeadlineEndsRequest) {
     ScriptedResponder responder;
     Answer answer = body("late");
     answer.before_head = seconds(60);
@@ -337,7 +337,7 @@ TEST(HttpFaults, Deadline) {
     EXPECT_LT(Clock::now(), client.limits.deadline + seconds(8));
 }
 
-TEST(HttpFaults, Cancellation) {
+TEST(HttpFaults, CancellationEndsRequest) {
     ScriptedResponder responder;
     Answer answer = body("late");
     answer.before_head = seconds(60);
@@ -356,7 +356,7 @@ TEST(HttpFaults, Cancellation) {
     EXPECT_EQ(responder.requests().size(), 1u) << "nothing is sent any more";
 }
 
-TEST(HttpFaults, CancellationByASignal) {
+TEST(HttpFaults, SignalCancelsRequest) {
     ScriptedResponder responder;
     Answer answer = body("late");
     answer.before_head = seconds(60);
@@ -374,7 +374,7 @@ TEST(HttpFaults, CancellationByASignal) {
 
 class Tls : public testing::Test {
 protected:
-    // A client of a responder that is called `names`.
+    // Returns a client of a responder whose certificate has the subjectAltName `names`.
     HttpClient& start(const std::string& names) {
         responder.emplace(authority.issue("server", names), clients.pem());
         responder->on("GET", "/x", {body("secure")});
@@ -394,12 +394,12 @@ protected:
     std::optional<HttpClient> client;
 };
 
-TEST_F(Tls, VerifiesByTheGivenAuthority) {
+TEST_F(Tls, VerifiesWithGivenAuthority) {
     EXPECT_EQ(start("IP:127.0.0.1").send().body, "secure");
     EXPECT_EQ(responder->requests().at(0).peer, "");
 }
 
-TEST_F(Tls, RefusesAnotherAuthority) {
+TEST_F(Tls, RejectsUnknownAuthority) {
     start("IP:127.0.0.1").request.authorities = clients.pem();
     EXPECT_THAT(client->failure(), HasSubstr("certificate-authority-data"));
     client->request.authorities.clear();
@@ -407,11 +407,11 @@ TEST_F(Tls, RefusesAnotherAuthority) {
     EXPECT_TRUE(responder->requests().empty());
 }
 
-TEST_F(Tls, RefusesAnotherName) {
+TEST_F(Tls, RejectsMismatchedName) {
     EXPECT_THAT(start("DNS:api.test").failure(), HasSubstr("check certificate-authority-data"));
 }
 
-TEST_F(Tls, ServerNameIsAskedForAndVerified) {
+TEST_F(Tls, ServerNameIsSentAndVerified) {
     start("DNS:api.test");
     HttpServer server = server_at(responder->url());
     server.tls_server_name = "api.test";
@@ -422,7 +422,7 @@ TEST_F(Tls, ServerNameIsAskedForAndVerified) {
     EXPECT_THAT(connect(server).failure(), HasSubstr("tls-server-name"));
 }
 
-TEST_F(Tls, VerificationCanBeSkipped) {
+TEST_F(Tls, VerificationCanBeDisabled) {
     start("DNS:whatever");
     HttpServer server = server_at(responder->url());
     server.verifies = false;
@@ -436,7 +436,7 @@ TEST_F(Tls, ClientCertificateFromMemory) {
     EXPECT_EQ(responder->requests().at(0).peer, "jane");
 }
 
-TEST_F(Tls, AnotherCertificateIsAnotherConnection) {
+TEST_F(Tls, DifferentCertificateUsesNewConnection) {
     start("IP:127.0.0.1").request.identity = clients.issue("jane");
     client->send();
     client->request.identity = clients.issue("joe");
@@ -448,18 +448,18 @@ TEST_F(Tls, AnotherCertificateIsAnotherConnection) {
     EXPECT_EQ(seen.at(2).connection, seen.at(1).connection);
 }
 
-TEST_F(Tls, AKeyThatIsNoneIsTheKubeconfigsFault) {
+TEST_F(Tls, InvalidKeyIsConfigError) {
     start("IP:127.0.0.1").request.identity = {clients.issue("jane").certificate, "secret-key"};
     EXPECT_THROW(client->send(), ConfigError);
     EXPECT_THAT(client->failure(), AllOf(HasSubstr("check the kubeconfig's PEM data"), Not(HasSubstr("secret-key"))));
 }
 
-TEST_F(Tls, AnAuthorityThatIsNoneIsTheKubeconfigsFault) {
+TEST_F(Tls, InvalidAuthorityIsConfigError) {
     start("IP:127.0.0.1").request.authorities = "no PEM";
     EXPECT_THROW(client->send(), ConfigError);
 }
 
-TEST_F(Tls, AServerWithoutTls) {
+TEST_F(Tls, ServerWithoutTls) {
     ScriptedResponder plain;
     EXPECT_THAT(connect(server_at("https://127.0.0.1:" + std::to_string(plain.port()))).failure(),
                 HasSubstr("speaks TLS"));

@@ -9,7 +9,7 @@ namespace cudafault::kube {
 
 namespace {
 
-// Never unloaded: it may have left threads or handlers at exit.
+// The library is never unloaded, because it may have started threads or registered exit handlers.
 void* open_library() {
     if (void* library = dlopen("libcurl.so.4", RTLD_NOW | RTLD_LOCAL)) return library;
     throw ConfigError(std::string("libcurl cannot be loaded, and Kubernetes is talked to with it (") + dlerror() +

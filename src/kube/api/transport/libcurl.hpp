@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// libcurl, loaded when it is first used: it brings thirty libraries along, and `cudafault arm` needs none of them.
+// Loads libcurl on first use: it depends on thirty libraries, and `cudafault arm` needs none of them.
 #pragma once
 
 #include <curl/curl.h>
 
 namespace cudafault::kube {
 
-// The functions of curl/curl.h, without `curl_`.
+// Functions of curl/curl.h, named without the prefix `curl_`.
 struct Libcurl {
     decltype(&::curl_global_init) global_init;
     decltype(&::curl_getdate) getdate;
@@ -28,7 +28,7 @@ struct Libcurl {
     decltype(&::curl_multi_strerror) multi_strerror;
 };
 
-// Throws ConfigError if there is none on this machine.
+// Throws ConfigError if libcurl is not installed.
 const Libcurl& libcurl();
 
 }  // namespace cudafault::kube

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Lines out of a stream that is cut anywhere, as watches and logs come.
+// Splits a stream that arrives in arbitrary chunks, such as a watch or a log, into lines.
 #pragma once
 
 #include <string>
@@ -10,8 +10,8 @@ namespace cudafault::kube {
 
 class LineSplitter {
 public:
-    // Calls `on_line(std::string_view)` for each line that is complete now, without its end. It gives false to stop.
-    // False if it was stopped; what follows is lost then.
+    // Calls `on_line(std::string_view)` for each complete line, without its line break. If `on_line` returns false,
+    // discards the rest of the chunk and returns false.
     template <typename OnLine>
     bool feed(std::string_view chunk, const OnLine& on_line) {
         for (size_t end; (end = chunk.find('\n')) != std::string_view::npos; chunk.remove_prefix(end + 1)) {
@@ -23,7 +23,7 @@ public:
         return true;
     }
 
-    // The beginning of a line whose end has not come.
+    // Returns the incomplete last line.
     const std::string& rest() const { return rest_; }
 
 private:

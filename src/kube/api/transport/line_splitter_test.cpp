@@ -21,7 +21,7 @@ std::vector<std::string> split(const std::vector<std::string>& chunks) {
     return seen;
 }
 
-TEST(LineSplitter, EveryCutGivesTheSameLines) {
+TEST(LineSplitter, ChunkBoundariesDoNotMatter) {
     const std::string text = "one\n\ntwo words\nthree\n";
     const std::vector<std::string> lines = {"one", "", "two words", "three"};
     for (size_t cut = 0; cut <= text.size(); ++cut) {
@@ -32,13 +32,13 @@ TEST(LineSplitter, EveryCutGivesTheSameLines) {
     EXPECT_EQ(split(bytes), lines);
 }
 
-TEST(LineSplitter, ALineWithoutItsEndIsTheRest) {
+TEST(LineSplitter, IncompleteLineIsTheRest) {
     LineSplitter lines;
     EXPECT_TRUE(lines.feed("a\nbc", [](std::string_view line) { return line == "a"; }));
     EXPECT_EQ(lines.rest(), "bc");
 }
 
-TEST(LineSplitter, StopsAtOnce) {
+TEST(LineSplitter, StopsImmediately) {
     LineSplitter lines;
     int seen = 0;
     EXPECT_FALSE(lines.feed("a\nb\nc\n", [&](std::string_view) { return ++seen < 2; }));

@@ -9,12 +9,12 @@
 
 namespace cudafault::kube {
 
-// Thread-safe. `burst` requests may start immediately, after them one every `interval`.
+// Limits the request rate: `burst` requests may start immediately, then one every `interval`. Thread-safe.
 class RateLimit {
 public:
     RateLimit(int burst, Clock::duration interval) : interval_(interval), lead_(interval * burst) {}
 
-    // Reserves the next start and returns its time, which may have passed.
+    // Reserves the next start and returns its time, which may be in the past.
     Deadline reserve() {
         const std::lock_guard lock(mutex_);
         next_ = std::max(next_, Clock::now() - lead_) + interval_;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Changes computed from what was just read, made again when somebody else was faster.
+// Retries read-modify-write operations after conflicts.
 #pragma once
 
 #include <fmt/format.h>
@@ -11,8 +11,8 @@ namespace cudafault::kube {
 
 inline constexpr int kConflictTries = 5;
 
-// `attempt` reads, computes and writes, and its result is given back. It is called again, from the reading on, after a
-// lost race (ApiError::is_conflict), five times in all; then the last error is thrown and says so.
+// Calls `attempt`, which must read, compute and write, and returns its result. Calls it again after a conflict
+// (ApiError::is_conflict), up to five times in all; then throws the last error with the number of attempts.
 template <typename Attempt>
 auto retry_on_conflict(Session& session, const Attempt& attempt) {
     for (int lost = 1;; ++lost) {

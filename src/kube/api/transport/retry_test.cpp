@@ -27,7 +27,7 @@ protected:
         session.emplace(connection, options);
     }
 
-    // Fails `times` times, then gives the number of calls.
+    // Fails the first `times` calls, then returns the number of calls.
     int run(int times, int code, const std::string& reason) {
         return retry_on_conflict(*session, [&] {
             if (++calls <= times) throw error(code, reason);
@@ -39,13 +39,13 @@ protected:
     int calls = 0;
 };
 
-TEST_F(Recompute, OnceWhenNobodyElseWrites) { EXPECT_EQ(run(0, 0, ""), 1); }
+TEST_F(Recompute, OnceWithoutConflict) { EXPECT_EQ(run(0, 0, ""), 1); }
 
-TEST_F(Recompute, AfterAConflict) { EXPECT_EQ(run(1, 409, "Conflict"), 2); }
+TEST_F(Recompute, RetriesAfterConflict) { EXPECT_EQ(run(1, 409, "Conflict"), 2); }
 
-TEST_F(Recompute, AfterAFailedTest) { EXPECT_EQ(run(4, 422, "Invalid"), 5); }
+TEST_F(Recompute, RetriesAfterFailedPatchTest) { EXPECT_EQ(run(4, 422, "Invalid"), 5); }
 
-TEST_F(Recompute, AtMostFiveTimes) {
+TEST_F(Recompute, GivesUpAfterFiveTries) {
     try {
         run(100, 422, "Invalid");
         FAIL();
@@ -56,13 +56,13 @@ TEST_F(Recompute, AtMostFiveTimes) {
     EXPECT_EQ(calls, 5);
 }
 
-TEST_F(Recompute, NotForOtherErrors) {
+TEST_F(Recompute, DoesNotRetryOtherErrors) {
     EXPECT_THROW(run(1, 409, "AlreadyExists"), ApiError);
     EXPECT_THROW(run(2, 403, "Forbidden"), ApiError);
     EXPECT_EQ(calls, 2);
 }
 
-TEST_F(Recompute, NotPastTheDeadline) {
+TEST_F(Recompute, StopsAtDeadline) {
     session->set_deadline(Clock::now());
     EXPECT_THROW(run(1, 409, "Conflict"), DeadlinePassed);
     EXPECT_EQ(calls, 1);

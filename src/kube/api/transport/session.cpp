@@ -40,7 +40,7 @@ std::string hidden(std::string text, const std::vector<std::string>& secrets) {
     return text;
 }
 
-// All texts of a Status, since an ApiError carries it.
+// Hides secrets in all strings of a Status, since an ApiError carries it.
 Json hidden_in(Json value, const std::vector<std::string>& secrets) {
     if (value.is_string()) return hidden(value.get<std::string>(), secrets);
     if (value.is_structured()) {
@@ -49,7 +49,7 @@ Json hidden_in(Json value, const std::vector<std::string>& secrets) {
     return value;
 }
 
-// 299 - "text"
+// Parses the warn-text of a header of the form: 299 - "text"
 std::optional<std::string> warning_text(const std::string& header) {
     const size_t start = header.find('"');
     const size_t end = header.rfind('"');
@@ -112,7 +112,8 @@ HttpRequest Session::request_for(const Call& call, const Identification& identif
 }
 
 Identification Session::identify() {
-    // Never in the clear, as kubectl does; impersonation is sent, since without it the request could do more.
+    // Credentials are not sent over plain HTTP, as in kubectl. Impersonation headers are, because the request would
+    // have more permissions without them.
     if (!is_secure(connection_)) return {};
     return credentials_.current(std::min(options_.deadline, after(options_.plugin_timeout)), *options_.cancellation);
 }
@@ -141,7 +142,7 @@ void Session::report_warnings(const HttpResponse& response) const {
     }
 }
 
-// What is shown of an answer may end in the middle of a secret, which would not be found in it any more.
+// Secrets are removed before the response is shortened: a secret that is cut in the middle would not be recognized.
 ApiError Session::refused(HttpResponse response, const Subject& subject) const {
     response.body = hidden(std::move(response.body), credentials_.secrets());
     return api_error(response, subject, connection_);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Requests to one API server as one user, with what every request needs: credentials, a second try after a 401,
-// Retry-After, limits in time, and errors that can be shown.
+// Sends requests to one API server with one user. Adds credentials, one retry after a 401, Retry-After, time limits,
+// and errors without secrets.
 #pragma once
 
 #include <chrono>
@@ -21,50 +21,50 @@ namespace cudafault::kube {
 
 struct SessionOptions {
     std::shared_ptr<const Cancellation> cancellation = std::make_shared<Cancellation>();
-    Deadline deadline = kNoDeadline;                                     // of everything this session does
-    std::chrono::milliseconds silence = std::chrono::seconds(30);        // the longest time without a byte
-    std::chrono::milliseconds plugin_timeout = std::chrono::minutes(2);  // an exec plugin may ask the user
+    Deadline deadline = kNoDeadline;                               // applies to all requests and waits of the session
+    std::chrono::milliseconds silence = std::chrono::seconds(30);  // the longest time without receiving data
+    std::chrono::milliseconds plugin_timeout = std::chrono::minutes(2);  // an exec plugin may prompt the user
     int tries = 5;
-    std::chrono::milliseconds first_pause{200};  // doubled with each try, at most 5 s, a random part of it
-    std::shared_ptr<RateLimit> rate_limit;       // null: none
+    std::chrono::milliseconds first_pause{200};  // doubled with each try up to 5 s, then randomly shortened
+    std::shared_ptr<RateLimit> rate_limit;       // null: no limit
     std::string user_agent = "cudafault";
-    std::function<void(const std::string&)> on_warning;  // what the server warns of, in its words
+    std::function<void(const std::string&)> on_warning;  // receives the text of the server's warnings
     Getenv getenv = ::getenv;
 };
 
 struct Call {
     std::string method = "GET";
-    std::string path;  // encoded; begins with a slash
+    std::string path;  // encoded; starts with a slash
     Query query;
-    Json body;  // null: none
+    Json body;  // null: no body
     std::string content_type = "application/json";
     std::string accept = "application/json";
     Subject subject;
 };
 
-// For one thread at a time.
+// Not thread-safe.
 class Session {
 public:
     // Throws ConfigError. Opens no connection.
     explicit Session(Connection connection, SessionOptions options = {});
-    // The same user over a connection of its own, with what an exec plugin has given already.
+    // Creates a session with the same user, its own connection, and the exec plugin's cached credential.
     Session(const Session& other, SessionOptions options);
 
-    // Tries again after 429 and 503 with Retry-After, when the request cannot have arrived, and, for GET only, after
-    // any 5xx and a broken connection; not past the deadline. Throws ApiError for every answer but 2xx, and what
-    // Http::send and Credentials throw. No message holds a secret.
+    // Retries after 429 and 503 with Retry-After, if the request cannot have arrived, and, for GET only, after any 5xx
+    // and a broken connection. Never retries past the deadline. Throws ApiError for every status other than 2xx, and
+    // what Http::send and Credentials throw. No message contains a secret.
     HttpResponse send(const Call& call);
 
-    // `send`, whose answer has to be JSON.
+    // Like `send`, but parses the response as JSON.
     Json json(const Call& call);
 
-    // One try, but for a 401. The body goes to the sink as it comes, for as long as the session's deadline lets it;
-    // `silence` is the longest time without a byte of it.
+    // Sends the request once, or twice after a 401. The sink receives the body in chunks, until the session's deadline
+    // at the latest. `silence` is the longest time without data.
     void stream(const Call& call, std::chrono::milliseconds silence, const HttpSink& sink);
 
-    // Waits as before the try after `failures` failed ones. Throws Cancelled, or DeadlinePassed at the deadline.
+    // Pauses as before the retry that follows `failures` failures. Throws Cancelled, or DeadlinePassed at the deadline.
     void pause(int failures);
-    void wait_until(Deadline end);  // throws the same
+    void wait_until(Deadline end);  // throws like `pause`
 
     void set_deadline(Deadline deadline) { options_.deadline = deadline; }
 
@@ -74,7 +74,7 @@ public:
 private:
     Identification identify();
     HttpResponse try_once(const Call& call, std::chrono::milliseconds silence, const HttpSink& sink);
-    // Waits and gives true if the request is to be sent again.
+    // Waits and returns true if the request is to be sent again.
     bool try_again_after(const Call& call, const std::exception_ptr& failure, int failures);
     HttpRequest request_for(const Call& call, const Identification& identification) const;
     ApiError refused(HttpResponse response, const Subject& subject) const;

@@ -34,7 +34,7 @@ Call post() {
 
 const Json kFine = {{"fine", true}};
 
-TEST_F(SessionTest, WhatARequestCarries) {
+TEST_F(SessionTest, SendsStandardHeaders) {
     options.user_agent = "tool/1";
     connection.user.token = "abc";
     connection.user.impersonation = {"jane", "", {"g"}, {}};
@@ -52,7 +52,7 @@ TEST_F(SessionTest, WhatARequestCarries) {
     EXPECT_EQ(seen(0).body, R"({"a":1})");
 }
 
-TEST_F(SessionTest, ATokenNeverGoesInTheClear) {
+TEST_F(SessionTest, TokenIsNotSentInTheClear) {
     ScriptedResponder plain;
     plain.on("GET", "/x", {json_answer(kFine)});
     connection.cluster = {};
@@ -64,7 +64,7 @@ TEST_F(SessionTest, ATokenNeverGoesInTheClear) {
     EXPECT_EQ(plain.requests().at(0).header("impersonate-user"), "jane");
 }
 
-TEST_F(SessionTest, UnixSocketOfKubectlProxy) {
+TEST_F(SessionTest, ConnectsToUnixSocket) {
     const TestFolder folder;
     ScriptedResponder proxy(folder.file("s"));
     proxy.on("GET", "/x", {json_answer(kFine)});
@@ -73,7 +73,7 @@ TEST_F(SessionTest, UnixSocketOfKubectlProxy) {
     EXPECT_EQ(session().json(get()), kFine);
 }
 
-TEST_F(SessionTest, ProxyUrlIsUsed) {
+TEST_F(SessionTest, UsesProxyUrl) {
     ScriptedResponder proxy;
     proxy.on("GET", "http://api.test:80/x", {json_answer(kFine)});
     proxy.on("GET", "http://api.test/x", {json_answer(kFine)});
@@ -83,7 +83,7 @@ TEST_F(SessionTest, ProxyUrlIsUsed) {
     EXPECT_EQ(session().json(get()), kFine);
 }
 
-TEST_F(SessionTest, ClientCertificateAndServerName) {
+TEST_F(SessionTest, SendsClientCertificateAndServerName) {
     TestAuthority clients;
     ScriptedResponder strict(authority.issue("api", "DNS:api.test"), clients.pem());
     strict.on("GET", "/x", {json_answer(kFine)});
@@ -96,7 +96,7 @@ TEST_F(SessionTest, ClientCertificateAndServerName) {
     EXPECT_EQ(strict.requests().at(0).peer, "jane");
 }
 
-TEST_F(SessionTest, AuthorityFileIsReadEachTime) {
+TEST_F(SessionTest, AuthorityFileIsReadForEachRequest) {
     const TestFolder folder;
     const TestAuthority other;
     connection.cluster.certificate_authority_data.clear();
@@ -108,21 +108,21 @@ TEST_F(SessionTest, AuthorityFileIsReadEachTime) {
     EXPECT_EQ(session().json(get()), kFine);
 }
 
-TEST_F(SessionTest, VerificationIsSkippedOnlyWhenAsked) {
+TEST_F(SessionTest, VerificationIsDisabledOnlyByOption) {
     connection.cluster.certificate_authority_data.clear();
     connection.cluster.insecure_skip_tls_verify = true;
     responder.on("GET", "/x", {json_answer(kFine)});
     EXPECT_EQ(session().json(get()), kFine);
 }
 
-TEST_F(SessionTest, DisableCompression) {
+TEST_F(SessionTest, CompressionCanBeDisabled) {
     connection.cluster.disable_compression = true;
     responder.on("GET", "/x", {json_answer(kFine)});
     session().json(get());
     EXPECT_EQ(seen(0).header("accept-encoding"), "");
 }
 
-// Gives token-1 when it first runs, then token-2.
+// Returns token-1 on the first run, then token-2.
 ExecPlugin counting_plugin(const TestFolder& folder) {
     ExecPlugin exec;
     exec.api_version = "client.authentication.k8s.io/v1";
@@ -134,7 +134,7 @@ ExecPlugin counting_plugin(const TestFolder& folder) {
     return exec;
 }
 
-TEST_F(SessionTest, AnotherOfTheSameUserDoesNotRunThePluginAgain) {
+TEST_F(SessionTest, SecondSessionReusesPluginCredential) {
     const TestFolder folder;
     connection.user.exec = counting_plugin(folder);
     responder.on("GET", "/x", {json_answer(kFine)});
@@ -143,7 +143,7 @@ TEST_F(SessionTest, AnotherOfTheSameUserDoesNotRunThePluginAgain) {
     EXPECT_EQ(seen(1).header("authorization"), "Bearer token-1");
 }
 
-TEST_F(SessionTest, RefusedThenATokenThatWasRenewed) {
+TEST_F(SessionTest, RetriesWithRenewedTokenAfter401) {
     const TestFolder folder;
     connection.user.exec = counting_plugin(folder);
     responder.on("GET", "/x", {status_answer(401, "Unauthorized"), json_answer(kFine)});
@@ -152,7 +152,7 @@ TEST_F(SessionTest, RefusedThenATokenThatWasRenewed) {
     EXPECT_EQ(seen(1).header("authorization"), "Bearer token-2");
 }
 
-TEST_F(SessionTest, RefusedTwiceIsAnError) {
+TEST_F(SessionTest, SecondStatus401IsAnError) {
     const TestFolder folder;
     ExecPlugin exec;
     exec.api_version = "client.authentication.k8s.io/v1beta1";
@@ -167,14 +167,14 @@ TEST_F(SessionTest, RefusedTwiceIsAnError) {
     EXPECT_EQ(requests(), 2u);
 }
 
-TEST_F(SessionTest, ARefusedTokenThatStaysIsNotSentAgain) {
+TEST_F(SessionTest, DoesNotRetryUnchangedTokenAfter401) {
     connection.user.token = "abc";
     responder.on("GET", "/x", {status_answer(401, "Unauthorized")});
     EXPECT_THROW(session().json(get()), ApiError);
     EXPECT_EQ(requests(), 1u);
 }
 
-TEST_F(SessionTest, RetryAfterIsWaitedForByEveryMethod) {
+TEST_F(SessionTest, EveryMethodHonorsRetryAfter) {
     for (const int code : {429, 503}) {
         responder.on("POST", "/x", {with_header(status_answer(code, "x"), "Retry-After", "1"), json_answer(kFine)});
         const Deadline start = Clock::now();
@@ -183,21 +183,21 @@ TEST_F(SessionTest, RetryAfterIsWaitedForByEveryMethod) {
     }
 }
 
-TEST_F(SessionTest, RetryAfterPastTheDeadlineIsNotWaitedFor) {
+TEST_F(SessionTest, DoesNotWaitForRetryAfterPastDeadline) {
     options.deadline = after(seconds(10));
     responder.on("GET", "/x", {with_header(status_answer(429, "x"), "Retry-After", "3600")});
     EXPECT_THROW(session().json(get()), DeadlinePassed);
     EXPECT_LT(Clock::now(), options.deadline);
 }
 
-TEST_F(SessionTest, RetryAfterEndsAfterItsTries) {
+TEST_F(SessionTest, RetryAfterIsLimitedByTries) {
     options.tries = 3;
     responder.on("GET", "/x", {with_header(status_answer(429, "x"), "Retry-After", "0")});
     EXPECT_THROW(session().json(get()), ApiError);
     EXPECT_EQ(requests(), 3u);
 }
 
-TEST_F(SessionTest, AReadIsRepeatedAfter5xxAndBrokenConnections) {
+TEST_F(SessionTest, RetriesReadAfter5xxAndBrokenConnection) {
     Answer cut = json_answer(kFine);
     cut.end = Answer::End::kCut;
     responder.on("GET", "/x", {status_answer(500, "x"), status_answer(504, "x"), dropped(), cut, json_answer(kFine)});
@@ -205,7 +205,7 @@ TEST_F(SessionTest, AReadIsRepeatedAfter5xxAndBrokenConnections) {
     EXPECT_EQ(requests(), 5u);
 }
 
-TEST_F(SessionTest, AWriteIsNotRepeatedWhenItMayHaveArrived) {
+TEST_F(SessionTest, DoesNotRetryWriteThatMayHaveArrived) {
     Answer cut = json_answer(kFine);
     cut.end = Answer::End::kCut;
     responder.on("POST", "/x", {cut});
@@ -215,7 +215,7 @@ TEST_F(SessionTest, AWriteIsNotRepeatedWhenItMayHaveArrived) {
     EXPECT_EQ(requests(), 2u);
 }
 
-TEST_F(SessionTest, ARefusalIsNotRepeated) {
+TEST_F(SessionTest, DoesNotRetryClientErrors) {
     for (const int code : {400, 403, 404, 409, 410, 422, 429}) {
         responder.on("GET", "/x", {status_answer(code, "x")});
         const size_t before = requests();
@@ -224,7 +224,7 @@ TEST_F(SessionTest, ARefusalIsNotRepeated) {
     }
 }
 
-TEST_F(SessionTest, SilenceIsABrokenConnection) {
+TEST_F(SessionTest, SilenceIsConnectionError) {
     options.silence = milliseconds(200);
     options.tries = 1;
     Answer slow = json_answer(kFine);
@@ -233,7 +233,7 @@ TEST_F(SessionTest, SilenceIsABrokenConnection) {
     EXPECT_THROW(session().json(get()), ConnectionError);
 }
 
-TEST_F(SessionTest, DeadlineOfEverything) {
+TEST_F(SessionTest, DeadlineLimitsAllRequests) {
     options.deadline = after(milliseconds(300));
     Answer slow = json_answer(kFine);
     slow.before_head = seconds(60);
@@ -241,7 +241,7 @@ TEST_F(SessionTest, DeadlineOfEverything) {
     EXPECT_THROW(session().json(get()), DeadlinePassed);
 }
 
-TEST_F(SessionTest, APausePastTheDeadlineSaysWhatFailed) {
+TEST_F(SessionTest, PausePastDeadlineReportsCause) {
     options.deadline = after(seconds(1));
     options.first_pause = seconds(60);
     responder.on("GET", "/x", {dropped()});
@@ -253,7 +253,7 @@ TEST_F(SessionTest, APausePastTheDeadlineSaysWhatFailed) {
     }
 }
 
-TEST_F(SessionTest, CancellationInAPause) {
+TEST_F(SessionTest, CancellationEndsPause) {
     auto cancellation = std::make_shared<Cancellation>();
     options.cancellation = cancellation;
     responder.on("GET", "/x", {with_header(status_answer(429, "x"), "Retry-After", "30")});
@@ -265,7 +265,7 @@ TEST_F(SessionTest, CancellationInAPause) {
     other.join();
 }
 
-TEST_F(SessionTest, AnswersThatAreNoJson) {
+TEST_F(SessionTest, RejectsResponseThatIsNotJson) {
     Answer html;
     html.body = "<html>";
     responder.on("GET", "/x", {html});
@@ -273,7 +273,7 @@ TEST_F(SessionTest, AnswersThatAreNoJson) {
     EXPECT_EQ(session().send(get()).body, "<html>");
 }
 
-TEST_F(SessionTest, NoPartOfASecretWhereAnAnswerIsShortened) {
+TEST_F(SessionTest, ShortenedResponseContainsNoPartOfSecret) {
     connection.user.token = "s3cret-" + std::string(200, 'x');
     Answer page;
     page.status = 502;
@@ -287,7 +287,7 @@ TEST_F(SessionTest, NoPartOfASecretWhereAnAnswerIsShortened) {
     }
 }
 
-TEST_F(SessionTest, NoSecretInAWarning) {
+TEST_F(SessionTest, WarningContainsNoSecret) {
     connection.user.token = "s3cret";
     std::string warned;
     options.on_warning = [&](const std::string& warning) { warned = warning; };
@@ -296,7 +296,7 @@ TEST_F(SessionTest, NoSecretInAWarning) {
     EXPECT_EQ(warned, "[hidden] is weak");
 }
 
-TEST_F(SessionTest, NoSecretInAnyMessage) {
+TEST_F(SessionTest, MessagesContainNoSecret) {
     connection.user.token = "s3cret-token";
     responder.on("GET", "/x", {status_answer(403, "Forbidden", "who is Bearer s3cret-token? s3cret-token!")});
     try {
@@ -308,7 +308,7 @@ TEST_F(SessionTest, NoSecretInAnyMessage) {
     }
 }
 
-TEST_F(SessionTest, NoPasswordInAnyMessage) {
+TEST_F(SessionTest, MessagesContainNoPassword) {
     connection.user.username = "u";
     connection.user.password = "s3cret-password";
     responder.on("GET", "/x", {status_answer(500, "s3cret-password", "dTpzM2NyZXQtcGFzc3dvcmQ=")});
@@ -333,7 +333,7 @@ TEST_F(SessionTest, WarningsAreReported) {
     EXPECT_THAT(warnings, ElementsAre(R"(say "no" to C:\x)"));
 }
 
-TEST_F(SessionTest, StreamsOnce) {
+TEST_F(SessionTest, StreamIsNotRetried) {
     Answer answer;
     answer.chunks = {"a", "b"};
     responder.on("GET", "/x", {answer});
@@ -348,7 +348,7 @@ TEST_F(SessionTest, StreamsOnce) {
     EXPECT_EQ(requests(), 2u);
 }
 
-TEST_F(SessionTest, AnAddressThatIsNoneIsFoundAtOnce) {
+TEST_F(SessionTest, InvalidServerUrlIsAnError) {
     connection.cluster.server = "ftp://x";
     EXPECT_THROW(session(), ConfigError);
 }
