@@ -20,7 +20,7 @@ namespace {
 using std::chrono::seconds;
 
 constexpr seconds kTimeForLog{1};
-constexpr seconds kSlack{2};  // of the clocks, and of lines on their way
+constexpr seconds kSlack{2};  // tolerance for clock differences and delayed log lines
 constexpr std::chrono::milliseconds kPodInterval{1500};
 constexpr int kEnoughLog = 4 << 20;
 
@@ -51,7 +51,7 @@ public:
     }
 
 private:
-    // What was unknown to an earlier wait may be known now.
+    // A state that was unknown in an earlier wait is read again.
     static void begin(AcknowledgingContainer& container) {
         if (container.state == Acknowledgement::kUnknown) container.state = Acknowledgement::kNo;
         if (is_open(container)) settle_if_not_running(container);
@@ -66,7 +66,7 @@ private:
         client_.session().options().cancellation->sleep_until(end);
     }
 
-    // Those whose logs did not come before are asked last: the nodes of others answer quickly.
+    // Containers whose logs failed before are read last, because their nodes may be slow.
     void read_logs() {
         std::vector<AcknowledgingContainer*> open;
         for (AcknowledgingContainer& container : containers_) {
@@ -99,7 +99,7 @@ private:
             [&](const ProcessEvidence& process) { return process.acknowledged.value_or(0) >= revision_; }));
     }
 
-    // Other failures may pass, and are tried again.
+    // Any other failure may be temporary, so the log is read again.
     static void settle_without_log(AcknowledgingContainer& container, int code) {
         if (code == 400 || code == 404) container.state = Acknowledgement::kNotRunning;
         if (code == 401 || code == 403) container.state = Acknowledgement::kUnknown;
@@ -110,7 +110,7 @@ private:
         return static_cast<int>((std::max(past, seconds(0)) + kSlack).count());
     }
 
-    // A process may have ended instead of saying that it has the plan: by the fault itself, above all.
+    // A process may end before it acknowledges the plan, usually because of the fault itself.
     void read_pods() {
         for (AcknowledgingContainer& container : containers_) {
             if (!is_open(container)) continue;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Waiting until the processes of pods say that they have taken a plan up.
+// Waits until the processes in pods acknowledge a plan.
 #pragma once
 
 #include <chrono>
@@ -15,29 +15,29 @@ namespace cudafault::kube {
 
 enum class Acknowledgement {
     kYes,
-    kNo,          // it runs and its log does not say so
-    kNotRunning,  // it reads the plan as it starts
-    kUnknown,     // its log cannot be had
+    kNo,          // the container runs, but its log has no acknowledgement
+    kNotRunning,  // the library reads the plan when the container starts
+    kUnknown,     // the log cannot be read
 };
 
 struct AcknowledgingContainer {
     Json pod;
     std::string container;
     Acknowledgement state = Acknowledgement::kNo;
-    size_t processes = 0;  // that have taken it up
-    std::string why = {};  // if unknown or not running: a sentence
+    size_t processes = 0;  // number of processes that acknowledged the plan
+    std::string why = {};  // one sentence, if the state is unknown or not running
 };
 
 struct AcknowledgementOptions {
-    Deadline since = Clock::now();  // lines from before this are not looked for
+    Deadline since = Clock::now();  // older log lines are ignored
     Deadline deadline = kNoDeadline;
     std::chrono::milliseconds interval{300};
-    std::function<void(const std::vector<AcknowledgingContainer>&)> on_progress;  // whenever a state has changed
+    std::function<void(const std::vector<AcknowledgingContainer>&)> on_progress;  // called after each change of a state
 };
 
-// Until no container that runs is without an acknowledgement of `revision` or a later one by at least one of its
-// processes, or the deadline. Reads the log of each such container once an interval, and its pod every 1.5 s. What it
-// gives can be given to it again, for a longer wait.
+// Waits until at least one process of each running container acknowledges `revision` or a later one, or until the
+// deadline. Reads the log of each pending container once per interval, and its pod every 1.5 s. The result can be
+// passed to another call to continue the wait.
 std::vector<AcknowledgingContainer> wait_for_acknowledgement(Client& client,
                                                              std::vector<AcknowledgingContainer> containers,
                                                              uint64_t revision, const AcknowledgementOptions& options);

@@ -65,18 +65,18 @@ TEST_F(AcknowledgementTest, WaitsForEachContainer) {
     EXPECT_EQ(containers[0].processes, 1u);
     EXPECT_EQ(containers[1].state, Acknowledgement::kYes);
     EXPECT_THAT(progress, testing::ElementsAre("nn", "ny", "yy"));
-    EXPECT_EQ(requests(), 4u);  // what has acknowledged is not asked again
+    EXPECT_EQ(requests(), 4u);  // a container that acknowledged is not read again
     EXPECT_EQ(seen(0).target, path_of_pod("a") + "/log?container=main&sinceSeconds=3&limitBytes=4194304");
 }
 
-TEST_F(AcknowledgementTest, SilentOnesAreNamedAtTheDeadline) {
+TEST_F(AcknowledgementTest, ContainersWithoutAcknowledgementAreReportedAtTheDeadline) {
     log_of("a", {acknowledges(6)});
     const auto containers = wait({{pod("a"), "main"}});
     EXPECT_EQ(containers[0].state, Acknowledgement::kNo);
     EXPECT_EQ(containers[0].processes, 0u);
 }
 
-TEST_F(AcknowledgementTest, WhatDoesNotRunIsNotWaitedFor) {
+TEST_F(AcknowledgementTest, DoesNotWaitForContainersThatDoNotRun) {
     const auto containers = wait({{pod("a", "waiting"), "main"}, {pod("b", "terminated"), "main"}, {pod("c"), "none"}});
     for (const auto& container : containers) {
         EXPECT_EQ(container.state, Acknowledgement::kNotRunning);
@@ -85,7 +85,7 @@ TEST_F(AcknowledgementTest, WhatDoesNotRunIsNotWaitedFor) {
     EXPECT_EQ(requests(), 0u);
 }
 
-TEST_F(AcknowledgementTest, ALogThatMayNotBeReadIsUnknownAtOnce) {
+TEST_F(AcknowledgementTest, AForbiddenLogIsUnknownImmediately) {
     log_of("a", {status_answer(403, "Forbidden")});
     log_of("b", {status_answer(400, "BadRequest", "container main is waiting to start: ContainerCreating")});
     const auto containers = wait({{pod("a"), "main"}, {pod("b"), "main"}});
@@ -95,12 +95,12 @@ TEST_F(AcknowledgementTest, ALogThatMayNotBeReadIsUnknownAtOnce) {
     EXPECT_EQ(requests(), 2u);
 }
 
-TEST_F(AcknowledgementTest, AFailureMayPass) {
+TEST_F(AcknowledgementTest, ATemporaryFailureIsRetried) {
     log_of("a", {status_answer(405, "MethodNotAllowed"), acknowledges(7)});
     EXPECT_EQ(wait({{pod("a"), "main"}})[0].state, Acknowledgement::kYes);
 }
 
-TEST_F(AcknowledgementTest, AFailureThatStaysIsUnknownAndAskedAgainByTheNextWait) {
+TEST_F(AcknowledgementTest, APersistentFailureIsUnknownAndRetriedByTheNextWait) {
     log_of("a", {status_answer(405, "MethodNotAllowed")});
     auto containers = wait({{pod("a"), "main"}});
     EXPECT_EQ(containers[0].state, Acknowledgement::kUnknown);
@@ -111,7 +111,7 @@ TEST_F(AcknowledgementTest, AFailureThatStaysIsUnknownAndAskedAgainByTheNextWait
     EXPECT_EQ(containers[0].why, "");
 }
 
-TEST_F(AcknowledgementTest, AContainerThatEndsMeanwhileIsFoundOut) {
+TEST_F(AcknowledgementTest, DetectsAContainerThatEndsDuringTheWait) {
     log_of("a", {Answer()});
     log_of("b", {Answer()});
     log_of("c", {Answer()});
@@ -126,7 +126,7 @@ TEST_F(AcknowledgementTest, AContainerThatEndsMeanwhileIsFoundOut) {
     EXPECT_THAT(containers[1].why, HasSubstr("pod b is gone"));
 }
 
-TEST_F(AcknowledgementTest, OneSlowNodeDoesNotTakeTheTimeOfAll) {
+TEST_F(AcknowledgementTest, ASlowNodeDoesNotDelayOtherNodes) {
     Answer slow;
     slow.before_head = std::chrono::seconds(10);
     log_of("a", {slow});
@@ -140,7 +140,7 @@ TEST_F(AcknowledgementTest, OneSlowNodeDoesNotTakeTheTimeOfAll) {
     EXPECT_EQ(containers[2].state, Acknowledgement::kYes);
 }
 
-TEST_F(AcknowledgementTest, NothingToWaitFor) { EXPECT_TRUE(wait({}).empty()); }
+TEST_F(AcknowledgementTest, NoContainersGiveAnEmptyResult) { EXPECT_TRUE(wait({}).empty()); }
 
 }  // namespace
 

@@ -29,7 +29,7 @@ namespace {
 constexpr int kNudges = 3;
 constexpr std::chrono::seconds kNudgeAgain{2};
 
-// By the names that the user gave, and if that finds nothing by the object above it, where the plan is then.
+// Finds the plan by the given names, or else through the owner of the named object, which then holds the plan.
 PlanObject find_plan_of(Client& client, Discovery& discovery, const WorkloadChoice& choice) {
     for (const ObjectRef& ref : possible_refs(discovery, choice)) {
         if (const auto plan = find_plan(client, choice.in_namespace, workload_hash(ref))) return *plan;
@@ -62,7 +62,7 @@ std::vector<Json> silent_pods(const std::vector<AcknowledgingContainer>& contain
     return silent;
 }
 
-// Those the selector finds among the plan's pods; their names.
+// Returns the names of the plan's pods that match the selector.
 std::vector<std::string> selected_names(Client& client, const std::string& in_namespace, const std::string& selector,
                                         const std::vector<Json>& of_plan) {
     std::vector<std::string> all, chosen;
@@ -76,7 +76,7 @@ std::vector<std::string> selected_names(Client& client, const std::string& in_na
     return chosen;
 }
 
-// Those that were there, not successors of the same name.
+// Deletes exactly these pods, identified by UID, and not successors with the same name.
 void delete_pods(Client& client, const std::vector<Json>& crashed, const Progress& on_progress) {
     for (const Json& pod : crashed) {
         DeleteOptions same;
@@ -92,9 +92,9 @@ void delete_pods(Client& client, const std::vector<Json>& crashed, const Progres
 
 struct Aim {
     PlanObject plan;
-    std::vector<Json> of_plan;  // its pods
-    std::string spec;           // empty: the selector finds none of them
-    uint64_t meant = 0;         // by the spec, of those that run now
+    std::vector<Json> of_plan;  // pods that mount the plan
+    std::string spec;           // empty if the selector matches none of these pods
+    uint64_t meant = 0;         // number of running pods that the spec targets
 };
 
 Aim aim_at(Client& client, const PlanObject& plan, const ArmChoice& choice, const SpecFor& spec_for) {
@@ -120,7 +120,7 @@ void refuse_more(const PodLimit& limit, uint64_t meant, uint64_t injected) {
                     meant, injected, allowed));
 }
 
-// The object that a plan belongs to; nothing if it cannot be read.
+// Returns the workload that a plan belongs to, or nothing if it cannot be read.
 std::optional<Json> workload_object(Client& client, Discovery& discovery, const PlanObject& plan) {
     const auto owner = first_owner_of(plan.config_map);
     if (!owner) return std::nullopt;
@@ -134,7 +134,7 @@ std::optional<Json> workload_object(Client& client, Discovery& discovery, const 
     }
 }
 
-// Pods that start later are reached by a plan that is for any pod, as long as the template has the library.
+// A plan that targets any pod also reaches pods that start later, if the template loads the library.
 void require_reach(Client& client, Discovery& discovery, const Aim& aim) {
     if (aim.meant > 0) return;
     if (!aim.of_plan.empty() || !is_meant(aim.spec, Json::object())) {
@@ -152,8 +152,8 @@ void require_reach(Client& client, Discovery& discovery, const Aim& aim) {
                     aim.plan.workload_text()));
 }
 
-// A workload meant by name is aimed at also where none of its pods runs: those that come are meant as well. A spec that
-// cannot be written keeps all from being armed.
+// A workload chosen by name is armed even if none of its pods runs, because the plan also applies to later pods. If one
+// spec is invalid, nothing is armed.
 std::vector<Aim> aims(Client& client, Discovery& discovery, const ArmChoice& choice, const SpecFor& spec_for) {
     std::vector<Aim> all;
     uint64_t meant = 0, injected = 0;
@@ -193,10 +193,10 @@ public:
         return disarmed;
     }
 
-    // Whether it would end what another author's drill makes fail now.
+    // Returns true if the plan is an active drill of another author.
     bool is_others(const PlanObject& plan) const { return is_armed(plan.spec) && plan.changed_by != by_; }
 
-    // Throws Error if another client has written or removed the plan since.
+    // Throws Error if another client changed or deleted the plan since it was armed.
     void require_in_force(const Armed& armed) {
         const auto latest = find_plan(client_, armed.plan.in_namespace(), armed.plan.hash());
         if (latest && latest->revision <= armed.plan.revision) return;
@@ -204,7 +204,7 @@ public:
                                 latest ? "replaced it by " + description_of(*latest) : "removed it"));
     }
 
-    // The first nudge may come before the kubelet's own view of the ConfigMap is new; the next ones do not.
+    // The kubelet may handle the first nudge before it sees the new ConfigMap, so the nudge is repeated.
     void wait(Armed& armed, Deadline started) {
         AcknowledgementOptions options;
         options.since = started;
@@ -308,7 +308,7 @@ std::vector<std::string> injected_containers(const Json& pod) {
 bool is_in_back_off(const Json& pod) {
     const auto waits = [](const Json& status) {
         if (text_at(status, {"state", "waiting", "reason"}) == "CrashLoopBackOff") return true;
-        // For a moment before it is called so. The first restart comes at once.
+        // A container that ended is not reported as CrashLoopBackOff immediately. The first restart has no back-off.
         return number_at(status, {"state", "terminated", "exitCode"}) != 0 && number_at(status, {"restartCount"}) > 0;
     };
     for (const char* list : {"containerStatuses", "initContainerStatuses"}) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Arms and disarms injected workloads: writes their plans, has the kubelets look, and sees who has taken it up.
+// Arms and disarms injected workloads: writes their plans, makes the kubelets update the volumes, and reads the
+// acknowledgements.
 #pragma once
 
 #include <functional>
@@ -14,52 +15,54 @@
 
 namespace cudafault::kube {
 
-// How many pods may be meant at most by the specs, counted now; what is not set does not limit. A percentage is of the
-// injected pods of the workloads meant, rounded down.
+// The maximum number of pods that the specs may target, counted when the plan is armed. Unset fields set no limit. A
+// percentage applies to the injected pods of the chosen workloads and is rounded down.
 struct PodLimit {
     std::optional<uint64_t> pods;
     std::optional<uint64_t> percent;
 };
 
-// Which plans: those of the workloads, or without any those of all injected workloads of the namespace with pods that
-// the selector finds and the spec targets.
+// Selects plans: those of the named workloads. Without workloads, it selects the plan of each injected workload in the
+// namespace that has pods which match the selector and are targeted by the spec.
 struct ArmChoice {
     std::vector<WorkloadChoice> workloads;
     std::string in_namespace;
-    std::string selector;  // resolved now: the plan then names the pods it finds
+    std::string selector;  // evaluated once: the plan lists the names of the matching pods
     PodLimit limit;
-    bool replace = false;      // also plans that another author armed and that have not ended
-    bool allow_empty = false;  // also if the plan is known to reach no pod, running or to come
+    bool replace = false;      // also replace active plans of other authors
+    bool allow_empty = false;  // also arm a plan that is known to reach no current or future pod
 };
 
 struct Armed {
     PlanObject plan;
-    std::vector<AcknowledgingContainer> containers;  // that mount the plan
+    std::vector<AcknowledgingContainer> containers;  // containers that mount the plan
     std::vector<std::string> notes;
 };
 
-// The spec for the pods of one workload: `pods` are the names it is restricted to; empty: it is not.
+// Returns the spec for the pods of one workload. `pods` holds the pod names that the spec is limited to; if it is
+// empty, there is no limit.
 using SpecFor = std::function<std::string(const std::vector<std::string>& pods)>;
 
-// One result for each workload. Returns as soon as every container that runs has acknowledged, or when it is clear that
-// one does not: it may have made no CUDA call yet. Throws Error before anything is armed if nothing is injected there,
-// if the specs would reach no pod (unless `allow_empty`) or more than the limit, or if another author's plan is armed;
-// and if another client writes one of the plans during the call.
+// Returns one result for each workload. Returns as soon as every running container has acknowledged the plan, or when
+// it is clear that a container will not, for example because it has made no CUDA call yet. Throws Error before anything
+// is armed if no injected workload is found, if the specs target no pod (unless `allow_empty`) or more pods than the
+// limit, or if a plan of another author is active. Also throws Error if another client writes one of the plans during
+// the call.
 std::vector<Armed> arm(Client& client, Discovery& discovery, const ArmChoice& choice, const SpecFor& spec_for,
                        Deadline deadline, const Progress& on_progress);
 
-// As arming nothing. With `restart_crashed`, pods that wait out a back-off are deleted, so that their successors come
-// at once.
+// Disarms the plans. With `restart_crashed`, it also deletes pods in back-off, so that their replacements start
+// immediately.
 std::vector<Armed> disarm(Client& client, Discovery& discovery, const ArmChoice& choice, bool restart_crashed,
                           Deadline deadline, const Progress& on_progress);
 
-// The plans that a choice means. Throws Error if there is none.
+// Returns the plans that a choice selects. Throws Error if there are none.
 std::vector<PlanObject> find_plans(Client& client, Discovery& discovery, const ArmChoice& choice);
 
-// Those of a pod that the library was put into, sidecars too.
+// Returns the names of the containers of a pod that load the library, including sidecars.
 std::vector<std::string> injected_containers(const Json& pod);
 
-// Whether one of its containers waits to be restarted.
+// Returns true if a container of the pod waits in back-off for its restart.
 bool is_in_back_off(const Json& pod);
 
 }  // namespace cudafault::kube

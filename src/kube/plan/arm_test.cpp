@@ -38,7 +38,7 @@ Json plan_of(const std::string& workload, const std::string& text = "#7\n") {
     return object;
 }
 
-// A pod of that workload, which waits for its container.
+// A pod of that workload whose container is in a waiting state.
 Json pod_of(const std::string& workload, const std::string& name, const std::string& node = "n1",
             const std::string& reason = "ContainerCreating") {
     Json pod = named(
@@ -92,7 +92,7 @@ protected:
             after(std::chrono::seconds(30)), [](const std::string&) {});
     }
 
-    // As the command line makes it.
+    // Builds the spec as the command line does.
     std::string spec_for(const std::vector<std::string>& pods) const {
         const std::string there = node.empty() ? spec : spec + " node=" + node;
         return pods.empty() ? there : fmt::format("{} pod={}", there, fmt::join(pods, "; " + there + " pod="));
@@ -136,7 +136,7 @@ TEST_F(ArmTest, APlanWithoutAnEndIsRefused) {
     EXPECT_THAT(seen_targets("PATCH"), IsEmpty());
 }
 
-TEST_F(ArmTest, ThePlanIsWrittenAndThePodsAreNudged) {
+TEST_F(ArmTest, WritesThePlanAndNudgesThePods) {
     choose("deployments.apps", "web");
     hold_plan("web");
     hold_pods({pod_of("web", "a"), pod_of("other", "b")});
@@ -150,14 +150,14 @@ TEST_F(ArmTest, ThePlanIsWrittenAndThePodsAreNudged) {
     EXPECT_THAT(restricted_to, ElementsAre(""));
 }
 
-TEST_F(ArmTest, WithoutAKindADeploymentIsFoundToo) {
+TEST_F(ArmTest, FindsADeploymentWithoutAKind) {
     choose("", "web");
     hold_plan("web");
     hold_pods({});
     EXPECT_EQ(arm_it().size(), 1u) << "graphs are not served";
 }
 
-TEST_F(ArmTest, AnOwnedObjectLeadsToThePlanOfItsOwner) {
+TEST_F(ArmTest, FindsThePlanOfTheOwner) {
     choose("replicasets.apps", "web-1");
     hold("/apis/apps/v1/namespaces/prod/replicasets/web-1", owned(named("web-1"), "apps/v1", "Deployment", "web"));
     hold("/apis/apps/v1/namespaces/prod/deployments/web", plain_deployment().object);
@@ -166,7 +166,7 @@ TEST_F(ArmTest, AnOwnedObjectLeadsToThePlanOfItsOwner) {
     EXPECT_EQ(arm_it().at(0).plan.name(), plan_name("web"));
 }
 
-TEST_F(ArmTest, WhatIsNotInjectedIsRefused) {
+TEST_F(ArmTest, RefusesAWorkloadWithoutInjection) {
     choose("deployments.apps", "web");
     hold("/apis/apps/v1/namespaces/prod/deployments/web", plain_deployment().object);
     EXPECT_THAT(refusal(), HasSubstr("web in namespace prod is not injected"));
@@ -176,7 +176,7 @@ TEST_F(ArmTest, WhatIsNotInjectedIsRefused) {
     EXPECT_THROW(disarm_it(false), Error);
 }
 
-TEST_F(ArmTest, ASelectorMeansThePodsItFindsByName) {
+TEST_F(ArmTest, ASelectorIsReplacedByTheNamesOfMatchingPods) {
     choice.selector = "role=worker";
     hold_list(kConfigMapPath, {plan_of("web"), plan_of("api")});
     hold_plan("web");
@@ -191,7 +191,7 @@ TEST_F(ArmTest, ASelectorMeansThePodsItFindsByName) {
     EXPECT_THAT(refusal(), HasSubstr("no injected pod in namespace prod is meant by that"));
 }
 
-TEST_F(ArmTest, ANodeMeansTheWorkloadsThatRunThere) {
+TEST_F(ArmTest, ANodeSelectsTheWorkloadsThatRunOnIt) {
     node = "n2";
     hold_list(kConfigMapPath, {plan_of("web"), plan_of("api")});
     hold_plan("web");
@@ -202,7 +202,7 @@ TEST_F(ArmTest, ANodeMeansTheWorkloadsThatRunThere) {
     EXPECT_EQ(armed[0].plan.name(), plan_name("api"));
 }
 
-TEST_F(ArmTest, APlanThatReachesNoPodIsRefusedUnlessThatIsAllowed) {
+TEST_F(ArmTest, RefusesAPlanThatReachesNoPodUnlessAllowed) {
     choose("deployments.apps", "web");
     node = "n2";
     hold_plan("web");
@@ -213,7 +213,7 @@ TEST_F(ArmTest, APlanThatReachesNoPodIsRefusedUnlessThatIsAllowed) {
     EXPECT_EQ(arm_it().size(), 1u) << "for pods that start there later";
 }
 
-TEST_F(ArmTest, ATemplateThatHasLostTheLibraryIsRefused) {
+TEST_F(ArmTest, RefusesATemplateWithoutTheLibrary) {
     choose("deployments.apps", "web");
     Json plan = plan_of("web");
     plan["metadata"]["ownerReferences"] = {
@@ -232,7 +232,7 @@ TEST_F(ArmTest, ATemplateThatHasLostTheLibraryIsRefused) {
     EXPECT_EQ(arm_it().size(), 1u) << "what cannot be read is no refusal";
 }
 
-TEST_F(ArmTest, AnInjectedSidecarIsOneOfThePodsContainers) {
+TEST_F(ArmTest, InjectedContainersIncludeSidecars) {
     Json pod = pod_of("web", "a");
     pod["spec"]["initContainers"] = {
         {{"name", "server"}, {"env", {{{"name", names::kInjection}, {"value", "ab12.1"}}}}}, {{"name", "fetch"}}};
@@ -244,7 +244,7 @@ TEST_F(ArmTest, AnInjectedSidecarIsOneOfThePodsContainers) {
     EXPECT_TRUE(is_in_back_off(pod));
 }
 
-TEST_F(ArmTest, MoreThanTheLimitIsRefusedBeforeAnythingIsArmed) {
+TEST_F(ArmTest, ExceedingTheLimitIsRefusedBeforeAnythingIsArmed) {
     hold_list(kConfigMapPath, {plan_of("web"), plan_of("api")});
     hold_plan("web");
     hold_plan("api");
@@ -259,7 +259,7 @@ TEST_F(ArmTest, MoreThanTheLimitIsRefusedBeforeAnythingIsArmed) {
     EXPECT_EQ(refusal(), "armed");
 }
 
-TEST_F(ArmTest, TheLimitIsOfThoseThatThePlanMeans) {
+TEST_F(ArmTest, TheLimitCountsThePodsThatThePlanTargets) {
     choose("deployments.apps", "web");
     hold_plan("web");
     hold_pods({pod_of("web", "a", "node1"), pod_of("web", "b", "node2")});
@@ -277,7 +277,7 @@ TEST_F(ArmTest, TheLimitIsOfThoseThatThePlanMeans) {
     }
 }
 
-TEST_F(ArmTest, APlanForAPodOfOneWorkloadIsNotWrittenToOthers) {
+TEST_F(ArmTest, APlanForAPodIsWrittenOnlyToItsWorkload) {
     node = "n*";
     spec = "xid=79 pod=c until=2099-01-01T00:00:00Z";
     hold_list(kConfigMapPath, {plan_of("web"), plan_of("api")});
@@ -289,7 +289,7 @@ TEST_F(ArmTest, APlanForAPodOfOneWorkloadIsNotWrittenToOthers) {
     EXPECT_EQ(armed[0].plan.name(), plan_name("api"));
 }
 
-// An armed plan of `by`.
+// A plan armed by `by`.
 Json plan_armed_by(const std::string& by, const std::string& text = "#7\nxid=43\n") {
     Json plan = plan_of("web", text);
     plan["metadata"]["annotations"]["cudafault.dev/changed-by"] = by;
@@ -297,7 +297,7 @@ Json plan_armed_by(const std::string& by, const std::string& text = "#7\nxid=43\
     return plan;
 }
 
-TEST_F(ArmTest, AnotherAuthorsDrillIsNotEndedUnlessAskedTo) {
+TEST_F(ArmTest, DoesNotReplaceAnotherAuthorsPlanWithoutReplaceOption) {
     choose("deployments.apps", "web");
     hold_plan("web");
     hold(kConfigMapPath + "/" + plan_name("web"), plan_armed_by("eve@desk"));
@@ -309,7 +309,7 @@ TEST_F(ArmTest, AnotherAuthorsDrillIsNotEndedUnlessAskedTo) {
     EXPECT_THAT(arm_it().at(0).notes, ElementsAre(HasSubstr("replaced the plan \"xid=43\" (revision 7, by eve@desk")));
 }
 
-TEST_F(ArmTest, ThePlanThatIsReplacedIsNamed) {
+TEST_F(ArmTest, NamesTheReplacedPlan) {
     choose("deployments.apps", "web");
     hold_plan("web");
     hold(kConfigMapPath + "/" + plan_name("web"), plan_armed_by(author(client())));
@@ -319,7 +319,7 @@ TEST_F(ArmTest, ThePlanThatIsReplacedIsNamed) {
     EXPECT_THAT(arm_it().at(0).notes, IsEmpty()) << "it has ended";
 }
 
-TEST_F(ArmTest, APlanThatIsReplacedMeanwhileIsAnError) {
+TEST_F(ArmTest, FailsIfThePlanIsReplacedDuringTheCall) {
     choose("deployments.apps", "web");
     const std::string path = kConfigMapPath + "/" + plan_name("web");
     hold_plan("web");
@@ -328,7 +328,7 @@ TEST_F(ArmTest, APlanThatIsReplacedMeanwhileIsAnError) {
     EXPECT_THAT(refusal(), AllOf(HasSubstr("no longer in force"), HasSubstr("by eve@desk")));
 }
 
-TEST_F(ArmTest, SeveralWorkloadsAreArmedTogether) {
+TEST_F(ArmTest, ArmsSeveralWorkloadsTogether) {
     choose("deployments.apps", "web");
     choice.workloads.push_back(choice.workloads[0]);
     choice.workloads[1].name = "api";
@@ -341,14 +341,14 @@ TEST_F(ArmTest, SeveralWorkloadsAreArmedTogether) {
     EXPECT_THAT(refusal(), HasSubstr("2 of 2 injected pods"));
 }
 
-TEST_F(ArmTest, TheAuthorIsTheUserThatTheServerSees) {
+TEST_F(ArmTest, TheAuthorIsTheUserThatTheServerReports) {
     EXPECT_EQ(author(client()), this_user()) << "a server that does not say";
     responder.on("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews",
                  {json_answer({{"status", {{"userInfo", {{"username", "alice"}}}}}})});
     EXPECT_EQ(author(client()), "alice (" + this_user() + ")");
 }
 
-TEST_F(ArmTest, DisarmingSaysWhoWaitsOutABackOff) {
+TEST_F(ArmTest, DisarmingReportsPodsInBackOff) {
     hold_list(kConfigMapPath, {plan_of("web", "#7\nxid=79\n")});
     hold_plan("web");
     hold_pods({pod_of("web", "a"), pod_of("web", "b", "n1", "CrashLoopBackOff")});
@@ -363,7 +363,7 @@ TEST_F(ArmTest, DisarmingSaysWhoWaitsOutABackOff) {
     }
 }
 
-TEST_F(ArmTest, DisarmingDeletesThoseInBackOffWhereAskedTo) {
+TEST_F(ArmTest, DisarmingDeletesPodsInBackOffWithRestartCrashed) {
     hold_list(kConfigMapPath, {plan_of("web")});
     hold_plan("web");
     hold_pods({pod_of("web", "a"), pod_of("web", "b", "n1", "CrashLoopBackOff")});
@@ -372,7 +372,7 @@ TEST_F(ArmTest, DisarmingDeletesThoseInBackOffWhereAskedTo) {
     EXPECT_THAT(seen_targets("DELETE"), ElementsAre("b"));
 }
 
-TEST(Pods, AreInBackOffIfOneContainerIs) {
+TEST(Pods, AreInBackOffIfAnyContainerIs) {
     EXPECT_TRUE(is_in_back_off(pod_of("web", "a", "n1", "CrashLoopBackOff")));
     EXPECT_FALSE(is_in_back_off(pod_of("web", "a", "n1", "ImagePullBackOff")));
     EXPECT_FALSE(is_in_back_off(named("a")));
@@ -382,7 +382,7 @@ TEST(Pods, AreInBackOffIfOneContainerIs) {
     EXPECT_TRUE(is_in_back_off(second));
 }
 
-TEST(Pods, AreInBackOffAlsoBeforeItIsCalledSo) {
+TEST(Pods, AreInBackOffBeforeTheReasonIsReported) {
     const auto ended = [](int exit_code, int restarts) {
         Json pod = pod_of("web", "a");
         Json& status = pod["status"]["containerStatuses"][0];
@@ -395,7 +395,7 @@ TEST(Pods, AreInBackOffAlsoBeforeItIsCalledSo) {
     EXPECT_FALSE(is_in_back_off(ended(0, 1)));
 }
 
-TEST(Pods, AreInjectedInThoseContainers) {
+TEST(Pods, ListTheirInjectedContainers) {
     EXPECT_THAT(injected_containers(pod_of("web", "a")), ElementsAre("main"));
     EXPECT_THAT(injected_containers(named("a")), IsEmpty());
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which object an injection is in: the one that was named, or the owner above it.
+// Finds the object that holds an injection: the named object or its owner.
 #pragma once
 
 #include <vector>
@@ -8,8 +8,8 @@
 
 namespace cudafault::kube {
 
-// The choice that loads the injected workload. If the named object itself has a record or a plan (--itself), the result
-// does not climb to its owner, and has the record's template paths.
+// Returns the choice that loads the injected workload. If the named object itself has a record or a plan (--itself),
+// the result does not climb to the owner and has the template paths of the record.
 WorkloadChoice where_injected(Client& client, Discovery& discovery, WorkloadChoice choice);
 
 }  // namespace cudafault::kube

@@ -148,7 +148,7 @@ std::vector<Json> pods_with(Client& client, const PlanObject& plan) {
 
 std::vector<std::string> nudge(Client& client, const std::vector<Json>& pods_to_tell, uint64_t revision) {
     std::vector<std::string> untold;
-    // Never the same twice: what changes nothing makes nobody look.
+    // The value must be unique: an annotation that does not change does not make the kubelet sync the pod.
     const auto now = std::chrono::system_clock::now().time_since_epoch();
     const std::string value = fmt::format("{}.{}", revision, now / std::chrono::milliseconds(1));
     const Json patch = {{"metadata", {{"annotations", {{names::kNudge, value}}}}}};

@@ -37,7 +37,7 @@ Json plan_map(const std::string& text, const std::string& version = "5") {
             {"data", {{"plan", text}}}};
 }
 
-TEST(PlanObject, ComesBackAsItWasWritten) {
+TEST(PlanObject, RoundTrips) {
     EXPECT_EQ(plan_text(7, "xid=79 gpu=0"), "#7\nxid=79 gpu=0\n");
     EXPECT_EQ(plan_text(8, ""), "#8\n");
     for (const char* spec : {"xid=79 gpu=0", "xid=79;xid=43", ""}) {
@@ -53,15 +53,15 @@ TEST(PlanObject, ComesBackAsItWasWritten) {
     EXPECT_EQ(plan.changed_by, "ada@desk");
 }
 
-TEST(PlanObject, WithoutAPlanArmsNothing) {
+TEST(PlanObject, AConfigMapWithoutAPlanArmsNothing) {
     Json without = plan_map("");
     without.erase("data");
     for (const Json& map : {plan_map(""), plan_map("#7"), without, Json::object()}) EXPECT_EQ(plan_from(map).spec, "");
     EXPECT_EQ(plan_from(plan_map("#7")).revision, 7u);
 }
 
-// As the library reads it: what it would arm is not called disarmed.
-TEST(PlanObject, WithoutARevisionIsSpecFromTheFirstLineOn) {
+// Parses the text as the library does, so that a spec that the library would arm is never reported as disarmed.
+TEST(PlanObject, WithoutARevisionTheWholeTextIsTheSpec) {
     for (const char* text :
          {"xid=79", "#\nxid=79", "#7x\nxid=79", "#-7\nxid=79", "# 7\nxid=79", "#99999999999999999999\nxid=79"}) {
         EXPECT_EQ(plan_from(plan_map(text)).revision, 0u) << text;
@@ -128,7 +128,7 @@ TEST_F(PlanObjectTest, ReplacingRefusesAnotherClientsRevision) {
     }
 }
 
-TEST_F(PlanObjectTest, IsMadeWithNothingArmed) {
+TEST_F(PlanObjectTest, IsCreatedWithNothingArmed) {
     responder.on("POST", kConfigMapPath, {json_answer(plan_map("#1\n"))});
     EXPECT_EQ(create_plan(client(), plain_deployment(), "app=web", "ada").revision, 1u);
     const Json sent = Json::parse(seen(0).body);
@@ -138,7 +138,7 @@ TEST_F(PlanObjectTest, IsMadeWithNothingArmed) {
     EXPECT_EQ(sent.at("metadata").at("ownerReferences").at(0).at("uid"), "uid-web");
 }
 
-TEST_F(PlanObjectTest, OneThatIsThereIsEmptied) {
+TEST_F(PlanObjectTest, AnExistingPlanIsDisarmed) {
     responder.on("POST", kConfigMapPath, {status_answer(409, "AlreadyExists")});
     hold(path, plan_map("#20\nxid=43\n"));
     responder.on("PATCH", path, {json_answer(plan_map("#21\n"))});
@@ -148,7 +148,7 @@ TEST_F(PlanObjectTest, OneThatIsThereIsEmptied) {
     EXPECT_EQ(count_requests(path), 3) << "an empty one is not written";
 }
 
-TEST_F(PlanObjectTest, OneOfAWorkloadThatHadTheSameNameIsReplaced) {
+TEST_F(PlanObjectTest, APlanOfADeletedWorkloadWithTheSameNameIsReplaced) {
     Json of_another = plan_map("#20\nxid=43\n");
     of_another["metadata"]["ownerReferences"][0]["uid"] = "uid-before";
     const Answer there = status_answer(409, "AlreadyExists");
@@ -158,7 +158,7 @@ TEST_F(PlanObjectTest, OneOfAWorkloadThatHadTheSameNameIsReplaced) {
     EXPECT_EQ(create_plan(client(), plain_deployment(), "app=web", "ada").revision, 1u);
 }
 
-TEST_F(PlanObjectTest, PodsAreThoseThatMountIt) {
+TEST_F(PlanObjectTest, FindsThePodsThatMountIt) {
     const auto pod = [](const std::string& name, const std::string& map, const std::string& phase) {
         Json object = named(name, {{"volumes", {{{"name", "p"}, {"configMap", {{"name", map}}}}}}});
         object["status"]["phase"] = phase;
@@ -174,7 +174,7 @@ TEST_F(PlanObjectTest, PodsAreThoseThatMountIt) {
     EXPECT_THAT(seen(0).target, HasSubstr("labelSelector=app%3Dweb"));
 }
 
-TEST_F(PlanObjectTest, ANudgeThatFailsIsTold) {
+TEST_F(PlanObjectTest, ReportsAFailedNudge) {
     responder.on("PATCH", kPodPath + "/a", {json_answer(named("a"))});
     responder.on("PATCH", kPodPath + "/b", {status_answer(403, "Forbidden", "no")});
     const auto untold = nudge(client(), {named("a"), named("b"), named("gone")}, 8);

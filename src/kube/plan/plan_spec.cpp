@@ -25,7 +25,7 @@ std::unique_ptr<Plan> parse_or_null(const std::string& spec) {
     return plan;
 }
 
-// Of the fault that ends last; nothing without a fault, or if the spec cannot be parsed.
+// Returns the end of the fault that ends last, or nothing if there is no fault or the spec is invalid.
 std::optional<uint64_t> end_ns(const std::string& spec) {
     const auto plan = parse_or_null(spec);
     std::optional<uint64_t> latest;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the spec of a plan tells outside of the pods: which of them it is for, and until when.
+// Reads from a plan's spec which pods it targets and when it ends.
 #pragma once
 
 #include <string>
@@ -8,18 +8,18 @@
 
 namespace cudafault::kube {
 
-// Whether one of the plan's faults is for that pod; GPUs and ranks are known in the pod only.
+// Returns true if a fault of the spec targets the pod. GPUs and ranks are known only inside the pod and are ignored.
 bool is_meant(const std::string& spec, const Json& pod);
 
-// When the last of its faults ends by itself, UTC; empty if one of them does not, or if it cannot be parsed.
+// Returns the UTC time at which the last fault ends by itself. Empty if a fault has no end or the spec is invalid.
 std::string end_of_plan(const std::string& spec);
 
-// Throws Error unless every fault of the spec has an until=, so that the library disarms itself even if neither
-// cudafault nor the API server can be reached any more. An empty spec is fine: it disarms.
+// Throws Error unless every fault of the spec has an until=. The library can then disarm itself even if neither
+// cudafault nor the API server is reachable. An empty spec is valid: it disarms.
 void require_end(const std::string& spec);
 
-// Whether it makes calls fail now: not if it is empty, or if each of its faults has ended. One that cannot be parsed
-// counts as armed, for the library in the pods may be of another version.
+// Returns false if the spec is empty or all of its faults have ended. An invalid spec counts as armed, because the
+// library in the pods may be a different version that can parse it.
 bool is_armed(const std::string& spec);
 
 }  // namespace cudafault::kube

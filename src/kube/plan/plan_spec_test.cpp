@@ -9,7 +9,7 @@ namespace {
 
 Json pod_on(const std::string& node) { return {{"metadata", {{"name", "web-1"}}}, {"spec", {{"nodeName", node}}}}; }
 
-TEST(IsMeant, ComparesAsTheLibraryDoes) {
+TEST(IsMeant, MatchesPodsAsTheLibraryDoes) {
     EXPECT_TRUE(is_meant("xid=79", pod_on("n1")));
     EXPECT_TRUE(is_meant("xid=79 node=n?", pod_on("n1")));
     EXPECT_FALSE(is_meant("xid=79 node=n?", pod_on("gpu-1")));
@@ -18,12 +18,12 @@ TEST(IsMeant, ComparesAsTheLibraryDoes) {
     EXPECT_TRUE(is_meant("xid=79 node=n2; xid=43 pod=web-1", pod_on("n1"))) << "one of them is enough";
 }
 
-TEST(IsMeant, NobodyIsByWhatIsNoPlan) {
+TEST(IsMeant, AnInvalidSpecTargetsNoPod) {
     EXPECT_FALSE(is_meant("", pod_on("n1")));
     EXPECT_FALSE(is_meant("xid=nonsense", pod_on("n1")));
 }
 
-TEST(EndOfPlan, IsThatOfItsLastFault) {
+TEST(EndOfPlan, IsTheEndOfTheLastFault) {
     EXPECT_EQ(end_of_plan("xid=79,until=2026-11-25T01:00:00Z;xid=43 until=2026-11-25T02:00:00Z"),
               "2026-11-25T02:00:00Z");
     EXPECT_EQ(end_of_plan("xid=79,until=2026-11-25T01:00:00Z;xid=43"), "") << "one of them does not end";
@@ -32,7 +32,7 @@ TEST(EndOfPlan, IsThatOfItsLastFault) {
     EXPECT_EQ(end_of_plan(""), "");
 }
 
-TEST(IsArmed, NotOnceEachFaultHasEnded) {
+TEST(IsArmed, FalseAfterAllFaultsHaveEnded) {
     EXPECT_TRUE(is_armed("xid=79"));
     EXPECT_TRUE(is_armed("xid=79 until=2099-01-01T00:00:00Z"));
     EXPECT_FALSE(is_armed("xid=79 until=2020-01-01T00:00:00Z"));

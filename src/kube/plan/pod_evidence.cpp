@@ -14,15 +14,15 @@ namespace cudafault::kube {
 
 namespace {
 
-// Under each plan revision the library writes a line for each of the first 32 fired faults, then one a second, and
-// within two seconds after the last one a "count" line.
+// For each plan revision, the library writes one line for each of the first 32 fired faults, then one line per second,
+// and a "count" line within two seconds after the last fault.
 constexpr uint64_t kEagerLines = 32;
 
 using std::chrono::seconds;
 
 constexpr std::string_view kMark = "{\"cudafault\":";
-constexpr int kLogLimit = 16 << 20;  // a kubelet rotates logs at 10 MiB unless told otherwise
-constexpr seconds kLogBudget{10};    // for one log, so that one lost node does not use up the time of all pods
+constexpr int kLogLimit = 16 << 20;  // by default, a kubelet rotates logs at 10 MiB
+constexpr seconds kLogBudget{10};    // for one log, so that a lost node does not use up the time for the other pods
 
 std::optional<uint64_t> unsigned_at(const Json& line, const char* field) {
     const Json& value = value_at(line, field);
@@ -35,7 +35,7 @@ bool is_evidence(const Json& line) {
            unsigned_at(line, "sequence");
 }
 
-// The lines are flat objects of numbers and names: the first brace is the end.
+// Each line is a flat object of numbers and names, so the first closing brace ends it.
 Json parse(std::string_view text) {
     const size_t end = text.find('}');
     if (end == std::string_view::npos) return {};
@@ -79,7 +79,7 @@ private:
         return true;
     }
 
-    // The limit cuts the newest lines, which count most.
+    // The size limit cuts off the newest lines, which matter most.
     void read_end(LogOptions options, const std::string& beginning) {
         options.tail_lines = static_cast<int>(std::count(beginning.begin(), beginning.end(), '\n') / 2);
         const auto log = fetch(options);
@@ -145,13 +145,13 @@ void EvidenceReader::take(const Json& line) {
     instances_[instance].insert_or_assign(unsigned_at(line, "sequence").value_or(0), kept);
 }
 
-// Counts are of the whole life of the process; what it had fired when it took the plan up is taken off.
+// The library counts over the life of the process. The count at the acknowledgement of the plan is subtracted.
 void EvidenceReader::count_under_plan(ProcessEvidence& evidence, const Lines& lines) {
     uint64_t revision = 0;
     for (const auto& [sequence, line] : lines) revision = std::max(revision, line.revision);
     std::optional<uint64_t> before, first, last;
     uint64_t expected = 0;
-    bool is_settled = false;  // the last line is a "count" line
+    bool is_settled = false;  // true if the last line is a "count" line
     for (const auto& [sequence, line] : lines) {
         if (line.revision != revision || line.event == "library seen") continue;
         evidence.acknowledged = line.plan_revision;
@@ -166,7 +166,7 @@ void EvidenceReader::count_under_plan(ProcessEvidence& evidence, const Lines& li
         }
     }
     if (last) {
-        // A call may have failed between the plan's coming into force and the acknowledgement.
+        // A call may have failed after the plan took effect and before the acknowledgement.
         const uint64_t before_first = *first - std::min<uint64_t>(*first, 1);
         const uint64_t start = std::min(before.value_or(before_first), before_first);
         evidence.fired = *last - std::min(*last, start);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the library says of itself in the logs of pods.
+// Reads the library's evidence lines from pod logs.
 #pragma once
 
 #include <cstdint>
@@ -14,41 +14,41 @@
 
 namespace cudafault::kube {
 
-// One process of a container, as its lines tell; the same one seen twice (`previous` in a back-off is the current log)
-// counts once.
+// One process of a container, as described by its evidence lines. A process that appears in two logs counts once (in a
+// back-off, `previous` is the same log as the current one).
 struct ProcessEvidence {
     std::string boot_id;
-    uint64_t pid = 0;  // in its container
+    uint64_t pid = 0;  // in the container's PID namespace
     uint64_t start_time = 0;
-    bool library_seen = false;             // said by the first process of a container only
-    std::optional<uint64_t> acknowledged;  // the revision of the plan object that it took up last; none without a plan
-    uint64_t faults = 0;                   // of that plan
+    bool library_seen = false;             // logged only by the first process of a container
+    std::optional<uint64_t> acknowledged;  // the last acknowledged revision of the plan object; none without a plan
+    uint64_t faults = 0;                   // number of faults in that plan
     uint64_t fired = 0;                    // under that plan
     uint64_t fired_in_all = 0;             // since the process started
-    bool fired_is_lower_bound = false;     // of `fired`: lines are missing, or the acknowledgement is
-    std::string last_function;             // that failed
-    std::set<int64_t> codes;               // that failing calls gave
-    uint64_t last_time_ns = 0;             // of its last line
-    uint64_t first_fired_ns = 0;           // of the first failing call seen
+    bool fired_is_lower_bound = false;     // true for `fired` if lines, or the acknowledgement, are missing
+    std::string last_function;             // name of the last function that failed
+    std::set<int64_t> codes;               // error codes that failing calls returned
+    uint64_t last_time_ns = 0;             // of the last line
+    uint64_t first_fired_ns = 0;           // time of the first failing call in the log
     uint64_t last_sequence = 0;
 };
 
-// The lines of the library in one line of a log: ours may stand behind text of the program that has no end of line.
-// What begins like one of ours and is none counts as broken.
+// The library's lines in one log line: output of the program without a newline may precede them. Text that begins like
+// a library line but is not valid counts as broken.
 struct EvidenceLines {
     std::vector<Json> lines;
     size_t broken = 0;
 };
 EvidenceLines evidence_in(std::string_view line);
 
-// Collects the lines of one container, in whatever order and however often.
+// Collects the evidence lines of one container. Accepts them in any order and ignores duplicates.
 class EvidenceReader {
 public:
-    void read(std::string_view log);  // a whole log, lines of others in it
+    void read(std::string_view log);  // a whole log, which may hold other lines
     void read_line(std::string_view line);
-    void take(const Json& line);  // of `evidence_in`
+    void take(const Json& line);  // an object that `evidence_in` returned
 
-    // By the time of their first lines.
+    // Returns the processes in the order of their first lines.
     std::vector<ProcessEvidence> processes() const;
 
     size_t broken() const { return broken_; }
@@ -64,7 +64,7 @@ private:
         std::string event;
         std::string function;
         uint64_t time_ns = 0;
-        uint64_t revision = 0;  // the process's own count of plans
+        uint64_t revision = 0;  // number of plans that the process has read
         std::optional<uint64_t> plan_revision;
         std::optional<uint64_t> fired;  // since the process started
         uint64_t faults = 0;
@@ -81,21 +81,20 @@ private:
 
 struct ContainerEvidence {
     std::string container;
-    bool log_read = false;  // false: no log could be had, so nothing is known
-    std::string
-        why_unknown;      // then a sentence; also if the log of the instance before the last restart is not to be had
-    bool is_cut = false;  // the log is so long that its end was not read
-    bool misses_instances = false;  // it restarted, and of an instance before there is no log
+    bool log_read = false;          // false if no log could be read, so that nothing is known
+    std::string why_unknown;        // one sentence; also set if the log of the previous instance cannot be read
+    bool is_cut = false;            // true if the log is too long and its end was not read
+    bool misses_instances = false;  // true if the container restarted and the log of an earlier instance does not exist
     std::vector<ProcessEvidence> processes;
 
-    bool library_seen() const;                     // any line of ours
-    std::optional<uint64_t> acknowledged() const;  // the least of the processes that took up any
-    uint64_t fired() const;                        // of all processes, under the plan that each had last
+    bool library_seen() const;                     // true if the logs hold any line of the library
+    std::optional<uint64_t> acknowledged() const;  // the lowest revision among the processes that acknowledged one
+    uint64_t fired() const;                        // sum over all processes, each under its last plan
     bool fired_is_lower_bound() const;
 };
 
-// The current log, and where the container has restarted that of the instance before. A log that cannot be had within
-// ten seconds is unknown. Throws Cancelled, DeadlinePassed at the session's deadline, and ConfigError.
+// Reads the current log and, if the container has restarted, the log of the previous instance. A log that cannot be
+// read within ten seconds is unknown. Throws Cancelled, DeadlinePassed at the session's deadline, and ConfigError.
 ContainerEvidence evidence_of(Client& client, const Json& pod, const std::string& container);
 
 }  // namespace cudafault::kube

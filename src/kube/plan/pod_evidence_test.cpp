@@ -18,7 +18,7 @@ using testing::IsEmpty;
 const std::string kBoot = "4b1d1c2e-8a3f-4a55-9a52-5d6c1c7a0001";
 const std::string kLog = "/api/v1/namespaces/prod/pods/web-1/log";
 
-// As src/preload/evidence/evidence.cpp writes it; `rest` begins with a comma.
+// Formats a line as src/preload/evidence/evidence.cpp does; `rest` begins with a comma.
 std::string line(const std::string& event, int sequence, const std::string& rest = "", int pid = 1) {
     return fmt::format(R"({{"cudafault":"{}","time_ns":{},"sequence":{},"pid":{},"start_time":{},"boot_id":"{}"{}}})"
                        "\n",
@@ -45,7 +45,7 @@ std::vector<ProcessEvidence> read(const std::string& log) {
     return reader.processes();
 }
 
-TEST(EvidenceReader, TellsWhatAProcessDid) {
+TEST(EvidenceReader, ReportsTheActionsOfAProcess) {
     const auto processes = read("starting\n" + line("library seen", 1) + acknowledged(2, 1, 11) + "working\n" +
                                 fired(3, 1, 1) + fired(4, 1, 2));
     ASSERT_EQ(processes.size(), 1u);
@@ -63,7 +63,7 @@ TEST(EvidenceReader, TellsWhatAProcessDid) {
     EXPECT_EQ(process.last_time_ns, 1'764'000'000'000'000'004u);
 }
 
-TEST(EvidenceReader, CountsUnderTheLastPlanOnly) {
+TEST(EvidenceReader, CountsOnlyUnderTheLastPlan) {
     const auto process =
         read(acknowledged(1, 1, 11) + fired(2, 1, 7) + acknowledged(3, 2, 12, 9) + fired(4, 2, 30)).at(0);
     EXPECT_EQ(process.acknowledged, 12u);
@@ -84,13 +84,13 @@ TEST(EvidenceReader, ACallThatFailsBeforeTheAcknowledgementCounts) {
     EXPECT_EQ(processes.at(0).fired, 3u);
 }
 
-TEST(EvidenceReader, APlanFileThatIsGoneIsNoRevision) {
+TEST(EvidenceReader, ADeletedPlanFileHasNoRevision) {
     const auto process = read(acknowledged(1, 1, 11) + line("acknowledged", 2, R"(,"revision":2,"faults":0)")).at(0);
     EXPECT_EQ(process.acknowledged, std::nullopt);
     EXPECT_EQ(process.faults, 0u);
 }
 
-TEST(EvidenceReader, TheSameLineCountsOnceInWhateverOrder) {
+TEST(EvidenceReader, ADuplicateLineCountsOnceInAnyOrder) {
     const std::string log = acknowledged(1, 1, 11) + fired(2, 1, 1) + fired(3, 1, 2);
     EvidenceReader reader;
     reader.read(log);
@@ -100,11 +100,11 @@ TEST(EvidenceReader, TheSameLineCountsOnceInWhateverOrder) {
     EXPECT_EQ(reader.processes()[0].fired, 2u);
 }
 
-TEST(EvidenceReader, ProcessesAreToldApart) {
+TEST(EvidenceReader, DistinguishesProcesses) {
     const auto processes = read(acknowledged(1, 1, 12, 0, 7) + line("library seen", 1) + acknowledged(2, 1, 11));
     ASSERT_EQ(processes.size(), 2u);
     EXPECT_EQ(processes[0].pid + processes[1].pid, 8u);
-    // The pid of a restarted container is 1 again.
+    // After a container restarts, its process has PID 1 again.
     std::string restarted = line("library seen", 1);
     restarted.replace(restarted.find("1001"), 4, "2001");
     EXPECT_EQ(read(line("library seen", 1) + restarted).size(), 2u);
@@ -123,7 +123,7 @@ TEST(EvidenceReader, MissingLinesMakeALowerBound) {
     EXPECT_FALSE(lost_before.fired_is_lower_bound);
 }
 
-TEST(EvidenceReader, FromTheLastEagerLineOnItIsALowerBound) {
+TEST(EvidenceReader, TheCountIsALowerBoundAfterTheLastEagerLine) {
     std::string log = acknowledged(1, 1, 11);
     for (int i = 1; i < 32; ++i) log += fired(i + 1, 1, i);
     EXPECT_EQ(read(log).at(0).fired, 31u);
@@ -137,7 +137,7 @@ TEST(EvidenceReader, FromTheLastEagerLineOnItIsALowerBound) {
     EXPECT_FALSE(read(log + disarmed).at(0).fired_is_lower_bound) << "nothing can fire";
 }
 
-TEST(EvidenceReader, ACountLineSettlesTheNumber) {
+TEST(EvidenceReader, ACountLineGivesTheExactNumber) {
     std::string log = acknowledged(1, 1, 11, 5);
     for (int i = 1; i <= 32; ++i) log += fired(i + 1, 1, i + 5);
     log += line("count", 34, R"(,"revision":1,"plan_revision":11,"fired":505)");
@@ -147,13 +147,13 @@ TEST(EvidenceReader, ACountLineSettlesTheNumber) {
     EXPECT_TRUE(read(log + fired(35, 1, 900)).at(0).fired_is_lower_bound) << "it fires again";
 }
 
-TEST(EvidenceReader, AnOldPlansLateFiringIsNotTheNewOnes) {
+TEST(EvidenceReader, AFaultOfAnOldPlanDoesNotCountForTheNewPlan) {
     const auto process = read(acknowledged(1, 1, 11) + acknowledged(2, 2, 12, 3) + fired(3, 1, 4)).at(0);
     EXPECT_EQ(process.acknowledged, 12u);
     EXPECT_EQ(process.fired, 0u);
 }
 
-TEST(EvidenceReader, LinesStandBehindWhatHasNoEndOfLine) {
+TEST(EvidenceReader, ReadsLinesAfterTextWithoutANewline) {
     EvidenceReader reader;
     reader.read("progress 10%..." + line("library seen", 1) + "\r\n" + R"({"level":"info"})" + acknowledged(2, 1, 11));
     ASSERT_EQ(reader.processes().size(), 1u);
@@ -162,7 +162,7 @@ TEST(EvidenceReader, LinesStandBehindWhatHasNoEndOfLine) {
     EXPECT_EQ(reader.broken(), 0u);
 }
 
-TEST(EvidenceReader, BrokenLinesAreCountedAndNotBelieved) {
+TEST(EvidenceReader, BrokenLinesAreCountedAndIgnored) {
     const std::string whole = fired(2, 1, 1);
     for (const std::string& broken : {whole.substr(0, whole.size() / 2), std::string(R"({"cudafault":1})"),
                                       std::string(R"({"cudafault":"fired","pid":"x","start_time":1,"sequence":1})"),
@@ -212,7 +212,7 @@ TEST_F(PodEvidenceTest, OneLogWithoutARestart) {
     EXPECT_EQ(requests(), 1u);
 }
 
-TEST_F(PodEvidenceTest, InABackOffBothLogsAreOne) {
+TEST_F(PodEvidenceTest, InABackOffBothLogsAreTheSame) {
     const std::string text = line("library seen", 1) + acknowledged(2, 1, 11) + fired(3, 1, 1);
     responder.on("GET", current, {log(text)});
     responder.on("GET", previous, {log(text)});
@@ -222,7 +222,7 @@ TEST_F(PodEvidenceTest, InABackOffBothLogsAreOne) {
     EXPECT_TRUE(evidence.fired_is_lower_bound());
 }
 
-TEST_F(PodEvidenceTest, ThePreviousLogMayBeGone) {
+TEST_F(PodEvidenceTest, ThePreviousLogMayNotExist) {
     responder.on("GET", current, {log(line("library seen", 1))});
     responder.on("GET", previous, {log("unable to retrieve container logs for containerd://0123\n")});
     const auto evidence = read_pod(pod(1));
@@ -232,7 +232,7 @@ TEST_F(PodEvidenceTest, ThePreviousLogMayBeGone) {
     EXPECT_TRUE(evidence.fired_is_lower_bound());
 }
 
-TEST_F(PodEvidenceTest, TheLogsOfAllInstancesAreAllThereIs) {
+TEST_F(PodEvidenceTest, MoreThanOneRestartMakesALowerBound) {
     responder.on("GET", current, {log(line("library seen", 1))});
     responder.on("GET", previous, {log(line("library seen", 1, "", 2))});
     EXPECT_FALSE(read_pod(pod(1)).fired_is_lower_bound());
@@ -255,12 +255,12 @@ TEST_F(PodEvidenceTest, WithoutALogNothingIsKnown) {
     }
 }
 
-TEST_F(PodEvidenceTest, ALogThatFailsForGoodIsUnknown) {
+TEST_F(PodEvidenceTest, ALogThatAlwaysFailsIsUnknown) {
     responder.on("GET", current, {dropped()});
     EXPECT_FALSE(read_pod(pod()).log_read);
 }
 
-TEST_F(PodEvidenceTest, TheSessionsDeadlineIsNoUnknownLog) {
+TEST_F(PodEvidenceTest, TheSessionDeadlineIsThrown) {
     options.deadline = after(std::chrono::milliseconds(100));
     Answer late = log("");
     late.before_head = std::chrono::seconds(5);
@@ -268,7 +268,7 @@ TEST_F(PodEvidenceTest, TheSessionsDeadlineIsNoUnknownLog) {
     EXPECT_THROW(read_pod(pod()), DeadlinePassed);
 }
 
-TEST_F(PodEvidenceTest, CancellationEndsIt) {
+TEST_F(PodEvidenceTest, CancellationStopsTheRead) {
     const auto cancellation = std::make_shared<Cancellation>();
     options.cancellation = cancellation;
     cancellation->cancel();
@@ -280,7 +280,7 @@ TEST_F(PodEvidenceTest, BrokenLinesMakeALowerBound) {
     EXPECT_TRUE(read_pod(pod()).fired_is_lower_bound());
 }
 
-TEST_F(PodEvidenceTest, TheEndOfALongLogIsReadToo) {
+TEST_F(PodEvidenceTest, ReadsTheEndOfALongLog) {
     responder.on("GET", current, {log((acknowledged(1, 1, 11) + kFiller).substr(0, 16 << 20))});
     responder.on("GET", kLog, {log(fired(2, 1, 1))});
     const auto evidence = read_pod(pod());
@@ -296,7 +296,7 @@ TEST_F(PodEvidenceTest, ALogWhoseEndIsTooLongMakesALowerBound) {
     EXPECT_TRUE(evidence.fired_is_lower_bound());
 }
 
-TEST_F(PodEvidenceTest, ForeignObjectsDoNoHarm) {
+TEST_F(PodEvidenceTest, ToleratesInvalidPods) {
     responder.on("GET", kLog, {log("")});
     for (const char* status : {"null", "1", R"({"containerStatuses":{"name":"main"}})",
                                R"({"containerStatuses":[1,{"name":"main","restartCount":"x"}]})"}) {

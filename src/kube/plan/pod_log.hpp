@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The log of one container of many: what goes wrong with it is said and does not end the work on the others.
+// Reads the log of one container. A failure is returned, so that it does not stop the work on other containers.
 #pragma once
 
 #include <chrono>
@@ -12,11 +12,11 @@ namespace cudafault::kube {
 
 struct PodLog {
     std::optional<std::string> text;
-    std::string why_not;  // a sentence
-    int code = 0;         // of HTTP, if it was the API server that said no
+    std::string why_not;  // one sentence
+    int code = 0;         // HTTP status code, if the API server refused the request
 };
 
-// Takes `budget` at most. Throws Cancelled, DeadlinePassed at the session's deadline, and ConfigError.
+// Reads for at most `budget`. Throws Cancelled, DeadlinePassed at the session's deadline, and ConfigError.
 PodLog read_log(Client& client, const Json& pod, const LogOptions& options, std::chrono::seconds budget);
 
 }  // namespace cudafault::kube

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is known of an injected workload and of each of its pods, as far as the cluster and their logs tell.
+// Reports the status of an injected workload and its pods from cluster objects and pod logs.
 #pragma once
 
 #include <optional>
@@ -14,13 +14,13 @@ namespace cudafault::kube {
 
 struct PodStatus {
     std::string name, uid, node, address, phase;
-    bool injected = false;  // it has the library and the plan; else it is of an older template
+    bool injected = false;  // true if the pod has the library and the plan; otherwise it has an older template
     bool ready = false;
     bool terminating = false;
-    int restarts = 0;  // of its containers, in sum
-    Json terminated;   // how a container ended last: exit_code, signal, reason, message; null if none has
+    int restarts = 0;  // sum over the containers
+    Json terminated;  // the last termination of a container: exit_code, signal, reason, message; null if there was none
     std::string diagnosis;
-    std::vector<ContainerEvidence> evidence;  // of the injected containers
+    std::vector<ContainerEvidence> evidence;  // one entry for each injected container
 };
 
 struct WorkloadStatus {
@@ -30,17 +30,17 @@ struct WorkloadStatus {
     std::optional<PlanObject> plan;
     std::vector<PodStatus> pods;
 
-    // The plan if it makes calls fail now, and if its time is over; else null.
+    // Both return the plan or null: `armed` if the plan is active, `expired` if its time is over.
     const PlanObject* armed() const;
     const PlanObject* expired() const;
 };
 
 WorkloadStatus status_of(Client& client, Discovery& discovery, const WorkloadChoice& choice);
 
-// In the order of the choices; kinds that cannot be injected are accepted.
+// Returns the statuses in the order of the choices. Also accepts kinds that cannot be injected.
 std::vector<WorkloadStatus> status_of_each(Client& client, std::vector<WorkloadChoice> choices);
 
-// Of every workload of the namespace, or of all if it is empty, that has a plan object.
+// Returns the status of every workload in the namespace (all namespaces if empty) that has a plan object.
 std::vector<WorkloadStatus> status_of_all(Client& client, const std::string& in_namespace);
 
 }  // namespace cudafault::kube

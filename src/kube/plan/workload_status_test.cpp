@@ -14,7 +14,7 @@ WorkloadStatus with_plan(const std::string& spec) {
     return status;
 }
 
-TEST(WorkloadStatus, APlanWhoseTimeIsOverIsNotArmed) {
+TEST(WorkloadStatus, AnExpiredPlanIsNotArmed) {
     const WorkloadStatus over = with_plan("xid=79 until=2020-01-01T00:00:00Z");
     EXPECT_EQ(over.armed(), nullptr);
     EXPECT_EQ(over.expired(), &*over.plan);

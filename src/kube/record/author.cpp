@@ -16,7 +16,7 @@ namespace cudafault::kube {
 
 namespace {
 
-// Empty if the server does not say.
+// Empty if the server does not report it.
 std::string cluster_user(Client& client) {
     Resource reviews;
     reviews.group = "authentication.k8s.io";

@@ -7,8 +7,9 @@
 
 namespace cudafault::kube {
 
-// Who runs this command, for people: the user as the API server sees it, impersonated or not, and user@host of this
-// process, as "alice (eve@desk)". Without the first where the server does not say (before Kubernetes 1.28).
+// Returns a display name for the user who runs this command, such as "alice (eve@desk)": the user that the API server
+// reports (after impersonation), then user@host of this process. Returns only user@host if the server does not report
+// the user (before Kubernetes 1.28).
 std::string author(Client& client);
 
 // "user@host" of this process.

@@ -6,7 +6,7 @@
 
 namespace cudafault::kube {
 
-// How the library gets into the pods: from a ConfigMap, compiled there by an init container, or from the image.
+// How the library reaches the pods: from a ConfigMap, compiled from source by an init container, or from the image.
 enum class Delivery { kBinary, kSource, kImage };
 
 std::string text_of(Delivery delivery);                        // "binary", "source", "image"

@@ -26,7 +26,7 @@ namespace {
 constexpr int kLeaseSeconds = 60;
 constexpr std::chrono::seconds kReleaseTime{10};
 
-// A MicroTime of the API.
+// The current time as a Kubernetes MicroTime.
 std::string micro_now() { return utc_text(std::chrono::system_clock::now(), Precision::microseconds); }
 
 std::string first_line(const std::string& path) {
@@ -36,7 +36,7 @@ std::string first_line(const std::string& path) {
     return line;
 }
 
-// Empty if there is no such process, or it has ended.
+// Empty if the process does not exist or has ended.
 std::string start_text(pid_t pid) {
     const auto ticks = start_time(pid);
     return ticks ? std::to_string(*ticks) : "";
@@ -124,7 +124,8 @@ bool HeldLease::try_to_take(const Progress& on_progress) {
     }
 }
 
-// The clock of whoever holds it may differ from ours, so it counts that it is not renewed before our eyes.
+// The holder's clock may differ, so the lease counts as abandoned only if this process sees no renewal for
+// longer than the renewal interval.
 bool HeldLease::is_left(const Json& lease) {
     const std::string version = text_at(lease, {"metadata", "resourceVersion"});
     if (version != seen_version_) {
@@ -152,7 +153,8 @@ void HeldLease::renew_until_released() {
         } catch (const ApiError& error) {
             if (error.is_conflict() || error.is_not_found()) lost_ = true;
         } catch (const std::exception&) {
-            // It runs out, and the next who wants it gets it: the guards of each patch still hold.
+            // The lease may expire and be taken by another client. The preconditions of each patch still protect the
+            // workload.
         }
         lock.lock();
     }
@@ -166,12 +168,13 @@ void HeldLease::release() {
     released_.notify_all();
     renewal_->cancel();
     renewer_.join();
-    // A connection of its own: the other may be cancelled or past its deadline, which is no reason to keep the lease.
+    // Uses a separate connection: the caller's may be cancelled or past its deadline, and the lease must still be
+    // released.
     SessionOptions options;
     options.deadline = after(kReleaseTime);
     Session session(*renewing_, options);
     Client client(session);
-    // Again if the last renewal, cut off here, was still under way to the server.
+    // Retries if the last renewal, cut off here, still reaches the server.
     retry_on_conflict(session, [&] {
         const std::optional<Json> there = client.find(lease_ref_);
         if (!there || text_at(*there, {"spec", "holderIdentity"}) != holder_) return;
@@ -190,7 +193,7 @@ HeldLease::~HeldLease() {
     try {
         release();
     } catch (const std::exception&) {
-        // It runs out by itself.
+        // The lease expires by itself.
     }
 }
 

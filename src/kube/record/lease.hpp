@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// One change of a workload at a time, whoever makes it.
+// A lease that allows only one client at a time to change a workload.
 #pragma once
 
 #include <atomic>
@@ -17,22 +17,24 @@
 
 namespace cudafault::kube {
 
-// Held while it lives, and renewed by a thread of its own with a connection of its own. If the program is killed it
-// runs out after a minute; whoever comes later watches for 25 s that it is not renewed, or takes it at once if the
-// holder was on the same machine and is dead.
+// Holds the lease for its lifetime. A separate thread with a separate connection renews it. If the program is killed,
+// the lease expires after a minute. Another client takes it after 25 s without a renewal, or immediately if the holder
+// was a process on the same machine and is dead.
 class HeldLease {
 public:
-    // Waits for another holder, and says so once. Throws DeadlinePassed at the session's deadline.
+    // Waits while another client holds the lease, and reports this once. Throws DeadlinePassed at the session's
+    // deadline.
     HeldLease(Client& client, const ObjectRef& workload, const Progress& on_progress,
               std::chrono::milliseconds renewal = std::chrono::seconds(20));
-    ~HeldLease();  // gives it back, quietly
+    ~HeldLease();  // releases the lease and ignores errors
     HeldLease(const HeldLease&) = delete;
     HeldLease& operator=(const HeldLease&) = delete;
 
-    // Throws Error if a renewal has found that it is another's: for what no precondition guards.
+    // Throws Error if a renewal found that another client holds the lease. Call it before changes that have no
+    // precondition.
     void require_held() const;
 
-    // Gives it back and says what is wrong if that fails. Throws ApiError.
+    // Releases the lease. Throws ApiError.
     void release();
 
 private:
@@ -45,7 +47,7 @@ private:
     Json owner_;
     std::string holder_;
     const std::chrono::milliseconds renewal_interval_;
-    std::string seen_version_;  // of a lease of another, and since when it is that
+    std::string seen_version_;  // resourceVersion of another client's lease, and the time since which it is unchanged
     Deadline seen_since_;
     std::atomic<bool> lost_ = false;
     bool held_ = false;
@@ -53,14 +55,14 @@ private:
     std::mutex mutex_;
     std::condition_variable released_;
     const std::shared_ptr<Cancellation> renewal_ = std::make_shared<Cancellation>();
-    std::optional<Session> renewing_;  // the thread's, while it runs
+    std::optional<Session> renewing_;  // used by the renewal thread while it runs
     std::thread renewer_;
 };
 
-// Of this process: boot, pid namespace, pid and start time, and for people who it is.
+// Identifies this process: boot ID, PID namespace, PID and start time, and user@host for display.
 std::string lease_holder();
 
-// Whether that is a process of this machine that has ended. False if nobody here can tell.
+// Returns true if the holder is a process of this machine that has ended. Returns false if this cannot be determined.
 bool is_dead_holder(const std::string& holder);
 
 }  // namespace cudafault::kube

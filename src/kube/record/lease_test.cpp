@@ -34,7 +34,7 @@ Json lease_of(const std::string& holder, int renewed_ago = 0) {
             {"spec", {{"holderIdentity", holder}, {"renewTime", seconds_ago(renewed_ago)}}}};
 }
 
-// Of this machine, and of a process that has ended or never was.
+// A holder on this machine whose process has ended or never existed.
 std::string dead_holder() {
     const std::string own = lease_holder();
     const std::string machine = own.substr(0, own.find(fmt::format("/{}/", getpid())));
@@ -83,7 +83,7 @@ protected:
     std::vector<std::string> told;
 };
 
-TEST_F(LeaseTest, IsTakenAndGivenBack) {
+TEST_F(LeaseTest, IsAcquiredAndReleased) {
     responder.on("POST", kLeasePath, {json_answer(lease_of(lease_holder()))});
     responder.on("DELETE", path, {json_answer(Json::object())});
     hold_lease(lease_of(lease_holder()));
@@ -97,7 +97,7 @@ TEST_F(LeaseTest, IsTakenAndGivenBack) {
     EXPECT_THAT(told, IsEmpty());
 }
 
-TEST_F(LeaseTest, IsGivenBackByItself) {
+TEST_F(LeaseTest, IsReleasedByTheDestructor) {
     responder.on("POST", kLeasePath, {json_answer(lease_of(lease_holder()))});
     responder.on("DELETE", path, {status_answer(403, "Forbidden")});
     hold_lease(lease_of(lease_holder()));
@@ -108,14 +108,14 @@ TEST_F(LeaseTest, IsGivenBackByItself) {
     EXPECT_THROW(take(), ApiError);
 }
 
-TEST_F(LeaseTest, ThatAnotherHasTakenMeanwhileIsNotDeleted) {
+TEST_F(LeaseTest, IsNotDeletedIfAnotherClientHasTakenIt) {
     responder.on("POST", kLeasePath, {json_answer(lease_of(lease_holder()))});
     hold_lease(lease_of("boot/pid:[1]/1/2 eve@desk"));
     take();
     EXPECT_THAT(methods(), ElementsAre("POST", "GET"));
 }
 
-TEST_F(LeaseTest, OfADeadHolderOfThisMachineIsTakenAtOnce) {
+TEST_F(LeaseTest, OfADeadHolderOnThisMachineIsTakenImmediately) {
     responder.on("POST", kLeasePath, {status_answer(409, "AlreadyExists")});
     responder.on("PATCH", path, {json_answer(lease_of(lease_holder()))});
     hold_lease(lease_of(dead_holder()));
@@ -127,7 +127,7 @@ TEST_F(LeaseTest, OfADeadHolderOfThisMachineIsTakenAtOnce) {
     EXPECT_THAT(told, IsEmpty());
 }
 
-TEST_F(LeaseTest, ThatHasRunOutIsTaken) {
+TEST_F(LeaseTest, IsTakenAfterItExpires) {
     responder.on("POST", kLeasePath, {status_answer(409, "AlreadyExists")});
     responder.on("PATCH", path, {json_answer(lease_of(lease_holder()))});
     hold_lease(lease_of("boot/pid:[1]/1/2 eve@desk", 70));
@@ -137,7 +137,7 @@ TEST_F(LeaseTest, ThatHasRunOutIsTaken) {
     EXPECT_THAT(methods(), ElementsAre("POST", "GET", "POST", "GET", "POST", "GET", "PATCH", "GET"));
 }
 
-TEST_F(LeaseTest, ThatIsRenewedByAnotherClockIsNot) {
+TEST_F(LeaseTest, IsNotTakenWhileAnotherClientRenewsIt) {
     responder.on("POST", kLeasePath, {status_answer(409, "AlreadyExists")});
     std::vector<Answer> renewed;
     for (int version = 1; version < 9; ++version) {
@@ -151,7 +151,7 @@ TEST_F(LeaseTest, ThatIsRenewedByAnotherClockIsNot) {
     EXPECT_THAT(methods(), testing::Not(testing::Contains("PATCH")));
 }
 
-TEST_F(LeaseTest, OfAnotherIsWaitedForAndSaidOnce) {
+TEST_F(LeaseTest, WaitsForAnotherHolderAndReportsItOnce) {
     const Answer there = status_answer(409, "AlreadyExists");
     responder.on("POST", kLeasePath, {there, there, json_answer(lease_of(lease_holder()))});
     hold_lease(lease_of("boot/pid:[1]/1/2 eve@desk", 50));
@@ -160,7 +160,7 @@ TEST_F(LeaseTest, OfAnotherIsWaitedForAndSaidOnce) {
     EXPECT_THAT(methods(), ElementsAre("POST", "GET", "POST", "GET", "POST", "GET"));
 }
 
-TEST_F(LeaseTest, ALostRaceForItIsWaitedFor) {
+TEST_F(LeaseTest, WaitsAfterAConflict) {
     responder.on("POST", kLeasePath, {status_answer(409, "AlreadyExists"), json_answer(lease_of(lease_holder()))});
     responder.on("PATCH", path, {status_answer(409, "Conflict")});
     hold_lease(lease_of(dead_holder(), 70));
@@ -168,7 +168,7 @@ TEST_F(LeaseTest, ALostRaceForItIsWaitedFor) {
     EXPECT_THAT(methods(), ElementsAre("POST", "GET", "PATCH", "POST", "GET"));
 }
 
-TEST_F(LeaseTest, IsRenewedWhileItIsOurs) {
+TEST_F(LeaseTest, IsRenewedWhileItIsHeld) {
     responder.on("POST", kLeasePath, {json_answer(lease_of(lease_holder()))});
     responder.on("PATCH", path, {json_answer(lease_of(lease_holder()))});
     responder.on("DELETE", path, {json_answer(Json::object())});
@@ -184,7 +184,7 @@ TEST_F(LeaseTest, IsRenewedWhileItIsOurs) {
     EXPECT_ANY_THROW(lease_of("boot/pid:[1]/1/2 eve@desk").patch(patch)) << "that of another is left";
 }
 
-TEST_F(LeaseTest, ARenewalThatHangsIsCutOffAndMayStillArrive) {
+TEST_F(LeaseTest, AHangingRenewalIsCutOffAndMayStillReachTheServer) {
     Answer never;
     never.end = Answer::End::kHold;
     responder.on("POST", kLeasePath, {json_answer(lease_of(lease_holder()))});
@@ -201,7 +201,7 @@ TEST_F(LeaseTest, ARenewalThatHangsIsCutOffAndMayStillArrive) {
     EXPECT_THAT(methods(), ElementsAre("POST", "PATCH", "GET", "DELETE", "GET", "DELETE"));
 }
 
-TEST_F(LeaseTest, ThatItCannotBeGivenBackIsSaidOnce) {
+TEST_F(LeaseTest, ReportsOnceThatItCannotBeReleased) {
     responder.on("POST", kLeasePath, {json_answer(lease_of(lease_holder()))});
     responder.on("DELETE", path, {status_answer(403, "Forbidden")});
     hold_lease(lease_of(lease_holder()));
@@ -212,7 +212,7 @@ TEST_F(LeaseTest, ThatItCannotBeGivenBackIsSaidOnce) {
     EXPECT_THAT(methods(), ElementsAre("POST", "GET", "DELETE"));
 }
 
-TEST_F(LeaseTest, IsNotWaitedForLongerThanTheSession) {
+TEST_F(LeaseTest, WaitsNoLongerThanTheSessionDeadline) {
     options.deadline = after(std::chrono::milliseconds(200));
     responder.on("POST", kLeasePath, {status_answer(409, "AlreadyExists")});
     hold_lease(lease_of("boot/pid:[1]/1/2 eve@desk"));
@@ -224,12 +224,12 @@ TEST_F(LeaseTest, WithoutPermissionIsAnError) {
     EXPECT_THROW(take(), ApiError);
 }
 
-TEST(LeaseHolders, AreDeadOnlyIfTheyWereHere) {
+TEST(LeaseHolders, AreDeadOnlyIfTheyRanOnThisMachine) {
     EXPECT_FALSE(is_dead_holder(lease_holder()));
     EXPECT_TRUE(is_dead_holder(dead_holder()));
     EXPECT_FALSE(is_dead_holder("another-boot" + dead_holder()));
     for (const char* text : {"", " ", "eve@desk", "boot/pid:[1]/1/2 eve@desk"}) EXPECT_FALSE(is_dead_holder(text));
-    // The same number, for another process.
+    // The same PID with a different start time.
     const std::string own = lease_holder();
     const size_t start = own.rfind('/', own.find(' ')) + 1;
     EXPECT_TRUE(is_dead_holder(own.substr(0, start) + "1" + own.substr(start)));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which names in a pod template are ours: `scan` finds them, and a restore without a record takes them out.
+// Recognizes cudafault's names in a pod template, for `scan` and for a restore without a record.
 #pragma once
 
 #include <string>
@@ -10,9 +10,9 @@ namespace cudafault::kube {
 
 bool is_own_variable(std::string_view name);
 bool is_own_volume(std::string_view name);
-bool is_own_library(std::string_view path);  // in any folder: an image may have it where it likes
+bool is_own_library(std::string_view path);  // in any folder, because an image may install it anywhere
 
-// The libraries of an LD_PRELOAD, which colons and spaces separate.
+// Returns the libraries of an LD_PRELOAD value, which are separated by colons and spaces.
 std::vector<std::string> preloaded(std::string_view value);
 
 }  // namespace cudafault::kube

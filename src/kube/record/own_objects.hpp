@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The objects that are made beside a workload: what they have in common.
+// Creates and deletes the ConfigMaps that cudafault adds for a workload.
 #pragma once
 
 #include <string>
@@ -8,17 +8,18 @@
 
 namespace cudafault::kube {
 
-// A ConfigMap with our labels and `content` (data, binaryData, immutable). Its owner is the workload: where that is
-// deleted, nothing of ours stays behind.
+// Returns a ConfigMap with cudafault's labels and `content` (data, binaryData, immutable). The workload owns it, so it
+// is deleted with the workload.
 Json own_config_map(const ObjectRef& workload, const std::string& name, const std::string& role, const Json& content);
 
-// Creates it, or replaces one of the same name that is another run's leftover.
+// Creates the ConfigMap. Replaces an existing one with the same name that an earlier run left.
 Json create_anew(Client& client, const Json& config_map);
 
-// Does nothing if it is not there.
+// Does nothing if the ConfigMap does not exist.
 bool remove_config_map(Client& client, const std::string& in_namespace, const std::string& name);
 
-// Deletes what an injection created beside its record: the plan and the libraries. True if anything existed.
+// Deletes the objects that an injection created in addition to its record: the plan and the libraries. Returns true if
+// any existed.
 bool remove_injection_objects(Client& client, const ObjectRef& workload);
 
 }  // namespace cudafault::kube

@@ -18,7 +18,7 @@ namespace cudafault::kube {
 namespace {
 
 constexpr const char* kRecordKey = "record.json";
-constexpr int kSchema = 1;  // of the record; another one is refused rather than half understood
+constexpr int kSchema = 1;  // version of the record format; other versions are refused
 
 Json edits_json(const std::vector<Edit>& edits) {
     Json list = Json::array();
@@ -91,7 +91,7 @@ std::optional<std::vector<Edit>> post_rollout_edits_of(const std::string& text) 
     }
 }
 
-// The part behind `key=` in "run=ab12 edition=2 pin=node1".
+// Returns the value of `key=` in a text such as "run=ab12 edition=2 pin=node1".
 std::string part_of(const std::string& text, const std::string& key) {
     const std::string start = key + "=";
     for (size_t at = 0; at < text.size(); at = text.find(' ', at) + 1) {
@@ -102,7 +102,7 @@ std::string part_of(const std::string& text, const std::string& key) {
     return "";
 }
 
-// Of `editions`, which is not empty. See Record::edits_in_force.
+// Requires at least one edition. See Record::edits_in_force.
 int edition_in_force(const std::map<int, std::vector<Edit>>& editions, const std::optional<InjectedMark>& mark) {
     return mark && editions.contains(mark->edition) ? mark->edition : editions.rbegin()->first;
 }
@@ -135,7 +135,7 @@ std::string InjectedMark::text() const {
     if (!pin.empty()) text += " pin=" + pin;
     if (post_rollout_edits)
         text += kPostRolloutEdits +
-                edits_json(*post_rollout_edits).dump();  // the last part: what users wrote may hold spaces
+                edits_json(*post_rollout_edits).dump();  // the last part, because values may contain spaces
     return text;
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What an injection did to a workload, kept in the cluster beside it, so that any machine can take it back.
+// The record of an injection, kept in the cluster so that any machine can undo the injection.
 #pragma once
 
 #include <map>
@@ -13,75 +13,76 @@
 
 namespace cudafault::kube {
 
-// The value of the annotation on the workload: which record, and which of its sets of edits, is in force. Short, and
-// with what `restore` needs if the record is lost.
+// The value of the annotation on the workload. It names the record and the edition of its edits that is in force, and
+// holds the data that `restore` needs if the record is lost.
 struct InjectedMark {
     std::string run_id;
-    int edition = 0;  // counts the changes of one injection
-    std::string pin;  // the node's hostname label, or empty
-    // The edits of Phase::kAfterRollout, which have no name of ours. Nothing where that cannot be read.
+    int edition = 0;  // increases with each change of an injection
+    std::string pin;  // value of the node's hostname label, or empty
+    // The edits of Phase::kAfterRollout, which cannot be recognized by name. Nothing if they cannot be read.
     std::optional<std::vector<Edit>> post_rollout_edits = {};
 
     std::string text() const;
-    std::string edition_text() const;  // "ab12.2", in the injected containers
+    std::string edition_text() const;  // such as "ab12.2"; set in the injected containers
     static std::optional<InjectedMark> parse(const std::string& text);
-    static std::optional<InjectedMark> of(const Json& object);  // the workload's
+    static std::optional<InjectedMark> of(const Json& object);  // reads the annotation of the workload
 };
 
-// The numbers that a controller gave to the injected templates in its history.
+// The revision numbers of the injected templates in the controller's history.
 struct RevisionNumbers {
-    int64_t first = 0;  // 0: there was none
+    int64_t first = 0;  // 0 if there is none
     int64_t last = 0;
 
     void add(const RevisionNumbers& others);
     bool operator==(const RevisionNumbers&) const = default;
 };
 
-// Written to the anchor ConfigMap before the first change of the workload.
+// The record is written to the anchor ConfigMap before the first change of the workload.
 struct Record {
     std::string run_id;
-    std::string by;          // user@host, for people
+    std::string by;          // user@host, for display
     std::string created_at;  // UTC
     ObjectRef workload;
     Delivery delivery = Delivery::kBinary;
     std::string library;                        // the path in LD_PRELOAD
-    std::vector<std::string> containers;        // template/container, or container, for people
-    std::vector<std::string> template_paths;    // as the user gave them, for a kind not in the table
-    std::map<int, std::vector<Edit>> editions;  // the edits against the user's own state, by edition
-    Json managed_fields;                        // of the workload, before
-    // Made by `restore` from the workload's mark, where the first record was lost: its edits are only the mark's.
+    std::vector<std::string> containers;        // template/container, or container, for display
+    std::vector<std::string> template_paths;    // as given on the command line, for a kind that is not in the table
+    std::map<int, std::vector<Edit>> editions;  // the edits relative to the original object, by edition
+    Json managed_fields;                        // of the workload, before the injection
+    // True if `restore` rebuilt the record from the workload's mark, because the record was lost. It has only the
+    // mark's edits.
     bool is_rebuilt = false;
-    RevisionNumbers revisions;  // of the injected templates, once `restore --exact` is at work
+    RevisionNumbers revisions;  // of the injected templates; set by `restore --exact`
 
-    // Of a workload whose record was lost: what the mark remembers.
+    // Rebuilds a lost record from the mark of the workload.
     static Record rebuilt(const ObjectRef& workload, const InjectedMark& mark);
 
     bool has(const InjectedMark& mark) const { return editions.contains(mark.edition); }
 
-    // The edits that the workload has: those of the marked edition. Without a mark, or if that edition is not recorded,
-    // those of the last edition begun: an inject or a restore that was cut short may have left a part of them. nullptr
-    // without any edition.
+    // Returns the edits that the workload has: those of the marked edition. Without a mark, or if that edition is not
+    // recorded, returns those of the last edition begun, because an interrupted inject or restore may have left some of
+    // them. Returns nullptr if there is no edition.
     const std::vector<Edit>* edits_in_force(const std::optional<InjectedMark>& mark) const;
 
-    // Requires an edition.
+    // Requires at least one edition.
     void add_to_edits_in_force(const std::optional<InjectedMark>& mark, const std::vector<Edit>& added);
 
-    // Forgets all other editions. False, and changes nothing, if there is no other or `mark` is not recorded.
+    // Removes all other editions. Returns false, and changes nothing, if there are no others or `mark` is not recorded.
     bool keep_only(const InjectedMark& mark);
 
     Json json() const;
     static Record from_json(const Json& json);  // throws Error
 };
 
-// A record where it is kept: the ConfigMap cudafault-anchor-<hash of the workload>.
+// A record and its ConfigMap, cudafault-anchor-<hash of the workload>.
 struct Anchor {
     Json config_map;
     Record record;
 };
 
-// Nothing if there is none. Throws Error if it is there and is damaged.
+// Returns nothing if there is no record. Throws Error if the record is damaged.
 std::optional<Anchor> find_anchor(Client& client, const std::string& in_namespace, const std::string& hash);
-// Nothing either if it is of one that was deleted and had the same name.
+// Also returns nothing if the record belongs to a deleted workload with the same name.
 std::optional<Anchor> find_anchor(Client& client, const ObjectRef& workload);
 
 Anchor create_anchor(Client& client, const Record& record);
@@ -89,7 +90,8 @@ Anchor create_anchor(Client& client, const Record& record);
 // Throws ApiError with is_conflict() if the anchor was written since `anchor` was read.
 Anchor replace_record(Client& client, const Anchor& anchor, const Record& record);
 
-// Deletes the record. True if it existed. The last step of taking an injection back: until then `restore` can go on.
+// Deletes the record. Returns true if it existed. Must be the last step of a restore: an interrupted `restore` needs
+// the record to continue.
 bool remove_anchor(Client& client, const ObjectRef& workload);
 
 }  // namespace cudafault::kube

@@ -43,7 +43,7 @@ std::string refusal(const Json& json) {
     }
 }
 
-TEST(Record, ComesBackAsItWas) {
+TEST(Record, RoundTrips) {
     const Json json = full_record().json();
     const Record read = Record::from_json(Json::parse(json.dump()));
     EXPECT_EQ(read.json(), json);
@@ -56,13 +56,13 @@ TEST(Record, ComesBackAsItWas) {
     EXPECT_EQ(read.editions.at(12).at(1).was, Json()) << "it was null";
 }
 
-TEST(Record, OfAnotherSchemaIsRefused) {
+TEST(Record, RefusesAnotherSchema) {
     Json json = full_record().json();
     json["schema"] = 2;
     EXPECT_THAT(refusal(json), HasSubstr("another version of cudafault"));
 }
 
-TEST(Record, ThatIsDamagedIsRefusedInOneSentence) {
+TEST(Record, RefusesADamagedRecordWithOneSentence) {
     for (const char* field : {"schema", "run", "by", "created_at", "workload", "delivery", "library", "containers",
                               "template_paths", "editions", "managed_fields"}) {
         Json json = full_record().json();
@@ -79,7 +79,7 @@ TEST(Record, ThatIsDamagedIsRefusedInOneSentence) {
     EXPECT_NE(refusal(Json()), "took it");
 }
 
-TEST(Deliveries, HaveTheirNames) {
+TEST(Deliveries, ConvertToAndFromText) {
     for (const Delivery delivery : {Delivery::kBinary, Delivery::kSource, Delivery::kImage}) {
         EXPECT_EQ(delivery_of(text_of(delivery)), delivery);
     }
@@ -88,7 +88,7 @@ TEST(Deliveries, HaveTheirNames) {
     EXPECT_FALSE(delivery_of(""));
 }
 
-TEST(InjectedMark, ComesBackAsItWas) {
+TEST(InjectedMark, RoundTrips) {
     EXPECT_EQ((InjectedMark{"ab12", 3, ""}.text()), "run=ab12 edition=3");
     EXPECT_EQ((InjectedMark{"ab12", 3, "n1.example"}.text()), "run=ab12 edition=3 pin=n1.example");
     for (const char* text : {"run=ab12 edition=3", "run=ab12 edition=3 pin=n1.example", "run=x edition=0"}) {
@@ -97,7 +97,7 @@ TEST(InjectedMark, ComesBackAsItWas) {
     EXPECT_EQ(InjectedMark::parse("pin=n1 edition=3 run=ab12").value().text(), "run=ab12 edition=3 pin=n1");
 }
 
-TEST(InjectedMark, RemembersWhatHasNoNameOfOurs) {
+TEST(InjectedMark, KeepsEditsThatCannotBeRecognizedByName) {
     const Edit edit{Path{"spec", "a"}, Json("x pin=y"), 0, Phase::kAfterRollout};
     const InjectedMark mark{"ab12", 3, "", std::vector{edit}};
     const InjectedMark again = InjectedMark::parse(mark.text()).value();
@@ -112,7 +112,7 @@ TEST(InjectedMark, RemembersWhatHasNoNameOfOurs) {
     }
 }
 
-TEST(InjectedMark, ThatCannotBeReadIsNone) {
+TEST(InjectedMark, InvalidTextGivesNoMark) {
     for (const char* text :
          {"", " ", "run=ab12", "edition=3", "run= edition=3", "run=ab12 edition=", "run=ab12 edition=x",
           "run=ab12 edition=3x", "run=ab12 edition=99999999999", "rerun=ab12 edition=3"}) {
@@ -120,7 +120,7 @@ TEST(InjectedMark, ThatCannotBeReadIsNone) {
     }
 }
 
-TEST(InjectedMark, IsOnTheWorkloadItself) {
+TEST(InjectedMark, IsReadFromTheWorkload) {
     Json object = named("web");
     EXPECT_FALSE(InjectedMark::of(object));
     object["metadata"]["annotations"][names::kInjected] = "run=ab12 edition=3 pin=n1";
@@ -147,7 +147,7 @@ protected:
     std::string path, anchor;
 };
 
-TEST_F(AnchorTest, IsWrittenWithAnOwnerSoThatItGoesWithTheWorkload) {
+TEST_F(AnchorTest, IsOwnedByTheWorkload) {
     responder.on("POST", path, {json_answer(config_map(full_record().json().dump()))});
     EXPECT_EQ(create_anchor(client(), full_record()).record.run_id, "ab12");
     const Json sent = Json::parse(seen(0).body);
@@ -156,13 +156,13 @@ TEST_F(AnchorTest, IsWrittenWithAnOwnerSoThatItGoesWithTheWorkload) {
     EXPECT_EQ(Json::parse(text_at(sent, {"data", "record.json"})), full_record().json());
 }
 
-TEST_F(AnchorTest, IsFoundOrNot) {
+TEST_F(AnchorTest, IsFoundIfItExists) {
     EXPECT_FALSE(find_anchor(client(), "prod", workload.hash()));
     hold(anchor, config_map(full_record().json().dump()));
     EXPECT_EQ(find_anchor(client(), "prod", workload.hash()).value().record.json(), full_record().json());
 }
 
-TEST_F(AnchorTest, ADamagedOneSaysWhatToDo) {
+TEST_F(AnchorTest, ADamagedRecordIsReportedWithAdvice) {
     for (const char* record : {"", "{", "{}", "[]"}) {
         hold(anchor, config_map(record));
         try {
@@ -175,7 +175,7 @@ TEST_F(AnchorTest, ADamagedOneSaysWhatToDo) {
     }
 }
 
-TEST_F(AnchorTest, IsReplacedOnlyAsItWasRead) {
+TEST_F(AnchorTest, IsReplacedOnlyIfUnchangedSinceItWasRead) {
     Record record = full_record();
     record.run_id = "cd34";
     responder.on("PATCH", anchor, {json_answer(config_map(record.json().dump()))});

@@ -11,7 +11,7 @@ namespace cudafault::kube {
 
 namespace {
 
-// Of these lists of pod templates, wherever they are.
+// `list` is the name of a list in a pod template at any depth.
 bool is_ours(const std::string& list, const Json& item) {
     const std::string name = text_at(item, {"name"});
     if (list == "env" || list == "envs") return is_own_variable(name);
@@ -19,7 +19,7 @@ bool is_ours(const std::string& list, const Json& item) {
     return list == "initContainers" && name == names::kCompileContainer;
 }
 
-// Nobody but an injection puts these there.
+// Only an injection adds these items.
 bool is_proof(const std::string& list, const Json& item) {
     const bool is_variable = list == "env" || list == "envs";
     return is_ours(list, item) && (!is_variable || text_at(item, {"name"}) == names::kInjection);
@@ -72,7 +72,7 @@ private:
             for (size_t i = 0; i < value.size();) {
                 const bool was_empty = value[i].empty();
                 walk(value[i]);
-                // What is left empty, such as a term of an affinity, was made by us.
+                // An item that became empty, such as a term of an affinity, was added by the injection.
                 const bool remains = was_empty || !value[i].is_object() || !value[i].empty();
                 if (remains)
                     ++i;
@@ -96,7 +96,7 @@ private:
             const bool was_empty = value.empty();
             if (value.is_array()) strip_list(name, value);
             if (name != "managedFields") walk(value);
-            // What was left empty was made by us, as far as anybody can know.
+            // A field that became empty is assumed to be added by the injection.
             field = !was_empty && value.is_structured() && value.empty() ? object.erase(field) : std::next(field);
         }
     }
@@ -108,7 +108,8 @@ private:
         });
     }
 
-    // What is behind our library is the user's: a text, the helper variable with his source, or what envFrom gives.
+    // Entries after cudafault's library come from the original: a literal value, the helper variable with the original
+    // source, or the value of envFrom.
     void strip_preload(Json& list) {
         const Json* helper = item_named(list, names::kPreloadBefore);
         const Json source = helper ? helper->value("valueFrom", Json()) : Json();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Takes what has a name of ours out of an object, for when its record is lost. What had to be replaced, and not only
-// added to, cannot be known then: the pin is taken out, a strategy stays.
+// Removes everything with a cudafault name from an object whose record is lost. Replaced values cannot be recovered:
+// the pin is removed, but a changed update strategy remains.
 #pragma once
 
 #include <string>
@@ -9,10 +9,11 @@
 
 namespace cudafault::kube {
 
-// Whether an injection was made into it: of variables and libraries with names of ours the user may have some himself.
+// Returns true if the object was injected. Variables and libraries with cudafault names are not sufficient, because the
+// workload author may have set them.
 bool has_injection(const Json& object);
 
-// Whether anything was there. `pin` is the node of the mark, or empty.
+// Returns true if anything was removed. `pin` is the node of the mark, or empty.
 bool strip(Json& object, const std::string& pin);
 
 }  // namespace cudafault::kube

@@ -24,14 +24,14 @@ Json stripped(Json object, const std::string& pin = "") {
     return object;
 }
 
-TEST(Strip, LeavesWhatIsNotOurs) {
+TEST(Strip, LeavesOtherVariables) {
     Json object = spec_with({variable("LD_PRELOAD", "/opt/a.so"), variable("CUDA_HOME", "/usr")});
     const Json before = object;
     EXPECT_FALSE(strip(object, ""));
     EXPECT_EQ(object, before);
 }
 
-TEST(HasInjection, NotBecauseOfVariablesThatUsersSetThemselves) {
+TEST(HasInjection, IsFalseForVariablesOfTheWorkloadAuthor) {
     EXPECT_FALSE(has_injection(
         spec_with({variable("LD_PRELOAD", "/opt/cudafault/libcudafault.so"), variable("CUDAFAULT_SIM_MEMORY", "1G"),
                    variable("CUDA_FAULT_INJECTION_ENABLED", "1")})));
@@ -44,7 +44,7 @@ TEST(HasInjection, NotBecauseOfVariablesThatUsersSetThemselves) {
     EXPECT_TRUE(has_injection({{"initContainers", Json::array({compiler})}}));
 }
 
-TEST(Strip, TakesVariablesVolumesAndTheLibraryOut) {
+TEST(Strip, RemovesVariablesVolumesAndTheLibrary) {
     Json object = spec_with({variable("LD_PRELOAD", "/cudafault/library/$PLATFORM/libcudafault.so:/opt/a.so"),
                              variable("A", "1"), variable("CUDAFAULT_NODE", "n")});
     const Json ours = {{"name", "cudafault-plan"}}, theirs = {{"name", "theirs"}};
@@ -54,14 +54,14 @@ TEST(Strip, TakesVariablesVolumesAndTheLibraryOut) {
     EXPECT_EQ(stripped(object), expected);
 }
 
-TEST(Strip, TakesWhatIsLeftEmptyOut) {
+TEST(Strip, RemovesFieldsThatBecomeEmpty) {
     const Json object = spec_with(Json::array({variable("LD_PRELOAD", "/images/own/libcudafault.so")}));
     Json expected = object;
     expected["containers"][0].erase("env");
     EXPECT_EQ(stripped(object), expected);
 }
 
-TEST(Strip, GivesTheSourceOfTheUsersPreloadBack) {
+TEST(Strip, RestoresTheSourceOfTheOriginalPreload) {
     const Json source = {{"configMapKeyRef", {{"name", "settings"}, {"key", "preload"}}}};
     const Json helper = {{"name", "CUDAFAULT_LD_PRELOAD"}, {"valueFrom", source}};
     const Json theirs = {{"name", "LD_PRELOAD"}, {"valueFrom", source}};
@@ -69,7 +69,7 @@ TEST(Strip, GivesTheSourceOfTheUsersPreloadBack) {
     EXPECT_EQ(stripped(spec_with(Json::array({helper, ours}))), spec_with(Json::array({theirs})));
 }
 
-TEST(Strip, AReferenceToItselfWasOurs) {
+TEST(Strip, RemovesAPreloadThatOnlyRefersToItself) {
     const Json object =
         spec_with({variable("A", "1"), variable("LD_PRELOAD", "/cudafault/library/libcudafault.so:$(LD_PRELOAD)")});
     EXPECT_EQ(stripped(object), spec_with(Json::array({variable("A", "1")})));
@@ -83,7 +83,7 @@ Json affinity(const Json& expressions) {
     return object;
 }
 
-TEST(Strip, ATermThatWasThePinAloneGoesWithIt) {
+TEST(Strip, RemovesATermThatHeldOnlyThePin) {
     Json pin = {{"key", "kubernetes.io/hostname"}, {"operator", "In"}};
     pin["values"] = Json::array({"n7"});
     const Json zone = {{"key", "zone"}, {"operator", "Exists"}};
@@ -93,7 +93,7 @@ TEST(Strip, ATermThatWasThePinAloneGoesWithIt) {
     EXPECT_FALSE(strip(other, "n8"));
 }
 
-// Injected and stripped again; a strategy and a history limit are not told apart from the user's.
+// Injects and strips the workload. An update strategy and a history limit cannot be distinguished from original values.
 void expect_original(const Workload& workload, const Injection& injection) {
     const Json injected = inject_into(workload, choose_containers(workload, {}), injection, is_there).object;
     ASSERT_NE(injected, workload.object);
@@ -111,7 +111,7 @@ Workload with_preload(const char* container) {
     return deployment_of_pod({{"containers", {json}}});
 }
 
-TEST(Strip, GivesTheOriginalBack) {
+TEST(Strip, RestoresTheOriginal) {
     Injection injection = binary_injection();
     expect_original(plain_deployment(), injection);
     injection.architectures = {Architecture::kX86_64, Architecture::kAarch64};
@@ -123,14 +123,14 @@ TEST(Strip, GivesTheOriginalBack) {
     expect_original(deployment_with({{"revisionHistoryLimit", 2}, {"template", gpu_template()}}), binary_injection());
 }
 
-TEST(Strip, GivesAGraphBack) {
+TEST(Strip, RestoresAGraph) {
     const Json spec = Json::parse(R"({"services": {"Frontend": {"componentType": "frontend"},
         "Worker": {"componentType": "worker", "resources": {"limits": {"gpu": "1"}}}}})");
     expect_original(workload_with("nvidia.com", "v1alpha1", "DynamoGraphDeployment", "dynamographdeployments", spec),
                     source_injection());
 }
 
-TEST(Strip, GivesThePreloadOfTheUserBack) {
+TEST(Strip, RestoresTheOriginalPreload) {
     for (const char* container : {
              R"({"env": [{"name": "LD_PRELOAD", "value": "/user.so"}]})",
              R"({"env": [{"name": "LD_PRELOAD", "value": "/a.so /b.so:/c.so"}, {"name": "A", "value": "1"}]})",
@@ -143,12 +143,12 @@ TEST(Strip, GivesThePreloadOfTheUserBack) {
     }
 }
 
-TEST(Strip, AnEmptyPreloadOfAnotherContainerStays) {
+TEST(Strip, KeepsAnEmptyPreloadOfAnotherContainer) {
     Json side = {{"name", "side"}, {"env", {{{"name", "LD_PRELOAD"}, {"value", ""}}}}};
     expect_original(deployment_of_pod({{"containers", {gpu_container("main"), side}}}), binary_injection());
 }
 
-TEST(Strip, UnpinsToWhereItWas) {
+TEST(Strip, RemovesThePin) {
     Injection injection = binary_injection();
     injection.pin_label = "n1";
     expect_original(plain_deployment(), injection);
@@ -160,7 +160,7 @@ TEST(Strip, UnpinsToWhereItWas) {
     expect_original(deployment_of_pod({{"affinity", affinity}}), injection);
 }
 
-TEST(Strip, LeavesWhatIsCalledAlmostLikeOurs) {
+TEST(Strip, LeavesSimilarNames) {
     const Json foreign = Json::parse(R"({
         "metadata": {"name": "web", "annotations": {}, "labels": {"cudafault": "yes", "x.cudafault.dev/a": "b"}},
         "spec": {"empty": [], "none": null, "template": {"spec": {
@@ -177,7 +177,7 @@ TEST(Strip, LeavesWhatIsCalledAlmostLikeOurs) {
     EXPECT_EQ(object, foreign);
 }
 
-TEST(Strip, KeepsWhatOthersAddedMeanwhile) {
+TEST(Strip, KeepsLaterChangesByOtherClients) {
     const Workload workload = plain_deployment();
     Json injected = inject_into(workload, choose_containers(workload, {}), binary_injection(), is_there).object;
     Json expected = workload.object;

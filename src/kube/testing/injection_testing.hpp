@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Workloads as they are read, and what is put into them.
+// Workloads as the API server returns them, and injections to apply to them.
 #pragma once
 
 #include <string>
@@ -12,7 +12,7 @@ namespace cudafault::kube {
 
 inline constexpr const char* kBinaryLibrary = "/cudafault/library/libcudafault.so";
 
-// The object "web" of the namespace "prod", of a kind of the table.
+// Returns the object "web" of the namespace "prod". Its kind must be in the table of kinds.
 inline Workload workload_with(const std::string& group, const std::string& version, const std::string& kind,
                               const std::string& plural, const Json& spec) {
     Json object = named("web", spec);
@@ -26,7 +26,7 @@ inline Workload deployment_with(const Json& spec) {
 
 inline Workload plain_deployment() { return deployment_with({{"replicas", 2}, {"template", gpu_template()}}); }
 
-// Of the pod spec that gpu_template() has.
+// Returns a Deployment whose pod spec is that of gpu_template(), merged with `pod_spec`.
 inline Workload deployment_of_pod(const Json& pod_spec) {
     Json pod_template = gpu_template();
     pod_template["spec"].merge_patch(pod_spec);

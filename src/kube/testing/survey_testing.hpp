@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A scripted namespace "prod": every list is there and empty until a test fills it.
+// A scripted namespace "prod": every list exists and is empty until a test fills it.
 #pragma once
 
 #include <map>
@@ -59,7 +59,7 @@ protected:
         return workload.hash();
     }
 
-    // With the volume of the plan of that workload.
+    // Returns the volume of the plan of the workload with that hash.
     static Json plan_volume(const std::string& hash) {
         return {{"volumes",
                  Json::array({{{"name", names::kPlanVolume}, {"configMap", {{"name", names::kPlanPrefix + hash}}}}})}};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// An API server for tests of workloads: what it serves, and the objects it has.
+// An API server with Kubernetes objects for tests of workloads.
 #pragma once
 
 #include <optional>
@@ -31,7 +31,7 @@ protected:
         return *discovery_;
     }
 
-    // `resources` by plural and kind, in namespaces.
+    // Serves namespaced `resources`, given as pairs of plural and kind.
     void serve(const std::string& api_version, const std::vector<std::pair<std::string, std::string>>& resources) {
         Json list = Json::array();
         for (const auto& [plural, kind] : resources) {
@@ -50,7 +50,7 @@ protected:
         serve("nvidia.com/" + version, {{"dynamographdeployments", "DynamoGraphDeployment"}});
     }
 
-    // What `resolve` needs, for these groups.
+    // Serves the discovery data that `resolve` needs for these groups.
     void announce(const std::vector<std::pair<std::string, std::string>>& groups) {
         Json list = Json::array();
         for (const auto& [group, version] : groups) {
@@ -74,7 +74,7 @@ protected:
         }
     }
 
-    // How often a path was asked for, whatever the query.
+    // Returns the number of requests for a path, with any query.
     int count_requests(const std::string& path) const {
         int count = 0;
         for (const SeenRequest& request : responder.requests()) {
@@ -88,7 +88,7 @@ private:
     std::optional<Discovery> discovery_;
 };
 
-// An object of the namespace "prod", whose uid is its name with "uid-" before it.
+// Returns an object of the namespace "prod" with the UID "uid-" plus its name.
 inline Json named(const std::string& name, const Json& spec = Json::object()) {
     return {{"metadata", {{"name", name}, {"namespace", "prod"}, {"uid", "uid-" + name}}}, {"spec", spec}};
 }
@@ -109,7 +109,7 @@ inline Json gpu_container(const std::string& name) {
     return {{"name", name}, {"resources", {{"limits", {{"nvidia.com/gpu", "1"}}}}}};
 }
 
-// A PodTemplateSpec: a container with a GPU and a sidecar.
+// Returns a PodTemplateSpec with a container that has a GPU, and a sidecar.
 inline Json gpu_template(const std::string& container = "main") {
     return {{"metadata", {{"labels", {{"app", "web"}}}}},
             {"spec", {{"containers", {gpu_container(container), {{"name", "side"}}}}}}};

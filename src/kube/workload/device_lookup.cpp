@@ -36,7 +36,7 @@ public:
     }
 
 private:
-    // In the best version that is served.
+    // Returns the resource in the preferred version that the server has.
     std::optional<Resource> resource_of_kind(const std::string& kind) {
         for (const char* version : {"v1", "v1beta2", "v1beta1"}) {
             auto resource = discovery_.find(std::string("resource.k8s.io/") + version, kind);
@@ -51,7 +51,7 @@ private:
             const auto object = resource ? client_.find({*resource, in_namespace, name}) : std::nullopt;
             return object.value_or(Json());
         } catch (const ApiError&) {
-            return {};  // a permission that is optional
+            return {};  // the permission is optional
         }
     }
 
@@ -99,7 +99,7 @@ private:
                std::any_of(known_.resources.begin(), known_.resources.end(), is_unknown);
     }
 
-    // The driver of a device is known as soon as a pod has it.
+    // The driver of a device is known when a running pod has the device.
     void ask_running_pods() {
         if (!is_any_unknown()) return;
         try {
@@ -126,7 +126,7 @@ private:
         }
     }
 
-    // The pod's own name of the claim.
+    // Returns the name that the pod uses for the claim.
     static std::string name_of(const Json& claims, const ClaimSource& source) {
         for (const Json& claim : claims) {
             const std::vector<ClaimSource> sources = claim_sources({{"resourceClaims", {claim}}});

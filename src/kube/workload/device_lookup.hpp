@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Looks up in the cluster which devices a workload's templates request where the templates only name them.
+// Looks up the devices that a workload's templates request by the name of a claim or a DeviceClass.
 #pragma once
 
 #include "kube/workload/workload.hpp"
 
 namespace cudafault::kube {
 
-// Reads the claims and DeviceClasses that the templates name, and for those that stay unknown the claims of running
-// pods. No request if the templates name none. What the account may not read stays unknown.
+// Reads the claims and DeviceClasses that the templates name, and for devices that are still unknown the claims of
+// running pods. Sends no request if the templates name none. Devices without read permission stay unknown.
 KnownDevices look_up_devices(Client& client, Discovery& discovery, const Workload& workload);
 
 }  // namespace cudafault::kube

@@ -23,21 +23,21 @@ namespace {
 
 using std::chrono::seconds;
 
-constexpr seconds kSlow{30};             // a start that takes no longer is no trouble
+constexpr seconds kSlow{30};             // a faster start is not reported
 constexpr seconds kOverdue{10};          // after the end of the grace period
-constexpr seconds kRecent{900};          // events older than this tell of something else
-constexpr size_t kShownOfMessage = 400;  // characters of others' messages
+constexpr seconds kRecent{900};          // older events are ignored
+constexpr size_t kShownOfMessage = 400;  // maximum length of a quoted message
 constexpr int kFirstBackOff = 10;        // seconds, doubled with each restart
 constexpr int kLongestBackOff = 300;
 
-// A message of the cluster, cut where it is long.
+// Shortens a long message of the cluster.
 std::string shown(const std::string& message) {
     std::string text = one_line(message);
     while (!text.empty() && (text.back() == ' ' || text.back() == '.')) text.pop_back();
     return text.size() > kShownOfMessage ? text.substr(0, kShownOfMessage) + "..." : text;
 }
 
-// The last line of a program's output says most.
+// The last line of a program's output is usually the most informative.
 std::string last_line(std::string text) {
     while (!text.empty() && (text.back() == '\n' || text.back() == '\r' || text.back() == ' ')) text.pop_back();
     const size_t end = text.rfind('\n');
@@ -63,7 +63,8 @@ std::string reason_and_message(const Json& state) {
     return reason.empty() ? message : reason + ": " + message;
 }
 
-// "back-off 2m40s restarting failed container=main pod=...": the kubelet's own word, which a long good run has reset.
+// Parses the kubelet's "back-off 2m40s restarting failed container=main pod=...". The kubelet resets the delay after a
+// long run without a crash, so the restart count alone does not give it.
 std::optional<int> back_off_said(const std::string& message) {
     constexpr std::string_view kBefore = "back-off ";
     const size_t start = message.find(kBefore);
@@ -133,7 +134,7 @@ private:
                 fmt::format("check that node {} is up, and the pod's finalizers", node())};
     }
 
-    // The node's controller takes a pod's readiness away and leaves what the kubelet said last.
+    // The node controller clears the pod's Ready condition and keeps the last status of the kubelet.
     Diagnosis lost() const {
         const Json* ready = condition_of(pod_, "Ready");
         const bool taken_away = ready && text_at(*ready, "status") != "True" && text_at(*ready, "reason").empty() &&
@@ -264,7 +265,7 @@ private:
                 "see the controller that sets its readiness gates"};
     }
 
-    // The message of the latest event with that reason.
+    // Returns the message of the latest event with that reason.
     std::string latest(const char* reason) const {
         std::string message;
         for (const Json& event : events_) {
@@ -315,7 +316,7 @@ std::string newest_replica_set(Client& client, const Workload& workload) {
     return uid;
 }
 
-// Why pods are refused, and what to do. Conditions and events say the same in nearly the same words.
+// Returns why pods are rejected, and what to do. Conditions and events report the same error in almost the same words.
 std::string refusal(const Workload& workload, std::string message) {
     constexpr std::string_view kPrefix = "Error creating: ";
     if (message.starts_with(kPrefix)) message.erase(0, kPrefix.size());

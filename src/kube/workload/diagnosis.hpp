@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Why pods are not what they should be, in words.
+// Explains why pods are not ready or are not created.
 #pragma once
 
 #include <chrono>
@@ -20,20 +20,22 @@ struct Diagnosis {
     std::string text() const { return empty() || advice.empty() ? what : what + "; " + advice; }
 };
 
-// Of a pod that is not ready: unschedulable and for want of what, image, mount, configuration, init container with its
-// last output, crash loop with the time of back-off left, readiness, a node that is lost. Empty if nothing is wrong, or
-// nothing is known yet. `events` are the pod's own; failing mounts and probes are told by them alone.
+// Explains why a pod is not ready: unschedulable (with the missing resource), image, mount, configuration, init
+// container (with its last output), crash loop (with the remaining back-off), readiness, or a lost node. Empty if no
+// problem is found or the cause is not known yet. `events` are the events of the pod; only they report failing mounts
+// and probes.
 Diagnosis diagnose(const Json& pod, const std::vector<Json>& events = {},
                    SystemTime now = std::chrono::system_clock::now());
 
 std::string diagnosis_text(const Json& pod, const std::vector<Json>& events = {},
                            SystemTime now = std::chrono::system_clock::now());
 
-// Why a controller cannot even make pods, by the conditions of `workload.object`, its events and those of the newest
-// ReplicaSet of a Deployment. Two or three requests; without the permission for them there are fewer reasons.
+// Explains why a controller cannot create pods, from the conditions of `workload.object`, its events and, for a
+// Deployment, those of the newest ReplicaSet. Sends two or three requests. Without permission for them, it returns
+// fewer reasons.
 std::vector<std::string> diagnose_workload(Client& client, const Workload& workload);
 
-// Warnings on an object, the latest last. None if they may not be read.
+// Returns the warning events of an object, latest last. Empty if the account has no permission.
 std::vector<Json> warnings_on(Client& client, const std::string& in_namespace, const std::string& uid);
 
 }  // namespace cudafault::kube

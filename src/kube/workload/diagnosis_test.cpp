@@ -31,7 +31,7 @@ std::string diagnosis(const char* status, const std::vector<Json>& events = {}) 
     return diagnosis_text(pod(status), events, kNow);
 }
 
-TEST(PodDiagnoser, NoneOfAPodThatIsReadyOrStarts) {
+TEST(PodDiagnoser, NoDiagnosisForAPodThatIsReadyOrStarting) {
     EXPECT_EQ(diagnosis(R"({"phase":"Running","conditions":[{"type":"Ready","status":"True"}]})"), "");
     EXPECT_EQ(diagnosis(R"({"phase":"Pending"})"), "");
     EXPECT_EQ(diagnosis(R"({"phase":"Succeeded"})"), "");
@@ -45,7 +45,7 @@ TEST(PodDiagnoser, NoneOfAPodThatIsReadyOrStarts) {
               "");
 }
 
-TEST(PodDiagnoser, NoGpuIsFree) {
+TEST(PodDiagnoser, InsufficientGpus) {
     const std::string text = diagnosis(R"({"phase":"Pending","conditions":[
         {"type":"PodScheduled","status":"False","reason":"Unschedulable","message":"0/2 nodes are available: 2 Insufficient nvidia.com/gpu. preemption: 0/2 nodes are available: 2 No preemption victims found for incoming pod."}]})");
     EXPECT_THAT(text,
@@ -53,7 +53,7 @@ TEST(PodDiagnoser, NoGpuIsFree) {
     EXPECT_THAT(text, Not(HasSubstr("preemption")));
 }
 
-TEST(PodDiagnoser, OtherReasonsNotToBeScheduled) {
+TEST(PodDiagnoser, OtherSchedulingFailures) {
     const auto unscheduled = [](const std::string& message) {
         Json of = pod(R"({"phase":"Pending","conditions":[
             {"type":"PodScheduled","status":"False","reason":"Unschedulable"}]})");
@@ -100,7 +100,7 @@ std::string crash_loop(int restarts, const std::string& message, const char* fin
     return diagnosis_text(of, {}, kNow);
 }
 
-TEST(PodDiagnoser, CrashLoopWithTheTimeLeft) {
+TEST(PodDiagnoser, CrashLoopWithTheRemainingBackOff) {
     EXPECT_THAT(crash_loop(1, ""),
                 HasSubstr("CrashLoopBackOff: 1 restart, the last with exit code 1, next start in 0 s"));
     EXPECT_THAT(crash_loop(2, ""), HasSubstr("2 restarts, the last with exit code 1, next start in 10 s"));
@@ -115,7 +115,7 @@ TEST(PodDiagnoser, CrashLoopWithTheTimeLeft) {
     EXPECT_THAT(crash_loop(2, ""), HasSubstr("kubectl logs --previous web-1 -n prod"));
 }
 
-TEST(PodDiagnoser, InitContainersSayWhatTheyPrintedLast) {
+TEST(PodDiagnoser, InitContainersWithTheirLastOutput) {
     EXPECT_THAT(
         diagnosis(R"({"initContainerStatuses":[{"name":"compile-cuda-fault-lib","restartCount":2,
         "state":{"waiting":{"reason":"CrashLoopBackOff"}},"lastState":{"terminated":{"exitCode":127,"reason":"Error",
@@ -144,7 +144,7 @@ constexpr const char* kCreating = R"({"phase":"Pending","conditions":[
     {"type":"PodScheduled","status":"True","lastTransitionTime":"2026-11-24T13:00:00Z"}],
     "containerStatuses":[{"name":"main","state":{"waiting":{"reason":"ContainerCreating"}}}]})";
 
-TEST(PodDiagnoser, ContainersThatAreNotMade) {
+TEST(PodDiagnoser, ContainersThatAreNotCreated) {
     EXPECT_THAT(diagnosis(kCreating), HasSubstr("web-1 container main is being made since 60 s"));
     EXPECT_THAT(
         diagnosis(kCreating, {{{"reason", "Pulling"}},
@@ -173,7 +173,7 @@ TEST(PodDiagnoser, LostNodes) {
     EXPECT_THAT(diagnosis(R"({"phase":"Running","reason":"NodeLost"})"), HasSubstr("gpu-7"));
 }
 
-TEST(PodDiagnoser, OfPodsThatHaveFailedOrDoNotGo) {
+TEST(PodDiagnoser, FailedPodsAndOverdueDeletions) {
     EXPECT_THAT(diagnosis(R"({"phase":"Failed","reason":"UnexpectedAdmissionError",
         "message":"Allocate failed due to no healthy devices present; cannot allocate unhealthy devices nvidia.com/gpu"})"),
                 HasSubstr("web-1 Failed: UnexpectedAdmissionError: Allocate failed"));
@@ -184,7 +184,7 @@ TEST(PodDiagnoser, OfPodsThatHaveFailedOrDoNotGo) {
     EXPECT_THAT(diagnosis_text(of, {}, kNow), HasSubstr("web-1 should be gone since 60 s"));
 }
 
-TEST(PodDiagnoser, OthersTextsStayOnOneLineAndShort) {
+TEST(PodDiagnoser, MessagesAreShortenedToOneLine) {
     Json of = pod(R"({"containerStatuses":[{"name":"main","state":{"waiting":{"reason":"X"}}}]})");
     of["status"]["containerStatuses"][0]["state"]["waiting"]["message"] = "a\nb\x1b[31m" + std::string(5000, 'x');
     const std::string text = diagnosis_text(of, {}, kNow);
@@ -192,7 +192,7 @@ TEST(PodDiagnoser, OthersTextsStayOnOneLineAndShort) {
     EXPECT_LT(text.size(), 600u);
 }
 
-TEST(PodDiagnoser, WhatIsNoPodHasNone) {
+TEST(PodDiagnoser, NoDiagnosisForAnInvalidPod) {
     for (const char* status :
          {"null", "1", R"({"conditions":"x","containerStatuses":1})", R"({"conditions":[null,{"type":"Ready"}]})",
           R"({"containerStatuses":[null,1,{"state":"x"},{"state":{"waiting":[]}}]})",
@@ -255,7 +255,7 @@ TEST_F(WorkloadDiagnosisTest, ConditionsNeedNoEvents) {
     EXPECT_EQ(requests(), 0u);
 }
 
-TEST_F(WorkloadDiagnosisTest, TheEventsOfTheNewestReplicaSet) {
+TEST_F(WorkloadDiagnosisTest, UsesTheEventsOfTheNewestReplicaSet) {
     on_events("w1", {});
     on_events("rs3", {failed_create("Error creating: pods \"web-\" is forbidden: violates PodSecurity "
                                     "\"restricted:latest\": unrestricted capabilities",
@@ -269,14 +269,14 @@ TEST_F(WorkloadDiagnosisTest, TheEventsOfTheNewestReplicaSet) {
                                   HasSubstr("pod security level"))));
 }
 
-TEST_F(WorkloadDiagnosisTest, TheLatestEventOfTheWorkloadItself) {
+TEST_F(WorkloadDiagnosisTest, UsesTheLatestEventOfTheWorkload) {
     on_events("w1", {failed_create("Error creating: admission webhook \"p\" denied the request: no", seconds(1)),
                      failed_create("Error creating: something before", seconds(60))});
     EXPECT_THAT(find({}, daemon_sets), ElementsAre(AllOf(HasSubstr("denied the request: no"), HasSubstr("policy"))));
     EXPECT_EQ(requests(), 1u);
 }
 
-TEST_F(WorkloadDiagnosisTest, OldEventsAndOtherReasonsTellNothing) {
+TEST_F(WorkloadDiagnosisTest, IgnoresOldEventsAndOtherReasons) {
     Json other = failed_create("x", seconds(1));
     other["reason"] = "FailedToUpdateEndpoint";
     on_events("w1", {failed_create("Error creating: long ago", seconds(7200)), other, nullptr, 5});

@@ -18,7 +18,7 @@ struct DeviceRule {
     Device device;
 };
 
-// The first that matches decides.
+// The first matching rule applies.
 constexpr DeviceRule kResources[] = {
     {"nvidia.com/*rdma*", Device::kOther},
     {"nvidia.com/*hostdev*", Device::kOther},
@@ -105,7 +105,7 @@ void take(GpuUse& use, Device device, const std::string& what) {
     }
 }
 
-// A GPU for sure is worth no note, whatever else there is.
+// A container that certainly has a GPU needs no note about unknown devices.
 void take(GpuUse& use, const GpuUse& other) {
     if (!other.has_gpu || (use.has_gpu && use.note.empty())) return;
     if (!use.has_gpu || other.note.empty()) use = other;
@@ -121,7 +121,7 @@ void take_amounts(GpuUse& use, const Json& amounts, const KnownDevices& known) {
 }
 
 std::optional<ClaimSource> source_of(const Json& claim) {
-    // Up to Kubernetes 1.30 the two names were in a field `source`.
+    // Kubernetes 1.30 and earlier keep the two names in a `source` field.
     for (const Json* place : {&claim, &value_at(claim, "source")}) {
         for (const char* kind : {"ResourceClaim", "ResourceClaimTemplate"}) {
             const std::string field =
@@ -140,7 +140,7 @@ Device device_of_claim(const std::string& claim_name, const Json& pod_spec, cons
     return found == known.claims.end() ? Device::kUnknown : found->second;
 }
 
-// The driver that a CEL expression compares with: device.driver == "gpu.nvidia.com".
+// Returns the driver that a CEL expression compares with, as in device.driver == "gpu.nvidia.com".
 std::string driver_in(const std::string& expression) {
     const size_t at = expression.find("device.driver");
     const size_t open = at == std::string::npos ? at : expression.find_first_of("\"'", at);
@@ -152,13 +152,13 @@ std::string driver_in(const std::string& expression) {
 Device device_of_expression(const std::string& expression) {
     const std::string driver = driver_in(expression);
     if (!driver.empty()) return device_of_driver(driver);
-    // Attributes are qualified by their driver: device.attributes["gpu.nvidia.com"].
+    // Attribute names are qualified by the driver, as in device.attributes["gpu.nvidia.com"].
     return expression.find("gpu.nvidia.com") == std::string::npos ? Device::kUnknown : Device::kGpu;
 }
 
 bool is_of_visible_devices(const std::string& value) { return !value.empty() && value != "void" && value != "none"; }
 
-// What NVIDIA's container runtime reads. A value from elsewhere is unknown.
+// Reads the variables that NVIDIA's container runtime uses. A value from a reference is unknown.
 GpuUse use_by_environment(const Json& container) {
     const Json* variable = find(container, Path{"env"}.item("NVIDIA_VISIBLE_DEVICES"));
     if (!variable) return {};
@@ -179,7 +179,7 @@ bool requests_any(const Json& pod_spec) {
 Device device_of_resource(const std::string& name) {
     if (name.starts_with(kClassPrefix)) return by_rules(kClasses, class_of_resource(name)).value_or(Device::kUnknown);
     if (const auto device = by_rules(kResources, name)) return *device;
-    // Only an extended resource has a domain.
+    // Only extended resources have a domain in their name.
     return name.find('/') == std::string::npos ? Device::kOther : Device::kUnknown;
 }
 
@@ -201,7 +201,8 @@ Device device_of_class(const std::string& name, const Json& device_class) {
 
 std::vector<std::string> classes_of_claim(const Json& claim) {
     const Json& spec = value_at(claim, "spec");
-    const Json& inner = value_at(spec, "spec").is_object() ? value_at(spec, "spec") : spec;  // a template's
+    // A ResourceClaimTemplate has an inner spec.
+    const Json& inner = value_at(spec, "spec").is_object() ? value_at(spec, "spec") : spec;
     const Json& requests = value_at(value_at(inner, "devices"), "requests");
     std::vector<std::string> classes;
     const auto add = [&](const Json& request) {
@@ -251,7 +252,8 @@ GpuUse gpu_use_of_resources(const Json& resources, const Json& pod_spec, const K
 GpuUse gpu_use(const Json& container, const Json& pod_spec, const KnownDevices& known) {
     GpuUse use = gpu_use_of_resources(value_at(container, "resources"), pod_spec, known);
     take(use, use_by_environment(container));
-    // The image may set NVIDIA_VISIBLE_DEVICES; it is asked for only where nothing in the pod says who has the GPUs.
+    // The image may set NVIDIA_VISIBLE_DEVICES. This is considered only if nothing in the pod shows which containers
+    // have GPUs.
     const bool has_runtime = text_at(pod_spec, "runtimeClassName").starts_with("nvidia");
     if (!use.has_gpu && has_runtime && !requests_any(pod_spec)) {
         return {true, "has runtimeClassName " + text_at(pod_spec, "runtimeClassName") + " and requests no GPU"};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which containers have a GPU, by what they request.
+// Determines which containers have a GPU from the resources that they request.
 #pragma once
 
 #include <algorithm>
@@ -11,11 +11,11 @@
 
 namespace cudafault::kube {
 
-// What is known of a device that a container requests. An unknown device counts as a GPU, with a note: a library in a
-// container without a GPU does nothing, and a container that is passed over never fails.
+// The kind of a device that a container requests. An unknown device counts as a GPU, with a note: the library is
+// harmless in a container without a GPU, but faults never fire in a container that was skipped.
 enum class Device { kNone, kOther, kUnknown, kGpu };
 
-// The source of a pod's claim of dynamic resource allocation.
+// The object that a pod's claim for dynamic resource allocation (DRA) refers to.
 struct ClaimSource {
     std::string kind;  // ResourceClaim or ResourceClaimTemplate
     std::string name;
@@ -23,55 +23,57 @@ struct ClaimSource {
     auto operator<=>(const ClaimSource&) const = default;
 };
 
-// What the cluster says of devices that a template only names. What is missing here was not looked up.
+// Devices that a template only names, as the cluster describes them. A name without an entry was not looked up.
 struct KnownDevices {
     std::map<ClaimSource, Device> claims;
-    std::map<std::string, Device> resources;  // extended resources of DeviceClasses
+    std::map<std::string, Device> resources;  // extended resources that DeviceClasses define
 };
 
-// Whether a container has a GPU, and for a guess why it counts.
+// Whether a container has a GPU and, if this is a guess, the reason.
 struct GpuUse {
     bool has_gpu = false;
     std::string note = "";  // "requests acme.com/accelerator, an unknown resource", or empty
 };
 
-// By the table: nvidia.com/gpu, shared, MIG and virtual GPUs; not cpu, memory, and the devices of other vendors.
+// Looks the resource up in the table. GPUs are nvidia.com/gpu and shared, MIG and virtual GPUs, but not cpu, memory, or
+// devices of other vendors.
 Device device_of_resource(const std::string& name);
 inline bool is_gpu_resource(const std::string& name) { return device_of_resource(name) == Device::kGpu; }
 
-// The driver of dynamic resource allocation, such as gpu.nvidia.com.
+// `driver` is a DRA driver, such as gpu.nvidia.com.
 Device device_of_driver(const std::string& driver);
 
-// `device_class`: a DeviceClass, or null if it cannot be read.
+// `device_class` is a DeviceClass, or null if it cannot be read.
 Device device_of_class(const std::string& name, const Json& device_class);
 
-// The DeviceClasses that a ResourceClaim or ResourceClaimTemplate of any version requests.
+// Returns the DeviceClasses that a ResourceClaim or ResourceClaimTemplate requests, in any API version.
 std::vector<std::string> classes_of_claim(const Json& claim);
 
-// By the drivers that a ResourceClaim is allocated from; unknown while it is not.
+// Uses the drivers that a ResourceClaim is allocated from. Unknown if the claim is not allocated.
 Device device_of_allocation(const Json& claim);
 
-// Of devices that are requested together: a GPU if one is, else unknown if one is.
+// Combines devices that are requested together: a GPU if either is a GPU, else unknown if either is unknown.
 inline Device most_of(Device one, Device other) { return std::max(one, other); }
 
-// Whether an amount is none: 0, "0", "0.0", or no amount at all.
+// Returns true if the amount is 0, "0", "0.0", or not a valid amount.
 bool is_zero(const Json& amount);
 
-// Of limits, requests and claims (a container's `resources`).
+// Reads the limits, requests and claims of a container's `resources`.
 GpuUse gpu_use_of_resources(const Json& resources, const Json& pod_spec, const KnownDevices& known = {});
 
-// Also by the environment that a container runtime of NVIDIA reads.
+// Also reads the environment variables of NVIDIA's container runtime.
 GpuUse gpu_use(const Json& container, const Json& pod_spec, const KnownDevices& known = {});
 
-// The container that gets the GPU share which annotations of its pod request (gpu-fraction, gpu-memory), or empty.
+// Returns the container that gets the GPU share requested by annotations of its pod (gpu-fraction, gpu-memory), or
+// empty.
 std::string container_with_share(const Json& annotations, const Json& pod_spec);
 
 std::vector<ClaimSource> claim_sources(const Json& pod_spec);
 
-// The extended resources that containers of the pod spec request and that the table does not know.
+// Returns the extended resources that containers of the pod spec request and that are not in the table.
 std::vector<std::string> unknown_resources(const Json& pod_spec);
 
-// The DeviceClass that deviceclass.resource.kubernetes.io/NAME stands for, or empty.
+// Returns the DeviceClass for a resource deviceclass.resource.kubernetes.io/NAME, or empty.
 std::string class_of_resource(const std::string& resource);
 
 }  // namespace cudafault::kube

@@ -20,7 +20,7 @@ bool has_gpu(const Json& container, const Json& pod_spec, const KnownDevices& kn
     return gpu_use(container, pod_spec, known).has_gpu;
 }
 
-TEST(Gpus, ResourcesThatAreGpus) {
+TEST(Gpus, GpuResources) {
     for (const char* name :
          {"nvidia.com/gpu", "nvidia.com/gpu.shared", "nvidia.com/mig-1g.5gb", "nvidia.com/mig-1g.10gb.me",
           "nvidia.com/gpumem", "nvidia.com/gpucores", "nvidia.com/GRID_T4-1Q", "nvidia.com/mig-1g.5gb.shared",
@@ -32,7 +32,7 @@ TEST(Gpus, ResourcesThatAreGpus) {
     }
 }
 
-TEST(Gpus, ResourcesThatAreNone) {
+TEST(Gpus, OtherResources) {
     for (const char* name : {"cpu", "memory", "nvidia.com/rdma_shared_device_a", "nvidia.com/hostdev", "amd.com/gpu",
                              "rdma/hca", "gpu.intel.com/i915", "ephemeral-storage", "hugepages-2Mi",
                              "vpc.amazonaws.com/efa", "koordinator.sh/batch-cpu", "github.com/fuse",
@@ -70,7 +70,7 @@ TEST(Gpus, TheEnvironmentOfTheContainerRuntimeCounts) {
     EXPECT_THAT(with({{"valueFrom", {{"fieldRef", {}}}}}).note, HasSubstr("unknown source"));
 }
 
-TEST(Gpus, WithTheRuntimeClassAndNoRequestInThePodEveryContainerMayHaveAGpu) {
+TEST(Gpus, WithARuntimeClassAndNoRequestsEveryContainerMayHaveAGpu) {
     Json pod_spec = {{"runtimeClassName", "nvidia"}, {"containers", {{{"name", "main"}}, {{"name", "side"}}}}};
     EXPECT_THAT(gpu_use(pod_spec["containers"][0], pod_spec).note, HasSubstr("runtimeClassName nvidia"));
     EXPECT_TRUE(gpu_use(pod_spec["containers"][0], pod_spec).has_gpu);
@@ -78,7 +78,7 @@ TEST(Gpus, WithTheRuntimeClassAndNoRequestInThePodEveryContainerMayHaveAGpu) {
     EXPECT_FALSE(gpu_use(pod_spec["containers"][1], pod_spec).has_gpu) << "the other one has it";
 }
 
-TEST(Gpus, AShareThatAnAnnotationRequests) {
+TEST(Gpus, AShareRequestedByAnAnnotation) {
     const Json pod_spec = {{"containers", {{{"name", "main"}}, {{"name", "side"}}}}};
     EXPECT_EQ(container_with_share({{"gpu-fraction", "0.5"}}, pod_spec), "main");
     EXPECT_EQ(container_with_share({{"gpu-memory", "2000"}}, pod_spec), "main");
@@ -88,7 +88,7 @@ TEST(Gpus, AShareThatAnAnnotationRequests) {
     EXPECT_EQ(container_with_share(nullptr, nullptr), "");
 }
 
-TEST(Gpus, AmountsAreTextsOrNumbers) {
+TEST(Gpus, AmountsAreStringsOrNumbers) {
     for (const Json& amount : {Json("1"), Json(1), Json("8"), Json("500m"), Json("0.5"), Json("4Gi"), Json("10")}) {
         EXPECT_TRUE(has_limit("nvidia.com/gpu", amount)) << amount;
     }
@@ -102,7 +102,7 @@ TEST(Gpus, RequestsCountAsLimitsDo) {
     EXPECT_TRUE(has_gpu({{"resources", {{"requests", {{"nvidia.com/gpu", 1}}}}}}, nullptr));
 }
 
-TEST(Gpus, WhatIsNoContainerHasNone) {
+TEST(Gpus, AnInvalidContainerHasNoGpu) {
     for (const char* text :
          {"null", "[]", "7", R"("x")", R"({"resources": null})", R"({"resources": []})",
           R"({"resources": {"limits": ["nvidia.com/gpu"], "requests": "nvidia.com/gpu", "claims": {"name": "x"}}})",
@@ -116,7 +116,7 @@ const Json kClaimsSpec = Json::parse(R"({"resourceClaims": [
     {"name": "device", "resourceClaimTemplateName": "one-gpu"}, {"name": "net", "resourceClaimName": "nic"},
     {"name": "old", "source": {"resourceClaimName": "before-1.31"}}, {"name": "none"}, null]})");
 
-TEST(Gpus, AClaimIsAGpuUnlessItIsKnownToBeAnother) {
+TEST(Gpus, AClaimCountsAsAGpuUnlessKnownToBeAnotherDevice) {
     EXPECT_TRUE(has_gpu(kClaiming, kClaimsSpec));
     EXPECT_EQ(gpu_use(kClaiming, kClaimsSpec).note, "claims device, an unknown device");
     const auto known = [](const char* kind, Device device) { return KnownDevices{{{{kind, "one-gpu"}, device}}, {}}; };

@@ -51,7 +51,7 @@ std::optional<SurgeLimits> daemon_set_limits(const Json& object) {
     return rolling_limits(object, Path{"spec", "updateStrategy"}, false);
 }
 
-// blueGreen has no limits: it always runs both versions.
+// A blueGreen strategy has no limits, because it always runs both versions.
 std::optional<SurgeLimits> rollout_limits(const Json& object) {
     const Path canary = {"spec", "strategy", "canary"};
     if (!find(object, canary)) return std::nullopt;
@@ -78,7 +78,7 @@ std::string leader_or_worker(const Json& object, const Json& pod) {
     return index == "0" && has_leader ? "leader" : "worker";
 }
 
-// A PodClique is called SET-INDEX-CLIQUE or SET-INDEX-GROUP-INDEX-CLIQUE.
+// A PodClique is named SET-INDEX-CLIQUE or SET-INDEX-GROUP-INDEX-CLIQUE.
 std::string clique_of(const Json& object, const Json& pod) {
     const std::string full_name = label_of(pod, "grove.io/podclique");
     std::string longest;
@@ -91,7 +91,7 @@ std::string clique_of(const Json& object, const Json& pod) {
     return longest;
 }
 
-// Its labels have the names of replicas in small letters.
+// The labels hold the replica names in lower case.
 std::string replica_of(const Json& object, const Json& pod) {
     const std::string type = label_of(pod, "training.kubeflow.org/replica-type");
     const Json* replicas = find(object, Path{"spec", "pytorchReplicaSpecs"});
@@ -456,7 +456,7 @@ std::optional<Resource> served_version(Discovery& discovery, const Kind& kind) {
 std::vector<Resource> served_kinds(Discovery& discovery) {
     std::vector<Resource> served;
     for (Kind kind : kinds()) {
-        // Most clusters have few of these: what is not announced is not asked for.
+        // Most clusters have only a few of these groups, so groups that discovery does not announce are not requested.
         const std::vector<std::string> announced = discovery.versions_of(kind.group);
         std::erase_if(kind.versions, [&](const std::string& version) {
             return std::find(announced.begin(), announced.end(), version) == announced.end();

@@ -28,7 +28,7 @@ Workload workload(const std::string& group, const std::string& kind, const Json&
     return workload_of(resource(group, kind), named("web", spec)).value();
 }
 
-// Each container as template: path, with a star where it has a GPU.
+// Returns each container as "template: path", with a star if it has a GPU.
 std::vector<std::string> containers_of(const Workload& workload) {
     std::vector<std::string> texts;
     for (const TemplateSite& site : workload.templates) {
@@ -46,7 +46,7 @@ Replacement replacement(const std::string& group, const std::string& kind, const
 const Json kTemplate = gpu_template();
 const Json kTemplateSpec = kTemplate["spec"];
 
-TEST(Kinds, EachIsThereOnceWithAllThatBelongsToIt) {
+TEST(Kinds, EachEntryIsUniqueAndComplete) {
     std::set<std::string> seen;
     for (const Kind& kind : kinds()) {
         EXPECT_TRUE(seen.insert(kind.group + "/" + kind.kind).second) << kind.kind;
@@ -61,7 +61,7 @@ TEST(Kinds, EachIsThereOnceWithAllThatBelongsToIt) {
     EXPECT_THAT(kind_of("batch.volcano.sh", "Job")->note, HasSubstr("Volcano"));
 }
 
-TEST(Kinds, NoObjectHasToBeAsItShould) {
+TEST(Kinds, ToleratesMalformedObjects) {
     for (const Kind& kind : kinds()) {
         for (const char* text :
              {"null", "[]", "3", "{}", R"({"template": null})", R"({"template": {"spec": {"containers": [1, null]}}})",
@@ -123,7 +123,7 @@ TEST(Kinds, ArgoRolloutsAndKruise) {
     EXPECT_EQ(kind_of_object(nullptr), nullptr);
 }
 
-TEST(Kinds, RuntimesThatSeveralServicesShareAreKnownAndRefused) {
+TEST(Kinds, RefusesSharedServingRuntimes) {
     for (const char* kind : {"ServingRuntime", "ClusterServingRuntime"}) {
         const Workload runtime = workload("serving.kserve.io", kind, kTemplateSpec);
         EXPECT_THAT(runtime.refusal, AllOf(HasSubstr(kind), HasSubstr("every InferenceService that uses it")));
@@ -137,7 +137,7 @@ TEST(Kinds, CronJob) {
     EXPECT_EQ(nightly.replacement, Replacement::kNextRun);
 }
 
-TEST(Kinds, PodsAndJobsAreLookedAtButNotInjected) {
+TEST(Kinds, PodsAndJobsCanBeReadButNotInjected) {
     const Workload pod = workload("", "Pod", kTemplateSpec);
     EXPECT_THAT(containers_of(pod), ElementsAre(": spec.containers[main] *", ": spec.containers[side]"));
     EXPECT_THAT(pod.refusal, HasSubstr("inject the workload that creates it"));
@@ -159,7 +159,7 @@ TEST(Kinds, ImmutableKindsAreRefused) {
                 ElementsAre("w: spec.replicatedJobs[w].template.spec.template.spec.containers[main]"));
 }
 
-TEST(Kinds, ChildrenOfOthersAreRefused) {
+TEST(Kinds, ObjectsOfOtherControllersAreRefused) {
     EXPECT_THAT(workload("nvidia.com", "DynamoComponentDeployment", {{"podTemplate", kTemplate}}).refusal,
                 HasSubstr("inject its DynamoGraphDeployment"));
     const Workload clique = workload("grove.io", "PodClique", {{"podSpec", kTemplateSpec}});
@@ -199,7 +199,7 @@ TEST(Kinds, GraphV1beta1) {
     EXPECT_THAT(chosen, ElementsAre("VllmDecodeWorker", "VllmPrefillWorker"));
 }
 
-TEST(Kinds, ComponentsThatAreNoWorkersAreSkippedWithAReason) {
+TEST(Kinds, SkipsComponentsThatAreNotWorkersWithAReason) {
     const Workload graph = workload("nvidia.com", "DynamoGraphDeployment", kGraphBeta);
     EXPECT_THAT(graph.skipped, ElementsAre("component Frontend has type frontend and is not injected",
                                            "component Planner has type planner and is not injected",
@@ -320,7 +320,7 @@ std::string template_of(const std::string& group, const std::string& kind, const
     return kind_of(group, kind)->template_of(named("web", spec), labelled(named("pod"), label, value));
 }
 
-TEST(Kinds, PodsTellTheirTemplate) {
+TEST(Kinds, FindsTheTemplateOfAPod) {
     const auto component = [](const std::string& name) {
         return template_of("nvidia.com", "DynamoGraphDeployment", kGraphBeta, "nvidia.com/dynamo-component", name);
     };
@@ -350,7 +350,7 @@ TEST(Kinds, PodsTellTheirTemplate) {
 
 class ServedKindsTest : public WorkloadTest {};
 
-TEST_F(ServedKindsTest, AreThoseOfTheServer) {
+TEST_F(ServedKindsTest, AreTheKindsOfTheServer) {
     announce({{"apps", "v1"}, {"nvidia.com", "v1"}, {"nvidia.com", "v1alpha1"}, {"acme.com", "v1"}});
     serve("v1", {{"pods", "Pod"}, {"configmaps", "ConfigMap"}});
     serve("nvidia.com/v1", {{"clusterpolicies", "ClusterPolicy"}});
@@ -364,7 +364,7 @@ TEST_F(ServedKindsTest, AreThoseOfTheServer) {
     EXPECT_EQ(count_requests("/apis/ray.io/v1"), 0);
 }
 
-TEST_F(ServedKindsTest, TheBestVersionIsTaken) {
+TEST_F(ServedKindsTest, UsesThePreferredVersion) {
     serve_graphs("v1alpha1");
     const Kind& graph = *kind_of("nvidia.com", "DynamoGraphDeployment");
     EXPECT_EQ(served_version(discovery(), graph)->version, "v1alpha1");

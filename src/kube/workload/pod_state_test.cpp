@@ -27,7 +27,7 @@ const Json kPod = Json::parse(R"({
   }
 })");
 
-TEST(PodState, InjectedIsWhoMountsThePlan) {
+TEST(PodState, AnInjectedPodMountsThePlan) {
     EXPECT_TRUE(is_injected(kPod, "0123456789"));
     EXPECT_FALSE(is_injected(kPod, "9999999999"));
     EXPECT_FALSE(is_injected(kPod, ""));
@@ -39,7 +39,7 @@ TEST(PodState, InjectedInOneEdition) {
     EXPECT_FALSE(is_injected(kPod, "9999999999", "r1.2"));
 }
 
-TEST(PodState, AtAGlance) {
+TEST(PodState, PredicatesOfARunningPod) {
     EXPECT_TRUE(is_ready(kPod));
     EXPECT_FALSE(is_terminating(kPod));
     EXPECT_FALSE(is_finished(kPod));
@@ -56,7 +56,7 @@ TEST(PodState, AtAGlance) {
     EXPECT_TRUE(is_finished(other));
 }
 
-TEST(PodState, WhatIsNoPodIsNothing) {
+TEST(PodState, ToleratesInvalidPods) {
     for (const char* text : {"null", "1", "[]", R"({"spec":[],"status":"x","metadata":1})",
                              R"({"spec":{"volumes":[1,{"configMap":2}],"containers":{"a":3}},
                                  "status":{"conditions":[null,{"type":1}],"containerStatuses":"x"}})"}) {

@@ -49,7 +49,7 @@ std::string requirement_of(const Json& expression) {
     return operation == "DoesNotExist" ? "!" + key : "";
 }
 
-// A LabelSelector as a query has it.
+// Converts a LabelSelector to the text of a query parameter.
 std::string selector_text(const Json& selector) {
     std::vector<std::string> requirements;
     const Json& labels = value_at(selector, "matchLabels");
@@ -79,7 +79,7 @@ Uids owned_by(const Uids& controllers, const std::vector<Json>& objects) {
     return uids;
 }
 
-// Another workload may have the same labels.
+// Checks the owner, because another workload may have the same labels.
 std::vector<Json> list_owned_pods(Client& client, const Workload& workload, const std::string& selector,
                                   const Uids& owners) {
     std::vector<Json> pods = list_pods(client, workload.ref.in_namespace, selector);
@@ -97,10 +97,10 @@ Json workload_reference(Client& client, const ObjectRef& rollout) {
     }
 }
 
-// An Argo Rollout makes pods of the template of the Deployment that its workloadRef names; its ReplicaSets are its own.
+// An Argo Rollout with a workloadRef creates pods from the template of that Deployment, through its own ReplicaSets.
 Uids rollouts_of(Client& client, const Workload& deployment, const std::vector<Json>& replica_sets) {
     static const Resource rollouts = {"argoproj.io", "v1alpha1", "rollouts", "rollout", "Rollout", true, {}, {}, {}};
-    std::map<std::string, std::string> names;  // by uid
+    std::map<std::string, std::string> names;  // by UID
     for (const Json& set : replica_sets) {
         const auto owner = controller_of(set);
         if (owner && owner->resource.kind == "Rollout" && owner->resource.group == "argoproj.io")
@@ -135,7 +135,7 @@ std::vector<Json> the_pod_itself(Client& client, const Workload& workload) {
     return {*pod};
 }
 
-// The owners of owners, each read once.
+// Follows owner references upward and reads each owner only once.
 class OwnerChains {
 public:
     OwnerChains(Client& client, Discovery& discovery, std::string in_namespace)
@@ -157,7 +157,7 @@ private:
         return above_[owner.uid] = read_above(owner);
     }
 
-    // An owner that cannot be read leads nowhere: it is of other people's pods.
+    // An owner that cannot be read ends the chain: the pod belongs to another workload.
     std::optional<ObjectRef> read_above(const ObjectRef& owner) {
         try {
             const auto resource = discovery_.find(owner.resource.api_version(), owner.resource.kind);
@@ -172,7 +172,7 @@ private:
     Client& client_;
     Discovery& discovery_;
     std::string in_namespace_;
-    std::map<std::string, std::optional<ObjectRef>> above_;  // by the uid of the owned
+    std::map<std::string, std::optional<ObjectRef>> above_;  // by the UID of the owned object
 };
 
 std::vector<Json> pods_by_owners(Client& client, Discovery& discovery, const Workload& workload) {

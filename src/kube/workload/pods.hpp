@@ -9,11 +9,11 @@
 
 namespace cudafault::kube {
 
-// The pods that belong to the workload and, where a pod shows its template, to one of `workload.templates`. Includes
-// pods of old revisions and terminating pods, but not finished ones. Throws ApiError.
+// Returns the pods that belong to the workload and, if a pod shows its template, to one of `workload.templates`.
+// Includes pods of old revisions and terminating pods, but not finished pods. Throws ApiError.
 std::vector<Json> pods_of(Client& client, Discovery& discovery, const Workload& workload);
 
-// A label selector that matches all pods of the workload, possibly others too; empty if none is known.
+// Returns a label selector that matches all pods of the workload and possibly others; empty if none is known.
 std::string pod_selector(const Workload& workload);
 
 }  // namespace cudafault::kube

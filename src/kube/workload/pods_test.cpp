@@ -36,7 +36,7 @@ protected:
         return names;
     }
 
-    // The decoded query of the request for pods.
+    // Returns the decoded query of the request for pods.
     std::string query() const {
         for (const SeenRequest& request : responder.requests()) {
             if (request.target.starts_with(kPodPath + "?")) return request.target;
@@ -86,7 +86,7 @@ TEST_F(PodsOfTest, SelectorsWithExpressions) {
                           "not&"));
 }
 
-TEST_F(PodsOfTest, WithoutASelectorOwnersDecide) {
+TEST_F(PodsOfTest, UsesOwnersWithoutASelector) {
     hold_list(kPodPath,
               {owned(named("a"), "apps/v1", "DaemonSet", "ds"), owned(named("b"), "apps/v1", "DaemonSet", "x")});
     EXPECT_THAT(names(workload("apps", "DaemonSet", "ds", nullptr)), ElementsAre("a"));
@@ -102,7 +102,7 @@ TEST_F(PodsOfTest, OfACronJobThroughItsJobs) {
     EXPECT_THAT(query(), HasSubstr("labelSelector=job-name&"));
 }
 
-TEST_F(PodsOfTest, OfAPodItIsItself) {
+TEST_F(PodsOfTest, OfAPodIsThePodItself) {
     const Workload pod = workload("", "Pod", "bare", Json::object());
     hold("/api/v1/namespaces/prod/things/bare", named("bare"));
     EXPECT_THAT(names(pod), ElementsAre("bare"));

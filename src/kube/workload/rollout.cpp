@@ -32,13 +32,14 @@ namespace {
 
 using std::chrono::seconds;
 
-constexpr seconds kWindow{2};  // of a watch, after which the workload is read
+constexpr seconds kWindow{2};  // duration of one watch, after which the workload is read
 constexpr seconds kServerPoll{1};
-constexpr int kWindowsPerList = 5;    // and all pods are listed, whatever the watch said
-constexpr seconds kTimeToExplain{5};  // for finding out why, after the deadline
-constexpr seconds kSlowStart{10};     // then a pod's events are read
-constexpr seconds kLongestStart{60};  // that an old pod which serves is left for, if new ones need not be Ready
-constexpr size_t kEventsRead = 3;     // pods whose events are read for that
+constexpr int kWindowsPerList = 5;    // after this many watches, all pods are listed
+constexpr seconds kTimeToExplain{5};  // to find the reasons, after the deadline
+constexpr seconds kSlowStart{10};     // after this, the events of a pod are read
+// How long a Ready old pod is kept while another pod starts, if new pods need not be Ready.
+constexpr seconds kLongestStart{60};
+constexpr size_t kEventsRead = 3;  // number of pods whose events are read after the deadline
 constexpr size_t kProblemsShown = 5;
 
 bool is_apps(const Json& object, const char* kind) {
@@ -59,14 +60,14 @@ int desired_of(const Json& object) {
     return number_at(object, {"spec", "replicas"}, 1) == 0 ? 0 : -1;
 }
 
-// Kinds that do not report what they have observed count as if they had.
+// Kinds that do not report an observed generation count as observed.
 bool is_observed(const Json& object) {
     const int64_t otherwise = text_at(object, "apiVersion").starts_with("apps/") ? 0 : INT64_MAX;
     return number_at(object, {"status", "observedGeneration"}, otherwise) >=
            number_at(object, {"metadata", "generation"});
 }
 
-// The number at the end of a name, as StatefulSets give them; -1 if there is none.
+// Returns the ordinal at the end of a StatefulSet pod's name, or -1 if there is none.
 int64_t ordinal_of(const Json& pod) {
     const std::string name = pod_name(pod);
     const size_t dash = name.rfind('-');
@@ -77,7 +78,7 @@ int64_t ordinal_of(const Json& pod) {
     return error == std::errc() && rest == end ? ordinal : -1;
 }
 
-// Of a pod that nobody keeps its own.
+// Returns the pod's own UID if it has no controller.
 std::string controller_uid(const Json& pod) {
     const auto controller = controller_of(pod);
     return controller ? controller->uid : pod_uid(pod);
@@ -88,13 +89,13 @@ bool is_older_than(const Json& pod, seconds age) {
     return created && *created + age < std::chrono::system_clock::now();
 }
 
-// Seconds that pass are no news.
+// Ignores digits, so that a counting timer does not count as a change.
 std::string without_digits(std::string text) {
     std::erase_if(text, [](char c) { return c >= '0' && c <= '9'; });
     return text;
 }
 
-// What of a workload's pods is to be replaced, and whether it has been.
+// Determines which of a workload's pods have to be replaced, and whether they have been.
 class Expectation {
 public:
     Expectation(const Json& object, const PodTest& is_wanted) : is_wanted_(is_wanted) { update(object); }
@@ -139,11 +140,11 @@ private:
     int64_t first_ordinal_ = 0;
 };
 
-// The workload's pods among those of its namespace, between two lists of them: what the same controllers have made. A
-// pod that this does not tell of has to be looked up by a new list.
+// Tracks the workload's pods among all pods of the namespace between two lists: a pod with the same controller as a
+// listed pod belongs to the workload. A pod that cannot be assigned requires a new list.
 class PodSet {
 public:
-    using Pods = std::map<std::string, Json>;  // by uid
+    using Pods = std::map<std::string, Json>;  // by UID
 
     void replace(std::vector<Json> listed) {
         pods_.clear();
@@ -176,7 +177,8 @@ public:
         unknown_.erase(pod_uid(pod));
     }
 
-    // All pods that the watch has. Those not known are looked up even if their controller is: it may make others too.
+    // Takes all pods of the watch. Looks up each unknown pod even if its controller is known, because the controller
+    // may also create other pods.
     void take_all(std::vector<Json> listed) {
         std::set<std::string> there;
         for (Json& pod : listed) {
@@ -201,18 +203,18 @@ private:
         if (!is_known) unknown_.emplace(uid, controller);
     }
 
-    // A RayCluster makes heads and workers, and only the latter may be the workload's.
+    // A RayCluster creates heads and workers, but only the workers may belong to the workload.
     void set_foreign(const std::string& uid, const std::string& controller) {
         foreign_pods_.insert(uid);
         (ours_.contains(controller) ? mixed_ : foreign_).insert(controller);
     }
 
     Pods pods_;
-    std::map<std::string, std::string> unknown_;  // uids of pods, with their controllers'
+    std::map<std::string, std::string> unknown_;  // pod UIDs with the UIDs of their controllers
     std::set<std::string> foreign_pods_;
-    std::set<std::string> ours_;  // uids of controllers, or of pods that have none
+    std::set<std::string> ours_;  // UIDs of controllers, or of pods that have none
     std::set<std::string> foreign_;
-    std::set<std::string> mixed_;  // of those that are ours
+    std::set<std::string> mixed_;  // controllers in `ours_` that also create other pods
 };
 
 class Rollout {
@@ -263,7 +265,7 @@ private:
         }
     }
 
-    // The result, if it is over.
+    // Returns the result if the wait is over.
     std::optional<RolloutResult> step() {
         if (server_lost_) list_pods();
         if (is_complete()) {
@@ -280,7 +282,8 @@ private:
         return {};
     }
 
-    // Either all old pods are gone; or their controller takes them away for Ready ones only, and there will be no more.
+    // A stall is final in two cases: all old pods have been deleted, or their controller deletes them only after new
+    // pods are Ready and creates no more new pods.
     bool update_scheduling_stall() {
         const Counts counts = count();
         const bool is_last_word = counts.old == 0
@@ -313,13 +316,13 @@ private:
         return true;
     }
 
-    // It may serve soon.
+    // Returns true if the pod may become Ready soon.
     bool is_starting(const Json& pod) const {
         if (is_ready(pod) || options_.need == NewPod::kReady) return !is_ready(pod);
         return !has_crashed(pod) && condition_status(pod, "PodScheduled") != "False";
     }
 
-    // It has answered before, so it is likely to come back.
+    // The server answered earlier, so it is likely to answer again.
     void wait_for_server() {
         if (!std::exchange(server_lost_, true) && options_.on_progress) {
             options_.on_progress("the API server does not answer; waiting for it");
@@ -328,7 +331,7 @@ private:
         client_.session().wait_until(after(kServerPoll));
     }
 
-    // By fresh reads, since the watch cannot tell what the controller has seen.
+    // Reads the workload and the pods again, because the watch does not show what the controller has observed.
     bool confirm() {
         read_workload();
         list_pods();
@@ -376,7 +379,7 @@ private:
         return counts.old == 0 && counts.there >= desired();
     }
 
-    // Until the window ends, or something is to be done.
+    // Follows the watch until its window ends or a step has to be taken.
     void follow() {
         const WatchHandler handler{[&](std::vector<Json> objects) {
                                        pods_.take_all(std::move(objects));
@@ -417,7 +420,7 @@ private:
         read_events_of_one();
     }
 
-    // Events tell why a container is not made; one request for one pod at a time.
+    // Only events say why a container is not created. Reads the events of one pod at a time.
     void read_events_of_one() {
         for (const auto& [uid, pod] : pods_.pods()) {
             if (!expected_.is_wanted(pod) || events_.contains(uid)) continue;
@@ -438,7 +441,7 @@ private:
         return diagnose(pod, events == events_.end() ? std::vector<Json>{} : events->second);
     }
 
-    // The first that is found, of new pods before old ones.
+    // Returns the first diagnosis found. New pods are checked before old pods.
     Diagnosis first_diagnosis() const {
         for (const bool wanted : {true, false}) {
             for (const auto& [uid, pod] : pods_.pods()) {
@@ -485,7 +488,7 @@ private:
                (workload_.replacement == Replacement::kOrderedReady && !is_ready(pod));
     }
 
-    // Those that serve nobody first, then from the highest number down.
+    // Returns pods that are not Ready first, then by descending ordinal.
     std::vector<const Json*> to_delete() const {
         std::vector<const Json*> found;
         for (const auto& [uid, pod] : pods_.pods()) {
@@ -502,7 +505,7 @@ private:
                !to_delete().empty();
     }
 
-    // One at a time: the one before has to be replaced.
+    // Pods are deleted one at a time: each deleted pod has to be replaced before the next deletion.
     const Json* next_to_delete() const {
         if (!may_delete_ || !expected_.observed()) return nullptr;
         const Counts counts = count();
@@ -512,7 +515,7 @@ private:
         return candidates.front();
     }
 
-    // For now: a pod that serves, until the one before does.
+    // Returns true while a pod has to be kept because the previous replacement is still starting.
     bool has_to_stay(const Json& pod, const Counts& counts) const {
         if (counts.starting == 0) return false;
         return options_.need == NewPod::kReady || (is_ready(pod) && Clock::now() - deleted_at_ < kLongestStart);
@@ -581,7 +584,7 @@ private:
             const auto reasons = diagnose_workload(client_, workload_);
             result.problems.insert(result.problems.end(), reasons.begin(), reasons.end());
         } catch (const DeadlinePassed&) {
-            // What the pods say is said below, all the same.
+            // The status of the pods is still reported below.
         } catch (const ConnectionError&) {
         }
         add_pod_problems(result.problems);
@@ -638,19 +641,20 @@ private:
     Expectation expected_;
     PodSet pods_;
     int before_ = 0;
-    std::string version_;  // the watch goes on from here; empty: it lists first
-    int unconfirmed_ = 0;  // how often in a row what was complete was not, by fresh reads
+    std::string version_;  // resourceVersion at which the watch resumes; empty: list first
+    int unconfirmed_ = 0;  // number of consecutive times that fresh reads did not confirm completion
     bool server_lost_ = false;
     bool window_over_ = false;
-    int windows_ = 0;  // since all pods were listed
+    int windows_ = 0;  // number of watches since all pods were listed
     bool may_delete_;
-    std::set<std::string> deleted_;       // uids
-    Deadline deleted_at_ = Clock::now();  // the last of them; before that, since when we wait
+    std::set<std::string> deleted_;       // UIDs
+    Deadline deleted_at_ = Clock::now();  // time of the last deletion, initially the start of the wait
     std::string why_not_deleted_;
-    std::map<std::string, std::vector<Json>> events_;  // by uid of the pod
+    std::map<std::string, std::vector<Json>> events_;  // by pod UID
     std::string reported_, counted_;
-    Deadline changed_at_ = Clock::now();                           // of what is counted
-    std::optional<std::pair<Counts, Deadline>> scheduling_stall_;  // and since when
+    Deadline changed_at_ = Clock::now();  // time of the last change of the counts
+    // The counts, and the time since which they are unchanged.
+    std::optional<std::pair<Counts, Deadline>> scheduling_stall_;
 };
 
 }  // namespace

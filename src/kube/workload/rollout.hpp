@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Waiting until the pods of a workload are what they should be.
+// Waits until the pods of a workload have been replaced.
 #pragma once
 
 #include <functional>
@@ -16,10 +16,10 @@ namespace cudafault::kube {
 struct RolloutState {
     std::vector<Json> wanted;  // pods of the new template, not terminating
     std::vector<Json> old;     // pods of another template, terminating ones included
-    int desired = 0;           // replicas; -1: unknown
-    bool observed = false;     // the controller has seen the change
+    int desired = 0;           // number of replicas; -1 if unknown
+    bool observed = false;     // true if the controller has observed the change
 
-    size_t ready() const;  // of the wanted
+    size_t ready() const;  // number of wanted pods that are Ready
 };
 
 using PodTest = std::function<bool(const Json& pod)>;
@@ -27,37 +27,39 @@ using PodSource = std::function<std::vector<Json>()>;
 
 struct RolloutResult {
     bool done = false;
-    bool nothing_to_wait_for = false;  // no replicas, or a CronJob: `done`; a paused Deployment: not done
+    // True without replicas and for a CronJob (`done` is true), and for a paused Deployment (`done` is false).
+    bool nothing_to_wait_for = false;
     RolloutState state;
-    std::vector<std::string> problems;  // if not done
+    std::vector<std::string> problems;  // filled if `done` is false
 };
 
-// What a new pod has to be to count.
+// The state that a new pod must reach.
 enum class NewPod {
     kExists,  // scheduled or not
-    kHasRun,  // its containers run, or have crashed since it was made and wait out a back-off
+    kHasRun,  // its containers run, or have crashed since the pod was created and wait in back-off
     kReady,
 };
 
 struct RolloutOptions {
-    Deadline deadline = kNoDeadline;  // the session's own is kept to as well
+    Deadline deadline = kNoDeadline;  // the deadline of the session applies too
     NewPod need = NewPod::kReady;
-    bool pinned = false;        // new pods that find no place are the user's wish, and old ones that stay for that
-    bool delete_stuck = false;  // with the user's consent: pods of the old template are deleted where the kind
-                                // does not replace them itself, each when the one before has been replaced
-    int pods_before = -1;  // as many are waited for where a kind does not say how many; -1: as there are at the start
-    std::function<bool(const Json& object)> is_current;  // ends the wait as soon as it gives false
+    bool pinned = false;  // unschedulable new pods, and old pods kept because of them, are expected and not a failure
+    // Deletes pods of the old template if the kind does not replace them itself. Each pod is deleted after the previous
+    // one has been replaced. Set it only with the user's consent.
+    bool delete_stuck = false;
+    int pods_before = -1;  // number of pods to wait for if the kind does not report one; -1: the number at the start
+    std::function<bool(const Json& object)> is_current;  // the wait ends as soon as this returns false
     Progress on_progress;
-    // What is wrong for a shorter time is not worth a line: a new pod waits for the GPU of one that is just ending.
+    // Problems shorter than this are not reported. A new pod may wait briefly for the GPU of a terminating pod.
     std::chrono::milliseconds report_delay = std::chrono::seconds(3);
-    // A controller that has done nothing for so long keeps its old pods until new ones are Ready.
+    // After this time without a change, the controller is assumed to keep its old pods until new pods are Ready.
     std::chrono::milliseconds controller_pause = std::chrono::seconds(10);
-    PodSource list_pods;  // empty: `pods_of`
+    PodSource list_pods;  // empty: uses `pods_of`
 };
 
-// Until no pod of another template is left and as many wanted ones as desired are there. Watches; every two seconds the
-// workload is read too. Without consent it ends at once where nothing but deletion replaces pods. A deadline that
-// passes is no error but a result that is not done, and says why.
+// Waits until no pod of another template exists and the desired number of wanted pods exists. Watches the pods and also
+// reads the workload every two seconds. Returns immediately if pods are replaced only by deletion and `delete_stuck` is
+// false. If the deadline passes, returns a result that is not done and holds the reasons.
 RolloutResult wait_for_rollout(Client& client, Discovery& discovery, const Workload& workload, const PodTest& is_wanted,
                                const RolloutOptions& options);
 

@@ -88,7 +88,7 @@ protected:
 
     void use_deployment(int replicas) { use("Deployment", "deployments", {{"replicas", replicas}}); }
 
-    // It does not say how many pods it wants.
+    // Uses a kind that does not report the desired number of pods.
     void use_graph() {
         use_deployment(1);
         workload.object["apiVersion"] = "nvidia.com/v1beta1";
@@ -122,13 +122,13 @@ protected:
 
     Workload workload;
     std::string path;
-    std::vector<std::vector<PodOf>> listed{{}};  // by the calls of list_pods; the last one stays
+    std::vector<std::vector<PodOf>> listed{{}};  // results of successive calls of list_pods; the last one is repeated
     size_t lists = 0;
     RolloutOptions rollout;
     std::vector<std::string> progress;
 };
 
-TEST_F(RolloutTest, WhatIsDoneNeedsNoWatch) {
+TEST_F(RolloutTest, ACompleteRolloutNeedsNoWatch) {
     use_deployment(2);
     listed = {{{"a"}, {"b"}}};
     const auto result = wait();
@@ -141,7 +141,7 @@ TEST_F(RolloutTest, WhatIsDoneNeedsNoWatch) {
     EXPECT_EQ(requests(), 2u);
 }
 
-TEST_F(RolloutTest, EndsWhenTheWorkloadIsNotTheOneItWasForAnyMore) {
+TEST_F(RolloutTest, EndsWhenTheWorkloadIsNoLongerCurrent) {
     use_deployment(1);
     listed = {{{"a", "old", true, "c-old"}}};
     rollout.is_current = [](const Json&) { return false; };
@@ -167,7 +167,7 @@ TEST_F(RolloutTest, FollowsTheWatchToTheEnd) {
     EXPECT_TRUE(result.state.old.empty());
     EXPECT_THAT(progress.front(), "0 of 2 pods replaced");
     EXPECT_THAT(progress.back(), "2 of 2 pods replaced");
-    // A new controller is looked up once, and the end confirmed by a list.
+    // The new controller is looked up once, and a list confirms the end.
     EXPECT_EQ(lists, 3u);
     EXPECT_EQ(count_requests("GET", "watch=true"), 2u);
 }
@@ -182,7 +182,7 @@ TEST_F(RolloutTest, TheSelectorNarrowsTheWatch) {
     EXPECT_EQ(seen(1).target, kPodPath + "?labelSelector=app%3Dweb%2Ctier%3Dx&limit=500");
 }
 
-TEST_F(RolloutTest, TheControllerHasToHaveSeenTheChange) {
+TEST_F(RolloutTest, WaitsUntilTheControllerObservesTheChange) {
     use("Deployment", "deployments", {{"replicas", 1}}, {{"observedGeneration", 2}});
     Json seen_by_controller = workload.object;
     seen_by_controller["status"]["observedGeneration"] = 3;
@@ -195,7 +195,7 @@ TEST_F(RolloutTest, TheControllerHasToHaveSeenTheChange) {
     EXPECT_EQ(count_requests("GET", path), 3u);
 }
 
-TEST_F(RolloutTest, ADeadlineIsAResultWithTheReasons) {
+TEST_F(RolloutTest, APassedDeadlineGivesAResultWithReasons) {
     use_deployment(2);
     Json pending = json_of({"c", "new", false}, 1);
     pending["status"] = Json::parse(R"({"phase":"Pending","conditions":[{"type":"PodScheduled","status":"False",
@@ -223,7 +223,7 @@ TEST_F(RolloutTest, ADeadlineIsAResultWithTheReasons) {
                                       "Insufficient nvidia.com/gpu"));
 }
 
-TEST_F(RolloutTest, WithoutAReasonTheCountsAreSaid) {
+TEST_F(RolloutTest, ReportsTheCountsWithoutAReason) {
     use_deployment(2);
     listed = {{{"a"}, {"b", "old", true, "c-old", true}}};
     responder.on("GET", kPodPath, {pod_list({{"a"}, {"b", "old", true, "c-old", true}})});
@@ -236,14 +236,14 @@ TEST_F(RolloutTest, WithoutAReasonTheCountsAreSaid) {
                     "1 of them terminating; give it more time"));
 }
 
-TEST_F(RolloutTest, ExistenceIsEnoughIfReadinessIsNotAskedFor) {
+TEST_F(RolloutTest, ExistenceIsEnoughIfReadinessIsNotRequired) {
     use_deployment(1);
     listed = {{{"a", "new", false}}};
     rollout.need = NewPod::kExists;
     EXPECT_TRUE(wait().done);
 }
 
-TEST_F(RolloutTest, OneThatRunsOrHasCrashedHasRunAndOneThatStartsHasNot) {
+TEST_F(RolloutTest, ARunningOrCrashedPodHasRunAndAStartingPodHasNot) {
     use_deployment(1);
     listed = {{{"a", "new", false}}};
     rollout.need = NewPod::kHasRun;
@@ -260,21 +260,21 @@ TEST_F(RolloutTest, OneThatRunsOrHasCrashedHasRunAndOneThatStartsHasNot) {
     }
 }
 
-TEST_F(RolloutTest, NoReplicasNoWait) {
+TEST_F(RolloutTest, DoesNotWaitWithoutReplicas) {
     use_deployment(0);
     const auto result = wait();
     EXPECT_TRUE(result.done);
     EXPECT_TRUE(result.nothing_to_wait_for);
 }
 
-TEST_F(RolloutTest, ACronJobsNextRunIsNotWaitedFor) {
+TEST_F(RolloutTest, DoesNotWaitForTheNextRunOfACronJob) {
     use_deployment(1);
     workload.replacement = Replacement::kNextRun;
     EXPECT_TRUE(wait().nothing_to_wait_for);
     EXPECT_EQ(requests(), 0u);
 }
 
-TEST_F(RolloutTest, APausedDeploymentIsSaid) {
+TEST_F(RolloutTest, ReportsAPausedDeployment) {
     use("Deployment", "deployments", {{"replicas", 1}, {"paused", true}});
     listed = {{{"a"}}};
     EXPECT_TRUE(wait().done) << "there is nothing to replace";
@@ -286,13 +286,13 @@ TEST_F(RolloutTest, APausedDeploymentIsSaid) {
     EXPECT_THAT(result.problems, ElementsAre(HasSubstr("kubectl rollout resume deployment web -n prod")));
 }
 
-TEST_F(RolloutTest, DaemonSetsSayHowManyTheyWant) {
+TEST_F(RolloutTest, ReadsTheDesiredCountOfADaemonSet) {
     use("DaemonSet", "daemonsets", Json::object(), {{"desiredNumberScheduled", 2}});
     listed = {{{"a"}, {"b"}}};
     EXPECT_EQ(wait().state.desired, 2);
 }
 
-TEST_F(RolloutTest, OtherKindsWaitForAsManyAsThereWere) {
+TEST_F(RolloutTest, OtherKindsWaitForTheEarlierNumberOfPods) {
     use_graph();
     responder.on("GET", kPodPath, {pod_list({{"a"}})});
     listed = {{{"a"}}};
@@ -302,7 +302,7 @@ TEST_F(RolloutTest, OtherKindsWaitForAsManyAsThereWere) {
     EXPECT_FALSE(wait().done);
 }
 
-TEST_F(RolloutTest, APodTheOperatorHasMadeAheadIsNotWaitedForTwice) {
+TEST_F(RolloutTest, APodThatTheOperatorCreatedEarlyCountsOnce) {
     use_graph();
     rollout.need = NewPod::kExists;
     rollout.pods_before = 0;
@@ -338,7 +338,7 @@ protected:
     static constexpr std::chrono::milliseconds kShort{300};
 };
 
-TEST_F(PinnedRolloutTest, PodsWithoutAPlaceEndTheWait) {
+TEST_F(PinnedRolloutTest, UnschedulablePodsEndTheWait) {
     use_deployment(2);
     const RolloutResult result = wait_with({json_of({"a"}), placeless("b")});
     EXPECT_TRUE(result.done);
@@ -346,7 +346,7 @@ TEST_F(PinnedRolloutTest, PodsWithoutAPlaceEndTheWait) {
     EXPECT_FALSE(wait_with({placeless("a"), placeless("b")}, kShort).done) << "nothing is injected";
 }
 
-TEST_F(PinnedRolloutTest, WhatHasComeUpBeforeAndCrashesHasItsPlace) {
+TEST_F(PinnedRolloutTest, ACrashingPodIsNotUnschedulable) {
     use_graph();
     PodOf crashed{"a", "new", false};
     crashed.restarts = 1;
@@ -358,14 +358,14 @@ TEST_F(PinnedRolloutTest, WhatHasComeUpBeforeAndCrashesHasItsPlace) {
     EXPECT_TRUE(wait_with(pods).done);
 }
 
-TEST_F(PinnedRolloutTest, AControllerThatDoesNoMoreMayKeepItsOldPods) {
+TEST_F(PinnedRolloutTest, AnIdleControllerMayKeepItsOldPods) {
     use_graph();
     const RolloutResult result = wait_with({json_of({"a"}), placeless("b"), json_of({"c", "old"})});
     EXPECT_TRUE(result.done);
     EXPECT_EQ(result.state.old.size(), 1u);
 }
 
-TEST_F(PinnedRolloutTest, OldPodsEndTheWaitOnlyWhenNothingMoves) {
+TEST_F(PinnedRolloutTest, OldPodsEndTheWaitOnlyWithoutChanges) {
     use_graph();
     const Json leaving = json_of({"c", "old", true, "c-old", true});
     EXPECT_FALSE(wait_with({json_of({"a"}), placeless("b"), leaving}, kShort).done) << "that one makes room";
@@ -377,7 +377,7 @@ TEST_F(PinnedRolloutTest, OldPodsEndTheWaitOnlyWhenNothingMoves) {
     EXPECT_FALSE(wait_with({json_of({"a"}), placeless("b"), json_of({"c", "old"})}, kShort).done) << "too early";
 }
 
-TEST_F(RolloutTest, APartitionKeepsTheLowerNumbers) {
+TEST_F(RolloutTest, APartitionKeepsTheLowerOrdinals) {
     use("StatefulSet", "statefulsets",
         {{"replicas", 3}, {"updateStrategy", {{"type", "RollingUpdate"}, {"rollingUpdate", {{"partition", 1}}}}}});
     listed = {{{"web-0", "old"}, {"web-1"}, {"web-2"}}};
@@ -388,7 +388,7 @@ TEST_F(RolloutTest, APartitionKeepsTheLowerNumbers) {
     EXPECT_THAT(progress, Contains(HasSubstr("has partition 1")));
 }
 
-TEST_F(RolloutTest, PodsOfOthersAreLookedUpOnce) {
+TEST_F(RolloutTest, PodsOfOtherWorkloadsAreLookedUpOnce) {
     use_deployment(1);
     listed = {{{"a", "old", true, "ray"}}, {{"a", "old", true, "ray"}}, {{"b", "new", true, "ray"}}};
     const PodOf head{"head", "old", true, "ray"}, other{"other", "old", true, "foreign"};
@@ -400,11 +400,11 @@ TEST_F(RolloutTest, PodsOfOthersAreLookedUpOnce) {
                           event("ADDED", json_of({"b", "new", true, "ray"}, 6))})});
     const auto result = wait();
     EXPECT_TRUE(result.done);
-    EXPECT_EQ(lists, 4u);  // at the start, for head and other, for b of a mixed controller, to confirm
+    EXPECT_EQ(lists, 4u);  // at the start; for head and other; for b, whose controller is mixed; and to confirm
     EXPECT_THAT(progress, Not(Contains(HasSubstr("of 1 pods replaced, 1 terminating"))));
 }
 
-TEST_F(RolloutTest, WithoutConsentItSaysWhatHasToBeDeleted) {
+TEST_F(RolloutTest, WithoutConsentReportsThePodsToDelete) {
     use("StatefulSet", "statefulsets", {{"replicas", 2}, {"updateStrategy", {{"type", "OnDelete"}}}});
     workload.replacement = Replacement::kOnDelete;
     listed = {{{"web-0", "old"}, {"web-1", "old"}}};
@@ -417,7 +417,7 @@ TEST_F(RolloutTest, WithoutConsentItSaysWhatHasToBeDeleted) {
     EXPECT_EQ(count_requests("DELETE", ""), 0u);
 }
 
-TEST_F(RolloutTest, WithConsentOneAfterAnotherIsDeleted) {
+TEST_F(RolloutTest, WithConsentDeletesPodsOneAtATime) {
     use("StatefulSet", "statefulsets", {{"replicas", 2}});
     workload.replacement = Replacement::kOnDelete;
     rollout.delete_stuck = true;
@@ -461,13 +461,14 @@ TEST_F(RolloutTest, AnOrderedSetNeedsOnlyBrokenPodsDeleted) {
     EXPECT_EQ(count_requests("DELETE", "/web-1"), 1u);
 }
 
-TEST_F(RolloutTest, NoneIsDeletedWhileTheOneBeforeStarts) {
+TEST_F(RolloutTest, DeletesNoPodWhileThePreviousOneStarts) {
     use("StatefulSet", "statefulsets", {{"replicas", 2}});
     workload.replacement = Replacement::kOnDelete;
     rollout.delete_stuck = true;
     constexpr milliseconds kBriefly{100}, kPatiently{500};
     PodOf old_0{"web-0", "old"};
-    // A deletion that must not happen is waited for briefly; one that must happen has time on a busy machine.
+    // Waits only briefly for a deletion that must not happen, and longer for one that must, because the machine may be
+    // busy.
     const auto deletions_beside = [&](const PodOf& pod, NewPod need, milliseconds limit) {
         rollout.need = need;
         listed = {{old_0, pod}};
@@ -492,7 +493,7 @@ TEST_F(RolloutTest, NoneIsDeletedWhileTheOneBeforeStarts) {
     EXPECT_EQ(deletions_beside(starting, NewPod::kExists, kPatiently), 1u) << "it serves nobody";
 }
 
-TEST_F(RolloutTest, ADeletionThatIsRefusedIsSaid) {
+TEST_F(RolloutTest, ReportsARefusedDeletion) {
     use("StatefulSet", "statefulsets", {{"replicas", 1}});
     workload.replacement = Replacement::kOnDelete;
     rollout.delete_stuck = true;

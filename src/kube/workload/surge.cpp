@@ -18,7 +18,7 @@ void forbid_surge(Editor& editor, const Resource& resource, bool pinned) {
     if (!limits) return;
     const Path surge = limits->at / "maxSurge", unavailable = limits->at / "maxUnavailable";
     if (pinned && limits->surges_by_default) {
-        // If the node has no room for all pods, the unschedulable ones would keep the others where they are.
+        // If the node has no room for all pods, unschedulable surge pods would keep the others on their nodes.
         editor.set(surge, 0);
         editor.set(unavailable, "100%");
         return;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Keeps a rolling update from needing more GPUs than its workload already holds.
+// Limits a rolling update to the GPUs that its workload already holds.
 #pragma once
 
 #include "kube/object/edits.hpp"
@@ -7,13 +7,14 @@
 
 namespace cudafault::kube {
 
-// If the update strategy that the object has now creates a pod before it deletes one, sets maxSurge to 0 and
-// maxUnavailable to what the owner allows, at least one: a surge pod of a full fleet is unschedulable for ever.
-// `pinned`: all pods have to move to one node, so all are replaced together. Does nothing for kinds that do not surge.
+// If the object's current update strategy creates a pod before it deletes one, sets maxSurge to 0 and maxUnavailable to
+// the value that the owner allows, at least one. Otherwise the surge pod stays unschedulable if all GPUs are in use.
+// With `pinned`, all pods are replaced together, because they have to move to one node. Does nothing for kinds that do
+// not surge.
 void forbid_surge(Editor& editor, const Resource& kind, bool pinned);
 
-// The number of pods that `max_unavailable` (a number or a percentage, rounded down) allows of `replicas`, at least
-// one.
+// Returns how many of `replicas` pods `max_unavailable` (a number, or a percentage that is rounded down) allows to be
+// unavailable, at least one.
 int unavailable_allowed(const Json& max_unavailable, int replicas);
 
 }  // namespace cudafault::kube

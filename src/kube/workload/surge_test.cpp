@@ -17,7 +17,7 @@ Json with_surge_forbidden(const std::string& group, const std::string& kind, con
     return object["spec"];
 }
 
-TEST(ForbidSurge, OfKindsThatHaveTheirLimitsElsewhere) {
+TEST(ForbidSurge, OfKindsWithLimitsInOtherFields) {
     const Json canary = with_surge_forbidden(
         "argoproj.io", "Rollout", {{"replicas", 4}, {"strategy", {{"canary", {{"maxUnavailable", "50%"}}}}}});
     EXPECT_EQ(canary["strategy"]["canary"], Json::parse(R"({"maxSurge": 0, "maxUnavailable": 2})"));
@@ -30,7 +30,7 @@ TEST(ForbidSurge, OfKindsThatHaveTheirLimitsElsewhere) {
     EXPECT_EQ(with_surge_forbidden("acme.com", "Widget", in_order), in_order);
 }
 
-TEST(UnavailableAllowed, IsWhatTheUserAllowsAndAtLeastOne) {
+TEST(UnavailableAllowed, IsTheConfiguredValueAndAtLeastOne) {
     EXPECT_EQ(unavailable_allowed(3, 8), 3);
     EXPECT_EQ(unavailable_allowed(0, 8), 1);
     EXPECT_EQ(unavailable_allowed("25%", 8), 2);

@@ -16,14 +16,14 @@ namespace cudafault::kube {
 
 namespace {
 
-constexpr int kPageSize = 100;  // a page of pods is about a megabyte, and ten as long as it is looked at
+constexpr int kPageSize = 100;  // one page of pods takes about 1 MB, and about 10 MB while it is parsed
 
 void add_once(std::vector<Resource>& kinds, const Resource& resource) {
     const auto is_same = [&](const Resource& kind) { return kind.qualified() == resource.qualified(); };
     if (std::none_of(kinds.begin(), kinds.end(), is_same)) kinds.push_back(resource);
 }
 
-// Other people's ConfigMaps may be large, and none of ours is told by its content.
+// Other ConfigMaps may be large, and cudafault's are recognized without their content.
 bool is_metadata_enough(const Resource& resource) {
     return resource.qualified() == config_maps().qualified() || resource.qualified() == leases().qualified();
 }
@@ -38,7 +38,7 @@ void look_at(Client& client, const Resource& resource, const std::string& in_nam
     });
 }
 
-// 405: the resource does not support list.
+// Status 405 means that the resource does not support list.
 bool is_not_listable(const ApiError& error) { return error.code == 403 || error.code == 405; }
 
 std::vector<SkippedKind> look_at_all(Client& client, const std::vector<Resource>& kinds,
@@ -48,8 +48,8 @@ std::vector<SkippedKind> look_at_all(Client& client, const std::vector<Resource>
         try {
             look_at(client, resource, in_namespace, handler);
         } catch (const ApiError& error) {
-            if (error.is_not_found()) continue;  // its CustomResourceDefinition went meanwhile
-            // Nothing found by somebody who may look at nothing would be a lie.
+            if (error.is_not_found()) continue;  // the CustomResourceDefinition was deleted during the survey
+            // An account that may list nothing must get an error, not an empty result.
             if (!is_not_listable(error) || skipped.size() + 1 == kinds.size()) throw;
             skipped.push_back({resource.qualified(), error.what()});
         }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Going through everything in a namespace, or in all, in which something of ours could be.
+// Lists all objects of a namespace, or of all namespaces, that may hold traces of cudafault.
 #pragma once
 
 #include <functional>
@@ -16,35 +16,36 @@ class Discovery;
 // A kind whose objects could not be read.
 struct SkippedKind {
     std::string resource;  // "nodes"
-    std::string why;       // a sentence
+    std::string why;       // one sentence
 };
 
 struct SurveyHandler {
-    // A kind begins, or begins anew: what was seen of it counts no more.
+    // Called when the list of a kind starts or restarts. After a restart, discard the objects of that kind seen before.
     std::function<void(const Resource&)> on_start;
     std::function<void(const Resource&, Json object)> on_object;
 };
 
 struct SurveyScope {
-    std::string in_namespace;  // empty: all
+    std::string in_namespace;  // empty: all namespaces
     bool with_pods = true;
     bool with_nodes = true;
 };
 
-// First ConfigMaps and Leases, of which only metadata is read, then workloads, then what controllers make of them, pods
-// and nodes; in bounded memory. Kinds that may not be listed are given back. Throws Error if there is no such
-// namespace.
+// Lists ConfigMaps and Leases first (only their metadata), then workloads, then objects that controllers create from
+// them, pods and nodes. Memory use is bounded. Returns the kinds that the account may not list. Throws Error if the
+// namespace does not exist.
 std::vector<SkippedKind> survey(Client& client, Discovery& discovery, const SurveyScope& scope,
                                 const SurveyHandler& handler);
 
-// Throws Error if there is no such namespace, which is listed as an empty one; who may not look is believed.
+// Throws Error if the namespace does not exist, because listing a missing namespace succeeds with no objects. Without
+// permission to read the namespace, the namespace is assumed to exist.
 void require_namespace(Client& client, const std::string& name);
 
-// Only the workloads, each as a list gives it.
+// Lists only the workloads, each object as the list returns it.
 std::vector<SkippedKind> each_workload(Client& client, Discovery& discovery, const std::string& in_namespace,
                                        const std::function<void(const Resource&, const Json&)>& on_workload);
 
-// The same kinds in the same order, for saying which.
+// Returns the same kinds in the same order, for messages.
 std::vector<Resource> surveyed_kinds(Discovery& discovery, const SurveyScope& scope);
 
 }  // namespace cudafault::kube

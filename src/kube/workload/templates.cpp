@@ -15,11 +15,11 @@ namespace cudafault::kube {
 
 namespace {
 
-constexpr const char* kMainContainer = "main";  // as the Dynamo operator calls it
+constexpr const char* kMainContainer = "main";  // the name that the Dynamo operator uses
 
 struct Segment {
     std::string field;
-    std::string item;  // `*`: each
+    std::string item;  // `*`: every item
 };
 
 struct Place {
@@ -27,7 +27,7 @@ struct Place {
     Path path;
 };
 
-// The places a pattern comes to. Where it comes to none, `obstacle` says why.
+// The places that a pattern matches. If there are none, `obstacle` says why.
 struct Expansion {
     std::vector<Place> places;
     std::string obstacle;
@@ -70,7 +70,7 @@ std::vector<Segment> segments_of(const std::string& path) {
     }
 }
 
-// The field by which an item is told from the others.
+// Returns the field that identifies an item in its list.
 std::optional<std::string> key_of(const Json& item) {
     for (const char* key : {"name", "groupName"}) {
         if (!text_at(item, key).empty()) return key;
@@ -136,7 +136,8 @@ const Json& at_or_null(const Json& object, const Path& path) {
     return place ? *place : null;
 }
 
-// Of the pods that a template makes: beside the pod spec, or of a Grove clique above it.
+// Returns the annotations of the pods that a template creates. They are next to the pod spec or, for a Grove clique,
+// above it.
 const Json& annotations_of(const Json& object, const Path& pod_spec) {
     const Path beside = pod_spec.parent();
     const Json& own = at_or_null(object, beside / "metadata" / "annotations");
@@ -178,7 +179,8 @@ bool has_gpu(const TemplateSite& site) {
                        [](const ContainerSite& container) { return container.has_gpu; });
 }
 
-// By its type, and not by the component's name, which users choose. A type that is not known counts by its GPUs.
+// Uses the type and not the component's name, which users choose. A component of an unknown type counts as a worker if
+// it has GPUs.
 void skip_unless_worker(TemplateSite& site, const std::string& type, const std::string& sub_type) {
     if (is_one_of(type, {"worker", "prefill", "decode"})) return;
     const bool is_known = is_one_of(type, {"frontend", "planner", "epp", "router"});
@@ -201,7 +203,7 @@ TemplateSite component_site(const Json& object, const Place& place, const KnownD
     return site;
 }
 
-// What the operator makes nvidia.com/gpu, or the resource `gpuType`, of.
+// The operator translates these amounts to nvidia.com/gpu, or to the resource in `gpuType`.
 bool amounts_have_gpu(const Json& amounts, const KnownDevices& known) {
     const std::string type = text_at(amounts, "gpuType");
     if (!is_zero(value_at(amounts, "gpu")) && (type.empty() || device_of_resource(type) >= Device::kUnknown)) {
@@ -261,7 +263,7 @@ Shape shape_at(const Json& object, const Path& path, const std::string& text) {
         path.text(), text, what_is_there(value), "the object that holds one of these"));
 }
 
-// The last field of a path that says something: spec.worker.template is the worker's.
+// Returns the last meaningful field of a path: `worker` for spec.worker.template.
 std::string telling_field(const Path& path) {
     const auto& steps = path.steps();
     const auto telling = std::find_if(steps.rbegin(), steps.rend(), [](const Step& step) {

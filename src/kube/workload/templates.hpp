@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where the pod templates of an object lie.
+// Finds the pod templates in an object.
 #pragma once
 
 #include <string>
@@ -12,55 +12,55 @@ namespace cudafault::kube {
 
 struct ContainerSite {
     std::string name;
-    Path container;                // volumeMounts and securityContext are in it; may not exist yet
-    Path env;                      // the list that wins, where ours are added
-    std::vector<Path> weaker_env;  // lists that lose against it, the strongest first
+    Path container;                // holds volumeMounts and securityContext; may not exist yet
+    Path env;                      // the list with the highest precedence, to which cudafault's variables are added
+    std::vector<Path> weaker_env;  // lists with lower precedence, highest first
     bool has_gpu = false;
-    std::string env_secret = "";  // one whose keys are variables too, as of an envFrom
-    std::string gpu_note = "";    // why it counts as one with a GPU, if that is a guess
+    std::string env_secret = "";  // name of a Secret whose keys become variables, as with envFrom
+    std::string gpu_note = "";    // the reason, if has_gpu is a guess
 };
 
-// An item of such a list.
+// Returns an item of an `env` list.
 inline Json variable(const std::string& name, const std::string& value) { return {{"name", name}, {"value", value}}; }
 
 struct TemplateSite {
-    std::string name;  // of the component, clique or worker group; empty where a workload has one template
-    Path pod_spec;     // volumes, initContainers, affinity and securityContext are in it; may not exist yet
-    std::vector<ContainerSite> containers;            // also sidecars: init containers with restartPolicy Always
-    std::vector<ContainerSite> init_containers = {};  // the others, which are not injected
-    std::string why_skipped = "";                     // a sentence; empty: it may be injected
-    std::string note = "";                            // a sentence, or empty
+    std::string name;  // name of the component, clique or worker group; empty if the workload has one template
+    Path pod_spec;     // holds volumes, initContainers, affinity and securityContext; may not exist yet
+    std::vector<ContainerSite> containers;            // includes sidecars: init containers with restartPolicy Always
+    std::vector<ContainerSite> init_containers = {};  // other init containers, which are not injected
+    std::string why_skipped = "";                     // one sentence; empty if the template may be injected
+    std::string note = "";                            // one sentence, or empty
 };
 
-// How a change of the template reaches the pods.
+// How the pods of a changed template are replaced.
 enum class Replacement {
-    kRolling,       // the controller replaces all pods, crashing ones too
-    kOrderedReady,  // the controller never gets past a crashing pod
-    kOnDelete,      // the controller uses the new template for successors of deleted pods
-    kNextRun,       // CronJob: running pods stay as they are, the next run has the new template
+    kRolling,       // the controller replaces all pods, including crashing pods
+    kOrderedReady,  // the controller does not continue past a crashing pod
+    kOnDelete,      // the controller uses the new template only for pods that replace deleted pods
+    kNextRun,       // CronJob: running pods do not change, and the next run uses the new template
 };
 
 enum class Shape {
     kTemplate,        // a PodTemplateSpec
     kPodSpec,         // a PodSpec
-    kGraphComponent,  // of a DynamoGraphDeployment v1beta1; others than workers are skipped
-    kGraphService,    // of a DynamoGraphDeployment v1alpha1; others than workers are skipped
+    kGraphComponent,  // a component of a DynamoGraphDeployment v1beta1; only workers are injected
+    kGraphService,    // a service of a DynamoGraphDeployment v1alpha1; only workers are injected
 };
 
-// `[*]` stands for each item of a list, which is told by its name or groupName, or each field of an object; these name
-// the template. `name` is its name otherwise.
+// `[*]` stands for each item of a list, identified by its name or groupName, or for each field of an object. These
+// names become the names of the templates. Without `[*]`, the template's name is `name`.
 struct TemplatePattern {
     std::string path;  // spec.groups[*].template
     Shape shape = Shape::kTemplate;
     std::string name = {};
 };
 
-// What is not there, or not as it should be, is passed over.
+// Skips missing and malformed fields.
 std::vector<TemplateSite> sites_of(const Json& object, const std::vector<TemplatePattern>& patterns,
                                    const KnownDevices& known = {});
 
-// Of paths as a user gives them, to PodTemplateSpecs or PodSpecs. Throws Error that says what is there instead; `text`
-// is the object's for it.
+// Accepts paths from the user to PodTemplateSpecs or PodSpecs. If a path is wrong, throws an Error that names
+// the fields that exist instead; `text` describes the object in this error.
 std::vector<TemplateSite> sites_of_paths(const Json& object, const std::vector<std::string>& paths,
                                          const std::string& text, const KnownDevices& known = {});
 

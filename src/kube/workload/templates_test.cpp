@@ -57,7 +57,7 @@ TEST(Templates, ListsAndObjectsAreExpanded) {
     EXPECT_THAT(paths({"spec.parts[left]"}), ElementsAre("left: spec.parts.left"));
 }
 
-TEST(Templates, SeveralPathsAreToldApart) {
+TEST(Templates, DistinguishesSeveralPaths) {
     EXPECT_THAT(paths({"spec.worker.template", "spec.driver.podSpec", "spec.worker.template"}),
                 ElementsAre("worker: spec.worker.template.spec", "driver: spec.driver.podSpec"));
     const Json twice = {{"a", {{"spec", {{"containers", Json::array()}}}}},
@@ -76,7 +76,7 @@ TEST(Templates, ContainersOfASite) {
     EXPECT_TRUE(sites_of_paths(kGroups, {"spec.worker.template"}, "w").at(0).containers.at(0).has_gpu);
 }
 
-TEST(Templates, WhatIsThereInsteadIsSaid) {
+TEST(Templates, ErrorsNameTheExistingFields) {
     EXPECT_THAT(refused_path("spec.wrker.template"),
                 AllOf(HasSubstr("nothing at spec.wrker.template of widgets.acme.com w"), HasSubstr("spec has no wrker"),
                       HasSubstr("it has driver, groups")));
@@ -91,7 +91,7 @@ TEST(Templates, WhatIsThereInsteadIsSaid) {
     EXPECT_THAT(refused_path("spec.parts[right]"), HasSubstr("neither spec.containers nor containers"));
 }
 
-TEST(Templates, PathsThatAreNone) {
+TEST(Templates, InvalidPaths) {
     for (const char* path : {"", ".", "spec.", "spec..x", "spec.groups[", "spec.groups[]", "spec.groups[*]x", "[*]",
                              "spec.groups]", "$"}) {
         EXPECT_THAT(refused_path(path), testing::AnyOf(HasSubstr("invalid template path"), HasSubstr("has no")))
@@ -99,7 +99,7 @@ TEST(Templates, PathsThatAreNone) {
     }
 }
 
-TEST(Templates, APatternPassesOverWhatIsNotThere) {
+TEST(Templates, APatternSkipsMissingFields) {
     const std::vector<TemplatePattern> patterns = {{"spec.groups[*].template"}, {"spec.absent[*].template"}};
     EXPECT_THAT(texts(sites_of(kGroups, patterns)),
                 ElementsAre("a: spec.groups[a].template.spec", "b: spec.groups[b].template.spec"));
@@ -109,7 +109,7 @@ TEST(Templates, APatternPassesOverWhatIsNotThere) {
     }
 }
 
-TEST(Templates, OddContainersArePassedOver) {
+TEST(Templates, MalformedContainersAreSkipped) {
     for (const char* containers : {"null", "{}", "3", "[null, 1, {}, {\"name\": 2}, {\"name\": \"\"}]"}) {
         const Json object = {{"template", {{"spec", {{"containers", Json::parse(containers)}}}}}};
         const auto sites = sites_of(object, {{"template"}});
@@ -118,7 +118,7 @@ TEST(Templates, OddContainersArePassedOver) {
     }
 }
 
-TEST(Templates, SidecarsAreContainersAndOtherInitContainersAreNamed) {
+TEST(Templates, SidecarsAreContainersAndOtherInitContainersAreListed) {
     const Json gpu = {{"limits", {{"nvidia.com/gpu", 1}}}};
     const Json object = {{"spec",
                           {{"template",
@@ -137,7 +137,7 @@ TEST(Templates, SidecarsAreContainersAndOtherInitContainersAreNamed) {
     EXPECT_TRUE(sites[0].init_containers[0].has_gpu);
 }
 
-TEST(Templates, AShareRequestedByAnAnnotationIsThePodsFirstContainers) {
+TEST(Templates, AShareRequestedByAnAnnotationBelongsToTheFirstContainer) {
     const Json spec = {{"containers", {{{"name", "main"}}, {{"name", "side"}}}}};
     const Json annotations = {{"gpu-fraction", "0.5"}};
     const Json object = {

@@ -28,7 +28,7 @@ struct Found {
     std::string text() const { return ref.text(); }
 };
 
-// In the version of the table, for a kind that is in it.
+// Returns the resource in the version of the table, if the kind is in the table.
 std::optional<Resource> resource_of(Discovery& discovery, const ObjectRef& owner) {
     const Kind* kind = kind_of(owner.resource);
     auto resource = kind ? served_version(discovery, *kind) : std::nullopt;
@@ -47,7 +47,7 @@ Found find_by_name(Client& client, Discovery& discovery, const WorkloadChoice& c
         try {
             if (const auto object = client.find(ref)) return {ref, *object};
         } catch (const ApiError& error) {
-            // A user without permission for graphs means the Deployment.
+            // A user without permission for graphs is assumed to mean the Deployment.
             if (!error.is_permission_denied() || ref.resource.kind == "Deployment") throw;
         }
     }
@@ -83,7 +83,8 @@ Json read_owner(Client& client, const ObjectRef& ref, const Found& owned, const 
                  "no longer exists: wait until the garbage collector has deleted the objects that it owned");
 }
 
-// It was injected by itself: copies of a template that was injected mount the plan of another.
+// Returns true if the object itself was injected. An object created from an injected template mounts the plan of its
+// owner instead.
 bool mounts_own_plan(const Found& found) {
     return mentions(value_at(found.object, "spec"), names::kPlanPrefix + workload_hash(found.ref));
 }
@@ -103,7 +104,7 @@ Found climb(Client& client, Discovery& discovery, Found at) {
         fmt::format("{} has a chain of more than {} owners: repair their ownerReferences", at.text(), kMostOwners));
 }
 
-// The Rollout's controller makes its pods of the template that the referenced Deployment has.
+// The controller of a Rollout with a workloadRef creates pods from the template of the referenced Deployment.
 Found template_holder(Client& client, Discovery& discovery, Found found) {
     if (found.ref.resource.group != "argoproj.io" || found.ref.resource.kind != "Rollout") return found;
     const Json& reference = value_at(value_at(found.object, "spec"), "workloadRef");
@@ -171,7 +172,7 @@ Workload build(const ObjectRef& ref, const Json& object, const std::vector<std::
     return workload;
 }
 
-// How the user comes from what was chosen to a workload that is refused.
+// Describes the owners between the chosen object and a workload that is refused.
 std::string owned_text(const ObjectRef& chosen, const Workload& workload) {
     const std::string text = chosen.text();
     if (text == workload.text()) return "";

@@ -63,7 +63,7 @@ TEST_F(LoadWorkloadTest, ByKind) {
     EXPECT_EQ(count_requests(kDeploymentPath + "/web"), 1);
 }
 
-TEST_F(LoadWorkloadTest, WithoutAKindAGraphGoesFirst) {
+TEST_F(LoadWorkloadTest, WithoutAKindAGraphIsTriedFirst) {
     serve_graphs("v1alpha1");
     hold("/apis/nvidia.com/v1alpha1/namespaces/prod/dynamographdeployments/web", named("web"));
     hold(kDeploymentPath + "/web", web());
@@ -71,7 +71,7 @@ TEST_F(LoadWorkloadTest, WithoutAKindAGraphGoesFirst) {
     EXPECT_EQ(count_requests(kDeploymentPath + "/web"), 0);
 }
 
-TEST_F(LoadWorkloadTest, WithoutAKindADeploymentIsNext) {
+TEST_F(LoadWorkloadTest, WithoutAKindADeploymentIsTriedNext) {
     hold(kDeploymentPath + "/web", web());
     EXPECT_EQ(load(choice("", "web")).ref.resource.kind, "Deployment") << "graphs are not served";
     serve_graphs("v1alpha1");
@@ -81,7 +81,7 @@ TEST_F(LoadWorkloadTest, WithoutAKindADeploymentIsNext) {
                 HasSubstr("neither a DynamoGraphDeployment nor a Deployment wbe in namespace prod"));
 }
 
-TEST_F(LoadWorkloadTest, GraphsAreReadInTheBestVersion) {
+TEST_F(LoadWorkloadTest, ReadsGraphsInThePreferredVersion) {
     announce({{"nvidia.com", "v1alpha1"}});
     serve_graphs("v1alpha1");
     serve_graphs("v1beta1");
@@ -89,14 +89,14 @@ TEST_F(LoadWorkloadTest, GraphsAreReadInTheBestVersion) {
     EXPECT_EQ(load(choice("dynamographdeployments", "web")).ref.resource.version, "v1beta1");
 }
 
-TEST_F(LoadWorkloadTest, WhatIsNotThereIsAnApiError) {
+TEST_F(LoadWorkloadTest, AMissingObjectIsAnApiError) {
     EXPECT_THROW(load(choice("deployment", "web")), ApiError);
     EXPECT_THROW(load(choice("nonsense", "web")), Error);
     responder.on("GET", kDeploymentPath + "/web", {status_answer(403, "Forbidden")});
     EXPECT_THROW(load(choice("deployment", "web")), ApiError);
 }
 
-TEST_F(LoadWorkloadTest, ClimbsToTheTop) {
+TEST_F(LoadWorkloadTest, ClimbsToTheTopLevelController) {
     hold(kPodPath + "/web-1-x", owned(named("web-1-x"), "apps/v1", "ReplicaSet", "web-1"));
     hold(kReplicaSetPath + "/web-1", owned(named("web-1"), "apps/v1", "Deployment", "web"));
     hold(kDeploymentPath + "/web", web());
@@ -104,7 +104,7 @@ TEST_F(LoadWorkloadTest, ClimbsToTheTop) {
     EXPECT_EQ(count_requests(kReplicaSetPath + "/web-1") + count_requests(kDeploymentPath + "/web"), 2);
 }
 
-TEST_F(LoadWorkloadTest, ClimbsThroughKindsThatAreNotKnown) {
+TEST_F(LoadWorkloadTest, ClimbsThroughUnknownKinds) {
     serve_graphs("v1beta1");
     hold(kDeploymentPath + "/web", owned(web(), "acme.com/v1", "Widget", "middle"));
     hold(kWidgets + "middle", owned(named("middle"), "nvidia.com/v1alpha1", "DynamoGraphDeployment", "graph"));
@@ -115,7 +115,7 @@ TEST_F(LoadWorkloadTest, ClimbsThroughKindsThatAreNotKnown) {
     EXPECT_EQ(load(itself).text(), "deployments.apps web in namespace prod");
 }
 
-TEST_F(LoadWorkloadTest, WhatWasInjectedByItselfIsNotLeftForItsOwner) {
+TEST_F(LoadWorkloadTest, DoesNotClimbFromAnInjectedObject) {
     Workload named_web;
     named_web.ref = {{"apps", "v1", "deployments", "", "Deployment", true, {}, {}, {}}, "prod", "web"};
     Json object = owned(web(), "acme.com/v1", "Widget", "top");
@@ -130,7 +130,7 @@ TEST_F(LoadWorkloadTest, WhatWasInjectedByItselfIsNotLeftForItsOwner) {
     EXPECT_THAT(refusal(choice("deployment", "web")), HasSubstr("widgets.acme.com top"));
 }
 
-TEST_F(LoadWorkloadTest, AnOwnerWhoseTemplatesAreNotKnown) {
+TEST_F(LoadWorkloadTest, AnOwnerWithUnknownTemplates) {
     hold(kDeploymentPath + "/web", owned(web(), "acme.com/v1", "Widget", "top"));
     hold(kWidgets + "top", named("top", {{"pods", gpu_template("engine")}}));
     EXPECT_THAT(
@@ -153,7 +153,7 @@ TEST_F(LoadWorkloadTest, AnOwnerThatCannotBeRead) {
               "permission `get widgets.acme.com`, or choose it alone with --itself");
 }
 
-TEST_F(LoadWorkloadTest, AnOwnerThatIsGone) {
+TEST_F(LoadWorkloadTest, AnOwnerThatDoesNotExist) {
     hold(kDeploymentPath + "/web", owned(web(), "acme.com/v1", "Widget", "top"));
     EXPECT_THAT(refusal(choice("deployment", "web")), HasSubstr("Widget top (acme.com/v1), which no longer exists"));
     Json another = named("top");
@@ -179,7 +179,7 @@ TEST_F(LoadWorkloadTest, AMirrorPodHasNoOwner) {
                 AllOf(HasSubstr("pods static in namespace prod cannot be injected"), Not(HasSubstr("owned"))));
 }
 
-TEST_F(LoadWorkloadTest, WhatIsRefusedCanBeLookedAt) {
+TEST_F(LoadWorkloadTest, RefusedKindsCanBeInspected) {
     hold(kPodPath + "/bare", named("bare", gpu_template()["spec"]));
     WorkloadChoice look = choice("pod", "bare");
     look.accept_refused = true;
@@ -192,7 +192,7 @@ TEST_F(LoadWorkloadTest, WhatIsRefusedCanBeLookedAt) {
     EXPECT_THAT(load(look).templates, IsEmpty());
 }
 
-TEST_F(LoadWorkloadTest, PathsAreForKindsThatAreNotKnown) {
+TEST_F(LoadWorkloadTest, PathsAreOnlyForUnknownKinds) {
     hold(kDeploymentPath + "/web", web());
     hold(kPodPath + "/bare", named("bare"));
     WorkloadChoice with_path = choice("deployment", "web");
@@ -252,7 +252,7 @@ TEST_F(LoadWorkloadTest, ClaimsAreLookedUp) {
     EXPECT_EQ(chosen("secret"), 1u) << "it may be one";
 }
 
-TEST_F(LoadWorkloadTest, ARunningPodTellsTheDriverOfAnUnknownClass) {
+TEST_F(LoadWorkloadTest, ARunningPodShowsTheDriverOfAnUnknownClass) {
     serve_cluster_kinds("resource.k8s.io/v1beta2");
     const std::string root = "/apis/resource.k8s.io/v1beta2/namespaces/prod/";
     hold(root + "resourceclaimtemplates/odd", claim_template("odd"));
@@ -291,7 +291,7 @@ TEST_F(LoadWorkloadTest, AnExtendedResourceOfADeviceClassIsLookedUp) {
     EXPECT_THAT(containers.at(1).gpu_note, HasSubstr("acme.com/slow, an unknown resource"));
 }
 
-TEST_F(LoadWorkloadTest, ARolloutWithAReferenceStandsForTheDeploymentThatHasItsTemplate) {
+TEST_F(LoadWorkloadTest, ARolloutWithAReferenceLoadsTheReferencedDeployment) {
     announce({{"apps", "v1"}, {"argoproj.io", "v1alpha1"}});
     serve("argoproj.io/v1alpha1", {{"rollouts", "Rollout"}});
     const std::string rollout = "/apis/argoproj.io/v1alpha1/namespaces/prod/rollouts/live";
@@ -303,12 +303,12 @@ TEST_F(LoadWorkloadTest, ARolloutWithAReferenceStandsForTheDeploymentThatHasItsT
     EXPECT_EQ(load(choice("rollout", "live")).text(), "rollouts.argoproj.io live in namespace prod");
 }
 
-TEST_F(LoadWorkloadTest, AClaimOnAServerThatKnowsNoneMayBeAGpu) {
+TEST_F(LoadWorkloadTest, AClaimOnAServerWithoutClaimsMayBeAGpu) {
     hold(kDeploymentPath + "/web", claiming("gpu"));
     EXPECT_EQ(choose_containers(load(choice("deployment", "web")), {}).size(), 1u);
 }
 
-TEST_F(LoadWorkloadTest, ReloadSeesWhatChanged) {
+TEST_F(LoadWorkloadTest, ReloadReadsChanges) {
     hold(kDeploymentPath + "/web", web());
     const Workload before = load(choice("deployment", "web"));
     hold(kDeploymentPath + "/web", named("web", {{"template", gpu_template("renamed")}}));
@@ -337,7 +337,7 @@ std::vector<std::string> chosen(const std::vector<std::string>& globs) {
     return names;
 }
 
-TEST(ChooseContainers, ThoseWithGpusOrThoseThatMatch) {
+TEST(ChooseContainers, SelectsContainersWithGpusOrMatchingAGlob) {
     EXPECT_THAT(chosen({}), ElementsAre("prefill/main", "decode/engine"));
     EXPECT_THAT(chosen({"main"}), ElementsAre("prefill/main"));
     EXPECT_THAT(chosen({"side"}), ElementsAre("prefill/side", "decode/side"));
@@ -347,7 +347,7 @@ TEST(ChooseContainers, ThoseWithGpusOrThoseThatMatch) {
     EXPECT_THAT(chosen({"nothing", "decode", ""}), IsEmpty());
 }
 
-TEST(WorkloadOf, OnlyKindsOfTheTable) {
+TEST(WorkloadOf, AcceptsOnlyKindsOfTheTable) {
     Resource widgets = kDeploymentResource;
     widgets.group = "acme.com";
     EXPECT_FALSE(workload_of(widgets, web()));
@@ -357,13 +357,13 @@ TEST(WorkloadOf, OnlyKindsOfTheTable) {
     EXPECT_EQ(workload_of(kDeploymentResource, web())->ref.in_namespace, "prod");
 }
 
-TEST(WorkloadHash, IsTheSameForEver) {
+TEST(WorkloadHash, IsStable) {
     const Workload workload = workload_of(kDeploymentResource, web()).value();
     EXPECT_EQ(workload.hash(), "53551a884d");
     EXPECT_EQ(workload.own_name("cudafault-plan-"), "cudafault-plan-53551a884d");
 }
 
-TEST(WorkloadHash, TellsWorkloadsApart) {
+TEST(WorkloadHash, DiffersBetweenWorkloads) {
     Workload one = workload_of(kDeploymentResource, web()).value();
     const std::string before = one.hash();
     EXPECT_EQ(before.size(), 10u);
