@@ -71,7 +71,7 @@ kube::ArmChoice choice_of(const K8sArmOptions& options) {
     return choice;
 }
 
-// The last word is the plan; a plan has a "=", so `arm deployment/web` and `arm deployment web` lack one.
+// The last word is the plan. A plan contains a "=", so `arm deployment/web` and `arm deployment web` have no plan.
 std::string take_plan(std::vector<std::string>& words) {
     const bool is_workload = !words.empty() && words.back().find('=') == std::string::npos &&
                              (words.back().find('/') != std::string::npos || words.size() > 1);
@@ -85,7 +85,7 @@ std::string take_plan(std::vector<std::string>& words) {
 void arm(K8sArmOptions options) {
     const std::string spec = take_plan(options.cluster.workloads.words);
     const auto end = end_of(options.expires);
-    // Before the first request, so that an invalid plan is refused without a cluster.
+    // Checks the plan before the first request, so that an invalid plan is refused without a cluster.
     const Expiring expiring = with_expiry(spec, end, options.node, {});
     kube::ArmChoice choice = choice_of(options);
     ClusterOptions& cluster = options.cluster;

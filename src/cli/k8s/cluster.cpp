@@ -27,8 +27,8 @@ kube::SessionOptions session_options(const ClusterOptions& options, const std::s
     return session;
 }
 
-// The kind of the workload as `rbac --kind` takes it, which is its owner's where a command changes the owner. If the
-// workload may not be read, the kind in the server's refusal.
+// Returns the kind of the workload in the form of `rbac --kind`, or its owner's kind if the command changes the owner.
+// If the workload may not be read, returns the kind in the API server's refusal.
 std::string kind_for_role(const kube::ApiError& error, const ClusterOptions& options, ClusterAccess& access) {
     if (options.workloads.empty()) return "";
     try {

@@ -21,18 +21,18 @@ namespace cudafault::cli {
 struct ClusterOptions {
     kube::ConnectionOptions connection;
     std::string timeout = "300s";  // of the whole command
-    std::string output;            // of -o: json, yaml, wide, or empty
+    std::string output;            // the value of -o: json, yaml, wide, or empty
     WorkloadArguments workloads;
-    kube::CommandUse use;  // what the command does; with it a "no permission" message names the Role to ask for
+    kube::CommandUse use;  // what the command does; a "no permission" message uses it to name the Role to ask for
 
     bool is_document() const { return output == "json" || output == "yaml"; }
 };
 
-// Adds -o, with --json as its short form. `snapshot`, whose -o is a file, has --json alone.
+// Adds -o, with --json as its short form. `snapshot`, whose -o is a file, has only --json.
 void add_output_option(CLI::App& verb, ClusterOptions& options);
 void add_json_flag(CLI::App& verb, ClusterOptions& options);
 void print_document(const ClusterOptions& options, const nlohmann::json& document);  // as JSON or YAML
-// Prints the results of the workloads: the single one itself, else {"workloads": [...]}.
+// Prints the result itself if the command names one workload, or otherwise {"workloads": [...]}.
 void print_results(const ClusterOptions& options, const nlohmann::json& list);
 
 // Adds --namespace, --kubeconfig, --context, --cluster, --user, --server, --as, --as-group, --as-uid, and
@@ -52,14 +52,14 @@ public:
     kube::Session session;
     kube::Client client{session};
     kube::Discovery discovery{session};
-    std::string in_namespace;  // from --namespace, else from the kubeconfig context
+    std::string in_namespace;  // from --namespace, or from the kubeconfig context
     kube::Deadline deadline;
 
 private:
     kube::CancelOnSignals cancel_on_signals_;
 };
 
-// The workloads that the command names, or that -l finds.
+// Returns the workloads that the command names, or that -l finds.
 std::vector<kube::WorkloadChoice> chosen_workloads(const ClusterOptions& options, ClusterAccess& access);
 
 // Runs a verb's action and turns errors of the Kubernetes library into a local::Error with exit code 3.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The dead man's switch: a plan that is armed in a cluster ends without a further request.
+// Adds the expiry to a plan, so that faults armed in a cluster end without a further request.
 #pragma once
 
 #include <chrono>
@@ -13,7 +13,7 @@ struct Expiring {
     std::string until;  // the latest of them, UTC
 };
 
-// Adds until=`end` to faults without an until=, and node= and pod= where `node` and `pods` are given; a fault for
+// Adds until=`end` to faults without an until=, and node= and pod= if `node` and `pods` are not empty. A fault for
 // several pods becomes one fault per pod. Throws SpecRefused for a spec that cannot be parsed.
 Expiring with_expiry(const std::string& spec, std::chrono::system_clock::time_point end, const std::string& node,
                      const std::vector<std::string>& pods);

@@ -16,7 +16,7 @@ TEST(Expiry, IsAddedToEachFaultWithoutOne) {
     EXPECT_EQ(expiring.until, "2096-11-24T12:00:00Z");
 }
 
-TEST(Expiry, AnExplicitLaterEndWins) {
+TEST(Expiry, KeepsALaterExplicitEnd) {
     EXPECT_EQ(with_expiry("xid=79 until=2097-01-01T00:00:00Z", kEnd, "", {}).until, "2097-01-01T00:00:00Z");
 }
 

@@ -10,7 +10,7 @@
 
 namespace cudafault::cli {
 
-inline constexpr size_t kShownFindings = 50;  // --json has all
+inline constexpr size_t kShownFindings = 50;  // --json prints all
 
 void print_traces(const std::vector<kube::Trace>& traces);
 void print_skipped(const std::vector<kube::SkippedKind>& skipped);

@@ -6,7 +6,7 @@
 namespace cudafault::cli {
 namespace {
 
-TEST(FindingsJson, AnExpiredPlanIsNotArmed) {
+TEST(FindingsJson, ExpiredPlanIsNotArmed) {
     kube::ScanReport report;
     report.injections.resize(1);
     report.injections[0].expired = "xid=79 until=2020-11-25T01:00:00Z";
@@ -16,7 +16,7 @@ TEST(FindingsJson, AnExpiredPlanIsNotArmed) {
     EXPECT_EQ(injection["state"], "unfinished");
 }
 
-TEST(FindingsJson, ASkippedKindIsNotClean) {
+TEST(FindingsJson, SkippedKindIsNotClean) {
     kube::CleanReport report;
     EXPECT_EQ(clean_json(report)["clean"], true);
     report.skipped.push_back({"nodes", "no permission"});
@@ -24,7 +24,7 @@ TEST(FindingsJson, ASkippedKindIsNotClean) {
     EXPECT_EQ(clean_json(report)["unseen"][0]["resource"], "nodes");
 }
 
-TEST(FindingsJson, AMissingValueIsNull) {
+TEST(FindingsJson, MissingValueIsNull) {
     kube::CleanReport report;
     report.differences.push_back({"deployments.apps web", "spec.replicas", "2", {}});
     const auto difference = clean_json(report)["differences"][0];

@@ -43,7 +43,7 @@ json pending_json(const kube::InjectResult& result) {
     return pending;
 }
 
-// Pods of the old template, which their controller deletes only after new pods are Ready.
+// Returns pods of the old template. Their controller deletes them only after new pods are Ready.
 std::vector<std::string> kept_pods(const kube::InjectResult& result) {
     std::vector<std::string> names;
     for (const kube::Json& pod : result.rollout.state.old) names.push_back(kube::pod_name(pod));

@@ -23,19 +23,19 @@ struct InjectionCommand {
 };
 
 void add_injection_options(CLI::App& verb, InjectionCommand& command);
-// One for each workload that the command names.
+// Returns the options for each workload that the command names.
 std::vector<kube::InjectOptions> inject_options(const InjectionCommand& command, ClusterAccess& access);
 
 nlohmann::json workload_json(const kube::Workload& workload);
-std::string name_of(const kube::Workload& workload);  // as kubectl prints it: "deployment.apps/web"
+std::string name_of(const kube::Workload& workload);  // in kubectl's form: "deployment.apps/web"
 
-// What `plan` and `inject --dry-run` do.
+// Prints the change without making it, for `plan` and `inject --dry-run`.
 void show_plan(const InjectionCommand& command);
 
 // True if every pod is replaced and its log shows the library.
 bool is_complete(const kube::InjectResult& result);
 
-// One line that says why is_complete() is false.
+// Returns the reason why is_complete() is false, as one line.
 std::string missing_text(const kube::InjectResult& result);
 
 }  // namespace cudafault::cli

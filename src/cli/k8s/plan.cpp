@@ -44,7 +44,7 @@ const char* replacement_text(kube::Replacement replacement) {
     return "";
 }
 
-// What happens, to what, and how the pods notice, before the change itself.
+// Prints the target, the action and the effect on the pods, before the change itself.
 void print_summary(const kube::InjectionPlan& plan) {
     if (plan.chosen.empty()) {
         fmt::print("{}: nothing would change\n", paint(Paint::bold, name_of(plan.workload)));

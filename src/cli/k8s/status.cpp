@@ -189,7 +189,7 @@ std::string ready_text(const kube::PodStatus& pod) {
     return pod.ready ? "yes" : "no";
 }
 
-// How a container ended last, such as "exit code 1 (Error)".
+// Returns how a container last terminated, such as "exit code 1 (Error)".
 std::string ending_text(const kube::PodStatus& pod) {
     if (!pod.terminated.is_object()) return "-";
     const std::string reason = kube::text_at(pod.terminated, {"reason"});
@@ -288,7 +288,7 @@ void print_report(const ClusterOptions& options, const Report& report) {
     flush_output();
 }
 
-// Until it is interrupted or --timeout is over; prints again whenever the report has changed.
+// Prints the report each time it changes, until the command is interrupted or reaches --timeout.
 void watch(const StatusOptions& options, ClusterAccess& access) {
     Report last;
     for (;;) {

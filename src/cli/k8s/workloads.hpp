@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The workloads a command line names, in the forms that kubectl takes: KIND/NAME..., KIND NAME..., KIND -l LABELS.
+// Parses the workloads of a command line, in kubectl's forms: KIND/NAME..., KIND NAME..., KIND -l LABELS.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -15,10 +15,10 @@ struct WorkloadArguments {
     std::string labels;  // of -l
 
     bool empty() const { return words.empty() && labels.empty(); }
-    // One workload was named. Its result is one JSON document; several results are a list, however many are found.
+    // True if one workload is named. Its result is one JSON document; otherwise the results are a list of any length.
     bool is_single() const;
 
-    // Throws local::Error (usage) if they cannot name workloads of any cluster.
+    // Throws local::Error (usage) if the arguments are invalid.
     void check() const;
 };
 
@@ -26,12 +26,13 @@ struct WorkloadArguments {
 void add_workload_arguments(CLI::App& verb, WorkloadArguments& arguments, const std::string& description,
                             bool is_required);
 
-// Without -l, whose words must be one KIND: each word KIND/NAME, a KIND followed by names, or a single NAME (a
-// DynamoGraphDeployment, else a Deployment). Throws local::Error (usage).
+// Parses the words of a command line without -l: each word is KIND/NAME, or a KIND is followed by names, or the only
+// word is a NAME (of a DynamoGraphDeployment, or otherwise of a Deployment). Throws local::Error (usage).
 std::vector<kube::WorkloadChoice> parse_workloads(const std::vector<std::string>& words,
                                                   const std::string& in_namespace);
 
-// Those of the arguments, for -l one request. Throws kube::Error if no object has the labels.
+// Returns the workloads that the arguments name; only -l needs a request. Throws kube::Error if no object has the
+// labels.
 std::vector<kube::WorkloadChoice> find_workloads(kube::Client& client, kube::Discovery& discovery,
                                                  const WorkloadArguments& arguments, const std::string& in_namespace);
 

@@ -18,7 +18,7 @@ std::vector<std::string> parsed(const std::vector<std::string>& words) {
     return texts;
 }
 
-TEST(Workloads, AreNamedAsForKubectl) {
+TEST(Workloads, AcceptsTheFormsOfKubectl) {
     EXPECT_THAT(parsed({"deployment/web"}), ElementsAre("prod deployment/web"));
     EXPECT_THAT(parsed({"deployment/web", "sts/db"}), ElementsAre("prod deployment/web", "prod sts/db"));
     EXPECT_THAT(parsed({"deployment", "web"}), ElementsAre("prod deployment/web"));
@@ -26,21 +26,21 @@ TEST(Workloads, AreNamedAsForKubectl) {
     EXPECT_THAT(parsed({"web"}), ElementsAre("prod /web"));
 }
 
-TEST(Workloads, InvalidNamesAreRefused) {
+TEST(Workloads, RefusesInvalidNames) {
     for (const std::vector<std::string>& words :
          {std::vector<std::string>{""}, {"/web"}, {"deployment/"}, {"a/b/c"}, {"deployment", "sts/db"}, {"web", ""}}) {
         EXPECT_THROW(parsed(words), local::Error) << words[0];
     }
 }
 
-TEST(Workloads, LabelsNeedOneKind) {
+TEST(Workloads, LabelsRequireOneKind) {
     EXPECT_NO_THROW((WorkloadArguments{{"deployment"}, "app=web"}.check()));
     EXPECT_THROW((WorkloadArguments{{}, "app=web"}.check()), local::Error);
     EXPECT_THROW((WorkloadArguments{{"deployment/web"}, "app=web"}.check()), local::Error);
     EXPECT_THROW((WorkloadArguments{{"deployment", "web"}, "app=web"}.check()), local::Error);
 }
 
-TEST(Workloads, ASingleOneIsToldByTheCommandAlone) {
+TEST(Workloads, SingleWorkloadDependsOnTheArgumentsOnly) {
     EXPECT_TRUE((WorkloadArguments{{"deployment/web"}, ""}.is_single()));
     EXPECT_TRUE((WorkloadArguments{{"deployment", "web"}, ""}.is_single()));
     EXPECT_FALSE((WorkloadArguments{{"deployment", "web", "api"}, ""}.is_single()));

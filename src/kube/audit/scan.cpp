@@ -48,7 +48,7 @@ private:
     std::map<std::string, size_t> counts_;              // by resource
 };
 
-// A list may begin anew when its continue token has run out.
+// A list restarts when its continue token expires, so the counts of the resource start from zero.
 void Scan::start(const Resource& resource) {
     const std::string name = resource.qualified();
     counts_[name] = 0;
@@ -66,11 +66,12 @@ void Scan::look_at(const Resource& resource, const Json& object) {
         look_at_workload(resource, object, traces);
     }
     Leftover part{resource.qualified(), ref_of(resource, object).text(), hashes_of(traces), std::move(traces)};
-    // Pods by the thousand are counted, and not kept: what they belong to has been seen before them.
+    // Parts of known injections are only counted. Pods are listed after their workloads, so thousands of pods are not
+    // kept.
     if (!is_of_injection(part)) report_.leftovers.push_back(std::move(part));
 }
 
-// The mark alone does not tell a workload: the Deployment controller copies it to ReplicaSets.
+// The mark alone does not identify a workload: the Deployment controller copies it to ReplicaSets.
 void Scan::look_at_workload(const Resource& resource, const Json& object, const std::vector<Trace>& traces) {
     const auto mark = InjectedMark::of(object);
     if (!mark) return;
@@ -109,7 +110,7 @@ bool Scan::is_of_injection(const Leftover& part) {
 
 void Scan::sort_out() {
     for (auto& [hash, injection] : injections_) read_record(injection);
-    // What was seen before its injection was known.
+    // Drops the parts that were listed before their injection was known.
     std::erase_if(report_.leftovers, [&](const Leftover& part) { return is_of_injection(part); });
     const auto first_put_back = std::stable_partition(report_.leftovers.begin(), report_.leftovers.end(),
                                                       [](const Leftover& part) { return !is_put_back(part); });
@@ -149,7 +150,7 @@ void Scan::read_record(FoundInjection& injection) {
     if (not_looked_at) look_at_kind_of(injection, *not_looked_at);
 }
 
-// Of a kind that the table does not have.
+// Lists the kind of an injection that is not in the table of kinds, to find the injected workload.
 void Scan::look_at_kind_of(FoundInjection& injection, const Resource& resource) {
     try {
         client_.list({resource, in_namespace_}, {}, [&](Page page) {

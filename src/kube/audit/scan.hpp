@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What of ours is in a namespace, or in all: the injections that are in force, and what has been left behind.
+// Finds injections and leftovers of cudafault in one namespace or in all namespaces.
 #pragma once
 
 #include <map>
@@ -13,27 +13,27 @@
 namespace cudafault::kube {
 
 enum class InjectionState {
-    kInForce,     // the workload carries it
-    kUnfinished,  // there is a record, and the workload does not carry it: an inject or a restore was cut off
-    kUnknown,     // there is a record, and its workload could not be listed
+    kInForce,     // the workload is injected
+    kUnfinished,  // a record exists, but the workload is not injected: an inject or a restore was interrupted
+    kUnknown,     // a record exists, but its workload could not be listed
 };
 
 struct FoundInjection {
     std::string hash;  // of the workload
     InjectionState state = InjectionState::kUnfinished;
     std::string workload;    // "deployments.apps web in namespace prod"
-    std::string kind, name;  // as `restore` takes them
+    std::string kind, name;  // in the form that `restore` accepts
     std::string in_namespace;
     bool has_record = false;
-    std::string record_problem;  // why its record cannot be read
+    std::string record_problem;  // why the record cannot be read
     std::string run_id, by, created_at;
-    std::string armed;                      // the plan; empty: nothing
-    std::string expired;                    // a plan whose time is over: it makes nothing fail any more
-    std::string until;                      // when either of them ends or has ended by itself
-    std::map<std::string, size_t> objects;  // that have something of it, by resource
+    std::string armed;                      // the armed plan; empty: none
+    std::string expired;                    // an expired plan, which no longer injects faults
+    std::string until;                      // when the armed or expired plan expires
+    std::map<std::string, size_t> objects;  // objects with traces of the injection, by resource
 };
 
-// An object with traces that belong to no injection.
+// An object with traces that do not belong to a known injection.
 struct Leftover {
     std::string resource;
     std::string object;
@@ -44,7 +44,7 @@ struct Leftover {
 struct ScanReport {
     std::vector<FoundInjection> injections;
     std::vector<Leftover> leftovers;
-    std::vector<Leftover> put_back;  // that have nothing of ours but our name on fields with the user's values
+    std::vector<Leftover> put_back;  // whose only trace is the field manager, on fields with original values
     std::vector<SkippedKind> skipped;
     size_t objects = 0;
     size_t kinds = 0;
@@ -52,7 +52,7 @@ struct ScanReport {
     bool found() const { return !injections.empty() || !leftovers.empty(); }
 };
 
-// `in_namespace` empty: all. Throws Error if there is no such namespace.
+// Scans all namespaces if `in_namespace` is empty. Throws Error if the namespace does not exist.
 ScanReport scan(Client& client, Discovery& discovery, const std::string& in_namespace);
 
 }  // namespace cudafault::kube

@@ -35,7 +35,7 @@ protected:
     const std::string web = hash_of("web");
 };
 
-TEST_F(ScanTest, NothingInAnEmptyNamespace) {
+TEST_F(ScanTest, FindsNothingInAnEmptyNamespace) {
     const ScanReport empty = report();
     EXPECT_FALSE(empty.found());
     EXPECT_EQ(empty.objects, 0u);
@@ -43,7 +43,7 @@ TEST_F(ScanTest, NothingInAnEmptyNamespace) {
     EXPECT_THAT(empty.skipped, IsEmpty());
 }
 
-TEST_F(ScanTest, AnInjectionWithAllThatBelongsToIt) {
+TEST_F(ScanTest, FindsAnInjectionWithItsObjects) {
     fill(kApps + "deployments", {injected("Deployment", "web", web), object("Deployment", "other")});
     fill(kApps + "replicasets", {injected("ReplicaSet", "web-1", web), object("ReplicaSet", "web-0")});
     fill(kPodPath, {object("Pod", "web-1-a", {{"spec", plan_volume(web)}}), object("Pod", "other-1")});
@@ -65,7 +65,7 @@ TEST_F(ScanTest, AnInjectionWithAllThatBelongsToIt) {
     EXPECT_EQ(found.objects, 8u);
 }
 
-TEST_F(ScanTest, APlanWhoseTimeIsOverIsNotArmed) {
+TEST_F(ScanTest, ExpiredPlanIsNotArmed) {
     fill(kApps + "deployments", {injected("Deployment", "web", web)});
     fill(kConfigMapPath, {object("ConfigMap", names::kPlanPrefix + web)});
     serve_plan("#3\nxid=79 until=2020-11-25T01:00:00Z\n");
@@ -76,7 +76,7 @@ TEST_F(ScanTest, APlanWhoseTimeIsOverIsNotArmed) {
     EXPECT_EQ(found.injections[0].until, "2020-11-25T01:00:00Z");
 }
 
-TEST_F(ScanTest, ARecordWithoutAnInjection) {
+TEST_F(ScanTest, RecordWithoutAnInjectionIsUnfinished) {
     fill(kConfigMapPath, {object("ConfigMap", names::kAnchorPrefix + web)});
     responder.on("GET", kConfigMapPath + "/" + names::kAnchorPrefix + web,
                  {json_answer(object("ConfigMap", names::kAnchorPrefix + web, {{"data", {{"record.json", "{"}}}}))});
@@ -122,7 +122,7 @@ protected:
     std::vector<Json> anchors;
 };
 
-TEST_F(ScanOfAnotherKindTest, IsInForceIfItCarriesIt) {
+TEST_F(ScanOfAnotherKindTest, IsInForceIfInjected) {
     fill(widgets, {injected("Widget", "one", hash_of_widget("one")), injected("Widget", "two", hash_of_widget("two"))});
     const ScanReport found = report();
     EXPECT_THAT(found.leftovers, IsEmpty());
@@ -133,12 +133,12 @@ TEST_F(ScanOfAnotherKindTest, IsInForceIfItCarriesIt) {
     }
 }
 
-TEST_F(ScanOfAnotherKindTest, IsUnfinishedIfItDoesNot) {
+TEST_F(ScanOfAnotherKindTest, IsUnfinishedIfNotInjected) {
     fill(widgets, {object("Widget", "one")});
     EXPECT_EQ(report().injections.at(0).state, InjectionState::kUnfinished);
 }
 
-TEST_F(ScanOfAnotherKindTest, IsUnknownIfItMayNotBeListed) {
+TEST_F(ScanOfAnotherKindTest, IsUnknownIfListingIsForbidden) {
     responder.on("GET", widgets,
                  {status_answer(403, "Forbidden", R"(User "ada" cannot list resource "widgets" in API group)")});
     const ScanReport found = report();
@@ -147,7 +147,7 @@ TEST_F(ScanOfAnotherKindTest, IsUnknownIfItMayNotBeListed) {
     EXPECT_EQ(found.skipped[0].resource, "widgets.acme.com");
 }
 
-TEST_F(ScanTest, LeftoversOfNoKnownInjection) {
+TEST_F(ScanTest, FindsLeftoversOfUnknownInjections) {
     fill(kApps + "replicasets", {injected("ReplicaSet", "web-1", web)});
     fill(kApps + "controllerrevisions",
          {object("ControllerRevision", "db-1", {{"data", {{"env", Json::array({{{"name", "CUDA_XID_TYPE"}}})}}}})});
@@ -162,13 +162,13 @@ TEST_F(ScanTest, LeftoversOfNoKnownInjection) {
                                                   "pods p in namespace prod", "nodes n1"));
 }
 
-TEST_F(ScanTest, AMarkAloneIsALeftover) {
+TEST_F(ScanTest, MarkAloneIsALeftover) {
     fill(kApps + "deployments",
          {object("Deployment", "web", {{"metadata", {{"annotations", {{names::kInjected, "run=ab12 edition=1"}}}}}})});
     EXPECT_THAT(leftovers(), ElementsAre("deployments.apps web in namespace prod"));
 }
 
-TEST_F(ScanTest, OurNameOnFieldsThatWerePutBackIsNoLeftover) {
+TEST_F(ScanTest, FieldManagerOnRestoredFieldsIsNotALeftover) {
     fill(kApps + "deployments",
          {object("Deployment", "web",
                  {{"metadata", {{"managedFields", Json::array({{{"manager", names::kManager}}})}}}})});
@@ -177,7 +177,7 @@ TEST_F(ScanTest, OurNameOnFieldsThatWerePutBackIsNoLeftover) {
     EXPECT_EQ(found.put_back.at(0).object, "deployments.apps web in namespace prod");
 }
 
-TEST_F(ScanTest, WhatMayNotBeListedIsNamed) {
+TEST_F(ScanTest, ReportsKindsThatCannotBeListed) {
     responder.on("GET", kNodePath, {status_answer(403, "Forbidden")});
     responder.on("GET", kApps + "deployments",
                  {status_answer(403, "Forbidden", R"(User "ada" cannot list resource "deployments")")});
@@ -188,7 +188,7 @@ TEST_F(ScanTest, WhatMayNotBeListedIsNamed) {
     EXPECT_EQ(found.skipped[1].resource, "nodes");
 }
 
-TEST_F(ScanTest, WhoMayLookAtNothingIsTold) {
+TEST_F(ScanTest, FailsIfNothingCanBeListed) {
     for (const std::string& path : {kConfigMapPath, kLeasePath, kPodPath, kNodePath, kApps + "deployments",
                                     kApps + "statefulsets", kApps + "replicasets", kApps + "controllerrevisions"}) {
         responder.on("GET", path, {status_answer(403, "Forbidden")});
@@ -196,22 +196,22 @@ TEST_F(ScanTest, WhoMayLookAtNothingIsTold) {
     EXPECT_THROW(report(), ApiError);
 }
 
-TEST_F(ScanTest, AServerInTroubleIsAnError) {
+TEST_F(ScanTest, ServerErrorIsAnError) {
     responder.on("GET", kPodPath, {status_answer(500, "InternalError")});
     EXPECT_THROW(report(), ApiError);
 }
 
-TEST_F(ScanTest, AnUnknownNamespaceIsAnError) {
+TEST_F(ScanTest, UnknownNamespaceIsAnError) {
     responder.on("GET", "/api/v1/namespaces/prod", {status_answer(404, "NotFound")});
     EXPECT_THROW(report(), ApiError);
 }
 
-TEST_F(ScanTest, ANamespaceThatMayNotBeReadIsLookedInto) {
+TEST_F(ScanTest, ScansANamespaceThatCannotBeRead) {
     responder.on("GET", "/api/v1/namespaces/prod", {status_answer(403, "Forbidden")});
     EXPECT_FALSE(report().found());
 }
 
-TEST_F(ScanTest, AListThatBeginsAnewCountsOnce) {
+TEST_F(ScanTest, CountsARestartedListOnce) {
     const Answer first = json_answer({{"kind", "List"},
                                       {"metadata", {{"continue", "more"}}},
                                       {"items", {object("ReplicaSet", "plain"), injected("ReplicaSet", "r", web)}}});
@@ -223,7 +223,7 @@ TEST_F(ScanTest, AListThatBeginsAnewCountsOnce) {
     EXPECT_EQ(found.objects, 2u);
 }
 
-TEST_F(ScanTest, OfConfigMapsOnlyMetadataIsRead) {
+TEST_F(ScanTest, ReadsOnlyMetadataOfConfigMaps) {
     report();
     for (const SeenRequest& request : responder.requests()) {
         const bool metadata_only = request.header("accept").find("PartialObjectMetadataList") != std::string::npos;

@@ -28,12 +28,12 @@ constexpr const char* kMayNotBeListed = "unknown: it may not be listed";
 constexpr const char* kNodesSkipped =
     "cordons of cudafault were not looked for, since nodes may not be listed: `cudafault k8s rbac verify-clean -A` "
     "prints the ClusterRole for that";
-// What the Deployment controller counts with. The last, of a ReplicaSet, is replicas + maxSurge when it was scaled
-// last.
+// Counters of the Deployment controller. max-replicas of a ReplicaSet is replicas + maxSurge at the time of its last
+// scaling.
 constexpr std::array<const char*, 3> kControllersAnnotations = {"deployment.kubernetes.io/revision",
                                                                 "deployment.kubernetes.io/revision-history",
                                                                 "deployment.kubernetes.io/max-replicas"};
-constexpr const char* kServerCounter = "deprecated.daemonset.template.generation";  // annotation, set by the server
+constexpr const char* kServerCounter = "deprecated.daemonset.template.generation";  // annotation, set by the API server
 constexpr std::array<std::string_view, 2> kNvsentinelPrefixes = {"k8saas.nvidia.com/", "dgxc.nvidia.com/"};
 
 bool is_kept(const Resource& resource) {
@@ -63,8 +63,6 @@ Json node_state(const Json& node) {
     return {{"cordoned", unschedulable && *unschedulable == true}, {"labels", labels}};
 }
 
-// Owners
-
 std::set<std::string> owners_of(const Json& object) {
     std::set<std::string> uids;
     for (const Json& owner : items_at(object, {"metadata", "ownerReferences"})) {
@@ -78,7 +76,7 @@ bool is_owned_by_one(const Json& object, const std::set<std::string>& uids) {
     return std::any_of(owners.begin(), owners.end(), [&](const std::string& uid) { return uids.contains(uid); });
 }
 
-// What is owned, by whatever way round, by one of these.
+// Adds all objects that these own, directly or indirectly.
 std::set<std::string> with_descendants(std::set<std::string> uids, const std::map<std::string, Json>& objects) {
     for (size_t known = 0; known != uids.size();) {
         known = uids.size();
@@ -96,9 +94,7 @@ void keep_only(Snapshot& snapshot, std::set<std::string> chosen) {
     snapshot.is_whole = false;
 }
 
-// managedFields
-
-// Without what is in `taken`.
+// Removes the entries of `taken` from `fields`.
 void subtract(Json& fields, const Json& taken) {
     if (!fields.is_object() || !taken.is_object()) return;
     for (const auto& [key, value] : taken.items()) {
@@ -109,7 +105,7 @@ void subtract(Json& fields, const Json& taken) {
     }
 }
 
-// What nobody compares: status, and without `exact` the numbers of revisions.
+// Returns the fields that are never compared (status) and, without `exact`, the revision numbers.
 Json fields_not_compared(bool exact) {
     Json fields = {{"f:status", Json::object()}};
     if (exact) return fields;
@@ -120,7 +116,7 @@ Json fields_not_compared(bool exact) {
     return fields;
 }
 
-// The server sorts them by their times, which are not compared.
+// Sorts the managers, because the API server sorts them by time, and times are not compared.
 Json managers_of(const Json& object, bool exact) {
     std::vector<Json> managers;
     for (Json entry : items_at(object, {"metadata", "managedFields"})) {
@@ -140,7 +136,8 @@ bool has_controller(const Json& object) {
            });
 }
 
-// What a controller has deleted and made anew, as operators do below their own kinds, is the same if it says the same.
+// True if a controller has deleted and recreated the object, as operators do with the objects they own. Only the
+// content is compared then.
 bool is_made_anew(const Json& before, const Json& after) {
     return text_at(before, {"metadata", "uid"}) != text_at(after, {"metadata", "uid"}) && has_controller(before) &&
            has_controller(after);
@@ -167,8 +164,6 @@ std::vector<Difference> differences_of(const std::string& text, const Json& befo
     return differences(text, was, is);
 }
 
-// Verification
-
 class Verification {
 public:
     explicit Verification(const CleanOptions& options) : options_(options) {
@@ -185,7 +180,7 @@ public:
     CleanReport run(Client& client, Discovery& discovery);
 
 private:
-    // What was found of one kind.
+    // The findings of one kind.
     struct Part {
         std::vector<Trace> traces;
         std::vector<Difference> differences;
@@ -204,7 +199,7 @@ private:
 
     const CleanOptions& options_;
     std::set<std::string> known_uids_;
-    std::set<std::string> users_own_;    // variables and libraries with names of ours that were there without us
+    std::set<std::string> users_own_;    // variables and libraries with cudafault's names, set by workload authors
     std::map<std::string, Part> parts_;  // by resource
     CleanReport report_;
 };
@@ -220,7 +215,7 @@ void Verification::look_at(const Resource& resource, const Json& object) {
 
 void Verification::look_for_traces(Part& part, const Resource& resource, const Json& object) {
     std::vector<Trace> traces = traces_of(resource, object);
-    // They were there before, here or in the template it was made from; whether they are the same, `compare` says.
+    // These existed before, in this object or in the template it was created from; `compare` checks their values.
     const auto was_there = [&](const Trace& trace) { return trace.may_be_users && users_own_.contains(trace.what); };
     if (!traces.empty() && !has_injection(object)) std::erase_if(traces, was_there);
     part.traces.insert(part.traces.end(), std::make_move_iterator(traces.begin()),
@@ -240,7 +235,7 @@ void Verification::compare(Part& part, const Resource& resource, const Json& obj
     }
 }
 
-// Nodes come and go by themselves: only those that are still there are compared.
+// Clusters add and remove nodes, so only nodes that still exist are compared.
 void Verification::compare_node(Part& part, const Json& node) {
     const std::string name = text_at(node, {"metadata", "name"});
     const auto before = options_.against->nodes.find(name);
@@ -268,7 +263,7 @@ void Verification::look_for_missing(const std::set<std::string>& seen) {
     }
 }
 
-// They are the cluster's: no Role for one namespace allows to list them.
+// Nodes are cluster-scoped: a Role in one namespace cannot allow listing them.
 void Verification::excuse_nodes() {
     if (options_.in_namespace.empty()) return;
     const bool skipped =

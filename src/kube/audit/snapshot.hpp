@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The proof that everything is as it was: what there is in a namespace, kept in a file, and compared.
+// Takes a snapshot of a namespace, and verifies that a later state is the same and has no traces of cudafault.
 #pragma once
 
 #include <map>
@@ -14,43 +14,44 @@
 namespace cudafault::kube {
 
 struct Snapshot {
-    std::string in_namespace;  // empty: all
-    std::string taken_at;      // UTC
-    bool is_whole = true;      // all workloads; else those that were chosen, and what their controllers made of them
-    std::map<std::string, Json> objects;  // by text_of, without status
-    std::map<std::string, Json> nodes;    // by name: whether cordoned, NVSentinel's labels
-    std::vector<std::string> ours;        // ConfigMaps and Leases of cudafault that were there
+    std::string in_namespace;             // empty: all namespaces
+    std::string taken_at;                 // UTC
+    bool is_whole = true;                 // true: all workloads; false: chosen workloads and the objects they own
+    std::map<std::string, Json> objects;  // by text_of(), without status
+    std::map<std::string, Json> nodes;    // by name: cordoned or not, and NVSentinel's labels
+    std::vector<std::string> ours;        // ConfigMaps and Leases of cudafault that existed
     std::vector<SkippedKind> skipped;
 
     Json json() const;                            // the file that `snapshot` writes
     static Snapshot from_json(const Json& json);  // throws Error
 };
 
-// Workloads of the table, without Pods and Jobs, which come and go; ReplicaSets and ControllerRevisions. Variables in
-// templates are in it with their values. `only` empty: all.
+// Reads the workloads of the table of kinds except Pods and Jobs, which are short-lived, and ReplicaSets and
+// ControllerRevisions. The snapshot contains the values of environment variables in templates. Reads all workloads if
+// `only` is empty.
 Snapshot take_snapshot(Client& client, Discovery& discovery, const std::string& in_namespace,
                        const std::vector<WorkloadChoice>& only);
 
 struct CleanOptions {
     std::string in_namespace;
     const Snapshot* against = nullptr;
-    bool exact = false;  // the numbers of revisions count too
+    bool exact = false;  // also compare revision numbers
 };
 
 struct CleanReport {
     std::vector<Trace> traces;
     std::vector<Difference> differences;
-    std::vector<std::string> notes;  // what is no reason to fail
+    std::vector<std::string> notes;  // findings that are not failures
     std::vector<SkippedKind> skipped;
     size_t objects = 0;
     size_t kinds = 0;
 
-    bool is_clean() const { return traces.empty() && differences.empty(); }  // as far as could be seen
+    bool is_clean() const { return traces.empty() && differences.empty(); }  // ignores skipped kinds
 };
 
 CleanReport verify_clean(Client& client, Discovery& discovery, const CleanOptions& options);
 
-// What two states of an object have to have in common.
+// Returns the part of an object that has to be equal in two states.
 Json comparable(const Json& object, bool exact);
 
 }  // namespace cudafault::kube

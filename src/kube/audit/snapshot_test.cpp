@@ -38,7 +38,7 @@ protected:
         return verify_clean(client(), discovery(), clean);
     }
 
-    // Where `after` differs from `before`.
+    // Returns the paths at which `after` differs from `before`.
     std::vector<std::string> changes(const Json& before, const Json& after, bool exact = false,
                                      const std::string& path = kApps + "deployments") {
         fill(path, {before});
@@ -72,7 +72,7 @@ TEST_F(SnapshotTest, HasWorkloadsAndTheirHistory) {
     for (const SeenRequest& request : responder.requests()) EXPECT_THAT(request.target, Not(HasSubstr("secrets")));
 }
 
-TEST_F(SnapshotTest, IsReadAsItWasWritten) {
+TEST_F(SnapshotTest, RoundTripsThroughJson) {
     fill(kApps + "deployments", {web()});
     responder.on("GET", kNodePath, {status_answer(403, "Forbidden")});
     const Snapshot taken = snapshot();
@@ -84,7 +84,7 @@ TEST_F(SnapshotTest, IsReadAsItWasWritten) {
     EXPECT_THROW(Snapshot::from_json({{"cudafault_snapshot", 2}}), Error);
 }
 
-TEST_F(SnapshotTest, OfOneWorkloadHasWhatItOwns) {
+TEST_F(SnapshotTest, SnapshotOfAWorkloadHasTheObjectsItOwns) {
     Json owned = object("ReplicaSet", "web-1");
     owned["metadata"]["ownerReferences"] = Json::array({{{"uid", "uid-web"}, {"controller", true}}});
     fill(kApps + "deployments", {web(), object("Deployment", "other")});
@@ -112,7 +112,7 @@ TEST_F(SnapshotTest, OfOneWorkloadHasWhatItOwns) {
     EXPECT_EQ(report.differences[0].object, "replicasets.apps web-2 in namespace prod");
 }
 
-TEST_F(SnapshotTest, NodesThatMayNotBeListedAreNotedInANamespace) {
+TEST_F(SnapshotTest, NotesUnlistableNodesInANamespace) {
     fill(kNodePath, {object("Node", "n1")});
     const Snapshot taken = snapshot();
     responder.on("GET", kNodePath, {status_answer(403, "Forbidden")});
@@ -122,14 +122,14 @@ TEST_F(SnapshotTest, NodesThatMayNotBeListedAreNotedInANamespace) {
     EXPECT_THAT(report.notes, ElementsAre(HasSubstr("rbac verify-clean -A")));
 }
 
-TEST_F(SnapshotTest, CleanWhereNothingIs) {
+TEST_F(SnapshotTest, CleanWithoutTraces) {
     fill(kApps + "deployments", {web()});
     const CleanReport report = verify();
     EXPECT_TRUE(report.is_clean());
     EXPECT_EQ(report.objects, 1u);
 }
 
-TEST_F(SnapshotTest, EachPlantedLeftoverIsFound) {
+TEST_F(SnapshotTest, FindsEachPlantedLeftover) {
     const std::string hash = hash_of("web");
     const Json env = {{"spec", {{"env", Json::array({{{"name", "CUDAFAULT_NODE"}}})}}}};
     const std::vector<std::pair<std::string, Json>> planted = {
@@ -150,7 +150,7 @@ TEST_F(SnapshotTest, EachPlantedLeftoverIsFound) {
     }
 }
 
-TEST_F(SnapshotTest, WhatTheUserCalledLikeOursWasThereBefore) {
+TEST_F(SnapshotTest, AcceptsCudafaultNamesThatExistedBefore) {
     const auto with = [](const char* kind, const char* name, const char* variable) {
         const Json env = {{"spec", {{"env", Json::array({{{"name", variable}, {"value", "1"}}})}}}};
         return object(kind, name, env);
@@ -170,7 +170,7 @@ TEST_F(SnapshotTest, WhatTheUserCalledLikeOursWasThereBefore) {
     EXPECT_FALSE(verify(&taken).traces.at(0).may_be_users);
 }
 
-TEST_F(SnapshotTest, ObjectsThatAreMissingOrNew) {
+TEST_F(SnapshotTest, ReportsMissingAndNewObjects) {
     fill(kApps + "deployments", {web()});
     const Snapshot taken = snapshot();
     fill(kApps + "deployments", {object("Deployment", "new")});
@@ -182,7 +182,7 @@ TEST_F(SnapshotTest, ObjectsThatAreMissingOrNew) {
     EXPECT_FALSE(report.differences[1].after);
 }
 
-TEST_F(SnapshotTest, WhatMayNotBeListedAnyMoreIsNotProven) {
+TEST_F(SnapshotTest, UnlistableKindIsADifference) {
     fill(kApps + "deployments", {web()});
     const Snapshot taken = snapshot();
     responder.on("GET", kApps + "deployments", {status_answer(403, "Forbidden")});
@@ -191,13 +191,13 @@ TEST_F(SnapshotTest, WhatMayNotBeListedAnyMoreIsNotProven) {
     EXPECT_THAT(report.differences[0].after.value(), HasSubstr("may not be listed"));
 }
 
-TEST_F(SnapshotTest, AChangeIsADifference) {
+TEST_F(SnapshotTest, ChangeIsADifference) {
     EXPECT_THAT(changes(web(), web({{"spec", {{"replicas", 3}}}})), ElementsAre("spec.replicas"));
     EXPECT_THAT(changes(web(), web({{"metadata", {{"annotations", {{"a", "b"}}}}}})),
                 ElementsAre("metadata.annotations"));
 }
 
-TEST_F(SnapshotTest, WhatAControllerMadeAnewIsComparedByWhatItSays) {
+TEST_F(SnapshotTest, ComparesTheContentOfRecreatedObjects) {
     const auto made = [](const std::string& uid, int replicas, bool controller) {
         const Json owner = {{"kind", "Graph"}, {"name", "g"}, {"uid", "of-" + uid}, {"controller", controller}};
         return web({{"metadata", {{"uid", uid}, {"ownerReferences", {owner}}}}, {"spec", {{"replicas", replicas}}}});
@@ -207,7 +207,7 @@ TEST_F(SnapshotTest, WhatAControllerMadeAnewIsComparedByWhatItSays) {
     EXPECT_THAT(changes(made("1", 1, false), made("2", 1, false)), Not(IsEmpty()));
 }
 
-TEST_F(SnapshotTest, CountersOfTheServerAreNotCompared) {
+TEST_F(SnapshotTest, IgnoresCountersOfTheServer) {
     const Json before =
         web({{"metadata",
               {{"resourceVersion", "1"}, {"annotations", {{"deprecated.daemonset.template.generation", "1"}}}}}});
@@ -219,7 +219,7 @@ TEST_F(SnapshotTest, CountersOfTheServerAreNotCompared) {
     EXPECT_THAT(changes(before, after, true), IsEmpty());
 }
 
-TEST_F(SnapshotTest, RevisionCountersCountOnlyExactly) {
+TEST_F(SnapshotTest, ComparesRevisionCountersOnlyIfExact) {
     for (const std::string name : {"deployment.kubernetes.io/revision", "deployment.kubernetes.io/max-replicas"}) {
         const auto counter = [&](const char* number) {
             return web({{"metadata", {{"annotations", {{name, number}}}}}});
@@ -234,20 +234,20 @@ TEST_F(SnapshotTest, RevisionCountersCountOnlyExactly) {
     EXPECT_THAT(changes(history(1), history(3), true, list), ElementsAre("revision"));
 }
 
-TEST_F(SnapshotTest, ManagedFieldsTimesAndStatusAreNotCompared) {
+TEST_F(SnapshotTest, IgnoresTimesAndStatusInManagedFields) {
     Json later = manager("kcm", {{"f:status", {{"f:replicas", kNone}}}}, "status");
     later["time"] = "2026-11-25T09:00:00Z";
     const Json user = manager("kubectl", {{"f:spec", {{"f:replicas", kNone}}}});
     EXPECT_THAT(changes(with_managers(Json::array({user})), with_managers({user, later}), true), IsEmpty());
 }
 
-TEST_F(SnapshotTest, TheOrderOfManagersIsThatOfTheirTimesAndDoesNotCount) {
+TEST_F(SnapshotTest, IgnoresTheOrderOfManagers) {
     const Json one = manager("one", {{"f:spec", {{"f:a", kNone}}}}),
                two = manager("two", {{"f:spec", {{"f:b", kNone}}}});
     EXPECT_THAT(changes(with_managers({one, two}), with_managers({two, one}), true), IsEmpty());
 }
 
-TEST_F(SnapshotTest, AManagerOfOursIsATrace) {
+TEST_F(SnapshotTest, CudafaultAsAManagerIsATrace) {
     const Json before = with_managers(Json::array(
         {manager("kubectl", {{"f:spec", {{"f:strategy", {{"f:maxSurge", kNone}}}, {"f:replicas", kNone}}}})}));
     const Json after =
@@ -258,7 +258,7 @@ TEST_F(SnapshotTest, AManagerOfOursIsATrace) {
     EXPECT_FALSE(verify().is_clean());
 }
 
-TEST_F(SnapshotTest, AMapWhoseFieldsWeTookOverIsADifference) {
+TEST_F(SnapshotTest, LostOwnershipOfAMapIsADifference) {
     const Json whole = {{".", kNone}, {"f:maxSurge", kNone}};
     const Json before =
         with_managers(Json::array({manager("kubectl", {{"f:spec", {{"f:rollingUpdate", whole}, {"f:type", kNone}}}})}));
@@ -271,14 +271,14 @@ TEST_F(SnapshotTest, AMapWhoseFieldsWeTookOverIsADifference) {
     }
 }
 
-TEST_F(SnapshotTest, AnotherManagersLossIsADifference) {
+TEST_F(SnapshotTest, LostFieldOfAnotherManagerIsADifference) {
     const Json before =
         with_managers(Json::array({manager("kubectl", {{"f:spec", {{"f:a", kNone}, {"f:b", kNone}}}})}));
     const Json after = with_managers(Json::array({manager("kubectl", {{"f:spec", {{"f:a", kNone}}}})}));
     EXPECT_THAT(changes(before, after), ElementsAre("metadata.managedFields[kubectl].fieldsV1.f:spec.f:b"));
 }
 
-TEST_F(SnapshotTest, ACordonIsADifference) {
+TEST_F(SnapshotTest, CordonIsADifference) {
     const auto node = [](bool cordoned, const char* label) {
         Json made = object("Node", "n1", {{"metadata", {{"labels", {{label, "x"}, {"kubernetes.io/os", "linux"}}}}}});
         made["spec"]["unschedulable"] = cordoned;
@@ -289,7 +289,7 @@ TEST_F(SnapshotTest, ACordonIsADifference) {
                 ElementsAre("labels[dgxc.nvidia.com/nvsentinel-state]"));
 }
 
-TEST_F(SnapshotTest, ANodeThatVanishedIsANote) {
+TEST_F(SnapshotTest, DeletedNodeIsANote) {
     fill(kNodePath, {object("Node", "n1")});
     const Snapshot taken = snapshot();
     fill(kNodePath, {});

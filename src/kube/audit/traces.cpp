@@ -17,14 +17,14 @@ namespace cudafault::kube {
 namespace {
 
 constexpr size_t kHashDigits = 10;
-// What kubectl's user applied: cudafault never writes it, and an apply without these fields removes them.
+// Written by `kubectl apply` only. cudafault never writes it, and the next apply without these fields removes them.
 constexpr const char* kLastApplied = "kubectl.kubernetes.io/last-applied-configuration";
 
 bool is_hash(std::string_view text) {
     return text.size() == kHashDigits && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
 
-// The hash behind the prefix, or nothing. Libraries have their architecture behind it.
+// Returns the hash after the prefix, or an empty string. The names of libraries have the architecture after the hash.
 std::string hash_behind(std::string_view name, std::string_view prefix) {
     if (!name.starts_with(prefix)) return "";
     const std::string_view rest = name.substr(prefix.size());
@@ -51,9 +51,9 @@ bool preloads_ours(std::string_view value) {
     return std::any_of(libraries.begin(), libraries.end(), is_own_library);
 }
 
-// One step from an object to the place that is looked at; texts of steps are made for what is found only.
+// One step of the path to the current value. The text of a path is built only for traces that are found.
 struct TracePlace {
-    const std::string* field = nullptr;  // else it is an item
+    const std::string* field = nullptr;  // nullptr: an item of a list
     const Json* item = nullptr;
     size_t index = 0;
 };
@@ -112,7 +112,7 @@ std::string Search::place_text() const {
     return text;
 }
 
-// The nearest field that the last place is in.
+// Returns the nearest field around the current value.
 std::string Search::field_around() const {
     for (size_t i = places_.size(); i-- > 1;) {
         if (places_[i - 1].field) return *places_[i - 1].field;
@@ -191,16 +191,16 @@ void Search::look_at_item(const Json& item) {
 }
 
 void Search::look_at_volume(const Json& item, const std::string& name) {
-    if (!is_own_volume(name)) return;  // a mount of another volume at the same path is the workload's own
+    if (!is_own_volume(name)) return;  // a mount of another volume at the same path belongs to the workload
     const std::string path = text_at(item, "mountPath");
     add(path.empty() ? "volume " + name : "volume mount " + path);
 }
 
-// Some operators keep the whole object in an annotation.
+// Some operators keep a copy of the whole object in an annotation.
 void Search::look_into_text(const std::string& text) {
     constexpr std::array<std::string_view, 4> kOurs = {"cudafault", "CUDAFAULT", "CUDA_", "cuda-fault"};
     const auto is_in_it = [&](std::string_view ours) { return text.find(ours) != std::string::npos; };
-    // The value of our own annotation is found by its key.
+    // cudafault's own annotation is already found by its key.
     if (places_.back().field->starts_with(names::kKeyPrefix) || std::none_of(kOurs.begin(), kOurs.end(), is_in_it))
         return;
     const Json inner = Json::parse(text, nullptr, false);

@@ -31,7 +31,7 @@ Json traced_web(const Json& container = Json::object()) {
     return object;
 }
 
-// "path: what" of each.
+// Returns each trace as "path: what".
 std::vector<std::string> found(const Resource& resource, const Json& object) {
     std::vector<std::string> texts;
     for (const Trace& trace : traces_of(resource, object)) texts.push_back(trace.path + ": " + trace.what);
@@ -42,7 +42,7 @@ std::vector<std::string> in_container(const Json& container) { return found(kTra
 
 const std::string kMainText = "spec.template.spec.containers[main]";
 
-TEST(Traces, NoneInAUsersObject) {
+TEST(Traces, NoneInAnObjectWithoutCudafault) {
     EXPECT_THAT(in_container({{"env",
                                {{{"name", "LD_PRELOAD"}, {"value", "/opt/lib/libjemalloc.so:/x/libcudafaulty.so"}},
                                 {{"name", "CUDA_VISIBLE_DEVICES"}, {"value", "0"}}}}}),
@@ -61,7 +61,7 @@ TEST(Traces, AnnotationsAndLabels) {
     EXPECT_THAT(hashes_of(traces_of(kTracedResource, object)), ElementsAre("0123456789"));
 }
 
-TEST(Traces, ManagedByOthersIsNoTrace) {
+TEST(Traces, AnotherManagedByLabelIsNotATrace) {
     Json object = traced_web();
     object["metadata"]["labels"][names::kManagedBy] = "Helm";
     EXPECT_THAT(found(kTracedResource, object), IsEmpty());
@@ -78,7 +78,7 @@ TEST(Traces, EnvironmentVariables) {
                                         "CUDA_FAULT_INJECTION_ENABLED"));
 }
 
-TEST(Traces, TheLibraryInLdPreload) {
+TEST(Traces, LibraryInLdPreload) {
     for (const char* value : {"/cudafault/library/libcudafault.so", "/opt/x.so:/cuda-fault/fake_cuda_xid79.so",
                               "/a.so /opt/libcudafault.so", "/cudafault/library/$PLATFORM/libcudafault.so",
                               "/a.so:$(CUDAFAULT_LD_PRELOAD)"}) {
@@ -108,7 +108,7 @@ TEST(Traces, VolumesAndMounts) {
                            "cuda-fault-injection-lib"));
 }
 
-TEST(Traces, TheInitContainer) {
+TEST(Traces, InitContainer) {
     Json object = traced_web();
     object["spec"]["template"]["spec"]["initContainers"] = {{{"name", "compile-cuda-fault-lib"}}};
     EXPECT_THAT(found(kTracedResource, object),
@@ -116,7 +116,7 @@ TEST(Traces, TheInitContainer) {
                             "init container compile-cuda-fault-lib"));
 }
 
-TEST(Traces, TheFieldManagerAndNoOtherInManagedFields) {
+TEST(Traces, OnlyTheFieldManagerInManagedFields) {
     Json object = traced_web();
     object["metadata"]["managedFields"] = {
         {{"manager", "kubectl"}, {"fieldsV1", {{"f:cudafault.dev/x", Json::object()}}}},
@@ -145,19 +145,19 @@ TEST(Traces, NamesOfConfigMapsAndLeases) {
     EXPECT_THAT(named(kLeaseResource, "cudafault-operator"), IsEmpty());
 }
 
-TEST(Traces, WhatIsInAConfigMapIsItsOwners) {
+TEST(Traces, IgnoresTheDataOfConfigMaps) {
     EXPECT_THAT(found(kConfigMapResource,
                       {{"metadata", {{"name", "docs"}}}, {"data", {{"CUDAFAULT_NODE", "cudafault.dev/injected"}}}}),
                 IsEmpty());
 }
 
-TEST(Traces, InATemplateOfAControllerRevision) {
+TEST(Traces, InTheTemplateOfAControllerRevision) {
     EXPECT_THAT(found(kRevisions, {{"metadata", {{"name", "db-1"}}},
                                    {"data", {{"spec", {{"template", {{"env", {{{"name", "CUDA_XID_TYPE"}}}}}}}}}}}),
                 ElementsAre("data.spec.template.env[CUDA_XID_TYPE]: environment variable CUDA_XID_TYPE"));
 }
 
-TEST(Traces, InTheCopyThatAnOperatorKeeps) {
+TEST(Traces, InACopyKeptByAnOperator) {
     Json object = traced_web();
     const std::string copy = Json{{"spec", {{"env", {{{"name", "CUDAFAULT_NODE"}}}}}}}.dump();
     object["metadata"]["annotations"]["acme.com/last-spec"] = copy;
@@ -167,7 +167,7 @@ TEST(Traces, InTheCopyThatAnOperatorKeeps) {
     EXPECT_THAT(found(kTracedResource, object), IsEmpty()) << "the user applied that";
 }
 
-TEST(Traces, NoneInAPodThatIsBeingDeleted) {
+TEST(Traces, NoneInATerminatingPod) {
     const Resource pods{"", "v1", "pods", "pod", "Pod", true, {}, {}, {}};
     Json pod = {{"metadata", {{"name", "web-1"}}}, {"spec", {{"volumes", {{{"name", "cudafault-plan"}}}}}}};
     EXPECT_EQ(found(pods, pod).size(), 1u);
@@ -175,18 +175,18 @@ TEST(Traces, NoneInAPodThatIsBeingDeleted) {
     EXPECT_THAT(found(pods, pod), IsEmpty());
 }
 
-TEST(Traces, StatusIsNotLookedAt) {
+TEST(Traces, IgnoresTheStatus) {
     Json object = traced_web();
     object["status"] = {{"volumes", {{{"name", "cudafault-plan"}}}}};
     EXPECT_THAT(found(kTracedResource, object), IsEmpty());
 }
 
-TEST(Traces, TheCordonOfANode) {
+TEST(Traces, CordonOfANode) {
     EXPECT_THAT(found(kNodeResource, {{"metadata", {{"name", "n1"}, {"annotations", {{names::kCordon, "{}"}}}}}}),
                 ElementsAre("metadata.annotations[cudafault.dev/cordon]: annotation cudafault.dev/cordon"));
 }
 
-TEST(Traces, OddDataIsNoReasonToFail) {
+TEST(Traces, AcceptsMalformedData) {
     for (const char* text :
          {"null", "[]", "3", "\"CUDAFAULT_X\"", R"({"metadata": 3})",
           R"({"metadata": {"name": 3, "managedFields": {}}})",

@@ -28,9 +28,9 @@ namespace cudafault::kube {
 namespace {
 
 constexpr std::chrono::milliseconds kRound(400);
-constexpr std::chrono::seconds kLastWord(10);  // for the state label, when the time for the drain is up
+constexpr std::chrono::seconds kLastWord(10);  // for setting the state label after the drain's deadline
 
-// NVSentinel's. Its cordon-timestamp is a label, which must not have colons.
+// Labels of NVSentinel. The value of cordon-timestamp must not have colons, because it is a label.
 constexpr const char* kCordonBy = "k8saas.nvidia.com/cordon-by";
 constexpr const char* kCordonReason = "k8saas.nvidia.com/cordon-reason";
 constexpr const char* kCordonTimestamp = "k8saas.nvidia.com/cordon-timestamp";
@@ -68,7 +68,8 @@ void write(Client& client, const Json& node, JsonPatch& changes) {
     client.patch(ref_of(text_at(node, {"metadata", "name"})), changes.only_if_unchanged(node));
 }
 
-// Which of NVSentinel's labels are to be set. One that is there already is somebody else's, or ours of before.
+// Returns the labels of NVSentinel to set. An existing one was set by another client, or by an earlier cudafault
+// cordon.
 Labels labels_to_set(const Json& node, const CordonMemory& memory) {
     Labels wanted = nvsentinel_labels();
     for (const std::string& ours : memory.labels) wanted.erase(ours);
@@ -118,7 +119,7 @@ Uncordoned uncordon_once(Client& client, const std::string& name, bool force) {
     return stays ? Uncordoned::kStaysCordoned : Uncordoned::kDone;
 }
 
-// Only where our cordon set it.
+// Changes the state label only if cudafault's cordon set it.
 void set_state(Client& client, const std::string& name, const std::string& state) {
     retry_on_conflict(client.session(), [&] {
         const Json node = client.get(ref_of(name));
@@ -130,8 +131,6 @@ void set_state(Client& client, const std::string& name, const std::string& state
     });
 }
 
-// Drain
-
 bool is_left_alone(const Json& pod) {
     const auto controller = controller_of(pod);
     return (controller && controller->resource.kind == "DaemonSet") || (is_finished(pod) && !is_terminating(pod)) ||
@@ -142,7 +141,7 @@ std::string name_of(const Json& pod) {
     return text_at(pod, {"metadata", "namespace"}) + "/" + text_at(pod, {"metadata", "name"});
 }
 
-// The budget's own words, with its name and numbers.
+// Returns the API server's description of the budget, with its name and numbers.
 std::string budget_says(const ApiError& error) {
     for (const Json& cause : value_at(value_at(error.status, "details"), "causes")) {
         if (text_at(cause, "reason") == "DisruptionBudget") return text_at(cause, "message");
@@ -150,7 +149,7 @@ std::string budget_says(const ApiError& error) {
     return error.what();
 }
 
-// The API server answers that with 500, and nothing that time would change.
+// The API server answers with code 500 if several budgets select a pod. Retrying does not help.
 bool has_several_budgets(const ApiError& error) {
     return text_at(error.status, "message").find("more than one PodDisruptionBudget") != std::string::npos;
 }
@@ -181,7 +180,7 @@ public:
 private:
     std::vector<Json> pods_there();
     void refuse_bare_pods();
-    size_t round();  // the number of pods that are still there
+    size_t round();  // returns the number of remaining pods
     void take_off(const Json& pod);
     void evict(const Json& pod);
     void refused(const Json& pod, const ApiError& error);
@@ -196,7 +195,7 @@ private:
     const std::string node_;
     const DrainOptions options_;
     DrainResult result_;
-    std::map<std::string, std::string> left_;  // pods that are still there, and why
+    std::map<std::string, std::string> left_;  // remaining pods, with the reasons
     std::set<std::string> told_;
     std::set<std::string> done_;  // uids of evicted and deleted pods
 };
@@ -271,7 +270,7 @@ void Drain::evict(const Json& pod) {
     tell(fmt::format("pod {} evicted", name_of(pod)));
 }
 
-// One that is gone, or another pod of that name by now, is left to the next round.
+// A pod that was deleted, or recreated with the same name, is left to the next round.
 void Drain::take_off(const Json& pod) {
     try {
         evict(pod);
@@ -302,7 +301,7 @@ void Drain::mark_failed() {
         set_state(client_, node_, "drain-failed");
     } catch (const Cancelled&) {
         throw;
-    } catch (const Error&) {  // why the drain failed is what the user has to know
+    } catch (const Error&) {  // keep the drain's error as the one that is reported
     }
 }
 

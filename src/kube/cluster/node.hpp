@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Taking a node out of service as an operator or NVSentinel would, and giving it back exactly as it was.
+// Cordons and drains a node as an administrator or NVSentinel would, and restores its previous state.
 #pragma once
 
 #include <functional>
@@ -12,50 +12,51 @@
 
 namespace cudafault::kube {
 
-// The node carries it from our cordon to our uncordon.
+// The node's state before cudafault's first cordon, kept in an annotation of the node until cudafault's uncordon.
 struct CordonMemory {
     bool was_cordoned = false;
-    std::vector<std::string> labels;  // that we set
+    std::vector<std::string> labels;  // set by cudafault
 
     std::string text() const;
-    static std::optional<CordonMemory> of(const Json& node);  // throws Error if it is there and cannot be read
+    static std::optional<CordonMemory> of(const Json& node);  // throws Error if the annotation is invalid
 };
 
 struct CordonResult {
-    bool was_cordoned = false;  // before our first cordon
-    bool changed = false;       // false: it was all so already
+    bool was_cordoned = false;  // before cudafault's first cordon
+    bool changed = false;       // false: the node already had this state
 };
 
-// `nvsentinel`: with the labels that NVSentinel sets when it quarantines. Throws Error where it has set them itself.
+// With `nvsentinel`, also sets the labels that NVSentinel sets when it quarantines a node. Throws Error if NVSentinel
+// itself has set them.
 CordonResult cordon(Client& client, const std::string& node, bool nvsentinel);
 
 struct DrainOptions {
-    bool nvsentinel = false;        // cordons as NVSentinel does
-    bool delete_unhealthy = false;  // pods that are not ready are deleted where a budget refuses their eviction
-    bool force_bare = false;        // pods without a controller too: nobody makes them anew
-    std::optional<int> grace_period_seconds;  // nothing: the pod's own
+    bool nvsentinel = false;                  // cordons as NVSentinel does
+    bool delete_unhealthy = false;            // delete pods that are not ready if a budget refuses their eviction
+    bool force_bare = false;                  // also evict pods without a controller, which are not recreated
+    std::optional<int> grace_period_seconds;  // std::nullopt: the pod's own
     Progress on_progress;
 };
 
 struct DrainResult {
     std::vector<std::string> evicted;  // namespace/name
     std::vector<std::string> deleted;
-    std::vector<std::string> skipped;  // of DaemonSets, static and finished ones
+    std::vector<std::string> skipped;  // pods of DaemonSets, static pods and finished pods
 };
 
-// Cordons, evicts and waits until the pods are gone. Throws Error before anything is changed if there are bare pods,
-// and at the session's deadline, with the pods that are left and why. NVSentinel's state label, if our cordon set it,
-// says draining meanwhile, and drain-succeeded or drain-failed in the end.
+// Cordons the node, evicts its pods and waits until they are deleted. Throws Error before any change if there are pods
+// without a controller, and at the session's deadline, with the remaining pods and the reasons. If cudafault's cordon
+// set NVSentinel's state label, the label is "draining" during the drain, and then "drain-succeeded" or "drain-failed".
 DrainResult drain(Client& client, const std::string& node, const DrainOptions& options);
 
 enum class Uncordoned {
     kDone,
-    kStaysCordoned,  // as it was before our cordon
-    kNotOurs,        // it carries nothing of us, and is left as it is
+    kStaysCordoned,  // it was cordoned before cudafault's cordon
+    kNotOurs,        // it has no cudafault annotation and is not changed
 };
 
-// Takes back what cordon and drain set. Throws Error on a node that NVSentinel has cordoned, unless `force`; with it, a
-// node is uncordoned whoever cordoned it.
+// Reverts what cordon() and drain() set. Throws Error for a node that NVSentinel has cordoned, unless `force`. With
+// `force`, also uncordons a node that another client cordoned.
 Uncordoned uncordon(Client& client, const std::string& node, bool force);
 
 }  // namespace cudafault::kube

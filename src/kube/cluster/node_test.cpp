@@ -51,7 +51,7 @@ protected:
         responder.on("PATCH", kNode, {json_answer(states.back())});
     }
 
-    // "op path" of each operation of that patch, without the guards, which are checked.
+    // Returns each operation of the patch as "op path", without the guards, which are checked here.
     std::vector<std::string> patched(size_t index = 0) const {
         std::vector<SeenRequest> patches;
         for (const SeenRequest& request : responder.requests()) {
@@ -124,7 +124,7 @@ private:
     std::optional<Client> client_;
 };
 
-TEST_F(NodeTest, CordonRemembers) {
+TEST_F(NodeTest, CordonRecordsThePreviousState) {
     serve({node()});
     const CordonResult result = cordon(client(), "n1", false);
     EXPECT_FALSE(result.was_cordoned);
@@ -134,13 +134,13 @@ TEST_F(NodeTest, CordonRemembers) {
     EXPECT_EQ(seen(1).target, kNode + "?fieldManager=cudafault");
 }
 
-TEST_F(NodeTest, ACordonedNodeIsOnlyMarked) {
+TEST_F(NodeTest, CordonOnlyMarksACordonedNode) {
     serve({node(true, Json::object(), {{"a", "b"}})});
     EXPECT_TRUE(cordon(client(), "n1", false).was_cordoned);
     EXPECT_THAT(patched(), ElementsAre("add /metadata/annotations/cudafault.dev~1cordon"));
 }
 
-TEST_F(NodeTest, ASecondCordonKeepsTheFirstMemory) {
+TEST_F(NodeTest, SecondCordonKeepsTheFirstRecord) {
     serve({node(true, Json::object(), ours(false))});
     const CordonResult result = cordon(client(), "n1", false);
     EXPECT_FALSE(result.was_cordoned);
@@ -148,13 +148,13 @@ TEST_F(NodeTest, ASecondCordonKeepsTheFirstMemory) {
     EXPECT_EQ(count("PATCH"), 0u);
 }
 
-TEST_F(NodeTest, ALostRaceIsComputedAnew) {
+TEST_F(NodeTest, CordonRecomputesAfterAConflict) {
     responder.on("GET", kNode, {json_answer(node()), json_answer(node(true))});
     responder.on("PATCH", kNode, {status_answer(409, "Conflict"), json_answer(node(true))});
     EXPECT_TRUE(cordon(client(), "n1", false).was_cordoned) << "somebody else has cordoned it meanwhile";
 }
 
-TEST_F(NodeTest, CordonAsNvsentinel) {
+TEST_F(NodeTest, CordonSetsTheLabelsOfNvsentinel) {
     serve({node(false, Json::object(), {{"a", "b"}})});
     cordon(client(), "n1", true);
     EXPECT_THAT(patched(), ElementsAre("add /spec/unschedulable", "add " + kStateLabel,
@@ -164,14 +164,14 @@ TEST_F(NodeTest, CordonAsNvsentinel) {
                                        "add /metadata/annotations/cudafault.dev~1cordon"));
 }
 
-TEST_F(NodeTest, LabelsOfNvsentinelItselfAreNotOverwritten) {
+TEST_F(NodeTest, CordonDoesNotOverwriteLabelsSetByNvsentinel) {
     serve({node(true, {{"k8saas.nvidia.com/cordon-by", "NVSentinel"}})});
     EXPECT_THAT(refusal([&] { cordon(client(), "n1", true); }),
                 AllOf(HasSubstr("k8saas.nvidia.com/cordon-by=NVSentinel"), HasSubstr("leave out --nvsentinel")));
     EXPECT_EQ(count("PATCH"), 0u);
 }
 
-TEST_F(NodeTest, UncordonTakesAllBack) {
+TEST_F(NodeTest, UncordonRevertsEverything) {
     serve({node(true, {{"k8saas.nvidia.com/cordon-by", "NVSentinel"}, {"zone", "a"}},
                 ours(false, {"k8saas.nvidia.com/cordon-by", "dgxc.nvidia.com/nvsentinel-state"}))});
     EXPECT_EQ(uncordon(client(), "n1", false), Uncordoned::kDone);
@@ -180,13 +180,13 @@ TEST_F(NodeTest, UncordonTakesAllBack) {
                             "remove /metadata/annotations/cudafault.dev~1cordon"));
 }
 
-TEST_F(NodeTest, UncordonLeavesItCordonedIfItWas) {
+TEST_F(NodeTest, UncordonKeepsAnEarlierCordon) {
     serve({node(true, Json::object(), ours(true))});
     EXPECT_EQ(uncordon(client(), "n1", false), Uncordoned::kStaysCordoned);
     EXPECT_THAT(patched(), ElementsAre("remove /metadata/annotations/cudafault.dev~1cordon"));
 }
 
-TEST_F(NodeTest, UncordonLeavesAlone) {
+TEST_F(NodeTest, UncordonIgnoresOtherCordonsWithoutForce) {
     serve({node(true)});
     EXPECT_EQ(uncordon(client(), "n1", false), Uncordoned::kNotOurs);
     EXPECT_EQ(count("PATCH"), 0u);
@@ -194,7 +194,7 @@ TEST_F(NodeTest, UncordonLeavesAlone) {
     EXPECT_THAT(patched(), ElementsAre("remove /spec/unschedulable"));
 }
 
-TEST_F(NodeTest, UncordonRefusesWhatNvsentinelQuarantined) {
+TEST_F(NodeTest, UncordonRefusesANodeQuarantinedByNvsentinel) {
     Json annotations = ours(false);
     annotations["quarantineHealthEventIsCordoned"] = "True";
     serve({node(true, Json::object(), annotations)});
@@ -203,7 +203,7 @@ TEST_F(NodeTest, UncordonRefusesWhatNvsentinelQuarantined) {
     EXPECT_EQ(uncordon(client(), "n1", true), Uncordoned::kDone);
 }
 
-TEST_F(NodeTest, ADamagedMemoryIsAnError) {
+TEST_F(NodeTest, InvalidCordonAnnotationIsAnError) {
     serve({node(true, Json::object(), {{names::kCordon, "yes"}})});
     EXPECT_THAT(refusal([&] { uncordon(client(), "n1", false); }), HasSubstr("cannot be read"));
 }
@@ -237,13 +237,13 @@ TEST_F(NodeTest, DrainEvictsAndWaits) {
     }
 }
 
-TEST_F(NodeTest, BarePodsAreRefusedBeforeAnything) {
+TEST_F(NodeTest, DrainRefusesBarePodsBeforeAnyChange) {
     responder.on("GET", kEveryPod, {list({pod("alone", "")})});
     EXPECT_THAT(refusal([&] { drain(); }), AllOf(HasSubstr("prod/alone"), HasSubstr("--force-bare")));
     EXPECT_EQ(count("PATCH") + count("POST"), 0u);
 }
 
-TEST_F(NodeTest, BarePodsGoWithForce) {
+TEST_F(NodeTest, DrainEvictsBarePodsWithForce) {
     serve({node()});
     responder.on("GET", kEveryPod, {list({pod("alone", "")}), list({pod("alone", "")}), list({})});
     responder.on("POST", eviction("alone"), {json_answer({{"kind", "Status"}})});
@@ -252,7 +252,7 @@ TEST_F(NodeTest, BarePodsGoWithForce) {
     EXPECT_THAT(drain(drain_options).evicted, ElementsAre("prod/alone"));
 }
 
-TEST_F(NodeTest, ABudgetIsWaitedForAndExplained) {
+TEST_F(NodeTest, DrainWaitsForABudgetAndReportsIt) {
     serve({node()});
     responder.on("GET", kEveryPod, {list({pod("web")}), list({pod("web")}), list({pod("web")}), list({})});
     responder.on("POST", eviction("web"), {budget(), json_answer({{"kind", "Status"}})});
@@ -263,7 +263,7 @@ TEST_F(NodeTest, ABudgetIsWaitedForAndExplained) {
     EXPECT_THAT(lines, Contains(AllOf(HasSubstr("prod/web stays"), HasSubstr("web-pdb needs 2 healthy pods"))));
 }
 
-TEST_F(NodeTest, AtTheDeadlineWhatIsLeftIsSaid) {
+TEST_F(NodeTest, DrainReportsRemainingPodsAtTheDeadline) {
     options.deadline = after(std::chrono::milliseconds(300));
     const Json cordoned = node(true, {{"dgxc.nvidia.com/nvsentinel-state", "quarantined"}},
                                ours(false, {"dgxc.nvidia.com/nvsentinel-state"}));
@@ -276,7 +276,7 @@ TEST_F(NodeTest, AtTheDeadlineWhatIsLeftIsSaid) {
     EXPECT_EQ(last.at(0).at("value"), "drain-failed");
 }
 
-TEST_F(NodeTest, UnhealthyPodsThatABudgetKeepsAreDeleted) {
+TEST_F(NodeTest, DrainDeletesUnhealthyPodsThatABudgetProtects) {
     const Json crashing = pod("web", "ReplicaSet", false);
     for (const Answer& refusal : {budget(), several_budgets()}) {
         serve({node()});
@@ -289,7 +289,7 @@ TEST_F(NodeTest, UnhealthyPodsThatABudgetKeepsAreDeleted) {
     }
 }
 
-TEST_F(NodeTest, APodOfSeveralBudgetsIsNamedAndTheDrainHasFailed) {
+TEST_F(NodeTest, DrainFailsForAPodWithSeveralBudgets) {
     serve({node(true, {{"dgxc.nvidia.com/nvsentinel-state", "quarantined"}},
                 ours(false, {"dgxc.nvidia.com/nvsentinel-state"}))});
     responder.on("GET", kEveryPod, {list({pod("web")})});
@@ -299,7 +299,7 @@ TEST_F(NodeTest, APodOfSeveralBudgetsIsNamedAndTheDrainHasFailed) {
     EXPECT_EQ(Json::parse(responder.requests().back().body).at(0).at("value"), "drain-failed");
 }
 
-TEST_F(NodeTest, APodThatIsGoneIsNoError) {
+TEST_F(NodeTest, DrainIgnoresDeletedPods) {
     serve({node()});
     responder.on("GET", kEveryPod, {list({pod("a"), pod("b")}), list({pod("a"), pod("b")}), list({})});
     responder.on("POST", eviction("a"), {status_answer(404, "NotFound")});
@@ -307,14 +307,14 @@ TEST_F(NodeTest, APodThatIsGoneIsNoError) {
     EXPECT_THAT(drain().evicted, IsEmpty());
 }
 
-TEST_F(NodeTest, ARefusalOfAnotherKindIsAnError) {
+TEST_F(NodeTest, OtherEvictionErrorsFailTheDrain) {
     serve({node()});
     responder.on("GET", kEveryPod, {list({pod("a")})});
     responder.on("POST", eviction("a"), {status_answer(403, "Forbidden")});
     EXPECT_THAT(refusal([&] { drain(); }), HasSubstr("pods/eviction"));
 }
 
-TEST_F(NodeTest, TheStateLabelFollowsTheDrain) {
+TEST_F(NodeTest, DrainUpdatesTheStateLabel) {
     const Json cordoned = node(true, {{"dgxc.nvidia.com/nvsentinel-state", "quarantined"}},
                                ours(false, {"dgxc.nvidia.com/nvsentinel-state"}));
     serve({cordoned});

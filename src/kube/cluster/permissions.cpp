@@ -17,7 +17,7 @@ namespace cudafault::kube {
 
 namespace {
 
-// Only with that option.
+// The case in which a command needs the permission.
 enum class When {
     kAlways,
     kAllNamespaces,
@@ -29,17 +29,17 @@ enum class When {
     kDeleteUnhealthy
 };
 
-// Resources that stand for others.
-constexpr std::string_view kWorkload = "WORKLOAD";        // the kinds asked for
-constexpr std::string_view kHistory = "HISTORY";          // where their controllers keep old templates
-constexpr std::string_view kOwnHistory = "OWN HISTORY";   // of kinds whose controllers are Kubernetes' own
+// Placeholders for resources.
+constexpr std::string_view kWorkload = "WORKLOAD";        // the requested kinds
+constexpr std::string_view kHistory = "HISTORY";          // where the controllers of these kinds keep old templates
+constexpr std::string_view kOwnHistory = "OWN HISTORY";   // the same, only for built-in kinds of Kubernetes
 constexpr std::string_view kReplicaSets = "REPLICASETS";  // between a Deployment and its pods
 constexpr std::string_view kJobs = "JOBS";                // between a CronJob and its pods
 constexpr std::string_view kEveryKind = "EVERY KIND";
 
 struct Row {
     std::string_view commands;  // separated by commas
-    std::string_view resource;  // plural.group, with /subresource before the group; or one of those above
+    std::string_view resource;  // plural.group, with /subresource before the group; or a placeholder
     std::string_view verbs;
     std::string_view why;
     When when = When::kAlways;
@@ -112,18 +112,18 @@ bool is_same(std::string_view one, const std::string& other) {
     return one.size() == other.size() && strncasecmp(one.data(), other.c_str(), one.size()) == 0;
 }
 
-// What the user calls it: kind, resource, or plural or singular without the group.
+// True if `word` is the kind, or the resource with or without its group. Ignores case.
 bool answers_to(const Kind& kind, const std::string& word) {
     const std::string resource = resource_of(kind);
     return is_same(kind.kind, word) || is_same(resource, word) || is_same(resource.substr(0, resource.find('.')), word);
 }
 
-// A Pod has no template, and what is not in a namespace is in no Role.
+// Excludes Pods, which have no template, and cluster-scoped kinds, which a Role cannot contain.
 bool takes_injections(const Kind& kind) { return kind.pod_search != PodSearch::kItself && !kind.is_cluster_scoped; }
 
 struct Chosen {
     std::string resource;
-    const Kind* kind;  // nullptr: not in the table
+    const Kind* kind;  // nullptr: not in the table of kinds
     std::vector<Resource> histories;
 };
 
@@ -145,7 +145,7 @@ Chosen chosen_kind(const std::string& word) {
                     word, fmt::join(known, ", ")));
 }
 
-// "pods/log" or "deployments.apps".
+// `resource` is in a form such as "pods/log" or "deployments.apps".
 Permission permission_for(const std::string& resource) {
     const size_t dot = resource.find('.');
     Permission permission;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which permissions a command needs, from one table: the Role to ask for.
+// Computes the permissions that a command needs, and the Role that grants them.
 #pragma once
 
 #include <string>
@@ -14,10 +14,10 @@ struct Permission {
     std::string resource;  // plural, with /subresource
     std::vector<std::string> verbs;
     std::vector<std::string> why;
-    bool cluster_wide = false;  // no Role in a namespace gives it
+    bool cluster_wide = false;  // needs a ClusterRole
 
     std::string qualified() const;  // "deployments.apps", "pods/log"
-    Json rule() const;              // as in a Role
+    Json rule() const;              // a rule of a Role
 };
 
 struct CommandUse {
@@ -25,7 +25,7 @@ struct CommandUse {
     std::vector<std::string> kinds;  // Deployment, deployments.apps, widgets.acme.com; empty: Deployment
     std::string in_namespace;
     bool all_namespaces = false;
-    bool all_workloads = false;     // arm, disarm, status and restore without the name of one
+    bool all_workloads = false;     // of arm, disarm, status and restore without a workload
     bool by_labels = false;         // -l
     bool exact = false;             // of restore
     bool delete_pods = false;       // of inject and restore
@@ -33,14 +33,14 @@ struct CommandUse {
     bool delete_unhealthy = false;  // of node drain
 };
 
-// plan, inject, ..., "node drain", and "all": a whole drill in a namespace.
+// Returns "plan", "inject", ..., "node drain", and "all", which covers all commands of a drill in a namespace.
 std::vector<std::string> commands();
 
-// Each resource once. Throws Error for a command or kind that it does not know.
+// Returns each resource once. Throws Error for an unknown command or kind.
 std::vector<Permission> permissions_of(const CommandUse& use);
 
-// A Role, or a ClusterRole where one is needed.
+// Returns a Role, or a ClusterRole if the command needs one.
 Json role_of(const CommandUse& use);
-std::string role_yaml(const CommandUse& use);  // with the reasons
+std::string role_yaml(const CommandUse& use);  // with the reasons as comments
 
 }  // namespace cudafault::kube

@@ -28,7 +28,7 @@ CommandUse use_of(const std::string& command, const std::vector<std::string>& ki
     return use;
 }
 
-// "verb resource" of each.
+// Returns each permission as "verb resource".
 std::set<std::string> needed(const CommandUse& use) {
     std::set<std::string> pairs;
     for (const Permission& permission : permissions_of(use)) {
@@ -46,7 +46,7 @@ std::string refusal(const CommandUse& use) {
     }
 }
 
-TEST(Permissions, EachResourceOnceWithAReason) {
+TEST(Permissions, HaveEachResourceOnceWithAReason) {
     for (const std::string& command : commands()) {
         std::set<std::string> seen;
         for (const Permission& permission : permissions_of(use_of(command))) {
@@ -58,7 +58,7 @@ TEST(Permissions, EachResourceOnceWithAReason) {
     }
 }
 
-TEST(Permissions, ByKind) {
+TEST(Permissions, DependOnTheKind) {
     EXPECT_THAT(needed(use_of("inject")), Contains("patch deployments.apps"));
     const auto stateful = needed(use_of("restore", {"statefulset"}));
     EXPECT_THAT(stateful, Contains("patch statefulsets.apps"));
@@ -78,7 +78,7 @@ TEST(Permissions, ByKind) {
     EXPECT_THAT(refusal(use_of("fly")), HasSubstr("verify-clean"));
 }
 
-TEST(Permissions, ByOption) {
+TEST(Permissions, DependOnOptions) {
     CommandUse restore = use_of("restore", {"StatefulSet"});
     EXPECT_THAT(needed(restore), Not(Contains("patch controllerrevisions.apps")));
     restore.exact = true;
@@ -92,12 +92,12 @@ TEST(Permissions, ByOption) {
     EXPECT_THAT(needed(drain), Contains("delete pods"));
 }
 
-TEST(Permissions, ScanLooksAtTheKindsAskedFor) {
+TEST(Permissions, ScanListsOnlyTheRequestedKinds) {
     EXPECT_THAT(needed(use_of("scan")), Contains("list rayclusters.ray.io"));
     EXPECT_THAT(needed(use_of("scan", {"Deployment"})), Not(Contains("list rayclusters.ray.io")));
 }
 
-TEST(Permissions, AreOfTheKindsOfTheTableAndNoOthers) {
+TEST(Permissions, MatchTheTableOfKinds) {
     std::set<std::string> expected = {"list configmaps", "get configmaps", "list leases.coordination.k8s.io",
                                       "list controllerrevisions.apps"};
     for (const Kind& kind : kinds()) {
@@ -110,20 +110,20 @@ TEST(Permissions, AreOfTheKindsOfTheTableAndNoOthers) {
     }
 }
 
-TEST(Permissions, OfAllWorkloadsThere) {
+TEST(Permissions, SnapshotListsAllWorkloadKinds) {
     const auto looked_at = needed(use_of("snapshot"));
     EXPECT_THAT(looked_at, Contains("list dynamographdeployments.nvidia.com"));
     EXPECT_THAT(looked_at, Contains("list jobs.batch.volcano.sh"));
     EXPECT_THAT(looked_at, Not(Contains("list pods")));
 }
 
-TEST(Permissions, NeverSecrets) {
+TEST(Permissions, NeverIncludeSecrets) {
     for (const std::string& command : commands()) {
         for (const std::string& pair : needed(use_of(command))) EXPECT_THAT(pair, Not(HasSubstr("secrets")));
     }
 }
 
-TEST(Permissions, ARoleOrAClusterRole) {
+TEST(Permissions, FormARoleOrAClusterRole) {
     EXPECT_EQ(role_of(use_of("inject")).at("kind"), "Role");
     EXPECT_EQ(role_of(use_of("inject")).at("metadata").at("namespace"), "prod");
     EXPECT_EQ(role_of(use_of("node cordon")).at("kind"), "ClusterRole");
@@ -133,7 +133,7 @@ TEST(Permissions, ARoleOrAClusterRole) {
     EXPECT_FALSE(role_of(everywhere).at("metadata").contains("namespace"));
 }
 
-TEST(Permissions, TheYamlSaysTheSame) {
+TEST(Permissions, YamlMatchesTheRole) {
     for (const std::string& command : commands()) {
         const YAML::Node yaml = YAML::Load(role_yaml(use_of(command)));
         const Json role = role_of(use_of(command));

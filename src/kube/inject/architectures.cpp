@@ -44,7 +44,7 @@ bool has_value(const Json& expression, const std::string& value) {
     return values.is_array() && std::find(values.begin(), values.end(), value) != values.end();
 }
 
-// An operator that is not decided here (Gt, Lt) holds: a node too many costs nothing.
+// Other operators (Gt, Lt) count as met: considering one node too many does no harm.
 bool is_met(const Json& expression, const std::string* label) {
     const std::string operation = text_at(expression, "operator");
     if (operation == "In") return label && has_value(expression, *label);
@@ -61,7 +61,7 @@ bool all_hold(const Json& term, const Json& labels) {
     });
 }
 
-// By nodeSelector and required node affinity; taints are not looked at.
+// Checks nodeSelector and required node affinity, but not taints.
 bool admits(const Json& pod_spec, const Json& labels) {
     const Json& selector = value_at(pod_spec, "nodeSelector");
     if (selector.is_object()) {
@@ -74,7 +74,7 @@ bool admits(const Json& pod_spec, const Json& labels) {
            std::any_of(terms.begin(), terms.end(), [&](const Json& term) { return all_hold(term, labels); });
 }
 
-// Whether any requirement of the pod spec is about the architecture.
+// True if the pod spec selects nodes by architecture.
 bool selects_architecture(const Json& pod_spec) {
     if (!text_at(value_at(pod_spec, "nodeSelector"), kLabel).empty()) return true;
     const Json& terms = required_terms(pod_spec);
@@ -86,7 +86,7 @@ bool selects_architecture(const Json& pod_spec) {
     });
 }
 
-// The pod spec without what it asks of other labels.
+// Returns the pod spec without requirements on other labels.
 Json about_architecture(const Json& pod_spec) {
     Json terms = required_terms(pod_spec);
     if (!terms.is_array()) terms = Json::array();
@@ -105,7 +105,7 @@ Json about_architecture(const Json& pod_spec) {
     return spec;
 }
 
-// Nothing if it admits every architecture.
+// Returns std::nullopt if the pod spec admits every architecture.
 std::optional<Names> selected_by(const Json& pod_spec) {
     if (!selects_architecture(pod_spec)) return std::nullopt;
     const Json spec = about_architecture(pod_spec);
@@ -114,7 +114,7 @@ std::optional<Names> selected_by(const Json& pod_spec) {
     return names == all_names() ? std::nullopt : std::optional(names);
 }
 
-// Nothing if there is none, or one of them admits every architecture.
+// Returns std::nullopt if there are no pod specs, or if one of them admits every architecture.
 std::optional<Names> selected_by_all(const std::vector<Json>& pod_specs) {
     Names names;
     for (const Json& spec : pod_specs) {
@@ -144,7 +144,7 @@ public:
         }
     }
 
-    // Nothing if it is unknown; `why` says why.
+    // Returns std::nullopt and sets `why` if the architectures are unknown.
     std::optional<Names> run(std::string& why) {
         if (const auto selected = selected_by_all(specs_)) return selected;
         why = "no known node that admits the pods has a label " + std::string(kLabel);
@@ -158,7 +158,7 @@ public:
     }
 
 private:
-    // `templates` may hold only some of the containers.
+    // The sites in `templates` may list only some of the containers.
     bool uses_gpus(const TemplateSite& site) const {
         return std::any_of(workload_.templates.begin(), workload_.templates.end(), [&](const TemplateSite& whole) {
             return whole.pod_spec == site.pod_spec &&
@@ -183,7 +183,7 @@ private:
         return known(names).empty() ? std::nullopt : std::optional(names);
     }
 
-    // A cluster's own admission may have added to them what the template does not say.
+    // Admission may have added node requirements to the pods that the template does not have.
     std::optional<Names> of_pods() {
         try {
             std::vector<Json> specs;

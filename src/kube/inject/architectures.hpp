@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which builds of the library a workload's pods need.
+// Finds the builds of the library that a workload's pods need.
 #pragma once
 
 #include <string>
@@ -10,13 +10,13 @@
 
 namespace cudafault::kube {
 
-// The architectures that this program carries a library for.
+// The architectures whose library is built into this program.
 std::vector<Architecture> built_architectures();
 
-// The architectures of the nodes on which pods of `templates` can be scheduled, in a fixed order: what the templates
-// select, else those of the nodes that admit the pods and have GPUs, else, without permission to list nodes, what the
-// running pods select, else all. Throws Error if it is known that pods can land on an architecture that is not in
-// `built`; if that is unknown, returns `built` and adds a note.
+// Returns the architectures of the nodes on which pods of `templates` can be scheduled, in a fixed order. The first
+// source that gives an answer is used: the templates' node selection, the nodes that admit the pods and have GPUs, and,
+// without permission to list nodes, the node selection of the running pods. Without an answer, returns `built` and adds
+// a note. Throws Error if pods can be scheduled on a known architecture that is not in `built`.
 std::vector<Architecture> architectures_for(Client& client, Discovery& discovery, const Workload& workload,
                                             const std::vector<TemplateSite>& templates, std::vector<std::string>& notes,
                                             const std::vector<Architecture>& built = built_architectures());

@@ -67,7 +67,7 @@ protected:
     std::vector<std::string> notes;
 };
 
-TEST_F(ArchitecturesTest, AreThoseThatTheTemplateSelects) {
+TEST_F(ArchitecturesTest, UsesTheNodeSelectionOfTheTemplate) {
     EXPECT_THAT(find(selecting("arm64")), ElementsAre(kArm64));
     EXPECT_THAT(find(selecting("amd64")), ElementsAre(kAmd64));
     const Workload by_affinity = deployment_of_pod(terms(
@@ -78,7 +78,7 @@ TEST_F(ArchitecturesTest, AreThoseThatTheTemplateSelects) {
     EXPECT_THAT(notes, IsEmpty());
 }
 
-TEST_F(ArchitecturesTest, ATermThatSelectsNoneAdmitsAll) {
+TEST_F(ArchitecturesTest, TermWithoutArchitectureAdmitsAll) {
     hold_nodes({"amd64", "arm64"});
     const Workload either = deployment_of_pod(terms(
         R"([{"matchExpressions": [{"key": "kubernetes.io/arch", "operator": "In", "values": ["arm64"]}]},
@@ -87,7 +87,7 @@ TEST_F(ArchitecturesTest, ATermThatSelectsNoneAdmitsAll) {
     EXPECT_EQ(requests(), 1u);
 }
 
-TEST_F(ArchitecturesTest, ElseThoseOfTheNodes) {
+TEST_F(ArchitecturesTest, UsesTheNodesWithoutSelection) {
     hold_nodes({"arm64", "arm64", ""});
     EXPECT_THAT(find(plain_deployment()), ElementsAre(kArm64));
     hold_nodes({"arm64", "amd64", "s390x"});
@@ -97,7 +97,7 @@ TEST_F(ArchitecturesTest, ElseThoseOfTheNodes) {
     EXPECT_THAT(notes, ElementsAre(HasSubstr("no known node that admits the pods")));
 }
 
-TEST_F(ArchitecturesTest, NodesThatDoNotAdmitThePodsDoNotCount) {
+TEST_F(ArchitecturesTest, IgnoresNodesThatDoNotAdmitThePods) {
     std::vector<Json> nodes = {labelled(node("arm64", true), "pool", "a"), labelled(node("amd64", true), "pool", "b")};
     hold_list(kNodePath, nodes);
     EXPECT_THAT(find(deployment_of_pod({{"nodeSelector", {{"pool", "a"}}}})), ElementsAre(kArm64));
@@ -106,7 +106,7 @@ TEST_F(ArchitecturesTest, NodesThatDoNotAdmitThePodsDoNotCount) {
                 ElementsAre(kAmd64));
 }
 
-TEST_F(ArchitecturesTest, NodesWithoutGpusDoNotCountForPodsThatRequestOne) {
+TEST_F(ArchitecturesTest, IgnoresNodesWithoutGpusIfPodsRequestOne) {
     built = {kAmd64};
     hold_list(kNodePath, {node("amd64", true), node("arm64", false)});
     EXPECT_THAT(find(plain_deployment()), ElementsAre(kAmd64));
@@ -117,7 +117,7 @@ TEST_F(ArchitecturesTest, NodesWithoutGpusDoNotCountForPodsThatRequestOne) {
     EXPECT_THAT(refusal(plain_deployment()), AllOf(HasSubstr("arm64 nodes"), HasSubstr("--delivery source")));
 }
 
-TEST_F(ArchitecturesTest, OfSeveralTemplatesAreAllThatOneSelects) {
+TEST_F(ArchitecturesTest, CombinesTheSelectionsOfAllTemplates) {
     Json leader = gpu_template(), worker = gpu_template();
     leader["spec"]["nodeSelector"] = {{"kubernetes.io/arch", "arm64"}};
     worker["spec"]["nodeSelector"] = {{"kubernetes.io/arch", "amd64"}};
@@ -133,7 +133,7 @@ TEST_F(ArchitecturesTest, OfSeveralTemplatesAreAllThatOneSelects) {
     EXPECT_EQ(requests(), 1u) << "one of them may land anywhere";
 }
 
-TEST_F(ArchitecturesTest, AreAllWhereNodesCannotBeListed) {
+TEST_F(ArchitecturesTest, ReturnsAllIfNodesCannotBeListed) {
     hide_nodes();
     hold_pods(Json::object());
     EXPECT_THAT(find(plain_deployment()), ElementsAre(kAmd64, kArm64));
@@ -143,14 +143,14 @@ TEST_F(ArchitecturesTest, AreAllWhereNodesCannotBeListed) {
     EXPECT_THROW(find(plain_deployment()), ApiError);
 }
 
-TEST_F(ArchitecturesTest, WhereNodesCannotBeListedRunningPodsTell) {
+TEST_F(ArchitecturesTest, UsesRunningPodsIfNodesCannotBeListed) {
     hide_nodes();
     hold_pods({{"nodeSelector", {{"kubernetes.io/arch", "arm64"}}}});
     EXPECT_THAT(find(plain_deployment()), ElementsAre(kArm64));
     EXPECT_THAT(notes, IsEmpty());
 }
 
-TEST_F(ArchitecturesTest, WhatIsUnknownIsNoRefusalWithoutOneOfTheLibraries) {
+TEST_F(ArchitecturesTest, UnknownArchitectureIsNotRefusedIfALibraryIsMissing) {
     built = {kAmd64};
     hide_nodes();
     responder.on("GET", kReplicaSetPath, {status_answer(403, "Forbidden")});

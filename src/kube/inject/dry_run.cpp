@@ -22,8 +22,8 @@ constexpr const char* kComposed =
 constexpr const char* kFullQuota =
     "the namespace's quota for {} is full; pods are replaced and not added, so that is no obstacle";
 
-// The controller gives each pod a volume for each claim template that lies beside its own: StatefulSet,
-// LeaderWorkerSet.
+// The controllers of StatefulSets and LeaderWorkerSets add a volume to each pod for each of the volumeClaimTemplates
+// next to the pod template.
 void add_claimed_volumes(const Json& changed, const TemplateSite& site, Json& spec) {
     for (const Json& claim : items_at(changed, site.pod_spec.parent().parent() / "volumeClaimTemplates")) {
         const std::string name = text_at(claim, {"metadata", "name"});
@@ -33,7 +33,8 @@ void add_claimed_volumes(const Json& changed, const TemplateSite& site, Json& sp
     }
 }
 
-// A pod spec that stands by itself: graphs in short form have no containers list, and get no dry run.
+// Returns a pod of the template, or std::nullopt if the pod spec is incomplete: graphs in short form have no containers
+// list.
 std::optional<Json> pod_of(const Workload& workload, const Json& changed, const TemplateSite& site) {
     const Json* spec = find(changed, site.pod_spec);
     const Json* containers = spec ? find(*spec, {"containers"}) : nullptr;
@@ -48,14 +49,14 @@ std::optional<Json> pod_of(const Workload& workload, const Json& changed, const 
     return pod;
 }
 
-// Of "exceeded quota: q, requested: pods=1,requests.cpu=2, used: pods=5,requests.cpu=10, limited: ...".
+// Parsed from "exceeded quota: q, requested: pods=1,requests.cpu=2, used: pods=5,requests.cpu=10, limited: ...".
 struct ExceededQuota {
     std::string requested, used;
 
     bool is_of_pods_alone() const {
         return requested == "pods=1" || requested == "count/pods=1" || requested == "count/pods=1,pods=1";
     }
-    // Else there is no pod that makes room when it goes.
+    // True if existing pods use the quota, so that deleting one frees some of it.
     bool is_used() const { return !used.empty() && (used + ",").find("=0,") == std::string::npos; }
 };
 
@@ -72,7 +73,7 @@ std::optional<ExceededQuota> exceeded_quota(const ApiError& error) {
     return ExceededQuota{part_of(text, "requested: "), part_of(text, "used: ")};
 }
 
-// "pods and requests.nvidia.com/gpu" of "pods=1,requests.nvidia.com/gpu=1".
+// Returns "pods and requests.nvidia.com/gpu" for "pods=1,requests.nvidia.com/gpu=1".
 std::string resources_in(const std::string& amounts) {
     std::string names;
     for (size_t at = 0; at < amounts.size();) {
@@ -84,13 +85,13 @@ std::string resources_in(const std::string& amounts) {
     return names;
 }
 
-// Of the kinds of Kubernetes itself none makes a pod more than there were, once injected.
+// The injection forbids surge for all built-in kinds of Kubernetes; other operators may still surge.
 bool may_surge(const Workload& workload) {
     const std::string& group = workload.ref.resource.group;
     return group != "apps" && group != "batch" && workload.replacement != Replacement::kOnDelete;
 }
 
-// Nobody but the node knows the image's user.
+// Only the node knows the image's user, so the API server cannot check runAsNonRoot against it.
 void check_user(const Json& pod, std::vector<std::string>& notes) {
     const auto setting = [&](const Json& of, const char* field) { return find(of, {"securityContext", field}); };
     const Json& spec = pod.at("spec");
@@ -107,7 +108,7 @@ void check_user(const Json& pod, std::vector<std::string>& notes) {
     }
 }
 
-// Whether a pod as it is now would be refused just so: then the injected one takes the room that it leaves.
+// True if the unchanged pod would exceed the same quota. The injected pod then fits when it replaces that pod.
 bool asks_for_as_much(Client& client, const std::optional<Json>& pod, const ExceededQuota& quota) {
     if (!pod || !quota.is_used()) return false;
     try {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Asks the server whether it would take a pod of a template, before anything is changed: a workload's own dry run runs
-// no admission of pods.
+// Asks the API server whether it would accept a pod of each changed template. A dry run of the workload itself does not
+// run pod admission.
 #pragma once
 
 #include <string>
@@ -10,9 +10,9 @@
 
 namespace cudafault::kube {
 
-// Throws Error if a pod of a changed template would be refused. What is no refusal but has to be known goes to `notes`:
-// no permission to ask, pods that an operator composes, a full quota that a rollout without surge does not exceed, a
-// user that only the node can check.
+// Throws Error if a pod of a changed template would be refused. Adds to `notes` what cannot be checked or does not
+// block the injection: no permission to create pods, pods that an operator composes, a full quota that a rollout
+// without surge does not exceed, and an image user that only the node can check.
 void dry_run_pods(Client& client, const Workload& workload, const Json& changed,
                   const std::vector<TemplateSite>& templates, std::vector<std::string>& notes);
 

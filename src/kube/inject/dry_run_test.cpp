@@ -18,7 +18,7 @@ using testing::IsEmpty;
 
 class DryRunTest : public WorkloadTest {
 protected:
-    // The notes, or behind "refused: " why.
+    // Returns the notes, or the refusal as "refused: REASON".
     std::vector<std::string> try_pods(const Workload& workload) {
         std::vector<std::string> notes;
         try {
@@ -36,7 +36,7 @@ protected:
     void take() { responder.on("POST", kPodPath, {json_answer(named("x"))}); }
 };
 
-TEST_F(DryRunTest, TriesTheTemplateAsAPodAndKeepsNothing) {
+TEST_F(DryRunTest, CreatesThePodAsADryRun) {
     take();
     EXPECT_THAT(try_pods(plain_deployment()), IsEmpty());
     EXPECT_THAT(seen(0).target, HasSubstr("dryRun=All"));
@@ -47,7 +47,7 @@ TEST_F(DryRunTest, TriesTheTemplateAsAPodAndKeepsNothing) {
     EXPECT_EQ(sent.at("spec"), gpu_template().at("spec"));
 }
 
-TEST_F(DryRunTest, ARefusalByAdmissionEndsItWithTheReason) {
+TEST_F(DryRunTest, ReportsARefusalByAdmission) {
     answer(403, R"(pods "x" is forbidden: violates PodSecurity "restricted:latest": runAsNonRoot != true)");
     EXPECT_THAT(try_pods(plain_deployment()),
                 ElementsAre(AllOf(HasSubstr("refused: "), HasSubstr("nothing was changed"),
@@ -56,7 +56,7 @@ TEST_F(DryRunTest, ARefusalByAdmissionEndsItWithTheReason) {
     EXPECT_THAT(try_pods(plain_deployment()), ElementsAre(HasSubstr("refused: ")));
 }
 
-TEST_F(DryRunTest, AFullQuotaOfPodsIsNoObstacle) {
+TEST_F(DryRunTest, AcceptsAFullPodQuota) {
     answer(403, R"(pods "x" is forbidden: exceeded quota: q, requested: pods=1, used: pods=5, limited: pods=5)");
     EXPECT_THAT(try_pods(plain_deployment()), ElementsAre(HasSubstr("replaced and not added")));
     answer(403, R"(pods "x" is forbidden: failed quota: q: must specify limits.cpu for: main)");
@@ -67,7 +67,7 @@ TEST_F(DryRunTest, AFullQuotaOfPodsIsNoObstacle) {
     EXPECT_THAT(try_pods(plain_deployment()), ElementsAre(HasSubstr("refused: ")));
 }
 
-TEST_F(DryRunTest, AFullQuotaIsNoObstacleWhereThePodsNowAskForAsMuch) {
+TEST_F(DryRunTest, AcceptsAFullQuotaIfExistingPodsRequestTheSame) {
     const auto exceeded = [](const std::string& requested) {
         return status_answer(403, "Forbidden",
                              R"(pods "x" is forbidden: exceeded quota: q, requested: )" + requested +
@@ -82,7 +82,7 @@ TEST_F(DryRunTest, AFullQuotaIsNoObstacleWhereThePodsNowAskForAsMuch) {
     EXPECT_THAT(try_pods(plain_deployment()), ElementsAre(HasSubstr("refused: ")));
 }
 
-TEST_F(DryRunTest, AFullQuotaOfPodsIsOneForAnOperatorThatSurges) {
+TEST_F(DryRunTest, RefusesAFullPodQuotaIfTheOperatorSurges) {
     answer(403, R"(pods "x" is forbidden: exceeded quota: q, requested: pods=1, used: pods=5, limited: pods=5)");
     Json component = {{"name", "Worker"}, {"type", "worker"}, {"podTemplate", gpu_template()}};
     EXPECT_THAT(try_pods(workload_with("nvidia.com", "v1beta1", "DynamoGraphDeployment", "dynamographdeployments",
@@ -90,7 +90,7 @@ TEST_F(DryRunTest, AFullQuotaOfPodsIsOneForAnOperatorThatSurges) {
                 ElementsAre(HasSubstr("refused: ")));
 }
 
-TEST_F(DryRunTest, HasAVolumeForEachClaimTemplate) {
+TEST_F(DryRunTest, AddsAVolumeForEachClaimTemplate) {
     take();
     const Json claim = {{"metadata", {{"name", "cache"}}}};
     EXPECT_THAT(try_pods(workload_with("apps", "v1", "StatefulSet", "statefulsets",
@@ -100,13 +100,13 @@ TEST_F(DryRunTest, HasAVolumeForEachClaimTemplate) {
     EXPECT_TRUE(find(sent, Path{"spec", "volumes"}.item("cache") / "emptyDir"));
 }
 
-TEST_F(DryRunTest, WithoutPermissionItIsNotTried) {
+TEST_F(DryRunTest, NotesMissingPermission) {
     answer(403,
            R"(pods is forbidden: User "ada" cannot create resource "pods" in API group "" in the namespace "prod")");
     EXPECT_THAT(try_pods(plain_deployment()), ElementsAre(HasSubstr("no permission to create pods")));
 }
 
-TEST_F(DryRunTest, AUserThatOnlyTheNodeKnowsIsTold) {
+TEST_F(DryRunTest, NotesAUserThatOnlyTheNodeKnows) {
     take();
     const Json non_root = {{"runAsNonRoot", true}};
     EXPECT_THAT(
@@ -119,7 +119,7 @@ TEST_F(DryRunTest, AUserThatOnlyTheNodeKnowsIsTold) {
     EXPECT_THAT(try_pods(deployment_of_pod({{"securityContext", non_root}, {"containers", containers}})), IsEmpty());
 }
 
-TEST_F(DryRunTest, WhatIsNoWholePodIsNotTried) {
+TEST_F(DryRunTest, SkipsAnIncompletePodSpec) {
     const Json spec = Json::parse(R"({"services": {"Worker": {"componentType": "worker"}}})");
     EXPECT_THAT(
         try_pods(workload_with("nvidia.com", "v1alpha1", "DynamoGraphDeployment", "dynamographdeployments", spec)),
@@ -127,7 +127,7 @@ TEST_F(DryRunTest, WhatIsNoWholePodIsNotTried) {
     EXPECT_EQ(requests(), 0u);
 }
 
-TEST_F(DryRunTest, EachTemplateIsTried) {
+TEST_F(DryRunTest, ChecksEachTemplate) {
     take();
     const Json templates = {{"leaderTemplate", gpu_template("lead")}, {"workerTemplate", gpu_template("work")}};
     EXPECT_THAT(try_pods(workload_with("leaderworkerset.x-k8s.io", "v1", "LeaderWorkerSet", "leaderworkersets",

@@ -39,7 +39,7 @@ namespace {
 constexpr const char* kProtected[] = {"kube-system", "kube-public", "kube-node-lease", "gpu-operator", "nvsentinel"};
 constexpr std::chrono::milliseconds kLibraryPoll{300};
 constexpr std::chrono::seconds kLibraryWait{20};
-constexpr std::chrono::seconds kLastWords{5};  // for finding out what is there, after the deadline
+constexpr std::chrono::seconds kLastWords{5};  // for reading the final state after the deadline
 
 std::string new_run_id() {
     std::random_device random;
@@ -59,7 +59,7 @@ void refuse_protected(const std::string& in_namespace) {
                     workload.text(), record.by, record.created_at, record.run_id, armed));
 }
 
-// The workload as it would be without the injection.
+// Returns the workload as it would be without the injection.
 Json users_state(const Workload& workload, const std::optional<Anchor>& anchor) {
     const std::optional<InjectedMark> mark = InjectedMark::of(workload.object);
     if (mark && (!anchor || !anchor->record.has(*mark) || anchor->record.is_rebuilt)) {
@@ -86,7 +86,7 @@ std::vector<std::string> init_container_names(const Workload& workload) {
     return names;
 }
 
-// What there is to choose from, and what there is not and why.
+// Lists the containers that can be injected, and the others with the reason why they cannot.
 std::string choices_text(const Workload& workload) {
     std::vector<std::string> parts;
     const auto names = container_names(workload.templates);
@@ -118,7 +118,7 @@ std::string why_none(const Workload& workload, const InjectOptions& options) {
         workload.text(), choices);
 }
 
-// What was chosen by a guess, and what was left out although it could be meant.
+// Notes containers that were chosen by a guess, and containers that were left out but may have been intended.
 void note_choice(const Workload& workload, const std::vector<TemplateSite>& chosen, const InjectOptions& options,
                  std::vector<std::string>& notes) {
     for (const TemplateSite& site : chosen) {
@@ -140,7 +140,7 @@ void note_choice(const Workload& workload, const std::vector<TemplateSite>& chos
     }
 }
 
-// Empty only with `allow_empty`.
+// Returns an empty list only with `allow_empty`.
 std::vector<TemplateSite> choose(const Workload& workload, const InjectOptions& options,
                                  std::vector<std::string>& notes) {
     std::vector<TemplateSite> chosen = choose_containers(workload, options.containers);
@@ -206,7 +206,7 @@ Record record_of(const InjectionPlan& plan, const std::optional<Anchor>& anchor,
     return record;
 }
 
-// Whether the server may have done what it was asked for all the same.
+// True if the server may have carried out the request despite the error.
 bool is_uncertain(const Error& error) {
     const auto* answer = dynamic_cast<const ApiError*>(&error);
     return answer ? answer->code >= 500
@@ -222,7 +222,7 @@ public:
     InjectionPlan plan(const Workload& read) {
         const std::string& in_namespace = read.ref.in_namespace;
         anchor_ = find_anchor(client_, read.ref);
-        // Whoever had the lease before may have changed both since it was read.
+        // A previous lease holder may have changed the workload and the record since the first read.
         const bool is_touched = anchor_ || InjectedMark::of(read.object);
         const Workload workload = is_touched ? reload(client_, read) : read;
         InjectionPlan plan{workload, {}, {}, {}, {}, false};
@@ -282,7 +282,7 @@ private:
         return injection;
     }
 
-    // What the user has to know of the kind, and that it is not the object that was named.
+    // Notes properties of the kind, and that the injected object is not the one that the command names.
     void note_kind(InjectionPlan& plan) const {
         const Workload& workload = plan.workload;
         if (workload.ref.name != options_.choice.name) {
@@ -292,7 +292,7 @@ private:
         if (!workload.note.empty()) plan.notes.push_back(workload.note);
     }
 
-    // The same once more goes on waiting, unless somebody has armed it meanwhile.
+    // Re-running an identical inject resumes waiting, unless a plan was armed since.
     void refuse_unless_repeated(const InjectionPlan& plan) {
         const Workload& workload = plan.workload;
         const auto armed = find_plan(client_, workload.ref.in_namespace, workload.hash());
@@ -300,7 +300,7 @@ private:
         refuse_others_injection(workload, anchor_->record, armed);
     }
 
-    // Made again with the edition in force, it is what is there.
+    // True if regenerating the edits with the current edition yields exactly what the object already has.
     bool is_injected_so(const Workload& base, const InjectionPlan& plan, const InjectedMark& mark) {
         Injection same = plan.injection;
         same.mark.edition = mark.edition;
@@ -346,7 +346,8 @@ private:
         is_changed_ = true;
     }
 
-    // For kinds that do not say how many they want. After the change their operators may have made new ones already.
+    // Counts the pods before the change, for kinds whose desired number of pods is unknown. After the change, the
+    // operator may already have created new pods.
     int count_pods(const Workload& workload) {
         const bool says_how_many = workload.ref.resource.group == "apps";
         if (says_how_many || workload.replacement == Replacement::kNextRun || !options_.wait) return -1;
@@ -355,17 +356,17 @@ private:
             std::count_if(found.begin(), found.end(), [](const Json& pod) { return !is_terminating(pod); }));
     }
 
-    // The server has refused a write, so the workload is as it was. The record goes last.
+    // The server refused the write, so the workload is unchanged. The record is deleted last.
     void take_back_all_but_workload(const Workload& workload) {
         try {
             remove_injection_objects(client_, workload.ref);
             remove_anchor(client_, workload.ref);
-        } catch (const Error&) {  // what it was refused for is what the user has to know; `restore` finds the rest
+        } catch (const Error&) {  // keep the original error as the one that is reported; `restore` removes the rest
             options_.on_progress("the objects created for it could not be removed: run `cudafault k8s restore`");
         }
     }
 
-    // The change is made, whatever becomes of the lease.
+    // The change is complete, so failing to release the lease is not an error.
     void give_back(HeldLease& lease) {
         try {
             lease.release();
@@ -375,13 +376,13 @@ private:
         }
     }
 
-    // There is a plan, and it is empty.
+    // Makes sure that the plan object exists and is empty.
     void disarm(const Workload& workload, const std::string& by) {
         const PlanObject plan = create_plan(client_, workload, pod_selector(workload), by);
         if (InjectedMark::of(workload.object)) nudge(client_, pods_with(client_, plan), plan.revision);
     }
 
-    // Until the pods are replaced and the library has shown itself in each.
+    // Waits until the pods are replaced and each pod's log shows the library.
     void wait(InjectResult& result) {
         const Workload workload = reload(client_, result.plan.workload);
         const std::optional<InjectedMark> mark = InjectedMark::of(workload.object);
@@ -393,7 +394,7 @@ private:
         options.deadline = options_.deadline;
         options.delete_stuck = options_.delete_pods;
         options.pods_before = pods_before_;
-        // Of the same once more, those that wait out a back-off have been replaced before.
+        // In a repeated inject, pods in a restart back-off may already be injected ones.
         options.need = result.plan.unchanged ? NewPod::kHasRun : NewPod::kReady;
         options.pinned = !mark->pin.empty();
         options.is_current = is_ours;
@@ -406,7 +407,7 @@ private:
         look_for_library(result);
     }
 
-    // Tools that put a workload back may leave its annotations.
+    // Tools that revert a workload may leave its annotations, so the mark alone is not enough.
     bool is_in_force(const Json& object, const InjectedMark& mark) const {
         const std::optional<InjectedMark> now = InjectedMark::of(object);
         if (!now || now->text() != mark.text()) return false;
@@ -417,7 +418,7 @@ private:
         });
     }
 
-    // Who changed it last, besides us and those who write its status.
+    // Returns the field manager of the last change, other than cudafault and writers of the status.
     static std::string last_manager(const Workload& workload) {
         std::string name = "a client that its managedFields do not name", latest;
         for (const Json& entry : items_at(workload.object, {"metadata", "managedFields"})) {
@@ -467,8 +468,8 @@ private:
     const InjectOptions& options_;
     std::optional<Anchor> anchor_;
     int pods_before_ = -1;
-    bool made_record_ = false;  // in this run: there was no injection before
-    bool is_changed_ = false;   // the workload
+    bool made_record_ = false;  // this command created the record: the workload was not injected before
+    bool is_changed_ = false;   // whether the workload was changed
 };
 
 }  // namespace

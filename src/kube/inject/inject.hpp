@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Puts the library into a workload, with nothing armed, and waits until every pod has it.
+// Injects the library into a workload with no plan armed, and waits until every pod has loaded it.
 #pragma once
 
 #include <functional>
@@ -16,28 +16,28 @@ namespace cudafault::kube {
 struct InjectOptions {
     WorkloadChoice choice;
     Delivery delivery = Delivery::kBinary;
-    std::vector<std::string> containers;  // globs; empty: those that have GPUs
-    bool or_all_containers = false;       // where none has a GPU
-    bool allow_empty = false;             // where no container is chosen, do nothing and do not fail
-    std::string node;                     // to pin to; empty: none
+    std::vector<std::string> containers;  // globs; empty: containers that request GPUs
+    bool or_all_containers = false;       // choose all containers if none requests a GPU
+    bool allow_empty = false;             // if no container is chosen, do nothing and do not fail
+    std::string node;                     // the node to pin to; empty: none
     std::string image_library;
     std::string compiler_image = kDefaultCompilerImage;
     std::optional<ContractVariables> contract;
-    bool replace = false;      // also what is injected already, by whomever
-    bool delete_pods = false;  // consent, for kinds that do not replace their pods themselves
+    bool replace = false;      // replace an existing injection, also one that another user made
+    bool delete_pods = false;  // allows deleting pods of kinds whose controllers do not replace them
     bool wait = true;
     Deadline deadline = kNoDeadline;
     Progress on_progress = [](const std::string&) {};
 };
 
-// What would be, or was, done.
+// The change to a workload, before or after it is made.
 struct InjectionPlan {
-    Workload workload;  // as it was read
+    Workload workload;  // as read from the API server
     Injection injection;
-    Injected injected;                 // with the server's defaults
-    std::vector<TemplateSite> chosen;  // empty only with `allow_empty`: nothing is changed then
+    Injected injected;                 // with the API server's defaults
+    std::vector<TemplateSite> chosen;  // empty only with `allow_empty`: nothing is changed
     std::vector<std::string> notes;
-    bool unchanged = false;  // it is injected so already
+    bool unchanged = false;  // the workload already has this injection
 };
 
 struct InjectResult {
@@ -52,14 +52,14 @@ struct InjectResult {
     std::vector<Pod> pods;
 };
 
-// Computes the change and has the server check it, of the object and of its pods, and changes nothing. Throws Error:
-// whatever keeps it from being done.
+// Computes the change and has the API server check the changed object and its pods, without changing anything. Throws
+// Error if the injection is not possible.
 InjectionPlan plan_injection(Client& client, Discovery& discovery, const InjectOptions& options);
 
-// May be repeated, and be interrupted at any moment: `restore` takes back whatever was done until then.
+// Idempotent, and can be interrupted at any time: `restore` reverts a partial injection.
 InjectResult inject(Client& client, Discovery& discovery, const InjectOptions& options);
 
-// "main", or "worker/main" where a workload has several templates.
+// Returns names such as "main", or "worker/main" if the workload has several templates.
 std::vector<std::string> container_names(const std::vector<TemplateSite>& chosen);
 
 }  // namespace cudafault::kube

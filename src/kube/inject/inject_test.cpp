@@ -43,7 +43,7 @@ protected:
         responder.on("PATCH", kDeployment, {json_answer(workload.object)});
     }
 
-    // As it is after an injection whose record is there.
+    // Sets up an injected workload with its record.
     void have_injected(const Injection& injection) {
         Workload workload = users();
         const Injected injected = inject_into(workload, choose_containers(workload, {}), injection, is_there);
@@ -92,7 +92,7 @@ protected:
     InjectOptions inject_options;
 };
 
-TEST_F(PlanInjectionTest, AsksTheServerAndChangesNothing) {
+TEST_F(PlanInjectionTest, ChecksWithDryRunsOnly) {
     const InjectionPlan made = plan();
     EXPECT_EQ(made.injection.mark.edition, 1);
     EXPECT_EQ(made.injection.mark.run_id.size(), 8u);
@@ -104,7 +104,7 @@ TEST_F(PlanInjectionTest, AsksTheServerAndChangesNothing) {
     }
 }
 
-TEST_F(PlanInjectionTest, TheMarkHasThePinAsItIsInTheTemplate) {
+TEST_F(PlanInjectionTest, RecordsThePinLabelInTheMark) {
     inject_options.node = "n1";
     hold("/api/v1/nodes/n1", labelled(named("n1"), "kubernetes.io/hostname", "host-1"));
     const InjectionPlan made = plan();
@@ -113,7 +113,7 @@ TEST_F(PlanInjectionTest, TheMarkHasThePinAsItIsInTheTemplate) {
         << "or it could not be taken out where the record is lost";
 }
 
-TEST_F(PlanInjectionTest, ANodeThatMayNotBeReadIsTakenByItsName) {
+TEST_F(PlanInjectionTest, PinsToTheNodeNameIfTheNodeCannotBeRead) {
     inject_options.node = "n1";
     responder.on("GET", "/api/v1/nodes/n1", {status_answer(403, "Forbidden")});
     const InjectionPlan made = plan();
@@ -121,13 +121,13 @@ TEST_F(PlanInjectionTest, ANodeThatMayNotBeReadIsTakenByItsName) {
     EXPECT_THAT(made.notes, Contains(HasSubstr("no permission to get node n1")));
 }
 
-TEST_F(PlanInjectionTest, WhatRunsTheClusterIsRefused) {
+TEST_F(PlanInjectionTest, RefusesSystemNamespaces) {
     inject_options.choice.in_namespace = "kube-system";
     EXPECT_THAT(refusal(), HasSubstr("kube-system runs the cluster itself"));
     EXPECT_EQ(requests(), 0u);
 }
 
-TEST_F(PlanInjectionTest, WithoutAGpuItHasToBeSaidWhich) {
+TEST_F(PlanInjectionTest, RequiresAContainerOptionWithoutGpus) {
     have(deployment_of_pod({{"containers", {{{"name", "main"}}, {{"name", "side"}}}}}));
     EXPECT_THAT(refusal(), HasSubstr("requests a GPU"));
     inject_options.containers = {"mian"};
@@ -137,7 +137,7 @@ TEST_F(PlanInjectionTest, WithoutAGpuItHasToBeSaidWhich) {
     EXPECT_THAT(container_names(plan().chosen), ElementsAre("main", "side"));
 }
 
-TEST_F(PlanInjectionTest, NothingToInjectIsAFailureUnlessItIsAllowed) {
+TEST_F(PlanInjectionTest, FailsWithoutContainersUnlessEmptyIsAllowed) {
     have(deployment_of_pod({{"containers", Json::array()}, {"initContainers", {{{"name", "fetch"}}}}}));
     inject_options.or_all_containers = true;
     EXPECT_THAT(refusal(), AllOf(HasSubstr("nothing to inject in deployments.apps web"),
@@ -149,7 +149,7 @@ TEST_F(PlanInjectionTest, NothingToInjectIsAFailureUnlessItIsAllowed) {
     for (const SeenRequest& request : responder.requests()) EXPECT_EQ(request.method, "GET");
 }
 
-TEST_F(PlanInjectionTest, ASidecarIsInjectedAfterWhatCompilesItsLibrary) {
+TEST_F(PlanInjectionTest, OrdersTheCompileContainerBeforeASidecar) {
     Json sidecar = gpu_container("server");
     sidecar["restartPolicy"] = "Always";
     const Json init = {{{"name", "fetch"}}, sidecar};
@@ -163,7 +163,7 @@ TEST_F(PlanInjectionTest, ASidecarIsInjectedAfterWhatCompilesItsLibrary) {
     EXPECT_EQ(undo_all(injected.object, injected.edits, names::kCompiledLibrary), workload.object);
 }
 
-TEST_F(PlanInjectionTest, GuessesAndWhatIsLeftOutAreSaid) {
+TEST_F(PlanInjectionTest, NotesGuessedAndOmittedContainers) {
     Json init = gpu_container("warm-up");
     have(deployment_of_pod(
         {{"containers", {{{"name", "main"}, {"resources", {{"limits", {{"acme.com/accelerator", 1}}}}}}}},
@@ -175,7 +175,7 @@ TEST_F(PlanInjectionTest, GuessesAndWhatIsLeftOutAreSaid) {
     EXPECT_THAT(plan().notes, Contains("no container matches --container mian"));
 }
 
-TEST_F(PlanInjectionTest, AnInjectionOfOthersIsNamedAndLeft) {
+TEST_F(PlanInjectionTest, RefusesToReplaceAnotherInjection) {
     have_injected(by_image());
     EXPECT_EQ(refusal(), "planned") << "the same once more";
     inject_options.contract = ContractVariables{};
@@ -185,7 +185,7 @@ TEST_F(PlanInjectionTest, AnInjectionOfOthersIsNamedAndLeft) {
     EXPECT_THAT(refusal(), HasSubstr("its record was lost: restore it first"));
 }
 
-TEST_F(PlanInjectionTest, TheSameOnceMoreIsRefusedWhileItIsArmed) {
+TEST_F(PlanInjectionTest, RefusesARepeatedInjectWhileArmed) {
     have_injected(by_image());
     Json plan_object = named(names::kPlanPrefix + users().hash());
     plan_object["data"] = {{"plan", "#3\nxid=79 until=2099-01-01T00:00:00Z\n"}};
@@ -198,7 +198,7 @@ TEST_F(PlanInjectionTest, TheSameOnceMoreIsRefusedWhileItIsArmed) {
     EXPECT_THAT(refusal(), HasSubstr("nothing armed"));
 }
 
-TEST_F(PlanInjectionTest, WhatARestoreHasRebuiltIsRestoredFirst) {
+TEST_F(PlanInjectionTest, RequiresARestoreIfTheRecordWasRebuilt) {
     have_injected(by_image());
     Record record;
     record.workload.uid = users().uid();
@@ -211,21 +211,21 @@ TEST_F(PlanInjectionTest, WhatARestoreHasRebuiltIsRestoredFirst) {
     EXPECT_THAT(refusal(), HasSubstr("its record was lost: restore it first"));
 }
 
-TEST_F(PlanInjectionTest, ReadsAgainWhatAnotherMayHaveChanged) {
+TEST_F(PlanInjectionTest, RereadsTheWorkloadIfInjected) {
     have_injected(by_image());
     const Json injected_object = by_image_injected();
     responder.on("GET", kDeployment, {json_answer(users().object), json_answer(injected_object)});
     EXPECT_TRUE(plan().unchanged) << "it was injected after it was read first";
 }
 
-TEST_F(PlanInjectionTest, TheSameOnceMoreChangesNothing) {
+TEST_F(PlanInjectionTest, RepeatedInjectChangesNothing) {
     have_injected(by_image());
     inject_options.replace = true;
     EXPECT_TRUE(plan().unchanged);
     EXPECT_EQ(count_requests(kPodPath), 0);
 }
 
-TEST_F(PlanInjectionTest, AnotherIsTheNextEditionAgainstTheUsersOwnState) {
+TEST_F(PlanInjectionTest, ReplacementIsTheNextEditionOfTheOriginal) {
     have_injected(by_image());
     inject_options.replace = true;
     inject_options.contract = ContractVariables{};
@@ -235,7 +235,7 @@ TEST_F(PlanInjectionTest, AnotherIsTheNextEditionAgainstTheUsersOwnState) {
     EXPECT_EQ(undo_all(made.injected.object, made.injected.edits, "/opt/ours.so"), users().object);
 }
 
-TEST_F(PlanInjectionTest, WhatAnInterruptedRestoreHasLeftIsNotTheUsers) {
+TEST_F(PlanInjectionTest, EditsOfAnInterruptedRestoreAreNotOriginal) {
     have_injected(by_image());
     Workload workload = users();
     const Injected injected = inject_into(workload, choose_containers(workload, {}), by_image(), is_there);
@@ -247,7 +247,7 @@ TEST_F(PlanInjectionTest, WhatAnInterruptedRestoreHasLeftIsNotTheUsers) {
     EXPECT_EQ(undo_all(made.injected.object, made.injected.edits, "/opt/ours.so"), users().object);
 }
 
-TEST_F(PlanInjectionTest, TheRecordOfAnotherOfTheSameNameIsNone) {
+TEST_F(PlanInjectionTest, IgnoresTheRecordOfADeletedWorkloadOfTheSameName) {
     have_injected(by_image());
     Workload recreated = users();
     recreated.object["metadata"]["uid"] = "uid-new";
@@ -256,7 +256,7 @@ TEST_F(PlanInjectionTest, TheRecordOfAnotherOfTheSameNameIsNone) {
     EXPECT_EQ(undo_all(made.injected.object, made.injected.edits, "/opt/ours.so"), recreated.object);
 }
 
-TEST_F(PlanInjectionTest, ANewEditionDoesNotTakeUpWhatTheUserChangedMeanwhile) {
+TEST_F(PlanInjectionTest, NewEditionKeepsChangesMadeSinceTheInjection) {
     have_injected(by_image());
     Workload workload = users();
     workload.object = inject_into(workload, choose_containers(workload, {}), by_image(), is_there).object;

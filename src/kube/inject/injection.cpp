@@ -16,7 +16,7 @@ namespace {
 
 constexpr const char* kSourceMount = "/source";
 constexpr int kNobody = 65534;
-constexpr int kMoreHistory = 10;  // or our pod template would push the user's oldest out
+constexpr int kMoreHistory = 10;  // keeps the injected templates from pushing the oldest revision out of the history
 
 Json pod_field(const std::string& name, const std::string& field) {
     return {{"name", name}, {"valueFrom", {{"fieldRef", {{"apiVersion", "v1"}, {"fieldPath", field}}}}}};
@@ -28,7 +28,7 @@ Json mount(const std::string& volume, const std::string& path, bool read_only) {
     return json;
 }
 
-// Optional: a pod starts, without faults, also when somebody has deleted the ConfigMap.
+// The volume is optional, so that a pod still starts, without faults, if the ConfigMap was deleted.
 Json config_map_volume(const std::string& volume, const std::string& config_map) {
     return {{"name", volume}, {"configMap", {{"name", config_map}, {"optional", true}}}};
 }
@@ -59,7 +59,7 @@ private:
         if (!injection_.pin_label.empty()) pin(site);
     }
 
-    // Then no container has a process 1 of its own.
+    // True if containers share a PID namespace, in which /proc/1 does not belong to the container.
     bool shares_processes(const TemplateSite& site) const {
         for (const char* field : {"shareProcessNamespace", "hostPID"}) {
             const Json* shares = find(editor_.object(), site.pod_spec / field);
@@ -67,8 +67,6 @@ private:
         }
         return false;
     }
-
-    // Containers
 
     void inject_container(const ContainerSite& site, const char* log) {
         merge_preload(editor_, site, library_path(injection_), lookup_, result_.notes);
@@ -97,8 +95,6 @@ private:
     void add_mount(const ContainerSite& site, const Json& item) {
         editor_.set((site.container / "volumeMounts").item(item.at("mountPath").get<std::string>(), "mountPath"), item);
     }
-
-    // Pods
 
     void add_volume(const TemplateSite& site, const Json& item) {
         editor_.set((site.pod_spec / "volumes").item(item.at("name").get<std::string>()), item);
@@ -133,7 +129,7 @@ private:
         return {{"name", names::kLibraryVolume}, {"projected", {{"sources", sources}}}};
     }
 
-    // The user of the app container reads what is compiled here, so it is that one's user who compiles.
+    // The compile container uses the app container's user and group, so that the app container can read the library.
     std::optional<int64_t> user_setting(const TemplateSite& site, const char* field) const {
         std::vector<Path> places;
         for (const ContainerSite& container : site.containers)
@@ -184,11 +180,11 @@ private:
         if (sidecar == site.containers.end() || find(editor_.object(), at)) {
             editor_.set(at, container);
         } else {
-            editor_.add(at, container, sidecar->container);  // a sidecar starts after what is before it
+            editor_.add(at, container, sidecar->container);  // before the sidecar: init containers start in order
         }
     }
 
-    // Terms are alternatives, so each of them gets the expression.
+    // The terms are alternatives, so each of them needs the expression.
     void pin(const TemplateSite& site) {
         const Json expression = {
             {"key", "kubernetes.io/hostname"}, {"operator", "In"}, {"values", {injection_.pin_label}}};
@@ -200,8 +196,6 @@ private:
         for (Json& term : terms) term["matchExpressions"].push_back(expression);
         editor_.set(at, required);
     }
-
-    // The whole
 
     void keep_history() {
         const Path at = {"spec", "revisionHistoryLimit"};

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is put into a workload: the library, its plan and its environment into each chosen container, the pin, the
-// strategy that no full fleet can dead-lock. Nothing here asks the API server but for what an LD_PRELOAD refers to.
+// Computes the edits of an injection: the library, the plan and the environment of each chosen container, the pin to a
+// node, and a rollout strategy that does not deadlock on a full cluster. The only API requests are those of KeyLookup.
 #pragma once
 
 #include <functional>
@@ -14,7 +14,7 @@
 
 namespace cudafault::kube {
 
-// The variables of the contract, for scripts that look for them; the plan file decides.
+// The environment variables of the contract, for scripts that read them. The plan file decides which faults fire.
 struct ContractVariables {
     int xid = 79;
     bool enabled = true;
@@ -23,25 +23,25 @@ struct ContractVariables {
 struct Injection {
     InjectedMark mark;
     Delivery delivery = Delivery::kBinary;
-    std::vector<Architecture> architectures;  // of the nodes a pod can land on; binary delivery
-    std::string image_library;                // path in the image; delivery by image
-    std::string compiler_image;               // delivery by source
+    std::vector<Architecture> architectures;  // of the nodes where a pod can be scheduled; binary delivery
+    std::string image_library;                // path in the container image; image delivery
+    std::string compiler_image;               // source delivery
     std::string pin_label;                    // kubernetes.io/hostname of the node to pin to; empty: no pin
     std::optional<ContractVariables> contract;
 };
 
-// Whether the object that an LD_PRELOAD comes from has it; nothing if that cannot be looked at. `kind` is ConfigMap or
-// Secret.
+// Returns whether a ConfigMap or Secret has the key; std::nullopt if the object cannot be read. `kind` is "ConfigMap"
+// or "Secret".
 using KeyLookup =
     std::function<std::optional<bool>(const std::string& kind, const std::string& name, const std::string& key)>;
 
 struct Injected {
     Json object;
     std::vector<Edit> edits;
-    std::vector<std::string> notes;  // sentences a user has to know
+    std::vector<std::string> notes;  // sentences to print for the user
 };
 
-// What is put into LD_PRELOAD.
+// Returns the path of the library as written to LD_PRELOAD.
 std::string library_path(const Injection& injection);
 
 Injected inject_into(const Workload& workload, const std::vector<TemplateSite>& chosen, const Injection& injection,

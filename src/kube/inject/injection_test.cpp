@@ -17,7 +17,7 @@ using testing::IsEmpty;
 using testing::Not;
 using testing::StartsWith;
 
-// Its edits, as they come out of the record, give the original back.
+// Injects, and checks that undoing the edits, once written to and read from the record, restores the original.
 Injected inject(const Workload& workload, const Injection& injection, const std::vector<std::string>& containers = {}) {
     Injected injected = inject_into(workload, choose_containers(workload, containers), injection, is_there);
     std::vector<Edit> recorded;
@@ -40,7 +40,7 @@ Json at(const Json& object, const Path& path) {
     return found ? *found : Json();
 }
 
-TEST(Injection, OfADeploymentIsThis) {
+TEST(Injection, InjectsADeployment) {
     const Workload workload = plain_deployment();
     const Json object = inject(workload, binary_injection()).object;
     EXPECT_EQ(at(object, kMainContainer / "env"), Json::parse(R"([
@@ -66,14 +66,14 @@ TEST(Injection, OfADeploymentIsThis) {
     EXPECT_EQ(at(object, kPodSpec / "affinity"), Json());
 }
 
-TEST(Injection, LeavesTheSidecarAlone) {
+TEST(Injection, DoesNotChangeTheSidecar) {
     const Workload workload = plain_deployment();
     const Path sidecar = (kPodSpec / "containers").item("side");
     EXPECT_EQ(at(inject(workload, binary_injection()).object, sidecar), at(workload.object, sidecar));
     EXPECT_EQ(names_in(inject(workload, binary_injection(), {"side"}).object, kMainContainer / "env").size(), 0u);
 }
 
-TEST(Injection, GoesBehindWhatTheUserHas) {
+TEST(Injection, AppendsToExistingLists) {
     const Json containers = Json::parse(R"([{"name": "main", "resources": {"limits": {"nvidia.com/gpu": 1}},
         "env": [{"name": "LD_PRELOAD", "value": "/user.so"}, {"name": "A", "value": "1"}],
         "volumeMounts": [{"name": "data", "mountPath": "/data"}]}])");
@@ -87,7 +87,7 @@ TEST(Injection, GoesBehindWhatTheUserHas) {
               (std::vector<std::string>{"data", "cudafault-plan", "cudafault-library"}));
 }
 
-TEST(Injection, GivesBackWhatHadANameOfOurs) {
+TEST(Injection, RestoresValuesWithNamesOfCudafault) {
     const Json containers = Json::parse(R"([{"name": "main", "resources": {"limits": {"nvidia.com/gpu": 1}},
         "env": [{"name": "CUDAFAULT_LOG", "value": "/user.log"}],
         "volumeMounts": [{"name": "old", "mountPath": "/cudafault/plan"}]}])");
@@ -98,7 +98,7 @@ TEST(Injection, GivesBackWhatHadANameOfOurs) {
     EXPECT_EQ(text_at(object, (kMainContainer / "env").item("CUDAFAULT_LOG") / "value"), "/proc/1/fd/2");
 }
 
-TEST(Injection, GivesBackNullLists) {
+TEST(Injection, RestoresNullLists) {
     Workload workload = plain_deployment();
     (*find(workload.object, kPodSpec))["volumes"] = nullptr;
     (*find(workload.object, kMainContainer))["env"] = nullptr;
@@ -107,7 +107,7 @@ TEST(Injection, GivesBackNullLists) {
     EXPECT_EQ(names_in(inject(workload, binary_injection()).object, kPodSpec / "volumes").size(), 2u);
 }
 
-TEST(Injection, OfAGraphOfV1beta1LeavesTheFrontendAlone) {
+TEST(Injection, DoesNotChangeTheFrontendOfAV1beta1Graph) {
     const Json spec = Json::parse(R"({"env": [{"name": "LD_PRELOAD", "value": "/graph.so"}], "components": [
         {"name": "Frontend", "type": "frontend", "podTemplate": {"spec": {"containers": [{"name": "main"}]}}},
         {"name": "decode", "type": "worker", "podTemplate": {"spec": {"containers": [
@@ -124,14 +124,14 @@ TEST(Injection, OfAGraphOfV1beta1LeavesTheFrontendAlone) {
     EXPECT_EQ(at(object, {"spec", "env"}), at(workload.object, {"spec", "env"}));
 }
 
-TEST(Injection, WhereContainersShareTheirProcessesTheLogIsStandardError) {
+TEST(Injection, LogsToStandardErrorIfContainersShareThePidNamespace) {
     for (const char* field : {"shareProcessNamespace", "hostPID"}) {
         const Json object = inject(deployment_of_pod({{field, true}}), binary_injection()).object;
         EXPECT_EQ(text_at(object, (kMainContainer / "env").item("CUDAFAULT_LOG") / "value"), "/dev/stderr") << field;
     }
 }
 
-TEST(Injection, OfAGraphOfV1alpha1UsesTheListOfTheServiceThatWins) {
+TEST(Injection, UsesTheListOfHighestPrecedenceInAV1alpha1Graph) {
     const Json spec = Json::parse(R"({"services": {
         "Frontend": {"componentType": "frontend"},
         "Worker": {"componentType": "worker", "resources": {"limits": {"gpu": "1"}}}}})");
@@ -148,7 +148,7 @@ TEST(Injection, OfAGraphOfV1alpha1UsesTheListOfTheServiceThatWins) {
     EXPECT_EQ(at(object, worker / "extraPodSpec" / "mainContainer" / "env"), Json());
 }
 
-TEST(Injection, OfSeveralTemplatesTakesThoseThatWereChosen) {
+TEST(Injection, InjectsOnlyChosenTemplates) {
     const Workload workload = workload_with(
         "leaderworkerset.x-k8s.io", "v1", "LeaderWorkerSet", "leaderworkersets",
         {{"leaderWorkerTemplate", {{"leaderTemplate", gpu_template()}, {"workerTemplate", gpu_template("worker")}}}});
@@ -163,7 +163,7 @@ TEST(Injection, OfSeveralTemplatesTakesThoseThatWereChosen) {
     EXPECT_EQ(names_in(one, worker).size(), 2u);
 }
 
-TEST(Injection, ForBothArchitecturesTheLoaderChooses) {
+TEST(Injection, UsesPlatformPathsForSeveralArchitectures) {
     Injection injection = binary_injection();
     injection.architectures = {Architecture::kX86_64, Architecture::kAarch64};
     const Workload workload = plain_deployment();
@@ -182,7 +182,7 @@ TEST(Injection, ForBothArchitecturesTheLoaderChooses) {
                                    "aarch64/libcudafault.so"));
 }
 
-TEST(Injection, ByImageBringsNoLibrary) {
+TEST(Injection, ImageDeliveryMountsNoLibrary) {
     Injection injection = binary_injection();
     injection.delivery = Delivery::kImage;
     injection.image_library = "/opt/libcudafault.so";
@@ -192,7 +192,7 @@ TEST(Injection, ByImageBringsNoLibrary) {
     EXPECT_THAT(names_in(object, kMainContainer / "volumeMounts"), ElementsAre("cudafault-plan"));
 }
 
-TEST(Injection, BySourceCompilesInThePod) {
+TEST(Injection, SourceDeliveryCompilesInThePod) {
     const Workload workload = deployment_of_pod({{"initContainers", {{{"name", "theirs"}}}}});
     const Json object = inject(workload, source_injection()).object;
     EXPECT_EQ(text_at(object, (kMainContainer / "env").item("LD_PRELOAD") / "value"), names::kCompiledLibrary);
@@ -213,14 +213,14 @@ Json compiler_context(const Json& pod_spec) {
     return at(object, (kPodSpec / "initContainers").item(names::kCompileContainer) / "securityContext");
 }
 
-TEST(Injection, TheCompilerKeepsToTheRestrictedProfile) {
+TEST(Injection, CompileContainerMeetsTheRestrictedProfile) {
     EXPECT_EQ(compiler_context(Json::object()),
               Json::parse(R"({"runAsUser": 65534, "runAsGroup": 65534, "runAsNonRoot": true,
                 "allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true, "capabilities": {"drop": ["ALL"]},
                 "seccompProfile": {"type": "RuntimeDefault"}})"));
 }
 
-TEST(Injection, TheCompilerIsTheUserOfTheContainerElseOfThePod) {
+TEST(Injection, CompileContainerUsesTheUserOfTheContainerOrPod) {
     const Json of_pod = {{"securityContext", {{"runAsUser", 1000}, {"runAsGroup", 2000}}}};
     EXPECT_EQ(compiler_context(of_pod).at("runAsUser"), 1000);
     EXPECT_EQ(compiler_context(of_pod).at("runAsGroup"), 2000);
@@ -248,7 +248,7 @@ TEST(Injection, PinsToANode) {
     EXPECT_EQ(pinned_terms(Json::object()), Json::array({{{"matchExpressions", Json::array({kPin})}}}));
 }
 
-TEST(Injection, PinsEveryTermSinceTheyAreAlternatives) {
+TEST(Injection, PinsEveryNodeSelectorTerm) {
     const Json terms = Json::parse(R"([
         {"matchExpressions": [{"key": "zone", "operator": "In", "values": ["a"]}]},
         {"matchFields": [{"key": "metadata.name", "operator": "In", "values": ["n7"]}]}])");
@@ -301,7 +301,7 @@ TEST(Injection, ForbidsSurge) {
     }
 }
 
-TEST(Injection, WhatIsPinnedIsReplacedAllAtOnce) {
+TEST(Injection, ReplacesAllPinnedPodsTogether) {
     const Json at_once = Json::parse(R"({"rollingUpdate": {"maxSurge": 0, "maxUnavailable": "100%"}})");
     for (const char* before : {"null", R"({"rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}})"}) {
         EXPECT_EQ(changed_strategy({"Deployment", before, ""}, "n1"), at_once) << before;
@@ -309,7 +309,7 @@ TEST(Injection, WhatIsPinnedIsReplacedAllAtOnce) {
     EXPECT_EQ(changed_strategy({"Deployment", R"({"type": "Recreate"})", ""}, "n1"), Json({{"type", "Recreate"}}));
 }
 
-TEST(Injection, TheStrategyIsGivenBackAfterTheRollout) {
+TEST(Injection, RestoresTheStrategyAfterTheRollout) {
     const Workload workload = deployment_with(
         {{"replicas", 2},
          {"revisionHistoryLimit", 3},
@@ -323,14 +323,14 @@ TEST(Injection, TheStrategyIsGivenBackAfterTheRollout) {
     EXPECT_EQ(at(half, {"spec", "revisionHistoryLimit"}), 13);
 }
 
-TEST(Injection, KeepsTheUsersRevisionsInTheHistory) {
+TEST(Injection, KeepsExistingRevisionsInTheHistory) {
     Workload workload = plain_deployment();
     EXPECT_EQ(at(inject(workload, binary_injection()).object, {"spec", "revisionHistoryLimit"}), Json());
     workload.object["spec"]["revisionHistoryLimit"] = 0;
     EXPECT_EQ(at(inject(workload, binary_injection()).object, {"spec", "revisionHistoryLimit"}), 10);
 }
 
-TEST(Injection, SetsTheVariablesOfTheContractWhereAskedTo) {
+TEST(Injection, SetsContractVariablesOnRequest) {
     Injection injection = binary_injection();
     injection.contract = ContractVariables{94, false};
     const Json object = inject(plain_deployment(), injection).object;
@@ -340,7 +340,7 @@ TEST(Injection, SetsTheVariablesOfTheContractWhereAskedTo) {
                 Not(testing::Contains(names::kContractXid)));
 }
 
-TEST(Injection, TwiceTheSameIsTheSame) {
+TEST(Injection, IsIdempotent) {
     const Workload workload = plain_deployment();
     EXPECT_EQ(inject(workload, binary_injection()).object, inject(workload, binary_injection()).object);
     Workload injected = workload;

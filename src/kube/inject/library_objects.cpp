@@ -21,10 +21,11 @@ namespace {
 
 constexpr Architecture kArchitectures[] = {Architecture::kX86_64, Architecture::kAarch64};
 
-// The first workload of the namespace that mounts the source's ConfigMap, or an empty text.
+// Returns the first workload of the namespace that mounts the source's ConfigMap, or an empty string.
 std::string find_user_of_source(Client& client, Discovery& discovery, const std::string& in_namespace) {
     std::string user;
-    // Who may not list a kind may still delete: without its source a pod starts all the same, with no library.
+    // Kinds that may not be listed do not block the deletion: a pod without the source still starts, without the
+    // library.
     each_workload(client, discovery, in_namespace, [&](const Resource& kind, const Json& object) {
         const Json* spec = find(object, {"spec"});
         if (!user.empty() || !spec || !mentions(*spec, names::kSourceConfigMap)) return;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How the library gets into the pods: in ConfigMaps of the workload, or as the source in the namespace's.
+// Creates and removes the ConfigMaps that hold the library: one per workload and architecture, or one with the source
+// code per namespace.
 #pragma once
 
 #include <string>
@@ -10,16 +11,17 @@
 
 namespace cudafault::kube {
 
-// ConfigMaps cudafault-library-<hash>-<architecture>, immutable.
+// Creates the immutable ConfigMaps cudafault-library-<hash>-<architecture>, replacing existing ones.
 void create_libraries(Client& client, const Workload& workload, const std::vector<Architecture>& architectures);
-// Those that somebody has removed, while the workload is injected.
+// Creates only the libraries that were deleted while the workload is injected.
 void create_missing_libraries(Client& client, const Workload& workload, const std::vector<Architecture>& architectures);
 
-// The ConfigMap cuda-fault-injection-lib. Whether it had to be made or changed.
+// Creates or updates the ConfigMap cuda-fault-injection-lib. Returns true if that changed anything.
 bool create_source(Client& client, const std::string& in_namespace);
 bool has_source(Client& client, const std::string& in_namespace);
 
-// False if there was none. Throws Error, and names the workload, while one mounts it; and if it is not ours.
+// Returns false if the ConfigMap does not exist. Throws Error if a workload mounts it, which the message names, or if
+// it was not created by cudafault.
 bool remove_source(Client& client, Discovery& discovery, const std::string& in_namespace);
 
 }  // namespace cudafault::kube

@@ -29,7 +29,7 @@ protected:
     const std::string name = "cudafault-library-" + workload.hash() + "-amd64";
 };
 
-TEST_F(LibrariesTest, AreImmutableObjectsOfTheWorkload) {
+TEST_F(LibrariesTest, CreatesImmutableObjectsOwnedByTheWorkload) {
     responder.on("POST", kConfigMapPath, {json_answer(Json::object())});
     create_libraries(client(), workload, {kIntel});
     ASSERT_EQ(requests(), 1u);
@@ -41,7 +41,7 @@ TEST_F(LibrariesTest, AreImmutableObjectsOfTheWorkload) {
     EXPECT_EQ(sent.at("metadata").at("ownerReferences").at(0).at("uid"), "uid-web");
 }
 
-TEST_F(LibrariesTest, ALeftoverIsReplaced) {
+TEST_F(LibrariesTest, ReplacesALeftover) {
     responder.on("POST", kConfigMapPath, {status_answer(409, "AlreadyExists"), json_answer(Json::object())});
     responder.on("DELETE", kConfigMapPath + "/" + name, {json_answer(Json::object())});
     create_libraries(client(), workload, {kIntel});
@@ -49,7 +49,7 @@ TEST_F(LibrariesTest, ALeftoverIsReplaced) {
     EXPECT_EQ(seen(1).method, "DELETE");
 }
 
-TEST_F(LibrariesTest, AreRemovedForEachArchitectureWithThePlan) {
+TEST_F(LibrariesTest, RemovesThePlanAndTheLibraryOfEachArchitecture) {
     responder.on("DELETE", kConfigMapPath + "/" + name, {json_answer(Json::object())});
     EXPECT_TRUE(remove_injection_objects(client(), workload.ref));
     EXPECT_EQ(requests(), 3u) << "the plan and the library of the other architecture do not exist";
@@ -86,7 +86,7 @@ protected:
     }
 };
 
-TEST_F(SourceTest, IsMadeOnce) {
+TEST_F(SourceTest, IsCreatedOnce) {
     EXPECT_FALSE(has_source(client(), "prod"));
     responder.on("POST", kConfigMapPath, {json_answer(ours())});
     EXPECT_TRUE(create_source(client(), "prod"));
@@ -96,21 +96,21 @@ TEST_F(SourceTest, IsMadeOnce) {
     EXPECT_TRUE(has_source(client(), "prod"));
 }
 
-TEST_F(SourceTest, OfAnotherVersionIsChanged) {
+TEST_F(SourceTest, UpdatesAnotherVersion) {
     hold(kSource, source("old"));
     responder.on("PATCH", kSource, {json_answer(ours())});
     EXPECT_TRUE(create_source(client(), "prod"));
     EXPECT_EQ(source("old").patch(Json::parse(seen(1).body)).at("data"), ours().at("data"));
 }
 
-TEST_F(SourceTest, OfOthersIsLeftAlone) {
+TEST_F(SourceTest, DoesNotChangeAConfigMapOfAnotherManager) {
     hold(kSource, source("theirs", "helm"));
     EXPECT_THROW(create_source(client(), "prod"), Error);
     EXPECT_THAT(removal(), HasSubstr("was not created by cudafault"));
     for (const SeenRequest& request : responder.requests()) EXPECT_EQ(request.method, "GET");
 }
 
-TEST_F(SourceTest, IsRemovedWhereNobodyMountsIt) {
+TEST_F(SourceTest, IsRemovedIfNotMounted) {
     EXPECT_EQ(removal(), "was not there");
     hold(kSource, ours());
     responder.on("DELETE", kSource, {json_answer(Json::object())});
@@ -118,7 +118,7 @@ TEST_F(SourceTest, IsRemovedWhereNobodyMountsIt) {
     EXPECT_EQ(removal(), "removed");
 }
 
-TEST_F(SourceTest, ThatIsMountedStays) {
+TEST_F(SourceTest, IsNotRemovedIfMounted) {
     hold(kSource, ours());
     const Workload workload = plain_deployment();
     hold_list("/apis/apps/v1/namespaces/prod/deployments",

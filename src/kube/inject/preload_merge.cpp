@@ -9,7 +9,7 @@ namespace cudafault::kube {
 
 namespace {
 
-// The user's LD_PRELOAD: a text to put ours in front of, a source to copy into a helper variable, or nothing.
+// The container's existing LD_PRELOAD: a literal text, a source to copy into a helper variable, or nothing.
 struct UsersPreload {
     std::string text;
     Json value_from;
@@ -29,11 +29,12 @@ std::string lost(const ContainerSite& site, const std::string& source, const std
                        source, why);
 }
 
-// What a reference that may lead nowhere would leave behind is the text "$(NAME)", which no loader can load.
+// An optional reference must resolve: an unresolved one leaves the text "$(NAME)", which the dynamic linker cannot
+// load.
 bool may_use(const Json& reference, const char* kind, const ContainerSite& site, const KeyLookup& lookup,
              std::vector<std::string>& notes) {
     const Json* optional = find(reference, {"optional"});
-    if (!optional || *optional != true) return true;  // else the container would not start
+    if (!optional || *optional != true) return true;  // a required key exists, or the container does not start
     const std::string name = text_at(reference, {"name"}), key = text_at(reference, {"key"});
     const std::optional<bool> there = lookup(kind, name, key);
     if (!there) notes.push_back(lost(site, fmt::format("{} {}", kind, name), "which cannot be looked at"));
@@ -45,10 +46,10 @@ bool may_use_source(const Json& value_from, const ContainerSite& site, const Key
     for (const auto& [field, kind] : {std::pair{"configMapKeyRef", "ConfigMap"}, {"secretKeyRef", "Secret"}}) {
         if (const Json* reference = find(value_from, {field})) return may_use(*reference, kind, site, lookup, notes);
     }
-    return true;  // a field of the pod
+    return true;  // a field of the pod always exists
 }
 
-// Whether an envFrom source gives LD_PRELOAD.
+// True if an envFrom source provides LD_PRELOAD.
 bool gives_preload(const Json& source, const ContainerSite& site, const KeyLookup& lookup,
                    std::vector<std::string>& notes) {
     const std::string prefix = text_at(source, {"prefix"});

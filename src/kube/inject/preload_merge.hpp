@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// LD_PRELOAD of a container, with ours in front of what the user has, wherever that comes from.
+// Puts the library in front of a container's existing LD_PRELOAD, which can come from env or envFrom.
 #pragma once
 
 #include <string>

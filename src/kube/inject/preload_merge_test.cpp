@@ -21,7 +21,7 @@ class PreloadMerge : public testing::Test {
 protected:
     PreloadMerge() { site = {"main", kOnlyContainer, kOnlyContainer / "env", {}, true}; }
 
-    // What LD_PRELOAD is then. The edits give the original back.
+    // Returns LD_PRELOAD after the merge, and checks that undoing the edits restores the original.
     std::string merge(const Json& container) {
         const Json before = {{"containers", {container}}};
         return merge_into(before);
@@ -58,7 +58,7 @@ protected:
     std::vector<std::string> notes, asked;
 };
 
-TEST_F(PreloadMerge, WithoutOneItIsOurs) {
+TEST_F(PreloadMerge, SetsTheLibraryIfUnset) {
     EXPECT_EQ(merge("{}"), "/ours.so");
     EXPECT_EQ(merge(R"({"env": null})"), "/ours.so");
     EXPECT_EQ(merge(R"({"env": [{"name": "LD_PRELOAD"}]})"), "/ours.so");
@@ -66,20 +66,20 @@ TEST_F(PreloadMerge, WithoutOneItIsOurs) {
     EXPECT_THAT(asked, IsEmpty());
 }
 
-TEST_F(PreloadMerge, GoesBeforeAValue) {
+TEST_F(PreloadMerge, PrependsToAValue) {
     EXPECT_EQ(merge(R"({"env": [{"name": "LD_PRELOAD", "value": "/a.so /b.so"}]})"), "/ours.so:/a.so /b.so");
     EXPECT_EQ(env().size(), 1u);
     EXPECT_EQ(merge(R"({"env": [{"name": "A", "value": "/a.so"}, {"name": "LD_PRELOAD", "value": "$(A):/b.so"}]})"),
               "/ours.so:$(A):/b.so");
 }
 
-TEST_F(PreloadMerge, OfTwoTheLastCounts) {
+TEST_F(PreloadMerge, UsesTheLastOfDuplicateVariables) {
     EXPECT_EQ(merge(R"({"env": [{"name": "LD_PRELOAD", "value": "/a.so"}, {"name": "LD_PRELOAD", "value": "/b.so"}]})"),
               "/ours.so:/b.so");
     EXPECT_EQ(text_at(env()[0], {"value"}), "/a.so");
 }
 
-TEST_F(PreloadMerge, ASourceIsCopiedIntoAVariableBeforeIt) {
+TEST_F(PreloadMerge, CopiesASourceIntoAHelperVariable) {
     for (const char* source : {R"({"configMapKeyRef": {"name": "c", "key": "k"}})",
                                R"({"secretKeyRef": {"name": "s", "key": "k", "optional": false}})",
                                R"({"fieldRef": {"fieldPath": "metadata.annotations['preload']"}})",
@@ -94,7 +94,7 @@ TEST_F(PreloadMerge, ASourceIsCopiedIntoAVariableBeforeIt) {
     }
 }
 
-TEST_F(PreloadMerge, AnOptionalSourceIsUsedWhereItIsKnownToBeThere) {
+TEST_F(PreloadMerge, UsesAnOptionalSourceOnlyIfItExists) {
     const char* from_config_map =
         R"({"env": [{"name": "LD_PRELOAD", "valueFrom":
             {"configMapKeyRef": {"name": "c", "key": "k", "optional": true}}}]})";
@@ -112,14 +112,14 @@ TEST_F(PreloadMerge, AnOptionalSourceIsUsedWhereItIsKnownToBeThere) {
     EXPECT_THAT(asked, ElementsAre("Secret s k"));
 }
 
-TEST_F(PreloadMerge, TakesWhatEnvFromGives) {
+TEST_F(PreloadMerge, KeepsTheValueFromEnvFrom) {
     EXPECT_EQ(merge(R"({"envFrom": [{"configMapRef": {"name": "c"}}]})"), kSelf);
     EXPECT_THAT(asked, ElementsAre("ConfigMap c LD_PRELOAD"));
     EXPECT_EQ(merge(R"({"envFrom": [{"prefix": "LD_", "secretRef": {"name": "s"}}]})"), kSelf);
     EXPECT_THAT(asked, ElementsAre("Secret s PRELOAD"));
 }
 
-TEST_F(PreloadMerge, AnEnvFromThatCannotGiveItIsNotAsked) {
+TEST_F(PreloadMerge, SkipsEnvFromWithoutTheVariable) {
     EXPECT_EQ(merge(R"({"envFrom": [{"prefix": "APP_", "configMapRef": {"name": "c"}}]})"), "/ours.so");
     EXPECT_THAT(asked, IsEmpty());
     EXPECT_EQ(merge(R"({"envFrom": null})"), "/ours.so");
@@ -129,20 +129,20 @@ TEST_F(PreloadMerge, AnEnvFromThatCannotGiveItIsNotAsked) {
     EXPECT_THAT(notes, IsEmpty());
 }
 
-TEST_F(PreloadMerge, AnEnvFromThatCannotBeLookedAtIsTold) {
+TEST_F(PreloadMerge, NotesAnUnreadableEnvFrom) {
     known.reset();
     EXPECT_EQ(merge(R"({"envFrom": [{"secretRef": {"name": "s"}}]})"), "/ours.so");
     EXPECT_THAT(notes, ElementsAre(HasSubstr("takes variables from Secret s, which cannot be looked at")));
 }
 
-TEST_F(PreloadMerge, EnvGoesBeforeEnvFrom) {
+TEST_F(PreloadMerge, EnvTakesPrecedenceOverEnvFrom) {
     EXPECT_EQ(
         merge(R"({"env": [{"name": "LD_PRELOAD", "value": "/a.so"}], "envFrom": [{"secretRef": {"name": "s"}}]})"),
         "/ours.so:/a.so");
     EXPECT_THAT(asked, IsEmpty());
 }
 
-TEST_F(PreloadMerge, ASecretThatTheGraphNames) {
+TEST_F(PreloadMerge, KeepsTheValueFromTheSecretOfTheGraph) {
     site.env_secret = "s";
     EXPECT_EQ(merge("{}"), kSelf);
     EXPECT_THAT(asked, ElementsAre("Secret s LD_PRELOAD"));
@@ -150,7 +150,7 @@ TEST_F(PreloadMerge, ASecretThatTheGraphNames) {
     EXPECT_EQ(merge("{}"), "/ours.so");
 }
 
-TEST_F(PreloadMerge, OfWeakerListsTheStrongestCounts) {
+TEST_F(PreloadMerge, UsesTheListWithTheHighestPrecedence) {
     site.weaker_env = {Path{"envs"}, kOnlyContainer / "other"};
     const Json before = Json::parse(R"({"containers": [{"other": [{"name": "LD_PRELOAD", "value": "/main.so"}]}],
         "envs": [{"name": "LD_PRELOAD", "value": "/graph.so"}]})");
@@ -161,7 +161,7 @@ TEST_F(PreloadMerge, OfWeakerListsTheStrongestCounts) {
     EXPECT_EQ(merge_into(without), "/ours.so:/main.so");
 }
 
-TEST_F(PreloadMerge, ASourceInAWeakerListIsCopiedIntoTheStrongestOne) {
+TEST_F(PreloadMerge, CopiesASourceFromAListOfLowerPrecedence) {
     site.weaker_env = {Path{"envs"}};
     const Json source = {{"configMapKeyRef", {{"name", "c"}, {"key", "k"}}}};
     EXPECT_EQ(

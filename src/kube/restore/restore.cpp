@@ -65,7 +65,7 @@ public:
 
     RestoreResult run() {
         HeldLease lease(client_, workload_.ref, options_.on_progress);
-        // Whoever had the lease before may have changed both.
+        // A previous lease holder may have changed the workload and the record.
         workload_ = reload(client_, workload_);
         anchor_ = find_anchor(client_, workload_.ref);
         disarm_all();
@@ -102,8 +102,8 @@ private:
         options_.on_progress(fmt::format("{} is disarmed", workload_.text()));
     }
 
-    // The mark tells which edition is in force, and goes with the template: what is done after that has to know it
-    // still.
+    // Keeps only the current edition in the record, because the mark, which names the edition, is removed with the
+    // template.
     void settle_record() {
         const std::optional<InjectedMark> mark = InjectedMark::of(workload_.object);
         if (!mark) return;
@@ -118,12 +118,12 @@ private:
         try {
             anchor_ = create_anchor(client_, record);
         } catch (const ApiError& error) {
-            if (error.code != 403) throw;  // then a restore that is killed forgets it
+            if (error.code != 403) throw;  // without a record, a restore that is killed loses these edits
         }
     }
 
-    // They are known only while our revisions are there, so the record keeps them for a restore that is killed, and for
-    // the one after the next injection.
+    // The numbers are known only while the injected revisions exist, so the record keeps them for a restore after this
+    // one is killed, and for the restore after the next injection.
     void note_numbers() {
         ours_ = numbers_of_own_revisions(client_, workload_, options_.deadline);
         if (!anchor_) return;
@@ -143,7 +143,7 @@ private:
         change([&](const Json& object) {
             const std::optional<InjectedMark> mark = InjectedMark::of(object);
             is_remembered_ = mark && mark->post_rollout_edits;
-            // A record knows what was the user's, who may have names of ours too.
+            // Only a record tells the workload's own variables from injected ones of the same name.
             const std::vector<Edit>* edits = edits_for(mark);
             Undone undone = edits && !anchor_->record.is_rebuilt
                                 ? undo(object, *edits, Phase::kWithTemplate, anchor_->record.library)
@@ -153,7 +153,7 @@ private:
         });
     }
 
-    // Also when a restore that was killed, or timed out, has reverted the template already.
+    // Also true if a restore that was killed or timed out has already reverted the template but not replaced all pods.
     bool are_pods_to_replace(const Json& object, const Json& reverted) {
         if (value_at(object, "spec") != value_at(reverted, "spec")) return true;
         if (!anchor_) return false;
@@ -162,8 +162,8 @@ private:
                            [&](const Json& pod) { return is_injected(pod, workload_.hash()); });
     }
 
-    // The strategy may have changed since the injection: a GitOps tool puts the original one back and leaves what else
-    // is in the template. What is changed here goes into the record first, because revert_rest() takes it back.
+    // The strategy may have changed since the injection: a GitOps tool can restore the original strategy and keep the
+    // injected template. This change is written to the record first, because revert_rest() reverts it.
     void make_room(Json& object) {
         Editor editor(object);
         editor.use_phase(Phase::kAfterRollout);
@@ -205,9 +205,9 @@ private:
         result_.notes.insert(result_.notes.end(), unmarked.notes.begin(), unmarked.notes.end());
     }
 
-    // In a patch of its own, as the server wants it.
+    // Uses a separate patch, because the API server accepts managedFields only that way.
     void give_back_fields() {
-        // Without a record they are nobody's.
+        // Without a record, the previous managers are unknown and the fields get none.
         const Json before = anchor_ ? anchor_->record.managed_fields : Json::array();
         retry_on_conflict(client_.session(), [&] {
             workload_ = reload(client_, workload_);
@@ -221,7 +221,7 @@ private:
         });
     }
 
-    // Computes from what is there now, and again if somebody was faster.
+    // Computes the patch from the current object, and again after a conflict.
     template <typename Compute>
     void change(const Compute& compute) {
         retry_on_conflict(client_.session(), [&] {
@@ -236,7 +236,7 @@ private:
         });
     }
 
-    // Their Jobs keep the template they were made with.
+    // Existing Jobs of a CronJob keep the template that they were created with.
     bool are_runs_over() {
         std::vector<Json> running = pods_of(client_, discovery_, workload_);
         std::erase_if(running, [&](const Json& pod) { return !is_injected(pod, workload_.hash()); });
@@ -250,7 +250,7 @@ private:
         RolloutOptions options;
         options.deadline = options_.deadline;
         options.need = NewPod::kExists;
-        options.pods_before = 0;  // an operator may have made new ones before the old have gone: no number is right
+        options.pods_before = 0;  // unknown: an operator may create new pods before it deletes the old ones
         options.delete_stuck = options_.delete_pods;
         options.on_progress = options_.on_progress;
         const std::string hash = workload_.hash();
@@ -272,7 +272,7 @@ private:
         if (!pods.empty()) result_.notes.push_back("pods that still have the library: " + named);
     }
 
-    // Those that have ended are in nobody's way, and are still there for a moment.
+    // Waits for terminating injected pods.
     bool are_leaving_pods_gone() {
         for (;;) {
             bool gone = true;
@@ -291,11 +291,11 @@ private:
     const RestoreOptions& options_;
     RestoreResult result_;
     RevisionNumbers ours_;
-    std::vector<Edit> rest_;  // as the mark remembers it, where there is no record
+    std::vector<Edit> rest_;  // post-rollout edits from the mark, if there is no record
     bool is_stripped_ = false, is_remembered_ = false;
 };
 
-// A workload that is gone took its pods along; what was beside it goes too.
+// Removes the cudafault objects of a workload that was deleted.
 RestoreResult clear_up(Client& client, const ObjectRef& gone) {
     RestoreResult result;
     result.workload = gone.text();
@@ -317,7 +317,8 @@ ObjectRef marked_workload(const Resource& kind, const Json& object) {
                                                                                     : ref_of(kind, object);
 }
 
-// One that cannot be restored keeps no other from it. Nothing of one that went with what it belonged to.
+// A workload that cannot be restored does not prevent the others from being restored. Returns std::nullopt for an
+// object that was deleted together with its owner.
 std::optional<RestoreResult> try_to_restore(Client& client, Discovery& discovery, const WorkloadChoice& choice,
                                             const RestoreOptions& options) {
     try {
@@ -339,7 +340,7 @@ std::optional<RestoreResult> try_to_restore(Client& client, Discovery& discovery
     }
 }
 
-// With a record, a plan or a library; sorted.
+// Returns the workloads that have a record, a plan or a library, sorted.
 std::vector<KindAndName> recorded_workloads(Client& client, const std::string& in_namespace) {
     std::set<KindAndName> found;
     ListOptions of_ours{
@@ -372,7 +373,7 @@ WorkloadChoice choice_of(const KindAndName& workload, const std::string& in_name
     return choice;
 }
 
-// Before the first workload is restored, which may take minutes: faults stop in all of them together.
+// Disarms all workloads before the first one is restored, because each restore can take minutes.
 void disarm_all(Client& client, const std::string& in_namespace, const RestoreOptions& options) {
     std::vector<PlanObject> armed;
     for (PlanObject& plan : all_plans(client, in_namespace)) {
@@ -400,7 +401,7 @@ RestoreResult restore(Client& client, Discovery& discovery, const WorkloadChoice
         workload = load_workload(client, discovery, complete);
     } catch (const ApiError& error) {
         if (!error.is_not_found() || complete.climb) throw;
-        // The object itself was injected, not an owner of it.
+        // The object itself was injected, not its owner.
         return clear_up(client, {discovery.resolve(complete.kind), complete.in_namespace, complete.name});
     }
     try {
@@ -418,7 +419,7 @@ std::vector<RestoreResult> restore_all(Client& client, Discovery& discovery, con
     require_namespace(client, in_namespace);
     const std::vector<KindAndName> recorded = recorded_workloads(client, in_namespace);
     std::mutex mutex;
-    RestoreOptions shared = options;  // as several threads may use it
+    RestoreOptions shared = options;  // with a progress callback that several threads can call
     shared.on_progress = [&](const std::string& line) {
         const std::lock_guard lock(mutex);
         options.on_progress(line);
@@ -434,8 +435,8 @@ std::vector<RestoreResult> restore_all(Client& client, Discovery& discovery, con
         if (result && std::none_of(results.begin(), results.end(), is_same)) results.push_back(*result);
     };
     for (const auto& outcome : outcomes) keep(outcome);
-    // One after another: an operator may have copied the mark of a workload to the objects it created, and restoring
-    // either of them restores the workload.
+    // Restores these one after another: an operator may have copied the mark of a workload to the objects it created,
+    // and restoring one of them restores the workload.
     for (const KindAndName& marked : marked_workloads(client, discovery, in_namespace, options)) {
         if (std::binary_search(recorded.begin(), recorded.end(), marked)) continue;
         keep(try_to_restore(client, discovery, choice_of(marked, in_namespace), options));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Takes an injection back: in any state in which it was left, from any machine, as often as one likes.
+// Reverts an injection, also a partial one. Idempotent; can run on any machine.
 #pragma once
 
 #include <functional>
@@ -13,25 +13,25 @@
 namespace cudafault::kube {
 
 struct RestoreOptions {
-    bool delete_pods = false;  // consent, for kinds that do not replace their pods themselves
-    bool exact = false;        // also the numbers of revisions
+    bool delete_pods = false;  // allows deleting pods of kinds whose controllers do not replace them
+    bool exact = false;        // also reset revision numbers
     Deadline deadline = kNoDeadline;
     Progress on_progress = [](const std::string&) {};
 };
 
 struct RestoreResult {
-    std::string workload;           // as Workload::text
-    bool restored = false;          // something had to be done
-    bool complete = true;           // nothing of ours is left
-    std::vector<std::string> kept;  // what others changed meanwhile, left as they have it
+    std::string workload;           // Workload::text()
+    bool restored = false;          // the command changed something
+    bool complete = true;           // nothing that cudafault created is left
+    std::vector<std::string> kept;  // values that other clients changed since the injection; not reverted
     std::vector<std::string> notes;
 };
 
-// Throws Error if there is no such workload and nothing of ours for it either.
+// Throws Error if the workload does not exist and has no cudafault objects either.
 RestoreResult restore(Client& client, Discovery& discovery, const WorkloadChoice& choice,
                       const RestoreOptions& options);
 
-// Every workload of the namespace that has a record, a plan, a library or a mark of ours.
+// Restores every workload of the namespace that has a record, a plan, a library or a mark of cudafault.
 std::vector<RestoreResult> restore_all(Client& client, Discovery& discovery, const std::string& in_namespace,
                                        const RestoreOptions& options);
 

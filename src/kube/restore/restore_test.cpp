@@ -20,7 +20,7 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
 
-// A Deployment without pods: nothing has to be waited for.
+// A Deployment without pods, so that restore does not wait.
 Workload users() {
     Workload workload = deployment_with({{"replicas", 0},
                                          {"revisionHistoryLimit", 3},
@@ -71,7 +71,8 @@ protected:
 
     void hold_record() { hold(ours("cudafault-anchor-"), anchor_map(record.json().dump())); }
 
-    // The object as it is at each reading once the lease is held; what is patched is what is read next.
+    // Sets the object that each read returns while the lease is held; the read after a patch returns the patched
+    // object.
     void hold_states(const std::vector<Json>& states) {
         std::vector<Answer> answers = {json_answer(states.front())};
         for (const Json& state : states) answers.push_back(json_answer(state));
@@ -85,7 +86,7 @@ protected:
 
     RestoreResult run() { return restore(client(), discovery(), choice, restore_options); }
 
-    // METHOD and the last part of the path of each write.
+    // Returns the method and the last segment of the path of each write.
     std::vector<std::string> writes() const {
         std::vector<std::string> found;
         for (const SeenRequest& request : responder.requests()) {
@@ -112,7 +113,7 @@ protected:
     Record record;
 };
 
-TEST_F(RestoreTest, TakesTheTemplateBackThenTheRestThenTheObjects) {
+TEST_F(RestoreTest, RevertsTheTemplateThenTheRestThenTheObjects) {
     inject();
     hold_record();
     hold_states({injected.object, injected.object, after_template()});
@@ -147,7 +148,7 @@ TEST_F(RestoreTest, DisarmsFirst) {
     EXPECT_EQ(writes().at(1), "PATCH cudafault-plan-" + users().hash());
 }
 
-TEST_F(RestoreTest, WhatIsCleanIsNotTouched) {
+TEST_F(RestoreTest, DoesNotChangeACleanWorkload) {
     hold_states({users().object});
     const RestoreResult result = run();
     EXPECT_FALSE(result.restored);
@@ -165,7 +166,7 @@ Json with_limits(Json object, const Json& limits) {
     return object;
 }
 
-TEST_F(RestoreTest, AStrategyThatSurgesAgainSinceTheInjectionMakesRoomForTheRevert) {
+TEST_F(RestoreTest, ForbidsSurgeForTheRevertIfTheStrategySurgesAgain) {
     inject();
     hold_record();
     Record with_room = record;
@@ -186,7 +187,7 @@ TEST_F(RestoreTest, AStrategyThatSurgesAgainSinceTheInjectionMakesRoomForTheReve
     EXPECT_EQ(*find(reverted.patch(patches()[1]), kRollingUpdate), kSurging) << "as it was found";
 }
 
-TEST_F(RestoreTest, AStrategyThatSurgesAgainAfterAnUnfinishedRestoreMakesRoomWhilePodsAreInjected) {
+TEST_F(RestoreTest, ForbidsSurgeAfterAnUnfinishedRestoreWhilePodsAreInjected) {
     inject();
     hold_record();
     Json pod = labelled(owned(named("web-1-x"), "apps/v1", "ReplicaSet", "web-1"), "app", "web");
@@ -202,7 +203,7 @@ TEST_F(RestoreTest, AStrategyThatSurgesAgainAfterAnUnfinishedRestoreMakesRoomWhi
     EXPECT_EQ(reverted.patch(patches()[0]), with_limits(after_template(), kWithoutSurge));
 }
 
-TEST_F(RestoreTest, AStrategyThatSurgesIsLeftAloneWhereNoPodIsToBeReplaced) {
+TEST_F(RestoreTest, KeepsSurgeIfNoPodHasToBeReplaced) {
     inject();
     hold_record();
     hold_states({with_limits(users().object, kSurging)});
@@ -210,7 +211,7 @@ TEST_F(RestoreTest, AStrategyThatSurgesIsLeftAloneWhereNoPodIsToBeReplaced) {
     EXPECT_THAT(patches(), IsEmpty());
 }
 
-TEST_F(RestoreTest, VariablesOfTheUsersThatAreCalledLikeOursStay) {
+TEST_F(RestoreTest, KeepsOriginalVariablesWithNamesOfCudafault) {
     Json object = users().object;
     (*find(object, kMainContainer))["env"] = {variable("LD_PRELOAD", "/opt/cudafault/libcudafault.so"),
                                               variable("CUDAFAULT_SIM_MEMORY", "1G"), variable("CUDA_XID_TYPE", "79")};
@@ -221,7 +222,7 @@ TEST_F(RestoreTest, VariablesOfTheUsersThatAreCalledLikeOursStay) {
     EXPECT_THAT(patches(), IsEmpty());
 }
 
-TEST_F(RestoreTest, OfWhatWasInjectedByItselfTheOwnerIsLeftAlone) {
+TEST_F(RestoreTest, DoesNotChangeTheOwnerOfAnObjectInjectedDirectly) {
     inject();
     Json owned = injected.object;
     owned["metadata"]["ownerReferences"] = {
@@ -233,7 +234,7 @@ TEST_F(RestoreTest, OfWhatWasInjectedByItselfTheOwnerIsLeftAlone) {
     EXPECT_EQ(find(owned.patch(patches()[0]), kPodSpec / "volumes"), nullptr);
 }
 
-TEST_F(RestoreTest, KilledAfterTheTemplateItGoesOnThere) {
+TEST_F(RestoreTest, ResumesAfterTheTemplateWasReverted) {
     inject();
     hold_record();
     hold_states({after_template()});
@@ -242,7 +243,7 @@ TEST_F(RestoreTest, KilledAfterTheTemplateItGoesOnThere) {
     EXPECT_EQ(after_template().patch(patches()[0]), users().object);
 }
 
-TEST_F(RestoreTest, KilledBeforeTheFirstChangeOnlyTheObjectsGo) {
+TEST_F(RestoreTest, RemovesOnlyTheObjectsIfInjectWasKilledBeforeItsChange) {
     inject();
     hold_record();
     hold_states({users().object});
@@ -252,7 +253,7 @@ TEST_F(RestoreTest, KilledBeforeTheFirstChangeOnlyTheObjectsGo) {
     EXPECT_THAT(writes(), Contains("DELETE cudafault-anchor-" + users().hash()));
 }
 
-TEST_F(RestoreTest, WhatAnotherHasDoneBeforeItHadTheLeaseCounts) {
+TEST_F(RestoreTest, RereadsTheWorkloadAndRecordUnderTheLease) {
     inject();
     responder.on("GET", ours("cudafault-anchor-"),
                  {status_answer(404, "NotFound"), json_answer(anchor_map(record.json().dump()))});
@@ -266,7 +267,7 @@ TEST_F(RestoreTest, WhatAnotherHasDoneBeforeItHadTheLeaseCounts) {
     EXPECT_EQ(injected.object.patch(patches()[0]), after_template());
 }
 
-TEST_F(RestoreTest, AnEditionThatCameToNothingIsForgottenFirst) {
+TEST_F(RestoreTest, RemovesAnUnusedEditionFromTheRecordFirst) {
     inject();
     Injection pinned = binary_injection();
     pinned.mark.edition = 2;
@@ -284,7 +285,7 @@ TEST_F(RestoreTest, AnEditionThatCameToNothingIsForgottenFirst) {
     EXPECT_EQ(after_template().patch(patches()[1]), users().object);
 }
 
-TEST_F(RestoreTest, SomethingElseThatIsGoneIsNotTheWorkload) {
+TEST_F(RestoreTest, NotFoundMeansDeletedOnlyIfTheWorkloadIsMissing) {
     inject();
     hold_record();
     hold_states({injected.object});
@@ -295,7 +296,7 @@ TEST_F(RestoreTest, SomethingElseThatIsGoneIsNotTheWorkload) {
     EXPECT_THAT(run().notes, ElementsAre(HasSubstr("web in namespace prod is gone")));
 }
 
-TEST_F(RestoreTest, WithoutTheRecordTheRestIsAsTheMarkRemembers) {
+TEST_F(RestoreTest, UsesTheEditsOfTheMarkWithoutARecord) {
     inject();
     record.editions[1] = InjectedMark::of(injected.object).value().post_rollout_edits.value();
     record.is_rebuilt = true;
@@ -311,7 +312,7 @@ TEST_F(RestoreTest, WithoutTheRecordTheRestIsAsTheMarkRemembers) {
     EXPECT_EQ(writes().back(), "DELETE cudafault-anchor-" + users().hash());
 }
 
-TEST_F(RestoreTest, KilledWithARebuiltRecordItGoesOnThere) {
+TEST_F(RestoreTest, ResumesWithARebuiltRecord) {
     inject();
     record.editions[1] = InjectedMark::of(injected.object).value().post_rollout_edits.value();
     record.is_rebuilt = true;
@@ -325,7 +326,7 @@ TEST_F(RestoreTest, KilledWithARebuiltRecordItGoesOnThere) {
     EXPECT_EQ(injected.object.patch(patches().at(1)), after_template());
 }
 
-TEST_F(RestoreTest, WithoutTheRecordAndAPlaceForOneTheRestIsKeptInMind) {
+TEST_F(RestoreTest, UsesTheEditsOfTheMarkIfTheRecordCannotBeRebuilt) {
     inject();
     responder.on("POST", kConfigMapPath, {status_answer(403, "Forbidden")});
     hold_states({injected.object, injected.object, after_template()});
@@ -336,7 +337,7 @@ TEST_F(RestoreTest, WithoutTheRecordAndAPlaceForOneTheRestIsKeptInMind) {
     EXPECT_EQ(after_template().patch(patches()[1]), users().object);
 }
 
-TEST_F(RestoreTest, WithoutTheRecordAndAReadableMarkWhatHasANameOfOursIsTakenOut) {
+TEST_F(RestoreTest, RemovesCudafaultNamesWithoutARecordOrEditsInTheMark) {
     inject();
     injected.object["metadata"]["annotations"][names::kInjected] = "run=ab12 edition=1";
     record.editions[1].clear();
@@ -352,7 +353,7 @@ TEST_F(RestoreTest, WithoutTheRecordAndAReadableMarkWhatHasANameOfOursIsTakenOut
         injected.object.patch(patches()[0]).contains("/metadata/annotations/cudafault.dev~1injected"_json_pointer));
 }
 
-TEST_F(RestoreTest, WhatTheUserCalledLikeOursBeforeStays) {
+TEST_F(RestoreTest, KeepsVariablesThatExistedBeforeTheInjection) {
     Workload workload = users();
     (*find(workload.object, kMainContainer))["env"] = {{{"name", "CUDA_XID_TYPE"}, {"value", "31"}}};
     inject();
@@ -365,7 +366,7 @@ TEST_F(RestoreTest, WhatTheUserCalledLikeOursBeforeStays) {
     for (const Json& patch : patches()) EXPECT_THAT(patch.dump(), Not(HasSubstr("CUDA_XID_TYPE")));
 }
 
-TEST_F(RestoreTest, ALostRaceIsComputedAnew) {
+TEST_F(RestoreTest, RecomputesAfterAConflict) {
     inject();
     hold_record();
     Json changed = injected.object;
@@ -380,7 +381,7 @@ TEST_F(RestoreTest, ALostRaceIsComputedAnew) {
     EXPECT_EQ(volumes, Json::array({{{"name", "theirs"}}}));
 }
 
-TEST_F(RestoreTest, TheAnnotationIsTakenFromReplicaSetsOfTheUsersTemplate) {
+TEST_F(RestoreTest, RemovesTheAnnotationFromOriginalReplicaSets) {
     inject();
     hold_record();
     hold_states({injected.object, injected.object, after_template()});
@@ -397,7 +398,7 @@ TEST_F(RestoreTest, TheAnnotationIsTakenFromReplicaSetsOfTheUsersTemplate) {
                 ElementsAre(HasSubstr("kubectl annotate replicasets.apps web-1 -n prod cudafault.dev/injected-")));
 }
 
-TEST_F(RestoreTest, APausedDeploymentKeepsWhatItsPodsMount) {
+TEST_F(RestoreTest, KeepsTheObjectsThatPodsOfAPausedDeploymentMount) {
     inject();
     hold_record();
     injected.object["apiVersion"] = "apps/v1";
@@ -415,7 +416,7 @@ TEST_F(RestoreTest, APausedDeploymentKeepsWhatItsPodsMount) {
     for (const std::string& write : writes()) EXPECT_THAT(write, Not(HasSubstr("DELETE")));
 }
 
-TEST_F(RestoreTest, OfAWorkloadThatIsGoneTheObjectsAreRemoved) {
+TEST_F(RestoreTest, RemovesTheObjectsOfADeletedWorkload) {
     inject();
     hold_record();
     responder.on("DELETE", ours("cudafault-anchor-"), {json_answer(Json::object())});
@@ -429,14 +430,14 @@ TEST_F(RestoreTest, OfAWorkloadThatIsGoneTheObjectsAreRemoved) {
     }
 }
 
-TEST_F(RestoreTest, WhatWasNeverThereIsAnError) {
+TEST_F(RestoreTest, UnknownWorkloadIsAnError) {
     EXPECT_THROW(run(), Error);
     choice.kind = "";
     EXPECT_THROW(run(), Error);
     EXPECT_THAT(writes(), IsEmpty());
 }
 
-TEST_F(RestoreTest, ADamagedRecordSaysWhatToDo) {
+TEST_F(RestoreTest, DamagedRecordIsAnErrorWithInstructions) {
     hold(ours("cudafault-anchor-"), anchor_map("{"));
     try {
         run();
@@ -446,7 +447,7 @@ TEST_F(RestoreTest, ADamagedRecordSaysWhatToDo) {
     }
 }
 
-TEST_F(RestoreTest, OfAllFindsRecordsAndMarks) {
+TEST_F(RestoreTest, AllFindsRecordsAndMarks) {
     inject();
     hold_record();
     hold_list(kConfigMapPath, {anchor_map(record.json().dump())});
@@ -460,7 +461,7 @@ TEST_F(RestoreTest, OfAllFindsRecordsAndMarks) {
     EXPECT_THAT(restore_all(client(), discovery(), "prod", restore_options), IsEmpty());
 }
 
-TEST_F(RestoreTest, OfAllFaultsStopBeforeAnythingIsRestored) {
+TEST_F(RestoreTest, AllDisarmsBeforeRestoring) {
     inject();
     hold_record();
     Json plan = named("cudafault-plan-" + users().hash());
@@ -474,7 +475,7 @@ TEST_F(RestoreTest, OfAllFaultsStopBeforeAnythingIsRestored) {
     EXPECT_EQ(writes().at(0), "PATCH cudafault-plan-" + users().hash()) << "before the lease of a workload is taken";
 }
 
-TEST_F(RestoreTest, OfAllAReplicaSetWithTheMarkIsItsDeployment) {
+TEST_F(RestoreTest, AllRestoresTheDeploymentOfAMarkedReplicaSet) {
     inject();
     Json copied = named("web-1");
     copied["metadata"]["annotations"] = injected.object.at("metadata").at("annotations");
@@ -488,7 +489,7 @@ TEST_F(RestoreTest, OfAllAReplicaSetWithTheMarkIsItsDeployment) {
     for (const SeenRequest& request : responder.requests()) EXPECT_THAT(request.target, Not(HasSubstr("replicasets/")));
 }
 
-TEST_F(RestoreTest, OfAllWhatCameToNothingForOneIsSaid) {
+TEST_F(RestoreTest, AllReportsAWorkloadThatCouldNotBeRestored) {
     inject();
     hold_record();
     hold_list(kDeploymentPath, {injected.object});
@@ -499,7 +500,7 @@ TEST_F(RestoreTest, OfAllWhatCameToNothingForOneIsSaid) {
     EXPECT_FALSE(results[0].complete);
 }
 
-TEST_F(RestoreTest, OfAllADamagedRecordKeepsNoOtherFromBeingRestored) {
+TEST_F(RestoreTest, AllRestoresOthersDespiteADamagedRecord) {
     inject();
     hold_record();
     Json damaged = anchor_map("{");

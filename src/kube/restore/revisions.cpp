@@ -23,7 +23,7 @@ namespace {
 
 constexpr std::chrono::milliseconds kRevisionPoll{100};
 
-// Else it could make our template anew.
+// A controller that has not observed the reverted template could create the injected revision again.
 void wait_until_observed(Client& client, const Workload& workload, Deadline deadline) {
     if (workload.ref.resource.group != "apps") return;
     for (;;) {
@@ -34,7 +34,7 @@ void wait_until_observed(Client& client, const Workload& workload, Deadline dead
     }
 }
 
-// Every injected template has the workload's plan as a volume.
+// Finds the injected revisions by the volume of the workload's plan, which every injected template has.
 std::vector<Json> own_revisions(Client& client, const Workload& workload, const Resource& history) {
     const std::string selector = workload.ref.resource.group == "apps" ? pod_selector(workload) : "";
     const std::string plan = workload.own_name(names::kPlanPrefix);
@@ -63,7 +63,7 @@ int64_t number_of(const Json& revision) {
     return std::atoll(text_at(revision, {"metadata", "annotations", kRevision}).c_str());
 }
 
-// Whether one still has pods.
+// Deletes the injected revisions without pods. Returns true if one still has pods.
 bool remove_revisions(Client& client, const Workload& workload, const Resource& history) {
     bool busy = false;
     for (const Json& revision : own_revisions(client, workload, history)) {
@@ -75,7 +75,7 @@ bool remove_revisions(Client& client, const Workload& workload, const Resource& 
     return busy;
 }
 
-// Those that are left.
+// Returns the revisions that the workload owns.
 std::vector<Json> revisions_of(Client& client, const Workload& workload, const Resource& history) {
     std::vector<Json> found = client.list_all({history, workload.ref.in_namespace}, {pod_selector(workload), "", 100});
     std::erase_if(found, [&](const Json& item) { return !is_owned_by(item, workload.uid()); });
@@ -84,11 +84,11 @@ std::vector<Json> revisions_of(Client& client, const Workload& workload, const R
 
 WriteOptions as_controller() {
     WriteOptions options;
-    options.field_manager = "kube-controller-manager";  // whose field it is, and stays
+    options.field_manager = "kube-controller-manager";  // stays the manager of the field
     return options;
 }
 
-// "1,3,5" before it had the number 3: "1". What is left of it may be empty.
+// Returns the entries of a revision history before `number`: "1" for "1,3,5" and 3. The result may be empty.
 std::string history_before(std::string history, int64_t number) {
     while (!history.empty()) {
         const size_t comma = history.rfind(','), last = comma == std::string::npos ? 0 : comma + 1;
@@ -119,7 +119,7 @@ void remove_mark(Client& client, const std::string& kind, const Resource& histor
         client.patch(ref, patch, as_controller());
         result.changed = true;
     } catch (const ApiError& error) {
-        if (error.is_not_found() || error.is_conflict()) return;  // it is gone, or its annotation
+        if (error.is_not_found() || error.is_conflict()) return;  // the object or its annotation was deleted
         if (error.code != 403) throw;
         result.notes.push_back(
             fmt::format("{0} {1} keeps an annotation of ours ({2}): `kubectl annotate {0} {1} -n {3} {4}-` removes it, "
@@ -172,8 +172,8 @@ bool reset_revision_number(Client& client, const Workload& workload, const Revis
               [](const Json& one, const Json& other) { return number_of(one) > number_of(other); });
     const Json& newest = left.front();
     const int64_t before = ours.first - 1;
-    if (number_of(newest) == before) return true;  // done by a restore that was killed
-    // Of several injections with an unfinished restore between them, the user may have had another template there.
+    if (number_of(newest) == before) return true;  // a restore that was killed already did this
+    // If a restore between two injections did not finish, another template of the workload may have this number.
     const bool is_taken = left.size() > 1 && number_of(left[1]) >= before;
     if (number_of(newest) != ours.last + 1 || is_taken) return false;
     client.patch({history, workload.ref.in_namespace, text_at(newest, {"metadata", "name"})},

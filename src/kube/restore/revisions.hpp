@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The history that controllers keep of templates: ReplicaSets of a Deployment, ControllerRevisions of a StatefulSet or
-// a DaemonSet.
+// Cleans up the template history that controllers keep: ReplicaSets of a Deployment, ControllerRevisions of a
+// StatefulSet or DaemonSet.
 #pragma once
 
 #include <string>
@@ -12,22 +12,22 @@
 
 namespace cudafault::kube {
 
-// Those whose template is an injected one, once the controller knows that the workload has another template: their
-// numbers; and deletes them as soon as they have no pods.
+// Both functions first wait until the controller has observed the reverted template. They act on the revisions with an
+// injected template: the first returns their numbers, the second deletes each of them once it has no pods.
 RevisionNumbers numbers_of_own_revisions(Client& client, const Workload& workload, Deadline deadline);
 void remove_own_revisions(Client& client, const Workload& workload, Deadline deadline);
 
 struct UnmarkedRevisions {
     bool changed = false;
-    std::vector<std::string> notes;  // one for each that keeps it, and why
+    std::vector<std::string> notes;  // one for each revision that keeps the annotation, with the reason
 };
 
-// Takes our annotation from those of the user's own templates: controllers copy it there where somebody has put the
-// template back but not the annotations.
+// Removes cudafault's annotation from revisions with an original template. Controllers copy it there if another client
+// reverts the template but not the annotations.
 UnmarkedRevisions remove_marks_of_revisions(Client& client, const Workload& workload);
 
-// Gives the revision that is in force again the number it had before ours came: to put a template back made it the
-// newest one. False if somebody else has made a newer one since.
+// Resets the number of the current revision to what it was before the injection, since reverting the template made it
+// the newest revision. Returns false if another client has created a newer revision since.
 bool reset_revision_number(Client& client, const Workload& workload, const RevisionNumbers& ours);
 
 }  // namespace cudafault::kube

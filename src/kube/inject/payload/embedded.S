@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The files, between two symbols each. Their names come from the build.
+// Embeds each file between a start and an end symbol. The build passes the file names.
 .macro embed name, file
     .global cudafault_\name
     .global cudafault_\name\()_end

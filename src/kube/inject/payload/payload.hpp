@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the program carries into pods: the library for each architecture, and its source in one file.
+// The files embedded in the program: the library for each architecture, and its source code in one file.
 #pragma once
 
 #include <string>
@@ -10,19 +10,20 @@ namespace cudafault::kube {
 
 enum class Architecture { kX86_64, kAarch64 };
 
-// As the label kubernetes.io/arch has it: amd64, arm64.
+// Returns the value of the label kubernetes.io/arch: amd64 or arm64.
 const char* kubernetes_name(Architecture architecture);
 
-// What $PLATFORM can be for the dynamic linker there; old glibcs name newer x86-64 processors by themselves.
+// Returns the values that the dynamic linker can use for $PLATFORM; old versions of glibc use separate names for newer
+// x86-64 processors.
 std::vector<std::string> platforms(Architecture architecture);
 
-// An ELF file. Empty if this program was built where the compiler for it was missing.
+// Returns an ELF file; empty if this program was built without a compiler for the architecture.
 std::string_view library_for(Architecture architecture);
 
 std::string_view one_file_source();
 
-// The shell commands that compile `source` to `library`, as the first lines of the source have them; run in a folder
-// that can be written to.
+// Returns the shell commands that compile `source` to `library`, taken from the first lines of the source. They need a
+// writable working directory.
 std::string compile_commands(const std::string& source, const std::string& library);
 
 }  // namespace cudafault::kube

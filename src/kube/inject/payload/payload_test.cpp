@@ -10,7 +10,7 @@ namespace {
 constexpr size_t kConfigMapLimit = 1 << 20;
 constexpr int kMachine = 18;  // offset of e_machine
 
-TEST(Payload, HoldsALibraryForEachArchitecture) {
+TEST(Payload, HasALibraryForEachArchitecture) {
     for (const auto& [architecture, machine] : {std::pair{Architecture::kX86_64, 62}, {Architecture::kAarch64, 183}}) {
         const std::string_view library = library_for(architecture);
         ASSERT_GT(library.size(), 100'000u) << kubernetes_name(architecture);
@@ -22,7 +22,7 @@ TEST(Payload, HoldsALibraryForEachArchitecture) {
     }
 }
 
-TEST(Payload, HoldsTheSourceWithItsCommands) {
+TEST(Payload, HasTheSourceWithItsCompileCommands) {
     EXPECT_LT(one_file_source().size(), kConfigMapLimit);
     const std::string commands = compile_commands("/source/x.cpp", "/out/x.so");
     EXPECT_THAT(commands, testing::HasSubstr("g++ "));
