@@ -55,7 +55,7 @@ class WorkFolder:
             return execute(command, cwd=self.folder, **options)
         self.runs += 1
         options["environment"]["CUDAFAULT_LIBRARY"] = str(self.library)
-        run_command = [TOOL, "run", "--name", self.run_name, *run, "--", *command]
+        run_command = [TOOL, "run", "--quiet", "--name", self.run_name, *run, "--", *command]
         outcome = execute(run_command, cwd=self.folder, **{**options, "preload": []})
         outcome.events = self.ask("events")["events"]
         return outcome

@@ -9,7 +9,7 @@ from harness import LIBRARY, ROOT, SIMGPU, build, cudafault, execute
 
 PROGRAMS = ROOT / "tests" / "harmless" / "programs"
 LINKING = ROOT / "tests" / "clients" / "linking"
-WORKED = 'allocation 0\nreceived "the memory is really there"\n'
+WORKED = 'allocation 0\nreceived "the data is intact"\n'
 FAULT = "error=719 calls=cuMemAlloc"
 DISABLED = {"CUDAFAULT_DISABLE": "1"}
 
