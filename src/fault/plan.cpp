@@ -146,7 +146,7 @@ private:
         for (SpecWord word; next_spec_word(text, word);) {
             if (is_split(word)) return fail(word.text, "write no spaces around =: expected key=value, such as xid=79");
             if (!word.has_key) {
-                if (list != kGpu && list != kCalls && list != kRank) {
+                if (!is_list(list)) {
                     return fail(word.text, Quoted{word.text}, " has no key and continues no list: expected key=value");
                 }
                 values_[list].size = static_cast<size_t>(word.text.data + word.text.size - values_[list].data);
@@ -156,9 +156,15 @@ private:
             if (has(list)) return fail(word.text, kKeyNames[list], "= is given twice");
             values_[list] = word.value;
             if (values_[list].empty()) return fail(word.text, kKeyNames[list], "= needs a value, without a space");
+            // A list is read word by word, and a word that starts with # is a comment.
+            if (is_list(list) && word.value[0] == '#') {
+                return fail(word.text, kKeyNames[list], "= needs a value that does not start with #");
+            }
         }
         return true;
     }
+
+    static bool is_list(Key key) { return key == kGpu || key == kCalls || key == kRank; }
 
     // True if the word is a part of "key = value", with spaces around the equals sign.
     static bool is_split(const SpecWord& word) {

@@ -423,5 +423,13 @@ TEST(Spec, ErrorsQuoteTextShortenedAndPrintable) {
     EXPECT_NE(message.find("scope"), std::string::npos) << "the list of keys must fit: " << message;
 }
 
+TEST(Plan, RejectsAListThatIsAComment) {
+    for (const char* spec : {"effect=hang calls=#x", "xid=79 gpu=#0", "xid=79 rank=#1"}) {
+        Plan plan;
+        SpecError error{};
+        EXPECT_FALSE(parse_plan(spec, plan, error)) << spec;
+    }
+}
+
 }  // namespace
 }  // namespace cudafault
