@@ -229,7 +229,7 @@ TEST_F(ArmTest, RefusesATemplateWithoutTheLibrary) {
          inject_into(workload, choose_containers(workload, {}), binary_injection(), is_there).object);
     EXPECT_EQ(arm_it().size(), 1u) << "pods that start later have it";
     responder.on("GET", kDeploymentPath + "/web", {status_answer(403, "Forbidden")});
-    EXPECT_EQ(arm_it().size(), 1u) << "what cannot be read is no refusal";
+    EXPECT_EQ(arm_it().size(), 1u) << "an unreadable plan does not cause a refusal";
 }
 
 TEST_F(ArmTest, InjectedContainersIncludeSidecars) {

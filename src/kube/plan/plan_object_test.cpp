@@ -116,7 +116,7 @@ TEST_F(PlanObjectTest, ReplacingRefusesAnotherClientsRevision) {
     const PlanObject seen_before = plan_from(plan_map("#7\n"));
     responder.on("PATCH", path, {status_answer(409, "Conflict"), json_answer(plan_map("#8\nxid=79\n"))});
     hold(path, plan_map("#7\n", "9"));
-    EXPECT_EQ(replace_plan(client(), seen_before, kEnding, "eve").revision, 8u) << "the same revision is no conflict";
+    EXPECT_EQ(replace_plan(client(), seen_before, kEnding, "eve").revision, 8u) << "same revision: no 409";
     responder.on("PATCH", path, {status_answer(409, "Conflict")});
     hold(path, plan_map("#8\nxid=43\n"));
     try {

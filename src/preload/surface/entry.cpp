@@ -67,8 +67,9 @@ Verdict on_cuda_call(const StubUse& use, const Frame& frame) {
     return hook == Hook::enumerate ? on_enumeration(use, frame) : on_call(use, frame);
 }
 
-// Returns the real function if no fault of the plan can match the call, which holds for most calls while a plan names
-// functions. Returns nullptr if the call needs the full decision. The target of a resolver is never known here.
+// Returns the real function if no fault of the plan can match the call: its flag was set for other processes of the
+// run, or for an older plan. Returns nullptr if the call needs the full decision. The target of a resolver is never
+// known here.
 const void* quick_target(int number) {
     const int row = number < kFirstInner ? number : number - kFirstInner;
     if (row >= kFunctionCount || !is_ready() || !cannot_concern(row)) return nullptr;
