@@ -89,7 +89,7 @@ const char* outcome_text(kube::Uncordoned outcome) {
     switch (outcome) {
         case kube::Uncordoned::kDone: return "uncordoned";
         case kube::Uncordoned::kStaysCordoned: return "stays cordoned, as before `cordon`";
-        case kube::Uncordoned::kNotOurs: return "unchanged: not cordoned by cudafault";
+        case kube::Uncordoned::kNotCordonedByCudafault: return "unchanged: not cordoned by cudafault";
     }
     return "";
 }
@@ -98,7 +98,7 @@ const char* outcome_word(kube::Uncordoned outcome) {
     switch (outcome) {
         case kube::Uncordoned::kDone: return "uncordoned";
         case kube::Uncordoned::kStaysCordoned: return "stays cordoned";
-        case kube::Uncordoned::kNotOurs: return "not ours";
+        case kube::Uncordoned::kNotCordonedByCudafault: return "not cordoned by cudafault";
     }
     return "";
 }

@@ -34,7 +34,7 @@ nlohmann::json summary(const kube::Snapshot& snapshot, const std::string& file) 
             {"taken_at", snapshot.taken_at},
             {"objects", snapshot.objects.size()},
             {"nodes", snapshot.nodes.size()},
-            {"ours", snapshot.ours},
+            {"ours", snapshot.own_objects},
             {"unseen", skipped_json(snapshot.skipped)}};
 }
 
@@ -45,7 +45,7 @@ void save(const kube::Snapshot& snapshot, const std::string& file) {
 
 void print_summary(const kube::Snapshot& snapshot, const std::string& file) {
     print_skipped(snapshot.skipped);
-    for (const std::string& name : snapshot.ours) fmt::print("already exists, created by cudafault: {}\n", name);
+    for (const std::string& name : snapshot.own_objects) fmt::print("already exists, created by cudafault: {}\n", name);
     fmt::print("saved {} and {} of {} in {}\n", plural(snapshot.objects.size(), "object"),
                plural(snapshot.nodes.size(), "node"), namespace_text(snapshot.in_namespace), file);
 }

@@ -30,7 +30,7 @@ constexpr const char* kK8sStatusExamples = R"(Examples:
   cudafault k8s status dgd/vllm-disagg -n prod -o json
 
 FIRED counts failed calls under the current plan, from lines that the library writes to the pods' logs: "unknown" if a log
-cannot be read, "at least" if a part of it is gone or calls are failing right now.)";
+cannot be read, "at least" if a part of it was deleted or calls are failing now.)";
 
 constexpr std::chrono::seconds kWatchInterval{2};
 constexpr const char* kNoTimeout = "100000h";  // of --watch, unless --timeout is given

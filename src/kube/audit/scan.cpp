@@ -160,8 +160,8 @@ void Scan::look_at_kind_of(FoundInjection& injection, const Resource& resource) 
     } catch (const ApiError& error) {
         injection.state = InjectionState::kUnknown;
         const auto is_it = [&](const SkippedKind& skipped) { return skipped.resource == resource.qualified(); };
-        const bool is_told = std::any_of(report_.skipped.begin(), report_.skipped.end(), is_it);
-        if (!is_told) report_.skipped.push_back({resource.qualified(), error.what()});
+        const bool is_listed = std::any_of(report_.skipped.begin(), report_.skipped.end(), is_it);
+        if (!is_listed) report_.skipped.push_back({resource.qualified(), error.what()});
     }
 }
 

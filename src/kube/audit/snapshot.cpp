@@ -138,7 +138,7 @@ bool has_controller(const Json& object) {
 
 // True if a controller has deleted and recreated the object, as operators do with the objects they own. Only the
 // content is compared then.
-bool is_made_anew(const Json& before, const Json& after) {
+bool is_recreated(const Json& before, const Json& after) {
     return text_at(before, {"metadata", "uid"}) != text_at(after, {"metadata", "uid"}) && has_controller(before) &&
            has_controller(after);
 }
@@ -157,7 +157,7 @@ std::vector<Difference> differences_of(const std::string& text, const Json& befo
     Json was = comparable(before, exact), is = comparable(after, exact);
     was["metadata"]["managedFields"] = managers_of(before, exact);
     is["metadata"]["managedFields"] = managers_of(after, exact);
-    if (is_made_anew(before, after)) {
+    if (is_recreated(before, after)) {
         forget_identity(was);
         forget_identity(is);
     }
@@ -259,7 +259,7 @@ void Verification::look_for_missing(const std::set<std::string>& seen) {
     }
     for (const auto& [name, state] : options_.against->nodes) {
         const bool gone = !seen.contains(name) && !is_skipped("nodes " + name);
-        if (gone) report_.notes.push_back(fmt::format("node {} is gone since the snapshot", name));
+        if (gone) report_.notes.push_back(fmt::format("node {} was deleted after the snapshot", name));
     }
 }
 
@@ -322,7 +322,7 @@ Json Snapshot::json() const {
             {"whole", is_whole},
             {"objects", objects},
             {"nodes", nodes},
-            {"ours", ours},
+            {"ours", own_objects},
             {"unseen", kinds}};
 }
 
@@ -336,7 +336,7 @@ Snapshot Snapshot::from_json(const Json& json) {
         json.at("whole").get_to(snapshot.is_whole);
         json.at("objects").get_to(snapshot.objects);
         json.at("nodes").get_to(snapshot.nodes);
-        json.at("ours").get_to(snapshot.ours);
+        json.at("ours").get_to(snapshot.own_objects);
         for (const Json& entry : json.at("unseen")) {
             snapshot.skipped.push_back({text_at(entry, {"resource"}), text_at(entry, {"why"})});
         }
@@ -364,14 +364,14 @@ Snapshot take_snapshot(Client& client, Discovery& discovery, const std::string& 
                         return text.starts_with(resource.qualified() + " ");
                     };
                     std::erase_if(snapshot.objects, [&](const auto& entry) { return is_of_it(entry.first); });
-                    std::erase_if(snapshot.ours, is_of_it);
+                    std::erase_if(snapshot.own_objects, is_of_it);
                 },
                 [&](const Resource& resource, Json object) {
                     const std::string text = ref_of(resource, object).text();
                     if (resource.kind == "Node") {
                         snapshot.nodes[text_at(object, {"metadata", "name"})] = node_state(object);
                     } else if (is_our_object(resource)) {
-                        if (!traces_of(resource, object).empty()) snapshot.ours.push_back(text);
+                        if (!traces_of(resource, object).empty()) snapshot.own_objects.push_back(text);
                     } else if (is_kept(resource)) {
                         snapshot.objects[text] = without_status(std::move(object));
                     }

@@ -14,12 +14,12 @@
 namespace cudafault::kube {
 
 struct Snapshot {
-    std::string in_namespace;             // empty: all namespaces
-    std::string taken_at;                 // UTC
-    bool is_whole = true;                 // true: all workloads; false: chosen workloads and the objects they own
-    std::map<std::string, Json> objects;  // by text_of(), without status
-    std::map<std::string, Json> nodes;    // by name: cordoned or not, and NVSentinel's labels
-    std::vector<std::string> ours;        // ConfigMaps and Leases of cudafault that existed
+    std::string in_namespace;              // empty: all namespaces
+    std::string taken_at;                  // UTC
+    bool is_whole = true;                  // true: all workloads; false: chosen workloads and the objects they own
+    std::map<std::string, Json> objects;   // by text_of(), without status
+    std::map<std::string, Json> nodes;     // by name: cordoned or not, and NVSentinel's labels
+    std::vector<std::string> own_objects;  // ConfigMaps and Leases of cudafault that existed
     std::vector<SkippedKind> skipped;
 
     Json json() const;                            // the file that `snapshot` writes

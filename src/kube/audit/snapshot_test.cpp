@@ -65,7 +65,7 @@ TEST_F(SnapshotTest, HasWorkloadsAndTheirHistory) {
                                                     Key("replicasets.apps web-1 in namespace prod"),
                                                     Key("controllerrevisions.apps db-1 in namespace prod")));
     EXPECT_FALSE(taken.objects.begin()->second.contains("status"));
-    EXPECT_THAT(taken.ours, ElementsAre("configmaps cuda-fault-injection-lib in namespace prod"));
+    EXPECT_THAT(taken.own_objects, ElementsAre("configmaps cuda-fault-injection-lib in namespace prod"));
     EXPECT_EQ(taken.nodes.at("n1").at("cordoned"), true);
     EXPECT_EQ(taken.in_namespace, "prod");
     EXPECT_TRUE(taken.is_whole);
@@ -157,7 +157,7 @@ TEST_F(SnapshotTest, AcceptsCudafaultNamesThatExistedBefore) {
     };
     fill(kApps + "deployments", {with("Deployment", "web", "CUDAFAULT_SIM_MEMORY")});
     const Snapshot taken = snapshot();
-    EXPECT_FALSE(verify().is_clean()) << "nobody knows whose it is";
+    EXPECT_FALSE(verify().is_clean()) << "its owner is unknown";
     EXPECT_TRUE(verify().traces.at(0).may_be_users);
     fill(kPodPath, {with("Pod", "web-1", "CUDAFAULT_SIM_MEMORY")});
     EXPECT_TRUE(verify(&taken).is_clean());
@@ -295,7 +295,7 @@ TEST_F(SnapshotTest, DeletedNodeIsANote) {
     fill(kNodePath, {});
     const CleanReport report = verify(&taken);
     EXPECT_TRUE(report.is_clean());
-    EXPECT_THAT(report.notes, ElementsAre("node n1 is gone since the snapshot"));
+    EXPECT_THAT(report.notes, ElementsAre("node n1 was deleted after the snapshot"));
 }
 
 }  // namespace

@@ -199,7 +199,7 @@ void Search::look_at_volume(const Json& item, const std::string& name) {
 // Some operators keep a copy of the whole object in an annotation.
 void Search::look_into_text(const std::string& text) {
     constexpr std::array<std::string_view, 4> kOurs = {"cudafault", "CUDAFAULT", "CUDA_", "cuda-fault"};
-    const auto is_in_it = [&](std::string_view ours) { return text.find(ours) != std::string::npos; };
+    const auto is_in_it = [&](std::string_view name) { return text.find(name) != std::string::npos; };
     // cudafault's own annotation is already found by its key.
     if (places_.back().field->starts_with(names::kKeyPrefix) || std::none_of(kOurs.begin(), kOurs.end(), is_in_it))
         return;

@@ -72,7 +72,7 @@ void write(Client& client, const Json& node, JsonPatch& changes) {
 // cordon.
 Labels labels_to_set(const Json& node, const CordonMemory& memory) {
     Labels wanted = nvsentinel_labels();
-    for (const std::string& ours : memory.labels) wanted.erase(ours);
+    for (const std::string& label : memory.labels) wanted.erase(label);
     for (const auto& [key, value] : wanted) {
         if (label_of(node, key).empty()) continue;
         throw Error(
@@ -101,7 +101,7 @@ CordonResult cordon_once(Client& client, const std::string& name, bool nvsentine
 Uncordoned uncordon_once(Client& client, const std::string& name, bool force) {
     const Json node = client.get(ref_of(name));
     const auto memory = CordonMemory::of(node);
-    if (!memory && !force) return Uncordoned::kNotOurs;
+    if (!memory && !force) return Uncordoned::kNotCordonedByCudafault;
     if (has_annotation(node, kQuarantined) && !force) {
         throw Error(
             fmt::format("node {} is cordoned by NVSentinel too (annotation {}): let NVSentinel uncordon it, or "
@@ -196,7 +196,7 @@ private:
     const DrainOptions options_;
     DrainResult result_;
     std::map<std::string, std::string> left_;  // remaining pods, with the reasons
-    std::set<std::string> told_;
+    std::set<std::string> announced_;
     std::set<std::string> done_;  // uids of evicted and deleted pods
 };
 
@@ -217,7 +217,7 @@ void Drain::refuse_bare_pods() {
     }
     if (bare.empty() || options_.force_bare) return;
     throw Error(
-        fmt::format("node {} has pods without a controller, which nobody would make anew: {}; delete them "
+        fmt::format("node {} has pods without a controller, which would not be recreated: {}; delete them "
                     "yourself, or give --force-bare",
                     node_, fmt::join(bare, ", ")));
 }
@@ -230,7 +230,7 @@ DeleteOptions Drain::delete_options(const Json& pod) const {
 }
 
 void Drain::tell(const std::string& line) {
-    if (options_.on_progress && told_.insert(line).second) options_.on_progress(line);
+    if (options_.on_progress && announced_.insert(line).second) options_.on_progress(line);
 }
 
 void Drain::delete_pod(const Json& pod) {
@@ -314,7 +314,7 @@ void Drain::finish_in_time() {
     } catch (const DeadlinePassed&) {
         mark_failed();
         throw Error(
-            fmt::format("node {} is cordoned and not empty in the time there was: {}; see to these pods and "
+            fmt::format("node {} is cordoned, but these pods were still running at the timeout: {}; delete them and "
                         "drain again, or give a longer --timeout",
                         node_, still_there()));
     }

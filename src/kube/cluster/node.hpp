@@ -51,8 +51,8 @@ DrainResult drain(Client& client, const std::string& node, const DrainOptions& o
 
 enum class Uncordoned {
     kDone,
-    kStaysCordoned,  // it was cordoned before cudafault's cordon
-    kNotOurs,        // it has no cudafault annotation and is not changed
+    kStaysCordoned,           // it was cordoned before cudafault's cordon
+    kNotCordonedByCudafault,  // it has no cudafault annotation and is not changed
 };
 
 // Reverts what cordon() and drain() set. Throws Error for a node that NVSentinel has cordoned, unless `force`. With

@@ -40,7 +40,7 @@ protected:
         return made;
     }
 
-    static Json ours(bool was_cordoned, const std::vector<std::string>& labels = {}) {
+    static Json drain_memory(bool was_cordoned, const std::vector<std::string>& labels = {}) {
         return {{names::kCordon, CordonMemory{was_cordoned, labels}.text()}};
     }
 
@@ -141,7 +141,7 @@ TEST_F(NodeTest, CordonOnlyMarksACordonedNode) {
 }
 
 TEST_F(NodeTest, SecondCordonKeepsTheFirstRecord) {
-    serve({node(true, Json::object(), ours(false))});
+    serve({node(true, Json::object(), drain_memory(false))});
     const CordonResult result = cordon(client(), "n1", false);
     EXPECT_FALSE(result.was_cordoned);
     EXPECT_FALSE(result.changed);
@@ -151,7 +151,7 @@ TEST_F(NodeTest, SecondCordonKeepsTheFirstRecord) {
 TEST_F(NodeTest, CordonRecomputesAfterAConflict) {
     responder.on("GET", kNode, {json_answer(node()), json_answer(node(true))});
     responder.on("PATCH", kNode, {status_answer(409, "Conflict"), json_answer(node(true))});
-    EXPECT_TRUE(cordon(client(), "n1", false).was_cordoned) << "somebody else has cordoned it meanwhile";
+    EXPECT_TRUE(cordon(client(), "n1", false).was_cordoned) << "another client cordoned it during the call";
 }
 
 TEST_F(NodeTest, CordonSetsTheLabelsOfNvsentinel) {
@@ -173,7 +173,7 @@ TEST_F(NodeTest, CordonDoesNotOverwriteLabelsSetByNvsentinel) {
 
 TEST_F(NodeTest, UncordonRevertsEverything) {
     serve({node(true, {{"k8saas.nvidia.com/cordon-by", "NVSentinel"}, {"zone", "a"}},
-                ours(false, {"k8saas.nvidia.com/cordon-by", "dgxc.nvidia.com/nvsentinel-state"}))});
+                drain_memory(false, {"k8saas.nvidia.com/cordon-by", "dgxc.nvidia.com/nvsentinel-state"}))});
     EXPECT_EQ(uncordon(client(), "n1", false), Uncordoned::kDone);
     EXPECT_THAT(patched(),
                 ElementsAre("remove /spec/unschedulable", "remove /metadata/labels/k8saas.nvidia.com~1cordon-by",
@@ -181,21 +181,21 @@ TEST_F(NodeTest, UncordonRevertsEverything) {
 }
 
 TEST_F(NodeTest, UncordonKeepsAnEarlierCordon) {
-    serve({node(true, Json::object(), ours(true))});
+    serve({node(true, Json::object(), drain_memory(true))});
     EXPECT_EQ(uncordon(client(), "n1", false), Uncordoned::kStaysCordoned);
     EXPECT_THAT(patched(), ElementsAre("remove /metadata/annotations/cudafault.dev~1cordon"));
 }
 
 TEST_F(NodeTest, UncordonIgnoresOtherCordonsWithoutForce) {
     serve({node(true)});
-    EXPECT_EQ(uncordon(client(), "n1", false), Uncordoned::kNotOurs);
+    EXPECT_EQ(uncordon(client(), "n1", false), Uncordoned::kNotCordonedByCudafault);
     EXPECT_EQ(count("PATCH"), 0u);
     EXPECT_EQ(uncordon(client(), "n1", true), Uncordoned::kDone);
     EXPECT_THAT(patched(), ElementsAre("remove /spec/unschedulable"));
 }
 
 TEST_F(NodeTest, UncordonRefusesANodeQuarantinedByNvsentinel) {
-    Json annotations = ours(false);
+    Json annotations = drain_memory(false);
     annotations["quarantineHealthEventIsCordoned"] = "True";
     serve({node(true, Json::object(), annotations)});
     EXPECT_THAT(refusal([&] { uncordon(client(), "n1", false); }), HasSubstr("NVSentinel"));
@@ -266,7 +266,7 @@ TEST_F(NodeTest, DrainWaitsForABudgetAndReportsIt) {
 TEST_F(NodeTest, DrainReportsRemainingPodsAtTheDeadline) {
     options.deadline = after(std::chrono::milliseconds(300));
     const Json cordoned = node(true, {{"dgxc.nvidia.com/nvsentinel-state", "quarantined"}},
-                               ours(false, {"dgxc.nvidia.com/nvsentinel-state"}));
+                               drain_memory(false, {"dgxc.nvidia.com/nvsentinel-state"}));
     serve({cordoned});
     responder.on("GET", kEveryPod, {list({pod("web", "ReplicaSet", false)})});
     responder.on("POST", eviction("web"), {budget()});
@@ -291,7 +291,7 @@ TEST_F(NodeTest, DrainDeletesUnhealthyPodsThatABudgetProtects) {
 
 TEST_F(NodeTest, DrainFailsForAPodWithSeveralBudgets) {
     serve({node(true, {{"dgxc.nvidia.com/nvsentinel-state", "quarantined"}},
-                ours(false, {"dgxc.nvidia.com/nvsentinel-state"}))});
+                drain_memory(false, {"dgxc.nvidia.com/nvsentinel-state"}))});
     responder.on("GET", kEveryPod, {list({pod("web")})});
     responder.on("POST", eviction("web"), {several_budgets()});
     EXPECT_THAT(refusal([&] { drain(); }), AllOf(HasSubstr("pod prod/web stays: more than one PodDisruptionBudget"),
@@ -316,7 +316,7 @@ TEST_F(NodeTest, OtherEvictionErrorsFailTheDrain) {
 
 TEST_F(NodeTest, DrainUpdatesTheStateLabel) {
     const Json cordoned = node(true, {{"dgxc.nvidia.com/nvsentinel-state", "quarantined"}},
-                               ours(false, {"dgxc.nvidia.com/nvsentinel-state"}));
+                               drain_memory(false, {"dgxc.nvidia.com/nvsentinel-state"}));
     serve({cordoned});
     responder.on("GET", kEveryPod, {list({})});
     drain();

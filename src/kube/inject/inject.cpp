@@ -257,7 +257,7 @@ public:
             if (options_.wait && !result.plan.chosen.empty()) wait(result);
             return result;
         } catch (const Error& error) {
-            if (made_record_ && !is_changed_ && !is_uncertain(error)) take_back_all_but_workload(workload);
+            if (made_record_ && !is_changed_ && !is_uncertain(error)) undo_all_except_workload(workload);
             throw;
         }
     }
@@ -357,7 +357,7 @@ private:
     }
 
     // The server refused the write, so the workload is unchanged. The record is deleted last.
-    void take_back_all_but_workload(const Workload& workload) {
+    void undo_all_except_workload(const Workload& workload) {
         try {
             remove_injection_objects(client_, workload.ref);
             remove_anchor(client_, workload.ref);
@@ -387,7 +387,7 @@ private:
         const Workload workload = reload(client_, result.plan.workload);
         const std::optional<InjectedMark> mark = InjectedMark::of(workload.object);
         if (!mark) throw Error(reverted(workload));
-        const auto is_ours = [&](const Json& object) { return is_in_force(object, *mark); };
+        const auto is_edited = [&](const Json& object) { return is_in_force(object, *mark); };
         const std::string injection = fmt::format("{}.{}", mark->run_id, mark->edition);
         const auto is_wanted = [&](const Json& pod) { return is_injected(pod, workload.hash(), injection); };
         RolloutOptions options;
@@ -397,13 +397,13 @@ private:
         // In a repeated inject, pods in a restart back-off may already be injected ones.
         options.need = result.plan.unchanged ? NewPod::kHasRun : NewPod::kReady;
         options.pinned = !mark->pin.empty();
-        options.is_current = is_ours;
+        options.is_current = is_edited;
         options.on_progress = options_.on_progress;
         result.rollout = wait_for_rollout(client_, discovery_, workload, is_wanted, options);
         const DeadlineScope last_words(client_.session(),
                                        std::max(client_.session().options().deadline, after(kLastWords)));
         const Workload now = reload(client_, workload);
-        if (!is_ours(now.object)) throw Error(reverted(now));
+        if (!is_edited(now.object)) throw Error(reverted(now));
         look_for_library(result);
     }
 

@@ -46,7 +46,7 @@ protected:
     // Sets up an injected workload with its record.
     void have_injected(const Injection& injection) {
         Workload workload = users();
-        const Injected injected = inject_into(workload, choose_containers(workload, {}), injection, is_there);
+        const Injected injected = inject_into(workload, choose_containers(workload, {}), injection, always_exists);
         workload.object = injected.object;
         hold(kDeployment, workload.object);
         responder.on("PATCH", kDeployment, {json_answer(Json::object())});
@@ -63,20 +63,20 @@ protected:
 
     static Json by_image_injected() {
         const Workload workload = users();
-        return inject_into(workload, choose_containers(workload, {}), by_image(), is_there).object;
+        return inject_into(workload, choose_containers(workload, {}), by_image(), always_exists).object;
     }
 
     static Injection by_image() {
         Injection injection = binary_injection();
         injection.delivery = Delivery::kImage;
         injection.architectures.clear();
-        injection.image_library = "/opt/ours.so";
+        injection.image_library = "/opt/fault.so";
         return injection;
     }
 
     InjectionPlan plan() {
         inject_options.delivery = Delivery::kImage;
-        inject_options.image_library = "/opt/ours.so";
+        inject_options.image_library = "/opt/fault.so";
         return plan_injection(client(), discovery(), inject_options);
     }
 
@@ -156,7 +156,7 @@ TEST_F(PlanInjectionTest, OrdersTheCompileContainerBeforeASidecar) {
     const Workload workload = deployment_of_pod({{"containers", {{{"name", "main"}}}}, {"initContainers", init}});
     have(workload);
     EXPECT_THAT(container_names(plan().chosen), ElementsAre("server"));
-    const Injected injected = inject_into(workload, choose_containers(workload, {}), source_injection(), is_there);
+    const Injected injected = inject_into(workload, choose_containers(workload, {}), source_injection(), always_exists);
     std::vector<std::string> order;
     for (const Json& each : *find(injected.object, kPodSpec / "initContainers")) order.push_back(each.at("name"));
     EXPECT_THAT(order, ElementsAre("fetch", "compile-cuda-fault-lib", "server"));
@@ -177,7 +177,7 @@ TEST_F(PlanInjectionTest, NotesGuessedAndOmittedContainers) {
 
 TEST_F(PlanInjectionTest, RefusesToReplaceAnotherInjection) {
     have_injected(by_image());
-    EXPECT_EQ(refusal(), "planned") << "the same once more";
+    EXPECT_EQ(refusal(), "planned") << "an identical second inject";
     inject_options.contract = ContractVariables{};
     EXPECT_THAT(refusal(), AllOf(HasSubstr("already injected, by ada@desk"), HasSubstr("--replace")));
     responder.on("GET", kConfigMapPath + "/cudafault-anchor-" + users().hash(), {status_answer(404, "NotFound")});
@@ -232,19 +232,19 @@ TEST_F(PlanInjectionTest, ReplacementIsTheNextEditionOfTheOriginal) {
     const InjectionPlan made = plan();
     EXPECT_FALSE(made.unchanged);
     EXPECT_EQ(made.injection.mark.text(), "run=ab12 edition=2");
-    EXPECT_EQ(undo_all(made.injected.object, made.injected.edits, "/opt/ours.so"), users().object);
+    EXPECT_EQ(undo_all(made.injected.object, made.injected.edits, "/opt/fault.so"), users().object);
 }
 
 TEST_F(PlanInjectionTest, EditsOfAnInterruptedRestoreAreNotOriginal) {
     have_injected(by_image());
     Workload workload = users();
-    const Injected injected = inject_into(workload, choose_containers(workload, {}), by_image(), is_there);
-    workload.object = undo(injected.object, injected.edits, Phase::kWithTemplate, "/opt/ours.so").object;
+    const Injected injected = inject_into(workload, choose_containers(workload, {}), by_image(), always_exists);
+    workload.object = undo(injected.object, injected.edits, Phase::kWithTemplate, "/opt/fault.so").object;
     ASSERT_NE(workload.object, users().object) << "strategy and history limit are taken back later";
     have(workload);
     const InjectionPlan made = plan();
     EXPECT_FALSE(made.unchanged);
-    EXPECT_EQ(undo_all(made.injected.object, made.injected.edits, "/opt/ours.so"), users().object);
+    EXPECT_EQ(undo_all(made.injected.object, made.injected.edits, "/opt/fault.so"), users().object);
 }
 
 TEST_F(PlanInjectionTest, IgnoresTheRecordOfADeletedWorkloadOfTheSameName) {
@@ -253,19 +253,19 @@ TEST_F(PlanInjectionTest, IgnoresTheRecordOfADeletedWorkloadOfTheSameName) {
     recreated.object["metadata"]["uid"] = "uid-new";
     hold(kDeployment, recreated.object);
     const InjectionPlan made = plan();
-    EXPECT_EQ(undo_all(made.injected.object, made.injected.edits, "/opt/ours.so"), recreated.object);
+    EXPECT_EQ(undo_all(made.injected.object, made.injected.edits, "/opt/fault.so"), recreated.object);
 }
 
 TEST_F(PlanInjectionTest, NewEditionKeepsChangesMadeSinceTheInjection) {
     have_injected(by_image());
     Workload workload = users();
-    workload.object = inject_into(workload, choose_containers(workload, {}), by_image(), is_there).object;
+    workload.object = inject_into(workload, choose_containers(workload, {}), by_image(), always_exists).object;
     workload.object["spec"]["strategy"]["rollingUpdate"]["maxSurge"] = 3;
     have(workload);
     inject_options.replace = true;
     inject_options.contract = ContractVariables{};
     const InjectionPlan made = plan();
-    const Undone undone = undo(workload.object, made.injected.edits, Phase::kAfterRollout, "/opt/ours.so");
+    const Undone undone = undo(workload.object, made.injected.edits, Phase::kAfterRollout, "/opt/fault.so");
     EXPECT_EQ(*find(undone.object, {"spec", "strategy", "rollingUpdate", "maxSurge"}), 3);
 }
 

@@ -157,7 +157,8 @@ private:
         const std::string source = fmt::format("{}/{}", kSourceMount, names::kSourceKey);
         const std::string script = fmt::format(
             "cd {0} || exit 1\n"
-            "if [ ! -f {1} ]; then echo 'ConfigMap {2} is gone, so nothing is compiled and no fault can be injected'; "
+            "if [ ! -f {1} ]; then echo 'ConfigMap {2} was deleted, so nothing is compiled and no fault can be "
+            "injected'; "
             "exit 0; fi\n"
             "set -e\n{3}",
             names::kCompiledMount, source, names::kSourceConfigMap, compile_commands(source, names::kCompiledLibrary));

@@ -19,7 +19,7 @@ using testing::StartsWith;
 
 // Injects, and checks that undoing the edits, once written to and read from the record, restores the original.
 Injected inject(const Workload& workload, const Injection& injection, const std::vector<std::string>& containers = {}) {
-    Injected injected = inject_into(workload, choose_containers(workload, containers), injection, is_there);
+    Injected injected = inject_into(workload, choose_containers(workload, containers), injection, always_exists);
     std::vector<Edit> recorded;
     for (const Edit& edit : injected.edits) recorded.push_back(Edit::from_json(Json::parse(edit.json().dump())));
     const Json undone = undo_all(injected.object, recorded, library_path(injection));
@@ -193,13 +193,13 @@ TEST(Injection, ImageDeliveryMountsNoLibrary) {
 }
 
 TEST(Injection, SourceDeliveryCompilesInThePod) {
-    const Workload workload = deployment_of_pod({{"initContainers", {{{"name", "theirs"}}}}});
+    const Workload workload = deployment_of_pod({{"initContainers", {{{"name", "users"}}}}});
     const Json object = inject(workload, source_injection()).object;
     EXPECT_EQ(text_at(object, (kMainContainer / "env").item("LD_PRELOAD") / "value"), names::kCompiledLibrary);
     EXPECT_THAT(names_in(object, kPodSpec / "volumes"),
                 ElementsAre("cudafault-plan", "cuda-fault-lib-source", "cuda-fault-lib"));
     EXPECT_THAT(names_in(object, kMainContainer / "volumeMounts"), ElementsAre("cudafault-plan", "cuda-fault-lib"));
-    EXPECT_THAT(names_in(object, kPodSpec / "initContainers"), ElementsAre("theirs", "compile-cuda-fault-lib"));
+    EXPECT_THAT(names_in(object, kPodSpec / "initContainers"), ElementsAre("users", "compile-cuda-fault-lib"));
     const Json compiler = at(object, (kPodSpec / "initContainers").item(names::kCompileContainer));
     EXPECT_EQ(text_at(compiler, {"image"}), "gcc:13.3.0");
     const std::string script = compiler.at("command").at(2);

@@ -51,7 +51,7 @@ Json source_config_map(const std::string& in_namespace) {
             {"data", {{names::kSourceKey, std::string(one_file_source())}}}};
 }
 
-void require_ours(const Json& config_map) {
+void require_created_by_cudafault(const Json& config_map) {
     if (text_at(config_map, {"metadata", "labels", names::kManagedBy}) == names::kManager) return;
     throw Error(
         fmt::format("ConfigMap {} in namespace {} was not created by cudafault, so it is not changed: delete or "
@@ -62,8 +62,7 @@ void require_ours(const Json& config_map) {
 }  // namespace
 
 void create_libraries(Client& client, const Workload& workload, const std::vector<Architecture>& architectures) {
-    for (const Architecture architecture : architectures)
-        create_anew(client, library_config_map(workload, architecture));
+    for (const Architecture architecture : architectures) recreate(client, library_config_map(workload, architecture));
 }
 
 void create_missing_libraries(Client& client, const Workload& workload,
@@ -82,7 +81,7 @@ bool create_source(Client& client, const std::string& in_namespace) {
         client.create(config_maps(), wanted);
         return true;
     }
-    require_ours(*there);
+    require_created_by_cudafault(*there);
     if (there->value("data", Json()) == wanted.at("data")) return false;
     JsonPatch patch;
     patch.only_if_unchanged(*there).add("/data", wanted.at("data"));
@@ -100,7 +99,7 @@ bool remove_source(Client& client, Discovery& discovery, const std::string& in_n
         require_namespace(client, in_namespace);
         return false;
     }
-    require_ours(*there);
+    require_created_by_cudafault(*there);
     const std::string user = find_user_of_source(client, discovery, in_namespace);
     if (!user.empty()) {
         throw Error(

@@ -75,7 +75,7 @@ protected:
         return object;
     }
 
-    static Json ours() { return source(std::string(one_file_source())); }
+    static Json current() { return source(std::string(one_file_source())); }
 
     std::string removal() {
         try {
@@ -88,23 +88,23 @@ protected:
 
 TEST_F(SourceTest, IsCreatedOnce) {
     EXPECT_FALSE(has_source(client(), "prod"));
-    responder.on("POST", kConfigMapPath, {json_answer(ours())});
+    responder.on("POST", kConfigMapPath, {json_answer(current())});
     EXPECT_TRUE(create_source(client(), "prod"));
-    EXPECT_EQ(Json::parse(seen(requests() - 1).body).at("data"), ours().at("data"));
-    hold(kSource, ours());
+    EXPECT_EQ(Json::parse(seen(requests() - 1).body).at("data"), current().at("data"));
+    hold(kSource, current());
     EXPECT_FALSE(create_source(client(), "prod"));
     EXPECT_TRUE(has_source(client(), "prod"));
 }
 
 TEST_F(SourceTest, UpdatesAnotherVersion) {
     hold(kSource, source("old"));
-    responder.on("PATCH", kSource, {json_answer(ours())});
+    responder.on("PATCH", kSource, {json_answer(current())});
     EXPECT_TRUE(create_source(client(), "prod"));
-    EXPECT_EQ(source("old").patch(Json::parse(seen(1).body)).at("data"), ours().at("data"));
+    EXPECT_EQ(source("old").patch(Json::parse(seen(1).body)).at("data"), current().at("data"));
 }
 
 TEST_F(SourceTest, DoesNotChangeAConfigMapOfAnotherManager) {
-    hold(kSource, source("theirs", "helm"));
+    hold(kSource, source("users", "helm"));
     EXPECT_THROW(create_source(client(), "prod"), Error);
     EXPECT_THAT(removal(), HasSubstr("was not created by cudafault"));
     for (const SeenRequest& request : responder.requests()) EXPECT_EQ(request.method, "GET");
@@ -112,17 +112,17 @@ TEST_F(SourceTest, DoesNotChangeAConfigMapOfAnotherManager) {
 
 TEST_F(SourceTest, IsRemovedIfNotMounted) {
     EXPECT_EQ(removal(), "was not there");
-    hold(kSource, ours());
+    hold(kSource, current());
     responder.on("DELETE", kSource, {json_answer(Json::object())});
     hold_list("/apis/apps/v1/namespaces/prod/deployments", {plain_deployment().object});
     EXPECT_EQ(removal(), "removed");
 }
 
 TEST_F(SourceTest, IsNotRemovedIfMounted) {
-    hold(kSource, ours());
+    hold(kSource, current());
     const Workload workload = plain_deployment();
     hold_list("/apis/apps/v1/namespaces/prod/deployments",
-              {inject_into(workload, choose_containers(workload, {}), source_injection(), is_there).object});
+              {inject_into(workload, choose_containers(workload, {}), source_injection(), always_exists).object});
     EXPECT_THAT(removal(), HasSubstr("still mounted by deployments.apps web"));
     for (const SeenRequest& request : responder.requests()) EXPECT_EQ(request.method, "GET");
 }

@@ -14,8 +14,8 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 
 const Path kOnlyContainer = Path{"containers"}.item("main");
-const std::string kSelf = "/ours.so:$(LD_PRELOAD)";
-const std::string kHelper = "/ours.so:$(CUDAFAULT_LD_PRELOAD)";
+const std::string kSelf = "/fault.so:$(LD_PRELOAD)";
+const std::string kHelper = "/fault.so:$(CUDAFAULT_LD_PRELOAD)";
 
 class PreloadMerge : public testing::Test {
 protected:
@@ -40,13 +40,13 @@ protected:
         asked.clear();
         Editor editor(object);
         merge_preload(
-            editor, site, "/ours.so",
+            editor, site, "/fault.so",
             [&](const std::string& kind, const std::string& name, const std::string& key) {
                 asked.push_back(kind + " " + name + " " + key);
                 return known;
             },
             notes);
-        EXPECT_EQ(undo(object, editor.edits(), Phase::kWithTemplate, "/ours.so").object, before);
+        EXPECT_EQ(undo(object, editor.edits(), Phase::kWithTemplate, "/fault.so").object, before);
         return text_at(object, site.env.item("LD_PRELOAD") / "value");
     }
 
@@ -59,23 +59,23 @@ protected:
 };
 
 TEST_F(PreloadMerge, SetsTheLibraryIfUnset) {
-    EXPECT_EQ(merge("{}"), "/ours.so");
-    EXPECT_EQ(merge(R"({"env": null})"), "/ours.so");
-    EXPECT_EQ(merge(R"({"env": [{"name": "LD_PRELOAD"}]})"), "/ours.so");
-    EXPECT_EQ(merge(R"({"env": [{"name": "LD_PRELOAD", "value": ""}]})"), "/ours.so");
+    EXPECT_EQ(merge("{}"), "/fault.so");
+    EXPECT_EQ(merge(R"({"env": null})"), "/fault.so");
+    EXPECT_EQ(merge(R"({"env": [{"name": "LD_PRELOAD"}]})"), "/fault.so");
+    EXPECT_EQ(merge(R"({"env": [{"name": "LD_PRELOAD", "value": ""}]})"), "/fault.so");
     EXPECT_THAT(asked, IsEmpty());
 }
 
 TEST_F(PreloadMerge, PrependsToAValue) {
-    EXPECT_EQ(merge(R"({"env": [{"name": "LD_PRELOAD", "value": "/a.so /b.so"}]})"), "/ours.so:/a.so /b.so");
+    EXPECT_EQ(merge(R"({"env": [{"name": "LD_PRELOAD", "value": "/a.so /b.so"}]})"), "/fault.so:/a.so /b.so");
     EXPECT_EQ(env().size(), 1u);
     EXPECT_EQ(merge(R"({"env": [{"name": "A", "value": "/a.so"}, {"name": "LD_PRELOAD", "value": "$(A):/b.so"}]})"),
-              "/ours.so:$(A):/b.so");
+              "/fault.so:$(A):/b.so");
 }
 
 TEST_F(PreloadMerge, UsesTheLastOfDuplicateVariables) {
     EXPECT_EQ(merge(R"({"env": [{"name": "LD_PRELOAD", "value": "/a.so"}, {"name": "LD_PRELOAD", "value": "/b.so"}]})"),
-              "/ours.so:/b.so");
+              "/fault.so:/b.so");
     EXPECT_EQ(text_at(env()[0], {"value"}), "/a.so");
 }
 
@@ -85,8 +85,8 @@ TEST_F(PreloadMerge, CopiesASourceIntoAHelperVariable) {
                                R"({"fieldRef": {"fieldPath": "metadata.annotations['preload']"}})",
                                R"({"resourceFieldRef": {"resource": "limits.cpu"}})"}) {
         const Json value_from = Json::parse(source);
-        const Json theirs = {{"name", "LD_PRELOAD"}, {"valueFrom", value_from}};
-        EXPECT_EQ(merge(Json{{"env", {{{"name", "A"}, {"value", "1"}}, theirs}}}), kHelper);
+        const Json users = {{"name", "LD_PRELOAD"}, {"valueFrom", value_from}};
+        EXPECT_EQ(merge(Json{{"env", {{{"name", "A"}, {"value", "1"}}, users}}}), kHelper);
         ASSERT_EQ(env().size(), 3u);
         EXPECT_EQ(env()[1], (Json{{"name", "CUDAFAULT_LD_PRELOAD"}, {"valueFrom", value_from}}));
         EXPECT_EQ(env()[2], (Json{{"name", "LD_PRELOAD"}, {"value", kHelper}}));
@@ -101,14 +101,14 @@ TEST_F(PreloadMerge, UsesAnOptionalSourceOnlyIfItExists) {
     EXPECT_EQ(merge(from_config_map), kHelper);
     EXPECT_THAT(asked, ElementsAre("ConfigMap c k"));
     known = false;
-    EXPECT_EQ(merge(from_config_map), "/ours.so");
+    EXPECT_EQ(merge(from_config_map), "/fault.so");
     EXPECT_THAT(notes, IsEmpty()) << "nothing is lost";
     known.reset();
-    EXPECT_EQ(merge(from_config_map), "/ours.so");
+    EXPECT_EQ(merge(from_config_map), "/fault.so");
     EXPECT_THAT(notes, ElementsAre(HasSubstr("takes LD_PRELOAD from ConfigMap c, which cannot be looked at")));
     EXPECT_EQ(merge(R"({"env": [{"name": "LD_PRELOAD", "valueFrom":
                   {"secretKeyRef": {"name": "s", "key": "k", "optional": true}}}]})"),
-              "/ours.so");
+              "/fault.so");
     EXPECT_THAT(asked, ElementsAre("Secret s k"));
 }
 
@@ -120,25 +120,25 @@ TEST_F(PreloadMerge, KeepsTheValueFromEnvFrom) {
 }
 
 TEST_F(PreloadMerge, SkipsEnvFromWithoutTheVariable) {
-    EXPECT_EQ(merge(R"({"envFrom": [{"prefix": "APP_", "configMapRef": {"name": "c"}}]})"), "/ours.so");
+    EXPECT_EQ(merge(R"({"envFrom": [{"prefix": "APP_", "configMapRef": {"name": "c"}}]})"), "/fault.so");
     EXPECT_THAT(asked, IsEmpty());
-    EXPECT_EQ(merge(R"({"envFrom": null})"), "/ours.so");
+    EXPECT_EQ(merge(R"({"envFrom": null})"), "/fault.so");
     known = false;
-    EXPECT_EQ(merge(R"({"envFrom": [{"configMapRef": {"name": "c"}}, {"secretRef": {"name": "s"}}]})"), "/ours.so");
+    EXPECT_EQ(merge(R"({"envFrom": [{"configMapRef": {"name": "c"}}, {"secretRef": {"name": "s"}}]})"), "/fault.so");
     EXPECT_EQ(asked.size(), 2u);
     EXPECT_THAT(notes, IsEmpty());
 }
 
 TEST_F(PreloadMerge, NotesAnUnreadableEnvFrom) {
     known.reset();
-    EXPECT_EQ(merge(R"({"envFrom": [{"secretRef": {"name": "s"}}]})"), "/ours.so");
+    EXPECT_EQ(merge(R"({"envFrom": [{"secretRef": {"name": "s"}}]})"), "/fault.so");
     EXPECT_THAT(notes, ElementsAre(HasSubstr("takes variables from Secret s, which cannot be looked at")));
 }
 
 TEST_F(PreloadMerge, EnvTakesPrecedenceOverEnvFrom) {
     EXPECT_EQ(
         merge(R"({"env": [{"name": "LD_PRELOAD", "value": "/a.so"}], "envFrom": [{"secretRef": {"name": "s"}}]})"),
-        "/ours.so:/a.so");
+        "/fault.so:/a.so");
     EXPECT_THAT(asked, IsEmpty());
 }
 
@@ -147,18 +147,18 @@ TEST_F(PreloadMerge, KeepsTheValueFromTheSecretOfTheGraph) {
     EXPECT_EQ(merge("{}"), kSelf);
     EXPECT_THAT(asked, ElementsAre("Secret s LD_PRELOAD"));
     known = false;
-    EXPECT_EQ(merge("{}"), "/ours.so");
+    EXPECT_EQ(merge("{}"), "/fault.so");
 }
 
 TEST_F(PreloadMerge, UsesTheListWithTheHighestPrecedence) {
     site.weaker_env = {Path{"envs"}, kOnlyContainer / "other"};
     const Json before = Json::parse(R"({"containers": [{"other": [{"name": "LD_PRELOAD", "value": "/main.so"}]}],
         "envs": [{"name": "LD_PRELOAD", "value": "/graph.so"}]})");
-    EXPECT_EQ(merge_into(before), "/ours.so:/graph.so");
+    EXPECT_EQ(merge_into(before), "/fault.so:/graph.so");
     EXPECT_EQ(object["envs"], before["envs"]);
     Json without = before;
     without.erase("envs");
-    EXPECT_EQ(merge_into(without), "/ours.so:/main.so");
+    EXPECT_EQ(merge_into(without), "/fault.so:/main.so");
 }
 
 TEST_F(PreloadMerge, CopiesASourceFromAListOfLowerPrecedence) {

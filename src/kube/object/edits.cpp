@@ -14,16 +14,17 @@ namespace {
 
 bool is_empty_container(const Json& value) { return value.is_structured() && value.empty(); }
 
-// True if `there` has every value of `ours`. Values added by the server or by other clients are ignored.
-bool holds(const Json& there, const Json& ours) {
-    if (ours.is_object()) {
-        return there.is_object() && std::all_of(ours.items().begin(), ours.items().end(), [&](const auto& field) {
+// True if `there` has every value of `expected`. Values added by the server or by other clients are ignored.
+bool holds(const Json& there, const Json& expected) {
+    if (expected.is_object()) {
+        return there.is_object() &&
+               std::all_of(expected.items().begin(), expected.items().end(), [&](const auto& field) {
                    return there.contains(field.key()) && holds(there.at(field.key()), field.value());
                });
     }
-    if (!ours.is_array()) return there == ours;
-    if (!there.is_array() || there.size() != ours.size()) return false;
-    return std::equal(there.begin(), there.end(), ours.begin(), holds);
+    if (!expected.is_array()) return there == expected;
+    if (!there.is_array() || there.size() != expected.size()) return false;
+    return std::equal(there.begin(), there.end(), expected.begin(), holds);
 }
 
 void erase(Json& object, const Path& at) {
@@ -69,29 +70,30 @@ std::vector<Json> expressions_of(const Json& required) {
 
 // Removes the expressions added by cudafault from an affinity that another client has changed.
 void take_pin_out(Json& required, const Edit& edit) {
-    const std::vector<Json> theirs = edit.was ? expressions_of(*edit.was) : std::vector<Json>{};
+    const std::vector<Json> previous = edit.was ? expressions_of(*edit.was) : std::vector<Json>{};
     const std::vector<Json> all = expressions_of(edit.now);
-    const auto is_ours = [&](const Json& expression) {
+    const auto is_added_expression = [&](const Json& expression) {
         return std::count(all.begin(), all.end(), expression) > 0 &&
-               std::count(theirs.begin(), theirs.end(), expression) == 0;
+               std::count(previous.begin(), previous.end(), expression) == 0;
     };
     Json* terms = find(required, {"nodeSelectorTerms"});
     if (!terms || !terms->is_array()) return;
     for (Json& term : *terms) {
         Json* expressions = find(term, {"matchExpressions"});
         if (!expressions || !expressions->is_array()) continue;
-        expressions->erase(std::remove_if(expressions->begin(), expressions->end(), is_ours), expressions->end());
+        expressions->erase(std::remove_if(expressions->begin(), expressions->end(), is_added_expression),
+                           expressions->end());
     }
 }
 
 // Removes only cudafault's part from a value that another client has changed.
-void take_our_part_out(Json& there, const Edit& edit, const std::string& library) {
+void remove_edited_part(Json& there, const Edit& edit, const std::string& library) {
     if (is_preload(edit.at)) take_library_out(there, library);
     if (is_pin(edit.at)) take_pin_out(there, edit);
 }
 
 std::string describe(const Edit& edit) {
-    return fmt::format("{} was changed by somebody else meanwhile and is left as it is", edit.at.text());
+    return fmt::format("{} was changed by another client and is left unchanged", edit.at.text());
 }
 
 void undo_edit(Undone& undone, const Edit& edit, const std::string& library) {
@@ -101,16 +103,16 @@ void undo_edit(Undone& undone, const Edit& edit, const std::string& library) {
         return;
     }
     if (!there) {
-        if (edit.was) undone.kept.push_back(edit.at.text() + " was removed by somebody else meanwhile and stays away");
+        if (edit.was) undone.kept.push_back(edit.at.text() + " was removed by another client and is not added again");
         return;
     }
     // An item that cudafault created belongs to cudafault, even if it was changed since.
-    const bool is_ours = !edit.was && edit.at.last().is_item && !is_preload(edit.at);
+    const bool is_own_item = !edit.was && edit.at.last().is_item && !is_preload(edit.at);
     // An affinity may contain more than cudafault's expressions. Replacing it as a whole would delete the additions.
-    const bool is_as_ours = is_pin(edit.at) ? *there == edit.now : holds(*there, edit.now);
-    if (is_ours || is_as_ours) return put_back(undone.object, edit);
+    const bool is_as_edited = is_pin(edit.at) ? *there == edit.now : holds(*there, edit.now);
+    if (is_own_item || is_as_edited) return put_back(undone.object, edit);
     if (edit.was && *there == *edit.was) return;
-    take_our_part_out(*there, edit, library);
+    remove_edited_part(*there, edit, library);
     undone.kept.push_back(describe(edit));
 }
 

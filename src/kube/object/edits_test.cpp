@@ -36,9 +36,9 @@ protected:
         editor.set(kPreload, {{"name", "LD_PRELOAD"}, {"value", std::string(kOurs) + ":/user.so"}});
         editor.add(kEnv.item("HELPER"), {{"name", "HELPER"}, {"value", "h"}}, kPreload);
         editor.add(kEnv.item("OURS"), {{"name", "OURS"}, {"value", "o"}});
-        editor.add((Path{"spec", "volumes"}).item("ours"), {{"name", "ours"}, {"emptyDir", Json::object()}});
-        editor.add((kEditedContainer / "volumeMounts").item("/ours", "mountPath"),
-                   {{"name", "ours"}, {"mountPath", "/ours"}});
+        editor.add((Path{"spec", "volumes"}).item("added"), {{"name", "added"}, {"emptyDir", Json::object()}});
+        editor.add((kEditedContainer / "volumeMounts").item("/added", "mountPath"),
+                   {{"name", "added"}, {"mountPath", "/added"}});
         editor.set(Path{"spec", "affinity", "nodeAffinity", "x"}, 1);
         editor.use_phase(Phase::kAfterRollout);
         editor.set(Path{"spec", "strategy", "rollingUpdate", "maxSurge"}, 0);
@@ -95,11 +95,11 @@ TEST_F(Edits, UndoIgnoresServerDefaults) {
 TEST_F(Edits, UndoKeepsAdditionsOfOtherClients) {
     inject();
     object["spec"]["containers"][0]["env"].push_back({{"name", "THEIRS"}, {"value", "t"}});
-    object["spec"]["volumes"].push_back({{"name", "theirs"}});
+    object["spec"]["volumes"].push_back({{"name", "foreign"}});
     object["spec"]["containers"][0]["image"] = "y";
     Json expected = kBefore;
     expected["spec"]["containers"][0]["env"].push_back({{"name", "THEIRS"}, {"value", "t"}});
-    expected["spec"]["volumes"] = Json::parse(R"([{"name": "theirs"}])");
+    expected["spec"]["volumes"] = Json::parse(R"([{"name": "foreign"}])");
     expected["spec"]["containers"][0]["image"] = "y";
     EXPECT_EQ(undo_all(object).object, expected);
 }
@@ -117,7 +117,7 @@ TEST_F(Edits, UndoKeepsAndReportsChangesOfOtherClients) {
     object["spec"]["strategy"]["rollingUpdate"]["maxSurge"] = 5;
     const Undone undone = undo_all(object);
     EXPECT_EQ(undone.object["spec"]["strategy"]["rollingUpdate"]["maxSurge"], 5);
-    EXPECT_THAT(undone.kept, testing::ElementsAre(testing::HasSubstr("maxSurge was changed by somebody else")));
+    EXPECT_THAT(undone.kept, testing::ElementsAre(testing::HasSubstr("maxSurge was changed by another client")));
 }
 
 TEST_F(Edits, UndoAcceptsValueRestoredByOtherClient) {
@@ -133,7 +133,7 @@ TEST_F(Edits, UndoIgnoresRemovedContainer) {
     object["spec"]["containers"] = Json::parse(R"([{"name": "new"}])");
     const Undone undone = undo_all(object);
     EXPECT_EQ(undone.object["spec"]["containers"], Json::parse(R"([{"name": "new"}])"));
-    EXPECT_THAT(undone.kept, testing::ElementsAre(testing::HasSubstr("was removed by somebody else")));
+    EXPECT_THAT(undone.kept, testing::ElementsAre(testing::HasSubstr("was removed by another client")));
 }
 
 TEST_F(Edits, UndoRestoresNullList) {
@@ -151,20 +151,20 @@ TEST_F(Edits, UndoRemovesOnlyPinFromChangedAffinity) {
     };
     Json from = kBefore;
     Editor pinned(from);
-    pinned.set(required, terms({"theirs"}));
+    pinned.set(required, terms({"foreign"}));
     Editor again(from);
-    again.set(required, terms({"theirs", "ours"}));
-    *find(from, required) = terms({"new", "theirs", "ours"});
+    again.set(required, terms({"foreign", "added"}));
+    *find(from, required) = terms({"new", "foreign", "added"});
     const Undone undone = undo(from, again.edits(), Phase::kWithTemplate, kOurs);
-    EXPECT_EQ(*find(undone.object, required), terms({"new", "theirs"}));
+    EXPECT_EQ(*find(undone.object, required), terms({"new", "foreign"}));
     EXPECT_EQ(undone.kept.size(), 1u);
-    *find(from, required) = terms({"theirs", "ours"});
+    *find(from, required) = terms({"foreign", "added"});
     Json fields = {{{"key", "metadata.name"}, {"operator", "In"}, {"values", {"n1"}}}};
     (*find(from, required))["nodeSelectorTerms"][0]["matchFields"] = fields;
     const Undone beside = undo(from, again.edits(), Phase::kWithTemplate, kOurs);
-    Json expected = terms({"theirs"});
+    Json expected = terms({"foreign"});
     expected["nodeSelectorTerms"][0]["matchFields"] = fields;
-    EXPECT_EQ(*find(beside.object, required), expected) << "what stands beside our expressions is not ours";
+    EXPECT_EQ(*find(beside.object, required), expected) << "what stands beside our expressions is not added";
     EXPECT_EQ(beside.kept.size(), 1u);
 }
 

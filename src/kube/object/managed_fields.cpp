@@ -33,7 +33,7 @@ void add(Json& to, const Json& more) {
     for (const auto& [key, value] : more.items()) add(to[key], value);
 }
 
-bool is_ours(const Json& entry) {
+bool is_cudafault_entry(const Json& entry) {
     return text_at(entry, {"manager"}) == names::kManager && text_at(entry, {"subresource"}).empty();
 }
 
@@ -51,19 +51,20 @@ const Json& fields_of(const Json& entry) {
 
 }  // namespace
 
-std::optional<Json> given_back(const Json& now, const Json& before) {
+std::optional<Json> with_previous_managers(const Json& now, const Json& before) {
     if (!now.is_array() || !before.is_array()) return {};
-    const auto ours = std::find_if(now.begin(), now.end(), is_ours);
-    if (ours == now.end()) return {};
+    const auto own_entry = std::find_if(now.begin(), now.end(), is_cudafault_entry);
+    if (own_entry == now.end()) return {};
     Json list = Json::array();
-    std::copy_if(now.begin(), now.end(), std::back_inserter(list), [](const Json& entry) { return !is_ours(entry); });
+    std::copy_if(now.begin(), now.end(), std::back_inserter(list),
+                 [](const Json& entry) { return !is_cudafault_entry(entry); });
     for (const Json& was : before) {
-        const Json taken = common(fields_of(was), fields_of(*ours));
-        if (is_ours(was) || taken.empty()) continue;
-        const auto theirs =
+        const Json taken = common(fields_of(was), fields_of(*own_entry));
+        if (is_cudafault_entry(was) || taken.empty()) continue;
+        const auto previous_entry =
             std::find_if(list.begin(), list.end(), [&](const Json& entry) { return is_same_manager(entry, was); });
-        if (theirs != list.end()) {
-            add((*theirs)["fieldsV1"], taken);
+        if (previous_entry != list.end()) {
+            add((*previous_entry)["fieldsV1"], taken);
         } else {
             list.push_back(was);
             list.back()["fieldsV1"] = taken;

@@ -18,14 +18,14 @@ const Json kUser =
     entry("kubectl", R"({"f:spec": {"f:replicas": {}, "f:strategy": {"f:type": {}, "f:maxSurge": {}}}})");
 
 TEST(ManagedFields, NulloptWithoutOwnEntry) {
-    EXPECT_FALSE(given_back(Json{kUser}, Json{kUser}));
-    EXPECT_FALSE(given_back(nullptr, nullptr));
+    EXPECT_FALSE(with_previous_managers(Json{kUser}, Json{kUser}));
+    EXPECT_FALSE(with_previous_managers(nullptr, nullptr));
 }
 
 TEST(ManagedFields, RestoresPreviousManager) {
     const Json now = {entry("kubectl", R"({"f:spec": {"f:replicas": {}, "f:strategy": {"f:type": {}}}})"),
                       entry("cudafault", R"({"f:spec": {"f:strategy": {"f:maxSurge": {}}}})")};
-    EXPECT_EQ(given_back(now, Json{kUser}), Json{kUser});
+    EXPECT_EQ(with_previous_managers(now, Json{kUser}), Json{kUser});
 }
 
 TEST(ManagedFields, KeepsLaterChangesOfOtherManagers) {
@@ -35,17 +35,17 @@ TEST(ManagedFields, KeepsLaterChangesOfOtherManagers) {
     const Json expected = {
         entry("kubectl", R"({"f:spec": {"f:paused": {}, "f:strategy": {"f:type": {}, "f:maxSurge": {}}}})"),
         entry("new", R"({"f:x": {}})")};
-    EXPECT_EQ(given_back(now, Json{kUser}), expected);
+    EXPECT_EQ(with_previous_managers(now, Json{kUser}), expected);
 }
 
 TEST(ManagedFields, RestoresManagerThatLostAllFields) {
     const Json was = entry("helm", R"({"f:spec": {"f:maxSurge": {}}})", "Apply");
     const Json now = {entry("kubectl", R"({"f:a": {}})"), entry("cudafault", R"({"f:spec": {"f:maxSurge": {}}})")};
-    EXPECT_EQ(given_back(now, Json{was}), (Json{entry("kubectl", R"({"f:a": {}})"), was}));
+    EXPECT_EQ(with_previous_managers(now, Json{was}), (Json{entry("kubectl", R"({"f:a": {}})"), was}));
 }
 
 TEST(ManagedFields, EmptyListIsNeverReturned) {
-    EXPECT_FALSE(given_back(Json{entry("cudafault", R"({"f:a": {}})")}, Json::array()));
+    EXPECT_FALSE(with_previous_managers(Json{entry("cudafault", R"({"f:a": {}})")}, Json::array()));
 }
 
 }  // namespace

@@ -18,7 +18,7 @@ Json object_with(const Json& spec) {
 TEST(Patches, ChangeBeforeToAfter) {
     const Workload workload = deployment_of_pod({{"volumes", {{{"name", "a/b~c"}}, {{"name", "d"}}}}});
     const Json injected =
-        inject_into(workload, choose_containers(workload, {"*"}), source_injection(), is_there).object;
+        inject_into(workload, choose_containers(workload, {"*"}), source_injection(), always_exists).object;
     EXPECT_EQ(workload.object.patch(patch_between(workload.object, injected).operations()), injected);
     EXPECT_EQ(injected.patch(patch_between(injected, workload.object).operations()), workload.object);
 }

@@ -127,7 +127,7 @@ private:
                 container.pod = *pod;
                 settle_if_not_running(container);
             } else {
-                settle_as_not_running(container, fmt::format("pod {} is gone", pod_name(container.pod)));
+                settle_as_not_running(container, fmt::format("pod {} was deleted", pod_name(container.pod)));
             }
         }
     }

@@ -123,7 +123,7 @@ TEST_F(AcknowledgementTest, DetectsAContainerThatEndsDuringTheWait) {
     wait_options.deadline = after(std::chrono::seconds(30));
     const auto containers = wait({{pod("a"), "main"}, {pod("b"), "main"}, {pod("c"), "main"}});
     for (const auto& container : containers) EXPECT_EQ(container.state, Acknowledgement::kNotRunning);
-    EXPECT_THAT(containers[1].why, HasSubstr("pod b is gone"));
+    EXPECT_THAT(containers[1].why, HasSubstr("pod b was deleted"));
 }
 
 TEST_F(AcknowledgementTest, ASlowNodeDoesNotDelayOtherNodes) {

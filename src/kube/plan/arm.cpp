@@ -37,11 +37,11 @@ PlanObject find_plan_of(Client& client, Discovery& discovery, const WorkloadChoi
     const Workload workload = load_workload(client, discovery, choice);
     if (const auto plan = find_plan(client, choice.in_namespace, workload.hash())) return *plan;
     if (!InjectedMark::of(workload.object)) {
-        throw Error(fmt::format("{} is not injected: `cudafault k8s inject` comes first", workload.text()));
+        throw Error(fmt::format("{} is not injected: run `cudafault k8s inject` first", workload.text()));
     }
     throw Error(
-        fmt::format("{} is injected and its plan is gone, ConfigMap {}: `cudafault k8s restore` takes the rest "
-                    "back, and then it can be injected anew",
+        fmt::format("{} is injected, but its plan, ConfigMap {}, was deleted: run `cudafault k8s restore`, "
+                    "then inject it again",
                     workload.text(), workload.own_name(names::kPlanPrefix)));
 }
 
@@ -189,12 +189,12 @@ public:
 
     Armed disarm(const PlanObject& plan, const std::vector<Json>& pods_of_plan) {
         Armed disarmed = deliver(write_plan(client_, plan, "", by_), pods_of_plan);
-        if (is_others(plan)) disarmed.notes.push_back("ended the plan " + description_of(plan));
+        if (is_by_another_user(plan)) disarmed.notes.push_back("ended the plan " + description_of(plan));
         return disarmed;
     }
 
     // Returns true if the plan is an active drill of another author.
-    bool is_others(const PlanObject& plan) const { return is_armed(plan.spec) && plan.changed_by != by_; }
+    bool is_by_another_user(const PlanObject& plan) const { return is_armed(plan.spec) && plan.changed_by != by_; }
 
     // Throws Error if another client changed or deleted the plan since it was armed.
     void require_in_force(const Armed& armed) {
@@ -234,7 +234,7 @@ private:
 
 void refuse_others_plans(const Arming& arming, const std::vector<Aim>& all) {
     for (const Aim& aim : all) {
-        if (!arming.is_others(aim.plan)) continue;
+        if (!arming.is_by_another_user(aim.plan)) continue;
         throw Error(fmt::format("{} runs the drill of another author: {}; nothing is armed, --replace ends that drill",
                                 aim.plan.workload_text(), description_of(aim.plan)));
     }
@@ -269,8 +269,8 @@ std::vector<Armed> disarm(Client& client, Discovery& discovery, const ArmChoice&
             crashed.push_back(pod);
             if (restart_crashed) continue;
             disarmed.notes.push_back(
-                fmt::format("pod {} is in CrashLoopBackOff and comes back when that has passed, "
-                            "within 300 s; --restart-crashed deletes it, for a new one at once",
+                fmt::format("pod {} is in CrashLoopBackOff and restarts after the back-off, "
+                            "within 300 s; --restart-crashed deletes it now, so that it is recreated",
                             pod_name(pod)));
         }
         all.push_back(std::move(disarmed));
@@ -292,7 +292,7 @@ std::vector<PlanObject> find_plans(Client& client, Discovery& discovery, const A
     if (!plans.empty()) return plans;
     require_namespace(client, choice.in_namespace);
     throw Error(
-        fmt::format("nothing is injected in namespace {}: `cudafault k8s inject` comes first", choice.in_namespace));
+        fmt::format("nothing is injected in namespace {}: run `cudafault k8s inject` first", choice.in_namespace));
 }
 
 std::vector<std::string> injected_containers(const Json& pod) {

@@ -186,7 +186,7 @@ TEST_F(ArmTest, ASelectorIsReplacedByTheNamesOfMatchingPods) {
     ASSERT_EQ(arm_it().size(), 1u);
     EXPECT_THAT(restricted_to, ElementsAre("b"));
     EXPECT_THAT(seen_targets("PATCH"), ElementsAre(plan_name("web"), "a", "b"))
-        << "all see that the plan is not theirs";
+        << "all see that another user changed the plan";
     hold_list(kPodPath + "?labelSelector=role%3Dworker&limit=500", {});
     EXPECT_THAT(refusal(), HasSubstr("no injected pod in namespace prod is meant by that"));
 }
@@ -226,7 +226,7 @@ TEST_F(ArmTest, RefusesATemplateWithoutTheLibrary) {
     EXPECT_THAT(seen_targets("PATCH"), IsEmpty()) << "nothing is armed";
     const Workload workload = plain_deployment();
     hold(kDeploymentPath + "/web",
-         inject_into(workload, choose_containers(workload, {}), binary_injection(), is_there).object);
+         inject_into(workload, choose_containers(workload, {}), binary_injection(), always_exists).object);
     EXPECT_EQ(arm_it().size(), 1u) << "pods that start later have it";
     responder.on("GET", kDeploymentPath + "/web", {status_answer(403, "Forbidden")});
     EXPECT_EQ(arm_it().size(), 1u) << "an unreadable plan does not cause a refusal";

@@ -104,7 +104,7 @@ PlanObject create_plan(Client& client, const Workload& workload, const std::stri
     }
     const PlanObject there =
         plan_from(client.get({config_maps(), workload.ref.in_namespace, workload.own_name(names::kPlanPrefix)}));
-    if (!is_owned_by(there.config_map, workload.uid())) return plan_from(create_anew(client, object));
+    if (!is_owned_by(there.config_map, workload.uid())) return plan_from(recreate(client, object));
     return there.spec.empty() ? there : write_plan(client, there, "", by);
 }
 

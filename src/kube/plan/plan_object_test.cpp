@@ -166,11 +166,11 @@ TEST_F(PlanObjectTest, FindsThePodsThatMountIt) {
     };
     const PlanObject plan = plan_from(plan_map("#7\n"));
     hold_list(kPodPath,
-              {pod("ours", plan.name(), "Running"), pod("starts", plan.name(), "Pending"),
+              {pod("mounted", plan.name(), "Running"), pod("starts", plan.name(), "Pending"),
                pod("of-another", "cudafault-plan-0123456789", "Running"), pod("ended", plan.name(), "Succeeded")});
     std::vector<std::string> found;
     for (const Json& each : pods_with(client(), plan)) found.push_back(text_at(each, {"metadata", "name"}));
-    EXPECT_THAT(found, ElementsAre("ours", "starts"));
+    EXPECT_THAT(found, ElementsAre("mounted", "starts"));
     EXPECT_THAT(seen(0).target, HasSubstr("labelSelector=app%3Dweb"));
 }
 

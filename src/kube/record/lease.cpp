@@ -107,8 +107,8 @@ bool HeldLease::try_to_take(const Progress& on_progress) {
     const std::optional<Json> there = client_.find(lease_ref_);
     if (!there) return false;
     const std::string holder = text_at(*there, {"spec", "holderIdentity"});
-    if (!is_dead_holder(holder) && !(has_run_out(*there) && is_left(*there))) {
-        if (!std::exchange(told_, true) && on_progress) {
+    if (!is_dead_holder(holder) && !(has_run_out(*there) && is_unrenewed(*there))) {
+        if (!std::exchange(is_announced_, true) && on_progress) {
             on_progress(fmt::format("waiting: {} is at work on it", holder.substr(holder.find(' ') + 1)));
         }
         return false;
@@ -126,7 +126,7 @@ bool HeldLease::try_to_take(const Progress& on_progress) {
 
 // The holder's clock may differ, so the lease counts as abandoned only if this process sees no renewal for
 // longer than the renewal interval.
-bool HeldLease::is_left(const Json& lease) {
+bool HeldLease::is_unrenewed(const Json& lease) {
     const std::string version = text_at(lease, {"metadata", "resourceVersion"});
     if (version != seen_version_) {
         seen_version_ = version;
@@ -138,7 +138,7 @@ bool HeldLease::is_left(const Json& lease) {
 void HeldLease::require_held() const {
     if (!lost_) return;
     throw Error(
-        fmt::format("{} was taken over by another command meanwhile: repeat this one to go on", lease_ref_.text()));
+        fmt::format("{} was taken over by another command: run this command again to continue", lease_ref_.text()));
 }
 
 void HeldLease::renew_until_released() {

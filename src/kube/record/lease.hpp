@@ -40,7 +40,7 @@ public:
 private:
     bool try_to_take(const Progress& on_progress);
     void renew_until_released();
-    bool is_left(const Json& lease);
+    bool is_unrenewed(const Json& lease);
 
     Client& client_;
     ObjectRef lease_ref_;
@@ -51,7 +51,7 @@ private:
     Deadline seen_since_;
     std::atomic<bool> lost_ = false;
     bool held_ = false;
-    bool told_ = false;
+    bool is_announced_ = false;
     std::mutex mutex_;
     std::condition_variable released_;
     const std::shared_ptr<Cancellation> renewal_ = std::make_shared<Cancellation>();

@@ -104,7 +104,7 @@ TEST_F(LeaseTest, IsReleasedByTheDestructor) {
     {
         HeldLease lease(client(), workload.ref, {});
     }
-    EXPECT_THAT(methods(), ElementsAre("POST", "GET", "DELETE")) << "and what is wrong with it is nobody's to catch";
+    EXPECT_THAT(methods(), ElementsAre("POST", "GET", "DELETE")) << "errors of the release are ignored";
     EXPECT_THROW(take(), ApiError);
 }
 

@@ -23,7 +23,7 @@ Json own_config_map(const ObjectRef& workload, const std::string& name, const st
     return object;
 }
 
-Json create_anew(Client& client, const Json& config_map) {
+Json recreate(Client& client, const Json& config_map) {
     try {
         return client.create(config_maps(), config_map);
     } catch (const ApiError& error) {

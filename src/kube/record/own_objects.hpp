@@ -13,7 +13,7 @@ namespace cudafault::kube {
 Json own_config_map(const ObjectRef& workload, const std::string& name, const std::string& role, const Json& content);
 
 // Creates the ConfigMap. Replaces an existing one with the same name that an earlier run left.
-Json create_anew(Client& client, const Json& config_map);
+Json recreate(Client& client, const Json& config_map);
 
 // Does nothing if the ConfigMap does not exist.
 bool remove_config_map(Client& client, const std::string& in_namespace, const std::string& name);

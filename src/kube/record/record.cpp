@@ -223,7 +223,7 @@ std::optional<Anchor> find_anchor(Client& client, const ObjectRef& workload) {
 Anchor create_anchor(Client& client, const Record& record) {
     const Json object = own_config_map(record.workload, names::kAnchorPrefix + workload_hash(record.workload),
                                        names::kAnchorRole, {{"data", {{kRecordKey, record.json().dump()}}}});
-    return anchor_from(create_anew(client, object));
+    return anchor_from(recreate(client, object));
 }
 
 Anchor replace_record(Client& client, const Anchor& anchor, const Record& record) {

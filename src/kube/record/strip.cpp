@@ -12,7 +12,7 @@ namespace cudafault::kube {
 namespace {
 
 // `list` is the name of a list in a pod template at any depth.
-bool is_ours(const std::string& list, const Json& item) {
+bool is_cudafault_item(const std::string& list, const Json& item) {
     const std::string name = text_at(item, {"name"});
     if (list == "env" || list == "envs") return is_own_variable(name);
     if (list == "volumes" || list == "volumeMounts") return is_own_volume(name);
@@ -22,7 +22,7 @@ bool is_ours(const std::string& list, const Json& item) {
 // Only an injection adds these items.
 bool is_proof(const std::string& list, const Json& item) {
     const bool is_variable = list == "env" || list == "envs";
-    return is_ours(list, item) && (!is_variable || text_at(item, {"name"}) == names::kInjection);
+    return is_cudafault_item(list, item) && (!is_variable || text_at(item, {"name"}) == names::kInjection);
 }
 
 bool has_proof(const std::string& field, const Json& value) {
@@ -104,7 +104,8 @@ private:
     void strip_list(const std::string& name, Json& list) {
         if (name == "env" || name == "envs") strip_preload(list);
         erase_if(list, [&](const Json& item) {
-            return item.is_object() && (is_ours(name, item) || (name == "matchExpressions" && is_pin(item, pin_)));
+            return item.is_object() &&
+                   (is_cudafault_item(name, item) || (name == "matchExpressions" && is_pin(item, pin_)));
         });
     }
 

@@ -47,10 +47,10 @@ TEST(HasInjection, IsFalseForVariablesOfTheWorkloadAuthor) {
 TEST(Strip, RemovesVariablesVolumesAndTheLibrary) {
     Json object = spec_with({variable("LD_PRELOAD", "/cudafault/library/$PLATFORM/libcudafault.so:/opt/a.so"),
                              variable("A", "1"), variable("CUDAFAULT_NODE", "n")});
-    const Json ours = {{"name", "cudafault-plan"}}, theirs = {{"name", "theirs"}};
-    object["volumes"] = Json::array({ours, theirs});
+    const Json added = {{"name", "cudafault-plan"}}, users = {{"name", "users"}};
+    object["volumes"] = Json::array({added, users});
     Json expected = spec_with({variable("LD_PRELOAD", "/opt/a.so"), variable("A", "1")});
-    expected["volumes"] = Json::array({theirs});
+    expected["volumes"] = Json::array({users});
     EXPECT_EQ(stripped(object), expected);
 }
 
@@ -64,9 +64,9 @@ TEST(Strip, RemovesFieldsThatBecomeEmpty) {
 TEST(Strip, RestoresTheSourceOfTheOriginalPreload) {
     const Json source = {{"configMapKeyRef", {{"name", "settings"}, {"key", "preload"}}}};
     const Json helper = {{"name", "CUDAFAULT_LD_PRELOAD"}, {"valueFrom", source}};
-    const Json theirs = {{"name", "LD_PRELOAD"}, {"valueFrom", source}};
-    const Json ours = variable("LD_PRELOAD", "/cuda-fault/fake_cuda_xid79.so:$(CUDAFAULT_LD_PRELOAD)");
-    EXPECT_EQ(stripped(spec_with(Json::array({helper, ours}))), spec_with(Json::array({theirs})));
+    const Json users = {{"name", "LD_PRELOAD"}, {"valueFrom", source}};
+    const Json added = variable("LD_PRELOAD", "/cuda-fault/fake_cuda_xid79.so:$(CUDAFAULT_LD_PRELOAD)");
+    EXPECT_EQ(stripped(spec_with(Json::array({helper, added}))), spec_with(Json::array({users})));
 }
 
 TEST(Strip, RemovesAPreloadThatOnlyRefersToItself) {
@@ -95,7 +95,7 @@ TEST(Strip, RemovesATermThatHeldOnlyThePin) {
 
 // Injects and strips the workload. An update strategy and a history limit cannot be distinguished from original values.
 void expect_original(const Workload& workload, const Injection& injection) {
-    const Json injected = inject_into(workload, choose_containers(workload, {}), injection, is_there).object;
+    const Json injected = inject_into(workload, choose_containers(workload, {}), injection, always_exists).object;
     ASSERT_NE(injected, workload.object);
     Json expected = workload.object;
     for (const char* field : {"strategy", "revisionHistoryLimit"}) {
@@ -118,7 +118,7 @@ TEST(Strip, RestoresTheOriginal) {
     injection.contract = ContractVariables{};
     expect_original(plain_deployment(), injection);
     expect_original(plain_deployment(), source_injection());
-    expect_original(deployment_of_pod({{"initContainers", {{{"name", "theirs"}}}}, {"volumes", {{{"name", "data"}}}}}),
+    expect_original(deployment_of_pod({{"initContainers", {{{"name", "users"}}}}, {"volumes", {{{"name", "data"}}}}}),
                     source_injection());
     expect_original(deployment_with({{"revisionHistoryLimit", 2}, {"template", gpu_template()}}), binary_injection());
 }
@@ -179,10 +179,10 @@ TEST(Strip, LeavesSimilarNames) {
 
 TEST(Strip, KeepsLaterChangesByOtherClients) {
     const Workload workload = plain_deployment();
-    Json injected = inject_into(workload, choose_containers(workload, {}), binary_injection(), is_there).object;
+    Json injected = inject_into(workload, choose_containers(workload, {}), binary_injection(), always_exists).object;
     Json expected = workload.object;
     for (Json* object : {&injected, &expected}) {
-        (*find(*object, kPodSpec))["volumes"].push_back({{"name", "theirs"}});
+        (*find(*object, kPodSpec))["volumes"].push_back({{"name", "users"}});
         (*find(*object, kMainContainer))["env"].push_back({{"name", "THEIRS"}, {"value", "t"}});
     }
     EXPECT_EQ(stripped(injected)["spec"]["template"], expected["spec"]["template"]);

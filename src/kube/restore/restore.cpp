@@ -114,7 +114,7 @@ private:
 
     void rebuild_record(const InjectedMark& mark) {
         const Record record = Record::rebuilt(workload_.ref, mark);
-        rest_ = *record.edits_in_force(mark);
+        post_rollout_edits_ = *record.edits_in_force(mark);
         try {
             anchor_ = create_anchor(client_, record);
         } catch (const ApiError& error) {
@@ -170,7 +170,7 @@ private:
         forbid_surge(editor, workload_.ref.resource, false);
         if (editor.edits().empty()) return;
         if (!anchor_ || anchor_->record.editions.empty()) {
-            rest_.insert(rest_.end(), editor.edits().begin(), editor.edits().end());
+            post_rollout_edits_.insert(post_rollout_edits_.end(), editor.edits().begin(), editor.edits().end());
             return;
         }
         Record record = anchor_->record;
@@ -194,7 +194,8 @@ private:
     void revert_rest() {
         change([&](const Json& object) {
             const std::vector<Edit>* edits = edits_for({});
-            return undo(object, edits ? *edits : rest_, Phase::kAfterRollout, anchor_ ? anchor_->record.library : "");
+            return undo(object, edits ? *edits : post_rollout_edits_, Phase::kAfterRollout,
+                        anchor_ ? anchor_->record.library : "");
         });
     }
 
@@ -212,7 +213,7 @@ private:
         retry_on_conflict(client_.session(), [&] {
             workload_ = reload(client_, workload_);
             const Json* now = find(workload_.object, {"metadata", "managedFields"});
-            const std::optional<Json> fields = now ? given_back(*now, before) : std::nullopt;
+            const std::optional<Json> fields = now ? with_previous_managers(*now, before) : std::nullopt;
             if (!fields) return;
             JsonPatch patch;
             patch.only_if_unchanged(workload_.object).replace("/metadata/managedFields", *fields);
@@ -291,17 +292,17 @@ private:
     const RestoreOptions& options_;
     RestoreResult result_;
     RevisionNumbers ours_;
-    std::vector<Edit> rest_;  // post-rollout edits from the mark, if there is no record
+    std::vector<Edit> post_rollout_edits_;  // post-rollout edits from the mark, if there is no record
     bool is_stripped_ = false, is_remembered_ = false;
 };
 
 // Removes the cudafault objects of a workload that was deleted.
-RestoreResult clear_up(Client& client, const ObjectRef& gone) {
+RestoreResult remove_leftovers(Client& client, const ObjectRef& deleted) {
     RestoreResult result;
-    result.workload = gone.text();
-    result.restored = remove_injection_objects(client, gone);
-    result.restored |= remove_anchor(client, gone);
-    result.notes.push_back(fmt::format("{} is gone", gone.text()));
+    result.workload = deleted.text();
+    result.restored = remove_injection_objects(client, deleted);
+    result.restored |= remove_anchor(client, deleted);
+    result.notes.push_back(fmt::format("{} was deleted", deleted.text()));
     return result;
 }
 
@@ -402,13 +403,13 @@ RestoreResult restore(Client& client, Discovery& discovery, const WorkloadChoice
     } catch (const ApiError& error) {
         if (!error.is_not_found() || complete.climb) throw;
         // The object itself was injected, not its owner.
-        return clear_up(client, {discovery.resolve(complete.kind), complete.in_namespace, complete.name});
+        return remove_leftovers(client, {discovery.resolve(complete.kind), complete.in_namespace, complete.name});
     }
     try {
         return Restoring(client, discovery, *workload, options).run();
     } catch (const ApiError& error) {
         if (!error.is_not_found()) throw;
-        if (!client.find(workload->ref)) return clear_up(client, workload->ref);
+        if (!client.find(workload->ref)) return remove_leftovers(client, workload->ref);
         throw Error(
             fmt::format("{}: the object was deleted during restore; run the command again to finish", error.what()));
     }

@@ -47,7 +47,7 @@ protected:
 
     void inject(Injection injection = binary_injection()) {
         const Workload workload = users();
-        injected = inject_into(workload, choose_containers(workload, {}), injection, is_there);
+        injected = inject_into(workload, choose_containers(workload, {}), injection, always_exists);
         record.run_id = "ab12";
         record.by = "ada@desk";
         record.created_at = "2026-11-24T13:00:00Z";
@@ -59,7 +59,7 @@ protected:
         record.editions[1] = injected.edits;
     }
 
-    std::string ours(const std::string& prefix) const { return kConfigMapPath + "/" + prefix + users().hash(); }
+    std::string object_path(const std::string& prefix) const { return kConfigMapPath + "/" + prefix + users().hash(); }
 
     Json anchor_map(const std::string& text) const {
         Json object = named("cudafault-anchor-" + users().hash());
@@ -69,7 +69,7 @@ protected:
         return object;
     }
 
-    void hold_record() { hold(ours("cudafault-anchor-"), anchor_map(record.json().dump())); }
+    void hold_record() { hold(object_path("cudafault-anchor-"), anchor_map(record.json().dump())); }
 
     // Sets the object that each read returns while the lease is held; the read after a patch returns the patched
     // object.
@@ -118,7 +118,7 @@ TEST_F(RestoreTest, RevertsTheTemplateThenTheRestThenTheObjects) {
     hold_record();
     hold_states({injected.object, injected.object, after_template()});
     for (const char* prefix : {"cudafault-plan-", "cudafault-anchor-"}) {
-        responder.on("DELETE", ours(prefix), {json_answer(Json::object())});
+        responder.on("DELETE", object_path(prefix), {json_answer(Json::object())});
     }
     const RestoreResult result = run();
     EXPECT_TRUE(result.restored);
@@ -142,8 +142,8 @@ TEST_F(RestoreTest, DisarmsFirst) {
     Json plan = named("cudafault-plan-" + users().hash());
     plan["metadata"]["resourceVersion"] = "5";
     plan["data"] = {{"plan", "#7\nxid=79\n"}};
-    hold(ours("cudafault-plan-"), plan);
-    responder.on("PATCH", ours("cudafault-plan-"), {json_answer(plan)});
+    hold(object_path("cudafault-plan-"), plan);
+    responder.on("PATCH", object_path("cudafault-plan-"), {json_answer(plan)});
     EXPECT_TRUE(run().complete);
     EXPECT_EQ(writes().at(1), "PATCH cudafault-plan-" + users().hash());
 }
@@ -172,13 +172,13 @@ TEST_F(RestoreTest, ForbidsSurgeForTheRevertIfTheStrategySurgesAgain) {
     Record with_room = record;
     with_room.editions[1].push_back({kRollingUpdate / "maxSurge", 1, 0, Phase::kAfterRollout});
     with_room.editions[1].push_back({kRollingUpdate / "maxUnavailable", 0, 1, Phase::kAfterRollout});
-    responder.on("PATCH", ours("cudafault-anchor-"), {json_answer(anchor_map(with_room.json().dump()))});
+    responder.on("PATCH", object_path("cudafault-anchor-"), {json_answer(anchor_map(with_room.json().dump()))});
     const Json reverted = with_limits(after_template(), kWithoutSurge);
     hold_states({with_limits(injected.object, kSurging), with_limits(injected.object, kSurging), reverted});
     EXPECT_TRUE(run().complete);
     EXPECT_EQ(writes().at(1), "PATCH cudafault-anchor-" + users().hash()) << "before the workload is changed";
     for (const SeenRequest& request : responder.requests()) {
-        if (request.method != "PATCH" || !request.target.starts_with(ours("cudafault-anchor-"))) continue;
+        if (request.method != "PATCH" || !request.target.starts_with(object_path("cudafault-anchor-"))) continue;
         EXPECT_EQ(anchor_map(record.json().dump()).patch(Json::parse(request.body)).at("data"),
                   anchor_map(with_room.json().dump()).at("data"));
     }
@@ -194,7 +194,7 @@ TEST_F(RestoreTest, ForbidsSurgeAfterAnUnfinishedRestoreWhilePodsAreInjected) {
     pod["spec"] = injected.object["spec"]["template"]["spec"];
     hold_list(kReplicaSetPath, {labelled(owned(named("web-1"), "apps/v1", "Deployment", "web"), "app", "web")});
     hold_list(kPodPath, {pod});
-    responder.on("PATCH", ours("cudafault-anchor-"), {json_answer(anchor_map(record.json().dump()))});
+    responder.on("PATCH", object_path("cudafault-anchor-"), {json_answer(anchor_map(record.json().dump()))});
     const Json reverted = with_limits(after_template(), kSurging);
     hold_states({reverted, reverted, with_limits(after_template(), kWithoutSurge)});
     restore_options.deadline = after(std::chrono::milliseconds(50));
@@ -247,7 +247,7 @@ TEST_F(RestoreTest, RemovesOnlyTheObjectsIfInjectWasKilledBeforeItsChange) {
     inject();
     hold_record();
     hold_states({users().object});
-    responder.on("DELETE", ours("cudafault-plan-"), {json_answer(Json::object())});
+    responder.on("DELETE", object_path("cudafault-plan-"), {json_answer(Json::object())});
     EXPECT_TRUE(run().restored);
     EXPECT_THAT(patches(), IsEmpty());
     EXPECT_THAT(writes(), Contains("DELETE cudafault-anchor-" + users().hash()));
@@ -255,7 +255,7 @@ TEST_F(RestoreTest, RemovesOnlyTheObjectsIfInjectWasKilledBeforeItsChange) {
 
 TEST_F(RestoreTest, RereadsTheWorkloadAndRecordUnderTheLease) {
     inject();
-    responder.on("GET", ours("cudafault-anchor-"),
+    responder.on("GET", object_path("cudafault-anchor-"),
                  {status_answer(404, "NotFound"), json_answer(anchor_map(record.json().dump()))});
     const std::vector<Json> states = {users().object, injected.object, injected.object, after_template()};
     std::vector<Answer> answers;
@@ -273,11 +273,11 @@ TEST_F(RestoreTest, RemovesAnUnusedEditionFromTheRecordFirst) {
     pinned.mark.edition = 2;
     pinned.pin_label = "n1";
     const Workload workload = users();
-    record.editions[2] = inject_into(workload, choose_containers(workload, {}), pinned, is_there).edits;
+    record.editions[2] = inject_into(workload, choose_containers(workload, {}), pinned, always_exists).edits;
     hold_record();
     Record settled = record;
     settled.editions.erase(2);
-    responder.on("PATCH", ours("cudafault-anchor-"), {json_answer(anchor_map(settled.json().dump()))});
+    responder.on("PATCH", object_path("cudafault-anchor-"), {json_answer(anchor_map(settled.json().dump()))});
     hold_states({injected.object, injected.object, after_template()});
     EXPECT_THAT(run().kept, IsEmpty());
     EXPECT_EQ(writes().at(1), "PATCH cudafault-anchor-" + users().hash()) << "before the mark goes";
@@ -293,7 +293,7 @@ TEST_F(RestoreTest, NotFoundMeansDeletedOnlyIfTheWorkloadIsMissing) {
     EXPECT_THROW(run(), Error);
     for (const std::string& write : writes()) EXPECT_THAT(write, Not(HasSubstr("DELETE cudafault"))) << write;
     responder.on("GET", kDeploymentPath + "/web", {json_answer(injected.object), status_answer(404, "NotFound")});
-    EXPECT_THAT(run().notes, ElementsAre(HasSubstr("web in namespace prod is gone")));
+    EXPECT_THAT(run().notes, ElementsAre(HasSubstr("web in namespace prod was deleted")));
 }
 
 TEST_F(RestoreTest, UsesTheEditsOfTheMarkWithoutARecord) {
@@ -357,7 +357,7 @@ TEST_F(RestoreTest, KeepsVariablesThatExistedBeforeTheInjection) {
     Workload workload = users();
     (*find(workload.object, kMainContainer))["env"] = {{{"name", "CUDA_XID_TYPE"}, {"value", "31"}}};
     inject();
-    injected = inject_into(workload, choose_containers(workload, {}), binary_injection(), is_there);
+    injected = inject_into(workload, choose_containers(workload, {}), binary_injection(), always_exists);
     record.editions[1] = injected.edits;
     hold_record();
     hold_states({injected.object, after_template()});
@@ -372,13 +372,13 @@ TEST_F(RestoreTest, RecomputesAfterAConflict) {
     Json changed = injected.object;
     changed["metadata"]["resourceVersion"] = "8";
     changed["spec"]["replicas"] = 0;
-    (*find(changed, kPodSpec))["volumes"].push_back({{"name", "theirs"}});
+    (*find(changed, kPodSpec))["volumes"].push_back({{"name", "users"}});
     hold_states({injected.object, injected.object, changed, users().object});
     responder.on("PATCH", kDeploymentPath + "/web", {status_answer(409, "Conflict"), json_answer(users().object)});
     EXPECT_TRUE(run().complete);
     ASSERT_GE(patches().size(), 2u);
     const Json volumes = *find(changed.patch(patches()[1]), kPodSpec / "volumes");
-    EXPECT_EQ(volumes, Json::array({{{"name", "theirs"}}}));
+    EXPECT_EQ(volumes, Json::array({{{"name", "users"}}}));
 }
 
 TEST_F(RestoreTest, RemovesTheAnnotationFromOriginalReplicaSets) {
@@ -386,13 +386,13 @@ TEST_F(RestoreTest, RemovesTheAnnotationFromOriginalReplicaSets) {
     hold_record();
     hold_states({injected.object, injected.object, after_template()});
     Json marked = owned(named("web-1"), "apps/v1", "Deployment", "web");
-    marked["metadata"]["annotations"] = {{names::kInjected, "run=ab12 edition=1"}, {"theirs", "x"}};
+    marked["metadata"]["annotations"] = {{names::kInjected, "run=ab12 edition=1"}, {"users", "x"}};
     hold_list(kReplicaSetPath, {marked, owned(named("web-2"), "apps/v1", "Deployment", "web")});
     responder.on("PATCH", kReplicaSetPath + "/web-1",
                  {json_answer(marked), status_answer(404, "NotFound"), status_answer(403, "Forbidden")});
     EXPECT_THAT(run().notes, IsEmpty());
     EXPECT_THAT(writes(), AllOf(Contains("PATCH web-1"), Not(Contains("PATCH web-2"))));
-    EXPECT_THAT(run().notes, IsEmpty()) << "gone meanwhile";
+    EXPECT_THAT(run().notes, IsEmpty()) << "deleted during the restore";
     EXPECT_FALSE(run().complete) << "no permission";
     EXPECT_THAT(run().notes,
                 ElementsAre(HasSubstr("kubectl annotate replicasets.apps web-1 -n prod cudafault.dev/injected-")));
@@ -419,12 +419,12 @@ TEST_F(RestoreTest, KeepsTheObjectsThatPodsOfAPausedDeploymentMount) {
 TEST_F(RestoreTest, RemovesTheObjectsOfADeletedWorkload) {
     inject();
     hold_record();
-    responder.on("DELETE", ours("cudafault-anchor-"), {json_answer(Json::object())});
+    responder.on("DELETE", object_path("cudafault-anchor-"), {json_answer(Json::object())});
     for (const char* kind : {"deployments.apps", ""}) {
         choice.kind = kind;
         const RestoreResult result = run();
         EXPECT_TRUE(result.restored);
-        EXPECT_THAT(result.notes, ElementsAre(HasSubstr("web in namespace prod is gone")));
+        EXPECT_THAT(result.notes, ElementsAre(HasSubstr("web in namespace prod was deleted")));
         EXPECT_EQ(writes().back(), "DELETE cudafault-anchor-" + users().hash())
             << "or the rest would not be found again";
     }
@@ -438,7 +438,7 @@ TEST_F(RestoreTest, UnknownWorkloadIsAnError) {
 }
 
 TEST_F(RestoreTest, DamagedRecordIsAnErrorWithInstructions) {
-    hold(ours("cudafault-anchor-"), anchor_map("{"));
+    hold(object_path("cudafault-anchor-"), anchor_map("{"));
     try {
         run();
         ADD_FAILURE() << "restored";
@@ -467,8 +467,8 @@ TEST_F(RestoreTest, AllDisarmsBeforeRestoring) {
     Json plan = named("cudafault-plan-" + users().hash());
     plan["metadata"]["resourceVersion"] = "5";
     plan["data"] = {{"plan", "#7\nxid=79\n"}};
-    hold(ours("cudafault-plan-"), plan);
-    responder.on("PATCH", ours("cudafault-plan-"), {json_answer(plan)});
+    hold(object_path("cudafault-plan-"), plan);
+    responder.on("PATCH", object_path("cudafault-plan-"), {json_answer(plan)});
     hold_list(kConfigMapPath, {anchor_map(record.json().dump()), plan});
     hold_states({injected.object, injected.object, after_template()});
     EXPECT_EQ(restore_all(client(), discovery(), "prod", restore_options).size(), 1u);

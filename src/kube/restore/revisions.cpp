@@ -121,10 +121,10 @@ void remove_mark(Client& client, const std::string& kind, const Resource& histor
     } catch (const ApiError& error) {
         if (error.is_not_found() || error.is_conflict()) return;  // the object or its annotation was deleted
         if (error.code != 403) throw;
-        result.notes.push_back(
-            fmt::format("{0} {1} keeps an annotation of ours ({2}): `kubectl annotate {0} {1} -n {3} {4}-` removes it, "
-                        "or `restore` with the Role that `cudafault k8s rbac restore --exact --kind {5} -n {3}` prints",
-                        history.qualified(), ref.name, error.what(), ref.in_namespace, names::kInjected, kind));
+        result.notes.push_back(fmt::format(
+            "{0} {1} keeps an annotation of cudafault ({2}): `kubectl annotate {0} {1} -n {3} {4}-` removes it, "
+            "or `restore` with the Role that `cudafault k8s rbac restore --exact --kind {5} -n {3}` prints",
+            history.qualified(), ref.name, error.what(), ref.in_namespace, names::kInjected, kind));
     }
 }
 
@@ -163,19 +163,19 @@ UnmarkedRevisions remove_marks_of_revisions(Client& client, const Workload& work
     return result;
 }
 
-bool reset_revision_number(Client& client, const Workload& workload, const RevisionNumbers& ours) {
-    if (workload.ref.resource.group != "apps" || ours.first < 2) return true;
+bool reset_revision_number(Client& client, const Workload& workload, const RevisionNumbers& numbers) {
+    if (workload.ref.resource.group != "apps" || numbers.first < 2) return true;
     const Resource history = histories_of("apps", workload.ref.resource.kind).front();
     std::vector<Json> left = revisions_of(client, workload, history);
     if (left.empty()) return false;
     std::sort(left.begin(), left.end(),
               [](const Json& one, const Json& other) { return number_of(one) > number_of(other); });
     const Json& newest = left.front();
-    const int64_t before = ours.first - 1;
+    const int64_t before = numbers.first - 1;
     if (number_of(newest) == before) return true;  // a restore that was killed already did this
     // If a restore between two injections did not finish, another template of the workload may have this number.
     const bool is_taken = left.size() > 1 && number_of(left[1]) >= before;
-    if (number_of(newest) != ours.last + 1 || is_taken) return false;
+    if (number_of(newest) != numbers.last + 1 || is_taken) return false;
     client.patch({history, workload.ref.in_namespace, text_at(newest, {"metadata", "name"})},
                  renumbering(newest, before), as_controller());
     return true;

@@ -28,6 +28,6 @@ UnmarkedRevisions remove_marks_of_revisions(Client& client, const Workload& work
 
 // Resets the number of the current revision to what it was before the injection, since reverting the template made it
 // the newest revision. Returns false if another client has created a newer revision since.
-bool reset_revision_number(Client& client, const Workload& workload, const RevisionNumbers& ours);
+bool reset_revision_number(Client& client, const Workload& workload, const RevisionNumbers& numbers);
 
 }  // namespace cudafault::kube

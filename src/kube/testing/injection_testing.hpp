@@ -48,7 +48,7 @@ inline Injection source_injection() {
     return injection;
 }
 
-inline std::optional<bool> is_there(const std::string&, const std::string&, const std::string&) { return true; }
+inline std::optional<bool> always_exists(const std::string&, const std::string&, const std::string&) { return true; }
 
 inline Json undo_all(const Json& object, const std::vector<Edit>& edits, const std::string& library) {
     const Json half = undo(object, edits, Phase::kWithTemplate, library).object;

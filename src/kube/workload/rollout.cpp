@@ -303,11 +303,11 @@ private:
         const auto& all = pods_.pods();
         return std::all_of(all.begin(), all.end(), [&](const auto& entry) {
             const Json& pod = entry.second;
-            return !expected_.is_wanted(pod) || is_there(pod) || condition_status(pod, "PodScheduled") == "False";
+            return !expected_.is_wanted(pod) || meets_need(pod) || condition_status(pod, "PodScheduled") == "False";
         });
     }
 
-    bool is_there(const Json& pod) const {
+    bool meets_need(const Json& pod) const {
         switch (options_.need) {
             case NewPod::kExists: return true;
             case NewPod::kHasRun: return has_run(pod);
@@ -363,7 +363,7 @@ private:
             const bool is_wanted = expected_.is_wanted(pod);
             const bool is_old = expected_.is_old(pod);
             counts.wanted += is_wanted;
-            counts.there += is_wanted && is_there(pod);
+            counts.there += is_wanted && meets_need(pod);
             counts.ready += is_wanted && is_ready(pod);
             counts.starting += is_wanted && is_starting(pod);
             counts.old += is_old;

@@ -321,7 +321,7 @@ protected:
         responder.on("GET", kPodPath, {pod_list({})});
     }
 
-    static Json placeless(const std::string& name) {
+    static Json unschedulable(const std::string& name) {
         Json pod = json_of({name, "new", false});
         pod["status"]["conditions"].push_back({{"type", "PodScheduled"}, {"status", "False"}});
         return pod;
@@ -340,10 +340,10 @@ protected:
 
 TEST_F(PinnedRolloutTest, UnschedulablePodsEndTheWait) {
     use_deployment(2);
-    const RolloutResult result = wait_with({json_of({"a"}), placeless("b")});
+    const RolloutResult result = wait_with({json_of({"a"}), unschedulable("b")});
     EXPECT_TRUE(result.done);
     EXPECT_EQ(result.state.wanted.size(), 2u);
-    EXPECT_FALSE(wait_with({placeless("a"), placeless("b")}, kShort).done) << "nothing is injected";
+    EXPECT_FALSE(wait_with({unschedulable("a"), unschedulable("b")}, kShort).done) << "nothing is injected";
 }
 
 TEST_F(PinnedRolloutTest, ACrashingPodIsNotUnschedulable) {
@@ -352,7 +352,7 @@ TEST_F(PinnedRolloutTest, ACrashingPodIsNotUnschedulable) {
     crashed.restarts = 1;
     Json crashing = json_of(crashed);
     crashing["status"]["conditions"].push_back({{"type", "PodScheduled"}, {"status", "True"}});
-    const std::vector<Json> pods = {crashing, placeless("b"), json_of({"c", "old"})};
+    const std::vector<Json> pods = {crashing, unschedulable("b"), json_of({"c", "old"})};
     EXPECT_FALSE(wait_with(pods, kShort).done);
     rollout.need = NewPod::kHasRun;
     EXPECT_TRUE(wait_with(pods).done);
@@ -360,7 +360,7 @@ TEST_F(PinnedRolloutTest, ACrashingPodIsNotUnschedulable) {
 
 TEST_F(PinnedRolloutTest, AnIdleControllerMayKeepItsOldPods) {
     use_graph();
-    const RolloutResult result = wait_with({json_of({"a"}), placeless("b"), json_of({"c", "old"})});
+    const RolloutResult result = wait_with({json_of({"a"}), unschedulable("b"), json_of({"c", "old"})});
     EXPECT_TRUE(result.done);
     EXPECT_EQ(result.state.old.size(), 1u);
 }
@@ -368,13 +368,13 @@ TEST_F(PinnedRolloutTest, AnIdleControllerMayKeepItsOldPods) {
 TEST_F(PinnedRolloutTest, OldPodsEndTheWaitOnlyWithoutChanges) {
     use_graph();
     const Json leaving = json_of({"c", "old", true, "c-old", true});
-    EXPECT_FALSE(wait_with({json_of({"a"}), placeless("b"), leaving}, kShort).done) << "that one makes room";
-    EXPECT_FALSE(wait_with({placeless("b"), json_of({"c", "old"})}, kShort).done) << "nothing would be injected";
+    EXPECT_FALSE(wait_with({json_of({"a"}), unschedulable("b"), leaving}, kShort).done) << "that one makes room";
+    EXPECT_FALSE(wait_with({unschedulable("b"), json_of({"c", "old"})}, kShort).done) << "nothing would be injected";
     EXPECT_FALSE(wait_with({json_of({"a"}), json_of({"c", "old"})}, kShort).done) << "nothing lacks a place";
     const Json starting = json_of({"d", "new", false});
-    EXPECT_FALSE(wait_with({json_of({"a"}), placeless("b"), starting, json_of({"c", "old"})}, kShort).done);
+    EXPECT_FALSE(wait_with({json_of({"a"}), unschedulable("b"), starting, json_of({"c", "old"})}, kShort).done);
     rollout.controller_pause = std::chrono::seconds(10);
-    EXPECT_FALSE(wait_with({json_of({"a"}), placeless("b"), json_of({"c", "old"})}, kShort).done) << "too early";
+    EXPECT_FALSE(wait_with({json_of({"a"}), unschedulable("b"), json_of({"c", "old"})}, kShort).done) << "too early";
 }
 
 TEST_F(RolloutTest, APartitionKeepsTheLowerOrdinals) {
@@ -490,7 +490,7 @@ TEST_F(RolloutTest, DeletesNoPodWhileThePreviousOneStarts) {
         EXPECT_EQ(deletions_beside(crashed, need, is_over ? kPatiently : kBriefly), is_over ? 1u : 0u);
     }
     old_0.ready = false;
-    EXPECT_EQ(deletions_beside(starting, NewPod::kExists, kPatiently), 1u) << "it serves nobody";
+    EXPECT_EQ(deletions_beside(starting, NewPod::kExists, kPatiently), 1u) << "it is not Ready";
 }
 
 TEST_F(RolloutTest, ReportsARefusedDeletion) {

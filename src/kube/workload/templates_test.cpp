@@ -20,7 +20,7 @@ const Json kGroups = Json::parse(R"({"spec": {
         {"name": "a", "template": {"spec": {"containers": [{"name": "one"}, {"name": "two"}], "initContainers": [{"name": "i"}]}}},
         {"name": "b", "template": {"spec": {"containers": [{"name": "three"}]}}},
         {"name": "no-template"},
-        {"template": "of nobody"}, null],
+        {"template": "without an owner"}, null],
     "parts": {"left": {"containers": []}, "right": {"containers": null}},
     "nested": [{"groupName": "x", "tasks": [{"name": "t", "template": {"spec": {"containers": []}}}]}],
     "none": []}})");

@@ -108,7 +108,7 @@ std::optional<Json> Client::list_page(const Collection& collection, const ListOp
     try {
         return session_.json(call);
     } catch (const ApiError& error) {
-        if (!error.is_gone() || next.empty()) throw;
+        if (!error.is_expired() || next.empty()) throw;
         return std::nullopt;
     }
 }

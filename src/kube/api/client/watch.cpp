@@ -15,7 +15,7 @@ namespace cudafault::kube {
 
 namespace {
 
-bool may_pass(const ApiError& error) { return error.is_gone() || error.code == 429 || error.code >= 500; }
+bool may_pass(const ApiError& error) { return error.is_expired() || error.code == 429 || error.code >= 500; }
 
 class Watcher {
 public:
@@ -51,7 +51,7 @@ private:
             failures_ = 0;
         } catch (const ApiError& error) {
             if (!may_pass(error)) throw;
-            if (error.is_gone()) version_.clear();
+            if (error.is_expired()) version_.clear();
             count_failure(error.retry_after);
         } catch (const ConnectionError&) {
             count_failure({});

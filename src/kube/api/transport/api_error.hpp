@@ -32,7 +32,7 @@ public:
     // retry_on_conflict.
     bool is_conflict() const;
 
-    bool is_gone() const { return code == 410; }  // a resourceVersion or a continue token is too old
+    bool is_expired() const { return code == 410; }  // a resourceVersion or a continue token is too old
     bool is_not_found() const { return code == 404; }
     // True if the authorizer denied the request, so that a Role can allow it. Admission and quotas also answer 403.
     bool is_permission_denied() const;

@@ -94,8 +94,8 @@ TEST(ApiError, ConflictErrors) {
 }
 
 TEST(ApiError, Status410IsGone) {
-    EXPECT_TRUE(error_of(410, status(410, "Expired")).is_gone());
-    EXPECT_FALSE(error_of(404, status(404, "NotFound")).is_gone());
+    EXPECT_TRUE(error_of(410, status(410, "Expired")).is_expired());
+    EXPECT_FALSE(error_of(404, status(404, "NotFound")).is_expired());
 }
 
 TEST(ApiError, RetryAfter) {

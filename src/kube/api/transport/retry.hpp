@@ -21,9 +21,9 @@ auto retry_on_conflict(Session& session, const Attempt& attempt) {
         } catch (const ApiError& error) {
             if (!error.is_conflict()) throw;
             if (lost == kConflictTries) {
-                throw ApiError(
-                    fmt::format("{} (it was changed by others {} times in a row)", error.what(), kConflictTries),
-                    error.code, error.status);
+                throw ApiError(fmt::format("{} (other clients changed it during each of {} attempts)", error.what(),
+                                           kConflictTries),
+                               error.code, error.status);
             }
         }
         session.pause(lost);

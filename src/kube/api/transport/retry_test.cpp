@@ -51,7 +51,7 @@ TEST_F(Recompute, GivesUpAfterFiveTries) {
         FAIL();
     } catch (const ApiError& last) {
         EXPECT_EQ(last.code, 422);
-        EXPECT_THAT(last.what(), HasSubstr("5 times in a row"));
+        EXPECT_THAT(last.what(), HasSubstr("during each of 5 attempts"));
     }
     EXPECT_EQ(calls, 5);
 }

@@ -150,7 +150,7 @@ ApiError Session::refused(HttpResponse response, const Subject& subject) const {
 
 void Session::wait_until(Deadline end) {
     if (end >= options_.deadline) {
-        throw DeadlinePassed(fmt::format("the API server at {} was not ready in the time there was",
+        throw DeadlinePassed(fmt::format("the API server at {} was not ready before the timeout",
                                          without_password(connection_.cluster.server)));
     }
     options_.cancellation->sleep_until(end);

@@ -249,7 +249,7 @@ TEST_F(SessionTest, PausePastDeadlineReportsCause) {
         session().json(get());
         ADD_FAILURE() << "it was answered";
     } catch (const DeadlinePassed& passed) {
-        EXPECT_THAT(passed.what(), HasSubstr("was not ready in the time there was (no answer from the API server"));
+        EXPECT_THAT(passed.what(), HasSubstr("was not ready before the timeout (no answer from the API server"));
     }
 }
 
