@@ -18,7 +18,7 @@ void remember_last_error(int row, const Decision& decision) {
     const Function& function = kFunctions[row];
     if (function.api != Api::runtime) return;
     if (this_thread.error_revision != decision.revision) {
-        for (MadeUpError& error : this_thread.last_errors) error = {};
+        for (InjectedLastError& error : this_thread.last_errors) error = {};
         this_thread.error_revision = decision.revision;
     }
     this_thread.last_errors[function.soname] = {decision.code, decision.fault};
@@ -28,7 +28,7 @@ void remember_last_error(int row, const Decision& decision) {
 // plan.
 Verdict last_error(int row) {
     const void* real = real_function(row);
-    MadeUpError& injected = this_thread.last_errors[kFunctions[row].soname];
+    InjectedLastError& injected = this_thread.last_errors[kFunctions[row].soname];
     if (injected.code == 0 || !still_in_force(this_thread.error_revision, injected.fault)) {
         return real ? jump_to(real) : give(absent_answer(row));
     }

@@ -37,7 +37,7 @@ bool takes_a_line(int file) {
 
 }  // namespace
 
-void complain(const char* text) {
+void log_message(const char* text) {
     char line[512];
     Message message(line);
     message.add("cudafault: ");

@@ -8,7 +8,7 @@
 namespace cudafault {
 
 // Writes "cudafault: <message>" and a newline to standard error.
-void complain(const char* message);
+void log_message(const char* message);
 
 // Returns the path in CUDAFAULT_LOG, or nullptr. In a pod the path is /proc/1/fd/2, or /dev/stderr if the containers
 // share a PID namespace.

@@ -105,7 +105,7 @@ bool join_run(const char* text) {
     Message message(line);
     message.add("no fault can reach this process, because it cannot join its run: ");
     message.add(wrong);
-    complain(line);
+    log_message(line);
     return false;
 }
 

@@ -85,7 +85,7 @@ void complain_of_xid(Text value) {
         message.add(i == 0 ? " " : ", ");
         message.add(uint64_t{xids()[i].number});
     }
-    complain(line);
+    log_message(line);
 }
 
 // Arms the XID that CUDA_XID_TYPE names, or 79 if it is not set.

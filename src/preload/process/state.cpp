@@ -20,7 +20,7 @@ void complain_of(const SpecError& error) {
     message.add(uint64_t{error.position + 1});
     message.add(", so no fault is injected: ");
     message.add(error.message);
-    complain(line);
+    log_message(line);
 }
 
 }  // namespace

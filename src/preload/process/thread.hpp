@@ -9,7 +9,7 @@
 
 namespace cudafault {
 
-struct MadeUpError {
+struct InjectedLastError {
     int32_t code;  // 0: none
     int32_t fault;
 };
@@ -17,7 +17,7 @@ struct MadeUpError {
 struct ThreadState {
     bool asking;  // true while the library queries the GPU of a call; CUDA calls of the queried functions pass through
     uint64_t error_revision;
-    MadeUpError last_errors[kRuntimeSonameCount];
+    InjectedLastError last_errors[kRuntimeSonameCount];
     bool failed_look_up;  // dlerror returns `failure` next
     char failure[256];    // the message that dlerror returns next
 };

@@ -127,13 +127,13 @@ bool watch_plan(const char* file) {
     PlanFile& plan_file = process().plan_file;
     const Text path(file);
     if (path.size >= sizeof plan_file.path) {
-        complain("CUDAFAULT_PLAN_FILE is longer than 4095 characters, so no fault is injected");
+        log_message("CUDAFAULT_PLAN_FILE is longer than 4095 characters, so no fault is injected");
         return false;
     }
     for (size_t i = 0; i < path.size; ++i) plan_file.path[i] = path[i];
     read_plan_file();
     if (start_watcher()) return true;
-    complain("the plan file cannot be followed, for no thread can be started; the plan it holds now counts");
+    log_message("changes of the plan file are ignored, because no thread can be started; its present plan is used");
     return true;
 }
 

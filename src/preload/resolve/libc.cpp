@@ -35,7 +35,7 @@ template <typename Function>
 void find_next_once(Function& function, Function of_libc, const char* name) {
     if (load(function) || !of_libc) return;
     void* found = functions.dlsym(RTLD_NEXT, name);
-    store(function, found && !is_ours(found) ? reinterpret_cast<Function>(found) : of_libc);
+    store(function, found && !is_in_this_library(found) ? reinterpret_cast<Function>(found) : of_libc);
 }
 
 }  // namespace

@@ -67,16 +67,17 @@ const char* c_name(int row) { return function_name(row).data; }
 const void* find_next(int row) {
     const Function& function = kFunctions[row];
     if (function.api == Api::runtime) {
-        return libc().dlvsym ? unless_ours(libc().dlvsym(RTLD_NEXT, c_name(row), soname_of(function))) : nullptr;
+        return libc().dlvsym ? outside_this_library(libc().dlvsym(RTLD_NEXT, c_name(row), soname_of(function)))
+                             : nullptr;
     }
-    return unless_ours(libc().dlsym(RTLD_NEXT, c_name(row)));
+    return outside_this_library(libc().dlsym(RTLD_NEXT, c_name(row)));
 }
 
 const void* find_in(const char* soname, int row) {
     if (!libc().dlopen || !libc().dlclose) return nullptr;
     void* library = libc().dlopen(soname, RTLD_LAZY | RTLD_NOLOAD);
     if (!library) return nullptr;
-    const void* found = unless_ours(libc().dlsym(library, c_name(row)));
+    const void* found = outside_this_library(libc().dlsym(library, c_name(row)));
     libc().dlclose(library);
     return found;
 }
@@ -92,7 +93,7 @@ bool is_loaded(const char* soname) {
 const void* find_in_other_runtime(int row) {
     const ErrnoKept kept;
     if (!libc().dlsym || !libc().dlopen || !libc().dlclose || is_loaded(soname_of(kFunctions[row]))) return nullptr;
-    const void* found = unless_ours(libc().dlsym(RTLD_NEXT, c_name(row)));
+    const void* found = outside_this_library(libc().dlsym(RTLD_NEXT, c_name(row)));
     for (int i = kRuntimeSonameCount; !found && --i >= 0;) found = find_in(kRuntimeSonames[i], row);
     if (libc().dlerror) libc().dlerror();
     return found && !is_data(found, function_name(row)) ? found : nullptr;

@@ -103,14 +103,14 @@ const void* find_in_scope_of(const void* caller, const LookUp& look_up) {
     if (!find_object(caller, object) || object.file().empty()) return nullptr;
     void* handle = libc().dlopen(object.file().data, RTLD_LAZY | RTLD_NOLOAD);
     if (!handle) return nullptr;
-    const void* found = unless_ours(find(look_up, handle, libc()));
+    const void* found = outside_this_library(find(look_up, handle, libc()));
     libc().dlclose(handle);
     return found;
 }
 
 // Returns the result that libc's look-up would have had without this library. Used if libc's result is a stub.
 const void* find_without_library(const LookUp& look_up) {
-    const void* found = unless_ours(find(look_up, RTLD_NEXT, libc()));
+    const void* found = outside_this_library(find(look_up, RTLD_NEXT, libc()));
     return found || look_up.handle != RTLD_DEFAULT ? found : find_in_scope_of(look_up.caller, look_up);
 }
 
@@ -119,14 +119,14 @@ const void* find_without_library(const LookUp& look_up) {
 const void* find_behind_interposer(int row, const void* answer) {
     const char* version = kFunctions[row].api == Api::runtime ? kRuntimeSonames[kFunctions[row].soname] : nullptr;
     const LookUp exported = {RTLD_NEXT, function_name(row).data, version, nullptr};
-    const void* found = unless_ours(find(exported, RTLD_NEXT, libc()));
+    const void* found = outside_this_library(find(exported, RTLD_NEXT, libc()));
     return found ? found : answer;
 }
 
 Verdict substitute(int row, const LookUp& look_up) {
     const ErrnoKept kept;
     const void* found = find(look_up, look_up.handle, next_in_chain());
-    if (!found || (is_disabled() && !is_ours(found))) return give(found);
+    if (!found || (is_disabled() && !is_in_this_library(found))) return give(found);
     const bool inner = is_in_library(Api::runtime, look_up.caller);
     if (const int number = stub_at(found); number >= 0) {
         const bool of_libc = find(look_up, look_up.handle, libc()) == found;

@@ -35,7 +35,7 @@ Request read_request(int row, const Frame& frame) {
 
 const void* replacement(const Request& request, bool inner) {
     const void* found = *request.function;
-    if (is_ours(found)) return stub_for(-1, found, inner);
+    if (is_in_this_library(found)) return stub_for(-1, found, inner);
     const Resolved resolved = resolved_row(found, request.symbol, request.version, request.per_thread);
     return resolved.exported ? stub_for(resolved.row, found, inner) : spare_stub(resolved.row, found);
 }

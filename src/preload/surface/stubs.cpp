@@ -94,6 +94,6 @@ int stub_at(const void* address) {
     return static_cast<int>((at - cudafault_stubs) / CUDAFAULT_STUB_SIZE);
 }
 
-bool is_ours(const void* address) { return address >= __ehdr_start && address < _end; }
+bool is_in_this_library(const void* address) { return address >= __ehdr_start && address < _end; }
 
 }  // namespace cudafault

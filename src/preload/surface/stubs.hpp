@@ -43,8 +43,10 @@ inline const void* slow_entry(int number) { return static_cast<const char*>(stub
 int stub_at(const void* address);
 
 // Returns true if the address lies in this library.
-bool is_ours(const void* address);
+bool is_in_this_library(const void* address);
 
-inline const void* unless_ours(const void* found) { return found && !is_ours(found) ? found : nullptr; }
+inline const void* outside_this_library(const void* found) {
+    return found && !is_in_this_library(found) ? found : nullptr;
+}
 
 }  // namespace cudafault
