@@ -56,7 +56,7 @@ std::string what(const Fault& fault) {
             return fmt::format("{}the call is made, but {} later", cause, duration_text(fault.effect_value));
         case Effect::hang: return cause + "the call does not return until the fault is disarmed; then it is made";
         case Effect::exit:
-            return fmt::format("{}the process ends at once with exit code {}", cause, fault.effect_value);
+            return fmt::format("{}the process exits immediately with exit code {}", cause, fault.effect_value);
         case Effect::signal: break;
     }
     return fmt::format("{}the process gets {}", cause, signal_text(fault.effect_value));

@@ -28,7 +28,7 @@ TEST(Explain, What) {
               "the call does nothing and returns 719 (CUDA_ERROR_LAUNCH_FAILED)");
     EXPECT_EQ(answer("error=5555", "what"), "the call does nothing and returns 5555");
     EXPECT_EQ(answer("effect=delay:1500ms", "what"), "the call is made, but 1500 ms later");
-    EXPECT_EQ(answer("effect=exit:3", "what"), "the process ends at once with exit code 3");
+    EXPECT_EQ(answer("effect=exit:3", "what"), "the process exits immediately with exit code 3");
     EXPECT_EQ(answer("effect=signal:KILL", "what"), "the process gets SIGKILL (9)");
     EXPECT_NE(answer("effect=hang", "what").find("until the fault is disarmed"), std::string::npos);
 }

@@ -119,7 +119,7 @@ private:
         read_device(row);
         row.returns = field(kReturns);
         row.simple_fails = one_of(kSimple, "fail", "pass");
-        if (row.simple_fails && !row.returns_status()) refuse(kSimple, "pass, for it returns no status");
+        if (row.simple_fails && !row.returns_status()) refuse(kSimple, "pass, because it returns no status");
         if (row.simple_fails && (api_ == "nvml" || api_ == "nccl")) {
             refuse(kSimple, "pass, for model=simple touches neither NVML nor NCCL");
         }

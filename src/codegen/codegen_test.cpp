@@ -84,7 +84,7 @@ TEST_F(CodegenTest, RefusesInvalidRowsWithFileAndLine) {
         {"\tinit\t", "\tinitial\t", "column class is 'initial'"},
         {"\tany\t", "\tsome\t", "column mode is 'some', expected per_thread or any"},
         {"\tfail\t", "\tmaybe\t", "column simple is 'maybe', expected fail or pass"},
-        {"\tstatus\t", "\tvoid\t", "expected pass, for it returns no status"},
+        {"\tstatus\t", "\tvoid\t", "expected pass, because it returns no status"},
         {"\tnone\t", "\tstream\t", "column device is 'stream'"},
         {"\tnone\t", "\tstream:16\t", "column device is 'stream:16'"},
         {"\tnone\t", "\tlane:1\t", "column device is 'lane:1'"},

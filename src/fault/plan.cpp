@@ -298,7 +298,8 @@ private:
         const Text list = values_[kGpu];
         for (Text rest = list, word; !(word = next_word(rest)).empty();) {
             if (word == Text("all")) {
-                if (word.size != list.size) return fail(word, "gpu=all stands alone; leave the other GPUs out");
+                if (word.size != list.size)
+                    return fail(word, "gpu=all cannot be combined with other GPUs; remove either");
                 return true;
             }
             if (fault_.gpu_count == kMaxGpus) return fail(word, "gpu= lists more than ", uint64_t{kMaxGpus}, " GPUs");

@@ -203,8 +203,8 @@ const Refused kRefused[] = {
     {"xid=79 gpu=0000:65:20.0", "0000:65:20.0", "PCI id"},
     {"xid=79 gpu=0000:65:00.1", "0000:65:00.1", "PCI id"},
     {"xid=79 gpu=00010000:65:00.0", "00010000:65:00.0", "PCI id"},
-    {"xid=79 gpu=all,0", "all", "stands alone"},
-    {"xid=79 gpu=0 all", "all", "stands alone"},
+    {"xid=79 gpu=all,0", "all", "cannot be combined"},
+    {"xid=79 gpu=0 all", "all", "cannot be combined"},
     {"xid=79 gpu=" + repeated("7,", 16) + "99", "99", "more than 16 GPUs"},
 
     {"xid=79 calls=cuNoSuch*", "cuNoSuch*", "matches no function"},

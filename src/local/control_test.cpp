@@ -35,8 +35,8 @@ TEST(Control, CannotShrinkOrGrow) {
 
 TEST(Control, OpenMapsTheSameMemory) {
     const Control mine = Control::create();
-    Control theirs = Control::open(mine.address());
-    const uint64_t revision = theirs.write_plan("xid=79");
+    Control second = Control::open(mine.address());
+    const uint64_t revision = second.write_plan("xid=79");
     const PlanCopy text = plan_of(mine);
     EXPECT_EQ(text.revision, revision);
     EXPECT_EQ(std::string(text.spec, text.size), "xid=79");

@@ -1023,14 +1023,14 @@ TEST_F(Driver, MemoryIsSharedWithAnotherProcess) {
 TEST_F(Driver, DISABLED_OpensMemoryOfAnotherProcess) {
     const auto sent = pattern(5000), answer = pattern(6000);
     const IpcHandle handle = from_hexadecimal(message_of_parent());
-    DevicePtr theirs = 0;
-    ASSERT_EQ(cu("cuIpcOpenMemHandle_v2", &theirs, handle, 1u), kSuccess);
-    EXPECT_EQ(download(theirs, sent.size()), sent);
-    EXPECT_EQ(upload(theirs, answer.data(), answer.size()), kSuccess);
-    EXPECT_EQ(cu("cuIpcCloseMemHandle", theirs), kSuccess);
-    EXPECT_EQ(cu("cuIpcCloseMemHandle", theirs), kInvalidValue);
+    DevicePtr opened = 0;
+    ASSERT_EQ(cu("cuIpcOpenMemHandle_v2", &opened, handle, 1u), kSuccess);
+    EXPECT_EQ(download(opened, sent.size()), sent);
+    EXPECT_EQ(upload(opened, answer.data(), answer.size()), kSuccess);
+    EXPECT_EQ(cu("cuIpcCloseMemHandle", opened), kSuccess);
+    EXPECT_EQ(cu("cuIpcCloseMemHandle", opened), kInvalidValue);
     IpcHandle garbled{};
-    EXPECT_EQ(cu("cuIpcOpenMemHandle_v2", &theirs, garbled, 1u), kInvalidValue);
+    EXPECT_EQ(cu("cuIpcOpenMemHandle_v2", &opened, garbled, 1u), kInvalidValue);
 }
 
 TEST_F(Driver, ThreadsAllocateCopyAndFreeAtTheSameTime) {

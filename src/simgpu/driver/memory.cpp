@@ -33,7 +33,7 @@ void unmap(State& s, Block& block) {
         static_cast<void>(
             mmap(start, block.bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0));
         --block.physical->mappings;
-        let_go(s, *block.physical);
+        release_reference(s, *block.physical);
     } else {
         munmap(start, round_up(block.bytes, kPage));
     }
@@ -167,7 +167,7 @@ bool overlaps(const State& s, uintptr_t base, size_t bytes) {
     return next != s.blocks.begin() && std::prev(next)->second.end() > base;
 }
 
-void let_go(State& s, Physical& physical) {
+void release_reference(State& s, Physical& physical) {
     if (physical.handles || physical.mappings) return;
     if (physical.charged) refund(s, physical.properties.location.id, physical.bytes);
     close(physical.fd);

@@ -31,7 +31,7 @@ Block& insert_block(State& s, Block block);
 bool overlaps(const State& s, uintptr_t base, size_t bytes);
 
 // Frees the memory if no handle and no mapping refers to it.
-void let_go(State& s, Physical& physical);
+void release_reference(State& s, Physical& physical);
 
 // Returns the block that contains the address, or nullptr.
 Block* find_block(State& s, uintptr_t address);

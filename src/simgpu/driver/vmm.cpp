@@ -146,7 +146,7 @@ SIM_API Result cuMemRelease(uint64_t handle) {
         Physical* physical = physical_of(s, handle);
         if (!physical) return kInvalidValue;
         --physical->handles;
-        let_go(s, *physical);
+        release_reference(s, *physical);
         return kSuccess;
     });
 }
