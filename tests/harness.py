@@ -67,7 +67,7 @@ class Outcome:
     events: list = field(default_factory=list)  # the lines of CUDAFAULT_LOG
 
     @property
-    def behaviour(self) -> tuple:
+    def behavior(self) -> tuple:
         """The exit code and the text of both output streams."""
         return self.code, self.output, self.errors
 
@@ -187,7 +187,7 @@ class Run:
     def pid(self) -> int:
         return self.process.pid
 
-    def hear(self, seconds: float = TIMEOUT) -> str | None:
+    def read_line(self, seconds: float = TIMEOUT) -> str | None:
         """Returns the next line of standard output, or None after the last line or the timeout."""
         try:
             line = self._lines.get(timeout=max(0, seconds))
@@ -219,7 +219,7 @@ class Run:
         return expect_success("events", self.name, "--json").json
 
     def end(self, seconds: float = TIMEOUT) -> Outcome:
-        """Closes standard input and waits for the exit. The output holds the lines that hear() has not returned."""
+        """Closes standard input and waits for the exit. The output holds the lines that read_line() has not returned."""
         assert self.process.stdin
         with contextlib.suppress(BrokenPipeError):
             self.process.stdin.close()
@@ -228,7 +228,7 @@ class Run:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-        rest = iter(lambda: self.hear(1), None)
+        rest = iter(lambda: self.read_line(1), None)
         return Outcome(self.process.returncode, "".join(f"{line}\n" for line in rest), self.errors())
 
     def __enter__(self: R) -> R:

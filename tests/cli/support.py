@@ -28,12 +28,12 @@ class ClientRun(Run):
 
     def __init__(self, name: str, *command: object, **options) -> None:
         super().__init__(*(command or CLIENT), name=name, **options)
-        assert self.hear() == "ready", self.errors()
+        assert self.read_line() == "ready", self.errors()
 
     def allocate(self, gpu: int = 0, count: int = 1) -> str | None:
         """Makes `count` allocations and returns the code of the last one."""
         self.say(gpu, count)
-        return self.hear()
+        return self.read_line()
 
 
 def assert_refused(answer: Outcome, code: int, *words: str) -> None:

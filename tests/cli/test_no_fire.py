@@ -91,16 +91,16 @@ def test_plan_that_was_armed_later() -> None:
 
 
 def test_nothing_is_said_if_a_fault_fired_or_nothing_was_armed() -> None:
-    assert run_client("--plan", "xid=79 calls=cuMemAlloc*").behaviour == (0, "ready\n100\n", "")
-    assert run_client().behaviour == (0, "ready\n0\n", "")
+    assert run_client("--plan", "xid=79 calls=cuMemAlloc*").behavior == (0, "ready\n100\n", "")
+    assert run_client().behavior == (0, "ready\n0\n", "")
 
 
 def test_quiet() -> None:
-    assert cudafault("run", "--quiet", "--plan", "xid=79", "--", *NO_CUDA).behaviour == (0, "", "")
+    assert cudafault("run", "--quiet", "--plan", "xid=79", "--", *NO_CUDA).behavior == (0, "", "")
 
 
 def test_must_fire() -> None:
-    assert run_client("--must-fire", "--plan", "xid=79 calls=cuMemAlloc*").behaviour == (0, "ready\n100\n", "")
+    assert run_client("--must-fire", "--plan", "xid=79 calls=cuMemAlloc*").behavior == (0, "ready\n100\n", "")
     for command in (NO_CUDA, ("sh", "-c", "exit 7"), ("sh", "-c", "kill -9 $$")):
         outcome = cudafault("run", "--must-fire", "--quiet", "--plan", "xid=79", "--", *command)
         assert outcome.code == 125 and len(notes(outcome)) == 1, outcome

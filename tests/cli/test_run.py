@@ -45,7 +45,7 @@ def test_command_that_cannot_start() -> None:
 
 def test_run_does_not_change_input_and_output() -> None:
     echoed = cudafault("run", "--", "cat", text_input="some input\n")
-    assert echoed.behaviour == (0, "some input\n", "")
+    assert echoed.behavior == (0, "some input\n", "")
 
 
 @pytest.mark.parametrize("marker", [["--"], []], ids=["with --", "without --"])
@@ -138,10 +138,10 @@ def signal_printer(*signals: str) -> list[str]:
 
 def test_run_forwards_signals() -> None:
     with Run(*signal_printer(*FORWARDED), name="signals", gpus=None) as run:
-        assert run.hear() == "ready"
+        assert run.read_line() == "ready"
         for name in FORWARDED:
             os.kill(run.pid, getattr(signal, name))
-            assert run.hear() == name
+            assert run.read_line() == name
         child = child_of(run.pid)
         os.kill(run.pid, signal.SIGTSTP)
         assert wait_until(lambda: is_stopped(run.pid) and is_stopped(child))
@@ -155,10 +155,10 @@ def test_run_forwards_signals() -> None:
 
 def test_command_that_handles_sigtstp() -> None:
     with Run(*signal_printer("SIGTSTP"), name="stop-handled", gpus=None) as run:
-        assert run.hear() == "ready"
+        assert run.read_line() == "ready"
         for _ in range(2):  # the first SIGTSTP does not stop `cudafault run`
             os.kill(run.pid, signal.SIGTSTP)
-            assert run.hear() == "SIGTSTP"
+            assert run.read_line() == "SIGTSTP"
         os.kill(child_of(run.pid), signal.SIGKILL)
 
 

@@ -24,7 +24,7 @@ class ReportingRun(Run):
 
     def next_line(self, deadline: float) -> str | None:
         """Returns the next line, or None if the program ends or the deadline passes."""
-        line = self.hear(deadline - time.monotonic())
+        line = self.read_line(deadline - time.monotonic())
         if line is None:
             return None
         self.seen.append(line)

@@ -40,7 +40,7 @@ def assert_no_fault(name, outcome, lines=1, words=""):
     errors = lines_of(outcome.errors)
     reported = len(errors) == lines and all(line.startswith("cudafault: ") and words in line for line in errors)
     unharmed = outcome.code == CLIENT_CODE and numbers(outcome.output) == [0, 0, 0] and "goodbye" in outcome.output
-    assert reported and unharmed, (name, outcome.behaviour)
+    assert reported and unharmed, (name, outcome.behavior)
 
 
 # Description, plan, the character that the error message must name, and words that it must contain.
@@ -194,7 +194,7 @@ def test_first_source_that_is_set_applies(tmp_path):
         expected = [code] * 3
         assert numbers(outcome.output) == expected and outcome.code == CLIENT_CODE, (
             f"sources: {name}: {code}",
-            outcome.behaviour,
+            outcome.behavior,
         )
 
 

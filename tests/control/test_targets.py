@@ -105,7 +105,7 @@ def test_process_selectors(tmp_path):
     def expect(key, expected, command=(CLIENT,), **environment):
         outcome = operate("sync", f"error=719 {SYNC} {key}", command=command, environment=environment)
         given = " ".join(f"{name}={value}" for name, value in environment.items()) or command[-1].name
-        assert numbers(outcome.output) == [expected], (f"{key}: {given}: {expected}", outcome.behaviour)
+        assert numbers(outcome.output) == [expected], (f"{key}: {given}: {expected}", outcome.behavior)
 
     renamed = tmp_path / "train_model"
     shutil.copy(CLIENT, renamed)

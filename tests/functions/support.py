@@ -171,7 +171,7 @@ def check_caller(machine, program, arguments, **options):
             failures.setdefault(function, what_is_wrong)
     assert not failures
     counted = re.fullmatch(r"(\d+) functions", lines[-1]) if lines else None
-    assert counted and int(counted[1]) > 0 and outcome.code == 0, outcome.behaviour
+    assert counted and int(counted[1]) > 0 and outcome.code == 0, outcome.behavior
 
 
 def host() -> tuple[Architecture, Path]:

@@ -75,7 +75,7 @@ def check_same(work, name, command, ways=ALL_WAYS, **options):
     alone = work.execute(command, preload=[], **options)
     for way, more in ways:
         found = work.execute(command, **{**options, **more})
-        assert found.behaviour == alone.behaviour, f"{name}: {way}"
+        assert found.behavior == alone.behavior, f"{name}: {way}"
         assert not [event for event in found.events if "code" in event], f"{name}: {way}"
     return alone
 

@@ -50,7 +50,7 @@ def test_signals_during_failing_calls(work, cuda_life):
 def test_signals_during_a_delayed_call(work, cuda_life):
     for way, more in armed_on_simulated("effect=delay:200ms calls=cuMemAlloc"):
         delay = work.execute([cuda_life, "delay"], **more)
-        assert delay.behaviour == (0, "allocation 0, in time\n", ""), way
+        assert delay.behavior == (0, "allocation 0, in time\n", ""), way
 
 
 def test_parent_and_child_in_a_live_run(work, cuda_life):
@@ -85,14 +85,14 @@ def test_linked_plugin_that_is_loaded_three_times(work, binding):
     assert (alone.code, alone.output.count("allocation 0\n")) == (0, 3)
     fails = "".join(f"allocation 719\nround {n}: 1\nthe driver is unloaded\n" for n in (1, 2, 3))
     for way, more in armed_on_simulated():
-        assert work.execute(command, **more).behaviour == (0, fails, ""), way
+        assert work.execute(command, **more).behavior == (0, fails, ""), way
     check_status(work, 3)
 
 
 def test_weak_reference_calls_the_loaded_driver(work, cuda_life):
     weak = work.execute([cuda_life, "weak"], **SIMULATED)
     expected = "open: looked up 0, weak 0\nclosed: weak 3\nopen again: looked up 0, weak 0\n"
-    assert weak.behaviour == (0, expected, "")
+    assert weak.behavior == (0, expected, "")
 
 
 def test_look_ups_in_scopes_are_unchanged(work):
@@ -111,9 +111,9 @@ def test_errno_and_dlerror_are_unchanged(work, cuda_life):
     command = [cuda_life, "errors"]
     alone = check_same(work, "errno and dlerror", command, DISARMED_ON_SIMULATED, **SIMULATED)
     expected = alone.code, alone.output.replace("allocation 0\n", "allocation 719\n"), ""
-    assert expected[1] != alone.output, alone.behaviour
+    assert expected[1] != alone.output, alone.behavior
     for way, more in armed_on_simulated():
-        assert work.execute(command, **more).behaviour == expected, f"errno and dlerror: {way}"
+        assert work.execute(command, **more).behavior == expected, f"errno and dlerror: {way}"
 
 
 def test_interposers(work):
@@ -132,10 +132,10 @@ def test_interposers(work):
         healthy = work.execute(command, preload=preload, library_path=[SIMGPU])
         assert (
             healthy.code == 0 and "allocation 0\n" in healthy.output and healthy.errors == "the interposer saw 1\n"
-        ), (f"{name}: both see the call", healthy.behaviour)
+        ), (f"{name}: both see the call", healthy.behavior)
         armed = work.execute(command, preload=preload, library_path=[SIMGPU], plan=ALLOCATION_FAULT)
         assert "allocation 719\n" in armed.output and armed.fired("cuMemAlloc_v2", 719), (
             f"{name}: the fault fires",
-            (armed.behaviour, armed.events),
+            (armed.behavior, armed.events),
         )
         assert armed.errors == f"the interposer saw {seen_armed}\n", f"{name}: armed"

@@ -37,13 +37,13 @@ def test_library_imports_no_function():
 def test_hostile_libc_before_the_library(tmp_path, by_dlsym, environment):
     hostile = shared(tmp_path, "hostile_libc", "-fno-builtin")
     done = execute(by_dlsym, preload=[hostile, LIBRARY], library_path=[SIMGPU], environment=environment)
-    assert done.behaviour == (0, WORKED, "")
+    assert done.behavior == (0, WORKED, "")
 
 
 def test_hostile_libc_while_a_fault_fires(tmp_path, by_dlsym):
     hostile = shared(tmp_path, "hostile_libc", "-fno-builtin")
     done = execute(by_dlsym, plan=FAULT, preload=[hostile, LIBRARY], library_path=[SIMGPU])
-    assert done.behaviour == (1, "allocation 719\n", "")
+    assert done.behavior == (1, "allocation 719\n", "")
     assert done.fired("cuMemAlloc_v2", 719)
 
 
@@ -51,7 +51,7 @@ def test_hostile_libc_while_a_fault_fires(tmp_path, by_dlsym):
 def test_program_with_its_own_dl_iterate_phdr(tmp_path, environment):
     program = build(tmp_path / "phdr_cache", PROGRAMS / "phdr_cache.c", "-rdynamic", "-ldl")
     done = execute([program], library_path=[SIMGPU], environment=environment)
-    assert done.behaviour == (0, "cuInit 0\n", "")
+    assert done.behavior == (0, "cuInit 0\n", "")
 
 
 @pytest.mark.parametrize("sanitizer", ("thread", "address", "undefined", "leak"))
@@ -62,7 +62,7 @@ def test_program_with_a_sanitizer(tmp_path, sanitizer):
     if subprocess.run(["gcc", f"-fsanitize={sanitizer}", source, "-o", program], check=False).returncode != 0:
         pytest.skip(f"gcc cannot link -fsanitize={sanitizer}")
     done = cudafault("run", "--gpus", "sim:1", "--", program)
-    assert done.behaviour == (0, "", "")
+    assert done.behavior == (0, "", "")
 
 
 @pytest.mark.parametrize("first", (False, True), ids=("after the library", "before the library"))
@@ -70,9 +70,9 @@ def test_gpu_sharing_library_sees_each_call(tmp_path, by_dlsym, first):
     sharing = shared(tmp_path, "gpu_sharing")
     preload = [sharing, LIBRARY] if first else [LIBRARY, sharing]
     healthy = execute(by_dlsym, preload=preload, library_path=[SIMGPU])
-    assert healthy.behaviour == (0, WORKED, "the sharing library saw 1\n")
+    assert healthy.behavior == (0, WORKED, "the sharing library saw 1\n")
     armed = execute(by_dlsym, plan=FAULT, preload=preload, library_path=[SIMGPU])
-    assert armed.behaviour == (1, "allocation 719\n", f"the sharing library saw {int(first)}\n")
+    assert armed.behavior == (1, "allocation 719\n", f"the sharing library saw {int(first)}\n")
     assert armed.fired("cuMemAlloc_v2", 719)
 
 

@@ -77,7 +77,7 @@ def test_look_ups(work):
     look_ups = build(OUT / "look_ups", PROGRAMS / "look_ups.c", "-ldl")
     check_same(work, "look-ups without CUDA", [look_ups])
     weak = work.execute([build(OUT / "weak", PROGRAMS / "look_ups.c", "-DWEAK")])
-    assert weak.behaviour == (0, "cuInit 100\n", ""), "weak cuInit without CUDA: returns the code for an absent driver"
+    assert weak.behavior == (0, "cuInit 100\n", ""), "weak cuInit without CUDA: returns the code for an absent driver"
     data = build(OUT / "data_symbol.so", PROGRAMS / "data_symbol.c", "-shared", "-fPIC")
     program = build(OUT / "data_symbol", PROGRAMS / "data_symbol.c", "-DPROGRAM", "-ldl")
     check_same(work, "a library whose cuInit is data, by dlsym", [program, data])
@@ -96,7 +96,7 @@ def test_deepbind(work, loader):
     ways = [("CUDAFAULT_DEEPBIND=keep", {"environment": {"CUDAFAULT_DEEPBIND": "keep"}})]
     check_same(work, "a DEEPBIND plugin that mentions libcuda", command, ways)
     dropped = work.execute(command)
-    assert "a DEEPBIND plugin calls the program's function" in dropped.output, dropped.behaviour
+    assert "a DEEPBIND plugin calls the program's function" in dropped.output, dropped.behavior
 
 
 def traced_calls(work, **options):
@@ -123,7 +123,7 @@ def test_process_without_cuda_shows_no_trace(work, way, options):
     """The library adds no thread, open file, output or environment variable to the process."""
     alone = work.execute(shell(SHOW), preload=[])
     found = work.execute(shell(SHOW), **options)
-    assert found.behaviour == alone.behaviour
+    assert found.behavior == alone.behavior
     assert (list(work.folder.iterdir()), found.events) == ([], [])
 
 
@@ -200,12 +200,12 @@ def test_old_glibc(work):
         ("linked", old.build("old_linked", LINKING / "linked.c", tiny)),
     ):
         alone = check_same(work, f"{name}, {kind}", command, DISARMED_WAYS)
-        assert "allocation 0\n" in alone.output, (f"{name}, {kind}: works", alone.behaviour)
+        assert "allocation 0\n" in alone.output, (f"{name}, {kind}: works", alone.behavior)
         for bound in ({}, {"LD_BIND_NOW": "1"}):
             armed = work.execute(command, plan=ALLOCATION_FAULT, environment=bound)
             assert "allocation 719\n" in armed.output and armed.fired("cuMemAlloc_v2", 719), (
                 f"{name}, {kind}: the fault fires {bound or ''}",
-                armed.behaviour,
+                armed.behavior,
             )
 
 

@@ -59,7 +59,7 @@ def test_every_function_finds_only_files_of_simulated_gpus(file, answers, tmp_pa
     source.write_text(EVERY_FUNCTION)
     program = build(tmp_path / "every_function", source)
     outcome = cudafault("run", "--gpus", "sim:1", "--", program, file)
-    assert outcome.behaviour == (0, " ".join(["2", *[answers] * 9]) + "\n", "")
+    assert outcome.behavior == (0, " ".join(["2", *[answers] * 9]) + "\n", "")
 
 
 def test_other_files_are_unaffected(tmp_path):

@@ -23,4 +23,4 @@ print("parent", cuda.cuInit(0))
 @pytest.mark.parametrize("when, child", [("before", 0), ("after", 3)])
 def test_child_cannot_use_cuda_if_its_parent_has_initialized_it(when, child):
     outcome = cudafault("run", "--gpus", "sim:1", "--", sys.executable, "-c", FORK, when)
-    assert outcome.behaviour == (0, f"child {child}\nparent 0\n", "")
+    assert outcome.behavior == (0, f"child {child}\nparent 0\n", "")

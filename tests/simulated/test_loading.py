@@ -19,7 +19,7 @@ def run(*command: object):
 @pytest.mark.parametrize("name", [*LIBRARIES, "/usr/lib/x86_64-linux-gnu/libcuda.so", "/opt/cuda/stubs/libcuda.so"])
 def test_library_can_be_opened_by_every_name(name):
     outcome = run(sys.executable, "-c", f"import ctypes; ctypes.CDLL({name!r}); print('opened')")
-    assert outcome.behaviour == (0, "opened\n", "")
+    assert outcome.behavior == (0, "opened\n", "")
 
 
 def test_name_without_version_opens_the_same_library():
@@ -48,7 +48,7 @@ def test_musl_program_runs_with_simulated_gpus(tmp_path):
     source.write_text('#include <stdio.h>\nint main(void) { puts("started"); return 0; }\n')
     program = tmp_path / "program"
     subprocess.run(["musl-gcc", source, "-o", program], check=True)
-    assert run(program).behaviour == (0, "started\n", "")
+    assert run(program).behavior == (0, "started\n", "")
 
 
 @pytest.mark.skipif(not Path("/lib/ld-musl-x86_64.so.1").exists(), reason="musl is not installed")
@@ -58,4 +58,4 @@ def test_each_simulated_library_loads_under_musl(library, tmp_path):
     source.write_text("int main(void) { return 0; }\n")
     subprocess.run(["musl-gcc", source, "-o", tmp_path / "program"], check=True)
     outcome = execute([tmp_path / "program"], preload=[SIMGPU / library])
-    assert outcome.behaviour == (0, "", "")
+    assert outcome.behavior == (0, "", "")

@@ -32,4 +32,4 @@ print(count.value)
 )
 def test_number_of_visible_gpus(visible, count):
     outcome = cudafault("run", "--gpus", "sim:4", "--", sys.executable, "-c", COUNT, CUDA_VISIBLE_DEVICES=visible)
-    assert outcome.behaviour == (0, f"{count}\n", "")
+    assert outcome.behavior == (0, f"{count}\n", "")
