@@ -38,14 +38,14 @@ class Checks:
     def __init__(self) -> None:
         self.passed = self.failed = self.skipped = 0
 
-    def expect(self, name: str, ok: bool, found: object = "") -> bool:
+    def expect(self, name: str, ok: object, found: object = "") -> bool:
         if ok:
             self.passed += 1
             print(f"PASS {name}", flush=True)
         else:
             self.failed += 1
             print(f"FAIL {name}: {found}", flush=True)
-        return ok
+        return bool(ok)
 
     def equal(self, name: str, found: object, expected: object) -> bool:
         return self.expect(name, found == expected, f"expected {expected!r}, found {found!r}")

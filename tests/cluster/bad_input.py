@@ -111,7 +111,7 @@ def check_printed_roles(checks, cluster, namespace: str, no_permissions) -> None
         refused = cluster.cudafault("k8s", *words, *where, kubeconfig=account)
         printed = re.search(r"`cudafault (k8s rbac [^`]+)`", refused.errors)
         label = f"Role for {' '.join(words)}"
-        if not checks.expect(f"{label}: the error names the rbac command", refused.code == 3 and printed, refused):
+        if not checks.expect(f"{label}: the error names the rbac command", refused.code == 3 and printed, refused) or not printed:
             continue
         role = json.loads(cluster.cudafault(*printed[1].split(), "--json").output)
         granted = {(each, name) for rule in role["rules"] for each in rule["verbs"] for name in rule["resources"]}

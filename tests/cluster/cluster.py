@@ -19,9 +19,11 @@ import os
 import secrets
 import subprocess
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import credentials
 from api import Api, ApiError, NetworkConnection
@@ -136,7 +138,7 @@ class Cluster:
             raise RuntimeError(f"kubectl {' '.join(map(str, arguments))}: {done.stderr.strip()}")
         return done.stdout
 
-    def kubectl_json(self, *arguments: object, **options) -> object:
+    def kubectl_json(self, *arguments: object, **options) -> Any:
         return json.loads(self.kubectl(*arguments, "-o", "json", **options))
 
     def pods(self, namespace: str, selector: str = "") -> list:
@@ -298,7 +300,7 @@ class Cluster:
         """Returns the kubeconfig of a user with a client certificate and without any permission."""
         return credentials.certified_user(self.kubeconfig.parent, self.state / "pki", name, list(groups))
 
-    def service_account(self, namespace: str, name: str, rules: list = (), cluster_rules: list = ()) -> Path:
+    def service_account(self, namespace: str, name: str, rules: Sequence[dict] = (), cluster_rules: Sequence[dict] = ()) -> Path:
         """Returns the kubeconfig of a service account with RBAC rules for its namespace and for the whole cluster."""
         return credentials.service_account(self.api, self.kubeconfig.parent, self.state / "pki", namespace, name, list(rules),
                                            list(cluster_rules))

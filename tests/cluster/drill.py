@@ -90,10 +90,10 @@ class Drill:
 
     def current_revision(self, object: dict) -> dict | None:
         """Returns the object of the history with the same containers as the workload."""
-        def template(revision: dict) -> dict:
+        def containers(revision: dict) -> list:
             spec = revision.get("spec") or revision["data"]["spec"]
             return spec["template"]["spec"]["containers"]
-        return next((each for each in self.history() if same_containers(template(each), object)), None)
+        return next((each for each in self.history() if same_containers(containers(each), object)), None)
 
     def injection_objects(self) -> list:
         """Returns the ConfigMaps and Leases of injections in the namespace."""
@@ -286,7 +286,7 @@ def owners(object: dict) -> dict:
 
 
 def leaves(fields: dict, above: str = "") -> set:
-    found = set()
+    found: set[str] = set()
     for name, inner in fields.items():
         path = f"{above}/{name}" if above else name
         found |= leaves(inner, path) if inner else {path}

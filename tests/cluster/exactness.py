@@ -4,6 +4,7 @@ deletions of cudafault's objects in between."""
 
 import copy
 import json
+from typing import Any
 
 import workloads
 from api import JSON_PATCH
@@ -182,7 +183,7 @@ def check_preloads(checks, cluster, namespace: str) -> None:
     for number, (label, (preload, expected)) in enumerate(cases.items()):
         around = [{"name": "BEFORE", "value": "/opt"}, {"name": "AFTER", "value": "2"}]
         existing = [preload["env"]] if "env" in preload else []
-        more = {"env": [around[0], *existing, around[1]]}
+        more: dict[str, Any] = {"env": [around[0], *existing, around[1]]}
         more |= {"envFrom": [preload["envFrom"]]} if "envFrom" in preload else {}
         spec = workloads.pod_spec(workloads.server(**more))
         manifest = workloads.deployment(namespace, f"preload-{number}", spec, replicas=0)
@@ -197,6 +198,7 @@ def preload_check(drill: Drill, existing: dict | None, expected: str):
         drill.equal("LD_PRELOAD has the library first", found["LD_PRELOAD"], expected)
         drill.equal("the other variables are unchanged", (found["BEFORE"], found["AFTER"]), ("/opt", "2"))
         if "CUDAFAULT_LD_PRELOAD" in expected:
+            assert existing
             # A reference $(NAME) is expanded only if NAME is defined earlier in the list.
             drill.equal("the helper variable has the reference", found.get("CUDAFAULT_LD_PRELOAD"),
                         existing["valueFrom"])
@@ -275,13 +277,13 @@ def check_old_graph(checks, cluster, namespace: str, where: tuple, decode: str, 
 # --node
 
 def check_pins(checks, cluster, namespace: str) -> None:
-    node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": f"node-of-{namespace}", "labels": {
+    node: dict[str, Any] = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": f"node-of-{namespace}", "labels": {
         "kubernetes.io/hostname": "gpu-7.example", "kubernetes.io/arch": "amd64"}}}
     cluster.create(node)
     try:
         zone = {"key": "zone", "operator": "In", "values": ["a"]}
         pin = {"key": "kubernetes.io/hostname", "operator": "In", "values": ["gpu-7.example"]}
-        terms = [{"matchExpressions": [zone]}, {"matchFields": [{"key": "metadata.name", "operator": "In", "values": ["n"]}]},
+        terms: list[dict] = [{"matchExpressions": [zone]}, {"matchFields": [{"key": "metadata.name", "operator": "In", "values": ["n"]}]},
                  {"matchExpressions": [zone, {"key": "gpu", "operator": "Exists"}]}]
         preferred = {"preferredDuringSchedulingIgnoredDuringExecution": [
             {"weight": 1, "preference": {"matchExpressions": [zone]}}]}
@@ -289,7 +291,7 @@ def check_pins(checks, cluster, namespace: str) -> None:
         def required(terms: list) -> dict:
             return {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}}
 
-        cases = {"no affinity": (None, required([{"matchExpressions": [pin]}])),
+        cases: dict[str, Any] = {"no affinity": (None, required([{"matchExpressions": [pin]}])),
                  "several terms": (required(terms), required(
                      [each | {"matchExpressions": [*each.get("matchExpressions", []), pin]} for each in terms])),
                  "a preference only": ({"nodeAffinity": preferred}, {"nodeAffinity": preferred | required(
@@ -394,7 +396,7 @@ def check_edits(checks, cluster, namespace: str) -> None:
     check_edit(checks, cluster, namespace, "LD_PRELOAD prepended", prepend_preload, kept="LD_PRELOAD")
 
 
-def check_edit(checks, cluster, namespace: str, what: str, edit, kept: str | None, **spec: object) -> None:
+def check_edit(checks, cluster, namespace: str, what: str, edit, kept: str | None, **spec: Any) -> None:
     """Checks that restore keeps the changes of edit(object) during the injection, and leaves no other change."""
     name = "edited-" + edit.__name__.replace("_", "-")
     drill = Drill(checks, cluster, namespace, workloads.deployment(namespace, name, replicas=0, **spec),
@@ -499,7 +501,7 @@ def change_preload(object: dict, changed) -> None:
 def check_lost_objects(checks, cluster, namespace: str) -> None:
     cluster.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": MAP, "namespace": namespace},
                     "data": {"LD_PRELOAD": PRELOAD}})
-    cases = {"plain": {}, "value": dict(env=[{"name": "A", "value": "1"}, {"name": "LD_PRELOAD", "value": PRELOAD}]),
+    cases: dict[str, Any] = {"plain": {}, "value": dict(env=[{"name": "A", "value": "1"}, {"name": "LD_PRELOAD", "value": PRELOAD}]),
              "reference": dict(env=[reference("configMapKeyRef", MAP, "LD_PRELOAD")]),
              "from": dict(envFrom=[{"configMapRef": {"name": MAP}}])}
     for name, more in cases.items():

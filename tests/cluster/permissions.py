@@ -198,7 +198,7 @@ def check_nodes(checks, cluster, namespace: str) -> None:
            "spec": workloads.pod_spec(workloads.server(gpus=0), nodeName=node)}
     cluster.create(pod)
     cluster.api.patch("v1", "Pod", namespace, "covered", {"status": {"phase": "Running"}}, subresource="status")
-    budgets = [{"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": {"name": name, "namespace": namespace},
+    budgets: list[dict] = [{"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": {"name": name, "namespace": namespace},
                 "spec": {"maxUnavailable": 1, "selector": {"matchLabels": {"app": "covered"}}}} for name in ("one", "two")]
     for budget in budgets:
         cluster.create(budget)

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import workloads
 from cluster import TOOL, Cluster, Outcome
@@ -68,7 +69,7 @@ class User:
         return self.run(pytest_python(), "-m", "pytest", *options, file, *arguments, timeout=400, **target)
 
 
-def web(place: Scene, replicas: int = 2, **container: object) -> dict:
+def web(place: Scene, replicas: int = 2, **container: Any) -> dict:
     """Creates Deployment web and returns it as the API server stores it."""
     spread = {"maxSkew": 1, "topologyKey": "kubernetes.io/hostname", "whenUnsatisfiable": "ScheduleAnyway",
               "labelSelector": {"matchLabels": {"app": "web"}}, "matchLabelKeys": ["pod-template-hash"]}
@@ -141,10 +142,10 @@ def check_passthrough(checks: Checks, place: Scene, user: User, where: str) -> N
     outcome = user.call(f"patch_deployment_env({where}, enable=True, use_configmap=True, xid_type=94, passthrough_mode=True)")
     returns_true(checks, "passthrough_mode replaces the pods", outcome)
     spec = deployment(place)["spec"]["template"]["spec"]
-    names = ([each["name"] for each in spec["initContainers"]],
+    created = ([each["name"] for each in spec["initContainers"]],
              sorted(each["name"] for each in spec["volumes"] if each["name"].startswith("cuda-fault")),
              [each["mountPath"] for each in spec["containers"][0]["volumeMounts"] if each["mountPath"] == "/cuda-fault"])
-    checks.equal("drop-in: init container, volumes and mount have the predecessor's names", names,
+    checks.equal("drop-in: init container, volumes and mount have the predecessor's names", created,
                  (["compile-cuda-fault-lib"], ["cuda-fault-lib", "cuda-fault-lib-source"], ["/cuda-fault"]))
     checks.equal("drop-in: passthrough_mode sets 0 and the XID", contract(place), (LIBRARY, "0", "94"))
     pods = place.cluster.wait_for_pods(place.namespace, WEB, 2)

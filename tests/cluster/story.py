@@ -6,6 +6,7 @@ import dataclasses
 import time
 
 import workloads
+from load import Load
 from scene import Scene, restarts
 
 NO_DEVICE = "CUDA_ERROR_NO_DEVICE"
@@ -38,7 +39,7 @@ class Story:
         self.api, self.cluster, self.namespace = scene.api, scene.cluster, scene.namespace
         self.timeline: list = []
         self.phases: list = []  # (name, start)
-        self.load = None
+        self.load: Load  # set while play() runs
 
     def play(self) -> None:
         node = self.node()

@@ -45,9 +45,9 @@ def graph_v1alpha1(namespace: str, name: str) -> dict:
     """Returns a DynamoGraphDeployment with a Frontend without a GPU and two kinds of workers with one GPU each."""
     def service(component_type: str, gpus: int) -> dict:
         main = server(gpus=0)
-        made = {"componentType": component_type, "replicas": 1,
-                "extraPodSpec": pod_spec() | {"mainContainer": {key: main[key] for key in main if key != "name"}}}
-        del made["extraPodSpec"]["containers"]
+        pod = pod_spec() | {"mainContainer": {key: main[key] for key in main if key != "name"}}
+        del pod["containers"]
+        made = {"componentType": component_type, "replicas": 1, "extraPodSpec": pod}
         return made | ({"resources": {"limits": {"gpu": str(gpus)}}} if gpus else {})
 
     services = {"Frontend": service("frontend", 0), "PrefillWorker": service("prefill", 1), "DecodeWorker": service("decode", 1)}
