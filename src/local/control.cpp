@@ -85,7 +85,7 @@ Control::Lock::Lock(int descriptor) : descriptor_(descriptor) { lock_file(descri
 
 Control::Lock::~Lock() { flock(descriptor_, LOCK_UN); }
 
-void Control::beat() { store(block_->header.heartbeat_ns, shared_monotonic_ns()); }
+void Control::renew_heartbeat() { store(block_->header.heartbeat_ns, shared_monotonic_ns()); }
 
 uint64_t Control::write_plan(const std::string& spec) {
     control_write_plan(*block_, text_of(spec), *parse_spec(spec), shared_monotonic_ns(), wall_clock_ns());

@@ -69,11 +69,11 @@ TEST(Control, RenewsTheHeartbeat) {
     Control control = Control::create();
     control.block().header.heartbeat_ns = 0;
     const uint64_t before = monotonic_ns();
-    control.beat();
+    control.renew_heartbeat();
     EXPECT_GE(control.block().header.heartbeat_ns, before);
 }
 
-TEST(Address, TextHasTheFormatOfCudafaultRun) { EXPECT_EQ((Address{12, 345, 6, 78}).text(), "12:6:345:78"); }
+TEST(Address, TextHasTheFormatOfTheVariableCudafaultRun) { EXPECT_EQ((Address{12, 345, 6, 78}).text(), "12:6:345:78"); }
 
 }  // namespace
 

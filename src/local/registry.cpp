@@ -82,7 +82,8 @@ RunState state_of(const Run& run) {
     return start_time(address.pid) == address.start_time ? RunState::running : RunState::lost;
 }
 
-// Removes the first code point from the text and returns it. Empty if the text does not start with valid UTF-8.
+// Removes the first code point from the text and returns it. Returns nullopt if the text does not start with valid
+// UTF-8.
 std::optional<char32_t> take_code_point(std::string_view& text) {
     const auto first = static_cast<unsigned char>(text[0]);
     const size_t size = first < 0x80 ? 1 : first >> 5 == 6 ? 2 : first >> 4 == 14 ? 3 : first >> 3 == 30 ? 4 : 0;
@@ -168,7 +169,7 @@ void Registry::claim(const std::string& name, const json& record) {
         }
     }
     replace(name, record);
-    forget_oldest();
+    remove_oldest();
 }
 
 void Registry::replace(const std::string& name, const json& record) const {
@@ -181,14 +182,14 @@ void Registry::remove(const std::string& name) const { unlink(path(name).c_str()
 Run Registry::find(const std::string& name) const {
     check_name(name);
     if (exists_ && fs::exists(path(name))) return read(name);
-    throw Error(kEnvironment, fmt::format("there is no run called {}; {}", name, join_live(list())));
+    throw Error(kEnvironment, fmt::format("unknown run \"{}\"; {}", name, join_live(list())));
 }
 
 Run Registry::find_readable(const std::string& name) const {
     Run run = find(name);
     if (run.state != RunState::damaged) return run;
-    throw Error(kEnvironment, fmt::format("\"{}\" is damaged, so nothing is known about run {}: remove that file",
-                                          run.file.string(), name));
+    throw Error(kEnvironment,
+                fmt::format("\"{}\" is damaged, so run {} cannot be read: remove that file", run.file.string(), name));
 }
 
 std::vector<Run> Registry::list() const {
@@ -219,7 +220,7 @@ Run Registry::read(const std::string& name) const {
     return run;
 }
 
-void Registry::forget_oldest() const {
+void Registry::remove_oldest() const {
     std::vector<std::pair<fs::file_time_type, std::string>> files;
     std::error_code error;
     for (const auto& entry : fs::directory_iterator(folder_, error)) {

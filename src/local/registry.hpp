@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The runs of this user. Each run has a file, which contains the address of its control block while the run is live and
-// its report afterwards.
+// The runs of this user. Each run has a file. The file contains the address of the control block while the run is live,
+// and the report of the run afterwards.
 #pragma once
 
 #include <filesystem>
@@ -17,7 +17,7 @@ enum class RunState {
     running,
     ended,
     lost,     // `cudafault run` was killed, and the evidence is lost
-    damaged,  // its file is not valid
+    damaged,  // the file of the run is invalid
 };
 const char* state_name(RunState state);
 
@@ -51,7 +51,7 @@ public:
 private:
     std::filesystem::path path(const std::string& name) const;
     Run read(const std::string& name) const;
-    void forget_oldest() const;
+    void remove_oldest() const;
 
     std::filesystem::path folder_;
     bool exists_;
