@@ -16,7 +16,7 @@ using nlohmann::json;
 
 constexpr const char* kEventsExamples = R"(Examples:
   cudafault events trial
-  cudafault events trial --follow            each one as it happens, until the run ends
+  cudafault events trial --follow            print each event when it happens, until the run ends
   cudafault events trial --json
   cudafault events trial --follow --json     one JSON document per line
 
@@ -78,7 +78,7 @@ void events(const EventsOptions& options) {
 
 void add_events(CLI::App& app) {
     const auto options = std::make_shared<EventsOptions>();
-    CLI::App* verb = app.add_subcommand("events", "List each call that a fault of a run hit");
+    CLI::App* verb = app.add_subcommand("events", "List the calls in which a fault of a run fired");
     verb->add_option("name", options->name, "Name of the run")->required();
     verb->add_flag("--follow", options->follow, "Print new events until the run ends");
     verb->add_flag("--json", options->json, "Print JSON");

@@ -59,7 +59,7 @@ std::string what(const Fault& fault) {
             return fmt::format("{}the process exits immediately with exit code {}", cause, fault.effect_value);
         case Effect::signal: break;
     }
-    return fmt::format("{}the process gets {}", cause, signal_text(fault.effect_value));
+    return fmt::format("{}the process receives {}", cause, signal_text(fault.effect_value));
 }
 
 bool are_default_calls(const Fault& fault) {
@@ -132,7 +132,7 @@ std::string calls(const Fault& fault) {
     const std::string by_api = fmt::format("{}", fmt::join(counts_by_api(fault), ", "));
     if (are_default_calls(fault)) {
         return fmt::format(
-            "those a real program expects to fail ({} functions: {}); driver calls inside a shared "
+            "those that fail by default ({} functions: {}); driver calls inside a shared "
             "libcudart do not count, since the runtime call does",
             names.size(), by_api);
     }
@@ -163,15 +163,16 @@ std::string pci_text(const GpuSelector& gpu) {
 
 std::string gpu_text(const GpuSelector& gpu) {
     switch (gpu.kind) {
-        case GpuKind::index: return fmt::format("GPU {} as nvidia-smi numbers them", range_text(gpu.number, gpu.last));
+        case GpuKind::index:
+            return fmt::format("GPU {} in the numbering of nvidia-smi", range_text(gpu.number, gpu.last));
         case GpuKind::local:
-            return fmt::format("GPU {} as the process itself numbers them", range_text(gpu.number, gpu.last));
+            return fmt::format("GPU {} in the process's own numbering", range_text(gpu.number, gpu.last));
         case GpuKind::uuid:
             return fmt::format("the GPU {} {}", gpu.uuid_digits < kUuidDigits ? "whose UUID starts with" : "with UUID",
                                uuid_text(gpu));
         case GpuKind::pci: break;
     }
-    return fmt::format("the GPU at PCI {}", pci_text(gpu));
+    return fmt::format("the GPU with PCI id {}", pci_text(gpu));
 }
 
 json gpu_json(const GpuSelector& gpu) {
@@ -184,7 +185,7 @@ json gpu_json(const GpuSelector& gpu) {
     return {{"kind", "pci"}, {"value", pci_text(gpu)}};
 }
 
-// Returns the fault's functions that are not about a single GPU.
+// Returns the fault's functions that do not concern a single GPU.
 std::vector<int> rows_without_gpu(const Fault& fault) {
     std::vector<int> rows = distinct_rows(fault);
     const auto has_gpu = [](int row) { return kFunctions[row].device != DeviceFrom::none; };
@@ -201,7 +202,7 @@ std::string calls_without_gpu(const Fault& fault) {
     const size_t count = names.size();
     const bool is_all = count == distinct_rows(fault).size();
     if (count > kShown) names.resize(kShown);
-    return fmt::format("; {}{}{} no single GPU and fail{} only in a process that sees no other GPU",
+    return fmt::format("; {}{}{} no single GPU and fail{} only in a process to which no other GPU is visible",
                        is_all ? "" : "of the calls, ", fmt::join(names, ", "),
                        count > kShown ? fmt::format(" and {} more concern", count - kShown)
                        : count == 1   ? " concerns"
@@ -247,7 +248,7 @@ std::string window(const Fault& fault) {
     if (fault.window_ns != kForever) {
         const bool has_after = fault.after_calls > 0 || fault.after_ns > 0;
         texts.push_back(
-            fmt::format("{} after {}", duration_text(fault.window_ns), has_after ? "that wait has ended" : "arming"));
+            fmt::format("{} after {}", duration_text(fault.window_ns), has_after ? "the end of after=" : "arming"));
     }
     if (fault.until_ns != kForever) texts.push_back(utc_text(fault.until_ns));
     return texts.empty() ? "it is disarmed" : fmt::format("{}, or it is disarmed", fmt::join(texts, " or "));
