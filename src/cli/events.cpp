@@ -57,9 +57,9 @@ void warn_of_missing(const json& document) {
         return fmt::print(stderr, "cudafault: the events of run {} are unknown: its `cudafault run` was killed\n",
                           name);
     }
-    const auto missing = [&](const char* key, const char* why) {
+    const auto missing = [&](const char* key, const char* reason) {
         const uint64_t count = document.at(key);
-        if (count > 0) fmt::print(stderr, "cudafault: {} of run {} {}\n", plural(count, "event"), name, why);
+        if (count > 0) fmt::print(stderr, "cudafault: {} of run {} {}\n", plural(count, "event"), name, reason);
     };
     missing("overwritten", "were overwritten by later ones");
     missing("lost", "could not be recorded or read");

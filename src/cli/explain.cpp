@@ -47,7 +47,7 @@ std::string signal_text(uint64_t number) {
     return name ? fmt::format("SIG{} ({})", name, number) : fmt::format("signal {}", number);
 }
 
-std::string what(const Fault& fault) {
+std::string effect_text(const Fault& fault) {
     const Xid* xid = fault.xid ? find_xid(fault.xid) : nullptr;
     const std::string cause = xid ? fmt::format("XID {}, {}: ", xid->number, xid->title) : "";
     switch (fault.effect) {
@@ -126,7 +126,7 @@ std::string nested_calls(const Fault& fault) {
                        fmt::join(classes, ", "));
 }
 
-std::string calls(const Fault& fault) {
+std::string calls_text(const Fault& fault) {
     constexpr size_t kShown = 6;
     const std::vector<std::string> names = function_names(fault);
     const std::string by_api = fmt::format("{}", fmt::join(counts_by_api(fault), ", "));
@@ -210,7 +210,7 @@ std::string calls_without_gpu(const Fault& fault) {
                        count == 1 ? "s" : "");
 }
 
-std::string gpus(const Fault& fault) {
+std::string gpus_text(const Fault& fault) {
     if (fault.gpu_count == 0) return "all";
     std::vector<std::string> texts;
     texts.reserve(static_cast<size_t>(fault.gpu_count));
@@ -222,7 +222,7 @@ double probability_of(const Fault& fault) {
     return fault.probability == kAlways ? 1.0 : std::ldexp(static_cast<double>(fault.probability), -64);
 }
 
-std::string when(const Fault& fault) {
+std::string schedule_text(const Fault& fault) {
     std::vector<std::string> texts;
     if (fault.after_calls > 0)
         texts.push_back(fmt::format("not the first {}", plural(fault.after_calls, "matched call")));
@@ -243,7 +243,7 @@ std::string when(const Fault& fault) {
     return fmt::format("{}", fmt::join(texts, "; "));
 }
 
-std::string window(const Fault& fault) {
+std::string window_text(const Fault& fault) {
     std::vector<std::string> texts;
     if (fault.window_ns != kForever) {
         const bool has_after = fault.after_calls > 0 || fault.after_ns > 0;
@@ -254,7 +254,7 @@ std::string window(const Fault& fault) {
     return texts.empty() ? "it is disarmed" : fmt::format("{}, or it is disarmed", fmt::join(texts, " or "));
 }
 
-std::string ranks(const Fault& fault) {
+std::string ranks_text(const Fault& fault) {
     std::vector<std::string> texts;
     for (int i = 0; i < fault.rank_count; ++i) texts.push_back(range_text(fault.ranks[i].first, fault.ranks[i].last));
     const bool is_one = fault.rank_count == 1 && fault.ranks[0].first == fault.ranks[0].last;
@@ -270,10 +270,10 @@ json ranks_json(const Fault& fault) {
     return list;
 }
 
-std::string where(const Fault& fault) {
+std::string processes_text(const Fault& fault) {
     std::vector<std::string> texts;
     if (fault.process[0]) texts.push_back(fmt::format("programs called {}", fault.process));
-    if (fault.rank_count > 0) texts.push_back(ranks(fault));
+    if (fault.rank_count > 0) texts.push_back(ranks_text(fault));
     if (fault.node[0]) texts.push_back(fmt::format("node {}", fault.node));
     if (fault.pod[0]) texts.push_back(fmt::format("pods called {}", fault.pod));
     if (texts.empty()) texts.emplace_back("every process");
@@ -307,8 +307,8 @@ json glob_or_null(const char* glob) { return *glob ? json(glob) : json(); }
 }  // namespace
 
 std::vector<Line> explain(const Fault& fault) {
-    return {{"what", what(fault)}, {"calls", calls(fault)},  {"GPU", gpus(fault)},
-            {"when", when(fault)}, {"until", window(fault)}, {"where", where(fault)}};
+    return {{"what", effect_text(fault)},   {"calls", calls_text(fault)},  {"GPU", gpus_text(fault)},
+            {"when", schedule_text(fault)}, {"until", window_text(fault)}, {"where", processes_text(fault)}};
 }
 
 json fault_json(const Fault& fault) {

@@ -113,26 +113,26 @@ TEST(FaultJson, HasEachKey) {
     EXPECT_EQ(fields("xid=79")["calls"]["default"], true);
 }
 
-std::vector<std::string> command_of(std::vector<std::string> words, int& left) {
+std::vector<std::string> command_of(std::vector<std::string> words, int& argc) {
     std::vector<char*> arguments;
     arguments.reserve(words.size());
     for (std::string& word : words) arguments.push_back(word.data());
-    left = static_cast<int>(words.size());
-    return take_command(left, arguments.data());
+    argc = static_cast<int>(words.size());
+    return take_command(argc, arguments.data());
 }
 
 TEST(TakeCommand, KeepsWordsThatLookLikeOptions) {
     using Words = std::vector<std::string>;
-    int left = 0;
-    EXPECT_EQ(command_of({"cudafault", "run", "--name", "--", "--", "ls", "--name", "x", "--"}, left),
+    int argc = 0;
+    EXPECT_EQ(command_of({"cudafault", "run", "--name", "--", "--", "ls", "--name", "x", "--"}, argc),
               (Words{"ls", "--name", "x", "--"}));
-    EXPECT_EQ(left, 4);
-    EXPECT_EQ(command_of({"cudafault", "run", "--gpus=sim:2", "ls", "-l"}, left), (Words{"ls", "-l"}));
-    EXPECT_EQ(left, 3);
-    EXPECT_EQ(command_of({"cudafault", "run", "--plan"}, left), Words{});
-    EXPECT_EQ(left, 3);
-    EXPECT_EQ(command_of({"cudafault", "check", "--", "ls"}, left), Words{});
-    EXPECT_EQ(left, 4);
+    EXPECT_EQ(argc, 4);
+    EXPECT_EQ(command_of({"cudafault", "run", "--gpus=sim:2", "ls", "-l"}, argc), (Words{"ls", "-l"}));
+    EXPECT_EQ(argc, 3);
+    EXPECT_EQ(command_of({"cudafault", "run", "--plan"}, argc), Words{});
+    EXPECT_EQ(argc, 3);
+    EXPECT_EQ(command_of({"cudafault", "check", "--", "ls"}, argc), Words{});
+    EXPECT_EQ(argc, 4);
 }
 
 }  // namespace

@@ -59,9 +59,9 @@ void print_fact(const char* name, const std::string& text) { fmt::print("{:<10} 
 
 std::string ending(const json& run) {
     if (!run.contains("ended_at")) return "";
-    const std::string how = run.at("signal").is_null() ? fmt::format("exit code {}", run.at("exit_code").get<int>())
-                                                       : fmt::format("signal {}", run.at("signal").get<int>());
-    return fmt::format(", ended {} with {}", local_time(run.at("ended_at")), how);
+    const std::string result = run.at("signal").is_null() ? fmt::format("exit code {}", run.at("exit_code").get<int>())
+                                                          : fmt::format("signal {}", run.at("signal").get<int>());
+    return fmt::format(", ended {} with {}", local_time(run.at("ended_at")), result);
 }
 
 std::string gpus_text(const json& gpus) {

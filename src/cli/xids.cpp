@@ -92,8 +92,8 @@ const Xid& find(uint32_t number) {
     throw local::Error(local::kUsage, text);
 }
 
-void show(const XidsOptions& options, bool one) {
-    if (one) {
+void show(const XidsOptions& options, bool has_number) {
+    if (has_number) {
         const Xid& xid = find(options.number);
         options.json ? print_json(xid_json(xid)) : print_details(xid);
     } else {

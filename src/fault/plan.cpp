@@ -124,10 +124,10 @@ private:
         return false;
     }
 
-    bool expected(Key key, const char* what) { return expected(key, values_[key], what); }
+    bool expected(Key key, const char* form) { return expected(key, values_[key], form); }
 
-    bool expected(Key key, Text value, const char* what) {
-        return fail(value, "invalid ", kKeyNames[key], "= ", Quoted{value}, ": expected ", what);
+    bool expected(Key key, Text value, const char* form) {
+        return fail(value, "invalid ", kKeyNames[key], "= ", Quoted{value}, ": expected ", form);
     }
 
     void set_defaults() {
@@ -231,8 +231,8 @@ private:
         return false;
     }
 
-    bool read_number(Key key, uint64_t least, uint64_t most, uint64_t& out, const char* what) {
-        return (parse_number(values_[key], out) && out >= least && out <= most) || expected(key, what);
+    bool read_number(Key key, uint64_t least, uint64_t most, uint64_t& out, const char* form) {
+        return (parse_number(values_[key], out) && out >= least && out <= most) || expected(key, form);
     }
 
     bool read_duration(Key key, uint64_t& out) {
@@ -369,9 +369,9 @@ private:
         return false;
     }
 
-    bool set_effect(Effect effect, bool valid, const char* what) {
+    bool set_effect(Effect effect, bool valid, const char* form) {
         fault_.effect = effect;
-        return valid || expected(kEffect, what);
+        return valid || expected(kEffect, form);
     }
 
     template <size_t N>
@@ -566,14 +566,14 @@ private:
     Text code_name_;
 };
 
-bool refuse_size(Text spec, Text excess, const char* what, uint64_t limit, SpecError& error) {
+bool refuse_size(Text spec, Text excess, const char* unit, uint64_t limit, SpecError& error) {
     error.position = static_cast<size_t>(excess.data - spec.data);
     error.length = excess.size;
     Message message(error.message);
     message.add("a plan has at most ");
     message.add(limit);
     message.add(" ");
-    message.add(what);
+    message.add(unit);
     return false;
 }
 

@@ -25,8 +25,8 @@ namespace {
 constexpr int kSeals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
 constexpr size_t kBlockSize = (sizeof(ControlBlock) + kControlAlign - 1) / kControlAlign * kControlAlign;
 
-[[noreturn]] void fail(const char* what) {
-    throw Error(kEnvironment, fmt::format("cannot {} the control block: {}", what, error_text()));
+[[noreturn]] void fail(const char* action) {
+    throw Error(kEnvironment, fmt::format("cannot {} the control block: {}", action, error_text()));
 }
 
 // Returns true if the file is the control block at the address and cannot shrink. A block that shrinks would raise

@@ -52,11 +52,11 @@ TEST(Control, RefusesAnotherFileWithTheSameDescriptor) {
 
 TEST(Control, RefusesABlockThatCouldShrink) {
     Control genuine = Control::create();
-    const Descriptor other(memfd_create("other", MFD_CLOEXEC));
-    ASSERT_EQ(ftruncate(other.get(), lseek(genuine.address().descriptor, 0, SEEK_END)), 0);
+    const Descriptor unsealed(memfd_create("unsealed", MFD_CLOEXEC));
+    ASSERT_EQ(ftruncate(unsealed.get(), lseek(genuine.address().descriptor, 0, SEEK_END)), 0);
     struct stat status{};
-    ASSERT_EQ(fstat(other.get(), &status), 0);
-    EXPECT_THROW(Control::open({getpid(), genuine.address().start_time, other.get(), status.st_ino}), Error);
+    ASSERT_EQ(fstat(unsealed.get(), &status), 0);
+    EXPECT_THROW(Control::open({getpid(), genuine.address().start_time, unsealed.get(), status.st_ino}), Error);
 }
 
 TEST(Control, RefusesToWriteAPlanThatNoProcessCanRead) {

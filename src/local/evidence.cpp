@@ -213,7 +213,7 @@ std::vector<Event> EventReader::collect(bool wait) {
     const uint64_t head = observe(block_.event_head);
     skip_overwritten(head);
     // Counts down, because a damaged head may be the largest number.
-    for (uint64_t left = head + 1 - next_; left > 0; --left, ++next_) {
+    for (uint64_t remaining = head + 1 - next_; remaining > 0; --remaining, ++next_) {
         Event event{};
         const Slot slot = take(next_, event);
         if (slot == Slot::unfinished && wait && !give_up()) break;

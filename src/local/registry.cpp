@@ -45,14 +45,14 @@ fs::path choose_folder() {
 bool is_trusted(const fs::path& folder) {
     struct stat status{};
     if (lstat(folder.c_str(), &status) != 0) return false;
-    const char* wrong = !S_ISDIR(status.st_mode)      ? "is not a directory"
-                        : status.st_uid != geteuid()  ? "belongs to another user"
-                        : (status.st_mode & 077) != 0 ? "is open to other users"
-                                                      : nullptr;
-    if (!wrong) return true;
+    const char* problem = !S_ISDIR(status.st_mode)      ? "is not a directory"
+                          : status.st_uid != geteuid()  ? "belongs to another user"
+                          : (status.st_mode & 077) != 0 ? "is open to other users"
+                                                        : nullptr;
+    if (!problem) return true;
     throw Error(kEnvironment,
                 fmt::format("\"{}\" {}, so it is not used: remove it, or change its mode to 0700 if it is yours",
-                            folder.string(), wrong));
+                            folder.string(), problem));
 }
 
 void make_folder(const fs::path& folder) {
@@ -162,10 +162,10 @@ void Registry::claim(const std::string& name, const json& record) {
     if (!folder) throw Error(kEnvironment, fmt::format("cannot open \"{}\": {}", folder_.string(), error_text()));
     lock_file(folder.get(), folder_.string());
     if (fs::exists(path(name))) {
-        const Run other = read(name);
-        if (other.state == RunState::running) {
+        const Run existing = read(name);
+        if (existing.state == RunState::running) {
             throw Error(kEnvironment, fmt::format("run {} is live already (pid {}): choose another --name", name,
-                                                  other.address().pid));
+                                                  existing.address().pid));
         }
     }
     replace(name, record);

@@ -173,13 +173,13 @@ std::vector<std::string> split_faults(const std::string& spec) {
 }
 
 std::string join_specs(const std::vector<std::string>& specs) {
-    std::string whole;
+    std::string joined;
     for (const std::string& spec : specs) {
-        if (!whole.empty())
-            whole += whole.find('#') == std::string::npos ? "; " : "\n; ";  // a comment ends with its line
-        whole += spec;
+        if (!joined.empty())
+            joined += joined.find('#') == std::string::npos ? "; " : "\n; ";  // a comment ends with its line
+        joined += spec;
     }
-    return whole;
+    return joined;
 }
 
 Resolved resolve_gpus(const std::string& spec, const Machine& machine) {

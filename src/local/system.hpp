@@ -16,8 +16,8 @@ std::optional<std::string> read_file(const std::filesystem::path& path);
 // Replaces a file atomically: a reader sees the old content or the new content. Throws Error.
 void replace_file(const std::filesystem::path& path, const std::string& content);
 
-// Waits up to two seconds for an exclusive lock (flock). Throws Error if another process keeps the lock; `what` names
+// Waits up to two seconds for an exclusive lock (flock). Throws Error if another process keeps the lock; `object` names
 // the locked object in the message.
-void lock_file(int descriptor, const std::string& what);
+void lock_file(int descriptor, const std::string& object);
 
 }  // namespace cudafault::local

@@ -89,22 +89,22 @@ const char* join(const RunAddress& run) {
         return "access to its control block is denied: this process runs as another user, or with fewer capabilities "
                "than `cudafault run`; run both as the same user with the same capabilities";
     }
-    const char* wrong = why_unusable(file, run);
-    if (!wrong && !map_block(file)) wrong = "its control block cannot be mapped";
+    const char* reason = why_unusable(file, run);
+    if (!reason && !map_block(file)) reason = "its control block cannot be mapped";
     close_file(file);
-    return wrong;
+    return reason;
 }
 
 }  // namespace
 
 bool join_run(const char* text) {
     RunAddress run{};
-    const char* wrong = parse_run(text, run) ? join(run) : "CUDAFAULT_RUN is invalid, expected PID:FD:START:INODE";
-    if (!wrong) return true;
+    const char* reason = parse_run(text, run) ? join(run) : "CUDAFAULT_RUN is invalid, expected PID:FD:START:INODE";
+    if (!reason) return true;
     char line[384];
     Message message(line);
     message.add("no fault can fire in this process, because it cannot join its run: ");
-    message.add(wrong);
+    message.add(reason);
     log_message(line);
     return false;
 }
