@@ -40,7 +40,8 @@ struct ApiRow {
 // Returns the name of the function's Hook (src/fault).
 std::string_view hook_of(std::string_view name);
 
-// Reads all four tables. A runtime function has one row per soname. Sorted by name in byte order, then soname.
+// Reads all four tables. A runtime function has one row per soname. The rows are sorted by name in byte order, then by
+// soname.
 std::vector<ApiRow> read_api_table(const std::filesystem::path& data);
 
 }  // namespace cudafault::codegen

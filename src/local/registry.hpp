@@ -38,7 +38,7 @@ public:
     // Registers a run under its name. Throws Error if a live run has that name.
     void claim(const std::string& name, const nlohmann::json& record);
 
-    // Replaces the record of a run atomically. Throws Error if it cannot be written.
+    // Replaces the record of a run atomically. Throws Error if the record cannot be written.
     void replace(const std::string& name, const nlohmann::json& record) const;
 
     // Removes the file of a run, if it exists.

@@ -22,8 +22,8 @@ inline bool cannot_match(int row) {
 }
 
 // Counts the call for every fault of the plan that it matches, and returns the effect of the first fault that fires.
-// `inner`: a shared libcudart makes the call. While another thread or process replaces the plan, waits for it for at
-// most 10 ms.
+// `inner`: a shared libcudart makes the call. If another thread or process is replacing the plan, waits at most 10 ms
+// for the new plan.
 Decision decide_on(int row, bool inner, const Frame& frame);
 
 // Returns true if the fault is still armed under that plan revision and inside its time window. A hanging call polls

@@ -16,7 +16,8 @@ namespace {
 
 bool matches_glob(const char* glob, Text text) { return !glob[0] || glob_match(Text(glob), text); }
 
-// Returns true if process=, rank=, node= and pod= of the fault select this process. The result never changes.
+// Returns true if process=, rank=, node= and pod= of the fault select this process. The result is the same for the
+// lifetime of the process.
 bool selects_this_process(const Fault& fault) {
     const Identity& self = process().identity;
     const ProgramNames& names = self.names;

@@ -91,7 +91,8 @@ private:
     Text rest_;
 };
 
-// The meaning of an option or a word: an option without effect on the script, the script, or the program's text.
+// The meaning of a word of the command line: an option that does not determine the script, the script, or the program's
+// text.
 struct WordMeaning {
     enum Kind { option, script, code } kind;
     Text text;

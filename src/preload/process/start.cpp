@@ -89,7 +89,7 @@ void report_invalid_xid(Text value) {
     log_message(line);
 }
 
-// Arms the XID that CUDA_XID_TYPE names, or 79 if it is not set.
+// Arms the XID that CUDA_XID_TYPE names, or 79 if the variable is not set.
 void arm_contract_plan() {
     const char* xid = environment("CUDA_XID_TYPE");
     uint64_t number = 79;

@@ -95,7 +95,8 @@ struct alignas(kControlAlign) StatePages {
 extern "C" __attribute__((visibility("hidden"))) cudafault::BlockPages cudafault_block;
 extern "C" __attribute__((visibility("hidden"))) cudafault::StatePages cudafault_state;
 
-// False if the kernel does not wipe pages on fork (before Linux 4.14). A child is then detected by its process id.
+// False if the kernel does not wipe pages on fork (before Linux 4.14). The library then detects a child by its process
+// id.
 extern "C" __attribute__((visibility("hidden"))) bool cudafault_is_wiped;
 
 namespace cudafault {

@@ -28,8 +28,8 @@ public:
     const ElfW(Sym)* find(Text name) const;
     const void* address_of(const ElfW(Sym)& symbol) const;
 
-    // Returns the address of the function, or nullptr. Ignores indirect functions (STT_GNU_IFUNC): their address is
-    // known only after a call of their resolver.
+    // Returns the address of the function, or nullptr. Ignores indirect functions (STT_GNU_IFUNC), because only a call
+    // of their resolver returns their address.
     const void* function(Text name) const;
 
 private:

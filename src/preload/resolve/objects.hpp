@@ -8,7 +8,7 @@
 
 namespace cudafault {
 
-// Finds libc. Returns false if it is not in the dynamic linker's list yet. Takes no lock.
+// Finds libc. Returns false if libc is not in the dynamic linker's list yet. Takes no lock.
 bool find_libc(LoadedObject& out);
 
 // Calls libc's dl_iterate_phdr, which takes the dynamic linker's lock. Returns 0 without a call if libc is not found.

@@ -146,8 +146,8 @@ Verdict substitute(int row, const LookUp& look_up) {
 }
 
 // Returns the library's own hook if an object that is searched before this library looks up the next dlsym, or another
-// hooked function, with libc's symbol version. libc skips exports without a version, so that interposer would bypass
-// this library. Returns nullptr for other look-ups.
+// hooked function, with libc's symbol version. libc skips exports without a version, so without this hook the
+// interposer would bypass this library. Returns nullptr for other look-ups.
 const void* own_hook_for(const LookUp& look_up) {
     if (look_up.handle != RTLD_NEXT || !look_up.version || !look_up.name || !is_glibc()) return nullptr;
     const char* hook = hook_named(look_up.name);
