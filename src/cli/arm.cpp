@@ -44,10 +44,10 @@ void arm(const ArmOptions& options) {
 
 void add_arm(CLI::App& app) {
     const auto options = std::make_shared<ArmOptions>();
-    CLI::App* verb = app.add_subcommand("arm", "Arm a plan in a live run: its GPU calls begin to fail");
+    CLI::App* verb = app.add_subcommand("arm", "Arm a plan in a live run, so that GPU calls of the run fail");
     verb->add_option("name", options->name, "Name of the run")->required();
     verb->add_option("spec", options->spec, "The plan, such as 'xid=79 gpu=0'")->required();
-    verb->add_flag("--json", options->json, "Print what was armed as JSON");
+    verb->add_flag("--json", options->json, "Print JSON");
     verb->footer(kArmExamples);
     verb->callback([options] { arm(*options); });
 }

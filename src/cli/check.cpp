@@ -17,9 +17,10 @@ using nlohmann::json;
 
 constexpr const char* kCheckExamples = R"(Examples:
   cudafault check 'xid=79 gpu=0 after=100'
-  cudafault check --gpus sim:2 'xid=79 gpu=2'     refused: there is no such GPU
+  cudafault check --gpus sim:2 'xid=79 gpu=2'     refused: GPU 2 does not exist
 
-A plan that is refused ends with exit code 2 and says where and why. With --gpus the plan's GPUs are looked up too.)";
+If the plan is invalid, the command prints the position and the reason, and exits with code 2. With --gpus it also looks
+up the GPUs of the plan.)";
 
 struct CheckOptions {
     std::string spec, gpus;
@@ -27,12 +28,13 @@ struct CheckOptions {
 };
 
 void print_words(const Plan& plan, const std::vector<std::string>& specs) {
-    if (plan.count == 0) fmt::print("an empty plan: nothing fails\n");
+    if (plan.count == 0) fmt::print("an empty plan: no call fails\n");
     for (int i = 0; i < plan.count; ++i) {
         fmt::print("{}fault {}: {}\n", i > 0 ? "\n" : "", i, specs.at(static_cast<size_t>(i)));
         for (const auto& [question, answer] : explain(plan.faults[i])) fmt::print("  {:<6} {}\n", question, answer);
     }
-    if (plan.count > 1) fmt::print("\nEach fault counts every call; the first that fires decides.\n");
+    if (plan.count > 1)
+        fmt::print("\nEach fault counts every matched call. If several faults fire, only the first takes effect.\n");
 }
 
 json plan_json(const Plan& plan, const std::vector<std::string>& specs) {
@@ -66,10 +68,10 @@ void refuse(const local::SpecRefused& refused) {
 
 void add_check(CLI::App& app) {
     const auto options = std::make_shared<CheckOptions>();
-    CLI::App* verb = app.add_subcommand("check", "Explains a plan in words, or says where it is wrong");
+    CLI::App* verb = app.add_subcommand("check", "Explain a plan in words, or show where it is invalid");
     verb->add_option("spec", options->spec, "The plan")->required();
-    verb->add_option("--gpus", options->gpus, "Look its GPUs up: real, or as in `cudafault run`");
-    verb->add_flag("--json", options->json, "As JSON");
+    verb->add_option("--gpus", options->gpus, "Look up the GPUs of the plan; values as for `cudafault run`");
+    verb->add_flag("--json", options->json, "Print JSON");
     verb->footer(kCheckExamples);
     verb->callback([verb, options] {
         try {

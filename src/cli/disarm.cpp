@@ -14,7 +14,7 @@ namespace {
 constexpr const char* kDisarmExamples = R"(Example:
   cudafault disarm trial
 
-No call fails from the next CUDA call on. `cudafault status` and `cudafault events` still show what has fired.)";
+Calls stop failing at the next CUDA call of each process. `cudafault status` and `cudafault events` still show what fired.)";
 
 struct DisarmOptions {
     std::string name;
@@ -34,7 +34,7 @@ void disarm(const DisarmOptions& options) {
 
 void add_disarm(CLI::App& app) {
     const auto options = std::make_shared<DisarmOptions>();
-    CLI::App* verb = app.add_subcommand("disarm", "Disarm a live run: its GPU calls work again");
+    CLI::App* verb = app.add_subcommand("disarm", "Disarm a live run, so that its GPU calls work again");
     verb->add_option("name", options->name, "Name of the run")->required();
     verb->add_flag("--json", options->json, "Print JSON");
     verb->footer(kDisarmExamples);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Options that take a duration.
+// Parses options whose value is a duration.
 #pragma once
 
 #include <chrono>

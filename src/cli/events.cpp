@@ -16,7 +16,7 @@ using nlohmann::json;
 
 constexpr const char* kEventsExamples = R"(Examples:
   cudafault events trial
-  cudafault events trial --follow            each one as it happens, until the run ends
+  cudafault events trial --follow            print each event when it happens, until the run ends
   cudafault events trial --json
   cudafault events trial --follow --json     one JSON document per line
 
@@ -57,9 +57,9 @@ void warn_of_missing(const json& document) {
         return fmt::print(stderr, "cudafault: the events of run {} are unknown: its `cudafault run` was killed\n",
                           name);
     }
-    const auto missing = [&](const char* key, const char* why) {
+    const auto missing = [&](const char* key, const char* reason) {
         const uint64_t count = document.at(key);
-        if (count > 0) fmt::print(stderr, "cudafault: {} of run {} {}\n", plural(count, "event"), name, why);
+        if (count > 0) fmt::print(stderr, "cudafault: {} of run {} {}\n", plural(count, "event"), name, reason);
     };
     missing("overwritten", "were overwritten by later ones");
     missing("lost", "could not be recorded or read");
@@ -78,7 +78,7 @@ void events(const EventsOptions& options) {
 
 void add_events(CLI::App& app) {
     const auto options = std::make_shared<EventsOptions>();
-    CLI::App* verb = app.add_subcommand("events", "List each call that a fault of a run hit");
+    CLI::App* verb = app.add_subcommand("events", "List the calls in which a fault of a run fired");
     verb->add_option("name", options->name, "Name of the run")->required();
     verb->add_flag("--follow", options->follow, "Print new events until the run ends");
     verb->add_flag("--json", options->json, "Print JSON");

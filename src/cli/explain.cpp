@@ -47,7 +47,7 @@ std::string signal_text(uint64_t number) {
     return name ? fmt::format("SIG{} ({})", name, number) : fmt::format("signal {}", number);
 }
 
-std::string what(const Fault& fault) {
+std::string effect_text(const Fault& fault) {
     const Xid* xid = fault.xid ? find_xid(fault.xid) : nullptr;
     const std::string cause = xid ? fmt::format("XID {}, {}: ", xid->number, xid->title) : "";
     switch (fault.effect) {
@@ -59,7 +59,7 @@ std::string what(const Fault& fault) {
             return fmt::format("{}the process exits immediately with exit code {}", cause, fault.effect_value);
         case Effect::signal: break;
     }
-    return fmt::format("{}the process gets {}", cause, signal_text(fault.effect_value));
+    return fmt::format("{}the process receives {}", cause, signal_text(fault.effect_value));
 }
 
 bool are_default_calls(const Fault& fault) {
@@ -126,13 +126,13 @@ std::string nested_calls(const Fault& fault) {
                        fmt::join(classes, ", "));
 }
 
-std::string calls(const Fault& fault) {
+std::string calls_text(const Fault& fault) {
     constexpr size_t kShown = 6;
     const std::vector<std::string> names = function_names(fault);
     const std::string by_api = fmt::format("{}", fmt::join(counts_by_api(fault), ", "));
     if (are_default_calls(fault)) {
         return fmt::format(
-            "those a real program expects to fail ({} functions: {}); driver calls inside a shared "
+            "those that fail by default ({} functions: {}); driver calls inside a shared "
             "libcudart do not count, since the runtime call does",
             names.size(), by_api);
     }
@@ -163,15 +163,16 @@ std::string pci_text(const GpuSelector& gpu) {
 
 std::string gpu_text(const GpuSelector& gpu) {
     switch (gpu.kind) {
-        case GpuKind::index: return fmt::format("GPU {} as nvidia-smi numbers them", range_text(gpu.number, gpu.last));
+        case GpuKind::index:
+            return fmt::format("GPU {} in the numbering of nvidia-smi", range_text(gpu.number, gpu.last));
         case GpuKind::local:
-            return fmt::format("GPU {} as the process itself numbers them", range_text(gpu.number, gpu.last));
+            return fmt::format("GPU {} in the process's own numbering", range_text(gpu.number, gpu.last));
         case GpuKind::uuid:
             return fmt::format("the GPU {} {}", gpu.uuid_digits < kUuidDigits ? "whose UUID starts with" : "with UUID",
                                uuid_text(gpu));
         case GpuKind::pci: break;
     }
-    return fmt::format("the GPU at PCI {}", pci_text(gpu));
+    return fmt::format("the GPU with PCI id {}", pci_text(gpu));
 }
 
 json gpu_json(const GpuSelector& gpu) {
@@ -184,7 +185,7 @@ json gpu_json(const GpuSelector& gpu) {
     return {{"kind", "pci"}, {"value", pci_text(gpu)}};
 }
 
-// Returns the fault's functions that are not about a single GPU.
+// Returns the fault's functions that do not concern a single GPU.
 std::vector<int> rows_without_gpu(const Fault& fault) {
     std::vector<int> rows = distinct_rows(fault);
     const auto has_gpu = [](int row) { return kFunctions[row].device != DeviceFrom::none; };
@@ -201,7 +202,7 @@ std::string calls_without_gpu(const Fault& fault) {
     const size_t count = names.size();
     const bool is_all = count == distinct_rows(fault).size();
     if (count > kShown) names.resize(kShown);
-    return fmt::format("; {}{}{} no single GPU and fail{} only in a process that sees no other GPU",
+    return fmt::format("; {}{}{} no single GPU and fail{} only in a process to which no other GPU is visible",
                        is_all ? "" : "of the calls, ", fmt::join(names, ", "),
                        count > kShown ? fmt::format(" and {} more concern", count - kShown)
                        : count == 1   ? " concerns"
@@ -209,7 +210,7 @@ std::string calls_without_gpu(const Fault& fault) {
                        count == 1 ? "s" : "");
 }
 
-std::string gpus(const Fault& fault) {
+std::string gpus_text(const Fault& fault) {
     if (fault.gpu_count == 0) return "all";
     std::vector<std::string> texts;
     texts.reserve(static_cast<size_t>(fault.gpu_count));
@@ -221,7 +222,7 @@ double probability_of(const Fault& fault) {
     return fault.probability == kAlways ? 1.0 : std::ldexp(static_cast<double>(fault.probability), -64);
 }
 
-std::string when(const Fault& fault) {
+std::string schedule_text(const Fault& fault) {
     std::vector<std::string> texts;
     if (fault.after_calls > 0)
         texts.push_back(fmt::format("not the first {}", plural(fault.after_calls, "matched call")));
@@ -242,18 +243,18 @@ std::string when(const Fault& fault) {
     return fmt::format("{}", fmt::join(texts, "; "));
 }
 
-std::string window(const Fault& fault) {
+std::string window_text(const Fault& fault) {
     std::vector<std::string> texts;
     if (fault.window_ns != kForever) {
         const bool has_after = fault.after_calls > 0 || fault.after_ns > 0;
         texts.push_back(
-            fmt::format("{} after {}", duration_text(fault.window_ns), has_after ? "that wait has ended" : "arming"));
+            fmt::format("{} after {}", duration_text(fault.window_ns), has_after ? "the end of after=" : "arming"));
     }
     if (fault.until_ns != kForever) texts.push_back(utc_text(fault.until_ns));
     return texts.empty() ? "it is disarmed" : fmt::format("{}, or it is disarmed", fmt::join(texts, " or "));
 }
 
-std::string ranks(const Fault& fault) {
+std::string ranks_text(const Fault& fault) {
     std::vector<std::string> texts;
     for (int i = 0; i < fault.rank_count; ++i) texts.push_back(range_text(fault.ranks[i].first, fault.ranks[i].last));
     const bool is_one = fault.rank_count == 1 && fault.ranks[0].first == fault.ranks[0].last;
@@ -269,10 +270,10 @@ json ranks_json(const Fault& fault) {
     return list;
 }
 
-std::string where(const Fault& fault) {
+std::string processes_text(const Fault& fault) {
     std::vector<std::string> texts;
     if (fault.process[0]) texts.push_back(fmt::format("programs called {}", fault.process));
-    if (fault.rank_count > 0) texts.push_back(ranks(fault));
+    if (fault.rank_count > 0) texts.push_back(ranks_text(fault));
     if (fault.node[0]) texts.push_back(fmt::format("node {}", fault.node));
     if (fault.pod[0]) texts.push_back(fmt::format("pods called {}", fault.pod));
     if (texts.empty()) texts.emplace_back("every process");
@@ -306,8 +307,8 @@ json glob_or_null(const char* glob) { return *glob ? json(glob) : json(); }
 }  // namespace
 
 std::vector<Line> explain(const Fault& fault) {
-    return {{"what", what(fault)}, {"calls", calls(fault)},  {"GPU", gpus(fault)},
-            {"when", when(fault)}, {"until", window(fault)}, {"where", where(fault)}};
+    return {{"what", effect_text(fault)},   {"calls", calls_text(fault)},  {"GPU", gpus_text(fault)},
+            {"when", schedule_text(fault)}, {"until", window_text(fault)}, {"where", processes_text(fault)}};
 }
 
 json fault_json(const Fault& fault) {

@@ -20,7 +20,7 @@ std::string answer(const std::string& spec, const std::string& question) {
 
 nlohmann::json fields(const std::string& spec) { return fault_json(local::parse_spec(spec)->faults[0]); }
 
-TEST(Explain, What) {
+TEST(Explain, DescribesTheEffect) {
     EXPECT_EQ(answer("xid=79", "what"),
               "XID 79, GPU fell off the bus: the call does nothing and returns 100 (CUDA_ERROR_NO_DEVICE, "
               "cudaErrorNoDevice)");
@@ -29,30 +29,30 @@ TEST(Explain, What) {
     EXPECT_EQ(answer("error=5555", "what"), "the call does nothing and returns 5555");
     EXPECT_EQ(answer("effect=delay:1500ms", "what"), "the call is made, but 1500 ms later");
     EXPECT_EQ(answer("effect=exit:3", "what"), "the process exits immediately with exit code 3");
-    EXPECT_EQ(answer("effect=signal:KILL", "what"), "the process gets SIGKILL (9)");
+    EXPECT_EQ(answer("effect=signal:KILL", "what"), "the process receives SIGKILL (9)");
     EXPECT_NE(answer("effect=hang", "what").find("until the fault is disarmed"), std::string::npos);
 }
 
-TEST(Explain, Calls) {
+TEST(Explain, DescribesTheCalls) {
     EXPECT_EQ(answer("error=719 calls=cuInit", "calls"), "cuInit");
     EXPECT_NE(answer("error=719 calls=cudaMalloc,cuMemAlloc", "calls")
                   .find("driver calls of @memory inside a shared libcudart do not count"),
               std::string::npos);
-    EXPECT_EQ(answer("xid=79", "calls").find("those a real program expects to fail"), 0u);
+    EXPECT_EQ(answer("xid=79", "calls").find("those that fail by default"), 0u);
     EXPECT_NE(answer("xid=79 calls=@copy", "calls").find("@copy"), std::string::npos);
 }
 
-TEST(Explain, Gpus) {
+TEST(Explain, DescribesTheGpus) {
     EXPECT_EQ(answer("xid=79", "GPU"), "all");
-    EXPECT_EQ(answer("xid=79 gpu=1", "GPU").find("GPU 1 as nvidia-smi"), 0u);
-    EXPECT_EQ(answer("xid=79 gpu=local:1", "GPU").find("GPU 1 as the process"), 0u);
-    EXPECT_EQ(answer("xid=79 gpu=0001:a5:00.0", "GPU").find("the GPU at PCI 0001:a5:00.0"), 0u);
+    EXPECT_EQ(answer("xid=79 gpu=1", "GPU").find("GPU 1 in the numbering of nvidia-smi"), 0u);
+    EXPECT_EQ(answer("xid=79 gpu=local:1", "GPU").find("GPU 1 in the process's own numbering"), 0u);
+    EXPECT_EQ(answer("xid=79 gpu=0001:a5:00.0", "GPU").find("the GPU with PCI id 0001:a5:00.0"), 0u);
     EXPECT_EQ(answer("xid=79 gpu=GPU-01234567-89ab-cdef-0123-456789abcdef", "GPU")
                   .find("the GPU with UUID 01234567-89ab-cdef-0123-456789abcdef"),
               0u);
 }
 
-TEST(Explain, TheNumbersOfFunctionsAddUp) {
+TEST(Explain, FunctionCountsOfTheClassesAddUp) {
     for (const char* spec : {"error=719 calls=@sync", "error=719 calls=@memory,@copy,cuInit", "xid=79",
                              "error=719 calls=cu*", "error=15 calls=nvml*", "effect=hang calls=*"}) {
         const nlohmann::json calls = fields(spec)["calls"];
@@ -64,7 +64,7 @@ TEST(Explain, TheNumbersOfFunctionsAddUp) {
     EXPECT_EQ(answer("error=719 calls=@sync", "calls").find("11 functions (5 driver, 6 runtime; @sync 11)"), 0u);
 }
 
-TEST(Explain, NamesTheCallsThatAreNotAboutASingleGpu) {
+TEST(Explain, NamesTheCallsThatConcernNoSingleGpu) {
     Plan plan;
     SpecError error{};
     for (int row = 0; row < kFunctionCount; ++row) {
@@ -75,11 +75,11 @@ TEST(Explain, NamesTheCallsThatAreNotAboutASingleGpu) {
         const bool is_named = answer(spec, "GPU").find("no single GPU") != std::string::npos;
         EXPECT_TRUE(is_named || kFunctions[row].device != DeviceFrom::none) << name;
     }
-    EXPECT_EQ(answer("error=15 calls=nvmlDeviceGetHandleByUUID gpu=1", "GPU"), "GPU 1 as nvidia-smi numbers them");
+    EXPECT_EQ(answer("error=15 calls=nvmlDeviceGetHandleByUUID gpu=1", "GPU"), "GPU 1 in the numbering of nvidia-smi");
     EXPECT_NE(answer("xid=79 gpu=1", "GPU").find("of the calls, cuDeviceGetCount, cuInit, "), std::string::npos);
 }
 
-TEST(Explain, When) {
+TEST(Explain, DescribesTheSchedule) {
     EXPECT_EQ(answer("xid=79", "when"), "each matched call");
     EXPECT_EQ(answer("xid=79 after=1 every=3 probability=0.25 seed=4 times=1 sticky=yes", "when"),
               "not the first 1 matched call; one in 3 matched calls; of these a share of 0.25 at random (seed 4); "
@@ -88,7 +88,7 @@ TEST(Explain, When) {
               "not in the first 90 s after arming; at random times, on average every 2 h (seed 0)");
 }
 
-TEST(Explain, UntilAndWhere) {
+TEST(Explain, DescribesTheWindowAndTheProcesses) {
     EXPECT_EQ(answer("xid=79", "until"), "it is disarmed");
     EXPECT_EQ(answer("xid=79 for=30s until=2030-01-01T00:00:00Z", "until"),
               "30 s after arming or 2030-01-01T00:00:00.000000000Z, or it is disarmed");
@@ -113,26 +113,26 @@ TEST(FaultJson, HasEachKey) {
     EXPECT_EQ(fields("xid=79")["calls"]["default"], true);
 }
 
-std::vector<std::string> command_of(std::vector<std::string> words, int& left) {
+std::vector<std::string> command_of(std::vector<std::string> words, int& argc) {
     std::vector<char*> arguments;
     arguments.reserve(words.size());
     for (std::string& word : words) arguments.push_back(word.data());
-    left = static_cast<int>(words.size());
-    return take_command(left, arguments.data());
+    argc = static_cast<int>(words.size());
+    return take_command(argc, arguments.data());
 }
 
 TEST(TakeCommand, KeepsWordsThatLookLikeOptions) {
     using Words = std::vector<std::string>;
-    int left = 0;
-    EXPECT_EQ(command_of({"cudafault", "run", "--name", "--", "--", "ls", "--name", "x", "--"}, left),
+    int argc = 0;
+    EXPECT_EQ(command_of({"cudafault", "run", "--name", "--", "--", "ls", "--name", "x", "--"}, argc),
               (Words{"ls", "--name", "x", "--"}));
-    EXPECT_EQ(left, 4);
-    EXPECT_EQ(command_of({"cudafault", "run", "--gpus=sim:2", "ls", "-l"}, left), (Words{"ls", "-l"}));
-    EXPECT_EQ(left, 3);
-    EXPECT_EQ(command_of({"cudafault", "run", "--plan"}, left), Words{});
-    EXPECT_EQ(left, 3);
-    EXPECT_EQ(command_of({"cudafault", "check", "--", "ls"}, left), Words{});
-    EXPECT_EQ(left, 4);
+    EXPECT_EQ(argc, 4);
+    EXPECT_EQ(command_of({"cudafault", "run", "--gpus=sim:2", "ls", "-l"}, argc), (Words{"ls", "-l"}));
+    EXPECT_EQ(argc, 3);
+    EXPECT_EQ(command_of({"cudafault", "run", "--plan"}, argc), Words{});
+    EXPECT_EQ(argc, 3);
+    EXPECT_EQ(command_of({"cudafault", "check", "--", "ls"}, argc), Words{});
+    EXPECT_EQ(argc, 4);
 }
 
 }  // namespace

@@ -22,14 +22,14 @@ constexpr const char* kFunctionsExamples = R"(Examples:
   cudafault functions 'cuMem*'         by name
   cudafault functions @copy            by class
 
-Column `default`: what it does under a plan without calls=. `never`: it returns no error code, so it cannot fail.)";
+Column `default`: whether the function fails under a plan without calls=. `never`: the function has no error code.)";
 
 struct FunctionsOptions {
     std::string pattern = "*";
     bool json = false;
 };
 
-// A function name: its first row, and the libraries that export it. Each libcudart has its own row.
+// The first row of a function name, and the libraries that export the function. Each libcudart has its own row.
 struct Entry {
     int row;
     std::vector<std::string> libraries;
@@ -82,8 +82,8 @@ void list_functions(const FunctionsOptions& options) {
     const std::vector<Entry> entries = find_entries(options.pattern);
     if (entries.empty()) {
         throw local::Error(local::kUsage,
-                           fmt::format("'{}' matches no function, expected a glob such as cuMem* or a class "
-                                       "such as @copy",
+                           fmt::format("invalid pattern \"{}\": no function matches; expected a glob such as cuMem* "
+                                       "or a class such as @copy",
                                        options.pattern));
     }
     if (options.json) {
@@ -97,9 +97,9 @@ void list_functions(const FunctionsOptions& options) {
 
 void add_functions(CLI::App& app) {
     const auto options = std::make_shared<FunctionsOptions>();
-    CLI::App* verb = app.add_subcommand("functions", "Lists the functions that calls= can name");
+    CLI::App* verb = app.add_subcommand("functions", "List the functions that calls= can name");
     verb->add_option("pattern", options->pattern, "A glob, or a class with its @");
-    verb->add_flag("--json", options->json, "As JSON");
+    verb->add_flag("--json", options->json, "Print JSON");
     verb->footer(kFunctionsExamples);
     verb->callback([options] { list_functions(*options); });
 }

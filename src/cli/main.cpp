@@ -45,7 +45,7 @@ void add_verbs(CLI::App& app, const std::vector<std::string>& command) {
     cli::add_completion(app);
 }
 
-int refuse(const char* message, int code) {
+int report_error(const char* message, int code) {
     std::fflush(stdout);
     fmt::print(stderr, "cudafault: {}\n", message);
     return code;
@@ -62,7 +62,7 @@ int parse(CLI::App& app, int argc, char** argv) {
         return local::kDone;
     } catch (const CLI::ParseError& error) {
         if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
-        return refuse(fmt::format("{}; see `{}`", error.what(), help_of(app)).c_str(), local::kUsage);
+        return report_error(fmt::format("{}; see `{}`", error.what(), help_of(app)).c_str(), local::kUsage);
     }
 }
 
@@ -80,10 +80,11 @@ int main(int argc, char** argv) {
         cli::flush_output();
         return code;
     } catch (const local::Error& error) {
-        return refuse(error.what(), error.exit_code);
+        return report_error(error.what(), error.exit_code);
     } catch (const nlohmann::json::exception&) {
-        return refuse("the file of the run is damaged and cannot be shown: start the run again", local::kEnvironment);
+        return report_error("the file of the run is damaged and cannot be shown: start the run again",
+                            local::kEnvironment);
     } catch (const std::exception& error) {
-        return refuse(error.what(), local::kEnvironment);
+        return report_error(error.what(), local::kEnvironment);
     }
 }

@@ -22,7 +22,7 @@ TEST(Table, AlignsColumnsByCharacters) {
               "> long name  2\n");
 }
 
-TEST(DurationText, InTheLargestWholeUnit) {
+TEST(DurationText, UsesTheLargestUnitWithAWholeNumber) {
     EXPECT_EQ(duration_text(90'000'000'000), "90 s");
     EXPECT_EQ(duration_text(7'200'000'000'000), "2 h");
     EXPECT_EQ(duration_text(120'000'000'000), "2 min");

@@ -33,7 +33,7 @@ The command keeps its terminal, input and output. Signals sent to `cudafault run
 ends as it does: with its exit code, or by the same signal (128 + the signal's number in a shell). If a plan was armed and
 no fault fired, one line on standard error says so and names the most likely reason.
 
-Exit codes of its own: 2 the plan is refused, 125 another failure before the command starts or no fault fired under
+Other exit codes: 2 the plan is refused, 125 another failure before the command starts or no fault fired under
 --must-fire, 126 the command cannot be executed, 127 the command was not found.
 
 `cudafault status` shows the last 100 runs, until the machine restarts.)";
@@ -122,7 +122,7 @@ void add_run(CLI::App& app, const std::vector<std::string>& command) {
         ->type_name("PLAN")
         ->allow_extra_args(false);
     verb->add_flag("--must-fire", options->must_fire, "Exit with 125 if no fault fired");
-    verb->add_flag("--quiet", options->quiet, "Print no notes about the run itself");
+    verb->add_flag("--quiet", options->quiet, "Do not print notes about the run");
     verb->footer(kRunExamples);
     verb->callback([verb, options, command] { run(*options, *verb, command); });
 }

@@ -18,7 +18,7 @@ using nlohmann::json;
 
 constexpr const char* kStatusExamples = R"(Examples:
   cudafault status               all runs
-  cudafault status trial         its plan, what fired where, and its processes; also after it has ended
+  cudafault status trial         the plan, the fired faults and the processes; also after the run has ended
   cudafault status trial --json)";
 
 constexpr size_t kShownFunctions = 5, kShownProcesses = 20, kShownPlans = 3;
@@ -59,9 +59,9 @@ void print_fact(const char* name, const std::string& text) { fmt::print("{:<10} 
 
 std::string ending(const json& run) {
     if (!run.contains("ended_at")) return "";
-    const std::string how = run.at("signal").is_null() ? fmt::format("exit code {}", run.at("exit_code").get<int>())
-                                                       : fmt::format("signal {}", run.at("signal").get<int>());
-    return fmt::format(", ended {} with {}", local_time(run.at("ended_at")), how);
+    const std::string result = run.at("signal").is_null() ? fmt::format("exit code {}", run.at("exit_code").get<int>())
+                                                          : fmt::format("signal {}", run.at("signal").get<int>());
+    return fmt::format(", ended {} with {}", local_time(run.at("ended_at")), result);
 }
 
 std::string gpus_text(const json& gpus) {
@@ -153,7 +153,8 @@ std::string program_text(const json& process) {
 void print_processes(const json& run) {
     const json& processes = run.at("processes");
     if (processes.is_null()) return print_fact("processes", "unknown");
-    if (processes.empty()) return print_fact("processes", "none has made a CUDA call that the fault library saw");
+    if (processes.empty())
+        return print_fact("processes", "none has made a CUDA call that the fault library intercepted");
     Table table({"pid", "state", "rank", "plan taken up", "fired", "program"});
     for (size_t i = 0; i < std::min(processes.size(), kShownProcesses); ++i) {
         const json& process = processes[i];

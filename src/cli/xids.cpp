@@ -19,8 +19,8 @@ namespace {
 using nlohmann::json;
 
 constexpr const char* kXidsExamples = R"(Examples:
-  cudafault xids          all that xid= can name
-  cudafault xids 79       what it is on a real GPU, and what is returned here)";
+  cudafault xids          all XIDs that xid= can name
+  cudafault xids 79       XID 79 on a real GPU, and the code that cudafault makes calls return)";
 
 struct XidsOptions {
     uint32_t number = 0;
@@ -58,7 +58,7 @@ void print_details(const Xid& xid) {
     const std::pair<const char*, std::string> lines[] = {
         {"drill", details.use_case},
         {"returns", fmt::format("{} ({}) from every failing call", xid.simple_name, xid.simple_code)},
-        {"really", details.remark},
+        {"real GPU", details.remark},
         {"concerns", details.scope},
         {"recovery", fmt::format("{}, then {} (NVIDIA's names)", details.recovery, details.next_recovery)},
         {"plan", fmt::format("xid={} gpu=0", xid.number)},
@@ -92,8 +92,8 @@ const Xid& find(uint32_t number) {
     throw local::Error(local::kUsage, text);
 }
 
-void show(const XidsOptions& options, bool one) {
-    if (one) {
+void show(const XidsOptions& options, bool has_number) {
+    if (has_number) {
         const Xid& xid = find(options.number);
         options.json ? print_json(xid_json(xid)) : print_details(xid);
     } else {
@@ -107,7 +107,7 @@ void add_xids(CLI::App& app) {
     const auto options = std::make_shared<XidsOptions>();
     CLI::App* verb = app.add_subcommand("xids", "List the XIDs that can be injected, or describe one");
     verb->add_option("number", options->number, "The XID");
-    verb->add_flag("--json", options->json, "As JSON");
+    verb->add_flag("--json", options->json, "Print JSON");
     verb->footer(kXidsExamples);
     verb->callback([verb, options] { show(*options, verb->count("number") > 0); });
 }

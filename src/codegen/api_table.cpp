@@ -121,7 +121,7 @@ private:
         row.simple_fails = one_of(kSimple, "fail", "pass");
         if (row.simple_fails && !row.returns_status()) refuse(kSimple, "pass, because it returns no status");
         if (row.simple_fails && (api_ == "nvml" || api_ == "nccl")) {
-            refuse(kSimple, "pass, for model=simple touches neither NVML nor NCCL");
+            refuse(kSimple, "pass, because model=simple does not affect NVML and NCCL");
         }
         row.source = field(kSource);
         row.file = file_;
@@ -170,8 +170,8 @@ private:
         const std::string slot = colon == std::string::npos ? "" : text.substr(colon + 1);
         row.device_from = is_nvml ? find_kind(kNvmlKinds, kind) : find_kind(kCudaKinds, kind);
         if (row.device_from.empty() || !parse_unsigned(slot, row.device_slot) || row.device_slot > kMaxSlot) {
-            refuse(kDevice, is_nvml ? "none, or what names the GPU with its argument slot, such as handle:0 or index:0"
-                                    : "-, none, or what names the GPU with its argument slot, such as stream:1");
+            refuse(kDevice, is_nvml ? "none, or a kind of argument and its slot, such as handle:0 or index:0"
+                                    : "-, none, or a kind of argument and its slot, such as stream:1");
         }
         if (row.device_from == "none") row.device_slot = 0;
     }
@@ -206,13 +206,13 @@ std::vector<ApiRow> read_api_table(const std::filesystem::path& data) {
         for (const TsvRow& line : read_tsv(file, kColumns)) LineReader(file, source.api, line).append_to(rows);
     }
     std::sort(rows.begin(), rows.end(), [](const ApiRow& a, const ApiRow& b) { return sort_key(a) < sort_key(b); });
-    const auto twice = std::adjacent_find(rows.begin(), rows.end(), [](const ApiRow& a, const ApiRow& b) {
+    const auto duplicate = std::adjacent_find(rows.begin(), rows.end(), [](const ApiRow& a, const ApiRow& b) {
         return a.name == b.name && (a.soname == b.soname || a.api != b.api);
     });
-    if (twice != rows.end()) {
-        const ApiRow& first = twice[0];
+    if (duplicate != rows.end()) {
+        const ApiRow& first = duplicate[0];
         const std::string place = first.file.string() + ":" + std::to_string(first.line);
-        throw DataError(twice[1].file, twice[1].line, twice[1].name + " stands in " + place + " already");
+        throw DataError(duplicate[1].file, duplicate[1].line, duplicate[1].name + " is already defined in " + place);
     }
     return rows;
 }

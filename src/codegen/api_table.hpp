@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The functions of data/{cuda_driver,cuda_runtime,nvml,nccl}.tsv as checked rows, in the order of the function table.
+// Reads the functions of data/{cuda_driver,cuda_runtime,nvml,nccl}.tsv as checked rows, in the order of the function
+// table.
 #pragma once
 
 #include <filesystem>
@@ -36,10 +37,11 @@ struct ApiRow {
     bool returns_status() const { return returns == "status"; }
 };
 
-// The name of the function's Hook (src/fault).
+// Returns the name of the function's Hook (src/fault).
 std::string_view hook_of(std::string_view name);
 
-// Reads all four tables. A runtime function has one row per soname. Sorted by name in byte order, then soname.
+// Reads all four tables. A runtime function has one row per soname. The rows are sorted by name in byte order, then by
+// soname.
 std::vector<ApiRow> read_api_table(const std::filesystem::path& data);
 
 }  // namespace cudafault::codegen

@@ -51,10 +51,10 @@ protected:
         return out.str();
     }
 
-    // The error message of the writer, without the directory.
+    // Returns the error message of the writer, without the directory.
     std::string error_of(void (*writer)(const std::filesystem::path&, std::ostream&)) {
         try {
-            return "nothing, but wrote " + written_by(writer);
+            return "(no error) " + written_by(writer);
         } catch (const DataError& e) {
             return std::string(e.what()).substr(data.string().size() + 1);
         }
@@ -91,7 +91,7 @@ TEST_F(CodegenTest, RefusesInvalidRowsWithFileAndLine) {
         {"\t2000\t", "\t70000\t", "column version is '70000'"},
         {"\t-\t", "\t12\t", "expected - outside the runtime"},
         {"cuInit\t", "cu-Init\t", "expected a symbol name"},
-        {"\tcuda.h", "", "10 fields where there are 11 columns"},
+        {"\tcuda.h", "", "has 10 fields, expected 11"},
         {"\tany\t", "\t\t", "column mode is empty"},
     };
     for (const InvalidRow& invalid : invalid_rows) {
@@ -104,11 +104,11 @@ TEST_F(CodegenTest, RefusesInvalidRowsWithFileAndLine) {
 
 TEST_F(CodegenTest, RefusesRowsThatContradictEachOther) {
     write("nvml.tsv", kHeader + replaced(kDriverRow, "\t2000\t", "\t-\t"));
-    EXPECT_NE(error_of(write_functions).find("touches neither NVML nor NCCL"), std::string::npos);
+    EXPECT_NE(error_of(write_functions).find("does not affect NVML and NCCL"), std::string::npos);
     write("nvml.tsv", kHeader);
     write("cuda_driver.tsv", kHeader + kDriverRow + kDriverRow);
     EXPECT_EQ(error_of(write_functions).rfind("cuda_driver.tsv:", 0), 0u) << error_of(write_functions);
-    EXPECT_NE(error_of(write_functions).find("cuInit stands in "), std::string::npos);
+    EXPECT_NE(error_of(write_functions).find("cuInit is already defined in "), std::string::npos);
     write("cuda_driver.tsv", kHeader);
     write("cuda_runtime.tsv", kHeader + replaced(kRuntimeRow, "11.0,13", "11.0,14"));
     EXPECT_NE(error_of(write_functions).find("cuda_runtime.tsv:2: column sonames"), std::string::npos);
@@ -175,10 +175,10 @@ TEST_F(CodegenTest, WritesValidXidsAndRefusesInvalidOnes) {
     };
     EXPECT_EQ(refused(replaced(kXid, "title", "titel")), "xids.yaml:3: unknown key 'titel'");
     EXPECT_EQ(refused(replaced(kXid, "  title: T\n", "")), "xids.yaml:1: key 'title' is missing");
-    EXPECT_EQ(refused(replaced(kXid, "code: 5", "code: five")), "xids.yaml:7: wrong value of 'code'");
-    EXPECT_EQ(refused(replaced(kXid, "observed", "rumoured")),
-              "xids.yaml:5: confidence is documented, observed or inferred");
-    EXPECT_EQ(refused(kXid + kXid), "xids.yaml:8: XIDs must ascend");
+    EXPECT_EQ(refused(replaced(kXid, "code: 5", "code: five")), "xids.yaml:7: invalid value of 'code'");
+    EXPECT_EQ(refused(replaced(kXid, "observed", "rumored")),
+              "xids.yaml:5: invalid confidence, expected documented, observed or inferred");
+    EXPECT_EQ(refused(kXid + kXid), "xids.yaml:8: XIDs must be in ascending order");
     EXPECT_EQ(refused("- [").rfind("xids.yaml:", 0), 0u);
 }
 

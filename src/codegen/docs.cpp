@@ -49,8 +49,8 @@ void write_tally(const std::string& title, const Tally& tally, std::ostream& out
     out << " |\n";
 }
 
-void write_provenance(const char* what, const Provenance& provenance, std::ostream& out) {
-    out << "- " << what << ": " << provenance.confidence << ", " << provenance.source << "\n";
+void write_provenance(const char* field, const Provenance& provenance, std::ostream& out) {
+    out << "- " << field << ": " << provenance.confidence << ", " << provenance.source << "\n";
 }
 
 }  // namespace

@@ -9,7 +9,8 @@ namespace cudafault::codegen {
 
 namespace {
 
-// True for the last soname that has the name. It is the default version, to which new programs are linked.
+// Returns true for the last soname that exports the name. That soname is the default version, to which new programs are
+// linked.
 bool is_newest(const std::vector<ApiRow>& rows, size_t at) {
     return at + 1 == rows.size() || rows[at + 1].name != rows[at].name;
 }

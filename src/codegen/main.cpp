@@ -22,7 +22,7 @@ struct Verb {
     void (*write)(const Path& data, std::ostream& out);
 };
 
-// There is a simulated runtime for each of these sonames.
+// The sonames of the simulated runtimes.
 constexpr char k11[] = "11.0", k12[] = "12", k13[] = "13";
 
 template <const char* soname>

@@ -45,8 +45,8 @@ std::string included_name(const std::string& line) {
     return line.substr(start.size(), line.size() - start.size() - 1);
 }
 
-// Whether the line contains only a comment. Comments are left out because the size of the generated file is limited,
-// and they would be a twelfth of it.
+// Returns true if the line contains only a comment. Comments are omitted, because the size of the generated file is
+// limited and comments would be a twelfth of the file.
 bool is_comment(const std::string& line) {
     const size_t start = line.find_first_not_of(' ');
     return start != std::string::npos && line.compare(start, 2, "//") == 0;
@@ -110,7 +110,7 @@ private:
         for (const char* folder : kIncludeFolders) {
             if (std::filesystem::exists(root_ / folder / name)) return root_ / folder / name;
         }
-        throw DataError(root_, 0, "holds no " + name + " to include");
+        throw DataError(root_, 0, "does not contain " + name);
     }
 
     const Path& data_;

@@ -52,7 +52,7 @@ private:
             return node.as<Value>();
         } catch (const YAML::Exception&) {
             const size_t line = (node ? node : model_).Mark().line + 1;
-            throw DataError(file_, line, "model " + key_ + " needs a proper value for " + field);
+            throw DataError(file_, line, "model " + key_ + " has no valid value for " + field);
         }
     }
 
@@ -99,7 +99,7 @@ std::vector<Entry> read_entries(const std::filesystem::path& driver_tsv) {
     return entries;
 }
 
-// The rows of nvml_answers.tsv by function name.
+// Returns the rows of nvml_answers.tsv by function name.
 std::map<std::string, std::vector<TsvRow>> read_answers(const std::filesystem::path& answers_tsv) {
     std::map<std::string, std::vector<TsvRow>> answers;
     for (const TsvRow& row : read_tsv(answers_tsv, {"function", "models", "parameters"})) {

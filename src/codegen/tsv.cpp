@@ -9,7 +9,7 @@ namespace cudafault::codegen {
 
 namespace {
 
-// The positions of `columns` in the header line.
+// Returns the positions of `columns` in the header line.
 std::vector<size_t> locate(const std::filesystem::path& file, size_t line, const std::vector<std::string>& header,
                            const std::vector<std::string>& columns) {
     std::vector<size_t> at;
@@ -56,9 +56,9 @@ std::vector<TsvRow> read_tsv(const std::filesystem::path& file, const std::vecto
             continue;
         }
         if (fields.size() != header.size()) {
-            throw DataError(file, line,
-                            std::to_string(fields.size()) + " fields where there are " + std::to_string(header.size()) +
-                                " columns");
+            throw DataError(
+                file, line,
+                "has " + std::to_string(fields.size()) + " fields, expected " + std::to_string(header.size()));
         }
         TsvRow row{line, {}};
         for (size_t i = 0; i < columns.size(); ++i) {

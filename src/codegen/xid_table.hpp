@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The XIDs of data/xids.yaml as checked rows.
+// Reads the XIDs of data/xids.yaml as checked rows.
 #pragma once
 
 #include <filesystem>

@@ -33,7 +33,7 @@ public:
         try {
             return value.as<T>();
         } catch (const YAML::Exception&) {
-            refuse(value, std::string("wrong value of '") + key + "'");
+            refuse(value, std::string("invalid value of '") + key + "'");
         }
     }
 
@@ -55,7 +55,7 @@ private:
 Provenance read_provenance(const YamlMap& map) {
     Provenance found{map.get("source"), map.get("confidence")};
     if (found.confidence != "documented" && found.confidence != "observed" && found.confidence != "inferred") {
-        map.refuse(map.child("confidence"), "confidence is documented, observed or inferred");
+        map.refuse(map.child("confidence"), "invalid confidence, expected documented, observed or inferred");
     }
     return found;
 }
@@ -90,7 +90,7 @@ std::vector<XidRow> read_xid_table(const std::filesystem::path& data) {
     for (const YAML::Node& node : load(file)) {
         rows.push_back(read_row(file, node));
         if (rows.size() > 1 && rows[rows.size() - 2].number >= rows.back().number) {
-            throw DataError(file, static_cast<size_t>(node.Mark().line + 1), "XIDs must ascend");
+            throw DataError(file, static_cast<size_t>(node.Mark().line + 1), "XIDs must be in ascending order");
         }
     }
     return rows;

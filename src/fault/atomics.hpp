@@ -30,7 +30,7 @@ void publish(T& target, T value) {
 
 inline uint64_t count_up(uint64_t& value) { return __atomic_add_fetch(&value, 1, __ATOMIC_RELAXED); }
 
-// Compare-and-exchange. If it returns false, `expected` is the value found.
+// Compare-and-exchange. If the function returns false, it stores the current value in `expected`.
 inline bool replace(uint64_t& value, uint64_t& expected, uint64_t desired) {
     return __atomic_compare_exchange_n(&value, &expected, desired, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
 }

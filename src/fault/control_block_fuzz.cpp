@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Overwrites a valid control block with any bytes. Reading it must not crash, and must not return a plan whose checksum
-// does not match. Input: two bytes with a position before the counters, then the bytes to write there.
+// Overwrites part of a valid control block with arbitrary bytes. Reading the block must not crash and must not return a
+// plan whose checksum does not match. Input: two bytes with a position before the counters, then the bytes to write
+// there.
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>

@@ -57,7 +57,7 @@ TEST_F(ControlBlockTest, StartsDisarmed) {
     EXPECT_EQ(block.header.heartbeat_ns, 7u);
 }
 
-TEST_F(ControlBlockTest, PlansAreReadBack) {
+TEST_F(ControlBlockTest, ReadsBackTheWrittenPlan) {
     write("xid=79 gpu=0");
     ASSERT_TRUE(read());
     EXPECT_EQ(spec(), "xid=79 gpu=0");
@@ -73,14 +73,14 @@ TEST_F(ControlBlockTest, PlansAreReadBack) {
     EXPECT_EQ(block.header.flag, kFlagIdle);
 }
 
-TEST_F(ControlBlockTest, HoldsTheLongestSpec) {
+TEST_F(ControlBlockTest, StoresTheLongestSpec) {
     write("xid=79" + std::string(kMaxSpec - 6, ' '));
     ASSERT_TRUE(read());
     EXPECT_EQ(out.size, kMaxSpec);
     EXPECT_EQ(out.plan.count, 1);
 }
 
-TEST_F(ControlBlockTest, CarriesTheParsedPlan) {
+TEST_F(ControlBlockTest, StoresTheParsedPlan) {
     write("xid=79 gpu=3; error=719 calls=cuMemAlloc after=7");
     ASSERT_TRUE(read());
     ASSERT_EQ(out.plan.count, 2);
@@ -90,12 +90,13 @@ TEST_F(ControlBlockTest, CarriesTheParsedPlan) {
     EXPECT_TRUE(out.plan.faults[1].calls.has(find_function("cuMemAlloc_v2")));
 }
 
-TEST_F(ControlBlockTest, FlagsOnlyTheFunctionsThatAPlanNames) {
+TEST_F(ControlBlockTest, SetsTheFlagsOfOnlyTheFunctionsInThePlan) {
     EXPECT_EQ(flag_of("cuMemAlloc_v2"), kFlagIdle);
     write("error=719 calls=cuMemAlloc");
     EXPECT_EQ(flag_of("cuMemAlloc_v2"), kFlagArmed);
     EXPECT_EQ(flag_of("cuMemFree_v2"), kFlagIdle);
-    EXPECT_EQ(flag_of("cudaGetLastError"), kFlagArmed) << "it reports the errors that other calls returned";
+    EXPECT_EQ(flag_of("cudaGetLastError"), kFlagArmed)
+        << "cudaGetLastError reports the errors that other calls returned";
     write("error=719 calls=cuMemFree");
     EXPECT_EQ(flag_of("cuMemAlloc_v2"), kFlagIdle);
     EXPECT_EQ(flag_of("cuMemFree_v2"), kFlagArmed);
@@ -103,7 +104,7 @@ TEST_F(ControlBlockTest, FlagsOnlyTheFunctionsThatAPlanNames) {
     for (const uint8_t flag : block.function_flags) ASSERT_EQ(flag, kFlagIdle);
 }
 
-TEST_F(ControlBlockTest, RejectsAnIllFormedPlanEvenIfItsChecksumHolds) {
+TEST_F(ControlBlockTest, RejectsAnIllFormedPlanEvenIfItsChecksumIsCorrect) {
     write("xid=79 gpu=0 process=a");
     const auto good = std::make_unique<Plan>(block.plan);
     const auto rejected = [&](auto damage) {
@@ -121,29 +122,30 @@ TEST_F(ControlBlockTest, RejectsAnIllFormedPlanEvenIfItsChecksumHolds) {
     EXPECT_TRUE(rejected([](Fault& f) { f.model = static_cast<Model>(9); }));
     EXPECT_TRUE(rejected([](Fault& f) { f.every = 0; }));
     EXPECT_TRUE(rejected([](Fault& f) { std::memset(f.process, 'x', sizeof f.process); }));
-    EXPECT_TRUE(rejected([](Fault& f) { f.calls.add(find_function("cudaGetErrorString")); })) << "it never fails";
-    EXPECT_TRUE(read()) << "nothing else was wrong";
+    EXPECT_TRUE(rejected([](Fault& f) { f.calls.add(find_function("cudaGetErrorString")); }))
+        << "cudaGetErrorString never fails";
+    EXPECT_TRUE(read()) << "the original plan is valid";
     block.plan.count = kMaxFaults + 1;
     EXPECT_FALSE(read());
 }
 
-TEST_F(ControlBlockTest, NewPlanStartsAtZeroAndKeepsCountsOfPreviousPlan) {
+TEST_F(ControlBlockTest, WritingAPlanClearsItsCountsAndKeepsThoseOfThePreviousPlan) {
     for (int bank = 0; bank < kBanks; ++bank) {
         block.run_state[bank][3] = {9, 9, 9, 9, 9, 1, 0};
         block.matched[bank][15] = block.fired[bank][15][kFunctionCount - 1] = 9;
     }
     block.event_head = 9;
-    const int before = bank_of(block.header.revision);
+    const int old_bank = bank_of(block.header.revision);
     write("xid=79");
-    const int now = bank_of(block.header.revision);
-    ASSERT_NE(now, before);
+    const int new_bank = bank_of(block.header.revision);
+    ASSERT_NE(new_bank, old_bank);
     const FaultState zero{};
-    EXPECT_EQ(std::memcmp(&block.run_state[now][3], &zero, sizeof zero), 0);
-    EXPECT_EQ(block.matched[now][15], 0u);
-    EXPECT_EQ(block.fired[now][15][kFunctionCount - 1], 0u);
-    EXPECT_EQ(block.run_state[before][3].fired, 9u);
-    EXPECT_EQ(block.matched[before][15], 9u);
-    EXPECT_EQ(block.fired[before][15][kFunctionCount - 1], 9u);
+    EXPECT_EQ(std::memcmp(&block.run_state[new_bank][3], &zero, sizeof zero), 0);
+    EXPECT_EQ(block.matched[new_bank][15], 0u);
+    EXPECT_EQ(block.fired[new_bank][15][kFunctionCount - 1], 0u);
+    EXPECT_EQ(block.run_state[old_bank][3].fired, 9u);
+    EXPECT_EQ(block.matched[old_bank][15], 9u);
+    EXPECT_EQ(block.fired[old_bank][15][kFunctionCount - 1], 9u);
     EXPECT_EQ(block.event_head, 9u) << "events of all plans are in one list";
 }
 
@@ -175,7 +177,7 @@ TEST_F(ControlBlockTest, RejectsADamagedHeader) {
     EXPECT_TRUE(read()) << "the block is valid again";
 }
 
-TEST_F(ControlBlockTest, RandomBytesAreNeverReadAsAPlan) {
+TEST_F(ControlBlockTest, NeverReadsRandomBytesAsAPlan) {
     write("xid=79 gpu=0");
     const ControlHeader good = block.header;
     std::mt19937_64 random(1);

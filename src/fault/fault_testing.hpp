@@ -11,7 +11,7 @@
 
 namespace cudafault {
 
-// Returns the plan on the heap, because a stack frame has no room for many plans.
+// Returns the plan on the heap, because a plan is too large for a stack frame.
 inline std::unique_ptr<Plan> parsed(const std::string& spec) {
     auto plan = std::make_unique<Plan>();
     SpecError error{};
@@ -19,7 +19,7 @@ inline std::unique_ptr<Plan> parsed(const std::string& spec) {
     return plan;
 }
 
-// The first fault of a spec.
+// Returns the first fault of a spec.
 inline Fault fault_of(const std::string& spec) {
     const auto plan = parsed(spec);
     EXPECT_GE(plan->count, 1) << spec;

@@ -13,6 +13,6 @@ if [ -n "$foreign" ]; then
     exit 1
 fi
 if readelf -SW "$library" | grep -E '\.(init_array|ctors)'; then
-    echo "$library has static initialisers"
+    echo "$library has static initializers"
     exit 1
 fi

@@ -28,10 +28,10 @@ enum class CallClass : uint8_t {
 };
 inline constexpr int kCallClasses = 15;
 
-// The source of a call's GPU. `slot` of the row is the 8-byte argument slot that holds it.
+// How the GPU of a call is found. `slot` of the row is the 8-byte argument slot that contains the value.
 enum class DeviceFrom : uint8_t {
     current,  // the current context
-    none,     // the call is not about a single GPU
+    none,     // the call does not concern a single GPU
     device,   // an ordinal of the process
     context,
     stream,
@@ -52,12 +52,12 @@ enum class Hook : uint8_t {
     registration,  // runs from constructors under the loader lock, so it must not trigger initialization
     resolver,      // returns function addresses: always intercepted, armed or not
     last_error,    // reports errors injected into runtime calls
-    enumerate,     // is not about a single GPU; the real call runs first
+    enumerate,     // does not concern a single GPU; the real call runs first
 };
 
 struct Function {
     uint32_t name;     // offset into the name block
-    uint16_t version;  // driver: ABI version that cuGetProcAddress takes; otherwise 0
+    uint16_t version;  // driver: ABI version that is passed to cuGetProcAddress; otherwise 0
     Api api;
     uint8_t soname;  // runtime: index into kRuntimeSonames; otherwise 0
     CallClass call_class;
@@ -75,7 +75,7 @@ inline bool can_fail(const Function& function) { return function.returns_status 
 inline constexpr const char* kRuntimeSonames[] = {"libcudart.so.11.0", "libcudart.so.12", "libcudart.so.13"};
 inline constexpr int kRuntimeSonameCount = 3;
 
-// The soname of the library that exports the function. All libcudart versions use the same function names.
+// Returns the soname of the library that exports the function. All libcudart versions use the same function names.
 constexpr const char* soname_of(const Function& function) {
     switch (function.api) {
         case Api::driver: return "libcuda.so.1";
@@ -97,11 +97,11 @@ inline constexpr int kFunctionCount = sizeof(kOnePerRow);
 
 Text function_name(int index);
 
-// The first row whose name is not less than `prefix`. The rows whose names start with `prefix` are contiguous from
-// there.
+// Returns the first row whose name is not less than `prefix`. The rows whose names start with `prefix` are contiguous
+// from there.
 int first_row_from(Text prefix);
 
-// The first row with this name, or -1. A runtime function has one row per soname; they are adjacent.
+// Returns the first row with this name, or -1. A runtime function has one row per soname; these rows are adjacent.
 int find_function(Text name);
 
 const char* class_name(CallClass);  // "launch", without the @

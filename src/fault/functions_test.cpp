@@ -70,7 +70,7 @@ Hook hook_of(const char* name) {
     return row < 0 ? Hook::none : kFunctions[row].hook;
 }
 
-TEST(Functions, HaveTheirHooks) {
+TEST(Functions, HaveTheHooksOfTheirNames) {
     EXPECT_EQ(hook_of("__cudaRegisterFatBinary"), Hook::registration);
     EXPECT_EQ(hook_of("cuGetProcAddress_v2"), Hook::resolver);
     EXPECT_EQ(hook_of("cudaGetLastError"), Hook::last_error);

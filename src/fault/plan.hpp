@@ -27,7 +27,7 @@ struct GpuSelector {
     uint8_t uuid[16];     // uuid: the bytes; a MIG UUID is a UUID too
 };
 
-// True if this UUID starts with the digits of the selector, which must be of kind uuid.
+// Returns true if this UUID starts with the digits of the selector, which must be of kind uuid.
 bool matches_uuid(const GpuSelector&, const uint8_t (&uuid)[16]);
 
 struct RankRange {
@@ -71,7 +71,7 @@ struct Fault {
     Effect effect;
     uint64_t effect_value;  // delay: ns; exit: exit code; signal: signal number
 
-    // Which processes are affected; an empty glob or an empty list of ranks matches all.
+    // The affected processes. An empty glob or an empty list of ranks matches all of them.
     char process[kMaxGlob];
     char node[kMaxGlob];
     char pod[kMaxGlob];
@@ -79,15 +79,15 @@ struct Fault {
     RankRange ranks[kMaxRanks];
 };
 
-// True if rank= of the fault includes this rank (-1: the process has no rank).
-bool concerns_rank(const Fault&, int rank);
+// Returns true if rank= of the fault includes this rank (-1: the process has no rank).
+bool selects_rank(const Fault&, int rank);
 
-// True if a driver call made by a shared libcudart counts. It does not count if the fault names runtime functions of
-// the same class, because the runtime call in progress has been counted already.
+// Returns true if a driver call made by a shared libcudart is counted. Such a call is not counted if the fault names
+// runtime functions of the same class, because the runtime call in progress has been counted already.
 bool counts_inner_call(const Fault&, int row);
 
 struct Plan {
-    int count;  // 0: nothing armed
+    int count;  // 0: no fault is armed
     // The functions that a fault names, the functions that fail in a broken context if a fault breaks contexts, and, if
     // the plan has a fault, the functions that report the last error. A call to any other function needs no decision.
     FunctionSet reached;
@@ -106,9 +106,9 @@ struct Arming {
     uint64_t ranks;   // size of the distributed job; 0: unknown
 };
 
-// Parses a spec. A blank spec is a plan without faults. With `arming`, it also refuses a fault that can never fire if
-// it is armed at that time in a job of that size. If it returns false, `error` is set and `plan` is unspecified. Uses
-// no heap and no locale.
+// Parses a spec. A blank spec is a plan without faults. With `arming`, the function also refuses a fault that can never
+// fire if armed at that time in a job of that size. If the function returns false, `error` is set and `plan` is
+// unspecified. Uses no heap and no locale.
 bool parse_plan(Text spec, Plan& plan, SpecError& error, const Arming* arming = nullptr);
 
 // Splits the text of a plan file into a revision and a spec. A first line "#<number>" is the revision that the writer
@@ -116,8 +116,8 @@ bool parse_plan(Text spec, Plan& plan, SpecError& error, const Arming* arming = 
 // text is the spec.
 Text take_revision(Text file, uint64_t& revision);
 
-// Whether a plan copied from shared memory is safe to use: every count, enumerator, function and string is within its
-// bounds.
+// Returns true if a plan copied from shared memory is safe to use: every count, enumerator, function and string is
+// within its bounds.
 bool is_well_formed(const Plan& plan);
 
 }  // namespace cudafault

@@ -21,7 +21,7 @@ bool names(const Fault& fault, const char* function) {
 
 struct Accepted {
     const char* spec;
-    std::function<bool(const Fault&)> holds;
+    std::function<bool(const Fault&)> is_expected;
 };
 
 const Accepted kAccepted[] = {
@@ -108,8 +108,8 @@ const Accepted kAccepted[] = {
     {"xid=79 scope=run", [](const Fault& f) { return f.scope == Scope::run; }},
     {"xid=79 rank=0,2-3 gpu=0",
      [](const Fault& f) {
-         return f.rank_count == 2 && f.ranks[1].first == 2 && f.ranks[1].last == 3 && concerns_rank(f, 0) &&
-                !concerns_rank(f, 1) && concerns_rank(f, 3) && !concerns_rank(f, -1);
+         return f.rank_count == 2 && f.ranks[1].first == 2 && f.ranks[1].last == 3 && selects_rank(f, 0) &&
+                !selects_rank(f, 1) && selects_rank(f, 3) && !selects_rank(f, -1);
      }},
     {"xid=79 gpu=0-3,local:1-2",
      [](const Fault& f) {
@@ -131,7 +131,8 @@ const Accepted kAccepted[] = {
 };
 
 TEST(Spec, ParsesEveryKey) {
-    for (const Accepted& accepted : kAccepted) EXPECT_TRUE(accepted.holds(fault_of(accepted.spec))) << accepted.spec;
+    for (const Accepted& accepted : kAccepted)
+        EXPECT_TRUE(accepted.is_expected(fault_of(accepted.spec))) << accepted.spec;
 }
 
 struct Refused {
@@ -159,24 +160,24 @@ std::string repeated(const std::string& text, int count) {
 
 const Refused kRefused[] = {
     {"xid=79 gpus=0", "gpus", "unknown key \"gpus\": expected one of xid, error"},
-    {"xid=79;colour=red", "colour", "unknown key"},
-    {"xid=79 =3", "=3", "write no spaces around ="},
-    {"xid = 79", "xid", "write no spaces around ="},
-    {"xid =79", "xid", "write no spaces around ="},
-    {"xid= 79", "xid=", "xid= needs a value, without a space"},
-    {"xid=79 gpu=0 after = 5", "after", "write no spaces around ="},
-    {"xid=79 calls=cuInit gpu = 0", "gpu", "write no spaces around ="},
-    {"gpu = 0 xid=79", "gpu", "write no spaces around ="},
-    {"hello", "hello", "has no key and continues no list"},
-    {"xid=79 48", "48", "continues no list"},
+    {"xid=79;color=red", "color", "unknown key"},
+    {"xid=79 =3", "=3", "remove the spaces around ="},
+    {"xid = 79", "xid", "remove the spaces around ="},
+    {"xid =79", "xid", "remove the spaces around ="},
+    {"xid= 79", "xid=", "xid= needs a value directly after ="},
+    {"xid=79 gpu=0 after = 5", "after", "remove the spaces around ="},
+    {"xid=79 calls=cuInit gpu = 0", "gpu", "remove the spaces around ="},
+    {"gpu = 0 xid=79", "gpu", "remove the spaces around ="},
+    {"hello", "hello", "has no key and is not part of a list"},
+    {"xid=79 48", "48", "is not part of a list"},
     {"gpu=0;1 xid=79", "gpu=0", "needs xid= or error="},
-    {"xid=79 gpu=0;1", "1", "continues no list", 13},
+    {"xid=79 gpu=0;1", "1", "is not part of a list", 13},
     {"xid=79 gpu=", "gpu=", "gpu= needs a value"},
     {"xid=79 after=1 after=2", "after=2", "after= is given twice"},
     {"gpu=0", "gpu=0", "a fault needs xid= or error="},
 
     {"xid=80", "80", "unknown XID 80: expected one of 43, 48, 74, 79, 94, 95"},
-    {"xid=13", "13", "cudafault does not have this one yet, use error=CUDA_ERROR_ILLEGAL_ADDRESS instead"},
+    {"xid=13", "13", "this XID is not available yet, use error=CUDA_ERROR_ILLEGAL_ADDRESS instead"},
     {"xid=9999", "9999", "use error= for another code"},
     {"xid=seventy", "seventy", "the number of an XID"},
     {"xid=99999999999999999999", "99999999999999999999", "the number of an XID"},
@@ -207,10 +208,10 @@ const Refused kRefused[] = {
     {"xid=79 gpu=0 all", "all", "cannot be combined"},
     {"xid=79 gpu=" + repeated("7,", 16) + "99", "99", "more than 16 GPUs"},
 
-    {"xid=79 calls=cuNoSuch*", "cuNoSuch*", "matches no function"},
-    {"xid=79 calls=cuInit,@disk", "@disk", "expected a class out of @init @device"},
-    {"xid=79 calls=cuGetProcAddress", "cuGetProcAddress", "only functions that never fail"},
-    {"xid=79 calls=cudaGetErrorString", "cudaGetErrorString", "only functions that never fail"},
+    {"xid=79 calls=cuNoSuch*", "cuNoSuch*", "no function matches"},
+    {"xid=79 calls=cuInit,@disk", "@disk", "expected one of @init @device"},
+    {"xid=79 calls=cuGetProcAddress", "cuGetProcAddress", "the matching functions never fail"},
+    {"xid=79 calls=cudaGetErrorString", "cudaGetErrorString", "the matching functions never fail"},
     {"xid=79 calls=nvmlInit*", "nvmlInit*",
      "cannot return \"CUDA_ERROR_NO_DEVICE\"; name driver and runtime functions only"},
     {"xid=79 calls=*", "*", "cannot return"},
@@ -281,7 +282,7 @@ TEST(Spec, BlankSpecHasNoFaults) {
     EXPECT_EQ(plan.count, 0);
 }
 
-// The name of a function in the documentation of its API.
+// Returns the name of a function in the documentation of its API.
 std::string documented_name(int row) {
     std::string name(function_name(row).data, function_name(row).size);
     for (const char* suffix : {"_ptsz", "_ptds"}) {
@@ -323,7 +324,7 @@ bool counts_inner(const std::string& spec, const char* function) {
     return counts_inner_call(fault_of(spec), find_function(function));
 }
 
-TEST(Calls, RuntimeCallsHideDriverCallsOfTheirClassOnly) {
+TEST(Calls, IgnoresInnerCallsOnlyIfARuntimeFunctionOfTheirClassIsNamed) {
     EXPECT_TRUE(counts_inner("error=719 calls=cuLaunchKernel", "cuLaunchKernel"));
     EXPECT_FALSE(counts_inner("error=719 calls=cuLaunchKernel,cudaLaunchKernel", "cuLaunchKernel"));
     EXPECT_TRUE(counts_inner("error=719 calls=cuMemAlloc,cudaLaunchKernel", "cuMemAlloc_v2"));
@@ -343,8 +344,9 @@ struct ImpossibleFault {
 TEST(Arming, RefusesFaultsThatCanNeverFire) {
     const Arming arming{seconds(1'000'000), 4};  // 1970-01-12T13:46:40Z
     const ImpossibleFault refused[] = {
-        {"xid=79 until=1970-01-12T13:46:40Z", "1970-01-12T13:46:40Z", "is over, so the fault can never fire"},
-        {"xid=79; xid=48 until=1970-01-02T00:00:00Z", "1970-01-02T00:00:00Z", "is over, so the fault can never fire"},
+        {"xid=79 until=1970-01-12T13:46:40Z", "1970-01-12T13:46:40Z", "is in the past, so the fault can never fire"},
+        {"xid=79; xid=48 until=1970-01-02T00:00:00Z", "1970-01-02T00:00:00Z",
+         "is in the past, so the fault can never fire"},
         {"xid=79 after=1h until=1970-01-12T14:46:40Z", "1h", "ends later than until="},
         {"xid=79 after=1h for=1s until=1970-01-12T14:00:00Z", "1h", "ends later than until="},
         {"xid=79 rank=4", "4", "is not among the 4 ranks"},
@@ -399,7 +401,7 @@ TEST(Spec, FaultsAreSeparatedBySemicolons) {
     EXPECT_EQ(plan->faults[2].gpu_count, 0);
 }
 
-TEST(Spec, PlansCanBeFilledToTheirLimits) {
+TEST(Spec, AcceptsPlansAtTheirLimits) {
     EXPECT_EQ(parsed(repeated("xid=79;", 16))->count, 16);
     EXPECT_EQ(fault_of("xid=79 gpu=" + repeated("7,", 16)).gpu_count, 16);
     EXPECT_EQ(std::string(fault_of("xid=79 process=" + repeated("p", 127)).process), repeated("p", 127));
@@ -423,7 +425,7 @@ TEST(Spec, ErrorsQuoteTextShortenedAndPrintable) {
     EXPECT_NE(message.find("scope"), std::string::npos) << "the list of keys must fit: " << message;
 }
 
-TEST(Plan, RejectsAListThatIsAComment) {
+TEST(Plan, RejectsAListThatStartsWithAComment) {
     for (const char* spec : {"effect=hang calls=#x", "xid=79 gpu=#0", "xid=79 rank=#1"}) {
         Plan plan;
         SpecError error{};

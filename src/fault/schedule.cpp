@@ -7,7 +7,7 @@ namespace cudafault {
 
 namespace {
 
-// Value of FaultState::next_trip_ns while one thread draws the next trip. If the process is killed in that moment, the
+// Value of FaultState::next_trip_ns while one thread draws the next trip. If the process is killed during the draw, the
 // fault does not fire again.
 constexpr uint64_t kTripBusy = UINT64_MAX;
 
@@ -70,8 +70,8 @@ bool mtbf_trips(const Fault& fault, FaultState& state, int fault_index, int rank
     return true;
 }
 
-// The 1-based position of this call among the calls after after=; 0: the call is skipped. With after=<duration> these
-// calls are counted in `trips`, which otherwise only mtbf= uses; mtbf= needs no position.
+// Returns the 1-based position of this call among the calls after after=, or 0 if the call is skipped. With
+// after=<duration> these calls are counted in `trips`, which otherwise only mtbf= uses; mtbf= needs no position.
 uint64_t position(const Fault& fault, FaultState& state, uint64_t matched, uint64_t elapsed) {
     if (fault.after_ns == 0) return matched > fault.after_calls ? matched - fault.after_calls : 0;
     if (elapsed < fault.after_ns) return 0;

@@ -29,17 +29,17 @@ inline Moment moment_after(uint64_t elapsed_ns, uint64_t wall_ns) {
     return {wall_ns, wall_ns > elapsed_ns ? wall_ns - elapsed_ns : 0};
 }
 
-// False once for= or until= has passed. The fault is disarmed then, regardless of its counters.
+// Returns false once for= or until= has passed. The fault is then disarmed, regardless of its counters.
 bool in_window(const Fault&, const FaultState&, Moment);
 
-// Counts one matched call in the window and returns whether it fails. The keys apply in the order after, every,
+// Counts one matched call in the window and returns whether the fault fires. The keys apply in the order after, every,
 // probability or mtbf, times. The random draws depend on `fault_index` and `rank` (-1: none).
 bool fires(const Fault&, FaultState&, int fault_index, int rank, Moment);
 
-// The k-th random draw of a fault, uniform over 64 bits.
+// Returns the k-th random draw of a fault, uniform over 64 bits.
 uint64_t draw(uint64_t seed, int fault_index, int rank, uint64_t k);
 
-// -ln(u / 2^64) * mean_ns for a uniform u, without floating point.
+// Returns -ln(u / 2^64) * mean_ns for a uniform u, without floating point.
 uint64_t exponential_ns(uint64_t mean_ns, uint64_t uniform);
 
 }  // namespace cudafault

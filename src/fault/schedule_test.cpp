@@ -19,7 +19,7 @@ constexpr uint64_t kArmed = 1'700'000'000 * kSecond;
 
 Moment at(uint64_t elapsed_ns) { return {kArmed + elapsed_ns, kArmed}; }
 
-// The 1-based numbers of the calls that fail if all calls are made at the same time.
+// Returns the 1-based numbers of the calls that fail if all calls are made at the same time.
 std::vector<int> failures(const Fault& fault, int calls, int rank = -1, int index = 0) {
     FaultState state{};
     std::vector<int> out;
@@ -44,7 +44,7 @@ TEST(Schedule, AfterEveryAndTimesChooseCalls) {
     EXPECT_EQ(failures("xid=79 after=18446744073709551615", 3), Calls{});
 }
 
-TEST(Schedule, StickyFaultStaysFailed) {
+TEST(Schedule, StickyFaultFailsAllLaterCalls) {
     EXPECT_EQ(failures("xid=79 every=3 sticky=yes", 6), (Calls{3, 4, 5, 6}));
     EXPECT_EQ(failures("xid=79 after=2 every=2 sticky=yes times=3", 20), (Calls{4, 5, 6}));
 }
@@ -155,19 +155,19 @@ TEST(Mtbf, StartsAtTheEndOfAfter) {
     const Fault counted = fault_of("xid=79 mtbf=1us after=1 times=1");
     state = {};
     EXPECT_FALSE(fires(counted, state, 0, -1, at(9 * kSecond)));
-    EXPECT_FALSE(fires(counted, state, 0, -1, at(9 * kSecond))) << "the first interval starts here";
+    EXPECT_FALSE(fires(counted, state, 0, -1, at(9 * kSecond))) << "this call starts the first interval";
     EXPECT_TRUE(fires(counted, state, 0, -1, at(10 * kSecond)));
     EXPECT_FALSE(fires(counted, state, 0, -1, at(11 * kSecond))) << "the limit of times=1 has been reached";
 }
 
-TEST(Mtbf, StickyFaultStaysFailed) {
+TEST(Mtbf, StickyFaultFailsAllLaterCalls) {
     const Fault fault = fault_of("xid=79 mtbf=1us sticky=yes");
     FaultState state{};
     EXPECT_FALSE(fires(fault, state, 0, -1, at(0)));
     for (int i = 0; i < 3; ++i) EXPECT_TRUE(fires(fault, state, 0, -1, at(kSecond)));
 }
 
-// The totals of eight threads. They must equal those of one thread that makes all the calls.
+// The totals of eight threads. The totals must equal those of one thread that makes all the calls.
 struct Totals {
     uint64_t fired, matched;
 };
@@ -251,7 +251,7 @@ TEST(Exponential, AgreesWithLibm) {
 TEST(Exponential, HandlesTheEndsOfItsRange) {
     EXPECT_EQ(exponential_ns(kSecond, UINT64_MAX), 0u);
     EXPECT_NEAR(static_cast<double>(exponential_ns(kSecond, 0)), 64 * std::log(2.0) * 1e9, 1e3);
-    EXPECT_EQ(exponential_ns(UINT64_MAX, 1), UINT64_MAX) << "saturates";
+    EXPECT_EQ(exponential_ns(UINT64_MAX, 1), UINT64_MAX) << "the result must saturate";
 }
 
 TEST(Exponential, AverageIsTheMean) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Parses any bytes as a spec. The result must be a plan whose values are in range, or an error with a position inside
-// the text.
+// Parses arbitrary bytes as a spec. The result must be a plan whose values are in range, or an error with a position
+// inside the text.
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>

@@ -44,7 +44,8 @@ constexpr int compare(Text a, Text b) {
     return a.size == b.size ? 0 : a.size < b.size ? -1 : 1;
 }
 
-// Matches the whole text: * stands for any characters, ? for any one character, every other character for itself.
+// Matches the whole text: * matches any characters, ? matches any single character, and every other character matches
+// itself.
 constexpr bool glob_match(Text pattern, Text text) {
     size_t p = 0, t = 0, star = SIZE_MAX, mark = 0;
     while (t < text.size) {

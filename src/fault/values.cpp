@@ -57,7 +57,7 @@ uint64_t fraction_of(const Unit& unit, Text digits) {
 // Dates
 
 constexpr uint64_t kNsPerSecond = 1'000'000'000;
-constexpr uint64_t kFirstYear = 1970, kLastYear = 2500;  // 64 bits of nanoseconds last until 2554
+constexpr uint64_t kFirstYear = 1970, kLastYear = 2500;  // a 64-bit number of nanoseconds overflows in 2554
 
 bool is_leap(uint64_t year) { return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0; }
 
@@ -73,7 +73,7 @@ uint64_t days_since_epoch(uint64_t year, uint64_t month, uint64_t day) {
     return days;
 }
 
-// True if the text has a digit wherever `form` has 9, and the same character as `form` elsewhere.
+// Returns true if the text has a digit wherever `form` has 9, and the same character as `form` elsewhere.
 bool has_form(Text text, Text form) {
     if (text.size != form.size) return false;
     for (size_t i = 0; i < form.size; ++i) {
@@ -99,7 +99,8 @@ bool parse_fraction(Text text, uint64_t& ns) {
     return true;
 }
 
-// The position of the time zone in an RFC 3339 time: of "Z", or of the sign in "+01:00". 0: the text has no time zone.
+// Returns the position of the time zone in an RFC 3339 time: that of "Z", or of the sign in "+01:00". Returns 0 if the
+// text has no time zone.
 size_t zone_start(Text text) {
     constexpr size_t kOffset = 6;
     if (text[text.size - 1] == 'Z') return text.size - 1;
@@ -160,7 +161,7 @@ bool split_decimal(Text text, DecimalText& out) {
     return true;
 }
 
-// out_of_range: the number is 0 or above 1. too_fine: it has more digits than fit.
+// Returns out_of_range if the number is 0 or above 1, and too_fine if the number has more digits than kFractionDigits.
 ProbabilityResult place_digits(const DecimalText& text, Decimal& out) {
     out = Decimal{};
     bool nonzero = false, beyond_one = false, lost = false;
@@ -180,7 +181,7 @@ ProbabilityResult place_digits(const DecimalText& text, Decimal& out) {
     return lost && !out.is_one ? ProbabilityResult::too_fine : ProbabilityResult::ok;
 }
 
-// Converts to binary: each doubling of a decimal fraction carries out its next binary digit.
+// Converts a decimal fraction to binary: the carry out of each doubling is the next binary digit.
 uint64_t first_64_bits(Decimal& value) {
     uint64_t bits = 0;
     for (int bit = 0; bit < 64; ++bit) {
@@ -199,7 +200,7 @@ uint64_t first_64_bits(Decimal& value) {
 
 constexpr uint64_t kMaxGpuIndex = 255;
 
-// Parses 3 or 0-3.
+// Parses a number such as 3 or a range such as 0-3.
 bool parse_ordinals(Text text, GpuKind kind, GpuSelector& out) {
     uint64_t first = 0, last = 0;
     if (!parse_range(text, first, last) || last > kMaxGpuIndex) return false;
@@ -227,8 +228,8 @@ bool parse_uuid(Text text, GpuSelector& out) {
     return out.uuid_digits > 0;
 }
 
-// Parses 0000:65:00.0. The domain may have eight digits, as in NVML, and the function may be missing, as in the kernel
-// log.
+// Parses a PCI id such as 0000:65:00.0. The domain may have eight digits, as in NVML, and the function may be missing,
+// as in the kernel log.
 bool parse_pci(Text text, GpuSelector& out) {
     const size_t domain_digits = text.size >= 9 && text[8] == ':' ? 8 : 4;
     if (text.size < domain_digits + 6) return false;

@@ -58,7 +58,7 @@ TEST(Duration, HasAUnit) {
         EXPECT_EQ(duration(bad), std::nullopt) << bad;
 }
 
-TEST(Duration, MayHaveAFraction) {
+TEST(Duration, AcceptsAFraction) {
     EXPECT_EQ(duration("1.5s"), 1'500'000'000u);
     EXPECT_EQ(duration("0.25ms"), 250'000u);
     EXPECT_EQ(duration("1.5h"), 5'400'000'000'000u);
@@ -71,7 +71,7 @@ TEST(Duration, MayHaveAFraction) {
     EXPECT_EQ(duration("18446744073.709551615s"), std::nullopt);
 }
 
-TEST(Duration, WithoutUnitMayBeSeconds) {
+TEST(Duration, AcceptsSecondsWithoutAUnitOnRequest) {
     uint64_t ns = 0;
     ASSERT_TRUE(parse_duration("90", ns, BareNumber::seconds));
     EXPECT_EQ(ns, 90'000'000'000u);
@@ -120,13 +120,13 @@ TEST(Probability, IsExactTo64Bits) {
     EXPECT_EQ(probability("1e-1"), 0x1999999999999999u);
     EXPECT_EQ(probability("0.01E+1"), 0x1999999999999999u);
     EXPECT_EQ(probability("0.001"), 0x004189374bc6a7efu);
-    // 2^-64 with all its decimals, and the same with the last decimal one lower.
+    // 2^-64 with all its decimals, and the same number with its last decimal reduced by one.
     EXPECT_EQ(probability("0.0000000000000000000542101086242752217003726400434970855712890625"), 1u);
     EXPECT_EQ(probability("0.0000000000000000000542101086242752217003726400434970855712890624"), std::nullopt);
     EXPECT_EQ(probability("0.99999999999999999999999999"), UINT64_MAX);
 }
 
-TEST(Probability, MayBeInPercent) {
+TEST(Probability, AcceptsPercent) {
     EXPECT_EQ(probability("100%"), kAlways);
     EXPECT_EQ(probability("10%"), probability("0.1"));
     EXPECT_EQ(probability("0.5%"), probability("0.005"));

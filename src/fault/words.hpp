@@ -8,25 +8,26 @@ namespace cudafault {
 
 constexpr bool is_separator(char c) { return c == ' ' || c == ',' || c == '\t' || c == '\n' || c == '\r'; }
 
-// The position of `wanted`, or the size of the text if it is not found.
+// Returns the position of `wanted`, or the size of the text if it is not found.
 constexpr size_t find(Text text, char wanted) {
     size_t at = 0;
     while (at < text.size && text[at] != wanted) ++at;
     return at;
 }
 
-// True if a comment starts at this position. A comment starts with a # at the start of a word and ends with its line.
+// Returns true if a comment starts at this position. A comment starts with a # at the start of a word and ends with its
+// line.
 constexpr bool starts_comment(Text text, size_t at) {
     return at < text.size && text[at] == '#' && (at == 0 || is_separator(text[at - 1]));
 }
 
-// The first position at or after `at` that is not in a comment.
+// Returns the first position at or after `at` that is not in a comment.
 constexpr size_t skip_comment(Text text, size_t at) {
     if (!starts_comment(text, at)) return at;
     return at + find(text.from(at), '\n');
 }
 
-// Removes the next word from `rest` and returns it; empty at the end.
+// Removes the next word from `rest` and returns it. Returns an empty text at the end.
 constexpr Text next_word(Text& rest) {
     size_t start = skip_comment(rest, 0);
     while (start < rest.size && is_separator(rest[start])) start = skip_comment(rest, start + 1);
@@ -39,14 +40,14 @@ constexpr Text next_word(Text& rest) {
 
 constexpr bool is_blank(Text text) { return next_word(text).empty(); }
 
-// The end of the first fault of a spec: the first semicolon outside comments, or the end of the text.
+// Returns the end of the first fault of a spec: the first semicolon outside comments, or the end of the text.
 constexpr size_t fault_end(Text spec) {
     size_t at = skip_comment(spec, 0);
     while (at < spec.size && spec[at] != ';') at = skip_comment(spec, at + 1);
     return at;
 }
 
-// Removes the next non-blank fault from `rest` and returns it without its semicolon; empty at the end.
+// Removes the next non-blank fault from `rest` and returns it without its semicolon. Returns an empty text at the end.
 constexpr Text next_fault(Text& rest) {
     while (!rest.empty()) {
         const Text fault = rest.first(fault_end(rest));
@@ -56,7 +57,7 @@ constexpr Text next_fault(Text& rest) {
     return {};
 }
 
-// A word of a fault: key=value, or a value without a key, which continues the list before it.
+// A word of a fault: key=value, or a value without a key, which belongs to the list of the preceding word.
 struct SpecWord {
     Text text;
     Text key;
@@ -64,7 +65,7 @@ struct SpecWord {
     bool has_key = false;
 };
 
-// Removes the next word from `fault`; returns false at the end.
+// Removes the next word from `fault`. Returns false at the end.
 constexpr bool next_spec_word(Text& fault, SpecWord& out) {
     out.text = next_word(fault);
     const size_t equals = find(out.text, '=');

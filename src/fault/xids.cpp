@@ -12,7 +12,7 @@ constexpr Xid kXids[] = {
 };
 constexpr int kXidCount = sizeof(kXids) / sizeof(kXids[0]);
 
-// XIDs without a row above, each with the error that a program usually gets.
+// XIDs that are not in kXids, each with the error that a program usually gets.
 struct XidError {
     uint32_t xid;
     const char* error;
@@ -53,7 +53,7 @@ void describe_unknown_xid(uint32_t number, Message& message) {
     for (const XidError& row : kXidErrors) {
         if (row.xid == number) error = row.error;
     }
-    message.add(error ? "; cudafault does not have this one yet, use error=" : "; use error= for another code");
+    message.add(error ? "; this XID is not available yet, use error=" : "; use error= for another code");
     message.add(error ? error : "");
     if (error) message.add(" instead");
 }

@@ -14,11 +14,11 @@ struct Xid {
     const char* title;        // "GPU fell off the bus"
 };
 
-const Xid* find_xid(uint32_t number);  // nullptr: not known
-const Xid* xids();                     // kXidCount rows, ascending
+const Xid* find_xid(uint32_t number);  // nullptr: unknown
+const Xid* xids();                     // xid_count() rows, ascending by number
 int xid_count();
 
-// Writes why an XID that is not in the table is refused, and what to use instead.
+// Appends to `message` why an XID that is not in the table is refused, and what to use instead.
 void describe_unknown_xid(uint32_t number, Message& message);
 
 struct ErrorName {
@@ -27,7 +27,7 @@ struct ErrorName {
     const char* name;
 };
 
-const ErrorName* find_error(Text name);            // CUDA_ERROR_*, cudaError*, NVML_ERROR_*, nccl*; nullptr: not known
-const ErrorName* error_of(Api api, int32_t code);  // nullptr: not known
+const ErrorName* find_error(Text name);            // CUDA_ERROR_*, cudaError*, NVML_ERROR_*, nccl*; nullptr: unknown
+const ErrorName* error_of(Api api, int32_t code);  // nullptr: unknown
 
 }  // namespace cudafault

@@ -82,7 +82,7 @@ bool disarm(const std::string& name) {
 
 std::string unresolved_note(const Resolved& resolved) {
     return fmt::format(
-        "NVML is not available, so gpu={} cannot be resolved and means the GPU that each process itself numbers {}",
+        "NVML is not available, so gpu={} cannot be resolved and selects GPU {} in each process's own numbering",
         resolved.unresolved, resolved.unresolved);
 }
 

@@ -18,11 +18,11 @@ struct Armed {
 // if the plan is refused.
 Armed arm(const std::string& name, const std::string& spec);
 
-// Disarms a run. Returns false if nothing was armed, as in a run that has ended. Throws Error if the run does not
+// Disarms a run. Returns false if no plan was armed, as in a run that has ended. Throws Error if the run does not
 // exist.
 bool disarm(const std::string& name);
 
-// Returns a message about the GPU index that could not be resolved.
+// Returns a message about the GPU index that is not resolved.
 std::string unresolved_note(const Resolved& resolved);
 
 }  // namespace cudafault::local

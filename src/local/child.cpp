@@ -29,7 +29,7 @@ constexpr int kTickMs = 1000;
 constexpr int kNotForwarded[] = {SIGTTIN, SIGTTOU, SIGILL, SIGTRAP, SIGBUS, SIGFPE, SIGSEGV, SIGSYS};
 constexpr int kFromTerminal[] = {SIGHUP, SIGINT, SIGQUIT, SIGTSTP, SIGCONT, SIGWINCH};
 
-// During its lifetime, the signals to forward are read from descriptor() and not delivered.
+// During the lifetime of the object, the signals to forward are read from descriptor() and not delivered.
 class Signals {
 public:
     Signals() {
@@ -60,8 +60,8 @@ private:
 };
 
 // Runs in the child: executes the command, or sends the error number to the parent.
-[[noreturn]] void become(std::vector<char*>& arguments, std::vector<char*>& environment, const Signals& signals,
-                         int report) {
+[[noreturn]] void execute(std::vector<char*>& arguments, std::vector<char*>& environment, const Signals& signals,
+                          int report) {
     signals.restore();
     execvpe(arguments[0], arguments.data(), environment.data());
     const int error = errno;
@@ -82,7 +82,7 @@ pid_t start(std::vector<std::string> command, Environment& environment, const Si
     Descriptor sender(ends[1]);
     const pid_t child = fork();
     if (child < 0) throw Error(kOwnFailure, "cannot start a process: " + error_text());
-    if (child == 0) become(arguments, variables, signals, sender.get());
+    if (child == 0) execute(arguments, variables, signals, sender.get());
 
     sender = Descriptor();
     int error = 0;
@@ -93,13 +93,13 @@ pid_t start(std::vector<std::string> command, Environment& environment, const Si
                 fmt::format("cannot run \"{}\": {}", command[0], error_text(error)));
 }
 
-// Returns true if the terminal sent the signal. It does so to the whole foreground process group, so the command has
-// received it.
+// Returns true if the terminal sent the signal. The terminal signals the whole foreground process group, so the command
+// has received the signal too.
 bool is_from_terminal(const signalfd_siginfo& signal) {
     return signal.ssi_code == SI_KERNEL && std::ranges::count(kFromTerminal, static_cast<int>(signal.ssi_signo)) > 0;
 }
 
-// Waits for the command, forwards signals and follows its stops.
+// Waits for the command, forwards signals to it, and stops this process when the command stops.
 class Supervisor {
 public:
     Supervisor(pid_t child, int signals, const std::function<void()>& tick)
@@ -113,7 +113,7 @@ public:
             tick_();
             pollfd wait{signals_, POLLIN, 0};
             poll(&wait, 1, kTickMs);
-            pass_on_all();
+            forward_all();
         }
         return WIFSIGNALED(status) ? End{true, WTERMSIG(status)} : End{false, WEXITSTATUS(status)};
     }
@@ -123,14 +123,14 @@ private:
     // continues after a SIGSTOP that was sent to the command only, because the SIGCONT will also be sent to the command
     // only.
     void stop_like(int signal) {
-        if (signal != SIGSTOP || asked_to_stop_) raise(SIGSTOP);
-        asked_to_stop_ = false;
+        if (signal != SIGSTOP || stop_requested_) raise(SIGSTOP);
+        stop_requested_ = false;
     }
 
-    void pass_on(const signalfd_siginfo& signal) {
+    void forward(const signalfd_siginfo& signal) {
         const int number = static_cast<int>(signal.ssi_signo);
         if (number == SIGCHLD) return;
-        if (number == SIGTSTP) asked_to_stop_ = true;
+        if (number == SIGTSTP) stop_requested_ = true;
         if (is_from_terminal(signal)) return;
         if (signal.ssi_code == SI_QUEUE) {
             sigqueue(child_, number, {.sival_ptr = reinterpret_cast<void*>(signal.ssi_ptr)});
@@ -139,15 +139,15 @@ private:
         }
     }
 
-    void pass_on_all() {
+    void forward_all() {
         signalfd_siginfo signal;
-        while (read(signals_, &signal, sizeof signal) == sizeof signal) pass_on(signal);
+        while (read(signals_, &signal, sizeof signal) == sizeof signal) forward(signal);
     }
 
     const pid_t child_;
     const int signals_;
     const std::function<void()>& tick_;
-    bool asked_to_stop_ = false;
+    bool stop_requested_ = false;
 };
 
 }  // namespace

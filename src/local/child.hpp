@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs a command transparently: signals are forwarded to it, job control works, and this process ends as it does.
+// Runs a command transparently: this process forwards signals to the command, supports job control, and ends with the
+// command's exit code or signal.
 #pragma once
 
 #include <functional>
@@ -20,7 +21,7 @@ struct End {
 // or 127) if the command cannot be started.
 End run_command(const std::vector<std::string>& command, Environment& environment, const std::function<void()>& tick);
 
-// Ends this process with the command's exit code or signal, so that the parent sees how the command ended.
+// Ends this process with the command's exit code or signal, so that the parent process gets the command's status.
 [[noreturn]] void end_like(End end);
 
 }  // namespace cudafault::local

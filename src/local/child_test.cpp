@@ -72,11 +72,11 @@ TEST(Child, ContinuesIfItHandlesTheStopSignal) {
     EXPECT_EQ(run_shell("trap 'exit 5' TSTP; kill -TSTP $PPID; while :; do sleep 0.02; done").code(), 5);
 }
 
-TEST(Child, StopOfTheCommandOnlyDoesNotStopThisProcess) {
+TEST(Child, StoppingOnlyTheCommandDoesNotStopThisProcess) {
     EXPECT_EQ(run_shell("(sleep 0.3; kill -CONT $$) & kill -STOP $$; exit 5").code(), 5);
 }
 
-TEST(Child, TickIsCalledWhileItRuns) {
+TEST(Child, CallsTickWhileTheCommandRuns) {
     Environment environment(environ);
     int ticks = 0;
     run_command({"sleep", "1.5"}, environment, [&] { ++ticks; });

@@ -25,8 +25,8 @@ namespace {
 constexpr int kSeals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
 constexpr size_t kBlockSize = (sizeof(ControlBlock) + kControlAlign - 1) / kControlAlign * kControlAlign;
 
-[[noreturn]] void fail(const char* what) {
-    throw Error(kEnvironment, fmt::format("cannot {} the control block: {}", what, error_text()));
+[[noreturn]] void fail(const char* action) {
+    throw Error(kEnvironment, fmt::format("cannot {} the control block: {}", action, error_text()));
 }
 
 // Returns true if the file is the control block at the address and cannot shrink. A block that shrinks would raise
@@ -85,7 +85,7 @@ Control::Lock::Lock(int descriptor) : descriptor_(descriptor) { lock_file(descri
 
 Control::Lock::~Lock() { flock(descriptor_, LOCK_UN); }
 
-void Control::beat() { store(block_->header.heartbeat_ns, shared_monotonic_ns()); }
+void Control::renew_heartbeat() { store(block_->header.heartbeat_ns, shared_monotonic_ns()); }
 
 uint64_t Control::write_plan(const std::string& spec) {
     control_write_plan(*block_, text_of(spec), *parse_spec(spec), shared_monotonic_ns(), wall_clock_ns());

@@ -27,7 +27,7 @@ public:
     // Creates a block, sealed against shrinking and growing. Throws Error.
     static Control create();
 
-    // Opens the block of a live run. Throws Error if it does not exist or is another file.
+    // Opens the block of a live run. Throws Error if the block does not exist or another file has replaced it.
     static Control open(const Address& address);
 
     Control(Control&& other) noexcept;
@@ -39,8 +39,8 @@ public:
     const ControlBlock& block() const { return *block_; }
     Address address() const;  // of a block created by this process
 
-    // Must be held while the plan is written. The constructor throws Error if another process holds the lock for two
-    // seconds.
+    // A lock that must be held while the plan is written. The constructor throws Error if another process holds the
+    // lock for two seconds.
     class Lock {
     public:
         explicit Lock(int descriptor);
@@ -53,7 +53,7 @@ public:
     };
     Lock lock() const { return Lock(file_.get()); }
 
-    void beat();  // renews the heartbeat
+    void renew_heartbeat();
 
     // Writes the plan and returns its revision. Throws Error if the block is damaged, because no process would take up
     // the plan.

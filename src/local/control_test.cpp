@@ -52,11 +52,11 @@ TEST(Control, RefusesAnotherFileWithTheSameDescriptor) {
 
 TEST(Control, RefusesABlockThatCouldShrink) {
     Control genuine = Control::create();
-    const Descriptor other(memfd_create("other", MFD_CLOEXEC));
-    ASSERT_EQ(ftruncate(other.get(), lseek(genuine.address().descriptor, 0, SEEK_END)), 0);
+    const Descriptor unsealed(memfd_create("unsealed", MFD_CLOEXEC));
+    ASSERT_EQ(ftruncate(unsealed.get(), lseek(genuine.address().descriptor, 0, SEEK_END)), 0);
     struct stat status{};
-    ASSERT_EQ(fstat(other.get(), &status), 0);
-    EXPECT_THROW(Control::open({getpid(), genuine.address().start_time, other.get(), status.st_ino}), Error);
+    ASSERT_EQ(fstat(unsealed.get(), &status), 0);
+    EXPECT_THROW(Control::open({getpid(), genuine.address().start_time, unsealed.get(), status.st_ino}), Error);
 }
 
 TEST(Control, RefusesToWriteAPlanThatNoProcessCanRead) {
@@ -69,11 +69,11 @@ TEST(Control, RenewsTheHeartbeat) {
     Control control = Control::create();
     control.block().header.heartbeat_ns = 0;
     const uint64_t before = monotonic_ns();
-    control.beat();
+    control.renew_heartbeat();
     EXPECT_GE(control.block().header.heartbeat_ns, before);
 }
 
-TEST(Address, TextHasTheFormatOfCudafaultRun) { EXPECT_EQ((Address{12, 345, 6, 78}).text(), "12:6:345:78"); }
+TEST(Address, TextHasTheFormatOfTheVariableCudafaultRun) { EXPECT_EQ((Address{12, 345, 6, 78}).text(), "12:6:345:78"); }
 
 }  // namespace
 

@@ -9,7 +9,7 @@ namespace cudafault::local {
 
 namespace {
 
-bool names(const std::string& entry, std::string_view name) {
+bool has_name(const std::string& entry, std::string_view name) {
     return entry.size() > name.size() && entry[name.size()] == '=' && entry.starts_with(name);
 }
 
@@ -42,7 +42,8 @@ struct OwnFolders {
     }
 };
 
-// The number of GPUs that have device files. If the environment has 0 already, it stays, which disables them.
+// The variable with the number of GPUs that have device files. If the environment contains the value 0, the value is
+// kept and disables device files.
 constexpr const char* kDeviceFiles = "CUDAFAULT_SIM_DEVICE_FILES";
 
 void set_device_files(Environment& environment, const Machine& machine) {
@@ -69,7 +70,7 @@ bool is_sanitizer(const std::string& file) {
 // AddressSanitizer's shared runtime ends a program in which another library precedes it. This function sets the option
 // that disables the check. Unlike a sanitizer in LD_PRELOAD, the option also works in the programs that the command
 // starts, and does not load a sanitizer into other programs.
-void let_sanitizers_start(Environment& environment) {
+void allow_sanitizers(Environment& environment) {
     constexpr const char* kOption = "verify_asan_link_order";
     const std::string before = environment.get("ASAN_OPTIONS").value_or("");
     if (before.find(kOption) != std::string::npos) return;
@@ -88,7 +89,7 @@ void set_preload(Environment& environment, const OwnFolders& own, const Products
         for (const std::string& runtime : simulated_runtimes(products.simgpu)) items.push_back(runtime);
     }
     std::remove_copy_if(before.begin(), before.end(), std::back_inserter(items), is_sanitizer);
-    // This library is last, so that other libraries that replace functions of libc precede it.
+    // The library of device files is last, so that other libraries that replace functions of libc precede it.
     if (simulated) items.push_back(device_files(products.simgpu));
     set_list(environment, "LD_PRELOAD", items);
 }
@@ -111,7 +112,7 @@ Environment::Environment(char** entries) {
 }
 
 std::optional<std::string> Environment::get(std::string_view name) const {
-    const auto found = std::find_if(entries_.begin(), entries_.end(), [&](const auto& e) { return names(e, name); });
+    const auto found = std::find_if(entries_.begin(), entries_.end(), [&](const auto& e) { return has_name(e, name); });
     return found == entries_.end() ? std::nullopt : std::optional(found->substr(name.size() + 1));
 }
 
@@ -121,7 +122,7 @@ void Environment::set(std::string_view name, const std::string& value) {
 }
 
 void Environment::unset(std::string_view name) {
-    std::erase_if(entries_, [&](const std::string& entry) { return names(entry, name); });
+    std::erase_if(entries_, [&](const std::string& entry) { return has_name(entry, name); });
 }
 
 std::vector<char*> Environment::pointers() {
@@ -136,7 +137,7 @@ void enter_run(Environment& environment, const std::string& address, const Produ
     environment.set("CUDAFAULT_RUN", address);
     set_preload(environment, own, products, machine.simulated);
     set_library_path(environment, own, products, machine.simulated);
-    let_sanitizers_start(environment);
+    allow_sanitizers(environment);
     if (machine.simulated) {
         environment.set("CUDAFAULT_SIM_GPUS", machine.simulation);
         environment.set("CUDAFAULT_SIM_DIR", products.simgpu);

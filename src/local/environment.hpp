@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The environment of a run's command.
+// Prepares the environment of a run's command.
 #pragma once
 
 #include <optional>

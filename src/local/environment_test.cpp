@@ -13,7 +13,7 @@ const std::string kRuntimes =
 
 const std::string kDeviceFiles = ":/opt/lib/simgpu/libdevicefiles.so";
 
-Environment made_of(std::vector<std::string> entries) {
+Environment environment_of(std::vector<std::string> entries) {
     std::vector<char*> pointers;
     pointers.reserve(entries.size() + 1);
     for (std::string& entry : entries) pointers.push_back(entry.data());
@@ -28,14 +28,14 @@ std::string value(const Environment& environment, const char* name) {
 }
 
 TEST(Environment, FindsWholeNamesOnly) {
-    const Environment environment = made_of({"PATHS=1", "PATH=2", "PATH=3", "EMPTY="});
+    const Environment environment = environment_of({"PATHS=1", "PATH=2", "PATH=3", "EMPTY="});
     EXPECT_EQ(value(environment, "PATH"), "2");
     EXPECT_EQ(value(environment, "EMPTY"), "");
     EXPECT_EQ(environment.get("PAT"), std::nullopt);
 }
 
-TEST(Environment, SettingLeavesOneEntry) {
-    Environment environment = made_of({"A=1", "B=2", "A=3"});
+TEST(Environment, SetReplacesAllEntriesOfTheName) {
+    Environment environment = environment_of({"A=1", "B=2", "A=3"});
     environment.set("A", "4");
     std::vector<std::string> entries;
     for (char* entry : environment.pointers()) {
@@ -45,7 +45,7 @@ TEST(Environment, SettingLeavesOneEntry) {
 }
 
 TEST(EnterRun, AddsOnlyTheLibraryForRealGpus) {
-    Environment environment = made_of({"HOME=/"});
+    Environment environment = environment_of({"HOME=/"});
     enter_run(environment, "1:2:3:4", kProducts, Machine{});
     EXPECT_EQ(value(environment, "CUDAFAULT_RUN"), "1:2:3:4");
     EXPECT_EQ(value(environment, "LD_PRELOAD"), "/opt/lib/libcudafault.so");
@@ -54,7 +54,7 @@ TEST(EnterRun, AddsOnlyTheLibraryForRealGpus) {
 }
 
 TEST(EnterRun, KeepsOtherPreloadsAfterTheLibrary) {
-    Environment environment = made_of({"LD_PRELOAD=/a.so /b.so", "LD_LIBRARY_PATH=/x:"});
+    Environment environment = environment_of({"LD_PRELOAD=/a.so /b.so", "LD_LIBRARY_PATH=/x:"});
     enter_run(environment, "1:2:3:4", kProducts, simulated("2"));
     EXPECT_EQ(value(environment, "LD_PRELOAD"),
               "/opt/lib/libcudafault.so:" + kRuntimes + ":/a.so:/b.so" + kDeviceFiles);
@@ -64,25 +64,26 @@ TEST(EnterRun, KeepsOtherPreloadsAfterTheLibrary) {
 }
 
 TEST(EnterRun, KeepsSanitizersFirst) {
-    Environment environment = made_of({"LD_PRELOAD=/a.so /usr/lib/libasan.so.8:libclang_rt.tsan-x86_64.so"});
+    Environment environment = environment_of({"LD_PRELOAD=/a.so /usr/lib/libasan.so.8:libclang_rt.tsan-x86_64.so"});
     enter_run(environment, "1:2:3:4", kProducts, Machine{});
     EXPECT_EQ(value(environment, "LD_PRELOAD"),
               "/usr/lib/libasan.so.8:libclang_rt.tsan-x86_64.so:/opt/lib/libcudafault.so:/a.so");
 }
 
 TEST(EnterRun, DisablesTheLinkOrderCheckOfAddressSanitizer) {
-    Environment environment = made_of({"ASAN_OPTIONS=detect_leaks=0"});
+    Environment environment = environment_of({"ASAN_OPTIONS=detect_leaks=0"});
     enter_run(environment, "1:2:3:4", kProducts, Machine{});
     EXPECT_EQ(value(environment, "ASAN_OPTIONS"), "verify_asan_link_order=0:detect_leaks=0");
     enter_run(environment, "5:6:7:8", kProducts, Machine{});
-    EXPECT_EQ(value(environment, "ASAN_OPTIONS"), "verify_asan_link_order=0:detect_leaks=0") << "set once";
-    Environment chosen = made_of({"ASAN_OPTIONS=verify_asan_link_order=1"});
+    EXPECT_EQ(value(environment, "ASAN_OPTIONS"), "verify_asan_link_order=0:detect_leaks=0")
+        << "the option must be set once";
+    Environment chosen = environment_of({"ASAN_OPTIONS=verify_asan_link_order=1"});
     enter_run(chosen, "1:2:3:4", kProducts, Machine{});
-    EXPECT_EQ(value(chosen, "ASAN_OPTIONS"), "verify_asan_link_order=1") << "an explicit value";
+    EXPECT_EQ(value(chosen, "ASAN_OPTIONS"), "verify_asan_link_order=1") << "an explicit value must be kept";
 }
 
 TEST(EnterRun, ReplacesAnEnclosingRun) {
-    Environment environment = made_of({"LD_PRELOAD=/a.so"});
+    Environment environment = environment_of({"LD_PRELOAD=/a.so"});
     enter_run(environment, "1:2:3:4", kProducts, simulated("2"));
     enter_run(environment, "5:6:7:8", kProducts, simulated("L4"));
     EXPECT_EQ(value(environment, "CUDAFAULT_RUN"), "5:6:7:8");
@@ -93,10 +94,10 @@ TEST(EnterRun, ReplacesAnEnclosingRun) {
 
 TEST(EnterRun, AddsDeviceFilesForSimulatedGpusUnlessDisabled) {
     const Machine machine{true, true, "2", {{}, {}}};
-    Environment environment = made_of({});
+    Environment environment = environment_of({});
     enter_run(environment, "1:2:3:4", kProducts, machine);
     EXPECT_EQ(value(environment, "CUDAFAULT_SIM_DEVICE_FILES"), "2");
-    environment = made_of({"CUDAFAULT_SIM_DEVICE_FILES=0"});
+    environment = environment_of({"CUDAFAULT_SIM_DEVICE_FILES=0"});
     enter_run(environment, "1:2:3:4", kProducts, machine);
     EXPECT_EQ(value(environment, "CUDAFAULT_SIM_DEVICE_FILES"), "0");
     enter_run(environment, "5:6:7:8", kProducts, Machine{});
@@ -104,7 +105,7 @@ TEST(EnterRun, AddsDeviceFilesForSimulatedGpusUnlessDisabled) {
 }
 
 TEST(EnterRun, ReplacesAnEnclosingRunOfAnotherBuild) {
-    Environment environment = made_of({});
+    Environment environment = environment_of({});
     enter_run(environment, "1:2:3:4", {"/other/libcudafault.so", "/other/simgpu"}, simulated("2"));
     enter_run(environment, "5:6:7:8", kProducts, simulated("1"));
     EXPECT_EQ(value(environment, "LD_PRELOAD"), "/opt/lib/libcudafault.so:" + kRuntimes + kDeviceFiles);
@@ -112,7 +113,7 @@ TEST(EnterRun, ReplacesAnEnclosingRunOfAnotherBuild) {
 }
 
 TEST(EnterRun, RemovesSimulatedGpusForRealGpus) {
-    Environment environment = made_of({"LD_LIBRARY_PATH=/x"});
+    Environment environment = environment_of({"LD_LIBRARY_PATH=/x"});
     enter_run(environment, "1:2:3:4", kProducts, simulated("2"));
     enter_run(environment, "5:6:7:8", kProducts, Machine{});
     EXPECT_EQ(value(environment, "LD_PRELOAD"), "/opt/lib/libcudafault.so");

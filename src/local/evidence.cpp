@@ -21,7 +21,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int kMostWaits = 20;  // an event whose writer died must not block later events
+constexpr int kMaxWaits = 20;  // an event whose writer died must not block later events
 constexpr int kPlanAttempts = 50;
 constexpr useconds_t kPlanPauseUs = 2000;
 
@@ -34,7 +34,7 @@ bool read_plan(const ControlBlock& block, PlanCopy& out) {
     return false;
 }
 
-// Returns true if the heartbeat is stale. While it is, no fault fires in the processes.
+// Returns true if the heartbeat is stale. No fault fires in the processes while the heartbeat is stale.
 bool is_stalled(const ControlBlock& block) {
     return !is_fresh_heartbeat(load(block.header.heartbeat_ns), shared_monotonic_ns());
 }
@@ -74,10 +74,10 @@ json faults_json(const ControlBlock& block, const PlanCopy& text, const std::str
     auto faults = json::array();
     for (int i = 0; i < text.plan.count; ++i) {
         faults.push_back(counts_json(block, bank_of(text.revision), i));
-        // After after=<calls>, the window begins in each process separately. The block contains only the counts of
-        // scope=run.
-        const bool common = text.plan.faults[i].scope == Scope::run;
-        const FaultState state = common ? block.run_state[bank_of(text.revision)][i] : FaultState{};
+        // With after=<calls>, the window begins in each process separately. The block contains the counts of scope=run
+        // only.
+        const bool is_shared = text.plan.faults[i].scope == Scope::run;
+        const FaultState state = is_shared ? block.run_state[bank_of(text.revision)][i] : FaultState{};
         faults.back()["index"] = i;
         faults.back()["expired"] = !in_window(text.plan.faults[i], state, moment);
         if (static_cast<size_t>(i) < specs.size()) faults.back()["spec"] = specs[static_cast<size_t>(i)];
@@ -203,7 +203,7 @@ void EventReader::skip_overwritten(uint64_t head) {
 }
 
 bool EventReader::give_up() {
-    if (++waited_ < kMostWaits) return false;
+    if (++waited_ < kMaxWaits) return false;
     waited_ = 0;
     return true;
 }
@@ -213,7 +213,7 @@ std::vector<Event> EventReader::collect(bool wait) {
     const uint64_t head = observe(block_.event_head);
     skip_overwritten(head);
     // Counts down, because a damaged head may be the largest number.
-    for (uint64_t left = head + 1 - next_; left > 0; --left, ++next_) {
+    for (uint64_t remaining = head + 1 - next_; remaining > 0; --remaining, ++next_) {
         Event event{};
         const Slot slot = take(next_, event);
         if (slot == Slot::unfinished && wait && !give_up()) break;

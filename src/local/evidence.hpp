@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The content of a control block as the JSON that `status` and `events` print and that the report of a run keeps. Every
-// process of the run can write into the block, so each value is checked before it is used.
+// Converts the content of a control block to the JSON that `status` and `events` print and that the report of a run
+// contains. Every process of the run can write into the block, so each value is checked before it is used.
 #pragma once
 
 #include <cstdint>
@@ -16,8 +16,8 @@ namespace cudafault::local {
 // null.
 nlohmann::json plan_json(const ControlBlock& block, const nlohmann::json& given);
 
-// Updates the counts in `plan`, a result of plan_json, if it is the plan that was replaced last: calls that were in
-// flight at its replacement have been counted since. Does nothing for other plans.
+// Updates the counts in `plan`, a result of plan_json, if `plan` is the plan that was replaced last, because calls that
+// were in flight at its replacement were counted afterwards. Does nothing for other plans.
 void read_replaced(const ControlBlock& block, nlohmann::json& plan);
 
 // Returns an event with the names of its function, its effect and its error code. The event must come from EventReader.

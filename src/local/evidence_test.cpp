@@ -45,7 +45,7 @@ void fill_with_noise(Control& control, unsigned seed) {
     for (size_t i = 0; i < sizeof(ControlBlock); ++i) bytes[i] = static_cast<unsigned char>(random());
 }
 
-TEST(Evidence, NothingIsArmed) {
+TEST(Evidence, IsDisarmedWithoutAPlan) {
     const Control control = Control::create();
     const json evidence = evidence_json(control.block(), nullptr);
     EXPECT_EQ(evidence["plan"]["state"], "disarmed");
@@ -53,7 +53,7 @@ TEST(Evidence, NothingIsArmed) {
     EXPECT_TRUE(evidence["processes"].empty());
 }
 
-TEST(Evidence, CountsOfEachFault) {
+TEST(Evidence, ShowsTheCountsOfEachFault) {
     Control control = Control::create();
     const uint64_t revision = control.write_plan("xid=79 gpu=local:0; error=719 calls=cuInit; xid=48");
     ControlBlock& block = control.block();
@@ -95,10 +95,10 @@ TEST(Evidence, CallsInFlightWhenAPlanIsReplacedCountForIt) {
     control.write_plan("xid=43");
     block.matched[bank][0] = 99;
     read_replaced(block, plan);
-    EXPECT_EQ(plan["faults"][0]["matched"], 2) << "another plan uses the bank";
+    EXPECT_EQ(plan["faults"][0]["matched"], 2) << "a newer plan uses the same bank";
 }
 
-TEST(Evidence, TheGivenTextOfAnOlderPlanIsNotShown) {
+TEST(Evidence, DoesNotShowTheGivenTextOfAnOlderPlan) {
     Control control = Control::create();
     const uint64_t revision = control.write_plan("xid=79");
     control.write_plan("xid=48");
@@ -131,14 +131,14 @@ TEST(Evidence, CountsCallsOnOtherGpus) {
     EXPECT_EQ(plan_json(control.block(), nullptr)["faults"][0]["on_other_gpu"], 7);
 }
 
-TEST(Evidence, ArmingIsShownInWallTime) {
+TEST(Evidence, ShowsTheTimeOfArmingInWallTime) {
     Control control = Control::create();
     control.write_plan("xid=79");
     const std::string armed_at = plan_json(control.block(), nullptr)["armed_at"];
     EXPECT_LT(std::chrono::system_clock::now() - parse_timestamp(armed_at).value(), std::chrono::minutes(1));
 }
 
-TEST(Evidence, Processes) {
+TEST(Evidence, ListsProcesses) {
     Control control = Control::create();
     control.block().processes[5] = {getpid(), 3, start_time(getpid()).value(), 4, 9, "python3", "x.py"};
     control.block().processes[7] = {1, -1, 12345, 2, 0, "a\x1b[31m", "\xff"};
@@ -156,13 +156,13 @@ TEST(Evidence, Processes) {
     EXPECT_EQ(processes[1]["script"], "x.py");
 }
 
-TEST(Evidence, ABlockOfAnotherUserIsUnknownNotDisarmed) {
+TEST(Evidence, ShowsABlockOfAnotherUserAsUnknown) {
     Control control = Control::create();
     control.block().header.owner_uid = getuid() + 1;
     EXPECT_EQ(plan_json(control.block(), nullptr)["state"], "unknown");
 }
 
-TEST(Evidence, RandomBytesAreUnknownAndDoNotCrash) {
+TEST(Evidence, ShowsRandomBytesAsUnknown) {
     for (unsigned seed = 0; seed < 5; ++seed) {
         Control control = Control::create();
         fill_with_noise(control, seed);
@@ -172,7 +172,7 @@ TEST(Evidence, RandomBytesAreUnknownAndDoNotCrash) {
     }
 }
 
-TEST(Events, HaveNamesInJson) {
+TEST(Events, HaveNamesOfFunctionAndErrorInJson) {
     Event event = event_of("cuInit");
     json shown = event_json(event);
     EXPECT_EQ(shown["time"], "2023-11-14T22:13:20.123456789Z");
@@ -251,7 +251,7 @@ TEST(Events, InvalidEventsAreSkipped) {
     EXPECT_EQ(reader.counts()["lost"], 3);
 }
 
-TEST(Events, ReadingRestartsIfTheRingWasWiped) {
+TEST(Events, ReadingRestartsIfTheRingWasCleared) {
     Control control = Control::create();
     for (int i = 0; i < 5; ++i) record(control.block(), event_of("cuInit"));
     EventReader reader(control.block());
@@ -262,7 +262,7 @@ TEST(Events, ReadingRestartsIfTheRingWasWiped) {
     EXPECT_EQ(reader.read().size(), 1u);
 }
 
-TEST(Events, TheLargestHeadIsHandled) {
+TEST(Events, HandlesTheLargestHead) {
     Control control = Control::create();
     EventReader reader(control.block());
     control.block().event_head = UINT64_MAX;

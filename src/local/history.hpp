@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The replaced plans in the record of a run: "history", oldest first, and "history_dropped", the sums over the plans
-// that are no longer kept.
+// that were removed from the history.
 #pragma once
 
 #include <nlohmann/json.hpp>

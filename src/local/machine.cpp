@@ -33,7 +33,7 @@ Machine simulated_machine(const std::string& simulation, const std::string& opti
 
 Machine real_machine() {
     // In a run with simulated GPUs, NVML is the simulated one and does not list the real GPUs.
-    auto gpus = std::getenv("CUDAFAULT_SIM_DIR") ? std::nullopt : ask_nvml();
+    auto gpus = std::getenv("CUDAFAULT_SIM_DIR") ? std::nullopt : list_nvml_gpus();
     return {false, gpus.has_value(), "", gpus.value_or(std::vector<Gpu>{})};
 }
 

@@ -26,7 +26,7 @@ TEST(Machine, SimulatedGpusHaveUniqueIds) {
     EXPECT_EQ(machine.gpus[2].name, "NVIDIA L4");
 }
 
-TEST(Machine, OneGpuByDefault) { EXPECT_EQ(find_machine("sim").gpus.size(), 1u); }
+TEST(Machine, HasOneSimulatedGpuByDefault) { EXPECT_EQ(find_machine("sim").gpus.size(), 1u); }
 
 TEST(Machine, AnInnerRunInheritsTheGpus) {
     setenv("CUDAFAULT_SIM_DIR", "/somewhere", 1);
@@ -54,7 +54,7 @@ TEST(Machine, UsesTheVariableCudafaultSimGpus) {
     EXPECT_EQ(other.gpus.size(), 3u);
 }
 
-TEST(Machine, SuggestsThePrefix) {
+TEST(Machine, SuggestsThePrefixSim) {
     for (const auto& [option, hint] :
          {std::pair{"2", "did you mean sim:2?"}, {"A100:4,L4", "sim:A100:4,L4?"}, {"two", ""}}) {
         try {

@@ -34,7 +34,7 @@ uint64_t fired_in(const json& plan) {
 
 const json& current_plan(const json& report) { return report.at("evidence").at("plan"); }
 
-// Returns the plan that was armed last, or nullptr if only the sums of dropped plans are left.
+// Returns the plan that was armed last, or nullptr if the report contains only the sums of dropped plans.
 const json* last_plan(const json& report) {
     if (current_plan(report).at("state") == "armed") return &current_plan(report);
     const json& history = report.at("history");
@@ -50,9 +50,9 @@ std::string programs_text(const json& processes) {
     std::set<std::string> programs;
     for (const json& process : processes) programs.insert(program_text(process));
     std::vector<std::string> shown(programs.begin(), programs.end());
-    const size_t rest = shown.size() > kShownPrograms ? shown.size() - kShownPrograms : 0;
-    shown.resize(shown.size() - rest);
-    return fmt::format("{}{}", fmt::join(shown, ", "), rest > 0 ? fmt::format(" and {} more", rest) : "");
+    const size_t hidden = shown.size() > kShownPrograms ? shown.size() - kShownPrograms : 0;
+    shown.resize(shown.size() - hidden);
+    return fmt::format("{}{}", fmt::join(shown, ", "), hidden > 0 ? fmt::format(" and {} more", hidden) : "");
 }
 
 bool is_program(const Fault& fault, const json& process) {
@@ -62,7 +62,7 @@ bool is_program(const Fault& fault, const json& process) {
 }
 
 bool has_rank(const Fault& fault, const json& process) {
-    return !process.at("rank").is_null() && concerns_rank(fault, process.at("rank").get<int>());
+    return !process.at("rank").is_null() && selects_rank(fault, process.at("rank").get<int>());
 }
 
 std::string ranks_text(const Fault& fault) {
@@ -80,7 +80,7 @@ bool none_of(const json& processes, Predicate is_selected) {
     return std::none_of(processes.begin(), processes.end(), is_selected);
 }
 
-// Returns the reason why the fault selects none of the processes. Empty if it selects one.
+// Returns the reason why the fault selects none of the processes. Returns an empty text if the fault selects a process.
 std::string reason_no_process(const Fault& fault, const json& processes) {
     if (*fault.node || *fault.pod) return "node= and pod= match in Kubernetes only";
     if (*fault.process && none_of(processes, [&](const json& each) { return is_program(fault, each); })) {
@@ -152,11 +152,11 @@ std::string reason_for_no_fire(const json& report, bool library_was_loaded) {
                          "\"{}\" is statically linked, so the fault library cannot be loaded into it: link it "
                          "dynamically",
                          command)
-                   : "no process loaded the fault library: the program is statically linked, or LD_PRELOAD was dropped "
-                     "on the way to it (tox, sudo, env -i)";
+                   : "no process loaded the fault library: the program is statically linked, or LD_PRELOAD was removed "
+                     "from its environment (tox, sudo, env -i)";
     }
     const json& processes = report.at("evidence").at("processes");
-    if (processes.empty()) return "no process made a CUDA call that the fault library saw";
+    if (processes.empty()) return "no process made a CUDA call that the fault library intercepted";
     const json* plan = last_plan(report);
     return plan ? reason_of_plan(*plan, processes) : "no call matched a plan";
 }

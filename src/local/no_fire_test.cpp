@@ -46,13 +46,13 @@ TEST(NoFire, CountsAllPlansOfTheRun) {
     EXPECT_FALSE(was_armed(report(kNoPlan, json::array())));
 }
 
-TEST(NoFire, LibraryNotLoaded) {
+TEST(NoFire, ReportsThatTheLibraryWasNotLoaded) {
     const json ended = report(plan("xid=79", json::array({fault()})), json::array());
-    EXPECT_THAT(reason_for_no_fire(ended, false), HasSubstr("LD_PRELOAD was dropped"));
+    EXPECT_THAT(reason_for_no_fire(ended, false), HasSubstr("LD_PRELOAD was removed"));
     EXPECT_THAT(reason_for_no_fire(ended, true), HasSubstr("no process made a CUDA call"));
 }
 
-TEST(NoFire, NoMatchingCall) {
+TEST(NoFire, ReportsWhyNoCallMatched) {
     EXPECT_THAT(reason("xid=79", json::array({fault()})), HasSubstr("none that calls= names"));
     EXPECT_THAT(reason("xid=79 gpu=1", json::array({fault(0, 0, 7)})), HasSubstr("7 calls matched, but on other GPUs"));
     EXPECT_THAT(reason("xid=79 after=100", json::array({fault(99)})), HasSubstr("99 calls matched"));
@@ -61,7 +61,7 @@ TEST(NoFire, NoMatchingCall) {
     EXPECT_THAT(reason("xid=79 pod=web-*", json::array({fault()})), HasSubstr("Kubernetes only"));
 }
 
-TEST(NoFire, NoMatchingProcess) {
+TEST(NoFire, ReportsThatNoProcessMatched) {
     const json processes = json::array({process("python3", "y.py"), process("python3", "y.py"), process("serve")});
     EXPECT_EQ(reason("xid=79 process=x.py", json::array({fault()}), processes),
               "no process matches process=x.py; the processes were: python3 y.py, serve");

@@ -74,7 +74,7 @@ private:
 
 }  // namespace
 
-std::optional<std::vector<Gpu>> ask_nvml() {
+std::optional<std::vector<Gpu>> list_nvml_gpus() {
     std::vector<Gpu> gpus;
     return Nvml().list(gpus) ? std::optional(std::move(gpus)) : std::nullopt;
 }

@@ -8,7 +8,7 @@
 
 namespace cudafault::local {
 
-// Returns the GPUs that NVML lists. Empty if NVML is not available.
-std::optional<std::vector<Gpu>> ask_nvml();
+// Returns the GPUs that NVML lists. Returns nullopt if NVML is not available.
+std::optional<std::vector<Gpu>> list_nvml_gpus();
 
 }  // namespace cudafault::local

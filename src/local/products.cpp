@@ -54,7 +54,7 @@ Products find_products(bool simulated) {
     Products found;
     found.library = chosen && *chosen ? fs::absolute(chosen) : own_library();
     found.simgpu = found.library.parent_path() / "simgpu";
-    require(found.library, "build or install it, or set CUDAFAULT_LIBRARY to where it is");
+    require(found.library, "build or install it, or set CUDAFAULT_LIBRARY to its path");
     require_loadable(found.library.string());
     if (!simulated) return found;
     const char* remedy = "build or install the simulated GPUs beside libcudafault.so";

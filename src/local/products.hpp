@@ -14,7 +14,7 @@ struct Products {
 };
 
 // Finds the libraries in ../lib of this program's folder, or beside the library that CUDAFAULT_LIBRARY names. Throws
-// Error if one is missing or cannot be preloaded.
+// Error if a library is missing or cannot be preloaded.
 Products find_products(bool simulated);
 
 // Returns the simulated CUDA runtimes. They are preloaded, because a program's RPATH has precedence over

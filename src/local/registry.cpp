@@ -45,14 +45,14 @@ fs::path choose_folder() {
 bool is_trusted(const fs::path& folder) {
     struct stat status{};
     if (lstat(folder.c_str(), &status) != 0) return false;
-    const char* wrong = !S_ISDIR(status.st_mode)      ? "is not a directory"
-                        : status.st_uid != geteuid()  ? "belongs to another user"
-                        : (status.st_mode & 077) != 0 ? "is open to other users"
-                                                      : nullptr;
-    if (!wrong) return true;
+    const char* problem = !S_ISDIR(status.st_mode)      ? "is not a directory"
+                          : status.st_uid != geteuid()  ? "belongs to another user"
+                          : (status.st_mode & 077) != 0 ? "is open to other users"
+                                                        : nullptr;
+    if (!problem) return true;
     throw Error(kEnvironment,
                 fmt::format("\"{}\" {}, so it is not used: remove it, or change its mode to 0700 if it is yours",
-                            folder.string(), wrong));
+                            folder.string(), problem));
 }
 
 void make_folder(const fs::path& folder) {
@@ -82,7 +82,8 @@ RunState state_of(const Run& run) {
     return start_time(address.pid) == address.start_time ? RunState::running : RunState::lost;
 }
 
-// Removes the first code point from the text and returns it. Empty if the text does not start with valid UTF-8.
+// Removes the first code point from the text and returns it. Returns nullopt if the text does not start with valid
+// UTF-8.
 std::optional<char32_t> take_code_point(std::string_view& text) {
     const auto first = static_cast<unsigned char>(text[0]);
     const size_t size = first < 0x80 ? 1 : first >> 5 == 6 ? 2 : first >> 4 == 14 ? 3 : first >> 3 == 30 ? 4 : 0;
@@ -161,14 +162,14 @@ void Registry::claim(const std::string& name, const json& record) {
     if (!folder) throw Error(kEnvironment, fmt::format("cannot open \"{}\": {}", folder_.string(), error_text()));
     lock_file(folder.get(), folder_.string());
     if (fs::exists(path(name))) {
-        const Run other = read(name);
-        if (other.state == RunState::running) {
+        const Run existing = read(name);
+        if (existing.state == RunState::running) {
             throw Error(kEnvironment, fmt::format("run {} is live already (pid {}): choose another --name", name,
-                                                  other.address().pid));
+                                                  existing.address().pid));
         }
     }
     replace(name, record);
-    forget_oldest();
+    remove_oldest();
 }
 
 void Registry::replace(const std::string& name, const json& record) const {
@@ -181,14 +182,14 @@ void Registry::remove(const std::string& name) const { unlink(path(name).c_str()
 Run Registry::find(const std::string& name) const {
     check_name(name);
     if (exists_ && fs::exists(path(name))) return read(name);
-    throw Error(kEnvironment, fmt::format("there is no run called {}; {}", name, join_live(list())));
+    throw Error(kEnvironment, fmt::format("unknown run \"{}\"; {}", name, join_live(list())));
 }
 
 Run Registry::find_readable(const std::string& name) const {
     Run run = find(name);
     if (run.state != RunState::damaged) return run;
-    throw Error(kEnvironment, fmt::format("\"{}\" is damaged, so nothing is known about run {}: remove that file",
-                                          run.file.string(), name));
+    throw Error(kEnvironment,
+                fmt::format("\"{}\" is damaged, so run {} cannot be read: remove that file", run.file.string(), name));
 }
 
 std::vector<Run> Registry::list() const {
@@ -219,7 +220,7 @@ Run Registry::read(const std::string& name) const {
     return run;
 }
 
-void Registry::forget_oldest() const {
+void Registry::remove_oldest() const {
     std::vector<std::pair<fs::file_time_type, std::string>> files;
     std::error_code error;
     for (const auto& entry : fs::directory_iterator(folder_, error)) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The runs of this user. Each run has a file, which contains the address of its control block while the run is live and
-// its report afterwards.
+// The runs of this user. Each run has a file. The file contains the address of the control block while the run is live,
+// and the report of the run afterwards.
 #pragma once
 
 #include <filesystem>
@@ -17,7 +17,7 @@ enum class RunState {
     running,
     ended,
     lost,     // `cudafault run` was killed, and the evidence is lost
-    damaged,  // its file is not valid
+    damaged,  // the file of the run is invalid
 };
 const char* state_name(RunState state);
 
@@ -38,7 +38,7 @@ public:
     // Registers a run under its name. Throws Error if a live run has that name.
     void claim(const std::string& name, const nlohmann::json& record);
 
-    // Replaces the record of a run atomically. Throws Error if it cannot be written.
+    // Replaces the record of a run atomically. Throws Error if the record cannot be written.
     void replace(const std::string& name, const nlohmann::json& record) const;
 
     // Removes the file of a run, if it exists.
@@ -51,7 +51,7 @@ public:
 private:
     std::filesystem::path path(const std::string& name) const;
     Run read(const std::string& name) const;
-    void forget_oldest() const;
+    void remove_oldest() const;
 
     std::filesystem::path folder_;
     bool exists_;

@@ -39,7 +39,7 @@ protected:
         start_history(record);
         return record;
     }
-    // This process stands in for `cudafault run`.
+    // This process takes the place of `cudafault run`.
     static json live() { return record("running", start_time(getpid()).value()); }
     static json lost() { return record("running", 1); }
     static json ended() { return record("ended", 1); }

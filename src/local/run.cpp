@@ -54,7 +54,7 @@ json event_list(const ControlBlock& block) {
     return list;
 }
 
-// Returns the record with the changes that `arm` has made, or `own` if its file is damaged or belongs to another run.
+// Returns the record with the changes that `arm` has made, or `own` if the file is damaged or belongs to another run.
 json latest_record(const Registry& registry, const std::string& name, const json& own) {
     try {
         const Run run = registry.find_readable(name);
@@ -78,7 +78,7 @@ json make_report(const Registry& registry, const std::string& name, const json& 
 }
 
 // The command has ended, so a failure here does not change the exit code.
-void leave_report(const Registry& registry, const json& own, const Control& control, RunResult& result) {
+void write_report(const Registry& registry, const json& own, const Control& control, RunResult& result) {
     try {
         const auto lock = control.lock();
         const json report = make_report(registry, result.name, own, control, result.end);
@@ -115,12 +115,12 @@ RunResult run(const RunOptions& options) {
     enter_run(environment, control.address().text(), products, machine);
     RunResult result{name, {}, plan->count > 0, false, is_disabled() ? "CUDAFAULT_DISABLE is set" : ""};
     try {
-        result.end = run_command(options.command, environment, [&] { control.beat(); });
+        result.end = run_command(options.command, environment, [&] { control.renew_heartbeat(); });
     } catch (const Error&) {
         registry.remove(name);  // the command did not start
         throw;
     }
-    leave_report(registry, record, control, result);
+    write_report(registry, record, control, result);
     return result;
 }
 

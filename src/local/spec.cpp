@@ -66,8 +66,8 @@ std::vector<const Gpu*> find_gpus(const Machine& machine, const GpuSelector& sel
     return found;
 }
 
-std::string what_exists(const Machine& machine) {
-    if (machine.gpus.empty()) return "there is no GPU";
+std::string expected_gpus(const Machine& machine) {
+    if (machine.gpus.empty()) return "it has no GPUs";
     const size_t last = machine.gpus.size() - 1;
     const std::string indices = last == 0 ? "0" : fmt::format("0 to {}", last);
     return fmt::format("expected {}, or the UUID or PCI id of a GPU, such as {} or {}", indices,
@@ -77,7 +77,7 @@ std::string what_exists(const Machine& machine) {
 std::string missing_gpu(const Machine& machine, Text word) {
     if (machine.simulated && is_mig(word)) return "simulated GPUs have no MIG devices, so the fault can never fire";
     return fmt::format("{} does not have it: {}", machine.simulated ? "the simulated machine" : "this machine",
-                       what_exists(machine));
+                       expected_gpus(machine));
 }
 
 [[noreturn]] void refuse_gpu(const std::string& spec, Text word, const std::string& reason) {
@@ -95,7 +95,8 @@ std::string uuids_of(const std::string& spec, Text word, const GpuSelector& sele
     const std::vector<const Gpu*> found = find_gpus(machine, selector, word);
     const size_t expected = selector.kind == GpuKind::index ? selector.last - selector.number + 1 : 1;
     if (found.size() > expected) {
-        refuse_gpu(spec, word, fmt::format("{} GPUs have a UUID that starts so: give more digits", found.size()));
+        refuse_gpu(spec, word,
+                   fmt::format("{} GPUs have a UUID that starts with these digits: give more digits", found.size()));
     }
     if (found.size() < expected) refuse_gpu(spec, word, missing_gpu(machine, word));
     std::string list;
@@ -128,9 +129,9 @@ std::vector<Text> gpu_words(const std::string& spec) {
     return words;
 }
 
-// Returns true if the machine's list resolves the selector. It does not resolve `local:`, which selects an ordinal of
-// each process, and the list of a real machine has no MIG devices.
-bool is_resolved_here(const GpuSelector& selector, Text word, const Machine& machine) {
+// Returns true if the machine's list of GPUs can resolve the selector. The list cannot resolve `local:`, which selects
+// an ordinal of each process, and the list of a real machine contains no MIG devices.
+bool can_resolve(const GpuSelector& selector, Text word, const Machine& machine) {
     return selector.kind != GpuKind::local && (machine.simulated || !is_mig(word));
 }
 
@@ -172,13 +173,13 @@ std::vector<std::string> split_faults(const std::string& spec) {
 }
 
 std::string join_specs(const std::vector<std::string>& specs) {
-    std::string whole;
+    std::string joined;
     for (const std::string& spec : specs) {
-        if (!whole.empty())
-            whole += whole.find('#') == std::string::npos ? "; " : "\n; ";  // a comment ends with its line
-        whole += spec;
+        if (!joined.empty())
+            joined += joined.find('#') == std::string::npos ? "; " : "\n; ";  // a comment ends with its line
+        joined += spec;
     }
-    return whole;
+    return joined;
 }
 
 Resolved resolve_gpus(const std::string& spec, const Machine& machine) {
@@ -186,7 +187,7 @@ Resolved resolve_gpus(const std::string& spec, const Machine& machine) {
     size_t copied = 0;
     for (const Text word : gpu_words(spec)) {
         GpuSelector selector;
-        if (!parse_gpu(word, selector) || !is_resolved_here(selector, word, machine)) continue;
+        if (!parse_gpu(word, selector) || !can_resolve(selector, word, machine)) continue;
         if (!machine.known) {
             if (selector.kind == GpuKind::index && resolved.unresolved.empty()) resolved.unresolved = string_of(word);
             continue;
@@ -198,7 +199,7 @@ Resolved resolve_gpus(const std::string& spec, const Machine& machine) {
     resolved.spec += spec.substr(copied);
     if (resolved.spec.size() > kMaxSpec) {
         throw Error(kUsage,
-                    fmt::format("the plan is longer than {} bytes once its GPUs are UUIDs: name fewer", kMaxSpec));
+                    fmt::format("the plan is longer than {} bytes once its GPUs are UUIDs: name fewer GPUs", kMaxSpec));
     }
     return resolved;
 }

@@ -33,7 +33,7 @@ TEST(Resolve, IndexAndPciBecomeUuids) {
     EXPECT_EQ(resolved("xid=79 gpu=0000:ab:00.0"), std::string("xid=79 gpu=") + kUuids[1]);
 }
 
-TEST(Resolve, EachFaultOfAPlan) {
+TEST(Resolve, ReplacesIndicesInEachFault) {
     EXPECT_EQ(
         resolved("xid=79 gpu=0; xid=48 calls=cuInit,cuMemAlloc gpu=0 1"),
         std::string("xid=79 gpu=") + kUuids[0] + "; xid=48 calls=cuInit,cuMemAlloc gpu=" + kUuids[0] + " " + kUuids[1]);
@@ -63,7 +63,8 @@ TEST(Resolve, RangesAndFirstDigitsBecomeUuids) {
         resolve_gpus("xid=79 gpu=GPU-000", alike);
         ADD_FAILURE() << "two UUIDs start with these digits";
     } catch (const SpecRefused& refused) {
-        EXPECT_NE(refused.message.find("2 GPUs have a UUID that starts so"), std::string::npos) << refused.message;
+        EXPECT_NE(refused.message.find("2 GPUs have a UUID that starts with these digits"), std::string::npos)
+            << refused.message;
     }
 }
 
@@ -127,7 +128,7 @@ TEST(SplitFaults, RemovesComments) {
     EXPECT_EQ(split_faults("# nothing"), std::vector<std::string>{});
 }
 
-TEST(JoinSpecs, ACommentEndsWithItsSpec) {
+TEST(JoinSpecs, EndsACommentBeforeTheNextSpec) {
     EXPECT_EQ(join_specs({"xid=79", "xid=48"}), "xid=79; xid=48");
     EXPECT_EQ(split_faults(join_specs({"xid=79 # a", "xid=48"})), (std::vector<std::string>{"xid=79", "xid=48"}));
     EXPECT_EQ(join_specs({}), "");

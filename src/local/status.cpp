@@ -47,7 +47,7 @@ Result reading(const Run& run, const std::function<Result()>& read) {
         return read();
     } catch (const json::exception&) {
         throw Error(kEnvironment,
-                    fmt::format("\"{}\" is damaged, so not everything is known about run {}: remove that file",
+                    fmt::format("\"{}\" is damaged, so run {} cannot be read completely: remove that file",
                                 run.file.string(), run.name));
     }
 }
@@ -153,8 +153,8 @@ json follow_events(const std::string& name, const std::function<void(const json&
     }
     EventReader reader(opened.control->block());
     const Address address = opened.run.address();
-    const auto lives = [&] { return start_time(address.pid) == address.start_time; };
-    while (lives()) {
+    const auto is_alive = [&] { return start_time(address.pid) == address.start_time; };
+    while (is_alive()) {
         for (const Event& event : reader.read()) show(event_json(event));
         usleep(kFollowPauseUs);
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Describes runs as JSON, whether they are live, ended or lost.
+// Describes live, ended and lost runs as JSON.
 #pragma once
 
 #include <functional>
@@ -8,7 +8,7 @@
 
 namespace cudafault::local {
 
-// Returns one entry per run: name, state, pid, started_at, command, armed (the spec, or null if nothing is armed or the
+// Returns one entry per run: name, state, pid, started_at, command, armed (the spec, or null if no plan is armed or the
 // run has ended). Throws Error if a run's file lacks a member.
 nlohmann::json list_json();
 

@@ -47,18 +47,18 @@ void replace_file(const std::filesystem::path& path, const std::string& content)
     unlink(temporary.c_str());
     const Descriptor file(open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
     if (file && write_all(file.get(), content) && rename(temporary.c_str(), path.c_str()) == 0) return;
-    const std::string why = error_text();
+    const std::string reason = error_text();
     unlink(temporary.c_str());
-    throw Error(kEnvironment, fmt::format("cannot write \"{}\": {}", path.string(), why));
+    throw Error(kEnvironment, fmt::format("cannot write \"{}\": {}", path.string(), reason));
 }
 
-void lock_file(int descriptor, const std::string& what) {
+void lock_file(int descriptor, const std::string& object) {
     for (int attempt = 0; attempt < kLockAttempts; ++attempt) {
         if (flock(descriptor, LOCK_EX | LOCK_NB) == 0) return;
         usleep(kLockPauseUs);
     }
     throw Error(kEnvironment,
-                what + " is locked by another cudafault process that does not finish: end that process first");
+                object + " is locked by another cudafault process that does not finish: end that process first");
 }
 
 }  // namespace cudafault::local

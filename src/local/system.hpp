@@ -10,14 +10,14 @@ namespace cudafault::local {
 
 std::string error_text(int error = errno);  // "No such file or directory"
 
-// Returns the content of a file. Empty if it cannot be read.
+// Returns the content of a file. Returns nullopt if the file cannot be read.
 std::optional<std::string> read_file(const std::filesystem::path& path);
 
 // Replaces a file atomically: a reader sees the old content or the new content. Throws Error.
 void replace_file(const std::filesystem::path& path, const std::string& content);
 
-// Takes an exclusive lock (flock), for which it waits up to two seconds. Throws Error if another process keeps the
-// lock; `what` names the locked object in the message.
-void lock_file(int descriptor, const std::string& what);
+// Waits up to two seconds for an exclusive lock (flock). Throws Error if another process keeps the lock; `object` names
+// the locked object in the message.
+void lock_file(int descriptor, const std::string& object);
 
 }  // namespace cudafault::local

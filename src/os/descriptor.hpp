@@ -12,7 +12,7 @@ public:
     ~Descriptor() { close(); }
 
     int get() const { return number_; }
-    int release();  // gives up the ownership and returns the number
+    int release();  // returns the number and gives up ownership
     void close();
     explicit operator bool() const { return number_ >= 0; }
 

@@ -9,7 +9,7 @@
 namespace cudafault {
 
 // Returns the start time of a process in clock ticks since boot (field 22 of /proc/PID/stat), without the offset of
-// this process's time namespace. Empty if the process does not exist or is a zombie. Thread-safe.
+// this process's time namespace. Returns nullopt if the process does not exist or is a zombie. Thread-safe.
 std::optional<uint64_t> start_time(pid_t pid);
 
 // Returns CLOCK_MONOTONIC in nanoseconds, without the offset of this process's time namespace. Thread-safe.

@@ -20,7 +20,7 @@ constexpr uint64_t number_of(Text digits) {
     return number;
 }
 
-// Returns the text after the name. The name is in parentheses and may contain any character, also a parenthesis.
+// Returns the text after the name. The name is in parentheses and may contain any character, including a parenthesis.
 constexpr Text after_name(Text stat) {
     size_t end = stat.size;
     while (end > 0 && stat[end - 1] != ')') --end;
@@ -42,7 +42,7 @@ constexpr Text field_of(Text stat, int wanted) {
 
 // Returns the start time in the content of /proc/PID/stat, in clock ticks since boot with the offset of the reader's
 // time namespace. Returns 0 if the content is malformed or the process has ended: its main thread is a zombie or dead,
-// and no other thread is left.
+// and no other thread runs.
 constexpr uint64_t start_time_in(Text stat) {
     const Text state = detail::field_of(stat, detail::kStateField);
     const bool has_exited = state == Text("Z") || state == Text("X") || state == Text("x");

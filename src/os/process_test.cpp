@@ -27,12 +27,12 @@ TEST(StartTimeIn, IsFieldTwentyTwo) {
     for (const char* state : {"R", "S", "D", "T", "t", "I"}) EXPECT_EQ(start_in(stat_line("sh", state, "1")), 1234567U);
 }
 
-TEST(StartTimeIn, NameMayContainAnything) {
+TEST(StartTimeIn, AcceptsAnyProcessName) {
     for (const char* name : {"a b", ") Z 1 1", "((", ")", "a\nb"})
         EXPECT_EQ(start_in(stat_line(name, "S", "1")), 1234567U);
 }
 
-TEST(StartTimeIn, ZombieHasEnded) {
+TEST(StartTimeIn, IsZeroForAZombie) {
     for (const char* state : {"Z", "X", "x"}) EXPECT_EQ(start_in(stat_line("sh", state, "1")), 0U);
     EXPECT_EQ(start_in(stat_line("sh", "X", "0")), 0U);
 }
@@ -52,7 +52,7 @@ TEST(ParentIn, IsFieldFour) {
     EXPECT_EQ(parent_in("42 (sh"), 0);
 }
 
-TEST(StartTime, OfThisProcess) {
+TEST(StartTime, IsReadForThisProcess) {
     std::ifstream file("/proc/self/stat");
     std::string whole((std::istreambuf_iterator<char>(file)), {});
     std::istringstream rest(whole.substr(whole.rfind(')') + 1));
@@ -63,7 +63,7 @@ TEST(StartTime, OfThisProcess) {
     EXPECT_FALSE(start_time(-1));
 }
 
-TEST(StartTime, OfAZombieIsEmpty) {
+TEST(StartTime, IsEmptyForAZombie) {
     const pid_t child = fork();
     if (child == 0) _exit(0);
     siginfo_t info;
@@ -77,7 +77,7 @@ void* sleep_until_killed(void*) {
     for (;;) pause();
 }
 
-TEST(StartTime, OfAProcessWhoseMainThreadHasEnded) {
+TEST(StartTime, IsReadWhileAnyThreadRuns) {
     const pid_t child = fork();
     if (child == 0) {
         pthread_t other;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// RFC 3339 time stamps.
+// Formats and parses RFC 3339 timestamps.
 #pragma once
 
 #include <chrono>
@@ -18,7 +18,8 @@ enum class Precision { seconds = 0, microseconds = 6, nanoseconds = 9 };
 std::string utc_text(uint64_t ns, Precision precision = Precision::nanoseconds);
 std::string utc_text(SystemTime time, Precision precision);
 
-// Parses a time in any zone, with up to nine fractional digits. Empty for any other text and for times before 1970.
+// Parses a time in any zone, with up to nine fractional digits. Returns nullopt for any other text and for times before
+// 1970.
 std::optional<SystemTime> parse_timestamp(const std::string& text);
 
 }  // namespace cudafault

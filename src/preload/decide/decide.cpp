@@ -14,8 +14,9 @@ namespace cudafault {
 
 namespace {
 
-// Returns true if the control block is valid and still holds the plan of the slot. A damaged block arms nothing.
-bool holds_plan_of(const PlanSlot& slot) {
+// Returns true if the control block is valid and still contains the plan of the slot. No fault fires while the block is
+// damaged.
+bool has_plan_of(const PlanSlot& slot) {
     const ControlHeader& header = block().header;
     return load(header.revision) == slot.revision && load(header.checksum) == slot.checksum &&
            load(header.armed_at_ns) == slot.armed_at_ns && load(header.magic) == kControlMagic &&
@@ -23,7 +24,7 @@ bool holds_plan_of(const PlanSlot& slot) {
            load(header.function_count) == static_cast<uint32_t>(kFunctionCount);
 }
 
-bool run_is_alive() {
+bool is_run_alive() {
     return process().source != Source::run || is_fresh_heartbeat(load(block().header.heartbeat_ns), run_clock_ns());
 }
 
@@ -32,7 +33,7 @@ Moment moment_since(uint64_t armed_at_ns) {
     return moment_after(now > armed_at_ns ? now - armed_at_ns : 0, wall_clock_ns());
 }
 
-// Counts as a reader of the plan in force, so that the plan's slot is not reused during its lifetime.
+// Registers a reader of the plan in force during the lifetime of the object, so that the plan's slot is not reused.
 class PlanReader {
 public:
     PlanReader() {
@@ -55,7 +56,7 @@ public:
 
     const PlanSlot* operator->() const { return slot_; }
     PlanSlot& operator*() const { return *slot_; }
-    explicit operator bool() const { return slot_ && holds_plan_of(*slot_) && run_is_alive(); }
+    explicit operator bool() const { return slot_ && has_plan_of(*slot_) && is_run_alive(); }
 
 private:
     static void release(PlanSlot& slot) { __atomic_sub_fetch(&slot.readers, 1, __ATOMIC_ACQ_REL); }
@@ -63,13 +64,13 @@ private:
     PlanSlot* slot_ = nullptr;
 };
 
-constexpr uint64_t kReplacementNs = 10'000'000;  // writing a plan takes microseconds, unless the writer is preempted
+constexpr uint64_t kMaxReplacementNs = 10'000'000;  // writing a plan takes microseconds, unless the writer is preempted
 
 struct Call {
     int row;
     bool inner;
     const Frame& frame;
-    int gpu;  // kUnasked until a fault needs it
+    int gpu;  // kUndetermined until a fault has gpu=
 };
 
 // Returns true if the fault has sticky=context and has fired in this process. Does not depend on scope=.
@@ -77,27 +78,28 @@ bool has_broken_context(const PlanSlot& slot, int index) {
     return slot.plan.faults[index].breaks_context && load(slot.counts[index].tripped);
 }
 
-bool is_about_gpu(const PlanSlot& slot, int index, Call& call) {
+bool match_gpu(const PlanSlot& slot, int index, Call& call) {
     const Fault& fault = slot.plan.faults[index];
-    if (fault.gpu_count == 0 || is_about_selected_gpu(fault, call.row, call.frame, call.gpu)) return true;
+    if (fault.gpu_count == 0 || is_on_selected_gpu(fault, call.row, call.frame, call.gpu)) return true;
     count_up(block().on_other_gpu[bank_of(slot.revision)][index]);
     return false;
 }
 
-// Returns the counts of the plan that the call is decided under. A call in flight while that plan is replaced still
-// counts for it.
+// Returns the counts of the fault in the plan under which the call is decided. If another plan replaces that plan while
+// the call is in flight, the call still counts for the old plan.
 FaultState& counts_of(PlanSlot& slot, int index) {
     const bool run = slot.plan.faults[index].scope == Scope::run;
     return run ? block().run_state[bank_of(slot.revision)][index] : slot.counts[index];
 }
 
-bool concerns(PlanSlot& slot, int index, Call& call, Moment moment) {
+bool match_call(PlanSlot& slot, int index, Call& call, Moment moment) {
     const Fault& fault = slot.plan.faults[index];
     const bool broken = has_broken_context(slot, index);
     const bool is_named = fault.calls.has(call.row) || (broken && kFunctions[call.row].simple_fails);
-    if (!in_window(fault, counts_of(slot, index), moment) || !(slot.here >> index & 1) || !is_named) return false;
+    if (!in_window(fault, counts_of(slot, index), moment) || !(slot.selected_faults >> index & 1) || !is_named)
+        return false;
     if (call.inner && (broken || !counts_inner_call(fault, call.row))) return false;
-    return is_about_gpu(slot, index, call);
+    return match_gpu(slot, index, call);
 }
 
 bool counts_and_fires(PlanSlot& slot, int index, Moment moment) {
@@ -116,7 +118,7 @@ bool counts_and_fires(PlanSlot& slot, int index, Moment moment) {
 Decision outcome(PlanSlot& slot, int index, const Call& call) {
     const Fault& fault = slot.plan.faults[index];
     const FaultState& counts = counts_of(slot, index);
-    const int gpu = call.gpu == kUnasked ? gpu_argument(call.row, call.frame) : call.gpu;
+    const int gpu = call.gpu == kUndetermined ? gpu_argument(call.row, call.frame) : call.gpu;
     return {true,          static_cast<uint8_t>(index), fault.effect, fault.code, fault.effect_value,
             slot.revision, load(counts.matched),        gpu};
 }
@@ -125,7 +127,7 @@ Decision evaluate(PlanSlot& slot, Call& call) {
     const Moment moment = moment_since(slot.armed_at_ns);
     Decision decision{};
     for (int i = 0; i < slot.plan.count; ++i) {
-        if (!concerns(slot, i, call, moment) || !counts_and_fires(slot, i, moment)) continue;
+        if (!match_call(slot, i, call, moment) || !counts_and_fires(slot, i, moment)) continue;
         if (!decision.fires) decision = outcome(slot, i, call);
     }
     return decision;
@@ -133,31 +135,31 @@ Decision evaluate(PlanSlot& slot, Call& call) {
 
 }  // namespace
 
-// Returns false if the plan is being replaced, so that the caller must try again.
+// Returns false while the plan is being replaced. The caller must then try again.
 bool try_to_decide(int row, bool inner, const Frame& frame, Decision& decision) {
     take_up_plan();
     const PlanReader slot;
     if (slot) {
-        Call call{row, inner, frame, kUnasked};
+        Call call{row, inner, frame, kUndetermined};
         decision = evaluate(*slot, call);
         return true;
     }
     const ProcessState& state = process();
     const uint64_t revision = observe(block().header.revision);
     return revision == state.given_up_revision ||
-           (revision == observe(state.taken_revision) && observe(state.slot) == 0) || !run_is_alive();
+           (revision == observe(state.taken_revision) && observe(state.slot) == 0) || !is_run_alive();
 }
 
 Decision decide_on(int row, bool inner, const Frame& frame) {
     Decision decision{};
     const uint64_t revision = load(block().header.revision);
-    if (wait_briefly([&] { return try_to_decide(row, inner, frame, decision); }, kReplacementNs)) return decision;
+    if (wait_briefly([&] { return try_to_decide(row, inner, frame, decision); }, kMaxReplacementNs)) return decision;
     // The writer of the plan has died, or the plan is damaged. No later call waits for this revision.
     if (revision == load(block().header.revision)) store(process().given_up_revision, revision);
     return {};
 }
 
-bool still_in_force(uint64_t revision, int fault) {
+bool is_in_force(uint64_t revision, int fault) {
     const PlanReader slot;
     if (!slot || slot->revision != revision || load(block().header.flag) != kFlagArmed) return false;
     return in_window(slot->plan.faults[fault], counts_of(*slot, fault), moment_since(slot->armed_at_ns));

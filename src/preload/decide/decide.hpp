@@ -10,24 +10,24 @@
 
 namespace cudafault {
 
-// Returns true if no fault of the plan in force can match a call of this row. Limited to a few loads, because it runs
-// on every call while armed.
-inline bool cannot_concern(int row) {
+// Returns true if no fault of the plan in force can match a call of this row. Limited to a few loads, because every
+// call runs this function while a plan is armed.
+inline bool cannot_match(int row) {
     const ProcessState& state = process();
     if (load(block().header.revision) != load(state.taken_revision)) return false;
     const int32_t slot = load(state.slot);
     if (slot == 0) return true;
     const PlanSlot& taken = state.slots[slot - 1];
-    return taken.here == 0 || !taken.plan.reached.has(row);
+    return taken.selected_faults == 0 || !taken.plan.reached.has(row);
 }
 
 // Counts the call for every fault of the plan that it matches, and returns the effect of the first fault that fires.
-// `inner`: a shared libcudart makes the call. While another thread or process replaces the plan, waits for it for at
-// most 10 ms.
+// `inner`: a shared libcudart makes the call. If another thread or process is replacing the plan, waits at most 10 ms
+// for the new plan.
 Decision decide_on(int row, bool inner, const Frame& frame);
 
 // Returns true if the fault is still armed under that plan revision and inside its time window. A hanging call polls
-// it.
-bool still_in_force(uint64_t revision, int fault);
+// this function.
+bool is_in_force(uint64_t revision, int fault);
 
 }  // namespace cudafault

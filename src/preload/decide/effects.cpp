@@ -28,7 +28,7 @@ void delay(uint64_t ns) {
 }
 
 void hang(const Decision& decision) {
-    while (still_in_force(decision.revision, decision.fault)) delay(kHangStepNs);
+    while (is_in_force(decision.revision, decision.fault)) delay(kHangStepNs);
 }
 
 }  // namespace

@@ -27,42 +27,42 @@ using Handle = uint64_t;
 
 // Calls the real function of a row and returns its status, or -1 if no loaded library defines the function.
 template <typename... Arguments>
-int ask_row(int row, Arguments... arguments) {
+int query_row(int row, Arguments... arguments) {
     const void* real = row < 0 ? nullptr : real_function(row);
     if (!real) return -1;
-    this_thread.asking = true;
+    this_thread.querying = true;
     const int status = reinterpret_cast<int (*)(Arguments...)>(const_cast<void*>(real))(arguments...);
-    this_thread.asking = false;
+    this_thread.querying = false;
     return status;
 }
 
 template <typename... Arguments>
-int ask(Text name, Arguments... arguments) {
-    return ask_row(find_function(name), arguments...);
+int query(Text name, Arguments... arguments) {
+    return query_row(find_function(name), arguments...);
 }
 
 int current_gpu() {
     int ordinal = kNoGpu;
-    return ask("cuCtxGetDevice", &ordinal) == 0 ? ordinal : kNoGpu;
+    return query("cuCtxGetDevice", &ordinal) == 0 ? ordinal : kNoGpu;
 }
 
 int gpu_of_context(Handle context) {
-    if (ask("cuCtxPushCurrent_v2", context) != 0) return kNoGpu;
+    if (query("cuCtxPushCurrent_v2", context) != 0) return kNoGpu;
     const int ordinal = current_gpu();
     Handle popped;
-    ask("cuCtxPopCurrent_v2", &popped);
+    query("cuCtxPopCurrent_v2", &popped);
     return ordinal;
 }
 
 int gpu_of_stream(Handle stream) {
     Handle context = 0;
-    if (stream <= kLastSpecialStream || ask("cuStreamGetCtx", stream, &context) != 0) return kNoGpu;
+    if (stream <= kLastSpecialStream || query("cuStreamGetCtx", stream, &context) != 0) return kNoGpu;
     return gpu_of_context(context);
 }
 
 int gpu_of_pointer(Handle pointer) {
     int ordinal = kNoGpu;
-    return ask("cuPointerGetAttribute", &ordinal, kDeviceOrdinal, pointer) == 0 ? ordinal : kNoGpu;
+    return query("cuPointerGetAttribute", &ordinal, kDeviceOrdinal, pointer) == 0 ? ordinal : kNoGpu;
 }
 
 int gpu_of_thread(int row) {
@@ -70,7 +70,7 @@ int gpu_of_thread(int row) {
     int ordinal = kNoGpu;
     if (function.api == Api::runtime) {
         const int get_device = runtime_row(find_function("cudaGetDevice"), Text(kRuntimeSonames[function.soname]));
-        if (ask_row(get_device, &ordinal) == 0) return ordinal;
+        if (query_row(get_device, &ordinal) == 0) return ordinal;
     }
     return current_gpu();
 }
@@ -89,18 +89,18 @@ int gpu_of_argument(int row, const Frame& frame) {
 // For functions that return a GPU, such as cuDeviceGetByPCIBusId(CUdevice *, const char *).
 int gpu_by_lookup(int row, const Frame& frame) {
     int ordinal = kNoGpu;
-    return ask_row(row, &ordinal, argument(frame, kFunctions[row].slot)) == 0 ? ordinal : kNoGpu;
+    return query_row(row, &ordinal, argument(frame, kFunctions[row].slot)) == 0 ? ordinal : kNoGpu;
 }
 
-// The GPUs that the process sees
+// The GPUs that are visible to the process
 
 bool uuid_of(int ordinal, uint8_t (&uuid)[16]) {
-    return ask("cuDeviceGetUuid_v2", &uuid, ordinal) == 0 || ask("cuDeviceGetUuid", &uuid, ordinal) == 0;
+    return query("cuDeviceGetUuid_v2", &uuid, ordinal) == 0 || query("cuDeviceGetUuid", &uuid, ordinal) == 0;
 }
 
 uint32_t attribute_of(int ordinal, int attribute) {
     int value = 0;
-    return ask("cuDeviceGetAttribute", &value, attribute, ordinal) == 0 ? static_cast<uint32_t>(value) : 0;
+    return query("cuDeviceGetAttribute", &value, attribute, ordinal) == 0 ? static_cast<uint32_t>(value) : 0;
 }
 
 uint32_t pci_of(int ordinal) {
@@ -137,8 +137,8 @@ int read_machine_gpus(uint32_t (&pci)[kMaxMachineGpus]) {
     return count;
 }
 
-// Reads number `ordinal` of CUDA_VISIBLE_DEVICES, counted from 0. Returns false if that entry or one before it is not a
-// number.
+// Reads the entry at position `ordinal`, from 0, of CUDA_VISIBLE_DEVICES. Returns false unless that entry and all
+// entries before it are numbers.
 bool listed_index(int ordinal, uint32_t& out) {
     const char* visible = environment("CUDA_VISIBLE_DEVICES");
     uint64_t number = 0;
@@ -152,16 +152,16 @@ bool listed_index(int ordinal, uint32_t& out) {
 }
 
 // Sets the index that gpu=N selects: the position in PCI order among the GPUs that nvidia-smi lists. If the kernel
-// driver lists no GPUs, the index comes from CUDA_VISIBLE_DEVICES. If that has no numbers either, the process sees
-// every GPU.
+// driver lists no GPUs, the index comes from CUDA_VISIBLE_DEVICES. If that variable does not list numbers, every GPU is
+// assumed to be visible to the process.
 void number_gpus(VisibleGpu* gpus, int count) {
     uint32_t pci[kMaxMachineGpus];
-    const int machine = read_machine_gpus(pci);
+    const int machine_gpus = read_machine_gpus(pci);
     for (int ordinal = 0; ordinal < count; ++ordinal) {
         VisibleGpu& gpu = gpus[ordinal];
         gpu.index = 0;
-        if (machine > 0) {
-            for (int i = 0; i < machine; ++i) gpu.index += pci[i] < gpu.pci;
+        if (machine_gpus > 0) {
+            for (int i = 0; i < machine_gpus; ++i) gpu.index += pci[i] < gpu.pci;
         } else if (!listed_index(ordinal, gpu.index)) {
             gpu.index = 0;
             for (int i = 0; i < count; ++i) gpu.index += gpus[i].pci < gpu.pci;
@@ -169,13 +169,13 @@ void number_gpus(VisibleGpu* gpus, int count) {
     }
 }
 
-// Queries the GPUs that the process sees, once. Returns false if the driver cannot list them yet.
+// Queries the GPUs that are visible to the process, once. Returns false if the driver cannot list them yet.
 bool ensure_gpus_known() {
     ProcessState& state = process();
     if (observe(state.gpus_known)) return true;
     VisibleGpu found[kMaxVisibleGpus];
     int count = 0;
-    if (ask("cuDeviceGetCount", &count) != 0 || count < 0) return false;
+    if (query("cuDeviceGetCount", &count) != 0 || count < 0) return false;
     if (count > kMaxVisibleGpus) count = kMaxVisibleGpus;
     for (int ordinal = 0; ordinal < count; ++ordinal) {
         if (!uuid_of(ordinal, found[ordinal].uuid)) memset(found[ordinal].uuid, 0, sizeof found[ordinal].uuid);
@@ -198,7 +198,7 @@ bool is_ambiguous(const GpuSelector& selector) {
     return matching > 1;
 }
 
-bool fits(const GpuSelector& selector, const VisibleGpu& gpu) {
+bool selects(const GpuSelector& selector, const VisibleGpu& gpu) {
     const auto in_range = [&](uint32_t number) { return selector.number <= number && number <= selector.last; };
     switch (selector.kind) {
         case GpuKind::local: return in_range(static_cast<uint32_t>(gpu.ordinal));
@@ -211,7 +211,7 @@ bool fits(const GpuSelector& selector, const VisibleGpu& gpu) {
 
 bool selects(const Fault& fault, const VisibleGpu& gpu) {
     for (int i = 0; i < fault.gpu_count; ++i) {
-        if (fits(fault.gpus[i], gpu)) return true;
+        if (selects(fault.gpus[i], gpu)) return true;
     }
     return false;
 }
@@ -230,7 +230,7 @@ bool selects_all(const Fault& fault) {
     return count > 0;
 }
 
-// NVML has its own device handles, and lists GPUs that CUDA does not list
+// NVML has its own device handles and lists GPUs that CUDA does not list.
 
 struct NvmlPci {  // nvmlPciInfo_t
     char legacy_id[16];
@@ -244,20 +244,20 @@ bool selects_handle(const Fault& fault, Handle handle) {
     char uuid[96];
     GpuSelector parsed{};
     NvmlPci pci{};
-    if (ask("nvmlDeviceGetUUID", handle, &uuid, unsigned{sizeof uuid}) != 0 || !parse_gpu(Text(uuid), parsed))
+    if (query("nvmlDeviceGetUUID", handle, &uuid, unsigned{sizeof uuid}) != 0 || !parse_gpu(Text(uuid), parsed))
         return false;
     memcpy(gpu.uuid, parsed.uuid, sizeof gpu.uuid);
-    if (ask("nvmlDeviceGetIndex", handle, &gpu.index) != 0) gpu.index = ~0u;
-    if (ask("nvmlDeviceGetPciInfo_v3", handle, &pci) == 0) gpu.pci = pci.domain << 16 | pci.bus << 8 | pci.device;
+    if (query("nvmlDeviceGetIndex", handle, &gpu.index) != 0) gpu.index = ~0u;
+    if (query("nvmlDeviceGetPciInfo_v3", handle, &pci) == 0) gpu.pci = pci.domain << 16 | pci.bus << 8 | pci.device;
     return selects(fault, gpu);
 }
 
 bool selects_all_handles(const Fault& fault) {
     unsigned count = 0;
-    if (ask("nvmlDeviceGetCount_v2", &count) != 0) return false;
+    if (query("nvmlDeviceGetCount_v2", &count) != 0) return false;
     for (unsigned index = 0; index < count; ++index) {
         Handle handle = 0;
-        if (ask("nvmlDeviceGetHandleByIndex_v2", index, &handle) != 0 || !selects_handle(fault, handle)) return false;
+        if (query("nvmlDeviceGetHandleByIndex_v2", index, &handle) != 0 || !selects_handle(fault, handle)) return false;
     }
     return count > 0;
 }
@@ -266,7 +266,7 @@ bool selects_all_handles(const Fault& fault) {
 // argument identifies.
 bool selects_lookup(const Fault& fault, int row, Handle key) {
     Handle found = 0;
-    return ask_row(row, key, &found) == 0 && selects_handle(fault, found);
+    return query_row(row, key, &found) == 0 && selects_handle(fault, found);
 }
 
 void add_hex(Message& message, unsigned number, int digits) {
@@ -289,13 +289,13 @@ bool selects_pci(const Fault& fault, Handle address) {
     add_hex(text, pci->device, 2);
     text.add(".0");
     Handle found = 0;
-    return ask("nvmlDeviceGetHandleByPciBusId_v2", &id, &found) == 0 && selects_handle(fault, found);
+    return query("nvmlDeviceGetHandleByPciBusId_v2", &id, &found) == 0 && selects_handle(fault, found);
 }
 
 // The first field of an instance's information is the device that contains the instance.
-bool selects_instance(const Fault& fault, Text question, Handle instance) {
-    Handle answer[16] = {};  // longer than any nvmlGpuInstanceInfo_t or nvmlComputeInstanceInfo_t
-    return ask(question, instance, &answer) == 0 && selects_handle(fault, answer[0]);
+bool selects_instance(const Fault& fault, Text get_info, Handle instance) {
+    Handle info[16] = {};  // longer than any nvmlGpuInstanceInfo_t or nvmlComputeInstanceInfo_t
+    return query(get_info, instance, &info) == 0 && selects_handle(fault, info[0]);
 }
 
 // Passes an argument to NVML as a handle only if the function table marks it as one, because NVML dereferences handles.
@@ -313,8 +313,8 @@ bool selects_nvml_call(const Fault& fault, int row, const Frame& frame) {
 }
 
 int gpu_of_call(int row, const Frame& frame) {
-    // The program's first runtime call initializes the driver, but the GPUs must be known before it runs.
-    if (kFunctions[row].api == Api::runtime && !ensure_gpus_known()) ask("cuInit", 0);
+    // The program's first runtime call initializes the driver, but the GPUs must be known before that call runs.
+    if (kFunctions[row].api == Api::runtime && !ensure_gpus_known()) query("cuInit", 0);
     if (kFunctions[row].device == DeviceFrom::lookup) return gpu_by_lookup(row, frame);
     const int ordinal = gpu_of_argument(row, frame);
     return ordinal >= 0 ? ordinal : gpu_of_thread(row);
@@ -327,10 +327,10 @@ int gpu_argument(int row, const Frame& frame) {
     return function.device == DeviceFrom::device ? static_cast<int>(argument(frame, function.slot)) : kNoGpu;
 }
 
-bool is_about_selected_gpu(const Fault& fault, int row, const Frame& frame, int& gpu) {
+bool is_on_selected_gpu(const Fault& fault, int row, const Frame& frame, int& gpu) {
     if (kFunctions[row].api == Api::nvml) return selects_nvml_call(fault, row, frame);
     if (kFunctions[row].device == DeviceFrom::none) return selects_all(fault);
-    if (gpu == kUnasked) gpu = gpu_of_call(row, frame);
+    if (gpu == kUndetermined) gpu = gpu_of_call(row, frame);
     return selects_ordinal(fault, gpu);
 }
 

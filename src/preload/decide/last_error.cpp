@@ -24,13 +24,13 @@ void remember_last_error(int row, const Decision& decision) {
     this_thread.last_errors[function.soname] = {decision.code, decision.fault};
 }
 
-// An injected error is not reported after its fault was disarmed, left its time window, or was replaced by another
-// plan.
+// An injected error is not reported after its fault was disarmed, its time window has ended, or another plan has
+// replaced its plan.
 Verdict last_error(int row) {
     const void* real = real_function(row);
     InjectedLastError& injected = this_thread.last_errors[kFunctions[row].soname];
-    if (injected.code == 0 || !still_in_force(this_thread.error_revision, injected.fault)) {
-        return real ? jump_to(real) : give(absent_answer(row));
+    if (injected.code == 0 || !is_in_force(this_thread.error_revision, injected.fault)) {
+        return real ? jump_to(real) : give(absent_result(row));
     }
     const int32_t code = injected.code;
     if (clears_error(row)) {

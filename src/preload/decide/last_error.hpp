@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The injected error that cudaGetLastError and cudaPeekAtLastError report in this thread. PyTorch checks nothing else
-// after a launch. Thread-safe: the error is thread-local.
+// Keeps the injected error that cudaGetLastError and cudaPeekAtLastError report in this thread. PyTorch checks only
+// this error after a launch. Thread-safe: the error is thread-local.
 #pragma once
 
 #include "preload/decide/decision.hpp"
@@ -12,7 +12,7 @@ namespace cudafault {
 void remember_last_error(int row, const Decision& decision);
 
 // Returns the injected error while its fault is in force, and otherwise passes the call to the real function. `row` is
-// a cudaGetLastError, which also clears the error, or a cudaPeekAtLastError.
+// a row of cudaGetLastError, which also clears the error, or of cudaPeekAtLastError.
 Verdict last_error(int row);
 
 }  // namespace cudafault

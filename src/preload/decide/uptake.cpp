@@ -14,22 +14,23 @@ namespace cudafault {
 
 namespace {
 
-bool glob_fits(const char* glob, Text text) { return !glob[0] || glob_match(Text(glob), text); }
+bool matches_glob(const char* glob, Text text) { return !glob[0] || glob_match(Text(glob), text); }
 
-// Returns true if process=, rank=, node= and pod= of the fault select this process. The result never changes.
-bool is_here(const Fault& fault) {
+// Returns true if process=, rank=, node= and pod= of the fault select this process. The result is the same for the
+// lifetime of the process.
+bool selects_this_process(const Fault& fault) {
     const Identity& self = process().identity;
     const ProgramNames& names = self.names;
     const bool program =
-        glob_fits(fault.process, names.program) || (names.script[0] && glob_fits(fault.process, names.script));
-    return program && concerns_rank(fault, self.rank) && glob_fits(fault.node, self.node) &&
-           glob_fits(fault.pod, self.pod);
+        matches_glob(fault.process, names.program) || (names.script[0] && matches_glob(fault.process, names.script));
+    return program && selects_rank(fault, self.rank) && matches_glob(fault.node, self.node) &&
+           matches_glob(fault.pod, self.pod);
 }
 
-uint32_t faults_here(const Plan& plan) {
-    uint32_t here = 0;
-    for (int i = 0; i < plan.count; ++i) here |= uint32_t{is_here(plan.faults[i])} << i;
-    return here;
+uint32_t select_faults(const Plan& plan) {
+    uint32_t selected = 0;
+    for (int i = 0; i < plan.count; ++i) selected |= uint32_t{selects_this_process(plan.faults[i])} << i;
+    return selected;
 }
 
 // Returns a slot that is not in force and has no readers, or nullptr.
@@ -44,8 +45,8 @@ void copy_plan(Plan& to, const Plan& from) {
     memcpy(static_cast<void*>(&to), &from, offsetof(Plan, faults) + static_cast<size_t>(from.count) * sizeof(Fault));
 }
 
-// Fills a slot with the plan that was read and puts it into force. Returns false if every other slot is still being
-// read.
+// Copies the plan in state.read to a free slot and puts that slot into force. Returns false if every other slot still
+// has readers.
 bool put_into_force(ProcessState& state) {
     store(state.fired_before_plan, load(state.fired));  // before the first firing under the new plan
     const PlanCopy& read = state.read;
@@ -60,7 +61,7 @@ bool put_into_force(ProcessState& state) {
     slot->file_revision = load(state.plan_file.revision);
     slot->armed_at_ns = read.armed_at_ns;
     slot->checksum = read.checksum;
-    slot->here = faults_here(slot->plan);
+    slot->selected_faults = select_faults(slot->plan);
     memset(slot->counts, 0, sizeof slot->counts);
     publish(state.slot, static_cast<int32_t>(slot - state.slots) + 1);
     return true;
@@ -80,8 +81,8 @@ void take_up_plan() {
     if (load(block().header.revision) == observe(state.taken_revision)) return;
     const SignalsBlocked blocked;
     if (replace(state.taking_up, free, 1)) {
-        const bool is_new =
-            load(block().header.revision) != load(state.taken_revision);  // another thread may have taken it up since
+        const bool is_new = load(block().header.revision) !=
+                            load(state.taken_revision);  // another thread may have taken up this revision
         if (is_new) read_new_plan(state);
         publish(state.taking_up, uint64_t{0});
     } else {

@@ -15,9 +15,9 @@ namespace cudafault {
 
 namespace {
 
-// Under each plan revision, each of the first firings has a log line. Later firings share one line per second with the
-// count so far, and the watcher writes the final count. The reader of the lines, src/kube/plan/pod_evidence.cpp, has
-// the same limit.
+// Each of the first kEagerLines firings under a plan revision has its own log line. Later firings share one line per
+// second, which contains the count so far. The watcher writes the final count. The reader of the lines,
+// src/kube/plan/pod_evidence.cpp, has the same limit.
 constexpr uint64_t kEagerLines = 32;
 constexpr uint64_t kLogIntervalNs = 1'000'000'000;
 
@@ -29,7 +29,7 @@ bool is_uuid(Text text) {
     return text.size == 36;
 }
 
-// Returns the number that the plan file gives to the plan with this revision; 0: none.
+// Returns the revision that the plan file states for the plan with this revision in the control block; 0: none.
 uint64_t file_revision_of(uint64_t revision) {
     for (const PlanSlot& slot : process().slots) {
         if (load(slot.revision) == revision) return load(slot.file_revision);
@@ -76,7 +76,7 @@ private:
         message_.add("\":");
     }
 
-    // Identifies the process and its pod, so that a reader recognizes lines that it reads twice.
+    // Identifies the process and its pod, so that a reader of the log recognizes duplicate lines.
     void add_instance() {
         char boot[40];
         number("pid", static_cast<uint64_t>(process_id()));
@@ -122,15 +122,15 @@ void record_event(const Decision& decision, int row) {
 }
 
 // `fired` counts since the start of the process; the limit applies to the firings under the plan in force.
-bool is_eager(uint64_t fired) { return fired - load(process().fired_before_plan) <= kEagerLines; }
+bool has_own_line(uint64_t fired) { return fired - load(process().fired_before_plan) <= kEagerLines; }
 
 bool claim_log_line(uint64_t fired) {
     ProcessState& state = process();
     if (!log_file()) return false;
     const uint64_t now = monotonic_ns();
     uint64_t last = load(state.last_logged_ns);
-    if (!is_eager(fired) && now - last < kLogIntervalNs) return false;
-    return replace(state.last_logged_ns, last, now) || is_eager(fired);
+    if (!has_own_line(fired) && now - last < kLogIntervalNs) return false;
+    return replace(state.last_logged_ns, last, now) || has_own_line(fired);
 }
 
 void log_firing(const Decision& decision, int row, uint64_t fired) {
@@ -148,7 +148,7 @@ void log_firing(const Decision& decision, int row, uint64_t fired) {
     line.write();
 }
 
-void show_name(const char (&name)[kMaxGlob], char (&out)[kShownName]) {
+void store_name(const char (&name)[kMaxGlob], char (&out)[kShownName]) {
     for (size_t i = 0; i + 1 < kShownName && name[i]; ++i) store(out[i], name[i]);
 }
 
@@ -160,8 +160,8 @@ void register_process() {
     if (slot) {
         store(slot->rank, state.identity.rank);
         store(slot->start_time, state.identity.start_time);
-        show_name(state.identity.names.program, slot->program);
-        show_name(state.identity.names.script, slot->script);
+        store_name(state.identity.names.program, slot->program);
+        store_name(state.identity.names.script, slot->script);
     }
     state.registered = slot;
 }
@@ -186,14 +186,14 @@ void record_firing(const Decision& decision, int row) {
     if (claim_log_line(fired)) log_firing(decision, row, fired);
 }
 
-bool record_last_count() {
+bool record_final_count() {
     ProcessState& state = process();
     const uint64_t fired = load(state.fired);
-    const bool is_due = log_file() && !is_eager(fired + 1) && fired != state.fired_counted;
-    const bool is_quiet = fired == state.fired_looked_at;
-    state.fired_looked_at = fired;
+    const bool is_due = log_file() && !has_own_line(fired + 1) && fired != state.fired_logged;
+    const bool is_quiet = fired == state.fired_last_round;
+    state.fired_last_round = fired;
     if (!is_due || !is_quiet) return is_due;
-    state.fired_counted = fired;
+    state.fired_logged = fired;
     JsonLine line("count");
     line.number("revision", load(state.taken_revision));
     line.plan_revision(file_revision_of(load(state.taken_revision)));

@@ -16,11 +16,12 @@ void record_acknowledgement(uint64_t revision, int faults);
 // Counts a fault that fired and stores an event for it. Writes a log line if one is due.
 void record_firing(const Decision& decision, int row);
 
-// Writes the final count of the plan in force once, if some firings have no log line of their own and none was added
-// since the previous call. Returns true if the final count is still to be written. Only the watcher thread may call it.
-bool record_last_count();
+// Writes the final count of the plan in force, once, if some firings have no log line of their own and no fault has
+// fired since the previous call. Returns true while the final count is still to be written. Only the watcher thread may
+// call this function.
+bool record_final_count();
 
-// Writes the "library seen" line. Only the first process of a container calls it.
+// Writes the "library seen" line. Only the first process of a container calls this function.
 void record_library_seen();
 
 }  // namespace cudafault

@@ -16,9 +16,9 @@ namespace {
 
 constexpr int kStandardError = 2;
 
-// In a pod the log file is the container's standard error. A process of another user than that of the container's first
-// process may not open it, but has inherited it as descriptor 2. The caller checks that descriptor 2 is a pipe: a file
-// there is the program's own redirection.
+// In a pod the log file is the container's standard error. A process that runs as another user than the container's
+// first process has no permission to open that file, but has inherited it as descriptor 2. The caller checks that
+// descriptor 2 is a pipe: a regular file means that the program has redirected its standard error.
 bool is_standard_error(const char* path) {
     return starts_with(Text(path), "/proc/") || Text(path) == Text("/dev/stderr");
 }
@@ -29,7 +29,7 @@ bool is_pipe(int file) {
 }
 
 // Never block on a full pipe. A pipe without a reader would raise SIGPIPE in the host program.
-bool takes_a_line(int file) {
+bool is_writable(int file) {
     const timespec no_wait{};
     pollfd ready = {file, POLLOUT, 0};
     return system_call(SYS_ppoll, address_of(&ready), 1, address_of(&no_wait)) == 1 && ready.revents == POLLOUT;
@@ -43,7 +43,7 @@ void log_message(const char* text) {
     message.add("cudafault: ");
     message.add(text);
     const size_t size = Text(line).size;
-    line[size] = '\n';  // Message leaves room for its terminator
+    line[size] = '\n';  // replaces the terminator that Message has added
     write_file(kStandardError, line, size + 1);
 }
 
@@ -59,7 +59,7 @@ void append_to_log(const char* line, size_t size) {
     if (file >= 0) {
         write_file(file, line, size);
         close_file(file);
-    } else if (file == -EACCES && is_standard_error(path) && is_pipe(kStandardError) && takes_a_line(kStandardError)) {
+    } else if (file == -EACCES && is_standard_error(path) && is_pipe(kStandardError) && is_writable(kStandardError)) {
         write_file(kStandardError, line, size);
     }
 }

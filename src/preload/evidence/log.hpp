@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The output of the library: a line on standard error if a plan or setting is invalid or faults cannot be injected, and
-// JSON lines in the file that CUDAFAULT_LOG names. Thread-safe: each line is one write. Allocates no memory.
+// Writes the output of the library: a line to standard error if a plan or setting is invalid or faults cannot be
+// injected, and JSON lines to the file that CUDAFAULT_LOG names. Thread-safe: each line is one write. Allocates no
+// memory.
 #pragma once
 
 #include "fault/message.hpp"

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// The library's own copies of the memory functions that the sources use and that compilers call implicitly. libc's may
-// be interposed by a function of the program that is not initialized yet or that calls the library in turn. The names
-// are assembler names, because <string.h> may define functions of these names.
+// The library's own copies of the memory functions that the sources use and that compilers call implicitly. libc's
+// functions may be interposed by functions of the program that are not initialized yet or that call the library in
+// turn. The names are assembler names, because <string.h> may define functions of these names.
 #include <stddef.h>
 
-// Where these are compiled with their callers, GCC must not infer what they do from their bodies: it already knows the
-// functions by their names.
+// In the one-file source, these functions are compiled together with their callers. `noipa` prevents GCC from inferring
+// their effects from their bodies, because GCC has built-in definitions for functions of these names.
 #if defined(__clang__)
 #define CUDAFAULT_NAMED(name) __asm__(name) __attribute__((visibility("hidden"), used))
 #else

@@ -15,14 +15,14 @@ size_t read_small_file(const char* path, char (&buffer)[N]) {
     return read_small_file(path, buffer, N);
 }
 
-// Returns the start time of a process (see start_time_in), or 0 if it does not exist or has ended. `process` is "self"
-// or a process id.
+// Returns the start time of a process (see start_time_in), or 0 if the process does not exist or has ended. `process`
+// is "self" or a process id.
 uint64_t start_time_of(Text process);
 
 // Returns the clock offsets of this process's time namespace.
 TimeOffsets read_time_offsets();
 
-// Reads the boot id of the kernel. Returns its length, or 0 if it cannot be read.
+// Reads the boot id of the kernel. Returns its length, or 0 if the file cannot be read.
 size_t read_boot_id(char (&out)[40]);
 
 }  // namespace cudafault

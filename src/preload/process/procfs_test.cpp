@@ -23,7 +23,7 @@ TEST(Procfs, ReadsAStartTime) {
     EXPECT_EQ(start_time_of("../../etc/passwd"), 0u);
 }
 
-TEST(Procfs, CutsAFileAtTheCapacityAndTerminatesIt) {
+TEST(Procfs, TruncatesFileToCapacityAndTerminatesIt) {
     char small[5];
     EXPECT_EQ(read_small_file("/proc/self/stat", small), 4u);
     EXPECT_EQ(small[4], '\0');

@@ -11,14 +11,14 @@ namespace cudafault {
 
 namespace {
 
-// Describes the command line of an interpreter up to its script. Each list holds words separated by spaces. A short
+// Describes the command line of an interpreter up to its script. Each list contains words separated by spaces. A short
 // option (-x) may share its word with others, and its value may follow in the same word or be the next word. The value
 // of a long option (--option, and Java's -option) is the next word or follows '='.
 struct Interpreter {
     const char* names;    // a name may be followed by a version, as in python3.11
     const char* valued;   // options with a value
     const char* naming;   // options whose value is the script
-    const char* code;     // options whose value is the program's text: there is no script
+    const char* code;     // options whose value is the program's text: the process has no script
     bool has_long_words;  // a single hyphen begins a long option
 };
 
@@ -60,7 +60,7 @@ const Interpreter* find_interpreter(Text program) {
     return nullptr;
 }
 
-bool lists(const char* list, Text option) {
+bool contains_word(const char* list, Text option) {
     Text rest(list);
     for (Text word = next_word(rest); !word.empty(); word = next_word(rest)) {
         if (word == option) return true;
@@ -91,8 +91,9 @@ private:
     Text rest_;
 };
 
-// The meaning of an option or a word: an option without effect on the script, the script, or the program's text.
-struct Found {
+// The meaning of a word of the command line: an option that does not determine the script, the script, or the program's
+// text.
+struct WordMeaning {
     enum Kind { option, script, code } kind;
     Text text;
 };
@@ -101,58 +102,58 @@ class OptionReader {
 public:
     OptionReader(const Interpreter& interpreter, CommandLine& line) : interpreter_(interpreter), line_(line) {}
 
-    Found read(Text word) {
+    WordMeaning read(Text word) {
         const bool is_long = starts_with(word, "--") || interpreter_.has_long_words;
         return is_long ? read_long(word) : read_short(word);
     }
 
 private:
-    Found read_long(Text word) {
+    WordMeaning read_long(Text word) {
         const size_t equals = find(word, '=');
         const Text option = word.first(equals);
         if (equals < word.size) return classify(option, word.from(equals + 1));
-        return takes_value(option) ? classify(option, line_.next()) : Found{Found::option, {}};
+        return takes_value(option) ? classify(option, line_.next()) : WordMeaning{WordMeaning::option, {}};
     }
 
     // `-uW ignore` means `-u -W ignore`.
-    Found read_short(Text word) {
+    WordMeaning read_short(Text word) {
         for (size_t i = 1; i < word.size; ++i) {
             const char letters[] = {'-', word[i]};
             const Text option(letters, sizeof letters);
             if (!takes_value(option)) continue;
             return classify(option, i + 1 < word.size ? word.from(i + 1) : line_.next());
         }
-        return {Found::option, {}};
+        return {WordMeaning::option, {}};
     }
 
     bool takes_value(Text option) const {
-        return lists(interpreter_.valued, option) || lists(interpreter_.naming, option) ||
-               lists(interpreter_.code, option);
+        return contains_word(interpreter_.valued, option) || contains_word(interpreter_.naming, option) ||
+               contains_word(interpreter_.code, option);
     }
 
-    Found classify(Text option, Text value) const {
-        if (lists(interpreter_.naming, option)) return {Found::script, value};
-        return {lists(interpreter_.code, option) ? Found::code : Found::option, value};
+    WordMeaning classify(Text option, Text value) const {
+        if (contains_word(interpreter_.naming, option)) return {WordMeaning::script, value};
+        return {contains_word(interpreter_.code, option) ? WordMeaning::code : WordMeaning::option, value};
     }
 
     const Interpreter& interpreter_;
     CommandLine& line_;
 };
 
-Found find_script(const Interpreter& interpreter, CommandLine& line) {
+WordMeaning find_script(const Interpreter& interpreter, CommandLine& line) {
     OptionReader options(interpreter, line);
     while (!line.is_at_end()) {
         const Text word = line.next();
-        if (word == Text("-")) return {Found::code, {}};  // standard input
-        if (word == Text("--")) return {Found::script, line.next()};
-        if (!starts_with(word, "-")) return {Found::script, word};
-        const Found found = options.read(word);
-        if (found.kind != Found::option) return found;
+        if (word == Text("-")) return {WordMeaning::code, {}};  // standard input
+        if (word == Text("--")) return {WordMeaning::script, line.next()};
+        if (!starts_with(word, "-")) return {WordMeaning::script, word};
+        const WordMeaning found = options.read(word);
+        if (found.kind != WordMeaning::option) return found;
     }
-    return {Found::code, {}};
+    return {WordMeaning::code, {}};
 }
 
-// Used for a program that is not a known interpreter, because it may be an interpreter.
+// Used for a program that is not in kInterpreters, because that program may still be an interpreter.
 Text first_argument(CommandLine& line) {
     while (!line.is_at_end()) {
         const Text word = line.next();
@@ -204,16 +205,16 @@ bool find_program_names(Text command_line, ProgramNames& names) {
         copy_base_name(first_argument(line), names.script);
         return false;
     }
-    const Found found = find_script(*interpreter, line);
-    copy_base_name(found.kind == Found::script ? found.text : Text(), names.script);
-    return found.kind == Found::code && starts_with(found.text, "from multiprocessing.");
+    const WordMeaning found = find_script(*interpreter, line);
+    copy_base_name(found.kind == WordMeaning::script ? found.text : Text(), names.script);
+    return found.kind == WordMeaning::code && starts_with(found.text, "from multiprocessing.");
 }
 
 void read_program_names(ProgramNames& names) {
-    constexpr int kMostGenerations = 16;
+    constexpr int kMaxGenerations = 16;
     Lineage process;
     bool is_worker = read_names_of(process, names);
-    for (int i = 0; is_worker && i < kMostGenerations && process.go_to_parent(); ++i) {
+    for (int i = 0; is_worker && i < kMaxGenerations && process.go_to_parent(); ++i) {
         ProgramNames spawner{};
         is_worker = read_names_of(process, spawner);
         copy_base_name(spawner.script, names.script);

@@ -8,11 +8,11 @@ namespace cudafault {
 
 struct ProgramNames {
     char program[kMaxGlob];  // base name of argv[0]
-    char script[kMaxGlob];   // base name of the script, the Python module or the Java class; empty if there is none
+    char script[kMaxGlob];   // base name of the script, the Python module or the Java class; empty if none is found
 };
 
-// Finds the names in a command line as /proc/PID/cmdline has it: arguments that each end with '\0'. Returns true if the
-// process is a worker that Python's multiprocessing started: its script is that of its parent.
+// Finds the names in a command line as in /proc/PID/cmdline: arguments that each end with '\0'. Returns true if the
+// process is a worker that Python's multiprocessing started. The script of such a worker is that of its parent.
 bool find_program_names(Text command_line, ProgramNames& names);
 
 // Reads the names of this process. A multiprocessing worker gets the script of the process that spawned it. Not

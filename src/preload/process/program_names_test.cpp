@@ -34,7 +34,7 @@ void expect_names(const std::vector<Case>& cases) {
     }
 }
 
-TEST(ProgramNames, OfPython) {
+TEST(ProgramNames, FindsPythonScriptsAndModules) {
     expect_names({
         {{"python", "x.py", "y.py"}, "python", "x.py"},
         {{"/usr/bin/python3.11", "-u", "/srv/x.py"}, "python3.11", "x.py"},
@@ -56,7 +56,7 @@ TEST(ProgramNames, OfPython) {
     });
 }
 
-TEST(ProgramNames, OfMultiprocessingWorkers) {
+TEST(ProgramNames, RecognizesMultiprocessingWorkers) {
     const std::string spawn = "from multiprocessing.spawn import spawn_main; spawn_main(tracker_fd=5, pipe_handle=7)";
     const std::string server = "from multiprocessing.forkserver import main; main(3, 4, ['__main__'])";
     expect_names({
@@ -67,7 +67,7 @@ TEST(ProgramNames, OfMultiprocessingWorkers) {
     });
 }
 
-TEST(ProgramNames, OfJava) {
+TEST(ProgramNames, FindsJavaClassesAndArchives) {
     expect_names({
         {{"java", "-cp", ".", "Main", "argument"}, "java", "Main"},
         {{"java", "-Xmx1g", "-classpath", "a:b", "-Dx=y", "org.example.Main"}, "java", "org.example.Main"},
@@ -78,7 +78,7 @@ TEST(ProgramNames, OfJava) {
     });
 }
 
-TEST(ProgramNames, OfNode) {
+TEST(ProgramNames, FindsNodeScripts) {
     expect_names({
         {{"node", "--require", "m", "x.js"}, "node", "x.js"},
         {{"node", "-r", "m", "--import=n", "x.mjs", "y.js"}, "node", "x.mjs"},
@@ -88,7 +88,7 @@ TEST(ProgramNames, OfNode) {
     });
 }
 
-TEST(ProgramNames, OfOtherInterpreters) {
+TEST(ProgramNames, FindsScriptsOfOtherInterpreters) {
     expect_names({
         {{"bash", "-eo", "pipefail", "x.sh"}, "bash", "x.sh"},
         {{"sh", "-c", "x.sh y"}, "sh", ""},
@@ -100,7 +100,7 @@ TEST(ProgramNames, OfOtherInterpreters) {
     });
 }
 
-TEST(ProgramNames, OfOtherPrograms) {
+TEST(ProgramNames, TakesFirstArgumentOfOtherPrograms) {
     expect_names({
         {{"/srv/serve", "--port", "8000"}, "serve", "8000"},
         {{"./tool", "-v"}, "tool", ""},
@@ -111,14 +111,14 @@ TEST(ProgramNames, OfOtherPrograms) {
     });
 }
 
-TEST(ProgramNames, CutsLongNames) {
+TEST(ProgramNames, TruncatesLongNames) {
     const std::string line = "python3" + std::string(1, '\0') + std::string(1000, 'x');  // without a final '\0'
     ProgramNames names{};
     find_program_names({line.data(), line.size()}, names);
     EXPECT_EQ(std::string(names.script), std::string(kMaxGlob - 1, 'x'));
 }
 
-TEST(ProgramNames, OfThisProcess) {
+TEST(ProgramNames, ReadsNamesOfThisProcess) {
     ProgramNames names{};
     read_program_names(names);
     EXPECT_STREQ(names.program, "preload-tests");

@@ -27,7 +27,7 @@ struct RunAddress {
 bool parse_run(Text run, RunAddress& out) {
     for (int i = 0; i < kRunFields; ++i) {
         const size_t colon = find(run, ':');
-        uint64_t number = 0;  // not out.number[i] itself: GCC 12 then takes the numbers after the first for unchanged
+        uint64_t number = 0;  // not out.number[i] itself: GCC 12 would treat the numbers after the first as unchanged
         if (!parse_number(run.first(colon), number)) return false;
         out.text[i] = run.first(colon);
         out.number[i] = number;
@@ -56,9 +56,9 @@ bool is_block_of(int file, const RunAddress& run, struct stat& status) {
 }
 
 // Returns the reason why the file cannot be used as the control block, or nullptr.
-const char* objection(int file, const RunAddress& run) {
+const char* why_unusable(int file, const RunAddress& run) {
     struct stat status = {};
-    if (!is_block_of(file, run, status)) return "its descriptor is another file";
+    if (!is_block_of(file, run, status)) return "its descriptor refers to another file";
     ControlHeader header{};
     if (system_call(SYS_pread64, file, address_of(&header), sizeof header, 0) != sizeof header) {
         return "its control block cannot be read";
@@ -87,24 +87,24 @@ const char* join(const RunAddress& run) {
     const int file = open_block(run);
     if (file < 0) {
         return "access to its control block is denied: this process runs as another user, or with fewer capabilities "
-               "than `cudafault run`; start `cudafault run` with the same ones";
+               "than `cudafault run`; run both as the same user with the same capabilities";
     }
-    const char* wrong = objection(file, run);
-    if (!wrong && !map_block(file)) wrong = "its control block cannot be mapped";
+    const char* reason = why_unusable(file, run);
+    if (!reason && !map_block(file)) reason = "its control block cannot be mapped";
     close_file(file);
-    return wrong;
+    return reason;
 }
 
 }  // namespace
 
 bool join_run(const char* text) {
     RunAddress run{};
-    const char* wrong = parse_run(text, run) ? join(run) : "CUDAFAULT_RUN is invalid, expected PID:FD:START:INODE";
-    if (!wrong) return true;
+    const char* reason = parse_run(text, run) ? join(run) : "CUDAFAULT_RUN is invalid, expected PID:FD:START:INODE";
+    if (!reason) return true;
     char line[384];
     Message message(line);
-    message.add("no fault can reach this process, because it cannot join its run: ");
-    message.add(wrong);
+    message.add("no fault can fire in this process, because it cannot join its run: ");
+    message.add(reason);
     log_message(line);
     return false;
 }

@@ -5,10 +5,10 @@ namespace cudafault {
 
 // Maps the control block of the run that CUDAFAULT_RUN names as PID:FD:START:INODE. All four are checked, because
 // process ids and descriptors are reused. Returns false, with a line on standard error, if the block cannot be mapped;
-// nothing is armed then.
+// the process then has no plan.
 bool join_run(const char* run);
 
-// Marks in the run's control block that a process has loaded the library. Does nothing if the block cannot be reached.
+// Marks in the run's control block that a process has loaded the library. Does nothing if the block cannot be opened.
 void mark_library_loaded(const char* run);
 
 }  // namespace cudafault

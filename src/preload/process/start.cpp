@@ -30,9 +30,10 @@ constexpr const char* kRankVariables[] = {"RANK", "OMPI_COMM_WORLD_RANK", "SLURM
 
 constexpr int kWipeOnFork = 18;  // MADV_WIPEONFORK, Linux 4.14
 
-uint64_t loaded_at_ns;  // CLOCK_MONOTONIC when the constructor ran: a plan of the environment is armed then
+uint64_t loaded_at_ns;  // CLOCK_MONOTONIC when the constructor ran: the time of arming of a plan from the environment
 
-// A child of a process in a run inherits the mapping of the run's block. It starts with a private block instead.
+// A child of a process in a run inherits the mapping of the run's block. This function replaces it with a private
+// block.
 void make_block_private() {
     system_call(SYS_mmap, address_of(&cudafault_block), sizeof cudafault_block, PROT_READ | PROT_WRITE,
                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
@@ -71,16 +72,16 @@ bool is_enabled(const char* value) {
     return text == Text("1") || text == Text("true");
 }
 
-bool asks_to_disable() { return is_enabled(environment("CUDAFAULT_DISABLE")); }
+bool is_disable_set() { return is_enabled(environment("CUDAFAULT_DISABLE")); }
 
 int8_t disabled;  // 1: yes, -1: no, 0: the environment has not been read yet
 
-void complain_of_xid(Text value) {
+void report_invalid_xid(Text value) {
     char line[256];
     Message message(line);
-    message.add("CUDA_XID_TYPE is ");
+    message.add("invalid CUDA_XID_TYPE ");
     message.add(Quoted{value});
-    message.add(", so no fault is injected, expected one of");
+    message.add(", so no fault is injected: expected one of");
     for (int i = 0; i < xid_count(); ++i) {
         message.add(i == 0 ? " " : ", ");
         message.add(uint64_t{xids()[i].number});
@@ -88,12 +89,12 @@ void complain_of_xid(Text value) {
     log_message(line);
 }
 
-// Arms the XID that CUDA_XID_TYPE names, or 79 if it is not set.
-void take_contract_plan() {
+// Arms the XID that CUDA_XID_TYPE names, or 79 if the variable is not set.
+void arm_contract_plan() {
     const char* xid = environment("CUDA_XID_TYPE");
     uint64_t number = 79;
     if (xid && (!parse_number(xid, number) || number > UINT16_MAX || !find_xid(static_cast<uint32_t>(number)))) {
-        return complain_of_xid(xid);
+        return report_invalid_xid(xid);
     }
     char spec[64];
     Message message(spec);
@@ -104,7 +105,7 @@ void take_contract_plan() {
 
 // Uses only the first source that is set.
 void find_plan(ProcessState& state) {
-    if (!is_glibc() || is_disabled() || asks_to_disable()) return;
+    if (!is_glibc() || is_disabled() || is_disable_set()) return;
     if (const char* run = environment("CUDAFAULT_RUN")) {
         if (join_run(run)) state.source = Source::run;
     } else if (const char* file = environment("CUDAFAULT_PLAN_FILE")) {
@@ -114,7 +115,7 @@ void find_plan(ProcessState& state) {
         set_private_plan(spec, armed_at_load_ns());
     } else if (const char* enabled = environment("CUDA_FAULT_INJECTION_ENABLED")) {
         state.source = Source::environment;
-        if (is_enabled(enabled)) take_contract_plan();
+        if (is_enabled(enabled)) arm_contract_plan();
     }
 }
 
@@ -150,7 +151,7 @@ __attribute__((constructor)) void on_load() {
 }  // namespace
 
 bool is_disabled() {
-    if (load(disabled) == 0) store(disabled, static_cast<int8_t>(asks_to_disable() ? 1 : -1));
+    if (load(disabled) == 0) store(disabled, static_cast<int8_t>(is_disable_set() ? 1 : -1));
     return load(disabled) > 0;
 }
 

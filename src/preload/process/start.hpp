@@ -3,7 +3,8 @@
 
 namespace cudafault {
 
-// Returns true if CUDAFAULT_DISABLE=1 was set when the library was loaded. The hooks then change nothing. Thread-safe.
+// Returns true if CUDAFAULT_DISABLE=1 was set when the library was loaded. The hooks then pass calls through unchanged.
+// Thread-safe.
 bool is_disabled();
 
 // Initializes the library in this process once: its identity and its plan. Returns false if another thread is doing so

@@ -13,7 +13,7 @@ namespace cudafault {
 
 namespace {
 
-void complain_of(const SpecError& error) {
+void report_invalid_plan(const SpecError& error) {
     char line[480];
     Message message(line);
     message.add("the plan is refused at character ");
@@ -29,7 +29,7 @@ void set_private_plan(Text spec, uint64_t armed_at_ns) {
     Plan& plan = process().parsed;
     SpecError error{};
     if (parse_plan(spec, plan, error)) return control_write_plan(block(), spec, plan, armed_at_ns);
-    complain_of(error);
+    report_invalid_plan(error);
     plan = Plan{};
     control_write_plan(block(), Text(), plan, armed_at_ns);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The state of this process: its identity, the source of its plan, the plans that it has taken up and its counts. It
-// lies in pages that the kernel wipes on fork, so that a child starts with an empty state.
+// The state of this process: its identity, the source of its plan, the plans that it has taken up and its counts. The
+// state is stored in pages that the kernel wipes on fork, so that a child starts with an empty state.
 #pragma once
 
 #include "cudafault/control_block.hpp"
@@ -27,10 +27,10 @@ struct Identity {
 struct PlanSlot {
     uint64_t readers;
     uint64_t revision;
-    uint64_t file_revision;  // the number that the plan file gives to this plan; 0: none
+    uint64_t file_revision;  // the revision that the plan file states for this plan; 0: none
     uint64_t armed_at_ns;
     uint64_t checksum;
-    uint32_t here;  // a bit per fault: its process=, rank=, node= and pod= select this process
+    uint32_t selected_faults;  // a bit per fault: 1 if its process=, rank=, node= and pod= select this process
     FaultState counts[kMaxFaults];
     Plan plan;
 };
@@ -61,10 +61,10 @@ struct ProcessState {
     uint64_t taking_up;          // 1 while a thread takes a plan up
     uint64_t taken_revision;     // the last revision that was taken up or refused
     uint64_t given_up_revision;  // a revision that cannot be read; no call waits for it
-    int32_t slot;                // of the plan in force + 1; 0: nothing is armed
+    int32_t slot;                // of the plan in force + 1; 0: no plan is armed
     PlanSlot slots[kPlanSlots];
     PlanCopy read;  // scratch space for taking a plan up
-    Plan parsed;    // scratch space for a plan of the process's own
+    Plan parsed;    // scratch space for set_private_plan
 
     uint64_t gpus_known;  // 1: the next two members are valid
     int32_t gpu_count;
@@ -73,14 +73,14 @@ struct ProcessState {
     ProcessSlot* registered;  // in the control block
     uint64_t fired;
     uint64_t fired_before_plan;  // `fired` when the plan in force was taken up
-    uint64_t fired_looked_at;    // `fired` at the watcher's previous round; only the watcher uses it
-    uint64_t fired_counted;      // `fired` in the watcher's last line; only the watcher uses it
+    uint64_t fired_last_round;   // `fired` in the watcher's previous round; only the watcher uses this member
+    uint64_t fired_logged;       // `fired` in the watcher's last log line; only the watcher uses this member
     uint64_t log_sequence;
     uint64_t last_logged_ns;
     PlanFile plan_file;
 };
 
-// Aligned to whole pages, because the pages are mapped over and wiped.
+// Aligned to whole pages, because mmap replaces the pages and the kernel wipes them.
 struct alignas(kControlAlign) BlockPages {
     ControlBlock block;
 };
@@ -95,7 +95,8 @@ struct alignas(kControlAlign) StatePages {
 extern "C" __attribute__((visibility("hidden"))) cudafault::BlockPages cudafault_block;
 extern "C" __attribute__((visibility("hidden"))) cudafault::StatePages cudafault_state;
 
-// False if the kernel does not wipe pages on fork (before Linux 4.14). A child is then detected by its process id.
+// False if the kernel does not wipe pages on fork (before Linux 4.14). The library then detects a child by its process
+// id.
 extern "C" __attribute__((visibility("hidden"))) bool cudafault_is_wiped;
 
 namespace cudafault {
@@ -114,8 +115,8 @@ inline bool is_ready() {
 // Returns the time of the clock that the control block uses, for heartbeats and for the time of arming, in nanoseconds.
 inline uint64_t run_clock_ns() { return shared_monotonic_ns(process().identity.time_offsets); }
 
-// Parses a spec and puts the plan into the private block. An invalid spec arms nothing and is reported on standard
-// error.
+// Parses a spec and writes the plan to the private block. If the spec is invalid, reports the error on standard error
+// and disarms the block.
 void set_private_plan(Text spec, uint64_t armed_at_ns);
 
 }  // namespace cudafault

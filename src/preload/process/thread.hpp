@@ -15,7 +15,8 @@ struct InjectedLastError {
 };
 
 struct ThreadState {
-    bool asking;  // true while the library queries the GPU of a call; CUDA calls of the queried functions pass through
+    bool
+        querying;  // true while the library queries the GPU of a call; CUDA calls of the queried functions pass through
     uint64_t error_revision;
     InjectedLastError last_errors[kRuntimeSonameCount];
     bool failed_look_up;  // dlerror returns `failure` next

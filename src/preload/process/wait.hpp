@@ -12,7 +12,7 @@ bool wait_briefly(Done done, uint64_t limit_ns = 1'000'000) {
     const uint64_t deadline = monotonic_ns() + limit_ns;
     do {
         if (monotonic_ns() > deadline) return false;
-        system_call(SYS_sched_yield);  // the thread that is waited for may need this core
+        system_call(SYS_sched_yield);  // the other thread may need this core
     } while (!done());
     return true;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Follows a plan file. Watches the directory of the file, because Kubernetes replaces a symbolic link there and editors
-// rename files.
+// Follows a plan file. Watches the directory of the file, because Kubernetes replaces a symbolic link in that directory
+// and editors rename files.
 #include "preload/process/watcher.hpp"
 
 #include <poll.h>
@@ -105,7 +105,7 @@ void* watch(void*) {
         const bool watching = inotify >= 0 && watch_directory(inotify, process().plan_file.path) >= 0;
         read_plan_file();
         take_up_plan();
-        const bool is_count_due = record_last_count();
+        const bool is_count_due = record_final_count();
         wait_for_change(inotify, watching, is_count_due || load(process().slot) != 0);
     }
 }
@@ -133,7 +133,8 @@ bool watch_plan(const char* file) {
     for (size_t i = 0; i < path.size; ++i) plan_file.path[i] = path[i];
     read_plan_file();
     if (start_watcher()) return true;
-    log_message("changes of the plan file are ignored, because no thread can be started; its present plan is used");
+    log_message(
+        "changes of the plan file are ignored, because no thread can be started: the plan that was read stays armed");
     return true;
 }
 

@@ -22,7 +22,7 @@ bool contains(Text name, Text part) {
 
 }  // namespace
 
-uint64_t absent_answer(int row) {
+uint64_t absent_result(int row) {
     const Function& function = kFunctions[row];
     if (!function.returns_status) {  // callers of error-text functions do not expect a null pointer
         return contains(function_name(row), "Error") ? reinterpret_cast<uint64_t>("") : 0;

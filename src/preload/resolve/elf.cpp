@@ -53,7 +53,7 @@ void LoadedObject::read(const ElfW(Dyn)* entry) {
     }
 }
 
-bool LoadedObject::holds(const dl_phdr_info& info, const void* address) {
+bool LoadedObject::contains(const dl_phdr_info& info, const void* address) {
     const uintptr_t at = reinterpret_cast<uintptr_t>(address) - info.dlpi_addr;
     for (int i = 0; i < info.dlpi_phnum; ++i) {
         const ElfW(Phdr)& segment = info.dlpi_phdr[i];
@@ -62,14 +62,14 @@ bool LoadedObject::holds(const dl_phdr_info& info, const void* address) {
     return false;
 }
 
-bool LoadedObject::holds(const void* address) const {
+bool LoadedObject::contains(const void* address) const {
     const uintptr_t at = reinterpret_cast<uintptr_t>(address);
     return at >= low_ && at < high_;
 }
 
 Text LoadedObject::soname() const { return soname_ && strings_ ? Text(strings_ + soname_) : base_name_of(file()); }
 
-bool LoadedObject::names(const ElfW(Sym)& symbol, Text name) const {
+bool LoadedObject::is_named(const ElfW(Sym)& symbol, Text name) const {
     const char* found = strings_ + symbol.st_name;
     for (size_t i = 0; i < name.size; ++i) {
         if (found[i] != name[i]) return false;  // also covers the terminator of a shorter name
@@ -87,7 +87,7 @@ const ElfW(Sym)* LoadedObject::find_by_gnu_hash(Text name) const {
     if (at < first) return nullptr;
     for (;; ++at) {
         const uint32_t link = chains[at - first];
-        if ((link | 1) == (hash | 1) && names(symbols_[at], name)) return &symbols_[at];
+        if ((link | 1) == (hash | 1) && is_named(symbols_[at], name)) return &symbols_[at];
         if (link & 1) return nullptr;
     }
 }
@@ -95,7 +95,7 @@ const ElfW(Sym)* LoadedObject::find_by_gnu_hash(Text name) const {
 const ElfW(Sym)* LoadedObject::find_by_hash(Text name) const {
     const uint32_t symbol_count = hash_[1];
     for (uint32_t at = 1; at < symbol_count; ++at) {
-        if (names(symbols_[at], name)) return &symbols_[at];
+        if (is_named(symbols_[at], name)) return &symbols_[at];
     }
     return nullptr;
 }

@@ -10,32 +10,32 @@
 
 namespace cudafault {
 
-// Valid while the object stays loaded. Takes no lock and allocates nothing.
+// Valid while the object is loaded. Takes no lock and allocates no memory.
 class LoadedObject {
 public:
     LoadedObject() = default;
     explicit LoadedObject(const dl_phdr_info& info);
-    explicit LoadedObject(const link_map& object);  // holds() returns false: a link_map has no segments
+    explicit LoadedObject(const link_map& object);  // contains() returns false: a link_map has no segments
 
     // Returns true if the address lies in a PT_LOAD segment of the object.
-    static bool holds(const dl_phdr_info& info, const void* address);
+    static bool contains(const dl_phdr_info& info, const void* address);
     // Returns true if the address lies between the start of the first PT_LOAD segment and the end of the last one.
-    bool holds(const void* address) const;
-    Text soname() const;  // DT_SONAME, or the base name of the file if there is none
+    bool contains(const void* address) const;
+    Text soname() const;  // DT_SONAME, or the base name of the file if the object has no DT_SONAME
     Text file() const { return Text(file_); }
 
     // Returns a symbol that the object itself defines, or nullptr.
     const ElfW(Sym)* find(Text name) const;
     const void* address_of(const ElfW(Sym)& symbol) const;
 
-    // Returns the address of the function, or nullptr. Ignores indirect functions (STT_GNU_IFUNC): their address is
-    // known only after a call of their resolver.
+    // Returns the address of the function, or nullptr. Ignores indirect functions (STT_GNU_IFUNC), because only a call
+    // of their resolver returns their address.
     const void* function(Text name) const;
 
 private:
     const ElfW(Sym)* find_by_gnu_hash(Text name) const;
     const ElfW(Sym)* find_by_hash(Text name) const;
-    bool names(const ElfW(Sym)& symbol, Text name) const;
+    bool is_named(const ElfW(Sym)& symbol, Text name) const;
     void read(const ElfW(Dyn)* entry);
 
     uintptr_t base_ = 0;

@@ -80,20 +80,20 @@ const LibcFunctions& next_in_chain() {
     return next_functions;
 }
 
-ErrnoKept::ErrnoKept()
+ErrnoGuard::ErrnoGuard()
     : errno_(libc().errno_location ? libc().errno_location() : nullptr), before_(errno_ ? *errno_ : 0) {}
-ErrnoKept::~ErrnoKept() {
+ErrnoGuard::~ErrnoGuard() {
     if (errno_) *errno_ = before_;
 }
 
 bool is_glibc() {
-    static int8_t answer;  // 1: yes, -1: no, 0: not known yet
-    if (load(answer) == 0) {
+    static int8_t cached;  // 1: yes, -1: no, 0: not known yet
+    if (load(cached) == 0) {
         LoadedObject libc_object;
         if (!find_libc(libc_object)) return false;
-        store(answer, static_cast<int8_t>(libc_object.function("gnu_get_libc_version") ? 1 : -1));
+        store(cached, static_cast<int8_t>(libc_object.function("gnu_get_libc_version") ? 1 : -1));
     }
-    return load(answer) > 0;
+    return load(cached) > 0;
 }
 
 const char* environment(Text name) {

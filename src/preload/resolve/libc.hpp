@@ -32,12 +32,12 @@ const LibcFunctions& next_in_chain();
 const void* find_in_libc(Text name);
 
 // Restores the program's errno at the end of a scope.
-class ErrnoKept {
+class ErrnoGuard {
 public:
-    ErrnoKept();
-    ~ErrnoKept();
-    ErrnoKept(const ErrnoKept&) = delete;
-    ErrnoKept& operator=(const ErrnoKept&) = delete;
+    ErrnoGuard();
+    ~ErrnoGuard();
+    ErrnoGuard(const ErrnoGuard&) = delete;
+    ErrnoGuard& operator=(const ErrnoGuard&) = delete;
 
 private:
     int* const errno_;  // found through libc's __errno_location; nullptr: libc is not found

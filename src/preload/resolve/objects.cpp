@@ -59,7 +59,7 @@ int iterate_objects(int (*visit)(dl_phdr_info*, size_t, void*), void* data) {
 
 bool find_object(const void* address, LoadedObject& out) {
     return any_object([&](const dl_phdr_info& info) {
-        if (!LoadedObject::holds(info, address)) return false;
+        if (!LoadedObject::contains(info, address)) return false;
         out = LoadedObject(info);
         return true;
     });

@@ -8,22 +8,23 @@
 
 namespace cudafault {
 
-// Finds libc. Returns false if it is not in the dynamic linker's list yet. Takes no lock.
+// Finds libc. Returns false if libc is not in the dynamic linker's list yet. Takes no lock.
 bool find_libc(LoadedObject& out);
 
 // Calls libc's dl_iterate_phdr, which takes the dynamic linker's lock. Returns 0 without a call if libc is not found.
 int iterate_objects(int (*visit)(dl_phdr_info* info, size_t size, void* data), void* data);
 
-// Calls visit(dl_phdr_info) for each object of the base namespace until it returns true. Returns true if it did.
+// Calls visit(dl_phdr_info) for each object of the base namespace until a call returns true. Returns true if a call
+// did.
 template <typename Visit>
 bool any_object(Visit visit) {
-    const auto callback = [](dl_phdr_info* info, size_t, void* visit_it) -> int {
-        return (*static_cast<Visit*>(visit_it))(*info);
+    const auto callback = [](dl_phdr_info* info, size_t, void* visitor) -> int {
+        return (*static_cast<Visit*>(visitor))(*info);
     };
     return iterate_objects(callback, &visit) != 0;
 }
 
-// Finds the object of the base namespace that contains the address. Returns false if there is none.
+// Finds the object of the base namespace that contains the address. Returns false if no object contains the address.
 bool find_object(const void* address, LoadedObject& out);
 
 // Returns true if the address is that of a data object named `name`. A program may define a variable named cuInit.

@@ -13,7 +13,7 @@ namespace {
 
 bool is_resolver(int row) { return kFunctions[row].hook == Hook::resolver; }
 
-// A resolver's stub takes the slow path even while nothing is armed, so its entry in the target table is never replaced
+// A resolver's stub takes the slow path even while no plan is armed, so its entry in the target table is never replaced
 // and its real function is stored here.
 constexpr Hook kHooks[] = {
 #define CUDAFAULT_ROW(name, soname, api, cls, from, slot, hook, ...) Hook::hook,
@@ -50,10 +50,10 @@ const void** real_slot(int row) {
             return &resolver.real;
         }
     }
-    return nullptr;  // unreachable: there is an entry for each resolver
+    return nullptr;  // unreachable: every resolver has an entry
 }
 
-const void* known(int row, const void* value) { return value == slow_entry(row) ? nullptr : value; }
+const void* real_or_null(int row, const void* value) { return value == slow_entry(row) ? nullptr : value; }
 
 bool is_loaded(const void* address) {
     Dl_info info;
@@ -91,7 +91,7 @@ bool is_loaded(const char* soname) {
 // A reference without a version is bound to the stub of the newest runtime, but the program may have loaded only an
 // older runtime.
 const void* find_in_other_runtime(int row) {
-    const ErrnoKept kept;
+    const ErrnoGuard kept;
     if (!libc().dlsym || !libc().dlopen || !libc().dlclose || is_loaded(soname_of(kFunctions[row]))) return nullptr;
     const void* found = outside_this_library(libc().dlsym(RTLD_NEXT, c_name(row)));
     for (int i = kRuntimeSonameCount; !found && --i >= 0;) found = find_in(kRuntimeSonames[i], row);
@@ -105,7 +105,7 @@ const void* find_in_objects(int row) {
     const void* found = nullptr;
     any_object([&](const dl_phdr_info& info) {
         const LoadedObject object(info);
-        if (LoadedObject::holds(info, stub(0)) || object.soname() != Text(soname_of(function))) return false;
+        if (LoadedObject::contains(info, stub(0)) || object.soname() != Text(soname_of(function))) return false;
         found = object.function(function_name(row));
         return found != nullptr;
     });
@@ -113,7 +113,7 @@ const void* find_in_objects(int row) {
 }
 
 const void* find_real(int row) {
-    const ErrnoKept kept;
+    const ErrnoGuard kept;
     if (!libc().dlsym) return find_in_objects(row);
     const void* found = find_next(row);
     // RTLD_NEXT does not search libraries that Python or a plugin has opened with RTLD_LOCAL.
@@ -135,7 +135,7 @@ void prepare_targets() {
 const void* own_real_function(int row) {
     const void** slot = real_slot(row);
     if (!slot) return nullptr;
-    const void* real = known(row, observe(*slot));
+    const void* real = real_or_null(row, observe(*slot));
     if (real) return real;
     real = find_real(row);
     if (real) publish(*slot, real);
@@ -148,19 +148,19 @@ const void* real_function(int row) {
     return real || kFunctions[row].api != Api::runtime ? real : find_in_other_runtime(row);
 }
 
-void forget_unloaded() {
+void remove_unloaded() {
     LoadedObject last;  // adjacent rows are mostly functions of the same library
     for (int row = 0; row < kFunctionCount; ++row) {
         const void** slot = is_resolver(row) ? known_resolver(row) : &cudafault_targets[row];
-        const void* real = slot ? known(row, load(*slot)) : nullptr;
-        if (!real || last.holds(real) || find_object(real, last) || is_loaded(real)) continue;
+        const void* real = slot ? real_or_null(row, load(*slot)) : nullptr;
+        if (!real || last.contains(real) || find_object(real, last) || is_loaded(real)) continue;
         store(*slot, is_resolver(row) ? nullptr : slow_entry(row));
     }
 }
 
 bool adopt_real_function(int row, const void* found) {
     const void** slot = real_slot(row);
-    const void* real = slot ? known(row, observe(*slot)) : nullptr;
+    const void* real = slot ? real_or_null(row, observe(*slot)) : nullptr;
     if (real == found) return true;
     if (!slot || (real && is_loaded(real))) return false;
     publish(*slot, found);

@@ -19,12 +19,12 @@ const void* real_function(int row);
 // Like real_function, but does not return the function of another major version of libcudart.
 const void* own_real_function(int row);
 
-// Makes `found` the real function of the row, unless another one is known and still loaded. Returns true if `found` is
-// the row's real function now.
+// Makes `found` the real function of the row, unless the row has another real function that is still loaded. Returns
+// true if `found` is now the real function of the row.
 bool adopt_real_function(int row, const void* found);
 
 // Removes the real functions whose library has been unloaded. The library may be loaded again at another address.
-void forget_unloaded();
+void remove_unloaded();
 
 // Returns the real function in an entry of the target table, or nullptr while it is unknown.
 inline const void* known_target(int target) {

@@ -32,7 +32,8 @@ const void* spare_stub(int row, const void* found) {
         if (next >= kSpares) {
             store(spares_used, uint64_t{kSpares});
             if (!__atomic_exchange_n(&spares_exhausted, true, __ATOMIC_RELAXED)) {
-                log_message("more functions are loaded twice than there are spare stubs; some cannot fail");
+                log_message(
+                    "all spare stubs are in use, so no fault can fire in further functions that are loaded twice");
             }
             return found;
         }

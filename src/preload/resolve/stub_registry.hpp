@@ -22,7 +22,7 @@ struct StubUse {
     bool inner;  // for calls that a shared libcudart makes
 };
 
-// Returns the function that the stub with this number stands for.
+// Returns the row and the target of the stub with this number.
 StubUse use_of_stub(int number);
 
 // Returns the real function of the stub, or nullptr if no loaded library defines it.

@@ -73,8 +73,8 @@ int open_in(Text folders, const char* file) {
     return -1;
 }
 
-// Searches as the dynamic linker does, but without the caller's RUNPATH and the linker's cache, which only the linker
-// knows.
+// Searches as the dynamic linker does, but without the caller's RUNPATH and the linker's cache, which are not available
+// here.
 int open_library(const char* file) {
     if (base_name_of(Text(file)).size < Text(file).size) return open_file(file, O_RDONLY | O_CLOEXEC);
     const int opened = open_in(Text(environment("LD_LIBRARY_PATH")), file);
@@ -83,7 +83,7 @@ int open_library(const char* file) {
 
 }  // namespace
 
-bool must_lose_deepbind(const char* file) {
+bool must_clear_deepbind(const char* file) {
     const char* setting = environment("CUDAFAULT_DEEPBIND");
     if (setting && Text(setting) == Text("keep")) return false;
     const int opened = open_library(file);

@@ -18,12 +18,12 @@ namespace {
 
 Verdict pass_through(const StubUse& use) {
     const void* target = target_of(use);
-    return target ? jump_to(target) : give(absent_answer(use.row));
+    return target ? jump_to(target) : give(absent_result(use.row));
 }
 
 uint64_t call_real(const StubUse& use, const Frame& frame) {
     const void* real = target_of(use);
-    if (!real) return absent_answer(use.row);
+    if (!real) return absent_result(use.row);
     using Function = uint64_t (*)(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t);
     const uint64_t* arguments = frame.arguments;
     return reinterpret_cast<Function>(const_cast<void*>(real))(arguments[0], arguments[1], arguments[2], arguments[3],
@@ -32,7 +32,7 @@ uint64_t call_real(const StubUse& use, const Frame& frame) {
 
 // Calls that the library itself makes for a decision pass through.
 Decision decide(const StubUse& use, const Frame& frame) {
-    return this_thread.asking ? Decision{} : decide_on(use.row, use.inner, frame);
+    return this_thread.querying ? Decision{} : decide_on(use.row, use.inner, frame);
 }
 
 // Records and performs the effect. Returns true if the call must return decision.code.
@@ -44,8 +44,8 @@ bool carry_out(const Decision& decision, int row) {
     return true;
 }
 
-// cuInit and the device counts are not about a single GPU. The real call runs first, because the GPUs are unknown
-// before it.
+// cuInit and the device counts do not concern a single GPU. The real call runs first, because the GPUs are unknown
+// before that call.
 Verdict on_enumeration(const StubUse& use, const Frame& frame) {
     const uint64_t result = call_real(use, frame);
     const Decision decision = decide(use, frame);
@@ -63,16 +63,16 @@ Verdict on_cuda_call(const StubUse& use, const Frame& frame) {
     const Hook hook = kFunctions[use.row].hook;
     if (hook == Hook::resolver) return on_resolver_call(use, frame);
     if (hook == Hook::registration || !ensure_ready()) return pass_through(use);
-    if (cannot_concern(use.row)) return pass_through(use);
+    if (cannot_match(use.row)) return pass_through(use);
     return hook == Hook::enumerate ? on_enumeration(use, frame) : on_call(use, frame);
 }
 
-// Returns the real function if no fault of the plan can match the call: its flag was set for other processes of the
-// run, or for an older plan. Returns nullptr if the call needs the full decision. The target of a resolver is never
-// known here.
+// Returns the real function if no fault of the plan can match the call. This happens if the function's flag was set for
+// other processes of the run, or for an older plan. Returns nullptr if the call needs the full decision. The target
+// table never contains the real function of a resolver.
 const void* quick_target(int number) {
     const int row = number < kFirstInner ? number : number - kFirstInner;
-    if (row >= kFunctionCount || !is_ready() || !cannot_concern(row)) return nullptr;
+    if (row >= kFunctionCount || !is_ready() || !cannot_match(row)) return nullptr;
     return known_target(row);
 }
 

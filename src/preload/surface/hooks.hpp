@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Hooks of the functions that find other functions. They replace the addresses that the program gets with stubs.
+// Hooks of the functions that look up other functions. The hooks replace the addresses that the program gets with
+// stubs.
 #pragma once
 
 #include "preload/resolve/stub_registry.hpp"

@@ -76,12 +76,12 @@ const char* hook_named(Text name) {
 
 // Returns true if the address lies in an object that the dynamic linker searches before this library.
 bool is_in_earlier_object(const void* address) {
-    bool front = false;
+    bool is_earlier = false;
     any_object([&](const dl_phdr_info& info) {
-        front = LoadedObject::holds(info, address);
-        return front || LoadedObject::holds(info, stub(0));
+        is_earlier = LoadedObject::contains(info, address);
+        return is_earlier || LoadedObject::contains(info, stub(0));
     });
-    return front;
+    return is_earlier;
 }
 
 struct LookUp {
@@ -96,8 +96,8 @@ void* find(const LookUp& look_up, void* handle, const LibcFunctions& functions) 
                            : functions.dlsym(handle, look_up.name);
 }
 
-// Looks up a symbol in the caller's object and its dependencies. Those of a plugin are visible only to the plugin's own
-// look-ups.
+// Looks up a symbol in the caller's object and its dependencies. The dependencies of a plugin are visible only to
+// look-ups from that plugin.
 const void* find_in_scope_of(const void* caller, const LookUp& look_up) {
     LoadedObject object;
     if (!find_object(caller, object) || object.file().empty()) return nullptr;
@@ -114,17 +114,18 @@ const void* find_without_library(const LookUp& look_up) {
     return found || look_up.handle != RTLD_DEFAULT ? found : find_in_scope_of(look_up.caller, look_up);
 }
 
-// Returns the function that another interposer's dlsym meant when it returned a stub: a function that the interposer
-// exports, where its own reference to that function is bound to the stub.
-const void* find_behind_interposer(int row, const void* answer) {
+// Another interposer's dlsym returns a stub if the interposer returns one of its exported functions and its reference
+// to that function is bound to the stub. Returns the exported function, or `stub_address` if that function is not
+// found.
+const void* find_behind_interposer(int row, const void* stub_address) {
     const char* version = kFunctions[row].api == Api::runtime ? kRuntimeSonames[kFunctions[row].soname] : nullptr;
     const LookUp exported = {RTLD_NEXT, function_name(row).data, version, nullptr};
     const void* found = outside_this_library(find(exported, RTLD_NEXT, libc()));
-    return found ? found : answer;
+    return found ? found : stub_address;
 }
 
 Verdict substitute(int row, const LookUp& look_up) {
-    const ErrnoKept kept;
+    const ErrnoGuard kept;
     const void* found = find(look_up, look_up.handle, next_in_chain());
     if (!found || (is_disabled() && !is_in_this_library(found))) return give(found);
     const bool inner = is_in_library(Api::runtime, look_up.caller);
@@ -145,8 +146,8 @@ Verdict substitute(int row, const LookUp& look_up) {
 }
 
 // Returns the library's own hook if an object that is searched before this library looks up the next dlsym, or another
-// hooked function, with libc's symbol version. libc skips exports without a version, so that interposer would bypass
-// this library. Returns nullptr for other look-ups.
+// hooked function, with libc's symbol version. libc skips exports without a version, so without this hook the
+// interposer would bypass this library. Returns nullptr for other look-ups.
 const void* own_hook_for(const LookUp& look_up) {
     if (look_up.handle != RTLD_NEXT || !look_up.version || !look_up.name || !is_glibc()) return nullptr;
     const char* hook = hook_named(look_up.name);
@@ -172,7 +173,7 @@ Verdict on_open(LoaderHook hook, Frame& frame) {
     if (!is_glibc() || !name || is_disabled()) return jump_to(real);
     if (const char* simulated = simulated_library(name)) {
         frame.arguments[file] = reinterpret_cast<uint64_t>(simulated);
-    } else if ((frame.arguments[flags] & RTLD_DEEPBIND) && must_lose_deepbind(name)) {
+    } else if ((frame.arguments[flags] & RTLD_DEEPBIND) && must_clear_deepbind(name)) {
         frame.arguments[flags] &= ~uint64_t{RTLD_DEEPBIND};
     }
     return jump_to(real);
@@ -185,7 +186,7 @@ Verdict on_close(void* handle) {
     if (!next.dlclose) return give(uint64_t{0});
     this_thread.failed_look_up = false;
     const int status = next.dlclose(handle);
-    if (is_ready()) forget_unloaded();
+    if (is_ready()) remove_unloaded();
     return give_status(status);
 }
 

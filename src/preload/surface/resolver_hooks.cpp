@@ -44,7 +44,7 @@ const void* replacement(const Request& request, bool inner) {
 
 Verdict on_resolver_call(const StubUse& use, const Frame& frame) {
     const void* real = target_of(use);
-    if (!real) return give(absent_answer(use.row));
+    if (!real) return give(absent_result(use.row));
     const Function& resolver = kFunctions[use.row];
     if (!resolver.returns_status || is_disabled() || is_in_library(resolver.api, frame.caller)) return jump_to(real);
     const uint64_t* arguments = frame.arguments;

@@ -35,8 +35,8 @@ namespace cudafault {
 
 inline const void* stub(int number) { return cudafault_stubs + static_cast<size_t>(number) * CUDAFAULT_STUB_SIZE; }
 
-// Returns the entry of the stub that calls cudafault_decide without a look at the flag. The target table holds it while
-// the real function is not known.
+// Returns the entry of the stub that calls cudafault_decide without checking the flag. The target table contains this
+// entry while the real function is not known.
 inline const void* slow_entry(int number) { return static_cast<const char*>(stub(number)) + CUDAFAULT_SLOW_OFFSET; }
 
 // Returns the number of the stub at an address, or -1.
