@@ -103,7 +103,8 @@ def check_exact_restore(drill: Drill) -> None:
 
 TEMPLATES = {  # the paths of the templates that are injected, and of those that are not
     "Deployment": (["spec.template"], []), "StatefulSet": (["spec.template"], []), "DaemonSet": (["spec.template"], []),
-    "ReplicaSet": (["spec.template"], []), "CronJob": (["spec.jobTemplate.spec.template"], []),
+    "ReplicaSet": (["spec.template"], []), "Rollout": (["spec.template"], []), "CloneSet": (["spec.template"], []),
+    "CronJob": (["spec.jobTemplate.spec.template"], []),
     "DynamoGraphDeployment": (["spec.components.1.podTemplate", "spec.components.2.podTemplate"],
                               ["spec.components.0.podTemplate"]),
     "LeaderWorkerSet": (["spec.leaderWorkerTemplate.leaderTemplate", "spec.leaderWorkerTemplate.workerTemplate"], []),

@@ -203,6 +203,8 @@ def test_interrupt(repo):
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
+            # A caller in the background of a shell script ignores SIGINT, and its children inherit that.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         ready = wait_for_file(repo.fake / "waiting")
         send(process.pid, signal.SIGINT)
