@@ -39,7 +39,7 @@ void print_results(const ClusterOptions& options, const nlohmann::json& list);
 // --timeout, and sets `options.use.command` to the verb's name.
 void add_cluster_options(CLI::App& verb, ClusterOptions& options);
 
-// `cudafault k8s rbac` with the arguments that print the Role for this use.
+// Returns the `cudafault k8s rbac` command that prints the Role for this use.
 std::string rbac_command(const kube::CommandUse& use);
 
 // A connection for the duration of one command. SIGINT, SIGTERM and SIGHUP cancel its waits.
@@ -52,7 +52,7 @@ public:
     kube::Session session;
     kube::Client client{session};
     kube::Discovery discovery{session};
-    std::string in_namespace;  // from --namespace, or from the kubeconfig context
+    std::string in_namespace;  // from --namespace, or else from the kubeconfig context
     kube::Deadline deadline;
 
 private:

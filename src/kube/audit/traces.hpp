@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Finds the names of names.hpp anywhere in an object of any kind.
+// Finds the names that names.hpp defines, anywhere in an object of any kind.
 #pragma once
 
 #include <set>
@@ -16,7 +16,7 @@ struct Trace {
     std::string what;           // "environment variable CUDAFAULT_NODE"
     std::string hash;           // of the workload that it was created for, if its name contains it
     bool is_manager = false;    // a field manager only; the fields may have original values
-    bool may_be_users = false;  // a variable or library that workload authors also set: docs/plans.md
+    bool is_ambiguous = false;  // a variable or library that the workload author may have set: docs/plans.md
 
     std::string sentence() const { return object + " has the " + what + " at " + path; }
 };

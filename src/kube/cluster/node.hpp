@@ -44,15 +44,16 @@ struct DrainResult {
     std::vector<std::string> skipped;  // pods of DaemonSets, static pods and finished pods
 };
 
-// Cordons the node, evicts its pods and waits until they are deleted. Throws Error before any change if there are pods
-// without a controller, and at the session's deadline, with the remaining pods and the reasons. If cudafault's cordon
-// set NVSentinel's state label, the label is "draining" during the drain, and then "drain-succeeded" or "drain-failed".
+// Cordons the node, evicts its pods and waits until they are deleted. Throws Error before any change if the node has
+// pods without a controller, and at the session's deadline, with the remaining pods and the reasons. If cudafault's
+// cordon set NVSentinel's state label, the label is "draining" during the drain, and then "drain-succeeded" or
+// "drain-failed".
 DrainResult drain(Client& client, const std::string& node, const DrainOptions& options);
 
 enum class Uncordoned {
     kDone,
-    kStaysCordoned,           // it was cordoned before cudafault's cordon
-    kNotCordonedByCudafault,  // it has no cudafault annotation and is not changed
+    kStaysCordoned,           // the node was cordoned before cudafault's cordon
+    kNotCordonedByCudafault,  // the node has no cudafault annotation and is not changed
 };
 
 // Reverts what cordon() and drain() set. Throws Error for a node that NVSentinel has cordoned, unless `force`. With

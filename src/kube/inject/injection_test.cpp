@@ -302,9 +302,9 @@ TEST(Injection, ForbidsSurge) {
 }
 
 TEST(Injection, ReplacesAllPinnedPodsTogether) {
-    const Json at_once = Json::parse(R"({"rollingUpdate": {"maxSurge": 0, "maxUnavailable": "100%"}})");
+    const Json all_unavailable = Json::parse(R"({"rollingUpdate": {"maxSurge": 0, "maxUnavailable": "100%"}})");
     for (const char* before : {"null", R"({"rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}})"}) {
-        EXPECT_EQ(changed_strategy({"Deployment", before, ""}, "n1"), at_once) << before;
+        EXPECT_EQ(changed_strategy({"Deployment", before, ""}, "n1"), all_unavailable) << before;
     }
     EXPECT_EQ(changed_strategy({"Deployment", R"({"type": "Recreate"})", ""}, "n1"), Json({{"type", "Recreate"}}));
 }

@@ -20,8 +20,8 @@ void create_missing_libraries(Client& client, const Workload& workload, const st
 bool create_source(Client& client, const std::string& in_namespace);
 bool has_source(Client& client, const std::string& in_namespace);
 
-// Returns false if the ConfigMap does not exist. Throws Error if a workload mounts it, which the message names, or if
-// it was not created by cudafault.
+// Returns false if the ConfigMap does not exist. Throws Error if a workload mounts it (the message names the workload),
+// or if it was not created by cudafault.
 bool remove_source(Client& client, Discovery& discovery, const std::string& in_namespace);
 
 }  // namespace cudafault::kube

@@ -80,7 +80,7 @@ TEST_F(AcknowledgementTest, DoesNotWaitForContainersThatDoNotRun) {
     const auto containers = wait({{pod("a", "waiting"), "main"}, {pod("b", "terminated"), "main"}, {pod("c"), "none"}});
     for (const auto& container : containers) {
         EXPECT_EQ(container.state, Acknowledgement::kNotRunning);
-        EXPECT_THAT(container.why, HasSubstr("reads the plan as it starts"));
+        EXPECT_THAT(container.why, HasSubstr("reads the plan when it starts"));
     }
     EXPECT_EQ(requests(), 0u);
 }

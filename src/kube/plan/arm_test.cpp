@@ -31,7 +31,7 @@ Workload workload_called(const std::string& name) {
 std::string plan_name(const std::string& workload) { return "cudafault-plan-" + workload_called(workload).hash(); }
 
 Json plan_of(const std::string& workload, const std::string& text = "#7\n") {
-    Json object = labelled(named(plan_name(workload)), names::kWorkload, workload_called(workload).hash());
+    Json object = labeled(named(plan_name(workload)), names::kWorkload, workload_called(workload).hash());
     object["metadata"]["resourceVersion"] = "5";
     object["metadata"]["annotations"] = {{"cudafault.dev/pods", ""}};
     object["data"] = {{"plan", text}};
@@ -82,7 +82,7 @@ protected:
         }
     }
 
-    std::vector<Armed> arm_it() {
+    std::vector<Armed> run_arm() {
         return arm(
             client(), discovery(), choice,
             [&](const std::vector<std::string>& pods) {
@@ -94,18 +94,19 @@ protected:
 
     // Builds the spec as the command line does.
     std::string spec_for(const std::vector<std::string>& pods) const {
-        const std::string there = node.empty() ? spec : spec + " node=" + node;
-        return pods.empty() ? there : fmt::format("{} pod={}", there, fmt::join(pods, "; " + there + " pod="));
+        const std::string targeted_spec = node.empty() ? spec : spec + " node=" + node;
+        return pods.empty() ? targeted_spec
+                            : fmt::format("{} pod={}", targeted_spec, fmt::join(pods, "; " + targeted_spec + " pod="));
     }
 
-    std::vector<Armed> disarm_it(bool restart_crashed) {
+    std::vector<Armed> run_disarm(bool restart_crashed) {
         return disarm(client(), discovery(), choice, restart_crashed, after(std::chrono::seconds(30)),
                       [](const std::string&) {});
     }
 
     std::string refusal() {
         try {
-            arm_it();
+            run_arm();
             return "armed";
         } catch (const Error& error) {
             return error.what();
@@ -140,7 +141,7 @@ TEST_F(ArmTest, WritesThePlanAndNudgesThePods) {
     choose("deployments.apps", "web");
     hold_plan("web");
     hold_pods({pod_of("web", "a"), pod_of("other", "b")});
-    const std::vector<Armed> armed = arm_it();
+    const std::vector<Armed> armed = run_arm();
     ASSERT_EQ(armed.size(), 1u);
     EXPECT_EQ(armed[0].plan.revision, 8u);
     ASSERT_EQ(armed[0].containers.size(), 1u) << "the sidecar is not injected";
@@ -150,11 +151,11 @@ TEST_F(ArmTest, WritesThePlanAndNudgesThePods) {
     EXPECT_THAT(restricted_to, ElementsAre(""));
 }
 
-TEST_F(ArmTest, FindsADeploymentWithoutAKind) {
+TEST_F(ArmTest, FindsADeploymentByItsNameAlone) {
     choose("", "web");
     hold_plan("web");
     hold_pods({});
-    EXPECT_EQ(arm_it().size(), 1u) << "graphs are not served";
+    EXPECT_EQ(run_arm().size(), 1u) << "the API server does not serve DynamoGraphDeployments";
 }
 
 TEST_F(ArmTest, FindsThePlanOfTheOwner) {
@@ -163,7 +164,7 @@ TEST_F(ArmTest, FindsThePlanOfTheOwner) {
     hold("/apis/apps/v1/namespaces/prod/deployments/web", plain_deployment().object);
     hold_plan("web");
     hold_pods({});
-    EXPECT_EQ(arm_it().at(0).plan.name(), plan_name("web"));
+    EXPECT_EQ(run_arm().at(0).plan.name(), plan_name("web"));
 }
 
 TEST_F(ArmTest, RefusesAWorkloadWithoutInjection) {
@@ -173,7 +174,7 @@ TEST_F(ArmTest, RefusesAWorkloadWithoutInjection) {
     choice.workloads.clear();
     hold_list(kConfigMapPath, {});
     EXPECT_THAT(refusal(), HasSubstr("nothing is injected in namespace prod"));
-    EXPECT_THROW(disarm_it(false), Error);
+    EXPECT_THROW(run_disarm(false), Error);
 }
 
 TEST_F(ArmTest, ASelectorIsReplacedByTheNamesOfMatchingPods) {
@@ -183,21 +184,21 @@ TEST_F(ArmTest, ASelectorIsReplacedByTheNamesOfMatchingPods) {
     hold_plan("api");
     hold_pods({pod_of("web", "a"), pod_of("web", "b"), pod_of("api", "c")});
     hold_list(kPodPath + "?labelSelector=role%3Dworker&limit=500", {pod_of("web", "b")});
-    ASSERT_EQ(arm_it().size(), 1u);
+    ASSERT_EQ(run_arm().size(), 1u);
     EXPECT_THAT(restricted_to, ElementsAre("b"));
     EXPECT_THAT(seen_targets("PATCH"), ElementsAre(plan_name("web"), "a", "b"))
-        << "all see that another user changed the plan";
+        << "all pods that mount the plan are nudged";
     hold_list(kPodPath + "?labelSelector=role%3Dworker&limit=500", {});
-    EXPECT_THAT(refusal(), HasSubstr("no injected pod in namespace prod is meant by that"));
+    EXPECT_THAT(refusal(), HasSubstr("no injected pod in namespace prod is targeted"));
 }
 
-TEST_F(ArmTest, ANodeSelectsTheWorkloadsThatRunOnIt) {
+TEST_F(ArmTest, NodeSelectsTheWorkloadsWithPodsOnIt) {
     node = "n2";
     hold_list(kConfigMapPath, {plan_of("web"), plan_of("api")});
     hold_plan("web");
     hold_plan("api");
     hold_pods({pod_of("web", "a", "n1"), pod_of("api", "c", "n2")});
-    const std::vector<Armed> armed = arm_it();
+    const std::vector<Armed> armed = run_arm();
     ASSERT_EQ(armed.size(), 1u);
     EXPECT_EQ(armed[0].plan.name(), plan_name("api"));
 }
@@ -207,10 +208,10 @@ TEST_F(ArmTest, RefusesAPlanThatReachesNoPodUnlessAllowed) {
     node = "n2";
     hold_plan("web");
     hold_pods({pod_of("web", "a", "n1")});
-    EXPECT_THAT(refusal(), AllOf(HasSubstr("reaches none of the 1 injected pods"), HasSubstr("--allow-empty")));
+    EXPECT_THAT(refusal(), AllOf(HasSubstr("targets none of the 1 injected pods"), HasSubstr("--allow-empty")));
     EXPECT_THAT(seen_targets("PATCH"), IsEmpty()) << "nothing is armed";
     choice.allow_empty = true;
-    EXPECT_EQ(arm_it().size(), 1u) << "for pods that start there later";
+    EXPECT_EQ(run_arm().size(), 1u) << "for pods that start on that node later";
 }
 
 TEST_F(ArmTest, RefusesATemplateWithoutTheLibrary) {
@@ -222,14 +223,14 @@ TEST_F(ArmTest, RefusesATemplateWithoutTheLibrary) {
     responder.on("PATCH", kConfigMapPath + "/" + plan_name("web"), {json_answer(plan_of("web", "#8\nxid=79\n"))});
     hold_pods({});
     hold(kDeploymentPath + "/web", plain_deployment().object);
-    EXPECT_THAT(refusal(), AllOf(HasSubstr("has lost the library"), HasSubstr("k8s restore")));
+    EXPECT_THAT(refusal(), AllOf(HasSubstr("has removed the library"), HasSubstr("k8s restore")));
     EXPECT_THAT(seen_targets("PATCH"), IsEmpty()) << "nothing is armed";
     const Workload workload = plain_deployment();
     hold(kDeploymentPath + "/web",
          inject_into(workload, choose_containers(workload, {}), binary_injection(), always_exists).object);
-    EXPECT_EQ(arm_it().size(), 1u) << "pods that start later have it";
+    EXPECT_EQ(run_arm().size(), 1u) << "pods that start later have the library";
     responder.on("GET", kDeploymentPath + "/web", {status_answer(403, "Forbidden")});
-    EXPECT_EQ(arm_it().size(), 1u) << "an unreadable plan does not cause a refusal";
+    EXPECT_EQ(run_arm().size(), 1u) << "an unreadable workload does not prevent arming";
 }
 
 TEST_F(ArmTest, InjectedContainersIncludeSidecars) {
@@ -284,7 +285,7 @@ TEST_F(ArmTest, APlanForAPodIsWrittenOnlyToItsWorkload) {
     hold_plan("web");
     hold_plan("api");
     hold_pods({pod_of("web", "a"), pod_of("api", "c")});
-    const std::vector<Armed> armed = arm_it();
+    const std::vector<Armed> armed = run_arm();
     ASSERT_EQ(armed.size(), 1u);
     EXPECT_EQ(armed[0].plan.name(), plan_name("api"));
 }
@@ -302,11 +303,11 @@ TEST_F(ArmTest, DoesNotReplaceAnotherAuthorsPlanWithoutReplaceOption) {
     hold_plan("web");
     hold(kConfigMapPath + "/" + plan_name("web"), plan_armed_by("eve@desk"));
     hold_pods({pod_of("web", "a")});
-    EXPECT_THAT(refusal(), AllOf(HasSubstr("deployment.apps/web runs the drill of another author: \"xid=43\""),
+    EXPECT_THAT(refusal(), AllOf(HasSubstr("deployment.apps/web has an active plan of another author: \"xid=43\""),
                                  HasSubstr("by eve@desk"), HasSubstr("--replace")));
     EXPECT_THAT(seen_targets("PATCH"), IsEmpty());
     choice.replace = true;
-    EXPECT_THAT(arm_it().at(0).notes, ElementsAre(HasSubstr("replaced the plan \"xid=43\" (revision 7, by eve@desk")));
+    EXPECT_THAT(run_arm().at(0).notes, ElementsAre(HasSubstr("replaced the plan \"xid=43\" (revision 7, by eve@desk")));
 }
 
 TEST_F(ArmTest, NamesTheReplacedPlan) {
@@ -314,9 +315,9 @@ TEST_F(ArmTest, NamesTheReplacedPlan) {
     hold_plan("web");
     hold(kConfigMapPath + "/" + plan_name("web"), plan_armed_by(author(client())));
     hold_pods({pod_of("web", "a")});
-    EXPECT_THAT(arm_it().at(0).notes, ElementsAre(HasSubstr("replaced the plan \"xid=43\"")));
+    EXPECT_THAT(run_arm().at(0).notes, ElementsAre(HasSubstr("replaced the plan \"xid=43\"")));
     hold(kConfigMapPath + "/" + plan_name("web"), plan_armed_by("eve@desk", "#7\nxid=43 until=2026-01-01T00:00:00Z\n"));
-    EXPECT_THAT(arm_it().at(0).notes, IsEmpty()) << "it has ended";
+    EXPECT_THAT(run_arm().at(0).notes, IsEmpty()) << "the old plan has ended";
 }
 
 TEST_F(ArmTest, FailsIfThePlanIsReplacedDuringTheCall) {
@@ -325,7 +326,7 @@ TEST_F(ArmTest, FailsIfThePlanIsReplacedDuringTheCall) {
     hold_plan("web");
     responder.on("GET", path, {json_answer(plan_of("web")), json_answer(plan_armed_by("eve@desk", "#9\nxid=43\n"))});
     hold_pods({pod_of("web", "a")});
-    EXPECT_THAT(refusal(), AllOf(HasSubstr("no longer in force"), HasSubstr("by eve@desk")));
+    EXPECT_THAT(refusal(), AllOf(HasSubstr("is not in force"), HasSubstr("by eve@desk")));
 }
 
 TEST_F(ArmTest, ArmsSeveralWorkloadsTogether) {
@@ -336,13 +337,13 @@ TEST_F(ArmTest, ArmsSeveralWorkloadsTogether) {
     hold_plan("web");
     hold_plan("api");
     hold_pods({pod_of("web", "a"), pod_of("api", "b")});
-    EXPECT_EQ(arm_it().size(), 2u) << "one that is named twice counts once";
+    EXPECT_EQ(run_arm().size(), 2u) << "a workload that is named twice is armed once";
     choice.limit.pods = 1;
     EXPECT_THAT(refusal(), HasSubstr("2 of 2 injected pods"));
 }
 
-TEST_F(ArmTest, TheAuthorIsTheUserThatTheServerReports) {
-    EXPECT_EQ(author(client()), this_user()) << "a server that does not say";
+TEST_F(ArmTest, TheAuthorIsTheUserThatTheApiServerReports) {
+    EXPECT_EQ(author(client()), this_user()) << "the API server does not report the user";
     responder.on("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews",
                  {json_answer({{"status", {{"userInfo", {{"username", "alice"}}}}}})});
     EXPECT_EQ(author(client()), "alice (" + this_user() + ")");
@@ -352,7 +353,7 @@ TEST_F(ArmTest, DisarmingReportsPodsInBackOff) {
     hold_list(kConfigMapPath, {plan_of("web", "#7\nxid=79\n")});
     hold_plan("web");
     hold_pods({pod_of("web", "a"), pod_of("web", "b", "n1", "CrashLoopBackOff")});
-    const std::vector<Armed> disarmed = disarm_it(false);
+    const std::vector<Armed> disarmed = run_disarm(false);
     EXPECT_THAT(disarmed.at(0).notes, ElementsAre(HasSubstr("ended the plan \"xid=79\""),
                                                   AllOf(HasSubstr("pod b"), HasSubstr("--restart-crashed"))));
     EXPECT_THAT(seen_targets("DELETE"), IsEmpty());
@@ -368,7 +369,7 @@ TEST_F(ArmTest, DisarmingDeletesPodsInBackOffWithRestartCrashed) {
     hold_plan("web");
     hold_pods({pod_of("web", "a"), pod_of("web", "b", "n1", "CrashLoopBackOff")});
     responder.on("DELETE", kPodPath + "/b", {json_answer(Json::object())});
-    EXPECT_THAT(disarm_it(true).at(0).notes, IsEmpty());
+    EXPECT_THAT(run_disarm(true).at(0).notes, IsEmpty());
     EXPECT_THAT(seen_targets("DELETE"), ElementsAre("b"));
 }
 
@@ -391,7 +392,7 @@ TEST(Pods, AreInBackOffBeforeTheReasonIsReported) {
         return pod;
     };
     EXPECT_TRUE(is_in_back_off(ended(1, 1)));
-    EXPECT_FALSE(is_in_back_off(ended(1, 0))) << "the first restart comes at once";
+    EXPECT_FALSE(is_in_back_off(ended(1, 0))) << "the first restart has no back-off";
     EXPECT_FALSE(is_in_back_off(ended(0, 1)));
 }
 

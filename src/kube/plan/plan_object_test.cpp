@@ -116,7 +116,8 @@ TEST_F(PlanObjectTest, ReplacingRefusesAnotherClientsRevision) {
     const PlanObject seen_before = plan_from(plan_map("#7\n"));
     responder.on("PATCH", path, {status_answer(409, "Conflict"), json_answer(plan_map("#8\nxid=79\n"))});
     hold(path, plan_map("#7\n", "9"));
-    EXPECT_EQ(replace_plan(client(), seen_before, kEnding, "eve").revision, 8u) << "same revision: no 409";
+    EXPECT_EQ(replace_plan(client(), seen_before, kEnding, "eve").revision, 8u)
+        << "the revision is unchanged, so the write is retried";
     responder.on("PATCH", path, {status_answer(409, "Conflict")});
     hold(path, plan_map("#8\nxid=43\n"));
     try {
@@ -145,7 +146,7 @@ TEST_F(PlanObjectTest, AnExistingPlanIsDisarmed) {
     EXPECT_EQ(create_plan(client(), plain_deployment(), "app=web", "ada").revision, 21u);
     hold(path, plan_map("#21\n"));
     EXPECT_EQ(create_plan(client(), plain_deployment(), "app=web", "ada").revision, 21u);
-    EXPECT_EQ(count_requests(path), 3) << "an empty one is not written";
+    EXPECT_EQ(count_requests(path), 3) << "an empty plan is not written again";
 }
 
 TEST_F(PlanObjectTest, APlanOfADeletedWorkloadWithTheSameNameIsReplaced) {
@@ -177,8 +178,8 @@ TEST_F(PlanObjectTest, FindsThePodsThatMountIt) {
 TEST_F(PlanObjectTest, ReportsAFailedNudge) {
     responder.on("PATCH", kPodPath + "/a", {json_answer(named("a"))});
     responder.on("PATCH", kPodPath + "/b", {status_answer(403, "Forbidden", "no")});
-    const auto untold = nudge(client(), {named("a"), named("b"), named("gone")}, 8);
-    EXPECT_THAT(untold, ElementsAre(AllOf(HasSubstr("b: "), HasSubstr("403"))));
+    const auto failures = nudge(client(), {named("a"), named("b"), named("gone")}, 8);
+    EXPECT_THAT(failures, ElementsAre(AllOf(HasSubstr("b: "), HasSubstr("403"))));
     EXPECT_THAT(text_at(Json::parse(seen(0).body), {"metadata", "annotations", names::kNudge}), StartsWith("8."));
     EXPECT_THAT(nudge(client(), {}, 8), IsEmpty());
 }

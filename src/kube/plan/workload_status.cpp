@@ -33,7 +33,7 @@ void read_containers(const Json& pod, PodStatus& status) {
     }
 }
 
-// Only events say why a container is not created.
+// Only events contain the reason why a container is not created.
 std::string diagnosis_with_events(Client& client, const Json& pod) {
     std::string diagnosis = diagnosis_text(pod);
     if (!diagnosis.empty() || is_ready(pod) || is_terminating(pod)) return diagnosis;

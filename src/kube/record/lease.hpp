@@ -38,7 +38,7 @@ public:
     void release();
 
 private:
-    bool try_to_take(const Progress& on_progress);
+    bool try_to_acquire(const Progress& on_progress);
     void renew_until_released();
     bool is_unrenewed(const Json& lease);
 

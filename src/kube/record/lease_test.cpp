@@ -67,7 +67,8 @@ protected:
     void hold_lease(const Json& json) { hold(path, json); }
 
     void take() {
-        HeldLease lease(client(), workload.ref, [&](const std::string& line) { told.push_back(line); }, kRenewal);
+        HeldLease lease(
+            client(), workload.ref, [&](const std::string& line) { progress_lines.push_back(line); }, kRenewal);
         lease.release();
     }
 
@@ -80,7 +81,7 @@ protected:
     static constexpr std::chrono::milliseconds kRenewal{1500};
     const Workload workload = plain_deployment();
     const std::string path = kLeasePath + "/cudafault-" + workload.hash();
-    std::vector<std::string> told;
+    std::vector<std::string> progress_lines;
 };
 
 TEST_F(LeaseTest, IsAcquiredAndReleased) {
@@ -94,7 +95,7 @@ TEST_F(LeaseTest, IsAcquiredAndReleased) {
     EXPECT_EQ(number_at(sent, {"spec", "leaseDurationSeconds"}), 60);
     EXPECT_EQ(sent.at("metadata").at("ownerReferences").at(0).at("uid"), "uid-web");
     EXPECT_EQ(Json::parse(seen(2).body).at("preconditions").at("uid"), "uid-lease");
-    EXPECT_THAT(told, IsEmpty());
+    EXPECT_THAT(progress_lines, IsEmpty());
 }
 
 TEST_F(LeaseTest, IsReleasedByTheDestructor) {
@@ -115,7 +116,7 @@ TEST_F(LeaseTest, IsNotDeletedIfAnotherClientHasTakenIt) {
     EXPECT_THAT(methods(), ElementsAre("POST", "GET"));
 }
 
-TEST_F(LeaseTest, OfADeadHolderOnThisMachineIsTakenImmediately) {
+TEST_F(LeaseTest, IsTakenImmediatelyFromADeadHolderOnThisMachine) {
     responder.on("POST", kLeasePath, {status_answer(409, "AlreadyExists")});
     responder.on("PATCH", path, {json_answer(lease_of(lease_holder()))});
     hold_lease(lease_of(dead_holder()));
@@ -124,7 +125,7 @@ TEST_F(LeaseTest, OfADeadHolderOnThisMachineIsTakenImmediately) {
     const Json taken = lease_of(dead_holder()).patch(Json::parse(seen(2).body));
     EXPECT_EQ(text_at(taken, {"spec", "holderIdentity"}), lease_holder());
     EXPECT_THAT(seen(2).body, HasSubstr("/metadata/resourceVersion"));
-    EXPECT_THAT(told, IsEmpty());
+    EXPECT_THAT(progress_lines, IsEmpty());
 }
 
 TEST_F(LeaseTest, IsTakenAfterItExpires) {
@@ -133,7 +134,7 @@ TEST_F(LeaseTest, IsTakenAfterItExpires) {
     hold_lease(lease_of("boot/pid:[1]/1/2 eve@desk", 70));
     const auto began = Clock::now();
     take();
-    EXPECT_GT(Clock::now() - began, kRenewal) << "whose clock may differ";
+    EXPECT_GT(Clock::now() - began, kRenewal) << "the clock of the holder may differ";
     EXPECT_THAT(methods(), ElementsAre("POST", "GET", "POST", "GET", "POST", "GET", "PATCH", "GET"));
 }
 
@@ -156,7 +157,7 @@ TEST_F(LeaseTest, WaitsForAnotherHolderAndReportsItOnce) {
     responder.on("POST", kLeasePath, {there, there, json_answer(lease_of(lease_holder()))});
     hold_lease(lease_of("boot/pid:[1]/1/2 eve@desk", 50));
     take();
-    EXPECT_THAT(told, ElementsAre("waiting: eve@desk is at work on it"));
+    EXPECT_THAT(progress_lines, ElementsAre("waiting for the lease held by eve@desk"));
     EXPECT_THAT(methods(), ElementsAre("POST", "GET", "POST", "GET", "POST", "GET"));
 }
 
@@ -181,10 +182,11 @@ TEST_F(LeaseTest, IsRenewedWhileItIsHeld) {
     const Json patch = Json::parse(seen(2).body);
     EXPECT_EQ(text_at(lease_of(lease_holder(), 3600).patch(patch), {"spec", "renewTime"}).substr(0, 13),
               seconds_ago(0).substr(0, 13));
-    EXPECT_ANY_THROW(lease_of("boot/pid:[1]/1/2 eve@desk").patch(patch)) << "that of another is left";
+    EXPECT_ANY_THROW(lease_of("boot/pid:[1]/1/2 eve@desk").patch(patch))
+        << "the patch does not apply to the lease of another holder";
 }
 
-TEST_F(LeaseTest, AHangingRenewalIsCutOffAndMayStillReachTheServer) {
+TEST_F(LeaseTest, ReleaseCancelsAHangingRenewalAndRetriesOnAConflict) {
     Answer never;
     never.end = Answer::End::kHold;
     responder.on("POST", kLeasePath, {json_answer(lease_of(lease_holder()))});
@@ -201,7 +203,7 @@ TEST_F(LeaseTest, AHangingRenewalIsCutOffAndMayStillReachTheServer) {
     EXPECT_THAT(methods(), ElementsAre("POST", "PATCH", "GET", "DELETE", "GET", "DELETE"));
 }
 
-TEST_F(LeaseTest, ReportsOnceThatItCannotBeReleased) {
+TEST_F(LeaseTest, DestructorDoesNotRetryAFailedRelease) {
     responder.on("POST", kLeasePath, {json_answer(lease_of(lease_holder()))});
     responder.on("DELETE", path, {status_answer(403, "Forbidden")});
     hold_lease(lease_of(lease_holder()));
@@ -219,7 +221,7 @@ TEST_F(LeaseTest, WaitsNoLongerThanTheSessionDeadline) {
     EXPECT_THROW(take(), DeadlinePassed);
 }
 
-TEST_F(LeaseTest, WithoutPermissionIsAnError) {
+TEST_F(LeaseTest, FailsWithoutPermission) {
     responder.on("POST", kLeasePath, {status_answer(403, "Forbidden")});
     EXPECT_THROW(take(), ApiError);
 }

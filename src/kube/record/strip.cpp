@@ -19,7 +19,7 @@ bool is_cudafault_item(const std::string& list, const Json& item) {
     return list == "initContainers" && name == names::kCompileContainer;
 }
 
-// Only an injection adds these items.
+// True for items that only an injection adds.
 bool is_proof(const std::string& list, const Json& item) {
     const bool is_variable = list == "env" || list == "envs";
     return is_cudafault_item(list, item) && (!is_variable || text_at(item, {"name"}) == names::kInjection);

@@ -83,7 +83,7 @@ Json affinity(const Json& expressions) {
     return object;
 }
 
-TEST(Strip, RemovesATermThatHeldOnlyThePin) {
+TEST(Strip, RemovesATermThatHadOnlyThePin) {
     Json pin = {{"key", "kubernetes.io/hostname"}, {"operator", "In"}};
     pin["values"] = Json::array({"n7"});
     const Json zone = {{"key", "zone"}, {"operator", "Exists"}};
