@@ -47,8 +47,8 @@ kube::PodLimit limit_of(const std::string& max_pods) {
     kube::PodLimit limit;
     if (max_pods.empty()) return limit;
     uint64_t number = 0;
-    const auto [rest, error] = std::from_chars(max_pods.data(), max_pods.data() + max_pods.size(), number);
-    const std::string_view unit(rest, max_pods.data() + max_pods.size() - rest);
+    const auto [number_end, error] = std::from_chars(max_pods.data(), max_pods.data() + max_pods.size(), number);
+    const std::string_view unit(number_end, max_pods.data() + max_pods.size() - number_end);
     const bool is_percentage = unit == "%" && number <= 100;
     if (error != std::errc() || !(unit.empty() || is_percentage)) {
         throw local::Error(

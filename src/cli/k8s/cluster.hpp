@@ -23,7 +23,7 @@ struct ClusterOptions {
     std::string timeout = "300s";  // of the whole command
     std::string output;            // the value of -o: json, yaml, wide, or empty
     WorkloadArguments workloads;
-    kube::CommandUse use;  // what the command does; a "no permission" message uses it to name the Role to ask for
+    kube::CommandUse use;  // determines the Role that a "no permission" message names
 
     bool is_document() const { return output == "json" || output == "yaml"; }
 };
@@ -68,7 +68,7 @@ void in_cluster(const ClusterOptions& options, const std::function<void(ClusterA
 // Prints one line on standard error immediately.
 void progress(const std::string& line);
 
-// Adds `cudafault k8s`, whose verbs are added only if it is used.
+// Adds `cudafault k8s`. Its verbs are added only if the command line uses `k8s`.
 void add_k8s(CLI::App& app);
 void add_k8s_verbs(CLI::App& k8s);
 

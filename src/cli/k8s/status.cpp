@@ -33,7 +33,7 @@ FIRED is the number of calls that failed under the current plan, read from lines
 logs: "unknown" if a log cannot be read, "at least" if part of a log was deleted or calls are still failing.)";
 
 constexpr std::chrono::seconds kWatchInterval{2};
-constexpr const char* kNoTimeout = "100000h";  // of --watch, unless --timeout is given
+constexpr const char* kNoTimeout = "100000h";  // the timeout of --watch, unless --timeout is given
 
 struct StatusOptions {
     ClusterOptions cluster;

@@ -127,7 +127,7 @@ void verify_clean(const VerifyCleanOptions& options) {
 
 void add_k8s_verify_clean(CLI::App& k8s) {
     const auto options = std::make_shared<VerifyCleanOptions>();
-    CLI::App* verb = k8s.add_subcommand("verify-clean", "Prove that nothing is left behind");
+    CLI::App* verb = k8s.add_subcommand("verify-clean", "Verify that nothing created by cudafault is left");
     add_cluster_options(*verb, options->cluster);
     add_output_option(*verb, options->cluster);
     verb->add_option("--against", options->against, "Snapshot to compare with")->type_name("FILE");

@@ -96,7 +96,7 @@ protected:
         responder.on("GET", "/apis", {json_answer({{"kind", "APIGroupList"}, {"groups", {apps, acme}}})});
         responder.on("GET", "/apis/acme.com/v1",
                      {json_answer({{"kind", "APIResourceList"}, {"resources", {entry("widgets", "Widget")}}})});
-        for (const char* name : {"one", "two"}) anchors.push_back(hold_record(name));
+        for (const char* name : {"one", "two"}) anchors.push_back(serve_record(name));
         fill(kConfigMapPath, anchors);
     }
 
@@ -106,7 +106,7 @@ protected:
         return workload.hash();
     }
 
-    Json hold_record(const std::string& name) {
+    Json serve_record(const std::string& name) {
         Record record;
         record.run_id = "ab12";
         record.workload.resource = Resource::of_kind("acme.com/v1", "Widget");

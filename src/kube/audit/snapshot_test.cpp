@@ -49,7 +49,7 @@ protected:
         return paths;
     }
 
-    static Json web(const Json& rest = Json::object()) { return object("Deployment", "web", rest); }
+    static Json web(const Json& fields = Json::object()) { return object("Deployment", "web", fields); }
 
     static Json with_managers(const Json& managers) { return web({{"metadata", {{"managedFields", managers}}}}); }
 };
@@ -76,9 +76,9 @@ TEST_F(SnapshotTest, RoundTripsThroughJson) {
     fill(kApps + "deployments", {web()});
     responder.on("GET", kNodePath, {status_answer(403, "Forbidden")});
     const Snapshot taken = snapshot();
-    const Snapshot again = Snapshot::from_json(Json::parse(taken.json().dump()));
-    EXPECT_EQ(again.json(), taken.json());
-    EXPECT_TRUE(verify(&again).is_clean());
+    const Snapshot reread = Snapshot::from_json(Json::parse(taken.json().dump()));
+    EXPECT_EQ(reread.json(), taken.json());
+    EXPECT_TRUE(verify(&reread).is_clean());
     EXPECT_THROW(Snapshot::from_json({{"kind", "List"}}), Error);
     EXPECT_THROW(Snapshot::from_json(nullptr), Error);
     EXPECT_THROW(Snapshot::from_json({{"cudafault_snapshot", 2}}), Error);
@@ -259,9 +259,9 @@ TEST_F(SnapshotTest, CudafaultAsAManagerIsATrace) {
 }
 
 TEST_F(SnapshotTest, LostOwnershipOfAMapIsADifference) {
-    const Json whole = {{".", kEmptyField}, {"f:maxSurge", kEmptyField}};
+    const Json owned_map = {{".", kEmptyField}, {"f:maxSurge", kEmptyField}};
     const Json before = with_managers(
-        Json::array({manager("kubectl", {{"f:spec", {{"f:rollingUpdate", whole}, {"f:type", kEmptyField}}}})}));
+        Json::array({manager("kubectl", {{"f:spec", {{"f:rollingUpdate", owned_map}, {"f:type", kEmptyField}}}})}));
     const Json after = with_managers(
         Json::array({manager("kubectl", {{"f:spec", {{"f:rollingUpdate", kEmptyField}, {"f:type", kEmptyField}}}}),
                      manager("cudafault", {{"f:spec", {{"f:rollingUpdate", {{"f:maxSurge", kEmptyField}}}}}})}));

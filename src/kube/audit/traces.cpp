@@ -29,9 +29,9 @@ bool is_hash(std::string_view text) {
 // ConfigMaps.
 std::string hash_after_prefix(std::string_view name, std::string_view prefix) {
     if (!name.starts_with(prefix)) return "";
-    const std::string_view rest = name.substr(prefix.size());
-    const std::string_view hash = rest.substr(0, kHashDigits);
-    const bool ends = rest.size() == kHashDigits || (rest.size() > kHashDigits && rest[kHashDigits] == '-');
+    const std::string_view suffix = name.substr(prefix.size());
+    const std::string_view hash = suffix.substr(0, kHashDigits);
+    const bool ends = suffix.size() == kHashDigits || (suffix.size() > kHashDigits && suffix[kHashDigits] == '-');
     return is_hash(hash) && ends ? std::string(hash) : "";
 }
 

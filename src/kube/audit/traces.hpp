@@ -14,7 +14,7 @@ struct Trace {
     std::string object;         // "deployments.apps web in namespace prod"
     std::string path;           // spec.template.spec.containers[main].env[CUDAFAULT_NODE]
     std::string what;           // "environment variable CUDAFAULT_NODE"
-    std::string hash;           // of the workload that it was created for, if its name contains it
+    std::string hash;           // of the workload that the object was created for, if the name contains the hash
     bool is_manager = false;    // a field manager only; the fields may have original values
     bool is_ambiguous = false;  // a variable or library that the workload author may have set: docs/plans.md
 

@@ -30,7 +30,7 @@ namespace {
 constexpr std::chrono::milliseconds kRound(400);
 constexpr std::chrono::seconds kStateLabelTimeout(10);  // for setting the state label after the drain's deadline
 
-// Labels of NVSentinel. The value of cordon-timestamp must not have colons, because it is a label.
+// Labels of NVSentinel. The value of cordon-timestamp has no colons, because label values must not contain colons.
 constexpr const char* kCordonBy = "k8saas.nvidia.com/cordon-by";
 constexpr const char* kCordonReason = "k8saas.nvidia.com/cordon-reason";
 constexpr const char* kCordonTimestamp = "k8saas.nvidia.com/cordon-timestamp";

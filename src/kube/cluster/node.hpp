@@ -31,9 +31,9 @@ struct CordonResult {
 CordonResult cordon(Client& client, const std::string& node, bool nvsentinel);
 
 struct DrainOptions {
-    bool nvsentinel = false;                  // cordons as NVSentinel does
-    bool delete_unhealthy = false;            // delete pods that are not ready if a budget refuses their eviction
-    bool force_bare = false;                  // also evict pods without a controller, which are not recreated
+    bool nvsentinel = false;        // cordons as NVSentinel does
+    bool delete_unhealthy = false;  // delete pods that are not ready if a budget does not allow their eviction
+    bool force_bare = false;        // also evict pods without a controller, which are not recreated
     std::optional<int> grace_period_seconds;  // std::nullopt: the pod's own
     Progress on_progress;
 };

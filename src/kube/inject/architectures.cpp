@@ -81,8 +81,9 @@ bool selects_architecture(const Json& pod_spec) {
     if (!terms.is_array()) return false;
     return std::any_of(terms.begin(), terms.end(), [](const Json& term) {
         const Json& expressions = value_at(term, "matchExpressions");
-        return expressions.is_array() && std::any_of(expressions.begin(), expressions.end(),
-                                                     [](const Json& each) { return text_at(each, "key") == kLabel; });
+        return expressions.is_array() &&
+               std::any_of(expressions.begin(), expressions.end(),
+                           [](const Json& expression) { return text_at(expression, "key") == kLabel; });
     });
 }
 
@@ -93,8 +94,8 @@ Json only_architecture_terms(const Json& pod_spec) {
     for (Json& term : terms) {
         const Json all = value_at(term, "matchExpressions");
         Json kept = Json::array();
-        for (const Json& each : all) {
-            if (text_at(each, "key") == kLabel) kept.push_back(each);
+        for (const Json& expression : all) {
+            if (text_at(expression, "key") == kLabel) kept.push_back(expression);
         }
         term = {{"matchExpressions", kept}};
     }
@@ -160,11 +161,12 @@ public:
 private:
     // Checks all containers of the template, because the site may list only some of them.
     bool uses_gpus(const TemplateSite& site) const {
-        return std::any_of(workload_.templates.begin(), workload_.templates.end(), [&](const TemplateSite& whole) {
-            return whole.pod_spec == site.pod_spec &&
-                   std::any_of(whole.containers.begin(), whole.containers.end(),
-                               [](const ContainerSite& container) { return container.has_gpu; });
-        });
+        return std::any_of(workload_.templates.begin(), workload_.templates.end(),
+                           [&](const TemplateSite& complete_site) {
+                               return complete_site.pod_spec == site.pod_spec &&
+                                      std::any_of(complete_site.containers.begin(), complete_site.containers.end(),
+                                                  [](const ContainerSite& container) { return container.has_gpu; });
+                           });
     }
 
     std::optional<Names> from_nodes() {

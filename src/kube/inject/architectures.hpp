@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Finds the builds of the library that a workload's pods need.
+// Determines the architectures for which a workload's pods need the library.
 #pragma once
 
 #include <string>

@@ -37,15 +37,16 @@ protected:
         return deployment_of_pod({{"nodeSelector", {{"kubernetes.io/arch", architecture}}}});
     }
 
-    void hold_nodes(const std::vector<std::string>& architectures) {
+    void serve_nodes(const std::vector<std::string>& architectures) {
         std::vector<Json> items;
-        for (const std::string& each : architectures) items.push_back(labeled(named("n"), "kubernetes.io/arch", each));
+        for (const std::string& architecture : architectures)
+            items.push_back(labeled(named("n"), "kubernetes.io/arch", architecture));
         hold_list(kNodePath, items);
     }
 
     void forbid_listing_nodes() { responder.on("GET", kNodePath, {status_answer(403, "Forbidden")}); }
 
-    void hold_pods(const Json& pod_spec) {
+    void serve_pods(const Json& pod_spec) {
         hold_list(kReplicaSetPath, {owned(named("web-1"), "apps/v1", "Deployment", "web")});
         hold_list(kPodPath, {owned(named("web-1-x", pod_spec), "apps/v1", "ReplicaSet", "web-1")});
     }
@@ -79,7 +80,7 @@ TEST_F(ArchitecturesTest, UsesTheNodeSelectionOfTheTemplate) {
 }
 
 TEST_F(ArchitecturesTest, TermWithoutArchitectureAdmitsAll) {
-    hold_nodes({"amd64", "arm64"});
+    serve_nodes({"amd64", "arm64"});
     const Workload either = deployment_of_pod(terms(
         R"([{"matchExpressions": [{"key": "kubernetes.io/arch", "operator": "In", "values": ["arm64"]}]},
             {"matchExpressions": [{"key": "zone", "operator": "DoesNotExist"}]}])"));
@@ -88,9 +89,9 @@ TEST_F(ArchitecturesTest, TermWithoutArchitectureAdmitsAll) {
 }
 
 TEST_F(ArchitecturesTest, UsesTheNodesIfTheTemplateSelectsNone) {
-    hold_nodes({"arm64", "arm64", ""});
+    serve_nodes({"arm64", "arm64", ""});
     EXPECT_THAT(find(plain_deployment()), ElementsAre(kArm64));
-    hold_nodes({"arm64", "amd64", "s390x"});
+    serve_nodes({"arm64", "amd64", "s390x"});
     EXPECT_THAT(find(plain_deployment()), ElementsAre(kAmd64, kArm64));
     EXPECT_THAT(notes, IsEmpty());
     EXPECT_THAT(find(selecting("s390x")), ElementsAre(kAmd64, kArm64));
@@ -128,14 +129,14 @@ TEST_F(ArchitecturesTest, CombinesTheSelectionsOfAllTemplates) {
     EXPECT_THAT(find(workload()), ElementsAre(kAmd64, kArm64));
     EXPECT_EQ(requests(), 0u);
     worker["spec"].erase("nodeSelector");
-    hold_nodes({"amd64"});
+    serve_nodes({"amd64"});
     find(workload());
     EXPECT_EQ(requests(), 1u) << "pods of the worker template can be scheduled on any node";
 }
 
 TEST_F(ArchitecturesTest, ReturnsAllArchitecturesIfNodesCannotBeListed) {
     forbid_listing_nodes();
-    hold_pods(Json::object());
+    serve_pods(Json::object());
     EXPECT_THAT(find(plain_deployment()), ElementsAre(kAmd64, kArm64));
     EXPECT_THAT(notes, ElementsAre(AllOf(HasSubstr("no permission to list nodes"), HasSubstr("amd64 and arm64"),
                                          Not(HasSubstr("built without")))));
@@ -145,7 +146,7 @@ TEST_F(ArchitecturesTest, ReturnsAllArchitecturesIfNodesCannotBeListed) {
 
 TEST_F(ArchitecturesTest, UsesRunningPodsIfNodesCannotBeListed) {
     forbid_listing_nodes();
-    hold_pods({{"nodeSelector", {{"kubernetes.io/arch", "arm64"}}}});
+    serve_pods({{"nodeSelector", {{"kubernetes.io/arch", "arm64"}}}});
     EXPECT_THAT(find(plain_deployment()), ElementsAre(kArm64));
     EXPECT_THAT(notes, IsEmpty());
 }

@@ -56,7 +56,7 @@ struct ExceededQuota {
     bool is_only_for_pods() const {
         return requested == "pods=1" || requested == "count/pods=1" || requested == "count/pods=1,pods=1";
     }
-    // True if existing pods use the quota, so that deleting one frees some of it.
+    // True if existing pods use the quota, so that deleting a pod frees a part of the quota.
     bool is_used() const { return !used.empty() && (used + ",").find("=0,") == std::string::npos; }
 };
 
@@ -91,7 +91,7 @@ bool may_surge(const Workload& workload) {
     return group != "apps" && group != "batch" && workload.replacement != Replacement::kOnDelete;
 }
 
-// Only the node knows the image's user, so the API server cannot check runAsNonRoot against it.
+// Adds a note for each container whose runAsNonRoot only the node can check, because the user is that of the image.
 void check_user(const Json& pod, std::vector<std::string>& notes) {
     const auto setting = [&](const Json& of, const char* field) { return find(of, {"securityContext", field}); };
     const Json& spec = pod.at("spec");

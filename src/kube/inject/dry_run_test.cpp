@@ -73,12 +73,12 @@ TEST_F(DryRunTest, AcceptsAFullQuotaIfExistingPodsRequestTheSame) {
                              R"(pods "x" is forbidden: exceeded quota: q, requested: )" + requested +
                                  ", used: requests.nvidia.com/gpu=4, limited: requests.nvidia.com/gpu=4");
     };
-    const Answer one = exceeded("requests.nvidia.com/gpu=1"), two = exceeded("requests.nvidia.com/gpu=2");
-    responder.on("POST", kPodPath, {one, one});
+    const Answer one_gpu = exceeded("requests.nvidia.com/gpu=1"), two_gpus = exceeded("requests.nvidia.com/gpu=2");
+    responder.on("POST", kPodPath, {one_gpu, one_gpu});
     EXPECT_THAT(try_pods(plain_deployment()), ElementsAre(HasSubstr("quota for requests.nvidia.com/gpu is full")));
-    responder.on("POST", kPodPath, {two, one});
+    responder.on("POST", kPodPath, {two_gpus, one_gpu});
     EXPECT_THAT(try_pods(plain_deployment()), ElementsAre(HasSubstr("refused: ")));
-    responder.on("POST", kPodPath, {one, json_answer(Json::object())});
+    responder.on("POST", kPodPath, {one_gpu, json_answer(Json::object())});
     EXPECT_THAT(try_pods(plain_deployment()), ElementsAre(HasSubstr("refused: ")));
 }
 

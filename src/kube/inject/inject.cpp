@@ -119,7 +119,8 @@ std::string why_none(const Workload& workload, const InjectOptions& options) {
         workload.text(), choices);
 }
 
-// Notes containers that were chosen by a guess, and containers that were left out but may have been intended.
+// Adds notes about containers that were chosen by a guess, and about omitted containers that the user may have
+// intended.
 void note_choice(const Workload& workload, const std::vector<TemplateSite>& chosen, const InjectOptions& options,
                  std::vector<std::string>& notes) {
     for (const TemplateSite& site : chosen) {
@@ -307,9 +308,9 @@ private:
     bool has_same_edits(const Workload& base, const InjectionPlan& plan, const InjectedMark& mark) {
         Injection same = plan.injection;
         same.mark.edition = mark.edition;
-        const Injected again = inject_into(base, plan.chosen, same, lookup_in(client_, base.ref.in_namespace));
-        return are_in_place(plan.workload.object, again.edits) &&
-               again.edits.size() == anchor_->record.editions.at(mark.edition).size();
+        const Injected regenerated = inject_into(base, plan.chosen, same, lookup_in(client_, base.ref.in_namespace));
+        return are_in_place(plan.workload.object, regenerated.edits) &&
+               regenerated.edits.size() == anchor_->record.editions.at(mark.edition).size();
     }
 
     void check_with_server(InjectionPlan& plan) {
@@ -398,7 +399,7 @@ private:
         options.deadline = options_.deadline;
         options.delete_stuck = options_.delete_pods;
         options.pods_before = pods_before_;
-        // In a repeated inject, pods in a restart back-off may already be injected ones.
+        // When inject is repeated, pods in restart back-off may already be injected.
         options.need = result.plan.unchanged ? NewPod::kHasRun : NewPod::kReady;
         options.pinned = !mark->pin.empty();
         options.is_current = is_edited;
@@ -406,15 +407,15 @@ private:
         result.rollout = wait_for_rollout(client_, discovery_, workload, is_wanted, options);
         const DeadlineScope final_read(client_.session(),
                                        std::max(client_.session().options().deadline, after(kFinalReadTime)));
-        const Workload now = reload(client_, workload);
-        if (!is_edited(now.object)) throw Error(reverted_text(now));
+        const Workload current = reload(client_, workload);
+        if (!is_edited(current.object)) throw Error(reverted_text(current));
         check_library(result);
     }
 
     // Also checks the edits, because a tool that reverts a workload may keep its annotations.
     bool is_in_force(const Json& object, const InjectedMark& mark) const {
-        const std::optional<InjectedMark> now = InjectedMark::of(object);
-        if (!now || now->text() != mark.text()) return false;
+        const std::optional<InjectedMark> current = InjectedMark::of(object);
+        if (!current || current->text() != mark.text()) return false;
         if (!anchor_->record.has(mark)) return true;
         const std::vector<Edit>& edits = *anchor_->record.edits_in_force(mark);
         return std::all_of(edits.begin(), edits.end(), [&](const Edit& edit) {

@@ -85,8 +85,8 @@ TEST_F(PreloadMerge, CopiesASourceIntoAHelperVariable) {
                                R"({"fieldRef": {"fieldPath": "metadata.annotations['preload']"}})",
                                R"({"resourceFieldRef": {"resource": "limits.cpu"}})"}) {
         const Json value_from = Json::parse(source);
-        const Json users = {{"name", "LD_PRELOAD"}, {"valueFrom", value_from}};
-        EXPECT_EQ(merge(Json{{"env", {{{"name", "A"}, {"value", "1"}}, users}}}), kHelper);
+        const Json original = {{"name", "LD_PRELOAD"}, {"valueFrom", value_from}};
+        EXPECT_EQ(merge(Json{{"env", {{{"name", "A"}, {"value", "1"}}, original}}}), kHelper);
         ASSERT_EQ(env().size(), 3u);
         EXPECT_EQ(env()[1], (Json{{"name", "CUDAFAULT_LD_PRELOAD"}, {"valueFrom", value_from}}));
         EXPECT_EQ(env()[2], (Json{{"name", "LD_PRELOAD"}, {"value", kHelper}}));

@@ -43,15 +43,15 @@ struct Armed {
 // is empty, the spec is not limited.
 using SpecFor = std::function<std::string(const std::vector<std::string>& pods)>;
 
-// Returns one result for each workload. Returns as soon as every running container has acknowledged the plan, or when
-// it is clear that a container will not, for example because it has made no CUDA call yet. Throws Error before anything
-// is armed if no injected workload is found, if the specs target no pod (unless `allow_empty`) or more pods than the
-// limit, or if a plan of another author is active. Also throws Error if another client writes one of the plans during
-// the call.
+// Returns one result for each workload. Waits until every running container has acknowledged the plan, but not longer
+// than about 6 s, because a container that has made no CUDA call yet does not acknowledge plans. Throws Error before
+// anything is armed if no injected workload is found, if the specs target no pod (unless `allow_empty`) or more pods
+// than the limit, or if a plan of another author is active. Also throws Error if another client writes one of the plans
+// during the call.
 std::vector<Armed> arm(Client& client, Discovery& discovery, const ArmChoice& choice, const SpecFor& spec_for,
                        Deadline deadline, const Progress& on_progress);
 
-// Disarms the plans. With `restart_crashed`, it also deletes pods in back-off, so that their replacements start
+// Disarms the plans. With `restart_crashed`, also deletes pods in back-off, so that their replacements start
 // immediately.
 std::vector<Armed> disarm(Client& client, Discovery& discovery, const ArmChoice& choice, bool restart_crashed,
                           Deadline deadline, const Progress& on_progress);

@@ -69,13 +69,13 @@ protected:
         choice.workloads = {workload};
     }
 
-    void hold_plan(const std::string& workload, const std::string& text = "#7\n") {
+    void serve_plan(const std::string& workload, const std::string& text = "#7\n") {
         hold(kConfigMapPath + "/" + plan_name(workload), plan_of(workload, text));
         responder.on("PATCH", kConfigMapPath + "/" + plan_name(workload),
                      {json_answer(plan_of(workload, "#8\nxid=79\n"))});
     }
 
-    void hold_pods(const std::vector<Json>& pods) {
+    void serve_pods(const std::vector<Json>& pods) {
         hold_list(kPodPath, pods);
         for (const Json& pod : pods) {
             responder.on("PATCH", kPodPath + "/" + text_at(pod, {"metadata", "name"}), {json_answer(pod)});
@@ -128,9 +128,9 @@ protected:
     std::vector<std::string> restricted_to;
 };
 
-TEST_F(ArmTest, APlanWithoutAnEndIsRefused) {
-    hold_plan("web");
-    hold_pods({});
+TEST_F(ArmTest, RefusesAPlanWithoutAnEnd) {
+    serve_plan("web");
+    serve_pods({});
     choose("deployments.apps", "web");
     spec = "xid=79";
     EXPECT_THAT(refusal(), HasSubstr("fault 1 has no end"));
@@ -139,8 +139,8 @@ TEST_F(ArmTest, APlanWithoutAnEndIsRefused) {
 
 TEST_F(ArmTest, WritesThePlanAndNudgesThePods) {
     choose("deployments.apps", "web");
-    hold_plan("web");
-    hold_pods({pod_of("web", "a"), pod_of("other", "b")});
+    serve_plan("web");
+    serve_pods({pod_of("web", "a"), pod_of("other", "b")});
     const std::vector<Armed> armed = run_arm();
     ASSERT_EQ(armed.size(), 1u);
     EXPECT_EQ(armed[0].plan.revision, 8u);
@@ -153,8 +153,8 @@ TEST_F(ArmTest, WritesThePlanAndNudgesThePods) {
 
 TEST_F(ArmTest, FindsADeploymentByItsNameAlone) {
     choose("", "web");
-    hold_plan("web");
-    hold_pods({});
+    serve_plan("web");
+    serve_pods({});
     EXPECT_EQ(run_arm().size(), 1u) << "the API server does not serve DynamoGraphDeployments";
 }
 
@@ -162,8 +162,8 @@ TEST_F(ArmTest, FindsThePlanOfTheOwner) {
     choose("replicasets.apps", "web-1");
     hold("/apis/apps/v1/namespaces/prod/replicasets/web-1", owned(named("web-1"), "apps/v1", "Deployment", "web"));
     hold("/apis/apps/v1/namespaces/prod/deployments/web", plain_deployment().object);
-    hold_plan("web");
-    hold_pods({});
+    serve_plan("web");
+    serve_pods({});
     EXPECT_EQ(run_arm().at(0).plan.name(), plan_name("web"));
 }
 
@@ -177,12 +177,12 @@ TEST_F(ArmTest, RefusesAWorkloadWithoutInjection) {
     EXPECT_THROW(run_disarm(false), Error);
 }
 
-TEST_F(ArmTest, ASelectorIsReplacedByTheNamesOfMatchingPods) {
+TEST_F(ArmTest, ReplacesASelectorByTheNamesOfMatchingPods) {
     choice.selector = "role=worker";
     hold_list(kConfigMapPath, {plan_of("web"), plan_of("api")});
-    hold_plan("web");
-    hold_plan("api");
-    hold_pods({pod_of("web", "a"), pod_of("web", "b"), pod_of("api", "c")});
+    serve_plan("web");
+    serve_plan("api");
+    serve_pods({pod_of("web", "a"), pod_of("web", "b"), pod_of("api", "c")});
     hold_list(kPodPath + "?labelSelector=role%3Dworker&limit=500", {pod_of("web", "b")});
     ASSERT_EQ(run_arm().size(), 1u);
     EXPECT_THAT(restricted_to, ElementsAre("b"));
@@ -195,9 +195,9 @@ TEST_F(ArmTest, ASelectorIsReplacedByTheNamesOfMatchingPods) {
 TEST_F(ArmTest, NodeSelectsTheWorkloadsWithPodsOnIt) {
     node = "n2";
     hold_list(kConfigMapPath, {plan_of("web"), plan_of("api")});
-    hold_plan("web");
-    hold_plan("api");
-    hold_pods({pod_of("web", "a", "n1"), pod_of("api", "c", "n2")});
+    serve_plan("web");
+    serve_plan("api");
+    serve_pods({pod_of("web", "a", "n1"), pod_of("api", "c", "n2")});
     const std::vector<Armed> armed = run_arm();
     ASSERT_EQ(armed.size(), 1u);
     EXPECT_EQ(armed[0].plan.name(), plan_name("api"));
@@ -206,8 +206,8 @@ TEST_F(ArmTest, NodeSelectsTheWorkloadsWithPodsOnIt) {
 TEST_F(ArmTest, RefusesAPlanThatReachesNoPodUnlessAllowed) {
     choose("deployments.apps", "web");
     node = "n2";
-    hold_plan("web");
-    hold_pods({pod_of("web", "a", "n1")});
+    serve_plan("web");
+    serve_pods({pod_of("web", "a", "n1")});
     EXPECT_THAT(refusal(), AllOf(HasSubstr("targets none of the 1 injected pods"), HasSubstr("--allow-empty")));
     EXPECT_THAT(seen_targets("PATCH"), IsEmpty()) << "nothing is armed";
     choice.allow_empty = true;
@@ -221,7 +221,7 @@ TEST_F(ArmTest, RefusesATemplateWithoutTheLibrary) {
         {{"apiVersion", "apps/v1"}, {"kind", "Deployment"}, {"name", "web"}, {"uid", "uid-web"}}};
     hold(kConfigMapPath + "/" + plan_name("web"), plan);
     responder.on("PATCH", kConfigMapPath + "/" + plan_name("web"), {json_answer(plan_of("web", "#8\nxid=79\n"))});
-    hold_pods({});
+    serve_pods({});
     hold(kDeploymentPath + "/web", plain_deployment().object);
     EXPECT_THAT(refusal(), AllOf(HasSubstr("has removed the library"), HasSubstr("k8s restore")));
     EXPECT_THAT(seen_targets("PATCH"), IsEmpty()) << "nothing is armed";
@@ -245,11 +245,11 @@ TEST_F(ArmTest, InjectedContainersIncludeSidecars) {
     EXPECT_TRUE(is_in_back_off(pod));
 }
 
-TEST_F(ArmTest, ExceedingTheLimitIsRefusedBeforeAnythingIsArmed) {
+TEST_F(ArmTest, RefusesToExceedTheLimitBeforeArmingAnyPlan) {
     hold_list(kConfigMapPath, {plan_of("web"), plan_of("api")});
-    hold_plan("web");
-    hold_plan("api");
-    hold_pods({pod_of("web", "a", "n1"), pod_of("web", "b", "n2"), pod_of("api", "c", "n2")});
+    serve_plan("web");
+    serve_plan("api");
+    serve_pods({pod_of("web", "a", "n1"), pod_of("web", "b", "n2"), pod_of("api", "c", "n2")});
     node = "n2";
     choice.limit.pods = 1;
     EXPECT_THAT(refusal(), HasSubstr("2 of 3 injected pods fail, and --max-pods allows 1: nothing is armed"));
@@ -260,10 +260,10 @@ TEST_F(ArmTest, ExceedingTheLimitIsRefusedBeforeAnythingIsArmed) {
     EXPECT_EQ(refusal(), "armed");
 }
 
-TEST_F(ArmTest, TheLimitCountsThePodsThatThePlanTargets) {
+TEST_F(ArmTest, ComparesTheLimitWithTheNumberOfTargetedPods) {
     choose("deployments.apps", "web");
-    hold_plan("web");
-    hold_pods({pod_of("web", "a", "node1"), pod_of("web", "b", "node2")});
+    serve_plan("web");
+    serve_pods({pod_of("web", "a", "node1"), pod_of("web", "b", "node2")});
     choice.limit.pods = 1;
     node = "node*";
     EXPECT_THAT(refusal(), HasSubstr("2 of 2 injected pods fail")) << "node= is a glob";
@@ -278,13 +278,13 @@ TEST_F(ArmTest, TheLimitCountsThePodsThatThePlanTargets) {
     }
 }
 
-TEST_F(ArmTest, APlanForAPodIsWrittenOnlyToItsWorkload) {
+TEST_F(ArmTest, WritesAPlanForOnePodOnlyToItsWorkload) {
     node = "n*";
     spec = "xid=79 pod=c until=2099-01-01T00:00:00Z";
     hold_list(kConfigMapPath, {plan_of("web"), plan_of("api")});
-    hold_plan("web");
-    hold_plan("api");
-    hold_pods({pod_of("web", "a"), pod_of("api", "c")});
+    serve_plan("web");
+    serve_plan("api");
+    serve_pods({pod_of("web", "a"), pod_of("api", "c")});
     const std::vector<Armed> armed = run_arm();
     ASSERT_EQ(armed.size(), 1u);
     EXPECT_EQ(armed[0].plan.name(), plan_name("api"));
@@ -300,9 +300,9 @@ Json plan_armed_by(const std::string& by, const std::string& text = "#7\nxid=43\
 
 TEST_F(ArmTest, DoesNotReplaceAnotherAuthorsPlanWithoutReplaceOption) {
     choose("deployments.apps", "web");
-    hold_plan("web");
+    serve_plan("web");
     hold(kConfigMapPath + "/" + plan_name("web"), plan_armed_by("eve@desk"));
-    hold_pods({pod_of("web", "a")});
+    serve_pods({pod_of("web", "a")});
     EXPECT_THAT(refusal(), AllOf(HasSubstr("deployment.apps/web has an active plan of another author: \"xid=43\""),
                                  HasSubstr("by eve@desk"), HasSubstr("--replace")));
     EXPECT_THAT(seen_targets("PATCH"), IsEmpty());
@@ -312,9 +312,9 @@ TEST_F(ArmTest, DoesNotReplaceAnotherAuthorsPlanWithoutReplaceOption) {
 
 TEST_F(ArmTest, NamesTheReplacedPlan) {
     choose("deployments.apps", "web");
-    hold_plan("web");
+    serve_plan("web");
     hold(kConfigMapPath + "/" + plan_name("web"), plan_armed_by(author(client())));
-    hold_pods({pod_of("web", "a")});
+    serve_pods({pod_of("web", "a")});
     EXPECT_THAT(run_arm().at(0).notes, ElementsAre(HasSubstr("replaced the plan \"xid=43\"")));
     hold(kConfigMapPath + "/" + plan_name("web"), plan_armed_by("eve@desk", "#7\nxid=43 until=2026-01-01T00:00:00Z\n"));
     EXPECT_THAT(run_arm().at(0).notes, IsEmpty()) << "the old plan has ended";
@@ -323,9 +323,9 @@ TEST_F(ArmTest, NamesTheReplacedPlan) {
 TEST_F(ArmTest, FailsIfThePlanIsReplacedDuringTheCall) {
     choose("deployments.apps", "web");
     const std::string path = kConfigMapPath + "/" + plan_name("web");
-    hold_plan("web");
+    serve_plan("web");
     responder.on("GET", path, {json_answer(plan_of("web")), json_answer(plan_armed_by("eve@desk", "#9\nxid=43\n"))});
-    hold_pods({pod_of("web", "a")});
+    serve_pods({pod_of("web", "a")});
     EXPECT_THAT(refusal(), AllOf(HasSubstr("is not in force"), HasSubstr("by eve@desk")));
 }
 
@@ -334,9 +334,9 @@ TEST_F(ArmTest, ArmsSeveralWorkloadsTogether) {
     choice.workloads.push_back(choice.workloads[0]);
     choice.workloads[1].name = "api";
     choice.workloads.push_back(choice.workloads[0]);
-    hold_plan("web");
-    hold_plan("api");
-    hold_pods({pod_of("web", "a"), pod_of("api", "b")});
+    serve_plan("web");
+    serve_plan("api");
+    serve_pods({pod_of("web", "a"), pod_of("api", "b")});
     EXPECT_EQ(run_arm().size(), 2u) << "a workload that is named twice is armed once";
     choice.limit.pods = 1;
     EXPECT_THAT(refusal(), HasSubstr("2 of 2 injected pods"));
@@ -351,8 +351,8 @@ TEST_F(ArmTest, TheAuthorIsTheUserThatTheApiServerReports) {
 
 TEST_F(ArmTest, DisarmingReportsPodsInBackOff) {
     hold_list(kConfigMapPath, {plan_of("web", "#7\nxid=79\n")});
-    hold_plan("web");
-    hold_pods({pod_of("web", "a"), pod_of("web", "b", "n1", "CrashLoopBackOff")});
+    serve_plan("web");
+    serve_pods({pod_of("web", "a"), pod_of("web", "b", "n1", "CrashLoopBackOff")});
     const std::vector<Armed> disarmed = run_disarm(false);
     EXPECT_THAT(disarmed.at(0).notes, ElementsAre(HasSubstr("ended the plan \"xid=79\""),
                                                   AllOf(HasSubstr("pod b"), HasSubstr("--restart-crashed"))));
@@ -366,8 +366,8 @@ TEST_F(ArmTest, DisarmingReportsPodsInBackOff) {
 
 TEST_F(ArmTest, DisarmingDeletesPodsInBackOffWithRestartCrashed) {
     hold_list(kConfigMapPath, {plan_of("web")});
-    hold_plan("web");
-    hold_pods({pod_of("web", "a"), pod_of("web", "b", "n1", "CrashLoopBackOff")});
+    serve_plan("web");
+    serve_pods({pod_of("web", "a"), pod_of("web", "b", "n1", "CrashLoopBackOff")});
     responder.on("DELETE", kPodPath + "/b", {json_answer(Json::object())});
     EXPECT_THAT(run_disarm(true).at(0).notes, IsEmpty());
     EXPECT_THAT(seen_targets("DELETE"), ElementsAre("b"));

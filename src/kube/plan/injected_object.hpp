@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Finds the object that holds an injection: the named object or its owner.
+// Finds the object that was injected: the named object or its owner.
 #pragma once
 
 #include <vector>

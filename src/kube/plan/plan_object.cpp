@@ -135,8 +135,8 @@ PlanObject replace_plan(Client& client, const PlanObject& plan, const std::strin
 PlanObject reread(Client& client, const PlanObject& plan) { return plan_from(client.get(ref_of(plan))); }
 
 std::string description_of(const PlanObject& plan) {
-    const std::string what = plan.spec.empty() ? "nothing armed" : fmt::format("\"{}\"", plan.spec);
-    return fmt::format("{} (revision {}, by {} at {})", what, plan.revision, plan.changed_by, plan.changed_at);
+    const std::string spec_text = plan.spec.empty() ? "nothing armed" : fmt::format("\"{}\"", plan.spec);
+    return fmt::format("{} (revision {}, by {} at {})", spec_text, plan.revision, plan.changed_by, plan.changed_at);
 }
 
 std::vector<Json> pods_with(Client& client, const PlanObject& plan) {

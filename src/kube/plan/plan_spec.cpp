@@ -35,7 +35,7 @@ std::optional<uint64_t> end_ns(const std::string& spec) {
     return latest;
 }
 
-bool matches(const char* glob, const std::string& name) { return !*glob || glob_match(glob, name.c_str()); }
+bool is_empty_or_matches(const char* glob, const std::string& name) { return !*glob || glob_match(glob, name.c_str()); }
 
 }  // namespace
 
@@ -44,7 +44,7 @@ bool is_pod_targeted(const std::string& spec, const Json& pod) {
     const std::string node = text_at(pod, {"spec", "nodeName"});
     const auto plan = parse_or_null(spec);
     return plan && std::any_of(plan->faults, plan->faults + plan->count, [&](const Fault& fault) {
-               return matches(fault.pod, name) && matches(fault.node, node);
+               return is_empty_or_matches(fault.pod, name) && is_empty_or_matches(fault.node, node);
            });
 }
 

@@ -18,11 +18,11 @@ using testing::IsEmpty;
 const std::string kBoot = "4b1d1c2e-8a3f-4a55-9a52-5d6c1c7a0001";
 const std::string kLog = "/api/v1/namespaces/prod/pods/web-1/log";
 
-// Formats a line as src/preload/evidence/evidence.cpp does; `rest` begins with a comma.
-std::string line(const std::string& event, int sequence, const std::string& rest = "", int pid = 1) {
+// Formats a line as src/preload/evidence/evidence.cpp does; `more_fields` begins with a comma.
+std::string line(const std::string& event, int sequence, const std::string& more_fields = "", int pid = 1) {
     return fmt::format(R"({{"cudafault":"{}","time_ns":{},"sequence":{},"pid":{},"start_time":{},"boot_id":"{}"{}}})"
                        "\n",
-                       event, 1'764'000'000'000'000'000 + sequence, sequence, pid, 1000 + pid, kBoot, rest);
+                       event, 1'764'000'000'000'000'000 + sequence, sequence, pid, 1000 + pid, kBoot, more_fields);
 }
 
 std::string acknowledged(int sequence, int revision, int plan_revision, int fired = 0, int pid = 1) {
@@ -79,7 +79,7 @@ TEST(EvidenceReader, CountsNoCallsUnderADisarmedPlan) {
     EXPECT_EQ(process.fired_in_all, 7u);
 }
 
-TEST(EvidenceReader, ACallThatFailsBeforeTheAcknowledgementCounts) {
+TEST(EvidenceReader, CountsACallThatFailsBeforeTheAcknowledgement) {
     const auto processes = read(acknowledged(1, 2, 11, 8) + fired(2, 2, 8) + fired(3, 2, 9) + fired(4, 2, 10));
     EXPECT_EQ(processes.at(0).fired, 3u);
 }
@@ -90,7 +90,7 @@ TEST(EvidenceReader, ADeletedPlanFileHasNoRevision) {
     EXPECT_EQ(process.faults, 0u);
 }
 
-TEST(EvidenceReader, ADuplicateLineCountsOnceInAnyOrder) {
+TEST(EvidenceReader, CountsADuplicateLineOnceInAnyOrder) {
     const std::string log = acknowledged(1, 1, 11) + fired(2, 1, 1) + fired(3, 1, 2);
     EvidenceReader reader;
     reader.read(log);
@@ -137,7 +137,7 @@ TEST(EvidenceReader, CountIsALowerBoundAfterTheLastEagerLine) {
     EXPECT_FALSE(read(log + disarmed).at(0).fired_is_lower_bound) << "a disarmed plan cannot fire";
 }
 
-TEST(EvidenceReader, ACountLineGivesTheExactNumber) {
+TEST(EvidenceReader, UsesTheExactNumberOfACountLine) {
     std::string log = acknowledged(1, 1, 11, 5);
     for (int i = 1; i <= 32; ++i) log += fired(i + 1, 1, i + 5);
     log += line("count", 34, R"(,"revision":1,"plan_revision":11,"fired":505)");
@@ -147,7 +147,7 @@ TEST(EvidenceReader, ACountLineGivesTheExactNumber) {
     EXPECT_TRUE(read(log + fired(35, 1, 900)).at(0).fired_is_lower_bound) << "calls failed after the count line";
 }
 
-TEST(EvidenceReader, AFaultOfAnOldPlanDoesNotCountForTheNewPlan) {
+TEST(EvidenceReader, DoesNotCountAFaultOfTheOldPlanForTheNewPlan) {
     const auto process = read(acknowledged(1, 1, 11) + acknowledged(2, 2, 12, 3) + fired(3, 1, 4)).at(0);
     EXPECT_EQ(process.acknowledged, 12u);
     EXPECT_EQ(process.fired, 0u);
@@ -162,12 +162,13 @@ TEST(EvidenceReader, ReadsLinesAfterTextWithoutANewline) {
     EXPECT_EQ(reader.broken(), 0u);
 }
 
-TEST(EvidenceReader, BrokenLinesAreCountedAndIgnored) {
-    const std::string whole = fired(2, 1, 1);
-    for (const std::string& broken : {whole.substr(0, whole.size() / 2), std::string(R"({"cudafault":1})"),
-                                      std::string(R"({"cudafault":"fired","pid":"x","start_time":1,"sequence":1})"),
-                                      std::string(R"({"cudafault":"fired","pid":-1,"start_time":1,"sequence":1})"),
-                                      std::string(R"({"cudafault":)"), std::string("{\"cudafault\":\"\xff\"}")}) {
+TEST(EvidenceReader, CountsAndIgnoresBrokenLines) {
+    const std::string complete_line = fired(2, 1, 1);
+    for (const std::string& broken :
+         {complete_line.substr(0, complete_line.size() / 2), std::string(R"({"cudafault":1})"),
+          std::string(R"({"cudafault":"fired","pid":"x","start_time":1,"sequence":1})"),
+          std::string(R"({"cudafault":"fired","pid":-1,"start_time":1,"sequence":1})"), std::string(R"({"cudafault":)"),
+          std::string("{\"cudafault\":\"\xff\"}")}) {
         EvidenceReader reader;
         reader.read(broken + acknowledged(1, 1, 11));
         EXPECT_EQ(reader.broken(), 1u) << broken;
@@ -260,7 +261,7 @@ TEST_F(PodEvidenceTest, ALogThatAlwaysFailsIsUnknown) {
     EXPECT_FALSE(read_pod(pod()).log_read);
 }
 
-TEST_F(PodEvidenceTest, TheSessionDeadlineIsThrown) {
+TEST_F(PodEvidenceTest, ThrowsAtTheSessionDeadline) {
     options.deadline = after(std::chrono::milliseconds(100));
     Answer late = log("");
     late.before_head = std::chrono::seconds(5);

@@ -62,12 +62,12 @@ std::string lease_holder() {
 bool is_dead_holder(const std::string& holder) {
     const std::string here = machine() + "/";
     if (here.size() < 8 || !holder.starts_with(here)) return false;
-    const std::string rest = holder.substr(here.size(), holder.find(' ') - here.size());
-    const size_t slash = rest.find('/');
+    const std::string process_text = holder.substr(here.size(), holder.find(' ') - here.size());
+    const size_t slash = process_text.find('/');
     if (slash == std::string::npos) return false;
     pid_t pid = -1;
-    std::from_chars(rest.data(), rest.data() + slash, pid);
-    return start_text(pid) != rest.substr(slash + 1);
+    std::from_chars(process_text.data(), process_text.data() + slash, pid);
+    return start_text(pid) != process_text.substr(slash + 1);
 }
 
 HeldLease::HeldLease(Client& client, const ObjectRef& workload, const Progress& on_progress,

@@ -64,7 +64,7 @@ TEST(IsDeadHolder, ZombieIsDead) {
 
 class LeaseTest : public WorkloadTest {
 protected:
-    void hold_lease(const Json& json) { hold(path, json); }
+    void serve_lease(const Json& json) { hold(path, json); }
 
     void take() {
         HeldLease lease(
@@ -87,7 +87,7 @@ protected:
 TEST_F(LeaseTest, IsAcquiredAndReleased) {
     responder.on("POST", kLeasePath, {json_answer(lease_of(lease_holder()))});
     responder.on("DELETE", path, {json_answer(Json::object())});
-    hold_lease(lease_of(lease_holder()));
+    serve_lease(lease_of(lease_holder()));
     take();
     EXPECT_THAT(methods(), ElementsAre("POST", "GET", "DELETE"));
     const Json sent = Json::parse(seen(0).body);
@@ -101,7 +101,7 @@ TEST_F(LeaseTest, IsAcquiredAndReleased) {
 TEST_F(LeaseTest, IsReleasedByTheDestructor) {
     responder.on("POST", kLeasePath, {json_answer(lease_of(lease_holder()))});
     responder.on("DELETE", path, {status_answer(403, "Forbidden")});
-    hold_lease(lease_of(lease_holder()));
+    serve_lease(lease_of(lease_holder()));
     {
         HeldLease lease(client(), workload.ref, {});
     }
@@ -111,7 +111,7 @@ TEST_F(LeaseTest, IsReleasedByTheDestructor) {
 
 TEST_F(LeaseTest, IsNotDeletedIfAnotherClientHasTakenIt) {
     responder.on("POST", kLeasePath, {json_answer(lease_of(lease_holder()))});
-    hold_lease(lease_of("boot/pid:[1]/1/2 eve@desk"));
+    serve_lease(lease_of("boot/pid:[1]/1/2 eve@desk"));
     take();
     EXPECT_THAT(methods(), ElementsAre("POST", "GET"));
 }
@@ -119,7 +119,7 @@ TEST_F(LeaseTest, IsNotDeletedIfAnotherClientHasTakenIt) {
 TEST_F(LeaseTest, IsTakenImmediatelyFromADeadHolderOnThisMachine) {
     responder.on("POST", kLeasePath, {status_answer(409, "AlreadyExists")});
     responder.on("PATCH", path, {json_answer(lease_of(lease_holder()))});
-    hold_lease(lease_of(dead_holder()));
+    serve_lease(lease_of(dead_holder()));
     take();
     EXPECT_THAT(methods(), ElementsAre("POST", "GET", "PATCH", "GET"));
     const Json taken = lease_of(dead_holder()).patch(Json::parse(seen(2).body));
@@ -131,7 +131,7 @@ TEST_F(LeaseTest, IsTakenImmediatelyFromADeadHolderOnThisMachine) {
 TEST_F(LeaseTest, IsTakenAfterItExpires) {
     responder.on("POST", kLeasePath, {status_answer(409, "AlreadyExists")});
     responder.on("PATCH", path, {json_answer(lease_of(lease_holder()))});
-    hold_lease(lease_of("boot/pid:[1]/1/2 eve@desk", 70));
+    serve_lease(lease_of("boot/pid:[1]/1/2 eve@desk", 70));
     const auto began = Clock::now();
     take();
     EXPECT_GT(Clock::now() - began, kRenewal) << "the clock of the holder may differ";
@@ -153,9 +153,9 @@ TEST_F(LeaseTest, IsNotTakenWhileAnotherClientRenewsIt) {
 }
 
 TEST_F(LeaseTest, WaitsForAnotherHolderAndReportsItOnce) {
-    const Answer there = status_answer(409, "AlreadyExists");
-    responder.on("POST", kLeasePath, {there, there, json_answer(lease_of(lease_holder()))});
-    hold_lease(lease_of("boot/pid:[1]/1/2 eve@desk", 50));
+    const Answer already_exists = status_answer(409, "AlreadyExists");
+    responder.on("POST", kLeasePath, {already_exists, already_exists, json_answer(lease_of(lease_holder()))});
+    serve_lease(lease_of("boot/pid:[1]/1/2 eve@desk", 50));
     take();
     EXPECT_THAT(progress_lines, ElementsAre("waiting for the lease held by eve@desk"));
     EXPECT_THAT(methods(), ElementsAre("POST", "GET", "POST", "GET", "POST", "GET"));
@@ -164,7 +164,7 @@ TEST_F(LeaseTest, WaitsForAnotherHolderAndReportsItOnce) {
 TEST_F(LeaseTest, WaitsAfterAConflict) {
     responder.on("POST", kLeasePath, {status_answer(409, "AlreadyExists"), json_answer(lease_of(lease_holder()))});
     responder.on("PATCH", path, {status_answer(409, "Conflict")});
-    hold_lease(lease_of(dead_holder(), 70));
+    serve_lease(lease_of(dead_holder(), 70));
     take();
     EXPECT_THAT(methods(), ElementsAre("POST", "GET", "PATCH", "POST", "GET"));
 }
@@ -173,7 +173,7 @@ TEST_F(LeaseTest, IsRenewedWhileItIsHeld) {
     responder.on("POST", kLeasePath, {json_answer(lease_of(lease_holder()))});
     responder.on("PATCH", path, {json_answer(lease_of(lease_holder()))});
     responder.on("DELETE", path, {json_answer(Json::object())});
-    hold_lease(lease_of(lease_holder()));
+    serve_lease(lease_of(lease_holder()));
     {
         const HeldLease lease(client(), workload.ref, {}, std::chrono::milliseconds(10));
         ASSERT_TRUE(responder.wait_for_requests(3));
@@ -192,7 +192,7 @@ TEST_F(LeaseTest, ReleaseCancelsAHangingRenewalAndRetriesOnAConflict) {
     responder.on("POST", kLeasePath, {json_answer(lease_of(lease_holder()))});
     responder.on("PATCH", path, {never});
     responder.on("DELETE", path, {status_answer(409, "Conflict"), json_answer(Json::object())});
-    hold_lease(lease_of(lease_holder()));
+    serve_lease(lease_of(lease_holder()));
     const auto began = Clock::now();
     {
         HeldLease lease(client(), workload.ref, {}, std::chrono::milliseconds(10));
@@ -206,7 +206,7 @@ TEST_F(LeaseTest, ReleaseCancelsAHangingRenewalAndRetriesOnAConflict) {
 TEST_F(LeaseTest, DestructorDoesNotRetryAFailedRelease) {
     responder.on("POST", kLeasePath, {json_answer(lease_of(lease_holder()))});
     responder.on("DELETE", path, {status_answer(403, "Forbidden")});
-    hold_lease(lease_of(lease_holder()));
+    serve_lease(lease_of(lease_holder()));
     {
         HeldLease lease(client(), workload.ref, {}, kRenewal);
         EXPECT_THROW(lease.release(), ApiError);
@@ -217,7 +217,7 @@ TEST_F(LeaseTest, DestructorDoesNotRetryAFailedRelease) {
 TEST_F(LeaseTest, WaitsNoLongerThanTheSessionDeadline) {
     options.deadline = after(std::chrono::milliseconds(200));
     responder.on("POST", kLeasePath, {status_answer(409, "AlreadyExists")});
-    hold_lease(lease_of("boot/pid:[1]/1/2 eve@desk"));
+    serve_lease(lease_of("boot/pid:[1]/1/2 eve@desk"));
     EXPECT_THROW(take(), DeadlinePassed);
 }
 

@@ -126,9 +126,9 @@ Anchor anchor_from(const Json& config_map) {
 
 }  // namespace
 
-void RevisionNumbers::add(const RevisionNumbers& others) {
-    if (others.first != 0) first = first == 0 ? others.first : std::min(first, others.first);
-    last = std::max(last, others.last);
+void RevisionNumbers::add(const RevisionNumbers& other_numbers) {
+    if (other_numbers.first != 0) first = first == 0 ? other_numbers.first : std::min(first, other_numbers.first);
+    last = std::max(last, other_numbers.last);
 }
 
 std::string InjectedMark::text() const {

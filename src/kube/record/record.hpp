@@ -33,7 +33,7 @@ struct RevisionNumbers {
     int64_t first = 0;  // 0 if the history has no injected template
     int64_t last = 0;
 
-    void add(const RevisionNumbers& others);
+    void add(const RevisionNumbers& other_numbers);
     bool operator==(const RevisionNumbers&) const = default;
 };
 
@@ -49,8 +49,8 @@ struct Record {
     std::vector<std::string> template_paths;    // from the command line, for a kind that is not in the table of kinds
     std::map<int, std::vector<Edit>> editions;  // the edits relative to the original object, by edition
     Json managed_fields;                        // of the workload, before the injection
-    // True if `restore` rebuilt the record from the workload's mark, because the record was lost. It has only the
-    // mark's edits.
+    // True if `restore` rebuilt the record from the workload's mark, because the record was lost. Such a record has
+    // only the mark's edits.
     bool is_rebuilt = false;
     RevisionNumbers revisions;  // of the injected templates; set by `restore --exact`
 

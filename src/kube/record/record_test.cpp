@@ -100,19 +100,19 @@ TEST(InjectedMark, RoundTrips) {
 TEST(InjectedMark, KeepsEditsThatCannotBeRecognizedByName) {
     const Edit edit{Path{"spec", "a"}, Json("x pin=y"), 0, Phase::kAfterRollout};
     const InjectedMark mark{"ab12", 3, "", std::vector{edit}};
-    const InjectedMark again = InjectedMark::parse(mark.text()).value();
-    EXPECT_EQ(again.text(), mark.text());
-    EXPECT_EQ(again.pin, "") << "text in a recorded value is not the pin of the mark";
-    ASSERT_EQ(again.post_rollout_edits.value().size(), 1u);
-    EXPECT_EQ(again.post_rollout_edits->front().was, Json("x pin=y"));
-    EXPECT_EQ(again.post_rollout_edits->front().phase, Phase::kAfterRollout);
+    const InjectedMark reparsed = InjectedMark::parse(mark.text()).value();
+    EXPECT_EQ(reparsed.text(), mark.text());
+    EXPECT_EQ(reparsed.pin, "") << "text in a recorded value is not the pin of the mark";
+    ASSERT_EQ(reparsed.post_rollout_edits.value().size(), 1u);
+    EXPECT_EQ(reparsed.post_rollout_edits->front().was, Json("x pin=y"));
+    EXPECT_EQ(reparsed.post_rollout_edits->front().phase, Phase::kAfterRollout);
     EXPECT_TRUE(InjectedMark::parse("run=ab12 edition=3 rest=[]").value().post_rollout_edits.value().empty());
     for (const char* text : {"run=ab12 edition=3", "run=ab12 edition=3 rest=[{", "run=ab12 edition=3 rest=[7]"}) {
         EXPECT_FALSE(InjectedMark::parse(text).value().post_rollout_edits) << text;
     }
 }
 
-TEST(InjectedMark, InvalidTextGivesNoMark) {
+TEST(InjectedMark, RejectsInvalidText) {
     for (const char* text :
          {"", " ", "run=ab12", "edition=3", "run= edition=3", "run=ab12 edition=", "run=ab12 edition=x",
           "run=ab12 edition=3x", "run=ab12 edition=99999999999", "rerun=ab12 edition=3"}) {

@@ -213,8 +213,9 @@ private:
         const Json before = anchor_ ? anchor_->record.managed_fields : Json::array();
         retry_on_conflict(client_.session(), [&] {
             workload_ = reload(client_, workload_);
-            const Json* now = find(workload_.object, {"metadata", "managedFields"});
-            const std::optional<Json> fields = now ? with_previous_managers(*now, before) : std::nullopt;
+            const Json* managed_fields = find(workload_.object, {"metadata", "managedFields"});
+            const std::optional<Json> fields =
+                managed_fields ? with_previous_managers(*managed_fields, before) : std::nullopt;
             if (!fields) return;
             JsonPatch patch;
             patch.only_if_unchanged(workload_.object).replace("/metadata/managedFields", *fields);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reverts an injection, also a partial one. Idempotent; can run on any machine.
+// Reverts a complete or partial injection. Idempotent; can run on any machine.
 #pragma once
 
 #include <functional>

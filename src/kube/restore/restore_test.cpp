@@ -71,11 +71,11 @@ protected:
         return object;
     }
 
-    void hold_record() { hold(object_path("cudafault-anchor-"), anchor_map(record.json().dump())); }
+    void serve_record() { hold(object_path("cudafault-anchor-"), anchor_map(record.json().dump())); }
 
     // Sets the object that each read returns while the lease is held; the read after a patch returns the patched
     // object.
-    void hold_states(const std::vector<Json>& states) {
+    void serve_states(const std::vector<Json>& states) {
         std::vector<Answer> answers = {json_answer(states.front())};
         for (const Json& state : states) answers.push_back(json_answer(state));
         responder.on("GET", kDeploymentPath + "/web", answers);
@@ -117,8 +117,8 @@ protected:
 
 TEST_F(RestoreTest, RevertsTheTemplateThenTheOtherEditsThenDeletesTheObjects) {
     inject();
-    hold_record();
-    hold_states({injected.object, injected.object, after_template()});
+    serve_record();
+    serve_states({injected.object, injected.object, after_template()});
     for (const char* prefix : {"cudafault-plan-", "cudafault-anchor-"}) {
         responder.on("DELETE", object_path(prefix), {json_answer(Json::object())});
     }
@@ -137,10 +137,10 @@ TEST_F(RestoreTest, RevertsTheTemplateThenTheOtherEditsThenDeletesTheObjects) {
         << "the record is deleted last";
 }
 
-TEST_F(RestoreTest, DisarmsFirst) {
+TEST_F(RestoreTest, DisarmsBeforeReverting) {
     inject();
-    hold_record();
-    hold_states({injected.object, injected.object, after_template()});
+    serve_record();
+    serve_states({injected.object, injected.object, after_template()});
     Json plan = named("cudafault-plan-" + original().hash());
     plan["metadata"]["resourceVersion"] = "5";
     plan["data"] = {{"plan", "#7\nxid=79\n"}};
@@ -151,7 +151,7 @@ TEST_F(RestoreTest, DisarmsFirst) {
 }
 
 TEST_F(RestoreTest, DoesNotChangeACleanWorkload) {
-    hold_states({original().object});
+    serve_states({original().object});
     const RestoreResult result = run();
     EXPECT_FALSE(result.restored);
     EXPECT_TRUE(result.complete);
@@ -170,13 +170,13 @@ Json with_limits(Json object, const Json& limits) {
 
 TEST_F(RestoreTest, ForbidsSurgeForTheRevertIfTheStrategySurgesAgain) {
     inject();
-    hold_record();
+    serve_record();
     Record without_surge = record;
     without_surge.editions[1].push_back({kRollingUpdate / "maxSurge", 1, 0, Phase::kAfterRollout});
     without_surge.editions[1].push_back({kRollingUpdate / "maxUnavailable", 0, 1, Phase::kAfterRollout});
     responder.on("PATCH", object_path("cudafault-anchor-"), {json_answer(anchor_map(without_surge.json().dump()))});
     const Json reverted = with_limits(after_template(), kWithoutSurge);
-    hold_states({with_limits(injected.object, kSurging), with_limits(injected.object, kSurging), reverted});
+    serve_states({with_limits(injected.object, kSurging), with_limits(injected.object, kSurging), reverted});
     EXPECT_TRUE(run().complete);
     EXPECT_EQ(writes().at(1), "PATCH cudafault-anchor-" + original().hash()) << "before the workload is changed";
     for (const SeenRequest& request : responder.requests()) {
@@ -191,14 +191,14 @@ TEST_F(RestoreTest, ForbidsSurgeForTheRevertIfTheStrategySurgesAgain) {
 
 TEST_F(RestoreTest, ForbidsSurgeAfterAnUnfinishedRestoreWhilePodsAreInjected) {
     inject();
-    hold_record();
+    serve_record();
     Json pod = labeled(owned(named("web-1-x"), "apps/v1", "ReplicaSet", "web-1"), "app", "web");
     pod["spec"] = injected.object["spec"]["template"]["spec"];
     hold_list(kReplicaSetPath, {labeled(owned(named("web-1"), "apps/v1", "Deployment", "web"), "app", "web")});
     hold_list(kPodPath, {pod});
     responder.on("PATCH", object_path("cudafault-anchor-"), {json_answer(anchor_map(record.json().dump()))});
     const Json reverted = with_limits(after_template(), kSurging);
-    hold_states({reverted, reverted, with_limits(after_template(), kWithoutSurge)});
+    serve_states({reverted, reverted, with_limits(after_template(), kWithoutSurge)});
     restore_options.deadline = after(std::chrono::milliseconds(50));
     EXPECT_FALSE(run().complete);
     ASSERT_EQ(patches().size(), 1u);
@@ -207,8 +207,8 @@ TEST_F(RestoreTest, ForbidsSurgeAfterAnUnfinishedRestoreWhilePodsAreInjected) {
 
 TEST_F(RestoreTest, KeepsSurgeIfNoPodHasToBeReplaced) {
     inject();
-    hold_record();
-    hold_states({with_limits(original().object, kSurging)});
+    serve_record();
+    serve_states({with_limits(original().object, kSurging)});
     EXPECT_TRUE(run().complete);
     EXPECT_THAT(patches(), IsEmpty());
 }
@@ -217,7 +217,7 @@ TEST_F(RestoreTest, KeepsOriginalVariablesWithNamesOfCudafault) {
     Json object = original().object;
     (*find(object, kMainContainer))["env"] = {variable("LD_PRELOAD", "/opt/cudafault/libcudafault.so"),
                                               variable("CUDAFAULT_SIM_MEMORY", "1G"), variable("CUDA_XID_TYPE", "79")};
-    hold_states({object});
+    serve_states({object});
     const RestoreResult result = run();
     EXPECT_FALSE(result.restored);
     EXPECT_THAT(result.notes, IsEmpty());
@@ -230,7 +230,7 @@ TEST_F(RestoreTest, DoesNotChangeTheOwnerOfAnObjectInjectedDirectly) {
     owned["metadata"]["ownerReferences"] = {
         {{"apiVersion", "acme.com/v1"}, {"kind", "Widget"}, {"name", "top"}, {"controller", true}, {"uid", "w"}}};
     responder.on("POST", kConfigMapPath, {status_answer(403, "Forbidden")});
-    hold_states({owned});
+    serve_states({owned});
     EXPECT_TRUE(run().restored) << "without a record and a plan";
     ASSERT_FALSE(patches().empty());
     EXPECT_EQ(find(owned.patch(patches()[0]), kPodSpec / "volumes"), nullptr);
@@ -238,8 +238,8 @@ TEST_F(RestoreTest, DoesNotChangeTheOwnerOfAnObjectInjectedDirectly) {
 
 TEST_F(RestoreTest, ResumesAfterTheTemplateWasReverted) {
     inject();
-    hold_record();
-    hold_states({after_template()});
+    serve_record();
+    serve_states({after_template()});
     EXPECT_TRUE(run().restored);
     ASSERT_EQ(patches().size(), 1u);
     EXPECT_EQ(after_template().patch(patches()[0]), original().object);
@@ -247,8 +247,8 @@ TEST_F(RestoreTest, ResumesAfterTheTemplateWasReverted) {
 
 TEST_F(RestoreTest, RemovesOnlyTheObjectsIfInjectWasKilledBeforeItsChange) {
     inject();
-    hold_record();
-    hold_states({original().object});
+    serve_record();
+    serve_states({original().object});
     responder.on("DELETE", object_path("cudafault-plan-"), {json_answer(Json::object())});
     EXPECT_TRUE(run().restored);
     EXPECT_THAT(patches(), IsEmpty());
@@ -276,11 +276,11 @@ TEST_F(RestoreTest, RemovesAnUnusedEditionFromTheRecordFirst) {
     pinned.pin_label = "n1";
     const Workload workload = original();
     record.editions[2] = inject_into(workload, choose_containers(workload, {}), pinned, always_exists).edits;
-    hold_record();
+    serve_record();
     Record settled = record;
     settled.editions.erase(2);
     responder.on("PATCH", object_path("cudafault-anchor-"), {json_answer(anchor_map(settled.json().dump()))});
-    hold_states({injected.object, injected.object, after_template()});
+    serve_states({injected.object, injected.object, after_template()});
     EXPECT_THAT(run().kept, IsEmpty());
     EXPECT_EQ(writes().at(1), "PATCH cudafault-anchor-" + original().hash()) << "before the mark is removed";
     ASSERT_EQ(patches().size(), 2u);
@@ -289,8 +289,8 @@ TEST_F(RestoreTest, RemovesAnUnusedEditionFromTheRecordFirst) {
 
 TEST_F(RestoreTest, NotFoundMeansDeletedOnlyIfTheWorkloadIsMissing) {
     inject();
-    hold_record();
-    hold_states({injected.object});
+    serve_record();
+    serve_states({injected.object});
     responder.on("PATCH", kDeploymentPath + "/web", {status_answer(404, "NotFound")});
     EXPECT_THROW(run(), Error);
     for (const std::string& write : writes()) EXPECT_THAT(write, Not(HasSubstr("DELETE cudafault"))) << write;
@@ -303,7 +303,7 @@ TEST_F(RestoreTest, UsesTheEditsOfTheMarkWithoutARecord) {
     record.editions[1] = InjectedMark::of(injected.object).value().post_rollout_edits.value();
     record.is_rebuilt = true;
     responder.on("POST", kConfigMapPath, {json_answer(anchor_map(record.json().dump()))});
-    hold_states({injected.object, injected.object, after_template()});
+    serve_states({injected.object, injected.object, after_template()});
     const RestoreResult result = run();
     EXPECT_TRUE(result.complete);
     EXPECT_THAT(result.notes, ElementsAre(HasSubstr("were restored from the workload's annotation")));
@@ -318,12 +318,12 @@ TEST_F(RestoreTest, ResumesWithARebuiltRecord) {
     inject();
     record.editions[1] = InjectedMark::of(injected.object).value().post_rollout_edits.value();
     record.is_rebuilt = true;
-    hold_record();
-    hold_states({after_template()});
+    serve_record();
+    serve_states({after_template()});
     EXPECT_TRUE(run().complete);
     ASSERT_EQ(patches().size(), 1u);
     EXPECT_EQ(after_template().patch(patches()[0]), original().object);
-    hold_states({injected.object, injected.object, after_template()});
+    serve_states({injected.object, injected.object, after_template()});
     EXPECT_TRUE(run().complete);
     EXPECT_EQ(injected.object.patch(patches().at(1)), after_template());
 }
@@ -331,7 +331,7 @@ TEST_F(RestoreTest, ResumesWithARebuiltRecord) {
 TEST_F(RestoreTest, UsesTheEditsOfTheMarkIfTheRecordCannotBeRebuilt) {
     inject();
     responder.on("POST", kConfigMapPath, {status_answer(403, "Forbidden")});
-    hold_states({injected.object, injected.object, after_template()});
+    serve_states({injected.object, injected.object, after_template()});
     const RestoreResult result = run();
     EXPECT_TRUE(result.complete);
     EXPECT_THAT(result.notes, ElementsAre(HasSubstr("were restored from the workload's annotation")));
@@ -345,7 +345,7 @@ TEST_F(RestoreTest, RemovesCudafaultNamesWithoutARecordOrEditsInTheMark) {
     record.editions[1].clear();
     record.is_rebuilt = true;
     responder.on("POST", kConfigMapPath, {json_answer(anchor_map(record.json().dump()))});
-    hold_states({injected.object});
+    serve_states({injected.object});
     const RestoreResult result = run();
     EXPECT_TRUE(result.restored);
     EXPECT_THAT(result.notes, ElementsAre(HasSubstr("may still have the values that the injection set")));
@@ -362,21 +362,21 @@ TEST_F(RestoreTest, KeepsVariablesThatExistedBeforeTheInjection) {
     inject();
     injected = inject_into(workload, choose_containers(workload, {}), binary_injection(), always_exists);
     record.editions[1] = injected.edits;
-    hold_record();
-    hold_states({injected.object, after_template()});
+    serve_record();
+    serve_states({injected.object, after_template()});
     EXPECT_TRUE(run().complete);
     EXPECT_THAT(run().notes, IsEmpty());
     for (const Json& patch : patches()) EXPECT_THAT(patch.dump(), Not(HasSubstr("CUDA_XID_TYPE")));
 }
 
-TEST_F(RestoreTest, RecomputesAfterAConflict) {
+TEST_F(RestoreTest, RecomputesThePatchAfterAConflict) {
     inject();
-    hold_record();
+    serve_record();
     Json changed = injected.object;
     changed["metadata"]["resourceVersion"] = "8";
     changed["spec"]["replicas"] = 0;
     (*find(changed, kPodSpec))["volumes"].push_back({{"name", "users"}});
-    hold_states({injected.object, injected.object, changed, original().object});
+    serve_states({injected.object, injected.object, changed, original().object});
     responder.on("PATCH", kDeploymentPath + "/web", {status_answer(409, "Conflict"), json_answer(original().object)});
     EXPECT_TRUE(run().complete);
     ASSERT_GE(patches().size(), 2u);
@@ -386,8 +386,8 @@ TEST_F(RestoreTest, RecomputesAfterAConflict) {
 
 TEST_F(RestoreTest, RemovesTheAnnotationFromOriginalReplicaSets) {
     inject();
-    hold_record();
-    hold_states({injected.object, injected.object, after_template()});
+    serve_record();
+    serve_states({injected.object, injected.object, after_template()});
     Json marked = owned(named("web-1"), "apps/v1", "Deployment", "web");
     marked["metadata"]["annotations"] = {{names::kInjected, "run=ab12 edition=1"}, {"users", "x"}};
     hold_list(kReplicaSetPath, {marked, owned(named("web-2"), "apps/v1", "Deployment", "web")});
@@ -403,12 +403,12 @@ TEST_F(RestoreTest, RemovesTheAnnotationFromOriginalReplicaSets) {
 
 TEST_F(RestoreTest, KeepsTheObjectsThatPodsOfAPausedDeploymentMount) {
     inject();
-    hold_record();
+    serve_record();
     injected.object["apiVersion"] = "apps/v1";
     injected.object["kind"] = "Deployment";
     injected.object["spec"]["paused"] = true;
     injected.object["spec"]["replicas"] = 1;
-    hold_states({injected.object, injected.object, after_template()});
+    serve_states({injected.object, injected.object, after_template()});
     Json pod = owned(named("web-1-a", injected.object["spec"]["template"]["spec"]), "apps/v1", "ReplicaSet", "web-1");
     hold_list(kPodPath, {pod});
     hold_list(kReplicaSetPath, {owned(named("web-1"), "apps/v1", "Deployment", "web")});
@@ -421,7 +421,7 @@ TEST_F(RestoreTest, KeepsTheObjectsThatPodsOfAPausedDeploymentMount) {
 
 TEST_F(RestoreTest, RemovesTheObjectsOfADeletedWorkload) {
     inject();
-    hold_record();
+    serve_record();
     responder.on("DELETE", object_path("cudafault-anchor-"), {json_answer(Json::object())});
     for (const char* kind : {"deployments.apps", ""}) {
         choice.kind = kind;
@@ -452,10 +452,10 @@ TEST_F(RestoreTest, DamagedRecordIsAnErrorWithInstructions) {
 
 TEST_F(RestoreTest, RestoreAllFindsRecordsAndMarks) {
     inject();
-    hold_record();
+    serve_record();
     hold_list(kConfigMapPath, {anchor_map(record.json().dump())});
     hold_list(kDeploymentPath, {injected.object});
-    hold_states({injected.object, injected.object, after_template()});
+    serve_states({injected.object, injected.object, after_template()});
     const std::vector<RestoreResult> results = restore_all(client(), discovery(), "prod", restore_options);
     ASSERT_EQ(results.size(), 1u) << "a workload with a record and a mark is restored once";
     EXPECT_EQ(results[0].workload, "deployments.apps web in namespace prod");
@@ -466,14 +466,14 @@ TEST_F(RestoreTest, RestoreAllFindsRecordsAndMarks) {
 
 TEST_F(RestoreTest, RestoreAllDisarmsBeforeRestoring) {
     inject();
-    hold_record();
+    serve_record();
     Json plan = named("cudafault-plan-" + original().hash());
     plan["metadata"]["resourceVersion"] = "5";
     plan["data"] = {{"plan", "#7\nxid=79\n"}};
     hold(object_path("cudafault-plan-"), plan);
     responder.on("PATCH", object_path("cudafault-plan-"), {json_answer(plan)});
     hold_list(kConfigMapPath, {anchor_map(record.json().dump()), plan});
-    hold_states({injected.object, injected.object, after_template()});
+    serve_states({injected.object, injected.object, after_template()});
     EXPECT_EQ(restore_all(client(), discovery(), "prod", restore_options).size(), 1u);
     EXPECT_EQ(writes().at(0), "PATCH cudafault-plan-" + original().hash()) << "before the lease of a workload is taken";
 }
@@ -485,7 +485,7 @@ TEST_F(RestoreTest, RestoreAllRestoresTheDeploymentOfAMarkedReplicaSet) {
     copied["metadata"]["ownerReferences"] = {
         {{"apiVersion", "apps/v1"}, {"kind", "Deployment"}, {"name", "web"}, {"controller", true}}};
     hold_list(kReplicaSetPath, {copied});
-    hold_states({original().object});
+    serve_states({original().object});
     const std::vector<RestoreResult> results = restore_all(client(), discovery(), "prod", restore_options);
     ASSERT_EQ(results.size(), 1u);
     EXPECT_EQ(results[0].workload, "deployments.apps web in namespace prod");
@@ -494,9 +494,9 @@ TEST_F(RestoreTest, RestoreAllRestoresTheDeploymentOfAMarkedReplicaSet) {
 
 TEST_F(RestoreTest, RestoreAllReportsAWorkloadThatCannotBeRestored) {
     inject();
-    hold_record();
+    serve_record();
     hold_list(kDeploymentPath, {injected.object});
-    hold_states({injected.object});
+    serve_states({injected.object});
     responder.on("PATCH", kDeploymentPath + "/web", {status_answer(404, "NotFound")});
     const std::vector<RestoreResult> results = restore_all(client(), discovery(), "prod", restore_options);
     ASSERT_EQ(results.size(), 1u);
@@ -505,7 +505,7 @@ TEST_F(RestoreTest, RestoreAllReportsAWorkloadThatCannotBeRestored) {
 
 TEST_F(RestoreTest, RestoreAllRestoresOtherWorkloadsDespiteADamagedRecord) {
     inject();
-    hold_record();
+    serve_record();
     Json damaged = anchor_map("{");
     damaged["metadata"]["name"] = "cudafault-anchor-of-another";
     damaged["metadata"]["ownerReferences"] = {{{"apiVersion", "apps/v1"}, {"kind", "Deployment"}, {"name", "another"}}};
@@ -513,7 +513,7 @@ TEST_F(RestoreTest, RestoreAllRestoresOtherWorkloadsDespiteADamagedRecord) {
     another.ref.name = "another";
     hold(kConfigMapPath + "/cudafault-anchor-" + another.hash(), damaged);
     hold_list(kConfigMapPath, {damaged, anchor_map(record.json().dump())});
-    hold_states({injected.object, injected.object, after_template()});
+    serve_states({injected.object, injected.object, after_template()});
     const std::vector<RestoreResult> results = restore_all(client(), discovery(), "prod", restore_options);
     ASSERT_EQ(results.size(), 2u);
     EXPECT_FALSE(results[0].complete);

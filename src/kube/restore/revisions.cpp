@@ -63,7 +63,7 @@ int64_t number_of(const Json& revision) {
     return std::atoll(text_at(revision, {"metadata", "annotations", kRevision}).c_str());
 }
 
-// Deletes the injected revisions without pods. Returns true if one still has pods.
+// Deletes the injected revisions without pods. Returns true if a revision still has pods.
 bool remove_revisions(Client& client, const Workload& workload, const Resource& history) {
     bool any_has_pods = false;
     for (const Json& revision : own_revisions(client, workload, history)) {

@@ -45,11 +45,11 @@ protected:
                      {json_answer({{"kind", "List"}, {"metadata", {{"resourceVersion", "9"}}}, {"items", items}})});
     }
 
-    static Json object(const std::string& kind, const std::string& name, const Json& rest = Json::object()) {
+    static Json object(const std::string& kind, const std::string& name, const Json& fields = Json::object()) {
         Json result = {{"kind", kind},
                        {"metadata", {{"name", name}, {"namespace", "prod"}, {"uid", "uid-" + name}, {"generation", 1}}},
                        {"spec", {{"replicas", 2}}}};
-        result.merge_patch(rest);
+        result.merge_patch(fields);
         return result;
     }
 
