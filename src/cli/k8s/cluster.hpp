@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Shared by all verbs of `cudafault k8s`: connection options, workload names, progress output and error handling.
+// Functions shared by all verbs of `cudafault k8s`: connection options, workload names, progress output and error
+// handling.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -59,7 +60,7 @@ private:
     kube::CancelOnSignals cancel_on_signals_;
 };
 
-// Returns the workloads that the command names, or that -l finds.
+// Returns the workloads that the command names, or that -l selects.
 std::vector<kube::WorkloadChoice> chosen_workloads(const ClusterOptions& options, ClusterAccess& access);
 
 // Runs a verb's action and turns errors of the Kubernetes library into a local::Error with exit code 3.
@@ -72,7 +73,7 @@ void progress(const std::string& line);
 void add_k8s(CLI::App& app);
 void add_k8s_verbs(CLI::App& k8s);
 
-// Each adds one verb to `k8s`, and is defined in the file named after the verb.
+// Each function adds one verb to `k8s`, and is defined in the file with the name of the verb.
 void add_k8s_plan(CLI::App& k8s);
 void add_k8s_inject(CLI::App& k8s);
 void add_k8s_arm(CLI::App& k8s);

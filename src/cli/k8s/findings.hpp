@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Output shared by `scan`, `snapshot` and `verify-clean`.
+// Prints the findings of `scan`, `snapshot` and `verify-clean`.
 #pragma once
 
 #include <string>

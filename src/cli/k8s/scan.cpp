@@ -15,7 +15,7 @@ namespace cudafault::cli {
 namespace {
 
 constexpr const char* kScanExamples = R"(Examples:
-  cudafault k8s scan -n prod            injections with author and end, and leftovers
+  cudafault k8s scan -n prod            injections with author and end time, and leftovers
   cudafault k8s scan --all-namespaces --json
 
 Does not change the cluster. The exit code is 0 even if something is found; `verify-clean` exits with 4.)";

@@ -48,7 +48,7 @@ kube::Snapshot read_snapshot(const std::string& file) {
     }
 }
 
-// Returns the namespace of the snapshot if one is given. Empty means all namespaces.
+// Returns the namespace of the snapshot if a snapshot is given. An empty string means all namespaces.
 std::string namespace_to_verify(const VerifyCleanOptions& options, const ClusterAccess& cluster,
                                 const kube::Snapshot* against) {
     const std::string& given = options.cluster.connection.default_namespace;
@@ -100,7 +100,7 @@ void refuse_unless_clean(const kube::CleanReport& report, const std::string& in_
                                                   [](const kube::Trace& trace) { return trace.is_ambiguous; });
     const char* remedy = !is_ambiguous ? "run `cudafault k8s restore` to remove it"
                          : !options.against.empty()
-                             ? "these variables may belong to the workload: remove those that do not"
+                             ? "these variables may belong to the workload: remove the variables that do not"
                              : "these variables may belong to the workload; use --against with a snapshot "
                                "from before the injection";
     throw local::Error(local::kLeftBehind, fmt::format("{} is not clean: {} of cudafault and {}; {}", where,

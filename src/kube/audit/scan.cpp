@@ -67,8 +67,8 @@ void Scan::add_object(const Resource& resource, const Json& object) {
         add_workload(resource, object, traces);
     }
     Leftover part{resource.qualified(), ref_of(resource, object).text(), hashes_of(traces), std::move(traces)};
-    // Objects of known injections are only counted. Pods are listed after their workloads, so the memory for thousands
-    // of pods is not needed.
+    // Objects of known injections are counted and not stored, because a namespace can have thousands of pods. Pods are
+    // listed after their workloads, so their injections are already known.
     if (!count_if_known(part)) report_.leftovers.push_back(std::move(part));
 }
 

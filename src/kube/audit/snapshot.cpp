@@ -137,7 +137,7 @@ bool has_controller(const Json& object) {
 }
 
 // True if a controller has deleted and recreated the object, as operators do with the objects they own. Only the
-// content is compared then.
+// content of such objects is compared.
 bool is_recreated(const Json& before, const Json& after) {
     return text_at(before, {"metadata", "uid"}) != text_at(after, {"metadata", "uid"}) && has_controller(before) &&
            has_controller(after);

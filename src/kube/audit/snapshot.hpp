@@ -28,7 +28,7 @@ struct Snapshot {
 
 // Reads the objects of all kinds in the table of kinds except Pods and Jobs, which are short-lived. Also reads
 // ReplicaSets and ControllerRevisions. The snapshot contains the values of environment variables in templates. If
-// `only` is not empty, it has only those workloads and the objects they own.
+// `only` is not empty, the snapshot has only those workloads and the objects they own.
 Snapshot take_snapshot(Client& client, Discovery& discovery, const std::string& in_namespace,
                        const std::vector<WorkloadChoice>& only);
 

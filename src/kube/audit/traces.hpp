@@ -15,14 +15,14 @@ struct Trace {
     std::string path;           // spec.template.spec.containers[main].env[CUDAFAULT_NODE]
     std::string what;           // "environment variable CUDAFAULT_NODE"
     std::string hash;           // of the workload that the object was created for, if the name contains the hash
-    bool is_manager = false;    // a field manager only; the fields may have original values
+    bool is_manager = false;    // the trace is only a field manager; the fields may have original values
     bool is_ambiguous = false;  // a variable or library that the workload author may have set: docs/plans.md
 
     std::string sentence() const { return object + " has the " + what + " at " + path; }
 };
 
-// Ignores terminating pods, and what cudafault never changes: the status, the data of ConfigMaps and Secrets, and the
-// annotation of `kubectl apply`.
+// Returns the traces of cudafault in an object. Ignores terminating pods, and the parts that cudafault never changes:
+// the status, the data of ConfigMaps and Secrets, and the annotation of `kubectl apply`.
 std::vector<Trace> traces_of(const Resource& resource, const Json& object);
 
 // Returns the hashes of the workloads that the traces were created for.

@@ -26,8 +26,8 @@ struct CordonResult {
     bool changed = false;       // false: the node already had this state
 };
 
-// With `nvsentinel`, also sets the labels that NVSentinel sets when it quarantines a node. Throws Error if NVSentinel
-// itself has set them.
+// With `nvsentinel`, also sets the labels that NVSentinel sets when it quarantines a node. Throws Error if another
+// client, such as NVSentinel, has set one of them.
 CordonResult cordon(Client& client, const std::string& node, bool nvsentinel);
 
 struct DrainOptions {

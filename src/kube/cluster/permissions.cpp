@@ -30,11 +30,11 @@ enum class When {
 };
 
 // Placeholders for resources.
-constexpr std::string_view kWorkload = "WORKLOAD";        // the kinds given by --kind
-constexpr std::string_view kHistory = "HISTORY";          // where the controllers of these kinds keep old templates
+constexpr std::string_view kWorkload = "WORKLOAD";  // the kinds given by --kind
+constexpr std::string_view kHistory = "HISTORY";    // kinds in which the controllers of WORKLOAD keep old templates
 constexpr std::string_view kOwnHistory = "OWN HISTORY";   // HISTORY, only for built-in kinds of Kubernetes
-constexpr std::string_view kReplicaSets = "REPLICASETS";  // between a Deployment and its pods
-constexpr std::string_view kJobs = "JOBS";                // between a CronJob and its pods
+constexpr std::string_view kReplicaSets = "REPLICASETS";  // which own the pods of a Deployment
+constexpr std::string_view kJobs = "JOBS";                // which own the pods of a CronJob
 constexpr std::string_view kEveryKind = "EVERY KIND";
 
 struct Row {

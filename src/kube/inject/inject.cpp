@@ -87,7 +87,7 @@ std::vector<std::string> init_container_names(const Workload& workload) {
     return names;
 }
 
-// Lists the containers that can be injected, and the others with the reason why they cannot.
+// Lists the containers that can be injected, and the reasons why other containers cannot.
 std::string choices_text(const Workload& workload) {
     std::vector<std::string> parts;
     const auto names = container_names(workload.templates);

@@ -38,7 +38,7 @@ Json plan_of(const std::string& workload, const std::string& text = "#7\n") {
     return object;
 }
 
-// A pod of that workload whose container is in a waiting state.
+// Returns a pod of the workload whose container is in a waiting state.
 Json pod_of(const std::string& workload, const std::string& name, const std::string& node = "n1",
             const std::string& reason = "ContainerCreating") {
     Json pod = named(
@@ -290,7 +290,7 @@ TEST_F(ArmTest, WritesAPlanForOnePodOnlyToItsWorkload) {
     EXPECT_EQ(armed[0].plan.name(), plan_name("api"));
 }
 
-// A plan armed by `by`.
+// Returns a plan of the workload "web" that `by` armed.
 Json plan_armed_by(const std::string& by, const std::string& text = "#7\nxid=43\n") {
     Json plan = plan_of("web", text);
     plan["metadata"]["annotations"]["cudafault.dev/changed-by"] = by;

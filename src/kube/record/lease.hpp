@@ -30,8 +30,8 @@ public:
     HeldLease(const HeldLease&) = delete;
     HeldLease& operator=(const HeldLease&) = delete;
 
-    // Throws Error if a renewal found that another client holds the lease. Call it before changes that have no
-    // precondition.
+    // Throws Error if a renewal found that another client holds the lease. Call this function before changes that have
+    // no precondition.
     void require_held() const;
 
     // Releases the lease. Throws ApiError.

@@ -14,7 +14,7 @@
 namespace cudafault::kube {
 
 // The value of the annotation on the workload. It names the record and the edition of its edits that is in force, and
-// holds the data that `restore` needs if the record is lost.
+// contains the data that `restore` needs if the record is lost.
 struct InjectedMark {
     std::string run_id;
     int edition = 0;  // increases with each change of an injection
@@ -61,7 +61,7 @@ struct Record {
 
     // Returns the edits that the workload has: those of the marked edition. Without a mark, or if that edition is not
     // recorded, returns those of the last edition begun, because an interrupted inject or restore may have left some of
-    // them. Returns nullptr if the record has no edition.
+    // these edits. Returns nullptr if the record has no edition.
     const std::vector<Edit>* edits_in_force(const std::optional<InjectedMark>& mark) const;
 
     // Requires at least one edition.

@@ -295,7 +295,7 @@ private:
     const RestoreOptions& options_;
     RestoreResult result_;
     RevisionNumbers injected_revisions_;
-    std::vector<Edit> post_rollout_edits_;  // post-rollout edits from the mark, if there is no record
+    std::vector<Edit> post_rollout_edits_;  // from the mark; used if the record is missing
     bool is_stripped_ = false, has_mark_edits_ = false;
 };
 
