@@ -25,7 +25,7 @@ const char* state_of(Acknowledgement state) {
     return "silent";
 }
 
-const char* meaning_of(Acknowledgement state) {
+const char* note_for(Acknowledgement state) {
     switch (state) {
         case Acknowledgement::kYes: return "";
         case Acknowledgement::kNotRunning: return "reads the plan when it starts";
@@ -40,7 +40,7 @@ bool is_disarmed(const kube::Armed& armed) { return armed.plan.spec.empty(); }
 std::string remark(const kube::Armed& armed, const kube::AcknowledgingContainer& container) {
     if (!is_disarmed(armed) && !kube::is_pod_targeted(armed.plan.spec, container.pod))
         return "not targeted by the plan";
-    return container.why.empty() ? meaning_of(container.state) : container.why;
+    return container.why.empty() ? note_for(container.state) : container.why;
 }
 
 bool is_any_pod_targeted(const std::vector<kube::Armed>& all) {

@@ -193,7 +193,7 @@ private:
     const DrainOptions options_;
     DrainResult result_;
     std::map<std::string, std::string> remaining_;  // remaining pods, with the reasons
-    std::set<std::string> announced_;
+    std::set<std::string> reported_lines_;
     std::set<std::string> done_;  // uids of evicted and deleted pods
 };
 
@@ -226,7 +226,7 @@ DeleteOptions Drain::delete_options(const Json& pod) const {
 }
 
 void Drain::report_once(const std::string& line) {
-    if (options_.on_progress && announced_.insert(line).second) options_.on_progress(line);
+    if (options_.on_progress && reported_lines_.insert(line).second) options_.on_progress(line);
 }
 
 void Drain::delete_pod(const Json& pod) {

@@ -106,7 +106,7 @@ bool matches_any(const Workload& workload, const std::string& glob) {
     });
 }
 
-std::string why_none(const Workload& workload, const InjectOptions& options) {
+std::string no_container_text(const Workload& workload, const InjectOptions& options) {
     const std::string choices = choices_text(workload);
     if (!options.containers.empty()) {
         return fmt::format("no container of {} matches --container {}: {}", workload.text(),
@@ -152,7 +152,7 @@ std::vector<TemplateSite> choose(const Workload& workload, const InjectOptions& 
         if (!chosen.empty()) notes.push_back("no container requests a GPU, so all of them are injected");
     }
     if (chosen.empty()) {
-        const std::string why = why_none(workload, options);
+        const std::string why = no_container_text(workload, options);
         if (!options.allow_empty) throw Error(why);
         notes.push_back(why);
     }

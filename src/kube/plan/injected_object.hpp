@@ -10,6 +10,6 @@ namespace cudafault::kube {
 
 // Returns the choice that loads the injected workload. If the named object itself has a record or a plan (--itself),
 // the choice does not climb to the owner and has the template paths of the record.
-WorkloadChoice where_injected(Client& client, Discovery& discovery, WorkloadChoice choice);
+WorkloadChoice resolve_injected_workload(Client& client, Discovery& discovery, WorkloadChoice choice);
 
 }  // namespace cudafault::kube

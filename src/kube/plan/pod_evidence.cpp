@@ -50,10 +50,10 @@ public:
     }
 
     ContainerEvidence read() {
-        evidence_.log_read = take_log(false);
+        evidence_.log_read = read_instance_log(false);
         const Json* status = container_status(pod_, evidence_.container);
         const int64_t restarts = status ? number_at(*status, {"restartCount"}) : 0;
-        if (restarts > 0) take_log(true);
+        if (restarts > 0) read_instance_log(true);
         evidence_.processes = reader_.processes();
         evidence_.misses_instances = restarts > 0 && instances_seen() <= restarts;
         if (reader_.broken() == 0 && !evidence_.is_cut) return evidence_;
@@ -67,7 +67,7 @@ private:
                              [](const ProcessEvidence& process) { return process.library_seen; });
     }
 
-    bool take_log(bool previous) {
+    bool read_instance_log(bool previous) {
         LogOptions options;
         options.container = evidence_.container;
         options.previous = previous;

@@ -75,7 +75,7 @@ const PlanObject* WorkloadStatus::expired() const {
 
 WorkloadStatus status_of(Client& client, Discovery& discovery, const WorkloadChoice& choice) {
     WorkloadStatus status;
-    status.workload = load_workload(client, discovery, where_injected(client, discovery, choice));
+    status.workload = load_workload(client, discovery, resolve_injected_workload(client, discovery, choice));
     const std::string hash = status.workload.hash();
     status.mark = InjectedMark::of(status.workload.object);
     status.record = record_of(client, status.workload);

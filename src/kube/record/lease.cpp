@@ -108,7 +108,7 @@ bool HeldLease::try_to_acquire(const Progress& on_progress) {
     if (!existing) return false;
     const std::string holder = text_at(*existing, {"spec", "holderIdentity"});
     if (!is_dead_holder(holder) && !(is_expired(*existing) && is_unrenewed(*existing))) {
-        if (!std::exchange(is_announced_, true) && on_progress) {
+        if (!std::exchange(has_reported_wait_, true) && on_progress) {
             on_progress(fmt::format("waiting for the lease held by {}", holder.substr(holder.find(' ') + 1)));
         }
         return false;

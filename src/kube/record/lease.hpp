@@ -51,7 +51,7 @@ private:
     Deadline seen_since_;
     std::atomic<bool> lost_ = false;
     bool held_ = false;
-    bool is_announced_ = false;
+    bool has_reported_wait_ = false;
     std::mutex mutex_;
     std::condition_variable released_;
     const std::shared_ptr<Cancellation> renewal_ = std::make_shared<Cancellation>();

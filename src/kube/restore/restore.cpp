@@ -398,7 +398,7 @@ void disarm_all(Client& client, const std::string& in_namespace, const RestoreOp
 
 RestoreResult restore(Client& client, Discovery& discovery, const WorkloadChoice& choice,
                       const RestoreOptions& options) {
-    WorkloadChoice complete = where_injected(client, discovery, choice);
+    WorkloadChoice complete = resolve_injected_workload(client, discovery, choice);
     complete.accept_refused = true;
     std::optional<Workload> workload;
     try {
