@@ -99,8 +99,8 @@ def check_nothing_reached(checks, cluster, namespace: str) -> None:
         object["spec"]["template"] = before["spec"]["template"]
     drill.change(revert)
     outcome = drill.run("arm", drill.ref, "xid=79")
-    drill.expect("arm reports that the template has lost the library",
-                 outcome.code == 3 and "has lost the library" in outcome.errors, outcome)
+    drill.expect("arm reports that the library was removed from the template",
+                 outcome.code == 3 and "has removed the library" in outcome.errors, outcome)
     drill.expect_success("restore succeeds", drill.restore())
 
 

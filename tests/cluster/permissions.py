@@ -205,7 +205,7 @@ def check_nodes(checks, cluster, namespace: str) -> None:
     drain = ("drain", node, "--force-bare", "--nvsentinel", "--grace", "0")
     node_run(checks, cluster, namespace, "cordon", node)
     outcome = node_run(checks, cluster, namespace, *drain, code=3)
-    named = "more than one PodDisruptionBudget covers it" in outcome.errors and "server's log" not in outcome.errors
+    named = "more than one PodDisruptionBudget selects it" in outcome.errors and "server's log" not in outcome.errors
     checks.expect("drain names two budgets of a pod as the reason of its failure", named, outcome)
     labels = cluster.api.get("v1", "Node", None, node)["metadata"]["labels"]
     checks.equal("the failed drain sets the label drain-failed", labels.get("dgxc.nvidia.com/nvsentinel-state"),

@@ -25,9 +25,10 @@ constexpr const char* kK8sArmExamples = R"(Examples:
   cudafault k8s arm deployment/web 'xid=79' --node gpu-node-7 --max-pods 25% -n prod
   cudafault k8s arm dgd/vllm-disagg 'xid=48 for=30s' --expires 10m -n prod
 
-PLAN has the form KEY=VALUE ...; docs/plans.md lists all keys. It replaces your own plan that is armed now; one of another
-author only with --replace. The library disarms itself when --expires is over, even if cudafault and the API server cannot be reached; a fault with its own until= ends
-at that time instead. Pods that are restarted or created while the plan is armed fail too.)";
+PLAN has the form KEY=VALUE ...; docs/plans.md lists all keys. The plan replaces a plan that you
+armed earlier; --replace allows it to replace an active plan of another author. The library disarms itself after
+--expires, even if cudafault and the API server are unreachable; a fault with its own until= ends at that time instead.
+Pods that are restarted or created while the plan is armed also fail.)";
 
 constexpr const char* kNoPlan = "missing plan: expected for example `cudafault k8s arm deployment/web 'xid=79'`";
 
@@ -37,7 +38,7 @@ struct K8sArmOptions {
     bool replace = false, allow_empty = false;
 };
 
-std::chrono::system_clock::time_point end_of(const std::string& expires) {
+std::chrono::system_clock::time_point expiry_time(const std::string& expires) {
     return std::chrono::system_clock::now() +
            std::chrono::ceil<std::chrono::seconds>(duration_option("--expires", expires));
 }
@@ -46,8 +47,8 @@ kube::PodLimit limit_of(const std::string& max_pods) {
     kube::PodLimit limit;
     if (max_pods.empty()) return limit;
     uint64_t number = 0;
-    const auto [rest, error] = std::from_chars(max_pods.data(), max_pods.data() + max_pods.size(), number);
-    const std::string_view unit(rest, max_pods.data() + max_pods.size() - rest);
+    const auto [number_end, error] = std::from_chars(max_pods.data(), max_pods.data() + max_pods.size(), number);
+    const std::string_view unit(number_end, max_pods.data() + max_pods.size() - number_end);
     const bool is_percentage = unit == "%" && number <= 100;
     if (error != std::errc() || !(unit.empty() || is_percentage)) {
         throw local::Error(
@@ -84,7 +85,7 @@ std::string take_plan(std::vector<std::string>& words) {
 
 void arm(K8sArmOptions options) {
     const std::string spec = take_plan(options.cluster.workloads.words);
-    const auto end = end_of(options.expires);
+    const auto end = expiry_time(options.expires);
     // Checks the plan before the first request, so that an invalid plan is refused without a cluster.
     const Expiring expiring = with_expiry(spec, end, options.node, {});
     kube::ArmChoice choice = choice_of(options);
@@ -109,13 +110,14 @@ void arm(K8sArmOptions options) {
 void add_k8s_arm(CLI::App& k8s) {
     const auto options = std::make_shared<K8sArmOptions>();
     CLI::App* verb = k8s.add_subcommand("arm", "Make GPU calls in injected pods fail");
-    verb->add_option("words", options->cluster.workloads.words,
-                     "KIND/NAME or KIND NAME, and the faults to arm; by default what -l or --node finds")
+    verb->add_option(
+            "words", options->cluster.workloads.words,
+            "KIND/NAME or KIND NAME, and the faults to arm; the default workloads are those that -l or --node selects")
         ->option_text("[WORKLOAD...] PLAN");
     add_cluster_options(*verb, options->cluster);
     add_output_option(*verb, options->cluster);
     verb->add_option("-l,--selector", options->selector,
-                     "Only injected pods that have these labels now; pinned by name")
+                     "Only injected pods that have these labels now; the plan lists their names")
         ->type_name("LABELS");
     verb->add_option("--node", options->node, "Only pods on this node (a glob); does not pin pods to it")
         ->type_name("NODE");
@@ -123,12 +125,12 @@ void add_k8s_arm(CLI::App& k8s) {
                      "Arm nothing if more pods than this would fail now: a number, or a percentage of injected pods")
         ->type_name("N|N%");
     verb->add_flag("--allow-empty", options->allow_empty,
-                   "Arm a workload also if the plan reaches no pod now, for pods that start later");
-    verb->add_option("--expires", options->expires, "Time until the plan disarms itself, for faults without until=")
+                   "Arm a workload even if the plan targets no current pod, for pods that start later");
+    verb->add_option("--expires", options->expires,
+                     "Time after which the library disarms the faults that have no until=")
         ->type_name("DURATION")
         ->capture_default_str();
-    verb->add_flag("--replace", options->replace,
-                   "Also replace a plan that another author armed and that has not ended");
+    verb->add_flag("--replace", options->replace, "Also replace an active plan of another author");
     verb->footer(kK8sArmExamples);
     verb->callback([options] { arm(*options); });
 }

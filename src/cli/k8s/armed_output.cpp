@@ -25,7 +25,7 @@ const char* state_of(Acknowledgement state) {
     return "silent";
 }
 
-const char* meaning_of(Acknowledgement state) {
+const char* note_for(Acknowledgement state) {
     switch (state) {
         case Acknowledgement::kYes: return "";
         case Acknowledgement::kNotRunning: return "reads the plan when it starts";
@@ -38,13 +38,16 @@ const char* meaning_of(Acknowledgement state) {
 bool is_disarmed(const kube::Armed& armed) { return armed.plan.spec.empty(); }
 
 std::string remark(const kube::Armed& armed, const kube::AcknowledgingContainer& container) {
-    if (!is_disarmed(armed) && !kube::is_meant(armed.plan.spec, container.pod)) return "not targeted by the plan";
-    return container.why.empty() ? meaning_of(container.state) : container.why;
+    if (!is_disarmed(armed) && !kube::is_pod_targeted(armed.plan.spec, container.pod))
+        return "not targeted by the plan";
+    return container.why.empty() ? note_for(container.state) : container.why;
 }
 
 bool is_any_pod_targeted(const std::vector<kube::Armed>& all) {
     return std::any_of(all.begin(), all.end(), [](const kube::Armed& armed) {
-        const auto is_targeted = [&](const auto& container) { return kube::is_meant(armed.plan.spec, container.pod); };
+        const auto is_targeted = [&](const auto& container) {
+            return kube::is_pod_targeted(armed.plan.spec, container.pod);
+        };
         return is_disarmed(armed) || std::any_of(armed.containers.begin(), armed.containers.end(), is_targeted);
     });
 }
@@ -55,14 +58,14 @@ json containers_json(const kube::Armed& armed) {
         pods.push_back({{"pod", kube::text_at(container.pod, {"metadata", "name"})},
                         {"node", kube::text_at(container.pod, {"spec", "nodeName"})},
                         {"container", container.container},
-                        {"meant", kube::is_meant(armed.plan.spec, container.pod)},
+                        {"meant", kube::is_pod_targeted(armed.plan.spec, container.pod)},
                         {"acknowledged", container.state == Acknowledgement::kYes},
                         {"state", state_of(container.state)}});
     }
     return pods;
 }
 
-json one_json(const kube::Armed& armed, const std::string& until) {
+json armed_workload_json(const kube::Armed& armed, const std::string& until) {
     return {{"plan", armed.plan.name()},      {"revision", armed.plan.revision},
             {"spec", armed.plan.spec},        {"until", until.empty() ? json() : json(until)},
             {"pods", containers_json(armed)}, {"notes", armed.notes}};
@@ -72,7 +75,7 @@ json one_json(const kube::Armed& armed, const std::string& until) {
 
 json armed_json(const std::vector<kube::Armed>& all, const std::string& until) {
     json list = json::array();
-    for (const kube::Armed& armed : all) list.push_back(one_json(armed, until));
+    for (const kube::Armed& armed : all) list.push_back(armed_workload_json(armed, until));
     return list;
 }
 
@@ -89,7 +92,7 @@ void print_armed(const std::vector<kube::Armed>& all) {
     }
     if (any) fmt::print("{}", table.text("  "));
     if (!is_any_pod_targeted(all))
-        fmt::print("  note: the plan targets no pod that runs now; pods created later may match\n");
+        fmt::print("  note: the plan targets no running pod; pods created later may match\n");
     for (const kube::Armed& armed : all) {
         for (const std::string& note : armed.notes) fmt::print("  note: {}\n", note);
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Output of `arm` and `disarm`.
+// Prints the results of `arm` and `disarm`.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -10,7 +10,7 @@
 
 namespace cudafault::cli {
 
-// One object for each workload. `until` is empty after disarming.
+// Returns an array with one object for each workload. `until` is empty after disarming.
 nlohmann::json armed_json(const std::vector<kube::Armed>& all, const std::string& until);
 void print_armed(const std::vector<kube::Armed>& all);
 

@@ -23,12 +23,12 @@ kube::SessionOptions session_options(const ClusterOptions& options, const std::s
     session.cancellation = cancel;
     session.deadline = kube::after(
         std::chrono::duration_cast<std::chrono::milliseconds>(duration_option("--timeout", options.timeout)));
-    session.on_warning = [](const std::string& warning) { progress("the API server warns: " + warning); };
+    session.on_warning = [](const std::string& warning) { progress("warning from the API server: " + warning); };
     return session;
 }
 
 // Returns the kind of the workload in the form of `rbac --kind`, or its owner's kind if the command changes the owner.
-// If the workload may not be read, returns the kind in the API server's refusal.
+// If the workload cannot be read, returns the kind that the API server's error names.
 std::string kind_for_role(const kube::ApiError& error, const ClusterOptions& options, ClusterAccess& access) {
     if (options.workloads.empty()) return "";
     try {
@@ -54,7 +54,8 @@ std::string with_remedy(const kube::ApiError& error, const ClusterOptions& optio
     return fmt::format("{}; `{}` prints the Role to ask for", error.what(), rbac_command(use));
 }
 
-void act(ClusterAccess& access, const ClusterOptions& options, const std::function<void(ClusterAccess&)>& action) {
+void run_action(ClusterAccess& access, const ClusterOptions& options,
+                const std::function<void(ClusterAccess&)>& action) {
     try {
         action(access);
     } catch (const kube::ApiError& error) {
@@ -149,7 +150,7 @@ void in_cluster(const ClusterOptions& options, const std::function<void(ClusterA
     options.workloads.check();
     try {
         ClusterAccess access(options);
-        act(access, options, action);
+        run_action(access, options, action);
     } catch (const kube::Cancelled&) {
         throw local::Error(local::kEnvironment, "interrupted; " + how_to_continue(options.use));
     } catch (const kube::DeadlinePassed& error) {
@@ -195,8 +196,9 @@ void add_k8s(CLI::App& app) {
   cudafault k8s verify-clean -n prod                    prove that nothing is left
 
 Exit codes: 0 done, 2 usage error, 3 cluster error (unreachable, no permission, timeout), 4 something created by
-cudafault is left. See docs/kubernetes.md.)");
-    // Adding all verbs takes about as long as the rest of the program's start, and `cudafault arm` has to start fast.
+cudafault remains. See docs/kubernetes.md.)");
+    // Adds the verbs only if `k8s` is used: adding them takes about as long as the rest of start-up, and `cudafault
+    // arm` must start fast.
     k8s->preparse_callback([k8s](size_t) { add_k8s_verbs(*k8s); });
 }
 

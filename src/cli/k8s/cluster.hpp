@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Shared by all verbs of `cudafault k8s`: connection options, workload names, progress output and error handling.
+// Functions shared by all verbs of `cudafault k8s`: connection options, workload names, progress output and error
+// handling.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -23,7 +24,7 @@ struct ClusterOptions {
     std::string timeout = "300s";  // of the whole command
     std::string output;            // the value of -o: json, yaml, wide, or empty
     WorkloadArguments workloads;
-    kube::CommandUse use;  // what the command does; a "no permission" message uses it to name the Role to ask for
+    kube::CommandUse use;  // determines the Role that a "no permission" message names
 
     bool is_document() const { return output == "json" || output == "yaml"; }
 };
@@ -39,7 +40,7 @@ void print_results(const ClusterOptions& options, const nlohmann::json& list);
 // --timeout, and sets `options.use.command` to the verb's name.
 void add_cluster_options(CLI::App& verb, ClusterOptions& options);
 
-// `cudafault k8s rbac` with the arguments that print the Role for this use.
+// Returns the `cudafault k8s rbac` command that prints the Role for this use.
 std::string rbac_command(const kube::CommandUse& use);
 
 // A connection for the duration of one command. SIGINT, SIGTERM and SIGHUP cancel its waits.
@@ -52,14 +53,14 @@ public:
     kube::Session session;
     kube::Client client{session};
     kube::Discovery discovery{session};
-    std::string in_namespace;  // from --namespace, or from the kubeconfig context
+    std::string in_namespace;  // from --namespace, or else from the kubeconfig context
     kube::Deadline deadline;
 
 private:
     kube::CancelOnSignals cancel_on_signals_;
 };
 
-// Returns the workloads that the command names, or that -l finds.
+// Returns the workloads that the command names, or that -l selects.
 std::vector<kube::WorkloadChoice> chosen_workloads(const ClusterOptions& options, ClusterAccess& access);
 
 // Runs a verb's action and turns errors of the Kubernetes library into a local::Error with exit code 3.
@@ -68,11 +69,11 @@ void in_cluster(const ClusterOptions& options, const std::function<void(ClusterA
 // Prints one line on standard error immediately.
 void progress(const std::string& line);
 
-// Adds `cudafault k8s`, whose verbs are added only if it is used.
+// Adds `cudafault k8s`. Its verbs are added only if the command line uses `k8s`.
 void add_k8s(CLI::App& app);
 void add_k8s_verbs(CLI::App& k8s);
 
-// Each adds one verb to `k8s`, and is defined in the file named after the verb.
+// Each function adds one verb to `k8s`, and is defined in the file with the name of the verb.
 void add_k8s_plan(CLI::App& k8s);
 void add_k8s_inject(CLI::App& k8s);
 void add_k8s_arm(CLI::App& k8s);

@@ -17,21 +17,22 @@ constexpr uint64_t kNsPerSecond = 1'000'000'000;
 
 std::string utc(uint64_t ns) { return kube::utc(static_cast<std::time_t>(ns / kNsPerSecond)); }
 
-void refuse_twice(const std::string& fault, const char* key, const std::string& option, bool given) {
+void refuse_conflicting_target(const std::string& fault, const char* key, const std::string& option, bool given) {
     if (!given) return;
-    throw local::Error(local::kUsage, fmt::format("conflicting targets: `{}` already has {}=, so {} cannot be used",
-                                                  fault, key, option));
+    throw local::Error(
+        local::kUsage,
+        fmt::format("conflicting targets: fault `{}` already has {}=, so {} cannot be used", fault, key, option));
 }
 
 std::vector<std::string> narrowed(const std::string& fault, const Fault& parsed, const std::string& node,
                                   const std::vector<std::string>& pods) {
     std::string at_node = fault;
     if (!node.empty()) {
-        refuse_twice(fault, "node", "--node", parsed.node[0] != 0);
+        refuse_conflicting_target(fault, "node", "--node", parsed.node[0] != 0);
         at_node += " node=" + node;
     }
     if (pods.empty()) return {at_node};
-    refuse_twice(fault, "pod", "--selector", parsed.pod[0] != 0);
+    refuse_conflicting_target(fault, "pod", "--selector", parsed.pod[0] != 0);
     if (pods.size() > kMaxFaults) {
         throw local::Error(
             local::kUsage,
@@ -59,15 +60,15 @@ Expiring with_expiry(const std::string& spec, std::chrono::system_clock::time_po
         const Fault& fault = plan->faults[index++];
         const bool ends = fault.until_ns != kForever;
         latest = std::max(latest, ends ? fault.until_ns : end_ns);
-        for (const std::string& one : narrowed(text, fault, node, pods)) {
-            faults.push_back(ends ? one : fmt::format("{} until={}", one, utc(end_ns)));
+        for (const std::string& narrowed_fault : narrowed(text, fault, node, pods)) {
+            faults.push_back(ends ? narrowed_fault : fmt::format("{} until={}", narrowed_fault, utc(end_ns)));
         }
     }
     if (faults.empty())
         throw local::Error(local::kUsage, "the plan is empty: use `cudafault k8s disarm` to arm nothing");
-    const std::string whole = fmt::format("{}", fmt::join(faults, "; "));
-    local::parse_spec(whole);
-    return {whole, utc(latest)};
+    const std::string expiring_spec = fmt::format("{}", fmt::join(faults, "; "));
+    local::parse_spec(expiring_spec);
+    return {expiring_spec, utc(latest)};
 }
 
 }  // namespace cudafault::cli

@@ -10,7 +10,7 @@ namespace cudafault::cli {
 
 struct Expiring {
     std::string spec;   // every fault has an until=
-    std::string until;  // the latest of them, UTC
+    std::string until;  // the latest until=, in UTC
 };
 
 // Adds until=`end` to faults without an until=, and node= and pod= if `node` and `pods` are not empty. A fault for

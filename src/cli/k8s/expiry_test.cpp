@@ -10,7 +10,7 @@ namespace {
 
 const auto kEnd = std::chrono::system_clock::from_time_t(4004596800);  // 2096-11-24T12:00:00Z
 
-TEST(Expiry, IsAddedToEachFaultWithoutOne) {
+TEST(Expiry, AddsUntilToEachFaultWithoutUntil) {
     const Expiring expiring = with_expiry("xid=79; xid=48 until=2096-11-24T10:00:00Z", kEnd, "", {});
     EXPECT_EQ(expiring.spec, "xid=79 until=2096-11-24T12:00:00Z; xid=48 until=2096-11-24T10:00:00Z");
     EXPECT_EQ(expiring.until, "2096-11-24T12:00:00Z");

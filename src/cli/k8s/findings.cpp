@@ -9,7 +9,7 @@
 
 namespace cudafault::cli {
 
-void print_rest(size_t count) {
+void print_omitted_count(size_t count) {
     if (count > kShownFindings) fmt::print("and {} more: see --json\n", count - kShownFindings);
 }
 
@@ -20,7 +20,7 @@ void print_traces(const std::vector<kube::Trace>& traces) {
         table.add({traces[i].object, traces[i].what, traces[i].path});
     }
     fmt::print("{}", table.text());
-    print_rest(traces.size());
+    print_omitted_count(traces.size());
 }
 
 void print_skipped(const std::vector<kube::SkippedKind>& skipped) {

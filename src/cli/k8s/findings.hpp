@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Output shared by `scan`, `snapshot` and `verify-clean`.
+// Prints the findings of `scan`, `snapshot` and `verify-clean`.
 #pragma once
 
 #include <string>
@@ -14,7 +14,7 @@ inline constexpr size_t kShownFindings = 50;  // --json prints all
 
 void print_traces(const std::vector<kube::Trace>& traces);
 void print_skipped(const std::vector<kube::SkippedKind>& skipped);
-void print_rest(size_t count);                        // "and N more: see --json", beyond kShownFindings
+void print_omitted_count(size_t count);               // "and N more: see --json", beyond kShownFindings
 std::string namespace_text(const std::string& name);  // "namespace prod"; empty: "all namespaces"
 
 }  // namespace cudafault::cli

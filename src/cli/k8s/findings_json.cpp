@@ -73,7 +73,7 @@ json skipped_json(const std::vector<kube::SkippedKind>& skipped) {
 json scan_json(const kube::ScanReport& report) {
     return {{"injections", list_of(report.injections, injection_json)},
             {"leftovers", list_of(report.leftovers, leftover_json)},
-            {"put_back", list_of(report.put_back, leftover_json)},
+            {"put_back", list_of(report.manager_only, leftover_json)},
             {"unseen", skipped_json(report.skipped)},
             {"objects", report.objects},
             {"kinds", report.kinds}};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The JSON of `scan` and `verify-clean`.
+// Converts the results of `scan` and `verify-clean` to JSON.
 #pragma once
 
 #include <nlohmann/json.hpp>

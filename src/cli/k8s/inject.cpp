@@ -43,7 +43,7 @@ json pending_json(const kube::InjectResult& result) {
     return pending;
 }
 
-// Returns pods of the old template. Their controller deletes them only after new pods are Ready.
+// Returns the names of the pods of the old template that their controller deletes only after new pods are Ready.
 std::vector<std::string> kept_pods(const kube::InjectResult& result) {
     std::vector<std::string> names;
     for (const kube::Json& pod : result.rollout.state.old) names.push_back(kube::pod_name(pod));
@@ -87,13 +87,13 @@ void print_result(const kube::InjectResult& result) {
     for (const std::string& problem : result.rollout.problems) fmt::print("  {}\n", problem);
     const std::vector<std::string> kept = kept_pods(result);
     if (result.rollout.done && !kept.empty()) {
-        fmt::print("  still without the library, until new pods are Ready: {}\n", fmt::join(kept, ", "));
+        fmt::print("  without the library until new pods are Ready: {}\n", fmt::join(kept, ", "));
     }
     for (const std::string& note : plan.notes) fmt::print("  note: {}\n", note);
 }
 
 // With --node, pods that do not fit on the node are expected and are not a failure.
-bool only_pin_is_short(const kube::InjectResult& result) {
+bool only_pinned_pods_are_unscheduled(const kube::InjectResult& result) {
     return !result.plan.injection.pin_label.empty() && result.rollout.done && !result.pods.empty() &&
            std::all_of(result.pods.begin(), result.pods.end(),
                        [](const auto& pod) { return pod.library_seen || (!pod.ready && pod.node.empty()); });
@@ -108,7 +108,7 @@ void inject(const InjectionCommand& command) {
             const kube::InjectResult result = kube::inject(access.client, access.discovery, options);
             list.push_back(result_json(result));
             if (!command.cluster.is_document()) print_result(result);
-            if (command.no_wait || is_complete(result) || only_pin_is_short(result)) continue;
+            if (command.no_wait || is_complete(result) || only_pinned_pods_are_unscheduled(result)) continue;
             missing.push_back(fmt::format("{}: {}", name_of(result.plan.workload), missing_text(result)));
         }
         if (command.cluster.is_document()) print_results(command.cluster, list);

@@ -55,10 +55,10 @@ kube::InjectOptions inject_options_for(const kube::WorkloadChoice& choice, const
 }  // namespace
 
 void add_injection_options(CLI::App& verb, InjectionCommand& command) {
-    add_workload_arguments(verb, command.cluster.workloads,
-                           "KIND/NAME or KIND NAME...; NAME alone is a DynamoGraphDeployment of that name, else a "
-                           "Deployment",
-                           true);
+    add_workload_arguments(
+        verb, command.cluster.workloads,
+        "KIND/NAME or KIND NAME...; NAME alone means a DynamoGraphDeployment, or else a Deployment, of that name",
+        true);
     add_cluster_options(verb, command.cluster);
     add_output_option(verb, command.cluster);
     const auto add = [&](const char* name, auto& value, const char* value_name, const std::string& description) {
@@ -89,7 +89,7 @@ void add_injection_options(CLI::App& verb, InjectionCommand& command) {
         "Also set CUDA_XID_TYPE and CUDA_FAULT_INJECTION_ENABLED, for scripts that read them");
     add("--contract-enabled", command.contract_enabled, "BOOL", "Value of CUDA_FAULT_INJECTION_ENABLED")
         ->default_str("true");
-    verb.add_flag("--replace", command.replace, "Replace an injection with other options or by another user");
+    verb.add_flag("--replace", command.replace, "Replace an injection that has other options or another author");
     verb.add_flag("--delete-pods", command.cluster.use.delete_pods,
                   "Allow deleting pods, for kinds that do not replace pods themselves");
 }
@@ -127,11 +127,11 @@ bool is_complete(const kube::InjectResult& result) {
 
 std::string missing_text(const kube::InjectResult& result) {
     if (!result.rollout.problems.empty()) return fmt::format("{}", fmt::join(result.rollout.problems, "; "));
-    std::vector<std::string> silent;
+    std::vector<std::string> without_library;
     for (const auto& pod : result.pods) {
-        if (!pod.library_seen) silent.push_back(pod.name);
+        if (!pod.library_seen) without_library.push_back(pod.name);
     }
-    return fmt::format("the log of {} does not show the library", fmt::join(silent, ", "));
+    return fmt::format("the log of {} does not show the library", fmt::join(without_library, ", "));
 }
 
 }  // namespace cudafault::cli

@@ -29,10 +29,10 @@ std::vector<kube::InjectOptions> inject_options(const InjectionCommand& command,
 nlohmann::json workload_json(const kube::Workload& workload);
 std::string name_of(const kube::Workload& workload);  // in kubectl's form: "deployment.apps/web"
 
-// Prints the change without making it, for `plan` and `inject --dry-run`.
+// Prints the change that `inject` would make, for `plan` and `inject --dry-run`.
 void show_plan(const InjectionCommand& command);
 
-// True if every pod is replaced and its log shows the library.
+// True if every pod is replaced and the log of every new pod shows the library.
 bool is_complete(const kube::InjectResult& result);
 
 // Returns the reason why is_complete() is false, as one line.

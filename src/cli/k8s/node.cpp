@@ -79,7 +79,7 @@ void drain(const NodeOptions& options) {
         Table table({"pod", "what"});
         for (const std::string& pod : result.evicted) table.add({pod, "evicted"});
         for (const std::string& pod : result.deleted)
-            table.add({pod, "deleted: a PodDisruptionBudget refused its eviction"});
+            table.add({pod, "deleted: a PodDisruptionBudget did not allow its eviction"});
         for (const std::string& pod : result.skipped) table.add({pod, "skipped: DaemonSet, static or finished pod"});
         fmt::print("{}node {} is cordoned and drained\n", table.text(), options.node);
     });
@@ -115,7 +115,7 @@ void uncordon(const NodeOptions& options) {
 
 void add_cordon(CLI::App& node) {
     const auto options = std::make_shared<NodeOptions>();
-    CLI::App* verb = add_verb(node, *options, "cordon", "Mark a node unschedulable and remember its state");
+    CLI::App* verb = add_verb(node, *options, "cordon", "Mark a node unschedulable and record its previous state");
     verb->add_flag("--nvsentinel", options->nvsentinel, "Also set the labels of NVSentinel's quarantine");
     verb->callback([options] { cordon(*options); });
 }
@@ -125,7 +125,7 @@ void add_drain(CLI::App& node) {
     CLI::App* verb = add_verb(node, *options, "drain", "Cordon a node and evict its pods");
     verb->add_flag("--nvsentinel", options->nvsentinel, "Also set the labels of NVSentinel's quarantine and drain");
     verb->add_flag("--delete-unhealthy", options->cluster.use.delete_unhealthy,
-                   "Delete pods that are not ready if a PodDisruptionBudget refuses their eviction");
+                   "Delete pods that are not ready if a PodDisruptionBudget does not allow their eviction");
     verb->add_flag("--force-bare", options->force_bare,
                    "Also evict pods without a controller, which are not recreated");
     verb->add_option("--grace", options->grace, "Termination grace period; by default the pod's own")

@@ -28,18 +28,18 @@ json edits_json(const kube::InjectionPlan& plan) {
     return edits;
 }
 
-void print_lines(const char* sign, Paint colour, const json& value) {
+void print_lines(const char* sign, Paint color, const json& value) {
     std::istringstream lines(value.is_string() ? value.get<std::string>() : value.dump(2));
     for (std::string line; std::getline(lines, line);)
-        fmt::print("{}\n", paint(colour, fmt::format("  {} {}", sign, line)));
+        fmt::print("{}\n", paint(color, fmt::format("  {} {}", sign, line)));
 }
 
 const char* replacement_text(kube::Replacement replacement) {
     switch (replacement) {
         case kube::Replacement::kRolling: return "replaced by a rollout";
-        case kube::Replacement::kOrderedReady: return "replaced in order, each when the one before is Ready";
+        case kube::Replacement::kOrderedReady: return "replaced in order, each after the previous pod is Ready";
         case kube::Replacement::kOnDelete: return "replaced when they are deleted, which --delete-pods allows";
-        case kube::Replacement::kNextRun: return "those that run stay; the next run has the library";
+        case kube::Replacement::kNextRun: return "running pods are not replaced; the next run has the library";
     }
     return "";
 }

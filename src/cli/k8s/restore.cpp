@@ -52,14 +52,15 @@ std::vector<kube::RestoreResult> run(const ClusterOptions& options, ClusterAcces
     return results;
 }
 
-std::string what_is_left(const std::vector<kube::RestoreResult>& results) {
-    std::vector<std::string> left;
+std::string remaining_text(const std::vector<kube::RestoreResult>& results) {
+    std::vector<std::string> partly_restored;
     for (const auto& result : results) {
         if (result.complete) continue;
         const std::string why = fmt::format("{}", fmt::join(result.notes, "; "));
-        left.push_back(fmt::format("{} is only partly restored{}{}", result.workload, why.empty() ? "" : ": ", why));
+        partly_restored.push_back(
+            fmt::format("{} is only partly restored{}{}", result.workload, why.empty() ? "" : ": ", why));
     }
-    return fmt::format("{}; run the command again when that is resolved", fmt::join(left, "; "));
+    return fmt::format("{}; run the command again when that is resolved", fmt::join(partly_restored, "; "));
 }
 
 void restore(const ClusterOptions& options) {
@@ -77,7 +78,7 @@ void restore(const ClusterOptions& options) {
             if (results.empty()) fmt::print("nothing is injected in namespace {}\n", access.in_namespace);
         }
         if (std::all_of(results.begin(), results.end(), [](const auto& result) { return result.complete; })) return;
-        throw local::Error(local::kLeftBehind, what_is_left(results));
+        throw local::Error(local::kLeftBehind, remaining_text(results));
     });
 }
 

@@ -15,10 +15,10 @@ namespace cudafault::cli {
 namespace {
 
 constexpr const char* kScanExamples = R"(Examples:
-  cudafault k8s scan -n prod            injections with author and end, and leftovers
+  cudafault k8s scan -n prod            injections with author and end time, and leftovers
   cudafault k8s scan --all-namespaces --json
 
-Only reads. The exit code is 0 even if something is found; `verify-clean` ends with 4.)";
+Does not change the cluster. The exit code is 0 even if something is found; `verify-clean` exits with 4.)";
 
 std::string or_dash(const std::string& text) { return text.empty() ? "-" : text; }
 
@@ -53,14 +53,14 @@ void print_leftovers(const std::vector<kube::Leftover>& leftovers) {
     for (const kube::Leftover& leftover : leftovers) {
         traces.insert(traces.end(), leftover.traces.begin(), leftover.traces.end());
     }
-    if (!traces.empty()) fmt::print("left behind, without a known injection:\n");
+    if (!traces.empty()) fmt::print("leftovers without a known injection:\n");
     print_traces(traces);
 }
 
 void print_report(const kube::ScanReport& report, const std::string& where) {
     print_injections(report.injections);
     print_leftovers(report.leftovers);
-    for (const kube::Leftover& object : report.put_back) {
+    for (const kube::Leftover& object : report.manager_only) {
         fmt::print(
             "note: {} has restored fields that cudafault still owns in managedFields; `cudafault k8s restore` "
             "removes that entry\n",
@@ -89,7 +89,7 @@ void add_k8s_scan(CLI::App& k8s) {
     CLI::App* verb = k8s.add_subcommand("scan", "Find injections and leftovers, even without a record");
     add_cluster_options(*verb, *options);
     add_output_option(*verb, *options);
-    verb->add_flag("-A,--all-namespaces", options->use.all_namespaces, "Scan all namespaces, and nodes");
+    verb->add_flag("-A,--all-namespaces", options->use.all_namespaces, "Scan all namespaces and the nodes");
     verb->footer(kScanExamples);
     verb->callback([options] { scan(*options); });
 }

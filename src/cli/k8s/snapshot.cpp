@@ -21,7 +21,7 @@ constexpr const char* kSnapshotExamples = R"(Examples:
   cudafault k8s snapshot -n prod -o web.json deployment/web     only that workload
 
 Saves workloads, their ReplicaSets and ControllerRevisions, and which nodes are cordoned. Secrets are not read, but pod
-templates are saved with the values of their variables; only the owner of the file can read it.)";
+templates are saved with the values of their variables; only the owner of the file can read the file.)";
 
 struct SnapshotOptions {
     ClusterOptions cluster;

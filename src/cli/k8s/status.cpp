@@ -25,15 +25,15 @@ using nlohmann::json;
 constexpr const char* kK8sStatusExamples = R"(Examples:
   cudafault k8s status -n prod                            one line for each injected workload
   cudafault k8s status -A
-  cudafault k8s status deployment/web -n prod             its pods too
+  cudafault k8s status deployment/web -n prod             the workload and its pods
   cudafault k8s status deployment/web -n prod --watch
   cudafault k8s status dgd/vllm-disagg -n prod -o json
 
-FIRED counts failed calls under the current plan, from lines that the library writes to the pods' logs: "unknown" if a log
-cannot be read, "at least" if a part of it was deleted or calls are failing now.)";
+FIRED is the number of calls that failed under the current plan, read from lines that the library writes to the pods'
+logs: "unknown" if a log cannot be read, "at least" if part of a log was deleted or calls are still failing.)";
 
 constexpr std::chrono::seconds kWatchInterval{2};
-constexpr const char* kNoTimeout = "100000h";  // of --watch, unless --timeout is given
+constexpr const char* kNoTimeout = "100000h";  // the timeout of --watch, unless --timeout is given
 
 struct StatusOptions {
     ClusterOptions cluster;
@@ -41,19 +41,19 @@ struct StatusOptions {
 };
 
 bool is_known(const kube::PodStatus& pod) {
-    return !pod.evidence.empty() &&
-           std::all_of(pod.evidence.begin(), pod.evidence.end(), [](const auto& one) { return one.log_read; });
+    return !pod.evidence.empty() && std::all_of(pod.evidence.begin(), pod.evidence.end(),
+                                                [](const auto& evidence) { return evidence.log_read; });
 }
 
 bool library_seen(const kube::PodStatus& pod) {
-    return !pod.evidence.empty() &&
-           std::all_of(pod.evidence.begin(), pod.evidence.end(), [](const auto& one) { return one.library_seen(); });
+    return !pod.evidence.empty() && std::all_of(pod.evidence.begin(), pod.evidence.end(),
+                                                [](const auto& evidence) { return evidence.library_seen(); });
 }
 
 std::optional<uint64_t> acknowledged(const kube::PodStatus& pod) {
     std::optional<uint64_t> least;
-    for (const auto& one : pod.evidence) {
-        const auto revision = one.acknowledged();
+    for (const auto& evidence : pod.evidence) {
+        const auto revision = evidence.acknowledged();
         if (revision && (!least || *revision < *least)) least = revision;
     }
     return least;
@@ -61,21 +61,21 @@ std::optional<uint64_t> acknowledged(const kube::PodStatus& pod) {
 
 uint64_t fired(const kube::PodStatus& pod) {
     uint64_t sum = 0;
-    for (const auto& one : pod.evidence) sum += one.fired();
+    for (const auto& evidence : pod.evidence) sum += evidence.fired();
     return sum;
 }
 
 std::set<int64_t> codes(const kube::PodStatus& pod) {
     std::set<int64_t> all;
-    for (const auto& one : pod.evidence) {
-        for (const auto& process : one.processes) all.insert(process.codes.begin(), process.codes.end());
+    for (const auto& evidence : pod.evidence) {
+        for (const auto& process : evidence.processes) all.insert(process.codes.begin(), process.codes.end());
     }
     return all;
 }
 
 bool is_lower_bound(const kube::PodStatus& pod) {
     return std::any_of(pod.evidence.begin(), pod.evidence.end(),
-                       [](const auto& one) { return one.fired_is_lower_bound(); });
+                       [](const auto& evidence) { return evidence.fired_is_lower_bound(); });
 }
 
 json process_json(const kube::ProcessEvidence& process) {
@@ -92,12 +92,12 @@ json process_json(const kube::ProcessEvidence& process) {
 
 json containers_json(const kube::PodStatus& pod) {
     json containers = json::array();
-    for (const auto& one : pod.evidence) {
+    for (const auto& evidence : pod.evidence) {
         json processes = json::array();
-        for (const auto& process : one.processes) processes.push_back(process_json(process));
-        containers.push_back({{"container", one.container},
-                              {"log_read", one.log_read},
-                              {"why_unknown", one.why_unknown},
+        for (const auto& process : evidence.processes) processes.push_back(process_json(process));
+        containers.push_back({{"container", evidence.container},
+                              {"log_read", evidence.log_read},
+                              {"why_unknown", evidence.why_unknown},
                               {"processes", processes}});
     }
     return containers;
@@ -220,8 +220,8 @@ std::string pods_text(const kube::WorkloadStatus& status, bool is_wide) {
     return table.text("  ");
 }
 
-std::string ratio(const kube::WorkloadStatus& status, const std::function<bool(const kube::PodStatus&)>& has) {
-    return fmt::format("{}/{}", std::count_if(status.pods.begin(), status.pods.end(), has), status.pods.size());
+std::string ratio(const kube::WorkloadStatus& status, const std::function<bool(const kube::PodStatus&)>& matches) {
+    return fmt::format("{}/{}", std::count_if(status.pods.begin(), status.pods.end(), matches), status.pods.size());
 }
 
 std::string armed_text(const kube::WorkloadStatus& status) {

@@ -48,15 +48,15 @@ kube::Snapshot read_snapshot(const std::string& file) {
     }
 }
 
-// A snapshot holds one namespace or all; empty means all.
+// Returns the namespace of the snapshot if a snapshot is given. An empty string means all namespaces.
 std::string namespace_to_verify(const VerifyCleanOptions& options, const ClusterAccess& cluster,
                                 const kube::Snapshot* against) {
     const std::string& given = options.cluster.connection.default_namespace;
     if (!against) return options.cluster.use.all_namespaces ? "" : cluster.in_namespace;
-    const bool fits = options.cluster.use.all_namespaces ? against->in_namespace.empty()
-                                                         : given.empty() || given == against->in_namespace;
-    if (fits) return against->in_namespace;
-    throw local::Error(local::kUsage, fmt::format("the snapshot {} holds {}: verify that, or use another snapshot",
+    const bool is_same_scope = options.cluster.use.all_namespaces ? against->in_namespace.empty()
+                                                                  : given.empty() || given == against->in_namespace;
+    if (is_same_scope) return against->in_namespace;
+    throw local::Error(local::kUsage, fmt::format("the snapshot {} is of {}: verify that, or use another snapshot",
                                                   options.against, namespace_text(against->in_namespace)));
 }
 
@@ -69,7 +69,7 @@ void print_differences(const std::vector<kube::Difference>& differences) {
                    difference.before.value_or("-"), difference.after.value_or("-")});
     }
     fmt::print("{}", table.text());
-    print_rest(differences.size());
+    print_omitted_count(differences.size());
 }
 
 void print_report(const kube::CleanReport& report, const std::string& where) {
@@ -95,17 +95,17 @@ void refuse_unless_clean(const kube::CleanReport& report, const std::string& in_
                         where, plural(report.skipped.size(), "kind"),
                         in_namespace.empty() ? "-A" : "-n " + in_namespace));
     }
-    const bool may_be_users =
+    const bool is_ambiguous =
         report.differences.empty() && std::all_of(report.traces.begin(), report.traces.end(),
-                                                  [](const kube::Trace& trace) { return trace.may_be_users; });
-    const char* way_out = !may_be_users ? "run `cudafault k8s restore` to remove it"
-                          : !options.against.empty()
-                              ? "these variables may belong to the workload: remove those that do not"
-                              : "these variables may belong to the workload; use --against with a snapshot "
-                                "from before the injection";
+                                                  [](const kube::Trace& trace) { return trace.is_ambiguous; });
+    const char* remedy = !is_ambiguous ? "run `cudafault k8s restore` to remove it"
+                         : !options.against.empty()
+                             ? "these variables may belong to the workload: remove the variables that do not"
+                             : "these variables may belong to the workload; use --against with a snapshot "
+                               "from before the injection";
     throw local::Error(local::kLeftBehind, fmt::format("{} is not clean: {} of cudafault and {}; {}", where,
                                                        plural(report.traces.size(), "trace"),
-                                                       plural(report.differences.size(), "difference"), way_out));
+                                                       plural(report.differences.size(), "difference"), remedy));
 }
 
 void verify_clean(const VerifyCleanOptions& options) {
@@ -127,12 +127,12 @@ void verify_clean(const VerifyCleanOptions& options) {
 
 void add_k8s_verify_clean(CLI::App& k8s) {
     const auto options = std::make_shared<VerifyCleanOptions>();
-    CLI::App* verb = k8s.add_subcommand("verify-clean", "Prove that nothing is left behind");
+    CLI::App* verb = k8s.add_subcommand("verify-clean", "Verify that nothing created by cudafault is left");
     add_cluster_options(*verb, options->cluster);
     add_output_option(*verb, options->cluster);
     verb->add_option("--against", options->against, "Snapshot to compare with")->type_name("FILE");
     verb->add_flag("--exact", options->exact, "Also compare revision numbers");
-    verb->add_flag("--allow-unseen", options->allow_skipped, "Do not fail because of kinds that cannot be listed");
+    verb->add_flag("--allow-unseen", options->allow_skipped, "Do not fail if some kinds cannot be listed");
     verb->add_flag("-A,--all-namespaces", options->cluster.use.all_namespaces, "Verify all namespaces");
     verb->footer(kVerifyCleanExamples);
     verb->callback([options] { verify_clean(*options); });

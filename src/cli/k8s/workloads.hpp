@@ -12,10 +12,10 @@ namespace cudafault::cli {
 
 struct WorkloadArguments {
     std::vector<std::string> words;
-    std::string labels;  // of -l
+    std::string labels;  // from -l
 
     bool empty() const { return words.empty() && labels.empty(); }
-    // True if one workload is named. Its result is one JSON document; otherwise the results are a list of any length.
+    // True if one workload is named. The result of such a command is one JSON object, and otherwise a list.
     bool is_single() const;
 
     // Throws local::Error (usage) if the arguments are invalid.

@@ -17,7 +17,7 @@ namespace cudafault::kube {
 
 namespace {
 
-bool is_put_back(const Leftover& leftover) {
+bool is_manager_only(const Leftover& leftover) {
     return std::all_of(leftover.traces.begin(), leftover.traces.end(),
                        [](const Trace& trace) { return trace.is_manager; });
 }
@@ -30,14 +30,15 @@ public:
     ScanReport run();
 
 private:
-    void start(const Resource& resource);
-    void look_at(const Resource& resource, const Json& object);
-    void look_at_workload(const Resource& resource, const Json& object, const std::vector<Trace>& traces);
-    void look_at_config_map(const Json& object);
-    bool is_of_injection(const Leftover& part);
-    void sort_out();
+    void begin_list(const Resource& resource);
+    void add_object(const Resource& resource, const Json& object);
+    void add_workload(const Resource& resource, const Json& object, const std::vector<Trace>& traces);
+    void add_anchor(const Json& object);
+    // Counts the object for its injection. Returns false if the injection is not known.
+    bool count_if_known(const Leftover& part);
+    void classify_leftovers();
     void read_record(FoundInjection& injection);
-    void look_at_kind_of(FoundInjection& injection, const Resource& resource);
+    void list_kind_of(FoundInjection& injection, const Resource& resource);
     void read_plan(FoundInjection& injection);
 
     Client& client_;
@@ -49,30 +50,30 @@ private:
 };
 
 // A list restarts when its continue token expires, so the counts of the resource start from zero.
-void Scan::start(const Resource& resource) {
+void Scan::begin_list(const Resource& resource) {
     const std::string name = resource.qualified();
     counts_[name] = 0;
     std::erase_if(report_.leftovers, [&](const Leftover& leftover) { return leftover.resource == name; });
     for (auto& [hash, injection] : injections_) injection.objects.erase(name);
 }
 
-void Scan::look_at(const Resource& resource, const Json& object) {
+void Scan::add_object(const Resource& resource, const Json& object) {
     ++counts_[resource.qualified()];
     std::vector<Trace> traces = traces_of(resource, object);
     if (traces.empty()) return;
     if (resource.kind == "ConfigMap") {
-        look_at_config_map(object);
+        add_anchor(object);
     } else {
-        look_at_workload(resource, object, traces);
+        add_workload(resource, object, traces);
     }
     Leftover part{resource.qualified(), ref_of(resource, object).text(), hashes_of(traces), std::move(traces)};
-    // Parts of known injections are only counted. Pods are listed after their workloads, so thousands of pods are not
-    // kept.
-    if (!is_of_injection(part)) report_.leftovers.push_back(std::move(part));
+    // Objects of known injections are counted and not stored, because a namespace can have thousands of pods. Pods are
+    // listed after their workloads, so their injections are already known.
+    if (!count_if_known(part)) report_.leftovers.push_back(std::move(part));
 }
 
 // The mark alone does not identify a workload: the Deployment controller copies it to ReplicaSets.
-void Scan::look_at_workload(const Resource& resource, const Json& object, const std::vector<Trace>& traces) {
+void Scan::add_workload(const Resource& resource, const Json& object, const std::vector<Trace>& traces) {
     const auto mark = InjectedMark::of(object);
     if (!mark) return;
     const std::string hash = workload_hash(ref_of(resource, object));
@@ -87,7 +88,7 @@ void Scan::look_at_workload(const Resource& resource, const Json& object, const 
     injection.run_id = mark->run_id;
 }
 
-void Scan::look_at_config_map(const Json& object) {
+void Scan::add_anchor(const Json& object) {
     const std::string name = text_at(object, {"metadata", "name"});
     const std::string prefix = names::kAnchorPrefix;
     if (!name.starts_with(prefix)) return;
@@ -98,7 +99,7 @@ void Scan::look_at_config_map(const Json& object) {
     injection.in_namespace = text_at(object, {"metadata", "namespace"});
 }
 
-bool Scan::is_of_injection(const Leftover& part) {
+bool Scan::count_if_known(const Leftover& part) {
     for (const std::string& hash : part.hashes) {
         const auto found = injections_.find(hash);
         if (found == injections_.end()) continue;
@@ -108,14 +109,15 @@ bool Scan::is_of_injection(const Leftover& part) {
     return false;
 }
 
-void Scan::sort_out() {
+void Scan::classify_leftovers() {
     for (auto& [hash, injection] : injections_) read_record(injection);
-    // Drops the parts that were listed before their injection was known.
-    std::erase_if(report_.leftovers, [&](const Leftover& part) { return is_of_injection(part); });
-    const auto first_put_back = std::stable_partition(report_.leftovers.begin(), report_.leftovers.end(),
-                                                      [](const Leftover& part) { return !is_put_back(part); });
-    report_.put_back.assign(std::make_move_iterator(first_put_back), std::make_move_iterator(report_.leftovers.end()));
-    report_.leftovers.erase(first_put_back, report_.leftovers.end());
+    // Removes the objects that were listed before their injection was known.
+    std::erase_if(report_.leftovers, [&](const Leftover& part) { return count_if_known(part); });
+    const auto first_manager_only = std::stable_partition(report_.leftovers.begin(), report_.leftovers.end(),
+                                                          [](const Leftover& part) { return !is_manager_only(part); });
+    report_.manager_only.assign(std::make_move_iterator(first_manager_only),
+                                std::make_move_iterator(report_.leftovers.end()));
+    report_.leftovers.erase(first_manager_only, report_.leftovers.end());
     for (auto& [hash, injection] : injections_) {
         read_plan(injection);
         report_.injections.push_back(std::move(injection));
@@ -124,7 +126,7 @@ void Scan::sort_out() {
 
 void Scan::read_record(FoundInjection& injection) {
     if (!injection.has_record) return;
-    std::optional<Resource> not_looked_at;
+    std::optional<Resource> unlisted_kind;
     try {
         const auto anchor = find_anchor(client_, injection.in_namespace, injection.hash);
         if (!anchor) return;
@@ -139,7 +141,7 @@ void Scan::read_record(FoundInjection& injection) {
         injection.workload = Subject{"get", resource ? resource->qualified() : record.workload.resource.kind,
                                      record.workload.in_namespace, record.workload.name}
                                  .text();
-        if (resource && !counts_.contains(resource->qualified())) not_looked_at = *resource;
+        if (resource && !counts_.contains(resource->qualified())) unlisted_kind = *resource;
     } catch (const Cancelled&) {
         throw;
     } catch (const DeadlinePassed&) {
@@ -147,20 +149,20 @@ void Scan::read_record(FoundInjection& injection) {
     } catch (const Error& error) {
         injection.record_problem = error.what();
     }
-    if (not_looked_at) look_at_kind_of(injection, *not_looked_at);
+    if (unlisted_kind) list_kind_of(injection, *unlisted_kind);
 }
 
-// Lists the kind of an injection that is not in the table of kinds, to find the injected workload.
-void Scan::look_at_kind_of(FoundInjection& injection, const Resource& resource) {
+// Lists a kind that is not in the table of kinds, to find the injected workload.
+void Scan::list_kind_of(FoundInjection& injection, const Resource& resource) {
     try {
         client_.list({resource, in_namespace_}, {}, [&](Page page) {
-            if (page.is_first) start(resource);
-            for (const Json& object : page.items) look_at(resource, object);
+            if (page.is_first) begin_list(resource);
+            for (const Json& object : page.items) add_object(resource, object);
         });
     } catch (const ApiError& error) {
         injection.state = InjectionState::kUnknown;
-        const auto is_it = [&](const SkippedKind& skipped) { return skipped.resource == resource.qualified(); };
-        const bool is_listed = std::any_of(report_.skipped.begin(), report_.skipped.end(), is_it);
+        const auto is_same_kind = [&](const SkippedKind& skipped) { return skipped.resource == resource.qualified(); };
+        const bool is_listed = std::any_of(report_.skipped.begin(), report_.skipped.end(), is_same_kind);
         if (!is_listed) report_.skipped.push_back({resource.qualified(), error.what()});
     }
 }
@@ -181,9 +183,9 @@ ScanReport Scan::run() {
     SurveyScope scope;
     scope.in_namespace = in_namespace_;
     report_.skipped = survey(client_, discovery_, scope,
-                             {[this](const Resource& resource) { start(resource); },
-                              [this](const Resource& resource, const Json& object) { look_at(resource, object); }});
-    sort_out();
+                             {[this](const Resource& resource) { begin_list(resource); },
+                              [this](const Resource& resource, const Json& object) { add_object(resource, object); }});
+    classify_leftovers();
     for (const auto& [resource, count] : counts_) report_.objects += count;
     report_.kinds = counts_.size();
     return std::move(report_);

@@ -28,7 +28,7 @@ struct FoundInjection {
     std::string record_problem;  // why the record cannot be read
     std::string run_id, by, created_at;
     std::string armed;                      // the armed plan; empty: none
-    std::string expired;                    // an expired plan, which no longer injects faults
+    std::string expired;                    // an expired plan, which injects no faults
     std::string until;                      // when the armed or expired plan expires
     std::map<std::string, size_t> objects;  // objects with traces of the injection, by resource
 };
@@ -44,7 +44,7 @@ struct Leftover {
 struct ScanReport {
     std::vector<FoundInjection> injections;
     std::vector<Leftover> leftovers;
-    std::vector<Leftover> put_back;  // whose only trace is the field manager, on fields with original values
+    std::vector<Leftover> manager_only;  // the only trace is the field manager, on fields with original values
     std::vector<SkippedKind> skipped;
     size_t objects = 0;
     size_t kinds = 0;

@@ -88,15 +88,15 @@ TEST_F(ScanTest, RecordWithoutAnInjectionIsUnfinished) {
     EXPECT_THAT(found.leftovers, IsEmpty());
 }
 
-class ScanOfAnotherKindTest : public ScanTest {
+class ScanOfUnlistedKindTest : public ScanTest {
 protected:
-    ScanOfAnotherKindTest() {
+    ScanOfUnlistedKindTest() {
         const Json apps = {{"name", "apps"}, {"versions", {{{"version", "v1"}}}}};
         const Json acme = {{"name", "acme.com"}, {"versions", {{{"version", "v1"}}}}};
         responder.on("GET", "/apis", {json_answer({{"kind", "APIGroupList"}, {"groups", {apps, acme}}})});
         responder.on("GET", "/apis/acme.com/v1",
                      {json_answer({{"kind", "APIResourceList"}, {"resources", {entry("widgets", "Widget")}}})});
-        for (const char* name : {"one", "two"}) anchors.push_back(hold_record(name));
+        for (const char* name : {"one", "two"}) anchors.push_back(serve_record(name));
         fill(kConfigMapPath, anchors);
     }
 
@@ -106,7 +106,7 @@ protected:
         return workload.hash();
     }
 
-    Json hold_record(const std::string& name) {
+    Json serve_record(const std::string& name) {
         Record record;
         record.run_id = "ab12";
         record.workload.resource = Resource::of_kind("acme.com/v1", "Widget");
@@ -122,7 +122,7 @@ protected:
     std::vector<Json> anchors;
 };
 
-TEST_F(ScanOfAnotherKindTest, IsInForceIfInjected) {
+TEST_F(ScanOfUnlistedKindTest, IsInForceIfInjected) {
     fill(widgets, {injected("Widget", "one", hash_of_widget("one")), injected("Widget", "two", hash_of_widget("two"))});
     const ScanReport found = report();
     EXPECT_THAT(found.leftovers, IsEmpty());
@@ -133,12 +133,12 @@ TEST_F(ScanOfAnotherKindTest, IsInForceIfInjected) {
     }
 }
 
-TEST_F(ScanOfAnotherKindTest, IsUnfinishedIfNotInjected) {
+TEST_F(ScanOfUnlistedKindTest, IsUnfinishedIfNotInjected) {
     fill(widgets, {object("Widget", "one")});
     EXPECT_EQ(report().injections.at(0).state, InjectionState::kUnfinished);
 }
 
-TEST_F(ScanOfAnotherKindTest, IsUnknownIfListingIsForbidden) {
+TEST_F(ScanOfUnlistedKindTest, IsUnknownIfListingIsForbidden) {
     responder.on("GET", widgets,
                  {status_answer(403, "Forbidden", R"(User "ada" cannot list resource "widgets" in API group)")});
     const ScanReport found = report();
@@ -174,7 +174,7 @@ TEST_F(ScanTest, FieldManagerOnRestoredFieldsIsNotALeftover) {
                  {{"metadata", {{"managedFields", Json::array({{{"manager", names::kManager}}})}}}})});
     const ScanReport found = report();
     EXPECT_FALSE(found.found());
-    EXPECT_EQ(found.put_back.at(0).object, "deployments.apps web in namespace prod");
+    EXPECT_EQ(found.manager_only.at(0).object, "deployments.apps web in namespace prod");
 }
 
 TEST_F(ScanTest, ReportsKindsThatCannotBeListed) {
@@ -188,7 +188,7 @@ TEST_F(ScanTest, ReportsKindsThatCannotBeListed) {
     EXPECT_EQ(found.skipped[1].resource, "nodes");
 }
 
-TEST_F(ScanTest, FailsIfNothingCanBeListed) {
+TEST_F(ScanTest, FailsIfNoKindCanBeListed) {
     for (const std::string& path : {kConfigMapPath, kLeasePath, kPodPath, kNodePath, kApps + "deployments",
                                     kApps + "statefulsets", kApps + "replicasets", kApps + "controllerrevisions"}) {
         responder.on("GET", path, {status_answer(403, "Forbidden")});
@@ -227,8 +227,9 @@ TEST_F(ScanTest, ReadsOnlyMetadataOfConfigMaps) {
     report();
     for (const SeenRequest& request : responder.requests()) {
         const bool metadata_only = request.header("accept").find("PartialObjectMetadataList") != std::string::npos;
-        const bool wanted = request.target.starts_with(kConfigMapPath) || request.target.starts_with(kLeasePath);
-        EXPECT_EQ(metadata_only, wanted) << request.target;
+        const bool is_metadata_expected =
+            request.target.starts_with(kConfigMapPath) || request.target.starts_with(kLeasePath);
+        EXPECT_EQ(metadata_only, is_metadata_expected) << request.target;
         EXPECT_EQ(request.method, "GET");
     }
 }

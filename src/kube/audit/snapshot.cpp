@@ -23,26 +23,26 @@ namespace cudafault::kube {
 namespace {
 
 constexpr int kSnapshotSchema = 1;
-constexpr const char* kThere = "there";
-constexpr const char* kMayNotBeListed = "unknown: it may not be listed";
+constexpr const char* kExists = "exists";
+constexpr const char* kNotListed = "unknown: its kind could not be listed";
 constexpr const char* kNodesSkipped =
-    "cordons of cudafault were not looked for, since nodes may not be listed: `cudafault k8s rbac verify-clean -A` "
-    "prints the ClusterRole for that";
-// Counters of the Deployment controller. max-replicas of a ReplicaSet is replicas + maxSurge at the time of its last
-// scaling.
+    "cordons by cudafault were not checked, because nodes could not be listed: `cudafault k8s rbac verify-clean -A` "
+    "prints the ClusterRole to ask for";
+// Counters of the Deployment controller. The max-replicas of a ReplicaSet is replicas + maxSurge at the time when it
+// was last scaled.
 constexpr std::array<const char*, 3> kControllersAnnotations = {"deployment.kubernetes.io/revision",
                                                                 "deployment.kubernetes.io/revision-history",
                                                                 "deployment.kubernetes.io/max-replicas"};
 constexpr const char* kServerCounter = "deprecated.daemonset.template.generation";  // annotation, set by the API server
 constexpr std::array<std::string_view, 2> kNvsentinelPrefixes = {"k8saas.nvidia.com/", "dgxc.nvidia.com/"};
 
-bool is_kept(const Resource& resource) {
-    constexpr std::array<std::string_view, 5> kNotKept = {"pods", "jobs.batch", "configmaps",
-                                                          "leases.coordination.k8s.io", "nodes"};
-    return std::find(kNotKept.begin(), kNotKept.end(), resource.qualified()) == kNotKept.end();
+bool is_in_snapshot(const Resource& resource) {
+    constexpr std::array<std::string_view, 5> kExcluded = {"pods", "jobs.batch", "configmaps",
+                                                           "leases.coordination.k8s.io", "nodes"};
+    return std::find(kExcluded.begin(), kExcluded.end(), resource.qualified()) == kExcluded.end();
 }
 
-bool is_our_object(const Resource& resource) { return resource.kind == "ConfigMap" || resource.kind == "Lease"; }
+bool can_be_own_object(const Resource& resource) { return resource.kind == "ConfigMap" || resource.kind == "Lease"; }
 
 Json without_status(Json object) {
     if (object.is_object()) object.erase("status");
@@ -54,10 +54,10 @@ Json node_state(const Json& node) {
     Json labels = Json::object();
     if (const Json* all = find(node, {"metadata", "labels"}); all && all->is_object()) {
         for (const auto& [key, value] : all->items()) {
-            const auto begins = [name = std::string_view(key)](std::string_view prefix) {
+            const auto has_prefix = [name = std::string_view(key)](std::string_view prefix) {
                 return name.starts_with(prefix);
             };
-            if (std::any_of(kNvsentinelPrefixes.begin(), kNvsentinelPrefixes.end(), begins)) labels[key] = value;
+            if (std::any_of(kNvsentinelPrefixes.begin(), kNvsentinelPrefixes.end(), has_prefix)) labels[key] = value;
         }
     }
     return {{"cordoned", unschedulable && *unschedulable == true}, {"labels", labels}};
@@ -71,17 +71,17 @@ std::set<std::string> owners_of(const Json& object) {
     return uids;
 }
 
-bool is_owned_by_one(const Json& object, const std::set<std::string>& uids) {
+bool is_owned_by_any(const Json& object, const std::set<std::string>& uids) {
     const auto owners = owners_of(object);
     return std::any_of(owners.begin(), owners.end(), [&](const std::string& uid) { return uids.contains(uid); });
 }
 
-// Adds all objects that these own, directly or indirectly.
+// Adds the UIDs of all objects that the objects with these UIDs own, directly or indirectly.
 std::set<std::string> with_descendants(std::set<std::string> uids, const std::map<std::string, Json>& objects) {
     for (size_t known = 0; known != uids.size();) {
         known = uids.size();
         for (const auto& [text, object] : objects) {
-            if (is_owned_by_one(object, uids)) uids.insert(text_at(object, {"metadata", "uid"}));
+            if (is_owned_by_any(object, uids)) uids.insert(text_at(object, {"metadata", "uid"}));
         }
     }
     return uids;
@@ -137,13 +137,13 @@ bool has_controller(const Json& object) {
 }
 
 // True if a controller has deleted and recreated the object, as operators do with the objects they own. Only the
-// content is compared then.
+// content of such objects is compared.
 bool is_recreated(const Json& before, const Json& after) {
     return text_at(before, {"metadata", "uid"}) != text_at(after, {"metadata", "uid"}) && has_controller(before) &&
            has_controller(after);
 }
 
-void forget_identity(Json& object) {
+void remove_identity(Json& object) {
     Json& metadata = object["metadata"];
     metadata.erase("uid");
     metadata.erase("creationTimestamp");
@@ -154,14 +154,14 @@ void forget_identity(Json& object) {
 }
 
 std::vector<Difference> differences_of(const std::string& text, const Json& before, const Json& after, bool exact) {
-    Json was = comparable(before, exact), is = comparable(after, exact);
-    was["metadata"]["managedFields"] = managers_of(before, exact);
-    is["metadata"]["managedFields"] = managers_of(after, exact);
+    Json old_state = comparable(before, exact), new_state = comparable(after, exact);
+    old_state["metadata"]["managedFields"] = managers_of(before, exact);
+    new_state["metadata"]["managedFields"] = managers_of(after, exact);
     if (is_recreated(before, after)) {
-        forget_identity(was);
-        forget_identity(is);
+        remove_identity(old_state);
+        remove_identity(new_state);
     }
-    return differences(text, was, is);
+    return differences(text, old_state, new_state);
 }
 
 class Verification {
@@ -172,7 +172,7 @@ public:
             known_uids_.insert(text_at(object, {"metadata", "uid"}));
             if (has_injection(object)) continue;
             for (const Trace& trace : traces_of({}, object)) {
-                if (trace.may_be_users) users_own_.insert(trace.what);
+                if (trace.is_ambiguous) original_traces_.insert(trace.what);
             }
         }
     }
@@ -189,35 +189,38 @@ private:
         size_t objects = 0;
     };
 
-    void look_at(const Resource& resource, const Json& object);
-    void look_for_traces(Part& part, const Resource& resource, const Json& object);
+    void check_object(const Resource& resource, const Json& object);
+    void find_traces(Part& part, const Resource& resource, const Json& object);
     void compare(Part& part, const Resource& resource, const Json& object);
     void compare_node(Part& part, const Json& node);
     bool is_skipped(const std::string& resource_and_more) const;
-    void look_for_missing(const std::set<std::string>& seen);
-    void excuse_nodes();
+    void find_missing(const std::set<std::string>& seen);
+    void report_skipped_nodes_as_note();
 
     const CleanOptions& options_;
     std::set<std::string> known_uids_;
-    std::set<std::string> users_own_;    // variables and libraries with cudafault's names, set by workload authors
-    std::map<std::string, Part> parts_;  // by resource
+    std::set<std::string> original_traces_;  // ambiguous traces that the snapshot already had
+    std::map<std::string, Part> parts_;      // by resource
     CleanReport report_;
 };
 
-void Verification::look_at(const Resource& resource, const Json& object) {
+void Verification::check_object(const Resource& resource, const Json& object) {
     Part& part = parts_[resource.qualified()];
     ++part.objects;
-    look_for_traces(part, resource, object);
+    find_traces(part, resource, object);
     if (!options_.against) return;
     if (resource.kind == "Node") return compare_node(part, object);
-    if (is_kept(resource)) compare(part, resource, object);
+    if (is_in_snapshot(resource)) compare(part, resource, object);
 }
 
-void Verification::look_for_traces(Part& part, const Resource& resource, const Json& object) {
+void Verification::find_traces(Part& part, const Resource& resource, const Json& object) {
     std::vector<Trace> traces = traces_of(resource, object);
-    // These existed before, in this object or in the template it was created from; `compare` checks their values.
-    const auto was_there = [&](const Trace& trace) { return trace.may_be_users && users_own_.contains(trace.what); };
-    if (!traces.empty() && !has_injection(object)) std::erase_if(traces, was_there);
+    // Ignores traces that existed at the time of the snapshot, in this object or in the template that it was created
+    // from. compare() checks their values.
+    const auto existed_before = [&](const Trace& trace) {
+        return trace.is_ambiguous && original_traces_.contains(trace.what);
+    };
+    if (!traces.empty() && !has_injection(object)) std::erase_if(traces, existed_before);
     part.traces.insert(part.traces.end(), std::make_move_iterator(traces.begin()),
                        std::make_move_iterator(traces.end()));
 }
@@ -230,12 +233,12 @@ void Verification::compare(Part& part, const Resource& resource, const Json& obj
         part.seen.insert(text);
         const auto found = differences_of(text, before->second, object, options_.exact);
         part.differences.insert(part.differences.end(), found.begin(), found.end());
-    } else if (snapshot.is_whole || is_owned_by_one(object, known_uids_)) {
-        part.differences.push_back({text, "", {}, kThere});
+    } else if (snapshot.is_whole || is_owned_by_any(object, known_uids_)) {
+        part.differences.push_back({text, "", {}, kExists});
     }
 }
 
-// Clusters add and remove nodes, so only nodes that still exist are compared.
+// Nodes can be added and removed during a drill, so only nodes that still exist are compared.
 void Verification::compare_node(Part& part, const Json& node) {
     const std::string name = text_at(node, {"metadata", "name"});
     const auto before = options_.against->nodes.find(name);
@@ -251,20 +254,20 @@ bool Verification::is_skipped(const std::string& resource_and_more) const {
     });
 }
 
-void Verification::look_for_missing(const std::set<std::string>& seen) {
+void Verification::find_missing(const std::set<std::string>& seen) {
     for (const auto& [text, object] : options_.against->objects) {
         if (seen.contains(text)) continue;
         const bool unknown = is_skipped(text);
-        report_.differences.push_back({text, "", kThere, unknown ? std::optional(kMayNotBeListed) : std::nullopt});
+        report_.differences.push_back({text, "", kExists, unknown ? std::optional(kNotListed) : std::nullopt});
     }
     for (const auto& [name, state] : options_.against->nodes) {
-        const bool gone = !seen.contains(name) && !is_skipped("nodes " + name);
-        if (gone) report_.notes.push_back(fmt::format("node {} was deleted after the snapshot", name));
+        const bool was_deleted = !seen.contains(name) && !is_skipped("nodes " + name);
+        if (was_deleted) report_.notes.push_back(fmt::format("node {} was deleted after the snapshot", name));
     }
 }
 
-// Nodes are cluster-scoped: a Role in one namespace cannot allow listing them.
-void Verification::excuse_nodes() {
+// Nodes are cluster-scoped, and a Role in one namespace cannot allow listing them, so this is not a failure.
+void Verification::report_skipped_nodes_as_note() {
     if (options_.in_namespace.empty()) return;
     const bool skipped =
         std::erase_if(report_.skipped, [](const SkippedKind& kind) { return kind.resource == "nodes"; }) > 0;
@@ -279,9 +282,10 @@ void append(std::vector<Item>& list, std::vector<Item>& items) {
 CleanReport Verification::run(Client& client, Discovery& discovery) {
     SurveyScope scope;
     scope.in_namespace = options_.in_namespace;
-    report_.skipped = survey(client, discovery, scope,
-                             {[this](const Resource& resource) { parts_[resource.qualified()] = {}; },
-                              [this](const Resource& resource, const Json& object) { look_at(resource, object); }});
+    report_.skipped =
+        survey(client, discovery, scope,
+               {[this](const Resource& resource) { parts_[resource.qualified()] = {}; },
+                [this](const Resource& resource, const Json& object) { check_object(resource, object); }});
     std::set<std::string> seen;
     for (auto& [resource, part] : parts_) {
         append(report_.traces, part.traces);
@@ -291,8 +295,8 @@ CleanReport Verification::run(Client& client, Discovery& discovery) {
         seen.merge(part.seen);
     }
     report_.kinds = parts_.size();
-    if (options_.against) look_for_missing(seen);
-    excuse_nodes();
+    if (options_.against) find_missing(seen);
+    report_skipped_nodes_as_note();
     return std::move(report_);
 }
 
@@ -342,7 +346,7 @@ Snapshot Snapshot::from_json(const Json& json) {
         }
         return snapshot;
     } catch (const Json::exception& error) {
-        throw Error(fmt::format("this is no snapshot of `cudafault k8s snapshot`: {}", error.what()));
+        throw Error(fmt::format("invalid snapshot: {}; create one with `cudafault k8s snapshot`", error.what()));
     }
 }
 
@@ -360,19 +364,19 @@ Snapshot take_snapshot(Client& client, Discovery& discovery, const std::string& 
     snapshot.skipped =
         survey(client, discovery, scope,
                {[&](const Resource& resource) {
-                    const auto is_of_it = [&](const std::string& text) {
+                    const auto is_of_kind = [&](const std::string& text) {
                         return text.starts_with(resource.qualified() + " ");
                     };
-                    std::erase_if(snapshot.objects, [&](const auto& entry) { return is_of_it(entry.first); });
-                    std::erase_if(snapshot.own_objects, is_of_it);
+                    std::erase_if(snapshot.objects, [&](const auto& entry) { return is_of_kind(entry.first); });
+                    std::erase_if(snapshot.own_objects, is_of_kind);
                 },
                 [&](const Resource& resource, Json object) {
                     const std::string text = ref_of(resource, object).text();
                     if (resource.kind == "Node") {
                         snapshot.nodes[text_at(object, {"metadata", "name"})] = node_state(object);
-                    } else if (is_our_object(resource)) {
+                    } else if (can_be_own_object(resource)) {
                         if (!traces_of(resource, object).empty()) snapshot.own_objects.push_back(text);
-                    } else if (is_kept(resource)) {
+                    } else if (is_in_snapshot(resource)) {
                         snapshot.objects[text] = without_status(std::move(object));
                     }
                 }});

@@ -17,8 +17,8 @@ struct Snapshot {
     std::string in_namespace;              // empty: all namespaces
     std::string taken_at;                  // UTC
     bool is_whole = true;                  // true: all workloads; false: chosen workloads and the objects they own
-    std::map<std::string, Json> objects;   // by text_of(), without status
-    std::map<std::string, Json> nodes;     // by name: cordoned or not, and NVSentinel's labels
+    std::map<std::string, Json> objects;   // by ObjectRef::text(), without status
+    std::map<std::string, Json> nodes;     // by name: whether the node is cordoned, and NVSentinel's labels
     std::vector<std::string> own_objects;  // ConfigMaps and Leases of cudafault that existed
     std::vector<SkippedKind> skipped;
 
@@ -26,9 +26,9 @@ struct Snapshot {
     static Snapshot from_json(const Json& json);  // throws Error
 };
 
-// Reads the workloads of the table of kinds except Pods and Jobs, which are short-lived, and ReplicaSets and
-// ControllerRevisions. The snapshot contains the values of environment variables in templates. Reads all workloads if
-// `only` is empty.
+// Reads the objects of all kinds in the table of kinds except Pods and Jobs, which are short-lived. Also reads
+// ReplicaSets and ControllerRevisions. The snapshot contains the values of environment variables in templates. If
+// `only` is not empty, the snapshot has only those workloads and the objects they own.
 Snapshot take_snapshot(Client& client, Discovery& discovery, const std::string& in_namespace,
                        const std::vector<WorkloadChoice>& only);
 
@@ -51,7 +51,7 @@ struct CleanReport {
 
 CleanReport verify_clean(Client& client, Discovery& discovery, const CleanOptions& options);
 
-// Returns the part of an object that has to be equal in two states.
+// Returns the part of an object that must be equal before and after. Without `exact`, that excludes revision numbers.
 Json comparable(const Json& object, bool exact);
 
 }  // namespace cudafault::kube

@@ -22,7 +22,7 @@ Json manager(const std::string& name, const Json& fields, const std::string& sub
     return entry;
 }
 
-const Json kNone = Json::object();
+const Json kEmptyField = Json::object();
 
 class SnapshotTest : public SurveyTest {
 protected:
@@ -49,7 +49,7 @@ protected:
         return paths;
     }
 
-    static Json web(const Json& rest = Json::object()) { return object("Deployment", "web", rest); }
+    static Json web(const Json& fields = Json::object()) { return object("Deployment", "web", fields); }
 
     static Json with_managers(const Json& managers) { return web({{"metadata", {{"managedFields", managers}}}}); }
 };
@@ -76,9 +76,9 @@ TEST_F(SnapshotTest, RoundTripsThroughJson) {
     fill(kApps + "deployments", {web()});
     responder.on("GET", kNodePath, {status_answer(403, "Forbidden")});
     const Snapshot taken = snapshot();
-    const Snapshot again = Snapshot::from_json(Json::parse(taken.json().dump()));
-    EXPECT_EQ(again.json(), taken.json());
-    EXPECT_TRUE(verify(&again).is_clean());
+    const Snapshot reread = Snapshot::from_json(Json::parse(taken.json().dump()));
+    EXPECT_EQ(reread.json(), taken.json());
+    EXPECT_TRUE(verify(&reread).is_clean());
     EXPECT_THROW(Snapshot::from_json({{"kind", "List"}}), Error);
     EXPECT_THROW(Snapshot::from_json(nullptr), Error);
     EXPECT_THROW(Snapshot::from_json({{"cudafault_snapshot", 2}}), Error);
@@ -108,7 +108,7 @@ TEST_F(SnapshotTest, SnapshotOfAWorkloadHasTheObjectsItOwns) {
     another["metadata"]["name"] = "web-2";
     fill(kApps + "replicasets", {owned, another, object("ReplicaSet", "other-2")});
     const CleanReport report = verify(&taken);
-    ASSERT_EQ(report.differences.size(), 1u) << "what others made is not asked for";
+    ASSERT_EQ(report.differences.size(), 1u) << "objects of other workloads are ignored";
     EXPECT_EQ(report.differences[0].object, "replicasets.apps web-2 in namespace prod");
 }
 
@@ -122,7 +122,7 @@ TEST_F(SnapshotTest, NotesUnlistableNodesInANamespace) {
     EXPECT_THAT(report.notes, ElementsAre(HasSubstr("rbac verify-clean -A")));
 }
 
-TEST_F(SnapshotTest, CleanWithoutTraces) {
+TEST_F(SnapshotTest, IsCleanWithoutTraces) {
     fill(kApps + "deployments", {web()});
     const CleanReport report = verify();
     EXPECT_TRUE(report.is_clean());
@@ -157,8 +157,8 @@ TEST_F(SnapshotTest, AcceptsCudafaultNamesThatExistedBefore) {
     };
     fill(kApps + "deployments", {with("Deployment", "web", "CUDAFAULT_SIM_MEMORY")});
     const Snapshot taken = snapshot();
-    EXPECT_FALSE(verify().is_clean()) << "its owner is unknown";
-    EXPECT_TRUE(verify().traces.at(0).may_be_users);
+    EXPECT_FALSE(verify().is_clean()) << "cudafault or the workload author may have set the variable";
+    EXPECT_TRUE(verify().traces.at(0).is_ambiguous);
     fill(kPodPath, {with("Pod", "web-1", "CUDAFAULT_SIM_MEMORY")});
     EXPECT_TRUE(verify(&taken).is_clean());
     fill(kPodPath, {with("Pod", "web-1", "CUDAFAULT_NODE")});
@@ -167,7 +167,7 @@ TEST_F(SnapshotTest, AcceptsCudafaultNamesThatExistedBefore) {
     fill(kApps + "deployments", {with("Deployment", "web", "CUDAFAULT_NODE")});
     EXPECT_FALSE(verify(&taken).is_clean());
     fill(kApps + "deployments", {with("Deployment", "web", "CUDAFAULT_INJECTION")});
-    EXPECT_FALSE(verify(&taken).traces.at(0).may_be_users);
+    EXPECT_FALSE(verify(&taken).traces.at(0).is_ambiguous);
 }
 
 TEST_F(SnapshotTest, ReportsMissingAndNewObjects) {
@@ -188,7 +188,7 @@ TEST_F(SnapshotTest, UnlistableKindIsADifference) {
     responder.on("GET", kApps + "deployments", {status_answer(403, "Forbidden")});
     const CleanReport report = verify(&taken);
     ASSERT_EQ(report.differences.size(), 1u);
-    EXPECT_THAT(report.differences[0].after.value(), HasSubstr("may not be listed"));
+    EXPECT_THAT(report.differences[0].after.value(), HasSubstr("could not be listed"));
 }
 
 TEST_F(SnapshotTest, ChangeIsADifference) {
@@ -198,13 +198,13 @@ TEST_F(SnapshotTest, ChangeIsADifference) {
 }
 
 TEST_F(SnapshotTest, ComparesTheContentOfRecreatedObjects) {
-    const auto made = [](const std::string& uid, int replicas, bool controller) {
+    const auto web_with_owner = [](const std::string& uid, int replicas, bool controller) {
         const Json owner = {{"kind", "Graph"}, {"name", "g"}, {"uid", "of-" + uid}, {"controller", controller}};
         return web({{"metadata", {{"uid", uid}, {"ownerReferences", {owner}}}}, {"spec", {{"replicas", replicas}}}});
     };
-    EXPECT_THAT(changes(made("1", 1, true), made("2", 1, true)), IsEmpty());
-    EXPECT_THAT(changes(made("1", 1, true), made("2", 2, true)), ElementsAre("spec.replicas"));
-    EXPECT_THAT(changes(made("1", 1, false), made("2", 1, false)), Not(IsEmpty()));
+    EXPECT_THAT(changes(web_with_owner("1", 1, true), web_with_owner("2", 1, true)), IsEmpty());
+    EXPECT_THAT(changes(web_with_owner("1", 1, true), web_with_owner("2", 2, true)), ElementsAre("spec.replicas"));
+    EXPECT_THAT(changes(web_with_owner("1", 1, false), web_with_owner("2", 1, false)), Not(IsEmpty()));
 }
 
 TEST_F(SnapshotTest, IgnoresCountersOfTheServer) {
@@ -235,36 +235,36 @@ TEST_F(SnapshotTest, ComparesRevisionCountersOnlyIfExact) {
 }
 
 TEST_F(SnapshotTest, IgnoresTimesAndStatusInManagedFields) {
-    Json later = manager("kcm", {{"f:status", {{"f:replicas", kNone}}}}, "status");
+    Json later = manager("kcm", {{"f:status", {{"f:replicas", kEmptyField}}}}, "status");
     later["time"] = "2026-11-25T09:00:00Z";
-    const Json user = manager("kubectl", {{"f:spec", {{"f:replicas", kNone}}}});
+    const Json user = manager("kubectl", {{"f:spec", {{"f:replicas", kEmptyField}}}});
     EXPECT_THAT(changes(with_managers(Json::array({user})), with_managers({user, later}), true), IsEmpty());
 }
 
 TEST_F(SnapshotTest, IgnoresTheOrderOfManagers) {
-    const Json one = manager("one", {{"f:spec", {{"f:a", kNone}}}}),
-               two = manager("two", {{"f:spec", {{"f:b", kNone}}}});
+    const Json one = manager("one", {{"f:spec", {{"f:a", kEmptyField}}}}),
+               two = manager("two", {{"f:spec", {{"f:b", kEmptyField}}}});
     EXPECT_THAT(changes(with_managers({one, two}), with_managers({two, one}), true), IsEmpty());
 }
 
 TEST_F(SnapshotTest, CudafaultAsAManagerIsATrace) {
-    const Json before = with_managers(Json::array(
-        {manager("kubectl", {{"f:spec", {{"f:strategy", {{"f:maxSurge", kNone}}}, {"f:replicas", kNone}}}})}));
-    const Json after =
-        with_managers(Json::array({manager("kubectl", {{"f:spec", {{"f:replicas", kNone}}}}),
-                                   manager("cudafault", {{"f:spec", {{"f:strategy", {{"f:maxSurge", kNone}}}}}})}));
+    const Json before = with_managers(Json::array({manager(
+        "kubectl", {{"f:spec", {{"f:strategy", {{"f:maxSurge", kEmptyField}}}, {"f:replicas", kEmptyField}}}})}));
+    const Json after = with_managers(
+        Json::array({manager("kubectl", {{"f:spec", {{"f:replicas", kEmptyField}}}}),
+                     manager("cudafault", {{"f:spec", {{"f:strategy", {{"f:maxSurge", kEmptyField}}}}}})}));
     EXPECT_THAT(changes(before, after), Not(IsEmpty()));
     fill(kApps + "deployments", {after});
     EXPECT_FALSE(verify().is_clean());
 }
 
 TEST_F(SnapshotTest, LostOwnershipOfAMapIsADifference) {
-    const Json whole = {{".", kNone}, {"f:maxSurge", kNone}};
-    const Json before =
-        with_managers(Json::array({manager("kubectl", {{"f:spec", {{"f:rollingUpdate", whole}, {"f:type", kNone}}}})}));
+    const Json owned_map = {{".", kEmptyField}, {"f:maxSurge", kEmptyField}};
+    const Json before = with_managers(
+        Json::array({manager("kubectl", {{"f:spec", {{"f:rollingUpdate", owned_map}, {"f:type", kEmptyField}}}})}));
     const Json after = with_managers(
-        Json::array({manager("kubectl", {{"f:spec", {{"f:rollingUpdate", kNone}, {"f:type", kNone}}}}),
-                     manager("cudafault", {{"f:spec", {{"f:rollingUpdate", {{"f:maxSurge", kNone}}}}}})}));
+        Json::array({manager("kubectl", {{"f:spec", {{"f:rollingUpdate", kEmptyField}, {"f:type", kEmptyField}}}}),
+                     manager("cudafault", {{"f:spec", {{"f:rollingUpdate", {{"f:maxSurge", kEmptyField}}}}}})}));
     for (const bool exact : {false, true}) {
         EXPECT_THAT(changes(before, after, exact),
                     Contains("metadata.managedFields[kubectl].fieldsV1.f:spec.f:rollingUpdate.f:maxSurge"));
@@ -273,16 +273,16 @@ TEST_F(SnapshotTest, LostOwnershipOfAMapIsADifference) {
 
 TEST_F(SnapshotTest, LostFieldOfAnotherManagerIsADifference) {
     const Json before =
-        with_managers(Json::array({manager("kubectl", {{"f:spec", {{"f:a", kNone}, {"f:b", kNone}}}})}));
-    const Json after = with_managers(Json::array({manager("kubectl", {{"f:spec", {{"f:a", kNone}}}})}));
+        with_managers(Json::array({manager("kubectl", {{"f:spec", {{"f:a", kEmptyField}, {"f:b", kEmptyField}}}})}));
+    const Json after = with_managers(Json::array({manager("kubectl", {{"f:spec", {{"f:a", kEmptyField}}}})}));
     EXPECT_THAT(changes(before, after), ElementsAre("metadata.managedFields[kubectl].fieldsV1.f:spec.f:b"));
 }
 
 TEST_F(SnapshotTest, CordonIsADifference) {
     const auto node = [](bool cordoned, const char* label) {
-        Json made = object("Node", "n1", {{"metadata", {{"labels", {{label, "x"}, {"kubernetes.io/os", "linux"}}}}}});
-        made["spec"]["unschedulable"] = cordoned;
-        return made;
+        Json result = object("Node", "n1", {{"metadata", {{"labels", {{label, "x"}, {"kubernetes.io/os", "linux"}}}}}});
+        result["spec"]["unschedulable"] = cordoned;
+        return result;
     };
     EXPECT_THAT(changes(node(false, "zone"), node(true, "rack"), false, kNodePath), ElementsAre("cordoned"));
     EXPECT_THAT(changes(node(true, "zone"), node(true, "dgxc.nvidia.com/nvsentinel-state"), false, kNodePath),

@@ -42,14 +42,14 @@ std::vector<std::string> in_container(const Json& container) { return found(kTra
 
 const std::string kMainText = "spec.template.spec.containers[main]";
 
-TEST(Traces, NoneInAnObjectWithoutCudafault) {
+TEST(Traces, FindsNoneInAnObjectWithoutCudafault) {
     EXPECT_THAT(in_container({{"env",
                                {{{"name", "LD_PRELOAD"}, {"value", "/opt/lib/libjemalloc.so:/x/libcudafaulty.so"}},
                                 {{"name", "CUDA_VISIBLE_DEVICES"}, {"value", "0"}}}}}),
                 IsEmpty());
 }
 
-TEST(Traces, AnnotationsAndLabels) {
+TEST(Traces, FindsAnnotationsAndLabels) {
     Json object = traced_web();
     object["metadata"]["annotations"] = {{names::kInjected, "run=ab edition=1"}, {"other.dev/x", "y"}};
     object["metadata"]["labels"] = {{names::kManagedBy, "cudafault"}, {names::kWorkload, "0123456789"}};
@@ -67,7 +67,7 @@ TEST(Traces, AnotherManagedByLabelIsNotATrace) {
     EXPECT_THAT(found(kTracedResource, object), IsEmpty());
 }
 
-TEST(Traces, EnvironmentVariables) {
+TEST(Traces, FindsEnvironmentVariables) {
     EXPECT_THAT(in_container({{"env",
                                {{{"name", "CUDAFAULT_PLAN_FILE"}, {"value", "x"}},
                                 {{"name", "CUDA_XID_TYPE"}, {"value", "79"}},
@@ -78,7 +78,7 @@ TEST(Traces, EnvironmentVariables) {
                                         "CUDA_FAULT_INJECTION_ENABLED"));
 }
 
-TEST(Traces, LibraryInLdPreload) {
+TEST(Traces, FindsTheLibraryInLdPreload) {
     for (const char* value : {"/cudafault/library/libcudafault.so", "/opt/x.so:/cuda-fault/fake_cuda_xid79.so",
                               "/a.so /opt/libcudafault.so", "/cudafault/library/$PLATFORM/libcudafault.so",
                               "/a.so:$(CUDAFAULT_LD_PRELOAD)"}) {
@@ -88,7 +88,7 @@ TEST(Traces, LibraryInLdPreload) {
     }
 }
 
-TEST(Traces, VolumesAndMounts) {
+TEST(Traces, FindsVolumesAndMounts) {
     Json object = traced_web({{"volumeMounts",
                                {{{"name", "cudafault-plan"}, {"mountPath", "/cudafault/plan"}},
                                 {{"name", "own"}, {"mountPath", "/cuda-fault"}},
@@ -108,7 +108,7 @@ TEST(Traces, VolumesAndMounts) {
                            "cuda-fault-injection-lib"));
 }
 
-TEST(Traces, InitContainer) {
+TEST(Traces, FindsTheInitContainer) {
     Json object = traced_web();
     object["spec"]["template"]["spec"]["initContainers"] = {{{"name", "compile-cuda-fault-lib"}}};
     EXPECT_THAT(found(kTracedResource, object),
@@ -116,7 +116,7 @@ TEST(Traces, InitContainer) {
                             "init container compile-cuda-fault-lib"));
 }
 
-TEST(Traces, OnlyTheFieldManagerInManagedFields) {
+TEST(Traces, FindsOnlyTheFieldManagerInManagedFields) {
     Json object = traced_web();
     object["metadata"]["managedFields"] = {
         {{"manager", "kubectl"}, {"fieldsV1", {{"f:cudafault.dev/x", Json::object()}}}},
@@ -129,7 +129,7 @@ TEST(Traces, OnlyTheFieldManagerInManagedFields) {
     EXPECT_TRUE(traces[0].is_manager);
 }
 
-TEST(Traces, NamesOfConfigMapsAndLeases) {
+TEST(Traces, FindsNamesOfConfigMapsAndLeases) {
     const auto named = [](const Resource& resource, const std::string& name) {
         return traces_of(resource, {{"metadata", {{"name", name}}}});
     };
@@ -151,23 +151,23 @@ TEST(Traces, IgnoresTheDataOfConfigMaps) {
                 IsEmpty());
 }
 
-TEST(Traces, InTheTemplateOfAControllerRevision) {
+TEST(Traces, FindsNamesInAControllerRevision) {
     EXPECT_THAT(found(kRevisions, {{"metadata", {{"name", "db-1"}}},
                                    {"data", {{"spec", {{"template", {{"env", {{{"name", "CUDA_XID_TYPE"}}}}}}}}}}}),
                 ElementsAre("data.spec.template.env[CUDA_XID_TYPE]: environment variable CUDA_XID_TYPE"));
 }
 
-TEST(Traces, InACopyKeptByAnOperator) {
+TEST(Traces, FindsNamesInACopyKeptByAnOperator) {
     Json object = traced_web();
     const std::string copy = Json{{"spec", {{"env", {{{"name", "CUDAFAULT_NODE"}}}}}}}.dump();
     object["metadata"]["annotations"]["acme.com/last-spec"] = copy;
     EXPECT_THAT(found(kTracedResource, object), ElementsAre("metadata.annotations[acme.com/last-spec].spec.env"
                                                             "[CUDAFAULT_NODE]: environment variable CUDAFAULT_NODE"));
     object["metadata"]["annotations"] = {{"kubectl.kubernetes.io/last-applied-configuration", copy}};
-    EXPECT_THAT(found(kTracedResource, object), IsEmpty()) << "the user applied that";
+    EXPECT_THAT(found(kTracedResource, object), IsEmpty()) << "the workload author applied that copy";
 }
 
-TEST(Traces, NoneInATerminatingPod) {
+TEST(Traces, FindsNoneInATerminatingPod) {
     const Resource pods{"", "v1", "pods", "pod", "Pod", true, {}, {}, {}};
     Json pod = {{"metadata", {{"name", "web-1"}}}, {"spec", {{"volumes", {{{"name", "cudafault-plan"}}}}}}};
     EXPECT_EQ(found(pods, pod).size(), 1u);
@@ -181,7 +181,7 @@ TEST(Traces, IgnoresTheStatus) {
     EXPECT_THAT(found(kTracedResource, object), IsEmpty());
 }
 
-TEST(Traces, CordonOfANode) {
+TEST(Traces, FindsTheCordonOfANode) {
     EXPECT_THAT(found(kNodeResource, {{"metadata", {{"name", "n1"}, {"annotations", {{names::kCordon, "{}"}}}}}}),
                 ElementsAre("metadata.annotations[cudafault.dev/cordon]: annotation cudafault.dev/cordon"));
 }

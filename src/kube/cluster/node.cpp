@@ -28,9 +28,9 @@ namespace cudafault::kube {
 namespace {
 
 constexpr std::chrono::milliseconds kRound(400);
-constexpr std::chrono::seconds kLastWord(10);  // for setting the state label after the drain's deadline
+constexpr std::chrono::seconds kStateLabelTimeout(10);  // for setting the state label after the drain's deadline
 
-// Labels of NVSentinel. The value of cordon-timestamp must not have colons, because it is a label.
+// Labels of NVSentinel. The value of cordon-timestamp has no colons, because label values must not contain colons.
 constexpr const char* kCordonBy = "k8saas.nvidia.com/cordon-by";
 constexpr const char* kCordonReason = "k8saas.nvidia.com/cordon-reason";
 constexpr const char* kCordonTimestamp = "k8saas.nvidia.com/cordon-timestamp";
@@ -68,16 +68,15 @@ void write(Client& client, const Json& node, JsonPatch& changes) {
     client.patch(ref_of(text_at(node, {"metadata", "name"})), changes.only_if_unchanged(node));
 }
 
-// Returns the labels of NVSentinel to set. An existing one was set by another client, or by an earlier cudafault
-// cordon.
+// Returns the labels of NVSentinel that cudafault has not set yet. Throws Error if another client has set one of them.
 Labels labels_to_set(const Json& node, const CordonMemory& memory) {
     Labels wanted = nvsentinel_labels();
     for (const std::string& label : memory.labels) wanted.erase(label);
     for (const auto& [key, value] : wanted) {
         if (label_of(node, key).empty()) continue;
         throw Error(
-            fmt::format("node {} has the label {}={} already, which is not of cudafault: NVSentinel has it in "
-                        "hand; leave out --nvsentinel, or remove that label",
+            fmt::format("node {} already has the label {}={}, which cudafault did not set: NVSentinel may be handling "
+                        "this node; omit --nvsentinel, or remove that label",
                         text_at(node, {"metadata", "name"}), key, label_of(node, key)));
     }
     return wanted;
@@ -103,10 +102,9 @@ Uncordoned uncordon_once(Client& client, const std::string& name, bool force) {
     const auto memory = CordonMemory::of(node);
     if (!memory && !force) return Uncordoned::kNotCordonedByCudafault;
     if (has_annotation(node, kQuarantined) && !force) {
-        throw Error(
-            fmt::format("node {} is cordoned by NVSentinel too (annotation {}): let NVSentinel uncordon it, or "
-                        "give --force",
-                        name, kQuarantined));
+        throw Error(fmt::format(
+            "node {} is also cordoned by NVSentinel (annotation {}): let NVSentinel uncordon it, or use --force", name,
+            kQuarantined));
     }
     const bool stays = memory && memory->was_cordoned && is_cordoned(node) && !force;
     JsonPatch changes;
@@ -131,7 +129,7 @@ void set_state(Client& client, const std::string& name, const std::string& state
     });
 }
 
-bool is_left_alone(const Json& pod) {
+bool is_skipped(const Json& pod) {
     const auto controller = controller_of(pod);
     return (controller && controller->resource.kind == "DaemonSet") || (is_finished(pod) && !is_terminating(pod)) ||
            has_annotation(pod, "kubernetes.io/config.mirror");
@@ -142,14 +140,14 @@ std::string name_of(const Json& pod) {
 }
 
 // Returns the API server's description of the budget, with its name and numbers.
-std::string budget_says(const ApiError& error) {
+std::string budget_text(const ApiError& error) {
     for (const Json& cause : value_at(value_at(error.status, "details"), "causes")) {
         if (text_at(cause, "reason") == "DisruptionBudget") return text_at(cause, "message");
     }
     return error.what();
 }
 
-// The API server answers with code 500 if several budgets select a pod. Retrying does not help.
+// The API server returns status 500 if several budgets select a pod. Retrying does not help.
 bool has_several_budgets(const ApiError& error) {
     return text_at(error.status, "message").find("more than one PodDisruptionBudget") != std::string::npos;
 }
@@ -157,14 +155,13 @@ bool has_several_budgets(const ApiError& error) {
 ApiError several_budgets(const Json& pod, const ApiError& error) {
     const std::string in_namespace = text_at(pod, {"metadata", "namespace"});
     return {
-        fmt::format("pod {} stays: more than one PodDisruptionBudget covers it, and no such pod can be evicted; change "
-                    "their selectors so that one does (`kubectl get pdb -n {}` shows them), or delete the pod, and "
-                    "drain again",
+        fmt::format("pod {} cannot be evicted: more than one PodDisruptionBudget selects it; change their selectors so "
+                    "that only one selects it (`kubectl get pdb -n {}` lists them), or delete the pod, and drain again",
                     name_of(pod), in_namespace),
         error.code, error.status};
 }
 
-bool is_namespace_going(const ApiError& error) {
+bool is_namespace_terminating(const ApiError& error) {
     const Json& causes = value_at(value_at(error.status, "details"), "causes");
     return std::any_of(causes.begin(), causes.end(),
                        [](const Json& cause) { return text_at(cause, "reason") == "NamespaceTerminating"; });
@@ -178,29 +175,29 @@ public:
     DrainResult run();
 
 private:
-    std::vector<Json> pods_there();
+    std::vector<Json> pods_on_node();
     void refuse_bare_pods();
     size_t round();  // returns the number of remaining pods
-    void take_off(const Json& pod);
+    void try_to_evict(const Json& pod);
     void evict(const Json& pod);
-    void refused(const Json& pod, const ApiError& error);
+    void handle_refusal(const Json& pod, const ApiError& error);
     void delete_pod(const Json& pod);
-    void tell(const std::string& line);
-    std::string still_there() const;
+    void report_once(const std::string& line);
+    std::string remaining_text() const;
     void mark_failed();
-    void finish_in_time();
+    void evict_all();
     DeleteOptions delete_options(const Json& pod) const;
 
     Client& client_;
     const std::string node_;
     const DrainOptions options_;
     DrainResult result_;
-    std::map<std::string, std::string> left_;  // remaining pods, with the reasons
-    std::set<std::string> announced_;
+    std::map<std::string, std::string> remaining_;  // remaining pods, with the reasons
+    std::set<std::string> reported_lines_;
     std::set<std::string> done_;  // uids of evicted and deleted pods
 };
 
-std::vector<Json> Drain::pods_there() {
+std::vector<Json> Drain::pods_on_node() {
     ListOptions options;
     options.field_selector = "spec.nodeName=" + node_;
     return client_.list_all({pods(), ""}, options);
@@ -208,18 +205,17 @@ std::vector<Json> Drain::pods_there() {
 
 void Drain::refuse_bare_pods() {
     std::vector<std::string> bare;
-    for (const Json& pod : pods_there()) {
-        if (is_left_alone(pod)) {
+    for (const Json& pod : pods_on_node()) {
+        if (is_skipped(pod)) {
             result_.skipped.push_back(name_of(pod));
         } else if (!controller_of(pod) && !is_terminating(pod)) {
             bare.push_back(name_of(pod));
         }
     }
     if (bare.empty() || options_.force_bare) return;
-    throw Error(
-        fmt::format("node {} has pods without a controller, which would not be recreated: {}; delete them "
-                    "yourself, or give --force-bare",
-                    node_, fmt::join(bare, ", ")));
+    throw Error(fmt::format(
+        "node {} has pods without a controller, which would not be recreated: {}; delete them, or use --force-bare",
+        node_, fmt::join(bare, ", ")));
 }
 
 DeleteOptions Drain::delete_options(const Json& pod) const {
@@ -229,8 +225,8 @@ DeleteOptions Drain::delete_options(const Json& pod) const {
     return options;
 }
 
-void Drain::tell(const std::string& line) {
-    if (options_.on_progress && announced_.insert(line).second) options_.on_progress(line);
+void Drain::report_once(const std::string& line) {
+    if (options_.on_progress && reported_lines_.insert(line).second) options_.on_progress(line);
 }
 
 void Drain::delete_pod(const Json& pod) {
@@ -238,74 +234,75 @@ void Drain::delete_pod(const Json& pod) {
                    delete_options(pod));
     done_.insert(text_at(pod, {"metadata", "uid"}));
     result_.deleted.push_back(name_of(pod));
-    tell(fmt::format("pod {} deleted: it is not ready, and its budget refuses the eviction", name_of(pod)));
+    report_once(fmt::format("pod {} deleted: it is not ready, and its PodDisruptionBudget does not allow the eviction",
+                            name_of(pod)));
 }
 
-void Drain::refused(const Json& pod, const ApiError& error) {
+void Drain::handle_refusal(const Json& pod, const ApiError& error) {
     const std::string name = name_of(pod);
     if (is_ready(pod)) {
-        left_[name] = fmt::format("its PodDisruptionBudget refuses the eviction ({})", budget_says(error));
+        remaining_[name] = fmt::format("its PodDisruptionBudget does not allow the eviction ({})", budget_text(error));
     } else if (options_.delete_unhealthy) {
         return delete_pod(pod);
     } else {
-        left_[name] = fmt::format(
-            "it is not ready, and its PodDisruptionBudget refuses the eviction all the same ({}): "
-            "set unhealthyPodEvictionPolicy: AlwaysAllow there, or give --delete-unhealthy",
-            budget_says(error));
+        remaining_[name] = fmt::format(
+            "it is not ready, but its PodDisruptionBudget does not allow the eviction ({}): set "
+            "unhealthyPodEvictionPolicy: AlwaysAllow in the budget, or use --delete-unhealthy",
+            budget_text(error));
     }
-    tell(fmt::format("pod {} stays: {}", name, left_[name]));
+    report_once(fmt::format("pod {} not evicted: {}", name, remaining_[name]));
 }
 
 void Drain::evict(const Json& pod) {
     try {
         client_.evict(text_at(pod, {"metadata", "namespace"}), text_at(pod, {"metadata", "name"}), delete_options(pod));
     } catch (const ApiError& error) {
-        const bool is_past_budgets = options_.delete_unhealthy && !is_ready(pod);
-        if (has_several_budgets(error) && !is_past_budgets) throw several_budgets(pod, error);
+        const bool may_delete = options_.delete_unhealthy && !is_ready(pod);
+        if (has_several_budgets(error) && !may_delete) throw several_budgets(pod, error);
         if (!error.is_disruption_budget() && !has_several_budgets(error)) throw;
-        return refused(pod, error);
+        return handle_refusal(pod, error);
     }
     done_.insert(text_at(pod, {"metadata", "uid"}));
     result_.evicted.push_back(name_of(pod));
-    tell(fmt::format("pod {} evicted", name_of(pod)));
+    report_once(fmt::format("pod {} evicted", name_of(pod)));
 }
 
-// A pod that was deleted, or recreated with the same name, is left to the next round.
-void Drain::take_off(const Json& pod) {
+// Ignores errors for a pod that was deleted or recreated: the next round lists the pods again.
+void Drain::try_to_evict(const Json& pod) {
     try {
         evict(pod);
     } catch (const ApiError& error) {
-        if (!error.is_not_found() && error.code != 409 && !is_namespace_going(error)) throw;
+        if (!error.is_not_found() && error.code != 409 && !is_namespace_terminating(error)) throw;
     }
 }
 
 size_t Drain::round() {
-    left_.clear();
-    for (const Json& pod : pods_there()) {
-        if (is_left_alone(pod)) continue;
-        left_[name_of(pod)] = "it is still ending";
-        if (!is_terminating(pod) && !done_.contains(text_at(pod, {"metadata", "uid"}))) take_off(pod);
+    remaining_.clear();
+    for (const Json& pod : pods_on_node()) {
+        if (is_skipped(pod)) continue;
+        remaining_[name_of(pod)] = "it is still terminating";
+        if (!is_terminating(pod) && !done_.contains(text_at(pod, {"metadata", "uid"}))) try_to_evict(pod);
     }
-    return left_.size();
+    return remaining_.size();
 }
 
-std::string Drain::still_there() const {
+std::string Drain::remaining_text() const {
     std::vector<std::string> lines;
-    for (const auto& [pod, why] : left_) lines.push_back(fmt::format("{}: {}", pod, why));
+    for (const auto& [pod, why] : remaining_) lines.push_back(fmt::format("{}: {}", pod, why));
     return fmt::format("{}", fmt::join(lines, "; "));
 }
 
 void Drain::mark_failed() {
-    const DeadlineScope scope(client_.session(), after(kLastWord));
+    const DeadlineScope scope(client_.session(), after(kStateLabelTimeout));
     try {
         set_state(client_, node_, "drain-failed");
     } catch (const Cancelled&) {
         throw;
-    } catch (const Error&) {  // keep the drain's error as the one that is reported
+    } catch (const Error&) {  // report the drain's error, not this one
     }
 }
 
-void Drain::finish_in_time() {
+void Drain::evict_all() {
     try {
         while (round() > 0) client_.session().wait_until(after(kRound));
     } catch (const ApiError&) {
@@ -315,8 +312,8 @@ void Drain::finish_in_time() {
         mark_failed();
         throw Error(
             fmt::format("node {} is cordoned, but these pods were still running at the timeout: {}; delete them and "
-                        "drain again, or give a longer --timeout",
-                        node_, still_there()));
+                        "drain again, or use a longer --timeout",
+                        node_, remaining_text()));
     }
 }
 
@@ -324,7 +321,7 @@ DrainResult Drain::run() {
     refuse_bare_pods();
     cordon(client_, node_, options_.nvsentinel);
     set_state(client_, node_, "draining");
-    finish_in_time();
+    evict_all();
     set_state(client_, node_, "drain-succeeded");
     return std::move(result_);
 }
@@ -341,8 +338,8 @@ std::optional<CordonMemory> CordonMemory::of(const Json& node) {
         return CordonMemory{memory.at("cordoned").get<bool>(), memory.at("labels").get<std::vector<std::string>>()};
     } catch (const Json::exception&) {
         throw Error(
-            fmt::format("annotation {} of node {} cannot be read: \"{}\"; remove it, and uncordon the node with "
-                        "kubectl if it is to be",
+            fmt::format("invalid annotation {} on node {}: \"{}\"; remove the annotation, and run `kubectl uncordon` "
+                        "if the node should be schedulable",
                         names::kCordon, text_at(node, {"metadata", "name"}), text));
     }
 }

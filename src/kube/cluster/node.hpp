@@ -26,14 +26,14 @@ struct CordonResult {
     bool changed = false;       // false: the node already had this state
 };
 
-// With `nvsentinel`, also sets the labels that NVSentinel sets when it quarantines a node. Throws Error if NVSentinel
-// itself has set them.
+// With `nvsentinel`, also sets the labels that NVSentinel sets when it quarantines a node. Throws Error if another
+// client, such as NVSentinel, has set one of them.
 CordonResult cordon(Client& client, const std::string& node, bool nvsentinel);
 
 struct DrainOptions {
-    bool nvsentinel = false;                  // cordons as NVSentinel does
-    bool delete_unhealthy = false;            // delete pods that are not ready if a budget refuses their eviction
-    bool force_bare = false;                  // also evict pods without a controller, which are not recreated
+    bool nvsentinel = false;        // cordons as NVSentinel does
+    bool delete_unhealthy = false;  // delete pods that are not ready if a budget does not allow their eviction
+    bool force_bare = false;        // also evict pods without a controller, which are not recreated
     std::optional<int> grace_period_seconds;  // std::nullopt: the pod's own
     Progress on_progress;
 };
@@ -44,15 +44,16 @@ struct DrainResult {
     std::vector<std::string> skipped;  // pods of DaemonSets, static pods and finished pods
 };
 
-// Cordons the node, evicts its pods and waits until they are deleted. Throws Error before any change if there are pods
-// without a controller, and at the session's deadline, with the remaining pods and the reasons. If cudafault's cordon
-// set NVSentinel's state label, the label is "draining" during the drain, and then "drain-succeeded" or "drain-failed".
+// Cordons the node, evicts its pods and waits until they are deleted. Throws Error before any change if the node has
+// pods without a controller, and at the session's deadline, with the remaining pods and the reasons. If cudafault's
+// cordon set NVSentinel's state label, the label is "draining" during the drain, and then "drain-succeeded" or
+// "drain-failed".
 DrainResult drain(Client& client, const std::string& node, const DrainOptions& options);
 
 enum class Uncordoned {
     kDone,
-    kStaysCordoned,           // it was cordoned before cudafault's cordon
-    kNotCordonedByCudafault,  // it has no cudafault annotation and is not changed
+    kStaysCordoned,           // the node was cordoned before cudafault's cordon
+    kNotCordonedByCudafault,  // the node has no cudafault annotation and is not changed
 };
 
 // Reverts what cordon() and drain() set. Throws Error for a node that NVSentinel has cordoned, unless `force`. With

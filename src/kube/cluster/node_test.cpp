@@ -33,14 +33,14 @@ protected:
     }
 
     static Json node(bool cordoned = false, const Json& labels = Json::object(), const Json& annotations = Json()) {
-        Json made = {{"metadata", {{"name", "n1"}, {"uid", "u"}, {"resourceVersion", "5"}, {"labels", labels}}},
-                     {"spec", Json::object()}};
-        if (cordoned) made["spec"]["unschedulable"] = true;
-        if (!annotations.is_null()) made["metadata"]["annotations"] = annotations;
-        return made;
+        Json result = {{"metadata", {{"name", "n1"}, {"uid", "u"}, {"resourceVersion", "5"}, {"labels", labels}}},
+                       {"spec", Json::object()}};
+        if (cordoned) result["spec"]["unschedulable"] = true;
+        if (!annotations.is_null()) result["metadata"]["annotations"] = annotations;
+        return result;
     }
 
-    static Json drain_memory(bool was_cordoned, const std::vector<std::string>& labels = {}) {
+    static Json cordon_annotation(bool was_cordoned, const std::vector<std::string>& labels = {}) {
         return {{names::kCordon, CordonMemory{was_cordoned, labels}.text()}};
     }
 
@@ -85,15 +85,15 @@ protected:
     }
 
     static Json pod(const std::string& name, const std::string& controller = "ReplicaSet", bool ready = true) {
-        Json made = {{"metadata", {{"name", name}, {"namespace", "prod"}, {"uid", "uid-" + name}}},
-                     {"status",
-                      {{"phase", "Running"},
-                       {"conditions", Json::array({{{"type", "Ready"}, {"status", ready ? "True" : "False"}}})}}}};
+        Json result = {{"metadata", {{"name", name}, {"namespace", "prod"}, {"uid", "uid-" + name}}},
+                       {"status",
+                        {{"phase", "Running"},
+                         {"conditions", Json::array({{{"type", "Ready"}, {"status", ready ? "True" : "False"}}})}}}};
         if (!controller.empty()) {
-            made["metadata"]["ownerReferences"] =
+            result["metadata"]["ownerReferences"] =
                 Json::array({{{"kind", controller}, {"name", "c"}, {"controller", true}}});
         }
-        return made;
+        return result;
     }
 
     static Answer list(const std::vector<Json>& items) { return json_answer({{"kind", "PodList"}, {"items", items}}); }
@@ -141,7 +141,7 @@ TEST_F(NodeTest, CordonOnlyMarksACordonedNode) {
 }
 
 TEST_F(NodeTest, SecondCordonKeepsTheFirstRecord) {
-    serve({node(true, Json::object(), drain_memory(false))});
+    serve({node(true, Json::object(), cordon_annotation(false))});
     const CordonResult result = cordon(client(), "n1", false);
     EXPECT_FALSE(result.was_cordoned);
     EXPECT_FALSE(result.changed);
@@ -167,13 +167,13 @@ TEST_F(NodeTest, CordonSetsTheLabelsOfNvsentinel) {
 TEST_F(NodeTest, CordonDoesNotOverwriteLabelsSetByNvsentinel) {
     serve({node(true, {{"k8saas.nvidia.com/cordon-by", "NVSentinel"}})});
     EXPECT_THAT(refusal([&] { cordon(client(), "n1", true); }),
-                AllOf(HasSubstr("k8saas.nvidia.com/cordon-by=NVSentinel"), HasSubstr("leave out --nvsentinel")));
+                AllOf(HasSubstr("k8saas.nvidia.com/cordon-by=NVSentinel"), HasSubstr("omit --nvsentinel")));
     EXPECT_EQ(count("PATCH"), 0u);
 }
 
 TEST_F(NodeTest, UncordonRevertsEverything) {
     serve({node(true, {{"k8saas.nvidia.com/cordon-by", "NVSentinel"}, {"zone", "a"}},
-                drain_memory(false, {"k8saas.nvidia.com/cordon-by", "dgxc.nvidia.com/nvsentinel-state"}))});
+                cordon_annotation(false, {"k8saas.nvidia.com/cordon-by", "dgxc.nvidia.com/nvsentinel-state"}))});
     EXPECT_EQ(uncordon(client(), "n1", false), Uncordoned::kDone);
     EXPECT_THAT(patched(),
                 ElementsAre("remove /spec/unschedulable", "remove /metadata/labels/k8saas.nvidia.com~1cordon-by",
@@ -181,7 +181,7 @@ TEST_F(NodeTest, UncordonRevertsEverything) {
 }
 
 TEST_F(NodeTest, UncordonKeepsAnEarlierCordon) {
-    serve({node(true, Json::object(), drain_memory(true))});
+    serve({node(true, Json::object(), cordon_annotation(true))});
     EXPECT_EQ(uncordon(client(), "n1", false), Uncordoned::kStaysCordoned);
     EXPECT_THAT(patched(), ElementsAre("remove /metadata/annotations/cudafault.dev~1cordon"));
 }
@@ -195,7 +195,7 @@ TEST_F(NodeTest, UncordonIgnoresOtherCordonsWithoutForce) {
 }
 
 TEST_F(NodeTest, UncordonRefusesANodeQuarantinedByNvsentinel) {
-    Json annotations = drain_memory(false);
+    Json annotations = cordon_annotation(false);
     annotations["quarantineHealthEventIsCordoned"] = "True";
     serve({node(true, Json::object(), annotations)});
     EXPECT_THAT(refusal([&] { uncordon(client(), "n1", false); }), HasSubstr("NVSentinel"));
@@ -205,7 +205,7 @@ TEST_F(NodeTest, UncordonRefusesANodeQuarantinedByNvsentinel) {
 
 TEST_F(NodeTest, InvalidCordonAnnotationIsAnError) {
     serve({node(true, Json::object(), {{names::kCordon, "yes"}})});
-    EXPECT_THAT(refusal([&] { uncordon(client(), "n1", false); }), HasSubstr("cannot be read"));
+    EXPECT_THAT(refusal([&] { uncordon(client(), "n1", false); }), HasSubstr("invalid annotation"));
 }
 
 TEST_F(NodeTest, DrainEvictsAndWaits) {
@@ -260,13 +260,13 @@ TEST_F(NodeTest, DrainWaitsForABudgetAndReportsIt) {
     DrainOptions drain_options;
     drain_options.on_progress = [&](const std::string& line) { lines.push_back(line); };
     EXPECT_THAT(drain(drain_options).evicted, ElementsAre("prod/web"));
-    EXPECT_THAT(lines, Contains(AllOf(HasSubstr("prod/web stays"), HasSubstr("web-pdb needs 2 healthy pods"))));
+    EXPECT_THAT(lines, Contains(AllOf(HasSubstr("prod/web not evicted"), HasSubstr("web-pdb needs 2 healthy pods"))));
 }
 
 TEST_F(NodeTest, DrainReportsRemainingPodsAtTheDeadline) {
     options.deadline = after(std::chrono::milliseconds(300));
     const Json cordoned = node(true, {{"dgxc.nvidia.com/nvsentinel-state", "quarantined"}},
-                               drain_memory(false, {"dgxc.nvidia.com/nvsentinel-state"}));
+                               cordon_annotation(false, {"dgxc.nvidia.com/nvsentinel-state"}));
     serve({cordoned});
     responder.on("GET", kEveryPod, {list({pod("web", "ReplicaSet", false)})});
     responder.on("POST", eviction("web"), {budget()});
@@ -291,11 +291,12 @@ TEST_F(NodeTest, DrainDeletesUnhealthyPodsThatABudgetProtects) {
 
 TEST_F(NodeTest, DrainFailsForAPodWithSeveralBudgets) {
     serve({node(true, {{"dgxc.nvidia.com/nvsentinel-state", "quarantined"}},
-                drain_memory(false, {"dgxc.nvidia.com/nvsentinel-state"}))});
+                cordon_annotation(false, {"dgxc.nvidia.com/nvsentinel-state"}))});
     responder.on("GET", kEveryPod, {list({pod("web")})});
     responder.on("POST", eviction("web"), {several_budgets()});
-    EXPECT_THAT(refusal([&] { drain(); }), AllOf(HasSubstr("pod prod/web stays: more than one PodDisruptionBudget"),
-                                                 HasSubstr("kubectl get pdb -n prod"), Not(HasSubstr("log"))));
+    EXPECT_THAT(refusal([&] { drain(); }),
+                AllOf(HasSubstr("pod prod/web cannot be evicted: more than one PodDisruptionBudget"),
+                      HasSubstr("kubectl get pdb -n prod"), Not(HasSubstr("log"))));
     EXPECT_EQ(Json::parse(responder.requests().back().body).at(0).at("value"), "drain-failed");
 }
 
@@ -316,7 +317,7 @@ TEST_F(NodeTest, OtherEvictionErrorsFailTheDrain) {
 
 TEST_F(NodeTest, DrainUpdatesTheStateLabel) {
     const Json cordoned = node(true, {{"dgxc.nvidia.com/nvsentinel-state", "quarantined"}},
-                               drain_memory(false, {"dgxc.nvidia.com/nvsentinel-state"}));
+                               cordon_annotation(false, {"dgxc.nvidia.com/nvsentinel-state"}));
     serve({cordoned});
     responder.on("GET", kEveryPod, {list({})});
     drain();

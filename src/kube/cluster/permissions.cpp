@@ -30,11 +30,11 @@ enum class When {
 };
 
 // Placeholders for resources.
-constexpr std::string_view kWorkload = "WORKLOAD";        // the requested kinds
-constexpr std::string_view kHistory = "HISTORY";          // where the controllers of these kinds keep old templates
-constexpr std::string_view kOwnHistory = "OWN HISTORY";   // the same, only for built-in kinds of Kubernetes
-constexpr std::string_view kReplicaSets = "REPLICASETS";  // between a Deployment and its pods
-constexpr std::string_view kJobs = "JOBS";                // between a CronJob and its pods
+constexpr std::string_view kWorkload = "WORKLOAD";  // the kinds given by --kind
+constexpr std::string_view kHistory = "HISTORY";    // kinds in which the controllers of WORKLOAD keep old templates
+constexpr std::string_view kOwnHistory = "OWN HISTORY";   // HISTORY, only for built-in kinds of Kubernetes
+constexpr std::string_view kReplicaSets = "REPLICASETS";  // which own the pods of a Deployment
+constexpr std::string_view kJobs = "JOBS";                // which own the pods of a CronJob
 constexpr std::string_view kEveryKind = "EVERY KIND";
 
 struct Row {
@@ -47,52 +47,55 @@ struct Row {
 
 constexpr Row kRows[] = {
     {"plan,inject,arm,disarm,status,restore", kWorkload, "get", "reads the workload, its owners and its pod templates"},
-    {"plan,inject", kWorkload, "patch", "changes the template; a dry run needs the same"},
-    {"restore", kWorkload, "patch", "takes the change back"},
+    {"plan,inject", kWorkload, "patch", "changes the template; a dry run needs the same permission"},
+    {"restore", kWorkload, "patch", "reverts the change"},
     {"plan,inject,arm,disarm,status,restore", "configmaps", "get", "reads the record and the plan"},
-    {"inject", "configmaps", "create,patch,delete", "keeps library, plan and record; takes them back if it fails"},
+    {"inject", "configmaps", "create,patch,delete",
+     "stores the library, plan and record; deletes them if the injection fails"},
     {"arm,disarm", "configmaps", "patch", "changes the plan"},
-    {"arm,disarm,status,restore", "configmaps", "list", "finds what is injected", When::kAllWorkloads},
+    {"arm,disarm,status,restore", "configmaps", "list", "finds injected workloads", When::kAllWorkloads},
     {"plan,inject,disarm,status,restore,snapshot", kWorkload, "list", "finds workloads by their labels",
      When::kByLabels},
     {"restore", kEveryKind, "list", "finds injected workloads whose record was deleted", When::kAllWorkloads},
     {"restore", "configmaps", "create", "recreates a deleted record from the annotation of the workload"},
-    {"restore", "configmaps", "patch,delete", "empties the plan, and removes library, plan and record"},
+    {"restore", "configmaps", "patch,delete", "disarms the plan, and deletes the library, plan and record"},
     {"inject,restore", "leases.coordination.k8s.io", "get,create,patch,delete",
-     "keeps two commands from changing one workload at a time"},
-    {"plan,inject", "pods", "create", "tries the template as a pod, in a dry run only"},
-    {"plan", "pods", "list", "sees which architecture they select"},
+     "prevents two commands from changing a workload at the same time"},
+    {"plan,inject", "pods", "create", "checks a pod of the changed template, only as a dry run"},
+    {"plan", "pods", "list", "finds the architectures that the workload's pods select"},
     {"inject,restore", "pods", "list,watch", "waits until the pods are replaced"},
-    {"inject,restore", "pods", "delete", "replaces those whose kind does not", When::kDeletePods},
+    {"inject,restore", "pods", "delete", "replaces pods of kinds whose controllers do not replace them",
+     When::kDeletePods},
     {"arm,disarm,status", "pods", "list", "finds the workload's pods"},
-    {"arm,disarm", "pods", "get", "sees whether one that does not answer has ended"},
-    {"arm,disarm,restore", "pods", "patch", "makes the kubelet deliver the plan at once"},
+    {"arm,disarm", "pods", "get", "checks whether a pod that has not acknowledged the plan has ended"},
+    {"arm,disarm,restore", "pods", "patch", "makes the kubelet deliver the plan immediately"},
     {"disarm", "pods", "delete", "restarts pods in back-off", When::kRestartCrashed},
-    {"inject,arm,disarm,status", "pods/log", "get", "reads what the library says"},
-    {"inject,status", "events", "list", "says why pods do not come"},
-    {"plan,inject,status", kReplicaSets, "list", "finds its pods"},
-    {"plan,inject,status,restore", kJobs, "list", "finds its pods"},
-    {"restore", kHistory, "list", "finds the injected template's"},
-    {"restore", kHistory, "delete", "removes the injected template's"},
+    {"inject,arm,disarm,status", "pods/log", "get", "reads the lines that the library logs"},
+    {"inject,status", "events", "list", "finds the reasons why pods do not start"},
+    {"plan,inject,status", kReplicaSets, "list", "finds the workload's pods"},
+    {"plan,inject,status,restore", kJobs, "list", "finds the workload's pods"},
+    {"restore", kHistory, "list", "finds the revisions of the injected template"},
+    {"restore", kHistory, "delete", "deletes the revisions of the injected template"},
     {"restore", kOwnHistory, "patch",
-     "puts the revision counters back, and takes our annotation from the user's templates", When::kExact},
-    {"library create", "configmaps", "get,create,patch", "keeps the library's source"},
-    {"library delete", "configmaps", "get,delete", "removes the library's source"},
-    {"library delete", kEveryKind, "list", "sees who still mounts it"},
-    {"library delete", "pods", "list", "sees who still mounts it"},
-    {"scan,snapshot,verify-clean", kEveryKind, "list", "looks at it"},
-    {"scan,snapshot,verify-clean", "replicasets.apps", "list", "looks at templates of before"},
-    {"scan,snapshot,verify-clean", "controllerrevisions.apps", "list", "looks at templates of before"},
-    {"scan,snapshot,verify-clean", "configmaps", "list", "looks for names of cudafault; reads metadata only"},
-    {"scan,snapshot,verify-clean", "leases.coordination.k8s.io", "list", "looks for names of cudafault"},
+     "resets revision numbers, and removes cudafault's annotation from original templates", When::kExact},
+    {"library create", "configmaps", "get,create,patch", "stores the library's source"},
+    {"library delete", "configmaps", "get,delete", "deletes the library's source"},
+    {"library delete", kEveryKind, "list", "finds workloads that still mount the ConfigMap"},
+    {"library delete", "pods", "list", "finds pods that still mount the ConfigMap"},
+    {"scan,snapshot,verify-clean", kEveryKind, "list", "searches objects of this kind"},
+    {"scan,snapshot,verify-clean", "replicasets.apps", "list", "searches old templates"},
+    {"scan,snapshot,verify-clean", "controllerrevisions.apps", "list", "searches old templates"},
+    {"scan,snapshot,verify-clean", "configmaps", "list", "searches for names of cudafault; reads only metadata"},
+    {"scan,snapshot,verify-clean", "leases.coordination.k8s.io", "list", "searches for names of cudafault"},
     {"scan", "configmaps", "get", "reads records and plans of cudafault"},
-    {"scan,verify-clean", "pods", "list", "looks at it"},
-    {"scan,snapshot,verify-clean", "nodes", "list", "looks for cordons of cudafault", When::kAllNamespaces},
-    {"node cordon,node drain,node uncordon", "nodes", "get,patch", "sets and remembers whether it is cordoned"},
+    {"scan,verify-clean", "pods", "list", "searches pods"},
+    {"scan,snapshot,verify-clean", "nodes", "list", "searches for cordons by cudafault", When::kAllNamespaces},
+    {"node cordon,node drain,node uncordon", "nodes", "get,patch",
+     "cordons or uncordons the node, and records its state"},
     {"node drain", "pods", "list", "finds the node's pods in all namespaces"},
-    {"node drain", "pods/eviction", "create", "evicts them"},
-    {"node drain", "pods", "delete", "deletes those that a budget keeps though they are not ready",
-     When::kDeleteUnhealthy},
+    {"node drain", "pods/eviction", "create", "evicts the pods"},
+    {"node drain", "pods", "delete",
+     "deletes pods that are not ready if a PodDisruptionBudget does not allow their eviction", When::kDeleteUnhealthy},
 };
 
 constexpr std::string_view kDrill = "plan,inject,arm,disarm,status,restore,scan,snapshot,verify-clean";
@@ -108,18 +111,19 @@ bool has(const std::vector<std::string>& list, std::string_view text) {
     return std::find(list.begin(), list.end(), text) != list.end();
 }
 
-bool is_same(std::string_view one, const std::string& other) {
+bool equals_ignoring_case(std::string_view one, const std::string& other) {
     return one.size() == other.size() && strncasecmp(one.data(), other.c_str(), one.size()) == 0;
 }
 
 // True if `word` is the kind, or the resource with or without its group. Ignores case.
-bool answers_to(const Kind& kind, const std::string& word) {
+bool has_name(const Kind& kind, const std::string& word) {
     const std::string resource = resource_of(kind);
-    return is_same(kind.kind, word) || is_same(resource, word) || is_same(resource.substr(0, resource.find('.')), word);
+    return equals_ignoring_case(kind.kind, word) || equals_ignoring_case(resource, word) ||
+           equals_ignoring_case(resource.substr(0, resource.find('.')), word);
 }
 
 // Excludes Pods, which have no template, and cluster-scoped kinds, which a Role cannot contain.
-bool takes_injections(const Kind& kind) { return kind.pod_search != PodSearch::kItself && !kind.is_cluster_scoped; }
+bool can_be_injected(const Kind& kind) { return kind.pod_search != PodSearch::kItself && !kind.is_cluster_scoped; }
 
 struct Chosen {
     std::string resource;
@@ -129,7 +133,7 @@ struct Chosen {
 
 Chosen chosen_kind(const std::string& word) {
     for (const Kind& kind : kinds()) {
-        if (takes_injections(kind) && answers_to(kind, word)) {
+        if (can_be_injected(kind) && has_name(kind, word)) {
             return {resource_of(kind), &kind, histories_of(kind.group, kind.kind)};
         }
     }
@@ -137,15 +141,15 @@ Chosen chosen_kind(const std::string& word) {
     if (dot != std::string::npos) return {word, nullptr, histories_of(word.substr(dot + 1), word.substr(0, dot))};
     std::vector<std::string> known;
     for (const Kind& kind : kinds()) {
-        if (takes_injections(kind)) known.push_back(has(known, kind.kind) ? resource_of(kind) : kind.kind);
+        if (can_be_injected(kind)) known.push_back(has(known, kind.kind) ? resource_of(kind) : kind.kind);
     }
     throw Error(
-        fmt::format("unknown kind \"{}\": expected one of {}, or another one as plural.group, such as "
+        fmt::format("unknown kind \"{}\": expected one of {}, or another kind as plural.group, such as "
                     "widgets.example.com",
                     word, fmt::join(known, ", ")));
 }
 
-// `resource` is in a form such as "pods/log" or "deployments.apps".
+// `resource` is a name such as "pods/log" or "deployments.apps".
 Permission permission_for(const std::string& resource) {
     const size_t dot = resource.find('.');
     Permission permission;
@@ -166,7 +170,7 @@ std::vector<std::string> resources_of(const Row& row, const std::vector<Chosen>&
         for (const Chosen& kind : chosen) resources.push_back(kind.resource);
     } else if (row.resource == kEveryKind) {
         for (const Kind& kind : kinds()) {
-            if (takes_injections(kind)) resources.push_back(resource_of(kind));
+            if (can_be_injected(kind)) resources.push_back(resource_of(kind));
         }
     } else if (row.resource == kReplicaSets) {
         if (is_any_searched(chosen, PodSearch::kReplicaSets)) resources.emplace_back("replicasets.apps");
@@ -197,7 +201,7 @@ bool applies(const Row& row, const CommandUse& use) {
     return false;
 }
 
-bool is_of(const Row& row, const std::string& command) {
+bool is_needed_by(const Row& row, const std::string& command) {
     const auto in_row = split(row.commands);
     const auto wanted = command == "all" ? split(kDrill) : std::vector{command};
     return std::any_of(wanted.begin(), wanted.end(), [&](const std::string& name) { return has(in_row, name); });
@@ -219,8 +223,7 @@ void merge(std::vector<Permission>& permissions, const std::string& resource, co
 void check(const CommandUse& use) {
     const auto known = commands();
     if (!has(known, use.command)) {
-        throw Error(fmt::format("cudafault k8s has no command \"{}\" that needs a Role: it knows {}", use.command,
-                                fmt::join(known, ", ")));
+        throw Error(fmt::format("unknown command \"{}\": expected one of {}", use.command, fmt::join(known, ", ")));
     }
 }
 
@@ -265,7 +268,7 @@ std::vector<Permission> permissions_of(const CommandUse& use) {
     if (chosen.empty()) chosen.push_back(chosen_kind("Deployment"));
     std::vector<Permission> permissions;
     for (const Row& row : kRows) {
-        if (!is_of(row, use.command) || !applies(row, use)) continue;
+        if (!is_needed_by(row, use.command) || !applies(row, use)) continue;
         for (const std::string& resource : resources_of(row, chosen, !use.kinds.empty())) {
             merge(permissions, resource, row);
         }
@@ -288,7 +291,7 @@ Json role_of(const CommandUse& use) {
 std::string role_yaml(const CommandUse& use) {
     const Json role = role_of(use);
     const Json& metadata = role.at("metadata");
-    std::string text = fmt::format("# What `cudafault k8s {}` needs, and nothing more.\n", use.command);
+    std::string text = fmt::format("# The permissions that `cudafault k8s {}` needs.\n", use.command);
     text += fmt::format("apiVersion: {}\nkind: {}\nmetadata:\n  name: {}\n", role.at("apiVersion").get<std::string>(),
                         role.at("kind").get<std::string>(), metadata.at("name").get<std::string>());
     if (metadata.contains("namespace")) text += fmt::format("  namespace: {}\n", metadata.at("namespace").dump());

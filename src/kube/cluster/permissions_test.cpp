@@ -74,7 +74,8 @@ TEST(Permissions, DependOnTheKind) {
     EXPECT_THAT(needed(use_of("arm")), Not(Contains("create leases.coordination.k8s.io")));
     EXPECT_THAT(needed(use_of("inject", {"widgets.acme.com"})), Contains("patch widgets.acme.com"));
     EXPECT_THAT(refusal(use_of("inject", {"widget"})), HasSubstr("plural.group"));
-    EXPECT_THAT(refusal(use_of("inject", {"widget"})), HasSubstr(", jobs.batch.volcano.sh")) << "not Job a second time";
+    EXPECT_THAT(refusal(use_of("inject", {"widget"})), HasSubstr(", jobs.batch.volcano.sh"))
+        << "two kinds are named Job, so the second is listed as its resource";
     EXPECT_THAT(refusal(use_of("fly")), HasSubstr("verify-clean"));
 }
 
@@ -84,7 +85,8 @@ TEST(Permissions, DependOnOptions) {
     restore.exact = true;
     EXPECT_THAT(needed(restore), Contains("patch controllerrevisions.apps"));
     restore.kinds = {"RayCluster"};
-    EXPECT_THAT(needed(restore), Not(Contains("patch controllerrevisions.apps"))) << "nothing is renumbered there";
+    EXPECT_THAT(needed(restore), Not(Contains("patch controllerrevisions.apps")))
+        << "restore does not reset revision numbers of a RayCluster";
     EXPECT_THAT(refusal(use_of("inject", {"pod"})), HasSubstr("unknown kind"));
     CommandUse drain = use_of("node drain");
     EXPECT_THAT(needed(drain), Not(Contains("delete pods")));
@@ -111,10 +113,10 @@ TEST(Permissions, MatchTheTableOfKinds) {
 }
 
 TEST(Permissions, SnapshotListsAllWorkloadKinds) {
-    const auto looked_at = needed(use_of("snapshot"));
-    EXPECT_THAT(looked_at, Contains("list dynamographdeployments.nvidia.com"));
-    EXPECT_THAT(looked_at, Contains("list jobs.batch.volcano.sh"));
-    EXPECT_THAT(looked_at, Not(Contains("list pods")));
+    const auto needed_by_snapshot = needed(use_of("snapshot"));
+    EXPECT_THAT(needed_by_snapshot, Contains("list dynamographdeployments.nvidia.com"));
+    EXPECT_THAT(needed_by_snapshot, Contains("list jobs.batch.volcano.sh"));
+    EXPECT_THAT(needed_by_snapshot, Not(Contains("list pods")));
 }
 
 TEST(Permissions, NeverIncludeSecrets) {

@@ -44,7 +44,7 @@ bool has_value(const Json& expression, const std::string& value) {
     return values.is_array() && std::find(values.begin(), values.end(), value) != values.end();
 }
 
-// Other operators (Gt, Lt) count as met: considering one node too many does no harm.
+// Treats the other operators (Gt, Lt) as met: an architecture that is not needed does no harm.
 bool is_met(const Json& expression, const std::string* label) {
     const std::string operation = text_at(expression, "operator");
     if (operation == "In") return label && has_value(expression, *label);
@@ -53,7 +53,7 @@ bool is_met(const Json& expression, const std::string* label) {
     return operation != "DoesNotExist" || !label;
 }
 
-bool all_hold(const Json& term, const Json& labels) {
+bool are_all_met(const Json& term, const Json& labels) {
     const Json& expressions = value_at(term, "matchExpressions");
     return !expressions.is_array() || std::all_of(expressions.begin(), expressions.end(), [&](const Json& expression) {
         const Json& label = value_at(labels, text_at(expression, "key").c_str());
@@ -71,7 +71,7 @@ bool admits(const Json& pod_spec, const Json& labels) {
     }
     const Json& terms = required_terms(pod_spec);
     return !terms.is_array() || terms.empty() ||
-           std::any_of(terms.begin(), terms.end(), [&](const Json& term) { return all_hold(term, labels); });
+           std::any_of(terms.begin(), terms.end(), [&](const Json& term) { return are_all_met(term, labels); });
 }
 
 // True if the pod spec selects nodes by architecture.
@@ -81,20 +81,21 @@ bool selects_architecture(const Json& pod_spec) {
     if (!terms.is_array()) return false;
     return std::any_of(terms.begin(), terms.end(), [](const Json& term) {
         const Json& expressions = value_at(term, "matchExpressions");
-        return expressions.is_array() && std::any_of(expressions.begin(), expressions.end(),
-                                                     [](const Json& each) { return text_at(each, "key") == kLabel; });
+        return expressions.is_array() &&
+               std::any_of(expressions.begin(), expressions.end(),
+                           [](const Json& expression) { return text_at(expression, "key") == kLabel; });
     });
 }
 
 // Returns the pod spec without requirements on other labels.
-Json about_architecture(const Json& pod_spec) {
+Json only_architecture_terms(const Json& pod_spec) {
     Json terms = required_terms(pod_spec);
     if (!terms.is_array()) terms = Json::array();
     for (Json& term : terms) {
         const Json all = value_at(term, "matchExpressions");
         Json kept = Json::array();
-        for (const Json& each : all) {
-            if (text_at(each, "key") == kLabel) kept.push_back(each);
+        for (const Json& expression : all) {
+            if (text_at(expression, "key") == kLabel) kept.push_back(expression);
         }
         term = {{"matchExpressions", kept}};
     }
@@ -108,13 +109,13 @@ Json about_architecture(const Json& pod_spec) {
 // Returns std::nullopt if the pod spec admits every architecture.
 std::optional<Names> selected_by(const Json& pod_spec) {
     if (!selects_architecture(pod_spec)) return std::nullopt;
-    const Json spec = about_architecture(pod_spec);
+    const Json spec = only_architecture_terms(pod_spec);
     Names names = all_names();
     std::erase_if(names, [&](const std::string& name) { return !admits(spec, {{kLabel, name}}); });
     return names == all_names() ? std::nullopt : std::optional(names);
 }
 
-// Returns std::nullopt if there are no pod specs, or if one of them admits every architecture.
+// Returns std::nullopt if the list is empty, or if one of the pod specs admits every architecture.
 std::optional<Names> selected_by_all(const std::vector<Json>& pod_specs) {
     Names names;
     for (const Json& spec : pod_specs) {
@@ -147,27 +148,28 @@ public:
     // Returns std::nullopt and sets `why` if the architectures are unknown.
     std::optional<Names> run(std::string& why) {
         if (const auto selected = selected_by_all(specs_)) return selected;
-        why = "no known node that admits the pods has a label " + std::string(kLabel);
+        why = "no node that admits the pods has a supported architecture in the label " + std::string(kLabel);
         try {
-            return of_nodes();
+            return from_nodes();
         } catch (const ApiError& error) {
             if (error.code != 403) throw;
         }
         why = "no permission to list nodes, and neither the template nor its pods select an architecture";
-        return of_pods();
+        return from_pods();
     }
 
 private:
-    // The sites in `templates` may list only some of the containers.
+    // Checks all containers of the template, because the site may list only some of them.
     bool uses_gpus(const TemplateSite& site) const {
-        return std::any_of(workload_.templates.begin(), workload_.templates.end(), [&](const TemplateSite& whole) {
-            return whole.pod_spec == site.pod_spec &&
-                   std::any_of(whole.containers.begin(), whole.containers.end(),
-                               [](const ContainerSite& container) { return container.has_gpu; });
-        });
+        return std::any_of(workload_.templates.begin(), workload_.templates.end(),
+                           [&](const TemplateSite& complete_site) {
+                               return complete_site.pod_spec == site.pod_spec &&
+                                      std::any_of(complete_site.containers.begin(), complete_site.containers.end(),
+                                                  [](const ContainerSite& container) { return container.has_gpu; });
+                           });
     }
 
-    std::optional<Names> of_nodes() {
+    std::optional<Names> from_nodes() {
         Names of_gpu_nodes, of_all;
         client_.list({nodes(), ""}, {}, [&](Page page) {
             for (const Json& node : page.items) {
@@ -184,7 +186,7 @@ private:
     }
 
     // Admission may have added node requirements to the pods that the template does not have.
-    std::optional<Names> of_pods() {
+    std::optional<Names> from_pods() {
         try {
             std::vector<Json> specs;
             for (const Json& pod : pods_of(client_, discovery_, workload_)) specs.push_back(value_at(pod, "spec"));
@@ -244,7 +246,7 @@ std::vector<Architecture> architectures_for(Client& client, Discovery& discovery
     for (const Architecture architecture : wanted) {
         if (has(built, architecture)) continue;
         throw Error(
-            fmt::format("pods of {} can be scheduled on {} nodes, and this cudafault was built without the library for "
+            fmt::format("pods of {} can be scheduled on {} nodes, but this cudafault was built without the library for "
                         "them: select another architecture in its template (nodeSelector {}), use --delivery source, "
                         "or build cudafault with the cross compiler",
                         workload.text(), kubernetes_name(architecture), kLabel));

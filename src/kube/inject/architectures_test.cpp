@@ -26,7 +26,7 @@ Json terms(const std::string& text) {
 }
 
 Json node(const std::string& architecture, bool gpu) {
-    Json node = labelled(named("n"), "kubernetes.io/arch", architecture);
+    Json node = labeled(named("n"), "kubernetes.io/arch", architecture);
     node["status"]["capacity"] = {{"cpu", "8"}, {"nvidia.com/gpu", gpu ? "4" : "0"}};
     return node;
 }
@@ -37,15 +37,16 @@ protected:
         return deployment_of_pod({{"nodeSelector", {{"kubernetes.io/arch", architecture}}}});
     }
 
-    void hold_nodes(const std::vector<std::string>& architectures) {
+    void serve_nodes(const std::vector<std::string>& architectures) {
         std::vector<Json> items;
-        for (const std::string& each : architectures) items.push_back(labelled(named("n"), "kubernetes.io/arch", each));
+        for (const std::string& architecture : architectures)
+            items.push_back(labeled(named("n"), "kubernetes.io/arch", architecture));
         hold_list(kNodePath, items);
     }
 
-    void hide_nodes() { responder.on("GET", kNodePath, {status_answer(403, "Forbidden")}); }
+    void forbid_listing_nodes() { responder.on("GET", kNodePath, {status_answer(403, "Forbidden")}); }
 
-    void hold_pods(const Json& pod_spec) {
+    void serve_pods(const Json& pod_spec) {
         hold_list(kReplicaSetPath, {owned(named("web-1"), "apps/v1", "Deployment", "web")});
         hold_list(kPodPath, {owned(named("web-1-x", pod_spec), "apps/v1", "ReplicaSet", "web-1")});
     }
@@ -57,7 +58,7 @@ protected:
     std::string refusal(const Workload& workload) {
         try {
             find(workload);
-            return "taken";
+            return "accepted";
         } catch (const Error& error) {
             return error.what();
         }
@@ -79,7 +80,7 @@ TEST_F(ArchitecturesTest, UsesTheNodeSelectionOfTheTemplate) {
 }
 
 TEST_F(ArchitecturesTest, TermWithoutArchitectureAdmitsAll) {
-    hold_nodes({"amd64", "arm64"});
+    serve_nodes({"amd64", "arm64"});
     const Workload either = deployment_of_pod(terms(
         R"([{"matchExpressions": [{"key": "kubernetes.io/arch", "operator": "In", "values": ["arm64"]}]},
             {"matchExpressions": [{"key": "zone", "operator": "DoesNotExist"}]}])"));
@@ -87,18 +88,18 @@ TEST_F(ArchitecturesTest, TermWithoutArchitectureAdmitsAll) {
     EXPECT_EQ(requests(), 1u);
 }
 
-TEST_F(ArchitecturesTest, UsesTheNodesWithoutSelection) {
-    hold_nodes({"arm64", "arm64", ""});
+TEST_F(ArchitecturesTest, UsesTheNodesIfTheTemplateSelectsNone) {
+    serve_nodes({"arm64", "arm64", ""});
     EXPECT_THAT(find(plain_deployment()), ElementsAre(kArm64));
-    hold_nodes({"arm64", "amd64", "s390x"});
+    serve_nodes({"arm64", "amd64", "s390x"});
     EXPECT_THAT(find(plain_deployment()), ElementsAre(kAmd64, kArm64));
     EXPECT_THAT(notes, IsEmpty());
     EXPECT_THAT(find(selecting("s390x")), ElementsAre(kAmd64, kArm64));
-    EXPECT_THAT(notes, ElementsAre(HasSubstr("no known node that admits the pods")));
+    EXPECT_THAT(notes, ElementsAre(HasSubstr("no node that admits the pods")));
 }
 
 TEST_F(ArchitecturesTest, IgnoresNodesThatDoNotAdmitThePods) {
-    std::vector<Json> nodes = {labelled(node("arm64", true), "pool", "a"), labelled(node("amd64", true), "pool", "b")};
+    std::vector<Json> nodes = {labeled(node("arm64", true), "pool", "a"), labeled(node("amd64", true), "pool", "b")};
     hold_list(kNodePath, nodes);
     EXPECT_THAT(find(deployment_of_pod({{"nodeSelector", {{"pool", "a"}}}})), ElementsAre(kArm64));
     EXPECT_THAT(find(deployment_of_pod(
@@ -128,14 +129,14 @@ TEST_F(ArchitecturesTest, CombinesTheSelectionsOfAllTemplates) {
     EXPECT_THAT(find(workload()), ElementsAre(kAmd64, kArm64));
     EXPECT_EQ(requests(), 0u);
     worker["spec"].erase("nodeSelector");
-    hold_nodes({"amd64"});
+    serve_nodes({"amd64"});
     find(workload());
-    EXPECT_EQ(requests(), 1u) << "one of them may land anywhere";
+    EXPECT_EQ(requests(), 1u) << "pods of the worker template can be scheduled on any node";
 }
 
-TEST_F(ArchitecturesTest, ReturnsAllIfNodesCannotBeListed) {
-    hide_nodes();
-    hold_pods(Json::object());
+TEST_F(ArchitecturesTest, ReturnsAllArchitecturesIfNodesCannotBeListed) {
+    forbid_listing_nodes();
+    serve_pods(Json::object());
     EXPECT_THAT(find(plain_deployment()), ElementsAre(kAmd64, kArm64));
     EXPECT_THAT(notes, ElementsAre(AllOf(HasSubstr("no permission to list nodes"), HasSubstr("amd64 and arm64"),
                                          Not(HasSubstr("built without")))));
@@ -144,15 +145,15 @@ TEST_F(ArchitecturesTest, ReturnsAllIfNodesCannotBeListed) {
 }
 
 TEST_F(ArchitecturesTest, UsesRunningPodsIfNodesCannotBeListed) {
-    hide_nodes();
-    hold_pods({{"nodeSelector", {{"kubernetes.io/arch", "arm64"}}}});
+    forbid_listing_nodes();
+    serve_pods({{"nodeSelector", {{"kubernetes.io/arch", "arm64"}}}});
     EXPECT_THAT(find(plain_deployment()), ElementsAre(kArm64));
     EXPECT_THAT(notes, IsEmpty());
 }
 
-TEST_F(ArchitecturesTest, UnknownArchitectureIsNotRefusedIfALibraryIsMissing) {
+TEST_F(ArchitecturesTest, AcceptsUnknownArchitecturesIfALibraryIsMissing) {
     built = {kAmd64};
-    hide_nodes();
+    forbid_listing_nodes();
     responder.on("GET", kReplicaSetPath, {status_answer(403, "Forbidden")});
     EXPECT_THAT(find(plain_deployment()), ElementsAre(kAmd64));
     EXPECT_THAT(notes, ElementsAre(AllOf(HasSubstr("no permission to list nodes"), HasSubstr("delivered for amd64"),

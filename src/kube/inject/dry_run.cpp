@@ -20,7 +20,7 @@ constexpr const char* kNoPermission =
 constexpr const char* kComposed =
     "the operator composes the pods of {}, so no dry run checked whether a pod would be admitted";
 constexpr const char* kFullQuota =
-    "the namespace's quota for {} is full; pods are replaced and not added, so that is no obstacle";
+    "the namespace's quota for {} is full; this does not block the injection, because pods are replaced and not added";
 
 // The controllers of StatefulSets and LeaderWorkerSets add a volume to each pod for each of the volumeClaimTemplates
 // next to the pod template.
@@ -53,10 +53,10 @@ std::optional<Json> pod_of(const Workload& workload, const Json& changed, const 
 struct ExceededQuota {
     std::string requested, used;
 
-    bool is_of_pods_alone() const {
+    bool is_only_for_pods() const {
         return requested == "pods=1" || requested == "count/pods=1" || requested == "count/pods=1,pods=1";
     }
-    // True if existing pods use the quota, so that deleting one frees some of it.
+    // True if existing pods use the quota, so that deleting a pod frees a part of the quota.
     bool is_used() const { return !used.empty() && (used + ",").find("=0,") == std::string::npos; }
 };
 
@@ -91,7 +91,7 @@ bool may_surge(const Workload& workload) {
     return group != "apps" && group != "batch" && workload.replacement != Replacement::kOnDelete;
 }
 
-// Only the node knows the image's user, so the API server cannot check runAsNonRoot against it.
+// Adds a note for each container whose runAsNonRoot only the node can check, because the user is that of the image.
 void check_user(const Json& pod, std::vector<std::string>& notes) {
     const auto setting = [&](const Json& of, const char* field) { return find(of, {"securityContext", field}); };
     const Json& spec = pod.at("spec");
@@ -101,39 +101,38 @@ void check_user(const Json& pod, std::vector<std::string>& notes) {
         if (!non_root) non_root = setting(spec, "runAsNonRoot");
         const bool has_user = setting(container, "runAsUser") || setting(spec, "runAsUser");
         if (!non_root || *non_root != true || has_user) continue;
-        notes.push_back(
-            fmt::format("container {} has runAsNonRoot without runAsUser: whether its image's user is root "
-                        "only the node finds out",
-                        text_at(container, {"name"})));
+        notes.push_back(fmt::format(
+            "container {} has runAsNonRoot without runAsUser: only the node can check whether the image's user is root",
+            text_at(container, {"name"})));
     }
 }
 
 // True if the unchanged pod would exceed the same quota. The injected pod then fits when it replaces that pod.
-bool asks_for_as_much(Client& client, const std::optional<Json>& pod, const ExceededQuota& quota) {
+bool unchanged_pod_exceeds_quota(Client& client, const std::optional<Json>& pod, const ExceededQuota& quota) {
     if (!pod || !quota.is_used()) return false;
     try {
         client.create(pods(), *pod, dry_run());
     } catch (const ApiError& error) {
-        const auto also = exceeded_quota(error);
-        return also && also->requested == quota.requested;
+        const auto unchanged_quota = exceeded_quota(error);
+        return unchanged_quota && unchanged_quota->requested == quota.requested;
     }
     return false;
 }
 
-void dry_run_pod(Client& client, const Json& pod, const std::optional<Json>& pod_now, bool surges,
+void dry_run_pod(Client& client, const Json& pod, const std::optional<Json>& unchanged_pod, bool surges,
                  std::vector<std::string>& notes) {
     try {
         client.create(pods(), pod, dry_run());
     } catch (const ApiError& error) {
         const std::string text = error.what();
         const auto quota = surges ? std::nullopt : exceeded_quota(error);
-        if (quota && (quota->is_of_pods_alone() || asks_for_as_much(client, pod_now, *quota))) {
+        if (quota && (quota->is_only_for_pods() || unchanged_pod_exceeds_quota(client, unchanged_pod, *quota))) {
             return notes.push_back(fmt::format(kFullQuota, resources_in(quota->requested)));
         }
         if (error.code == 403 && text.find("cannot create resource") != std::string::npos) {
             return notes.push_back(kNoPermission);
         }
-        throw Error(fmt::format("the cluster would refuse the injected pods, so nothing was changed: {}", text));
+        throw Error(fmt::format("the API server would reject the injected pods, so nothing was changed: {}", text));
     }
 }
 

@@ -33,11 +33,11 @@ protected:
         responder.on("POST", kPodPath, {status_answer(code, "Forbidden", message)});
     }
 
-    void take() { responder.on("POST", kPodPath, {json_answer(named("x"))}); }
+    void accept() { responder.on("POST", kPodPath, {json_answer(named("x"))}); }
 };
 
 TEST_F(DryRunTest, CreatesThePodAsADryRun) {
-    take();
+    accept();
     EXPECT_THAT(try_pods(plain_deployment()), IsEmpty());
     EXPECT_THAT(seen(0).target, HasSubstr("dryRun=All"));
     const Json sent = Json::parse(seen(0).body);
@@ -73,12 +73,12 @@ TEST_F(DryRunTest, AcceptsAFullQuotaIfExistingPodsRequestTheSame) {
                              R"(pods "x" is forbidden: exceeded quota: q, requested: )" + requested +
                                  ", used: requests.nvidia.com/gpu=4, limited: requests.nvidia.com/gpu=4");
     };
-    const Answer one = exceeded("requests.nvidia.com/gpu=1"), two = exceeded("requests.nvidia.com/gpu=2");
-    responder.on("POST", kPodPath, {one, one});
+    const Answer one_gpu = exceeded("requests.nvidia.com/gpu=1"), two_gpus = exceeded("requests.nvidia.com/gpu=2");
+    responder.on("POST", kPodPath, {one_gpu, one_gpu});
     EXPECT_THAT(try_pods(plain_deployment()), ElementsAre(HasSubstr("quota for requests.nvidia.com/gpu is full")));
-    responder.on("POST", kPodPath, {two, one});
+    responder.on("POST", kPodPath, {two_gpus, one_gpu});
     EXPECT_THAT(try_pods(plain_deployment()), ElementsAre(HasSubstr("refused: ")));
-    responder.on("POST", kPodPath, {one, json_answer(Json::object())});
+    responder.on("POST", kPodPath, {one_gpu, json_answer(Json::object())});
     EXPECT_THAT(try_pods(plain_deployment()), ElementsAre(HasSubstr("refused: ")));
 }
 
@@ -91,7 +91,7 @@ TEST_F(DryRunTest, RefusesAFullPodQuotaIfTheOperatorSurges) {
 }
 
 TEST_F(DryRunTest, AddsAVolumeForEachClaimTemplate) {
-    take();
+    accept();
     const Json claim = {{"metadata", {{"name", "cache"}}}};
     EXPECT_THAT(try_pods(workload_with("apps", "v1", "StatefulSet", "statefulsets",
                                        {{"template", gpu_template()}, {"volumeClaimTemplates", {claim}}})),
@@ -106,8 +106,8 @@ TEST_F(DryRunTest, NotesMissingPermission) {
     EXPECT_THAT(try_pods(plain_deployment()), ElementsAre(HasSubstr("no permission to create pods")));
 }
 
-TEST_F(DryRunTest, NotesAUserThatOnlyTheNodeKnows) {
-    take();
+TEST_F(DryRunTest, NotesAnImageUserThatOnlyTheNodeCanCheck) {
+    accept();
     const Json non_root = {{"runAsNonRoot", true}};
     EXPECT_THAT(
         try_pods(deployment_of_pod({{"securityContext", non_root}})),
@@ -128,7 +128,7 @@ TEST_F(DryRunTest, SkipsAnIncompletePodSpec) {
 }
 
 TEST_F(DryRunTest, ChecksEachTemplate) {
-    take();
+    accept();
     const Json templates = {{"leaderTemplate", gpu_template("lead")}, {"workerTemplate", gpu_template("work")}};
     EXPECT_THAT(try_pods(workload_with("leaderworkerset.x-k8s.io", "v1", "LeaderWorkerSet", "leaderworkersets",
                                        {{"leaderWorkerTemplate", templates}})),

@@ -39,7 +39,7 @@ namespace {
 constexpr const char* kProtected[] = {"kube-system", "kube-public", "kube-node-lease", "gpu-operator", "nvsentinel"};
 constexpr std::chrono::milliseconds kLibraryPoll{300};
 constexpr std::chrono::seconds kLibraryWait{20};
-constexpr std::chrono::seconds kLastWords{5};  // for reading the final state after the deadline
+constexpr std::chrono::seconds kFinalReadTime{5};  // for reading the final state after the deadline
 
 std::string new_run_id() {
     std::random_device random;
@@ -48,19 +48,20 @@ std::string new_run_id() {
 
 void refuse_protected(const std::string& in_namespace) {
     if (std::find(std::begin(kProtected), std::end(kProtected), in_namespace) == std::end(kProtected)) return;
-    throw Error(fmt::format("namespace {} runs the cluster itself, so nothing is injected there", in_namespace));
+    throw Error(fmt::format("namespace {} runs components of the cluster itself, so cudafault does not inject there",
+                            in_namespace));
 }
 
-[[noreturn]] void refuse_others_injection(const Workload& workload, const Record& record,
-                                          const std::optional<PlanObject>& plan) {
+[[noreturn]] void refuse_existing_injection(const Workload& workload, const Record& record,
+                                            const std::optional<PlanObject>& plan) {
     const std::string armed = plan && is_armed(plan->spec) ? fmt::format(", armed: {}", plan->spec) : ", nothing armed";
-    throw Error(
-        fmt::format("{} is already injected, by {} at {} (run {}){}: restore it first, or take it over with --replace",
-                    workload.text(), record.by, record.created_at, record.run_id, armed));
+    throw Error(fmt::format(
+        "{} is already injected, by {} at {} (run {}){}: restore it first, or use --replace to take it over",
+        workload.text(), record.by, record.created_at, record.run_id, armed));
 }
 
 // Returns the workload as it would be without the injection.
-Json users_state(const Workload& workload, const std::optional<Anchor>& anchor) {
+Json state_without_injection(const Workload& workload, const std::optional<Anchor>& anchor) {
     const std::optional<InjectedMark> mark = InjectedMark::of(workload.object);
     if (mark && (!anchor || !anchor->record.has(*mark) || anchor->record.is_rebuilt)) {
         throw Error(fmt::format("{} is injected but its record was lost: restore it first", workload.text()));
@@ -72,7 +73,7 @@ Json users_state(const Workload& workload, const std::optional<Anchor>& anchor) 
     return undo(object, *edits, Phase::kAfterRollout, library).object;
 }
 
-bool has_our_fields(const Json& object) {
+bool has_own_fields(const Json& object) {
     const Json& managers = items_at(object, {"metadata", "managedFields"});
     return std::any_of(managers.begin(), managers.end(),
                        [](const Json& entry) { return text_at(entry, {"manager"}) == names::kManager; });
@@ -86,7 +87,7 @@ std::vector<std::string> init_container_names(const Workload& workload) {
     return names;
 }
 
-// Lists the containers that can be injected, and the others with the reason why they cannot.
+// Lists the containers that can be injected, and the reasons why other containers cannot.
 std::string choices_text(const Workload& workload) {
     std::vector<std::string> parts;
     const auto names = container_names(workload.templates);
@@ -105,7 +106,7 @@ bool matches_any(const Workload& workload, const std::string& glob) {
     });
 }
 
-std::string why_none(const Workload& workload, const InjectOptions& options) {
+std::string no_container_text(const Workload& workload, const InjectOptions& options) {
     const std::string choices = choices_text(workload);
     if (!options.containers.empty()) {
         return fmt::format("no container of {} matches --container {}: {}", workload.text(),
@@ -113,20 +114,22 @@ std::string why_none(const Workload& workload, const InjectOptions& options) {
     }
     if (options.or_all_containers) return fmt::format("nothing to inject in {}: {}", workload.text(), choices);
     return fmt::format(
-        "no container of {} requests a GPU: name those that use one with --container, or take all with "
+        "no container of {} requests a GPU: select containers with --container, or select all of them with "
         "--or-all-containers ({})",
         workload.text(), choices);
 }
 
-// Notes containers that were chosen by a guess, and containers that were left out but may have been intended.
+// Adds notes about containers that were chosen by a guess, and about omitted containers that the user may have
+// intended.
 void note_choice(const Workload& workload, const std::vector<TemplateSite>& chosen, const InjectOptions& options,
                  std::vector<std::string>& notes) {
     for (const TemplateSite& site : chosen) {
         if (!site.note.empty()) notes.push_back(site.note);
         for (const ContainerSite& container : site.containers) {
             if (!options.containers.empty() || container.gpu_note.empty()) continue;
-            notes.push_back(fmt::format("container {} {}, so it counts as one with a GPU; --container chooses others",
-                                        container.name, container.gpu_note));
+            notes.push_back(fmt::format(
+                "container {} {}, so it is treated as a container with a GPU; use --container to select others",
+                container.name, container.gpu_note));
         }
     }
     for (const std::string& glob : options.containers) {
@@ -149,7 +152,7 @@ std::vector<TemplateSite> choose(const Workload& workload, const InjectOptions& 
         if (!chosen.empty()) notes.push_back("no container requests a GPU, so all of them are injected");
     }
     if (chosen.empty()) {
-        const std::string why = why_none(workload, options);
+        const std::string why = no_container_text(workload, options);
         if (!options.allow_empty) throw Error(why);
         notes.push_back(why);
     }
@@ -164,7 +167,8 @@ std::string hostname_label(Client& client, const std::string& node, std::vector<
         return text_at(found, {"metadata", "labels", "kubernetes.io/hostname"}, node);
     } catch (const ApiError& error) {
         if (error.code != 403) throw;
-        notes.push_back(fmt::format("no permission to get node {}, so its name is taken for its hostname label", node));
+        notes.push_back(
+            fmt::format("no permission to get node {}, so its name is used as the value of its hostname label", node));
         return node;
     }
 }
@@ -190,7 +194,7 @@ Record record_of(const InjectionPlan& plan, const std::optional<Anchor>& anchor,
     Record record;
     if (anchor) record = anchor->record;
     if (!InjectedMark::of(workload.object)) record.editions.clear();
-    if (!anchor || !has_our_fields(workload.object)) {
+    if (!anchor || !has_own_fields(workload.object)) {
         record.managed_fields = workload.object.value("/metadata/managedFields"_json_pointer, Json());
     }
     record.run_id = plan.injection.mark.run_id;
@@ -206,7 +210,7 @@ Record record_of(const InjectionPlan& plan, const std::optional<Anchor>& anchor,
     return record;
 }
 
-// True if the server may have carried out the request despite the error.
+// True if the API server may have executed the request despite the error.
 bool is_uncertain(const Error& error) {
     const auto* answer = dynamic_cast<const ApiError*>(&error);
     return answer ? answer->code >= 500
@@ -223,20 +227,20 @@ public:
         const std::string& in_namespace = read.ref.in_namespace;
         anchor_ = find_anchor(client_, read.ref);
         // A previous lease holder may have changed the workload and the record since the first read.
-        const bool is_touched = anchor_ || InjectedMark::of(read.object);
-        const Workload workload = is_touched ? reload(client_, read) : read;
+        const bool may_have_changed = anchor_ || InjectedMark::of(read.object);
+        const Workload workload = may_have_changed ? reload(client_, read) : read;
         InjectionPlan plan{workload, {}, {}, {}, {}, false};
         const std::optional<InjectedMark> mark = InjectedMark::of(workload.object);
         Workload base = workload;
-        base.object = users_state(workload, anchor_);
+        base.object = state_without_injection(workload, anchor_);
         note_kind(plan);
         plan.chosen = choose(base, options_, plan.notes);
         if (plan.chosen.empty()) return plan;
         plan.injection = injection_for(base, plan, mark);
         plan.injected = inject_into(base, plan.chosen, plan.injection, lookup_in(client_, in_namespace));
         plan.notes.insert(plan.notes.end(), plan.injected.notes.begin(), plan.injected.notes.end());
-        plan.unchanged = mark && is_injected_so(base, plan, *mark);
-        if (mark && !options_.replace) refuse_unless_repeated(plan);
+        plan.unchanged = mark && has_same_edits(base, plan, *mark);
+        if (mark && !options_.replace) refuse_unless_identical(plan);
         if (!plan.unchanged) check_with_server(plan);
         return plan;
     }
@@ -253,11 +257,11 @@ public:
         };
         try {
             InjectResult result{retry_on_conflict(client_.session(), attempt), {}, {}};
-            give_back(lease);
+            release(lease);
             if (options_.wait && !result.plan.chosen.empty()) wait(result);
             return result;
         } catch (const Error& error) {
-            if (made_record_ && !is_changed_ && !is_uncertain(error)) undo_all_except_workload(workload);
+            if (created_record_ && !is_changed_ && !is_uncertain(error)) remove_created_objects(workload);
             throw;
         }
     }
@@ -275,38 +279,38 @@ private:
             injection.architectures = architectures_for(client_, discovery_, base, plan.chosen, plan.notes);
         } else if (options_.delivery == Delivery::kSource && !has_source(client_, base.ref.in_namespace)) {
             throw Error(
-                fmt::format("namespace {} has no ConfigMap {} with the library's source: make it with "
-                            "`cudafault k8s library create -n {}`",
+                fmt::format("namespace {} has no ConfigMap {} with the library's source: create it with `cudafault k8s "
+                            "library create -n {}`",
                             base.ref.in_namespace, names::kSourceConfigMap, base.ref.in_namespace));
         }
         return injection;
     }
 
-    // Notes properties of the kind, and that the injected object is not the one that the command names.
+    // Adds notes about the kind, and a note if the injected object is not the one that the command names.
     void note_kind(InjectionPlan& plan) const {
         const Workload& workload = plan.workload;
         if (workload.ref.name != options_.choice.name) {
-            plan.notes.push_back(
-                fmt::format("{} belongs to {}, and that is changed", options_.choice.name, workload.text()));
+            plan.notes.push_back(fmt::format("{} belongs to {}, so that workload is changed instead",
+                                             options_.choice.name, workload.text()));
         }
         if (!workload.note.empty()) plan.notes.push_back(workload.note);
     }
 
     // Re-running an identical inject resumes waiting, unless a plan was armed since.
-    void refuse_unless_repeated(const InjectionPlan& plan) {
+    void refuse_unless_identical(const InjectionPlan& plan) {
         const Workload& workload = plan.workload;
         const auto armed = find_plan(client_, workload.ref.in_namespace, workload.hash());
         if (plan.unchanged && (!armed || !is_armed(armed->spec))) return;
-        refuse_others_injection(workload, anchor_->record, armed);
+        refuse_existing_injection(workload, anchor_->record, armed);
     }
 
     // True if regenerating the edits with the current edition yields exactly what the object already has.
-    bool is_injected_so(const Workload& base, const InjectionPlan& plan, const InjectedMark& mark) {
+    bool has_same_edits(const Workload& base, const InjectionPlan& plan, const InjectedMark& mark) {
         Injection same = plan.injection;
         same.mark.edition = mark.edition;
-        const Injected again = inject_into(base, plan.chosen, same, lookup_in(client_, base.ref.in_namespace));
-        return are_in_place(plan.workload.object, again.edits) &&
-               again.edits.size() == anchor_->record.editions.at(mark.edition).size();
+        const Injected regenerated = inject_into(base, plan.chosen, same, lookup_in(client_, base.ref.in_namespace));
+        return are_in_place(plan.workload.object, regenerated.edits) &&
+               regenerated.edits.size() == anchor_->record.editions.at(mark.edition).size();
     }
 
     void check_with_server(InjectionPlan& plan) {
@@ -337,7 +341,7 @@ private:
             anchor_ = replace_record(client_, *anchor_, record);
         } else {
             anchor_ = create_anchor(client_, record);
-            made_record_ = true;
+            created_record_ = true;
         }
         create_libraries(client_, workload, injection.injection.architectures);
         disarm(workload, by);
@@ -349,25 +353,26 @@ private:
     // Counts the pods before the change, for kinds whose desired number of pods is unknown. After the change, the
     // operator may already have created new pods.
     int count_pods(const Workload& workload) {
-        const bool says_how_many = workload.ref.resource.group == "apps";
-        if (says_how_many || workload.replacement == Replacement::kNextRun || !options_.wait) return -1;
+        const bool has_desired_count = workload.ref.resource.group == "apps";
+        if (has_desired_count || workload.replacement == Replacement::kNextRun || !options_.wait) return -1;
         const std::vector<Json> found = pods_of(client_, discovery_, workload);
         return static_cast<int>(
             std::count_if(found.begin(), found.end(), [](const Json& pod) { return !is_terminating(pod); }));
     }
 
-    // The server refused the write, so the workload is unchanged. The record is deleted last.
-    void undo_all_except_workload(const Workload& workload) {
+    // Called after the API server rejected the change of the workload. Deletes the record last.
+    void remove_created_objects(const Workload& workload) {
         try {
             remove_injection_objects(client_, workload.ref);
             remove_anchor(client_, workload.ref);
-        } catch (const Error&) {  // keep the original error as the one that is reported; `restore` removes the rest
-            options_.on_progress("the objects created for it could not be removed: run `cudafault k8s restore`");
+        } catch (const Error&) {  // report the original error; `restore` removes these objects
+            options_.on_progress(
+                "the objects created for the injection could not be removed: run `cudafault k8s restore`");
         }
     }
 
     // The change is complete, so failing to release the lease is not an error.
-    void give_back(HeldLease& lease) {
+    void release(HeldLease& lease) {
         try {
             lease.release();
         } catch (const Error& error) {
@@ -386,7 +391,7 @@ private:
     void wait(InjectResult& result) {
         const Workload workload = reload(client_, result.plan.workload);
         const std::optional<InjectedMark> mark = InjectedMark::of(workload.object);
-        if (!mark) throw Error(reverted(workload));
+        if (!mark) throw Error(reverted_text(workload));
         const auto is_edited = [&](const Json& object) { return is_in_force(object, *mark); };
         const std::string injection = fmt::format("{}.{}", mark->run_id, mark->edition);
         const auto is_wanted = [&](const Json& pod) { return is_injected(pod, workload.hash(), injection); };
@@ -394,23 +399,23 @@ private:
         options.deadline = options_.deadline;
         options.delete_stuck = options_.delete_pods;
         options.pods_before = pods_before_;
-        // In a repeated inject, pods in a restart back-off may already be injected ones.
+        // When inject is repeated, pods in restart back-off may already be injected.
         options.need = result.plan.unchanged ? NewPod::kHasRun : NewPod::kReady;
         options.pinned = !mark->pin.empty();
         options.is_current = is_edited;
         options.on_progress = options_.on_progress;
         result.rollout = wait_for_rollout(client_, discovery_, workload, is_wanted, options);
-        const DeadlineScope last_words(client_.session(),
-                                       std::max(client_.session().options().deadline, after(kLastWords)));
-        const Workload now = reload(client_, workload);
-        if (!is_edited(now.object)) throw Error(reverted(now));
-        look_for_library(result);
+        const DeadlineScope final_read(client_.session(),
+                                       std::max(client_.session().options().deadline, after(kFinalReadTime)));
+        const Workload current = reload(client_, workload);
+        if (!is_edited(current.object)) throw Error(reverted_text(current));
+        check_library(result);
     }
 
-    // Tools that revert a workload may leave its annotations, so the mark alone is not enough.
+    // Also checks the edits, because a tool that reverts a workload may keep its annotations.
     bool is_in_force(const Json& object, const InjectedMark& mark) const {
-        const std::optional<InjectedMark> now = InjectedMark::of(object);
-        if (!now || now->text() != mark.text()) return false;
+        const std::optional<InjectedMark> current = InjectedMark::of(object);
+        if (!current || current->text() != mark.text()) return false;
         if (!anchor_->record.has(mark)) return true;
         const std::vector<Edit>& edits = *anchor_->record.edits_in_force(mark);
         return std::all_of(edits.begin(), edits.end(), [&](const Edit& edit) {
@@ -420,7 +425,7 @@ private:
 
     // Returns the field manager of the last change, other than cudafault and writers of the status.
     static std::string last_manager(const Workload& workload) {
-        std::string name = "a client that its managedFields do not name", latest;
+        std::string name = "a client that is not in its managedFields", latest;
         for (const Json& entry : items_at(workload.object, {"metadata", "managedFields"})) {
             const std::string manager = text_at(entry, {"manager"}), time = text_at(entry, {"time"});
             if (manager == names::kManager || !text_at(entry, {"subresource"}).empty() || time < latest) continue;
@@ -430,28 +435,29 @@ private:
         return name;
     }
 
-    std::string reverted(const Workload& workload) const {
+    std::string reverted_text(const Workload& workload) const {
         if (!InjectedMark::of(workload.object) && !find_anchor(client_, workload.ref)) {
             return fmt::format("{} was restored by another cudafault while its pods were being replaced",
                                workload.text());
         }
         return fmt::format(
             "{} was reverted by {} while its pods were being replaced: pause that tool or operator for this workload "
-            "(Argo CD: auto-sync, Flux: suspend), or inject the object that it creates the workload from",
+            "(Argo CD: auto-sync, Flux: suspend), or inject the object from which that tool or operator creates the "
+            "workload",
             workload.text(), last_manager(workload));
     }
 
-    void look_for_library(InjectResult& result) {
+    void check_library(InjectResult& result) {
         const Deadline end = std::min(options_.deadline, after(kLibraryWait));
         for (const Json& pod : result.rollout.state.wanted) {
             InjectResult::Pod seen{text_at(pod, {"metadata", "name"}), text_at(pod, {"spec", "nodeName"}),
                                    is_ready(pod), false, diagnosis_text(pod)};
-            seen.library_seen = sees_library(pod, end);
+            seen.library_seen = shows_library(pod, end);
             result.pods.push_back(seen);
         }
     }
 
-    bool sees_library(const Json& pod, Deadline end) {
+    bool shows_library(const Json& pod, Deadline end) {
         if (text_at(pod, {"status", "phase"}) != "Running") return false;
         const std::vector<std::string> containers = injected_containers(pod);
         for (;;) {
@@ -468,8 +474,8 @@ private:
     const InjectOptions& options_;
     std::optional<Anchor> anchor_;
     int pods_before_ = -1;
-    bool made_record_ = false;  // this command created the record: the workload was not injected before
-    bool is_changed_ = false;   // whether the workload was changed
+    bool created_record_ = false;  // this command created the record: the workload was not injected before
+    bool is_changed_ = false;      // this command changed the workload
 };
 
 }  // namespace

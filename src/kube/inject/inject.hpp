@@ -23,14 +23,14 @@ struct InjectOptions {
     std::string image_library;
     std::string compiler_image = kDefaultCompilerImage;
     std::optional<ContractVariables> contract;
-    bool replace = false;      // replace an existing injection, also one that another user made
+    bool replace = false;      // replace an existing injection, also of another author
     bool delete_pods = false;  // allows deleting pods of kinds whose controllers do not replace them
     bool wait = true;
     Deadline deadline = kNoDeadline;
     Progress on_progress = [](const std::string&) {};
 };
 
-// The change to a workload, before or after it is made.
+// The change that an injection makes to a workload.
 struct InjectionPlan {
     Workload workload;  // as read from the API server
     Injection injection;

@@ -29,23 +29,23 @@ protected:
         inject_options.choice.name = "web";
         inject_options.choice.in_namespace = "prod";
         responder.on("POST", kPodPath, {json_answer(named("x"))});
-        have(users());
+        serve_workload(original());
     }
 
-    static Workload users() {
+    static Workload original() {
         return deployment_with({{"replicas", 2},
                                 {"strategy", {{"rollingUpdate", {{"maxSurge", 1}, {"maxUnavailable", 0}}}}},
                                 {"template", gpu_template()}});
     }
 
-    void have(const Workload& workload) {
+    void serve_workload(const Workload& workload) {
         hold(kDeployment, workload.object);
         responder.on("PATCH", kDeployment, {json_answer(workload.object)});
     }
 
     // Sets up an injected workload with its record.
-    void have_injected(const Injection& injection) {
-        Workload workload = users();
+    void serve_injected(const Injection& injection) {
+        Workload workload = original();
         const Injected injected = inject_into(workload, choose_containers(workload, {}), injection, always_exists);
         workload.object = injected.object;
         hold(kDeployment, workload.object);
@@ -53,20 +53,20 @@ protected:
         Record record;
         record.run_id = injection.mark.run_id;
         record.by = "ada@desk";
-        record.workload.uid = users().uid();
+        record.workload.uid = original().uid();
         record.library = library_path(injection);
         record.editions[injection.mark.edition] = injected.edits;
-        Json anchor = named("cudafault-anchor-" + users().hash());
+        Json anchor = named("cudafault-anchor-" + original().hash());
         anchor["data"] = {{"record.json", record.json().dump()}};
-        hold(kConfigMapPath + "/cudafault-anchor-" + users().hash(), anchor);
+        hold(kConfigMapPath + "/cudafault-anchor-" + original().hash(), anchor);
     }
 
-    static Json by_image_injected() {
-        const Workload workload = users();
-        return inject_into(workload, choose_containers(workload, {}), by_image(), always_exists).object;
+    static Json image_injected_object() {
+        const Workload workload = original();
+        return inject_into(workload, choose_containers(workload, {}), image_injection(), always_exists).object;
     }
 
-    static Injection by_image() {
+    static Injection image_injection() {
         Injection injection = binary_injection();
         injection.delivery = Delivery::kImage;
         injection.architectures.clear();
@@ -93,11 +93,11 @@ protected:
 };
 
 TEST_F(PlanInjectionTest, ChecksWithDryRunsOnly) {
-    const InjectionPlan made = plan();
-    EXPECT_EQ(made.injection.mark.edition, 1);
-    EXPECT_EQ(made.injection.mark.run_id.size(), 8u);
-    EXPECT_FALSE(made.unchanged);
-    EXPECT_THAT(container_names(made.chosen), ElementsAre("main"));
+    const InjectionPlan planned = plan();
+    EXPECT_EQ(planned.injection.mark.edition, 1);
+    EXPECT_EQ(planned.injection.mark.run_id.size(), 8u);
+    EXPECT_FALSE(planned.unchanged);
+    EXPECT_THAT(container_names(planned.chosen), ElementsAre("main"));
     for (const SeenRequest& request : responder.requests()) {
         if (request.method == "GET") continue;
         EXPECT_THAT(request.target, HasSubstr("dryRun=All"));
@@ -106,29 +106,29 @@ TEST_F(PlanInjectionTest, ChecksWithDryRunsOnly) {
 
 TEST_F(PlanInjectionTest, RecordsThePinLabelInTheMark) {
     inject_options.node = "n1";
-    hold("/api/v1/nodes/n1", labelled(named("n1"), "kubernetes.io/hostname", "host-1"));
-    const InjectionPlan made = plan();
-    EXPECT_EQ(made.injection.pin_label, "host-1");
-    EXPECT_EQ(InjectedMark::of(made.injected.object).value().pin, "host-1")
-        << "or it could not be taken out where the record is lost";
+    hold("/api/v1/nodes/n1", labeled(named("n1"), "kubernetes.io/hostname", "host-1"));
+    const InjectionPlan planned = plan();
+    EXPECT_EQ(planned.injection.pin_label, "host-1");
+    EXPECT_EQ(InjectedMark::of(planned.injected.object).value().pin, "host-1")
+        << "restore needs the pin if the record is lost";
 }
 
 TEST_F(PlanInjectionTest, PinsToTheNodeNameIfTheNodeCannotBeRead) {
     inject_options.node = "n1";
     responder.on("GET", "/api/v1/nodes/n1", {status_answer(403, "Forbidden")});
-    const InjectionPlan made = plan();
-    EXPECT_EQ(made.injection.pin_label, "n1");
-    EXPECT_THAT(made.notes, Contains(HasSubstr("no permission to get node n1")));
+    const InjectionPlan planned = plan();
+    EXPECT_EQ(planned.injection.pin_label, "n1");
+    EXPECT_THAT(planned.notes, Contains(HasSubstr("no permission to get node n1")));
 }
 
 TEST_F(PlanInjectionTest, RefusesSystemNamespaces) {
     inject_options.choice.in_namespace = "kube-system";
-    EXPECT_THAT(refusal(), HasSubstr("kube-system runs the cluster itself"));
+    EXPECT_THAT(refusal(), HasSubstr("kube-system runs components of the cluster itself"));
     EXPECT_EQ(requests(), 0u);
 }
 
 TEST_F(PlanInjectionTest, RequiresAContainerOptionWithoutGpus) {
-    have(deployment_of_pod({{"containers", {{{"name", "main"}}, {{"name", "side"}}}}}));
+    serve_workload(deployment_of_pod({{"containers", {{{"name", "main"}}, {{"name", "side"}}}}}));
     EXPECT_THAT(refusal(), HasSubstr("requests a GPU"));
     inject_options.containers = {"mian"};
     EXPECT_THAT(refusal(), HasSubstr("matches --container mian: it has main, side"));
@@ -138,14 +138,14 @@ TEST_F(PlanInjectionTest, RequiresAContainerOptionWithoutGpus) {
 }
 
 TEST_F(PlanInjectionTest, FailsWithoutContainersUnlessEmptyIsAllowed) {
-    have(deployment_of_pod({{"containers", Json::array()}, {"initContainers", {{{"name", "fetch"}}}}}));
+    serve_workload(deployment_of_pod({{"containers", Json::array()}, {"initContainers", {{{"name", "fetch"}}}}}));
     inject_options.or_all_containers = true;
     EXPECT_THAT(refusal(), AllOf(HasSubstr("nothing to inject in deployments.apps web"),
                                  HasSubstr("init containers (fetch) are not injected")));
     inject_options.allow_empty = true;
-    const InjectionPlan made = plan();
-    EXPECT_TRUE(made.chosen.empty());
-    EXPECT_THAT(made.notes, Contains(HasSubstr("nothing to inject")));
+    const InjectionPlan planned = plan();
+    EXPECT_TRUE(planned.chosen.empty());
+    EXPECT_THAT(planned.notes, Contains(HasSubstr("nothing to inject")));
     for (const SeenRequest& request : responder.requests()) EXPECT_EQ(request.method, "GET");
 }
 
@@ -154,7 +154,7 @@ TEST_F(PlanInjectionTest, OrdersTheCompileContainerBeforeASidecar) {
     sidecar["restartPolicy"] = "Always";
     const Json init = {{{"name", "fetch"}}, sidecar};
     const Workload workload = deployment_of_pod({{"containers", {{{"name", "main"}}}}, {"initContainers", init}});
-    have(workload);
+    serve_workload(workload);
     EXPECT_THAT(container_names(plan().chosen), ElementsAre("server"));
     const Injected injected = inject_into(workload, choose_containers(workload, {}), source_injection(), always_exists);
     std::vector<std::string> order;
@@ -165,7 +165,7 @@ TEST_F(PlanInjectionTest, OrdersTheCompileContainerBeforeASidecar) {
 
 TEST_F(PlanInjectionTest, NotesGuessedAndOmittedContainers) {
     Json init = gpu_container("warm-up");
-    have(deployment_of_pod(
+    serve_workload(deployment_of_pod(
         {{"containers", {{{"name", "main"}, {"resources", {{"limits", {{"acme.com/accelerator", 1}}}}}}}},
          {"initContainers", {init}}}));
     EXPECT_THAT(plan().notes,
@@ -176,96 +176,96 @@ TEST_F(PlanInjectionTest, NotesGuessedAndOmittedContainers) {
 }
 
 TEST_F(PlanInjectionTest, RefusesToReplaceAnotherInjection) {
-    have_injected(by_image());
-    EXPECT_EQ(refusal(), "planned") << "an identical second inject";
+    serve_injected(image_injection());
+    EXPECT_EQ(refusal(), "planned") << "an identical inject is accepted";
     inject_options.contract = ContractVariables{};
     EXPECT_THAT(refusal(), AllOf(HasSubstr("already injected, by ada@desk"), HasSubstr("--replace")));
-    responder.on("GET", kConfigMapPath + "/cudafault-anchor-" + users().hash(), {status_answer(404, "NotFound")});
+    responder.on("GET", kConfigMapPath + "/cudafault-anchor-" + original().hash(), {status_answer(404, "NotFound")});
     inject_options.replace = true;
     EXPECT_THAT(refusal(), HasSubstr("its record was lost: restore it first"));
 }
 
 TEST_F(PlanInjectionTest, RefusesARepeatedInjectWhileArmed) {
-    have_injected(by_image());
-    Json plan_object = named(names::kPlanPrefix + users().hash());
+    serve_injected(image_injection());
+    Json plan_object = named(names::kPlanPrefix + original().hash());
     plan_object["data"] = {{"plan", "#3\nxid=79 until=2099-01-01T00:00:00Z\n"}};
-    hold(kConfigMapPath + "/" + names::kPlanPrefix + users().hash(), plan_object);
+    hold(kConfigMapPath + "/" + names::kPlanPrefix + original().hash(), plan_object);
     EXPECT_THAT(refusal(), HasSubstr("armed: xid=79"));
     plan_object["data"] = {{"plan", "#3\nxid=79 until=2020-01-01T00:00:00Z\n"}};
-    hold(kConfigMapPath + "/" + names::kPlanPrefix + users().hash(), plan_object);
-    EXPECT_EQ(refusal(), "planned") << "a plan whose time is over arms nothing";
+    hold(kConfigMapPath + "/" + names::kPlanPrefix + original().hash(), plan_object);
+    EXPECT_EQ(refusal(), "planned") << "an expired plan is not armed";
     inject_options.contract = ContractVariables{};
     EXPECT_THAT(refusal(), HasSubstr("nothing armed"));
 }
 
 TEST_F(PlanInjectionTest, RequiresARestoreIfTheRecordWasRebuilt) {
-    have_injected(by_image());
+    serve_injected(image_injection());
     Record record;
-    record.workload.uid = users().uid();
+    record.workload.uid = original().uid();
     record.is_rebuilt = true;
     record.editions[1] = {};
-    Json anchor = named("cudafault-anchor-" + users().hash());
+    Json anchor = named("cudafault-anchor-" + original().hash());
     anchor["data"] = {{"record.json", record.json().dump()}};
-    hold(kConfigMapPath + "/cudafault-anchor-" + users().hash(), anchor);
+    hold(kConfigMapPath + "/cudafault-anchor-" + original().hash(), anchor);
     inject_options.replace = true;
     EXPECT_THAT(refusal(), HasSubstr("its record was lost: restore it first"));
 }
 
 TEST_F(PlanInjectionTest, RereadsTheWorkloadIfInjected) {
-    have_injected(by_image());
-    const Json injected_object = by_image_injected();
-    responder.on("GET", kDeployment, {json_answer(users().object), json_answer(injected_object)});
-    EXPECT_TRUE(plan().unchanged) << "it was injected after it was read first";
+    serve_injected(image_injection());
+    const Json injected_object = image_injected_object();
+    responder.on("GET", kDeployment, {json_answer(original().object), json_answer(injected_object)});
+    EXPECT_TRUE(plan().unchanged) << "the workload was injected after the first read";
 }
 
 TEST_F(PlanInjectionTest, RepeatedInjectChangesNothing) {
-    have_injected(by_image());
+    serve_injected(image_injection());
     inject_options.replace = true;
     EXPECT_TRUE(plan().unchanged);
     EXPECT_EQ(count_requests(kPodPath), 0);
 }
 
 TEST_F(PlanInjectionTest, ReplacementIsTheNextEditionOfTheOriginal) {
-    have_injected(by_image());
+    serve_injected(image_injection());
     inject_options.replace = true;
     inject_options.contract = ContractVariables{};
-    const InjectionPlan made = plan();
-    EXPECT_FALSE(made.unchanged);
-    EXPECT_EQ(made.injection.mark.text(), "run=ab12 edition=2");
-    EXPECT_EQ(undo_all(made.injected.object, made.injected.edits, "/opt/fault.so"), users().object);
+    const InjectionPlan planned = plan();
+    EXPECT_FALSE(planned.unchanged);
+    EXPECT_EQ(planned.injection.mark.text(), "run=ab12 edition=2");
+    EXPECT_EQ(undo_all(planned.injected.object, planned.injected.edits, "/opt/fault.so"), original().object);
 }
 
 TEST_F(PlanInjectionTest, EditsOfAnInterruptedRestoreAreNotOriginal) {
-    have_injected(by_image());
-    Workload workload = users();
-    const Injected injected = inject_into(workload, choose_containers(workload, {}), by_image(), always_exists);
+    serve_injected(image_injection());
+    Workload workload = original();
+    const Injected injected = inject_into(workload, choose_containers(workload, {}), image_injection(), always_exists);
     workload.object = undo(injected.object, injected.edits, Phase::kWithTemplate, "/opt/fault.so").object;
-    ASSERT_NE(workload.object, users().object) << "strategy and history limit are taken back later";
-    have(workload);
-    const InjectionPlan made = plan();
-    EXPECT_FALSE(made.unchanged);
-    EXPECT_EQ(undo_all(made.injected.object, made.injected.edits, "/opt/fault.so"), users().object);
+    ASSERT_NE(workload.object, original().object) << "restore reverts the strategy and the history limit later";
+    serve_workload(workload);
+    const InjectionPlan planned = plan();
+    EXPECT_FALSE(planned.unchanged);
+    EXPECT_EQ(undo_all(planned.injected.object, planned.injected.edits, "/opt/fault.so"), original().object);
 }
 
 TEST_F(PlanInjectionTest, IgnoresTheRecordOfADeletedWorkloadOfTheSameName) {
-    have_injected(by_image());
-    Workload recreated = users();
+    serve_injected(image_injection());
+    Workload recreated = original();
     recreated.object["metadata"]["uid"] = "uid-new";
     hold(kDeployment, recreated.object);
-    const InjectionPlan made = plan();
-    EXPECT_EQ(undo_all(made.injected.object, made.injected.edits, "/opt/fault.so"), recreated.object);
+    const InjectionPlan planned = plan();
+    EXPECT_EQ(undo_all(planned.injected.object, planned.injected.edits, "/opt/fault.so"), recreated.object);
 }
 
 TEST_F(PlanInjectionTest, NewEditionKeepsChangesMadeSinceTheInjection) {
-    have_injected(by_image());
-    Workload workload = users();
-    workload.object = inject_into(workload, choose_containers(workload, {}), by_image(), always_exists).object;
+    serve_injected(image_injection());
+    Workload workload = original();
+    workload.object = inject_into(workload, choose_containers(workload, {}), image_injection(), always_exists).object;
     workload.object["spec"]["strategy"]["rollingUpdate"]["maxSurge"] = 3;
-    have(workload);
+    serve_workload(workload);
     inject_options.replace = true;
     inject_options.contract = ContractVariables{};
-    const InjectionPlan made = plan();
-    const Undone undone = undo(workload.object, made.injected.edits, Phase::kAfterRollout, "/opt/fault.so");
+    const InjectionPlan planned = plan();
+    const Undone undone = undo(workload.object, planned.injected.edits, Phase::kAfterRollout, "/opt/fault.so");
     EXPECT_EQ(*find(undone.object, {"spec", "strategy", "rollingUpdate", "maxSurge"}), 3);
 }
 

@@ -16,7 +16,7 @@ namespace {
 
 constexpr const char* kSourceMount = "/source";
 constexpr int kNobody = 65534;
-constexpr int kMoreHistory = 10;  // keeps the injected templates from pushing the oldest revision out of the history
+constexpr int kMoreHistory = 10;  // so that injected templates do not push the oldest revision out of the history
 
 Json pod_field(const std::string& name, const std::string& field) {
     return {{"name", name}, {"valueFrom", {{"fieldRef", {{"apiVersion", "v1"}, {"fieldPath", field}}}}}};
@@ -185,7 +185,7 @@ private:
         }
     }
 
-    // The terms are alternatives, so each of them needs the expression.
+    // The terms are alternatives, so each term needs the expression.
     void pin(const TemplateSite& site) {
         const Json expression = {
             {"key", "kubernetes.io/hostname"}, {"operator", "In"}, {"values", {injection_.pin_label}}};

@@ -14,7 +14,8 @@
 
 namespace cudafault::kube {
 
-// The environment variables of the contract, for scripts that read them. The plan file decides which faults fire.
+// The environment variables of the contract, for scripts that read these variables. The plan file decides which faults
+// fire.
 struct ContractVariables {
     int xid = 79;
     bool enabled = true;

@@ -155,12 +155,12 @@ TEST(Injection, InjectsOnlyChosenTemplates) {
     const Path templates = {"spec", "leaderWorkerTemplate"};
     const Path leader = templates / "leaderTemplate" / "spec" / "volumes";
     const Path worker = templates / "workerTemplate" / "spec" / "volumes";
-    const Json both = inject(workload, binary_injection()).object;
-    EXPECT_EQ(names_in(both, leader).size(), 2u);
-    EXPECT_EQ(names_in(both, worker).size(), 2u);
-    const Json one = inject(workload, binary_injection(), {"worker/*"}).object;
-    EXPECT_THAT(names_in(one, leader), IsEmpty());
-    EXPECT_EQ(names_in(one, worker).size(), 2u);
+    const Json injected_both = inject(workload, binary_injection()).object;
+    EXPECT_EQ(names_in(injected_both, leader).size(), 2u);
+    EXPECT_EQ(names_in(injected_both, worker).size(), 2u);
+    const Json injected_worker = inject(workload, binary_injection(), {"worker/*"}).object;
+    EXPECT_THAT(names_in(injected_worker, leader), IsEmpty());
+    EXPECT_EQ(names_in(injected_worker, worker).size(), 2u);
 }
 
 TEST(Injection, UsesPlatformPathsForSeveralArchitectures) {
@@ -302,9 +302,9 @@ TEST(Injection, ForbidsSurge) {
 }
 
 TEST(Injection, ReplacesAllPinnedPodsTogether) {
-    const Json at_once = Json::parse(R"({"rollingUpdate": {"maxSurge": 0, "maxUnavailable": "100%"}})");
+    const Json all_unavailable = Json::parse(R"({"rollingUpdate": {"maxSurge": 0, "maxUnavailable": "100%"}})");
     for (const char* before : {"null", R"({"rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}})"}) {
-        EXPECT_EQ(changed_strategy({"Deployment", before, ""}, "n1"), at_once) << before;
+        EXPECT_EQ(changed_strategy({"Deployment", before, ""}, "n1"), all_unavailable) << before;
     }
     EXPECT_EQ(changed_strategy({"Deployment", R"({"type": "Recreate"})", ""}, "n1"), Json({{"type", "Recreate"}}));
 }
@@ -316,11 +316,11 @@ TEST(Injection, RestoresTheStrategyAfterTheRollout) {
          {"template", gpu_template()},
          {"strategy", {{"type", "RollingUpdate"}, {"rollingUpdate", {{"maxSurge", 1}, {"maxUnavailable", 0}}}}}});
     const Injected injected = inject(workload, binary_injection());
-    const Json half = undo(injected.object, injected.edits, Phase::kWithTemplate, kBinaryLibrary).object;
-    EXPECT_EQ(half.at("spec").at("template"), workload.object.at("spec").at("template"));
-    EXPECT_EQ(half.at("metadata"), workload.object.at("metadata"));
-    EXPECT_EQ(at(half, {"spec", "strategy", "rollingUpdate", "maxSurge"}), 0);
-    EXPECT_EQ(at(half, {"spec", "revisionHistoryLimit"}), 13);
+    const Json after_template = undo(injected.object, injected.edits, Phase::kWithTemplate, kBinaryLibrary).object;
+    EXPECT_EQ(after_template.at("spec").at("template"), workload.object.at("spec").at("template"));
+    EXPECT_EQ(after_template.at("metadata"), workload.object.at("metadata"));
+    EXPECT_EQ(at(after_template, {"spec", "strategy", "rollingUpdate", "maxSurge"}), 0);
+    EXPECT_EQ(at(after_template, {"spec", "revisionHistoryLimit"}), 13);
 }
 
 TEST(Injection, KeepsExistingRevisionsInTheHistory) {
@@ -345,10 +345,10 @@ TEST(Injection, IsIdempotent) {
     EXPECT_EQ(inject(workload, binary_injection()).object, inject(workload, binary_injection()).object);
     Workload injected = workload;
     injected.object = inject(workload, binary_injection()).object;
-    Injection again = binary_injection();
-    EXPECT_TRUE(are_in_place(injected.object, inject(workload, again).edits));
-    again.contract = ContractVariables{};
-    EXPECT_FALSE(are_in_place(injected.object, inject(workload, again).edits));
+    Injection second = binary_injection();
+    EXPECT_TRUE(are_in_place(injected.object, inject(workload, second).edits));
+    second.contract = ContractVariables{};
+    EXPECT_FALSE(are_in_place(injected.object, inject(workload, second).edits));
 }
 
 }  // namespace

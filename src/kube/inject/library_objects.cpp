@@ -22,16 +22,16 @@ namespace {
 constexpr Architecture kArchitectures[] = {Architecture::kX86_64, Architecture::kAarch64};
 
 // Returns the first workload of the namespace that mounts the source's ConfigMap, or an empty string.
-std::string find_user_of_source(Client& client, Discovery& discovery, const std::string& in_namespace) {
-    std::string user;
-    // Kinds that may not be listed do not block the deletion: a pod without the source still starts, without the
+std::string find_workload_with_source(Client& client, Discovery& discovery, const std::string& in_namespace) {
+    std::string mounting_workload;
+    // Kinds that cannot be listed do not block the deletion: a pod without the source still starts, without the
     // library.
     each_workload(client, discovery, in_namespace, [&](const Resource& kind, const Json& object) {
         const Json* spec = find(object, {"spec"});
-        if (!user.empty() || !spec || !mentions(*spec, names::kSourceConfigMap)) return;
-        user = fmt::format("{} {}", kind.qualified(), text_at(object, {"metadata", "name"}));
+        if (!mounting_workload.empty() || !spec || !mentions(*spec, names::kSourceConfigMap)) return;
+        mounting_workload = fmt::format("{} {}", kind.qualified(), text_at(object, {"metadata", "name"}));
     });
-    return user;
+    return mounting_workload;
 }
 
 Json library_config_map(const Workload& workload, Architecture architecture) {
@@ -54,8 +54,8 @@ Json source_config_map(const std::string& in_namespace) {
 void require_created_by_cudafault(const Json& config_map) {
     if (text_at(config_map, {"metadata", "labels", names::kManagedBy}) == names::kManager) return;
     throw Error(
-        fmt::format("ConfigMap {} in namespace {} was not created by cudafault, so it is not changed: delete or "
-                    "rename it yourself if it is a leftover of the predecessor",
+        fmt::format("ConfigMap {} in namespace {} was not created by cudafault, so cudafault does not change it: "
+                    "delete or rename it",
                     names::kSourceConfigMap, text_at(config_map, {"metadata", "namespace"})));
 }
 
@@ -76,15 +76,15 @@ void create_missing_libraries(Client& client, const Workload& workload,
 bool create_source(Client& client, const std::string& in_namespace) {
     const Json wanted = source_config_map(in_namespace);
     const ObjectRef ref{config_maps(), in_namespace, names::kSourceConfigMap};
-    const std::optional<Json> there = client.find(ref);
-    if (!there) {
+    const std::optional<Json> existing = client.find(ref);
+    if (!existing) {
         client.create(config_maps(), wanted);
         return true;
     }
-    require_created_by_cudafault(*there);
-    if (there->value("data", Json()) == wanted.at("data")) return false;
+    require_created_by_cudafault(*existing);
+    if (existing->value("data", Json()) == wanted.at("data")) return false;
     JsonPatch patch;
-    patch.only_if_unchanged(*there).add("/data", wanted.at("data"));
+    patch.only_if_unchanged(*existing).add("/data", wanted.at("data"));
     client.patch(ref, patch);
     return true;
 }
@@ -94,18 +94,18 @@ bool has_source(Client& client, const std::string& in_namespace) {
 }
 
 bool remove_source(Client& client, Discovery& discovery, const std::string& in_namespace) {
-    const std::optional<Json> there = client.find({config_maps(), in_namespace, names::kSourceConfigMap});
-    if (!there) {
+    const std::optional<Json> existing = client.find({config_maps(), in_namespace, names::kSourceConfigMap});
+    if (!existing) {
         require_namespace(client, in_namespace);
         return false;
     }
-    require_created_by_cudafault(*there);
-    const std::string user = find_user_of_source(client, discovery, in_namespace);
-    if (!user.empty()) {
+    require_created_by_cudafault(*existing);
+    const std::string mounting_workload = find_workload_with_source(client, discovery, in_namespace);
+    if (!mounting_workload.empty()) {
         throw Error(
             fmt::format("ConfigMap {} in namespace {} is still mounted by {}, whose pods would start without "
                         "the library: restore that workload first",
-                        names::kSourceConfigMap, in_namespace, user));
+                        names::kSourceConfigMap, in_namespace, mounting_workload));
     }
     return remove_config_map(client, in_namespace, names::kSourceConfigMap);
 }

@@ -69,7 +69,7 @@ protected:
     }
 
     static Json source(const std::string& text, const std::string& manager = "cudafault") {
-        Json object = labelled(named("cuda-fault-injection-lib"), names::kManagedBy, manager);
+        Json object = labeled(named("cuda-fault-injection-lib"), names::kManagedBy, manager);
         object["metadata"]["resourceVersion"] = "5";
         object["data"] = {{"fake_cuda_xid79.cpp", text}};
         return object;
@@ -79,7 +79,7 @@ protected:
 
     std::string removal() {
         try {
-            return remove_source(client(), discovery(), "prod") ? "removed" : "was not there";
+            return remove_source(client(), discovery(), "prod") ? "removed" : "did not exist";
         } catch (const Error& error) {
             return error.what();
         }
@@ -111,7 +111,7 @@ TEST_F(SourceTest, DoesNotChangeAConfigMapOfAnotherManager) {
 }
 
 TEST_F(SourceTest, IsRemovedIfNotMounted) {
-    EXPECT_EQ(removal(), "was not there");
+    EXPECT_EQ(removal(), "did not exist");
     hold(kSource, current());
     responder.on("DELETE", kSource, {json_answer(Json::object())});
     hold_list("/apis/apps/v1/namespaces/prod/deployments", {plain_deployment().object});

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Puts the library in front of a container's existing LD_PRELOAD, which can come from env or envFrom.
+// Puts the library before the existing value of a container's LD_PRELOAD, which can come from env or envFrom.
 #pragma once
 
 #include <string>

@@ -37,12 +37,12 @@ protected:
         before["containers"][0]["name"] = "main";
         object = before;
         notes.clear();
-        asked.clear();
+        lookups.clear();
         Editor editor(object);
         merge_preload(
             editor, site, "/fault.so",
             [&](const std::string& kind, const std::string& name, const std::string& key) {
-                asked.push_back(kind + " " + name + " " + key);
+                lookups.push_back(kind + " " + name + " " + key);
                 return known;
             },
             notes);
@@ -55,7 +55,7 @@ protected:
     ContainerSite site;
     std::optional<bool> known = true;
     Json object;
-    std::vector<std::string> notes, asked;
+    std::vector<std::string> notes, lookups;
 };
 
 TEST_F(PreloadMerge, SetsTheLibraryIfUnset) {
@@ -63,7 +63,7 @@ TEST_F(PreloadMerge, SetsTheLibraryIfUnset) {
     EXPECT_EQ(merge(R"({"env": null})"), "/fault.so");
     EXPECT_EQ(merge(R"({"env": [{"name": "LD_PRELOAD"}]})"), "/fault.so");
     EXPECT_EQ(merge(R"({"env": [{"name": "LD_PRELOAD", "value": ""}]})"), "/fault.so");
-    EXPECT_THAT(asked, IsEmpty());
+    EXPECT_THAT(lookups, IsEmpty());
 }
 
 TEST_F(PreloadMerge, PrependsToAValue) {
@@ -85,12 +85,12 @@ TEST_F(PreloadMerge, CopiesASourceIntoAHelperVariable) {
                                R"({"fieldRef": {"fieldPath": "metadata.annotations['preload']"}})",
                                R"({"resourceFieldRef": {"resource": "limits.cpu"}})"}) {
         const Json value_from = Json::parse(source);
-        const Json users = {{"name", "LD_PRELOAD"}, {"valueFrom", value_from}};
-        EXPECT_EQ(merge(Json{{"env", {{{"name", "A"}, {"value", "1"}}, users}}}), kHelper);
+        const Json original = {{"name", "LD_PRELOAD"}, {"valueFrom", value_from}};
+        EXPECT_EQ(merge(Json{{"env", {{{"name", "A"}, {"value", "1"}}, original}}}), kHelper);
         ASSERT_EQ(env().size(), 3u);
         EXPECT_EQ(env()[1], (Json{{"name", "CUDAFAULT_LD_PRELOAD"}, {"valueFrom", value_from}}));
         EXPECT_EQ(env()[2], (Json{{"name", "LD_PRELOAD"}, {"value", kHelper}}));
-        EXPECT_THAT(asked, IsEmpty()) << "without it the container would not start";
+        EXPECT_THAT(lookups, IsEmpty()) << "the kubelet starts the container only if the key exists";
     }
 }
 
@@ -99,53 +99,53 @@ TEST_F(PreloadMerge, UsesAnOptionalSourceOnlyIfItExists) {
         R"({"env": [{"name": "LD_PRELOAD", "valueFrom":
             {"configMapKeyRef": {"name": "c", "key": "k", "optional": true}}}]})";
     EXPECT_EQ(merge(from_config_map), kHelper);
-    EXPECT_THAT(asked, ElementsAre("ConfigMap c k"));
+    EXPECT_THAT(lookups, ElementsAre("ConfigMap c k"));
     known = false;
     EXPECT_EQ(merge(from_config_map), "/fault.so");
-    EXPECT_THAT(notes, IsEmpty()) << "nothing is lost";
+    EXPECT_THAT(notes, IsEmpty()) << "the key does not exist, so no value is lost";
     known.reset();
     EXPECT_EQ(merge(from_config_map), "/fault.so");
-    EXPECT_THAT(notes, ElementsAre(HasSubstr("takes LD_PRELOAD from ConfigMap c, which cannot be looked at")));
+    EXPECT_THAT(notes, ElementsAre(HasSubstr("takes LD_PRELOAD from ConfigMap c, which cannot be read")));
     EXPECT_EQ(merge(R"({"env": [{"name": "LD_PRELOAD", "valueFrom":
                   {"secretKeyRef": {"name": "s", "key": "k", "optional": true}}}]})"),
               "/fault.so");
-    EXPECT_THAT(asked, ElementsAre("Secret s k"));
+    EXPECT_THAT(lookups, ElementsAre("Secret s k"));
 }
 
 TEST_F(PreloadMerge, KeepsTheValueFromEnvFrom) {
     EXPECT_EQ(merge(R"({"envFrom": [{"configMapRef": {"name": "c"}}]})"), kSelf);
-    EXPECT_THAT(asked, ElementsAre("ConfigMap c LD_PRELOAD"));
+    EXPECT_THAT(lookups, ElementsAre("ConfigMap c LD_PRELOAD"));
     EXPECT_EQ(merge(R"({"envFrom": [{"prefix": "LD_", "secretRef": {"name": "s"}}]})"), kSelf);
-    EXPECT_THAT(asked, ElementsAre("Secret s PRELOAD"));
+    EXPECT_THAT(lookups, ElementsAre("Secret s PRELOAD"));
 }
 
 TEST_F(PreloadMerge, SkipsEnvFromWithoutTheVariable) {
     EXPECT_EQ(merge(R"({"envFrom": [{"prefix": "APP_", "configMapRef": {"name": "c"}}]})"), "/fault.so");
-    EXPECT_THAT(asked, IsEmpty());
+    EXPECT_THAT(lookups, IsEmpty());
     EXPECT_EQ(merge(R"({"envFrom": null})"), "/fault.so");
     known = false;
     EXPECT_EQ(merge(R"({"envFrom": [{"configMapRef": {"name": "c"}}, {"secretRef": {"name": "s"}}]})"), "/fault.so");
-    EXPECT_EQ(asked.size(), 2u);
+    EXPECT_EQ(lookups.size(), 2u);
     EXPECT_THAT(notes, IsEmpty());
 }
 
 TEST_F(PreloadMerge, NotesAnUnreadableEnvFrom) {
     known.reset();
     EXPECT_EQ(merge(R"({"envFrom": [{"secretRef": {"name": "s"}}]})"), "/fault.so");
-    EXPECT_THAT(notes, ElementsAre(HasSubstr("takes variables from Secret s, which cannot be looked at")));
+    EXPECT_THAT(notes, ElementsAre(HasSubstr("takes variables from Secret s, which cannot be read")));
 }
 
 TEST_F(PreloadMerge, EnvTakesPrecedenceOverEnvFrom) {
     EXPECT_EQ(
         merge(R"({"env": [{"name": "LD_PRELOAD", "value": "/a.so"}], "envFrom": [{"secretRef": {"name": "s"}}]})"),
         "/fault.so:/a.so");
-    EXPECT_THAT(asked, IsEmpty());
+    EXPECT_THAT(lookups, IsEmpty());
 }
 
 TEST_F(PreloadMerge, KeepsTheValueFromTheSecretOfTheGraph) {
     site.env_secret = "s";
     EXPECT_EQ(merge("{}"), kSelf);
-    EXPECT_THAT(asked, ElementsAre("Secret s LD_PRELOAD"));
+    EXPECT_THAT(lookups, ElementsAre("Secret s LD_PRELOAD"));
     known = false;
     EXPECT_EQ(merge("{}"), "/fault.so");
 }

@@ -22,9 +22,9 @@ using std::chrono::seconds;
 constexpr seconds kTimeForLog{1};
 constexpr seconds kSlack{2};  // tolerance for clock differences and delayed log lines
 constexpr std::chrono::milliseconds kPodInterval{1500};
-constexpr int kEnoughLog = 4 << 20;
+constexpr int kLogLimitBytes = 4 << 20;
 
-bool is_open(const AcknowledgingContainer& container) { return container.state == Acknowledgement::kNo; }
+bool is_pending(const AcknowledgingContainer& container) { return container.state == Acknowledgement::kNo; }
 
 class Poll {
 public:
@@ -45,7 +45,7 @@ public:
             if (!is_over()) sleep();
         }
         for (AcknowledgingContainer& container : containers_) {
-            if (is_open(container) && !container.why.empty()) container.state = Acknowledgement::kUnknown;
+            if (is_pending(container) && !container.why.empty()) container.state = Acknowledgement::kUnknown;
         }
         return std::move(containers_);
     }
@@ -54,11 +54,11 @@ private:
     // A state that was unknown in an earlier wait is read again.
     static void begin(AcknowledgingContainer& container) {
         if (container.state == Acknowledgement::kUnknown) container.state = Acknowledgement::kNo;
-        if (is_open(container)) settle_if_not_running(container);
+        if (is_pending(container)) settle_if_not_running(container);
     }
 
     bool is_over() const {
-        return Clock::now() >= options_.deadline || std::none_of(containers_.begin(), containers_.end(), is_open);
+        return Clock::now() >= options_.deadline || std::none_of(containers_.begin(), containers_.end(), is_pending);
     }
 
     void sleep() {
@@ -68,12 +68,13 @@ private:
 
     // Containers whose logs failed before are read last, because their nodes may be slow.
     void read_logs() {
-        std::vector<AcknowledgingContainer*> open;
+        std::vector<AcknowledgingContainer*> pending;
         for (AcknowledgingContainer& container : containers_) {
-            if (is_open(container)) open.push_back(&container);
+            if (is_pending(container)) pending.push_back(&container);
         }
-        std::stable_partition(open.begin(), open.end(), [](const auto* container) { return container->why.empty(); });
-        for (AcknowledgingContainer* container : open) {
+        std::stable_partition(pending.begin(), pending.end(),
+                              [](const auto* container) { return container->why.empty(); });
+        for (AcknowledgingContainer* container : pending) {
             if (Clock::now() < options_.deadline) read(*container);
         }
     }
@@ -82,7 +83,7 @@ private:
         LogOptions options;
         options.container = container.container;
         options.since_seconds = since();
-        options.limit_bytes = kEnoughLog;
+        options.limit_bytes = kLogLimitBytes;
         const PodLog log = read_log(client_, container.pod, options, kTimeForLog);
         container.why = log.why_not;
         if (!log.text) return settle_without_log(container, log.code);
@@ -113,7 +114,7 @@ private:
     // A process may end before it acknowledges the plan, usually because of the fault itself.
     void read_pods() {
         for (AcknowledgingContainer& container : containers_) {
-            if (!is_open(container)) continue;
+            if (!is_pending(container)) continue;
             std::optional<Json> pod;
             try {
                 pod = client_.find({pods(), pod_namespace(container.pod), pod_name(container.pod)});
@@ -135,7 +136,7 @@ private:
     static void settle_if_not_running(AcknowledgingContainer& container) {
         if (is_running(container.pod, container.container)) return;
         settle_as_not_running(container,
-                              fmt::format("container {} of pod {} does not run; it reads the plan as it starts",
+                              fmt::format("container {} of pod {} is not running; it reads the plan when it starts",
                                           container.container, pod_name(container.pod)));
     }
 

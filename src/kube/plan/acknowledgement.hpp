@@ -25,14 +25,14 @@ struct AcknowledgingContainer {
     std::string container;
     Acknowledgement state = Acknowledgement::kNo;
     size_t processes = 0;  // number of processes that acknowledged the plan
-    std::string why = {};  // one sentence, if the state is unknown or not running
+    std::string why = {};  // one sentence, if the state is kUnknown or kNotRunning
 };
 
 struct AcknowledgementOptions {
     Deadline since = Clock::now();  // older log lines are ignored
     Deadline deadline = kNoDeadline;
     std::chrono::milliseconds interval{300};
-    std::function<void(const std::vector<AcknowledgingContainer>&)> on_progress;  // called after each change of a state
+    std::function<void(const std::vector<AcknowledgingContainer>&)> on_progress;  // called when a state changes
 };
 
 // Waits until at least one process of each running container acknowledges `revision` or a later one, or until the

@@ -69,7 +69,7 @@ TEST_F(AcknowledgementTest, WaitsForEachContainer) {
     EXPECT_EQ(seen(0).target, path_of_pod("a") + "/log?container=main&sinceSeconds=3&limitBytes=4194304");
 }
 
-TEST_F(AcknowledgementTest, ContainersWithoutAcknowledgementAreReportedAtTheDeadline) {
+TEST_F(AcknowledgementTest, ReportsContainersWithoutAcknowledgementAtTheDeadline) {
     log_of("a", {acknowledges(6)});
     const auto containers = wait({{pod("a"), "main"}});
     EXPECT_EQ(containers[0].state, Acknowledgement::kNo);
@@ -80,7 +80,7 @@ TEST_F(AcknowledgementTest, DoesNotWaitForContainersThatDoNotRun) {
     const auto containers = wait({{pod("a", "waiting"), "main"}, {pod("b", "terminated"), "main"}, {pod("c"), "none"}});
     for (const auto& container : containers) {
         EXPECT_EQ(container.state, Acknowledgement::kNotRunning);
-        EXPECT_THAT(container.why, HasSubstr("reads the plan as it starts"));
+        EXPECT_THAT(container.why, HasSubstr("reads the plan when it starts"));
     }
     EXPECT_EQ(requests(), 0u);
 }
@@ -95,12 +95,12 @@ TEST_F(AcknowledgementTest, AForbiddenLogIsUnknownImmediately) {
     EXPECT_EQ(requests(), 2u);
 }
 
-TEST_F(AcknowledgementTest, ATemporaryFailureIsRetried) {
+TEST_F(AcknowledgementTest, RetriesATemporaryFailure) {
     log_of("a", {status_answer(405, "MethodNotAllowed"), acknowledges(7)});
     EXPECT_EQ(wait({{pod("a"), "main"}})[0].state, Acknowledgement::kYes);
 }
 
-TEST_F(AcknowledgementTest, APersistentFailureIsUnknownAndRetriedByTheNextWait) {
+TEST_F(AcknowledgementTest, ReportsAPersistentFailureAsUnknownAndRetriesInTheNextWait) {
     log_of("a", {status_answer(405, "MethodNotAllowed")});
     auto containers = wait({{pod("a"), "main"}});
     EXPECT_EQ(containers[0].state, Acknowledgement::kUnknown);
@@ -115,10 +115,10 @@ TEST_F(AcknowledgementTest, DetectsAContainerThatEndsDuringTheWait) {
     log_of("a", {Answer()});
     log_of("b", {Answer()});
     log_of("c", {Answer()});
-    Json other = pod("b");
-    other["metadata"]["uid"] = "another";
+    Json recreated = pod("b");
+    recreated["metadata"]["uid"] = "another";
     responder.on("GET", path_of_pod("a"), {json_answer(pod("a", "waiting"))});
-    responder.on("GET", path_of_pod("b"), {json_answer(other)});
+    responder.on("GET", path_of_pod("b"), {json_answer(recreated)});
     wait_options.interval = milliseconds(300);
     wait_options.deadline = after(std::chrono::seconds(30));
     const auto containers = wait({{pod("a"), "main"}, {pod("b"), "main"}, {pod("c"), "main"}});
@@ -140,7 +140,7 @@ TEST_F(AcknowledgementTest, ASlowNodeDoesNotDelayOtherNodes) {
     EXPECT_EQ(containers[2].state, Acknowledgement::kYes);
 }
 
-TEST_F(AcknowledgementTest, NoContainersGiveAnEmptyResult) { EXPECT_TRUE(wait({}).empty()); }
+TEST_F(AcknowledgementTest, ReturnsAnEmptyResultWithoutContainers) { EXPECT_TRUE(wait({}).empty()); }
 
 }  // namespace
 

@@ -29,7 +29,7 @@ namespace {
 constexpr int kNudges = 3;
 constexpr std::chrono::seconds kNudgeAgain{2};
 
-// Finds the plan by the given names, or else through the owner of the named object, which then holds the plan.
+// Returns the plan of the named object, or else the plan of its owner.
 PlanObject find_plan_of(Client& client, Discovery& discovery, const WorkloadChoice& choice) {
     for (const ObjectRef& ref : possible_refs(discovery, choice)) {
         if (const auto plan = find_plan(client, choice.in_namespace, workload_hash(ref))) return *plan;
@@ -54,23 +54,23 @@ std::vector<AcknowledgingContainer> containers_of(const std::vector<Json>& pods_
     return containers;
 }
 
-std::vector<Json> silent_pods(const std::vector<AcknowledgingContainer>& containers) {
-    std::vector<Json> silent;
+std::vector<Json> unacknowledged_pods(const std::vector<AcknowledgingContainer>& containers) {
+    std::vector<Json> unacknowledged;
     for (const AcknowledgingContainer& container : containers) {
-        if (container.state == Acknowledgement::kNo) silent.push_back(container.pod);
+        if (container.state == Acknowledgement::kNo) unacknowledged.push_back(container.pod);
     }
-    return silent;
+    return unacknowledged;
 }
 
 // Returns the names of the plan's pods that match the selector.
 std::vector<std::string> selected_names(Client& client, const std::string& in_namespace, const std::string& selector,
-                                        const std::vector<Json>& of_plan) {
+                                        const std::vector<Json>& plan_pods) {
     std::vector<std::string> all, chosen;
     client.list({pods(), in_namespace}, {selector}, [&](Page page) {
         if (page.is_first) all.clear();
         for (const Json& pod : page.items) all.push_back(pod_name(pod));
     });
-    for (const Json& pod : of_plan) {
+    for (const Json& pod : plan_pods) {
         if (std::find(all.begin(), all.end(), pod_name(pod)) != all.end()) chosen.push_back(pod_name(pod));
     }
     return chosen;
@@ -83,44 +83,44 @@ void delete_pods(Client& client, const std::vector<Json>& crashed, const Progres
         same.uid = pod_uid(pod);
         try {
             client.remove({pods(), pod_namespace(pod), pod_name(pod)}, same);
-            on_progress(fmt::format("pod {} waited out its back-off and was deleted", pod_name(pod)));
+            on_progress(fmt::format("pod {} was in back-off and was deleted", pod_name(pod)));
         } catch (const ApiError& error) {
             if (!error.is_not_found() && error.code != 409) throw;
         }
     }
 }
 
-struct Aim {
+struct ArmTarget {
     PlanObject plan;
-    std::vector<Json> of_plan;  // pods that mount the plan
-    std::string spec;           // empty if the selector matches none of these pods
-    uint64_t meant = 0;         // number of running pods that the spec targets
+    std::vector<Json> plan_pods;  // pods that mount the plan
+    std::string spec;             // empty if the selector matches none of these pods
+    uint64_t targeted = 0;        // number of running pods that the spec targets
 };
 
-Aim aim_at(Client& client, const PlanObject& plan, const ArmChoice& choice, const SpecFor& spec_for) {
-    Aim aim{plan, pods_with(client, plan), "", 0};
+ArmTarget target_for(Client& client, const PlanObject& plan, const ArmChoice& choice, const SpecFor& spec_for) {
+    ArmTarget target{plan, pods_with(client, plan), "", 0};
     std::vector<std::string> selected;
     if (!choice.selector.empty()) {
-        selected = selected_names(client, plan.in_namespace(), choice.selector, aim.of_plan);
-        if (selected.empty()) return aim;
+        selected = selected_names(client, plan.in_namespace(), choice.selector, target.plan_pods);
+        if (selected.empty()) return target;
     }
-    aim.spec = spec_for(selected);
-    aim.meant =
-        std::count_if(aim.of_plan.begin(), aim.of_plan.end(), [&](const Json& pod) { return is_meant(aim.spec, pod); });
-    return aim;
+    target.spec = spec_for(selected);
+    target.targeted = std::count_if(target.plan_pods.begin(), target.plan_pods.end(),
+                                    [&](const Json& pod) { return is_pod_targeted(target.spec, pod); });
+    return target;
 }
 
-void refuse_more(const PodLimit& limit, uint64_t meant, uint64_t injected) {
-    uint64_t allowed = limit.pods.value_or(meant);
+void require_within_limit(const PodLimit& limit, uint64_t targeted, uint64_t injected) {
+    uint64_t allowed = limit.pods.value_or(targeted);
     if (limit.percent) allowed = std::min(allowed, injected * *limit.percent / 100);
-    if (meant <= allowed) return;
+    if (targeted <= allowed) return;
     throw Error(
-        fmt::format("that would make {} of {} injected pods fail, and --max-pods allows {}: nothing is armed; "
-                    "choose fewer with --selector or --node, or with pod= or node= in the plan",
-                    meant, injected, allowed));
+        fmt::format("the plan would make {} of {} injected pods fail, and --max-pods allows {}: nothing is armed; "
+                    "select fewer with --selector or --node, or with pod= or node= in the plan",
+                    targeted, injected, allowed));
 }
 
-// Returns the workload that a plan belongs to, or nothing if it cannot be read.
+// Returns the workload that a plan belongs to, or std::nullopt if it cannot be read.
 std::optional<Json> workload_object(Client& client, Discovery& discovery, const PlanObject& plan) {
     const auto owner = first_owner_of(plan.config_map);
     if (!owner) return std::nullopt;
@@ -134,45 +134,47 @@ std::optional<Json> workload_object(Client& client, Discovery& discovery, const 
     }
 }
 
-// A plan that targets any pod also reaches pods that start later, if the template loads the library.
-void require_reach(Client& client, Discovery& discovery, const Aim& aim) {
-    if (aim.meant > 0) return;
-    if (!aim.of_plan.empty() || !is_meant(aim.spec, Json::object())) {
+// Throws Error if the plan would have no effect. A plan that targets any pod also affects pods that start later, if the
+// template has the library.
+void require_effect(Client& client, Discovery& discovery, const ArmTarget& target) {
+    if (target.targeted > 0) return;
+    if (!target.plan_pods.empty() || !is_pod_targeted(target.spec, Json::object())) {
         throw Error(
-            fmt::format("the plan reaches none of the {} injected pods of {} that run now, so nothing is armed: check "
-                        "its node= and pod=, or --node, or arm it for pods that start later with --allow-empty",
-                        aim.of_plan.size(), aim.plan.workload_text()));
+            fmt::format("the plan targets none of the {} injected pods of {}, so nothing is armed: check --node, and "
+                        "node= and pod= in the plan, or use --allow-empty to arm the plan for pods that start later",
+                        target.plan_pods.size(), target.plan.workload_text()));
     }
-    const auto object = workload_object(client, discovery, aim.plan);
-    if (!object || mentions(value_at(*object, "spec"), aim.plan.name())) return;
-    throw Error(
-        fmt::format("the pod template of {} has lost the library since the injection (kubectl rollout undo, a GitOps "
-                    "tool or an operator can do that), so nothing is armed: run `cudafault k8s restore`, then inject "
-                    "it again",
-                    aim.plan.workload_text()));
+    const auto object = workload_object(client, discovery, target.plan);
+    if (!object || mentions(value_at(*object, "spec"), target.plan.name())) return;
+    throw Error(fmt::format(
+        "another client has removed the library from the pod template of {} since the injection (for example kubectl "
+        "rollout undo, a GitOps tool or an operator), so nothing is armed: run `cudafault k8s restore`, then inject "
+        "it again",
+        target.plan.workload_text()));
 }
 
 // A workload chosen by name is armed even if none of its pods runs, because the plan also applies to later pods. If one
 // spec is invalid, nothing is armed.
-std::vector<Aim> aims(Client& client, Discovery& discovery, const ArmChoice& choice, const SpecFor& spec_for) {
-    std::vector<Aim> all;
-    uint64_t meant = 0, injected = 0;
+std::vector<ArmTarget> find_targets(Client& client, Discovery& discovery, const ArmChoice& choice,
+                                    const SpecFor& spec_for) {
+    std::vector<ArmTarget> all;
+    uint64_t targeted = 0, injected = 0;
     for (const PlanObject& plan : find_plans(client, discovery, choice)) {
-        Aim aim = aim_at(client, plan, choice, spec_for);
-        injected += aim.of_plan.size();
-        meant += aim.meant;
-        if (aim.meant > 0 || (choice.selector.empty() && !choice.workloads.empty())) all.push_back(std::move(aim));
+        ArmTarget target = target_for(client, plan, choice, spec_for);
+        injected += target.plan_pods.size();
+        targeted += target.targeted;
+        if (target.targeted > 0 || (choice.selector.empty() && !choice.workloads.empty()))
+            all.push_back(std::move(target));
     }
     if (all.empty()) {
-        throw Error(
-            fmt::format("no injected pod in namespace {} is meant by that: `cudafault k8s status` shows those "
-                        "that are injected",
-                        choice.in_namespace));
+        throw Error(fmt::format(
+            "no injected pod in namespace {} is targeted: run `cudafault k8s status` for the list of injected pods",
+            choice.in_namespace));
     }
     if (!choice.allow_empty) {
-        for (const Aim& aim : all) require_reach(client, discovery, aim);
+        for (const ArmTarget& target : all) require_effect(client, discovery, target);
     }
-    refuse_more(choice.limit, meant, injected);
+    require_within_limit(choice.limit, targeted, injected);
     return all;
 }
 
@@ -181,27 +183,27 @@ public:
     Arming(Client& client, Deadline deadline, const Progress& on_progress)
         : client_(client), deadline_(deadline), on_progress_(on_progress), by_(author(client)) {}
 
-    Armed arm(const Aim& aim) {
-        Armed armed = deliver(replace_plan(client_, aim.plan, aim.spec, by_), aim.of_plan);
-        if (is_armed(aim.plan.spec)) armed.notes.push_back("replaced the plan " + description_of(aim.plan));
+    Armed arm(const ArmTarget& target) {
+        Armed armed = deliver(replace_plan(client_, target.plan, target.spec, by_), target.plan_pods);
+        if (is_armed(target.plan.spec)) armed.notes.push_back("replaced the plan " + description_of(target.plan));
         return armed;
     }
 
     Armed disarm(const PlanObject& plan, const std::vector<Json>& pods_of_plan) {
         Armed disarmed = deliver(write_plan(client_, plan, "", by_), pods_of_plan);
-        if (is_by_another_user(plan)) disarmed.notes.push_back("ended the plan " + description_of(plan));
+        if (is_by_another_author(plan)) disarmed.notes.push_back("ended the plan " + description_of(plan));
         return disarmed;
     }
 
-    // Returns true if the plan is an active drill of another author.
-    bool is_by_another_user(const PlanObject& plan) const { return is_armed(plan.spec) && plan.changed_by != by_; }
+    // Returns true if the plan is active and another author armed it.
+    bool is_by_another_author(const PlanObject& plan) const { return is_armed(plan.spec) && plan.changed_by != by_; }
 
     // Throws Error if another client changed or deleted the plan since it was armed.
     void require_in_force(const Armed& armed) {
         const auto latest = find_plan(client_, armed.plan.in_namespace(), armed.plan.hash());
         if (latest && latest->revision <= armed.plan.revision) return;
-        throw Error(fmt::format("the plan of {} is no longer in force: another client {}", armed.plan.workload_text(),
-                                latest ? "replaced it by " + description_of(*latest) : "removed it"));
+        throw Error(fmt::format("the plan of {} is not in force: another client {}", armed.plan.workload_text(),
+                                latest ? "replaced it with " + description_of(*latest) : "deleted it"));
     }
 
     // The kubelet may handle the first nudge before it sees the new ConfigMap, so the nudge is repeated.
@@ -211,11 +213,11 @@ public:
         for (int nudges = 1;; ++nudges) {
             options.deadline = std::min(deadline_, after(kNudgeAgain));
             armed.containers = wait_for_acknowledgement(client_, armed.containers, armed.plan.revision, options);
-            const std::vector<Json> silent = silent_pods(armed.containers);
-            if (silent.empty() || nudges == kNudges || Clock::now() >= deadline_) return;
-            on_progress_(fmt::format("{} of {} containers have not acknowledged revision {} yet", silent.size(),
+            const std::vector<Json> unacknowledged = unacknowledged_pods(armed.containers);
+            if (unacknowledged.empty() || nudges == kNudges || Clock::now() >= deadline_) return;
+            on_progress_(fmt::format("{} of {} containers have not acknowledged revision {} yet", unacknowledged.size(),
                                      armed.containers.size(), armed.plan.revision));
-            nudge(client_, silent, armed.plan.revision);
+            nudge(client_, unacknowledged, armed.plan.revision);
         }
     }
 
@@ -232,11 +234,12 @@ private:
     const std::string by_;
 };
 
-void refuse_others_plans(const Arming& arming, const std::vector<Aim>& all) {
-    for (const Aim& aim : all) {
-        if (!arming.is_by_another_user(aim.plan)) continue;
-        throw Error(fmt::format("{} runs the drill of another author: {}; nothing is armed, --replace ends that drill",
-                                aim.plan.workload_text(), description_of(aim.plan)));
+void refuse_plans_of_other_authors(const Arming& arming, const std::vector<ArmTarget>& all) {
+    for (const ArmTarget& target : all) {
+        if (!arming.is_by_another_author(target.plan)) continue;
+        throw Error(
+            fmt::format("{} has an active plan of another author: {}; nothing is armed; use --replace to end that plan",
+                        target.plan.workload_text(), description_of(target.plan)));
     }
 }
 
@@ -246,10 +249,10 @@ std::vector<Armed> arm(Client& client, Discovery& discovery, const ArmChoice& ch
                        Deadline deadline, const Progress& on_progress) {
     const Deadline started = Clock::now();
     Arming arming(client, deadline, on_progress);
-    const std::vector<Aim> found = aims(client, discovery, choice, spec_for);
-    if (!choice.replace) refuse_others_plans(arming, found);
+    const std::vector<ArmTarget> found = find_targets(client, discovery, choice, spec_for);
+    if (!choice.replace) refuse_plans_of_other_authors(arming, found);
     std::vector<Armed> all;
-    for (const Aim& aim : found) all.push_back(arming.arm(aim));
+    for (const ArmTarget& target : found) all.push_back(arming.arm(target));
     for (Armed& armed : all) arming.wait(armed, started);
     for (const Armed& armed : all) arming.require_in_force(armed);
     return all;
@@ -262,15 +265,15 @@ std::vector<Armed> disarm(Client& client, Discovery& discovery, const ArmChoice&
     std::vector<Armed> all;
     std::vector<Json> crashed;
     for (const PlanObject& plan : find_plans(client, discovery, choice)) {
-        const std::vector<Json> of_plan = pods_with(client, plan);
-        Armed disarmed = arming.disarm(plan, of_plan);
-        for (const Json& pod : of_plan) {
+        const std::vector<Json> plan_pods = pods_with(client, plan);
+        Armed disarmed = arming.disarm(plan, plan_pods);
+        for (const Json& pod : plan_pods) {
             if (!is_in_back_off(pod)) continue;
             crashed.push_back(pod);
             if (restart_crashed) continue;
             disarmed.notes.push_back(
                 fmt::format("pod {} is in CrashLoopBackOff and restarts after the back-off, "
-                            "within 300 s; --restart-crashed deletes it now, so that it is recreated",
+                            "within 300 s; --restart-crashed deletes the pod now, so that it is recreated",
                             pod_name(pod)));
         }
         all.push_back(std::move(disarmed));

@@ -22,15 +22,15 @@ struct PodLimit {
     std::optional<uint64_t> percent;
 };
 
-// Selects plans: those of the named workloads. Without workloads, it selects the plan of each injected workload in the
-// namespace that has pods which match the selector and are targeted by the spec.
+// Selects the plans of the named workloads. Without workloads, selects the plan of each injected workload in the
+// namespace with a pod that matches the selector and that the spec targets.
 struct ArmChoice {
     std::vector<WorkloadChoice> workloads;
     std::string in_namespace;
     std::string selector;  // evaluated once: the plan lists the names of the matching pods
     PodLimit limit;
     bool replace = false;      // also replace active plans of other authors
-    bool allow_empty = false;  // also arm a plan that is known to reach no current or future pod
+    bool allow_empty = false;  // also arm a plan that targets no current or future pod
 };
 
 struct Armed {
@@ -39,30 +39,30 @@ struct Armed {
     std::vector<std::string> notes;
 };
 
-// Returns the spec for the pods of one workload. `pods` holds the pod names that the spec is limited to; if it is
-// empty, there is no limit.
+// Returns the spec for the pods of one workload. `pods` has the names of the pods to which the spec is limited; if it
+// is empty, the spec is not limited.
 using SpecFor = std::function<std::string(const std::vector<std::string>& pods)>;
 
-// Returns one result for each workload. Returns as soon as every running container has acknowledged the plan, or when
-// it is clear that a container will not, for example because it has made no CUDA call yet. Throws Error before anything
-// is armed if no injected workload is found, if the specs target no pod (unless `allow_empty`) or more pods than the
-// limit, or if a plan of another author is active. Also throws Error if another client writes one of the plans during
-// the call.
+// Returns one result for each workload. Waits until every running container has acknowledged the plan, but not longer
+// than about 6 s, because a container that has made no CUDA call yet does not acknowledge plans. Throws Error before
+// anything is armed if no injected workload is found, if the specs target no pod (unless `allow_empty`) or more pods
+// than the limit, or if a plan of another author is active. Also throws Error if another client writes one of the plans
+// during the call.
 std::vector<Armed> arm(Client& client, Discovery& discovery, const ArmChoice& choice, const SpecFor& spec_for,
                        Deadline deadline, const Progress& on_progress);
 
-// Disarms the plans. With `restart_crashed`, it also deletes pods in back-off, so that their replacements start
+// Disarms the plans. With `restart_crashed`, also deletes pods in back-off, so that their replacements start
 // immediately.
 std::vector<Armed> disarm(Client& client, Discovery& discovery, const ArmChoice& choice, bool restart_crashed,
                           Deadline deadline, const Progress& on_progress);
 
-// Returns the plans that a choice selects. Throws Error if there are none.
+// Returns the plans that a choice selects. Throws Error if the choice selects no plan.
 std::vector<PlanObject> find_plans(Client& client, Discovery& discovery, const ArmChoice& choice);
 
 // Returns the names of the containers of a pod that load the library, including sidecars.
 std::vector<std::string> injected_containers(const Json& pod);
 
-// Returns true if a container of the pod waits in back-off for its restart.
+// Returns true if a container of the pod is in back-off before its restart.
 bool is_in_back_off(const Json& pod);
 
 }  // namespace cudafault::kube

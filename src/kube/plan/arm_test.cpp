@@ -31,14 +31,14 @@ Workload workload_called(const std::string& name) {
 std::string plan_name(const std::string& workload) { return "cudafault-plan-" + workload_called(workload).hash(); }
 
 Json plan_of(const std::string& workload, const std::string& text = "#7\n") {
-    Json object = labelled(named(plan_name(workload)), names::kWorkload, workload_called(workload).hash());
+    Json object = labeled(named(plan_name(workload)), names::kWorkload, workload_called(workload).hash());
     object["metadata"]["resourceVersion"] = "5";
     object["metadata"]["annotations"] = {{"cudafault.dev/pods", ""}};
     object["data"] = {{"plan", text}};
     return object;
 }
 
-// A pod of that workload whose container is in a waiting state.
+// Returns a pod of the workload whose container is in a waiting state.
 Json pod_of(const std::string& workload, const std::string& name, const std::string& node = "n1",
             const std::string& reason = "ContainerCreating") {
     Json pod = named(
@@ -69,20 +69,20 @@ protected:
         choice.workloads = {workload};
     }
 
-    void hold_plan(const std::string& workload, const std::string& text = "#7\n") {
+    void serve_plan(const std::string& workload, const std::string& text = "#7\n") {
         hold(kConfigMapPath + "/" + plan_name(workload), plan_of(workload, text));
         responder.on("PATCH", kConfigMapPath + "/" + plan_name(workload),
                      {json_answer(plan_of(workload, "#8\nxid=79\n"))});
     }
 
-    void hold_pods(const std::vector<Json>& pods) {
+    void serve_pods(const std::vector<Json>& pods) {
         hold_list(kPodPath, pods);
         for (const Json& pod : pods) {
             responder.on("PATCH", kPodPath + "/" + text_at(pod, {"metadata", "name"}), {json_answer(pod)});
         }
     }
 
-    std::vector<Armed> arm_it() {
+    std::vector<Armed> run_arm() {
         return arm(
             client(), discovery(), choice,
             [&](const std::vector<std::string>& pods) {
@@ -94,18 +94,19 @@ protected:
 
     // Builds the spec as the command line does.
     std::string spec_for(const std::vector<std::string>& pods) const {
-        const std::string there = node.empty() ? spec : spec + " node=" + node;
-        return pods.empty() ? there : fmt::format("{} pod={}", there, fmt::join(pods, "; " + there + " pod="));
+        const std::string targeted_spec = node.empty() ? spec : spec + " node=" + node;
+        return pods.empty() ? targeted_spec
+                            : fmt::format("{} pod={}", targeted_spec, fmt::join(pods, "; " + targeted_spec + " pod="));
     }
 
-    std::vector<Armed> disarm_it(bool restart_crashed) {
+    std::vector<Armed> run_disarm(bool restart_crashed) {
         return disarm(client(), discovery(), choice, restart_crashed, after(std::chrono::seconds(30)),
                       [](const std::string&) {});
     }
 
     std::string refusal() {
         try {
-            arm_it();
+            run_arm();
             return "armed";
         } catch (const Error& error) {
             return error.what();
@@ -127,9 +128,9 @@ protected:
     std::vector<std::string> restricted_to;
 };
 
-TEST_F(ArmTest, APlanWithoutAnEndIsRefused) {
-    hold_plan("web");
-    hold_pods({});
+TEST_F(ArmTest, RefusesAPlanWithoutAnEnd) {
+    serve_plan("web");
+    serve_pods({});
     choose("deployments.apps", "web");
     spec = "xid=79";
     EXPECT_THAT(refusal(), HasSubstr("fault 1 has no end"));
@@ -138,9 +139,9 @@ TEST_F(ArmTest, APlanWithoutAnEndIsRefused) {
 
 TEST_F(ArmTest, WritesThePlanAndNudgesThePods) {
     choose("deployments.apps", "web");
-    hold_plan("web");
-    hold_pods({pod_of("web", "a"), pod_of("other", "b")});
-    const std::vector<Armed> armed = arm_it();
+    serve_plan("web");
+    serve_pods({pod_of("web", "a"), pod_of("other", "b")});
+    const std::vector<Armed> armed = run_arm();
     ASSERT_EQ(armed.size(), 1u);
     EXPECT_EQ(armed[0].plan.revision, 8u);
     ASSERT_EQ(armed[0].containers.size(), 1u) << "the sidecar is not injected";
@@ -150,20 +151,20 @@ TEST_F(ArmTest, WritesThePlanAndNudgesThePods) {
     EXPECT_THAT(restricted_to, ElementsAre(""));
 }
 
-TEST_F(ArmTest, FindsADeploymentWithoutAKind) {
+TEST_F(ArmTest, FindsADeploymentByItsNameAlone) {
     choose("", "web");
-    hold_plan("web");
-    hold_pods({});
-    EXPECT_EQ(arm_it().size(), 1u) << "graphs are not served";
+    serve_plan("web");
+    serve_pods({});
+    EXPECT_EQ(run_arm().size(), 1u) << "the API server does not serve DynamoGraphDeployments";
 }
 
 TEST_F(ArmTest, FindsThePlanOfTheOwner) {
     choose("replicasets.apps", "web-1");
     hold("/apis/apps/v1/namespaces/prod/replicasets/web-1", owned(named("web-1"), "apps/v1", "Deployment", "web"));
     hold("/apis/apps/v1/namespaces/prod/deployments/web", plain_deployment().object);
-    hold_plan("web");
-    hold_pods({});
-    EXPECT_EQ(arm_it().at(0).plan.name(), plan_name("web"));
+    serve_plan("web");
+    serve_pods({});
+    EXPECT_EQ(run_arm().at(0).plan.name(), plan_name("web"));
 }
 
 TEST_F(ArmTest, RefusesAWorkloadWithoutInjection) {
@@ -173,31 +174,31 @@ TEST_F(ArmTest, RefusesAWorkloadWithoutInjection) {
     choice.workloads.clear();
     hold_list(kConfigMapPath, {});
     EXPECT_THAT(refusal(), HasSubstr("nothing is injected in namespace prod"));
-    EXPECT_THROW(disarm_it(false), Error);
+    EXPECT_THROW(run_disarm(false), Error);
 }
 
-TEST_F(ArmTest, ASelectorIsReplacedByTheNamesOfMatchingPods) {
+TEST_F(ArmTest, ReplacesASelectorByTheNamesOfMatchingPods) {
     choice.selector = "role=worker";
     hold_list(kConfigMapPath, {plan_of("web"), plan_of("api")});
-    hold_plan("web");
-    hold_plan("api");
-    hold_pods({pod_of("web", "a"), pod_of("web", "b"), pod_of("api", "c")});
+    serve_plan("web");
+    serve_plan("api");
+    serve_pods({pod_of("web", "a"), pod_of("web", "b"), pod_of("api", "c")});
     hold_list(kPodPath + "?labelSelector=role%3Dworker&limit=500", {pod_of("web", "b")});
-    ASSERT_EQ(arm_it().size(), 1u);
+    ASSERT_EQ(run_arm().size(), 1u);
     EXPECT_THAT(restricted_to, ElementsAre("b"));
     EXPECT_THAT(seen_targets("PATCH"), ElementsAre(plan_name("web"), "a", "b"))
-        << "all see that another user changed the plan";
+        << "all pods that mount the plan are nudged";
     hold_list(kPodPath + "?labelSelector=role%3Dworker&limit=500", {});
-    EXPECT_THAT(refusal(), HasSubstr("no injected pod in namespace prod is meant by that"));
+    EXPECT_THAT(refusal(), HasSubstr("no injected pod in namespace prod is targeted"));
 }
 
-TEST_F(ArmTest, ANodeSelectsTheWorkloadsThatRunOnIt) {
+TEST_F(ArmTest, NodeSelectsTheWorkloadsWithPodsOnIt) {
     node = "n2";
     hold_list(kConfigMapPath, {plan_of("web"), plan_of("api")});
-    hold_plan("web");
-    hold_plan("api");
-    hold_pods({pod_of("web", "a", "n1"), pod_of("api", "c", "n2")});
-    const std::vector<Armed> armed = arm_it();
+    serve_plan("web");
+    serve_plan("api");
+    serve_pods({pod_of("web", "a", "n1"), pod_of("api", "c", "n2")});
+    const std::vector<Armed> armed = run_arm();
     ASSERT_EQ(armed.size(), 1u);
     EXPECT_EQ(armed[0].plan.name(), plan_name("api"));
 }
@@ -205,12 +206,12 @@ TEST_F(ArmTest, ANodeSelectsTheWorkloadsThatRunOnIt) {
 TEST_F(ArmTest, RefusesAPlanThatReachesNoPodUnlessAllowed) {
     choose("deployments.apps", "web");
     node = "n2";
-    hold_plan("web");
-    hold_pods({pod_of("web", "a", "n1")});
-    EXPECT_THAT(refusal(), AllOf(HasSubstr("reaches none of the 1 injected pods"), HasSubstr("--allow-empty")));
+    serve_plan("web");
+    serve_pods({pod_of("web", "a", "n1")});
+    EXPECT_THAT(refusal(), AllOf(HasSubstr("targets none of the 1 injected pods"), HasSubstr("--allow-empty")));
     EXPECT_THAT(seen_targets("PATCH"), IsEmpty()) << "nothing is armed";
     choice.allow_empty = true;
-    EXPECT_EQ(arm_it().size(), 1u) << "for pods that start there later";
+    EXPECT_EQ(run_arm().size(), 1u) << "for pods that start on that node later";
 }
 
 TEST_F(ArmTest, RefusesATemplateWithoutTheLibrary) {
@@ -220,16 +221,16 @@ TEST_F(ArmTest, RefusesATemplateWithoutTheLibrary) {
         {{"apiVersion", "apps/v1"}, {"kind", "Deployment"}, {"name", "web"}, {"uid", "uid-web"}}};
     hold(kConfigMapPath + "/" + plan_name("web"), plan);
     responder.on("PATCH", kConfigMapPath + "/" + plan_name("web"), {json_answer(plan_of("web", "#8\nxid=79\n"))});
-    hold_pods({});
+    serve_pods({});
     hold(kDeploymentPath + "/web", plain_deployment().object);
-    EXPECT_THAT(refusal(), AllOf(HasSubstr("has lost the library"), HasSubstr("k8s restore")));
+    EXPECT_THAT(refusal(), AllOf(HasSubstr("has removed the library"), HasSubstr("k8s restore")));
     EXPECT_THAT(seen_targets("PATCH"), IsEmpty()) << "nothing is armed";
     const Workload workload = plain_deployment();
     hold(kDeploymentPath + "/web",
          inject_into(workload, choose_containers(workload, {}), binary_injection(), always_exists).object);
-    EXPECT_EQ(arm_it().size(), 1u) << "pods that start later have it";
+    EXPECT_EQ(run_arm().size(), 1u) << "pods that start later have the library";
     responder.on("GET", kDeploymentPath + "/web", {status_answer(403, "Forbidden")});
-    EXPECT_EQ(arm_it().size(), 1u) << "an unreadable plan does not cause a refusal";
+    EXPECT_EQ(run_arm().size(), 1u) << "an unreadable workload does not prevent arming";
 }
 
 TEST_F(ArmTest, InjectedContainersIncludeSidecars) {
@@ -244,11 +245,11 @@ TEST_F(ArmTest, InjectedContainersIncludeSidecars) {
     EXPECT_TRUE(is_in_back_off(pod));
 }
 
-TEST_F(ArmTest, ExceedingTheLimitIsRefusedBeforeAnythingIsArmed) {
+TEST_F(ArmTest, RefusesToExceedTheLimitBeforeArmingAnyPlan) {
     hold_list(kConfigMapPath, {plan_of("web"), plan_of("api")});
-    hold_plan("web");
-    hold_plan("api");
-    hold_pods({pod_of("web", "a", "n1"), pod_of("web", "b", "n2"), pod_of("api", "c", "n2")});
+    serve_plan("web");
+    serve_plan("api");
+    serve_pods({pod_of("web", "a", "n1"), pod_of("web", "b", "n2"), pod_of("api", "c", "n2")});
     node = "n2";
     choice.limit.pods = 1;
     EXPECT_THAT(refusal(), HasSubstr("2 of 3 injected pods fail, and --max-pods allows 1: nothing is armed"));
@@ -259,10 +260,10 @@ TEST_F(ArmTest, ExceedingTheLimitIsRefusedBeforeAnythingIsArmed) {
     EXPECT_EQ(refusal(), "armed");
 }
 
-TEST_F(ArmTest, TheLimitCountsThePodsThatThePlanTargets) {
+TEST_F(ArmTest, ComparesTheLimitWithTheNumberOfTargetedPods) {
     choose("deployments.apps", "web");
-    hold_plan("web");
-    hold_pods({pod_of("web", "a", "node1"), pod_of("web", "b", "node2")});
+    serve_plan("web");
+    serve_pods({pod_of("web", "a", "node1"), pod_of("web", "b", "node2")});
     choice.limit.pods = 1;
     node = "node*";
     EXPECT_THAT(refusal(), HasSubstr("2 of 2 injected pods fail")) << "node= is a glob";
@@ -277,19 +278,19 @@ TEST_F(ArmTest, TheLimitCountsThePodsThatThePlanTargets) {
     }
 }
 
-TEST_F(ArmTest, APlanForAPodIsWrittenOnlyToItsWorkload) {
+TEST_F(ArmTest, WritesAPlanForOnePodOnlyToItsWorkload) {
     node = "n*";
     spec = "xid=79 pod=c until=2099-01-01T00:00:00Z";
     hold_list(kConfigMapPath, {plan_of("web"), plan_of("api")});
-    hold_plan("web");
-    hold_plan("api");
-    hold_pods({pod_of("web", "a"), pod_of("api", "c")});
-    const std::vector<Armed> armed = arm_it();
+    serve_plan("web");
+    serve_plan("api");
+    serve_pods({pod_of("web", "a"), pod_of("api", "c")});
+    const std::vector<Armed> armed = run_arm();
     ASSERT_EQ(armed.size(), 1u);
     EXPECT_EQ(armed[0].plan.name(), plan_name("api"));
 }
 
-// A plan armed by `by`.
+// Returns a plan of the workload "web" that `by` armed.
 Json plan_armed_by(const std::string& by, const std::string& text = "#7\nxid=43\n") {
     Json plan = plan_of("web", text);
     plan["metadata"]["annotations"]["cudafault.dev/changed-by"] = by;
@@ -299,33 +300,33 @@ Json plan_armed_by(const std::string& by, const std::string& text = "#7\nxid=43\
 
 TEST_F(ArmTest, DoesNotReplaceAnotherAuthorsPlanWithoutReplaceOption) {
     choose("deployments.apps", "web");
-    hold_plan("web");
+    serve_plan("web");
     hold(kConfigMapPath + "/" + plan_name("web"), plan_armed_by("eve@desk"));
-    hold_pods({pod_of("web", "a")});
-    EXPECT_THAT(refusal(), AllOf(HasSubstr("deployment.apps/web runs the drill of another author: \"xid=43\""),
+    serve_pods({pod_of("web", "a")});
+    EXPECT_THAT(refusal(), AllOf(HasSubstr("deployment.apps/web has an active plan of another author: \"xid=43\""),
                                  HasSubstr("by eve@desk"), HasSubstr("--replace")));
     EXPECT_THAT(seen_targets("PATCH"), IsEmpty());
     choice.replace = true;
-    EXPECT_THAT(arm_it().at(0).notes, ElementsAre(HasSubstr("replaced the plan \"xid=43\" (revision 7, by eve@desk")));
+    EXPECT_THAT(run_arm().at(0).notes, ElementsAre(HasSubstr("replaced the plan \"xid=43\" (revision 7, by eve@desk")));
 }
 
 TEST_F(ArmTest, NamesTheReplacedPlan) {
     choose("deployments.apps", "web");
-    hold_plan("web");
+    serve_plan("web");
     hold(kConfigMapPath + "/" + plan_name("web"), plan_armed_by(author(client())));
-    hold_pods({pod_of("web", "a")});
-    EXPECT_THAT(arm_it().at(0).notes, ElementsAre(HasSubstr("replaced the plan \"xid=43\"")));
+    serve_pods({pod_of("web", "a")});
+    EXPECT_THAT(run_arm().at(0).notes, ElementsAre(HasSubstr("replaced the plan \"xid=43\"")));
     hold(kConfigMapPath + "/" + plan_name("web"), plan_armed_by("eve@desk", "#7\nxid=43 until=2026-01-01T00:00:00Z\n"));
-    EXPECT_THAT(arm_it().at(0).notes, IsEmpty()) << "it has ended";
+    EXPECT_THAT(run_arm().at(0).notes, IsEmpty()) << "the old plan has ended";
 }
 
 TEST_F(ArmTest, FailsIfThePlanIsReplacedDuringTheCall) {
     choose("deployments.apps", "web");
     const std::string path = kConfigMapPath + "/" + plan_name("web");
-    hold_plan("web");
+    serve_plan("web");
     responder.on("GET", path, {json_answer(plan_of("web")), json_answer(plan_armed_by("eve@desk", "#9\nxid=43\n"))});
-    hold_pods({pod_of("web", "a")});
-    EXPECT_THAT(refusal(), AllOf(HasSubstr("no longer in force"), HasSubstr("by eve@desk")));
+    serve_pods({pod_of("web", "a")});
+    EXPECT_THAT(refusal(), AllOf(HasSubstr("is not in force"), HasSubstr("by eve@desk")));
 }
 
 TEST_F(ArmTest, ArmsSeveralWorkloadsTogether) {
@@ -333,16 +334,16 @@ TEST_F(ArmTest, ArmsSeveralWorkloadsTogether) {
     choice.workloads.push_back(choice.workloads[0]);
     choice.workloads[1].name = "api";
     choice.workloads.push_back(choice.workloads[0]);
-    hold_plan("web");
-    hold_plan("api");
-    hold_pods({pod_of("web", "a"), pod_of("api", "b")});
-    EXPECT_EQ(arm_it().size(), 2u) << "one that is named twice counts once";
+    serve_plan("web");
+    serve_plan("api");
+    serve_pods({pod_of("web", "a"), pod_of("api", "b")});
+    EXPECT_EQ(run_arm().size(), 2u) << "a workload that is named twice is armed once";
     choice.limit.pods = 1;
     EXPECT_THAT(refusal(), HasSubstr("2 of 2 injected pods"));
 }
 
-TEST_F(ArmTest, TheAuthorIsTheUserThatTheServerReports) {
-    EXPECT_EQ(author(client()), this_user()) << "a server that does not say";
+TEST_F(ArmTest, TheAuthorIsTheUserThatTheApiServerReports) {
+    EXPECT_EQ(author(client()), this_user()) << "the API server does not report the user";
     responder.on("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews",
                  {json_answer({{"status", {{"userInfo", {{"username", "alice"}}}}}})});
     EXPECT_EQ(author(client()), "alice (" + this_user() + ")");
@@ -350,9 +351,9 @@ TEST_F(ArmTest, TheAuthorIsTheUserThatTheServerReports) {
 
 TEST_F(ArmTest, DisarmingReportsPodsInBackOff) {
     hold_list(kConfigMapPath, {plan_of("web", "#7\nxid=79\n")});
-    hold_plan("web");
-    hold_pods({pod_of("web", "a"), pod_of("web", "b", "n1", "CrashLoopBackOff")});
-    const std::vector<Armed> disarmed = disarm_it(false);
+    serve_plan("web");
+    serve_pods({pod_of("web", "a"), pod_of("web", "b", "n1", "CrashLoopBackOff")});
+    const std::vector<Armed> disarmed = run_disarm(false);
     EXPECT_THAT(disarmed.at(0).notes, ElementsAre(HasSubstr("ended the plan \"xid=79\""),
                                                   AllOf(HasSubstr("pod b"), HasSubstr("--restart-crashed"))));
     EXPECT_THAT(seen_targets("DELETE"), IsEmpty());
@@ -365,10 +366,10 @@ TEST_F(ArmTest, DisarmingReportsPodsInBackOff) {
 
 TEST_F(ArmTest, DisarmingDeletesPodsInBackOffWithRestartCrashed) {
     hold_list(kConfigMapPath, {plan_of("web")});
-    hold_plan("web");
-    hold_pods({pod_of("web", "a"), pod_of("web", "b", "n1", "CrashLoopBackOff")});
+    serve_plan("web");
+    serve_pods({pod_of("web", "a"), pod_of("web", "b", "n1", "CrashLoopBackOff")});
     responder.on("DELETE", kPodPath + "/b", {json_answer(Json::object())});
-    EXPECT_THAT(disarm_it(true).at(0).notes, IsEmpty());
+    EXPECT_THAT(run_disarm(true).at(0).notes, IsEmpty());
     EXPECT_THAT(seen_targets("DELETE"), ElementsAre("b"));
 }
 
@@ -391,7 +392,7 @@ TEST(Pods, AreInBackOffBeforeTheReasonIsReported) {
         return pod;
     };
     EXPECT_TRUE(is_in_back_off(ended(1, 1)));
-    EXPECT_FALSE(is_in_back_off(ended(1, 0))) << "the first restart comes at once";
+    EXPECT_FALSE(is_in_back_off(ended(1, 0))) << "the first restart has no back-off";
     EXPECT_FALSE(is_in_back_off(ended(0, 1)));
 }
 

@@ -8,7 +8,7 @@
 
 namespace cudafault::kube {
 
-WorkloadChoice where_injected(Client& client, Discovery& discovery, WorkloadChoice choice) {
+WorkloadChoice resolve_injected_workload(Client& client, Discovery& discovery, WorkloadChoice choice) {
     for (const ObjectRef& ref : possible_refs(discovery, choice)) {
         const std::string hash = workload_hash(ref);
         const std::optional<Anchor> anchor = find_anchor(client, choice.in_namespace, hash);

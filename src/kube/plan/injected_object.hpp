@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Finds the object that holds an injection: the named object or its owner.
+// Finds the object that was injected: the named object or its owner.
 #pragma once
 
 #include <vector>
@@ -9,7 +9,7 @@
 namespace cudafault::kube {
 
 // Returns the choice that loads the injected workload. If the named object itself has a record or a plan (--itself),
-// the result does not climb to the owner and has the template paths of the record.
-WorkloadChoice where_injected(Client& client, Discovery& discovery, WorkloadChoice choice);
+// the choice does not climb to the owner and has the template paths of the record.
+WorkloadChoice resolve_injected_workload(Client& client, Discovery& discovery, WorkloadChoice choice);
 
 }  // namespace cudafault::kube

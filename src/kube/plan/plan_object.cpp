@@ -102,10 +102,10 @@ PlanObject create_plan(Client& client, const Workload& workload, const std::stri
     } catch (const ApiError& error) {
         if (!error.is_already_there()) throw;
     }
-    const PlanObject there =
+    const PlanObject existing =
         plan_from(client.get({config_maps(), workload.ref.in_namespace, workload.own_name(names::kPlanPrefix)}));
-    if (!is_owned_by(there.config_map, workload.uid())) return plan_from(recreate(client, object));
-    return there.spec.empty() ? there : write_plan(client, there, "", by);
+    if (!is_owned_by(existing.config_map, workload.uid())) return plan_from(recreate(client, object));
+    return existing.spec.empty() ? existing : write_plan(client, existing, "", by);
 }
 
 PlanObject write_plan(Client& client, const PlanObject& plan, const std::string& spec, const std::string& by) {
@@ -135,8 +135,8 @@ PlanObject replace_plan(Client& client, const PlanObject& plan, const std::strin
 PlanObject reread(Client& client, const PlanObject& plan) { return plan_from(client.get(ref_of(plan))); }
 
 std::string description_of(const PlanObject& plan) {
-    const std::string what = plan.spec.empty() ? "nothing armed" : fmt::format("\"{}\"", plan.spec);
-    return fmt::format("{} (revision {}, by {} at {})", what, plan.revision, plan.changed_by, plan.changed_at);
+    const std::string spec_text = plan.spec.empty() ? "nothing armed" : fmt::format("\"{}\"", plan.spec);
+    return fmt::format("{} (revision {}, by {} at {})", spec_text, plan.revision, plan.changed_by, plan.changed_at);
 }
 
 std::vector<Json> pods_with(Client& client, const PlanObject& plan) {
@@ -146,21 +146,21 @@ std::vector<Json> pods_with(Client& client, const PlanObject& plan) {
     return found;
 }
 
-std::vector<std::string> nudge(Client& client, const std::vector<Json>& pods_to_tell, uint64_t revision) {
-    std::vector<std::string> untold;
+std::vector<std::string> nudge(Client& client, const std::vector<Json>& pods_to_nudge, uint64_t revision) {
+    std::vector<std::string> failures;
     // The value must be unique: an annotation that does not change does not make the kubelet sync the pod.
     const auto now = std::chrono::system_clock::now().time_since_epoch();
     const std::string value = fmt::format("{}.{}", revision, now / std::chrono::milliseconds(1));
     const Json patch = {{"metadata", {{"annotations", {{names::kNudge, value}}}}}};
-    for (const Json& pod : pods_to_tell) {
+    for (const Json& pod : pods_to_nudge) {
         const std::string name = text_at(pod, {"metadata", "name"});
         try {
             client.merge_patch({pods(), text_at(pod, {"metadata", "namespace"}), name}, patch);
         } catch (const ApiError& error) {
-            if (!error.is_not_found()) untold.push_back(fmt::format("{}: {}", name, error.what()));
+            if (!error.is_not_found()) failures.push_back(fmt::format("{}: {}", name, error.what()));
         }
     }
-    return untold;
+    return failures;
 }
 
 }  // namespace cudafault::kube

@@ -20,8 +20,8 @@ struct PlanObject {
     std::string name() const;
     std::string hash() const;  // hash of the workload
     std::string in_namespace() const;
-    // Both are derived from the owner reference: the choice that load_workload needs (nothing without an owner), and a
-    // text such as "deployment.apps/web".
+    // Both are derived from the owner reference: the choice that load_workload() needs (std::nullopt without an owner),
+    // and a text such as "deployment.apps/web".
     std::optional<WorkloadChoice> workload() const;
     std::string workload_text() const;
 };
@@ -36,7 +36,7 @@ std::optional<PlanObject> find_plan(Client& client, const std::string& in_namesp
 std::vector<PlanObject> all_plans(Client& client, const std::string& in_namespace);
 
 // Creates a plan with nothing armed, or disarms the existing plan of the workload. `selector` matches the pods of the
-// workload; it may be empty if the pods can be found only by their volumes. `by` is the author.
+// workload, or is empty if the pods can be found only by their volumes. `by` is the author.
 PlanObject create_plan(Client& client, const Workload& workload, const std::string& selector, const std::string& by);
 
 // Writes the next revision with this spec, even if the plan changed since it was read. An empty spec disarms. Retries

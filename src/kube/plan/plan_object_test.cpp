@@ -53,7 +53,7 @@ TEST(PlanObject, RoundTrips) {
     EXPECT_EQ(plan.changed_by, "ada@desk");
 }
 
-TEST(PlanObject, AConfigMapWithoutAPlanArmsNothing) {
+TEST(PlanObject, ReadsAConfigMapWithoutAPlanAsDisarmed) {
     Json without = plan_map("");
     without.erase("data");
     for (const Json& map : {plan_map(""), plan_map("#7"), without, Json::object()}) EXPECT_EQ(plan_from(map).spec, "");
@@ -61,7 +61,7 @@ TEST(PlanObject, AConfigMapWithoutAPlanArmsNothing) {
 }
 
 // Parses the text as the library does, so that a spec that the library would arm is never reported as disarmed.
-TEST(PlanObject, WithoutARevisionTheWholeTextIsTheSpec) {
+TEST(PlanObject, ReadsTheWholeTextAsTheSpecWithoutARevision) {
     for (const char* text :
          {"xid=79", "#\nxid=79", "#7x\nxid=79", "#-7\nxid=79", "# 7\nxid=79", "#99999999999999999999\nxid=79"}) {
         EXPECT_EQ(plan_from(plan_map(text)).revision, 0u) << text;
@@ -78,7 +78,7 @@ protected:
 
 constexpr const char* kEnding = "xid=79 until=2099-01-01T00:00:00Z";
 
-TEST_F(PlanObjectTest, APlanWithoutAnEndIsNeverWritten) {
+TEST_F(PlanObjectTest, DoesNotWriteAPlanWithoutAnEnd) {
     for (const char* spec : {"xid=79", "xid=79 for=30s", "xid=79 until=2099-01-01T00:00:00Z; xid=43", "xid="}) {
         EXPECT_THROW(write(spec), Error) << spec;
     }
@@ -95,7 +95,7 @@ TEST_F(PlanObjectTest, IsWrittenWithTheNextRevision) {
     EXPECT_THAT(seen(0).body, HasSubstr("/metadata/resourceVersion"));
 }
 
-TEST_F(PlanObjectTest, AConflictIsRetriedOnTheNewerPlan) {
+TEST_F(PlanObjectTest, RetriesAConflictOnTheNewerPlan) {
     responder.on("PATCH", path, {status_answer(409, "Conflict"), json_answer(plan_map("#21\nxid=79\n"))});
     hold(path, plan_map("#20\nxid=43\n", "9"));
     EXPECT_EQ(write(kEnding).revision, 21u);
@@ -116,7 +116,8 @@ TEST_F(PlanObjectTest, ReplacingRefusesAnotherClientsRevision) {
     const PlanObject seen_before = plan_from(plan_map("#7\n"));
     responder.on("PATCH", path, {status_answer(409, "Conflict"), json_answer(plan_map("#8\nxid=79\n"))});
     hold(path, plan_map("#7\n", "9"));
-    EXPECT_EQ(replace_plan(client(), seen_before, kEnding, "eve").revision, 8u) << "same revision: no 409";
+    EXPECT_EQ(replace_plan(client(), seen_before, kEnding, "eve").revision, 8u)
+        << "the revision is unchanged, so the write is retried";
     responder.on("PATCH", path, {status_answer(409, "Conflict")});
     hold(path, plan_map("#8\nxid=43\n"));
     try {
@@ -138,27 +139,27 @@ TEST_F(PlanObjectTest, IsCreatedWithNothingArmed) {
     EXPECT_EQ(sent.at("metadata").at("ownerReferences").at(0).at("uid"), "uid-web");
 }
 
-TEST_F(PlanObjectTest, AnExistingPlanIsDisarmed) {
+TEST_F(PlanObjectTest, DisarmsAnExistingPlan) {
     responder.on("POST", kConfigMapPath, {status_answer(409, "AlreadyExists")});
     hold(path, plan_map("#20\nxid=43\n"));
     responder.on("PATCH", path, {json_answer(plan_map("#21\n"))});
     EXPECT_EQ(create_plan(client(), plain_deployment(), "app=web", "ada").revision, 21u);
     hold(path, plan_map("#21\n"));
     EXPECT_EQ(create_plan(client(), plain_deployment(), "app=web", "ada").revision, 21u);
-    EXPECT_EQ(count_requests(path), 3) << "an empty one is not written";
+    EXPECT_EQ(count_requests(path), 3) << "an empty plan is not written again";
 }
 
-TEST_F(PlanObjectTest, APlanOfADeletedWorkloadWithTheSameNameIsReplaced) {
+TEST_F(PlanObjectTest, ReplacesThePlanOfADeletedWorkloadWithTheSameName) {
     Json of_another = plan_map("#20\nxid=43\n");
     of_another["metadata"]["ownerReferences"][0]["uid"] = "uid-before";
-    const Answer there = status_answer(409, "AlreadyExists");
-    responder.on("POST", kConfigMapPath, {there, there, json_answer(plan_map("#1\n"))});
+    const Answer already_exists = status_answer(409, "AlreadyExists");
+    responder.on("POST", kConfigMapPath, {already_exists, already_exists, json_answer(plan_map("#1\n"))});
     hold(path, of_another);
     responder.on("DELETE", path, {json_answer(Json::object())});
     EXPECT_EQ(create_plan(client(), plain_deployment(), "app=web", "ada").revision, 1u);
 }
 
-TEST_F(PlanObjectTest, FindsThePodsThatMountIt) {
+TEST_F(PlanObjectTest, FindsThePodsThatMountThePlan) {
     const auto pod = [](const std::string& name, const std::string& map, const std::string& phase) {
         Json object = named(name, {{"volumes", {{{"name", "p"}, {"configMap", {{"name", map}}}}}}});
         object["status"]["phase"] = phase;
@@ -177,8 +178,8 @@ TEST_F(PlanObjectTest, FindsThePodsThatMountIt) {
 TEST_F(PlanObjectTest, ReportsAFailedNudge) {
     responder.on("PATCH", kPodPath + "/a", {json_answer(named("a"))});
     responder.on("PATCH", kPodPath + "/b", {status_answer(403, "Forbidden", "no")});
-    const auto untold = nudge(client(), {named("a"), named("b"), named("gone")}, 8);
-    EXPECT_THAT(untold, ElementsAre(AllOf(HasSubstr("b: "), HasSubstr("403"))));
+    const auto failures = nudge(client(), {named("a"), named("b"), named("gone")}, 8);
+    EXPECT_THAT(failures, ElementsAre(AllOf(HasSubstr("b: "), HasSubstr("403"))));
     EXPECT_THAT(text_at(Json::parse(seen(0).body), {"metadata", "annotations", names::kNudge}), StartsWith("8."));
     EXPECT_THAT(nudge(client(), {}, 8), IsEmpty());
 }

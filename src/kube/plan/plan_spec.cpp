@@ -25,7 +25,7 @@ std::unique_ptr<Plan> parse_or_null(const std::string& spec) {
     return plan;
 }
 
-// Returns the end of the fault that ends last, or nothing if there is no fault or the spec is invalid.
+// Returns the end of the fault that ends last, or std::nullopt if the spec is empty or invalid.
 std::optional<uint64_t> end_ns(const std::string& spec) {
     const auto plan = parse_or_null(spec);
     std::optional<uint64_t> latest;
@@ -35,16 +35,17 @@ std::optional<uint64_t> end_ns(const std::string& spec) {
     return latest;
 }
 
-bool fits(const char* glob, const std::string& name) { return !*glob || glob_match(glob, name.c_str()); }
+bool is_empty_or_matches(const char* glob, const std::string& name) { return !*glob || glob_match(glob, name.c_str()); }
 
 }  // namespace
 
-bool is_meant(const std::string& spec, const Json& pod) {
+bool is_pod_targeted(const std::string& spec, const Json& pod) {
     const std::string name = text_at(pod, {"metadata", "name"});
     const std::string node = text_at(pod, {"spec", "nodeName"});
     const auto plan = parse_or_null(spec);
-    return plan && std::any_of(plan->faults, plan->faults + plan->count,
-                               [&](const Fault& fault) { return fits(fault.pod, name) && fits(fault.node, node); });
+    return plan && std::any_of(plan->faults, plan->faults + plan->count, [&](const Fault& fault) {
+               return is_empty_or_matches(fault.pod, name) && is_empty_or_matches(fault.node, node);
+           });
 }
 
 std::string end_of_plan(const std::string& spec) {

@@ -9,7 +9,7 @@
 namespace cudafault::kube {
 
 // Returns true if a fault of the spec targets the pod. GPUs and ranks are known only inside the pod and are ignored.
-bool is_meant(const std::string& spec, const Json& pod);
+bool is_pod_targeted(const std::string& spec, const Json& pod);
 
 // Returns the UTC time at which the last fault ends by itself. Empty if a fault has no end or the spec is invalid.
 std::string end_of_plan(const std::string& spec);
@@ -18,7 +18,7 @@ std::string end_of_plan(const std::string& spec);
 // cudafault nor the API server is reachable. An empty spec is valid: it disarms.
 void require_end(const std::string& spec);
 
-// Returns false if the spec is empty or all of its faults have ended. An invalid spec counts as armed, because the
+// Returns false if the spec is empty or all of its faults have ended. An invalid spec is treated as armed, because the
 // library in the pods may be a different version that can parse it.
 bool is_armed(const std::string& spec);
 

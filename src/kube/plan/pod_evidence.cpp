@@ -22,7 +22,7 @@ using std::chrono::seconds;
 
 constexpr std::string_view kMark = "{\"cudafault\":";
 constexpr int kLogLimit = 16 << 20;  // by default, a kubelet rotates logs at 10 MiB
-constexpr seconds kLogBudget{10};    // for one log, so that a lost node does not use up the time for the other pods
+constexpr seconds kLogBudget{10};    // for one log, so that an unreachable node leaves time for the other pods
 
 std::optional<uint64_t> unsigned_at(const Json& line, const char* field) {
     const Json& value = value_at(line, field);
@@ -50,10 +50,10 @@ public:
     }
 
     ContainerEvidence read() {
-        evidence_.log_read = take_log(false);
+        evidence_.log_read = read_instance_log(false);
         const Json* status = container_status(pod_, evidence_.container);
         const int64_t restarts = status ? number_at(*status, {"restartCount"}) : 0;
-        if (restarts > 0) take_log(true);
+        if (restarts > 0) read_instance_log(true);
         evidence_.processes = reader_.processes();
         evidence_.misses_instances = restarts > 0 && instances_seen() <= restarts;
         if (reader_.broken() == 0 && !evidence_.is_cut) return evidence_;
@@ -67,7 +67,7 @@ private:
                              [](const ProcessEvidence& process) { return process.library_seen; });
     }
 
-    bool take_log(bool previous) {
+    bool read_instance_log(bool previous) {
         LogOptions options;
         options.container = evidence_.container;
         options.previous = previous;
@@ -79,7 +79,7 @@ private:
         return true;
     }
 
-    // The size limit cuts off the newest lines, which matter most.
+    // Reads the end of a log, because the size limit cuts off the newest lines, which are the most important ones.
     void read_end(LogOptions options, const std::string& beginning) {
         options.tail_lines = static_cast<int>(std::count(beginning.begin(), beginning.end(), '\n') / 2);
         const auto log = fetch(options);
@@ -127,10 +127,10 @@ void EvidenceReader::read(std::string_view log) {
 void EvidenceReader::read_line(std::string_view line) {
     const EvidenceLines found = evidence_in(line);
     broken_ += found.broken;
-    for (const Json& one : found.lines) take(one);
+    for (const Json& evidence_line : found.lines) add(evidence_line);
 }
 
-void EvidenceReader::take(const Json& line) {
+void EvidenceReader::add(const Json& line) {
     const Instance instance{text_at(line, "boot_id"), unsigned_at(line, "pid").value_or(0),
                             unsigned_at(line, "start_time").value_or(0)};
     Line kept;
@@ -145,7 +145,7 @@ void EvidenceReader::take(const Json& line) {
     instances_[instance].insert_or_assign(unsigned_at(line, "sequence").value_or(0), kept);
 }
 
-// The library counts over the life of the process. The count at the acknowledgement of the plan is subtracted.
+// The library counts from the start of the process, so the count at the acknowledgement of the plan is subtracted.
 void EvidenceReader::count_under_plan(ProcessEvidence& evidence, const Lines& lines) {
     uint64_t revision = 0;
     for (const auto& [sequence, line] : lines) revision = std::max(revision, line.revision);

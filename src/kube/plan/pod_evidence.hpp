@@ -14,8 +14,8 @@
 
 namespace cudafault::kube {
 
-// One process of a container, as described by its evidence lines. A process that appears in two logs counts once (in a
-// back-off, `previous` is the same log as the current one).
+// One process of a container, as described by its evidence lines. A process that appears in two logs is counted once
+// (in back-off, the previous log is the same as the current one).
 struct ProcessEvidence {
     std::string boot_id;
     uint64_t pid = 0;  // in the container's PID namespace
@@ -34,7 +34,7 @@ struct ProcessEvidence {
 };
 
 // The library's lines in one log line: output of the program without a newline may precede them. Text that begins like
-// a library line but is not valid counts as broken.
+// a library line but is invalid is counted as broken.
 struct EvidenceLines {
     std::vector<Json> lines;
     size_t broken = 0;
@@ -44,9 +44,9 @@ EvidenceLines evidence_in(std::string_view line);
 // Collects the evidence lines of one container. Accepts them in any order and ignores duplicates.
 class EvidenceReader {
 public:
-    void read(std::string_view log);  // a whole log, which may hold other lines
+    void read(std::string_view log);  // a whole log, which may contain other lines
     void read_line(std::string_view line);
-    void take(const Json& line);  // an object that `evidence_in` returned
+    void add(const Json& line);  // an object that `evidence_in` returned
 
     // Returns the processes in the order of their first lines.
     std::vector<ProcessEvidence> processes() const;
@@ -81,13 +81,13 @@ private:
 
 struct ContainerEvidence {
     std::string container;
-    bool log_read = false;          // false if no log could be read, so that nothing is known
+    bool log_read = false;          // false if no log could be read
     std::string why_unknown;        // one sentence; also set if the log of the previous instance cannot be read
     bool is_cut = false;            // true if the log is too long and its end was not read
     bool misses_instances = false;  // true if the container restarted and the log of an earlier instance does not exist
     std::vector<ProcessEvidence> processes;
 
-    bool library_seen() const;                     // true if the logs hold any line of the library
+    bool library_seen() const;                     // true if the logs contain a line of the library
     std::optional<uint64_t> acknowledged() const;  // the lowest revision among the processes that acknowledged one
     uint64_t fired() const;                        // sum over all processes, each under its last plan
     bool fired_is_lower_bound() const;

@@ -18,11 +18,11 @@ using testing::IsEmpty;
 const std::string kBoot = "4b1d1c2e-8a3f-4a55-9a52-5d6c1c7a0001";
 const std::string kLog = "/api/v1/namespaces/prod/pods/web-1/log";
 
-// Formats a line as src/preload/evidence/evidence.cpp does; `rest` begins with a comma.
-std::string line(const std::string& event, int sequence, const std::string& rest = "", int pid = 1) {
+// Formats a line as src/preload/evidence/evidence.cpp does; `more_fields` begins with a comma.
+std::string line(const std::string& event, int sequence, const std::string& more_fields = "", int pid = 1) {
     return fmt::format(R"({{"cudafault":"{}","time_ns":{},"sequence":{},"pid":{},"start_time":{},"boot_id":"{}"{}}})"
                        "\n",
-                       event, 1'764'000'000'000'000'000 + sequence, sequence, pid, 1000 + pid, kBoot, rest);
+                       event, 1'764'000'000'000'000'000 + sequence, sequence, pid, 1000 + pid, kBoot, more_fields);
 }
 
 std::string acknowledged(int sequence, int revision, int plan_revision, int fired = 0, int pid = 1) {
@@ -45,7 +45,7 @@ std::vector<ProcessEvidence> read(const std::string& log) {
     return reader.processes();
 }
 
-TEST(EvidenceReader, ReportsTheActionsOfAProcess) {
+TEST(EvidenceReader, SummarizesTheLinesOfAProcess) {
     const auto processes = read("starting\n" + line("library seen", 1) + acknowledged(2, 1, 11) + "working\n" +
                                 fired(3, 1, 1) + fired(4, 1, 2));
     ASSERT_EQ(processes.size(), 1u);
@@ -72,14 +72,14 @@ TEST(EvidenceReader, CountsOnlyUnderTheLastPlan) {
     EXPECT_FALSE(process.fired_is_lower_bound);
 }
 
-TEST(EvidenceReader, ADisarmedProcessHasFiredNothingUnderItsPlan) {
+TEST(EvidenceReader, CountsNoCallsUnderADisarmedPlan) {
     const auto process = read(acknowledged(1, 1, 11) + fired(2, 1, 7) + acknowledged(3, 2, 12, 7)).at(0);
     EXPECT_EQ(process.acknowledged, 12u);
     EXPECT_EQ(process.fired, 0u);
     EXPECT_EQ(process.fired_in_all, 7u);
 }
 
-TEST(EvidenceReader, ACallThatFailsBeforeTheAcknowledgementCounts) {
+TEST(EvidenceReader, CountsACallThatFailsBeforeTheAcknowledgement) {
     const auto processes = read(acknowledged(1, 2, 11, 8) + fired(2, 2, 8) + fired(3, 2, 9) + fired(4, 2, 10));
     EXPECT_EQ(processes.at(0).fired, 3u);
 }
@@ -90,7 +90,7 @@ TEST(EvidenceReader, ADeletedPlanFileHasNoRevision) {
     EXPECT_EQ(process.faults, 0u);
 }
 
-TEST(EvidenceReader, ADuplicateLineCountsOnceInAnyOrder) {
+TEST(EvidenceReader, CountsADuplicateLineOnceInAnyOrder) {
     const std::string log = acknowledged(1, 1, 11) + fired(2, 1, 1) + fired(3, 1, 2);
     EvidenceReader reader;
     reader.read(log);
@@ -123,7 +123,7 @@ TEST(EvidenceReader, MissingLinesMakeALowerBound) {
     EXPECT_FALSE(lost_before.fired_is_lower_bound);
 }
 
-TEST(EvidenceReader, TheCountIsALowerBoundAfterTheLastEagerLine) {
+TEST(EvidenceReader, CountIsALowerBoundAfterTheLastEagerLine) {
     std::string log = acknowledged(1, 1, 11);
     for (int i = 1; i < 32; ++i) log += fired(i + 1, 1, i);
     EXPECT_EQ(read(log).at(0).fired, 31u);
@@ -134,20 +134,20 @@ TEST(EvidenceReader, TheCountIsALowerBoundAfterTheLastEagerLine) {
     EXPECT_FALSE(read(log + acknowledged(34, 2, 12, 40)).at(0).fired_is_lower_bound) << "each plan has its own limit";
     const std::string disarmed = line("acknowledged", 34, R"(,"revision":2,"plan_revision":12,"faults":0,"fired":40)");
     EXPECT_EQ(read(log + disarmed).at(0).fired, 0u);
-    EXPECT_FALSE(read(log + disarmed).at(0).fired_is_lower_bound) << "nothing can fire";
+    EXPECT_FALSE(read(log + disarmed).at(0).fired_is_lower_bound) << "a disarmed plan cannot fire";
 }
 
-TEST(EvidenceReader, ACountLineGivesTheExactNumber) {
+TEST(EvidenceReader, UsesTheExactNumberOfACountLine) {
     std::string log = acknowledged(1, 1, 11, 5);
     for (int i = 1; i <= 32; ++i) log += fired(i + 1, 1, i + 5);
     log += line("count", 34, R"(,"revision":1,"plan_revision":11,"fired":505)");
     EXPECT_EQ(read(log).at(0).fired, 500u);
     EXPECT_FALSE(read(log).at(0).fired_is_lower_bound);
     EXPECT_EQ(read(log).at(0).last_function, "cudaMalloc");
-    EXPECT_TRUE(read(log + fired(35, 1, 900)).at(0).fired_is_lower_bound) << "it fires again";
+    EXPECT_TRUE(read(log + fired(35, 1, 900)).at(0).fired_is_lower_bound) << "calls failed after the count line";
 }
 
-TEST(EvidenceReader, AFaultOfAnOldPlanDoesNotCountForTheNewPlan) {
+TEST(EvidenceReader, DoesNotCountAFaultOfTheOldPlanForTheNewPlan) {
     const auto process = read(acknowledged(1, 1, 11) + acknowledged(2, 2, 12, 3) + fired(3, 1, 4)).at(0);
     EXPECT_EQ(process.acknowledged, 12u);
     EXPECT_EQ(process.fired, 0u);
@@ -162,12 +162,13 @@ TEST(EvidenceReader, ReadsLinesAfterTextWithoutANewline) {
     EXPECT_EQ(reader.broken(), 0u);
 }
 
-TEST(EvidenceReader, BrokenLinesAreCountedAndIgnored) {
-    const std::string whole = fired(2, 1, 1);
-    for (const std::string& broken : {whole.substr(0, whole.size() / 2), std::string(R"({"cudafault":1})"),
-                                      std::string(R"({"cudafault":"fired","pid":"x","start_time":1,"sequence":1})"),
-                                      std::string(R"({"cudafault":"fired","pid":-1,"start_time":1,"sequence":1})"),
-                                      std::string(R"({"cudafault":)"), std::string("{\"cudafault\":\"\xff\"}")}) {
+TEST(EvidenceReader, CountsAndIgnoresBrokenLines) {
+    const std::string complete_line = fired(2, 1, 1);
+    for (const std::string& broken :
+         {complete_line.substr(0, complete_line.size() / 2), std::string(R"({"cudafault":1})"),
+          std::string(R"({"cudafault":"fired","pid":"x","start_time":1,"sequence":1})"),
+          std::string(R"({"cudafault":"fired","pid":-1,"start_time":1,"sequence":1})"), std::string(R"({"cudafault":)"),
+          std::string("{\"cudafault\":\"\xff\"}")}) {
         EvidenceReader reader;
         reader.read(broken + acknowledged(1, 1, 11));
         EXPECT_EQ(reader.broken(), 1u) << broken;
@@ -201,7 +202,7 @@ protected:
     const std::string previous = kLog + "?container=main&previous=true&limitBytes=16777216";
 };
 
-TEST_F(PodEvidenceTest, OneLogWithoutARestart) {
+TEST_F(PodEvidenceTest, ReadsOneLogWithoutARestart) {
     responder.on("GET", current, {log(line("library seen", 1) + acknowledged(2, 1, 11) + fired(3, 1, 1))});
     const auto evidence = read_pod(pod());
     EXPECT_TRUE(evidence.log_read);
@@ -212,7 +213,7 @@ TEST_F(PodEvidenceTest, OneLogWithoutARestart) {
     EXPECT_EQ(requests(), 1u);
 }
 
-TEST_F(PodEvidenceTest, InABackOffBothLogsAreTheSame) {
+TEST_F(PodEvidenceTest, CountsAProcessInBothLogsOnce) {
     const std::string text = line("library seen", 1) + acknowledged(2, 1, 11) + fired(3, 1, 1);
     responder.on("GET", current, {log(text)});
     responder.on("GET", previous, {log(text)});
@@ -222,12 +223,12 @@ TEST_F(PodEvidenceTest, InABackOffBothLogsAreTheSame) {
     EXPECT_TRUE(evidence.fired_is_lower_bound());
 }
 
-TEST_F(PodEvidenceTest, ThePreviousLogMayNotExist) {
+TEST_F(PodEvidenceTest, MissingPreviousLogMakesALowerBound) {
     responder.on("GET", current, {log(line("library seen", 1))});
     responder.on("GET", previous, {log("unable to retrieve container logs for containerd://0123\n")});
     const auto evidence = read_pod(pod(1));
     EXPECT_TRUE(evidence.log_read);
-    EXPECT_THAT(evidence.why_unknown, HasSubstr("no longer on its node"));
+    EXPECT_THAT(evidence.why_unknown, HasSubstr("was deleted from its node"));
     EXPECT_TRUE(evidence.library_seen());
     EXPECT_TRUE(evidence.fired_is_lower_bound());
 }
@@ -239,13 +240,13 @@ TEST_F(PodEvidenceTest, MoreThanOneRestartMakesALowerBound) {
     EXPECT_TRUE(read_pod(pod(2)).fired_is_lower_bound());
 }
 
-TEST_F(PodEvidenceTest, WithoutALogNothingIsKnown) {
+TEST_F(PodEvidenceTest, ReportsWhyALogCannotBeRead) {
     responder.on("GET", current,
                  {log("unable to retrieve container logs for containerd://0123\n"),
                   status_answer(400, "BadRequest", "container \"main\" in pod \"web-1\" is waiting to start"),
                   status_answer(403, "Forbidden", R"(User "ada" cannot get resource "pods/log")"),
                   status_answer(404, "NotFound")});
-    for (const char* why : {"no longer on its node", "is waiting to start", "with verb get on pods/log", "404"}) {
+    for (const char* why : {"was deleted from its node", "is waiting to start", "with verb get on pods/log", "404"}) {
         const auto evidence = read_pod(pod());
         EXPECT_FALSE(evidence.log_read);
         EXPECT_THAT(evidence.why_unknown, HasSubstr(why));
@@ -260,7 +261,7 @@ TEST_F(PodEvidenceTest, ALogThatAlwaysFailsIsUnknown) {
     EXPECT_FALSE(read_pod(pod()).log_read);
 }
 
-TEST_F(PodEvidenceTest, TheSessionDeadlineIsThrown) {
+TEST_F(PodEvidenceTest, ThrowsAtTheSessionDeadline) {
     options.deadline = after(std::chrono::milliseconds(100));
     Answer late = log("");
     late.before_head = std::chrono::seconds(5);

@@ -23,11 +23,11 @@ PodLog read_log(Client& client, const Json& pod, const LogOptions& options, std:
     const DeadlineScope scope = DeadlineScope::at_most(client.session(), after(budget));
     try {
         PodLog log{client.log(pod_namespace(pod), pod_name(pod), options), ""};
-        if (!log.text) log.why_not = text_of(pod, options) + " is no longer on its node; nothing brings it back";
+        if (!log.text) log.why_not = text_of(pod, options) + " was deleted from its node and cannot be recovered";
         return log;
     } catch (const DeadlinePassed&) {
         if (!scope.is_shorter()) throw;
-        return {std::nullopt, fmt::format("{} did not come within {} s; check that its node is up",
+        return {std::nullopt, fmt::format("{} was not received within {} s; check that its node is up",
                                           text_of(pod, options), budget.count())};
     } catch (const ApiError& error) {
         return {std::nullopt, error.what(), error.code};

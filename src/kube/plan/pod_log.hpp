@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads the log of one container. A failure is returned, so that it does not stop the work on other containers.
+// Reads the log of one container. Returns a failure instead of throwing, so that the caller can read other containers.
 #pragma once
 
 #include <chrono>

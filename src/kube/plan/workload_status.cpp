@@ -33,7 +33,7 @@ void read_containers(const Json& pod, PodStatus& status) {
     }
 }
 
-// Only events say why a container is not created.
+// Only events contain the reason why a container is not created.
 std::string diagnosis_with_events(Client& client, const Json& pod) {
     std::string diagnosis = diagnosis_text(pod);
     if (!diagnosis.empty() || is_ready(pod) || is_terminating(pod)) return diagnosis;
@@ -75,7 +75,7 @@ const PlanObject* WorkloadStatus::expired() const {
 
 WorkloadStatus status_of(Client& client, Discovery& discovery, const WorkloadChoice& choice) {
     WorkloadStatus status;
-    status.workload = load_workload(client, discovery, where_injected(client, discovery, choice));
+    status.workload = load_workload(client, discovery, resolve_injected_workload(client, discovery, choice));
     const std::string hash = status.workload.hash();
     status.mark = InjectedMark::of(status.workload.object);
     status.record = record_of(client, status.workload);

@@ -30,7 +30,7 @@ struct WorkloadStatus {
     std::optional<PlanObject> plan;
     std::vector<PodStatus> pods;
 
-    // Both return the plan or null: `armed` if the plan is active, `expired` if its time is over.
+    // Both return the plan or null: armed() if the plan is active, expired() if it has ended.
     const PlanObject* armed() const;
     const PlanObject* expired() const;
 };

@@ -16,7 +16,7 @@ namespace cudafault::kube {
 
 namespace {
 
-// Empty if the server does not report it.
+// Returns an empty string if the API server does not report the user.
 std::string cluster_user(Client& client) {
     Resource reviews;
     reviews.group = "authentication.k8s.io";

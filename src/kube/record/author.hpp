@@ -12,7 +12,7 @@ namespace cudafault::kube {
 // the user (before Kubernetes 1.28).
 std::string author(Client& client);
 
-// "user@host" of this process.
+// Returns "user@host" of this process.
 std::string this_user();
 
 }  // namespace cudafault::kube

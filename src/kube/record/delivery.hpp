@@ -10,6 +10,6 @@ namespace cudafault::kube {
 enum class Delivery { kBinary, kSource, kImage };
 
 std::string text_of(Delivery delivery);                        // "binary", "source", "image"
-std::optional<Delivery> delivery_of(const std::string& text);  // nothing for any other text
+std::optional<Delivery> delivery_of(const std::string& text);  // std::nullopt for any other text
 
 }  // namespace cudafault::kube

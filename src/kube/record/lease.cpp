@@ -26,7 +26,7 @@ namespace {
 constexpr int kLeaseSeconds = 60;
 constexpr std::chrono::seconds kReleaseTime{10};
 
-// The current time as a Kubernetes MicroTime.
+// Returns the current time as a Kubernetes MicroTime.
 std::string micro_now() { return utc_text(std::chrono::system_clock::now(), Precision::microseconds); }
 
 std::string first_line(const std::string& path) {
@@ -36,7 +36,7 @@ std::string first_line(const std::string& path) {
     return line;
 }
 
-// Empty if the process does not exist or has ended.
+// Returns an empty string if the process does not exist or has ended.
 std::string start_text(pid_t pid) {
     const auto ticks = start_time(pid);
     return ticks ? std::to_string(*ticks) : "";
@@ -48,7 +48,7 @@ std::string machine() {
     return first_line("/proc/sys/kernel/random/boot_id") + "/" + space;
 }
 
-bool has_run_out(const Json& lease) {
+bool is_expired(const Json& lease) {
     const auto renewed = parse_timestamp(text_at(lease, {"spec", "renewTime"}));
     return !renewed || std::chrono::system_clock::now() > *renewed + std::chrono::seconds(kLeaseSeconds);
 }
@@ -62,12 +62,12 @@ std::string lease_holder() {
 bool is_dead_holder(const std::string& holder) {
     const std::string here = machine() + "/";
     if (here.size() < 8 || !holder.starts_with(here)) return false;
-    const std::string rest = holder.substr(here.size(), holder.find(' ') - here.size());
-    const size_t slash = rest.find('/');
+    const std::string process_text = holder.substr(here.size(), holder.find(' ') - here.size());
+    const size_t slash = process_text.find('/');
     if (slash == std::string::npos) return false;
     pid_t pid = -1;
-    std::from_chars(rest.data(), rest.data() + slash, pid);
-    return start_text(pid) != rest.substr(slash + 1);
+    std::from_chars(process_text.data(), process_text.data() + slash, pid);
+    return start_text(pid) != process_text.substr(slash + 1);
 }
 
 HeldLease::HeldLease(Client& client, const ObjectRef& workload, const Progress& on_progress,
@@ -77,7 +77,7 @@ HeldLease::HeldLease(Client& client, const ObjectRef& workload, const Progress& 
       owner_(owner_reference(workload)),
       holder_(lease_holder()),
       renewal_interval_(renewal) {
-    while (!try_to_take(on_progress)) client_.session().wait_until(after(std::chrono::seconds(1)));
+    while (!try_to_acquire(on_progress)) client_.session().wait_until(after(std::chrono::seconds(1)));
     held_ = true;
     SessionOptions options;
     options.cancellation = renewal_;
@@ -85,7 +85,7 @@ HeldLease::HeldLease(Client& client, const ObjectRef& workload, const Progress& 
     renewer_ = std::thread([this] { renew_until_released(); });
 }
 
-bool HeldLease::try_to_take(const Progress& on_progress) {
+bool HeldLease::try_to_acquire(const Progress& on_progress) {
     const Json spec = {{"holderIdentity", holder_},
                        {"leaseDurationSeconds", kLeaseSeconds},
                        {"acquireTime", micro_now()},
@@ -104,17 +104,17 @@ bool HeldLease::try_to_take(const Progress& on_progress) {
     } catch (const ApiError& error) {
         if (!error.is_already_there()) throw;
     }
-    const std::optional<Json> there = client_.find(lease_ref_);
-    if (!there) return false;
-    const std::string holder = text_at(*there, {"spec", "holderIdentity"});
-    if (!is_dead_holder(holder) && !(has_run_out(*there) && is_unrenewed(*there))) {
-        if (!std::exchange(is_announced_, true) && on_progress) {
-            on_progress(fmt::format("waiting: {} is at work on it", holder.substr(holder.find(' ') + 1)));
+    const std::optional<Json> existing = client_.find(lease_ref_);
+    if (!existing) return false;
+    const std::string holder = text_at(*existing, {"spec", "holderIdentity"});
+    if (!is_dead_holder(holder) && !(is_expired(*existing) && is_unrenewed(*existing))) {
+        if (!std::exchange(has_reported_wait_, true) && on_progress) {
+            on_progress(fmt::format("waiting for the lease held by {}", holder.substr(holder.find(' ') + 1)));
         }
         return false;
     }
     JsonPatch patch;
-    patch.only_if_unchanged(*there).add("/spec", spec);
+    patch.only_if_unchanged(*existing).add("/spec", spec);
     try {
         client_.patch(lease_ref_, patch);
         return true;
@@ -124,8 +124,8 @@ bool HeldLease::try_to_take(const Progress& on_progress) {
     }
 }
 
-// The holder's clock may differ, so the lease counts as abandoned only if this process sees no renewal for
-// longer than the renewal interval.
+// The holder's clock may differ, so the lease is treated as abandoned only if this process sees no renewal for longer
+// than the renewal interval.
 bool HeldLease::is_unrenewed(const Json& lease) {
     const std::string version = text_at(lease, {"metadata", "resourceVersion"});
     if (version != seen_version_) {
@@ -168,19 +168,19 @@ void HeldLease::release() {
     released_.notify_all();
     renewal_->cancel();
     renewer_.join();
-    // Uses a separate connection: the caller's may be cancelled or past its deadline, and the lease must still be
-    // released.
+    // Uses a separate connection: the caller's connection may be cancelled or past its deadline, and the lease must
+    // still be released.
     SessionOptions options;
     options.deadline = after(kReleaseTime);
     Session session(*renewing_, options);
     Client client(session);
-    // Retries if the last renewal, cut off here, still reaches the server.
+    // Retries on a conflict, because the cancelled renewal may still reach the API server.
     retry_on_conflict(session, [&] {
-        const std::optional<Json> there = client.find(lease_ref_);
-        if (!there || text_at(*there, {"spec", "holderIdentity"}) != holder_) return;
+        const std::optional<Json> existing = client.find(lease_ref_);
+        if (!existing || text_at(*existing, {"spec", "holderIdentity"}) != holder_) return;
         DeleteOptions same;
-        same.uid = text_at(*there, {"metadata", "uid"});
-        same.resource_version = text_at(*there, {"metadata", "resourceVersion"});
+        same.uid = text_at(*existing, {"metadata", "uid"});
+        same.resource_version = text_at(*existing, {"metadata", "resourceVersion"});
         try {
             client.remove(lease_ref_, same);
         } catch (const ApiError& error) {

@@ -30,15 +30,15 @@ public:
     HeldLease(const HeldLease&) = delete;
     HeldLease& operator=(const HeldLease&) = delete;
 
-    // Throws Error if a renewal found that another client holds the lease. Call it before changes that have no
-    // precondition.
+    // Throws Error if a renewal found that another client holds the lease. Call this function before changes that have
+    // no precondition.
     void require_held() const;
 
     // Releases the lease. Throws ApiError.
     void release();
 
 private:
-    bool try_to_take(const Progress& on_progress);
+    bool try_to_acquire(const Progress& on_progress);
     void renew_until_released();
     bool is_unrenewed(const Json& lease);
 
@@ -51,7 +51,7 @@ private:
     Deadline seen_since_;
     std::atomic<bool> lost_ = false;
     bool held_ = false;
-    bool is_announced_ = false;
+    bool has_reported_wait_ = false;
     std::mutex mutex_;
     std::condition_variable released_;
     const std::shared_ptr<Cancellation> renewal_ = std::make_shared<Cancellation>();

@@ -64,10 +64,11 @@ TEST(IsDeadHolder, ZombieIsDead) {
 
 class LeaseTest : public WorkloadTest {
 protected:
-    void hold_lease(const Json& json) { hold(path, json); }
+    void serve_lease(const Json& json) { hold(path, json); }
 
     void take() {
-        HeldLease lease(client(), workload.ref, [&](const std::string& line) { told.push_back(line); }, kRenewal);
+        HeldLease lease(
+            client(), workload.ref, [&](const std::string& line) { progress_lines.push_back(line); }, kRenewal);
         lease.release();
     }
 
@@ -80,13 +81,13 @@ protected:
     static constexpr std::chrono::milliseconds kRenewal{1500};
     const Workload workload = plain_deployment();
     const std::string path = kLeasePath + "/cudafault-" + workload.hash();
-    std::vector<std::string> told;
+    std::vector<std::string> progress_lines;
 };
 
 TEST_F(LeaseTest, IsAcquiredAndReleased) {
     responder.on("POST", kLeasePath, {json_answer(lease_of(lease_holder()))});
     responder.on("DELETE", path, {json_answer(Json::object())});
-    hold_lease(lease_of(lease_holder()));
+    serve_lease(lease_of(lease_holder()));
     take();
     EXPECT_THAT(methods(), ElementsAre("POST", "GET", "DELETE"));
     const Json sent = Json::parse(seen(0).body);
@@ -94,13 +95,13 @@ TEST_F(LeaseTest, IsAcquiredAndReleased) {
     EXPECT_EQ(number_at(sent, {"spec", "leaseDurationSeconds"}), 60);
     EXPECT_EQ(sent.at("metadata").at("ownerReferences").at(0).at("uid"), "uid-web");
     EXPECT_EQ(Json::parse(seen(2).body).at("preconditions").at("uid"), "uid-lease");
-    EXPECT_THAT(told, IsEmpty());
+    EXPECT_THAT(progress_lines, IsEmpty());
 }
 
 TEST_F(LeaseTest, IsReleasedByTheDestructor) {
     responder.on("POST", kLeasePath, {json_answer(lease_of(lease_holder()))});
     responder.on("DELETE", path, {status_answer(403, "Forbidden")});
-    hold_lease(lease_of(lease_holder()));
+    serve_lease(lease_of(lease_holder()));
     {
         HeldLease lease(client(), workload.ref, {});
     }
@@ -110,30 +111,30 @@ TEST_F(LeaseTest, IsReleasedByTheDestructor) {
 
 TEST_F(LeaseTest, IsNotDeletedIfAnotherClientHasTakenIt) {
     responder.on("POST", kLeasePath, {json_answer(lease_of(lease_holder()))});
-    hold_lease(lease_of("boot/pid:[1]/1/2 eve@desk"));
+    serve_lease(lease_of("boot/pid:[1]/1/2 eve@desk"));
     take();
     EXPECT_THAT(methods(), ElementsAre("POST", "GET"));
 }
 
-TEST_F(LeaseTest, OfADeadHolderOnThisMachineIsTakenImmediately) {
+TEST_F(LeaseTest, IsTakenImmediatelyFromADeadHolderOnThisMachine) {
     responder.on("POST", kLeasePath, {status_answer(409, "AlreadyExists")});
     responder.on("PATCH", path, {json_answer(lease_of(lease_holder()))});
-    hold_lease(lease_of(dead_holder()));
+    serve_lease(lease_of(dead_holder()));
     take();
     EXPECT_THAT(methods(), ElementsAre("POST", "GET", "PATCH", "GET"));
     const Json taken = lease_of(dead_holder()).patch(Json::parse(seen(2).body));
     EXPECT_EQ(text_at(taken, {"spec", "holderIdentity"}), lease_holder());
     EXPECT_THAT(seen(2).body, HasSubstr("/metadata/resourceVersion"));
-    EXPECT_THAT(told, IsEmpty());
+    EXPECT_THAT(progress_lines, IsEmpty());
 }
 
 TEST_F(LeaseTest, IsTakenAfterItExpires) {
     responder.on("POST", kLeasePath, {status_answer(409, "AlreadyExists")});
     responder.on("PATCH", path, {json_answer(lease_of(lease_holder()))});
-    hold_lease(lease_of("boot/pid:[1]/1/2 eve@desk", 70));
+    serve_lease(lease_of("boot/pid:[1]/1/2 eve@desk", 70));
     const auto began = Clock::now();
     take();
-    EXPECT_GT(Clock::now() - began, kRenewal) << "whose clock may differ";
+    EXPECT_GT(Clock::now() - began, kRenewal) << "the clock of the holder may differ";
     EXPECT_THAT(methods(), ElementsAre("POST", "GET", "POST", "GET", "POST", "GET", "PATCH", "GET"));
 }
 
@@ -152,18 +153,18 @@ TEST_F(LeaseTest, IsNotTakenWhileAnotherClientRenewsIt) {
 }
 
 TEST_F(LeaseTest, WaitsForAnotherHolderAndReportsItOnce) {
-    const Answer there = status_answer(409, "AlreadyExists");
-    responder.on("POST", kLeasePath, {there, there, json_answer(lease_of(lease_holder()))});
-    hold_lease(lease_of("boot/pid:[1]/1/2 eve@desk", 50));
+    const Answer already_exists = status_answer(409, "AlreadyExists");
+    responder.on("POST", kLeasePath, {already_exists, already_exists, json_answer(lease_of(lease_holder()))});
+    serve_lease(lease_of("boot/pid:[1]/1/2 eve@desk", 50));
     take();
-    EXPECT_THAT(told, ElementsAre("waiting: eve@desk is at work on it"));
+    EXPECT_THAT(progress_lines, ElementsAre("waiting for the lease held by eve@desk"));
     EXPECT_THAT(methods(), ElementsAre("POST", "GET", "POST", "GET", "POST", "GET"));
 }
 
 TEST_F(LeaseTest, WaitsAfterAConflict) {
     responder.on("POST", kLeasePath, {status_answer(409, "AlreadyExists"), json_answer(lease_of(lease_holder()))});
     responder.on("PATCH", path, {status_answer(409, "Conflict")});
-    hold_lease(lease_of(dead_holder(), 70));
+    serve_lease(lease_of(dead_holder(), 70));
     take();
     EXPECT_THAT(methods(), ElementsAre("POST", "GET", "PATCH", "POST", "GET"));
 }
@@ -172,7 +173,7 @@ TEST_F(LeaseTest, IsRenewedWhileItIsHeld) {
     responder.on("POST", kLeasePath, {json_answer(lease_of(lease_holder()))});
     responder.on("PATCH", path, {json_answer(lease_of(lease_holder()))});
     responder.on("DELETE", path, {json_answer(Json::object())});
-    hold_lease(lease_of(lease_holder()));
+    serve_lease(lease_of(lease_holder()));
     {
         const HeldLease lease(client(), workload.ref, {}, std::chrono::milliseconds(10));
         ASSERT_TRUE(responder.wait_for_requests(3));
@@ -181,16 +182,17 @@ TEST_F(LeaseTest, IsRenewedWhileItIsHeld) {
     const Json patch = Json::parse(seen(2).body);
     EXPECT_EQ(text_at(lease_of(lease_holder(), 3600).patch(patch), {"spec", "renewTime"}).substr(0, 13),
               seconds_ago(0).substr(0, 13));
-    EXPECT_ANY_THROW(lease_of("boot/pid:[1]/1/2 eve@desk").patch(patch)) << "that of another is left";
+    EXPECT_ANY_THROW(lease_of("boot/pid:[1]/1/2 eve@desk").patch(patch))
+        << "the patch does not apply to the lease of another holder";
 }
 
-TEST_F(LeaseTest, AHangingRenewalIsCutOffAndMayStillReachTheServer) {
+TEST_F(LeaseTest, ReleaseCancelsAHangingRenewalAndRetriesOnAConflict) {
     Answer never;
     never.end = Answer::End::kHold;
     responder.on("POST", kLeasePath, {json_answer(lease_of(lease_holder()))});
     responder.on("PATCH", path, {never});
     responder.on("DELETE", path, {status_answer(409, "Conflict"), json_answer(Json::object())});
-    hold_lease(lease_of(lease_holder()));
+    serve_lease(lease_of(lease_holder()));
     const auto began = Clock::now();
     {
         HeldLease lease(client(), workload.ref, {}, std::chrono::milliseconds(10));
@@ -201,10 +203,10 @@ TEST_F(LeaseTest, AHangingRenewalIsCutOffAndMayStillReachTheServer) {
     EXPECT_THAT(methods(), ElementsAre("POST", "PATCH", "GET", "DELETE", "GET", "DELETE"));
 }
 
-TEST_F(LeaseTest, ReportsOnceThatItCannotBeReleased) {
+TEST_F(LeaseTest, DestructorDoesNotRetryAFailedRelease) {
     responder.on("POST", kLeasePath, {json_answer(lease_of(lease_holder()))});
     responder.on("DELETE", path, {status_answer(403, "Forbidden")});
-    hold_lease(lease_of(lease_holder()));
+    serve_lease(lease_of(lease_holder()));
     {
         HeldLease lease(client(), workload.ref, {}, kRenewal);
         EXPECT_THROW(lease.release(), ApiError);
@@ -215,11 +217,11 @@ TEST_F(LeaseTest, ReportsOnceThatItCannotBeReleased) {
 TEST_F(LeaseTest, WaitsNoLongerThanTheSessionDeadline) {
     options.deadline = after(std::chrono::milliseconds(200));
     responder.on("POST", kLeasePath, {status_answer(409, "AlreadyExists")});
-    hold_lease(lease_of("boot/pid:[1]/1/2 eve@desk"));
+    serve_lease(lease_of("boot/pid:[1]/1/2 eve@desk"));
     EXPECT_THROW(take(), DeadlinePassed);
 }
 
-TEST_F(LeaseTest, WithoutPermissionIsAnError) {
+TEST_F(LeaseTest, FailsWithoutPermission) {
     responder.on("POST", kLeasePath, {status_answer(403, "Forbidden")});
     EXPECT_THROW(take(), ApiError);
 }

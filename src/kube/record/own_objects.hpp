@@ -12,10 +12,10 @@ namespace cudafault::kube {
 // is deleted with the workload.
 Json own_config_map(const ObjectRef& workload, const std::string& name, const std::string& role, const Json& content);
 
-// Creates the ConfigMap. Replaces an existing one with the same name that an earlier run left.
+// Creates the ConfigMap. Replaces an existing ConfigMap with the same name, which an earlier run left.
 Json recreate(Client& client, const Json& config_map);
 
-// Does nothing if the ConfigMap does not exist.
+// Returns false if the ConfigMap does not exist.
 bool remove_config_map(Client& client, const std::string& in_namespace, const std::string& name);
 
 // Deletes the objects that an injection created in addition to its record: the plan and the libraries. Returns true if

@@ -41,7 +41,8 @@ Json editions_json(const std::map<int, std::vector<Edit>>& editions) {
 int edition_from(const std::string& text) {
     int edition = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), edition);
-    if (error != std::errc() || end != text.data() + text.size()) throw Error("it has an edition without a number");
+    if (error != std::errc() || end != text.data() + text.size())
+        throw Error("it has an edition with an invalid number");
     return edition;
 }
 
@@ -66,7 +67,7 @@ Record record_from(const Json& json) {
     workload.at("name").get_to(record.workload.name);
     workload.at("uid").get_to(record.workload.uid);
     const auto delivery = delivery_of(json.at("delivery").get<std::string>());
-    if (!delivery) throw Error("it has a delivery that is not known");
+    if (!delivery) throw Error("it has an unknown delivery");
     record.delivery = *delivery;
     json.at("library").get_to(record.library);
     json.at("containers").get_to(record.containers);
@@ -117,17 +118,17 @@ Anchor anchor_from(const Json& config_map) {
         return {config_map, Record::from_json(Json::parse(text))};
     } catch (const std::exception& error) {
         throw Error(
-            fmt::format("the record in ConfigMap {} is damaged ({}): delete that ConfigMap, and `restore` works "
-                        "without it, by names",
+            fmt::format("the record in ConfigMap {} is damaged ({}): delete that ConfigMap; `cudafault k8s restore` "
+                        "then removes everything with a name of cudafault",
                         text_at(config_map, {"metadata", "name"}), error.what()));
     }
 }
 
 }  // namespace
 
-void RevisionNumbers::add(const RevisionNumbers& others) {
-    if (others.first != 0) first = first == 0 ? others.first : std::min(first, others.first);
-    last = std::max(last, others.last);
+void RevisionNumbers::add(const RevisionNumbers& other_numbers) {
+    if (other_numbers.first != 0) first = first == 0 ? other_numbers.first : std::min(first, other_numbers.first);
+    last = std::max(last, other_numbers.last);
 }
 
 std::string InjectedMark::text() const {
@@ -204,7 +205,7 @@ Record Record::from_json(const Json& json) {
     try {
         return record_from(json);
     } catch (const Json::exception& error) {
-        throw Error(fmt::format("it is not whole: {}", error.what()));
+        throw Error(fmt::format("it is incomplete: {}", error.what()));
     }
 }
 

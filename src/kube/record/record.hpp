@@ -14,12 +14,12 @@
 namespace cudafault::kube {
 
 // The value of the annotation on the workload. It names the record and the edition of its edits that is in force, and
-// holds the data that `restore` needs if the record is lost.
+// contains the data that `restore` needs if the record is lost.
 struct InjectedMark {
     std::string run_id;
     int edition = 0;  // increases with each change of an injection
     std::string pin;  // value of the node's hostname label, or empty
-    // The edits of Phase::kAfterRollout, which cannot be recognized by name. Nothing if they cannot be read.
+    // The edits of Phase::kAfterRollout, which cannot be recognized by name. std::nullopt if they cannot be read.
     std::optional<std::vector<Edit>> post_rollout_edits = {};
 
     std::string text() const;
@@ -30,10 +30,10 @@ struct InjectedMark {
 
 // The revision numbers of the injected templates in the controller's history.
 struct RevisionNumbers {
-    int64_t first = 0;  // 0 if there is none
+    int64_t first = 0;  // 0 if the history has no injected template
     int64_t last = 0;
 
-    void add(const RevisionNumbers& others);
+    void add(const RevisionNumbers& other_numbers);
     bool operator==(const RevisionNumbers&) const = default;
 };
 
@@ -46,11 +46,11 @@ struct Record {
     Delivery delivery = Delivery::kBinary;
     std::string library;                        // the path in LD_PRELOAD
     std::vector<std::string> containers;        // template/container, or container, for display
-    std::vector<std::string> template_paths;    // as given on the command line, for a kind that is not in the table
+    std::vector<std::string> template_paths;    // from the command line, for a kind that is not in the table of kinds
     std::map<int, std::vector<Edit>> editions;  // the edits relative to the original object, by edition
     Json managed_fields;                        // of the workload, before the injection
-    // True if `restore` rebuilt the record from the workload's mark, because the record was lost. It has only the
-    // mark's edits.
+    // True if `restore` rebuilt the record from the workload's mark, because the record was lost. Such a record has
+    // only the mark's edits.
     bool is_rebuilt = false;
     RevisionNumbers revisions;  // of the injected templates; set by `restore --exact`
 
@@ -61,13 +61,14 @@ struct Record {
 
     // Returns the edits that the workload has: those of the marked edition. Without a mark, or if that edition is not
     // recorded, returns those of the last edition begun, because an interrupted inject or restore may have left some of
-    // them. Returns nullptr if there is no edition.
+    // these edits. Returns nullptr if the record has no edition.
     const std::vector<Edit>* edits_in_force(const std::optional<InjectedMark>& mark) const;
 
     // Requires at least one edition.
     void add_to_edits_in_force(const std::optional<InjectedMark>& mark, const std::vector<Edit>& added);
 
-    // Removes all other editions. Returns false, and changes nothing, if there are no others or `mark` is not recorded.
+    // Removes all other editions. Returns false, and changes nothing, if the record has no other edition or `mark` is
+    // not recorded.
     bool keep_only(const InjectedMark& mark);
 
     Json json() const;
@@ -80,9 +81,9 @@ struct Anchor {
     Record record;
 };
 
-// Returns nothing if there is no record. Throws Error if the record is damaged.
+// Returns std::nullopt if no record exists. Throws Error if the record is damaged.
 std::optional<Anchor> find_anchor(Client& client, const std::string& in_namespace, const std::string& hash);
-// Also returns nothing if the record belongs to a deleted workload with the same name.
+// Also returns std::nullopt if the record belongs to a deleted workload with the same name.
 std::optional<Anchor> find_anchor(Client& client, const ObjectRef& workload);
 
 Anchor create_anchor(Client& client, const Record& record);

@@ -37,7 +37,7 @@ Record full_record() {
 std::string refusal(const Json& json) {
     try {
         Record::from_json(json);
-        return "took it";
+        return "accepted";
     } catch (const Error& error) {
         return error.what();
     }
@@ -52,8 +52,8 @@ TEST(Record, RoundTrips) {
     EXPECT_EQ(read.containers, full_record().containers);
     ASSERT_EQ(read.editions.size(), 2u);
     EXPECT_EQ(read.editions.at(1).at(0).phase, Phase::kAfterRollout);
-    EXPECT_FALSE(read.editions.at(12).at(0).was) << "it was not there";
-    EXPECT_EQ(read.editions.at(12).at(1).was, Json()) << "it was null";
+    EXPECT_FALSE(read.editions.at(12).at(0).was) << "the field did not exist";
+    EXPECT_EQ(read.editions.at(12).at(1).was, Json()) << "the field was null";
 }
 
 TEST(Record, RefusesAnotherSchema) {
@@ -67,16 +67,16 @@ TEST(Record, RefusesADamagedRecordWithOneSentence) {
                               "template_paths", "editions", "managed_fields"}) {
         Json json = full_record().json();
         json.erase(field);
-        EXPECT_THAT(refusal(json), AllOf(HasSubstr(field), testing::Not(HasSubstr("took it"))));
+        EXPECT_THAT(refusal(json), AllOf(HasSubstr(field), testing::Not(HasSubstr("accepted"))));
     }
     for (const char* patch :
          {R"({"delivery": "pigeon"})", R"({"editions": {"first": []}})", R"({"editions": {"1x": []}})",
           R"({"editions": {"1": [{"at": []}]}})", R"({"run": 7})", R"({"workload": []})"}) {
         Json json = full_record().json();
         json.merge_patch(Json::parse(patch));
-        EXPECT_NE(refusal(json), "took it") << patch;
+        EXPECT_NE(refusal(json), "accepted") << patch;
     }
-    EXPECT_NE(refusal(Json()), "took it");
+    EXPECT_NE(refusal(Json()), "accepted");
 }
 
 TEST(Deliveries, ConvertToAndFromText) {
@@ -100,19 +100,19 @@ TEST(InjectedMark, RoundTrips) {
 TEST(InjectedMark, KeepsEditsThatCannotBeRecognizedByName) {
     const Edit edit{Path{"spec", "a"}, Json("x pin=y"), 0, Phase::kAfterRollout};
     const InjectedMark mark{"ab12", 3, "", std::vector{edit}};
-    const InjectedMark again = InjectedMark::parse(mark.text()).value();
-    EXPECT_EQ(again.text(), mark.text());
-    EXPECT_EQ(again.pin, "") << "what is in a value is none of the mark's own";
-    ASSERT_EQ(again.post_rollout_edits.value().size(), 1u);
-    EXPECT_EQ(again.post_rollout_edits->front().was, Json("x pin=y"));
-    EXPECT_EQ(again.post_rollout_edits->front().phase, Phase::kAfterRollout);
+    const InjectedMark reparsed = InjectedMark::parse(mark.text()).value();
+    EXPECT_EQ(reparsed.text(), mark.text());
+    EXPECT_EQ(reparsed.pin, "") << "text in a recorded value is not the pin of the mark";
+    ASSERT_EQ(reparsed.post_rollout_edits.value().size(), 1u);
+    EXPECT_EQ(reparsed.post_rollout_edits->front().was, Json("x pin=y"));
+    EXPECT_EQ(reparsed.post_rollout_edits->front().phase, Phase::kAfterRollout);
     EXPECT_TRUE(InjectedMark::parse("run=ab12 edition=3 rest=[]").value().post_rollout_edits.value().empty());
     for (const char* text : {"run=ab12 edition=3", "run=ab12 edition=3 rest=[{", "run=ab12 edition=3 rest=[7]"}) {
         EXPECT_FALSE(InjectedMark::parse(text).value().post_rollout_edits) << text;
     }
 }
 
-TEST(InjectedMark, InvalidTextGivesNoMark) {
+TEST(InjectedMark, RejectsInvalidText) {
     for (const char* text :
          {"", " ", "run=ab12", "edition=3", "run= edition=3", "run=ab12 edition=", "run=ab12 edition=x",
           "run=ab12 edition=3x", "run=ab12 edition=99999999999", "rerun=ab12 edition=3"}) {
@@ -162,7 +162,7 @@ TEST_F(AnchorTest, IsFoundIfItExists) {
     EXPECT_EQ(find_anchor(client(), "prod", workload.hash()).value().record.json(), full_record().json());
 }
 
-TEST_F(AnchorTest, ADamagedRecordIsReportedWithAdvice) {
+TEST_F(AnchorTest, ReportsHowToProceedWithADamagedRecord) {
     for (const char* record : {"", "{", "{}", "[]"}) {
         hold(anchor, config_map(record));
         try {

@@ -19,19 +19,19 @@ bool is_cudafault_item(const std::string& list, const Json& item) {
     return list == "initContainers" && name == names::kCompileContainer;
 }
 
-// Only an injection adds these items.
-bool is_proof(const std::string& list, const Json& item) {
+// True for items that only an injection adds.
+bool is_only_from_injection(const std::string& list, const Json& item) {
     const bool is_variable = list == "env" || list == "envs";
     return is_cudafault_item(list, item) && (!is_variable || text_at(item, {"name"}) == names::kInjection);
 }
 
-bool has_proof(const std::string& field, const Json& value) {
+bool has_injected_item(const std::string& field, const Json& value) {
     if (value.is_object()) {
         return std::any_of(value.items().begin(), value.items().end(),
-                           [](const auto& inner) { return has_proof(inner.key(), inner.value()); });
+                           [](const auto& inner) { return has_injected_item(inner.key(), inner.value()); });
     }
     return value.is_array() && std::any_of(value.begin(), value.end(), [&](const Json& item) {
-               return (item.is_object() && is_proof(field, item)) || has_proof("", item);
+               return (item.is_object() && is_only_from_injection(field, item)) || has_injected_item("", item);
            });
 }
 
@@ -143,7 +143,7 @@ private:
 
 }  // namespace
 
-bool has_injection(const Json& object) { return has_proof("", object); }
+bool has_injection(const Json& object) { return has_injected_item("", object); }
 
 bool strip(Json& object, const std::string& pin) { return Stripper(pin).strip(object); }
 

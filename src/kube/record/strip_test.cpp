@@ -18,13 +18,13 @@ Json spec_with(const Json& env) {
 
 Json stripped(Json object, const std::string& pin = "") {
     EXPECT_TRUE(strip(object, pin));
-    Json again = object;
-    EXPECT_FALSE(strip(again, pin));
-    EXPECT_EQ(again, object);
+    Json stripped_again = object;
+    EXPECT_FALSE(strip(stripped_again, pin));
+    EXPECT_EQ(stripped_again, object);
     return object;
 }
 
-TEST(Strip, LeavesOtherVariables) {
+TEST(Strip, KeepsOtherVariables) {
     Json object = spec_with({variable("LD_PRELOAD", "/opt/a.so"), variable("CUDA_HOME", "/usr")});
     const Json before = object;
     EXPECT_FALSE(strip(object, ""));
@@ -47,10 +47,10 @@ TEST(HasInjection, IsFalseForVariablesOfTheWorkloadAuthor) {
 TEST(Strip, RemovesVariablesVolumesAndTheLibrary) {
     Json object = spec_with({variable("LD_PRELOAD", "/cudafault/library/$PLATFORM/libcudafault.so:/opt/a.so"),
                              variable("A", "1"), variable("CUDAFAULT_NODE", "n")});
-    const Json added = {{"name", "cudafault-plan"}}, users = {{"name", "users"}};
-    object["volumes"] = Json::array({added, users});
+    const Json added = {{"name", "cudafault-plan"}}, original = {{"name", "original"}};
+    object["volumes"] = Json::array({added, original});
     Json expected = spec_with({variable("LD_PRELOAD", "/opt/a.so"), variable("A", "1")});
-    expected["volumes"] = Json::array({users});
+    expected["volumes"] = Json::array({original});
     EXPECT_EQ(stripped(object), expected);
 }
 
@@ -64,9 +64,9 @@ TEST(Strip, RemovesFieldsThatBecomeEmpty) {
 TEST(Strip, RestoresTheSourceOfTheOriginalPreload) {
     const Json source = {{"configMapKeyRef", {{"name", "settings"}, {"key", "preload"}}}};
     const Json helper = {{"name", "CUDAFAULT_LD_PRELOAD"}, {"valueFrom", source}};
-    const Json users = {{"name", "LD_PRELOAD"}, {"valueFrom", source}};
+    const Json original = {{"name", "LD_PRELOAD"}, {"valueFrom", source}};
     const Json added = variable("LD_PRELOAD", "/cuda-fault/fake_cuda_xid79.so:$(CUDAFAULT_LD_PRELOAD)");
-    EXPECT_EQ(stripped(spec_with(Json::array({helper, added}))), spec_with(Json::array({users})));
+    EXPECT_EQ(stripped(spec_with(Json::array({helper, added}))), spec_with(Json::array({original})));
 }
 
 TEST(Strip, RemovesAPreloadThatOnlyRefersToItself) {
@@ -83,14 +83,14 @@ Json affinity(const Json& expressions) {
     return object;
 }
 
-TEST(Strip, RemovesATermThatHeldOnlyThePin) {
+TEST(Strip, RemovesATermThatHadOnlyThePin) {
     Json pin = {{"key", "kubernetes.io/hostname"}, {"operator", "In"}};
     pin["values"] = Json::array({"n7"});
     const Json zone = {{"key", "zone"}, {"operator", "Exists"}};
     EXPECT_EQ(stripped(affinity(Json::array({pin})), "n7"), Json::object());
     EXPECT_EQ(stripped(affinity(Json::array({zone, pin})), "n7"), affinity(Json::array({zone})));
-    Json other = affinity(Json::array({pin}));
-    EXPECT_FALSE(strip(other, "n8"));
+    Json pinned = affinity(Json::array({pin}));
+    EXPECT_FALSE(strip(pinned, "n8"));
 }
 
 // Injects and strips the workload. An update strategy and a history limit cannot be distinguished from original values.
@@ -160,7 +160,7 @@ TEST(Strip, RemovesThePin) {
     expect_original(deployment_of_pod({{"affinity", affinity}}), injection);
 }
 
-TEST(Strip, LeavesSimilarNames) {
+TEST(Strip, KeepsSimilarNames) {
     const Json foreign = Json::parse(R"({
         "metadata": {"name": "web", "annotations": {}, "labels": {"cudafault": "yes", "x.cudafault.dev/a": "b"}},
         "spec": {"empty": [], "none": null, "template": {"spec": {

@@ -38,19 +38,19 @@ namespace cudafault::kube {
 
 namespace {
 
-constexpr const char* kLostRecord =
+constexpr const char* kRestoredFromMark =
     "the record of the injection is missing, so everything with a name of cudafault was removed, and the strategy and "
-    "revisionHistoryLimit are as the workload's annotation remembered them";
+    "revisionHistoryLimit were restored from the workload's annotation";
 
-constexpr const char* kLostRest =
+constexpr const char* kRestoredByName =
     "the record of the injection is missing, so everything with a name of cudafault was removed; the strategy and "
-    "revisionHistoryLimit may still be as the injection set them";
+    "revisionHistoryLimit may still have the values that the injection set";
 
 constexpr std::chrono::milliseconds kPoll{200};
-constexpr size_t kPodsNamed = 10;
+constexpr size_t kMaxPodNames = 10;
 
 constexpr const char* kNewerRevision =
-    "another client has created a newer revision since, so the revision numbers stay as they are";
+    "another client has created a newer revision since the injection, so the revision numbers are not restored";
 
 void disarm_plan(Client& client, const PlanObject& plan) {
     nudge(client, pods_with(client, plan), write_plan(client, plan, "", this_user()).revision);
@@ -69,14 +69,14 @@ public:
         workload_ = reload(client_, workload_);
         anchor_ = find_anchor(client_, workload_.ref);
         disarm_all();
-        settle_record();
+        keep_current_edition();
         revert_template();
         if (wait_for_pods()) {
-            if (options_.exact) note_numbers();
+            if (options_.exact) record_revision_numbers();
             remove_own_revisions(client_, workload_, options_.deadline);
             if (options_.exact) reset_numbers();
-            revert_rest();
-            give_back_fields();
+            revert_post_rollout_edits();
+            restore_field_managers();
             unmark_revisions();
             lease.require_held();
             result_.restored |= remove_injection_objects(client_, workload_.ref);
@@ -85,7 +85,8 @@ public:
         } else {
             result_.complete = false;
         }
-        if (is_stripped_) result_.notes.push_back(is_remembered_ && result_.complete ? kLostRecord : kLostRest);
+        if (is_stripped_)
+            result_.notes.push_back(has_mark_edits_ && result_.complete ? kRestoredFromMark : kRestoredByName);
         return result_;
     }
 
@@ -104,7 +105,7 @@ private:
 
     // Keeps only the current edition in the record, because the mark, which names the edition, is removed with the
     // template.
-    void settle_record() {
+    void keep_current_edition() {
         const std::optional<InjectedMark> mark = InjectedMark::of(workload_.object);
         if (!mark) return;
         if (!anchor_) return rebuild_record(*mark);
@@ -118,43 +119,43 @@ private:
         try {
             anchor_ = create_anchor(client_, record);
         } catch (const ApiError& error) {
-            if (error.code != 403) throw;  // without a record, a restore that is killed loses these edits
+            if (error.code != 403) throw;  // continue without a record; if this restore is killed, these edits are lost
         }
     }
 
-    // The numbers are known only while the injected revisions exist, so the record keeps them for a restore after this
-    // one is killed, and for the restore after the next injection.
-    void note_numbers() {
-        ours_ = numbers_of_own_revisions(client_, workload_, options_.deadline);
+    // The numbers can be read only while the injected revisions exist. The record keeps them in case this restore is
+    // killed, and for the restore after the next injection.
+    void record_revision_numbers() {
+        injected_revisions_ = numbers_of_own_revisions(client_, workload_, options_.deadline);
         if (!anchor_) return;
         Record record = anchor_->record;
-        ours_.add(record.revisions);
-        if (ours_ == record.revisions) return;
-        record.revisions = ours_;
+        injected_revisions_.add(record.revisions);
+        if (injected_revisions_ == record.revisions) return;
+        record.revisions = injected_revisions_;
         anchor_ = replace_record(client_, *anchor_, record);
     }
 
     void reset_numbers() {
-        const auto reset = [&] { return reset_revision_number(client_, workload_, ours_); };
+        const auto reset = [&] { return reset_revision_number(client_, workload_, injected_revisions_); };
         if (!retry_on_conflict(client_.session(), reset)) result_.notes.push_back(kNewerRevision);
     }
 
     void revert_template() {
         change([&](const Json& object) {
             const std::optional<InjectedMark> mark = InjectedMark::of(object);
-            is_remembered_ = mark && mark->post_rollout_edits;
-            // Only a record tells the workload's own variables from injected ones of the same name.
+            has_mark_edits_ = mark && mark->post_rollout_edits;
+            // Only a record distinguishes the workload's own variables from injected variables of the same name.
             const std::vector<Edit>* edits = edits_for(mark);
             Undone undone = edits && !anchor_->record.is_rebuilt
                                 ? undo(object, *edits, Phase::kWithTemplate, anchor_->record.library)
                                 : without_record(object, mark);
-            if (are_pods_to_replace(object, undone.object)) make_room(undone.object);
+            if (must_replace_pods(object, undone.object)) forbid_surge_for_revert(undone.object);
             return undone;
         });
     }
 
-    // Also true if a restore that was killed or timed out has already reverted the template but not replaced all pods.
-    bool are_pods_to_replace(const Json& object, const Json& reverted) {
+    // True if the template is not reverted yet, or if an earlier restore reverted it but did not replace all pods.
+    bool must_replace_pods(const Json& object, const Json& reverted) {
         if (value_at(object, "spec") != value_at(reverted, "spec")) return true;
         if (!anchor_) return false;
         const std::vector<Json> pods = pods_of(client_, discovery_, workload_);
@@ -163,8 +164,8 @@ private:
     }
 
     // The strategy may have changed since the injection: a GitOps tool can restore the original strategy and keep the
-    // injected template. This change is written to the record first, because revert_rest() reverts it.
-    void make_room(Json& object) {
+    // injected template. This change is written to the record first, because revert_post_rollout_edits() reverts it.
+    void forbid_surge_for_revert(Json& object) {
         Editor editor(object);
         editor.use_phase(Phase::kAfterRollout);
         forbid_surge(editor, workload_.ref.resource, false);
@@ -191,7 +192,7 @@ private:
         return stripped;
     }
 
-    void revert_rest() {
+    void revert_post_rollout_edits() {
         change([&](const Json& object) {
             const std::vector<Edit>* edits = edits_for({});
             return undo(object, edits ? *edits : post_rollout_edits_, Phase::kAfterRollout,
@@ -207,13 +208,14 @@ private:
     }
 
     // Uses a separate patch, because the API server accepts managedFields only that way.
-    void give_back_fields() {
-        // Without a record, the previous managers are unknown and the fields get none.
+    void restore_field_managers() {
+        // Without a record, the previous managers are unknown, and the fields have no manager afterwards.
         const Json before = anchor_ ? anchor_->record.managed_fields : Json::array();
         retry_on_conflict(client_.session(), [&] {
             workload_ = reload(client_, workload_);
-            const Json* now = find(workload_.object, {"metadata", "managedFields"});
-            const std::optional<Json> fields = now ? with_previous_managers(*now, before) : std::nullopt;
+            const Json* managed_fields = find(workload_.object, {"metadata", "managedFields"});
+            const std::optional<Json> fields =
+                managed_fields ? with_previous_managers(*managed_fields, before) : std::nullopt;
             if (!fields) return;
             JsonPatch patch;
             patch.only_if_unchanged(workload_.object).replace("/metadata/managedFields", *fields);
@@ -231,56 +233,57 @@ private:
             if (undone.object != workload_.object) {
                 workload_.update(client_.patch(workload_.ref, patch_between(workload_.object, undone.object)));
                 result_.restored = true;
-                options_.on_progress(fmt::format("{} is changed back", workload_.text()));
+                options_.on_progress(fmt::format("{} is reverted", workload_.text()));
             }
             result_.kept.insert(result_.kept.end(), undone.kept.begin(), undone.kept.end());
         });
     }
 
-    // Existing Jobs of a CronJob keep the template that they were created with.
-    bool are_runs_over() {
+    // Returns true if no injected pod runs. Existing Jobs of a CronJob keep the template that they were created with.
+    bool check_running_jobs() {
         std::vector<Json> running = pods_of(client_, discovery_, workload_);
         std::erase_if(running, [&](const Json& pod) { return !is_injected(pod, workload_.hash()); });
-        name_injected(running);
+        note_injected_pods(running);
         if (!running.empty()) result_.notes.push_back("these pods run until their Jobs end or are deleted");
         return running.empty();
     }
 
     bool wait_for_pods() {
-        if (workload_.replacement == Replacement::kNextRun) return are_runs_over();
+        if (workload_.replacement == Replacement::kNextRun) return check_running_jobs();
         RolloutOptions options;
         options.deadline = options_.deadline;
         options.need = NewPod::kExists;
-        options.pods_before = 0;  // unknown: an operator may create new pods before it deletes the old ones
+        options.pods_before = 0;  // unknown: an operator may create new pods before it deletes the old pods
         options.delete_stuck = options_.delete_pods;
         options.on_progress = options_.on_progress;
         const std::string hash = workload_.hash();
         const RolloutResult rollout = wait_for_rollout(
             client_, discovery_, workload_, [&](const Json& pod) { return !is_injected(pod, hash); }, options);
         result_.notes.insert(result_.notes.end(), rollout.problems.begin(), rollout.problems.end());
-        if (!rollout.done) name_injected(rollout.state.old);
-        return rollout.done && are_leaving_pods_gone();
+        if (!rollout.done) note_injected_pods(rollout.state.old);
+        return rollout.done && wait_for_terminating_pods();
     }
 
-    void name_injected(const std::vector<Json>& pods) {
+    void note_injected_pods(const std::vector<Json>& pods) {
         std::string named;
-        for (size_t i = 0; i < std::min(pods.size(), kPodsNamed); ++i) {
+        for (size_t i = 0; i < std::min(pods.size(), kMaxPodNames); ++i) {
             const std::string node = text_at(pods[i], {"spec", "nodeName"});
             named += fmt::format("{}{}{}{}", i == 0 ? "" : ", ", pod_name(pods[i]), node.empty() ? "" : " on " + node,
-                                 is_terminating(pods[i]) ? " (ending)" : "");
+                                 is_terminating(pods[i]) ? " (terminating)" : "");
         }
-        if (pods.size() > kPodsNamed) named += fmt::format(" and {} more", pods.size() - kPodsNamed);
+        if (pods.size() > kMaxPodNames) named += fmt::format(" and {} more", pods.size() - kMaxPodNames);
         if (!pods.empty()) result_.notes.push_back("pods that still have the library: " + named);
     }
 
-    // Waits for terminating injected pods.
-    bool are_leaving_pods_gone() {
+    // Waits until terminating injected pods are deleted. Returns false at the deadline.
+    bool wait_for_terminating_pods() {
         for (;;) {
-            bool gone = true;
+            bool all_deleted = true;
             client_.list({pods(), workload_.ref.in_namespace}, {pod_selector(workload_)}, [&](Page page) {
-                for (const Json& pod : page.items) gone &= !(is_terminating(pod) && is_injected(pod, workload_.hash()));
+                for (const Json& pod : page.items)
+                    all_deleted &= !(is_terminating(pod) && is_injected(pod, workload_.hash()));
             });
-            if (gone || Clock::now() >= options_.deadline) return gone;
+            if (all_deleted || Clock::now() >= options_.deadline) return all_deleted;
             client_.session().wait_until(std::min(options_.deadline, after(kPoll)));
         }
     }
@@ -291,9 +294,9 @@ private:
     std::optional<Anchor> anchor_;
     const RestoreOptions& options_;
     RestoreResult result_;
-    RevisionNumbers ours_;
-    std::vector<Edit> post_rollout_edits_;  // post-rollout edits from the mark, if there is no record
-    bool is_stripped_ = false, is_remembered_ = false;
+    RevisionNumbers injected_revisions_;
+    std::vector<Edit> post_rollout_edits_;  // from the mark; used if the record is missing
+    bool is_stripped_ = false, has_mark_edits_ = false;
 };
 
 // Removes the cudafault objects of a workload that was deleted.
@@ -311,15 +314,15 @@ using KindAndName = std::pair<std::string, std::string>;
 KindAndName kind_and_name(const ObjectRef& workload) { return {workload.resource.qualified_kind(), workload.name}; }
 
 // The Deployment controller copies the mark to its ReplicaSets. The Role for restoring Deployments does not allow
-// reading ReplicaSets, so a marked ReplicaSet stands for its Deployment.
+// reading ReplicaSets, so its Deployment is returned instead of a marked ReplicaSet.
 ObjectRef marked_workload(const Resource& kind, const Json& object) {
     const auto controller = controller_of(object);
     return controller && controller->resource.qualified_kind() == "Deployment.apps" ? *controller
                                                                                     : ref_of(kind, object);
 }
 
-// A workload that cannot be restored does not prevent the others from being restored. Returns std::nullopt for an
-// object that was deleted together with its owner.
+// Returns the error of a workload that cannot be restored as its result, so that the other workloads are still
+// restored. Returns std::nullopt for an object that was deleted together with its owner.
 std::optional<RestoreResult> try_to_restore(Client& client, Discovery& discovery, const WorkloadChoice& choice,
                                             const RestoreOptions& options) {
     try {
@@ -344,10 +347,10 @@ std::optional<RestoreResult> try_to_restore(Client& client, Discovery& discovery
 // Returns the workloads that have a record, a plan or a library, sorted.
 std::vector<KindAndName> recorded_workloads(Client& client, const std::string& in_namespace) {
     std::set<KindAndName> found;
-    ListOptions of_ours{
+    ListOptions own_objects{
         fmt::format("{} in ({},{},{})", names::kRole, names::kAnchorRole, names::kPlanRole, names::kLibraryRole)};
-    of_ours.metadata_only = true;
-    client.list({config_maps(), in_namespace}, of_ours, [&](Page page) {
+    own_objects.metadata_only = true;
+    client.list({config_maps(), in_namespace}, own_objects, [&](Page page) {
         for (const Json& item : page.items) {
             if (const auto workload = first_owner_of(item)) found.insert(kind_and_name(*workload));
         }
@@ -362,7 +365,7 @@ std::set<KindAndName> marked_workloads(Client& client, Discovery& discovery, con
         if (InjectedMark::of(object)) found.insert(kind_and_name(marked_workload(kind, object)));
     };
     for (const SkippedKind& kind : each_workload(client, discovery, in_namespace, take_marked)) {
-        options.on_progress(fmt::format("injected {} without a record are not found: {}", kind.resource, kind.why));
+        options.on_progress(fmt::format("cannot find injected {} without a record: {}", kind.resource, kind.why));
     }
     return found;
 }
@@ -395,7 +398,7 @@ void disarm_all(Client& client, const std::string& in_namespace, const RestoreOp
 
 RestoreResult restore(Client& client, Discovery& discovery, const WorkloadChoice& choice,
                       const RestoreOptions& options) {
-    WorkloadChoice complete = where_injected(client, discovery, choice);
+    WorkloadChoice complete = resolve_injected_workload(client, discovery, choice);
     complete.accept_refused = true;
     std::optional<Workload> workload;
     try {
@@ -437,7 +440,7 @@ std::vector<RestoreResult> restore_all(Client& client, Discovery& discovery, con
     };
     for (const auto& outcome : outcomes) keep(outcome);
     // Restores these one after another: an operator may have copied the mark of a workload to the objects it created,
-    // and restoring one of them restores the workload.
+    // and restoring one of these objects restores the workload.
     for (const KindAndName& marked : marked_workloads(client, discovery, in_namespace, options)) {
         if (std::binary_search(recorded.begin(), recorded.end(), marked)) continue;
         keep(try_to_restore(client, discovery, choice_of(marked, in_namespace), options));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reverts an injection, also a partial one. Idempotent; can run on any machine.
+// Reverts a complete or partial injection. Idempotent; can run on any machine.
 #pragma once
 
 #include <functional>
@@ -22,12 +22,12 @@ struct RestoreOptions {
 struct RestoreResult {
     std::string workload;           // Workload::text()
     bool restored = false;          // the command changed something
-    bool complete = true;           // nothing that cudafault created is left
+    bool complete = true;           // no object or value that cudafault created is left
     std::vector<std::string> kept;  // values that other clients changed since the injection; not reverted
     std::vector<std::string> notes;
 };
 
-// Throws Error if the workload does not exist and has no cudafault objects either.
+// Throws Error if neither the workload nor cudafault objects for it exist.
 RestoreResult restore(Client& client, Discovery& discovery, const WorkloadChoice& choice,
                       const RestoreOptions& options);
 

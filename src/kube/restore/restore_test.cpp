@@ -21,7 +21,7 @@ using testing::IsEmpty;
 using testing::Not;
 
 // A Deployment without pods, so that restore does not wait.
-Workload users() {
+Workload original() {
     Workload workload = deployment_with({{"replicas", 0},
                                          {"revisionHistoryLimit", 3},
                                          {"selector", {{"matchLabels", {{"app", "web"}}}}},
@@ -46,7 +46,7 @@ protected:
     }
 
     void inject(Injection injection = binary_injection()) {
-        const Workload workload = users();
+        const Workload workload = original();
         injected = inject_into(workload, choose_containers(workload, {}), injection, always_exists);
         record.run_id = "ab12";
         record.by = "ada@desk";
@@ -59,25 +59,27 @@ protected:
         record.editions[1] = injected.edits;
     }
 
-    std::string object_path(const std::string& prefix) const { return kConfigMapPath + "/" + prefix + users().hash(); }
+    std::string object_path(const std::string& prefix) const {
+        return kConfigMapPath + "/" + prefix + original().hash();
+    }
 
     Json anchor_map(const std::string& text) const {
-        Json object = named("cudafault-anchor-" + users().hash());
+        Json object = named("cudafault-anchor-" + original().hash());
         object["metadata"]["resourceVersion"] = "3";
         object["metadata"]["ownerReferences"] = {{{"apiVersion", "apps/v1"}, {"kind", "Deployment"}, {"name", "web"}}};
         object["data"] = {{"record.json", text}};
         return object;
     }
 
-    void hold_record() { hold(object_path("cudafault-anchor-"), anchor_map(record.json().dump())); }
+    void serve_record() { hold(object_path("cudafault-anchor-"), anchor_map(record.json().dump())); }
 
     // Sets the object that each read returns while the lease is held; the read after a patch returns the patched
     // object.
-    void hold_states(const std::vector<Json>& states) {
+    void serve_states(const std::vector<Json>& states) {
         std::vector<Answer> answers = {json_answer(states.front())};
         for (const Json& state : states) answers.push_back(json_answer(state));
         responder.on("GET", kDeploymentPath + "/web", answers);
-        responder.on("PATCH", kDeploymentPath + "/web", {json_answer(users().object)});
+        responder.on("PATCH", kDeploymentPath + "/web", {json_answer(original().object)});
     }
 
     Json after_template() const {
@@ -113,10 +115,10 @@ protected:
     Record record;
 };
 
-TEST_F(RestoreTest, RevertsTheTemplateThenTheRestThenTheObjects) {
+TEST_F(RestoreTest, RevertsTheTemplateThenTheOtherEditsThenDeletesTheObjects) {
     inject();
-    hold_record();
-    hold_states({injected.object, injected.object, after_template()});
+    serve_record();
+    serve_states({injected.object, injected.object, after_template()});
     for (const char* prefix : {"cudafault-plan-", "cudafault-anchor-"}) {
         responder.on("DELETE", object_path(prefix), {json_answer(Json::object())});
     }
@@ -127,29 +129,29 @@ TEST_F(RestoreTest, RevertsTheTemplateThenTheRestThenTheObjects) {
     EXPECT_THAT(result.notes, IsEmpty());
     ASSERT_EQ(patches().size(), 2u);
     EXPECT_EQ(injected.object.patch(patches()[0]), after_template());
-    EXPECT_EQ(after_template().patch(patches()[1]), users().object);
-    const std::string hash = users().hash();
+    EXPECT_EQ(after_template().patch(patches()[1]), original().object);
+    const std::string hash = original().hash();
     EXPECT_THAT(writes(), ElementsAre("POST leases", "PATCH web", "PATCH web", "DELETE cudafault-plan-" + hash,
                                       "DELETE cudafault-library-" + hash + "-amd64",
                                       "DELETE cudafault-library-" + hash + "-arm64", "DELETE cudafault-anchor-" + hash))
-        << "the record goes last";
+        << "the record is deleted last";
 }
 
-TEST_F(RestoreTest, DisarmsFirst) {
+TEST_F(RestoreTest, DisarmsBeforeReverting) {
     inject();
-    hold_record();
-    hold_states({injected.object, injected.object, after_template()});
-    Json plan = named("cudafault-plan-" + users().hash());
+    serve_record();
+    serve_states({injected.object, injected.object, after_template()});
+    Json plan = named("cudafault-plan-" + original().hash());
     plan["metadata"]["resourceVersion"] = "5";
     plan["data"] = {{"plan", "#7\nxid=79\n"}};
     hold(object_path("cudafault-plan-"), plan);
     responder.on("PATCH", object_path("cudafault-plan-"), {json_answer(plan)});
     EXPECT_TRUE(run().complete);
-    EXPECT_EQ(writes().at(1), "PATCH cudafault-plan-" + users().hash());
+    EXPECT_EQ(writes().at(1), "PATCH cudafault-plan-" + original().hash());
 }
 
 TEST_F(RestoreTest, DoesNotChangeACleanWorkload) {
-    hold_states({users().object});
+    serve_states({original().object});
     const RestoreResult result = run();
     EXPECT_FALSE(result.restored);
     EXPECT_TRUE(result.complete);
@@ -168,35 +170,35 @@ Json with_limits(Json object, const Json& limits) {
 
 TEST_F(RestoreTest, ForbidsSurgeForTheRevertIfTheStrategySurgesAgain) {
     inject();
-    hold_record();
-    Record with_room = record;
-    with_room.editions[1].push_back({kRollingUpdate / "maxSurge", 1, 0, Phase::kAfterRollout});
-    with_room.editions[1].push_back({kRollingUpdate / "maxUnavailable", 0, 1, Phase::kAfterRollout});
-    responder.on("PATCH", object_path("cudafault-anchor-"), {json_answer(anchor_map(with_room.json().dump()))});
+    serve_record();
+    Record without_surge = record;
+    without_surge.editions[1].push_back({kRollingUpdate / "maxSurge", 1, 0, Phase::kAfterRollout});
+    without_surge.editions[1].push_back({kRollingUpdate / "maxUnavailable", 0, 1, Phase::kAfterRollout});
+    responder.on("PATCH", object_path("cudafault-anchor-"), {json_answer(anchor_map(without_surge.json().dump()))});
     const Json reverted = with_limits(after_template(), kWithoutSurge);
-    hold_states({with_limits(injected.object, kSurging), with_limits(injected.object, kSurging), reverted});
+    serve_states({with_limits(injected.object, kSurging), with_limits(injected.object, kSurging), reverted});
     EXPECT_TRUE(run().complete);
-    EXPECT_EQ(writes().at(1), "PATCH cudafault-anchor-" + users().hash()) << "before the workload is changed";
+    EXPECT_EQ(writes().at(1), "PATCH cudafault-anchor-" + original().hash()) << "before the workload is changed";
     for (const SeenRequest& request : responder.requests()) {
         if (request.method != "PATCH" || !request.target.starts_with(object_path("cudafault-anchor-"))) continue;
         EXPECT_EQ(anchor_map(record.json().dump()).patch(Json::parse(request.body)).at("data"),
-                  anchor_map(with_room.json().dump()).at("data"));
+                  anchor_map(without_surge.json().dump()).at("data"));
     }
     ASSERT_EQ(patches().size(), 2u);
     EXPECT_EQ(with_limits(injected.object, kSurging).patch(patches()[0]), reverted);
-    EXPECT_EQ(*find(reverted.patch(patches()[1]), kRollingUpdate), kSurging) << "as it was found";
+    EXPECT_EQ(*find(reverted.patch(patches()[1]), kRollingUpdate), kSurging) << "the limits before the restore";
 }
 
 TEST_F(RestoreTest, ForbidsSurgeAfterAnUnfinishedRestoreWhilePodsAreInjected) {
     inject();
-    hold_record();
-    Json pod = labelled(owned(named("web-1-x"), "apps/v1", "ReplicaSet", "web-1"), "app", "web");
+    serve_record();
+    Json pod = labeled(owned(named("web-1-x"), "apps/v1", "ReplicaSet", "web-1"), "app", "web");
     pod["spec"] = injected.object["spec"]["template"]["spec"];
-    hold_list(kReplicaSetPath, {labelled(owned(named("web-1"), "apps/v1", "Deployment", "web"), "app", "web")});
+    hold_list(kReplicaSetPath, {labeled(owned(named("web-1"), "apps/v1", "Deployment", "web"), "app", "web")});
     hold_list(kPodPath, {pod});
     responder.on("PATCH", object_path("cudafault-anchor-"), {json_answer(anchor_map(record.json().dump()))});
     const Json reverted = with_limits(after_template(), kSurging);
-    hold_states({reverted, reverted, with_limits(after_template(), kWithoutSurge)});
+    serve_states({reverted, reverted, with_limits(after_template(), kWithoutSurge)});
     restore_options.deadline = after(std::chrono::milliseconds(50));
     EXPECT_FALSE(run().complete);
     ASSERT_EQ(patches().size(), 1u);
@@ -205,17 +207,17 @@ TEST_F(RestoreTest, ForbidsSurgeAfterAnUnfinishedRestoreWhilePodsAreInjected) {
 
 TEST_F(RestoreTest, KeepsSurgeIfNoPodHasToBeReplaced) {
     inject();
-    hold_record();
-    hold_states({with_limits(users().object, kSurging)});
+    serve_record();
+    serve_states({with_limits(original().object, kSurging)});
     EXPECT_TRUE(run().complete);
     EXPECT_THAT(patches(), IsEmpty());
 }
 
 TEST_F(RestoreTest, KeepsOriginalVariablesWithNamesOfCudafault) {
-    Json object = users().object;
+    Json object = original().object;
     (*find(object, kMainContainer))["env"] = {variable("LD_PRELOAD", "/opt/cudafault/libcudafault.so"),
                                               variable("CUDAFAULT_SIM_MEMORY", "1G"), variable("CUDA_XID_TYPE", "79")};
-    hold_states({object});
+    serve_states({object});
     const RestoreResult result = run();
     EXPECT_FALSE(result.restored);
     EXPECT_THAT(result.notes, IsEmpty());
@@ -228,40 +230,40 @@ TEST_F(RestoreTest, DoesNotChangeTheOwnerOfAnObjectInjectedDirectly) {
     owned["metadata"]["ownerReferences"] = {
         {{"apiVersion", "acme.com/v1"}, {"kind", "Widget"}, {"name", "top"}, {"controller", true}, {"uid", "w"}}};
     responder.on("POST", kConfigMapPath, {status_answer(403, "Forbidden")});
-    hold_states({owned});
-    EXPECT_TRUE(run().restored) << "its record and its plan are gone";
+    serve_states({owned});
+    EXPECT_TRUE(run().restored) << "without a record and a plan";
     ASSERT_FALSE(patches().empty());
     EXPECT_EQ(find(owned.patch(patches()[0]), kPodSpec / "volumes"), nullptr);
 }
 
 TEST_F(RestoreTest, ResumesAfterTheTemplateWasReverted) {
     inject();
-    hold_record();
-    hold_states({after_template()});
+    serve_record();
+    serve_states({after_template()});
     EXPECT_TRUE(run().restored);
     ASSERT_EQ(patches().size(), 1u);
-    EXPECT_EQ(after_template().patch(patches()[0]), users().object);
+    EXPECT_EQ(after_template().patch(patches()[0]), original().object);
 }
 
 TEST_F(RestoreTest, RemovesOnlyTheObjectsIfInjectWasKilledBeforeItsChange) {
     inject();
-    hold_record();
-    hold_states({users().object});
+    serve_record();
+    serve_states({original().object});
     responder.on("DELETE", object_path("cudafault-plan-"), {json_answer(Json::object())});
     EXPECT_TRUE(run().restored);
     EXPECT_THAT(patches(), IsEmpty());
-    EXPECT_THAT(writes(), Contains("DELETE cudafault-anchor-" + users().hash()));
+    EXPECT_THAT(writes(), Contains("DELETE cudafault-anchor-" + original().hash()));
 }
 
 TEST_F(RestoreTest, RereadsTheWorkloadAndRecordUnderTheLease) {
     inject();
     responder.on("GET", object_path("cudafault-anchor-"),
                  {status_answer(404, "NotFound"), json_answer(anchor_map(record.json().dump()))});
-    const std::vector<Json> states = {users().object, injected.object, injected.object, after_template()};
+    const std::vector<Json> states = {original().object, injected.object, injected.object, after_template()};
     std::vector<Answer> answers;
     for (const Json& state : states) answers.push_back(json_answer(state));
     responder.on("GET", kDeploymentPath + "/web", answers);
-    responder.on("PATCH", kDeploymentPath + "/web", {json_answer(users().object)});
+    responder.on("PATCH", kDeploymentPath + "/web", {json_answer(original().object)});
     EXPECT_TRUE(run().complete);
     ASSERT_EQ(patches().size(), 2u);
     EXPECT_EQ(injected.object.patch(patches()[0]), after_template());
@@ -272,23 +274,23 @@ TEST_F(RestoreTest, RemovesAnUnusedEditionFromTheRecordFirst) {
     Injection pinned = binary_injection();
     pinned.mark.edition = 2;
     pinned.pin_label = "n1";
-    const Workload workload = users();
+    const Workload workload = original();
     record.editions[2] = inject_into(workload, choose_containers(workload, {}), pinned, always_exists).edits;
-    hold_record();
+    serve_record();
     Record settled = record;
     settled.editions.erase(2);
     responder.on("PATCH", object_path("cudafault-anchor-"), {json_answer(anchor_map(settled.json().dump()))});
-    hold_states({injected.object, injected.object, after_template()});
+    serve_states({injected.object, injected.object, after_template()});
     EXPECT_THAT(run().kept, IsEmpty());
-    EXPECT_EQ(writes().at(1), "PATCH cudafault-anchor-" + users().hash()) << "before the mark goes";
+    EXPECT_EQ(writes().at(1), "PATCH cudafault-anchor-" + original().hash()) << "before the mark is removed";
     ASSERT_EQ(patches().size(), 2u);
-    EXPECT_EQ(after_template().patch(patches()[1]), users().object);
+    EXPECT_EQ(after_template().patch(patches()[1]), original().object);
 }
 
 TEST_F(RestoreTest, NotFoundMeansDeletedOnlyIfTheWorkloadIsMissing) {
     inject();
-    hold_record();
-    hold_states({injected.object});
+    serve_record();
+    serve_states({injected.object});
     responder.on("PATCH", kDeploymentPath + "/web", {status_answer(404, "NotFound")});
     EXPECT_THROW(run(), Error);
     for (const std::string& write : writes()) EXPECT_THAT(write, Not(HasSubstr("DELETE cudafault"))) << write;
@@ -301,27 +303,27 @@ TEST_F(RestoreTest, UsesTheEditsOfTheMarkWithoutARecord) {
     record.editions[1] = InjectedMark::of(injected.object).value().post_rollout_edits.value();
     record.is_rebuilt = true;
     responder.on("POST", kConfigMapPath, {json_answer(anchor_map(record.json().dump()))});
-    hold_states({injected.object, injected.object, after_template()});
+    serve_states({injected.object, injected.object, after_template()});
     const RestoreResult result = run();
     EXPECT_TRUE(result.complete);
-    EXPECT_THAT(result.notes, ElementsAre(HasSubstr("as the workload's annotation remembered")));
+    EXPECT_THAT(result.notes, ElementsAre(HasSubstr("were restored from the workload's annotation")));
     ASSERT_EQ(patches().size(), 2u);
     EXPECT_EQ(injected.object.patch(patches()[0]), after_template());
-    EXPECT_EQ(after_template().patch(patches()[1]), users().object);
-    EXPECT_EQ(writes().at(1), "POST configmaps") << "before the mark goes: it may be killed after that";
-    EXPECT_EQ(writes().back(), "DELETE cudafault-anchor-" + users().hash());
+    EXPECT_EQ(after_template().patch(patches()[1]), original().object);
+    EXPECT_EQ(writes().at(1), "POST configmaps") << "before the mark is removed, in case restore is killed afterwards";
+    EXPECT_EQ(writes().back(), "DELETE cudafault-anchor-" + original().hash());
 }
 
 TEST_F(RestoreTest, ResumesWithARebuiltRecord) {
     inject();
     record.editions[1] = InjectedMark::of(injected.object).value().post_rollout_edits.value();
     record.is_rebuilt = true;
-    hold_record();
-    hold_states({after_template()});
+    serve_record();
+    serve_states({after_template()});
     EXPECT_TRUE(run().complete);
     ASSERT_EQ(patches().size(), 1u);
-    EXPECT_EQ(after_template().patch(patches()[0]), users().object);
-    hold_states({injected.object, injected.object, after_template()});
+    EXPECT_EQ(after_template().patch(patches()[0]), original().object);
+    serve_states({injected.object, injected.object, after_template()});
     EXPECT_TRUE(run().complete);
     EXPECT_EQ(injected.object.patch(patches().at(1)), after_template());
 }
@@ -329,12 +331,12 @@ TEST_F(RestoreTest, ResumesWithARebuiltRecord) {
 TEST_F(RestoreTest, UsesTheEditsOfTheMarkIfTheRecordCannotBeRebuilt) {
     inject();
     responder.on("POST", kConfigMapPath, {status_answer(403, "Forbidden")});
-    hold_states({injected.object, injected.object, after_template()});
+    serve_states({injected.object, injected.object, after_template()});
     const RestoreResult result = run();
     EXPECT_TRUE(result.complete);
-    EXPECT_THAT(result.notes, ElementsAre(HasSubstr("as the workload's annotation remembered")));
+    EXPECT_THAT(result.notes, ElementsAre(HasSubstr("were restored from the workload's annotation")));
     ASSERT_EQ(patches().size(), 2u);
-    EXPECT_EQ(after_template().patch(patches()[1]), users().object);
+    EXPECT_EQ(after_template().patch(patches()[1]), original().object);
 }
 
 TEST_F(RestoreTest, RemovesCudafaultNamesWithoutARecordOrEditsInTheMark) {
@@ -343,38 +345,39 @@ TEST_F(RestoreTest, RemovesCudafaultNamesWithoutARecordOrEditsInTheMark) {
     record.editions[1].clear();
     record.is_rebuilt = true;
     responder.on("POST", kConfigMapPath, {json_answer(anchor_map(record.json().dump()))});
-    hold_states({injected.object});
+    serve_states({injected.object});
     const RestoreResult result = run();
     EXPECT_TRUE(result.restored);
-    EXPECT_THAT(result.notes, ElementsAre(HasSubstr("may still be as the injection set them")));
+    EXPECT_THAT(result.notes, ElementsAre(HasSubstr("may still have the values that the injection set")));
     ASSERT_EQ(patches().size(), 1u);
-    EXPECT_EQ(injected.object.patch(patches()[0]).at("spec").at("template"), users().object.at("spec").at("template"));
+    EXPECT_EQ(injected.object.patch(patches()[0]).at("spec").at("template"),
+              original().object.at("spec").at("template"));
     EXPECT_FALSE(
         injected.object.patch(patches()[0]).contains("/metadata/annotations/cudafault.dev~1injected"_json_pointer));
 }
 
 TEST_F(RestoreTest, KeepsVariablesThatExistedBeforeTheInjection) {
-    Workload workload = users();
+    Workload workload = original();
     (*find(workload.object, kMainContainer))["env"] = {{{"name", "CUDA_XID_TYPE"}, {"value", "31"}}};
     inject();
     injected = inject_into(workload, choose_containers(workload, {}), binary_injection(), always_exists);
     record.editions[1] = injected.edits;
-    hold_record();
-    hold_states({injected.object, after_template()});
+    serve_record();
+    serve_states({injected.object, after_template()});
     EXPECT_TRUE(run().complete);
     EXPECT_THAT(run().notes, IsEmpty());
     for (const Json& patch : patches()) EXPECT_THAT(patch.dump(), Not(HasSubstr("CUDA_XID_TYPE")));
 }
 
-TEST_F(RestoreTest, RecomputesAfterAConflict) {
+TEST_F(RestoreTest, RecomputesThePatchAfterAConflict) {
     inject();
-    hold_record();
+    serve_record();
     Json changed = injected.object;
     changed["metadata"]["resourceVersion"] = "8";
     changed["spec"]["replicas"] = 0;
     (*find(changed, kPodSpec))["volumes"].push_back({{"name", "users"}});
-    hold_states({injected.object, injected.object, changed, users().object});
-    responder.on("PATCH", kDeploymentPath + "/web", {status_answer(409, "Conflict"), json_answer(users().object)});
+    serve_states({injected.object, injected.object, changed, original().object});
+    responder.on("PATCH", kDeploymentPath + "/web", {status_answer(409, "Conflict"), json_answer(original().object)});
     EXPECT_TRUE(run().complete);
     ASSERT_GE(patches().size(), 2u);
     const Json volumes = *find(changed.patch(patches()[1]), kPodSpec / "volumes");
@@ -383,8 +386,8 @@ TEST_F(RestoreTest, RecomputesAfterAConflict) {
 
 TEST_F(RestoreTest, RemovesTheAnnotationFromOriginalReplicaSets) {
     inject();
-    hold_record();
-    hold_states({injected.object, injected.object, after_template()});
+    serve_record();
+    serve_states({injected.object, injected.object, after_template()});
     Json marked = owned(named("web-1"), "apps/v1", "Deployment", "web");
     marked["metadata"]["annotations"] = {{names::kInjected, "run=ab12 edition=1"}, {"users", "x"}};
     hold_list(kReplicaSetPath, {marked, owned(named("web-2"), "apps/v1", "Deployment", "web")});
@@ -400,12 +403,12 @@ TEST_F(RestoreTest, RemovesTheAnnotationFromOriginalReplicaSets) {
 
 TEST_F(RestoreTest, KeepsTheObjectsThatPodsOfAPausedDeploymentMount) {
     inject();
-    hold_record();
+    serve_record();
     injected.object["apiVersion"] = "apps/v1";
     injected.object["kind"] = "Deployment";
     injected.object["spec"]["paused"] = true;
     injected.object["spec"]["replicas"] = 1;
-    hold_states({injected.object, injected.object, after_template()});
+    serve_states({injected.object, injected.object, after_template()});
     Json pod = owned(named("web-1-a", injected.object["spec"]["template"]["spec"]), "apps/v1", "ReplicaSet", "web-1");
     hold_list(kPodPath, {pod});
     hold_list(kReplicaSetPath, {owned(named("web-1"), "apps/v1", "Deployment", "web")});
@@ -418,15 +421,15 @@ TEST_F(RestoreTest, KeepsTheObjectsThatPodsOfAPausedDeploymentMount) {
 
 TEST_F(RestoreTest, RemovesTheObjectsOfADeletedWorkload) {
     inject();
-    hold_record();
+    serve_record();
     responder.on("DELETE", object_path("cudafault-anchor-"), {json_answer(Json::object())});
     for (const char* kind : {"deployments.apps", ""}) {
         choice.kind = kind;
         const RestoreResult result = run();
         EXPECT_TRUE(result.restored);
         EXPECT_THAT(result.notes, ElementsAre(HasSubstr("web in namespace prod was deleted")));
-        EXPECT_EQ(writes().back(), "DELETE cudafault-anchor-" + users().hash())
-            << "or the rest would not be found again";
+        EXPECT_EQ(writes().back(), "DELETE cudafault-anchor-" + original().hash())
+            << "the record is needed to find the other objects again";
     }
 }
 
@@ -447,70 +450,70 @@ TEST_F(RestoreTest, DamagedRecordIsAnErrorWithInstructions) {
     }
 }
 
-TEST_F(RestoreTest, AllFindsRecordsAndMarks) {
+TEST_F(RestoreTest, RestoreAllFindsRecordsAndMarks) {
     inject();
-    hold_record();
+    serve_record();
     hold_list(kConfigMapPath, {anchor_map(record.json().dump())});
     hold_list(kDeploymentPath, {injected.object});
-    hold_states({injected.object, injected.object, after_template()});
+    serve_states({injected.object, injected.object, after_template()});
     const std::vector<RestoreResult> results = restore_all(client(), discovery(), "prod", restore_options);
-    ASSERT_EQ(results.size(), 1u) << "it has both, and is one";
+    ASSERT_EQ(results.size(), 1u) << "a workload with a record and a mark is restored once";
     EXPECT_EQ(results[0].workload, "deployments.apps web in namespace prod");
     hold_list(kConfigMapPath, {});
-    hold_list(kDeploymentPath, {users().object});
+    hold_list(kDeploymentPath, {original().object});
     EXPECT_THAT(restore_all(client(), discovery(), "prod", restore_options), IsEmpty());
 }
 
-TEST_F(RestoreTest, AllDisarmsBeforeRestoring) {
+TEST_F(RestoreTest, RestoreAllDisarmsBeforeRestoring) {
     inject();
-    hold_record();
-    Json plan = named("cudafault-plan-" + users().hash());
+    serve_record();
+    Json plan = named("cudafault-plan-" + original().hash());
     plan["metadata"]["resourceVersion"] = "5";
     plan["data"] = {{"plan", "#7\nxid=79\n"}};
     hold(object_path("cudafault-plan-"), plan);
     responder.on("PATCH", object_path("cudafault-plan-"), {json_answer(plan)});
     hold_list(kConfigMapPath, {anchor_map(record.json().dump()), plan});
-    hold_states({injected.object, injected.object, after_template()});
+    serve_states({injected.object, injected.object, after_template()});
     EXPECT_EQ(restore_all(client(), discovery(), "prod", restore_options).size(), 1u);
-    EXPECT_EQ(writes().at(0), "PATCH cudafault-plan-" + users().hash()) << "before the lease of a workload is taken";
+    EXPECT_EQ(writes().at(0), "PATCH cudafault-plan-" + original().hash()) << "before the lease of a workload is taken";
 }
 
-TEST_F(RestoreTest, AllRestoresTheDeploymentOfAMarkedReplicaSet) {
+TEST_F(RestoreTest, RestoreAllRestoresTheDeploymentOfAMarkedReplicaSet) {
     inject();
     Json copied = named("web-1");
     copied["metadata"]["annotations"] = injected.object.at("metadata").at("annotations");
     copied["metadata"]["ownerReferences"] = {
         {{"apiVersion", "apps/v1"}, {"kind", "Deployment"}, {"name", "web"}, {"controller", true}}};
     hold_list(kReplicaSetPath, {copied});
-    hold_states({users().object});
+    serve_states({original().object});
     const std::vector<RestoreResult> results = restore_all(client(), discovery(), "prod", restore_options);
     ASSERT_EQ(results.size(), 1u);
     EXPECT_EQ(results[0].workload, "deployments.apps web in namespace prod");
     for (const SeenRequest& request : responder.requests()) EXPECT_THAT(request.target, Not(HasSubstr("replicasets/")));
 }
 
-TEST_F(RestoreTest, AllReportsAWorkloadThatCouldNotBeRestored) {
+TEST_F(RestoreTest, RestoreAllReportsAWorkloadThatCannotBeRestored) {
     inject();
-    hold_record();
+    serve_record();
     hold_list(kDeploymentPath, {injected.object});
-    hold_states({injected.object});
+    serve_states({injected.object});
     responder.on("PATCH", kDeploymentPath + "/web", {status_answer(404, "NotFound")});
     const std::vector<RestoreResult> results = restore_all(client(), discovery(), "prod", restore_options);
     ASSERT_EQ(results.size(), 1u);
     EXPECT_FALSE(results[0].complete);
 }
 
-TEST_F(RestoreTest, AllRestoresOthersDespiteADamagedRecord) {
+TEST_F(RestoreTest, RestoreAllRestoresOtherWorkloadsDespiteADamagedRecord) {
     inject();
-    hold_record();
+    serve_record();
     Json damaged = anchor_map("{");
     damaged["metadata"]["name"] = "cudafault-anchor-of-another";
     damaged["metadata"]["ownerReferences"] = {{{"apiVersion", "apps/v1"}, {"kind", "Deployment"}, {"name", "another"}}};
-    Workload another = users();
+    Workload another = original();
     another.ref.name = "another";
     hold(kConfigMapPath + "/cudafault-anchor-" + another.hash(), damaged);
     hold_list(kConfigMapPath, {damaged, anchor_map(record.json().dump())});
-    hold_states({injected.object, injected.object, after_template()});
+    serve_states({injected.object, injected.object, after_template()});
     const std::vector<RestoreResult> results = restore_all(client(), discovery(), "prod", restore_options);
     ASSERT_EQ(results.size(), 2u);
     EXPECT_FALSE(results[0].complete);

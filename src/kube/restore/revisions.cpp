@@ -63,16 +63,16 @@ int64_t number_of(const Json& revision) {
     return std::atoll(text_at(revision, {"metadata", "annotations", kRevision}).c_str());
 }
 
-// Deletes the injected revisions without pods. Returns true if one still has pods.
+// Deletes the injected revisions without pods. Returns true if a revision still has pods.
 bool remove_revisions(Client& client, const Workload& workload, const Resource& history) {
-    bool busy = false;
+    bool any_has_pods = false;
     for (const Json& revision : own_revisions(client, workload, history)) {
         const bool has_pods =
             number_at(revision, {"spec", "replicas"}) > 0 || number_at(revision, {"status", "replicas"}) > 0;
-        busy = busy || has_pods;
+        any_has_pods = any_has_pods || has_pods;
         if (!has_pods) remove_revision(client, workload, history, revision);
     }
-    return busy;
+    return any_has_pods;
 }
 
 // Returns the revisions that the workload owns.
@@ -84,7 +84,7 @@ std::vector<Json> revisions_of(Client& client, const Workload& workload, const R
 
 WriteOptions as_controller() {
     WriteOptions options;
-    options.field_manager = "kube-controller-manager";  // stays the manager of the field
+    options.field_manager = "kube-controller-manager";  // so that the controller stays the manager of the field
     return options;
 }
 
@@ -166,15 +166,15 @@ UnmarkedRevisions remove_marks_of_revisions(Client& client, const Workload& work
 bool reset_revision_number(Client& client, const Workload& workload, const RevisionNumbers& numbers) {
     if (workload.ref.resource.group != "apps" || numbers.first < 2) return true;
     const Resource history = histories_of("apps", workload.ref.resource.kind).front();
-    std::vector<Json> left = revisions_of(client, workload, history);
-    if (left.empty()) return false;
-    std::sort(left.begin(), left.end(),
+    std::vector<Json> remaining = revisions_of(client, workload, history);
+    if (remaining.empty()) return false;
+    std::sort(remaining.begin(), remaining.end(),
               [](const Json& one, const Json& other) { return number_of(one) > number_of(other); });
-    const Json& newest = left.front();
+    const Json& newest = remaining.front();
     const int64_t before = numbers.first - 1;
-    if (number_of(newest) == before) return true;  // a restore that was killed already did this
+    if (number_of(newest) == before) return true;  // an earlier restore already did this before it was killed
     // If a restore between two injections did not finish, another template of the workload may have this number.
-    const bool is_taken = left.size() > 1 && number_of(left[1]) >= before;
+    const bool is_taken = remaining.size() > 1 && number_of(remaining[1]) >= before;
     if (number_of(newest) != numbers.last + 1 || is_taken) return false;
     client.patch({history, workload.ref.in_namespace, text_at(newest, {"metadata", "name"})},
                  renumbering(newest, before), as_controller());

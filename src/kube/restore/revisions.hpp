@@ -13,7 +13,7 @@
 namespace cudafault::kube {
 
 // Both functions first wait until the controller has observed the reverted template. They act on the revisions with an
-// injected template: the first returns their numbers, the second deletes each of them once it has no pods.
+// injected template: the first returns their numbers, the second deletes each revision when it has no pods.
 RevisionNumbers numbers_of_own_revisions(Client& client, const Workload& workload, Deadline deadline);
 void remove_own_revisions(Client& client, const Workload& workload, Deadline deadline);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Workloads as the API server returns them, and injections to apply to them.
+// Functions that create workloads as the API server returns them, and injections to apply to these workloads.
 #pragma once
 
 #include <string>
@@ -51,8 +51,8 @@ inline Injection source_injection() {
 inline std::optional<bool> always_exists(const std::string&, const std::string&, const std::string&) { return true; }
 
 inline Json undo_all(const Json& object, const std::vector<Edit>& edits, const std::string& library) {
-    const Json half = undo(object, edits, Phase::kWithTemplate, library).object;
-    return undo(half, edits, Phase::kAfterRollout, library).object;
+    const Json without_template_edits = undo(object, edits, Phase::kWithTemplate, library).object;
+    return undo(without_template_edits, edits, Phase::kAfterRollout, library).object;
 }
 
 inline const Path kPodSpec = {"spec", "template", "spec"};

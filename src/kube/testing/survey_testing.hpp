@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A scripted namespace "prod": every list exists and is empty until a test fills it.
+// A test fixture with a scripted namespace "prod". Every list is empty until a test fills it.
 #pragma once
 
 #include <map>
@@ -45,12 +45,12 @@ protected:
                      {json_answer({{"kind", "List"}, {"metadata", {{"resourceVersion", "9"}}}, {"items", items}})});
     }
 
-    static Json object(const std::string& kind, const std::string& name, const Json& rest = Json::object()) {
-        Json made = {{"kind", kind},
-                     {"metadata", {{"name", name}, {"namespace", "prod"}, {"uid", "uid-" + name}, {"generation", 1}}},
-                     {"spec", {{"replicas", 2}}}};
-        made.merge_patch(rest);
-        return made;
+    static Json object(const std::string& kind, const std::string& name, const Json& fields = Json::object()) {
+        Json result = {{"kind", kind},
+                       {"metadata", {{"name", name}, {"namespace", "prod"}, {"uid", "uid-" + name}, {"generation", 1}}},
+                       {"spec", {{"replicas", 2}}}};
+        result.merge_patch(fields);
+        return result;
     }
 
     static std::string hash_of(const std::string& deployment) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// An API server with Kubernetes objects for tests of workloads.
+// A test fixture with a scripted API server, and functions that create Kubernetes objects.
 #pragma once
 
 #include <optional>
@@ -100,7 +100,7 @@ inline Json owned(Json object, const std::string& api_version, const std::string
     return object;
 }
 
-inline Json labelled(Json object, const std::string& label, const std::string& value) {
+inline Json labeled(Json object, const std::string& label, const std::string& value) {
     object["metadata"]["labels"][label] = value;
     return object;
 }

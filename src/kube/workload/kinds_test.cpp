@@ -317,7 +317,7 @@ TEST(Kinds, PyTorchJob) {
 
 std::string template_of(const std::string& group, const std::string& kind, const Json& spec, const std::string& label,
                         const std::string& value) {
-    return kind_of(group, kind)->template_of(named("web", spec), labelled(named("pod"), label, value));
+    return kind_of(group, kind)->template_of(named("web", spec), labeled(named("pod"), label, value));
 }
 
 TEST(Kinds, FindsTheTemplateOfAPod) {

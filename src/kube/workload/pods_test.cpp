@@ -116,7 +116,7 @@ TEST_F(PodsOfTest, OfAGraphWithoutItsFrontend) {
         {"name": "Decode", "type": "decode", "podTemplate": {}}, {"name": "Prefill", "type": "prefill", "podTemplate": {}}]})");
     Workload graph = workload("nvidia.com", "DynamoGraphDeployment", "llm", spec);
     const auto pod = [](const std::string& name, const std::string& component) {
-        return labelled(named(name), "nvidia.com/dynamo-component", component);
+        return labeled(named(name), "nvidia.com/dynamo-component", component);
     };
     hold_list(kPodPath,
               {pod("f", "Frontend"), pod("d", "Decode"), pod("p", "Prefill"), pod("old", "Removed"), named("x")});
