@@ -6,7 +6,7 @@
 // The program starts COUNT copies of itself and prints "ready" once each has made a call. Once a call has failed in
 // each, it prints "failed TIME", the CLOCK_REALTIME nanoseconds of the last first failure. It exits at the end of
 // input. With `floor` the processes make no CUDA call: a byte of input sets a flag in shared memory, and a
-// process that reads the flag counts as failed. This is the lower bound of the time to arm a fault.
+// process that reads the flag is recorded as failed. This is the lower bound of the time to arm a fault.
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -52,7 +52,7 @@ SharedState* map_shared_state(int descriptor) {
     return static_cast<SharedState*>(state);
 }
 
-void note_failure(SharedState& state) {
+void record_failure(SharedState& state) {
     const int64_t now = now_ns();
     int64_t latest = state.last_failure_ns;
     while (latest < now && !state.last_failure_ns.compare_exchange_weak(latest, now)) {
@@ -69,7 +69,7 @@ template <typename Call>
         std::this_thread::sleep_until(next);
         if (!fails() || failed) continue;
         failed = true;
-        note_failure(state);
+        record_failure(state);
     }
 }
 

@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A GPU falls off the bus under an inference service, and the service recovers on another node.
+"""Test that an inference service recovers on another node after its GPU falls off the bus.
 
     TARGET_DEPLOYMENT=vllm-worker TARGET_NAMESPACE=default pytest -v -s examples/test_xid79_cuda_fault.py
 
-TARGET_DEPLOYMENT  name of a DynamoGraphDeployment or, if there is none, of a Deployment; its pods are replaced and crash
+TARGET_DEPLOYMENT  name of a DynamoGraphDeployment or, if none has this name, of a Deployment; its pods are replaced
+                   and crash
 TARGET_NAMESPACE   default `default`
 TARGET_NODE        the node whose GPU is lost; default: the node of the first pod. The node is cordoned and drained,
-                   including pods of other workloads, and uncordoned at the end. It must fit all pods of the workload; for
-                   a graph, beside the old ones
+                   including pods of other workloads, and uncordoned at the end. All pods of the workload must fit on it;
+                   for a graph, beside the old pods
 INFERENCE_ENDPOINT, INFERENCE_BODY, MODEL_NAME  the inference request, see cuda-fault-injection/drill_support.py
 
-The other nodes must fit all pods of the workload. If a step fails, everything is still restored.
+All pods of the workload must also fit on the other nodes. If a step fails, the test still
+restores the workload and the node.
 """
 
 from __future__ import annotations
@@ -38,7 +40,8 @@ DEPLOYMENT = os.environ.get("TARGET_DEPLOYMENT", "")
 NAMESPACE = os.environ.get("TARGET_NAMESPACE") or "default"
 NO_DEVICE = 100  # CUDA_ERROR_NO_DEVICE
 
-pytestmark = pytest.mark.skipif(bool(support.why_no_cluster()), reason=support.why_no_cluster() or "a cluster is configured")
+SKIP_REASON = support.cluster_skip_reason()
+pytestmark = pytest.mark.skipif(bool(SKIP_REASON), reason=SKIP_REASON or "a cluster is configured")
 
 
 @dataclass
@@ -75,13 +78,13 @@ class Drill:
     def drain(self) -> None:
         cudafault_k8s("node", "cordon", self.node)
         cudafault_k8s("node", "drain", self.node)
-        support.wait_until("no pod is left on the drained node", lambda: not self.pods_on_node())
+        support.wait_until("all pods leave the drained node", lambda: not self.pods_on_node())
 
     def unpin(self) -> None:
         patch_deployment_env(DEPLOYMENT, NAMESPACE, enable=False, use_configmap=True)
 
     def recovered(self) -> list[support.Pod]:
-        """Return all pods once they are healthy, without the library, and on other nodes; until then, none."""
+        """Return all pods once they are healthy, without the library, and on other nodes; before that, none."""
         pods = self.pods()
         recovered = all(support.is_healthy(pod) and not pod["injected"] and pod["node"] != self.node for pod in pods)
         return pods if recovered else []
