@@ -56,7 +56,7 @@ std::string model_keys() {
     return keys;
 }
 
-// splitmix64: spreads model and index over the bits of the UUID.
+// Mixes the bits with splitmix64, so that model and index affect every bit of the UUID.
 uint64_t mix(uint64_t value) {
     value += 0x9e3779b97f4a7c15;
     value = (value ^ (value >> 30)) * 0xbf58476d1ce4e5b9;
@@ -109,7 +109,7 @@ std::vector<Gpu> read_machine() {
     std::string error;
     std::vector<Gpu> gpus =
         parse_machine(environment("CUDAFAULT_SIM_GPUS"), environment("CUDAFAULT_SIM_MEMORY"), error);
-    if (!error.empty()) std::fprintf(stderr, "cudafault: %s; no GPU is simulated\n", error.c_str());
+    if (!error.empty()) std::fprintf(stderr, "cudafault: %s; the simulated machine has no GPU\n", error.c_str());
     return gpus;
 }
 
@@ -175,18 +175,19 @@ int64_t speed(const Gpu* gpu) { return int64_t{gpu->model->multiprocessors} * gp
 std::vector<Gpu> parse_machine(std::string_view text, std::string_view memory, std::string& error) {
     uint64_t memory_override = 0;
     if (!parse_bytes(memory, memory_override)) {
-        error = "CUDAFAULT_SIM_MEMORY is '" + std::string(memory) + "', expected bytes per GPU, such as 512M or 16G";
+        error =
+            "invalid CUDAFAULT_SIM_MEMORY \"" + std::string(memory) + "\": expected bytes per GPU, such as 512M or 16G";
         return {};
     }
     std::vector<Gpu> gpus;
-    std::string_view rest = text.empty() ? "1" : text;
+    std::string_view remaining = text.empty() ? "1" : text;
     for (bool more = true; more;) {
         const GpuModel* model = nullptr;
         size_t count = 0;
-        more = rest.find(',') != std::string_view::npos;
-        if (!parse_group(next_item(rest, ','), model, count) || gpus.size() + count > kMaxGpus) {
-            error = "CUDAFAULT_SIM_GPUS is '" + std::string(text) + "', expected N, MODEL:N or a list such as " +
-                    "H100:4,L4:2, at most " + std::to_string(kMaxGpus) + " GPUs of the models " + model_keys();
+        more = remaining.find(',') != std::string_view::npos;
+        if (!parse_group(next_item(remaining, ','), model, count) || gpus.size() + count > kMaxGpus) {
+            error = "invalid CUDAFAULT_SIM_GPUS \"" + std::string(text) + "\": expected N, MODEL:N or a list such as " +
+                    "H100:4,L4:2, with at most " + std::to_string(kMaxGpus) + " GPUs of the models " + model_keys();
             return {};
         }
         while (count--) gpus.push_back(make_gpu(*model, static_cast<int>(gpus.size()), memory_override));
@@ -195,8 +196,8 @@ std::vector<Gpu> parse_machine(std::string_view text, std::string_view memory, s
 }
 
 const std::vector<Gpu>& machine() {
-    static Lazy<std::vector<Gpu>> only;
-    return only.get([] { return new std::vector<Gpu>(read_machine()); });
+    static Lazy<std::vector<Gpu>> instance;
+    return instance.get([] { return new std::vector<Gpu>(read_machine()); });
 }
 
 std::vector<const Gpu*> visible_gpus(const std::vector<Gpu>& gpus, const char* visible, const char* order) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copies and memsets. Device memory is host memory, so the direction only decides which side must be memory that the
-// driver knows.
+// driver tracks.
 #include <climits>
 #include <cstring>
 
@@ -12,15 +12,15 @@ namespace {
 
 char* address(DevicePtr pointer) { return reinterpret_cast<char*>(pointer); }
 
-Copy line(char* target, bool target_known, const char* source, bool source_known, size_t bytes) {
-    return {target, source, bytes, 1, 1, bytes, bytes, bytes, bytes, target_known, source_known};
+Copy line(char* target, bool target_tracked, const char* source, bool source_tracked, size_t bytes) {
+    return {target, source, bytes, 1, 1, bytes, bytes, bytes, bytes, target_tracked, source_tracked};
 }
 
 // The start address of one side of a copy, and the size of its rows and slices.
 struct Resolved {
     char* start;
     size_t pitch, slice;
-    bool known;
+    bool tracked;
 };
 
 Result resolve_side(const Side3D& side, const Copy3D& copy, Resolved& out) {
@@ -34,7 +34,7 @@ Result resolve_side(const Side3D& side, const Copy3D& copy, Resolved& out) {
     if (out.pitch < row || (copy.depth > 1 && rows < side.y + copy.height)) return kInvalidValue;
     out.slice = out.pitch * rows;
     out.start = base + side.z * out.slice + side.y * out.pitch + side.x_bytes;
-    out.known = side.type == kDeviceMemory;
+    out.tracked = side.type == kDeviceMemory;
     return base ? kSuccess : kInvalidValue;
 }
 
@@ -67,8 +67,8 @@ Result resolve(const Copy3D& from, Copy& to) {
     Resolved source, target;
     if (Result error = resolve_side(from.source, from, source)) return error;
     if (Result error = resolve_side(from.target, from, target)) return error;
-    to = {target.start, source.start, from.width_bytes, from.height,  from.depth,  target.pitch,
-          target.slice, source.pitch, source.slice,     target.known, source.known};
+    to = {target.start, source.start, from.width_bytes, from.height,    from.depth,    target.pitch,
+          target.slice, source.pitch, source.slice,     target.tracked, source.tracked};
     return kSuccess;
 }
 
@@ -92,17 +92,17 @@ Result resolve(const MemsetNodeParams& from, Fill& to) {
     return kSuccess;
 }
 
-// Defines a copy in one direction. target_known and source_known: the side must be memory that the driver knows.
-#define SIM_COPY(name, target_type, source_type, target_address, target_known, source_address, source_known) \
-    SIM_API Result name(target_type target, source_type source, size_t bytes) {                              \
-        return submit(nullptr, line(target_address, target_known, source_address, source_known, bytes));     \
-    }                                                                                                        \
+// Defines a copy in one direction. target_tracked and source_tracked: the side must be memory that the driver tracks.
+#define SIM_COPY(name, target_type, source_type, target_address, target_tracked, source_address, source_tracked) \
+    SIM_API Result name(target_type target, source_type source, size_t bytes) {                                  \
+        return submit(nullptr, line(target_address, target_tracked, source_address, source_tracked, bytes));     \
+    }                                                                                                            \
     SIM_PER_THREAD(name, _ptds, (target_type target, source_type source, size_t bytes), (target, source, bytes))
-#define SIM_COPY_ASYNC(name, target_type, source_type, target_address, target_known, source_address, source_known) \
-    SIM_API Result name(target_type target, source_type source, size_t bytes, Stream* stream) {                    \
-        return submit(stream, line(target_address, target_known, source_address, source_known, bytes));            \
-    }                                                                                                              \
-    SIM_PER_THREAD(name, _ptsz, (target_type target, source_type source, size_t bytes, Stream* stream),            \
+#define SIM_COPY_ASYNC(name, target_type, source_type, target_address, target_tracked, source_address, source_tracked) \
+    SIM_API Result name(target_type target, source_type source, size_t bytes, Stream* stream) {                        \
+        return submit(stream, line(target_address, target_tracked, source_address, source_tracked, bytes));            \
+    }                                                                                                                  \
+    SIM_PER_THREAD(name, _ptsz, (target_type target, source_type source, size_t bytes, Stream* stream),                \
                    (target, source, bytes, own_stream(stream)))
 
 #define SIM_HOST(argument) const_cast<char*>(static_cast<const char*>(argument))
@@ -163,8 +163,8 @@ SIM_PER_THREAD(cuMemcpy3DPeer, _ptds, (const Copy3D* copy), (copy))
 SIM_ALIAS(cuMemcpy3DPeerAsync, cuMemcpy3DAsync_v2, (const Copy3D* copy, Stream* stream), (copy, stream))
 SIM_PER_THREAD(cuMemcpy3DPeerAsync, _ptsz, (const Copy3D* copy, Stream* stream), (copy, own_stream(stream)))
 
-// Runs the copies of a batch. Attributes are ignored: they only say when the source may be read, and here it is read
-// before the call returns. `failed` receives the index of the copy that failed.
+// Runs the copies of a batch. Attributes are ignored: they only state when the source can be read, and the simulated
+// driver reads it before the call returns. `failed` receives the index of the copy that failed.
 static Result submit_batch(const DevicePtr* targets, const DevicePtr* sources, const size_t* sizes, size_t count,
                            size_t* failed, Stream* stream) {
     if (!targets || !sources || !sizes || !count || !stream) return kInvalidValue;

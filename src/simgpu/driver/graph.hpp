@@ -14,7 +14,7 @@ struct Copy {
     const char* source;
     size_t width, height, depth;
     size_t target_pitch, target_slice, source_pitch, source_slice;
-    bool target_known, source_known;  // the address must be memory that the driver knows
+    bool target_tracked, source_tracked;  // the range must be memory that the driver tracks
 };
 
 struct Fill {
@@ -67,7 +67,7 @@ struct Node {
     Work work;
     std::vector<Node*> dependencies;
     bool enabled = true;
-    const Node* original = nullptr;  // of a clone
+    const Node* original = nullptr;  // the node from which this node was cloned
 };
 
 struct Graph {
@@ -77,9 +77,9 @@ struct Graph {
     bool is_child = false;
 };
 
-// A step of an executable graph. Steps are in an order that respects the dependencies; `of` is the step's node.
+// A step of an executable graph. Each step comes after the steps that it depends on.
 struct Step {
-    const Node* of;
+    const Node* node;
     Work work;
     bool enabled = true;
 };
@@ -89,7 +89,7 @@ struct GraphExec {
     uint64_t graph_id;
     uint64_t flags;
     std::vector<Step> steps;
-    std::map<UserObject*, unsigned> user_objects;  // references taken from its graph
+    std::map<UserObject*, unsigned> user_objects;  // references that the executable graph holds
 };
 
 Node& add_node(State& s, Graph& graph, Work work, std::vector<Node*> dependencies);

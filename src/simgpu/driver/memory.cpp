@@ -29,7 +29,7 @@ bool owns_pages(const Block& block) { return block.kind != BlockKind::kRegistere
 void unmap(State& s, Block& block) {
     void* start = reinterpret_cast<void*>(block.base);
     if (block.kind == BlockKind::kMapped) {
-        // If the kernel has no memory for this, the old pages stay; the range is reserved in either case.
+        // If the kernel is out of memory, the old pages stay mapped. The range is reserved in either case.
         static_cast<void>(
             mmap(start, block.bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0));
         --block.physical->mappings;
@@ -54,7 +54,7 @@ Result allocate_pointer(DevicePtr* out, size_t bytes, BlockKind kind) {
         if (!out || !bytes) return kInvalidValue;
         Block* block = nullptr;
         if (Result error = allocate(s, c, bytes, kind, block)) return error;
-        return give(out, pointer_of(*block));
+        return set_output(out, pointer_of(*block));
     });
 }
 
@@ -119,8 +119,8 @@ Result pointer_attribute(const Block& block, int attribute, uintptr_t pointer, v
     return kInvalidValue;
 }
 
-// The attributes of a pointer that the driver does not know: everything is 0, and the device is -2.
-Result unknown_pointer_attribute(int attribute, void* out) {
+// Writes an attribute of a pointer to untracked memory: -2 for the device ordinal, 0 for all other attributes.
+Result untracked_pointer_attribute(int attribute, void* out) {
     constexpr int kNoOrdinal = -2;
     switch (attribute) {
         case kDeviceOrdinal: return put<int>(out, kNoOrdinal);
@@ -186,8 +186,8 @@ void refund(State& s, int device, uint64_t bytes) { s.devices[device].used -= by
 size_t whole_pages(size_t bytes) { return round_up(bytes, kPage); }
 
 Result map_block(State& s, Context& context, size_t bytes, BlockKind kind, Block*& block) {
-    constexpr size_t kMost = size_t{1} << 46;
-    if (bytes > kMost) return kOutOfMemory;
+    constexpr size_t kMaxBytes = size_t{1} << 46;
+    if (bytes > kMaxBytes) return kOutOfMemory;
     void* start =
         mmap(nullptr, whole_pages(bytes), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (start == MAP_FAILED) return kOutOfMemory;
@@ -229,7 +229,7 @@ void release(State& s, Block& block) {
     s.blocks.erase(block.base);
 }
 
-// Mapped memory and memory of a pool or a graph belong to no context.
+// Keeps mapped memory and memory of a pool or a graph, which do not belong to a context.
 void release_blocks_of(State& s, const Context& context) {
     for (auto at = s.blocks.begin(); at != s.blocks.end();) {
         Block& block = (at++)->second;
@@ -245,17 +245,17 @@ Block* find_block(State& s, uintptr_t address) {
     return address < block.end() ? &block : nullptr;
 }
 
-bool usable(State& s, const void* start, size_t bytes, bool known_only) {
+bool is_accessible(State& s, const void* start, size_t bytes, bool tracked_only) {
     auto at = reinterpret_cast<uintptr_t>(start);
     if (!at || at + bytes < at) return false;
     const uintptr_t end = at + bytes;
     const Block* block = find_block(s, at);
-    if (!block) return !known_only && !overlaps(s, at, bytes);
-    const bool may_run_on = block->kind == BlockKind::kMapped || block->kind == BlockKind::kRegistered;
+    if (!block) return !tracked_only && !overlaps(s, at, bytes);
+    const bool can_span_blocks = block->kind == BlockKind::kMapped || block->kind == BlockKind::kRegistered;
     for (; block && block->accessible && block->end() < end; block = find_block(s, block->end())) {
-        if (!may_run_on) return false;
+        if (!can_span_blocks) return false;
     }
-    if (!block) return !known_only && may_run_on;
+    if (!block) return !tracked_only && can_span_blocks;
     return block->accessible;
 }
 
@@ -278,7 +278,7 @@ SIM_API Result cuMemAllocPitch_v2(DevicePtr* pointer, size_t* pitch, size_t widt
     const size_t row = round_up(width, kPitch);
     if (row < width || row > SIZE_MAX / height) return kOutOfMemory;
     if (Result error = allocate_pointer(pointer, row * height, BlockKind::kDevice)) return error;
-    return give(pitch, row);
+    return set_output(pitch, row);
 }
 
 SIM_API Result cuMemAllocManaged(DevicePtr* pointer, size_t bytes, unsigned flags) {
@@ -295,7 +295,7 @@ SIM_API Result cuMemHostAlloc(void** out, size_t bytes, unsigned flags) {
         if (!out || !bytes || (flags & ~kHostKnownFlags)) return kInvalidValue;
         Block* block = nullptr;
         if (Result error = allocate(s, c, bytes, BlockKind::kHost, block)) return error;
-        block->flags = flags | kHostDeviceMap;  // with unified addressing all host memory is mapped
+        block->flags = flags | kHostDeviceMap;  // with unified addressing, all host memory is mapped
         *out = reinterpret_cast<void*>(block->base);
         return kSuccess;
     });
@@ -335,13 +335,13 @@ SIM_API Result cuMemHostUnregister(void* pointer) {
 
 SIM_API Result cuMemHostGetDevicePointer_v2(DevicePtr* device, void* host, unsigned flags) {
     return with_block(reinterpret_cast<uintptr_t>(host), [&](State&, Block& block) {
-        return flags || !in_host_memory(block) ? kInvalidValue : give(device, reinterpret_cast<uintptr_t>(host));
+        return flags || !in_host_memory(block) ? kInvalidValue : set_output(device, reinterpret_cast<uintptr_t>(host));
     });
 }
 
 SIM_API Result cuMemHostGetFlags(unsigned* flags, void* host) {
     return with_block(reinterpret_cast<uintptr_t>(host), [&](State&, Block& block) {
-        return in_host_memory(block) ? give(flags, block.flags) : kInvalidValue;
+        return in_host_memory(block) ? set_output(flags, block.flags) : kInvalidValue;
     });
 }
 
@@ -367,7 +367,7 @@ SIM_API Result cuPointerGetAttributes(unsigned count, int* attributes, void** va
         if (!count || !attributes || !values) return kInvalidValue;
         const Block* block = find_block(s, pointer);
         for (unsigned i = 0; i < count; ++i) {
-            if (unknown_pointer_attribute(attributes[i], values[i])) return kInvalidValue;
+            if (untracked_pointer_attribute(attributes[i], values[i])) return kInvalidValue;
             if (block) pointer_attribute(*block, attributes[i], pointer, values[i]);
         }
         return kSuccess;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The memory that the driver knows: blocks by address, and the amount charged to each device.
+// The memory that the driver tracks: blocks by address, and the bytes charged to each device.
 #pragma once
 
 #include "simgpu/driver/state.hpp"
@@ -10,7 +10,7 @@ namespace cudafault::sim {
 Result charge(State& s, int device, uint64_t bytes);
 void refund(State& s, int device, uint64_t bytes);
 
-// Allocates zeroed memory on pages of its own. Device memory is charged.
+// Allocates zeroed memory on separate pages. Charges device memory.
 Result allocate(State& s, Context& context, size_t bytes, BlockKind kind, Block*& block);
 
 // Allocates zeroed memory without charging it.
@@ -36,8 +36,8 @@ void release_reference(State& s, Physical& physical);
 // Returns the block that contains the address, or nullptr.
 Block* find_block(State& s, uintptr_t address);
 
-// True if work may access the range. In memory that the driver knows, the whole range must be allocated and accessible.
-// Other memory is not checked; with `known_only` it is refused.
-bool usable(State& s, const void* start, size_t bytes, bool known_only);
+// Returns true if work can access the range. In memory that the driver tracks, the whole range must be allocated and
+// accessible. Other memory is not checked; with `tracked_only` it is rejected.
+bool is_accessible(State& s, const void* start, size_t bytes, bool tracked_only);
 
 }  // namespace cudafault::sim

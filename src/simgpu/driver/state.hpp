@@ -65,7 +65,7 @@ struct Physical {
 
 enum class BlockKind { kDevice, kManaged, kHost, kRegistered, kMapped, kIpc };
 
-// A range of memory that the driver knows. Device memory is host memory; the kernel adds pages at the first access.
+// A range of memory that the driver tracks. Device memory is host memory; the kernel adds pages at the first access.
 struct Block {
     uintptr_t base;
     size_t bytes;
@@ -84,7 +84,7 @@ struct Block {
     MemLocation preferred{}, prefetched{};
     bool of_graph = false;       // reserved by an allocation node; see graph_memory.hpp
     bool live = true;            // false for memory of a graph that is reserved but not allocated
-    unsigned graph_holders = 0;  // number of nodes and executable graphs that can allocate it
+    unsigned graph_holders = 0;  // number of nodes and executable graphs that can allocate the memory
 
     uintptr_t end() const { return base + bytes; }
     bool on_device() const {
@@ -259,9 +259,9 @@ Result with_context(Body body) {
     });
 }
 
-// Sets a required output parameter; kInvalidValue if it is null.
+// Sets a required output parameter. Returns kInvalidValue if the parameter is null.
 template <typename Value, typename Source>
-Result give(Value* out, Source&& value) {
+Result set_output(Value* out, Source&& value) {
     if (!out) return kInvalidValue;
     *out = static_cast<Value>(value);
     return kSuccess;
@@ -270,7 +270,7 @@ Result give(Value* out, Source&& value) {
 inline Stream* const kLegacyStream = reinterpret_cast<Stream*>(1);
 inline Stream* const kPerThreadStream = reinterpret_cast<Stream*>(2);
 
-// The stream that a _ptsz function uses for its argument.
+// Returns the stream that a _ptsz function uses for its argument.
 inline Stream* own_stream(Stream* stream) { return stream ? stream : kPerThreadStream; }
 
 }  // namespace cudafault::sim

@@ -29,8 +29,8 @@ struct EventSets {
 
 // Never destroyed, because programs call NVML from exit handlers.
 EventSets& event_sets() {
-    static Lazy<EventSets> only;
-    return only.get();
+    static Lazy<EventSets> instance;
+    return instance.get();
 }
 
 bool is_event_set(const EventSet* set) {
@@ -95,7 +95,7 @@ Return find_gpu(DeviceHandle* out, Matches matches) {
     if (!out) return kInvalidArgument;
     const std::vector<Gpu>& gpus = machine();
     const auto found = std::find_if(gpus.begin(), gpus.end(), matches);
-    return found == gpus.end() ? kNotFound : give(out, &*found);
+    return found == gpus.end() ? kNotFound : set_output(out, &*found);
 }
 
 }  // namespace
@@ -107,7 +107,7 @@ bool is_device(DeviceHandle device) {
     return std::any_of(gpus.begin(), gpus.end(), [&](const Gpu& gpu) { return &gpu == device; });
 }
 
-Return give_text(char* out, unsigned length, const std::string& text) {
+Return set_text_output(char* out, unsigned length, const std::string& text) {
     if (!out) return kInvalidArgument;
     if (length <= text.size()) return kInsufficientSize;
     std::memcpy(out, text.c_str(), text.size() + 1);
@@ -121,7 +121,7 @@ std::string driver_branch_text() {
 }
 
 NVML_API Return nvmlInitWithFlags(unsigned) {
-    warn_if_out_of_reach();
+    warn_if_not_preloaded();
     ++g_references;
     return kSuccess;
 }
@@ -145,15 +145,15 @@ NVML_API const char* nvmlErrorString(int code) {
 
 NVML_API Return nvmlSystemGetDriverVersion(char* version, unsigned length) {
     if (!initialized()) return kUninitialized;
-    return give_text(version, length, driver_version_text());
+    return set_text_output(version, length, driver_version_text());
 }
 
 NVML_API Return nvmlSystemGetNVMLVersion(char* version, unsigned length) {
     if (!initialized()) return kUninitialized;
-    return give_text(version, length, std::to_string(driver_version() / 1000) + "." + driver_version_text());
+    return set_text_output(version, length, std::to_string(driver_version() / 1000) + "." + driver_version_text());
 }
 
-NVML_API Return nvmlSystemGetCudaDriverVersion(int* version) { return give(version, driver_version()); }
+NVML_API Return nvmlSystemGetCudaDriverVersion(int* version) { return set_output(version, driver_version()); }
 NVML_ALIAS(nvmlSystemGetCudaDriverVersion_v2, nvmlSystemGetCudaDriverVersion, (int* version), (version))
 
 NVML_API Return nvmlSystemGetProcessName(unsigned pid, char* name, unsigned length) {
@@ -162,13 +162,13 @@ NVML_API Return nvmlSystemGetProcessName(unsigned pid, char* name, unsigned leng
     std::snprintf(path, sizeof path, "/proc/%u/exe", pid);
     const ssize_t size = readlink(path, target, sizeof target);
     if (size < 0) return kNotFound;
-    return give_text(name, length, std::string(target, static_cast<size_t>(size)));
+    return set_text_output(name, length, std::string(target, static_cast<size_t>(size)));
 }
 
-NVML_API Return nvmlUnitGetCount(unsigned* count) { return initialized() ? give(count, 0) : kUninitialized; }
+NVML_API Return nvmlUnitGetCount(unsigned* count) { return initialized() ? set_output(count, 0) : kUninitialized; }
 
 NVML_API Return nvmlDeviceGetCount_v2(unsigned* count) {
-    return initialized() ? give(count, machine().size()) : kUninitialized;
+    return initialized() ? set_output(count, machine().size()) : kUninitialized;
 }
 NVML_ALIAS(nvmlDeviceGetCount, nvmlDeviceGetCount_v2, (unsigned* count), (count))
 
@@ -213,7 +213,7 @@ NVML_API Return nvmlEventSetFree(const EventSet* set) {
 
 NVML_API Return nvmlDeviceGetSupportedEventTypes(DeviceHandle device, unsigned long long* types) {
     constexpr unsigned long long kEccSingle = 1, kEccDouble = 2, kXid = 8, kClock = 16;
-    return with_gpu(device, [&](const Gpu&) { return give(types, kEccSingle | kEccDouble | kXid | kClock); });
+    return with_gpu(device, [&](const Gpu&) { return set_output(types, kEccSingle | kEccDouble | kXid | kClock); });
 }
 
 NVML_API Return nvmlDeviceRegisterEvents(DeviceHandle device, unsigned long long, const EventSet* set) {
@@ -225,8 +225,8 @@ NVML_API Return nvmlEventSetWait_v2(const EventSet* set, EventData* data, unsign
     if (!initialized()) return kUninitialized;
     if (!data || !is_event_set(set)) return kInvalidArgument;
     *data = {};
-    timespec left{static_cast<time_t>(milliseconds / 1000), static_cast<long>(milliseconds % 1000) * 1000000};
-    while (nanosleep(&left, &left) != 0) {
+    timespec remaining{static_cast<time_t>(milliseconds / 1000), static_cast<long>(milliseconds % 1000) * 1000000};
+    while (nanosleep(&remaining, &remaining) != 0) {
     }
     return kTimeout;
 }
