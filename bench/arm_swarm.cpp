@@ -3,9 +3,9 @@
 //
 //   arm_swarm COUNT [floor]
 //
-// The program starts COUNT copies of itself and prints "ready" once each has made a call. Once a call has failed in
-// each, it prints "failed TIME", the CLOCK_REALTIME nanoseconds of the last first failure. It exits at the end of
-// input. With `floor` the processes make no CUDA call: a byte of input sets a flag in shared memory, and a
+// The program starts COUNT copies of itself and prints "ready" when every copy has made a call. When a call has
+// failed in every copy, it prints "failed TIME", the CLOCK_REALTIME nanoseconds of the last first failure. It exits at
+// the end of input. With `floor` the processes make no CUDA call: a byte of input sets a flag in shared memory, and a
 // process that reads the flag is recorded as failed. This is the lower bound of the time to arm a fault.
 #include <poll.h>
 #include <signal.h>
@@ -86,7 +86,7 @@ std::vector<pid_t> start(int count, int descriptor, std::string role) {
     return children;
 }
 
-// Sets the flag if there is a byte of input. Returns false at the end of input.
+// Sets the flag if a byte of input is available. Returns false at the end of input.
 bool read_input(SharedState& state) {
     pollfd input{STDIN_FILENO, POLLIN, 0};
     char byte = 0;

@@ -58,8 +58,8 @@ def arm_seconds(cluster, namespace):
 
 
 def distribution(seconds):
-    low, middle, high = statistics.quantiles(seconds, n=4)
-    return (f"median {middle:.2f} s, maximum {max(seconds):.2f} s "
+    low, median, high = statistics.quantiles(seconds, n=4)
+    return (f"median {median:.2f} s, maximum {max(seconds):.2f} s "
             f"(minimum {min(seconds):.2f}, quartiles {low:.2f} and {high:.2f}, {len(seconds)} trials)")
 
 

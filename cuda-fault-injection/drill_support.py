@@ -84,14 +84,14 @@ def _endpoints(pods: list[Pod]) -> list[str]:
     return [endpoint.replace("{address}", address) for address in bracketed]
 
 
-def _body() -> bytes:
+def _request_body() -> bytes:
     model = os.environ.get("MODEL_NAME") or "Qwen/Qwen3-0.6B"
     completion = json.dumps({"model": model, "prompt": "Hello", "max_tokens": 5})
     return (os.environ.get("INFERENCE_BODY") or completion).encode()
 
 
 def _request_succeeds(url: str) -> bool:
-    request = urllib.request.Request(url, data=_body(), headers={"Content-Type": "application/json"})
+    request = urllib.request.Request(url, data=_request_body(), headers={"Content-Type": "application/json"})
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with direct.open(request, timeout=REQUEST_TIMEOUT) as response:

@@ -33,8 +33,8 @@ import time
 from pathlib import Path
 from typing import IO, Any
 
-HERE = Path(__file__).resolve().parent
-BUILT = HERE.parent / "build" / "bin" / "cudafault"
+DIRECTORY = Path(__file__).resolve().parent
+BUILT_PROGRAM = DIRECTORY.parent / "build" / "bin" / "cudafault"
 DEFAULT_TIMEOUT = 300
 DEFAULT_EXPIRY = "4h"
 ERROR_PREFIX = "cudafault: "
@@ -86,10 +86,10 @@ def patch_deployment_env(
     deployment_name: name of a DynamoGraphDeployment or, if none has this name, of a Deployment.
     namespace: namespace of the workload.
     enable: True replaces the pods by pods that preload the library, and then arms the fault: a running pod fails at its
-        next CUDA call, a restarted pod at its first. A second call changes what is armed. False disarms, unpins and
+        next CUDA call, a restarted pod at its first. A second call changes the armed fault. False disarms, unpins and
         restores the workload; it succeeds if nothing was injected.
     use_configmap: True compiles the library in the pod, from create_cuda_fault_configmap(). False sets only the
-        environment: the image contains the library at /cuda-fault/fake_cuda_xid79.so.
+        environment: the image must contain the library at /cuda-fault/fake_cuda_xid79.so.
     target_node: pins the pods to this node. The output names pods that do not fit on it, and old pods that a graph's
         operator then keeps. The call fails only if no pod fits.
     xid_type: an XID that `cudafault xids` lists.
@@ -140,21 +140,21 @@ def find_cudafault() -> str:
         if found := shutil.which(configured):
             return found
         raise CudaFaultError(f'invalid CUDAFAULT "{configured}": expected the path of an executable')
-    if found := shutil.which("cudafault") or shutil.which(BUILT):
+    if found := shutil.which("cudafault") or shutil.which(BUILT_PROGRAM):
         return str(found)
-    raise CudaFaultError(f"cudafault not found on PATH or at {BUILT}: run `make` in {HERE}")
+    raise CudaFaultError(f"cudafault not found on PATH or at {BUILT_PROGRAM}: run `make` in {DIRECTORY}")
 
 
 def cudafault_k8s(*arguments: str, timeout: float | None = None) -> str:
     """Run `cudafault k8s ARGUMENTS`, pass its progress through to standard error and return its standard output.
     Raises CudaFaultError with the program's message if it fails."""
-    return _finish([find_cudafault(), "k8s", *arguments, "--timeout", f"{math.ceil(_seconds(timeout))}s"])
+    return _run([find_cudafault(), "k8s", *arguments, "--timeout", f"{math.ceil(_seconds(timeout))}s"])
 
 
 def cudafault_json(*arguments: str, timeout: float | None = None) -> dict[str, Any]:
     """Run `cudafault k8s ARGUMENTS --json` like cudafault_k8s() and return the parsed output."""
     limit = f"{math.ceil(_seconds(timeout))}s"
-    output = _finish([find_cudafault(), "k8s", *arguments, "--timeout", limit, "--json"])
+    output = _run([find_cudafault(), "k8s", *arguments, "--timeout", limit, "--json"])
     try:
         return json.loads(output)
     except ValueError:
@@ -162,7 +162,7 @@ def cudafault_json(*arguments: str, timeout: float | None = None) -> dict[str, A
         raise CudaFaultError(message) from None
 
 
-def _finish(command: list[str]) -> str:
+def _run(command: list[str]) -> str:
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as output:
         try:
             process = subprocess.Popen(
@@ -180,7 +180,7 @@ def _finish(command: list[str]) -> str:
         if process.returncode == 0:
             return output.read()
     exit_code = process.returncode if process.returncode > 0 else ENVIRONMENT_EXIT_CODE
-    raise CudaFaultError(_message(command, process.returncode, errors), exit_code)
+    raise CudaFaultError(_error_message(command, process.returncode, errors), exit_code)
 
 
 def _wait(process: subprocess.Popen[str]) -> list[str]:
@@ -215,7 +215,7 @@ def _interrupt(process: subprocess.Popen[str]) -> None:
         process.wait()
 
 
-def _message(command: list[str], code: int, errors: list[str]) -> str:
+def _error_message(command: list[str], code: int, errors: list[str]) -> str:
     messages = [line.removeprefix(ERROR_PREFIX) for line in errors if line.startswith(ERROR_PREFIX)]
     if messages:
         return messages[-1]
@@ -254,15 +254,16 @@ def _print_indented(lines: list[str]) -> None:
         _print(f"  {line}")
 
 
-def _name(result: dict[str, Any]) -> str:
+def _workload_name(result: dict[str, Any]) -> str:
     workload = result["workload"]
     return f"{workload['kind']} {workload['namespace']}/{workload['name']}"
 
 
 def _report_injected(result: dict[str, Any]) -> None:
     verb = "already preloads" if result.get("unchanged") else "preloads"
-    _print(f"{_name(result)} {verb} the library in {', '.join(result['containers'])}")
-    _print_indented([f"pod {pod['pod']} on {pod['node']}: {_seen(pod['library_seen'])}" for pod in result["pods"]])
+    _print(f"{_workload_name(result)} {verb} the library in {', '.join(result['containers'])}")
+    for pod in result["pods"]:
+        _print(f"  pod {pod['pod']} on {pod['node']}: {_library_state(pod['library_seen'])}")
     _print_indented([f"pod {pod['pod']} is Pending: {pod['why']}" for pod in result.get("pending", [])])
     old_pods = result.get("old_pods", [])
     _print_indented([f"pod {name} runs without the library until a new pod is Ready" for name in old_pods])
@@ -279,7 +280,7 @@ def _report_restored(name: str, result: dict[str, Any]) -> None:
     _print_indented(result.get("kept", []) + result.get("notes", []))
 
 
-def _seen(library_seen: bool) -> str:
+def _library_state(library_seen: bool) -> str:
     return "library seen" if library_seen else "library not seen"
 
 
@@ -324,9 +325,9 @@ def _verify(options: argparse.Namespace) -> int:
     pods = result["pods"]
     armed = result["armed"]
     plan = f"armed {armed['spec']} until {armed['until']}" if armed else "no fault is armed"
-    _print(f"{_name(result)}: {plan}")
+    _print(f"{_workload_name(result)}: {plan}")
     for pod in pods:
-        _print(f"  pod {pod['pod']} on {pod['node']}: {_seen(pod['library_seen'])}, fired {pod['fired']}")
+        _print(f"  pod {pod['pod']} on {pod['node']}: {_library_state(pod['library_seen'])}, fired {pod['fired']}")
     return 0 if pods and all(pod["library_seen"] for pod in pods) else 1
 
 

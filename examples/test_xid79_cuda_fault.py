@@ -135,5 +135,5 @@ def test_xid79_gpu_fell_off_the_bus(tmp_path: Path) -> None:
         pods = support.wait_until("the pods are healthy on other nodes", drill.recovered)
         support.wait_until("inference works again", lambda: support.inference_works(pods))
 
-    step("verify that nothing of cudafault remains")
+    step("verify that all objects and changes of cudafault are removed")
     cudafault_k8s("verify-clean", "--against", str(drill.snapshot), "-n", NAMESPACE)

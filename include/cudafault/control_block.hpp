@@ -19,7 +19,7 @@ inline constexpr size_t kControlAlign = 65536;  // the largest supported page si
 
 // Values of the flags. Each intercepted call tests one flag: its function's own flag, or the header's flag if the
 // function is not in the table. A flag only selects the fast or the slow path. The plan decides whether the call fails,
-// so an outdated flag cannot cause a wrong fault.
+// so a stale flag cannot inject a wrong fault.
 enum ControlFlag : uint8_t {
     kFlagUnknown = 0,  // new, or zeroed in a forked child: the slow path determines the state
     kFlagIdle = 1,     // no fault names the function: the stub jumps to the real function

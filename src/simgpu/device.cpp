@@ -39,14 +39,14 @@ bool parse_number(std::string_view text, Number& number, int base = 10) {
 
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
 
-bool same_ignoring_case(std::string_view a, std::string_view b) {
+bool is_equal_ignoring_case(std::string_view a, std::string_view b) {
     return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) { return lower(x) == lower(y); });
 }
 
 const GpuModel* find_model(std::string_view key) {
     const auto* end = kGpuModels + kGpuModelCount;
     const auto* found =
-        std::find_if(kGpuModels, end, [&](const GpuModel& m) { return same_ignoring_case(m.key, key); });
+        std::find_if(kGpuModels, end, [&](const GpuModel& m) { return is_equal_ignoring_case(m.key, key); });
     return found == end ? nullptr : found;
 }
 
@@ -115,7 +115,7 @@ std::vector<Gpu> read_machine() {
 
 // Reads the number at the start of an item of CUDA_VISIBLE_DEVICES, as strtoul does: "1gpu2" is 1. Returns false if the
 // item does not start with a number, or starts with a negative one.
-bool leading_number(std::string_view item, size_t& number) {
+bool parse_leading_number(std::string_view item, size_t& number) {
     while (!item.empty() && (item.front() == ' ' || item.front() == '\t')) item.remove_prefix(1);
     if (item.starts_with('+')) item.remove_prefix(1);
     return std::from_chars(item.data(), item.data() + item.size(), number).ec == std::errc{};
@@ -126,7 +126,7 @@ const Gpu* find_uuid(const std::vector<const Gpu*>& gpus, std::string_view item)
     const Gpu* found = nullptr;
     for (const Gpu* gpu : gpus) {
         const std::string uuid = uuid_text(*gpu);
-        if (!same_ignoring_case(std::string_view(uuid).substr(0, item.size()), item)) continue;
+        if (!is_equal_ignoring_case(std::string_view(uuid).substr(0, item.size()), item)) continue;
         if (found) return nullptr;
         found = gpu;
     }
@@ -143,7 +143,7 @@ bool append_unique(std::vector<Value>& values, const Value& value) {
 
 std::vector<const Gpu*> gpus_by_number(const std::vector<const Gpu*>& gpus, std::string_view list) {
     std::vector<size_t> numbers;
-    for (size_t number = 0; leading_number(next_item(list, ','), number);) {
+    for (size_t number = 0; parse_leading_number(next_item(list, ','), number);) {
         if (!append_unique(numbers, number)) return {};
     }
     std::vector<const Gpu*> chosen;

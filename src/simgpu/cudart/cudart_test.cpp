@@ -439,16 +439,16 @@ TEST_F(Cudart, ErrorsHaveNamesAndTexts) {
     EXPECT_STREQ(text(12345), "unrecognized error code");
 }
 
-// Exits with 0 if each call returns `wanted`. Runs in a separate process, because initialization happens only once per
-// process.
-void exit_after_failed_calls(const char* variable, const char* value, int wanted) {
+// Exits with 0 if each call returns `expected`. Runs in a separate process, because initialization happens only once
+// per process.
+void exit_after_failed_calls(const char* variable, const char* value, int expected) {
     setenv(variable, value, 1);
     int count = 0;
     const int first = cuda("cudaGetDeviceCount", &count);
     void* pointer = nullptr;
     const int second = cuda("cudaMalloc", &pointer, size_t{16});
     const int last = cuda("cudaGetLastError"), again = cuda("cudaGetLastError");
-    std::_Exit(first == wanted && second == wanted && last == wanted && again == wanted ? 0 : 1);
+    std::_Exit(first == expected && second == expected && last == expected && again == expected ? 0 : 1);
 }
 
 TEST(CudartDeathTest, EveryCallReturnsTheInitializationError) {

@@ -158,7 +158,8 @@ CUDART_API void** __cudaRegisterFatBinary(const FatBinaryWrapper* wrapper) {
 
 CUDART_API void __cudaRegisterFatBinaryEnd(void**) {}
 
-// Programs unregister when they exit, possibly after the driver. The entries are removed, but nothing is unloaded.
+// Programs call this function at exit, when the driver may already be shut down. Removes the entries without unloading
+// the driver's library.
 CUDART_API void __cudaUnregisterFatBinary(void** handle) {
     const std::unique_ptr<FatBinary> binary(reinterpret_cast<FatBinary*>(handle));
     Registry& entries = registry();
@@ -191,7 +192,7 @@ CUDART_API void __cudaRegisterManagedVar(void** handle, void** pointer, char*, c
     register_variable(handle, pointer, bytes, pointer);
 }
 
-// Host tables, textures and surfaces are used only by kernels, and kernels do nothing here.
+// Only kernels use host tables, textures and surfaces, and simulated kernels do nothing.
 CUDART_API void __cudaRegisterUnifiedTable(void**, void*) {}
 CUDART_API void __cudaRegisterHostVar(void**, const char*, char*, size_t) {}
 CUDART_API void __cudaRegisterTexture(void**, const void*, const void**, const char*, int, int, int) {}

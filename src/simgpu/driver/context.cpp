@@ -102,8 +102,8 @@ SIM_API Result cuCtxCreate_v3(Context** out, void*, int affinity_count, unsigned
 }
 
 SIM_API Result cuCtxCreate_v4(Context** out, const ContextParams* params, unsigned flags, Device device) {
-    const bool special = params && (params->affinity_count || params->cig);
-    return special ? kNotSupported : create(out, flags, device);
+    const bool unsupported = params && (params->affinity_count || params->cig);
+    return unsupported ? kNotSupported : create(out, flags, device);
 }
 
 SIM_API Result cuCtxDestroy_v2(Context* context) {

@@ -236,7 +236,7 @@ SIM_API Result cuLibraryGetUnifiedFunction(void**, Image* library, const char* n
     return with_library(library, [&](State&, Image&) { return name ? kNotFound : kInvalidValue; });
 }
 
-// CUkernel and CUfunction are the same here.
+// In the simulated driver, CUkernel and CUfunction are the same type.
 SIM_API Result cuKernelGetFunction(Function** out, Function* kernel) {
     return with_function(kernel, [&](State&, Function& f) { return set_output(out, &f); });
 }

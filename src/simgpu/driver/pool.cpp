@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Memory pools for stream-ordered allocation. A pool keeps no unused memory, because allocating from the host is cheap.
+// Memory pools for stream-ordered allocation. A pool does not keep unused memory, because allocating from the host is
+// cheap.
 #include <algorithm>
 
 #include "simgpu/driver/graph.hpp"
@@ -182,7 +183,7 @@ SIM_API Result cuMemFreeAsync(DevicePtr pointer, Stream* handle) {
 }
 SIM_PER_THREAD(cuMemFreeAsync, _ptsz, (DevicePtr pointer, Stream* stream), (pointer, own_stream(stream)))
 
-// Does nothing, because graphs keep no unallocated memory.
+// Does nothing, because graphs do not keep unallocated memory.
 SIM_API Result cuDeviceGraphMemTrim(Device device) {
     return with_device(device, [](State&, DeviceState&) { return kSuccess; });
 }

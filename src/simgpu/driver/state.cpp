@@ -37,14 +37,14 @@ constexpr size_t kDefaultLimits[kLimitCount] = {1024, 1 << 20, 8 << 20, 2, 2048,
 
 State& state() {
     if (State* s = g_state.load(std::memory_order_acquire)) return *s;
-    auto* fresh = new State;
+    auto* created = new State;
     State* expected = nullptr;
-    if (!g_state.compare_exchange_strong(expected, fresh)) {
-        delete fresh;
+    if (!g_state.compare_exchange_strong(expected, created)) {
+        delete created;
         return *expected;
     }
     if (__register_atfork) __register_atfork(nullptr, nullptr, replace_state_in_child, &__dso_handle);
-    return *fresh;
+    return *created;
 }
 
 ContextStack& context_stack() { return t_contexts; }
