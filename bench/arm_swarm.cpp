@@ -73,7 +73,7 @@ template <typename Call>
     }
 }
 
-std::vector<pid_t> start(int count, int descriptor, std::string role) {
+std::vector<pid_t> start_processes(int count, int descriptor, std::string role) {
     std::vector<pid_t> children;
     std::string number = std::to_string(descriptor);
     char program[] = "/proc/self/exe";
@@ -96,7 +96,7 @@ bool read_input(SharedState& state) {
     return true;
 }
 
-void report(SharedState& state, int count) {
+void report_progress(SharedState& state, int count) {
     bool ready = false, done = false;
     while (read_input(state)) {
         if (!ready && state.calling == count) {
@@ -131,8 +131,8 @@ int main(int argc, char** argv) {
     const int descriptor = memfd_create("arm_swarm", 0);
     if (descriptor < 0 || ftruncate(descriptor, sizeof(SharedState)) != 0) std::abort();
     SharedState* state = map_shared_state(descriptor);
-    const std::vector<pid_t> children = start(count, descriptor, argc == 3 ? "floor" : "caller");
-    report(*state, count);
+    const std::vector<pid_t> children = start_processes(count, descriptor, argc == 3 ? "floor" : "caller");
+    report_progress(*state, count);
     for (const pid_t child : children) kill(child, SIGKILL);
     for (const pid_t child : children) waitpid(child, nullptr, 0);
 }

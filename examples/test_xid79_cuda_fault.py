@@ -83,7 +83,7 @@ class Drill:
     def unpin(self) -> None:
         patch_deployment_env(DEPLOYMENT, NAMESPACE, enable=False, use_configmap=True)
 
-    def recovered(self) -> list[support.Pod]:
+    def recovered_pods(self) -> list[support.Pod]:
         """Return all pods once they are healthy, without the library, and on other nodes; before that, none."""
         pods = self.pods()
         recovered = all(support.is_healthy(pod) and not pod["injected"] and pod["node"] != self.node for pod in pods)
@@ -97,7 +97,7 @@ def step(title: str) -> None:
     print(f"\n== {title}", flush=True)
 
 
-def begin(folder: Path) -> Drill:
+def start_drill(folder: Path) -> Drill:
     pods = support.pods_of(DEPLOYMENT, NAMESPACE)
     assert pods and all(map(support.is_healthy, pods)), f"the pods are not healthy before the drill: {pods}"
     assert not any(pod["injected"] for pod in pods), f"a pod still has the library from an earlier test: {pods}"
@@ -113,7 +113,7 @@ def test_xid79_gpu_fell_off_the_bus(tmp_path: Path) -> None:
     assert (CUDA_INJECTION_DIR / "fake_cuda_xid79.so").exists()
 
     step("check that the service works, and take a snapshot")
-    drill = begin(tmp_path)
+    drill = start_drill(tmp_path)
 
     with ExitStack() as cleanup:  # runs in reverse order
         cleanup.callback(delete_cuda_fault_configmap, NAMESPACE)
@@ -132,7 +132,7 @@ def test_xid79_gpu_fell_off_the_bus(tmp_path: Path) -> None:
 
         step("the pods are unpinned and start on other nodes, and inference works again")
         drill.unpin()
-        pods = support.wait_until("the pods are healthy on other nodes", drill.recovered)
+        pods = support.wait_until("the pods are healthy on other nodes", drill.recovered_pods)
         support.wait_until("inference works again", lambda: support.inference_works(pods))
 
     step("verify that all objects and changes of cudafault are removed")

@@ -37,10 +37,11 @@ bool parse_number(std::string_view text, Number& number, int base = 10) {
     return error == std::errc{} && end == text.data() + text.size();
 }
 
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
+char to_lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
 
 bool is_equal_ignoring_case(std::string_view a, std::string_view b) {
-    return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) { return lower(x) == lower(y); });
+    return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                      [](char x, char y) { return to_lower(x) == to_lower(y); });
 }
 
 const GpuModel* find_model(std::string_view key) {
@@ -94,7 +95,7 @@ bool parse_group(std::string_view item, const GpuModel*& model, size_t& count) {
 bool parse_bytes(std::string_view text, uint64_t& bytes) {
     if (text.empty()) return true;
     unsigned shift = 0;
-    switch (lower(text.back())) {
+    switch (to_lower(text.back())) {
         case 'k': shift = 10; break;
         case 'm': shift = 20; break;
         case 'g': shift = 30; break;

@@ -22,14 +22,14 @@ void drop_from_stack(const Context* context) {
     if (stack.top() == context) --stack.depth;
 }
 
-bool valid_flags(unsigned flags) {
+bool are_valid_flags(unsigned flags) {
     const unsigned schedule = flags & kScheduleMask;
     return !(flags & ~kKnownFlags) && (schedule & (schedule - 1)) == 0;
 }
 
 Result create(Context** out, unsigned flags, Device device) {
     return with_device(device, [&](State& s, DeviceState&) {
-        if (!out || !valid_flags(flags)) return kInvalidValue;
+        if (!out || !are_valid_flags(flags)) return kInvalidValue;
         Context* context = new_context(s, device, false, flags);
         if (Result error = push(context)) return error;
         return set_output(out, context);
@@ -78,7 +78,7 @@ SIM_ALIAS(cuDevicePrimaryCtxReset, cuDevicePrimaryCtxReset_v2, (Device device), 
 
 SIM_API Result cuDevicePrimaryCtxSetFlags_v2(Device device, unsigned flags) {
     return with_device(device, [&](State&, DeviceState& d) {
-        if (!valid_flags(flags)) return kInvalidValue;
+        if (!are_valid_flags(flags)) return kInvalidValue;
         d.primary_flags = d.primary->flags = flags;
         return kSuccess;
     });
@@ -184,7 +184,7 @@ SIM_API Result cuCtxGetFlags(unsigned* flags) {
 
 SIM_API Result cuCtxSetFlags(unsigned flags) {
     return with_context([&](State&, Context& c) {
-        if (!valid_flags(flags)) return kInvalidValue;
+        if (!are_valid_flags(flags)) return kInvalidValue;
         c.flags = flags;
         return kSuccess;
     });

@@ -12,18 +12,18 @@ namespace {
 
 char* address(DevicePtr pointer) { return reinterpret_cast<char*>(pointer); }
 
-Copy line(char* target, bool target_tracked, const char* source, bool source_tracked, size_t bytes) {
+Copy make_line(char* target, bool target_tracked, const char* source, bool source_tracked, size_t bytes) {
     return {target, source, bytes, 1, 1, bytes, bytes, bytes, bytes, target_tracked, source_tracked};
 }
 
 // The start address of one side of a copy, and the size of its rows and slices.
-struct Resolved {
+struct ResolvedSide {
     char* start;
     size_t pitch, slice;
     bool tracked;
 };
 
-Result resolve_side(const Side3D& side, const Copy3D& copy, Resolved& out) {
+Result resolve_side(const Side3D& side, const Copy3D& copy, ResolvedSide& out) {
     if (side.type == kArrayMemory) return kNotSupported;
     if (side.type != kHostMemory && side.type != kDeviceMemory && side.type != kUnifiedMemory) return kInvalidValue;
     const bool host = side.type == kHostMemory;
@@ -38,7 +38,7 @@ Result resolve_side(const Side3D& side, const Copy3D& copy, Resolved& out) {
     return base ? kSuccess : kInvalidValue;
 }
 
-Copy3D volume(const Copy2D& plane) {
+Copy3D make_volume(const Copy2D& plane) {
     const auto side = [](const Side2D& s) {
         return Side3D{s.x_bytes, s.y, 0, 0, s.type, s.host, s.device, s.array, nullptr, s.pitch, 0};
     };
@@ -48,7 +48,7 @@ Copy3D volume(const Copy2D& plane) {
 Result submit_volume(const Copy3D& volume, Stream* stream) {
     Copy copy;
     if (!volume.width_bytes || !volume.height || !volume.depth)
-        copy = line(nullptr, false, nullptr, false, 0);
+        copy = make_line(nullptr, false, nullptr, false, 0);
     else if (Result error = resolve(volume, copy))
         return error;
     return submit(stream, copy);
@@ -64,7 +64,7 @@ Result submit_fill(DevicePtr target, size_t pitch, unsigned value, unsigned elem
 }  // namespace
 
 Result resolve(const Copy3D& from, Copy& to) {
-    Resolved source, target;
+    ResolvedSide source, target;
     if (Result error = resolve_side(from.source, from, source)) return error;
     if (Result error = resolve_side(from.target, from, target)) return error;
     to = {target.start, source.start, from.width_bytes, from.height,    from.depth,    target.pitch,
@@ -93,14 +93,14 @@ Result resolve(const MemsetNodeParams& from, Fill& to) {
 }
 
 // Defines a copy in one direction. target_tracked and source_tracked: the side must be memory that the driver tracks.
-#define SIM_COPY(name, target_type, source_type, target_address, target_tracked, source_address, source_tracked) \
-    SIM_API Result name(target_type target, source_type source, size_t bytes) {                                  \
-        return submit(nullptr, line(target_address, target_tracked, source_address, source_tracked, bytes));     \
-    }                                                                                                            \
+#define SIM_COPY(name, target_type, source_type, target_address, target_tracked, source_address, source_tracked)  \
+    SIM_API Result name(target_type target, source_type source, size_t bytes) {                                   \
+        return submit(nullptr, make_line(target_address, target_tracked, source_address, source_tracked, bytes)); \
+    }                                                                                                             \
     SIM_PER_THREAD(name, _ptds, (target_type target, source_type source, size_t bytes), (target, source, bytes))
 #define SIM_COPY_ASYNC(name, target_type, source_type, target_address, target_tracked, source_address, source_tracked) \
     SIM_API Result name(target_type target, source_type source, size_t bytes, Stream* stream) {                        \
-        return submit(stream, line(target_address, target_tracked, source_address, source_tracked, bytes));            \
+        return submit(stream, make_line(target_address, target_tracked, source_address, source_tracked, bytes));       \
     }                                                                                                                  \
     SIM_PER_THREAD(name, _ptsz, (target_type target, source_type source, size_t bytes, Stream* stream),                \
                    (target, source, bytes, own_stream(stream)))
@@ -126,7 +126,7 @@ static Result check_peers(const Context* first, const Context* second) {
 SIM_API Result cuMemcpyPeerAsync(DevicePtr target, Context* target_context, DevicePtr source, Context* source_context,
                                  size_t bytes, Stream* stream) {
     if (Result error = check_peers(target_context, source_context)) return error;
-    return submit(stream, line(address(target), true, address(source), true, bytes));
+    return submit(stream, make_line(address(target), true, address(source), true, bytes));
 }
 SIM_PER_THREAD(cuMemcpyPeerAsync, _ptsz,
                (DevicePtr target, Context* target_context, DevicePtr source, Context* source_context, size_t bytes,
@@ -142,7 +142,7 @@ SIM_PER_THREAD(cuMemcpyPeer, _ptds,
                (target, target_context, source, source_context, bytes))
 
 SIM_API Result cuMemcpy2DAsync_v2(const Copy2D* copy, Stream* stream) {
-    return copy ? submit_volume(volume(*copy), stream) : kInvalidValue;
+    return copy ? submit_volume(make_volume(*copy), stream) : kInvalidValue;
 }
 SIM_PER_THREAD(cuMemcpy2DAsync_v2, _ptsz, (const Copy2D* copy, Stream* stream), (copy, own_stream(stream)))
 

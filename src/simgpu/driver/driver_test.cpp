@@ -927,7 +927,7 @@ protected:
         return base;
     }
 
-    static Result allow(DevicePtr base, size_t bytes) {
+    static Result set_access(DevicePtr base, size_t bytes) {
         const MemAccess access{{kLocationDevice, 0}, 3};
         return cu("cuMemSetAccess", base, bytes, &access, size_t{1});
     }
@@ -945,7 +945,7 @@ TEST_F(VirtualMemory, CanBeMappedAccessedAndUnmapped) {
         << "the range is already mapped";
     EXPECT_EQ(upload(base, sent.data(), 1), kInvalidValue) << "cuMemSetAccess has not been called";
     EXPECT_EQ(cu("cuMemMap", base + kUnit, kUnit, size_t{0}, second, uint64_t{0}), kSuccess);
-    EXPECT_EQ(allow(base, 2 * kUnit), kSuccess);
+    EXPECT_EQ(set_access(base, 2 * kUnit), kSuccess);
     EXPECT_EQ(upload(base, sent.data(), sent.size()), kSuccess) << "the copy spans two mappings";
     EXPECT_EQ(download(base, sent.size()), sent);
     EXPECT_EQ(upload(base + 2 * kUnit - 1, sent.data(), 2), kInvalidValue);
@@ -965,7 +965,7 @@ TEST_F(VirtualMemory, CanBeMappedTwice) {
     for (DevicePtr view : {base, base + kUnit}) {
         EXPECT_EQ(cu("cuMemMap", view, kUnit, size_t{0}, handle, uint64_t{0}), kSuccess);
     }
-    EXPECT_EQ(allow(base, 2 * kUnit), kSuccess);
+    EXPECT_EQ(set_access(base, 2 * kUnit), kSuccess);
     const auto sent = pattern(1000);
     EXPECT_EQ(upload(base, sent.data(), sent.size()), kSuccess);
     EXPECT_EQ(download(base + kUnit, sent.size()), sent);
@@ -980,7 +980,7 @@ TEST_F(VirtualMemory, IsSharedThroughADescriptor) {
     int fd = -1;
     void* out = &fd;
     EXPECT_EQ(cu("cuMemMap", base, kUnit, size_t{0}, handle, uint64_t{0}), kSuccess);
-    EXPECT_EQ(allow(base, kUnit), kSuccess);
+    EXPECT_EQ(set_access(base, kUnit), kSuccess);
     EXPECT_EQ(upload(base, sent.data(), sent.size()), kSuccess);
     ASSERT_EQ(cu("cuMemExportToShareableHandle", out, handle, int{kPosixFd}, uint64_t{0}), kSuccess);
     fcntl(fd, F_SETFD, 0);
@@ -998,7 +998,7 @@ TEST_F(VirtualMemory, DISABLED_IsImportedFromAnotherProcess) {
     EXPECT_EQ(cu("cuMemImportFromShareableHandle", &imported, os_handle, int{kPosixFd}), kSuccess);
     const DevicePtr view = reserve(kUnit);
     EXPECT_EQ(cu("cuMemMap", view, kUnit, size_t{0}, imported, uint64_t{0}), kSuccess);
-    EXPECT_EQ(allow(view, kUnit), kSuccess);
+    EXPECT_EQ(set_access(view, kUnit), kSuccess);
     EXPECT_EQ(download(view, sent.size()), sent);
     void* stdin_handle = nullptr;
     EXPECT_EQ(cu("cuMemImportFromShareableHandle", &imported, stdin_handle, int{kPosixFd}), kInvalidValue);

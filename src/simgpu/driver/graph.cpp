@@ -35,7 +35,7 @@ enum NodeType {
 };
 constexpr int kSemaphoreKinds = 2;
 static_assert(std::is_same_v<std::variant_alternative_t<kRecordNode, Work>, RecordEvent> &&
-              std::is_same_v<std::variant_alternative_t<kEmptyNode, Work>, Nothing> &&
+              std::is_same_v<std::variant_alternative_t<kEmptyNode, Work>, NoWork> &&
               std::is_same_v<std::variant_alternative_t<kFreeNode - kSemaphoreKinds, Work>, FreeMemory>);
 
 int node_type(const Work& work) {
@@ -160,7 +160,8 @@ Result instantiate(GraphExec** out, Graph* graph, uint64_t flags) {
 }
 
 // Reserves the memory and adds the node; sets params.pointer.
-Result add_allocation(Node** out, Graph* graph, Node* const* dependencies, size_t count, AllocationNodeParams* params) {
+Result add_allocation_node(Node** out, Graph* graph, Node* const* dependencies, size_t count,
+                           AllocationNodeParams* params) {
     return with_context([&](State& s, Context&) {
         if (!out || !params || !params->bytes) return kInvalidValue;
         if (!s.graphs.has(graph) || !is_dependency_list(s, *graph, dependencies, count)) return kInvalidValue;
@@ -183,7 +184,7 @@ bool is_freed_in(const Graph& graph, DevicePtr pointer) {
     });
 }
 
-Result add_free(Node** out, Graph* graph, Node* const* dependencies, size_t count, DevicePtr pointer) {
+Result add_free_node(Node** out, Graph* graph, Node* const* dependencies, size_t count, DevicePtr pointer) {
     const Result error =
         with_graph(graph, [&](State&, Graph& g) { return is_freed_in(g, pointer) ? kInvalidValue : kSuccess; });
     return error ? error : add(out, graph, dependencies, count, FreeMemory{pointer});
@@ -245,7 +246,7 @@ Result work_of(const NodeParams& params, Work& work) {
         }
         case kHostNode: work = HostCall{params.host.function, params.host.user_data}; return kSuccess;
         case kChildNode: work = ChildGraph{params.child}; return kSuccess;
-        case kEmptyNode: work = Nothing{}; return kSuccess;
+        case kEmptyNode: work = NoWork{}; return kSuccess;
         case kWaitNode: work = WaitEvent{params.event}; return kSuccess;
         case kRecordNode: work = RecordEvent{params.event}; return kSuccess;
         case kAllocationNode: work = AllocateMemory{}; return kSuccess;
@@ -254,7 +255,7 @@ Result work_of(const NodeParams& params, Work& work) {
     return kNotSupported;
 }
 
-bool drop(State& s, UserObject& object, unsigned count) {
+bool drop_references(State& s, UserObject& object, unsigned count) {
     object.references -= std::min(count, object.references);
     const bool last = !object.references;
     if (last) s.user_objects.remove(&object);
@@ -271,7 +272,7 @@ struct DeferredDestructors {
 
 void release_user_object(State& s, UserObject& object, unsigned count, DeferredDestructors& deferred) {
     const HostCall destroy{object.destroy, object.pointer};
-    if (drop(s, object, count)) deferred.calls.push_back(destroy);
+    if (drop_references(s, object, count)) deferred.calls.push_back(destroy);
 }
 
 }  // namespace
@@ -453,8 +454,9 @@ SIM_API Result cuGraphAddNode_v2(Node** out, Graph* graph, Node* const* dependen
                                  NodeParams* params) {
     Work work;
     if (!params) return kInvalidValue;
-    if (params->type == kAllocationNode) return add_allocation(out, graph, dependencies, count, &params->allocation);
-    if (params->type == kFreeNode) return add_free(out, graph, dependencies, count, params->freed);
+    if (params->type == kAllocationNode)
+        return add_allocation_node(out, graph, dependencies, count, &params->allocation);
+    if (params->type == kFreeNode) return add_free_node(out, graph, dependencies, count, params->freed);
     if (Result error = work_of(*params, work)) return error;
     return add(out, graph, dependencies, count, work);
 }
@@ -477,7 +479,7 @@ SIM_API Result cuGraphExecNodeSetParams(GraphExec* exec, Node* node, NodeParams*
 }
 
 SIM_API Result cuGraphAddEmptyNode(Node** out, Graph* graph, Node* const* dependencies, size_t count) {
-    return add(out, graph, dependencies, count, Nothing{});
+    return add(out, graph, dependencies, count, NoWork{});
 }
 
 SIM_API Result cuGraphAddKernelNode_v2(Node** out, Graph* graph, Node* const* dependencies, size_t count,
@@ -595,7 +597,7 @@ SIM_API Result cuGraphChildGraphNodeGetGraph(Node* node, Graph** child) {
 
 SIM_API Result cuGraphAddMemAllocNode(Node** out, Graph* graph, Node* const* dependencies, size_t count,
                                       AllocationNodeParams* params) {
-    return add_allocation(out, graph, dependencies, count, params);
+    return add_allocation_node(out, graph, dependencies, count, params);
 }
 
 SIM_API Result cuGraphMemAllocNodeGetParams(Node* node, AllocationNodeParams* params) {
@@ -606,7 +608,7 @@ SIM_API Result cuGraphMemAllocNodeGetParams(Node* node, AllocationNodeParams* pa
 
 SIM_API Result cuGraphAddMemFreeNode(Node** out, Graph* graph, Node* const* dependencies, size_t count,
                                      DevicePtr pointer) {
-    return add_free(out, graph, dependencies, count, pointer);
+    return add_free_node(out, graph, dependencies, count, pointer);
 }
 
 SIM_API Result cuGraphMemFreeNodeGetParams(Node* node, DevicePtr* pointer) {
@@ -737,7 +739,7 @@ SIM_API Result cuGraphNodeGetEnabled(GraphExec* exec, Node* node, unsigned* enab
 
 SIM_API Result cuGraphUpload(GraphExec* exec, Stream* stream) {
     if (Result error = with_exec(exec, [](State&, GraphExec&) { return kSuccess; })) return error;
-    return submit(stream, Nothing{});
+    return submit(stream, NoWork{});
 }
 SIM_PER_THREAD(cuGraphUpload, _ptsz, (GraphExec * exec, Stream* stream), (exec, own_stream(stream)))
 

@@ -41,7 +41,7 @@ struct WaitEvent {
     Event* event;
 };
 
-struct Nothing {};
+struct NoWork {};
 
 struct ChildGraph {
     Graph* graph;
@@ -60,7 +60,7 @@ struct FreeMemory {
 
 // The order differs from CUgraphNodeType; node_type() converts.
 using Work =
-    std::variant<Launch, Copy, Fill, HostCall, ChildGraph, Nothing, WaitEvent, RecordEvent, AllocateMemory, FreeMemory>;
+    std::variant<Launch, Copy, Fill, HostCall, ChildGraph, NoWork, WaitEvent, RecordEvent, AllocateMemory, FreeMemory>;
 
 struct Node {
     Graph* graph;

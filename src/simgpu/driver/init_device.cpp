@@ -104,7 +104,7 @@ constexpr FixedAttribute kFixedAttributes[] = {
 };
 constexpr int kLastAttribute = 161;
 
-int clamped(uint64_t value) { return static_cast<int>(std::min<uint64_t>(value, INT32_MAX)); }
+int clamp_to_int(uint64_t value) { return static_cast<int>(std::min<uint64_t>(value, INT32_MAX)); }
 
 int attribute(const Gpu& gpu, int number) {
     const GpuModel& model = *gpu.model;
@@ -114,7 +114,7 @@ int attribute(const Gpu& gpu, int number) {
         case 33: return static_cast<int>(gpu.pci_bus);
         case 36: return model.memory_clock_mhz * 1000;
         case 37: return model.bus_width_bits;
-        case 38: return clamped(model.l2_bytes);
+        case 38: return clamp_to_int(model.l2_bytes);
         case 39: return model.threads_per_multiprocessor;
         case 40: return model.copy_engines;
         case 75: return model.major;
@@ -123,7 +123,7 @@ int attribute(const Gpu& gpu, int number) {
         case 85: return gpu.index;
         case 97: return model.shared_per_block_optin;
         case 106: return model.blocks_per_multiprocessor;
-        case 108: return clamped(model.l2_bytes / 16 * 10);
+        case 108: return clamp_to_int(model.l2_bytes / 16 * 10);
         case 119: return kPosixFd;
         case 120: return model.major >= 9;  // CLUSTER_LAUNCH
         case 126: return model.major >= 9 ? 4 : 1;

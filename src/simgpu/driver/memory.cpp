@@ -59,7 +59,7 @@ Result allocate_pointer(DevicePtr* out, size_t bytes, BlockKind kind) {
 }
 
 template <typename Value>
-Result put(void* out, Value value) {
+Result write_value(void* out, Value value) {
     *static_cast<Value*>(out) = value;
     return kSuccess;
 }
@@ -88,33 +88,33 @@ enum PointerAttribute {
     kMemoryBlockId,
 };
 
-bool in_host_memory(const Block& block) {
+bool is_in_host_memory(const Block& block) {
     return block.kind == BlockKind::kHost || block.kind == BlockKind::kRegistered;
 }
 
 Result pointer_attribute(const Block& block, int attribute, uintptr_t pointer, void* out) {
-    const bool host = in_host_memory(block), managed = block.kind == BlockKind::kManaged;
+    const bool host = is_in_host_memory(block), managed = block.kind == BlockKind::kManaged;
     switch (attribute) {
-        case kContext: return put<Context*>(out, block.pool || managed ? nullptr : block.context);
-        case kMemoryType: return put<unsigned>(out, host ? kHostMemory : kDeviceMemory);
-        case kDevicePointer: return put<DevicePtr>(out, pointer);
-        case kHostPointer: return host || managed ? put<DevicePtr>(out, pointer) : kInvalidValue;
-        case kSyncMemops: return put<unsigned>(out, block.sync_memops);
-        case kBufferId: return put<uint64_t>(out, block.id);
-        case kIsManaged: return put<unsigned>(out, managed);
-        case kDeviceOrdinal: return put<int>(out, block.device);
-        case kIsLegacyIpcCapable: return put<int>(out, block.kind == BlockKind::kDevice && !block.pool);
-        case kRangeStart: return put<DevicePtr>(out, block.base);
-        case kRangeSize: return put<size_t>(out, block.bytes);
-        case kMapped: return put<int>(out, block.accessible);
+        case kContext: return write_value<Context*>(out, block.pool || managed ? nullptr : block.context);
+        case kMemoryType: return write_value<unsigned>(out, host ? kHostMemory : kDeviceMemory);
+        case kDevicePointer: return write_value<DevicePtr>(out, pointer);
+        case kHostPointer: return host || managed ? write_value<DevicePtr>(out, pointer) : kInvalidValue;
+        case kSyncMemops: return write_value<unsigned>(out, block.sync_memops);
+        case kBufferId: return write_value<uint64_t>(out, block.id);
+        case kIsManaged: return write_value<unsigned>(out, managed);
+        case kDeviceOrdinal: return write_value<int>(out, block.device);
+        case kIsLegacyIpcCapable: return write_value<int>(out, block.kind == BlockKind::kDevice && !block.pool);
+        case kRangeStart: return write_value<DevicePtr>(out, block.base);
+        case kRangeSize: return write_value<size_t>(out, block.bytes);
+        case kMapped: return write_value<int>(out, block.accessible);
         case kAllowedHandleTypes:
-            return put<uint64_t>(out, block.physical ? block.physical->properties.handle_types : 0);
-        case kIsRdmaCapable: return put<int>(out, 0);
-        case kAccessFlags: return put<int>(out, 3);
-        case kPool: return put<Pool*>(out, block.pool);
-        case kMappingSize: return put<size_t>(out, block.bytes);
-        case kMappingBase: return put<DevicePtr>(out, block.base);
-        case kMemoryBlockId: return put<uint64_t>(out, block.id);
+            return write_value<uint64_t>(out, block.physical ? block.physical->properties.handle_types : 0);
+        case kIsRdmaCapable: return write_value<int>(out, 0);
+        case kAccessFlags: return write_value<int>(out, 3);
+        case kPool: return write_value<Pool*>(out, block.pool);
+        case kMappingSize: return write_value<size_t>(out, block.bytes);
+        case kMappingBase: return write_value<DevicePtr>(out, block.base);
+        case kMemoryBlockId: return write_value<uint64_t>(out, block.id);
     }
     return kInvalidValue;
 }
@@ -123,7 +123,7 @@ Result pointer_attribute(const Block& block, int attribute, uintptr_t pointer, v
 Result untracked_pointer_attribute(int attribute, void* out) {
     constexpr int kNoOrdinal = -2;
     switch (attribute) {
-        case kDeviceOrdinal: return put<int>(out, kNoOrdinal);
+        case kDeviceOrdinal: return write_value<int>(out, kNoOrdinal);
         case kContext:
         case kDevicePointer:
         case kHostPointer:
@@ -134,14 +134,14 @@ Result untracked_pointer_attribute(int attribute, void* out) {
         case kPool:
         case kMappingSize:
         case kMappingBase:
-        case kMemoryBlockId: return put<uint64_t>(out, 0);
+        case kMemoryBlockId: return write_value<uint64_t>(out, 0);
         case kMemoryType:
         case kSyncMemops:
         case kIsManaged:
         case kIsLegacyIpcCapable:
         case kMapped:
         case kIsRdmaCapable:
-        case kAccessFlags: return put<int>(out, 0);
+        case kAccessFlags: return write_value<int>(out, 0);
     }
     return kInvalidValue;
 }
@@ -161,13 +161,13 @@ Block& insert_block(State& s, Block block) {
     return s.blocks.insert_or_assign(block.base, block).first->second;
 }
 
-bool overlaps(const State& s, uintptr_t base, size_t bytes) {
+bool overlaps_block(const State& s, uintptr_t base, size_t bytes) {
     auto next = s.blocks.lower_bound(base);
     if (next != s.blocks.end() && next->first < base + bytes) return true;
     return next != s.blocks.begin() && std::prev(next)->second.end() > base;
 }
 
-void release_reference(State& s, Physical& physical) {
+void release_reference(State& s, PhysicalMemory& physical) {
     if (physical.handles || physical.mappings) return;
     if (physical.charged) refund(s, physical.properties.location.id, physical.bytes);
     close(physical.fd);
@@ -250,7 +250,7 @@ bool is_accessible(State& s, const void* start, size_t bytes, bool tracked_only)
     if (!at || at + bytes < at) return false;
     const uintptr_t end = at + bytes;
     const Block* block = find_block(s, at);
-    if (!block) return !tracked_only && !overlaps(s, at, bytes);
+    if (!block) return !tracked_only && !overlaps_block(s, at, bytes);
     const bool can_span_blocks = block->kind == BlockKind::kMapped || block->kind == BlockKind::kRegistered;
     for (; block && block->accessible && block->end() < end; block = find_block(s, block->end())) {
         if (!can_span_blocks) return false;
@@ -313,7 +313,7 @@ SIM_API Result cuMemHostRegister_v2(void* pointer, size_t bytes, unsigned flags)
         if (!pointer || !bytes || (flags & ~kRegisterKnownFlags)) return kInvalidValue;
         if (flags & kRegisterIoMemory) return kNotSupported;
         const auto base = reinterpret_cast<uintptr_t>(pointer);
-        if (overlaps(s, base, bytes)) return kHostMemoryAlreadyRegistered;
+        if (overlaps_block(s, base, bytes)) return kHostMemoryAlreadyRegistered;
         insert_block(s, {.base = base,
                          .bytes = bytes,
                          .kind = BlockKind::kRegistered,
@@ -335,13 +335,14 @@ SIM_API Result cuMemHostUnregister(void* pointer) {
 
 SIM_API Result cuMemHostGetDevicePointer_v2(DevicePtr* device, void* host, unsigned flags) {
     return with_block(reinterpret_cast<uintptr_t>(host), [&](State&, Block& block) {
-        return flags || !in_host_memory(block) ? kInvalidValue : set_output(device, reinterpret_cast<uintptr_t>(host));
+        return flags || !is_in_host_memory(block) ? kInvalidValue
+                                                  : set_output(device, reinterpret_cast<uintptr_t>(host));
     });
 }
 
 SIM_API Result cuMemHostGetFlags(unsigned* flags, void* host) {
     return with_block(reinterpret_cast<uintptr_t>(host), [&](State&, Block& block) {
-        return in_host_memory(block) ? set_output(flags, block.flags) : kInvalidValue;
+        return is_in_host_memory(block) ? set_output(flags, block.flags) : kInvalidValue;
     });
 }
 

@@ -28,10 +28,10 @@ void release_blocks_of(State& s, const Context& context);
 
 // Adds a block and gives it a unique ID.
 Block& insert_block(State& s, Block block);
-bool overlaps(const State& s, uintptr_t base, size_t bytes);
+bool overlaps_block(const State& s, uintptr_t base, size_t bytes);
 
 // Frees the memory if no handle and no mapping refers to it.
-void release_reference(State& s, Physical& physical);
+void release_reference(State& s, PhysicalMemory& physical);
 
 // Returns the block that contains the address, or nullptr.
 Block* find_block(State& s, uintptr_t address);

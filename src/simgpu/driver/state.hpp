@@ -55,7 +55,7 @@ struct Pool {
 };
 
 // Memory of a device that can be mapped any number of times.
-struct Physical {
+struct PhysicalMemory {
     int fd;
     size_t bytes;
     AllocationProperties properties;
@@ -76,8 +76,8 @@ struct Block {
     uint64_t charged = 0;  // bytes charged to the device
     unsigned flags = 0;
     Pool* pool = nullptr;
-    Physical* physical = nullptr;  // kMapped
-    bool accessible = true;        // kMapped memory is accessible only after cuMemSetAccess
+    PhysicalMemory* physical = nullptr;  // kMapped
+    bool accessible = true;              // kMapped memory is accessible only after cuMemSetAccess
     int ipc_fd = -1;
     bool sync_memops = false;
     bool read_mostly = false;
@@ -196,7 +196,7 @@ struct State {
     std::map<Context*, Stream*> legacy_streams;
     std::map<std::pair<Context*, uint64_t>, Stream*> thread_streams;
     Handles<Pool> pools;
-    Handles<Physical> physicals;
+    Handles<PhysicalMemory> physicals;
     Handles<Stream> streams;
     Handles<Event> events;
     Handles<Function> functions;

@@ -21,8 +21,8 @@ constexpr char kMemfdName[] = "cudafault-gpu-";
 
 bool is_aligned(uint64_t value) { return value % kGranularity == 0; }
 
-Physical* physical_of(const State& s, uint64_t handle) {
-    auto* physical = reinterpret_cast<Physical*>(handle);
+PhysicalMemory* physical_of(const State& s, uint64_t handle) {
+    auto* physical = reinterpret_cast<PhysicalMemory*>(handle);
     return s.physicals.has(physical) && physical->handles ? physical : nullptr;
 }
 
@@ -60,7 +60,7 @@ Result check_properties(const State& s, const AllocationProperties* p) {
     return is_device(s, p->location.id) ? kSuccess : kInvalidDevice;
 }
 
-bool in_reservation(const State& s, uintptr_t base, size_t bytes) {
+bool is_in_reservation(const State& s, uintptr_t base, size_t bytes) {
     auto next = s.reserved.upper_bound(base);
     if (next == s.reserved.begin()) return false;
     --next;
@@ -137,14 +137,14 @@ SIM_API Result cuMemCreate(uint64_t* handle, size_t bytes, const AllocationPrope
             refund(s, device, bytes);
             return kOutOfMemory;
         }
-        return set_output(handle,
-                          reinterpret_cast<uint64_t>(s.physicals.add(new Physical{fd, bytes, *properties, true})));
+        return set_output(
+            handle, reinterpret_cast<uint64_t>(s.physicals.add(new PhysicalMemory{fd, bytes, *properties, true})));
     });
 }
 
 SIM_API Result cuMemRelease(uint64_t handle) {
     return with_driver([&](State& s) {
-        Physical* physical = physical_of(s, handle);
+        PhysicalMemory* physical = physical_of(s, handle);
         if (!physical) return kInvalidValue;
         --physical->handles;
         release_reference(s, *physical);
@@ -154,11 +154,11 @@ SIM_API Result cuMemRelease(uint64_t handle) {
 
 SIM_API Result cuMemMap(DevicePtr base, size_t bytes, size_t offset, uint64_t handle, uint64_t flags) {
     return with_driver([&](State& s) {
-        Physical* physical = physical_of(s, handle);
+        PhysicalMemory* physical = physical_of(s, handle);
         if (!physical || flags || !bytes || !is_aligned(base) || !is_aligned(bytes) || !is_aligned(offset))
             return kInvalidValue;
         if (offset > physical->bytes || bytes > physical->bytes - offset) return kInvalidValue;
-        if (!in_reservation(s, base, bytes) || overlaps(s, base, bytes)) return kInvalidValue;
+        if (!is_in_reservation(s, base, bytes) || overlaps_block(s, base, bytes)) return kInvalidValue;
         void* start = reinterpret_cast<void*>(base);
         void* mapped = mmap(start, bytes, PROT_NONE, MAP_SHARED | MAP_FIXED, physical->fd, static_cast<off_t>(offset));
         if (mapped == MAP_FAILED) return kOutOfMemory;
@@ -216,7 +216,7 @@ SIM_API Result cuMemGetAccess(uint64_t* flags, const MemLocation* location, Devi
 
 SIM_API Result cuMemGetAllocationPropertiesFromHandle(AllocationProperties* properties, uint64_t handle) {
     return with_driver([&](State& s) {
-        const Physical* physical = physical_of(s, handle);
+        const PhysicalMemory* physical = physical_of(s, handle);
         return physical ? set_output(properties, physical->properties) : kInvalidValue;
     });
 }
@@ -232,7 +232,7 @@ SIM_API Result cuMemRetainAllocationHandle(uint64_t* handle, void* address) {
 
 SIM_API Result cuMemExportToShareableHandle(void* out, uint64_t handle, int type, uint64_t flags) {
     return with_driver([&](State& s) {
-        const Physical* physical = physical_of(s, handle);
+        const PhysicalMemory* physical = physical_of(s, handle);
         if (!physical || !out || flags) return kInvalidValue;
         if (type != kPosixFd) return kNotSupported;
         if (!(physical->properties.handle_types & kPosixFd)) return kInvalidValue;
@@ -252,7 +252,7 @@ SIM_API Result cuMemImportFromShareableHandle(uint64_t* handle, void* os_handle,
         const int fd = fcntl(source_fd, F_DUPFD_CLOEXEC, 0);
         if (fd < 0) return kOperatingSystem;
         const AllocationProperties properties{kPinned, kPosixFd, {kLocationDevice, device}, nullptr, {}};
-        auto* physical = new Physical{fd, static_cast<size_t>(status.st_size), properties, false};
+        auto* physical = new PhysicalMemory{fd, static_cast<size_t>(status.st_size), properties, false};
         return set_output(handle, reinterpret_cast<uint64_t>(s.physicals.add(physical)));
     });
 }

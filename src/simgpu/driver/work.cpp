@@ -50,7 +50,7 @@ Result check_launch(State& s, const Context& context, const KernelNodeParams& p)
     return threads > kMaxThreads || p.shared_bytes > shared ? kInvalidValue : kSuccess;
 }
 
-void do_copy(const Copy& c) {
+void run_copy(const Copy& c) {
     for (size_t z = 0; z < c.depth; ++z) {
         for (size_t y = 0; y < c.height; ++y) {
             if (!c.width) return;
@@ -66,7 +66,7 @@ void fill_row(char* start, unsigned value, size_t count) {
     std::fill(row, row + count, static_cast<Element>(value));
 }
 
-void do_fill(const Fill& f) {
+void run_fill(const Fill& f) {
     for (size_t y = 0; y < f.height; ++y) {
         char* row = f.target + y * f.pitch;
         switch (f.element) {
@@ -78,7 +78,7 @@ void do_fill(const Fill& f) {
 }
 
 // The event may have been destroyed since the graph was created.
-void do_record(Event* event) {
+void run_record(Event* event) {
     State& s = state();
     std::lock_guard lock(s.mutex);
     if (s.events.has(event)) event->recorded_ns = now_ns();
@@ -104,7 +104,7 @@ Result check_work(State& s, const Context& context, const Work& work) {
                 const auto found = s.blocks.find(freed.pointer);
                 return found != s.blocks.end() && found->second.of_graph ? kSuccess : kInvalidValue;
             },
-            [](const Nothing&) { return kSuccess; },
+            [](const NoWork&) { return kSuccess; },
         },
         work);
 }
@@ -112,10 +112,10 @@ Result check_work(State& s, const Context& context, const Work& work) {
 // Kernels do nothing, and every event that a stream waits for is already complete.
 void run(const Work& work) {
     std::visit(Overloaded{
-                   [](const Copy& copy) { do_copy(copy); },
-                   [](const Fill& fill) { do_fill(fill); },
+                   [](const Copy& copy) { run_copy(copy); },
+                   [](const Fill& fill) { run_fill(fill); },
                    [](const HostCall& call) { call.function(call.user_data); },
-                   [](const RecordEvent& record) { do_record(record.event); },
+                   [](const RecordEvent& record) { run_record(record.event); },
                    [](const AllocateMemory& allocation) { run_allocation(allocation.pointer); },
                    [](const FreeMemory& freed) { run_free(freed.pointer); },
                    [](const auto&) {},

@@ -13,7 +13,7 @@ namespace cudafault::sim::nvml {
 namespace {
 
 // Readings of an idle board.
-constexpr unsigned kIdleCelsius = 30, kIdleShareOfPower = 10 /* percent */, kIdleClockMhz = 345, kPcieWidth = 16;
+constexpr unsigned kIdleCelsius = 30, kIdlePowerPercent = 10, kIdleClockMhz = 345, kPcieWidth = 16;
 constexpr unsigned kDisabled = 0, kEnabled = 1;
 constexpr unsigned kGraphicsClock = 0, kSmClock = 1, kMemoryClock = 2, kVideoClock = 3;
 
@@ -126,7 +126,7 @@ NVML_VALUE(nvmlDeviceGetPowerManagementMode, unsigned, kEnabled)
 NVML_VALUE(nvmlDeviceGetPowerManagementLimit, unsigned, milliwatts(gpu))
 NVML_VALUE(nvmlDeviceGetPowerManagementDefaultLimit, unsigned, milliwatts(gpu))
 NVML_VALUE(nvmlDeviceGetEnforcedPowerLimit, unsigned, milliwatts(gpu))
-NVML_VALUE(nvmlDeviceGetPowerUsage, unsigned, milliwatts(gpu) / 100 * kIdleShareOfPower)
+NVML_VALUE(nvmlDeviceGetPowerUsage, unsigned, milliwatts(gpu) / 100 * kIdlePowerPercent)
 NVML_VALUE(nvmlDeviceGetCurrentClocksThrottleReasons, unsigned long long, 1 /* idle */)
 NVML_VALUE(nvmlDeviceGetCurrentClocksEventReasons, unsigned long long, 1 /* idle */)
 NVML_VALUE(nvmlDeviceGetSupportedClocksThrottleReasons, unsigned long long, 0x1ff)
@@ -239,7 +239,7 @@ NVML_API Return nvmlDeviceGetTotalEnergyConsumption(DeviceHandle device, unsigne
         timespec now;
         clock_gettime(CLOCK_BOOTTIME, &now);
         const auto seconds = static_cast<unsigned long long>(now.tv_sec);
-        return set_output(millijoules, seconds * (milliwatts(gpu) / 100) * kIdleShareOfPower);
+        return set_output(millijoules, seconds * (milliwatts(gpu) / 100) * kIdlePowerPercent);
     });
 }
 

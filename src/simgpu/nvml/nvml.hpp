@@ -92,7 +92,7 @@ bool is_device(DeviceHandle device);
 // Runs body(const Gpu&) if the library is initialized and the handle is valid.
 template <typename Body>
 Return with_gpu(DeviceHandle device, Body body) {
-    if (!initialized()) return kUninitialized;
+    if (!is_initialized()) return kUninitialized;
     return is_device(device) ? body(*device) : kInvalidArgument;
 }
 
