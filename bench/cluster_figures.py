@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Measure the Kubernetes figures on the two-node cluster of tests/cluster, with the default sync frequency."""
+"""Measure the Kubernetes figures on the two-node cluster of tests/cluster, with the default kubelet sync frequency."""
 
 import json
 import os

@@ -63,13 +63,13 @@ def wait_until(event: str, condition: Callable[[], Any]) -> Any:
 
 
 def inference_works(pods: list[Pod]) -> bool:
-    """Return whether every pod, or the service, responds to a request with status 200."""
+    """Return whether a request to each pod, or to the service, succeeds with status 200."""
     results = _request_all(pods)
     return bool(results) and all(results)
 
 
 def inference_fails(pods: list[Pod]) -> bool:
-    """Return whether no pod, or not the service, responds to a request with status 200."""
+    """Return whether every request to the pods, or to the service, fails."""
     return not any(_request_all(pods))
 
 

@@ -111,7 +111,7 @@ TEST_F(Cudart, ExportsEveryFunctionOfItsReleaseUnderItsVersion) {
         addresses.insert(address);
     }
     EXPECT_GT(names.size(), 380u);
-    EXPECT_EQ(addresses.size(), names.size()) << "two functions share an address";
+    EXPECT_EQ(addresses.size(), names.size()) << "two functions have the same address";
 }
 
 TEST_F(Cudart, ExportsOnlyTheSymbolVersionOfItsRelease) {

@@ -108,7 +108,7 @@ Result submit(Stream* stream, Work work);
 Result capture_allocation(State& s, Stream& stream, const Pool& pool, size_t bytes, DevicePtr* out);
 Result capture_free(State& s, Stream& stream, DevicePtr pointer);
 
-// Ends the captures of a context's streams before the streams are destroyed.
+// Ends the captures of a context's streams. Call this function before the streams are destroyed.
 void abandon_captures_of(State& s, const Context& context);
 
 // Convert CUDA_MEMCPY3D to resolved addresses and back.

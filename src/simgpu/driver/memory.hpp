@@ -6,7 +6,7 @@
 
 namespace cudafault::sim {
 
-// Charges bytes to a device, or returns kOutOfMemory.
+// Charges bytes to a device. Returns kOutOfMemory if the device does not have enough memory.
 Result charge(State& s, int device, uint64_t bytes);
 void refund(State& s, int device, uint64_t bytes);
 

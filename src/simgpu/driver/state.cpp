@@ -30,7 +30,7 @@ void replace_state_in_child() {
     t_contexts.depth = 0;
 }
 
-// The default limits of a real driver; 0 for features that are not simulated.
+// The default limits of a real driver. The limits of features that are not simulated are 0.
 constexpr size_t kDefaultLimits[kLimitCount] = {1024, 1 << 20, 8 << 20, 2, 2048, 64, 0, 0, 0, 0, 0};
 
 }  // namespace

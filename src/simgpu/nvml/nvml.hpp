@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The simulated part of NVML's C interface, declared from its binary layout. NVML shows the whole machine and ignores
+// The simulated part of NVML's C interface, declared from its binary layout. NVML reports the whole machine and ignores
 // CUDA_VISIBLE_DEVICES. It does not reflect the work of processes: every GPU is idle and healthy.
 #pragma once
 

@@ -44,7 +44,8 @@ TEST(NvmlExports, AreCompleteAndHaveDistinctAddresses) {
     for (const testing::Row& row : rows) {
         void* address = dlsym(library(), row.at("export").c_str());
         EXPECT_TRUE(address) << row.at("export");
-        EXPECT_TRUE(addresses.insert(address).second) << row.at("export") << " shares its address";
+        EXPECT_TRUE(addresses.insert(address).second)
+            << row.at("export") << " has the same address as another function";
     }
     EXPECT_GT(rows.size(), 300u);
 }
