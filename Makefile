@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# The front door: every target does its own set-up on a fresh Debian or Ubuntu and says what it does.
+# Entry points. On Debian and Ubuntu, every target first installs the packages that it needs.
 PREFIX ?= /usr/local
 DESTDIR ?=
 export PREFIX DESTDIR
@@ -7,51 +7,51 @@ export PREFIX DESTDIR
 .DEFAULT_GOAL := build
 .PHONY: build demo test test-fast test-long bench fuzz cluster-up cluster-down demo-cluster install clean help
 
-help:           ## this list
+help:           ## show this list
 	@sed -n 's/^\([a-z-]*\): *## */\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
-build:          ## the command line, the library and the simulated GPUs, into build/bin and build/lib
+build:          ## build the program, the library and the simulated GPUs into build/bin and build/lib
 	@scripts/build
 
-demo:           ## an inference server loses its GPU under load and comes back, in under 30 seconds
+demo:           ## run an inference server that loses its GPU under load and recovers, in under 30 seconds
 	@scripts/build
 	@scripts/demo
 
-test:           ## all tests
+test:           ## run all tests
 	@scripts/bootstrap test
 	@scripts/test
 
-test-fast:      ## unit tests and documentation examples only
+test-fast:      ## run only the unit tests and the documentation examples
 	@scripts/bootstrap fast
 	@scripts/test --fast
 
-test-long:      ## all tests, and the test suites of bash, coreutils and CPython under the preload
+test-long:      ## run all tests, and the test suites of bash, coreutils and CPython with the library preloaded
 	@scripts/bootstrap test
 	@scripts/test --long
 
-bench:          ## the numbers of docs/performance.md
+bench:          ## measure the figures of docs/performance.md
 	@scripts/bootstrap test
 	@scripts/build
 	@bench/run
 
-fuzz:           ## the fuzzers for ten minutes each (FUZZ_SECONDS=600)
+fuzz:           ## run each fuzzer for ten minutes (FUZZ_SECONDS=600)
 	@scripts/bootstrap test
 	@scripts/fuzz $${FUZZ_SECONDS:-600}
 
-cluster-up:     ## a real two-node Kubernetes on this machine, for tests (tests/cluster)
+cluster-up:     ## start a real two-node Kubernetes cluster on this machine, for tests (tests/cluster)
 	@scripts/build
 	@tests/cluster/up
 
-cluster-down:   ## ends it, and nothing of it is left
+cluster-down:   ## stop that cluster and delete its data
 	@tests/cluster/down --purge
 
-demo-cluster:   ## a node of a real Kubernetes loses its GPUs under load, and all comes back, in about a minute
+demo-cluster:   ## break the GPUs of a Kubernetes node under load and recover, in about a minute
 	@scripts/build
 	@tests/cluster/demo
 
-install:        ## into $(DESTDIR)$(PREFIX)
+install:        ## install into $(DESTDIR)$(PREFIX)
 	@scripts/build
 	@cmake --install build --prefix "$(PREFIX)"
 
-clean:          ## removes everything that was built
+clean:          ## remove everything that was built
 	rm -rf build build-*

@@ -3,10 +3,10 @@
 //
 //   arm_swarm COUNT [floor]
 //
-// The program starts COUNT copies of itself and prints "ready" once each has made a call. Once a call has failed in
-// each, it prints "failed TIME", the CLOCK_REALTIME nanoseconds of the last first failure. It exits at the end of
-// input. With `floor` the processes make no CUDA call: a byte of input sets a flag in shared memory, and a
-// process that reads the flag counts as failed. This is the lower bound of the time to arm a fault.
+// The program starts COUNT copies of itself and prints "ready" when every copy has made a call. When a call has
+// failed in every copy, it prints "failed TIME", the CLOCK_REALTIME nanoseconds of the last first failure. It exits at
+// the end of input. With `floor` the processes make no CUDA call: a byte of input sets a flag in shared memory, and a
+// process that reads the flag is recorded as failed. This is the lower bound of the time to arm a fault.
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -52,7 +52,7 @@ SharedState* map_shared_state(int descriptor) {
     return static_cast<SharedState*>(state);
 }
 
-void note_failure(SharedState& state) {
+void record_failure(SharedState& state) {
     const int64_t now = now_ns();
     int64_t latest = state.last_failure_ns;
     while (latest < now && !state.last_failure_ns.compare_exchange_weak(latest, now)) {
@@ -69,11 +69,11 @@ template <typename Call>
         std::this_thread::sleep_until(next);
         if (!fails() || failed) continue;
         failed = true;
-        note_failure(state);
+        record_failure(state);
     }
 }
 
-std::vector<pid_t> start(int count, int descriptor, std::string role) {
+std::vector<pid_t> start_processes(int count, int descriptor, std::string role) {
     std::vector<pid_t> children;
     std::string number = std::to_string(descriptor);
     char program[] = "/proc/self/exe";
@@ -86,7 +86,7 @@ std::vector<pid_t> start(int count, int descriptor, std::string role) {
     return children;
 }
 
-// Sets the flag if there is a byte of input. Returns false at the end of input.
+// Sets the flag if a byte of input is available. Returns false at the end of input.
 bool read_input(SharedState& state) {
     pollfd input{STDIN_FILENO, POLLIN, 0};
     char byte = 0;
@@ -96,7 +96,7 @@ bool read_input(SharedState& state) {
     return true;
 }
 
-void report(SharedState& state, int count) {
+void report_progress(SharedState& state, int count) {
     bool ready = false, done = false;
     while (read_input(state)) {
         if (!ready && state.calling == count) {
@@ -131,8 +131,8 @@ int main(int argc, char** argv) {
     const int descriptor = memfd_create("arm_swarm", 0);
     if (descriptor < 0 || ftruncate(descriptor, sizeof(SharedState)) != 0) std::abort();
     SharedState* state = map_shared_state(descriptor);
-    const std::vector<pid_t> children = start(count, descriptor, argc == 3 ? "floor" : "caller");
-    report(*state, count);
+    const std::vector<pid_t> children = start_processes(count, descriptor, argc == 3 ? "floor" : "caller");
+    report_progress(*state, count);
     for (const pid_t child : children) kill(child, SIGKILL);
     for (const pid_t child : children) waitpid(child, nullptr, 0);
 }

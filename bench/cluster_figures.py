@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Measure the Kubernetes figures on the two-node cluster of tests/cluster, with the kubelets' default sync frequency."""
+"""Measure the Kubernetes figures on the two-node cluster of tests/cluster, with the default kubelet sync frequency."""
 
 import json
 import os
@@ -15,8 +15,8 @@ from cluster import Cluster
 from harness import Skip  # noqa: F401
 
 TRIALS = 50
-PAUSE = 3  # seconds between trials, because a kubelet delays consecutive syncs
-SETTLED = 5  # seconds after the rollout, because new pods react more slowly
+PAUSE_SECONDS = 3  # between trials, because a kubelet delays consecutive syncs
+SETTLE_SECONDS = 5  # after the rollout, because new pods react more slowly
 PODS, WORKLOADS = 5000, 500
 
 
@@ -48,7 +48,7 @@ def arm_seconds(cluster, namespace):
     """Return, for each trial, the seconds from the start of the command to the first failing call."""
     measured = []
     for _ in range(TRIALS):
-        time.sleep(PAUSE)
+        time.sleep(PAUSE_SECONDS)
         started = time.time_ns()
         armed = json.loads(run(cluster, "arm", "deployment/client", "xid=79", "-n", namespace, "--json"))
         fired = cluster.wait(lambda: first_failing_call_ns(cluster, namespace, armed["revision"]), 30, "a failing call")
@@ -58,31 +58,31 @@ def arm_seconds(cluster, namespace):
 
 
 def distribution(seconds):
-    low, middle, high = statistics.quantiles(seconds, n=4)
-    return (f"median {middle:.2f} s, maximum {max(seconds):.2f} s "
+    low, median, high = statistics.quantiles(seconds, n=4)
+    return (f"median {median:.2f} s, maximum {max(seconds):.2f} s "
             f"(minimum {min(seconds):.2f}, quartiles {low:.2f} and {high:.2f}, {len(seconds)} trials)")
 
 
-def arming(cluster, figure):
+def arm_latency(cluster, figure):
     with cluster.namespace() as namespace:
         cluster.apply(client_deployment(namespace))
         cluster.wait_for_rollout(namespace, "deployment/client")
         run(cluster, "inject", "deployment/client", "-n", namespace)
-        time.sleep(SETTLED)
+        time.sleep(SETTLE_SECONDS)
         seconds = arm_seconds(cluster, namespace)
         run(cluster, "restore", "deployment/client", "-n", namespace)
     yield figure("k8s: arm to the first failing call", "<= 0.7 s / 1.5 s", distribution(seconds),
                  statistics.median(seconds) <= 0.7 and max(seconds) <= 1.5)
 
 
-def timed(action):
+def seconds_of(action):
     started = time.monotonic()
     action()
     return time.monotonic() - started
 
 
-def drill(cluster, figure):
-    """Four replicas on four GPUs: each new pod waits for the GPU of an old one."""
+def inject_and_restore(cluster, figure):
+    """Measure inject and restore with four replicas on four GPUs, where each new pod waits for an old pod's GPU."""
     before = ROOT / "build" / "bench" / "before.json"
     before.parent.mkdir(parents=True, exist_ok=True)
     injected, restored = [], []
@@ -92,28 +92,28 @@ def drill(cluster, figure):
         where = ("-n", namespace)
         for _ in range(3):
             run(cluster, "snapshot", "-o", str(before), *where)
-            injected.append(timed(lambda: run(cluster, "inject", "deployment/web", *where)))
-            restored.append(timed(lambda: (run(cluster, "restore", "deployment/web", *where),
+            injected.append(seconds_of(lambda: run(cluster, "inject", "deployment/web", *where)))
+            restored.append(seconds_of(lambda: (run(cluster, "restore", "deployment/web", *where),
                                            run(cluster, "verify-clean", "--against", str(before), *where))))
             cluster.wait_for_rollout(namespace, "deployment/web")
-    yield figure("k8s: inject a Deployment of 4, to the library seen", "<= 15 s",
+    yield figure("k8s: inject a Deployment with 4 replicas", "<= 15 s",
                  f"{max(injected):.1f} s, the longest of {len(injected)}", max(injected) <= 15)
-    yield figure("k8s: restore it, to verified clean", "<= 15 s",
+    yield figure("k8s: restore and verify that Deployment", "<= 15 s",
                  f"{max(restored):.1f} s, the longest of {len(restored)}", max(restored) <= 15)
 
 
-def requests(cluster, figure):
+def count_requests(cluster, figure):
     with cluster.namespace() as namespace:
         cluster.apply(workloads.deployment(namespace, "web", replicas=0))
         _, proxy = cluster.killed_at(0, "before", "k8s", "inject", "deployment/web", "-n", namespace)
         patches = [number for number, request in enumerate(proxy.requests, 1)
                    if request.write and request.method == "PATCH" and "/deployments/" in request.path]
         run(cluster, "restore", "deployment/web", "-n", namespace)
-    yield figure("k8s: requests of inject up to the patch", "<= 14", str(patches[0]), patches[0] <= 14)
+    yield figure("k8s: requests that inject sends before the patch", "<= 14", str(patches[0]), patches[0] <= 14)
 
 
-def crowd(cluster, namespace):
-    """Create workloads, and pods that are never scheduled."""
+def fill_namespace(cluster, namespace):
+    """Create workloads, and pods that no scheduler handles."""
     for number in range(WORKLOADS):
         cluster.create(workloads.deployment(namespace, f"web-{number}", replicas=0))
     spec = workloads.pod_spec(workloads.server()) | {"schedulerName": "none"}
@@ -124,7 +124,7 @@ def crowd(cluster, namespace):
 
 def scan(cluster, figure):
     with cluster.namespace() as namespace:
-        crowd(cluster, namespace)
+        fill_namespace(cluster, namespace)
         started = time.monotonic()
         process = cluster.start_cudafault("k8s", "scan", "-n", namespace, "--json")
         process.stdout.read()
@@ -136,8 +136,8 @@ def scan(cluster, figure):
 
 def figures(figure):
     with Cluster(nodes=False) as cluster:
-        yield from requests(cluster, figure)
+        yield from count_requests(cluster, figure)
         yield from scan(cluster, figure)
     with Cluster(gpus=2) as cluster:
-        yield from arming(cluster, figure)
-        yield from drill(cluster, figure)
+        yield from arm_latency(cluster, figure)
+        yield from inject_and_restore(cluster, figure)

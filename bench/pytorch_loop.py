@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An elementwise training loop in PyTorch. It reads a number of steps from standard input, runs them, prints the seconds
-they took, and repeats. bench/run alternates between one copy with libcudafault.so and one without."""
+"""An elementwise training loop in PyTorch. It reads a number of steps from standard input, runs these steps, prints their
+duration in seconds, and repeats. bench/run alternates between one copy with libcudafault.so and one without."""
 import sys
 import time
 

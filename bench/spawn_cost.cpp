@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Measures the run time of /bin/true with each of several LD_PRELOAD values, in rotation, so that drift of the
-// machine's speed affects all equally.
+// Measures the run time of /bin/true with each of several LD_PRELOAD values, in rotation, so that changes of
+// the machine's speed affect all values equally.
 //   spawn_cost ROUNDS PRELOAD...       ("" preloads nothing)
 // Prints one line per round: the nanoseconds for each value, tab-separated.
 #include <spawn.h>
@@ -43,7 +43,7 @@ int main(int argc, char** argv) {
     std::vector<int64_t> times(preloads.size());
     for (size_t round = 0; round < rounds; ++round) {
         for (size_t i = 0; i < preloads.size(); ++i) {
-            const size_t next = (round + i) % preloads.size();  // each value is first equally often
+            const size_t next = (round + i) % preloads.size();  // each value comes first equally often
             times[next] = nanoseconds_of_true(preloads[next]);
         }
         for (size_t i = 0; i < times.size(); ++i)

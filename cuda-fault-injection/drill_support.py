@@ -2,8 +2,8 @@
 """Helpers for tests on a cluster: the state of a workload's pods, inference requests, and waiting.
 
 Environment: INFERENCE_ENDPOINT is the URL for inference requests. If it contains `{address}`, each pod gets a request,
-otherwise the service that the URL names; default http://{address}:8000/v1/completions. INFERENCE_BODY is the body that is
-posted; default a completion request for MODEL_NAME.
+otherwise only the service that the URL names gets one; default http://{address}:8000/v1/completions. INFERENCE_BODY is
+the request body; default: a completion request for MODEL_NAME.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ POLL_INTERVAL = 0.5
 Pod = dict[str, Any]
 
 
-def why_no_cluster() -> str:
-    """Return why tests on a cluster cannot run here; empty if they can."""
+def cluster_skip_reason() -> str:
+    """Return the reason why tests on a cluster cannot run here, or an empty string if they can."""
     if not os.environ.get("TARGET_DEPLOYMENT"):
         return "TARGET_DEPLOYMENT is not set: name a workload whose pods may crash"
     if os.environ.get("KUBECONFIG") or os.environ.get(IN_CLUSTER) or (Path.home() / ".kube" / "config").exists():
@@ -53,28 +53,28 @@ def is_healthy(pod: Pod) -> bool:
     return pod["phase"] == "Running" and not pod["trouble"]
 
 
-def wait_until(what: str, condition: Callable[[], Any]) -> Any:
+def wait_until(event: str, condition: Callable[[], Any]) -> Any:
     """Return the first true result of `condition`; fail the test after CUDA_FAULT_TIMEOUT seconds."""
     deadline = time.monotonic() + float(os.environ.get("CUDA_FAULT_TIMEOUT") or DEFAULT_TIMEOUT)
-    while not (found := condition()):
-        assert time.monotonic() < deadline, f"{what}: timed out after CUDA_FAULT_TIMEOUT"
+    while not (result := condition()):
+        assert time.monotonic() < deadline, f"{event}: timed out after CUDA_FAULT_TIMEOUT"
         time.sleep(POLL_INTERVAL)
-    return found
+    return result
 
 
 def inference_works(pods: list[Pod]) -> bool:
-    """Return whether every pod, or the service, answers a request."""
-    answers = _ask_all(pods)
-    return bool(answers) and all(answers)
+    """Return whether a request to each pod, or to the service, succeeds with status 200."""
+    results = _request_all(pods)
+    return bool(results) and all(results)
 
 
 def inference_fails(pods: list[Pod]) -> bool:
-    """Return whether no pod answers, or the service does not."""
-    return not any(_ask_all(pods))
+    """Return whether every request to the pods, or to the service, fails."""
+    return not any(_request_all(pods))
 
 
-def _ask_all(pods: list[Pod]) -> list[bool]:
-    return [_answers(url) for url in _endpoints(pods)]
+def _request_all(pods: list[Pod]) -> list[bool]:
+    return [_request_succeeds(url) for url in _endpoints(pods)]
 
 
 def _endpoints(pods: list[Pod]) -> list[str]:
@@ -84,14 +84,14 @@ def _endpoints(pods: list[Pod]) -> list[str]:
     return [endpoint.replace("{address}", address) for address in bracketed]
 
 
-def _body() -> bytes:
+def _request_body() -> bytes:
     model = os.environ.get("MODEL_NAME") or "Qwen/Qwen3-0.6B"
     completion = json.dumps({"model": model, "prompt": "Hello", "max_tokens": 5})
     return (os.environ.get("INFERENCE_BODY") or completion).encode()
 
 
-def _answers(url: str) -> bool:
-    request = urllib.request.Request(url, data=_body(), headers={"Content-Type": "application/json"})
+def _request_succeeds(url: str) -> bool:
+    request = urllib.request.Request(url, data=_request_body(), headers={"Content-Type": "application/json"})
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with direct.open(request, timeout=REQUEST_TIMEOUT) as response:

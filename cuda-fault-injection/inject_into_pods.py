@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Make the GPUs of a Kubernetes workload fail, and restore the workload: the contract's functions over `cudafault k8s`.
+"""Make the GPUs of a Kubernetes workload fail, and restore the workload. The functions call `cudafault k8s`.
 
     create_cuda_fault_configmap("default")
     patch_deployment_env("vllm-worker", "default", enable=True, xid_type=79)
@@ -12,7 +12,7 @@ Each function blocks until its work is done, shows progress on standard error, p
 failure it raises CudaFaultError. Each function can be repeated, and interrupted with Ctrl-C.
 
 Environment: CUDAFAULT (path of the program, if it is not on PATH), CUDA_FAULT_TIMEOUT (seconds, default 300),
-CUDA_FAULT_EXPIRES (duration after which an armed fault ends by itself, default 4h), KUBECONFIG (as for kubectl). Neither
+CUDA_FAULT_EXPIRES (duration after which an armed fault expires, default 4h), KUBECONFIG (as for kubectl). Neither
 kubectl nor a Python package is needed.
 """
 
@@ -33,26 +33,26 @@ import time
 from pathlib import Path
 from typing import IO, Any
 
-HERE = Path(__file__).resolve().parent
-BUILT = HERE.parent / "build" / "bin" / "cudafault"
+DIRECTORY = Path(__file__).resolve().parent
+BUILT_PROGRAM = DIRECTORY.parent / "build" / "bin" / "cudafault"
 DEFAULT_TIMEOUT = 300
 DEFAULT_EXPIRY = "4h"
 ERROR_PREFIX = "cudafault: "
 ENVIRONMENT_EXIT_CODE = 3
 INTERRUPT_GRACE = 2.0
-READER_GRACE = 2.0  # an exec credential plugin that keeps running may hold standard error open
+READER_GRACE = 2.0  # an exec credential plugin that keeps running can keep standard error open
 
 
 class CudaFaultError(RuntimeError):
-    """A failure, described in one line. `exit_code` is the exit code of `cudafault`: 2 invalid usage, 3 cluster or
-    machine, 4 something of cudafault remains."""
+    """A failure, described in one line. `exit_code` is the exit code of `cudafault`: 2 invalid usage, 3 error of the
+    cluster or machine, 4 objects or changes of cudafault remain."""
 
     def __init__(self, message: str, exit_code: int = ENVIRONMENT_EXIT_CODE) -> None:
         super().__init__(message)
         self.exit_code = exit_code
 
 
-# The contract's functions
+# The functions of the interface
 
 
 def create_cuda_fault_configmap(namespace: str, *, timeout: float | None = None) -> bool:
@@ -65,8 +65,8 @@ def create_cuda_fault_configmap(namespace: str, *, timeout: float | None = None)
     exist.
     """
     deadline = _deadline(timeout)
-    cudafault_json("library", "create", "-n", namespace, timeout=_left(deadline))
-    _say(f"ConfigMap cuda-fault-injection-lib is in namespace {namespace}")
+    cudafault_json("library", "create", "-n", namespace, timeout=_remaining(deadline))
+    _print(f"ConfigMap cuda-fault-injection-lib is in namespace {namespace}")
     return True
 
 
@@ -83,51 +83,51 @@ def patch_deployment_env(
 ) -> bool:
     """Make the GPUs of a workload fail (enable=True), or restore the workload (enable=False).
 
-    deployment_name: name of a DynamoGraphDeployment or, if there is none, of a Deployment.
+    deployment_name: name of a DynamoGraphDeployment or, if none has this name, of a Deployment.
     namespace: namespace of the workload.
     enable: True replaces the pods by pods that preload the library, and then arms the fault: a running pod fails at its
-        next CUDA call, a restarted pod at its first. A second call changes what is armed. False disarms, unpins and
+        next CUDA call, a restarted pod at its first. A second call changes the armed fault. False disarms, unpins and
         restores the workload; it succeeds if nothing was injected.
     use_configmap: True compiles the library in the pod, from create_cuda_fault_configmap(). False sets only the
-        environment: the image contains the library at /cuda-fault/fake_cuda_xid79.so.
-    target_node: pins the pods to this node. Pods that do not fit on it are named, as are old pods that a graph's
-        operator then keeps. This is a failure only if no pod fits.
+        environment: the image must contain the library at /cuda-fault/fake_cuda_xid79.so.
+    target_node: pins the pods to this node. The output names pods that do not fit on it, and old pods that a graph's
+        operator then keeps. The call fails only if no pod fits.
     xid_type: an XID that `cudafault xids` lists.
-    passthrough_mode: True arms nothing; `cudafault k8s arm` arms later, without a restart.
+    passthrough_mode: True does not arm a fault; use `cudafault k8s arm` to arm one later, without a restart.
     timeout: seconds for the whole call; default: CUDA_FAULT_TIMEOUT, or 300.
     Returns True. Raises CudaFaultError if the workload does not exist, the XID is unknown, the ConfigMap or a permission
     is missing, pods were not replaced in time, or something could not be restored.
     """
     deadline = _deadline(timeout)
-    where = [deployment_name, "-n", namespace]
+    target = [deployment_name, "-n", namespace]
     if not enable:
-        _report_restored(deployment_name, cudafault_json("restore", *where, timeout=_left(deadline)))
+        _report_restored(deployment_name, cudafault_json("restore", *target, timeout=_remaining(deadline)))
         return True
-    how = ["--delivery", "source" if use_configmap else "image"]
-    how += ["--contract-xid", str(xid_type), "--contract-enabled", "0" if passthrough_mode else "1"]
-    how += ["--node", target_node] if target_node else []
-    how += ["--or-all-containers", "--replace"]
-    _report_injected(cudafault_json("inject", *where, *how, timeout=_left(deadline)))
+    options = ["--delivery", "source" if use_configmap else "image"]
+    options += ["--contract-xid", str(xid_type), "--contract-enabled", "0" if passthrough_mode else "1"]
+    options += ["--node", target_node] if target_node else []
+    options += ["--or-all-containers", "--replace"]
+    _report_injected(cudafault_json("inject", *target, *options, timeout=_remaining(deadline)))
     if passthrough_mode:
-        _say(f"nothing is armed; arm with `cudafault k8s arm {deployment_name} 'xid={xid_type}' -n {namespace}`")
+        _print(f"no fault is armed; arm one with `cudafault k8s arm {deployment_name} 'xid={xid_type}' -n {namespace}`")
         return True
     expiry = ["--expires", os.environ.get("CUDA_FAULT_EXPIRES") or DEFAULT_EXPIRY]
     arm = ["arm", deployment_name, f"xid={xid_type}", "-n", namespace, *expiry]
-    _report_armed(cudafault_json(*arm, timeout=_left(deadline)))
+    _report_armed(cudafault_json(*arm, timeout=_remaining(deadline)))
     return True
 
 
 def delete_cuda_fault_configmap(namespace: str, *, timeout: float | None = None) -> bool:
-    """Delete the ConfigMap `cuda-fault-injection-lib`. Succeeds if there is none.
+    """Delete the ConfigMap `cuda-fault-injection-lib`. Succeeds if it does not exist.
 
     namespace: namespace of the ConfigMap.
     timeout: seconds; default: CUDA_FAULT_TIMEOUT, or 300.
-    Returns True. Raises CudaFaultError if a workload (named in the message) still mounts it, the cluster is unreachable or
-    permission is missing.
+    Returns True. Raises CudaFaultError if a workload, which the message names, still mounts the ConfigMap, the cluster is
+    unreachable or permission is missing.
     """
     deadline = _deadline(timeout)
-    cudafault_json("library", "delete", "-n", namespace, timeout=_left(deadline))
-    _say(f"ConfigMap cuda-fault-injection-lib is deleted from namespace {namespace}")
+    cudafault_json("library", "delete", "-n", namespace, timeout=_remaining(deadline))
+    _print(f"ConfigMap cuda-fault-injection-lib is deleted from namespace {namespace}")
     return True
 
 
@@ -135,40 +135,40 @@ def delete_cuda_fault_configmap(namespace: str, *, timeout: float | None = None)
 
 
 def find_cudafault() -> str:
-    """Return the path of `cudafault`: $CUDAFAULT, else the one on PATH, else the one built in this repository."""
-    if named := os.environ.get("CUDAFAULT"):
-        if found := shutil.which(named):
+    """Return the path of `cudafault`: $CUDAFAULT, else the program on PATH, else the one in this repository's build/."""
+    if configured := os.environ.get("CUDAFAULT"):
+        if found := shutil.which(configured):
             return found
-        raise CudaFaultError(f'invalid CUDAFAULT "{named}": expected the path of an executable')
-    if found := shutil.which("cudafault") or shutil.which(BUILT):
+        raise CudaFaultError(f'invalid CUDAFAULT "{configured}": expected the path of an executable')
+    if found := shutil.which("cudafault") or shutil.which(BUILT_PROGRAM):
         return str(found)
-    raise CudaFaultError(f"cudafault not found on PATH or at {BUILT}: run `make` in {HERE}")
+    raise CudaFaultError(f"cudafault not found on PATH or at {BUILT_PROGRAM}: run `make` in {DIRECTORY}")
 
 
 def cudafault_k8s(*arguments: str, timeout: float | None = None) -> str:
     """Run `cudafault k8s ARGUMENTS`, pass its progress through to standard error and return its standard output.
     Raises CudaFaultError with the program's message if it fails."""
-    return _finish([find_cudafault(), "k8s", *arguments, "--timeout", f"{math.ceil(_seconds(timeout))}s"])
+    return _run([find_cudafault(), "k8s", *arguments, "--timeout", f"{math.ceil(_seconds(timeout))}s"])
 
 
 def cudafault_json(*arguments: str, timeout: float | None = None) -> dict[str, Any]:
     """Run `cudafault k8s ARGUMENTS --json` like cudafault_k8s() and return the parsed output."""
     limit = f"{math.ceil(_seconds(timeout))}s"
-    answer = _finish([find_cudafault(), "k8s", *arguments, "--timeout", limit, "--json"])
+    output = _run([find_cudafault(), "k8s", *arguments, "--timeout", limit, "--json"])
     try:
-        return json.loads(answer)
+        return json.loads(output)
     except ValueError:
-        found = f"`cudafault k8s {arguments[0]}` printed {answer[:80]!r} instead of JSON"
-        raise CudaFaultError(found) from None
+        message = f"`cudafault k8s {arguments[0]}` printed {output[:80]!r} instead of JSON"
+        raise CudaFaultError(message) from None
 
 
-def _finish(command: list[str]) -> str:
-    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as answer:
+def _run(command: list[str]) -> str:
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as output:
         try:
             process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
-                stdout=answer,
+                stdout=output,
                 stderr=subprocess.PIPE,
                 encoding="utf-8",
                 errors="replace",
@@ -176,11 +176,11 @@ def _finish(command: list[str]) -> str:
         except OSError as error:
             raise CudaFaultError(f"cannot start {command[0]}: {error.strerror}") from None
         errors = _wait(process)
-        answer.seek(0)
+        output.seek(0)
         if process.returncode == 0:
-            return answer.read()
+            return output.read()
     exit_code = process.returncode if process.returncode > 0 else ENVIRONMENT_EXIT_CODE
-    raise CudaFaultError(_message(command, process.returncode, errors), exit_code)
+    raise CudaFaultError(_error_message(command, process.returncode, errors), exit_code)
 
 
 def _wait(process: subprocess.Popen[str]) -> list[str]:
@@ -215,87 +215,90 @@ def _interrupt(process: subprocess.Popen[str]) -> None:
         process.wait()
 
 
-def _message(command: list[str], code: int, errors: list[str]) -> str:
+def _error_message(command: list[str], code: int, errors: list[str]) -> str:
     messages = [line.removeprefix(ERROR_PREFIX) for line in errors if line.startswith(ERROR_PREFIX)]
     if messages:
         return messages[-1]
-    how = f"was killed by signal {-code}" if code < 0 else f"exited with {code}"
-    return f"`{shlex.join(['cudafault', *command[1:]])}` {how} without a message"
+    outcome = f"was killed by signal {-code}" if code < 0 else f"exited with {code}"
+    return f"`{shlex.join(['cudafault', *command[1:]])}` {outcome} without a message"
 
 
 def _seconds(timeout: float | None) -> float:
-    given = os.environ.get("CUDA_FAULT_TIMEOUT") or DEFAULT_TIMEOUT if timeout is None else timeout
+    value = os.environ.get("CUDA_FAULT_TIMEOUT") or DEFAULT_TIMEOUT if timeout is None else timeout
     try:
-        seconds = float(given)
+        seconds = float(value)
     except (TypeError, ValueError):
         seconds = math.nan
     if 0 < seconds < math.inf:
         return seconds
-    raise CudaFaultError(f'invalid timeout "{given}": expected a number of seconds above 0', 2)
+    raise CudaFaultError(f'invalid timeout "{value}": expected a number of seconds above 0', 2)
 
 
 def _deadline(timeout: float | None) -> float:
     return time.monotonic() + _seconds(timeout)
 
 
-def _left(deadline: float) -> float:
+def _remaining(deadline: float) -> float:
     return max(1.0, deadline - time.monotonic())
 
 
 # Output
 
 
-def _say(line: str) -> None:
+def _print(line: str) -> None:
     print(line, flush=True)
 
 
-def _say_all(lines: list[str]) -> None:
+def _print_indented(lines: list[str]) -> None:
     for line in lines:
-        _say(f"  {line}")
+        _print(f"  {line}")
 
 
-def _name(answer: dict[str, Any]) -> str:
-    workload = answer["workload"]
+def _workload_name(result: dict[str, Any]) -> str:
+    workload = result["workload"]
     return f"{workload['kind']} {workload['namespace']}/{workload['name']}"
 
 
-def _report_injected(answer: dict[str, Any]) -> None:
-    what = "already preloads" if answer.get("unchanged") else "preloads"
-    _say(f"{_name(answer)} {what} the library in {', '.join(answer['containers'])}")
-    _say_all([f"pod {pod['pod']} on {pod['node']}: {_seen(pod['library_seen'])}" for pod in answer["pods"]])
-    _say_all([f"pod {pod['pod']} is Pending: {pod['why']}" for pod in answer.get("pending", [])])
-    _say_all([f"pod {name} runs without the library until a new pod is Ready" for name in answer.get("old_pods", [])])
-    _say_all(answer.get("notes", []))
+def _report_injected(result: dict[str, Any]) -> None:
+    verb = "already preloads" if result.get("unchanged") else "preloads"
+    _print(f"{_workload_name(result)} {verb} the library in {', '.join(result['containers'])}")
+    for pod in result["pods"]:
+        _print(f"  pod {pod['pod']} on {pod['node']}: {_library_state(pod['library_seen'])}")
+    _print_indented([f"pod {pod['pod']} is Pending: {pod['why']}" for pod in result.get("pending", [])])
+    old_pods = result.get("old_pods", [])
+    _print_indented([f"pod {name} runs without the library until a new pod is Ready" for name in old_pods])
+    _print_indented(result.get("notes", []))
 
 
-def _report_armed(answer: dict[str, Any]) -> None:
-    _say(f"armed until {answer['until']}: {answer['spec']}")
-    _say_all([f"pod {pod['pod']}: {pod['state']}" for pod in answer["pods"]])
+def _report_armed(result: dict[str, Any]) -> None:
+    _print(f"armed until {result['until']}: {result['spec']}")
+    _print_indented([f"pod {pod['pod']}: {pod['state']}" for pod in result["pods"]])
 
 
-def _report_restored(name: str, answer: dict[str, Any]) -> None:
-    _say(f"{name} is restored" if answer["restored"] else f"{name} had nothing to restore")
-    _say_all(answer.get("kept", []) + answer.get("notes", []))
+def _report_restored(name: str, result: dict[str, Any]) -> None:
+    _print(f"{name} is restored" if result["restored"] else f"{name} has no injection to restore")
+    _print_indented(result.get("kept", []) + result.get("notes", []))
 
 
-def _seen(library_seen: bool) -> str:
+def _library_state(library_seen: bool) -> str:
     return "library seen" if library_seen else "library not seen"
 
 
-# The command line of the predecessor
+# The command line, with the options of the predecessor
 
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Make the GPUs of a Kubernetes workload fail, and restore it.")
-    parser.add_argument("--deployment", required=True, help="name of a DynamoGraphDeployment or, if there is none, of a Deployment")
+    workload_help = "name of a DynamoGraphDeployment or, if none has this name, of a Deployment"
+    parser.add_argument("--deployment", required=True, help=workload_help)
     parser.add_argument("--namespace", default="default")
     parser.add_argument("--node", help="pin the pods to this node")
     parser.add_argument("--xid-type", default="79", help="an XID that `cudafault xids` lists (default 79)")
-    parser.add_argument("--passthrough", action="store_true", help="preload the library and arm nothing")
+    parser.add_argument("--passthrough", action="store_true", help="preload the library without arming a fault")
     parser.add_argument("--patch-deployment", action="store_true", help="accepted for compatibility; it has no effect")
-    instead = parser.add_mutually_exclusive_group()
-    instead.add_argument("--remove", action="store_true", help="restore the workload and delete the ConfigMap")
-    instead.add_argument("--verify", action="store_true", help="exit with 1 unless every pod has loaded the library")
+    actions = parser.add_mutually_exclusive_group()
+    actions.add_argument("--remove", action="store_true", help="restore the workload and delete the ConfigMap")
+    actions.add_argument("--verify", action="store_true", help="exit with 1 unless every pod has loaded the library")
     return parser.parse_args(arguments)
 
 
@@ -318,12 +321,13 @@ def _remove(options: argparse.Namespace) -> int:
 
 
 def _verify(options: argparse.Namespace) -> int:
-    answer = cudafault_json("status", options.deployment, "-n", options.namespace)
-    pods = answer["pods"]
-    armed = answer["armed"]
-    what = f"armed {armed['spec']} until {armed['until']}" if armed else "nothing armed"
-    _say(f"{_name(answer)}: {what}")
-    _say_all([f"pod {pod['pod']} on {pod['node']}: {_seen(pod['library_seen'])}, fired {pod['fired']}" for pod in pods])
+    result = cudafault_json("status", options.deployment, "-n", options.namespace)
+    pods = result["pods"]
+    armed = result["armed"]
+    plan = f"armed {armed['spec']} until {armed['until']}" if armed else "no fault is armed"
+    _print(f"{_workload_name(result)}: {plan}")
+    for pod in pods:
+        _print(f"  pod {pod['pod']} on {pod['node']}: {_library_state(pod['library_seen'])}, fired {pod['fired']}")
     return 0 if pods and all(pod["library_seen"] for pod in pods) else 1
 
 

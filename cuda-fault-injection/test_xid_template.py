@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Each XID on your workload: its pods crash with the CUDA error of that XID, and are healthy again afterwards.
+"""Test each XID on your workload: the pods crash with the CUDA error of the XID, and are healthy again afterwards.
 
     TARGET_DEPLOYMENT=vllm-worker TARGET_NAMESPACE=default pytest -v test_xid_template.py
 
-TARGET_DEPLOYMENT  name of a DynamoGraphDeployment or, if there is none, of a Deployment; its pods are replaced and crash
+TARGET_DEPLOYMENT  name of a DynamoGraphDeployment or, if none has this name, of a Deployment; its pods are replaced
+                   and crash
 TARGET_NAMESPACE   default `default`
 TARGET_NODE        pins the pods to this node; default: no pin. A graph's operator keeps old pods, without the library, if
-                   the node does not fit the new pods beside them
+                   the new pods do not fit on the node beside them
 
 An idle server makes no CUDA call and therefore does not fail, so every check of the pods sends them a request; see
-drill_support.py. Copy what you need; the fixture restores everything, also after a failed test.
+drill_support.py. Copy the parts that you need. The fixture restores the workload even after a failed test.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ DEPLOYMENT = os.environ.get("TARGET_DEPLOYMENT", "")
 NAMESPACE = os.environ.get("TARGET_NAMESPACE") or "default"
 NODE = os.environ.get("TARGET_NODE") or None
 
-pytestmark = pytest.mark.skipif(bool(support.why_no_cluster()), reason=support.why_no_cluster() or "a cluster is configured")
+SKIP_REASON = support.cluster_skip_reason()
+pytestmark = pytest.mark.skipif(bool(SKIP_REASON), reason=SKIP_REASON or "a cluster is configured")
 
 
 @dataclass
@@ -47,7 +49,7 @@ class Drill:
         return support.pods_of(self.deployment, self.namespace)
 
     def fired_pods(self, code: int) -> list[support.Pod]:
-        """Return all pods that run the library once each has crashed because of this CUDA error; until then, none."""
+        """Return all pods that run the library once each has crashed because of this CUDA error; before that, none."""
         pods = [pod for pod in self.pods() if pod["phase"] != "Pending" and pod["injected"]]
         support.inference_works(pods)
         down = [pod for pod in pods if pod["fired"] and pod["codes"] == [code] and support.is_down(pod)]
@@ -63,7 +65,7 @@ class Drill:
 
 @pytest.fixture
 def cuda_fault(request: pytest.FixtureRequest) -> Iterator[Drill]:
-    """The workload with the XID armed; takes (deployment, namespace, xid_type) by indirect parametrization."""
+    """Yield the workload with the XID armed. The indirect parameter is (deployment, namespace, xid_type)."""
     drill = Drill(*request.param)
     healthy = drill.healthy_pods()
     assert healthy, f"{drill.deployment} is not healthy before the test"

@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A GPU falls off the bus under an inference service, and the service recovers on another node.
+"""Test that an inference service recovers on another node after its GPU falls off the bus.
 
     TARGET_DEPLOYMENT=vllm-worker TARGET_NAMESPACE=default pytest -v -s examples/test_xid79_cuda_fault.py
 
-TARGET_DEPLOYMENT  name of a DynamoGraphDeployment or, if there is none, of a Deployment; its pods are replaced and crash
+TARGET_DEPLOYMENT  name of a DynamoGraphDeployment or, if none has this name, of a Deployment; its pods are replaced
+                   and crash
 TARGET_NAMESPACE   default `default`
 TARGET_NODE        the node whose GPU is lost; default: the node of the first pod. The node is cordoned and drained,
-                   including pods of other workloads, and uncordoned at the end. It must fit all pods of the workload; for
-                   a graph, beside the old ones
+                   including pods of other workloads, and uncordoned at the end. All pods of the workload must fit on it;
+                   for a graph, beside the old pods
 INFERENCE_ENDPOINT, INFERENCE_BODY, MODEL_NAME  the inference request, see cuda-fault-injection/drill_support.py
 
-The other nodes must fit all pods of the workload. If a step fails, everything is still restored.
+All pods of the workload must also fit on the other nodes. If a step fails, the test still
+restores the workload and the node.
 """
 
 from __future__ import annotations
@@ -38,7 +40,8 @@ DEPLOYMENT = os.environ.get("TARGET_DEPLOYMENT", "")
 NAMESPACE = os.environ.get("TARGET_NAMESPACE") or "default"
 NO_DEVICE = 100  # CUDA_ERROR_NO_DEVICE
 
-pytestmark = pytest.mark.skipif(bool(support.why_no_cluster()), reason=support.why_no_cluster() or "a cluster is configured")
+SKIP_REASON = support.cluster_skip_reason()
+pytestmark = pytest.mark.skipif(bool(SKIP_REASON), reason=SKIP_REASON or "a cluster is configured")
 
 
 @dataclass
@@ -75,13 +78,13 @@ class Drill:
     def drain(self) -> None:
         cudafault_k8s("node", "cordon", self.node)
         cudafault_k8s("node", "drain", self.node)
-        support.wait_until("no pod is left on the drained node", lambda: not self.pods_on_node())
+        support.wait_until("all pods leave the drained node", lambda: not self.pods_on_node())
 
     def unpin(self) -> None:
         patch_deployment_env(DEPLOYMENT, NAMESPACE, enable=False, use_configmap=True)
 
-    def recovered(self) -> list[support.Pod]:
-        """Return all pods once they are healthy, without the library, and on other nodes; until then, none."""
+    def recovered_pods(self) -> list[support.Pod]:
+        """Return all pods once they are healthy, without the library, and on other nodes; before that, none."""
         pods = self.pods()
         recovered = all(support.is_healthy(pod) and not pod["injected"] and pod["node"] != self.node for pod in pods)
         return pods if recovered else []
@@ -94,7 +97,7 @@ def step(title: str) -> None:
     print(f"\n== {title}", flush=True)
 
 
-def begin(folder: Path) -> Drill:
+def start_drill(folder: Path) -> Drill:
     pods = support.pods_of(DEPLOYMENT, NAMESPACE)
     assert pods and all(map(support.is_healthy, pods)), f"the pods are not healthy before the drill: {pods}"
     assert not any(pod["injected"] for pod in pods), f"a pod still has the library from an earlier test: {pods}"
@@ -110,7 +113,7 @@ def test_xid79_gpu_fell_off_the_bus(tmp_path: Path) -> None:
     assert (CUDA_INJECTION_DIR / "fake_cuda_xid79.so").exists()
 
     step("check that the service works, and take a snapshot")
-    drill = begin(tmp_path)
+    drill = start_drill(tmp_path)
 
     with ExitStack() as cleanup:  # runs in reverse order
         cleanup.callback(delete_cuda_fault_configmap, NAMESPACE)
@@ -129,8 +132,8 @@ def test_xid79_gpu_fell_off_the_bus(tmp_path: Path) -> None:
 
         step("the pods are unpinned and start on other nodes, and inference works again")
         drill.unpin()
-        pods = support.wait_until("the pods are healthy on other nodes", drill.recovered)
+        pods = support.wait_until("the pods are healthy on other nodes", drill.recovered_pods)
         support.wait_until("inference works again", lambda: support.inference_works(pods))
 
-    step("verify that nothing of cudafault remains")
+    step("verify that all objects and changes of cudafault are removed")
     cudafault_k8s("verify-clean", "--against", str(drill.snapshot), "-n", NAMESPACE)

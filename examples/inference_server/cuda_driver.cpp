@@ -11,14 +11,14 @@ namespace {
 template <typename Function>
 void find(void* library, const char* name, Function*& out) {
     out = reinterpret_cast<Function*>(dlsym(library, name));
-    if (!out) throw std::runtime_error(std::string("libcuda.so.1 has no function ") + name + ": update the driver");
+    if (!out) throw std::runtime_error(std::string("libcuda.so.1 does not export ") + name + ": update the driver");
 }
 
 }  // namespace
 
 CudaDriver::CudaDriver() {
     void* library = dlopen("libcuda.so.1", RTLD_NOW);
-    if (!library) throw std::runtime_error(std::string("no CUDA driver on this machine: ") + dlerror());
+    if (!library) throw std::runtime_error(std::string("cannot load the CUDA driver: ") + dlerror());
     find(library, "cuInit", init);
     find(library, "cuDeviceGet", device_get);
     find(library, "cuDeviceGetName", device_get_name);

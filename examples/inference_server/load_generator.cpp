@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sends steady requests to the inference server and records the result of each. A request goes to the first of the
-// ports that accepts a connection, as with a load balancer. A failed request is not repeated.
+// Sends requests at a constant rate to the inference server and records the result of each. A request goes to the first
+// of the ports that accepts a connection, as with a load balancer. A failed request is not repeated.
 //
 //   load_generator --rate 50 --ports 8000,8001 --seconds 10
 //
@@ -79,9 +79,9 @@ void work(const Options& options, Clock::time_point start, int first, int step) 
 
 Options parse(int argc, char** argv) {
     Options options;
-    CLI::App app("Steady requests for inference_server; one line for each result.");
-    app.add_option("--rate", options.rate, "Requests a second")->capture_default_str()->check(CLI::PositiveNumber);
-    app.add_option("--seconds", options.seconds, "How long; SIGTERM ends it earlier")->capture_default_str();
+    CLI::App app("Send requests to inference_server at a constant rate and print one line for each result.");
+    app.add_option("--rate", options.rate, "Requests per second")->capture_default_str()->check(CLI::PositiveNumber);
+    app.add_option("--seconds", options.seconds, "Duration in seconds; SIGTERM ends it earlier")->capture_default_str();
     app.add_option("--ports", options.ports, "Ports on 127.0.0.1, tried in this order")
         ->capture_default_str()
         ->delimiter(',');

@@ -64,7 +64,7 @@ void Model::load() {
 }
 
 std::vector<float> Model::run(std::vector<float> values) {
-    const std::lock_guard lock(one_request_);
+    const std::lock_guard lock(request_mutex_);
     const size_t bytes = values.size() * sizeof(float);
     auto count = static_cast<unsigned>(values.size());
     void* arguments[] = {&buffer_, &count};

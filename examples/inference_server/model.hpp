@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The "model" the server runs: one kernel that doubles a vector on one GPU, one request at a time.
+// The "model" that the server runs: a kernel that doubles a vector on one GPU. Requests run one at a time.
 #pragma once
 
 #include <mutex>
@@ -13,7 +13,7 @@ class Model {
 public:
     static constexpr size_t kMaxValues = 1 << 20;
 
-    // Throws CudaError, or std::runtime_error without a driver.
+    // Throws CudaError, or std::runtime_error if the driver is missing.
     explicit Model(int gpu);
 
     const std::string& gpu_name() const { return gpu_name_; }
@@ -30,7 +30,7 @@ private:
     CuFunction kernel_ = nullptr;
     CuStream stream_ = nullptr;
     CuDevicePtr buffer_ = 0;
-    std::mutex one_request_;
+    std::mutex request_mutex_;
 };
 
 }  // namespace cudafault::example

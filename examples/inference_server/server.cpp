@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// An inference server over the CUDA driver API. Like vLLM's server it does not continue on a broken GPU: on a CUDA
-// error it answers its pending requests with 500, prints the error and exits with 1, so that a supervisor can start it
-// elsewhere.
+// An inference server over the CUDA driver API. Like vLLM's server, it does not continue on a broken GPU. On a CUDA
+// error it responds to pending requests with 500, prints the error and exits with 1, so that a supervisor can restart
+// it on another GPU.
 //
 //   inference_server --gpu 0 --port 8000
 //   curl -d '{"input": [1, 2, 3]}' http://127.0.0.1:8000/generate   ->  {"gpu":0,"output":[2.0,4.0,6.0]}
@@ -28,7 +28,7 @@ struct Options {
     int port = 8000;
 };
 
-// Answers invalid requests with 400. Stops on a CUDA error.
+// Responds to invalid requests with 400. Stops on a CUDA error.
 class Service {
 public:
     explicit Service(const Options& options) : options_(options), model_(options.gpu) {
@@ -42,7 +42,7 @@ public:
     std::string serve() {
         if (!server_.bind_to_port(options_.address, options_.port))
             throw std::runtime_error("cannot listen on " + options_.address + ", port " +
-                                     std::to_string(options_.port) + ": choose a free one with --port");
+                                     std::to_string(options_.port) + ": choose a free port with --port");
         std::fprintf(stderr, "inference_server: serving on GPU %d (%s), port %d\n", options_.gpu,
                      model_.gpu_name().c_str(), options_.port);
         server_.listen_after_bind();
@@ -50,13 +50,13 @@ public:
     }
 
 private:
-    static void answer(httplib::Response& response, int status, const json& body) {
+    static void respond(httplib::Response& response, int status, const json& body) {
         response.status = status;
         response.set_content(body.dump() + "\n", "application/json");
     }
 
     void health(httplib::Response& response) {
-        answer(response, 200, {{"status", "ok"}, {"gpu", options_.gpu}, {"name", model_.gpu_name()}});
+        respond(response, 200, {{"status", "ok"}, {"gpu", options_.gpu}, {"name", model_.gpu_name()}});
     }
 
     void generate(const std::string& body, httplib::Response& response) {
@@ -64,21 +64,21 @@ private:
         try {
             input = json::parse(body).at("input").get<std::vector<float>>();
         } catch (const json::exception& error) {
-            return answer(response, 400, {{"error", error.what()}});
+            return respond(response, 400, {{"error", error.what()}});
         }
         if (input.empty() || input.size() > Model::kMaxValues)
-            return answer(response, 400, {{"error", "input needs 1 to 1048576 numbers"}});
+            return respond(response, 400, {{"error", "invalid input: expected 1 to 1048576 numbers"}});
         try {
-            answer(response, 200, {{"gpu", options_.gpu}, {"output", model_.run(std::move(input))}});
+            respond(response, 200, {{"gpu", options_.gpu}, {"output", model_.run(std::move(input))}});
         } catch (const CudaError& error) {
-            answer(response, 500, {{"gpu", options_.gpu}, {"error", error.name}});
-            give_up(error);
+            respond(response, 500, {{"gpu", options_.gpu}, {"error", error.name}});
+            stop_after(error);
         }
     }
 
-    // Stops listening; requests already taken are still answered.
-    void give_up(const CudaError& error) {
-        std::call_once(gave_up_, [&] {
+    // Stops listening. Requests that were accepted before still get a response.
+    void stop_after(const CudaError& error) {
+        std::call_once(stopped_, [&] {
             failure_ = error.what();
             server_.stop();
         });
@@ -87,13 +87,13 @@ private:
     Options options_;
     Model model_;
     httplib::Server server_;
-    std::once_flag gave_up_;
+    std::once_flag stopped_;
     std::string failure_;
 };
 
 Options parse(int argc, char** argv) {
     Options options;
-    CLI::App app("An inference server that exits on a CUDA error, as vLLM does.");
+    CLI::App app("Serve inference requests on one GPU, and exit on a CUDA error as vLLM does.");
     app.add_option("--gpu", options.gpu, "CUDA ordinal of the GPU to serve from")->capture_default_str();
     app.add_option("--address", options.address, "Address to listen on; 0.0.0.0 for all")->capture_default_str();
     app.add_option("--port", options.port, "Port to listen on")->capture_default_str();

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Layout of the control block. Each run has one, a sealed memfd that every process of the run maps. A process that
-// belongs to no run has a private block of the same layout. The tool writes the plan; the processes write counters and
+// Layout of the control block. Each run has one, a sealed memfd that every process of the run maps. A process
+// outside of a run has a private block of the same layout. The tool writes the plan; the processes write counters and
 // events.
 //
-// Trust: a process copies a plan before it uses it, and accepts it only if magic, version, owner and checksum are valid
+// Trust: a process copies a plan before use, and accepts the copy only if magic, version, owner and checksum are valid
 // and all fields are within their bounds. Indexes into counters and events are masked. Invalid content therefore cannot
 // crash a process or arm a fault.
 #pragma once
@@ -19,7 +19,7 @@ inline constexpr size_t kControlAlign = 65536;  // the largest supported page si
 
 // Values of the flags. Each intercepted call tests one flag: its function's own flag, or the header's flag if the
 // function is not in the table. A flag only selects the fast or the slow path. The plan decides whether the call fails,
-// so an outdated flag cannot cause a wrong fault.
+// so a stale flag cannot inject a wrong fault.
 enum ControlFlag : uint8_t {
     kFlagUnknown = 0,  // new, or zeroed in a forked child: the slow path determines the state
     kFlagIdle = 1,     // no fault names the function: the stub jumps to the real function
@@ -50,7 +50,7 @@ struct Event {
     uint16_t function;  // row of the function table
     uint8_t fault;      // index in the plan
     uint8_t effect;     // Effect
-    int16_t gpu;        // the process's own ordinal; -1: the call is not about a single GPU
+    int16_t gpu;        // the process's own ordinal; -1: the call does not concern a single GPU
     int16_t rank;       // -1: none
     uint32_t revision;
     uint8_t padding[16];
@@ -120,7 +120,7 @@ void control_init(ControlBlock&, uint32_t owner_uid, uint64_t heartbeat_ns);
 void control_write_plan(ControlBlock&, Text spec, const Plan& plan, uint64_t armed_at_ns, uint64_t armed_wall_ns = 0);
 
 // Copies the plan to `out`. Returns false, which means disarmed, if the block or the plan is invalid, belongs to
-// another user than `uid`, or is being written. `out` is unspecified then.
+// a user other than `uid`, or is being written. `out` is unspecified then.
 struct PlanCopy {
     uint64_t revision;
     uint64_t armed_at_ns;

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Usage: baseline_test.sh LIBRARY. Fails if a program that can load the fault library could not load this simulated
-# library. It may need only the library libdl.so.2, no versioned symbols, and only functions that glibc 2.17 and musl
-# both export.
+# library: the library may need only libdl.so.2, only unversioned symbols, and only functions that both glibc 2.17 and
+# musl export.
 set -eu
 library=$1
 allowed="__dso_handle __errno_location __tls_get_addr abort access clock_gettime close dlopen dlsym environ fclose fcntl fopen

@@ -37,16 +37,17 @@ bool parse_number(std::string_view text, Number& number, int base = 10) {
     return error == std::errc{} && end == text.data() + text.size();
 }
 
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
+char to_lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
 
-bool same_ignoring_case(std::string_view a, std::string_view b) {
-    return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) { return lower(x) == lower(y); });
+bool is_equal_ignoring_case(std::string_view a, std::string_view b) {
+    return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                      [](char x, char y) { return to_lower(x) == to_lower(y); });
 }
 
 const GpuModel* find_model(std::string_view key) {
     const auto* end = kGpuModels + kGpuModelCount;
     const auto* found =
-        std::find_if(kGpuModels, end, [&](const GpuModel& m) { return same_ignoring_case(m.key, key); });
+        std::find_if(kGpuModels, end, [&](const GpuModel& m) { return is_equal_ignoring_case(m.key, key); });
     return found == end ? nullptr : found;
 }
 
@@ -56,7 +57,7 @@ std::string model_keys() {
     return keys;
 }
 
-// splitmix64: spreads model and index over the bits of the UUID.
+// Mixes the bits with splitmix64, so that model and index affect every bit of the UUID.
 uint64_t mix(uint64_t value) {
     value += 0x9e3779b97f4a7c15;
     value = (value ^ (value >> 30)) * 0xbf58476d1ce4e5b9;
@@ -94,7 +95,7 @@ bool parse_group(std::string_view item, const GpuModel*& model, size_t& count) {
 bool parse_bytes(std::string_view text, uint64_t& bytes) {
     if (text.empty()) return true;
     unsigned shift = 0;
-    switch (lower(text.back())) {
+    switch (to_lower(text.back())) {
         case 'k': shift = 10; break;
         case 'm': shift = 20; break;
         case 'g': shift = 30; break;
@@ -109,13 +110,13 @@ std::vector<Gpu> read_machine() {
     std::string error;
     std::vector<Gpu> gpus =
         parse_machine(environment("CUDAFAULT_SIM_GPUS"), environment("CUDAFAULT_SIM_MEMORY"), error);
-    if (!error.empty()) std::fprintf(stderr, "cudafault: %s; no GPU is simulated\n", error.c_str());
+    if (!error.empty()) std::fprintf(stderr, "cudafault: %s; the simulated machine has no GPU\n", error.c_str());
     return gpus;
 }
 
 // Reads the number at the start of an item of CUDA_VISIBLE_DEVICES, as strtoul does: "1gpu2" is 1. Returns false if the
 // item does not start with a number, or starts with a negative one.
-bool leading_number(std::string_view item, size_t& number) {
+bool parse_leading_number(std::string_view item, size_t& number) {
     while (!item.empty() && (item.front() == ' ' || item.front() == '\t')) item.remove_prefix(1);
     if (item.starts_with('+')) item.remove_prefix(1);
     return std::from_chars(item.data(), item.data() + item.size(), number).ec == std::errc{};
@@ -126,7 +127,7 @@ const Gpu* find_uuid(const std::vector<const Gpu*>& gpus, std::string_view item)
     const Gpu* found = nullptr;
     for (const Gpu* gpu : gpus) {
         const std::string uuid = uuid_text(*gpu);
-        if (!same_ignoring_case(std::string_view(uuid).substr(0, item.size()), item)) continue;
+        if (!is_equal_ignoring_case(std::string_view(uuid).substr(0, item.size()), item)) continue;
         if (found) return nullptr;
         found = gpu;
     }
@@ -143,7 +144,7 @@ bool append_unique(std::vector<Value>& values, const Value& value) {
 
 std::vector<const Gpu*> gpus_by_number(const std::vector<const Gpu*>& gpus, std::string_view list) {
     std::vector<size_t> numbers;
-    for (size_t number = 0; leading_number(next_item(list, ','), number);) {
+    for (size_t number = 0; parse_leading_number(next_item(list, ','), number);) {
         if (!append_unique(numbers, number)) return {};
     }
     std::vector<const Gpu*> chosen;
@@ -175,18 +176,19 @@ int64_t speed(const Gpu* gpu) { return int64_t{gpu->model->multiprocessors} * gp
 std::vector<Gpu> parse_machine(std::string_view text, std::string_view memory, std::string& error) {
     uint64_t memory_override = 0;
     if (!parse_bytes(memory, memory_override)) {
-        error = "CUDAFAULT_SIM_MEMORY is '" + std::string(memory) + "', expected bytes per GPU, such as 512M or 16G";
+        error =
+            "invalid CUDAFAULT_SIM_MEMORY \"" + std::string(memory) + "\": expected bytes per GPU, such as 512M or 16G";
         return {};
     }
     std::vector<Gpu> gpus;
-    std::string_view rest = text.empty() ? "1" : text;
+    std::string_view remaining = text.empty() ? "1" : text;
     for (bool more = true; more;) {
         const GpuModel* model = nullptr;
         size_t count = 0;
-        more = rest.find(',') != std::string_view::npos;
-        if (!parse_group(next_item(rest, ','), model, count) || gpus.size() + count > kMaxGpus) {
-            error = "CUDAFAULT_SIM_GPUS is '" + std::string(text) + "', expected N, MODEL:N or a list such as " +
-                    "H100:4,L4:2, at most " + std::to_string(kMaxGpus) + " GPUs of the models " + model_keys();
+        more = remaining.find(',') != std::string_view::npos;
+        if (!parse_group(next_item(remaining, ','), model, count) || gpus.size() + count > kMaxGpus) {
+            error = "invalid CUDAFAULT_SIM_GPUS \"" + std::string(text) + "\": expected N, MODEL:N or a list such as " +
+                    "H100:4,L4:2, with at most " + std::to_string(kMaxGpus) + " GPUs of the models " + model_keys();
             return {};
         }
         while (count--) gpus.push_back(make_gpu(*model, static_cast<int>(gpus.size()), memory_override));
@@ -195,8 +197,8 @@ std::vector<Gpu> parse_machine(std::string_view text, std::string_view memory, s
 }
 
 const std::vector<Gpu>& machine() {
-    static Lazy<std::vector<Gpu>> only;
-    return only.get([] { return new std::vector<Gpu>(read_machine()); });
+    static Lazy<std::vector<Gpu>> instance;
+    return instance.get([] { return new std::vector<Gpu>(read_machine()); });
 }
 
 std::vector<const Gpu*> visible_gpus(const std::vector<Gpu>& gpus, const char* visible, const char* order) {

@@ -42,8 +42,8 @@ struct Gpu {
     uint64_t usable_bytes() const { return memory_bytes - reserved_bytes; }
 };
 
-// The machine that CUDAFAULT_SIM_GPUS and CUDAFAULT_SIM_MEMORY describe, read once. An invalid value gives one line on
-// stderr and no GPU at all, so that no test runs on a machine that its author did not describe.
+// The machine that CUDAFAULT_SIM_GPUS and CUDAFAULT_SIM_MEMORY describe, read once. If a value is invalid, writes
+// one line to stderr and returns no GPUs, so that a test never runs on a machine that its author did not describe.
 const std::vector<Gpu>& machine();
 
 // Parses the values of the variables of machine(). Does not throw; `error` is empty if both texts are valid.
@@ -51,7 +51,7 @@ std::vector<Gpu> parse_machine(std::string_view gpus, std::string_view memory, s
 
 // The GPUs in CUDA's numbering. `visible` and `order` are CUDA_VISIBLE_DEVICES and CUDA_DEVICE_ORDER, nullptr if unset.
 // The first item decides whether the list contains numbers or UUIDs. The list ends before the first item that is of the
-// other kind or that names no GPU. A list with a repeated item contains no GPU at all.
+// other kind or does not match a GPU. If an item is repeated, the result is empty.
 std::vector<const Gpu*> visible_gpus(const std::vector<Gpu>& gpus, const char* visible, const char* order);
 
 std::string uuid_text(const Gpu& gpu);  // GPU-xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx

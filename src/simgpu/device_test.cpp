@@ -35,7 +35,7 @@ TEST(Machine, IsOneH100ByDefault) {
     EXPECT_STREQ(gpus[0].model->key, "H100");
 }
 
-TEST(Machine, IsDescribedByANumberAModelOrAList) {
+TEST(Machine, ParsesNumbersModelsAndLists) {
     EXPECT_EQ(machine_of("3").size(), 3u);
     EXPECT_EQ(machine_of("0").size(), 0u);
     EXPECT_STREQ(machine_of("b200")[0].model->name, "NVIDIA B200");
@@ -46,13 +46,13 @@ TEST(Machine, IsDescribedByANumberAModelOrAList) {
     EXPECT_EQ(mixed[2].index, 2);
 }
 
-TEST(Machine, InvalidDescriptionIsRefusedAndQuoted) {
-    for (const char* wrong :
+TEST(Machine, ErrorQuotesTheInvalidValue) {
+    for (const char* invalid :
          {"V100", "H100:", "H100:x", "-1", "H100:2,", "65", "H100:60,L4:5", "1.5", " 2", ",", "1,,1"}) {
-        EXPECT_NE(error_of(wrong).find(std::string("'") + wrong + "'"), std::string::npos) << wrong;
+        EXPECT_NE(error_of(invalid).find(std::string("\"") + invalid + "\""), std::string::npos) << invalid;
     }
-    for (const char* wrong : {"0", "-1", "12Q", "G", "1.5G", "2000000G"}) {
-        EXPECT_NE(error_of("1", wrong).find("CUDAFAULT_SIM_MEMORY"), std::string::npos) << wrong;
+    for (const char* invalid : {"0", "-1", "12Q", "G", "1.5G", "2000000G"}) {
+        EXPECT_NE(error_of("1", invalid).find("CUDAFAULT_SIM_MEMORY"), std::string::npos) << invalid;
     }
 }
 
@@ -92,14 +92,14 @@ TEST(Machine, EveryModelHasPlausibleValues) {
 
 TEST(VisibleDevices, AreAllGpusIfUnset) { EXPECT_EQ(visible(machine_of("3"), nullptr), (std::vector<int>{0, 1, 2})); }
 
-TEST(VisibleDevices, FollowTheOrderOfTheList) {
+TEST(VisibleDevices, KeepTheOrderOfTheList) {
     const auto gpus = machine_of("4");
     EXPECT_EQ(visible(gpus, "2,0"), (std::vector<int>{2, 0}));
     EXPECT_EQ(visible(gpus, " 1 , 3"), (std::vector<int>{1, 3}));
     EXPECT_EQ(visible(gpus, ""), std::vector<int>{});
 }
 
-TEST(VisibleDevices, ListEndsAtAnItemThatNamesNoGpu) {
+TEST(VisibleDevices, ListEndsAtAnInvalidItem) {
     const auto gpus = machine_of("4");
     EXPECT_EQ(visible(gpus, "1,7,0"), std::vector<int>{1});
     EXPECT_EQ(visible(gpus, "0, 1, 2, -1, 3"), (std::vector<int>{0, 1, 2}));
@@ -116,7 +116,7 @@ TEST(VisibleDevices, NumbersAreReadLikeStrtoul) {
     EXPECT_EQ(visible(gpus, "gpu0,1"), std::vector<int>{});
 }
 
-TEST(VisibleDevices, RepeatedItemShowsNoGpu) {
+TEST(VisibleDevices, RepeatedItemHidesAllGpus) {
     const auto gpus = machine_of("4");
     const std::string uuid = uuid_text(gpus[2]), prefix = uuid.substr(0, 12);
     for (const std::string& list : {std::string("0,0"), std::string("0,1,1gpu"), std::string("1,9,9"),
@@ -125,11 +125,11 @@ TEST(VisibleDevices, RepeatedItemShowsNoGpu) {
     }
 }
 
-TEST(VisibleDevices, MayBeUuidsAndTheirPrefixes) {
+TEST(VisibleDevices, AcceptUuidsAndTheirPrefixes) {
     const auto gpus = machine_of("4");
-    const std::string uuid = uuid_text(gpus[2]), other = uuid_text(gpus[1]);
+    const std::string uuid = uuid_text(gpus[2]), second_uuid = uuid_text(gpus[1]);
     EXPECT_EQ(visible(gpus, uuid.c_str()), std::vector<int>{2});
-    EXPECT_EQ(visible(gpus, (uuid.substr(0, 12) + "," + other).c_str()), (std::vector<int>{2, 1}));
+    EXPECT_EQ(visible(gpus, (uuid.substr(0, 12) + "," + second_uuid).c_str()), (std::vector<int>{2, 1}));
     EXPECT_EQ(visible(gpus, "GPU-"), std::vector<int>{});
     EXPECT_EQ(visible(gpus, "GPU-ffffffffff"), std::vector<int>{});
 }

@@ -6,14 +6,14 @@
 namespace cudafault::sim {
 
 // An object that is created at its first use and never destroyed, because libraries call CUDA from exit handlers.
-// If several threads create it at the same time, all get the same object. Unlike a local static it needs no guard
-// functions of the C++ runtime.
+// If several threads create the object at the same time, all get the same object. Unlike a local static, this class
+// does not need guard functions of the C++ runtime.
 template <typename Object>
 class Lazy {
 public:
     template <typename Create>
     Object& get(Create create) {
-        if (Object* known = object_.load(std::memory_order_acquire)) return *known;
+        if (Object* existing = object_.load(std::memory_order_acquire)) return *existing;
         Object* created = create();
         Object* expected = nullptr;
         if (object_.compare_exchange_strong(expected, created)) return *created;

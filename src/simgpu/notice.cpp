@@ -13,18 +13,18 @@ namespace cudafault::sim {
 namespace {
 
 constexpr int kStandardError = 2;
-constexpr int kMostGenerations = 64;
+constexpr int kMaxGenerations = 64;
 
 void write_once(std::atomic<bool>& written, Text line) {
     if (!written.exchange(true)) write_file(kStandardError, line.data, line.size);
 }
 
-// "/proc/PID/NAME"
+// The path /proc/PID/NAME.
 struct ProcPath {
     ProcPath(int process, Text name) {
         char digits[12];
         size_t count = 0;
-        for (int rest = process; rest > 0; rest /= 10) digits[count++] = static_cast<char>('0' + rest % 10);
+        for (int number = process; number > 0; number /= 10) digits[count++] = static_cast<char>('0' + number % 10);
         add("/proc/");
         while (count > 0) add(Text(&digits[--count], 1));
         add("/");
@@ -40,7 +40,7 @@ struct ProcPath {
     size_t size = 0;
 };
 
-// The first bytes of a small file.
+// Reads the first bytes of a file.
 template <size_t N>
 Text read_start(const char* path, char (&buffer)[N]) {
     const int file = open_file(path, O_RDONLY | O_CLOEXEC);
@@ -50,7 +50,7 @@ Text read_start(const char* path, char (&buffer)[N]) {
     return {buffer, size > 0 ? static_cast<size_t>(size) : 0};
 }
 
-bool has_part(Text text, Text part) {
+bool contains(Text text, Text part) {
     for (size_t i = 0; i + part.size <= text.size; ++i) {
         if (text.from(i).first(part.size) == part) return true;
     }
@@ -66,7 +66,7 @@ bool is_fault_library_loaded() {
     bool found = false;
     for (long got; !found && (got = read_file(file, buffer + kept, sizeof buffer - kept)) > 0;) {
         const Text text(buffer, kept + static_cast<size_t>(got));
-        found = has_part(text, kName);
+        found = contains(text, kName);
         kept = text.size < kName.size ? text.size : kName.size - 1;
         for (size_t i = 0; i < kept; ++i) buffer[i] = text[text.size - kept + i];
     }
@@ -74,8 +74,8 @@ bool is_fault_library_loaded() {
     return found;
 }
 
-// Whether the command line starts with `cudafault run`.
-bool is_run(Text command_line) {
+// Returns whether the command line starts with `cudafault run`.
+bool is_run_command(Text command_line) {
     size_t end = 0, name = 0;
     for (; end < command_line.size && command_line[end] != '\0'; ++end) {
         if (command_line[end] == '/') name = end + 1;
@@ -86,28 +86,29 @@ bool is_run(Text command_line) {
 
 bool is_inside_run() {
     int process = process_id();
-    for (int i = 0; i < kMostGenerations && process > 1; ++i) {
+    for (int i = 0; i < kMaxGenerations && process > 1; ++i) {
         char stat[1024], command_line[4096];
         process = parent_in(read_start(ProcPath(process, "stat").text, stat));
-        if (process > 0 && is_run(read_start(ProcPath(process, "cmdline").text, command_line))) return true;
+        if (process > 0 && is_run_command(read_start(ProcPath(process, "cmdline").text, command_line))) return true;
     }
     return false;
 }
 
 }  // namespace
 
-void warn_if_out_of_reach() {
+void warn_if_not_preloaded() {
     static std::atomic<bool> checked, written;
     if (checked.exchange(true) || is_fault_library_loaded() || !is_inside_run()) return;
-    write_once(written,
-               "cudafault: this process uses simulated GPUs without the fault library, so no fault can reach it: keep "
-               "LD_PRELOAD and CUDAFAULT_* in its environment (tox: pass_env; sudo: --preserve-env)\n");
+    write_once(
+        written,
+        "cudafault: this process uses simulated GPUs without the fault library, so faults cannot be injected: keep "
+        "LD_PRELOAD and CUDAFAULT_* in its environment (tox: pass_env; sudo: --preserve-env)\n");
 }
 
-void warn_of_static_runtime() {
+void warn_about_static_runtime() {
     static std::atomic<bool> written;
     write_once(written,
-               "cudafault: this program contains a statically linked CUDA runtime, which refuses simulated GPUs (error "
+               "cudafault: this program contains a statically linked CUDA runtime, which rejects simulated GPUs (error "
                "103): link it with `-cudart shared`, use the driver API, or run it on a real GPU\n");
 }
 

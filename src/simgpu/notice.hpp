@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// Warnings on standard error about cases that simulated GPUs do not support. Each library of a process writes a warning
-// at most once.
+// Warnings on standard error about cases that simulated GPUs do not support. Each library of a process writes each
+// warning at most once.
 #pragma once
 
 namespace cudafault::sim {
 
-// Warns if this process belongs to a `cudafault run` but has no LD_PRELOAD: no fault can reach it.
-void warn_if_out_of_reach();
+// Warns if this process belongs to a `cudafault run` but has not loaded the fault library, so that faults cannot
+// be injected.
+void warn_if_not_preloaded();
 
 // Warns that the program has a statically linked CUDA runtime, which accepts only NVIDIA's driver.
-void warn_of_static_runtime();
+void warn_about_static_runtime();
 
 }  // namespace cudafault::sim

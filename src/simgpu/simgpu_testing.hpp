@@ -13,7 +13,7 @@
 
 namespace cudafault::sim::testing {
 
-// The machine of all tests. Its GPUs are small, so that tests can fill their memory.
+// The simulated machine of all tests. The GPUs have little memory, so that tests can fill it.
 inline constexpr const char* kMachine = "H100:2,L4";
 inline constexpr size_t kGpuBytes = size_t{256} << 20;
 

@@ -56,7 +56,7 @@ def test_environment_without_ld_preload(dropped: list[str]) -> None:
     words = [word for name in dropped for word in ("-u", name)]
     shell = ("sh", "-c", '"$@"; exit $?', "sh")  # the run is not the parent
     outcome = run_client("--plan", "xid=79", command=("env", *words, *shell, *CLIENT))
-    assert outcome.code == 0 and outcome.errors.count("without the fault library, so no fault can reach it") == 1, outcome
+    assert outcome.code == 0 and outcome.errors.count("without the fault library, so faults cannot be injected") == 1, outcome
 
 
 def test_no_process_loads_the_library() -> None:

@@ -53,9 +53,9 @@ OUTPUT = {
         "  pod web-1: armed",
     ],
     "patch_deployment_env('web', 'default', passthrough_mode=True)": [
-        "nothing is armed; arm with `cudafault k8s arm web 'xid=79' -n default`"
+        "no fault is armed; arm one with `cudafault k8s arm web 'xid=79' -n default`"
     ],
-    "patch_deployment_env('web', 'default', enable=False)": ["web had nothing to restore"],
+    "patch_deployment_env('web', 'default', enable=False)": ["web has no injection to restore"],
 }
 
 # Failure, function, expected message, exit code, and expected commands.

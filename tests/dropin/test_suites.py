@@ -31,7 +31,7 @@ EXAMPLE_FAILURES = {
     "does not crash": "every pod is down with CUDA_ERROR_NO_DEVICE: timed out",
     "does not pin": "node1 does not fit all pods",
     "starts elsewhere": "all pinned pods are unschedulable: timed out",
-    "does not drain": "no pod is left on the drained node: timed out",
+    "does not drain": "all pods leave the drained node: timed out",
     "stays injected": "the pods are healthy on other nodes: timed out",
     "stays broken": "the pods are healthy on other nodes: timed out",
     "left behind": "CudaFaultError: configmap cuda-fault-injection-lib in namespace default is left",

@@ -18,7 +18,7 @@ MemoryType target_type(CopyKind kind) {
     return kind == kHostToHost || kind == kDeviceToHost ? kHostMemory : kDeviceMemory;
 }
 
-bool is_kind(CopyKind kind) { return kind >= kHostToHost && kind <= kDefaultKind; }
+bool is_valid_kind(CopyKind kind) { return kind >= kHostToHost && kind <= kDefaultKind; }
 
 template <typename Side>
 void set_address(Side& side, MemoryType type, const void* address) {
@@ -26,8 +26,8 @@ void set_address(Side& side, MemoryType type, const void* address) {
     (type == kHostMemory ? side.host : side.device) = address;
 }
 
-DriverCopy2D plane(void* target, size_t target_pitch, const void* source, size_t source_pitch, size_t width,
-                   size_t height, CopyKind kind) {
+DriverCopy2D make_plane(void* target, size_t target_pitch, const void* source, size_t source_pitch, size_t width,
+                        size_t height, CopyKind kind) {
     DriverCopy2D copy{};
     set_address(copy.source, source_type(kind), source);
     set_address(copy.target, target_type(kind), target);
@@ -38,7 +38,7 @@ DriverCopy2D plane(void* target, size_t target_pitch, const void* source, size_t
     return copy;
 }
 
-Side3D side(const PitchedPointer& memory, const Position& position, MemoryType type) {
+Side3D make_side(const PitchedPointer& memory, const Position& position, MemoryType type) {
     Side3D result{};
     set_address(result, type, memory.pointer);
     result.x_bytes = position.x;
@@ -49,7 +49,7 @@ Side3D side(const PitchedPointer& memory, const Position& position, MemoryType t
     return result;
 }
 
-Error enter_for_kind(CopyKind kind) { return is_kind(kind) ? enter_context() : kInvalidMemcpyDirection; }
+Error enter_context_for_kind(CopyKind kind) { return is_valid_kind(kind) ? enter_context() : kInvalidMemcpyDirection; }
 
 // Sets slice by slice, because the slices of a pitched allocation may have more rows than are set.
 template <typename SetPlane>
@@ -64,7 +64,7 @@ Error set_slices(const PitchedPointer& target, const Extent& extent, SetPlane se
 }  // namespace
 
 Error copy(void* target, const void* source, size_t bytes, CopyKind kind) {
-    if (Error error = enter_for_kind(kind)) return error;
+    if (Error error = enter_context_for_kind(kind)) return error;
     if (!bytes) return kSuccess;
     switch (kind) {
         case kHostToDevice: return call(&Driver::cuMemcpyHtoD, target, source, bytes);
@@ -75,7 +75,7 @@ Error copy(void* target, const void* source, size_t bytes, CopyKind kind) {
 }
 
 Error copy_async(void* target, const void* source, size_t bytes, CopyKind kind, Stream stream) {
-    if (Error error = enter_for_kind(kind)) return error;
+    if (Error error = enter_context_for_kind(kind)) return error;
     if (!bytes) return kSuccess;
     switch (kind) {
         case kHostToDevice: return call(&Driver::cuMemcpyHtoDAsync, target, source, bytes, stream);
@@ -86,11 +86,11 @@ Error copy_async(void* target, const void* source, size_t bytes, CopyKind kind, 
 }
 
 Error translate(const RuntimeCopy3D& copy, DriverCopy3D& result) {
-    if (!is_kind(copy.kind)) return kInvalidMemcpyDirection;
+    if (!is_valid_kind(copy.kind)) return kInvalidMemcpyDirection;
     if (copy.source_array || copy.target_array) return kNotSupported;
     result = {};
-    result.source = side(copy.source, copy.source_position, source_type(copy.kind));
-    result.target = side(copy.target, copy.target_position, target_type(copy.kind));
+    result.source = make_side(copy.source, copy.source_position, source_type(copy.kind));
+    result.target = make_side(copy.target, copy.target_position, target_type(copy.kind));
     result.width_bytes = copy.extent.width;
     result.height = copy.extent.height;
     result.depth = copy.extent.depth;
@@ -116,8 +116,8 @@ CUDART_API Error cudaMemcpy_ptds(void* target, const void* source, size_t bytes,
 
 CUDART_API Error cudaMemcpy2DAsync(void* target, size_t target_pitch, const void* source, size_t source_pitch,
                                    size_t width, size_t height, CopyKind kind, Stream stream) {
-    const DriverCopy2D copy = plane(target, target_pitch, source, source_pitch, width, height, kind);
-    Error error = enter_for_kind(kind);
+    const DriverCopy2D copy = make_plane(target, target_pitch, source, source_pitch, width, height, kind);
+    Error error = enter_context_for_kind(kind);
     if (!error) error = call(&Driver::cuMemcpy2DAsync, &copy, stream);
     return record(error);
 }
@@ -128,8 +128,8 @@ CUDART_PER_THREAD(cudaMemcpy2DAsync, _ptsz,
 
 CUDART_API Error cudaMemcpy2D(void* target, size_t target_pitch, const void* source, size_t source_pitch, size_t width,
                               size_t height, CopyKind kind) {
-    const DriverCopy2D copy = plane(target, target_pitch, source, source_pitch, width, height, kind);
-    Error error = enter_for_kind(kind);
+    const DriverCopy2D copy = make_plane(target, target_pitch, source, source_pitch, width, height, kind);
+    Error error = enter_context_for_kind(kind);
     if (!error) error = call(&Driver::cuMemcpy2DUnaligned, &copy);
     return record(error);
 }

@@ -20,7 +20,7 @@ namespace {
 
 constexpr const char* kSymbolVersion = CUDART_SONAME;
 
-// Opened by absolute path, so that a real runtime on the machine is never tested instead.
+// Opens the library by absolute path, so that the test never uses a real runtime of the machine.
 void* library() {
     static void* const handle = sim::testing::open_library(CUDART_PATH);
     return handle;
@@ -51,7 +51,7 @@ std::vector<unsigned char> pattern(size_t size) {
     return bytes;
 }
 
-// A program as nvcc's constructors register it: one image with one kernel and one variable.
+// A program that is registered as by nvcc's constructors: one image with one kernel and one variable.
 struct Program {
     struct {
         int magic = 0x466243b1;
@@ -59,7 +59,7 @@ struct Program {
         const void* image;
         void* extra = nullptr;
     } wrapper;
-    // The header of a fat binary without content.
+    // The header of an empty fat binary.
     alignas(8) unsigned char image[16] = {0x50, 0xed, 0x55, 0xba, 1, 0, 16, 0};
     char kernel_stub = 0, variable = 0;
     static constexpr size_t kVariableBytes = 64;
@@ -111,10 +111,10 @@ TEST_F(Cudart, ExportsEveryFunctionOfItsReleaseUnderItsVersion) {
         addresses.insert(address);
     }
     EXPECT_GT(names.size(), 380u);
-    EXPECT_EQ(addresses.size(), names.size()) << "two functions share an address";
+    EXPECT_EQ(addresses.size(), names.size()) << "two functions have the same address";
 }
 
-TEST_F(Cudart, HasNoOtherVersionOfItsSymbols) {
+TEST_F(Cudart, ExportsOnlyTheSymbolVersionOfItsRelease) {
     for (const char* version : {"libcudart.so.11.0", "libcudart.so.12", "libcudart.so.13"}) {
         EXPECT_EQ(dlvsym(library(), "cudaMalloc", version) != nullptr, std::string(version) == kSymbolVersion)
             << version;
@@ -129,7 +129,7 @@ TEST_F(Cudart, ReportsTheVersionsOfItsRelease) {
     EXPECT_GE(driver, runtime);
 }
 
-TEST_F(Cudart, DevicesMatchTheSimulatedMachine) {
+TEST_F(Cudart, CountsTheDevicesOfTheSimulatedMachine) {
     int count = 0;
     EXPECT_EQ(cuda("cudaGetDeviceCount", &count), kSuccess);
     EXPECT_EQ(count, 3);
@@ -139,11 +139,11 @@ TEST_F(Cudart, DevicesMatchTheSimulatedMachine) {
 
 TEST_F(Cudart, CurrentDeviceIsPerThread) {
     ASSERT_EQ(cuda("cudaSetDevice", 1), kSuccess);
-    int here = -1, there = -1;
-    std::thread([&] { EXPECT_EQ(cuda("cudaGetDevice", &there), kSuccess); }).join();
-    EXPECT_EQ(cuda("cudaGetDevice", &here), kSuccess);
-    EXPECT_EQ(here, 1);
-    EXPECT_EQ(there, 0);
+    int device = -1, thread_device = -1;
+    std::thread([&] { EXPECT_EQ(cuda("cudaGetDevice", &thread_device), kSuccess); }).join();
+    EXPECT_EQ(cuda("cudaGetDevice", &device), kSuccess);
+    EXPECT_EQ(device, 1);
+    EXPECT_EQ(thread_device, 0);
     EXPECT_EQ(cuda("cudaSetDevice", 0), kSuccess);
 }
 
@@ -214,7 +214,7 @@ TEST_F(Cudart, PitchedMemoryIsCopiedRowByRow) {
     EXPECT_EQ(cuda("cudaFree", device), kSuccess);
 }
 
-TEST_F(Cudart, MemsetStaysInItsRange) {
+TEST_F(Cudart, MemsetWritesOnlyItsRange) {
     std::vector<unsigned char> received(100, 1);
     void* device = allocate(100);
     EXPECT_EQ(cuda("cudaMemset", device, 0, size_t{100}), kSuccess);
@@ -226,7 +226,7 @@ TEST_F(Cudart, MemsetStaysInItsRange) {
     EXPECT_EQ(cuda("cudaFree", device), kSuccess);
 }
 
-TEST_F(Cudart, CopyWithoutDirectionIsRefused) {
+TEST_F(Cudart, RejectsCopyWithInvalidDirection) {
     char byte = 0;
     EXPECT_EQ(cuda("cudaMemcpy", &byte, static_cast<const char*>(&byte), size_t{1}, 7), kInvalidMemcpyDirection);
 }
@@ -254,7 +254,7 @@ TEST_F(Cudart, LastErrorIsPerThread) {
     EXPECT_EQ(cuda("cudaGetLastError"), kInvalidDevice);
 }
 
-TEST_F(Cudart, PointersHaveTheirAttributes) {
+TEST_F(Cudart, ReturnsThePointerAttributesOfEachMemoryType) {
     void* device = allocate(4096);
     void* host = nullptr;
     ASSERT_EQ(cuda("cudaMallocHost", &host, size_t{4096}), kSuccess);
@@ -294,7 +294,7 @@ TEST_F(Cudart, StreamsAndEventsFinish) {
     EXPECT_EQ(cuda("cudaFree", device), kSuccess);
 }
 
-TEST_F(Cudart, PerThreadVariantsWork) {
+TEST_F(Cudart, PerThreadVariantsCopyMemory) {
     const auto sent = pattern(100);
     std::vector<unsigned char> received(sent.size());
     void* device = allocate(sent.size());
@@ -331,7 +331,7 @@ TEST_F(Cudart, CallConfigurationNests) {
     EXPECT_EQ(cuda("__cudaPopCallConfiguration", &grid, &block, &shared, &stream), kMissingConfiguration);
 }
 
-TEST_F(Cudart, InvalidLaunchesAreRefused) {
+TEST_F(Cudart, RejectsInvalidLaunches) {
     Program program;
     EXPECT_EQ(launch(&program, {1, 1, 1}, {1, 1, 1}), kInvalidDeviceFunction);
     EXPECT_EQ(cuda("cudaGetLastError"), kInvalidDeviceFunction);
@@ -425,7 +425,7 @@ TEST_F(Cudart, DriverEntryPointsAreFound) {
 #endif
 }
 
-TEST_F(Cudart, StubsAnswerNotSupported) {
+TEST_F(Cudart, StubsReturnNotSupported) {
     EXPECT_EQ(cuda("cudaMallocArray"), kNotSupported);
     EXPECT_EQ(cuda("cudaGetLastError"), kNotSupported);
 }
@@ -439,20 +439,21 @@ TEST_F(Cudart, ErrorsHaveNamesAndTexts) {
     EXPECT_STREQ(text(12345), "unrecognized error code");
 }
 
-// Runs in a process of its own, because initialization happens only once per process.
-void exit_with(const char* variable, const char* value, int wanted) {
+// Exits with 0 if each call returns `expected`. Runs in a separate process, because initialization happens only once
+// per process.
+void exit_after_failed_calls(const char* variable, const char* value, int expected) {
     setenv(variable, value, 1);
     int count = 0;
     const int first = cuda("cudaGetDeviceCount", &count);
     void* pointer = nullptr;
     const int second = cuda("cudaMalloc", &pointer, size_t{16});
     const int last = cuda("cudaGetLastError"), again = cuda("cudaGetLastError");
-    std::_Exit(first == wanted && second == wanted && last == wanted && again == wanted ? 0 : 1);
+    std::_Exit(first == expected && second == expected && last == expected && again == expected ? 0 : 1);
 }
 
-TEST(CudartDeathTest, FailedInitializationIsRepeated) {
+TEST(CudartDeathTest, EveryCallReturnsTheInitializationError) {
     GTEST_FLAG_SET(death_test_style, "threadsafe");
-    EXPECT_EXIT(exit_with("CUDAFAULT_SIM_GPUS", "0", kNoDevice), testing::ExitedWithCode(0), "");
+    EXPECT_EXIT(exit_after_failed_calls("CUDAFAULT_SIM_GPUS", "0", kNoDevice), testing::ExitedWithCode(0), "");
 }
 
 }  // namespace

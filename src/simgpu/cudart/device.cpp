@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Devices and their facts, limits of the current context, peer access.
+// Device properties, limits of the current context, and peer access.
 #include "simgpu/cudart/runtime.hpp"
 
 namespace cudafault::cudart {
@@ -72,8 +72,8 @@ CUDART_API Error cudaThreadSetLimit(int limit, size_t value) { return cudaDevice
 CUDART_API Error cudaThreadGetCacheConfig(int* config) { return cudaDeviceGetCacheConfig(config); }
 CUDART_API Error cudaThreadSetCacheConfig(int config) { return cudaDeviceSetCacheConfig(config); }
 
-CUDART_API Error cudaDeviceCanAccessPeer(int* can, int device, int peer) {
-    return with_driver(&Driver::cuDeviceCanAccessPeer, can, device, peer);
+CUDART_API Error cudaDeviceCanAccessPeer(int* can_access, int device, int peer) {
+    return with_driver(&Driver::cuDeviceCanAccessPeer, can_access, device, peer);
 }
 
 CUDART_API Error cudaDeviceEnablePeerAccess(int peer, unsigned flags) {

@@ -34,7 +34,7 @@ const Driver* load() {
 
 const Driver* driver() {
     static std::atomic<const Driver*> loaded{nullptr};
-    if (const Driver* known = loaded.load(std::memory_order_acquire)) return known;
+    if (const Driver* existing = loaded.load(std::memory_order_acquire)) return existing;
     const Driver* expected = nullptr;
     const Driver* found = load();
     if (!found) return nullptr;

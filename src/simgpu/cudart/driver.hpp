@@ -242,10 +242,10 @@ struct Driver {
 #undef CUDAFAULT_DECLARE
 };
 
-// Loads libcuda.so.1 at the first call. Returns nullptr if it is not found; later calls then try again.
+// Loads libcuda.so.1 at the first call. Returns nullptr if the library is not found; later calls then try again.
 const Driver* driver();
 
-// Calls an entry point that the driver may not have.
+// Calls an entry point, or returns an error if the driver does not have it.
 template <typename... Parameters, typename... Arguments>
 Error call(Error (*Driver::*entry)(Parameters...), Arguments... arguments) {
     const auto function = driver()->*entry;

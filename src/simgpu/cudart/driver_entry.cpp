@@ -48,7 +48,7 @@ CUDART_API Error cudaGetDriverEntryPoint_ptsz(const char* symbol, void** functio
 }
 #endif
 
-// Resolves nothing, as in CUDA 13.5.
+// Always returns null, as in CUDA 13.5.
 CUDART_API void* __cudaGetProcAddress() { return nullptr; }
 
 }  // namespace cudafault::cudart

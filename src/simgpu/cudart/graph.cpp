@@ -325,7 +325,7 @@ CUDART_API Error cudaGraphInstantiateWithFlags(GraphExec* exec, Graph graph, uin
     return in_context(&Driver::cuGraphInstantiateWithFlags, exec, graph, flags);
 }
 
-// CUDA 11 also reports the node that failed. The simulated driver has no failure that concerns one node.
+// CUDA 11 also reports the node that failed. In the simulated driver, no failure is specific to one node.
 #if CUDART_MAJOR >= 12
 CUDART_API Error cudaGraphInstantiate(GraphExec* exec, Graph graph, uint64_t flags) {
     return cudaGraphInstantiateWithFlags(exec, graph, flags);

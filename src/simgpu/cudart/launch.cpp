@@ -6,8 +6,8 @@
 namespace cudafault::cudart {
 namespace {
 
-// The limit of every GPU since compute capability 2.0. For a larger block the driver returns an invalid value, the
-// runtime an invalid configuration.
+// The limit of every GPU since compute capability 2.0. For a larger block, the driver returns CUDA_ERROR_INVALID_VALUE
+// and the runtime returns cudaErrorInvalidConfiguration.
 constexpr uint64_t kMaxThreadsPerBlock = 1024;
 
 struct Configuration {
@@ -68,48 +68,49 @@ Error launch_extended(const LaunchConfig* config, const void* function, void** a
     return call(&Driver::cuLaunchKernelEx, &translated, kernel, arguments, nullptr);
 }
 
-// A kernel and the device of a query about it.
-struct KernelHere {
+// A kernel and the device for which a call reads or sets the kernel's attributes.
+struct KernelOnDevice {
     Kernel kernel = nullptr;
     int device = 0;
 };
 
-Error find_here(const void* function, KernelHere& here) {
+Error find_kernel_on_device(const void* function, KernelOnDevice& found_kernel) {
     if (Error error = enter_context()) return error;
-    if (Error error = find_kernel(function, here.kernel)) return error;
-    return current_device(here.device);
+    if (Error error = find_kernel(function, found_kernel.kernel)) return error;
+    return current_device(found_kernel.device);
 }
 
-// Attributes that the driver does not know are 0.
-int attribute(const KernelHere& here, int number) {
+// Returns 0 for attributes that the driver does not support.
+int attribute(const KernelOnDevice& found_kernel, int number) {
     int value = 0;
-    return call(&Driver::cuKernelGetAttribute, &value, number, here.kernel, here.device) ? 0 : value;
+    return call(&Driver::cuKernelGetAttribute, &value, number, found_kernel.kernel, found_kernel.device) ? 0 : value;
 }
 
 Error function_attributes(FunctionAttributes* result, const void* function) {
     if (!result) return kInvalidValue;
-    KernelHere here;
-    if (Error error = find_here(function, here)) return error;
+    KernelOnDevice found_kernel;
+    if (Error error = find_kernel_on_device(function, found_kernel)) return error;
     FunctionAttributes found{};
-    if (Error error = call(&Driver::cuKernelGetAttribute, &found.max_threads_per_block, 0, here.kernel, here.device)) {
+    if (Error error = call(&Driver::cuKernelGetAttribute, &found.max_threads_per_block, 0, found_kernel.kernel,
+                           found_kernel.device)) {
         return error;
     }
-    found.shared_bytes = attribute(here, 1);
-    found.const_bytes = attribute(here, 2);
-    found.local_bytes = attribute(here, 3);
-    found.registers = attribute(here, 4);
-    found.ptx_version = attribute(here, 5);
-    found.binary_version = attribute(here, 6);
-    found.cache_mode_ca = attribute(here, 7);
-    found.max_dynamic_shared_bytes = attribute(here, 8);
-    found.preferred_shared_carveout = attribute(here, 9);
+    found.shared_bytes = attribute(found_kernel, 1);
+    found.const_bytes = attribute(found_kernel, 2);
+    found.local_bytes = attribute(found_kernel, 3);
+    found.registers = attribute(found_kernel, 4);
+    found.ptx_version = attribute(found_kernel, 5);
+    found.binary_version = attribute(found_kernel, 6);
+    found.cache_mode_ca = attribute(found_kernel, 7);
+    found.max_dynamic_shared_bytes = attribute(found_kernel, 8);
+    found.preferred_shared_carveout = attribute(found_kernel, 9);
 #if CUDART_MAJOR >= 12
-    found.cluster_dim_must_be_set = attribute(here, 10);
-    found.cluster_width = attribute(here, 11);
-    found.cluster_height = attribute(here, 12);
-    found.cluster_depth = attribute(here, 13);
-    found.non_portable_cluster_size = attribute(here, 14);
-    found.cluster_scheduling_policy = attribute(here, 15);
+    found.cluster_dim_must_be_set = attribute(found_kernel, 10);
+    found.cluster_width = attribute(found_kernel, 11);
+    found.cluster_height = attribute(found_kernel, 12);
+    found.cluster_depth = attribute(found_kernel, 13);
+    found.non_portable_cluster_size = attribute(found_kernel, 14);
+    found.cluster_scheduling_policy = attribute(found_kernel, 15);
 #endif
     *result = found;
     return kSuccess;
@@ -165,9 +166,9 @@ CUDART_API Error cudaLaunchKernelExC(const LaunchConfig* config, const void* fun
 
 CUDART_API Error cudaLaunchKernelExC_ptsz(const LaunchConfig* config, const void* function, void** arguments) {
     if (!config) return record(kInvalidValue);
-    LaunchConfig own = *config;
-    own.stream = own_stream(config->stream);
-    return record(launch_extended(&own, function, arguments));
+    LaunchConfig per_thread = *config;
+    per_thread.stream = own_stream(config->stream);
+    return record(launch_extended(&per_thread, function, arguments));
 }
 
 CUDART_API Error cudaFuncGetAttributes(FunctionAttributes* attributes, const void* function) {
@@ -175,23 +176,23 @@ CUDART_API Error cudaFuncGetAttributes(FunctionAttributes* attributes, const voi
 }
 
 CUDART_API Error cudaFuncSetAttribute(const void* function, int attribute, int value) {
-    KernelHere here;
-    Error error = find_here(function, here);
-    if (!error) error = call(&Driver::cuKernelSetAttribute, attribute, value, here.kernel, here.device);
+    KernelOnDevice found_kernel;
+    Error error = find_kernel_on_device(function, found_kernel);
+    if (!error) error = call(&Driver::cuKernelSetAttribute, attribute, value, found_kernel.kernel, found_kernel.device);
     return record(error);
 }
 
 CUDART_API Error cudaFuncSetCacheConfig(const void* function, int config) {
-    KernelHere here;
-    Error error = find_here(function, here);
-    if (!error) error = call(&Driver::cuKernelSetCacheConfig, here.kernel, config, here.device);
+    KernelOnDevice found_kernel;
+    Error error = find_kernel_on_device(function, found_kernel);
+    if (!error) error = call(&Driver::cuKernelSetCacheConfig, found_kernel.kernel, config, found_kernel.device);
     return record(error);
 }
 
 // Has no effect on Volta and later, which have a unified cache.
 CUDART_API Error cudaFuncSetSharedMemConfig(const void* function, int) {
-    KernelHere here;
-    return record(find_here(function, here));
+    KernelOnDevice found_kernel;
+    return record(find_kernel_on_device(function, found_kernel));
 }
 
 CUDART_API Error cudaFuncGetName(const char** name, const void* function) {
@@ -199,25 +200,25 @@ CUDART_API Error cudaFuncGetName(const char** name, const void* function) {
 }
 
 CUDART_API Error cudaFuncGetParamInfo(const void* function, size_t index, size_t* offset, size_t* size) {
-    KernelHere here;
-    Error error = find_here(function, here);
-    if (!error) error = call(&Driver::cuKernelGetParamInfo, here.kernel, index, offset, size);
+    KernelOnDevice found_kernel;
+    Error error = find_kernel_on_device(function, found_kernel);
+    if (!error) error = call(&Driver::cuKernelGetParamInfo, found_kernel.kernel, index, offset, size);
     return record(error);
 }
 
 CUDART_API Error cudaGetKernel(Kernel* kernel, const void* function) {
-    KernelHere here;
-    const Error error = kernel ? find_here(function, here) : kInvalidValue;
+    KernelOnDevice found_kernel;
+    const Error error = kernel ? find_kernel_on_device(function, found_kernel) : kInvalidValue;
     if (error) return record(error);
-    remember_kernel(here.kernel);
-    *kernel = here.kernel;
+    remember_kernel(found_kernel.kernel);
+    *kernel = found_kernel.kernel;
     return kSuccess;
 }
 
 CUDART_API Error cudaGetFuncBySymbol(Function* result, const void* function) {
-    KernelHere here;
-    Error error = find_here(function, here);
-    if (!error) error = call(&Driver::cuKernelGetFunction, result, here.kernel);
+    KernelOnDevice found_kernel;
+    Error error = find_kernel_on_device(function, found_kernel);
+    if (!error) error = call(&Driver::cuKernelGetFunction, result, found_kernel.kernel);
     return record(error);
 }
 

@@ -10,10 +10,10 @@ constexpr unsigned kPitchElement = 4;
 
 // The runtime accepts an allocation of 0 bytes; the driver does not.
 template <typename Allocate>
-Error allocate(void** pointer, size_t bytes, Allocate allocate_some) {
+Error allocate(void** pointer, size_t bytes, Allocate allocate_bytes) {
     if (!pointer) return record(kInvalidValue);
     *pointer = nullptr;
-    return bytes ? allocate_some() : record(enter_context());
+    return bytes ? allocate_bytes() : record(enter_context());
 }
 
 // Converts the driver's memory type of a pointer to cudaMemoryType.
@@ -32,7 +32,7 @@ Error describe(PointerAttributes& result, const void* pointer) {
     if (Error error = call(&Driver::cuPointerGetAttributes, 5u, attributes, values, pointer)) return error;
     found.type = type_of(memory_type, managed & 1);
     found.device = found.type ? device : kNoDeviceOrdinal;
-    // Memory that CUDA does not know is host memory.
+    // Memory that is not registered with CUDA is host memory.
     if (!found.type) found.host_pointer = const_cast<void*>(pointer);
     result = found;
     return kSuccess;
@@ -61,9 +61,10 @@ CUDART_API Error cudaMallocPitch(void** pointer, size_t* pitch, size_t width, si
 
 CUDART_API Error cudaMalloc3D(PitchedPointer* result, Extent extent) {
     if (!result) return record(kInvalidValue);
-    PitchedPointer made{nullptr, 0, extent.width, extent.height};
-    const Error error = cudaMallocPitch(&made.pointer, &made.pitch, extent.width, extent.height * extent.depth);
-    if (!error) *result = made;
+    PitchedPointer allocated{nullptr, 0, extent.width, extent.height};
+    const Error error =
+        cudaMallocPitch(&allocated.pointer, &allocated.pitch, extent.width, extent.height * extent.depth);
+    if (!error) *result = allocated;
     return error;
 }
 

@@ -7,7 +7,7 @@
 namespace cudafault::cudart {
 namespace {
 
-// Attributes that the driver does not know are 0.
+// Returns 0 for attributes that the driver does not support.
 int attribute(int number, int device) {
     int value = 0;
     return call(&Driver::cuDeviceGetAttribute, &value, number, device) ? 0 : value;
@@ -135,7 +135,7 @@ int attribute(int number, int device) {
     FIELD(gpuPciSubsystemID, 140)                      \
     FIELD(hostNumaMultinodeIpcSupported, 143)
 
-// Sets every field of this layout.
+// Fills every field that this layout has.
 template <typename Properties>
 Error fill(Properties* properties, int device) {
     if (!properties) return kInvalidValue;

@@ -20,7 +20,8 @@ void remember_kernel(Kernel kernel);
 // Finds the address and size of a device variable in the current context.
 Error find_variable(const void* symbol, void*& address, size_t& bytes);
 
-// Call this before the context's memory is freed. Its variables are created again at their next use.
+// Removes the addresses of the variables in a context. Call this function before the context's memory is freed. The
+// next use of a variable allocates it again.
 void forget_variables(Context context);
 
 }  // namespace cudafault::cudart

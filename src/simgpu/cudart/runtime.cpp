@@ -27,8 +27,8 @@ Error first_initialization() {
     return call(&Driver::cuInit, 0u);
 }
 
-// The device's primary context if the runtime has created it already.
-Context known_primary(int device) {
+// Returns the device's primary context, or nullptr if the runtime has not created it.
+Context existing_primary(int device) {
     std::lock_guard lock(g_mutex);
     return device >= 0 && device < kMaxDevices ? g_primary[device] : nullptr;
 }
@@ -52,7 +52,7 @@ Error set_device(int device) {
     // Before CUDA 12, cudaSetDevice does not create the device's context.
     if (CUDART_MAJOR >= 12) {
         if (Error error = bind_primary(device)) return error;
-    } else if (Error error = call(&Driver::cuCtxSetCurrent, known_primary(device))) {
+    } else if (Error error = call(&Driver::cuCtxSetCurrent, existing_primary(device))) {
         return error;
     }
     t_device = device;
@@ -62,7 +62,7 @@ Error set_device(int device) {
 Error reset_device() {
     int device = 0;
     if (Error error = current_device(device)) return error;
-    if (Context context = known_primary(device)) {
+    if (Context context = existing_primary(device)) {
         forget_variables(context);
         std::lock_guard lock(g_mutex);
         g_primary[device] = nullptr;

@@ -24,17 +24,17 @@ Error record(Error error);
 // Loads and initializes the driver once. Later calls repeat a failure of cuInit, as in the real runtime.
 Error initialize();
 
-// Makes sure that a context is current: the one that the program has set, or else the primary context of the thread's
-// device.
+// Makes sure that a context is current: the context that the program has set, or otherwise the primary context of the
+// thread's device.
 Error enter_context();
 
 // Returns the device of the current context, or the device that the thread has set if no context is current.
 Error current_device(int& device);
 
-// The primary context, created at the first use of the device.
+// Returns the primary context, which is created at the first use of the device.
 Error primary_context(int device, Context& context);
 
-// Initializes, makes one driver call for a runtime call, and records its error.
+// Implements a runtime call with one driver call: initializes, makes the call, and records the error.
 template <typename... Parameters, typename... Arguments>
 Error with_driver(Error (*Driver::*entry)(Parameters...), Arguments... arguments) {
     Error error = initialize();
@@ -42,6 +42,7 @@ Error with_driver(Error (*Driver::*entry)(Parameters...), Arguments... arguments
     return record(error);
 }
 
+// The same, with a current context.
 template <typename... Parameters, typename... Arguments>
 Error in_context(Error (*Driver::*entry)(Parameters...), Arguments... arguments) {
     Error error = enter_context();

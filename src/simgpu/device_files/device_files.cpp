@@ -23,7 +23,7 @@ namespace {
 constexpr const char* kControlFiles[] = {"/dev/nvidiactl", "/dev/nvidia-uvm", "/dev/nvidia-uvm-tools",
                                          "/dev/nvidia-modeset"};
 constexpr const char kGpuFile[] = "/dev/nvidia";
-constexpr long kMostGpus = 64;
+constexpr long kMaxGpus = 64;
 
 // The symbol version of functions that newer releases of glibc keep only for old programs.
 #if defined(__x86_64__)
@@ -34,12 +34,12 @@ constexpr const char* kFirstVersion = "GLIBC_2.17";
 
 long gpu_count = 0;
 
-// Parses the whole text as a number; returns -1 if it is not one.
+// Parses the whole text as a number. Returns -1 if the text is invalid.
 long number_of(const char* text) {
     if (!*text || (text[0] == '0' && text[1])) return -1;
     long number = 0;
     for (; *text; ++text) {
-        if (*text < '0' || *text > '9' || number > kMostGpus) return -1;
+        if (*text < '0' || *text > '9' || number > kMaxGpus) return -1;
         number = number * 10 + (*text - '0');
     }
     return number;
@@ -92,19 +92,19 @@ int system_access(int folder, const char* path, int mode) {
 // On 64-bit machines a function whose name ends with 64 is identical to the one without the suffix.
 #define INTERPOSE_OPEN(name)                                                                  \
     INTERPOSE(int, name, const char* path, int flags, ...) {                                  \
-        va_list rest;                                                                         \
-        va_start(rest, flags);                                                                \
-        const int mode = has_mode(flags) ? va_arg(rest, int) : 0;                             \
-        va_end(rest);                                                                         \
+        va_list arguments;                                                                    \
+        va_start(arguments, flags);                                                           \
+        const int mode = has_mode(flags) ? va_arg(arguments, int) : 0;                        \
+        va_end(arguments);                                                                    \
         if (next_##name.function) return next_##name.function(substitute(path), flags, mode); \
         return system_open(AT_FDCWD, substitute(path), flags, mode);                          \
     }
 #define INTERPOSE_OPENAT(name)                                                                        \
     INTERPOSE(int, name, int folder, const char* path, int flags, ...) {                              \
-        va_list rest;                                                                                 \
-        va_start(rest, flags);                                                                        \
-        const int mode = has_mode(flags) ? va_arg(rest, int) : 0;                                     \
-        va_end(rest);                                                                                 \
+        va_list arguments;                                                                            \
+        va_start(arguments, flags);                                                                   \
+        const int mode = has_mode(flags) ? va_arg(arguments, int) : 0;                                \
+        va_end(arguments);                                                                            \
         if (next_##name.function) return next_##name.function(folder, substitute(path), flags, mode); \
         return system_open(folder, substitute(path), flags, mode);                                    \
     }

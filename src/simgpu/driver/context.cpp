@@ -22,17 +22,17 @@ void drop_from_stack(const Context* context) {
     if (stack.top() == context) --stack.depth;
 }
 
-bool valid_flags(unsigned flags) {
+bool are_valid_flags(unsigned flags) {
     const unsigned schedule = flags & kScheduleMask;
     return !(flags & ~kKnownFlags) && (schedule & (schedule - 1)) == 0;
 }
 
 Result create(Context** out, unsigned flags, Device device) {
     return with_device(device, [&](State& s, DeviceState&) {
-        if (!out || !valid_flags(flags)) return kInvalidValue;
+        if (!out || !are_valid_flags(flags)) return kInvalidValue;
         Context* context = new_context(s, device, false, flags);
         if (Result error = push(context)) return error;
-        return give(out, context);
+        return set_output(out, context);
     });
 }
 
@@ -54,7 +54,7 @@ SIM_API Result cuDevicePrimaryCtxRetain(Context** out, Device device) {
         d.primary->alive = true;
         d.primary->flags = d.primary_flags;
         ++d.primary->references;
-        return give(out, d.primary);
+        return set_output(out, d.primary);
     });
 }
 
@@ -78,7 +78,7 @@ SIM_ALIAS(cuDevicePrimaryCtxReset, cuDevicePrimaryCtxReset_v2, (Device device), 
 
 SIM_API Result cuDevicePrimaryCtxSetFlags_v2(Device device, unsigned flags) {
     return with_device(device, [&](State&, DeviceState& d) {
-        if (!valid_flags(flags)) return kInvalidValue;
+        if (!are_valid_flags(flags)) return kInvalidValue;
         d.primary_flags = d.primary->flags = flags;
         return kSuccess;
     });
@@ -102,8 +102,8 @@ SIM_API Result cuCtxCreate_v3(Context** out, void*, int affinity_count, unsigned
 }
 
 SIM_API Result cuCtxCreate_v4(Context** out, const ContextParams* params, unsigned flags, Device device) {
-    const bool special = params && (params->affinity_count || params->cig);
-    return special ? kNotSupported : create(out, flags, device);
+    const bool unsupported = params && (params->affinity_count || params->cig);
+    return unsupported ? kNotSupported : create(out, flags, device);
 }
 
 SIM_API Result cuCtxDestroy_v2(Context* context) {
@@ -118,7 +118,7 @@ SIM_API Result cuCtxDestroy_v2(Context* context) {
 SIM_ALIAS(cuCtxDestroy, cuCtxDestroy_v2, (Context * context), (context))
 
 SIM_API Result cuCtxGetCurrent(Context** out) {
-    return with_driver([&](State&) { return give(out, context_stack().top()); });
+    return with_driver([&](State&) { return set_output(out, context_stack().top()); });
 }
 
 // Replaces the top of the stack, or pops it if `context` is null.
@@ -153,7 +153,7 @@ SIM_API Result cuCtxPopCurrent_v2(Context** out) {
 SIM_ALIAS(cuCtxPopCurrent, cuCtxPopCurrent_v2, (Context * *out), (out))
 
 SIM_API Result cuCtxGetDevice(Device* device) {
-    return with_context([&](State&, Context& c) { return give(device, c.device); });
+    return with_context([&](State&, Context& c) { return set_output(device, c.device); });
 }
 
 // Runs the body with the given context; null means the current context.
@@ -167,24 +167,24 @@ static Result with_given_context(Context* context, Body body) {
 }
 
 SIM_API Result cuCtxGetDevice_v2(Device* device, Context* context) {
-    return with_given_context(context, [&](State&, Context& c) { return give(device, c.device); });
+    return with_given_context(context, [&](State&, Context& c) { return set_output(device, c.device); });
 }
 
 SIM_API Result cuCtxGetApiVersion(Context* context, unsigned* version) {
-    return with_given_context(context, [&](State&, Context&) { return give(version, kApiVersion); });
+    return with_given_context(context, [&](State&, Context&) { return set_output(version, kApiVersion); });
 }
 
 SIM_API Result cuCtxGetId(Context* context, uint64_t* id) {
-    return with_given_context(context, [&](State&, Context& c) { return give(id, c.id); });
+    return with_given_context(context, [&](State&, Context& c) { return set_output(id, c.id); });
 }
 
 SIM_API Result cuCtxGetFlags(unsigned* flags) {
-    return with_context([&](State&, Context& c) { return give(flags, c.flags); });
+    return with_context([&](State&, Context& c) { return set_output(flags, c.flags); });
 }
 
 SIM_API Result cuCtxSetFlags(unsigned flags) {
     return with_context([&](State&, Context& c) {
-        if (!valid_flags(flags)) return kInvalidValue;
+        if (!are_valid_flags(flags)) return kInvalidValue;
         c.flags = flags;
         return kSuccess;
     });
@@ -205,7 +205,7 @@ SIM_API Result cuCtxSynchronize_v2(Context* context) {
 
 SIM_API Result cuCtxGetLimit(size_t* value, int limit) {
     return with_context([&](State&, Context& c) {
-        return limit < 0 || limit >= kLimitCount ? kUnsupportedLimit : give(value, c.limits[limit]);
+        return limit < 0 || limit >= kLimitCount ? kUnsupportedLimit : set_output(value, c.limits[limit]);
     });
 }
 
@@ -218,7 +218,7 @@ SIM_API Result cuCtxSetLimit(int limit, size_t value) {
 }
 
 SIM_API Result cuCtxGetCacheConfig(int* config) {
-    return with_context([&](State&, Context& c) { return give(config, c.cache_config); });
+    return with_context([&](State&, Context& c) { return set_output(config, c.cache_config); });
 }
 
 SIM_API Result cuCtxSetCacheConfig(int config) {
@@ -230,7 +230,7 @@ SIM_API Result cuCtxSetCacheConfig(int config) {
 }
 
 SIM_API Result cuCtxGetSharedMemConfig(int* config) {
-    return with_context([&](State&, Context& c) { return give(config, c.shared_config); });
+    return with_context([&](State&, Context& c) { return set_output(config, c.shared_config); });
 }
 
 SIM_API Result cuCtxSetSharedMemConfig(int config) {
@@ -255,9 +255,9 @@ SIM_API Result cuCtxResetPersistingL2Cache() {
 
 SIM_API Result cuCtxGetExecAffinity(void*, int) { return kNotSupported; }
 
-SIM_API Result cuDeviceCanAccessPeer(int* can, Device device, Device peer) {
+SIM_API Result cuDeviceCanAccessPeer(int* can_access, Device device, Device peer) {
     return with_device(device, [&](State& s, DeviceState&) {
-        return is_device(s, peer) ? give(can, device != peer) : kInvalidDevice;
+        return is_device(s, peer) ? set_output(can_access, device != peer) : kInvalidDevice;
     });
 }
 
@@ -267,11 +267,11 @@ SIM_API Result cuDeviceGetP2PAttribute(int* value, int attribute, Device from, D
         if (from == to) return kInvalidDevice;
         const bool linked = d.gpu->model->nvlinks && s.devices[to].gpu->model->nvlinks;
         switch (attribute) {
-            case 1: return give(value, linked ? 0 : 1);  // performance rank
-            case 2: return give(value, 1);               // access
-            case 3: return give(value, linked);          // native atomics
-            case 4: return give(value, 1);               // arrays
-            case 5: return give(value, 0);               // only partial atomics
+            case 1: return set_output(value, linked ? 0 : 1);  // performance rank
+            case 2: return set_output(value, 1);               // access
+            case 3: return set_output(value, linked);          // native atomics
+            case 4: return set_output(value, 1);               // arrays
+            case 5: return set_output(value, 0);               // only partial atomics
         }
         return kInvalidValue;
     });

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copies and memsets. Device memory is host memory, so the direction only decides which side must be memory that the
-// driver knows.
+// driver tracks.
 #include <climits>
 #include <cstring>
 
@@ -12,18 +12,18 @@ namespace {
 
 char* address(DevicePtr pointer) { return reinterpret_cast<char*>(pointer); }
 
-Copy line(char* target, bool target_known, const char* source, bool source_known, size_t bytes) {
-    return {target, source, bytes, 1, 1, bytes, bytes, bytes, bytes, target_known, source_known};
+Copy make_line(char* target, bool target_tracked, const char* source, bool source_tracked, size_t bytes) {
+    return {target, source, bytes, 1, 1, bytes, bytes, bytes, bytes, target_tracked, source_tracked};
 }
 
 // The start address of one side of a copy, and the size of its rows and slices.
-struct Resolved {
+struct ResolvedSide {
     char* start;
     size_t pitch, slice;
-    bool known;
+    bool tracked;
 };
 
-Result resolve_side(const Side3D& side, const Copy3D& copy, Resolved& out) {
+Result resolve_side(const Side3D& side, const Copy3D& copy, ResolvedSide& out) {
     if (side.type == kArrayMemory) return kNotSupported;
     if (side.type != kHostMemory && side.type != kDeviceMemory && side.type != kUnifiedMemory) return kInvalidValue;
     const bool host = side.type == kHostMemory;
@@ -34,11 +34,11 @@ Result resolve_side(const Side3D& side, const Copy3D& copy, Resolved& out) {
     if (out.pitch < row || (copy.depth > 1 && rows < side.y + copy.height)) return kInvalidValue;
     out.slice = out.pitch * rows;
     out.start = base + side.z * out.slice + side.y * out.pitch + side.x_bytes;
-    out.known = side.type == kDeviceMemory;
+    out.tracked = side.type == kDeviceMemory;
     return base ? kSuccess : kInvalidValue;
 }
 
-Copy3D volume(const Copy2D& plane) {
+Copy3D make_volume(const Copy2D& plane) {
     const auto side = [](const Side2D& s) {
         return Side3D{s.x_bytes, s.y, 0, 0, s.type, s.host, s.device, s.array, nullptr, s.pitch, 0};
     };
@@ -48,7 +48,7 @@ Copy3D volume(const Copy2D& plane) {
 Result submit_volume(const Copy3D& volume, Stream* stream) {
     Copy copy;
     if (!volume.width_bytes || !volume.height || !volume.depth)
-        copy = line(nullptr, false, nullptr, false, 0);
+        copy = make_line(nullptr, false, nullptr, false, 0);
     else if (Result error = resolve(volume, copy))
         return error;
     return submit(stream, copy);
@@ -64,11 +64,11 @@ Result submit_fill(DevicePtr target, size_t pitch, unsigned value, unsigned elem
 }  // namespace
 
 Result resolve(const Copy3D& from, Copy& to) {
-    Resolved source, target;
+    ResolvedSide source, target;
     if (Result error = resolve_side(from.source, from, source)) return error;
     if (Result error = resolve_side(from.target, from, target)) return error;
-    to = {target.start, source.start, from.width_bytes, from.height,  from.depth,  target.pitch,
-          target.slice, source.pitch, source.slice,     target.known, source.known};
+    to = {target.start, source.start, from.width_bytes, from.height,    from.depth,    target.pitch,
+          target.slice, source.pitch, source.slice,     target.tracked, source.tracked};
     return kSuccess;
 }
 
@@ -92,17 +92,17 @@ Result resolve(const MemsetNodeParams& from, Fill& to) {
     return kSuccess;
 }
 
-// Defines a copy in one direction. target_known and source_known: the side must be memory that the driver knows.
-#define SIM_COPY(name, target_type, source_type, target_address, target_known, source_address, source_known) \
-    SIM_API Result name(target_type target, source_type source, size_t bytes) {                              \
-        return submit(nullptr, line(target_address, target_known, source_address, source_known, bytes));     \
-    }                                                                                                        \
+// Defines a copy in one direction. target_tracked and source_tracked: the side must be memory that the driver tracks.
+#define SIM_COPY(name, target_type, source_type, target_address, target_tracked, source_address, source_tracked)  \
+    SIM_API Result name(target_type target, source_type source, size_t bytes) {                                   \
+        return submit(nullptr, make_line(target_address, target_tracked, source_address, source_tracked, bytes)); \
+    }                                                                                                             \
     SIM_PER_THREAD(name, _ptds, (target_type target, source_type source, size_t bytes), (target, source, bytes))
-#define SIM_COPY_ASYNC(name, target_type, source_type, target_address, target_known, source_address, source_known) \
-    SIM_API Result name(target_type target, source_type source, size_t bytes, Stream* stream) {                    \
-        return submit(stream, line(target_address, target_known, source_address, source_known, bytes));            \
-    }                                                                                                              \
-    SIM_PER_THREAD(name, _ptsz, (target_type target, source_type source, size_t bytes, Stream* stream),            \
+#define SIM_COPY_ASYNC(name, target_type, source_type, target_address, target_tracked, source_address, source_tracked) \
+    SIM_API Result name(target_type target, source_type source, size_t bytes, Stream* stream) {                        \
+        return submit(stream, make_line(target_address, target_tracked, source_address, source_tracked, bytes));       \
+    }                                                                                                                  \
+    SIM_PER_THREAD(name, _ptsz, (target_type target, source_type source, size_t bytes, Stream* stream),                \
                    (target, source, bytes, own_stream(stream)))
 
 #define SIM_HOST(argument) const_cast<char*>(static_cast<const char*>(argument))
@@ -126,7 +126,7 @@ static Result check_peers(const Context* first, const Context* second) {
 SIM_API Result cuMemcpyPeerAsync(DevicePtr target, Context* target_context, DevicePtr source, Context* source_context,
                                  size_t bytes, Stream* stream) {
     if (Result error = check_peers(target_context, source_context)) return error;
-    return submit(stream, line(address(target), true, address(source), true, bytes));
+    return submit(stream, make_line(address(target), true, address(source), true, bytes));
 }
 SIM_PER_THREAD(cuMemcpyPeerAsync, _ptsz,
                (DevicePtr target, Context* target_context, DevicePtr source, Context* source_context, size_t bytes,
@@ -142,7 +142,7 @@ SIM_PER_THREAD(cuMemcpyPeer, _ptds,
                (target, target_context, source, source_context, bytes))
 
 SIM_API Result cuMemcpy2DAsync_v2(const Copy2D* copy, Stream* stream) {
-    return copy ? submit_volume(volume(*copy), stream) : kInvalidValue;
+    return copy ? submit_volume(make_volume(*copy), stream) : kInvalidValue;
 }
 SIM_PER_THREAD(cuMemcpy2DAsync_v2, _ptsz, (const Copy2D* copy, Stream* stream), (copy, own_stream(stream)))
 
@@ -163,8 +163,8 @@ SIM_PER_THREAD(cuMemcpy3DPeer, _ptds, (const Copy3D* copy), (copy))
 SIM_ALIAS(cuMemcpy3DPeerAsync, cuMemcpy3DAsync_v2, (const Copy3D* copy, Stream* stream), (copy, stream))
 SIM_PER_THREAD(cuMemcpy3DPeerAsync, _ptsz, (const Copy3D* copy, Stream* stream), (copy, own_stream(stream)))
 
-// Runs the copies of a batch. Attributes are ignored: they only say when the source may be read, and here it is read
-// before the call returns. `failed` receives the index of the copy that failed.
+// Runs the copies of a batch. Attributes are ignored: they only state when the source can be read, and the simulated
+// driver reads it before the call returns. `failed` receives the index of the copy that failed.
 static Result submit_batch(const DevicePtr* targets, const DevicePtr* sources, const size_t* sizes, size_t count,
                            size_t* failed, Stream* stream) {
     if (!targets || !sources || !sizes || !count || !stream) return kInvalidValue;

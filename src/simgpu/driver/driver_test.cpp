@@ -42,8 +42,8 @@ std::vector<unsigned char> pattern(size_t bytes) {
     return data;
 }
 
-// Runs the body in a forked child. A failed expectation there fails the test. The child can use CUDA only if no test
-// has initialized it in this process, so each test must run in a process of its own.
+// Runs the body in a forked child. A failed expectation in the child fails the test. The child can use CUDA only if no
+// test has initialized CUDA in this process, so each test must run in a separate process.
 void in_child(const std::function<void()>& body) {
     const pid_t child = fork();
     ASSERT_GE(child, 0);
@@ -54,7 +54,7 @@ void in_child(const std::function<void()>& body) {
     }
     int status = 0;
     ASSERT_EQ(waitpid(child, &status, 0), child);
-    EXPECT_EQ(status, 0) << "the child failed";
+    EXPECT_EQ(status, 0) << "a check failed in the child process";
 }
 
 constexpr const char* kMessage = "CUDAFAULT_TEST_MESSAGE";
@@ -64,7 +64,7 @@ std::string message_of_parent() {
     return message ? message : "";
 }
 
-// Runs a disabled test of this program in a new process, which finds the message in message_of_parent().
+// Runs a disabled test of this program in a new process, where message_of_parent() returns the message.
 void in_new_process(const std::string& test, const std::string& message) {
     const pid_t child = fork();
     ASSERT_GE(child, 0);
@@ -76,7 +76,7 @@ void in_new_process(const std::string& test, const std::string& message) {
     }
     int status = 0;
     ASSERT_EQ(waitpid(child, &status, 0), child);
-    EXPECT_EQ(status, 0) << test << " failed in its process";
+    EXPECT_EQ(status, 0) << test << " failed in its own process";
 }
 
 std::string in_hexadecimal(const IpcHandle& handle) {
@@ -194,7 +194,7 @@ TEST(Initialization, CountsVisibleDevicesOnly) {
     });
 }
 
-TEST(Initialization, FailsInAChildForkedAfterIt) {
+TEST(Initialization, FailsInAChildForkedAfterInitialization) {
     in_child([] { EXPECT_EQ(cu("cuInit", 0u), kSuccess) << "a child forked before cuInit can initialize CUDA"; });
     EXPECT_EQ(cu("cuInit", 0u), kSuccess);
     const auto expect_unusable = [] {
@@ -213,7 +213,7 @@ TEST(Initialization, FailsInAChildForkedAfterIt) {
     EXPECT_EQ(cu("cuDeviceGetCount", &count), kSuccess);
 }
 
-TEST_F(Driver, DevicesHaveTheFactsOfTheirModel) {
+TEST_F(Driver, DevicesHaveTheAttributesOfTheirModel) {
     int value = 0;
     size_t bytes = 0;
     EXPECT_EQ(cu("cuDeviceGetAttribute", &value, 16, 0), kSuccess);
@@ -241,7 +241,7 @@ TEST_F(Driver, DevicesAreFoundByTheirPciId) {
     EXPECT_EQ(cu("cuDeviceGetByPCIBusId", &found, static_cast<const char*>("nonsense")), kInvalidValue);
 }
 
-TEST_F(Driver, PrimaryContextIsSharedAndCounted) {
+TEST_F(Driver, PrimaryContextIsSharedAndReferenceCounted) {
     Context *first = nullptr, *second = nullptr;
     unsigned flags = 9;
     int active = 9;
@@ -265,9 +265,9 @@ TEST_F(Driver, EachThreadHasAStackOfContexts) {
     EXPECT_EQ(cu("cuCtxGetDevice", &device), kSuccess);
     EXPECT_EQ(device, 2);
     std::thread([] {
-        Context* there = reinterpret_cast<Context*>(1);
-        EXPECT_EQ(cu("cuCtxGetCurrent", &there), kSuccess);
-        EXPECT_EQ(there, nullptr);
+        Context* thread_context = reinterpret_cast<Context*>(1);
+        EXPECT_EQ(cu("cuCtxGetCurrent", &thread_context), kSuccess);
+        EXPECT_EQ(thread_context, nullptr);
     }).join();
     EXPECT_EQ(cu("cuCtxPopCurrent_v2", &current), kSuccess);
     EXPECT_EQ(current, created);
@@ -294,7 +294,7 @@ TEST_F(Driver, DestroyedContextReleasesItsResources) {
     EXPECT_EQ(cu("cuEventQuery", event), kInvalidHandle);
 }
 
-TEST_F(Driver, LimitsAreKept) {
+TEST_F(Driver, StoresContextLimits) {
     size_t value = 0;
     EXPECT_EQ(cu("cuCtxSetLimit", 0, size_t{4096}), kSuccess);
     EXPECT_EQ(cu("cuCtxGetLimit", &value, 0), kSuccess);
@@ -302,7 +302,7 @@ TEST_F(Driver, LimitsAreKept) {
     EXPECT_EQ(cu("cuCtxGetLimit", &value, 99), kUnsupportedLimit);
 }
 
-TEST_F(Driver, MemoryRunsOutWhenTheDeviceIsFull) {
+TEST_F(Driver, AllocationFailsWhenTheDeviceIsFull) {
     const size_t half = testing::kGpuBytes / 2;
     const DevicePtr first = allocate(half), second = allocate(half);
     DevicePtr third = 0;
@@ -317,7 +317,7 @@ TEST_F(Driver, MemoryRunsOutWhenTheDeviceIsFull) {
     EXPECT_EQ(cu("cuMemAlloc_v2", &third, SIZE_MAX), kOutOfMemory);
 }
 
-TEST_F(Driver, InvalidFreesAndAllocationsAreRefused) {
+TEST_F(Driver, RejectsInvalidFreesAndAllocations) {
     DevicePtr pointer = allocate(100);
     DevicePtr* nowhere = nullptr;
     EXPECT_EQ(cu("cuMemAlloc_v2", &pointer, size_t{0}), kInvalidValue);
@@ -328,7 +328,7 @@ TEST_F(Driver, InvalidFreesAndAllocationsAreRefused) {
     EXPECT_EQ(cu("cuMemFree_v2", pointer), kInvalidValue);
 }
 
-TEST_F(Driver, CopiesKeepTheBytes) {
+TEST_F(Driver, CopiesPreserveTheContent) {
     const auto sent = pattern(100000);
     const DevicePtr first = allocate(sent.size()), second = allocate(sent.size());
     EXPECT_EQ(upload(first, sent.data(), sent.size()), kSuccess);
@@ -341,7 +341,7 @@ TEST_F(Driver, CopiesKeepTheBytes) {
     EXPECT_EQ(cu("cuMemFree_v2", second), kSuccess);
 }
 
-TEST_F(Driver, CopiesBeyondAnAllocationAreRefused) {
+TEST_F(Driver, RejectsCopiesBeyondAnAllocation) {
     const auto sent = pattern(200);
     const DevicePtr device = allocate(100);
     EXPECT_EQ(upload(device, sent.data(), 101), kInvalidValue);
@@ -357,7 +357,7 @@ TEST_F(Driver, CopiesBeyondAnAllocationAreRefused) {
     EXPECT_EQ(upload(device, sent.data(), 1), kInvalidValue);
 }
 
-TEST_F(Driver, PlanesAreCopiedRowByRow) {
+TEST_F(Driver, CopiesPlanesRowByRow) {
     constexpr size_t kWidth = 100, kHeight = 7;
     const auto sent = pattern(kWidth * kHeight);
     DevicePtr device = 0;
@@ -383,8 +383,8 @@ TEST_F(Driver, PlanesAreCopiedRowByRow) {
     EXPECT_EQ(cu("cuMemFree_v2", device), kSuccess);
 }
 
-TEST_F(Driver, BoxesAreCopiedFromAnOffset) {
-    constexpr size_t kSide = 8;  // a cube of bytes, of which 2 x 3 x 4 are taken at (1, 2, 3)
+TEST_F(Driver, CopiesBoxesFromAnOffset) {
+    constexpr size_t kSide = 8;  // a cube of bytes; the test copies a box of 2 x 3 x 4 at (1, 2, 3)
     const auto sent = pattern(kSide * kSide * kSide);
     const DevicePtr device = allocate(sent.size());
     EXPECT_EQ(upload(device, sent.data(), sent.size()), kSuccess);
@@ -415,7 +415,7 @@ TEST_F(Driver, BoxesAreCopiedFromAnOffset) {
     EXPECT_EQ(cu("cuMemFree_v2", device), kSuccess);
 }
 
-TEST_F(Driver, MemsetsOfEachWidthStayInTheirRange) {
+TEST_F(Driver, MemsetsOfEachWidthWriteOnlyTheirRange) {
     const DevicePtr device = allocate(64);
     EXPECT_EQ(cu("cuMemsetD8_v2", device, static_cast<unsigned char>(1), size_t{64}), kSuccess);
     EXPECT_EQ(cu("cuMemsetD16_v2", device, static_cast<unsigned short>(0x0302), size_t{2}), kSuccess);
@@ -425,34 +425,35 @@ TEST_F(Driver, MemsetsOfEachWidthStayInTheirRange) {
     const std::vector<unsigned char> expected = {2, 3, 2, 3, 1, 1, 1, 1, 4, 5, 6, 7, 1, 1, 1, 1,
                                                  9, 9, 1, 1, 1, 1, 1, 1, 9, 9, 1, 1, 1, 1, 1, 1};
     EXPECT_EQ(download(device, 32), expected);
-    EXPECT_EQ(cu("cuMemsetD32_v2", device + 2, 0u, size_t{1}), kInvalidValue) << "unaligned";
+    EXPECT_EQ(cu("cuMemsetD32_v2", device + 2, 0u, size_t{1}), kInvalidValue)
+        << "the address is not a multiple of the element size";
     EXPECT_EQ(cu("cuMemsetD8_v2", device, static_cast<unsigned char>(1), size_t{65}), kInvalidValue);
     EXPECT_EQ(cu("cuMemFree_v2", device), kSuccess);
 }
 
-TEST_F(Driver, PeerAccessIsEnabledOnceAndCopiesWork) {
-    Context* other = nullptr;
-    ASSERT_EQ(cu("cuCtxCreate_v2", &other, 0u, 1), kSuccess);
+TEST_F(Driver, EnablesPeerAccessOnceAndCopiesBetweenPeers) {
+    Context* peer = nullptr;
+    ASSERT_EQ(cu("cuCtxCreate_v2", &peer, 0u, 1), kSuccess);
     const auto sent = pattern(1000);
-    const DevicePtr there = allocate(sent.size());
+    const DevicePtr peer_memory = allocate(sent.size());
     ASSERT_EQ(cu("cuCtxSetCurrent", context_), kSuccess);
-    const DevicePtr here = allocate(sent.size());
-    int can = 0;
-    EXPECT_EQ(cu("cuDeviceCanAccessPeer", &can, 0, 1), kSuccess);
-    EXPECT_EQ(can, 1);
-    EXPECT_EQ(cu("cuDeviceCanAccessPeer", &can, 0, 0), kSuccess);
-    EXPECT_EQ(can, 0);
-    EXPECT_EQ(cu("cuCtxEnablePeerAccess", other, 0u), kSuccess);
-    EXPECT_EQ(cu("cuCtxEnablePeerAccess", other, 0u), kPeerAccessAlreadyEnabled);
-    EXPECT_EQ(upload(here, sent.data(), sent.size()), kSuccess);
-    EXPECT_EQ(cu("cuMemcpyPeer", there, other, here, context_, sent.size()), kSuccess);
-    EXPECT_EQ(download(there, sent.size()), sent);
-    EXPECT_EQ(cu("cuCtxDisablePeerAccess", other), kSuccess);
-    EXPECT_EQ(cu("cuCtxDisablePeerAccess", other), kPeerAccessNotEnabled);
-    EXPECT_EQ(cu("cuCtxDestroy_v2", other), kSuccess);
+    const DevicePtr memory = allocate(sent.size());
+    int can_access = 0;
+    EXPECT_EQ(cu("cuDeviceCanAccessPeer", &can_access, 0, 1), kSuccess);
+    EXPECT_EQ(can_access, 1);
+    EXPECT_EQ(cu("cuDeviceCanAccessPeer", &can_access, 0, 0), kSuccess);
+    EXPECT_EQ(can_access, 0);
+    EXPECT_EQ(cu("cuCtxEnablePeerAccess", peer, 0u), kSuccess);
+    EXPECT_EQ(cu("cuCtxEnablePeerAccess", peer, 0u), kPeerAccessAlreadyEnabled);
+    EXPECT_EQ(upload(memory, sent.data(), sent.size()), kSuccess);
+    EXPECT_EQ(cu("cuMemcpyPeer", peer_memory, peer, memory, context_, sent.size()), kSuccess);
+    EXPECT_EQ(download(peer_memory, sent.size()), sent);
+    EXPECT_EQ(cu("cuCtxDisablePeerAccess", peer), kSuccess);
+    EXPECT_EQ(cu("cuCtxDisablePeerAccess", peer), kPeerAccessNotEnabled);
+    EXPECT_EQ(cu("cuCtxDestroy_v2", peer), kSuccess);
 }
 
-TEST_F(Driver, HostMemoryIsRegisteredOnce) {
+TEST_F(Driver, HostMemoryCannotBeRegisteredTwice) {
     std::vector<char> memory(10000);
     void* start = memory.data();
     DevicePtr device = 0;
@@ -464,7 +465,7 @@ TEST_F(Driver, HostMemoryIsRegisteredOnce) {
     EXPECT_EQ(cu("cuMemHostUnregister", start), kHostMemoryNotRegistered);
 }
 
-TEST_F(Driver, PointersHaveTheirAttributes) {
+TEST_F(Driver, ReturnsThePointerAttributesOfEachMemoryKind) {
     const DevicePtr device = allocate(1000);
     void* host = nullptr;
     DevicePtr managed = 0;
@@ -528,14 +529,14 @@ TEST_F(Driver, PoolsAllocateInStreamOrder) {
     EXPECT_EQ(cu("cuMemPoolDestroy", pool), kInvalidValue);
 }
 
-TEST_F(Driver, StreamsKeepTheirFlagsAndPriority) {
+TEST_F(Driver, StreamsStoreTheirFlagsAndPriority) {
     Stream* stream = nullptr;
     Context* context = nullptr;
     int priority = 0, device = -1;
     unsigned flags = 0;
     ASSERT_EQ(cu("cuStreamCreateWithPriority", &stream, 1u, -100), kSuccess);
     EXPECT_EQ(cu("cuStreamGetPriority", stream, &priority), kSuccess);
-    EXPECT_EQ(priority, -5) << "clamped to the greatest";
+    EXPECT_EQ(priority, -5) << "clamped to the greatest priority";
     EXPECT_EQ(cu("cuStreamGetFlags", stream, &flags), kSuccess);
     EXPECT_EQ(flags, 1u);
     EXPECT_EQ(cu("cuStreamGetCtx", stream, &context), kSuccess);
@@ -570,13 +571,13 @@ TEST_F(Driver, CallbacksRunInOrder) {
     EXPECT_EQ(cu("cuLaunchHostFunc", stream, none, pa), kInvalidValue);
 }
 
-TEST_F(Driver, EventsMeasureTime) {
+TEST_F(Driver, EventsMeasureElapsedTime) {
     Event *start = nullptr, *end = nullptr, *untimed = nullptr;
     ASSERT_EQ(cu("cuEventCreate", &start, 0u), kSuccess);
     ASSERT_EQ(cu("cuEventCreate", &end, 0u), kSuccess);
     ASSERT_EQ(cu("cuEventCreate", &untimed, 2u), kSuccess);
     float milliseconds = -1;
-    EXPECT_EQ(cu("cuEventElapsedTime", &milliseconds, start, end), kInvalidHandle) << "never recorded";
+    EXPECT_EQ(cu("cuEventElapsedTime", &milliseconds, start, end), kInvalidHandle) << "the events are not recorded yet";
     EXPECT_EQ(cu("cuEventRecord", start, kDefault), kSuccess);
     usleep(2000);
     EXPECT_EQ(cu("cuEventRecord", end, kDefault), kSuccess);
@@ -586,12 +587,13 @@ TEST_F(Driver, EventsMeasureTime) {
     EXPECT_GE(milliseconds, 2.0f);
     EXPECT_LT(milliseconds, 60000.0f);
     EXPECT_EQ(cu("cuEventElapsedTime", &milliseconds, start, untimed), kInvalidHandle);
-    EXPECT_EQ(cu("cuEventCreate", &untimed, 4u), kInvalidValue) << "interprocess events measure no time";
+    EXPECT_EQ(cu("cuEventCreate", &untimed, 4u), kInvalidValue)
+        << "interprocess events require the flag that disables timing";
     EXPECT_EQ(cu("cuEventDestroy_v2", start), kSuccess);
     EXPECT_EQ(cu("cuEventDestroy_v2", start), kInvalidHandle);
 }
 
-TEST_F(Driver, AnyKernelNameIsFoundAndLaunchesAreChecked) {
+TEST_F(Driver, FindsAnyKernelNameAndChecksLaunches) {
     Function* function = new_function();
     EXPECT_EQ(launch(function, 1, 256), kSuccess);
     EXPECT_EQ(launch(function, 1, 1024), kSuccess);
@@ -636,11 +638,11 @@ TEST_F(Driver, FunctionsHaveAttributesAndOccupancy) {
     EXPECT_EQ(cu("cuFuncGetAttribute", &value, 8, function), kSuccess);
     EXPECT_EQ(value, 200 * 1024);
     EXPECT_EQ(cu("cuFuncSetAttribute", function, 8, 300 * 1024), kInvalidValue);
-    EXPECT_EQ(cu("cuFuncSetAttribute", function, 0, 1), kInvalidValue) << "read only";
+    EXPECT_EQ(cu("cuFuncSetAttribute", function, 0, 1), kInvalidValue) << "the attribute is read-only";
     EXPECT_EQ(cu("cuOccupancyMaxActiveBlocksPerMultiprocessor", &value, function, 1024, size_t{0}), kSuccess);
     EXPECT_EQ(value, 2);
     EXPECT_EQ(cu("cuOccupancyMaxActiveBlocksPerMultiprocessor", &value, function, 64, size_t{100 << 10}), kSuccess);
-    EXPECT_EQ(value, 2) << "shared memory is the limit";
+    EXPECT_EQ(value, 2) << "shared memory limits the occupancy";
 }
 
 class Graphs : public Driver {
@@ -674,8 +676,8 @@ TEST_F(Graphs, CapturedWorkRunsAtEachLaunch) {
     EXPECT_EQ(download(memory_, 1)[0], 0);
 
     size_t nodes = 0;
-    Node** no_room = nullptr;
-    EXPECT_EQ(cu("cuGraphGetNodes", graph, no_room, &nodes), kSuccess);
+    Node** no_buffer = nullptr;
+    EXPECT_EQ(cu("cuGraphGetNodes", graph, no_buffer, &nodes), kSuccess);
     EXPECT_EQ(nodes, 3u);
     ASSERT_EQ(cu("cuGraphInstantiateWithFlags", &exec, graph, uint64_t{0}), kSuccess);
     EXPECT_EQ(cu("cuGraphDestroy", graph), kSuccess);
@@ -695,7 +697,7 @@ uint64_t graph_bytes(int attribute) {
     return bytes;
 }
 
-TEST_F(Graphs, CapturedAllocationsAreMadeAtEachLaunchAtTheSameAddress) {
+TEST_F(Graphs, EachLaunchAllocatesCapturedMemoryAtTheSameAddress) {
     const size_t before = free_bytes();
     DevicePtr memory = 0;
     Graph* graph = nullptr;
@@ -705,9 +707,9 @@ TEST_F(Graphs, CapturedAllocationsAreMadeAtEachLaunchAtTheSameAddress) {
     EXPECT_EQ(cu("cuMemsetD8Async", memory, static_cast<unsigned char>(5), size_t{16}, stream_), kSuccess);
     EXPECT_EQ(cu("cuMemcpyDtoDAsync_v2", memory_, memory, size_t{16}, stream_), kSuccess);
     EXPECT_EQ(cu("cuMemFreeAsync", memory, stream_), kSuccess);
-    EXPECT_EQ(cu("cuMemFreeAsync", memory, stream_), kInvalidValue) << "freed twice in one graph";
+    EXPECT_EQ(cu("cuMemFreeAsync", memory, stream_), kInvalidValue) << "the graph already frees this memory";
     ASSERT_EQ(cu("cuStreamEndCapture", stream_, &graph), kSuccess);
-    EXPECT_EQ(free_bytes(), before) << "capturing allocates nothing";
+    EXPECT_EQ(free_bytes(), before) << "capturing does not allocate memory";
     ASSERT_EQ(cu("cuGraphInstantiateWithFlags", &exec, graph, uint64_t{0}), kSuccess);
     for (int round = 0; round < 2; ++round) {
         EXPECT_EQ(cu("cuMemsetD8_v2", memory_, static_cast<unsigned char>(0), size_t{16}), kSuccess);
@@ -716,7 +718,7 @@ TEST_F(Graphs, CapturedAllocationsAreMadeAtEachLaunchAtTheSameAddress) {
     }
     EXPECT_EQ(free_bytes(), before);
     EXPECT_EQ(graph_bytes(0), 0u);
-    EXPECT_EQ(graph_bytes(1), kMegabyte) << "high-water mark";
+    EXPECT_EQ(graph_bytes(1), kMegabyte) << "the high-water mark includes freed memory";
     EXPECT_EQ(cu("cuGraphExecDestroy", exec), kSuccess);
     EXPECT_EQ(cu("cuGraphDestroy", graph), kSuccess);
     DevicePtr base = 0;
@@ -724,7 +726,7 @@ TEST_F(Graphs, CapturedAllocationsAreMadeAtEachLaunchAtTheSameAddress) {
     EXPECT_EQ(cu("cuMemGetAddressRange_v2", &base, &bytes, memory), kNotFound) << "the range has been released";
 }
 
-TEST_F(Graphs, LaunchFailsIfMemoryIsAllocatedUnlessItIsFreedOnLaunch) {
+TEST_F(Graphs, RelaunchFailsIfGraphMemoryIsAllocatedWithoutAutoFree) {
     const size_t before = free_bytes();
     constexpr uint64_t kAutoFree = 1;
     for (const uint64_t flags : {uint64_t{0}, kAutoFree}) {
@@ -735,7 +737,8 @@ TEST_F(Graphs, LaunchFailsIfMemoryIsAllocatedUnlessItIsFreedOnLaunch) {
         ASSERT_EQ(cu("cuMemAllocAsync", &memory, kMegabyte, stream_), kSuccess);
         ASSERT_EQ(cu("cuStreamEndCapture", stream_, &graph), kSuccess);
         ASSERT_EQ(cu("cuGraphInstantiateWithFlags", &exec, graph, flags), kSuccess);
-        EXPECT_EQ(cu("cuMemFreeAsync", memory, stream_), kInvalidValue) << "not allocated before the launch";
+        EXPECT_EQ(cu("cuMemFreeAsync", memory, stream_), kInvalidValue)
+            << "the memory is not allocated before the launch";
         EXPECT_EQ(cu("cuGraphLaunch", exec, stream_), kSuccess);
         EXPECT_EQ(free_bytes(), before - kMegabyte);
         EXPECT_EQ(cu("cuGraphLaunch", exec, stream_), flags == kAutoFree ? kSuccess : kInvalidValue);
@@ -743,7 +746,7 @@ TEST_F(Graphs, LaunchFailsIfMemoryIsAllocatedUnlessItIsFreedOnLaunch) {
         EXPECT_EQ(cu("cuGraphExecDestroy", exec), kSuccess);
         EXPECT_EQ(cu("cuGraphDestroy", graph), kSuccess);
         EXPECT_EQ(cu("cuMemsetD8_v2", memory, static_cast<unsigned char>(1), kMegabyte), kSuccess)
-            << "the memory outlives its graph";
+            << "the memory stays allocated after the graph is destroyed";
         EXPECT_EQ(cu("cuMemFree_v2", memory), kSuccess);
         EXPECT_EQ(cu("cuMemFree_v2", memory), kInvalidValue);
         EXPECT_EQ(free_bytes(), before);
@@ -761,7 +764,8 @@ TEST_F(Graphs, AllocationNodesCanBeAddedAndQueried) {
     params.pool.location = {kLocationDevice, 0};
     params.access = &access;
     params.access_count = 1;
-    EXPECT_EQ(cu("cuGraphAddMemAllocNode", &allocation, graph, none, size_t{0}, &params), kInvalidValue) << "no bytes";
+    EXPECT_EQ(cu("cuGraphAddMemAllocNode", &allocation, graph, none, size_t{0}, &params), kInvalidValue)
+        << "the size is 0";
     params.bytes = kMegabyte;
     ASSERT_EQ(cu("cuGraphAddMemAllocNode", &allocation, graph, none, size_t{0}, &params), kSuccess);
     ASSERT_NE(params.pointer, 0u);
@@ -789,7 +793,7 @@ TEST_F(Graphs, AllocationNodesCanBeAddedAndQueried) {
 
 TEST_F(Graphs, GraphWithMemoryNodesCannotBeClonedOrInstantiatedTwice) {
     const size_t before = free_bytes();
-    Graph *graph = nullptr, *other = nullptr;
+    Graph *graph = nullptr, *clone = nullptr;
     ExecHandle *exec = nullptr, *second = nullptr;
     NodeParams params{};
     params.type = 10;
@@ -800,7 +804,7 @@ TEST_F(Graphs, GraphWithMemoryNodesCannotBeClonedOrInstantiatedTwice) {
     Node* const* none = nullptr;
     ASSERT_EQ(cu("cuGraphCreate", &graph, 0u), kSuccess);
     ASSERT_EQ(cu("cuGraphAddNode", &node, graph, none, size_t{0}, &params), kSuccess);
-    EXPECT_EQ(cu("cuGraphClone", &other, graph), kNotSupported);
+    EXPECT_EQ(cu("cuGraphClone", &clone, graph), kNotSupported);
     EXPECT_EQ(cu("cuGraphDestroyNode", node), kNotSupported);
     ASSERT_EQ(cu("cuGraphInstantiateWithFlags", &exec, graph, uint64_t{0}), kSuccess);
     EXPECT_EQ(cu("cuGraphInstantiateWithFlags", &second, graph, uint64_t{0}), kNotSupported);
@@ -812,8 +816,8 @@ TEST_F(Graphs, GraphWithMemoryNodesCannotBeClonedOrInstantiatedTwice) {
     EXPECT_EQ(free_bytes(), before);
 }
 
-TEST_F(Graphs, CaptureExtendsToStreamsThatWaitForItsEvents) {
-    Stream* other = new_stream();
+TEST_F(Graphs, StreamsThatWaitForCapturedEventsJoinTheCapture) {
+    Stream* forked = new_stream();
     Event *fork_event = nullptr, *join_event = nullptr;
     Graph* graph = nullptr;
     int status = 0;
@@ -821,21 +825,21 @@ TEST_F(Graphs, CaptureExtendsToStreamsThatWaitForItsEvents) {
     ASSERT_EQ(cu("cuEventCreate", &join_event, 2u), kSuccess);
     ASSERT_EQ(cu("cuStreamBeginCapture_v2", stream_, 0), kSuccess);
     EXPECT_EQ(cu("cuEventRecord", fork_event, stream_), kSuccess);
-    EXPECT_EQ(cu("cuStreamWaitEvent", other, fork_event, 0u), kSuccess);
-    EXPECT_EQ(cu("cuStreamIsCapturing", other, &status), kSuccess);
+    EXPECT_EQ(cu("cuStreamWaitEvent", forked, fork_event, 0u), kSuccess);
+    EXPECT_EQ(cu("cuStreamIsCapturing", forked, &status), kSuccess);
     EXPECT_EQ(status, 1);
-    EXPECT_EQ(cu("cuMemsetD8Async", memory_, static_cast<unsigned char>(1), size_t{1}, other), kSuccess);
-    EXPECT_EQ(cu("cuEventRecord", join_event, other), kSuccess);
+    EXPECT_EQ(cu("cuMemsetD8Async", memory_, static_cast<unsigned char>(1), size_t{1}, forked), kSuccess);
+    EXPECT_EQ(cu("cuEventRecord", join_event, forked), kSuccess);
     EXPECT_EQ(cu("cuStreamWaitEvent", stream_, join_event, 0u), kSuccess);
     EXPECT_EQ(cu("cuEventQuery", join_event), kCapturedEvent);
-    EXPECT_EQ(cu("cuStreamEndCapture", other, &graph), kStreamCaptureUnmatched);
+    EXPECT_EQ(cu("cuStreamEndCapture", forked, &graph), kStreamCaptureUnmatched);
     EXPECT_EQ(cu("cuStreamEndCapture", stream_, &graph), kSuccess);
-    EXPECT_EQ(cu("cuStreamIsCapturing", other, &status), kSuccess);
+    EXPECT_EQ(cu("cuStreamIsCapturing", forked, &status), kSuccess);
     EXPECT_EQ(status, 0);
     EXPECT_EQ(cu("cuGraphDestroy", graph), kSuccess);
 }
 
-TEST_F(Graphs, WaitingInvalidatesACapture) {
+TEST_F(Graphs, SynchronizingInvalidatesACapture) {
     Graph* graph = reinterpret_cast<Graph*>(1);
     ASSERT_EQ(cu("cuStreamBeginCapture_v2", stream_, 0), kSuccess);
     EXPECT_EQ(cu("cuStreamBeginCapture_v2", stream_, 0), kIllegalState);
@@ -843,7 +847,8 @@ TEST_F(Graphs, WaitingInvalidatesACapture) {
     EXPECT_EQ(cu("cuStreamEndCapture", stream_, &graph), kStreamCaptureInvalidated);
     EXPECT_EQ(graph, nullptr);
     EXPECT_EQ(cu("cuStreamEndCapture", stream_, &graph), kIllegalState);
-    EXPECT_EQ(cu("cuStreamBeginCapture_v2", kDefault, 0), kStreamCaptureUnsupported) << "the legacy stream";
+    EXPECT_EQ(cu("cuStreamBeginCapture_v2", kDefault, 0), kStreamCaptureUnsupported)
+        << "the legacy stream cannot be captured";
 }
 
 TEST_F(Graphs, NodesRunAfterTheirDependencies) {
@@ -878,12 +883,13 @@ TEST_F(Graphs, NodesRunAfterTheirDependencies) {
     sources = closing_from;
     targets = closing_to;
     EXPECT_EQ(cu("cuGraphAddDependencies", graph, sources, targets, size_t{1}), kSuccess);
-    EXPECT_EQ(cu("cuGraphInstantiateWithFlags", &exec, graph, uint64_t{0}), kInvalidValue) << "a cycle";
+    EXPECT_EQ(cu("cuGraphInstantiateWithFlags", &exec, graph, uint64_t{0}), kInvalidValue)
+        << "the dependencies form a cycle";
     EXPECT_EQ(cu("cuGraphDestroy", graph), kSuccess);
     EXPECT_EQ(cu("cuGraphDestroy", graph), kInvalidValue);
 }
 
-TEST_F(Graphs, UserObjectsAreDestroyedWithTheirLastReference) {
+TEST_F(Graphs, DestroysUserObjectsWithTheirLastReference) {
     static int destroyed;
     destroyed = 0;
     const HostFunction destroy = [](void*) { ++destroyed; };
@@ -921,31 +927,32 @@ protected:
         return base;
     }
 
-    static Result allow(DevicePtr base, size_t bytes) {
+    static Result set_access(DevicePtr base, size_t bytes) {
         const MemAccess access{{kLocationDevice, 0}, 3};
         return cu("cuMemSetAccess", base, bytes, &access, size_t{1});
     }
 };
 
-TEST_F(VirtualMemory, IsMappedMadeAccessibleAndUnmapped) {
+TEST_F(VirtualMemory, CanBeMappedAccessedAndUnmapped) {
     const size_t before = free_bytes();
     const auto sent = pattern(3 * kMegabyte);
     const DevicePtr base = reserve(2 * kUnit);
     const uint64_t first = create(kUnit), second = create(kUnit);
     EXPECT_EQ(free_bytes(), before - 2 * kUnit);
-    EXPECT_EQ(upload(base, sent.data(), 1), kInvalidValue) << "nothing is mapped";
+    EXPECT_EQ(upload(base, sent.data(), 1), kInvalidValue) << "the range is not mapped";
     EXPECT_EQ(cu("cuMemMap", base, kUnit, size_t{0}, first, uint64_t{0}), kSuccess);
-    EXPECT_EQ(cu("cuMemMap", base, kUnit, size_t{0}, second, uint64_t{0}), kInvalidValue) << "mapped already";
-    EXPECT_EQ(upload(base, sent.data(), 1), kInvalidValue) << "no access yet";
+    EXPECT_EQ(cu("cuMemMap", base, kUnit, size_t{0}, second, uint64_t{0}), kInvalidValue)
+        << "the range is already mapped";
+    EXPECT_EQ(upload(base, sent.data(), 1), kInvalidValue) << "cuMemSetAccess has not been called";
     EXPECT_EQ(cu("cuMemMap", base + kUnit, kUnit, size_t{0}, second, uint64_t{0}), kSuccess);
-    EXPECT_EQ(allow(base, 2 * kUnit), kSuccess);
-    EXPECT_EQ(upload(base, sent.data(), sent.size()), kSuccess) << "across two mappings";
+    EXPECT_EQ(set_access(base, 2 * kUnit), kSuccess);
+    EXPECT_EQ(upload(base, sent.data(), sent.size()), kSuccess) << "the copy spans two mappings";
     EXPECT_EQ(download(base, sent.size()), sent);
     EXPECT_EQ(upload(base + 2 * kUnit - 1, sent.data(), 2), kInvalidValue);
     EXPECT_EQ(cu("cuMemRelease", first), kSuccess);
     EXPECT_EQ(cu("cuMemRelease", second), kSuccess);
     EXPECT_EQ(cu("cuMemRelease", second), kInvalidValue) << "the handle has been released";
-    EXPECT_EQ(free_bytes(), before - 2 * kUnit) << "mappings keep the memory";
+    EXPECT_EQ(free_bytes(), before - 2 * kUnit) << "mappings keep the memory allocated";
     EXPECT_EQ(cu("cuMemAddressFree", base, 2 * kUnit), kInvalidValue);
     EXPECT_EQ(cu("cuMemUnmap", base, 2 * kUnit), kSuccess);
     EXPECT_EQ(free_bytes(), before);
@@ -958,7 +965,7 @@ TEST_F(VirtualMemory, CanBeMappedTwice) {
     for (DevicePtr view : {base, base + kUnit}) {
         EXPECT_EQ(cu("cuMemMap", view, kUnit, size_t{0}, handle, uint64_t{0}), kSuccess);
     }
-    EXPECT_EQ(allow(base, 2 * kUnit), kSuccess);
+    EXPECT_EQ(set_access(base, 2 * kUnit), kSuccess);
     const auto sent = pattern(1000);
     EXPECT_EQ(upload(base, sent.data(), sent.size()), kSuccess);
     EXPECT_EQ(download(base + kUnit, sent.size()), sent);
@@ -973,7 +980,7 @@ TEST_F(VirtualMemory, IsSharedThroughADescriptor) {
     int fd = -1;
     void* out = &fd;
     EXPECT_EQ(cu("cuMemMap", base, kUnit, size_t{0}, handle, uint64_t{0}), kSuccess);
-    EXPECT_EQ(allow(base, kUnit), kSuccess);
+    EXPECT_EQ(set_access(base, kUnit), kSuccess);
     EXPECT_EQ(upload(base, sent.data(), sent.size()), kSuccess);
     ASSERT_EQ(cu("cuMemExportToShareableHandle", out, handle, int{kPosixFd}, uint64_t{0}), kSuccess);
     fcntl(fd, F_SETFD, 0);
@@ -991,17 +998,18 @@ TEST_F(VirtualMemory, DISABLED_IsImportedFromAnotherProcess) {
     EXPECT_EQ(cu("cuMemImportFromShareableHandle", &imported, os_handle, int{kPosixFd}), kSuccess);
     const DevicePtr view = reserve(kUnit);
     EXPECT_EQ(cu("cuMemMap", view, kUnit, size_t{0}, imported, uint64_t{0}), kSuccess);
-    EXPECT_EQ(allow(view, kUnit), kSuccess);
+    EXPECT_EQ(set_access(view, kUnit), kSuccess);
     EXPECT_EQ(download(view, sent.size()), sent);
     void* stdin_handle = nullptr;
     EXPECT_EQ(cu("cuMemImportFromShareableHandle", &imported, stdin_handle, int{kPosixFd}), kInvalidValue);
 }
 
-TEST_F(VirtualMemory, IsChargedToTheDevice) {
+TEST_F(VirtualMemory, CreationIsLimitedByDeviceMemory) {
     uint64_t handle = 0;
     const auto* properties = &std::as_const(properties_);
     EXPECT_EQ(cu("cuMemCreate", &handle, testing::kGpuBytes + kUnit, properties, uint64_t{0}), kOutOfMemory);
-    EXPECT_EQ(cu("cuMemCreate", &handle, kUnit + 1, properties, uint64_t{0}), kInvalidValue) << "granularity";
+    EXPECT_EQ(cu("cuMemCreate", &handle, kUnit + 1, properties, uint64_t{0}), kInvalidValue)
+        << "the size is not a multiple of the granularity";
     EXPECT_EQ(cu("cuMemRelease", handle), kInvalidValue);
 }
 
@@ -1012,8 +1020,9 @@ TEST_F(Driver, MemoryIsSharedWithAnotherProcess) {
     DevicePtr mapped = 0;
     EXPECT_EQ(upload(memory, sent.data(), sent.size()), kSuccess);
     ASSERT_EQ(cu("cuIpcGetMemHandle", &handle, memory), kSuccess);
-    EXPECT_EQ(download(memory, sent.size()), sent) << "sharing keeps the content";
-    EXPECT_EQ(cu("cuIpcOpenMemHandle_v2", &mapped, handle, 1u), kInvalidContext) << "not in the same process";
+    EXPECT_EQ(download(memory, sent.size()), sent) << "sharing preserves the content";
+    EXPECT_EQ(cu("cuIpcOpenMemHandle_v2", &mapped, handle, 1u), kInvalidContext)
+        << "the exporting process cannot open its own handle";
     in_new_process("Driver.DISABLED_OpensMemoryOfAnotherProcess", in_hexadecimal(handle));
     EXPECT_EQ(download(memory, answer.size()), answer);
     EXPECT_EQ(cu("cuMemFree_v2", memory), kSuccess);
@@ -1033,7 +1042,7 @@ TEST_F(Driver, DISABLED_OpensMemoryOfAnotherProcess) {
     EXPECT_EQ(cu("cuIpcOpenMemHandle_v2", &opened, garbled, 1u), kInvalidValue);
 }
 
-TEST_F(Driver, ThreadsAllocateCopyAndFreeAtTheSameTime) {
+TEST_F(Driver, ThreadsAllocateCopyAndFreeConcurrently) {
     constexpr int kThreads = 8, kRounds = 200;
     const size_t before = free_bytes();
     std::vector<std::thread> threads;

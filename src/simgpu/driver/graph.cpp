@@ -11,7 +11,7 @@
 
 namespace cudafault::sim {
 
-// An object that graphs keep alive. It is destroyed with its last reference.
+// A reference-counted object that graphs keep alive. Releasing the last reference destroys the object.
 struct UserObject {
     void* pointer;
     HostFunction destroy;
@@ -35,7 +35,7 @@ enum NodeType {
 };
 constexpr int kSemaphoreKinds = 2;
 static_assert(std::is_same_v<std::variant_alternative_t<kRecordNode, Work>, RecordEvent> &&
-              std::is_same_v<std::variant_alternative_t<kEmptyNode, Work>, Nothing> &&
+              std::is_same_v<std::variant_alternative_t<kEmptyNode, Work>, NoWork> &&
               std::is_same_v<std::variant_alternative_t<kFreeNode - kSemaphoreKinds, Work>, FreeMemory>);
 
 int node_type(const Work& work) {
@@ -71,16 +71,16 @@ Result add(Node** out, Graph* graph, Node* const* dependencies, size_t count, co
     return with_context([&](State& s, Context& context) {
         if (!out || !s.graphs.has(graph) || !is_dependency_list(s, *graph, dependencies, count)) return kInvalidValue;
         if (Result error = check_work(s, context, work)) return error;
-        return give(out, &add_node(s, *graph, work, {dependencies, dependencies + count}));
+        return set_output(out, &add_node(s, *graph, work, {dependencies, dependencies + count}));
     });
 }
 
 // Returns a list as the driver does: its length if `out` is null, else as many items as fit, then nullptr.
 Result list_nodes(const std::vector<Node*>& nodes, Node** out, size_t* count) {
     if (!count) return kInvalidValue;
-    if (!out) return give(count, nodes.size());
+    if (!out) return set_output(count, nodes.size());
     for (size_t i = 0; i < *count; ++i) out[i] = i < nodes.size() ? nodes[i] : nullptr;
-    return give(count, std::min(*count, nodes.size()));
+    return set_output(count, std::min(*count, nodes.size()));
 }
 
 void clear_edges(EdgeData* edges, const size_t* count) {
@@ -97,25 +97,26 @@ std::vector<Node*> dependents(const Node& node) {
 
 Graph& clone(State& s, const Graph& graph) {
     Graph& copy = *s.graphs.add(new Graph{s.next_id++});
-    std::map<const Node*, Node*> twins;
+    std::map<const Node*, Node*> clones;
     for (const Node* node : graph.nodes) {
-        Node& twin = add_node(s, copy, node->work, {});
-        twin.enabled = node->enabled;
-        twin.original = node;
+        Node& cloned = add_node(s, copy, node->work, {});
+        cloned.enabled = node->enabled;
+        cloned.original = node;
         if (const auto* child = std::get_if<ChildGraph>(&node->work)) {
             Graph& grandchild = clone(s, *child->graph);
             grandchild.is_child = true;
-            twin.work = ChildGraph{&grandchild};
+            cloned.work = ChildGraph{&grandchild};
         }
-        twins[node] = &twin;
+        clones[node] = &cloned;
     }
     for (const Node* node : graph.nodes) {
-        for (Node* dependency : node->dependencies) twins[node]->dependencies.push_back(twins[dependency]);
+        for (Node* dependency : node->dependencies) clones[node]->dependencies.push_back(clones[dependency]);
     }
     return copy;
 }
 
-// Appends the graph's work, each step after the steps that it depends on. False if the dependencies form a cycle.
+// Appends the graph's work, each step after the steps that it depends on. Returns false if the dependencies form a
+// cycle.
 bool flatten(const Graph& graph, std::vector<Step>& steps) {
     std::set<const Node*> done;
     while (done.size() < graph.nodes.size()) {
@@ -154,12 +155,13 @@ Result instantiate(GraphExec** out, Graph* graph, uint64_t flags) {
                 hold_graph_memory(s, allocation->pointer);
             }
         }
-        return give(out, s.execs.add(new GraphExec(std::move(exec))));
+        return set_output(out, s.execs.add(new GraphExec(std::move(exec))));
     });
 }
 
 // Reserves the memory and adds the node; sets params.pointer.
-Result add_allocation(Node** out, Graph* graph, Node* const* dependencies, size_t count, AllocationNodeParams* params) {
+Result add_allocation_node(Node** out, Graph* graph, Node* const* dependencies, size_t count,
+                           AllocationNodeParams* params) {
     return with_context([&](State& s, Context&) {
         if (!out || !params || !params->bytes) return kInvalidValue;
         if (!s.graphs.has(graph) || !is_dependency_list(s, *graph, dependencies, count)) return kInvalidValue;
@@ -171,7 +173,7 @@ Result add_allocation(Node** out, Graph* graph, Node* const* dependencies, size_
         if (Result error = reserve_graph_memory(s, location.id, params->bytes, params->pointer)) return error;
         const AllocateMemory work{
             params->pointer, params->bytes, params->pool, {params->access, params->access + params->access_count}};
-        return give(out, &add_node(s, *graph, work, {dependencies, dependencies + count}));
+        return set_output(out, &add_node(s, *graph, work, {dependencies, dependencies + count}));
     });
 }
 
@@ -182,7 +184,7 @@ bool is_freed_in(const Graph& graph, DevicePtr pointer) {
     });
 }
 
-Result add_free(Node** out, Graph* graph, Node* const* dependencies, size_t count, DevicePtr pointer) {
+Result add_free_node(Node** out, Graph* graph, Node* const* dependencies, size_t count, DevicePtr pointer) {
     const Result error =
         with_graph(graph, [&](State&, Graph& g) { return is_freed_in(g, pointer) ? kInvalidValue : kSuccess; });
     return error ? error : add(out, graph, dependencies, count, FreeMemory{pointer});
@@ -193,7 +195,7 @@ Result replace_work(GraphExec* exec, const Node* node, const Work& work) {
     return with_context([&](State& s, Context& context) {
         if (!s.execs.has(exec)) return kInvalidValue;
         const auto step =
-            std::find_if(exec->steps.begin(), exec->steps.end(), [&](const Step& st) { return st.of == node; });
+            std::find_if(exec->steps.begin(), exec->steps.end(), [&](const Step& st) { return st.node == node; });
         if (step == exec->steps.end() || step->work.index() != work.index()) return kInvalidValue;
         if (is_memory_work(work)) return kNotSupported;
         if (Result error = check_work(s, context, work)) return error;
@@ -216,7 +218,7 @@ template <typename Kind, typename Value, typename Convert>
 Result get_work(Node* node, Value* out, Convert convert) {
     return with_node(node, [&](State&, Node& n) {
         const auto* work = std::get_if<Kind>(&n.work);
-        return work ? give(out, convert(*work)) : kInvalidValue;
+        return work ? set_output(out, convert(*work)) : kInvalidValue;
     });
 }
 
@@ -226,7 +228,7 @@ Launch launch_of(const KernelNodeParamsV1& params) {
     return launch;
 }
 
-// Converts CUgraphNodeParams to work. Refuses kinds that are not simulated.
+// Converts CUgraphNodeParams to work. Returns kNotSupported for kinds that are not simulated.
 Result work_of(const NodeParams& params, Work& work) {
     switch (params.type) {
         case kKernelNode: work = Launch{params.kernel}; return kSuccess;
@@ -244,7 +246,7 @@ Result work_of(const NodeParams& params, Work& work) {
         }
         case kHostNode: work = HostCall{params.host.function, params.host.user_data}; return kSuccess;
         case kChildNode: work = ChildGraph{params.child}; return kSuccess;
-        case kEmptyNode: work = Nothing{}; return kSuccess;
+        case kEmptyNode: work = NoWork{}; return kSuccess;
         case kWaitNode: work = WaitEvent{params.event}; return kSuccess;
         case kRecordNode: work = RecordEvent{params.event}; return kSuccess;
         case kAllocationNode: work = AllocateMemory{}; return kSuccess;
@@ -253,7 +255,7 @@ Result work_of(const NodeParams& params, Work& work) {
     return kNotSupported;
 }
 
-bool drop(State& s, UserObject& object, unsigned count) {
+bool drop_references(State& s, UserObject& object, unsigned count) {
     object.references -= std::min(count, object.references);
     const bool last = !object.references;
     if (last) s.user_objects.remove(&object);
@@ -270,7 +272,7 @@ struct DeferredDestructors {
 
 void release_user_object(State& s, UserObject& object, unsigned count, DeferredDestructors& deferred) {
     const HostCall destroy{object.destroy, object.pointer};
-    if (drop(s, object, count)) deferred.calls.push_back(destroy);
+    if (drop_references(s, object, count)) deferred.calls.push_back(destroy);
 }
 
 }  // namespace
@@ -303,7 +305,7 @@ Result capture_allocation(State& s, Stream& stream, const Pool& pool, size_t byt
     AllocateMemory work{0, bytes, pool.properties, {}};
     if (Result error = reserve_graph_memory(s, pool.device, bytes, work.pointer)) return error;
     stream.tail = {&add_node(s, *stream.capture->graph, work, stream.tail)};
-    return give(out, work.pointer);
+    return set_output(out, work.pointer);
 }
 
 Result capture_free(State& s, Stream& stream, DevicePtr pointer) {
@@ -319,7 +321,7 @@ Result capture_free(State& s, Stream& stream, DevicePtr pointer) {
 SIM_API Result cuGraphCreate(Graph** out, unsigned flags) {
     return with_driver([&](State& s) {
         if (!out || flags) return kInvalidValue;
-        return give(out, s.graphs.add(new Graph{s.next_id++}));
+        return set_output(out, s.graphs.add(new Graph{s.next_id++}));
     });
 }
 
@@ -336,12 +338,12 @@ SIM_API Result cuGraphDestroy(Graph* graph) {
 SIM_API Result cuGraphClone(Graph** out, Graph* graph) {
     return with_graph(graph, [&](State& s, Graph& g) {
         if (!out) return kInvalidValue;
-        return has_memory_nodes(g) ? kNotSupported : give(out, &clone(s, g));
+        return has_memory_nodes(g) ? kNotSupported : set_output(out, &clone(s, g));
     });
 }
 
 SIM_API Result cuGraphGetId(Graph* graph, unsigned* id) {
-    return with_graph(graph, [&](State&, Graph& g) { return give(id, g.id); });
+    return with_graph(graph, [&](State&, Graph& g) { return set_output(id, g.id); });
 }
 
 SIM_API Result cuGraphGetNodes(Graph* graph, Node** nodes, size_t* count) {
@@ -368,8 +370,8 @@ SIM_API Result cuGraphGetEdges_v2(Graph* graph, Node** from, Node** to, EdgeData
             }
         }
         clear_edges(from ? edges : nullptr, count);
-        size_t room = *count;
-        if (Result error = list_nodes(sources, from, &room)) return error;
+        size_t capacity = *count;
+        if (Result error = list_nodes(sources, from, &capacity)) return error;
         return list_nodes(targets, to, count);
     });
 }
@@ -422,18 +424,18 @@ SIM_ALIAS(cuGraphRemoveDependencies_v2, cuGraphRemoveDependencies,
           (Graph * graph, Node* const* from, Node* const* to, const EdgeData*, size_t count), (graph, from, to, count))
 
 SIM_API Result cuGraphNodeGetType(Node* node, int* type) {
-    return with_node(node, [&](State&, Node& n) { return give(type, node_type(n.work)); });
+    return with_node(node, [&](State&, Node& n) { return set_output(type, node_type(n.work)); });
 }
 
 SIM_API Result cuGraphNodeGetContainingGraph(Node* node, Graph** graph) {
-    return with_node(node, [&](State&, Node& n) { return give(graph, n.graph); });
+    return with_node(node, [&](State&, Node& n) { return set_output(graph, n.graph); });
 }
 
 SIM_API Result cuGraphNodeFindInClone(Node** out, Node* original, Graph* graph) {
     return with_graph(graph, [&](State&, Graph& g) {
         const auto found = std::find_if(g.nodes.begin(), g.nodes.end(),
                                         [&](const Node* node) { return original && node->original == original; });
-        return found == g.nodes.end() ? kInvalidValue : give(out, *found);
+        return found == g.nodes.end() ? kInvalidValue : set_output(out, *found);
     });
 }
 
@@ -452,8 +454,9 @@ SIM_API Result cuGraphAddNode_v2(Node** out, Graph* graph, Node* const* dependen
                                  NodeParams* params) {
     Work work;
     if (!params) return kInvalidValue;
-    if (params->type == kAllocationNode) return add_allocation(out, graph, dependencies, count, &params->allocation);
-    if (params->type == kFreeNode) return add_free(out, graph, dependencies, count, params->freed);
+    if (params->type == kAllocationNode)
+        return add_allocation_node(out, graph, dependencies, count, &params->allocation);
+    if (params->type == kFreeNode) return add_free_node(out, graph, dependencies, count, params->freed);
     if (Result error = work_of(*params, work)) return error;
     return add(out, graph, dependencies, count, work);
 }
@@ -476,7 +479,7 @@ SIM_API Result cuGraphExecNodeSetParams(GraphExec* exec, Node* node, NodeParams*
 }
 
 SIM_API Result cuGraphAddEmptyNode(Node** out, Graph* graph, Node* const* dependencies, size_t count) {
-    return add(out, graph, dependencies, count, Nothing{});
+    return add(out, graph, dependencies, count, NoWork{});
 }
 
 SIM_API Result cuGraphAddKernelNode_v2(Node** out, Graph* graph, Node* const* dependencies, size_t count,
@@ -594,7 +597,7 @@ SIM_API Result cuGraphChildGraphNodeGetGraph(Node* node, Graph** child) {
 
 SIM_API Result cuGraphAddMemAllocNode(Node** out, Graph* graph, Node* const* dependencies, size_t count,
                                       AllocationNodeParams* params) {
-    return add_allocation(out, graph, dependencies, count, params);
+    return add_allocation_node(out, graph, dependencies, count, params);
 }
 
 SIM_API Result cuGraphMemAllocNodeGetParams(Node* node, AllocationNodeParams* params) {
@@ -605,7 +608,7 @@ SIM_API Result cuGraphMemAllocNodeGetParams(Node* node, AllocationNodeParams* pa
 
 SIM_API Result cuGraphAddMemFreeNode(Node** out, Graph* graph, Node* const* dependencies, size_t count,
                                      DevicePtr pointer) {
-    return add_free(out, graph, dependencies, count, pointer);
+    return add_free_node(out, graph, dependencies, count, pointer);
 }
 
 SIM_API Result cuGraphMemFreeNodeGetParams(Node* node, DevicePtr* pointer) {
@@ -640,7 +643,7 @@ SIM_API Result cuGraphInstantiateWithFlags(GraphExec** exec, Graph* graph, uint6
     return instantiate(exec, graph, flags);
 }
 
-// The older variants also report the node that failed. Here no failure concerns one node.
+// The older variants also report the node that failed. In the simulated driver, no failure is specific to one node.
 SIM_API Result cuGraphInstantiate_v2(GraphExec** exec, Graph* graph, Node** failed, char* log, size_t log_bytes) {
     if (failed) *failed = nullptr;
     if (log && log_bytes) *log = '\0';
@@ -662,11 +665,11 @@ SIM_PER_THREAD(cuGraphInstantiateWithParams, _ptsz, (GraphExec * *exec, Graph* g
                (exec, graph, params))
 
 SIM_API Result cuGraphExecGetFlags(GraphExec* exec, uint64_t* flags) {
-    return with_exec(exec, [&](State&, GraphExec& e) { return give(flags, e.flags); });
+    return with_exec(exec, [&](State&, GraphExec& e) { return set_output(flags, e.flags); });
 }
 
 SIM_API Result cuGraphExecGetId(GraphExec* exec, unsigned* id) {
-    return with_exec(exec, [&](State&, GraphExec& e) { return give(id, e.id); });
+    return with_exec(exec, [&](State&, GraphExec& e) { return set_output(id, e.id); });
 }
 
 SIM_API Result cuGraphExecDestroy(GraphExec* exec) {
@@ -717,7 +720,7 @@ SIM_API Result cuGraphExecUpdate(GraphExec* exec, Graph* graph, Node** failed, i
 SIM_API Result cuGraphNodeSetEnabled(GraphExec* exec, Node* node, unsigned enabled) {
     return with_exec(exec, [&](State&, GraphExec& e) {
         for (Step& step : e.steps) {
-            if (step.of != node) continue;
+            if (step.node != node) continue;
             step.enabled = enabled != 0;
             return kSuccess;
         }
@@ -728,7 +731,7 @@ SIM_API Result cuGraphNodeSetEnabled(GraphExec* exec, Node* node, unsigned enabl
 SIM_API Result cuGraphNodeGetEnabled(GraphExec* exec, Node* node, unsigned* enabled) {
     return with_exec(exec, [&](State&, GraphExec& e) {
         for (const Step& step : e.steps) {
-            if (step.of == node) return give(enabled, step.enabled);
+            if (step.node == node) return set_output(enabled, step.enabled);
         }
         return kInvalidValue;
     });
@@ -736,7 +739,7 @@ SIM_API Result cuGraphNodeGetEnabled(GraphExec* exec, Node* node, unsigned* enab
 
 SIM_API Result cuGraphUpload(GraphExec* exec, Stream* stream) {
     if (Result error = with_exec(exec, [](State&, GraphExec&) { return kSuccess; })) return error;
-    return submit(stream, Nothing{});
+    return submit(stream, NoWork{});
 }
 SIM_PER_THREAD(cuGraphUpload, _ptsz, (GraphExec * exec, Stream* stream), (exec, own_stream(stream)))
 
@@ -746,11 +749,11 @@ SIM_API Result cuGraphLaunch(GraphExec* exec, Stream* handle) {
     const Result error = with_context([&](State& s, Context& context) -> Result {
         Stream* stream = nullptr;
         if (!s.execs.has(exec)) return kInvalidValue;
-        if (Result wrong = resolve_stream(s, context, handle, stream)) return wrong;
+        if (Result failure = resolve_stream(s, context, handle, stream)) return failure;
         if (stream->capture) return kStreamCaptureUnsupported;
         for (const Step& step : exec->steps) {
             if (!step.enabled) continue;
-            if (Result wrong = check_work(s, context, step.work)) return wrong;
+            if (Result failure = check_work(s, context, step.work)) return failure;
             steps.push_back(step);
         }
         return prepare_graph_memory(s, steps, exec->flags & kAutoFreeOnLaunch);
@@ -784,7 +787,7 @@ SIM_API Result cuUserObjectCreate(UserObject** out, void* pointer, HostFunction 
     constexpr unsigned kNoDestructorSync = 1;
     return with_driver([&](State& s) {
         if (!out || !destroy || !references || flags != kNoDestructorSync) return kInvalidValue;
-        return give(out, s.user_objects.add(new UserObject{pointer, destroy, references}));
+        return set_output(out, s.user_objects.add(new UserObject{pointer, destroy, references}));
     });
 }
 
@@ -818,10 +821,10 @@ SIM_API Result cuGraphRetainUserObject(Graph* graph, UserObject* object, unsigne
 SIM_API Result cuGraphReleaseUserObject(Graph* graph, UserObject* object, unsigned count) {
     DeferredDestructors deferred;
     return with_graph(graph, [&](State& s, Graph& g) {
-        const auto held = g.user_objects.find(object);
-        if (held == g.user_objects.end() || held->second < count) return kInvalidValue;
-        held->second -= count;
-        if (!held->second) g.user_objects.erase(held);
+        const auto found = g.user_objects.find(object);
+        if (found == g.user_objects.end() || found->second < count) return kInvalidValue;
+        found->second -= count;
+        if (!found->second) g.user_objects.erase(found);
         release_user_object(s, *object, count, deferred);
         return kSuccess;
     });

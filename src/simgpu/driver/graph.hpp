@@ -14,7 +14,7 @@ struct Copy {
     const char* source;
     size_t width, height, depth;
     size_t target_pitch, target_slice, source_pitch, source_slice;
-    bool target_known, source_known;  // the address must be memory that the driver knows
+    bool target_tracked, source_tracked;  // the range must be memory that the driver tracks
 };
 
 struct Fill {
@@ -41,7 +41,7 @@ struct WaitEvent {
     Event* event;
 };
 
-struct Nothing {};
+struct NoWork {};
 
 struct ChildGraph {
     Graph* graph;
@@ -60,14 +60,14 @@ struct FreeMemory {
 
 // The order differs from CUgraphNodeType; node_type() converts.
 using Work =
-    std::variant<Launch, Copy, Fill, HostCall, ChildGraph, Nothing, WaitEvent, RecordEvent, AllocateMemory, FreeMemory>;
+    std::variant<Launch, Copy, Fill, HostCall, ChildGraph, NoWork, WaitEvent, RecordEvent, AllocateMemory, FreeMemory>;
 
 struct Node {
     Graph* graph;
     Work work;
     std::vector<Node*> dependencies;
     bool enabled = true;
-    const Node* original = nullptr;  // of a clone
+    const Node* original = nullptr;  // the node from which this node was cloned
 };
 
 struct Graph {
@@ -77,9 +77,9 @@ struct Graph {
     bool is_child = false;
 };
 
-// A step of an executable graph. Steps are in an order that respects the dependencies; `of` is the step's node.
+// A step of an executable graph. Each step comes after the steps that it depends on.
 struct Step {
-    const Node* of;
+    const Node* node;
     Work work;
     bool enabled = true;
 };
@@ -89,7 +89,7 @@ struct GraphExec {
     uint64_t graph_id;
     uint64_t flags;
     std::vector<Step> steps;
-    std::map<UserObject*, unsigned> user_objects;  // references taken from its graph
+    std::map<UserObject*, unsigned> user_objects;  // references that the executable graph holds
 };
 
 Node& add_node(State& s, Graph& graph, Work work, std::vector<Node*> dependencies);
@@ -108,7 +108,7 @@ Result submit(Stream* stream, Work work);
 Result capture_allocation(State& s, Stream& stream, const Pool& pool, size_t bytes, DevicePtr* out);
 Result capture_free(State& s, Stream& stream, DevicePtr pointer);
 
-// Ends the captures of a context's streams before the streams are destroyed.
+// Ends the captures of a context's streams. Call this function before the streams are destroyed.
 void abandon_captures_of(State& s, const Context& context);
 
 // Convert CUDA_MEMCPY3D to resolved addresses and back.

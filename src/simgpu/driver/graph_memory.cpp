@@ -10,7 +10,7 @@
 namespace cudafault::sim {
 namespace {
 
-// Returns nullptr if no allocation node reserved this address, or if the range is no longer reserved.
+// Returns nullptr if no allocation node reserved this address, or if the range has been released.
 Block* reserved_block(State& s, DevicePtr pointer) {
     const auto found = s.blocks.find(pointer);
     return found != s.blocks.end() && found->second.of_graph ? &found->second : nullptr;

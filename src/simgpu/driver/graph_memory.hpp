@@ -21,9 +21,9 @@ void free_graph_memory(State& s, Block& block);
 void run_allocation(DevicePtr pointer);
 void run_free(DevicePtr pointer);
 
-// Checks that a launch can run these steps. Returns kInvalidValue if it would allocate memory that is allocated or free
-// memory that is not, and kOutOfMemory if a device does not have enough. With `auto_free`, first frees memory that is
-// still allocated.
+// Checks that a launch can run these steps. Returns kInvalidValue if a step would allocate memory that is allocated
+// or free memory that is not allocated, and kOutOfMemory if a device does not have enough memory. With `auto_free`,
+// first frees memory that is still allocated.
 Result prepare_graph_memory(State& s, const std::vector<Step>& steps, bool auto_free);
 
 bool has_memory_nodes(const Graph& graph);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Initialization, versions, and facts about devices.
+// Initialization, versions, and device attributes.
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -16,8 +16,8 @@ struct FixedAttribute {
     int value;
 };
 
-// Attributes that are the same on every model. An attribute that is neither here nor in attribute() is 0, which means
-// "not supported".
+// Attributes that are the same on every model. An attribute that is neither in this table nor in attribute() is 0,
+// which means "not supported".
 constexpr FixedAttribute kFixedAttributes[] = {
     {1, 1024},         // MAX_THREADS_PER_BLOCK
     {2, 1024},         // MAX_BLOCK_DIM_X
@@ -104,7 +104,7 @@ constexpr FixedAttribute kFixedAttributes[] = {
 };
 constexpr int kLastAttribute = 161;
 
-int clamped(uint64_t value) { return static_cast<int>(std::min<uint64_t>(value, INT32_MAX)); }
+int clamp_to_int(uint64_t value) { return static_cast<int>(std::min<uint64_t>(value, INT32_MAX)); }
 
 int attribute(const Gpu& gpu, int number) {
     const GpuModel& model = *gpu.model;
@@ -114,7 +114,7 @@ int attribute(const Gpu& gpu, int number) {
         case 33: return static_cast<int>(gpu.pci_bus);
         case 36: return model.memory_clock_mhz * 1000;
         case 37: return model.bus_width_bits;
-        case 38: return clamped(model.l2_bytes);
+        case 38: return clamp_to_int(model.l2_bytes);
         case 39: return model.threads_per_multiprocessor;
         case 40: return model.copy_engines;
         case 75: return model.major;
@@ -123,7 +123,7 @@ int attribute(const Gpu& gpu, int number) {
         case 85: return gpu.index;
         case 97: return model.shared_per_block_optin;
         case 106: return model.blocks_per_multiprocessor;
-        case 108: return clamped(model.l2_bytes / 16 * 10);
+        case 108: return clamp_to_int(model.l2_bytes / 16 * 10);
         case 119: return kPosixFd;
         case 120: return model.major >= 9;  // CLUSTER_LAUNCH
         case 126: return model.major >= 9 ? 4 : 1;
@@ -167,7 +167,7 @@ Result copy_text(char* out, int size, const std::string& text) {
 
 SIM_API Result cuInit(unsigned flags) {
     if (flags) return kInvalidValue;
-    warn_if_out_of_reach();
+    warn_if_not_preloaded();
     State& s = state();
     std::lock_guard lock(s.mutex);
     if (s.forked) return kNotInitialized;
@@ -180,16 +180,16 @@ SIM_API Result cuInit(unsigned flags) {
 }
 
 // Can be called before cuInit.
-SIM_API Result cuDriverGetVersion(int* version) { return give(version, driver_version()); }
+SIM_API Result cuDriverGetVersion(int* version) { return set_output(version, driver_version()); }
 
 SIM_API Result cuDeviceGetCount(int* count) {
-    return with_driver([&](State& s) { return give(count, s.devices.size()); });
+    return with_driver([&](State& s) { return set_output(count, s.devices.size()); });
 }
 
 SIM_API Result cuDeviceGet(Device* device, int ordinal) {
     return with_driver([&](State& s) {
         if (!device) return kInvalidValue;
-        return is_device(s, ordinal) ? give(device, ordinal) : kInvalidDevice;
+        return is_device(s, ordinal) ? set_output(device, ordinal) : kInvalidDevice;
     });
 }
 
@@ -198,17 +198,17 @@ SIM_API Result cuDeviceGetName(char* name, int length, Device device) {
 }
 
 SIM_API Result cuDeviceGetUuid(Uuid* uuid, Device device) {
-    return with_device(device, [&](State&, DeviceState& d) { return give(uuid, d.gpu->uuid); });
+    return with_device(device, [&](State&, DeviceState& d) { return set_output(uuid, d.gpu->uuid); });
 }
 SIM_ALIAS(cuDeviceGetUuid_v2, cuDeviceGetUuid, (Uuid * uuid, Device device), (uuid, device))
 
 SIM_API Result cuDeviceTotalMem_v2(size_t* bytes, Device device) {
-    return with_device(device, [&](State&, DeviceState& d) { return give(bytes, d.gpu->usable_bytes()); });
+    return with_device(device, [&](State&, DeviceState& d) { return set_output(bytes, d.gpu->usable_bytes()); });
 }
 
 SIM_API Result cuDeviceGetAttribute(int* value, int number, Device device) {
     return with_device(device, [&](State&, DeviceState& d) {
-        return number < 1 || number > kLastAttribute ? kInvalidValue : give(value, attribute(*d.gpu, number));
+        return number < 1 || number > kLastAttribute ? kInvalidValue : set_output(value, attribute(*d.gpu, number));
     });
 }
 
@@ -224,16 +224,16 @@ SIM_API Result cuDeviceComputeCapability(int* major, int* minor, Device device) 
 SIM_API Result cuDeviceGetProperties(DeviceProperties* properties, Device device) {
     return with_device(device, [&](State&, DeviceState& d) {
         const auto get = [&](int number) { return attribute(*d.gpu, number); };
-        return give(properties, DeviceProperties{get(1),
-                                                 {get(2), get(3), get(4)},
-                                                 {get(5), get(6), get(7)},
-                                                 get(8),
-                                                 get(9),
-                                                 get(10),
-                                                 get(11),
-                                                 get(12),
-                                                 get(13),
-                                                 get(14)});
+        return set_output(properties, DeviceProperties{get(1),
+                                                       {get(2), get(3), get(4)},
+                                                       {get(5), get(6), get(7)},
+                                                       get(8),
+                                                       get(9),
+                                                       get(10),
+                                                       get(11),
+                                                       get(12),
+                                                       get(13),
+                                                       get(14)});
     });
 }
 
@@ -246,7 +246,7 @@ SIM_API Result cuDeviceGetByPCIBusId(Device* device, const char* id) {
         unsigned domain = 0, bus = 0, slot = 0;
         if (!device || !id || !parse_pci(id, domain, bus, slot)) return kInvalidValue;
         for (size_t i = 0; i < s.devices.size(); ++i) {
-            if (s.devices[i].gpu->pci_bus == bus && !domain && !slot) return give(device, i);
+            if (s.devices[i].gpu->pci_bus == bus && !domain && !slot) return set_output(device, i);
         }
         return kInvalidDevice;
     });
@@ -254,12 +254,12 @@ SIM_API Result cuDeviceGetByPCIBusId(Device* device, const char* id) {
 
 // The same limit applies to linear textures of every format.
 SIM_API Result cuDeviceGetTexture1DLinearMaxWidth(size_t* width, int, unsigned, Device device) {
-    return with_device(device, [&](State&, DeviceState& d) { return give(width, attribute(*d.gpu, 69)); });
+    return with_device(device, [&](State&, DeviceState& d) { return set_output(width, attribute(*d.gpu, 69)); });
 }
 
 // SM affinity is a feature of MPS servers, which are not simulated.
 SIM_API Result cuDeviceGetExecAffinitySupport(int* supported, int, Device device) {
-    return with_device(device, [&](State&, DeviceState&) { return give(supported, 0); });
+    return with_device(device, [&](State&, DeviceState&) { return set_output(supported, 0); });
 }
 
 SIM_API Result cuProfilerStart() {

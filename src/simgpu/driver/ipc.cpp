@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Memory and events of other processes. A handle contains the exporting process and a descriptor of it. The importer
-// opens the descriptor through /proc, which the kernel permits for processes of the same user.
+// Memory and events of other processes. A handle contains the pid of the exporting process and one of its descriptors.
+// The importer opens the descriptor through /proc, which the kernel permits for processes of the same user.
 #include <fcntl.h>
 
 #include <cstdio>
@@ -39,7 +39,7 @@ uint64_t inode_of(int fd) {
 }
 
 // Replaces private memory with a shared file at the same address. Writes by other threads during the replacement are
-// lost; programs share memory before they use it.
+// lost; this is acceptable, because programs share memory before they use it.
 Result share(Block& block) {
     if (block.ipc_fd >= 0) return kSuccess;
     const size_t pages = block.charged;
@@ -63,7 +63,7 @@ Result share(Block& block) {
     return kSuccess;
 }
 
-// Opens the exporter's descriptor. Returns -1 if it no longer refers to the file of the handle.
+// Opens the exporter's descriptor. Returns -1 if the descriptor does not refer to the file of the handle.
 int open_exported(const HandleContent& content) {
     char path[64];
     std::snprintf(path, sizeof path, "/proc/%d/fd/%d", content.pid, content.fd);
@@ -82,7 +82,7 @@ int device_of_gpu(const State& s, int gpu) {
     return -1;
 }
 
-Result map_theirs(State& s, Context& context, const HandleContent& content, DevicePtr* out) {
+Result map_exported(State& s, Context& context, const HandleContent& content, DevicePtr* out) {
     const int device = device_of_gpu(s, content.gpu);
     if (device < 0) return kInvalidDevice;
     const int fd = open_exported(content);
@@ -96,7 +96,7 @@ Result map_theirs(State& s, Context& context, const HandleContent& content, Devi
                      .device = device,
                      .context = &context,
                      .id = 0});
-    return give(out, reinterpret_cast<uintptr_t>(start));
+    return set_output(out, reinterpret_cast<uintptr_t>(start));
 }
 
 }  // namespace
@@ -118,8 +118,8 @@ SIM_API Result cuIpcOpenMemHandle_v2(DevicePtr* out, IpcHandle handle, unsigned 
         HandleContent content;
         if (!out || flags != kLazyEnablePeerAccess || !read_content(handle, kMemoryMagic, content))
             return kInvalidValue;
-        if (content.pid == getpid()) return kInvalidContext;  // as a real driver answers
-        return map_theirs(s, c, content, out);
+        if (content.pid == getpid()) return kInvalidContext;  // as with a real driver
+        return map_exported(s, c, content, out);
     });
 }
 SIM_ALIAS(cuIpcOpenMemHandle, cuIpcOpenMemHandle_v2, (DevicePtr * out, IpcHandle handle, unsigned flags),
@@ -134,8 +134,8 @@ SIM_API Result cuIpcCloseMemHandle(DevicePtr pointer) {
     });
 }
 
-// Work runs in the call that submits it, so an event of another process has always happened. The handle needs no
-// content.
+// Work runs in the call that submits it, so an event of another process is always complete. The handle does not have to
+// identify the event.
 SIM_API Result cuIpcGetEventHandle(IpcHandle* handle, Event* event) {
     return with_driver([&](State& s) {
         if (!s.events.has(event)) return kInvalidHandle;
@@ -149,7 +149,7 @@ SIM_API Result cuIpcOpenEventHandle(Event** out, IpcHandle handle) {
     return with_context([&](State& s, Context& c) {
         HandleContent content;
         if (!out || !read_content(handle, kEventMagic, content)) return kInvalidValue;
-        return give(out, s.events.add(new Event{&c, kDisableTiming | kInterprocess}));
+        return set_output(out, s.events.add(new Event{&c, kDisableTiming | kInterprocess}));
     });
 }
 

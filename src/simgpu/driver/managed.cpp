@@ -58,7 +58,7 @@ Result advise(Block& block, int advice, const MemLocation& location) {
         case kSetPreferred: block.preferred = location; return kSuccess;
         case kUnsetPreferred: block.preferred = {}; return kSuccess;
         case kSetAccessedBy:
-        case kUnsetAccessedBy: return kSuccess;  // every device can always access it
+        case kUnsetAccessedBy: return kSuccess;  // every device can always access the memory
     }
     return kInvalidValue;
 }
@@ -72,13 +72,13 @@ Result range_attribute(const Block& block, int attribute, void* data, size_t siz
     }
     if (size != sizeof(int)) return kInvalidValue;
     switch (attribute) {
-        case kReadMostly: return give(numbers, block.read_mostly);
-        case kPreferred: return give(numbers, number_of(block.preferred));
-        case kPrefetched: return give(numbers, number_of(block.prefetched));
-        case kPreferredType: return give(numbers, block.preferred.type);
-        case kPreferredId: return give(numbers, block.preferred.id);
-        case kPrefetchedType: return give(numbers, block.prefetched.type);
-        case kPrefetchedId: return give(numbers, block.prefetched.id);
+        case kReadMostly: return set_output(numbers, block.read_mostly);
+        case kPreferred: return set_output(numbers, number_of(block.preferred));
+        case kPrefetched: return set_output(numbers, number_of(block.prefetched));
+        case kPreferredType: return set_output(numbers, block.preferred.type);
+        case kPreferredId: return set_output(numbers, block.preferred.id);
+        case kPrefetchedType: return set_output(numbers, block.prefetched.type);
+        case kPrefetchedId: return set_output(numbers, block.prefetched.id);
     }
     return kInvalidValue;
 }

@@ -29,7 +29,7 @@ bool owns_pages(const Block& block) { return block.kind != BlockKind::kRegistere
 void unmap(State& s, Block& block) {
     void* start = reinterpret_cast<void*>(block.base);
     if (block.kind == BlockKind::kMapped) {
-        // If the kernel has no memory for this, the old pages stay; the range is reserved in either case.
+        // If the kernel is out of memory, the old pages stay mapped. The range is reserved in either case.
         static_cast<void>(
             mmap(start, block.bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0));
         --block.physical->mappings;
@@ -54,12 +54,12 @@ Result allocate_pointer(DevicePtr* out, size_t bytes, BlockKind kind) {
         if (!out || !bytes) return kInvalidValue;
         Block* block = nullptr;
         if (Result error = allocate(s, c, bytes, kind, block)) return error;
-        return give(out, pointer_of(*block));
+        return set_output(out, pointer_of(*block));
     });
 }
 
 template <typename Value>
-Result put(void* out, Value value) {
+Result write_value(void* out, Value value) {
     *static_cast<Value*>(out) = value;
     return kSuccess;
 }
@@ -88,42 +88,42 @@ enum PointerAttribute {
     kMemoryBlockId,
 };
 
-bool in_host_memory(const Block& block) {
+bool is_in_host_memory(const Block& block) {
     return block.kind == BlockKind::kHost || block.kind == BlockKind::kRegistered;
 }
 
 Result pointer_attribute(const Block& block, int attribute, uintptr_t pointer, void* out) {
-    const bool host = in_host_memory(block), managed = block.kind == BlockKind::kManaged;
+    const bool host = is_in_host_memory(block), managed = block.kind == BlockKind::kManaged;
     switch (attribute) {
-        case kContext: return put<Context*>(out, block.pool || managed ? nullptr : block.context);
-        case kMemoryType: return put<unsigned>(out, host ? kHostMemory : kDeviceMemory);
-        case kDevicePointer: return put<DevicePtr>(out, pointer);
-        case kHostPointer: return host || managed ? put<DevicePtr>(out, pointer) : kInvalidValue;
-        case kSyncMemops: return put<unsigned>(out, block.sync_memops);
-        case kBufferId: return put<uint64_t>(out, block.id);
-        case kIsManaged: return put<unsigned>(out, managed);
-        case kDeviceOrdinal: return put<int>(out, block.device);
-        case kIsLegacyIpcCapable: return put<int>(out, block.kind == BlockKind::kDevice && !block.pool);
-        case kRangeStart: return put<DevicePtr>(out, block.base);
-        case kRangeSize: return put<size_t>(out, block.bytes);
-        case kMapped: return put<int>(out, block.accessible);
+        case kContext: return write_value<Context*>(out, block.pool || managed ? nullptr : block.context);
+        case kMemoryType: return write_value<unsigned>(out, host ? kHostMemory : kDeviceMemory);
+        case kDevicePointer: return write_value<DevicePtr>(out, pointer);
+        case kHostPointer: return host || managed ? write_value<DevicePtr>(out, pointer) : kInvalidValue;
+        case kSyncMemops: return write_value<unsigned>(out, block.sync_memops);
+        case kBufferId: return write_value<uint64_t>(out, block.id);
+        case kIsManaged: return write_value<unsigned>(out, managed);
+        case kDeviceOrdinal: return write_value<int>(out, block.device);
+        case kIsLegacyIpcCapable: return write_value<int>(out, block.kind == BlockKind::kDevice && !block.pool);
+        case kRangeStart: return write_value<DevicePtr>(out, block.base);
+        case kRangeSize: return write_value<size_t>(out, block.bytes);
+        case kMapped: return write_value<int>(out, block.accessible);
         case kAllowedHandleTypes:
-            return put<uint64_t>(out, block.physical ? block.physical->properties.handle_types : 0);
-        case kIsRdmaCapable: return put<int>(out, 0);
-        case kAccessFlags: return put<int>(out, 3);
-        case kPool: return put<Pool*>(out, block.pool);
-        case kMappingSize: return put<size_t>(out, block.bytes);
-        case kMappingBase: return put<DevicePtr>(out, block.base);
-        case kMemoryBlockId: return put<uint64_t>(out, block.id);
+            return write_value<uint64_t>(out, block.physical ? block.physical->properties.handle_types : 0);
+        case kIsRdmaCapable: return write_value<int>(out, 0);
+        case kAccessFlags: return write_value<int>(out, 3);
+        case kPool: return write_value<Pool*>(out, block.pool);
+        case kMappingSize: return write_value<size_t>(out, block.bytes);
+        case kMappingBase: return write_value<DevicePtr>(out, block.base);
+        case kMemoryBlockId: return write_value<uint64_t>(out, block.id);
     }
     return kInvalidValue;
 }
 
-// The attributes of a pointer that the driver does not know: everything is 0, and the device is -2.
-Result unknown_pointer_attribute(int attribute, void* out) {
+// Writes an attribute of a pointer to untracked memory: -2 for the device ordinal, 0 for all other attributes.
+Result untracked_pointer_attribute(int attribute, void* out) {
     constexpr int kNoOrdinal = -2;
     switch (attribute) {
-        case kDeviceOrdinal: return put<int>(out, kNoOrdinal);
+        case kDeviceOrdinal: return write_value<int>(out, kNoOrdinal);
         case kContext:
         case kDevicePointer:
         case kHostPointer:
@@ -134,14 +134,14 @@ Result unknown_pointer_attribute(int attribute, void* out) {
         case kPool:
         case kMappingSize:
         case kMappingBase:
-        case kMemoryBlockId: return put<uint64_t>(out, 0);
+        case kMemoryBlockId: return write_value<uint64_t>(out, 0);
         case kMemoryType:
         case kSyncMemops:
         case kIsManaged:
         case kIsLegacyIpcCapable:
         case kMapped:
         case kIsRdmaCapable:
-        case kAccessFlags: return put<int>(out, 0);
+        case kAccessFlags: return write_value<int>(out, 0);
     }
     return kInvalidValue;
 }
@@ -161,13 +161,13 @@ Block& insert_block(State& s, Block block) {
     return s.blocks.insert_or_assign(block.base, block).first->second;
 }
 
-bool overlaps(const State& s, uintptr_t base, size_t bytes) {
+bool overlaps_block(const State& s, uintptr_t base, size_t bytes) {
     auto next = s.blocks.lower_bound(base);
     if (next != s.blocks.end() && next->first < base + bytes) return true;
     return next != s.blocks.begin() && std::prev(next)->second.end() > base;
 }
 
-void release_reference(State& s, Physical& physical) {
+void release_reference(State& s, PhysicalMemory& physical) {
     if (physical.handles || physical.mappings) return;
     if (physical.charged) refund(s, physical.properties.location.id, physical.bytes);
     close(physical.fd);
@@ -186,8 +186,8 @@ void refund(State& s, int device, uint64_t bytes) { s.devices[device].used -= by
 size_t whole_pages(size_t bytes) { return round_up(bytes, kPage); }
 
 Result map_block(State& s, Context& context, size_t bytes, BlockKind kind, Block*& block) {
-    constexpr size_t kMost = size_t{1} << 46;
-    if (bytes > kMost) return kOutOfMemory;
+    constexpr size_t kMaxBytes = size_t{1} << 46;
+    if (bytes > kMaxBytes) return kOutOfMemory;
     void* start =
         mmap(nullptr, whole_pages(bytes), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (start == MAP_FAILED) return kOutOfMemory;
@@ -229,7 +229,7 @@ void release(State& s, Block& block) {
     s.blocks.erase(block.base);
 }
 
-// Mapped memory and memory of a pool or a graph belong to no context.
+// Keeps mapped memory and memory of a pool or a graph, which do not belong to a context.
 void release_blocks_of(State& s, const Context& context) {
     for (auto at = s.blocks.begin(); at != s.blocks.end();) {
         Block& block = (at++)->second;
@@ -245,17 +245,17 @@ Block* find_block(State& s, uintptr_t address) {
     return address < block.end() ? &block : nullptr;
 }
 
-bool usable(State& s, const void* start, size_t bytes, bool known_only) {
+bool is_accessible(State& s, const void* start, size_t bytes, bool tracked_only) {
     auto at = reinterpret_cast<uintptr_t>(start);
     if (!at || at + bytes < at) return false;
     const uintptr_t end = at + bytes;
     const Block* block = find_block(s, at);
-    if (!block) return !known_only && !overlaps(s, at, bytes);
-    const bool may_run_on = block->kind == BlockKind::kMapped || block->kind == BlockKind::kRegistered;
+    if (!block) return !tracked_only && !overlaps_block(s, at, bytes);
+    const bool can_span_blocks = block->kind == BlockKind::kMapped || block->kind == BlockKind::kRegistered;
     for (; block && block->accessible && block->end() < end; block = find_block(s, block->end())) {
-        if (!may_run_on) return false;
+        if (!can_span_blocks) return false;
     }
-    if (!block) return !known_only && may_run_on;
+    if (!block) return !tracked_only && can_span_blocks;
     return block->accessible;
 }
 
@@ -278,7 +278,7 @@ SIM_API Result cuMemAllocPitch_v2(DevicePtr* pointer, size_t* pitch, size_t widt
     const size_t row = round_up(width, kPitch);
     if (row < width || row > SIZE_MAX / height) return kOutOfMemory;
     if (Result error = allocate_pointer(pointer, row * height, BlockKind::kDevice)) return error;
-    return give(pitch, row);
+    return set_output(pitch, row);
 }
 
 SIM_API Result cuMemAllocManaged(DevicePtr* pointer, size_t bytes, unsigned flags) {
@@ -295,7 +295,7 @@ SIM_API Result cuMemHostAlloc(void** out, size_t bytes, unsigned flags) {
         if (!out || !bytes || (flags & ~kHostKnownFlags)) return kInvalidValue;
         Block* block = nullptr;
         if (Result error = allocate(s, c, bytes, BlockKind::kHost, block)) return error;
-        block->flags = flags | kHostDeviceMap;  // with unified addressing all host memory is mapped
+        block->flags = flags | kHostDeviceMap;  // with unified addressing, all host memory is mapped
         *out = reinterpret_cast<void*>(block->base);
         return kSuccess;
     });
@@ -313,7 +313,7 @@ SIM_API Result cuMemHostRegister_v2(void* pointer, size_t bytes, unsigned flags)
         if (!pointer || !bytes || (flags & ~kRegisterKnownFlags)) return kInvalidValue;
         if (flags & kRegisterIoMemory) return kNotSupported;
         const auto base = reinterpret_cast<uintptr_t>(pointer);
-        if (overlaps(s, base, bytes)) return kHostMemoryAlreadyRegistered;
+        if (overlaps_block(s, base, bytes)) return kHostMemoryAlreadyRegistered;
         insert_block(s, {.base = base,
                          .bytes = bytes,
                          .kind = BlockKind::kRegistered,
@@ -335,13 +335,14 @@ SIM_API Result cuMemHostUnregister(void* pointer) {
 
 SIM_API Result cuMemHostGetDevicePointer_v2(DevicePtr* device, void* host, unsigned flags) {
     return with_block(reinterpret_cast<uintptr_t>(host), [&](State&, Block& block) {
-        return flags || !in_host_memory(block) ? kInvalidValue : give(device, reinterpret_cast<uintptr_t>(host));
+        return flags || !is_in_host_memory(block) ? kInvalidValue
+                                                  : set_output(device, reinterpret_cast<uintptr_t>(host));
     });
 }
 
 SIM_API Result cuMemHostGetFlags(unsigned* flags, void* host) {
     return with_block(reinterpret_cast<uintptr_t>(host), [&](State&, Block& block) {
-        return in_host_memory(block) ? give(flags, block.flags) : kInvalidValue;
+        return is_in_host_memory(block) ? set_output(flags, block.flags) : kInvalidValue;
     });
 }
 
@@ -367,7 +368,7 @@ SIM_API Result cuPointerGetAttributes(unsigned count, int* attributes, void** va
         if (!count || !attributes || !values) return kInvalidValue;
         const Block* block = find_block(s, pointer);
         for (unsigned i = 0; i < count; ++i) {
-            if (unknown_pointer_attribute(attributes[i], values[i])) return kInvalidValue;
+            if (untracked_pointer_attribute(attributes[i], values[i])) return kInvalidValue;
             if (block) pointer_attribute(*block, attributes[i], pointer, values[i]);
         }
         return kSuccess;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Modules, libraries, kernels, occupancy and launches. Every image is accepted and has a kernel of every name. Launches
-// are checked and do nothing. Images are not parsed, so variables and parameters of kernels are unknown.
+// Modules, libraries, kernels, occupancy and launches. Every image is accepted and has a kernel for every name.
+// Launches are checked but do not run anything. Images are not parsed, so variables and parameters of kernels are
+// unknown.
 #include <unistd.h>
 
 #include <algorithm>
@@ -57,7 +58,8 @@ Result with_library(Image* library, Body body) {
     return with_driver([&](State& s) { return is_library(s, library) ? body(s, *library) : kInvalidHandle; });
 }
 
-// The device that runs a function: that of its module; for a kernel of a library the current device, else the first.
+// Returns the device that runs a function: the device of its module or, for a kernel of a library, the current device,
+// otherwise device 0.
 int device_of(const State& s, const Function& function) {
     if (function.image->context) return function.image->context->device;
     const Context* current = context_stack().top();
@@ -67,31 +69,31 @@ int device_of(const State& s, const Function& function) {
 Result get_attribute(const State& s, const Function& function, int attribute, int device, int* out) {
     if (attribute < 0 || attribute > kLastAttribute) return kInvalidValue;
     const auto set = function.attributes.find(attribute);
-    if (set != function.attributes.end()) return give(out, set->second);
+    if (set != function.attributes.end()) return set_output(out, set->second);
     const GpuModel& model = *s.devices[device].gpu->model;
     switch (attribute) {
-        case kMaxThreads: return give(out, kBlockThreads);
-        case kRegisters: return give(out, kKernelRegisters);
+        case kMaxThreads: return set_output(out, kBlockThreads);
+        case kRegisters: return set_output(out, kKernelRegisters);
         case kPtxVersion:
-        case kBinaryVersion: return give(out, model.major * 10 + model.minor);
-        case kMaxDynamicShared: return give(out, kDefaultShared);
-        case kCarveout: return give(out, kNoPreference);
+        case kBinaryVersion: return set_output(out, model.major * 10 + model.minor);
+        case kMaxDynamicShared: return set_output(out, kDefaultShared);
+        case kCarveout: return set_output(out, kNoPreference);
     }
-    return give(out, 0);
+    return set_output(out, 0);
 }
 
 Result set_attribute(State& s, Function& function, int attribute, int device, int value) {
     if (attribute < kFirstSettable || attribute > kLastAttribute) return kInvalidValue;
-    const int most = s.devices[device].gpu->model->shared_per_block_optin;
-    if (attribute == kMaxDynamicShared && (value < 0 || value > most)) return kInvalidValue;
+    const int max_shared = s.devices[device].gpu->model->shared_per_block_optin;
+    if (attribute == kMaxDynamicShared && (value < 0 || value > max_shared)) return kInvalidValue;
     function.attributes[attribute] = value;
     return kSuccess;
 }
 
 bool file_exists(const char* path) { return path && access(path, F_OK) == 0; }
 
-// The number of blocks that a multiprocessor runs at the same time. Threads, registers, shared memory and the maximum
-// number of blocks limit it.
+// Returns the number of blocks that a multiprocessor runs at the same time. Threads, registers, shared memory and the
+// maximum number of blocks limit it.
 int active_blocks(const GpuModel& model, int block_threads, size_t shared_bytes) {
     constexpr int kWarp = 32, kRegisterFile = 65536, kReservedShared = 1024;
     const int threads = (block_threads + kWarp - 1) / kWarp * kWarp;
@@ -106,7 +108,8 @@ Result occupancy(int* blocks, Function* function, int block_threads, size_t shar
     return with_function(function, [&](State& s, Function& f) {
         if (!blocks || block_threads <= 0) return kInvalidValue;
         const GpuModel& model = *s.devices[device_of(s, f)].gpu->model;
-        return give(blocks, block_threads > kBlockThreads ? 0 : active_blocks(model, block_threads, shared_bytes));
+        return set_output(blocks,
+                          block_threads > kBlockThreads ? 0 : active_blocks(model, block_threads, shared_bytes));
     });
 }
 
@@ -125,7 +128,8 @@ Result launch(Function* function, const unsigned (&grid)[3], const unsigned (&bl
 }  // namespace
 
 SIM_API Result cuModuleLoadData(Image** out, const void* image) {
-    return with_context([&](State& s, Context& c) { return out && image ? give(out, load(s, &c)) : kInvalidValue; });
+    return with_context(
+        [&](State& s, Context& c) { return out && image ? set_output(out, load(s, &c)) : kInvalidValue; });
 }
 SIM_ALIAS(cuModuleLoadFatBinary, cuModuleLoadData, (Image * *out, const void* image), (out, image))
 SIM_ALIAS(cuModuleLoadDataEx, cuModuleLoadData, (Image * *out, const void* image, unsigned, int*, void**), (out, image))
@@ -133,7 +137,7 @@ SIM_ALIAS(cuModuleLoadDataEx, cuModuleLoadData, (Image * *out, const void* image
 SIM_API Result cuModuleLoad(Image** out, const char* path) {
     return with_context([&](State& s, Context& c) {
         if (!out || !path) return kInvalidValue;
-        return file_exists(path) ? give(out, load(s, &c)) : kFileNotFound;
+        return file_exists(path) ? set_output(out, load(s, &c)) : kFileNotFound;
     });
 }
 
@@ -147,19 +151,19 @@ SIM_API Result cuModuleUnload(Image* module) {
 
 SIM_API Result cuModuleGetLoadingMode(int* mode) {
     constexpr int kLazy = 2;
-    return with_driver([&](State&) { return give(mode, kLazy); });
+    return with_driver([&](State&) { return set_output(mode, kLazy); });
 }
 
 SIM_API Result cuModuleGetFunction(Function** out, Image* module, const char* name) {
     return with_context([&](State& s, Context&) {
         if (!out || !name || !*name) return kInvalidValue;
-        return is_module(s, module) ? give(out, function_named(s, *module, name)) : kInvalidHandle;
+        return is_module(s, module) ? set_output(out, function_named(s, *module, name)) : kInvalidHandle;
     });
 }
 
 SIM_API Result cuModuleGetFunctionCount(unsigned* count, Image* module) {
     return with_driver(
-        [&](State& s) { return is_module(s, module) ? give(count, module->functions.size()) : kInvalidHandle; });
+        [&](State& s) { return is_module(s, module) ? set_output(count, module->functions.size()) : kInvalidHandle; });
 }
 
 static Result enumerate(const Image& image, Function** out, unsigned count) {
@@ -182,13 +186,13 @@ SIM_API Result cuModuleGetGlobal_v2(DevicePtr*, size_t*, Image* module, const ch
 }
 
 SIM_API Result cuLibraryLoadData(Image** out, const void* code, int*, void**, unsigned, int*, void**, unsigned) {
-    return with_driver([&](State& s) { return out && code ? give(out, load(s, nullptr)) : kInvalidValue; });
+    return with_driver([&](State& s) { return out && code ? set_output(out, load(s, nullptr)) : kInvalidValue; });
 }
 
 SIM_API Result cuLibraryLoadFromFile(Image** out, const char* path, int*, void**, unsigned, int*, void**, unsigned) {
     return with_driver([&](State& s) {
         if (!out || !path) return kInvalidValue;
-        return file_exists(path) ? give(out, load(s, nullptr)) : kFileNotFound;
+        return file_exists(path) ? set_output(out, load(s, nullptr)) : kFileNotFound;
     });
 }
 
@@ -201,7 +205,7 @@ SIM_API Result cuLibraryUnload(Image* library) {
 
 SIM_API Result cuLibraryGetKernel(Function** out, Image* library, const char* name) {
     return with_library(library, [&](State& s, Image& l) {
-        return out && name && *name ? give(out, function_named(s, l, name)) : kInvalidValue;
+        return out && name && *name ? set_output(out, function_named(s, l, name)) : kInvalidValue;
     });
 }
 
@@ -210,12 +214,12 @@ SIM_API Result cuLibraryGetModule(Image** out, Image* library) {
         if (!is_library(s, library)) return kInvalidHandle;
         if (!out) return kInvalidValue;
         if (!library->module || !s.images.has(library->module)) library->module = load(s, &c);
-        return give(out, library->module);
+        return set_output(out, library->module);
     });
 }
 
 SIM_API Result cuLibraryGetKernelCount(unsigned* count, Image* library) {
-    return with_library(library, [&](State&, Image& l) { return give(count, l.functions.size()); });
+    return with_library(library, [&](State&, Image& l) { return set_output(count, l.functions.size()); });
 }
 
 SIM_API Result cuLibraryEnumerateKernels(Function** out, unsigned count, Image* library) {
@@ -232,17 +236,17 @@ SIM_API Result cuLibraryGetUnifiedFunction(void**, Image* library, const char* n
     return with_library(library, [&](State&, Image&) { return name ? kNotFound : kInvalidValue; });
 }
 
-// CUkernel and CUfunction are the same here.
+// In the simulated driver, CUkernel and CUfunction are the same type.
 SIM_API Result cuKernelGetFunction(Function** out, Function* kernel) {
-    return with_function(kernel, [&](State&, Function& f) { return give(out, &f); });
+    return with_function(kernel, [&](State&, Function& f) { return set_output(out, &f); });
 }
 
 SIM_API Result cuKernelGetLibrary(Image** out, Function* kernel) {
-    return with_function(kernel, [&](State&, Function& f) { return give(out, f.image); });
+    return with_function(kernel, [&](State&, Function& f) { return set_output(out, f.image); });
 }
 
 SIM_API Result cuKernelGetName(const char** name, Function* kernel) {
-    return with_function(kernel, [&](State&, Function& f) { return give(name, f.name.c_str()); });
+    return with_function(kernel, [&](State&, Function& f) { return set_output(name, f.name.c_str()); });
 }
 SIM_ALIAS(cuFuncGetName, cuKernelGetName, (const char** name, Function* function), (name, function))
 
@@ -253,7 +257,7 @@ SIM_ALIAS(cuFuncGetParamInfo, cuKernelGetParamInfo, (Function * function, size_t
           (function, index, offset, size))
 
 SIM_API Result cuKernelGetParamCount(Function* kernel, size_t* count) {
-    return with_function(kernel, [&](State&, Function&) { return give(count, 0); });
+    return with_function(kernel, [&](State&, Function&) { return set_output(count, 0); });
 }
 SIM_ALIAS(cuFuncGetParamCount, cuKernelGetParamCount, (Function * function, size_t* count), (function, count))
 
@@ -297,13 +301,13 @@ SIM_API Result cuFuncSetSharedMemConfig(Function* function, int config) {
 }
 
 SIM_API Result cuFuncGetModule(Image** out, Function* function) {
-    return with_function(function,
-                         [&](State&, Function& f) { return f.image->context ? give(out, f.image) : kInvalidHandle; });
+    return with_function(
+        function, [&](State&, Function& f) { return f.image->context ? set_output(out, f.image) : kInvalidHandle; });
 }
 
 SIM_API Result cuFuncIsLoaded(int* state, Function* function) {
     constexpr int kLoaded = 1;
-    return with_function(function, [&](State&, Function&) { return give(state, kLoaded); });
+    return with_function(function, [&](State&, Function&) { return set_output(state, kLoaded); });
 }
 
 SIM_API Result cuFuncLoad(Function* function) {
@@ -328,7 +332,7 @@ SIM_API Result cuOccupancyMaxPotentialBlockSize(int* grid, int* block, Function*
     int blocks = 0;
     if (Result error = occupancy(&blocks, function, *block, shared_bytes)) return error;
     return with_function(function, [&](State& s, Function& f) {
-        return give(grid, blocks * s.devices[device_of(s, f)].gpu->model->multiprocessors);
+        return set_output(grid, blocks * s.devices[device_of(s, f)].gpu->model->multiprocessors);
     });
 }
 SIM_ALIAS(cuOccupancyMaxPotentialBlockSizeWithFlags, cuOccupancyMaxPotentialBlockSize,
@@ -343,24 +347,25 @@ SIM_API Result cuOccupancyAvailableDynamicSMemPerBlock(size_t* bytes, Function* 
         constexpr int kReservedShared = 1024;
         const GpuModel& model = *s.devices[device_of(s, f)].gpu->model;
         const int share = model.shared_per_multiprocessor / blocks - kReservedShared;
-        return give(bytes, std::clamp(share, 0, model.shared_per_block_optin));
+        return set_output(bytes, std::clamp(share, 0, model.shared_per_block_optin));
     });
 }
 
-// The largest portable cluster; as many clusters as the multiprocessors allow.
+// Returns the largest portable cluster size.
 SIM_API Result cuOccupancyMaxPotentialClusterSize(int* size, Function* function, const LaunchConfig* config) {
     constexpr int kPortable = 8;
     return with_function(function, [&](State& s, Function& f) {
         const bool clusters = s.devices[device_of(s, f)].gpu->model->major >= 9;
-        return config ? give(size, clusters ? kPortable : 1) : kInvalidValue;
+        return config ? set_output(size, clusters ? kPortable : 1) : kInvalidValue;
     });
 }
 
+// Returns the number of portable clusters that fit on the multiprocessors.
 SIM_API Result cuOccupancyMaxActiveClusters(int* clusters, Function* function, const LaunchConfig* config) {
     constexpr int kPortable = 8;
     return with_function(function, [&](State& s, Function& f) {
         const GpuModel& model = *s.devices[device_of(s, f)].gpu->model;
-        return config ? give(clusters, model.multiprocessors / kPortable) : kInvalidValue;
+        return config ? set_output(clusters, model.multiprocessors / kPortable) : kInvalidValue;
     });
 }
 
@@ -407,7 +412,8 @@ static Result with_linker(Linker* linker, Body body) {
 }
 
 SIM_API Result cuLinkCreate_v2(unsigned, int*, void**, Linker** out) {
-    return with_context([&](State& s, Context&) { return out ? give(out, s.linkers.add(new Linker)) : kInvalidValue; });
+    return with_context(
+        [&](State& s, Context&) { return out ? set_output(out, s.linkers.add(new Linker)) : kInvalidValue; });
 }
 SIM_ALIAS(cuLinkCreate, cuLinkCreate_v2, (unsigned count, int* options, void** values, Linker** out),
           (count, options, values, out))
@@ -440,7 +446,7 @@ SIM_API Result cuLinkComplete(Linker* linker, void** image, size_t* bytes) {
     return with_linker(linker, [&](State&, Linker& l) {
         if (!image || !bytes || l.image.empty()) return kInvalidValue;
         *bytes = l.image.size();
-        return give(image, l.image.data());
+        return set_output(image, l.image.data());
     });
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Memory pools for stream-ordered allocation. A pool keeps no unused memory, because allocating from the host is cheap.
+// Memory pools for stream-ordered allocation. A pool does not keep unused memory, because allocating from the host is
+// cheap.
 #include <algorithm>
 
 #include "simgpu/driver/graph.hpp"
@@ -36,20 +37,20 @@ Result allocate_from(State& s, Pool& pool, size_t bytes, DevicePtr* out) {
     block->pool = &pool;
     pool.used += block->charged;
     pool.used_high = std::max(pool.used_high, pool.used);
-    return give(out, block->base);
+    return set_output(out, block->base);
 }
 
 Result get_attribute(const Pool& pool, int attribute, void* out) {
     if (attribute >= kReuseFirst && attribute <= kReuseLast) {
-        return give(static_cast<int*>(out), pool.reuse[attribute - kReuseFirst]);
+        return set_output(static_cast<int*>(out), pool.reuse[attribute - kReuseFirst]);
     }
     auto* number = static_cast<uint64_t*>(out);
     switch (attribute) {
-        case kReleaseThreshold: return give(number, pool.release_threshold);
+        case kReleaseThreshold: return set_output(number, pool.release_threshold);
         case kReservedCurrent:
-        case kUsedCurrent: return give(number, pool.used);
+        case kUsedCurrent: return set_output(number, pool.used);
         case kReservedHigh:
-        case kUsedHigh: return give(number, pool.used_high);
+        case kUsedHigh: return set_output(number, pool.used_high);
     }
     return kInvalidValue;
 }
@@ -81,11 +82,11 @@ Result allocate_in_order(State& s, Context& c, Stream* handle, Pool& pool, size_
 }  // namespace
 
 SIM_API Result cuDeviceGetDefaultMemPool(Pool** pool, Device device) {
-    return with_device(device, [&](State&, DeviceState& d) { return give(pool, d.default_pool); });
+    return with_device(device, [&](State&, DeviceState& d) { return set_output(pool, d.default_pool); });
 }
 
 SIM_API Result cuDeviceGetMemPool(Pool** pool, Device device) {
-    return with_device(device, [&](State&, DeviceState& d) { return give(pool, d.pool); });
+    return with_device(device, [&](State&, DeviceState& d) { return set_output(pool, d.pool); });
 }
 
 SIM_API Result cuDeviceSetMemPool(Device device, Pool* pool) {
@@ -101,11 +102,12 @@ SIM_API Result cuMemPoolCreate(Pool** out, const PoolProperties* properties) {
         if (!out || !properties || properties->allocation_type != 1) return kInvalidValue;
         if (properties->location.type != kLocationDevice) return kNotSupported;
         if (!is_device(s, properties->location.id)) return kInvalidDevice;
-        return give(out, s.pools.add(new Pool{properties->location.id, *properties, false}));
+        return set_output(out, s.pools.add(new Pool{properties->location.id, *properties, false}));
     });
 }
 
-// A real driver keeps the pool until its last allocation is freed. Here such allocations remain valid without a pool.
+// A real driver keeps the pool until its last allocation is freed. In the simulated driver, such allocations remain
+// valid without a pool.
 SIM_API Result cuMemPoolDestroy(Pool* pool) {
     return with_pool(pool, [&](State& s, Pool& p) {
         if (p.is_default) return kInvalidValue;
@@ -136,8 +138,8 @@ SIM_API Result cuMemPoolSetAccess(Pool* pool, const MemAccess* access, size_t co
     return with_pool(pool, [&](State& s, Pool& p) {
         if (!access && count) return kInvalidValue;
         for (size_t i = 0; i < count; ++i) {
-            const bool known = access[i].location.type == kLocationDevice && is_device(s, access[i].location.id);
-            if (!known) return kInvalidDevice;
+            const bool valid = access[i].location.type == kLocationDevice && is_device(s, access[i].location.id);
+            if (!valid) return kInvalidDevice;
             if (access[i].location.id == p.device && access[i].flags != 3) return kInvalidDevice;
             p.access[access[i].location.id] = access[i].flags;
         }
@@ -149,7 +151,7 @@ SIM_API Result cuMemPoolGetAccess(int* flags, Pool* pool, const MemLocation* loc
     return with_pool(pool, [&](State& s, Pool& p) {
         if (!location || location->type != kLocationDevice || !is_device(s, location->id)) return kInvalidValue;
         const auto found = p.access.find(location->id);
-        return give(flags, found != p.access.end() ? found->second : location->id == p.device ? 3 : 0);
+        return set_output(flags, found != p.access.end() ? found->second : location->id == p.device ? 3 : 0);
     });
 }
 
@@ -168,7 +170,7 @@ SIM_API Result cuMemAllocFromPoolAsync(DevicePtr* out, size_t bytes, Pool* pool,
 SIM_PER_THREAD(cuMemAllocFromPoolAsync, _ptsz, (DevicePtr * out, size_t bytes, Pool* pool, Stream* stream),
                (out, bytes, pool, own_stream(stream)))
 
-// Also frees memory of cuMemAlloc, and cuMemFree frees memory of cuMemAllocAsync.
+// Also frees memory from cuMemAlloc. Likewise, cuMemFree frees memory from cuMemAllocAsync.
 SIM_API Result cuMemFreeAsync(DevicePtr pointer, Stream* handle) {
     return with_context([&](State& s, Context& c) {
         Stream* stream = nullptr;
@@ -181,7 +183,7 @@ SIM_API Result cuMemFreeAsync(DevicePtr pointer, Stream* handle) {
 }
 SIM_PER_THREAD(cuMemFreeAsync, _ptsz, (DevicePtr pointer, Stream* stream), (pointer, own_stream(stream)))
 
-// Does nothing, because graphs keep no unallocated memory.
+// Does nothing, because graphs do not keep unallocated memory.
 SIM_API Result cuDeviceGraphMemTrim(Device device) {
     return with_device(device, [](State&, DeviceState&) { return kSuccess; });
 }
@@ -191,9 +193,9 @@ SIM_API Result cuDeviceGetGraphMemAttribute(Device device, int attribute, void* 
         auto* out = static_cast<uint64_t*>(value);
         switch (attribute) {
             case kGraphUsed:
-            case kGraphReserved: return give(out, d.graph_used);
+            case kGraphReserved: return set_output(out, d.graph_used);
             case kGraphUsedHigh:
-            case kGraphReservedHigh: return give(out, d.graph_used_high);
+            case kGraphReservedHigh: return set_output(out, d.graph_used_high);
         }
         return kInvalidValue;
     });

@@ -58,7 +58,7 @@ const char* error_name(int code) {
     return nullptr;
 }
 
-Result give_text(const char** out, const char* text) {
+Result set_text_output(const char** out, const char* text) {
     if (!out) return kInvalidValue;
     *out = text;
     return text ? kSuccess : kInvalidValue;
@@ -82,15 +82,15 @@ SIM_API Result cuGetProcAddress(const char* symbol, void** function, int version
     return status == kFound ? kSuccess : kNotFound;
 }
 
-// NVIDIA's libraries recognize NVIDIA's driver by undocumented tables, which this driver does not imitate.
+// NVIDIA's libraries identify NVIDIA's driver by undocumented tables, which this driver does not have.
 SIM_API Result cuGetExportTable(const void** table, const Uuid*) {
     if (!table) return kInvalidValue;
-    warn_of_static_runtime();
+    warn_about_static_runtime();
     *table = nullptr;
     return kNotFound;
 }
 
-SIM_API Result cuGetErrorName(int code, const char** name) { return give_text(name, error_name(code)); }
-SIM_API Result cuGetErrorString(int code, const char** text) { return give_text(text, error_text(code)); }
+SIM_API Result cuGetErrorName(int code, const char** name) { return set_text_output(name, error_name(code)); }
+SIM_API Result cuGetErrorString(int code, const char** text) { return set_text_output(text, error_text(code)); }
 
 }  // namespace cudafault::sim

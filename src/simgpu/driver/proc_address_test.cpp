@@ -22,17 +22,17 @@ const std::vector<testing::Row>& rows() {
     return all;
 }
 
-struct Answer {
+struct LookUpResult {
     Result result;
     void* function;
     int status;
 };
 
-Answer ask(const char* symbol, int version, uint64_t flags) {
-    Answer answer{kSuccess, &answer, -1};
-    answer.result = testing::call<Result>(library(), "cuGetProcAddress_v2", symbol, &answer.function, version, flags,
-                                          &answer.status);
-    return answer;
+LookUpResult look_up(const char* symbol, int version, uint64_t flags) {
+    LookUpResult found{kSuccess, &found, -1};
+    found.result =
+        testing::call<Result>(library(), "cuGetProcAddress_v2", symbol, &found.function, version, flags, &found.status);
+    return found;
 }
 
 TEST(Exports, AreCompleteAndHaveDistinctAddresses) {
@@ -40,71 +40,74 @@ TEST(Exports, AreCompleteAndHaveDistinctAddresses) {
     for (const testing::Row& row : rows()) {
         void* address = dlsym(library(), row.at("export").c_str());
         EXPECT_TRUE(address) << row.at("export");
-        EXPECT_TRUE(addresses.insert(address).second) << row.at("export") << " shares its address";
+        EXPECT_TRUE(addresses.insert(address).second)
+            << row.at("export") << " has the same address as another function";
     }
     EXPECT_GT(rows().size(), 600u);
 }
 
-TEST(Exports, StubsAnswerNotSupported) {
+TEST(Exports, StubsReturnNotSupported) {
     EXPECT_EQ(testing::call<int>(library(), "cuTexRefCreate"), kNotSupported);
     EXPECT_EQ(testing::call<int>(library(), "cuGreenCtxCreate"), kNotSupported);
 }
 
-TEST(ProcAddress, AnswersEverySymbolVersionAndModeWithItsExport) {
+TEST(ProcAddress, ReturnsTheExportOfEverySymbolVersionAndMode) {
     for (const testing::Row& row : rows()) {
         if (row.at("version") == "-") continue;
         const uint64_t flags = row.at("mode") == "per_thread" ? 2 : 1;
-        const Answer answer = ask(row.at("symbol").c_str(), std::stoi(row.at("version")), flags);
-        EXPECT_EQ(answer.result, kSuccess) << row.at("export");
-        EXPECT_EQ(answer.status, 0) << row.at("export");
-        EXPECT_EQ(answer.function, dlsym(library(), row.at("export").c_str())) << row.at("export");
+        const LookUpResult found = look_up(row.at("symbol").c_str(), std::stoi(row.at("version")), flags);
+        EXPECT_EQ(found.result, kSuccess) << row.at("export");
+        EXPECT_EQ(found.status, 0) << row.at("export");
+        EXPECT_EQ(found.function, dlsym(library(), row.at("export").c_str())) << row.at("export");
     }
 }
 
 TEST(ProcAddress, ReturnsTheNewestVariantOfTheVersion) {
     void* newest = dlsym(library(), "cuMemAlloc_v2");
-    EXPECT_EQ(ask("cuMemAlloc", 3020, 0).function, newest);
-    EXPECT_EQ(ask("cuMemAlloc", 12000, 0).function, newest);
-    EXPECT_EQ(ask("cuMemAlloc", 3019, 0).function, dlsym(library(), "cuMemAlloc"));
-    EXPECT_EQ(ask("cuGraphInstantiate", kNewest, 0).function, dlsym(library(), "cuGraphInstantiateWithFlags"));
-    EXPECT_EQ(ask("cuGetProcAddress", 12000, 0).function, dlsym(library(), "cuGetProcAddress_v2"));
-    EXPECT_EQ(ask("cuGetProcAddress", 11030, 0).function, dlsym(library(), "cuGetProcAddress"));
+    EXPECT_EQ(look_up("cuMemAlloc", 3020, 0).function, newest);
+    EXPECT_EQ(look_up("cuMemAlloc", 12000, 0).function, newest);
+    EXPECT_EQ(look_up("cuMemAlloc", 3019, 0).function, dlsym(library(), "cuMemAlloc"));
+    EXPECT_EQ(look_up("cuGraphInstantiate", kNewest, 0).function, dlsym(library(), "cuGraphInstantiateWithFlags"));
+    EXPECT_EQ(look_up("cuGetProcAddress", 12000, 0).function, dlsym(library(), "cuGetProcAddress_v2"));
+    EXPECT_EQ(look_up("cuGetProcAddress", 11030, 0).function, dlsym(library(), "cuGetProcAddress"));
 }
 
 TEST(ProcAddress, ReturnsPerThreadVariantsOnRequestOnly) {
     void* legacy = dlsym(library(), "cuStreamSynchronize");
-    EXPECT_EQ(ask("cuStreamSynchronize", kNewest, 0).function, legacy);
-    EXPECT_EQ(ask("cuStreamSynchronize", kNewest, 1).function, legacy);
-    EXPECT_EQ(ask("cuStreamSynchronize", kNewest, 2).function, dlsym(library(), "cuStreamSynchronize_ptsz"));
-    EXPECT_EQ(ask("cuStreamSynchronize", 3000, 2).function, legacy) << "older than the per-thread variant";
-    EXPECT_EQ(ask("cuInit", kNewest, 2).function, dlsym(library(), "cuInit")) << "has no per-thread variant";
+    EXPECT_EQ(look_up("cuStreamSynchronize", kNewest, 0).function, legacy);
+    EXPECT_EQ(look_up("cuStreamSynchronize", kNewest, 1).function, legacy);
+    EXPECT_EQ(look_up("cuStreamSynchronize", kNewest, 2).function, dlsym(library(), "cuStreamSynchronize_ptsz"));
+    EXPECT_EQ(look_up("cuStreamSynchronize", 3000, 2).function, legacy)
+        << "this version is older than the per-thread variant";
+    EXPECT_EQ(look_up("cuInit", kNewest, 2).function, dlsym(library(), "cuInit"))
+        << "cuInit does not have a per-thread variant";
 }
 
 TEST(ProcAddress, DistinguishesUnknownNamesFromOldVersions) {
     for (const char* unknown : {"", "cuNoSuchFunction", "cuMemAlloc_v2", "malloc"}) {
-        const Answer answer = ask(unknown, kNewest, 0);
-        EXPECT_EQ(answer.result, kSuccess) << unknown;
-        EXPECT_EQ(answer.function, nullptr) << unknown;
-        EXPECT_EQ(answer.status, 1) << unknown;
+        const LookUpResult found = look_up(unknown, kNewest, 0);
+        EXPECT_EQ(found.result, kSuccess) << unknown;
+        EXPECT_EQ(found.function, nullptr) << unknown;
+        EXPECT_EQ(found.status, 1) << unknown;
     }
-    const Answer old = ask("cuMemAllocAsync", 11000, 0);
+    const LookUpResult old = look_up("cuMemAllocAsync", 11000, 0);
     EXPECT_EQ(old.result, kSuccess);
     EXPECT_EQ(old.function, nullptr);
     EXPECT_EQ(old.status, 2);
 }
 
-TEST(ProcAddress, OldVariantFailsIfNothingIsFound) {
-    const auto ask_old = [](const char* symbol, void** function) {
+TEST(ProcAddress, FirstVersionFailsForUnknownSymbols) {
+    const auto look_up_with_v1 = [](const char* symbol, void** function) {
         return testing::call<Result>(library(), "cuGetProcAddress", symbol, function, kNewest, uint64_t{0});
     };
     void* function = nullptr;
-    EXPECT_EQ(ask_old("cuInit", &function), kSuccess);
+    EXPECT_EQ(look_up_with_v1("cuInit", &function), kSuccess);
     EXPECT_EQ(function, dlsym(library(), "cuInit"));
-    EXPECT_EQ(ask_old("cuNoSuchFunction", &function), kNotFound);
+    EXPECT_EQ(look_up_with_v1("cuNoSuchFunction", &function), kNotFound);
     EXPECT_EQ(function, nullptr);
 }
 
-TEST(ProcAddress, InvalidArgumentsAreRefused) {
+TEST(ProcAddress, RejectsInvalidArguments) {
     void* function = nullptr;
     int status = 0;
     const char *none = nullptr, *symbol = "cuInit";

@@ -30,21 +30,21 @@ void replace_state_in_child() {
     t_contexts.depth = 0;
 }
 
-// The default limits of a real driver; 0 for features that are not simulated.
+// The default limits of a real driver. The limits of features that are not simulated are 0.
 constexpr size_t kDefaultLimits[kLimitCount] = {1024, 1 << 20, 8 << 20, 2, 2048, 64, 0, 0, 0, 0, 0};
 
 }  // namespace
 
 State& state() {
     if (State* s = g_state.load(std::memory_order_acquire)) return *s;
-    auto* fresh = new State;
+    auto* created = new State;
     State* expected = nullptr;
-    if (!g_state.compare_exchange_strong(expected, fresh)) {
-        delete fresh;
+    if (!g_state.compare_exchange_strong(expected, created)) {
+        delete created;
         return *expected;
     }
     if (__register_atfork) __register_atfork(nullptr, nullptr, replace_state_in_child, &__dso_handle);
-    return *fresh;
+    return *created;
 }
 
 ContextStack& context_stack() { return t_contexts; }

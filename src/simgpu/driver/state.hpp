@@ -55,7 +55,7 @@ struct Pool {
 };
 
 // Memory of a device that can be mapped any number of times.
-struct Physical {
+struct PhysicalMemory {
     int fd;
     size_t bytes;
     AllocationProperties properties;
@@ -65,7 +65,7 @@ struct Physical {
 
 enum class BlockKind { kDevice, kManaged, kHost, kRegistered, kMapped, kIpc };
 
-// A range of memory that the driver knows. Device memory is host memory; the kernel adds pages at the first access.
+// A range of memory that the driver tracks. Device memory is host memory; the kernel adds pages at the first access.
 struct Block {
     uintptr_t base;
     size_t bytes;
@@ -76,15 +76,15 @@ struct Block {
     uint64_t charged = 0;  // bytes charged to the device
     unsigned flags = 0;
     Pool* pool = nullptr;
-    Physical* physical = nullptr;  // kMapped
-    bool accessible = true;        // kMapped memory is accessible only after cuMemSetAccess
+    PhysicalMemory* physical = nullptr;  // kMapped
+    bool accessible = true;              // kMapped memory is accessible only after cuMemSetAccess
     int ipc_fd = -1;
     bool sync_memops = false;
     bool read_mostly = false;
     MemLocation preferred{}, prefetched{};
     bool of_graph = false;       // reserved by an allocation node; see graph_memory.hpp
     bool live = true;            // false for memory of a graph that is reserved but not allocated
-    unsigned graph_holders = 0;  // number of nodes and executable graphs that can allocate it
+    unsigned graph_holders = 0;  // number of nodes and executable graphs that can allocate the memory
 
     uintptr_t end() const { return base + bytes; }
     bool on_device() const {
@@ -196,7 +196,7 @@ struct State {
     std::map<Context*, Stream*> legacy_streams;
     std::map<std::pair<Context*, uint64_t>, Stream*> thread_streams;
     Handles<Pool> pools;
-    Handles<Physical> physicals;
+    Handles<PhysicalMemory> physicals;
     Handles<Stream> streams;
     Handles<Event> events;
     Handles<Function> functions;
@@ -259,9 +259,9 @@ Result with_context(Body body) {
     });
 }
 
-// Sets a required output parameter; kInvalidValue if it is null.
+// Sets a required output parameter. Returns kInvalidValue if the parameter is null.
 template <typename Value, typename Source>
-Result give(Value* out, Source&& value) {
+Result set_output(Value* out, Source&& value) {
     if (!out) return kInvalidValue;
     *out = static_cast<Value>(value);
     return kSuccess;
@@ -270,7 +270,7 @@ Result give(Value* out, Source&& value) {
 inline Stream* const kLegacyStream = reinterpret_cast<Stream*>(1);
 inline Stream* const kPerThreadStream = reinterpret_cast<Stream*>(2);
 
-// The stream that a _ptsz function uses for its argument.
+// Returns the stream that a _ptsz function uses for its argument.
 inline Stream* own_stream(Stream* stream) { return stream ? stream : kPerThreadStream; }
 
 }  // namespace cudafault::sim

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Functions of streams that other parts of the driver use.
+// Stream functions that other parts of the driver use.
 #pragma once
 
 #include "simgpu/driver/state.hpp"
@@ -9,7 +9,7 @@ namespace cudafault::sim {
 // Resolves a stream handle, including the default streams, which depend on the context.
 Result resolve_stream(State& s, Context& context, Stream* handle, Stream*& stream);
 
-// The time of the monotonic clock in nanoseconds.
+// Returns the time of the monotonic clock in nanoseconds.
 uint64_t now_ns();
 
 }  // namespace cudafault::sim

@@ -60,14 +60,14 @@ Result with_event(Event* event, Body body) {
     return with_driver([&](State& s) { return s.events.has(event) ? body(s, *event) : kInvalidHandle; });
 }
 
-// Waiting for a stream that is being captured invalidates the capture.
-Result idle(Stream& stream) {
+// Waits for a stream or queries it. Either operation invalidates a capture in progress on the stream.
+Result synchronize(Stream& stream) {
     if (!stream.capture) return kSuccess;
     stream.capture->invalid = true;
     return kStreamCaptureUnsupported;
 }
 
-void join(Stream& stream, Capture& capture, std::vector<Node*> tail) {
+void join_capture(Stream& stream, Capture& capture, std::vector<Node*> tail) {
     stream.capture = &capture;
     stream.tail = std::move(tail);
     capture.members.push_back(&stream);
@@ -91,7 +91,7 @@ Result begin_capture(State& s, Stream& stream, Graph* graph, std::vector<Node*> 
     const bool owns = !graph;
     if (owns) graph = s.graphs.add(new Graph{s.next_id++});
     auto* capture = new Capture{graph, owns, s.next_id++, mode, &stream};
-    join(stream, *capture, std::move(tail));
+    join_capture(stream, *capture, std::move(tail));
     return kSuccess;
 }
 
@@ -139,7 +139,7 @@ Result wait_event(State& s, Stream& stream, Event& event, unsigned flags) {
     if (!event.capture) return stream.capture ? kStreamCaptureIsolation : kSuccess;
     if (stream.shared_default) return kStreamCaptureImplicit;
     if (!stream.capture) {
-        join(stream, *event.capture, event.captured);
+        join_capture(stream, *event.capture, event.captured);
         return kSuccess;
     }
     if (stream.capture != event.capture) return kStreamCaptureIsolation;
@@ -160,7 +160,7 @@ struct CallbackCall {
     void* user_data;
 };
 
-void call_back(void* data) {
+void run_callback(void* data) {
     const auto* call = static_cast<CallbackCall*>(data);
     call->function(call->stream, kSuccess, call->user_data);
 }
@@ -199,7 +199,7 @@ void abandon_captures_of(State& s, const Context& context) {
 SIM_API Result cuStreamCreateWithPriority(Stream** out, unsigned flags, int priority) {
     return with_context([&](State& s, Context& c) {
         if (!out || (flags & ~kNonBlocking)) return kInvalidValue;
-        return give(out, new_stream(s, c, flags, std::clamp(priority, kGreatestPriority, kLeastPriority)));
+        return set_output(out, new_stream(s, c, flags, std::clamp(priority, kGreatestPriority, kLeastPriority)));
     });
 }
 
@@ -223,32 +223,32 @@ SIM_API Result cuStreamDestroy_v2(Stream* stream) {
 SIM_ALIAS(cuStreamDestroy, cuStreamDestroy_v2, (Stream * stream), (stream))
 
 SIM_API Result cuStreamQuery(Stream* stream) {
-    return with_stream(stream, [](State&, Stream& st) { return idle(st); });
+    return with_stream(stream, [](State&, Stream& st) { return synchronize(st); });
 }
 SIM_PER_THREAD(cuStreamQuery, _ptsz, (Stream * stream), (own_stream(stream)))
 
 SIM_API Result cuStreamSynchronize(Stream* stream) {
-    return with_stream(stream, [](State&, Stream& st) { return idle(st); });
+    return with_stream(stream, [](State&, Stream& st) { return synchronize(st); });
 }
 SIM_PER_THREAD(cuStreamSynchronize, _ptsz, (Stream * stream), (own_stream(stream)))
 
 SIM_API Result cuStreamGetPriority(Stream* stream, int* priority) {
-    return with_stream(stream, [&](State&, Stream& st) { return give(priority, st.priority); });
+    return with_stream(stream, [&](State&, Stream& st) { return set_output(priority, st.priority); });
 }
 SIM_PER_THREAD(cuStreamGetPriority, _ptsz, (Stream * stream, int* priority), (own_stream(stream), priority))
 
 SIM_API Result cuStreamGetFlags(Stream* stream, unsigned* flags) {
-    return with_stream(stream, [&](State&, Stream& st) { return give(flags, st.flags); });
+    return with_stream(stream, [&](State&, Stream& st) { return set_output(flags, st.flags); });
 }
 SIM_PER_THREAD(cuStreamGetFlags, _ptsz, (Stream * stream, unsigned* flags), (own_stream(stream), flags))
 
 SIM_API Result cuStreamGetId(Stream* stream, uint64_t* id) {
-    return with_stream(stream, [&](State&, Stream& st) { return give(id, st.id); });
+    return with_stream(stream, [&](State&, Stream& st) { return set_output(id, st.id); });
 }
 SIM_PER_THREAD(cuStreamGetId, _ptsz, (Stream * stream, uint64_t* id), (own_stream(stream), id))
 
 SIM_API Result cuStreamGetCtx(Stream* stream, Context** context) {
-    return with_stream(stream, [&](State&, Stream& st) { return give(context, st.context); });
+    return with_stream(stream, [&](State&, Stream& st) { return set_output(context, st.context); });
 }
 SIM_PER_THREAD(cuStreamGetCtx, _ptsz, (Stream * stream, Context** context), (own_stream(stream), context))
 
@@ -261,7 +261,7 @@ SIM_PER_THREAD(cuStreamGetCtx_v2, _ptsz, (Stream * stream, Context** context, vo
                (own_stream(stream), context, green))
 
 SIM_API Result cuStreamGetDevice(Stream* stream, Device* device) {
-    return with_stream(stream, [&](State&, Stream& st) { return give(device, st.context->device); });
+    return with_stream(stream, [&](State&, Stream& st) { return set_output(device, st.context->device); });
 }
 SIM_PER_THREAD(cuStreamGetDevice, _ptsz, (Stream * stream, Device* device), (own_stream(stream), device))
 
@@ -334,9 +334,9 @@ SIM_PER_THREAD(cuLaunchHostFunc_v2, _ptsz,
 
 SIM_API Result cuStreamAddCallback(Stream* stream, StreamCallback callback, void* user_data, unsigned flags) {
     if (!callback || flags) return kInvalidValue;
-    if (Result error = with_stream(stream, [](State&, Stream& st) { return idle(st); })) return error;
+    if (Result error = with_stream(stream, [](State&, Stream& st) { return synchronize(st); })) return error;
     CallbackCall call{stream, callback, user_data};
-    call_back(&call);
+    run_callback(&call);
     return kSuccess;
 }
 SIM_PER_THREAD(cuStreamAddCallback, _ptsz, (Stream * stream, StreamCallback callback, void* user_data, unsigned flags),
@@ -346,7 +346,7 @@ SIM_API Result cuEventCreate(Event** out, unsigned flags) {
     return with_context([&](State& s, Context& c) {
         const bool interprocess_with_timing = (flags & kInterprocess) && !(flags & kDisableTiming);
         if (!out || (flags & ~kKnownEventFlags) || interprocess_with_timing) return kInvalidValue;
-        return give(out, s.events.add(new Event{&c, flags}));
+        return set_output(out, s.events.add(new Event{&c, flags}));
     });
 }
 
@@ -381,7 +381,7 @@ SIM_API Result cuEventElapsedTime(float* milliseconds, Event* start, Event* end)
         if (!from.recorded_ns || !end->recorded_ns) return kInvalidHandle;
         constexpr double kNanosecondsPerMillisecond = 1e6;
         const auto elapsed = static_cast<int64_t>(end->recorded_ns - from.recorded_ns);
-        return give(milliseconds, static_cast<double>(elapsed) / kNanosecondsPerMillisecond);
+        return set_output(milliseconds, static_cast<double>(elapsed) / kNanosecondsPerMillisecond);
     });
 }
 SIM_ALIAS(cuEventElapsedTime_v2, cuEventElapsedTime, (float* milliseconds, Event* start, Event* end),
@@ -417,7 +417,7 @@ SIM_API Result cuStreamEndCapture(Stream* stream, Graph** out) {
         Graph* graph = capture->graph;
         if (invalid && capture->owns_graph) destroy_graph(s, *graph);
         end_capture(s, capture);
-        return invalid ? kStreamCaptureInvalidated : give(out, graph);
+        return invalid ? kStreamCaptureInvalidated : set_output(out, graph);
     });
 }
 SIM_PER_THREAD(cuStreamEndCapture, _ptsz, (Stream * stream, Graph** out), (own_stream(stream), out))

@@ -5,7 +5,7 @@
 #include <cstddef>
 
 // A function that is not simulated. It is weak, so that a handwritten function replaces it. It ignores its arguments,
-// so it can be called with any.
+// so it can be called with any arguments.
 #define SIM_STUB(name) \
     extern "C" __attribute__((weak, visibility("default"))) int name() { return 801 /* CUDA_ERROR_NOT_SUPPORTED */; }
 

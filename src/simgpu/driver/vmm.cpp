@@ -16,18 +16,18 @@ namespace {
 constexpr size_t kGranularity = size_t{2} << 20;
 constexpr int kPinned = 1;
 constexpr int kReadWrite = 3;
-// Prefix of a memfd's name. The rest of the name is the device, which an importing process reads.
+// Prefix of a memfd's name. The device follows the prefix; an importing process reads it.
 constexpr char kMemfdName[] = "cudafault-gpu-";
 
-bool aligned(uint64_t value) { return value % kGranularity == 0; }
+bool is_aligned(uint64_t value) { return value % kGranularity == 0; }
 
-Physical* physical_of(const State& s, uint64_t handle) {
-    auto* physical = reinterpret_cast<Physical*>(handle);
+PhysicalMemory* physical_of(const State& s, uint64_t handle) {
+    auto* physical = reinterpret_cast<PhysicalMemory*>(handle);
     return s.physicals.has(physical) && physical->handles ? physical : nullptr;
 }
 
 // Returns the device of a descriptor's memory, or -1 if the simulated driver did not create it.
-int device_behind(const State& s, int fd) {
+int device_of_descriptor(const State& s, int fd) {
     char path[64], target[128];
     std::snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
     const ssize_t length = readlink(path, target, sizeof target - 1);
@@ -60,7 +60,7 @@ Result check_properties(const State& s, const AllocationProperties* p) {
     return is_device(s, p->location.id) ? kSuccess : kInvalidDevice;
 }
 
-bool in_reservation(const State& s, uintptr_t base, size_t bytes) {
+bool is_in_reservation(const State& s, uintptr_t base, size_t bytes) {
     auto next = s.reserved.upper_bound(base);
     if (next == s.reserved.begin()) return false;
     --next;
@@ -93,16 +93,16 @@ SIM_API Result cuMemGetAllocationGranularity(size_t* granularity, const Allocati
     return with_driver([&](State& s) {
         if (option != 0 && option != 1) return kInvalidValue;
         const Result error = check_properties(s, properties);
-        return error ? error : give(granularity, kGranularity);
+        return error ? error : set_output(granularity, kGranularity);
     });
 }
 
 SIM_API Result cuMemAddressReserve(DevicePtr* out, size_t bytes, size_t alignment, DevicePtr, uint64_t flags) {
     return with_driver([&](State& s) {
         const bool power_of_two = (alignment & (alignment - 1)) == 0;
-        if (!out || !bytes || !aligned(bytes) || flags || !power_of_two) return kInvalidValue;
+        if (!out || !bytes || !is_aligned(bytes) || flags || !power_of_two) return kInvalidValue;
         const size_t unit = std::max(alignment, kGranularity);
-        // Reserves a larger range than requested, which is then cut to the alignment.
+        // Reserve a larger range than requested, and trim it to the alignment.
         void* start = mmap(nullptr, bytes + unit, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         if (start == MAP_FAILED) return kOutOfMemory;
         const auto raw = reinterpret_cast<uintptr_t>(start);
@@ -110,7 +110,7 @@ SIM_API Result cuMemAddressReserve(DevicePtr* out, size_t bytes, size_t alignmen
         if (base > raw) munmap(start, base - raw);
         munmap(reinterpret_cast<void*>(base + bytes), raw + unit - base);
         s.reserved[base] = bytes;
-        return give(out, base);
+        return set_output(out, base);
     });
 }
 
@@ -129,7 +129,7 @@ SIM_API Result cuMemAddressFree(DevicePtr base, size_t bytes) {
 SIM_API Result cuMemCreate(uint64_t* handle, size_t bytes, const AllocationProperties* properties, uint64_t flags) {
     return with_driver([&](State& s) {
         if (Result error = check_properties(s, properties)) return error;
-        if (!handle || !bytes || !aligned(bytes) || flags) return kInvalidValue;
+        if (!handle || !bytes || !is_aligned(bytes) || flags) return kInvalidValue;
         const int device = properties->location.id;
         if (Result error = charge(s, device, bytes)) return error;
         const int fd = create_memfd(*s.devices[device].gpu, bytes);
@@ -137,13 +137,14 @@ SIM_API Result cuMemCreate(uint64_t* handle, size_t bytes, const AllocationPrope
             refund(s, device, bytes);
             return kOutOfMemory;
         }
-        return give(handle, reinterpret_cast<uint64_t>(s.physicals.add(new Physical{fd, bytes, *properties, true})));
+        return set_output(
+            handle, reinterpret_cast<uint64_t>(s.physicals.add(new PhysicalMemory{fd, bytes, *properties, true})));
     });
 }
 
 SIM_API Result cuMemRelease(uint64_t handle) {
     return with_driver([&](State& s) {
-        Physical* physical = physical_of(s, handle);
+        PhysicalMemory* physical = physical_of(s, handle);
         if (!physical) return kInvalidValue;
         --physical->handles;
         release_reference(s, *physical);
@@ -153,10 +154,11 @@ SIM_API Result cuMemRelease(uint64_t handle) {
 
 SIM_API Result cuMemMap(DevicePtr base, size_t bytes, size_t offset, uint64_t handle, uint64_t flags) {
     return with_driver([&](State& s) {
-        Physical* physical = physical_of(s, handle);
-        if (!physical || flags || !bytes || !aligned(base) || !aligned(bytes) || !aligned(offset)) return kInvalidValue;
+        PhysicalMemory* physical = physical_of(s, handle);
+        if (!physical || flags || !bytes || !is_aligned(base) || !is_aligned(bytes) || !is_aligned(offset))
+            return kInvalidValue;
         if (offset > physical->bytes || bytes > physical->bytes - offset) return kInvalidValue;
-        if (!in_reservation(s, base, bytes) || overlaps(s, base, bytes)) return kInvalidValue;
+        if (!is_in_reservation(s, base, bytes) || overlaps_block(s, base, bytes)) return kInvalidValue;
         void* start = reinterpret_cast<void*>(base);
         void* mapped = mmap(start, bytes, PROT_NONE, MAP_SHARED | MAP_FIXED, physical->fd, static_cast<off_t>(offset));
         if (mapped == MAP_FAILED) return kOutOfMemory;
@@ -183,7 +185,7 @@ SIM_API Result cuMemUnmap(DevicePtr base, size_t bytes) {
     });
 }
 
-// Access of any device makes the memory usable, because all devices are simulated by the same host processor.
+// Access for any device makes the memory accessible, because the same host processor simulates all devices.
 SIM_API Result cuMemSetAccess(DevicePtr base, size_t bytes, const MemAccess* access, size_t count) {
     return with_driver([&](State& s) {
         const std::vector<Block*> blocks = mappings_in(s, base, bytes);
@@ -208,14 +210,14 @@ SIM_API Result cuMemGetAccess(uint64_t* flags, const MemLocation* location, Devi
     return with_driver([&](State& s) {
         const Block* block = find_block(s, pointer);
         if (!block || block->kind != BlockKind::kMapped || !location) return kInvalidValue;
-        return give(flags, block->flags);
+        return set_output(flags, block->flags);
     });
 }
 
 SIM_API Result cuMemGetAllocationPropertiesFromHandle(AllocationProperties* properties, uint64_t handle) {
     return with_driver([&](State& s) {
-        const Physical* physical = physical_of(s, handle);
-        return physical ? give(properties, physical->properties) : kInvalidValue;
+        const PhysicalMemory* physical = physical_of(s, handle);
+        return physical ? set_output(properties, physical->properties) : kInvalidValue;
     });
 }
 
@@ -224,18 +226,18 @@ SIM_API Result cuMemRetainAllocationHandle(uint64_t* handle, void* address) {
         Block* block = find_block(s, reinterpret_cast<uintptr_t>(address));
         if (!handle || !block || !block->physical) return kInvalidValue;
         ++block->physical->handles;
-        return give(handle, reinterpret_cast<uint64_t>(block->physical));
+        return set_output(handle, reinterpret_cast<uint64_t>(block->physical));
     });
 }
 
 SIM_API Result cuMemExportToShareableHandle(void* out, uint64_t handle, int type, uint64_t flags) {
     return with_driver([&](State& s) {
-        const Physical* physical = physical_of(s, handle);
+        const PhysicalMemory* physical = physical_of(s, handle);
         if (!physical || !out || flags) return kInvalidValue;
         if (type != kPosixFd) return kNotSupported;
         if (!(physical->properties.handle_types & kPosixFd)) return kInvalidValue;
         const int fd = fcntl(physical->fd, F_DUPFD_CLOEXEC, 0);
-        return fd < 0 ? kOperatingSystem : give(static_cast<int*>(out), fd);
+        return fd < 0 ? kOperatingSystem : set_output(static_cast<int*>(out), fd);
     });
 }
 
@@ -245,13 +247,13 @@ SIM_API Result cuMemImportFromShareableHandle(uint64_t* handle, void* os_handle,
         if (type != kPosixFd) return kNotSupported;
         const int source_fd = static_cast<int>(reinterpret_cast<intptr_t>(os_handle));
         struct stat status;
-        const int device = device_behind(s, source_fd);
+        const int device = device_of_descriptor(s, source_fd);
         if (!handle || device < 0 || !get_status(source_fd, status)) return kInvalidValue;
         const int fd = fcntl(source_fd, F_DUPFD_CLOEXEC, 0);
         if (fd < 0) return kOperatingSystem;
         const AllocationProperties properties{kPinned, kPosixFd, {kLocationDevice, device}, nullptr, {}};
-        auto* physical = new Physical{fd, static_cast<size_t>(status.st_size), properties, false};
-        return give(handle, reinterpret_cast<uint64_t>(s.physicals.add(physical)));
+        auto* physical = new PhysicalMemory{fd, static_cast<size_t>(status.st_size), properties, false};
+        return set_output(handle, reinterpret_cast<uint64_t>(s.physicals.add(physical)));
     });
 }
 

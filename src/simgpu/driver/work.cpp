@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs work, or adds it to the graph of a capture.
+// Checks and runs work, or adds it to the graph of a capture.
 #include <cstring>
 #include <type_traits>
 
@@ -26,13 +26,15 @@ Result check_copy(State& s, const Copy& c) {
     if (!c.width || !c.height || !c.depth) return kSuccess;
     const size_t target = extent(c.width, c.height, c.depth, c.target_pitch, c.target_slice);
     const size_t source = extent(c.width, c.height, c.depth, c.source_pitch, c.source_slice);
-    return usable(s, c.target, target, c.target_known) && usable(s, c.source, source, c.source_known) ? kSuccess
-                                                                                                      : kInvalidValue;
+    return is_accessible(s, c.target, target, c.target_tracked) && is_accessible(s, c.source, source, c.source_tracked)
+               ? kSuccess
+               : kInvalidValue;
 }
 
 Result check_fill(State& s, const Fill& f) {
     if (!f.width || !f.height) return kSuccess;
-    return usable(s, f.target, extent(f.width * f.element, f.height, 1, f.pitch, 0), true) ? kSuccess : kInvalidValue;
+    return is_accessible(s, f.target, extent(f.width * f.element, f.height, 1, f.pitch, 0), true) ? kSuccess
+                                                                                                  : kInvalidValue;
 }
 
 Result check_launch(State& s, const Context& context, const KernelNodeParams& p) {
@@ -48,7 +50,7 @@ Result check_launch(State& s, const Context& context, const KernelNodeParams& p)
     return threads > kMaxThreads || p.shared_bytes > shared ? kInvalidValue : kSuccess;
 }
 
-void do_copy(const Copy& c) {
+void run_copy(const Copy& c) {
     for (size_t z = 0; z < c.depth; ++z) {
         for (size_t y = 0; y < c.height; ++y) {
             if (!c.width) return;
@@ -64,7 +66,7 @@ void fill_row(char* start, unsigned value, size_t count) {
     std::fill(row, row + count, static_cast<Element>(value));
 }
 
-void do_fill(const Fill& f) {
+void run_fill(const Fill& f) {
     for (size_t y = 0; y < f.height; ++y) {
         char* row = f.target + y * f.pitch;
         switch (f.element) {
@@ -76,7 +78,7 @@ void do_fill(const Fill& f) {
 }
 
 // The event may have been destroyed since the graph was created.
-void do_record(Event* event) {
+void run_record(Event* event) {
     State& s = state();
     std::lock_guard lock(s.mutex);
     if (s.events.has(event)) event->recorded_ns = now_ns();
@@ -102,18 +104,18 @@ Result check_work(State& s, const Context& context, const Work& work) {
                 const auto found = s.blocks.find(freed.pointer);
                 return found != s.blocks.end() && found->second.of_graph ? kSuccess : kInvalidValue;
             },
-            [](const Nothing&) { return kSuccess; },
+            [](const NoWork&) { return kSuccess; },
         },
         work);
 }
 
-// Kernels do nothing, and every event that a stream waits for has already happened.
+// Kernels do nothing, and every event that a stream waits for is already complete.
 void run(const Work& work) {
     std::visit(Overloaded{
-                   [](const Copy& copy) { do_copy(copy); },
-                   [](const Fill& fill) { do_fill(fill); },
+                   [](const Copy& copy) { run_copy(copy); },
+                   [](const Fill& fill) { run_fill(fill); },
                    [](const HostCall& call) { call.function(call.user_data); },
-                   [](const RecordEvent& record) { do_record(record.event); },
+                   [](const RecordEvent& record) { run_record(record.event); },
                    [](const AllocateMemory& allocation) { run_allocation(allocation.pointer); },
                    [](const FreeMemory& freed) { run_free(freed.pointer); },
                    [](const auto&) {},
@@ -125,8 +127,8 @@ Result submit(Stream* handle, Work work) {
     bool captured = false;
     const Result error = with_context([&](State& s, Context& context) -> Result {
         Stream* stream = nullptr;
-        if (Result wrong = resolve_stream(s, context, handle, stream)) return wrong;
-        if (Result wrong = check_work(s, context, work)) return wrong;
+        if (Result failure = resolve_stream(s, context, handle, stream)) return failure;
+        if (Result failure = check_work(s, context, work)) return failure;
         if (!stream->capture) return kSuccess;
         if (stream->capture->invalid) return kStreamCaptureInvalidated;
         captured = true;

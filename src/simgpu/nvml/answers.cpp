@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Answers functions from data/nvml_answers.tsv, which explains the format of a row.
+// Implements the functions of data/nvml_answers.tsv, which documents the format of a row.
 #include "simgpu/nvml/answers.hpp"
 
 #include <charconv>
@@ -12,14 +12,14 @@ namespace {
 
 constexpr unsigned kVersionShift = 24;
 
-std::string_view next(std::string_view& rest, char separator) {
-    const size_t end = rest.find(separator);
-    const std::string_view item = rest.substr(0, end);
-    rest = end == std::string_view::npos ? std::string_view{} : rest.substr(end + 1);
+std::string_view next_item(std::string_view& remaining, char separator) {
+    const size_t end = remaining.find(separator);
+    const std::string_view item = remaining.substr(0, end);
+    remaining = end == std::string_view::npos ? std::string_view{} : remaining.substr(end + 1);
     return item;
 }
 
-uint64_t number(std::string_view text) {
+uint64_t parse_number(std::string_view text) {
     uint64_t value = 0;
     std::from_chars(text.data(), text.data() + text.size(), value);
     return value;
@@ -28,17 +28,17 @@ uint64_t number(std::string_view text) {
 bool has_model(std::string_view models, const char* key) {
     if (models == "*") return true;
     while (!models.empty()) {
-        if (next(models, ',') == key) return true;
+        if (next_item(models, ',') == key) return true;
     }
     return false;
 }
 
-// A value of the table: a number, a text, or $NAME, the name of a fact.
+// A value of the table: a number, a text, or $NAME, the name of a property.
 class Value {
 public:
     Value(std::string_view text, const Gpu* gpu) : text_(text), gpu_(gpu) {}
 
-    uint64_t as_number() const { return text_.starts_with('$') ? fact(text_.substr(1)) : number(text_); }
+    uint64_t as_number() const { return text_.starts_with('$') ? property(text_.substr(1)) : parse_number(text_); }
 
     std::string as_text() const {
         if (text_ == "$driver_version") return driver_version_text();
@@ -47,7 +47,7 @@ public:
     }
 
 private:
-    uint64_t fact(std::string_view name) const {
+    uint64_t property(std::string_view name) const {
         const GpuModel& model = *gpu_->model;
         if (name == "multiprocessors") return static_cast<uint64_t>(model.multiprocessors);
         if (name == "clock_mhz") return static_cast<uint64_t>(model.clock_mhz);
@@ -77,9 +77,9 @@ void write_number(char* out, std::string_view type, uint64_t value) {
 // Writes the fields OFFSET.TYPE=V;... that fit into `size` bytes.
 void write_fields(char* out, size_t size, std::string_view fields, const Gpu* gpu) {
     while (!fields.empty()) {
-        std::string_view field = next(fields, ';');
-        const size_t offset = number(next(field, '.'));
-        const std::string_view type = next(field, '=');
+        std::string_view field = next_item(fields, ';');
+        const size_t offset = parse_number(next_item(field, '.'));
+        const std::string_view type = next_item(field, '=');
         const Value value(field, gpu);
         if (offset >= size) continue;
         if (type == "text") {
@@ -92,45 +92,45 @@ void write_fields(char* out, size_t size, std::string_view fields, const Gpu* gp
 }
 
 // Parses SIZE or SIZE@VERSION,... and returns the size of the caller's structure; 0 if its version is unknown.
-size_t size_of(const char* structure, std::string_view sizes) {
+size_t structure_size(const char* structure, std::string_view sizes) {
     uint32_t given = 0;
     std::memcpy(&given, structure, sizeof given);
     while (!sizes.empty()) {
-        std::string_view version = next(sizes, ',');
-        const size_t size = number(next(version, '@'));
-        if (version.empty() || given == (size | number(version) << kVersionShift)) return size;
+        std::string_view version = next_item(sizes, ',');
+        const size_t size = parse_number(next_item(version, '@'));
+        if (version.empty() || given == (size | parse_number(version) << kVersionShift)) return size;
     }
     return 0;
 }
 
-Return write_structure(char* out, std::string_view layout, const Gpu* gpu, bool keeps_others) {
+Return write_structure(char* out, std::string_view layout, const Gpu* gpu, bool keep_other_fields) {
     if (!out) return kInvalidArgument;
-    const std::string_view sizes = next(layout, ':');
-    const size_t size = size_of(out, sizes);
+    const std::string_view sizes = next_item(layout, ':');
+    const size_t size = structure_size(out, sizes);
     if (!size) return kArgumentVersionMismatch;
     const bool is_versioned = sizes.find('@') != std::string_view::npos;
     const size_t kept = is_versioned ? sizeof(uint32_t) : 0;
-    if (!keeps_others) std::memset(out + kept, 0, size - kept);
+    if (!keep_other_fields) std::memset(out + kept, 0, size - kept);
     write_fields(out, size, layout, gpu);
     return kSuccess;
 }
 
-// Writes the answer of one parameter and advances `argument` to the next one.
+// Writes the value of one parameter and advances `argument` to the next argument.
 Return write_parameter(std::string_view parameter, const uintptr_t*& argument, const Gpu* gpu) {
-    if (parameter.starts_with('!')) return static_cast<Return>(number(parameter.substr(1)));
+    if (parameter.starts_with('!')) return static_cast<Return>(parse_number(parameter.substr(1)));
     auto* out = reinterpret_cast<char*>(*argument);
     const auto word = static_cast<uint32_t>(*argument++);
     if (parameter == "-") return kSuccess;
     if (parameter == "link") return word < static_cast<uint32_t>(gpu->model->nvlinks) ? kSuccess : kInvalidArgument;
     if (!out) return kInvalidArgument;
-    std::string_view rest = parameter;
+    std::string_view remaining = parameter;
     if (parameter.starts_with("struct:") || parameter.starts_with("set:")) {
-        const bool keeps_others = next(rest, ':') == "set";
-        return write_structure(out, rest, gpu, keeps_others);
+        const bool keep_other_fields = next_item(remaining, ':') == "set";
+        return write_structure(out, remaining, gpu, keep_other_fields);
     }
-    const std::string_view type = next(rest, '=');
-    const Value value(rest, gpu);
-    if (type == "text") return give_text(out, static_cast<uint32_t>(*argument++), value.as_text());
+    const std::string_view type = next_item(remaining, '=');
+    const Value value(remaining, gpu);
+    if (type == "text") return set_text_output(out, static_cast<uint32_t>(*argument++), value.as_text());
     if (type == "chars") {
         const std::string text = value.as_text();
         std::memcpy(out, text.c_str(), text.size() + 1);
@@ -142,21 +142,21 @@ Return write_parameter(std::string_view parameter, const uintptr_t*& argument, c
 
 Return write_parameters(std::string_view parameters, const uintptr_t* argument, const Gpu* gpu) {
     while (!parameters.empty()) {
-        if (Return error = write_parameter(next(parameters, ' '), argument, gpu)) return error;
+        if (Return error = write_parameter(next_item(parameters, ' '), argument, gpu)) return error;
     }
     return kSuccess;
 }
 
 }  // namespace
 
-int answer(const Answer* answers, size_t count, const uintptr_t* arguments) {
-    if (!initialized()) return kUninitialized;
-    if (std::string_view(answers->models) == "-") return write_parameters(answers->parameters, arguments, nullptr);
+int call_from_table(const TableRow* rows, size_t count, const uintptr_t* arguments) {
+    if (!is_initialized()) return kUninitialized;
+    if (std::string_view(rows->models) == "-") return write_parameters(rows->parameters, arguments, nullptr);
     const auto* gpu = reinterpret_cast<DeviceHandle>(arguments[0]);
     if (!is_device(gpu)) return kInvalidArgument;
     for (size_t i = 0; i < count; ++i) {
-        if (!has_model(answers[i].models, gpu->model->key)) continue;
-        return write_parameters(answers[i].parameters, arguments + 1, gpu);
+        if (!has_model(rows[i].models, gpu->model->key)) continue;
+        return write_parameters(rows[i].parameters, arguments + 1, gpu);
     }
     return kNotSupported;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// NVML functions that return facts about one GPU.
+// NVML functions that return properties of one GPU.
 #include <sched.h>
 #include <time.h>
 
@@ -13,7 +13,7 @@ namespace cudafault::sim::nvml {
 namespace {
 
 // Readings of an idle board.
-constexpr unsigned kIdleCelsius = 30, kIdleShareOfPower = 10 /* percent */, kIdleClockMhz = 345, kPcieWidth = 16;
+constexpr unsigned kIdleCelsius = 30, kIdlePowerPercent = 10, kIdleClockMhz = 345, kPcieWidth = 16;
 constexpr unsigned kDisabled = 0, kEnabled = 1;
 constexpr unsigned kGraphicsClock = 0, kSmClock = 1, kMemoryClock = 2, kVideoClock = 3;
 
@@ -21,16 +21,16 @@ unsigned milliwatts(const Gpu& gpu) { return static_cast<unsigned>(gpu.model->po
 
 Return max_clock(const Gpu& gpu, unsigned type, unsigned* out) {
     if (type > kVideoClock) return kInvalidArgument;
-    return give(out, type == kMemoryClock ? gpu.model->memory_clock_mhz : gpu.model->clock_mhz);
+    return set_output(out, type == kMemoryClock ? gpu.model->memory_clock_mhz : gpu.model->clock_mhz);
 }
 
 Return current_clock(const Gpu& gpu, unsigned type, unsigned* out) {
-    return type == kGraphicsClock || type == kSmClock ? give(out, kIdleClockMhz) : max_clock(gpu, type, out);
+    return type == kGraphicsClock || type == kSmClock ? set_output(out, kIdleClockMhz) : max_clock(gpu, type, out);
 }
 
 unsigned long long struct_version(size_t size, unsigned version) { return size | (version << 24); }
 
-void copy_id(char* out, size_t size, const char* format, const Gpu& gpu) {
+void format_bus_id(char* out, size_t size, const char* format, const Gpu& gpu) {
     std::snprintf(out, size, format, 0u, gpu.pci_bus, 0u);
 }
 
@@ -39,8 +39,8 @@ PciInfo pci_info(const Gpu& gpu) {
     info.bus = gpu.pci_bus;
     info.device_id = gpu.model->pci_device_id;
     info.subsystem_id = gpu.model->pci_subsystem_id;
-    copy_id(info.legacy_id, sizeof info.legacy_id, "%04X:%02X:%02X.0", gpu);
-    copy_id(info.id, sizeof info.id, "%08X:%02X:%02X.0", gpu);
+    format_bus_id(info.legacy_id, sizeof info.legacy_id, "%04X:%02X:%02X.0", gpu);
+    format_bus_id(info.id, sizeof info.id, "%08X:%02X:%02X.0", gpu);
     return info;
 }
 
@@ -58,13 +58,13 @@ Return with_pair(DeviceHandle first, DeviceHandle second, Body body) {
     return with_gpu(first, [&](const Gpu& a) { return with_gpu(second, [&](const Gpu& b) { return body(a, b); }); });
 }
 
-// Answers with an empty list.
+// Returns an empty list.
 Return empty_list(DeviceHandle device, unsigned* count) {
-    return with_gpu(device, [&](const Gpu&) { return give(count, 0); });
+    return with_gpu(device, [&](const Gpu&) { return set_output(count, 0); });
 }
 
-// Answers with a list of one number. If the buffer is too small, the answer is the required length.
-Return one_of(unsigned value, unsigned* count, unsigned* out) {
+// Returns a list of one number. If the buffer is too small, sets `count` to the required length.
+Return single_value_list(unsigned value, unsigned* count, unsigned* out) {
     if (!count) return kInvalidArgument;
     const bool fits = out && *count >= 1;
     *count = 1;
@@ -87,13 +87,13 @@ Return all_processors(DeviceHandle device, unsigned words, unsigned long* set) {
 }  // namespace
 
 // Defines a function that returns one value.
-#define NVML_FACT(name, type, value)                                                                \
-    NVML_API Return name(DeviceHandle device, type* out) {                                          \
-        return with_gpu(device, [&]([[maybe_unused]] const Gpu& gpu) { return give(out, value); }); \
+#define NVML_VALUE(name, type, value)                                                                     \
+    NVML_API Return name(DeviceHandle device, type* out) {                                                \
+        return with_gpu(device, [&]([[maybe_unused]] const Gpu& gpu) { return set_output(out, value); }); \
     }
-#define NVML_TEXT(name, value)                                                                                   \
-    NVML_API Return name(DeviceHandle device, char* out, unsigned length) {                                      \
-        return with_gpu(device, [&]([[maybe_unused]] const Gpu& gpu) { return give_text(out, length, value); }); \
+#define NVML_TEXT(name, value)                                                                                         \
+    NVML_API Return name(DeviceHandle device, char* out, unsigned length) {                                            \
+        return with_gpu(device, [&]([[maybe_unused]] const Gpu& gpu) { return set_text_output(out, length, value); }); \
     }
 
 NVML_TEXT(nvmlDeviceGetName, gpu.model->name)
@@ -103,48 +103,48 @@ NVML_TEXT(nvmlDeviceGetVbiosVersion, "96.00.00.00.01")
 NVML_TEXT(nvmlDeviceGetInforomImageVersion, "G520.0200.00.05")
 NVML_TEXT(nvmlDeviceGetBoardPartNumber, "900-00000-0000-000")
 
-NVML_FACT(nvmlDeviceGetIndex, unsigned, gpu.index)
-NVML_FACT(nvmlDeviceGetMinorNumber, unsigned, gpu.index)
-NVML_FACT(nvmlDeviceGetModuleId, unsigned, gpu.index + 1)
-NVML_FACT(nvmlDeviceGetBoardId, unsigned, gpu.pci_bus << 8)
-NVML_FACT(nvmlDeviceGetMultiGpuBoard, unsigned, 0)
-NVML_FACT(nvmlDeviceGetBrand, unsigned, 14 /* NVIDIA */)
-NVML_FACT(nvmlDeviceGetArchitecture, unsigned, gpu.model->architecture)
-NVML_FACT(nvmlDeviceGetNumGpuCores, unsigned, gpu.model->multiprocessors* gpu.model->cuda_cores_per_multiprocessor)
-NVML_FACT(nvmlDeviceGetMemoryBusWidth, unsigned, gpu.model->bus_width_bits)
-NVML_FACT(nvmlDeviceGetBusType, unsigned, 2 /* PCIe */)
-NVML_FACT(nvmlDeviceGetPowerSource, unsigned, 0 /* AC */)
-NVML_FACT(nvmlDeviceGetPersistenceMode, unsigned, kEnabled)
-NVML_FACT(nvmlDeviceGetDisplayMode, unsigned, kDisabled)
-NVML_FACT(nvmlDeviceGetDisplayActive, unsigned, kDisabled)
-NVML_FACT(nvmlDeviceGetComputeMode, unsigned, 0 /* default */)
-NVML_FACT(nvmlDeviceGetAccountingMode, unsigned, kDisabled)
-NVML_FACT(nvmlDeviceGetAccountingBufferSize, unsigned, 4000)
-NVML_FACT(nvmlDeviceGetPerformanceState, unsigned, 0)
-NVML_FACT(nvmlDeviceGetPowerState, unsigned, 0)
-NVML_FACT(nvmlDeviceGetPowerManagementMode, unsigned, kEnabled)
-NVML_FACT(nvmlDeviceGetPowerManagementLimit, unsigned, milliwatts(gpu))
-NVML_FACT(nvmlDeviceGetPowerManagementDefaultLimit, unsigned, milliwatts(gpu))
-NVML_FACT(nvmlDeviceGetEnforcedPowerLimit, unsigned, milliwatts(gpu))
-NVML_FACT(nvmlDeviceGetPowerUsage, unsigned, milliwatts(gpu) / 100 * kIdleShareOfPower)
-NVML_FACT(nvmlDeviceGetCurrentClocksThrottleReasons, unsigned long long, 1 /* idle */)
-NVML_FACT(nvmlDeviceGetCurrentClocksEventReasons, unsigned long long, 1 /* idle */)
-NVML_FACT(nvmlDeviceGetSupportedClocksThrottleReasons, unsigned long long, 0x1ff)
-NVML_FACT(nvmlDeviceGetSupportedClocksEventReasons, unsigned long long, 0x1ff)
-NVML_FACT(nvmlDeviceGetMaxPcieLinkGeneration, unsigned, gpu.model->pcie_generation)
-NVML_FACT(nvmlDeviceGetGpuMaxPcieLinkGeneration, unsigned, gpu.model->pcie_generation)
-NVML_FACT(nvmlDeviceGetCurrPcieLinkGeneration, unsigned, gpu.model->pcie_generation)
-NVML_FACT(nvmlDeviceGetMaxPcieLinkWidth, unsigned, kPcieWidth)
-NVML_FACT(nvmlDeviceGetCurrPcieLinkWidth, unsigned, kPcieWidth)
-NVML_FACT(nvmlDeviceGetPcieReplayCounter, unsigned, 0)
-NVML_FACT(nvmlDeviceGetDefaultEccMode, unsigned, kEnabled)
-NVML_FACT(nvmlDeviceGetRetiredPagesPendingStatus, unsigned, kDisabled)
-NVML_FACT(nvmlDeviceGetVirtualizationMode, unsigned, 0 /* none */)
-NVML_FACT(nvmlDeviceIsMigDeviceHandle, unsigned, 0)
-NVML_FACT(nvmlDeviceGetMaxMigDeviceCount, unsigned, 0)
+NVML_VALUE(nvmlDeviceGetIndex, unsigned, gpu.index)
+NVML_VALUE(nvmlDeviceGetMinorNumber, unsigned, gpu.index)
+NVML_VALUE(nvmlDeviceGetModuleId, unsigned, gpu.index + 1)
+NVML_VALUE(nvmlDeviceGetBoardId, unsigned, gpu.pci_bus << 8)
+NVML_VALUE(nvmlDeviceGetMultiGpuBoard, unsigned, 0)
+NVML_VALUE(nvmlDeviceGetBrand, unsigned, 14 /* NVIDIA */)
+NVML_VALUE(nvmlDeviceGetArchitecture, unsigned, gpu.model->architecture)
+NVML_VALUE(nvmlDeviceGetNumGpuCores, unsigned, gpu.model->multiprocessors* gpu.model->cuda_cores_per_multiprocessor)
+NVML_VALUE(nvmlDeviceGetMemoryBusWidth, unsigned, gpu.model->bus_width_bits)
+NVML_VALUE(nvmlDeviceGetBusType, unsigned, 2 /* PCIe */)
+NVML_VALUE(nvmlDeviceGetPowerSource, unsigned, 0 /* AC */)
+NVML_VALUE(nvmlDeviceGetPersistenceMode, unsigned, kEnabled)
+NVML_VALUE(nvmlDeviceGetDisplayMode, unsigned, kDisabled)
+NVML_VALUE(nvmlDeviceGetDisplayActive, unsigned, kDisabled)
+NVML_VALUE(nvmlDeviceGetComputeMode, unsigned, 0 /* default */)
+NVML_VALUE(nvmlDeviceGetAccountingMode, unsigned, kDisabled)
+NVML_VALUE(nvmlDeviceGetAccountingBufferSize, unsigned, 4000)
+NVML_VALUE(nvmlDeviceGetPerformanceState, unsigned, 0)
+NVML_VALUE(nvmlDeviceGetPowerState, unsigned, 0)
+NVML_VALUE(nvmlDeviceGetPowerManagementMode, unsigned, kEnabled)
+NVML_VALUE(nvmlDeviceGetPowerManagementLimit, unsigned, milliwatts(gpu))
+NVML_VALUE(nvmlDeviceGetPowerManagementDefaultLimit, unsigned, milliwatts(gpu))
+NVML_VALUE(nvmlDeviceGetEnforcedPowerLimit, unsigned, milliwatts(gpu))
+NVML_VALUE(nvmlDeviceGetPowerUsage, unsigned, milliwatts(gpu) / 100 * kIdlePowerPercent)
+NVML_VALUE(nvmlDeviceGetCurrentClocksThrottleReasons, unsigned long long, 1 /* idle */)
+NVML_VALUE(nvmlDeviceGetCurrentClocksEventReasons, unsigned long long, 1 /* idle */)
+NVML_VALUE(nvmlDeviceGetSupportedClocksThrottleReasons, unsigned long long, 0x1ff)
+NVML_VALUE(nvmlDeviceGetSupportedClocksEventReasons, unsigned long long, 0x1ff)
+NVML_VALUE(nvmlDeviceGetMaxPcieLinkGeneration, unsigned, gpu.model->pcie_generation)
+NVML_VALUE(nvmlDeviceGetGpuMaxPcieLinkGeneration, unsigned, gpu.model->pcie_generation)
+NVML_VALUE(nvmlDeviceGetCurrPcieLinkGeneration, unsigned, gpu.model->pcie_generation)
+NVML_VALUE(nvmlDeviceGetMaxPcieLinkWidth, unsigned, kPcieWidth)
+NVML_VALUE(nvmlDeviceGetCurrPcieLinkWidth, unsigned, kPcieWidth)
+NVML_VALUE(nvmlDeviceGetPcieReplayCounter, unsigned, 0)
+NVML_VALUE(nvmlDeviceGetDefaultEccMode, unsigned, kEnabled)
+NVML_VALUE(nvmlDeviceGetRetiredPagesPendingStatus, unsigned, kDisabled)
+NVML_VALUE(nvmlDeviceGetVirtualizationMode, unsigned, 0 /* none */)
+NVML_VALUE(nvmlDeviceIsMigDeviceHandle, unsigned, 0)
+NVML_VALUE(nvmlDeviceGetMaxMigDeviceCount, unsigned, 0)
 
 NVML_API Return nvmlDeviceGetPciInfo_v3(DeviceHandle device, PciInfo* out) {
-    return with_gpu(device, [&](const Gpu& gpu) { return give(out, pci_info(gpu)); });
+    return with_gpu(device, [&](const Gpu& gpu) { return set_output(out, pci_info(gpu)); });
 }
 NVML_ALIAS(nvmlDeviceGetPciInfo_v2, nvmlDeviceGetPciInfo_v3, (DeviceHandle device, PciInfo* out), (device, out))
 
@@ -173,7 +173,7 @@ NVML_API Return nvmlDeviceGetPciInfoExt(DeviceHandle device, PciInfoExt* out) {
 
 NVML_API Return nvmlDeviceGetMemoryInfo(DeviceHandle device, Memory* out) {
     return with_gpu(device, [&](const Gpu& gpu) {
-        return give(out, Memory{gpu.memory_bytes, gpu.usable_bytes(), gpu.reserved_bytes});
+        return set_output(out, Memory{gpu.memory_bytes, gpu.usable_bytes(), gpu.reserved_bytes});
     });
 }
 
@@ -181,7 +181,7 @@ NVML_API Return nvmlDeviceGetMemoryInfo_v2(DeviceHandle device, MemoryV2* out) {
     return with_gpu(device, [&](const Gpu& gpu) {
         if (!out) return kInvalidArgument;
         if (out->version != struct_version(sizeof *out, 2)) return kArgumentVersionMismatch;
-        return give(out, MemoryV2{out->version, gpu.memory_bytes, gpu.reserved_bytes, gpu.usable_bytes(), 0});
+        return set_output(out, MemoryV2{out->version, gpu.memory_bytes, gpu.reserved_bytes, gpu.usable_bytes(), 0});
     });
 }
 
@@ -189,47 +189,47 @@ NVML_API Return nvmlDeviceGetBAR1MemoryInfo(DeviceHandle device, Memory* out) {
     return with_gpu(device, [&](const Gpu& gpu) {
         unsigned long long window = 1;
         while (window < gpu.memory_bytes) window <<= 1;  // BAR1 maps all of the memory
-        return give(out, Memory{window, window, 0});
+        return set_output(out, Memory{window, window, 0});
     });
 }
 
 NVML_API Return nvmlDeviceGetUtilizationRates(DeviceHandle device, Utilization* out) {
-    return with_gpu(device, [&](const Gpu&) { return give(out, Utilization{0, 0}); });
+    return with_gpu(device, [&](const Gpu&) { return set_output(out, Utilization{0, 0}); });
 }
 
 NVML_API Return nvmlDeviceGetEncoderUtilization(DeviceHandle device, unsigned* percent, unsigned* period_us) {
     constexpr unsigned kPeriod = 167000;
     return with_gpu(device, [&](const Gpu&) {
-        const Return result = give(percent, 0);
-        return result ? result : give(period_us, kPeriod);
+        const Return result = set_output(percent, 0);
+        return result ? result : set_output(period_us, kPeriod);
     });
 }
 NVML_ALIAS(nvmlDeviceGetDecoderUtilization, nvmlDeviceGetEncoderUtilization,
            (DeviceHandle device, unsigned* percent, unsigned* period_us), (device, percent, period_us))
 
 NVML_API Return nvmlDeviceGetTemperature(DeviceHandle device, int sensor, unsigned* celsius) {
-    return with_gpu(device, [&](const Gpu&) { return sensor ? kInvalidArgument : give(celsius, kIdleCelsius); });
+    return with_gpu(device, [&](const Gpu&) { return sensor ? kInvalidArgument : set_output(celsius, kIdleCelsius); });
 }
 
 NVML_API Return nvmlDeviceGetTemperatureV(DeviceHandle device, Temperature* out) {
     return with_gpu(device, [&](const Gpu&) {
         if (!out || out->sensor) return kInvalidArgument;
         if (out->version != struct_version(sizeof *out, 1)) return kArgumentVersionMismatch;
-        return give(&out->celsius, kIdleCelsius);
+        return set_output(&out->celsius, kIdleCelsius);
     });
 }
 
 NVML_API Return nvmlDeviceGetTemperatureThreshold(DeviceHandle device, unsigned threshold, unsigned* celsius) {
     constexpr unsigned kThresholds[] = {92 /* shutdown */, 89 /* slowdown */, 95 /* memory */, 87 /* GPU */};
     return with_gpu(device, [&](const Gpu&) {
-        return threshold < std::size(kThresholds) ? give(celsius, kThresholds[threshold]) : kNotSupported;
+        return threshold < std::size(kThresholds) ? set_output(celsius, kThresholds[threshold]) : kNotSupported;
     });
 }
 
 NVML_API Return nvmlDeviceGetPowerManagementLimitConstraints(DeviceHandle device, unsigned* least, unsigned* most) {
     return with_gpu(device, [&](const Gpu& gpu) {
-        const Return result = give(least, milliwatts(gpu) / 2);
-        return result ? result : give(most, milliwatts(gpu));
+        const Return result = set_output(least, milliwatts(gpu) / 2);
+        return result ? result : set_output(most, milliwatts(gpu));
     });
 }
 
@@ -239,7 +239,7 @@ NVML_API Return nvmlDeviceGetTotalEnergyConsumption(DeviceHandle device, unsigne
         timespec now;
         clock_gettime(CLOCK_BOOTTIME, &now);
         const auto seconds = static_cast<unsigned long long>(now.tv_sec);
-        return give(millijoules, seconds * (milliwatts(gpu) / 100) * kIdleShareOfPower);
+        return set_output(millijoules, seconds * (milliwatts(gpu) / 100) * kIdlePowerPercent);
     });
 }
 
@@ -266,49 +266,52 @@ NVML_API Return nvmlDeviceGetClock(DeviceHandle device, unsigned type, unsigned 
 }
 
 NVML_API Return nvmlDeviceGetSupportedMemoryClocks(DeviceHandle device, unsigned* count, unsigned* mhz) {
-    return with_gpu(
-        device, [&](const Gpu& gpu) { return one_of(static_cast<unsigned>(gpu.model->memory_clock_mhz), count, mhz); });
+    return with_gpu(device, [&](const Gpu& gpu) {
+        return single_value_list(static_cast<unsigned>(gpu.model->memory_clock_mhz), count, mhz);
+    });
 }
 
 NVML_API Return nvmlDeviceGetSupportedGraphicsClocks(DeviceHandle device, unsigned memory_mhz, unsigned* count,
                                                      unsigned* mhz) {
     return with_gpu(device, [&](const Gpu& gpu) {
         if (memory_mhz != static_cast<unsigned>(gpu.model->memory_clock_mhz)) return kNotFound;
-        return one_of(static_cast<unsigned>(gpu.model->clock_mhz), count, mhz);
+        return single_value_list(static_cast<unsigned>(gpu.model->clock_mhz), count, mhz);
     });
 }
 
 NVML_API Return nvmlDeviceGetPcieThroughput(DeviceHandle device, int, unsigned* kib_per_second) {
-    return with_gpu(device, [&](const Gpu&) { return give(kib_per_second, 0); });
+    return with_gpu(device, [&](const Gpu&) { return set_output(kib_per_second, 0); });
 }
 
 NVML_API Return nvmlDeviceGetCudaComputeCapability(DeviceHandle device, int* major, int* minor) {
     return with_gpu(device, [&](const Gpu& gpu) {
-        const Return result = give(major, gpu.model->major);
-        return result ? result : give(minor, gpu.model->minor);
+        const Return result = set_output(major, gpu.model->major);
+        return result ? result : set_output(minor, gpu.model->minor);
     });
 }
 
 NVML_API Return nvmlDeviceGetEccMode(DeviceHandle device, unsigned* current, unsigned* pending) {
     return with_gpu(device, [&](const Gpu&) {
-        const Return result = give(current, kEnabled);
-        return result ? result : give(pending, kEnabled);
+        const Return result = set_output(current, kEnabled);
+        return result ? result : set_output(pending, kEnabled);
     });
 }
 
 NVML_API Return nvmlDeviceGetTotalEccErrors(DeviceHandle device, unsigned type, unsigned counter,
                                             unsigned long long* count) {
-    return with_gpu(device, [&](const Gpu&) { return type > 1 || counter > 1 ? kInvalidArgument : give(count, 0); });
+    return with_gpu(device,
+                    [&](const Gpu&) { return type > 1 || counter > 1 ? kInvalidArgument : set_output(count, 0); });
 }
 
 NVML_API Return nvmlDeviceGetDetailedEccErrors(DeviceHandle device, unsigned type, unsigned counter, EccCounts* out) {
-    return with_gpu(device,
-                    [&](const Gpu&) { return type > 1 || counter > 1 ? kInvalidArgument : give(out, EccCounts{}); });
+    return with_gpu(
+        device, [&](const Gpu&) { return type > 1 || counter > 1 ? kInvalidArgument : set_output(out, EccCounts{}); });
 }
 
 NVML_API Return nvmlDeviceGetMemoryErrorCounter(DeviceHandle device, unsigned type, unsigned counter, unsigned,
                                                 unsigned long long* count) {
-    return with_gpu(device, [&](const Gpu&) { return type > 1 || counter > 1 ? kInvalidArgument : give(count, 0); });
+    return with_gpu(device,
+                    [&](const Gpu&) { return type > 1 || counter > 1 ? kInvalidArgument : set_output(count, 0); });
 }
 
 NVML_API Return nvmlDeviceGetRetiredPages(DeviceHandle device, unsigned, unsigned* count, unsigned long long*) {
@@ -324,13 +327,13 @@ NVML_API Return nvmlDeviceGetRemappedRows(DeviceHandle device, unsigned* correct
                                           unsigned* pending, unsigned* failed) {
     return with_gpu(device, [&](const Gpu&) {
         for (unsigned* out : {corrected, uncorrected, pending, failed}) {
-            if (Return error = give(out, 0)) return error;
+            if (Return error = set_output(out, 0)) return error;
         }
         return kSuccess;
     });
 }
 
-// A process does not report which GPUs it uses, so these lists are empty.
+// Processes do not report to the simulated NVML which GPUs they use, so these lists are empty.
 #define NVML_NO_PROCESSES(name) \
     NVML_API Return name(DeviceHandle device, unsigned* count, void*) { return empty_list(device, count); }
 NVML_NO_PROCESSES(nvmlDeviceGetComputeRunningProcesses)
@@ -351,21 +354,21 @@ NVML_API Return nvmlDeviceGetViolationStatus(DeviceHandle device, unsigned, Viol
     return with_gpu(device, [&](const Gpu&) {
         timespec now;
         clock_gettime(CLOCK_REALTIME, &now);
-        return give(out, ViolationTime{static_cast<unsigned long long>(now.tv_sec) * 1000000000ull, 0});
+        return set_output(out, ViolationTime{static_cast<unsigned long long>(now.tv_sec) * 1000000000ull, 0});
     });
 }
 
 NVML_API Return nvmlDeviceGetGspFirmwareMode(DeviceHandle device, unsigned* enabled, unsigned* by_default) {
     return with_gpu(device, [&](const Gpu&) {
-        const Return result = give(enabled, 1);
-        return result ? result : give(by_default, 1);
+        const Return result = set_output(enabled, 1);
+        return result ? result : set_output(by_default, 1);
     });
 }
 
 NVML_API Return nvmlDeviceGetTopologyCommonAncestor(DeviceHandle first, DeviceHandle second, int* level) {
     constexpr int kInternal = 0, kNode = 40;
     return with_pair(first, second,
-                     [&](const Gpu& a, const Gpu& b) { return give(level, &a == &b ? kInternal : kNode); });
+                     [&](const Gpu& a, const Gpu& b) { return set_output(level, &a == &b ? kInternal : kNode); });
 }
 
 NVML_API Return nvmlDeviceGetP2PStatus(DeviceHandle first, DeviceHandle second, unsigned capability, int* status) {
@@ -374,24 +377,24 @@ NVML_API Return nvmlDeviceGetP2PStatus(DeviceHandle first, DeviceHandle second, 
     return with_pair(first, second, [&](const Gpu& a, const Gpu& b) {
         if (capability > kLast || &a == &b) return kInvalidArgument;
         const bool needs_nvlink = capability == kNvlink || capability == kAtomics;
-        return give(status, needs_nvlink && !(a.model->nvlinks && b.model->nvlinks) ? kUnsupported : kOk);
+        return set_output(status, needs_nvlink && !(a.model->nvlinks && b.model->nvlinks) ? kUnsupported : kOk);
     });
 }
 
 NVML_API Return nvmlDeviceOnSameBoard(DeviceHandle first, DeviceHandle second, int* same) {
-    return with_pair(first, second, [&](const Gpu& a, const Gpu& b) { return give(same, &a == &b); });
+    return with_pair(first, second, [&](const Gpu& a, const Gpu& b) { return set_output(same, &a == &b); });
 }
 
 NVML_API Return nvmlDeviceGetNvLinkState(DeviceHandle device, unsigned link, unsigned* active) {
     return with_gpu(device, [&](const Gpu& gpu) {
-        return link < static_cast<unsigned>(gpu.model->nvlinks) ? give(active, kEnabled) : kInvalidArgument;
+        return link < static_cast<unsigned>(gpu.model->nvlinks) ? set_output(active, kEnabled) : kInvalidArgument;
     });
 }
 
 NVML_API Return nvmlDeviceGetNvLinkErrorCounter(DeviceHandle device, unsigned link, unsigned,
                                                 unsigned long long* count) {
     return with_gpu(device, [&](const Gpu& gpu) {
-        return link < static_cast<unsigned>(gpu.model->nvlinks) ? give(count, 0) : kInvalidArgument;
+        return link < static_cast<unsigned>(gpu.model->nvlinks) ? set_output(count, 0) : kInvalidArgument;
     });
 }
 

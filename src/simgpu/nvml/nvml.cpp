@@ -29,8 +29,8 @@ struct EventSets {
 
 // Never destroyed, because programs call NVML from exit handlers.
 EventSets& event_sets() {
-    static Lazy<EventSets> only;
-    return only.get();
+    static Lazy<EventSets> instance;
+    return instance.get();
 }
 
 bool is_event_set(const EventSet* set) {
@@ -91,23 +91,23 @@ int driver_branch(int cuda_version) {
 
 template <typename Matches>
 Return find_gpu(DeviceHandle* out, Matches matches) {
-    if (!initialized()) return kUninitialized;
+    if (!is_initialized()) return kUninitialized;
     if (!out) return kInvalidArgument;
     const std::vector<Gpu>& gpus = machine();
     const auto found = std::find_if(gpus.begin(), gpus.end(), matches);
-    return found == gpus.end() ? kNotFound : give(out, &*found);
+    return found == gpus.end() ? kNotFound : set_output(out, &*found);
 }
 
 }  // namespace
 
-bool initialized() { return g_references.load(std::memory_order_acquire) > 0; }
+bool is_initialized() { return g_references.load(std::memory_order_acquire) > 0; }
 
 bool is_device(DeviceHandle device) {
     const std::vector<Gpu>& gpus = machine();
     return std::any_of(gpus.begin(), gpus.end(), [&](const Gpu& gpu) { return &gpu == device; });
 }
 
-Return give_text(char* out, unsigned length, const std::string& text) {
+Return set_text_output(char* out, unsigned length, const std::string& text) {
     if (!out) return kInvalidArgument;
     if (length <= text.size()) return kInsufficientSize;
     std::memcpy(out, text.c_str(), text.size() + 1);
@@ -121,7 +121,7 @@ std::string driver_branch_text() {
 }
 
 NVML_API Return nvmlInitWithFlags(unsigned) {
-    warn_if_out_of_reach();
+    warn_if_not_preloaded();
     ++g_references;
     return kSuccess;
 }
@@ -144,31 +144,31 @@ NVML_API const char* nvmlErrorString(int code) {
 }
 
 NVML_API Return nvmlSystemGetDriverVersion(char* version, unsigned length) {
-    if (!initialized()) return kUninitialized;
-    return give_text(version, length, driver_version_text());
+    if (!is_initialized()) return kUninitialized;
+    return set_text_output(version, length, driver_version_text());
 }
 
 NVML_API Return nvmlSystemGetNVMLVersion(char* version, unsigned length) {
-    if (!initialized()) return kUninitialized;
-    return give_text(version, length, std::to_string(driver_version() / 1000) + "." + driver_version_text());
+    if (!is_initialized()) return kUninitialized;
+    return set_text_output(version, length, std::to_string(driver_version() / 1000) + "." + driver_version_text());
 }
 
-NVML_API Return nvmlSystemGetCudaDriverVersion(int* version) { return give(version, driver_version()); }
+NVML_API Return nvmlSystemGetCudaDriverVersion(int* version) { return set_output(version, driver_version()); }
 NVML_ALIAS(nvmlSystemGetCudaDriverVersion_v2, nvmlSystemGetCudaDriverVersion, (int* version), (version))
 
 NVML_API Return nvmlSystemGetProcessName(unsigned pid, char* name, unsigned length) {
-    if (!initialized()) return kUninitialized;
+    if (!is_initialized()) return kUninitialized;
     char path[64], target[4096];
     std::snprintf(path, sizeof path, "/proc/%u/exe", pid);
     const ssize_t size = readlink(path, target, sizeof target);
     if (size < 0) return kNotFound;
-    return give_text(name, length, std::string(target, static_cast<size_t>(size)));
+    return set_text_output(name, length, std::string(target, static_cast<size_t>(size)));
 }
 
-NVML_API Return nvmlUnitGetCount(unsigned* count) { return initialized() ? give(count, 0) : kUninitialized; }
+NVML_API Return nvmlUnitGetCount(unsigned* count) { return is_initialized() ? set_output(count, 0) : kUninitialized; }
 
 NVML_API Return nvmlDeviceGetCount_v2(unsigned* count) {
-    return initialized() ? give(count, machine().size()) : kUninitialized;
+    return is_initialized() ? set_output(count, machine().size()) : kUninitialized;
 }
 NVML_ALIAS(nvmlDeviceGetCount, nvmlDeviceGetCount_v2, (unsigned* count), (count))
 
@@ -179,14 +179,14 @@ NVML_API Return nvmlDeviceGetHandleByIndex_v2(unsigned index, DeviceHandle* out)
 NVML_ALIAS(nvmlDeviceGetHandleByIndex, nvmlDeviceGetHandleByIndex_v2, (unsigned index, DeviceHandle* out), (index, out))
 
 NVML_API Return nvmlDeviceGetHandleByUUID(const char* uuid, DeviceHandle* out) {
-    if (!initialized()) return kUninitialized;
+    if (!is_initialized()) return kUninitialized;
     if (!uuid) return kInvalidArgument;
     return find_gpu(out, [&](const Gpu& gpu) { return uuid_text(gpu) == uuid; });
 }
 
 NVML_API Return nvmlDeviceGetHandleByPciBusId_v2(const char* id, DeviceHandle* out) {
     unsigned domain = 0, bus = 0, slot = 0;
-    if (!initialized()) return kUninitialized;
+    if (!is_initialized()) return kUninitialized;
     if (!id || !parse_pci(id, domain, bus, slot)) return kInvalidArgument;
     return find_gpu(out, [&](const Gpu& gpu) { return !domain && !slot && gpu.pci_bus == bus; });
 }
@@ -194,7 +194,7 @@ NVML_ALIAS(nvmlDeviceGetHandleByPciBusId, nvmlDeviceGetHandleByPciBusId_v2, (con
            (id, out))
 
 NVML_API Return nvmlEventSetCreate(const EventSet** out) {
-    if (!initialized()) return kUninitialized;
+    if (!is_initialized()) return kUninitialized;
     if (!out) return kInvalidArgument;
     EventSets& sets = event_sets();
     std::lock_guard lock(sets.mutex);
@@ -203,7 +203,7 @@ NVML_API Return nvmlEventSetCreate(const EventSet** out) {
 }
 
 NVML_API Return nvmlEventSetFree(const EventSet* set) {
-    if (!initialized()) return kUninitialized;
+    if (!is_initialized()) return kUninitialized;
     EventSets& sets = event_sets();
     std::lock_guard lock(sets.mutex);
     if (!sets.live.erase(set)) return kInvalidArgument;
@@ -213,7 +213,7 @@ NVML_API Return nvmlEventSetFree(const EventSet* set) {
 
 NVML_API Return nvmlDeviceGetSupportedEventTypes(DeviceHandle device, unsigned long long* types) {
     constexpr unsigned long long kEccSingle = 1, kEccDouble = 2, kXid = 8, kClock = 16;
-    return with_gpu(device, [&](const Gpu&) { return give(types, kEccSingle | kEccDouble | kXid | kClock); });
+    return with_gpu(device, [&](const Gpu&) { return set_output(types, kEccSingle | kEccDouble | kXid | kClock); });
 }
 
 NVML_API Return nvmlDeviceRegisterEvents(DeviceHandle device, unsigned long long, const EventSet* set) {
@@ -222,11 +222,11 @@ NVML_API Return nvmlDeviceRegisterEvents(DeviceHandle device, unsigned long long
 
 // A simulated GPU has no events, so the wait always ends at its timeout.
 NVML_API Return nvmlEventSetWait_v2(const EventSet* set, EventData* data, unsigned milliseconds) {
-    if (!initialized()) return kUninitialized;
+    if (!is_initialized()) return kUninitialized;
     if (!data || !is_event_set(set)) return kInvalidArgument;
     *data = {};
-    timespec left{static_cast<time_t>(milliseconds / 1000), static_cast<long>(milliseconds % 1000) * 1000000};
-    while (nanosleep(&left, &left) != 0) {
+    timespec remaining{static_cast<time_t>(milliseconds / 1000), static_cast<long>(milliseconds % 1000) * 1000000};
+    while (nanosleep(&remaining, &remaining) != 0) {
     }
     return kTimeout;
 }

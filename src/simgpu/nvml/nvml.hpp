@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The simulated part of NVML's C interface, declared from its binary layout. NVML shows the whole machine and ignores
-// CUDA_VISIBLE_DEVICES. It does not show the work of processes: every GPU is idle and healthy.
+// The simulated part of NVML's C interface, declared from its binary layout. NVML reports the whole machine and ignores
+// CUDA_VISIBLE_DEVICES. It does not reflect the work of processes: every GPU is idle and healthy.
 #pragma once
 
 #include <cstdint>
@@ -92,19 +92,19 @@ bool is_device(DeviceHandle device);
 // Runs body(const Gpu&) if the library is initialized and the handle is valid.
 template <typename Body>
 Return with_gpu(DeviceHandle device, Body body) {
-    if (!initialized()) return kUninitialized;
+    if (!is_initialized()) return kUninitialized;
     return is_device(device) ? body(*device) : kInvalidArgument;
 }
 
-// Sets a required output parameter; kInvalidArgument if it is null.
+// Sets a required output parameter. Returns kInvalidArgument if the parameter is null.
 template <typename Value, typename Source>
-Return give(Value* out, Source value) {
+Return set_output(Value* out, Source value) {
     if (!out) return kInvalidArgument;
     *out = static_cast<Value>(value);
     return kSuccess;
 }
 
-Return give_text(char* out, unsigned length, const std::string& text);
+Return set_text_output(char* out, unsigned length, const std::string& text);
 
 std::string driver_version_text();  // 580.65.06
 std::string driver_branch_text();   // r580_00

@@ -44,16 +44,17 @@ TEST(NvmlExports, AreCompleteAndHaveDistinctAddresses) {
     for (const testing::Row& row : rows) {
         void* address = dlsym(library(), row.at("export").c_str());
         EXPECT_TRUE(address) << row.at("export");
-        EXPECT_TRUE(addresses.insert(address).second) << row.at("export") << " shares its address";
+        EXPECT_TRUE(addresses.insert(address).second)
+            << row.at("export") << " has the same address as another function";
     }
     EXPECT_GT(rows.size(), 300u);
 }
 
-TEST(NvmlInitialization, IsCounted) {
+TEST(NvmlInitialization, IsReferenceCounted) {
     unsigned count = 0;
     EXPECT_EQ(nvml("nvmlDeviceGetCount_v2", &count), kUninitialized);
     EXPECT_EQ(nvml("nvmlShutdown"), kUninitialized);
-    EXPECT_EQ(nvml("nvmlDeviceGetVgpuMetadata"), kUninitialized) << "not simulated, and not initialized";
+    EXPECT_EQ(nvml("nvmlDeviceGetVgpuMetadata"), kUninitialized) << "stubs also require initialization";
     EXPECT_EQ(nvml("nvmlInit_v2"), kSuccess);
     EXPECT_EQ(nvml("nvmlInitWithFlags", 0u), kSuccess);
     EXPECT_EQ(nvml("nvmlShutdown"), kSuccess);
@@ -63,7 +64,7 @@ TEST(NvmlInitialization, IsCounted) {
     EXPECT_EQ(nvml("nvmlShutdown"), kSuccess);
 }
 
-TEST_F(Nvml, DevicesAreFoundByEachIdentifier) {
+TEST_F(Nvml, FindsDevicesByEachIdentifier) {
     for (unsigned index = 0; index < 3; ++index) {
         const DeviceHandle handle = device(index);
         DeviceHandle found = nullptr;
@@ -93,7 +94,7 @@ TEST_F(Nvml, IgnoresCudaVisibleDevices) {
     unsetenv("CUDA_VISIBLE_DEVICES");
 }
 
-TEST_F(Nvml, AgreesWithTheDriverAboutEachGpu) {
+TEST_F(Nvml, ReportsTheSameGpusAsTheDriver) {
     void* driver = testing::open_library(SIM_DRIVER);
     ASSERT_EQ(testing::call<int>(driver, "cuInit", 0u), 0);
     for (int index = 0; index < 3; ++index) {
@@ -113,7 +114,7 @@ TEST_F(Nvml, AgreesWithTheDriverAboutEachGpu) {
     }
 }
 
-TEST_F(Nvml, MemoryMatchesTheMachine) {
+TEST_F(Nvml, ReportsTheMemoryOfTheMachine) {
     Memory memory{};
     EXPECT_EQ(nvml("nvmlDeviceGetMemoryInfo", device(0), &memory), kSuccess);
     EXPECT_EQ(memory.total, testing::kGpuBytes);
@@ -125,7 +126,7 @@ TEST_F(Nvml, MemoryMatchesTheMachine) {
     EXPECT_EQ(newer.total, newer.free + newer.used + newer.reserved);
 }
 
-TEST_F(Nvml, OldPciInfoIsNotOverrun) {
+TEST_F(Nvml, OldPciInfoCallWritesOnlyTheOldFields) {
     PciInfo pci;
     std::memset(static_cast<void*>(&pci), 0x5a, sizeof pci);
     EXPECT_EQ(nvml("nvmlDeviceGetPciInfo", device(0), &pci), kSuccess);
@@ -133,7 +134,7 @@ TEST_F(Nvml, OldPciInfoIsNotOverrun) {
     EXPECT_STREQ(pci.legacy_id, "0000:10:00.0");
 }
 
-TEST_F(Nvml, BoardsAreIdleAndHealthy) {
+TEST_F(Nvml, ReportsIdleAndHealthyBoards) {
     const DeviceHandle handle = device(2);
     unsigned value = 99, limit = 0, major = 0;
     unsigned long long errors = 99;
@@ -155,12 +156,12 @@ TEST_F(Nvml, BoardsAreIdleAndHealthy) {
     EXPECT_EQ(nvml("nvmlDeviceGetCudaComputeCapability", handle, &major, &value), kSuccess);
     EXPECT_EQ(major, 8u);
     EXPECT_EQ(value, 9u);
-    EXPECT_EQ(nvml("nvmlDeviceGetMigMode", handle, &value, &major), kNotSupported) << "an L4 has no MIG";
+    EXPECT_EQ(nvml("nvmlDeviceGetMigMode", handle, &value, &major), kNotSupported) << "an L4 does not support MIG";
 }
 
-// Tests every row with every model that it names, because the table is interpreted at each call. The arguments have the
-// version that the row expects, and point to buffers that are large enough.
-TEST_F(Nvml, EveryRowOfTheTableSucceeds) {
+// Tests every row with every model that the row names, because the library interprets the table at each call. The
+// arguments point to large buffers that start with the version that the row expects.
+TEST_F(Nvml, EveryRowOfTheTableReturnsItsStatus) {
     const std::vector<testing::Row> rows = testing::read_tsv(SIM_DATA "/nvml_answers.tsv");
     ASSERT_GT(rows.size(), 60u);
     for (const testing::Row& row : rows) {
@@ -172,15 +173,15 @@ TEST_F(Nvml, EveryRowOfTheTableSucceeds) {
             version = static_cast<uint32_t>(std::stoul(parameters.substr(size))) |
                       static_cast<uint32_t>(std::stoul(parameters.substr(at + 1))) << 24;
         }
-        std::vector<std::vector<char>> room(4, std::vector<char>(16384));
-        for (std::vector<char>& each : room) std::memcpy(each.data(), &version, sizeof version);
+        std::vector<std::vector<char>> buffers(4, std::vector<char>(16384));
+        for (std::vector<char>& each : buffers) std::memcpy(each.data(), &version, sizeof version);
         const size_t failing = parameters.find('!');
         const int expected = failing == std::string::npos ? kSuccess : std::stoi(parameters.substr(failing + 1));
-        const uintptr_t link = parameters.starts_with("link") ? 0 : reinterpret_cast<uintptr_t>(room[0].data());
-        // The length of a buffer is the next argument's low half; here the next argument is an address.
-        uintptr_t arguments[] = {link, reinterpret_cast<uintptr_t>(room[1].data()),
-                                 reinterpret_cast<uintptr_t>(room[2].data()),
-                                 reinterpret_cast<uintptr_t>(room[3].data()), 0};
+        const uintptr_t link = parameters.starts_with("link") ? 0 : reinterpret_cast<uintptr_t>(buffers[0].data());
+        // A text buffer's length is the low half of the next argument. In this test, the next argument is an address.
+        uintptr_t arguments[] = {link, reinterpret_cast<uintptr_t>(buffers[1].data()),
+                                 reinterpret_cast<uintptr_t>(buffers[2].data()),
+                                 reinterpret_cast<uintptr_t>(buffers[3].data()), 0};
         if (models == "-") {
             EXPECT_EQ(nvml(row.at("function").c_str(), arguments[0], arguments[1], arguments[2], arguments[3]),
                       expected)
@@ -197,15 +198,16 @@ TEST_F(Nvml, EveryRowOfTheTableSucceeds) {
     }
 }
 
-TEST_F(Nvml, AnswersOfTheTableDependOnTheModel) {
-    unsigned value = 9, other = 9;
-    EXPECT_EQ(nvml("nvmlDeviceGetMigMode", device(0), &value, &other), kSuccess);
+TEST_F(Nvml, TableValuesDependOnTheModel) {
+    unsigned value = 9, pending = 9;
+    EXPECT_EQ(nvml("nvmlDeviceGetMigMode", device(0), &value, &pending), kSuccess);
     EXPECT_EQ(value, 0u);
-    EXPECT_EQ(other, 0u);
+    EXPECT_EQ(pending, 0u);
     EXPECT_EQ(nvml("nvmlDeviceGetNvLinkVersion", device(0), 0u, &value), kSuccess);
     EXPECT_EQ(value, 6u);
-    EXPECT_EQ(nvml("nvmlDeviceGetNvLinkVersion", device(0), 18u, &value), kInvalidArgument) << "no such link";
-    EXPECT_EQ(nvml("nvmlDeviceGetNvLinkVersion", device(2), 0u, &value), kNotSupported) << "an L4 has no NVLink";
+    EXPECT_EQ(nvml("nvmlDeviceGetNvLinkVersion", device(0), 18u, &value), kInvalidArgument)
+        << "the GPU has 18 links, from 0 to 17";
+    EXPECT_EQ(nvml("nvmlDeviceGetNvLinkVersion", device(2), 0u, &value), kNotSupported) << "an L4 does not have NVLink";
     char version[64] = "", driver[80] = "";
     EXPECT_EQ(nvml("nvmlDeviceGetGspFirmwareVersion", device(0), &version[0]), kSuccess);
     EXPECT_EQ(nvml("nvmlSystemGetDriverVersion", &driver[0], unsigned{sizeof driver}), kSuccess);
@@ -216,7 +218,7 @@ TEST_F(Nvml, AnswersOfTheTableDependOnTheModel) {
     EXPECT_EQ(nvml("nvmlDeviceGetIrqNum", device(0), nowhere), kInvalidArgument);
 }
 
-TEST_F(Nvml, AnswerChecksTheVersionOfItsStructure) {
+TEST_F(Nvml, TableFunctionChecksTheStructureVersion) {
     struct {
         uint32_t version, uuid[4], status, clique, state, health, summary;
     } fabric{};
@@ -231,7 +233,7 @@ TEST_F(Nvml, AnswerChecksTheVersionOfItsStructure) {
     EXPECT_EQ(fabric.summary, 1u);
 }
 
-TEST_F(Nvml, WaitForEventsEndsAtItsTimeout) {
+TEST_F(Nvml, WaitForEventsTimesOut) {
     void* set = nullptr;
     EventData data{};
     ASSERT_EQ(nvml("nvmlEventSetCreate", &set), kSuccess);
@@ -242,7 +244,7 @@ TEST_F(Nvml, WaitForEventsEndsAtItsTimeout) {
     EXPECT_EQ(nvml("nvmlEventSetWait_v2", set, &data, 10u), kInvalidArgument);
 }
 
-TEST_F(Nvml, InvalidArgumentsAreRefused) {
+TEST_F(Nvml, RejectsInvalidArguments) {
     unsigned value = 0;
     unsigned* nowhere = nullptr;
     char small[4];

@@ -3,12 +3,13 @@
 #pragma once
 
 namespace cudafault::sim::nvml {
-bool initialized();
+bool is_initialized();
 }
 
 // A function that is not simulated. It is weak, so that a handwritten function replaces it. It ignores its arguments,
-// so it can be called with any. It answers NVML_ERROR_UNINITIALIZED before nvmlInit, then NVML_ERROR_NOT_SUPPORTED.
+// so it can be called with any arguments. It returns NVML_ERROR_UNINITIALIZED before nvmlInit, then
+// NVML_ERROR_NOT_SUPPORTED.
 #define SIM_STUB(name)                                                   \
     extern "C" __attribute__((weak, visibility("default"))) int name() { \
-        return cudafault::sim::nvml::initialized() ? 3 : 1;              \
+        return cudafault::sim::nvml::is_initialized() ? 3 : 1;           \
     }
