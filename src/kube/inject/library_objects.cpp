@@ -26,7 +26,7 @@ std::string find_user_of_source(Client& client, Discovery& discovery, const std:
     std::string user;
     // Kinds that may not be listed do not block the deletion: a pod without the source still starts, without the
     // library.
-    each_workload(client, discovery, in_namespace, [&](const Resource& kind, const Json& object) {
+    for_each_workload(client, discovery, in_namespace, [&](const Resource& kind, const Json& object) {
         const Json* spec = find(object, {"spec"});
         if (!user.empty() || !spec || !mentions(*spec, names::kSourceConfigMap)) return;
         user = fmt::format("{} {}", kind.qualified(), text_at(object, {"metadata", "name"}));
