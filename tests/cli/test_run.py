@@ -123,7 +123,7 @@ def test_missing_libcurl(tmp_path: Path) -> None:
     (tmp_path / "config").write_text(json.dumps(kubeconfig))
     config = str(tmp_path / "config")
     answer = cudafault("k8s", "scan", LD_LIBRARY_PATH=str(tmp_path), KUBECONFIG=config)
-    assert_refused(answer, 3, "libcurl cannot be loaded", "apt-get install libcurl4")
+    assert_refused(answer, 3, "cannot load libcurl", "apt-get install libcurl4")
     assert answer.errors.count("\n") == 1
     assert cudafault("xids", "79", LD_LIBRARY_PATH=str(tmp_path), KUBECONFIG=config).code == 0
 

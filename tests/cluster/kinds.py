@@ -33,7 +33,7 @@ def check_refused(checks, cluster, namespace: str) -> None:
     cluster.create(job)
     refuses("a Job", ("job/single",), "jobs.batch single", "CronJob", "kubectl create job --from=cronjob/",
             target=("batch/v1", "Job", namespace, "single"))
-    refuses("a Job with a template path", ("job/single", "--template", "spec.template"), "by no path", "CronJob",
+    refuses("a Job with a template path", ("job/single", "--template", "spec.template"), "even with a template path", "CronJob",
             target=("batch/v1", "Job", namespace, "single"))
     cluster.create(widget(namespace, "single"))
     target = "cudafault.test/v1", "Widget", namespace, "single"
@@ -44,7 +44,7 @@ def check_refused(checks, cluster, namespace: str) -> None:
             target=target)
     cluster.create(workloads.deployment(namespace, "app", replicas=0))
     refuses("a path for a known kind", ("deployment/app", "--template", "spec.template"),
-            "leave the template path out")
+            "remove the template path")
     config_map = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings", "namespace": namespace}}
     cluster.create(config_map)
     outcome = cluster.cudafault("k8s", "inject", "configmap/settings", "-n", namespace)

@@ -316,7 +316,7 @@ private:
     void check_with_server(InjectionPlan& plan) {
         const JsonPatch patch = patch_between(plan.workload.object, plan.injected.object);
         const Json checked = client_.patch(plan.workload.ref, patch, dry_run());
-        take_server_values(plan.injected.edits, checked);
+        update_from_server(plan.injected.edits, checked);
         dry_run_pods(client_, plan.workload, checked, plan.chosen, plan.notes);
     }
 

@@ -26,7 +26,7 @@ std::string find_workload_with_source(Client& client, Discovery& discovery, cons
     std::string mounting_workload;
     // Kinds that cannot be listed do not block the deletion: a pod without the source still starts, without the
     // library.
-    each_workload(client, discovery, in_namespace, [&](const Resource& kind, const Json& object) {
+    for_each_workload(client, discovery, in_namespace, [&](const Resource& kind, const Json& object) {
         const Json* spec = find(object, {"spec"});
         if (!mounting_workload.empty() || !spec || !mentions(*spec, names::kSourceConfigMap)) return;
         mounting_workload = fmt::format("{} {}", kind.qualified(), text_at(object, {"metadata", "name"}));

@@ -15,9 +15,9 @@ namespace cudafault::kube {
 
 namespace {
 
-constexpr size_t kShown = 200;  // shown characters of a value
+constexpr size_t kMaxShown = 200;  // characters of a value
 constexpr const char* kHidden = "(not shown)";
-// kubectl's copy of the object, which includes all environment variables.
+// The annotation in which kubectl stores a copy of the object, including all environment variables.
 constexpr const char* kLastApplied = "kubectl.kubernetes.io/last-applied-configuration";
 
 bool has_password(const std::string& text) {
@@ -31,22 +31,22 @@ bool has_password(const std::string& text) {
     return sign != std::string::npos && is_secret_name(text.substr(0, sign));
 }
 
-// Returns a copy with secret values replaced.
-Json shown(const Json& value) {
+// Returns a copy in which secret values are hidden.
+Json without_secrets(const Json& value) {
     if (value.is_string()) return has_password(value.get<std::string>()) ? Json(kHidden) : value;
     if (!value.is_structured()) return value;
     Json copy = value;
     const bool is_secret = is_secret_name(text_at(value, "name"));
     for (auto field = copy.begin(); field != copy.end(); ++field) {
         const bool hide = copy.is_object() && ((is_secret && field.key() == "value") || field.key() == kLastApplied);
-        *field = hide ? Json(kHidden) : shown(*field);
+        *field = hide ? Json(kHidden) : without_secrets(*field);
     }
     return copy;
 }
 
 std::string text_of_value(const Json& value) {
-    const std::string text = shown(value).dump(-1, ' ', false, Json::error_handler_t::replace);
-    return text.size() <= kShown ? text : text.substr(0, kShown) + "...";
+    const std::string text = without_secrets(value).dump(-1, ' ', false, Json::error_handler_t::replace);
+    return text.size() <= kMaxShown ? text : text.substr(0, kMaxShown) + "...";
 }
 
 // Returns the key field that identifies the items of both lists, or nullptr.
@@ -96,7 +96,7 @@ void Comparison::compare(const std::string& path, const Json* before, const Json
     add(path, before, after);
 }
 
-std::string below(const std::string& path, const std::string& field) {
+std::string child_path(const std::string& path, const std::string& field) {
     if (field.find_first_of("./") != std::string::npos && !field.starts_with("f:")) return path + "[" + field + "]";
     return path.empty() ? field : path + "." + field;
 }
@@ -109,9 +109,9 @@ void Comparison::compare_objects(const std::string& path, const Json& before, co
     for (const auto& [key, sides] : fields) {
         const bool hide = (is_secret && key == "value") || key == kLastApplied;
         if (!hide) {
-            compare(below(path, key), sides.first, sides.second);
+            compare(child_path(path, key), sides.first, sides.second);
         } else if (!sides.first || !sides.second || *sides.first != *sides.second) {
-            add_hidden(below(path, key), sides.first, sides.second);
+            add_hidden(child_path(path, key), sides.first, sides.second);
         }
     }
 }
@@ -125,13 +125,14 @@ void Comparison::compare_lists(const std::string& path, const Json& before, cons
 }
 
 void Comparison::compare_by_key(const std::string& path, const Json& before, const Json& after, const char* key) {
-    std::vector<std::string> was, is;
+    std::vector<std::string> before_keys, after_keys;
     std::map<std::string, std::pair<const Json*, const Json*>> items;
-    for (const Json& item : before) items[was.emplace_back(text_at(item, key))].first = &item;
-    for (const Json& item : after) items[is.emplace_back(text_at(item, key))].second = &item;
+    for (const Json& item : before) items[before_keys.emplace_back(text_at(item, key))].first = &item;
+    for (const Json& item : after) items[after_keys.emplace_back(text_at(item, key))].second = &item;
     for (const auto& [name, sides] : items) compare(path + "[" + name + "]", sides.first, sides.second);
-    if (was.size() == is.size() && was != is && std::is_permutation(was.begin(), was.end(), is.begin())) {
-        const Json old_order = was, new_order = is;
+    if (before_keys.size() == after_keys.size() && before_keys != after_keys &&
+        std::is_permutation(before_keys.begin(), before_keys.end(), after_keys.begin())) {
+        const Json old_order = before_keys, new_order = after_keys;
         add(path + " (order)", &old_order, &new_order);
     }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Lists the differences of two objects without revealing secrets.
+// Compares two objects without revealing secrets.
 #pragma once
 
 #include <optional>
@@ -17,7 +17,8 @@ struct Difference {
     std::optional<std::string> after;
 };
 
-// Items of lists are matched by a key such as name or mountPath if all items have one. Their order counts as well.
+// Returns the differences between `before` and `after`. Matches list items by a key such as name or mountPath if all
+// items have that key; a changed order is then also a difference.
 std::vector<Difference> differences(const std::string& object, const Json& before, const Json& after);
 
 // True if the value of an environment variable with this name must not be shown.

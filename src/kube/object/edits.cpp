@@ -14,31 +14,31 @@ namespace {
 
 bool is_empty_container(const Json& value) { return value.is_structured() && value.empty(); }
 
-// True if `there` has every value of `expected`. Values added by the server or by other clients are ignored.
-bool holds(const Json& there, const Json& expected) {
+// Returns true if `current` has every value of `expected`. Ignores values added by the server or by other clients.
+bool contains_values(const Json& current, const Json& expected) {
     if (expected.is_object()) {
-        return there.is_object() &&
+        return current.is_object() &&
                std::all_of(expected.items().begin(), expected.items().end(), [&](const auto& field) {
-                   return there.contains(field.key()) && holds(there.at(field.key()), field.value());
+                   return current.contains(field.key()) && contains_values(current.at(field.key()), field.value());
                });
     }
-    if (!expected.is_array()) return there == expected;
-    if (!there.is_array() || there.size() != expected.size()) return false;
-    return std::equal(there.begin(), there.end(), expected.begin(), holds);
+    if (!expected.is_array()) return current == expected;
+    if (!current.is_array() || current.size() != expected.size()) return false;
+    return std::equal(current.begin(), current.end(), expected.begin(), contains_values);
 }
 
 void erase(Json& object, const Path& at) {
     Json* parent = find(object, at.parent());
-    const Json* place = find(object, at);
-    if (!parent || !place) return;
+    const Json* value = find(object, at);
+    if (!parent || !value) return;
     if (parent->is_object()) {
         parent->erase(at.last().field);
     } else {
-        parent->erase(parent->begin() + (place - &parent->front()));
+        parent->erase(parent->begin() + (value - &parent->front()));
     }
 }
 
-void put_back(Json& object, const Edit& edit) {
+void restore_old_value(Json& object, const Edit& edit) {
     if (edit.was) {
         *find(object, edit.at) = *edit.was;
     } else {
@@ -49,10 +49,10 @@ void put_back(Json& object, const Edit& edit) {
 bool is_preload(const Path& at) { return at.last().is_item && at.last().value == names::kPreload; }
 
 // Removes cudafault's library from an LD_PRELOAD that another client has changed.
-void take_library_out(Json& item, const std::string& library) {
+void remove_library(Json& item, const std::string& library) {
     const std::string value = text_at(item, {"value"});
-    const std::string rest = without_library(value, library);
-    if (rest != value) item["value"] = rest;
+    const std::string remaining = without_library(value, library);
+    if (remaining != value) item["value"] = remaining;
 }
 
 constexpr const char* kRequiredTerms = "requiredDuringSchedulingIgnoredDuringExecution";
@@ -69,7 +69,7 @@ std::vector<Json> expressions_of(const Json& required) {
 }
 
 // Removes the expressions added by cudafault from an affinity that another client has changed.
-void take_pin_out(Json& required, const Edit& edit) {
+void remove_pin(Json& required, const Edit& edit) {
     const std::vector<Json> previous = edit.was ? expressions_of(*edit.was) : std::vector<Json>{};
     const std::vector<Json> all = expressions_of(edit.now);
     const auto is_added_expression = [&](const Json& expression) {
@@ -87,33 +87,33 @@ void take_pin_out(Json& required, const Edit& edit) {
 }
 
 // Removes only cudafault's part from a value that another client has changed.
-void remove_edited_part(Json& there, const Edit& edit, const std::string& library) {
-    if (is_preload(edit.at)) take_library_out(there, library);
-    if (is_pin(edit.at)) take_pin_out(there, edit);
+void remove_edited_part(Json& current, const Edit& edit, const std::string& library) {
+    if (is_preload(edit.at)) remove_library(current, library);
+    if (is_pin(edit.at)) remove_pin(current, edit);
 }
 
-std::string describe(const Edit& edit) {
-    return fmt::format("{} was changed by another client and is left unchanged", edit.at.text());
+std::string kept_change_text(const Edit& edit) {
+    return fmt::format("{} was changed by another client and is not restored", edit.at.text());
 }
 
 void undo_edit(Undone& undone, const Edit& edit, const std::string& library) {
-    Json* there = find(undone.object, edit.at);
+    Json* current = find(undone.object, edit.at);
     if (is_empty_container(edit.now)) {
-        if (there && there->empty()) put_back(undone.object, edit);
+        if (current && current->empty()) restore_old_value(undone.object, edit);
         return;
     }
-    if (!there) {
+    if (!current) {
         if (edit.was) undone.kept.push_back(edit.at.text() + " was removed by another client and is not added again");
         return;
     }
-    // An item that cudafault created belongs to cudafault, even if it was changed since.
+    // An item that cudafault created is removed even if another client has changed it since.
     const bool is_own_item = !edit.was && edit.at.last().is_item && !is_preload(edit.at);
-    // An affinity may contain more than cudafault's expressions. Replacing it as a whole would delete the additions.
-    const bool is_as_edited = is_pin(edit.at) ? *there == edit.now : holds(*there, edit.now);
-    if (is_own_item || is_as_edited) return put_back(undone.object, edit);
-    if (edit.was && *there == *edit.was) return;
-    remove_edited_part(*there, edit, library);
-    undone.kept.push_back(describe(edit));
+    // An affinity may contain expressions of other clients. Replacing the whole affinity would delete them.
+    const bool is_as_edited = is_pin(edit.at) ? *current == edit.now : contains_values(*current, edit.now);
+    if (is_own_item || is_as_edited) return restore_old_value(undone.object, edit);
+    if (edit.was && *current == *edit.was) return;
+    remove_edited_part(*current, edit, library);
+    undone.kept.push_back(kept_change_text(edit));
 }
 
 const char* text_of(Phase phase) { return phase == Phase::kAfterRollout ? "after rollout" : "with template"; }
@@ -128,45 +128,45 @@ Json Edit::json() const {
 
 Edit Edit::from_json(const Json& json) {
     if (!json.is_object() || !json.contains("at") || !json.contains("now")) {
-        throw Error("an edit in the record has no place or no value");
+        throw Error("invalid edit in the record: expected the fields \"at\" and \"now\"");
     }
     Edit edit{Path::from_json(json.at("at")), {}, json.at("now")};
-    if (edit.at.empty()) throw Error("an edit in the record has an empty path");
+    if (edit.at.empty()) throw Error("invalid edit in the record: \"at\" is empty");
     if (json.contains("was")) edit.was = json.at("was");
     if (text_at(json, {"phase"}) == text_of(Phase::kAfterRollout)) edit.phase = Phase::kAfterRollout;
     return edit;
 }
 
-Json& Editor::make_parent(const Path& at) {
+Json& Editor::create_parent(const Path& at) {
     const Path parent = at.parent();
-    Json* there = find(object_, parent);
-    if (there && !there->is_null()) return *there;
+    Json* current = find(object_, parent);
+    if (current && !current->is_null()) return *current;
     const Json empty = at.last().is_item ? Json::array() : Json::object();
-    if (parent.last().is_item) throw Error(parent.text() + " is not there, so nothing can be put into it");
-    Json& made = make_parent(parent)[parent.last().field];
-    edits_.push_back({parent, there ? std::optional<Json>(*there) : std::nullopt, empty, phase_});
-    made = empty;
-    return made;
+    if (parent.last().is_item) throw Error("cannot edit " + at.text() + ": " + parent.text() + " does not exist");
+    Json& created = create_parent(parent)[parent.last().field];
+    edits_.push_back({parent, current ? std::optional<Json>(*current) : std::nullopt, empty, phase_});
+    created = empty;
+    return created;
 }
 
 void Editor::set(const Path& at, const Json& value) {
-    if (Json* there = find(object_, at)) {
-        if (*there == value) return;
-        edits_.push_back({at, *there, value, phase_});
-        *there = value;
+    if (Json* current = find(object_, at)) {
+        if (*current == value) return;
+        edits_.push_back({at, *current, value, phase_});
+        *current = value;
         return;
     }
     if (at.last().is_item) return add(at, value);
-    Json& parent = make_parent(at);
+    Json& parent = create_parent(at);
     edits_.push_back({at, {}, value, phase_});
     parent[at.last().field] = value;
 }
 
 void Editor::add(const Path& at, const Json& item, const std::optional<Path>& next) {
-    Json& list = make_parent(at);
-    const Json* place = next ? find(std::as_const(object_), *next) : nullptr;
+    Json& list = create_parent(at);
+    const Json* next_item = next ? find(std::as_const(object_), *next) : nullptr;
     edits_.push_back({at, {}, item, phase_});
-    list.insert(place ? list.begin() + (place - &list.front()) : list.end(), item);
+    list.insert(next_item ? list.begin() + (next_item - &list.front()) : list.end(), item);
 }
 
 Undone undo(const Json& object, const std::vector<Edit>& edits, Phase phase, const std::string& library) {
@@ -179,15 +179,15 @@ Undone undo(const Json& object, const std::vector<Edit>& edits, Phase phase, con
 
 bool are_in_place(const Json& object, const std::vector<Edit>& edits) {
     return std::all_of(edits.begin(), edits.end(), [&](const Edit& edit) {
-        const Json* there = find(object, edit.at);
-        return there && (is_empty_container(edit.now) || holds(*there, edit.now));
+        const Json* current = find(object, edit.at);
+        return current && (is_empty_container(edit.now) || contains_values(*current, edit.now));
     });
 }
 
-void take_server_values(std::vector<Edit>& edits, const Json& from_server) {
+void update_from_server(std::vector<Edit>& edits, const Json& from_server) {
     for (Edit& edit : edits) {
-        const Json* there = find(from_server, edit.at);
-        if (there && !is_empty_container(edit.now)) edit.now = *there;
+        const Json* current = find(from_server, edit.at);
+        if (current && !is_empty_container(edit.now)) edit.now = *current;
     }
 }
 
@@ -198,7 +198,7 @@ std::string without_library(const std::string& preload, const std::string& libra
         if ((at > 0 && !is_separator(preload[at - 1])) || (end < preload.size() && !is_separator(preload[end]))) {
             continue;
         }
-        // Also remove one separator: the following one, which cudafault added, or else the preceding one.
+        // Also removes one separator: the following one, which cudafault added, or else the preceding one.
         if (end < preload.size()) return preload.substr(0, at) + preload.substr(end + 1);
         return preload.substr(0, at > 0 ? at - 1 : 0);
     }

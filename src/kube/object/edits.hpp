@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reversible changes to an object. Undoing an edit restores the old value exactly, unless another client has changed
-// the same field; the other client's change is then kept.
+// the same field; undo then keeps the other client's change.
 #pragma once
 
 #include <optional>
@@ -11,16 +11,16 @@
 
 namespace cudafault::kube {
 
-// When an edit is undone.
+// The time at which an edit is undone.
 enum class Phase {
-    kWithTemplate,  // in the patch that restores the pod template
-    kAfterRollout,  // when no injected pod is left; for example the strategy and the history limit
+    kWithTemplate,  // by the patch that restores the pod template
+    kAfterRollout,  // after all injected pods are gone; for example the strategy and the history limit
 };
 
 struct Edit {
     Path at;
-    std::optional<Json> was;  // nullopt if there was no value
-    Json now;                 // an empty list or object was created as a parent; it is undone only while it is empty
+    std::optional<Json> was;  // the old value; nullopt if the field or item did not exist
+    Json now;                 // the new value; an empty list or object is a parent, removed only if it is still empty
     Phase phase = Phase::kWithTemplate;
 
     Json json() const;
@@ -44,7 +44,7 @@ public:
     const std::vector<Edit>& edits() const { return edits_; }
 
 private:
-    Json& make_parent(const Path& at);
+    Json& create_parent(const Path& at);
 
     Json& object_;
     std::vector<Edit> edits_;
@@ -53,7 +53,7 @@ private:
 
 struct Undone {
     Json object;
-    std::vector<std::string> kept;  // sentences about changes of other clients that were kept
+    std::vector<std::string> kept;  // one sentence for each change of another client that was kept
 };
 
 // Undoes the edits of one phase, the last edit first. `library` is the path that was added to LD_PRELOAD; only this
@@ -64,7 +64,7 @@ Undone undo(const Json& object, const std::vector<Edit>& edits, Phase phase, con
 bool are_in_place(const Json& object, const std::vector<Edit>& edits);
 
 // Updates the edits with the values that the server stored, including its defaults. `undo` compares with these values.
-void take_server_values(std::vector<Edit>& edits, const Json& from_server);
+void update_from_server(std::vector<Edit>& edits, const Json& from_server);
 
 // Returns LD_PRELOAD without one of its libraries. Its separators are colons and spaces.
 std::string without_library(const std::string& preload, const std::string& library);

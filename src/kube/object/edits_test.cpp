@@ -9,7 +9,7 @@
 namespace cudafault::kube {
 namespace {
 
-constexpr const char* kOurs = "/cudafault/library/libcudafault.so";
+constexpr const char* kLibrary = "/cudafault/library/libcudafault.so";
 
 const Json kBefore = Json::parse(R"({"spec": {
     "strategy": {"rollingUpdate": {"maxSurge": "25%"}},
@@ -26,16 +26,16 @@ protected:
     Edits() : object(kBefore), editor(object) {}
 
     Undone undo_all(const Json& from) {
-        Undone first = undo(from, editor.edits(), Phase::kWithTemplate, kOurs);
-        Undone second = undo(first.object, editor.edits(), Phase::kAfterRollout, kOurs);
+        Undone first = undo(from, editor.edits(), Phase::kWithTemplate, kLibrary);
+        Undone second = undo(first.object, editor.edits(), Phase::kAfterRollout, kLibrary);
         first.kept.insert(first.kept.end(), second.kept.begin(), second.kept.end());
         return {second.object, first.kept};
     }
 
     void inject() {
-        editor.set(kPreload, {{"name", "LD_PRELOAD"}, {"value", std::string(kOurs) + ":/user.so"}});
+        editor.set(kPreload, {{"name", "LD_PRELOAD"}, {"value", std::string(kLibrary) + ":/user.so"}});
         editor.add(kEnv.item("HELPER"), {{"name", "HELPER"}, {"value", "h"}}, kPreload);
-        editor.add(kEnv.item("OURS"), {{"name", "OURS"}, {"value", "o"}});
+        editor.add(kEnv.item("ADDED"), {{"name", "ADDED"}, {"value", "o"}});
         editor.add((Path{"spec", "volumes"}).item("added"), {{"name", "added"}, {"emptyDir", Json::object()}});
         editor.add((kEditedContainer / "volumeMounts").item("/added", "mountPath"),
                    {{"name", "added"}, {"mountPath", "/added"}});
@@ -61,19 +61,19 @@ TEST_F(Edits, RoundTripThroughJson) {
     inject();
     std::vector<Edit> read;
     for (const Edit& edit : editor.edits()) read.push_back(Edit::from_json(Json::parse(edit.json().dump())));
-    const Undone half = undo(object, read, Phase::kWithTemplate, kOurs);
-    EXPECT_EQ(undo(half.object, read, Phase::kAfterRollout, kOurs).object, kBefore);
+    const Undone half = undo(object, read, Phase::kWithTemplate, kLibrary);
+    EXPECT_EQ(undo(half.object, read, Phase::kAfterRollout, kLibrary).object, kBefore);
 }
 
 TEST_F(Edits, UndoRevertsOnlyOnePhase) {
     inject();
-    const Json half = undo(object, editor.edits(), Phase::kWithTemplate, kOurs).object;
+    const Json half = undo(object, editor.edits(), Phase::kWithTemplate, kLibrary).object;
     EXPECT_EQ(half["spec"]["containers"], kBefore["spec"]["containers"]);
     EXPECT_EQ(half["spec"]["strategy"]["rollingUpdate"]["maxSurge"], 0);
     EXPECT_EQ(half["spec"]["revisionHistoryLimit"], 11);
 }
 
-TEST_F(Edits, AddBeforeNextItem) {
+TEST_F(Edits, AddInsertsBeforeNextItem) {
     inject();
     EXPECT_EQ(object["spec"]["containers"][0]["env"][1]["name"], "HELPER");
     EXPECT_EQ(object["spec"]["containers"][0]["env"][2]["name"], "LD_PRELOAD");
@@ -94,11 +94,11 @@ TEST_F(Edits, UndoIgnoresServerDefaults) {
 
 TEST_F(Edits, UndoKeepsAdditionsOfOtherClients) {
     inject();
-    object["spec"]["containers"][0]["env"].push_back({{"name", "THEIRS"}, {"value", "t"}});
+    object["spec"]["containers"][0]["env"].push_back({{"name", "FOREIGN"}, {"value", "t"}});
     object["spec"]["volumes"].push_back({{"name", "foreign"}});
     object["spec"]["containers"][0]["image"] = "y";
     Json expected = kBefore;
-    expected["spec"]["containers"][0]["env"].push_back({{"name", "THEIRS"}, {"value", "t"}});
+    expected["spec"]["containers"][0]["env"].push_back({{"name", "FOREIGN"}, {"value", "t"}});
     expected["spec"]["volumes"] = Json::parse(R"([{"name": "foreign"}])");
     expected["spec"]["containers"][0]["image"] = "y";
     EXPECT_EQ(undo_all(object).object, expected);
@@ -106,7 +106,7 @@ TEST_F(Edits, UndoKeepsAdditionsOfOtherClients) {
 
 TEST_F(Edits, UndoRemovesOnlyLibraryFromChangedPreload) {
     inject();
-    (*find(object, kPreload))["value"] = std::string(kOurs) + ":/user.so:/new.so";
+    (*find(object, kPreload))["value"] = std::string(kLibrary) + ":/user.so:/new.so";
     const Undone undone = undo_all(object);
     EXPECT_EQ(text_at(undone.object, kPreload / "value"), "/user.so:/new.so");
     EXPECT_THAT(undone.kept, testing::ElementsAre(testing::HasSubstr("LD_PRELOAD")));
@@ -155,17 +155,17 @@ TEST_F(Edits, UndoRemovesOnlyPinFromChangedAffinity) {
     Editor again(from);
     again.set(required, terms({"foreign", "added"}));
     *find(from, required) = terms({"new", "foreign", "added"});
-    const Undone undone = undo(from, again.edits(), Phase::kWithTemplate, kOurs);
+    const Undone undone = undo(from, again.edits(), Phase::kWithTemplate, kLibrary);
     EXPECT_EQ(*find(undone.object, required), terms({"new", "foreign"}));
     EXPECT_EQ(undone.kept.size(), 1u);
     *find(from, required) = terms({"foreign", "added"});
     Json fields = {{{"key", "metadata.name"}, {"operator", "In"}, {"values", {"n1"}}}};
     (*find(from, required))["nodeSelectorTerms"][0]["matchFields"] = fields;
-    const Undone beside = undo(from, again.edits(), Phase::kWithTemplate, kOurs);
+    const Undone with_fields = undo(from, again.edits(), Phase::kWithTemplate, kLibrary);
     Json expected = terms({"foreign"});
     expected["nodeSelectorTerms"][0]["matchFields"] = fields;
-    EXPECT_EQ(*find(beside.object, required), expected) << "what stands beside our expressions is not added";
-    EXPECT_EQ(beside.kept.size(), 1u);
+    EXPECT_EQ(*find(with_fields.object, required), expected) << "matchFields of another client must be kept";
+    EXPECT_EQ(with_fields.kept.size(), 1u);
 }
 
 TEST_F(Edits, SetThrowsIfParentItemIsMissing) {

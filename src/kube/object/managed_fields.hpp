@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Restores the ownership of fields (metadata.managedFields). The API server assigns a value that was replaced and
-// restored to the client that restored it; with_previous_managers assigns it to its previous manager.
+// Restores the ownership of fields (metadata.managedFields). When cudafault replaces a value and restores it later, the
+// API server records cudafault as the manager of the field; with_previous_managers records the previous manager again.
 #pragma once
 
 #include <optional>
@@ -9,9 +9,9 @@
 
 namespace cudafault::kube {
 
-// Returns the list without cudafault's entry, in which the fields that cudafault took over belong to their previous
-// managers. Changes that other managers have made since are kept. Returns nullopt if cudafault owns no field. `now` and
-// `before` are values of metadata.managedFields.
+// Returns `now` without cudafault's entry. The fields in that entry are assigned to their managers in `before`. Changes
+// that other managers have made since are kept. Returns nullopt if cudafault manages no field. `now` and `before` are
+// values of metadata.managedFields.
 std::optional<Json> with_previous_managers(const Json& now, const Json& before);
 
 }  // namespace cudafault::kube

@@ -8,7 +8,7 @@
 
 namespace cudafault::kube {
 
-// True if a string in `value`, at any depth, equals `text`.
+// Returns true if a string in `value`, at any depth, equals `text`.
 inline bool mentions(const Json& value, const std::string& text) {
     if (value.is_string()) return value == text;
     return value.is_structured() &&

@@ -10,7 +10,8 @@
 
 namespace cudafault::kube {
 
-inline constexpr int kMostOwners = 10;  // the limit of controller levels above an object; more are treated as a cycle
+inline constexpr int kMaxOwnerDepth =
+    10;  // maximum number of controllers above an object; a longer chain is treated as a cycle
 
 // Returns the owner reference whose `controller` is true, or nullopt. Ignores a Node, which is the controller of the
 // mirror pods of static pods. The resource of the result has no plural: see Resource.
@@ -19,7 +20,7 @@ std::optional<ObjectRef> controller_of(const Json& object);
 // Returns the first owner reference, controller or not. For an object that cudafault created, this is the workload.
 std::optional<ObjectRef> first_owner_of(const Json& object);
 
-// True if an owner reference, controller or not, has that UID.
+// Returns true if any owner reference, controller or not, has that UID.
 bool is_owned_by(const Json& object, const std::string& uid);
 
 // Returns an item for metadata.ownerReferences. The garbage collector deletes the dependent object after its owner.

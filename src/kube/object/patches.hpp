@@ -5,8 +5,8 @@
 
 namespace cudafault::kube {
 
-// Returns a patch that changes `before`, as read from the server, to `after`. The server rejects it if the object was
-// changed since.
+// Returns a patch that changes `before`, as read from the server, to `after`. The server rejects the patch if the
+// object was changed since.
 JsonPatch patch_between(const Json& before, const Json& after);
 
 }  // namespace cudafault::kube

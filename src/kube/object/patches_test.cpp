@@ -15,7 +15,7 @@ Json object_with(const Json& spec) {
     return object;
 }
 
-TEST(Patches, ChangeBeforeToAfter) {
+TEST(Patches, ConvertBetweenOriginalAndInjectedObject) {
     const Workload workload = deployment_of_pod({{"volumes", {{{"name", "a/b~c"}}, {{"name", "d"}}}}});
     const Json injected =
         inject_into(workload, choose_containers(workload, {"*"}), source_injection(), always_exists).object;
@@ -23,7 +23,7 @@ TEST(Patches, ChangeBeforeToAfter) {
     EXPECT_EQ(injected.patch(patch_between(injected, workload.object).operations()), workload.object);
 }
 
-TEST(Patches, RemoveFieldsAndListItems) {
+TEST(Patches, CanRemoveFieldsAndListItems) {
     const Json before = object_with({{"list", {1, 2, 3, 4}}, {"gone", {{"a", 1}}}, {"a/b", {{"~", 1}}}});
     const Json after = object_with({{"list", {1, 4}}, {"a/b", {{"~", nullptr}}}});
     EXPECT_EQ(before.patch(patch_between(before, after).operations()), after);
@@ -37,7 +37,7 @@ TEST(Patches, RequireUnchangedObject) {
     EXPECT_THROW(recreated.patch(operations), Json::exception);
     const Json version = {{"op", "replace"}, {"path", "/metadata/resourceVersion"}, {"value", "7"}};
     EXPECT_NE(std::find(operations.begin(), operations.end(), version), operations.end())
-        << "which the server refuses with a 409 if it is another";
+        << "the patch must replace resourceVersion, so that the server rejects a stale version with a 409";
 }
 
 }  // namespace

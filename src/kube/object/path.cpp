@@ -29,7 +29,7 @@ Step step_from(const Json& json) {
     if (json.is_object() && json.size() == 1 && json.begin()->is_string()) {
         return {json.begin().key(), json.begin()->get<std::string>(), true};
     }
-    throw Error("a record's path has a step that is neither a field nor an item: " + json.dump());
+    throw Error("invalid step in a path of the record: expected a field or an item, found " + json.dump());
 }
 
 }  // namespace
@@ -39,21 +39,21 @@ Path::Path(std::initializer_list<const char*> fields) {
 }
 
 Path Path::operator/(const std::string& field) const {
-    Path longer = *this;
-    longer.steps_.push_back({field, "", false});
-    return longer;
+    Path extended = *this;
+    extended.steps_.push_back({field, "", false});
+    return extended;
 }
 
 Path Path::item(const std::string& value, const std::string& key) const {
-    Path longer = *this;
-    longer.steps_.push_back({key, value, true});
-    return longer;
+    Path extended = *this;
+    extended.steps_.push_back({key, value, true});
+    return extended;
 }
 
 Path Path::parent() const {
-    Path shorter = *this;
-    shorter.steps_.pop_back();
-    return shorter;
+    Path parent_path = *this;
+    parent_path.steps_.pop_back();
+    return parent_path;
 }
 
 std::string Path::text() const {
@@ -77,37 +77,37 @@ Json Path::json() const {
 }
 
 Path Path::from_json(const Json& json) {
-    if (!json.is_array()) throw Error("a record's path is not a list: " + json.dump());
+    if (!json.is_array()) throw Error("invalid path in the record: expected a list, found " + json.dump());
     Path path;
     for (const Json& step : json) path.steps_.push_back(step_from(step));
     return path;
 }
 
 const Json* find(const Json& object, const Path& path) {
-    const Json* place = &object;
+    const Json* value = &object;
     for (const Step& step : path.steps()) {
-        place = find_step(*place, step);
-        if (!place) return nullptr;
+        value = find_step(*value, step);
+        if (!value) return nullptr;
     }
-    return place;
+    return value;
 }
 
 Json* find(Json& object, const Path& path) { return const_cast<Json*>(find(std::as_const(object), path)); }
 
-std::string text_at(const Json& object, const Path& path, const std::string& otherwise) {
-    const Json* place = find(object, path);
-    return place && place->is_string() ? place->get<std::string>() : otherwise;
+std::string text_at(const Json& object, const Path& path, const std::string& fallback) {
+    const Json* value = find(object, path);
+    return value && value->is_string() ? value->get<std::string>() : fallback;
 }
 
 const Json& items_at(const Json& object, const Path& path) {
-    static const Json kNone = Json::array();
+    static const Json kEmpty = Json::array();
     const Json* found = find(object, path);
-    return found && found->is_array() ? *found : kNone;
+    return found && found->is_array() ? *found : kEmpty;
 }
 
-int64_t number_at(const Json& object, const Path& path, int64_t otherwise) {
-    const Json* place = find(object, path);
-    return place && place->is_number_integer() ? place->get<int64_t>() : otherwise;
+int64_t number_at(const Json& object, const Path& path, int64_t fallback) {
+    const Json* value = find(object, path);
+    return value && value->is_number_integer() ? value->get<int64_t>() : fallback;
 }
 
 }  // namespace cudafault::kube

@@ -12,8 +12,8 @@
 namespace cudafault::kube {
 
 struct Step {
-    std::string field;  // of an object; or the key field of list items: name, mountPath, groupName
-    std::string value;  // the item whose key field has this value
+    std::string field;  // a field of an object, or the key field of list items: name, mountPath, groupName
+    std::string value;  // the value of the key field of the item
     bool is_item = false;
 
     bool operator==(const Step&) const = default;
@@ -43,18 +43,18 @@ private:
     std::vector<Step> steps_;
 };
 
-// Returns nullptr if there is no value. If several items have the same key, returns the last one, which is the
-// effective one in `env`.
+// Returns the value at the path, or nullptr. If several items have the same key, uses the last one, as Kubernetes does
+// for `env`.
 const Json* find(const Json& object, const Path& path);
 Json* find(Json& object, const Path& path);
 
-// Returns the string at the path, or `otherwise` if there is none.
-std::string text_at(const Json& object, const Path& path, const std::string& otherwise = "");
+// Returns the string at the path, or `fallback` if the path has no string.
+std::string text_at(const Json& object, const Path& path, const std::string& fallback = "");
 
-// Returns the list at the path, or an empty list if there is none.
+// Returns the list at the path, or an empty list if the path has no list.
 const Json& items_at(const Json& object, const Path& path);
 
-// Returns the integer at the path, or `otherwise` if there is none.
-int64_t number_at(const Json& object, const Path& path, int64_t otherwise = 0);
+// Returns the integer at the path, or `fallback` if the path has no integer.
+int64_t number_at(const Json& object, const Path& path, int64_t fallback = 0);
 
 }  // namespace cudafault::kube

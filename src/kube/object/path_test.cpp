@@ -19,7 +19,7 @@ TEST(Path, FindsFieldsAndItems) {
     EXPECT_EQ(text_at(kObject, kMain / "name"), "main");
 }
 
-TEST(Path, LastOfSeveralItemsWithSameKeyWins) { EXPECT_EQ(text_at(kObject, (kMain / "env").item("A") / "value"), "2"); }
+TEST(Path, FindReturnsLastItemWithSameKey) { EXPECT_EQ(text_at(kObject, (kMain / "env").item("A") / "value"), "2"); }
 
 TEST(Path, MissingValueIsNullptr) {
     EXPECT_EQ(find(kObject, kMain / "image"), nullptr);

@@ -19,9 +19,9 @@ uint64_t fnv(const std::string& bytes) {
 }  // namespace
 
 std::string workload_hash(const ObjectRef& workload) {
-    const std::string end(1, '\0');
-    const std::string identity =
-        workload.in_namespace + end + workload.resource.group + end + workload.resource.kind + end + workload.name;
+    const std::string separator(1, '\0');
+    const std::string identity = workload.in_namespace + separator + workload.resource.group + separator +
+                                 workload.resource.kind + separator + workload.name;
     return fmt::format("{:010x}", fnv(identity) & 0xff'ffff'ffff);
 }
 

@@ -100,7 +100,7 @@ PlanObject create_plan(Client& client, const Workload& workload, const std::stri
     try {
         return plan_from(client.create(config_maps(), object));
     } catch (const ApiError& error) {
-        if (!error.is_already_there()) throw;
+        if (!error.is_already_exists()) throw;
     }
     const PlanObject existing =
         plan_from(client.get({config_maps(), workload.ref.in_namespace, workload.own_name(names::kPlanPrefix)}));

@@ -102,7 +102,7 @@ bool HeldLease::try_to_acquire(const Progress& on_progress) {
         client_.create(leases(), lease);
         return true;
     } catch (const ApiError& error) {
-        if (!error.is_already_there()) throw;
+        if (!error.is_already_exists()) throw;
     }
     const std::optional<Json> existing = client_.find(lease_ref_);
     if (!existing) return false;

@@ -27,7 +27,7 @@ Json recreate(Client& client, const Json& config_map) {
     try {
         return client.create(config_maps(), config_map);
     } catch (const ApiError& error) {
-        if (!error.is_already_there()) throw;
+        if (!error.is_already_exists()) throw;
     }
     const ObjectRef ref = ref_of(config_maps(), config_map);
     remove_config_map(client, ref.in_namespace, ref.name);

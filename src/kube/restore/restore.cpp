@@ -364,7 +364,7 @@ std::set<KindAndName> marked_workloads(Client& client, Discovery& discovery, con
     const auto take_marked = [&](const Resource& kind, const Json& object) {
         if (InjectedMark::of(object)) found.insert(kind_and_name(marked_workload(kind, object)));
     };
-    for (const SkippedKind& kind : each_workload(client, discovery, in_namespace, take_marked)) {
+    for (const SkippedKind& kind : for_each_workload(client, discovery, in_namespace, take_marked)) {
         options.on_progress(fmt::format("cannot find injected {} without a record: {}", kind.resource, kind.why));
     }
     return found;

@@ -25,18 +25,18 @@ public:
             const Json* pod_spec = find(workload_.object, site.pod_spec);
             if (!pod_spec) continue;
             for (const ClaimSource& source : claim_sources(*pod_spec)) {
-                if (!known_.claims.contains(source)) known_.claims[source] = of_source(source);
+                if (!known_.claims.contains(source)) known_.claims[source] = look_up_claim_source(source);
             }
             for (const std::string& resource : unknown_resources(*pod_spec)) {
-                if (!known_.resources.contains(resource)) known_.resources[resource] = of_resource(resource);
+                if (!known_.resources.contains(resource)) known_.resources[resource] = look_up_resource(resource);
             }
         }
-        ask_running_pods();
+        read_running_pods();
         return known_;
     }
 
 private:
-    // Returns the resource in the preferred version that the server has.
+    // Returns the resource in the preferred version that the server serves.
     std::optional<Resource> resource_of_kind(const std::string& kind) {
         for (const char* version : {"v1", "v1beta2", "v1beta1"}) {
             auto resource = discovery_.find(std::string("resource.k8s.io/") + version, kind);
@@ -51,30 +51,30 @@ private:
             const auto object = resource ? client_.find({*resource, in_namespace, name}) : std::nullopt;
             return object.value_or(Json());
         } catch (const ApiError&) {
-            return {};  // the permission is optional
+            return {};  // permission to read the object is optional
         }
     }
 
-    Device of_class(const std::string& name) {
+    Device look_up_class(const std::string& name) {
         const Device by_name = device_of_class(name, {});
         return by_name == Device::kUnknown ? device_of_class(name, read("DeviceClass", "", name)) : by_name;
     }
 
-    Device of_source(const ClaimSource& source) {
+    Device look_up_claim_source(const ClaimSource& source) {
         const Json claim = read(source.kind, workload_.ref.in_namespace, source.name);
         if (claim.is_null()) return Device::kUnknown;
         Device device = Device::kNone;
-        for (const std::string& name : classes_of_claim(claim)) device = most_of(device, of_class(name));
+        for (const std::string& name : classes_of_claim(claim)) device = stronger_device(device, look_up_class(name));
         return device == Device::kUnknown ? device_of_allocation(claim) : device;
     }
 
-    Device of_resource(const std::string& resource) {
+    Device look_up_resource(const std::string& resource) {
         const std::string named = class_of_resource(resource);
-        if (!named.empty()) return of_class(named);
+        if (!named.empty()) return look_up_class(named);
         Device device = Device::kUnknown;
-        for (const Json& each : classes()) {
-            if (text_at(value_at(each, "spec"), "extendedResourceName") == resource) {
-                device = device_of_class(text_at(value_at(each, "metadata"), "name"), each);
+        for (const Json& device_class : classes()) {
+            if (text_at(value_at(device_class, "spec"), "extendedResourceName") == resource) {
+                device = device_of_class(text_at(value_at(device_class, "metadata"), "name"), device_class);
             }
         }
         return device;
@@ -93,41 +93,41 @@ private:
         return *classes_;
     }
 
-    bool is_any_unknown() const {
+    bool has_unknown_device() const {
         const auto is_unknown = [](const auto& entry) { return entry.second == Device::kUnknown; };
         return std::any_of(known_.claims.begin(), known_.claims.end(), is_unknown) ||
                std::any_of(known_.resources.begin(), known_.resources.end(), is_unknown);
     }
 
-    // The driver of a device is known when a running pod has the device.
-    void ask_running_pods() {
-        if (!is_any_unknown()) return;
+    // For a running pod, the allocation of the claim names the driver of the device.
+    void read_running_pods() {
+        if (!has_unknown_device()) return;
         try {
-            for (const Json& pod : pods_of(client_, discovery_, workload_)) ask(pod);
+            for (const Json& pod : pods_of(client_, discovery_, workload_)) read_devices_of(pod);
         } catch (const ApiError&) {
             return;
         }
     }
 
-    void ask(const Json& pod) {
+    void read_devices_of(const Json& pod) {
         const Json& status = value_at(pod, "status");
         const Json& claims = value_at(value_at(pod, "spec"), "resourceClaims");
         for (const ClaimSource& source : claim_sources(value_at(pod, "spec"))) {
             const auto entry = known_.claims.find(source);
             if (entry == known_.claims.end() || entry->second != Device::kUnknown) continue;
-            entry->second = of_allocated(claim_of(status, name_of(claims, source)));
+            entry->second = look_up_allocation(claim_object_name(status, claim_name_in_pod(claims, source)));
         }
         const Json& extended = value_at(status, "extendedResourceClaimStatus");
         const Json& mappings = value_at(extended, "requestMappings");
         for (const Json& mapping : mappings.is_array() ? mappings : Json::array()) {
             const auto entry = known_.resources.find(text_at(mapping, "resourceName"));
             if (entry == known_.resources.end() || entry->second != Device::kUnknown) continue;
-            entry->second = of_allocated(text_at(extended, "resourceClaimName"));
+            entry->second = look_up_allocation(text_at(extended, "resourceClaimName"));
         }
     }
 
     // Returns the name that the pod uses for the claim.
-    static std::string name_of(const Json& claims, const ClaimSource& source) {
+    static std::string claim_name_in_pod(const Json& claims, const ClaimSource& source) {
         for (const Json& claim : claims) {
             const std::vector<ClaimSource> sources = claim_sources({{"resourceClaims", {claim}}});
             if (sources.size() == 1 && sources.front() == source) return text_at(claim, "name");
@@ -135,12 +135,12 @@ private:
         return "";
     }
 
-    static std::string claim_of(const Json& status, const std::string& name) {
+    static std::string claim_object_name(const Json& status, const std::string& name) {
         const Json* found = find(status, Path{"resourceClaimStatuses"}.item(name));
         return found ? text_at(*found, "resourceClaimName") : "";
     }
 
-    Device of_allocated(const std::string& claim) {
+    Device look_up_allocation(const std::string& claim) {
         if (claim.empty()) return Device::kUnknown;
         return device_of_allocation(read("ResourceClaim", workload_.ref.in_namespace, claim));
     }

@@ -7,7 +7,8 @@
 namespace cudafault::kube {
 
 // Reads the claims and DeviceClasses that the templates name, and for devices that are still unknown the claims of
-// running pods. Sends no request if the templates name none. Devices without read permission stay unknown.
+// running pods. Sends no request if the templates name neither. A device that the account may not read
+// remains unknown.
 KnownDevices look_up_devices(Client& client, Discovery& discovery, const Workload& workload);
 
 }  // namespace cudafault::kube

@@ -22,8 +22,8 @@ struct Diagnosis {
 
 // Explains why a pod is not ready: unschedulable (with the missing resource), image, mount, configuration, init
 // container (with its last output), crash loop (with the remaining back-off), readiness, or a lost node. Empty if no
-// problem is found or the cause is not known yet. `events` are the events of the pod; only they report failing mounts
-// and probes.
+// problem is found or the cause cannot be determined yet. `events` are the events of the pod; failing mounts and probes
+// are reported only there.
 Diagnosis diagnose(const Json& pod, const std::vector<Json>& events = {},
                    SystemTime now = std::chrono::system_clock::now());
 
@@ -31,8 +31,8 @@ std::string diagnosis_text(const Json& pod, const std::vector<Json>& events = {}
                            SystemTime now = std::chrono::system_clock::now());
 
 // Explains why a controller cannot create pods, from the conditions of `workload.object`, its events and, for a
-// Deployment, those of the newest ReplicaSet. Sends two or three requests. Without permission for them, it returns
-// fewer reasons.
+// Deployment, the events of the newest ReplicaSet. Sends two or three requests. Returns fewer reasons if the account
+// may not read these objects.
 std::vector<std::string> diagnose_workload(Client& client, const Workload& workload);
 
 // Returns the warning events of an object, latest last. Empty if the account has no permission.

@@ -31,7 +31,7 @@ std::string diagnosis(const char* status, const std::vector<Json>& events = {}) 
     return diagnosis_text(pod(status), events, kNow);
 }
 
-TEST(PodDiagnoser, NoDiagnosisForAPodThatIsReadyOrStarting) {
+TEST(PodDiagnoser, EmptyForReadyOrStartingPod) {
     EXPECT_EQ(diagnosis(R"({"phase":"Running","conditions":[{"type":"Ready","status":"True"}]})"), "");
     EXPECT_EQ(diagnosis(R"({"phase":"Pending"})"), "");
     EXPECT_EQ(diagnosis(R"({"phase":"Succeeded"})"), "");
@@ -45,15 +45,15 @@ TEST(PodDiagnoser, NoDiagnosisForAPodThatIsReadyOrStarting) {
               "");
 }
 
-TEST(PodDiagnoser, InsufficientGpus) {
+TEST(PodDiagnoser, ReportsInsufficientGpus) {
     const std::string text = diagnosis(R"({"phase":"Pending","conditions":[
         {"type":"PodScheduled","status":"False","reason":"Unschedulable","message":"0/2 nodes are available: 2 Insufficient nvidia.com/gpu. preemption: 0/2 nodes are available: 2 No preemption victims found for incoming pod."}]})");
-    EXPECT_THAT(text,
-                HasSubstr("web-1 Pending: 0/2 nodes are available: 2 Insufficient nvidia.com/gpu; every GPU is taken"));
+    EXPECT_THAT(
+        text, HasSubstr("web-1 Pending: 0/2 nodes are available: 2 Insufficient nvidia.com/gpu; all GPUs are in use"));
     EXPECT_THAT(text, Not(HasSubstr("preemption")));
 }
 
-TEST(PodDiagnoser, OtherSchedulingFailures) {
+TEST(PodDiagnoser, AdviceDependsOnSchedulingFailure) {
     const auto unscheduled = [](const std::string& message) {
         Json of = pod(R"({"phase":"Pending","conditions":[
             {"type":"PodScheduled","status":"False","reason":"Unschedulable"}]})");
@@ -61,17 +61,18 @@ TEST(PodDiagnoser, OtherSchedulingFailures) {
         return diagnosis_text(of, {}, kNow);
     };
     EXPECT_THAT(unscheduled("0/2 nodes are available: 2 Insufficient memory."),
-                HasSubstr("memory; free what is short"));
+                HasSubstr("memory; free the missing resource"));
     EXPECT_THAT(unscheduled("0/2 nodes are available: 2 node(s) didn't match Pod's node affinity/selector."),
-                HasSubstr("check the node it is pinned to"));
+                HasSubstr("the node that the pod is pinned to"));
     EXPECT_THAT(unscheduled("0/1 nodes are available: 1 node(s) had untolerated taint {a: b}."), HasSubstr("taints"));
-    EXPECT_THAT(unscheduled("0/2 nodes are available: 2 cannot allocate all claims."), HasSubstr("every GPU is taken"));
+    EXPECT_THAT(unscheduled("0/2 nodes are available: 2 cannot allocate all claims."),
+                HasSubstr("all GPUs are in use"));
     EXPECT_THAT(diagnosis(R"({"phase":"Pending","conditions":[
         {"type":"PodScheduled","status":"False","reason":"SchedulingGated"}]})"),
                 HasSubstr("scheduling gate"));
 }
 
-TEST(PodDiagnoser, Images) {
+TEST(PodDiagnoser, ReportsImageErrors) {
     const std::string text = diagnosis(R"({"phase":"Pending","containerStatuses":[{"name":"main","image":"reg/x:1",
         "state":{"waiting":{"reason":"ImagePullBackOff","message":"Back-off pulling image \"reg/x:1\"\n"}}}]})");
     EXPECT_THAT(text,
@@ -81,7 +82,7 @@ TEST(PodDiagnoser, Images) {
                 HasSubstr("ErrImagePull"));
 }
 
-TEST(PodDiagnoser, Configuration) {
+TEST(PodDiagnoser, ReportsConfigurationErrors) {
     EXPECT_THAT(diagnosis(R"({"containerStatuses":[{"name":"main","state":{"waiting":
         {"reason":"CreateContainerConfigError","message":"secret \"s\" not found"}}}]})"),
                 AllOf(HasSubstr("CreateContainerConfigError: secret \"s\" not found"), HasSubstr("Secrets")));
@@ -100,7 +101,7 @@ std::string crash_loop(int restarts, const std::string& message, const char* fin
     return diagnosis_text(of, {}, kNow);
 }
 
-TEST(PodDiagnoser, CrashLoopWithTheRemainingBackOff) {
+TEST(PodDiagnoser, ReportsRemainingBackOffOfCrashLoop) {
     EXPECT_THAT(crash_loop(1, ""),
                 HasSubstr("CrashLoopBackOff: 1 restart, the last with exit code 1, next start in 0 s"));
     EXPECT_THAT(crash_loop(2, ""), HasSubstr("2 restarts, the last with exit code 1, next start in 10 s"));
@@ -115,23 +116,23 @@ TEST(PodDiagnoser, CrashLoopWithTheRemainingBackOff) {
     EXPECT_THAT(crash_loop(2, ""), HasSubstr("kubectl logs --previous web-1 -n prod"));
 }
 
-TEST(PodDiagnoser, InitContainersWithTheirLastOutput) {
+TEST(PodDiagnoser, ReportsLastOutputOfInitContainers) {
     EXPECT_THAT(
         diagnosis(R"({"initContainerStatuses":[{"name":"compile-cuda-fault-lib","restartCount":2,
         "state":{"waiting":{"reason":"CrashLoopBackOff"}},"lastState":{"terminated":{"exitCode":127,"reason":"Error",
         "finishedAt":"2026-11-24T13:00:50Z","message":"starting\ng++: not found\n"}}}],
         "containerStatuses":[{"name":"main","state":{"waiting":{"reason":"PodInitializing"}}}]})"),
         HasSubstr("web-1 init container compile-cuda-fault-lib CrashLoopBackOff: 2 restarts, the last with exit "
-                  "code 127, saying \"g++: not found\", next start in 10 s"));
+                  "code 127, last output \"g++: not found\", next start in 10 s"));
     EXPECT_THAT(diagnosis(R"({"initContainerStatuses":[{"name":"first",
         "state":{"terminated":{"exitCode":1,"message":"no disk"}}}]})"),
-                HasSubstr("init container first ended with exit code 1, saying \"no disk\""));
+                HasSubstr("init container first ended with exit code 1, last output \"no disk\""));
     EXPECT_EQ(diagnosis(R"({"initContainerStatuses":[{"name":"first","state":{"terminated":{"exitCode":0}}},
         {"name":"sidecar","ready":false,"state":{"running":{}}}]})"),
               "");
 }
 
-TEST(PodDiagnoser, EndedContainers) {
+TEST(PodDiagnoser, ReportsExitOfEndedContainers) {
     EXPECT_THAT(diagnosis(R"({"containerStatuses":[{"name":"main","state":{"terminated":
         {"exitCode":137,"reason":"OOMKilled"}}}]})"),
                 HasSubstr("container main ended with exit code 137 (OOMKilled)"));
@@ -144,20 +145,22 @@ constexpr const char* kCreating = R"({"phase":"Pending","conditions":[
     {"type":"PodScheduled","status":"True","lastTransitionTime":"2026-11-24T13:00:00Z"}],
     "containerStatuses":[{"name":"main","state":{"waiting":{"reason":"ContainerCreating"}}}]})";
 
-TEST(PodDiagnoser, ContainersThatAreNotCreated) {
-    EXPECT_THAT(diagnosis(kCreating), HasSubstr("web-1 container main is being made since 60 s"));
+TEST(PodDiagnoser, ReportsContainersThatAreNotCreated) {
+    EXPECT_THAT(diagnosis(kCreating), HasSubstr("web-1 container main has not been created after 60 s"));
     EXPECT_THAT(
         diagnosis(kCreating, {{{"reason", "Pulling"}},
                               {{"reason", "FailedMount"}, {"message", "configmap \"old\" not found"}},
                               {{"reason", "FailedMount"}, {"message", "configmap \"x\" not found"}}}),
-        HasSubstr("container main cannot be made: FailedMount: configmap \"x\" not found; make what is missing"));
+        HasSubstr(
+            "container main cannot be created: FailedMount: configmap \"x\" not found; create the missing object"));
 }
 
 constexpr const char* kRunning = R"({"phase":"Running","containerStatuses":[{"name":"main","ready":false,
     "state":{"running":{"startedAt":"2026-11-24T13:00:00Z"}}}]})";
 
-TEST(PodDiagnoser, Readiness) {
-    EXPECT_THAT(diagnosis(kRunning), HasSubstr("web-1 container main runs since 60 s and is not ready; see its log"));
+TEST(PodDiagnoser, ReportsUnreadyContainers) {
+    EXPECT_THAT(diagnosis(kRunning),
+                HasSubstr("web-1 container main has been running for 60 s and is not ready; see its log"));
     EXPECT_THAT(diagnosis(kRunning, {{{"reason", "Unhealthy"}, {"message", "Readiness probe failed: HTTP 503"}}}),
                 HasSubstr("is not ready: Readiness probe failed: HTTP 503"));
     EXPECT_THAT(diagnosis(R"({"conditions":[{"type":"Ready","status":"False","reason":"ReadinessGatesNotReady",
@@ -165,15 +168,15 @@ TEST(PodDiagnoser, Readiness) {
                 HasSubstr("web-1 is not ready: the status of pod readiness gate \"g\""));
 }
 
-TEST(PodDiagnoser, LostNodes) {
+TEST(PodDiagnoser, ReportsLostNodes) {
     EXPECT_THAT(diagnosis(R"({"phase":"Running","conditions":[{"type":"Ready","status":"False"},
         {"type":"ContainersReady","status":"True"}],"containerStatuses":[{"name":"main","ready":true,
         "state":{"running":{}}}]})"),
-                HasSubstr("web-1 is on node gpu-7, which does not report any more"));
+                HasSubstr("web-1 is on node gpu-7, whose kubelet has stopped reporting"));
     EXPECT_THAT(diagnosis(R"({"phase":"Running","reason":"NodeLost"})"), HasSubstr("gpu-7"));
 }
 
-TEST(PodDiagnoser, FailedPodsAndOverdueDeletions) {
+TEST(PodDiagnoser, ReportsFailedPodsAndOverdueDeletions) {
     EXPECT_THAT(diagnosis(R"({"phase":"Failed","reason":"UnexpectedAdmissionError",
         "message":"Allocate failed due to no healthy devices present; cannot allocate unhealthy devices nvidia.com/gpu"})"),
                 HasSubstr("web-1 Failed: UnexpectedAdmissionError: Allocate failed"));
@@ -181,10 +184,10 @@ TEST(PodDiagnoser, FailedPodsAndOverdueDeletions) {
     of["metadata"]["deletionTimestamp"] = "2026-11-24T13:00:55Z";
     EXPECT_EQ(diagnosis_text(of, {}, kNow), "");
     of["metadata"]["deletionTimestamp"] = "2026-11-24T13:00:00Z";
-    EXPECT_THAT(diagnosis_text(of, {}, kNow), HasSubstr("web-1 should be gone since 60 s"));
+    EXPECT_THAT(diagnosis_text(of, {}, kNow), HasSubstr("web-1 still exists 60 s after its grace period"));
 }
 
-TEST(PodDiagnoser, MessagesAreShortenedToOneLine) {
+TEST(PodDiagnoser, ShortensMessagesToOneLine) {
     Json of = pod(R"({"containerStatuses":[{"name":"main","state":{"waiting":{"reason":"X"}}}]})");
     of["status"]["containerStatuses"][0]["state"]["waiting"]["message"] = "a\nb\x1b[31m" + std::string(5000, 'x');
     const std::string text = diagnosis_text(of, {}, kNow);
@@ -192,7 +195,7 @@ TEST(PodDiagnoser, MessagesAreShortenedToOneLine) {
     EXPECT_LT(text.size(), 600u);
 }
 
-TEST(PodDiagnoser, NoDiagnosisForAnInvalidPod) {
+TEST(PodDiagnoser, EmptyForInvalidPod) {
     for (const char* status :
          {"null", "1", R"({"conditions":"x","containerStatuses":1})", R"({"conditions":[null,{"type":"Ready"}]})",
           R"({"containerStatuses":[null,1,{"state":"x"},{"state":{"waiting":[]}}]})",
@@ -236,7 +239,7 @@ protected:
     const Resource daemon_sets{"apps", "v1", "daemonsets", "daemonset", "DaemonSet", true, {}, {}, {}};
 };
 
-TEST_F(WorkloadDiagnosisTest, ConditionsNeedNoEvents) {
+TEST_F(WorkloadDiagnosisTest, ReportsConditionsWithoutReadingEvents) {
     const auto found = find(
         {{"conditions",
           {{{"type", "ReplicaFailure"},
@@ -248,14 +251,16 @@ TEST_F(WorkloadDiagnosisTest, ConditionsNeedNoEvents) {
             {"reason", "ProgressDeadlineExceeded"},
             {"message", "ReplicaSet \"web-5d\" has timed out progressing."}}}}},
         deployments);
-    EXPECT_THAT(found, ElementsAre(AllOf(HasSubstr("deployments.apps web in namespace prod gets no pods: pods "
-                                                   "\"web-5d-x\" is forbidden: exceeded quota: gpus"),
-                                         HasSubstr("raise the quota")),
-                                   HasSubstr("ReplicaSet \"web-5d\" has timed out progressing; see its pods")));
+    EXPECT_THAT(
+        found,
+        ElementsAre(AllOf(HasSubstr("controller of deployments.apps web in namespace prod cannot create pods: pods "
+                                    "\"web-5d-x\" is forbidden: exceeded quota: gpus"),
+                          HasSubstr("raise the quota")),
+                    HasSubstr("ReplicaSet \"web-5d\" has timed out progressing; see its pods")));
     EXPECT_EQ(requests(), 0u);
 }
 
-TEST_F(WorkloadDiagnosisTest, UsesTheEventsOfTheNewestReplicaSet) {
+TEST_F(WorkloadDiagnosisTest, ReadsEventsOfNewestReplicaSet) {
     on_events("w1", {});
     on_events("rs3", {failed_create("Error creating: pods \"web-\" is forbidden: violates PodSecurity "
                                     "\"restricted:latest\": unrestricted capabilities",
@@ -265,11 +270,11 @@ TEST_F(WorkloadDiagnosisTest, UsesTheEventsOfTheNewestReplicaSet) {
                                 {replica_set("rs3", "w1", "10"), replica_set("rs2", "w1", "9"),
                                  replica_set("other", "w2", "99")}}})});
     EXPECT_THAT(find({}, deployments),
-                ElementsAre(AllOf(HasSubstr("gets no pods: pods \"web-\" is forbidden: violates PodSecurity"),
+                ElementsAre(AllOf(HasSubstr("cannot create pods: pods \"web-\" is forbidden: violates PodSecurity"),
                                   HasSubstr("pod security level"))));
 }
 
-TEST_F(WorkloadDiagnosisTest, UsesTheLatestEventOfTheWorkload) {
+TEST_F(WorkloadDiagnosisTest, ReportsLatestEventOfWorkload) {
     on_events("w1", {failed_create("Error creating: admission webhook \"p\" denied the request: no", seconds(1)),
                      failed_create("Error creating: something before", seconds(60))});
     EXPECT_THAT(find({}, daemon_sets), ElementsAre(AllOf(HasSubstr("denied the request: no"), HasSubstr("policy"))));
@@ -283,7 +288,7 @@ TEST_F(WorkloadDiagnosisTest, IgnoresOldEventsAndOtherReasons) {
     EXPECT_THAT(find({}, daemon_sets), IsEmpty());
 }
 
-TEST_F(WorkloadDiagnosisTest, WithoutPermissionThereAreFewerReasons) {
+TEST_F(WorkloadDiagnosisTest, EmptyWithoutPermissionToReadEvents) {
     responder.on("GET", "/api/v1/namespaces/prod/events", {status_answer(403, "Forbidden")});
     responder.on("GET", "/apis/apps/v1/namespaces/prod/replicasets", {status_answer(403, "Forbidden")});
     EXPECT_THAT(find({{"conditions", "odd"}}, deployments), IsEmpty());

@@ -83,7 +83,7 @@ constexpr DeviceRule kClasses[] = {
 constexpr const char* kClassPrefix = "deviceclass.resource.kubernetes.io/";
 
 template <typename Rules>
-std::optional<Device> by_rules(const Rules& rules, const std::string& name) {
+std::optional<Device> device_by_rules(const Rules& rules, const std::string& name) {
     for (const DeviceRule& rule : rules) {
         if (fnmatch(rule.glob, name.c_str(), 0) == 0) return rule.device;
     }
@@ -96,37 +96,37 @@ Device device_for(const std::string& name, const KnownDevices& known) {
     return by_table == Device::kUnknown && found != known.resources.end() ? found->second : by_table;
 }
 
-void take(GpuUse& use, Device device, const std::string& what) {
+void merge_device(GpuUse& use, Device device, const std::string& note) {
     if (device == Device::kGpu) {
         use.has_gpu = true;
         use.note.clear();
     } else if (device == Device::kUnknown && !use.has_gpu) {
-        use = {true, what};
+        use = {true, note};
     }
 }
 
-// A container that certainly has a GPU needs no note about unknown devices.
-void take(GpuUse& use, const GpuUse& other) {
+// A container that is known to have a GPU gets no note about unknown devices.
+void merge_use(GpuUse& use, const GpuUse& other) {
     if (!other.has_gpu || (use.has_gpu && use.note.empty())) return;
     if (!use.has_gpu || other.note.empty()) use = other;
 }
 
-void take_amounts(GpuUse& use, const Json& amounts, const KnownDevices& known) {
+void merge_amounts(GpuUse& use, const Json& amounts, const KnownDevices& known) {
     if (!amounts.is_object()) return;
     for (const auto& [name, amount] : amounts.items()) {
         if (!is_zero(amount)) {
-            take(use, device_for(name, known), fmt::format("requests {}, an unknown resource", name));
+            merge_device(use, device_for(name, known), fmt::format("requests {}, an unknown resource", name));
         }
     }
 }
 
 std::optional<ClaimSource> source_of(const Json& claim) {
-    // Kubernetes 1.30 and earlier keep the two names in a `source` field.
-    for (const Json* place : {&claim, &value_at(claim, "source")}) {
+    // Kubernetes 1.30 and earlier store the two names in a `source` field.
+    for (const Json* parent : {&claim, &value_at(claim, "source")}) {
         for (const char* kind : {"ResourceClaim", "ResourceClaimTemplate"}) {
             const std::string field =
                 kind == std::string("ResourceClaim") ? "resourceClaimName" : "resourceClaimTemplateName";
-            const std::string name = text_at(*place, field.c_str());
+            const std::string name = text_at(*parent, field.c_str());
             if (!name.empty()) return ClaimSource{kind, name};
         }
     }
@@ -140,7 +140,7 @@ Device device_of_claim(const std::string& claim_name, const Json& pod_spec, cons
     return found == known.claims.end() ? Device::kUnknown : found->second;
 }
 
-// Returns the driver that a CEL expression compares with, as in device.driver == "gpu.nvidia.com".
+// Returns the driver in a CEL expression such as device.driver == "gpu.nvidia.com".
 std::string driver_in(const std::string& expression) {
     const size_t at = expression.find("device.driver");
     const size_t open = at == std::string::npos ? at : expression.find_first_of("\"'", at);
@@ -156,14 +156,15 @@ Device device_of_expression(const std::string& expression) {
     return expression.find("gpu.nvidia.com") == std::string::npos ? Device::kUnknown : Device::kGpu;
 }
 
-bool is_of_visible_devices(const std::string& value) { return !value.empty() && value != "void" && value != "none"; }
+bool has_visible_devices(const std::string& value) { return !value.empty() && value != "void" && value != "none"; }
 
-// Reads the variables that NVIDIA's container runtime uses. A value from a reference is unknown.
-GpuUse use_by_environment(const Json& container) {
+// Reads the variables that NVIDIA's container runtime uses. A value from a valueFrom reference
+// is unknown.
+GpuUse gpu_use_of_environment(const Json& container) {
     const Json* variable = find(container, Path{"env"}.item("NVIDIA_VISIBLE_DEVICES"));
     if (!variable) return {};
     if (variable->contains("valueFrom")) return {true, "has NVIDIA_VISIBLE_DEVICES from an unknown source"};
-    return {is_of_visible_devices(text_at(*variable, "value")), ""};
+    return {has_visible_devices(text_at(*variable, "value")), ""};
 }
 
 bool requests_any(const Json& pod_spec) {
@@ -177,16 +178,19 @@ bool requests_any(const Json& pod_spec) {
 }  // namespace
 
 Device device_of_resource(const std::string& name) {
-    if (name.starts_with(kClassPrefix)) return by_rules(kClasses, class_of_resource(name)).value_or(Device::kUnknown);
-    if (const auto device = by_rules(kResources, name)) return *device;
-    // Only extended resources have a domain in their name.
+    if (name.starts_with(kClassPrefix))
+        return device_by_rules(kClasses, class_of_resource(name)).value_or(Device::kUnknown);
+    if (const auto device = device_by_rules(kResources, name)) return *device;
+    // Only the names of extended resources contain a domain.
     return name.find('/') == std::string::npos ? Device::kOther : Device::kUnknown;
 }
 
-Device device_of_driver(const std::string& driver) { return by_rules(kDrivers, driver).value_or(Device::kUnknown); }
+Device device_of_driver(const std::string& driver) {
+    return device_by_rules(kDrivers, driver).value_or(Device::kUnknown);
+}
 
 Device device_of_class(const std::string& name, const Json& device_class) {
-    if (const auto device = by_rules(kClasses, name)) return *device;
+    if (const auto device = device_by_rules(kClasses, name)) return *device;
     const Json& spec = value_at(device_class, "spec");
     const std::string resource = text_at(spec, "extendedResourceName");
     if (!resource.empty() && device_of_resource(resource) != Device::kUnknown) return device_of_resource(resource);
@@ -223,7 +227,7 @@ Device device_of_allocation(const Json& claim) {
     const Json& results = value_at(value_at(allocation, "devices"), "results");
     Device device = Device::kNone;
     for (const Json& result : results.is_array() ? results : Json::array()) {
-        device = most_of(device, device_of_driver(text_at(result, "driver")));
+        device = stronger_device(device, device_of_driver(text_at(result, "driver")));
     }
     return device == Device::kNone ? Device::kUnknown : device;
 }
@@ -238,22 +242,22 @@ bool is_zero(const Json& amount) {
 
 GpuUse gpu_use_of_resources(const Json& resources, const Json& pod_spec, const KnownDevices& known) {
     GpuUse use;
-    take_amounts(use, value_at(resources, "limits"), known);
-    take_amounts(use, value_at(resources, "requests"), known);
+    merge_amounts(use, value_at(resources, "limits"), known);
+    merge_amounts(use, value_at(resources, "requests"), known);
     const Json& claims = value_at(resources, "claims");
     for (const Json& claim : claims.is_array() ? claims : Json::array()) {
         const std::string name = text_at(claim, "name");
         if (name.empty()) continue;
-        take(use, device_of_claim(name, pod_spec, known), fmt::format("claims {}, an unknown device", name));
+        merge_device(use, device_of_claim(name, pod_spec, known), fmt::format("claims {}, an unknown device", name));
     }
     return use;
 }
 
 GpuUse gpu_use(const Json& container, const Json& pod_spec, const KnownDevices& known) {
     GpuUse use = gpu_use_of_resources(value_at(container, "resources"), pod_spec, known);
-    take(use, use_by_environment(container));
-    // The image may set NVIDIA_VISIBLE_DEVICES. This is considered only if nothing in the pod shows which containers
-    // have GPUs.
+    merge_use(use, gpu_use_of_environment(container));
+    // The image may set NVIDIA_VISIBLE_DEVICES. This possibility is considered only if no container of the pod requests
+    // a GPU or sets the variable.
     const bool has_runtime = text_at(pod_spec, "runtimeClassName").starts_with("nvidia");
     if (!use.has_gpu && has_runtime && !requests_any(pod_spec)) {
         return {true, "has runtimeClassName " + text_at(pod_spec, "runtimeClassName") + " and requests no GPU"};

@@ -11,8 +11,8 @@
 
 namespace cudafault::kube {
 
-// The kind of a device that a container requests. An unknown device counts as a GPU, with a note: the library is
-// harmless in a container without a GPU, but faults never fire in a container that was skipped.
+// The kind of a device that a container requests. An unknown device is treated as a GPU, with a note: the
+// library has no effect in a container without a GPU, but faults never fire in a container that was skipped.
 enum class Device { kNone, kOther, kUnknown, kGpu };
 
 // The object that a pod's claim for dynamic resource allocation (DRA) refers to.
@@ -23,45 +23,45 @@ struct ClaimSource {
     auto operator<=>(const ClaimSource&) const = default;
 };
 
-// Devices that a template only names, as the cluster describes them. A name without an entry was not looked up.
+// Devices that a template refers to by name, as read from the cluster. A name without an entry was not looked up.
 struct KnownDevices {
     std::map<ClaimSource, Device> claims;
     std::map<std::string, Device> resources;  // extended resources that DeviceClasses define
 };
 
-// Whether a container has a GPU and, if this is a guess, the reason.
+// States whether a container has a GPU and, if this is a guess, the reason.
 struct GpuUse {
     bool has_gpu = false;
     std::string note = "";  // "requests acme.com/accelerator, an unknown resource", or empty
 };
 
-// Looks the resource up in the table. GPUs are nvidia.com/gpu and shared, MIG and virtual GPUs, but not cpu, memory, or
-// devices of other vendors.
+// Returns the device of an extended resource in the table. GPUs are nvidia.com/gpu and shared, MIG and virtual GPUs,
+// but not cpu, memory, or devices of other vendors.
 Device device_of_resource(const std::string& name);
 inline bool is_gpu_resource(const std::string& name) { return device_of_resource(name) == Device::kGpu; }
 
-// `driver` is a DRA driver, such as gpu.nvidia.com.
+// Returns the device of a DRA driver such as gpu.nvidia.com.
 Device device_of_driver(const std::string& driver);
 
-// `device_class` is a DeviceClass, or null if it cannot be read.
+// Returns the device of a DeviceClass. `device_class` is the object, or null if it cannot be read.
 Device device_of_class(const std::string& name, const Json& device_class);
 
 // Returns the DeviceClasses that a ResourceClaim or ResourceClaimTemplate requests, in any API version.
 std::vector<std::string> classes_of_claim(const Json& claim);
 
-// Uses the drivers that a ResourceClaim is allocated from. Unknown if the claim is not allocated.
+// Returns the device of the drivers that a ResourceClaim is allocated from, or kUnknown if it is not allocated.
 Device device_of_allocation(const Json& claim);
 
 // Combines devices that are requested together: a GPU if either is a GPU, else unknown if either is unknown.
-inline Device most_of(Device one, Device other) { return std::max(one, other); }
+inline Device stronger_device(Device a, Device b) { return std::max(a, b); }
 
 // Returns true if the amount is 0, "0", "0.0", or not a valid amount.
 bool is_zero(const Json& amount);
 
-// Reads the limits, requests and claims of a container's `resources`.
+// Determines the GPU use from the limits, requests and claims of a container's `resources`.
 GpuUse gpu_use_of_resources(const Json& resources, const Json& pod_spec, const KnownDevices& known = {});
 
-// Also reads the environment variables of NVIDIA's container runtime.
+// Also uses the environment variables of NVIDIA's container runtime.
 GpuUse gpu_use(const Json& container, const Json& pod_spec, const KnownDevices& known = {});
 
 // Returns the container that gets the GPU share requested by annotations of its pod (gpu-fraction, gpu-memory), or

@@ -20,7 +20,7 @@ bool has_gpu(const Json& container, const Json& pod_spec, const KnownDevices& kn
     return gpu_use(container, pod_spec, known).has_gpu;
 }
 
-TEST(Gpus, GpuResources) {
+TEST(Gpus, RecognizesGpuResources) {
     for (const char* name :
          {"nvidia.com/gpu", "nvidia.com/gpu.shared", "nvidia.com/mig-1g.5gb", "nvidia.com/mig-1g.10gb.me",
           "nvidia.com/gpumem", "nvidia.com/gpucores", "nvidia.com/GRID_T4-1Q", "nvidia.com/mig-1g.5gb.shared",
@@ -32,7 +32,7 @@ TEST(Gpus, GpuResources) {
     }
 }
 
-TEST(Gpus, OtherResources) {
+TEST(Gpus, RecognizesOtherResources) {
     for (const char* name : {"cpu", "memory", "nvidia.com/rdma_shared_device_a", "nvidia.com/hostdev", "amd.com/gpu",
                              "rdma/hca", "gpu.intel.com/i915", "ephemeral-storage", "hugepages-2Mi",
                              "vpc.amazonaws.com/efa", "koordinator.sh/batch-cpu", "github.com/fuse",
@@ -41,7 +41,7 @@ TEST(Gpus, OtherResources) {
     }
 }
 
-TEST(Gpus, AnUnknownResourceCountsAsAGpuWithANote) {
+TEST(Gpus, TreatsUnknownResourceAsGpuWithNote) {
     EXPECT_TRUE(has_limit("acme.com/accelerator", "1"));
     EXPECT_EQ(use_of("acme.com/accelerator", "1").note, "requests acme.com/accelerator, an unknown resource");
     EXPECT_FALSE(has_limit("acme.com/accelerator", "0"));
@@ -54,7 +54,7 @@ TEST(Gpus, AnUnknownResourceCountsAsAGpuWithANote) {
                 ElementsAre("acme.com/accelerator"));
 }
 
-TEST(Gpus, TheEnvironmentOfTheContainerRuntimeCounts) {
+TEST(Gpus, ReadsVisibleDevicesOfContainerRuntime) {
     const auto with = [](const Json& variable, const Json& pod_spec = nullptr) {
         Json item = variable;
         item["name"] = "NVIDIA_VISIBLE_DEVICES";
@@ -63,22 +63,22 @@ TEST(Gpus, TheEnvironmentOfTheContainerRuntimeCounts) {
     const Json runtime = {{"runtimeClassName", "nvidia"}};
     EXPECT_TRUE(with({{"value", "all"}}, runtime).has_gpu);
     EXPECT_THAT(with({{"value", "all"}}, runtime).note, IsEmpty());
-    EXPECT_TRUE(with({{"value", "0,1"}}).has_gpu) << "it may be the node's default runtime";
+    EXPECT_TRUE(with({{"value", "0,1"}}).has_gpu) << "NVIDIA's runtime may be the default of the node";
     EXPECT_FALSE(with({{"value", "void"}}).has_gpu);
     EXPECT_FALSE(with({{"value", "none"}}).has_gpu);
     EXPECT_FALSE(with({{"value", ""}}).has_gpu);
     EXPECT_THAT(with({{"valueFrom", {{"fieldRef", {}}}}}).note, HasSubstr("unknown source"));
 }
 
-TEST(Gpus, WithARuntimeClassAndNoRequestsEveryContainerMayHaveAGpu) {
+TEST(Gpus, RuntimeClassWithoutRequestsImpliesGpu) {
     Json pod_spec = {{"runtimeClassName", "nvidia"}, {"containers", {{{"name", "main"}}, {{"name", "side"}}}}};
     EXPECT_THAT(gpu_use(pod_spec["containers"][0], pod_spec).note, HasSubstr("runtimeClassName nvidia"));
     EXPECT_TRUE(gpu_use(pod_spec["containers"][0], pod_spec).has_gpu);
     pod_spec["containers"][0]["resources"] = {{"limits", {{"nvidia.com/gpu", 1}}}};
-    EXPECT_FALSE(gpu_use(pod_spec["containers"][1], pod_spec).has_gpu) << "the other one has it";
+    EXPECT_FALSE(gpu_use(pod_spec["containers"][1], pod_spec).has_gpu) << "the main container requests the GPU";
 }
 
-TEST(Gpus, AShareRequestedByAnAnnotation) {
+TEST(Gpus, FindsContainerOfAnnotatedShare) {
     const Json pod_spec = {{"containers", {{{"name", "main"}}, {{"name", "side"}}}}};
     EXPECT_EQ(container_with_share({{"gpu-fraction", "0.5"}}, pod_spec), "main");
     EXPECT_EQ(container_with_share({{"gpu-memory", "2000"}}, pod_spec), "main");
@@ -88,7 +88,7 @@ TEST(Gpus, AShareRequestedByAnAnnotation) {
     EXPECT_EQ(container_with_share(nullptr, nullptr), "");
 }
 
-TEST(Gpus, AmountsAreStringsOrNumbers) {
+TEST(Gpus, AcceptsAmountsAsStringsOrNumbers) {
     for (const Json& amount : {Json("1"), Json(1), Json("8"), Json("500m"), Json("0.5"), Json("4Gi"), Json("10")}) {
         EXPECT_TRUE(has_limit("nvidia.com/gpu", amount)) << amount;
     }
@@ -98,11 +98,11 @@ TEST(Gpus, AmountsAreStringsOrNumbers) {
     }
 }
 
-TEST(Gpus, RequestsCountAsLimitsDo) {
+TEST(Gpus, TreatsRequestsLikeLimits) {
     EXPECT_TRUE(has_gpu({{"resources", {{"requests", {{"nvidia.com/gpu", 1}}}}}}, nullptr));
 }
 
-TEST(Gpus, AnInvalidContainerHasNoGpu) {
+TEST(Gpus, InvalidContainerHasNoGpu) {
     for (const char* text :
          {"null", "[]", "7", R"("x")", R"({"resources": null})", R"({"resources": []})",
           R"({"resources": {"limits": ["nvidia.com/gpu"], "requests": "nvidia.com/gpu", "claims": {"name": "x"}}})",
@@ -116,17 +116,18 @@ const Json kClaimsSpec = Json::parse(R"({"resourceClaims": [
     {"name": "device", "resourceClaimTemplateName": "one-gpu"}, {"name": "net", "resourceClaimName": "nic"},
     {"name": "old", "source": {"resourceClaimName": "before-1.31"}}, {"name": "none"}, null]})");
 
-TEST(Gpus, AClaimCountsAsAGpuUnlessKnownToBeAnotherDevice) {
+TEST(Gpus, TreatsClaimAsGpuUnlessKnownToBeOtherDevice) {
     EXPECT_TRUE(has_gpu(kClaiming, kClaimsSpec));
     EXPECT_EQ(gpu_use(kClaiming, kClaimsSpec).note, "claims device, an unknown device");
     const auto known = [](const char* kind, Device device) { return KnownDevices{{{{kind, "one-gpu"}, device}}, {}}; };
-    EXPECT_TRUE(has_gpu(kClaiming, kClaimsSpec, known("ResourceClaim", Device::kOther))) << "of another kind";
+    EXPECT_TRUE(has_gpu(kClaiming, kClaimsSpec, known("ResourceClaim", Device::kOther)))
+        << "the known device is of another kind of claim";
     EXPECT_FALSE(has_gpu(kClaiming, kClaimsSpec, known("ResourceClaimTemplate", Device::kOther)));
     EXPECT_THAT(gpu_use(kClaiming, kClaimsSpec, known("ResourceClaimTemplate", Device::kGpu)).note, IsEmpty());
-    EXPECT_TRUE(has_gpu(kClaiming, nullptr)) << "a controller may add the pod's part";
+    EXPECT_TRUE(has_gpu(kClaiming, nullptr)) << "a controller may add the resourceClaims of the pod";
 }
 
-TEST(Gpus, ClaimSources) {
+TEST(Gpus, ReadsClaimSources) {
     EXPECT_THAT(claim_sources(kClaimsSpec),
                 ElementsAre(ClaimSource{"ResourceClaimTemplate", "one-gpu"}, ClaimSource{"ResourceClaim", "nic"},
                             ClaimSource{"ResourceClaim", "before-1.31"}));
@@ -137,11 +138,11 @@ TEST(Gpus, ClaimSources) {
 std::vector<std::string> classes(const std::string& requests) {
     const Json devices = {{"devices", {{"requests", Json::parse(requests)}}}};
     const auto of_claim = classes_of_claim({{"spec", devices}});
-    EXPECT_EQ(classes_of_claim({{"spec", {{"spec", devices}}}}), of_claim) << "a template of it: " << requests;
+    EXPECT_EQ(classes_of_claim({{"spec", {{"spec", devices}}}}), of_claim) << "ResourceClaimTemplate with " << requests;
     return of_claim;
 }
 
-TEST(Gpus, DeviceClassesOfAClaim) {
+TEST(Gpus, ReadsDeviceClassesOfClaim) {
     EXPECT_THAT(classes(R"([{"name": "a", "deviceClassName": "v1beta1"}, {"exactly": {"deviceClassName": "v1"}}])"),
                 ElementsAre("v1beta1", "v1"));
     EXPECT_THAT(classes(R"([{"firstAvailable": [{"deviceClassName": "x"}, {"deviceClassName": "y"}]}])"),
@@ -157,12 +158,12 @@ Device of_selector(const std::string& expression) {
     return device_of_class("fast", {{"spec", {{"selectors", {{{"cel", {{"expression", expression}}}}}}}}});
 }
 
-TEST(Gpus, ADeviceClassIsKnownByNameDriverOrExtendedResource) {
+TEST(Gpus, RecognizesDeviceClassByNameDriverOrExtendedResource) {
     for (const char* name : {"gpu.nvidia.com", "mig.nvidia.com", "vfio.gpu.nvidia.com"}) {
         EXPECT_EQ(device_of_class(name, nullptr), Device::kGpu) << name;
     }
     EXPECT_EQ(device_of_class("compute-domain-default-channel.nvidia.com", nullptr), Device::kOther);
-    EXPECT_EQ(device_of_class("fast", nullptr), Device::kUnknown) << "it cannot be read";
+    EXPECT_EQ(device_of_class("fast", nullptr), Device::kUnknown) << "the DeviceClass cannot be read";
     EXPECT_EQ(of_selector("device.driver == 'gpu.nvidia.com' && device.attributes['x'].y > 3"), Device::kGpu);
     EXPECT_EQ(of_selector("device.driver == \"dra.net\""), Device::kOther);
     EXPECT_EQ(of_selector("device.driver == \"acme.com\""), Device::kUnknown);
@@ -172,7 +173,7 @@ TEST(Gpus, ADeviceClassIsKnownByNameDriverOrExtendedResource) {
     EXPECT_EQ(device_of_class("fast", {{"spec", {{"extendedResourceName", "acme.com/x"}}}}), Device::kUnknown);
 }
 
-TEST(Gpus, AnAllocatedClaimIsKnownByItsDrivers) {
+TEST(Gpus, RecognizesAllocatedClaimByDrivers) {
     const auto of_drivers = [](const std::vector<std::string>& drivers) {
         Json results = Json::array();
         for (const std::string& driver : drivers) results.push_back({{"driver", driver}});

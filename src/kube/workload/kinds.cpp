@@ -14,26 +14,26 @@ namespace {
 
 const Path kStrategy = {"spec", "updateStrategy", "type"};
 
-Replacement rolling(const Json&) { return Replacement::kRolling; }
-Replacement on_delete(const Json&) { return Replacement::kOnDelete; }
-Replacement next_run(const Json&) { return Replacement::kNextRun; }
+Replacement always_rolling(const Json&) { return Replacement::kRolling; }
+Replacement always_on_delete(const Json&) { return Replacement::kOnDelete; }
+Replacement always_next_run(const Json&) { return Replacement::kNextRun; }
 
-Replacement by_strategy(const Json& object) {
+Replacement replacement_by_strategy(const Json& object) {
     return text_at(object, kStrategy) == "OnDelete" ? Replacement::kOnDelete : Replacement::kRolling;
 }
 
-Replacement of_stateful_set(const Json& object) {
+Replacement stateful_set_replacement(const Json& object) {
     if (text_at(object, kStrategy) == "OnDelete") return Replacement::kOnDelete;
     const bool parallel = text_at(object, Path{"spec", "podManagementPolicy"}) == "Parallel";
     return parallel ? Replacement::kRolling : Replacement::kOrderedReady;
 }
 
-Replacement of_ray_cluster(const Json& object) {
+Replacement ray_cluster_replacement(const Json& object) {
     const bool recreate = text_at(object, Path{"spec", "upgradeStrategy", "type"}) == "Recreate";
     return recreate ? Replacement::kRolling : Replacement::kOnDelete;
 }
 
-Replacement of_graph(const Json& object) {
+Replacement graph_replacement(const Json& object) {
     const std::string strategy = text_at(object, Path{"metadata", "annotations", "nvidia.com/grove-update-strategy"});
     return strategy == "OnDelete" ? Replacement::kOnDelete : Replacement::kRolling;
 }
@@ -91,7 +91,7 @@ std::string clique_of(const Json& object, const Json& pod) {
     return longest;
 }
 
-// The labels hold the replica names in lower case.
+// The labels contain the replica names in lower case.
 std::string replica_of(const Json& object, const Json& pod) {
     const std::string type = label_of(pod, "training.kubeflow.org/replica-type");
     const Json* replicas = find(object, Path{"spec", "pytorchReplicaSpecs"});
@@ -108,9 +108,9 @@ std::vector<Kind> apps() {
          .kind = "Deployment",
          .versions = {"v1"},
          .templates = {{"spec.template"}},
-         .replacement = rolling,
+         .replacement = always_rolling,
          .support = Support::kPossible,
-         .note = "The Deployment replaces its pods, a few at a time as its strategy says.",
+         .note = "The Deployment replaces its pods gradually, according to its strategy.",
          .pod_search = PodSearch::kReplicaSets,
          .surge_limits = deployment_limits,
          .history = History::kReplicaSets,
@@ -119,7 +119,7 @@ std::vector<Kind> apps() {
          .kind = "StatefulSet",
          .versions = {"v1"},
          .templates = {{"spec.template"}},
-         .replacement = of_stateful_set,
+         .replacement = stateful_set_replacement,
          .support = Support::kPossible,
          .note = "The StatefulSet replaces its pods one after another. With podManagementPolicy OrderedReady it never "
                  "replaces a pod that crashes; such a pod has to be deleted.",
@@ -130,7 +130,7 @@ std::vector<Kind> apps() {
          .kind = "DaemonSet",
          .versions = {"v1"},
          .templates = {{"spec.template"}},
-         .replacement = by_strategy,
+         .replacement = replacement_by_strategy,
          .support = Support::kPossible,
          .note = "The DaemonSet replaces its pods node by node. With updateStrategy OnDelete it replaces only deleted "
                  "pods.",
@@ -141,7 +141,7 @@ std::vector<Kind> apps() {
          .kind = "ReplicaSet",
          .versions = {"v1"},
          .templates = {{"spec.template"}},
-         .replacement = on_delete,
+         .replacement = always_on_delete,
          .support = Support::kPossible,
          .note = "A ReplicaSet does not replace pods when its template changes: each pod has to be deleted.",
          .pod_search = PodSearch::kSelector,
@@ -156,9 +156,9 @@ std::vector<Kind> core_and_batch() {
          .kind = "CronJob",
          .versions = {"v1", "v1beta1"},
          .templates = {{"spec.jobTemplate.spec.template"}},
-         .replacement = next_run,
+         .replacement = always_next_run,
          .support = Support::kPossible,
-         .note = "Running Jobs stay as they are; the next Job has the change (`kubectl create job "
+         .note = "Running Jobs do not change; the next Job uses the new template (`kubectl create job "
                  "--from=cronjob/NAME` starts one now).",
          .pod_search = PodSearch::kJobs,
          .history = History::kNone},
@@ -166,7 +166,7 @@ std::vector<Kind> core_and_batch() {
          .kind = "Job",
          .versions = {"v1"},
          .templates = {{"spec.template"}},
-         .replacement = on_delete,
+         .replacement = always_on_delete,
          .support = Support::kImpossible,
          .note = "the pod template of a Job is immutable; inject the CronJob that creates it, or create a suspended "
                  "CronJob from it, inject that and start it with `kubectl create job --from=cronjob/NAME`",
@@ -176,7 +176,7 @@ std::vector<Kind> core_and_batch() {
          .kind = "Pod",
          .versions = {"v1"},
          .templates = {{"spec", Shape::kPodSpec}},
-         .replacement = on_delete,
+         .replacement = always_on_delete,
          .support = Support::kImpossible,
          .note = "the containers of an existing Pod are immutable; inject the workload that creates it, or put it "
                  "into a Deployment and inject that",
@@ -191,11 +191,12 @@ std::vector<Kind> dynamo() {
          .kind = "DynamoGraphDeployment",
          .versions = {"v1beta1", "v1alpha1"},
          .templates = {{"spec.components[*]", Shape::kGraphComponent}, {"spec.services[*]", Shape::kGraphService}},
-         .replacement = of_graph,
+         .replacement = graph_replacement,
          .support = Support::kPossible,
-         .note = "Only workers (worker, prefill, decode, and components of another type that request a GPU) are "
-                 "injected, never the Frontend. Old workers may serve until all new ones are ready: arm faults after "
-                 "that.",
+         .note =
+             "Only workers (worker, prefill, decode, and components of another type that request a GPU) are "
+             "injected, never the Frontend. Old workers may serve until all new workers are ready: arm faults after "
+             "that.",
          .pod_search = PodSearch::kLabels,
          .pod_labels = "nvidia.com/dynamo-graph-deployment-name={}",
          .template_of = component_of},
@@ -203,14 +204,14 @@ std::vector<Kind> dynamo() {
          .kind = "DynamoComponentDeployment",
          .versions = {"v1beta1", "v1alpha1"},
          .templates = {{"spec.podTemplate"}},
-         .replacement = rolling,
+         .replacement = always_rolling,
          .support = Support::kImpossible,
          .note = "a DynamoComponentDeployment " + part + "its DynamoGraphDeployment"},
         {.group = "grove.io",
          .kind = "PodCliqueSet",
          .versions = {"v1alpha1"},
          .templates = {{"spec.template.cliques[*].spec.podSpec", Shape::kPodSpec}},
-         .replacement = by_strategy,
+         .replacement = replacement_by_strategy,
          .support = Support::kPossible,
          .note = "Grove replaces pods replica by replica, or with updateStrategy OnDelete only deleted pods. A gang "
                  "that stays below its minAvailable is terminated as a whole after terminationDelay.",
@@ -221,7 +222,7 @@ std::vector<Kind> dynamo() {
          .kind = "PodClique",
          .versions = {"v1alpha1"},
          .templates = {{"spec.podSpec", Shape::kPodSpec}},
-         .replacement = rolling,
+         .replacement = always_rolling,
          .support = Support::kImpossible,
          .note = "a PodClique " + part + "its PodCliqueSet"},
     };
@@ -234,7 +235,7 @@ std::vector<Kind> serving() {
          .versions = {"v1"},
          .templates = {{"spec.leaderWorkerTemplate.leaderTemplate", Shape::kTemplate, "leader"},
                        {"spec.leaderWorkerTemplate.workerTemplate", Shape::kTemplate, "worker"}},
-         .replacement = rolling,
+         .replacement = always_rolling,
          .support = Support::kPossible,
          .note = "Groups are replaced one after another. With RecreateGroupOnPodRestart the crash of one pod restarts "
                  "its whole group.",
@@ -245,41 +246,42 @@ std::vector<Kind> serving() {
          .kind = "InferenceService",
          .versions = {"v1beta1"},
          .templates = {},
-         .replacement = rolling,
+         .replacement = always_rolling,
          .support = Support::kByPath,
          .note = "containers of an InferenceService may come from a ServingRuntime, which other services share; if it "
-                 "has containers of its own, give the path of their pod spec with --template, such as spec.predictor",
+                 "defines its own containers, give the path of their pod spec with --template, such as spec.predictor",
          .pod_search = PodSearch::kLabels,
          .pod_labels = "serving.kserve.io/inferenceservice={}"},
         {.group = "serving.kserve.io",
          .kind = "LLMInferenceService",
          .versions = {"v1alpha2", "v1alpha1"},
          .templates = {},
-         .replacement = rolling,
+         .replacement = always_rolling,
          .support = Support::kByPath,
-         .note = "containers of an LLMInferenceService may come from the configurations in its baseRefs; if it has "
-                 "containers of its own, give the path of their pod spec with --template: spec.template, spec.worker, "
+         .note = "containers of an LLMInferenceService may come from the configurations in its baseRefs; if it defines "
+                 "its own containers, give the path of their pod spec with --template: spec.template, spec.worker, "
                  "spec.prefill.template"},
     };
 }
 
 std::vector<Kind> kserve_runtimes() {
     const std::string shared =
-        " belong to every InferenceService that uses it; give one InferenceService containers of its own, and inject "
-        "that with --template spec.predictor";
+        " belong to every InferenceService that uses it; define the containers in one InferenceService, and inject "
+        "that "
+        "with --template spec.predictor";
     return {
         {.group = "serving.kserve.io",
          .kind = "ServingRuntime",
          .versions = {"v1alpha1"},
          .templates = {{"spec", Shape::kPodSpec, "runtime"}, {"spec.workerSpec", Shape::kPodSpec, "worker"}},
-         .replacement = rolling,
+         .replacement = always_rolling,
          .support = Support::kImpossible,
          .note = "the containers of a ServingRuntime" + shared},
         {.group = "serving.kserve.io",
          .kind = "ClusterServingRuntime",
          .versions = {"v1alpha1"},
          .templates = {{"spec", Shape::kPodSpec, "runtime"}, {"spec.workerSpec", Shape::kPodSpec, "worker"}},
-         .replacement = rolling,
+         .replacement = always_rolling,
          .support = Support::kImpossible,
          .note = "the containers of a ClusterServingRuntime" + shared,
          .is_cluster_scoped = true},
@@ -294,7 +296,7 @@ std::vector<Kind> ray() {
          .versions = versions,
          .templates = {{"spec.headGroupSpec.template", Shape::kTemplate, "headgroup"},
                        {"spec.workerGroupSpecs[*].template"}},
-         .replacement = of_ray_cluster,
+         .replacement = ray_cluster_replacement,
          .support = Support::kPossible,
          .note = "KubeRay does not replace running pods: each pod has to be deleted. With upgradeStrategy Recreate it "
                  "deletes all of them together.",
@@ -306,17 +308,18 @@ std::vector<Kind> ray() {
          .versions = versions,
          .templates = {{"spec.rayClusterConfig.headGroupSpec.template", Shape::kTemplate, "headgroup"},
                        {"spec.rayClusterConfig.workerGroupSpecs[*].template"}},
-         .replacement = rolling,
+         .replacement = always_rolling,
          .support = Support::kByPath,
-         .note = "a RayService creates a second cluster for each change, which needs as many GPUs again (and with "
-                 "upgradeStrategy None it changes nothing); if that many GPUs are free, give --template "
-                 "spec.rayClusterConfig.workerGroupSpecs[*].template, else inject a RayCluster"},
+         .note =
+             "a RayService creates a second cluster for each change, which needs the same number of GPUs again (with "
+             "upgradeStrategy None, it does not apply the change); if these GPUs are free, give --template "
+             "spec.rayClusterConfig.workerGroupSpecs[*].template; otherwise inject a RayCluster"},
         {.group = "ray.io",
          .kind = "RayJob",
          .versions = versions,
          .templates = {{"spec.rayClusterSpec.headGroupSpec.template", Shape::kTemplate, "headgroup"},
                        {"spec.rayClusterSpec.workerGroupSpecs[*].template"}},
-         .replacement = on_delete,
+         .replacement = always_on_delete,
          .support = Support::kImpossible,
          .note = "the cluster of a RayJob is immutable; inject a RayCluster, and run the job in it with "
                  "clusterSelector"},
@@ -324,16 +327,16 @@ std::vector<Kind> ray() {
 }
 
 std::vector<Kind> training() {
-    const std::string once = " is immutable; delete the object and create it again with the library in it";
+    const std::string once = " is immutable; delete the object and create it again with the library in its template";
     return {
         {.group = "kubeflow.org",
          .kind = "PyTorchJob",
          .versions = {"v1"},
          .templates = {{"spec.pytorchReplicaSpecs[*].template"}},
-         .replacement = on_delete,
+         .replacement = always_on_delete,
          .support = Support::kPossible,
-         .note = "Running pods are not replaced: each pod has to be deleted. Its restartPolicy and backoffLimit "
-                 "decide whether a crash fails the job.",
+         .note = "Running pods are not replaced: each pod has to be deleted. The restartPolicy and backoffLimit "
+                 "of the job determine whether a crash fails the job.",
          .pod_search = PodSearch::kLabels,
          .pod_labels = "training.kubeflow.org/job-name={}",
          .template_of = replica_of},
@@ -341,7 +344,7 @@ std::vector<Kind> training() {
          .kind = "MPIJob",
          .versions = {"v2beta1", "v1"},
          .templates = {{"spec.mpiReplicaSpecs[*].template"}},
-         .replacement = on_delete,
+         .replacement = always_on_delete,
          .support = Support::kImpossible,
          .note = "sshd starts the ranks of an MPIJob without the LD_PRELOAD of the container; preload the library in "
                  "the command of mpirun (-x LD_PRELOAD), and create the MPIJob again with it"},
@@ -349,21 +352,21 @@ std::vector<Kind> training() {
          .kind = "JobSet",
          .versions = {"v1alpha2"},
          .templates = {{"spec.replicatedJobs[*].template.spec.template"}},
-         .replacement = on_delete,
+         .replacement = always_on_delete,
          .support = Support::kImpossible,
          .note = "the pod template of a JobSet" + once},
         {.group = "trainer.kubeflow.org",
          .kind = "TrainJob",
          .versions = {"v1alpha1"},
          .templates = {},
-         .replacement = on_delete,
+         .replacement = always_on_delete,
          .support = Support::kImpossible,
          .note = "the trainer of a TrainJob" + once},
         {.group = "batch.volcano.sh",
          .kind = "Job",
          .versions = {"v1alpha1"},
          .templates = {{"spec.tasks[*].template"}},
-         .replacement = on_delete,
+         .replacement = always_on_delete,
          .support = Support::kImpossible,
          .note = "the pod template of a Volcano Job" + once},
     };
@@ -375,11 +378,12 @@ std::vector<Kind> argo_and_kruise() {
          .kind = "Rollout",
          .versions = {"v1alpha1"},
          .templates = {{"spec.template"}},
-         .replacement = rolling,
+         .replacement = always_rolling,
          .support = Support::kPossible,
-         .note = "Argo Rollouts replaces the pods as its strategy says. blueGreen, and canary with traffic routing, "
-                 "run both versions together, which needs more GPUs; a pause step waits for `kubectl argo rollouts "
-                 "promote NAME`.",
+         .note =
+             "Argo Rollouts replaces the pods according to its strategy. blueGreen, and canary with traffic routing, "
+             "run both versions together, which needs more GPUs; a pause step waits for `kubectl argo rollouts "
+             "promote NAME`.",
          .pod_search = PodSearch::kReplicaSets,
          .surge_limits = rollout_limits,
          .history = History::kReplicaSets,
@@ -388,10 +392,10 @@ std::vector<Kind> argo_and_kruise() {
          .kind = "CloneSet",
          .versions = {"v1alpha1"},
          .templates = {{"spec.template"}},
-         .replacement = rolling,
+         .replacement = always_rolling,
          .support = Support::kPossible,
-         .note = "The CloneSet replaces its pods as its updateStrategy says. With a partition it keeps old pods for "
-                 "ever, and with type InPlaceOnly it refuses the change.",
+         .note = "The CloneSet replaces its pods according to its updateStrategy. With a partition it keeps some old "
+                 "pods permanently, and with type InPlaceOnly it rejects the change.",
          .pod_search = PodSearch::kSelector,
          .surge_limits = clone_set_limits,
          .history = History::kControllerRevisions,
@@ -400,7 +404,7 @@ std::vector<Kind> argo_and_kruise() {
          .kind = "StatefulSet",
          .versions = {"v1beta1", "v1alpha1"},
          .templates = {{"spec.template"}},
-         .replacement = of_stateful_set,
+         .replacement = stateful_set_replacement,
          .support = Support::kPossible,
          .note = "The Advanced StatefulSet replaces its pods one after another, or several with maxUnavailable. With "
                  "podManagementPolicy OrderedReady it never replaces a pod that crashes; such a pod has to be deleted.",
@@ -456,7 +460,8 @@ std::optional<Resource> served_version(Discovery& discovery, const Kind& kind) {
 std::vector<Resource> served_kinds(Discovery& discovery) {
     std::vector<Resource> served;
     for (Kind kind : kinds()) {
-        // Most clusters have only a few of these groups, so groups that discovery does not announce are not requested.
+        // Most clusters have only a few of these groups. Groups that are not in the discovery document are not
+        // requested.
         const std::vector<std::string> announced = discovery.versions_of(kind.group);
         std::erase_if(kind.versions, [&](const std::string& version) {
             return std::find(announced.begin(), announced.end(), version) == announced.end();

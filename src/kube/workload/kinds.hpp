@@ -34,7 +34,7 @@ enum class History {
     kNone,
     kReplicaSets,
     kControllerRevisions,
-    kUnknown,  // an operator may create either
+    kUnknown,  // an operator may create ReplicaSets or ControllerRevisions
 };
 
 // The location of the rolling update limits of a kind.
@@ -50,16 +50,16 @@ struct Kind {
     std::vector<TemplatePattern> templates;
     Replacement (*replacement)(const Json& object);
     Support support;
-    std::string note;  // what a user has to know about the kind; if it cannot be injected, why, and the alternatives
+    std::string note;  // how pods are replaced; for a kind that cannot be injected, the reason and the alternatives
     PodSearch pod_search = PodSearch::kOwners;
-    std::string pod_labels = "";  // a selector in which {} stands for the workload's name
-    // Returns the name of the template of a pod; empty if the pod does not show it.
+    std::string pod_labels = "";  // a label selector; {} is replaced with the workload's name
+    // Returns the name of the template of a pod, or empty if the pod's labels do not identify it.
     std::string (*template_of)(const Json& object, const Json& pod) = nullptr;
-    // If this is nullptr or returns nothing, the kind (or the object with its strategy) never has more pods than
-    // replicas.
+    // If this is nullptr or returns nothing, the kind (or the object with its strategy) never creates more
+    // pods than replicas.
     std::optional<SurgeLimits> (*surge_limits)(const Json& object) = nullptr;
     History history = History::kUnknown;
-    bool has_replicas = false;  // true if spec.replicas is the number of pods
+    bool has_replicas = false;  // true if spec.replicas is the desired number of pods
     bool is_cluster_scoped = false;
 };
 
@@ -70,10 +70,10 @@ std::string resource_of(const Kind& kind);  // such as "deployments.apps"; all k
 inline const Kind* kind_of(const Resource& resource) { return kind_of(resource.group, resource.kind); }
 const Kind* kind_of_object(const Json& object);  // by its apiVersion and kind
 
-// Returns the preferred version that the server has. Sends one request for each version it tries.
+// Returns the resource in the preferred version that the server serves. Sends one request for each version tried.
 std::optional<Resource> served_version(Discovery& discovery, const Kind& kind);
 
-// Returns the kinds of the table that the server has, including kinds that cannot be injected. Used to inspect all
+// Returns the kinds of the table that the server serves, including kinds that cannot be injected. Used to inspect all
 // workloads in a namespace.
 std::vector<Resource> served_kinds(Discovery& discovery);
 

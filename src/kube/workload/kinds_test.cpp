@@ -83,7 +83,7 @@ TEST(Kinds, ToleratesMalformedObjects) {
     }
 }
 
-TEST(Kinds, Deployment) {
+TEST(Kinds, FindsTemplateOfDeployment) {
     const Workload web = workload("apps", "Deployment", {{"template", kTemplate}});
     EXPECT_THAT(containers_of(web),
                 ElementsAre(": spec.template.spec.containers[main] *", ": spec.template.spec.containers[side]"));
@@ -92,7 +92,7 @@ TEST(Kinds, Deployment) {
     EXPECT_THAT(web.note, HasSubstr("replaces its pods"));
 }
 
-TEST(Kinds, ReplacementOfAppsKinds) {
+TEST(Kinds, DeterminesReplacementOfAppsKinds) {
     EXPECT_EQ(replacement("apps", "StatefulSet", "{}"), Replacement::kOrderedReady);
     EXPECT_EQ(replacement("apps", "StatefulSet", R"({"podManagementPolicy": "OrderedReady"})"),
               Replacement::kOrderedReady);
@@ -105,7 +105,7 @@ TEST(Kinds, ReplacementOfAppsKinds) {
     EXPECT_EQ(replacement("apps", "ReplicaSet", "{}"), Replacement::kOnDelete);
 }
 
-TEST(Kinds, ArgoRolloutsAndKruise) {
+TEST(Kinds, FindsTemplatesOfArgoAndKruiseKinds) {
     const Workload rollout = workload("argoproj.io", "Rollout", {{"template", kTemplate}});
     EXPECT_THAT(containers_of(rollout), testing::Contains(": spec.template.spec.containers[main] *"));
     EXPECT_EQ(rollout.replacement, Replacement::kRolling);
@@ -131,13 +131,13 @@ TEST(Kinds, RefusesSharedServingRuntimes) {
     }
 }
 
-TEST(Kinds, CronJob) {
+TEST(Kinds, FindsTemplateOfCronJob) {
     const Workload nightly = workload("batch", "CronJob", {{"jobTemplate", {{"spec", {{"template", kTemplate}}}}}});
     EXPECT_THAT(containers_of(nightly), testing::Contains(": spec.jobTemplate.spec.template.spec.containers[main] *"));
     EXPECT_EQ(nightly.replacement, Replacement::kNextRun);
 }
 
-TEST(Kinds, PodsAndJobsCanBeReadButNotInjected) {
+TEST(Kinds, RefusesPodsAndJobs) {
     const Workload pod = workload("", "Pod", kTemplateSpec);
     EXPECT_THAT(containers_of(pod), ElementsAre(": spec.containers[main] *", ": spec.containers[side]"));
     EXPECT_THAT(pod.refusal, HasSubstr("inject the workload that creates it"));
@@ -147,7 +147,7 @@ TEST(Kinds, PodsAndJobsCanBeReadButNotInjected) {
     EXPECT_THAT(job.refusal, AllOf(HasSubstr("things.batch web in namespace prod"), HasSubstr("CronJob")));
 }
 
-TEST(Kinds, ImmutableKindsAreRefused) {
+TEST(Kinds, RefusesImmutableKinds) {
     EXPECT_THAT(workload("jobset.x-k8s.io", "JobSet", Json::object()).refusal, HasSubstr("create it again"));
     EXPECT_THAT(workload("batch.volcano.sh", "Job", Json::object()).refusal, HasSubstr("create it again"));
     EXPECT_THAT(workload("trainer.kubeflow.org", "TrainJob", Json::object()).refusal, HasSubstr("create it again"));
@@ -159,7 +159,7 @@ TEST(Kinds, ImmutableKindsAreRefused) {
                 ElementsAre("w: spec.replicatedJobs[w].template.spec.template.spec.containers[main]"));
 }
 
-TEST(Kinds, ObjectsOfOtherControllersAreRefused) {
+TEST(Kinds, RefusesObjectsOfOtherControllers) {
     EXPECT_THAT(workload("nvidia.com", "DynamoComponentDeployment", {{"podTemplate", kTemplate}}).refusal,
                 HasSubstr("inject its DynamoGraphDeployment"));
     const Workload clique = workload("grove.io", "PodClique", {{"podSpec", kTemplateSpec}});
@@ -181,7 +181,7 @@ const Json kGraphBeta = Json::parse(R"({"env": [{"name": "LD_PRELOAD", "value": 
     {"name": "Planner", "type": "planner", "podTemplate": {"spec": {"containers": [{"name": "main"}]}}},
     {"name": "Untyped", "podTemplate": {"spec": {"containers": [{"name": "main"}]}}}]})");
 
-TEST(Kinds, GraphV1beta1) {
+TEST(Kinds, FindsWorkersOfGraphV1beta1) {
     const Workload graph = workload("nvidia.com", "DynamoGraphDeployment", kGraphBeta);
     const std::string spec = ".podTemplate.spec.containers";
     EXPECT_THAT(containers_of(graph),
@@ -193,13 +193,13 @@ TEST(Kinds, GraphV1beta1) {
     EXPECT_EQ(decode.pod_spec.text(), "spec.components[VllmDecodeWorker].podTemplate.spec");
     EXPECT_EQ(decode.containers[0].env, decode.containers[0].container / "env");
     EXPECT_THAT(decode.containers[0].weaker_env, ElementsAre(Path{"spec", "env"}));
-    EXPECT_THAT(decode.containers[1].weaker_env, IsEmpty()) << "the operator gives it to main only";
+    EXPECT_THAT(decode.containers[1].weaker_env, IsEmpty()) << "the operator passes spec.env only to main";
     std::vector<std::string> chosen;
     for (const TemplateSite& site : choose_containers(graph, {})) chosen.push_back(site.name);
     EXPECT_THAT(chosen, ElementsAre("VllmDecodeWorker", "VllmPrefillWorker"));
 }
 
-TEST(Kinds, SkipsComponentsThatAreNotWorkersWithAReason) {
+TEST(Kinds, SkippedComponentsHaveReason) {
     const Workload graph = workload("nvidia.com", "DynamoGraphDeployment", kGraphBeta);
     EXPECT_THAT(graph.skipped, ElementsAre("component Frontend has type frontend and is not injected",
                                            "component Planner has type planner and is not injected",
@@ -210,7 +210,8 @@ TEST(Kinds, SkipsComponentsThatAreNotWorkersWithAReason) {
     EXPECT_THAT(of_main.skipped,
                 ElementsAre("component Frontend has type main and requests no GPU and is not injected"));
     EXPECT_THAT(containers_of(of_main), ElementsAre("Engine: spec.services.Engine.extraPodSpec.mainContainer *"));
-    EXPECT_THAT(of_main.templates.at(0).note, HasSubstr("type encode and requests a GPU, so it counts as a worker"));
+    EXPECT_THAT(of_main.templates.at(0).note,
+                HasSubstr("type encode and requests a GPU, so it is treated as a worker"));
 }
 
 const Json kGraphAlpha = Json::parse(R"({"envs": [{"name": "A", "value": "1"}], "services": {
@@ -222,7 +223,7 @@ const Json kGraphAlpha = Json::parse(R"({"envs": [{"name": "A", "value": "1"}], 
     "Cpu": {"componentType": "worker", "resources": {"limits": {"cpu": "4", "gpu": "0"}}},
     "Planner": {"componentType": "planner", "subComponentType": "decode", "resources": {"limits": {"gpu": "1"}}}}})");
 
-TEST(Kinds, GraphV1alpha1) {
+TEST(Kinds, FindsWorkersOfGraphV1alpha1) {
     const Workload graph = workload("nvidia.com", "DynamoGraphDeployment", kGraphAlpha);
     EXPECT_THAT(containers_of(graph),
                 ElementsAre("Cpu: spec.services.Cpu.extraPodSpec.mainContainer",
@@ -245,7 +246,7 @@ bool alpha_has_gpu(const std::string& service) {
                 .empty();
 }
 
-TEST(Kinds, GpusOfAGraphV1alpha1) {
+TEST(Kinds, FindsGpusOfGraphV1alpha1) {
     EXPECT_TRUE(alpha_has_gpu(R"({"resources": {"limits": {"gpu": "1", "gpuType": "nvidia.com/mig-1g.5gb"}}})"));
     EXPECT_FALSE(alpha_has_gpu(R"({"resources": {"limits": {"gpu": "1", "gpuType": "gpu.intel.com/xe"}}})"));
     EXPECT_TRUE(alpha_has_gpu(R"({"resources": {"requests": {"custom": {"nvidia.com/gpu.shared": "2"}}}})"));
@@ -258,7 +259,7 @@ TEST(Kinds, GpusOfAGraphV1alpha1) {
     EXPECT_FALSE(alpha_has_gpu(R"({"resources": {"limits": {"gpu": null}, "claims": 3}})"));
 }
 
-TEST(Kinds, GraphsOfGroveMayWaitForDeletion) {
+TEST(Kinds, GraphWithOnDeleteAnnotationIsReplacedOnDelete) {
     Json graph = named("web", kGraphBeta);
     const Resource graphs = resource("nvidia.com", "DynamoGraphDeployment");
     EXPECT_EQ(workload_of(graphs, graph)->replacement, Replacement::kRolling);
@@ -266,7 +267,7 @@ TEST(Kinds, GraphsOfGroveMayWaitForDeletion) {
     EXPECT_EQ(workload_of(graphs, graph)->replacement, Replacement::kOnDelete);
 }
 
-TEST(Kinds, LeaderWorkerSet) {
+TEST(Kinds, FindsTemplatesOfLeaderWorkerSet) {
     Json spec = {{"leaderWorkerTemplate", {{"size", 2}, {"workerTemplate", gpu_template("vllm")}}}};
     EXPECT_THAT(containers_of(workload("leaderworkerset.x-k8s.io", "LeaderWorkerSet", spec)),
                 ElementsAre("worker: spec.leaderWorkerTemplate.workerTemplate.spec.containers[vllm] *",
@@ -278,7 +279,7 @@ TEST(Kinds, LeaderWorkerSet) {
     EXPECT_EQ(both.templates[0].pod_spec.text(), "spec.leaderWorkerTemplate.leaderTemplate.spec");
 }
 
-TEST(Kinds, RayCluster) {
+TEST(Kinds, FindsTemplatesOfRayCluster) {
     const Json spec = {{"headGroupSpec", {{"template", {{"spec", {{"containers", {{{"name", "ray-head"}}}}}}}}}},
                        {"workerGroupSpecs", {{{"groupName", "gpus"}, {"template", gpu_template("ray-worker")}}}}};
     const Workload cluster = workload("ray.io", "RayCluster", spec);
@@ -295,7 +296,7 @@ TEST(Kinds, RayCluster) {
     EXPECT_THAT(workload("ray.io", "RayService", Json::object()).refusal, HasSubstr("workerGroupSpecs[*].template"));
 }
 
-TEST(Kinds, PodCliqueSet) {
+TEST(Kinds, FindsTemplatesOfPodCliqueSet) {
     const Json spec = {{"template", {{"cliques", {{{"name", "decode"}, {"spec", {{"podSpec", kTemplateSpec}}}}}}}}};
     EXPECT_THAT(containers_of(workload("grove.io", "PodCliqueSet", spec)),
                 ElementsAre("decode: spec.template.cliques[decode].spec.podSpec.containers[main] *",
@@ -305,7 +306,7 @@ TEST(Kinds, PodCliqueSet) {
               Replacement::kOnDelete);
 }
 
-TEST(Kinds, PyTorchJob) {
+TEST(Kinds, FindsTemplatesOfPyTorchJob) {
     const Json spec = {{"pytorchReplicaSpecs",
                         {{"Master", {{"template", gpu_template("pytorch")}}},
                          {"Worker", {{"template", gpu_template("pytorch")}, {"replicas", 3}}}}}};
@@ -320,12 +321,12 @@ std::string template_of(const std::string& group, const std::string& kind, const
     return kind_of(group, kind)->template_of(named("web", spec), labeled(named("pod"), label, value));
 }
 
-TEST(Kinds, FindsTheTemplateOfAPod) {
+TEST(Kinds, FindsTemplateOfPodByLabels) {
     const auto component = [](const std::string& name) {
         return template_of("nvidia.com", "DynamoGraphDeployment", kGraphBeta, "nvidia.com/dynamo-component", name);
     };
     EXPECT_EQ(component("Frontend"), "Frontend");
-    EXPECT_EQ(component("Gone"), "") << "not told by a name that the graph has not";
+    EXPECT_EQ(component("Gone"), "") << "the graph has no component of that name";
     EXPECT_EQ(template_of("nvidia.com", "DynamoGraphDeployment", kGraphAlpha, "nvidia.com/dynamo-component", "Sub"),
               "Sub");
     EXPECT_EQ(template_of("ray.io", "RayCluster", Json::object(), "ray.io/group", "gpus"), "gpus");
@@ -350,7 +351,7 @@ TEST(Kinds, FindsTheTemplateOfAPod) {
 
 class ServedKindsTest : public WorkloadTest {};
 
-TEST_F(ServedKindsTest, AreTheKindsOfTheServer) {
+TEST_F(ServedKindsTest, ReturnsServedKindsOfTable) {
     announce({{"apps", "v1"}, {"nvidia.com", "v1"}, {"nvidia.com", "v1alpha1"}, {"acme.com", "v1"}});
     serve("v1", {{"pods", "Pod"}, {"configmaps", "ConfigMap"}});
     serve("nvidia.com/v1", {{"clusterpolicies", "ClusterPolicy"}});
@@ -364,7 +365,7 @@ TEST_F(ServedKindsTest, AreTheKindsOfTheServer) {
     EXPECT_EQ(count_requests("/apis/ray.io/v1"), 0);
 }
 
-TEST_F(ServedKindsTest, UsesThePreferredVersion) {
+TEST_F(ServedKindsTest, ReturnsPreferredVersion) {
     serve_graphs("v1alpha1");
     const Kind& graph = *kind_of("nvidia.com", "DynamoGraphDeployment");
     EXPECT_EQ(served_version(discovery(), graph)->version, "v1alpha1");

@@ -19,7 +19,7 @@ bool is_finished(const Json& pod);  // phase Succeeded or Failed
 // Returns true if a container has ended since the pod was created.
 bool has_crashed(const Json& pod);
 
-// Returns true if every container is running, Ready or not, or has run before.
+// Returns true if every container is running or has run before, whether Ready or not.
 bool has_run(const Json& pod);
 
 // Returns true if the container is running.

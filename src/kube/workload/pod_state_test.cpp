@@ -27,19 +27,19 @@ const Json kPod = Json::parse(R"({
   }
 })");
 
-TEST(PodState, AnInjectedPodMountsThePlan) {
+TEST(PodState, IsInjectedIfPodMountsPlan) {
     EXPECT_TRUE(is_injected(kPod, "0123456789"));
     EXPECT_FALSE(is_injected(kPod, "9999999999"));
     EXPECT_FALSE(is_injected(kPod, ""));
 }
 
-TEST(PodState, InjectedInOneEdition) {
+TEST(PodState, IsInjectedComparesInjection) {
     EXPECT_TRUE(is_injected(kPod, "0123456789", "r1.2"));
     EXPECT_FALSE(is_injected(kPod, "0123456789", "r1.1"));
     EXPECT_FALSE(is_injected(kPod, "9999999999", "r1.2"));
 }
 
-TEST(PodState, PredicatesOfARunningPod) {
+TEST(PodState, ReadsStatusOfRunningAndTerminatingPods) {
     EXPECT_TRUE(is_ready(kPod));
     EXPECT_FALSE(is_terminating(kPod));
     EXPECT_FALSE(is_finished(kPod));

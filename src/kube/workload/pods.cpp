@@ -129,36 +129,36 @@ std::vector<Json> pods_of_jobs(Client& client, const Workload& workload) {
     return list_owned_pods(client, workload, pod_selector(workload), owned_by({workload.uid()}, all));
 }
 
-std::vector<Json> the_pod_itself(Client& client, const Workload& workload) {
+std::vector<Json> find_pod(Client& client, const Workload& workload) {
     const auto pod = client.find(workload.ref);
     if (!pod || is_finished(*pod)) return {};
     return {*pod};
 }
 
-// Follows owner references upward and reads each owner only once.
+// Follows owner references upward. Reads each owner only once.
 class OwnerChains {
 public:
     OwnerChains(Client& client, Discovery& discovery, std::string in_namespace)
         : client_(client), discovery_(discovery), in_namespace_(std::move(in_namespace)) {}
 
-    bool lead_to(const std::string& uid, const Json& object) {
+    bool is_ancestor(const std::string& uid, const Json& object) {
         auto owner = controller_of(object);
-        for (int step = 0; owner && step < kMostOwners; ++step) {
+        for (int step = 0; owner && step < kMaxOwnerDepth; ++step) {
             if (owner->uid == uid) return true;
-            owner = above(*owner);
+            owner = controller_above(*owner);
         }
         return false;
     }
 
 private:
-    std::optional<ObjectRef> above(const ObjectRef& owner) {
-        const auto known = above_.find(owner.uid);
-        if (known != above_.end()) return known->second;
-        return above_[owner.uid] = read_above(owner);
+    std::optional<ObjectRef> controller_above(const ObjectRef& owner) {
+        const auto known = controllers_above_.find(owner.uid);
+        if (known != controllers_above_.end()) return known->second;
+        return controllers_above_[owner.uid] = read_controller_above(owner);
     }
 
-    // An owner that cannot be read ends the chain: the pod belongs to another workload.
-    std::optional<ObjectRef> read_above(const ObjectRef& owner) {
+    // If an owner cannot be read, the pod is treated as a pod of another workload.
+    std::optional<ObjectRef> read_controller_above(const ObjectRef& owner) {
         try {
             const auto resource = discovery_.find(owner.resource.api_version(), owner.resource.kind);
             const auto object = resource ? client_.find({*resource, in_namespace_, owner.name}) : std::nullopt;
@@ -172,13 +172,13 @@ private:
     Client& client_;
     Discovery& discovery_;
     std::string in_namespace_;
-    std::map<std::string, std::optional<ObjectRef>> above_;  // by the UID of the owned object
+    std::map<std::string, std::optional<ObjectRef>> controllers_above_;  // by the UID of the controlled object
 };
 
 std::vector<Json> pods_by_owners(Client& client, Discovery& discovery, const Workload& workload) {
     std::vector<Json> pods = list_pods(client, workload.ref.in_namespace, "");
     OwnerChains chains(client, discovery, workload.ref.in_namespace);
-    std::erase_if(pods, [&](const Json& pod) { return !chains.lead_to(workload.uid(), pod); });
+    std::erase_if(pods, [&](const Json& pod) { return !chains.is_ancestor(workload.uid(), pod); });
     return pods;
 }
 
@@ -190,13 +190,13 @@ std::vector<Json> search(Client& client, Discovery& discovery, const Workload& w
         case PodSearch::kReplicaSets: return pods_of_replica_sets(client, workload, selector);
         case PodSearch::kJobs: return pods_of_jobs(client, workload);
         case PodSearch::kLabels: return list_pods(client, workload.ref.in_namespace, selector);
-        case PodSearch::kItself: return the_pod_itself(client, workload);
+        case PodSearch::kItself: return find_pod(client, workload);
         case PodSearch::kOwners: break;
     }
     return pods_by_owners(client, discovery, workload);
 }
 
-bool is_of_a_template(const Workload& workload, const Json& pod) {
+bool has_chosen_template(const Workload& workload, const Json& pod) {
     const Kind* kind = kind_of(workload.ref.resource);
     const std::string name = kind && kind->template_of ? kind->template_of(workload.object, pod) : "";
     return name.empty() || workload.templates.empty() ||
@@ -219,7 +219,7 @@ std::string pod_selector(const Workload& workload) {
 
 std::vector<Json> pods_of(Client& client, Discovery& discovery, const Workload& workload) {
     std::vector<Json> pods = search(client, discovery, workload);
-    std::erase_if(pods, [&](const Json& pod) { return !is_of_a_template(workload, pod); });
+    std::erase_if(pods, [&](const Json& pod) { return !has_chosen_template(workload, pod); });
     return pods;
 }
 

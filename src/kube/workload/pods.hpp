@@ -9,11 +9,12 @@
 
 namespace cudafault::kube {
 
-// Returns the pods that belong to the workload and, if a pod shows its template, to one of `workload.templates`.
+// Returns the pods that belong to the workload. If the labels of a pod identify its template, the pod is returned only
+// if `workload.templates` contains that template.
 // Includes pods of old revisions and terminating pods, but not finished pods. Throws ApiError.
 std::vector<Json> pods_of(Client& client, Discovery& discovery, const Workload& workload);
 
-// Returns a label selector that matches all pods of the workload and possibly others; empty if none is known.
+// Returns a label selector that matches all pods of the workload and possibly other pods, or empty if none is known.
 std::string pod_selector(const Workload& workload);
 
 }  // namespace cudafault::kube

@@ -45,7 +45,7 @@ protected:
     }
 };
 
-TEST_F(PodsOfTest, OfADeploymentThroughItsReplicaSets) {
+TEST_F(PodsOfTest, FindsPodsOfDeploymentThroughReplicaSets) {
     hold_list(kReplicaSetPath, {owned(named("web-1"), "apps/v1", "Deployment", "web"),
                                 owned(named("web-2"), "apps/v1", "Deployment", "web"),
                                 owned(named("other-1"), "apps/v1", "Deployment", "other"), named("bare")});
@@ -61,7 +61,7 @@ TEST_F(PodsOfTest, OfADeploymentThroughItsReplicaSets) {
     EXPECT_THAT(query(), AllOf(HasSubstr("labelSelector=app%3Dweb"), HasSubstr("status.phase%21%3DSucceeded")));
 }
 
-TEST_F(PodsOfTest, OfADeploymentWhoseTemplateAnArgoRolloutUses) {
+TEST_F(PodsOfTest, FindsPodsOfArgoRolloutThatRefersToDeployment) {
     hold_list(kReplicaSetPath, {owned(named("web-1"), "argoproj.io/v1alpha1", "Rollout", "live"),
                                 owned(named("web-2"), "argoproj.io/v1alpha1", "Rollout", "own-template")});
     hold_list(kPodPath, {owned(named("a"), "apps/v1", "ReplicaSet", "web-1"),
@@ -75,7 +75,7 @@ TEST_F(PodsOfTest, OfADeploymentWhoseTemplateAnArgoRolloutUses) {
     EXPECT_THAT(names(web), IsEmpty());
 }
 
-TEST_F(PodsOfTest, SelectorsWithExpressions) {
+TEST_F(PodsOfTest, ConvertsSelectorExpressions) {
     hold_list(kPodPath, {owned(named("a"), "apps/v1", "StatefulSet", "db")});
     const Json selector = Json::parse(R"({"matchLabels": {"app": "db", "odd": 3}, "matchExpressions": [
         {"key": "tier", "operator": "In", "values": ["x", "y", 3]}, {"key": "env", "operator": "NotIn", "values": ["test"]},
@@ -86,14 +86,14 @@ TEST_F(PodsOfTest, SelectorsWithExpressions) {
                           "not&"));
 }
 
-TEST_F(PodsOfTest, UsesOwnersWithoutASelector) {
+TEST_F(PodsOfTest, ChecksOwnersWithoutSelector) {
     hold_list(kPodPath,
               {owned(named("a"), "apps/v1", "DaemonSet", "ds"), owned(named("b"), "apps/v1", "DaemonSet", "x")});
     EXPECT_THAT(names(workload("apps", "DaemonSet", "ds", nullptr)), ElementsAre("a"));
     EXPECT_THAT(query(), Not(HasSubstr("labelSelector")));
 }
 
-TEST_F(PodsOfTest, OfACronJobThroughItsJobs) {
+TEST_F(PodsOfTest, FindsPodsOfCronJobThroughJobs) {
     hold_list("/apis/batch/v1/namespaces/prod/jobs", {owned(named("nightly-1"), "batch/v1", "CronJob", "nightly"),
                                                       owned(named("hourly-1"), "batch/v1", "CronJob", "hourly")});
     hold_list(kPodPath,
@@ -102,7 +102,7 @@ TEST_F(PodsOfTest, OfACronJobThroughItsJobs) {
     EXPECT_THAT(query(), HasSubstr("labelSelector=job-name&"));
 }
 
-TEST_F(PodsOfTest, OfAPodIsThePodItself) {
+TEST_F(PodsOfTest, ReturnsUnfinishedPodForPod) {
     const Workload pod = workload("", "Pod", "bare", Json::object());
     hold("/api/v1/namespaces/prod/things/bare", named("bare"));
     EXPECT_THAT(names(pod), ElementsAre("bare"));
@@ -111,7 +111,7 @@ TEST_F(PodsOfTest, OfAPodIsThePodItself) {
     EXPECT_THAT(names(workload("", "Pod", "gone", Json::object())), IsEmpty());
 }
 
-TEST_F(PodsOfTest, OfAGraphWithoutItsFrontend) {
+TEST_F(PodsOfTest, ExcludesFrontendOfGraph) {
     const Json spec = Json::parse(R"({"components": [{"name": "Frontend", "type": "frontend", "podTemplate": {}},
         {"name": "Decode", "type": "decode", "podTemplate": {}}, {"name": "Prefill", "type": "prefill", "podTemplate": {}}]})");
     Workload graph = workload("nvidia.com", "DynamoGraphDeployment", "llm", spec);
@@ -123,10 +123,10 @@ TEST_F(PodsOfTest, OfAGraphWithoutItsFrontend) {
     EXPECT_THAT(names(graph), ElementsAre("d", "p", "old", "x"));
     EXPECT_THAT(query(), HasSubstr("labelSelector=nvidia.com%2Fdynamo-graph-deployment-name%3Dllm&"));
     graph.templates.pop_back();
-    EXPECT_THAT(names(graph), ElementsAre("d", "old", "x")) << "only of the templates that were chosen";
+    EXPECT_THAT(names(graph), ElementsAre("d", "old", "x")) << "pods of a removed template must be excluded";
 }
 
-TEST_F(PodsOfTest, LabelsOfOtherKinds) {
+TEST_F(PodsOfTest, SelectsPodsByLabelsOfKind) {
     hold_list(kPodPath, {named("a")});
     const auto selector = [&](const std::string& group, const std::string& kind) {
         EXPECT_THAT(names(workload(group, kind, "llm", Json::object())), ElementsAre("a"));
@@ -138,7 +138,7 @@ TEST_F(PodsOfTest, LabelsOfOtherKinds) {
     EXPECT_THAT(selector("grove.io", "PodCliqueSet"), HasSubstr("part-of%3Dllm%2Cgrove.io%2Fpodclique&"));
 }
 
-TEST_F(PodsOfTest, OfOtherKindsByTheOwnersOfAllPods) {
+TEST_F(PodsOfTest, FollowsOwnerReferencesForUnknownKinds) {
     serve("acme.com/v1", {{"widgets", "Widget"}});
     serve_apps();
     Workload top;
@@ -153,10 +153,10 @@ TEST_F(PodsOfTest, OfOtherKindsByTheOwnersOfAllPods) {
     hold("/apis/apps/v1/namespaces/prod/deployments/web", owned(named("web"), "acme.com/v1", "Widget", "top"));
     responder.on("GET", kReplicaSetPath + "/secret", {status_answer(403, "Forbidden")});
     EXPECT_THAT(names(top), ElementsAre("a", "b", "c"));
-    EXPECT_EQ(count_requests(kReplicaSetPath + "/web-1"), 1) << "each owner once";
+    EXPECT_EQ(count_requests(kReplicaSetPath + "/web-1"), 1) << "must read each owner only once";
 }
 
-TEST_F(PodsOfTest, NoPermissionIsAnError) {
+TEST_F(PodsOfTest, ThrowsWithoutPermission) {
     responder.on("GET", kPodPath, {status_answer(403, "Forbidden")});
     EXPECT_THROW(names(workload("apps", "DaemonSet", "ds", nullptr)), ApiError);
 }

@@ -35,14 +35,14 @@ using std::chrono::seconds;
 constexpr seconds kWindow{2};  // duration of one watch, after which the workload is read
 constexpr seconds kServerPoll{1};
 constexpr int kWindowsPerList = 5;    // after this many watches, all pods are listed
-constexpr seconds kTimeToExplain{5};  // to find the reasons, after the deadline
-constexpr seconds kSlowStart{10};     // after this, the events of a pod are read
+constexpr seconds kTimeToExplain{5};  // to find the reasons after the deadline
+constexpr seconds kSlowStart{10};     // age of a pod after which its events are read
 // How long a Ready old pod is kept while another pod starts, if new pods need not be Ready.
-constexpr seconds kLongestStart{60};
+constexpr seconds kMaxStartTime{60};
 constexpr size_t kEventsRead = 3;  // number of pods whose events are read after the deadline
-constexpr size_t kProblemsShown = 5;
+constexpr size_t kMaxProblems = 5;
 
-bool is_apps(const Json& object, const char* kind) {
+bool is_apps_kind(const Json& object, const char* kind) {
     return text_at(object, "apiVersion").starts_with("apps/") && text_at(object, "kind") == kind;
 }
 
@@ -52,7 +52,7 @@ bool is_stateful_set(const Json& object) {
 }
 
 int desired_of(const Json& object) {
-    if (is_apps(object, "DaemonSet")) {
+    if (is_apps_kind(object, "DaemonSet")) {
         return static_cast<int>(number_at(object, {"status", "desiredNumberScheduled"}));
     }
     const Kind* kind = kind_of_object(object);
@@ -60,10 +60,10 @@ int desired_of(const Json& object) {
     return number_at(object, {"spec", "replicas"}, 1) == 0 ? 0 : -1;
 }
 
-// Kinds that do not report an observed generation count as observed.
+// Treats kinds that do not report an observed generation as observed.
 bool is_observed(const Json& object) {
-    const int64_t otherwise = text_at(object, "apiVersion").starts_with("apps/") ? 0 : INT64_MAX;
-    return number_at(object, {"status", "observedGeneration"}, otherwise) >=
+    const int64_t fallback = text_at(object, "apiVersion").starts_with("apps/") ? 0 : INT64_MAX;
+    return number_at(object, {"status", "observedGeneration"}, fallback) >=
            number_at(object, {"metadata", "generation"});
 }
 
@@ -74,8 +74,8 @@ int64_t ordinal_of(const Json& pod) {
     int64_t ordinal = -1;
     if (dash == std::string::npos) return ordinal;
     const char* const end = name.data() + name.size();
-    const auto [rest, error] = std::from_chars(name.data() + dash + 1, end, ordinal);
-    return error == std::errc() && rest == end ? ordinal : -1;
+    const auto [parsed_end, error] = std::from_chars(name.data() + dash + 1, end, ordinal);
+    return error == std::errc() && parsed_end == end ? ordinal : -1;
 }
 
 // Returns the pod's own UID if it has no controller.
@@ -95,7 +95,7 @@ std::string without_digits(std::string text) {
     return text;
 }
 
-// Determines which of a workload's pods have to be replaced, and whether they have been.
+// Determines which pods of a workload are new or old, and how many new pods are desired.
 class Expectation {
 public:
     Expectation(const Json& object, const PodTest& is_wanted) : is_wanted_(is_wanted) { update(object); }
@@ -105,8 +105,9 @@ public:
         const bool is_set = is_stateful_set(object) &&
                             text_at(object, {"spec", "updateStrategy", "type"}, "RollingUpdate") == "RollingUpdate";
         partition_ = is_set ? number_at(object, {"spec", "updateStrategy", "rollingUpdate", "partition"}) : 0;
-        const int all = desired_of(object);
-        desired_ = all < 0 ? -1 : std::max(0, all - static_cast<int>(std::min<int64_t>(partition_, all)));
+        const int replicas = desired_of(object);
+        desired_ =
+            replicas < 0 ? -1 : std::max(0, replicas - static_cast<int>(std::min<int64_t>(partition_, replicas)));
         observed_ = is_observed(object);
     }
 
@@ -150,25 +151,26 @@ public:
         pods_.clear();
         for (Json& pod : listed) {
             if (is_finished(pod)) continue;
-            ours_.insert(controller_uid(pod));
+            own_controllers_.insert(controller_uid(pod));
             std::string uid = pod_uid(pod);
             pods_.insert_or_assign(std::move(uid), std::move(pod));
         }
         for (const auto& [uid, controller] : unknown_) {
-            if (!pods_.contains(uid)) set_foreign(uid, controller);
+            if (!pods_.contains(uid)) mark_foreign(uid, controller);
         }
         unknown_.clear();
     }
 
-    void take(Json pod) {
+    void update_pod(Json pod) {
         const std::string uid = pod_uid(pod);
         const std::string controller = controller_uid(pod);
         if (is_finished(pod)) {
             remove(pod);
-        } else if (pods_.contains(uid) || (ours_.contains(controller) && !mixed_.contains(controller))) {
+        } else if (pods_.contains(uid) ||
+                   (own_controllers_.contains(controller) && !mixed_controllers_.contains(controller))) {
             pods_.insert_or_assign(uid, std::move(pod));
         } else {
-            look_up(uid, controller);
+            mark_unknown(uid, controller);
         }
     }
 
@@ -177,44 +179,44 @@ public:
         unknown_.erase(pod_uid(pod));
     }
 
-    // Takes all pods of the watch. Looks up each unknown pod even if its controller is known, because the controller
-    // may also create other pods.
-    void take_all(std::vector<Json> listed) {
-        std::set<std::string> there;
+    // Updates the set from the list at the start of a watch. Marks each new pod as unknown even if its controller is
+    // known, because the controller may also create pods that do not belong to the workload.
+    void update_all(std::vector<Json> listed) {
+        std::set<std::string> listed_uids;
         for (Json& pod : listed) {
             const std::string uid = pod_uid(pod);
-            there.insert(uid);
+            listed_uids.insert(uid);
             if (pods_.contains(uid)) {
-                take(std::move(pod));
+                update_pod(std::move(pod));
             } else if (!is_finished(pod)) {
-                look_up(uid, controller_uid(pod));
+                mark_unknown(uid, controller_uid(pod));
             }
         }
-        std::erase_if(pods_, [&](const auto& entry) { return !there.contains(entry.first); });
+        std::erase_if(pods_, [&](const auto& entry) { return !listed_uids.contains(entry.first); });
     }
 
     bool needs_list() const { return !unknown_.empty(); }
     const Pods& pods() const { return pods_; }
 
 private:
-    void look_up(const std::string& uid, const std::string& controller) {
-        const bool is_known =
-            foreign_pods_.contains(uid) || (foreign_.contains(controller) && !ours_.contains(controller));
+    void mark_unknown(const std::string& uid, const std::string& controller) {
+        const bool is_known = foreign_pods_.contains(uid) ||
+                              (foreign_controllers_.contains(controller) && !own_controllers_.contains(controller));
         if (!is_known) unknown_.emplace(uid, controller);
     }
 
     // A RayCluster creates heads and workers, but only the workers may belong to the workload.
-    void set_foreign(const std::string& uid, const std::string& controller) {
+    void mark_foreign(const std::string& uid, const std::string& controller) {
         foreign_pods_.insert(uid);
-        (ours_.contains(controller) ? mixed_ : foreign_).insert(controller);
+        (own_controllers_.contains(controller) ? mixed_controllers_ : foreign_controllers_).insert(controller);
     }
 
     Pods pods_;
     std::map<std::string, std::string> unknown_;  // pod UIDs with the UIDs of their controllers
     std::set<std::string> foreign_pods_;
-    std::set<std::string> ours_;  // UIDs of controllers, or of pods that have none
-    std::set<std::string> foreign_;
-    std::set<std::string> mixed_;  // controllers in `ours_` that also create other pods
+    std::set<std::string> own_controllers_;  // UIDs of controllers, or of pods without a controller
+    std::set<std::string> foreign_controllers_;
+    std::set<std::string> mixed_controllers_;  // controllers in `own_controllers_` that also create other pods
 };
 
 class Rollout {
@@ -239,19 +241,19 @@ public:
 
 private:
     struct Counts {
-        int wanted = 0, there = 0, ready = 0, starting = 0, old = 0, terminating = 0;
+        int wanted = 0, satisfied = 0, ready = 0, starting = 0, old = 0, terminating = 0;
 
         bool operator==(const Counts&) const = default;
     };
 
     RolloutResult wait() {
-        if (workload_.replacement == Replacement::kNextRun) return nothing(true);
+        if (workload_.replacement == Replacement::kNextRun) return immediate_result(true);
         read_workload();
         list_pods();
         if (is_paused()) return count().old == 0 ? finished() : paused();
-        before_ = options_.pods_before >= 0 ? options_.pods_before : count().wanted + count().old;
-        if (desired() == 0 && expected_.observed() && pods_.pods().empty()) return nothing(true);
-        say_partition();
+        pods_before_ = options_.pods_before >= 0 ? options_.pods_before : count().wanted + count().old;
+        if (desired() == 0 && expected_.observed() && pods_.pods().empty()) return immediate_result(true);
+        report_partition();
         for (;;) {
             try {
                 if (auto result = step()) return *std::move(result);
@@ -277,7 +279,7 @@ private:
         report();
         if (update_scheduling_stall()) return finished();
         if (is_superseded()) return superseded();
-        if (needs_consent()) return give_up();
+        if (needs_deletion_consent()) return give_up();
         if (!delete_next()) follow();
         return {};
     }
@@ -286,17 +288,17 @@ private:
     // pods are Ready and creates no more new pods.
     bool update_scheduling_stall() {
         const Counts counts = count();
-        const bool is_last_word = counts.old == 0
-                                      ? counts.wanted >= desired()
-                                      : counts.there < counts.wanted && counts.terminating == 0 && !next_to_delete();
-        if (!options_.pinned || !expected_.observed() || counts.there == 0 || !is_last_word ||
+        const bool is_final = counts.old == 0
+                                  ? counts.wanted >= desired()
+                                  : counts.satisfied < counts.wanted && counts.terminating == 0 && !next_to_delete();
+        if (!options_.pinned || !expected_.observed() || counts.satisfied == 0 || !is_final ||
             !all_new_pods_unschedulable()) {
             scheduling_stall_.reset();
             return false;
         }
         if (!scheduling_stall_ || scheduling_stall_->first != counts) scheduling_stall_.emplace(counts, Clock::now());
-        const auto patience = counts.old == 0 ? options_.report_delay : options_.controller_pause;
-        return Clock::now() - scheduling_stall_->second >= patience;
+        const auto required_time = counts.old == 0 ? options_.report_delay : options_.controller_pause;
+        return Clock::now() - scheduling_stall_->second >= required_time;
     }
 
     bool all_new_pods_unschedulable() const {
@@ -322,10 +324,10 @@ private:
         return !has_crashed(pod) && condition_status(pod, "PodScheduled") != "False";
     }
 
-    // The server answered earlier, so it is likely to answer again.
+    // The server responded earlier, so it is likely to respond again.
     void wait_for_server() {
         if (!std::exchange(server_lost_, true) && options_.on_progress) {
-            options_.on_progress("the API server does not answer; waiting for it");
+            options_.on_progress("the API server does not respond; waiting for it");
         }
         version_.clear();
         client_.session().wait_until(after(kServerPoll));
@@ -352,10 +354,10 @@ private:
 
     bool is_paused() const {
         const Json* paused = find(workload_.object, {"spec", "paused"});
-        return is_apps(workload_.object, "Deployment") && paused && *paused == true;
+        return is_apps_kind(workload_.object, "Deployment") && paused && *paused == true;
     }
 
-    int desired() const { return expected_.desired() >= 0 ? expected_.desired() : before_; }
+    int desired() const { return expected_.desired() >= 0 ? expected_.desired() : pods_before_; }
 
     Counts count() const {
         Counts counts;
@@ -363,37 +365,37 @@ private:
             const bool is_wanted = expected_.is_wanted(pod);
             const bool is_old = expected_.is_old(pod);
             counts.wanted += is_wanted;
-            counts.there += is_wanted && meets_need(pod);
+            counts.satisfied += is_wanted && meets_need(pod);
             counts.ready += is_wanted && is_ready(pod);
             counts.starting += is_wanted && is_starting(pod);
             counts.old += is_old;
-            counts.terminating += is_old && is_leaving(pod);
+            counts.terminating += is_old && is_being_deleted(pod);
         }
         return counts;
     }
 
-    bool is_leaving(const Json& pod) const { return is_terminating(pod) || deleted_.contains(pod_uid(pod)); }
+    bool is_being_deleted(const Json& pod) const { return is_terminating(pod) || deleted_.contains(pod_uid(pod)); }
 
     bool is_complete() const {
         const Counts counts = count();
-        return counts.old == 0 && counts.there >= desired();
+        return counts.old == 0 && counts.satisfied >= desired();
     }
 
-    // Follows the watch until its window ends or a step has to be taken.
+    // Watches the pods until the window ends or another step is needed.
     void follow() {
         const WatchHandler handler{[&](std::vector<Json> objects) {
-                                       pods_.take_all(std::move(objects));
+                                       pods_.update_all(std::move(objects));
                                        version_.clear();
-                                       return goes_on();
+                                       return should_continue();
                                    },
                                    [&](Change change, Json pod) {
                                        version_ = text_at(pod, {"metadata", "resourceVersion"});
                                        if (change == Change::kDeleted) {
                                            pods_.remove(pod);
                                        } else {
-                                           pods_.take(std::move(pod));
+                                           pods_.update_pod(std::move(pod));
                                        }
-                                       return goes_on();
+                                       return should_continue();
                                    },
                                    [&](const std::string& version) {
                                        version_ = version;
@@ -407,20 +409,20 @@ private:
         watch_options.window = kWindow;
         watch(client_, {kube::pods(), workload_.ref.in_namespace}, watch_options, handler);
         if (pods_.needs_list() || (window_over_ && ++windows_ >= kWindowsPerList)) list_pods();
-        if (window_over_) tick();
+        if (window_over_) refresh();
     }
 
-    bool goes_on() {
+    bool should_continue() {
         report();
         return !is_complete() && !pods_.needs_list() && !next_to_delete();
     }
 
-    void tick() {
+    void refresh() {
         read_workload();
         read_events_of_one();
     }
 
-    // Only events say why a container is not created. Reads the events of one pod at a time.
+    // Only events contain the reason why a container is not created. Reads the events of one pod per call.
     void read_events_of_one() {
         for (const auto& [uid, pod] : pods_.pods()) {
             if (!expected_.is_wanted(pod) || events_.contains(uid)) continue;
@@ -470,20 +472,20 @@ private:
         counted_ = line;
         const bool is_lasting = Clock::now() - changed_at_ >= options_.report_delay;
         const std::string found = is_lasting ? lasting_problem() : "";
-        std::string news = line + without_digits(found);
-        if (news == reported_) return;
-        reported_ = std::move(news);
+        std::string report_key = line + without_digits(found);
+        if (report_key == reported_) return;
+        reported_ = std::move(report_key);
         options_.on_progress(found.empty() ? line : line + ", " + found);
     }
 
-    void say_partition() const {
+    void report_partition() const {
         if (!options_.on_progress || expected_.partition() == 0) return;
-        options_.on_progress(fmt::format("{} has partition {}: pods with lower numbers stay as they are",
+        options_.on_progress(fmt::format("{} has partition {}: pods with lower ordinals are not replaced",
                                          workload_.text(), expected_.partition()));
     }
 
     bool is_replaced_by_deletion(const Json& pod) const {
-        if (!expected_.is_old(pod) || is_leaving(pod)) return false;
+        if (!expected_.is_old(pod) || is_being_deleted(pod)) return false;
         return workload_.replacement == Replacement::kOnDelete ||
                (workload_.replacement == Replacement::kOrderedReady && !is_ready(pod));
     }
@@ -495,30 +497,29 @@ private:
             if (is_replaced_by_deletion(pod)) found.push_back(&pod);
         }
         const auto rank = [](const Json* pod) { return std::tuple(is_ready(*pod), -ordinal_of(*pod), pod_name(*pod)); };
-        std::sort(found.begin(), found.end(),
-                  [&](const Json* one, const Json* other) { return rank(one) < rank(other); });
+        std::sort(found.begin(), found.end(), [&](const Json* a, const Json* b) { return rank(a) < rank(b); });
         return found;
     }
 
-    bool needs_consent() const {
+    bool needs_deletion_consent() const {
         return !may_delete_ && expected_.observed() && workload_.replacement == Replacement::kOnDelete &&
                !to_delete().empty();
     }
 
-    // Pods are deleted one at a time: each deleted pod has to be replaced before the next deletion.
+    // Pods are deleted one at a time: each deleted pod must be replaced before the next deletion.
     const Json* next_to_delete() const {
         if (!may_delete_ || !expected_.observed()) return nullptr;
         const Counts counts = count();
         if (counts.terminating > 0 || counts.wanted + counts.old < desired()) return nullptr;
         const auto candidates = to_delete();
-        if (candidates.empty() || has_to_stay(*candidates.front(), counts)) return nullptr;
+        if (candidates.empty() || must_keep(*candidates.front(), counts)) return nullptr;
         return candidates.front();
     }
 
-    // Returns true while a pod has to be kept because the previous replacement is still starting.
-    bool has_to_stay(const Json& pod, const Counts& counts) const {
+    // Returns true while the pod must be kept because the previous replacement is still starting.
+    bool must_keep(const Json& pod, const Counts& counts) const {
         if (counts.starting == 0) return false;
-        return options_.need == NewPod::kReady || (is_ready(pod) && Clock::now() - deleted_at_ < kLongestStart);
+        return options_.need == NewPod::kReady || (is_ready(pod) && Clock::now() - deleted_at_ < kMaxStartTime);
     }
 
     bool delete_next() {
@@ -534,7 +535,7 @@ private:
             if (error.code >= 500 || error.is_overload()) throw;
             if (!error.is_not_found() && error.code != 409) {
                 may_delete_ = false;
-                why_not_deleted_ = error.what();
+                deletion_error_ = error.what();
                 return true;
             }
         }
@@ -543,7 +544,7 @@ private:
         return true;
     }
 
-    RolloutResult nothing(bool done) {
+    RolloutResult immediate_result(bool done) {
         RolloutResult result;
         result.done = done;
         result.nothing_to_wait_for = true;
@@ -554,14 +555,14 @@ private:
     RolloutResult superseded() {
         RolloutResult result;
         result.state = expected_.state(pods());
-        result.problems.push_back(fmt::format("{} has been changed by another client since", workload_.text()));
+        result.problems.push_back(fmt::format("{} was changed by another client during the rollout", workload_.text()));
         return result;
     }
 
     RolloutResult paused() {
-        RolloutResult result = nothing(false);
+        RolloutResult result = immediate_result(false);
         result.problems.push_back(
-            fmt::format("{} is paused, so its pods are not replaced; kubectl rollout resume deployment {} -n {}",
+            fmt::format("{} is paused, so its pods are not replaced; run kubectl rollout resume deployment {} -n {}",
                         workload_.text(), workload_.ref.name, workload_.ref.in_namespace));
         return result;
     }
@@ -588,20 +589,20 @@ private:
         } catch (const ConnectionError&) {
         }
         add_pod_problems(result.problems);
-        if (result.problems.empty()) result.problems.push_back(what_is_missing());
+        if (result.problems.empty()) result.problems.push_back(missing_pods_text());
         return result;
     }
 
     std::vector<std::string> deletions_needed() const {
-        if (!why_not_deleted_.empty()) return {why_not_deleted_};
+        if (!deletion_error_.empty()) return {deletion_error_};
         std::vector<std::string> names;
         for (const Json* pod : to_delete()) names.push_back(pod_name(*pod));
         if (names.empty() || may_delete_) return {};
         const char* why = workload_.replacement == Replacement::kOnDelete
                               ? "replaces only pods that are deleted"
                               : "never replaces pods of the old template that are not Ready";
-        return {fmt::format("{} {}: delete {}, one after another, or let that be done with --delete-pods",
-                            workload_.text(), why, fmt::join(names, ", "))};
+        return {fmt::format("{} {}: delete {}, one after another, or pass --delete-pods", workload_.text(), why,
+                            fmt::join(names, ", "))};
     }
 
     void read_last_events() {
@@ -618,19 +619,20 @@ private:
         for (const auto& [uid, pod] : pods_.pods()) {
             const std::string text = expected_.is_kept(pod) ? "" : diagnosis_of(pod).text();
             if (text.empty()) continue;
-            if (++found <= kProblemsShown) problems.push_back(text);
+            if (++found <= kMaxProblems) problems.push_back(text);
         }
-        if (found > kProblemsShown) problems.push_back(fmt::format("and {} more pods", found - kProblemsShown));
+        if (found > kMaxProblems) problems.push_back(fmt::format("and {} more pods", found - kMaxProblems));
     }
 
-    std::string what_is_missing() const {
+    std::string missing_pods_text() const {
         const Counts counts = count();
         if (!expected_.observed()) {
-            return fmt::format("the controller of {} has not seen the change; check that it runs", workload_.text());
+            return fmt::format("the controller of {} has not observed the change; check that the controller is running",
+                               workload_.text());
         }
         return fmt::format(
-            "{} has {} new pods of {}, {} of them ready, and {} old ones, {} of them terminating; give "
-            "it more time",
+            "{} has {} of {} new pods, {} of them ready, and {} old pods, {} of them terminating; allow "
+            "more time",
             workload_.text(), counts.wanted, desired(), counts.ready, counts.old, counts.terminating);
     }
 
@@ -640,20 +642,20 @@ private:
     const RolloutOptions& options_;
     Expectation expected_;
     PodSet pods_;
-    int before_ = 0;
+    int pods_before_ = 0;
     std::string version_;  // resourceVersion at which the watch resumes; empty: list first
-    int unconfirmed_ = 0;  // number of consecutive times that fresh reads did not confirm completion
+    int unconfirmed_ = 0;  // number of consecutive reads that did not confirm completion
     bool server_lost_ = false;
     bool window_over_ = false;
     int windows_ = 0;  // number of watches since all pods were listed
     bool may_delete_;
     std::set<std::string> deleted_;       // UIDs
     Deadline deleted_at_ = Clock::now();  // time of the last deletion, initially the start of the wait
-    std::string why_not_deleted_;
+    std::string deletion_error_;
     std::map<std::string, std::vector<Json>> events_;  // by pod UID
     std::string reported_, counted_;
     Deadline changed_at_ = Clock::now();  // time of the last change of the counts
-    // The counts, and the time since which they are unchanged.
+    // The counts, and the time of their last change.
     std::optional<std::pair<Counts, Deadline>> scheduling_stall_;
 };
 

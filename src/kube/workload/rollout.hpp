@@ -15,7 +15,7 @@ namespace cudafault::kube {
 
 struct RolloutState {
     std::vector<Json> wanted;  // pods of the new template, not terminating
-    std::vector<Json> old;     // pods of another template, terminating ones included
+    std::vector<Json> old;     // pods of another template, including terminating pods
     int desired = 0;           // number of replicas; -1 if unknown
     bool observed = false;     // true if the controller has observed the change
 
@@ -27,7 +27,7 @@ using PodSource = std::function<std::vector<Json>()>;
 
 struct RolloutResult {
     bool done = false;
-    // True without replicas and for a CronJob (`done` is true), and for a paused Deployment (`done` is false).
+    // True for a workload without replicas and a CronJob (`done` is true), and a paused Deployment (`done` is false).
     bool nothing_to_wait_for = false;
     RolloutState state;
     std::vector<std::string> problems;  // filled if `done` is false
@@ -36,7 +36,7 @@ struct RolloutResult {
 // The state that a new pod must reach.
 enum class NewPod {
     kExists,  // scheduled or not
-    kHasRun,  // its containers run, or have crashed since the pod was created and wait in back-off
+    kHasRun,  // its containers are running, or have crashed since the pod was created and wait in back-off
     kReady,
 };
 
@@ -50,7 +50,7 @@ struct RolloutOptions {
     int pods_before = -1;  // number of pods to wait for if the kind does not report one; -1: the number at the start
     std::function<bool(const Json& object)> is_current;  // the wait ends as soon as this returns false
     Progress on_progress;
-    // Problems shorter than this are not reported. A new pod may wait briefly for the GPU of a terminating pod.
+    // Problems that last less than this are not reported: a new pod may wait briefly for the GPU of a terminating pod.
     std::chrono::milliseconds report_delay = std::chrono::seconds(3);
     // After this time without a change, the controller is assumed to keep its old pods until new pods are Ready.
     std::chrono::milliseconds controller_pause = std::chrono::seconds(10);
@@ -59,7 +59,7 @@ struct RolloutOptions {
 
 // Waits until no pod of another template exists and the desired number of wanted pods exists. Watches the pods and also
 // reads the workload every two seconds. Returns immediately if pods are replaced only by deletion and `delete_stuck` is
-// false. If the deadline passes, returns a result that is not done and holds the reasons.
+// false. If the deadline passes, returns a result with `done` false and the reasons in `problems`.
 RolloutResult wait_for_rollout(Client& client, Discovery& discovery, const Workload& workload, const PodTest& is_wanted,
                                const RolloutOptions& options);
 

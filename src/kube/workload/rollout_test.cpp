@@ -21,7 +21,7 @@ using testing::HasSubstr;
 using testing::Not;
 using testing::StartsWith;
 
-struct PodOf {
+struct TestPod {
     std::string name;
     std::string revision = "new";
     bool ready = true;
@@ -31,7 +31,7 @@ struct PodOf {
     bool running = false;
 };
 
-Json json_of(const PodOf& of, int version = 1) {
+Json json_of(const TestPod& of, int version = 1) {
     Json pod = {{"metadata",
                  {{"name", of.name},
                   {"namespace", "prod"},
@@ -50,9 +50,9 @@ Json json_of(const PodOf& of, int version = 1) {
     return pod;
 }
 
-std::vector<Json> jsons_of(const std::vector<PodOf>& of) {
+std::vector<Json> jsons_of(const std::vector<TestPod>& of) {
     std::vector<Json> pods;
-    for (const PodOf& one : of) pods.push_back(json_of(one));
+    for (const TestPod& pod : of) pods.push_back(json_of(pod));
     return pods;
 }
 
@@ -66,7 +66,7 @@ Answer events(const std::vector<std::string>& chunks) {
     return answer;
 }
 
-Answer pod_list(const std::vector<PodOf>& of) {
+Answer pod_list(const std::vector<TestPod>& of) {
     return json_answer({{"kind", "PodList"}, {"metadata", {{"resourceVersion", "1"}}}, {"items", jsons_of(of)}});
 }
 
@@ -122,13 +122,13 @@ protected:
 
     Workload workload;
     std::string path;
-    std::vector<std::vector<PodOf>> listed{{}};  // results of successive calls of list_pods; the last one is repeated
+    std::vector<std::vector<TestPod>> listed{{}};  // results of successive calls of list_pods; the last one is repeated
     size_t lists = 0;
     RolloutOptions rollout;
     std::vector<std::string> progress;
 };
 
-TEST_F(RolloutTest, ACompleteRolloutNeedsNoWatch) {
+TEST_F(RolloutTest, CompleteRolloutReturnsWithoutWatch) {
     use_deployment(2);
     listed = {{{"a"}, {"b"}}};
     const auto result = wait();
@@ -141,7 +141,7 @@ TEST_F(RolloutTest, ACompleteRolloutNeedsNoWatch) {
     EXPECT_EQ(requests(), 2u);
 }
 
-TEST_F(RolloutTest, EndsWhenTheWorkloadIsNoLongerCurrent) {
+TEST_F(RolloutTest, EndsIfWorkloadIsNotCurrent) {
     use_deployment(1);
     listed = {{{"a", "old", true, "c-old"}}};
     rollout.is_current = [](const Json&) { return false; };
@@ -151,9 +151,9 @@ TEST_F(RolloutTest, EndsWhenTheWorkloadIsNoLongerCurrent) {
     EXPECT_THAT(result.problems, ElementsAre(HasSubstr("changed by another client")));
 }
 
-TEST_F(RolloutTest, FollowsTheWatchToTheEnd) {
+TEST_F(RolloutTest, WatchesUntilAllPodsAreReplaced) {
     use_deployment(2);
-    const PodOf old_a{"a", "old", true, "c-old"}, old_b{"b", "old", true, "c-old"};
+    const TestPod old_a{"a", "old", true, "c-old"}, old_b{"b", "old", true, "c-old"};
     listed = {{old_a, old_b}, {{"c"}, {"d"}, old_b}, {{"c"}, {"d"}}};
     responder.on("GET", kPodPath + "?limit=500", {pod_list({old_a, old_b})});
     const Json c = json_of({"c"}, 10), d = json_of({"d"}, 12);
@@ -172,7 +172,7 @@ TEST_F(RolloutTest, FollowsTheWatchToTheEnd) {
     EXPECT_EQ(count_requests("GET", "watch=true"), 2u);
 }
 
-TEST_F(RolloutTest, TheSelectorNarrowsTheWatch) {
+TEST_F(RolloutTest, WatchesPodsThatMatchSelector) {
     use("Deployment", "deployments",
         {{"replicas", 1}, {"selector", {{"matchLabels", {{"app", "web"}, {"tier", "x"}, {"odd", 1}}}}}});
     listed = {{{"a", "old"}}, {{"b"}}};
@@ -182,7 +182,7 @@ TEST_F(RolloutTest, TheSelectorNarrowsTheWatch) {
     EXPECT_EQ(seen(1).target, kPodPath + "?labelSelector=app%3Dweb%2Ctier%3Dx&limit=500");
 }
 
-TEST_F(RolloutTest, WaitsUntilTheControllerObservesTheChange) {
+TEST_F(RolloutTest, WaitsUntilControllerObservesChange) {
     use("Deployment", "deployments", {{"replicas", 1}}, {{"observedGeneration", 2}});
     Json seen_by_controller = workload.object;
     seen_by_controller["status"]["observedGeneration"] = 3;
@@ -195,7 +195,7 @@ TEST_F(RolloutTest, WaitsUntilTheControllerObservesTheChange) {
     EXPECT_EQ(count_requests("GET", path), 3u);
 }
 
-TEST_F(RolloutTest, APassedDeadlineGivesAResultWithReasons) {
+TEST_F(RolloutTest, ReportsReasonsAfterDeadline) {
     use_deployment(2);
     Json pending = json_of({"c", "new", false}, 1);
     pending["status"] = Json::parse(R"({"phase":"Pending","conditions":[{"type":"PodScheduled","status":"False",
@@ -218,12 +218,12 @@ TEST_F(RolloutTest, APassedDeadlineGivesAResultWithReasons) {
     EXPECT_FALSE(result.done);
     EXPECT_EQ(result.state.old.size(), 1u);
     EXPECT_THAT(result.problems, ElementsAre(HasSubstr("c Pending: 0/2 nodes are available: 2 Insufficient nvidia.com/"
-                                                       "gpu; every GPU is taken")));
+                                                       "gpu; all GPUs are in use")));
     EXPECT_THAT(progress, ElementsAre("1 of 2 pods replaced, 0 ready, c Pending: 0/2 nodes are available: 2 "
                                       "Insufficient nvidia.com/gpu"));
 }
 
-TEST_F(RolloutTest, ReportsTheCountsWithoutAReason) {
+TEST_F(RolloutTest, ReportsCountsWithoutKnownReason) {
     use_deployment(2);
     listed = {{{"a"}, {"b", "old", true, "c-old", true}}};
     responder.on("GET", kPodPath, {pod_list({{"a"}, {"b", "old", true, "c-old", true}})});
@@ -232,28 +232,28 @@ TEST_F(RolloutTest, ReportsTheCountsWithoutAReason) {
     EXPECT_FALSE(result.done);
     EXPECT_THAT(
         result.problems,
-        ElementsAre("deployments.apps web in namespace prod has 1 new pods of 2, 1 of them ready, and 1 old ones, "
-                    "1 of them terminating; give it more time"));
+        ElementsAre("deployments.apps web in namespace prod has 1 of 2 new pods, 1 of them ready, and 1 old pods, "
+                    "1 of them terminating; allow more time"));
 }
 
-TEST_F(RolloutTest, ExistenceIsEnoughIfReadinessIsNotRequired) {
+TEST_F(RolloutTest, NeedExistsAcceptsUnreadyPods) {
     use_deployment(1);
     listed = {{{"a", "new", false}}};
     rollout.need = NewPod::kExists;
     EXPECT_TRUE(wait().done);
 }
 
-TEST_F(RolloutTest, ARunningOrCrashedPodHasRunAndAStartingPodHasNot) {
+TEST_F(RolloutTest, NeedHasRunAcceptsRunningAndCrashedPods) {
     use_deployment(1);
     listed = {{{"a", "new", false}}};
     rollout.need = NewPod::kHasRun;
     responder.on("GET", kPodPath, {pod_list(listed[0])});
     give_up_after(milliseconds(100));
-    EXPECT_FALSE(wait().done) << "it has not started yet";
-    PodOf crashed = listed[0][0], not_ready = crashed;
+    EXPECT_FALSE(wait().done) << "the container has not started";
+    TestPod crashed = listed[0][0], not_ready = crashed;
     crashed.restarts = 1;
     not_ready.running = true;
-    for (const PodOf& pod : {crashed, not_ready}) {
+    for (const TestPod& pod : {crashed, not_ready}) {
         listed = {{pod}};
         give_up_after(std::chrono::seconds(10));
         EXPECT_TRUE(wait().done);
@@ -267,17 +267,17 @@ TEST_F(RolloutTest, DoesNotWaitWithoutReplicas) {
     EXPECT_TRUE(result.nothing_to_wait_for);
 }
 
-TEST_F(RolloutTest, DoesNotWaitForTheNextRunOfACronJob) {
+TEST_F(RolloutTest, DoesNotWaitForNextRunOfCronJob) {
     use_deployment(1);
     workload.replacement = Replacement::kNextRun;
     EXPECT_TRUE(wait().nothing_to_wait_for);
     EXPECT_EQ(requests(), 0u);
 }
 
-TEST_F(RolloutTest, ReportsAPausedDeployment) {
+TEST_F(RolloutTest, ReportsPausedDeployment) {
     use("Deployment", "deployments", {{"replicas", 1}, {"paused", true}});
     listed = {{{"a"}}};
-    EXPECT_TRUE(wait().done) << "there is nothing to replace";
+    EXPECT_TRUE(wait().done) << "all pods are already new";
     listed = {{{"a", "old"}}};
     lists = 0;
     const auto result = wait();
@@ -286,13 +286,13 @@ TEST_F(RolloutTest, ReportsAPausedDeployment) {
     EXPECT_THAT(result.problems, ElementsAre(HasSubstr("kubectl rollout resume deployment web -n prod")));
 }
 
-TEST_F(RolloutTest, ReadsTheDesiredCountOfADaemonSet) {
+TEST_F(RolloutTest, ReadsDesiredCountOfDaemonSet) {
     use("DaemonSet", "daemonsets", Json::object(), {{"desiredNumberScheduled", 2}});
     listed = {{{"a"}, {"b"}}};
     EXPECT_EQ(wait().state.desired, 2);
 }
 
-TEST_F(RolloutTest, OtherKindsWaitForTheEarlierNumberOfPods) {
+TEST_F(RolloutTest, KindsWithoutReplicaCountWaitForEarlierNumberOfPods) {
     use_graph();
     responder.on("GET", kPodPath, {pod_list({{"a"}})});
     listed = {{{"a"}}};
@@ -302,11 +302,11 @@ TEST_F(RolloutTest, OtherKindsWaitForTheEarlierNumberOfPods) {
     EXPECT_FALSE(wait().done);
 }
 
-TEST_F(RolloutTest, APodThatTheOperatorCreatedEarlyCountsOnce) {
+TEST_F(RolloutTest, CountsPodCreatedBeforeTheWaitOnce) {
     use_graph();
     rollout.need = NewPod::kExists;
     rollout.pods_before = 0;
-    const PodOf old_a{"a", "old", true, "c-old"}, old_b{"b", "old", true, "c-old"};
+    const TestPod old_a{"a", "old", true, "c-old"}, old_b{"b", "old", true, "c-old"};
     listed = {{old_a, old_b, {"c"}}, {{"c"}, {"d"}}};
     responder.on("GET", kPodPath, {pod_list({{"c"}, {"d"}})});
     give_up_after(std::chrono::seconds(10));
@@ -338,17 +338,17 @@ protected:
     static constexpr std::chrono::milliseconds kShort{300};
 };
 
-TEST_F(PinnedRolloutTest, UnschedulablePodsEndTheWait) {
+TEST_F(PinnedRolloutTest, UnschedulablePodsEndWait) {
     use_deployment(2);
     const RolloutResult result = wait_with({json_of({"a"}), unschedulable("b")});
     EXPECT_TRUE(result.done);
     EXPECT_EQ(result.state.wanted.size(), 2u);
-    EXPECT_FALSE(wait_with({unschedulable("a"), unschedulable("b")}, kShort).done) << "nothing is injected";
+    EXPECT_FALSE(wait_with({unschedulable("a"), unschedulable("b")}, kShort).done) << "no new pod is Ready";
 }
 
-TEST_F(PinnedRolloutTest, ACrashingPodIsNotUnschedulable) {
+TEST_F(PinnedRolloutTest, CrashingPodIsNotUnschedulable) {
     use_graph();
-    PodOf crashed{"a", "new", false};
+    TestPod crashed{"a", "new", false};
     crashed.restarts = 1;
     Json crashing = json_of(crashed);
     crashing["status"]["conditions"].push_back({{"type", "PodScheduled"}, {"status", "True"}});
@@ -358,26 +358,28 @@ TEST_F(PinnedRolloutTest, ACrashingPodIsNotUnschedulable) {
     EXPECT_TRUE(wait_with(pods).done);
 }
 
-TEST_F(PinnedRolloutTest, AnIdleControllerMayKeepItsOldPods) {
+TEST_F(PinnedRolloutTest, EndsIfControllerKeepsOldPods) {
     use_graph();
     const RolloutResult result = wait_with({json_of({"a"}), unschedulable("b"), json_of({"c", "old"})});
     EXPECT_TRUE(result.done);
     EXPECT_EQ(result.state.old.size(), 1u);
 }
 
-TEST_F(PinnedRolloutTest, OldPodsEndTheWaitOnlyWithoutChanges) {
+TEST_F(PinnedRolloutTest, OldPodsEndWaitOnlyIfNothingChanges) {
     use_graph();
     const Json leaving = json_of({"c", "old", true, "c-old", true});
-    EXPECT_FALSE(wait_with({json_of({"a"}), unschedulable("b"), leaving}, kShort).done) << "that one makes room";
-    EXPECT_FALSE(wait_with({unschedulable("b"), json_of({"c", "old"})}, kShort).done) << "nothing would be injected";
-    EXPECT_FALSE(wait_with({json_of({"a"}), json_of({"c", "old"})}, kShort).done) << "nothing lacks a place";
+    EXPECT_FALSE(wait_with({json_of({"a"}), unschedulable("b"), leaving}, kShort).done)
+        << "the terminating pod may free its GPU";
+    EXPECT_FALSE(wait_with({unschedulable("b"), json_of({"c", "old"})}, kShort).done) << "no new pod is Ready";
+    EXPECT_FALSE(wait_with({json_of({"a"}), json_of({"c", "old"})}, kShort).done) << "no pod is unschedulable";
     const Json starting = json_of({"d", "new", false});
     EXPECT_FALSE(wait_with({json_of({"a"}), unschedulable("b"), starting, json_of({"c", "old"})}, kShort).done);
     rollout.controller_pause = std::chrono::seconds(10);
-    EXPECT_FALSE(wait_with({json_of({"a"}), unschedulable("b"), json_of({"c", "old"})}, kShort).done) << "too early";
+    EXPECT_FALSE(wait_with({json_of({"a"}), unschedulable("b"), json_of({"c", "old"})}, kShort).done)
+        << "controller_pause has not passed";
 }
 
-TEST_F(RolloutTest, APartitionKeepsTheLowerOrdinals) {
+TEST_F(RolloutTest, PartitionKeepsLowerOrdinals) {
     use("StatefulSet", "statefulsets",
         {{"replicas", 3}, {"updateStrategy", {{"type", "RollingUpdate"}, {"rollingUpdate", {{"partition", 1}}}}}});
     listed = {{{"web-0", "old"}, {"web-1"}, {"web-2"}}};
@@ -388,10 +390,10 @@ TEST_F(RolloutTest, APartitionKeepsTheLowerOrdinals) {
     EXPECT_THAT(progress, Contains(HasSubstr("has partition 1")));
 }
 
-TEST_F(RolloutTest, PodsOfOtherWorkloadsAreLookedUpOnce) {
+TEST_F(RolloutTest, LooksUpPodsOfOtherWorkloadsOnce) {
     use_deployment(1);
     listed = {{{"a", "old", true, "ray"}}, {{"a", "old", true, "ray"}}, {{"b", "new", true, "ray"}}};
-    const PodOf head{"head", "old", true, "ray"}, other{"other", "old", true, "foreign"};
+    const TestPod head{"head", "old", true, "ray"}, other{"other", "old", true, "foreign"};
     responder.on("GET", kPodPath + "?limit=500", {pod_list({{"a", "old", true, "ray"}, head, other})});
     responder.on("GET", kPodPath + "?watch=true&allowWatchBookmarks=true&resourceVersion=1&timeoutSeconds=2",
                  {events({event("MODIFIED", json_of(head, 2)), event("MODIFIED", json_of(other, 3)),
@@ -404,25 +406,23 @@ TEST_F(RolloutTest, PodsOfOtherWorkloadsAreLookedUpOnce) {
     EXPECT_THAT(progress, Not(Contains(HasSubstr("of 1 pods replaced, 1 terminating"))));
 }
 
-TEST_F(RolloutTest, WithoutConsentReportsThePodsToDelete) {
+TEST_F(RolloutTest, ReportsPodsToDeleteWithoutConsent) {
     use("StatefulSet", "statefulsets", {{"replicas", 2}, {"updateStrategy", {{"type", "OnDelete"}}}});
     workload.replacement = Replacement::kOnDelete;
     listed = {{{"web-0", "old"}, {"web-1", "old"}}};
     const auto result = wait();
     EXPECT_FALSE(result.done);
-    EXPECT_THAT(result.problems,
-                ElementsAre("statefulsets.apps web in namespace prod replaces only pods that are "
-                            "deleted: delete web-1, web-0, one after another, or let that be done with "
-                            "--delete-pods"));
+    EXPECT_THAT(result.problems, ElementsAre("statefulsets.apps web in namespace prod replaces only pods that are "
+                                             "deleted: delete web-1, web-0, one after another, or pass --delete-pods"));
     EXPECT_EQ(count_requests("DELETE", ""), 0u);
 }
 
-TEST_F(RolloutTest, WithConsentDeletesPodsOneAtATime) {
+TEST_F(RolloutTest, DeletesPodsOneAtATimeWithConsent) {
     use("StatefulSet", "statefulsets", {{"replicas", 2}});
     workload.replacement = Replacement::kOnDelete;
     rollout.delete_stuck = true;
-    const PodOf old_0{"web-0", "old"}, old_1{"web-1", "old"};
-    const PodOf new_0{"web-0"}, new_1{"web-1"};
+    const TestPod old_0{"web-0", "old"}, old_1{"web-1", "old"};
+    const TestPod new_0{"web-0"}, new_1{"web-1"};
     listed = {{old_0, old_1}, {new_0, new_1}};
     responder.on("DELETE", kPodPath + "/web-1", {json_answer(json_of(old_1))});
     responder.on("DELETE", kPodPath + "/web-0", {json_answer(json_of(old_0))});
@@ -432,7 +432,7 @@ TEST_F(RolloutTest, WithConsentDeletesPodsOneAtATime) {
                           event("MODIFIED", json_of(new_1, 4))})});
     responder.on("GET", kPodPath + "?watch=true&allowWatchBookmarks=true&resourceVersion=4&timeoutSeconds=2",
                  {events({event("DELETED", json_of(old_0, 5)), event("ADDED", json_of(new_0, 6))})});
-    for (PodOf& pod : listed[0]) pod.controller = "c-new";
+    for (TestPod& pod : listed[0]) pod.controller = "c-new";
     const auto result = wait();
     EXPECT_TRUE(result.done);
     std::vector<std::string> deleted;
@@ -443,7 +443,7 @@ TEST_F(RolloutTest, WithConsentDeletesPodsOneAtATime) {
     EXPECT_THAT(progress, Contains("deleted pod web-1 of the old template"));
 }
 
-TEST_F(RolloutTest, AnOrderedSetNeedsOnlyBrokenPodsDeleted) {
+TEST_F(RolloutTest, OrderedSetDeletesOnlyUnreadyPods) {
     use("StatefulSet", "statefulsets", {{"replicas", 2}});
     workload.replacement = Replacement::kOrderedReady;
     rollout.report_delay = milliseconds(0);
@@ -461,15 +461,15 @@ TEST_F(RolloutTest, AnOrderedSetNeedsOnlyBrokenPodsDeleted) {
     EXPECT_EQ(count_requests("DELETE", "/web-1"), 1u);
 }
 
-TEST_F(RolloutTest, DeletesNoPodWhileThePreviousOneStarts) {
+TEST_F(RolloutTest, DeletesNoPodWhileReplacementStarts) {
     use("StatefulSet", "statefulsets", {{"replicas", 2}});
     workload.replacement = Replacement::kOnDelete;
     rollout.delete_stuck = true;
     constexpr milliseconds kBriefly{100}, kPatiently{500};
-    PodOf old_0{"web-0", "old"};
+    TestPod old_0{"web-0", "old"};
     // Waits only briefly for a deletion that must not happen, and longer for one that must, because the machine may be
     // busy.
-    const auto deletions_beside = [&](const PodOf& pod, NewPod need, milliseconds limit) {
+    const auto deletions_beside = [&](const TestPod& pod, NewPod need, milliseconds limit) {
         rollout.need = need;
         listed = {{old_0, pod}};
         lists = 0;
@@ -480,8 +480,8 @@ TEST_F(RolloutTest, DeletesNoPodWhileThePreviousOneStarts) {
         wait();
         return count_requests("DELETE", "/web-0") - before;
     };
-    const PodOf starting{"web-1", "new", false};
-    PodOf crashed = starting;
+    const TestPod starting{"web-1", "new", false};
+    TestPod crashed = starting;
     crashed.restarts = 1;
     for (const NewPod need : {NewPod::kExists, NewPod::kHasRun, NewPod::kReady}) {
         EXPECT_EQ(deletions_beside(starting, need, kBriefly), 0u);
@@ -490,10 +490,10 @@ TEST_F(RolloutTest, DeletesNoPodWhileThePreviousOneStarts) {
         EXPECT_EQ(deletions_beside(crashed, need, is_over ? kPatiently : kBriefly), is_over ? 1u : 0u);
     }
     old_0.ready = false;
-    EXPECT_EQ(deletions_beside(starting, NewPod::kExists, kPatiently), 1u) << "it is not Ready";
+    EXPECT_EQ(deletions_beside(starting, NewPod::kExists, kPatiently), 1u) << "an unready old pod may be deleted";
 }
 
-TEST_F(RolloutTest, ReportsARefusedDeletion) {
+TEST_F(RolloutTest, ReportsRejectedDeletion) {
     use("StatefulSet", "statefulsets", {{"replicas", 1}});
     workload.replacement = Replacement::kOnDelete;
     rollout.delete_stuck = true;

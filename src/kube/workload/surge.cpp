@@ -18,13 +18,14 @@ void forbid_surge(Editor& editor, const Resource& resource, bool pinned) {
     if (!limits) return;
     const Path surge = limits->at / "maxSurge", unavailable = limits->at / "maxUnavailable";
     if (pinned && limits->surges_by_default) {
-        // If the node has no room for all pods, unschedulable surge pods would keep the others on their nodes.
+        // If the node cannot fit all pods, the controller would wait for unschedulable surge pods and keep the old
+        // pods.
         editor.set(surge, 0);
         editor.set(unavailable, "100%");
         return;
     }
-    const Json* now = find(editor.object(), surge);
-    if (now ? is_zero_pods(*now) : !limits->surges_by_default) return;
+    const Json* max_surge = find(editor.object(), surge);
+    if (max_surge ? is_zero_pods(*max_surge) : !limits->surges_by_default) return;
     const Json* allowed = find(editor.object(), unavailable);
     const int replicas = static_cast<int>(number_at(editor.object(), {"spec", "replicas"}, 1));
     const int count = unavailable_allowed(allowed ? *allowed : Json("25%"), replicas);

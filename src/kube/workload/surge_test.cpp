@@ -17,7 +17,7 @@ Json with_surge_forbidden(const std::string& group, const std::string& kind, con
     return object["spec"];
 }
 
-TEST(ForbidSurge, OfKindsWithLimitsInOtherFields) {
+TEST(ForbidSurge, SetsLimitsOfArgoAndKruiseKinds) {
     const Json canary = with_surge_forbidden(
         "argoproj.io", "Rollout", {{"replicas", 4}, {"strategy", {{"canary", {{"maxUnavailable", "50%"}}}}}});
     EXPECT_EQ(canary["strategy"]["canary"], Json::parse(R"({"maxSurge": 0, "maxUnavailable": 2})"));
@@ -26,11 +26,12 @@ TEST(ForbidSurge, OfKindsWithLimitsInOtherFields) {
     const Json clones = with_surge_forbidden("apps.kruise.io", "CloneSet", {{"updateStrategy", {{"maxSurge", 1}}}});
     EXPECT_EQ(clones["updateStrategy"], Json::parse(R"({"maxSurge": 0, "maxUnavailable": 1})"));
     const Json in_order = {{"updateStrategy", {{"type", "InPlaceIfPossible"}}}};
-    EXPECT_EQ(with_surge_forbidden("apps.kruise.io", "CloneSet", in_order), in_order) << "it does not surge";
+    EXPECT_EQ(with_surge_forbidden("apps.kruise.io", "CloneSet", in_order), in_order)
+        << "a CloneSet does not surge by default";
     EXPECT_EQ(with_surge_forbidden("acme.com", "Widget", in_order), in_order);
 }
 
-TEST(UnavailableAllowed, IsTheConfiguredValueAndAtLeastOne) {
+TEST(UnavailableAllowed, ReturnsConfiguredValueButAtLeastOne) {
     EXPECT_EQ(unavailable_allowed(3, 8), 3);
     EXPECT_EQ(unavailable_allowed(0, 8), 1);
     EXPECT_EQ(unavailable_allowed("25%", 8), 2);

@@ -28,7 +28,8 @@ bool is_metadata_enough(const Resource& resource) {
     return resource.qualified() == config_maps().qualified() || resource.qualified() == leases().qualified();
 }
 
-void look_at(Client& client, const Resource& resource, const std::string& in_namespace, const SurveyHandler& handler) {
+void list_kind(Client& client, const Resource& resource, const std::string& in_namespace,
+               const SurveyHandler& handler) {
     ListOptions options;
     options.page_size = kPageSize;
     options.metadata_only = is_metadata_enough(resource);
@@ -41,15 +42,15 @@ void look_at(Client& client, const Resource& resource, const std::string& in_nam
 // Status 405 means that the resource does not support list.
 bool is_not_listable(const ApiError& error) { return error.code == 403 || error.code == 405; }
 
-std::vector<SkippedKind> look_at_all(Client& client, const std::vector<Resource>& kinds,
-                                     const std::string& in_namespace, const SurveyHandler& handler) {
+std::vector<SkippedKind> list_kinds(Client& client, const std::vector<Resource>& kinds, const std::string& in_namespace,
+                                    const SurveyHandler& handler) {
     std::vector<SkippedKind> skipped;
     for (const Resource& resource : kinds) {
         try {
-            look_at(client, resource, in_namespace, handler);
+            list_kind(client, resource, in_namespace, handler);
         } catch (const ApiError& error) {
             if (error.is_not_found()) continue;  // the CustomResourceDefinition was deleted during the survey
-            // An account that may list nothing must get an error, not an empty result.
+            // An account that may not list any kind must get an error, not an empty result.
             if (!is_not_listable(error) || skipped.size() + 1 == kinds.size()) throw;
             skipped.push_back({resource.qualified(), error.what()});
         }
@@ -74,7 +75,7 @@ std::vector<Resource> surveyed_kinds(Discovery& discovery, const SurveyScope& sc
 std::vector<SkippedKind> survey(Client& client, Discovery& discovery, const SurveyScope& scope,
                                 const SurveyHandler& handler) {
     require_namespace(client, scope.in_namespace);
-    return look_at_all(client, surveyed_kinds(discovery, scope), scope.in_namespace, handler);
+    return list_kinds(client, surveyed_kinds(discovery, scope), scope.in_namespace, handler);
 }
 
 void require_namespace(Client& client, const std::string& name) {
@@ -86,9 +87,9 @@ void require_namespace(Client& client, const std::string& name) {
     }
 }
 
-std::vector<SkippedKind> each_workload(Client& client, Discovery& discovery, const std::string& in_namespace,
-                                       const std::function<void(const Resource&, const Json&)>& on_workload) {
-    return look_at_all(
+std::vector<SkippedKind> for_each_workload(Client& client, Discovery& discovery, const std::string& in_namespace,
+                                           const std::function<void(const Resource&, const Json&)>& on_workload) {
+    return list_kinds(
         client, served_kinds(discovery), in_namespace,
         {[](const Resource&) {}, [&](const Resource& kind, const Json& object) { on_workload(kind, object); }});
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Lists all objects of a namespace, or of all namespaces, that may hold traces of cudafault.
+// Lists all objects of a namespace, or of all namespaces, that may contain traces of cudafault.
 #pragma once
 
 #include <functional>
@@ -41,11 +41,11 @@ std::vector<SkippedKind> survey(Client& client, Discovery& discovery, const Surv
 // permission to read the namespace, the namespace is assumed to exist.
 void require_namespace(Client& client, const std::string& name);
 
-// Lists only the workloads, each object as the list returns it.
-std::vector<SkippedKind> each_workload(Client& client, Discovery& discovery, const std::string& in_namespace,
-                                       const std::function<void(const Resource&, const Json&)>& on_workload);
+// Calls `on_workload` for each workload. Lists no other objects.
+std::vector<SkippedKind> for_each_workload(Client& client, Discovery& discovery, const std::string& in_namespace,
+                                           const std::function<void(const Resource&, const Json&)>& on_workload);
 
-// Returns the same kinds in the same order, for messages.
+// Returns the kinds that `survey` lists, in the same order, for messages.
 std::vector<Resource> surveyed_kinds(Discovery& discovery, const SurveyScope& scope);
 
 }  // namespace cudafault::kube

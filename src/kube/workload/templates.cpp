@@ -27,14 +27,14 @@ struct Place {
     Path path;
 };
 
-// The places that a pattern matches. If there are none, `obstacle` says why.
+// The places that a pattern matches. If no place matches, `failure` contains the reason.
 struct Expansion {
     std::vector<Place> places;
-    std::string obstacle;
+    std::string failure;
 };
 
-std::string what_is_there(const Json& value) {
-    if (!value.is_object()) return fmt::format("it is {}", value.is_array() ? "a list" : "no object");
+std::string contents_text(const Json& value) {
+    if (!value.is_object()) return fmt::format("it is {}", value.is_array() ? "a list" : "not an object");
     std::vector<std::string> names;
     for (const auto& [name, field] : value.items()) names.push_back(name);
     return names.empty() ? "it is empty" : fmt::format("it has {}", fmt::join(names, ", "));
@@ -42,7 +42,7 @@ std::string what_is_there(const Json& value) {
 
 std::string place_text(const Path& path) { return path.empty() ? "the object" : path.text(); }
 
-[[noreturn]] void refuse_path(const std::string& path) {
+[[noreturn]] void throw_invalid_path(const std::string& path) {
     throw Error(fmt::format(
         "invalid template path \"{}\": expected a path such as spec.template or spec.groups[*].template", path));
 }
@@ -52,11 +52,11 @@ Segment segment_from(const std::string& text, const std::string& path) {
     Segment segment{text.substr(0, bracket), ""};
     if (bracket != std::string::npos) {
         const size_t end = text.find(']', bracket);
-        if (end != text.size() - 1) refuse_path(path);
+        if (end != text.size() - 1) throw_invalid_path(path);
         segment.item = text.substr(bracket + 1, end - bracket - 1);
-        if (segment.item.empty()) refuse_path(path);
+        if (segment.item.empty()) throw_invalid_path(path);
     }
-    if (segment.field.empty()) refuse_path(path);
+    if (segment.field.empty()) throw_invalid_path(path);
     return segment;
 }
 
@@ -96,12 +96,12 @@ std::vector<Place> items_of(const Json& value, const Place& at) {
 
 std::string last_name(const Place& place) { return place.name.substr(place.name.rfind('/') + 1); }
 
-Expansion step(const Json& object, const Place& from, const Segment& segment) {
+Expansion expand_segment(const Json& object, const Place& from, const Segment& segment) {
     const Json* parent = find(object, from.path);
     const Place at{from.name, from.path / segment.field};
     const Json* value = find(object, at.path);
     if (!value) {
-        return {{}, fmt::format("{} has no {} ({})", place_text(from.path), segment.field, what_is_there(*parent))};
+        return {{}, fmt::format("{} has no {} ({})", place_text(from.path), segment.field, contents_text(*parent))};
     }
     if (segment.item.empty()) return {{at}, ""};
     const std::vector<Place> items = items_of(*value, at);
@@ -120,9 +120,9 @@ Expansion expand(const Json& object, const std::string& path) {
     for (const Segment& segment : segments_of(path)) {
         Expansion next;
         for (const Place& place : expansion.places) {
-            const Expansion more = step(object, place, segment);
+            const Expansion more = expand_segment(object, place, segment);
             next.places.insert(next.places.end(), more.places.begin(), more.places.end());
-            if (next.obstacle.empty()) next.obstacle = more.obstacle;
+            if (next.failure.empty()) next.failure = more.failure;
         }
         if (next.places.empty()) return next;
         expansion = next;
@@ -148,11 +148,11 @@ void add_containers(std::vector<ContainerSite>& sites, const Json& spec, const P
                     const KnownDevices& known) {
     const Json& containers = value_at(spec, list.last().field.c_str());
     if (!containers.is_array()) return;
-    const bool are_init = list.last().field == "initContainers";
+    const bool is_init_list = list.last().field == "initContainers";
     for (const Json& container : containers) {
         const std::string name = text_at(container, "name");
         const bool is_sidecar = text_at(container, "restartPolicy") == "Always";
-        if (name.empty() || (are_init && is_sidecar != sidecars)) continue;
+        if (name.empty() || (is_init_list && is_sidecar != sidecars)) continue;
         const Path at = list.item(name);
         const GpuUse use = gpu_use(container, spec, known);
         sites.push_back({name, at, at / "env", {}, use.has_gpu, "", use.note});
@@ -179,18 +179,19 @@ bool has_gpu(const TemplateSite& site) {
                        [](const ContainerSite& container) { return container.has_gpu; });
 }
 
-// Uses the type and not the component's name, which users choose. A component of an unknown type counts as a worker if
-// it has GPUs.
+// Uses the type and not the component's name, which users choose. A component of an unknown type is treated as a
+// worker if it has GPUs.
 void skip_unless_worker(TemplateSite& site, const std::string& type, const std::string& sub_type) {
     if (is_one_of(type, {"worker", "prefill", "decode"})) return;
     const bool is_known = is_one_of(type, {"frontend", "planner", "epp", "router"});
     if (!is_known && is_one_of(sub_type, {"prefill", "decode"}) && is_one_of(type, {"", "default"})) return;
     const std::string which = type.empty() ? "no type" : fmt::format("type {}", type);
     if (is_known || !has_gpu(site)) {
-        site.why_skipped = fmt::format("component {} has {}{} and is not injected", site.name, which,
+        site.skip_reason = fmt::format("component {} has {}{} and is not injected", site.name, which,
                                        is_known ? "" : " and requests no GPU");
     } else {
-        site.note = fmt::format("component {} has {} and requests a GPU, so it counts as a worker", site.name, which);
+        site.note =
+            fmt::format("component {} has {} and requests a GPU, so it is treated as a worker", site.name, which);
     }
 }
 
@@ -260,19 +261,19 @@ Shape shape_at(const Json& object, const Path& path, const std::string& text) {
     if (value_at(value, "containers").is_array()) return Shape::kPodSpec;
     throw Error(fmt::format(
         "{} of {} is not a pod template: it has neither spec.containers nor containers ({}); give the path of {}",
-        path.text(), text, what_is_there(value), "the object that holds one of these"));
+        path.text(), text, contents_text(value), "the object that contains one of these fields"));
 }
 
 // Returns the last meaningful field of a path: `worker` for spec.worker.template.
-std::string telling_field(const Path& path) {
+std::string distinguishing_field(const Path& path) {
     const auto& steps = path.steps();
-    const auto telling = std::find_if(steps.rbegin(), steps.rend(), [](const Step& step) {
+    const auto found = std::find_if(steps.rbegin(), steps.rend(), [](const Step& step) {
         return !is_one_of(step.field, {"template", "podTemplate", "podTemplateSpec", "podSpec", "spec"});
     });
-    return telling == steps.rend() ? "" : telling->field;
+    return found == steps.rend() ? "" : found->field;
 }
 
-void name_apart(std::vector<TemplateSite>& sites) {
+void make_names_unique(std::vector<TemplateSite>& sites) {
     std::map<std::string, int> count;
     for (const TemplateSite& site : sites) ++count[site.name];
     for (TemplateSite& site : sites) {
@@ -301,15 +302,15 @@ std::vector<TemplateSite> sites_of_paths(const Json& object, const std::vector<s
     for (const std::string& path : paths) {
         const Expansion expansion = expand(object, path);
         if (expansion.places.empty()) {
-            throw Error(fmt::format("there is nothing at {} of {}: {}; give the path of its pod template", path, text,
-                                    expansion.obstacle));
+            throw Error(fmt::format("invalid template path \"{}\" of {}: {}; give the path of its pod template", path,
+                                    text, expansion.failure));
         }
         for (Place place : expansion.places) {
-            if (place.name.empty() && paths.size() > 1) place.name = telling_field(place.path);
+            if (place.name.empty() && paths.size() > 1) place.name = distinguishing_field(place.path);
             add_once(sites, site_at(object, place, shape_at(object, place.path, text), known));
         }
     }
-    name_apart(sites);
+    make_names_unique(sites);
     return sites;
 }
 

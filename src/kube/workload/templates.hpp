@@ -12,12 +12,12 @@ namespace cudafault::kube {
 
 struct ContainerSite {
     std::string name;
-    Path container;                // holds volumeMounts and securityContext; may not exist yet
+    Path container;                // contains volumeMounts and securityContext; may not exist yet
     Path env;                      // the list with the highest precedence, to which cudafault's variables are added
     std::vector<Path> weaker_env;  // lists with lower precedence, highest first
     bool has_gpu = false;
     std::string env_secret = "";  // name of a Secret whose keys become variables, as with envFrom
-    std::string gpu_note = "";    // the reason, if has_gpu is a guess
+    std::string gpu_note = "";    // the reason if has_gpu is a guess; otherwise empty
 };
 
 // Returns an item of an `env` list.
@@ -25,10 +25,10 @@ inline Json variable(const std::string& name, const std::string& value) { return
 
 struct TemplateSite {
     std::string name;  // name of the component, clique or worker group; empty if the workload has one template
-    Path pod_spec;     // holds volumes, initContainers, affinity and securityContext; may not exist yet
+    Path pod_spec;     // contains volumes, initContainers, affinity and securityContext; may not exist yet
     std::vector<ContainerSite> containers;            // includes sidecars: init containers with restartPolicy Always
     std::vector<ContainerSite> init_containers = {};  // other init containers, which are not injected
-    std::string why_skipped = "";                     // one sentence; empty if the template may be injected
+    std::string skip_reason = "";                     // one sentence; empty if the template may be injected
     std::string note = "";                            // one sentence, or empty
 };
 
@@ -47,7 +47,7 @@ enum class Shape {
     kGraphService,    // a service of a DynamoGraphDeployment v1alpha1; only workers are injected
 };
 
-// `[*]` stands for each item of a list, identified by its name or groupName, or for each field of an object. These
+// `[*]` matches each item of a list, identified by its name or groupName, or each field of an object. These
 // names become the names of the templates. Without `[*]`, the template's name is `name`.
 struct TemplatePattern {
     std::string path;  // spec.groups[*].template
@@ -59,8 +59,8 @@ struct TemplatePattern {
 std::vector<TemplateSite> sites_of(const Json& object, const std::vector<TemplatePattern>& patterns,
                                    const KnownDevices& known = {});
 
-// Accepts paths from the user to PodTemplateSpecs or PodSpecs. If a path is wrong, throws an Error that names
-// the fields that exist instead; `text` describes the object in this error.
+// Returns the templates at paths that the user gave to PodTemplateSpecs or PodSpecs. If a path is wrong, throws an
+// Error that names the existing fields; `text` describes the object in this error.
 std::vector<TemplateSite> sites_of_paths(const Json& object, const std::vector<std::string>& paths,
                                          const std::string& text, const KnownDevices& known = {});
 

@@ -35,7 +35,7 @@ std::vector<std::string> paths(const std::vector<std::string>& given) {
     return texts(sites_of_paths(kGroups, given, "widgets.acme.com w"));
 }
 
-std::string refused_path(const std::string& path) {
+std::string path_error(const std::string& path) {
     try {
         return "found " + std::to_string(sites_of_paths(kGroups, {path}, "widgets.acme.com w").size());
     } catch (const Error& error) {
@@ -43,13 +43,13 @@ std::string refused_path(const std::string& path) {
     }
 }
 
-TEST(Templates, PathsToTemplatesAndPodSpecs) {
+TEST(Templates, AcceptsPathsToTemplatesAndPodSpecs) {
     EXPECT_THAT(paths({"spec.worker.template"}), ElementsAre(": spec.worker.template.spec"));
     EXPECT_THAT(paths({".spec.worker.template.spec"}), ElementsAre(": spec.worker.template.spec"));
     EXPECT_THAT(paths({"spec.driver.podSpec"}), ElementsAre(": spec.driver.podSpec"));
 }
 
-TEST(Templates, ListsAndObjectsAreExpanded) {
+TEST(Templates, ExpandsListsAndObjects) {
     EXPECT_THAT(paths({"spec.groups[*].template"}),
                 ElementsAre("a: spec.groups[a].template.spec", "b: spec.groups[b].template.spec"));
     EXPECT_THAT(paths({"spec.groups[b].template"}), ElementsAre("b: spec.groups[b].template.spec"));
@@ -57,7 +57,7 @@ TEST(Templates, ListsAndObjectsAreExpanded) {
     EXPECT_THAT(paths({"spec.parts[left]"}), ElementsAre("left: spec.parts.left"));
 }
 
-TEST(Templates, DistinguishesSeveralPaths) {
+TEST(Templates, NamesOfSeveralPathsAreUnique) {
     EXPECT_THAT(paths({"spec.worker.template", "spec.driver.podSpec", "spec.worker.template"}),
                 ElementsAre("worker: spec.worker.template.spec", "driver: spec.driver.podSpec"));
     const Json twice = {{"a", {{"spec", {{"containers", Json::array()}}}}},
@@ -65,9 +65,9 @@ TEST(Templates, DistinguishesSeveralPaths) {
     EXPECT_THAT(texts(sites_of_paths(twice, {"a", "b.a"}, "x")), ElementsAre("a.spec: a.spec", "b.a: b.a"));
 }
 
-TEST(Templates, ContainersOfASite) {
+TEST(Templates, FindsContainersOfTemplate) {
     const auto site = sites_of_paths(kGroups, {"spec.groups[a].template"}, "w").at(0);
-    ASSERT_EQ(site.containers.size(), 2u) << "without init containers";
+    ASSERT_EQ(site.containers.size(), 2u) << "init containers must not be included";
     EXPECT_EQ(site.containers[0].name, "one");
     EXPECT_EQ(site.containers[0].container.text(), "spec.groups[a].template.spec.containers[one]");
     EXPECT_EQ(site.containers[0].env.text(), "spec.groups[a].template.spec.containers[one].env");
@@ -77,29 +77,28 @@ TEST(Templates, ContainersOfASite) {
 }
 
 TEST(Templates, ErrorsNameTheExistingFields) {
-    EXPECT_THAT(refused_path("spec.wrker.template"),
-                AllOf(HasSubstr("nothing at spec.wrker.template of widgets.acme.com w"), HasSubstr("spec has no wrker"),
-                      HasSubstr("it has driver, groups")));
-    EXPECT_THAT(refused_path("status.x"), HasSubstr("the object has no status (it has spec)"));
-    EXPECT_THAT(refused_path("spec.worker"), AllOf(HasSubstr("not a pod template"), HasSubstr("it has template")));
-    EXPECT_THAT(refused_path("spec.groups"), HasSubstr("it is a list"));
-    EXPECT_THAT(refused_path("spec.groups.template"), HasSubstr("spec.groups has no template (it is a list)"));
-    EXPECT_THAT(refused_path("spec.groups[c].template"),
+    EXPECT_THAT(path_error("spec.wrker.template"),
+                AllOf(HasSubstr("invalid template path \"spec.wrker.template\" of widgets.acme.com w"),
+                      HasSubstr("spec has no wrker"), HasSubstr("it has driver, groups")));
+    EXPECT_THAT(path_error("status.x"), HasSubstr("the object has no status (it has spec)"));
+    EXPECT_THAT(path_error("spec.worker"), AllOf(HasSubstr("not a pod template"), HasSubstr("it has template")));
+    EXPECT_THAT(path_error("spec.groups"), HasSubstr("it is a list"));
+    EXPECT_THAT(path_error("spec.groups.template"), HasSubstr("spec.groups has no template (it is a list)"));
+    EXPECT_THAT(path_error("spec.groups[c].template"),
                 HasSubstr("spec.groups has no item c (it has a, b, no-template)"));
-    EXPECT_THAT(refused_path("spec.none[*].template"), HasSubstr("spec.none has no items with a name or groupName"));
-    EXPECT_THAT(refused_path("spec.worker.template.spec.containers[main].name"), HasSubstr("it is no object"));
-    EXPECT_THAT(refused_path("spec.parts[right]"), HasSubstr("neither spec.containers nor containers"));
+    EXPECT_THAT(path_error("spec.none[*].template"), HasSubstr("spec.none has no items with a name or groupName"));
+    EXPECT_THAT(path_error("spec.worker.template.spec.containers[main].name"), HasSubstr("it is not an object"));
+    EXPECT_THAT(path_error("spec.parts[right]"), HasSubstr("neither spec.containers nor containers"));
 }
 
-TEST(Templates, InvalidPaths) {
+TEST(Templates, RejectsInvalidPaths) {
     for (const char* path : {"", ".", "spec.", "spec..x", "spec.groups[", "spec.groups[]", "spec.groups[*]x", "[*]",
                              "spec.groups]", "$"}) {
-        EXPECT_THAT(refused_path(path), testing::AnyOf(HasSubstr("invalid template path"), HasSubstr("has no")))
-            << path;
+        EXPECT_THAT(path_error(path), testing::AnyOf(HasSubstr("invalid template path"), HasSubstr("has no"))) << path;
     }
 }
 
-TEST(Templates, APatternSkipsMissingFields) {
+TEST(Templates, PatternSkipsMissingFields) {
     const std::vector<TemplatePattern> patterns = {{"spec.groups[*].template"}, {"spec.absent[*].template"}};
     EXPECT_THAT(texts(sites_of(kGroups, patterns)),
                 ElementsAre("a: spec.groups[a].template.spec", "b: spec.groups[b].template.spec"));
@@ -109,7 +108,7 @@ TEST(Templates, APatternSkipsMissingFields) {
     }
 }
 
-TEST(Templates, MalformedContainersAreSkipped) {
+TEST(Templates, SkipsMalformedContainers) {
     for (const char* containers : {"null", "{}", "3", "[null, 1, {}, {\"name\": 2}, {\"name\": \"\"}]"}) {
         const Json object = {{"template", {{"spec", {{"containers", Json::parse(containers)}}}}}};
         const auto sites = sites_of(object, {{"template"}});
@@ -118,7 +117,7 @@ TEST(Templates, MalformedContainersAreSkipped) {
     }
 }
 
-TEST(Templates, SidecarsAreContainersAndOtherInitContainersAreListed) {
+TEST(Templates, TreatsSidecarsAsContainers) {
     const Json gpu = {{"limits", {{"nvidia.com/gpu", 1}}}};
     const Json object = {{"spec",
                           {{"template",
@@ -137,7 +136,7 @@ TEST(Templates, SidecarsAreContainersAndOtherInitContainersAreListed) {
     EXPECT_TRUE(sites[0].init_containers[0].has_gpu);
 }
 
-TEST(Templates, AShareRequestedByAnAnnotationBelongsToTheFirstContainer) {
+TEST(Templates, AnnotatedShareBelongsToFirstContainer) {
     const Json spec = {{"containers", {{{"name", "main"}}, {{"name", "side"}}}}};
     const Json annotations = {{"gpu-fraction", "0.5"}};
     const Json object = {

@@ -21,7 +21,7 @@ namespace cudafault::kube {
 
 namespace {
 
-struct Found {
+struct FoundObject {
     ObjectRef ref;
     Json object;
 
@@ -42,7 +42,7 @@ Resource resource_of(Discovery& discovery, const std::string& word) {
     return served_version(discovery, *kind).value_or(resource);
 }
 
-Found find_by_name(Client& client, Discovery& discovery, const WorkloadChoice& choice) {
+FoundObject find_by_name(Client& client, Discovery& discovery, const WorkloadChoice& choice) {
     for (const ObjectRef& ref : possible_refs(discovery, choice)) {
         try {
             if (const auto object = client.find(ref)) return {ref, *object};
@@ -52,60 +52,61 @@ Found find_by_name(Client& client, Discovery& discovery, const WorkloadChoice& c
         }
     }
     throw ApiError(
-        fmt::format("there is neither a DynamoGraphDeployment nor a Deployment {} in namespace {}: {}", choice.name,
-                    choice.in_namespace, "check its name and namespace, and give its kind if it is of another"),
+        fmt::format("neither a DynamoGraphDeployment nor a Deployment {} exists in namespace {}: {}", choice.name,
+                    choice.in_namespace, "check the name and namespace, or give the kind of the workload"),
         404, nullptr);
 }
 
-Found find_chosen(Client& client, Discovery& discovery, const WorkloadChoice& choice) {
+FoundObject find_chosen(Client& client, Discovery& discovery, const WorkloadChoice& choice) {
     if (choice.kind.empty()) return find_by_name(client, discovery, choice);
     const ObjectRef ref = possible_refs(discovery, choice).front();
     return {ref, client.get(ref)};
 }
 
-[[noreturn]] void refuse_owner(const Found& owned, const ObjectRef& owner, const std::string& why) {
-    throw Error(fmt::format("{} is owned by {} {} ({}), which {}, or choose it alone with --itself", owned.text(),
-                            owner.resource.kind, owner.name, owner.resource.api_version(), why));
+[[noreturn]] void throw_owner_error(const FoundObject& owned, const ObjectRef& owner, const std::string& why) {
+    throw Error(fmt::format("{} is owned by {} {} ({}), which {}, or select only the owned object with --itself",
+                            owned.text(), owner.resource.kind, owner.name, owner.resource.api_version(), why));
 }
 
-Json read_owner(Client& client, const ObjectRef& ref, const Found& owned, const ObjectRef& owner) {
+Json read_owner(Client& client, const ObjectRef& ref, const FoundObject& owned, const ObjectRef& owner) {
     try {
         Json object = client.get(ref);
         if (owner.uid.empty() || uid_of(object) == owner.uid) return object;
     } catch (const ApiError& error) {
         if (error.code == 403) {
-            refuse_owner(owned, owner,
-                         fmt::format("cannot be read: get permission `get {}`", ref.resource.qualified()));
+            throw_owner_error(owned, owner,
+                              fmt::format("cannot be read: get permission `get {}`", ref.resource.qualified()));
         }
         if (!error.is_not_found()) throw;
     }
-    refuse_owner(owned, owner,
-                 "no longer exists: wait until the garbage collector has deleted the objects that it owned");
+    throw_owner_error(owned, owner,
+                      "was deleted: wait until the garbage collector has deleted the objects that it owned");
 }
 
 // Returns true if the object itself was injected. An object created from an injected template mounts the plan of its
 // owner instead.
-bool mounts_own_plan(const Found& found) {
+bool mounts_own_plan(const FoundObject& found) {
     return mentions(value_at(found.object, "spec"), names::kPlanPrefix + workload_hash(found.ref));
 }
 
-Found climb(Client& client, Discovery& discovery, Found at) {
-    for (int step = 0; step < kMostOwners; ++step) {
+FoundObject climb(Client& client, Discovery& discovery, FoundObject at) {
+    for (int step = 0; step < kMaxOwnerDepth; ++step) {
         const auto owner = controller_of(at.object);
         if (!owner) return at;
         const auto resource = resource_of(discovery, *owner);
         if (!resource) {
-            refuse_owner(at, *owner, "is of a kind that the API server does not serve: install its definition");
+            throw_owner_error(at, *owner,
+                              "is of a kind that the API server does not serve: install its CustomResourceDefinition");
         }
         const ObjectRef ref{*resource, at.ref.in_namespace, owner->name};
         at = {ref, read_owner(client, ref, at, *owner)};
     }
     throw Error(
-        fmt::format("{} has a chain of more than {} owners: repair their ownerReferences", at.text(), kMostOwners));
+        fmt::format("{} has a chain of more than {} owners: repair their ownerReferences", at.text(), kMaxOwnerDepth));
 }
 
 // The controller of a Rollout with a workloadRef creates pods from the template of the referenced Deployment.
-Found template_holder(Client& client, Discovery& discovery, Found found) {
+FoundObject resolve_workload_ref(Client& client, Discovery& discovery, FoundObject found) {
     if (found.ref.resource.group != "argoproj.io" || found.ref.resource.kind != "Rollout") return found;
     const Json& reference = value_at(value_at(found.object, "spec"), "workloadRef");
     const std::string kind = text_at(reference, "kind");
@@ -123,7 +124,7 @@ std::string refusal_of(const Kind* kind, const Workload& workload) {
     if (!workload.template_paths.empty()) return "";
     if (!kind) {
         return fmt::format(
-            "{} is of a kind whose pod templates are not known: give the path of one with --template, such as {}",
+            "{} is of a kind whose pod templates are unknown: give the path of a template with --template, such as {}",
             workload.text(), "spec.template or spec.groups[*].template");
     }
     return kind->support == Support::kPossible ? "" : workload.text() + " cannot be injected: " + kind->note;
@@ -132,9 +133,9 @@ std::string refusal_of(const Kind* kind, const Workload& workload) {
 void check_paths(const Kind* kind, const Workload& workload) {
     if (workload.template_paths.empty() || !kind || kind->support == Support::kByPath) return;
     if (kind->support == Support::kImpossible) {
-        throw Error(workload.text() + " cannot be injected, by no path: " + kind->note);
+        throw Error(workload.text() + " cannot be injected, even with a template path: " + kind->note);
     }
-    throw Error(fmt::format("the pod templates of {} are known: leave the template path out", workload.text()));
+    throw Error(fmt::format("the pod templates of {} are known: remove the template path", workload.text()));
 }
 
 void find_templates(Workload& workload) {
@@ -148,10 +149,10 @@ void find_templates(Workload& workload) {
     workload.templates.clear();
     workload.skipped.clear();
     for (TemplateSite& site : sites) {
-        if (site.why_skipped.empty()) {
+        if (site.skip_reason.empty()) {
             workload.templates.push_back(std::move(site));
         } else {
-            workload.skipped.push_back(std::move(site.why_skipped));
+            workload.skipped.push_back(std::move(site.skip_reason));
         }
     }
     if (kind) workload.replacement = kind->replacement(workload.object);
@@ -172,13 +173,14 @@ Workload build(const ObjectRef& ref, const Json& object, const std::vector<std::
     return workload;
 }
 
-// Describes the owners between the chosen object and a workload that is refused.
-std::string owned_text(const ObjectRef& chosen, const Workload& workload) {
+// Describes the relation between the chosen object and a workload that cannot be injected.
+std::string itself_hint(const ObjectRef& chosen, const Workload& workload) {
     const std::string text = chosen.text();
     if (text == workload.text()) return "";
     const Kind* kind = kind_of(chosen.resource);
     const bool possible = kind && kind->support == Support::kPossible;
-    return fmt::format(" ({} is owned by it{})", text, possible ? "; choose that alone with --itself" : "");
+    return fmt::format(" ({} is owned by it{})", text,
+                       possible ? "; to select only the owned object, use --itself" : "");
 }
 
 bool matches(const std::string& glob, const std::string& text) { return fnmatch(glob.c_str(), text.c_str(), 0) == 0; }
@@ -208,13 +210,13 @@ std::vector<ObjectRef> possible_refs(Discovery& discovery, const WorkloadChoice&
 }
 
 Workload load_workload(Client& client, Discovery& discovery, const WorkloadChoice& choice) {
-    Found found = find_chosen(client, discovery, choice);
+    FoundObject found = find_chosen(client, discovery, choice);
     const ObjectRef chosen = found.ref;
     if (choice.climb && !mounts_own_plan(found)) found = climb(client, discovery, std::move(found));
-    found = template_holder(client, discovery, std::move(found));
+    found = resolve_workload_ref(client, discovery, std::move(found));
     Workload workload = build(found.ref, found.object, choice.template_paths, {});
     if (!workload.refusal.empty() && !choice.accept_refused)
-        throw Error(workload.refusal + owned_text(chosen, workload));
+        throw Error(workload.refusal + itself_hint(chosen, workload));
     workload.devices = look_up_devices(client, discovery, workload);
     find_templates(workload);
     return workload;

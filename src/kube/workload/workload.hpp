@@ -22,15 +22,17 @@ struct Workload {  // NOLINT(bugprone-exception-escape)
     Replacement replacement = Replacement::kRolling;
     std::vector<TemplateSite> templates;      // templates that may be injected; for a graph, this excludes the Frontend
     std::vector<std::string> template_paths;  // as given on the command line, for a kind that is not in the table
-    std::vector<std::string> skipped;         // for each other template, why it is excluded
+    std::vector<std::string> skipped;         // for each excluded template, the reason
     KnownDevices devices;                     // devices that the templates name, as looked up in the cluster
-    std::string refusal;                      // why it cannot be injected, with the alternatives; empty if it can
-    std::string note;                         // what a user has to know about the kind, or empty
+    std::string refusal;  // why the workload cannot be injected, with the alternatives; empty if it can be injected
+    std::string note;     // how the controller of the kind replaces pods, or empty
 
     const std::string& uid() const { return ref.uid; }
     std::string text() const { return ref.text(); }
     std::string hash() const { return workload_hash(ref); }
-    std::string own_name(const char* prefix) const { return prefix + hash(); }  // the name of an object created for it
+    std::string own_name(const char* prefix) const {
+        return prefix + hash();
+    }  // the name of an object that belongs to the workload
 
     // Replaces `object` with the newer version from the server. Does not update `templates`: see `reload`.
     void update(Json newer);
@@ -42,7 +44,7 @@ struct WorkloadChoice {
     std::string name;
     std::string in_namespace;
     std::vector<std::string> template_paths;  // for kinds not in the table: spec.a.template, spec.groups[*].template
-    bool climb = true;            // to the owner that would revert the change, unless the object itself was injected
+    bool climb = true;            // load the top-level controller instead, unless the object itself was injected
     bool accept_refused = false;  // also accept kinds that cannot be injected (Pod, Job), to inspect them
 };
 
@@ -53,22 +55,22 @@ std::vector<ObjectRef> possible_refs(Discovery& discovery, const WorkloadChoice&
 
 // Loads the chosen workload. Without a kind, this is the first of `possible_refs` that exists. For a Rollout with a
 // workloadRef, this is the Deployment that has its template. Sends one request for the object, one for each owner above
-// it, and some for the claims and unknown devices in its templates.
+// it, and several for the claims and unknown devices in its templates.
 //
 // Throws Error for a kind that cannot be injected (with the alternatives), for a kind that is not in the table if no
 // path is given, and for an owner that cannot be read. Throws ApiError if the object does not exist.
 Workload load_workload(Client& client, Discovery& discovery, const WorkloadChoice& choice);
 
-// Reads the same object again. Its templates may have changed.
+// Reads the object of the workload again and finds its templates, which may have changed.
 Workload reload(Client& client, const Workload& workload);
 
 // Returns the Workload of an object that was already read. Accepts all kinds of the table, including kinds that cannot
-// be injected, and returns nothing for others. Devices that would need a look-up count as GPUs.
+// be injected, and returns nullopt for other kinds. Devices that would need a look-up are treated as GPUs.
 std::optional<Workload> workload_of(const Resource& resource, const Json& object);
 
-// Returns the templates with only those containers that are to be injected: containers that match a glob by their name
-// or by template/container, or without a glob, containers that have GPUs. Templates without such a container are left
-// out. The result is empty if no container has a GPU or no glob matches.
+// Returns the templates with only the containers to inject: containers whose name or template/container matches a glob
+// or, without globs, containers that have GPUs. Templates without such a container are
+// omitted. The result is empty if no container has a GPU or no glob matches.
 std::vector<TemplateSite> choose_containers(const Workload& workload, const std::vector<std::string>& globs);
 
 // Returns true if the glob matches the container's name or template/container.

@@ -53,7 +53,7 @@ protected:
     Workload load(const WorkloadChoice& choice) { return load_workload(client(), discovery(), choice); }
 };
 
-TEST_F(LoadWorkloadTest, ByKind) {
+TEST_F(LoadWorkloadTest, LoadsObjectOfGivenKind) {
     hold(kDeploymentPath + "/web", web());
     const Workload workload = load(choice("deployment", "web"));
     EXPECT_EQ(workload.text(), "deployments.apps web in namespace prod");
@@ -63,7 +63,7 @@ TEST_F(LoadWorkloadTest, ByKind) {
     EXPECT_EQ(count_requests(kDeploymentPath + "/web"), 1);
 }
 
-TEST_F(LoadWorkloadTest, WithoutAKindAGraphIsTriedFirst) {
+TEST_F(LoadWorkloadTest, TriesGraphFirstWithoutKind) {
     serve_graphs("v1alpha1");
     hold("/apis/nvidia.com/v1alpha1/namespaces/prod/dynamographdeployments/web", named("web"));
     hold(kDeploymentPath + "/web", web());
@@ -71,17 +71,17 @@ TEST_F(LoadWorkloadTest, WithoutAKindAGraphIsTriedFirst) {
     EXPECT_EQ(count_requests(kDeploymentPath + "/web"), 0);
 }
 
-TEST_F(LoadWorkloadTest, WithoutAKindADeploymentIsTriedNext) {
+TEST_F(LoadWorkloadTest, TriesDeploymentNextWithoutKind) {
     hold(kDeploymentPath + "/web", web());
-    EXPECT_EQ(load(choice("", "web")).ref.resource.kind, "Deployment") << "graphs are not served";
+    EXPECT_EQ(load(choice("", "web")).ref.resource.kind, "Deployment") << "the server does not serve graphs";
     serve_graphs("v1alpha1");
-    EXPECT_EQ(load(choice("", "web")).ref.resource.kind, "Deployment") << "there is no such graph";
+    EXPECT_EQ(load(choice("", "web")).ref.resource.kind, "Deployment") << "the graph does not exist";
     EXPECT_EQ(count_requests("/apis"), 0);
     EXPECT_THAT(refusal(choice("", "wbe")),
-                HasSubstr("neither a DynamoGraphDeployment nor a Deployment wbe in namespace prod"));
+                HasSubstr("neither a DynamoGraphDeployment nor a Deployment wbe exists in namespace prod"));
 }
 
-TEST_F(LoadWorkloadTest, ReadsGraphsInThePreferredVersion) {
+TEST_F(LoadWorkloadTest, ReadsGraphInPreferredVersion) {
     announce({{"nvidia.com", "v1alpha1"}});
     serve_graphs("v1alpha1");
     serve_graphs("v1beta1");
@@ -89,14 +89,14 @@ TEST_F(LoadWorkloadTest, ReadsGraphsInThePreferredVersion) {
     EXPECT_EQ(load(choice("dynamographdeployments", "web")).ref.resource.version, "v1beta1");
 }
 
-TEST_F(LoadWorkloadTest, AMissingObjectIsAnApiError) {
+TEST_F(LoadWorkloadTest, ThrowsForMissingObject) {
     EXPECT_THROW(load(choice("deployment", "web")), ApiError);
     EXPECT_THROW(load(choice("nonsense", "web")), Error);
     responder.on("GET", kDeploymentPath + "/web", {status_answer(403, "Forbidden")});
     EXPECT_THROW(load(choice("deployment", "web")), ApiError);
 }
 
-TEST_F(LoadWorkloadTest, ClimbsToTheTopLevelController) {
+TEST_F(LoadWorkloadTest, LoadsTopLevelController) {
     hold(kPodPath + "/web-1-x", owned(named("web-1-x"), "apps/v1", "ReplicaSet", "web-1"));
     hold(kReplicaSetPath + "/web-1", owned(named("web-1"), "apps/v1", "Deployment", "web"));
     hold(kDeploymentPath + "/web", web());
@@ -104,7 +104,7 @@ TEST_F(LoadWorkloadTest, ClimbsToTheTopLevelController) {
     EXPECT_EQ(count_requests(kReplicaSetPath + "/web-1") + count_requests(kDeploymentPath + "/web"), 2);
 }
 
-TEST_F(LoadWorkloadTest, ClimbsThroughUnknownKinds) {
+TEST_F(LoadWorkloadTest, FollowsOwnersOfUnknownKinds) {
     serve_graphs("v1beta1");
     hold(kDeploymentPath + "/web", owned(web(), "acme.com/v1", "Widget", "middle"));
     hold(kWidgets + "middle", owned(named("middle"), "nvidia.com/v1alpha1", "DynamoGraphDeployment", "graph"));
@@ -115,7 +115,7 @@ TEST_F(LoadWorkloadTest, ClimbsThroughUnknownKinds) {
     EXPECT_EQ(load(itself).text(), "deployments.apps web in namespace prod");
 }
 
-TEST_F(LoadWorkloadTest, DoesNotClimbFromAnInjectedObject) {
+TEST_F(LoadWorkloadTest, LoadsInjectedObjectInsteadOfOwner) {
     Workload named_web;
     named_web.ref = {{"apps", "v1", "deployments", "", "Deployment", true, {}, {}, {}}, "prod", "web"};
     Json object = owned(web(), "acme.com/v1", "Widget", "top");
@@ -130,13 +130,12 @@ TEST_F(LoadWorkloadTest, DoesNotClimbFromAnInjectedObject) {
     EXPECT_THAT(refusal(choice("deployment", "web")), HasSubstr("widgets.acme.com top"));
 }
 
-TEST_F(LoadWorkloadTest, AnOwnerWithUnknownTemplates) {
+TEST_F(LoadWorkloadTest, OwnerOfUnknownKindRequiresTemplatePath) {
     hold(kDeploymentPath + "/web", owned(web(), "acme.com/v1", "Widget", "top"));
     hold(kWidgets + "top", named("top", {{"pods", gpu_template("engine")}}));
-    EXPECT_THAT(
-        refusal(choice("deployment", "web")),
-        AllOf(HasSubstr("widgets.acme.com top in namespace prod is of a kind whose pod templates are not known"),
-              HasSubstr("(deployments.apps web in namespace prod is owned by it; choose that")));
+    EXPECT_THAT(refusal(choice("deployment", "web")),
+                AllOf(HasSubstr("widgets.acme.com top in namespace prod is of a kind whose pod templates are unknown"),
+                      HasSubstr("(deployments.apps web in namespace prod is owned by it; to select only")));
     WorkloadChoice with_path = choice("deployment", "web");
     with_path.template_paths = {"spec.pods"};
     const Workload top = load(with_path);
@@ -145,41 +144,41 @@ TEST_F(LoadWorkloadTest, AnOwnerWithUnknownTemplates) {
     EXPECT_EQ(reload(client(), top).templates.at(0).pod_spec.text(), "spec.pods.spec");
 }
 
-TEST_F(LoadWorkloadTest, AnOwnerThatCannotBeRead) {
+TEST_F(LoadWorkloadTest, RefusesOwnerThatCannotBeRead) {
     hold(kDeploymentPath + "/web", owned(web(), "acme.com/v1", "Widget", "top"));
     responder.on("GET", kWidgets + "top", {status_answer(403, "Forbidden")});
     EXPECT_EQ(refusal(choice("deployment", "web")),
               "deployments.apps web in namespace prod is owned by Widget top (acme.com/v1), which cannot be read: get "
-              "permission `get widgets.acme.com`, or choose it alone with --itself");
+              "permission `get widgets.acme.com`, or select only the owned object with --itself");
 }
 
-TEST_F(LoadWorkloadTest, AnOwnerThatDoesNotExist) {
+TEST_F(LoadWorkloadTest, RefusesOwnerThatDoesNotExist) {
     hold(kDeploymentPath + "/web", owned(web(), "acme.com/v1", "Widget", "top"));
-    EXPECT_THAT(refusal(choice("deployment", "web")), HasSubstr("Widget top (acme.com/v1), which no longer exists"));
+    EXPECT_THAT(refusal(choice("deployment", "web")), HasSubstr("Widget top (acme.com/v1), which was deleted"));
     Json another = named("top");
     another["metadata"]["uid"] = "uid-of-another";
     hold(kWidgets + "top", another);
-    EXPECT_THAT(refusal(choice("deployment", "web")), HasSubstr("which no longer exists"));
+    EXPECT_THAT(refusal(choice("deployment", "web")), HasSubstr("which was deleted"));
 }
 
-TEST_F(LoadWorkloadTest, AnOwnerOfAKindThatIsNotServed) {
+TEST_F(LoadWorkloadTest, RefusesOwnerOfKindThatIsNotServed) {
     hold(kDeploymentPath + "/web", owned(web(), "gone.com/v1", "Thing", "top"));
     EXPECT_THAT(refusal(choice("deployment", "web")), HasSubstr("of a kind that the API server does not serve"));
 }
 
-TEST_F(LoadWorkloadTest, OwnersInACircle) {
+TEST_F(LoadWorkloadTest, RefusesCycleOfOwners) {
     hold(kWidgets + "a", owned(named("a"), "acme.com/v1", "Widget", "b"));
     hold(kWidgets + "b", owned(named("b"), "acme.com/v1", "Widget", "a"));
     EXPECT_THAT(refusal(choice("widget", "a")), HasSubstr("chain of more than 10 owners"));
 }
 
-TEST_F(LoadWorkloadTest, AMirrorPodHasNoOwner) {
+TEST_F(LoadWorkloadTest, IgnoresNodeAsOwnerOfMirrorPod) {
     hold(kPodPath + "/static", owned(named("static"), "v1", "Node", "node-1"));
     EXPECT_THAT(refusal(choice("pod", "static")),
                 AllOf(HasSubstr("pods static in namespace prod cannot be injected"), Not(HasSubstr("owned"))));
 }
 
-TEST_F(LoadWorkloadTest, RefusedKindsCanBeInspected) {
+TEST_F(LoadWorkloadTest, AcceptRefusedLoadsKindsThatCannotBeInjected) {
     hold(kPodPath + "/bare", named("bare", gpu_template()["spec"]));
     WorkloadChoice look = choice("pod", "bare");
     look.accept_refused = true;
@@ -192,24 +191,25 @@ TEST_F(LoadWorkloadTest, RefusedKindsCanBeInspected) {
     EXPECT_THAT(load(look).templates, IsEmpty());
 }
 
-TEST_F(LoadWorkloadTest, PathsAreOnlyForUnknownKinds) {
+TEST_F(LoadWorkloadTest, RejectsTemplatePathForKnownKinds) {
     hold(kDeploymentPath + "/web", web());
     hold(kPodPath + "/bare", named("bare"));
     WorkloadChoice with_path = choice("deployment", "web");
     with_path.template_paths = {"spec.template"};
-    EXPECT_THAT(refusal(with_path), HasSubstr("leave the template path out"));
+    EXPECT_THAT(refusal(with_path), HasSubstr("remove the template path"));
     with_path.kind = "pod";
     with_path.name = "bare";
-    EXPECT_THAT(refusal(with_path), HasSubstr("by no path: the containers of an existing Pod are immutable"));
+    EXPECT_THAT(refusal(with_path),
+                HasSubstr("even with a template path: the containers of an existing Pod are immutable"));
 }
 
-TEST_F(LoadWorkloadTest, SomeKindsNeedAPath) {
+TEST_F(LoadWorkloadTest, RayServiceRequiresTemplatePath) {
     announce({{"ray.io", "v1"}});
     serve("ray.io/v1", {{"rayservices", "RayService"}});
     const Json groups = {{{"groupName", "gpus"}, {"template", gpu_template()}}};
     hold("/apis/ray.io/v1/namespaces/prod/rayservices/llm",
          named("llm", {{"rayClusterConfig", {{"workerGroupSpecs", groups}}}}));
-    EXPECT_THAT(refusal(choice("rayservice", "llm")), HasSubstr("needs as many GPUs again"));
+    EXPECT_THAT(refusal(choice("rayservice", "llm")), HasSubstr("needs the same number of GPUs again"));
     WorkloadChoice with_path = choice("rayservice", "llm");
     with_path.template_paths = {"spec.rayClusterConfig.workerGroupSpecs[*].template"};
     EXPECT_EQ(load(with_path).templates.at(0).name, "gpus");
@@ -227,7 +227,7 @@ Json claim_template(const std::string& device_class) {
     return {{"spec", {{"spec", {{"devices", {{"requests", {{{"exactly", {{"deviceClassName", device_class}}}}}}}}}}}}};
 }
 
-TEST_F(LoadWorkloadTest, ClaimsAreLookedUp) {
+TEST_F(LoadWorkloadTest, LooksUpClaims) {
     serve_cluster_kinds("resource.k8s.io/v1beta2");
     const std::string claims = "/apis/resource.k8s.io/v1beta2/namespaces/prod/resourceclaimtemplates/";
     hold(claims + "gpu", claim_template("gpu.nvidia.com"));
@@ -246,13 +246,13 @@ TEST_F(LoadWorkloadTest, ClaimsAreLookedUp) {
     };
     EXPECT_EQ(chosen("gpu"), 1u);
     EXPECT_EQ(chosen("nic"), 0u);
-    EXPECT_EQ(chosen("odd"), 1u) << "an unknown driver counts as one";
-    EXPECT_EQ(chosen("absent"), 1u) << "it may be one";
+    EXPECT_EQ(chosen("odd"), 1u) << "an unknown driver is treated as a GPU";
+    EXPECT_EQ(chosen("absent"), 1u) << "an unknown claim is treated as a GPU";
     responder.on("GET", claims + "secret", {status_answer(403, "Forbidden")});
-    EXPECT_EQ(chosen("secret"), 1u) << "it may be one";
+    EXPECT_EQ(chosen("secret"), 1u) << "an unreadable claim is treated as a GPU";
 }
 
-TEST_F(LoadWorkloadTest, ARunningPodShowsTheDriverOfAnUnknownClass) {
+TEST_F(LoadWorkloadTest, ReadsDriverOfUnknownClassFromRunningPod) {
     serve_cluster_kinds("resource.k8s.io/v1beta2");
     const std::string root = "/apis/resource.k8s.io/v1beta2/namespaces/prod/";
     hold(root + "resourceclaimtemplates/odd", claim_template("odd"));
@@ -273,7 +273,7 @@ TEST_F(LoadWorkloadTest, ARunningPodShowsTheDriverOfAnUnknownClass) {
     EXPECT_THAT(allocate("acme.com").gpu_note, HasSubstr("unknown device"));
 }
 
-TEST_F(LoadWorkloadTest, AnExtendedResourceOfADeviceClassIsLookedUp) {
+TEST_F(LoadWorkloadTest, LooksUpExtendedResourceOfDeviceClass) {
     serve_cluster_kinds("resource.k8s.io/v1");
     Json fast = {{"metadata", {{"name", "fast"}}},
                  {"spec",
@@ -291,7 +291,7 @@ TEST_F(LoadWorkloadTest, AnExtendedResourceOfADeviceClassIsLookedUp) {
     EXPECT_THAT(containers.at(1).gpu_note, HasSubstr("acme.com/slow, an unknown resource"));
 }
 
-TEST_F(LoadWorkloadTest, ARolloutWithAReferenceLoadsTheReferencedDeployment) {
+TEST_F(LoadWorkloadTest, RolloutWithWorkloadRefLoadsDeployment) {
     announce({{"apps", "v1"}, {"argoproj.io", "v1alpha1"}});
     serve("argoproj.io/v1alpha1", {{"rollouts", "Rollout"}});
     const std::string rollout = "/apis/argoproj.io/v1alpha1/namespaces/prod/rollouts/live";
@@ -303,12 +303,12 @@ TEST_F(LoadWorkloadTest, ARolloutWithAReferenceLoadsTheReferencedDeployment) {
     EXPECT_EQ(load(choice("rollout", "live")).text(), "rollouts.argoproj.io live in namespace prod");
 }
 
-TEST_F(LoadWorkloadTest, AClaimOnAServerWithoutClaimsMayBeAGpu) {
+TEST_F(LoadWorkloadTest, TreatsClaimAsGpuIfServerDoesNotServeClaims) {
     hold(kDeploymentPath + "/web", claiming("gpu"));
     EXPECT_EQ(choose_containers(load(choice("deployment", "web")), {}).size(), 1u);
 }
 
-TEST_F(LoadWorkloadTest, ReloadReadsChanges) {
+TEST_F(LoadWorkloadTest, ReloadReadsChangedTemplates) {
     hold(kDeploymentPath + "/web", web());
     const Workload before = load(choice("deployment", "web"));
     hold(kDeploymentPath + "/web", named("web", {{"template", gpu_template("renamed")}}));
@@ -337,7 +337,7 @@ std::vector<std::string> chosen(const std::vector<std::string>& globs) {
     return names;
 }
 
-TEST(ChooseContainers, SelectsContainersWithGpusOrMatchingAGlob) {
+TEST(ChooseContainers, SelectsContainersByGpuOrGlob) {
     EXPECT_THAT(chosen({}), ElementsAre("prefill/main", "decode/engine"));
     EXPECT_THAT(chosen({"main"}), ElementsAre("prefill/main"));
     EXPECT_THAT(chosen({"side"}), ElementsAre("prefill/side", "decode/side"));
@@ -347,7 +347,7 @@ TEST(ChooseContainers, SelectsContainersWithGpusOrMatchingAGlob) {
     EXPECT_THAT(chosen({"nothing", "decode", ""}), IsEmpty());
 }
 
-TEST(WorkloadOf, AcceptsOnlyKindsOfTheTable) {
+TEST(WorkloadOf, AcceptsOnlyKindsOfTable) {
     Resource widgets = kDeploymentResource;
     widgets.group = "acme.com";
     EXPECT_FALSE(workload_of(widgets, web()));
@@ -357,7 +357,7 @@ TEST(WorkloadOf, AcceptsOnlyKindsOfTheTable) {
     EXPECT_EQ(workload_of(kDeploymentResource, web())->ref.in_namespace, "prod");
 }
 
-TEST(WorkloadHash, IsStable) {
+TEST(WorkloadHash, EqualsKnownValue) {
     const Workload workload = workload_of(kDeploymentResource, web()).value();
     EXPECT_EQ(workload.hash(), "53551a884d");
     EXPECT_EQ(workload.own_name("cudafault-plan-"), "cudafault-plan-53551a884d");
@@ -369,7 +369,7 @@ TEST(WorkloadHash, DiffersBetweenWorkloads) {
     EXPECT_EQ(before.size(), 10u);
     one.ref.resource.version = "v2";
     one.object = nullptr;
-    EXPECT_EQ(one.hash(), before) << "a version is another view of the same object";
+    EXPECT_EQ(one.hash(), before) << "the hash must not depend on the version";
     const auto changed = [&](auto change) {
         Workload other = one;
         change(other.ref);

@@ -13,7 +13,7 @@ namespace cudafault::kube {
 
 namespace {
 
-constexpr int kListStarts = 5;
+constexpr int kMaxListStarts = 5;
 constexpr const char* kMetadataList = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
 
 Call call_for(const std::string& method, const std::string& verb, const ObjectRef& ref,
@@ -35,7 +35,7 @@ Json delete_options(const DeleteOptions& options) {
 }
 
 // Sets apiVersion and kind, which the items of a typed list lack.
-void name_kind(Json& item, const std::string& api_version, const std::string& list_kind) {
+void set_kind_of_item(Json& item, const std::string& api_version, const std::string& list_kind) {
     constexpr std::string_view suffix = "List";
     if (!item.is_object()) return;
     if (!item.contains("apiVersion") && !api_version.empty()) item["apiVersion"] = api_version;
@@ -44,13 +44,13 @@ void name_kind(Json& item, const std::string& api_version, const std::string& li
     }
 }
 
-std::vector<Json> take_items(Json& answer) {
+std::vector<Json> extract_items(Json& answer) {
     const std::string api_version = text_at(answer, "apiVersion");
     const std::string kind = text_at(answer, "kind");
     std::vector<Json> items;
     if (!value_at(answer, "items").is_array()) return items;
     for (Json& item : answer["items"]) {
-        name_kind(item, api_version, kind);
+        set_kind_of_item(item, api_version, kind);
         items.push_back(std::move(item));
     }
     return items;
@@ -71,14 +71,14 @@ Call log_call(const std::string& in_namespace, const std::string& pod, const Log
     return call;
 }
 
-// True if the log is only the one-line message that the API server sends when the kubelet cannot read the log.
-bool is_excuse(const std::string& log) {
+// Returns true if the log is only the one-line message that the API server sends when the kubelet cannot read the log.
+bool is_kubelet_error(const std::string& log) {
     return log.starts_with("unable to retrieve container logs for ") && log.find('\n') >= log.size() - 1;
 }
 
 }  // namespace
 
-Query selection(const ListOptions& options) {
+Query selector_query(const ListOptions& options) {
     Query query;
     if (!options.label_selector.empty()) query.emplace_back("labelSelector", options.label_selector);
     if (!options.field_selector.empty()) query.emplace_back("fieldSelector", options.field_selector);
@@ -102,7 +102,7 @@ std::optional<Json> Client::list_page(const Collection& collection, const ListOp
     call.path = path_of(collection);
     call.subject = subject_of("list", collection);
     if (options.metadata_only) call.accept = kMetadataList;
-    call.query = selection(options);
+    call.query = selector_query(options);
     call.query.emplace_back("limit", std::to_string(options.page_size));
     if (!next.empty()) call.query.emplace_back("continue", next);
     try {
@@ -122,13 +122,14 @@ void Client::list(const Collection& collection, const ListOptions& options, cons
             const Json& metadata = value_at(*answer, "metadata");
             next = text_at(metadata, "continue");
             const std::string version = text_at(metadata, "resourceVersion");
-            on_page({take_items(*answer), is_first, version});
+            on_page({extract_items(*answer), is_first, version});
             if (next.empty()) return;
         } else {
-            if (++expired == kListStarts) {
+            if (++expired == kMaxListStarts) {
                 throw Error(
-                    fmt::format("cannot list {}: it expired {} times half-way; list fewer objects, or a namespace",
-                                subject_of("list", collection).text(), kListStarts));
+                    fmt::format("cannot list {}: the list expired {} times before its end; list fewer objects, or a "
+                                "single namespace",
+                                subject_of("list", collection).text(), kMaxListStarts));
             }
             next.clear();
             session_.pause(expired);
@@ -195,7 +196,7 @@ Json Client::evict(const std::string& in_namespace, const std::string& pod, cons
 std::optional<std::string> Client::log(const std::string& in_namespace, const std::string& pod,
                                        const LogOptions& options) {
     std::string log = session_.send(log_call(in_namespace, pod, options)).body;
-    if (is_excuse(log)) return std::nullopt;
+    if (is_kubelet_error(log)) return std::nullopt;
     return log;
 }
 

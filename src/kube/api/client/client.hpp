@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads and writes API objects as raw JSON, so that fields unknown to this program are preserved. Every call throws
-// what Session::send throws, ApiError in particular.
+// Reads and writes API objects as raw JSON, so that fields unknown to this program are preserved. Every call may throw
+// the exceptions of Session::send, in particular ApiError.
 #pragma once
 
 #include <chrono>
@@ -29,8 +29,8 @@ struct ListOptions {
 // Part of a list. Each object has its apiVersion and kind.
 struct Page {
     std::vector<Json> items;
-    bool is_first;                 // of the list, or of a restarted list: discard the objects of earlier pages
-    std::string resource_version;  // of the whole list; a watch can start from it
+    bool is_first;                 // true when the list starts or restarts: discard the objects of earlier pages
+    std::string resource_version;  // the version of the whole list, from which a watch can start
 };
 
 struct WriteOptions {
@@ -45,7 +45,7 @@ inline WriteOptions dry_run() {
 }
 
 struct DeleteOptions {
-    std::string uid;  // uid and resource_version are preconditions, not checked if empty
+    std::string uid;  // uid and resource_version are preconditions; an empty one is not checked
     std::string resource_version;
     std::optional<int> grace_period_seconds;
     bool dry_run = false;
@@ -70,7 +70,7 @@ public:
     // Lists page by page, in bounded memory. Restarts the list if the continue token expires (410), at most five times.
     void list(const Collection& collection, const ListOptions& options, const std::function<void(Page)>& on_page);
 
-    // Returns all objects of the list. Use `list` where memory has to stay bounded.
+    // Returns all objects of the list. Use `list` if memory use must stay bounded.
     std::vector<Json> list_all(const Collection& collection, const ListOptions& options = {});
 
     // Creates the object in the namespace that its metadata names. Returns the object as the server stored it.
@@ -79,15 +79,15 @@ public:
     Json patch(const ObjectRef& ref, const JsonPatch& patch, const WriteOptions& options = {});
     Json merge_patch(const ObjectRef& ref, const Json& patch, const WriteOptions& options = {});
 
-    // Returns the deleted object in its last state, or a Status. Throws a 409 ApiError if the preconditions do not
-    // hold.
+    // Returns the deleted object in its last state, or a Status. Throws a 409 ApiError if a precondition
+    // fails.
     Json remove(const ObjectRef& ref, const DeleteOptions& options = {});
 
-    // Throws an ApiError with is_disruption_budget() if a budget does not allow the eviction now, and does not retry.
+    // Does not retry if a PodDisruptionBudget forbids the eviction: throws an ApiError with is_disruption_budget().
     Json evict(const std::string& in_namespace, const std::string& pod, const DeleteOptions& options = {});
 
-    // Returns nullopt if the kubelet no longer has the log; the API server then answers 200 with a message in place of
-    // the log. Bytes that are invalid UTF-8 are returned unchanged.
+    // Returns nullopt if the kubelet cannot read the log; the API server then responds with status 200 and a message in
+    // place of the log. Bytes that are invalid UTF-8 are returned unchanged.
     std::optional<std::string> log(const std::string& in_namespace, const std::string& pod, const LogOptions& options);
 
     Session& session() { return session_; }
@@ -101,6 +101,6 @@ private:
 };
 
 // Returns the query parameters of a list or a watch.
-Query selection(const ListOptions& options);
+Query selector_query(const ListOptions& options);
 
 }  // namespace cudafault::kube

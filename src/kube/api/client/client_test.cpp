@@ -27,7 +27,7 @@ protected:
     Client client() { return Client(session()); }
     Json sent(size_t index) const { return Json::parse(seen(index).body); }
 
-    // Returns the names of all listed items, and marks where a list starts.
+    // Returns the names of all listed items, with "start" at the start of each list.
     std::vector<std::string> names(const ListOptions& list_options = {}) {
         std::vector<std::string> found;
         client().list({kDeployments, "ns"}, list_options, [&](const Page& page) {
@@ -48,7 +48,7 @@ protected:
     std::string version;
 };
 
-TEST(Paths, ObjectAndCollectionPaths) {
+TEST(Paths, BuildsPathsOfObjectsAndCollections) {
     EXPECT_EQ(path_of(kWeb), kWebPath);
     EXPECT_EQ(path_of(kWeb, "scale"), kWebPath + "/scale");
     EXPECT_EQ(path_of(ObjectRef{kNodes, "ignored", "n1"}), "/api/v1/nodes/n1");
@@ -106,7 +106,7 @@ TEST_F(ClientTest, ListSetsKindOfItems) {
     });
 }
 
-TEST_F(ClientTest, EmptyListIsOnePage) {
+TEST_F(ClientTest, EmptyListReportsOnePage) {
     responder.on("GET", kListPath, {json_answer({{"kind", "DeploymentList"}, {"items", nullptr}})});
     EXPECT_THAT(names(), ElementsAre("start"));
 }
@@ -125,7 +125,7 @@ TEST_F(ClientTest, ListRestartsAtMostFiveTimes) {
     EXPECT_EQ(requests(), 10u);
 }
 
-TEST_F(ClientTest, Status410ForFirstPageIsAnError) {
+TEST_F(ClientTest, Status410ForFirstPageIsThrown) {
     responder.on("GET", kListPath, {status_answer(410, "Expired")});
     EXPECT_THROW(names(), ApiError);
     EXPECT_EQ(requests(), 1u);
@@ -140,7 +140,7 @@ TEST_F(ClientTest, CreateSendsObject) {
     EXPECT_EQ(seen(0).header("content-type"), "application/json");
 }
 
-TEST_F(ClientTest, CreateClusterScopedObject) {
+TEST_F(ClientTest, CreateSendsClusterScopedObject) {
     responder.on("POST", "/api/v1/nodes", {json_answer(kUnknown)});
     EXPECT_EQ(client().create(kNodes, kUnknown), kUnknown);
 }
@@ -154,7 +154,7 @@ TEST_F(ClientTest, WriteOptionsAreSent) {
     EXPECT_EQ(client().patch(kWeb, JsonPatch().remove("/x"), {true, ""}), kUnknown);
 }
 
-TEST_F(ClientTest, ErrorsNameTheObject) {
+TEST_F(ClientTest, ErrorNamesObject) {
     Json object = kUnknown;
     object["metadata"]["namespace"] = "ns";
     responder.on("POST", kListPath, {status_answer(409, "AlreadyExists")});
@@ -163,11 +163,11 @@ TEST_F(ClientTest, ErrorsNameTheObject) {
         FAIL();
     } catch (const ApiError& error) {
         EXPECT_THAT(error.what(), HasSubstr("cannot create deployments.apps web in namespace ns (context test)"));
-        EXPECT_TRUE(error.is_already_there());
+        EXPECT_TRUE(error.is_already_exists());
     }
 }
 
-TEST_F(ClientTest, JsonPatchWithTests) {
+TEST_F(ClientTest, FailedPatchTestIsConflict) {
     responder.on("PATCH", kWebPath + "?fieldManager=cudafault", {json_answer(kUnknown), status_answer(422, "Invalid")});
     JsonPatch patch;
     patch.test("/spec/replicas", 1).replace("/spec/replicas", 2);
@@ -182,7 +182,7 @@ TEST_F(ClientTest, JsonPatchWithTests) {
     }
 }
 
-TEST_F(ClientTest, MergePatch) {
+TEST_F(ClientTest, MergePatchSendsContentType) {
     responder.on("PATCH", kWebPath, {json_answer(kUnknown)});
     const Json patch = {{"metadata", {{"annotations", {{"a", nullptr}}}}}};
     EXPECT_EQ(client().merge_patch(kWeb, patch), kUnknown);

@@ -28,14 +28,12 @@ std::vector<std::string> texts(const Json& list) {
     return values;
 }
 
-bool is_same_word(const std::string& one, const std::string& other) {
-    return strcasecmp(one.c_str(), other.c_str()) == 0;
-}
+bool equals_ignoring_case(const std::string& a, const std::string& b) { return strcasecmp(a.c_str(), b.c_str()) == 0; }
 
-bool answers_to(const Resource& resource, const std::string& word) {
-    const auto same = [&](const std::string& name) { return is_same_word(name, word); };
-    return same(resource.plural) || same(resource.kind) || same(resource.singular) ||
-           std::any_of(resource.short_names.begin(), resource.short_names.end(), same);
+bool has_name(const Resource& resource, const std::string& word) {
+    const auto matches = [&](const std::string& name) { return equals_ignoring_case(name, word); };
+    return matches(resource.plural) || matches(resource.kind) || matches(resource.singular) ||
+           std::any_of(resource.short_names.begin(), resource.short_names.end(), matches);
 }
 
 // Parses an APIResourceList, in which each subresource has its own entry "plural/subresource".
@@ -103,7 +101,7 @@ std::string group_of(const std::string& api_version) {
 
 }  // namespace
 
-void Discovery::forget() {
+void Discovery::clear_cache() {
     group_versions_.reset();
     resources_.clear();
     unavailable_.clear();
@@ -115,7 +113,7 @@ void Discovery::load_aggregated(const Json& list) {
         for (const Json& entry : value_at(item, "versions")) {
             const GroupVersion at{group, text_at(entry, "version")};
             group_versions_->push_back(at);
-            if (text_at(entry, "freshness") == "Stale") continue;  // requested separately when it is needed
+            if (text_at(entry, "freshness") == "Stale") continue;  // requested separately when needed
             resources_[at.api_version()] = parse_aggregated(entry, group, at.version);
         }
     }
@@ -145,7 +143,7 @@ const std::vector<Discovery::GroupVersion>& Discovery::group_versions() {
             load_groups("/api");
             load_groups("/apis");
         } catch (...) {
-            forget();
+            clear_cache();
             throw;
         }
     }
@@ -185,13 +183,13 @@ std::optional<Resource> Discovery::find(const std::string& api_version, const st
 std::optional<Resource> Discovery::search(const std::string& word) {
     const size_t dot = word.find('.');
     const std::string name = word.substr(0, dot);
-    const std::string place = dot == std::string::npos ? "" : word.substr(dot + 1);
+    const std::string suffix = dot == std::string::npos ? "" : word.substr(dot + 1);
     for (const GroupVersion& at : group_versions()) {
-        if (!place.empty() && place != at.group && place != at.version + "." + at.group) continue;
+        if (!suffix.empty() && suffix != at.group && suffix != at.version + "." + at.group) continue;
         const std::vector<Resource>* resources = resources_of(at);
         if (!resources) continue;
         const auto found = std::find_if(resources->begin(), resources->end(),
-                                        [&](const Resource& resource) { return answers_to(resource, name); });
+                                        [&](const Resource& resource) { return has_name(resource, name); });
         if (found != resources->end()) return *found;
     }
     return std::nullopt;
@@ -201,14 +199,15 @@ Resource Discovery::resolve(const std::string& word) {
     const bool cached = group_versions_.has_value();
     auto found = search(word);
     if (!found && cached) {
-        forget();
+        clear_cache();
         found = search(word);
     }
     if (found) return *found;
-    const std::string silent =
-        unavailable_.empty() ? "" : fmt::format(" (not answering: {})", fmt::join(unavailable_, ", "));
-    throw Error(fmt::format("the API server serves no resource called \"{}\"{}; check the spelling, and that its {}",
-                            word, silent, "CustomResourceDefinition is installed"));
+    const std::string unavailable =
+        unavailable_.empty() ? "" : fmt::format(" (unavailable: {})", fmt::join(unavailable_, ", "));
+    throw Error(
+        fmt::format("the API server does not serve a resource named \"{}\"{}; check the spelling, and that its {}",
+                    word, unavailable, "CustomResourceDefinition is installed"));
 }
 
 std::vector<std::string> Discovery::versions_of(const std::string& group) {

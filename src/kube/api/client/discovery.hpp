@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Finds the resources that the API server serves. Found resources are cached. A resource that is not in the cache is
-// requested again, since a CustomResourceDefinition may have been added.
+// Finds the resources that the API server serves, and caches them. Requests a resource that is not in the cache again,
+// because a CustomResourceDefinition may have been added.
 #pragma once
 
 #include <map>
@@ -23,8 +23,8 @@ public:
 
     // Resolves a word from the command line: a kind, plural, singular or short name in any case, optionally with .group
     // or .version.group. The first match in the server's order of groups and versions wins. Sends two requests, or one
-    // per version if the server lacks aggregated discovery. Throws Error if nothing matches; the message names the
-    // groups that were unavailable.
+    // per version if the server does not support aggregated discovery. Throws Error if nothing matches; the message
+    // names the groups that were unavailable.
     Resource resolve(const std::string& word);
 
     // Returns the versions of a group, preferred version first. The core group is "".
@@ -42,7 +42,7 @@ private:
     void load_aggregated(const Json& list);
     const std::vector<Resource>* resources_of(const GroupVersion& at);
     std::optional<Resource> search(const std::string& word);
-    void forget();
+    void clear_cache();
 
     Session& session_;
     std::optional<std::vector<GroupVersion>> group_versions_;

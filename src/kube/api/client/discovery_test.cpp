@@ -60,7 +60,7 @@ protected:
         responder.on("GET", "/apis/down.com/v1", {status_answer(503, "ServiceUnavailable")});
     }
 
-    std::string refusal(const std::string& word) {
+    std::string resolve_error(const std::string& word) {
         try {
             return "found " + discovery().resolve(word).qualified();
         } catch (const Error& error) {
@@ -86,7 +86,7 @@ TEST_F(DiscoveryTest, FindSendsOneRequest) {
     EXPECT_THAT(pod->verbs, ElementsAre("get", "list"));
     EXPECT_THAT(pod->subresources, ElementsAre("log", "eviction"));
     EXPECT_FALSE(discovery().find("v1", "Node")->namespaced);
-    EXPECT_EQ(requests(), 1u) << "the second from the cache";
+    EXPECT_EQ(requests(), 1u) << "the second find must use the cache";
     EXPECT_EQ(discovery().find("apps/v1", "Deployment")->qualified(), "deployments.apps");
     EXPECT_EQ(requests(), 2u);
 }
@@ -94,7 +94,7 @@ TEST_F(DiscoveryTest, FindSendsOneRequest) {
 TEST_F(DiscoveryTest, FindReturnsNulloptIfNotServed) {
     serve_plain();
     EXPECT_FALSE(discovery().find("nvidia.com/v1beta1", "DynamoGraphDeployment"));
-    EXPECT_FALSE(discovery().find("v1", "pods")) << "a plural is no kind";
+    EXPECT_FALSE(discovery().find("v1", "pods")) << "a plural is not a kind";
 }
 
 TEST_F(DiscoveryTest, FindsResourceAddedLater) {
@@ -102,12 +102,12 @@ TEST_F(DiscoveryTest, FindsResourceAddedLater) {
     EXPECT_TRUE(discovery().find("apps/v1", "Deployment"));
     responder.on("GET", "/apis/apps/v1", {resources({entry("deployments", "Deployment"), entry("news", "New")})});
     EXPECT_TRUE(discovery().find("apps/v1", "New"));
-    EXPECT_EQ(refusal("later").substr(0, 3), "the");
+    EXPECT_EQ(resolve_error("later").substr(0, 3), "the");
     responder.on("GET", "/apis/apps/v1", {resources({entry("laters", "Later")})});
     EXPECT_EQ(discovery().resolve("later").kind, "Later");
 }
 
-TEST_F(DiscoveryTest, ResolvesAllKindsOfNames) {
+TEST_F(DiscoveryTest, ResolvesKindPluralSingularAndShortName) {
     serve_plain();
     for (const char* word : {"pods", "pod", "Pod", "po", "PODS"}) {
         EXPECT_EQ(discovery().resolve(word).api_version(), "v1") << word;
@@ -115,12 +115,12 @@ TEST_F(DiscoveryTest, ResolvesAllKindsOfNames) {
     EXPECT_EQ(discovery().resolve("Deployment").qualified(), "deployments.apps");
     EXPECT_EQ(discovery().resolve("deployments.apps").qualified(), "deployments.apps");
     EXPECT_EQ(discovery().resolve("pods.acme.com").api_version(), "acme.com/v1");
-    EXPECT_EQ(discovery().resolve("widgets").api_version(), "acme.com/v1") << "the preferred version";
+    EXPECT_EQ(discovery().resolve("widgets").api_version(), "acme.com/v1") << "expected the preferred version";
     EXPECT_EQ(discovery().resolve("widgets.v2.acme.com").api_version(), "acme.com/v2");
     EXPECT_EQ(discovery().resolve("gadgets").api_version(), "acme.com/v2");
 }
 
-TEST_F(DiscoveryTest, ResolvesFromCache) {
+TEST_F(DiscoveryTest, ResolveUsesCache) {
     serve_plain();
     discovery().resolve("deployments");
     const size_t before = requests();
@@ -131,8 +131,8 @@ TEST_F(DiscoveryTest, ResolvesFromCache) {
 
 TEST_F(DiscoveryTest, UnavailableGroupDoesNotHideOthers) {
     serve_plain();
-    EXPECT_THAT(refusal("nonsense"),
-                AllOf(HasSubstr("no resource called \"nonsense\""), HasSubstr("(not answering: down.com/v1)")));
+    EXPECT_THAT(resolve_error("nonsense"),
+                AllOf(HasSubstr("a resource named \"nonsense\""), HasSubstr("(unavailable: down.com/v1)")));
     EXPECT_EQ(discovery().resolve("gadgets").kind, "Gadget");
 }
 
@@ -140,10 +140,10 @@ TEST_F(DiscoveryTest, PermissionErrorIsThrown) {
     responder.on("GET", "/api", {status_answer(403, "Forbidden")});
     EXPECT_THROW(discovery().resolve("pods"), ApiError);
     serve_plain();
-    EXPECT_EQ(discovery().resolve("pods").kind, "Pod") << "a failure is not remembered";
+    EXPECT_EQ(discovery().resolve("pods").kind, "Pod") << "a failure must not be cached";
 }
 
-TEST_F(DiscoveryTest, VersionsOfGroup) {
+TEST_F(DiscoveryTest, VersionsOfGroupStartWithPreferredVersion) {
     serve_plain();
     EXPECT_THAT(discovery().versions_of("acme.com"), ElementsAre("v1", "v2"));
     EXPECT_THAT(discovery().versions_of(""), ElementsAre("v1"));
@@ -196,7 +196,7 @@ TEST_F(AggregatedDiscovery, SendsTwoRequests) {
 
 TEST_F(AggregatedDiscovery, StaleGroupIsRequestedSeparately) {
     responder.on("GET", "/apis/down.com/v1", {status_answer(503, "ServiceUnavailable")});
-    EXPECT_THAT(refusal("downs"), HasSubstr("not answering: down.com/v1"));
+    EXPECT_THAT(resolve_error("downs"), HasSubstr("unavailable: down.com/v1"));
     responder.on("GET", "/apis/down.com/v1", {resources({entry("downs", "Down")})});
     EXPECT_EQ(discovery().resolve("downs").kind, "Down");
 }

@@ -21,8 +21,8 @@ public:
     JsonPatch& remove(const std::string& path);
 
     // Makes the patch fail unless the object still has the UID and the resourceVersion of `object`. The patch tests the
-    // UID and replaces resourceVersion: a stale resourceVersion is then reported as a 409 conflict, and not as the less
-    // specific 422 of a failed test.
+    // UID and replaces resourceVersion: a stale resourceVersion is then reported as a 409 conflict instead of the
+    // less specific 422 of a failed test.
     JsonPatch& only_if_unchanged(const Json& object);
 
     bool empty() const { return operations_.empty(); }

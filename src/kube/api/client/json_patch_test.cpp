@@ -22,7 +22,7 @@ TEST(JsonPatch, KeepsOrderOfOperations) {
         {"op":"add","path":"/b","value":1},{"op":"replace","path":"/c","value":{}},{"op":"remove","path":"/d"}])"));
 }
 
-TEST(JsonPatch, GuardedChangesTestOldValue) {
+TEST(JsonPatch, KeepsTestBeforeEachChange) {
     JsonPatch patch;
     patch.test("/a", "old").replace("/a", "new").test("/b", Json::array({1})).remove("/b");
     EXPECT_EQ(patch.operations(), Json::parse(R"([{"op":"test","path":"/a","value":"old"},

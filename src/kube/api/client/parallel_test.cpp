@@ -23,7 +23,7 @@ class ParallelTest : public SessionTest {
 protected:
     ParallelTest() { responder.on("GET", "/x", {Answer()}); }
 
-    static void ask(Client& client) {
+    static void send_request(Client& client) {
         Call call;
         call.path = "/x";
         client.session().send(call);
@@ -33,30 +33,30 @@ protected:
 TEST_F(ParallelTest, CallsEachIndexOnceOverSeveralConnections) {
     Client client(session());
     std::mutex mutex;
-    std::multiset<size_t> taken;
+    std::multiset<size_t> indices;
     std::set<Session*> sessions;
     in_parallel(client, 50, [&](Client& own, Discovery&, size_t index) {
-        ask(own);
+        send_request(own);
         const std::lock_guard lock(mutex);
-        taken.insert(index);
+        indices.insert(index);
         sessions.insert(&own.session());
     });
-    EXPECT_THAT(taken, SizeIs(50));
-    EXPECT_THAT(std::set<size_t>(taken.begin(), taken.end()), SizeIs(50));
+    EXPECT_THAT(indices, SizeIs(50));
+    EXPECT_THAT(std::set<size_t>(indices.begin(), indices.end()), SizeIs(50));
     EXPECT_LE(sessions.size(), kWorkers);
     EXPECT_FALSE(sessions.contains(&session()));
 }
 
 TEST_F(ParallelTest, RethrowsFirstException) {
     Client client(session());
-    std::atomic<size_t> begun = 0;
+    std::atomic<size_t> started = 0;
     EXPECT_THROW(in_parallel(client, 1000,
                              [&](Client&, Discovery&, size_t) {
-                                 ++begun;
+                                 ++started;
                                  throw Error("no");
                              }),
                  Error);
-    EXPECT_LE(begun, kWorkers);
+    EXPECT_LE(started, kWorkers);
     in_parallel(client, 0, [&](Client&, Discovery&, size_t) { FAIL(); });
 }
 

@@ -44,7 +44,7 @@ std::string path_of(const Collection& collection) {
 std::string path_of(const ObjectRef& ref, const std::string& subresource) {
     const Resource& resource = ref.resource;
     if (ref.name.empty() || (resource.namespaced && ref.in_namespace.empty())) {
-        throw Error(fmt::format("an object of {} needs a name{}", resource.qualified(),
+        throw Error(fmt::format("an object of {} requires a name{}", resource.qualified(),
                                 resource.namespaced ? " and a namespace" : ""));
     }
     const std::string path = path_of(Collection{resource, ref.in_namespace}) + "/" + percent_encode(ref.name);

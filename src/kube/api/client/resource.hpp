@@ -51,16 +51,16 @@ ObjectRef ref_of(const Resource& resource, const Json& object);
 
 std::string path_of(const Collection& collection);
 
-// Throws Error if the name is empty, or if the namespace of a namespaced resource is empty: the path would name
-// something else.
+// Throws Error if the name is empty, or if the namespace of a namespaced resource is empty, because the path
+// would then name a collection.
 std::string path_of(const ObjectRef& ref, const std::string& subresource = "");
 
 Subject subject_of(const std::string& verb, const Collection& collection);
 Subject subject_of(const std::string& verb, const ObjectRef& ref, const std::string& subresource = "");
 
-// Resources that every API server has.
+// Built-in resources of every API server.
 const Resource& config_maps();
-const Resource& events();  // of the core group, which all Kubernetes components use
+const Resource& events();  // in the core group, which all Kubernetes components use
 const Resource& namespaces();
 const Resource& nodes();
 const Resource& pods();

@@ -7,7 +7,7 @@ namespace cudafault::kube {
 
 namespace {
 
-TEST(Resources, HaveExpectedPaths) {
+TEST(Resources, BuiltInResourcesHaveExpectedPaths) {
     EXPECT_EQ(path_of(ObjectRef{config_maps(), "ns", "x"}), "/api/v1/namespaces/ns/configmaps/x");
     EXPECT_EQ(path_of(Collection{events(), "ns"}), "/api/v1/namespaces/ns/events");
     EXPECT_EQ(path_of(ObjectRef{namespaces(), "", "ns"}), "/api/v1/namespaces/ns");

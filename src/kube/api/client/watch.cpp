@@ -15,7 +15,7 @@ namespace cudafault::kube {
 
 namespace {
 
-bool may_pass(const ApiError& error) { return error.is_expired() || error.code == 429 || error.code >= 500; }
+bool is_transient(const ApiError& error) { return error.is_expired() || error.code == 429 || error.code >= 500; }
 
 class Watcher {
 public:
@@ -23,9 +23,9 @@ public:
         : client_(client), collection_(collection), options_(options), handler_(handler), version_(options.from) {}
 
     void run() {
-        while (goes_on_) {
+        while (active_) {
             if (version_.empty()) list();
-            if (goes_on_) follow();
+            if (active_) watch_once();
         }
     }
 
@@ -38,19 +38,19 @@ private:
                            std::make_move_iterator(page.items.end()));
             version_ = page.resource_version;
         });
-        goes_on_ = handler_.on_list(std::move(objects));
+        active_ = handler_.on_list(std::move(objects));
     }
 
-    // Sends one watch request, and pauses if it made no progress.
-    void follow() {
+    // Sends one watch request, and pauses if the request made no progress.
+    void watch_once() {
         progressed_ = false;
         try {
             stream();
-            if (goes_on_ && handler_.on_window) goes_on_ = handler_.on_window(version_);
-            if (goes_on_ && !progressed_) client_.session().pause(1);
+            if (active_ && handler_.on_window) active_ = handler_.on_window(version_);
+            if (active_ && !progressed_) client_.session().pause(1);
             failures_ = 0;
         } catch (const ApiError& error) {
-            if (!may_pass(error)) throw;
+            if (!is_transient(error)) throw;
             if (error.is_expired()) version_.clear();
             count_failure(error.retry_after);
         } catch (const ConnectionError&) {
@@ -73,18 +73,18 @@ private:
         Call call;
         call.path = path_of(collection_);
         call.subject = subject_of("watch", collection_);
-        call.query = selection(options_.list);
+        call.query = selector_query(options_.list);
         call.query.insert(call.query.end(), {{"watch", "true"},
                                              {"allowWatchBookmarks", "true"},
                                              {"resourceVersion", version_},
                                              {"timeoutSeconds", std::to_string(options_.window.count())}});
         LineSplitter lines;
-        const auto on_line = [&](std::string_view line) { return take(line); };
+        const auto on_line = [&](std::string_view line) { return handle_line(line); };
         client_.session().stream(call, options_.silence,
                                  [&](std::string_view chunk) { return lines.feed(chunk, on_line); });
     }
 
-    bool take(std::string_view line) {
+    bool handle_line(std::string_view line) {
         Json event = Json::parse(line, nullptr, false);
         const std::string type = text_at(event, "type");
         const Json& object = value_at(event, "object");
@@ -93,14 +93,14 @@ private:
         if (type == "BOOKMARK") return advance(version);
         if (type != "ADDED" && type != "MODIFIED" && type != "DELETED") {
             throw ConnectionError(
-                fmt::format("the watch of {} brought a line that is no event", subject_of("watch", collection_).text()),
+                fmt::format("the watch of {} received an invalid event", subject_of("watch", collection_).text()),
                 true);
         }
         const Change change = type == "ADDED"     ? Change::kAdded
                               : type == "DELETED" ? Change::kDeleted
                                                   : Change::kModified;
-        goes_on_ = handler_.on_change(change, std::move(event["object"]));
-        return advance(version) && goes_on_;
+        active_ = handler_.on_change(change, std::move(event["object"]));
+        return advance(version) && active_;
     }
 
     bool advance(const std::string& version) {
@@ -116,7 +116,7 @@ private:
     std::string version_;
     int failures_ = 0;
     bool progressed_ = false;
-    bool goes_on_ = true;
+    bool active_ = true;
 };
 
 }  // namespace

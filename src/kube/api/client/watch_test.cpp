@@ -54,25 +54,25 @@ protected:
     std::vector<std::string> run(const WatchOptions& watch_options = {}) {
         Client client(session());
         watch(client, {kPods, "ns"}, watch_options,
-              {[&](const std::vector<Json>& objects) { return take_list(objects); },
-               [&](Change change, const Json& object) { return take(change, object); }});
-        return told;
+              {[&](const std::vector<Json>& objects) { return on_list(objects); },
+               [&](Change change, const Json& object) { return on_change(change, object); }});
+        return received;
     }
 
-    bool take_list(const std::vector<Json>& objects) {
+    bool on_list(const std::vector<Json>& objects) {
         std::string line = "list";
         for (const Json& object : objects) line += " " + object["metadata"]["name"].get<std::string>();
-        told.push_back(line);
+        received.push_back(line);
         return line != "list end";
     }
 
-    bool take(Change change, const Json& object) {
+    bool on_change(Change change, const Json& object) {
         const std::string name = object["metadata"]["name"];
-        told.push_back((change == Change::kAdded ? "+" : change == Change::kDeleted ? "-" : "~") + name);
+        received.push_back((change == Change::kAdded ? "+" : change == Change::kDeleted ? "-" : "~") + name);
         return name != "end";
     }
 
-    std::vector<std::string> told;
+    std::vector<std::string> received;
 };
 
 TEST_F(WatchTest, EndOfWindowReportsVersion) {
@@ -142,7 +142,7 @@ TEST_F(WatchTest, StartsFromVersionWithoutList) {
 
 TEST_F(WatchTest, ResumesAfterLastEvent) {
     for (const Answer::End end : {Answer::End::kProper, Answer::End::kCut}) {
-        told.clear();
+        received.clear();
         responder.on("GET", watch_from("10"), {events({event("ADDED", "c", "11")}, end)});
         responder.on("GET", watch_from("11"), {events({event("ADDED", "end", "12")})});
         EXPECT_THAT(run(), ElementsAre("list a b", "+c", "+end"));
@@ -164,7 +164,7 @@ TEST_F(WatchTest, BookmarkAdvancesVersionWithoutEvent) {
 
 TEST_F(WatchTest, ExpiredVersionRestartsWithList) {
     for (const Answer& expired : {status_answer(410, "Expired"), events({error_event(410)})}) {
-        told.clear();
+        received.clear();
         responder.on("GET", kPath + "?limit=500", {list({"a", "b"}, "10"), list({"a"}, "30")});
         responder.on("GET", watch_from("10"), {expired});
         responder.on("GET", watch_from("30"), {events({event("ADDED", "end", "31")})});
@@ -186,10 +186,10 @@ TEST_F(WatchTest, RetriesTransientErrors) {
                   events({error_event(500)}), events({event("ADDED", "end", "11")})});
     const Deadline start = Clock::now();
     EXPECT_THAT(run(), ElementsAre("list a b", "+end"));
-    EXPECT_GE(Clock::now() - start, seconds(1)) << "Retry-After";
+    EXPECT_GE(Clock::now() - start, seconds(1)) << "must wait for Retry-After";
 }
 
-TEST_F(WatchTest, InvalidEventIsConnectionError) {
+TEST_F(WatchTest, ResumesAfterInvalidEvent) {
     responder.on("GET", watch_from("10"), {events({event("ADDED", "c", "11") + "<html>\n"}), events({"{}\n"})});
     responder.on("GET", watch_from("11"), {events({event("ADDED", "end", "12")})});
     EXPECT_THAT(run(), ElementsAre("list a b", "+c", "+end"));
@@ -233,23 +233,23 @@ TEST_F(WatchTest, ResumesAfterSilence) {
     EXPECT_THAT(run(watch_options), ElementsAre("list a b", "+c", "+end"));
 }
 
-TEST_F(WatchTest, EndsAtTheDeadline) {
+TEST_F(WatchTest, ThrowsDeadlinePassedAtDeadline) {
     session().set_deadline(after(milliseconds(400)));
     responder.on("GET", watch_from("10"), {events({event("ADDED", "c", "11")}, Answer::End::kHold)});
     EXPECT_THROW(run(), DeadlinePassed);
-    EXPECT_THAT(told, ElementsAre("list a b", "+c"));
+    EXPECT_THAT(received, ElementsAre("list a b", "+c"));
 }
 
-TEST_F(WatchTest, EndsByCancellation) {
+TEST_F(WatchTest, ThrowsCancelledOnCancellation) {
     auto cancellation = std::make_shared<Cancellation>();
     options.cancellation = cancellation;
     responder.on("GET", watch_from("10"), {events({event("ADDED", "c", "11")}, Answer::End::kHold)});
-    std::thread other([&] {
+    std::thread canceller([&] {
         responder.wait_for_requests(2);
         cancellation->cancel();
     });
     EXPECT_THROW(run(), Cancelled);
-    other.join();
+    canceller.join();
 }
 
 TEST_F(WatchTest, EventsPreserveUnknownFields) {

@@ -17,7 +17,7 @@ namespace cudafault::kube {
 namespace {
 
 std::atomic<Cancellation*> on_signal{nullptr};
-static_assert(std::atomic<Cancellation*>::is_always_lock_free, "a signal handler reads it");
+static_assert(std::atomic<Cancellation*>::is_always_lock_free, "the signal handler requires a lock-free pointer");
 
 void handle(int) {
     const int saved = errno;

@@ -22,7 +22,7 @@ Deadline after(std::chrono::milliseconds duration);
 
 class Cancellation {
 public:
-    Cancellation();  // throws std::system_error if the process has no file descriptor left
+    Cancellation();  // throws std::system_error if the process has too many open files
     ~Cancellation();
     Cancellation(const Cancellation&) = delete;
     Cancellation& operator=(const Cancellation&) = delete;
@@ -38,8 +38,8 @@ private:
     int descriptor_;
 };
 
-// During its lifetime, the given signals cancel instead of running their previous handlers. At most one instance may
-// exist in a process.
+// During its lifetime, the given signals cancel `cancellation` and do not run their previous handlers. At most one
+// instance may exist in a process.
 class CancelOnSignals {
 public:
     CancelOnSignals(Cancellation& cancellation, std::initializer_list<int> signals);

@@ -46,16 +46,16 @@ TEST(Cancellation, SleepsUntilDeadline) {
     EXPECT_GE(Clock::now(), end);
 }
 
-TEST(Cancellation, EndsSleep) {
+TEST(Cancellation, InterruptsSleep) {
     Cancellation cancellation;
-    std::thread other([&] {
+    std::thread canceller([&] {
         std::this_thread::sleep_for(milliseconds(30));
         cancellation.cancel();
     });
     const Deadline start = Clock::now();
     EXPECT_THROW(cancellation.sleep_until(after(std::chrono::minutes(1))), Cancelled);
     EXPECT_LT(Clock::now() - start, std::chrono::seconds(20));
-    other.join();
+    canceller.join();
 }
 
 int handled = 0;

@@ -11,15 +11,16 @@
 
 namespace cudafault::kube {
 
-// Has the contract of ::getenv: returns nullptr if the variable is not set.
+// Like ::getenv: returns nullptr if the variable is not set.
 using Getenv = std::function<const char*(const char* name)>;
 
 struct Cluster {
     std::string server;                 // https://host:port/prefix, http://..., or unix:///socket of `kubectl proxy`
     std::string tls_server_name;        // the name for SNI and verification, instead of the server's host
     std::string certificate_authority;  // a PEM file; read again for each request
-    std::string certificate_authority_data;  // PEM; overrides the file; both empty: the system's authorities
-    std::string proxy_url;  // http, https or socks5; if empty, HTTPS_PROXY, HTTP_PROXY and NO_PROXY apply
+    std::string
+        certificate_authority_data;  // PEM; overrides the file; if both are empty, the system's authorities are used
+    std::string proxy_url;           // http, https or socks5; if empty, HTTPS_PROXY, HTTP_PROXY and NO_PROXY apply
     bool insecure_skip_tls_verify = false;
     bool disable_compression = false;
     std::string exec_extension;  // the cluster's extension for exec plugins as JSON; may be empty
@@ -54,7 +55,7 @@ struct User {
     std::string client_certificate_data;  // PEM; overrides the files
     std::string client_key_data;
     std::optional<ExecPlugin> exec;
-    std::string unusable;  // why this user cannot authenticate; empty if the user is usable
+    std::string unusable_reason;  // why this user cannot authenticate; empty if the user is usable
     Impersonation impersonation;
 };
 

@@ -9,7 +9,7 @@ namespace cudafault::kube {
 namespace {
 
 constexpr std::string_view kBase64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-constexpr std::string_view kWhite = " \t\r\n";
+constexpr std::string_view kWhiteSpace = " \t\r\n";
 
 bool is_unreserved(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
@@ -20,7 +20,7 @@ bool is_unreserved(char c) {
 std::optional<std::string> without_padding(std::string_view text) {
     std::string packed;
     for (char c : text) {
-        if (kWhite.find(c) == std::string_view::npos) packed += c;
+        if (kWhiteSpace.find(c) == std::string_view::npos) packed += c;
     }
     if (packed.size() % 4 != 0) return std::nullopt;
     for (int i = 0; i < 2 && packed.ends_with('='); ++i) packed.pop_back();

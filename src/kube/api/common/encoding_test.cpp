@@ -7,7 +7,7 @@ namespace cudafault::kube {
 
 namespace {
 
-TEST(Base64, KnownValues) {
+TEST(Base64, EncodesKnownValues) {
     EXPECT_EQ(base64_encode(""), "");
     EXPECT_EQ(base64_encode("f"), "Zg==");
     EXPECT_EQ(base64_encode("fo"), "Zm8=");

@@ -13,7 +13,7 @@ public:
     using std::runtime_error::runtime_error;
 };
 
-// The kubeconfig, a file that it refers to or an exec plugin is invalid or failed.
+// The kubeconfig or a file that it names is invalid, or an exec plugin failed.
 class ConfigError : public Error {
 public:
     using Error::Error;

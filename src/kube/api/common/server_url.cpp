@@ -19,14 +19,15 @@ namespace {
 
 [[noreturn]] void fail(const std::string& server) {
     throw ConfigError(
-        fmt::format("the kubeconfig's server {} is no address such as https://host:6443", without_password(server)));
+        fmt::format("invalid server \"{}\" in the kubeconfig: expected an address such as https://host:6443",
+                    without_password(server)));
 }
 
-std::optional<int> number(std::string_view text, int largest) {
+std::optional<int> parse_number(std::string_view text, int largest) {
     int value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    const bool whole = error == std::errc() && end == text.data() + text.size();
-    return whole && value >= 0 && value <= largest ? std::optional(value) : std::nullopt;
+    const bool is_complete = error == std::errc() && end == text.data() + text.size();
+    return is_complete && value >= 0 && value <= largest ? std::optional(value) : std::nullopt;
 }
 
 struct HostPort {
@@ -65,7 +66,7 @@ bool is_in_network(const std::string& host, const std::string& network) {
     const auto base = parse_address(network.substr(0, slash));
     const auto address = parse_address(host);
     if (slash == std::string::npos || !base || !address || base->family != address->family) return false;
-    const auto length = number(std::string_view(network).substr(slash + 1), base->bits());
+    const auto length = parse_number(std::string_view(network).substr(slash + 1), base->bits());
     if (!length) return false;
     for (int bit = 0; bit < *length; ++bit) {
         const auto byte = static_cast<size_t>(bit / 8);
@@ -74,34 +75,34 @@ bool is_in_network(const std::string& host, const std::string& network) {
     return true;
 }
 
-bool is_this_machine(const std::string& host) {
+bool is_loopback(const std::string& host) {
     return host == "localhost" || host == "::1" || is_in_network(host, "127.0.0.0/8");
 }
 
-bool ends_with(std::string_view text, std::string_view end) {
+bool ends_with_ignoring_case(std::string_view text, std::string_view end) {
     return text.size() >= end.size() &&
            strncasecmp(text.data() + text.size() - end.size(), end.data(), end.size()) == 0;
 }
 
-bool is_excepted(const ServerUrl& server, const std::string& item) {
+bool matches_no_proxy_entry(const ServerUrl& server, const std::string& item) {
     if (item == "*" || is_in_network(server.host, item)) return true;
     auto [host, port] = split_port(item);
     if (!port.empty() && port != std::to_string(server.port)) return false;
     if (strcasecmp(host.c_str(), server.host.c_str()) == 0) return true;
     if (host.starts_with('*')) host.erase(0, 1);
-    return !host.empty() && ends_with(server.host, host.starts_with('.') ? host : "." + host);
+    return !host.empty() && ends_with_ignoring_case(server.host, host.starts_with('.') ? host : "." + host);
 }
 
-bool is_excepted_by(const ServerUrl& server, const std::string& list) {
+bool is_in_no_proxy(const ServerUrl& server, const std::string& list) {
     for (size_t start = 0; start < list.size();) {
         const size_t end = std::min(list.find_first_of(", ", start), list.size());
-        if (end > start && is_excepted(server, list.substr(start, end - start))) return true;
+        if (end > start && matches_no_proxy_entry(server, list.substr(start, end - start))) return true;
         start = end + 1;
     }
     return false;
 }
 
-std::string either(const Getenv& getenv, const char* name, const char* lower) {
+std::string first_set_variable(const Getenv& getenv, const char* name, const char* lower) {
     for (const char* variable : {name, lower}) {
         const char* value = getenv(variable);
         if (value && *value) return value;
@@ -131,22 +132,23 @@ ServerUrl parse_server(const Cluster& cluster) {
     const bool mentions_tls = cluster.insecure_skip_tls_verify || !cluster.certificate_authority.empty() ||
                               !cluster.certificate_authority_data.empty() || !cluster.tls_server_name.empty();
     const std::string scheme = scheme_of(cluster.server);
-    const std::string rest = cluster.server.substr(scheme.empty() ? 0 : scheme.size() + 3);
-    if (scheme == "unix" && rest.starts_with('/')) return unix_server(rest);
+    const std::string address = cluster.server.substr(scheme.empty() ? 0 : scheme.size() + 3);
+    if (scheme == "unix" && address.starts_with('/')) return unix_server(address);
 
     ServerUrl server;
     server.scheme = !scheme.empty() ? scheme : mentions_tls ? "https" : "http";
-    const size_t slash = std::min(rest.find('/'), rest.size());
-    const auto [host, port] = split_port(rest.substr(0, slash));
-    const auto port_number = number(port, 65535);
-    const bool odd = host.find_first_of("@?# []\\") != std::string::npos || rest.find_first_of("?#") != rest.npos;
-    if ((server.scheme != "https" && server.scheme != "http") || host.empty() || odd ||
+    const size_t slash = std::min(address.find('/'), address.size());
+    const auto [host, port] = split_port(address.substr(0, slash));
+    const auto port_number = parse_number(port, 65535);
+    const bool has_invalid_character =
+        host.find_first_of("@?# []\\") != std::string::npos || address.find_first_of("?#") != std::string::npos;
+    if ((server.scheme != "https" && server.scheme != "http") || host.empty() || has_invalid_character ||
         (!port.empty() && !port_number)) {
         fail(cluster.server);
     }
     server.host = host;
     server.port = port_number.value_or(server.is_secure() ? 443 : 80);
-    server.prefix = rest.substr(slash);
+    server.prefix = address.substr(slash);
     while (server.prefix.ends_with('/')) server.prefix.pop_back();
     return server;
 }
@@ -158,11 +160,13 @@ std::string proxy_for(const ServerUrl& server, const std::string& proxy_url, con
         // With a socks5 proxy, the proxy resolves host names, as in kubectl.
         if (scheme == "socks5") return "socks5h" + proxy_url.substr(scheme.size());
         if (scheme == "http" || scheme == "https" || scheme == "socks5h") return proxy_url;
-        throw ConfigError(fmt::format("proxy-url {} is none of http, https and socks5", without_password(proxy_url)));
+        throw ConfigError(fmt::format("invalid proxy-url \"{}\": expected a URL with scheme http, https or socks5",
+                                      without_password(proxy_url)));
     }
-    if (is_this_machine(server.host) || is_excepted_by(server, either(getenv, "NO_PROXY", "no_proxy"))) return "";
-    return server.is_secure() ? either(getenv, "HTTPS_PROXY", "https_proxy")
-                              : either(getenv, "HTTP_PROXY", "http_proxy");
+    if (is_loopback(server.host) || is_in_no_proxy(server, first_set_variable(getenv, "NO_PROXY", "no_proxy")))
+        return "";
+    return server.is_secure() ? first_set_variable(getenv, "HTTPS_PROXY", "https_proxy")
+                              : first_set_variable(getenv, "HTTP_PROXY", "http_proxy");
 }
 
 std::string without_password(const std::string& url) {

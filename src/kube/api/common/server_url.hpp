@@ -26,7 +26,7 @@ std::string bracketed(const std::string& host);
 ServerUrl parse_server(const Cluster& cluster);
 
 // Returns the proxy to use, or "" for none: `proxy_url`, or else HTTPS_PROXY or HTTP_PROXY. The environment's proxy is
-// not used for the local machine and for entries of NO_PROXY (names, .names, addresses and networks, each optionally
+// not used for loopback addresses and for entries of NO_PROXY (names, .names, addresses and networks, each optionally
 // with a port). Throws ConfigError.
 std::string proxy_for(const ServerUrl& server, const std::string& proxy_url, const Getenv& getenv);
 

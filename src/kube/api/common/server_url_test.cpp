@@ -23,7 +23,7 @@ void expect(const ServerUrl& url, const char* scheme, const char* host, int port
     EXPECT_EQ(url.prefix, prefix);
 }
 
-TEST(ParseServer, PartsAndDefaults) {
+TEST(ParseServer, SplitsUrlAndSetsDefaultPort) {
     expect(parsed("https://api.test:6443"), "https", "api.test", 6443, "");
     expect(parsed("https://api.test"), "https", "api.test", 443, "");
     expect(parsed("http://10.0.0.1/"), "http", "10.0.0.1", 80, "");
@@ -75,7 +75,7 @@ TEST(ProxyFor, EnvironmentProxyDependsOnScheme) {
     EXPECT_EQ(proxy_for(parsed("https://api.test"), "", environment({})), "");
 }
 
-TEST(ProxyFor, NoProxyForLocalMachine) {
+TEST(ProxyFor, NoProxyForLoopback) {
     const Getenv getenv = environment({{"HTTPS_PROXY", "http://s:1"}});
     for (const char* server :
          {"https://localhost:6443", "https://127.0.0.1:6443", "https://127.9.9.9", "https://[::1]"}) {
@@ -83,29 +83,29 @@ TEST(ProxyFor, NoProxyForLocalMachine) {
     }
 }
 
-bool excepted(const std::string& list, const std::string& server) {
+bool bypasses_proxy(const std::string& list, const std::string& server) {
     const Getenv getenv = environment({{"HTTPS_PROXY", "http://s:1"}, {"NO_PROXY", list}});
     return proxy_for(parsed(server), "", getenv).empty();
 }
 
-TEST(ProxyFor, NoProxyEntries) {
-    EXPECT_TRUE(excepted("*", "https://api.test"));
-    EXPECT_TRUE(excepted("other, API.test", "https://api.test"));
-    EXPECT_TRUE(excepted("test", "https://api.test"));
-    EXPECT_TRUE(excepted(".test", "https://api.test"));
-    EXPECT_TRUE(excepted("*.test", "https://api.test"));
-    EXPECT_TRUE(excepted("api.test:6443", "https://api.test:6443"));
-    EXPECT_TRUE(excepted("10.0.0.0/8", "https://10.1.2.3"));
-    EXPECT_TRUE(excepted("10.1.2.3", "https://10.1.2.3"));
-    EXPECT_TRUE(excepted("fd00::/8", "https://[fd12::1]"));
+TEST(ProxyFor, MatchesEntriesOfNoProxy) {
+    EXPECT_TRUE(bypasses_proxy("*", "https://api.test"));
+    EXPECT_TRUE(bypasses_proxy("other, API.test", "https://api.test"));
+    EXPECT_TRUE(bypasses_proxy("test", "https://api.test"));
+    EXPECT_TRUE(bypasses_proxy(".test", "https://api.test"));
+    EXPECT_TRUE(bypasses_proxy("*.test", "https://api.test"));
+    EXPECT_TRUE(bypasses_proxy("api.test:6443", "https://api.test:6443"));
+    EXPECT_TRUE(bypasses_proxy("10.0.0.0/8", "https://10.1.2.3"));
+    EXPECT_TRUE(bypasses_proxy("10.1.2.3", "https://10.1.2.3"));
+    EXPECT_TRUE(bypasses_proxy("fd00::/8", "https://[fd12::1]"));
 
-    EXPECT_FALSE(excepted("", "https://api.test"));
-    EXPECT_FALSE(excepted("api.test:1", "https://api.test:6443"));
-    EXPECT_FALSE(excepted("pi.test", "https://api.test"));
-    EXPECT_FALSE(excepted(".api.test", "https://api.test"));
-    EXPECT_FALSE(excepted("10.0.0.0/16", "https://10.1.2.3"));
-    EXPECT_FALSE(excepted("10.0.0.0/33", "https://10.0.0.0"));
-    EXPECT_FALSE(excepted("10.0.0.0/8", "https://[fd12::1]"));
+    EXPECT_FALSE(bypasses_proxy("", "https://api.test"));
+    EXPECT_FALSE(bypasses_proxy("api.test:1", "https://api.test:6443"));
+    EXPECT_FALSE(bypasses_proxy("pi.test", "https://api.test"));
+    EXPECT_FALSE(bypasses_proxy(".api.test", "https://api.test"));
+    EXPECT_FALSE(bypasses_proxy("10.0.0.0/16", "https://10.1.2.3"));
+    EXPECT_FALSE(bypasses_proxy("10.0.0.0/33", "https://10.0.0.0"));
+    EXPECT_FALSE(bypasses_proxy("10.0.0.0/8", "https://[fd12::1]"));
 }
 
 TEST(WithoutPassword, RemovesOnlyUserInfo) {

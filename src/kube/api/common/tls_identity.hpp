@@ -5,7 +5,7 @@
 
 namespace cudafault::kube {
 
-// A client certificate chain and its private key as PEM text. They are never written to a file.
+// A client certificate chain and its private key as PEM text. Never written to a file.
 struct TlsIdentity {
     std::string certificate;
     std::string key;

@@ -13,20 +13,20 @@ namespace cudafault::kube {
 
 namespace {
 
-// Renew credentials early, so that they do not expire while a request is in progress.
+// Credentials are renewed early, so that they do not expire while a request is in progress.
 constexpr std::chrono::seconds kLeeway{10};
 
 std::string trimmed(const std::string& text) {
-    constexpr const char* kWhite = " \t\r\n";
-    const size_t start = text.find_first_not_of(kWhite);
+    constexpr const char* kWhiteSpace = " \t\r\n";
+    const size_t start = text.find_first_not_of(kWhiteSpace);
     if (start == std::string::npos) return "";
-    return text.substr(start, text.find_last_not_of(kWhite) - start + 1);
+    return text.substr(start, text.find_last_not_of(kWhiteSpace) - start + 1);
 }
 
 // A line break would allow the value to add more headers.
 const std::string& require_one_line(const std::string& value, const std::string& what) {
     const bool broken = std::any_of(value.begin(), value.end(), [](unsigned char c) { return c < ' ' || c == 127; });
-    if (broken) throw ConfigError(fmt::format("{} has a line break or a control character in it", what));
+    if (broken) throw ConfigError(fmt::format("{} contains a line break or a control character", what));
     return value;
 }
 
@@ -46,12 +46,13 @@ void Credentials::run_plugin_if_due(Deadline deadline, const Cancellation& cance
 
 std::string Credentials::bearer_token() {
     if (!user_.token_file.empty()) {
-        const auto content = read_if_there(user_.token_file, "tokenFile");
+        const auto content = read_if_exists(user_.token_file, "tokenFile");
         const std::string token = trimmed(content.value_or(""));
         if (!token.empty()) last_token_ = token;
         if (!last_token_.empty()) return last_token_;
         if (user_.token.empty()) {
-            throw ConfigError(fmt::format("tokenFile {} is {}", user_.token_file, content ? "empty" : "not there"));
+            throw ConfigError(fmt::format("no token in tokenFile {}: the file {}", user_.token_file,
+                                          content ? "is empty" : "does not exist"));
         }
     }
     if (!user_.token.empty()) return user_.token;
@@ -61,13 +62,13 @@ std::string Credentials::bearer_token() {
 std::string Credentials::authorization() {
     if (!user_.username.empty()) {
         const std::string pair = base64_encode(user_.username + ":" + user_.password);
-        keep_secret(user_.password);
-        keep_secret(pair);
+        add_secret(user_.password);
+        add_secret(pair);
         return "Basic " + pair;
     }
     const std::string token = bearer_token();
     if (token.empty()) return "";
-    keep_secret(token);
+    add_secret(token);
     return "Bearer " + require_one_line(token, "the token");
 }
 
@@ -77,12 +78,12 @@ TlsIdentity Credentials::identity() const {
     identity.certificate = data_or_file(user_.client_certificate_data, user_.client_certificate, "client-certificate");
     identity.key = data_or_file(user_.client_key_data, user_.client_key, "client-key");
     if (identity.certificate.empty() != identity.key.empty()) {
-        throw ConfigError("the kubeconfig's user has only one of client-certificate and client-key");
+        throw ConfigError("the kubeconfig's user has only one of client-certificate and client-key; set both");
     }
     return identity;
 }
 
-void Credentials::keep_secret(const std::string& secret) {
+void Credentials::add_secret(const std::string& secret) {
     if (secret.empty() || std::find(secrets_.begin(), secrets_.end(), secret) != secrets_.end()) return;
     secrets_.push_back(secret);
 }

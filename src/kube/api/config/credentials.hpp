@@ -27,8 +27,8 @@ public:
     // Throws ConfigError. Throws DeadlinePassed or Cancelled while waiting for a plugin.
     Identification current(Deadline deadline, const Cancellation& cancellation);
 
-    // Call after a 401: discards the plugin's credential, so that `current` runs the plugin again.
-    void refused() { exec_credential_.reset(); }
+    // Discards the plugin's credential, so that `current` runs the plugin again. Call it after a 401.
+    void discard_exec_credential() { exec_credential_.reset(); }
 
     // Returns all secrets used so far, which must not appear in messages.
     const std::vector<std::string>& secrets() const { return secrets_; }
@@ -38,7 +38,7 @@ private:
     std::string bearer_token();
     std::string authorization();
     TlsIdentity identity() const;
-    void keep_secret(const std::string& secret);
+    void add_secret(const std::string& secret);
 
     User user_;
     Cluster cluster_;
@@ -47,7 +47,7 @@ private:
     std::vector<std::string> secrets_;
 };
 
-// Returns the headers for an impersonation; empty if there is none.
+// Returns the HTTP headers for an impersonation. Empty for an empty `impersonation`.
 std::vector<std::string> impersonation_headers(const Impersonation& impersonation);
 
 }  // namespace cudafault::kube

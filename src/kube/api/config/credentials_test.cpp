@@ -51,9 +51,9 @@ protected:
     Cancellation cancellation;
 };
 
-TEST_F(CredentialsTest, NoCredentials) { EXPECT_EQ(first(), Identification()); }
+TEST_F(CredentialsTest, EmptyWithoutCredentials) { EXPECT_EQ(first(), Identification()); }
 
-TEST_F(CredentialsTest, BearerToken) {
+TEST_F(CredentialsTest, SendsBearerToken) {
     connection.user.token = "abc";
     EXPECT_EQ(first().authorization, "Bearer abc");
 }
@@ -66,7 +66,7 @@ TEST_F(CredentialsTest, TokenFileIsReadForEachRequest) {
     folder.write("token", " two \n");
     EXPECT_EQ(current(credentials).authorization, "Bearer two");
     folder.write("token", "");
-    EXPECT_EQ(current(credentials).authorization, "Bearer two") << "the last that could be read";
+    EXPECT_EQ(current(credentials).authorization, "Bearer two") << "an empty file must not replace the last token";
     std::filesystem::remove(folder.file("token"));
     EXPECT_EQ(current(credentials).authorization, "Bearer two");
 }
@@ -78,7 +78,7 @@ TEST_F(CredentialsTest, MissingTokenFileFallsBackToToken) {
     EXPECT_EQ(first().authorization, "Bearer abc");
 }
 
-TEST_F(CredentialsTest, BasicAuthentication) {
+TEST_F(CredentialsTest, EncodesBasicAuthentication) {
     connection.user.username = "Aladdin";
     connection.user.password = "open sesame";
     EXPECT_EQ(first().authorization, "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
@@ -121,7 +121,7 @@ TEST_F(CredentialsTest, PluginRunsOnceUntilCredentialExpires) {
     Credentials credentials(connection);
     EXPECT_EQ(current(credentials).authorization, "Bearer token-1");
     EXPECT_EQ(current(credentials).authorization, "Bearer token-1");
-    credentials.refused();
+    credentials.discard_exec_credential();
     EXPECT_EQ(current(credentials).authorization, "Bearer token-2");
 }
 
@@ -141,7 +141,7 @@ TEST_F(CredentialsTest, ExpiredCredentialIsRenewed) {
     }
 }
 
-TEST_F(CredentialsTest, PluginCertificateOverridesOwn) {
+TEST_F(CredentialsTest, PluginCertificateOverridesKubeconfig) {
     connection.user.client_certificate_data = "own-cert";
     connection.user.client_key_data = "own-key";
     ExecPlugin plugin;

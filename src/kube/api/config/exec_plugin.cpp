@@ -40,7 +40,7 @@ Json cluster_info(const Cluster& cluster) {
 bool is_interactive(const ExecPlugin& plugin) {
     const bool terminal = isatty(STDIN_FILENO) == 1;
     if (plugin.interactive_mode == InteractiveMode::kAlways && !terminal) {
-        fail(plugin, "has to ask the user, and standard input is no terminal");
+        fail(plugin, "must prompt the user, but standard input is not a terminal");
     }
     return terminal && plugin.interactive_mode != InteractiveMode::kNever;
 }
@@ -67,43 +67,46 @@ CommandResult run(const ExecPlugin& plugin, const Command& command, Deadline dea
         if (!hint.empty()) hint = "; " + hint;
         fail(plugin, fmt::format("cannot be started: {}{}", error.code().message(), hint));
     } catch (const DeadlinePassed&) {
-        throw DeadlinePassed(fmt::format("exec plugin {} gave no credentials in time", plugin.command));
+        throw DeadlinePassed(fmt::format("exec plugin {} returned no credentials before the timeout", plugin.command));
     }
 }
 
-std::string text(const ExecPlugin& plugin, const Json& status, const char* field) {
+std::string string_field(const ExecPlugin& plugin, const Json& status, const char* field) {
     const auto found = status.find(field);
     if (found == status.end() || found->is_null()) return "";
-    if (!found->is_string()) fail(plugin, fmt::format("gave a {} that is no text", field));
+    if (!found->is_string()) fail(plugin, fmt::format("returned an invalid {}: expected a string", field));
     return found->get<std::string>();
 }
 
 ExecCredential credential_of(const ExecPlugin& plugin, const Json& status) {
     ExecCredential credential;
-    credential.token = text(plugin, status, "token");
-    credential.identity = {text(plugin, status, "clientCertificateData"), text(plugin, status, "clientKeyData")};
+    credential.token = string_field(plugin, status, "token");
+    credential.identity = {string_field(plugin, status, "clientCertificateData"),
+                           string_field(plugin, status, "clientKeyData")};
     if (credential.identity.certificate.empty() != credential.identity.key.empty()) {
-        fail(plugin, "gave only one of clientCertificateData and clientKeyData");
+        fail(plugin, "returned only one of clientCertificateData and clientKeyData");
     }
     if (credential.token.empty() && credential.identity.key.empty()) {
-        fail(plugin, "gave neither a token nor a client certificate");
+        fail(plugin, "returned neither a token nor a client certificate");
     }
-    const std::string expires = text(plugin, status, "expirationTimestamp");
+    const std::string expires = string_field(plugin, status, "expirationTimestamp");
     credential.expires = parse_timestamp(expires);
-    if (!expires.empty() && !credential.expires) fail(plugin, "gave an expirationTimestamp that is no time");
+    if (!expires.empty() && !credential.expires)
+        fail(plugin, "returned an invalid expirationTimestamp: expected a time such as 2026-11-24T13:00:00Z");
     return credential;
 }
 
 ExecCredential parse_output(const ExecPlugin& plugin, const std::string& output) {
     const Json answer = Json::parse(output, nullptr, false);
     if (!answer.is_object() || answer.value("kind", Json()) != "ExecCredential") {
-        fail(plugin, "printed something that is no ExecCredential");
+        fail(plugin, "returned invalid output: expected an ExecCredential");
     }
     if (answer.value("apiVersion", Json()) != plugin.api_version) {
-        fail(plugin, fmt::format("answered in another version than the kubeconfig's {}", plugin.api_version));
+        fail(plugin, fmt::format("returned an ExecCredential of the wrong version: expected {}, as in the kubeconfig",
+                                 plugin.api_version));
     }
     const Json status = answer.value("status", Json());
-    if (!status.is_object()) fail(plugin, "gave an ExecCredential without a status");
+    if (!status.is_object()) fail(plugin, "returned an ExecCredential without a status");
     return credential_of(plugin, status);
 }
 
@@ -113,7 +116,8 @@ ExecCredential run_exec_plugin(const ExecPlugin& plugin, const Cluster& cluster,
                                const Cancellation& cancellation) {
     const CommandResult result = run(plugin, command_for(plugin, cluster), deadline, cancellation);
     if (result.exit_code != 0) {
-        fail(plugin, fmt::format("ended with code {}; see what it printed, and log in again", result.exit_code));
+        fail(plugin,
+             fmt::format("exited with code {}; see its output on standard error, and log in again", result.exit_code));
     }
     return parse_output(plugin, result.output);
 }

@@ -19,7 +19,8 @@ struct ExecCredential {
 };
 
 // Runs the plugin until the deadline at the latest. Throws ConfigError (with the install hint if the program does not
-// exist), DeadlinePassed or Cancelled. Messages never contain the plugin's output, because it holds secrets.
+// exist), DeadlinePassed or Cancelled. Messages never contain the plugin's output, because the output contains
+// secrets.
 ExecCredential run_exec_plugin(const ExecPlugin& plugin, const Cluster& cluster, Deadline deadline,
                                const Cancellation& cancellation);
 

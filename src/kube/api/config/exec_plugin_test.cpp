@@ -40,7 +40,7 @@ protected:
         return run_exec_plugin(plugin, cluster, deadline, cancellation);
     }
 
-    std::string refusal(const std::string& script) {
+    std::string run_error(const std::string& script) {
         try {
             run(script);
         } catch (const ConfigError& error) {
@@ -80,7 +80,7 @@ TEST_F(Plugin, ReturnsCertificateAndExpiry) {
 TEST_F(Plugin, AcceptsV1beta1) {
     plugin.api_version = "client.authentication.k8s.io/v1beta1";
     EXPECT_EQ(run(credential(R"({"token":"b"})", plugin.api_version)).token, "b");
-    EXPECT_THAT(refusal(credential(R"({"token":"b"})", kV1)), HasSubstr("another version"));
+    EXPECT_THAT(run_error(credential(R"({"token":"b"})", kV1)), HasSubstr("wrong version"));
     EXPECT_EQ(info()["apiVersion"], plugin.api_version);
 }
 
@@ -101,11 +101,11 @@ TEST_F(Plugin, AddsEnvironmentVariables) {
     unsetenv("KUBE_TEST_REPLACED");
 }
 
-TEST_F(Plugin, InfoWithoutCluster) {
+TEST_F(Plugin, InfoOmitsClusterByDefault) {
     EXPECT_EQ(info(), Json({{"apiVersion", kV1}, {"kind", "ExecCredential"}, {"spec", {{"interactive", false}}}}));
 }
 
-TEST_F(Plugin, InfoWithCluster) {
+TEST_F(Plugin, InfoContainsClusterIfRequested) {
     plugin.provide_cluster_info = true;
     cluster.certificate_authority_data = "CA";
     cluster.tls_server_name = "n";
@@ -127,7 +127,7 @@ TEST_F(Plugin, InfoReadsAuthorityFile) {
     EXPECT_EQ(got["disable-compression"], true);
 }
 
-TEST_F(Plugin, InfoOfInsecureCluster) {
+TEST_F(Plugin, InfoContainsInsecureFlag) {
     plugin.provide_cluster_info = true;
     cluster.insecure_skip_tls_verify = true;
     EXPECT_EQ(info()["spec"]["cluster"]["insecure-skip-tls-verify"], true);
@@ -150,17 +150,17 @@ private:
     int before_;
 };
 
-TEST_F(Plugin, InteractiveModeWithoutTerminal) {
+TEST_F(Plugin, AlwaysInteractiveRequiresTerminal) {
     const int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
     const Stdin stdin_of_test(null);
     plugin.interactive_mode = InteractiveMode::kIfAvailable;
     EXPECT_EQ(info()["spec"]["interactive"], false);
     plugin.interactive_mode = InteractiveMode::kAlways;
-    EXPECT_THAT(refusal(credential(R"({"token":"t"})")), HasSubstr("no terminal"));
+    EXPECT_THAT(run_error(credential(R"({"token":"t"})")), HasSubstr("not a terminal"));
     close(null);
 }
 
-TEST_F(Plugin, InteractiveModeWithTerminal) {
+TEST_F(Plugin, ReadsTerminalUnlessNeverInteractive) {
     const int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
     ASSERT_EQ(grantpt(master) | unlockpt(master), 0);
     const int terminal = open(ptsname(master), O_RDWR | O_NOCTTY | O_CLOEXEC);
@@ -199,20 +199,21 @@ TEST_F(Plugin, FindsProgramInPath) {
 }
 
 TEST_F(Plugin, FailureReportsExitCodeWithoutOutput) {
-    EXPECT_THAT(refusal("echo secret; exit 7\n"), AllOf(HasSubstr("code 7"), Not(HasSubstr("secret"))));
-    EXPECT_THAT(refusal("kill -9 $$\n"), HasSubstr("code 137"));
+    EXPECT_THAT(run_error("echo secret; exit 7\n"), AllOf(HasSubstr("code 7"), Not(HasSubstr("secret"))));
+    EXPECT_THAT(run_error("kill -9 $$\n"), HasSubstr("code 137"));
 }
 
 TEST_F(Plugin, RejectsInvalidCredential) {
-    EXPECT_THAT(refusal("echo secret\n"), AllOf(HasSubstr("no ExecCredential"), Not(HasSubstr("secret"))));
-    EXPECT_THAT(refusal("echo '[]'\n"), HasSubstr("no ExecCredential"));
-    EXPECT_THAT(refusal("echo '{\"kind\":\"Pod\"}'\n"), HasSubstr("no ExecCredential"));
-    EXPECT_THAT(refusal(credential("null")), HasSubstr("without a status"));
-    EXPECT_THAT(refusal(credential("{}")), HasSubstr("neither a token nor"));
-    EXPECT_THAT(refusal(credential(R"({"token":7})")), HasSubstr("token that is no text"));
-    EXPECT_THAT(refusal(credential(R"({"clientKeyData":"K"})")), HasSubstr("only one of"));
-    EXPECT_THAT(refusal(credential(R"({"clientCertificateData":"C","token":"t"})")), HasSubstr("only one of"));
-    EXPECT_THAT(refusal(credential(R"({"token":"t","expirationTimestamp":"soon"})")), HasSubstr("no time"));
+    EXPECT_THAT(run_error("echo secret\n"), AllOf(HasSubstr("expected an ExecCredential"), Not(HasSubstr("secret"))));
+    EXPECT_THAT(run_error("echo '[]'\n"), HasSubstr("expected an ExecCredential"));
+    EXPECT_THAT(run_error("echo '{\"kind\":\"Pod\"}'\n"), HasSubstr("expected an ExecCredential"));
+    EXPECT_THAT(run_error(credential("null")), HasSubstr("without a status"));
+    EXPECT_THAT(run_error(credential("{}")), HasSubstr("neither a token nor"));
+    EXPECT_THAT(run_error(credential(R"({"token":7})")), HasSubstr("invalid token: expected a string"));
+    EXPECT_THAT(run_error(credential(R"({"clientKeyData":"K"})")), HasSubstr("only one of"));
+    EXPECT_THAT(run_error(credential(R"({"clientCertificateData":"C","token":"t"})")), HasSubstr("only one of"));
+    EXPECT_THAT(run_error(credential(R"({"token":"t","expirationTimestamp":"soon"})")),
+                HasSubstr("invalid expirationTimestamp"));
 }
 
 TEST_F(Plugin, IsKilledAtDeadline) {
@@ -222,12 +223,12 @@ TEST_F(Plugin, IsKilledAtDeadline) {
 }
 
 TEST_F(Plugin, IsKilledOnCancellation) {
-    std::thread other([&] {
+    std::thread canceller([&] {
         std::this_thread::sleep_for(std::chrono::milliseconds(100));
         cancellation.cancel();
     });
     EXPECT_THROW(run("sleep 60\n"), Cancelled);
-    other.join();
+    canceller.join();
 }
 
 }  // namespace

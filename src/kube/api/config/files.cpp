@@ -20,7 +20,7 @@ namespace {
 
 }  // namespace
 
-std::optional<std::string> read_if_there(const std::string& file, const std::string& what) {
+std::optional<std::string> read_if_exists(const std::string& file, const std::string& what) {
     const std::unique_ptr<FILE, int (*)(FILE*)> stream(std::fopen(file.c_str(), "re"), std::fclose);
     if (!stream) {
         if (errno == ENOENT || errno == ENOTDIR) return std::nullopt;
@@ -34,7 +34,7 @@ std::optional<std::string> read_if_there(const std::string& file, const std::str
 }
 
 std::string read_file(const std::string& file, const std::string& what) {
-    auto content = read_if_there(file, what);
+    auto content = read_if_exists(file, what);
     if (!content) fail(file, what);
     return *content;
 }

@@ -6,11 +6,11 @@
 
 namespace cudafault::kube {
 
-// Returns the file's content, or nullopt if it does not exist. Throws ConfigError, which calls the file `what`, if it
-// cannot be read.
-std::optional<std::string> read_if_there(const std::string& file, const std::string& what);
+// Returns the content of `file`, or nullopt if the file does not exist. Throws ConfigError if the file cannot be read;
+// the message describes the file as `what`.
+std::optional<std::string> read_if_exists(const std::string& file, const std::string& what);
 
-// Like read_if_there, but a missing file is an error.
+// Like read_if_exists, but a missing file is an error.
 std::string read_file(const std::string& file, const std::string& what);
 
 // Returns the data of a kubeconfig field, or else the content of its file; empty if neither is set.

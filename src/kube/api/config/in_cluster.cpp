@@ -18,7 +18,7 @@ std::optional<Connection> in_cluster_connection(const Getenv& getenv, const std:
     connection.cluster.server = fmt::format("https://{}:{}", bracketed(host), port);
     connection.cluster.certificate_authority = service_account / "ca.crt";
     connection.user.token_file = token;
-    const auto own_namespace = read_if_there(service_account / "namespace", "the pod's namespace in");
+    const auto own_namespace = read_if_exists(service_account / "namespace", "the pod's namespace in");
     if (own_namespace && !own_namespace->empty()) connection.default_namespace = *own_namespace;
     return connection;
 }

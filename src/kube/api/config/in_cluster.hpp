@@ -9,8 +9,9 @@
 
 namespace cudafault::kube {
 
-// Returns nullopt outside a pod with a service account. The connection refers to the token and authority files instead
-// of their content, since the kubelet updates them. Throws ConfigError if a file in the folder cannot be read.
+// Returns nullopt outside a pod with a service account. The connection contains the paths of the token and authority
+// files instead of their content, because the kubelet updates the files. Throws ConfigError if a file in the folder
+// cannot be read.
 std::optional<Connection> in_cluster_connection(const Getenv& getenv, const std::filesystem::path& service_account);
 
 }  // namespace cudafault::kube

@@ -25,7 +25,7 @@ TEST(InCluster, RefersToTokenAndAuthorityFiles) {
     EXPECT_EQ(connection->default_namespace, "prod");
 }
 
-TEST(InCluster, Ipv6WithoutNamespace) {
+TEST(InCluster, BracketsIpv6Host) {
     const TestFolder folder;
     folder.write("token", "t");
     const Getenv pod = environment({{"KUBERNETES_SERVICE_HOST", "fd00::1"}, {"KUBERNETES_SERVICE_PORT", "443"}});
@@ -37,7 +37,7 @@ TEST(InCluster, Ipv6WithoutNamespace) {
 
 TEST(InCluster, NulloptOutsidePod) {
     const TestFolder folder;
-    EXPECT_FALSE(in_cluster_connection(kPod, folder.path())) << "no token";
+    EXPECT_FALSE(in_cluster_connection(kPod, folder.path())) << "without a token file";
     folder.write("token", "t");
     EXPECT_FALSE(in_cluster_connection(environment({}), folder.path()));
     EXPECT_FALSE(in_cluster_connection(environment({{"KUBERNETES_SERVICE_HOST", "h"}}), folder.path()));

@@ -45,7 +45,7 @@ KubeconfigFile read_kubeconfig(const ConnectionOptions& options) {
     }
     KubeconfigFile config;
     for (const std::filesystem::path& file : kubeconfig_list(options)) {
-        const auto text = read_if_there(file, what);
+        const auto text = read_if_exists(file, what);
         if (text) merge(config, parse_kubeconfig(*text, std::filesystem::absolute(file)));
     }
     return config;
@@ -53,21 +53,21 @@ KubeconfigFile read_kubeconfig(const ConnectionOptions& options) {
 
 template <typename Entry>
 std::string names(const std::map<std::string, Entry>& entries) {
-    if (entries.empty()) return "has none";
+    if (entries.empty()) return "none";
     std::vector<std::string> list;
     for (const auto& [name, entry] : entries) list.push_back(name);
-    return fmt::format("has {}", fmt::join(list, ", "));
+    return fmt::format("{}", fmt::join(list, ", "));
 }
 
 template <typename Entry>
 const Entry& entry(const std::map<std::string, Entry>& entries, const std::string& name, const char* kind) {
     const auto found = entries.find(name);
     if (found != entries.end()) return found->second;
-    throw ConfigError(fmt::format("no {} \"{}\" in the kubeconfig, which {}", kind, name, names(entries)));
+    throw ConfigError(fmt::format("no {0} \"{1}\" in the kubeconfig ({0}s: {2})", kind, name, names(entries)));
 }
 
-const std::string& first_given(const std::string& given, const std::string& otherwise) {
-    return given.empty() ? otherwise : given;
+const std::string& first_nonempty(const std::string& first, const std::string& second) {
+    return first.empty() ? second : first;
 }
 
 std::string files_text(const ConnectionOptions& options) {
@@ -82,22 +82,23 @@ Context choose_context(const KubeconfigFile& config, const ConnectionOptions& op
     if (!name.empty()) {
         context = entry(config.contexts, name, "context");
     } else if (options.server.empty() && options.cluster.empty()) {
-        const std::string way = config.contexts.empty() ? "set KUBECONFIG to a file with one" : "choose one of them";
-        throw ConfigError(fmt::format("no current-context in the kubeconfig {}, which {}; {}", files_text(options),
-                                      names(config.contexts), way));
+        const std::string advice =
+            config.contexts.empty() ? "set KUBECONFIG to a file with a context" : "choose a context with --context";
+        throw ConfigError(fmt::format("no current-context in the kubeconfig {} (contexts: {}); {}", files_text(options),
+                                      names(config.contexts), advice));
     }
-    return {first_given(options.cluster, context.cluster), first_given(options.user, context.user),
+    return {first_nonempty(options.cluster, context.cluster), first_nonempty(options.user, context.user),
             context.default_namespace};
 }
 
 Connection connection_of(const KubeconfigFile& config, const ConnectionOptions& options) {
     Connection connection;
-    connection.context = first_given(options.context, config.current_context);
+    connection.context = first_nonempty(options.context, config.current_context);
     const Context context = choose_context(config, options, connection.context);
     if (!context.cluster.empty()) {
         connection.cluster = entry(config.clusters, context.cluster, "cluster");
     } else if (options.server.empty()) {
-        throw ConfigError(fmt::format("context \"{}\" of the kubeconfig names no cluster", connection.context));
+        throw ConfigError(fmt::format("context \"{}\" of the kubeconfig has no cluster", connection.context));
     }
     if (!context.user.empty()) connection.user = entry(config.users, context.user, "user");
     connection.user_name = context.user;
@@ -105,8 +106,9 @@ Connection connection_of(const KubeconfigFile& config, const ConnectionOptions& 
     return connection;
 }
 
-bool is_impersonating(const Impersonation& who) {
-    return !who.user.empty() || !who.uid.empty() || !who.groups.empty() || !who.extra.empty();
+bool is_impersonating(const Impersonation& impersonation) {
+    return !impersonation.user.empty() || !impersonation.uid.empty() || !impersonation.groups.empty() ||
+           !impersonation.extra.empty();
 }
 
 void override(Connection& connection, const ConnectionOptions& options) {
@@ -115,25 +117,25 @@ void override(Connection& connection, const ConnectionOptions& options) {
     if (is_impersonating(options.impersonation)) connection.user.impersonation = options.impersonation;
 }
 
-bool asks_for_nothing(const ConnectionOptions& options) {
+bool has_no_connection_option(const ConnectionOptions& options) {
     return options.kubeconfig.empty() && options.context.empty() && options.cluster.empty() && options.user.empty() &&
            options.server.empty();
 }
 
 void check(const Connection& connection) {
     const Cluster& cluster = connection.cluster;
-    const Impersonation& who = connection.user.impersonation;
-    if (!connection.user.unusable.empty()) throw ConfigError(connection.user.unusable);
+    const Impersonation& impersonation = connection.user.impersonation;
+    if (!connection.user.unusable_reason.empty()) throw ConfigError(connection.user.unusable_reason);
     if (cluster.server.empty()) {
         throw ConfigError(fmt::format("the cluster of context \"{}\" has no server", connection.context));
     }
     const bool authority = !cluster.certificate_authority.empty() || !cluster.certificate_authority_data.empty();
     if (cluster.insecure_skip_tls_verify && authority) {
         throw ConfigError(fmt::format("context \"{}\" has a certificate-authority and insecure-skip-tls-verify; {}",
-                                      connection.context, "leave one of them out"));
+                                      connection.context, "remove one of them"));
     }
-    if (who.user.empty() && is_impersonating(who)) {
-        throw ConfigError("impersonating a uid, groups or extra fields needs a user to impersonate (as)");
+    if (impersonation.user.empty() && is_impersonating(impersonation)) {
+        throw ConfigError("impersonation of a uid, groups or extra fields requires a user to impersonate (as)");
     }
 }
 
@@ -141,9 +143,9 @@ void check(const Connection& connection) {
 
 Connection find_connection(const ConnectionOptions& options) {
     const KubeconfigFile config = read_kubeconfig(options);
-    const bool nothing_chosen = config.current_context.empty() && asks_for_nothing(options);
+    const bool use_service_account = config.current_context.empty() && has_no_connection_option(options);
     std::optional<Connection> connection;
-    if (nothing_chosen) connection = in_cluster_connection(options.getenv, options.service_account);
+    if (use_service_account) connection = in_cluster_connection(options.getenv, options.service_account);
     if (!connection) connection = connection_of(config, options);
     override(*connection, options);
     check(*connection);

@@ -11,7 +11,7 @@
 
 namespace cudafault::kube {
 
-// Options from the command line. They override the kubeconfig; an empty string means not given.
+// Connection options from the command line, which override the kubeconfig. An empty option was not given.
 struct ConnectionOptions {
     std::string kubeconfig;  // a file that must exist; replaces KUBECONFIG and ~/.kube/config
     std::string context;
@@ -26,7 +26,7 @@ struct ConnectionOptions {
 
 // Merges the files as kubectl does: the first file that sets current-context, or that defines a cluster, context or
 // user of a given name, wins, and later definitions are ignored as a whole. The pod's service account is used if no
-// kubeconfig has a context. A server option alone, such as unix:///socket, needs no kubeconfig. Throws ConfigError.
+// kubeconfig has a context. A server option alone, such as unix:///socket, requires no kubeconfig. Throws ConfigError.
 // Opens no connection.
 Connection find_connection(const ConnectionOptions& options);
 

@@ -31,7 +31,7 @@ public:
     // Returns a value that the kubeconfig stores as base64.
     std::string decoded(const char* name) const {
         const auto bytes = base64_decode(text(name));
-        if (!bytes) fail(node_[name], fmt::format("{} is no base64", name));
+        if (!bytes) fail(node_[name], fmt::format("invalid {}: expected base64", name));
         return *bytes;
     }
 
@@ -62,14 +62,14 @@ private:
     std::vector<Item> items(const char* name) const {
         std::vector<Item> values;
         if (!has(name)) return values;
-        if (!node_[name].IsSequence()) fail(node_[name], fmt::format("{} is no list", name));
+        if (!node_[name].IsSequence()) fail(node_[name], fmt::format("invalid {}: expected a list", name));
         for (const YAML::Node& item : node_[name]) values.push_back({item});
         return values;
     }
 
     template <typename Value>
-    Value scalar(const char* name, Value absent) const {
-        return has(name) ? as<Value>(node_[name], name) : absent;
+    Value scalar(const char* name, Value default_value) const {
+        return has(name) ? as<Value>(node_[name], name) : default_value;
     }
 
     template <typename Value>
@@ -140,8 +140,9 @@ InteractiveMode interactive_mode(const Fields& exec, const std::string& api_vers
     if (mode == "Never") return InteractiveMode::kNever;
     if (mode == "IfAvailable") return InteractiveMode::kIfAvailable;
     if (mode == "Always") return InteractiveMode::kAlways;
-    if (!mode.empty()) exec.fail(fmt::format("interactiveMode is {}; it is Never, IfAvailable or Always", mode));
-    if (api_version.ends_with("/v1")) exec.fail("an exec plugin of version v1 needs interactiveMode");
+    if (!mode.empty())
+        exec.fail(fmt::format("invalid interactiveMode \"{}\": expected Never, IfAvailable or Always", mode));
+    if (api_version.ends_with("/v1")) exec.fail("an exec plugin of version v1 requires interactiveMode");
     return InteractiveMode::kIfAvailable;
 }
 
@@ -150,8 +151,9 @@ ExecPlugin exec_of(const Fields& fields) {
     plugin.api_version = fields.text("apiVersion");
     if (plugin.api_version != "client.authentication.k8s.io/v1" &&
         plugin.api_version != "client.authentication.k8s.io/v1beta1") {
-        fields.fail(fmt::format("exec plugins speak client.authentication.k8s.io/v1 or v1beta1, not \"{}\"; {}",
-                                plugin.api_version, "update the plugin and what wrote this file"));
+        fields.fail(
+            fmt::format("invalid exec apiVersion \"{}\": expected client.authentication.k8s.io/v1 or v1beta1; {}",
+                        plugin.api_version, "update the plugin and the tool that wrote this file"));
     }
     plugin.command = fields.text("command");
     if (plugin.command.empty()) fields.fail("the exec plugin has no command");
@@ -181,13 +183,13 @@ Impersonation impersonation_of(const Fields& fields) {
     return impersonation;
 }
 
-void refuse_contradictions(const Fields& fields, const User& user) {
+void check_user(const Fields& fields, const User& user) {
     if (fields.has("auth-provider")) {
-        fields.fail("auth-provider does not exist any more; have your cloud's tool write an exec plugin instead");
+        fields.fail("auth-provider is not supported; use your cloud provider's tool to set up an exec plugin instead");
     }
     const bool bearer = !user.token.empty() || !user.token_file.empty();
-    if (bearer && !user.username.empty()) fields.fail("both a token and a username; leave one of them out");
-    if (user.username.empty() && !user.password.empty()) fields.fail("a password without a username");
+    if (bearer && !user.username.empty()) fields.fail("the user has both a token and a username; remove one of them");
+    if (user.username.empty() && !user.password.empty()) fields.fail("the user has a password without a username");
 }
 
 User user_of(const Fields& fields) {
@@ -202,17 +204,17 @@ User user_of(const Fields& fields) {
     user.client_key_data = fields.decoded("client-key-data");
     if (fields.has("exec")) user.exec = exec_of(fields.fields("exec"));
     user.impersonation = impersonation_of(fields);
-    refuse_contradictions(fields, user);
+    check_user(fields, user);
     return user;
 }
 
 // An invalid user entry must not cause an error unless the user is selected.
-User user_or_reason(const Fields& fields) {
+User user_or_unusable(const Fields& fields) {
     try {
         return user_of(fields);
     } catch (const ConfigError& error) {
         User user;
-        user.unusable = error.what();
+        user.unusable_reason = error.what();
         return user;
     }
 }
@@ -223,8 +225,8 @@ std::map<std::string, Entry> entries(const Fields& root, const char* list, const
     std::map<std::string, Entry> found;
     for (const Fields& item : root.list(list)) {
         const std::string name = item.text("name");
-        if (name.empty()) item.fail(fmt::format("an entry of {} without a name", list));
-        if (found.contains(name)) item.fail(fmt::format("{} has {} twice", list, name));
+        if (name.empty()) item.fail(fmt::format("an entry of {} has no name", list));
+        if (found.contains(name)) item.fail(fmt::format("{} has two entries named \"{}\"", list, name));
         found[name] = item.has(field) ? read(item.fields(field)) : Entry();
     }
     return found;
@@ -234,7 +236,7 @@ YAML::Node load(const std::string& text, const std::filesystem::path& file) {
     try {
         return YAML::Load(text);
     } catch (const YAML::Exception& error) {
-        throw ConfigError(fmt::format("kubeconfig {}, line {}: neither YAML nor JSON: {}", file.string(),
+        throw ConfigError(fmt::format("kubeconfig {}, line {}: invalid YAML or JSON: {}", file.string(),
                                       error.mark.line + 1, error.msg));
     }
 }
@@ -249,7 +251,7 @@ KubeconfigFile parse_kubeconfig(const std::string& text, const std::filesystem::
     config.current_context = root.text("current-context");
     config.clusters = entries(root, "clusters", "cluster", cluster_of);
     config.contexts = entries(root, "contexts", "context", context_of);
-    config.users = entries(root, "users", "user", user_or_reason);
+    config.users = entries(root, "users", "user", user_or_unusable);
     return config;
 }
 

@@ -23,9 +23,9 @@ struct KubeconfigFile {
     std::map<std::string, User> users;
 };
 
-// Parses YAML or JSON. `file` names the file in errors; relative paths start from its folder. Unknown fields are
-// ignored, as in kubectl. Throws ConfigError, with the line, if the text is not a kubeconfig or defines a name twice. A
-// user with invalid base64, contradictory fields or a removed authentication method is marked as unusable.
+// Parses YAML or JSON. `file` names the file in errors, and relative paths are relative to its folder. Unknown fields
+// are ignored, as in kubectl. Throws ConfigError, with the line, if the text is not a kubeconfig or defines a name
+// twice. A user with invalid base64, contradictory fields or a removed authentication method is marked as unusable.
 KubeconfigFile parse_kubeconfig(const std::string& text, const std::filesystem::path& file);
 
 }  // namespace cudafault::kube

@@ -30,7 +30,7 @@ ExecPlugin exec(const std::string& fields) {
                 .exec;
 }
 
-std::string refusal(const std::string& text) {
+std::string parse_error(const std::string& text) {
     try {
         parse(text);
     } catch (const ConfigError& error) {
@@ -39,7 +39,7 @@ std::string refusal(const std::string& text) {
     return "accepted";
 }
 
-std::string user_refusal(const std::string& fields) { return user(fields).unusable; }
+std::string user_error(const std::string& fields) { return user(fields).unusable_reason; }
 
 TEST(KubeconfigFile, EmptyFileHasNoEntries) {
     for (const char* text : {"", "\n", "# nothing\n", "null", "{}"}) {
@@ -73,7 +73,7 @@ TEST(KubeconfigFile, ParsesJson) {
     EXPECT_EQ(config.clusters.at("c").server, "https://h");
 }
 
-TEST(KubeconfigFile, ClusterFields) {
+TEST(KubeconfigFile, ParsesClusterFields) {
     const Cluster got = cluster(
         "server: 'https://h:1', tls-server-name: n, certificate-authority-data: Q0E=, proxy-url: 'http://p:2', "
         "insecure-skip-tls-verify: true, disable-compression: true");
@@ -96,7 +96,7 @@ TEST(KubeconfigFile, PathsAreRelativeToFile) {
     EXPECT_EQ(user("token: t").token_file, "");
 }
 
-TEST(KubeconfigFile, ExecExtensionOfCluster) {
+TEST(KubeconfigFile, ParsesExecExtensionOfCluster) {
     const Cluster got = cluster(
         "extensions: [{name: other, extension: 1}, {name: client.authentication.k8s.io/exec, "
         "extension: {a: 1, b: '1', c: [true, 1.5, text], d: {e: null}}}]");
@@ -104,7 +104,7 @@ TEST(KubeconfigFile, ExecExtensionOfCluster) {
     EXPECT_EQ(cluster("server: h").exec_extension, "");
 }
 
-TEST(KubeconfigFile, UserFields) {
+TEST(KubeconfigFile, ParsesUserFields) {
     EXPECT_EQ(user("token: abc").token, "abc");
     EXPECT_EQ(user("username: 007, password: pw").username, "007");
     EXPECT_EQ(user("username: a, password: pw").password, "pw");
@@ -113,7 +113,7 @@ TEST(KubeconfigFile, UserFields) {
     EXPECT_FALSE(user("token: abc").exec);
 }
 
-TEST(KubeconfigFile, ImpersonationFields) {
+TEST(KubeconfigFile, ParsesImpersonationFields) {
     const Impersonation who =
         user("as: jane, as-uid: '42', as-groups: [a, b], as-user-extra: {scopes: [x, y], team: [z]}").impersonation;
     EXPECT_EQ(who.user, "jane");
@@ -122,7 +122,7 @@ TEST(KubeconfigFile, ImpersonationFields) {
     EXPECT_THAT(who.extra, ElementsAre(Pair("scopes", ElementsAre("x", "y")), Pair("team", ElementsAre("z"))));
 }
 
-TEST(KubeconfigFile, ExecFields) {
+TEST(KubeconfigFile, ParsesExecFields) {
     const ExecPlugin plugin = exec(
         "args: [get, '-o=1'], env: [{name: A, value: '1'}, {name: B, value: ''}], installHint: 'install it', "
         "provideClusterInfo: true");
@@ -143,7 +143,7 @@ TEST(KubeconfigFile, ExecCommandWithSlashIsPath) {
     EXPECT_EQ(user("exec: {" + v1beta1 + "tool}").exec->command, "tool");
 }
 
-TEST(KubeconfigFile, ExecInteractiveMode) {
+TEST(KubeconfigFile, ParsesInteractiveModeOfExec) {
     const auto mode = [](const std::string& version, const std::string& field) {
         return user("exec: {command: x, apiVersion: client.authentication.k8s.io/" + version + field + "}")
             .exec->interactive_mode;
@@ -153,32 +153,34 @@ TEST(KubeconfigFile, ExecInteractiveMode) {
     EXPECT_EQ(mode("v1", ", interactiveMode: Always"), InteractiveMode::kAlways);
     EXPECT_EQ(mode("v1beta1", ", interactiveMode: Never"), InteractiveMode::kNever);
     const std::string v1 = "exec: {command: x, apiVersion: client.authentication.k8s.io/v1";
-    EXPECT_THAT(user_refusal(v1 + "}"), HasSubstr("needs interactiveMode"));
-    EXPECT_THAT(user_refusal(v1 + ", interactiveMode: Sometimes}"), HasSubstr("Never, IfAvailable or Always"));
+    EXPECT_THAT(user_error(v1 + "}"), HasSubstr("requires interactiveMode"));
+    EXPECT_THAT(user_error(v1 + ", interactiveMode: Sometimes}"), HasSubstr("Never, IfAvailable or Always"));
 }
 
 TEST(KubeconfigFile, ErrorsNameFileAndLine) {
-    EXPECT_THAT(refusal("a: [\n"), AllOf(HasSubstr("/etc/kube/config, line"), HasSubstr("neither YAML nor JSON")));
-    EXPECT_THAT(refusal("- a\n"), HasSubstr("line 1: expected fields"));
-    EXPECT_THAT(refusal("\nclusters: {}\n"), HasSubstr("line 2: clusters is no list"));
-    EXPECT_THAT(refusal("clusters:\n- cluster: {}\n"), HasSubstr("line 2: an entry of clusters without a name"));
-    EXPECT_THAT(refusal("users:\n- name: a\n- name: a\n"), HasSubstr("line 3: users has a twice"));
-    EXPECT_THAT(refusal("current-context: [a]"), HasSubstr("wrong type"));
-    EXPECT_THAT(refusal("clusters: [{name: c, cluster: {insecure-skip-tls-verify: maybe}}]"), HasSubstr("wrong type"));
-    EXPECT_THAT(refusal("clusters: [{name: c, cluster: {certificate-authority-data: '*'}}]"), HasSubstr("no base64"));
+    EXPECT_THAT(parse_error("a: [\n"), AllOf(HasSubstr("/etc/kube/config, line"), HasSubstr("invalid YAML or JSON")));
+    EXPECT_THAT(parse_error("- a\n"), HasSubstr("line 1: expected fields"));
+    EXPECT_THAT(parse_error("\nclusters: {}\n"), HasSubstr("line 2: invalid clusters: expected a list"));
+    EXPECT_THAT(parse_error("clusters:\n- cluster: {}\n"), HasSubstr("line 2: an entry of clusters has no name"));
+    EXPECT_THAT(parse_error("users:\n- name: a\n- name: a\n"), HasSubstr("line 3: users has two entries named \"a\""));
+    EXPECT_THAT(parse_error("current-context: [a]"), HasSubstr("wrong type"));
+    EXPECT_THAT(parse_error("clusters: [{name: c, cluster: {insecure-skip-tls-verify: maybe}}]"),
+                HasSubstr("wrong type"));
+    EXPECT_THAT(parse_error("clusters: [{name: c, cluster: {certificate-authority-data: '*'}}]"),
+                HasSubstr("expected base64"));
 }
 
 TEST(KubeconfigFile, ContradictoryUserIsUnusable) {
-    EXPECT_THAT(user_refusal("token: secret-t, username: u"), HasSubstr("both a token and a username"));
-    EXPECT_THAT(user_refusal("tokenFile: f, username: u"), HasSubstr("both a token and a username"));
-    EXPECT_THAT(user_refusal("password: secret-p"), HasSubstr("a password without a username"));
-    EXPECT_THAT(user_refusal("auth-provider: {name: gcp}"), HasSubstr("exec plugin instead"));
-    EXPECT_THAT(user_refusal("exec: {command: x, apiVersion: client.authentication.k8s.io/v1alpha1}"),
+    EXPECT_THAT(user_error("token: secret-t, username: u"), HasSubstr("both a token and a username"));
+    EXPECT_THAT(user_error("tokenFile: f, username: u"), HasSubstr("both a token and a username"));
+    EXPECT_THAT(user_error("password: secret-p"), HasSubstr("a password without a username"));
+    EXPECT_THAT(user_error("auth-provider: {name: gcp}"), HasSubstr("exec plugin instead"));
+    EXPECT_THAT(user_error("exec: {command: x, apiVersion: client.authentication.k8s.io/v1alpha1}"),
                 HasSubstr("v1 or v1beta1"));
-    EXPECT_THAT(user_refusal("exec: {apiVersion: client.authentication.k8s.io/v1beta1}"), HasSubstr("no command"));
-    EXPECT_THAT(user_refusal("client-key-data: '*'"), HasSubstr("no base64"));
-    EXPECT_EQ(user_refusal("token: t"), "");
-    EXPECT_EQ(user_refusal("token: secret-t, username: u").find("secret"), std::string::npos);
+    EXPECT_THAT(user_error("exec: {apiVersion: client.authentication.k8s.io/v1beta1}"), HasSubstr("no command"));
+    EXPECT_THAT(user_error("client-key-data: '*'"), HasSubstr("expected base64"));
+    EXPECT_EQ(user_error("token: t"), "");
+    EXPECT_EQ(user_error("token: secret-t, username: u").find("secret"), std::string::npos);
 }
 
 }  // namespace

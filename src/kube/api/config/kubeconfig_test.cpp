@@ -14,7 +14,7 @@ namespace {
 using testing::AllOf;
 using testing::HasSubstr;
 
-const std::string kOne = R"(
+const std::string kFirstFile = R"(
 current-context: one
 contexts:
 - {name: one, context: {cluster: shared, user: alice, namespace: n1}}
@@ -24,7 +24,7 @@ clusters:
 users:
 - {name: alice, user: {token: t1}}
 )";
-const std::string kTwo = R"(
+const std::string kSecondFile = R"(
 current-context: two
 contexts:
 - {name: two, context: {cluster: own, user: bob}}
@@ -42,8 +42,8 @@ users:
 class FindConnection : public testing::Test {
 protected:
     FindConnection() {
-        folder.write("a/one", kOne);
-        folder.write("b/two", kTwo);
+        folder.write("a/one", kFirstFile);
+        folder.write("b/two", kSecondFile);
         options.service_account = folder.path() / "no-service-account";
         set("KUBECONFIG", folder.file("a/one") + "::" + folder.file("missing") + ":" + folder.file("b/two"));
     }
@@ -53,7 +53,7 @@ protected:
         options.getenv = environment(variables);
     }
 
-    std::string refusal() {
+    std::string find_error() {
         try {
             find_connection(options);
         } catch (const ConfigError& error) {
@@ -67,13 +67,13 @@ protected:
     ConnectionOptions options;
 };
 
-TEST_F(FindConnection, FirstDefinitionWinsAsAWhole) {
+TEST_F(FindConnection, LaterDefinitionsOfSameNameAreIgnored) {
     const Connection connection = find_connection(options);
     EXPECT_EQ(connection.context, "one");
     EXPECT_EQ(connection.user_name, "alice");
     EXPECT_EQ(connection.default_namespace, "n1");
     EXPECT_EQ(connection.cluster.server, "https://first");
-    EXPECT_EQ(connection.cluster.tls_server_name, "") << "of the second file's entry of that name";
+    EXPECT_EQ(connection.cluster.tls_server_name, "") << "the second file's entry of the same name must be ignored";
     EXPECT_EQ(connection.user.token, "t1");
     EXPECT_EQ(connection.user.username, "");
 }
@@ -95,13 +95,13 @@ TEST_F(FindConnection, KubeconfigOptionReplacesOtherFiles) {
     options.kubeconfig = folder.file("b/two");
     EXPECT_EQ(find_connection(options).context, "two");
     options.context = "one";
-    EXPECT_THAT(refusal(), HasSubstr("no context \"one\""));
+    EXPECT_THAT(find_error(), HasSubstr("no context \"one\""));
     options.kubeconfig = folder.file("missing");
-    EXPECT_THAT(refusal(), AllOf(HasSubstr("cannot read kubeconfig"), HasSubstr("missing")));
+    EXPECT_THAT(find_error(), AllOf(HasSubstr("cannot read kubeconfig"), HasSubstr("missing")));
 }
 
 TEST_F(FindConnection, DefaultsToFileInHome) {
-    folder.write("home/.kube/config", kTwo);
+    folder.write("home/.kube/config", kSecondFile);
     set("HOME", folder.file("home"));
     EXPECT_EQ(find_connection(options).context, "one");
     set("KUBECONFIG", "");
@@ -110,7 +110,7 @@ TEST_F(FindConnection, DefaultsToFileInHome) {
 
 TEST_F(FindConnection, UnreadableFileInListIsAnError) {
     set("KUBECONFIG", folder.file("a") + ":" + folder.file("b/two"));
-    EXPECT_THAT(refusal(), HasSubstr("cannot read kubeconfig"));
+    EXPECT_THAT(find_error(), HasSubstr("cannot read kubeconfig"));
 }
 
 TEST_F(FindConnection, OptionsOverrideFiles) {
@@ -124,7 +124,7 @@ TEST_F(FindConnection, OptionsOverrideFiles) {
     EXPECT_EQ(connection.user.token, "t2");
     EXPECT_EQ(connection.default_namespace, "n9");
     EXPECT_EQ(connection.user.impersonation.user, "joe");
-    EXPECT_TRUE(connection.user.impersonation.groups.empty()) << "of the kubeconfig's impersonation";
+    EXPECT_TRUE(connection.user.impersonation.groups.empty()) << "the option must replace the kubeconfig's groups too";
 }
 
 TEST_F(FindConnection, ServerOptionNeedsNoKubeconfig) {
@@ -135,27 +135,28 @@ TEST_F(FindConnection, ServerOptionNeedsNoKubeconfig) {
     EXPECT_EQ(connection.user.token, "");
 }
 
-TEST_F(FindConnection, ContextWithoutUser) {
+TEST_F(FindConnection, AcceptsContextWithoutUser) {
     options.context = "bare";
     EXPECT_EQ(find_connection(options).user.token, "");
 }
 
 TEST_F(FindConnection, ErrorNamesMissingEntry) {
     options.context = "nope";
-    EXPECT_THAT(refusal(), AllOf(HasSubstr("no context \"nope\""), HasSubstr("bare, empty, lost, nobody, one, two")));
+    EXPECT_THAT(find_error(),
+                AllOf(HasSubstr("no context \"nope\""), HasSubstr("bare, empty, lost, nobody, one, two")));
     options.context = "lost";
-    EXPECT_THAT(refusal(), AllOf(HasSubstr("no cluster \"nowhere\""), HasSubstr("own, shared")));
+    EXPECT_THAT(find_error(), AllOf(HasSubstr("no cluster \"nowhere\""), HasSubstr("own, shared")));
     options.context = "nobody";
-    EXPECT_THAT(refusal(), AllOf(HasSubstr("no user \"nobody\""), HasSubstr("alice, bob")));
+    EXPECT_THAT(find_error(), AllOf(HasSubstr("no user \"nobody\""), HasSubstr("alice, bob")));
     options.context = "empty";
-    EXPECT_THAT(refusal(), HasSubstr("names no cluster"));
+    EXPECT_THAT(find_error(), HasSubstr("has no cluster"));
 }
 
-TEST_F(FindConnection, NoCurrentContext) {
+TEST_F(FindConnection, MissingCurrentContextIsAnError) {
     set("KUBECONFIG", folder.write("c", "contexts: [{name: x, context: {cluster: c}}]"));
-    EXPECT_THAT(refusal(), AllOf(HasSubstr("no current-context"), HasSubstr("has x; choose")));
+    EXPECT_THAT(find_error(), AllOf(HasSubstr("no current-context"), HasSubstr("(contexts: x); choose")));
     set("KUBECONFIG", folder.file("missing"));
-    EXPECT_THAT(refusal(), AllOf(HasSubstr("no current-context"), HasSubstr("set KUBECONFIG")));
+    EXPECT_THAT(find_error(), AllOf(HasSubstr("no current-context"), HasSubstr("set KUBECONFIG")));
 }
 
 TEST_F(FindConnection, UnusableUserIsAnErrorOnlyIfSelected) {
@@ -164,12 +165,12 @@ TEST_F(FindConnection, UnusableUserIsAnErrorOnlyIfSelected) {
         users: [{name: new, user: {token: t}}, {name: old, user: {auth-provider: {name: gcp}}}]})"));
     EXPECT_EQ(find_connection(options).user.token, "t");
     options.context = "y";
-    EXPECT_THAT(refusal(), HasSubstr("auth-provider does not exist any more"));
+    EXPECT_THAT(find_error(), HasSubstr("auth-provider is not supported"));
 }
 
-class InsideAPod : public FindConnection {
+class InsidePod : public FindConnection {
 protected:
-    InsideAPod() {
+    InsidePod() {
         folder.write("sa/token", "t");
         options.service_account = folder.path() / "sa";
         set("KUBERNETES_SERVICE_HOST", "10.0.0.1");
@@ -177,7 +178,7 @@ protected:
     }
 };
 
-TEST_F(InsideAPod, ServiceAccountOnlyWithoutKubeconfig) {
+TEST_F(InsidePod, ServiceAccountOnlyWithoutKubeconfig) {
     EXPECT_EQ(find_connection(options).context, "one");
     set("KUBECONFIG", folder.file("missing"));
     options.default_namespace = "n9";
@@ -187,22 +188,22 @@ TEST_F(InsideAPod, ServiceAccountOnlyWithoutKubeconfig) {
     EXPECT_EQ(connection.default_namespace, "n9");
 }
 
-TEST_F(InsideAPod, OptionsDisableServiceAccount) {
+TEST_F(InsidePod, OptionsDisableServiceAccount) {
     set("KUBECONFIG", folder.file("missing"));
     options.context = "one";
-    EXPECT_THAT(refusal(), HasSubstr("no context \"one\""));
+    EXPECT_THAT(find_error(), HasSubstr("no context \"one\""));
 }
 
 TEST_F(FindConnection, RejectsContradictoryFields) {
     set("KUBECONFIG", folder.write("c", R"({current-context: x, contexts: [{name: x, context: {cluster: c}}],
         clusters: [{name: c, cluster: {server: "https://h", certificate-authority: f, insecure-skip-tls-verify: true}}]})"));
-    EXPECT_THAT(refusal(), HasSubstr("leave one of them out"));
+    EXPECT_THAT(find_error(), HasSubstr("remove one of them"));
     set("KUBECONFIG", folder.write("d", R"({current-context: x, contexts: [{name: x, context: {cluster: c}}],
         clusters: [{name: c, cluster: {}}]})"));
-    EXPECT_THAT(refusal(), HasSubstr("has no server"));
+    EXPECT_THAT(find_error(), HasSubstr("has no server"));
     options.server = "https://h";
     options.impersonation.groups = {"g"};
-    EXPECT_THAT(refusal(), HasSubstr("needs a user"));
+    EXPECT_THAT(find_error(), HasSubstr("requires a user"));
 }
 
 }  // namespace

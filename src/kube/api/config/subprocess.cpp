@@ -95,9 +95,9 @@ std::string read_all(int pipe, Deadline deadline, const Cancellation& cancellati
     std::string output;
     for (;;) {
         pollfd waits[] = {{pipe, POLLIN, 0}, {cancellation.descriptor(), POLLIN, 0}};
-        const auto left = time_left(deadline, std::chrono::minutes(1));
-        if (left.count() == 0) throw DeadlinePassed("no answer in time");
-        poll(waits, 2, static_cast<int>(left.count()));
+        const auto remaining = time_left(deadline, std::chrono::minutes(1));
+        if (remaining.count() == 0) throw DeadlinePassed("the command did not finish before the timeout");
+        poll(waits, 2, static_cast<int>(remaining.count()));
         cancellation.check();
         if (waits[0].revents != 0 && !read_more(pipe, output)) return output;
     }

@@ -10,7 +10,7 @@
 namespace cudafault::kube {
 
 struct Command {
-    std::vector<std::string> arguments;                    // the first is the program, searched in PATH
+    std::vector<std::string> arguments;                    // the first argument is the program, searched in PATH
     std::vector<std::pair<std::string, std::string>> env;  // overrides variables of this process
     bool keeps_stdin = false;                              // if false, standard input is empty
 };

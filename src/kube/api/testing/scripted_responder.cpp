@@ -27,7 +27,7 @@ namespace cudafault::kube {
 namespace {
 
 void require(bool done, const char* what) {
-    if (!done) throw std::runtime_error(fmt::format("the scripted responder failed in {}", what));
+    if (!done) throw std::runtime_error(fmt::format("scripted responder: {} failed", what));
 }
 
 std::unique_ptr<BIO, int (*)(BIO*)> memory(const std::string& text) {
@@ -44,14 +44,14 @@ std::unique_ptr<X509, void (*)(X509*)> read_certificate(const std::string& pem) 
 void use_identity(SSL_CTX* tls, const TlsIdentity& identity) {
     const std::unique_ptr<EVP_PKEY, void (*)(EVP_PKEY*)> key(
         PEM_read_bio_PrivateKey(memory(identity.key).get(), nullptr, nullptr, nullptr), EVP_PKEY_free);
-    require(SSL_CTX_use_certificate(tls, read_certificate(identity.certificate).get()) == 1, "its certificate");
-    require(SSL_CTX_use_PrivateKey(tls, key.get()) == 1, "its key");
+    require(SSL_CTX_use_certificate(tls, read_certificate(identity.certificate).get()) == 1, "using the certificate");
+    require(SSL_CTX_use_PrivateKey(tls, key.get()) == 1, "using the key");
 }
 
 // Requests and verifies the client certificate, which is optional, as in an API server.
-void accept_clients_of(SSL_CTX* tls, const std::string& authority) {
+void trust_client_authority(SSL_CTX* tls, const std::string& authority) {
     const auto certificate = read_certificate(authority);
-    require(X509_STORE_add_cert(SSL_CTX_get_cert_store(tls), certificate.get()) == 1, "its client authority");
+    require(X509_STORE_add_cert(SSL_CTX_get_cert_store(tls), certificate.get()) == 1, "adding the client authority");
     SSL_CTX_add_client_CA(tls, certificate.get());
     SSL_CTX_set_verify(tls, SSL_VERIFY_PEER, nullptr);
 }
@@ -189,7 +189,7 @@ ScriptedResponder::ScriptedResponder(const std::string& socket_path) : socket_pa
     listener_ = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
-    require(socket_path.size() < sizeof address.sun_path, "a path that is too long");
+    require(socket_path.size() < sizeof address.sun_path, "binding the socket to a path of this length");
     std::strcpy(address.sun_path, socket_path.c_str());
     require(bind(listener_, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0, "bind");
     url_ = "unix://" + socket_path;
@@ -199,7 +199,7 @@ ScriptedResponder::ScriptedResponder(const std::string& socket_path) : socket_pa
 ScriptedResponder::ScriptedResponder(const TlsIdentity& identity, const std::string& client_authority) {
     tls_.reset(SSL_CTX_new(TLS_server_method()));
     use_identity(tls_.get(), identity);
-    if (!client_authority.empty()) accept_clients_of(tls_.get(), client_authority);
+    if (!client_authority.empty()) trust_client_authority(tls_.get(), client_authority);
     listen_on_loopback();
     url_ = fmt::format("https://127.0.0.1:{}", port_);
     start();
@@ -253,12 +253,12 @@ void ScriptedResponder::serve(int descriptor, int connection) {
     if (!stream.handshake()) return;
     while (auto request = stream.read_request()) {
         request->connection = connection;
-        const Answer chosen = take_answer(*request);
+        const Answer chosen = next_answer(*request);
         if (!answer(stream, chosen)) return;
     }
 }
 
-Answer ScriptedResponder::take_answer(const SeenRequest& request) {
+Answer ScriptedResponder::next_answer(const SeenRequest& request) {
     const std::lock_guard lock(mutex_);
     requests_.push_back(request);
     changed_.notify_all();
@@ -302,7 +302,7 @@ bool ScriptedResponder::sleep(std::chrono::milliseconds duration) {
 }
 
 void ScriptedResponder::on(const std::string& method, const std::string& target, std::vector<Answer> answers) {
-    require(!answers.empty(), "a script without answers");
+    require(!answers.empty(), "adding a script without answers");
     const std::lock_guard lock(mutex_);
     scripts_[method + " " + target] = {std::move(answers), 0};
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// An HTTP server for tests. It answers requests with scripted responses, including faults that a healthy API server
-// does not produce. It does not model API objects. It serves plain HTTP or TLS on a free port of 127.0.0.1, or plain
-// HTTP on a unix socket.
+// An HTTP server for tests that sends scripted responses, including faults that a healthy API server does not produce.
+// The server does not model API objects. It serves plain HTTP or TLS on a free port of 127.0.0.1, or plain HTTP on a
+// unix socket.
 #pragma once
 
 #include <openssl/ssl.h>
@@ -86,7 +86,7 @@ private:
     void serve(int descriptor, int connection);
     bool answer(Stream& stream, const Answer& answer);
     bool write_body(Stream& stream, const Answer& answer);
-    Answer take_answer(const SeenRequest& request);
+    Answer next_answer(const SeenRequest& request);
     bool sleep(std::chrono::milliseconds duration);  // false if the responder is shutting down
 
     int listener_ = -1;

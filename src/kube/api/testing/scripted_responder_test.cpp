@@ -37,14 +37,14 @@ protected:
     Cancellation cancellation;
 };
 
-TEST_F(Responder, AnswersInOrderAndRepeatsLast) {
+TEST_F(Responder, SendsResponsesInOrderAndRepeatsLast) {
     responder.on("GET", "/a", {text("1"), text("2")});
     EXPECT_EQ(get("/a").body, "1");
     EXPECT_EQ(get("/a").body, "2");
     EXPECT_EQ(get("/a?x=1").body, "2");
 }
 
-TEST_F(Responder, QueryCanHaveItsOwnScript) {
+TEST_F(Responder, ScriptOfQueryOverridesScriptOfPath) {
     responder.on("GET", "/a", {text("any")});
     responder.on("GET", "/a?x=1", {text("one")});
     EXPECT_EQ(get("/a?x=1").body, "one");
@@ -73,7 +73,7 @@ TEST_F(Responder, RecordsRequests) {
     EXPECT_FALSE(responder.wait_for_requests(2, std::chrono::milliseconds(10)));
 }
 
-TEST_F(Responder, CutsBodies) {
+TEST_F(Responder, CutOrDroppedResponseIsConnectionError) {
     Answer cut = text("half");
     cut.end = Answer::End::kCut;
     Answer cut_chunks;
@@ -85,19 +85,19 @@ TEST_F(Responder, CutsBodies) {
     for (int i = 0; i < 3; ++i) EXPECT_THROW(get("/a"), ConnectionError) << i;
 }
 
-TEST_F(Responder, StopsWhileClientWaits) {
+TEST_F(Responder, DestructorDisconnectsWaitingClient) {
     std::optional<ScriptedResponder> other(std::in_place);
     Answer hold = text("half");
     hold.end = Answer::End::kHold;
     other->on("GET", "/a", {hold});
     server.url.port = other->port();
     http.emplace(server);
-    std::thread ending([&] {
+    std::thread stopper([&] {
         other->wait_for_requests(1);
         other.reset();
     });
     EXPECT_THROW(get("/a"), ConnectionError);
-    ending.join();
+    stopper.join();
 }
 
 TEST(StatusAnswer, IsStatusObject) {

@@ -29,14 +29,14 @@ inline Answer dropped() {
     return answer;
 }
 
-inline SessionOptions quick() {
+inline SessionOptions options_for_tests() {
     SessionOptions options;
     options.first_pause = std::chrono::milliseconds(1);
     options.deadline = after(std::chrono::seconds(60));
     return options;
 }
 
-// Uses TLS, since credentials are not sent in the clear.
+// Uses TLS, because Session does not send credentials over plain HTTP.
 class SessionTest : public testing::Test {
 protected:
     SessionTest() : responder(authority.issue("api", "IP:127.0.0.1")) {
@@ -56,7 +56,7 @@ protected:
     TestAuthority authority;
     ScriptedResponder responder;
     Connection connection;
-    SessionOptions options = quick();
+    SessionOptions options = options_for_tests();
 
 private:
     std::optional<Session> session_;

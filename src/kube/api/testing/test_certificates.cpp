@@ -13,7 +13,7 @@ namespace cudafault::kube {
 namespace {
 
 void require(bool done) {
-    if (!done) throw std::runtime_error("OpenSSL cannot make a test's certificate");
+    if (!done) throw std::runtime_error("OpenSSL cannot create a test certificate");
 }
 
 template <typename Write>

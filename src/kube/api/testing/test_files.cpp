@@ -11,7 +11,7 @@ namespace cudafault::kube {
 
 TestFolder::TestFolder() {
     std::string pattern = std::filesystem::temp_directory_path() / "kube-test-XXXXXX";
-    if (!mkdtemp(pattern.data())) throw std::runtime_error("no folder for the test");
+    if (!mkdtemp(pattern.data())) throw std::runtime_error("cannot create a temporary folder");
     path_ = pattern;
 }
 

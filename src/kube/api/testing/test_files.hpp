@@ -27,7 +27,7 @@ private:
     std::filesystem::path path_;
 };
 
-// Returns a Getenv that knows only these variables.
+// Returns a Getenv that finds only these variables.
 Getenv environment(std::map<std::string, std::string> variables);
 
 }  // namespace cudafault::kube

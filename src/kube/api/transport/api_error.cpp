@@ -17,7 +17,8 @@ namespace cudafault::kube {
 
 namespace {
 
-constexpr size_t kShown = 120;  // shown characters of a response that is not a Status
+constexpr const char* kRetry = "read the object again and retry";
+constexpr size_t kMaxShown = 120;  // characters of a response that is not a Status
 
 const Json& causes(const Json& status) { return value_at(value_at(status, "details"), "causes"); }
 
@@ -31,14 +32,15 @@ Json status_of(const std::string& body) {
     return text_at(status, "kind") == "Status" ? status : Json();
 }
 
-std::string server_says(const Json& status, const std::string& body) {
+std::string server_message(const Json& status, const std::string& body) {
     const std::string message = text_at(status, "message");
     if (!message.empty()) return one_line(message);
     if (body.empty()) return "no reason given";
-    return fmt::format("no Status but \"{}{}\"", one_line(body.substr(0, kShown)), body.size() > kShown ? "..." : "");
+    return fmt::format("not a Status: \"{}{}\"", one_line(body.substr(0, kMaxShown)),
+                       body.size() > kMaxShown ? "..." : "");
 }
 
-std::string who(const Connection& connection) {
+std::string credentials_text(const Connection& connection) {
     return connection.user_name.empty() ? "the credentials"
                                         : fmt::format("the credentials of user {}", connection.user_name);
 }
@@ -49,25 +51,28 @@ std::string role_for(const Subject& subject) {
     return fmt::format("ask for {} with verb {} on {}", where, subject.verb, subject.resource);
 }
 
-// Admission and quotas also answer 403 Forbidden. Only the authorizer's message says that a user cannot do something.
-bool is_about_permission(const Json& status) {
+// Admission controllers and quotas also return 403 Forbidden. Only the message of the authorizer contains "cannot".
+bool is_authorizer_error(const Json& status) {
     return text_at(status, "reason") == "Forbidden" &&
            text_at(status, "message").find("\" cannot ") != std::string::npos;
 }
 
 std::string advice(int code, const Json& status, const Subject& subject, const Connection& connection) {
     switch (code) {
-        case 401: return fmt::format("{} are not accepted: log in again", who(connection));
-        case 403: return is_about_permission(status) ? role_for(subject) : "see what refuses it";
-        case 404: return "check name, namespace and context";
-        case 409:
-            return text_at(status, "reason") == "AlreadyExists" ? "choose another name" : "read it again and repeat";
-        case 410: return "list again";
-        case 422: return causes(status).empty() ? "read it again and repeat" : "correct what is sent";
-        case 429: return has_cause(status, "DisruptionBudget") ? "wait until the budget allows it" : "try again later";
+        case 401: return fmt::format("the API server rejected {}: log in again", credentials_text(connection));
+        case 403:
+            return is_authorizer_error(status) ? role_for(subject)
+                                               : "find the admission policy or quota that rejects it";
+        case 404: return "check the name, namespace and context";
+        case 409: return text_at(status, "reason") == "AlreadyExists" ? "choose another name" : kRetry;
+        case 410: return "repeat the list";
+        case 422: return causes(status).empty() ? kRetry : "correct the request";
+        case 429:
+            return has_cause(status, "DisruptionBudget") ? "wait until the budget allows the eviction"
+                                                         : "try again later";
         default:
-            return code >= 500 ? "try again, and look into the API server's log if it stays"
-                               : "see the server's answer";
+            return code >= 500 ? "try again, and check the API server's log if the error persists"
+                               : "see the server's message";
     }
 }
 
@@ -85,12 +90,12 @@ std::optional<std::chrono::seconds> retry_after(const HttpResponse& response) {
     return std::chrono::seconds(std::max<int64_t>(0, date - std::time(nullptr)));
 }
 
-ApiError make(int code, const Json& status, const std::string& body, const Subject& subject,
-              const Connection& connection) {
+ApiError make_error(int code, const Json& status, const std::string& body, const Subject& subject,
+                    const Connection& connection) {
     const std::string context =
         connection.context.empty() ? without_password(connection.cluster.server) : "context " + connection.context;
     return ApiError(fmt::format("cannot {} {} ({}): HTTP {}, {}; {}", subject.verb, subject.text(), context, code,
-                                server_says(status, body), advice(code, status, subject, connection)),
+                                server_message(status, body), advice(code, status, subject, connection)),
                     code, status);
 }
 
@@ -99,13 +104,13 @@ ApiError make(int code, const Json& status, const std::string& body, const Subje
 std::string ApiError::reason() const { return text_at(status, "reason"); }
 
 bool ApiError::is_conflict() const {
-    if (code == 409) return !is_already_there();
+    if (code == 409) return !is_already_exists();
     return code == 422 && reason() == "Invalid" && value_at(status, "details").empty();
 }
 
 bool ApiError::is_disruption_budget() const { return code == 429 && has_cause(status, "DisruptionBudget"); }
 
-bool ApiError::is_permission_denied() const { return code == 403 && is_about_permission(status); }
+bool ApiError::is_permission_denied() const { return code == 403 && is_authorizer_error(status); }
 
 bool ApiError::is_overload() const {
     // A disruption budget error does not mean overload. The caller of the eviction decides how long to wait.
@@ -113,14 +118,14 @@ bool ApiError::is_overload() const {
 }
 
 ApiError api_error(const HttpResponse& response, const Subject& subject, const Connection& connection) {
-    ApiError error = make(response.status, status_of(response.body), response.body, subject, connection);
+    ApiError error = make_error(response.status, status_of(response.body), response.body, subject, connection);
     error.retry_after = retry_after(response);
     return error;
 }
 
 ApiError api_error(const Json& status, const Subject& subject, const Connection& connection) {
     const Json& code = value_at(status, "code");
-    return make(code.is_number_integer() ? code.get<int>() : 500, status, "", subject, connection);
+    return make_error(code.is_number_integer() ? code.get<int>() : 500, status, "", subject, connection);
 }
 
 }  // namespace cudafault::kube

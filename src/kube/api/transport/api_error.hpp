@@ -34,15 +34,16 @@ public:
 
     bool is_expired() const { return code == 410; }  // a resourceVersion or a continue token is too old
     bool is_not_found() const { return code == 404; }
-    // True if the authorizer denied the request, so that a Role can allow it. Admission and quotas also answer 403.
+    // True if the authorizer denied the request, so that a Role can allow it. Admission controllers and quotas
+    // also return 403.
     bool is_permission_denied() const;
 
-    bool is_already_there() const { return code == 409 && reason() == "AlreadyExists"; }
+    bool is_already_exists() const { return code == 409 && reason() == "AlreadyExists"; }
 
     // True for an eviction that a PodDisruptionBudget does not currently allow.
     bool is_disruption_budget() const;
 
-    // True if the server rejected the request because of load and sent a time to retry.
+    // True if the server rejected the request because of load and sent a Retry-After.
     bool is_overload() const;
 };
 

@@ -21,11 +21,11 @@ using testing::HasSubstr;
 const Subject kSubject{"patch", "deployments.apps", "prod", "web"};
 
 Connection connection() {
-    Connection made;
-    made.context = "staging";
-    made.user_name = "alice";
-    made.cluster.server = "https://u:p@api.test";
-    return made;
+    Connection result;
+    result.context = "staging";
+    result.user_name = "alice";
+    result.cluster.server = "https://u:p@api.test";
+    return result;
 }
 
 Json status(int code, const std::string& reason, const Json& details = Json::object()) {
@@ -43,62 +43,62 @@ ApiError error_of(int code, const Json& body, std::vector<std::pair<std::string,
 const Json kCauses = {{"causes", {{{"reason", "FieldValueInvalid"}}}}};
 const Json kBudget = {{"causes", {{{"reason", "DisruptionBudget"}}}}};
 
-TEST(ApiError, MessageSaysWhatWhereAndWhatToDo) {
+TEST(ApiError, MessageNamesObjectContextAndAdvice) {
     const ApiError error = error_of(404, status(404, "NotFound"));
     EXPECT_EQ(std::string(error.what()),
-              "cannot patch deployments.apps web in namespace prod (context staging): HTTP 404, the words; check name, "
-              "namespace and context");
+              "cannot patch deployments.apps web in namespace prod (context staging): HTTP 404, the words; check the "
+              "name, namespace and context");
     EXPECT_TRUE(error.is_not_found());
     EXPECT_EQ(error.reason(), "NotFound");
 }
 
 TEST(ApiError, ServerMessageIsOneLine) {
-    Json said = status(422, "Invalid", kCauses);
-    said["message"] = "first\n* second\x1b[31mé";
-    EXPECT_THAT(error_of(422, said).what(), HasSubstr("HTTP 422, first * second [31mé; correct what is sent"));
+    Json body = status(422, "Invalid", kCauses);
+    body["message"] = "first\n* second\x1b[31mé";
+    EXPECT_THAT(error_of(422, body).what(), HasSubstr("HTTP 422, first * second [31mé; correct the request"));
 }
 
 TEST(ApiError, PermissionErrorNamesRole) {
-    Json said = status(403, "Forbidden");
-    said["message"] = "deployments.apps \"web\" is forbidden: User \"u\" cannot patch resource \"deployments\"";
-    EXPECT_THAT(error_of(403, said).what(),
+    Json body = status(403, "Forbidden");
+    body["message"] = "deployments.apps \"web\" is forbidden: User \"u\" cannot patch resource \"deployments\"";
+    EXPECT_THAT(error_of(403, body).what(),
                 HasSubstr("ask for a Role in namespace prod with verb patch on deployments.apps"));
     HttpResponse response;
     response.status = 403;
-    response.body = said.dump();
+    response.body = body.dump();
     EXPECT_THAT(api_error(response, {"list", "nodes", "", ""}, connection()).what(),
                 HasSubstr("ask for a ClusterRole with verb list on nodes"));
 }
 
 TEST(ApiError, AdmissionErrorDoesNotSuggestRole) {
-    Json said = status(403, "Forbidden");
-    said["message"] = "pods \"web-1\" is forbidden: violates PodSecurity \"restricted:latest\": runAsNonRoot != true";
-    EXPECT_THAT(error_of(403, said).what(), HasSubstr("runAsNonRoot != true; see what refuses it"));
+    Json body = status(403, "Forbidden");
+    body["message"] = "pods \"web-1\" is forbidden: violates PodSecurity \"restricted:latest\": runAsNonRoot != true";
+    EXPECT_THAT(error_of(403, body).what(), HasSubstr("runAsNonRoot != true; find the admission policy or quota"));
 }
 
 TEST(ApiError, UnauthorizedNamesUser) {
     EXPECT_THAT(error_of(401, status(401, "Unauthorized")).what(), HasSubstr("credentials of user alice"));
 }
 
-TEST(ApiError, ConflictErrors) {
+TEST(ApiError, ClassifiesConflicts) {
     EXPECT_TRUE(error_of(409, status(409, "Conflict")).is_conflict());
     EXPECT_TRUE(error_of(422, status(422, "Invalid")).is_conflict());
     EXPECT_TRUE(error_of(422, {{"kind", "Status"}, {"reason", "Invalid"}}).is_conflict());
 
     EXPECT_FALSE(error_of(409, status(409, "AlreadyExists")).is_conflict());
     EXPECT_FALSE(error_of(422, status(422, "Invalid", kCauses)).is_conflict());
-    EXPECT_FALSE(error_of(422, "no Status").is_conflict());
+    EXPECT_FALSE(error_of(422, "not a Status").is_conflict());
     EXPECT_FALSE(error_of(404, status(404, "NotFound")).is_conflict());
-    EXPECT_TRUE(error_of(409, status(409, "AlreadyExists")).is_already_there());
-    EXPECT_FALSE(error_of(409, status(409, "Conflict")).is_already_there());
+    EXPECT_TRUE(error_of(409, status(409, "AlreadyExists")).is_already_exists());
+    EXPECT_FALSE(error_of(409, status(409, "Conflict")).is_already_exists());
 }
 
-TEST(ApiError, Status410IsGone) {
+TEST(ApiError, Status410IsExpired) {
     EXPECT_TRUE(error_of(410, status(410, "Expired")).is_expired());
     EXPECT_FALSE(error_of(404, status(404, "NotFound")).is_expired());
 }
 
-TEST(ApiError, RetryAfter) {
+TEST(ApiError, ParsesRetryAfter) {
     EXPECT_EQ(error_of(429, {}).retry_after, std::nullopt);
     EXPECT_EQ(error_of(429, {}, {{"retry-after", "7"}}).retry_after, seconds(7));
     EXPECT_EQ(error_of(429, {}, {{"retry-after", "-7"}}).retry_after, seconds(0));
@@ -113,7 +113,7 @@ TEST(ApiError, RetryAfter) {
     EXPECT_LE(*wait, seconds(60));
 }
 
-TEST(ApiError, OverloadAndBudget) {
+TEST(ApiError, DisruptionBudgetIsNotOverload) {
     EXPECT_TRUE(error_of(429, status(429, "TooManyRequests"), {{"retry-after", "1"}}).is_overload());
     EXPECT_TRUE(error_of(503, status(503, "ServiceUnavailable"), {{"retry-after", "1"}}).is_overload());
     EXPECT_FALSE(error_of(429, status(429, "TooManyRequests")).is_overload());
@@ -125,13 +125,13 @@ TEST(ApiError, OverloadAndBudget) {
     EXPECT_FALSE(error_of(429, status(429, "TooManyRequests")).is_disruption_budget());
 }
 
-TEST(ApiError, ResponseThatIsNotStatus) {
+TEST(ApiError, ShortensResponseThatIsNotStatus) {
     HttpResponse response;
     response.status = 502;
     response.body = "<html>\x1b[31m" + std::string(500, 'x');
     const ApiError error = api_error(response, kSubject, connection());
     EXPECT_TRUE(error.status.is_null());
-    EXPECT_THAT(error.what(), AllOf(HasSubstr("no Status but \"<html> [31mxxx"), HasSubstr("...\"")));
+    EXPECT_THAT(error.what(), AllOf(HasSubstr("not a Status: \"<html> [31mxxx"), HasSubstr("...\"")));
     EXPECT_LT(std::string(error.what()).size(), 400u);
 }
 
@@ -141,7 +141,7 @@ TEST(ApiError, WithoutContextNamesServerWithoutPassword) {
     EXPECT_THAT(api_error(status(500, "x"), kSubject, bare).what(), HasSubstr("(https://api.test)"));
 }
 
-TEST(ApiError, FromWatchEvent) {
+TEST(ApiError, WatchEventWithoutCodeIs500) {
     EXPECT_EQ(api_error(status(410, "Expired"), kSubject, connection()).code, 410);
     EXPECT_EQ(api_error(Json(), kSubject, connection()).code, 500);
     EXPECT_EQ(api_error(Json{{"code", "410"}}, kSubject, connection()).code, 500);

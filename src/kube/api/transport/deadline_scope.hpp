@@ -7,7 +7,7 @@
 
 namespace cudafault::kube {
 
-// Replaces the session's deadline during its lifetime. The session must outlive it.
+// Replaces the session's deadline during its lifetime. The session must outlive the scope.
 class DeadlineScope {
 public:
     // The new deadline may be later than the session's own.
@@ -23,7 +23,7 @@ public:
         return {session, std::min(session.options().deadline, end)};
     }
 
-    // True if a DeadlinePassed thrown now refers to this scope's deadline and not to the session's own.
+    // True if a DeadlinePassed refers to this scope's deadline and not to the session's own.
     bool is_shorter() const { return session_.options().deadline < before_; }
 
 private:

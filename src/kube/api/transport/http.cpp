@@ -22,15 +22,15 @@ struct FreeList {
 using List = std::unique_ptr<curl_slist, FreeList>;
 
 void append(List& list, const std::string& text) {
-    curl_slist* longer = libcurl().slist_append(list.get(), text.c_str());
-    if (!longer) throw std::bad_alloc();
+    curl_slist* extended = libcurl().slist_append(list.get(), text.c_str());
+    if (!extended) throw std::bad_alloc();
     (void)list.release();
-    list.reset(longer);
+    list.reset(extended);
 }
 
 curl_blob blob_of(const std::string& text) { return {const_cast<char*>(text.data()), text.size(), CURL_BLOB_NOCOPY}; }
 
-// State that the callbacks of one request fill in.
+// The state that libcurl's callbacks update during one request.
 struct Transfer {
     const HttpSink& sink;
     HttpResponse response;
@@ -43,13 +43,13 @@ struct Transfer {
     explicit Transfer(const HttpSink& given) : sink(given) {}
 };
 
-void take_status_line(HttpResponse& response, const std::string& line) {
+void parse_status_line(HttpResponse& response, const std::string& line) {
     response.headers.clear();  // discard headers of an interim response or of the proxy
     const size_t space = line.find(' ');
     response.status = space == std::string::npos ? 0 : std::atoi(line.c_str() + space);
 }
 
-void take_header(HttpResponse& response, const std::string& line) {
+void parse_header(HttpResponse& response, const std::string& line) {
     const size_t colon = line.find(':');
     if (colon == std::string::npos) return;
     const size_t start = line.find_first_not_of(" \t", colon + 1);
@@ -58,8 +58,8 @@ void take_header(HttpResponse& response, const std::string& line) {
                                   start > end || start == std::string::npos ? "" : line.substr(start, end + 1 - start));
 }
 
-size_t on_send(char* buffer, size_t, size_t room, Transfer* transfer) {
-    const size_t size = transfer->to_send.copy(buffer, room);
+size_t on_send(char* buffer, size_t, size_t capacity, Transfer* transfer) {
+    const size_t size = transfer->to_send.copy(buffer, capacity);
     transfer->to_send.remove_prefix(size);
     return size;
 }
@@ -68,9 +68,9 @@ size_t on_header(const char* data, size_t, size_t size, Transfer* transfer) {
     transfer->last_byte = Clock::now();
     const std::string line(data, size);
     if (line.starts_with("HTTP/")) {
-        take_status_line(transfer->response, line);
+        parse_status_line(transfer->response, line);
     } else {
-        take_header(transfer->response, line);
+        parse_header(transfer->response, line);
     }
     return size;
 }
@@ -96,11 +96,11 @@ const char* advice(CURLcode code) {
         case CURLE_COULDNT_RESOLVE_HOST: return "check the server's name in the kubeconfig, and your network";
         case CURLE_COULDNT_RESOLVE_PROXY:
         case CURLE_PROXY: return "check proxy-url in the kubeconfig, or HTTPS_PROXY";
-        case CURLE_COULDNT_CONNECT: return "check that the cluster is up and that this context is the right one";
+        case CURLE_COULDNT_CONNECT: return "check that the cluster is running and that the context is correct";
         case CURLE_PEER_FAILED_VERIFICATION:
             return "check certificate-authority-data and tls-server-name in the kubeconfig";
         case CURLE_SSL_CONNECT_ERROR:
-            return "check the server's address and certificate-authority-data, and that it speaks TLS";
+            return "check the server's address and certificate-authority-data, and that the server uses TLS";
         default: return "try again";
     }
 }
@@ -113,7 +113,7 @@ bool is_bad_certificate(CURLcode code) { return code == CURLE_SSL_CERTPROBLEM ||
         throw ConfigError(fmt::format(
             "a certificate or key for {} cannot be used ({}); check the kubeconfig's PEM data", where, detail));
     }
-    throw ConnectionError(fmt::format("no answer from the API server at {}: {}; {}", where, detail, advice(code)),
+    throw ConnectionError(fmt::format("no response from the API server at {}: {}; {}", where, detail, advice(code)),
                           may_have_arrived);
 }
 
@@ -147,7 +147,7 @@ struct Http::Handles {
     void set(CURLoption option, Value value) {
         const CURLcode code = libcurl().easy_setopt(easy, option, value);
         if (code != CURLE_OK) {
-            throw Error(fmt::format("libcurl does not know option {} ({}); it is too old or built without TLS",
+            throw Error(fmt::format("libcurl does not support option {} ({}); it is too old or built without TLS",
                                     static_cast<int>(option), libcurl().easy_strerror(code)));
         }
     }
@@ -169,16 +169,16 @@ void Http::Handles::set_address(const HttpServer& server, const HttpRequest& req
         set(CURLOPT_UNIX_SOCKET_PATH, url.host.c_str());
         set(CURLOPT_URL, ("http://localhost" + request.target).c_str());
     } else {
-        ServerUrl asked = url;
+        ServerUrl verified = url;
         // The name in the URL is used for SNI and verification, so the connection is redirected to the real host.
         if (url.is_secure() && !server.tls_server_name.empty()) {
-            asked.host = server.tls_server_name;
+            verified.host = server.tls_server_name;
             append(connect_to, "::" + url.host_and_port());
             append(headers, "Host: " + url.host_and_port());
             set(CURLOPT_CONNECT_TO, connect_to.get());
         }
         set(CURLOPT_URL,
-            fmt::format("{}://{}{}{}", url.scheme, asked.host_and_port(), url.prefix, request.target).c_str());
+            fmt::format("{}://{}{}{}", url.scheme, verified.host_and_port(), url.prefix, request.target).c_str());
     }
     set(CURLOPT_PATH_AS_IS, 1L);
     set(CURLOPT_PROXY, server.proxy.c_str());  // an empty string disables libcurl's own proxy detection
@@ -217,8 +217,8 @@ void Http::Handles::set_message(const HttpServer& server, const HttpRequest& req
 }
 
 void Http::Handles::set_callbacks(Transfer& transfer) {
-    // libcurl cannot rewind this callback, so it does not send a body again when a kept connection breaks. The server
-    // may have processed the first one.
+    // libcurl cannot rewind this callback. It therefore does not send a body again when a reused connection breaks: the
+    // server may have processed the first request.
     set(CURLOPT_READFUNCTION, on_send);
     set(CURLOPT_READDATA, &transfer);
     set(CURLOPT_ERRORBUFFER, transfer.error.data());
@@ -239,12 +239,12 @@ void Http::Handles::wait(const ServerUrl& url, const Transfer& transfer, const H
     const auto silent = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - transfer.last_byte);
     if (silent >= limits.silence) {
         fail(url, CURLE_OPERATION_TIMEDOUT,
-             fmt::format("not a byte came for {} s", std::chrono::duration<double>(silent).count()), has_sent());
+             fmt::format("received no data for {} s", std::chrono::duration<double>(silent).count()), has_sent());
     }
-    const auto left = time_left(limits.deadline, limits.silence - silent);
-    if (left.count() == 0) throw DeadlinePassed(fmt::format("{} gave no answer in time", url.host));
+    const auto remaining = time_left(limits.deadline, limits.silence - silent);
+    if (remaining.count() == 0) throw DeadlinePassed(fmt::format("{} did not respond before the timeout", url.host));
     curl_waitfd interrupt{cancellation.descriptor(), CURL_WAIT_POLLIN, 0};
-    libcurl().multi_poll(multi, &interrupt, 1, static_cast<int>(std::min<int64_t>(left.count(), 60'000)), nullptr);
+    libcurl().multi_poll(multi, &interrupt, 1, static_cast<int>(std::min<int64_t>(remaining.count(), 60'000)), nullptr);
     cancellation.check();
 }
 
@@ -289,7 +289,7 @@ HttpResponse Http::send(const HttpRequest& request, const HttpLimits& limits, co
     const CURLcode code = handles_->transfer(server_.url, transfer, limits, cancellation);
     if (transfer.thrown) std::rethrow_exception(transfer.thrown);
     if (code != CURLE_OK && !transfer.stopped) {
-        const char* detail = code == CURLE_SEND_FAIL_REWIND ? "the connection broke before it came"
+        const char* detail = code == CURLE_SEND_FAIL_REWIND ? "the connection broke before the response"
                              : transfer.error[0]            ? transfer.error.data()
                                                             : libcurl().easy_strerror(code);
         fail(server_.url, code, detail, handles_->has_sent());

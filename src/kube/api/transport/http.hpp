@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sends HTTP/1.1 requests to one server and reuses connections. Retries and the meaning of status codes are left to
-// Session.
+// Sends HTTP/1.1 requests to one server and reuses connections. Does not retry and does not
+// interpret status codes: see Session.
 #pragma once
 
 #include <functional>
@@ -41,7 +41,7 @@ struct HttpResponse {
     std::string body;
 
     bool is_success() const { return status >= 200 && status < 300; }
-    std::optional<std::string> header(std::string_view name) const;  // the first; `name` in lower case
+    std::optional<std::string> header(std::string_view name) const;  // the first of that name; `name` is in lower case
 };
 
 struct HttpLimits {

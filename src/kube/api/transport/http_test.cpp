@@ -78,7 +78,7 @@ TEST(Http, SendsHeadersBodyAndUnchangedPath) {
     EXPECT_EQ(seen.body, "content");
 }
 
-TEST(Http, EveryMethod) {
+TEST(Http, SendsEveryMethod) {
     ScriptedResponder responder;
     HttpClient client(server_at(responder.url()));
     for (const char* method : {"GET", "POST", "PUT", "PATCH", "DELETE"}) {
@@ -126,10 +126,10 @@ TEST(Http, RequestsCompressionUnlessDisabled) {
 TEST(Http, DecompressesBodies) {
     ScriptedResponder responder;
     // "hello, hello, hello" compressed with gzip.
-    constexpr std::array<unsigned char, 29> kPacked = {0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0x03,
-                                                       0xcb, 0x48, 0xcd, 0xc9, 0xc9, 0xd7, 0x51, 0xc8, 0x40, 0xa2,
-                                                       0x00, 0x9f, 0xa1, 0xca, 0x09, 0x13, 0x00, 0x00, 0x00};
-    Answer answer = body(std::string(kPacked.begin(), kPacked.end()));
+    constexpr std::array<unsigned char, 29> kCompressed = {0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0x03,
+                                                           0xcb, 0x48, 0xcd, 0xc9, 0xc9, 0xd7, 0x51, 0xc8, 0x40, 0xa2,
+                                                           0x00, 0x9f, 0xa1, 0xca, 0x09, 0x13, 0x00, 0x00, 0x00};
+    Answer answer = body(std::string(kCompressed.begin(), kCompressed.end()));
     answer.headers = {{"Content-Encoding", "gzip"}};
     responder.on("GET", "/x", {answer});
     HttpClient client(server_at(responder.url()));
@@ -137,17 +137,17 @@ TEST(Http, DecompressesBodies) {
     EXPECT_EQ(client.send().body, "hello, hello, hello");
 }
 
-TEST(Http, UnixSocket) {
+TEST(Http, ConnectsToUnixSocket) {
     const TestFolder folder;
     ScriptedResponder responder(folder.file("proxy.sock"));
     responder.on("GET", "/api", {body("through the socket")});
     HttpClient client(server_at(responder.url()));
     client.request.target = "/api";
     EXPECT_EQ(client.send().body, "through the socket");
-    EXPECT_EQ(responder.requests().at(0).header("host"), "localhost") << "what kubectl proxy accepts";
+    EXPECT_EQ(responder.requests().at(0).header("host"), "localhost") << "kubectl proxy accepts this host";
 }
 
-TEST(Http, ThroughAProxy) {
+TEST(Http, SendsAbsoluteUrlToProxy) {
     ScriptedResponder proxy;
     proxy.on("GET", "http://api.test:8080/x", {body("proxied")});
     HttpServer server = server_at("http://api.test:8080");
@@ -210,7 +210,7 @@ TEST(Http, SinkCanEndRequest) {
               200);
     EXPECT_EQ(seen, "one");
     client.request.target = "/y";
-    EXPECT_EQ(client.send().body, "next") << "on a new connection";
+    EXPECT_EQ(client.send().body, "next") << "must use a new connection";
 }
 
 TEST(Http, SinkExceptionIsRethrown) {
@@ -251,7 +251,7 @@ TEST(HttpFaults, CutBodyIsConnectionError) {
             FAIL() << i;
         } catch (const ConnectionError& error) {
             EXPECT_TRUE(error.request_may_have_arrived) << i;
-            EXPECT_THAT(error.what(), HasSubstr("no answer from the API server at 127.0.0.1:"));
+            EXPECT_THAT(error.what(), HasSubstr("no response from the API server at 127.0.0.1:"));
         }
     }
 }
@@ -265,11 +265,11 @@ TEST(HttpFaults, BodyIsNotSentTwice) {
     client.request = {"POST", "/x", {}, "content", {}, ""};
     client.send();
     try {
-        client.send();  // on the kept connection, on which libcurl would otherwise retry
+        client.send();  // on the reused connection, on which libcurl would otherwise retry
         FAIL();
     } catch (const ConnectionError& error) {
         EXPECT_TRUE(error.request_may_have_arrived);
-        EXPECT_THAT(error.what(), HasSubstr("the connection broke before it came"));
+        EXPECT_THAT(error.what(), HasSubstr("the connection broke before the response"));
     }
     EXPECT_EQ(responder.requests().size(), 2u);
 }
@@ -283,7 +283,7 @@ TEST(HttpFaults, LongBodyArrivesCompletely) {
     EXPECT_EQ(responder.requests().at(0).body, client.request.body);
 }
 
-TEST(HttpFaults, ConnectionRefused) {
+TEST(HttpFaults, RefusedConnectionCannotHaveArrived) {
     std::optional<ScriptedResponder> responder(std::in_place);
     HttpClient client(server_at(responder->url()));
     responder.reset();
@@ -292,11 +292,11 @@ TEST(HttpFaults, ConnectionRefused) {
         FAIL();
     } catch (const ConnectionError& error) {
         EXPECT_FALSE(error.request_may_have_arrived);
-        EXPECT_THAT(error.what(), HasSubstr("check that the cluster is up"));
+        EXPECT_THAT(error.what(), HasSubstr("check that the cluster is running"));
     }
 }
 
-TEST(HttpFaults, UnknownHostName) {
+TEST(HttpFaults, UnknownHostNamesKubeconfig) {
     HttpClient client(server_at("http://no-such-name.invalid"));
     EXPECT_THAT(client.failure(), HasSubstr("check the server's name in the kubeconfig"));
 }
@@ -309,7 +309,7 @@ TEST(HttpFaults, SilenceIsConnectionError) {
     HttpClient client(server_at(responder.url()));
     client.request.target = "/x";
     client.limits.silence = milliseconds(100);
-    EXPECT_THAT(client.failure(), HasSubstr("not a byte came for 0.1"));
+    EXPECT_THAT(client.failure(), HasSubstr("received no data for 0.1"));
 }
 
 TEST(HttpFaults, SlowBodyIsNotSilence) {
@@ -344,16 +344,16 @@ TEST(HttpFaults, CancellationEndsRequest) {
     responder.on("GET", "/x", {answer});
     HttpClient client(server_at(responder.url()));
     client.request.target = "/x";
-    std::thread other([&] {
+    std::thread canceller([&] {
         responder.wait_for_requests(1);
         client.cancellation.cancel();
     });
     const Deadline start = Clock::now();
     EXPECT_THROW(client.send(), Cancelled);
     EXPECT_LT(Clock::now() - start, seconds(8));
-    other.join();
+    canceller.join();
     EXPECT_THROW(client.send(), Cancelled);
-    EXPECT_EQ(responder.requests().size(), 1u) << "nothing is sent any more";
+    EXPECT_EQ(responder.requests().size(), 1u) << "a cancelled client must not send a request";
 }
 
 TEST(HttpFaults, SignalCancelsRequest) {
@@ -364,12 +364,12 @@ TEST(HttpFaults, SignalCancelsRequest) {
     HttpClient client(server_at(responder.url()));
     client.request.target = "/x";
     const CancelOnSignals guard(client.cancellation, {SIGUSR1});
-    std::thread other([&] {
+    std::thread canceller([&] {
         responder.wait_for_requests(1);
         kill(getpid(), SIGUSR1);
     });
     EXPECT_THROW(client.send(), Cancelled);
-    other.join();
+    canceller.join();
 }
 
 class Tls : public testing::Test {
@@ -403,7 +403,7 @@ TEST_F(Tls, RejectsUnknownAuthority) {
     start("IP:127.0.0.1").request.authorities = clients.pem();
     EXPECT_THAT(client->failure(), HasSubstr("certificate-authority-data"));
     client->request.authorities.clear();
-    EXPECT_THAT(client->failure(), HasSubstr("certificate-authority-data")) << "the system's authorities";
+    EXPECT_THAT(client->failure(), HasSubstr("certificate-authority-data")) << "expected only the system's authorities";
     EXPECT_TRUE(responder->requests().empty());
 }
 
@@ -423,14 +423,14 @@ TEST_F(Tls, ServerNameIsSentAndVerified) {
 }
 
 TEST_F(Tls, VerificationCanBeDisabled) {
-    start("DNS:whatever");
+    start("DNS:mismatch.test");
     HttpServer server = server_at(responder->url());
     server.verifies = false;
     connect(server).request.authorities.clear();
     EXPECT_EQ(client->send().body, "secure");
 }
 
-TEST_F(Tls, ClientCertificateFromMemory) {
+TEST_F(Tls, SendsClientCertificate) {
     start("IP:127.0.0.1").request.identity = clients.issue("jane");
     client->send();
     EXPECT_EQ(responder->requests().at(0).peer, "jane");
@@ -455,14 +455,14 @@ TEST_F(Tls, InvalidKeyIsConfigError) {
 }
 
 TEST_F(Tls, InvalidAuthorityIsConfigError) {
-    start("IP:127.0.0.1").request.authorities = "no PEM";
+    start("IP:127.0.0.1").request.authorities = "not PEM";
     EXPECT_THROW(client->send(), ConfigError);
 }
 
-TEST_F(Tls, ServerWithoutTls) {
+TEST_F(Tls, ServerWithoutTlsIsAnError) {
     ScriptedResponder plain;
     EXPECT_THAT(connect(server_at("https://127.0.0.1:" + std::to_string(plain.port()))).failure(),
-                HasSubstr("speaks TLS"));
+                HasSubstr("uses TLS"));
 }
 
 }  // namespace

@@ -12,7 +12,7 @@ namespace {
 // The library is never unloaded, because it may have started threads or registered exit handlers.
 void* open_library() {
     if (void* library = dlopen("libcurl.so.4", RTLD_NOW | RTLD_LOCAL)) return library;
-    throw ConfigError(std::string("libcurl cannot be loaded, and Kubernetes is talked to with it (") + dlerror() +
+    throw ConfigError(std::string("cannot load libcurl, which is required to connect to Kubernetes (") + dlerror() +
                       "): install it, on Debian and Ubuntu with `apt-get install libcurl4`");
 }
 
@@ -21,7 +21,8 @@ public:
     template <typename Function>
     void load(Function& function, const char* name) const {
         function = reinterpret_cast<Function>(dlsym(library_, name));
-        if (!function) throw ConfigError(std::string("this machine's libcurl.so.4 is too old: it has no ") + name);
+        if (!function)
+            throw ConfigError(std::string("the installed libcurl.so.4 is too old: it does not have ") + name);
     }
 
 private:

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Loads libcurl on first use: it depends on thirty libraries, and `cudafault arm` needs none of them.
+// Loads libcurl on first use, because libcurl depends on thirty libraries that `cudafault arm` does not need.
 #pragma once
 
 #include <curl/curl.h>

@@ -11,23 +11,23 @@ namespace cudafault::kube {
 class LineSplitter {
 public:
     // Calls `on_line(std::string_view)` for each complete line, without its line break. If `on_line` returns false,
-    // discards the rest of the chunk and returns false.
+    // discards the remainder of the chunk and returns false.
     template <typename OnLine>
     bool feed(std::string_view chunk, const OnLine& on_line) {
         for (size_t end; (end = chunk.find('\n')) != std::string_view::npos; chunk.remove_prefix(end + 1)) {
-            rest_ += chunk.substr(0, end);
-            const std::string line = std::exchange(rest_, {});
+            incomplete_ += chunk.substr(0, end);
+            const std::string line = std::exchange(incomplete_, {});
             if (!on_line(std::string_view(line))) return false;
         }
-        rest_ += chunk;
+        incomplete_ += chunk;
         return true;
     }
 
     // Returns the incomplete last line.
-    const std::string& rest() const { return rest_; }
+    const std::string& incomplete() const { return incomplete_; }
 
 private:
-    std::string rest_;
+    std::string incomplete_;
 };
 
 }  // namespace cudafault::kube

@@ -32,10 +32,10 @@ TEST(LineSplitter, ChunkBoundariesDoNotMatter) {
     EXPECT_EQ(split(bytes), lines);
 }
 
-TEST(LineSplitter, IncompleteLineIsTheRest) {
+TEST(LineSplitter, KeepsIncompleteLine) {
     LineSplitter lines;
     EXPECT_TRUE(lines.feed("a\nbc", [](std::string_view line) { return line == "a"; }));
-    EXPECT_EQ(lines.rest(), "bc");
+    EXPECT_EQ(lines.incomplete(), "bc");
 }
 
 TEST(LineSplitter, StopsImmediately) {

@@ -15,18 +15,18 @@ inline constexpr int kConflictTries = 5;
 // (ApiError::is_conflict), up to five times in all; then throws the last error with the number of attempts.
 template <typename Attempt>
 auto retry_on_conflict(Session& session, const Attempt& attempt) {
-    for (int lost = 1;; ++lost) {
+    for (int conflicts = 1;; ++conflicts) {
         try {
             return attempt();
         } catch (const ApiError& error) {
             if (!error.is_conflict()) throw;
-            if (lost == kConflictTries) {
-                throw ApiError(fmt::format("{} (other clients changed it during each of {} attempts)", error.what(),
-                                           kConflictTries),
+            if (conflicts == kConflictTries) {
+                throw ApiError(fmt::format("{} (other clients changed the object during each of {} attempts)",
+                                           error.what(), kConflictTries),
                                error.code, error.status);
             }
         }
-        session.pause(lost);
+        session.pause(conflicts);
     }
 }
 

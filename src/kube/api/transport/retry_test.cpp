@@ -17,9 +17,9 @@ ApiError error(int code, const std::string& reason) {
     return ApiError("no", code, Json{{"reason", reason}, {"details", Json::object()}});
 }
 
-class Recompute : public testing::Test {
+class RetryOnConflict : public testing::Test {
 protected:
-    Recompute() {
+    RetryOnConflict() {
         Connection connection;
         connection.cluster.server = "http://127.0.0.1:1";
         SessionOptions options;
@@ -39,13 +39,13 @@ protected:
     int calls = 0;
 };
 
-TEST_F(Recompute, OnceWithoutConflict) { EXPECT_EQ(run(0, 0, ""), 1); }
+TEST_F(RetryOnConflict, CallsOnceWithoutConflict) { EXPECT_EQ(run(0, 0, ""), 1); }
 
-TEST_F(Recompute, RetriesAfterConflict) { EXPECT_EQ(run(1, 409, "Conflict"), 2); }
+TEST_F(RetryOnConflict, RetriesAfterConflict) { EXPECT_EQ(run(1, 409, "Conflict"), 2); }
 
-TEST_F(Recompute, RetriesAfterFailedPatchTest) { EXPECT_EQ(run(4, 422, "Invalid"), 5); }
+TEST_F(RetryOnConflict, RetriesAfterFailedPatchTest) { EXPECT_EQ(run(4, 422, "Invalid"), 5); }
 
-TEST_F(Recompute, GivesUpAfterFiveTries) {
+TEST_F(RetryOnConflict, GivesUpAfterFiveTries) {
     try {
         run(100, 422, "Invalid");
         FAIL();
@@ -56,13 +56,13 @@ TEST_F(Recompute, GivesUpAfterFiveTries) {
     EXPECT_EQ(calls, 5);
 }
 
-TEST_F(Recompute, DoesNotRetryOtherErrors) {
+TEST_F(RetryOnConflict, DoesNotRetryOtherErrors) {
     EXPECT_THROW(run(1, 409, "AlreadyExists"), ApiError);
     EXPECT_THROW(run(2, 403, "Forbidden"), ApiError);
     EXPECT_EQ(calls, 2);
 }
 
-TEST_F(Recompute, StopsAtDeadline) {
+TEST_F(RetryOnConflict, StopsAtDeadline) {
     session->set_deadline(Clock::now());
     EXPECT_THROW(run(1, 409, "Conflict"), DeadlinePassed);
     EXPECT_EQ(calls, 1);

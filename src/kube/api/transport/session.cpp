@@ -40,7 +40,7 @@ std::string hidden(std::string text, const std::vector<std::string>& secrets) {
     return text;
 }
 
-// Hides secrets in all strings of a Status, since an ApiError carries it.
+// Hides secrets in all strings of a Status, because an ApiError contains the Status.
 Json hidden_in(Json value, const std::vector<std::string>& secrets) {
     if (value.is_string()) return hidden(value.get<std::string>(), secrets);
     if (value.is_structured()) {
@@ -124,7 +124,7 @@ HttpResponse Session::try_once(const Call& call, std::chrono::milliseconds silen
     const Identification used = identify();
     HttpResponse response = http_.send(request_for(call, used), limits, *options_.cancellation, sink);
     if (response.status == 401) {
-        credentials_.refused();
+        credentials_.discard_exec_credential();
         const Identification fresh = identify();
         if (fresh != used) {
             response = http_.send(request_for(call, fresh), limits, *options_.cancellation, sink);
@@ -143,7 +143,7 @@ void Session::report_warnings(const HttpResponse& response) const {
 }
 
 // Secrets are removed before the response is shortened: a secret that is cut in the middle would not be recognized.
-ApiError Session::refused(HttpResponse response, const Subject& subject) const {
+ApiError Session::error_from(HttpResponse response, const Subject& subject) const {
     response.body = hidden(std::move(response.body), credentials_.secrets());
     return api_error(response, subject, connection_);
 }
@@ -163,7 +163,7 @@ void Session::pause(int failures) {
     wait_until(after(std::chrono::milliseconds(std::uniform_int_distribution<int64_t>(longest / 2, longest)(random))));
 }
 
-bool Session::try_again_after(const Call& call, const std::exception_ptr& failure, int failures) {
+bool Session::wait_before_retry(const Call& call, const std::exception_ptr& failure, int failures) {
     const bool reads = call.method == "GET";
     std::string why;
     if (failures >= options_.tries) return false;
@@ -195,10 +195,10 @@ HttpResponse Session::send(const Call& call) {
         for (int failures = 1;; ++failures) {
             try {
                 HttpResponse response = try_once(call, options_.silence, {});
-                if (!response.is_success()) throw refused(std::move(response), call.subject);
+                if (!response.is_success()) throw error_from(std::move(response), call.subject);
                 return response;
             } catch (const Error&) {
-                if (!try_again_after(call, std::current_exception(), failures)) throw;
+                if (!wait_before_retry(call, std::current_exception(), failures)) throw;
             }
         }
     });
@@ -209,7 +209,7 @@ Json Session::json(const Call& call) {
     Json answer = Json::parse(response.body, nullptr, false);
     if (answer.is_discarded()) {
         throw ConnectionError(
-            fmt::format("cannot {} {}: the answer is no JSON; check that the server is a Kubernetes API",
+            fmt::format("cannot {} {}: the response is not JSON; check that the server is a Kubernetes API server",
                         call.subject.verb, call.subject.text()),
             true);
     }
@@ -219,7 +219,7 @@ Json Session::json(const Call& call) {
 void Session::stream(const Call& call, std::chrono::milliseconds silence, const HttpSink& sink) {
     without_secrets([&] {
         HttpResponse response = try_once(call, silence, sink);
-        if (!response.is_success()) throw refused(std::move(response), call.subject);
+        if (!response.is_success()) throw error_from(std::move(response), call.subject);
     });
 }
 

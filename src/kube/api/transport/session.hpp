@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sends requests to one API server with one user. Adds credentials, one retry after a 401, Retry-After, time limits,
-// and errors without secrets.
+// Sends requests to one API server as one user. Adds credentials, retries after a 401 and after Retry-After, enforces
+// time limits, and removes secrets from errors.
 #pragma once
 
 #include <chrono>
@@ -50,9 +50,9 @@ public:
     // Creates a session with the same user, its own connection, and the exec plugin's cached credential.
     Session(const Session& other, SessionOptions options);
 
-    // Retries after 429 and 503 with Retry-After, if the request cannot have arrived, and, for GET only, after any 5xx
-    // and a broken connection. Never retries past the deadline. Throws ApiError for every status other than 2xx, and
-    // what Http::send and Credentials throw. No message contains a secret.
+    // Retries after 429 and 503 with Retry-After, if the request cannot have reached the server, and, for GET only,
+    // after any 5xx and a broken connection. Never retries past the deadline. Throws ApiError for every status other
+    // than 2xx, and the exceptions of Http::send and Credentials. No message contains a secret.
     HttpResponse send(const Call& call);
 
     // Like `send`, but parses the response as JSON.
@@ -62,7 +62,7 @@ public:
     // at the latest. `silence` is the longest time without data.
     void stream(const Call& call, std::chrono::milliseconds silence, const HttpSink& sink);
 
-    // Pauses as before the retry that follows `failures` failures. Throws Cancelled, or DeadlinePassed at the deadline.
+    // Pauses before the retry that follows `failures` failures. Throws Cancelled, or DeadlinePassed at the deadline.
     void pause(int failures);
     void wait_until(Deadline end);  // throws like `pause`
 
@@ -74,10 +74,10 @@ public:
 private:
     Identification identify();
     HttpResponse try_once(const Call& call, std::chrono::milliseconds silence, const HttpSink& sink);
-    // Waits and returns true if the request is to be sent again.
-    bool try_again_after(const Call& call, const std::exception_ptr& failure, int failures);
+    // Waits and returns true if the request may be retried.
+    bool wait_before_retry(const Call& call, const std::exception_ptr& failure, int failures);
     HttpRequest request_for(const Call& call, const Identification& identification) const;
-    ApiError refused(HttpResponse response, const Subject& subject) const;
+    ApiError error_from(HttpResponse response, const Subject& subject) const;
     void report_warnings(const HttpResponse& response) const;
     template <typename Action>
     auto without_secrets(const Action& action);

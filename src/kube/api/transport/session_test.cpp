@@ -108,7 +108,7 @@ TEST_F(SessionTest, AuthorityFileIsReadForEachRequest) {
     EXPECT_EQ(session().json(get()), kFine);
 }
 
-TEST_F(SessionTest, VerificationIsDisabledOnlyByOption) {
+TEST_F(SessionTest, VerificationCanBeDisabled) {
     connection.cluster.certificate_authority_data.clear();
     connection.cluster.insecure_skip_tls_verify = true;
     responder.on("GET", "/x", {json_answer(kFine)});
@@ -152,7 +152,7 @@ TEST_F(SessionTest, RetriesWithRenewedTokenAfter401) {
     EXPECT_EQ(seen(1).header("authorization"), "Bearer token-2");
 }
 
-TEST_F(SessionTest, SecondStatus401IsAnError) {
+TEST_F(SessionTest, Status401WithRenewedTokenIsAnError) {
     const TestFolder folder;
     ExecPlugin exec;
     exec.api_version = "client.authentication.k8s.io/v1beta1";
@@ -247,9 +247,9 @@ TEST_F(SessionTest, PausePastDeadlineReportsCause) {
     responder.on("GET", "/x", {dropped()});
     try {
         session().json(get());
-        ADD_FAILURE() << "it was answered";
+        ADD_FAILURE() << "expected DeadlinePassed";
     } catch (const DeadlinePassed& passed) {
-        EXPECT_THAT(passed.what(), HasSubstr("was not ready before the timeout (no answer from the API server"));
+        EXPECT_THAT(passed.what(), HasSubstr("was not ready before the timeout (no response from the API server"));
     }
 }
 
@@ -257,12 +257,12 @@ TEST_F(SessionTest, CancellationEndsPause) {
     auto cancellation = std::make_shared<Cancellation>();
     options.cancellation = cancellation;
     responder.on("GET", "/x", {with_header(status_answer(429, "x"), "Retry-After", "30")});
-    std::thread other([&] {
+    std::thread canceller([&] {
         responder.wait_for_requests(1);
         cancellation->cancel();
     });
     EXPECT_THROW(session().json(get()), Cancelled);
-    other.join();
+    canceller.join();
 }
 
 TEST_F(SessionTest, RejectsResponseThatIsNotJson) {
