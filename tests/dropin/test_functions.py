@@ -192,7 +192,9 @@ def wait_for_file(file, seconds=30):
 
 def test_interrupt(repo):
     """Interrupts with Ctrl-C, which signals the whole process group, and with a signal to Python alone."""
-    script = "from inject_into_pods import *\ntry: create_cuda_fault_configmap('default')\n"
+    # A background job of a shell script ignores SIGINT, and its children inherit that.
+    script = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    script += "from inject_into_pods import *\ntry: create_cuda_fault_configmap('default')\n"
     script += "except KeyboardInterrupt: print('interrupted')"
     for how, send in (("Ctrl-C", os.killpg), ("SIGINT to Python alone", os.kill)):
         repo.reset()
@@ -203,8 +205,6 @@ def test_interrupt(repo):
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
-            # A caller in the background of a shell script ignores SIGINT, and its children inherit that.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         ready = wait_for_file(repo.fake / "waiting")
         send(process.pid, signal.SIGINT)
