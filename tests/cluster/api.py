@@ -19,9 +19,9 @@ APPLY = "application/apply-patch+yaml"
 
 
 class ApiError(Exception):
-    def __init__(self, status: int, answer: object, request: str) -> None:
-        self.status, self.answer = status, answer
-        message = answer.get("message", answer) if isinstance(answer, dict) else answer
+    def __init__(self, status: int, response_body: object, request: str) -> None:
+        self.status, self.response_body = status, response_body
+        message = response_body.get("message", response_body) if isinstance(response_body, dict) else response_body
         super().__init__(f"{request}: {status} {message}")
 
 
@@ -32,17 +32,19 @@ def _enter(namespace: int) -> None:
 
 
 def socket_in(network: str) -> socket.socket:
-    """Returns a TCP socket of the network namespace. The socket stays in it, regardless of the thread that uses it."""
-    with open(f"/proc/self/task/{threading.get_native_id()}/ns/net", "rb") as own, open(f"/run/netns/{network}", "rb") as other:
-        _enter(other.fileno())
+    """Returns a TCP socket of the network namespace. The socket stays in that namespace for every thread that uses
+    it."""
+    thread = threading.get_native_id()
+    with open(f"/proc/self/task/{thread}/ns/net", "rb") as original, open(f"/run/netns/{network}", "rb") as target:
+        _enter(target.fileno())
         try:
             return socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         finally:
-            _enter(own.fileno())
+            _enter(original.fileno())
 
 
 class NetworkConnection(http.client.HTTPConnection):
-    """HTTP to an address that can be reached only in the network namespace."""
+    """An HTTP connection to an address in the network namespace."""
 
     def __init__(self, network: str, host: str, port: int, timeout: float) -> None:
         super().__init__(host, port, timeout=timeout)
@@ -84,10 +86,10 @@ class Api:
         finally:
             connection.close()
         is_json = response.headers.get_content_type() == "application/json"
-        answer = json.loads(text) if text and is_json else text
+        response_body = json.loads(text) if text and is_json else text
         if response.status >= 400:
-            raise ApiError(response.status, answer, f"{method} {path}")
-        return answer
+            raise ApiError(response.status, response_body, f"{method} {path}")
+        return response_body
 
     def path(self, api_version: str, kind: str, namespace: str | None = None, name: str | None = None) -> str:
         """Returns the URL path. `kind` is the kind or its plural resource name, such as Deployment or deployments."""
@@ -136,7 +138,7 @@ class Api:
         return self.request("PATCH", path, change, content_type, **query)
 
     def delete(self, api_version: str, kind: str, namespace: str | None, name: str, **options) -> None:
-        """Deletes the object, unless it does not exist. `options` are the fields of DeleteOptions."""
+        """Deletes the object if it exists. `options` are the fields of DeleteOptions."""
         try:
             self.request("DELETE", self.path(api_version, kind, namespace, name), options or None)
         except ApiError as error:

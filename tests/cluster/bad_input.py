@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Checks that refused commands print one line with the reason and change nothing."""
+"""Checks that refused commands print one line with the reason and write nothing to the cluster."""
 
 import contextlib
 import getpass
@@ -20,8 +20,8 @@ def check(checks, cluster) -> None:
         check_credentials(checks, cluster, namespace, target)
         check_permissions(checks, cluster, namespace, target)
         check_without_gpu(checks, cluster, namespace)
-        check_names_taken(checks, cluster, namespace)
-        check_other_run(checks, cluster, namespace)
+        check_existing_variables(checks, cluster, namespace)
+        check_second_injection(checks, cluster, namespace)
     check_admission(checks, cluster)
 
 
@@ -71,7 +71,7 @@ def check_credentials(checks, cluster, namespace: str, target: tuple) -> None:
     refuses("a missing kubeconfig", ("deployment/app",), "/nowhere/config", target=target, kubeconfig="/nowhere/config")
 
 
-RULES = {"apiGroups": ["apps"], "resources": ["deployments", "replicasets"], "verbs": ["get", "list"]}
+READ_RULE = {"apiGroups": ["apps"], "resources": ["deployments", "replicasets"], "verbs": ["get", "list"]}
 
 
 def check_permissions(checks, cluster, namespace: str, target: tuple) -> None:
@@ -81,17 +81,18 @@ def check_permissions(checks, cluster, namespace: str, target: tuple) -> None:
     refuses("no permission at all", ("deployment/app",), "get deployments.apps", "rbac inject", target=target,
             kubeconfig=no_permissions)
     leases = {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["get", "create", "patch", "delete"]}
-    maps = {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get", "create", "patch", "delete"]}
-    reader = cluster.service_account(namespace, "reader", [RULES])
+    config_maps = {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get", "create", "patch", "delete"]}
+    reader = cluster.service_account(namespace, "reader", [READ_RULE])
     refuses("no permission for leases", ("deployment/app",), "create leases.coordination.k8s.io", "rbac inject",
             target=target, kubeconfig=reader)
-    without_patch = cluster.service_account(namespace, "without-patch", [RULES, leases, maps])
+    without_patch = cluster.service_account(namespace, "without-patch", [READ_RULE, leases, config_maps])
     refuses("no permission to patch", ("deployment/app",), "patch deployments.apps", "rbac inject", target=target,
             kubeconfig=without_patch)
-    patching = RULES | {"verbs": ["get", "list", "patch"]}
-    without_maps = cluster.service_account(namespace, "without-maps", [patching, leases, maps | {"verbs": ["get"]}])
+    patching = READ_RULE | {"verbs": ["get", "list", "patch"]}
+    get_config_maps = config_maps | {"verbs": ["get"]}
+    without_config_maps = cluster.service_account(namespace, "without-config-maps", [patching, leases, get_config_maps])
     refuses("no permission for ConfigMaps", ("deployment/app",), "create configmaps", "rbac inject",
-            target=target, kubeconfig=without_maps)
+            target=target, kubeconfig=without_config_maps)
     check_printed_roles(checks, cluster, namespace, no_permissions)
 
 
@@ -135,8 +136,8 @@ def check_without_gpu(checks, cluster, namespace: str) -> None:
     drill.expect_success("restore succeeds", drill.restore())
 
 
-def check_names_taken(checks, cluster, namespace: str) -> None:
-    """Variables that the workload already has under cudafault's names are kept."""
+def check_existing_variables(checks, cluster, namespace: str) -> None:
+    """Variables with cudafault's names that the workload had before the injection are kept."""
     existing = [{"name": "CUDA_FAULT_INJECTION_ENABLED", "value": "0"}, {"name": "CUDA_XID_TYPE", "value": "48"},
                 {"name": "LD_PRELOAD", "value": "/tmp/fake_cuda_xid79.so"}]
     for label, options in (("plain", ()), ("contract", ("--contract-xid", "79")), ("image", ("--delivery", "image"))):
@@ -150,7 +151,7 @@ def check_names_taken(checks, cluster, namespace: str) -> None:
         cluster.api.delete("apps/v1", "Deployment", namespace, f"taken-{label}", propagationPolicy="Foreground")
 
 
-def check_other_run(checks, cluster, namespace: str) -> None:
+def check_second_injection(checks, cluster, namespace: str) -> None:
     drill = Drill(checks, cluster, namespace, workloads.deployment(namespace, "taken", replicas=0), "another run")
     before = drill.snapshot()
     drill.expect_success("inject succeeds", drill.inject())
@@ -177,14 +178,16 @@ def check_admission(checks, cluster) -> None:
         cluster.create(workloads.deployment(namespace, "app", spec, replicas=0))
         refuses("a pod that Pod Security rejects", ("deployment/app",), "nothing was changed", "PodSecurity",
                 target=("apps/v1", "Deployment", namespace, "app"), line_count=2)
-        good = Drill(checks, cluster, namespace, workloads.deployment(namespace, "good", replicas=0), "restricted profile")
-        before = good.snapshot()
+        manifest = workloads.deployment(namespace, "admitted", replicas=0)
+        admitted = Drill(checks, cluster, namespace, manifest, "restricted profile")
+        before = admitted.snapshot()
         for delivery in ("binary", "source"):
             if delivery == "source":
                 cluster.cudafault("k8s", "library", "create", "-n", namespace)
-            good.expect_success(f"inject with delivery {delivery} is admitted", good.inject("--delivery", delivery))
-            good.expect_success("restore succeeds", good.restore())
-            good.expect_unchanged("the object is exactly as before", before)
+            outcome = admitted.inject("--delivery", delivery)
+            admitted.expect_success(f"inject with delivery {delivery} is admitted", outcome)
+            admitted.expect_success("restore succeeds", admitted.restore())
+            admitted.expect_unchanged("the object is exactly as before", before)
     with cluster.namespace() as namespace:
         check_quotas(checks, cluster, namespace)
 

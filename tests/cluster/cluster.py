@@ -9,8 +9,8 @@
         cluster.wait_for_rollout(namespace, "deployment/app")
         outcome = cluster.cudafault("status", "--namespace", namespace)
 
-Uses the cluster that is up, otherwise starts one and takes it down afterwards. Raises harness.Skip with the reason if
-this machine cannot run one.
+Uses a running cluster, or starts one and stops it afterwards. Raises harness.Skip with the reason if this machine
+cannot run a cluster.
 """
 
 import contextlib
@@ -39,7 +39,7 @@ SKIPPED = 77
 
 @dataclass
 class Outcome:
-    code: int  # -9 if it was killed
+    code: int  # -9 if the process was killed
     output: str
     errors: str
 
@@ -47,7 +47,7 @@ class Outcome:
 class Cluster:
     def __init__(self, gpus: int = 2, nodes: bool = True, name: str | None = None) -> None:
         self.gpus, self.nodes = gpus, nodes
-        # Clusters with and without nodes have different names, so that both can be up.
+        # Clusters with and without nodes have different names, so that both can run at the same time.
         self.name = name or os.environ.get("CUDAFAULT_CLUSTER", "test") + ("" if nodes else "-api")
         self.state = CLUSTERS / self.name
         self.kubeconfig = self.state / "kubeconfig" / "admin"
@@ -65,7 +65,7 @@ class Cluster:
 
     @property
     def network(self) -> str:
-        """The network namespace in which the API server and the pods can be reached."""
+        """The network namespace from which the API server and the pods can be reached."""
         return (self.state / "network").read_text().strip()
 
     # Start and stop
@@ -77,21 +77,22 @@ class Cluster:
             return False
 
     def start(self) -> None:
-        """Starts the cluster, or updates the images of a cluster that is up and has the requested number of GPUs."""
+        """Starts the cluster, or updates the images of a running cluster, which must have the requested number of
+        GPUs."""
         was_up = self.is_up()
         size = ["--gpus", str(self.gpus)] if self.nodes else ["--no-nodes"]
         done = self._script("up", *size, timeout=1800)
         if done.returncode == SKIPPED:
             raise Skip(done.stderr.strip().splitlines()[-1].removeprefix("SKIP cluster: "))
         if done.returncode != 0:
-            raise RuntimeError(f"tests/cluster/up ended with {done.returncode}: {done.stderr.strip()}")
+            raise RuntimeError(f"tests/cluster/up exited with {done.returncode}: {done.stderr.strip()}")
         self._started = not was_up
 
     def stop(self) -> None:
         self._script("down")
 
     def stop_node(self, number: int) -> None:
-        """Kills all processes of the node. It is NotReady after 18 s, and its pods are evicted 10 s later."""
+        """Kills all processes of the node. The node is NotReady after 18 s, and its pods are evicted 10 s later."""
         self._script("node", "stop", number)
 
     def start_node(self, number: int) -> None:
@@ -99,13 +100,13 @@ class Cluster:
         name, began = f"node{number}", time.time()
         self._script("node", "start", number)
 
-        def is_back() -> bool:
+        def is_ready_again() -> bool:
             lease = self.api.get("coordination.k8s.io/v1", "Lease", "kube-node-lease", name)
             status = self.api.get("v1", "Node", None, name)["status"]
             ready = any(each["type"] == "Ready" and each["status"] == "True" for each in status["conditions"])
             gpus = status["allocatable"].get("nvidia.com/gpu") == str(self.gpus)
             return ready and gpus and seconds_since_1970(lease["spec"]["renewTime"]) > began
-        self.wait(is_back, 60, f"{name}")
+        self.wait(is_ready_again, 60, f"{name}")
 
     @contextlib.contextmanager
     def without_api_server(self):
@@ -131,9 +132,10 @@ class Cluster:
         for manifest in manifests:
             self.api.apply(manifest)
 
-    def kubectl(self, *arguments: object, given: str | None = None, timeout: float = 60) -> str:
-        done = subprocess.run([HERE / "enter", "kubectl", *map(str, arguments)], input=given or "", capture_output=True,
-                              text=True, timeout=timeout, env=os.environ | {"CUDAFAULT_CLUSTER": self.name})
+    def kubectl(self, *arguments: object, text_input: str | None = None, timeout: float = 60) -> str:
+        done = subprocess.run([HERE / "enter", "kubectl", *map(str, arguments)], input=text_input or "",
+                              capture_output=True, text=True, timeout=timeout,
+                              env=os.environ | {"CUDAFAULT_CLUSTER": self.name})
         if done.returncode != 0:
             raise RuntimeError(f"kubectl {' '.join(map(str, arguments))}: {done.stderr.strip()}")
         return done.stdout
@@ -148,8 +150,8 @@ class Cluster:
     def namespace(self, enforce: str | None = None, labels: dict | None = None, wait: bool = True):
         """Creates a namespace for the block and deletes it afterwards.
 
-        `enforce` is a Pod Security level: restricted, baseline or privileged. With wait=False the deletion of the
-        namespace and its pods is requested, but not awaited."""
+        `enforce` is a Pod Security level: restricted, baseline or privileged. With wait=False, the function does not
+        wait for the deletion of the namespace and its pods."""
         name = f"t-{secrets.token_hex(4)}"
         labels = (labels or {}) | ({"pod-security.kubernetes.io/enforce": enforce} if enforce else {})
         self.api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}})
@@ -168,7 +170,8 @@ class Cluster:
                           f"the deletion of namespace {name}")
 
     def install_crd(self, plural: str, versions: list | None = None) -> None:
-        """Installs a CRD of crds/, limited to `versions` if given. The first of them in the file is stored."""
+        """Installs a CRD of crds/, limited to `versions` if given. Objects are stored in the first of the installed
+        versions."""
         manifest = self.kubectl_json("create", "--dry-run=client", "-f", HERE / "crds" / f"{plural}.yaml")
         if versions:
             kept = [each for each in manifest["spec"]["versions"] if each["name"] in versions]
@@ -213,13 +216,13 @@ class Cluster:
 
     @staticmethod
     def wait(condition, timeout: float = 30, what: str = "the expected condition"):
-        """Returns the first true result of condition(). Raises TimeoutError after `timeout` seconds."""
+        """Returns the first true result of condition(). Raises TimeoutError, with `what`, after `timeout` seconds."""
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
             if result := condition():
                 return result
             time.sleep(0.05)
-        raise TimeoutError(f"{what} did not happen within {timeout} s")
+        raise TimeoutError(f"timed out after {timeout} s waiting for {what}")
 
     def wait_for_rollout(self, namespace: str, workload: str, timeout: float = 60) -> None:
         """Waits for a rollout. `workload` has the form of kubectl: deployment/app."""
@@ -268,8 +271,8 @@ class Cluster:
                   **options) -> tuple:
         """Runs the tool through a kill proxy and returns (Outcome, proxy).
 
-        The tool is killed at its write number `write`, "before" the API server receives it or "after" the API server
-        has completed it. With write=0 it is not killed, and the proxy only records the requests."""
+        The tool is killed at its write number `write`, "before" the API server receives the write or "after" the API
+        server has completed it. With write=0 the tool is not killed, and the proxy only records the requests."""
         with self.kill_proxy(write, when, account) as proxy:
             process = self.start_cudafault(*arguments, "--server", proxy.url, **options)
             proxy.client_pid = process.pid
@@ -297,7 +300,7 @@ class Cluster:
     # Credentials
 
     def user(self, name: str, *groups: str) -> Path:
-        """Returns the kubeconfig of a user with a client certificate and without any permission."""
+        """Returns the kubeconfig of a user with a client certificate and without permissions."""
         return credentials.certified_user(self.kubeconfig.parent, self.state / "pki", name, list(groups))
 
     def service_account(self, namespace: str, name: str, rules: Sequence[dict] = (), cluster_rules: Sequence[dict] = ()) -> Path:

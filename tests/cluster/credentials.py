@@ -28,8 +28,8 @@ def write_kubeconfig(path: Path, pki: Path, user: dict, namespace: str = "defaul
     return path
 
 
-def openssl(*arguments: object, given: bytes = b"") -> bytes:
-    return subprocess.run(["openssl", *map(str, arguments)], input=given, capture_output=True, check=True).stdout
+def openssl(*arguments: object, data: bytes = b"") -> bytes:
+    return subprocess.run(["openssl", *map(str, arguments)], input=data, capture_output=True, check=True).stdout
 
 
 def certified_user(folder: Path, pki: Path, user: str, groups: list) -> Path:
@@ -40,7 +40,7 @@ def certified_user(folder: Path, pki: Path, user: str, groups: list) -> Path:
     key.write_bytes(openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout"))
     request = openssl("req", "-new", "-key", key, "-subj", subject)
     authority = ("-CA", pki / "ca.crt", "-CAkey", pki / "ca.key", "-set_serial", secrets.randbits(63))
-    certificate.write_bytes(openssl("x509", "-req", *authority, "-days", 30, given=request))
+    certificate.write_bytes(openssl("x509", "-req", *authority, "-days", 30, data=request))
     return write_kubeconfig(folder / user, pki, {"client-certificate": str(certificate), "client-key": str(key)})
 
 
@@ -77,7 +77,7 @@ def expired_token(pki: Path) -> str:
               "nbf": now - 7200, "exp": now - 3600, "sub": "system:serviceaccount:default:default",
               "kubernetes.io": {"namespace": "default", "serviceaccount": {"name": "default", "uid": "0"}}}
     signed = _encoded(json.dumps({"alg": "ES256", "typ": "JWT"}).encode()) + "." + _encoded(json.dumps(claims).encode())
-    signature = openssl("dgst", "-sha256", "-sign", pki / "service-accounts.key", given=signed.encode())
+    signature = openssl("dgst", "-sha256", "-sign", pki / "service-accounts.key", data=signed.encode())
     return f"{signed}.{_encoded(_raw(signature))}"
 
 
@@ -87,9 +87,9 @@ def _encoded(data: bytes) -> str:
 
 def _raw(signature: bytes) -> bytes:
     """Converts an ECDSA signature from openssl's SEQUENCE { INTEGER, INTEGER } to the concatenated numbers of JWT."""
-    numbers, rest = [], signature[2:]
+    numbers, remaining = [], signature[2:]
     for _ in range(2):
-        length = rest[1]
-        numbers.append(int.from_bytes(rest[2:2 + length], "big").to_bytes(32, "big"))
-        rest = rest[2 + length:]
+        length = remaining[1]
+        numbers.append(int.from_bytes(remaining[2:2 + length], "big").to_bytes(32, "big"))
+        remaining = remaining[2 + length:]
     return b"".join(numbers)

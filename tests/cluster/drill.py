@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Shared by the tests without nodes: a workload, the tool's commands on it, and a comparison of its state before and
-after that does not depend on `verify-clean`."""
+"""Helpers for the tests without nodes: a workload, commands of the tool on it, and a comparison of its state before and
+after an injection that does not depend on `verify-clean`."""
 
 import contextlib
 import copy
@@ -15,13 +15,13 @@ from api import ApiError
 
 REVISIONS = ("deployment.kubernetes.io/revision", "deployment.kubernetes.io/revision-history",
              "deprecated.daemonset.template.generation")
-LIBRARY = "/cudafault/library/$PLATFORM/libcudafault.so"  # no node reports its architecture
+LIBRARY = "/cudafault/library/$PLATFORM/libcudafault.so"  # without nodes, the architecture is unknown
 VARIABLES = ["CUDAFAULT_PLAN_FILE", "CUDAFAULT_LOG", "CUDAFAULT_NODE", "CUDAFAULT_POD", "CUDAFAULT_POD_UID",
              "CUDAFAULT_INJECTION"]
 
 
 class Drill:
-    """One workload in the test's namespace."""
+    """A workload in the test's namespace, with the tool's commands and with checks."""
 
     def __init__(self, checks, cluster, namespace: str, manifest: dict, label: str = "", options: tuple = (),
                  ref: str = "") -> None:
@@ -78,14 +78,14 @@ class Drill:
             for each in self.history()}
 
     def settle(self) -> None:
-        """Waits until the controller has observed the current generation and the history has its template."""
+        """Waits until the controller has observed the current generation and the history contains its template."""
         if self.version != "apps/v1":
             return
 
         def is_settled() -> bool:
             object = self.get()
-            seen = object["status"].get("observedGeneration", 0) == object["metadata"]["generation"]
-            return seen and (self.kind == "ReplicaSet" or bool(self.current_revision(object)))
+            observed = object["status"].get("observedGeneration", 0) == object["metadata"]["generation"]
+            return observed and (self.kind == "ReplicaSet" or bool(self.current_revision(object)))
         self.cluster.wait(is_settled, 30, f"the reconciliation of {self.kind} {self.name}")
 
     def current_revision(self, object: dict) -> dict | None:
@@ -111,8 +111,8 @@ class Drill:
         return self.run("restore", self.ref, *more, **options)
 
     def snapshot(self) -> dict:
-        whole = self.kind == "Widget"  # the tool cannot find an object of an unknown kind by name
-        outcome = self.run("snapshot", "-o", self.file, *([] if whole else [self.ref]))
+        whole_namespace = self.kind == "Widget"  # the tool cannot find an object of an unknown kind by name
+        outcome = self.run("snapshot", "-o", self.file, *([] if whole_namespace else [self.ref]))
         assert outcome.code == 0, outcome
         return self.get()
 
@@ -131,11 +131,11 @@ class Drill:
         return self.expect(what, outcome.code == 0, outcome)
 
     def expect_unchanged(self, what: str, before: dict, history: list | None = None) -> bool:
-        """Checks that the object and its field owners are as before, and that no object of cudafault remains."""
-        wrong = differences(before, self.get()) + self.injection_objects()
+        """Checks that the object and its field owners are as before, and that no object of an injection remains."""
+        found = differences(before, self.get()) + self.injection_objects()
         if history is not None:
-            wrong += history_differences(history, self.history())
-        return self.expect(what, not wrong, wrong)
+            found += history_differences(history, self.history())
+        return self.expect(what, not found, found)
 
     def expect_revision_numbers(self, what: str, expected: tuple) -> bool:
         """Waits for the expected numbers, because the controller updates a Deployment's number with a delay."""
@@ -149,7 +149,7 @@ class Drill:
 
 
 class SharedChecks:
-    """Checks that several threads may use at the same time."""
+    """Wraps Checks for use by several threads."""
 
     def __init__(self, checks) -> None:
         self._checks, self._lock = checks, threading.Lock()
@@ -164,8 +164,8 @@ class SharedChecks:
 
 
 def run_in_own_namespaces(checks, cluster, tests: list) -> None:
-    """Runs each test(checks, cluster, namespace) in its own namespace, in parallel because the tests mostly wait for
-    etcd. Raises the first exception after all tests have ended."""
+    """Runs each test(checks, cluster, namespace) in its own namespace. The tests run in parallel, because they mostly
+    wait for etcd. Raises the first exception after all tests have ended."""
     shared = SharedChecks(checks)
 
     def run(test) -> None:
@@ -181,14 +181,14 @@ def run_in_own_namespaces(checks, cluster, tests: list) -> None:
 class Refusals:
     """Checks that `inject` is refused, does not change the object `target` and creates no object.
 
-    The error output has `line_count` lines. The last one has the reason; the others are warnings of the API server."""
+    The error output must have `line_count` lines: warnings of the API server, then the reason."""
 
     def __init__(self, checks, cluster, namespace: str) -> None:
         self.checks, self.cluster, self.namespace = checks, cluster, namespace
 
     def __call__(self, what: str, words: tuple, *expected: str, target: tuple = (), line_count: int = 1,
                  **options) -> None:
-        before = self.written(target)
+        before = self.client_fields(target)
         outcome = self.cluster.cudafault("k8s", "inject", *words, "-n", self.namespace, **options)
         self.checks.equal(f"{what}: inject is refused", outcome.code, 3)
         lines = outcome.errors.splitlines()
@@ -196,11 +196,11 @@ class Refusals:
             self.checks.expect(f"{what}: the error contains {each!r}", each in lines[-1], lines)
         has_form = len(lines) == line_count and lines[-1].startswith("cudafault: ")
         self.checks.expect(f"{what}: the error output has {line_count} line(s)", has_form, lines)
-        self.checks.equal(f"{what}: the object is not changed", changes(before, self.written(target)), [])
+        self.checks.equal(f"{what}: the object is not changed", changes(before, self.client_fields(target)), [])
         self.checks.equal(f"{what}: no object is created", injection_objects_in(self.cluster, self.namespace), [])
 
-    def written(self, target: tuple) -> dict:
-        """Returns the fields that clients write. A controller may write the status at any time."""
+    def client_fields(self, target: tuple) -> dict:
+        """Returns the fields that clients write, without the status, which a controller may write at any time."""
         if not target:
             return {}
         object = stable_fields(self.cluster.api.get(*target))
@@ -228,13 +228,13 @@ def check_cycle(drill: Drill, *options: str, check=None) -> None:
         check(object)
     drill.expect_success("restore succeeds", drill.restore())
     drill.expect_unchanged("the object is exactly as before", before, history)
-    drill.expect_clean("verify-clean finds nothing")
+    drill.expect_clean("verify-clean finds no leftover")
 
 
 # Comparison
 
 def stable_fields(object: dict) -> dict:
-    """Returns a copy without the fields that no client can restore."""
+    """Returns a copy of the object without the fields that no client can restore."""
     copied = copy.deepcopy(object)
     copied.pop("status", None)
     metadata = copied["metadata"]
@@ -244,7 +244,7 @@ def stable_fields(object: dict) -> dict:
         metadata["annotations"] = {name: value for name, value in metadata["annotations"].items() if name not in REVISIONS}
         if not metadata["annotations"]:
             del metadata["annotations"]
-    copied.pop("revision", None)  # of a ControllerRevision
+    copied.pop("revision", None)  # only a ControllerRevision has this field
     return copied
 
 
@@ -254,7 +254,7 @@ def differences(before: dict, after: dict) -> list:
 
 
 def changes(was: object, now: object, at: str = "") -> list:
-    """Returns each difference with its path."""
+    """Returns a text for each difference, with its path."""
     if isinstance(was, dict) and isinstance(now, dict):
         names = [*was, *(name for name in now if name not in was)]
         return [each for name in names for each in changes(was.get(name), now.get(name), f"{at}.{name}")]
@@ -264,7 +264,7 @@ def changes(was: object, now: object, at: str = "") -> list:
 
 
 def ownership_differences(before: dict, after: dict) -> list:
-    """Returns each field whose owner has changed."""
+    """Returns a text for each field whose owner has changed."""
     was, now = owners(before), owners(after)
     found = []
     for manager in sorted(was.keys() | now.keys()):

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Checks that inject and restore leave each kind of workload exactly as it was, also after edits by other clients and
-deletions of cudafault's objects in between."""
+"""Checks that inject and restore leave each kind of workload exactly as before, also if other clients edit the workload
+or delete cudafault's objects during the injection."""
 
 import copy
 import json
@@ -35,9 +35,10 @@ def check(checks, cluster) -> None:
                    "widgets"):
         cluster.install_crd(plural)
     run_in_own_namespaces(checks, cluster, [check_kinds, check_preloads, check_graph_preloads, check_histories,
-                                            check_repetition, check_edits, check_lost_objects])
-    with cluster.namespace() as namespace:  # runs after the others, because DaemonSets would have pods on its node
-        check_pins(checks, cluster, namespace)
+                                            check_repeated_commands, check_edits, check_lost_objects])
+    # Runs after the other checks, because their DaemonSets would create pods on its node.
+    with cluster.namespace() as namespace:
+        check_node_pin(checks, cluster, namespace)
     check_old_graphs(checks, cluster)
 
 
@@ -46,7 +47,7 @@ def check(checks, cluster) -> None:
 def check_kinds(checks, cluster, namespace: str) -> None:
     for kind in ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"):
         manifest = workloads.workload(kind, namespace, kind.lower(), replicas=0)
-        check_cycle(Drill(checks, cluster, namespace, manifest), check=templates_check(checks, kind))
+        check_cycle(Drill(checks, cluster, namespace, manifest), check=make_template_check(checks, kind))
     recreate = workloads.deployment(namespace, "recreate", replicas=0, strategy={"type": "Recreate"})
     check_cycle(Drill(checks, cluster, namespace, recreate, "Deployment, strategy Recreate"))
     claims = with_claims(namespace, "claims")
@@ -56,10 +57,10 @@ def check_kinds(checks, cluster, namespace: str) -> None:
     for manifest in (cron_job(namespace, "cron"), workloads.graph_v1beta1(namespace, "graph"),
                      leader_worker_set(namespace, "lws"), ray_cluster(namespace, "ray"), pod_clique_set(namespace, "grove"),
                      rollout(namespace, "argo"), clone_set(namespace, "kruise")):
-        check_cycle(Drill(checks, cluster, namespace, manifest), check=templates_check(checks, manifest["kind"]))
+        check_cycle(Drill(checks, cluster, namespace, manifest), check=make_template_check(checks, manifest["kind"]))
     template = ("--template", "spec.engine.podTemplate")
     unknown = Drill(checks, cluster, namespace, widget(namespace, "widget"), options=template)
-    check_cycle(unknown, check=templates_check(checks, "Widget"))
+    check_cycle(unknown, check=make_template_check(checks, "Widget"))
     check_cycle(unknown, check=lambda _: check_scan(unknown))
     for delivery in ("source", "image"):
         if delivery == "source":
@@ -77,7 +78,7 @@ def check_kinds(checks, cluster, namespace: str) -> None:
         manifest = workloads.workload(kind, namespace, f"numbers-{kind.lower()}", replicas=0)
         check_exact_restore(Drill(checks, cluster, namespace, manifest, f"{kind}, restore --exact"))
     outcome = cluster.cudafault("k8s", "verify-clean", "-n", namespace)
-    checks.expect("verify-clean finds nothing in the namespace of all kinds", outcome.code == 0, outcome)
+    checks.expect("verify-clean finds no leftover in the namespace of all kinds", outcome.code == 0, outcome)
 
 
 def with_claims(namespace: str, name: str) -> dict:
@@ -101,7 +102,7 @@ def check_exact_restore(drill: Drill) -> None:
     drill.expect("verify-clean --exact finds nothing", outcome.code == 0, outcome)
 
 
-TEMPLATES = {  # the paths of the templates that are injected, and of those that are not
+TEMPLATES = {  # kind -> paths of the templates that are injected, paths of the templates that are not
     "Deployment": (["spec.template"], []), "StatefulSet": (["spec.template"], []), "DaemonSet": (["spec.template"], []),
     "ReplicaSet": (["spec.template"], []), "Rollout": (["spec.template"], []), "CloneSet": (["spec.template"], []),
     "CronJob": (["spec.jobTemplate.spec.template"], []),
@@ -121,13 +122,13 @@ def value_at(object: dict, path: str) -> dict:
 
 
 def check_scan(drill: Drill) -> None:
-    """Checks that `scan` finds an object of an unknown kind, which the record names."""
+    """Checks that `scan` finds an object of an unknown kind through the record, which names the object."""
     found = json.loads(drill.run("scan", "--json").output)["injections"]
     states = [each["state"] for each in found if each["name"] == drill.name]
     drill.equal("scan reports the injection as in force", states, ["in force"])
 
 
-def templates_check(checks, kind: str):
+def make_template_check(checks, kind: str):
     """Returns a function that checks which templates of an object are injected."""
     def check_templates(object: dict) -> None:
         chosen, others = TEMPLATES[kind]
@@ -135,17 +136,17 @@ def templates_check(checks, kind: str):
             pod = value_at(object, path + (".spec.podSpec" if kind == "PodCliqueSet" else ".spec"))
             main = pod["containers"][0]
             checks.equal(f"{kind}: LD_PRELOAD at {path} is the library", environment(main).get("LD_PRELOAD"), LIBRARY)
-            checks.equal(f"{kind}: the other variables at {path} are those of cudafault",
+            checks.equal(f"{kind}: the other variables at {path} are cudafault's",
                          sorted(set(environment(main)) - {"LD_PRELOAD"}), sorted(VARIABLES))
-            checks.equal(f"{kind}: the mounts at {path} are those of cudafault",
+            checks.equal(f"{kind}: the mounts at {path} are cudafault's",
                          {each["mountPath"] for each in main["volumeMounts"]},
                          {"/cudafault/plan", "/cudafault/library"})
-            checks.equal(f"{kind}: the volumes at {path} are those of cudafault",
+            checks.equal(f"{kind}: the volumes at {path} are cudafault's",
                          {each["name"] for each in pod["volumes"]},
                          {"cudafault-plan", "cudafault-library"})
         for path in others:
             found = value_at(object, path)
-            checks.expect(f"{kind}: no change at {path}", "cudafault" not in str(found), found)
+            checks.expect(f"{kind}: inject does not change {path}", "cudafault" not in str(found), found)
     return check_templates
 
 
@@ -156,7 +157,7 @@ def reference(kind: str, name: str, key: str, **more) -> dict:
 
 
 def check_preloads(checks, cluster, namespace: str) -> None:
-    """In each case a variable before and a variable after LD_PRELOAD keep their positions."""
+    """Checks each source of LD_PRELOAD. A variable before LD_PRELOAD and one after it must keep their positions."""
     metadata = {"namespace": namespace}
     cluster.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata | {"name": MAP},
                     "data": {"LD_PRELOAD": PRELOAD, "PRELOAD": PRELOAD, "other": "x"}})
@@ -189,24 +190,24 @@ def check_preloads(checks, cluster, namespace: str) -> None:
         spec = workloads.pod_spec(workloads.server(**more))
         manifest = workloads.deployment(namespace, f"preload-{number}", spec, replicas=0)
         drill = Drill(checks, cluster, namespace, manifest, f"LD_PRELOAD from {label}")
-        check_cycle(drill, check=preload_check(drill, preload.get("env"), expected))
+        check_cycle(drill, check=make_preload_check(drill, preload.get("env"), expected))
 
 
-def preload_check(drill: Drill, existing: dict | None, expected: str):
+def make_preload_check(drill: Drill, existing: dict | None, expected: str):
     def check_preload(object: dict) -> None:
         main = object["spec"]["template"]["spec"]["containers"][0]
         found, order = environment(main), [each["name"] for each in main["env"]]
-        drill.equal("LD_PRELOAD has the library first", found["LD_PRELOAD"], expected)
+        drill.equal("LD_PRELOAD names the library first", found["LD_PRELOAD"], expected)
         drill.equal("the other variables are unchanged", (found["BEFORE"], found["AFTER"]), ("/opt", "2"))
         if "CUDAFAULT_LD_PRELOAD" in expected:
             assert existing
             # A reference $(NAME) is expanded only if NAME is defined earlier in the list.
-            drill.equal("the helper variable has the reference", found.get("CUDAFAULT_LD_PRELOAD"),
+            drill.equal("the helper variable contains the reference", found.get("CUDAFAULT_LD_PRELOAD"),
                         existing["valueFrom"])
             drill.expect("the helper variable precedes LD_PRELOAD", 
                          order.index("CUDAFAULT_LD_PRELOAD") < order.index("LD_PRELOAD"), order)
         else:
-            drill.expect("there is no helper variable", "CUDAFAULT_LD_PRELOAD" not in found, order)
+            drill.expect("inject adds no helper variable", "CUDAFAULT_LD_PRELOAD" not in found, order)
         if existing:
             others = [each for each in order if not each.startswith("CUDAFAULT_")]
             drill.equal("LD_PRELOAD keeps its position", others, ["BEFORE", "LD_PRELOAD", "AFTER"])
@@ -214,7 +215,7 @@ def preload_check(drill: Drill, existing: dict | None, expected: str):
 
 
 def check_graph_preloads(checks, cluster, namespace: str) -> None:
-    """In v1beta1, LD_PRELOAD of a container takes precedence over that of spec.env."""
+    """In v1beta1, a container's LD_PRELOAD takes precedence over LD_PRELOAD of spec.env."""
     existing = [{"name": "LD_PRELOAD", "value": PRELOAD}]
     single, both = (workloads.graph_v1beta1(namespace, name) for name in ("single", "both"))
     single["spec"]["env"] = both["spec"]["env"] = existing
@@ -233,8 +234,8 @@ def check_graph_preloads(checks, cluster, namespace: str) -> None:
 
 
 def check_old_graphs(checks, cluster) -> None:
-    """DynamoGraphDeployment if only v1alpha1 is served. There services.X.envs takes precedence over spec.envs, which
-    takes precedence over mainContainer.env."""
+    """Checks DynamoGraphDeployment if only v1alpha1 is served. In that version services.X.envs takes precedence over
+    spec.envs, and spec.envs over mainContainer.env."""
     cluster.remove_crd("dynamographdeployments.nvidia.com")
     cluster.install_crd("dynamographdeployments", versions=["v1alpha1"])
     try:
@@ -277,7 +278,7 @@ def check_old_graph(checks, cluster, namespace: str, where: tuple, decode: str, 
 
 # --node
 
-def check_pins(checks, cluster, namespace: str) -> None:
+def check_node_pin(checks, cluster, namespace: str) -> None:
     node: dict[str, Any] = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": f"node-of-{namespace}", "labels": {
         "kubernetes.io/hostname": "gpu-7.example", "kubernetes.io/arch": "amd64"}}}
     cluster.create(node)
@@ -336,11 +337,11 @@ def check_histories(checks, cluster, namespace: str) -> None:
 
 # Repeated commands
 
-def check_repetition(checks, cluster, namespace: str) -> None:
+def check_repeated_commands(checks, cluster, namespace: str) -> None:
     drill = Drill(checks, cluster, namespace, workloads.deployment(namespace, "again", replicas=0), "repeated commands")
     before, history = drill.snapshot(), drill.history()
     drill.expect_success("restore succeeds without an injection", drill.restore())
-    drill.expect_unchanged("restore without an injection changes nothing", before, history)
+    drill.expect_unchanged("restore without an injection does not change the object", before, history)
     drill.expect_success("inject succeeds", drill.inject())
     first = drill.get()
     outcome = drill.inject()
@@ -351,7 +352,7 @@ def check_repetition(checks, cluster, namespace: str) -> None:
     named = "--replace" in outcome.errors and "restore" in outcome.errors
     drill.expect("the error names --replace and restore", named, outcome.errors)
     found = drill.get()["metadata"]["resourceVersion"]
-    drill.equal("the refused inject changes nothing", found, first["metadata"]["resourceVersion"])
+    drill.equal("the refused inject does not change the object", found, first["metadata"]["resourceVersion"])
     outcome = drill.inject("--replace")
     drill.expect("an identical inject --replace reports an existing injection",
                  outcome.code == 0 and "already" in outcome.output, outcome)
@@ -359,21 +360,21 @@ def check_repetition(checks, cluster, namespace: str) -> None:
     drill.expect_success("a different inject --replace succeeds", drill.inject("--replace", "--contract-xid", "79"))
     second = drill.get()
     marks = [each["metadata"]["annotations"]["cudafault.dev/injected"] for each in (first, second)]
-    drill.expect("inject --replace makes the second edition of the same run", marks[0].split()[1] == "edition=1" and
+    drill.expect("inject --replace creates the second edition of the same run", marks[0].split()[1] == "edition=1" and
                  marks[1] == marks[0].replace("edition=1", "edition=2"), marks)
     found = environment(second["spec"]["template"]["spec"]["containers"][0])
     drill.equal("the second edition has the variables of --contract-xid", 
                 (found.get("CUDA_XID_TYPE"), found.get("CUDA_FAULT_INJECTION_ENABLED")), ("79", "1"))
     drill.expect_success("inject --replace without --contract-xid succeeds", drill.inject("--replace"))
     found = environment(drill.get()["spec"]["template"]["spec"]["containers"][0])
-    drill.expect("the third edition does not have these variables", "CUDA_XID_TYPE" not in found, found)
+    drill.expect("the third edition does not have the variables of --contract-xid", "CUDA_XID_TYPE" not in found, found)
     drill.expect_success("restore succeeds", drill.restore())
     drill.expect_unchanged("the object is exactly as before", before, history)
-    drill.expect_clean("verify-clean finds nothing")
+    drill.expect_clean("verify-clean finds no leftover")
     outcome = drill.restore()
     reported = outcome.code == 0 and "already clean" in outcome.output
     drill.expect("a second restore reports a clean workload", reported, outcome)
-    drill.expect_unchanged("a second restore changes nothing", before, history)
+    drill.expect_unchanged("a second restore does not change the object", before, history)
     drill.expect_success("inject succeeds after restore", drill.inject())
     drill.expect_success("restore --all succeeds", drill.run("restore", "--all"))
     drill.expect_unchanged("the object is exactly as before after restore --all", before, history)
@@ -389,7 +390,7 @@ def check_edits(checks, cluster, namespace: str) -> None:
     check_edit(checks, cluster, namespace, "a volume and a mount added", add_volume, kept=None)
     check_edit(checks, cluster, namespace, "a container added in front", add_container, kept=None)
     check_edit(checks, cluster, namespace, "replicas changed", scale, kept=None,
-               strategy={"type": "Recreate"})  # other strategies wait for Ready pods, and there are no nodes
+               strategy={"type": "Recreate"})  # other strategies wait for Ready pods, which need nodes
     check_edit(checks, cluster, namespace, "maxSurge changed", change_surge, kept="maxSurge")
     check_edit(checks, cluster, namespace, "another strategy", recreate, kept="rollingUpdate")
     check_edit(checks, cluster, namespace, "revisionHistoryLimit changed", change_limit, kept="revisionHistoryLimit")
@@ -398,7 +399,8 @@ def check_edits(checks, cluster, namespace: str) -> None:
 
 
 def check_edit(checks, cluster, namespace: str, what: str, edit, kept: str | None, **spec: Any) -> None:
-    """Checks that restore keeps the changes of edit(object) during the injection, and leaves no other change."""
+    """Checks that restore keeps the changes that edit(object) makes during the injection, and reverts all other
+    changes."""
     name = "edited-" + edit.__name__.replace("_", "-")
     drill = Drill(checks, cluster, namespace, workloads.deployment(namespace, name, replicas=0, **spec),
                   f"{what} during the injection")
@@ -413,10 +415,10 @@ def check_edit(checks, cluster, namespace: str, what: str, edit, kept: str | Non
     drill.equal("the spec is as before, with the edit", spec_of(drill.get()), spec_of(expected))
     drill.equal("labels and annotations are as before, with the edit", labels_of(drill.get()), labels_of(expected))
     reported = kept in outcome.output if kept else '"kept": []' in outcome.output
-    drill.expect(f"restore reports that it kept {kept or 'nothing'}", reported, outcome)
-    drill.equal("no object of cudafault remains", drill.injection_objects(), [])
+    drill.expect(f"restore reports {kept or 'no field'} as kept", reported, outcome)
+    drill.equal("no object created by cudafault remains", drill.injection_objects(), [])
     clean = drill.run("verify-clean")
-    drill.expect("verify-clean finds nothing", clean.code == 0, clean)
+    drill.expect("verify-clean finds no leftover", clean.code == 0, clean)
     drill.delete()
 
 
@@ -522,13 +524,14 @@ def check_lost_objects(checks, cluster, namespace: str) -> None:
             cluster.api.delete("v1", "ConfigMap", namespace, each.split()[1])
     drill.expect_success("restore succeeds", drill.restore())
     drill.expect_unchanged("the object is exactly as before", before, history)
-    drill.expect_clean("verify-clean finds nothing")
+    drill.expect_clean("verify-clean finds no leftover")
 
 
 def check_lost_record(drill: Drill, *options: str, all_objects: bool = False) -> None:
     """Deletes the record, or with `all_objects` also the plan and the libraries.
 
-    Checks that restore then finds the edits by names and the workload's annotation, and reports the loss."""
+    Checks that restore then finds the edits by their names and the workload's annotation, and reports the lost
+    record."""
     before, history = drill.get(), drill.history()
     if not drill.expect_success("inject succeeds", drill.inject(*options)):
         return
@@ -543,7 +546,7 @@ def check_lost_record(drill: Drill, *options: str, all_objects: bool = False) ->
     drill.equal("the object is as before", changes(stable_fields(before), stable_fields(after)), [])
     drill.equal("the history is as before", [each["metadata"]["name"] for each in drill.history()],
                 [each["metadata"]["name"] for each in history])
-    drill.equal("no object of cudafault remains", drill.injection_objects(), [])
+    drill.equal("no object created by cudafault remains", drill.injection_objects(), [])
     clean = drill.run("verify-clean")
-    drill.expect("verify-clean finds nothing", clean.code == 0, clean)
+    drill.expect("verify-clean finds no leftover", clean.code == 0, clean)
     drill.delete()

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Kills the tool at each of its writes, before the API server receives the write and after it has completed it, during
-inject and restore. A `restore` with another home directory must then restore the exact state."""
+"""Kills the tool at each write of inject and restore: before the API server receives the write, and after the API
+server has completed it. A `restore` with another home directory must then restore the exact state."""
 
 import tempfile
 from functools import partial
@@ -10,7 +10,7 @@ import workloads
 from drill import Drill, changes, history_differences, run_in_own_namespaces, stable_fields
 
 KINDS = ("Deployment", "StatefulSet", "DaemonSet", "DynamoGraphDeployment")
-FEWEST_WRITES = {"inject": 7,  # lease, record, two libraries, plan, workload, lease
+MIN_WRITES = {"inject": 7,  # lease, record, two libraries, plan, workload, lease
                  "replace": 6,  # lease, record, library, plan, workload, lease
                  "restore": 8, "restore, inject": 8,  # lease, plan, workload, plan, two libraries, lease, record
                  "restore, record lost": 9}  # lease, plan, record, workload, ...
@@ -20,7 +20,7 @@ NODE = "kill-point-node"
 def check(checks, cluster) -> None:
     cluster.install_crd("dynamographdeployments")
     run_in_own_namespaces(checks, cluster, [partial(check_kind, kind=kind) for kind in KINDS])
-    run_in_own_namespaces(checks, cluster, [check_replacement, check_edited_between])
+    run_in_own_namespaces(checks, cluster, [check_replacement, check_edit_between_commands])
 
 
 def check_kind(checks, cluster, namespace: str, kind: str) -> None:
@@ -30,21 +30,22 @@ def check_kind(checks, cluster, namespace: str, kind: str) -> None:
     verbs = ["inject", "restore"]
     if kind == "Deployment":
         verbs += ["restore, inject", "restore, record lost"]
-    kill_everywhere(drill, verbs)
+    kill_at_each_write(drill, verbs)
 
 
 def check_replacement(checks, cluster, namespace: str) -> None:
-    """Replaces the injection with a pinned one, which needs a node. Other workloads would have pods on that node."""
+    """Replaces the injection with a pinned one, which needs a node. Runs separately, because other workloads would
+    create pods on that node."""
     labels = {"kubernetes.io/hostname": NODE, "kubernetes.io/arch": "amd64"}
     cluster.create({"apiVersion": "v1", "kind": "Node", "metadata": {"name": NODE, "labels": labels}})
     try:
         drill = Drill(checks, cluster, namespace, workloads.deployment(namespace, "pinned", replicas=0))
-        kill_everywhere(drill, ["replace"])
+        kill_at_each_write(drill, ["replace"])
     finally:
         cluster.api.delete("v1", "Node", None, NODE)
 
 
-def check_edited_between(checks, cluster, namespace: str) -> None:
+def check_edit_between_commands(checks, cluster, namespace: str) -> None:
     """Another client changes the template between a killed `restore --exact` and the next inject."""
     drill = Drill(checks, cluster, namespace, workloads.deployment(namespace, "edited", replicas=0))
     drill.expect_success("inject succeeds", drill.inject())
@@ -62,17 +63,18 @@ def check_edited_between(checks, cluster, namespace: str) -> None:
     drill.equal("no two revisions have the same number", numbers, ["3", "6"])
 
 
-def kill_everywhere(drill: Drill, verbs: list) -> None:
-    with tempfile.TemporaryDirectory(prefix="elsewhere-") as folder:
-        elsewhere = {"cwd": folder, "environment": {"HOME": folder, "XDG_CACHE_HOME": folder, "XDG_STATE_HOME": folder}}
+def kill_at_each_write(drill: Drill, verbs: list) -> None:
+    with tempfile.TemporaryDirectory(prefix="other-home-") as folder:
+        variables = {"HOME": folder, "XDG_CACHE_HOME": folder, "XDG_STATE_HOME": folder}
+        other_home = {"cwd": folder, "environment": variables}
         before, history = drill.snapshot(), drill.history()
         for verb in verbs:
             for when in ("before", "after"):
                 write = 1
-                while kill(drill, verb, write, when, elsewhere, before, history):
+                while kill_and_restore(drill, verb, write, when, other_home, before, history):
                     write += 1
-                drill.expect(f"{verb} killed {when} each of {write - 1} writes", write > FEWEST_WRITES[verb], write)
-        drill.equal("restore leaves no file in the other home directory",
+                drill.expect(f"{verb} killed {when} each of {write - 1} writes", write > MIN_WRITES[verb], write)
+        drill.equal("restore creates no file in the other home directory",
                     [str(each) for each in Path(folder).iterdir()], [])
 
 
@@ -82,7 +84,7 @@ def command(drill: Drill, verb: str) -> list:
 
 
 def prepare(drill: Drill, verb: str) -> None:
-    """Arms a plan for all verbs but inject, so that the disarm is among their writes."""
+    """Injects and arms for all verbs except inject, so that their writes include the disarm."""
     if verb != "inject":
         outcome = drill.inject()
         assert outcome.code == 0, outcome
@@ -98,8 +100,10 @@ def resource_of(request) -> str:
     return parts[-1] if request.method == "POST" else parts[-2]
 
 
-def kill(drill: Drill, verb: str, write: int, when: str, elsewhere: dict, before: dict, history: list) -> bool:
-    """Kills the tool at the write, restores, and checks the state. Returns False if the tool exits before it."""
+def kill_and_restore(drill: Drill, verb: str, write: int, when: str, other_home: dict, before: dict,
+                     history: list) -> bool:
+    """Kills the tool at the write, restores, and checks the state. Returns False if the tool exits before that
+    write."""
     numbers = drill.revision_numbers()
     prepare(drill, verb)
     outcome, proxy = drill.cluster.killed_at(write, when, *command(drill, verb))
@@ -113,23 +117,23 @@ def kill(drill: Drill, verb: str, write: int, when: str, elsewhere: dict, before
         what = f"{verb} succeeds after {len(proxy.writes)} writes without a kill at write {write}"
         drill.expect(what, outcome.code == 0 and len(proxy.writes) < write, outcome)
     if verb == "restore, inject":
-        # The state that the first restore left must not become the state to restore.
+        # The second inject must not record the state of the incomplete restore as the original state.
         outcome = drill.run("inject", drill.ref, "--replace")
         drill.expect(f"{what}: inject succeeds again", outcome.code == 0, outcome)
     exact = ["--exact"] if verb in ("restore", "restore, inject") else []
-    restored = drill.restore(*exact, **elsewhere)
+    restored = drill.restore(*exact, **other_home)
     is_lost = verb == "restore, record lost"
     clean = drill.run("verify-clean") if is_lost else drill.verify()
-    drill.expect(f"{what}: restore succeeds and verify-clean finds nothing", restored.code == 0 and clean.code == 0,
+    drill.expect(f"{what}: restore succeeds and verify-clean finds no leftover", restored.code == 0 and clean.code == 0,
                  (restored, clean))
     if exact:
         drill.expect_revision_numbers(f"{what}: the revision numbers are as before", numbers)
-        silent = "revision" not in restored.output + restored.errors
-        drill.expect(f"{what}: restore reports nothing about revisions", silent, restored)
-    if is_lost:  # the record also had the managedFields
-        wrong = changes(stable_fields(before), stable_fields(drill.get()))
-        wrong += history_differences(history, drill.history())
-        drill.equal(f"{what}: the object is as before", wrong + drill.injection_objects(), [])
+        is_unmentioned = "revision" not in restored.output + restored.errors
+        drill.expect(f"{what}: restore does not mention revisions", is_unmentioned, restored)
+    if is_lost:  # without the record, restore cannot restore managedFields
+        found = changes(stable_fields(before), stable_fields(drill.get()))
+        found += history_differences(history, drill.history())
+        drill.equal(f"{what}: the object is as before", found + drill.injection_objects(), [])
     else:
         drill.expect_unchanged(f"{what}: the object is exactly as before", before, history)
     return proxy.killed

@@ -31,18 +31,18 @@ class Request:
     method: str
     path: str
     write: int  # number among the writes, from 1; 0 for a read
-    status: int = 0  # 0: not answered
+    status: int = 0  # 0: no response
     milliseconds: float = 0
 
 
 def is_write(method: str, path: str) -> bool:
     url = urlsplit(path)
-    dry = "All" in parse_qs(url.query).get("dryRun", ())
-    return method in WRITES and not dry and url.path.rsplit("/", 1)[-1] not in ACCESS_REVIEWS
+    is_dry_run = "All" in parse_qs(url.query).get("dryRun", ())
+    return method in WRITES and not is_dry_run and url.path.rsplit("/", 1)[-1] not in ACCESS_REVIEWS
 
 
 class KillProxy:
-    """In a `with` block, run the client with `--server {proxy.url}` and set proxy.client_pid to its pid."""
+    """A proxy for a `with` block. Run the client with `--server {proxy.url}` and proxy.client_pid to its PID."""
 
     def __init__(self, network: str, address: str, authority: str, token: str, kill_at: int = 0, when: str = "before") -> None:
         assert when in ("before", "after")
@@ -104,7 +104,7 @@ class _Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
         self.port = self.socket.getsockname()[1]
 
     def handle_error(self, *_) -> None:
-        pass  # expected: the client was killed or closed a watch
+        pass  # errors are expected, because clients are killed and close watches
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
@@ -115,7 +115,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def log_message(self, *_) -> None:
         pass
 
-    def answer(self) -> None:
+    def handle_request(self) -> None:
         proxy = self.server.proxy
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         request = proxy.record(self.command, self.path)
@@ -134,7 +134,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         finally:
             connection.close()
 
-    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = answer
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = handle_request
 
     def kill(self) -> None:
         self.server.proxy.kill()

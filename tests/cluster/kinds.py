@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Checks which object inject selects for a name, and that it refuses other kinds with the alternatives."""
+"""Checks which object inject selects for a name, and that inject refuses other kinds and names the alternatives."""
 
 import workloads
 from drill import Drill, Refusals, injection_objects_in, widget
@@ -14,7 +14,7 @@ def check(checks, cluster) -> None:
     with cluster.namespace() as namespace:
         check_refused(checks, cluster, namespace)
         check_templates(checks, cluster, namespace)
-        check_nothing_reached(checks, cluster, namespace)
+        check_commands_without_effect(checks, cluster, namespace)
     with cluster.namespace() as namespace:
         check_owners(checks, cluster, namespace)
         check_bare_names(checks, cluster, namespace)
@@ -71,8 +71,8 @@ def check_templates(checks, cluster, namespace: str) -> None:
         drill.expect_unchanged("the object is exactly as before", before)
 
 
-def check_nothing_reached(checks, cluster, namespace: str) -> None:
-    """A command without an affected container or pod fails and changes nothing, except with --allow-empty."""
+def check_commands_without_effect(checks, cluster, namespace: str) -> None:
+    """A command that affects no container or pod fails and writes nothing to the cluster, except with --allow-empty."""
     refuses = Refusals(checks, cluster, namespace)
     template = {"spec": workloads.pod_spec(workloads.server(gpus=0))}
     front = {"name": "Front", "type": "planner", "replicas": 1, "podTemplate": template}
@@ -83,7 +83,7 @@ def check_nothing_reached(checks, cluster, namespace: str) -> None:
     outcome = cluster.cudafault("k8s", *words)
     checks.expect("--allow-empty: inject without a container succeeds",
                   outcome.code == 0 and "component Front has type planner" in outcome.output, outcome)
-    checks.equal("--allow-empty: nothing is created", injection_objects_in(cluster, namespace), [])
+    checks.equal("--allow-empty: inject creates no object", injection_objects_in(cluster, namespace), [])
     drill = Drill(checks, cluster, namespace, workloads.deployment(namespace, "undone", replicas=0), "reverted template")
     before = drill.get()
     drill.expect_success("inject succeeds", drill.inject())
@@ -138,7 +138,7 @@ def check_owners(checks, cluster, namespace: str) -> None:
         outcome = cluster.cudafault("k8s", "restore", word, "-n", namespace)
         drill.expect_success("restore with the same name restores the owner", outcome)
         drill.equal("no object has the annotation", [name for name, value in injected().items() if value], [])
-        drill.equal("no object of cudafault remains", injection_objects_in(cluster, namespace), [])
+        drill.equal("no object created by cudafault remains", injection_objects_in(cluster, namespace), [])
     owner = cluster.api.create(widget(namespace, "owner"))
     cluster.create(owned_by(workloads.deployment(namespace, "of-a-widget", replicas=0), owner))
     refuses("a Deployment with an owner of an unknown kind", ("deployment/of-a-widget",),
@@ -155,24 +155,24 @@ def check_owners(checks, cluster, namespace: str) -> None:
 
 
 def check_bare_names(checks, cluster, namespace: str) -> None:
-    """A NAME without a kind means a DynamoGraphDeployment, or a Deployment if there is no such graph."""
+    """A NAME without a kind selects a DynamoGraphDeployment, or a Deployment if no graph has that name."""
     def is_injected(version: str, kind: str) -> bool:
         return ANNOTATION in cluster.api.get(version, kind, namespace, "both")["metadata"].get("annotations", {})
 
     cluster.create(workloads.deployment(namespace, "both", replicas=0))
     outcome = cluster.cudafault("k8s", "inject", "both", "-n", namespace)
     checks.equal("inject of a bare name succeeds", outcome.code, 0)
-    checks.expect("the bare name means the Deployment", is_injected("apps/v1", "Deployment"))
+    checks.expect("the bare name selects the Deployment", is_injected("apps/v1", "Deployment"))
     outcome = cluster.cudafault("k8s", "restore", "both", "-n", namespace)
     checks.equal("restore of a bare name succeeds", outcome.code, 0)
     checks.expect("the Deployment is restored", not is_injected("apps/v1", "Deployment"))
     cluster.create(workloads.graph_v1beta1(namespace, "both"))
     outcome = cluster.cudafault("k8s", "inject", "both", "-n", namespace)
-    checks.equal("inject of a bare name succeeds if a graph has it too", outcome.code, 0)
-    checks.equal("the bare name means the graph", (is_injected(*GRAPH), is_injected("apps/v1", "Deployment")),
+    checks.equal("inject of a bare name succeeds if a graph also has that name", outcome.code, 0)
+    checks.equal("the bare name selects the graph", (is_injected(*GRAPH), is_injected("apps/v1", "Deployment")),
                  (True, False))
     outcome = cluster.cudafault("k8s", "restore", "both", "-n", namespace)
-    checks.equal("restore of a bare name succeeds if a graph has it too", outcome.code, 0)
+    checks.equal("restore of a bare name succeeds if a graph also has that name", outcome.code, 0)
     checks.expect("the graph is restored", not is_injected(*GRAPH))
 
 

@@ -21,8 +21,8 @@ def check(checks, cluster) -> None:
         check_differences(checks, cluster, namespace)
 
 
-def expect_found(checks, cluster, namespace: str, what: str, *words: str, more: tuple = ()) -> None:
-    outcome = cluster.cudafault("k8s", "verify-clean", "-n", namespace, "--json", *more)
+def expect_found(checks, cluster, namespace: str, what: str, *words: str, options: tuple = ()) -> None:
+    outcome = cluster.cudafault("k8s", "verify-clean", "-n", namespace, "--json", *options)
     traces = json.loads(outcome.output)["traces"]
     named = [each for each in traces if all(word in each["sentence"] for word in words)]
     checks.expect(f"verify-clean finds and names the {what}", outcome.code == 4 and bool(named), outcome)
@@ -31,12 +31,12 @@ def expect_found(checks, cluster, namespace: str, what: str, *words: str, more: 
 def expect_clean(checks, cluster, namespace: str, what: str) -> None:
     outcome = cluster.cudafault("k8s", "verify-clean", "-n", namespace, "--json")
     is_clean = outcome.code == 0 and json.loads(outcome.output)["clean"]
-    checks.expect(f"verify-clean finds nothing without the {what}", is_clean, outcome)
+    checks.expect(f"verify-clean finds no leftover after the removal of the {what}", is_clean, outcome)
 
 
 def check_objects(checks, cluster, namespace: str) -> None:
-    """Leftover objects beside the workloads."""
-    expect_clean(checks, cluster, namespace, "leftovers")
+    """Checks leftover objects other than workloads."""
+    expect_clean(checks, cluster, namespace, "previous leftovers")
 
     def config_map(name: str, **metadata: object) -> dict:
         return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": namespace, **metadata}}
@@ -72,7 +72,7 @@ def check_objects(checks, cluster, namespace: str) -> None:
 
 
 def check_workloads(checks, cluster, namespace: str) -> None:
-    """Leftovers in the specs and annotations of workloads."""
+    """Checks leftovers in the specs and annotations of workloads."""
     volume = {"name": "cudafault-plan", "configMap": {"name": f"cudafault-plan-{HASH}"}}
     mount = {"name": "cudafault-plan", "mountPath": "/cudafault/plan"}
     compiler = workloads.container("compile-cuda-fault-lib", gpus=0)
@@ -119,12 +119,13 @@ def wait_until_deleted(cluster, namespace: str) -> None:
 
 
 def check_managers(checks, cluster, namespace: str) -> None:
-    """Fields that cudafault owns according to managedFields."""
+    """Checks fields that cudafault owns according to managedFields."""
     cluster.create(workloads.workload("Deployment", namespace, "managed", replicas=0))
     target = APPS, "Deployment", namespace, "managed"
     cluster.api.patch(*target, {"spec": {"minReadySeconds": 1}}, fieldManager="cudafault")
-    for more in ((), ("--exact",)):
-        expect_found(checks, cluster, namespace, f"field manager {' '.join(more)}", "field manager cudafault", more=more)
+    for options in ((), ("--exact",)):
+        expect_found(checks, cluster, namespace, f"field manager {' '.join(options)}", "field manager cudafault",
+                     options=options)
     cluster.api.delete(*target, propagationPolicy="Background")
     wait_until_deleted(cluster, namespace)
 
@@ -133,7 +134,7 @@ def check_differences(checks, cluster, namespace: str) -> None:
     """With --against, verify-clean reports every difference from the snapshot."""
     drill = Drill(checks, cluster, namespace, workloads.deployment(namespace, "app", replicas=0), "difference")
     original = drill.snapshot()
-    drill.expect_clean("verify-clean finds none without a change")
+    drill.expect_clean("verify-clean finds no difference before a change")
 
     def pod(object: dict) -> dict:
         return object["spec"]["template"]["spec"]
@@ -160,8 +161,8 @@ def check_differences(checks, cluster, namespace: str) -> None:
         def revert(object: dict) -> None:
             object["spec"] = copy.deepcopy(original["spec"])
             object["metadata"]["labels"] = original["metadata"].get("labels", {})
-            own = {name: value for name, value in object["metadata"]["annotations"].items() if name != "a"}
-            object["metadata"]["annotations"] = own
+            annotations = {name: value for name, value in object["metadata"]["annotations"].items() if name != "a"}
+            object["metadata"]["annotations"] = annotations
         drill.change(revert)
     extra = workloads.workload("ReplicaSet", namespace, "extra", replicas=0)
     cluster.create(extra)

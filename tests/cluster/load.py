@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sends steady requests to every pod of a workload and records the result of each."""
+"""Sends requests to every pod of a workload at a constant rate, and records the result of each request."""
 
 import http.client
 import json
@@ -30,8 +30,8 @@ def send_request(network: str, address: str, port: int, timeout: float) -> tuple
     try:
         connection.request("POST", "/generate", body='{"input": [1, 2, 3, 4]}', headers={"Content-Type": "application/json"})
         response = connection.getresponse()
-        answer = json.loads(response.read())
-        return response.status, answer.get("error") or f"gpu {answer.get('gpu')}"
+        body = json.loads(response.read())
+        return response.status, body.get("error") or f"gpu {body.get('gpu')}"
     except (OSError, http.client.HTTPException, ValueError) as error:
         return 0, type(error).__name__
     finally:
@@ -39,8 +39,8 @@ def send_request(network: str, address: str, port: int, timeout: float) -> tuple
 
 
 class Load:
-    """In a `with` block, each pod that matches the selector gets `rate` requests per second, as soon as it has an
-    address and until it is deleted. With ready_only, it gets them only while it is Ready."""
+    """In a `with` block, sends `rate` requests per second to each pod that matches the selector, from the time when the
+    pod has an address until it is deleted. With ready_only, sends requests to a pod only while the pod is Ready."""
 
     def __init__(self, api: Api, network: str, namespace: str, selector: str, rate: float = 10, port: int = 8000,
                  ready_only: bool = False, timeout: float = 2) -> None:
@@ -97,6 +97,6 @@ class Load:
         while pod in self._targets and not self._ended.is_set():
             sent, begin = time.time(), time.monotonic()
             status, detail = send_request(self.network, address, self.port, self.timeout)
-            taken = time.monotonic() - begin
-            self._requests.append(Request(sent, taken * 1000, pod, address, status, detail))
-            self._ended.wait(max(0, self.interval - taken))
+            duration = time.monotonic() - begin
+            self._requests.append(Request(sent, duration * 1000, pod, address, status, detail))
+            self._ended.wait(max(0, self.interval - duration))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Checks that the Role that `cudafault k8s rbac VERB` prints suffices for the verb and has no unused permission."""
+"""Checks that the Role of `cudafault k8s rbac VERB` suffices for the verb and contains no unused permission."""
 
 import json
 from urllib.parse import parse_qs, urlsplit
@@ -17,15 +17,15 @@ RARE = {
     "arm": {("get", "pods"): "reads pods that do not acknowledge the plan",
             ("patch", "pods"): "annotates running pods", ("get", "pods/log"): "reads logs of running pods"},
     "disarm": {("get", "pods"): "reads pods that do not acknowledge the plan",
-               ("get", "WORKLOAD"): "the named object is owned by the injected one",
+               ("get", "WORKLOAD"): "reads the owner of the named object",
                ("patch", "pods"): "annotates running pods", ("get", "pods/log"): "reads logs of running pods"},
     "status": {("get", "pods/log"): "reads logs of running pods",
                ("list", "events"): "explains pods that do not start"},
     "restore": {("patch", "leases.coordination.k8s.io"): "renews the lease, or takes it from a killed process",
                 ("watch", "pods"): "waits for pods", ("patch", "pods"): "annotates running pods",
-                ("create", "configmaps"): "creates a deleted record again"},
+                ("create", "configmaps"): "recreates a deleted record"},
 }
-# Restore deletes these objects only if an operator created them, and no operator runs here.
+# restore deletes these objects only if an operator created them, and the test cluster has no operators.
 OPERATOR_PERMISSIONS = {("delete", "replicasets.apps"), ("delete", "controllerrevisions.apps")}
 KINDS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "CronJob", "DynamoGraphDeployment", "RayCluster")
 
@@ -55,9 +55,9 @@ def manifest_of(kind: str, namespace: str) -> dict:
 def role(cluster, verb: str, namespace: str, *more: str) -> list:
     outcome = cluster.cudafault("k8s", "rbac", *verb.split(), "-n", namespace, "--json", *more)
     assert outcome.code == 0, outcome
-    made = json.loads(outcome.output)
-    assert (made["kind"], made["metadata"]["namespace"]) == ("Role", namespace), made
-    return made["rules"]
+    printed = json.loads(outcome.output)
+    assert (printed["kind"], printed["metadata"]["namespace"]) == ("Role", namespace), printed
+    return printed["rules"]
 
 
 def granted(rules: list) -> set:
@@ -76,14 +76,14 @@ def used(requests: list) -> set:
     for request in requests:
         url = urlsplit(request.path)
         parts = url.path.strip("/").split("/")
-        group, rest = ("", parts[2:]) if parts[0] == "api" else (parts[1] if len(parts) > 1 else "", parts[3:])
-        if not rest or group == "authorization.k8s.io":
+        group, segments = ("", parts[2:]) if parts[0] == "api" else (parts[1] if len(parts) > 1 else "", parts[3:])
+        if not segments or group == "authorization.k8s.io":
             continue
-        rest = rest[2:] if rest[0] == "namespaces" and len(rest) > 2 else rest
-        resource = rest[0] + (f"/{rest[2]}" if len(rest) > 2 else "")
+        segments = segments[2:] if segments[0] == "namespaces" and len(segments) > 2 else segments
+        resource = segments[0] + (f"/{segments[2]}" if len(segments) > 2 else "")
         query = parse_qs(url.query)
         verb = {"POST": "create", "PATCH": "patch", "PUT": "update", "DELETE": "delete"}.get(request.method)
-        verb = verb or ("watch" if "watch" in query else "get" if len(rest) > 1 else "list")
+        verb = verb or ("watch" if "watch" in query else "get" if len(segments) > 1 else "list")
         found.add((verb, resource + (f".{group}" if group else "")))
     return found
 
@@ -106,7 +106,7 @@ def check_kind(checks, cluster, namespace: str, kind: str) -> None:
             rare |= OPERATOR_PERMISSIONS
         check_role(checks, cluster, f"Role of {verb} {kind}", rules, account, runs, namespace, rare)
     drill.expect_unchanged("the object is exactly as before after all verbs", before, history)
-    drill.expect_clean("verify-clean finds nothing")
+    drill.expect_clean("verify-clean finds no leftover")
 
 
 def plural_of(cluster, drill: Drill) -> str:
@@ -123,7 +123,7 @@ def check_role(checks, cluster, what: str, rules: list, account, runs: list, nam
     checks.equal(f"{what}: no request is refused", refusals(requests, namespace), set())
     unused = granted(rules) - used(requests)
     checks.expect(f"{what}: no permission is unused", unused <= rare, unused - rare)
-    checks.expect(f"{what}: no permission in RARE is used", not rare & used(requests), rare & used(requests))
+    checks.expect(f"{what}: the verb uses no permission in RARE", not rare & used(requests), rare & used(requests))
 
 
 def refusals(requests: list, namespace: str) -> set:
@@ -141,45 +141,46 @@ def check_exact(checks, cluster, namespace: str) -> None:
         account = cluster.service_account(namespace, f"exact-{kind.lower()}", rules)
         drill.expect_success("the Role of restore --exact suffices", drill.restore("--exact", kubeconfig=account))
         drill.expect_unchanged("the object is exactly as before after restore --exact with that Role", before, history)
-        drill.expect_success("verify-clean --exact finds nothing", drill.verify("--exact"))
+        drill.expect_success("verify-clean --exact finds no leftover", drill.verify("--exact"))
 
 
 def check_all(checks, cluster, namespace: str) -> None:
-    """Verbs with --all, which find the injections themselves."""
+    """Checks verbs with --all, which search for injections."""
     names = ("first", "second")
     for name in names:
         cluster.create(workloads.deployment(namespace, name, replicas=1))
         assert cluster.cudafault("k8s", "inject", f"deployment/{name}", "-n", namespace, "--no-wait").code == 0
     cluster.wait(lambda: all(cluster.pods(namespace, f"app={name}") for name in names), 30, "injected pods")
-    role_run(checks, cluster, namespace, "arm --all", "arm", "xid=79", "--selector", "app in (first, second)")
-    role_run(checks, cluster, namespace, "disarm --all", "disarm")
+    check_with_role(checks, cluster, namespace, "arm --all", "arm", "xid=79", "--selector", "app in (first, second)")
+    check_with_role(checks, cluster, namespace, "disarm --all", "disarm")
     crashed = cluster.pods(namespace, "app=first")[0]["metadata"]["name"]
     waiting = {"name": "main", "image": "", "imageID": "", "ready": False, "restartCount": 5,
                "state": {"waiting": {"reason": "CrashLoopBackOff"}}}
     cluster.api.patch("v1", "Pod", namespace, crashed, {"status": {"containerStatuses": [waiting]}}, subresource="status")
-    outcome = role_run(checks, cluster, namespace, "disarm --all --restart-crashed", "disarm", "--restart-crashed")
+    outcome = check_with_role(checks, cluster, namespace, "disarm --all --restart-crashed", "disarm",
+                              "--restart-crashed")
     checks.expect("disarm --restart-crashed deletes the crashed pod", f"pod {crashed} waited" in outcome.errors,
                   outcome)
-    role_run(checks, cluster, namespace, "restore --all", "restore", "--all")
+    check_with_role(checks, cluster, namespace, "restore --all", "restore", "--all")
     outcome = cluster.cudafault("k8s", "verify-clean", "-n", namespace)
-    checks.expect("verify-clean finds nothing after restore --all", outcome.code == 0, outcome)
+    checks.expect("verify-clean finds no leftover after restore --all", outcome.code == 0, outcome)
 
 
 def check_deletion(checks, cluster, namespace: str) -> None:
-    """restore --delete-pods, for a kind whose controller does not replace pods."""
+    """Checks restore --delete-pods for a kind whose controller does not replace pods."""
     drill = Drill(checks, cluster, namespace, workloads.workload("ReplicaSet", namespace, "deletes", replicas=0))
     drill.expect_success("inject succeeds", drill.inject())
     drill.patch({"spec": {"replicas": 1}})
     cluster.wait(lambda: cluster.pods(namespace, "app=deletes"), 30, "an injected pod")
     injected = cluster.pods(namespace, "app=deletes")[0]["metadata"]["name"]
-    role_run(checks, cluster, namespace, "restore --kind ReplicaSet --delete-pods", "restore", drill.ref,
+    check_with_role(checks, cluster, namespace, "restore --kind ReplicaSet --delete-pods", "restore", drill.ref,
              "--delete-pods")
     drill.expect("the injected pod is deleted", injected not in [
         each["metadata"]["name"] for each in cluster.pods(namespace, "app=deletes")])
     drill.delete()
 
 
-def role_run(checks, cluster, namespace: str, rbac_words: str, *words: str):
+def check_with_role(checks, cluster, namespace: str, rbac_words: str, *words: str):
     """Checks that the command `words` succeeds with the Role of `rbac rbac_words`. Returns the outcome."""
     verb, *more = rbac_words.split()
     name = f"{verb}-{'-'.join(each.strip('-').lower() for each in more)}"
@@ -191,7 +192,7 @@ def role_run(checks, cluster, namespace: str, rbac_words: str, *words: str):
 
 
 def check_nodes(checks, cluster, namespace: str) -> None:
-    """Verbs for nodes, on a Node object without a kubelet and a pod that two PodDisruptionBudgets cover."""
+    """Checks verbs for nodes, on a Node object without a kubelet and a pod that two PodDisruptionBudgets cover."""
     node = "of-permissions"
     cluster.create({"apiVersion": "v1", "kind": "Node", "metadata": {"name": node}})
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "covered", "namespace": namespace, "labels": {"app": "covered"}},
@@ -203,8 +204,8 @@ def check_nodes(checks, cluster, namespace: str) -> None:
     for budget in budgets:
         cluster.create(budget)
     drain = ("drain", node, "--force-bare", "--nvsentinel", "--grace", "0")
-    node_run(checks, cluster, namespace, "cordon", node)
-    outcome = node_run(checks, cluster, namespace, *drain, code=3)
+    check_node_verb(checks, cluster, namespace, "cordon", node)
+    outcome = check_node_verb(checks, cluster, namespace, *drain, code=3)
     named = "more than one PodDisruptionBudget selects it" in outcome.errors and "server's log" not in outcome.errors
     checks.expect("drain names two budgets of a pod as the reason of its failure", named, outcome)
     labels = cluster.api.get("v1", "Node", None, node)["metadata"]["labels"]
@@ -212,14 +213,14 @@ def check_nodes(checks, cluster, namespace: str) -> None:
                  "drain-failed")
     for budget in budgets:
         cluster.api.delete("policy/v1", "PodDisruptionBudget", namespace, budget["metadata"]["name"])
-    node_run(checks, cluster, namespace, *drain)
-    node_run(checks, cluster, namespace, "uncordon", node)
+    check_node_verb(checks, cluster, namespace, *drain)
+    check_node_verb(checks, cluster, namespace, "uncordon", node)
     cluster.api.delete("v1", "Node", None, node)
 
 
-def node_run(checks, cluster, namespace: str, verb: str, *words: str, code: int = 0):
-    made = json.loads(cluster.cudafault("k8s", "rbac", "node", verb, "--json").output)
-    account = cluster.service_account(namespace, f"node-{verb}", cluster_rules=made["rules"])
+def check_node_verb(checks, cluster, namespace: str, verb: str, *words: str, code: int = 0):
+    printed = json.loads(cluster.cudafault("k8s", "rbac", "node", verb, "--json").output)
+    account = cluster.service_account(namespace, f"node-{verb}", cluster_rules=printed["rules"])
     outcome, proxy = cluster.killed_at(0, "before", "k8s", "node", verb, *words, account=account)
     checks.expect(f"ClusterRole of node {verb}: suffices, and the exit code is {code}", outcome.code == code, outcome)
     checks.equal(f"ClusterRole of node {verb}: no request is refused", refusals(proxy.requests, namespace), set())
@@ -227,10 +228,10 @@ def node_run(checks, cluster, namespace: str, verb: str, *words: str, code: int 
 
 
 def check_readers(checks, cluster, namespace: str) -> None:
-    """Verbs that read all objects of the kinds in their Role."""
+    """Checks verbs that read all objects of the kinds in their Role."""
     cluster.create(workloads.deployment(namespace, "seen", replicas=0))
     assert cluster.cudafault("k8s", "inject", "deployment/seen", "-n", namespace).code == 0
-    file = cluster.state / "looking.json"
+    file = cluster.state / "snapshot-of-readers.json"
     for verb, code in (("library create", 0), ("scan", 0), ("snapshot", 0), ("verify-clean", 4), ("library delete", 0)):
         rules = role(cluster, verb, namespace)
         account = cluster.service_account(namespace, verb.replace(" ", "-"), rules)
@@ -239,7 +240,8 @@ def check_readers(checks, cluster, namespace: str) -> None:
         checks.equal(f"Role of {verb}: suffices", outcome.code, code)
         checks.equal(f"Role of {verb}: no request is refused", refusals(proxy.requests, namespace), set())
         served = {each for each in granted(rules) if is_served(cluster, each[1])}
-        rare = {("patch", "configmaps")} if verb == "library create" else set()  # if it exists with an older source
+        # `library create` patches a ConfigMap that has an older source.
+        rare = {("patch", "configmaps")} if verb == "library create" else set()
         checks.equal(f"Role of {verb}: no permission is unused", served - used(proxy.requests), rare)
     file.unlink()
     assert cluster.cudafault("k8s", "restore", "deployment/seen", "-n", namespace).code == 0
@@ -255,7 +257,7 @@ def check_readers(checks, cluster, namespace: str) -> None:
 
 
 def is_served(cluster, resource: str) -> bool:
-    """Returns whether the cluster serves the resource; a Role may name others."""
+    """Returns whether the cluster serves the resource. A Role may contain resources that the cluster does not serve."""
     plural, _, group = resource.partition(".")
     if not group:
         return True

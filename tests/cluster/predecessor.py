@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Checks the directory cuda-fault-injection/ in the way that users of its predecessor use it: it is copied into another
-repository, scripts call its functions, and pytest runs its tests, on real pods that compile the library."""
+"""Checks the directory cuda-fault-injection/ as users of its predecessor use it: copied into another repository, with
+scripts that call its functions and pytest running its tests. The pods are real and compile the library."""
 
 import contextlib
 import json
@@ -34,21 +34,21 @@ SETTINGS = {
 
 def check(checks: Checks, cluster: Cluster) -> None:
     with tempfile.TemporaryDirectory(prefix="cudafault-user-") as folder:
-        user = User(cluster, Path(folder))
+        user = DropInUser(cluster, Path(folder))
         check_functions(checks, cluster, user)
         check_library_in_image(checks, cluster, user)
-        check_template(checks, cluster, user)
+        check_xid_template(checks, cluster, user)
         check_xid79_test(checks, cluster, user)
         check_graphs(checks, cluster, user)
 
 
-class User:
-    """A user's repository with a copy of the directory. Programs that run in it can reach the cluster."""
+class DropInUser:
+    """A repository with a copy of the directory. Programs that run in it can reach the cluster."""
 
     def __init__(self, cluster: Cluster, folder: Path) -> None:
         self.cluster, self.root, self.dropin = cluster, folder, folder / "cuda-fault-injection"
-        made = shutil.ignore_patterns("fake_cuda_xid79.*", "__pycache__", ".pytest_cache")
-        shutil.copytree(ROOT / "cuda-fault-injection", self.dropin, ignore=made)
+        build_products = shutil.ignore_patterns("fake_cuda_xid79.*", "__pycache__", ".pytest_cache")
+        shutil.copytree(ROOT / "cuda-fault-injection", self.dropin, ignore=build_products)
         shutil.copytree(ROOT / "examples", folder / "examples",
                         ignore=shutil.ignore_patterns("inference_server", "__pycache__"))
         # `make` in cudafault's own directory creates this file.
@@ -70,7 +70,7 @@ class User:
 
 
 def web(place: Scene, replicas: int = 2, **container: Any) -> dict:
-    """Creates Deployment web and returns it as the API server stores it."""
+    """Creates the Deployment web and returns the stored object."""
     spread = {"maxSkew": 1, "topologyKey": "kubernetes.io/hostname", "whenUnsatisfiable": "ScheduleAnyway",
               "labelSelector": {"matchLabels": {"app": "web"}}, "matchLabelKeys": ["pod-template-hash"]}
     spec = workloads.pod_spec(workloads.server(**container), topologySpreadConstraints=[spread])
@@ -90,24 +90,24 @@ def environment(place: Scene) -> dict:
 
 
 def contract(place: Scene) -> tuple:
-    """Returns the variables that the predecessor sets."""
+    """Returns the values of the variables that the predecessor sets."""
     found = environment(place)
     return found.get("LD_PRELOAD"), found.get("CUDA_FAULT_INJECTION_ENABLED"), found.get("CUDA_XID_TYPE")
 
 
 # The functions
 
-def check_functions(checks: Checks, cluster: Cluster, user: User) -> None:
+def check_functions(checks: Checks, cluster: Cluster, user: DropInUser) -> None:
     """Calls the functions in the order of a test run. The namespace enforces the restricted Pod Security profile."""
     with scene(cluster, checks, "drop-in: functions") as place:
         before = web(place)
         snapshot = place.snapshot()
         where = f"'web', '{place.namespace}'"
-        check_before_anything(checks, place, user, where, before)
+        check_before_injection(checks, place, user, where, before)
         check_passthrough(checks, place, user, where)
         check_enabled(checks, place, user, where)
         check_enabled_again(checks, place, user, where)
-        check_undone(checks, place, user, where, before)
+        check_disabled(checks, place, user, where, before)
         place.expect_clean(checks, "drop-in: functions", snapshot)
 
 
@@ -122,23 +122,23 @@ def expect_raised(checks: Checks, what: str, outcome: Outcome, *words: str) -> b
     return checks.expect(f"drop-in: {what} raises CudaFaultError with one line", ok, outcome.errors[-2000:])
 
 
-def check_before_anything(checks: Checks, place: Scene, user: User, where: str, before: dict) -> None:
+def check_before_injection(checks: Checks, place: Scene, user: DropInUser, where: str, before: dict) -> None:
     disabled = user.call(f"patch_deployment_env({where}, enable=False)")
-    returns_true(checks, "disabling without an injection does nothing", disabled)
+    returns_true(checks, "disabling without an injection succeeds", disabled)
     outcome = user.call(f"patch_deployment_env({where}, enable=True)")
     expect_raised(checks, "enabling without the ConfigMap", outcome, CONFIG_MAP)
     checks.equal("drop-in: neither call changes the spec", deployment(place)["spec"], before["spec"])
     created = user.call(f"create_cuda_fault_configmap('{place.namespace}')")
     returns_true(checks, "the ConfigMap is created", created)
-    made = place.api.get("v1", "ConfigMap", place.namespace, CONFIG_MAP)
+    config_map = place.api.get("v1", "ConfigMap", place.namespace, CONFIG_MAP)
     source = (user.dropin / SOURCE).read_text()
     checks.expect("drop-in: the ConfigMap has the source that `make` compiles",
-                  made["data"].get(SOURCE) == source, list(made["data"]))
+                  config_map["data"].get(SOURCE) == source, list(config_map["data"]))
     created = user.call(f"create_cuda_fault_configmap('{place.namespace}')")
-    returns_true(checks, "the ConfigMap can be created again", created)
+    returns_true(checks, "creating the ConfigMap again succeeds", created)
 
 
-def check_passthrough(checks: Checks, place: Scene, user: User, where: str) -> None:
+def check_passthrough(checks: Checks, place: Scene, user: DropInUser, where: str) -> None:
     outcome = user.call(f"patch_deployment_env({where}, enable=True, use_configmap=True, xid_type=94, passthrough_mode=True)")
     returns_true(checks, "passthrough_mode replaces the pods", outcome)
     spec = deployment(place)["spec"]["template"]["spec"]
@@ -156,9 +156,9 @@ def check_passthrough(checks: Checks, place: Scene, user: User, where: str) -> N
     requests = load.requests()
     checks.expect("drop-in: no call fails with passthrough_mode", all(each.ok for each in requests), requests[:3])
     status = place.json("status", "deployment/web")
-    seen = [(pod["library_seen"], pod["fired"]) for pod in status["pods"]]
-    checks.equal("drop-in: with passthrough_mode each pod has the library and nothing is armed",
-                 (status["armed"], seen), (None, [(True, 0)] * 2))
+    pods_seen = [(pod["library_seen"], pod["fired"]) for pod in status["pods"]]
+    checks.equal("drop-in: with passthrough_mode each pod has the library, and no plan is armed",
+                 (status["armed"], pods_seen), (None, [(True, 0)] * 2))
 
 
 def crash(place: Scene, code: int, node: str | None = None) -> list:
@@ -171,15 +171,15 @@ def crash(place: Scene, code: int, node: str | None = None) -> list:
         return place.wait(crashed, 60, f"a crash of all pods with CUDA error {code}")
 
 
-def check_enabled(checks: Checks, place: Scene, user: User, where: str) -> None:
+def check_enabled(checks: Checks, place: Scene, user: DropInUser, where: str) -> None:
     enable = f"patch_deployment_env({where}, enable=True, use_configmap=True, target_node='node1', xid_type=79)"
     returns_true(checks, "XID 79 is enabled on a node", user.call(enable))
     checks.equal("drop-in: the variables enable XID 79", contract(place), (LIBRARY, "1", "79"))
     checks.equal("drop-in: all pods crash on the target node", len(crash(place, 100, "node1")), 2)
 
 
-def check_enabled_again(checks: Checks, place: Scene, user: User, where: str) -> None:
-    """Enables another XID while the pods crash-loop, so they must be replaced by healthy pods first."""
+def check_enabled_again(checks: Checks, place: Scene, user: DropInUser, where: str) -> None:
+    """Enables another XID while the pods crash-loop, so healthy pods must replace them first."""
     enable = f"patch_deployment_env({where}, enable=True, use_configmap=True, xid_type=48)"
     returns_true(checks, "another XID is enabled instead", user.call(enable))
     checks.equal("drop-in: the variables enable XID 48", contract(place), (LIBRARY, "1", "48"))
@@ -188,7 +188,7 @@ def check_enabled_again(checks: Checks, place: Scene, user: User, where: str) ->
     checks.equal("drop-in: the pods are not pinned to a node", affinity, None)
 
 
-def check_undone(checks: Checks, place: Scene, user: User, where: str, before: dict) -> None:
+def check_disabled(checks: Checks, place: Scene, user: DropInUser, where: str, before: dict) -> None:
     delete = f"delete_cuda_fault_configmap('{place.namespace}')"
     expect_raised(checks, "deleting the ConfigMap while the workload mounts it", user.call(delete), "deployments",
                   "web")
@@ -203,7 +203,7 @@ def check_undone(checks: Checks, place: Scene, user: User, where: str, before: d
     checks.equal("drop-in: the ConfigMap does not exist", found, None)
 
 
-def check_library_in_image(checks: Checks, cluster: Cluster, user: User) -> None:
+def check_library_in_image(checks: Checks, cluster: Cluster, user: DropInUser) -> None:
     """use_configmap=False, with the library in a volume of the workload instead of its image."""
     with scene(cluster, checks, "drop-in: use_configmap=False") as place:
         done = subprocess.run(["make"], cwd=user.dropin, capture_output=True, text=True, timeout=120,
@@ -223,14 +223,14 @@ def check_library_in_image(checks: Checks, cluster: Cluster, user: User) -> None
         checks.expect("drop-in: use_configmap=False adds no init container", "initContainers" not in spec, spec)
         checks.equal("drop-in: use_configmap=False makes the pod crash", len(crash(place, 999)), 1)
         outcome = user.call(f"patch_deployment_env({where}, enable=False, use_configmap=False)")
-        returns_true(checks, "use_configmap=False is disabled", outcome)
+        returns_true(checks, "use_configmap=False can be disabled", outcome)
         checks.equal("drop-in: use_configmap=False leaves the spec exactly as before", deployment(place)["spec"],
                      before["spec"])
-        # The workload had this mount before; its path is one that cudafault uses.
+        # The workload had this mount before the injection, at a path that cudafault also uses.
         report = json.loads(place.run("verify-clean", "--against", snapshot, "--json").output)
         others = [each for each in report["traces"] if not each["what"].startswith("volume mount /cuda-fault")]
-        checks.equal("drop-in: verify-clean finds nothing after use_configmap=False", (report["differences"], others),
-                     ([], []))
+        checks.equal("drop-in: verify-clean finds no leftover after use_configmap=False",
+                     (report["differences"], others), ([], []))
 
 
 # The tests in the directory
@@ -243,7 +243,7 @@ def expect_passed(checks: Checks, name: str, outcome: Outcome, summary: str) -> 
             print(f"     {line.strip()}", flush=True)
 
 
-def check_template(checks: Checks, cluster: Cluster, user: User) -> None:
+def check_xid_template(checks: Checks, cluster: Cluster, user: DropInUser) -> None:
     with scene(cluster, checks, "drop-in: six XIDs") as place:
         before = web(place, replicas=1)
         snapshot = place.snapshot()
@@ -253,7 +253,7 @@ def check_template(checks: Checks, cluster: Cluster, user: User) -> None:
         place.expect_clean(checks, "test_xid_template.py", snapshot)
 
 
-def check_xid79_test(checks: Checks, cluster: Cluster, user: User) -> None:
+def check_xid79_test(checks: Checks, cluster: Cluster, user: DropInUser) -> None:
     with scene(cluster, checks, "drop-in: XID 79 test on a Deployment") as place:
         before = web(place)
         outcome = user.pytest(XID79_TEST, deployment="web", namespace=place.namespace, TARGET_NODE="node1")
@@ -261,7 +261,7 @@ def check_xid79_test(checks: Checks, cluster: Cluster, user: User) -> None:
         checks.equal("test_xid79_cuda_fault.py: the Deployment is exactly as before", deployment(place)["spec"], before["spec"])
 
 
-def check_graphs(checks: Checks, cluster: Cluster, user: User) -> None:
+def check_graphs(checks: Checks, cluster: Cluster, user: DropInUser) -> None:
     with part(checks, "drop-in: graphs"):
         cluster.install_crd("dynamographdeployments")
         for version, make in (("v1beta1", workloads.graph_v1beta1), ("v1alpha1", workloads.graph_v1alpha1)):
@@ -271,8 +271,8 @@ def check_graphs(checks: Checks, cluster: Cluster, user: User) -> None:
         cluster.remove_crd("dynamographdeployments.nvidia.com")
 
 
-def check_graph(checks: Checks, place: Scene, user: User, version: str, manifest: dict) -> None:
-    """The two workers start on node2, so that node1 has free GPUs for the pinned pods while the old ones serve."""
+def check_graph(checks: Checks, place: Scene, user: DropInUser, version: str, manifest: dict) -> None:
+    """The two workers start on node2, so that node1 has free GPUs for the pinned pods while the old pods serve."""
     with cordoned(place, "node1"):
         place.cluster.create(manifest)
         place.cluster.wait_for_pods(place.namespace, GRAPH_PODS, 3)

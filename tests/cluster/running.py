@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Checks inject, faults and restore with pods that run and crash: for each kind, with all GPUs in use, and when nodes,
+"""Checks inject, faults and restore with pods that run and crash: for each kind, with all GPUs in use, and if nodes,
 the API server, ConfigMaps or the tool itself fail during a command."""
 
 import copy
@@ -32,9 +32,9 @@ def check(checks: Checks, cluster: Cluster) -> None:
     check_restart_crashed(checks, cluster)
     check_budget(checks, cluster)
     check_deleted_config_maps(checks, cluster)
-    check_reverter(checks, cluster, keeps_annotations=True)
-    check_reverter(checks, cluster, keeps_annotations=False)
-    check_kills(checks, cluster)
+    check_gitops_revert(checks, cluster, keeps_annotations=True)
+    check_gitops_revert(checks, cluster, keeps_annotations=False)
+    check_killed_commands(checks, cluster)
     check_too_few_gpus(checks, cluster)
     check_too_few_gpus_stateful_set(checks, cluster)
     check_repeated_inject_while_crashed(checks, cluster)
@@ -69,7 +69,7 @@ def object_of(place: Scene, kind: str) -> dict:
 
 
 def crash_all(place: Scene, pods: list, times: int = 2) -> None:
-    """Sends requests until each pod has crashed `times` times, on a request or while it starts."""
+    """Sends requests until each pod has crashed `times` times, during a request or at start-up."""
     with place.cluster.load(place.namespace, APP):
         place.crashed_instances(names(pods), times)
 
@@ -85,7 +85,7 @@ def expect_restored(place: Scene, checks: Checks, name: str, before: dict, snaps
 # Reports of faults
 
 def check_evidence(checks: Checks, cluster: Cluster) -> None:
-    """For a client that continues after errors, status reports the exact number of failed calls."""
+    """Checks that status reports the exact number of failed calls of a client that continues after errors."""
     with scene(cluster, checks, "evidence") as place:
         main = workloads.container(command=["gpu_client"])
         place.cluster.create(workloads.deployment(place.namespace, "app", workloads.pod_spec(main)))
@@ -103,16 +103,17 @@ def check_evidence(checks: Checks, cluster: Cluster) -> None:
             checks.equal(f"evidence: {spec} is acknowledged, and fires exactly {times} times in each pod",
                          [(pod["acknowledged"], pod["fired"], pod["fired_is_lower_bound"], pod["restarts"]) for pod in pods],
                          [(armed["revision"], times, False, 0)] * 2)
-            checks.equal(f"evidence: after {spec}, status has the CUDA errors of all XIDs so far",
+            checks.equal(f"evidence: after {spec}, status lists the CUDA errors of all XIDs so far",
                          [pod["codes"] for pod in pods], [codes] * 2)
-            seen = all(pod["library_seen"] for pod in pods)
-            checks.expect(f"evidence: after {spec}, each pod has the library", seen, pods)
+            all_seen = all(pod["library_seen"] for pod in pods)
+            checks.expect(f"evidence: after {spec}, each pod has the library", all_seen, pods)
         place.do("restore", "deployment/app")
         place.expect_clean(checks, "evidence", snapshot)
 
 
 def check_shared_processes(checks: Checks, cluster: Cluster) -> None:
-    """With a shared PID namespace, no container has its own PID 1 whose standard error the library could use."""
+    """With a shared PID namespace, PID 1 does not belong to the container, so the library cannot use its standard
+    error."""
     with scene(cluster, checks, "shared processes") as place:
         spec = workloads.pod_spec(workloads.container(command=["gpu_client"]), shareProcessNamespace=True)
         place.cluster.create(workloads.deployment(place.namespace, "app", spec, replicas=1))
@@ -145,7 +146,7 @@ def check_stateful_set(checks: Checks, cluster: Cluster) -> None:
         checks.expect("StatefulSet: the pods crash with the XID's CUDA error", all(
             pod["codes"] == [NO_DEVICE] and pod["terminated"]["exit_code"] == 1 and pod["restarts"] > 0
             for pod in crashed), crashed)
-        checks.expect("StatefulSet: the count is a lower bound, because logs of earlier instances are deleted",
+        checks.expect("StatefulSet: the count is a lower bound, because the kubelet deletes logs of earlier instances",
                       all(pod["fired"] >= 1 and pod["fired_is_lower_bound"] for pod in crashed), crashed)
         outcome = place.run("restore", name, "--timeout", "4s")
         named = "--delete-pods" in outcome.errors + outcome.output and "app-" in outcome.errors + outcome.output
@@ -170,7 +171,7 @@ def check_daemon_set(checks: Checks, cluster: Cluster) -> None:
 
 
 def check_cron_job(checks: Checks, cluster: Cluster) -> None:
-    """Creates Jobs from the CronJob directly, without waiting for its schedule."""
+    """Creates Jobs from the CronJob with kubectl instead of waiting for the schedule."""
     with scene(cluster, checks, "CronJob") as place:
         spec = workloads.pod_spec(workloads.server(), restartPolicy="Never")
         job = {"backoffLimit": 0, "template": workloads.template({"app": "app"}, spec)}
@@ -223,7 +224,8 @@ def check_all_gpus_used(checks: Checks, cluster: Cluster) -> None:
 
 
 def check_reverted_strategy(checks: Checks, cluster: Cluster) -> None:
-    """A GitOps tool reverts the strategy while every GPU is in use, so a surge pod would be unschedulable."""
+    """Reverts the strategy as a GitOps tool does, while every GPU is in use, so that a surge pod would be
+    unschedulable."""
     strategy = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
     with scene(cluster, checks, "a reverted strategy") as place:
         name = workload(place, replicas=4, strategy=strategy)
@@ -246,9 +248,9 @@ def check_restart_crashed(checks: Checks, cluster: Cluster) -> None:
         began = time.monotonic()
         place.do("disarm", name, "--restart-crashed")
         pods = place.cluster.wait_for_pods(place.namespace, APP, 2)
-        taken = time.monotonic() - began
+        seconds = time.monotonic() - began
         replaced = not set(names(pods)) & set(names(old)) and all(map(is_injected, pods))
-        checks.expect(f"disarm --restart-crashed: the pods are replaced without their back-off of 10 s ({taken:.1f} s)",
+        checks.expect(f"disarm --restart-crashed: the pods are replaced without the back-off of 10 s ({seconds:.1f} s)",
                       replaced, (names(old), names(pods)))
         began = time.time()
         with cluster.load(place.namespace, APP) as load:
@@ -276,8 +278,8 @@ def check_budget(checks: Checks, cluster: Cluster) -> None:
             checks.expect("a budget: drain fails, and names the budget and --delete-unhealthy",
                           outcome.code == 3 and named, outcome)
             place.do("node", "drain", "node1", "--delete-unhealthy")
-            left = [pod for pod in place.pods(APP) if pod["spec"].get("nodeName") == "node1"]
-            checks.equal("a budget: drain --delete-unhealthy deletes the crash-looping pod", names(left), [])
+            remaining = [pod for pod in place.pods(APP) if pod["spec"].get("nodeName") == "node1"]
+            checks.equal("a budget: drain --delete-unhealthy deletes the crash-looping pod", names(remaining), [])
         finally:
             place.do("node", "uncordon", "node1")
         place.do("restore", name)
@@ -285,16 +287,16 @@ def check_budget(checks: Checks, cluster: Cluster) -> None:
 
 
 def check_too_few_gpus(checks: Checks, cluster: Cluster) -> None:
-    """Pins three pods to a node with two GPUs: two pods run, and inject names the unschedulable one."""
+    """Pins three pods to a node with two GPUs. Two pods must run, and inject must name the unschedulable pod."""
     with scene(cluster, checks, "too few GPUs") as place:
         name = workload(place, replicas=3)
         before, snapshot = object_of(place, "Deployment"), place.snapshot()
-        made = place.json("inject", name, "--node", "node1")
-        pending = [each["pod"] for each in made["pending"]]
+        injected = place.json("inject", name, "--node", "node1")
+        pending = [each["pod"] for each in injected["pending"]]
         checks.equal("too few GPUs: two pods have the library",
-                     [pod["node"] for pod in made["pods"] if pod["library_seen"]], ["node1"] * 2)
+                     [pod["node"] for pod in injected["pods"] if pod["library_seen"]], ["node1"] * 2)
         checks.expect("too few GPUs: inject names the pending pod and the reason",
-                      len(pending) == 1 and "GPU" in made["pending"][0]["why"], made["pending"])
+                      len(pending) == 1 and "GPU" in injected["pending"][0]["why"], injected["pending"])
         armed = place.json("arm", name, "xid=79")
         running = [pod for pod in armed["pods"] if pod["pod"] not in pending]
         checks.equal("too few GPUs: the running pods are armed", len(running), 2)
@@ -308,23 +310,23 @@ def check_too_few_gpus_stateful_set(checks: Checks, cluster: Cluster) -> None:
         name = workload(place, "StatefulSet", replicas=3)
         before, snapshot = object_of(place, "StatefulSet"), place.snapshot()
         old = {pod["metadata"]["name"]: pod["spec"]["nodeName"] for pod in place.pods(APP)}
-        node = old["app-2"]  # the first to be replaced
-        made = place.json("inject", name, "--node", node)
-        seen = [pod["node"] for pod in made["pods"] if pod["library_seen"]]
+        node = old["app-2"]  # the controller replaces this pod first
+        injected = place.json("inject", name, "--node", node)
+        seen = [pod["node"] for pod in injected["pods"] if pod["library_seen"]]
         checks.expect("too few GPUs, StatefulSet: the scheduled new pods have the library and are on the node",
-                      0 < len(seen) <= 2 and set(seen) == {node}, made)
-        checks.equal("too few GPUs, StatefulSet: inject names the pending pod", len(made["pending"]), 1)
+                      0 < len(seen) <= 2 and set(seen) == {node}, injected)
+        checks.equal("too few GPUs, StatefulSet: inject names the pending pod", len(injected["pending"]), 1)
         checks.equal("too few GPUs, StatefulSet: inject names each remaining old pod",
-                     sorted(made["old_pods"] + [pod["pod"] for pod in made["pods"]]), sorted(old))
+                     sorted(injected["old_pods"] + [pod["pod"] for pod in injected["pods"]]), sorted(old))
         armed = place.json("arm", name, "xid=79")
         checks.equal("too few GPUs, StatefulSet: the running pods with the library are armed",
                      len([pod for pod in armed["pods"] if pod["acknowledged"]]), len(seen))
-        place.do("restore", name, "--delete-pods")  # the controller also waits for the pending pod
+        place.do("restore", name, "--delete-pods")  # without this option, the controller waits for the pending pod
         expect_restored(place, checks, "too few GPUs, StatefulSet", before, snapshot, count=3)
 
 
 def check_repeated_inject_while_starting(checks: Checks, cluster: Cluster) -> None:
-    """An identical inject waits for pods that start slowly, as the first one would have."""
+    """Checks that an identical inject waits for pods that start slowly, if the first inject did not wait."""
     with scene(cluster, checks, "repeated inject while starting") as place:
         slow = workloads.container("slow", "busybox", gpus=0, command=["sleep", "6"])
         spec = workloads.pod_spec(workloads.server(), initContainers=[slow])
@@ -348,15 +350,15 @@ def check_repeated_inject_while_crashed(checks: Checks, cluster: Cluster) -> Non
         crash_all(place, place.pods(APP), times=3)
         began = time.monotonic()
         again = place.json("inject", name, "--replace")
-        taken = time.monotonic() - began
+        seconds = time.monotonic() - began
         checks.expect("repeated inject while crashed: inject does not wait for the back-off",
-                      again["complete"] and taken < 20, (again, taken))
+                      again["complete"] and seconds < 20, (again, seconds))
         place.do("restore", name)
         expect_restored(place, checks, "repeated inject while crashed", before, snapshot)
 
 
 def check_roles(checks: Checks, cluster: Cluster) -> None:
-    """Idle pods do not acknowledge a plan, so the verbs read the pods again."""
+    """Runs each verb with its Role. Idle pods do not acknowledge a plan, so the verbs read the pods again."""
     with scene(cluster, checks, "Roles with pods") as place:
         name = workload(place)
         snapshot = place.snapshot()
@@ -386,24 +388,25 @@ def check_deleted_config_maps(checks: Checks, cluster: Cluster) -> None:
         checks.equal("deleted ConfigMaps: inject has created a plan and a library", len(created), 2)
         for each in created:
             place.api.delete("v1", "ConfigMap", place.namespace, each)
-        victim = place.cluster.wait_for_pods(place.namespace, APP, 2)[0]["metadata"]["name"]
-        place.api.delete("v1", "Pod", place.namespace, victim)
-        place.wait(lambda: victim not in names(place.pods(APP)), 30, "the deletion of a pod")
+        deleted_pod = place.cluster.wait_for_pods(place.namespace, APP, 2)[0]["metadata"]["name"]
+        place.api.delete("v1", "Pod", place.namespace, deleted_pod)
+        place.wait(lambda: deleted_pod not in names(place.pods(APP)), 30, "the deletion of a pod")
         pods = place.cluster.wait_for_pods(place.namespace, APP, 2)
-        checks.expect("deleted ConfigMaps: a new pod starts without them", all(map(is_injected, pods)), names(pods))
+        checks.expect("deleted ConfigMaps: a new pod starts without the ConfigMaps", all(map(is_injected, pods)),
+                      names(pods))
         outcome = place.run("arm", name, "xid=79")
         checks.expect("deleted ConfigMaps: arm fails, and names the missing plan and restore",
                       outcome.code == 3 and "plan" in outcome.errors and "restore" in outcome.errors, outcome)
         outcome = place.run("inject", name, "--replace")
-        checks.expect("deleted ConfigMaps: inject --replace creates them again", plans_and_libraries() == created,
+        checks.expect("deleted ConfigMaps: inject --replace recreates the ConfigMaps", plans_and_libraries() == created,
                       outcome)
         place.do("restore", name)
         expect_restored(place, checks, "deleted ConfigMaps", before, snapshot)
 
 
-def check_reverter(checks: Checks, cluster: Cluster, keeps_annotations: bool) -> None:
+def check_gitops_revert(checks: Checks, cluster: Cluster, keeps_annotations: bool) -> None:
     """Another client reverts the template, as Argo CD with selfHeal does. Argo CD keeps annotations of other clients;
-    other tools revert them too."""
+    other tools revert annotations too."""
     with scene(cluster, checks, "GitOps") as place:
         name = workload(place)
         wanted = copy.deepcopy(object_of(place, "Deployment"))
@@ -412,14 +415,14 @@ def check_reverter(checks: Checks, cluster: Cluster, keeps_annotations: bool) ->
 
         def revert() -> None:
             while not ended.wait(0.3):
-                now = object_of(place, "Deployment")
-                if now["spec"]["template"] == wanted["spec"]["template"]:
+                current = object_of(place, "Deployment")
+                if current["spec"]["template"] == wanted["spec"]["template"]:
                     continue
-                now["spec"] = wanted["spec"]
+                current["spec"] = wanted["spec"]
                 if not keeps_annotations:
-                    now["metadata"]["annotations"] = wanted["metadata"].get("annotations", {})
+                    current["metadata"]["annotations"] = wanted["metadata"].get("annotations", {})
                 try:
-                    place.api.replace(now, fieldManager="argocd-controller")
+                    place.api.replace(current, fieldManager="argocd-controller")
                     reverted.append(time.monotonic())
                 except ApiError as error:
                     if error.status != 409:
@@ -434,15 +437,16 @@ def check_reverter(checks: Checks, cluster: Cluster, keeps_annotations: bool) ->
             reverter.join()
         checks.expect("GitOps: inject fails, and names the field manager and Argo CD", outcome.code == 3 and
                       "argocd-controller" in outcome.errors and "Argo CD" in outcome.errors, outcome)
-        late = ended_at - reverted[0] if reverted else None
-        checks.expect("GitOps: inject fails within 30 s of the first revert", late is not None and late < 30, late)
+        seconds = ended_at - reverted[0] if reverted else None
+        checks.expect("GitOps: inject fails within 30 s of the first revert", seconds is not None and seconds < 30,
+                      seconds)
         place.do("restore", name)
         outcome = place.run("verify-clean")
         # The Deployment controller copies a kept annotation to the ReplicaSet of the original template.
-        checks.expect("GitOps: verify-clean finds nothing after restore", outcome.code == 0, outcome)
+        checks.expect("GitOps: verify-clean finds no leftover after restore", outcome.code == 0, outcome)
 
 
-def check_kills(checks: Checks, cluster: Cluster) -> None:
+def check_killed_commands(checks: Checks, cluster: Cluster) -> None:
     """Kills the tool with SIGKILL while pods are being replaced."""
     for kind in ("Deployment", "StatefulSet"):
         with scene(cluster, checks, f"kill -9, {kind}") as place:
@@ -458,8 +462,8 @@ def check_kills(checks: Checks, cluster: Cluster) -> None:
             place.do("inject", name)
             old = uids(place)
             kill_when(place, ("restore", name), lambda: not is_marked() and uids(place) != old)
-            left = place.run("verify-clean")
-            checks.equal(f"kill -9 of restore, {kind}: verify-clean finds the remaining objects", left.code, 4)
+            outcome = place.run("verify-clean")
+            checks.equal(f"kill -9 of restore, {kind}: verify-clean finds the remaining objects", outcome.code, 4)
             place.do("restore", "--all", cwd="/")
             expect_restored(place, checks, f"kill -9 of restore, {kind}", before, snapshot)
 
@@ -488,7 +492,7 @@ def check_stopped_api_server(checks: Checks, cluster: Cluster) -> None:
                 running = process.poll() is None
                 refused = cluster.cudafault("k8s", "status", name, "-n", place.namespace, "--timeout", "2s")
             output, errors = process.communicate(timeout=90)
-            checks.expect(f"stopped API server: {verb} continues after its restart and succeeds",
+            checks.expect(f"stopped API server: {verb} continues after the server restarts, and succeeds",
                           progress and running and process.returncode == 0,
                           (progress, running, process.returncode, output, errors))
             checks.expect("stopped API server: status fails and names the address",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Shared by the tests with nodes: runs the tool in a namespace, observes pods, and times parts of a test."""
+"""Helpers for the tests with nodes: commands of the tool in a namespace, observation of pods, and timing of parts."""
 
 import contextlib
 import json
@@ -30,12 +30,12 @@ def pods_of_deleted_namespaces(cluster: Cluster) -> list:
 
 
 class Failed(AssertionError):
-    """A command failed that was expected to succeed."""
+    """Raised if a command fails that was expected to succeed."""
 
 
 @contextlib.contextmanager
 def part(checks: Checks, name: str):
-    """Times a part of a test. An exception in it is a failed check, and the test continues after the part."""
+    """Times a part of a test. An exception in the part counts as a failed check, and the test continues after it."""
     began = time.monotonic()
     try:
         yield
@@ -58,18 +58,18 @@ class Scene:
         return self.cluster.start_cudafault("k8s", *words, "-n", self.namespace, **options)
 
     def do(self, *words: object, **options) -> str:
-        """Runs a command and returns its output. If it fails, raises Failed with the whole output."""
+        """Runs a command and returns its output. Raises Failed with the whole output if the command fails."""
         outcome = self.run(*words, **options)
         if outcome.code != 0:
             command = " ".join(map(str, words))
-            raise Failed(f"`cudafault k8s {command}` ended with {outcome.code}: {outcome.errors}{outcome.output}")
+            raise Failed(f"`cudafault k8s {command}` exited with {outcome.code}: {outcome.errors}{outcome.output}")
         return outcome.output
 
     def json(self, *words: object, **options) -> dict:
         return json.loads(self.do(*words, "--json", **options))
 
     def status(self, workload: str) -> dict:
-        """Returns the pods of the workload's status by name."""
+        """Returns the entry of each pod in the workload's status, by pod name."""
         return {pod["pod"]: pod for pod in self.json("status", workload)["pods"]}
 
     def snapshot(self) -> Path:
@@ -80,7 +80,7 @@ class Scene:
 
     def expect_clean(self, checks: Checks, name: str, snapshot: Path) -> bool:
         outcome = self.run("verify-clean", "--against", snapshot)
-        return checks.expect(f"{name}: verify-clean --against finds nothing", outcome.code == 0,
+        return checks.expect(f"{name}: verify-clean --against finds no leftover", outcome.code == 0,
                              outcome.output + outcome.errors)
 
     def pods(self, selector: str = "") -> list:
@@ -101,18 +101,18 @@ class Scene:
     def crashed_instances(self, pods: list[str], count: int, timeout: float = 60) -> list:
         """Waits until `count` instances of each pod's container have ended, and returns their exit codes for each pod.
 
-        All pods are polled together, because a pod's status has only its last two instances, and the next instance may
-        follow after a long back-off."""
+        All pods are polled together, because a pod's status contains only the last two instances, and the next instance
+        may start only after a long back-off."""
         ended: list[dict] = [{} for _ in pods]
 
-        def enough() -> bool:
+        def all_have_ended() -> bool:
             for pod, instances in zip(pods, ended):
                 for status in self.pod(pod)["status"].get("containerStatuses", ()):
                     for state in (status.get("lastState", {}), status.get("state", {})):
                         if terminated := state.get("terminated"):
                             instances.setdefault(terminated["containerID"], terminated["exitCode"])
             return all(len(instances) >= count for instances in ended)
-        self.cluster.wait(enough, timeout, f"{count} crashes of pods {', '.join(pods)}")
+        self.cluster.wait(all_have_ended, timeout, f"{count} crashes of pods {', '.join(pods)}")
         return [list(instances.values()) for instances in ended]
 
     def wait(self, condition, timeout: float = 60, what: str = "the expected condition"):

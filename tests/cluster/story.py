@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The scenario of the demo: the GPUs of one node fall off the bus under an inference service of two pods on two nodes,
-and the service recovers. `demo` shows it to users, and stories.py runs it as a test."""
+and the service recovers. `demo` prints the scenario for users, and stories.py runs it as a test."""
 
 import dataclasses
 import time
@@ -12,9 +12,9 @@ from scene import Scene, restarts
 NO_DEVICE = "CUDA_ERROR_NO_DEVICE"
 NODE_LABELS = {"k8saas.nvidia.com/cordon-by": "NVSentinel", "dgxc.nvidia.com/nvsentinel-state": "drain-succeeded"}
 APP = "app=web"
-RATE = 20  # requests a second to each pod
-LONGEST_GAP = 1.0  # seconds between two answers of a pod that serves without interruption
-MIN_ANSWERS = 10
+RATE = 20  # requests per second to each pod
+MAX_GAP = 1.0  # seconds between two responses of a pod that serves without interruption
+MIN_RESPONSES = 10
 
 
 def service(namespace: str) -> dict:
@@ -32,10 +32,10 @@ class Moment:
 
 
 class Story:
-    """Runs the scenario. say(style, text, when) reports each step, and expect(what, ok, found) checks it."""
+    """Runs the scenario. Calls report(style, text, when) for each step, and expect(what, ok, found) for each check."""
 
-    def __init__(self, scene: Scene, say, expect) -> None:
-        self.scene, self.say, self.expect = scene, say, expect
+    def __init__(self, scene: Scene, report, expect) -> None:
+        self.scene, self.report, self.expect = scene, report, expect
         self.api, self.cluster, self.namespace = scene.api, scene.cluster, scene.namespace
         self.timeline: list = []
         self.phases: list = []  # (name, start)
@@ -55,9 +55,9 @@ class Story:
                 self.restore()
             finally:
                 self.scene.do("node", "uncordon", "node1")
-            self.say("act", "cudafault k8s node uncordon node1")
+            self.report("act", "cudafault k8s node uncordon node1")
             self.expect_service()
-        self.expect_nothing_left(snapshot, node)
+        self.expect_clean(snapshot, node)
 
     def moment(self, what: str, at: float | None = None) -> float:
         self.timeline.append(Moment(what, at or time.time()))
@@ -72,40 +72,41 @@ class Story:
 
     def serve(self) -> None:
         self.cluster.create(service(self.namespace))
-        self.say("act", "Deployment web: 2 replicas of the inference server, 1 GPU each, 2 nodes of 2 GPUs")
+        self.report("act", "Deployment web: 2 replicas of the inference server, 1 GPU each, 2 nodes of 2 GPUs")
         pods = self.cluster.wait_for_pods(self.namespace, APP, 2)
         nodes = sorted(pod["spec"]["nodeName"] for pod in pods)
-        self.say("good", f"both are Ready, on {nodes[0]} and {nodes[1]}")
+        self.report("good", f"both pods are Ready, on {nodes[0]} and {nodes[1]}")
         self.expect("the pods are on different nodes", nodes == ["node1", "node2"], nodes)
 
     def take_snapshot(self):
         snapshot = self.scene.snapshot()
-        self.say("act", "cudafault k8s snapshot -o before.json")
+        self.report("act", "cudafault k8s snapshot -o before.json")
         return snapshot
 
     def inject(self) -> None:
         began = time.time()
-        self.say("act", "cudafault k8s inject deployment/web")
+        self.report("act", "cudafault k8s inject deployment/web")
         pods = self.scene.json("inject", "deployment/web")["pods"]
-        self.say("good", f"both pods are replaced after {time.time() - began:.1f} s; each has the library, nothing is armed")
-        self.expect("the library is seen in both pods", [pod["library_seen"] for pod in pods] == [True, True], pods)
+        seconds = time.time() - began
+        self.report("good", f"both pods are replaced after {seconds:.1f} s; each has the library, and no plan is armed")
+        self.expect("both pods report the library", [pod["library_seen"] for pod in pods] == [True, True], pods)
         nodes = sorted(pod["node"] for pod in pods)
         self.expect("the injected pods are on different nodes", nodes == ["node1", "node2"], nodes)
         self.phase("injected")
         for pod in pods:
             self.load.wait_for(lambda each: each.ok and each.pod == pod["pod"])
         failed = [each for each in self.load.requests(self.phases[-1][1]) if each.status == 500]
-        self.expect("no request fails while nothing is armed", not failed, failed)
+        self.expect("no request fails before a plan is armed", not failed, failed)
 
     def break_node(self) -> tuple:
         broken, healthy = (self.scene.pod_on(node, APP)["metadata"]["name"] for node in ("node1", "node2"))
         armed = self.moment("armed")
         self.scene.do("arm", "deployment/web", "xid=79", "--node", "node1")
-        self.say("act", "cudafault k8s arm deployment/web 'xid=79' --node node1", armed)
+        self.report("act", "cudafault k8s arm deployment/web 'xid=79' --node node1", armed)
         request = self.load.wait_for(lambda each: each.status == 500, armed)
         failed = self.moment("first failing call", request.sent + request.milliseconds / 1000)
         self.phase("node1 lost its GPUs", request.sent)
-        self.say("bad", f"first request fails, {failed - armed:.2f} s later: HTTP 500 {request.detail}", failed)
+        self.report("bad", f"first request fails, {failed - armed:.2f} s later: HTTP 500 {request.detail}", failed)
         self.expect("the request fails with the XID's error on node1",
                     (request.detail, request.pod) == (NO_DEVICE, broken), request)
         return broken, healthy
@@ -113,66 +114,66 @@ class Story:
     def crash(self, broken: str) -> None:
         codes = self.scene.crashed_instances([broken], 1)[0]
         self.moment("crash")
-        self.say("bad", f"pod {broken} on node1 crashes, exit code {codes[0]}")
+        self.report("bad", f"pod {broken} on node1 crashes, exit code {codes[0]}")
         codes = self.scene.crashed_instances([broken], 2)[0]
-        self.say("bad", "the kubelet restarts it, and it crashes again")
+        self.report("bad", "the kubelet restarts the pod, and it crashes again")
         self.expect("the pod crashes, and again after its restart", codes[:2] == [1, 1], codes)
         pod = self.scene.pod(broken)
-        self.expect("the restarts of the pod are counted", restarts(pod) >= 1, pod["status"])
+        self.expect("the pod's status counts the restarts", restarts(pod) >= 1, pod["status"])
         last_line = self.scene.log(broken).strip().splitlines()[-1]
-        self.say("quiet", last_line)
+        self.report("quiet", last_line)
         self.expect("the log of the pod names the error", NO_DEVICE in last_line, last_line)
         self.show_status()
 
     def show_status(self) -> None:
         status = self.scene.status("deployment/web")
         by_node = {pod["node"]: pod for pod in status.values()}
-        fired, quiet = by_node["node1"], by_node["node2"]
-        self.say("good", f"status: fired at least {fired['fired']} times on node1, {quiet['fired']} on node2")
-        self.expect("status reports fired faults on node1 only", fired["fired"] >= 1 and quiet["fired"] == 0, status)
-        self.expect("status reports a lower bound, because the log of an earlier instance is deleted",
-                    fired["fired_is_lower_bound"], fired)
-        both = [pod["acknowledged"] for pod in status.values()]
-        self.expect("both pods have acknowledged the plan", both == [both[0]] * 2 and both[0], status)
+        faulty, healthy = by_node["node1"], by_node["node2"]
+        self.report("good", f"status: fired at least {faulty['fired']} times on node1, {healthy['fired']} on node2")
+        self.expect("status reports fired faults on node1 only", faulty["fired"] >= 1 and healthy["fired"] == 0, status)
+        self.expect("status reports a lower bound, because the kubelet deletes the log of an earlier instance",
+                    faulty["fired_is_lower_bound"], faulty)
+        revisions = [pod["acknowledged"] for pod in status.values()]
+        self.expect("both pods have acknowledged the plan", revisions == [revisions[0]] * 2 and revisions[0], status)
 
     def recover(self, broken: str, healthy: str) -> None:
         armed = self.timeline[0].at
         self.scene.do("node", "cordon", "--nvsentinel", "node1")
-        self.say("act", "cudafault k8s node cordon --nvsentinel node1")
+        self.report("act", "cudafault k8s node cordon --nvsentinel node1")
         drained = self.moment("cordoned, drain begins")
         self.phase("node1 is drained", drained)
-        self.say("act", "cudafault k8s node drain node1 --nvsentinel --delete-unhealthy")
+        self.report("act", "cudafault k8s node drain node1 --nvsentinel --delete-unhealthy")
         self.scene.do("node", "drain", "node1", "--nvsentinel", "--delete-unhealthy")
-        self.say("good", f"no pod of the workload is left on node1 after {time.time() - drained:.1f} s")
-        left = [pod for pod in self.scene.pods(APP) if pod["spec"].get("nodeName") == "node1"]
-        self.expect("no pod is left on the drained node", not left, left)
+        self.report("good", f"no pod of the workload remains on node1 after {time.time() - drained:.1f} s")
+        remaining = [pod for pod in self.scene.pods(APP) if pod["spec"].get("nodeName") == "node1"]
+        self.expect("no pod remains on the drained node", not remaining, remaining)
         labels = self.node()["labels"]
         found = {key: labels.get(key) for key in NODE_LABELS}
         self.expect("the node has NVSentinel's labels", found == NODE_LABELS, found)
         served = self.load.wait_for(lambda each: each.ok and each.pod not in (broken, healthy), armed)
         self.moment("serving again", served.sent)
         self.phase("both on node2", served.sent)
-        self.say("good", f"its replacement answers: pod {served.pod} on node2", served.sent)
+        self.report("good", f"the replacement serves requests: pod {served.pod} on node2", served.sent)
         self.expect("the replacement is on node2",
                     self.scene.pod(served.pod)["spec"]["nodeName"] == "node2", served)
         self.expect_steady(healthy, armed, served.sent)
 
     def expect_steady(self, pod: str, since: float, until: float) -> None:
-        """Checks that the pod answered every request between the two times, without a long gap."""
+        """Checks that the pod answered every request between the two times, without a gap of MAX_GAP seconds."""
         requests = [each for each in self.load.requests(since, pod) if each.sent <= until]
         failed = [each for each in requests if not each.ok]
         moments = [since, *[each.sent for each in requests], until]
         gap = max(after - before for before, after in zip(moments, moments[1:]))
-        self.say("good", f"node2 answered {len(requests) - len(failed)} of {len(requests)} requests in this time")
+        self.report("good", f"node2 answered {len(requests) - len(failed)} of {len(requests)} requests in this period")
         self.expect("node2 answers every request without a long gap",
-                    len(requests) > MIN_ANSWERS and not failed and gap < LONGEST_GAP, (len(requests), failed[:3], gap))
+                    len(requests) > MIN_RESPONSES and not failed and gap < MAX_GAP, (len(requests), failed[:3], gap))
 
     def restore(self) -> None:
         began = time.time()
-        self.say("act", "cudafault k8s restore deployment/web")
+        self.report("act", "cudafault k8s restore deployment/web")
         self.scene.do("restore", "deployment/web")
         self.moment("restored")
-        self.say("good", f"pods without the library are in place after {time.time() - began:.1f} s")
+        self.report("good", f"pods without the library are in place after {time.time() - began:.1f} s")
 
     def expect_service(self) -> None:
         pods = self.cluster.wait_for_pods(self.namespace, APP, 2)
@@ -181,17 +182,17 @@ class Story:
         for pod in pods:
             name = pod["metadata"]["name"]
             self.load.wait_for(lambda each: each.ok and each.pod == name, began)
-        answers = [each for pod in pods for each in self.load.requests(began, pod["metadata"]["name"])]
-        failed = [each for each in answers if not each.ok]
-        self.say("good", "both pods answer")
+        responses = [each for pod in pods for each in self.load.requests(began, pod["metadata"]["name"])]
+        failed = [each for each in responses if not each.ok]
+        self.report("good", "both pods answer requests")
         self.expect("inference works after restore", not failed, failed[:3])
 
-    def expect_nothing_left(self, snapshot, node: dict) -> None:
+    def expect_clean(self, snapshot, node: dict) -> None:
         outcome = self.scene.run("verify-clean", "--against", snapshot)
         self.moment("clean")
-        self.say("act", "cudafault k8s verify-clean --against before.json")
+        self.report("act", "cudafault k8s verify-clean --against before.json")
         for line in outcome.output.splitlines():
-            self.say("quiet", line)
-        self.expect("verify-clean finds nothing", outcome.code == 0, outcome.output + outcome.errors)
+            self.report("quiet", line)
+        self.expect("verify-clean finds no leftover", outcome.code == 0, outcome.output + outcome.errors)
         found = self.node()
         self.expect("the node is as before", found == node, found)

@@ -6,10 +6,11 @@ RESTRICTED_CONTAINER = {"allowPrivilegeEscalation": False, "readOnlyRootFilesyst
 
 
 def container(name: str = "main", image: str = "inference-server", gpus: int = 1, **more) -> dict:
-    made = {"name": name, "image": f"rig.local/{image}:1", "imagePullPolicy": "Never", "securityContext": RESTRICTED_CONTAINER}
+    fields = {"name": name, "image": f"rig.local/{image}:1", "imagePullPolicy": "Never",
+              "securityContext": RESTRICTED_CONTAINER}
     if gpus:
-        made["resources"] = {"limits": {"nvidia.com/gpu": gpus}}
-    return made | more
+        fields["resources"] = {"limits": {"nvidia.com/gpu": gpus}}
+    return fields | more
 
 
 def server(gpus: int = 1, **more) -> dict:
@@ -29,12 +30,12 @@ def template(labels: dict, spec: dict) -> dict:
 def workload(kind: str, namespace: str, name: str, spec: dict | None = None, replicas: int = 2, **more) -> dict:
     """Returns a Deployment, StatefulSet, ReplicaSet or DaemonSet that selects pods by app=NAME."""
     labels = {"app": name}
-    whole = {"selector": {"matchLabels": labels}, "template": template(labels, spec or pod_spec(server()))} | more
+    body = {"selector": {"matchLabels": labels}, "template": template(labels, spec or pod_spec(server()))} | more
     if kind != "DaemonSet":
-        whole["replicas"] = replicas
+        body["replicas"] = replicas
     if kind == "StatefulSet":
-        whole.setdefault("serviceName", name)
-    return {"apiVersion": "apps/v1", "kind": kind, "metadata": {"name": name, "namespace": namespace}, "spec": whole}
+        body.setdefault("serviceName", name)
+    return {"apiVersion": "apps/v1", "kind": kind, "metadata": {"name": name, "namespace": namespace}, "spec": body}
 
 
 def deployment(namespace: str, name: str, spec: dict | None = None, replicas: int = 2, **more) -> dict:
@@ -47,8 +48,8 @@ def graph_v1alpha1(namespace: str, name: str) -> dict:
         main = server(gpus=0)
         pod = pod_spec() | {"mainContainer": {key: main[key] for key in main if key != "name"}}
         del pod["containers"]
-        made = {"componentType": component_type, "replicas": 1, "extraPodSpec": pod}
-        return made | ({"resources": {"limits": {"gpu": str(gpus)}}} if gpus else {})
+        fields = {"componentType": component_type, "replicas": 1, "extraPodSpec": pod}
+        return fields | ({"resources": {"limits": {"gpu": str(gpus)}}} if gpus else {})
 
     services = {"Frontend": service("frontend", 0), "PrefillWorker": service("prefill", 1), "DecodeWorker": service("decode", 1)}
     return graph("v1alpha1", namespace, name, {"services": services})

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Uses its GPU every 5 ms and ignores the results of the calls, so that the log of libcudafault.so shows when faults
-// started and stopped. Prints nothing.
+// Calls CUDA every 5 ms and ignores the results, so that the log of libcudafault.so shows when faults start and stop.
+// Prints no output.
 #include <signal.h>
 #include <stddef.h>
 #include <time.h>

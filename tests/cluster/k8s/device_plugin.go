@@ -12,8 +12,8 @@ import (
 )
 
 // devicePlugin implements `device-plugin RESOURCE COUNT`: it registers COUNT healthy devices with the kubelet of this
-// mount namespace, and registers them again when the kubelet restarts. The environment of a container has the IDs of
-// its devices, as with NVIDIA's plugin, and the number of GPUs to simulate.
+// mount namespace, and registers them again when the kubelet restarts. It sets the IDs of a container's devices in the
+// container's environment, as NVIDIA's plugin does, and the number of GPUs to simulate.
 func devicePlugin(arguments []string) error {
 	if len(arguments) != 2 {
 		return fmt.Errorf("usage: device-plugin RESOURCE COUNT")

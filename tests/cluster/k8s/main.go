@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// One static binary contains Kubernetes' programs, etcd and the device plugin. It has a third of the size of separate
-// binaries, and builds in the time of one. The name under which it runs selects the program.
+// A static binary that contains the programs of Kubernetes, etcd and the device plugin. The name of the executable
+// selects the program. The binary has a third of the size of separate binaries and builds in the time of one of them.
 package main
 
 import (
@@ -27,7 +27,7 @@ import (
 )
 
 func main() {
-	// Only the command of the selected program is created, because flags and feature gates of several would conflict.
+	// Creates only the command of the selected program, because the flags and feature gates of several commands conflict.
 	switch name := filepath.Base(os.Args[0]); name {
 	case "kube-apiserver":
 		os.Exit(cli.Run(apiserver.NewAPIServerCommand()))
@@ -50,7 +50,7 @@ func main() {
 			os.Exit(1)
 		}
 	default:
-		fmt.Fprintln(os.Stderr, "k8s: no program is called", name)
+		fmt.Fprintln(os.Stderr, "k8s: unknown program", name)
 		os.Exit(2)
 	}
 }

@@ -11,7 +11,7 @@ images="$project/build/cluster-images"
 nodes=(1 2)
 skip_status=77
 
-# Each cluster has its own network namespaces, so all may use the same addresses.
+# Each cluster has its own network namespaces, so all clusters use the same addresses.
 control_plane_address=10.97.0.1
 node_network=10.97.0      # node N: .1N
 pod_network=10.98         # pods of node N: .N.0/24
@@ -38,7 +38,7 @@ node_namespace() { echo "$network-node$1"; }
 
 has_nodes() { [[ "$(cat "$state/gpus" 2>/dev/null)" =~ ^[0-9]+$ ]]; }
 
-# The path has a hash of the sources, so a change of them leads to a new build of Kubernetes.
+# The path contains a hash of the sources, so a change of the sources causes a new build of Kubernetes.
 binaries() {
     echo "$cache/$(cd "$cluster_scripts/k8s" && cat go.mod go.sum ./*.go | sha256sum | cut -c1-16)"
 }
@@ -63,7 +63,7 @@ wait_for() { # WHAT SECONDS COMMAND...
     done
 }
 
-# Processes. A process is identified by pid, start time and boot ID, because a pid may be reused.
+# A process is identified by PID, start time and boot ID, because the kernel reuses PIDs.
 
 identity() { # PID of a running process
     local stat
@@ -79,14 +79,14 @@ pid_of() { # NAME of a recorded process; fails if the process has ended
     read -r pid _ 2>/dev/null <"$state/pid/$1" && [[ "$(identity "$pid")" == "$(cat "$state/pid/$1")" ]] && echo "$pid"
 }
 
-start() { # NAME COMMAND...: runs in the control plane's network namespace and outlives the caller
+start() { # NAME COMMAND...: starts a process in the control plane's network namespace that outlives the caller
     local process="$1"
     shift
     setsid nsenter --net="/run/netns/$control_plane" "$@" >"$state/log/$process.log" 2>&1 </dev/null &
     record "$process" $!
 }
 
-# A node gets SIGKILL, because unshare ignores SIGTERM. With unshare, PID 1 of the node and all its processes end.
+# A node gets SIGKILL, because unshare ignores SIGTERM. The end of unshare ends PID 1 of the node and all its processes.
 end() { # NAME...
     local process pid
     for process in "$@"; do
@@ -106,6 +106,6 @@ wait_for_end() {
         if ((tenths == 30)); then kill -KILL "$pid" 2>/dev/null || true; fi
         sleep 0.1
     done
-    say "$1 (pid $pid) does not end"
+    say "$1 (pid $pid) did not end within 5 s"
     return 1
 }

@@ -3,7 +3,7 @@
 # Starts etcd, API server, controller manager, scheduler, and `kubectl proxy` for clients outside the network namespace.
 
 start_etcd() {
-    # Without fsync, because the data need not survive a crash of the machine.
+    # Disables fsync, because the data need not survive a crash of the machine.
     start etcd "$(binaries)/etcd" --data-dir "$state/etcd" --unsafe-no-fsync --log-level warn \
         --listen-client-urls http://127.0.0.1:2379 --advertise-client-urls http://127.0.0.1:2379 \
         --listen-peer-urls http://127.0.0.1:2380 --initial-advertise-peer-urls http://127.0.0.1:2380 \

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
-# Imports images into a node's containerd. The name of an image file has a hash of its contents. The node's folder lists
-# the names of imported images, so a restarted node and a second `up` import only new images.
+# Imports images into a node's containerd. The name of an image file contains a hash of the contents. A file in the
+# node's folder lists the imported images, so a restarted node and a second `up` import only new images.
 
 import_images() { # NODE NAME...
     local node="$1" name archive

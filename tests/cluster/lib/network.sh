@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
-# Creates a network namespace for the control plane and one for each node, connected by a bridge in the former. The
-# host's network is not changed, and the namespaces have no route to it.
+# Creates a network namespace for the control plane and one for each node, connected by a bridge in the control
+# plane's namespace. The scripts do not change the host's network, and the namespaces have no route to it.
 
 make_network() { # [NODE...]
     local node namespace

@@ -6,7 +6,7 @@
 start_node() {
     local node="$1" folder="$state/node$1"
     mkdir -p "$folder"/{kubelet,log-pods,log-containers,containerd,cni,addresses,sysctl,pki}
-    # The kubelet would change these three for the whole machine. The node sees files with the expected values instead.
+    # The kubelet would change these three settings for the whole machine. Files with the expected values replace them.
     echo 1 >"$folder/sysctl/overcommit_memory"
     echo 10 >"$folder/sysctl/panic"
     echo 1 >"$folder/sysctl/panic_on_oops"
@@ -63,7 +63,7 @@ disabled_plugins = ["io.containerd.internal.v1.opt", "io.containerd.snapshotter.
 EOF
 }
 
-# syncFrequency has its default of one minute, because a shorter one would distort measurements of ConfigMap updates.
+# syncFrequency keeps its default of one minute, because a shorter period would distort measurements of `arm`.
 write_kubelet_config() {
     cat <<EOF
 apiVersion: kubelet.config.k8s.io/v1beta1
@@ -99,7 +99,7 @@ make_cgroups() {
         [[ -n "$controllers" ]] || continue
         cgroup="/sys/fs/cgroup/${controllers#name=}${path%/}/$(node_namespace "$1")"
         mkdir -p "$cgroup"
-        if [[ "$controllers" == cpuset ]]; then # initially empty, and then no process may enter
+        if [[ "$controllers" == cpuset ]]; then # a cpuset is initially empty, and an empty cpuset accepts no process
             cat /sys/fs/cgroup/cpuset/cpuset.cpus >"$cgroup/cpuset.cpus"
             cat /sys/fs/cgroup/cpuset/cpuset.mems >"$cgroup/cpuset.mems"
         fi
@@ -124,14 +124,14 @@ remove_cgroup() {
 nodes_impossible() {
     local controllers path
     [[ ! -e /sys/fs/cgroup/cgroup.controllers ]] ||
-        { echo "nodes need the hierarchies of cgroup version 1, and this machine has version 2 (--no-nodes works)"; return; }
+        { echo "nodes need cgroup version 1, but this machine has version 2: use --no-nodes"; return; }
     for controllers in cpu cpuacct cpuset memory devices freezer blkio pids name=systemd; do
         path="$(awk -F: -v want="$controllers" '$2 == want {print $3}' /proc/self/cgroup)"
         [[ -n "$path" && -w "/sys/fs/cgroup/${controllers#name=}$path" ]] ||
-            { echo "nodes need the cgroup hierarchy $controllers, which is not writable (--no-nodes works)"; return; }
+            { echo "nodes need the cgroup hierarchy $controllers, which is not writable: use --no-nodes"; return; }
     done
     unshare --mount --cgroup --pid --fork --uts --ipc --mount-proc true 2>/dev/null ||
-        echo "nodes need mount, pid, cgroup, uts and ipc namespaces, which cannot be created (--no-nodes works)"
+        echo "nodes need mount, pid, cgroup, uts and ipc namespaces, which cannot be created: use --no-nodes"
 }
 
 node_init_pid() { # NODE: prints the pid outside the node's namespaces of unshare's only child

@@ -23,7 +23,7 @@ mount_file_systems() {
     mount -t cgroup -o none,name=systemd cgroup /sys/fs/cgroup/systemd
     mount -t tmpfs tmpfs /run
     mkdir -p /run/netns /run/lock
-    # The kubelet has these paths built in. On the machine they stay empty folders.
+    # The kubelet uses these fixed paths. On the host they stay empty folders.
     mkdir -p /var/lib/kubelet /var/log/pods /var/log/containers
     mount --bind "$folder/kubelet" /var/lib/kubelet
     mount --bind "$folder/log-pods" /var/log/pods
