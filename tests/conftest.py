@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fixtures of all test suites. harness.py holds the functions and classes that tests import."""
+"""Fixtures of all test suites. Functions and classes that tests import are in harness.py."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -14,7 +14,7 @@ from harness import INJECTION_VARIABLES, LIBRARY, SIMGPU, TOOL, Run
 
 
 @pytest.fixture(scope="session", autouse=True)
-def built() -> None:
+def require_build() -> None:
     """Ends the test run if cudafault is not built."""
     for product in (TOOL, LIBRARY, SIMGPU / "libcuda.so.1"):
         if not product.exists():

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Downloads Debian packages of any suite from the machine's mirror and unpacks them into a folder. A private apt
-configuration leaves the machine's packages and package lists unchanged."""
+"""Downloads Debian packages of any suite from the machine's mirror and unpacks them into a folder. It uses a private
+apt configuration, so the machine's packages and package lists do not change."""
 
 import subprocess
 from pathlib import Path

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Helpers of the whole-program tests: paths of build products, the cudafault command, runs, and programs that run with
-or without the library."""
+"""Helpers for the whole-program tests: paths of build products, the cudafault command, runs, and programs with and
+without the library."""
 
 import contextlib
 import json
@@ -23,9 +23,9 @@ BUILD = Path(os.environ.get("CUDAFAULT_BUILD", ROOT / "build"))
 TOOL = BUILD / "bin" / "cudafault"
 LIBRARY = BUILD / "lib" / "libcudafault.so"
 SIMGPU = BUILD / "lib" / "simgpu"
-# Prefixes of the variables that affect fault injection and preloading.
+# Prefixes of the environment variables that affect fault injection and preloading.
 INJECTION_VARIABLES = ("CUDAFAULT_", "CUDA_FAULT_INJECTION_", "CUDA_XID_TYPE", "LD_PRELOAD", "LD_LIBRARY_PATH")
-TIMEOUT = 20  # seconds; a condition that a test waits for normally holds within one second
+TIMEOUT = 20  # seconds; conditions normally become true within one second
 
 T = TypeVar("T")
 
@@ -139,7 +139,7 @@ def cudafault(*arguments: object, text_input: str = "", **environment: str) -> O
 
 
 def wait_until(condition: Callable[[], T], seconds: float = TIMEOUT) -> T:
-    """Polls the condition until it is true or the time is up, and returns its last value."""
+    """Polls the condition until it is true or the timeout passes. Returns its last value."""
     deadline = time.monotonic() + seconds
     while not (value := condition()) and time.monotonic() < deadline:
         time.sleep(0.005)
@@ -150,7 +150,8 @@ R = TypeVar("R", bound="Run")
 
 
 class Run:
-    """`cudafault run` in the background. end() or the end of the `with` block closes standard input and waits."""
+    """`cudafault run` in the background. end() and the end of the `with` block close standard input and wait for the
+    exit."""
 
     def __init__(
         self,
@@ -171,7 +172,7 @@ class Run:
             text=True,
             errors="replace",
             env={**clean_environment(), **(environment or {})},
-            # Signals do not stop processes of an orphaned process group, so the group needs a parent in the session.
+            # The kernel does not stop orphaned process groups, so the group needs a parent in the same session.
             preexec_fn=os.setpgrp,  # noqa: PLW1509  (process_group= needs Python 3.11)
         )
         self._lines: queue.Queue[str | None] = queue.Queue()
@@ -188,7 +189,7 @@ class Run:
         return self.process.pid
 
     def read_line(self, seconds: float = TIMEOUT) -> str | None:
-        """Returns the next line of standard output, or None after the last line or the timeout."""
+        """Returns the next line of standard output, or None after the last line or at the timeout."""
         try:
             line = self._lines.get(timeout=max(0, seconds))
         except queue.Empty:
@@ -197,7 +198,7 @@ class Run:
             self._lines.put(None)
         return line
 
-    def say(self, *words: object) -> None:
+    def write_line(self, *words: object) -> None:
         """Writes a line to standard input."""
         print(*words, file=self.process.stdin, flush=True)
 
@@ -219,7 +220,8 @@ class Run:
         return expect_success("events", self.name, "--json").json
 
     def end(self, seconds: float = TIMEOUT) -> Outcome:
-        """Closes standard input and waits for the exit. The output holds the lines that read_line() has not returned."""
+        """Closes standard input and waits for the exit. The outcome contains the lines that read_line() has not
+        returned."""
         assert self.process.stdin
         with contextlib.suppress(BrokenPipeError):
             self.process.stdin.close()
@@ -228,8 +230,8 @@ class Run:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-        rest = iter(lambda: self.read_line(1), None)
-        return Outcome(self.process.returncode, "".join(f"{line}\n" for line in rest), self.errors())
+        unread = iter(lambda: self.read_line(1), None)
+        return Outcome(self.process.returncode, "".join(f"{line}\n" for line in unread), self.errors())
 
     def __enter__(self: R) -> R:
         return self
@@ -240,13 +242,14 @@ class Run:
 
 def expect_success(*arguments: object) -> Outcome:
     """Runs the cudafault command and asserts that it exits with 0."""
-    answer = cudafault(*arguments)
-    assert answer.code == 0, answer
-    return answer
+    outcome = cudafault(*arguments)
+    assert outcome.code == 0, outcome
+    return outcome
 
 
 def build(output: Path, *arguments) -> Path:
-    """Compiles with gcc and returns the output path. Always recompiles: the programs of the tests are small."""
+    """Compiles with gcc and returns the output path. Compiles unconditionally, because the tests' programs are
+    small."""
     output.parent.mkdir(parents=True, exist_ok=True)
     compile_with("gcc", "-Wall", "-Wextra", "-Werror", "-o", output, *arguments)
     return output

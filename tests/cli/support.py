@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Helpers of the command-line tests."""
+"""Helpers for the command-line tests."""
 
 import os
 import re
@@ -32,14 +32,14 @@ class ClientRun(Run):
 
     def allocate(self, gpu: int = 0, count: int = 1) -> str | None:
         """Makes `count` allocations and returns the code of the last one."""
-        self.say(gpu, count)
+        self.write_line(gpu, count)
         return self.read_line()
 
 
-def assert_refused(answer: Outcome, code: int, *words: str) -> None:
-    assert answer.code == code, answer
-    assert not [word for word in words if word not in answer.errors], answer
-    assert "terminate" not in answer.errors, answer
+def assert_refused(outcome: Outcome, code: int, *words: str) -> None:
+    assert outcome.code == code, outcome
+    assert not [word for word in words if word not in outcome.errors], outcome
+    assert "terminate" not in outcome.errors, outcome
 
 
 def record_file(name: str) -> Path:

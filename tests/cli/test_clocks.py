@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Clocks that differ between the processes of a run: a library that fakes them, and time namespaces."""
+"""Tests runs whose processes have different clocks, because of a library that fakes clocks or a time namespace."""
 
 import subprocess
 from pathlib import Path
@@ -8,8 +8,8 @@ import pytest
 from cli.support import CLIENT, ClientRun, status
 from harness import TOOL, build, cudafault
 
-# As libfaketime does it: ten years later, and the monotonic clock days ahead.
-FAKE = """
+# Adds ten years to every clock, as libfaketime does.
+FAKE_CLOCK = """
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <sys/time.h>
@@ -34,53 +34,54 @@ time_t time(time_t *out) {
     return result;
 }
 """
-SHIFTED = ("unshare", "--fork", "--time", "--monotonic", "100000", "--boottime", "200000")
+SHIFTED_CLOCKS = ("unshare", "--fork", "--time", "--monotonic", "100000", "--boottime", "200000")
 PLAN = "xid=79 calls=cuMemAlloc* for=1h until=2035-01-01T00:00:00Z"
 
 
 @pytest.fixture(scope="session")
-def fake(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def fake_clock(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("fake-clock")
-    (folder / "fake.c").write_text(FAKE)
+    (folder / "fake.c").write_text(FAKE_CLOCK)
     return build(folder / "libfake.so", "-shared", "-fPIC", folder / "fake.c", "-ldl")
 
 
 @pytest.fixture
 def time_namespace() -> None:
-    tried = subprocess.run([*SHIFTED, "true"], check=False, capture_output=True, text=True)
-    if tried.returncode != 0:
-        pytest.skip(f"no time namespace can be made: {tried.stderr.strip()}")
+    """Skips the test if this process cannot create a time namespace."""
+    attempt = subprocess.run([*SHIFTED_CLOCKS, "true"], check=False, capture_output=True, text=True)
+    if attempt.returncode != 0:
+        pytest.skip(f"cannot create a time namespace: {attempt.stderr.strip()}")
 
 
-def allocate_in(run: ClientRun, plan: str = PLAN) -> str | None:
+def arm_and_allocate(run: ClientRun, plan: str = PLAN) -> str | None:
     run.arm(plan)
     return run.allocate()
 
 
-def test_faked_clock_in_the_program(fake: Path) -> None:
-    command = ("sh", "-c", 'LD_PRELOAD="$LD_PRELOAD:$0" exec "$@"', fake, *CLIENT)
+def test_fault_fires_if_program_has_faked_clock(fake_clock: Path) -> None:
+    command = ("sh", "-c", 'LD_PRELOAD="$LD_PRELOAD:$0" exec "$@"', fake_clock, *CLIENT)
     with ClientRun("faked", *command) as run:
-        assert allocate_in(run) == "100"
+        assert arm_and_allocate(run) == "100"
         assert not run.status()["plan"]["stalled"]
 
 
-def test_faked_clock_everywhere(fake: Path) -> None:
-    with ClientRun("faked", environment={"LD_PRELOAD": str(fake)}) as run:
-        assert cudafault("arm", "faked", PLAN, LD_PRELOAD=str(fake)).code == 0
+def test_fault_fires_if_all_processes_have_faked_clock(fake_clock: Path) -> None:
+    with ClientRun("faked", environment={"LD_PRELOAD": str(fake_clock)}) as run:
+        assert cudafault("arm", "faked", PLAN, LD_PRELOAD=str(fake_clock)).code == 0
         assert run.allocate() == "100"
         assert run.status()["plan"]["faults"][0]["expired"] is False
 
 
-def test_program_in_a_time_namespace(time_namespace: None) -> None:
-    with ClientRun("shifted", *SHIFTED, *CLIENT) as run:
-        assert allocate_in(run) == "100"
+def test_fault_fires_if_program_is_in_time_namespace(time_namespace: None) -> None:
+    with ClientRun("shifted", *SHIFTED_CLOCKS, *CLIENT) as run:
+        assert arm_and_allocate(run) == "100"
         [process] = run.status()["processes"]
         assert process["alive"]
-        assert allocate_in(run, "xid=79 calls=cuMemAlloc* after=1h") == "0"
+        assert arm_and_allocate(run, "xid=79 calls=cuMemAlloc* after=1h") == "0"
 
 
-def test_run_in_a_time_namespace(time_namespace: None) -> None:
-    command: list[str | Path] = [*SHIFTED, TOOL, "run", "--name", "inside", "--gpus", "sim:1", "--", *CLIENT]
+def test_fault_fires_if_run_is_in_time_namespace(time_namespace: None) -> None:
+    command: list[str | Path] = [*SHIFTED_CLOCKS, TOOL, "run", "--name", "inside", "--gpus", "sim:1", "--", *CLIENT]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as run:
         assert run.stdin and run.stdout
         assert run.stdout.readline() == "ready\n"

@@ -19,7 +19,7 @@ def test_invalid_name(name: str) -> None:
     assert_refused(cudafault("run", "--name", name, "--", "echo"), 2, "invalid run name")
 
 
-def test_status_knows_generated_name_after_run_ended() -> None:
+def test_status_finds_ended_run_by_generated_name() -> None:
     generated = re.search(r"run-\d+", cudafault("run", "--", "sh", "-c", f"'{TOOL}' status").output)
     assert generated
     assert status(generated[0])["state"] == "ended"
@@ -54,7 +54,7 @@ def test_killed_run_is_lost() -> None:
 
 def damaged_records(good: str) -> list[str]:
     record = json.loads(good)
-    wrong = [
+    invalid_fields = [
         ("pid", "one"),
         ("fd", None),
         ("state", 7),
@@ -68,15 +68,15 @@ def damaged_records(good: str) -> list[str]:
         ("command", [3]),
         ("started_at", None),
     ]
-    broken = ["", "{", "[]", "null", "\0" * 100, good[:-20]]
-    return broken + [json.dumps({**record, key: value}) for key, value in wrong]
+    invalid_files = ["", "{", "[]", "null", "\0" * 100, good[:-20]]
+    return invalid_files + [json.dumps({**record, key: value}) for key, value in invalid_fields]
 
 
 def assert_handles_damage(*verb: str) -> None:
     """Asserts that the command succeeds or fails with an error message of cudafault."""
-    answer = cudafault(*verb)
-    assert answer.code == 0 or (answer.code == 3 and answer.errors.startswith("cudafault: ")), answer
-    assert "json.exception" not in answer.errors
+    outcome = cudafault(*verb)
+    assert outcome.code == 0 or (outcome.code == 3 and outcome.errors.startswith("cudafault: ")), outcome
+    assert "json.exception" not in outcome.errors
 
 
 def test_damaged_record() -> None:
@@ -99,8 +99,10 @@ def test_damaged_record() -> None:
     report = file.read_text()
     file.write_text(report.replace('"evidence"', '"evidense"'))
     assert_refused(cudafault("status", "damaged"), 3, str(file))
-    deeper = report.replace('"processes_dropped":0', '"processes_dropped":"none"').replace('"total":', '"toll":')
-    file.write_text(deeper)
+    damaged_evidence = report.replace('"processes_dropped":0', '"processes_dropped":"none"').replace(
+        '"total":', '"toll":'
+    )
+    file.write_text(damaged_evidence)
     assert_refused(cudafault("status", "damaged"), 3, "damaged")
 
 
@@ -108,9 +110,9 @@ def test_runtime_folder_that_other_users_can_write(runtime_folder: Path) -> None
     folder = runtime_folder / "cudafault"
     folder.mkdir()
     folder.chmod(0o777)
-    answer = cudafault("run", "--", "echo", "started")
-    assert_refused(answer, 125, str(folder), "open to other users")
-    assert answer.output == ""
+    outcome = cudafault("run", "--", "echo", "started")
+    assert_refused(outcome, 125, str(folder), "open to other users")
+    assert outcome.output == ""
     assert_refused(cudafault("status"), 3, "open to other users")
 
 

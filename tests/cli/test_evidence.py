@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests what arm, status, events and disarm report about a fault, during a run and after its end."""
+"""Tests the reports of arm, status, events and disarm about a fault, during a run and after its end."""
 
 import calendar
 import json
@@ -18,9 +18,9 @@ EVENT_LINE = (
 
 
 def assert_first_event(event: dict) -> None:
-    time_of_event = event["time"]
-    assert re.fullmatch(r"[-\d]{10}T[:\d]{8}\.\d{9}Z", time_of_event)
-    age = time.time() - calendar.timegm(time.strptime(time_of_event[:19], "%Y-%m-%dT%H:%M:%S"))
+    event_time = event["time"]
+    assert re.fullmatch(r"[-\d]{10}T[:\d]{8}\.\d{9}Z", event_time)
+    age = time.time() - calendar.timegm(time.strptime(event_time[:19], "%Y-%m-%dT%H:%M:%S"))
     assert 0 <= age < 120
     expected = {
         "sequence": 1,
@@ -49,8 +49,8 @@ def test_fault_from_arming_to_report() -> None:
         assert (before["state"], before["faults"][0]["outcome"]) == ("armed", "never hit")
         assert "armed but never hit" in cudafault("status", "example").output
 
-        assert run.allocate(1, 5) == "0", "calls on the other GPU succeed"
-        assert run.allocate(0) == "0", "a matched call within after="
+        assert run.allocate(1, 5) == "0", "calls on GPU 1 succeed"
+        assert run.allocate(0) == "0", "after= skips this matched call"
         assert status("example")["plan"]["faults"][0]["outcome"] == "matched, never fired"
 
         assert run.allocate(0, 4) == "100"

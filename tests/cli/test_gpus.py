@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""--gpus and CUDAFAULT_SIM_GPUS: which GPUs a run has, and a name for it that people can read."""
+"""Tests which GPUs a run has (--gpus, CUDAFAULT_SIM_GPUS), and which run names and library paths are valid."""
 
 import shutil
 from pathlib import Path
@@ -14,7 +14,7 @@ def models(*options: str, **environment: str) -> list[str]:
     return [gpu["name"] for gpu in status("gpus")["gpus"]["list"]]
 
 
-def test_variable_of_the_user_counts() -> None:
+def test_gpus_option_overrides_sim_gpus_variable() -> None:
     assert models(CUDAFAULT_SIM_GPUS="L4:2") == ["NVIDIA L4"] * 2
     assert models("--gpus", "sim", CUDAFAULT_SIM_GPUS="L4:2") == ["NVIDIA L4"] * 2
     assert len(models("--gpus", "sim:3", CUDAFAULT_SIM_GPUS="L4:2")) == 3
@@ -27,25 +27,25 @@ def test_invalid_gpus(value: str) -> None:
     assert_refused(cudafault("run", "--gpus", value, "--", "true"), 2, f'invalid --gpus "{value}": expected real, sim, sim:N')
 
 
-def test_missing_prefix_is_suggested() -> None:
+def test_error_suggests_missing_sim_prefix() -> None:
     assert_refused(cudafault("run", "--gpus", "2", "--", "true"), 2, "did you mean sim:2?")
     assert_refused(cudafault("check", "--gpus", "A100:4", "xid=79"), 2, "did you mean sim:A100:4?")
 
 
 @pytest.mark.parametrize("name", ["größe-1", "試験"])
-def test_name_in_any_script(name: str) -> None:
+def test_run_name_accepts_letters_of_any_script(name: str) -> None:
     assert cudafault("run", "--name", name, "--", "true").code == 0
     assert name in cudafault("status").output
 
 
 @pytest.mark.parametrize("name", ["a\x1b[31m", "a\u202eb", "a b", "../a"])
-def test_name_that_would_not_be_shown_as_it_is(name: str) -> None:
+def test_run_name_refuses_special_characters(name: str) -> None:
     assert_refused(cudafault("run", "--name", name, "--", "true"), 2, "invalid run name")
     assert "\x1b" not in cudafault("run", "--name", name, "--", "true").errors
 
 
 @pytest.mark.parametrize("folder", ["a b", "a:b", "$ORIGIN", "a;b", "${LIB}"])
-def test_folder_with_characters_special_to_the_loader(tmp_path: Path, folder: str) -> None:
+def test_run_refuses_library_path_special_to_the_loader(tmp_path: Path, folder: str) -> None:
     (tmp_path / folder).mkdir()
     library = shutil.copy(LIBRARY, tmp_path / folder / "libcudafault.so")
     refused = cudafault("run", "--", "true", CUDAFAULT_LIBRARY=str(library))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A run whose plan reached nothing: its success means nothing, so `cudafault run` says so and why."""
+"""Tests the note that `cudafault run` prints if no fault fired, which names the reason, and the option --must-fire."""
 
 import sys
 from pathlib import Path
@@ -34,38 +34,38 @@ def build_program(folder: Path, source: str, *flags: str) -> Path:
         ("xid=79 rank=7", "no process has rank 7"),
     ],
 )
-def test_plan_that_no_call_matches(plan: str, words: str) -> None:
+def test_note_names_reason_in_the_plan(plan: str, words: str) -> None:
     outcome = run_client("--plan", plan)
     assert (outcome.code, outcome.output) == (0, "ready\n0\n"), outcome
     assert len(notes(outcome)) == 1 and words in notes(outcome)[0], outcome
 
 
-def test_program_that_makes_no_cuda_call() -> None:
+def test_note_for_program_without_cuda_calls() -> None:
     outcome = cudafault("run", "--plan", "xid=79", "--", *NO_CUDA)
     assert outcome.code == 0 and "no process made a CUDA call" in notes(outcome)[0], outcome
 
 
-def test_statically_linked_program(tmp_path: Path) -> None:
+def test_note_for_statically_linked_program(tmp_path: Path) -> None:
     program = build_program(tmp_path, "int main(void) { return 3; }", "-static")
     outcome = cudafault("run", "--plan", "xid=79", "--", program)
     assert outcome.code == 3 and f'"{program}" is statically linked' in notes(outcome)[0], outcome
 
 
 @pytest.mark.parametrize("dropped", [["LD_PRELOAD"], ["LD_PRELOAD", "CUDAFAULT_RUN", "CUDAFAULT_SIM_GPUS"]])
-def test_environment_without_ld_preload(dropped: list[str]) -> None:
+def test_note_for_process_without_ld_preload(dropped: list[str]) -> None:
     words = [word for name in dropped for word in ("-u", name)]
-    shell = ("sh", "-c", '"$@"; exit $?', "sh")  # the run is not the parent
+    shell = ("sh", "-c", '"$@"; exit $?', "sh")  # the parent of the client is this shell and not the run
     outcome = run_client("--plan", "xid=79", command=("env", *words, *shell, *CLIENT))
     assert outcome.code == 0 and outcome.errors.count("without the fault library, so faults cannot be injected") == 1, outcome
 
 
-def test_no_process_loads_the_library() -> None:
+def test_note_if_only_env_loads_the_library() -> None:
     outcome = cudafault("run", "--plan", "xid=79", "--", "env", "-i", sys.executable, "-c", "pass")
-    assert outcome.code == 0, outcome  # env has loaded it
+    assert outcome.code == 0, outcome  # `env` itself loads the library
     assert "no process made a CUDA call" in notes(outcome)[0], outcome
 
 
-def test_static_runtime_on_simulated_gpus(tmp_path: Path) -> None:
+def test_note_for_static_runtime_on_simulated_gpus(tmp_path: Path) -> None:
     source = """
         #include <dlfcn.h>
         int main(void) {
@@ -81,7 +81,7 @@ def test_static_runtime_on_simulated_gpus(tmp_path: Path) -> None:
     assert "-cudart shared" in outcome.errors
 
 
-def test_plan_that_was_armed_later() -> None:
+def test_note_for_plan_that_was_armed_and_disarmed() -> None:
     with ClientRun("later") as run:
         run.arm("xid=79 calls=cuGraphLaunch")
         assert run.allocate() == "0"
@@ -90,16 +90,16 @@ def test_plan_that_was_armed_later() -> None:
     assert "none that calls= names" in notes(outcome)[0], outcome
 
 
-def test_nothing_is_said_if_a_fault_fired_or_nothing_was_armed() -> None:
+def test_no_note_if_a_fault_fired_or_no_plan_was_armed() -> None:
     assert run_client("--plan", "xid=79 calls=cuMemAlloc*").behavior == (0, "ready\n100\n", "")
     assert run_client().behavior == (0, "ready\n0\n", "")
 
 
-def test_quiet() -> None:
+def test_quiet_suppresses_the_note() -> None:
     assert cudafault("run", "--quiet", "--plan", "xid=79", "--", *NO_CUDA).behavior == (0, "", "")
 
 
-def test_must_fire() -> None:
+def test_must_fire_fails_the_run_if_no_fault_fired() -> None:
     assert run_client("--must-fire", "--plan", "xid=79 calls=cuMemAlloc*").behavior == (0, "ready\n100\n", "")
     for command in (NO_CUDA, ("sh", "-c", "exit 7"), ("sh", "-c", "kill -9 $$")):
         outcome = cudafault("run", "--must-fire", "--quiet", "--plan", "xid=79", "--", *command)

@@ -34,7 +34,7 @@ def test_bash_completes_commands_and_options() -> None:
 
 @pytest.fixture
 def installed(tmp_path: Path) -> Path:
-    """Returns a folder with the tool and the plugin, as `make install` installs them."""
+    """Returns a folder with the files that `make install` installs for the tool and the kubectl plugin."""
     os.symlink(TOOL, tmp_path / "cudafault")
     for name in ("kubectl-cudafault", "kubectl_complete-cudafault"):
         shutil.copy(PACKAGING / name, tmp_path / name)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""process= knows a script behind its interpreter's options, and a worker by the script that spawned it."""
+"""Tests that process= matches a script after interpreter options, and a multiprocessing worker by the script that
+started it."""
 
 import sys
 from pathlib import Path
@@ -36,7 +37,7 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def code_of(process: str, *words: str) -> str:
+def output_of_run(process: str, *words: str) -> str:
     return cudafault("run", "--name", "names", "--gpus", "sim:1", "--plan", f"xid=79 process={process}", "--", sys.executable, *words).output
 
 
@@ -52,19 +53,19 @@ def code_of(process: str, *words: str) -> str:
     ],
     ids=str,
 )
-def test_script_behind_options(process: str, words: list[str]) -> None:
+def test_process_matches_script_after_interpreter_options(process: str, words: list[str]) -> None:
     is_code = "-c" in words
-    assert code_of(process, *words) == ("0\n" if is_code else "100\n")
+    assert output_of_run(process, *words) == ("0\n" if is_code else "100\n")
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
-def test_multiprocessing_worker(method: str) -> None:
-    assert code_of("parent.py", "parent.py", method) == "100\n"
-    assert code_of("other.py", "parent.py", method) == "0\n"
+def test_process_matches_multiprocessing_worker(method: str) -> None:
+    assert output_of_run("parent.py", "parent.py", method) == "100\n"
+    assert output_of_run("other.py", "parent.py", method) == "0\n"
 
 
-def test_status_shows_the_names() -> None:
-    code_of("x.py", "-W", "ignore", "x.py", "y.py")
+def test_status_shows_program_and_script() -> None:
+    output_of_run("x.py", "-W", "ignore", "x.py", "y.py")
     [process] = status("names")["processes"]
     assert (process["program"], process["script"]) == (Path(sys.executable).name, "x.py")
     assert has_words(cudafault("status", "names").output, f"{process['program']} (script x.py)")

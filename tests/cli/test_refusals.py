@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests that check, run and arm refuse an invalid plan with the same message and a caret under the error."""
+"""Tests that check, run and arm refuse an invalid plan with the same message and a caret below the invalid part."""
 
 from collections.abc import Iterator
 
@@ -37,10 +37,10 @@ ABSENT_GPUS = [  # spec, column
 ]
 
 
-def assert_points_at(answer: Outcome, spec: str, column: int, words: str) -> None:
-    """Asserts that the error consists of a message, the spec, and a caret below the column."""
-    assert (answer.code, answer.output) == (2, ""), answer
-    message, shown, caret = answer.errors.splitlines()
+def assert_points_at(outcome: Outcome, spec: str, column: int, words: str) -> None:
+    """Asserts that the error output consists of a message, the spec, and a caret below the column."""
+    assert (outcome.code, outcome.output) == (2, ""), outcome
+    message, shown, caret = outcome.errors.splitlines()
     assert f"at column {column}: " in message
     assert words in message
     assert shown == "  " + spec
@@ -76,7 +76,7 @@ def test_simulated_gpus_have_no_mig_devices(idle_run: ClientRun) -> None:
         assert_points_at(cudafault(*verb), spec, 12, "simulated GPUs have no MIG devices")
 
 
-def test_rank_outside_of_job() -> None:
+def test_run_refuses_rank_outside_of_job() -> None:
     job = {"RANK": "0", "WORLD_SIZE": "4"}
     refused = cudafault("run", "--plan", "xid=79 rank=4,9", "--", "true", **job)
     assert_points_at(refused, "xid=79 rank=4,9", 13, "not among the 4 ranks")
@@ -88,6 +88,6 @@ def test_arm_refuses_empty_plan(idle_run: ClientRun) -> None:
     assert_refused(cudafault("arm", idle_run.name, " ; "), 2, "disarm idle")
 
 
-def test_run_joins_plans() -> None:
+def test_run_joins_several_plan_options() -> None:
     joined = cudafault("run", "--plan", "xid=79", "--plan", "xid=80", "--", "echo", "started")
     assert_points_at(joined, "xid=79; xid=80", 13, "unknown XID 80")

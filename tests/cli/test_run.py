@@ -31,7 +31,7 @@ def test_run_ends_with_signal_of_command(number: signal.Signals) -> None:
     assert cudafault("run", "--", "sh", "-c", f"kill -{int(number)} $$").code == -number
 
 
-def test_shell_sees_128_plus_signal_number() -> None:
+def test_shell_reports_128_plus_signal_number() -> None:
     script = f"'{TOOL}' run -- sh -c 'kill -TERM $$'; echo $?"
     assert subprocess.run(["sh", "-c", script], check=True, capture_output=True, text=True).stdout.strip() == "143"
 
@@ -61,22 +61,22 @@ def test_run_adds_three_environment_variables() -> None:
     assert added == {"ASAN_OPTIONS", "CUDAFAULT_RUN", "LD_PRELOAD"}
 
 
-def test_command_inherits_no_open_file() -> None:
+def test_command_inherits_no_file_descriptor() -> None:
     command = [sys.executable, "-c", "import os; print(sorted(os.listdir('/proc/self/fd'))[:-1])"]
     alone = subprocess.run(command, check=True, input="", capture_output=True, text=True)
     assert cudafault("run", "--", *command).output == alone.stdout
 
 
 def test_missing_library() -> None:
-    answer = cudafault("run", "--", "echo", "started", CUDAFAULT_LIBRARY="/nowhere/libcudafault.so")
-    assert_refused(answer, 125, "/nowhere/libcudafault.so")
-    assert answer.output == "", "the command did not start"
+    outcome = cudafault("run", "--", "echo", "started", CUDAFAULT_LIBRARY="/nowhere/libcudafault.so")
+    assert_refused(outcome, 125, "/nowhere/libcudafault.so")
+    assert outcome.output == "", "the command did not start"
 
 
 @pytest.mark.parametrize(("value", "warned"), [("1", True), ("0", False)])
 def test_run_warns_if_library_is_disabled(value: str, warned: bool) -> None:
-    answer = cudafault("run", "--plan", "xid=79", "--", "true", CUDAFAULT_DISABLE=value)
-    assert (answer.code, "DISABLE" in answer.errors) == (0, warned)
+    outcome = cudafault("run", "--plan", "xid=79", "--", "true", CUDAFAULT_DISABLE=value)
+    assert (outcome.code, "DISABLE" in outcome.errors) == (0, warned)
 
 
 def link_library(folder: Path) -> str:
@@ -88,22 +88,22 @@ def link_library(folder: Path) -> str:
 
 def test_missing_simulated_libraries(tmp_path: Path) -> None:
     library = link_library(tmp_path)
-    answer = cudafault("run", "--gpus", "sim:1", "--", "echo", CUDAFAULT_LIBRARY=library)
-    assert_refused(answer, 125, "simgpu/libcuda.so.1")
+    outcome = cudafault("run", "--gpus", "sim:1", "--", "echo", CUDAFAULT_LIBRARY=library)
+    assert_refused(outcome, 125, "simgpu/libcuda.so.1")
     assert cudafault("run", "--", "true", CUDAFAULT_LIBRARY=library).code == 0, "only simulated GPUs need the libraries"
 
 
 def test_library_path_with_space(tmp_path: Path) -> None:
-    answer = cudafault("run", "--", "echo", CUDAFAULT_LIBRARY=link_library(tmp_path / "a b"))
-    assert_refused(answer, 125, "space")
+    outcome = cudafault("run", "--", "echo", CUDAFAULT_LIBRARY=link_library(tmp_path / "a b"))
+    assert_refused(outcome, 125, "space")
 
 
 def test_too_long_path_of_simulated_library(tmp_path: Path) -> None:
     deep = tmp_path
-    while (left := 4078 - len(str(deep))) > 1:
-        deep /= "d" * min(200, left - 1 if left < 202 else 200)
-    answer = cudafault("run", "--gpus", "sim:1", "--", "echo", CUDAFAULT_LIBRARY=link_library(deep))
-    assert_refused(answer, 125, "longer than the 4095 characters")
+    while (remaining := 4078 - len(str(deep))) > 1:
+        deep /= "d" * min(200, remaining - 1 if remaining < 202 else 200)
+    outcome = cudafault("run", "--gpus", "sim:1", "--", "echo", CUDAFAULT_LIBRARY=link_library(deep))
+    assert_refused(outcome, 125, "longer than the 4095 characters")
 
 
 def test_invalid_gpus() -> None:
@@ -113,7 +113,7 @@ def test_invalid_gpus() -> None:
 
 def test_missing_libcurl(tmp_path: Path) -> None:
     """Only commands that access a cluster need libcurl. Their error names the package to install."""
-    (tmp_path / "libcurl.so.4").touch()  # an invalid library that the loader finds first
+    (tmp_path / "libcurl.so.4").touch()  # an empty file that the loader finds before the real library
     kubeconfig = {
         "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
         "current-context": "c",
@@ -122,9 +122,9 @@ def test_missing_libcurl(tmp_path: Path) -> None:
     }
     (tmp_path / "config").write_text(json.dumps(kubeconfig))
     config = str(tmp_path / "config")
-    answer = cudafault("k8s", "scan", LD_LIBRARY_PATH=str(tmp_path), KUBECONFIG=config)
-    assert_refused(answer, 3, "cannot load libcurl", "apt-get install libcurl4")
-    assert answer.errors.count("\n") == 1
+    outcome = cudafault("k8s", "scan", LD_LIBRARY_PATH=str(tmp_path), KUBECONFIG=config)
+    assert_refused(outcome, 3, "cannot load libcurl", "apt-get install libcurl4")
+    assert outcome.errors.count("\n") == 1
     assert cudafault("xids", "79", LD_LIBRARY_PATH=str(tmp_path), KUBECONFIG=config).code == 0
 
 

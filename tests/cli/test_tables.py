@@ -12,16 +12,16 @@ CODES = {43: 702, 48: 214, 74: 217, 79: 100, 94: 214, 95: 999}
 
 
 def test_version() -> None:
-    answer = cudafault("--version")
-    assert answer.code == 0
-    assert re.fullmatch(r"cudafault \d+\.\d+\.\d+\n", answer.output)
+    outcome = cudafault("--version")
+    assert outcome.code == 0
+    assert re.fullmatch(r"cudafault \d+\.\d+\.\d+\n", outcome.output)
 
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_help_has_an_example(verb: str) -> None:
-    answer = cudafault(verb, "--help")
-    assert answer.code == 0
-    assert has_words(answer.output, "Example", f"cudafault {verb}")
+    outcome = cudafault(verb, "--help")
+    assert outcome.code == 0
+    assert has_words(outcome.output, "Example", f"cudafault {verb}")
 
 
 @pytest.mark.parametrize("arguments", ["", "fail", "check", "arm x", "status --jason", "xids many"])
@@ -37,20 +37,20 @@ def test_run_needs_a_command(arguments: str) -> None:
 @pytest.mark.parametrize("arguments", ["", "deployment/app"])
 def test_k8s_arm_needs_a_plan(arguments: str) -> None:
     """The command fails before it contacts a cluster."""
-    answer = cudafault("k8s", "arm", *arguments.split())
-    assert_refused(answer, 2, "missing plan", "deployment/web 'xid=79'")
+    outcome = cudafault("k8s", "arm", *arguments.split())
+    assert_refused(outcome, 2, "missing plan", "deployment/web 'xid=79'")
 
 
 def test_k8s_node_drain_refuses_invalid_grace() -> None:
-    answer = cudafault("k8s", "node", "drain", "n", "--grace", "-1")
-    assert_refused(answer, 2, 'invalid --grace "-1": expected seconds')
+    outcome = cudafault("k8s", "node", "drain", "n", "--grace", "-1")
+    assert_refused(outcome, 2, 'invalid --grace "-1": expected seconds')
 
 
 def test_check_explains_plan() -> None:
-    answer = cudafault("check", "xid=79 gpu=0 after=100; effect=delay:90s calls=@copy")
-    assert answer.code == 0
+    outcome = cudafault("check", "xid=79 gpu=0 after=100; effect=delay:90s calls=@copy")
+    assert outcome.code == 0
     words = ("GPU fell off the bus", "CUDA_ERROR_NO_DEVICE", "GPU 0", "first 100 matched calls", "90 s later", "@copy")
-    assert has_words(answer.output, *words)
+    assert has_words(outcome.output, *words)
 
 
 def test_check_json() -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs programs under `cudafault run` that print a line `NAME OUTCOME` whenever the outcome of an operation changes."""
+"""Runs programs under `cudafault run` that print a line `NAME OUTCOME` when the outcome of an operation changes."""
 
 import sys
 import threading
@@ -20,14 +20,14 @@ class ReportingRun(Run):
     def __init__(self, *command: object, gpus: str | None = "sim:2") -> None:
         super().__init__(*command, gpus=gpus)
         self.outcomes: dict[str, str] = {}
-        self.seen: list[str] = []
+        self.lines: list[str] = []
 
     def next_line(self, deadline: float) -> str | None:
         """Returns the next line, or None if the program ends or the deadline passes."""
         line = self.read_line(deadline - time.monotonic())
         if line is None:
             return None
-        self.seen.append(line)
+        self.lines.append(line)
         name, _, outcome = line.partition(" ")
         self.outcomes[name] = outcome
         return line
@@ -41,11 +41,11 @@ class ReportingRun(Run):
         return True
 
     def history(self, name: str) -> list[str]:
-        return [line for line in self.seen if line.startswith(f"{name} ")]
+        return [line for line in self.lines if line.startswith(f"{name} ")]
 
     def tail(self) -> str:
-        last = [*self.seen[-5:], *self.errors().splitlines()[-5:]]
-        return " | ".join(last) or "nothing was printed"
+        last = [*self.lines[-5:], *self.errors().splitlines()[-5:]]
+        return " | ".join(last) or "no output"
 
     def stop(self) -> int:
         """Closes the program's standard input, and returns its exit code."""
@@ -64,7 +64,7 @@ def check_healthy(checks: Checks, script: Path) -> None:
 
 
 def check_fault(checks: Checks, run: ReportingRun, spec: str, broken: dict[str, str], healthy: str) -> None:
-    """Checks that each name has its broken outcome while the fault is armed, and is healthy again after the disarm."""
+    """Checks that each name has its broken outcome while the fault is armed, and its healthy outcome afterwards."""
     run.arm(spec)
     for name, outcome in broken.items():
         checks.expect(f"{spec}: {name} {outcome}", run.reaches(name, outcome), run.tail())
@@ -89,7 +89,7 @@ def run_checks(functions: list) -> None:
 
 def report_changes(attempts: dict) -> None:
     """Repeats all attempts until standard input ends, and prints `NAME OUTCOME` whenever an outcome changes. `attempts`
-    has a function for each name, which returns the outcome."""
+    maps each name to a function that returns the outcome."""
     ended = threading.Event()
 
     def wait_for_end() -> None:

@@ -7,8 +7,8 @@ root=$(cd "$clients_folder/../.." && pwd)
 build=${CUDAFAULT_BUILD:-$root/build}
 . "$clients_folder/versions.env"
 
-# prepare_venv NAME PIP-ARGUMENT...: creates build/clients/NAME-venv, unless it is complete and has exactly these
-# packages. Sets $venv to its path.
+# prepare_venv NAME PIP-ARGUMENT...: creates build/clients/NAME-venv, unless a complete environment with exactly these
+# packages exists. Sets $venv to the path.
 prepare_venv() {
     venv=$build/clients/$1-venv
     shift

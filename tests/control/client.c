@@ -4,11 +4,11 @@
 //       Performs the operations in order, prints the code of each on its own line, and exits with 7. An operation is
 //       NAME or NAME:NUMBER, optionally followed by *TIMES.
 //   client worker BOARD SLOT
-//       Calls the driver every few milliseconds and records the results in a slot of the file BOARD, until the stop
+//       Calls the driver every few milliseconds and records the results in a slot of the file BOARD. Ends when the stop
 //       flag in the file is set or the file is deleted.
 //   client storm BOARD CHILDREN
-//       Calls the driver continuously until the stop flag is set: from eight threads, or, if CHILDREN is above 0, from
-//       that many children, which it forks after its first call. Each thread or child has its own slot.
+//       Calls the driver continuously until the stop flag is set: from CHILDREN forked children if that is above 0,
+//       otherwise from eight threads. The parent uses CUDA before it forks. Each thread or child has its own slot.
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <pthread.h>
@@ -53,19 +53,19 @@ Status cudaGetLastError(void);
 Status cudaPeekAtLastError(void);
 
 enum { max_devices = 8, threads = 8 };
-enum { not_initialized = 3 };  // the code of every driver call in a child whose parent has used the driver
+enum { not_initialized = 3 };  // the code of every driver call in a child whose parent used the driver before the fork
 static struct Device {
     void *context, *stream, *event;
     Pointer memory;
 } devices[max_devices];
-static volatile sig_atomic_t handled;
+static volatile sig_atomic_t signal_count;
 
-static void handle(int signal) {
+static void count_signal(int signal) {
     (void)signal;
-    ++handled;
+    ++signal_count;
 }
 
-// Ignores errors, which are faults of the plan under test. Operations that depend on the failed call then fail too.
+// Ignores errors, because the plan under test may inject them. Operations that depend on a failed call then fail too.
 static void set_up(void) {
     int count = 0;
     cuInit(0);
@@ -107,7 +107,7 @@ static int pci(long device) {
     return status;
 }
 
-static int use(long device) { return cuCtxSetCurrent(devices[device].context); }
+static int set_current(long device) { return cuCtxSetCurrent(devices[device].context); }
 
 static int context(long device) {
     unsigned version = 0;
@@ -180,7 +180,7 @@ static int peek_in_thread(long number) {
     return code;
 }
 
-static void* hammer_thread(void* calls) {
+static void* call_repeatedly(void* calls) {
     void* context = devices[0].context;
     cuCtxSetCurrent(context);
     intptr_t failed = 0;
@@ -189,11 +189,11 @@ static void* hammer_thread(void* calls) {
 }
 
 // Makes `calls` calls from each thread concurrently. Returns the number of failures.
-static int hammer(long calls) {
+static int call_concurrently(long calls) {
     pthread_t started[threads];
     int failed = 0;
     for (int i = 0; i < threads; ++i) {
-        if (pthread_create(&started[i], NULL, hammer_thread, &calls) != 0) abort();
+        if (pthread_create(&started[i], NULL, call_repeatedly, &calls) != 0) abort();
     }
     for (int i = 0; i < threads; ++i) {
         void* result;
@@ -219,7 +219,7 @@ static int timed(long number) {
 
 static int signals(long number) {
     (void)number;
-    return handled;
+    return signal_count;
 }
 
 static const struct {
@@ -230,7 +230,7 @@ static const struct {
                   {"attribute", attribute},
                   {"uuid", uuid},
                   {"pci", pci},
-                  {"use", use},
+                  {"use", set_current},
                   {"context", context},
                   {"stream", stream},
                   {"event", event},
@@ -244,17 +244,17 @@ static const struct {
                   {"peek", peek},
                   {"get", get},
                   {"peek_in_thread", peek_in_thread},
-                  {"hammer", hammer},
+                  {"hammer", call_concurrently},
                   {"sleep", sleep_ms},
                   {"timed", timed},
                   {"signals", signals}};
 
-static void operate(const char* word) {
+static void run_operation(const char* word) {
     const size_t length = strcspn(word, ":*");
     const char *number = strchr(word, ':'), *times = strchr(word, '*');
     for (size_t i = 0; i < sizeof operations / sizeof *operations; ++i) {
         if (strlen(operations[i].name) != length || strncmp(operations[i].name, word, length)) continue;
-        for (long left = times ? atol(times + 1) : 1; left > 0; --left) {
+        for (long remaining = times ? atol(times + 1) : 1; remaining > 0; --remaining) {
             printf("%d\n", operations[i].run(number ? atol(number + 1) : 0));
             fflush(stdout);
         }
@@ -266,14 +266,14 @@ static void operate(const char* word) {
 struct Board {
     uint64_t stop;
     struct Slot {
-        uint64_t pid, calls, failed, last;
+        uint64_t pid, calls, failed, last_code;
     } slots[16];
-    uint64_t watching, successes;  // for storms: whether to count successful calls, and their number
+    uint64_t watching, successes;  // in storm mode: whether to count successful calls, and their number
 };
 
-static void note(struct Slot* slot, Status status) {
+static void record(struct Slot* slot, Status status) {
     if (status != 0) {
-        slot->last = (uint64_t)status;
+        slot->last_code = (uint64_t)status;
         __atomic_add_fetch(&slot->failed, 1, __ATOMIC_RELEASE);
     }
     __atomic_add_fetch(&slot->calls, 1, __ATOMIC_RELEASE);
@@ -292,8 +292,8 @@ static int work(const char* file, int number) {
     set_up();
     slot->pid = (uint64_t)getpid();
     while (!__atomic_load_n(&board->stop, __ATOMIC_ACQUIRE) && access(file, F_OK) == 0) {
-        note(slot, cuCtxSynchronize());
-        note(slot, allocate(0));
+        record(slot, cuCtxSynchronize());
+        record(slot, allocate(0));
         usleep(2000);
     }
     return 0;
@@ -304,15 +304,15 @@ struct Storm {
     struct Slot* slot;
 };
 
-static void* call_until_stop(void* given) {
-    const struct Storm* storm = given;
+static void* call_until_stop(void* argument) {
+    const struct Storm* storm = argument;
     cuCtxSetCurrent(devices[0].context);
     storm->slot->pid = (uint64_t)getpid();
     while (!__atomic_load_n(&storm->board->stop, __ATOMIC_ACQUIRE)) {
         const uint64_t watching = __atomic_load_n(&storm->board->watching, __ATOMIC_ACQUIRE);
         const Status status = cuCtxSynchronize();
         if (watching && status == 0) __atomic_add_fetch(&storm->board->successes, 1, __ATOMIC_RELEASE);
-        note(storm->slot, status == not_initialized ? 0 : status);
+        record(storm->slot, status == not_initialized ? 0 : status);
     }
     return NULL;
 }
@@ -329,14 +329,14 @@ static int storm_in_threads(struct Board* board) {
 }
 
 static int storm_in_children(struct Board* board, int children) {
-    int bad = 0;
+    int failed_children = 0;
     for (int i = 0; i < children; ++i) {
         if (fork() != 0) continue;
         call_until_stop(&(struct Storm){board, &board->slots[i]});
         _exit(0);
     }
-    for (int status; wait(&status) > 0;) bad += status != 0;
-    return bad;
+    for (int status; wait(&status) > 0;) failed_children += status != 0;
+    return failed_children;
 }
 
 static int storm(const char* file, int children) {
@@ -351,9 +351,9 @@ static void print_goodbye(void) { printf("goodbye\n"); }
 int main(int argc, char** argv) {
     if (argc == 4 && !strcmp(argv[1], "worker")) return work(argv[2], atoi(argv[3]));
     if (argc == 4 && !strcmp(argv[1], "storm")) return storm(argv[2], atoi(argv[3]));
-    signal(SIGUSR1, handle);
+    signal(SIGUSR1, count_signal);
     atexit(print_goodbye);
     set_up();
-    for (int i = 1; i < argc; ++i) operate(argv[i]);
+    for (int i = 1; i < argc; ++i) run_operation(argv[i]);
     return 7;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Replaces libnvidia-ml.so.1 and dereferences device handles, as NVIDIA's library may. An invalid handle crashes.
+// Replaces libnvidia-ml.so.1 and dereferences device handles, as NVIDIA's library may. A call with an invalid handle
+// crashes.
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Helpers of the control tests: the client program, and workers that call the driver continuously and record the
+"""Helpers for the control tests: the client program, and workers that call the driver continuously and record the
 results."""
 
 import mmap
@@ -23,21 +23,21 @@ def build_client():
     return build(CLIENT, HERE / "client.c", "-O1", "-pthread", *libraries)
 
 
-def operate(operations, plan=None, command=(CLIENT,), environment=None, **options):
+def run_client(operations, plan=None, command=(CLIENT,), environment=None, **options):
     """Runs the client with the operations, separated by spaces, on two simulated GPUs."""
     variables = {"CUDAFAULT_SIM_GPUS": "2", **(environment or {})}
     return execute([*command, *operations.split()], plan, library_path=[SIMGPU], environment=variables, **options)
 
 
-def numbers(text):
+def integers(text):
     return [int(line) for line in text.splitlines() if line.lstrip("-").isdigit()]
 
 
 def codes(operations, plan=None, **options):
-    return numbers(operate(operations, plan, **options).output)
+    return integers(run_client(operations, plan, **options).output)
 
 
-def operate_in_run(operations, *options, command=(CLIENT,), gpus="sim:2", environment=None):
+def run_client_in_run(operations, *options, command=(CLIENT,), gpus="sim:2", environment=None):
     """Runs the client with the operations under `cudafault run` with the given options."""
     run = [TOOL, "run", "--gpus", gpus, *options, "--", *map(str, command), *operations.split()]
     variables = {**clean_environment(), **(environment or {})}
@@ -50,7 +50,7 @@ def faults_of(name):
 
 
 def seconds_until(condition, seconds):
-    """Returns the seconds until the condition holds, or None if it does not hold in time."""
+    """Returns the seconds until the condition is true, or None if it is still false after `seconds`."""
     started = time.monotonic()
     while time.monotonic() - started < seconds:
         if condition():
@@ -60,7 +60,7 @@ def seconds_until(condition, seconds):
 
 
 class Workers:
-    """Clients that call the driver continuously. start(), start_in_run() or start_storm() starts them."""
+    """Clients that call the driver continuously. start(), start_in_run() and start_storm() start them."""
 
     SLOT = struct.Struct("=QQQQ")  # pid, calls, failed, last code
     WATCH, WATCH_OFFSET = struct.Struct("=Q"), 8 + 16 * SLOT.size
@@ -93,7 +93,7 @@ class Workers:
         return [str(CLIENT), "worker", str(self.file), str(number)]
 
     def start_in_run(self):
-        """Starts all workers in one `cudafault run` on a simulated GPU. The run ends with the `with` block."""
+        """Starts all workers in one `cudafault run` on a simulated GPU. The end of the `with` block ends the run."""
         script = f'for i in $(seq 0 {self.count - 1}); do "$0" worker "$1" $i & done; wait'
         self.run = Run("sh", "-c", script, CLIENT, self.file, gpus="sim:1")
         self.wait_for_calls()
@@ -116,7 +116,7 @@ class Workers:
         return self.wait_for_calls()
 
     def watch(self, watching):
-        """Starts or stops counting successful calls of the storm, then waits for calls in flight."""
+        """Starts or stops counting successful calls in storm mode, and waits until earlier calls have ended."""
         self.WATCH.pack_into(self.board, self.WATCH_OFFSET, watching)
         self.wait_for_calls()
 
@@ -136,14 +136,14 @@ class Workers:
         return {slot[3] for slot in self.slots()}
 
     def wait_for_calls(self, calls=6, seconds=TIMEOUT):
-        """Returns whether each worker makes `calls` more calls in time."""
+        """Waits until each worker has made `calls` more calls. Returns False after `seconds`."""
         before = [slot[1] for slot in self.slots()]
         return None is not seconds_until(
-            lambda: all(slot[1] >= made + calls for slot, made in zip(self.slots(), before)), seconds
+            lambda: all(slot[1] >= earlier + calls for slot, earlier in zip(self.slots(), before)), seconds
         )
 
     def outcomes(self, calls=6):
-        """Returns the codes of the next calls of all workers, or {None} if a worker makes no call."""
+        """Returns the set of codes of the workers' next calls, or {None} if a worker makes no call."""
         before = self.failed()
         if not self.wait_for_calls(calls, 5 * SECOND):
             return {None}
@@ -151,12 +151,12 @@ class Workers:
         return {slot[3] if slot[2] > failed else 0 for slot, failed in zip(after, before)}
 
     def reach(self, outcomes, seconds=SECOND):
-        """Returns the seconds until the next calls of all workers have these outcomes, or None."""
+        """Returns the seconds until the next calls of all workers have these outcomes, or None at the timeout."""
         return seconds_until(lambda: self.outcomes(4) == outcomes, seconds)
 
 
 def run_variable(pid):
-    """Returns CUDAFAULT_RUN of a process, which holds a PID, file descriptor, start time and inode."""
+    """Returns a process's CUDAFAULT_RUN, which consists of a PID, file descriptor, start time and inode."""
     with open(f"/proc/{pid}/environ", "rb") as file:
         variables = dict(variable.split(b"=", 1) for variable in file.read().split(b"\0") if b"=" in variable)
     return variables[b"CUDAFAULT_RUN"].decode()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Damages the control block of eight running processes: no process may die, and no fault may fire that is not armed."""
+"""Damages the control block of eight running processes. No process may die, and only an armed fault may fire."""
 
 import os
 import random
@@ -52,36 +52,36 @@ class Block:
         self.write(random.Random(f"{part} {seed}").randbytes(size), offset)
 
     def flip_bits(self, seed):
-        """Flips a few bits of header and spec, so that most of the block stays consistent."""
-        chance = random.Random(seed)
-        for _ in range(chance.randint(1, 8)):
-            offset = chance.randrange(self.layout["header"][1] + 200)
+        """Flips a few bits of the header and spec, so that most of the block stays consistent."""
+        generator = random.Random(seed)
+        for _ in range(generator.randint(1, 8)):
+            offset = generator.randrange(self.layout["header"][1] + 200)
             byte = os.pread(self.file, 1, offset)[0]
-            self.write(bytes([byte ^ 1 << chance.randrange(8)]), offset)
+            self.write(bytes([byte ^ 1 << generator.randrange(8)]), offset)
 
 
-def attack_size(block, workers):
-    """Operations that the seals forbid fail, and do not disturb the workers."""
+def check_sealed_operations(block, workers):
+    """Asserts that operations that the memfd's seals forbid fail, and that the workers continue."""
     size = block.layout["all"][1]
-    for name, attempt in (
+    for name, operation in (
         ("truncate to zero bytes", lambda: os.truncate(block.path, 0)),
         ("truncate to one byte", lambda: os.ftruncate(block.file, 1)),
-        ("grow", lambda: os.truncate(block.path, 16 * size)),
+        ("grow the file", lambda: os.truncate(block.path, 16 * size)),
         ("write past the end", lambda: os.pwrite(block.file, b"x", 1 << 30)),
-        ("open with O_TRUNC", lambda: os.open(block.path, os.O_RDWR | os.O_TRUNC)),
-        ("delete", lambda: os.unlink(block.path)),
+        ("open the file with O_TRUNC", lambda: os.open(block.path, os.O_RDWR | os.O_TRUNC)),
+        ("delete the file", lambda: os.unlink(block.path)),
     ):
         try:
-            attempt()
+            operation()
             refused = False
         except OSError:
             refused = True
         before = os.stat(block.path).st_size
-        assert refused and before >= size, (f"block: {name} is refused", before)
+        assert refused and before >= size, (f"block: the kernel refuses to {name}", before)
         assert workers.outcomes() == {0}, f"block: {name}: all processes continue"
 
 
-def content_attacks(block):
+def content_damages(block):
     """Returns a description and a function for each kind of damage to the content of the block."""
     fixed = [
         (f"{part} all {byte:#04x}", lambda p=part, b=byte: block.fill(p, b))
@@ -99,7 +99,7 @@ def content_attacks(block):
         ("another checksum", lambda: block.set("checksum", block.get("checksum") ^ 1)),
         ("another arming time", lambda: block.set("armed_at_ns", block.get("armed_at_ns") ^ 1)),
         ("the largest spec size", lambda: block.set("spec_size", 0xFFFFFFFF)),
-        ("a spec without a valid checksum", lambda: forge(block)),
+        ("a spec without a valid checksum", lambda: write_plan_without_checksum(block)),
     ]  # fmt: skip
     parts = (
         "flag", "header", "function_flags", "spec", "plan", "run_state", "event_head", "events", "processes", "matched",
@@ -112,8 +112,7 @@ def content_attacks(block):
     return fixed + garbled + flipped
 
 
-def forge(block):
-    """Writes a plan without updating the checksum."""
+def write_plan_without_checksum(block):
     spec = b"xid=79"
     block.write(spec, block.layout["spec"][0])
     block.set("spec_size", len(spec))
@@ -121,34 +120,35 @@ def forge(block):
     block.set("flag", 2)
 
 
-def ask_status(name):
-    """Returns the exit code of `status`, which must answer for any content of the block."""
+def status_exit_code(name):
+    """Returns the exit code of `status`, which must not hang or crash for any content of the block."""
     try:
         return subprocess.run([TOOL, "status", name, "--json"], capture_output=True, timeout=5).returncode
     except subprocess.TimeoutExpired:
-        return "no answer in 5 seconds"
+        return "timed out after 5 seconds"
 
 
-def attack_content(run, block, workers, state, armed_code):
-    """Damage may stop a fault but never cause one. When the intact block is restored, its plan applies again."""
+def check_content_damage(run, block, workers, state, armed_code):
+    """Asserts that damage may stop a fault but never causes one, and that the plan of the restored block applies
+    again."""
     pids = workers.pids()
-    attacks = content_attacks(block)
+    damages = content_damages(block)
     wrong = {}
-    for what, damage in attacks:
+    for what, damage in damages:
         intact = block.read()
         damage()
         during = workers.outcomes()
-        answer = ask_status(run.name)
+        code = status_exit_code(run.name)
         block.write(intact)
         if not during <= {0, armed_code}:
             wrong[what] = f"calls returned {during}"
-        elif answer not in range(5):
-            wrong[what] = f"`status` exited with {answer}"
+        elif code not in range(5):
+            wrong[what] = f"`status` exited with {code}"
         elif workers.reach({armed_code}, 3 * SECOND) is None:
-            wrong[what] = f"with the block restored calls return {workers.outcomes()}"
+            wrong[what] = f"after the block is restored, calls return {workers.outcomes()}"
     assert not wrong, state
-    alive = all(os.path.exists(f"/proc/{pid}") for pid in pids) and workers.pids() == pids
-    assert alive, (f"block, {state}: no process dies of {len(attacks)} kinds of damage", pids)
+    all_alive = all(os.path.exists(f"/proc/{pid}") for pid in pids) and workers.pids() == pids
+    assert all_alive, (f"block, {state}: all processes survive {len(damages)} kinds of damage", pids)
 
 
 def test_damaged_block_kills_no_process_and_causes_no_fault(tmp_path):
@@ -156,12 +156,12 @@ def test_damaged_block_kills_no_process_and_causes_no_fault(tmp_path):
         run = workers.start_in_run()
         assert workers.wait_for_calls() and len(set(workers.pids())) == PROCESSES, run.errors()
         block = Block(run_variable(workers.pids()[0]))
-        assert workers.outcomes() == {0}, "block: no fault fires before a plan is armed"
-        attack_size(block, workers)
-        attack_content(run, block, workers, "disarmed", 0)
+        assert workers.outcomes() == {0}, "block: all calls succeed before a plan is armed"
+        check_sealed_operations(block, workers)
+        check_content_damage(run, block, workers, "disarmed", 0)
         run.arm(ARMED)
         assert workers.reach({719}) is not None, workers.outcomes()
-        attack_content(run, block, workers, "armed", 719)
+        check_content_damage(run, block, workers, "armed", 719)
         run.disarm()
         assert workers.reach({0}) is not None, workers.outcomes()
         block.fill("all", 0xFF)
@@ -178,13 +178,13 @@ def test_processes_disarm_after_their_run_is_killed(tmp_path):
         assert workers.reach({719}) is not None, workers.outcomes()
         run.process.kill()
         run.process.wait()
-        assert workers.outcomes() == {719}, "SIGKILL of run: the processes stay armed at first"
+        assert workers.outcomes() == {719}, "SIGKILL of run: calls still fail before the heartbeat times out"
         seconds = seconds_until(lambda: workers.outcomes() == {0}, 10 * SECOND)
         assert seconds is not None and 3 < seconds < 6.5, seconds
-        assert workers.outcomes() == {0}, "SIGKILL of run: the processes continue without a fault"
-        check_status_of_killed_run(run.name)
+        assert workers.outcomes() == {0}, "SIGKILL of run: the processes continue, and their calls succeed"
+        check_status_after_kill(run.name)
 
 
-def check_status_of_killed_run(name):
+def check_status_after_kill(name):
     done = subprocess.run([TOOL, "status", name], capture_output=True, text=True)
     assert done.returncode >= 0 and " running" not in done.stdout, done.stdout

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from harness import LIBRARY, SIMGPU, clean_environment, wait_until
 
-# Makes as many calls as each line of its standard input says.
+# Reads numbers from standard input and makes that many calls for each.
 CALLER = """
 import ctypes, sys
 driver = ctypes.CDLL("libcuda.so.1")
@@ -21,8 +21,8 @@ for line in sys.stdin:
         driver.cuDeviceGetCount(ctypes.byref(ctypes.c_int()))
     print("done", flush=True)
 """
-EAGER_LINES = 32
-SECONDS_TO_SETTLE = 2
+FIRST_LINES = 32
+COUNT_DELAY = 2
 
 
 class Caller:
@@ -77,30 +77,30 @@ def caller(tmp_path: Path):
     caller.end()
 
 
-def test_last_count_of_bounded_fault_is_written(caller: Caller) -> None:
+def test_final_count_of_bounded_fault_is_written_once(caller: Caller) -> None:
     caller.arm_and_wait(2, "xid=79 calls=cuDeviceGetCount times=500")
     caller.call(1000)
     count = wait_until(lambda: caller.lines(2, "count"))[0]
     fired = caller.lines(2, "fired")
     assert count["fired"] == 500
-    assert EAGER_LINES <= len(fired) < 500
-    time.sleep(SECONDS_TO_SETTLE)
-    assert len(caller.lines(2, "count")) == 1, "the count is written once"
+    assert FIRST_LINES <= len(fired) < 500
+    time.sleep(COUNT_DELAY)
+    assert len(caller.lines(2, "count")) == 1, "the library writes the final count once"
 
 
-def test_each_plan_has_its_own_limit(caller: Caller) -> None:
+def test_each_plan_logs_its_own_first_failures(caller: Caller) -> None:
     caller.arm_and_wait(2, "xid=79 calls=cuDeviceGetCount times=100")
     caller.call(100)
     caller.arm_and_wait(3, "xid=79 calls=cuDeviceGetCount times=20")
     caller.call(100)
     assert [line["fired"] for line in caller.lines(3, "fired")] == list(range(101, 121))
     acknowledged = caller.lines(3, "acknowledged")[0]
-    assert acknowledged["fired"] == 100, "the last count of the previous plan"
+    assert acknowledged["fired"] == 100, "the final count of the previous plan"
 
 
-def test_few_firings_write_no_count(caller: Caller) -> None:
+def test_no_count_line_after_few_failures(caller: Caller) -> None:
     caller.arm_and_wait(2, "xid=79 calls=cuDeviceGetCount times=3")
     caller.call(10)
-    time.sleep(SECONDS_TO_SETTLE)
+    time.sleep(COUNT_DELAY)
     assert len(caller.lines(2, "fired")) == 3
     assert caller.lines(2, "count") == []

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests gpu= for calls of NVML: each kind of argument that identifies a GPU selects it, and other arguments do not."""
+"""Tests gpu= for NVML calls: the library determines the GPU from each kind of argument that identifies one, and from no
+other argument."""
 
 import subprocess
 import sys
@@ -67,12 +68,12 @@ BY_CALL = {
 
 @pytest.mark.parametrize("argument", BY_CALL)
 @pytest.mark.parametrize("gpu", ["GPU-11111111-1111-1111-1111-111111111111", "GPU-1", "0000:20:00.0", "1"])
-def test_every_kind_of_device_argument_selects_the_gpu(strict_nvml: Path, argument: str, gpu: str) -> None:
-    after = " after=1" if argument == "index" else ""  # the program gets its handles with this function
+def test_fault_fires_if_argument_identifies_the_gpu(strict_nvml: Path, argument: str, gpu: str) -> None:
+    after = " after=1" if argument == "index" else ""  # the program first calls this function to get its handles
     plan = f"error=15 calls={BY_CALL[argument]} gpu={gpu}{after}"
     assert results(strict_nvml, argument, plan) == "0 15"
 
 
 @pytest.mark.parametrize("argument", ["unit", "vgpu_type", "vgpu_instance", "cpu"])
-def test_other_arguments_select_no_gpu(strict_nvml: Path, argument: str) -> None:
+def test_fault_does_not_fire_if_argument_identifies_no_gpu(strict_nvml: Path, argument: str) -> None:
     assert results(strict_nvml, argument, GPU_1) == "0 0"

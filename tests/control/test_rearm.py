@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Replaces plans while a program calls continuously: each call is counted once, under the plan that decided it, and no
-call succeeds between two plans."""
+"""Replaces plans while a program calls continuously. Each call must be counted once, under the plan that decided it,
+and no call may succeed between two plans."""
 
 import time
 
@@ -12,7 +12,7 @@ LIMITED = f"error=719 {SYNC} times=1000"
 UNLIMITED = f"error=720 {SYNC}"
 ROUNDS = 40
 CALLERS = 8
-PAUSE = 0.05  # a call that spans two re-arms would be counted wrongly
+PAUSE = 0.05  # longer than any call, because a call that spans two re-arms is counted wrongly
 
 
 def status(name):
@@ -30,7 +30,7 @@ def total(found, key):
     return listed + found["history_dropped"][key]
 
 
-def expect_exact(name, found, failed, limit=1000):
+def expect_exact_counts(name, found, failed, limit=1000):
     assert total(found, "fired") == failed, f"{name}: every failure is counted once"
     faults = [(plan["revision"], fault) for plan in plans_of(found) for fault in plan["faults"]]
     excessive = [(revision, fault["fired"]) for revision, fault in faults
@@ -41,11 +41,11 @@ def expect_exact(name, found, failed, limit=1000):
 
 
 def expect_end(name, workers, run, **options):
-    """Stops the callers, and asserts that `status` then counts exactly the failures that they saw."""
+    """Stops the callers, and asserts that `status` then reports exactly the failures that they counted."""
     workers.stop()
     assert run.end(30).code == 0, f"{name}: the program exits with 0"
     found = status(run.name)
-    expect_exact(name, found, sum(workers.failed()), **options)
+    expect_exact_counts(name, found, sum(workers.failed()), **options)
     return found
 
 
@@ -59,13 +59,13 @@ def test_rearming_counts_each_call_once(tmp_path):
                 time.sleep(PAUSE)
             run.disarm()
             time.sleep(PAUSE)
-            expect_exact(f"{name}, live", status(run.name), sum(workers.failed()))
+            expect_exact_counts(f"{name}, live", status(run.name), sum(workers.failed()))
             found = expect_end(name, workers, run)
-            assert len(found["history"]) == ROUNDS, f"{name}: all plans are kept"
+            assert len(found["history"]) == ROUNDS, f"{name}: the history contains all plans"
 
 
 def test_no_call_succeeds_between_two_plans(tmp_path):
-    """Replaces one unlimited plan with another."""
+    """Replaces an unlimited plan with another one, so every call must fail."""
     with Workers(tmp_path, CALLERS) as workers:
         run = workers.start_storm()
         run.arm(UNLIMITED)
@@ -85,7 +85,7 @@ def test_rearming_of_forked_children(tmp_path):
     with Workers(tmp_path, CALLERS) as workers:
         run = workers.start_storm(children=CALLERS)
         assert len(set(workers.pids())) == CALLERS, workers.pids()
-        assert workers.failed() == [0] * CALLERS, "forked children: no call fails before a plan is armed"
+        assert workers.failed() == [0] * CALLERS, "forked children: all calls succeed before a plan is armed"
         run.arm(UNLIMITED)
         assert workers.reach({720}) is not None, workers.outcomes()
         live = status(run.name)
@@ -96,4 +96,4 @@ def test_rearming_of_forked_children(tmp_path):
         run.disarm()
         assert workers.reach({0}) is not None, workers.outcomes()
         assert status(run.name)["plan"]["state"] == "disarmed", "forked children: the block is undamaged"
-        expect_end("forked children", workers, run, limit=1000 * CALLERS)  # each child counts on its own
+        expect_end("forked children", workers, run, limit=1000 * CALLERS)  # times= applies to each child separately

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests when a fault fires and what it does, as a real program sees it."""
+"""Tests when a fault fires and which effect it has on a real program."""
 
 import re
 import subprocess
@@ -13,9 +13,9 @@ from control.support import (
     Workers,
     codes,
     faults_of,
-    numbers,
-    operate,
-    operate_in_run,
+    integers,
+    run_client,
+    run_client_in_run,
 )
 from harness import TOOL, clean_environment, expect_success
 
@@ -47,11 +47,11 @@ SEQUENCES = [  # in the order of the schedule's keys
 
 
 @pytest.mark.parametrize(("plan", "operations", "expected"), SEQUENCES)
-def test_sequence(plan, operations, expected):
+def test_schedule_keys_select_failing_calls(plan, operations, expected):
     assert codes(operations, plan) == expected
 
 
-def test_probability():
+def test_probability_depends_on_seed_and_rank():
     """The same seed and rank give the same sequence. Another seed or rank gives another sequence."""
     calls = 400
 
@@ -60,7 +60,7 @@ def test_probability():
         return codes(f"sync*{calls}", f"{FAULT} probability=0.25 seed={seed}", environment=environment)
 
     first = sequence(42)
-    assert (len(first), set(first)) == (calls, {0, 719}), "probability: as many codes as calls, all of them 0 or 719"
+    assert (len(first), set(first)) == (calls, {0, 719}), "probability: each call returns 0 or 719"
     share = first.count(719) / calls
     assert 0.15 < share < 0.35, share
     assert sequence(42) == first, "probability: the same seed gives the same sequence"
@@ -72,7 +72,7 @@ def test_probability():
     assert 3 <= trips.count(719) <= 30, trips.count(719)
 
 
-def test_scope():
+def test_scope_run_shares_counts():
     """Runs four processes that make five calls each."""
     loop = ["sh", "-c", 'for i in 1 2 3 4; do "$0" "$@" & done; wait', CLIENT]
     for plan, failures in (
@@ -82,20 +82,20 @@ def test_scope():
         (f"{FAULT} after=3", 8),
         (f"{FAULT} every=4 scope=run", 5),
     ):
-        done = operate_in_run("sync*5", "--plan", plan, command=loop)
-        assert numbers(done.stdout).count(719) == failures, f"scope: {plan}: {failures} of 20 calls fail"
+        done = run_client_in_run("sync*5", "--plan", plan, command=loop)
+        assert integers(done.stdout).count(719) == failures, f"scope: {plan}: {failures} of 20 calls fail"
 
 
-def test_counts():
-    """With eight concurrent threads, `status` counts exactly the calls and failures that the program saw."""
+def test_status_counts_calls_of_concurrent_threads_exactly():
+    """With eight concurrent threads, `status` reports exactly the calls and failures that the program counted."""
     calls = 20000
     for keys, failures in (("every=3", THREADS * calls // 3), ("after=1234", THREADS * calls - 1234), ("times=77", 77)):
         for scope in ("process", "run"):
             plan = f"{FAULT} {keys} scope={scope}"
             name = f"counts-{keys.replace('=', '-')}-{scope}"
-            done = operate_in_run(f"hammer:{calls}", "--name", name, "--plan", plan)
+            done = run_client_in_run(f"hammer:{calls}", "--name", name, "--plan", plan)
             (fault,) = faults_of(name)
-            found = {"program": numbers(done.stdout), "matched": fault["matched"], "fired": fault["fired"]}
+            found = {"program": integers(done.stdout), "matched": fault["matched"], "fired": fault["fired"]}
             expected = {"program": [failures], "matched": THREADS * calls, "fired": failures}
             assert found == expected, f"counts: {keys} scope={scope}, eight threads"
             by_function = {row["function"]: row["fired"] for row in fault["functions"]}
@@ -107,32 +107,34 @@ def test_counts():
 # Effects
 
 
-def test_effects():
+def test_each_effect():
     def effect(name, operations="sync*2"):
         started = time.monotonic()
-        outcome = operate(operations, f"effect={name} {SYNC}")
+        outcome = run_client(operations, f"effect={name} {SYNC}")
         return outcome, time.monotonic() - started
 
     outcome, _ = effect("delay:300ms", "timed*2")
-    took = numbers(outcome.output)
-    assert len(took) == 2 and all(300 <= ms < 600 for ms in took), took
+    durations = integers(outcome.output)
+    assert len(durations) == 2 and all(300 <= ms < 600 for ms in durations), durations
     outcome, _ = effect("hang for=500ms", "timed*2")
-    took = numbers(outcome.output)
-    assert len(took) == 2 and took[0] >= 350 and 0 <= took[1] < 100, took
+    durations = integers(outcome.output)
+    assert len(durations) == 2 and durations[0] >= 350 and 0 <= durations[1] < 100, durations
     outcome, _ = effect("exit:5")
     assert (outcome.code, outcome.output, outcome.errors) == (5, "", ""), (
         "effect=exit:5: the process exits without running exit handlers"
     )
     for name, number in (("KILL", 9), ("SIGTERM", 15), ("11", 11)):
         outcome, _ = effect(f"signal:{name}")
-        assert (outcome.code, outcome.output) == (-number, ""), f"effect=signal:{name}: ends the process"
+        assert (outcome.code, outcome.output) == (-number, ""), f"effect=signal:{name}: the signal ends the process"
     outcome, _ = effect("signal:USR1 times=2", "sync*3 signals")
-    assert numbers(outcome.output) == [0, 0, 0, 2], "effect=signal:USR1: the signal is handled, and the calls succeed"
+    assert integers(outcome.output) == [0, 0, 0, 2], (
+        "effect=signal:USR1: the program handles the signal, and the calls succeed"
+    )
     outcome, _ = effect("exit:0 after=1")
     assert (outcome.code, outcome.output) == (0, "0\n"), "effect=exit:0 after=1: the first call succeeds"
 
 
-def test_hang_ends_with_disarm_or_with_the_run(tmp_path):
+def test_hang_ends_at_disarm_and_at_end_of_run(tmp_path):
     with Workers(tmp_path, 2) as workers:
         run = workers.start_in_run()
         run.arm(f"effect=hang {SYNC}")
@@ -152,19 +154,34 @@ def test_hang_ends_with_disarm_or_with_the_run(tmp_path):
 
 LAUNCH = "error=719 calls=cudaLaunchKernel"
 LAST_ERRORS = [
-    ("cudaGetLastError reports it once", f"{LAUNCH} times=1", "launch get get", [719, 719, 0]),
-    ("cudaPeekAtLastError keeps it", f"{LAUNCH} times=1", "launch peek peek get peek", [719, 719, 719, 719, 0]),
-    ("it belongs to one thread", f"{LAUNCH} times=1", "launch peek_in_thread get", [719, 0, 719]),
+    ("cudaGetLastError reports the error once", f"{LAUNCH} times=1", "launch get get", [719, 719, 0]),
+    ("cudaPeekAtLastError keeps the error", f"{LAUNCH} times=1", "launch peek peek get peek", [719, 719, 719, 719, 0]),
+    ("the error belongs to one thread", f"{LAUNCH} times=1", "launch peek_in_thread get", [719, 0, 719]),
     (
-        "it is cleared when the fault expires",
+        "the error is cleared when the fault expires",
         f"{LAUNCH} for=400ms",
         "launch peek sleep:600 peek get",
         [719, 719, 0, 0, 0],
     ),
-    ("any runtime function sets it", "error=719 calls=cudaMalloc times=1", "runtime_alloc get get", [719, 719, 0]),
-    ("cudaGetLastError clears the runtime's own too", f"{LAUNCH} after=1", "launch launch get get", [98, 719, 719, 0]),
-    ("a driver call does not set it", FAULT, "sync get", [719, 0]),
-    ("an effect without a code does not set it", "effect=delay:1ms calls=cudaMalloc", "runtime_alloc get", [0, 0]),
+    (
+        "any runtime function sets the error",
+        "error=719 calls=cudaMalloc times=1",
+        "runtime_alloc get get",
+        [719, 719, 0],
+    ),
+    (
+        "cudaGetLastError also clears the runtime's own error",
+        f"{LAUNCH} after=1",
+        "launch launch get get",
+        [98, 719, 719, 0],
+    ),
+    ("a driver call does not set the error", FAULT, "sync get", [719, 0]),
+    (
+        "an effect without a code does not set the error",
+        "effect=delay:1ms calls=cudaMalloc",
+        "runtime_alloc get",
+        [0, 0],
+    ),
 ]
 
 
@@ -174,34 +191,36 @@ def test_last_error(name, plan, operations, expected):
 
 
 def test_disarm_clears_last_error():
-    """The program sleeps between the launch and the queries, so that the test can disarm the run in between."""
+    """The program sleeps between two queries, so that the test can disarm the run between them."""
     name = "last-error"
     script = '"$0" launch peek sleep:1500 peek get'
     command = [TOOL, "run", "--gpus", "sim:1", "--name", name, "--plan", "error=719 calls=cudaLaunchKernel", "--",
              "sh", "-c", script, CLIENT]  # fmt: skip
     with subprocess.Popen(command, env=clean_environment(), stdout=subprocess.PIPE, text=True) as run:
-        first = [run.stdout.readline().strip() for _ in range(2)]
+        codes_while_armed = [run.stdout.readline().strip() for _ in range(2)]
         expect_success("disarm", name)
-        rest = numbers(run.stdout.read())
-    assert first == ["719", "719"], "last error: it is reported while the fault is armed"
-    assert rest == [0, 0, 0], "last error: disarm clears it"
+        codes_after_disarm = integers(run.stdout.read())
+    assert codes_while_armed == ["719", "719"], "the last error is reported while the fault is armed"
+    assert codes_after_disarm == [0, 0, 0], "disarm clears the last error"
 
 
 # Exit codes of `cudafault run`
 
 
-def test_exit_codes():
-    done = operate_in_run("sync", "--plan", FAULT)
-    assert (done.returncode, numbers(done.stdout)) == (CLIENT_CODE, [719]), "run: the client's exit code and output"
+def test_run_returns_exit_code_of_client_or_refuses_plan():
+    done = run_client_in_run("sync", "--plan", FAULT)
+    assert (done.returncode, integers(done.stdout)) == (CLIENT_CODE, [719]), (
+        "run: the exit code and output are those of the client"
+    )
     for plan, column in (
         ("xid=80", 5),
         ("xid=79 gpu=7", 12),
         ("error=719 calls=cuNothing*", 17),
         ("xid=79 times=0", 14),
     ):
-        done = operate_in_run("sync", "--plan", plan)
+        done = run_client_in_run("sync", "--plan", plan)
         refused = done.returncode == 2 and done.stdout == "" and re.search(rf"column {column}\b", done.stderr)
         assert refused, (
-            f"run: --plan '{plan}' is refused and nothing starts",
+            f"run: --plan '{plan}' is refused and the client does not start",
             (done.returncode, done.stdout, done.stderr),
         )

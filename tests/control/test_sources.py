@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests the sources of a plan: their precedence, invalid plans, and plan files that change."""
+"""Tests the sources of a plan: precedence, invalid plans, invalid CUDAFAULT_RUN, and changes of plan files."""
 
 import json
 import os
@@ -21,9 +21,9 @@ from control.support import (
     Workers,
     clean_environment,
     codes,
+    integers,
     lines_of,
-    numbers,
-    operate,
+    run_client,
     run_variable,
     write_atomically,
 )
@@ -35,15 +35,15 @@ UNKNOWN_XID = {"CUDA_FAULT_INJECTION_ENABLED": "1", "CUDA_XID_TYPE": "1234"}
 
 
 def assert_no_fault(name, outcome, lines=1, words=""):
-    """Asserts that no fault fired, that the client exited normally, and that the library printed `lines` lines, which
-    contain `words`."""
+    """Asserts that no fault fired, that the client exited normally, and that the library printed `lines` lines, each of
+    which contains `words`."""
     errors = lines_of(outcome.errors)
     reported = len(errors) == lines and all(line.startswith("cudafault: ") and words in line for line in errors)
-    unharmed = outcome.code == CLIENT_CODE and numbers(outcome.output) == [0, 0, 0] and "goodbye" in outcome.output
+    unharmed = outcome.code == CLIENT_CODE and integers(outcome.output) == [0, 0, 0] and "goodbye" in outcome.output
     assert reported and unharmed, (name, outcome.behavior)
 
 
-# Description, plan, the character that the error message must name, and words that it must contain.
+# Description, plan, the position that the error message must name, and words that the message must contain.
 BAD_PLANS = [
     ("an unknown key", f"error=719 cals=cuInit {CALLS}", 11, "calls"),
     ("an unknown XID", f"xid=80 {CALLS}", 5, "79"),
@@ -75,44 +75,47 @@ def test_invalid_plan(name, plan, character, expected, source):
 
 
 def test_unknown_xid_in_contract_variable():
-    assert_no_fault("CUDA_XID_TYPE=1234", operate("sync*3", environment=UNKNOWN_XID), words='"1234"')
+    assert_no_fault("CUDA_XID_TYPE=1234", run_client("sync*3", environment=UNKNOWN_XID), words='"1234"')
 
 
 def with_source(source, plan):
     if source == "CUDAFAULT_PLAN":
-        return operate("sync*3", environment={source: plan})
+        return run_client("sync*3", environment={source: plan})
     file = CLIENT.parent / "plan"
     file.write_text(plan)
     # The sleep is long enough for the watcher to read the file again.
-    return operate("sync sleep:300 sync", environment={source: str(file)})
+    return run_client("sync sleep:300 sync", environment={source: str(file)})
 
 
-def test_log_names_revision_and_pod(tmp_path):
-    """The log names the revision in the first line of the plan file, and the pod's UID."""
+def test_log_contains_plan_revision_and_pod_uid(tmp_path):
+    """The first line of the plan file sets the revision."""
     file, log, uid = tmp_path / "numbered", tmp_path / "numbered.log", "0a1b2c3d-0000-4000-8000-0123456789ab"
     file.write_text(f"#7\nerror=702 {CALLS}")
     variables = {"CUDAFAULT_PLAN_FILE": str(file), "CUDAFAULT_LOG": str(log), "CUDAFAULT_POD_UID": uid}
-    assert codes("sync sync", environment=variables) == [702, 702], "a numbered plan file applies"
+    assert codes("sync sync", environment=variables) == [702, 702], "a plan file with a revision applies"
     lines = read_events(log)
     acknowledged = [line for line in lines if line["cudafault"] == "acknowledged"]
     fired = [line for line in lines if line["cudafault"] == "fired"]
-    assert [(line["plan_revision"], line["fired"]) for line in acknowledged] == [(7, 0)], "the revision is acknowledged"
+    assert [(line["plan_revision"], line["fired"]) for line in acknowledged] == [(7, 0)], (
+        "the acknowledgement contains the revision"
+    )
     assert [(line["plan_revision"], line["fired"]) for line in fired] == [(7, 1), (7, 2)], (
-        "fired lines name the revision"
+        "fired lines contain the revision"
     )
     assert all(line["pod_uid"] == uid for line in acknowledged + fired), lines
     for first in ("#", "#x", "#7 8", "#-1", "#99999999999999999999"):
         file.write_text(f"{first}\nerror=702 {CALLS}")
         assert codes("sync", environment=variables) == [702], f"{first} is a comment"
-        assert not read_events(log)[-1].get("plan_revision"), f"{first} names no revision"
+        assert not read_events(log)[-1].get("plan_revision"), f"{first} sets no revision"
     file.write_text("#8\n")
-    assert codes("sync", environment=variables) == [0], "a numbered plan file without a plan injects no fault"
+    assert codes("sync", environment=variables) == [0], "a plan file with only a revision injects no fault"
     assert read_events(log)[-1].get("plan_revision") == 8, "an empty plan is acknowledged"
 
 
 def test_log_falls_back_to_standard_error():
-    """A process that may not open the container's standard error as its log uses its own, which is the same pipe."""
-    other = {"user": 65534} if os.geteuid() == 0 else {}
+    """A process without permission to open the container's standard error writes its log to its own standard error,
+    which is the same pipe."""
+    as_another_user = {"user": 65534} if os.geteuid() == 0 else {}
     variables = {
         "CUDAFAULT_SIM_GPUS": "1",
         "CUDAFAULT_PLAN": f"error=702 {CALLS}",
@@ -135,7 +138,7 @@ def test_log_falls_back_to_standard_error():
                 stdout=subprocess.DEVNULL,
                 stderr=where,
                 timeout=60,
-                **other,
+                **as_another_user,
             )
             return done.stderr or b""
 
@@ -150,7 +153,7 @@ def test_log_falls_back_to_standard_error():
 
 
 def test_first_source_that_is_set_applies(tmp_path):
-    """Sources of lower precedence are ignored even if the first one is empty."""
+    """The library ignores sources of lower precedence even if the first source is empty."""
     file, empty, expired = tmp_path / "plan", tmp_path / "empty", tmp_path / "expired"
     file.write_text(f"error=702 {CALLS}\n")
     empty.write_text("")
@@ -190,9 +193,9 @@ def test_first_source_that_is_set_applies(tmp_path):
         *((f"CUDA_XID_TYPE={xid}", {**contract, "CUDA_XID_TYPE": str(xid)}, code)
           for xid, code in ((79, 100), (48, 214), (94, 214), (95, 999), (43, 702), (74, 217))),
     ):  # fmt: skip
-        outcome = operate("sync*3", environment=environment)
+        outcome = run_client("sync*3", environment=environment)
         expected = [code] * 3
-        assert numbers(outcome.output) == expected and outcome.code == CLIENT_CODE, (
+        assert integers(outcome.output) == expected and outcome.code == CLIENT_CODE, (
             f"sources: {name}: {code}",
             outcome.behavior,
         )
@@ -206,19 +209,19 @@ def test_invalid_run_injects_no_fault(tmp_path):
         run = workers.start_in_run()
         run.arm(f"error=719 {CALLS}")
         variable = run_variable(workers.pids()[0])
-        joined = operate("sync*3", environment={"CUDAFAULT_RUN": variable, "CUDAFAULT_PLAN": f"error=700 {CALLS}"})
-        assert numbers(joined.output) == [719] * 3, "CUDAFAULT_RUN: a process with a valid value joins the run"
-        disabled = operate("sync*3", environment={"CUDAFAULT_RUN": variable, "CUDAFAULT_DISABLE": "1"})
-        assert_no_fault("CUDAFAULT_RUN: CUDAFAULT_DISABLE=1 has precedence", disabled, lines=0)
+        joined = run_client("sync*3", environment={"CUDAFAULT_RUN": variable, "CUDAFAULT_PLAN": f"error=700 {CALLS}"})
+        assert integers(joined.output) == [719] * 3, "CUDAFAULT_RUN: a process with a valid value joins the run"
+        disabled = run_client("sync*3", environment={"CUDAFAULT_RUN": variable, "CUDAFAULT_DISABLE": "1"})
+        assert_no_fault("CUDAFAULT_RUN: CUDAFAULT_DISABLE=1 takes precedence", disabled, lines=0)
         for name, invalid in invalid_runs(variable, tmp_path):
             assert_no_fault(
                 f"CUDAFAULT_RUN: {name}: one line, and no fault",
-                operate("sync*3", environment={"CUDAFAULT_RUN": invalid}),
+                run_client("sync*3", environment={"CUDAFAULT_RUN": invalid}),
             )
         run.disarm()
         workers.stop()
         run.end(30)
-    ended = operate("sync*3", environment={"CUDAFAULT_RUN": variable})
+    ended = run_client("sync*3", environment={"CUDAFAULT_RUN": variable})
     assert_no_fault("CUDAFAULT_RUN: a run that has ended: one line, and no fault", ended)
 
 
@@ -230,7 +233,7 @@ def invalid_runs(variable, folder):
     yield "standard input", f"{pid}:0:{start}:{inode}"
     yield "a process that does not exist", f"{2**22 + 5}:{descriptor}:{start}:{inode}"
     own_start = open("/proc/self/stat").read().rpartition(")")[2].split()[19]
-    # The next two are copies of a control block that are not the block of a run.
+    # The next two values name copies of a control block that do not belong to a run.
     copy = folder / "copy"
     with open(f"/proc/{pid}/fd/{descriptor}", "rb") as block:
         copy.write_bytes(block.read())
@@ -276,7 +279,7 @@ def public_copy(folder):
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
-def test_run_of_another_user(public_folder):
+def test_process_cannot_join_run_of_another_user(public_folder):
     """A process of user nobody cannot join a run of root, and a process of root cannot join a run of nobody."""
     with Workers(public_folder, 1) as workers:
         run = workers.start_in_run()
@@ -292,7 +295,7 @@ def check_other_users(folder, variable):
         "LD_LIBRARY_PATH": str(public / "lib" / SIMGPU.name),
         "LD_PRELOAD": str(public / "lib" / LIBRARY.name),
     }
-    outcome = operate("sync*3", command=[*AS_NOBODY, client], environment=environment, preload=[])
+    outcome = run_client("sync*3", command=[*AS_NOBODY, client], environment=environment, preload=[])
     assert_no_fault("CUDAFAULT_RUN: run of root, process of nobody: one line, and no fault", outcome)
     variables = {**clean_environment(), "XDG_RUNTIME_DIR": str(public / "own"), "TMPDIR": str(public / "own")}
     plan = ["--gpus", "sim:1", "--plan", f"error=719 {CALLS}"]
@@ -300,7 +303,7 @@ def check_other_users(folder, variable):
     command = [*AS_NOBODY, public / "bin" / "cudafault", "run", *plan, "--", "sh", "-c", script]
     with subprocess.Popen(command, env=variables, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as run:
         other_run = run.stdout.readline().strip()
-        outcome = operate("sync*3", environment={"CUDAFAULT_RUN": other_run})
+        outcome = run_client("sync*3", environment={"CUDAFAULT_RUN": other_run})
         assert_no_fault("CUDAFAULT_RUN: run of nobody, process of root: one line, and no fault", outcome)
         run.stdin.close()
 
@@ -335,14 +338,14 @@ def test_changes_of_plan_file_apply(tmp_path):
 
         def expect(what, code, within=SECOND):
             seconds = workers.reach({code}, within)
-            assert seconds is not None, (f"plan file: {what}: {code}", workers.outcomes())
+            assert seconds is not None, (f"plan file: {what}: calls return {code}", workers.outcomes())
 
-        assert workers.start(CUDAFAULT_PLAN_FILE=plan.file), "plan file: two processes start without a plan file"
-        expect("not written yet", 0)
+        assert workers.start(CUDAFAULT_PLAN_FILE=plan.file), "plan file: two processes start before the file exists"
+        expect("does not exist yet", 0)
         plan.write(f"error=719 {calls}")
         expect("written", 719)
         plan.replace(f"error=700 {calls}\n")
-        expect("replaced by another", 700)
+        expect("replaced", 700)
         plan.write("")
         expect("emptied", 0)
         plan.write(f"error=702 {calls}")
@@ -352,7 +355,7 @@ def test_changes_of_plan_file_apply(tmp_path):
         plan.replace(f"error=214 {calls}")
         expect("created again", 214)
         plan.write("nonsense=1")
-        expect("invalid", 0)
+        expect("has an invalid plan", 0)
         plan.write(f"error=719 {calls} for=1s")
         expect("for=1s", 719)
         expect("for=1s has expired", 0, 2 * SECOND)
@@ -371,7 +374,7 @@ def test_changes_of_plan_file_apply(tmp_path):
 
 
 def test_updates_of_config_map_volume_apply(tmp_path):
-    """Updates a ConfigMap volume as the kubelet does. The plan file links through ..data, a link that is replaced."""
+    """Updates a ConfigMap volume as the kubelet does: the plan file links through ..data, which it replaces."""
     volume = tmp_path / "volume"
     volume.mkdir()
     (volume / "plan").symlink_to("..data/plan")
@@ -399,7 +402,7 @@ def test_updates_of_config_map_volume_apply(tmp_path):
 
 
 def test_armed_plan_expires(tmp_path):
-    """A plan that is armed with for= or until= stops when its time is over."""
+    """A plan that is armed with for= or until= stops at the end of that window."""
     with Workers(tmp_path, 2) as workers:
         run = workers.start_in_run()
         for window in ("for=1s", f"until={in_seconds(4)}"):

@@ -1,29 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests which GPUs and which processes a fault applies to."""
+"""Tests which GPUs and processes a fault applies to."""
 
 import shutil
 import sys
 
-from control.support import CLIENT, codes, numbers, operate, operate_in_run
+from control.support import CLIENT, codes, integers, run_client, run_client_in_run
 
 SYNC = "calls=cuCtxSynchronize"
-ON_BOTH = "use:0 sync use:1 sync"
+SYNC_ON_BOTH_GPUS = "use:0 sync use:1 sync"
 REORDERED = {"CUDA_VISIBLE_DEVICES": "1,0"}
-SECOND_ONLY = {"CUDA_VISIBLE_DEVICES": "1"}
+ONLY_SECOND_VISIBLE = {"CUDA_VISIBLE_DEVICES": "1"}
 
 
 def identities():
     """Returns the UUID and PCI ID of both simulated GPUs."""
-    lines = operate("uuid:0 pci:0 uuid:1 pci:1", preload=[]).output.splitlines()
+    lines = run_client("uuid:0 pci:0 uuid:1 pci:1", preload=[]).output.splitlines()
     return [{"uuid": lines[0], "pci": lines[2]}, {"uuid": lines[4], "pci": lines[6]}]
 
 
 def test_gpu_selectors():
-    """Selectors other than local: select the same GPU for every order of CUDA_VISIBLE_DEVICES."""
+    """All selectors except local: select the same GPU for every order of CUDA_VISIBLE_DEVICES."""
     first, second = identities()
 
     def expect(gpu, expected, **environment):
-        found = codes(ON_BOTH, f"error=719 {SYNC} gpu={gpu}", environment=environment)[1::2]
+        found = codes(SYNC_ON_BOTH_GPUS, f"error=719 {SYNC} gpu={gpu}", environment=environment)[1::2]
         order = environment.get("CUDA_VISIBLE_DEVICES", "all")
         assert found == expected, f"gpu={gpu}: ordinals 0 and 1 of {order}"
 
@@ -47,7 +47,7 @@ def test_gpu_selectors():
     expect("local:1", [0, 719], **REORDERED)
 
 
-def test_gpu_selectors_of_a_run():
+def test_gpu_selectors_in_a_run():
     """`cudafault run` resolves selectors against all GPUs of the machine, regardless of CUDA_VISIBLE_DEVICES."""
     _, second = identities()
     for gpu, environment, expected in (
@@ -58,29 +58,29 @@ def test_gpu_selectors_of_a_run():
         ("local:1", REORDERED, [0, 719]),
         ("all", REORDERED, [719, 719]),
     ):
-        done = operate_in_run(ON_BOTH, "--plan", f"error=719 {SYNC} gpu={gpu}", environment=environment)
+        done = run_client_in_run(SYNC_ON_BOTH_GPUS, "--plan", f"error=719 {SYNC} gpu={gpu}", environment=environment)
         order = environment.get("CUDA_VISIBLE_DEVICES", "all")
-        assert numbers(done.stdout)[1::2] == expected, f"run: gpu={gpu}: ordinals 0 and 1 of {order}"
-    done = operate_in_run("use:0 sync", "--plan", f"error=719 {SYNC} gpu=1", environment=SECOND_ONLY)
-    assert numbers(done.stdout)[1::2] == [719], "run: gpu=1 is the only GPU that the process sees"
+        assert integers(done.stdout)[1::2] == expected, f"run: gpu={gpu}: ordinals 0 and 1 of {order}"
+    done = run_client_in_run("use:0 sync", "--plan", f"error=719 {SYNC} gpu=1", environment=ONLY_SECOND_VISIBLE)
+    assert integers(done.stdout)[1::2] == [719], "run: gpu=1 selects the only visible GPU"
 
 
 def test_gpu_of_a_call():
-    """The arguments of a call determine its GPU. If they do not, the current context does."""
+    """The arguments of a call determine its GPU. For other calls, the current context determines it."""
     plan = "error=719 gpu=local:1 calls=cuStreamSynchronize,cuMemcpyHtoD,cuCtxGetApiVersion,cuDeviceGetAttribute"
     for operation in ("stream", "copy", "context", "attribute"):
         found = codes(f"use:0 {operation}:0 {operation}:1 use:1 {operation}:0 {operation}:1", plan)
-        assert found == [0, 0, 719, 0, 0, 719], f"gpu of the {operation} argument"
+        assert found == [0, 0, 719, 0, 0, 719], f"the {operation} argument determines the GPU"
     found = codes("use:0 default_stream use:1 default_stream", plan)
-    assert found == [0, 0, 0, 719], "gpu of the default stream is that of the current context"
+    assert found == [0, 0, 0, 719], "the default stream belongs to the GPU of the current context"
     found = codes("use:0 sync use:1 sync", f"error=719 gpu=local:1 {SYNC}")
-    assert found == [0, 0, 0, 719], "gpu of a call without an argument is that of the current context"
+    assert found == [0, 0, 0, 719], "a call without arguments applies to the GPU of the current context"
     found = codes("use:0 runtime_alloc use:1 runtime_alloc", "error=719 gpu=local:1 calls=cudaMalloc")
-    assert found == [0, 0, 0, 719], "gpu of a runtime call is that of the current context"
+    assert found == [0, 0, 0, 719], "a runtime call applies to the GPU of the current context"
 
 
 def test_enumeration_fails_only_if_all_visible_gpus_fail():
-    """Calls that concern no single GPU fail only if the plan selects every GPU that is visible to the process."""
+    """Enumeration calls fail only if the plan selects every GPU that is visible to the process."""
     first, second = identities()
     calls = "error=719 calls=cuInit,cuDeviceGetCount,cudaGetDeviceCount"
     for gpu, environment, fails in (
@@ -90,9 +90,9 @@ def test_enumeration_fails_only_if_all_visible_gpus_fail():
         ("local:0", {}, False),
         (first["uuid"], {}, False),
         ("0,1", {}, True),
-        (second["uuid"], SECOND_ONLY, True),
-        (first["uuid"], SECOND_ONLY, False),
-        ("local:0", SECOND_ONLY, True),
+        (second["uuid"], ONLY_SECOND_VISIBLE, True),
+        (first["uuid"], ONLY_SECOND_VISIBLE, False),
+        ("local:0", ONLY_SECOND_VISIBLE, True),
     ):
         found = codes("init count runtime_count", f"{calls} gpu={gpu}", environment=environment)
         order = environment.get("CUDA_VISIBLE_DEVICES", "all")
@@ -103,9 +103,9 @@ def test_process_selectors(tmp_path):
     """Tests process=, rank=, node= and pod=."""
 
     def expect(key, expected, command=(CLIENT,), **environment):
-        outcome = operate("sync", f"error=719 {SYNC} {key}", command=command, environment=environment)
+        outcome = run_client("sync", f"error=719 {SYNC} {key}", command=command, environment=environment)
         given = " ".join(f"{name}={value}" for name, value in environment.items()) or command[-1].name
-        assert numbers(outcome.output) == [expected], (f"{key}: {given}: {expected}", outcome.behavior)
+        assert integers(outcome.output) == [expected], (f"{key}: {given}: {expected}", outcome.behavior)
 
     renamed = tmp_path / "train_model"
     shutil.copy(CLIENT, renamed)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests that the API tables of data/ are consistent, and complete compared with NVIDIA's headers and libraries.
-CUDAFAULT_HEADERS is the folder of wheels, by default build/headers. Missing wheels are downloaded from PyPI."""
+"""Tests that the API tables of data/ are consistent, and that they contain every function of NVIDIA's headers and
+libraries. CUDAFAULT_HEADERS is the folder of wheels, by default build/headers. Missing wheels are fetched from PyPI."""
 
 import os
 import re
@@ -95,8 +95,8 @@ ERRORS = {
     ("nccl", "ncclUnhandledCudaError", "1"),
     ("nccl", "ncclInternalError", "3"),
 }
-# Names that libcudart asks for although no header declares them: the empty name, and an export name in 12.0 to 12.2.
-ASKED_OUTSIDE = {"", "cuGraphInstantiateWithParams_ptsz"}
+# Names that libcudart looks up although no header declares them: the empty name, and an export name in 12.0 to 12.2.
+UNDECLARED_QUERIES = {"", "cuGraphInstantiateWithParams_ptsz"}
 
 
 TABLES = ("cuda_driver", "cuda_runtime", "nvml", "nccl")
@@ -126,10 +126,10 @@ NVML_KINDS = (
 
 
 def row_error(row, name):
-    """Returns the first invalid column of a row as text, or None."""
+    """Returns a message about the first invalid column of a row, or None."""
     kinds = NVML_KINDS if name == "nvml" else CUDA_KINDS
     device = re.fullmatch(rf"({kinds}):(\d|1[0-5])" + ("|none" if name == "nvml" else "|-|none"), row["device"])
-    known = {
+    valid = {
         "export": re.fullmatch(r"(__)?(cuda|cu|nvml|nccl)[A-Z]\w*", row["export"]),
         "symbol": row["symbol"] and row["export"].startswith(row["symbol"]),
         "version": row["version"].isdigit() if name == "cuda_driver" else row["version"] == "-",
@@ -143,7 +143,7 @@ def row_error(row, name):
         "simple": row["simple"] == "pass" or (row["simple"] == "fail" and row["returns"] == "status"),
         "source": row["source"],
     }
-    return next((f"{row['export']}: {column} is {row[column]!r}" for column, ok in known.items() if not ok), None)
+    return next((f"{row['export']}: {column} is {row[column]!r}" for column, ok in valid.items() if not ok), None)
 
 
 @pytest.fixture(params=TABLES)
@@ -174,7 +174,7 @@ def test_exports_are_unique(table):
     assert sorted({pair for pair in named if named.count(pair) > 1}) == []
 
 
-def test_variants_of_a_symbol_agree(table):
+def test_variants_of_a_symbol_have_equal_properties(table):
     kinds = defaultdict(set)
     for row in rows_of(table):
         kinds[row["symbol"]].add((row["class"], row["simple"], row["returns"]))
@@ -202,15 +202,15 @@ def test_driver_functions_return_a_status():
     assert {row["returns"] for row in rows_of("cuda_driver")} == {"status"}
 
 
-def test_symbol_version_and_mode_name_one_export():
-    asked = [(row["symbol"], row["version"], row["mode"]) for row in rows_of("cuda_driver")]
-    assert len(asked) == len(set(asked))
+def test_symbol_version_and_mode_identify_one_export():
+    keys = [(row["symbol"], row["version"], row["mode"]) for row in rows_of("cuda_driver")]
+    assert len(keys) == len(set(keys))
     exports = {(row["symbol"], row["version"]): row["export"] for row in rows_of("cuda_driver") if row["mode"] == "any"}
     assert {query: exports.get(query) for query in DRIVER_QUERIES} == DRIVER_QUERIES
 
 
 @pytest.mark.parametrize("name", ["nvml", "nccl"])
-def test_simple_model_fails_no_function_of(name):
+def test_simple_model_passes_all_functions_of(name):
     assert {row["simple"] for row in rows_of(name)} == {"pass"}
 
 
@@ -236,9 +236,9 @@ def test_tables_match_headers(headers):
     assert headers
 
 
-def test_tables_have_all_functions_of_a_simple_search(headers):
-    """A simple search of the headers finds no function that the tables lack, except Windows functions (WGL)."""
-    known = {row[column] for name in TABLES for row in rows_of(name) for column in ("symbol", "export")}
+def test_tables_contain_all_functions_of_a_text_search(headers):
+    """The tables contain every function that a text search finds in the headers, except Windows functions (WGL)."""
+    in_tables = {row[column] for name in TABLES for row in rows_of(name) for column in ("symbol", "export")}
     declared = re.compile(
         r"^\s*(?:extern\s+)?[\w\s]*?\b(?:CUresult|cudaError_t|nvmlReturn_t)\s+\w+\s+"
         r"((?:cu|cuda|nvml)[A-Z]\w*)\s*\(",
@@ -251,12 +251,12 @@ def test_tables_have_all_functions_of_a_simple_search(headers):
                 code = re.sub(r"/\*.*?\*/|//[^\n]*", "", headers[pin].header(header) or "", flags=re.S)
                 found |= set(declared.findall(code))
     assert len(found) > 1000
-    assert {name for name in found - known if "WGL" not in name} == set()
+    assert {name for name in found - in_tables if "WGL" not in name} == set()
 
 
 @pytest.mark.parametrize("release", wheels.RUNTIME)
 def test_every_query_of_a_runtime_is_in_the_driver_table(headers, tmp_path, release):
-    """Runs the runtime with a driver that records its queries."""
+    """Runs the runtime with a driver that records the queries."""
     driver = tmp_path / "libcuda.so.1"
     compile_with("cc", "-shared", "-fPIC", "-Wl,-soname,libcuda.so.1", "-o", driver, HERE / "recording_driver.c")
     name, image = headers[wheels.RUNTIME[release]].library(r"libcudart\.so\.[\d.]+")
@@ -271,11 +271,11 @@ def test_every_query_of_a_runtime_is_in_the_driver_table(headers, tmp_path, rele
     )
     queries = [line.split("\t") for line in done.stdout.splitlines()]
     assert len(queries) > 350, done.returncode
-    answers = {(row["symbol"], row["version"], row["mode"]) for row in rows_of("cuda_driver")}
-    assert [query for query in queries if query[0] not in ASKED_OUTSIDE and not answered(query, answers)] == []
+    entries = {(row["symbol"], row["version"], row["mode"]) for row in rows_of("cuda_driver")}
+    assert [query for query in queries if query[0] not in UNDECLARED_QUERIES and not is_in_table(query, entries)] == []
 
 
-def answered(query, answers):
+def is_in_table(query, entries):
     symbol, version, flags = query
     modes = ("per_thread", "any") if int(flags) & 2 else ("any",)
-    return any((symbol, version, mode) in answers for mode in modes)
+    return any((symbol, version, mode) in entries for mode in modes)

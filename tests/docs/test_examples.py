@@ -45,31 +45,31 @@ def links() -> list:
 
 
 @pytest.mark.parametrize("spec", specs("spec"))
-def test_accepted_spec(spec: str) -> None:
-    answer = cudafault("check", spec)
-    assert answer.code == 0, answer.errors
+def test_check_accepts_spec(spec: str) -> None:
+    outcome = cudafault("check", spec)
+    assert outcome.code == 0, outcome.errors
 
 
 @pytest.mark.parametrize("spec", specs("spec refused"))
-def test_refused_spec(spec: str) -> None:
+def test_check_refuses_spec(spec: str) -> None:
     assert cudafault("check", spec).code == 2
 
 
-def same_words(line: str) -> str:
+def normalize_spaces(line: str) -> str:
     return " ".join(line.split())
 
 
 def missing_line(expected: list[str], output: str) -> str | None:
     """Returns the first expected line that is missing from the output or out of order, or None."""
-    lines = iter([same_words(line) for line in output.splitlines()])
-    for wanted in map(same_words, expected):
+    lines = iter([normalize_spaces(line) for line in output.splitlines()])
+    for wanted in map(normalize_spaces, expected):
         if wanted and wanted != "..." and wanted not in lines:
             return wanted
     return None
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_console_example(page: Path) -> None:
+def test_console_example_prints_the_documented_lines(page: Path) -> None:
     for command, expected in console_commands(page):
         done = subprocess.run(
             ["bash", "-c", command],
@@ -89,14 +89,14 @@ def test_link_target_exists(page: Path, target: str) -> None:
     assert (page.parent / target).exists()
 
 
-def keys_of_the_parser() -> list[str]:
-    """Returns the keys that the parser lists in its error message for an unknown key."""
-    answer = cudafault("check", "no-such-key=1")
-    named = re.search(r"expected one of ([a-z, ]+)", answer.output + answer.errors)
-    assert named, answer
+def parser_keys() -> list[str]:
+    """Returns the keys that the error message for an unknown key lists."""
+    outcome = cudafault("check", "no-such-key=1")
+    named = re.search(r"expected one of ([a-z, ]+)", outcome.output + outcome.errors)
+    assert named, outcome
     return re.findall(r"[a-z]+", named[1])
 
 
 def test_every_key_has_an_example() -> None:
     used = {key for kind, body in blocks(PLANS) if kind == "spec" for key in re.findall(r"([a-z]+)=", " ".join(body))}
-    assert set(keys_of_the_parser()) <= used
+    assert set(parser_keys()) <= used

@@ -22,7 +22,7 @@ ENVIRONMENT = {"RANK": "3", "CUDAFAULT_NODE": "gpu-node-7", "CUDAFAULT_POD": "vl
 
 
 def first_gpu() -> tuple[str, str]:
-    """Returns the UUID and PCI ID of the simulated GPU, which the error message for an absent GPU names."""
+    """Returns the UUID and PCI ID of the first simulated GPU, from the error message for an absent GPU."""
     refused = cudafault("check", "--gpus", "sim:1", "xid=79 gpu=9").errors
     found = re.search(r"such as (GPU-\S+) or (\S+)", refused)
     assert found, refused
@@ -30,7 +30,7 @@ def first_gpu() -> tuple[str, str]:
 
 
 def adapt_plan(plan: str) -> str:
-    """Returns the plan with simulated GPUs, short waits, and probabilities that are high enough for a test."""
+    """Returns the plan for simulated GPUs, with short durations and high probabilities, so that tests are short."""
     uuid, pci = first_gpu()
     plan = re.sub(r"\b(after|mtbf)=([\d.]+)(s|m|h)\b", r"\1=\2ms", plan)
     plan = re.sub(r"probability=(1e-6|0\.001)\b", "probability=0.01", plan)
@@ -70,5 +70,5 @@ def test_plan_fires(plan: str, nccl: Path, tmp_path: Path) -> None:
             assert time.monotonic() < deadline, f"{adapt_plan(plan)}: fired {counts}"
             time.sleep(0.05)
     finally:
-        os.killpg(run.pid, signal.SIGKILL)  # also the client, which would keep a core busy
+        os.killpg(run.pid, signal.SIGKILL)  # also kills the client, which would occupy a core
         run.wait()

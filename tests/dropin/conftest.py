@@ -5,7 +5,7 @@ import pytest
 from dropin.support import Repository, make
 from harness import BUILD
 
-# Replaces scripts/build: copies existing build products.
+# Replaces scripts/build. Copies existing build products.
 BUILD_ALL = """#!/bin/sh
 [ "$*" = "release cudafault cudafault-one-file" ] || exit 1
 mkdir -p ../build/generated ../build/bin
@@ -16,7 +16,7 @@ cp "{build}/bin/cudafault" ../build/bin/
 
 @pytest.fixture(scope="session")
 def create_repository(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Repository]:
-    """Returns a function that creates a repository in which nothing is built yet."""
+    """Returns a function that creates a repository without build products."""
 
     def create(name: str) -> Repository:
         repo = Repository(tmp_path_factory.mktemp("dropin") / name)
@@ -35,14 +35,14 @@ def repo(tmp_path) -> Repository:
 
 
 @pytest.fixture(scope="session")
-def made(create_repository):
-    """Returns a repository in which `make` created the library, and the completed `make` process."""
+def made_repository(create_repository):
+    """Returns a repository in which `make` has built the library, and the completed `make` process."""
     repo = create_repository("a repository")
     return repo, make(repo)
 
 
 @pytest.fixture
-def repo_with_library(repo, made) -> Repository:
-    for product in made[0].dropin.glob("fake_cuda_xid79.*"):
+def repo_with_library(repo, made_repository) -> Repository:
+    for product in made_repository[0].dropin.glob("fake_cuda_xid79.*"):
         (repo.dropin / product.name).write_bytes(product.read_bytes())
     return repo

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""A fake `cudafault k8s`. It keeps a workload of two pods on two nodes in $FAKE_FOLDER/state.json, records its calls,
-and simulates the failure that $FAKE_FAILURE names."""
+"""A fake `cudafault k8s`. It stores the state of a workload with two pods on two nodes in $FAKE_FOLDER/state.json,
+records its calls, and simulates the failure that $FAKE_FAILURE names."""
 
 import json
 import os
@@ -28,8 +28,8 @@ def fail(code, message):
 
 class Cluster:
     def __init__(self):
-        fresh = {"config_map": False, "injected": False, "pin": "", "armed": None, "revision": 0, "drained": []}
-        self.state = json.loads(STATE.read_text()) if STATE.exists() else fresh
+        initial = {"config_map": False, "injected": False, "pin": "", "armed": None, "revision": 0, "drained": []}
+        self.state = json.loads(STATE.read_text()) if STATE.exists() else initial
 
     def save(self):
         STATE.write_text(json.dumps(self.state))
@@ -38,8 +38,8 @@ class Cluster:
         """Returns the node of a pod, or an empty string while the pod is pending."""
         pin = "" if FAILURE == "does not pin" else self.state["pin"]
         node = pin or f"node{number + 1}"
-        elsewhere = FAILURE == "starts elsewhere" or not pin
-        return node if node not in self.state["drained"] else OTHER_NODE[node] if elsewhere else ""
+        is_movable = FAILURE == "starts elsewhere" or not pin
+        return node if node not in self.state["drained"] else OTHER_NODE[node] if is_movable else ""
 
     def pod(self, number):
         node = self.node_of(number)
@@ -59,7 +59,7 @@ class Cluster:
             "acknowledged": acknowledged,
             "fired": 3 if failing else 0,
             "restarts": 1 if crashes else 0,
-            "trouble": "crash loop, restarted in 20 s" if broken else "" if node else "no node has room",
+            "trouble": "crash loop, restarted in 20 s" if broken else "" if node else "unschedulable",
             "codes": [code] if failing else [],
             "terminated": {"exit_code": 1, "reason": "Error", "message": ""} if crashes else None,
             "address": "127.0.0.1" if node else "",
@@ -81,7 +81,7 @@ class Cluster:
             "pods": pods,
             "pending": pending,
             "old_pods": ["web-3"] if pending else [],
-            "notes": ["no container asks for a GPU: all of them are taken"],
+            "notes": ["no container requests a GPU, so all of them are injected"],
             "unchanged": False,
         }
 
@@ -114,7 +114,7 @@ class Cluster:
 
     def verify_clean(self, _):
         if self.state["injected"] or self.state["config_map"] or FAILURE == "left behind":
-            fail(4, "configmap cuda-fault-injection-lib in namespace default is left")
+            fail(4, "configmap cuda-fault-injection-lib in namespace default remains")
 
 
 def option(arguments, name):
@@ -126,7 +126,7 @@ def pick(pod, *names):
 
 
 def wait_for_interrupt():
-    """Waits for SIGINT, then takes half a second to finish, as the real program may do."""
+    """Waits for SIGINT, then exits after half a second, because the real program may also need time to exit."""
 
     def end(*_):
         time.sleep(0.5)
@@ -162,10 +162,10 @@ def main():
     print("1 of 2 pods replaced", file=sys.stderr, flush=True)
     simulate_failure(verb)
     cluster = Cluster()
-    answer = getattr(cluster, verb.replace("-", "_"))(arguments)
+    document = getattr(cluster, verb.replace("-", "_"))(arguments)
     cluster.save()
     if "--json" in arguments:
-        print(json.dumps(answer))
+        print(json.dumps(document))
 
 
 main()

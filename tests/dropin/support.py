@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Helpers of the tests of the drop-in directory: a repository with a copy of the directory and a fake cudafault."""
+"""Helpers for the tests of the drop-in directory: a repository with a copy of the directory, and a fake cudafault."""
 
 import importlib.util
 import json

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests `make` in the drop-in directory, in the repository and in a copy elsewhere, and the library that it creates."""
+"""Tests `make` in the drop-in directory of the repository and in a copy of it, and the library that `make` builds."""
 
 import shutil
 import sys
@@ -12,16 +12,16 @@ CODES = {79: 100, 48: 214, 94: 214, 95: 999, 43: 702, 74: 217}
 CALL_CUDA = "import ctypes; print(ctypes.CDLL('libcuda.so.1').cuInit(0))"
 
 
-def test_make_in_the_repository(made):
-    repo, done = made
+def test_make_in_the_repository(made_repository):
+    repo, done = made_repository
     assert done.returncode == 0
     assert (repo.dropin / "fake_cuda_xid79.so").exists()
     assert "program is ../build/bin/cudafault" in done.stdout
     assert not (repo.dropin / "cudafault.map").exists()
 
 
-def test_make_compiles_only_changed_source(made):
-    repo, _ = made
+def test_make_compiles_only_if_source_has_changed(made_repository):
+    repo, _ = made_repository
     library = repo.dropin / "fake_cuda_xid79.so"
     modified = library.stat().st_mtime_ns
     assert make(repo).returncode == 0
@@ -37,8 +37,8 @@ def test_make_fails_if_build_fails(create_repository):
     assert make(repo).returncode != 0
 
 
-def test_make_in_a_copy(tmp_path, made):
-    origin, repo = made[0], Repository(tmp_path / "a copy")
+def test_make_in_a_copy(tmp_path, made_repository):
+    origin, repo = made_repository[0], Repository(tmp_path / "a copy")
     done = make(repo)
     refused = done.returncode != 0 and "not found: run `make` in" in done.stderr
     assert refused, done
@@ -61,10 +61,10 @@ def test_make_in_a_copy(tmp_path, made):
 
 
 @pytest.fixture(scope="module")
-def cu_init(made, tmp_path_factory):
+def cu_init(made_repository, tmp_path_factory):
     """Returns a function that calls cuInit with the library and returns the code. The library is copied to a path
     without spaces, because LD_PRELOAD cannot contain spaces."""
-    library = shutil.copy(made[0].dropin / "fake_cuda_xid79.so", tmp_path_factory.mktemp("library"))
+    library = shutil.copy(made_repository[0].dropin / "fake_cuda_xid79.so", tmp_path_factory.mktemp("library"))
 
     def call(**environment):
         done = execute(
@@ -76,7 +76,7 @@ def cu_init(made, tmp_path_factory):
 
 
 @pytest.mark.parametrize(("xid", "code"), CODES.items())
-def test_code_of_an_xid(cu_init, xid, code):
+def test_xid_type_selects_the_code(cu_init, xid, code):
     assert cu_init(CUDA_FAULT_INJECTION_ENABLED="1", CUDA_XID_TYPE=str(xid)) == str(code)
 
 

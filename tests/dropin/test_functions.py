@@ -48,7 +48,7 @@ OUTPUT = {
         "  pod web-0 on node1: library seen",
         "  pod web-2 is Pending: node1 has no free GPU",
         "  pod web-3 runs without the library until a new pod is Ready",
-        "  no container asks for a GPU: all of them are taken",
+        "  no container requests a GPU, so all of them are injected",
         "armed until 2030-01-01T00:00:00Z: xid=79",
         "  pod web-1: armed",
     ],
@@ -64,7 +64,7 @@ REFUSALS = [
     ("fail library 3 deployments.apps web mounts it", "delete_cuda_fault_configmap('default')", "", 3, ["library"]),
     ("fail inject 2 unknown XID 80", "patch_deployment_env('web', 'default', xid_type=80)", "", 2, ["inject"]),
     ("fail arm 3 the API server is unreachable", "patch_deployment_env('web', 'default')", "", 3, ["inject", "arm"]),
-    ("fail restore 4 a pod is left", "patch_deployment_env('web', 'default', enable=False)", "", 4, ["restore"]),
+    ("fail restore 4 a pod remains", "patch_deployment_env('web', 'default', enable=False)", "", 4, ["restore"]),
     ("killed", "create_cuda_fault_configmap('default')", "was killed by signal 9 without a message", 3, ["library"]),
     ("no reason", "create_cuda_fault_configmap('default')", "exited with 3 without a message", 3, ["library"]),
     ("no JSON", "create_cuda_fault_configmap('default')", "instead of JSON", 3, ["library"]),
@@ -81,7 +81,7 @@ COMMANDS = [
     ("--verify", "", 1, [STATUS]),
     ("--remove --verify", "", 2, []),
     ("", "fail inject 3 deployment web not found", 3, [CREATE, inject()]),
-    ("--remove", "fail restore 4 a pod is left", 4, [RESTORE]),
+    ("--remove", "fail restore 4 a pod remains", 4, [RESTORE]),
     ("--verify", "fail status 3 no cluster", 3, [STATUS]),
 ]
 
@@ -92,14 +92,14 @@ def call(repo, function, failure="", **extra):
 
 
 @pytest.mark.parametrize(("function", "expected"), CALLS.items(), ids=CALLS)
-def test_calls(repo, function, expected):
+def test_functions_call_cudafault(repo, function, expected):
     done = call(repo, function)
     assert repo.calls() == expected
     assert "returned True" in done.stdout.splitlines(), done
 
 
 @pytest.mark.parametrize(("function", "expected"), OUTPUT.items(), ids=OUTPUT)
-def test_output(repo, function, expected):
+def test_functions_print_progress(repo, function, expected):
     done = call(repo, function)
     assert [line for line in expected if line not in done.stdout.splitlines()] == []
     assert "1 of 2 pods replaced" in done.stderr
@@ -114,11 +114,11 @@ def test_errors_are_raised(repo, failure, function, message, code, verbs):
     raised = (done.stdout.splitlines() or [done.stderr])[-1]
     assert raised.startswith(f"CudaFaultError {code} ")
     assert wanted in raised
-    assert [made[0] for made in repo.calls()] == verbs
+    assert [words[0] for words in repo.calls()] == verbs
 
 
 @pytest.mark.parametrize(("arguments", "failure", "code", "expected"), COMMANDS)
-def test_commands(repo, arguments, failure, code, expected):
+def test_command_line(repo, arguments, failure, code, expected):
     command = [repo.dropin / "inject_into_pods.py", "--deployment", "web", *arguments.split()]
     done = repo.python(*command, failure=failure)
     assert done.returncode == code
@@ -126,13 +126,13 @@ def test_commands(repo, arguments, failure, code, expected):
     assert "Traceback" not in done.stderr
 
 
-def test_verify(repo):
+def test_verify_option(repo):
     command = [repo.dropin / "inject_into_pods.py", "--deployment", "web"]
     for failure, code in (("", 0), ("library not seen", 1)):
         repo.reset()
         repo.python(*command)
         done = repo.python(*command, "--verify", failure=failure)
-        assert done.returncode == code, f"--verify after injection [{failure}]: exit code"
+        assert done.returncode == code, f"exit code of --verify after injection, failure {failure!r}"
         assert "armed xid=79 until" in done.stdout, done.stdout
 
 
@@ -145,10 +145,10 @@ def test_timeout_and_expiry_settings(repo):
     ):
         repo.reset()
         call(repo, function.replace(")", f"{argument})"), **settings)
-        assert limit in repo.calls()[0], (f"the timeout of {settings}{argument} is {limit}", repo.calls())
+        assert limit in repo.calls()[0], (f"{settings}{argument}: the timeout is {limit}", repo.calls())
     repo.reset()
     call(repo, function, CUDA_FAULT_EXPIRES="30m")
-    assert repo.calls()[1] == arm(expires="30m"), "CUDA_FAULT_EXPIRES is the expiry"
+    assert repo.calls()[1] == arm(expires="30m"), "CUDA_FAULT_EXPIRES sets the expiry"
 
 
 def test_functions_can_be_repeated(repo):
@@ -160,8 +160,8 @@ def test_functions_can_be_repeated(repo):
     assert not repo.state()["injected"] and not repo.state()["armed"], repo.state()
 
 
-def test_search_for_program(repo):
-    """The program is named by CUDAFAULT, found on PATH, or found in ../build/bin."""
+def test_functions_find_cudafault(repo):
+    """The functions use the program that CUDAFAULT names, or search PATH and ../build/bin."""
     function = "create_cuda_fault_configmap('default')"
     fake = HERE / "fake_cudafault.py"
     folder = repo.root / "on path"
@@ -190,8 +190,8 @@ def wait_for_file(file, seconds=30):
     return file.exists()
 
 
-def test_interrupt(repo):
-    """Interrupts with Ctrl-C, which signals the whole process group, and with a signal to Python alone."""
+def test_interrupt_ends_cudafault(repo):
+    """Sends SIGINT to the whole process group, as Ctrl-C does, and to Python alone."""
     # A background job of a shell script ignores SIGINT, and its children inherit that.
     script = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
     script += "from inject_into_pods import *\ntry: create_cuda_fault_configmap('default')\n"
@@ -214,7 +214,7 @@ def test_interrupt(repo):
         assert "cudafault: interrupted" in errors, errors
 
 
-def test_snippets_of_the_contract(repo):
+def test_contract_snippets_run(repo):
     """Runs the contract's snippets in a test file outside the drop-in directory."""
     repo.reset()
     tests = repo.root / "user tests"

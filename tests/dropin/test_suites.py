@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs test_xid_template.py and examples/test_xid79_cuda_fault.py with the fake cudafault. They must pass if everything
-works and fail for each simulated failure, which shows that each of their assertions has an effect."""
+"""Runs test_xid_template.py and examples/test_xid79_cuda_fault.py with the fake cudafault. They must pass without a
+simulated failure and fail with each one, which shows that each of their assertions is effective."""
 
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -34,21 +34,21 @@ EXAMPLE_FAILURES = {
     "does not drain": "all pods leave the drained node: timed out",
     "stays injected": "the pods are healthy on other nodes: timed out",
     "stays broken": "the pods are healthy on other nodes: timed out",
-    "left behind": "CudaFaultError: configmap cuda-fault-injection-lib in namespace default is left",
+    "left behind": "CudaFaultError: configmap cuda-fault-injection-lib in namespace default remains",
     "fail node 3 node1 not found": "CudaFaultError: node1 not found",
     "fail snapshot 3 you may not": "CudaFaultError: you may not",
 }
 
 
-class Model(BaseHTTPRequestHandler):
-    """A fake inference service. It fails while a fault is armed and while its pods have no node."""
+class FakeInference(BaseHTTPRequestHandler):
+    """A fake inference service. It returns errors while a fault is armed and while its pods are unschedulable."""
 
     def do_POST(self):
         state = self.server.repo.state()
         pending = bool(state.get("pin")) and state["pin"] in state.get("drained", [])
         self.server.was_armed |= bool(state.get("armed"))
-        works = self.server.always or not (
-            state.get("armed") or pending or self.server.fragile and self.server.was_armed
+        works = self.server.never_fails or not (
+            state.get("armed") or pending or self.server.fails_after_arming and self.server.was_armed
         )
         self.send_response(200 if works and self.server.works else 500)
         self.send_header("Content-Length", "0")
@@ -58,10 +58,11 @@ class Model(BaseHTTPRequestHandler):
         pass
 
 
-class Service(ThreadingHTTPServer):
-    def __init__(self, repo, always=False, works=True, fragile=False):
-        super().__init__(("127.0.0.1", 0), Model)
-        self.repo, self.always, self.works, self.fragile, self.was_armed = repo, always, works, fragile, False
+class InferenceService(ThreadingHTTPServer):
+    def __init__(self, repo, never_fails=False, works=True, fails_after_arming=False):
+        super().__init__(("127.0.0.1", 0), FakeInference)
+        self.repo, self.works, self.was_armed = repo, works, False
+        self.never_fails, self.fails_after_arming = never_fails, fails_after_arming
 
     def __enter__(self):
         threading.Thread(target=self.serve_forever, daemon=True).start()
@@ -82,7 +83,7 @@ class Suites:
 
     def pytest(self, file, *arguments, failure="", service=None, **extra):
         self.repo.reset()
-        with service or Service(self.repo) as inference:
+        with service or InferenceService(self.repo) as inference:
             settings = {"KUBECONFIG": "/dev/null", "TARGET_DEPLOYMENT": "web", "INFERENCE_ENDPOINT": inference.url}
             settings |= SHORT_TIMEOUT | with_path(BUILD / "bin") | extra
             command = ["-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", file, *arguments]
@@ -94,7 +95,7 @@ class Suites:
         assert summary in done.stdout
 
     def fails(self, words, file, *arguments, **options):
-        """Asserts that the test fails with these words and restores everything."""
+        """Asserts that the test fails with these words and restores the workload."""
         done = self.pytest(file, *arguments, **options)
         assert done.returncode == 1, done.stdout + done.stderr
         assert words in done.stdout
@@ -107,13 +108,13 @@ def suites(repo_with_library):
     return Suites(repo_with_library)
 
 
-ONE = ("-k", "xid79")
+ONLY_XID79 = ("-k", "xid79")
 
 
 @pytest.mark.parametrize(("file", "skipped"), [(TEMPLATE, "6 skipped"), (EXAMPLE, "1 skipped")])
-def test_skip_without_a_cluster(suites, file, skipped):
-    nowhere = {"KUBECONFIG": "", "HOME": str(suites.repo.root), "KUBERNETES_SERVICE_HOST": ""}
-    done = suites.pytest(file, **nowhere)
+def test_suite_is_skipped_without_a_cluster(suites, file, skipped):
+    no_cluster = {"KUBECONFIG": "", "HOME": str(suites.repo.root), "KUBERNETES_SERVICE_HOST": ""}
+    done = suites.pytest(file, **no_cluster)
     assert done.returncode == 0
     assert skipped in done.stdout
     assert "no cluster is configured" in done.stdout
@@ -121,42 +122,42 @@ def test_skip_without_a_cluster(suites, file, skipped):
 
 
 @pytest.mark.parametrize(("file", "skipped"), [(TEMPLATE, "6 skipped"), (EXAMPLE, "1 skipped")])
-def test_skip_without_a_workload(suites, file, skipped):
+def test_suite_is_skipped_without_a_workload(suites, file, skipped):
     done = suites.pytest(file, TARGET_DEPLOYMENT="")
     assert skipped in done.stdout
     assert "TARGET_DEPLOYMENT is not set" in done.stdout
 
 
-def test_templates_pass(suites):
+def test_template_passes(suites):
     suites.passes(TEMPLATE, "6 passed")
     armed = [call[2] for call in suites.repo.calls() if call[0] == "arm"]
     assert armed == [f"xid={xid}" for xid in (79, 48, 94, 95, 43, 74)]
 
 
-def test_templates_pass_with_a_node(suites):
+def test_template_passes_with_target_node(suites):
     suites.passes(TEMPLATE, "6 passed", TARGET_NODE="node2")
 
 
 @pytest.mark.parametrize(("failure", "words"), TEMPLATE_FAILURES.items(), ids=TEMPLATE_FAILURES)
-def test_template_fails(suites, failure, words):
-    suites.fails(words, TEMPLATE, *ONE, failure=failure)
+def test_template_fails_if_cudafault_fails(suites, failure, words):
+    suites.fails(words, TEMPLATE, *ONLY_XID79, failure=failure)
 
 
-def test_template_fails_on_another_node(suites):
-    suites.fails("a pod is not on node2", TEMPLATE, *ONE, failure="does not pin", TARGET_NODE="node2")
+def test_template_fails_if_pods_are_on_another_node(suites):
+    suites.fails("a pod is not on node2", TEMPLATE, *ONLY_XID79, failure="does not pin", TARGET_NODE="node2")
 
 
-def test_template_fails_without_inference(suites):
-    suites.fails("before the test", TEMPLATE, *ONE, service=Service(suites.repo, works=False))
+def test_template_fails_if_inference_does_not_work_before(suites):
+    suites.fails("before the test", TEMPLATE, *ONLY_XID79, service=InferenceService(suites.repo, works=False))
 
 
 def test_template_fails_if_inference_does_not_recover(suites):
-    service = Service(suites.repo, fragile=True)
-    suites.fails("inference works again: timed out", TEMPLATE, *ONE, service=service)
+    service = InferenceService(suites.repo, fails_after_arming=True)
+    suites.fails("inference works again: timed out", TEMPLATE, *ONLY_XID79, service=service)
 
 
 def test_template_fails_if_restore_fails(suites):
-    assert suites.pytest(TEMPLATE, *ONE, failure="fail restore 4 a pod is left").returncode == 1
+    assert suites.pytest(TEMPLATE, *ONLY_XID79, failure="fail restore 4 a pod remains").returncode == 1
 
 
 def test_example_passes(suites):
@@ -168,13 +169,13 @@ def test_example_passes(suites):
 
 
 @pytest.mark.parametrize(("failure", "words"), EXAMPLE_FAILURES.items(), ids=EXAMPLE_FAILURES)
-def test_example_fails(suites, failure, words):
+def test_example_fails_if_cudafault_fails(suites, failure, words):
     suites.fails(words, EXAMPLE, failure=failure)
 
 
 def test_example_fails_if_inference_never_fails(suites):
-    suites.fails("inference fails: timed out", EXAMPLE, service=Service(suites.repo, always=True))
+    suites.fails("inference fails: timed out", EXAMPLE, service=InferenceService(suites.repo, never_fails=True))
 
 
-def test_example_fails_without_inference(suites):
-    suites.fails("does not work before the drill", EXAMPLE, service=Service(suites.repo, works=False))
+def test_example_fails_if_inference_does_not_work_before(suites):
+    suites.fails("does not work before the drill", EXAMPLE, service=InferenceService(suites.repo, works=False))

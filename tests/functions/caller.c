@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Calls every function of the tables with known values in all registers and on the stack. The functions are in stand-in
-// libraries that record their calls. Prints `FAIL NAME SONAME: what` for each function that fails a check, and finally
+// libraries that record the calls. Prints `FAIL NAME SONAME: REASON` for each function that fails a check, and finally
 // `N functions`.
 //   caller calls none|simple|all CUDA-CODE NVML-CODE NCCL-CODE [NAME...]
-//       Checks which calls fail and with which code. Leaves out the functions NAME.
+//       Checks which calls fail and with which code. Does not call the functions NAME.
 //   caller first ...
 //       The same as `calls`, with each call in a separate process that makes no other call.
 //   caller absent
@@ -11,14 +11,14 @@
 //   caller ways
 //       Checks that each way to obtain a function yields the same stub.
 //   caller unknown
-//       Checks addresses that are in no table.
+//       Checks functions that are not in the tables.
 //   caller last_error CODE
 //       Checks that a failing call of one runtime does not set the last error of another.
 //   caller alone LIBRARY FILE NEWEST
-//       Opens one stand-in with RTLD_GLOBAL and checks FILE, whose references to it have no version, then NEWEST, which
-//       is linked to the newest runtime.
-// The program is either linked to libraries that are linked to the stand-ins, and takes their functions, or it opens
-// the stand-ins with RTLD_LOCAL and looks up every function.
+//       Opens one stand-in with RTLD_GLOBAL. Checks FILE, whose references to the stand-in have no version, and NEWEST,
+//       which is linked to the newest runtime.
+// The program has two builds. One is linked to libraries that are linked to the stand-ins, and calls the addresses that
+// are bound in these libraries. The other opens the stand-ins with RTLD_LOCAL and looks up every function.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <signal.h>
@@ -41,8 +41,8 @@ struct Function {
     bool returns_status;
     bool simple_fails;
     int hook;
-    int arguments;       // their number, if the function has a hook
-    const char* symbol;  // its name for cuGetProcAddress
+    int arguments;       // number of arguments, if the function has a hook
+    const char* symbol;  // name of the function for cuGetProcAddress
     int version;
     bool per_thread;
 };
@@ -137,7 +137,7 @@ static void* real_of(const struct Function* function) {
     return library->real[index_of(function) - library->first];
 }
 
-// The values of a call: integer values point to memory that must not change, all others are random bits.
+// The values of a call. Integer values point to memory that must not change; all other values are random bits.
 
 enum { block_bytes = 256, block_count = 16 };
 static char memory[block_count][block_bytes];
@@ -173,7 +173,7 @@ static const char* difference(const struct Function* function, const struct Valu
     const struct Values* got = &recorded.values;
     const int integers = function->hook ? function->arguments : integer_registers;
     if (memcmp(got->integer, sent->integer, sizeof(uint64_t) * integers)) return "integer arguments differ";
-    if (function->hook) return NULL;  // a hook passes only the declared arguments on
+    if (function->hook) return NULL;  // a hook forwards only the declared arguments
     if (memcmp(got->vector, sent->vector, sizeof got->vector)) return "vector registers differ";
     if (memcmp(got->stack, sent->stack, sizeof got->stack)) return "arguments on the stack differ";
 #ifdef __x86_64__
@@ -188,9 +188,9 @@ static const char* difference(const struct Function* function, const struct Valu
 }
 
 static bool has_same_result(const struct Function* function, const struct Result* result) {
-    const struct Result* given = &recorded.result;
-    if (function->hook) return (uint32_t)result->integer[0] == (uint32_t)given->integer[0];
-    return memcmp(result, given, sizeof *given) == 0;
+    const struct Result* expected = &recorded.result;
+    if (function->hook) return (uint32_t)result->integer[0] == (uint32_t)expected->integer[0];
+    return memcmp(result, expected, sizeof *expected) == 0;
 }
 
 static bool check_reached(const struct Function* function, int index) {
@@ -200,9 +200,11 @@ static bool check_reached(const struct Function* function, int index) {
 }
 
 static bool check_preserved(const struct Function* function, int damage) {
-    if (damage & DAMAGED_STACK) return report(function, "the stack pointer is not what it was before the call");
-    if (damage & DAMAGED_REGISTERS) return report(function, "a register that a function must preserve has changed");
-    return memcmp(memory, untouched, sizeof memory) == 0 || report(function, "memory behind an argument has changed");
+    if (damage & DAMAGED_STACK) return report(function, "the call has changed the stack pointer");
+    if (damage & DAMAGED_REGISTERS)
+        return report(function, "the call has changed a register that a function must preserve");
+    return memcmp(memory, untouched, sizeof memory) == 0 ||
+           report(function, "the call has changed the memory that an argument points to");
 }
 
 static int call(const struct Function* function, const struct Values* values, struct Result* result) {
@@ -215,7 +217,7 @@ static bool check_passes_to(const struct Function* function, int index) {
     const struct Values values = new_values();
     struct Result result;
     fill(&recorded.result, sizeof recorded.result);
-    recorded.result.integer[0] |= 1;  // an error code, because a resolver does not change a failed answer
+    recorded.result.integer[0] |= 1;  // an error code, because a resolver hook does not change a failed result
     const int damage = call(function, &values, &result);
     if (!check_reached(function, index)) return false;
     const char* differs = difference(function, &values);
@@ -272,15 +274,15 @@ static int check_calls(bool first, int count, char** words) {
     const int cuda_code = atoi(words[1]), nvml_code = atoi(words[2]), nccl_code = atoi(words[3]);
     int checked = 0;
     for (current = functions; current < functions + function_count; ++current) {
-        bool left_out = false;
-        for (int i = 4; i < count; ++i) left_out |= !strcmp(current->name, words[i]);
-        // The real function of a resolver is always called, and its error is not changed. check_last_error() checks the
-        // last error after a failed call of a runtime function.
+        bool skipped = false;
+        for (int i = 4; i < count; ++i) skipped |= !strcmp(current->name, words[i]);
+        // The stub of a resolver always calls the real function and does not change its error. check_last_error()
+        // checks the last error after a failed call of a runtime function.
         const bool must_fail =
             (all ? current->returns_status : simple && current->simple_fails) && current->hook != hook_resolver;
-        left_out |= (all || simple) && current->hook == hook_last_error;
-        left_out |= !linked && !is_looked_up(current);
-        if (left_out) continue;
+        skipped |= (all || simple) && current->hook == hook_last_error;
+        skipped |= !linked && !is_looked_up(current);
+        if (skipped) continue;
         ++checked;
         const int code = is_cuda(current) ? cuda_code : current->library == nvml ? nvml_code : nccl_code;
         first ? check_first_call(must_fail, code) : check_call(must_fail, code);
@@ -309,16 +311,16 @@ static int check_absent(void) {
     return function_count;
 }
 
-// Asks a resolver for a function while the real resolver returns `answer`. Returns NULL if a check failed.
-static void* resolve(const struct Function* resolver, const struct Function* asked, void* answer, int status) {
+// Calls a resolver for the function `wanted` while the real resolver returns `address`. Returns NULL if a check fails.
+static void* resolve(const struct Function* resolver, const struct Function* wanted, void* address, int status) {
     void* found = NULL;
     struct Values values = new_values();
     const bool by_version = strstr(resolver->name, "ByVersion") || starts_with(resolver->name, "cuGetProcAddress");
-    values.integer[0] = (uint64_t)asked->symbol;
+    values.integer[0] = (uint64_t)wanted->symbol;
     values.integer[1] = (uint64_t)&found;
-    values.integer[2] = by_version ? (uint64_t)asked->version : 0;
-    values.integer[by_version ? 3 : 2] = asked->per_thread ? 2 : 1;
-    recorded.answer = answer;
+    values.integer[2] = by_version ? (uint64_t)wanted->version : 0;
+    values.integer[by_version ? 3 : 2] = wanted->per_thread ? 2 : 1;
+    recorded.answer = address;
     recorded.result.integer[0] = (uint64_t)status;
     struct Result result;
     const int damage = call(resolver, &values, &result);
@@ -331,19 +333,20 @@ static void* resolve(const struct Function* resolver, const struct Function* ask
 
 static int check_resolver(const struct Function* resolver) {
     int checked = 0;
-    for (const struct Function* asked = functions; asked->library == driver; ++asked, ++checked) {
-        void* expected = preloaded ? asked->stub : real_of(asked);
-        if (resolve(resolver, asked, real_of(asked), 0) != expected) {
-            report(asked, resolver->name);
+    for (const struct Function* wanted = functions; wanted->library == driver; ++wanted, ++checked) {
+        void* expected = preloaded ? wanted->stub : real_of(wanted);
+        if (resolve(resolver, wanted, real_of(wanted), 0) != expected) {
+            report(wanted, resolver->name);
         }
     }
     const struct Function* first = functions;
-    if (resolve(resolver, first, real_of(first), 500) != real_of(first)) report(resolver, "a failure was changed");
-    if (resolve(resolver, first, NULL, 0) != NULL) report(resolver, "an empty answer was changed");
+    if (resolve(resolver, first, real_of(first), 500) != real_of(first))
+        report(resolver, "the resolver changed the result of a failed look-up");
+    if (resolve(resolver, first, NULL, 0) != NULL) report(resolver, "the resolver changed a NULL result");
     return checked + 2;
 }
 
-// Returns what RTLD_DEFAULT finds without the library: the function of the first stand-in that has one of that name.
+// Returns the function that RTLD_DEFAULT finds without the library: that of the first stand-in that exports the name.
 static const struct Function* first_of_name(const struct Function* function) {
     const struct Function* first = functions;
     while (strcmp(first->name, function->name)) ++first;
@@ -354,17 +357,19 @@ static int check_ways(void) {
     int checked = 0;
     for (current = functions; current < functions + function_count; ++current) {
         const struct Library* library = &libraries[current->library];
-        if (preloaded && !is_in_cudafault(current->stub)) report(current, "not linked to the stub");
+        if (preloaded && !is_in_cudafault(current->stub)) report(current, "the reference is not bound to the stub");
         ++checked;
         if (current->hook == hook_resolver && current->returns_status) checked += check_resolver(current);
         if (!is_looked_up(current)) continue;
         void* expected = preloaded ? current->stub : real_of(current);
-        if (dlsym(library->handle, current->name) != expected) report(current, "dlsym with a handle differs");
-        if (look_up(library, current->name) != expected) report(current, "dlvsym with a handle differs");
+        if (dlsym(library->handle, current->name) != expected)
+            report(current, "dlsym with a handle returns another address");
+        if (look_up(library, current->name) != expected)
+            report(current, "dlvsym with a handle returns another address");
         struct Function by_default = *first_of_name(current);
         by_default.stub = dlsym(RTLD_DEFAULT, current->name);
         if (!by_default.stub) {
-            report(current, "dlsym with RTLD_DEFAULT finds nothing");
+            report(current, "dlsym with RTLD_DEFAULT fails");
         } else if (check_passes_to(&by_default, index_of(first_of_name(current))) && preloaded &&
                    !is_in_cudafault(by_default.stub)) {
             report(current, "dlsym with RTLD_DEFAULT bypasses the library");
@@ -380,30 +385,32 @@ static const struct Function* find(int library, const char* name) {
     return current = function;
 }
 
-// A driver newer than the tables returns unknown addresses. Spare stubs jump to them until all spare stubs are used.
+// A driver that is newer than the tables returns unknown addresses. Each gets a spare stub until all of them are in
+// use.
 static int check_unknown(void) {
-    enum { given = 1100, spares = 1024 };
+    enum { unknown_count = 1100, spares = 1024 };
     char* unknown = dlsym(libraries[driver].handle, "unknown_functions");
     const struct Function* resolver = find(driver, "cuGetProcAddress_v2");
     const struct Function* known = find(driver, "cuMemAlloc_v2");
     struct Function got = {.name = "unknown", .stub = resolve(resolver, known, unknown, 0)};
     check_passes_to(&got, function_count);
-    check_passes(known);  // the resolver's answer does not change linked functions
+    check_passes(known);  // the result of the resolver does not change linked functions
 
-    const struct Function asked = {.symbol = "cuNotYetKnown", .version = 14000};
+    const struct Function unknown_function = {.symbol = "cuNotYetKnown", .version = 14000};
     int stubs = 0;
-    for (int i = 1; i <= given; ++i) {
+    for (int i = 1; i <= unknown_count; ++i) {
         void* real = unknown + 32 * i;
-        got.stub = resolve(resolver, &asked, real, 0);
-        if (resolve(resolver, &asked, real, 0) != got.stub) report(resolver, "one address has two stubs");
+        got.stub = resolve(resolver, &unknown_function, real, 0);
+        if (resolve(resolver, &unknown_function, real, 0) != got.stub) report(resolver, "one address has two stubs");
         stubs += is_in_cudafault(got.stub);
-        if (!is_in_cudafault(got.stub) && got.stub != real) report(resolver, "an unknown address was changed");
+        if (!is_in_cudafault(got.stub) && got.stub != real)
+            report(resolver, "the resolver replaced an unknown address");
         check_passes_to(&got, function_count);
     }
     // The first resolve() may have used a spare stub.
     if (preloaded ? stubs != spares && stubs != spares - 1 : stubs != 0)
         report(resolver, "the number of spare stubs differs");
-    return given;
+    return unknown_count;
 }
 
 static int simple_call(const struct Function* function) {
@@ -432,13 +439,13 @@ static int check_last_error(int code) {
         expect_code(failing, "cudaPeekAtLastError", code);
         expect_code(failing, "cudaPeekAtLastError", code);
         expect_code(failing, "cudaGetLastError", code);
-        if (recorded.count != 1) report(current, "the runtime's own last error was not taken");
+        if (recorded.count != 1) report(current, "the stub did not clear the runtime's own last error");
         expect_code(failing, "cudaGetLastError", 0);
     }
     return 3;
 }
 
-// Checks each function of a stand-in through the references of another library.
+// Calls each function of a stand-in through the references of another library.
 static int check_references(const char* file, int number) {
     char name[32];
     snprintf(name, sizeof name, "linked_%d", number);
@@ -453,7 +460,7 @@ static int check_references(const char* file, int number) {
     return checked;
 }
 
-// The program sees one runtime. A name without a version refers to it, although the library exports other versions.
+// Only one runtime is loaded. A name without a version refers to it, although the library exports other versions.
 static int check_alone(int number, const char* file) {
     void* handle = open_library(libraries[number].soname, RTLD_GLOBAL);
     const int checked = check_references(file, number);
@@ -463,11 +470,9 @@ static int check_alone(int number, const char* file) {
         struct Function called = *current;
         called.stub = dlsym(RTLD_DEFAULT, current->name);
         if (preloaded && !is_in_cudafault(called.stub)) report(current, "dlsym with RTLD_DEFAULT bypasses the library");
-        called.stub ? check_passes_to(&called, index_of(current))
-                    : report(current, "dlsym with RTLD_DEFAULT finds nothing");
+        called.stub ? check_passes_to(&called, index_of(current)) : report(current, "dlsym with RTLD_DEFAULT fails");
         called.stub = dlsym(handle, current->name);
-        called.stub ? check_passes_to(&called, index_of(current))
-                    : report(current, "dlsym with a handle finds nothing");
+        called.stub ? check_passes_to(&called, index_of(current)) : report(current, "dlsym with a handle fails");
         for (int other = runtime_11; other <= runtime_13; ++other) {
             if (libraries[number].versioned && other != number &&
                 dlvsym(RTLD_DEFAULT, current->name, libraries[other].soname)) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The values of a call and the record of it. Shared by C and assembly: the macros are offsets in the structures below.
+// The values of a call and the record of a call. Shared by C and assembly: the macros are offsets in the structures.
 #pragma once
 
 #define STACK_WORDS 32
@@ -63,8 +63,8 @@ _Static_assert(offsetof(struct Recorded, result) == RECORDED_RESULT, "");
 extern struct Recorded recorded;
 
 // Calls `function` with these values. Returns the DAMAGED_* bits of the state that `function` failed to preserve.
-// Afterwards `call_stack_pointer` and `call_returns_here` are the stack pointer and return address that a function saw
-// on entry if this call, or jumps that follow it, led there without changing them.
+// Afterwards `call_stack_pointer` and `call_returns_here` are the stack pointer and the return address on entry of the
+// called function. A function that is reached from there by jumps has the same values on entry.
 int call_with(const struct Values* values, void* function, struct Result* result);
 extern uint64_t call_stack_pointer;
 extern char call_returns_here[];

@@ -135,8 +135,8 @@ call_returns_here:
     ldp x29, x30, [sp], 176
     ret
 
-// The library calls this function instead of libc's. It overwrites all registers that a function may change, because a
-// future libc may do so.
+// Replaces libc's clock_gettime for the library. Overwrites all registers that a function may change, because a future
+// libc may do so.
     .globl clock_gettime
     .type clock_gettime, %function
 clock_gettime:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Builds stand-in libraries that record the calls of their functions, and the program that calls all of them."""
+"""Builds stand-in libraries that record the calls of their functions, and a program that calls them."""
 
 import csv
 import re
@@ -13,7 +13,7 @@ from harness import BUILD, LIBRARY, ROOT, Skip, clean_environment, compile_with,
 
 HERE = Path(__file__).resolve().parent
 OUT = BUILD / "functions"
-UNKNOWN_COUNT = 1101  # the number of functions that `caller unknown` asks for
+UNKNOWN_COUNT = 1101  # the number of unknown functions that `caller unknown` looks up
 HOOKS = {
     r"cuGetProcAddress": ("hook_resolver", 4),
     r"cuGetProcAddress_v2": ("hook_resolver", 5),
@@ -50,7 +50,7 @@ LIBRARIES = [
 class Architecture:
     name: str
     library: Path
-    prefix: str = ""  # of the names of the binutils and the compiler
+    prefix: str = ""  # prefix of the names of the binutils and the compiler
     emulator: tuple = ()
 
     def tool(self, *arguments):
@@ -78,23 +78,23 @@ def arguments_of(library, row):
 def write_tables():
     """Writes the function lists that the stand-ins and their caller include. Returns the number of functions."""
     OUT.mkdir(parents=True, exist_ok=True)
-    everything, index = [], 0
+    all_entries, index = [], 0
     for number, library in enumerate(LIBRARIES):
-        own = []
+        entries = []
         for row in library.rows():
             hook, arguments = arguments_of(library, row)
             status, simple, per_thread = (
                 int(row[column] == value)
                 for column, value in (("returns", "status"), ("simple", "fail"), ("mode", "per_thread"))
             )
-            own.append(f"FUNCTION({index}, {row['export']})")
-            everything.append(
+            entries.append(f"FUNCTION({index}, {row['export']})")
+            all_entries.append(
                 f"FUNCTION({row['export']}, {number}, {status}, {simple}, {hook}, {arguments}, "
                 f'"{row["symbol"]}", {row["version"].replace("-", "0")}, {per_thread})'
             )
             index += 1
-        (OUT / f"library_{number}.inc").write_text("\n".join(own) + "\n")
-    (OUT / "functions.inc").write_text("\n".join(everything) + "\n")
+        (OUT / f"library_{number}.inc").write_text("\n".join(entries) + "\n")
+    (OUT / "functions.inc").write_text("\n".join(all_entries) + "\n")
     (OUT / "nothing.inc").write_text("")
     return index
 
@@ -125,7 +125,7 @@ def build_stand_ins(machine, number, library, count):
 
 
 def unversioned(machine, number):
-    """Returns a library that calls the stand-in without being linked to it. Some plugins are built in this way."""
+    """Returns the path of a library that calls the stand-in without being linked to it, as some plugins do."""
     return machine.folder / f"unversioned_{number}.so"
 
 
@@ -167,8 +167,8 @@ def check_caller(machine, program, arguments, **options):
     failures = {}  # the first failure of each function
     for line in lines:
         if line.startswith("FAIL "):
-            function, what_is_wrong = line.removeprefix("FAIL ").split(": ", 1)
-            failures.setdefault(function, what_is_wrong)
+            function, reason = line.removeprefix("FAIL ").split(": ", 1)
+            failures.setdefault(function, reason)
     assert not failures
     counted = re.fullmatch(r"(\d+) functions", lines[-1]) if lines else None
     assert counted and int(counted[1]) > 0 and outcome.code == 0, outcome.behavior

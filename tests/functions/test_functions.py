@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Calls every function of data/*.tsv in stand-in libraries that record the calls. A call that passes through arrives
-unchanged, a call that must fail fails without side effects, and each way to obtain a function yields the same stub. The
-tests run on x86-64, and on aarch64 under emulation."""
+"""Calls every function of data/*.tsv in stand-in libraries that record the calls. A call that passes through must reach
+the real function unchanged, a call that must fail must have no side effects, and each way to obtain a function must
+yield the same stub. The tests run on x86-64, and on aarch64 under emulation."""
 
 import pytest
 from functions.support import LIBRARIES, call, check_caller, unversioned
@@ -31,7 +31,7 @@ def test_calls_pass_through(architecture, program, preload):
         pytest.param(["simple", "100", "0", "0"], "xid=79", id="xid=79"),
     ],
 )
-def test_calls_with_a_plan(architecture, program, expected, plan):
+def test_plan_fails_only_selected_functions(architecture, program, expected, plan):
     check_caller(architecture, program, ["calls", *expected], plan=plan)
 
 
@@ -45,11 +45,11 @@ def test_unknown_addresses_pass_through(architecture, machine, preload):
     check_caller(architecture, machine.linked, ["unknown"], preload=preload)
 
 
-def test_first_call_passes_through(architecture, machine):
+def test_first_call_of_a_process_passes_through(architecture, machine):
     check_caller(architecture, machine.linked, ["first", *NEVER], plan=LATER)
 
 
-def test_function_that_the_real_library_lacks(architecture, machine):
+def test_function_that_is_absent_from_the_real_library(architecture, machine):
     check_caller(architecture, machine.linked, ["absent"], kind="absent")
 
 
@@ -59,11 +59,11 @@ def test_last_errors_of_runtimes_are_separate(architecture, machine):
 
 @PRELOADED
 @pytest.mark.parametrize("number", range(len(LIBRARIES)), ids=[library.soname for library in LIBRARIES])
-def test_program_with_one_library(architecture, machine, number, preload):
+def test_unversioned_name_leads_to_the_loaded_library(architecture, machine, number, preload):
     newest = architecture.folder / "liblinked_3.so"
     arguments = ["alone", str(number), unversioned(architecture, number), newest]
     check_caller(architecture, machine.by_dlsym, arguments, preload=preload)
 
 
-def test_one_line_is_printed_when_spare_stubs_run_out(architecture, machine):
+def test_library_prints_one_line_when_spare_stubs_run_out(architecture, machine):
     assert len(call(architecture, machine.linked, ["unknown"]).errors.splitlines()) == 1

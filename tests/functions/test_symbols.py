@@ -42,7 +42,8 @@ def test_every_export_is_a_strong_function(exported):
 
 
 def test_first_version_node_is_empty(architecture, exported):
-    """A reference without a version binds to the first node after the file's own, so that node has no symbols."""
+    """A reference without a version binds to the first version node after the base version, so that node must be
+    empty."""
     text = architecture.tool("readelf", "--version-info", "--wide", architecture.library)
     definitions = text.partition("Version definition section")[2].partition("Version needs section")[0]
     nodes = re.findall(r"Name: (\S+)", definitions)
@@ -51,7 +52,7 @@ def test_first_version_node_is_empty(architecture, exported):
 
 
 def versions_in(architecture, libc):
-    """Returns the oldest GLIBC version of each function of a libc, by name."""
+    """Returns the oldest GLIBC version of each function that a libc exports, by name."""
     oldest = {}
     for line in architecture.tool("nm", "-D", "--defined-only", "--with-symbol-versions", libc).splitlines():
         name, _, version = line.split()[-1].partition("@")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Helpers of the harmless tests: the folder in which programs run, and the comparison of a program's outcome with and
+"""Helpers for the harmless tests: the folder in which programs run, and the comparison of a program's outcome with and
 without the library."""
 
 import json
@@ -22,15 +22,15 @@ DISARMED_WAYS: tuple = (
 ALL_WAYS = (*DISARMED_WAYS, ("armed", {"plan": ARMED}), ("in an armed run", {"run": ["--plan", ARMED]}))
 
 
-def need(*programs):
+def require_programs(*programs):
     for program in programs:
         if not shutil.which(program) and not Path(program).exists():
             raise Skip(f"{program} is not installed")
 
 
 class WorkFolder:
-    """The folder in which programs run. It has the same path and is empty for each run, so that the output of a program
-    does not depend on it. All users can read the copy of the library beside it."""
+    """The folder in which programs run. It is empty and has the same path for each run, so that a program's output does
+    not depend on earlier runs. The copy of the library beside it is readable by all users."""
 
     def __init__(self, folder):
         self.folder = folder / "work"
@@ -46,7 +46,7 @@ class WorkFolder:
 
     def execute(self, command, run=None, environment=None, **options):
         """Executes a program and returns its outcome. If `run` is given, `cudafault run` with these options starts the
-        program, and the outcome has the events of the run."""
+        program, and the outcome contains the events of the run."""
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir()
         options["environment"] = {**self.variables, **(environment or {})}
@@ -57,21 +57,22 @@ class WorkFolder:
         options["environment"]["CUDAFAULT_LIBRARY"] = str(self.library)
         run_command = [TOOL, "run", "--quiet", "--name", self.run_name, *run, "--", *command]
         outcome = execute(run_command, cwd=self.folder, **{**options, "preload": []})
-        outcome.events = self.ask("events")["events"]
+        outcome.events = self.query("events")["events"]
         return outcome
 
     @property
     def run_name(self):
         return f"harmless-{self.runs}"
 
-    def ask(self, verb, *arguments):
-        """Returns the JSON output of a command about the latest run."""
+    def query(self, verb, *arguments):
+        """Runs a cudafault command on the latest run, and returns its JSON output."""
         found = execute([TOOL, verb, self.run_name, *arguments, "--json"], preload=[], environment=self.variables)
         return json.loads(found.output)
 
 
 def check_same(work, name, command, ways=ALL_WAYS, **options):
-    """Asserts that a program behaves in each of the ways as without the library. Returns the outcome without it."""
+    """Asserts that a program behaves in each of the ways as without the library. Returns the outcome without the
+    library."""
     alone = work.execute(command, preload=[], **options)
     for way, more in ways:
         found = work.execute(command, **{**options, **more})
@@ -104,14 +105,14 @@ DISARMED_ON_SIMULATED = [
 
 
 def armed_on_simulated(plan=ALLOCATION_FAULT):
-    """Returns the ways to arm a fault. The run is the last one, so that check_status() can query it."""
+    """Returns the ways to arm a fault. `cudafault run` is the last way, so that check_status() can query the run."""
     return ("armed", {**SIMULATED, "plan": plan}), ("in an armed run", {"run": [*SIMULATED_RUN, "--plan", plan]})
 
 
 def check_status(work, count):
     """Asserts that the latest run reports its plan, and counts each allocation once in the plan and once in the
     processes."""
-    status, events = work.ask("status"), work.ask("events")
+    status, events = work.query("status"), work.query("events")
     plan = status["plan"]
     assert (plan["state"], plan["spec"]) == ("armed", ALLOCATION_FAULT)
     faults = [(fault["outcome"], fault["matched"], fault["fired"]) for fault in plan["faults"]]

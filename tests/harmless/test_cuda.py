@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests programs that use the simulated driver. Disarmed, they behave as without the library. Armed, the program sees
-each failure, and each failure is counted."""
+"""Tests programs that use the simulated driver. With the library disarmed, a program must behave as without it. While a
+fault is armed, the program must get each failure, and each failure must be counted."""
 
 import re
 import subprocess
@@ -37,23 +37,23 @@ def test_program_fails_only_if_armed(work, cuda_life, what, processes):
     check_status(work, count)
 
 
-def test_signals_during_failing_calls(work, cuda_life):
+def test_calls_in_signal_handlers_fail_too(work, cuda_life):
     for way, more in armed_on_simulated():
         signals = work.execute([cuda_life, "signals"], **more)
         counted = re.fullmatch(r"(\d+) calls, all failed in the program, all failed in the handler\n", signals.output)
         assert counted, way
         assert (signals.code, signals.errors) == (0, ""), way
-    (fault,) = work.ask("status")["plan"]["faults"]
+    (fault,) = work.query("status")["plan"]["faults"]
     assert fault["matched"] == fault["fired"] == int(counted[1])
 
 
-def test_signals_during_a_delayed_call(work, cuda_life):
+def test_signals_do_not_shorten_a_delay(work, cuda_life):
     for way, more in armed_on_simulated("effect=delay:200ms calls=cuMemAlloc"):
         delay = work.execute([cuda_life, "delay"], **more)
         assert delay.behavior == (0, "allocation 0, in time\n", ""), way
 
 
-def test_parent_and_child_in_a_live_run(work, cuda_life):
+def test_arming_reaches_parent_and_child(work, cuda_life):
     """Parent and child use CUDA while another process arms and disarms a fault."""
     work.runs += 1
     command = [TOOL, "run", "--name", work.run_name, *SIMULATED_RUN, "--", cuda_life, "live"]
@@ -68,15 +68,15 @@ def test_parent_and_child_in_a_live_run(work, cuda_life):
             assert reported == [f"child {what} 1", f"parent {what} 1"], f"parent and child: each {what}"
 
         expect_both("works")
-        work.ask("arm", ALLOCATION_FAULT)
+        work.query("arm", ALLOCATION_FAULT)
         expect_both("fails")
-        work.ask("disarm")
+        work.query("disarm")
         expect_both("works again")
         assert process.wait(timeout=60) == 0, "parent and child: exit code"
 
 
 @pytest.mark.parametrize("binding", ["lazy", "now"])
-def test_linked_plugin_that_is_loaded_three_times(work, binding):
+def test_fault_fires_in_each_load_of_a_linked_plugin(work, binding):
     """A program without CUDA loads and unloads a plugin that is linked to the driver, each time at another address."""
     program = build(OUT / "plugin_rounds", PROGRAMS / "plugin_rounds.c", "-ldl")
     flags = ["-DPLUGIN", "-shared", "-fPIC", f"-Wl,-z,{binding}", f"-L{SIMGPU}", "-l:libcuda.so.1"]
@@ -102,7 +102,7 @@ def test_look_ups_in_scopes_are_unchanged(work):
     name = "look-ups of cuInit in different scopes"
     alone = check_same(work, name, command, DISARMED_ON_SIMULATED, **SIMULATED)
     assert (alone.output.count(": cuInit 0, no dlerror"), alone.output.count("undefined symbol: cuInit")) == (5, 13), (
-        f"{name}: 5 succeed, 13 fail"
+        f"{name}: 5 look-ups succeed, 13 fail"
     )
 
 
@@ -117,13 +117,14 @@ def test_errno_and_dlerror_are_unchanged(work, cuda_life):
 
 
 def test_interposers(work):
-    """Preloads another interposer before and after the library. Both see each call, unless a fault fails it first."""
+    """Preloads another interposer before and after the library. Each call passes both, unless a fault fails it
+    first."""
     linked = [build(OUT / "linked", LINKING / "linked.c", f"-L{SIMGPU}", "-l:libcuda.so.1", f"-Wl,-rpath,{SIMGPU}")]
     looked_up = [build(OUT / "by_dlsym", LINKING / "by_dlsym.c", "-ldl"), "local"]
     flags = ["-O2", "-shared", "-fPIC", "-ldl"]
     plain = build(OUT / "interposer.so", PROGRAMS / "interposer.c", *flags)
     resolving = build(OUT / "interposer_dlsym.so", PROGRAMS / "interposer.c", "-DOVERRIDE_DLSYM", *flags)
-    for name, preload, command, seen_armed in (
+    for name, preload, command, count_armed in (
         ("linked program, another interposer before the library", [plain, work.library], linked, 1),
         ("linked program, another interposer after the library", [work.library, plain], linked, 0),
         ("dlsym program, another interposer after the library", [work.library, resolving], looked_up, 0),
@@ -131,11 +132,11 @@ def test_interposers(work):
     ):
         healthy = work.execute(command, preload=preload, library_path=[SIMGPU])
         assert (
-            healthy.code == 0 and "allocation 0\n" in healthy.output and healthy.errors == "the interposer saw 1\n"
-        ), (f"{name}: both see the call", healthy.behavior)
+            healthy.code == 0 and "allocation 0\n" in healthy.output and healthy.errors == "the interposer counted 1\n"
+        ), (f"{name}: the call passes both libraries", healthy.behavior)
         armed = work.execute(command, preload=preload, library_path=[SIMGPU], plan=ALLOCATION_FAULT)
         assert "allocation 719\n" in armed.output and armed.fired("cuMemAlloc_v2", 719), (
             f"{name}: the fault fires",
             (armed.behavior, armed.events),
         )
-        assert armed.errors == f"the interposer saw {seen_armed}\n", f"{name}: armed"
+        assert armed.errors == f"the interposer counted {count_armed}\n", f"{name}: armed"

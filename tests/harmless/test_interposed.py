@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests the library with other libraries that interpose functions of libc, the dynamic linker or the driver."""
+"""Tests the library together with libraries that interpose functions of libc, the dynamic linker or the driver."""
 
 import shutil
 import subprocess
@@ -34,13 +34,13 @@ def test_library_imports_no_function():
 
 
 @pytest.mark.parametrize("environment", ({}, DISABLED, {"LD_BIND_NOW": "1"}), ids=("idle", "disabled", "bound"))
-def test_hostile_libc_before_the_library(tmp_path, by_dlsym, environment):
+def test_library_works_behind_hostile_libc(tmp_path, by_dlsym, environment):
     hostile = shared(tmp_path, "hostile_libc", "-fno-builtin")
     done = execute(by_dlsym, preload=[hostile, LIBRARY], library_path=[SIMGPU], environment=environment)
     assert done.behavior == (0, WORKED, "")
 
 
-def test_hostile_libc_while_a_fault_fires(tmp_path, by_dlsym):
+def test_fault_fires_behind_hostile_libc(tmp_path, by_dlsym):
     hostile = shared(tmp_path, "hostile_libc", "-fno-builtin")
     done = execute(by_dlsym, plan=FAULT, preload=[hostile, LIBRARY], library_path=[SIMGPU])
     assert done.behavior == (1, "allocation 719\n", "")
@@ -48,14 +48,14 @@ def test_hostile_libc_while_a_fault_fires(tmp_path, by_dlsym):
 
 
 @pytest.mark.parametrize("environment", ({}, DISABLED), ids=("idle", "disabled"))
-def test_program_with_its_own_dl_iterate_phdr(tmp_path, environment):
+def test_library_works_if_program_defines_dl_iterate_phdr(tmp_path, environment):
     program = build(tmp_path / "phdr_cache", PROGRAMS / "phdr_cache.c", "-rdynamic", "-ldl")
     done = execute([program], library_path=[SIMGPU], environment=environment)
     assert done.behavior == (0, "cuInit 0\n", "")
 
 
 @pytest.mark.parametrize("sanitizer", ("thread", "address", "undefined", "leak"))
-def test_program_with_a_sanitizer(tmp_path, sanitizer):
+def test_program_with_a_sanitizer_runs(tmp_path, sanitizer):
     source = tmp_path / "empty.c"
     source.write_text("int main(void) { return 0; }\n")
     program = tmp_path / "empty"
@@ -66,17 +66,17 @@ def test_program_with_a_sanitizer(tmp_path, sanitizer):
 
 
 @pytest.mark.parametrize("first", (False, True), ids=("after the library", "before the library"))
-def test_gpu_sharing_library_sees_each_call(tmp_path, by_dlsym, first):
+def test_each_call_passes_gpu_sharing_library(tmp_path, by_dlsym, first):
     sharing = shared(tmp_path, "gpu_sharing")
     preload = [sharing, LIBRARY] if first else [LIBRARY, sharing]
     healthy = execute(by_dlsym, preload=preload, library_path=[SIMGPU])
-    assert healthy.behavior == (0, WORKED, "the sharing library saw 1\n")
+    assert healthy.behavior == (0, WORKED, "the sharing library counted 1\n")
     armed = execute(by_dlsym, plan=FAULT, preload=preload, library_path=[SIMGPU])
-    assert armed.behavior == (1, "allocation 719\n", f"the sharing library saw {int(first)}\n")
+    assert armed.behavior == (1, "allocation 719\n", f"the sharing library counted {int(first)}\n")
     assert armed.fired("cuMemAlloc_v2", 719)
 
 
-def test_call_of_two_stage_driver_counts_once(tmp_path, by_dlsym):
+def test_call_to_two_stage_driver_counts_once(tmp_path, by_dlsym):
     folder = tmp_path / "first_stage"
     folder.mkdir()
     source = PROGRAMS / "two_stage_driver.c"

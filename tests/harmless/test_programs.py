@@ -7,7 +7,7 @@ from pathlib import Path
 
 import debian
 import pytest
-from harmless.support import BASH, OUT, PERL, PROGRAMS, check_same, need, shell
+from harmless.support import BASH, OUT, PERL, PROGRAMS, check_same, require_programs, shell
 from harness import build, clean_environment
 
 
@@ -27,7 +27,7 @@ def loading():
 
 def go_program(*flags):
     def make():
-        need("go")
+        require_programs("go")
         target = OUT / f"hello{''.join(flags)}"
         environment = {**clean_environment(), "CGO_ENABLED": "0", "GO111MODULE": "off"}
         subprocess.run(["go", "build", *flags, "-o", target, PROGRAMS / "hello.go"], env=environment, check=True)
@@ -36,17 +36,17 @@ def go_program(*flags):
     return make
 
 
-def needing(program, command):
+def if_installed(program, command):
     def make():
-        need(program)
+        require_programs(program)
         return command
 
     return make
 
 
 def sshd():
-    """Returns a command in which sshd reads its settings and host key, prints the settings, and exits."""
-    need("ssh-keygen")
+    """Returns a command with which sshd reads its settings and host key, prints the settings, and exits."""
+    require_programs("ssh-keygen")
     program, libraries = Path("/usr/sbin/sshd"), ""
     if not program.exists():
         tree = debian.unpack(OUT / "sshd", "bookworm", "main", ["openssh-server", "libwrap0"])
@@ -75,7 +75,7 @@ ls /no/such/folder || echo $?
 """
 PROGRAMS_WITHOUT_CUDA = (
     ("sh", lambda: shell("echo $0; for i in 1 2; do echo $i; done; (exit 4) || echo $?; echo to stderr >&2; exit 6")),
-    ("bash", needing("bash", ["bash", "-c", BASH])),
+    ("bash", if_installed("bash", ["bash", "-c", BASH])),
     ("coreutils", lambda: shell(COREUTILS)),
     (
         "find, xargs, sed, grep",
@@ -83,19 +83,21 @@ PROGRAMS_WITHOUT_CUDA = (
     ),
     ("awk", lambda: ["awk", 'BEGIN { "echo child" | getline x; print x, 6 * 7; exit 3 }']),
     ("tar and gzip", lambda: shell(TAR)),
-    ("git", needing("git", shell(GIT))),
+    ("git", if_installed("git", shell(GIT))),
     ("gcc", lambda: shell("echo 'int main(void) { return 9; }' >a.c; gcc -o a a.c; ./a")),
-    ("make", needing("make", shell("printf 'all: a b\\na b:\\n\\t@echo $@\\n' >Makefile; make -j2 | sort"))),
+    ("make", if_installed("make", shell("printf 'all: a b\\na b:\\n\\t@echo $@\\n' >Makefile; make -j2 | sort"))),
     ("Python processes, threads, ctypes", lambda: [sys.executable, PROGRAMS / "python_processes.py"]),
     (
         "Python modules",
         lambda: [sys.executable, "-c", "import asyncio, json, sqlite3, ssl, socket, tempfile; print(json.dumps(1))"],
     ),
-    ("perl", needing("perl", ["perl", "-e", PERL])),
-    ("openssl", needing("openssl", shell("echo text | openssl dgst -sha256"))),
+    ("perl", if_installed("perl", ["perl", "-e", PERL])),
+    ("openssl", if_installed("openssl", shell("echo text | openssl dgst -sha256"))),
     (
         "node",
-        needing("node", ["node", "-e", "require('child_process').exec('echo child', (e, out) => console.log(out))"]),
+        if_installed(
+            "node", ["node", "-e", "require('child_process').exec('echo child', (e, out) => console.log(out))"]
+        ),
     ),
     ("sshd", sshd),
     ("Go", go_program()),
@@ -106,5 +108,5 @@ PROGRAMS_WITHOUT_CUDA = (
 
 
 @pytest.mark.parametrize(("name", "make"), PROGRAMS_WITHOUT_CUDA, ids=[name for name, _ in PROGRAMS_WITHOUT_CUDA])
-def test_program_without_cuda(work, name, make):
+def test_program_without_cuda_is_unchanged(work, name, make):
     check_same(work, name, make())

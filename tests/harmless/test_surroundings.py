@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests programs under debuggers and tracers, programs of other users, symbol look-ups, and other C libraries."""
+"""Tests programs under debuggers and tracers, programs of other users, symbol look-ups, and programs with other C
+libraries."""
 
 import os
 import re
@@ -16,7 +17,7 @@ from harmless.support import (
     PERL,
     PROGRAMS,
     check_same,
-    need,
+    require_programs,
     shell,
 )
 from harness import LIBRARY, SIMGPU, Skip, build, compile_with
@@ -25,18 +26,18 @@ only_root = pytest.mark.skipif(os.getuid() != 0, reason="only root can become an
 
 
 @only_root
-def test_su(work):
+def test_su_is_unchanged(work):
     check_same(work, "su", ["su", "nobody", "-s", "/bin/sh", "-c", "id -un; exit 3"])
 
 
 @only_root
-def test_setuid_program(work):
+def test_setuid_program_is_unchanged(work):
     program = build(work.library.parent / "identity", PROGRAMS / "identity.c")
     os.chown(program, 0, 0)
     program.chmod(0o4755)
     command = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", program]
     alone = check_same(work, "setuid program", command)
-    assert alone.output == "0 1 1\n", "the program runs as root"
+    assert alone.output == "0 1 1\n", "the effective user is root"
 
 
 @pytest.fixture(params=["a program without CUDA", "a CUDA program"])
@@ -46,26 +47,27 @@ def debuggee(request):
     return build(OUT / "linked", LINKING / "linked.c", "-g", f"-L{SIMGPU}", "-l:libcuda.so.1", f"-Wl,-rpath,{SIMGPU}")
 
 
-def test_gdb(work, debuggee):
-    need("gdb")
+def test_gdb_output_is_unchanged(work, debuggee):
+    require_programs("gdb")
     commands = ("set debuginfod enabled off", "break main", "run", "backtrace", "info locals", "next", "continue")
     script = [word for command in commands for word in ("-ex", command)]
     check_debugged(work, ["gdb", "-nx", "-q", "-batch", *script, debuggee])
 
 
-def test_valgrind(work, debuggee):
-    need("valgrind")
+def test_valgrind_output_is_unchanged(work, debuggee):
+    require_programs("valgrind")
     check_same(work, "valgrind", ["valgrind", "-q", "--error-exitcode=99", debuggee], DISARMED_WAYS)
 
 
-FROM_DEBUGGER = re.compile(r"Breakpoint|#\d|\d+\t|No locals|\w+ = \d")
+SOURCE_LINE = re.compile(r"Breakpoint|#\d|\d+\t|No locals|\w+ = \d")
 
 
 def check_debugged(work, command):
-    """Compares the debugger's lines about the source. Other lines have addresses or PIDs that differ between runs."""
+    """Compares the debugger's lines about the source code. Other lines contain addresses or PIDs that differ between
+    runs."""
 
     def source_lines(outcome):
-        return outcome.code, [line for line in outcome.output.splitlines() if FROM_DEBUGGER.match(line)]
+        return outcome.code, [line for line in outcome.output.splitlines() if SOURCE_LINE.match(line)]
 
     alone = source_lines(work.execute(command, preload=[]))
     assert source_lines(work.execute(command)) == alone
@@ -73,11 +75,11 @@ def check_debugged(work, command):
     assert any("main" in line for line in alone[1]), alone
 
 
-def test_look_ups(work):
+def test_look_ups_without_cuda(work):
     look_ups = build(OUT / "look_ups", PROGRAMS / "look_ups.c", "-ldl")
     check_same(work, "look-ups without CUDA", [look_ups])
     weak = work.execute([build(OUT / "weak", PROGRAMS / "look_ups.c", "-DWEAK")])
-    assert weak.behavior == (0, "cuInit 100\n", ""), "weak cuInit without CUDA: returns the code for an absent driver"
+    assert weak.behavior == (0, "cuInit 100\n", ""), "without CUDA, a weak cuInit returns the code for an absent driver"
     data = build(OUT / "data_symbol.so", PROGRAMS / "data_symbol.c", "-shared", "-fPIC")
     program = build(OUT / "data_symbol", PROGRAMS / "data_symbol.c", "-DPROGRAM", "-ldl")
     check_same(work, "a library whose cuInit is data, by dlsym", [program, data])
@@ -88,7 +90,7 @@ def test_look_ups(work):
     check_same(work, "a program whose cuInit is data", [hidden])
 
 
-def test_deepbind(work, loader):
+def test_library_drops_deepbind_of_cuda_plugins(work, loader):
     """The library drops RTLD_DEEPBIND for a plugin that mentions libcuda, unless CUDAFAULT_DEEPBIND=keep is set."""
     folder = OUT / "mentions"
     build(folder / "plugin.so", PROGRAMS / "plugin.c", '-DMENTION="libcuda.so.1"', "-shared", "-fPIC")
@@ -100,7 +102,7 @@ def test_deepbind(work, loader):
 
 
 def traced_calls(work, **options):
-    """Returns the system calls of /bin/true and the files that it opens, except the library."""
+    """Returns the names of the system calls of /bin/true, and the files that it opens except the library."""
     log = work.library.parent / "strace.log"
     work.execute(["strace", "-f", "-o", log, "/bin/true"], **options)
     lines = log.read_text().splitlines()
@@ -112,28 +114,31 @@ def traced_calls(work, **options):
 
 
 # System calls that have lasting effects or start a process or thread.
-ACTIONS = set(
+LASTING_SYSTEM_CALLS = set(
     "clone clone3 fork vfork socket write writev memfd_create rt_sigaction prctl inotify_init1 timer_create unlink mkdir".split()
 )
-SHOW = "ls /proc/self/task | wc -l; ls /proc/self/fd; env | grep -v -e ^LD_ -e ^CUDAFAULT_ -e ^ASAN_OPTIONS= | sort; ulimit -a; pwd"
+PROCESS_STATE_SCRIPT = (
+    "ls /proc/self/task | wc -l; ls /proc/self/fd; "
+    "env | grep -v -e ^LD_ -e ^CUDAFAULT_ -e ^ASAN_OPTIONS= | sort; ulimit -a; pwd"
+)
 
 
 @pytest.mark.parametrize(("way", "options"), ALL_WAYS, ids=[way for way, _ in ALL_WAYS])
-def test_process_without_cuda_shows_no_trace(work, way, options):
+def test_process_without_cuda_is_unchanged(work, way, options):
     """The library adds no thread, open file, output or environment variable to the process."""
-    alone = work.execute(shell(SHOW), preload=[])
-    found = work.execute(shell(SHOW), **options)
+    alone = work.execute(shell(PROCESS_STATE_SCRIPT), preload=[])
+    found = work.execute(shell(PROCESS_STATE_SCRIPT), **options)
     assert found.behavior == alone.behavior
     assert (list(work.folder.iterdir()), found.events) == ([], [])
 
 
 @pytest.mark.parametrize(("way", "options"), ALL_WAYS, ids=[way for way, _ in ALL_WAYS])
-def test_library_adds_no_action_to_system_calls(work, way, options):
-    need("strace")
+def test_library_makes_no_system_call_with_lasting_effects(work, way, options):
+    require_programs("strace")
     calls, opened = traced_calls(work, preload=[])
     more_calls, more_opened = traced_calls(work, **options)
     print("system calls that only the preloaded program makes:", *sorted(more_calls - calls))
-    assert not (more_calls - calls) & ACTIONS
+    assert not (more_calls - calls) & LASTING_SYSTEM_CALLS
     assert more_opened == opened
 
 
@@ -161,7 +166,7 @@ class OldGlibc:
         tree = debian.unpack(OUT / "bullseye", "bullseye", "main", OLD_PACKAGES)
         folders = [tree / "lib/x86_64-linux-gnu", tree / "usr/lib/x86_64-linux-gnu"]
         if not (folders[0] / "libc-2.31.so").exists():
-            raise Skip("Debian bullseye does not have glibc 2.31 any more")
+            raise Skip("Debian bullseye does not contain glibc 2.31")
         self.tree, self.libraries, self.development = tree, folders[0], folders[1]
         self.start = [self.libraries / "ld-2.31.so", "--library-path", ":".join(map(str, [OUT / "tiny", *folders]))]
 
@@ -169,7 +174,7 @@ class OldGlibc:
         return [*self.start, self.tree / name, *arguments]
 
     def build(self, name, source, *flags):
-        """Builds a program that is linked only with glibc 2.31, and returns the command to start it."""
+        """Builds a program that is linked only to glibc 2.31, and returns the command that starts it."""
         start = [self.development / part for part in ("crt1.o", "crti.o")]
         end = [
             self.libraries / "libc.so.6",
@@ -180,7 +185,7 @@ class OldGlibc:
         return [*self.start, build(OUT / name, "-nostdlib", "-no-pie", *start, source, *flags, *end)]
 
 
-def test_old_glibc(work):
+def test_library_works_with_glibc_2_31(work):
     name, old = "glibc 2.31", OldGlibc()
     tiny = build(
         OUT / "tiny" / "libcuda.so.1",
@@ -209,9 +214,9 @@ def test_old_glibc(work):
             )
 
 
-def test_musl(work, monkeypatch):
-    """Under musl, the library loads and passes all calls through, even if a fault is armed."""
-    need("musl-gcc")
+def test_calls_pass_through_under_musl(work, monkeypatch):
+    """The library passes all calls through even if a fault is armed."""
+    require_programs("musl-gcc")
     monkeypatch.setenv("REALGCC", "gcc")
     tiny = OUT / "tiny-musl" / "libcuda.so.1"
     build(tiny, PROGRAMS / "tiny_driver.c", "-O1", "-nostdlib", "-shared", "-fPIC", "-Wl,-soname,libcuda.so.1")

@@ -6,7 +6,7 @@ import sys
 import pytest
 from harness import SIMGPU, execute
 
-# Makes allocations, then calls other functions, including one that succeeds in a broken context.
+# Makes allocations, then calls other functions. One of them (cuMemFree) succeeds in a broken context.
 PROGRAM = """
 import ctypes, subprocess, sys
 cuda = ctypes.CDLL("libcuda.so.1")
@@ -36,7 +36,7 @@ BROKEN = "synchronize 0\nallocations [0, 0, 700, 700]\nsynchronize 700\nmemory 7
 
 
 @pytest.mark.parametrize("more", ["", " times=1", " gpu=0", " scope=run times=1"])
-def test_every_further_call_fails_once_the_fault_has_fired(more):
+def test_every_call_fails_after_the_fault_has_fired(more):
     assert run(f"error=700 calls=cuMemAlloc after=2 sticky=context{more}") == BROKEN
 
 
@@ -45,7 +45,7 @@ def test_without_sticky_context_only_the_named_calls_fail():
     assert run("error=700 calls=cuMemAlloc after=2 sticky=yes") == expected
 
 
-def test_another_process_has_its_own_context():
+def test_context_of_another_process_is_not_broken():
     assert run("error=700 calls=cuMemAlloc after=2 sticky=context", "child") == BROKEN * 2
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests the device files of simulated GPUs. Some programs look for these files before they call CUDA."""
+"""Tests the device files of simulated GPUs. Some programs test whether these files exist before they call CUDA."""
 
 import subprocess
 import sys
@@ -7,10 +7,12 @@ import sys
 import pytest
 from harness import build, cudafault
 
-# JAX looks for the files in this way.
-LOOK = "import os; print([os.path.exists(f'/dev/nvidia{end}') for end in ('0', '1', '2', 'ctl', '-uvm', '01', 'x')])"
+# Tests for the files as JAX does.
+LIST_FILES = (
+    "import os; print([os.path.exists(f'/dev/nvidia{end}') for end in ('0', '1', '2', 'ctl', '-uvm', '01', 'x')])"
+)
 
-EVERY_FUNCTION = r"""
+FILE_FUNCTIONS = r"""
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdio.h>
@@ -35,31 +37,31 @@ int main(int argc, char** argv) {
 """
 
 
-def look(**environment: str) -> str:
-    return cudafault("run", "--gpus", "sim:2", "--", sys.executable, "-c", LOOK, **environment).output.strip()
+def existing_files(**environment: str) -> str:
+    return cudafault("run", "--gpus", "sim:2", "--", sys.executable, "-c", LIST_FILES, **environment).output.strip()
 
 
 def test_only_files_of_simulated_gpus_exist():
-    assert look() == str([True, True, False, True, True, False, False])
+    assert existing_files() == str([True, True, False, True, True, False, False])
 
 
-def test_files_can_be_switched_off():
-    real = subprocess.run([sys.executable, "-c", LOOK], capture_output=True, text=True, check=True).stdout.strip()
-    assert look(CUDAFAULT_SIM_DEVICE_FILES="0") == real
+def test_device_files_can_be_disabled():
+    real = subprocess.run([sys.executable, "-c", LIST_FILES], capture_output=True, text=True, check=True).stdout.strip()
+    assert existing_files(CUDAFAULT_SIM_DEVICE_FILES="0") == real
 
 
-def test_real_gpus_have_no_simulated_files():
+def test_run_on_real_gpus_has_no_simulated_files():
     outcome = cudafault("run", "--gpus", "real", "--", "sh", "-c", "echo $LD_PRELOAD $CUDAFAULT_SIM_DEVICE_FILES")
     assert "libdevicefiles" not in outcome.output
 
 
-@pytest.mark.parametrize("file, answers", [("/dev/nvidia0", "1"), ("/dev/nvidia7", "0")])
-def test_every_function_finds_only_files_of_simulated_gpus(file, answers, tmp_path):
+@pytest.mark.parametrize("file, found", [("/dev/nvidia0", "1"), ("/dev/nvidia7", "0")])
+def test_every_function_finds_only_files_of_simulated_gpus(file, found, tmp_path):
     source = tmp_path / "every_function.c"
-    source.write_text(EVERY_FUNCTION)
+    source.write_text(FILE_FUNCTIONS)
     program = build(tmp_path / "every_function", source)
     outcome = cudafault("run", "--gpus", "sim:1", "--", program, file)
-    assert outcome.behavior == (0, " ".join(["2", *[answers] * 9]) + "\n", "")
+    assert outcome.behavior == (0, " ".join(["2", *[found] * 9]) + "\n", "")
 
 
 def test_other_files_are_unaffected(tmp_path):

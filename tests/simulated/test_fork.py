@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests that CUDA in forked children behaves as with NVIDIA's driver."""
+"""Tests that CUDA calls in forked children return the same codes as with NVIDIA's driver."""
 
 import sys
 

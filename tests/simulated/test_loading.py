@@ -22,7 +22,7 @@ def test_library_can_be_opened_by_every_name(name):
     assert outcome.behavior == (0, "opened\n", "")
 
 
-def test_name_without_version_opens_the_same_library():
+def test_name_without_version_opens_the_versioned_library():
     code = (
         "import ctypes; a, b = (ctypes.CDLL(n) for n in ('libcuda.so', 'libcuda.so.1')); print(a._handle == b._handle)"
     )
@@ -30,7 +30,7 @@ def test_name_without_version_opens_the_same_library():
 
 
 @pytest.mark.parametrize("library, function", [("cuda", "cuInit"), ("nvidia-ml", "nvmlInit_v2")])
-def test_program_links_with_the_plain_name(library, function, tmp_path):
+def test_program_can_be_linked_by_unversioned_name(library, function, tmp_path):
     source = tmp_path / "program.c"
     source.write_text(f"int {function}(unsigned);\nint main(void) {{ return {function}(0); }}\n")
     program = build(tmp_path / "program", source, f"-L{SIMGPU}", f"-l{library}")

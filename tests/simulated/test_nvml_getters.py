@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests that getters of nvidia-ml-py that succeed on a data center GPU succeed on simulated GPUs."""
+"""Tests that the getters of nvidia-ml-py that succeed on a data center GPU also succeed on simulated GPUs."""
 
 import json
 from pathlib import Path
@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from harness import BUILD, cudafault, pinned, python_with
 
-# Calls each getter that takes a device or no argument, and prints the results as JSON.
+# Calls each getter with a device argument or without arguments, and prints the results as JSON.
 CALL_ALL = """
 import inspect, json, pynvml
 pynvml.nvmlInit()
 gpu = pynvml.nvmlDeviceGetHandleByIndex(0)
-answers = {}
+results = {}
 for name, function in inspect.getmembers(pynvml, inspect.isfunction):
     if not name.startswith(("nvmlDeviceGet", "nvmlSystemGet")):
         continue
@@ -21,12 +21,12 @@ for name, function in inspect.getmembers(pynvml, inspect.isfunction):
         continue
     try:
         function(*([gpu] if required else []))
-        answers[name] = "answered"
+        results[name] = "success"
     except pynvml.NVMLError as error:
-        answers[name] = type(error).__name__
+        results[name] = type(error).__name__
     except Exception as error:
-        answers[name] = f"{type(error).__name__}: {error}"
-print(json.dumps(answers))
+        results[name] = f"{type(error).__name__}: {error}"
+print(json.dumps(results))
 """
 
 # Getters that GPU operators and monitoring agents call.
@@ -47,9 +47,9 @@ def python() -> Path:
 def test_getters_of_data_center_gpu_succeed(model, python):
     outcome = cudafault("run", "--gpus", f"sim:{model}", "--", python, "-c", CALL_ALL)
     assert outcome.code == 0, outcome
-    answers = json.loads(outcome.output)
-    missing = {name: answers.get(name) for name in EXPECTED if answers.get(name) != "answered"}
+    results = json.loads(outcome.output)
+    missing = {name: results.get(name) for name in EXPECTED if results.get(name) != "success"}
     assert not missing
-    crashed = {name: answer for name, answer in answers.items() if ": " in answer}
+    crashed = {name: result for name, result in results.items() if ": " in result}
     assert not crashed
-    assert sum(answer == "answered" for answer in answers.values()) > 80
+    assert sum(result == "success" for result in results.values()) > 80

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests that CUDA_VISIBLE_DEVICES is interpreted as by NVIDIA's driver."""
+"""Tests that the simulated driver interprets CUDA_VISIBLE_DEVICES as NVIDIA's driver does."""
 
 import sys
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Does the work of work.h through cffi in ABI mode."""
+"""Performs the operations of work.h through cffi in ABI mode."""
 
 import sys
 

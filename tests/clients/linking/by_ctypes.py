@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Does the work of work.h through ctypes: by_ctypes.py [deepbind]"""
+"""Performs the operations of work.h through ctypes: by_ctypes.py [deepbind]"""
 
 import ctypes
 import os

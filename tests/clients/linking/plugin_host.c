@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs a plugin: plugin_host FILE [deepbind]
+// Loads a plugin and calls its function plugin(). Usage: plugin_host FILE [deepbind]
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Does the work of work.h through a shared libcudart that it is linked with. With -DBY_DLVSYM it looks the functions up
-// with dlvsym instead; the arguments are the library and the symbol version.
+// Performs the operations of work.h through a shared libcudart that the program is linked with. With -DBY_DLVSYM the
+// program looks the functions up with dlvsym instead; its arguments are the library and the symbol version.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The work of every driver client of these tests, independent of how it obtains the functions: it allocates on the
-// first GPU and copies data to the GPU and back. It prints `allocation CODE` to identify the failed call.
+// The operations of every driver client of these tests, regardless of how the client obtains the functions: an
+// allocation on the first GPU and a copy to the GPU and back. work() prints `allocation CODE`, which tests check.
 #pragma once
 
 #include <stddef.h>
@@ -10,7 +10,7 @@
 typedef int Status;
 typedef unsigned long long Pointer;
 
-// The driver functions in use: exported name, base name, ABI version, member, parameters.
+// The driver functions that work() calls: exported name, base name, ABI version, member, parameters.
 #define DRIVER_FUNCTIONS(_)                                                            \
     _(cuInit, cuInit, 2000, init, (unsigned))                                          \
     _(cuDeviceGet, cuDeviceGet, 2000, device, (int*, int))                             \

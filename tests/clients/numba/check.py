@@ -8,7 +8,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 from reporting import XID_CODES, Checks, ReportingRun, check_fault, check_healthy
 
-# Launches use cuda-core, whose exceptions have the name of the error instead of its code.
+# Launches use cuda-core, whose exceptions contain the name of the error instead of its code.
 DRIVER_NAMES = {
     100: "CUDA_ERROR_NO_DEVICE",
     214: "CUDA_ERROR_ECC_UNCORRECTABLE",

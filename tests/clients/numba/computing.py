@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Repeats an allocation, a copy, a launch and a synchronization until standard input ends, and reports when one of them
-starts or stops working."""
+"""Repeats an allocation, a copy, a launch and a synchronization until standard input ends, and reports each change
+between success and failure."""
 
 import re
 import sys

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Opens all libraries named on the command line, then makes the calls in the table below, and prints `library function
-// code` for each.
+// Opens the libraries named on the command line, calls the functions of the table below, and prints a line `library
+// function code` for each call.
 #include <dlfcn.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -13,13 +13,13 @@ typedef struct Call {
     int (*make)(void* function);
 } Call;
 
-static int take_number(void* function) {
+static int get_number(void* function) {
     int number = 0;
     int status = ((int (*)(int*))function)(&number);
     return status ? status : number;
 }
 
-static int take_pointer(void* function) {
+static int create_handle(void* function) {
     void* pointer;
     return ((int (*)(void**))function)(&pointer);
 }
@@ -31,28 +31,28 @@ static int allocate(void* function) {
 
 static int initialize(void* function) { return ((int (*)(unsigned))function)(0); }
 
-static int plan(void* function) {
+static int create_fft_plan(void* function) {
     int handle;
     return ((int (*)(int*, int, int, int))function)(&handle, 1024, cufft_c2c, 1);
 }
 
-static int communicate(void* function) {
+static int create_communicator(void* function) {
     void* communicator;
     return ((int (*)(void**, int, const int*))function)(&communicator, 1, NULL);
 }
 
-static int take_nothing(void* function) { return ((int (*)(void))function)(); }
+static int call_without_arguments(void* function) { return ((int (*)(void))function)(); }
 
 static const Call calls[] = {
     {"libcuda.so", "cuInit", initialize},
-    {"libcuda.so", "cuDriverGetVersion", take_number},
-    {"libnvidia-ml.so", "nvmlInit_v2", take_nothing},
-    {"libcudart.so", "cudaRuntimeGetVersion", take_number},
-    {"libcudart.so", "cudaGetDeviceCount", take_number},
+    {"libcuda.so", "cuDriverGetVersion", get_number},
+    {"libnvidia-ml.so", "nvmlInit_v2", call_without_arguments},
+    {"libcudart.so", "cudaRuntimeGetVersion", get_number},
+    {"libcudart.so", "cudaGetDeviceCount", get_number},
     {"libcudart.so", "cudaMalloc", allocate},
-    {"libcublas.so", "cublasCreate_v2", take_pointer},
-    {"libcufft.so", "cufftPlan1d", plan},
-    {"libnccl.so", "ncclCommInitAll", communicate},
+    {"libcublas.so", "cublasCreate_v2", create_handle},
+    {"libcufft.so", "cufftPlan1d", create_fft_plan},
+    {"libnccl.so", "ncclCommInitAll", create_communicator},
 };
 
 static const char* base_name(const char* path) {

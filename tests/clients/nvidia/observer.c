@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Preloaded before libcudafault.so: records every pointer to a CUDA function that the process obtains, and the file
-// that contains the function. It writes a line `how name file` for each to the file in OBSERVED.
+// A library that is preloaded before libcudafault.so. It records every pointer to a CUDA function that the process
+// obtains: for each, it writes a line `how name file` to the file in OBSERVED, where `file` contains the function.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -11,21 +11,21 @@
 
 typedef int Status;
 typedef unsigned long long Flags;
-typedef void* (*Look)(void*, const char*);
+typedef void* (*Dlsym)(void*, const char*);
 
 static int output = -1;
-static Look next_look;
+static Dlsym next_dlsym;
 static Status (*resolve_old)(const char*, void**, int, Flags);
 static Status (*resolve_v2)(const char*, void**, int, Flags, int*);
 
-// Sets next_look to dlsym of libcudafault.so if OBSERVED_BEHIND names that library, otherwise to dlsym of libc, which
-// is the one with a symbol version.
+// Sets next_dlsym to dlsym of libcudafault.so if OBSERVED_BEHIND names that library, otherwise to dlsym of libc, which
+// is found by its symbol version.
 __attribute__((constructor)) static void start(void) {
-    if (next_look) return;
+    if (next_dlsym) return;
     const char *file = getenv("OBSERVED"), *behind = getenv("OBSERVED_BEHIND");
     if (file) output = open(file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
-    Look libc_look = dlvsym(RTLD_NEXT, "dlsym", "GLIBC_2.2.5");
-    next_look = behind ? libc_look(dlopen(behind, RTLD_LAZY | RTLD_NOLOAD), "dlsym") : libc_look;
+    Dlsym libc_dlsym = dlvsym(RTLD_NEXT, "dlsym", "GLIBC_2.2.5");
+    next_dlsym = behind ? libc_dlsym(dlopen(behind, RTLD_LAZY | RTLD_NOLOAD), "dlsym") : libc_dlsym;
 }
 
 static void record(const char* how, const char* name, void* pointer) {
@@ -69,7 +69,7 @@ static int is_cuda(const char* name) { return !strncmp(name, "cu", 2) && name[2]
 
 void* dlsym(void* handle, const char* name) {
     start();
-    if (handle == RTLD_NEXT || !is_cuda(name)) return next_look(handle, name);
-    void* pointer = next_look(handle, name);
+    if (handle == RTLD_NEXT || !is_cuda(name)) return next_dlsym(handle, name);
+    void* pointer = next_dlsym(handle, name);
     return pointer ? observed("dlsym", name, 0, pointer) : NULL;
 }

@@ -62,7 +62,7 @@ def zeros_are_zero():
 
 
 @check
-def memory_is_accounted():
+def allocated_memory_is_counted():
     before = torch.cuda.memory_allocated(0)
     block = torch.empty(1 << 20, dtype=torch.uint8, device="cuda:0")
     assert torch.cuda.memory_allocated(0) == before + block.numel()
@@ -71,7 +71,7 @@ def memory_is_accounted():
 
 
 @check
-def memory_runs_out():
+def allocation_beyond_memory_fails():
     try:
         torch.empty(1 << 45, dtype=torch.uint8, device="cuda:0")
     except torch.OutOfMemoryError as error:
@@ -123,12 +123,12 @@ def autograd_and_sgd():
 
 
 @check
-def peer_access_is_answered():
+def peer_access_query():
     torch.cuda.can_device_access_peer(0, 1)
 
 
 @check
-def wrong_device_is_an_error():
+def invalid_device_fails():
     try:
         torch.zeros(1, device="cuda:7")
     except torch.AcceleratorError as error:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Makes stubs of the NVIDIA libraries that PyTorch links (cuBLAS, cuDNN, ...: 3 GB), so that it can be imported without
-them. They have the functions that PyTorch imports. Each function returns 1, which is an error in all these libraries.
+"""Builds stubs of the NVIDIA libraries that PyTorch is linked to (cuBLAS, cuDNN, ...: 3 GB), so that Python can import
+PyTorch without them. The stubs export the functions that PyTorch imports. Each function returns 1, which is an error
+code in all these libraries.
 
 Usage: make_stub_libraries.py TORCH_LIB_DIRECTORY OUTPUT_DIRECTORY"""
 
@@ -48,7 +49,7 @@ def undefined_symbols(library: Path) -> list[tuple[str, str]]:
     return symbols
 
 
-def wanted_stubs(torch_libraries: list[Path]) -> dict[str, dict[str, set[str]]]:
+def find_stubs(torch_libraries: list[Path]) -> dict[str, dict[str, set[str]]]:
     """Returns the function names to define, by library and version."""
     stubs: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
     for library in torch_libraries:
@@ -60,7 +61,7 @@ def wanted_stubs(torch_libraries: list[Path]) -> dict[str, dict[str, set[str]]]:
             if owners.get(version) in candidates:
                 stubs[owners[version]][version].add(name)
             elif not version and candidates and re.match(r"cu[a-zA-Z]|nv|nccl", name):
-                # The dynamic linker searches every library for a name without a version, so any of them may have it.
+                # The dynamic linker searches every library for an unversioned name, so any candidate may export it.
                 stubs[candidates[0]][""].add(name)
     return stubs
 
@@ -86,7 +87,7 @@ def build(soname: str, versions: dict[str, set[str]], output: Path) -> None:
 def main() -> None:
     torch_folder, output = Path(sys.argv[1]), Path(sys.argv[2])
     output.mkdir(parents=True, exist_ok=True)
-    stubs = wanted_stubs(sorted(torch_folder.glob("lib*.so*")))
+    stubs = find_stubs(sorted(torch_folder.glob("lib*.so*")))
     for soname, versions in sorted(stubs.items()):
         build(soname, versions, output)
     count = sum(len(names) for versions in stubs.values() for names in versions.values())

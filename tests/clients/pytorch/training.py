@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Trains on two GPUs until standard input ends, and reports when one starts or stops working. A failed step is
-repeated, as in a program that restarts its steps."""
+"""Trains on two GPUs until standard input ends, and reports each change between success and failure. A failed step is
+repeated, as in a program that retries its steps."""
 
 import sys
 from functools import partial

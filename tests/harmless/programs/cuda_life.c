@@ -27,7 +27,7 @@ static void* open_driver(void) {
     return library;
 }
 
-static int in_child(void) {
+static int work_in_child(void) {
     fflush(stdout);
     pid_t child = fork();
     if (child == 0) {
@@ -41,7 +41,7 @@ static int in_child(void) {
 }
 
 // A child of a process that has used CUDA cannot use it: every call returns 3, unless a fault is armed for the call.
-static int in_late_child(void) {
+static int allocate_in_child(void) {
     fflush(stdout);
     pid_t child = fork();
     Pointer memory;
@@ -55,14 +55,14 @@ static int in_late_child(void) {
     return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
 }
 
-// A child makes the first calls, then the parent, then another child.
+// A child makes CUDA calls first, then the parent, then a child that is forked after that.
 static int forks(void) {
-    int first = in_child(), parent = work(&driver), second = in_late_child();
+    int first = work_in_child(), parent = work(&driver), second = allocate_in_child();
     printf("first child %d, parent %d, second child %d\n", first, parent, second);
     return 0;
 }
 
-// The parent uses CUDA before it forks four concurrent children, each of which forks too.
+// The parent uses CUDA before it forks four concurrent children. Each child then forks a child of its own.
 static int family(void) {
     enum { kChildren = 4 };
     pid_t children[kChildren];
@@ -73,7 +73,7 @@ static int family(void) {
         if (children[i] == 0) {
             Pointer memory;
             printf("allocation %d\n", driver.allocate(&memory, 64));
-            _exit(in_late_child());
+            _exit(allocate_in_child());
         }
     }
     int all_ended = 1;
@@ -87,7 +87,7 @@ static int family(void) {
     return 0;
 }
 
-// Repeats an allocation until it returns the expected status, for 20 seconds at most. Returns 1 if it did, else 0.
+// Repeats an allocation until it returns the expected status, for 20 seconds at most. Returns 0 at the timeout, else 1.
 static int wait_for_status(Status expected) {
     for (int i = 0; i < 20000; ++i) {
         Pointer memory;
@@ -99,7 +99,8 @@ static int wait_for_status(Status expected) {
     return 0;
 }
 
-// Parent and child allocate while the test arms and disarms a fault. The test reads the output to know when.
+// Parent and child allocate while the test arms and disarms a fault. The test waits for lines of the output before each
+// step.
 static int live(void) {
     setvbuf(stdout, NULL, _IOLBF, 0);
     pid_t child = fork();
@@ -112,8 +113,8 @@ static int live(void) {
     return 0;
 }
 
-// Unloads the driver and maps its address, so that the dynamic linker loads it at another address.
-static void close_for_good(void* library) {
+// Unloads the driver and maps a page at its address, so that the dynamic linker loads it at another address next time.
+static void unload_driver(void* library) {
     struct link_map* map;
     dlinfo(library, RTLD_DI_LINKMAP, &map);
     void* address = (void*)map->l_addr;
@@ -124,21 +125,21 @@ static void close_for_good(void* library) {
 // dlclose unloads the driver, as it does without the library. The driver can then be loaded at another address.
 static int reload(void* library) {
     int before = work(&driver);
-    close_for_good(library);
-    void* left = dlopen("libcuda.so.1", RTLD_NOW | RTLD_NOLOAD);
-    printf("after dlclose the driver is %s\n", left ? "still loaded" : "unloaded");
+    unload_driver(library);
+    void* loaded = dlopen("libcuda.so.1", RTLD_NOW | RTLD_NOLOAD);
+    printf("after dlclose the driver is %s\n", loaded ? "still loaded" : "unloaded");
     open_driver();
     printf("%d %d\n", before, work(&driver));
     return 0;
 }
 
-// Works only with the library preloaded. Without it the weak reference is NULL.
+// Requires the library to be preloaded. Without the library, the weak reference is NULL.
 static int weak_reference(void* library) {
     int version;
     Status (*looked_up)(int*);
     *(void**)&looked_up = dlsym(library, "cuDriverGetVersion");
     printf("open: looked up %d, weak %d\n", looked_up(&version), cuDriverGetVersion(&version));
-    close_for_good(library);
+    unload_driver(library);
     printf("closed: weak %d\n", cuDriverGetVersion(&version));
     *(void**)&looked_up = dlsym(open_driver(), "cuDriverGetVersion");
     printf("open again: looked up %d, weak %d\n", looked_up(&version), cuDriverGetVersion(&version));
@@ -151,7 +152,7 @@ static void show_errors(const char* after) {
     errno = 77;
 }
 
-// Look-ups and CUDA calls do not change errno and dlerror, except that a look-up clears an older dlerror.
+// Shows that look-ups and CUDA calls do not change errno or dlerror, except that a look-up clears an older dlerror.
 static int errors(void* library) {
     int device;
     void* context;
@@ -177,7 +178,7 @@ static int errors(void* library) {
     return 0;
 }
 
-static int work_at_end;
+static int call_cuda_at_exit;
 
 static void work_at_exit(void) {
     printf("at exit\n");
@@ -185,18 +186,18 @@ static void work_at_exit(void) {
 }
 
 __attribute__((destructor)) static void work_in_destructor(void) {
-    if (!work_at_end) return;
+    if (!call_cuda_at_exit) return;
     printf("in a destructor\n");
     work(&driver);
 }
 
-static volatile sig_atomic_t handled, failed_in_handler;
+static volatile sig_atomic_t signal_count, failures_in_handler;
 
 static void allocate_in_handler(int signal) {
     (void)signal;
     Pointer memory;
-    failed_in_handler += driver.allocate(&memory, 64) == 719;
-    ++handled;
+    failures_in_handler += driver.allocate(&memory, 64) == 719;
+    ++signal_count;
 }
 
 static void tick_every(int microseconds) {
@@ -206,33 +207,33 @@ static void tick_every(int microseconds) {
     setitimer(ITIMER_REAL, &timer, NULL);
 }
 
-// The fault fails every allocation, in the program and in the signal handler that interrupts it.
+// Expects a fault that fails every allocation, in the program and in the signal handler that interrupts it.
 static int signals(void) {
     long calls = 1, failed = 1;
     Pointer memory;
-    // A real driver does not support calls in the signal handler.
-    if (driver.allocate(&memory, 64) != 719) return printf("nothing fails\n");
+    // NVIDIA's driver does not support calls from a signal handler.
+    if (driver.allocate(&memory, 64) != 719) return printf("the allocation does not fail\n");
     tick_every(500);
-    while (handled < 500) {
+    while (signal_count < 500) {
         failed += driver.allocate(&memory, 64) == 719;
         ++calls;
     }
     signal(SIGALRM, SIG_IGN);
-    printf("%ld calls, %s in the program, %s in the handler\n", calls + handled,
+    printf("%ld calls, %s in the program, %s in the handler\n", calls + signal_count,
            calls == failed ? "all failed" : "not all failed",
-           handled == failed_in_handler ? "all failed" : "not all failed");
+           signal_count == failures_in_handler ? "all failed" : "not all failed");
     return 0;
 }
 
-static void count_only(int signal) {
+static void count_signal(int signal) {
     (void)signal;
-    ++handled;
+    ++signal_count;
 }
 
-// A fault delays a call for the full time even if signals interrupt it.
+// Expects a fault that delays the allocation for the full time, even if signals interrupt the delay.
 static int delay(void) {
     struct timespec start, end;
-    struct sigaction action = {.sa_handler = count_only};
+    struct sigaction action = {.sa_handler = count_signal};
     sigaction(SIGALRM, &action, NULL);
     struct itimerval timer = {{0, 5000}, {0, 5000}};
     void* context;
@@ -260,7 +261,7 @@ int main(int argc, char** argv) {
     if (!strcmp(what, "weak")) return weak_reference(library);
     if (!strcmp(what, "errors")) return errors(library);
     if (!strcmp(what, "exit")) {
-        work_at_end = 1;
+        call_cuda_at_exit = 1;
         return atexit(work_at_exit);
     }
     if (!strcmp(what, "signals")) return signals();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A library similar to cuew: cuInit is a variable, a function pointer that the library sets. With -DPROGRAM, a program
-// that looks the variable up.
+// A library in which cuInit is a function pointer that the library sets, as in cuew. With -DPROGRAM, a program that
+// looks the pointer up.
 typedef int (*Init)(unsigned);
 
 static int own_init(unsigned flags) { return 41 + (int)flags; }
@@ -8,7 +8,7 @@ static int own_init(unsigned flags) { return 41 + (int)flags; }
 #ifndef PROGRAM
 Init cuInit;
 
-int fill_in(void) {
+int set_pointer(void) {
     cuInit = own_init;
     return cuInit(1);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A GPU sharing library. It exports a driver function, and its dlsym returns that function for every handle. It prints
-// the number of calls at exit.
+// A GPU sharing library. It exports a driver function, and its dlsym returns that function for every handle. At exit it
+// prints the number of calls.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <stdio.h>
@@ -8,7 +8,7 @@
 
 typedef void* (*Dlsym)(void*, const char*);
 
-static int seen;
+static int call_count;
 
 static Dlsym next_dlsym(void) {
     static Dlsym next;
@@ -18,7 +18,7 @@ static Dlsym next_dlsym(void) {
 
 int cuMemAlloc_v2(unsigned long long* memory, size_t size) {
     static int (*allocate)(unsigned long long*, size_t);
-    ++seen;
+    ++call_count;
     if (!allocate) *(void**)&allocate = next_dlsym()(dlopen("libcuda.so.1", RTLD_NOW), "cuMemAlloc_v2");
     return allocate(memory, size);
 }
@@ -28,4 +28,6 @@ void* dlsym(void* handle, const char* name) {
     return next_dlsym()(handle, name);
 }
 
-__attribute__((destructor)) static void print_count(void) { fprintf(stderr, "the sharing library saw %d\n", seen); }
+__attribute__((destructor)) static void print_count(void) {
+    fprintf(stderr, "the sharing library counted %d\n", call_count);
+}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Overrides the libc functions that other libraries call most. Each function ends the process if it is called before
-// the constructor of this library, and calls dlsym if it is called later.
+// Overrides the libc functions that other libraries call most. A function that is called before the constructor of this
+// library ends the process. A function that is called later calls dlsym.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <link.h>
@@ -9,17 +9,17 @@
 #include <unistd.h>
 
 static int ready;
-static __thread int inside;
+static __thread int in_on_call;
 
-static void called(void) {
+static void on_call(void) {
     if (!ready) {
-        static const char text[] = "a function of libc was called before its library was ready\n";
+        static const char text[] = "a libc function was called before the constructor of the overriding library\n";
         if (write(2, text, sizeof text - 1) > 0) _exit(99);
     }
-    if (inside) return;
-    inside = 1;
+    if (in_on_call) return;
+    in_on_call = 1;
     dlsym(RTLD_DEFAULT, "cuMemAlloc_v2");
-    inside = 0;
+    in_on_call = 0;
 }
 
 __attribute__((constructor)) static void on_load(void) { ready = 1; }
@@ -27,13 +27,13 @@ __attribute__((constructor)) static void on_load(void) { ready = 1; }
 static void* next(const char* name) { return dlvsym(RTLD_NEXT, name, "GLIBC_2.2.5"); }
 
 void* memcpy(void* restrict to, const void* restrict from, size_t size) {
-    called();
+    on_call();
     for (size_t i = 0; i < size; ++i) ((volatile char*)to)[i] = ((const char*)from)[i];
     return to;
 }
 
 void* memmove(void* to, const void* from, size_t size) {
-    called();
+    on_call();
     volatile char* out = to;
     const char* in = from;
     for (size_t i = 0; i < size; ++i) {
@@ -44,13 +44,13 @@ void* memmove(void* to, const void* from, size_t size) {
 }
 
 void* memset(void* to, int value, size_t size) {
-    called();
+    on_call();
     for (size_t i = 0; i < size; ++i) ((volatile char*)to)[i] = (char)value;
     return to;
 }
 
 int memcmp(const void* left, const void* right, size_t size) {
-    called();
+    on_call();
     const volatile unsigned char *a = left, *b = right;
     for (size_t i = 0; i < size; ++i) {
         if (a[i] != b[i]) return a[i] - b[i];
@@ -59,7 +59,7 @@ int memcmp(const void* left, const void* right, size_t size) {
 }
 
 void* memchr(const void* text, int wanted, size_t size) {
-    called();
+    on_call();
     const volatile unsigned char* at = text;
     for (size_t i = 0; i < size; ++i) {
         if (at[i] == (unsigned char)wanted) return (void*)(at + i);
@@ -68,7 +68,7 @@ void* memchr(const void* text, int wanted, size_t size) {
 }
 
 char* strchr(const char* text, int wanted) {
-    called();
+    on_call();
     for (const volatile char* at = text;; ++at) {
         if (*at == (char)wanted) return (char*)at;
         if (!*at) return NULL;
@@ -76,7 +76,7 @@ char* strchr(const char* text, int wanted) {
 }
 
 size_t strlen(const char* text) {
-    called();
+    on_call();
     const volatile char* end = text;
     while (*end) ++end;
     return (size_t)(end - text);
@@ -84,19 +84,19 @@ size_t strlen(const char* text) {
 
 int* __errno_location(void) {
     static __thread int number;
-    called();
+    on_call();
     return &number;
 }
 
 int clock_gettime(clockid_t clock, struct timespec* time) {
-    called();
+    on_call();
     static int (*real)(clockid_t, struct timespec*);
     if (!real) *(void**)&real = dlsym(RTLD_NEXT, "clock_gettime");
     return real(clock, time);
 }
 
 int dl_iterate_phdr(int (*visit)(struct dl_phdr_info*, size_t, void*), void* data) {
-    called();
+    on_call();
     static int (*real)(int (*)(struct dl_phdr_info*, size_t, void*), void*);
     if (!real) *(void**)&real = next("dl_iterate_phdr");
     return real(visit, data);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Prints whether the real and the effective user are root, and AT_SECURE.
+// Prints whether the real user is root, whether the effective user is root, and the value of AT_SECURE.
 #include <stdio.h>
 #include <sys/auxv.h>
 #include <unistd.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Another interposer of the driver, similar to HAMi. It counts allocations, passes them on, and prints their number at
-// exit. With -DOVERRIDE_DLSYM it also overrides dlsym.
+// An interposer of the driver, similar to HAMi. It counts allocations, forwards them, and prints their number at exit.
+// With -DOVERRIDE_DLSYM it also overrides dlsym.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <stdio.h>
@@ -9,7 +9,7 @@
 typedef void* (*Dlsym)(void*, const char*);
 typedef int (*Allocate)(unsigned long long*, size_t);
 
-static int seen;
+static int call_count;
 static Allocate next_allocate;
 
 // Returns libc's dlsym even if other libraries override dlsym.
@@ -21,7 +21,7 @@ static void* find_next(const char* name) {
 }
 
 int cuMemAlloc_v2(unsigned long long* memory, size_t size) {
-    ++seen;
+    ++call_count;
     if (!next_allocate) *(void**)&next_allocate = find_next("cuMemAlloc_v2");
     return next_allocate(memory, size);
 }
@@ -34,4 +34,6 @@ void* dlsym(void* handle, const char* name) {
 }
 #endif
 
-__attribute__((destructor)) static void print_count(void) { fprintf(stderr, "the interposer saw %d\n", seen); }
+__attribute__((destructor)) static void print_count(void) {
+    fprintf(stderr, "the interposer counted %d\n", call_count);
+}

@@ -2,9 +2,9 @@
 // A program that is linked with the library of data_symbol.c, whose function sets the pointer cuInit.
 #include <stdio.h>
 
-int fill_in(void);
+int set_pointer(void);
 
 int main(void) {
-    printf("cuInit of the library %d\n", fill_in());
+    printf("cuInit of the library %d\n", set_pointer());
     return 0;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A program that defines dl_iterate_phdr, as caches and sanitizers do. The first call looks up libc's function with
-// dlsym.
+// A program that defines dl_iterate_phdr, as caches and sanitizers do. The first call looks up libc's dl_iterate_phdr
+// with dlsym.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <link.h>

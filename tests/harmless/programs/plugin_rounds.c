@@ -17,20 +17,21 @@ static int find_driver(struct dl_phdr_info* info, size_t size, void* address) {
 
 int main(int argc, char** argv) {
     if (argc != 2) return 2;
-    void* taken = NULL;
+    void* previous_address = NULL;
     for (int round = 1; round <= 3; ++round) {
         void *library = dlopen(argv[1], RTLD_NOW | RTLD_LOCAL), *address = NULL;
         int (*plugin)(void) = NULL;
         if (library) *(void**)&plugin = dlsym(library, "plugin");
         if (!plugin) return printf("%s\n", dlerror());
         dl_iterate_phdr(find_driver, &address);
-        if (!address || address == taken) return printf("the driver is not loaded, or at the same address\n");
+        if (!address || address == previous_address)
+            return printf("the driver is not loaded, or is loaded at the same address\n");
         printf("round %d: %d\n", round, plugin());
         dlclose(library);
         printf("the driver is %s\n", dlopen("libcuda.so.1", RTLD_NOW | RTLD_NOLOAD) ? "still loaded" : "unloaded");
         // Forces the dynamic linker to load the driver at another address.
         mmap(address, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
-        taken = address;
+        previous_address = address;
     }
     return 0;
 }

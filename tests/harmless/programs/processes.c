@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Starts processes and threads in every way, without CUDA, and prints the result of each.
+// Starts processes and threads in different ways, without CUDA, and prints the result of each way.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <pthread.h>

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Starts processes and threads in every way that Python has, and uses ctypes."""
+"""Starts processes and threads in every way that Python offers, and uses ctypes."""
 
 import ctypes
 import multiprocessing
@@ -50,7 +50,7 @@ def threads():
     print(local.value)
 
 
-def foreign():
+def use_ctypes():
     libc = ctypes.CDLL(None)
     print(libc.abs(-5))
     compare = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_int), ctypes.POINTER(ctypes.c_int))
@@ -68,4 +68,4 @@ if __name__ == "__main__":
     pipes()
     children()
     threads()
-    foreign()
+    use_ctypes()

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Looks up a driver function in different scopes. Usage: scopes PLUGIN, a plugin that is linked to libcuda.
+// Looks up a driver function in different scopes. Usage: scopes PLUGIN, where PLUGIN is linked to libcuda.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <stdio.h>
@@ -21,7 +21,7 @@ static void look_up(const char* scope, void* handle) {
         printf("  %s: %s\n", scope, error);
 }
 
-static void look_around(const char* when, void* driver) {
+static void look_up_in_all_scopes(const char* when, void* driver) {
     printf("%s\n", when);
     if (driver) look_up("by its handle", driver);
     look_up("RTLD_DEFAULT", RTLD_DEFAULT);
@@ -32,14 +32,14 @@ static void look_around(const char* when, void* driver) {
 int main(int argc, char** argv) {
     if (argc != 2) return 2;
     void* driver = opened("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
-    look_around("opened locally", driver);
+    look_up_in_all_scopes("opened locally", driver);
     dlclose(driver);
-    look_around("closed", NULL);
+    look_up_in_all_scopes("closed", NULL);
     void* plugin = opened(argv[1], RTLD_NOW | RTLD_LOCAL);
-    look_around("a linked plugin opened locally", plugin);
+    look_up_in_all_scopes("a linked plugin opened locally", plugin);
     dlclose(plugin);
-    look_around("the plugin closed", NULL);
+    look_up_in_all_scopes("the plugin closed", NULL);
     driver = opened("libcuda.so.1", RTLD_NOW | RTLD_GLOBAL);
-    look_around("opened globally", driver);
+    look_up_in_all_scopes("opened globally", driver);
     return 0;
 }

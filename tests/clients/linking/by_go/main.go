@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Does the work of work.h from Go. It opens libcuda through cgo at run time, as go-nvml opens libnvidia-ml.
+// Performs the operations of work.h from Go. It opens libcuda through cgo at run time, as go-nvml opens libnvidia-ml.
 package main
 
 /*
