@@ -161,9 +161,9 @@ def check_second_injection(checks, cluster, namespace: str) -> None:
     outcome = drill.inject()
     text = outcome.errors
     drill.equal("a second injection is refused", outcome.code, 3)
-    for what, word in (("owner", f"{getpass.getuser()}@{socket.gethostname()}"), ("run", run), ("armed plan", "xid=79"),
+    for part, word in (("owner", f"{getpass.getuser()}@{socket.gethostname()}"), ("run", run), ("armed plan", "xid=79"),
                        ("option --replace", "--replace"), ("expiry", "until=2")):
-        drill.expect(f"the error names the {what}", word in text, text)
+        drill.expect(f"the error names the {part}", word in text, text)
     drill.equal("the plan is still armed", "xid=79" in drill.run("status", drill.ref).output, True)
     drill.expect_success("restore succeeds", drill.restore())
     drill.expect_unchanged("the object is exactly as before", before)

@@ -215,14 +215,14 @@ class Cluster:
     # Waiting
 
     @staticmethod
-    def wait(condition, timeout: float = 30, what: str = "the expected condition"):
-        """Returns the first true result of condition(). Raises TimeoutError, with `what`, after `timeout` seconds."""
+    def wait(condition, timeout: float = 30, description: str = "the expected condition"):
+        """Returns the first true result of condition(). After `timeout` seconds, raises TimeoutError with `description`."""
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
             if result := condition():
                 return result
             time.sleep(0.05)
-        raise TimeoutError(f"timed out after {timeout} s waiting for {what}")
+        raise TimeoutError(f"timed out after {timeout} s waiting for {description}")
 
     def wait_for_rollout(self, namespace: str, workload: str, timeout: float = 60) -> None:
         """Waits for a rollout. `workload` has the form of kubectl: deployment/app."""

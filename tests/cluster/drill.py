@@ -65,9 +65,9 @@ class Drill:
     def history(self) -> list:
         """Returns the ReplicaSets and ControllerRevisions that the workload owns."""
         uid = self.get()["metadata"]["uid"]
-        both = [*self.cluster.api.list("apps/v1", "ReplicaSet", self.namespace),
+        objects = [*self.cluster.api.list("apps/v1", "ReplicaSet", self.namespace),
                 *self.cluster.api.list("apps/v1", "ControllerRevision", self.namespace)]
-        return [each for each in both if any(owner["uid"] == uid for owner in each["metadata"].get("ownerReferences", ()))]
+        return [each for each in objects if any(owner["uid"] == uid for owner in each["metadata"].get("ownerReferences", ()))]
 
     def revision_numbers(self) -> tuple:
         """Returns the revision annotation of the workload, and the revision fields of the objects that it owns."""
@@ -121,31 +121,31 @@ class Drill:
 
     # Checks
 
-    def expect(self, what: str, ok: bool, found: object = "") -> bool:
-        return self.checks.expect(f"{self.label}: {what}", ok, found)
+    def expect(self, description: str, ok: bool, found: object = "") -> bool:
+        return self.checks.expect(f"{self.label}: {description}", ok, found)
 
-    def equal(self, what: str, found: object, expected: object) -> bool:
-        return self.checks.equal(f"{self.label}: {what}", found, expected)
+    def equal(self, description: str, found: object, expected: object) -> bool:
+        return self.checks.equal(f"{self.label}: {description}", found, expected)
 
-    def expect_success(self, what: str, outcome) -> bool:
-        return self.expect(what, outcome.code == 0, outcome)
+    def expect_success(self, description: str, outcome) -> bool:
+        return self.expect(description, outcome.code == 0, outcome)
 
-    def expect_unchanged(self, what: str, before: dict, history: list | None = None) -> bool:
+    def expect_unchanged(self, description: str, before: dict, history: list | None = None) -> bool:
         """Checks that the object and its field owners are as before, and that no object of an injection remains."""
         found = differences(before, self.get()) + self.injection_objects()
         if history is not None:
             found += history_differences(history, self.history())
-        return self.expect(what, not found, found)
+        return self.expect(description, not found, found)
 
-    def expect_revision_numbers(self, what: str, expected: tuple) -> bool:
+    def expect_revision_numbers(self, description: str, expected: tuple) -> bool:
         """Waits for the expected numbers, because the controller updates a Deployment's number with a delay."""
         with contextlib.suppress(TimeoutError):
             self.cluster.wait(lambda: self.revision_numbers() == expected, 10)
-        return self.equal(what, self.revision_numbers(), expected)
+        return self.equal(description, self.revision_numbers(), expected)
 
-    def expect_clean(self, what: str) -> bool:
+    def expect_clean(self, description: str) -> bool:
         outcome = self.verify()
-        return self.expect(what, outcome.code == 0, outcome)
+        return self.expect(description, outcome.code == 0, outcome)
 
 
 class SharedChecks:
@@ -186,18 +186,19 @@ class Refusals:
     def __init__(self, checks, cluster, namespace: str) -> None:
         self.checks, self.cluster, self.namespace = checks, cluster, namespace
 
-    def __call__(self, what: str, words: tuple, *expected: str, target: tuple = (), line_count: int = 1,
+    def __call__(self, description: str, words: tuple, *expected: str, target: tuple = (), line_count: int = 1,
                  **options) -> None:
         before = self.client_fields(target)
         outcome = self.cluster.cudafault("k8s", "inject", *words, "-n", self.namespace, **options)
-        self.checks.equal(f"{what}: inject is refused", outcome.code, 3)
+        self.checks.equal(f"{description}: inject is refused", outcome.code, 3)
         lines = outcome.errors.splitlines()
         for each in expected:
-            self.checks.expect(f"{what}: the error contains {each!r}", each in lines[-1], lines)
+            self.checks.expect(f"{description}: the error contains {each!r}", each in lines[-1], lines)
         has_form = len(lines) == line_count and lines[-1].startswith("cudafault: ")
-        self.checks.expect(f"{what}: the error output has {line_count} line(s)", has_form, lines)
-        self.checks.equal(f"{what}: the object is not changed", changes(before, self.client_fields(target)), [])
-        self.checks.equal(f"{what}: no object is created", injection_objects_in(self.cluster, self.namespace), [])
+        self.checks.expect(f"{description}: the error output has {line_count} line(s)", has_form, lines)
+        self.checks.equal(f"{description}: the object is not changed", changes(before, self.client_fields(target)), [])
+        created = injection_objects_in(self.cluster, self.namespace)
+        self.checks.equal(f"{description}: no object is created", created, [])
 
     def client_fields(self, target: tuple) -> dict:
         """Returns the fields that clients write, without the status, which a controller may write at any time."""
@@ -249,28 +250,28 @@ def stable_fields(object: dict) -> dict:
 
 
 def differences(before: dict, after: dict) -> list:
-    was, now = stable_fields(before), stable_fields(after)
-    return changes(was, now) + ownership_differences(before, after)
+    old, new = stable_fields(before), stable_fields(after)
+    return changes(old, new) + ownership_differences(before, after)
 
 
-def changes(was: object, now: object, at: str = "") -> list:
+def changes(old: object, new: object, at: str = "") -> list:
     """Returns a text for each difference, with its path."""
-    if isinstance(was, dict) and isinstance(now, dict):
-        names = [*was, *(name for name in now if name not in was)]
-        return [each for name in names for each in changes(was.get(name), now.get(name), f"{at}.{name}")]
-    if isinstance(was, list) and isinstance(now, list) and len(was) == len(now):
-        return [each for number in range(len(was)) for each in changes(was[number], now[number], f"{at}[{number}]")]
-    return [] if was == now else [f"{at} was {json.dumps(was)}, is {json.dumps(now)}"]
+    if isinstance(old, dict) and isinstance(new, dict):
+        names = [*old, *(name for name in new if name not in old)]
+        return [each for name in names for each in changes(old.get(name), new.get(name), f"{at}.{name}")]
+    if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        return [each for number in range(len(old)) for each in changes(old[number], new[number], f"{at}[{number}]")]
+    return [] if old == new else [f"{at} was {json.dumps(old)}, is {json.dumps(new)}"]
 
 
 def ownership_differences(before: dict, after: dict) -> list:
     """Returns a text for each field whose owner has changed."""
-    was, now = owners(before), owners(after)
+    old, new = owners(before), owners(after)
     found = []
-    for manager in sorted(was.keys() | now.keys()):
-        owned, owns = was.get(manager, set()), now.get(manager, set())
-        found += [f"{manager} now owns {field}" for field in sorted(owns - owned)]
-        found += [f"{manager} lost {field}" for field in sorted(owned - owns)]
+    for manager in sorted(old.keys() | new.keys()):
+        old_fields, new_fields = old.get(manager, set()), new.get(manager, set())
+        found += [f"{manager} now owns {field}" for field in sorted(new_fields - old_fields)]
+        found += [f"{manager} lost {field}" for field in sorted(old_fields - new_fields)]
     return found
 
 
@@ -294,11 +295,11 @@ def leaves(fields: dict, above: str = "") -> set:
 
 
 def history_differences(before: list, after: list) -> list:
-    was, now = ({each["metadata"]["name"]: each for each in list} for list in (before, after))
-    found = [f"{name} is missing" for name in was.keys() - now.keys()]
-    found += [f"{name} is new" for name in now.keys() - was.keys()]
-    for name in was.keys() & now.keys():
-        found += changes(stable_fields(was[name]), stable_fields(now[name]), name)
+    old, new = ({each["metadata"]["name"]: each for each in list} for list in (before, after))
+    found = [f"{name} is missing" for name in old.keys() - new.keys()]
+    found += [f"{name} is new" for name in new.keys() - old.keys()]
+    for name in old.keys() & new.keys():
+        found += changes(stable_fields(old[name]), stable_fields(new[name]), name)
     return found
 
 

@@ -92,12 +92,12 @@ def with_claims(namespace: str, name: str) -> dict:
 def check_exact_restore(drill: Drill) -> None:
     """With --exact, restore also restores the revision numbers."""
     before, history = drill.snapshot(), drill.history()
-    was = drill.revision_numbers()
+    numbers = drill.revision_numbers()
     drill.expect_success("inject succeeds", drill.inject())
-    drill.expect("inject changes the revision numbers", drill.revision_numbers() != was, was)
+    drill.expect("inject changes the revision numbers", drill.revision_numbers() != numbers, numbers)
     drill.expect_success("restore succeeds", drill.restore("--exact"))
     drill.expect_unchanged("the object is exactly as before", before, history)
-    drill.expect_revision_numbers("the revision numbers are as before", was)
+    drill.expect_revision_numbers("the revision numbers are as before", numbers)
     outcome = drill.verify("--exact")
     drill.expect("verify-clean --exact finds nothing", outcome.code == 0, outcome)
 
@@ -185,9 +185,9 @@ def check_preloads(checks, cluster, namespace: str) -> None:
     for number, (label, (preload, expected)) in enumerate(cases.items()):
         around = [{"name": "BEFORE", "value": "/opt"}, {"name": "AFTER", "value": "2"}]
         existing = [preload["env"]] if "env" in preload else []
-        more: dict[str, Any] = {"env": [around[0], *existing, around[1]]}
-        more |= {"envFrom": [preload["envFrom"]]} if "envFrom" in preload else {}
-        spec = workloads.pod_spec(workloads.server(**more))
+        fields: dict[str, Any] = {"env": [around[0], *existing, around[1]]}
+        fields |= {"envFrom": [preload["envFrom"]]} if "envFrom" in preload else {}
+        spec = workloads.pod_spec(workloads.server(**fields))
         manifest = workloads.deployment(namespace, f"preload-{number}", spec, replicas=0)
         drill = Drill(checks, cluster, namespace, manifest, f"LD_PRELOAD from {label}")
         check_cycle(drill, check=make_preload_check(drill, preload.get("env"), expected))
@@ -329,9 +329,9 @@ def check_histories(checks, cluster, namespace: str) -> None:
 
         def check_history(object: dict, drill=drill, original=original) -> None:
             drill.settle()
-            now = {each["metadata"]["uid"] for each in drill.history()}
-            drill.equal("revisions deleted by inject", original - now, set())
-            drill.equal("number of revisions added by inject", len(now - original), 1)
+            current = {each["metadata"]["uid"] for each in drill.history()}
+            drill.equal("revisions deleted by inject", original - current, set())
+            drill.equal("number of revisions added by inject", len(current - original), 1)
         check_cycle(drill, check=check_history)
 
 
@@ -398,12 +398,12 @@ def check_edits(checks, cluster, namespace: str) -> None:
     check_edit(checks, cluster, namespace, "LD_PRELOAD prepended", prepend_preload, kept="LD_PRELOAD")
 
 
-def check_edit(checks, cluster, namespace: str, what: str, edit, kept: str | None, **spec: Any) -> None:
+def check_edit(checks, cluster, namespace: str, description: str, edit, kept: str | None, **spec: Any) -> None:
     """Checks that restore keeps the changes that edit(object) makes during the injection, and reverts all other
     changes."""
     name = "edited-" + edit.__name__.replace("_", "-")
     drill = Drill(checks, cluster, namespace, workloads.deployment(namespace, name, replicas=0, **spec),
-                  f"{what} during the injection")
+                  f"{description} during the injection")
     expected = drill.get()
     edit(expected)
     if not drill.expect_success("inject succeeds", drill.inject()):

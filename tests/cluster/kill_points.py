@@ -107,33 +107,33 @@ def kill_and_restore(drill: Drill, verb: str, write: int, when: str, other_home:
     numbers = drill.revision_numbers()
     prepare(drill, verb)
     outcome, proxy = drill.cluster.killed_at(write, when, *command(drill, verb))
-    what = f"{verb} killed {when} write {write}"
+    description = f"{verb} killed {when} write {write}"
     if proxy.writes:
-        what += f" ({proxy.writes[-1].method} {resource_of(proxy.writes[-1])})"
+        description += f" ({proxy.writes[-1].method} {resource_of(proxy.writes[-1])})"
     if proxy.killed:
-        drill.equal(f"{what}: the tool is killed", (outcome.code, len(proxy.writes)), (-9, write))
+        drill.equal(f"{description}: the tool is killed", (outcome.code, len(proxy.writes)), (-9, write))
     else:
         # The number of writes varies, because a patch is repeated after a conflict with a controller.
-        what = f"{verb} succeeds after {len(proxy.writes)} writes without a kill at write {write}"
-        drill.expect(what, outcome.code == 0 and len(proxy.writes) < write, outcome)
+        description = f"{verb} succeeds after {len(proxy.writes)} writes without a kill at write {write}"
+        drill.expect(description, outcome.code == 0 and len(proxy.writes) < write, outcome)
     if verb == "restore, inject":
         # The second inject must not record the state of the incomplete restore as the original state.
         outcome = drill.run("inject", drill.ref, "--replace")
-        drill.expect(f"{what}: inject succeeds again", outcome.code == 0, outcome)
+        drill.expect(f"{description}: inject succeeds again", outcome.code == 0, outcome)
     exact = ["--exact"] if verb in ("restore", "restore, inject") else []
     restored = drill.restore(*exact, **other_home)
     is_lost = verb == "restore, record lost"
     clean = drill.run("verify-clean") if is_lost else drill.verify()
-    drill.expect(f"{what}: restore succeeds and verify-clean finds no leftover", restored.code == 0 and clean.code == 0,
-                 (restored, clean))
+    drill.expect(f"{description}: restore succeeds and verify-clean finds no leftover",
+                 restored.code == 0 and clean.code == 0, (restored, clean))
     if exact:
-        drill.expect_revision_numbers(f"{what}: the revision numbers are as before", numbers)
+        drill.expect_revision_numbers(f"{description}: the revision numbers are as before", numbers)
         is_unmentioned = "revision" not in restored.output + restored.errors
-        drill.expect(f"{what}: restore does not mention revisions", is_unmentioned, restored)
+        drill.expect(f"{description}: restore does not mention revisions", is_unmentioned, restored)
     if is_lost:  # without the record, restore cannot restore managedFields
         found = changes(stable_fields(before), stable_fields(drill.get()))
         found += history_differences(history, drill.history())
-        drill.equal(f"{what}: the object is as before", found + drill.injection_objects(), [])
+        drill.equal(f"{description}: the object is as before", found + drill.injection_objects(), [])
     else:
-        drill.expect_unchanged(f"{what}: the object is exactly as before", before, history)
+        drill.expect_unchanged(f"{description}: the object is exactly as before", before, history)
     return proxy.killed

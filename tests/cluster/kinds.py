@@ -185,5 +185,5 @@ def check_requests(checks, cluster, namespace: str) -> None:
     checks.equal("inject succeeds through the recording proxy", outcome.code, 0)
     patch = next(number for number, each in enumerate(proxy.requests, 1)
                  if each.method == "PATCH" and each.write and each.path.split("?")[0].endswith("/deployments/counted"))
-    what = f"inject sends at most {MAX_REQUESTS} requests up to and including the patch ({patch})"
-    checks.expect(what, patch <= MAX_REQUESTS, proxy.requests)
+    description = f"inject sends at most {MAX_REQUESTS} requests up to and including the patch ({patch})"
+    checks.expect(description, patch <= MAX_REQUESTS, proxy.requests)

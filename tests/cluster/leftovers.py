@@ -21,17 +21,17 @@ def check(checks, cluster) -> None:
         check_differences(checks, cluster, namespace)
 
 
-def expect_found(checks, cluster, namespace: str, what: str, *words: str, options: tuple = ()) -> None:
+def expect_found(checks, cluster, namespace: str, description: str, *words: str, options: tuple = ()) -> None:
     outcome = cluster.cudafault("k8s", "verify-clean", "-n", namespace, "--json", *options)
     traces = json.loads(outcome.output)["traces"]
     named = [each for each in traces if all(word in each["sentence"] for word in words)]
-    checks.expect(f"verify-clean finds and names the {what}", outcome.code == 4 and bool(named), outcome)
+    checks.expect(f"verify-clean finds and names the {description}", outcome.code == 4 and bool(named), outcome)
 
 
-def expect_clean(checks, cluster, namespace: str, what: str) -> None:
+def expect_clean(checks, cluster, namespace: str, description: str) -> None:
     outcome = cluster.cudafault("k8s", "verify-clean", "-n", namespace, "--json")
     is_clean = outcome.code == 0 and json.loads(outcome.output)["clean"]
-    checks.expect(f"verify-clean finds no leftover after the removal of the {what}", is_clean, outcome)
+    checks.expect(f"verify-clean finds no leftover after the removal of the {description}", is_clean, outcome)
 
 
 def check_objects(checks, cluster, namespace: str) -> None:
@@ -62,13 +62,13 @@ def check_objects(checks, cluster, namespace: str) -> None:
         "ControllerRevision with an injected template": revision,
         "pod with a nudge": pod,
     }
-    for what, manifest in planted.items():
+    for description, manifest in planted.items():
         cluster.create(manifest)
         metadata = manifest["metadata"]
-        expect_found(checks, cluster, namespace, what, f" {metadata['name']} in namespace {namespace}")
+        expect_found(checks, cluster, namespace, description, f" {metadata['name']} in namespace {namespace}")
         cluster.api.delete(manifest["apiVersion"], manifest["kind"], namespace, metadata["name"], gracePeriodSeconds=0)
         cluster.wait(lambda: not cluster.api.find(manifest["apiVersion"], manifest["kind"], namespace, metadata["name"]))
-        expect_clean(checks, cluster, namespace, what)
+        expect_clean(checks, cluster, namespace, description)
 
 
 def check_workloads(checks, cluster, namespace: str) -> None:
@@ -89,11 +89,11 @@ def check_workloads(checks, cluster, namespace: str) -> None:
                   "volume mount /cudafault/plan"),
         "init container": (workloads.pod_spec(workloads.server(), initContainers=[compiler]), "init container"),
     }
-    for number, (what, (spec, words)) in enumerate(cases.items()):
+    for number, (description, (spec, words)) in enumerate(cases.items()):
         for kind in ("Deployment", "StatefulSet", "DaemonSet"):
             manifest = workloads.workload(kind, namespace, f"planted-{number}", spec, replicas=0)
             cluster.create(manifest)
-            expect_found(checks, cluster, namespace, f"{what} in a {kind}", words, manifest["metadata"]["name"])
+            expect_found(checks, cluster, namespace, f"{description} in a {kind}", words, manifest["metadata"]["name"])
             cluster.api.delete(APPS, kind, namespace, manifest["metadata"]["name"], propagationPolicy="Background")
         wait_until_deleted(cluster, namespace)
     expect_clean(checks, cluster, namespace, "planted workloads")
@@ -150,13 +150,13 @@ def check_differences(checks, cluster, namespace: str) -> None:
         "spec.revisionHistoryLimit": lambda object: object["spec"].update(revisionHistoryLimit=20),
         "spec.template.spec.affinity": lambda object: pod(object).update(affinity={"podAntiAffinity": {}}),
     }
-    for what, change in cases.items():
+    for description, change in cases.items():
         drill.change(change)
         outcome = drill.verify("--json")
         found = [each["path"] for each in json.loads(outcome.output)["differences"]
                  if each["object"].startswith("deployments.apps app ") and "managedFields" not in each["path"]]
-        is_reported = outcome.code == 4 and len(found) == 1 and found[0].startswith(what)
-        drill.expect(f"verify-clean reports {what} and no other path", is_reported, found)
+        is_reported = outcome.code == 4 and len(found) == 1 and found[0].startswith(description)
+        drill.expect(f"verify-clean reports {description} and no other path", is_reported, found)
 
         def revert(object: dict) -> None:
             object["spec"] = copy.deepcopy(original["spec"])

@@ -114,16 +114,17 @@ def plural_of(cluster, drill: Drill) -> str:
     return f"{plural}.{drill.version.split('/')[0]}"
 
 
-def check_role(checks, cluster, what: str, rules: list, account, runs: list, namespace: str, rare: set) -> None:
+def check_role(checks, cluster, description: str, rules: list, account, runs: list, namespace: str, rare: set) -> None:
     requests: list = []
     for words in runs:
         outcome, proxy = cluster.killed_at(0, "before", "k8s", *words, "-n", namespace, account=account)
-        checks.expect(f"{what}: suffices for {' '.join(words)}", outcome.code == 0, outcome)
+        checks.expect(f"{description}: suffices for {' '.join(words)}", outcome.code == 0, outcome)
         requests += proxy.requests
-    checks.equal(f"{what}: no request is refused", refusals(requests, namespace), set())
+    checks.equal(f"{description}: no request is refused", refusals(requests, namespace), set())
     unused = granted(rules) - used(requests)
-    checks.expect(f"{what}: no permission is unused", unused <= rare, unused - rare)
-    checks.expect(f"{what}: the verb uses no permission in RARE", not rare & used(requests), rare & used(requests))
+    checks.expect(f"{description}: no permission is unused", unused <= rare, unused - rare)
+    used_rare = rare & used(requests)
+    checks.expect(f"{description}: the verb uses no permission in RARE", not used_rare, used_rare)
 
 
 def refusals(requests: list, namespace: str) -> set:
@@ -182,9 +183,9 @@ def check_deletion(checks, cluster, namespace: str) -> None:
 
 def check_with_role(checks, cluster, namespace: str, rbac_words: str, *words: str):
     """Checks that the command `words` succeeds with the Role of `rbac rbac_words`. Returns the outcome."""
-    verb, *more = rbac_words.split()
-    name = f"{verb}-{'-'.join(each.strip('-').lower() for each in more)}"
-    account = cluster.service_account(namespace, name, role(cluster, verb, namespace, *more))
+    verb, *options = rbac_words.split()
+    name = f"{verb}-{'-'.join(each.strip('-').lower() for each in options)}"
+    account = cluster.service_account(namespace, name, role(cluster, verb, namespace, *options))
     outcome, proxy = cluster.killed_at(0, "before", "k8s", *words, "-n", namespace, account=account)
     checks.expect(f"Role of {rbac_words}: suffices for {' '.join(words)}", outcome.code == 0, outcome)
     checks.equal(f"Role of {rbac_words}: no request is refused", refusals(proxy.requests, namespace), set())

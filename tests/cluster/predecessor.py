@@ -111,15 +111,15 @@ def check_functions(checks: Checks, cluster: Cluster, user: DropInUser) -> None:
         place.expect_clean(checks, "drop-in: functions", snapshot)
 
 
-def returns_true(checks: Checks, what: str, outcome: Outcome) -> bool:
+def returns_true(checks: Checks, description: str, outcome: Outcome) -> bool:
     found = outcome.errors[-2000:] + outcome.output[-2000:]
-    return checks.expect(f"drop-in: {what}, and returns True", outcome.code == 0, found)
+    return checks.expect(f"drop-in: {description}, and returns True", outcome.code == 0, found)
 
 
-def expect_raised(checks: Checks, what: str, outcome: Outcome, *words: str) -> bool:
+def expect_raised(checks: Checks, description: str, outcome: Outcome, *words: str) -> bool:
     last = (outcome.errors.strip().splitlines() or [""])[-1]
     ok = outcome.code == 1 and last.startswith("inject_into_pods.CudaFaultError: ") and all(word in last for word in words)
-    return checks.expect(f"drop-in: {what} raises CudaFaultError with one line", ok, outcome.errors[-2000:])
+    return checks.expect(f"drop-in: {description} raises CudaFaultError with one line", ok, outcome.errors[-2000:])
 
 
 def check_before_injection(checks: Checks, place: Scene, user: DropInUser, where: str, before: dict) -> None:
@@ -165,8 +165,8 @@ def crash(place: Scene, code: int, node: str | None = None) -> list:
     """Sends requests until all pods have crashed with the CUDA error, and returns the pods."""
     def crashed() -> list:
         pods = place.json("status", "deployment/web")["pods"]
-        good = all(pod["codes"] == [code] and pod["restarts"] > 0 and node in (None, pod["node"]) for pod in pods)
-        return pods if pods and good else []
+        all_crashed = all(pod["codes"] == [code] and pod["restarts"] > 0 and node in (None, pod["node"]) for pod in pods)
+        return pods if pods and all_crashed else []
     with place.cluster.load(place.namespace, WEB):
         return place.wait(crashed, 60, f"a crash of all pods with CUDA error {code}")
 

@@ -312,15 +312,15 @@ def check_too_few_gpus_stateful_set(checks: Checks, cluster: Cluster) -> None:
         old = {pod["metadata"]["name"]: pod["spec"]["nodeName"] for pod in place.pods(APP)}
         node = old["app-2"]  # the controller replaces this pod first
         injected = place.json("inject", name, "--node", node)
-        seen = [pod["node"] for pod in injected["pods"] if pod["library_seen"]]
+        nodes = [pod["node"] for pod in injected["pods"] if pod["library_seen"]]
         checks.expect("too few GPUs, StatefulSet: the scheduled new pods have the library and are on the node",
-                      0 < len(seen) <= 2 and set(seen) == {node}, injected)
+                      0 < len(nodes) <= 2 and set(nodes) == {node}, injected)
         checks.equal("too few GPUs, StatefulSet: inject names the pending pod", len(injected["pending"]), 1)
         checks.equal("too few GPUs, StatefulSet: inject names each remaining old pod",
                      sorted(injected["old_pods"] + [pod["pod"] for pod in injected["pods"]]), sorted(old))
         armed = place.json("arm", name, "xid=79")
         checks.equal("too few GPUs, StatefulSet: the running pods with the library are armed",
-                     len([pod for pod in armed["pods"] if pod["acknowledged"]]), len(seen))
+                     len([pod for pod in armed["pods"] if pod["acknowledged"]]), len(nodes))
         place.do("restore", name, "--delete-pods")  # without this option, the controller waits for the pending pod
         expect_restored(place, checks, "too few GPUs, StatefulSet", before, snapshot, count=3)
 
@@ -333,9 +333,9 @@ def check_repeated_inject_while_starting(checks: Checks, cluster: Cluster) -> No
         name = workload(place, spec=spec)
         snapshot = place.snapshot()
         place.do("inject", name, "--no-wait")
-        again = place.json("inject", name)
+        repeated = place.json("inject", name)
         checks.expect("repeated inject while starting: both pods exist and have the library",
-                      len(again["pods"]) == 2 and all(pod["library_seen"] for pod in again["pods"]), again)
+                      len(repeated["pods"]) == 2 and all(pod["library_seen"] for pod in repeated["pods"]), repeated)
         place.do("restore", name)
         place.expect_clean(checks, "repeated inject while starting", snapshot)
 
@@ -349,10 +349,10 @@ def check_repeated_inject_while_crashed(checks: Checks, cluster: Cluster) -> Non
         place.do("arm", name, "xid=79")
         crash_all(place, place.pods(APP), times=3)
         began = time.monotonic()
-        again = place.json("inject", name, "--replace")
+        repeated = place.json("inject", name, "--replace")
         seconds = time.monotonic() - began
         checks.expect("repeated inject while crashed: inject does not wait for the back-off",
-                      again["complete"] and seconds < 20, (again, seconds))
+                      repeated["complete"] and seconds < 20, (repeated, seconds))
         place.do("restore", name)
         expect_restored(place, checks, "repeated inject while crashed", before, snapshot)
 

@@ -115,8 +115,8 @@ class Scene:
         self.cluster.wait(all_have_ended, timeout, f"{count} crashes of pods {', '.join(pods)}")
         return [list(instances.values()) for instances in ended]
 
-    def wait(self, condition, timeout: float = 60, what: str = "the expected condition"):
-        return self.cluster.wait(condition, timeout, what)
+    def wait(self, condition, timeout: float = 60, description: str = "the expected condition"):
+        return self.cluster.wait(condition, timeout, description)
 
 
 def is_terminating(object: dict) -> bool:

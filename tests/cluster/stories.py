@@ -9,8 +9,8 @@ from story import Story
 
 def check(checks: Checks, cluster: Cluster) -> None:
     with scene(cluster, checks, "demo scenario") as place:
-        def expect(what: str, ok: object, found: object = "") -> bool:
-            return checks.expect(f"demo scenario: {what}", bool(ok), found)
+        def expect(description: str, ok: object, found: object = "") -> bool:
+            return checks.expect(f"demo scenario: {description}", bool(ok), found)
 
         story = Story(place, lambda *_: None, expect)
         story.play()

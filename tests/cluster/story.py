@@ -27,12 +27,12 @@ def service(namespace: str) -> dict:
 
 @dataclasses.dataclass
 class Moment:
-    what: str
+    description: str
     at: float  # seconds since 1970
 
 
 class Story:
-    """Runs the scenario. Calls report(style, text, when) for each step, and expect(what, ok, found) for each check."""
+    """Runs the scenario. report(style, text, when) is called for each step, expect(description, ok, found) for checks."""
 
     def __init__(self, scene: Scene, report, expect) -> None:
         self.scene, self.report, self.expect = scene, report, expect
@@ -59,8 +59,8 @@ class Story:
             self.expect_service()
         self.expect_clean(snapshot, node)
 
-    def moment(self, what: str, at: float | None = None) -> float:
-        self.timeline.append(Moment(what, at or time.time()))
+    def moment(self, description: str, at: float | None = None) -> float:
+        self.timeline.append(Moment(description, at or time.time()))
         return self.timeline[-1].at
 
     def phase(self, name: str, at: float | None = None) -> None:

@@ -133,7 +133,7 @@ def check_content_damage(run, block, workers, state, armed_code):
     again."""
     pids = workers.pids()
     damages = content_damages(block)
-    wrong = {}
+    failures = {}
     for what, damage in damages:
         intact = block.read()
         damage()
@@ -141,12 +141,12 @@ def check_content_damage(run, block, workers, state, armed_code):
         code = status_exit_code(run.name)
         block.write(intact)
         if not during <= {0, armed_code}:
-            wrong[what] = f"calls returned {during}"
+            failures[what] = f"calls returned {during}"
         elif code not in range(5):
-            wrong[what] = f"`status` exited with {code}"
+            failures[what] = f"`status` exited with {code}"
         elif workers.reach({armed_code}, 3 * SECOND) is None:
-            wrong[what] = f"after the block is restored, calls return {workers.outcomes()}"
-    assert not wrong, state
+            failures[what] = f"after the block is restored, calls return {workers.outcomes()}"
+    assert not failures, state
     all_alive = all(os.path.exists(f"/proc/{pid}") for pid in pids) and workers.pids() == pids
     assert all_alive, (f"block, {state}: all processes survive {len(damages)} kinds of damage", pids)
 

@@ -104,8 +104,8 @@ def test_process_selectors(tmp_path):
 
     def expect(key, expected, command=(CLIENT,), **environment):
         outcome = run_client("sync", f"error=719 {SYNC} {key}", command=command, environment=environment)
-        given = " ".join(f"{name}={value}" for name, value in environment.items()) or command[-1].name
-        assert integers(outcome.output) == [expected], (f"{key}: {given}: {expected}", outcome.behavior)
+        variables = " ".join(f"{name}={value}" for name, value in environment.items()) or command[-1].name
+        assert integers(outcome.output) == [expected], (f"{key}: {variables}: {expected}", outcome.behavior)
 
     renamed = tmp_path / "train_model"
     shutil.copy(CLIENT, renamed)

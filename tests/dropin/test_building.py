@@ -49,8 +49,8 @@ def test_make_in_a_copy(tmp_path, made_repository):
     done = make(repo, **with_path(BUILD / "bin"))
     assert done.returncode == 0, done
     make(repo, "clean")
-    left = {path.name for path in repo.dropin.glob("fake_cuda_xid79.*")}
-    assert left == {"fake_cuda_xid79.cpp"}, "clean keeps the source of a copy"
+    remaining = {path.name for path in repo.dropin.glob("fake_cuda_xid79.*")}
+    assert remaining == {"fake_cuda_xid79.cpp"}, "clean keeps the source of a copy"
     (repo.dropin / "fake_cuda_xid79.cpp").write_text("// no command\nint x;\n")
     done = make(repo, **with_path(BUILD / "bin"))
     assert done.returncode != 0 and "did not create" in done.stderr, done

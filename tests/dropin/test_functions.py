@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests the functions and the command line of inject_into_pods.py: how they call `cudafault k8s`, and what they return,
-print and raise."""
+"""Tests the functions and the command line of inject_into_pods.py: their calls of `cudafault k8s`, results,
+output and exceptions."""
 
 import os
 import signal

@@ -72,8 +72,8 @@ static bool preloaded, linked;
 static int failures;
 static const struct Function* current;
 
-static bool report(const struct Function* function, const char* what) {
-    printf("FAIL %s %s: %s\n", function->name, libraries[function->library].soname, what);
+static bool report(const struct Function* function, const char* reason) {
+    printf("FAIL %s %s: %s\n", function->name, libraries[function->library].soname, reason);
     ++failures;
     return false;
 }
@@ -320,11 +320,11 @@ static void* resolve(const struct Function* resolver, const struct Function* wan
     values.integer[1] = (uint64_t)&found;
     values.integer[2] = by_version ? (uint64_t)wanted->version : 0;
     values.integer[by_version ? 3 : 2] = wanted->per_thread ? 2 : 1;
-    recorded.answer = address;
+    recorded.address = address;
     recorded.result.integer[0] = (uint64_t)status;
     struct Result result;
     const int damage = call(resolver, &values, &result);
-    recorded.answer = NULL;
+    recorded.address = NULL;
     const char* differs = difference(resolver, &values);
     if (differs) report(resolver, differs);
     if ((int)result.integer[0] != status) report(resolver, "the status differs");
@@ -431,11 +431,11 @@ static void expect_code(int library, const char* name, int code) {
 
 static int check_last_error(int code) {
     for (int failing = runtime_11; failing <= runtime_13; ++failing) {
-        const int other = failing == runtime_13 ? runtime_11 : failing + 1;
+        const int other_runtime = failing == runtime_13 ? runtime_11 : failing + 1;
         expect_code(failing, "cudaPeekAtLastError", 0);
         expect_code(failing, "cudaMalloc", code);
-        expect_code(other, "cudaPeekAtLastError", 0);
-        expect_code(other, "cudaGetLastError", 0);
+        expect_code(other_runtime, "cudaPeekAtLastError", 0);
+        expect_code(other_runtime, "cudaGetLastError", 0);
         expect_code(failing, "cudaPeekAtLastError", code);
         expect_code(failing, "cudaPeekAtLastError", code);
         expect_code(failing, "cudaGetLastError", code);
@@ -473,9 +473,9 @@ static int check_alone(int number, const char* file) {
         called.stub ? check_passes_to(&called, index_of(current)) : report(current, "dlsym with RTLD_DEFAULT fails");
         called.stub = dlsym(handle, current->name);
         called.stub ? check_passes_to(&called, index_of(current)) : report(current, "dlsym with a handle fails");
-        for (int other = runtime_11; other <= runtime_13; ++other) {
-            if (libraries[number].versioned && other != number &&
-                dlvsym(RTLD_DEFAULT, current->name, libraries[other].soname)) {
+        for (int other_runtime = runtime_11; other_runtime <= runtime_13; ++other_runtime) {
+            if (libraries[number].versioned && other_runtime != number &&
+                dlvsym(RTLD_DEFAULT, current->name, libraries[other_runtime].soname)) {
                 report(current, "dlvsym with RTLD_DEFAULT finds an absent version");
             }
         }
@@ -486,19 +486,19 @@ static int check_alone(int number, const char* file) {
 int main(int argc, char** argv) {
     catch_crashes();
     preloaded = is_in_cudafault((void*)dlsym);
-    const char* what = argc > 1 ? argv[1] : "";
+    const char* mode = argc > 1 ? argv[1] : "";
     int checked = 0;
-    if (strcmp(what, "alone")) open_libraries();
-    if (!strcmp(what, "alone") && argc > 4) {
+    if (strcmp(mode, "alone")) open_libraries();
+    if (!strcmp(mode, "alone") && argc > 4) {
         checked = check_alone(atoi(argv[2]), argv[3]) + check_references(argv[4], runtime_13);
     }
-    if ((!strcmp(what, "calls") || !strcmp(what, "first")) && argc > 5) {
-        checked = check_calls(!strcmp(what, "first"), argc - 2, argv + 2);
+    if ((!strcmp(mode, "calls") || !strcmp(mode, "first")) && argc > 5) {
+        checked = check_calls(!strcmp(mode, "first"), argc - 2, argv + 2);
     }
-    if (!strcmp(what, "absent")) checked = check_absent();
-    if (!strcmp(what, "ways")) checked = check_ways();
-    if (!strcmp(what, "unknown")) checked = check_unknown();
-    if (!strcmp(what, "last_error") && argc > 2) checked = check_last_error(atoi(argv[2]));
+    if (!strcmp(mode, "absent")) checked = check_absent();
+    if (!strcmp(mode, "ways")) checked = check_ways();
+    if (!strcmp(mode, "unknown")) checked = check_unknown();
+    if (!strcmp(mode, "last_error") && argc > 2) checked = check_last_error(atoi(argv[2]));
     printf("%d functions\n", checked);
     return checked == 0 || failures != 0;
 }

@@ -11,7 +11,7 @@
 #define RECORDED_COUNT 472
 #define RECORDED_SP 480
 #define RECORDED_RETURN 488
-#define RECORDED_ANSWER 496
+#define RECORDED_ADDRESS 496
 #define RECORDED_RESULT 504
 
 #define DAMAGED_REGISTERS 1
@@ -39,7 +39,7 @@ struct Result {
     uint64_t vector[2];
 };
 
-// Every stand-in function records its call here. It then stores `answer`, if not NULL, where its second argument
+// Every stand-in function records its call here. It then stores `address`, if not NULL, where its second argument
 // points, and returns `result`.
 struct Recorded {
     struct Values values;
@@ -47,7 +47,7 @@ struct Recorded {
     uint64_t count;
     uint64_t stack_pointer;  // on entry
     uint64_t return_address;
-    void* answer;
+    void* address;
     struct Result result;
 };
 _Static_assert(offsetof(struct Values, extra) == VALUES_EXTRA, "");
@@ -57,7 +57,7 @@ _Static_assert(offsetof(struct Recorded, index) == RECORDED_INDEX, "");
 _Static_assert(offsetof(struct Recorded, count) == RECORDED_COUNT, "");
 _Static_assert(offsetof(struct Recorded, stack_pointer) == RECORDED_SP, "");
 _Static_assert(offsetof(struct Recorded, return_address) == RECORDED_RETURN, "");
-_Static_assert(offsetof(struct Recorded, answer) == RECORDED_ANSWER, "");
+_Static_assert(offsetof(struct Recorded, address) == RECORDED_ADDRESS, "");
 _Static_assert(offsetof(struct Recorded, result) == RECORDED_RESULT, "");
 
 extern struct Recorded recorded;

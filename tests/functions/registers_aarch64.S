@@ -45,7 +45,7 @@ record:
     ldr x9, [x16, RECORDED_COUNT]
     add x9, x9, 1
     str x9, [x16, RECORDED_COUNT]
-    ldr x9, [x16, RECORDED_ANSWER]
+    ldr x9, [x16, RECORDED_ADDRESS]
     cbz x9, 2f
     str x9, [x1]
 2:  ldp x0, x1, [x16, RECORDED_RESULT]

@@ -38,7 +38,7 @@ record:
     mov $STACK_WORDS, %ecx
     rep movsq
     incq RECORDED_COUNT(%r11)
-    mov RECORDED_ANSWER(%r11), %rax
+    mov RECORDED_ADDRESS(%r11), %rax
     test %rax, %rax
     jz 1f
     mov 8(%r11), %rcx

@@ -75,8 +75,8 @@ def test_needs_only_libc(architecture):
 
 
 def test_needs_no_newer_glibc_than_2_17(architecture):
-    asked = re.findall(r"GLIBC_(\d+)\.(\d+)", architecture.tool("readelf", "-VW", architecture.library))
-    assert [version for version in asked if (int(version[0]), int(version[1])) > OLDEST_GLIBC] == []
+    required = re.findall(r"GLIBC_(\d+)\.(\d+)", architecture.tool("readelf", "-VW", architecture.library))
+    assert [version for version in required if (int(version[0]), int(version[1])) > OLDEST_GLIBC] == []
 
 
 def test_every_import_is_in_glibc_2_17(architecture, machine, strong_imports):

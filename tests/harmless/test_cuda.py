@@ -21,10 +21,10 @@ from harmless.support import (
 from harness import SIMGPU, TOOL, build, clean_environment
 
 
-@pytest.mark.parametrize(("what", "processes"), [("fork", 3), ("family", 9), ("reload", 1), ("exit", 1)])
-def test_program_fails_only_if_armed(work, cuda_life, what, processes):
-    command = [cuda_life, what]
-    alone = check_same(work, what, command, DISARMED_ON_SIMULATED, **SIMULATED)
+@pytest.mark.parametrize(("scenario", "processes"), [("fork", 3), ("family", 9), ("reload", 1), ("exit", 1)])
+def test_program_fails_only_if_armed(work, cuda_life, scenario, processes):
+    command = [cuda_life, scenario]
+    alone = check_same(work, scenario, command, DISARMED_ON_SIMULATED, **SIMULATED)
     count = alone.output.count("allocation ")
     assert count > 0
     for way, more in armed_on_simulated():
@@ -60,12 +60,12 @@ def test_arming_reaches_parent_and_child(work, cuda_life):
     environment = {**clean_environment(), **work.variables}
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
 
-        def expect_both(what):
+        def expect_both(words):
             lines = []
-            while sum(what in line for line in lines) < 2 and (line := process.stdout.readline()):
+            while sum(words in line for line in lines) < 2 and (line := process.stdout.readline()):
                 lines.append(line.strip())
-            reported = sorted(line for line in lines if what in line)
-            assert reported == [f"child {what} 1", f"parent {what} 1"], f"parent and child: each {what}"
+            reported = sorted(line for line in lines if words in line)
+            assert reported == [f"child {words} 1", f"parent {words} 1"], f"parent and child: each {words}"
 
         expect_both("works")
         work.query("arm", ALLOCATION_FAULT)

@@ -109,8 +109,8 @@ def traced_calls(work, **options):
     calls = {line.split("(")[0].split()[-1] for line in lines if "(" in line}
     opened = [line.split('"')[1] for line in lines if "openat(" in line and '"' in line]
     # In a run, each process opens the control block once, to record that it has loaded the library.
-    own = re.compile(rf"{re.escape(LIBRARY.name)}$|^/proc/\d+/fd/\d+$")
-    return calls, [file for file in opened if not own.search(file)]
+    library_files = re.compile(rf"{re.escape(LIBRARY.name)}$|^/proc/\d+/fd/\d+$")
+    return calls, [file for file in opened if not library_files.search(file)]
 
 
 # System calls that have lasting effects or start a process or thread.

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Checks the functions of PyTorch on simulated GPUs, and prints PASS or FAIL for each. Kernels do nothing on simulated
-GPUs, so the results of kernels are not checked."""
+"""Checks the functions of PyTorch on simulated GPUs, and prints PASS or FAIL for each. Simulated GPUs do not
+execute kernels, so the results of kernels are not checked."""
 
 import sys
 from pathlib import Path

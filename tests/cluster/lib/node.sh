@@ -120,7 +120,7 @@ remove_cgroup() {
     [[ ! -d "$1" ]] || find "$1" -depth -type d -exec rmdir {} + 2>/dev/null
 }
 
-# Prints the reason if nodes cannot run on this machine, otherwise nothing.
+# Prints the reason if nodes cannot run on this machine. Prints no output otherwise.
 nodes_impossible() {
     local controllers path
     [[ ! -e /sys/fs/cgroup/cgroup.controllers ]] ||

@@ -252,18 +252,18 @@ static int delay(void) {
 }
 
 int main(int argc, char** argv) {
-    const char* what = argc > 1 ? argv[1] : "";
+    const char* scenario = argc > 1 ? argv[1] : "";
     void* library = open_driver();
-    if (!strcmp(what, "fork")) return forks();
-    if (!strcmp(what, "family")) return family();
-    if (!strcmp(what, "live")) return live();
-    if (!strcmp(what, "reload")) return reload(library);
-    if (!strcmp(what, "weak")) return weak_reference(library);
-    if (!strcmp(what, "errors")) return errors(library);
-    if (!strcmp(what, "exit")) {
+    if (!strcmp(scenario, "fork")) return forks();
+    if (!strcmp(scenario, "family")) return family();
+    if (!strcmp(scenario, "live")) return live();
+    if (!strcmp(scenario, "reload")) return reload(library);
+    if (!strcmp(scenario, "weak")) return weak_reference(library);
+    if (!strcmp(scenario, "errors")) return errors(library);
+    if (!strcmp(scenario, "exit")) {
         call_cuda_at_exit = 1;
         return atexit(work_at_exit);
     }
-    if (!strcmp(what, "signals")) return signals();
-    return strcmp(what, "delay") ? 2 : delay();
+    if (!strcmp(scenario, "signals")) return signals();
+    return strcmp(scenario, "delay") ? 2 : delay();
 }
