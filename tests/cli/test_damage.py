@@ -15,7 +15,7 @@ from harness import TIMEOUT, TOOL, cudafault, wait_until
 
 
 @pytest.mark.parametrize("name", ["a/b", ".x", "a b", "x" * 65])
-def test_invalid_name(name: str) -> None:
+def test_run_refuses_invalid_name(name: str) -> None:
     assert_refused(cudafault("run", "--name", name, "--", "echo"), 2, "invalid run name")
 
 
@@ -79,7 +79,7 @@ def assert_handles_damage(*verb: str) -> None:
     assert "json.exception" not in outcome.errors
 
 
-def test_damaged_record() -> None:
+def test_commands_report_damaged_record() -> None:
     with ClientRun("damaged") as run:
         file = record_file("damaged")
         for content in damaged_records(file.read_text()):
@@ -106,7 +106,7 @@ def test_damaged_record() -> None:
     assert_refused(cudafault("status", "damaged"), 3, "damaged")
 
 
-def test_runtime_folder_that_other_users_can_write(runtime_folder: Path) -> None:
+def test_commands_refuse_runtime_folder_that_others_can_write(runtime_folder: Path) -> None:
     folder = runtime_folder / "cudafault"
     folder.mkdir()
     folder.chmod(0o777)
@@ -117,14 +117,14 @@ def test_runtime_folder_that_other_users_can_write(runtime_folder: Path) -> None
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can change the owner of a folder")
-def test_runtime_folder_of_another_user(runtime_folder: Path) -> None:
+def test_status_refuses_runtime_folder_of_another_user(runtime_folder: Path) -> None:
     folder = runtime_folder / "cudafault"
     folder.mkdir(mode=0o700)
     os.chown(folder, 12345, 12345)
     assert_refused(cudafault("status"), 3, "another user")
 
 
-def test_missing_runtime_folder(tmp_path: Path) -> None:
+def test_records_are_below_tmpdir_without_runtime_folder(tmp_path: Path) -> None:
     """If XDG_RUNTIME_DIR does not exist, cudafault stores records in a private folder below TMPDIR."""
     cudafault("run", "--name", "elsewhere", "--", "true", XDG_RUNTIME_DIR="/nowhere", TMPDIR=str(tmp_path))
     found = tmp_path / f"cudafault-{os.geteuid()}" / "elsewhere.json"
@@ -146,7 +146,7 @@ class Block:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_damaged_control_block(seed: int) -> None:
+def test_commands_report_damaged_control_block(seed: int) -> None:
     with ClientRun("garbled") as run:
         run.arm("xid=79")
         block = Block(run)

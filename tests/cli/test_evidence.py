@@ -36,7 +36,7 @@ def assert_first_event(event: dict) -> None:
     assert {key: event[key] for key in expected} == expected
 
 
-def test_fault_from_arming_to_report() -> None:
+def test_reports_follow_fault_from_arming_to_end_of_run() -> None:
     with ClientRun("example") as run:
         assert (run.allocate(0), run.allocate(1)) == ("0", "0")
 
@@ -89,7 +89,7 @@ def test_fault_from_arming_to_report() -> None:
     assert len(cudafault("events", "example", "--follow").output.splitlines()) == len(shown)
 
 
-def test_run_with_two_plans() -> None:
+def test_run_applies_two_plans() -> None:
     specs = ["xid=48 gpu=0 calls=cuMemAlloc", "xid=79 gpu=1 calls=cuMemAlloc"]
     plans = [word for spec in specs for word in ("--plan", spec)]
     run = ["run", "--name", "start", "--gpus", "sim:2", *plans, "--", *CLIENT]

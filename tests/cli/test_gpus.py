@@ -23,7 +23,7 @@ def test_gpus_option_overrides_sim_gpus_variable() -> None:
 
 
 @pytest.mark.parametrize("value", ["sim:", "", "two"])
-def test_invalid_gpus(value: str) -> None:
+def test_run_refuses_invalid_gpus(value: str) -> None:
     assert_refused(cudafault("run", "--gpus", value, "--", "true"), 2, f'invalid --gpus "{value}": expected real, sim, sim:N')
 
 

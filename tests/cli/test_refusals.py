@@ -58,13 +58,13 @@ def idle_run() -> Iterator[ClientRun]:
 
 
 @pytest.mark.parametrize(("spec", "column", "words"), REFUSED)
-def test_invalid_plan(idle_run: ClientRun, spec: str, column: int, words: str) -> None:
+def test_commands_refuse_invalid_plan(idle_run: ClientRun, spec: str, column: int, words: str) -> None:
     for verb in (["check", spec], ["run", "--plan", spec, "--", "echo", "started"], ["arm", idle_run.name, spec]):
         assert_points_at(cudafault(*verb), spec, column, words)
 
 
 @pytest.mark.parametrize(("spec", "column"), ABSENT_GPUS)
-def test_absent_gpu(idle_run: ClientRun, spec: str, column: int) -> None:
+def test_commands_refuse_absent_gpu(idle_run: ClientRun, spec: str, column: int) -> None:
     run = ["run", "--gpus", "sim:2", "--plan", spec, "--", "echo", "started"]
     for verb in (["check", "--gpus", "sim:2", spec], run, ["arm", idle_run.name, spec]):
         assert_points_at(cudafault(*verb), spec, column, "expected 0 to 1")

@@ -36,7 +36,7 @@ def test_shell_reports_128_plus_signal_number() -> None:
     assert subprocess.run(["sh", "-c", script], check=True, capture_output=True, text=True).stdout.strip() == "143"
 
 
-def test_command_that_cannot_start() -> None:
+def test_run_fails_if_command_cannot_start() -> None:
     assert_refused(cudafault("run", "--", "no-such-program"), 127, "no-such-program")
     assert_refused(cudafault("run", "--", "/etc/passwd"), 126, "/etc/passwd")
     commands = [run["command"] for run in cudafault("status", "--json").json["runs"]]
@@ -67,7 +67,7 @@ def test_command_inherits_no_file_descriptor() -> None:
     assert cudafault("run", "--", *command).output == alone.stdout
 
 
-def test_missing_library() -> None:
+def test_run_refuses_missing_library() -> None:
     outcome = cudafault("run", "--", "echo", "started", CUDAFAULT_LIBRARY="/nowhere/libcudafault.so")
     assert_refused(outcome, 125, "/nowhere/libcudafault.so")
     assert outcome.output == "", "the command did not start"
@@ -86,19 +86,19 @@ def link_library(folder: Path) -> str:
     return str(folder / "libcudafault.so")
 
 
-def test_missing_simulated_libraries(tmp_path: Path) -> None:
+def test_run_refuses_missing_simulated_libraries(tmp_path: Path) -> None:
     library = link_library(tmp_path)
     outcome = cudafault("run", "--gpus", "sim:1", "--", "echo", CUDAFAULT_LIBRARY=library)
     assert_refused(outcome, 125, "simgpu/libcuda.so.1")
     assert cudafault("run", "--", "true", CUDAFAULT_LIBRARY=library).code == 0, "only simulated GPUs need the libraries"
 
 
-def test_library_path_with_space(tmp_path: Path) -> None:
+def test_run_refuses_library_path_with_space(tmp_path: Path) -> None:
     outcome = cudafault("run", "--", "echo", CUDAFAULT_LIBRARY=link_library(tmp_path / "a b"))
     assert_refused(outcome, 125, "space")
 
 
-def test_too_long_path_of_simulated_library(tmp_path: Path) -> None:
+def test_run_refuses_too_long_path_of_simulated_library(tmp_path: Path) -> None:
     deep = tmp_path
     while (remaining := 4078 - len(str(deep))) > 1:
         deep /= "d" * min(200, remaining - 1 if remaining < 202 else 200)
@@ -106,12 +106,12 @@ def test_too_long_path_of_simulated_library(tmp_path: Path) -> None:
     assert_refused(outcome, 125, "longer than the 4095 characters")
 
 
-def test_invalid_gpus() -> None:
+def test_run_refuses_invalid_gpu_models() -> None:
     assert_refused(cudafault("run", "--gpus", "sim:Voodoo", "--", "echo"), 2, "H100", "expected")
     assert_refused(cudafault("run", "--gpus", "two", "--", "echo"), 2, "real", "sim:N")
 
 
-def test_missing_libcurl(tmp_path: Path) -> None:
+def test_error_names_package_of_missing_libcurl(tmp_path: Path) -> None:
     """Only commands that access a cluster need libcurl. Their error names the package to install."""
     (tmp_path / "libcurl.so.4").touch()  # an empty file that the loader finds before the real library
     kubeconfig = {
@@ -153,7 +153,7 @@ def test_run_forwards_signals() -> None:
     assert (ended["exit_code"], ended["signal"]) == (137, 9)
 
 
-def test_command_that_handles_sigtstp() -> None:
+def test_run_continues_if_command_handles_sigtstp() -> None:
     with Run(*signal_printer("SIGTSTP"), name="stop-handled", gpus=None) as run:
         assert run.read_line() == "ready"
         for _ in range(2):  # the first SIGTSTP does not stop `cudafault run`

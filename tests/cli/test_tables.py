@@ -11,7 +11,7 @@ VERBS = ("run", "arm", "disarm", "status", "events", "check", "xids", "functions
 CODES = {43: 702, 48: 214, 74: 217, 79: 100, 94: 214, 95: 999}
 
 
-def test_version() -> None:
+def test_version_option_prints_version() -> None:
     outcome = cudafault("--version")
     assert outcome.code == 0
     assert re.fullmatch(r"cudafault \d+\.\d+\.\d+\n", outcome.output)
@@ -53,7 +53,7 @@ def test_check_explains_plan() -> None:
     assert has_words(outcome.output, *words)
 
 
-def test_check_json() -> None:
+def test_check_prints_plan_as_json() -> None:
     document = cudafault("check", "--json", "xid=79 gpu=0 after=100").json
     fault = document["faults"][0]
     found = (document["valid"], fault["xid"], fault["effect"]["code"], fault["after_calls"])
@@ -61,7 +61,7 @@ def test_check_json() -> None:
     assert "cuMemAlloc_v2" in fault["calls"]["functions"]
 
 
-def test_check_json_of_invalid_plan() -> None:
+def test_check_prints_error_position_as_json() -> None:
     refused = cudafault("check", "--json", "xid=79 gpu=zero")
     found = (refused.code, refused.json["valid"], refused.json["column"], refused.json["length"])
     assert found == (2, False, 12, 4)
@@ -85,7 +85,7 @@ def test_xids_shows_one_xid() -> None:
     assert_refused(cudafault("xids", 80), 2, "80", "43, 48, 74, 79, 94, 95")
 
 
-def test_functions_json() -> None:
+def test_functions_prints_json() -> None:
     assert cudafault("functions", "cudaMalloc", "--json").json["functions"] == [
         {
             "function": "cudaMalloc",
@@ -97,7 +97,7 @@ def test_functions_json() -> None:
     ]
 
 
-def test_functions_by_pattern() -> None:
+def test_functions_lists_matches_of_pattern() -> None:
     shown = cudafault("functions", "cuMemAlloc*").output.splitlines()
     assert len(shown) > 5
     assert all("cuMemAlloc" in line for line in shown[1:])

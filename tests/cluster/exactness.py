@@ -99,7 +99,7 @@ def check_exact_restore(drill: Drill) -> None:
     drill.expect_unchanged("the object is exactly as before", before, history)
     drill.expect_revision_numbers("the revision numbers are as before", numbers)
     outcome = drill.verify("--exact")
-    drill.expect("verify-clean --exact finds nothing", outcome.code == 0, outcome)
+    drill.expect("verify-clean --exact finds no leftover", outcome.code == 0, outcome)
 
 
 TEMPLATES = {  # kind -> paths of the templates that are injected, paths of the templates that are not

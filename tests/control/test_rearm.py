@@ -80,7 +80,7 @@ def test_no_call_succeeds_between_two_plans(tmp_path):
         expect_end("replaced without a gap", workers, run)
 
 
-def test_rearming_of_forked_children(tmp_path):
+def test_rearming_reaches_forked_children(tmp_path):
     """The parent of the children uses CUDA before it forks."""
     with Workers(tmp_path, CALLERS) as workers:
         run = workers.start_storm(children=CALLERS)

@@ -107,7 +107,7 @@ def test_status_counts_calls_of_concurrent_threads_exactly():
 # Effects
 
 
-def test_each_effect():
+def test_effects_delay_hang_exit_and_signal():
     def effect(name, operations="sync*2"):
         started = time.monotonic()
         outcome = run_client(operations, f"effect={name} {SYNC}")
@@ -186,7 +186,7 @@ LAST_ERRORS = [
 
 
 @pytest.mark.parametrize(("name", "plan", "operations", "expected"), LAST_ERRORS, ids=[row[0] for row in LAST_ERRORS])
-def test_last_error(name, plan, operations, expected):
+def test_last_error_after_injected_failure(name, plan, operations, expected):
     assert codes(operations, plan) == expected
 
 

@@ -66,7 +66,7 @@ BAD_PLANS = [
 
 @pytest.mark.parametrize(("name", "plan", "character", "expected"), BAD_PLANS, ids=[row[0] for row in BAD_PLANS])
 @pytest.mark.parametrize("source", ["CUDAFAULT_PLAN", "CUDAFAULT_PLAN_FILE"])
-def test_invalid_plan(name, plan, character, expected, source):
+def test_library_reports_invalid_plan(name, plan, character, expected, source):
     """The library prints one line that names the position of the error, and injects no fault."""
     outcome = with_source(source, plan)
     assert_no_fault(name, outcome, words=expected)
@@ -74,7 +74,7 @@ def test_invalid_plan(name, plan, character, expected, source):
         assert f"character {character}," in outcome.errors
 
 
-def test_unknown_xid_in_contract_variable():
+def test_library_reports_unknown_xid_in_contract_variable():
     assert_no_fault("CUDA_XID_TYPE=1234", run_client("sync*3", environment=UNKNOWN_XID), words='"1234"')
 
 

@@ -18,7 +18,7 @@ def identities():
     return [{"uuid": lines[0], "pci": lines[2]}, {"uuid": lines[4], "pci": lines[6]}]
 
 
-def test_gpu_selectors():
+def test_gpu_selectors_ignore_order_of_visible_devices():
     """All selectors except local: select the same GPU for every order of CUDA_VISIBLE_DEVICES."""
     first, second = identities()
 
@@ -65,7 +65,7 @@ def test_gpu_selectors_in_a_run():
     assert integers(done.stdout)[1::2] == [719], "run: gpu=1 selects the only visible GPU"
 
 
-def test_gpu_of_a_call():
+def test_arguments_or_context_determine_gpu_of_call():
     """The arguments of a call determine its GPU. For other calls, the current context determines it."""
     plan = "error=719 gpu=local:1 calls=cuStreamSynchronize,cuMemcpyHtoD,cuCtxGetApiVersion,cuDeviceGetAttribute"
     for operation in ("stream", "copy", "context", "attribute"):
@@ -99,7 +99,7 @@ def test_enumeration_fails_only_if_all_visible_gpus_fail():
         assert found == [719 if fails else 0] * 3, f"enumeration: gpu={gpu} of {order}"
 
 
-def test_process_selectors(tmp_path):
+def test_process_selectors_select_expected_processes(tmp_path):
     """Tests process=, rank=, node= and pod=."""
 
     def expect(key, expected, command=(CLIENT,), **environment):

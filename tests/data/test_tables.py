@@ -151,11 +151,11 @@ def table(request):
     return request.param
 
 
-def test_columns(table):
+def test_tables_have_expected_columns(table):
     assert read(table)[0] == COLUMNS
 
 
-def test_number_of_rows(table):
+def test_number_of_rows_is_plausible(table):
     low, high = ROWS[table]
     assert low <= len(rows_of(table)) <= high
 
@@ -191,7 +191,7 @@ def test_functions_that_must_fail_or_pass(name, simple, expected):
 
 
 @pytest.mark.parametrize("name", DEVICE)
-def test_device_column(name):
+def test_device_column_names_expected_arguments(name):
     found = defaultdict(set)
     for row in rows_of(name):
         found[row["export"]].add(row["device"])
@@ -214,7 +214,7 @@ def test_simple_model_passes_all_functions_of(name):
     assert {row["simple"] for row in rows_of(name)} == {"pass"}
 
 
-def test_error_codes():
+def test_error_table_contains_known_codes():
     header, errors = read("errors")
     assert header == ["api", "name", "code", "source"]
     assert ROWS["errors"][0] <= len(errors) <= ROWS["errors"][1]

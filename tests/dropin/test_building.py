@@ -12,7 +12,7 @@ CODES = {79: 100, 48: 214, 94: 214, 95: 999, 43: 702, 74: 217}
 CALL_CUDA = "import ctypes; print(ctypes.CDLL('libcuda.so.1').cuInit(0))"
 
 
-def test_make_in_the_repository(made_repository):
+def test_make_builds_library_in_the_repository(made_repository):
     repo, done = made_repository
     assert done.returncode == 0
     assert (repo.dropin / "fake_cuda_xid79.so").exists()
@@ -37,7 +37,7 @@ def test_make_fails_if_build_fails(create_repository):
     assert make(repo).returncode != 0
 
 
-def test_make_in_a_copy(tmp_path, made_repository):
+def test_make_builds_library_in_a_copy(tmp_path, made_repository):
     origin, repo = made_repository[0], Repository(tmp_path / "a copy")
     done = make(repo)
     refused = done.returncode != 0 and "not found: run `make` in" in done.stderr

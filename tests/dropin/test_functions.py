@@ -118,7 +118,7 @@ def test_errors_are_raised(repo, failure, function, message, code, verbs):
 
 
 @pytest.mark.parametrize(("arguments", "failure", "code", "expected"), COMMANDS)
-def test_command_line(repo, arguments, failure, code, expected):
+def test_command_line_calls_cudafault(repo, arguments, failure, code, expected):
     command = [repo.dropin / "inject_into_pods.py", "--deployment", "web", *arguments.split()]
     done = repo.python(*command, failure=failure)
     assert done.returncode == code
@@ -126,7 +126,7 @@ def test_command_line(repo, arguments, failure, code, expected):
     assert "Traceback" not in done.stderr
 
 
-def test_verify_option(repo):
+def test_verify_option_checks_the_library(repo):
     command = [repo.dropin / "inject_into_pods.py", "--deployment", "web"]
     for failure, code in (("", 0), ("library not seen", 1)):
         repo.reset()
@@ -136,7 +136,7 @@ def test_verify_option(repo):
         assert "armed xid=79 until" in done.stdout, done.stdout
 
 
-def test_timeout_and_expiry_settings(repo):
+def test_variables_set_timeout_and_expiry(repo):
     function = "patch_deployment_env('web', 'default')"
     for settings, argument, limit in (
         ({"CUDA_FAULT_TIMEOUT": "7.5"}, "", "8s"),

@@ -49,7 +49,7 @@ def test_first_call_of_a_process_passes_through(architecture, machine):
     check_caller(architecture, machine.linked, ["first", *NEVER], plan=LATER)
 
 
-def test_function_that_is_absent_from_the_real_library(architecture, machine):
+def test_absent_function_returns_code_of_absent_library(architecture, machine):
     check_caller(architecture, machine.linked, ["absent"], kind="absent")
 
 

@@ -116,7 +116,7 @@ def test_errno_and_dlerror_are_unchanged(work, cuda_life):
         assert work.execute(command, **more).behavior == expected, f"errno and dlerror: {way}"
 
 
-def test_interposers(work):
+def test_other_interposers_work_before_and_after_the_library(work):
     """Preloads another interposer before and after the library. Each call passes both, unless a fault fails it
     first."""
     linked = [build(OUT / "linked", LINKING / "linked.c", f"-L{SIMGPU}", "-l:libcuda.so.1", f"-Wl,-rpath,{SIMGPU}")]

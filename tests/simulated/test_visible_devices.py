@@ -30,6 +30,6 @@ print(count.value)
         ("no", 0),
     ],
 )
-def test_number_of_visible_gpus(visible, count):
+def test_visible_devices_limit_number_of_gpus(visible, count):
     outcome = cudafault("run", "--gpus", "sim:4", "--", sys.executable, "-c", COUNT, CUDA_VISIBLE_DEVICES=visible)
     assert outcome.behavior == (0, f"{count}\n", "")
