@@ -24,14 +24,14 @@ while True:
 
 
 class ClientRun(Run):
-    """A run of client.py on two simulated GPUs. A `command` replaces client.py; it must start client.py itself."""
+    """A run of client.py on two simulated GPUs. If `command` is given, it must start client.py itself."""
 
     def __init__(self, name: str, *command: object, **options) -> None:
         super().__init__(*(command or CLIENT), name=name, **options)
         assert self.read_line() == "ready", self.errors()
 
     def allocate(self, gpu: int = 0, count: int = 1) -> str | None:
-        """Makes `count` allocations and returns the code of the last one."""
+        """Makes `count` allocations and returns the code of the last allocation."""
         self.write_line(gpu, count)
         return self.read_line()
 

@@ -49,7 +49,7 @@ def assert_points_at(outcome: Outcome, spec: str, column: int, words: str) -> No
 
 @pytest.fixture
 def idle_run() -> Iterator[ClientRun]:
-    """A run without a plan. After the test it must have neither a plan nor a history."""
+    """A run without a plan. After the test, the run must have neither a plan nor a history."""
     with ClientRun("idle") as run:
         yield run
         assert status(run.name)["plan"]["state"] == "disarmed"

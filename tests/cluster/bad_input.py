@@ -213,7 +213,7 @@ def check_quotas(checks, cluster, namespace: str) -> None:
 
 @contextlib.contextmanager
 def quota(cluster, namespace: str, **hard: str):
-    """Creates a ResourceQuota, waits until it is in force, and deletes it at the end."""
+    """Creates a ResourceQuota for the block, and waits until the quota is in force."""
     cluster.create({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "q", "namespace": namespace},
                     "spec": {"hard": hard}})
     try:

@@ -96,7 +96,7 @@ class Cluster:
         self._script("node", "stop", number)
 
     def start_node(self, number: int) -> None:
-        """Starts the node, and waits until its kubelet reports that it is Ready and has its GPUs."""
+        """Starts the node, and waits until its kubelet reports the node as Ready and with all its GPUs."""
         name, began = f"node{number}", time.time()
         self._script("node", "start", number)
 

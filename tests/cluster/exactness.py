@@ -157,7 +157,7 @@ def reference(kind: str, name: str, key: str, **more) -> dict:
 
 
 def check_preloads(checks, cluster, namespace: str) -> None:
-    """Checks each source of LD_PRELOAD. A variable before LD_PRELOAD and one after it must keep their positions."""
+    """Checks each source of LD_PRELOAD. The variables before and after LD_PRELOAD must keep their positions."""
     metadata = {"namespace": namespace}
     cluster.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata | {"name": MAP},
                     "data": {"LD_PRELOAD": PRELOAD, "PRELOAD": PRELOAD, "other": "x"}})

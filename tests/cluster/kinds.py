@@ -112,7 +112,7 @@ def owned_by(manifest: dict, owner: dict) -> dict:
 
 
 def check_owners(checks, cluster, namespace: str) -> None:
-    """The top-level controller is injected, because it would revert edits of the objects that it owns."""
+    """Checks that inject changes the top-level controller, which would revert edits of the objects that it owns."""
     refuses = Refusals(checks, cluster, namespace)
     graph = cluster.api.create(workloads.graph_v1beta1(namespace, "graph"))
     cluster.create(owned_by(workloads.deployment(namespace, "graph-decode", replicas=0), graph))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Checks that `verify-clean` exits with 4 for each possible leftover and names it."""
+"""Checks that `verify-clean` exits with 4 for each possible leftover and names the leftover."""
 
 import copy
 import json

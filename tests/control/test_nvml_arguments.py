@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests gpu= for NVML calls: the library determines the GPU from each kind of argument that identifies one, and from no
-other argument."""
+"""Tests gpu= for NVML calls. The library must determine the GPU from each kind of argument that identifies a GPU, and
+from no other argument."""
 
 import subprocess
 import sys

@@ -81,7 +81,7 @@ def test_no_call_succeeds_between_two_plans(tmp_path):
 
 
 def test_rearming_reaches_forked_children(tmp_path):
-    """The parent of the children uses CUDA before it forks."""
+    """Arms and disarms children of a process that used CUDA before the fork."""
     with Workers(tmp_path, CALLERS) as workers:
         run = workers.start_storm(children=CALLERS)
         assert len(set(workers.pids())) == CALLERS, workers.pids()

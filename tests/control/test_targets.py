@@ -66,7 +66,7 @@ def test_gpu_selectors_in_a_run():
 
 
 def test_arguments_or_context_determine_gpu_of_call():
-    """The arguments of a call determine its GPU. For other calls, the current context determines it."""
+    """The arguments of a call determine its GPU. For other calls, the current context determines the GPU."""
     plan = "error=719 gpu=local:1 calls=cuStreamSynchronize,cuMemcpyHtoD,cuCtxGetApiVersion,cuDeviceGetAttribute"
     for operation in ("stream", "copy", "context", "attribute"):
         found = codes(f"use:0 {operation}:0 {operation}:1 use:1 {operation}:0 {operation}:1", plan)

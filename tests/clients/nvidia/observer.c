@@ -51,7 +51,7 @@ static Status observe_v2(const char* name, void** function, int version, Flags f
     return status;
 }
 
-// Returns the pointer for the program. A resolver is replaced with the observer's function, so that it stays observed.
+// Returns the pointer for the program. Replaces a resolver with a function of the observer, to observe its results.
 static void* observed(const char* how, const char* name, int version, void* pointer) {
     record(how, name, pointer);
     if (!strcmp(name, "cuGetProcAddress_v2") || (!strcmp(name, "cuGetProcAddress") && version >= 12000)) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Makes two calls to NVIDIA's libcudart, which it is linked with, shared or static.
+// A program that is linked to NVIDIA's shared or static libcudart and calls two of its functions.
 #include <stddef.h>
 #include <stdio.h>
 

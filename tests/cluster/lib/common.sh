@@ -17,8 +17,8 @@ node_network=10.97.0      # node N: .1N
 pod_network=10.98         # pods of node N: .N.0/24
 service_network=10.99.0   # kubernetes.default: .1
 
-say() { printf 'cluster: %s\n' "$*" >&2; }
-fail() { say "$*"; exit 1; }
+print_message() { printf 'cluster: %s\n' "$*" >&2; }
+fail() { print_message "$*"; exit 1; }
 skip() { printf 'SKIP cluster: %s\n' "$*" >&2; exit "$skip_status"; }
 
 select_cluster() {
@@ -56,7 +56,7 @@ wait_for() { # WHAT SECONDS COMMAND...
     shift 2
     until "$@" >/dev/null 2>&1; do
         if ((SECONDS >= deadline)); then
-            say "timed out waiting for $what"
+            print_message "timed out waiting for $what"
             return 1
         fi
         sleep 0.1
@@ -106,6 +106,6 @@ wait_for_end() {
         if ((tenths == 30)); then kill -KILL "$pid" 2>/dev/null || true; fi
         sleep 0.1
     done
-    say "$1 (pid $pid) did not end within 5 s"
+    print_message "$1 (pid $pid) did not end within 5 s"
     return 1
 }

@@ -47,7 +47,7 @@ disabled_plugins = ["io.containerd.internal.v1.opt", "io.containerd.snapshotter.
     "io.containerd.snapshotter.v1.zfs", "io.containerd.snapshotter.v1.aufs",
     "io.containerd.snapshotter.v1.devmapper", "io.containerd.tracing.processor.v1.otlp"]
 [$cri]
-  restrict_oom_score_adj = true  # lowering it needs CAP_SYS_RESOURCE
+  restrict_oom_score_adj = true  # a lower value needs CAP_SYS_RESOURCE
   disable_apparmor = true
   sandbox_image = "rig.local/pause:1"
 [$cri.cni]

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # node_init.sh CLUSTER NODE: PID 1 of a node. Mounts the node's file systems, starts containerd, imports the images, and
-# restarts the device plugin and the kubelet when they end.
+# restarts the device plugin and the kubelet after they exit.
 source "$(dirname "$0")/common.sh"
 select_cluster "$1"
 source "$(dirname "$0")/images.sh"

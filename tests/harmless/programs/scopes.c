@@ -6,7 +6,7 @@
 
 typedef int (*Init)(unsigned);
 
-static void* opened(const char* file, int flags) {
+static void* open_library(const char* file, int flags) {
     void* library = dlopen(file, flags);
     if (!library) printf("%s\n", dlerror());
     return library;
@@ -25,21 +25,21 @@ static void look_up_in_all_scopes(const char* when, void* driver) {
     printf("%s\n", when);
     if (driver) look_up("by its handle", driver);
     look_up("RTLD_DEFAULT", RTLD_DEFAULT);
-    look_up("the program's handle", opened(NULL, RTLD_NOW));
-    look_up("another library's handle", opened("libm.so.6", RTLD_NOW));
+    look_up("the program's handle", open_library(NULL, RTLD_NOW));
+    look_up("another library's handle", open_library("libm.so.6", RTLD_NOW));
 }
 
 int main(int argc, char** argv) {
     if (argc != 2) return 2;
-    void* driver = opened("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
+    void* driver = open_library("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
     look_up_in_all_scopes("opened locally", driver);
     dlclose(driver);
     look_up_in_all_scopes("closed", NULL);
-    void* plugin = opened(argv[1], RTLD_NOW | RTLD_LOCAL);
+    void* plugin = open_library(argv[1], RTLD_NOW | RTLD_LOCAL);
     look_up_in_all_scopes("a linked plugin opened locally", plugin);
     dlclose(plugin);
     look_up_in_all_scopes("the plugin closed", NULL);
-    driver = opened("libcuda.so.1", RTLD_NOW | RTLD_GLOBAL);
+    driver = open_library("libcuda.so.1", RTLD_NOW | RTLD_GLOBAL);
     look_up_in_all_scopes("opened globally", driver);
     return 0;
 }
