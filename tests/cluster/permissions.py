@@ -160,7 +160,7 @@ def check_all(checks, cluster, namespace: str) -> None:
     cluster.api.patch("v1", "Pod", namespace, crashed, {"status": {"containerStatuses": [waiting]}}, subresource="status")
     outcome = check_with_role(checks, cluster, namespace, "disarm --all --restart-crashed", "disarm",
                               "--restart-crashed")
-    checks.expect("disarm --restart-crashed deletes the crashed pod", f"pod {crashed} waited" in outcome.errors,
+    checks.expect("disarm --restart-crashed deletes the crashed pod", f"pod {crashed} was in back-off" in outcome.errors,
                   outcome)
     check_with_role(checks, cluster, namespace, "restore --all", "restore", "--all")
     outcome = cluster.cudafault("k8s", "verify-clean", "-n", namespace)
