@@ -176,7 +176,8 @@ void print_events(const json& run) {
     std::string text = fmt::format("{} since the start", count("total"));
     if (count("overwritten") > 0) text += fmt::format(", the first {} overwritten", count("overwritten"));
     if (count("lost") > 0) text += fmt::format(", {} lost", count("lost"));
-    print_fact("events", fmt::format("{}; `cudafault events {}`", text, run.at("name").get<std::string>()));
+    print_fact("events",
+               fmt::format("{}; list them with `cudafault events {}`", text, run.at("name").get<std::string>()));
 }
 
 void print_run(const json& run) {
