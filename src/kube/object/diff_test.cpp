@@ -14,7 +14,7 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
 
-// Returns one text per difference: "path: before -> after".
+// Returns one string per difference: "path: before -> after".
 std::vector<std::string> difference_texts(const Json& before, const Json& after) {
     std::vector<std::string> lines;
     for (const Difference& difference : differences("x", before, after)) {
