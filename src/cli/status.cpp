@@ -18,7 +18,7 @@ using nlohmann::json;
 
 constexpr const char* kStatusExamples = R"(Examples:
   cudafault status               all runs
-  cudafault status trial         the plan, the fired faults and the processes; also after the run has ended
+  cudafault status trial         the plan, the fired faults and the processes, even after the run has ended
   cudafault status trial --json)";
 
 constexpr size_t kShownFunctions = 5, kShownProcesses = 20, kShownPlans = 3;
