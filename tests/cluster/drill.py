@@ -138,7 +138,7 @@ class Drill:
         return self.expect(description, not found, found)
 
     def expect_revision_numbers(self, description: str, expected: tuple) -> bool:
-        """Waits for the expected numbers, because the controller updates a Deployment's number with a delay."""
+        """Waits for the expected revision numbers, because the controller updates them with a delay."""
         with contextlib.suppress(TimeoutError):
             self.cluster.wait(lambda: self.revision_numbers() == expected, 10)
         return self.equal(description, self.revision_numbers(), expected)

@@ -342,7 +342,7 @@ static int check_resolver(const struct Function* resolver) {
     }
     const struct Function* first = functions;
     if (resolve(resolver, first, real_of(first), 500) != real_of(first))
-        report(resolver, "the resolver changed the result of a failed look-up");
+        report(resolver, "the resolver changed the result of a failed lookup");
     if (resolve(resolver, first, NULL, 0) != NULL) report(resolver, "the resolver changed a NULL result");
     return checked + 2;
 }

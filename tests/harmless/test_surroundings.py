@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests programs under debuggers and tracers, programs of other users, symbol look-ups, and programs with other C
+"""Tests programs under debuggers and tracers, programs of other users, symbol lookups, and programs with other C
 libraries."""
 
 import os
@@ -77,7 +77,7 @@ def check_debugged(work, command):
 
 def test_look_ups_without_cuda(work):
     look_ups = build(OUT / "look_ups", PROGRAMS / "look_ups.c", "-ldl")
-    check_same(work, "look-ups without CUDA", [look_ups])
+    check_same(work, "lookups without CUDA", [look_ups])
     weak = work.execute([build(OUT / "weak", PROGRAMS / "look_ups.c", "-DWEAK")])
     assert weak.behavior == (0, "cuInit 100\n", ""), "without CUDA, a weak cuInit returns the code for an absent driver"
     data = build(OUT / "data_symbol.so", PROGRAMS / "data_symbol.c", "-shared", "-fPIC")
