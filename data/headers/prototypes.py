@@ -20,7 +20,7 @@ class Prototype:
 
 
 def preprocess(texts, defines):
-    """Runs the C preprocessor over the given header texts without their #include lines. Returns one text each."""
+    """Runs the C preprocessor over the texts of headers without their #include lines. Returns one output per header."""
     source = []
     for index, text in enumerate(texts):
         source += [MARK.format(index), re.sub(r"^[ \t]*#[ \t]*include\b.*$", "", text, flags=re.M)]

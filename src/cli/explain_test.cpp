@@ -12,8 +12,8 @@ namespace {
 
 std::string answer(const std::string& spec, const std::string& question) {
     const auto plan = local::parse_spec(spec);
-    for (const auto& [asked, text] : explain(plan->faults[0])) {
-        if (asked == question) return text;
+    for (const auto& [row_question, text] : explain(plan->faults[0])) {
+        if (row_question == question) return text;
     }
     return "(no answer)";
 }
@@ -64,7 +64,7 @@ TEST(Explain, FunctionCountsOfTheClassesAddUp) {
     EXPECT_EQ(answer("error=719 calls=@sync", "calls").find("11 functions (5 driver, 6 runtime; @sync 11)"), 0u);
 }
 
-TEST(Explain, NamesTheCallsThatConcernNoSingleGpu) {
+TEST(Explain, NamesTheCallsThatDoNotConcernASingleGpu) {
     Plan plan;
     SpecError error{};
     for (int row = 0; row < kFunctionCount; ++row) {

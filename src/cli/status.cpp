@@ -18,7 +18,7 @@ using nlohmann::json;
 
 constexpr const char* kStatusExamples = R"(Examples:
   cudafault status               all runs
-  cudafault status trial         the plan, the fired faults and the processes; also after the run has ended
+  cudafault status trial         the plan, the fired faults and the processes, even after the run has ended
   cudafault status trial --json)";
 
 constexpr size_t kShownFunctions = 5, kShownProcesses = 20, kShownPlans = 3;
@@ -176,7 +176,8 @@ void print_events(const json& run) {
     std::string text = fmt::format("{} since the start", count("total"));
     if (count("overwritten") > 0) text += fmt::format(", the first {} overwritten", count("overwritten"));
     if (count("lost") > 0) text += fmt::format(", {} lost", count("lost"));
-    print_fact("events", fmt::format("{}; `cudafault events {}`", text, run.at("name").get<std::string>()));
+    print_fact("events",
+               fmt::format("{}; list them with `cudafault events {}`", text, run.at("name").get<std::string>()));
 }
 
 void print_run(const json& run) {

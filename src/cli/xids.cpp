@@ -78,7 +78,7 @@ json xid_json(const Xid& xid) {
             {"recovery", {{"immediate", details.recovery}, {"next", details.next_recovery}}}};
 }
 
-json all_json() {
+json xids_json() {
     json list = json::array();
     for (int i = 0; i < xid_count(); ++i) list.push_back(xid_json(xids()[i]));
     return {{"xids", std::move(list)}};
@@ -97,7 +97,7 @@ void show(const XidsOptions& options, bool has_number) {
         const Xid& xid = find(options.number);
         options.json ? print_json(xid_json(xid)) : print_details(xid);
     } else {
-        options.json ? print_json(all_json()) : print_table();
+        options.json ? print_json(xids_json()) : print_table();
     }
 }
 

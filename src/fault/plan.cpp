@@ -419,13 +419,13 @@ private:
 
     bool check_combinations(Text text) {
         if (has(kXid) && has(kError)) {
-            return fail(values_[kError], "xid= and error= exclude each other: give one of them");
+            return fail(values_[kError], "xid= and error= cannot be combined: use one of them");
         }
         if (has(kMtbf) && has(kEvery)) {
-            return fail(values_[kEvery], "every= and mtbf= exclude each other: give one of them");
+            return fail(values_[kEvery], "every= and mtbf= cannot be combined: use one of them");
         }
         if (has(kMtbf) && has(kProbability)) {
-            return fail(values_[kProbability], "probability= and mtbf= exclude each other: give one of them");
+            return fail(values_[kProbability], "probability= and mtbf= cannot be combined: use one of them");
         }
         if (fault_.breaks_context &&
             (fault_.effect != Effect::error || code_of_ == CodeOf::nvml || code_of_ == CodeOf::nccl)) {

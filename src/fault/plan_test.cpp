@@ -13,7 +13,7 @@ namespace {
 
 constexpr uint64_t seconds(uint64_t count) { return count * 1'000'000'000; }
 
-bool names(const Fault& fault, const char* function) {
+bool has_function(const Fault& fault, const char* function) {
     const int row = find_function(function);
     EXPECT_GE(row, 0) << function << " is not in the table";
     return row >= 0 && fault.calls.has(row);
@@ -36,11 +36,15 @@ const Accepted kAccepted[] = {
     {"error=719", [](const Fault& f) { return f.code == 719; }},
     {"error=9999", [](const Fault& f) { return f.code == 9999; }},
     {"error=NVML_ERROR_GPU_IS_LOST calls=nvmlDeviceGet*",
-     [](const Fault& f) { return f.code == 15 && names(f, "nvmlDeviceGetMemoryInfo") && !names(f, "cuInit"); }},
+     [](const Fault& f) {
+         return f.code == 15 && has_function(f, "nvmlDeviceGetMemoryInfo") && !has_function(f, "cuInit");
+     }},
     {"error=NVML_ERROR_GPU_IS_LOST calls=@device",
-     [](const Fault& f) { return names(f, "nvmlDeviceGetMemoryInfo") && !names(f, "cuDeviceGetCount"); }},
-    {"error=ncclUnhandledCudaError calls=ncclAllReduce", [](const Fault& f) { return names(f, "ncclAllReduce"); }},
-    {"error=15 calls=nvmlDeviceGetMemoryInfo", [](const Fault& f) { return names(f, "nvmlDeviceGetMemoryInfo"); }},
+     [](const Fault& f) { return has_function(f, "nvmlDeviceGetMemoryInfo") && !has_function(f, "cuDeviceGetCount"); }},
+    {"error=ncclUnhandledCudaError calls=ncclAllReduce",
+     [](const Fault& f) { return has_function(f, "ncclAllReduce"); }},
+    {"error=15 calls=nvmlDeviceGetMemoryInfo",
+     [](const Fault& f) { return has_function(f, "nvmlDeviceGetMemoryInfo"); }},
     {"xid=79 model=simple", [](const Fault& f) { return f.model == Model::simple; }},
 
     {"xid=79", [](const Fault& f) { return f.gpu_count == 0; }},
@@ -60,18 +64,20 @@ const Accepted kAccepted[] = {
 
     {"xid=79 calls=cuLaunchKernel*,@memory,cuInit after=1",
      [](const Fault& f) {
-         return names(f, "cuLaunchKernel") && names(f, "cuLaunchKernel_ptsz") && names(f, "cuMemAlloc_v2") &&
-                names(f, "cuInit") && !names(f, "cuCtxSynchronize") && f.after_calls == 1;
+         return has_function(f, "cuLaunchKernel") && has_function(f, "cuLaunchKernel_ptsz") &&
+                has_function(f, "cuMemAlloc_v2") && has_function(f, "cuInit") && !has_function(f, "cuCtxSynchronize") &&
+                f.after_calls == 1;
      }},
     {"xid=79 calls=cuMemAlloc",
-     [](const Fault& f) { return names(f, "cuMemAlloc_v2") && !names(f, "cuMemAllocAsync"); }},
-    {"xid=79 calls=cuLaunchKernel_ptsz", [](const Fault& f) { return !names(f, "cuLaunchKernel"); }},
-    {"xid=79 calls=@memory", [](const Fault& f) { return f.runtime_classes != 0 && names(f, "cudaMalloc"); }},
+     [](const Fault& f) { return has_function(f, "cuMemAlloc_v2") && !has_function(f, "cuMemAllocAsync"); }},
+    {"xid=79 calls=cuLaunchKernel_ptsz", [](const Fault& f) { return !has_function(f, "cuLaunchKernel"); }},
+    {"xid=79 calls=@memory", [](const Fault& f) { return f.runtime_classes != 0 && has_function(f, "cudaMalloc"); }},
     {"xid=79 calls=cuMemAlloc*", [](const Fault& f) { return f.runtime_classes == 0; }},
     {"xid=79",
      [](const Fault& f) {
-         return names(f, "cuInit") && names(f, "cudaMalloc") && !names(f, "cuMemFree_v2") &&
-                !names(f, "cuGetErrorName") && !names(f, "nvmlInit_v2") && !names(f, "ncclAllReduce");
+         return has_function(f, "cuInit") && has_function(f, "cudaMalloc") && !has_function(f, "cuMemFree_v2") &&
+                !has_function(f, "cuGetErrorName") && !has_function(f, "nvmlInit_v2") &&
+                !has_function(f, "ncclAllReduce");
      }},
 
     {"xid=79", [](const Fault& f) { return f.after_calls == 0 && f.after_ns == 0 && f.every == 1; }},
@@ -87,7 +93,9 @@ const Accepted kAccepted[] = {
      [](const Fault& f) { return f.window_ns == seconds(30) && f.until_ns == seconds(60); }},
     {"xid=79 effect=error", [](const Fault& f) { return f.effect == Effect::error; }},
     {"xid=79 effect=delay:6s",
-     [](const Fault& f) { return f.effect == Effect::delay && f.effect_value == seconds(6) && names(f, "cuInit"); }},
+     [](const Fault& f) {
+         return f.effect == Effect::delay && f.effect_value == seconds(6) && has_function(f, "cuInit");
+     }},
     {"effect=hang calls=ncclAllReduce", [](const Fault& f) { return f.effect == Effect::hang && f.xid == 0; }},
     {"xid=79 effect=exit:255", [](const Fault& f) { return f.effect == Effect::exit && f.effect_value == 255; }},
     {"xid=79 effect=exit:0", [](const Fault& f) { return f.effect_value == 0; }},
@@ -186,7 +194,7 @@ const Refused kRefused[] = {
     {"error=0", "0", "1 to 9999"},
     {"error=10000", "10000", "1 to 9999"},
     {"error=-1", "-1", "expected a number"},
-    {"xid=79 error=719", "719", "exclude each other"},
+    {"xid=79 error=719", "719", "cannot be combined"},
     {"xid=79 model=realistic", "realistic", "model=realistic is not available yet, use model=simple"},
     {"xid=79 model=cheap", "cheap", "expected simple"},
 
@@ -233,8 +241,8 @@ const Refused kRefused[] = {
     {"xid=79 probability=often", "often", "above 0 and up to 1"},
     {"xid=79 mtbf=2", "2", "a duration", 8},
     {"xid=79 mtbf=0s", "0s", "a duration", 8},
-    {"xid=79 mtbf=2h every=3", "3", "every= and mtbf= exclude each other"},
-    {"xid=79 mtbf=2h probability=0.1", "0.1", "probability= and mtbf= exclude each other"},
+    {"xid=79 mtbf=2h every=3", "3", "every= and mtbf= cannot be combined"},
+    {"xid=79 mtbf=2h probability=0.1", "0.1", "probability= and mtbf= cannot be combined"},
     {"xid=79 seed=18446744073709551616", "18446744073709551616", "64 bits"},
     {"xid=79 for=0s", "0s", "a duration"},
     {"xid=79 for=30", "30", "a duration"},
@@ -313,11 +321,11 @@ TEST(Calls, NameMatchesAllSpellingsOfItsFunction) {
         for (int row = 0; row < kFunctionCount; ++row) count += plan.faults[0].calls.has(row);
         EXPECT_EQ(static_cast<size_t>(count), rows.size()) << spec << " matches other functions too";
     }
-    EXPECT_TRUE(names(fault_of("error=719 calls=cudaLaunchKernel"), "__cudaLaunchKernel_ptsz"));
-    EXPECT_TRUE(names(fault_of("error=719 calls=cudaLaunch*"), "__cudaLaunchKernel"));
-    EXPECT_TRUE(names(fault_of("error=719 calls=cudaLaunchKerne?"), "__cudaLaunchKernel"));
-    EXPECT_FALSE(names(fault_of("error=719 calls=__cudaLaunchKernel"), "cudaLaunchKernel"));
-    EXPECT_TRUE(names(fault_of("error=719 calls=__cudaLaunchKernel"), "__cudaLaunchKernel_ptsz"));
+    EXPECT_TRUE(has_function(fault_of("error=719 calls=cudaLaunchKernel"), "__cudaLaunchKernel_ptsz"));
+    EXPECT_TRUE(has_function(fault_of("error=719 calls=cudaLaunch*"), "__cudaLaunchKernel"));
+    EXPECT_TRUE(has_function(fault_of("error=719 calls=cudaLaunchKerne?"), "__cudaLaunchKernel"));
+    EXPECT_FALSE(has_function(fault_of("error=719 calls=__cudaLaunchKernel"), "cudaLaunchKernel"));
+    EXPECT_TRUE(has_function(fault_of("error=719 calls=__cudaLaunchKernel"), "__cudaLaunchKernel_ptsz"));
 }
 
 bool counts_inner(const std::string& spec, const char* function) {

@@ -138,7 +138,7 @@ TEST(Mtbf, TripsOncePerDrawnInterval) {
     EXPECT_EQ(state.trips, 400u);
 }
 
-TEST(Mtbf, TripsWithoutACallBetweenCountAsOne) {
+TEST(Mtbf, SeveralTripsBetweenTwoCallsFailOneCall) {
     const Fault fault = fault_of("xid=79 mtbf=10us");
     FaultState state{};
     EXPECT_FALSE(fires(fault, state, 0, -1, at(0)));

@@ -10,7 +10,7 @@ inline constexpr const char* kManager = "cudafault";  // field manager, and valu
 
 // Annotations and labels.
 inline constexpr const char* kInjected = "cudafault.dev/injected";  // on a workload: see InjectedMark in record.hpp
-inline constexpr const char* kNudge = "cudafault.dev/nudge";  // on a pod: triggers the kubelet to sync its volumes
+inline constexpr const char* kNudge = "cudafault.dev/nudge";        // on a pod: makes the kubelet sync its volumes
 inline constexpr const char* kManagedBy = "app.kubernetes.io/managed-by";
 inline constexpr const char* kRole = "cudafault.dev/role";  // value: kAnchorRole, kPlanRole or kLibraryRole
 inline constexpr const char* kAnchorRole = "anchor";

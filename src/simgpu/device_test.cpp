@@ -134,7 +134,7 @@ TEST(VisibleDevices, AcceptUuidsAndTheirPrefixes) {
     EXPECT_EQ(visible(gpus, "GPU-ffffffffff"), std::vector<int>{});
 }
 
-TEST(VisibleDevices, ListEndsAtAnItemOfTheOtherKind) {
+TEST(VisibleDevices, ListEndsIfIndexesAndUuidsAreMixed) {
     const auto gpus = machine_of("4");
     const std::string uuid = uuid_text(gpus[2]);
     EXPECT_EQ(visible(gpus, (uuid + ",1").c_str()), std::vector<int>{2});

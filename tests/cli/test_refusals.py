@@ -17,7 +17,7 @@ REFUSED = [  # spec, column, words
     ("xid=79 probability=1.5", 20, "above 0 and up to 1"),
     ("xid=79 times=18446744073709551616", 14, "a number of failures"),
     ("xid=79; error=719 effect=exit:256", 26, "0 to 255"),
-    ("xid=79 error=719", 14, "exclude each other"),
+    ("xid=79 error=719", 14, "cannot be combined"),
     ("every=10", 1, "needs xid= or error="),
     ("xid = 79", 1, "remove the spaces around ="),
     ("xid=13", 5, "use error=CUDA_ERROR_ILLEGAL_ADDRESS instead"),

@@ -138,7 +138,7 @@ class Drill:
         return self.expect(description, not found, found)
 
     def expect_revision_numbers(self, description: str, expected: tuple) -> bool:
-        """Waits for the expected numbers, because the controller updates a Deployment's number with a delay."""
+        """Waits for the expected revision numbers, because the controller updates them with a delay."""
         with contextlib.suppress(TimeoutError):
             self.cluster.wait(lambda: self.revision_numbers() == expected, 10)
         return self.equal(description, self.revision_numbers(), expected)
@@ -255,7 +255,7 @@ def differences(before: dict, after: dict) -> list:
 
 
 def changes(old: object, new: object, at: str = "") -> list:
-    """Returns a text for each difference, with its path."""
+    """Returns a string for each difference, with its path."""
     if isinstance(old, dict) and isinstance(new, dict):
         names = [*old, *(name for name in new if name not in old)]
         return [each for name in names for each in changes(old.get(name), new.get(name), f"{at}.{name}")]
@@ -265,7 +265,7 @@ def changes(old: object, new: object, at: str = "") -> list:
 
 
 def ownership_differences(before: dict, after: dict) -> list:
-    """Returns a text for each field whose owner has changed."""
+    """Returns a string for each field whose owner has changed."""
     old, new = owners(before), owners(after)
     found = []
     for manager in sorted(old.keys() | new.keys()):

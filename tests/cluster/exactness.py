@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Checks that inject and restore leave each kind of workload exactly as before, also if other clients edit the workload
+"""Checks that inject and restore leave each kind of workload exactly as before, even if other clients edit the workload
 or delete cudafault's objects during the injection."""
 
 import copy

@@ -63,7 +63,7 @@ class DropInUser:
         """Evaluates the expression in Python. The exit code is 0 only if the result is True."""
         return self.run(sys.executable, "-c", f"{FUNCTIONS}assert ({expression}) is True")
 
-    def pytest(self, file: str, *arguments: str, deployment: str, namespace: str, **extra: str) -> Outcome:
+    def run_pytest(self, file: str, *arguments: str, deployment: str, namespace: str, **extra: str) -> Outcome:
         target = {"TARGET_DEPLOYMENT": deployment, "TARGET_NAMESPACE": namespace} | extra
         options = ("-q", "-rs", "--durations=0", "-p", "no:cacheprovider")
         return self.run(pytest_python(), "-m", "pytest", *options, file, *arguments, timeout=400, **target)
@@ -247,7 +247,7 @@ def check_xid_template(checks: Checks, cluster: Cluster, user: DropInUser) -> No
     with scene(cluster, checks, "drop-in: six XIDs") as place:
         before = web(place, replicas=1)
         snapshot = place.snapshot()
-        outcome = user.pytest("cuda-fault-injection/test_xid_template.py", deployment="web", namespace=place.namespace)
+        outcome = user.run_pytest("cuda-fault-injection/test_xid_template.py", deployment="web", namespace=place.namespace)
         expect_passed(checks, "test_xid_template.py on a Deployment", outcome, "6 passed")
         checks.equal("test_xid_template.py: the Deployment is exactly as before", deployment(place)["spec"], before["spec"])
         place.expect_clean(checks, "test_xid_template.py", snapshot)
@@ -256,7 +256,7 @@ def check_xid_template(checks: Checks, cluster: Cluster, user: DropInUser) -> No
 def check_xid79_test(checks: Checks, cluster: Cluster, user: DropInUser) -> None:
     with scene(cluster, checks, "drop-in: XID 79 test on a Deployment") as place:
         before = web(place)
-        outcome = user.pytest(XID79_TEST, deployment="web", namespace=place.namespace, TARGET_NODE="node1")
+        outcome = user.run_pytest(XID79_TEST, deployment="web", namespace=place.namespace, TARGET_NODE="node1")
         expect_passed(checks, "test_xid79_cuda_fault.py on a Deployment", outcome, "1 passed")
         checks.equal("test_xid79_cuda_fault.py: the Deployment is exactly as before", deployment(place)["spec"], before["spec"])
 
@@ -278,7 +278,7 @@ def check_graph(checks: Checks, place: Scene, user: DropInUser, version: str, ma
         place.cluster.wait_for_pods(place.namespace, GRAPH_PODS, 3)
     before = graph(place, version)
     frontend = frontend_pod(place)
-    outcome = user.pytest(XID79_TEST, deployment="graph", namespace=place.namespace, TARGET_NODE="node1")
+    outcome = user.run_pytest(XID79_TEST, deployment="graph", namespace=place.namespace, TARGET_NODE="node1")
     expect_passed(checks, f"test_xid79_cuda_fault.py on a graph of {version}", outcome, "1 passed")
     after = graph(place, version)
     checks.equal(f"test_xid79_cuda_fault.py: the graph of {version} is exactly as before", after["spec"], before["spec"])

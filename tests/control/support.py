@@ -150,7 +150,7 @@ class Workers:
         after = self.slots()
         return {slot[3] if slot[2] > failed else 0 for slot, failed in zip(after, before)}
 
-    def reach(self, outcomes, seconds=SECOND):
+    def seconds_until_outcomes(self, outcomes, seconds=SECOND):
         """Returns the seconds until the next calls of all workers have these outcomes, or None at the timeout."""
         return seconds_until(lambda: self.outcomes(4) == outcomes, seconds)
 

@@ -144,7 +144,7 @@ def check_content_damage(run, block, workers, state, armed_code):
             failures[what] = f"calls returned {during}"
         elif code not in range(5):
             failures[what] = f"`status` exited with {code}"
-        elif workers.reach({armed_code}, 3 * SECOND) is None:
+        elif workers.seconds_until_outcomes({armed_code}, 3 * SECOND) is None:
             failures[what] = f"after the block is restored, calls return {workers.outcomes()}"
     assert not failures, state
     all_alive = all(os.path.exists(f"/proc/{pid}") for pid in pids) and workers.pids() == pids
@@ -160,10 +160,10 @@ def test_damaged_block_kills_no_process_and_causes_no_fault(tmp_path):
         check_sealed_operations(block, workers)
         check_content_damage(run, block, workers, "disarmed", 0)
         run.arm(ARMED)
-        assert workers.reach({719}) is not None, workers.outcomes()
+        assert workers.seconds_until_outcomes({719}) is not None, workers.outcomes()
         check_content_damage(run, block, workers, "armed", 719)
         run.disarm()
-        assert workers.reach({0}) is not None, workers.outcomes()
+        assert workers.seconds_until_outcomes({0}) is not None, workers.outcomes()
         block.fill("all", 0xFF)
         os.close(block.file)
         workers.stop()
@@ -175,7 +175,7 @@ def test_processes_disarm_after_their_run_is_killed(tmp_path):
     with Workers(tmp_path, 2) as workers:
         run = workers.start_in_run()
         run.arm(ARMED)
-        assert workers.reach({719}) is not None, workers.outcomes()
+        assert workers.seconds_until_outcomes({719}) is not None, workers.outcomes()
         run.process.kill()
         run.process.wait()
         assert workers.outcomes() == {719}, "SIGKILL of run: calls still fail before the heartbeat times out"

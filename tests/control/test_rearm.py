@@ -69,7 +69,7 @@ def test_no_call_succeeds_between_two_plans(tmp_path):
     with Workers(tmp_path, CALLERS) as workers:
         run = workers.start_storm()
         run.arm(UNLIMITED)
-        workers.reach({720})
+        workers.seconds_until_outcomes({720})
         workers.watch(True)
         for number in range(ROUNDS):
             run.arm(UNLIMITED if number % 2 else f"error=719 {SYNC}")
@@ -87,13 +87,13 @@ def test_rearming_reaches_forked_children(tmp_path):
         assert len(set(workers.pids())) == CALLERS, workers.pids()
         assert workers.failed() == [0] * CALLERS, "forked children: all calls succeed before a plan is armed"
         run.arm(UNLIMITED)
-        assert workers.reach({720}) is not None, workers.outcomes()
+        assert workers.seconds_until_outcomes({720}) is not None, workers.outcomes()
         live = status(run.name)
         listed = {process["pid"] for process in live["processes"]}
         assert set(workers.pids()) <= listed, listed
         run.arm(LIMITED)
         time.sleep(PAUSE)
         run.disarm()
-        assert workers.reach({0}) is not None, workers.outcomes()
+        assert workers.seconds_until_outcomes({0}) is not None, workers.outcomes()
         assert status(run.name)["plan"]["state"] == "disarmed", "forked children: the block is undamaged"
         expect_end("forked children", workers, run, limit=1000 * CALLERS)  # times= applies to each child separately

@@ -337,7 +337,7 @@ def test_changes_of_plan_file_apply(tmp_path):
     with Workers(tmp_path, 2) as workers:
 
         def expect(what, code, within=SECOND):
-            seconds = workers.reach({code}, within)
+            seconds = workers.seconds_until_outcomes({code}, within)
             assert seconds is not None, (f"plan file: {what}: calls return {code}", workers.outcomes())
 
         assert workers.start(CUDAFAULT_PLAN_FILE=plan.file), "plan file: two processes start before the file exists"
@@ -398,7 +398,10 @@ def test_updates_of_config_map_volume_apply(tmp_path):
             start=1,
         ):
             swap(number, text)
-            assert workers.reach({code}) is not None, (f"ConfigMap: swapped to {text!r}: {code}", workers.outcomes())
+            assert workers.seconds_until_outcomes({code}) is not None, (
+                f"ConfigMap: swapped to {text!r}: {code}",
+                workers.outcomes(),
+            )
 
 
 def test_armed_plan_expires(tmp_path):
@@ -407,9 +410,9 @@ def test_armed_plan_expires(tmp_path):
         run = workers.start_in_run()
         for window in ("for=1s", f"until={in_seconds(4)}"):
             run.arm(f"error=719 {CALLS},cuMemAlloc {window}")
-            assert workers.reach({719}) is not None, (f"run: {window}: fires", workers.outcomes())
+            assert workers.seconds_until_outcomes({719}) is not None, (f"run: {window}: fires", workers.outcomes())
             started = time.monotonic()
-            assert workers.reach({0}, 5 * SECOND) is not None, (
+            assert workers.seconds_until_outcomes({0}, 5 * SECOND) is not None, (
                 f"run: {window}: expires",
                 time.monotonic() - started,
             )

@@ -255,7 +255,7 @@ def test_tables_contain_all_functions_of_a_text_search(headers):
 
 
 @pytest.mark.parametrize("release", wheels.RUNTIME)
-def test_every_query_of_a_runtime_is_in_the_driver_table(headers, tmp_path, release):
+def test_driver_table_contains_every_symbol_that_a_runtime_requests(headers, tmp_path, release):
     """Runs the runtime with a driver that records the queries."""
     driver = tmp_path / "libcuda.so.1"
     compile_with("cc", "-shared", "-fPIC", "-Wl,-soname,libcuda.so.1", "-o", driver, HERE / "recording_driver.c")

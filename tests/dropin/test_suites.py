@@ -81,7 +81,7 @@ class Suites:
     def __init__(self, repo):
         self.repo, self.python = repo, pytest_python()
 
-    def pytest(self, file, *arguments, failure="", service=None, **extra):
+    def run_pytest(self, file, *arguments, failure="", service=None, **extra):
         self.repo.reset()
         with service or InferenceService(self.repo) as inference:
             settings = {"KUBECONFIG": "/dev/null", "TARGET_DEPLOYMENT": "web", "INFERENCE_ENDPOINT": inference.url}
@@ -90,13 +90,13 @@ class Suites:
             return self.repo.python(*command, failure=failure, **settings)
 
     def passes(self, file, summary, *arguments, **options):
-        done = self.pytest(file, *arguments, **options)
+        done = self.run_pytest(file, *arguments, **options)
         assert done.returncode == 0, done.stdout + done.stderr
         assert summary in done.stdout
 
     def fails(self, words, file, *arguments, **options):
         """Asserts that the test fails with these words and restores the workload."""
-        done = self.pytest(file, *arguments, **options)
+        done = self.run_pytest(file, *arguments, **options)
         assert done.returncode == 1, done.stdout + done.stderr
         assert words in done.stdout
         state = self.repo.state()
@@ -114,7 +114,7 @@ ONLY_XID79 = ("-k", "xid79")
 @pytest.mark.parametrize(("file", "skipped"), [(TEMPLATE, "6 skipped"), (EXAMPLE, "1 skipped")])
 def test_suite_is_skipped_without_a_cluster(suites, file, skipped):
     no_cluster = {"KUBECONFIG": "", "HOME": str(suites.repo.root), "KUBERNETES_SERVICE_HOST": ""}
-    done = suites.pytest(file, **no_cluster)
+    done = suites.run_pytest(file, **no_cluster)
     assert done.returncode == 0
     assert skipped in done.stdout
     assert "no cluster is configured" in done.stdout
@@ -123,7 +123,7 @@ def test_suite_is_skipped_without_a_cluster(suites, file, skipped):
 
 @pytest.mark.parametrize(("file", "skipped"), [(TEMPLATE, "6 skipped"), (EXAMPLE, "1 skipped")])
 def test_suite_is_skipped_without_a_workload(suites, file, skipped):
-    done = suites.pytest(file, TARGET_DEPLOYMENT="")
+    done = suites.run_pytest(file, TARGET_DEPLOYMENT="")
     assert skipped in done.stdout
     assert "TARGET_DEPLOYMENT is not set" in done.stdout
 
@@ -157,7 +157,7 @@ def test_template_fails_if_inference_does_not_recover(suites):
 
 
 def test_template_fails_if_restore_fails(suites):
-    assert suites.pytest(TEMPLATE, *ONLY_XID79, failure="fail restore 4 a pod remains").returncode == 1
+    assert suites.run_pytest(TEMPLATE, *ONLY_XID79, failure="fail restore 4 a pod remains").returncode == 1
 
 
 def test_example_passes(suites):

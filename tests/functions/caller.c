@@ -200,11 +200,11 @@ static bool check_reached(const struct Function* function, int index) {
 }
 
 static bool check_preserved(const struct Function* function, int damage) {
-    if (damage & DAMAGED_STACK) return report(function, "the call has changed the stack pointer");
+    if (damage & DAMAGED_STACK) return report(function, "the call changed the stack pointer");
     if (damage & DAMAGED_REGISTERS)
-        return report(function, "the call has changed a register that a function must preserve");
+        return report(function, "the call changed a register that a function must preserve");
     return memcmp(memory, untouched, sizeof memory) == 0 ||
-           report(function, "the call has changed the memory that an argument points to");
+           report(function, "the call changed the memory that an argument points to");
 }
 
 static int call(const struct Function* function, const struct Values* values, struct Result* result) {
@@ -222,7 +222,8 @@ static bool check_passes_to(const struct Function* function, int index) {
     if (!check_reached(function, index)) return false;
     const char* differs = difference(function, &values);
     if (differs) return report(function, differs);
-    if (!has_same_result(function, &result)) return report(function, "the result differs");
+    if (!has_same_result(function, &result))
+        return report(function, "the stub changed the result of the real function");
     return check_preserved(function, damage);
 }
 
@@ -240,7 +241,7 @@ static bool check_fails(const struct Function* function, int code) {
     } else if (recorded.count != 0) {
         return report(function, "a real function was called");
     }
-    if ((int)result.integer[0] != code) return report(function, "the code differs");
+    if ((int)result.integer[0] != code) return report(function, "the function did not return the injected code");
     return check_preserved(function, damage);
 }
 
@@ -304,7 +305,7 @@ static int check_absent(void) {
         const int damage = call(current, &values, &result);
         if (current->returns_status && current->hook != hook_last_error &&
             (int)result.integer[0] != code_of_absence(current)) {
-            report(current, "the code of an absent library differs");
+            report(current, "the function did not return the code for an absent library");
         }
         check_preserved(current, damage);
     }
@@ -327,7 +328,7 @@ static void* resolve(const struct Function* resolver, const struct Function* wan
     recorded.address = NULL;
     const char* differs = difference(resolver, &values);
     if (differs) report(resolver, differs);
-    if ((int)result.integer[0] != status) report(resolver, "the status differs");
+    if ((int)result.integer[0] != status) report(resolver, "the resolver changed the status of the real resolver");
     return check_reached(resolver, index_of(resolver)) && check_preserved(resolver, damage) ? found : NULL;
 }
 
@@ -341,12 +342,13 @@ static int check_resolver(const struct Function* resolver) {
     }
     const struct Function* first = functions;
     if (resolve(resolver, first, real_of(first), 500) != real_of(first))
-        report(resolver, "the resolver changed the result of a failed look-up");
+        report(resolver, "the resolver changed the result of a failed lookup");
     if (resolve(resolver, first, NULL, 0) != NULL) report(resolver, "the resolver changed a NULL result");
     return checked + 2;
 }
 
-// Returns the function that RTLD_DEFAULT finds without the library: that of the first stand-in that exports the name.
+// Returns the function that dlsym(RTLD_DEFAULT) finds if the fault library is not loaded. This is the function in the
+// first stand-in library that exports the name.
 static const struct Function* first_of_name(const struct Function* function) {
     const struct Function* first = functions;
     while (strcmp(first->name, function->name)) ++first;
@@ -385,8 +387,8 @@ static const struct Function* find(int library, const char* name) {
     return current = function;
 }
 
-// A driver that is newer than the tables returns unknown addresses. Each gets a spare stub until all of them are in
-// use.
+// A driver that is newer than the tables returns unknown addresses. Each address gets a spare stub until all spare
+// stubs are in use.
 static int check_unknown(void) {
     enum { unknown_count = 1100, spares = 1024 };
     char* unknown = dlsym(libraries[driver].handle, "unknown_functions");
@@ -409,7 +411,7 @@ static int check_unknown(void) {
     }
     // The first resolve() may have used a spare stub.
     if (preloaded ? stubs != spares && stubs != spares - 1 : stubs != 0)
-        report(resolver, "the number of spare stubs differs");
+        report(resolver, "the resolver did not use the expected number of spare stubs");
     return unknown_count;
 }
 

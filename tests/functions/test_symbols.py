@@ -74,7 +74,7 @@ def test_needs_only_libc(architecture):
     assert "TEXTREL" not in dynamic
 
 
-def test_needs_no_newer_glibc_than_2_17(architecture):
+def test_library_requires_at_most_glibc_2_17(architecture):
     required = re.findall(r"GLIBC_(\d+)\.(\d+)", architecture.tool("readelf", "-VW", architecture.library))
     assert [version for version in required if (int(version[0]), int(version[1])) > OLDEST_GLIBC] == []
 

@@ -95,19 +95,19 @@ def test_weak_reference_calls_the_loaded_driver(work, cuda_life):
     assert weak.behavior == (0, expected, "")
 
 
-def test_look_ups_in_scopes_are_unchanged(work):
+def test_lookups_in_scopes_are_unchanged(work):
     flags = ["-DPLUGIN", "-shared", "-fPIC", f"-L{SIMGPU}", "-l:libcuda.so.1"]
     plugin = build(OUT / "linked.so", LINKING / "linked.c", *flags)
     command = [build(OUT / "scopes", PROGRAMS / "scopes.c", "-ldl"), plugin]
-    name = "look-ups of cuInit in different scopes"
+    name = "lookups of cuInit in different scopes"
     alone = check_same(work, name, command, DISARMED_ON_SIMULATED, **SIMULATED)
     assert (alone.output.count(": cuInit 0, no dlerror"), alone.output.count("undefined symbol: cuInit")) == (5, 13), (
-        f"{name}: 5 look-ups succeed, 13 fail"
+        f"{name}: 5 lookups succeed, 13 fail"
     )
 
 
 def test_errno_and_dlerror_are_unchanged(work, cuda_life):
-    """Compares errno and dlerror after look-ups, after calls, and after an allocation that fails."""
+    """Compares errno and dlerror after lookups, after calls, and after an allocation that fails."""
     command = [cuda_life, "errors"]
     alone = check_same(work, "errno and dlerror", command, DISARMED_ON_SIMULATED, **SIMULATED)
     expected = alone.code, alone.output.replace("allocation 0\n", "allocation 719\n"), ""

@@ -26,22 +26,22 @@ def loading():
 
 
 def go_program(*flags):
-    def make():
+    def make_command():
         require_programs("go")
         target = OUT / f"hello{''.join(flags)}"
         environment = {**clean_environment(), "CGO_ENABLED": "0", "GO111MODULE": "off"}
         subprocess.run(["go", "build", *flags, "-o", target, PROGRAMS / "hello.go"], env=environment, check=True)
         return [target]
 
-    return make
+    return make_command
 
 
 def if_installed(program, command):
-    def make():
+    def make_command():
         require_programs(program)
         return command
 
-    return make
+    return make_command
 
 
 def sshd():
@@ -107,6 +107,8 @@ PROGRAMS_WITHOUT_CUDA = (
 )
 
 
-@pytest.mark.parametrize(("name", "make"), PROGRAMS_WITHOUT_CUDA, ids=[name for name, _ in PROGRAMS_WITHOUT_CUDA])
-def test_program_without_cuda_is_unchanged(work, name, make):
-    check_same(work, name, make())
+@pytest.mark.parametrize(
+    ("name", "make_command"), PROGRAMS_WITHOUT_CUDA, ids=[name for name, _ in PROGRAMS_WITHOUT_CUDA]
+)
+def test_program_without_cuda_behaves_the_same(work, name, make_command):
+    check_same(work, name, make_command())

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests programs under debuggers and tracers, programs of other users, symbol look-ups, and programs with other C
+"""Tests programs under debuggers and tracers, programs of other users, symbol lookups, and programs with other C
 libraries."""
 
 import os
@@ -26,12 +26,12 @@ only_root = pytest.mark.skipif(os.getuid() != 0, reason="only root can become an
 
 
 @only_root
-def test_su_is_unchanged(work):
+def test_su_behaves_the_same(work):
     check_same(work, "su", ["su", "nobody", "-s", "/bin/sh", "-c", "id -un; exit 3"])
 
 
 @only_root
-def test_setuid_program_is_unchanged(work):
+def test_setuid_program_behaves_the_same(work):
     program = build(work.library.parent / "identity", PROGRAMS / "identity.c")
     os.chown(program, 0, 0)
     program.chmod(0o4755)
@@ -77,7 +77,7 @@ def check_debugged(work, command):
 
 def test_look_ups_without_cuda(work):
     look_ups = build(OUT / "look_ups", PROGRAMS / "look_ups.c", "-ldl")
-    check_same(work, "look-ups without CUDA", [look_ups])
+    check_same(work, "lookups without CUDA", [look_ups])
     weak = work.execute([build(OUT / "weak", PROGRAMS / "look_ups.c", "-DWEAK")])
     assert weak.behavior == (0, "cuInit 100\n", ""), "without CUDA, a weak cuInit returns the code for an absent driver"
     data = build(OUT / "data_symbol.so", PROGRAMS / "data_symbol.c", "-shared", "-fPIC")
@@ -124,7 +124,7 @@ PROCESS_STATE_SCRIPT = (
 
 
 @pytest.mark.parametrize(("way", "options"), ALL_WAYS, ids=[way for way, _ in ALL_WAYS])
-def test_process_without_cuda_is_unchanged(work, way, options):
+def test_process_without_cuda_behaves_the_same(work, way, options):
     """The library adds no thread, open file, output or environment variable to the process."""
     alone = work.execute(shell(PROCESS_STATE_SCRIPT), preload=[])
     found = work.execute(shell(PROCESS_STATE_SCRIPT), **options)

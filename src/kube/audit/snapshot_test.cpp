@@ -151,22 +151,22 @@ TEST_F(SnapshotTest, FindsEachPlantedLeftover) {
 }
 
 TEST_F(SnapshotTest, AcceptsCudafaultNamesThatExistedBefore) {
-    const auto with = [](const char* kind, const char* name, const char* variable) {
+    const auto object_with_variable = [](const char* kind, const char* name, const char* variable) {
         const Json env = {{"spec", {{"env", Json::array({{{"name", variable}, {"value", "1"}}})}}}};
         return object(kind, name, env);
     };
-    fill(kApps + "deployments", {with("Deployment", "web", "CUDAFAULT_SIM_MEMORY")});
+    fill(kApps + "deployments", {object_with_variable("Deployment", "web", "CUDAFAULT_SIM_MEMORY")});
     const Snapshot taken = snapshot();
     EXPECT_FALSE(verify().is_clean()) << "cudafault or the workload author may have set the variable";
     EXPECT_TRUE(verify().traces.at(0).is_ambiguous);
-    fill(kPodPath, {with("Pod", "web-1", "CUDAFAULT_SIM_MEMORY")});
+    fill(kPodPath, {object_with_variable("Pod", "web-1", "CUDAFAULT_SIM_MEMORY")});
     EXPECT_TRUE(verify(&taken).is_clean());
-    fill(kPodPath, {with("Pod", "web-1", "CUDAFAULT_NODE")});
+    fill(kPodPath, {object_with_variable("Pod", "web-1", "CUDAFAULT_NODE")});
     EXPECT_FALSE(verify(&taken).is_clean());
     fill(kPodPath, {});
-    fill(kApps + "deployments", {with("Deployment", "web", "CUDAFAULT_NODE")});
+    fill(kApps + "deployments", {object_with_variable("Deployment", "web", "CUDAFAULT_NODE")});
     EXPECT_FALSE(verify(&taken).is_clean());
-    fill(kApps + "deployments", {with("Deployment", "web", "CUDAFAULT_INJECTION")});
+    fill(kApps + "deployments", {object_with_variable("Deployment", "web", "CUDAFAULT_INJECTION")});
     EXPECT_FALSE(verify(&taken).traces.at(0).is_ambiguous);
 }
 

@@ -32,28 +32,31 @@ Json traced_web(const Json& container = Json::object()) {
 }
 
 // Returns each trace as "path: what".
-std::vector<std::string> found(const Resource& resource, const Json& object) {
+std::vector<std::string> trace_texts(const Resource& resource, const Json& object) {
     std::vector<std::string> texts;
     for (const Trace& trace : traces_of(resource, object)) texts.push_back(trace.path + ": " + trace.what);
     return texts;
 }
 
-std::vector<std::string> in_container(const Json& container) { return found(kTracedResource, traced_web(container)); }
+std::vector<std::string> traces_in_container(const Json& container) {
+    return trace_texts(kTracedResource, traced_web(container));
+}
 
 const std::string kMainText = "spec.template.spec.containers[main]";
 
 TEST(Traces, FindsNoneInAnObjectWithoutCudafault) {
-    EXPECT_THAT(in_container({{"env",
-                               {{{"name", "LD_PRELOAD"}, {"value", "/opt/lib/libjemalloc.so:/x/libcudafaulty.so"}},
-                                {{"name", "CUDA_VISIBLE_DEVICES"}, {"value", "0"}}}}}),
-                IsEmpty());
+    EXPECT_THAT(
+        traces_in_container({{"env",
+                              {{{"name", "LD_PRELOAD"}, {"value", "/opt/lib/libjemalloc.so:/x/libcudafaulty.so"}},
+                               {{"name", "CUDA_VISIBLE_DEVICES"}, {"value", "0"}}}}}),
+        IsEmpty());
 }
 
 TEST(Traces, FindsAnnotationsAndLabels) {
     Json object = traced_web();
     object["metadata"]["annotations"] = {{names::kInjected, "run=ab edition=1"}, {"other.dev/x", "y"}};
     object["metadata"]["labels"] = {{names::kManagedBy, "cudafault"}, {names::kWorkload, "0123456789"}};
-    EXPECT_THAT(found(kTracedResource, object),
+    EXPECT_THAT(trace_texts(kTracedResource, object),
                 UnorderedElementsAre("metadata.annotations[cudafault.dev/injected]: annotation cudafault.dev/injected",
                                      "metadata.labels[app.kubernetes.io/managed-by]: label "
                                      "app.kubernetes.io/managed-by=cudafault",
@@ -64,14 +67,14 @@ TEST(Traces, FindsAnnotationsAndLabels) {
 TEST(Traces, AnotherManagedByLabelIsNotATrace) {
     Json object = traced_web();
     object["metadata"]["labels"][names::kManagedBy] = "Helm";
-    EXPECT_THAT(found(kTracedResource, object), IsEmpty());
+    EXPECT_THAT(trace_texts(kTracedResource, object), IsEmpty());
 }
 
 TEST(Traces, FindsEnvironmentVariables) {
-    EXPECT_THAT(in_container({{"env",
-                               {{{"name", "CUDAFAULT_PLAN_FILE"}, {"value", "x"}},
-                                {{"name", "CUDA_XID_TYPE"}, {"value", "79"}},
-                                {{"name", "CUDA_FAULT_INJECTION_ENABLED"}, {"value", "1"}}}}}),
+    EXPECT_THAT(traces_in_container({{"env",
+                                      {{{"name", "CUDAFAULT_PLAN_FILE"}, {"value", "x"}},
+                                       {{"name", "CUDA_XID_TYPE"}, {"value", "79"}},
+                                       {{"name", "CUDA_FAULT_INJECTION_ENABLED"}, {"value", "1"}}}}}),
                 ElementsAre(kMainText + ".env[CUDAFAULT_PLAN_FILE]: environment variable CUDAFAULT_PLAN_FILE",
                             kMainText + ".env[CUDA_XID_TYPE]: environment variable CUDA_XID_TYPE",
                             kMainText + ".env[CUDA_FAULT_INJECTION_ENABLED]: environment variable "
@@ -82,7 +85,7 @@ TEST(Traces, FindsTheLibraryInLdPreload) {
     for (const char* value : {"/cudafault/library/libcudafault.so", "/opt/x.so:/cuda-fault/fake_cuda_xid79.so",
                               "/a.so /opt/libcudafault.so", "/cudafault/library/$PLATFORM/libcudafault.so",
                               "/a.so:$(CUDAFAULT_LD_PRELOAD)"}) {
-        EXPECT_THAT(in_container({{"env", {{{"name", "LD_PRELOAD"}, {"value", value}}}}}),
+        EXPECT_THAT(traces_in_container({{"env", {{{"name", "LD_PRELOAD"}, {"value", value}}}}}),
                     ElementsAre(kMainText + ".env[LD_PRELOAD]: library in LD_PRELOAD"))
             << value;
     }
@@ -98,7 +101,7 @@ TEST(Traces, FindsVolumesAndMounts) {
         {{"name", "cuda-fault-lib-source"}, {"configMap", {{"name", "cuda-fault-injection-lib"}}}},
         {{"name", "own"}, {"configMap", {{"name", "cudafault-notes"}}}}};
     const std::string spec = "spec.template.spec.";
-    EXPECT_THAT(found(kTracedResource, object),
+    EXPECT_THAT(trace_texts(kTracedResource, object),
                 UnorderedElementsAre(
                     kMainText + ".volumeMounts[/cudafault/plan]: volume mount /cudafault/plan",
                     spec + "volumes[cudafault-plan]: volume cudafault-plan",
@@ -111,7 +114,7 @@ TEST(Traces, FindsVolumesAndMounts) {
 TEST(Traces, FindsTheInitContainer) {
     Json object = traced_web();
     object["spec"]["template"]["spec"]["initContainers"] = {{{"name", "compile-cuda-fault-lib"}}};
-    EXPECT_THAT(found(kTracedResource, object),
+    EXPECT_THAT(trace_texts(kTracedResource, object),
                 ElementsAre("spec.template.spec.initContainers[compile-cuda-fault-lib]: "
                             "init container compile-cuda-fault-lib"));
 }
@@ -146,43 +149,45 @@ TEST(Traces, FindsNamesOfConfigMapsAndLeases) {
 }
 
 TEST(Traces, IgnoresTheDataOfConfigMaps) {
-    EXPECT_THAT(found(kConfigMapResource,
-                      {{"metadata", {{"name", "docs"}}}, {"data", {{"CUDAFAULT_NODE", "cudafault.dev/injected"}}}}),
+    EXPECT_THAT(trace_texts(kConfigMapResource, {{"metadata", {{"name", "docs"}}},
+                                                 {"data", {{"CUDAFAULT_NODE", "cudafault.dev/injected"}}}}),
                 IsEmpty());
 }
 
 TEST(Traces, FindsNamesInAControllerRevision) {
-    EXPECT_THAT(found(kRevisions, {{"metadata", {{"name", "db-1"}}},
-                                   {"data", {{"spec", {{"template", {{"env", {{{"name", "CUDA_XID_TYPE"}}}}}}}}}}}),
-                ElementsAre("data.spec.template.env[CUDA_XID_TYPE]: environment variable CUDA_XID_TYPE"));
+    EXPECT_THAT(
+        trace_texts(kRevisions, {{"metadata", {{"name", "db-1"}}},
+                                 {"data", {{"spec", {{"template", {{"env", {{{"name", "CUDA_XID_TYPE"}}}}}}}}}}}),
+        ElementsAre("data.spec.template.env[CUDA_XID_TYPE]: environment variable CUDA_XID_TYPE"));
 }
 
 TEST(Traces, FindsNamesInACopyKeptByAnOperator) {
     Json object = traced_web();
     const std::string copy = Json{{"spec", {{"env", {{{"name", "CUDAFAULT_NODE"}}}}}}}.dump();
     object["metadata"]["annotations"]["acme.com/last-spec"] = copy;
-    EXPECT_THAT(found(kTracedResource, object), ElementsAre("metadata.annotations[acme.com/last-spec].spec.env"
-                                                            "[CUDAFAULT_NODE]: environment variable CUDAFAULT_NODE"));
+    EXPECT_THAT(trace_texts(kTracedResource, object),
+                ElementsAre("metadata.annotations[acme.com/last-spec].spec.env"
+                            "[CUDAFAULT_NODE]: environment variable CUDAFAULT_NODE"));
     object["metadata"]["annotations"] = {{"kubectl.kubernetes.io/last-applied-configuration", copy}};
-    EXPECT_THAT(found(kTracedResource, object), IsEmpty()) << "the workload author applied that copy";
+    EXPECT_THAT(trace_texts(kTracedResource, object), IsEmpty()) << "the workload author applied that copy";
 }
 
 TEST(Traces, FindsNoneInATerminatingPod) {
     const Resource pods{"", "v1", "pods", "pod", "Pod", true, {}, {}, {}};
     Json pod = {{"metadata", {{"name", "web-1"}}}, {"spec", {{"volumes", {{{"name", "cudafault-plan"}}}}}}};
-    EXPECT_EQ(found(pods, pod).size(), 1u);
+    EXPECT_EQ(trace_texts(pods, pod).size(), 1u);
     pod["metadata"]["deletionTimestamp"] = "2026-11-24T13:00:00Z";
-    EXPECT_THAT(found(pods, pod), IsEmpty());
+    EXPECT_THAT(trace_texts(pods, pod), IsEmpty());
 }
 
 TEST(Traces, IgnoresTheStatus) {
     Json object = traced_web();
     object["status"] = {{"volumes", {{{"name", "cudafault-plan"}}}}};
-    EXPECT_THAT(found(kTracedResource, object), IsEmpty());
+    EXPECT_THAT(trace_texts(kTracedResource, object), IsEmpty());
 }
 
 TEST(Traces, FindsTheCordonOfANode) {
-    EXPECT_THAT(found(kNodeResource, {{"metadata", {{"name", "n1"}, {"annotations", {{names::kCordon, "{}"}}}}}}),
+    EXPECT_THAT(trace_texts(kNodeResource, {{"metadata", {{"name", "n1"}, {"annotations", {{names::kCordon, "{}"}}}}}}),
                 ElementsAre("metadata.annotations[cudafault.dev/cordon]: annotation cudafault.dev/cordon"));
 }
 

@@ -134,7 +134,7 @@ TEST_F(NodeTest, CordonRecordsThePreviousState) {
     EXPECT_EQ(seen(1).target, kNode + "?fieldManager=cudafault");
 }
 
-TEST_F(NodeTest, CordonOnlyMarksACordonedNode) {
+TEST_F(NodeTest, CordonOfACordonedNodeOnlyAddsTheAnnotation) {
     serve({node(true, Json::object(), {{"a", "b"}})});
     EXPECT_TRUE(cordon(client(), "n1", false).was_cordoned);
     EXPECT_THAT(patched(), ElementsAre("add /metadata/annotations/cudafault.dev~1cordon"));

@@ -111,8 +111,8 @@ bool has(const std::vector<std::string>& list, std::string_view text) {
     return std::find(list.begin(), list.end(), text) != list.end();
 }
 
-bool equals_ignoring_case(std::string_view one, const std::string& other) {
-    return one.size() == other.size() && strncasecmp(one.data(), other.c_str(), one.size()) == 0;
+bool equals_ignoring_case(std::string_view a, const std::string& b) {
+    return a.size() == b.size() && strncasecmp(a.data(), b.c_str(), a.size()) == 0;
 }
 
 // True if `word` is the kind, or the resource with or without its group. Ignores case.

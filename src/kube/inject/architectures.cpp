@@ -115,8 +115,9 @@ std::optional<Names> selected_by(const Json& pod_spec) {
     return names == all_names() ? std::nullopt : std::optional(names);
 }
 
-// Returns std::nullopt if the list is empty, or if one of the pod specs admits every architecture.
-std::optional<Names> selected_by_all(const std::vector<Json>& pod_specs) {
+// Returns the union of the selections. Returns std::nullopt if the list is empty, or if one of the pod specs admits
+// every architecture.
+std::optional<Names> selected_by_any(const std::vector<Json>& pod_specs) {
     Names names;
     for (const Json& spec : pod_specs) {
         const auto selected = selected_by(spec);
@@ -146,8 +147,8 @@ public:
     }
 
     // Returns std::nullopt and sets `why` if the architectures are unknown.
-    std::optional<Names> run(std::string& why) {
-        if (const auto selected = selected_by_all(specs_)) return selected;
+    std::optional<Names> find_names(std::string& why) {
+        if (const auto selected = selected_by_any(specs_)) return selected;
         why = "no node that admits the pods has a supported architecture in the label " + std::string(kLabel);
         try {
             return from_nodes();
@@ -190,7 +191,7 @@ private:
         try {
             std::vector<Json> specs;
             for (const Json& pod : pods_of(client_, discovery_, workload_)) specs.push_back(value_at(pod, "spec"));
-            return selected_by_all(specs);
+            return selected_by_any(specs);
         } catch (const ApiError& error) {
             if (error.code != 403) throw;
             return std::nullopt;
@@ -237,7 +238,7 @@ std::vector<Architecture> architectures_for(Client& client, Discovery& discovery
                                             const std::vector<TemplateSite>& templates, std::vector<std::string>& notes,
                                             const std::vector<Architecture>& built) {
     std::string why;
-    const std::optional<Names> names = Finder(client, discovery, workload, templates).run(why);
+    const std::optional<Names> names = Finder(client, discovery, workload, templates).find_names(why);
     if (!names) {
         note_unknown(why, built, notes);
         return built;

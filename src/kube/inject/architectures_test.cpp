@@ -51,13 +51,13 @@ protected:
         hold_list(kPodPath, {owned(named("web-1-x", pod_spec), "apps/v1", "ReplicaSet", "web-1")});
     }
 
-    std::vector<Architecture> find(const Workload& workload) {
+    std::vector<Architecture> architectures_of(const Workload& workload) {
         return architectures_for(client(), discovery(), workload, workload.templates, notes, built);
     }
 
     std::string refusal(const Workload& workload) {
         try {
-            find(workload);
+            architectures_of(workload);
             return "accepted";
         } catch (const Error& error) {
             return error.what();
@@ -69,12 +69,12 @@ protected:
 };
 
 TEST_F(ArchitecturesTest, UsesTheNodeSelectionOfTheTemplate) {
-    EXPECT_THAT(find(selecting("arm64")), ElementsAre(kArm64));
-    EXPECT_THAT(find(selecting("amd64")), ElementsAre(kAmd64));
+    EXPECT_THAT(architectures_of(selecting("arm64")), ElementsAre(kArm64));
+    EXPECT_THAT(architectures_of(selecting("amd64")), ElementsAre(kAmd64));
     const Workload by_affinity = deployment_of_pod(terms(
         R"([{"matchExpressions": [{"key": "kubernetes.io/arch", "operator": "In", "values": ["arm64"]},
                                   {"key": "zone", "operator": "Exists"}]}])"));
-    EXPECT_THAT(find(by_affinity), ElementsAre(kArm64));
+    EXPECT_THAT(architectures_of(by_affinity), ElementsAre(kArm64));
     EXPECT_EQ(requests(), 0u);
     EXPECT_THAT(notes, IsEmpty());
 }
@@ -84,25 +84,25 @@ TEST_F(ArchitecturesTest, TermWithoutArchitectureAdmitsAll) {
     const Workload either = deployment_of_pod(terms(
         R"([{"matchExpressions": [{"key": "kubernetes.io/arch", "operator": "In", "values": ["arm64"]}]},
             {"matchExpressions": [{"key": "zone", "operator": "DoesNotExist"}]}])"));
-    EXPECT_THAT(find(either), ElementsAre(kAmd64, kArm64));
+    EXPECT_THAT(architectures_of(either), ElementsAre(kAmd64, kArm64));
     EXPECT_EQ(requests(), 1u);
 }
 
 TEST_F(ArchitecturesTest, UsesTheNodesIfTheTemplateSelectsNone) {
     serve_nodes({"arm64", "arm64", ""});
-    EXPECT_THAT(find(plain_deployment()), ElementsAre(kArm64));
+    EXPECT_THAT(architectures_of(plain_deployment()), ElementsAre(kArm64));
     serve_nodes({"arm64", "amd64", "s390x"});
-    EXPECT_THAT(find(plain_deployment()), ElementsAre(kAmd64, kArm64));
+    EXPECT_THAT(architectures_of(plain_deployment()), ElementsAre(kAmd64, kArm64));
     EXPECT_THAT(notes, IsEmpty());
-    EXPECT_THAT(find(selecting("s390x")), ElementsAre(kAmd64, kArm64));
+    EXPECT_THAT(architectures_of(selecting("s390x")), ElementsAre(kAmd64, kArm64));
     EXPECT_THAT(notes, ElementsAre(HasSubstr("no node that admits the pods")));
 }
 
 TEST_F(ArchitecturesTest, IgnoresNodesThatDoNotAdmitThePods) {
     std::vector<Json> nodes = {labeled(node("arm64", true), "pool", "a"), labeled(node("amd64", true), "pool", "b")};
     hold_list(kNodePath, nodes);
-    EXPECT_THAT(find(deployment_of_pod({{"nodeSelector", {{"pool", "a"}}}})), ElementsAre(kArm64));
-    EXPECT_THAT(find(deployment_of_pod(
+    EXPECT_THAT(architectures_of(deployment_of_pod({{"nodeSelector", {{"pool", "a"}}}})), ElementsAre(kArm64));
+    EXPECT_THAT(architectures_of(deployment_of_pod(
                     terms(R"([{"matchExpressions": [{"key": "pool", "operator": "NotIn", "values": ["a"]}]}])"))),
                 ElementsAre(kAmd64));
 }
@@ -110,7 +110,7 @@ TEST_F(ArchitecturesTest, IgnoresNodesThatDoNotAdmitThePods) {
 TEST_F(ArchitecturesTest, IgnoresNodesWithoutGpusIfPodsRequestOne) {
     built = {kAmd64};
     hold_list(kNodePath, {node("amd64", true), node("arm64", false)});
-    EXPECT_THAT(find(plain_deployment()), ElementsAre(kAmd64));
+    EXPECT_THAT(architectures_of(plain_deployment()), ElementsAre(kAmd64));
     EXPECT_THAT(notes, IsEmpty());
     const Workload without_gpu = deployment_of_pod({{"containers", {{{"name", "main"}}}}});
     EXPECT_THAT(refusal(without_gpu), HasSubstr("can be scheduled on arm64 nodes"));
@@ -126,28 +126,28 @@ TEST_F(ArchitecturesTest, CombinesTheSelectionsOfAllTemplates) {
         return workload_with("leaderworkerset.x-k8s.io", "v1", "LeaderWorkerSet", "leaderworkersets",
                              {{"leaderWorkerTemplate", {{"leaderTemplate", leader}, {"workerTemplate", worker}}}});
     };
-    EXPECT_THAT(find(workload()), ElementsAre(kAmd64, kArm64));
+    EXPECT_THAT(architectures_of(workload()), ElementsAre(kAmd64, kArm64));
     EXPECT_EQ(requests(), 0u);
     worker["spec"].erase("nodeSelector");
     serve_nodes({"amd64"});
-    find(workload());
+    architectures_of(workload());
     EXPECT_EQ(requests(), 1u) << "pods of the worker template can be scheduled on any node";
 }
 
 TEST_F(ArchitecturesTest, ReturnsAllArchitecturesIfNodesCannotBeListed) {
     forbid_listing_nodes();
     serve_pods(Json::object());
-    EXPECT_THAT(find(plain_deployment()), ElementsAre(kAmd64, kArm64));
+    EXPECT_THAT(architectures_of(plain_deployment()), ElementsAre(kAmd64, kArm64));
     EXPECT_THAT(notes, ElementsAre(AllOf(HasSubstr("no permission to list nodes"), HasSubstr("amd64 and arm64"),
                                          Not(HasSubstr("built without")))));
     responder.on("GET", kNodePath, {status_answer(500, "InternalError")});
-    EXPECT_THROW(find(plain_deployment()), ApiError);
+    EXPECT_THROW(architectures_of(plain_deployment()), ApiError);
 }
 
 TEST_F(ArchitecturesTest, UsesRunningPodsIfNodesCannotBeListed) {
     forbid_listing_nodes();
     serve_pods({{"nodeSelector", {{"kubernetes.io/arch", "arm64"}}}});
-    EXPECT_THAT(find(plain_deployment()), ElementsAre(kArm64));
+    EXPECT_THAT(architectures_of(plain_deployment()), ElementsAre(kArm64));
     EXPECT_THAT(notes, IsEmpty());
 }
 
@@ -155,7 +155,7 @@ TEST_F(ArchitecturesTest, AcceptsUnknownArchitecturesIfALibraryIsMissing) {
     built = {kAmd64};
     forbid_listing_nodes();
     responder.on("GET", kReplicaSetPath, {status_answer(403, "Forbidden")});
-    EXPECT_THAT(find(plain_deployment()), ElementsAre(kAmd64));
+    EXPECT_THAT(architectures_of(plain_deployment()), ElementsAre(kAmd64));
     EXPECT_THAT(notes, ElementsAre(AllOf(HasSubstr("no permission to list nodes"), HasSubstr("delivered for amd64"),
                                          HasSubstr("built without the arm64 library"))));
     EXPECT_THAT(refusal(selecting("arm64")), HasSubstr("nodeSelector kubernetes.io/arch"));

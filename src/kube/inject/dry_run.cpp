@@ -93,7 +93,7 @@ bool may_surge(const Workload& workload) {
 
 // Adds a note for each container whose runAsNonRoot only the node can check, because the user is that of the image.
 void check_user(const Json& pod, std::vector<std::string>& notes) {
-    const auto setting = [&](const Json& of, const char* field) { return find(of, {"securityContext", field}); };
+    const auto setting = [&](const Json& owner, const char* field) { return find(owner, {"securityContext", field}); };
     const Json& spec = pod.at("spec");
     const Json* containers = find(spec, {"containers"});
     for (const Json& container : *containers) {

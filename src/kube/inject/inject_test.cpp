@@ -235,7 +235,7 @@ TEST_F(PlanInjectionTest, ReplacementIsTheNextEditionOfTheOriginal) {
     EXPECT_EQ(undo_all(planned.injected.object, planned.injected.edits, "/opt/fault.so"), original().object);
 }
 
-TEST_F(PlanInjectionTest, EditsOfAnInterruptedRestoreAreNotOriginal) {
+TEST_F(PlanInjectionTest, DoesNotRecordEditsOfAnInterruptedRestoreAsOriginal) {
     serve_injected(image_injection());
     Workload workload = original();
     const Injected injected = inject_into(workload, choose_containers(workload, {}), image_injection(), always_exists);

@@ -156,9 +156,9 @@ TEST_F(PreloadMerge, UsesTheListWithTheHighestPrecedence) {
         "envs": [{"name": "LD_PRELOAD", "value": "/graph.so"}]})");
     EXPECT_EQ(merge_into(before), "/fault.so:/graph.so");
     EXPECT_EQ(object["envs"], before["envs"]);
-    Json without = before;
-    without.erase("envs");
-    EXPECT_EQ(merge_into(without), "/fault.so:/main.so");
+    Json without_envs = before;
+    without_envs.erase("envs");
+    EXPECT_EQ(merge_into(without_envs), "/fault.so:/main.so");
 }
 
 TEST_F(PreloadMerge, CopiesASourceFromAListOfLowerPrecedence) {

@@ -25,8 +25,8 @@ class Edits : public testing::Test {
 protected:
     Edits() : object(kBefore), editor(object) {}
 
-    Undone undo_all(const Json& from) {
-        Undone first = undo(from, editor.edits(), Phase::kWithTemplate, kLibrary);
+    Undone undo_all(const Json& injected) {
+        Undone first = undo(injected, editor.edits(), Phase::kWithTemplate, kLibrary);
         Undone second = undo(first.object, editor.edits(), Phase::kAfterRollout, kLibrary);
         first.kept.insert(first.kept.end(), second.kept.begin(), second.kept.end());
         return {second.object, first.kept};

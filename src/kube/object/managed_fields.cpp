@@ -27,10 +27,10 @@ Json intersection(const Json& a, const Json& b) {
     return both;
 }
 
-void merge_into(Json& to, const Json& more) {
-    if (!more.is_object()) return;
-    if (!to.is_object()) to = Json::object();
-    for (const auto& [key, value] : more.items()) merge_into(to[key], value);
+void merge_into(Json& target, const Json& source) {
+    if (!source.is_object()) return;
+    if (!target.is_object()) target = Json::object();
+    for (const auto& [key, value] : source.items()) merge_into(target[key], value);
 }
 
 bool is_cudafault_entry(const Json& entry) {
@@ -51,22 +51,22 @@ const Json& fields_of(const Json& entry) {
 
 }  // namespace
 
-std::optional<Json> with_previous_managers(const Json& now, const Json& before) {
-    if (!now.is_array() || !before.is_array()) return {};
-    const auto own_entry = std::find_if(now.begin(), now.end(), is_cudafault_entry);
-    if (own_entry == now.end()) return {};
+std::optional<Json> with_previous_managers(const Json& current, const Json& before) {
+    if (!current.is_array() || !before.is_array()) return {};
+    const auto own_entry = std::find_if(current.begin(), current.end(), is_cudafault_entry);
+    if (own_entry == current.end()) return {};
     Json list = Json::array();
-    std::copy_if(now.begin(), now.end(), std::back_inserter(list),
+    std::copy_if(current.begin(), current.end(), std::back_inserter(list),
                  [](const Json& entry) { return !is_cudafault_entry(entry); });
-    for (const Json& was : before) {
-        const Json taken_over = intersection(fields_of(was), fields_of(*own_entry));
-        if (is_cudafault_entry(was) || taken_over.empty()) continue;
+    for (const Json& previous : before) {
+        const Json taken_over = intersection(fields_of(previous), fields_of(*own_entry));
+        if (is_cudafault_entry(previous) || taken_over.empty()) continue;
         const auto previous_entry =
-            std::find_if(list.begin(), list.end(), [&](const Json& entry) { return is_same_manager(entry, was); });
+            std::find_if(list.begin(), list.end(), [&](const Json& entry) { return is_same_manager(entry, previous); });
         if (previous_entry != list.end()) {
             merge_into((*previous_entry)["fieldsV1"], taken_over);
         } else {
-            list.push_back(was);
+            list.push_back(previous);
             list.back()["fieldsV1"] = taken_over;
         }
     }

@@ -9,9 +9,9 @@
 
 namespace cudafault::kube {
 
-// Returns `now` without cudafault's entry. The fields in that entry are assigned to their managers in `before`. Changes
-// that other managers have made since are kept. Returns nullopt if cudafault manages no field. `now` and `before` are
-// values of metadata.managedFields.
-std::optional<Json> with_previous_managers(const Json& now, const Json& before);
+// Returns `current` without cudafault's entry. The fields in that entry are assigned to their managers in `before`.
+// Changes that other managers have made since are kept. Returns nullopt if cudafault manages no field. `current` and
+// `before` are values of metadata.managedFields.
+std::optional<Json> with_previous_managers(const Json& current, const Json& before);
 
 }  // namespace cudafault::kube

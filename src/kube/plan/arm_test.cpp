@@ -211,7 +211,7 @@ TEST_F(ArmTest, RefusesAPlanThatReachesNoPodUnlessAllowed) {
     EXPECT_THAT(refusal(), AllOf(HasSubstr("targets none of the 1 injected pods"), HasSubstr("--allow-empty")));
     EXPECT_THAT(seen_targets("PATCH"), IsEmpty()) << "nothing is armed";
     choice.allow_empty = true;
-    EXPECT_EQ(run_arm().size(), 1u) << "for pods that start on that node later";
+    EXPECT_EQ(run_arm().size(), 1u) << "the plan applies to pods that start on that node later";
 }
 
 TEST_F(ArmTest, RefusesATemplateWithoutTheLibrary) {

@@ -9,7 +9,7 @@
 namespace cudafault::kube {
 
 // Returns the choice that loads the injected workload. If the named object itself has a record or a plan (--itself),
-// the choice does not climb to the owner and has the template paths of the record.
+// the choice selects that object and not its owner, and has the template paths of the record.
 WorkloadChoice resolve_injected_workload(Client& client, Discovery& discovery, WorkloadChoice choice);
 
 }  // namespace cudafault::kube

@@ -21,7 +21,7 @@ struct PlanObject {
     std::string hash() const;  // hash of the workload
     std::string in_namespace() const;
     // Both are derived from the owner reference: the choice that load_workload() needs (std::nullopt without an owner),
-    // and a text such as "deployment.apps/web".
+    // and a string such as "deployment.apps/web".
     std::optional<WorkloadChoice> workload() const;
     std::string workload_text() const;
 };
@@ -49,7 +49,7 @@ PlanObject replace_plan(Client& client, const PlanObject& plan, const std::strin
 // Reads the plan again. Throws ApiError.
 PlanObject reread(Client& client, const PlanObject& plan);
 
-// Returns a text such as "\"xid=79\" (revision 7, by eve@desk at 2026-11-24T13:00:00Z)".
+// Returns a string such as "\"xid=79\" (revision 7, by eve@desk at 2026-11-24T13:00:00Z)".
 std::string description_of(const PlanObject& plan);
 
 // Returns the pods that mount the plan, without finished pods.

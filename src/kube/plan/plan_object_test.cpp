@@ -54,9 +54,10 @@ TEST(PlanObject, RoundTrips) {
 }
 
 TEST(PlanObject, ReadsAConfigMapWithoutAPlanAsDisarmed) {
-    Json without = plan_map("");
-    without.erase("data");
-    for (const Json& map : {plan_map(""), plan_map("#7"), without, Json::object()}) EXPECT_EQ(plan_from(map).spec, "");
+    Json without_data = plan_map("");
+    without_data.erase("data");
+    for (const Json& map : {plan_map(""), plan_map("#7"), without_data, Json::object()})
+        EXPECT_EQ(plan_from(map).spec, "");
     EXPECT_EQ(plan_from(plan_map("#7")).revision, 7u);
 }
 
@@ -112,7 +113,7 @@ TEST_F(PlanObjectTest, GivesUpAfterFiveConflicts) {
     EXPECT_EQ(requests(), 9u);
 }
 
-TEST_F(PlanObjectTest, ReplacingRefusesAnotherClientsRevision) {
+TEST_F(PlanObjectTest, ReplacingFailsIfAnotherClientChangedTheRevision) {
     const PlanObject seen_before = plan_from(plan_map("#7\n"));
     responder.on("PATCH", path, {status_answer(409, "Conflict"), json_answer(plan_map("#8\nxid=79\n"))});
     hold(path, plan_map("#7\n", "9"));
@@ -129,7 +130,7 @@ TEST_F(PlanObjectTest, ReplacingRefusesAnotherClientsRevision) {
     }
 }
 
-TEST_F(PlanObjectTest, IsCreatedWithNothingArmed) {
+TEST_F(PlanObjectTest, IsCreatedDisarmed) {
     responder.on("POST", kConfigMapPath, {json_answer(plan_map("#1\n"))});
     EXPECT_EQ(create_plan(client(), plain_deployment(), "app=web", "ada").revision, 1u);
     const Json sent = Json::parse(seen(0).body);

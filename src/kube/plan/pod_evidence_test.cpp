@@ -110,7 +110,7 @@ TEST(EvidenceReader, DistinguishesProcesses) {
     EXPECT_EQ(read(line("library seen", 1) + restarted).size(), 2u);
 }
 
-TEST(EvidenceReader, MissingLinesMakeALowerBound) {
+TEST(EvidenceReader, MissingLinesYieldALowerBound) {
     const auto lost_acknowledgement = read(fired(5, 1, 20) + fired(6, 1, 25)).at(0);
     EXPECT_EQ(lost_acknowledgement.acknowledged, 11u);
     EXPECT_EQ(lost_acknowledgement.fired, 6u);
@@ -193,9 +193,9 @@ const std::string kFiller(16 << 20, '.');
 
 class PodEvidenceTest : public SessionTest {
 protected:
-    ContainerEvidence read_pod(const Json& of) {
+    ContainerEvidence read_pod(const Json& pod) {
         Client client(session());
-        return evidence_of(client, of, "main");
+        return evidence_of(client, pod, "main");
     }
 
     const std::string current = kLog + "?container=main&limitBytes=16777216";
@@ -223,7 +223,7 @@ TEST_F(PodEvidenceTest, CountsAProcessInBothLogsOnce) {
     EXPECT_TRUE(evidence.fired_is_lower_bound());
 }
 
-TEST_F(PodEvidenceTest, MissingPreviousLogMakesALowerBound) {
+TEST_F(PodEvidenceTest, MissingPreviousLogYieldsALowerBound) {
     responder.on("GET", current, {log(line("library seen", 1))});
     responder.on("GET", previous, {log("unable to retrieve container logs for containerd://0123\n")});
     const auto evidence = read_pod(pod(1));
@@ -233,7 +233,7 @@ TEST_F(PodEvidenceTest, MissingPreviousLogMakesALowerBound) {
     EXPECT_TRUE(evidence.fired_is_lower_bound());
 }
 
-TEST_F(PodEvidenceTest, MoreThanOneRestartMakesALowerBound) {
+TEST_F(PodEvidenceTest, MoreThanOneRestartYieldsALowerBound) {
     responder.on("GET", current, {log(line("library seen", 1))});
     responder.on("GET", previous, {log(line("library seen", 1, "", 2))});
     EXPECT_FALSE(read_pod(pod(1)).fired_is_lower_bound());
@@ -256,7 +256,7 @@ TEST_F(PodEvidenceTest, ReportsWhyALogCannotBeRead) {
     }
 }
 
-TEST_F(PodEvidenceTest, ALogThatAlwaysFailsIsUnknown) {
+TEST_F(PodEvidenceTest, ReportsUnknownIfTheLogNeverBecomesReadable) {
     responder.on("GET", current, {dropped()});
     EXPECT_FALSE(read_pod(pod()).log_read);
 }
@@ -276,7 +276,7 @@ TEST_F(PodEvidenceTest, CancellationStopsTheRead) {
     EXPECT_THROW(read_pod(pod()), Cancelled);
 }
 
-TEST_F(PodEvidenceTest, BrokenLinesMakeALowerBound) {
+TEST_F(PodEvidenceTest, BrokenLinesYieldALowerBound) {
     responder.on("GET", current, {log(acknowledged(1, 1, 11) + fired(2, 1, 1).substr(0, 60))});
     EXPECT_TRUE(read_pod(pod()).fired_is_lower_bound());
 }
@@ -290,7 +290,7 @@ TEST_F(PodEvidenceTest, ReadsTheEndOfALongLog) {
     EXPECT_FALSE(evidence.fired_is_lower_bound());
 }
 
-TEST_F(PodEvidenceTest, ALogWhoseEndIsTooLongMakesALowerBound) {
+TEST_F(PodEvidenceTest, ALogWhoseEndIsTooLongYieldsALowerBound) {
     responder.on("GET", kLog, {log(acknowledged(1, 1, 11) + kFiller)});
     const auto evidence = read_pod(pod());
     EXPECT_TRUE(evidence.is_cut);

@@ -92,7 +92,7 @@ std::optional<std::vector<Edit>> post_rollout_edits_of(const std::string& text) 
     }
 }
 
-// Returns the value of `key=` in a text such as "run=ab12 edition=2 pin=node1".
+// Returns the value of `key=` in a string such as "run=ab12 edition=2 pin=node1".
 std::string part_of(const std::string& text, const std::string& key) {
     const std::string start = key + "=";
     for (size_t at = 0; at < text.size(); at = text.find(' ', at) + 1) {

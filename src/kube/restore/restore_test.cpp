@@ -178,7 +178,8 @@ TEST_F(RestoreTest, ForbidsSurgeForTheRevertIfTheStrategySurgesAgain) {
     const Json reverted = with_limits(after_template(), kWithoutSurge);
     serve_states({with_limits(injected.object, kSurging), with_limits(injected.object, kSurging), reverted});
     EXPECT_TRUE(run().complete);
-    EXPECT_EQ(writes().at(1), "PATCH cudafault-anchor-" + original().hash()) << "before the workload is changed";
+    EXPECT_EQ(writes().at(1), "PATCH cudafault-anchor-" + original().hash())
+        << "the record is written before the workload";
     for (const SeenRequest& request : responder.requests()) {
         if (request.method != "PATCH" || !request.target.starts_with(object_path("cudafault-anchor-"))) continue;
         EXPECT_EQ(anchor_map(record.json().dump()).patch(Json::parse(request.body)).at("data"),
@@ -186,7 +187,8 @@ TEST_F(RestoreTest, ForbidsSurgeForTheRevertIfTheStrategySurgesAgain) {
     }
     ASSERT_EQ(patches().size(), 2u);
     EXPECT_EQ(with_limits(injected.object, kSurging).patch(patches()[0]), reverted);
-    EXPECT_EQ(*find(reverted.patch(patches()[1]), kRollingUpdate), kSurging) << "the limits before the restore";
+    EXPECT_EQ(*find(reverted.patch(patches()[1]), kRollingUpdate), kSurging)
+        << "the limits from before the restore are restored";
 }
 
 TEST_F(RestoreTest, ForbidsSurgeAfterAnUnfinishedRestoreWhilePodsAreInjected) {
@@ -231,7 +233,7 @@ TEST_F(RestoreTest, DoesNotChangeTheOwnerOfAnObjectInjectedDirectly) {
         {{"apiVersion", "acme.com/v1"}, {"kind", "Widget"}, {"name", "top"}, {"controller", true}, {"uid", "w"}}};
     responder.on("POST", kConfigMapPath, {status_answer(403, "Forbidden")});
     serve_states({owned});
-    EXPECT_TRUE(run().restored) << "without a record and a plan";
+    EXPECT_TRUE(run().restored) << "the workload has neither a record nor a plan";
     ASSERT_FALSE(patches().empty());
     EXPECT_EQ(find(owned.patch(patches()[0]), kPodSpec / "volumes"), nullptr);
 }
@@ -282,7 +284,8 @@ TEST_F(RestoreTest, RemovesAnUnusedEditionFromTheRecordFirst) {
     responder.on("PATCH", object_path("cudafault-anchor-"), {json_answer(anchor_map(settled.json().dump()))});
     serve_states({injected.object, injected.object, after_template()});
     EXPECT_THAT(run().kept, IsEmpty());
-    EXPECT_EQ(writes().at(1), "PATCH cudafault-anchor-" + original().hash()) << "before the mark is removed";
+    EXPECT_EQ(writes().at(1), "PATCH cudafault-anchor-" + original().hash())
+        << "the record is written before the mark is removed";
     ASSERT_EQ(patches().size(), 2u);
     EXPECT_EQ(after_template().patch(patches()[1]), original().object);
 }
@@ -310,7 +313,8 @@ TEST_F(RestoreTest, UsesTheEditsOfTheMarkWithoutARecord) {
     ASSERT_EQ(patches().size(), 2u);
     EXPECT_EQ(injected.object.patch(patches()[0]), after_template());
     EXPECT_EQ(after_template().patch(patches()[1]), original().object);
-    EXPECT_EQ(writes().at(1), "POST configmaps") << "before the mark is removed, in case restore is killed afterwards";
+    EXPECT_EQ(writes().at(1), "POST configmaps")
+        << "the record is created before the mark is removed, in case restore is killed afterwards";
     EXPECT_EQ(writes().back(), "DELETE cudafault-anchor-" + original().hash());
 }
 
@@ -395,8 +399,8 @@ TEST_F(RestoreTest, RemovesTheAnnotationFromOriginalReplicaSets) {
                  {json_answer(marked), status_answer(404, "NotFound"), status_answer(403, "Forbidden")});
     EXPECT_THAT(run().notes, IsEmpty());
     EXPECT_THAT(writes(), AllOf(Contains("PATCH web-1"), Not(Contains("PATCH web-2"))));
-    EXPECT_THAT(run().notes, IsEmpty()) << "deleted during the restore";
-    EXPECT_FALSE(run().complete) << "no permission";
+    EXPECT_THAT(run().notes, IsEmpty()) << "the ReplicaSet was deleted during the restore";
+    EXPECT_FALSE(run().complete) << "restore has no permission to change the ReplicaSet";
     EXPECT_THAT(run().notes,
                 ElementsAre(HasSubstr("kubectl annotate replicasets.apps web-1 -n prod cudafault.dev/injected-")));
 }
@@ -475,7 +479,8 @@ TEST_F(RestoreTest, RestoreAllDisarmsBeforeRestoring) {
     hold_list(kConfigMapPath, {anchor_map(record.json().dump()), plan});
     serve_states({injected.object, injected.object, after_template()});
     EXPECT_EQ(restore_all(client(), discovery(), "prod", restore_options).size(), 1u);
-    EXPECT_EQ(writes().at(0), "PATCH cudafault-plan-" + original().hash()) << "before the lease of a workload is taken";
+    EXPECT_EQ(writes().at(0), "PATCH cudafault-plan-" + original().hash())
+        << "the plan is disarmed before the lease of a workload is acquired";
 }
 
 TEST_F(RestoreTest, RestoreAllRestoresTheDeploymentOfAMarkedReplicaSet) {

@@ -207,7 +207,7 @@ TEST(PodDiagnoser, EmptyForInvalidPod) {
 
 class WorkloadDiagnosisTest : public SessionTest {
 protected:
-    std::vector<std::string> find(const Json& status, const Resource& resource) {
+    std::vector<std::string> diagnoses_of(const Json& status, const Resource& resource) {
         Workload workload;
         workload.ref = {resource, "prod", "web"};
         workload.update({{"metadata", {{"uid", "w1"}}}, {"status", status}});
@@ -240,7 +240,7 @@ protected:
 };
 
 TEST_F(WorkloadDiagnosisTest, ReportsConditionsWithoutReadingEvents) {
-    const auto found = find(
+    const auto found = diagnoses_of(
         {{"conditions",
           {{{"type", "ReplicaFailure"},
             {"status", "True"},
@@ -269,7 +269,7 @@ TEST_F(WorkloadDiagnosisTest, ReadsEventsOfNewestReplicaSet) {
                  {json_answer({{"items",
                                 {replica_set("rs3", "w1", "10"), replica_set("rs2", "w1", "9"),
                                  replica_set("other", "w2", "99")}}})});
-    EXPECT_THAT(find({}, deployments),
+    EXPECT_THAT(diagnoses_of({}, deployments),
                 ElementsAre(AllOf(HasSubstr("cannot create pods: pods \"web-\" is forbidden: violates PodSecurity"),
                                   HasSubstr("pod security level"))));
 }
@@ -277,7 +277,8 @@ TEST_F(WorkloadDiagnosisTest, ReadsEventsOfNewestReplicaSet) {
 TEST_F(WorkloadDiagnosisTest, ReportsLatestEventOfWorkload) {
     on_events("w1", {failed_create("Error creating: admission webhook \"p\" denied the request: no", seconds(1)),
                      failed_create("Error creating: something before", seconds(60))});
-    EXPECT_THAT(find({}, daemon_sets), ElementsAre(AllOf(HasSubstr("denied the request: no"), HasSubstr("policy"))));
+    EXPECT_THAT(diagnoses_of({}, daemon_sets),
+                ElementsAre(AllOf(HasSubstr("denied the request: no"), HasSubstr("policy"))));
     EXPECT_EQ(requests(), 1u);
 }
 
@@ -285,13 +286,13 @@ TEST_F(WorkloadDiagnosisTest, IgnoresOldEventsAndOtherReasons) {
     Json other = failed_create("x", seconds(1));
     other["reason"] = "FailedToUpdateEndpoint";
     on_events("w1", {failed_create("Error creating: long ago", seconds(7200)), other, nullptr, 5});
-    EXPECT_THAT(find({}, daemon_sets), IsEmpty());
+    EXPECT_THAT(diagnoses_of({}, daemon_sets), IsEmpty());
 }
 
 TEST_F(WorkloadDiagnosisTest, EmptyWithoutPermissionToReadEvents) {
     responder.on("GET", "/api/v1/namespaces/prod/events", {status_answer(403, "Forbidden")});
     responder.on("GET", "/apis/apps/v1/namespaces/prod/replicasets", {status_answer(403, "Forbidden")});
-    EXPECT_THAT(find({{"conditions", "odd"}}, deployments), IsEmpty());
+    EXPECT_THAT(diagnoses_of({{"conditions", "odd"}}, deployments), IsEmpty());
 }
 
 }  // namespace

@@ -55,19 +55,19 @@ TEST(Gpus, TreatsUnknownResourceAsGpuWithNote) {
 }
 
 TEST(Gpus, ReadsVisibleDevicesOfContainerRuntime) {
-    const auto with = [](const Json& variable, const Json& pod_spec = nullptr) {
+    const auto use_with_variable = [](const Json& variable, const Json& pod_spec = nullptr) {
         Json item = variable;
         item["name"] = "NVIDIA_VISIBLE_DEVICES";
         return gpu_use({{"name", "main"}, {"env", {item}}}, pod_spec);
     };
     const Json runtime = {{"runtimeClassName", "nvidia"}};
-    EXPECT_TRUE(with({{"value", "all"}}, runtime).has_gpu);
-    EXPECT_THAT(with({{"value", "all"}}, runtime).note, IsEmpty());
-    EXPECT_TRUE(with({{"value", "0,1"}}).has_gpu) << "NVIDIA's runtime may be the default of the node";
-    EXPECT_FALSE(with({{"value", "void"}}).has_gpu);
-    EXPECT_FALSE(with({{"value", "none"}}).has_gpu);
-    EXPECT_FALSE(with({{"value", ""}}).has_gpu);
-    EXPECT_THAT(with({{"valueFrom", {{"fieldRef", {}}}}}).note, HasSubstr("unknown source"));
+    EXPECT_TRUE(use_with_variable({{"value", "all"}}, runtime).has_gpu);
+    EXPECT_THAT(use_with_variable({{"value", "all"}}, runtime).note, IsEmpty());
+    EXPECT_TRUE(use_with_variable({{"value", "0,1"}}).has_gpu) << "NVIDIA's runtime may be the default of the node";
+    EXPECT_FALSE(use_with_variable({{"value", "void"}}).has_gpu);
+    EXPECT_FALSE(use_with_variable({{"value", "none"}}).has_gpu);
+    EXPECT_FALSE(use_with_variable({{"value", ""}}).has_gpu);
+    EXPECT_THAT(use_with_variable({{"valueFrom", {{"fieldRef", {}}}}}).note, HasSubstr("unknown source"));
 }
 
 TEST(Gpus, RuntimeClassWithoutRequestsImpliesGpu) {

@@ -414,7 +414,7 @@ std::vector<Kind> argo_and_kruise() {
     };
 }
 
-std::vector<Kind> all() {
+std::vector<Kind> all_kinds() {
     std::vector<Kind> table;
     for (const auto& part :
          {apps(), core_and_batch(), dynamo(), serving(), kserve_runtimes(), ray(), training(), argo_and_kruise()}) {
@@ -426,7 +426,7 @@ std::vector<Kind> all() {
 }  // namespace
 
 const std::vector<Kind>& kinds() {
-    static const std::vector<Kind> table = all();
+    static const std::vector<Kind> table = all_kinds();
     return table;
 }
 

@@ -28,9 +28,9 @@ Json finished(Json pod, const std::string& phase) {
 
 class PodsOfTest : public WorkloadTest {
 protected:
-    std::vector<std::string> names(const Workload& of) {
+    std::vector<std::string> names(const Workload& workload) {
         std::vector<std::string> names;
-        for (const Json& pod : pods_of(client(), discovery(), of)) {
+        for (const Json& pod : pods_of(client(), discovery(), workload)) {
             names.push_back(text_at(pod, Path{"metadata", "name"}));
         }
         return names;
@@ -153,7 +153,7 @@ TEST_F(PodsOfTest, FollowsOwnerReferencesForUnknownKinds) {
     hold("/apis/apps/v1/namespaces/prod/deployments/web", owned(named("web"), "acme.com/v1", "Widget", "top"));
     responder.on("GET", kReplicaSetPath + "/secret", {status_answer(403, "Forbidden")});
     EXPECT_THAT(names(top), ElementsAre("a", "b", "c"));
-    EXPECT_EQ(count_requests(kReplicaSetPath + "/web-1"), 1) << "must read each owner only once";
+    EXPECT_EQ(count_requests(kReplicaSetPath + "/web-1"), 1) << "each owner must be read only once";
 }
 
 TEST_F(PodsOfTest, ThrowsWithoutPermission) {

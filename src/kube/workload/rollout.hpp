@@ -45,7 +45,7 @@ struct RolloutOptions {
     NewPod need = NewPod::kReady;
     bool pinned = false;  // unschedulable new pods, and old pods kept because of them, are expected and not a failure
     // Deletes pods of the old template if the kind does not replace them itself. Each pod is deleted after the previous
-    // one has been replaced. Set it only with the user's consent.
+    // one has been replaced. Set it only if the caller has allowed deletions.
     bool delete_stuck = false;
     int pods_before = -1;  // number of pods to wait for if the kind does not report one; -1: the number at the start
     std::function<bool(const Json& object)> is_current;  // the wait ends as soon as this returns false

@@ -277,7 +277,7 @@ TEST_F(RolloutTest, DoesNotWaitForNextRunOfCronJob) {
 TEST_F(RolloutTest, ReportsPausedDeployment) {
     use("Deployment", "deployments", {{"replicas", 1}, {"paused", true}});
     listed = {{{"a"}}};
-    EXPECT_TRUE(wait().done) << "all pods are already new";
+    EXPECT_TRUE(wait().done) << "all pods already have the new template";
     listed = {{{"a", "old"}}};
     lists = 0;
     const auto result = wait();
@@ -376,7 +376,7 @@ TEST_F(PinnedRolloutTest, OldPodsEndWaitOnlyIfNothingChanges) {
     EXPECT_FALSE(wait_with({json_of({"a"}), unschedulable("b"), starting, json_of({"c", "old"})}, kShort).done);
     rollout.controller_pause = std::chrono::seconds(10);
     EXPECT_FALSE(wait_with({json_of({"a"}), unschedulable("b"), json_of({"c", "old"})}, kShort).done)
-        << "controller_pause has not passed";
+        << "controller_pause has not elapsed";
 }
 
 TEST_F(RolloutTest, PartitionKeepsLowerOrdinals) {

@@ -25,14 +25,14 @@ const Json kGroups = Json::parse(R"({"spec": {
     "nested": [{"groupName": "x", "tasks": [{"name": "t", "template": {"spec": {"containers": []}}}]}],
     "none": []}})");
 
-std::vector<std::string> texts(const std::vector<TemplateSite>& sites) {
+std::vector<std::string> site_texts(const std::vector<TemplateSite>& sites) {
     std::vector<std::string> texts;
     for (const TemplateSite& site : sites) texts.push_back(site.name + ": " + site.pod_spec.text());
     return texts;
 }
 
-std::vector<std::string> paths(const std::vector<std::string>& given) {
-    return texts(sites_of_paths(kGroups, given, "widgets.acme.com w"));
+std::vector<std::string> sites_at(const std::vector<std::string>& paths) {
+    return site_texts(sites_of_paths(kGroups, paths, "widgets.acme.com w"));
 }
 
 std::string path_error(const std::string& path) {
@@ -44,25 +44,26 @@ std::string path_error(const std::string& path) {
 }
 
 TEST(Templates, AcceptsPathsToTemplatesAndPodSpecs) {
-    EXPECT_THAT(paths({"spec.worker.template"}), ElementsAre(": spec.worker.template.spec"));
-    EXPECT_THAT(paths({".spec.worker.template.spec"}), ElementsAre(": spec.worker.template.spec"));
-    EXPECT_THAT(paths({"spec.driver.podSpec"}), ElementsAre(": spec.driver.podSpec"));
+    EXPECT_THAT(sites_at({"spec.worker.template"}), ElementsAre(": spec.worker.template.spec"));
+    EXPECT_THAT(sites_at({".spec.worker.template.spec"}), ElementsAre(": spec.worker.template.spec"));
+    EXPECT_THAT(sites_at({"spec.driver.podSpec"}), ElementsAre(": spec.driver.podSpec"));
 }
 
 TEST(Templates, ExpandsListsAndObjects) {
-    EXPECT_THAT(paths({"spec.groups[*].template"}),
+    EXPECT_THAT(sites_at({"spec.groups[*].template"}),
                 ElementsAre("a: spec.groups[a].template.spec", "b: spec.groups[b].template.spec"));
-    EXPECT_THAT(paths({"spec.groups[b].template"}), ElementsAre("b: spec.groups[b].template.spec"));
-    EXPECT_THAT(paths({"spec.nested[*].tasks[*].template"}), ElementsAre("x/t: spec.nested[x].tasks[t].template.spec"));
-    EXPECT_THAT(paths({"spec.parts[left]"}), ElementsAre("left: spec.parts.left"));
+    EXPECT_THAT(sites_at({"spec.groups[b].template"}), ElementsAre("b: spec.groups[b].template.spec"));
+    EXPECT_THAT(sites_at({"spec.nested[*].tasks[*].template"}),
+                ElementsAre("x/t: spec.nested[x].tasks[t].template.spec"));
+    EXPECT_THAT(sites_at({"spec.parts[left]"}), ElementsAre("left: spec.parts.left"));
 }
 
 TEST(Templates, NamesOfSeveralPathsAreUnique) {
-    EXPECT_THAT(paths({"spec.worker.template", "spec.driver.podSpec", "spec.worker.template"}),
+    EXPECT_THAT(sites_at({"spec.worker.template", "spec.driver.podSpec", "spec.worker.template"}),
                 ElementsAre("worker: spec.worker.template.spec", "driver: spec.driver.podSpec"));
     const Json twice = {{"a", {{"spec", {{"containers", Json::array()}}}}},
                         {"b", {{"a", {{"containers", Json::array()}}}}}};
-    EXPECT_THAT(texts(sites_of_paths(twice, {"a", "b.a"}, "x")), ElementsAre("a.spec: a.spec", "b.a: b.a"));
+    EXPECT_THAT(site_texts(sites_of_paths(twice, {"a", "b.a"}, "x")), ElementsAre("a.spec: a.spec", "b.a: b.a"));
 }
 
 TEST(Templates, FindsContainersOfTemplate) {
@@ -100,7 +101,7 @@ TEST(Templates, RejectsInvalidPaths) {
 
 TEST(Templates, PatternSkipsMissingFields) {
     const std::vector<TemplatePattern> patterns = {{"spec.groups[*].template"}, {"spec.absent[*].template"}};
-    EXPECT_THAT(texts(sites_of(kGroups, patterns)),
+    EXPECT_THAT(site_texts(sites_of(kGroups, patterns)),
                 ElementsAre("a: spec.groups[a].template.spec", "b: spec.groups[b].template.spec"));
     for (const char* text : {"null", "[]", "3", R"({"spec": 3})", R"({"spec": {"groups": 1}})",
                              R"({"spec": {"groups": [1, null, {"name": 1}, {"name": "a", "template": 4}]}})"}) {

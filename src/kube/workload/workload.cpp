@@ -89,7 +89,7 @@ bool mounts_own_plan(const FoundObject& found) {
     return mentions(value_at(found.object, "spec"), names::kPlanPrefix + workload_hash(found.ref));
 }
 
-FoundObject climb(Client& client, Discovery& discovery, FoundObject at) {
+FoundObject top_level_controller_of(Client& client, Discovery& discovery, FoundObject at) {
     for (int step = 0; step < kMaxOwnerDepth; ++step) {
         const auto owner = controller_of(at.object);
         if (!owner) return at;
@@ -212,7 +212,7 @@ std::vector<ObjectRef> possible_refs(Discovery& discovery, const WorkloadChoice&
 Workload load_workload(Client& client, Discovery& discovery, const WorkloadChoice& choice) {
     FoundObject found = find_chosen(client, discovery, choice);
     const ObjectRef chosen = found.ref;
-    if (choice.climb && !mounts_own_plan(found)) found = climb(client, discovery, std::move(found));
+    if (choice.climb && !mounts_own_plan(found)) found = top_level_controller_of(client, discovery, std::move(found));
     found = resolve_workload_ref(client, discovery, std::move(found));
     Workload workload = build(found.ref, found.object, choice.template_paths, {});
     if (!workload.refusal.empty() && !choice.accept_refused)

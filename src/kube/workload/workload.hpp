@@ -65,7 +65,7 @@ Workload load_workload(Client& client, Discovery& discovery, const WorkloadChoic
 Workload reload(Client& client, const Workload& workload);
 
 // Returns the Workload of an object that was already read. Accepts all kinds of the table, including kinds that cannot
-// be injected, and returns nullopt for other kinds. Devices that would need a look-up are treated as GPUs.
+// be injected, and returns nullopt for other kinds. Devices that would need a lookup are treated as GPUs.
 std::optional<Workload> workload_of(const Resource& resource, const Json& object);
 
 // Returns the templates with only the containers to inject: containers whose name or template/container matches a glob

@@ -102,7 +102,8 @@ bool match_call(PlanSlot& slot, int index, Call& call, Moment moment) {
     return match_gpu(slot, index, call);
 }
 
-bool counts_and_fires(PlanSlot& slot, int index, Moment moment) {
+// Counts a matched call. Returns true if the fault fires.
+bool count_call(PlanSlot& slot, int index, Moment moment) {
     const Fault& fault = slot.plan.faults[index];
     FaultState& counts = counts_of(slot, index);
     count_up(block().matched[bank_of(slot.revision)][index]);
@@ -127,7 +128,7 @@ Decision evaluate(PlanSlot& slot, Call& call) {
     const Moment moment = moment_since(slot.armed_at_ns);
     Decision decision{};
     for (int i = 0; i < slot.plan.count; ++i) {
-        if (!match_call(slot, i, call, moment) || !counts_and_fires(slot, i, moment)) continue;
+        if (!match_call(slot, i, call, moment) || !count_call(slot, i, moment)) continue;
         if (!decision.fires) decision = outcome(slot, i, call);
     }
     return decision;

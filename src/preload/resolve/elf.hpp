@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads the segments and symbols of a loaded ELF object from memory. Unlike dlsym, a look-up here calls no libc
+// Reads the segments and symbols of a loaded ELF object from memory. Unlike dlsym, a lookup here calls no libc
 // function, ignores symbol versions, and cannot return the library's own export instead of the object's symbol.
 #pragma once
 

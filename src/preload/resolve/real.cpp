@@ -118,7 +118,7 @@ const void* find_real(int row) {
     const void* found = find_next(row);
     // RTLD_NEXT does not search libraries that Python or a plugin has opened with RTLD_LOCAL.
     if (!found) found = find_in(soname_of(kFunctions[row]), row);
-    if (libc().dlerror) libc().dlerror();  // clears the errors of these look-ups, which the program did not make
+    if (libc().dlerror) libc().dlerror();  // clears the errors of these lookups, which the program did not make
     return found && !is_data(found, function_name(row)) ? found : nullptr;
 }
 

@@ -146,7 +146,7 @@ Error find_variable(const void* symbol, void*& address, size_t& bytes) {
     return locate(found->second, address);
 }
 
-void forget_variables(Context context) {
+void remove_variable_addresses(Context context) {
     Registry& entries = registry();
     std::lock_guard lock(entries.mutex);
     for (auto& [symbol, variable] : entries.variables) variable.addresses.erase(context);

@@ -22,6 +22,6 @@ Error find_variable(const void* symbol, void*& address, size_t& bytes);
 
 // Removes the addresses of the variables in a context. Call this function before the context's memory is freed. The
 // next use of a variable allocates it again.
-void forget_variables(Context context);
+void remove_variable_addresses(Context context);
 
 }  // namespace cudafault::cudart

@@ -311,7 +311,7 @@ Result capture_allocation(State& s, Stream& stream, const Pool& pool, size_t byt
 Result capture_free(State& s, Stream& stream, DevicePtr pointer) {
     if (stream.capture->invalid) return kStreamCaptureInvalidated;
     const auto found = s.blocks.find(pointer);
-    if (found == s.blocks.end() || !found->second.of_graph || is_freed_in(*stream.capture->graph, pointer)) {
+    if (found == s.blocks.end() || !found->second.is_graph_memory || is_freed_in(*stream.capture->graph, pointer)) {
         return kInvalidValue;
     }
     stream.tail = {&add_node(s, *stream.capture->graph, FreeMemory{pointer}, stream.tail)};

@@ -13,7 +13,7 @@ namespace {
 // Returns nullptr if no allocation node reserved this address, or if the range has been released.
 Block* reserved_block(State& s, DevicePtr pointer) {
     const auto found = s.blocks.find(pointer);
-    return found != s.blocks.end() && found->second.of_graph ? &found->second : nullptr;
+    return found != s.blocks.end() && found->second.is_graph_memory ? &found->second : nullptr;
 }
 
 void release_if_unused(State& s, Block& block) {
@@ -30,7 +30,7 @@ void set_used(DeviceState& d, uint64_t used) {
 Result reserve_graph_memory(State& s, int device, size_t bytes, DevicePtr& pointer) {
     Block* block = nullptr;
     if (Result error = map_block(s, *s.devices[device].primary, bytes, BlockKind::kDevice, block)) return error;
-    block->of_graph = true;
+    block->is_graph_memory = true;
     block->live = false;
     block->graph_holders = 1;
     pointer = block->base;

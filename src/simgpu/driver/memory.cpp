@@ -213,7 +213,7 @@ Result allocate(State& s, Context& context, size_t bytes, BlockKind kind, Block*
 
 Result free_memory(State& s, Block& block) {
     if (!block.live) return kInvalidValue;
-    if (block.of_graph) {
+    if (block.is_graph_memory) {
         free_graph_memory(s, block);
     } else {
         release(s, block);
@@ -233,7 +233,7 @@ void release(State& s, Block& block) {
 void release_blocks_of(State& s, const Context& context) {
     for (auto at = s.blocks.begin(); at != s.blocks.end();) {
         Block& block = (at++)->second;
-        const bool kept = block.kind == BlockKind::kMapped || block.pool || block.of_graph;
+        const bool kept = block.kind == BlockKind::kMapped || block.pool || block.is_graph_memory;
         if (block.context == &context && !kept) release(s, block);
     }
 }

@@ -82,9 +82,9 @@ struct Block {
     bool sync_memops = false;
     bool read_mostly = false;
     MemLocation preferred{}, prefetched{};
-    bool of_graph = false;       // reserved by an allocation node; see graph_memory.hpp
-    bool live = true;            // false for memory of a graph that is reserved but not allocated
-    unsigned graph_holders = 0;  // number of nodes and executable graphs that can allocate the memory
+    bool is_graph_memory = false;  // reserved by an allocation node; see graph_memory.hpp
+    bool live = true;              // false for memory of a graph that is reserved but not allocated
+    unsigned graph_holders = 0;    // number of nodes and executable graphs that can allocate the memory
 
     uintptr_t end() const { return base + bytes; }
     bool on_device() const {

@@ -102,7 +102,7 @@ Result check_work(State& s, const Context& context, const Work& work) {
             [&](const AllocateMemory& allocation) { return allocation.bytes ? kSuccess : kInvalidValue; },
             [&](const FreeMemory& freed) {
                 const auto found = s.blocks.find(freed.pointer);
-                return found != s.blocks.end() && found->second.of_graph ? kSuccess : kInvalidValue;
+                return found != s.blocks.end() && found->second.is_graph_memory ? kSuccess : kInvalidValue;
             },
             [](const NoWork&) { return kSuccess; },
         },

@@ -152,7 +152,7 @@ static void show_errors(const char* after) {
     errno = 77;
 }
 
-// Shows that look-ups and CUDA calls do not change errno or dlerror, except that a look-up clears an older dlerror.
+// Shows that lookups and CUDA calls do not change errno or dlerror, except that a lookup clears an older dlerror.
 static int errors(void* library) {
     int device;
     void* context;
@@ -165,9 +165,9 @@ static int errors(void* library) {
     dlopen("/no/such/library.so", RTLD_NOW);
     errno = 77;
     dlsym(library, "cuInit");
-    show_errors("a look-up, after a dlopen that failed");
+    show_errors("a lookup, after a dlopen that failed");
     dlsym(library, "cuMemAlloc_v2");
-    show_errors("another look-up");
+    show_errors("another lookup");
     driver.device(&device, 0);
     driver.retain(&context, device);
     driver.set_current(context);

@@ -20,7 +20,7 @@ constexpr const char* kAggregated =
     "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,"
     "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList,application/json";
 
-std::vector<std::string> texts(const Json& list) {
+std::vector<std::string> strings_of(const Json& list) {
     std::vector<std::string> values;
     for (const Json& item : list) {
         if (item.is_string()) values.push_back(item.get<std::string>());
@@ -49,8 +49,8 @@ std::vector<Resource> parse_resources(const Json& document, const std::string& g
                                  text_at(item, "singularName"),
                                  text_at(item, "kind"),
                                  value_at(item, "namespaced") == true,
-                                 texts(value_at(item, "shortNames")),
-                                 texts(value_at(item, "verbs")),
+                                 strings_of(value_at(item, "shortNames")),
+                                 strings_of(value_at(item, "verbs")),
                                  {}});
         }
     }
@@ -76,8 +76,8 @@ std::vector<Resource> parse_aggregated(const Json& entry, const std::string& gro
                           text_at(item, "singularResource"),
                           text_at(value_at(item, "responseKind"), "kind"),
                           text_at(item, "scope") == "Namespaced",
-                          texts(value_at(item, "shortNames")),
-                          texts(value_at(item, "verbs")),
+                          strings_of(value_at(item, "shortNames")),
+                          strings_of(value_at(item, "verbs")),
                           {}};
         for (const Json& sub : value_at(item, "subresources")) {
             resource.subresources.push_back(text_at(sub, "subresource"));
@@ -124,7 +124,8 @@ void Discovery::load_groups(const std::string& root) {
     call.accept = kAggregated;
     const Json answer = session_.json(call);
     if (text_at(answer, "kind") == "APIGroupDiscoveryList") return load_aggregated(answer);
-    for (const std::string& version : texts(value_at(answer, "versions"))) group_versions_->push_back({"", version});
+    for (const std::string& version : strings_of(value_at(answer, "versions")))
+        group_versions_->push_back({"", version});
     for (const Json& group : value_at(answer, "groups")) {
         const std::string preferred = text_at(value_at(group, "preferredVersion"), "version");
         std::vector<std::string> versions = {preferred};

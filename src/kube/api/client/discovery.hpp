@@ -22,8 +22,8 @@ public:
     std::optional<Resource> find(const std::string& api_version, const std::string& kind);
 
     // Resolves a word from the command line: a kind, plural, singular or short name in any case, optionally with .group
-    // or .version.group. The first match in the server's order of groups and versions wins. Sends two requests, or one
-    // per version if the server does not support aggregated discovery. Throws Error if nothing matches; the message
+    // or .version.group. Returns the first match in the server's order of groups and versions. Sends two requests, or
+    // one per version if the server does not support aggregated discovery. Throws Error if nothing matches; the message
     // names the groups that were unavailable.
     Resource resolve(const std::string& word);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Builds RFC 6902 patches that fail instead of overwriting changes of other clients.
+// Builds RFC 6902 patches that fail instead of overwriting changes by other clients.
 #pragma once
 
 #include <string>

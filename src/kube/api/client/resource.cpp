@@ -11,8 +11,8 @@ namespace cudafault::kube {
 
 namespace {
 
-std::string namespace_of(const Resource& resource, const std::string& given) {
-    return resource.namespaced ? given : "";
+std::string namespace_of(const Resource& resource, const std::string& in_namespace) {
+    return resource.namespaced ? in_namespace : "";
 }
 
 }  // namespace

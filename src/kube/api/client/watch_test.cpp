@@ -186,7 +186,7 @@ TEST_F(WatchTest, RetriesTransientErrors) {
                   events({error_event(500)}), events({event("ADDED", "end", "11")})});
     const Deadline start = Clock::now();
     EXPECT_THAT(run(), ElementsAre("list a b", "+end"));
-    EXPECT_GE(Clock::now() - start, seconds(1)) << "must wait for Retry-After";
+    EXPECT_GE(Clock::now() - start, seconds(1)) << "the watch must wait for Retry-After";
 }
 
 TEST_F(WatchTest, ResumesAfterInvalidEvent) {

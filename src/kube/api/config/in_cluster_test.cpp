@@ -37,7 +37,7 @@ TEST(InCluster, BracketsIpv6Host) {
 
 TEST(InCluster, NulloptOutsidePod) {
     const TestFolder folder;
-    EXPECT_FALSE(in_cluster_connection(kPod, folder.path())) << "without a token file";
+    EXPECT_FALSE(in_cluster_connection(kPod, folder.path())) << "the token file does not exist";
     folder.write("token", "t");
     EXPECT_FALSE(in_cluster_connection(environment({}), folder.path()));
     EXPECT_FALSE(in_cluster_connection(environment({{"KUBERNETES_SERVICE_HOST", "h"}}), folder.path()));

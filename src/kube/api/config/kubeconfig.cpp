@@ -52,7 +52,7 @@ KubeconfigFile read_kubeconfig(const ConnectionOptions& options) {
 }
 
 template <typename Entry>
-std::string names(const std::map<std::string, Entry>& entries) {
+std::string joined_names(const std::map<std::string, Entry>& entries) {
     if (entries.empty()) return "none";
     std::vector<std::string> list;
     for (const auto& [name, entry] : entries) list.push_back(name);
@@ -63,7 +63,7 @@ template <typename Entry>
 const Entry& entry(const std::map<std::string, Entry>& entries, const std::string& name, const char* kind) {
     const auto found = entries.find(name);
     if (found != entries.end()) return found->second;
-    throw ConfigError(fmt::format("no {0} \"{1}\" in the kubeconfig ({0}s: {2})", kind, name, names(entries)));
+    throw ConfigError(fmt::format("no {0} \"{1}\" in the kubeconfig ({0}s: {2})", kind, name, joined_names(entries)));
 }
 
 const std::string& first_nonempty(const std::string& first, const std::string& second) {
@@ -85,7 +85,7 @@ Context choose_context(const KubeconfigFile& config, const ConnectionOptions& op
         const std::string advice =
             config.contexts.empty() ? "set KUBECONFIG to a file with a context" : "choose a context with --context";
         throw ConfigError(fmt::format("no current-context in the kubeconfig {} (contexts: {}); {}", files_text(options),
-                                      names(config.contexts), advice));
+                                      joined_names(config.contexts), advice));
     }
     return {first_nonempty(options.cluster, context.cluster), first_nonempty(options.user, context.user),
             context.default_namespace};

@@ -47,9 +47,9 @@ TestAuthority::Certificate TestAuthority::unsigned_certificate(const std::string
     return certificate;
 }
 
-void TestAuthority::extend(X509* certificate, int what, const std::string& value) {
+void TestAuthority::extend(X509* certificate, int extension_nid, const std::string& value) {
     const std::unique_ptr<X509_EXTENSION, void (*)(X509_EXTENSION*)> extension(
-        X509V3_EXT_conf_nid(nullptr, nullptr, what, value.c_str()), X509_EXTENSION_free);
+        X509V3_EXT_conf_nid(nullptr, nullptr, extension_nid, value.c_str()), X509_EXTENSION_free);
     require(extension && X509_add_ext(certificate, extension.get(), -1) == 1);
 }
 

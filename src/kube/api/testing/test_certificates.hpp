@@ -31,7 +31,7 @@ private:
     using Certificate = std::unique_ptr<X509, Free>;
 
     static Certificate unsigned_certificate(const std::string& common_name, EVP_PKEY* key);
-    static void extend(X509* certificate, int what, const std::string& value);
+    static void extend(X509* certificate, int extension_nid, const std::string& value);
 
     Key key_;
     Certificate certificate_;

@@ -40,7 +40,7 @@ struct Transfer {
     std::string_view to_send;
     std::array<char, CURL_ERROR_SIZE> error{};
 
-    explicit Transfer(const HttpSink& given) : sink(given) {}
+    explicit Transfer(const HttpSink& response_sink) : sink(response_sink) {}
 };
 
 void parse_status_line(HttpResponse& response, const std::string& line) {
@@ -268,8 +268,8 @@ HttpResponse Http::send(const HttpRequest& request, const HttpLimits& limits, co
                         const HttpSink& sink) {
     // An easy handle must be removed from the multi handle before its options and lists are freed.
     struct Membership {
-        explicit Membership(const Handles& given) : handles(given) {
-            libcurl().multi_add_handle(given.multi, given.easy);
+        explicit Membership(const Handles& member_handles) : handles(member_handles) {
+            libcurl().multi_add_handle(handles.multi, handles.easy);
         }
         ~Membership() { libcurl().multi_remove_handle(handles.multi, handles.easy); }
         Membership(const Membership&) = delete;

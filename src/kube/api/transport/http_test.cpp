@@ -112,13 +112,13 @@ TEST(Http, RedirectsAreNotFollowed) {
 TEST(Http, RequestsCompressionUnlessDisabled) {
     ScriptedResponder responder;
     HttpServer server = server_at(responder.url());
-    HttpClient with(server);
-    with.request.target = "/x";
-    with.send();
+    HttpClient default_client(server);
+    default_client.request.target = "/x";
+    default_client.send();
     server.compresses = false;
-    HttpClient without(server);
-    without.request.target = "/x";
-    without.send();
+    HttpClient uncompressed_client(server);
+    uncompressed_client.request.target = "/x";
+    uncompressed_client.send();
     EXPECT_EQ(responder.requests().at(0).header("accept-encoding"), "gzip");
     EXPECT_EQ(responder.requests().at(1).header("accept-encoding"), "");
 }
@@ -210,7 +210,7 @@ TEST(Http, SinkCanEndRequest) {
               200);
     EXPECT_EQ(seen, "one");
     client.request.target = "/y";
-    EXPECT_EQ(client.send().body, "next") << "must use a new connection";
+    EXPECT_EQ(client.send().body, "next") << "the client must open a new connection";
 }
 
 TEST(Http, SinkExceptionIsRethrown) {

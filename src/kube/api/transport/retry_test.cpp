@@ -28,7 +28,7 @@ protected:
     }
 
     // Fails the first `times` calls, then returns the number of calls.
-    int run(int times, int code, const std::string& reason) {
+    int calls_after_failures(int times, int code, const std::string& reason) {
         return retry_on_conflict(*session, [&] {
             if (++calls <= times) throw error(code, reason);
             return calls;
@@ -39,15 +39,15 @@ protected:
     int calls = 0;
 };
 
-TEST_F(RetryOnConflict, CallsOnceWithoutConflict) { EXPECT_EQ(run(0, 0, ""), 1); }
+TEST_F(RetryOnConflict, CallsOnceWithoutConflict) { EXPECT_EQ(calls_after_failures(0, 0, ""), 1); }
 
-TEST_F(RetryOnConflict, RetriesAfterConflict) { EXPECT_EQ(run(1, 409, "Conflict"), 2); }
+TEST_F(RetryOnConflict, RetriesAfterConflict) { EXPECT_EQ(calls_after_failures(1, 409, "Conflict"), 2); }
 
-TEST_F(RetryOnConflict, RetriesAfterFailedPatchTest) { EXPECT_EQ(run(4, 422, "Invalid"), 5); }
+TEST_F(RetryOnConflict, RetriesAfterFailedPatchTest) { EXPECT_EQ(calls_after_failures(4, 422, "Invalid"), 5); }
 
 TEST_F(RetryOnConflict, GivesUpAfterFiveTries) {
     try {
-        run(100, 422, "Invalid");
+        calls_after_failures(100, 422, "Invalid");
         FAIL();
     } catch (const ApiError& last) {
         EXPECT_EQ(last.code, 422);
@@ -57,14 +57,14 @@ TEST_F(RetryOnConflict, GivesUpAfterFiveTries) {
 }
 
 TEST_F(RetryOnConflict, DoesNotRetryOtherErrors) {
-    EXPECT_THROW(run(1, 409, "AlreadyExists"), ApiError);
-    EXPECT_THROW(run(2, 403, "Forbidden"), ApiError);
+    EXPECT_THROW(calls_after_failures(1, 409, "AlreadyExists"), ApiError);
+    EXPECT_THROW(calls_after_failures(2, 403, "Forbidden"), ApiError);
     EXPECT_EQ(calls, 2);
 }
 
 TEST_F(RetryOnConflict, StopsAtDeadline) {
     session->set_deadline(Clock::now());
-    EXPECT_THROW(run(1, 409, "Conflict"), DeadlinePassed);
+    EXPECT_THROW(calls_after_failures(1, 409, "Conflict"), DeadlinePassed);
     EXPECT_EQ(calls, 1);
 }
 
