@@ -19,7 +19,7 @@ def static_program():
     return [build(OUT / "processes-static", PROGRAMS / "processes.c", "-O1", "-static", "-pthread")]
 
 
-def loading():
+def build_loading():
     """Builds a program and a plugin, and returns the command that loads the plugin."""
     build(OUT / "plugin.so", PROGRAMS / "plugin.c", "-shared", "-fPIC")
     return [build(OUT / "loading", PROGRAMS / "loading.c", "-O1", "-rdynamic", "-ldl"), OUT]
@@ -103,7 +103,7 @@ PROGRAMS_WITHOUT_CUDA = (
     ("Go", go_program()),
     ("C, static", static_program),
     ("C, processes and threads", compiled("processes", "-pthread")),
-    ("C, dynamic linking", loading),
+    ("C, dynamic linking", build_loading),
 )
 
 
