@@ -34,7 +34,7 @@ public:
     explicit Service(const Options& options) : options_(options), model_(options.gpu) {
         // A connection that stays open would delay the exit.
         server_.set_keep_alive_max_count(1);
-        server_.Get("/health", [this](const auto&, auto& response) { health(response); });
+        server_.Get("/health", [this](const auto&, auto& response) { report_health(response); });
         server_.Post("/generate", [this](const auto& request, auto& response) { generate(request.body, response); });
     }
 
@@ -55,7 +55,7 @@ private:
         response.set_content(body.dump() + "\n", "application/json");
     }
 
-    void health(httplib::Response& response) {
+    void report_health(httplib::Response& response) {
         respond(response, 200, {{"status", "ok"}, {"gpu", options_.gpu}, {"name", model_.gpu_name()}});
     }
 

@@ -236,14 +236,14 @@ TEST_F(RolloutTest, ReportsCountsWithoutKnownReason) {
                     "1 of them terminating; allow more time"));
 }
 
-TEST_F(RolloutTest, NeedExistsAcceptsUnreadyPods) {
+TEST_F(RolloutTest, ExistsAcceptsUnreadyPods) {
     use_deployment(1);
     listed = {{{"a", "new", false}}};
     rollout.need = NewPod::kExists;
     EXPECT_TRUE(wait().done);
 }
 
-TEST_F(RolloutTest, NeedHasRunAcceptsRunningAndCrashedPods) {
+TEST_F(RolloutTest, HasRunAcceptsRunningAndCrashedPods) {
     use_deployment(1);
     listed = {{{"a", "new", false}}};
     rollout.need = NewPod::kHasRun;

@@ -130,7 +130,7 @@ Error find_kernel_name(const void* function, const char*& name) {
     return kSuccess;
 }
 
-void remember_kernel(Kernel kernel) {
+void add_library_kernel(Kernel kernel) {
     Registry& entries = registry();
     std::lock_guard lock(entries.mutex);
     entries.library_kernels.insert(kernel);
@@ -146,7 +146,7 @@ Error find_variable(const void* symbol, void*& address, size_t& bytes) {
     return locate(found->second, address);
 }
 
-void forget_variables(Context context) {
+void remove_variable_addresses(Context context) {
     Registry& entries = registry();
     std::lock_guard lock(entries.mutex);
     for (auto& [symbol, variable] : entries.variables) variable.addresses.erase(context);

@@ -15,13 +15,13 @@ Error find_kernel(const void* function, Kernel& kernel);
 Error find_kernel_name(const void* function, const char*& name);
 
 // Adds a library's kernel, so that find_kernel() accepts it.
-void remember_kernel(Kernel kernel);
+void add_library_kernel(Kernel kernel);
 
 // Finds the address and size of a device variable in the current context.
 Error find_variable(const void* symbol, void*& address, size_t& bytes);
 
 // Removes the addresses of the variables in a context. Call this function before the context's memory is freed. The
 // next use of a variable allocates it again.
-void forget_variables(Context context);
+void remove_variable_addresses(Context context);
 
 }  // namespace cudafault::cudart

@@ -63,7 +63,7 @@ Error reset_device() {
     int device = 0;
     if (Error error = current_device(device)) return error;
     if (Context context = existing_primary(device)) {
-        forget_variables(context);
+        remove_variable_addresses(context);
         std::lock_guard lock(g_mutex);
         g_primary[device] = nullptr;
         call(&Driver::cuDevicePrimaryCtxRelease, device);

@@ -28,7 +28,7 @@ void release_blocks_of(State& s, const Context& context);
 
 // Adds a block and gives it a unique ID.
 Block& insert_block(State& s, Block block);
-bool overlaps_block(const State& s, uintptr_t base, size_t bytes);
+bool is_overlapping_block(const State& s, uintptr_t base, size_t bytes);
 
 // Frees the memory if no handle and no mapping refers to it.
 void release_reference(State& s, PhysicalMemory& physical);
