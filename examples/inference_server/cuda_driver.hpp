@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The functions of the CUDA driver API that the server needs. CudaDriver looks them up at run time, so that the server
-// builds without CUDA and can report a missing driver. The declarations follow the published API reference.
+// Declares the functions of the CUDA driver API that the server needs. CudaDriver looks them up at run time, so that
+// the server builds without CUDA and can report a missing driver. The declarations follow the published API reference.
 #pragma once
 
 #include <cstddef>

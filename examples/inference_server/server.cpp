@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// An inference server over the CUDA driver API. Like vLLM's server, it does not continue on a broken GPU. On a CUDA
-// error it responds to pending requests with 500, prints the error and exits with 1, so that a supervisor can restart
-// it on another GPU.
+// Implements an inference server over the CUDA driver API. Like vLLM's server, it does not continue on a broken GPU. On
+// a CUDA error it responds to pending requests with 500, prints the error and exits with 1, so that a supervisor can
+// restart it on another GPU.
 //
 //   inference_server --gpu 0 --port 8000
 //   curl -d '{"input": [1, 2, 3]}' http://127.0.0.1:8000/generate   ->  {"gpu":0,"output":[2.0,4.0,6.0]}

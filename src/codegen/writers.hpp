@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The writers of the generator. Each one reads data/ and throws DataError if a file is invalid.
+// Declares the writers of the generator. Each writer reads data/ and throws DataError if a file is invalid.
 #pragma once
 
 #include <filesystem>

@@ -304,7 +304,7 @@ static int check_absent(void) {
         const int damage = call(current, &values, &result);
         if (current->returns_status && current->hook != hook_last_error &&
             (int)result.integer[0] != code_of_absence(current)) {
-            report(current, "the code of an absent library differs");
+            report(current, "the error code for an absent library differs");
         }
         check_preserved(current, damage);
     }

@@ -26,7 +26,7 @@ std::vector<std::string> texts(const Json& before, const Json& after) {
 
 Json env(const Json& list) { return {{"containers", {{{"name", "main"}, {"env", list}}}}}; }
 
-TEST(Differences, EmptyForEqualObjects) {
+TEST(Differences, AreEmptyForEqualObjects) {
     EXPECT_THAT(texts(env(Json::array({variable("A", "1")})), env(Json::array({variable("A", "1")}))), IsEmpty());
 }
 

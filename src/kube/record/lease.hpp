@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A lease that allows only one client at a time to change a workload.
+// Defines a lease that allows only one client at a time to change a workload.
 #pragma once
 
 #include <atomic>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Kernel launches and attributes of kernels.
+// Implements kernel launches and attributes of kernels.
 #include "simgpu/cudart/registry.hpp"
 #include "simgpu/cudart/runtime.hpp"
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The kernels and variables of a program's fat binaries. Constructors that nvcc generates in every object file register
-// them (PyTorch: 44,000 calls under the loader's lock). They are loaded into the driver at the first use of a kernel.
+// Keeps the kernels and variables of a program's fat binaries. Constructors that nvcc generates in every object file
+// register them (PyTorch: 44,000 calls under the loader's lock). They are loaded into the driver at the first use of a
+// kernel.
 #pragma once
 
 #include "simgpu/cudart/types.hpp"

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Work that a stream runs or a graph contains. A captured call becomes a node; any other call runs before it returns.
+// Defines the work that a stream runs or a graph contains. A captured call becomes a node; any other call runs before
+// it returns.
 #pragma once
 
 #include <variant>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Memory that graphs allocate. An allocation node reserves an address range when it is created. Each launch allocates
-// the memory there; a free node, cuMemFree or cuMemFreeAsync frees it. The range stays reserved while the node or an
-// executable graph instantiated from it exists, or while the memory is allocated.
+// Manages the memory that graphs allocate. An allocation node reserves an address range when it is created. Each launch
+// allocates the memory there; a free node, cuMemFree or cuMemFreeAsync frees it. The range stays reserved while the
+// node or an executable graph instantiated from it exists, or while the memory is allocated.
 #pragma once
 
 #include "simgpu/driver/graph.hpp"

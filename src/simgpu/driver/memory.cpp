@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Allocation of device, host and managed memory, and pointer attributes.
+// Implements allocation of device, host and managed memory, and pointer attributes.
 #include "simgpu/driver/memory.hpp"
 
 #include <sys/mman.h>

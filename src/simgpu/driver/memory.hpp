@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The memory that the driver tracks: blocks by address, and the bytes charged to each device.
+// Declares the memory that the driver tracks: blocks by address, and the bytes charged to each device.
 #pragma once
 
 #include "simgpu/driver/state.hpp"

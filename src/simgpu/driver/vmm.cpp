@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Virtual memory management. An address range is a mapping without access, physical memory is a memfd, and mapping uses
-// mmap.
+// Implements virtual memory management. An address range is a mapping without access, physical memory is a memfd, and
+// mapping uses mmap.
 #include <fcntl.h>
 
 #include <charconv>
