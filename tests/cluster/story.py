@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The scenario of the demo: the GPUs of one node fall off the bus under an inference service of two pods on two nodes,
+"""Defines the scenario of the demo: the GPUs of one node fall off the bus under an inference service of two pods on two nodes,
 and the service recovers. `demo` prints the scenario for users, and stories.py runs it as a test."""
 
 import dataclasses

@@ -76,7 +76,7 @@ class Search {
 public:
     explicit Search(const Resource& resource) : resource_(resource) {}
 
-    std::vector<Trace> in(const Json& object) {
+    std::vector<Trace> traces_in(const Json& object) {
         object_ = ref_of(resource_, object).text();
         check_name(value_at(object, "metadata"));
         search(object);
@@ -225,7 +225,7 @@ void Search::check_managers(const Json& entries) {
 
 std::vector<Trace> traces_of(const Resource& resource, const Json& object) {
     if (resource.group.empty() && resource.kind == "Pod" && is_terminating(object)) return {};
-    return Search(resource).in(object);
+    return Search(resource).traces_in(object);
 }
 
 std::set<std::string> hashes_of(const std::vector<Trace>& traces) {

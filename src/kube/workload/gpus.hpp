@@ -29,7 +29,7 @@ struct KnownDevices {
     std::map<std::string, Device> resources;  // extended resources that DeviceClasses define
 };
 
-// States whether a container has a GPU and, if this is a guess, the reason.
+// States whether a container has a GPU and, if this is an assumption, the reason.
 struct GpuUse {
     bool has_gpu = false;
     std::string note = "";  // "requests acme.com/accelerator, an unknown resource", or empty

@@ -66,8 +66,8 @@ Answer events(const std::vector<std::string>& chunks) {
     return answer;
 }
 
-Answer pod_list(const std::vector<TestPod>& of) {
-    return json_answer({{"kind", "PodList"}, {"metadata", {{"resourceVersion", "1"}}}, {"items", jsons_of(of)}});
+Answer pod_list(const std::vector<TestPod>& pods) {
+    return json_answer({{"kind", "PodList"}, {"metadata", {{"resourceVersion", "1"}}}, {"items", jsons_of(pods)}});
 }
 
 bool is_new(const Json& pod) { return text_at(pod, {"metadata", "labels", "revision"}) == "new"; }

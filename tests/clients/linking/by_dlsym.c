@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A program that opens libcuda at run time in the mode that its argument names. With -DPLUGIN, a plugin that opens
-// libcuda with RTLD_LOCAL. With -DLINKED, a plugin that is linked with libcuda and looks functions up with
+// Opens libcuda at run time in the mode that the argument names. With -DPLUGIN, this file is a plugin that opens
+// libcuda with RTLD_LOCAL. With -DLINKED, it is a plugin that is linked with libcuda and looks functions up with
 // RTLD_DEFAULT.
 #define _GNU_SOURCE
 #include <dlfcn.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A CUDA program for simulated GPUs. Its argument selects a scenario, for example fork() or reloading the driver.
+// Calls CUDA on simulated GPUs. The argument selects a scenario, for example fork() or reloading the driver.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>

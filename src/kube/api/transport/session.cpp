@@ -41,10 +41,10 @@ std::string hidden(std::string text, const std::vector<std::string>& secrets) {
 }
 
 // Hides secrets in all strings of a Status, because an ApiError contains the Status.
-Json hidden_in(Json value, const std::vector<std::string>& secrets) {
+Json with_hidden_secrets(Json value, const std::vector<std::string>& secrets) {
     if (value.is_string()) return hidden(value.get<std::string>(), secrets);
     if (value.is_structured()) {
-        for (Json& item : value) item = hidden_in(item, secrets);
+        for (Json& item : value) item = with_hidden_secrets(item, secrets);
     }
     return value;
 }
@@ -82,7 +82,7 @@ auto Session::without_secrets(const Action& action) {
     try {
         return action();
     } catch (const ApiError& error) {
-        ApiError shown(hidden(error.what(), secrets), error.code, hidden_in(error.status, secrets));
+        ApiError shown(hidden(error.what(), secrets), error.code, with_hidden_secrets(error.status, secrets));
         shown.retry_after = error.retry_after;
         throw shown;
     } catch (const ConnectionError& error) {
