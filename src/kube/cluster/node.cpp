@@ -177,7 +177,7 @@ public:
 private:
     std::vector<Json> pods_on_node();
     void refuse_bare_pods();
-    size_t round();  // returns the number of remaining pods
+    size_t run_round();  // returns the number of remaining pods
     void try_to_evict(const Json& pod);
     void evict(const Json& pod);
     void handle_refusal(const Json& pod, const ApiError& error);
@@ -276,7 +276,7 @@ void Drain::try_to_evict(const Json& pod) {
     }
 }
 
-size_t Drain::round() {
+size_t Drain::run_round() {
     remaining_.clear();
     for (const Json& pod : pods_on_node()) {
         if (is_skipped(pod)) continue;
@@ -304,7 +304,7 @@ void Drain::mark_failed() {
 
 void Drain::evict_all() {
     try {
-        while (round() > 0) client_.session().wait_until(after(kRound));
+        while (run_round() > 0) client_.session().wait_until(after(kRound));
     } catch (const ApiError&) {
         mark_failed();
         throw;

@@ -124,8 +124,8 @@ bool HeldLease::try_to_acquire(const Progress& on_progress) {
     }
 }
 
-// The holder's clock may differ, so the lease is treated as abandoned only if this process sees no renewal for longer
-// than the renewal interval.
+// The holder's clock may differ, so the lease is treated as abandoned only if this process observes no renewal for
+// longer than the renewal interval.
 bool HeldLease::is_unrenewed(const Json& lease) {
     const std::string version = text_at(lease, {"metadata", "resourceVersion"});
     if (version != seen_version_) {

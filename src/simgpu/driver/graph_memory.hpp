@@ -11,13 +11,13 @@ namespace cudafault::sim {
 // Reserves an address range for an allocation node, which becomes its first holder.
 Result reserve_graph_memory(State& s, int device, size_t bytes, DevicePtr& pointer);
 
-// Add and remove a holder of the address range.
+// These functions add and remove a holder of the address range.
 void hold_graph_memory(State& s, DevicePtr pointer);
 void drop_graph_memory(State& s, DevicePtr pointer);
 
 void free_graph_memory(State& s, Block& block);
 
-// Run an allocation node and a free node.
+// These functions run an allocation node and a free node.
 void run_allocation(DevicePtr pointer);
 void run_free(DevicePtr pointer);
 
