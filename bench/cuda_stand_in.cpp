@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A libcuda.so.1 whose functions do nothing, so that a measurement covers only the path to the function.
+// Builds a libcuda.so.1 whose functions do nothing, so that a measurement covers only the path to the function.
 #define BENCH_EXPORT extern "C" __attribute__((visibility("default"), noinline))
 
 BENCH_EXPORT int bench_direct() { return 0; }

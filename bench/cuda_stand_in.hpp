@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The functions of the stand-in driver library; callers reach them through the PLT.
+// Declares the functions of the stand-in driver library; callers reach them through the PLT.
 #pragma once
 
 extern "C" {

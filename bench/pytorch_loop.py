@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An elementwise training loop in PyTorch. It reads a number of steps from standard input, runs these steps, prints their
+"""Runs an elementwise training loop in PyTorch. Reads a number of steps from standard input, runs these steps, prints their
 duration in seconds, and repeats. bench/run alternates between one copy with libcudafault.so and one without."""
 import sys
 import time

@@ -84,7 +84,7 @@ class Drill:
         patch_deployment_env(DEPLOYMENT, NAMESPACE, enable=False, use_configmap=True)
 
     def recovered_pods(self) -> list[support.Pod]:
-        """Return all pods once they are healthy, without the library, and on other nodes; before that, none."""
+        """Return all pods if all are healthy, without the library and on other nodes; otherwise an empty list."""
         pods = self.pods()
         recovered = all(support.is_healthy(pod) and not pod["injected"] and pod["node"] != self.node for pod in pods)
         return pods if recovered else []

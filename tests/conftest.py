@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fixtures of all test suites. Functions and classes that tests import are in harness.py."""
+"""Defines the fixtures of all test suites. Functions and classes that tests import are in harness.py."""
 
 import os
 from collections.abc import Callable, Iterator

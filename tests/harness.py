@@ -261,7 +261,7 @@ def compile_with(*command) -> None:
         sys.exit(f"`{' '.join(map(str, command))}` failed:\n{done.stderr}")
 
 
-def pinned(package: str) -> str:
+def pinned_requirement(package: str) -> str:
     """Returns the pip requirement for the package, with the version in tests/clients/versions.env."""
     key = package.upper().replace("-", "_") + "_VERSION="
     for line in (ROOT / "tests" / "clients" / "versions.env").read_text().splitlines():
@@ -270,8 +270,9 @@ def pinned(package: str) -> str:
     sys.exit(f"tests/clients/versions.env does not name a version of {package}")
 
 
-def python_with(folder: Path, *packages: str) -> Path:
-    """Returns the interpreter of a virtual environment with these packages, which later test runs reuse."""
+def create_python(folder: Path, *packages: str) -> Path:
+    """Creates a virtual environment with these packages, unless an earlier test run has created it, and returns the path of
+    its interpreter."""
     python = folder / "bin" / "python"
     stamp = folder / ".installed"
     if stamp.exists() and stamp.read_text() == " ".join(packages):

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The functions of the CUDA driver API that the server needs. CudaDriver looks them up at run time, so that the server
-// builds without CUDA and can report a missing driver. The declarations follow the published API reference.
+// Declares the functions of the CUDA driver API that the server needs. CudaDriver looks them up at run time, so that
+// the server builds without CUDA and can report a missing driver. The declarations follow the published API reference.
 #pragma once
 
 #include <cstddef>
@@ -31,7 +31,8 @@ public:
     // Throws std::runtime_error if the machine has no CUDA driver library.
     CudaDriver();
 
-    // Calls a driver function by its exported name: driver.call(driver.init, "cuInit", 0).
+    // Calls a driver function: driver.call(driver.init, "cuInit", 0). `name` is the exported name, for the error.
+    // Throws CudaError if the function fails.
     template <typename... Parameters, typename... Arguments>
     void call(CuResult (*function)(Parameters...), const char* name, Arguments... arguments) const {
         const CuResult result = function(arguments...);

@@ -64,8 +64,8 @@ double seconds_since_1970() {
     return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
-// Worker `first` of `step` sends requests first, first + step, ... each at its scheduled time, so that slow responses
-// do not reduce the rate.
+// Runs one of `step` workers, which sends the requests `first`, `first` + `step`, and so on. Each request starts at its
+// scheduled time, so that slow responses do not reduce the rate.
 void work(const Options& options, Clock::time_point start, int first, int step) {
     const auto count = static_cast<int64_t>(options.rate * options.seconds);
     for (int64_t i = first; i < count && !stop_requested; i += step) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The "model" that the server runs: a kernel that doubles a vector on one GPU. Requests run one at a time.
+// Defines the "model" that the server runs: a kernel that doubles a vector on one GPU. Requests run one at a time.
 #pragma once
 
 #include <mutex>

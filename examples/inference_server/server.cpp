@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// An inference server over the CUDA driver API. Like vLLM's server, it does not continue on a broken GPU. On a CUDA
-// error it responds to pending requests with 500, prints the error and exits with 1, so that a supervisor can restart
-// it on another GPU.
+// Implements an inference server over the CUDA driver API. Like vLLM's server, it does not continue on a broken GPU. On
+// a CUDA error it responds to pending requests with 500, prints the error and exits with 1, so that a supervisor can
+// restart it on another GPU.
 //
 //   inference_server --gpu 0 --port 8000
 //   curl -d '{"input": [1, 2, 3]}' http://127.0.0.1:8000/generate   ->  {"gpu":0,"output":[2.0,4.0,6.0]}
@@ -34,7 +34,7 @@ public:
     explicit Service(const Options& options) : options_(options), model_(options.gpu) {
         // A connection that stays open would delay the exit.
         server_.set_keep_alive_max_count(1);
-        server_.Get("/health", [this](const auto&, auto& response) { health(response); });
+        server_.Get("/health", [this](const auto&, auto& response) { report_health(response); });
         server_.Post("/generate", [this](const auto& request, auto& response) { generate(request.body, response); });
     }
 
@@ -55,7 +55,7 @@ private:
         response.set_content(body.dump() + "\n", "application/json");
     }
 
-    void health(httplib::Response& response) {
+    void report_health(httplib::Response& response) {
         respond(response, 200, {{"status", "ok"}, {"gpu", options_.gpu}, {"name", model_.gpu_name()}});
     }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Layout of the control block. Each run has one, a sealed memfd that every process of the run maps. A process
-// outside of a run has a private block of the same layout. The tool writes the plan; the processes write counters and
-// events.
+// Defines the layout of the control block. Each run has one, a sealed memfd that every process of the run maps. A
+// process outside of a run has a private block of the same layout. The tool writes the plan; the processes write
+// counters and events.
 //
 // Trust: a process copies a plan before use, and accepts the copy only if magic, version, owner and checksum are valid
 // and all fields are within their bounds. Indexes into counters and events are masked. Invalid content therefore cannot

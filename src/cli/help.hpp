@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The layout of `--help`: usage, arguments, options with their defaults, wrapped to the width of a page.
+// Defines the layout of `--help`: usage, arguments, options with their defaults, wrapped to the width of a page.
 #pragma once
 
 #include <CLI/CLI.hpp>

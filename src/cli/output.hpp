@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Output for people (tables, colors, local times) and for programs (JSON).
+// Prints output for people (tables, colors, local times) and for programs (JSON).
 #pragma once
 
 #include <cstdint>

@@ -31,7 +31,7 @@ CUDAFAULT_SIM_GPUS if that is set, else the real ones. CUDAFAULT_SIM_MEMORY=16G 
 
 The command keeps its terminal, input and output. Signals sent to `cudafault run` are forwarded to it, and `cudafault run`
 ends as it does: with its exit code, or by the same signal (128 + the signal's number in a shell). If a plan was armed and
-no fault fired, one line on standard error says so and names the most likely reason.
+no fault fired, one line on standard error reports this and names the most likely reason.
 
 Other exit codes: 2 the plan is refused, 125 another failure before the command starts or no fault fired under
 --must-fire, 126 the command cannot be executed, 127 the command was not found.

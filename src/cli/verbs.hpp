@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// One function per verb, which adds it to the command line. A verb that fails throws local::Error.
+// Declares one function per verb, which adds the verb to the command line. A verb that fails throws local::Error.
 #pragma once
 
 #include <CLI/CLI.hpp>

@@ -23,7 +23,7 @@ size_t api_index(const std::string& api) {
     return static_cast<size_t>(std::find(std::begin(kApis), std::end(kApis), api) - std::begin(kApis));
 }
 
-// Counts the rows of a name under several sonames as one function.
+// Returns one row for each function name. A name with several sonames has one row.
 std::vector<ApiRow> distinct_functions(const std::filesystem::path& data) {
     std::vector<ApiRow> rows = read_api_table(data);
     const auto same = [](const ApiRow& a, const ApiRow& b) { return a.name == b.name; };

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The generator, used by CMake only. `cudafault-codegen VERB DATA OUTPUT` writes one file from the tables of data/.
+// Implements the generator, which only CMake runs. `cudafault-codegen VERB DATA OUTPUT` writes one file from the tables
+// of data/.
 #include <cstdio>
 #include <exception>
 #include <fstream>

@@ -21,14 +21,14 @@ std::vector<size_t> locate(const std::filesystem::path& file, size_t line, const
     return at;
 }
 
-std::string place(const std::filesystem::path& file, size_t line) {
+std::string location_text(const std::filesystem::path& file, size_t line) {
     return line == 0 ? file.string() : file.string().append(":").append(std::to_string(line));
 }
 
 }  // namespace
 
 DataError::DataError(const std::filesystem::path& file, size_t line, const std::string& message)
-    : std::runtime_error(place(file, line).append(": ").append(message)) {}
+    : std::runtime_error(location_text(file, line).append(": ").append(message)) {}
 
 std::vector<std::string> split(const std::string& text, char separator) {
     std::vector<std::string> parts;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The writers of the generator. Each one reads data/ and throws DataError if a file is invalid.
+// Declares the writers of the generator. Each writer reads data/ and throws DataError if a file is invalid.
 #pragma once
 
 #include <filesystem>
@@ -30,7 +30,7 @@ void write_errors(const std::filesystem::path& data, std::ostream& out);
 // Writes the preload library as one source file.
 void write_one_file(const std::filesystem::path& data, std::ostream& out);
 
-// Write docs/functions.md and docs/xids.md.
+// These functions write docs/functions.md and docs/xids.md.
 void write_functions_doc(const std::filesystem::path& data, std::ostream& out);
 void write_xids_doc(const std::filesystem::path& data, std::ostream& out);
 

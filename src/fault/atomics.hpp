@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Atomic access to words that threads or processes share. std::atomic cannot be used for fields of plain shared memory.
+// Defines atomic access to words that threads or processes share. std::atomic cannot be used for fields of plain shared
+// memory.
 #pragma once
 
 #include <stdint.h>

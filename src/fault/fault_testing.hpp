@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Helpers for the unit tests of the fault model.
+// Defines helpers for the unit tests of the fault model.
 #pragma once
 
 #include <gtest/gtest.h>

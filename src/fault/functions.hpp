@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The table of intercepted functions: one row per exported symbol (per symbol version for the runtime), generated from
-// data/*.tsv and sorted by name, then soname. Stubs, counters and events identify a function by its row index.
+// Declares the table of intercepted functions: one row per exported symbol (per symbol version for the runtime),
+// generated from data/*.tsv and sorted by name, then soname. Stubs, counters and events identify a function by its row
+// index.
 #pragma once
 
 #include "fault/text.hpp"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Parser of the spec grammar. Values are views into the spec, so that every error has a position.
+// Implements the parser of the spec grammar. Values are views into the spec, so that every error has a position.
 #include "fault/plan.hpp"
 
 #include "fault/message.hpp"
@@ -181,10 +181,10 @@ private:
 
     bool find_key(Text name, Key& out) {
         out = key_named(name);
-        return out != kKeyCount || unknown_key(name);
+        return out != kKeyCount || refuse_key(name);
     }
 
-    bool unknown_key(Text name) {
+    bool refuse_key(Text name) {
         Message message = refuse(name, "unknown key ", Quoted{name}, ": expected one of");
         for (int key = 0; key < kKeyCount; ++key) {
             message.add(key == 0 ? " " : ", ");
@@ -252,7 +252,7 @@ private:
             return expected(kXid, "the number of an XID, such as 79");
         }
         const Xid* xid = find_xid(static_cast<uint32_t>(number));
-        if (!xid) return unknown_xid(static_cast<uint32_t>(number));
+        if (!xid) return refuse_xid(static_cast<uint32_t>(number));
         fault_.xid = xid->number;
         fault_.code = xid->simple_code;
         code_of_ = CodeOf::cuda;
@@ -260,7 +260,7 @@ private:
         return true;
     }
 
-    bool unknown_xid(uint32_t number) {
+    bool refuse_xid(uint32_t number) {
         Message message = refuse(values_[kXid]);
         describe_unknown_xid(number, message);
         return false;
@@ -353,12 +353,12 @@ private:
         }
         if (name == Text("signal")) {
             fault_.effect = Effect::signal;
-            return parse_signal(value, number) || unknown_signal();
+            return parse_signal(value, number) || refuse_signal();
         }
         return expected(kEffect, "error, delay:6s, hang, exit:1 or signal:KILL");
     }
 
-    bool unknown_signal() {
+    bool refuse_signal() {
         const Text text = values_[kEffect];
         Message message =
             refuse(text, "invalid effect= ", Quoted{text}, ": expected signal: with a number from 1 to 64 or one of");
@@ -500,7 +500,7 @@ private:
     // not belong to one API.
     bool add_class(Text word) {
         CallClass wanted;
-        if (!find_class(word.from(1), wanted)) return unknown_class(word);
+        if (!find_class(word.from(1), wanted)) return refuse_class(word);
         const CodeOf owner = code_of_ == CodeOf::any ? CodeOf::cuda : code_of_;
         bool found = false;
         for (int row = 0; row < kFunctionCount; ++row) {
@@ -513,7 +513,7 @@ private:
                              " function that returns an error code");
     }
 
-    bool unknown_class(Text word) {
+    bool refuse_class(Text word) {
         Message message = refuse(word, "invalid calls= ", Quoted{word}, ": expected one of");
         for (int i = 0; i < kCallClasses; ++i) {
             message.add(" @");

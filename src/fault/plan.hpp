@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A fault plan: the parsed form of a spec (docs/plans.md), as plain data. The command line and the preload library use
-// the same parser; Python uses the command line.
+// Defines a fault plan: the parsed form of a spec (docs/plans.md), as plain data. The command line and the preload
+// library use the same parser; Python uses the command line.
 #pragma once
 
 #include "fault/functions.hpp"

@@ -422,7 +422,7 @@ TEST(Calls, IncludeOnlyFunctionsThatCanFail) {
     }
 }
 
-TEST(Spec, ErrorsQuoteTextShortenedAndPrintable) {
+TEST(Spec, ErrorsQuoteShortenedPrintableText) {
     const std::string spec = "xid=79 \x1b[31m" + repeated("x", 300) + "=1";
     Plan plan;
     SpecError error;

@@ -23,8 +23,8 @@ struct Moment {
     uint64_t armed_at_ns;  // CLOCK_REALTIME
 };
 
-// Returns the moment `elapsed_ns` after arming at which the wall clock shows `wall_ns`. `elapsed_ns` comes from a clock
-// that is never set, so a change of the wall clock moves only the end that until= specifies.
+// Returns a Moment with now_ns = `wall_ns` and armed_at_ns = `wall_ns` - `elapsed_ns`, at least 0. `elapsed_ns` comes
+// from the monotonic clock, so setting the wall clock affects only until=.
 inline Moment moment_after(uint64_t elapsed_ns, uint64_t wall_ns) {
     return {wall_ns, wall_ns > elapsed_ns ? wall_ns - elapsed_ns : 0};
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tokenizer of the spec grammar (docs/plans.md): splits a spec into faults, and a fault into words.
+// Defines the tokenizer of the spec grammar (docs/plans.md), which splits a spec into faults, and a fault into words.
 #pragma once
 
 #include "fault/text.hpp"

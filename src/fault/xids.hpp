@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The XIDs that can be simulated, generated from data/xids.yaml, and the error names of data/errors.tsv.
+// Declares the XIDs that can be simulated, generated from data/xids.yaml, and the error names of data/errors.tsv.
 #pragma once
 
 #include "fault/functions.hpp"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every name that cudafault uses in a cluster. restore and scan touch nothing else.
+// Defines every name that cudafault uses in a cluster. restore and scan touch nothing else.
 #pragma once
 
 #include <string>

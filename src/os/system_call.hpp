@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// System calls without libc: they do not change errno, are not cancellation points, and another preloaded library
+// Makes system calls without libc: they do not change errno, are not cancellation points, and another preloaded library
 // cannot replace them. Each returns the kernel's result: a value, or -errno. Freestanding, because the preload library
 // uses this header.
 #pragma once

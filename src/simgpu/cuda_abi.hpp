@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The types of the CUDA driver's C interface that the simulated driver needs, declared from their binary layout.
-// Handles are pointers to the driver's own objects; a device pointer is the address of host memory.
+// Defines the types of the CUDA driver's C interface that the simulated driver needs, declared from their binary
+// layout. Handles are pointers to the driver's own objects; a device pointer is the address of host memory.
 #pragma once
 
 #include <cstddef>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The part of the C++ runtime that the simulated libraries use. The versions in libstdc++ throw exceptions and so need
-// functions that glibc 2.17 and musl do not have. These versions abort, because exceptions are disabled here.
+// Implements the part of the C++ runtime that the simulated libraries use. The versions in libstdc++ throw exceptions
+// and so need functions that glibc 2.17 and musl do not have. These versions abort, because exceptions are disabled
+// here.
 #include <cstdlib>
 #include <new>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The GPUs of the simulated machine. libcuda and NVML use the same description in every process.
+// Describes the GPUs of the simulated machine. libcuda and NVML use the same description in every process.
 #pragma once
 
 #include <cstdint>

@@ -54,7 +54,7 @@ def test_note_for_statically_linked_program(tmp_path: Path) -> None:
 @pytest.mark.parametrize("dropped", [["LD_PRELOAD"], ["LD_PRELOAD", "CUDAFAULT_RUN", "CUDAFAULT_SIM_GPUS"]])
 def test_note_for_process_without_ld_preload(dropped: list[str]) -> None:
     words = [word for name in dropped for word in ("-u", name)]
-    shell = ("sh", "-c", '"$@"; exit $?', "sh")  # the parent of the client is this shell and not the run
+    shell = ("sh", "-c", '"$@"; exit $?', "sh")  # the parent of the client is this shell, not `cudafault run`
     outcome = run_client("--plan", "xid=79", command=("env", *words, *shell, *CLIENT))
     assert outcome.code == 0 and outcome.errors.count("without the fault library, so faults cannot be injected") == 1, outcome
 

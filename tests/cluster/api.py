@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A client for the API server over the socket of `kubectl proxy`, and sockets in the cluster's network namespaces."""
+"""Defines a client for the API server over the socket of `kubectl proxy`, and sockets in the cluster's network namespaces."""
 
 import ctypes
 import http.client

@@ -57,8 +57,8 @@ def check_credentials(checks, cluster, namespace: str, target: tuple) -> None:
     refuses = Refusals(checks, cluster, namespace)
     for why in ("invalid", "expired"):
         refuses(f"an {why} token", ("deployment/app",), "401", target=target,
-                kubeconfig=cluster.refused_kubeconfig(why))
-    refused = cluster.refused_kubeconfig("invalid")
+                kubeconfig=cluster.write_refused_kubeconfig(why))
+    refused = cluster.write_refused_kubeconfig("invalid")
     config = json.loads(refused.read_text())
     token = config["users"][0]["user"]["token"]
     outcome = cluster.cudafault("k8s", "inject", "deployment/app", "-n", namespace, kubeconfig=refused)
@@ -77,20 +77,20 @@ READ_RULE = {"apiGroups": ["apps"], "resources": ["deployments", "replicasets"],
 def check_permissions(checks, cluster, namespace: str, target: tuple) -> None:
     """The error of a command without permission names the verb, the resource and the `rbac` command with the Role."""
     refuses = Refusals(checks, cluster, namespace)
-    no_permissions = cluster.service_account(namespace, "no-permissions")
+    no_permissions = cluster.create_service_account(namespace, "no-permissions")
     refuses("no permission at all", ("deployment/app",), "get deployments.apps", "rbac inject", target=target,
             kubeconfig=no_permissions)
     leases = {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["get", "create", "patch", "delete"]}
     config_maps = {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get", "create", "patch", "delete"]}
-    reader = cluster.service_account(namespace, "reader", [READ_RULE])
+    reader = cluster.create_service_account(namespace, "reader", [READ_RULE])
     refuses("no permission for leases", ("deployment/app",), "create leases.coordination.k8s.io", "rbac inject",
             target=target, kubeconfig=reader)
-    without_patch = cluster.service_account(namespace, "without-patch", [READ_RULE, leases, config_maps])
+    without_patch = cluster.create_service_account(namespace, "without-patch", [READ_RULE, leases, config_maps])
     refuses("no permission to patch", ("deployment/app",), "patch deployments.apps", "rbac inject", target=target,
             kubeconfig=without_patch)
     patching = READ_RULE | {"verbs": ["get", "list", "patch"]}
     get_config_maps = config_maps | {"verbs": ["get"]}
-    without_config_maps = cluster.service_account(namespace, "without-config-maps", [patching, leases, get_config_maps])
+    without_config_maps = cluster.create_service_account(namespace, "without-config-maps", [patching, leases, get_config_maps])
     refuses("no permission for ConfigMaps", ("deployment/app",), "create configmaps", "rbac inject",
             target=target, kubeconfig=without_config_maps)
     check_printed_roles(checks, cluster, namespace, no_permissions)
@@ -101,7 +101,7 @@ def check_printed_roles(checks, cluster, namespace: str, no_permissions) -> None
     for kind in ("StatefulSet", "DaemonSet"):
         cluster.create(workloads.workload(kind, namespace, "remedy", replicas=0))
     get_rule = {"apiGroups": ["apps"], "resources": ["statefulsets", "daemonsets"], "verbs": ["get"]}
-    get_account = cluster.service_account(namespace, "get-account", [get_rule])
+    get_account = cluster.create_service_account(namespace, "get-account", [get_rule])
     for account, words, verb, resource in (
             (no_permissions, ("inject", "sts/remedy"), "get", "statefulsets"),
             (get_account, ("inject", "sts/remedy"), "create", "leases"),
@@ -196,9 +196,9 @@ def check_quotas(checks, cluster, namespace: str) -> None:
     refuses = Refusals(checks, cluster, namespace)
     cluster.create(workloads.deployment(namespace, "app", replicas=0))
     target = "apps/v1", "Deployment", namespace, "app"
-    with quota(cluster, namespace, **{"requests.nvidia.com/gpu": "0"}):
+    with limited_by_quota(cluster, namespace, **{"requests.nvidia.com/gpu": "0"}):
         refuses("a full quota for GPUs", ("deployment/app",), "nothing was changed", "exceeded quota", target=target)
-    with quota(cluster, namespace, pods="0"):
+    with limited_by_quota(cluster, namespace, pods="0"):
         outcome = cluster.cudafault("k8s", "inject", "deployment/app", "-n", namespace)
         reported = "quota for pods is full" in outcome.output
         checks.expect("inject succeeds despite a full quota for pods and reports it", outcome.code == 0 and reported,
@@ -207,12 +207,12 @@ def check_quotas(checks, cluster, namespace: str) -> None:
         checks.equal("restore succeeds despite a full quota for pods", outcome.code, 0)
     # The namespace has the ConfigMap kube-root-ca.crt. An injection creates four: record, two libraries and plan.
     for limit in ("1", "2", "3", "4"):
-        with quota(cluster, namespace, **{"count/configmaps": limit}):
+        with limited_by_quota(cluster, namespace, **{"count/configmaps": limit}):
             refuses(f"a quota of {limit} ConfigMap(s)", ("deployment/app",), "exceeded quota", target=target)
 
 
 @contextlib.contextmanager
-def quota(cluster, namespace: str, **hard: str):
+def limited_by_quota(cluster, namespace: str, **hard: str):
     """Creates a ResourceQuota for the block, and waits until the quota is in force."""
     cluster.create({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "q", "namespace": namespace},
                     "spec": {"hard": hard}})

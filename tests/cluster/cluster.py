@@ -299,17 +299,20 @@ class Cluster:
 
     # Credentials
 
-    def user(self, name: str, *groups: str) -> Path:
-        """Returns the kubeconfig of a user with a client certificate and without permissions."""
-        return credentials.certified_user(self.kubeconfig.parent, self.state / "pki", name, list(groups))
+    def create_user(self, name: str, *groups: str) -> Path:
+        """Creates a client certificate for a user without permissions, and returns the path of the user's kubeconfig."""
+        return credentials.create_certified_user(self.kubeconfig.parent, self.state / "pki", name, list(groups))
 
-    def service_account(self, namespace: str, name: str, rules: Sequence[dict] = (), cluster_rules: Sequence[dict] = ()) -> Path:
-        """Returns the kubeconfig of a service account with RBAC rules for its namespace and for the whole cluster."""
-        return credentials.service_account(self.api, self.kubeconfig.parent, self.state / "pki", namespace, name, list(rules),
-                                           list(cluster_rules))
+    def create_service_account(self, namespace: str, name: str, rules: Sequence[dict] = (),
+                               cluster_rules: Sequence[dict] = ()) -> Path:
+        """Creates a service account with RBAC rules for its namespace and for the whole cluster, and returns the path of its
+        kubeconfig."""
+        return credentials.create_service_account(self.api, self.kubeconfig.parent, self.state / "pki", namespace, name,
+                                                  list(rules), list(cluster_rules))
 
-    def refused_kubeconfig(self, why: str) -> Path:
-        """Returns a kubeconfig with a token that the API server rejects with 401. `why`: "invalid" or "expired"."""
+    def write_refused_kubeconfig(self, why: str) -> Path:
+        """Writes a kubeconfig with a token that the API server rejects with 401, and returns its path. `why`: "invalid" or
+        "expired"."""
         pki = self.state / "pki"
         token = {"invalid": credentials.invalid_token, "expired": lambda: credentials.expired_token(pki)}[why]()
         return credentials.write_kubeconfig(self.kubeconfig.parent / f"{why}-token", pki, {"token": token})

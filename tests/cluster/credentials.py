@@ -14,7 +14,7 @@ SERVER = "https://10.97.0.1"
 
 
 def write_kubeconfig(path: Path, pki: Path, user: dict, namespace: str = "default") -> Path:
-    """Writes a kubeconfig in JSON, which is valid YAML."""
+    """Writes a kubeconfig in JSON, which is valid YAML, and returns its path."""
     config = {
         "apiVersion": "v1",
         "kind": "Config",
@@ -32,8 +32,8 @@ def openssl(*arguments: object, data: bytes = b"") -> bytes:
     return subprocess.run(["openssl", *map(str, arguments)], input=data, capture_output=True, check=True).stdout
 
 
-def certified_user(folder: Path, pki: Path, user: str, groups: list) -> Path:
-    """Creates a client certificate of a user and returns the kubeconfig. The user has no permissions."""
+def create_certified_user(folder: Path, pki: Path, user: str, groups: list) -> Path:
+    """Creates a client certificate for a user without permissions, and returns the path of the user's kubeconfig."""
     key, certificate = folder / f"{user}.key", folder / f"{user}.crt"
     subject = "".join(f"/O={group}" for group in groups) + f"/CN={user}"
     key.touch(mode=0o600)
@@ -44,8 +44,10 @@ def certified_user(folder: Path, pki: Path, user: str, groups: list) -> Path:
     return write_kubeconfig(folder / user, pki, {"client-certificate": str(certificate), "client-key": str(key)})
 
 
-def service_account(api: Api, folder: Path, pki: Path, namespace: str, name: str, rules: list, cluster_rules: list) -> Path:
-    """Creates a service account with `rules` in its namespace and `cluster_rules` in the whole cluster."""
+def create_service_account(api: Api, folder: Path, pki: Path, namespace: str, name: str, rules: list,
+                           cluster_rules: list) -> Path:
+    """Creates a service account with `rules` in its namespace and `cluster_rules` in the whole cluster, and returns the path
+    of its kubeconfig."""
     metadata = {"name": name, "namespace": namespace}
     api.apply({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata})
     cluster_metadata = {"name": f"{namespace}-{name}"}

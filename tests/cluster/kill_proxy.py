@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A proxy between a client and the API server that kills the client at a chosen write: before the server receives it,
+"""Defines a proxy between a client and the API server that kills the client at a chosen write: before the server receives it,
 or after the server has completed it and before the client receives the response.
 
 The proxy serves plain HTTP on 127.0.0.1 in the control plane's network namespace, and connects to the API server with

@@ -97,7 +97,7 @@ def check_kind(checks, cluster, namespace: str, kind: str) -> None:
                 "disarm": [["disarm", drill.ref]], "restore": [["restore", drill.ref]]}
     for verb, runs in commands.items():
         rules = role(cluster, verb, namespace, "--kind", kind)
-        account = cluster.service_account(namespace, f"{verb}-{kind.lower()}", rules)
+        account = cluster.create_service_account(namespace, f"{verb}-{kind.lower()}", rules)
         if verb == "restore":
             drill.expect_success("arm succeeds again", drill.run("arm", drill.ref, "xid=79"))
         workload = plural_of(cluster, drill)
@@ -139,7 +139,7 @@ def check_exact(checks, cluster, namespace: str) -> None:
         before, history = drill.snapshot(), drill.history()
         drill.expect_success("inject succeeds", drill.inject())
         rules = role(cluster, "restore", namespace, "--kind", kind, "--exact")
-        account = cluster.service_account(namespace, f"exact-{kind.lower()}", rules)
+        account = cluster.create_service_account(namespace, f"exact-{kind.lower()}", rules)
         drill.expect_success("the Role of restore --exact suffices", drill.restore("--exact", kubeconfig=account))
         drill.expect_unchanged("the object is exactly as before after restore --exact with that Role", before, history)
         drill.expect_success("verify-clean --exact finds no leftover", drill.verify("--exact"))
@@ -185,7 +185,7 @@ def check_with_role(checks, cluster, namespace: str, rbac_words: str, *words: st
     """Checks that the command `words` succeeds with the Role of `rbac rbac_words`. Returns the outcome."""
     verb, *options = rbac_words.split()
     name = f"{verb}-{'-'.join(each.strip('-').lower() for each in options)}"
-    account = cluster.service_account(namespace, name, role(cluster, verb, namespace, *options))
+    account = cluster.create_service_account(namespace, name, role(cluster, verb, namespace, *options))
     outcome, proxy = cluster.killed_at(0, "before", "k8s", *words, "-n", namespace, account=account)
     checks.expect(f"Role of {rbac_words}: suffices for {' '.join(words)}", outcome.code == 0, outcome)
     checks.equal(f"Role of {rbac_words}: no request is refused", refusals(proxy.requests, namespace), set())
@@ -221,7 +221,7 @@ def check_nodes(checks, cluster, namespace: str) -> None:
 
 def check_node_verb(checks, cluster, namespace: str, verb: str, *words: str, code: int = 0):
     printed = json.loads(cluster.cudafault("k8s", "rbac", "node", verb, "--json").output)
-    account = cluster.service_account(namespace, f"node-{verb}", cluster_rules=printed["rules"])
+    account = cluster.create_service_account(namespace, f"node-{verb}", cluster_rules=printed["rules"])
     outcome, proxy = cluster.killed_at(0, "before", "k8s", "node", verb, *words, account=account)
     checks.expect(f"ClusterRole of node {verb}: suffices, and the exit code is {code}", outcome.code == code, outcome)
     checks.equal(f"ClusterRole of node {verb}: no request is refused", refusals(proxy.requests, namespace), set())
@@ -235,7 +235,7 @@ def check_readers(checks, cluster, namespace: str) -> None:
     file = cluster.state / "snapshot-of-readers.json"
     for verb, code in (("library create", 0), ("scan", 0), ("snapshot", 0), ("verify-clean", 4), ("library delete", 0)):
         rules = role(cluster, verb, namespace)
-        account = cluster.service_account(namespace, verb.replace(" ", "-"), rules)
+        account = cluster.create_service_account(namespace, verb.replace(" ", "-"), rules)
         words = [*verb.split(), "-n", namespace] + (["-o", str(file)] if verb == "snapshot" else [])
         outcome, proxy = cluster.killed_at(0, "before", "k8s", *words, account=account)
         checks.equal(f"Role of {verb}: suffices", outcome.code, code)
@@ -246,11 +246,11 @@ def check_readers(checks, cluster, namespace: str) -> None:
         checks.equal(f"Role of {verb}: no permission is unused", served - used(proxy.requests), rare)
     file.unlink()
     assert cluster.cudafault("k8s", "restore", "deployment/seen", "-n", namespace).code == 0
-    account = cluster.service_account(namespace, "verify-clean", role(cluster, "verify-clean", namespace))
+    account = cluster.create_service_account(namespace, "verify-clean", role(cluster, "verify-clean", namespace))
     outcome = cluster.cudafault("k8s", "verify-clean", "-n", namespace, kubeconfig=account)
     checks.expect("Role of verify-clean: suffices in a clean namespace, and the output names the Role for nodes",
                   outcome.code == 0 and "rbac verify-clean -A" in outcome.output, outcome)
-    no_role = cluster.service_account(namespace, "no-role")
+    no_role = cluster.create_service_account(namespace, "no-role")
     outcome, proxy = cluster.killed_at(0, "before", "k8s", "status", "deployment/seen", "-n", namespace,
                                        account=no_role)
     checks.expect("without a Role the request is refused, so the proxy uses the account's token",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Helpers for the tests with nodes: commands of the tool in a namespace, observation of pods, and timing of parts."""
+"""Helpers for the tests with nodes: commands of the tool in a namespace, observation of pods, and durations of parts."""
 
 import contextlib
 import json
@@ -16,12 +16,13 @@ CLI_FAILURES = (ApiError, OSError, RuntimeError, LookupError, AssertionError, Va
 
 
 @contextlib.contextmanager
-def scene(cluster: Cluster, checks: Checks, name: str, enforce: str | None = "restricted"):
-    """Runs a part of a test in its own namespace, after the pods of deleted namespaces have released their GPUs."""
-    with part(checks, name), tempfile.TemporaryDirectory(prefix="cudafault-scene-") as folder:
+def temporary_workspace(cluster: Cluster, checks: Checks, name: str, enforce: str | None = "restricted"):
+    """Yields a Workspace in a new namespace, after the pods of deleted namespaces have released their GPUs. Deletes the
+    namespace afterwards, and runs the block as a `part`."""
+    with part(checks, name), tempfile.TemporaryDirectory(prefix="cudafault-workspace-") as folder:
         cluster.wait(lambda: not pods_of_deleted_namespaces(cluster), 60, "the deletion of other tests' pods")
         with cluster.namespace(enforce=enforce, wait=False) as namespace:
-            yield Scene(cluster, namespace, Path(folder))
+            yield Workspace(cluster, namespace, Path(folder))
 
 
 def pods_of_deleted_namespaces(cluster: Cluster) -> list:
@@ -44,7 +45,7 @@ def part(checks: Checks, name: str):
     print(f"---- {name}: {time.monotonic() - began:.1f} s", flush=True)
 
 
-class Scene:
+class Workspace:
     """Runs `cudafault k8s` on the workloads of a namespace."""
 
     def __init__(self, cluster: Cluster, namespace: str, folder: Path) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The scenario of the demo: the GPUs of one node fall off the bus under an inference service of two pods on two nodes,
+"""Defines the scenario of the demo: the GPUs of one node fall off the bus under an inference service of two pods on two nodes,
 and the service recovers. `demo` prints the scenario for users, and stories.py runs it as a test."""
 
 import dataclasses
@@ -7,7 +7,7 @@ import time
 
 import workloads
 from load import Load
-from scene import Scene, restarts
+from scene import Workspace, restarts
 
 NO_DEVICE = "CUDA_ERROR_NO_DEVICE"
 NODE_LABELS = {"k8saas.nvidia.com/cordon-by": "NVSentinel", "dgxc.nvidia.com/nvsentinel-state": "drain-succeeded"}
@@ -31,17 +31,17 @@ class Moment:
     at: float  # seconds since 1970
 
 
-class Story:
+class DemoScenario:
     """Runs the scenario. report(style, text, when) is called for each step, expect(description, ok, found) for checks."""
 
-    def __init__(self, scene: Scene, report, expect) -> None:
-        self.scene, self.report, self.expect = scene, report, expect
-        self.api, self.cluster, self.namespace = scene.api, scene.cluster, scene.namespace
+    def __init__(self, workspace: Workspace, report, expect) -> None:
+        self.workspace, self.report, self.expect = workspace, report, expect
+        self.api, self.cluster, self.namespace = workspace.api, workspace.cluster, workspace.namespace
         self.timeline: list = []
         self.phases: list = []  # (name, start)
-        self.load: Load  # set while play() runs
+        self.load: Load  # set while run() runs
 
-    def play(self) -> None:
+    def run(self) -> None:
         node = self.node()
         self.serve()
         snapshot = self.take_snapshot()
@@ -54,7 +54,7 @@ class Story:
                 self.recover(broken, healthy)
                 self.restore()
             finally:
-                self.scene.do("node", "uncordon", "node1")
+                self.workspace.do("node", "uncordon", "node1")
             self.report("act", "cudafault k8s node uncordon node1")
             self.expect_service()
         self.expect_clean(snapshot, node)
@@ -79,14 +79,14 @@ class Story:
         self.expect("the pods are on different nodes", nodes == ["node1", "node2"], nodes)
 
     def take_snapshot(self):
-        snapshot = self.scene.snapshot()
+        snapshot = self.workspace.snapshot()
         self.report("act", "cudafault k8s snapshot -o before.json")
         return snapshot
 
     def inject(self) -> None:
         began = time.time()
         self.report("act", "cudafault k8s inject deployment/web")
-        pods = self.scene.json("inject", "deployment/web")["pods"]
+        pods = self.workspace.json("inject", "deployment/web")["pods"]
         seconds = time.time() - began
         self.report("good", f"both pods are replaced after {seconds:.1f} s; each has the library, and no plan is armed")
         self.expect("both pods report the library", [pod["library_seen"] for pod in pods] == [True, True], pods)
@@ -99,9 +99,9 @@ class Story:
         self.expect("no request fails before a plan is armed", not failed, failed)
 
     def break_node(self) -> tuple:
-        broken, healthy = (self.scene.pod_on(node, APP)["metadata"]["name"] for node in ("node1", "node2"))
+        broken, healthy = (self.workspace.pod_on(node, APP)["metadata"]["name"] for node in ("node1", "node2"))
         armed = self.moment("armed")
-        self.scene.do("arm", "deployment/web", "xid=79", "--node", "node1")
+        self.workspace.do("arm", "deployment/web", "xid=79", "--node", "node1")
         self.report("act", "cudafault k8s arm deployment/web 'xid=79' --node node1", armed)
         request = self.load.wait_for(lambda each: each.status == 500, armed)
         failed = self.moment("first failing call", request.sent + request.milliseconds / 1000)
@@ -112,21 +112,21 @@ class Story:
         return broken, healthy
 
     def crash(self, broken: str) -> None:
-        codes = self.scene.crashed_instances([broken], 1)[0]
+        codes = self.workspace.crashed_instances([broken], 1)[0]
         self.moment("crash")
         self.report("bad", f"pod {broken} on node1 crashes, exit code {codes[0]}")
-        codes = self.scene.crashed_instances([broken], 2)[0]
+        codes = self.workspace.crashed_instances([broken], 2)[0]
         self.report("bad", "the kubelet restarts the pod, and it crashes again")
         self.expect("the pod crashes, and again after its restart", codes[:2] == [1, 1], codes)
-        pod = self.scene.pod(broken)
+        pod = self.workspace.pod(broken)
         self.expect("the pod's status counts the restarts", restarts(pod) >= 1, pod["status"])
-        last_line = self.scene.log(broken).strip().splitlines()[-1]
+        last_line = self.workspace.log(broken).strip().splitlines()[-1]
         self.report("quiet", last_line)
         self.expect("the log of the pod names the error", NO_DEVICE in last_line, last_line)
         self.show_status()
 
     def show_status(self) -> None:
-        status = self.scene.status("deployment/web")
+        status = self.workspace.status("deployment/web")
         by_node = {pod["node"]: pod for pod in status.values()}
         faulty, healthy = by_node["node1"], by_node["node2"]
         self.report("good", f"status: fired at least {faulty['fired']} times on node1, {healthy['fired']} on node2")
@@ -138,14 +138,14 @@ class Story:
 
     def recover(self, broken: str, healthy: str) -> None:
         armed = self.timeline[0].at
-        self.scene.do("node", "cordon", "--nvsentinel", "node1")
+        self.workspace.do("node", "cordon", "--nvsentinel", "node1")
         self.report("act", "cudafault k8s node cordon --nvsentinel node1")
         drained = self.moment("cordoned, drain begins")
         self.phase("node1 is drained", drained)
         self.report("act", "cudafault k8s node drain node1 --nvsentinel --delete-unhealthy")
-        self.scene.do("node", "drain", "node1", "--nvsentinel", "--delete-unhealthy")
+        self.workspace.do("node", "drain", "node1", "--nvsentinel", "--delete-unhealthy")
         self.report("good", f"no pod of the workload remains on node1 after {time.time() - drained:.1f} s")
-        remaining = [pod for pod in self.scene.pods(APP) if pod["spec"].get("nodeName") == "node1"]
+        remaining = [pod for pod in self.workspace.pods(APP) if pod["spec"].get("nodeName") == "node1"]
         self.expect("no pod remains on the drained node", not remaining, remaining)
         labels = self.node()["labels"]
         found = {key: labels.get(key) for key in NODE_LABELS}
@@ -155,7 +155,7 @@ class Story:
         self.phase("both on node2", served.sent)
         self.report("good", f"the replacement serves requests: pod {served.pod} on node2", served.sent)
         self.expect("the replacement is on node2",
-                    self.scene.pod(served.pod)["spec"]["nodeName"] == "node2", served)
+                    self.workspace.pod(served.pod)["spec"]["nodeName"] == "node2", served)
         self.expect_steady(healthy, armed, served.sent)
 
     def expect_steady(self, pod: str, since: float, until: float) -> None:
@@ -171,7 +171,7 @@ class Story:
     def restore(self) -> None:
         began = time.time()
         self.report("act", "cudafault k8s restore deployment/web")
-        self.scene.do("restore", "deployment/web")
+        self.workspace.do("restore", "deployment/web")
         self.moment("restored")
         self.report("good", f"pods without the library are in place after {time.time() - began:.1f} s")
 
@@ -188,7 +188,7 @@ class Story:
         self.expect("inference works after restore", not failed, failed[:3])
 
     def expect_clean(self, snapshot, node: dict) -> None:
-        outcome = self.scene.run("verify-clean", "--against", snapshot)
+        outcome = self.workspace.run("verify-clean", "--against", snapshot)
         self.moment("clean")
         self.report("act", "cudafault k8s verify-clean --against before.json")
         for line in outcome.output.splitlines():

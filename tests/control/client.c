@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A CUDA program for simulated GPUs, with three modes:
+// Calls CUDA on simulated GPUs, in one of three modes:
 //   client OPERATION...
 //       Performs the operations in order, prints the code of each on its own line, and exits with 7. An operation is
 //       NAME or NAME:NUMBER, optionally followed by *TIMES.
@@ -212,12 +212,12 @@ static long now_ms(void) {
 }
 
 // Returns the duration of a call in milliseconds, or -1 if it fails.
-static int timed(long number) {
+static int measure_synchronize(long number) {
     const long before = now_ms();
     return synchronize(number) == 0 ? (int)(now_ms() - before) : -1;
 }
 
-static int signals(long number) {
+static int get_signal_count(long number) {
     (void)number;
     return signal_count;
 }
@@ -246,8 +246,8 @@ static const struct {
                   {"peek_in_thread", peek_in_thread},
                   {"hammer", call_concurrently},
                   {"sleep", sleep_ms},
-                  {"timed", timed},
-                  {"signals", signals}};
+                  {"timed", measure_synchronize},
+                  {"signals", get_signal_count}};
 
 static void run_operation(const char* word) {
     const size_t length = strcspn(word, ":*");

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The code snippets of the contract, verbatim. README.md of the drop-in directory contains the same snippets."""
+"""Contains the code snippets of the contract, verbatim. README.md of the drop-in directory contains the same snippets."""
 
 BUILD = """\
 cd cuda-fault-injection

@@ -81,7 +81,7 @@ class Cluster:
             "pods": pods,
             "pending": pending,
             "old_pods": ["web-3"] if pending else [],
-            "notes": ["no container requests a GPU, so all of them are injected"],
+            "notes": ["no container requests a GPU, so all containers are injected"],
             "unchanged": False,
         }
 

@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from harness import BUILD, ROOT, clean_environment, pinned, python_with
+from harness import BUILD, ROOT, clean_environment, create_python, pinned_requirement
 
 HERE = Path(__file__).resolve().parent
 DROPIN = ROOT / "cuda-fault-injection"
@@ -68,7 +68,7 @@ def with_path(*folders):
 def pytest_python():
     if importlib.util.find_spec("pytest"):
         return sys.executable
-    return str(python_with(BUILD / "dropin" / "venv", pinned("pytest")))
+    return str(create_python(BUILD / "dropin" / "venv", pinned_requirement("pytest")))
 
 
 def make(repo, *arguments, **extra):

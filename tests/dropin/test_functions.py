@@ -48,7 +48,7 @@ OUTPUT = {
         "  pod web-0 on node1: library seen",
         "  pod web-2 is Pending: node1 has no free GPU",
         "  pod web-3 runs without the library until a new pod is Ready",
-        "  no container requests a GPU, so all of them are injected",
+        "  no container requests a GPU, so all containers are injected",
         "armed until 2030-01-01T00:00:00Z: xid=79",
         "  pod web-1: armed",
     ],

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// A stand-in library with the functions that the file FUNCTIONS lists. Each function jumps to the program's `record`.
-// REAL is the array of their addresses. UNKNOWN is the first of UNKNOWN_COUNT functions that are not in the tables, 32
-// bytes apart. If LINKED is defined, this file is a library that is linked to the stand-in, and LINKED is the array of
-// bound addresses.
+// Defines a stand-in library with the functions that the file FUNCTIONS lists. Each function jumps to the program's
+// `record`. REAL is the array of their addresses. UNKNOWN is the first of UNKNOWN_COUNT functions that are not in the
+// tables, 32 bytes apart. If LINKED is defined, this file is a library that is linked to the stand-in, and LINKED is
+// the array of bound addresses.
 #ifdef __x86_64__
 #define JUMP(index) endbr64; push $index; jmp *record@GOTPCREL(%rip)
 #else

@@ -53,7 +53,7 @@ class Architecture:
     prefix: str = ""  # prefix of the names of the binutils and the compiler
     emulator: tuple = ()
 
-    def tool(self, *arguments):
+    def run_tool(self, *arguments):
         program = [self.prefix + str(arguments[0]), *map(str, arguments[1:])]
         done = subprocess.run(program, capture_output=True, text=True, env=clean_environment())
         if done.returncode != 0:

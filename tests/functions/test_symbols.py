@@ -29,7 +29,7 @@ def expected_exports():
 @pytest.fixture
 def exported(architecture):
     """Returns the kind and name of each exported symbol."""
-    lines = architecture.tool("nm", "-Dg", "--defined-only", "--with-symbol-versions", architecture.library)
+    lines = architecture.run_tool("nm", "-Dg", "--defined-only", "--with-symbol-versions", architecture.library)
     return [tuple(line.split()[1:]) for line in lines.splitlines()]
 
 
@@ -44,7 +44,7 @@ def test_every_export_is_a_strong_function(exported):
 def test_first_version_node_is_empty(architecture, exported):
     """A reference without a version binds to the first version node after the base version, so that node must be
     empty."""
-    text = architecture.tool("readelf", "--version-info", "--wide", architecture.library)
+    text = architecture.run_tool("readelf", "--version-info", "--wide", architecture.library)
     definitions = text.partition("Version definition section")[2].partition("Version needs section")[0]
     nodes = re.findall(r"Name: (\S+)", definitions)
     assert nodes[2:] == [library.soname for library in LIBRARIES if library.runtime]
@@ -54,7 +54,7 @@ def test_first_version_node_is_empty(architecture, exported):
 def versions_in(architecture, libc):
     """Returns the oldest GLIBC version of each function that a libc exports, by name."""
     oldest = {}
-    for line in architecture.tool("nm", "-D", "--defined-only", "--with-symbol-versions", libc).splitlines():
+    for line in architecture.run_tool("nm", "-D", "--defined-only", "--with-symbol-versions", libc).splitlines():
         name, _, version = line.split()[-1].partition("@")
         if match := re.fullmatch(r"@?GLIBC_(\d+)\.(\d+)(?:\.\d+)?", version):
             number = int(match[1]), int(match[2])
@@ -64,18 +64,18 @@ def versions_in(architecture, libc):
 
 @pytest.fixture
 def strong_imports(architecture):
-    lines = architecture.tool("nm", "-D", "--undefined-only", architecture.library).splitlines()
+    lines = architecture.run_tool("nm", "-D", "--undefined-only", architecture.library).splitlines()
     return {line.split()[-1].partition("@")[0] for line in lines if line.split()[0] == "U"}
 
 
 def test_needs_only_libc(architecture):
-    dynamic = architecture.tool("readelf", "--dynamic", "--wide", architecture.library)
+    dynamic = architecture.run_tool("readelf", "--dynamic", "--wide", architecture.library)
     assert set(re.findall(r"\(NEEDED\).*\[(.*)\]", dynamic)) <= {"libc.so.6"}
     assert "TEXTREL" not in dynamic
 
 
 def test_library_requires_at_most_glibc_2_17(architecture):
-    required = re.findall(r"GLIBC_(\d+)\.(\d+)", architecture.tool("readelf", "-VW", architecture.library))
+    required = re.findall(r"GLIBC_(\d+)\.(\d+)", architecture.run_tool("readelf", "-VW", architecture.library))
     assert [version for version in required if (int(version[0]), int(version[1])) > OLDEST_GLIBC] == []
 
 
@@ -85,7 +85,7 @@ def test_every_import_is_in_glibc_2_17(architecture, machine, strong_imports):
 
 
 def test_imports_no_pthread_function(architecture):
-    lines = architecture.tool("nm", "-D", "--undefined-only", architecture.library).splitlines()
+    lines = architecture.run_tool("nm", "-D", "--undefined-only", architecture.library).splitlines()
     assert [line for line in lines if "pthread" in line] == []
 
 
@@ -94,5 +94,5 @@ def test_every_import_is_in_musl(architecture, strong_imports):
     musl = Path("/lib/ld-musl-x86_64.so.1")
     if not musl.exists():
         raise Skip(f"{musl} is not installed")
-    defined = architecture.tool("nm", "-D", "--defined-only", musl).splitlines()
+    defined = architecture.run_tool("nm", "-D", "--defined-only", musl).splitlines()
     assert strong_imports - {line.split()[-1] for line in defined} == set()

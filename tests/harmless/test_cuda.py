@@ -117,8 +117,8 @@ def test_errno_and_dlerror_are_unchanged(work, cuda_life):
 
 
 def test_other_interposers_work_before_and_after_the_library(work):
-    """Preloads another interposer before and after the library. Each call passes both, unless a fault fails it
-    first."""
+    """Preloads another interposer before and after the library. Each call passes through both interposers, unless a fault
+    fires before the call reaches the second one."""
     linked = [build(OUT / "linked", LINKING / "linked.c", f"-L{SIMGPU}", "-l:libcuda.so.1", f"-Wl,-rpath,{SIMGPU}")]
     looked_up = [build(OUT / "by_dlsym", LINKING / "by_dlsym.c", "-ldl"), "local"]
     flags = ["-O2", "-shared", "-fPIC", "-ldl"]

@@ -14,7 +14,7 @@ FAULT = "error=719 calls=cuMemAlloc"
 DISABLED = {"CUDAFAULT_DISABLE": "1"}
 
 
-def shared(folder, name, *flags):
+def build_shared_library(folder, name, *flags):
     return build(folder / f"{name}.so", PROGRAMS / f"{name}.c", "-O1", "-shared", "-fPIC", "-ldl", *flags)
 
 
@@ -35,13 +35,13 @@ def test_library_imports_no_function():
 
 @pytest.mark.parametrize("environment", ({}, DISABLED, {"LD_BIND_NOW": "1"}), ids=("idle", "disabled", "bound"))
 def test_library_works_behind_hostile_libc(tmp_path, by_dlsym, environment):
-    hostile = shared(tmp_path, "hostile_libc", "-fno-builtin")
+    hostile = build_shared_library(tmp_path, "hostile_libc", "-fno-builtin")
     done = execute(by_dlsym, preload=[hostile, LIBRARY], library_path=[SIMGPU], environment=environment)
     assert done.behavior == (0, WORKED, "")
 
 
 def test_fault_fires_behind_hostile_libc(tmp_path, by_dlsym):
-    hostile = shared(tmp_path, "hostile_libc", "-fno-builtin")
+    hostile = build_shared_library(tmp_path, "hostile_libc", "-fno-builtin")
     done = execute(by_dlsym, plan=FAULT, preload=[hostile, LIBRARY], library_path=[SIMGPU])
     assert done.behavior == (1, "allocation 719\n", "")
     assert done.fired("cuMemAlloc_v2", 719)
@@ -67,7 +67,7 @@ def test_program_with_a_sanitizer_runs(tmp_path, sanitizer):
 
 @pytest.mark.parametrize("first", (False, True), ids=("after the library", "before the library"))
 def test_each_call_passes_gpu_sharing_library(tmp_path, by_dlsym, first):
-    sharing = shared(tmp_path, "gpu_sharing")
+    sharing = build_shared_library(tmp_path, "gpu_sharing")
     preload = [sharing, LIBRARY] if first else [LIBRARY, sharing]
     healthy = execute(by_dlsym, preload=preload, library_path=[SIMGPU])
     assert healthy.behavior == (0, WORKED, "the sharing library counted 1\n")

@@ -11,21 +11,21 @@ from harmless.support import BASH, OUT, PERL, PROGRAMS, check_same, require_prog
 from harness import build, clean_environment
 
 
-def compiled(name, *flags):
+def compiled_command(name, *flags):
     return lambda: [build(OUT / name, PROGRAMS / f"{name}.c", "-O1", *flags)]
 
 
-def static_program():
+def static_command():
     return [build(OUT / "processes-static", PROGRAMS / "processes.c", "-O1", "-static", "-pthread")]
 
 
-def loading():
+def loading_command():
     """Builds a program and a plugin, and returns the command that loads the plugin."""
     build(OUT / "plugin.so", PROGRAMS / "plugin.c", "-shared", "-fPIC")
     return [build(OUT / "loading", PROGRAMS / "loading.c", "-O1", "-rdynamic", "-ldl"), OUT]
 
 
-def go_program(*flags):
+def go_command(*flags):
     def make_command():
         require_programs("go")
         target = OUT / f"hello{''.join(flags)}"
@@ -36,7 +36,7 @@ def go_program(*flags):
     return make_command
 
 
-def if_installed(program, command):
+def installed_command(program, command):
     def make_command():
         require_programs(program)
         return command
@@ -44,7 +44,7 @@ def if_installed(program, command):
     return make_command
 
 
-def sshd():
+def sshd_command():
     """Returns a command with which sshd reads its settings and host key, prints the settings, and exits."""
     require_programs("ssh-keygen")
     program, libraries = Path("/usr/sbin/sshd"), ""
@@ -75,7 +75,7 @@ ls /no/such/folder || echo $?
 """
 PROGRAMS_WITHOUT_CUDA = (
     ("sh", lambda: shell("echo $0; for i in 1 2; do echo $i; done; (exit 4) || echo $?; echo to stderr >&2; exit 6")),
-    ("bash", if_installed("bash", ["bash", "-c", BASH])),
+    ("bash", installed_command("bash", ["bash", "-c", BASH])),
     ("coreutils", lambda: shell(COREUTILS)),
     (
         "find, xargs, sed, grep",
@@ -83,27 +83,27 @@ PROGRAMS_WITHOUT_CUDA = (
     ),
     ("awk", lambda: ["awk", 'BEGIN { "echo child" | getline x; print x, 6 * 7; exit 3 }']),
     ("tar and gzip", lambda: shell(TAR)),
-    ("git", if_installed("git", shell(GIT))),
+    ("git", installed_command("git", shell(GIT))),
     ("gcc", lambda: shell("echo 'int main(void) { return 9; }' >a.c; gcc -o a a.c; ./a")),
-    ("make", if_installed("make", shell("printf 'all: a b\\na b:\\n\\t@echo $@\\n' >Makefile; make -j2 | sort"))),
+    ("make", installed_command("make", shell("printf 'all: a b\\na b:\\n\\t@echo $@\\n' >Makefile; make -j2 | sort"))),
     ("Python processes, threads, ctypes", lambda: [sys.executable, PROGRAMS / "python_processes.py"]),
     (
         "Python modules",
         lambda: [sys.executable, "-c", "import asyncio, json, sqlite3, ssl, socket, tempfile; print(json.dumps(1))"],
     ),
-    ("perl", if_installed("perl", ["perl", "-e", PERL])),
-    ("openssl", if_installed("openssl", shell("echo text | openssl dgst -sha256"))),
+    ("perl", installed_command("perl", ["perl", "-e", PERL])),
+    ("openssl", installed_command("openssl", shell("echo text | openssl dgst -sha256"))),
     (
         "node",
-        if_installed(
+        installed_command(
             "node", ["node", "-e", "require('child_process').exec('echo child', (e, out) => console.log(out))"]
         ),
     ),
-    ("sshd", sshd),
-    ("Go", go_program()),
-    ("C, static", static_program),
-    ("C, processes and threads", compiled("processes", "-pthread")),
-    ("C, dynamic linking", loading),
+    ("sshd", sshd_command),
+    ("Go", go_command()),
+    ("C, static", static_command),
+    ("C, processes and threads", compiled_command("processes", "-pthread")),
+    ("C, dynamic linking", loading_command),
 )
 
 

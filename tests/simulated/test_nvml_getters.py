@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
-from harness import BUILD, cudafault, pinned, python_with
+from harness import BUILD, create_python, cudafault, pinned_requirement
 
 # Calls each getter with a device argument or without arguments, and prints the results as JSON.
 CALL_ALL = """
@@ -40,7 +40,7 @@ nvmlSystemGetConfComputeState nvmlSystemGetDriverBranch
 
 @pytest.fixture(scope="module")
 def python() -> Path:
-    return python_with(BUILD / "clients" / "nvml-getters", pinned("nvidia-ml-py"))
+    return create_python(BUILD / "clients" / "nvml-getters", pinned_requirement("nvidia-ml-py"))
 
 
 @pytest.mark.parametrize("model", ["A100", "B200", "H100", "H200"])

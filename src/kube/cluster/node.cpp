@@ -69,9 +69,9 @@ void write(Client& client, const Json& node, JsonPatch& changes) {
 }
 
 // Returns the labels of NVSentinel that cudafault has not set yet. Throws Error if another client has set one of them.
-Labels labels_to_set(const Json& node, const CordonMemory& memory) {
+Labels labels_to_set(const Json& node, const CordonRecord& record) {
     Labels wanted = nvsentinel_labels();
-    for (const std::string& label : memory.labels) wanted.erase(label);
+    for (const std::string& label : record.labels) wanted.erase(label);
     for (const auto& [key, value] : wanted) {
         if (label_of(node, key).empty()) continue;
         throw Error(
@@ -84,35 +84,35 @@ Labels labels_to_set(const Json& node, const CordonMemory& memory) {
 
 CordonResult cordon_once(Client& client, const std::string& name, bool nvsentinel) {
     const Json node = client.get(ref_of(name));
-    const auto before = CordonMemory::of(node);
-    CordonMemory memory = before.value_or(CordonMemory{is_cordoned(node), {}});
-    const Labels labels = nvsentinel ? labels_to_set(node, memory) : Labels{};
-    for (const auto& [key, value] : labels) memory.labels.push_back(key);
+    const auto before = CordonRecord::of(node);
+    CordonRecord record = before.value_or(CordonRecord{is_cordoned(node), {}});
+    const Labels labels = nvsentinel ? labels_to_set(node, record) : Labels{};
+    for (const auto& [key, value] : labels) record.labels.push_back(key);
 
     JsonPatch changes;
     if (!is_cordoned(node)) changes.add("/spec/unschedulable", true);
     if (!labels.empty()) add_to_map(changes, node, "labels", labels);
-    if (!before || !labels.empty()) add_to_map(changes, node, "annotations", {{names::kCordon, memory.text()}});
+    if (!before || !labels.empty()) add_to_map(changes, node, "annotations", {{names::kCordon, record.text()}});
     if (!changes.empty()) write(client, node, changes);
-    return {memory.was_cordoned, !changes.empty()};
+    return {record.was_cordoned, !changes.empty()};
 }
 
 Uncordoned uncordon_once(Client& client, const std::string& name, bool force) {
     const Json node = client.get(ref_of(name));
-    const auto memory = CordonMemory::of(node);
-    if (!memory && !force) return Uncordoned::kNotCordonedByCudafault;
+    const auto record = CordonRecord::of(node);
+    if (!record && !force) return Uncordoned::kNotCordonedByCudafault;
     if (has_annotation(node, kQuarantined) && !force) {
         throw Error(fmt::format(
             "node {} is also cordoned by NVSentinel (annotation {}): let NVSentinel uncordon it, or use --force", name,
             kQuarantined));
     }
-    const bool stays = memory && memory->was_cordoned && is_cordoned(node) && !force;
+    const bool stays = record && record->was_cordoned && is_cordoned(node) && !force;
     JsonPatch changes;
     if (is_cordoned(node) && !stays) changes.remove("/spec/unschedulable");
-    for (const std::string& key : memory ? memory->labels : std::vector<std::string>{}) {
+    for (const std::string& key : record ? record->labels : std::vector<std::string>{}) {
         if (!label_of(node, key).empty()) changes.remove(json_pointer({"metadata", "labels", key}));
     }
-    if (memory) changes.remove(json_pointer({"metadata", "annotations", names::kCordon}));
+    if (record) changes.remove(json_pointer({"metadata", "annotations", names::kCordon}));
     if (!changes.empty()) write(client, node, changes);
     return stays ? Uncordoned::kStaysCordoned : Uncordoned::kDone;
 }
@@ -121,8 +121,8 @@ Uncordoned uncordon_once(Client& client, const std::string& name, bool force) {
 void set_state(Client& client, const std::string& name, const std::string& state) {
     retry_on_conflict(client.session(), [&] {
         const Json node = client.get(ref_of(name));
-        const auto memory = CordonMemory::of(node);
-        if (!memory || std::find(memory->labels.begin(), memory->labels.end(), kState) == memory->labels.end()) return;
+        const auto record = CordonRecord::of(node);
+        if (!record || std::find(record->labels.begin(), record->labels.end(), kState) == record->labels.end()) return;
         JsonPatch changes;
         changes.add(json_pointer({"metadata", "labels", kState}), state);
         write(client, node, changes);
@@ -177,7 +177,7 @@ public:
 private:
     std::vector<Json> pods_on_node();
     void refuse_bare_pods();
-    size_t round();  // returns the number of remaining pods
+    size_t run_round();  // returns the number of remaining pods
     void try_to_evict(const Json& pod);
     void evict(const Json& pod);
     void handle_refusal(const Json& pod, const ApiError& error);
@@ -276,7 +276,7 @@ void Drain::try_to_evict(const Json& pod) {
     }
 }
 
-size_t Drain::round() {
+size_t Drain::run_round() {
     remaining_.clear();
     for (const Json& pod : pods_on_node()) {
         if (is_skipped(pod)) continue;
@@ -304,7 +304,7 @@ void Drain::mark_failed() {
 
 void Drain::evict_all() {
     try {
-        while (round() > 0) client_.session().wait_until(after(kRound));
+        while (run_round() > 0) client_.session().wait_until(after(kRound));
     } catch (const ApiError&) {
         mark_failed();
         throw;
@@ -328,14 +328,14 @@ DrainResult Drain::run() {
 
 }  // namespace
 
-std::string CordonMemory::text() const { return Json{{"cordoned", was_cordoned}, {"labels", labels}}.dump(); }
+std::string CordonRecord::text() const { return Json{{"cordoned", was_cordoned}, {"labels", labels}}.dump(); }
 
-std::optional<CordonMemory> CordonMemory::of(const Json& node) {
+std::optional<CordonRecord> CordonRecord::of(const Json& node) {
     if (!has_annotation(node, names::kCordon)) return {};
     const std::string text = text_at(node, Path{"metadata", "annotations"} / names::kCordon);
     try {
-        const Json memory = Json::parse(text);
-        return CordonMemory{memory.at("cordoned").get<bool>(), memory.at("labels").get<std::vector<std::string>>()};
+        const Json record = Json::parse(text);
+        return CordonRecord{record.at("cordoned").get<bool>(), record.at("labels").get<std::vector<std::string>>()};
     } catch (const Json::exception&) {
         throw Error(
             fmt::format("invalid annotation {} on node {}: \"{}\"; remove the annotation, and run `kubectl uncordon` "

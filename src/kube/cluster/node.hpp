@@ -13,12 +13,12 @@
 namespace cudafault::kube {
 
 // The node's state before cudafault's first cordon, kept in an annotation of the node until cudafault's uncordon.
-struct CordonMemory {
+struct CordonRecord {
     bool was_cordoned = false;
     std::vector<std::string> labels;  // set by cudafault
 
     std::string text() const;
-    static std::optional<CordonMemory> of(const Json& node);  // throws Error if the annotation is invalid
+    static std::optional<CordonRecord> of(const Json& node);  // throws Error if the annotation is invalid
 };
 
 struct CordonResult {

@@ -41,7 +41,7 @@ protected:
     }
 
     static Json cordon_annotation(bool was_cordoned, const std::vector<std::string>& labels = {}) {
-        return {{names::kCordon, CordonMemory{was_cordoned, labels}.text()}};
+        return {{names::kCordon, CordonRecord{was_cordoned, labels}.text()}};
     }
 
     void serve(const std::vector<Json>& states) {

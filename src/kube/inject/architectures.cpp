@@ -106,7 +106,7 @@ Json only_architecture_terms(const Json& pod_spec) {
     return spec;
 }
 
-// Returns std::nullopt if the pod spec admits every architecture.
+// Returns the architectures that the pod spec selects, or std::nullopt if it admits every architecture.
 std::optional<Names> selected_by(const Json& pod_spec) {
     if (!selects_architecture(pod_spec)) return std::nullopt;
     const Json spec = only_architecture_terms(pod_spec);
@@ -115,8 +115,8 @@ std::optional<Names> selected_by(const Json& pod_spec) {
     return names == all_names() ? std::nullopt : std::optional(names);
 }
 
-// Returns the union of the selections. Returns std::nullopt if the list is empty, or if one of the pod specs admits
-// every architecture.
+// Returns the architectures that any of the pod specs selects, or std::nullopt if the list is empty or one of the pod
+// specs admits every architecture.
 std::optional<Names> selected_by_any(const std::vector<Json>& pod_specs) {
     Names names;
     for (const Json& spec : pod_specs) {
@@ -146,7 +146,7 @@ public:
         }
     }
 
-    // Returns std::nullopt and sets `why` if the architectures are unknown.
+    // Returns the architectures, or sets `why` and returns std::nullopt if they are unknown.
     std::optional<Names> find_names(std::string& why) {
         if (const auto selected = selected_by_any(specs_)) return selected;
         why = "no node that admits the pods has a supported architecture in the label " + std::string(kLabel);

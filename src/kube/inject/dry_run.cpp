@@ -86,7 +86,7 @@ std::string resources_in(const std::string& amounts) {
 }
 
 // The injection forbids surge for all built-in kinds of Kubernetes; other operators may still surge.
-bool may_surge(const Workload& workload) {
+bool can_surge(const Workload& workload) {
     const std::string& group = workload.ref.resource.group;
     return group != "apps" && group != "batch" && workload.replacement != Replacement::kOnDelete;
 }
@@ -147,7 +147,7 @@ void dry_run_pods(Client& client, const Workload& workload, const Json& changed,
             continue;
         }
         check_user(*pod, notes);
-        dry_run_pod(client, *pod, pod_of(workload, workload.object, site), may_surge(workload), notes);
+        dry_run_pod(client, *pod, pod_of(workload, workload.object, site), can_surge(workload), notes);
     }
 }
 

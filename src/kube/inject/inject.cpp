@@ -119,8 +119,8 @@ std::string no_container_text(const Workload& workload, const InjectOptions& opt
         workload.text(), choices);
 }
 
-// Adds notes about containers that were chosen by a guess, and about omitted containers that the user may have
-// intended.
+// Adds notes about containers that were chosen because of an assumption, and about omitted containers that the user may
+// have intended.
 void note_choice(const Workload& workload, const std::vector<TemplateSite>& chosen, const InjectOptions& options,
                  std::vector<std::string>& notes) {
     for (const TemplateSite& site : chosen) {
@@ -143,13 +143,13 @@ void note_choice(const Workload& workload, const std::vector<TemplateSite>& chos
     }
 }
 
-// Returns an empty list only with `allow_empty`.
-std::vector<TemplateSite> choose(const Workload& workload, const InjectOptions& options,
-                                 std::vector<std::string>& notes) {
+// Returns the templates to inject. Returns an empty list only with `allow_empty`; otherwise throws Error.
+std::vector<TemplateSite> choose_templates(const Workload& workload, const InjectOptions& options,
+                                           std::vector<std::string>& notes) {
     std::vector<TemplateSite> chosen = choose_containers(workload, options.containers);
     if (chosen.empty() && options.containers.empty() && options.or_all_containers) {
         chosen = choose_containers(workload, {"*"});
-        if (!chosen.empty()) notes.push_back("no container requests a GPU, so all of them are injected");
+        if (!chosen.empty()) notes.push_back("no container requests a GPU, so all containers are injected");
     }
     if (chosen.empty()) {
         const std::string why = no_container_text(workload, options);
@@ -234,7 +234,7 @@ public:
         Workload base = workload;
         base.object = state_without_injection(workload, anchor_);
         note_kind(plan);
-        plan.chosen = choose(base, options_, plan.notes);
+        plan.chosen = choose_templates(base, options_, plan.notes);
         if (plan.chosen.empty()) return plan;
         plan.injection = injection_for(base, plan, mark);
         plan.injected = inject_into(base, plan.chosen, plan.injection, lookup_in(client_, in_namespace));

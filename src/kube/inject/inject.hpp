@@ -23,7 +23,7 @@ struct InjectOptions {
     std::string image_library;
     std::string compiler_image = kDefaultCompilerImage;
     std::optional<ContractVariables> contract;
-    bool replace = false;      // replace an existing injection, even by another author
+    bool replace = false;      // replace an existing injection, including one of another author
     bool delete_pods = false;  // allows deleting pods of kinds whose controllers do not replace them
     bool wait = true;
     Deadline deadline = kNoDeadline;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reversible changes to an object. Undoing an edit restores the old value exactly, unless another client has changed
-// the same field; undo then keeps the other client's change.
+// Defines reversible changes to an object. Undoing an edit restores the old value exactly, unless another client has
+// changed the same field; undo then keeps the other client's change.
 #pragma once
 
 #include <optional>

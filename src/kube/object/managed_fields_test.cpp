@@ -17,7 +17,7 @@ Json entry(const char* manager, const char* fields, const char* operation = "Upd
 const Json kUser =
     entry("kubectl", R"({"f:spec": {"f:replicas": {}, "f:strategy": {"f:type": {}, "f:maxSurge": {}}}})");
 
-TEST(ManagedFields, NulloptWithoutEntryOfCudafault) {
+TEST(ManagedFields, ReturnsNulloptWithoutEntryOfCudafault) {
     EXPECT_FALSE(with_previous_managers(Json{kUser}, Json{kUser}));
     EXPECT_FALSE(with_previous_managers(nullptr, nullptr));
 }

@@ -9,7 +9,7 @@ namespace cudafault::kube {
 
 namespace {
 
-// The FNV-1a hash.
+// Returns the FNV-1a hash.
 uint64_t fnv(const std::string& bytes) {
     uint64_t hash = 0xcbf29ce484222325;
     for (const char byte : bytes) hash = (hash ^ static_cast<unsigned char>(byte)) * 0x100000001b3;

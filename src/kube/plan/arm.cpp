@@ -206,7 +206,7 @@ public:
                                 latest ? "replaced it with " + description_of(*latest) : "deleted it"));
     }
 
-    // The kubelet may handle the first nudge before it has received the new ConfigMap, so the nudge is repeated.
+    // The kubelet may handle the first nudge before it receives the new ConfigMap, so the nudge is repeated.
     void wait(Armed& armed, Deadline started) {
         AcknowledgementOptions options;
         options.since = started;

@@ -383,7 +383,7 @@ TEST(Pods, AreInBackOffIfAnyContainerIs) {
     EXPECT_TRUE(is_in_back_off(second));
 }
 
-TEST(Pods, AreInBackOffBeforeTheReasonIsReported) {
+TEST(Pods, AreInBackOffAfterARestartedContainerFails) {
     const auto ended = [](int exit_code, int restarts) {
         Json pod = pod_of("web", "a");
         Json& status = pod["status"]["containerStatuses"][0];

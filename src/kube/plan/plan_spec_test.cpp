@@ -32,7 +32,7 @@ TEST(EndOfPlan, IsTheEndOfTheLastFault) {
     EXPECT_EQ(end_of_plan(""), "");
 }
 
-TEST(IsArmed, FalseAfterAllFaultsHaveEnded) {
+TEST(IsArmed, IsFalseAfterAllFaultsHaveEnded) {
     EXPECT_TRUE(is_armed("xid=79"));
     EXPECT_TRUE(is_armed("xid=79 until=2099-01-01T00:00:00Z"));
     EXPECT_FALSE(is_armed("xid=79 until=2020-01-01T00:00:00Z"));

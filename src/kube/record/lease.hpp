@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A lease that allows only one client at a time to change a workload.
+// Defines a lease that allows only one client at a time to change a workload.
 #pragma once
 
 #include <atomic>
@@ -18,8 +18,8 @@
 namespace cudafault::kube {
 
 // Holds the lease for its lifetime. A separate thread with a separate connection renews it. If the program is killed,
-// the lease expires after a minute. Another client takes it after 25 s without a renewal, or immediately if the holder
-// was a process on the same machine and is dead.
+// the lease expires after a minute. Another client takes an expired lease after it has observed no renewal for 25 s. It
+// takes the lease immediately if the holder was a process on the same machine and is dead.
 class HeldLease {
 public:
     // Waits while another client holds the lease, and reports this once. Throws DeadlinePassed at the session's

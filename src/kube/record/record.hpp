@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The record of an injection, kept in the cluster so that any machine can undo the injection.
+// Defines the record of an injection, kept in the cluster so that any machine can undo the injection.
 #pragma once
 
 #include <map>

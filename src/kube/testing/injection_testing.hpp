@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Functions that create workloads as the API server returns them, and injections to apply to these workloads.
+// Declares functions that create workloads as the API server returns them, and injections to apply to these workloads.
 #pragma once
 
 #include <string>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The request paths of the collections in the namespace "prod" and of the nodes.
+// Defines the request paths of the collections in the namespace "prod" and of the nodes.
 #pragma once
 
 #include <string>

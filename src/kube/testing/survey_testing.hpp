@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A test fixture with a scripted namespace "prod". Every list is empty until a test fills it.
+// Defines a test fixture with a scripted namespace "prod". Every list is empty until a test fills it.
 #pragma once
 
 #include <map>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A test fixture with a scripted API server, and functions that create Kubernetes objects.
+// Defines a test fixture with a scripted API server, and functions that create Kubernetes objects.
 #pragma once
 
 #include <optional>

@@ -322,7 +322,8 @@ std::string newest_replica_set(Client& client, const Workload& workload) {
     return uid;
 }
 
-// Returns why pods are rejected, and what to do. Conditions and events report the same error in almost the same words.
+// Returns why pods are rejected, and what to do. `message` is from a condition or an event, which report the same error
+// with different prefixes.
 std::string creation_problem(const Workload& workload, std::string message) {
     constexpr std::string_view kPrefix = "Error creating: ";
     if (message.starts_with(kPrefix)) message.erase(0, kPrefix.size());
@@ -341,18 +342,18 @@ class WorkloadDiagnoser {
 public:
     WorkloadDiagnoser(Client& client, const Workload& workload) : client_(client), workload_(workload) {}
 
-    std::vector<std::string> find() {
-        conditions();
-        if (found_.empty()) events_on(workload_.uid());
+    std::vector<std::string> find_problems() {
+        read_conditions();
+        if (found_.empty()) read_events(workload_.uid());
         if (found_.empty() && workload_.ref.resource.qualified() == "deployments.apps") {
-            events_on(newest_replica_set(client_, workload_));
+            read_events(newest_replica_set(client_, workload_));
         }
         if (!stalled_.empty()) found_.push_back(stalled_);
         return std::move(found_);
     }
 
 private:
-    void conditions() {
+    void read_conditions() {
         const Json* failure = condition_of(workload_.object, "ReplicaFailure");
         if (failure && text_at(*failure, "status") == "True") {
             found_.push_back(creation_problem(workload_, text_at(*failure, "message")));
@@ -364,7 +365,7 @@ private:
         }
     }
 
-    void events_on(const std::string& uid) {
+    void read_events(const std::string& uid) {
         if (uid.empty()) return;
         std::string message;
         for (const Json& event : warnings_on(client_, workload_.ref.in_namespace, uid)) {
@@ -391,7 +392,7 @@ std::string diagnosis_text(const Json& pod, const std::vector<Json>& events, Sys
 }
 
 std::vector<std::string> diagnose_workload(Client& client, const Workload& workload) {
-    return WorkloadDiagnoser(client, workload).find();
+    return WorkloadDiagnoser(client, workload).find_problems();
 }
 
 std::vector<Json> warnings_on(Client& client, const std::string& in_namespace, const std::string& uid) {

@@ -31,7 +31,7 @@ std::string diagnosis(const char* status, const std::vector<Json>& events = {}) 
     return diagnosis_text(pod(status), events, kNow);
 }
 
-TEST(PodDiagnoser, EmptyForReadyOrStartingPod) {
+TEST(PodDiagnoser, ReturnsNothingForReadyOrStartingPod) {
     EXPECT_EQ(diagnosis(R"({"phase":"Running","conditions":[{"type":"Ready","status":"True"}]})"), "");
     EXPECT_EQ(diagnosis(R"({"phase":"Pending"})"), "");
     EXPECT_EQ(diagnosis(R"({"phase":"Succeeded"})"), "");
@@ -195,7 +195,7 @@ TEST(PodDiagnoser, ShortensMessagesToOneLine) {
     EXPECT_LT(text.size(), 600u);
 }
 
-TEST(PodDiagnoser, EmptyForInvalidPod) {
+TEST(PodDiagnoser, ReturnsNothingForInvalidPod) {
     for (const char* status :
          {"null", "1", R"({"conditions":"x","containerStatuses":1})", R"({"conditions":[null,{"type":"Ready"}]})",
           R"({"containerStatuses":[null,1,{"state":"x"},{"state":{"waiting":[]}}]})",
@@ -289,7 +289,7 @@ TEST_F(WorkloadDiagnosisTest, IgnoresOldEventsAndOtherReasons) {
     EXPECT_THAT(diagnoses_of({}, daemon_sets), IsEmpty());
 }
 
-TEST_F(WorkloadDiagnosisTest, EmptyWithoutPermissionToReadEvents) {
+TEST_F(WorkloadDiagnosisTest, ReturnsNothingWithoutPermissionToReadEvents) {
     responder.on("GET", "/api/v1/namespaces/prod/events", {status_answer(403, "Forbidden")});
     responder.on("GET", "/apis/apps/v1/namespaces/prod/replicasets", {status_answer(403, "Forbidden")});
     EXPECT_THAT(diagnoses_of({{"conditions", "odd"}}, deployments), IsEmpty());

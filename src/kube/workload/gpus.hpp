@@ -29,7 +29,7 @@ struct KnownDevices {
     std::map<std::string, Device> resources;  // extended resources that DeviceClasses define
 };
 
-// States whether a container has a GPU and, if this is a guess, the reason.
+// States whether a container has a GPU and, if this is an assumption, the reason.
 struct GpuUse {
     bool has_gpu = false;
     std::string note = "";  // "requests acme.com/accelerator, an unknown resource", or empty
@@ -61,7 +61,7 @@ bool is_zero(const Json& amount);
 // Determines the GPU use from the limits, requests and claims of a container's `resources`.
 GpuUse gpu_use_of_resources(const Json& resources, const Json& pod_spec, const KnownDevices& known = {});
 
-// Also uses the environment variables of NVIDIA's container runtime.
+// Like gpu_use_of_resources, but also considers the environment variables of NVIDIA's container runtime.
 GpuUse gpu_use(const Json& container, const Json& pod_spec, const KnownDevices& known = {});
 
 // Returns the container that gets the GPU share requested by annotations of its pod (gpu-fraction, gpu-memory), or

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The table of known workload kinds.
+// Declares the table of known workload kinds.
 #pragma once
 
 #include <optional>

@@ -66,8 +66,8 @@ Answer events(const std::vector<std::string>& chunks) {
     return answer;
 }
 
-Answer pod_list(const std::vector<TestPod>& of) {
-    return json_answer({{"kind", "PodList"}, {"metadata", {{"resourceVersion", "1"}}}, {"items", jsons_of(of)}});
+Answer pod_list(const std::vector<TestPod>& pods) {
+    return json_answer({{"kind", "PodList"}, {"metadata", {{"resourceVersion", "1"}}}, {"items", jsons_of(pods)}});
 }
 
 bool is_new(const Json& pod) { return text_at(pod, {"metadata", "labels", "revision"}) == "new"; }
@@ -236,14 +236,14 @@ TEST_F(RolloutTest, ReportsCountsWithoutKnownReason) {
                     "1 of them terminating; allow more time"));
 }
 
-TEST_F(RolloutTest, NeedExistsAcceptsUnreadyPods) {
+TEST_F(RolloutTest, ExistsAcceptsUnreadyPods) {
     use_deployment(1);
     listed = {{{"a", "new", false}}};
     rollout.need = NewPod::kExists;
     EXPECT_TRUE(wait().done);
 }
 
-TEST_F(RolloutTest, NeedHasRunAcceptsRunningAndCrashedPods) {
+TEST_F(RolloutTest, HasRunAcceptsRunningAndCrashedPods) {
     use_deployment(1);
     listed = {{{"a", "new", false}}};
     rollout.need = NewPod::kHasRun;

@@ -28,12 +28,12 @@ void forbid_surge(Editor& editor, const Resource& resource, bool pinned) {
     if (max_surge ? is_zero_pods(*max_surge) : !limits->surges_by_default) return;
     const Json* allowed = find(editor.object(), unavailable);
     const int replicas = static_cast<int>(number_at(editor.object(), {"spec", "replicas"}, 1));
-    const int count = unavailable_allowed(allowed ? *allowed : Json("25%"), replicas);
+    const int count = max_unavailable_count(allowed ? *allowed : Json("25%"), replicas);
     editor.set(surge, 0);
     editor.set(unavailable, count);
 }
 
-int unavailable_allowed(const Json& max_unavailable, int replicas) {
+int max_unavailable_count(const Json& max_unavailable, int replicas) {
     int allowed = 0;
     if (max_unavailable.is_number_integer()) {
         allowed = max_unavailable.get<int>();

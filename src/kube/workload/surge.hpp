@@ -15,6 +15,6 @@ void forbid_surge(Editor& editor, const Resource& kind, bool pinned);
 
 // Returns how many of `replicas` pods `max_unavailable` (a number, or a percentage that is rounded down) allows to be
 // unavailable, at least one.
-int unavailable_allowed(const Json& max_unavailable, int replicas);
+int max_unavailable_count(const Json& max_unavailable, int replicas);
 
 }  // namespace cudafault::kube

@@ -32,15 +32,15 @@ TEST(ForbidSurge, SetsLimitsOfArgoAndKruiseKinds) {
 }
 
 TEST(UnavailableAllowed, ReturnsConfiguredValueButAtLeastOne) {
-    EXPECT_EQ(unavailable_allowed(3, 8), 3);
-    EXPECT_EQ(unavailable_allowed(0, 8), 1);
-    EXPECT_EQ(unavailable_allowed("25%", 8), 2);
-    EXPECT_EQ(unavailable_allowed("25%", 7), 1);
-    EXPECT_EQ(unavailable_allowed("25%", 0), 1);
-    EXPECT_EQ(unavailable_allowed("100%", 8), 8);
-    EXPECT_EQ(unavailable_allowed("2", 8), 2);
-    EXPECT_EQ(unavailable_allowed("many", 8), 1);
-    EXPECT_EQ(unavailable_allowed(nullptr, 8), 1);
+    EXPECT_EQ(max_unavailable_count(3, 8), 3);
+    EXPECT_EQ(max_unavailable_count(0, 8), 1);
+    EXPECT_EQ(max_unavailable_count("25%", 8), 2);
+    EXPECT_EQ(max_unavailable_count("25%", 7), 1);
+    EXPECT_EQ(max_unavailable_count("25%", 0), 1);
+    EXPECT_EQ(max_unavailable_count("100%", 8), 8);
+    EXPECT_EQ(max_unavailable_count("2", 8), 2);
+    EXPECT_EQ(max_unavailable_count("many", 8), 1);
+    EXPECT_EQ(max_unavailable_count(nullptr, 8), 1);
 }
 
 }  // namespace

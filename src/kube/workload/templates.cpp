@@ -40,7 +40,7 @@ std::string contents_text(const Json& value) {
     return names.empty() ? "it is empty" : fmt::format("it has {}", fmt::join(names, ", "));
 }
 
-std::string place_text(const Path& path) { return path.empty() ? "the object" : path.text(); }
+std::string location_text(const Path& path) { return path.empty() ? "the object" : path.text(); }
 
 [[noreturn]] void throw_invalid_path(const std::string& path) {
     throw Error(fmt::format(
@@ -101,7 +101,7 @@ Expansion expand_segment(const Json& object, const Place& from, const Segment& s
     const Place at{from.name, from.path / segment.field};
     const Json* value = find(object, at.path);
     if (!value) {
-        return {{}, fmt::format("{} has no {} ({})", place_text(from.path), segment.field, contents_text(*parent))};
+        return {{}, fmt::format("{} has no {} ({})", location_text(from.path), segment.field, contents_text(*parent))};
     }
     if (segment.item.empty()) return {{at}, ""};
     const std::vector<Place> items = items_of(*value, at);

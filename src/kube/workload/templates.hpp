@@ -17,7 +17,7 @@ struct ContainerSite {
     std::vector<Path> weaker_env;  // lists with lower precedence, highest first
     bool has_gpu = false;
     std::string env_secret = "";  // name of a Secret whose keys become variables, as with envFrom
-    std::string gpu_note = "";    // the reason if has_gpu is a guess; otherwise empty
+    std::string gpu_note = "";    // the reason if has_gpu is an assumption; otherwise empty
 };
 
 // Returns an item of an `env` list.

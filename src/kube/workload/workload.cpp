@@ -75,7 +75,7 @@ Json read_owner(Client& client, const ObjectRef& ref, const FoundObject& owned, 
     } catch (const ApiError& error) {
         if (error.code == 403) {
             throw_owner_error(owned, owner,
-                              fmt::format("cannot be read: get permission `get {}`", ref.resource.qualified()));
+                              fmt::format("cannot be read: ask for the permission `get {}`", ref.resource.qualified()));
         }
         if (!error.is_not_found()) throw;
     }

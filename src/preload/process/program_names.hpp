@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The names that process= is compared with: the name of the program, and the name of the script that it interprets.
+// Finds the names that process= is compared with: the name of the program, and the name of the script that it
+// interprets.
 #pragma once
 
 #include "fault/plan.hpp"

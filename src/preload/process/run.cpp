@@ -39,11 +39,11 @@ bool parse_run(Text run, RunAddress& out) {
 
 int open_block(const RunAddress& run) {
     char path[96];
-    Message message(path);
-    message.add("/proc/");
-    message.add(run.text[kRunPid]);
-    message.add("/fd/");
-    message.add(run.text[kRunFile]);
+    Message builder(path);
+    builder.add("/proc/");
+    builder.add(run.text[kRunPid]);
+    builder.add("/fd/");
+    builder.add(run.text[kRunFile]);
     return open_file(path, O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 }
 

@@ -97,9 +97,9 @@ void arm_contract_plan() {
         return report_invalid_xid(xid);
     }
     char spec[64];
-    Message message(spec);
-    message.add("xid=");
-    message.add(number);
+    Message builder(spec);
+    builder.add("xid=");
+    builder.add(number);
     set_private_plan(Text(spec), armed_at_load_ns());
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The state of this process: its identity, the source of its plan, the plans that it has taken up and its counts. The
-// state is stored in pages that the kernel wipes on fork, so that a child starts with an empty state.
+// Defines the state of this process: its identity, the source of its plan, the plans that it has taken up and its
+// counts. The state is stored in pages that the kernel wipes on fork, so that a child starts with an empty state.
 #pragma once
 
 #include "cudafault/control_block.hpp"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The thread-local state. The library is loaded at program start, so the variables use the initial-exec model, which
-// needs no call. They are declared __thread because thread_local may call an initializer.
+// Defines the thread-local state. The library is loaded at program start, so the variables use the initial-exec model,
+// which needs no call. They are declared __thread because thread_local may call an initializer.
 #pragma once
 
 #include <stdint.h>

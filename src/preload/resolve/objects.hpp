@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The objects that the dynamic linker has loaded. libc and its dl_iterate_phdr are found through the linker's list of
-// objects (r_debug), because an import could be bound to a function of the program, such as that of a sanitizer's
-// runtime, before that function is initialized.
+// Finds the objects that the dynamic linker has loaded. libc and its dl_iterate_phdr are found through the linker's
+// list of objects (r_debug), because an import could be bound to a function of the program, such as that of a
+// sanitizer's runtime, before that function is initialized.
 #pragma once
 
 #include "preload/resolve/elf.hpp"

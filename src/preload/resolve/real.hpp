@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The real functions behind the stubs. No handle to their libraries stays open, so that dlclose unloads them as it does
-// without the preload. All functions are thread-safe and allocate no memory themselves.
+// Finds the real functions behind the stubs. No handle to their libraries stays open, so that dlclose unloads them as
+// it does without the preload. All functions are thread-safe and allocate no memory themselves.
 #pragma once
 
 #include "fault/atomics.hpp"

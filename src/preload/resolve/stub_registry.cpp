@@ -13,7 +13,7 @@ uint64_t spares_used;
 int16_t spare_rows[kSpares];  // row + 1; 0: the function has no row
 bool spares_exhausted;
 
-int spare_with(int row, const void* found) {
+int find_spare(int row, const void* found) {
     const uint64_t used = observe(spares_used);
     for (uint64_t i = 0; i < used && i < kSpares; ++i) {
         if (load(cudafault_targets[kFunctionCount + i]) == found && load(spare_rows[i]) == row + 1) {
@@ -26,7 +26,7 @@ int spare_with(int row, const void* found) {
 }  // namespace
 
 const void* spare_stub(int row, const void* found) {
-    int spare = spare_with(row, found);
+    int spare = find_spare(row, found);
     if (spare < 0) {
         const uint64_t next = count_up(spares_used) - 1;
         if (next >= kSpares) {

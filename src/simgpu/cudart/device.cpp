@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Device properties, limits of the current context, and peer access.
+// Implements device properties, limits of the current context, and peer access.
 #include "simgpu/cudart/runtime.hpp"
 
 namespace cudafault::cudart {

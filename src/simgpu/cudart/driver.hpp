@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The driver functions that the simulated runtime calls. As in the real runtime, they are looked up in libcuda.so.1
-// with one dlsym of cuGetProcAddress_v2 and one query for each function.
+// Declares the driver functions that the simulated runtime calls. As in the real runtime, they are looked up in
+// libcuda.so.1 with one dlsym of cuGetProcAddress_v2 and one query for each function.
 #pragma once
 
 #include "simgpu/cudart/types.hpp"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Functions that return entry points of the driver to programs.
+// Implements the functions that return entry points of the driver to programs.
 #include "simgpu/cudart/runtime.hpp"
 
 namespace cudafault::cudart {

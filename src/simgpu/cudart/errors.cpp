@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Names and texts of the runtime's errors.
+// Implements the functions that return the names and texts of the runtime's errors.
 #include <algorithm>
 #include <iterator>
 

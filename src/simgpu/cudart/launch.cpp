@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Kernel launches and attributes of kernels.
+// Implements kernel launches and attributes of kernels.
 #include "simgpu/cudart/registry.hpp"
 #include "simgpu/cudart/runtime.hpp"
 
@@ -210,7 +210,7 @@ CUDART_API Error cudaGetKernel(Kernel* kernel, const void* function) {
     KernelOnDevice found_kernel;
     const Error error = kernel ? find_kernel_on_device(function, found_kernel) : kInvalidValue;
     if (error) return record(error);
-    remember_kernel(found_kernel.kernel);
+    add_library_kernel(found_kernel.kernel);
     *kernel = found_kernel.kernel;
     return kSuccess;
 }

@@ -21,7 +21,7 @@ CUDART_API Error cudaLibraryUnload(Library library) { return in_context(&Driver:
 
 CUDART_API Error cudaLibraryGetKernel(Kernel* kernel, Library library, const char* name) {
     const Error error = in_context(&Driver::cuLibraryGetKernel, kernel, library, name);
-    if (!error) remember_kernel(*kernel);
+    if (!error) add_library_kernel(*kernel);
     return error;
 }
 
@@ -31,7 +31,7 @@ CUDART_API Error cudaLibraryGetKernelCount(unsigned* count, Library library) {
 
 CUDART_API Error cudaLibraryEnumerateKernels(Kernel* kernels, unsigned count, Library library) {
     const Error error = in_context(&Driver::cuLibraryEnumerateKernels, kernels, count, library);
-    for (unsigned i = 0; !error && i < count; ++i) remember_kernel(kernels[i]);
+    for (unsigned i = 0; !error && i < count; ++i) add_library_kernel(kernels[i]);
     return error;
 }
 

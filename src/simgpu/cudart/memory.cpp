@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Allocation, pools, host memory, pointer attributes, sharing between processes.
+// Implements allocation, pools, host memory, pointer attributes, and sharing between processes.
 #include "simgpu/cudart/runtime.hpp"
 
 namespace cudafault::cudart {

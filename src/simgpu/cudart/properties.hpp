@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// cudaDeviceProp. Its layout changed twice. CUDA 12 added fields at the end and exports the function for the longer
-// form as cudaGetDeviceProperties_v2. CUDA 13 removed some fields. The field names are those of CUDA's header.
+// Defines the layouts of cudaDeviceProp. CUDA 12 added fields at the end and exports the function for the longer layout
+// as cudaGetDeviceProperties_v2. CUDA 13 removed some fields. The field names are those of CUDA's header.
 #pragma once
 
 #include "simgpu/cudart/types.hpp"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The kernels and variables of a program's fat binaries. Constructors that nvcc generates in every object file register
-// them (PyTorch: 44,000 calls under the loader's lock). They are loaded into the driver at the first use of a kernel.
+// Keeps the kernels and variables of a program's fat binaries. Constructors that nvcc generates in every object file
+// register them (PyTorch: 44,000 calls under the loader's lock). They are loaded into the driver at the first use of a
+// kernel.
 #pragma once
 
 #include "simgpu/cudart/types.hpp"
@@ -15,7 +16,7 @@ Error find_kernel(const void* function, Kernel& kernel);
 Error find_kernel_name(const void* function, const char*& name);
 
 // Adds a library's kernel, so that find_kernel() accepts it.
-void remember_kernel(Kernel kernel);
+void add_library_kernel(Kernel kernel);
 
 // Finds the address and size of a device variable in the current context.
 Error find_variable(const void* symbol, void*& address, size_t& bytes);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Initialization, versions, last error, current device and primary contexts.
+// Implements initialization, versions, the last error, the current device and primary contexts.
 #include "simgpu/cudart/runtime.hpp"
 
 #include <atomic>

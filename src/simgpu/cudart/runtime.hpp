@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// State of the simulated runtime: initialization at the first use, the current device with its primary context, and the
-// last error. The state has no destructors, because libraries call the runtime from exit handlers.
+// Declares the state of the simulated runtime: initialization at the first use, the current device with its primary
+// context, and the last error. The state has no destructors, because libraries call the runtime from exit handlers.
 #pragma once
 
 #include "simgpu/cudart/driver.hpp"

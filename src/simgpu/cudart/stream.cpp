@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Streams, events and host callbacks.
+// Implements streams, events and host callbacks.
 #include "simgpu/cudart/runtime.hpp"
 
 namespace cudafault::cudart {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Device variables (__device__, __constant__, __managed__) by their host symbol.
+// Implements access to device variables (__device__, __constant__, __managed__) by their host symbol.
 #include "simgpu/cudart/copy.hpp"
 #include "simgpu/cudart/registry.hpp"
 #include "simgpu/cudart/runtime.hpp"

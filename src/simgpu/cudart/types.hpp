@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The types of the CUDA runtime's and driver's C interface that the simulated runtime needs, declared from their binary
-// layout. Runtime and driver share the layout of each type here unless its comment says otherwise; a device pointer is
-// written void*, which is passed like the driver's 64-bit integer.
+// Defines the types of the CUDA runtime's and driver's C interface that the simulated runtime needs, declared from
+// their binary layout. Runtime and driver share the layout of each type here unless its comment says otherwise; a
+// device pointer is written void*, which is passed like the driver's 64-bit integer.
 #pragma once
 
 #include <cstddef>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// libdevicefiles.so: makes the device files of simulated GPUs appear to exist. Some programs, such as JAX, test for
-// /dev/nvidia0 or /dev/nvidiactl before they call CUDA. Creating those files would need root.
+// Implements libdevicefiles.so, which makes the device files of simulated GPUs appear to exist. Some programs, such as
+// JAX, test for /dev/nvidia0 or /dev/nvidiactl before they call CUDA. Creating those files would need root.
 //
 // Only simulated runs preload this library; programs on real GPUs never load it. Its functions replace the path of such
 // a file with /dev/null, which is a character device too, and call the C library's function. Directory listings do not

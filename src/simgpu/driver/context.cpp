@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Primary and created contexts, the context stack of each thread, limits, peer access.
+// Implements primary and created contexts, the context stack of each thread, limits, and peer access.
 #include <algorithm>
 
 #include "simgpu/driver/state.hpp"

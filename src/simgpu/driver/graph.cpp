@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Graphs: their nodes and dependencies, executable graphs, user objects.
+// Implements graphs: their nodes and dependencies, executable graphs, and user objects.
 #include "simgpu/driver/graph.hpp"
 
 #include <algorithm>

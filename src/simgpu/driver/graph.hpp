@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Work that a stream runs or a graph contains. A captured call becomes a node; any other call runs before it returns.
+// Defines the work that a stream runs or a graph contains. A captured call becomes a node; any other call runs before
+// it returns.
 #pragma once
 
 #include <variant>
@@ -104,7 +105,7 @@ void run(const Work& work);
 // Checks the work, then runs it, or adds it to the graph into which the stream is captured.
 Result submit(Stream* stream, Work work);
 
-// Add nodes that allocate and free memory to the graph into which the stream is captured.
+// These functions add nodes that allocate and free memory to the graph into which the stream is captured.
 Result capture_allocation(State& s, Stream& stream, const Pool& pool, size_t bytes, DevicePtr* out);
 Result capture_free(State& s, Stream& stream, DevicePtr pointer);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Memory that graphs allocate. An allocation node reserves an address range when it is created. Each launch allocates
-// the memory there; a free node, cuMemFree or cuMemFreeAsync frees it. The range stays reserved while the node or an
-// executable graph instantiated from it exists, or while the memory is allocated.
+// Manages the memory that graphs allocate. An allocation node reserves an address range when it is created. Each launch
+// allocates the memory there; a free node, cuMemFree or cuMemFreeAsync frees it. The range stays reserved while the
+// node or an executable graph instantiated from it exists, or while the memory is allocated.
 #pragma once
 
 #include "simgpu/driver/graph.hpp"
@@ -11,13 +11,13 @@ namespace cudafault::sim {
 // Reserves an address range for an allocation node, which becomes its first holder.
 Result reserve_graph_memory(State& s, int device, size_t bytes, DevicePtr& pointer);
 
-// Add and remove a holder of the address range.
+// These functions add and remove a holder of the address range.
 void hold_graph_memory(State& s, DevicePtr pointer);
 void drop_graph_memory(State& s, DevicePtr pointer);
 
 void free_graph_memory(State& s, Block& block);
 
-// Run an allocation node and a free node.
+// These functions run an allocation node and a free node.
 void run_allocation(DevicePtr pointer);
 void run_free(DevicePtr pointer);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Initialization, versions, and device attributes.
+// Implements initialization, versions, and device attributes.
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>

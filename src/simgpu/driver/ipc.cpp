@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Memory and events of other processes. A handle contains the pid of the exporting process and one of its descriptors.
-// The importer opens the descriptor through /proc, which the kernel permits for processes of the same user.
+// Implements access to memory and events of other processes. A handle contains the pid of the exporting process and one
+// of its descriptors. The importer opens the descriptor through /proc, which the kernel permits for processes of the
+// same user.
 #include <fcntl.h>
 
 #include <cstdio>

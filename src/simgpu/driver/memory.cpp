@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Allocation of device, host and managed memory, and pointer attributes.
+// Implements allocation of device, host and managed memory, and pointer attributes.
 #include "simgpu/driver/memory.hpp"
 
 #include <sys/mman.h>
@@ -161,7 +161,7 @@ Block& insert_block(State& s, Block block) {
     return s.blocks.insert_or_assign(block.base, block).first->second;
 }
 
-bool overlaps_block(const State& s, uintptr_t base, size_t bytes) {
+bool is_overlapping_block(const State& s, uintptr_t base, size_t bytes) {
     auto next = s.blocks.lower_bound(base);
     if (next != s.blocks.end() && next->first < base + bytes) return true;
     return next != s.blocks.begin() && std::prev(next)->second.end() > base;
@@ -250,7 +250,7 @@ bool is_accessible(State& s, const void* start, size_t bytes, bool tracked_only)
     if (!at || at + bytes < at) return false;
     const uintptr_t end = at + bytes;
     const Block* block = find_block(s, at);
-    if (!block) return !tracked_only && !overlaps_block(s, at, bytes);
+    if (!block) return !tracked_only && !is_overlapping_block(s, at, bytes);
     const bool can_span_blocks = block->kind == BlockKind::kMapped || block->kind == BlockKind::kRegistered;
     for (; block && block->accessible && block->end() < end; block = find_block(s, block->end())) {
         if (!can_span_blocks) return false;
@@ -313,7 +313,7 @@ SIM_API Result cuMemHostRegister_v2(void* pointer, size_t bytes, unsigned flags)
         if (!pointer || !bytes || (flags & ~kRegisterKnownFlags)) return kInvalidValue;
         if (flags & kRegisterIoMemory) return kNotSupported;
         const auto base = reinterpret_cast<uintptr_t>(pointer);
-        if (overlaps_block(s, base, bytes)) return kHostMemoryAlreadyRegistered;
+        if (is_overlapping_block(s, base, bytes)) return kHostMemoryAlreadyRegistered;
         insert_block(s, {.base = base,
                          .bytes = bytes,
                          .kind = BlockKind::kRegistered,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The memory that the driver tracks: blocks by address, and the bytes charged to each device.
+// Declares the memory that the driver tracks: blocks by address, and the bytes charged to each device.
 #pragma once
 
 #include "simgpu/driver/state.hpp"
@@ -28,7 +28,7 @@ void release_blocks_of(State& s, const Context& context);
 
 // Adds a block and gives it a unique ID.
 Block& insert_block(State& s, Block block);
-bool overlaps_block(const State& s, uintptr_t base, size_t bytes);
+bool is_overlapping_block(const State& s, uintptr_t base, size_t bytes);
 
 // Frees the memory if no handle and no mapping refers to it.
 void release_reference(State& s, PhysicalMemory& physical);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Modules, libraries, kernels, occupancy and launches. Every image is accepted and has a kernel for every name.
-// Launches are checked but do not run anything. Images are not parsed, so variables and parameters of kernels are
+// Implements modules, libraries, kernels, occupancy and launches. Every image is accepted and has a kernel for every
+// name. Launches are checked but do not run anything. Images are not parsed, so variables and parameters of kernels are
 // unknown.
 #include <unistd.h>
 

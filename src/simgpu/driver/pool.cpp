@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Memory pools for stream-ordered allocation. A pool does not keep unused memory, because allocating from the host is
-// cheap.
+// Implements memory pools for stream-ordered allocation. A pool does not keep unused memory, because allocating from
+// the host is cheap.
 #include <algorithm>
 
 #include "simgpu/driver/graph.hpp"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// cuGetProcAddress, cuGetExportTable and the names of errors.
+// Implements cuGetProcAddress, cuGetExportTable and the names of errors.
 #include <algorithm>
 #include <cstring>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The state of the process and of each thread; creation and destruction of contexts.
+// Defines the state of the process and of each thread, and creates and destroys contexts.
 #include "simgpu/driver/state.hpp"
 
 #include <atomic>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The simulated driver's state in this process, and the functions that access it. One lock guards all of it. Work
-// (copies, callbacks) runs without the lock, in the calling thread, before the call returns, so every stream is always
-// idle. No destructor runs at exit, because libraries call the driver from exit handlers.
+// Declares the simulated driver's state in this process, and the functions that access the state. One lock guards all
+// of it. Work (copies, callbacks) runs without the lock, in the calling thread, before the call returns, so every
+// stream is always idle. No destructor runs at exit, because libraries call the driver from exit handlers.
 #pragma once
 
 #include <map>
@@ -227,7 +227,7 @@ uint64_t thread_number();
 // Returns kInvalidContext or kContextIsDestroyed if the context cannot be used.
 Result check_context(const State& s, const Context* context);
 
-// Create a context, and destroy a context with everything that it owns.
+// Creates a context. destroy_context() destroys a context and everything that the context owns.
 Context* new_context(State& s, int device, bool primary, unsigned flags);
 void destroy_context(State& s, Context& context);
 

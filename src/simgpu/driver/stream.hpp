@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Stream functions that other parts of the driver use.
+// Declares the stream functions that other parts of the driver use.
 #pragma once
 
 #include "simgpu/driver/state.hpp"

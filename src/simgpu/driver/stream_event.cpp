@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Streams, events, callbacks and stream capture.
+// Implements streams, events, callbacks and stream capture.
 #include "simgpu/driver/stream.hpp"
 
 #include <time.h>
@@ -15,7 +15,7 @@ namespace {
 constexpr unsigned kNonBlocking = 1;
 constexpr int kLeastPriority = 0, kGreatestPriority = -5;
 constexpr unsigned kDisableTiming = 2, kInterprocess = 4, kKnownEventFlags = 7;
-constexpr unsigned kExternal = 1;  // flag of recording and waiting: a separate node in a capture
+constexpr unsigned kExternal = 1;  // CU_EVENT_RECORD_EXTERNAL and CU_EVENT_WAIT_EXTERNAL: a capture adds a node
 constexpr int kNotCapturing = 0, kCapturing = 1, kCaptureInvalidated = 2;
 constexpr size_t kAttributeBytes = 64;
 constexpr int kAccessPolicy = 1, kSynchronizationPolicy = 3, kPriority = 8, kSyncDomainMap = 9, kSyncDomain = 10;

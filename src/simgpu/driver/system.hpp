@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// System calls for which glibc 2.17 exports no function.
+// Makes system calls for which glibc 2.17 exports no function.
 #pragma once
 
 #include <sys/mman.h>

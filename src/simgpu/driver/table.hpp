@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The generated parts of the driver: stubs, the table for cuGetProcAddress, and the error names.
+// Declares the generated parts of the driver: stubs, the table for cuGetProcAddress, and the error names.
 #pragma once
 
 #include <cstddef>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Virtual memory management. An address range is a mapping without access, physical memory is a memfd, and mapping uses
-// mmap.
+// Implements virtual memory management. An address range is a mapping without access, physical memory is a memfd, and
+// mapping uses mmap.
 #include <fcntl.h>
 
 #include <charconv>
@@ -158,7 +158,7 @@ SIM_API Result cuMemMap(DevicePtr base, size_t bytes, size_t offset, uint64_t ha
         if (!physical || flags || !bytes || !is_aligned(base) || !is_aligned(bytes) || !is_aligned(offset))
             return kInvalidValue;
         if (offset > physical->bytes || bytes > physical->bytes - offset) return kInvalidValue;
-        if (!is_in_reservation(s, base, bytes) || overlaps_block(s, base, bytes)) return kInvalidValue;
+        if (!is_in_reservation(s, base, bytes) || is_overlapping_block(s, base, bytes)) return kInvalidValue;
         void* start = reinterpret_cast<void*>(base);
         void* mapped = mmap(start, bytes, PROT_NONE, MAP_SHARED | MAP_FIXED, physical->fd, static_cast<off_t>(offset));
         if (mapped == MAP_FAILED) return kOutOfMemory;

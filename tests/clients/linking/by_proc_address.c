@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A program that is linked only to cuGetProcAddress_v2 and looks up all other functions with it, as programs for CUDA
-// 12 and later can. With -DOLD_RESOLVER it is linked to cuGetProcAddress, as programs for CUDA 11.3 to 11.8 are.
+// Links only to cuGetProcAddress_v2 and looks up all other functions with it, as programs for CUDA 12 and later can.
+// With -DOLD_RESOLVER it is linked to cuGetProcAddress, as programs for CUDA 11.3 to 11.8 are.
 #include "work.h"
 
 #ifdef OLD_RESOLVER

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A program that is linked to libcuda. With -DPLUGIN, a plugin that is linked to libcuda.
+// Links to libcuda. This file is a program, or with -DPLUGIN a plugin.
 #include "work.h"
 
 #define DECLARE(name, base, version, member, parameters) Status name parameters;

@@ -7,14 +7,15 @@ import zipfile
 from pathlib import Path
 
 import debian
-from harness import BUILD, Skip, pinned, pip, python_with
+from harness import BUILD, Skip, create_python, pinned_requirement, pip
 
 OUT = BUILD / "clients" / "nvidia"
 DRIVER_SUITES = {"535": "bookworm", "550": "trixie", "555": "experimental"}
 
 
-def driver(branch: str) -> Path:
-    """Returns the folder with libcuda.so.1 and libnvidia-ml.so.1 of the driver branch."""
+def fetch_driver(branch: str) -> Path:
+    """Downloads a driver branch, unless an earlier test run has, and returns the folder with its libcuda.so.1 and
+    libnvidia-ml.so.1."""
     suite = DRIVER_SUITES[branch]
     tree = debian.unpack(OUT / f"driver-{suite}", suite, "non-free", ["libcuda1", "libnvidia-ml1"])
     for library in sorted(tree.rglob(f"libcuda.so.{branch}.*")):
@@ -27,13 +28,13 @@ def fetch(package: str, folder: Path) -> None:
     """Downloads the package's wheel and extracts its libraries into the folder."""
     with tempfile.TemporaryDirectory(prefix="cudafault-wheel-", dir=OUT) as downloads:
         pip(
-            python_with(OUT / "pip"),
+            create_python(OUT / "pip"),
             "download",
             "--no-deps",
             "--only-binary=:all:",
             "--dest",
             downloads,
-            pinned(package),
+            pinned_requirement(package),
         )
         (wheel,) = Path(downloads).glob("*.whl")
         with zipfile.ZipFile(wheel) as archive:
@@ -44,15 +45,15 @@ def fetch(package: str, folder: Path) -> None:
                         shutil.copyfileobj(source, target)
 
 
-def wheel(package: str) -> Path:
-    """Returns the folder with the libraries of a package's wheel. It is kept between test runs."""
+def fetch_wheel(package: str) -> Path:
+    """Downloads a package's wheel, unless an earlier test run has, and returns the folder with its libraries."""
     folder = OUT / package
     stamp = folder / ".fetched"
-    if not stamp.exists() or stamp.read_text() != pinned(package):
+    if not stamp.exists() or stamp.read_text() != pinned_requirement(package):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         fetch(package, folder)
-        stamp.write_text(pinned(package))
+        stamp.write_text(pinned_requirement(package))
     return folder
 
 

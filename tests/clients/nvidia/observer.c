@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A library that is preloaded before libcudafault.so. It records every pointer to a CUDA function that the process
+// Records, as a library that is preloaded before libcudafault.so, every pointer to a CUDA function that the process
 // obtains: for each, it writes a line `how name file` to the file in OBSERVED, where `file` contains the function.
 #define _GNU_SOURCE
 #include <dlfcn.h>

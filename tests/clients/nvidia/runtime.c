@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A program that is linked to NVIDIA's shared or static libcudart and calls two of its functions.
+// Links to NVIDIA's shared or static libcudart and calls two of its functions.
 #include <stddef.h>
 #include <stdio.h>
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// PID 1 of a pod's sandbox, which keeps the pod's namespaces alive. Exits immediately on SIGTERM and reaps orphans.
+// Runs as PID 1 of a pod's sandbox, which keeps the pod's namespaces alive. Exits immediately on SIGTERM and reaps
+// orphans.
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>

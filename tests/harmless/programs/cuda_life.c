@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A CUDA program for simulated GPUs. Its argument selects a scenario, for example fork() or reloading the driver.
+// Calls CUDA on simulated GPUs. The argument selects a scenario, for example fork() or reloading the driver.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -56,7 +56,7 @@ static int allocate_in_child(void) {
 }
 
 // A child makes CUDA calls first, then the parent, then a child that is forked after that.
-static int forks(void) {
+static int fork_child(void) {
     int first = work_in_child(), parent = work(&driver), second = allocate_in_child();
     printf("first child %d, parent %d, second child %d\n", first, parent, second);
     return 0;
@@ -254,7 +254,7 @@ static int delay(void) {
 int main(int argc, char** argv) {
     const char* scenario = argc > 1 ? argv[1] : "";
     void* library = open_driver();
-    if (!strcmp(scenario, "fork")) return forks();
+    if (!strcmp(scenario, "fork")) return fork_child();
     if (!strcmp(scenario, "family")) return family();
     if (!strcmp(scenario, "live")) return live();
     if (!strcmp(scenario, "reload")) return reload(library);

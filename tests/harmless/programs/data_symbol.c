@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A library in which cuInit is a function pointer that the library sets, as in cuew. With -DPROGRAM, a program that
+// Defines cuInit as a function pointer that this library sets, as in cuew. With -DPROGRAM, this file is a program that
 // looks the pointer up.
 typedef int (*Init)(unsigned);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A GPU sharing library. It exports a driver function, and its dlsym returns that function for every handle. At exit it
-// prints the number of calls.
+// Imitates a GPU sharing library. It exports a driver function, and its dlsym returns that function for every handle.
+// At exit it prints the number of calls.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// An interposer of the driver, similar to HAMi. It counts allocations, forwards them, and prints their number at exit.
+// Interposes driver functions, as HAMi does. It counts allocations, forwards them, and prints their number at exit.
 // With -DOVERRIDE_DLSYM it also overrides dlsym.
 #define _GNU_SOURCE
 #include <dlfcn.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A program that is linked with the library of data_symbol.c, whose function sets the pointer cuInit.
+// Links with the library of data_symbol.c, whose function sets the pointer cuInit.
 #include <stdio.h>
 
 int set_pointer(void);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A program that defines dl_iterate_phdr, as caches and sanitizers do. The first call looks up libc's dl_iterate_phdr
+// Defines dl_iterate_phdr in the program, as caches and sanitizers do. The first call looks up libc's dl_iterate_phdr
 // with dlsym.
 #define _GNU_SOURCE
 #include <dlfcn.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A program without CUDA that loads, calls and unloads a plugin three times. The plugin is linked to libcuda.
+// Loads, calls and unloads a plugin three times, without CUDA. The plugin is linked to libcuda.
 // Usage: plugin_rounds PLUGIN
 #define _GNU_SOURCE
 #include <dlfcn.h>

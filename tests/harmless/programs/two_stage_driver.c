@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The first library of a two-stage driver, as on WSL 2. Each function looks up its own name in the second library,
-// whose path is in TWO_STAGE_DRIVER.
+// Defines the first library of a two-stage driver, as on WSL 2. Each function looks up its own name in the second
+// library, whose path is in TWO_STAGE_DRIVER.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <stdlib.h>

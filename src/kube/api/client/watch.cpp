@@ -80,7 +80,7 @@ private:
                                              {"timeoutSeconds", std::to_string(options_.window.count())}});
         LineSplitter lines;
         const auto on_line = [&](std::string_view line) { return handle_line(line); };
-        client_.session().stream(call, options_.silence,
+        client_.session().stream(call, options_.idle_timeout,
                                  [&](std::string_view chunk) { return lines.feed(chunk, on_line); });
     }
 

@@ -30,7 +30,7 @@ struct WatchOptions {
     std::string from;                  // a resourceVersion; if empty, the watch lists first
     std::chrono::seconds window{300};  // the timeoutSeconds of each request
     // The longest time without data. The server sends a bookmark about every minute.
-    std::chrono::milliseconds silence = std::chrono::seconds(90);
+    std::chrono::milliseconds idle_timeout = std::chrono::seconds(90);
 };
 
 // Returns when a callback ends the watch. Throws DeadlinePassed at the session's deadline, Cancelled, ApiError for

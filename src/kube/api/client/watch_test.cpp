@@ -227,7 +227,7 @@ TEST_F(WatchTest, ThrowsPermanentErrors) {
 
 TEST_F(WatchTest, ResumesAfterSilence) {
     WatchOptions watch_options;
-    watch_options.silence = milliseconds(200);
+    watch_options.idle_timeout = milliseconds(200);
     responder.on("GET", watch_from("10"), {events({event("ADDED", "c", "11")}, Answer::End::kHold)});
     responder.on("GET", watch_from("11"), {events({event("ADDED", "end", "12")})});
     EXPECT_THAT(run(watch_options), ElementsAre("list a b", "+c", "+end"));

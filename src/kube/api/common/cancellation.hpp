@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Deadlines, and a flag that ends every wait in this library immediately.
+// Defines deadlines, and a flag that ends every wait in this library immediately.
 #pragma once
 
 #include <chrono>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Errors other than error responses of the API server (see ApiError). Each message is one sentence without secrets:
-// what failed, where, and what to do.
+// Defines errors other than error responses of the API server (see ApiError). Each message is one sentence without
+// secrets: what failed, where, and what to do.
 #pragma once
 
 #include <stdexcept>

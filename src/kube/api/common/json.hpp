@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The JSON type, and access to fields of JSON documents of unknown structure.
+// Defines the JSON type, and access to fields of JSON documents of unknown structure.
 #pragma once
 
 #include <nlohmann/json.hpp>

@@ -75,7 +75,7 @@ TEST(ProxyFor, EnvironmentProxyDependsOnScheme) {
     EXPECT_EQ(proxy_for(parsed("https://api.test"), "", environment({})), "");
 }
 
-TEST(ProxyFor, NoProxyForLoopback) {
+TEST(ProxyFor, UsesNoProxyForLoopback) {
     const Getenv getenv = environment({{"HTTPS_PROXY", "http://s:1"}});
     for (const char* server :
          {"https://localhost:6443", "https://127.0.0.1:6443", "https://127.9.9.9", "https://[::1]"}) {

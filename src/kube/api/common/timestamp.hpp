@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// RFC 3339 timestamps as used by Kubernetes.
+// Formats and parses RFC 3339 timestamps as Kubernetes uses them.
 #pragma once
 
 #include <ctime>

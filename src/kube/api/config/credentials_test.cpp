@@ -51,7 +51,7 @@ protected:
     Cancellation cancellation;
 };
 
-TEST_F(CredentialsTest, EmptyWithoutCredentials) { EXPECT_EQ(first(), Identification()); }
+TEST_F(CredentialsTest, IsEmptyWithoutCredentials) { EXPECT_EQ(first(), Identification()); }
 
 TEST_F(CredentialsTest, SendsBearerToken) {
     connection.user.token = "abc";

@@ -35,7 +35,7 @@ TEST(InCluster, BracketsIpv6Host) {
     EXPECT_EQ(connection->default_namespace, "default");
 }
 
-TEST(InCluster, NulloptOutsidePod) {
+TEST(InCluster, ReturnsNulloptOutsidePod) {
     const TestFolder folder;
     EXPECT_FALSE(in_cluster_connection(kPod, folder.path())) << "the token file does not exist";
     folder.write("token", "t");

@@ -178,7 +178,7 @@ protected:
     }
 };
 
-TEST_F(InsidePod, ServiceAccountOnlyWithoutKubeconfig) {
+TEST_F(InsidePod, UsesServiceAccountOnlyWithoutKubeconfig) {
     EXPECT_EQ(find_connection(options).context, "one");
     set("KUBECONFIG", folder.file("missing"));
     options.default_namespace = "n9";

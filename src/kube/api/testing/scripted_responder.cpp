@@ -109,7 +109,7 @@ public:
         return waits[1].revents == 0;
     }
 
-    bool read_some(std::string& into) {
+    bool read_available(std::string& into) {
         char buffer[4096];
         const bool buffered = ssl_ && SSL_pending(ssl_.get()) > 0;
         if (!buffered && !wait_for_bytes()) return false;
@@ -135,7 +135,7 @@ public:
         constexpr std::string_view kEnd = "\r\n\r\n";
         size_t end;
         while ((end = pending_.find(kEnd)) == std::string::npos) {
-            if (!read_some(pending_)) return std::nullopt;
+            if (!read_available(pending_)) return std::nullopt;
             if (!ssl_ && pending_.starts_with('\x16')) {  // the start of a TLS handshake
                 write_all("HTTP/1.1 400 Bad Request\r\n\r\n");
                 return std::nullopt;
@@ -146,7 +146,7 @@ public:
         const std::string length = request.header("content-length");
         const size_t size = length.empty() ? 0 : std::stoul(length);
         while (pending_.size() < size) {
-            if (!read_some(pending_)) return std::nullopt;
+            if (!read_available(pending_)) return std::nullopt;
         }
         request.body = pending_.substr(0, size);
         pending_.erase(0, size);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// An HTTP server for tests that sends scripted responses, including faults that a healthy API server does not produce.
-// The server does not model API objects. It serves plain HTTP or TLS on a free port of 127.0.0.1, or plain HTTP on a
-// unix socket.
+// Defines an HTTP server for tests that sends scripted responses, including faults that a healthy API server does not
+// produce. The server does not model API objects. It serves plain HTTP or TLS on a free port of 127.0.0.1, or plain
+// HTTP on a unix socket.
 #pragma once
 
 #include <openssl/ssl.h>

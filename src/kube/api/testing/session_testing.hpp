@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A fixture with a session and a scripted responder, with short retry pauses.
+// Defines a fixture with a session and a scripted responder, with short retry pauses.
 #pragma once
 
 #include <gtest/gtest.h>

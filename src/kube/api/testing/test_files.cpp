@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kube/api/testing/test_files.hpp"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <fstream>
 #include <sstream>
@@ -11,7 +13,10 @@ namespace cudafault::kube {
 
 TestFolder::TestFolder() {
     std::string pattern = std::filesystem::temp_directory_path() / "kube-test-XXXXXX";
-    if (!mkdtemp(pattern.data())) throw std::runtime_error("cannot create a temporary folder");
+    if (!mkdtemp(pattern.data())) {
+        throw std::runtime_error(
+            std::string("cannot create \"").append(pattern).append("\": ").append(strerror(errno)));
+    }
     path_ = pattern;
 }
 

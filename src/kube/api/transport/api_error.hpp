@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Error responses of the API server, formatted as one sentence: what failed, where, and what to do.
+// Formats error responses of the API server as one sentence: what failed, where, and what to do.
 #pragma once
 
 #include <chrono>

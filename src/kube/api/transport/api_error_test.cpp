@@ -135,7 +135,7 @@ TEST(ApiError, ShortensResponseThatIsNotStatus) {
     EXPECT_LT(std::string(error.what()).size(), 400u);
 }
 
-TEST(ApiError, WithoutContextNamesServerWithoutPassword) {
+TEST(ApiError, ErrorWithoutContextNamesServerWithoutPassword) {
     Connection bare = connection();
     bare.context.clear();
     EXPECT_THAT(api_error(status(500, "x"), kSubject, bare).what(), HasSubstr("(https://api.test)"));

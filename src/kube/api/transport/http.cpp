@@ -236,12 +236,12 @@ bool Http::Handles::has_sent() const {
 
 void Http::Handles::wait(const ServerUrl& url, const Transfer& transfer, const HttpLimits& limits,
                          const Cancellation& cancellation) {
-    const auto silent = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - transfer.last_byte);
-    if (silent >= limits.silence) {
+    const auto idle = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - transfer.last_byte);
+    if (idle >= limits.idle_timeout) {
         fail(url, CURLE_OPERATION_TIMEDOUT,
-             fmt::format("received no data for {} s", std::chrono::duration<double>(silent).count()), has_sent());
+             fmt::format("received no data for {} s", std::chrono::duration<double>(idle).count()), has_sent());
     }
-    const auto remaining = time_left(limits.deadline, limits.silence - silent);
+    const auto remaining = time_left(limits.deadline, limits.idle_timeout - idle);
     if (remaining.count() == 0) throw DeadlinePassed(fmt::format("{} did not respond before the timeout", url.host));
     curl_waitfd interrupt{cancellation.descriptor(), CURL_WAIT_POLLIN, 0};
     libcurl().multi_poll(multi, &interrupt, 1, static_cast<int>(std::min<int64_t>(remaining.count(), 60'000)), nullptr);

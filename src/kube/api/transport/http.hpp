@@ -46,7 +46,7 @@ struct HttpResponse {
 
 struct HttpLimits {
     Deadline deadline = kNoDeadline;
-    std::chrono::milliseconds silence = std::chrono::seconds(30);  // the longest time without receiving data
+    std::chrono::milliseconds idle_timeout = std::chrono::seconds(30);  // the longest time without receiving data
 };
 
 // Receives the body of a successful response in chunks, instead of HttpResponse::body. Return false to end the request.

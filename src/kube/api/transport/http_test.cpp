@@ -283,7 +283,7 @@ TEST(HttpFaults, LongBodyArrivesCompletely) {
     EXPECT_EQ(responder.requests().at(0).body, client.request.body);
 }
 
-TEST(HttpFaults, RefusedConnectionCannotHaveArrived) {
+TEST(HttpFaults, RefusedConnectionIsMarkedAsNotSent) {
     std::optional<ScriptedResponder> responder(std::in_place);
     HttpClient client(server_at(responder->url()));
     responder.reset();
@@ -301,18 +301,18 @@ TEST(HttpFaults, UnknownHostNamesKubeconfig) {
     EXPECT_THAT(client.failure(), HasSubstr("check the server's name in the kubeconfig"));
 }
 
-TEST(HttpFaults, SilenceIsConnectionError) {
+TEST(HttpFaults, StalledResponseIsConnectionError) {
     ScriptedResponder responder;
     Answer answer = body("slow");
     answer.end = Answer::End::kHold;
     responder.on("GET", "/x", {answer});
     HttpClient client(server_at(responder.url()));
     client.request.target = "/x";
-    client.limits.silence = milliseconds(100);
+    client.limits.idle_timeout = milliseconds(100);
     EXPECT_THAT(client.failure(), HasSubstr("received no data for 0.1"));
 }
 
-TEST(HttpFaults, SlowBodyIsNotSilence) {
+TEST(HttpFaults, SlowBodyIsNotAStalledResponse) {
     ScriptedResponder responder;
     Answer answer;
     answer.chunks = {"a", "b", "c", "d", "e", "f"};
@@ -320,7 +320,7 @@ TEST(HttpFaults, SlowBodyIsNotSilence) {
     responder.on("GET", "/x", {answer});
     HttpClient client(server_at(responder.url()));
     client.request.target = "/x";
-    client.limits.silence = milliseconds(400);
+    client.limits.idle_timeout = milliseconds(400);
     EXPECT_EQ(client.send().body, "abcdef");
 }
 

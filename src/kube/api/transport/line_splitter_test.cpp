@@ -21,7 +21,7 @@ std::vector<std::string> split(const std::vector<std::string>& chunks) {
     return seen;
 }
 
-TEST(LineSplitter, ChunkBoundariesDoNotMatter) {
+TEST(LineSplitter, IgnoresChunkBoundaries) {
     const std::string text = "one\n\ntwo words\nthree\n";
     const std::vector<std::string> lines = {"one", "", "two words", "three"};
     for (size_t cut = 0; cut <= text.size(); ++cut) {

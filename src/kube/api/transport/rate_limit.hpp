@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A client-side limit on requests per second, shared by the sessions of one command.
+// Defines a client-side limit on requests per second, shared by the sessions of one command.
 #pragma once
 
 #include <algorithm>

@@ -41,10 +41,10 @@ std::string hidden(std::string text, const std::vector<std::string>& secrets) {
 }
 
 // Hides secrets in all strings of a Status, because an ApiError contains the Status.
-Json hidden_in(Json value, const std::vector<std::string>& secrets) {
+Json with_hidden_secrets(Json value, const std::vector<std::string>& secrets) {
     if (value.is_string()) return hidden(value.get<std::string>(), secrets);
     if (value.is_structured()) {
-        for (Json& item : value) item = hidden_in(item, secrets);
+        for (Json& item : value) item = with_hidden_secrets(item, secrets);
     }
     return value;
 }
@@ -82,7 +82,7 @@ auto Session::without_secrets(const Action& action) {
     try {
         return action();
     } catch (const ApiError& error) {
-        ApiError shown(hidden(error.what(), secrets), error.code, hidden_in(error.status, secrets));
+        ApiError shown(hidden(error.what(), secrets), error.code, with_hidden_secrets(error.status, secrets));
         shown.retry_after = error.retry_after;
         throw shown;
     } catch (const ConnectionError& error) {
@@ -118,9 +118,9 @@ Identification Session::identify() {
     return credentials_.current(std::min(options_.deadline, after(options_.plugin_timeout)), *options_.cancellation);
 }
 
-HttpResponse Session::try_once(const Call& call, std::chrono::milliseconds silence, const HttpSink& sink) {
+HttpResponse Session::try_once(const Call& call, std::chrono::milliseconds idle_timeout, const HttpSink& sink) {
     if (options_.rate_limit) wait_until(options_.rate_limit->reserve());
-    const HttpLimits limits{options_.deadline, silence};
+    const HttpLimits limits{options_.deadline, idle_timeout};
     const Identification used = identify();
     HttpResponse response = http_.send(request_for(call, used), limits, *options_.cancellation, sink);
     if (response.status == 401) {
@@ -194,7 +194,7 @@ HttpResponse Session::send(const Call& call) {
     return without_secrets([&] {
         for (int failures = 1;; ++failures) {
             try {
-                HttpResponse response = try_once(call, options_.silence, {});
+                HttpResponse response = try_once(call, options_.idle_timeout, {});
                 if (!response.is_success()) throw error_from(std::move(response), call.subject);
                 return response;
             } catch (const Error&) {
@@ -216,9 +216,9 @@ Json Session::json(const Call& call) {
     return answer;
 }
 
-void Session::stream(const Call& call, std::chrono::milliseconds silence, const HttpSink& sink) {
+void Session::stream(const Call& call, std::chrono::milliseconds idle_timeout, const HttpSink& sink) {
     without_secrets([&] {
-        HttpResponse response = try_once(call, silence, sink);
+        HttpResponse response = try_once(call, idle_timeout, sink);
         if (!response.is_success()) throw error_from(std::move(response), call.subject);
     });
 }

@@ -21,8 +21,8 @@ namespace cudafault::kube {
 
 struct SessionOptions {
     std::shared_ptr<const Cancellation> cancellation = std::make_shared<Cancellation>();
-    Deadline deadline = kNoDeadline;                               // applies to all requests and waits of the session
-    std::chrono::milliseconds silence = std::chrono::seconds(30);  // the longest time without receiving data
+    Deadline deadline = kNoDeadline;  // applies to all requests and waits of the session
+    std::chrono::milliseconds idle_timeout = std::chrono::seconds(30);   // the longest time without receiving data
     std::chrono::milliseconds plugin_timeout = std::chrono::minutes(2);  // an exec plugin may prompt the user
     int tries = 5;
     std::chrono::milliseconds first_pause{200};  // doubled with each try up to 5 s, then randomly shortened
@@ -59,8 +59,8 @@ public:
     Json json(const Call& call);
 
     // Sends the request once, or twice after a 401. The sink receives the body in chunks, until the session's deadline
-    // at the latest. `silence` is the longest time without data.
-    void stream(const Call& call, std::chrono::milliseconds silence, const HttpSink& sink);
+    // at the latest. `idle_timeout` is the longest time without data.
+    void stream(const Call& call, std::chrono::milliseconds idle_timeout, const HttpSink& sink);
 
     // Pauses before the retry that follows `failures` failures. Throws Cancelled, or DeadlinePassed at the deadline.
     void pause(int failures);
@@ -73,7 +73,7 @@ public:
 
 private:
     Identification identify();
-    HttpResponse try_once(const Call& call, std::chrono::milliseconds silence, const HttpSink& sink);
+    HttpResponse try_once(const Call& call, std::chrono::milliseconds idle_timeout, const HttpSink& sink);
     // Waits and returns true if the request may be retried.
     bool wait_before_retry(const Call& call, const std::exception_ptr& failure, int failures);
     HttpRequest request_for(const Call& call, const Identification& identification) const;

@@ -52,7 +52,7 @@ TEST_F(SessionTest, SendsStandardHeaders) {
     EXPECT_EQ(seen(0).body, R"({"a":1})");
 }
 
-TEST_F(SessionTest, TokenIsNotSentInTheClear) {
+TEST_F(SessionTest, TokenIsNotSentUnencrypted) {
     ScriptedResponder plain;
     plain.on("GET", "/x", {json_answer(kFine)});
     connection.cluster = {};
@@ -224,8 +224,8 @@ TEST_F(SessionTest, DoesNotRetryClientErrors) {
     }
 }
 
-TEST_F(SessionTest, SilenceIsConnectionError) {
-    options.silence = milliseconds(200);
+TEST_F(SessionTest, StalledResponseIsConnectionError) {
+    options.idle_timeout = milliseconds(200);
     options.tries = 1;
     Answer slow = json_answer(kFine);
     slow.before_head = seconds(60);

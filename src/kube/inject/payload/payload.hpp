@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The files embedded in the program: the library for each architecture, and its source code in one file.
+// Declares the files that are embedded in the program: the library for each architecture, and its source code in one
+// file.
 #pragma once
 
 #include <string>
