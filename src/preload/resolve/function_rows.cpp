@@ -45,15 +45,9 @@ Resolved resolved_row(const void* address, Text symbol, unsigned version, bool p
     return {best, false};
 }
 
-bool is_in_library(Api api, const void* address) {
-    LoadedObject object;
-    return find_object(address, object) && starts_with(object.soname(), library_stem(api));
-}
+bool is_library_of(Api api, const LoadedObject& object) { return starts_with(object.soname(), library_stem(api)); }
 
-int runtime_row(int first_row, const void* address) {
-    LoadedObject object;
-    return runtime_row(first_row, find_object(address, object) ? object.soname() : Text());
-}
+int runtime_row(int first_row, const void* address) { return runtime_row(first_row, object_at(address).soname()); }
 
 int runtime_row(int first_row, Text soname) {
     int row = first_row;

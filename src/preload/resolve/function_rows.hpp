@@ -4,6 +4,7 @@
 #pragma once
 
 #include "fault/functions.hpp"
+#include "preload/resolve/elf.hpp"
 
 namespace cudafault {
 
@@ -17,8 +18,8 @@ struct Resolved {
 // `version` and the same default stream (legacy or per-thread).
 Resolved resolved_row(const void* address, Text symbol, unsigned version, bool per_thread);
 
-// Returns true if the address lies in a library of the API: libcuda, libcudart, libnvidia-ml or libnccl.
-bool is_in_library(Api api, const void* address);
+// Returns true if the object is a library of the API: libcuda, libcudart, libnvidia-ml or libnccl.
+bool is_library_of(Api api, const LoadedObject& object);
 
 // Returns the row of a runtime function for the libcudart that contains `address`, or for the libcudart with that
 // soname. `first_row` is the first row with the function's name. If no row has the soname, returns the last row with

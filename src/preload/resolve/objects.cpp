@@ -65,6 +65,12 @@ bool find_object(const void* address, LoadedObject& out) {
     });
 }
 
+LoadedObject object_at(const void* address) {
+    LoadedObject object;
+    find_object(address, object);
+    return object;
+}
+
 bool is_data(const void* address, Text name) {
     LoadedObject object;
     const ElfW(Sym)* symbol = find_object(address, object) ? object.find(name) : nullptr;

@@ -27,6 +27,9 @@ bool any_object(Visit visit) {
 // Finds the object of the base namespace that contains the address. Returns false if no object contains the address.
 bool find_object(const void* address, LoadedObject& out);
 
+// Returns that object, or an object without a name and symbols if there is none.
+LoadedObject object_at(const void* address);
+
 // Returns true if the address is that of a data object named `name`. A program may define a variable named cuInit.
 bool is_data(const void* address, Text name);
 

@@ -98,10 +98,9 @@ void* find(const LookUp& look_up, void* handle, const LibcFunctions& functions) 
 
 // Looks up a symbol in the caller's object and its dependencies. The dependencies of a plugin are visible only to
 // look-ups from that plugin.
-const void* find_in_scope_of(const void* caller, const LookUp& look_up) {
-    LoadedObject object;
-    if (!find_object(caller, object) || object.file().empty()) return nullptr;
-    void* handle = libc().dlopen(object.file().data, RTLD_LAZY | RTLD_NOLOAD);
+const void* find_in_scope_of(const LoadedObject& caller, const LookUp& look_up) {
+    if (caller.file().empty()) return nullptr;
+    void* handle = libc().dlopen(caller.file().data, RTLD_LAZY | RTLD_NOLOAD);
     if (!handle) return nullptr;
     const void* found = outside_this_library(find(look_up, handle, libc()));
     libc().dlclose(handle);
@@ -109,9 +108,9 @@ const void* find_in_scope_of(const void* caller, const LookUp& look_up) {
 }
 
 // Returns the result that libc's look-up would have had without this library. Used if libc's result is a stub.
-const void* find_without_library(const LookUp& look_up) {
+const void* find_without_library(const LookUp& look_up, const LoadedObject& caller) {
     const void* found = outside_this_library(find(look_up, RTLD_NEXT, libc()));
-    return found || look_up.handle != RTLD_DEFAULT ? found : find_in_scope_of(look_up.caller, look_up);
+    return found || look_up.handle != RTLD_DEFAULT ? found : find_in_scope_of(caller, look_up);
 }
 
 // Another interposer's dlsym returns a stub if the interposer returns one of its exported functions and its reference
@@ -128,21 +127,22 @@ Verdict substitute(int row, const LookUp& look_up) {
     const ErrnoGuard kept;
     const void* found = find(look_up, look_up.handle, next_in_chain());
     if (!found || (is_disabled() && !is_in_this_library(found))) return give(found);
-    const bool inner = is_in_library(Api::runtime, look_up.caller);
+    const LoadedObject caller = object_at(look_up.caller);
     if (const int number = stub_at(found); number >= 0) {
         const bool of_libc = find(look_up, look_up.handle, libc()) == found;
-        found = of_libc ? find_without_library(look_up) : find_behind_interposer(use_of_stub(number).row, found);
+        found =
+            of_libc ? find_without_library(look_up, caller) : find_behind_interposer(use_of_stub(number).row, found);
         if (!found) return fail_look_up(row, look_up.version);
         if (!of_libc) row = use_of_stub(number).row;
     }
     // A call inside a library, such as a two-stage driver or a forwarder, is part of the call that entered the library.
-    if (is_data(found, Text(look_up.name)) || is_in_library(kFunctions[row].api, look_up.caller)) return give(found);
+    if (is_data(found, Text(look_up.name)) || is_library_of(kFunctions[row].api, caller)) return give(found);
     if (kFunctions[row].api == Api::runtime) {
         row = look_up.version ? runtime_row(row, Text(look_up.version)) : runtime_row(row, found);
     }
     own_real_function(row);  // finds the function that a linked program would call, before stub_for can adopt another
     if (libc().dlerror) libc().dlerror();
-    return give(stub_for(row, found, inner));
+    return give(stub_for(row, found, is_library_of(Api::runtime, caller)));
 }
 
 // Returns the library's own hook if an object that is searched before this library looks up the next dlsym, or another

@@ -2,6 +2,7 @@
 #include "preload/process/start.hpp"
 #include "preload/resolve/absent.hpp"
 #include "preload/resolve/function_rows.hpp"
+#include "preload/resolve/objects.hpp"
 #include "preload/resolve/real.hpp"
 #include "preload/surface/hooks.hpp"
 
@@ -46,7 +47,9 @@ Verdict on_resolver_call(const StubUse& use, const Frame& frame) {
     const void* real = target_of(use);
     if (!real) return give(absent_result(use.row));
     const Function& resolver = kFunctions[use.row];
-    if (!resolver.returns_status || is_disabled() || is_in_library(resolver.api, frame.caller)) return jump_to(real);
+    if (!resolver.returns_status || is_disabled()) return jump_to(real);
+    const LoadedObject caller = object_at(frame.caller);
+    if (is_library_of(resolver.api, caller)) return jump_to(real);
     const uint64_t* arguments = frame.arguments;
     const int status = reinterpret_cast<Resolve>(const_cast<void*>(real))(arguments[0], arguments[1], arguments[2],
                                                                           arguments[3], arguments[4], arguments[5]);
@@ -54,7 +57,7 @@ Verdict on_resolver_call(const StubUse& use, const Frame& frame) {
     if (status == 0 && request.function && *request.function && request.symbol.data) {
         // A function that a libcudart looks up is called by that libcudart, so its calls are inner calls. A function
         // that the program looks up, also through a libcudart, is called by the program.
-        const bool inner = resolver.api == Api::driver && (use.inner || is_in_library(Api::runtime, frame.caller));
+        const bool inner = resolver.api == Api::driver && (use.inner || is_library_of(Api::runtime, caller));
         *request.function = replacement(request, inner);
     }
     return give_status(status);
