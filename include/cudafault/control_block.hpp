@@ -8,6 +8,7 @@
 // crash a process or arm a fault.
 #pragma once
 
+#include "fault/atomics.hpp"
 #include "fault/plan.hpp"
 #include "fault/schedule.hpp"
 
@@ -103,6 +104,12 @@ struct ControlBlock {
     uint64_t on_other_gpu[kBanks][kMaxFaults];  // calls that did not match only because of gpu=
     uint64_t fired[kBanks][kMaxFaults][kFunctionCount];
 };
+
+// Returns true if the block belongs to this user and has the layout of this build.
+inline bool is_usable(const ControlHeader& header, uint32_t uid) {
+    return load(header.magic) == kControlMagic && load(header.version) == kControlVersion &&
+           load(header.owner_uid) == uid && load(header.function_count) == static_cast<uint32_t>(kFunctionCount);
+}
 
 // Offset of the flags of the functions, as a number that the stubs can use in assembly code.
 #define CUDAFAULT_FUNCTION_FLAGS 72

@@ -69,17 +69,12 @@ void set_flags(ControlBlock& block, const Plan& plan) {
     __atomic_store_n(&block.header.flag, plan.count > 0 ? kFlagArmed : kFlagIdle, __ATOMIC_RELEASE);
 }
 
-bool is_genuine(const ControlHeader& header, uint32_t uid) {
-    return load(header.magic) == kControlMagic && load(header.version) == kControlVersion &&
-           load(header.owner_uid) == uid && load(header.function_count) == static_cast<uint32_t>(kFunctionCount);
-}
-
 // Makes one attempt to copy the plan. Returns false if the block belongs to another user or version, is damaged, or was
 // being written.
 bool read_once(const ControlBlock& block, uint32_t uid, PlanCopy& out) {
     const ControlHeader& header = block.header;
     out.revision = observe(header.revision);
-    if (out.revision % 2 != 0 || out.revision < kFirstRevision || !is_genuine(header, uid)) return false;
+    if (out.revision % 2 != 0 || out.revision < kFirstRevision || !is_usable(header, uid)) return false;
     out.size = observe(header.spec_size);
     const int count = observe(block.plan.count);
     if (out.size > kMaxSpec || count < 0 || count > kMaxFaults) return false;

@@ -19,9 +19,7 @@ namespace {
 bool has_plan_of(const PlanSlot& slot) {
     const ControlHeader& header = block().header;
     return load(header.revision) == slot.revision && load(header.checksum) == slot.checksum &&
-           load(header.armed_at_ns) == slot.armed_at_ns && load(header.magic) == kControlMagic &&
-           load(header.version) == kControlVersion && load(header.owner_uid) == process().identity.uid &&
-           load(header.function_count) == static_cast<uint32_t>(kFunctionCount);
+           load(header.armed_at_ns) == slot.armed_at_ns && is_usable(header, process().identity.uid);
 }
 
 bool is_run_alive() {
