@@ -67,15 +67,6 @@ Verdict on_cuda_call(const StubUse& use, const Frame& frame) {
     return hook == Hook::enumerate ? on_enumeration(use, frame) : on_call(use, frame);
 }
 
-// Returns the real function if no fault of the plan can match the call. This happens if the function's flag was set for
-// other processes of the run, or for an older plan. Returns nullptr if the call needs the full decision. The target
-// table never contains the real function of a resolver.
-const void* quick_target(int number) {
-    const int row = number < kFirstInner ? number : number - kFirstInner;
-    if (row >= kFunctionCount || !is_ready() || !cannot_match(row)) return nullptr;
-    return known_target(row);
-}
-
 }  // namespace
 
 }  // namespace cudafault
@@ -84,9 +75,6 @@ extern "C" __attribute__((visibility("hidden"), used)) cudafault::Verdict cudafa
                                                                                            uint32_t number) {
     using namespace cudafault;
     const int stub_number = static_cast<int>(number);
-    if (stub_number < kFirstLoaderHook) {
-        if (const void* target = quick_target(stub_number)) return jump_to(target);
-    }
     if (stub_number >= kFirstLoaderHook) {
         return on_loader_call(static_cast<LoaderHook>(stub_number - kFirstLoaderHook), *frame);
     }
