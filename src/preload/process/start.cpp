@@ -105,7 +105,7 @@ void arm_contract_plan() {
 
 // Uses only the first source that is set.
 void find_plan(ProcessState& state) {
-    if (!is_glibc() || is_disabled() || is_disable_set()) return;
+    if (!is_glibc() || is_disabled()) return;
     if (const char* run = environment("CUDAFAULT_RUN")) {
         if (join_run(run)) state.source = Source::run;
     } else if (const char* file = environment("CUDAFAULT_PLAN_FILE")) {
