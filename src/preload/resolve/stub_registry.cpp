@@ -23,6 +23,13 @@ int find_spare(int row, const void* found) {
     return -1;
 }
 
+int inner_stub_of(int row) { return kFirstInner + row - kDriverRows.first; }
+int row_of_inner_stub(int number) { return number - kFirstInner + kDriverRows.first; }
+
+const void* stub_of(int row, bool inner) {
+    return stub(inner && kFunctions[row].api == Api::driver ? inner_stub_of(row) : row);
+}
+
 }  // namespace
 
 const void* spare_stub(int row, const void* found) {
@@ -49,16 +56,16 @@ const void* stub_for(int row, const void* found, bool inner) {
     if (number >= 0) {  // already a stub, which a libcudart got from a hooked resolver
         const StubUse use = use_of_stub(number);
         if (use.target >= kFunctionCount) return found;
-        return stub(inner ? kFirstInner + use.row : use.row);
+        return stub_of(use.row, inner);
     }
     if (!adopt_real_function(row, found)) return spare_stub(row, found);
-    return stub(inner ? kFirstInner + row : row);
+    return stub_of(row, inner);
 }
 
 StubUse use_of_stub(int number) {
     if (number < kFunctionCount) return {number, number, false};
     if (number < kFirstInner) return {load(spare_rows[number - kFunctionCount]) - 1, number, false};
-    return {number - kFirstInner, number - kFirstInner, true};
+    return {row_of_inner_stub(number), row_of_inner_stub(number), true};
 }
 
 const void* target_of(const StubUse& use) {

@@ -17,11 +17,15 @@ __asm__(
     ".hidden cudafault_stubs_end\n.globl cudafault_stubs_end\n"
     "cudafault_stubs:\n"
     ".cfi_startproc\n"
-    ".set rows, 0"
-#define CUDAFAULT_ROW(...) "+1"
+    ".set rows, 0\n.set drivers, 0\n"  // number of rows, number of the driver's rows
+#define CUDAFAULT_COUNT_driver ".set drivers, drivers+1\n.set drivers_end, rows\n"
+#define CUDAFAULT_COUNT_runtime
+#define CUDAFAULT_COUNT_nvml
+#define CUDAFAULT_COUNT_nccl
+#define CUDAFAULT_ROW(name, soname, api, ...) ".set rows, rows+1\n" CUDAFAULT_COUNT_##api
 #include "functions.inc"
 #undef CUDAFAULT_ROW
-    "\n.set number, 0\n.set target, 0\n.set flag, " CUDAFAULT_TEXT(CUDAFAULT_FUNCTION_FLAGS) "\n"
+    ".set number, 0\n.set target, 0\n.set flag, " CUDAFAULT_TEXT(CUDAFAULT_FUNCTION_FLAGS) "\n"
     ".rept rows\n"
     "cudafault_stub\n"
     ".set number, number+1\n.set target, target+1\n.set flag, flag+1\n"
@@ -31,8 +35,8 @@ __asm__(
     "cudafault_stub\n"
     ".set number, number+1\n.set target, target+1\n"
     ".endr\n"
-    ".set target, 0\n.set flag, " CUDAFAULT_TEXT(CUDAFAULT_FUNCTION_FLAGS) "\n"
-    ".rept rows\n"
+    ".set target, drivers_end-drivers\n.set flag, target+" CUDAFAULT_TEXT(CUDAFAULT_FUNCTION_FLAGS) "\n"
+    ".rept drivers\n"
     "cudafault_stub\n"
     ".set number, number+1\n.set target, target+1\n.set flag, flag+1\n"
     ".endr\n"

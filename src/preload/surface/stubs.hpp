@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The stubs and their numbers. In this order: an exported stub for each row of the function table; spare stubs for
-// functions that are loaded twice or have no row; a second stub for each row, for calls that a shared libcudart makes
-// (inner calls); and the overrides of the dynamic linker's functions.
+// functions that are loaded twice or have no row; a second stub for each row of the driver, for calls that a shared
+// libcudart makes (inner calls); and the overrides of the dynamic linker's functions.
 #pragma once
 
 #include "fault/functions.hpp"
@@ -17,8 +17,31 @@ namespace cudafault {
 #define CUDAFAULT_SPARES 1024
 inline constexpr int kSpares = CUDAFAULT_SPARES;
 inline constexpr int kTargets = kFunctionCount + kSpares;  // entries of the target table
+
+struct RowRange {
+    int first, count;
+};
+
+// The driver's rows are adjacent, because the table is sorted by name.
+constexpr RowRange driver_rows() {
+    constexpr Api kApis[] = {
+#define CUDAFAULT_ROW(name, soname, api, ...) Api::api,
+#include "functions.inc"
+#undef CUDAFAULT_ROW
+    };
+    RowRange range = {kFunctionCount, 0};
+    for (int row = kFunctionCount - 1; row >= 0; --row) {
+        if (kApis[row] != Api::driver) continue;
+        if (range.count > 0 && range.first != row + 1) return {};
+        range = {row, range.count + 1};
+    }
+    return range;
+}
+inline constexpr RowRange kDriverRows = driver_rows();
+static_assert(kDriverRows.count > 0, "the driver's rows are not adjacent");
+
 inline constexpr int kFirstInner = kTargets;
-inline constexpr int kFirstLoaderHook = kFirstInner + kFunctionCount;
+inline constexpr int kFirstLoaderHook = kFirstInner + kDriverRows.count;
 
 enum LoaderHook { kDlsym, kDlvsym, kDlopen, kDlmopen, kDlclose, kDlerror };
 

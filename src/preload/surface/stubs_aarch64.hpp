@@ -4,7 +4,7 @@
 #pragma once
 
 #define CUDAFAULT_FUNCTION_TYPE "%function"
-#define CUDAFAULT_STUB_SIZE 48
+#define CUDAFAULT_STUB_SIZE 44
 #define CUDAFAULT_SLOW_OFFSET 32
 
 #define CUDAFAULT_STUB_MACROS                             \
@@ -14,7 +14,7 @@
     "b cudafault_enter\n"                                 \
     ".endm\n"                                             \
     ".macro cudafault_stub\n"                             \
-    ".org cudafault_stubs+number*48\n"                    \
+    ".org cudafault_stubs+number*44\n"                    \
     "hint #34\n"                                          \
     "adrp x16, cudafault_block+flag\n"                    \
     "ldrb w17, [x16, #:lo12:cudafault_block+flag]\n"      \
@@ -23,11 +23,11 @@
     "adrp x16, cudafault_targets+8*target\n"              \
     "ldr x16, [x16, #:lo12:cudafault_targets+8*target]\n" \
     "br x16\n"                                            \
-    ".org cudafault_stubs+number*48+32\n"                 \
+    ".org cudafault_stubs+number*44+32\n"                 \
     "1: hint #34\n"                                       \
     "mov w17, #number\n"                                  \
     "b cudafault_enter\n"                                 \
-    ".org cudafault_stubs+number*48+48\n"                 \
+    ".org cudafault_stubs+number*44+44\n"                 \
     ".endm\n"
 
 #define CUDAFAULT_ENTER                                                                               \
