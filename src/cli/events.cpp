@@ -5,8 +5,8 @@
 #include <memory>
 
 #include "cli/output.hpp"
+#include "cli/run_json.hpp"
 #include "cli/verbs.hpp"
-#include "local/status.hpp"
 
 namespace cudafault::cli {
 
@@ -67,8 +67,8 @@ void warn_of_missing(const json& document) {
 
 void events(const EventsOptions& options) {
     const auto show_one = [&](const json& event) { show(options, event); };
-    if (options.follow) return warn_of_missing(local::follow_events(options.name, show_one));
-    const json document = local::events_json(options.name);
+    if (options.follow) return warn_of_missing(follow_events(options.name, show_one));
+    const json document = events_json(options.name);
     if (options.json) return print_json(document);
     for (const json& event : document.at("events")) fmt::print("{}\n", line(event));
     warn_of_missing(document);

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "local/status.hpp"
-
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -8,6 +6,7 @@
 #include <memory>
 
 #include "cli/output.hpp"
+#include "cli/run_json.hpp"
 #include "cli/verbs.hpp"
 
 namespace cudafault::cli {
@@ -195,7 +194,7 @@ void print_run(const json& run) {
 
 void status(const StatusOptions& options) {
     const bool all = options.name.empty();
-    const json document = all ? local::list_json() : local::status_json(options.name);
+    const json document = all ? list_json() : status_json(options.name);
     if (options.json) return print_json(document);
     all ? print_runs(document.at("runs")) : print_run(document);
 }

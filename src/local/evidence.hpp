@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Converts the content of a control block to the JSON that `status` and `events` print and that the report of a run
-// contains. Every process of the run can write into the block, so each value is checked before it is used.
+// Converts the content of a control block to the JSON of a run's record, which `status` and `events` print. Every
+// process of the run can write into the block, so each value is checked before it is used.
 #pragma once
 
 #include <cstdint>

@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-namespace cudafault::local {
+namespace cudafault::cli {
 
 // Returns one entry per run: name, state, pid, started_at, command, armed (the spec, or null if no plan is armed or the
 // run has ended). Throws Error if a run's file lacks a member.
@@ -22,4 +22,4 @@ nlohmann::json events_json(const std::string& name);
 // Calls `show` with each event until the run ends, and returns the counts. Throws Error like status_json.
 nlohmann::json follow_events(const std::string& name, const std::function<void(const nlohmann::json&)>& show);
 
-}  // namespace cudafault::local
+}  // namespace cudafault::cli

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "local/status.hpp"
+#include "cli/run_json.hpp"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -12,10 +12,11 @@
 #include "local/registry.hpp"
 #include "os/process.hpp"
 
-namespace cudafault::local {
+namespace cudafault::cli {
 
 namespace {
 
+using local::Error, local::Registry, local::Run, local::RunState;
 using nlohmann::json;
 
 constexpr useconds_t kFollowPauseUs = 50'000;
@@ -23,7 +24,7 @@ constexpr useconds_t kFollowPauseUs = 50'000;
 // A run, and its control block while the run is live.
 struct OpenedRun {
     Run run;
-    std::optional<Control> control;
+    std::optional<local::Control> control;
 };
 
 OpenedRun open_run(const std::string& name) {
@@ -31,7 +32,7 @@ OpenedRun open_run(const std::string& name) {
     Run run = registry.find_readable(name);
     if (run.state != RunState::running) return {std::move(run), std::nullopt};
     try {
-        Control control = Control::open(run.address());
+        local::Control control = local::Control::open(run.address());
         return {std::move(run), std::move(control)};
     } catch (const Error&) {
         run = registry.find_readable(name);
@@ -46,7 +47,7 @@ Result reading(const Run& run, const std::function<Result()>& read) {
     try {
         return read();
     } catch (const json::exception&) {
-        throw Error(kEnvironment,
+        throw Error(local::kEnvironment,
                     fmt::format("\"{}\" is damaged, so run {} cannot be read completely: remove that file",
                                 run.file.string(), run.name));
     }
@@ -60,12 +61,12 @@ json lost_evidence() {
 }
 
 json evidence_of(const Run& run, const ControlBlock* block) {
-    if (block) return evidence_json(*block, run.record.at("plan"));
+    if (block) return local::evidence_json(*block, run.record.at("plan"));
     return run.state == RunState::ended ? run.record.at("evidence") : lost_evidence();
 }
 
 json describe(const Run& run, const ControlBlock* block) {
-    json status = {{"name", run.name}, {"state", state_name(run.state)}};
+    json status = {{"name", run.name}, {"state", local::state_name(run.state)}};
     for (const char* key : {"pid", "command", "started_at", "gpus", "history", "history_dropped"}) {
         status[key] = run.record.at(key);
     }
@@ -82,12 +83,12 @@ json describe_live(const OpenedRun& opened) {
     const auto lock = opened.control->lock();
     Run run = Registry().find_readable(opened.run.name);
     if (run.state != RunState::running) return describe(run, nullptr);
-    update_history(opened.control->block(), run.record);
+    local::update_history(opened.control->block(), run.record);
     return describe(run, &opened.control->block());
 }
 
 json summary(const Run& run) {
-    json entry = {{"name", run.name}, {"state", state_name(run.state)}};
+    json entry = {{"name", run.name}, {"state", local::state_name(run.state)}};
     if (run.state == RunState::damaged) return entry;
     for (const char* key : {"pid", "command", "started_at"}) entry[key] = run.record.at(key);
     const json& plan = run.record.at("plan");
@@ -97,7 +98,7 @@ json summary(const Run& run) {
 }
 
 json event_document(const Run& run, const json& counts) {
-    json document = {{"name", run.name}, {"state", state_name(run.state)}};
+    json document = {{"name", run.name}, {"state", local::state_name(run.state)}};
     document.update(counts);
     return document;
 }
@@ -112,9 +113,9 @@ json recorded_events(const Run& run) {
 }
 
 json live_events(const Run& run, const ControlBlock& block) {
-    EventReader reader(block);
+    local::EventReader reader(block);
     json list = json::array();
-    for (const Event& event : reader.read_last()) list.push_back(event_json(event));
+    for (const Event& event : reader.read_last()) list.push_back(local::event_json(event));
     json document = event_document(run, reader.counts());
     document["events"] = std::move(list);
     return document;
@@ -151,15 +152,15 @@ json follow_events(const std::string& name, const std::function<void(const json&
         document.erase("events");
         return document;
     }
-    EventReader reader(opened.control->block());
-    const Address address = opened.run.address();
+    local::EventReader reader(opened.control->block());
+    const local::Address address = opened.run.address();
     const auto is_alive = [&] { return start_time(address.pid) == address.start_time; };
     while (is_alive()) {
-        for (const Event& event : reader.read()) show(event_json(event));
+        for (const Event& event : reader.read()) show(local::event_json(event));
         usleep(kFollowPauseUs);
     }
-    for (const Event& event : reader.read_last()) show(event_json(event));
+    for (const Event& event : reader.read_last()) show(local::event_json(event));
     return event_document(Registry().find_readable(name), reader.counts());
 }
 
-}  // namespace cudafault::local
+}  // namespace cudafault::cli
