@@ -3,7 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <cstdio>
 #include <memory>
 
 #include "cli/output.hpp"
@@ -28,12 +27,11 @@ struct ArmOptions {
 
 void arm(const ArmOptions& options) {
     const local::Armed armed = local::arm(options.name, options.spec);
-    if (!armed.resolved.unresolved.empty())
-        fmt::print(stderr, "cudafault: {}\n", local::unresolved_note(armed.resolved));
+    print_notes(armed.notes);
     if (options.json) {
         print_json({{"name", options.name},
                     {"spec", options.spec},
-                    {"resolved", armed.resolved.spec},
+                    {"resolved", armed.resolved},
                     {"revision", armed.revision}});
     } else {
         fmt::print("armed in {}: {}\n", options.name, options.spec);

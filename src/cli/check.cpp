@@ -8,6 +8,7 @@
 #include "cli/verbs.hpp"
 #include "local/machine.hpp"
 #include "local/spec.hpp"
+#include "local/target_variables.hpp"
 
 namespace cudafault::cli {
 
@@ -47,9 +48,15 @@ json plan_json(const Plan& plan, const std::vector<std::string>& specs) {
 }
 
 void check(const CheckOptions& options, bool with_gpus) {
-    const auto plan = local::parse_spec(options.spec);
+    const local::TargetVariables variables = local::target_variables();
+    const auto plan = local::parse_spec(options.spec, variables.ranks);
     json document = {{"valid", true}, {"spec", options.spec}};
-    if (with_gpus) document["resolved"] = local::resolve_gpus(options.spec, local::find_machine(options.gpus)).spec;
+    local::Resolved resolved;
+    if (with_gpus) {
+        resolved = local::resolve_gpus(options.spec, local::find_machine(options.gpus));
+        document["resolved"] = resolved.spec;
+    }
+    print_notes(local::plan_notes(*plan, resolved, variables));
     const std::vector<std::string> specs = local::split_faults(options.spec);
     if (!options.json) return print_words(*plan, specs);
     document["faults"] = plan_json(*plan, specs);

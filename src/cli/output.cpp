@@ -57,6 +57,10 @@ void print_json_line(const json& document) {
     flush_output();
 }
 
+void print_notes(const std::vector<std::string>& notes) {
+    for (const std::string& note : notes) fmt::print(stderr, "cudafault: {}\n", note);
+}
+
 void flush_output() {
     if (std::fflush(stdout) == 0 && !std::ferror(stdout)) return;
     throw local::Error(local::kEnvironment, "cannot write to standard output: " + local::error_text());

@@ -66,24 +66,20 @@ Armed arm(const std::string& name, const std::string& spec) {
     const Registry registry;
     const Run run = registry.find_readable(name);
     require_live(run);
-    if (parse_spec(spec)->count == 0) {
+    const auto variables = run.record.value("target_variables", TargetVariables{});
+    const auto plan = parse_spec(spec, variables.ranks);
+    if (plan->count == 0) {
         throw Error(kUsage, fmt::format("the plan is empty: give a fault, or use `cudafault disarm {}`", name));
     }
-    Resolved resolved = resolve_gpus(spec, run.record.at("gpus").get<Machine>());
+    const Resolved resolved = resolve_gpus(spec, run.record.at("gpus").get<Machine>());
     const Change change = change_plan(registry, run, spec, resolved.spec);
-    return {std::move(resolved), change.revision};
+    return {resolved.spec, change.revision, plan_notes(*plan, resolved, variables)};
 }
 
 bool disarm(const std::string& name) {
     const Registry registry;
     const Run run = registry.find_readable(name);
     return run.state == RunState::running && change_plan(registry, run, "", "").was_armed;
-}
-
-std::string unresolved_note(const Resolved& resolved) {
-    return fmt::format(
-        "NVML is not available, so gpu={} cannot be resolved and selects GPU {} in each process's own numbering",
-        resolved.unresolved, resolved.unresolved);
 }
 
 }  // namespace cudafault::local

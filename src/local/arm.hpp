@@ -4,14 +4,16 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "local/spec.hpp"
 
 namespace cudafault::local {
 
 struct Armed {
-    Resolved resolved;
+    std::string resolved;  // the spec with UUIDs for GPU indices
     uint64_t revision;
+    std::vector<std::string> notes;  // see plan_notes
 };
 
 // Arms a plan in a live run, instead of the plan that is armed. Throws Error if the run does not exist or has ended, or
@@ -21,8 +23,5 @@ Armed arm(const std::string& name, const std::string& spec);
 // Disarms a run. Returns false if no plan was armed, as in a run that has ended. Throws Error if the run does not
 // exist.
 bool disarm(const std::string& name);
-
-// Returns a message about the GPU index that is not resolved.
-std::string unresolved_note(const Resolved& resolved);
 
 }  // namespace cudafault::local

@@ -9,21 +9,17 @@
 
 #include "local/error.hpp"
 #include "local/nvml.hpp"
+#include "local/system.hpp"
 #include "simgpu/device.hpp"
 
 namespace cudafault::local {
 
 namespace {
 
-std::string environment(const char* name) {
-    const char* value = std::getenv(name);
-    return value ? value : "";
-}
-
 Machine simulated_machine(const std::string& simulation, const std::string& option) {
     Machine machine{true, true, simulation, {}};
     std::string error;
-    for (const sim::Gpu& gpu : sim::parse_machine(simulation, environment("CUDAFAULT_SIM_MEMORY"), error)) {
+    for (const sim::Gpu& gpu : sim::parse_machine(simulation, environment_variable("CUDAFAULT_SIM_MEMORY"), error)) {
         machine.gpus.push_back({gpu.index, sim::uuid_text(gpu), sim::pci_text(gpu), gpu.model->name});
     }
     if (!error.empty())
@@ -53,7 +49,7 @@ bool is_description(const std::string& text) {
 
 Machine find_machine(const std::optional<std::string>& option) {
     constexpr std::string_view kPrefix = "sim:";
-    const std::string inherited = environment("CUDAFAULT_SIM_GPUS");
+    const std::string inherited = environment_variable("CUDAFAULT_SIM_GPUS");
     if (!option && inherited.empty()) {
         return std::getenv("CUDAFAULT_SIM_DIR") ? simulated_machine("", "") : real_machine();
     }

@@ -17,6 +17,7 @@
 #include <sstream>
 
 #include "local/spec.hpp"
+#include "local/target_variables.hpp"
 
 namespace cudafault::local {
 
@@ -81,8 +82,8 @@ bool none_of(const json& processes, Predicate is_selected) {
 }
 
 // Returns the reason why the fault selects none of the processes. Returns an empty text if the fault selects a process.
-std::string reason_no_process(const Fault& fault, const json& processes) {
-    if (*fault.node || *fault.pod) return "node= and pod= match in Kubernetes only";
+std::string reason_no_process(const Fault& fault, const json& processes, const TargetVariables& variables) {
+    if (const std::string reason = reason_not_selected(fault, variables); !reason.empty()) return reason;
     if (*fault.process && none_of(processes, [&](const json& each) { return is_program(fault, each); })) {
         return fmt::format("no process matches process={}; the processes were: {}", fault.process,
                            programs_text(processes));
@@ -95,7 +96,7 @@ std::string reason_no_process(const Fault& fault, const json& processes) {
 
 std::string calls_text(uint64_t count) { return fmt::format("{} call{}", count, count == 1 ? "" : "s"); }
 
-std::string reason_of(const Fault& fault, const json& counts, const json& processes) {
+std::string reason_of(const Fault& fault, const json& counts, const json& processes, const TargetVariables& variables) {
     const auto matched = counts.at("matched").get<uint64_t>();
     const auto on_other_gpu = counts.at("on_other_gpu").get<uint64_t>();
     if (matched > 0) {
@@ -105,17 +106,17 @@ std::string reason_of(const Fault& fault, const json& counts, const json& proces
     if (on_other_gpu > 0) {
         return fmt::format("{} matched, but on other GPUs than those of gpu=", calls_text(on_other_gpu));
     }
-    if (const std::string reason = reason_no_process(fault, processes); !reason.empty()) return reason;
+    if (const std::string reason = reason_no_process(fault, processes, variables); !reason.empty()) return reason;
     if (counts.at("expired").get<bool>()) return "for= or until= had ended before a call matched";
     return "the processes made CUDA calls, but none that calls= names while the plan was armed";
 }
 
-std::string reason_of_plan(const json& shown, const json& processes) {
-    const auto plan = parse_spec(shown.at("resolved"));
+std::string reason_of_plan(const json& shown, const json& processes, const TargetVariables& variables) {
+    const auto plan = parse_armed_spec(shown.at("resolved"));
     const json& faults = shown.at("faults");
     std::vector<std::string> reasons;
     for (int i = 0; i < plan->count && static_cast<size_t>(i) < faults.size(); ++i) {
-        const std::string reason = reason_of(plan->faults[i], faults[static_cast<size_t>(i)], processes);
+        const std::string reason = reason_of(plan->faults[i], faults[static_cast<size_t>(i)], processes, variables);
         reasons.push_back(plan->count > 1 ? fmt::format("fault {}: {}", i, reason) : reason);
     }
     return fmt::format("{}", fmt::join(reasons, "; "));
@@ -158,7 +159,8 @@ std::string reason_for_no_fire(const json& report, bool library_was_loaded) {
     const json& processes = report.at("evidence").at("processes");
     if (processes.empty()) return "no process made a CUDA call that the fault library intercepted";
     const json* plan = last_plan(report);
-    return plan ? reason_of_plan(*plan, processes) : "no call matched a plan";
+    const auto variables = report.value("target_variables", TargetVariables{});
+    return plan ? reason_of_plan(*plan, processes, variables) : "no call matched a plan";
 }
 
 bool is_static_program(const std::string& command) {

@@ -52,13 +52,18 @@ TEST(NoFire, ReportsThatTheLibraryWasNotLoaded) {
     EXPECT_THAT(reason_for_no_fire(ended, true), HasSubstr("no process made a CUDA call"));
 }
 
+TEST(NoFire, ReportsThatThePlanHasExpired) {
+    const json expired = json::array({fault(0, 0, 0, true)});
+    EXPECT_THAT(reason("xid=79 until=2020-01-01T00:00:00Z", expired), HasSubstr("had ended before"));
+}
+
 TEST(NoFire, ReportsWhyNoCallMatched) {
     EXPECT_THAT(reason("xid=79", json::array({fault()})), HasSubstr("none that calls= names"));
     EXPECT_THAT(reason("xid=79 gpu=1", json::array({fault(0, 0, 7)})), HasSubstr("7 calls matched, but on other GPUs"));
     EXPECT_THAT(reason("xid=79 after=100", json::array({fault(99)})), HasSubstr("99 calls matched"));
     EXPECT_THAT(reason("xid=79 for=1s", json::array({fault(0, 0, 0, true)})), HasSubstr("had ended before"));
     EXPECT_THAT(reason("xid=79 rank=3", json::array({fault()})), HasSubstr("no process has rank 3"));
-    EXPECT_THAT(reason("xid=79 pod=web-*", json::array({fault()})), HasSubstr("Kubernetes only"));
+    EXPECT_THAT(reason("xid=79 pod=web-*", json::array({fault()})), HasSubstr("because CUDAFAULT_POD is not set"));
 }
 
 TEST(NoFire, ReportsThatNoProcessMatched) {

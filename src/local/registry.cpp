@@ -15,6 +15,7 @@
 #include "local/error.hpp"
 #include "local/history.hpp"
 #include "local/system.hpp"
+#include "local/target_variables.hpp"
 #include "os/descriptor.hpp"
 #include "os/process.hpp"
 
@@ -66,6 +67,7 @@ void require_shape(const json& record) {
     static_cast<void>(record.at("started_at").get_ref<const std::string&>());
     static_cast<void>(record.at("command").get<std::vector<std::string>>());
     static_cast<void>(record.at("gpus").get<Machine>());
+    static_cast<void>(record.value("target_variables", TargetVariables{}));
     require_history(record);
     const json& plan = record.at("plan");
     if (plan.is_null()) return;

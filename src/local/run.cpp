@@ -18,6 +18,7 @@
 #include "local/products.hpp"
 #include "local/registry.hpp"
 #include "local/spec.hpp"
+#include "local/target_variables.hpp"
 #include "os/clock.hpp"
 #include "os/timestamp.hpp"
 
@@ -99,15 +100,17 @@ void write_report(const Registry& registry, const json& own, const Control& cont
 RunResult run(const RunOptions& options) {
     const std::string name = options.name.empty() ? fmt::format("run-{}", getpid()) : options.name;
     check_name(name);
-    const auto plan = parse_spec(options.plan, job_size());
+    const TargetVariables variables = target_variables();
+    const auto plan = parse_spec(options.plan, variables.ranks);
     const Machine machine = find_machine(options.gpus);
     const Products products = find_products(machine.simulated);
     const Resolved resolved = resolve_gpus(options.plan, machine);
-    if (!resolved.unresolved.empty()) options.note(unresolved_note(resolved));
+    for (const std::string& note : plan_notes(*plan, resolved, variables)) options.note(note);
     if (plan->count > 0 && is_disabled()) options.note("CUDAFAULT_DISABLE is set, so no fault can fire: unset it");
 
     Control control = Control::create();
     json record = make_record(options, name, machine, control.address());
+    record["target_variables"] = variables;
     if (plan->count > 0) record["plan"] = {{"spec", options.plan}, {"revision", control.write_plan(resolved.spec)}};
     Registry registry;
     registry.claim(name, record);

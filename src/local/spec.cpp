@@ -9,6 +9,7 @@
 #include "fault/values.hpp"
 #include "fault/words.hpp"
 #include "local/system.hpp"
+#include "os/clock.hpp"
 
 namespace cudafault::local {
 
@@ -135,6 +136,13 @@ bool can_resolve(const GpuSelector& selector, Text word, const Machine& machine)
     return selector.kind != GpuKind::local && (machine.simulated || !is_mig(word));
 }
 
+std::unique_ptr<Plan> parse(const std::string& spec, const Arming* arming) {
+    auto plan = std::make_unique<Plan>();
+    SpecError error{};
+    if (!parse_plan(text_of(spec), *plan, error, arming)) throw SpecRefused(spec, error);
+    return plan;
+}
+
 }  // namespace
 
 SpecRefused::SpecRefused(const std::string& spec_text, const SpecError& error)
@@ -144,25 +152,12 @@ SpecRefused::SpecRefused(const std::string& spec_text, const SpecError& error)
       column(error.position + 1),
       length(error.length) {}
 
-uint64_t job_size() {
-    constexpr std::pair<const char*, const char*> kVariables[] = {
-        {"RANK", "WORLD_SIZE"}, {"OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"}, {"PMI_RANK", "PMI_SIZE"}};
-    for (const auto& [rank, ranks] : kVariables) {
-        if (!std::getenv(rank)) continue;
-        const char* text = std::getenv(ranks);
-        uint64_t size = 0;
-        return text && parse_number(text, size) ? size : 0;
-    }
-    return 0;
+std::unique_ptr<Plan> parse_spec(const std::string& spec, uint64_t ranks) {
+    const Arming arming{wall_clock_ns(), ranks};
+    return parse(spec, &arming);
 }
 
-std::unique_ptr<Plan> parse_spec(const std::string& spec, uint64_t ranks) {
-    auto plan = std::make_unique<Plan>();
-    SpecError error{};
-    const Arming arming{clock_ns(CLOCK_REALTIME), ranks};
-    if (!parse_plan(text_of(spec), *plan, error, &arming)) throw SpecRefused(spec, error);
-    return plan;
-}
+std::unique_ptr<Plan> parse_armed_spec(const std::string& spec) { return parse(spec, nullptr); }
 
 std::vector<std::string> split_faults(const std::string& spec) {
     std::vector<std::string> faults;
@@ -202,6 +197,16 @@ Resolved resolve_gpus(const std::string& spec, const Machine& machine) {
                     fmt::format("the plan is longer than {} bytes once its GPUs are UUIDs: name fewer GPUs", kMaxSpec));
     }
     return resolved;
+}
+
+std::vector<std::string> plan_notes(const Plan& plan, const Resolved& resolved, const TargetVariables& variables) {
+    std::vector<std::string> notes = target_notes(plan, variables);
+    if (!resolved.unresolved.empty()) {
+        notes.push_back(fmt::format(
+            "NVML is not available, so gpu={} cannot be resolved and selects GPU {} in each process's own numbering",
+            resolved.unresolved, resolved.unresolved));
+    }
+    return notes;
 }
 
 }  // namespace cudafault::local

@@ -9,6 +9,7 @@
 #include "fault/plan.hpp"
 #include "local/error.hpp"
 #include "local/machine.hpp"
+#include "local/target_variables.hpp"
 
 namespace cudafault::local {
 
@@ -25,13 +26,12 @@ public:
 inline Text text_of(const std::string& text) { return {text.data(), text.size()}; }
 inline std::string string_of(Text text) { return {text.data, text.size}; }
 
-// Returns the number of ranks of the distributed job that this process belongs to, from the variables of its launcher;
-// 0: unknown.
-uint64_t job_size();
-
 // Parses a plan before it is armed. Throws SpecRefused if it is invalid or contains a fault that can never fire.
 // `ranks` is the number of ranks of the job; 0: unknown.
 std::unique_ptr<Plan> parse_spec(const std::string& spec, uint64_t ranks = 0);
+
+// Parses a plan that has been armed. Its until= may have passed since then. Throws SpecRefused if it is invalid.
+std::unique_ptr<Plan> parse_armed_spec(const std::string& spec);
 
 // Returns the text of each fault that the parser finds, without comments.
 std::vector<std::string> split_faults(const std::string& spec);
@@ -47,5 +47,9 @@ struct Resolved {
 // Replaces the GPUs in a spec that parse_spec accepts with UUIDs. Throws SpecRefused if the spec names a GPU that the
 // machine does not have.
 Resolved resolve_gpus(const std::string& spec, const Machine& machine);
+
+// Returns a line for each part of the plan that may not have the effect that its author expects in a run with these
+// variables.
+std::vector<std::string> plan_notes(const Plan& plan, const Resolved& resolved, const TargetVariables& variables);
 
 }  // namespace cudafault::local

@@ -10,6 +10,9 @@ namespace cudafault::local {
 
 std::string error_text(int error = errno);  // "No such file or directory"
 
+// Returns the value of an environment variable. Returns an empty text if it is not set.
+std::string environment_variable(const char* name);
+
 // Returns the content of a file. Returns nullopt if the file cannot be read.
 std::optional<std::string> read_file(const std::filesystem::path& path);
 

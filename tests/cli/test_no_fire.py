@@ -32,6 +32,7 @@ def build_program(folder: Path, source: str, *flags: str) -> Path:
         ("xid=79 calls=cuMemAlloc* after=100", "1 call matched, but the schedule"),
         ("xid=79 process=serve.py", "no process matches process=serve.py; the processes were: python"),
         ("xid=79 rank=7", "no process has rank 7"),
+        ("xid=79 node=n", "because CUDAFAULT_NODE is not set"),
     ],
 )
 def test_note_names_reason_in_the_plan(plan: str, words: str) -> None:

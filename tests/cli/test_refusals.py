@@ -84,6 +84,30 @@ def test_run_refuses_rank_outside_of_job() -> None:
     assert cudafault("run", "--plan", "xid=79 rank=4", "--", "true").code == 0
 
 
+def test_arm_knows_the_job_of_the_run() -> None:
+    with ClientRun("ranked", environment={"RANK": "0", "WORLD_SIZE": "4"}) as run:
+        assert_points_at(cudafault("arm", run.name, "xid=79 rank=4"), "xid=79 rank=4", 13, "not among the 4 ranks")
+        run.arm("xid=79 rank=3")
+
+
+@pytest.mark.parametrize("key", ["node", "pod"])
+def test_node_or_pod_that_selects_no_process(key: str) -> None:
+    """The plan is accepted with one line, because the command of a run may set the variable itself."""
+    spec, variable = f"xid=79 {key}=gpu-7", f"CUDAFAULT_{key.upper()}"
+    note = f"cudafault: {key}=gpu-7 selects no process of a run on this machine, because {variable} is not set, "
+    with ClientRun("local") as live:
+        verbs = (["check", spec], ["run", "--plan", spec, "--", "true"], ["arm", live.name, spec])
+        for verb in verbs:
+            answer = cudafault(*verb)
+            assert answer.code == 0 and answer.errors.startswith(note), answer
+            assert answer.errors.count(note) == 1, answer
+    for verb in (["check", spec], ["run", "--must-fire", "--plan", spec, "--", "true"]):
+        assert note not in cudafault(*verb, **{variable: "gpu-7"}).errors
+    with ClientRun("named", environment={variable: "gpu-7"}) as live:
+        assert cudafault("arm", live.name, spec).errors == ""
+        assert live.allocate() == "100"
+
+
 def test_arm_refuses_empty_plan(idle_run: ClientRun) -> None:
     assert_refused(cudafault("arm", idle_run.name, " ; "), 2, "disarm idle")
 

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "local/target_variables.hpp"
+
+#include <gmock/gmock.h>
+
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+
+#include "local/spec.hpp"
+
+namespace cudafault::local {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+std::vector<std::string> notes(const std::string& spec, const TargetVariables& variables) {
+    return target_notes(*parse_spec(spec), variables);
+}
+
+TEST(TargetVariables, NodeAndPodThatTheEnvironmentDoesNotName) {
+    EXPECT_THAT(notes("xid=79 node=gpu-7", {}),
+                ElementsAre(HasSubstr("node=gpu-7 selects no process of a run on this machine, because CUDAFAULT_NODE "
+                                      "is not set, so the fault cannot fire: remove node=, or")));
+    EXPECT_THAT(notes("xid=79; xid=48 pod=web-*", {0, "", "db-0"}),
+                ElementsAre(HasSubstr("because CUDAFAULT_POD is \"db-0\"")));
+    EXPECT_THAT(notes("xid=79 node=a; xid=48 node=b pod=c", {}), ElementsAre(HasSubstr("node=a"), HasSubstr("node=b")));
+}
+
+TEST(TargetVariables, NodeAndPodThatTheEnvironmentNames) {
+    EXPECT_THAT(notes("xid=79 node=gpu-7 pod=web-*", {0, "gpu-7", "web-0"}), IsEmpty());
+    EXPECT_THAT(notes("xid=79 process=x rank=3", {}), IsEmpty());
+}
+
+TEST(TargetVariables, SizeOfTheJob) {
+    setenv("RANK", "1", 1);
+    EXPECT_EQ(target_variables().ranks, 0U);
+    setenv("WORLD_SIZE", "4", 1);
+    EXPECT_EQ(target_variables().ranks, 4U);
+    unsetenv("RANK");
+    EXPECT_EQ(target_variables().ranks, 0U) << "WORLD_SIZE is for the processes that a launcher starts";
+    unsetenv("WORLD_SIZE");
+}
+
+TEST(TargetVariables, SurviveTheRecord) {
+    const auto after = nlohmann::json(TargetVariables{4, "n", "p"}).get<TargetVariables>();
+    EXPECT_EQ(after.ranks, 4U);
+    EXPECT_EQ(after.node, "n");
+    EXPECT_EQ(after.pod, "p");
+}
+
+}  // namespace
+}  // namespace cudafault::local
