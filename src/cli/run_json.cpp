@@ -154,7 +154,7 @@ json follow_events(const std::string& name, const std::function<void(const json&
     }
     local::EventReader reader(opened.control->block());
     const local::Address address = opened.run.address();
-    const auto is_alive = [&] { return start_time(address.pid) == address.start_time; };
+    const auto is_alive = [&] { return start_time(address.task) == address.start_time; };
     while (is_alive()) {
         for (const Event& event : reader.read()) show(local::event_json(event));
         usleep(kFollowPauseUs);

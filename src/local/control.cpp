@@ -39,7 +39,7 @@ bool is_genuine(int file, const Address& address) {
 
 }  // namespace
 
-std::string Address::text() const { return fmt::format("{}:{}:{}:{}", pid, descriptor, start_time, inode); }
+std::string Address::text() const { return fmt::format("{}:{}:{}:{}", task, descriptor, start_time, inode); }
 
 Control::Control(Descriptor file) : file_(std::move(file)) {
     void* mapped = mmap(nullptr, kBlockSize, PROT_READ | PROT_WRITE, MAP_SHARED, file_.get(), 0);
@@ -65,7 +65,7 @@ Control Control::create() {
 }
 
 Control Control::open(const Address& address) {
-    const std::string path = fmt::format("/proc/{}/fd/{}", address.pid, address.descriptor);
+    const std::string path = fmt::format("/proc/{}/fd/{}", address.task, address.descriptor);
     Descriptor file(::open(path.c_str(), O_RDWR | O_CLOEXEC));
     if (!file) fail("open");
     if (!is_genuine(file.get(), address)) {
@@ -75,10 +75,10 @@ Control Control::open(const Address& address) {
     return Control(std::move(file));
 }
 
-Address Control::address() const {
+Address Control::address(pid_t task) const {
     struct stat status{};
     fstat(file_.get(), &status);
-    return {getpid(), start_time(getpid()).value_or(0), file_.get(), status.st_ino};
+    return {task, start_time(task).value_or(0), file_.get(), status.st_ino};
 }
 
 Control::Lock::Lock(int descriptor) : descriptor_(descriptor) { lock_file(descriptor_, "the run's control block"); }

@@ -14,12 +14,12 @@ namespace cudafault::local {
 
 // The location of a run's control block. The processes of the run read it from CUDAFAULT_RUN.
 struct Address {
-    pid_t pid;            // of `cudafault run`
-    uint64_t start_time;  // of that process
-    int descriptor;       // of that process
+    pid_t task;           // `cudafault run`, or a thread of it; see holder.hpp
+    uint64_t start_time;  // of that task
+    int descriptor;       // of `cudafault run`
     uint64_t inode;
 
-    std::string text() const;  // PID:FD:START:INODE
+    std::string text() const;  // TASK:FD:START:INODE
 };
 
 class Control {
@@ -37,7 +37,7 @@ public:
 
     ControlBlock& block() { return *block_; }
     const ControlBlock& block() const { return *block_; }
-    Address address() const;  // of a block created by this process
+    Address address(pid_t task) const;  // of a block created by this process; `task` is this process or a thread of it
 
     // A lock that must be held while the plan is written. The constructor throws Error if another process holds the
     // lock for two seconds.

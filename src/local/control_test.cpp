@@ -29,13 +29,13 @@ TEST(Control, StartsEmptyAndDisarmed) {
 
 TEST(Control, CannotShrinkOrGrow) {
     const Control control = Control::create();
-    EXPECT_EQ(ftruncate(control.address().descriptor, 0), -1);
-    EXPECT_EQ(ftruncate(control.address().descriptor, 1 << 30), -1);
+    EXPECT_EQ(ftruncate(control.address(getpid()).descriptor, 0), -1);
+    EXPECT_EQ(ftruncate(control.address(getpid()).descriptor, 1 << 30), -1);
 }
 
 TEST(Control, OpenMapsTheSameMemory) {
     const Control mine = Control::create();
-    Control second = Control::open(mine.address());
+    Control second = Control::open(mine.address(getpid()));
     const uint64_t revision = second.write_plan("xid=79");
     const PlanCopy text = plan_of(mine);
     EXPECT_EQ(text.revision, revision);
@@ -45,7 +45,7 @@ TEST(Control, OpenMapsTheSameMemory) {
 
 TEST(Control, RefusesAnotherFileWithTheSameDescriptor) {
     const Control control = Control::create();
-    Address address = control.address();
+    Address address = control.address(getpid());
     ++address.inode;
     EXPECT_THROW(Control::open(address), Error);
 }
@@ -53,10 +53,10 @@ TEST(Control, RefusesAnotherFileWithTheSameDescriptor) {
 TEST(Control, RefusesABlockThatCouldShrink) {
     Control genuine = Control::create();
     const Descriptor unsealed(memfd_create("unsealed", MFD_CLOEXEC));
-    ASSERT_EQ(ftruncate(unsealed.get(), lseek(genuine.address().descriptor, 0, SEEK_END)), 0);
+    ASSERT_EQ(ftruncate(unsealed.get(), lseek(genuine.address(getpid()).descriptor, 0, SEEK_END)), 0);
     struct stat status{};
     ASSERT_EQ(fstat(unsealed.get(), &status), 0);
-    EXPECT_THROW(Control::open({getpid(), genuine.address().start_time, unsealed.get(), status.st_ino}), Error);
+    EXPECT_THROW(Control::open({getpid(), genuine.address(getpid()).start_time, unsealed.get(), status.st_ino}), Error);
 }
 
 TEST(Control, RefusesToWriteAPlanThatNoProcessCanRead) {

@@ -157,7 +157,11 @@ std::string reason_for_no_fire(const json& report, bool library_was_loaded) {
                      "from its environment (tox, sudo, env -i)";
     }
     const json& processes = report.at("evidence").at("processes");
-    if (processes.empty()) return "no process made a CUDA call that the fault library intercepted";
+    if (processes.empty()) {
+        const bool is_root = geteuid() == 0;  // only root can start a program as another user
+        return fmt::format("no process made a CUDA call that the fault library intercepted{}",
+                           is_root ? "; a program that is started as another user cannot join the run" : "");
+    }
     const json* plan = last_plan(report);
     const auto variables = report.value("target_variables", TargetVariables{});
     return plan ? reason_of_plan(*plan, processes, variables) : "no call matched a plan";

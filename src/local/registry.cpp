@@ -64,6 +64,7 @@ void make_folder(const fs::path& folder) {
 
 // Throws json::exception if the record lacks a member that the other functions need.
 void require_shape(const json& record) {
+    static_cast<void>(record.at("pid").get<pid_t>());
     static_cast<void>(record.at("started_at").get_ref<const std::string&>());
     static_cast<void>(record.at("command").get<std::vector<std::string>>());
     static_cast<void>(record.at("gpus").get<Machine>());
@@ -81,7 +82,7 @@ RunState state_of(const Run& run) {
     if (state == "ended") return RunState::ended;
     if (state != "running") return RunState::damaged;
     const Address address = run.address();
-    return start_time(address.pid) == address.start_time ? RunState::running : RunState::lost;
+    return start_time(address.task) == address.start_time ? RunState::running : RunState::lost;
 }
 
 // Removes the first code point from the text and returns it. Returns nullopt if the text does not start with valid
@@ -151,7 +152,7 @@ const char* state_name(RunState state) {
 }
 
 Address Run::address() const {
-    return {record.at("pid").get<pid_t>(), record.at("start_time").get<uint64_t>(), record.at("fd").get<int>(),
+    return {record.at("task").get<pid_t>(), record.at("start_time").get<uint64_t>(), record.at("fd").get<int>(),
             record.at("inode").get<uint64_t>()};
 }
 
@@ -167,7 +168,7 @@ void Registry::claim(const std::string& name, const json& record) {
         const Run existing = read(name);
         if (existing.state == RunState::running) {
             throw Error(kEnvironment, fmt::format("run {} is live already (pid {}): choose another --name", name,
-                                                  existing.address().pid));
+                                                  existing.record.at("pid").get<pid_t>()));
         }
     }
     replace(name, record);

@@ -33,9 +33,9 @@ protected:
     fs::path file(const std::string& name) const { return folder() / (name + ".json"); }
 
     static json record(const char* state, uint64_t start) {
-        json record = {{"state", state}, {"pid", getpid()},      {"start_time", start}, {"fd", 3},
-                       {"inode", 4},     {"started_at", "2026"}, {"command", {"true"}}, {"gpus", Machine{}},
-                       {"plan", nullptr}};
+        json record = {{"state", state},    {"pid", getpid()}, {"task", getpid()},     {"start_time", start},
+                       {"fd", 3},           {"inode", 4},      {"started_at", "2026"}, {"command", {"true"}},
+                       {"gpus", Machine{}}, {"plan", nullptr}};
         start_history(record);
         return record;
     }

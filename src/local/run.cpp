@@ -14,6 +14,7 @@
 #include "local/error.hpp"
 #include "local/evidence.hpp"
 #include "local/history.hpp"
+#include "local/holder.hpp"
 #include "local/no_fire.hpp"
 #include "local/products.hpp"
 #include "local/registry.hpp"
@@ -36,7 +37,8 @@ bool is_disabled() {
 json make_record(const RunOptions& options, const std::string& name, const Machine& machine, const Address& address) {
     json record = {{"name", name},
                    {"state", "running"},
-                   {"pid", address.pid},
+                   {"pid", getpid()},
+                   {"task", address.task},
                    {"start_time", address.start_time},
                    {"fd", address.descriptor},
                    {"inode", address.inode},
@@ -109,13 +111,14 @@ RunResult run(const RunOptions& options) {
     if (plan->count > 0 && is_disabled()) options.note("CUDAFAULT_DISABLE is set, so no fault can fire: unset it");
 
     Control control = Control::create();
-    json record = make_record(options, name, machine, control.address());
+    const Address address = control.address(start_holder());
+    json record = make_record(options, name, machine, address);
     record["target_variables"] = variables;
     if (plan->count > 0) record["plan"] = {{"spec", options.plan}, {"revision", control.write_plan(resolved.spec)}};
     Registry registry;
     registry.claim(name, record);
     Environment environment(environ);
-    enter_run(environment, control.address().text(), products, machine);
+    enter_run(environment, address.text(), products, machine);
     RunResult result{name, {}, plan->count > 0, false, is_disabled() ? "CUDAFAULT_DISABLE is set" : ""};
     try {
         result.end = run_command(options.command, environment, [&] { control.renew_heartbeat(); });

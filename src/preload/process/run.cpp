@@ -17,6 +17,7 @@ namespace cudafault {
 namespace {
 
 constexpr int kGetSeals = 1034, kSealShrink = 2;  // F_GET_SEALS, F_SEAL_SHRINK
+constexpr uint32_t kRoot = 0;
 
 enum RunField { kRunPid, kRunFile, kRunStart, kRunInode, kRunFields };
 struct RunAddress {
@@ -46,6 +47,13 @@ int open_block(const RunAddress& run) {
     builder.add(run.text[kRunFile]);
     return open_file(path, O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 }
+
+// The block of the run that CUDAFAULT_RUN named when the library was loaded. A process that becomes another user before
+// its first CUDA call may not open the block any more. Forked children inherit this mapping.
+struct {
+    void* pages;  // nullptr: not mapped
+    uint64_t inode;
+} early_block;
 
 // Returns true if the file is the sealed memfd that the address names. The process id may have been reused, so the
 // descriptor may belong to another process.
@@ -78,6 +86,26 @@ bool map_block(int file) {
     return mapped == address_of(&block());
 }
 
+void map_early(int file, const RunAddress& run) {
+    const long mapped = system_call(SYS_mmap, 0, sizeof(ControlBlock), PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+    if (mapped > 0) early_block = {reinterpret_cast<void*>(mapped), run.number[kRunInode]};
+}
+
+// Maps the pages of the early block a second time, over the process's own block. Returns false if there is no early
+// block of the run. Makes the second mapping elsewhere first, because a failure at a fixed address leaves a hole there.
+bool use_early_block(const RunAddress& run) {
+    constexpr long kKeep = 0;  // as the old size: the first mapping stays
+    constexpr long kSize = sizeof(ControlBlock);
+    if (!early_block.pages || early_block.inode != run.number[kRunInode]) return false;
+    const long second = system_call(SYS_mremap, address_of(early_block.pages), kKeep, kSize, MREMAP_MAYMOVE);
+    if (second < 0) return false;
+    const long moved =
+        system_call(SYS_mremap, second, kSize, kSize, MREMAP_MAYMOVE | MREMAP_FIXED, address_of(&block()));
+    if (moved != address_of(&block())) return false;
+    process().identity.uid = kRoot;
+    return true;
+}
+
 const char* join(const RunAddress& run) {
     const uint64_t start = start_time_of(run.text[kRunPid]);
     if (start == 0) return "`cudafault run` has ended, or runs in another PID namespace";
@@ -86,8 +114,9 @@ const char* join(const RunAddress& run) {
     }
     const int file = open_block(run);
     if (file < 0) {
-        return "access to its control block is denied: this process runs as another user, or with fewer capabilities "
-               "than `cudafault run`; run both as the same user with the same capabilities";
+        return use_early_block(run) ? nullptr
+                                    : "access to its control block is denied, because this program was started as "
+                                      "another user or group than `cudafault run`: start both as the same";
     }
     const char* reason = why_unusable(file, run);
     if (!reason && !map_block(file)) reason = "its control block cannot be mapped";
@@ -109,7 +138,7 @@ bool join_run(const char* text) {
     return false;
 }
 
-void mark_library_loaded(const char* text) {
+void meet_run(const char* text) {
     RunAddress run{};
     if (!parse_run(text, run)) return;
     const int file = open_block(run);
@@ -118,6 +147,7 @@ void mark_library_loaded(const char* text) {
     if (is_block_of(file, run, status)) {
         const uint8_t loaded = 1;
         system_call(SYS_pwrite64, file, address_of(&loaded), sizeof loaded, offsetof(ControlHeader, library_loaded));
+        if (user_id() == kRoot && !why_unusable(file, run)) map_early(file, run);
     }
     close_file(file);
 }

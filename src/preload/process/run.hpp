@@ -8,7 +8,8 @@ namespace cudafault {
 // the process then has no plan.
 bool join_run(const char* run);
 
-// Marks in the run's control block that a process has loaded the library. Does nothing if the block cannot be opened.
-void mark_library_loaded(const char* run);
+// Marks in the run's control block that a process has loaded the library. If the process runs as root, and so can
+// become another user, also maps the block for join_run. Does nothing if the block cannot be opened.
+void meet_run(const char* run);
 
 }  // namespace cudafault

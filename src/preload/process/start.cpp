@@ -143,7 +143,7 @@ __attribute__((constructor)) void on_load() {
     if (environment("CUDAFAULT_PLAN") || environment("CUDA_FAULT_INJECTION_ENABLED")) {
         loaded_at_ns = monotonic_ns();
     }
-    if (const char* run = environment("CUDAFAULT_RUN")) mark_library_loaded(run);
+    if (const char* run = environment("CUDAFAULT_RUN")) meet_run(run);
     const char* log = log_file();
     if (log && is_first_of_container(log)) record_library_seen();
 }

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+// The task whose /proc/TASK/fd the processes of a run open the control block in.
+#pragma once
+
+#include <sys/types.h>
+
+namespace cudafault::local {
+
+// The kernel lets a process open the descriptors of a task only if the process has all capabilities of that task. If
+// this process has capabilities, starts a thread that drops its own and stays until the process ends, so that programs
+// that have dropped capabilities can join the run. Returns the id of that thread, or of this process if it has none.
+pid_t start_holder();
+
+}  // namespace cudafault::local

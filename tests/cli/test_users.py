@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Programs of a run of root that drop their capabilities or become another user."""
+
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+from cli.support import CLIENT
+from harness import LIBRARY, build, cudafault
+
+pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="only root has capabilities and can become another user")
+
+PLAN = ("--plan", "xid=79 calls=cuInit")
+AS_NOBODY = ("setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups")
+CALLER = """
+#include <stdio.h>
+__attribute__((weak)) int cuInit(unsigned);
+int main(void) { return printf("%d\\n", cuInit(0)) < 0; }
+"""
+BECOME_NOBODY = """
+import ctypes, os
+driver = ctypes.CDLL("libcuda.so.1")
+os.setgroups([])
+os.setgid(65534)
+os.setuid(65534)
+print(driver.cuInit(0), flush=True)
+if os.fork() == 0:
+    print(driver.cuInit(0), flush=True)
+    os._exit(0)
+os.wait()
+"""
+
+
+def test_program_without_capabilities() -> None:
+    """The program has its control block like any other program: arming, firing and evidence work."""
+    run = ("run", "--must-fire", "--name", "no-caps", "--gpus", "sim:1", "--plan", "xid=79 calls=cuMemAlloc*", "--")
+    outcome = cudafault(*run, "setpriv", "--bounding-set=-all", "--inh-caps=-all", *CLIENT, text_input="0 1\n")
+    assert outcome.behavior == (0, "ready\n100\n", ""), outcome
+    faults = cudafault("status", "no-caps", "--json").json["plan"]["faults"]
+    assert faults[0]["fired"] == 1, faults
+
+
+def test_process_that_becomes_another_user() -> None:
+    run = ("run", "--must-fire", "--gpus", "sim:1", *PLAN, "--")
+    outcome = cudafault(*run, sys.executable, "-c", BECOME_NOBODY)
+    assert outcome.behavior == (0, "100\n100\n", ""), outcome
+
+
+def test_program_that_is_started_as_another_user() -> None:
+    with tempfile.TemporaryDirectory(prefix="cudafault-users-") as folder:
+        Path(folder).chmod(0o755)
+        library = shutil.copy(LIBRARY, folder)
+        source, program = Path(folder, "caller.c"), Path(folder, "caller")
+        source.write_text(CALLER)
+        build(program, source)
+        outcome = cudafault("run", "--gpus", "real", *PLAN, "--", *AS_NOBODY, program, CUDAFAULT_LIBRARY=library)
+    program_line, closing_line = outcome.errors.splitlines()
+    assert "this program was started as another user" in program_line, outcome
+    assert "a program that is started as another user cannot join the run" in closing_line, outcome
