@@ -16,6 +16,12 @@ LATER = ALL.format(" after=1000000000")
 PRELOADED = pytest.mark.parametrize("preload", [False, True], ids=["alone", "preloaded"])
 
 
+def test_stripped_library_has_at_most_550_kib(architecture, tmp_path):
+    stripped = tmp_path / "stripped"
+    architecture.tool("strip", "-o", stripped, architecture.library)
+    assert stripped.stat().st_size <= 550 << 10
+
+
 @PRELOADED
 def test_calls_pass_through(architecture, program, preload):
     check_caller(architecture, program, ["calls", *NEVER], preload=preload)
