@@ -27,12 +27,12 @@ def check_refused(checks, cluster, namespace: str) -> None:
     metadata = {"name": "single", "namespace": namespace}
     spec = workloads.pod_spec(workloads.server())
     cluster.create({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
-    refuses("a Pod", ("pod/single",), "pods single", "Deployment", target=("v1", "Pod", namespace, "single"))
+    refuses("a Pod", ("pod/single",), "pods single", "Deployment", "cudafault k8s manifest pod/single", target=("v1", "Pod", namespace, "single"))
     job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": {
         "suspend": True, "template": {"spec": spec | {"restartPolicy": "Never"}}}}
     cluster.create(job)
     refuses("a Job", ("job/single",), "jobs.batch single", "CronJob", "kubectl create job --from=cronjob/",
-            target=("batch/v1", "Job", namespace, "single"))
+            "cudafault k8s manifest job.batch/single", target=("batch/v1", "Job", namespace, "single"))
     refuses("a Job with a template path", ("job/single", "--template", "spec.template"), "even with a template path", "CronJob",
             target=("batch/v1", "Job", namespace, "single"))
     cluster.create(widget(namespace, "single"))

@@ -175,7 +175,7 @@ std::string head_text(const kube::WorkloadStatus& status) {
     if (!status.mark) return name + ": not injected\n";
     const std::string by = status.record && !status.record->is_rebuilt
                                ? fmt::format(", by {} at {}", status.record->by, status.record->created_at)
-                               : ", record lost";
+                               : ", without a record";
     const std::string head = fmt::format("{}: injected (run {}{})\n", name, status.mark->run_id, by);
     if (!status.plan) return head + "plan: missing, so nothing is armed\n";
     const kube::PlanObject& plan = *status.plan;

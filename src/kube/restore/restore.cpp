@@ -69,6 +69,7 @@ public:
         workload_ = reload(client_, workload_);
         anchor_ = find_anchor(client_, workload_.ref);
         disarm_all();
+        if (is_immutable(workload_.ref.resource) && is_injected_object()) return without_revert();
         keep_current_edition();
         revert_template();
         if (wait_for_pods()) {
@@ -101,6 +102,19 @@ private:
         result_.restored = true;
         disarm_plan(client_, *plan);
         options_.on_progress(fmt::format("{} is disarmed", workload_.text()));
+    }
+
+    bool is_injected_object() const {
+        return InjectedMark::of(workload_.object) || has_injection(value_at(workload_.object, "spec"));
+    }
+
+    // The API server refuses every change of the template, so only the plan was disarmed.
+    RestoreResult without_revert() {
+        result_.complete = false;
+        result_.notes.push_back(fmt::format(
+            "the pod templates of a {} are immutable: delete it, or create it again from its original manifest",
+            workload_.ref.resource.kind));
+        return result_;
     }
 
     // Keeps only the current edition in the record, because the mark, which names the edition, is removed with the
@@ -352,7 +366,7 @@ std::vector<KindAndName> recorded_workloads(Client& client, const std::string& i
     own_objects.metadata_only = true;
     client.list({config_maps(), in_namespace}, own_objects, [&](Page page) {
         for (const Json& item : page.items) {
-            if (const auto workload = first_owner_of(item)) found.insert(kind_and_name(*workload));
+            if (const auto workload = workload_of_config_map(item)) found.insert(kind_and_name(*workload));
         }
     });
     return {found.begin(), found.end()};

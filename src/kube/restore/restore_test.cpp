@@ -437,6 +437,24 @@ TEST_F(RestoreTest, RemovesTheObjectsOfADeletedWorkload) {
     }
 }
 
+TEST_F(RestoreTest, AnImmutableKindIsDisarmedOnly) {
+    announce({{"apps", "v1"}, {"batch", "v1"}});
+    serve("batch/v1", {{"jobs", "Job"}});
+    const Workload job = workload_with("batch", "v1", "Job", "jobs", {{"template", gpu_template()}});
+    const Json object = inject_into(job, choose_containers(job, {}), binary_injection(), always_exists).object;
+    hold("/apis/batch/v1/namespaces/prod/jobs/web", object);
+    Json plan = named("cudafault-plan-" + job.hash());
+    plan["metadata"]["resourceVersion"] = "5";
+    plan["data"] = {{"plan", "#7\nxid=79\n"}};
+    hold(kConfigMapPath + "/cudafault-plan-" + job.hash(), plan);
+    responder.on("PATCH", kConfigMapPath + "/cudafault-plan-" + job.hash(), {json_answer(plan)});
+    choice.kind = "job";
+    const RestoreResult result = run();
+    EXPECT_FALSE(result.complete);
+    EXPECT_THAT(result.notes, ElementsAre(HasSubstr("create it again from its original manifest")));
+    EXPECT_THAT(writes(), ElementsAre("POST leases", "PATCH cudafault-plan-" + job.hash()));
+}
+
 TEST_F(RestoreTest, UnknownWorkloadIsAnError) {
     EXPECT_THROW(run(), Error);
     choice.kind = "";

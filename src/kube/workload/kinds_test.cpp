@@ -57,7 +57,7 @@ TEST(Kinds, EachEntryIsUniqueAndComplete) {
         EXPECT_FALSE(kind.support == Support::kPossible && kind.templates.empty()) << kind.kind;
     }
     EXPECT_EQ(kind_of("apps", "Deployments"), nullptr);
-    EXPECT_EQ(kind_of("batch", "Job")->support, Support::kImpossible);
+    EXPECT_EQ(kind_of("batch", "Job")->support, Support::kImmutable);
     EXPECT_THAT(kind_of("batch.volcano.sh", "Job")->note, HasSubstr("Volcano"));
 }
 

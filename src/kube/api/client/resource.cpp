@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "kube/api/common/encoding.hpp"
 #include "kube/api/common/error.hpp"
 #include "kube/api/common/json.hpp"
@@ -25,6 +27,14 @@ Resource Resource::of_kind(const std::string& api_version, const std::string& ki
     resource.kind = kind;
     return resource;
 }
+
+std::string Resource::kubectl_kind() const {
+    std::string lower = qualified_kind();
+    std::transform(lower.begin(), lower.end(), lower.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? c + 32 : c; });
+    return lower;
+}
+
+std::string ObjectRef::kubectl_name() const { return resource.kubectl_kind() + "/" + name; }
 
 std::string ObjectRef::text() const { return subject_of("get", *this).text(); }
 
