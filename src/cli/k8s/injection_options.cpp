@@ -113,15 +113,6 @@ nlohmann::json workload_json(const kube::Workload& workload) {
             {"name", workload.ref.name}};
 }
 
-std::string name_of(const kube::Workload& workload) {
-    const std::string api_version = kube::text_at(workload.object, {"apiVersion"});
-    const size_t slash = api_version.find('/');
-    std::string kind = kube::text_at(workload.object, {"kind"});
-    std::transform(kind.begin(), kind.end(), kind.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? c + 32 : c; });
-    return fmt::format("{}{}/{}", kind, slash == std::string::npos ? "" : "." + api_version.substr(0, slash),
-                       kube::text_at(workload.object, {"metadata", "name"}));
-}
-
 bool is_complete(const kube::InjectResult& result) {
     if (result.plan.chosen.empty()) return true;
     return result.rollout.done &&

@@ -30,7 +30,6 @@ void add_injection_options(CLI::App& verb, InjectionCommand& command);
 std::vector<kube::InjectOptions> inject_options(const InjectionCommand& command, ClusterAccess& access);
 
 nlohmann::json workload_json(const kube::Workload& workload);
-std::string name_of(const kube::Workload& workload);  // in kubectl's form: "deployment.apps/web"
 
 // Prints the change that `inject` would make, for `plan` and `inject --dry-run`.
 void show_plan(const InjectionCommand& command);

@@ -29,7 +29,7 @@ was created from its original manifest.)";
 // Tells on standard error what the manifest on standard output needs.
 void explain(const kube::InjectionPlan& plan, bool are_created) {
     const kube::ObjectRef& ref = plan.workload.ref;
-    progress(fmt::format("{}: containers {} (delivery {})", ref.kubectl_name(),
+    progress(fmt::format("{}: containers {} (delivery {})", ref.text(),
                          fmt::join(kube::container_names(plan.chosen), ", "), kube::text_of(plan.injection.delivery)));
     for (const std::string& note : plan.notes) progress("note: " + note);
     const std::string names = fmt::format("ConfigMaps {}", fmt::join(kube::config_maps_of(plan), " and "));

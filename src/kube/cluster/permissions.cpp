@@ -47,7 +47,8 @@ struct Row {
 };
 
 constexpr Row kRows[] = {
-    {"plan,inject,manifest,arm,disarm,status,restore", kWorkload, "get", "reads the workload, its owners and its pod templates"},
+    {"plan,inject,manifest,arm,disarm,status,restore", kWorkload, "get",
+     "reads the workload, its owners and its pod templates"},
     {"plan,inject", kWorkload, "patch", "changes the template; a dry run needs the same permission"},
     {"restore", kWorkload, "patch", "reverts the change"},
     {"plan,inject,arm,disarm,status,restore", "configmaps", "get", "reads the record and the plan"},

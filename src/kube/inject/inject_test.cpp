@@ -140,7 +140,7 @@ TEST_F(PlanInjectionTest, RequiresAContainerOptionWithoutGpus) {
 TEST_F(PlanInjectionTest, FailsWithoutContainersUnlessEmptyIsAllowed) {
     serve_workload(deployment_of_pod({{"containers", Json::array()}, {"initContainers", {{{"name", "fetch"}}}}}));
     inject_options.or_all_containers = true;
-    EXPECT_THAT(refusal(), AllOf(HasSubstr("nothing to inject in deployments.apps web"),
+    EXPECT_THAT(refusal(), AllOf(HasSubstr("nothing to inject in deployment.apps/web"),
                                  HasSubstr("init containers (fetch) are not injected")));
     inject_options.allow_empty = true;
     const InjectionPlan planned = plan();

@@ -3,7 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <chrono>
 
 #include "fault/plan.hpp"
@@ -62,11 +61,7 @@ std::optional<WorkloadChoice> PlanObject::workload() const {
 }
 
 std::string PlanObject::workload_text() const {
-    const std::optional<WorkloadChoice> owner = workload();
-    if (!owner) return "ConfigMap " + name();
-    std::string kind = owner->kind;
-    std::transform(kind.begin(), kind.end(), kind.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? c + 32 : c; });
-    return fmt::format("{}/{}", kind, owner->name);
+    return workload_of_config_map(config_map).value_or(ref_of(*this)).text();
 }
 
 std::string plan_text(uint64_t revision, const std::string& spec) {

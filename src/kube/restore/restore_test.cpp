@@ -480,7 +480,7 @@ TEST_F(RestoreTest, RestoreAllFindsRecordsAndMarks) {
     serve_states({injected.object, injected.object, after_template()});
     const std::vector<RestoreResult> results = restore_all(client(), discovery(), "prod", restore_options);
     ASSERT_EQ(results.size(), 1u) << "a workload with a record and a mark is restored once";
-    EXPECT_EQ(results[0].workload, "deployments.apps web in namespace prod");
+    EXPECT_EQ(results[0].workload, "deployment.apps/web in namespace prod");
     hold_list(kConfigMapPath, {});
     hold_list(kDeploymentPath, {original().object});
     EXPECT_THAT(restore_all(client(), discovery(), "prod", restore_options), IsEmpty());
@@ -511,7 +511,7 @@ TEST_F(RestoreTest, RestoreAllRestoresTheDeploymentOfAMarkedReplicaSet) {
     serve_states({original().object});
     const std::vector<RestoreResult> results = restore_all(client(), discovery(), "prod", restore_options);
     ASSERT_EQ(results.size(), 1u);
-    EXPECT_EQ(results[0].workload, "deployments.apps web in namespace prod");
+    EXPECT_EQ(results[0].workload, "deployment.apps/web in namespace prod");
     for (const SeenRequest& request : responder.requests()) EXPECT_THAT(request.target, Not(HasSubstr("replicasets/")));
 }
 

@@ -144,7 +144,7 @@ TEST(Kinds, RefusesPodsAndJobs) {
     EXPECT_THAT(pod.note, IsEmpty());
     const Workload job = workload("batch", "Job", {{"template", kTemplate}});
     EXPECT_THAT(containers_of(job), testing::Contains(": spec.template.spec.containers[main] *"));
-    EXPECT_THAT(job.refusal, AllOf(HasSubstr("things.batch web in namespace prod"), HasSubstr("CronJob")));
+    EXPECT_THAT(job.refusal, AllOf(HasSubstr("job.batch/web in namespace prod"), HasSubstr("CronJob")));
 }
 
 TEST(Kinds, RefusesImmutableKinds) {

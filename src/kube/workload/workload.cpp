@@ -64,8 +64,8 @@ FoundObject find_chosen(Client& client, Discovery& discovery, const WorkloadChoi
 }
 
 [[noreturn]] void throw_owner_error(const FoundObject& owned, const ObjectRef& owner, const std::string& why) {
-    throw Error(fmt::format("{} is owned by {} {} ({}), which {}, or select only the owned object with --itself",
-                            owned.text(), owner.resource.kind, owner.name, owner.resource.api_version(), why));
+    throw Error(fmt::format("{} is owned by {}, which {}, or select only the owned object with --itself", owned.text(),
+                            owner.kubectl_name(), why));
 }
 
 Json read_owner(Client& client, const ObjectRef& ref, const FoundObject& owned, const ObjectRef& owner) {
@@ -113,7 +113,7 @@ FoundObject resolve_workload_ref(Client& client, Discovery& discovery, FoundObje
     if (kind.empty()) return found;
     const auto resource = discovery.find(text_at(reference, "apiVersion"), kind);
     if (!resource) {
-        throw Error(fmt::format("{} takes its pod template from {} {}, a kind that the API server does not serve",
+        throw Error(fmt::format("{} takes its pod template from {}/{}, a kind that the API server does not serve",
                                 found.text(), kind, text_at(reference, "name")));
     }
     const ObjectRef ref{*resource, found.ref.in_namespace, text_at(reference, "name")};

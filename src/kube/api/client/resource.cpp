@@ -69,7 +69,7 @@ Subject subject_of(const std::string& verb, const ObjectRef& ref, const std::str
     const std::string suffix = subresource.empty() ? "" : "/" + subresource;
     const Resource& resource = ref.resource;
     const std::string word = resource.plural.empty() ? resource.qualified_kind() : resource.qualified();
-    return {verb, word + suffix, namespace_of(resource, ref.in_namespace), ref.name};
+    return {verb, word + suffix, namespace_of(resource, ref.in_namespace), ref.name, resource.kubectl_kind()};
 }
 
 const Resource& config_maps() {

@@ -45,7 +45,7 @@ struct ObjectRef {
     std::string uid = {};  // empty if unknown
 
     std::string kubectl_name() const;  // "deployment.apps/web"
-    std::string text() const;          // "deployments.apps web in namespace prod"
+    std::string text() const;          // "deployment.apps/web in namespace prod"
 };
 
 // Returns the identity of an object that was read from the server.
