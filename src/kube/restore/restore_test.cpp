@@ -437,7 +437,7 @@ TEST_F(RestoreTest, RemovesTheObjectsOfADeletedWorkload) {
     }
 }
 
-TEST_F(RestoreTest, AnImmutableKindIsDisarmedOnly) {
+TEST_F(RestoreTest, OnlyDisarmsImmutableKind) {
     announce({{"apps", "v1"}, {"batch", "v1"}});
     serve("batch/v1", {{"jobs", "Job"}});
     const Workload job = workload_with("batch", "v1", "Job", "jobs", {{"template", gpu_template()}});
@@ -484,6 +484,34 @@ TEST_F(RestoreTest, RestoreAllFindsRecordsAndMarks) {
     hold_list(kConfigMapPath, {});
     hold_list(kDeploymentPath, {original().object});
     EXPECT_THAT(restore_all(client(), discovery(), "prod", restore_options), IsEmpty());
+}
+
+TEST_F(RestoreTest, RestoreEachReportsMissingWorkloadAndRestoresOthers) {
+    inject();
+    serve_record();
+    serve_states({injected.object, injected.object, after_template()});
+    WorkloadChoice missing = choice;
+    missing.name = "absent";
+    const std::vector<RestoreResult> results = restore_each(client(), {missing, choice}, restore_options);
+    ASSERT_EQ(results.size(), 2u) << "one result for each workload";
+    EXPECT_EQ(results[0].workload, "deployment.apps/absent in namespace prod");
+    EXPECT_FALSE(results[0].complete);
+    EXPECT_TRUE(results[0].is_not_found);
+    EXPECT_EQ(results[1].workload, "deployment.apps/web in namespace prod");
+    EXPECT_TRUE(results[1].complete);
+}
+
+TEST_F(RestoreTest, RestoreEachDisarmsBeforeRestoring) {
+    inject();
+    serve_record();
+    Json plan = named("cudafault-plan-" + original().hash());
+    plan["metadata"]["resourceVersion"] = "5";
+    plan["data"] = {{"plan", "#7\nxid=79\n"}};
+    hold(object_path("cudafault-plan-"), plan);
+    responder.on("PATCH", object_path("cudafault-plan-"), {json_answer(plan)});
+    serve_states({injected.object, injected.object, after_template()});
+    EXPECT_EQ(restore_each(client(), {choice}, restore_options).size(), 1u);
+    EXPECT_EQ(writes().at(0), "PATCH cudafault-plan-" + original().hash()) << "before the lease of a workload is taken";
 }
 
 TEST_F(RestoreTest, RestoreAllDisarmsBeforeRestoring) {
