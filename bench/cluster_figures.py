@@ -18,6 +18,7 @@ TRIALS = 50
 PAUSE_SECONDS = 3  # between trials, because a kubelet delays consecutive syncs
 SETTLE_SECONDS = 5  # after the rollout, because new pods react more slowly
 PODS, WORKLOADS = 5000, 500
+INJECTED = 200  # workloads to restore
 
 
 def run(cluster, *words, timeout=300):
@@ -134,10 +135,25 @@ def scan(cluster, figure):
                  f"{seconds:.1f} s, {mebibytes:.0f} MiB", status == 0 and seconds <= 10 and mebibytes <= 64)
 
 
+def restores(cluster, figure):
+    """Workloads without pods, so that the time is that of the requests."""
+    names = [f"web-{number}" for number in range(INJECTED)]
+    with cluster.namespace() as namespace:
+        where = ("-n", namespace)
+        for name in names:
+            cluster.create(workloads.deployment(namespace, name, replicas=0))
+        run(cluster, "inject", "deployment", *names, *where)
+        run(cluster, "arm", "deployment", *names, "xid=79", *where)
+        seconds = seconds_of(lambda: run(cluster, "restore", "deployment", *names, *where))
+        run(cluster, "verify-clean", *where)
+    yield figure(f"k8s: restore {INJECTED} armed workloads without pods", "<= 60 s", f"{seconds:.1f} s", seconds <= 60)
+
+
 def figures(figure):
     with Cluster(nodes=False) as cluster:
         yield from count_requests(cluster, figure)
         yield from scan(cluster, figure)
+        yield from restores(cluster, figure)
     with Cluster(gpus=2) as cluster:
         yield from arm_latency(cluster, figure)
         yield from inject_and_restore(cluster, figure)

@@ -3,9 +3,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
 
 #include "cli/k8s/cluster.hpp"
+#include "cli/k8s/workload_completion.hpp"
 
 namespace cudafault::cli {
 
@@ -16,6 +18,7 @@ _cudafault() {
     local words
     words=$("${COMP_WORDS[0]}" __complete "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)
     mapfile -t COMPREPLY < <(compgen -W "$words" -- "${COMP_WORDS[COMP_CWORD]}")
+    if [[ "${COMPREPLY[0]-}" == */ ]]; then compopt -o nospace 2>/dev/null; fi
 }
 complete -o default -F _cudafault cudafault
 )";
@@ -47,10 +50,12 @@ void add_completion(CLI::App& app) {
 std::vector<std::string> completions(CLI::App& app, const std::vector<std::string>& words) {
     CLI::App* command = &app;
     const std::string last = words.empty() ? "" : words.back();
+    size_t begin = 0;  // of the words that follow the command
     for (size_t i = 0; i + 1 < words.size(); ++i) {
         CLI::App* next = subcommand_named(*command, words[i]);
         if (!next) continue;
         command = next;
+        begin = i + 1;
         if (command->get_name() == "k8s") add_k8s_verbs(*command);
     }
     std::vector<std::string> found;
@@ -61,6 +66,10 @@ std::vector<std::string> completions(CLI::App& app, const std::vector<std::strin
         for (const CLI::App* each : command->get_subcommands([](const CLI::App*) { return true; })) {
             take(each->get_name());
         }
+        const std::vector<std::string> rest(words.begin() + static_cast<ptrdiff_t>(std::min(begin, words.size())),
+                                            words.end());
+        const std::vector<std::string> workloads = complete_workloads(*command, rest);
+        found.insert(found.end(), workloads.begin(), workloads.end());
         return found;
     }
     for (const CLI::Option* option : command->get_options()) {

@@ -10,8 +10,9 @@ namespace cudafault::cli {
 
 void add_completion(CLI::App& app);
 
-// Returns the subcommands that complete the last of `words`, or the options if that word begins with '-'. The last word
-// may be empty. `words` do not include the program's name.
+// Returns the subcommands and the workloads that complete the last of `words`, or the options if that word begins with
+// '-'. The last word may be empty. `words` do not include the program's name. Names of workloads are read from the
+// cluster.
 std::vector<std::string> completions(CLI::App& app, const std::vector<std::string>& words);
 
 }  // namespace cudafault::cli

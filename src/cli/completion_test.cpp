@@ -27,7 +27,7 @@ TEST(Completion, OffersSubcommands) {
     EXPECT_THAT(complete({"k"}), ElementsAre("k8s"));
     EXPECT_THAT(complete({"k8s", "re"}), ElementsAre("restore"));
     EXPECT_THAT(complete({"k8s", "node", "un"}), ElementsAre("uncordon"));
-    EXPECT_THAT(complete({"k8s", "arm", ""}), IsEmpty());
+    EXPECT_THAT(complete({"k8s", "rbac", ""}), IsEmpty());
 }
 
 TEST(Completion, OffersOptions) {

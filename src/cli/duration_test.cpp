@@ -32,5 +32,15 @@ TEST(DurationOption, TheErrorNamesTheOptionAndTheValue) {
     }
 }
 
+TEST(SecondsOption, AcceptsTheSameFormsInWholeSeconds) {
+    EXPECT_EQ(seconds_option("--grace", "0"), 0s);
+    EXPECT_EQ(seconds_option("--grace", "30"), 30s);
+    EXPECT_EQ(seconds_option("--grace", "30s"), 30s);
+    EXPECT_EQ(seconds_option("--grace", "1.5m"), 90s);
+    for (const char* bad : {"", "-1", "1.5", "500ms", "36501d"}) {
+        EXPECT_THROW(seconds_option("--grace", bad), local::Error) << bad;
+    }
+}
+
 }  // namespace
 }  // namespace cudafault::cli

@@ -21,6 +21,7 @@ inline constexpr const char* kCordon = "cudafault.dev/cordon";         // on a n
 inline constexpr const char* kChangedAt = "cudafault.dev/changed-at";  // on a plan
 inline constexpr const char* kChangedBy = "cudafault.dev/changed-by";  // on a plan
 inline constexpr const char* kPods = "cudafault.dev/pods";             // on a plan: the label selector of its pods
+inline constexpr const char* kFor = "cudafault.dev/for";               // on a ConfigMap without an owner: its workload
 inline constexpr const char* kKeyPrefix = "cudafault.dev/";            // prefix of cudafault's annotations and labels
 
 // Objects. The hash of a workload follows each prefix.

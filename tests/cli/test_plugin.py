@@ -30,6 +30,7 @@ def test_bash_completes_commands_and_options() -> None:
     assert completed_by_bash("k8s", "re") == ["restore"]
     assert completed_by_bash("k8s", "node", "un") == ["uncordon"]
     assert completed_by_bash("k8s", "arm", "deployment/web", "--exp") == ["--expires"]
+    assert completed_by_bash("k8s", "arm", "dep") == ["deployment/"]
 
 
 @pytest.fixture
@@ -50,3 +51,5 @@ def test_plugin_runs_k8s_commands(installed: Path) -> None:
 def test_kubectl_completes_plugin_commands(installed: Path) -> None:
     done = subprocess.run([installed / "kubectl_complete-cudafault", "re"], capture_output=True, text=True, timeout=60)
     assert done.stdout == "restore\n:4\n"
+    done = subprocess.run([installed / "kubectl_complete-cudafault", "arm", "dep"], capture_output=True, text=True, timeout=60)
+    assert done.stdout == "deployment/\n:6\n"

@@ -43,7 +43,7 @@ def test_k8s_arm_needs_a_plan(arguments: str) -> None:
 
 def test_k8s_node_drain_refuses_invalid_grace() -> None:
     outcome = cudafault("k8s", "node", "drain", "n", "--grace", "-1")
-    assert_refused(outcome, 2, 'invalid --grace "-1": expected seconds')
+    assert_refused(outcome, 2, 'invalid --grace "-1": expected whole seconds')
 
 
 def test_check_explains_plan() -> None:

@@ -27,7 +27,7 @@ def check(checks, cluster) -> None:
 
 def check_names(checks, cluster, namespace: str) -> None:
     refuses = Refusals(checks, cluster, namespace)
-    refuses("an unknown workload", ("deployment/none",), "deployments.apps none", f"namespace {namespace}")
+    refuses("an unknown workload", ("deployment/none",), "deployment.apps/none", f"namespace {namespace}")
     refuses("an unknown name without a kind", ("none",), "neither a DynamoGraphDeployment nor a Deployment none")
     refuses("an unknown kind", ("gizmo/app",), "gizmo")
     outcome = cluster.cudafault("k8s", "inject", "deployment/app", "-n", "no-such-namespace")
@@ -78,20 +78,20 @@ def check_permissions(checks, cluster, namespace: str, target: tuple) -> None:
     """The error of a command without permission names the verb, the resource and the `rbac` command with the Role."""
     refuses = Refusals(checks, cluster, namespace)
     no_permissions = cluster.create_service_account(namespace, "no-permissions")
-    refuses("no permission at all", ("deployment/app",), "get deployments.apps", "rbac inject", target=target,
+    refuses("no permission at all", ("deployment/app",), "get deployment.apps/app", "rbac inject", target=target,
             kubeconfig=no_permissions)
     leases = {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["get", "create", "patch", "delete"]}
     config_maps = {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get", "create", "patch", "delete"]}
     reader = cluster.create_service_account(namespace, "reader", [READ_RULE])
-    refuses("no permission for leases", ("deployment/app",), "create leases.coordination.k8s.io", "rbac inject",
+    refuses("no permission for leases", ("deployment/app",), "create lease.coordination.k8s.io/", "rbac inject",
             target=target, kubeconfig=reader)
     without_patch = cluster.create_service_account(namespace, "without-patch", [READ_RULE, leases, config_maps])
-    refuses("no permission to patch", ("deployment/app",), "patch deployments.apps", "rbac inject", target=target,
+    refuses("no permission to patch", ("deployment/app",), "patch deployment.apps/app", "rbac inject", target=target,
             kubeconfig=without_patch)
     patching = READ_RULE | {"verbs": ["get", "list", "patch"]}
     get_config_maps = config_maps | {"verbs": ["get"]}
     without_config_maps = cluster.create_service_account(namespace, "without-config-maps", [patching, leases, get_config_maps])
-    refuses("no permission for ConfigMaps", ("deployment/app",), "create configmaps", "rbac inject",
+    refuses("no permission for ConfigMaps", ("deployment/app",), "create configmap/", "rbac inject",
             target=target, kubeconfig=without_config_maps)
     check_printed_roles(checks, cluster, namespace, no_permissions)
 

@@ -27,17 +27,17 @@ def check_refused(checks, cluster, namespace: str) -> None:
     metadata = {"name": "single", "namespace": namespace}
     spec = workloads.pod_spec(workloads.server())
     cluster.create({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
-    refuses("a Pod", ("pod/single",), "pods single", "Deployment", target=("v1", "Pod", namespace, "single"))
+    refuses("a Pod", ("pod/single",), "pod/single", "Deployment", "cudafault k8s manifest pod/single", target=("v1", "Pod", namespace, "single"))
     job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": {
         "suspend": True, "template": {"spec": spec | {"restartPolicy": "Never"}}}}
     cluster.create(job)
-    refuses("a Job", ("job/single",), "jobs.batch single", "CronJob", "kubectl create job --from=cronjob/",
-            target=("batch/v1", "Job", namespace, "single"))
+    refuses("a Job", ("job/single",), "job.batch/single", "CronJob", "kubectl create job --from=cronjob/",
+            "cudafault k8s manifest job.batch/single", target=("batch/v1", "Job", namespace, "single"))
     refuses("a Job with a template path", ("job/single", "--template", "spec.template"), "even with a template path", "CronJob",
             target=("batch/v1", "Job", namespace, "single"))
     cluster.create(widget(namespace, "single"))
     target = "cudafault.test/v1", "Widget", namespace, "single"
-    refuses("an unknown kind", ("widget/single",), "widgets.cudafault.test single", "--template", target=target)
+    refuses("an unknown kind", ("widget/single",), "widget.cudafault.test/single", "--template", target=target)
     refuses("a path that does not exist", ("widget/single", "--template", "spec.engine.template"),
             "spec.engine.template", target=target)
     refuses("a path that is not a pod template", ("widget/single", "--template", "spec.size"), "spec.size",
@@ -142,13 +142,13 @@ def check_owners(checks, cluster, namespace: str) -> None:
     owner = cluster.api.create(widget(namespace, "owner"))
     cluster.create(owned_by(workloads.deployment(namespace, "of-a-widget", replicas=0), owner))
     refuses("a Deployment with an owner of an unknown kind", ("deployment/of-a-widget",),
-            "widgets.cudafault.test owner",
+            "widget.cudafault.test/owner",
             "--template", target=("apps/v1", "Deployment", namespace, "of-a-widget"))
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "of-plain", "namespace": namespace},
            "spec": workloads.pod_spec(workloads.server())}
     cluster.create(owned_by(pod, drill.get()))
     outcome = cluster.cudafault("k8s", "inject", "pod/of-plain", "-n", namespace, "--no-wait")
-    named = outcome.code == 0 and "deployments.apps plain" in outcome.output
+    named = outcome.code == 0 and "deployment.apps/plain" in outcome.output
     drill.expect("inject of an owned Pod injects its owner", named, outcome)
     cluster.api.delete("v1", "Pod", namespace, "of-plain", gracePeriodSeconds=0)
     drill.expect_success("restore of the owner succeeds", drill.restore())

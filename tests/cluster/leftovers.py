@@ -65,7 +65,7 @@ def check_objects(checks, cluster, namespace: str) -> None:
     for description, manifest in planted.items():
         cluster.create(manifest)
         metadata = manifest["metadata"]
-        expect_found(checks, cluster, namespace, description, f" {metadata['name']} in namespace {namespace}")
+        expect_found(checks, cluster, namespace, description, f"/{metadata['name']} in namespace {namespace}")
         cluster.api.delete(manifest["apiVersion"], manifest["kind"], namespace, metadata["name"], gracePeriodSeconds=0)
         cluster.wait(lambda: not cluster.api.find(manifest["apiVersion"], manifest["kind"], namespace, metadata["name"]))
         expect_clean(checks, cluster, namespace, description)
@@ -154,7 +154,7 @@ def check_differences(checks, cluster, namespace: str) -> None:
         drill.change(change)
         outcome = drill.verify("--json")
         found = [each["path"] for each in json.loads(outcome.output)["differences"]
-                 if each["object"].startswith("deployments.apps app ") and "managedFields" not in each["path"]]
+                 if each["object"].startswith("deployment.apps/app ") and "managedFields" not in each["path"]]
         is_reported = outcome.code == 4 and len(found) == 1 and found[0].startswith(description)
         drill.expect(f"verify-clean reports {description} and no other path", is_reported, found)
 

@@ -10,6 +10,7 @@ from drill import Drill, cron_job, ray_cluster
 # Permissions of each verb for situations that these tests do not create, with the reason.
 RARE = {
     "plan": {},
+    "manifest": {},
     "inject": {("patch", "leases.coordination.k8s.io"): "renews the lease, or takes it from a killed process",
                ("list", "events"): "explains pods that do not start",
                ("watch", "pods"): "waits for pods",
@@ -92,7 +93,7 @@ def check_kind(checks, cluster, namespace: str, kind: str) -> None:
     drill = Drill(checks, cluster, namespace, manifest_of(kind, namespace))
     before, history = drill.snapshot(), drill.history()
     inject = ["inject", drill.ref]
-    commands = {"plan": [["plan", drill.ref]], "inject": [inject, [*inject, "--replace", "--contract-xid", "79"]],
+    commands = {"plan": [["plan", drill.ref]], "manifest": [["manifest", drill.ref]], "inject": [inject, [*inject, "--replace", "--contract-xid", "79"]],
                 "arm": [["arm", drill.ref, "xid=79"]], "status": [["status", drill.ref]],
                 "disarm": [["disarm", drill.ref]], "restore": [["restore", drill.ref]]}
     for verb, runs in commands.items():

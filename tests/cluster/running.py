@@ -192,7 +192,7 @@ def check_cron_job(checks: Checks, cluster: Cluster) -> None:
         checks.equal("CronJob: the spec is exactly as before", object_of(workspace, "CronJob")["spec"], before["spec"])
         outcome = workspace.run("verify-clean")
         checks.expect("CronJob: verify-clean names the Job created during the injection",
-                      outcome.code == 4 and "jobs.batch armed" in outcome.output, outcome)
+                      outcome.code == 4 and "job.batch/armed" in outcome.output, outcome)
         cluster.kubectl("-n", workspace.namespace, "delete", "job", "armed")
         workspace.wait(lambda: not workspace.pods(APP), 30, "the deletion of the armed Job's pod")
         cluster.kubectl(*create, "healthy")

@@ -119,6 +119,7 @@ std::string rbac_command(const kube::CommandUse& use) {
     add_flag(use.all_workloads, "--all");
     add_flag(use.by_labels, "--by-labels");
     add_flag(use.delete_pods, "--delete-pods");
+    add_flag(use.create_objects, "--create-objects");
     add_flag(use.exact, "--exact");
     add_flag(use.restart_crashed, "--restart-crashed");
     add_flag(use.delete_unhealthy, "--delete-unhealthy");
@@ -173,6 +174,7 @@ void progress(const std::string& line) {
 void add_k8s_verbs(CLI::App& k8s) {
     add_k8s_plan(k8s);
     add_k8s_inject(k8s);
+    add_k8s_manifest(k8s);
     add_k8s_arm(k8s);
     add_k8s_disarm(k8s);
     add_k8s_status(k8s);

@@ -76,6 +76,7 @@ void add_k8s_verbs(CLI::App& k8s);
 // Each function adds one verb to `k8s`, and is defined in the file with the name of the verb.
 void add_k8s_plan(CLI::App& k8s);
 void add_k8s_inject(CLI::App& k8s);
+void add_k8s_manifest(CLI::App& k8s);
 void add_k8s_arm(CLI::App& k8s);
 void add_k8s_disarm(CLI::App& k8s);
 void add_k8s_status(CLI::App& k8s);

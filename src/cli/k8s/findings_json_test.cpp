@@ -26,7 +26,7 @@ TEST(FindingsJson, SkippedKindIsNotClean) {
 
 TEST(FindingsJson, MissingValueIsNull) {
     kube::CleanReport report;
-    report.differences.push_back({"deployments.apps web", "spec.replicas", "2", {}});
+    report.differences.push_back({"deployment.apps/web", "spec.replicas", "2", {}});
     const auto difference = clean_json(report)["differences"][0];
     EXPECT_EQ(difference["before"], "2");
     EXPECT_TRUE(difference["after"].is_null());

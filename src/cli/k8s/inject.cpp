@@ -69,11 +69,11 @@ json result_json(const kube::InjectResult& result) {
 void print_result(const kube::InjectResult& result) {
     const kube::InjectionPlan& plan = result.plan;
     if (plan.chosen.empty()) {
-        fmt::print("{} is not changed\n", paint(Paint::bold, name_of(plan.workload)));
+        fmt::print("{} is not changed\n", paint(Paint::bold, plan.workload.text()));
         for (const std::string& note : plan.notes) fmt::print("  note: {}\n", note);
         return;
     }
-    fmt::print("{} {}: containers {} (delivery {}); nothing is armed\n", paint(Paint::bold, name_of(plan.workload)),
+    fmt::print("{} {}: containers {} (delivery {}); nothing is armed\n", paint(Paint::bold, plan.workload.text()),
                plan.unchanged ? "is already injected" : "injected", fmt::join(kube::container_names(plan.chosen), ", "),
                kube::text_of(plan.injection.delivery));
     if (!result.pods.empty()) {
@@ -109,7 +109,7 @@ void inject(const InjectionCommand& command) {
             list.push_back(result_json(result));
             if (!command.cluster.is_document()) print_result(result);
             if (command.no_wait || is_complete(result) || only_pinned_pods_are_unscheduled(result)) continue;
-            missing.push_back(fmt::format("{}: {}", name_of(result.plan.workload), missing_text(result)));
+            missing.push_back(fmt::format("{}: {}", result.plan.workload.text(), missing_text(result)));
         }
         if (command.cluster.is_document()) print_results(command.cluster, list);
         if (missing.empty()) return;

@@ -54,13 +54,12 @@ kube::InjectOptions inject_options_for(const kube::WorkloadChoice& choice, const
 
 }  // namespace
 
-void add_injection_options(CLI::App& verb, InjectionCommand& command) {
+void add_change_options(CLI::App& verb, InjectionCommand& command) {
     add_workload_arguments(
         verb, command.cluster.workloads,
         "KIND/NAME or KIND NAME...; NAME alone means a DynamoGraphDeployment, or else a Deployment, of that name",
         true);
     add_cluster_options(verb, command.cluster);
-    add_output_option(verb, command.cluster);
     const auto add = [&](const char* name, auto& value, const char* value_name, const std::string& description) {
         return verb.add_option(name, value, description)->type_name(value_name)->allow_extra_args(false);
     };
@@ -73,7 +72,6 @@ void add_injection_options(CLI::App& verb, InjectionCommand& command) {
     add("--container", command.containers, "GLOB",
         "Containers to inject; repeatable; by default those that request a GPU");
     verb.add_flag("--or-all-containers", command.or_all_containers, "Inject all containers if none requests a GPU");
-    verb.add_flag("--allow-empty", command.allow_empty, "Succeed without a change if no container is selected");
     add("--template", command.template_paths, "PATH",
         "Path of the pod template, for unknown kinds, such as spec.groups[*].template; repeatable");
     verb.add_flag("--itself", command.itself,
@@ -89,6 +87,12 @@ void add_injection_options(CLI::App& verb, InjectionCommand& command) {
         "Also set CUDA_XID_TYPE and CUDA_FAULT_INJECTION_ENABLED, for scripts that read them");
     add("--contract-enabled", command.contract_enabled, "BOOL", "Value of CUDA_FAULT_INJECTION_ENABLED")
         ->default_str("true");
+}
+
+void add_injection_options(CLI::App& verb, InjectionCommand& command) {
+    add_change_options(verb, command);
+    add_output_option(verb, command.cluster);
+    verb.add_flag("--allow-empty", command.allow_empty, "Succeed without a change if no container is selected");
     verb.add_flag("--replace", command.replace, "Replace an injection that has other options or another author");
     verb.add_flag("--delete-pods", command.cluster.use.delete_pods,
                   "Allow deleting pods, for kinds that do not replace pods themselves");
@@ -107,15 +111,6 @@ nlohmann::json workload_json(const kube::Workload& workload) {
             {"kind", workload.ref.resource.kind},
             {"namespace", workload.ref.in_namespace},
             {"name", workload.ref.name}};
-}
-
-std::string name_of(const kube::Workload& workload) {
-    const std::string api_version = kube::text_at(workload.object, {"apiVersion"});
-    const size_t slash = api_version.find('/');
-    std::string kind = kube::text_at(workload.object, {"kind"});
-    std::transform(kind.begin(), kind.end(), kind.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? c + 32 : c; });
-    return fmt::format("{}{}/{}", kind, slash == std::string::npos ? "" : "." + api_version.substr(0, slash),
-                       kube::text_at(workload.object, {"metadata", "name"}));
 }
 
 bool is_complete(const kube::InjectResult& result) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Options and results shared by `inject` and `plan`.
+// Options and results shared by `inject`, `plan` and `manifest`.
 #pragma once
 
 #include <optional>
@@ -19,15 +19,17 @@ struct InjectionCommand {
     std::optional<int> contract_xid;  // unset: no contract variables
     bool contract_enabled = true;
     bool or_all_containers = false, allow_empty = false;
-    bool itself = false, replace = false, no_wait = false, dry_run = false;
+    bool itself = false, replace = false, no_wait = false, dry_run = false;  // `manifest` has only the first
 };
 
+// Adds the workloads, the connection options and those that determine the change.
+void add_change_options(CLI::App& verb, InjectionCommand& command);
+// Adds those and the options of a verb that makes the change or shows it.
 void add_injection_options(CLI::App& verb, InjectionCommand& command);
 // Returns the options for each workload that the command names.
 std::vector<kube::InjectOptions> inject_options(const InjectionCommand& command, ClusterAccess& access);
 
 nlohmann::json workload_json(const kube::Workload& workload);
-std::string name_of(const kube::Workload& workload);  // in kubectl's form: "deployment.apps/web"
 
 // Prints the change that `inject` would make, for `plan` and `inject --dry-run`.
 void show_plan(const InjectionCommand& command);

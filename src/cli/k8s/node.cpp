@@ -5,11 +5,10 @@
 #include <fmt/ranges.h>
 
 #include <memory>
-#include <optional>
 
+#include "cli/duration.hpp"
 #include "cli/k8s/cluster.hpp"
 #include "cli/output.hpp"
-#include "local/error.hpp"
 
 namespace cudafault::cli {
 
@@ -18,7 +17,7 @@ namespace {
 constexpr const char* kNodeExamples = R"(Examples:
   cudafault k8s node cordon node1
   cudafault k8s node drain node1 --nvsentinel       as NVSentinel does: set its labels, then evict
-  cudafault k8s node drain node1 --delete-unhealthy --grace 10
+  cudafault k8s node drain node1 --delete-unhealthy --grace 10s
   cudafault k8s node uncordon node1                 restore the state before `cordon`)";
 
 struct NodeOptions {
@@ -27,7 +26,7 @@ struct NodeOptions {
     bool nvsentinel = false;
     bool force_bare = false;
     bool force = false;
-    std::optional<int> grace;
+    std::string grace;  // empty: the pod's own
 };
 
 CLI::App* add_verb(CLI::App& node, NodeOptions& options, const char* name, const char* about) {
@@ -53,15 +52,11 @@ void cordon(const NodeOptions& options) {
 }
 
 kube::DrainOptions drain_options(const NodeOptions& options) {
-    if (options.grace && *options.grace < 0) {
-        throw local::Error(local::kUsage,
-                           fmt::format("invalid --grace \"{}\": expected seconds such as 0 or 30", *options.grace));
-    }
     kube::DrainOptions drain;
     drain.nvsentinel = options.nvsentinel;
     drain.delete_unhealthy = options.cluster.use.delete_unhealthy;
     drain.force_bare = options.force_bare;
-    drain.grace_period_seconds = options.grace;
+    if (!options.grace.empty()) drain.grace_period_seconds = seconds_option("--grace", options.grace).count();
     drain.on_progress = progress;
     return drain;
 }
@@ -129,7 +124,7 @@ void add_drain(CLI::App& node) {
     verb->add_flag("--force-bare", options->force_bare,
                    "Also evict pods without a controller, which are not recreated");
     verb->add_option("--grace", options->grace, "Termination grace period; by default the pod's own")
-        ->type_name("SECONDS");
+        ->type_name("DURATION");
     verb->callback([options] { drain(*options); });
 }
 

@@ -47,11 +47,11 @@ const char* replacement_text(kube::Replacement replacement) {
 // Prints the target, the action and the effect on the pods, before the change itself.
 void print_summary(const kube::InjectionPlan& plan) {
     if (plan.chosen.empty()) {
-        fmt::print("{}: nothing would change\n", paint(Paint::bold, name_of(plan.workload)));
+        fmt::print("{}: nothing would change\n", paint(Paint::bold, plan.workload.text()));
         return;
     }
     fmt::print(
-        "{}: {}\n", paint(Paint::bold, name_of(plan.workload)),
+        "{}: {}\n", paint(Paint::bold, plan.workload.text()),
         plan.unchanged ? "already injected, nothing would change" : plural(plan.injected.edits.size(), "change"));
     fmt::print("containers: {} (delivery {})\n", fmt::join(kube::container_names(plan.chosen), ", "),
                kube::text_of(plan.injection.delivery));

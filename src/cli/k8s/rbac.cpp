@@ -61,6 +61,7 @@ void add_k8s_rbac(CLI::App& k8s) {
                    "For `restore --all`, and `arm`, `disarm` and `status` without a workload");
     verb->add_flag("--by-labels", use.by_labels, "For commands with -l");
     verb->add_flag("--delete-pods", use.delete_pods, "For `inject --delete-pods` and `restore --delete-pods`");
+    verb->add_flag("--create-objects", use.create_objects, "For `manifest --create-objects`");
     verb->add_flag("--exact", use.exact, "For `restore --exact`");
     verb->add_flag("--restart-crashed", use.restart_crashed, "For `disarm --restart-crashed`");
     verb->add_flag("--delete-unhealthy", use.delete_unhealthy, "For `node drain --delete-unhealthy`");

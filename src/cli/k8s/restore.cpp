@@ -30,7 +30,7 @@ json result_json(const kube::RestoreResult& result) {
 }
 
 void print_result(const kube::RestoreResult& result) {
-    const char* what = !result.complete ? "partly restored" : result.restored ? "restored" : "already clean";
+    const char* what = !result.complete ? "not completely restored" : result.restored ? "restored" : "already clean";
     fmt::print("{} {}\n", paint(Paint::bold, result.workload), what);
     for (const std::string& kept : result.kept) fmt::print("  kept: {}\n", kept);
     for (const std::string& note : result.notes) fmt::print("  note: {}\n", note);
@@ -45,22 +45,20 @@ std::vector<kube::RestoreResult> run(const ClusterOptions& options, ClusterAcces
     if (options.use.all_workloads) {
         return kube::restore_all(access.client, access.discovery, access.in_namespace, restore);
     }
-    std::vector<kube::RestoreResult> results;
-    for (const kube::WorkloadChoice& choice : chosen_workloads(options, access)) {
-        results.push_back(kube::restore(access.client, access.discovery, choice, restore));
-    }
-    return results;
+    const std::vector<kube::WorkloadChoice> choices = chosen_workloads(options, access);
+    if (choices.size() == 1) return {kube::restore(access.client, access.discovery, choices.front(), restore)};
+    return kube::restore_each(access.client, choices, restore);
 }
 
 std::string remaining_text(const std::vector<kube::RestoreResult>& results) {
-    std::vector<std::string> partly_restored;
+    std::vector<std::string> incomplete;
     for (const auto& result : results) {
         if (result.complete) continue;
         const std::string why = fmt::format("{}", fmt::join(result.notes, "; "));
-        partly_restored.push_back(
-            fmt::format("{} is only partly restored{}{}", result.workload, why.empty() ? "" : ": ", why));
+        incomplete.push_back(
+            fmt::format("{} is not completely restored{}{}", result.workload, why.empty() ? "" : ": ", why));
     }
-    return fmt::format("{}; run the command again when that is resolved", fmt::join(partly_restored, "; "));
+    return fmt::format("{}; run the command again when that is resolved", fmt::join(incomplete, "; "));
 }
 
 void restore(const ClusterOptions& options) {

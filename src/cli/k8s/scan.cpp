@@ -25,7 +25,7 @@ std::string or_dash(const std::string& text) { return text.empty() ? "-" : text;
 std::string state_text(const kube::FoundInjection& injection) {
     if (injection.state == kube::InjectionState::kUnfinished) return paint(Paint::bad, "unfinished");
     if (injection.state == kube::InjectionState::kUnknown) return "unknown: no permission to list its workload";
-    return injection.has_record ? "injected" : paint(Paint::bad, "injected, record lost");
+    return injection.has_record ? "injected" : paint(Paint::bad, "injected, without a record");
 }
 
 std::string armed_text(const kube::FoundInjection& injection) {

@@ -171,11 +171,11 @@ std::string fired_text(const kube::PodStatus& pod) {
 }
 
 std::string head_text(const kube::WorkloadStatus& status) {
-    const std::string name = paint(Paint::bold, name_of(status.workload));
+    const std::string name = paint(Paint::bold, status.workload.text());
     if (!status.mark) return name + ": not injected\n";
     const std::string by = status.record && !status.record->is_rebuilt
                                ? fmt::format(", by {} at {}", status.record->by, status.record->created_at)
-                               : ", record lost";
+                               : ", without a record";
     const std::string head = fmt::format("{}: injected (run {}{})\n", name, status.mark->run_id, by);
     if (!status.plan) return head + "plan: missing, so nothing is armed\n";
     const kube::PlanObject& plan = *status.plan;
@@ -238,7 +238,7 @@ std::vector<std::string> summary_row(const kube::WorkloadStatus& status) {
         exact = exact && is_exact(pod);
     }
     return {kube::text_at(status.workload.object, {"metadata", "namespace"}),
-            name_of(status.workload),
+            status.workload.ref.kubectl_name(),
             ratio(status, [](const auto& pod) { return pod.ready; }),
             ratio(status, [](const auto& pod) { return pod.injected; }),
             count_text(sum, exact),

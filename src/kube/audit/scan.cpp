@@ -138,9 +138,7 @@ void Scan::read_record(FoundInjection& injection) {
         injection.kind = record.workload.resource.kind;
         injection.name = record.workload.name;
         const auto resource = discovery_.find(record.workload.resource.api_version(), record.workload.resource.kind);
-        injection.workload = Subject{"get", resource ? resource->qualified() : record.workload.resource.kind,
-                                     record.workload.in_namespace, record.workload.name}
-                                 .text();
+        injection.workload = record.workload.text();
         if (resource && !counts_.contains(resource->qualified())) unlisted_kind = *resource;
     } catch (const Cancelled&) {
         throw;

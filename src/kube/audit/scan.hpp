@@ -21,7 +21,7 @@ enum class InjectionState {
 struct FoundInjection {
     std::string hash;  // of the workload
     InjectionState state = InjectionState::kUnfinished;
-    std::string workload;    // "deployments.apps web in namespace prod"
+    std::string workload;    // "deployment.apps/web in namespace prod"
     std::string kind, name;  // in the form that `restore` accepts
     std::string in_namespace;
     bool has_record = false;

@@ -54,7 +54,7 @@ TEST_F(ScanTest, FindsAnInjectionWithItsObjects) {
     ASSERT_EQ(found.injections.size(), 1u);
     const FoundInjection& injection = found.injections[0];
     EXPECT_EQ(injection.state, InjectionState::kInForce);
-    EXPECT_EQ(injection.workload, "deployments.apps web in namespace prod");
+    EXPECT_EQ(injection.workload, "deployment.apps/web in namespace prod");
     EXPECT_EQ(injection.run_id, "ab12");
     EXPECT_EQ(injection.armed, "xid=79 until=2099-11-25T01:00:00Z");
     EXPECT_EQ(injection.expired, "");
@@ -155,17 +155,17 @@ TEST_F(ScanTest, FindsLeftoversOfUnknownInjections) {
     fill(kLeasePath, {object("Lease", names::kLeasePrefix + web)});
     fill(kPodPath, {object("Pod", "p", {{"metadata", {{"annotations", {{names::kNudge, "3"}}}}}})});
     fill(kNodePath, {object("Node", "n1", {{"metadata", {{"annotations", {{names::kCordon, "{}"}}}}}})});
-    EXPECT_THAT(leftovers(), UnorderedElementsAre("replicasets.apps web-1 in namespace prod",
-                                                  "controllerrevisions.apps db-1 in namespace prod",
-                                                  "configmaps cudafault-library-" + web + "-x86-64 in namespace prod",
-                                                  "leases.coordination.k8s.io cudafault-" + web + " in namespace prod",
-                                                  "pods p in namespace prod", "nodes n1"));
+    EXPECT_THAT(leftovers(), UnorderedElementsAre("replicaset.apps/web-1 in namespace prod",
+                                                  "controllerrevision.apps/db-1 in namespace prod",
+                                                  "configmap/cudafault-library-" + web + "-x86-64 in namespace prod",
+                                                  "lease.coordination.k8s.io/cudafault-" + web + " in namespace prod",
+                                                  "pod/p in namespace prod", "node/n1"));
 }
 
 TEST_F(ScanTest, MarkAloneIsALeftover) {
     fill(kApps + "deployments",
          {object("Deployment", "web", {{"metadata", {{"annotations", {{names::kInjected, "run=ab12 edition=1"}}}}}})});
-    EXPECT_THAT(leftovers(), ElementsAre("deployments.apps web in namespace prod"));
+    EXPECT_THAT(leftovers(), ElementsAre("deployment.apps/web in namespace prod"));
 }
 
 TEST_F(ScanTest, FieldManagerOnRestoredFieldsIsNotALeftover) {
@@ -174,7 +174,7 @@ TEST_F(ScanTest, FieldManagerOnRestoredFieldsIsNotALeftover) {
                  {{"metadata", {{"managedFields", Json::array({{{"manager", names::kManager}}})}}}})});
     const ScanReport found = report();
     EXPECT_FALSE(found.found());
-    EXPECT_EQ(found.manager_only.at(0).object, "deployments.apps web in namespace prod");
+    EXPECT_EQ(found.manager_only.at(0).object, "deployment.apps/web in namespace prod");
 }
 
 TEST_F(ScanTest, ReportsKindsThatCannotBeListed) {

@@ -42,6 +42,22 @@ bool is_in_snapshot(const Resource& resource) {
     return std::find(kExcluded.begin(), kExcluded.end(), resource.qualified()) == kExcluded.end();
 }
 
+// The key of an object in a snapshot, also in the file: "deployments.apps web in namespace prod".
+std::string key_of(const Resource& resource, const Json& object) {
+    const ObjectRef ref = ref_of(resource, object);
+    return fmt::format("{} {}{}", resource.qualified(), ref.name,
+                       ref.in_namespace.empty() ? "" : " in namespace " + ref.in_namespace);
+}
+
+// Returns ObjectRef::text() for a key. The plurals of all kinds in a snapshot end with an additional "s".
+std::string text_of_key(std::string key) {
+    const size_t space = key.find(' ');
+    if (space == std::string::npos) return key;
+    key[space] = '/';
+    key.erase(std::min(key.find('.'), space) - 1, 1);
+    return key;
+}
+
 bool can_be_own_object(const Resource& resource) { return resource.kind == "ConfigMap" || resource.kind == "Lease"; }
 
 Json without_status(Json object) {
@@ -193,7 +209,7 @@ private:
     void find_traces(Part& part, const Resource& resource, const Json& object);
     void compare(Part& part, const Resource& resource, const Json& object);
     void compare_node(Part& part, const Json& node);
-    bool is_skipped(const std::string& resource_and_more) const;
+    bool is_skipped(const std::string& key) const;
     void find_missing(const std::set<std::string>& seen);
     void report_skipped_nodes_as_note();
 
@@ -227,10 +243,10 @@ void Verification::find_traces(Part& part, const Resource& resource, const Json&
 
 void Verification::compare(Part& part, const Resource& resource, const Json& object) {
     const Snapshot& snapshot = *options_.against;
-    const std::string text = ref_of(resource, object).text();
-    const auto before = snapshot.objects.find(text);
+    const std::string key = key_of(resource, object), text = ref_of(resource, object).text();
+    const auto before = snapshot.objects.find(key);
     if (before != snapshot.objects.end()) {
-        part.seen.insert(text);
+        part.seen.insert(key);
         const auto found = differences_of(text, before->second, object, options_.exact);
         part.differences.insert(part.differences.end(), found.begin(), found.end());
     } else if (snapshot.is_whole || is_owned_by_any(object, known_uids_)) {
@@ -244,21 +260,21 @@ void Verification::compare_node(Part& part, const Json& node) {
     const auto before = options_.against->nodes.find(name);
     if (before == options_.against->nodes.end()) return;
     part.seen.insert(name);
-    const auto found = differences("node " + name, before->second, node_state(node));
+    const auto found = differences("node/" + name, before->second, node_state(node));
     part.differences.insert(part.differences.end(), found.begin(), found.end());
 }
 
-bool Verification::is_skipped(const std::string& resource_and_more) const {
-    return std::any_of(report_.skipped.begin(), report_.skipped.end(), [&](const SkippedKind& skipped) {
-        return resource_and_more.starts_with(skipped.resource + " ");
-    });
+bool Verification::is_skipped(const std::string& key) const {
+    return std::any_of(report_.skipped.begin(), report_.skipped.end(),
+                       [&](const SkippedKind& skipped) { return key.starts_with(skipped.resource + " "); });
 }
 
 void Verification::find_missing(const std::set<std::string>& seen) {
-    for (const auto& [text, object] : options_.against->objects) {
-        if (seen.contains(text)) continue;
-        const bool unknown = is_skipped(text);
-        report_.differences.push_back({text, "", kExists, unknown ? std::optional(kNotListed) : std::nullopt});
+    for (const auto& [key, object] : options_.against->objects) {
+        if (seen.contains(key)) continue;
+        const bool unknown = is_skipped(key);
+        report_.differences.push_back(
+            {text_of_key(key), "", kExists, unknown ? std::optional(kNotListed) : std::nullopt});
     }
     for (const auto& [name, state] : options_.against->nodes) {
         const bool was_deleted = !seen.contains(name) && !is_skipped("nodes " + name);
@@ -361,25 +377,26 @@ Snapshot take_snapshot(Client& client, Discovery& discovery, const std::string& 
     SurveyScope scope;
     scope.in_namespace = in_namespace;
     scope.with_pods = false;
-    snapshot.skipped =
-        survey(client, discovery, scope,
-               {[&](const Resource& resource) {
-                    const auto is_of_kind = [&](const std::string& text) {
-                        return text.starts_with(resource.qualified() + " ");
-                    };
-                    std::erase_if(snapshot.objects, [&](const auto& entry) { return is_of_kind(entry.first); });
-                    std::erase_if(snapshot.own_objects, is_of_kind);
-                },
-                [&](const Resource& resource, Json object) {
-                    const std::string text = ref_of(resource, object).text();
-                    if (resource.kind == "Node") {
-                        snapshot.nodes[text_at(object, {"metadata", "name"})] = node_state(object);
-                    } else if (can_be_own_object(resource)) {
-                        if (!traces_of(resource, object).empty()) snapshot.own_objects.push_back(text);
-                    } else if (is_in_snapshot(resource)) {
-                        snapshot.objects[text] = without_status(std::move(object));
-                    }
-                }});
+    snapshot.skipped = survey(client, discovery, scope,
+                              {[&](const Resource& resource) {
+                                   std::erase_if(snapshot.objects, [&](const auto& entry) {
+                                       return entry.first.starts_with(resource.qualified() + " ");
+                                   });
+                                   std::erase_if(snapshot.own_objects, [&](const std::string& text) {
+                                       return text.starts_with(resource.kubectl_kind() + "/");
+                                   });
+                               },
+                               [&](const Resource& resource, Json object) {
+                                   const std::string key = key_of(resource, object);
+                                   if (resource.kind == "Node") {
+                                       snapshot.nodes[text_at(object, {"metadata", "name"})] = node_state(object);
+                                   } else if (can_be_own_object(resource)) {
+                                       if (!traces_of(resource, object).empty())
+                                           snapshot.own_objects.push_back(ref_of(resource, object).text());
+                                   } else if (is_in_snapshot(resource)) {
+                                       snapshot.objects[key] = without_status(std::move(object));
+                                   }
+                               }});
     if (!only.empty()) keep_only(snapshot, chosen);
     return snapshot;
 }

@@ -17,7 +17,7 @@ struct Snapshot {
     std::string in_namespace;              // empty: all namespaces
     std::string taken_at;                  // UTC
     bool is_whole = true;                  // true: all workloads; false: chosen workloads and the objects they own
-    std::map<std::string, Json> objects;   // by ObjectRef::text(), without status
+    std::map<std::string, Json> objects;   // without status; by "deployments.apps web in namespace prod"
     std::map<std::string, Json> nodes;     // by name: whether the node is cordoned, and NVSentinel's labels
     std::vector<std::string> own_objects;  // ConfigMaps and Leases of cudafault that existed
     std::vector<SkippedKind> skipped;

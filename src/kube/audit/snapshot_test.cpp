@@ -65,7 +65,7 @@ TEST_F(SnapshotTest, HasWorkloadsAndTheirHistory) {
                                                     Key("replicasets.apps web-1 in namespace prod"),
                                                     Key("controllerrevisions.apps db-1 in namespace prod")));
     EXPECT_FALSE(taken.objects.begin()->second.contains("status"));
-    EXPECT_THAT(taken.own_objects, ElementsAre("configmaps cuda-fault-injection-lib in namespace prod"));
+    EXPECT_THAT(taken.own_objects, ElementsAre("configmap/cuda-fault-injection-lib in namespace prod"));
     EXPECT_EQ(taken.nodes.at("n1").at("cordoned"), true);
     EXPECT_EQ(taken.in_namespace, "prod");
     EXPECT_TRUE(taken.is_whole);
@@ -109,7 +109,7 @@ TEST_F(SnapshotTest, SnapshotOfAWorkloadHasTheObjectsItOwns) {
     fill(kApps + "replicasets", {owned, another, object("ReplicaSet", "other-2")});
     const CleanReport report = verify(&taken);
     ASSERT_EQ(report.differences.size(), 1u) << "objects of other workloads are ignored";
-    EXPECT_EQ(report.differences[0].object, "replicasets.apps web-2 in namespace prod");
+    EXPECT_EQ(report.differences[0].object, "replicaset.apps/web-2 in namespace prod");
 }
 
 TEST_F(SnapshotTest, NotesUnlistableNodesInANamespace) {
@@ -176,9 +176,9 @@ TEST_F(SnapshotTest, ReportsMissingAndNewObjects) {
     fill(kApps + "deployments", {object("Deployment", "new")});
     const CleanReport report = verify(&taken);
     ASSERT_EQ(report.differences.size(), 2u);
-    EXPECT_EQ(report.differences[0].object, "deployments.apps new in namespace prod");
+    EXPECT_EQ(report.differences[0].object, "deployment.apps/new in namespace prod");
     EXPECT_FALSE(report.differences[0].before);
-    EXPECT_EQ(report.differences[1].object, "deployments.apps web in namespace prod");
+    EXPECT_EQ(report.differences[1].object, "deployment.apps/web in namespace prod");
     EXPECT_FALSE(report.differences[1].after);
 }
 

@@ -11,7 +11,7 @@
 namespace cudafault::kube {
 
 struct Trace {
-    std::string object;         // "deployments.apps web in namespace prod"
+    std::string object;         // "deployment.apps/web in namespace prod"
     std::string path;           // spec.template.spec.containers[main].env[CUDAFAULT_NODE]
     std::string what;           // "environment variable CUDAFAULT_NODE"
     std::string hash;           // of the workload that the object was created for, if the name contains the hash

@@ -127,7 +127,7 @@ TEST(Traces, FindsOnlyTheFieldManagerInManagedFields) {
     const auto traces = traces_of(kTracedResource, object);
     ASSERT_EQ(traces.size(), 1u);
     EXPECT_EQ(traces[0].sentence(),
-              "deployments.apps web in namespace prod has the field manager cudafault at "
+              "deployment.apps/web in namespace prod has the field manager cudafault at "
               "metadata.managedFields[cudafault]");
     EXPECT_TRUE(traces[0].is_manager);
 }

@@ -23,6 +23,7 @@ enum class When {
     kAllNamespaces,
     kAllWorkloads,
     kByLabels,
+    kCreateObjects,
     kExact,
     kDeletePods,
     kRestartCrashed,
@@ -46,23 +47,26 @@ struct Row {
 };
 
 constexpr Row kRows[] = {
-    {"plan,inject,arm,disarm,status,restore", kWorkload, "get", "reads the workload, its owners and its pod templates"},
+    {"plan,inject,manifest,arm,disarm,status,restore", kWorkload, "get",
+     "reads the workload, its owners and its pod templates"},
     {"plan,inject", kWorkload, "patch", "changes the template; a dry run needs the same permission"},
     {"restore", kWorkload, "patch", "reverts the change"},
     {"plan,inject,arm,disarm,status,restore", "configmaps", "get", "reads the record and the plan"},
     {"inject", "configmaps", "create,patch,delete",
      "stores the library, plan and record; deletes them if the injection fails"},
+    {"manifest", "configmaps", "get,create,patch,delete", "creates or replaces the library and plan",
+     When::kCreateObjects},
     {"arm,disarm", "configmaps", "patch", "changes the plan"},
     {"arm,disarm,status,restore", "configmaps", "list", "finds injected workloads", When::kAllWorkloads},
-    {"plan,inject,disarm,status,restore,snapshot", kWorkload, "list", "finds workloads by their labels",
+    {"plan,inject,manifest,disarm,status,restore,snapshot", kWorkload, "list", "finds workloads by their labels",
      When::kByLabels},
     {"restore", kEveryKind, "list", "finds injected workloads whose record was deleted", When::kAllWorkloads},
     {"restore", "configmaps", "create", "recreates a deleted record from the annotation of the workload"},
     {"restore", "configmaps", "patch,delete", "disarms the plan, and deletes the library, plan and record"},
     {"inject,restore", "leases.coordination.k8s.io", "get,create,patch,delete",
      "prevents two commands from changing a workload at the same time"},
-    {"plan,inject", "pods", "create", "checks a pod of the changed template, only as a dry run"},
-    {"plan", "pods", "list", "finds the architectures that the workload's pods select"},
+    {"plan,inject,manifest", "pods", "create", "checks a pod of the changed template, only as a dry run"},
+    {"plan,manifest", "pods", "list", "finds the architectures that the workload's pods select"},
     {"inject,restore", "pods", "list,watch", "waits until the pods are replaced"},
     {"inject,restore", "pods", "delete", "replaces pods of kinds whose controllers do not replace them",
      When::kDeletePods},
@@ -72,8 +76,8 @@ constexpr Row kRows[] = {
     {"disarm", "pods", "delete", "restarts pods in back-off", When::kRestartCrashed},
     {"inject,arm,disarm,status", "pods/log", "get", "reads the lines that the library logs"},
     {"inject,status", "events", "list", "finds the reasons why pods do not start"},
-    {"plan,inject,status", kReplicaSets, "list", "finds the workload's pods"},
-    {"plan,inject,status,restore", kJobs, "list", "finds the workload's pods"},
+    {"plan,inject,manifest,status", kReplicaSets, "list", "finds the workload's pods"},
+    {"plan,inject,manifest,status,restore", kJobs, "list", "finds the workload's pods"},
     {"restore", kHistory, "list", "finds the revisions of the injected template"},
     {"restore", kHistory, "delete", "deletes the revisions of the injected template"},
     {"restore", kOwnHistory, "patch",
@@ -131,9 +135,11 @@ struct Chosen {
     std::vector<Resource> histories;
 };
 
-Chosen chosen_kind(const std::string& word) {
+Chosen chosen_kind(const std::string& word, const std::string& command) {
     for (const Kind& kind : kinds()) {
-        if (can_be_injected(kind) && has_name(kind, word)) {
+        const bool is_accepted =
+            can_be_injected(kind) || (command == "manifest" && kind.pod_search == PodSearch::kItself);
+        if (is_accepted && has_name(kind, word)) {
             return {resource_of(kind), &kind, histories_of(kind.group, kind.kind)};
         }
     }
@@ -193,6 +199,7 @@ bool applies(const Row& row, const CommandUse& use) {
         case When::kAllNamespaces: return use.all_namespaces;
         case When::kAllWorkloads: return use.all_workloads;
         case When::kByLabels: return use.by_labels;
+        case When::kCreateObjects: return use.create_objects;
         case When::kExact: return use.exact;
         case When::kDeletePods: return use.delete_pods;
         case When::kRestartCrashed: return use.restart_crashed;
@@ -264,8 +271,8 @@ std::vector<std::string> commands() {
 std::vector<Permission> permissions_of(const CommandUse& use) {
     check(use);
     std::vector<Chosen> chosen;
-    for (const std::string& word : use.kinds) chosen.push_back(chosen_kind(word));
-    if (chosen.empty()) chosen.push_back(chosen_kind("Deployment"));
+    for (const std::string& word : use.kinds) chosen.push_back(chosen_kind(word, use.command));
+    if (chosen.empty()) chosen.push_back(chosen_kind("Deployment", use.command));
     std::vector<Permission> permissions;
     for (const Row& row : kRows) {
         if (!is_needed_by(row, use.command) || !applies(row, use)) continue;

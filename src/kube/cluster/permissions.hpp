@@ -27,6 +27,7 @@ struct CommandUse {
     bool all_namespaces = false;
     bool all_workloads = false;     // of arm, disarm, status and restore without a workload
     bool by_labels = false;         // -l
+    bool create_objects = false;    // of manifest
     bool exact = false;             // of restore
     bool delete_pods = false;       // of inject and restore
     bool restart_crashed = false;   // of disarm

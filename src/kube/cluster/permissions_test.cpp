@@ -94,6 +94,15 @@ TEST(Permissions, DependOnOptions) {
     EXPECT_THAT(needed(drain), Contains("delete pods"));
 }
 
+TEST(Permissions, ManifestWritesOnlyToCreateObjects) {
+    CommandUse manifest = use_of("manifest", {"pod"});
+    EXPECT_THAT(needed(manifest), testing::IsSupersetOf({"get pods", "create pods"}));
+    EXPECT_THAT(needed(manifest), Not(Contains("patch pods")));
+    EXPECT_THAT(needed(manifest), Not(Contains("create configmaps")));
+    manifest.create_objects = true;
+    EXPECT_THAT(needed(manifest), Contains("create configmaps"));
+}
+
 TEST(Permissions, ScanListsOnlyTheRequestedKinds) {
     EXPECT_THAT(needed(use_of("scan")), Contains("list rayclusters.ray.io"));
     EXPECT_THAT(needed(use_of("scan", {"Deployment"})), Not(Contains("list rayclusters.ray.io")));
@@ -107,7 +116,7 @@ TEST(Permissions, MatchTheTableOfKinds) {
     }
     EXPECT_EQ(needed(use_of("scan")), expected);
     for (const Kind& kind : kinds()) {
-        if (kind.support == Support::kImpossible) continue;
+        if (kind.support == Support::kImpossible || kind.support == Support::kImmutable) continue;
         EXPECT_THAT(needed(use_of("inject", {resource_of(kind)})), Contains("patch " + resource_of(kind)));
     }
 }

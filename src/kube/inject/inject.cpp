@@ -20,6 +20,7 @@
 #include "kube/inject/architectures.hpp"
 #include "kube/inject/dry_run.hpp"
 #include "kube/inject/library_objects.hpp"
+#include "kube/inject/server_fields.hpp"
 #include "kube/names.hpp"
 #include "kube/object/patches.hpp"
 #include "kube/plan/arm.hpp"
@@ -242,6 +243,25 @@ public:
         plan.unchanged = mark && has_same_edits(base, plan, *mark);
         if (mark && !options_.replace) refuse_unless_identical(plan);
         if (!plan.unchanged) check_with_server(plan);
+        return plan;
+    }
+
+    InjectionPlan plan_manifest(const Workload& read) {
+        if (InjectedMark::of(read.object)) {
+            throw Error(fmt::format("{} is already injected: restore it, or create it again from its original manifest",
+                                    read.text()));
+        }
+        InjectionPlan plan{read, {}, {}, {}, {}, false};
+        Workload& workload = plan.workload;
+        workload.object = without_server_fields(read.object);
+        note_kind(plan);
+        plan.chosen = choose(workload, options_, plan.notes);
+        if (plan.chosen.empty()) return plan;
+        plan.injection = injection_for(workload, plan, {});
+        plan.injected =
+            inject_into(workload, plan.chosen, plan.injection, lookup_in(client_, workload.ref.in_namespace));
+        plan.notes.insert(plan.notes.end(), plan.injected.notes.begin(), plan.injected.notes.end());
+        dry_run_pods(client_, workload, plan.injected.object, plan.chosen, plan.notes);
         return plan;
     }
 
@@ -483,6 +503,30 @@ private:
 InjectionPlan plan_injection(Client& client, Discovery& discovery, const InjectOptions& options) {
     refuse_protected(options.choice.in_namespace);
     return Injecting(client, discovery, options).plan(load_workload(client, discovery, options.choice));
+}
+
+InjectionPlan plan_manifest(Client& client, Discovery& discovery, const InjectOptions& options) {
+    refuse_protected(options.choice.in_namespace);
+    WorkloadChoice choice = options.choice;
+    choice.accept_immutable = true;
+    return Injecting(client, discovery, options).plan_manifest(load_workload(client, discovery, choice));
+}
+
+std::vector<std::string> config_maps_of(const InjectionPlan& plan) {
+    if (plan.chosen.empty()) return {};
+    std::vector<std::string> found = {plan.workload.own_name(names::kPlanPrefix)};
+    for (const Architecture architecture : plan.injection.architectures) {
+        found.push_back(names::library(plan.workload.hash(), kubernetes_name(architecture)));
+    }
+    return found;
+}
+
+void create_config_maps_of(Client& client, const InjectionPlan& plan) {
+    if (plan.chosen.empty()) return;
+    Workload unowned = plan.workload;
+    unowned.ref.uid.clear();
+    create_libraries(client, unowned, plan.injection.architectures);
+    create_plan(client, unowned, "", author(client));  // the selector of the new object may differ
 }
 
 InjectResult inject(Client& client, Discovery& discovery, const InjectOptions& options) {

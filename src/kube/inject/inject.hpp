@@ -56,6 +56,18 @@ struct InjectResult {
 // Error if the injection is not possible.
 InjectionPlan plan_injection(Client& client, Discovery& discovery, const InjectOptions& options);
 
+// Computes the change to an object that a client will create again: `injected.object` is its manifest, without the
+// fields that the server sets. Also accepts kinds whose templates are immutable. Has the API server check a pod of each
+// template, and changes nothing. Throws Error if the workload is already injected.
+InjectionPlan plan_manifest(Client& client, Discovery& discovery, const InjectOptions& options);
+
+// Returns the names of the ConfigMaps that pods of the change mount and that cudafault creates for the workload.
+std::vector<std::string> config_maps_of(const InjectionPlan& plan);
+
+// Creates these ConfigMaps, with nothing armed. They have no owner, because a workload that is created again has
+// another UID; `restore` deletes them.
+void create_config_maps_of(Client& client, const InjectionPlan& plan);
+
 // Idempotent, and can be interrupted at any time: `restore` reverts a partial injection.
 InjectResult inject(Client& client, Discovery& discovery, const InjectOptions& options);
 

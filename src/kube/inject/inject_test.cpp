@@ -140,7 +140,7 @@ TEST_F(PlanInjectionTest, RequiresAContainerOptionWithoutGpus) {
 TEST_F(PlanInjectionTest, FailsWithoutContainersUnlessEmptyIsAllowed) {
     serve_workload(deployment_of_pod({{"containers", Json::array()}, {"initContainers", {{{"name", "fetch"}}}}}));
     inject_options.or_all_containers = true;
-    EXPECT_THAT(refusal(), AllOf(HasSubstr("nothing to inject in deployments.apps web"),
+    EXPECT_THAT(refusal(), AllOf(HasSubstr("nothing to inject in deployment.apps/web"),
                                  HasSubstr("init containers (fetch) are not injected")));
     inject_options.allow_empty = true;
     const InjectionPlan planned = plan();
@@ -267,6 +267,66 @@ TEST_F(PlanInjectionTest, NewEditionKeepsChangesMadeSinceTheInjection) {
     const InjectionPlan planned = plan();
     const Undone undone = undo(workload.object, planned.injected.edits, Phase::kAfterRollout, "/opt/fault.so");
     EXPECT_EQ(*find(undone.object, {"spec", "strategy", "rollingUpdate", "maxSurge"}), 3);
+}
+
+class PlanManifestTest : public PlanInjectionTest {
+protected:
+    PlanManifestTest() {
+        announce({{"apps", "v1"}, {"batch", "v1"}});
+        serve("batch/v1", {{"jobs", "Job"}});
+        inject_options.choice.kind = "job";
+        inject_options.choice.name = "train";
+        inject_options.delivery = Delivery::kImage;
+        inject_options.image_library = "/opt/fault.so";
+        hold(kJob, job());
+    }
+
+    static Json job() {
+        Json job = named("train", {{"selector", {{"matchLabels", {{"controller-uid", "uid-train"}}}}},
+                                   {"template", labeled(gpu_template(), "controller-uid", "uid-train")}});
+        job.update({{"apiVersion", "batch/v1"}, {"kind", "Job"}});
+        return job;
+    }
+
+    InjectionPlan manifest() { return plan_manifest(client(), discovery(), inject_options); }
+
+    const std::string kJob = "/apis/batch/v1/namespaces/prod/jobs/train";
+};
+
+TEST_F(PlanManifestTest, InjectsAnImmutableKindWithoutAWrite) {
+    const InjectionPlan made = manifest();
+    const Json& object = made.injected.object;
+    EXPECT_EQ(text_at(object, {"metadata", "uid"}), "");
+    EXPECT_FALSE(object.at("spec").contains("selector"));
+    EXPECT_TRUE(InjectedMark::of(object));
+    EXPECT_THAT(object.dump(), AllOf(HasSubstr("/opt/fault.so"), HasSubstr("cudafault-plan-")));
+    EXPECT_THAT(config_maps_of(made), ElementsAre("cudafault-plan-" + made.workload.hash()));
+    for (const SeenRequest& request : responder.requests()) {
+        EXPECT_TRUE(request.method == "GET" || request.target.find("dryRun=All") != std::string::npos)
+            << request.method << " " << request.target;
+    }
+}
+
+TEST_F(PlanManifestTest, CreatesConfigMapsWithoutAnOwner) {
+    responder.on("POST", kConfigMapPath, {json_answer(Json::object())});
+    const InjectionPlan made = manifest();
+    create_config_maps_of(client(), made);
+    const SeenRequest last = responder.requests().back();
+    const Json created = Json::parse(last.body);
+    EXPECT_EQ(text_at(created, {"metadata", "name"}), "cudafault-plan-" + made.workload.hash());
+    EXPECT_FALSE(created.at("metadata").contains("ownerReferences")) << "the replaced object has another UID";
+    EXPECT_EQ(text_at(created, {"metadata", "annotations", names::kFor}), "batch/v1 Job train");
+}
+
+TEST_F(PlanManifestTest, RefusesAnInjectedWorkload) {
+    hold(kJob, manifest().injected.object);
+    EXPECT_THROW(manifest(), Error);
+}
+
+TEST_F(PlanManifestTest, IsNamedByTheRefusalOfInject) {
+    EXPECT_THAT(refusal(), AllOf(HasSubstr("cannot be injected"),
+                                 HasSubstr("`cudafault k8s manifest job.batch/train -n prod --create-objects | kubectl "
+                                           "replace --force -f -`")));
 }
 
 }  // namespace

@@ -29,7 +29,7 @@ std::string find_workload_with_source(Client& client, Discovery& discovery, cons
     for_each_workload(client, discovery, in_namespace, [&](const Resource& kind, const Json& object) {
         const Json* spec = find(object, {"spec"});
         if (!mounting_workload.empty() || !spec || !mentions(*spec, names::kSourceConfigMap)) return;
-        mounting_workload = fmt::format("{} {}", kind.qualified(), text_at(object, {"metadata", "name"}));
+        mounting_workload = ref_of(kind, object).kubectl_name();
     });
     return mounting_workload;
 }

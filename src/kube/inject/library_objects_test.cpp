@@ -123,7 +123,7 @@ TEST_F(SourceTest, IsNotRemovedIfMounted) {
     const Workload workload = plain_deployment();
     hold_list("/apis/apps/v1/namespaces/prod/deployments",
               {inject_into(workload, choose_containers(workload, {}), source_injection(), always_exists).object});
-    EXPECT_THAT(removal(), HasSubstr("still mounted by deployments.apps web"));
+    EXPECT_THAT(removal(), HasSubstr("still mounted by deployment.apps/web"));
     for (const SeenRequest& request : responder.requests()) EXPECT_EQ(request.method, "GET");
 }
 

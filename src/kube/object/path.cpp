@@ -52,7 +52,7 @@ Path Path::item(const std::string& value, const std::string& key) const {
 
 Path Path::parent() const {
     Path parent_path = *this;
-    parent_path.steps_.pop_back();
+    if (!steps_.empty()) parent_path.steps_.pop_back();
     return parent_path;
 }
 

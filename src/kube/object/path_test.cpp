@@ -53,5 +53,10 @@ TEST(Path, FormatsAsText) {
     EXPECT_EQ((kMain / "env").item("LD_PRELOAD").text(), "spec.containers[main].env[LD_PRELOAD]");
 }
 
+TEST(Path, ParentOfTheEmptyPathIsEmpty) {
+    EXPECT_EQ(Path{"spec"}.parent(), Path());
+    EXPECT_EQ(Path().parent(), Path());
+}
+
 }  // namespace
 }  // namespace cudafault::kube

@@ -13,11 +13,11 @@
 #include "kube/api/transport/api_error.hpp"
 #include "kube/names.hpp"
 #include "kube/object/mentions.hpp"
-#include "kube/object/owners.hpp"
 #include "kube/object/workload_hash.hpp"
 #include "kube/plan/injected_object.hpp"
 #include "kube/plan/plan_spec.hpp"
 #include "kube/record/author.hpp"
+#include "kube/record/own_objects.hpp"
 #include "kube/record/record.hpp"
 #include "kube/workload/pod_state.hpp"
 #include "kube/workload/survey.hpp"
@@ -122,7 +122,7 @@ void require_within_limit(const PodLimit& limit, uint64_t targeted, uint64_t inj
 
 // Returns the workload that a plan belongs to, or std::nullopt if it cannot be read.
 std::optional<Json> workload_object(Client& client, Discovery& discovery, const PlanObject& plan) {
-    const auto owner = first_owner_of(plan.config_map);
+    const auto owner = workload_of_config_map(plan.config_map);
     if (!owner) return std::nullopt;
     const auto resource = discovery.find(owner->resource.api_version(), owner->resource.kind);
     if (!resource) return std::nullopt;

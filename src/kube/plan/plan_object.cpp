@@ -3,7 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <chrono>
 
 #include "fault/plan.hpp"
@@ -14,7 +13,6 @@
 #include "kube/api/transport/api_error.hpp"
 #include "kube/api/transport/retry.hpp"
 #include "kube/names.hpp"
-#include "kube/object/owners.hpp"
 #include "kube/plan/plan_spec.hpp"
 #include "kube/record/author.hpp"
 #include "kube/record/own_objects.hpp"
@@ -26,8 +24,14 @@ namespace {
 
 ObjectRef ref_of(const PlanObject& plan) { return {config_maps(), plan.in_namespace(), plan.name()}; }
 
-Json annotations(const std::string& selector, const std::string& by) {
-    return {{names::kChangedAt, utc_now()}, {names::kChangedBy, by}, {names::kPods, selector}};
+// Returns the annotations of the ConfigMap with those of a change.
+Json annotations(const Json& config_map, const std::string& selector, const std::string& by) {
+    Json all = value_at(value_at(config_map, "metadata"), "annotations");
+    if (!all.is_object()) all = Json::object();
+    all[names::kChangedAt] = utc_now();
+    all[names::kChangedBy] = by;
+    all[names::kPods] = selector;
+    return all;
 }
 
 PlanObject write_once(Client& client, const PlanObject& plan, const std::string& spec, const std::string& by) {
@@ -36,7 +40,7 @@ PlanObject write_once(Client& client, const PlanObject& plan, const std::string&
     patch.only_if_unchanged(plan.config_map);
     patch.add(json_pointer({"data"}), {{names::kPlanKey, plan_text(plan.revision + 1, spec)}});
     const std::string selector = text_at(plan.config_map, {"metadata", "annotations", names::kPods});
-    patch.add(json_pointer({"metadata", "annotations"}), annotations(selector, by));
+    patch.add(json_pointer({"metadata", "annotations"}), annotations(plan.config_map, selector, by));
     return plan_from(client.patch(ref_of(plan), patch));
 }
 
@@ -47,7 +51,7 @@ std::string PlanObject::hash() const { return text_at(config_map, {"metadata", "
 std::string PlanObject::in_namespace() const { return text_at(config_map, {"metadata", "namespace"}); }
 
 std::optional<WorkloadChoice> PlanObject::workload() const {
-    const std::optional<ObjectRef> owner = first_owner_of(config_map);
+    const std::optional<ObjectRef> owner = workload_of_config_map(config_map);
     if (!owner) return {};
     WorkloadChoice choice;
     choice.kind = owner->resource.qualified_kind();
@@ -57,11 +61,7 @@ std::optional<WorkloadChoice> PlanObject::workload() const {
 }
 
 std::string PlanObject::workload_text() const {
-    const std::optional<WorkloadChoice> owner = workload();
-    if (!owner) return "ConfigMap " + name();
-    std::string kind = owner->kind;
-    std::transform(kind.begin(), kind.end(), kind.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? c + 32 : c; });
-    return fmt::format("{}/{}", kind, owner->name);
+    return workload_of_config_map(config_map).value_or(ref_of(*this)).text();
 }
 
 std::string plan_text(uint64_t revision, const std::string& spec) {
@@ -96,7 +96,7 @@ std::vector<PlanObject> all_plans(Client& client, const std::string& in_namespac
 PlanObject create_plan(Client& client, const Workload& workload, const std::string& selector, const std::string& by) {
     Json object = own_config_map(workload.ref, workload.own_name(names::kPlanPrefix), names::kPlanRole,
                                  {{"data", {{names::kPlanKey, plan_text(1, "")}}}});
-    object["metadata"]["annotations"] = annotations(selector, by);
+    object["metadata"]["annotations"] = annotations(object, selector, by);
     try {
         return plan_from(client.create(config_maps(), object));
     } catch (const ApiError& error) {
@@ -104,7 +104,7 @@ PlanObject create_plan(Client& client, const Workload& workload, const std::stri
     }
     const PlanObject existing =
         plan_from(client.get({config_maps(), workload.ref.in_namespace, workload.own_name(names::kPlanPrefix)}));
-    if (!is_owned_by(existing.config_map, workload.uid())) return plan_from(recreate(client, object));
+    if (!has_owner_for(existing.config_map, workload.ref)) return plan_from(recreate(client, object));
     return existing.spec.empty() ? existing : write_plan(client, existing, "", by);
 }
 

@@ -20,8 +20,8 @@ struct PlanObject {
     std::string name() const;
     std::string hash() const;  // hash of the workload
     std::string in_namespace() const;
-    // Both are derived from the owner reference: the choice that load_workload() needs (std::nullopt without an owner),
-    // and a string such as "deployment.apps/web".
+    // The choice that load_workload() needs, and ObjectRef::text() of the workload. If the ConfigMap does not name its
+    // workload, they are std::nullopt and the text of the ConfigMap.
     std::optional<WorkloadChoice> workload() const;
     std::string workload_text() const;
 };

@@ -86,6 +86,18 @@ TEST_F(PlanObjectTest, DoesNotWriteAPlanWithoutAnEnd) {
     EXPECT_EQ(requests(), 0u);
 }
 
+TEST_F(PlanObjectTest, WithoutAnOwnerTheAnnotationNamesTheWorkload) {
+    Json without_owner = plan_map("#7\n");
+    without_owner["metadata"].erase("ownerReferences");
+    EXPECT_FALSE(plan_from(without_owner).workload());
+    without_owner["metadata"]["annotations"][names::kFor] = "batch/v1 Job train";
+    const PlanObject plan = plan_from(without_owner);
+    EXPECT_EQ(plan.workload_text(), "job.batch/train in namespace prod");
+    responder.on("PATCH", path, {json_answer(without_owner)});
+    write_plan(client(), plan, kEnding, "ada");
+    EXPECT_THAT(responder.requests().back().body, HasSubstr("batch/v1 Job train")) << "a change keeps the annotation";
+}
+
 TEST_F(PlanObjectTest, IsWrittenWithTheNextRevision) {
     responder.on("PATCH", path, {json_answer(plan_map("#8\nxid=79\n"))});
     EXPECT_EQ(write(kEnding).revision, 8u);

@@ -9,6 +9,7 @@
 #include "kube/plan/injected_object.hpp"
 #include "kube/plan/plan_spec.hpp"
 #include "kube/workload/diagnosis.hpp"
+#include "kube/workload/pod_state.hpp"
 #include "kube/workload/pods.hpp"
 #include "kube/workload/rollout.hpp"
 
@@ -25,10 +26,10 @@ Json ending_of(const Json& terminated) {
 }
 
 void read_containers(const Json& pod, PodStatus& status) {
-    for (const Json& container : items_at(pod, {"status", "containerStatuses"})) {
-        status.restarts += static_cast<int>(number_at(container, {"restartCount"}));
-        const Json* ended = find(container, {"state", "terminated"});
-        if (!ended) ended = find(container, {"lastState", "terminated"});
+    for (const Json* container : running_container_statuses(pod)) {
+        status.restarts += static_cast<int>(number_at(*container, {"restartCount"}));
+        const Json* ended = find(*container, {"state", "terminated"});
+        if (!ended) ended = find(*container, {"lastState", "terminated"});
         if (ended && ended->is_object()) status.terminated = ending_of(*ended);
     }
 }

@@ -17,7 +17,7 @@ struct PodStatus {
     bool injected = false;  // true if the pod has the library and the plan; otherwise it has an older template
     bool ready = false;
     bool terminating = false;
-    int restarts = 0;  // sum over the containers
+    int restarts = 0;  // sum over containers and native sidecars
     Json terminated;  // the last termination of a container: exit_code, signal, reason, message; null if there was none
     std::string diagnosis;
     std::vector<ContainerEvidence> evidence;  // one entry for each injected container

@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include "kube/testing/paths_testing.hpp"
+#include "kube/testing/workload_testing.hpp"
+
 namespace cudafault::kube {
 
 namespace {
@@ -28,6 +31,40 @@ TEST(WorkloadStatus, AnEmptyPlanIsNeitherArmedNorExpired) {
         EXPECT_EQ(status.armed(), nullptr);
         EXPECT_EQ(status.expired(), nullptr);
     }
+}
+
+class StatusTest : public WorkloadTest {
+protected:
+    StatusTest() {
+        announce({{"apps", "v1"}});
+        serve_apps();
+        hold("/apis/apps/v1/namespaces/prod/statefulsets/web",
+             named("web", {{"selector", {{"matchLabels", {{"app", "web"}}}}}, {"template", gpu_template()}}));
+    }
+
+    WorkloadStatus status(const std::string& pod) {
+        hold_list(kPodPath, {owned(Json::parse(pod), "apps/v1", "StatefulSet", "web")});
+        WorkloadChoice choice;
+        choice.kind = "statefulset";
+        choice.name = "web";
+        choice.in_namespace = "prod";
+        return status_of(client(), discovery(), choice);
+    }
+};
+
+TEST_F(StatusTest, RestartsIncludeNativeSidecars) {
+    const WorkloadStatus found = status(R"({
+        "metadata": {"name": "web-0", "namespace": "prod", "uid": "u"},
+        "spec": {"initContainers": [{"name": "fetch"}, {"name": "server", "restartPolicy": "Always"}]},
+        "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}],
+            "containerStatuses": [{"name": "main", "restartCount": 2, "state": {"running": {}}}],
+            "initContainerStatuses": [
+                {"name": "fetch", "restartCount": 5, "state": {"terminated": {"exitCode": 0}}},
+                {"name": "server", "restartCount": 3, "state": {"running": {}},
+                 "lastState": {"terminated": {"exitCode": 139, "reason": "Error"}}}]}})");
+    ASSERT_EQ(found.pods.size(), 1u);
+    EXPECT_EQ(found.pods[0].restarts, 5);
+    EXPECT_EQ(found.pods[0].terminated.at("exit_code"), 139);
 }
 
 }  // namespace

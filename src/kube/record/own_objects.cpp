@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kube/record/own_objects.hpp"
 
+#include <fmt/format.h>
+
+#include <sstream>
+
 #include "kube/api/client/resource.hpp"
 #include "kube/api/transport/api_error.hpp"
 #include "kube/names.hpp"
@@ -9,18 +13,49 @@
 
 namespace cudafault::kube {
 
+namespace {
+
+// The value of names::kFor, such as "batch/v1 Job train".
+std::string for_text(const ObjectRef& workload) {
+    return fmt::format("{} {} {}", workload.resource.api_version(), workload.resource.kind, workload.name);
+}
+
+std::optional<ObjectRef> parse_for(const std::string& text, const std::string& in_namespace) {
+    std::istringstream words(text);
+    std::string api_version, kind, name;
+    if (!(words >> api_version >> kind >> name)) return {};
+    return ObjectRef{Resource::of_kind(api_version, kind), in_namespace, name};
+}
+
+}  // namespace
+
 Json own_config_map(const ObjectRef& workload, const std::string& name, const std::string& role, const Json& content) {
-    Json object = {
-        {"apiVersion", "v1"},
-        {"kind", "ConfigMap"},
-        {"metadata",
-         {{"name", name},
-          {"namespace", workload.in_namespace},
-          {"labels",
-           {{names::kManagedBy, names::kManager}, {names::kRole, role}, {names::kWorkload, workload_hash(workload)}}},
-          {"ownerReferences", {owner_reference(workload)}}}}};
+    Json object = {{"apiVersion", "v1"},
+                   {"kind", "ConfigMap"},
+                   {"metadata",
+                    {{"name", name},
+                     {"namespace", workload.in_namespace},
+                     {"labels",
+                      {{names::kManagedBy, names::kManager},
+                       {names::kRole, role},
+                       {names::kWorkload, workload_hash(workload)}}}}}};
+    if (workload.uid.empty()) {
+        object["metadata"]["annotations"] = {{names::kFor, for_text(workload)}};
+    } else {
+        object["metadata"]["ownerReferences"] = {owner_reference(workload)};
+    }
     object.update(content);
     return object;
+}
+
+std::optional<ObjectRef> workload_of_config_map(const Json& config_map) {
+    if (const auto owner = first_owner_of(config_map)) return owner;
+    return parse_for(text_at(config_map, {"metadata", "annotations", names::kFor}),
+                     text_at(config_map, {"metadata", "namespace"}));
+}
+
+bool has_owner_for(const Json& config_map, const ObjectRef& workload) {
+    return workload.uid.empty() ? !first_owner_of(config_map) : is_owned_by(config_map, workload.uid);
 }
 
 Json recreate(Client& client, const Json& config_map) {

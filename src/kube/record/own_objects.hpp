@@ -2,6 +2,7 @@
 // Creates and deletes the ConfigMaps that cudafault adds for a workload.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "kube/api/client/client.hpp"
@@ -9,8 +10,15 @@
 namespace cudafault::kube {
 
 // Returns a ConfigMap with cudafault's labels and `content` (data, binaryData, immutable). The workload owns it, so it
-// is deleted with the workload.
+// is deleted with the workload. If `workload` has no UID, the ConfigMap has no owner and an annotation names the
+// workload: an object that `kubectl replace --force` creates again has another UID, and its ConfigMaps must stay.
 Json own_config_map(const ObjectRef& workload, const std::string& name, const std::string& role, const Json& content);
+
+// Returns the workload that a ConfigMap was created for, or nothing if it names none.
+std::optional<ObjectRef> workload_of_config_map(const Json& config_map);
+
+// Returns true if own_config_map() for `workload` gives the ConfigMap this owner, or none.
+bool has_owner_for(const Json& config_map, const ObjectRef& workload);
 
 // Creates the ConfigMap. Replaces an existing ConfigMap with the same name, which an earlier run left.
 Json recreate(Client& client, const Json& config_map);

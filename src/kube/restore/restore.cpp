@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <mutex>
 #include <set>
 #include <tuple>
@@ -20,6 +21,7 @@
 #include "kube/object/managed_fields.hpp"
 #include "kube/object/owners.hpp"
 #include "kube/object/patches.hpp"
+#include "kube/plan/arm.hpp"
 #include "kube/plan/injected_object.hpp"
 #include "kube/plan/plan_object.hpp"
 #include "kube/record/author.hpp"
@@ -69,6 +71,7 @@ public:
         workload_ = reload(client_, workload_);
         anchor_ = find_anchor(client_, workload_.ref);
         disarm_all();
+        if (is_immutable(workload_.ref.resource) && is_injected_object()) return without_revert();
         keep_current_edition();
         revert_template();
         if (wait_for_pods()) {
@@ -101,6 +104,19 @@ private:
         result_.restored = true;
         disarm_plan(client_, *plan);
         options_.on_progress(fmt::format("{} is disarmed", workload_.text()));
+    }
+
+    bool is_injected_object() const {
+        return InjectedMark::of(workload_.object) || has_injection(value_at(workload_.object, "spec"));
+    }
+
+    // The API server refuses every change of the template, so only the plan was disarmed.
+    RestoreResult without_revert() {
+        result_.complete = false;
+        result_.notes.push_back(fmt::format(
+            "the pod templates of a {} are immutable: delete it, or create it again from its original manifest",
+            workload_.ref.resource.kind));
+        return result_;
     }
 
     // Keeps only the current edition in the record, because the mark, which names the edition, is removed with the
@@ -321,25 +337,39 @@ ObjectRef marked_workload(const Resource& kind, const Json& object) {
                                                                                     : ref_of(kind, object);
 }
 
-// Returns the error of a workload that cannot be restored as its result, so that the other workloads are still
-// restored. Returns std::nullopt for an object that was deleted together with its owner.
-std::optional<RestoreResult> try_to_restore(Client& client, Discovery& discovery, const WorkloadChoice& choice,
-                                            const RestoreOptions& options) {
+// Such an error also stops the restores of other workloads.
+bool ends_command(const Error& error) {
+    return dynamic_cast<const Cancelled*>(&error) || dynamic_cast<const DeadlinePassed*>(&error) ||
+           dynamic_cast<const ConnectionError*>(&error);
+}
+
+bool is_not_found(const Error& error) {
+    const auto* answer = dynamic_cast<const ApiError*>(&error);
+    return answer && answer->is_not_found();
+}
+
+std::string text_of(Discovery& discovery, const WorkloadChoice& choice) {
+    try {
+        const std::vector<ObjectRef> refs = possible_refs(discovery, choice);
+        if (!refs.empty()) return refs.back().text();
+    } catch (const Error&) {  // an unknown kind is named as it was given
+    }
+    return fmt::format("{}{}{} in namespace {}", choice.kind, choice.kind.empty() ? "" : "/", choice.name,
+                       choice.in_namespace);
+}
+
+// A workload that cannot be restored does not prevent the others from being restored.
+RestoreResult try_to_restore(Client& client, Discovery& discovery, const WorkloadChoice& choice,
+                             const RestoreOptions& options) {
     try {
         return restore(client, discovery, choice, options);
-    } catch (const Cancelled&) {
-        throw;
-    } catch (const DeadlinePassed&) {
-        throw;
-    } catch (const ConnectionError&) {
-        throw;
     } catch (const Error& error) {
-        const auto* answer = dynamic_cast<const ApiError*>(&error);
-        if (answer && answer->is_not_found()) return {};
+        if (ends_command(error)) throw;
         RestoreResult failed;
-        failed.workload = Subject{"get", choice.kind, choice.in_namespace, choice.name}.text();
+        failed.workload = text_of(discovery, choice);
         failed.complete = false;
         failed.notes = {error.what()};
+        failed.is_not_found = is_not_found(error);
         return failed;
     }
 }
@@ -352,7 +382,7 @@ std::vector<KindAndName> recorded_workloads(Client& client, const std::string& i
     own_objects.metadata_only = true;
     client.list({config_maps(), in_namespace}, own_objects, [&](Page page) {
         for (const Json& item : page.items) {
-            if (const auto workload = first_owner_of(item)) found.insert(kind_and_name(*workload));
+            if (const auto workload = workload_of_config_map(item)) found.insert(kind_and_name(*workload));
         }
     });
     return {found.begin(), found.end()};
@@ -377,7 +407,12 @@ WorkloadChoice choice_of(const KindAndName& workload, const std::string& in_name
     return choice;
 }
 
-// Disarms all workloads before the first one is restored, because each restore can take minutes.
+void report_disarmed(const RestoreOptions& options, size_t count) {
+    if (count > 0) options.on_progress(fmt::format("disarmed {} workload{}", count, count == 1 ? "" : "s"));
+}
+
+// Disarms all workloads before the first one is restored, because each restore can take minutes. Restoring a workload
+// that could not be disarmed disarms it again and reports the failure.
 void disarm_all(Client& client, const std::string& in_namespace, const RestoreOptions& options) {
     std::vector<PlanObject> armed;
     for (PlanObject& plan : all_plans(client, in_namespace)) {
@@ -386,12 +421,55 @@ void disarm_all(Client& client, const std::string& in_namespace, const RestoreOp
     in_parallel(client, armed.size(), [&](Client& own, Discovery&, size_t index) {
         try {
             disarm_plan(own, armed[index]);
-        } catch (const ApiError&) {  // restoring that workload disarms it again and reports the failure
+        } catch (const ApiError&) {
         }
     });
-    if (!armed.empty()) {
-        options.on_progress(fmt::format("disarmed {} workload{}", armed.size(), armed.size() == 1 ? "" : "s"));
-    }
+    report_disarmed(options, armed.size());
+}
+
+// Like disarm_all(), for the plans of the choices.
+void disarm_each(Client& client, const std::vector<WorkloadChoice>& choices, const RestoreOptions& options) {
+    std::atomic<size_t> count = 0;
+    in_parallel(client, choices.size(), [&](Client& own, Discovery& discovery, size_t index) {
+        ArmChoice choice;
+        choice.workloads = {choices[index]};
+        choice.in_namespace = choices[index].in_namespace;
+        try {
+            for (const PlanObject& plan : find_plans(own, discovery, choice)) {
+                if (plan.spec.empty()) continue;
+                disarm_plan(own, plan);
+                ++count;
+            }
+        } catch (const Error& error) {
+            if (ends_command(error)) throw;
+        }
+    });
+    report_disarmed(options, count);
+}
+
+// Returns the options with a progress callback that several threads can call.
+RestoreOptions with_locked_progress(const RestoreOptions& options, std::mutex& mutex) {
+    RestoreOptions locked = options;
+    locked.on_progress = [&mutex, report = options.on_progress](const std::string& line) {
+        const std::lock_guard lock(mutex);
+        report(line);
+    };
+    return locked;
+}
+
+std::vector<RestoreResult> restore_in_parallel(Client& client, const std::vector<WorkloadChoice>& choices,
+                                               const RestoreOptions& options) {
+    std::vector<RestoreResult> results(choices.size());
+    in_parallel(client, choices.size(), [&](Client& own, Discovery& discovery, size_t index) {
+        results[index] = try_to_restore(own, discovery, choices[index], options);
+    });
+    return results;
+}
+
+// Adds the result unless there is one of the same workload.
+void keep(std::vector<RestoreResult>& results, const RestoreResult& result) {
+    const auto is_same = [&](const RestoreResult& other) { return other.workload == result.workload; };
+    if (std::none_of(results.begin(), results.end(), is_same)) results.push_back(result);
 }
 
 }  // namespace
@@ -418,32 +496,36 @@ RestoreResult restore(Client& client, Discovery& discovery, const WorkloadChoice
     }
 }
 
+std::vector<RestoreResult> restore_each(Client& client, const std::vector<WorkloadChoice>& choices,
+                                        const RestoreOptions& options) {
+    std::mutex mutex;
+    const RestoreOptions shared = with_locked_progress(options, mutex);
+    disarm_each(client, choices, shared);
+    std::vector<RestoreResult> results;
+    for (const RestoreResult& result : restore_in_parallel(client, choices, shared)) keep(results, result);
+    return results;
+}
+
 std::vector<RestoreResult> restore_all(Client& client, Discovery& discovery, const std::string& in_namespace,
                                        const RestoreOptions& options) {
     require_namespace(client, in_namespace);
     const std::vector<KindAndName> recorded = recorded_workloads(client, in_namespace);
+    std::vector<WorkloadChoice> choices;
+    for (const KindAndName& workload : recorded) choices.push_back(choice_of(workload, in_namespace));
     std::mutex mutex;
-    RestoreOptions shared = options;  // with a progress callback that several threads can call
-    shared.on_progress = [&](const std::string& line) {
-        const std::lock_guard lock(mutex);
-        options.on_progress(line);
-    };
+    const RestoreOptions shared = with_locked_progress(options, mutex);
     disarm_all(client, in_namespace, shared);
-    std::vector<std::optional<RestoreResult>> outcomes(recorded.size());
-    in_parallel(client, recorded.size(), [&](Client& own, Discovery& own_discovery, size_t index) {
-        outcomes[index] = try_to_restore(own, own_discovery, choice_of(recorded[index], in_namespace), shared);
-    });
     std::vector<RestoreResult> results;
-    const auto keep = [&](const std::optional<RestoreResult>& result) {
-        const auto is_same = [&](const RestoreResult& other) { return other.workload == result->workload; };
-        if (result && std::none_of(results.begin(), results.end(), is_same)) results.push_back(*result);
+    // An object that does not exist was deleted together with its owner.
+    const auto keep_found = [&](const RestoreResult& result) {
+        if (!result.is_not_found) keep(results, result);
     };
-    for (const auto& outcome : outcomes) keep(outcome);
+    for (const RestoreResult& result : restore_in_parallel(client, choices, shared)) keep_found(result);
     // Restores these one after another: an operator may have copied the mark of a workload to the objects it created,
     // and restoring one of these objects restores the workload.
     for (const KindAndName& marked : marked_workloads(client, discovery, in_namespace, options)) {
         if (std::binary_search(recorded.begin(), recorded.end(), marked)) continue;
-        keep(try_to_restore(client, discovery, choice_of(marked, in_namespace), options));
+        keep_found(try_to_restore(client, discovery, choice_of(marked, in_namespace), options));
     }
     return results;
 }

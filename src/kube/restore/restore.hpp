@@ -23,6 +23,7 @@ struct RestoreResult {
     std::string workload;           // Workload::text()
     bool restored = false;          // the command changed something
     bool complete = true;           // no object or value that cudafault created is left
+    bool is_not_found = false;      // of restore_each(): neither the workload nor objects of cudafault exist
     std::vector<std::string> kept;  // values that other clients changed since the injection; not reverted
     std::vector<std::string> notes;
 };
@@ -30,6 +31,11 @@ struct RestoreResult {
 // Throws Error if neither the workload nor cudafault objects for it exist.
 RestoreResult restore(Client& client, Discovery& discovery, const WorkloadChoice& choice,
                       const RestoreOptions& options);
+
+// Disarms the workloads, then restores them in parallel. Returns one result for each, in the order of the choices. A
+// workload that cannot be restored has a result with the error as its note, and the others are restored.
+std::vector<RestoreResult> restore_each(Client& client, const std::vector<WorkloadChoice>& choices,
+                                        const RestoreOptions& options);
 
 // Restores every workload of the namespace that has a record, a plan, a library or a mark of cudafault.
 std::vector<RestoreResult> restore_all(Client& client, Discovery& discovery, const std::string& in_namespace,

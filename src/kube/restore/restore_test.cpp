@@ -437,6 +437,24 @@ TEST_F(RestoreTest, RemovesTheObjectsOfADeletedWorkload) {
     }
 }
 
+TEST_F(RestoreTest, OnlyDisarmsImmutableKind) {
+    announce({{"apps", "v1"}, {"batch", "v1"}});
+    serve("batch/v1", {{"jobs", "Job"}});
+    const Workload job = workload_with("batch", "v1", "Job", "jobs", {{"template", gpu_template()}});
+    const Json object = inject_into(job, choose_containers(job, {}), binary_injection(), always_exists).object;
+    hold("/apis/batch/v1/namespaces/prod/jobs/web", object);
+    Json plan = named("cudafault-plan-" + job.hash());
+    plan["metadata"]["resourceVersion"] = "5";
+    plan["data"] = {{"plan", "#7\nxid=79\n"}};
+    hold(kConfigMapPath + "/cudafault-plan-" + job.hash(), plan);
+    responder.on("PATCH", kConfigMapPath + "/cudafault-plan-" + job.hash(), {json_answer(plan)});
+    choice.kind = "job";
+    const RestoreResult result = run();
+    EXPECT_FALSE(result.complete);
+    EXPECT_THAT(result.notes, ElementsAre(HasSubstr("create it again from its original manifest")));
+    EXPECT_THAT(writes(), ElementsAre("POST leases", "PATCH cudafault-plan-" + job.hash()));
+}
+
 TEST_F(RestoreTest, UnknownWorkloadIsAnError) {
     EXPECT_THROW(run(), Error);
     choice.kind = "";
@@ -462,10 +480,38 @@ TEST_F(RestoreTest, RestoreAllFindsRecordsAndMarks) {
     serve_states({injected.object, injected.object, after_template()});
     const std::vector<RestoreResult> results = restore_all(client(), discovery(), "prod", restore_options);
     ASSERT_EQ(results.size(), 1u) << "a workload with a record and a mark is restored once";
-    EXPECT_EQ(results[0].workload, "deployments.apps web in namespace prod");
+    EXPECT_EQ(results[0].workload, "deployment.apps/web in namespace prod");
     hold_list(kConfigMapPath, {});
     hold_list(kDeploymentPath, {original().object});
     EXPECT_THAT(restore_all(client(), discovery(), "prod", restore_options), IsEmpty());
+}
+
+TEST_F(RestoreTest, RestoreEachReportsMissingWorkloadAndRestoresOthers) {
+    inject();
+    serve_record();
+    serve_states({injected.object, injected.object, after_template()});
+    WorkloadChoice missing = choice;
+    missing.name = "absent";
+    const std::vector<RestoreResult> results = restore_each(client(), {missing, choice}, restore_options);
+    ASSERT_EQ(results.size(), 2u) << "one result for each workload";
+    EXPECT_EQ(results[0].workload, "deployment.apps/absent in namespace prod");
+    EXPECT_FALSE(results[0].complete);
+    EXPECT_TRUE(results[0].is_not_found);
+    EXPECT_EQ(results[1].workload, "deployment.apps/web in namespace prod");
+    EXPECT_TRUE(results[1].complete);
+}
+
+TEST_F(RestoreTest, RestoreEachDisarmsBeforeRestoring) {
+    inject();
+    serve_record();
+    Json plan = named("cudafault-plan-" + original().hash());
+    plan["metadata"]["resourceVersion"] = "5";
+    plan["data"] = {{"plan", "#7\nxid=79\n"}};
+    hold(object_path("cudafault-plan-"), plan);
+    responder.on("PATCH", object_path("cudafault-plan-"), {json_answer(plan)});
+    serve_states({injected.object, injected.object, after_template()});
+    EXPECT_EQ(restore_each(client(), {choice}, restore_options).size(), 1u);
+    EXPECT_EQ(writes().at(0), "PATCH cudafault-plan-" + original().hash()) << "before the lease of a workload is taken";
 }
 
 TEST_F(RestoreTest, RestoreAllDisarmsBeforeRestoring) {
@@ -493,7 +539,7 @@ TEST_F(RestoreTest, RestoreAllRestoresTheDeploymentOfAMarkedReplicaSet) {
     serve_states({original().object});
     const std::vector<RestoreResult> results = restore_all(client(), discovery(), "prod", restore_options);
     ASSERT_EQ(results.size(), 1u);
-    EXPECT_EQ(results[0].workload, "deployments.apps web in namespace prod");
+    EXPECT_EQ(results[0].workload, "deployment.apps/web in namespace prod");
     for (const SeenRequest& request : responder.requests()) EXPECT_THAT(request.target, Not(HasSubstr("replicasets/")));
 }
 

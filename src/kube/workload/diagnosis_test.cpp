@@ -253,7 +253,7 @@ TEST_F(WorkloadDiagnosisTest, ReportsConditionsWithoutReadingEvents) {
         deployments);
     EXPECT_THAT(
         found,
-        ElementsAre(AllOf(HasSubstr("controller of deployments.apps web in namespace prod cannot create pods: pods "
+        ElementsAre(AllOf(HasSubstr("controller of deployment.apps/web in namespace prod cannot create pods: pods "
                                     "\"web-5d-x\" is forbidden: exceeded quota: gpus"),
                           HasSubstr("raise the quota")),
                     HasSubstr("ReplicaSet \"web-5d\" has timed out progressing; see its pods")));

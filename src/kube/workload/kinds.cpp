@@ -167,7 +167,7 @@ std::vector<Kind> core_and_batch() {
          .versions = {"v1"},
          .templates = {{"spec.template"}},
          .replacement = always_on_delete,
-         .support = Support::kImpossible,
+         .support = Support::kImmutable,
          .note = "the pod template of a Job is immutable; inject the CronJob that creates it, or create a suspended "
                  "CronJob from it, inject that and start it with `kubectl create job --from=cronjob/NAME`",
          .pod_search = PodSearch::kSelector,
@@ -177,7 +177,7 @@ std::vector<Kind> core_and_batch() {
          .versions = {"v1"},
          .templates = {{"spec", Shape::kPodSpec}},
          .replacement = always_on_delete,
-         .support = Support::kImpossible,
+         .support = Support::kImmutable,
          .note = "the containers of an existing Pod are immutable; inject the workload that creates it, or put it "
                  "into a Deployment and inject that",
          .pod_search = PodSearch::kItself},
@@ -320,14 +320,13 @@ std::vector<Kind> ray() {
          .templates = {{"spec.rayClusterSpec.headGroupSpec.template", Shape::kTemplate, "headgroup"},
                        {"spec.rayClusterSpec.workerGroupSpecs[*].template"}},
          .replacement = always_on_delete,
-         .support = Support::kImpossible,
+         .support = Support::kImmutable,
          .note = "the cluster of a RayJob is immutable; inject a RayCluster, and run the job in it with "
                  "clusterSelector"},
     };
 }
 
 std::vector<Kind> training() {
-    const std::string once = " is immutable; delete the object and create it again with the library in its template";
     return {
         {.group = "kubeflow.org",
          .kind = "PyTorchJob",
@@ -353,22 +352,23 @@ std::vector<Kind> training() {
          .versions = {"v1alpha2"},
          .templates = {{"spec.replicatedJobs[*].template.spec.template"}},
          .replacement = always_on_delete,
-         .support = Support::kImpossible,
-         .note = "the pod template of a JobSet" + once},
+         .support = Support::kImmutable,
+         .note = "the pod template of a JobSet is immutable"},
         {.group = "trainer.kubeflow.org",
          .kind = "TrainJob",
          .versions = {"v1alpha1"},
          .templates = {},
          .replacement = always_on_delete,
          .support = Support::kImpossible,
-         .note = "the trainer of a TrainJob" + once},
+         .note =
+             "the trainer of a TrainJob is immutable; delete the object and create it again with the library in it"},
         {.group = "batch.volcano.sh",
          .kind = "Job",
          .versions = {"v1alpha1"},
          .templates = {{"spec.tasks[*].template"}},
          .replacement = always_on_delete,
-         .support = Support::kImpossible,
-         .note = "the pod template of a Volcano Job" + once},
+         .support = Support::kImmutable,
+         .note = "the pod template of a Volcano Job is immutable"},
     };
 }
 
@@ -440,6 +440,11 @@ const Kind* kind_of_object(const Json& object) {
     const std::string version = text_at(object, Path{"apiVersion"});
     const size_t slash = version.find('/');
     return kind_of(slash == std::string::npos ? "" : version.substr(0, slash), text_at(object, Path{"kind"}));
+}
+
+bool is_immutable(const Resource& resource) {
+    const Kind* kind = kind_of(resource);
+    return kind && kind->support == Support::kImmutable;
 }
 
 std::string resource_of(const Kind& kind) {

@@ -57,7 +57,7 @@ TEST(Kinds, EachEntryIsUniqueAndComplete) {
         EXPECT_FALSE(kind.support == Support::kPossible && kind.templates.empty()) << kind.kind;
     }
     EXPECT_EQ(kind_of("apps", "Deployments"), nullptr);
-    EXPECT_EQ(kind_of("batch", "Job")->support, Support::kImpossible);
+    EXPECT_EQ(kind_of("batch", "Job")->support, Support::kImmutable);
     EXPECT_THAT(kind_of("batch.volcano.sh", "Job")->note, HasSubstr("Volcano"));
 }
 
@@ -144,7 +144,7 @@ TEST(Kinds, RefusesPodsAndJobs) {
     EXPECT_THAT(pod.note, IsEmpty());
     const Workload job = workload("batch", "Job", {{"template", kTemplate}});
     EXPECT_THAT(containers_of(job), testing::Contains(": spec.template.spec.containers[main] *"));
-    EXPECT_THAT(job.refusal, AllOf(HasSubstr("things.batch web in namespace prod"), HasSubstr("CronJob")));
+    EXPECT_THAT(job.refusal, AllOf(HasSubstr("job.batch/web in namespace prod"), HasSubstr("CronJob")));
 }
 
 TEST(Kinds, RefusesImmutableKinds) {

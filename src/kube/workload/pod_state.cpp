@@ -25,10 +25,8 @@ bool has_variable(const Json& pod, const std::string& name, const std::string& v
     return false;
 }
 
-const Json& statuses_of(const Json& pod) { return value_at(value_at(pod, "status"), "containerStatuses"); }
-
-bool has_ended(const Json& status) {
-    return number_at(status, {"restartCount"}) > 0 || find(status, {"state", "terminated"});
+bool has_ended(const Json* status) {
+    return number_at(*status, {"restartCount"}) > 0 || find(*status, {"state", "terminated"});
 }
 
 }  // namespace
@@ -48,14 +46,14 @@ bool is_finished(const Json& pod) {
 }
 
 bool has_crashed(const Json& pod) {
-    const Json& statuses = statuses_of(pod);
+    const std::vector<const Json*> statuses = running_container_statuses(pod);
     return std::any_of(statuses.begin(), statuses.end(), has_ended);
 }
 
 bool has_run(const Json& pod) {
-    const Json& statuses = statuses_of(pod);
-    return is_ready(pod) || (!statuses.empty() && std::all_of(statuses.begin(), statuses.end(), [](const Json& status) {
-               return has_ended(status) || find(status, {"state", "running"});
+    const std::vector<const Json*> statuses = running_container_statuses(pod);
+    return is_ready(pod) || (!statuses.empty() && std::all_of(statuses.begin(), statuses.end(), [](const Json* status) {
+               return has_ended(status) || find(*status, {"state", "running"});
            }));
 }
 
@@ -77,6 +75,16 @@ const Json* condition_of(const Json& object, const std::string& type) {
 std::string condition_status(const Json& object, const std::string& condition) {
     const Json* found = condition_of(object, condition);
     return found ? text_at(*found, "status") : "";
+}
+
+std::vector<const Json*> running_container_statuses(const Json& pod) {
+    std::vector<const Json*> found;
+    for (const Json& status : items_at(pod, {"status", "containerStatuses"})) found.push_back(&status);
+    for (const Json& status : items_at(pod, {"status", "initContainerStatuses"})) {
+        const Path container = Path{"spec", "initContainers"}.item(text_at(status, "name"));
+        if (text_at(pod, container / "restartPolicy") == "Always") found.push_back(&status);
+    }
+    return found;
 }
 
 const Json* container_status(const Json& pod, const std::string& container) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "kube/object/path.hpp"
 
@@ -34,6 +35,10 @@ const Json* condition_of(const Json& object, const std::string& type);
 
 // Returns "True", "False", "Unknown", or empty if the condition does not exist.
 std::string condition_status(const Json& object, const std::string& condition);
+
+// Returns the statuses of the containers that run as long as the pod: containers and native sidecars (init containers
+// with restartPolicy Always). The pointers are valid as long as `pod`.
+std::vector<const Json*> running_container_statuses(const Json& pod);
 
 // Returns the status of a container, init container or sidecar, or nullptr.
 const Json* container_status(const Json& pod, const std::string& container);

@@ -56,6 +56,19 @@ TEST(PodState, ReadsStatusOfRunningAndTerminatingPods) {
     EXPECT_TRUE(is_finished(other));
 }
 
+TEST(PodState, NativeSidecarsCountAsContainers) {
+    Json pod = kPod;
+    pod["spec"]["initContainers"] = {{{"name", "first"}}, {{"name", "proxy"}, {"restartPolicy", "Always"}}};
+    pod["status"]["containerStatuses"] = {{{"name", "main"}, {"state", {{"running", Json::object()}}}}};
+    pod["status"]["initContainerStatuses"] = {{{"name", "first"}, {"state", {{"terminated", {{"exitCode", 0}}}}}},
+                                              {{"name", "proxy"}, {"state", {{"running", Json::object()}}}}};
+    ASSERT_EQ(running_container_statuses(pod).size(), 2u);
+    EXPECT_EQ(text_at(*running_container_statuses(pod)[1], "name"), "proxy");
+    EXPECT_FALSE(has_crashed(pod)) << "an init container that has ended has not crashed";
+    pod["status"]["initContainerStatuses"][1]["restartCount"] = 1;
+    EXPECT_TRUE(has_crashed(pod));
+}
+
 TEST(PodState, ToleratesInvalidPods) {
     for (const char* text : {"null", "1", "[]", R"({"spec":[],"status":"x","metadata":1})",
                              R"({"spec":{"volumes":[1,{"configMap":2}],"containers":{"a":3}},
@@ -66,6 +79,7 @@ TEST(PodState, ToleratesInvalidPods) {
         EXPECT_FALSE(is_terminating(pod)) << text;
         EXPECT_FALSE(is_finished(pod)) << text;
         EXPECT_FALSE(is_running(pod, "main")) << text;
+        EXPECT_FALSE(has_crashed(pod)) << text;
         EXPECT_EQ(pod_name(pod) + pod_namespace(pod) + pod_uid(pod), "") << text;
     }
 }

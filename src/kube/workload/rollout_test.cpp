@@ -232,7 +232,7 @@ TEST_F(RolloutTest, ReportsCountsWithoutKnownReason) {
     EXPECT_FALSE(result.done);
     EXPECT_THAT(
         result.problems,
-        ElementsAre("deployments.apps web in namespace prod has 1 of 2 new pods, 1 of them ready, and 1 old pods, "
+        ElementsAre("deployment.apps/web in namespace prod has 1 of 2 new pods, 1 of them ready, and 1 old pods, "
                     "1 of them terminating; allow more time"));
 }
 
@@ -412,7 +412,7 @@ TEST_F(RolloutTest, ReportsPodsToDeleteWithoutConsent) {
     listed = {{{"web-0", "old"}, {"web-1", "old"}}};
     const auto result = wait();
     EXPECT_FALSE(result.done);
-    EXPECT_THAT(result.problems, ElementsAre("statefulsets.apps web in namespace prod replaces only pods that are "
+    EXPECT_THAT(result.problems, ElementsAre("statefulset.apps/web in namespace prod replaces only pods that are "
                                              "deleted: delete web-1, web-0, one after another, or pass --delete-pods"));
     EXPECT_EQ(count_requests("DELETE", ""), 0u);
 }

@@ -32,12 +32,12 @@ std::vector<std::string> site_texts(const std::vector<TemplateSite>& sites) {
 }
 
 std::vector<std::string> sites_at(const std::vector<std::string>& paths) {
-    return site_texts(sites_of_paths(kGroups, paths, "widgets.acme.com w"));
+    return site_texts(sites_of_paths(kGroups, paths, "widget.acme.com/w"));
 }
 
 std::string path_error(const std::string& path) {
     try {
-        return "found " + std::to_string(sites_of_paths(kGroups, {path}, "widgets.acme.com w").size());
+        return "found " + std::to_string(sites_of_paths(kGroups, {path}, "widget.acme.com/w").size());
     } catch (const Error& error) {
         return error.what();
     }
@@ -79,7 +79,7 @@ TEST(Templates, FindsContainersOfTemplate) {
 
 TEST(Templates, ErrorsNameTheExistingFields) {
     EXPECT_THAT(path_error("spec.wrker.template"),
-                AllOf(HasSubstr("invalid template path \"spec.wrker.template\" of widgets.acme.com w"),
+                AllOf(HasSubstr("invalid template path \"spec.wrker.template\" of widget.acme.com/w"),
                       HasSubstr("spec has no wrker"), HasSubstr("it has driver, groups")));
     EXPECT_THAT(path_error("status.x"), HasSubstr("the object has no status (it has spec)"));
     EXPECT_THAT(path_error("spec.worker"), AllOf(HasSubstr("not a pod template"), HasSubstr("it has template")));

@@ -64,8 +64,8 @@ FoundObject find_chosen(Client& client, Discovery& discovery, const WorkloadChoi
 }
 
 [[noreturn]] void throw_owner_error(const FoundObject& owned, const ObjectRef& owner, const std::string& why) {
-    throw Error(fmt::format("{} is owned by {} {} ({}), which {}, or select only the owned object with --itself",
-                            owned.text(), owner.resource.kind, owner.name, owner.resource.api_version(), why));
+    throw Error(fmt::format("{} is owned by {}, which {}, or select only the owned object with --itself", owned.text(),
+                            owner.kubectl_name(), why));
 }
 
 Json read_owner(Client& client, const ObjectRef& ref, const FoundObject& owned, const ObjectRef& owner) {
@@ -113,7 +113,7 @@ FoundObject resolve_workload_ref(Client& client, Discovery& discovery, FoundObje
     if (kind.empty()) return found;
     const auto resource = discovery.find(text_at(reference, "apiVersion"), kind);
     if (!resource) {
-        throw Error(fmt::format("{} takes its pod template from {} {}, a kind that the API server does not serve",
+        throw Error(fmt::format("{} takes its pod template from {}/{}, a kind that the API server does not serve",
                                 found.text(), kind, text_at(reference, "name")));
     }
     const ObjectRef ref{*resource, found.ref.in_namespace, text_at(reference, "name")};
@@ -127,12 +127,18 @@ std::string refusal_of(const Kind* kind, const Workload& workload) {
             "{} is of a kind whose pod templates are unknown: give the path of a template with --template, such as {}",
             workload.text(), "spec.template or spec.groups[*].template");
     }
-    return kind->support == Support::kPossible ? "" : workload.text() + " cannot be injected: " + kind->note;
+    if (kind->support == Support::kPossible) return "";
+    const std::string refusal = workload.text() + " cannot be injected: " + kind->note;
+    if (kind->support != Support::kImmutable) return refusal;
+    return fmt::format(
+        "{}; or create it again with the library: `cudafault k8s manifest {} -n {} --create-objects | kubectl replace "
+        "--force -f -`",
+        refusal, workload.ref.kubectl_name(), workload.ref.in_namespace);
 }
 
 void check_paths(const Kind* kind, const Workload& workload) {
     if (workload.template_paths.empty() || !kind || kind->support == Support::kByPath) return;
-    if (kind->support == Support::kImpossible) {
+    if (kind->support == Support::kImpossible || kind->support == Support::kImmutable) {
         throw Error(workload.text() + " cannot be injected, even with a template path: " + kind->note);
     }
     throw Error(fmt::format("the pod templates of {} are known: remove the template path", workload.text()));
@@ -215,8 +221,8 @@ Workload load_workload(Client& client, Discovery& discovery, const WorkloadChoic
     if (choice.climb && !mounts_own_plan(found)) found = top_level_controller_of(client, discovery, std::move(found));
     found = resolve_workload_ref(client, discovery, std::move(found));
     Workload workload = build(found.ref, found.object, choice.template_paths, {});
-    if (!workload.refusal.empty() && !choice.accept_refused)
-        throw Error(workload.refusal + itself_hint(chosen, workload));
+    const bool is_accepted = choice.accept_refused || (choice.accept_immutable && is_immutable(workload.ref.resource));
+    if (!workload.refusal.empty() && !is_accepted) throw Error(workload.refusal + itself_hint(chosen, workload));
     workload.devices = look_up_devices(client, discovery, workload);
     find_templates(workload);
     return workload;

@@ -46,6 +46,8 @@ struct WorkloadChoice {
     std::vector<std::string> template_paths;  // for kinds not in the table: spec.a.template, spec.groups[*].template
     bool climb = true;            // load the top-level controller instead, unless the object itself was injected
     bool accept_refused = false;  // also accept kinds that cannot be injected (Pod, Job), to inspect them
+    bool accept_immutable =
+        false;  // also accept kinds with immutable templates (Pod, Job), to print a changed manifest
 };
 
 // Returns the objects that a choice may mean, in the order in which they are tried. With a kind, this is one object in

@@ -56,7 +56,7 @@ protected:
 TEST_F(LoadWorkloadTest, LoadsObjectOfGivenKind) {
     hold(kDeploymentPath + "/web", web());
     const Workload workload = load(choice("deployment", "web"));
-    EXPECT_EQ(workload.text(), "deployments.apps web in namespace prod");
+    EXPECT_EQ(workload.text(), "deployment.apps/web in namespace prod");
     EXPECT_EQ(workload.uid(), "uid-web");
     EXPECT_EQ(workload.object, web());
     EXPECT_EQ(workload.templates.size(), 1u);
@@ -100,7 +100,7 @@ TEST_F(LoadWorkloadTest, LoadsTopLevelController) {
     hold(kPodPath + "/web-1-x", owned(named("web-1-x"), "apps/v1", "ReplicaSet", "web-1"));
     hold(kReplicaSetPath + "/web-1", owned(named("web-1"), "apps/v1", "Deployment", "web"));
     hold(kDeploymentPath + "/web", web());
-    EXPECT_EQ(load(choice("pod", "web-1-x")).text(), "deployments.apps web in namespace prod");
+    EXPECT_EQ(load(choice("pod", "web-1-x")).text(), "deployment.apps/web in namespace prod");
     EXPECT_EQ(count_requests(kReplicaSetPath + "/web-1") + count_requests(kDeploymentPath + "/web"), 2);
 }
 
@@ -112,7 +112,7 @@ TEST_F(LoadWorkloadTest, FollowsOwnersOfUnknownKinds) {
     EXPECT_EQ(load(choice("deployment", "web")).ref.resource.api_version(), "nvidia.com/v1beta1");
     WorkloadChoice itself = choice("deployment", "web");
     itself.climb = false;
-    EXPECT_EQ(load(itself).text(), "deployments.apps web in namespace prod");
+    EXPECT_EQ(load(itself).text(), "deployment.apps/web in namespace prod");
 }
 
 TEST_F(LoadWorkloadTest, LoadsInjectedObjectInsteadOfOwner) {
@@ -127,15 +127,15 @@ TEST_F(LoadWorkloadTest, LoadsInjectedObjectInsteadOfOwner) {
     mounting("cudafault-plan-" + named_web.hash());
     EXPECT_EQ(load(choice("deployment", "web")).ref.name, "web");
     mounting("cudafault-plan-0123456789");
-    EXPECT_THAT(refusal(choice("deployment", "web")), HasSubstr("widgets.acme.com top"));
+    EXPECT_THAT(refusal(choice("deployment", "web")), HasSubstr("widget.acme.com/top"));
 }
 
 TEST_F(LoadWorkloadTest, OwnerOfUnknownKindRequiresTemplatePath) {
     hold(kDeploymentPath + "/web", owned(web(), "acme.com/v1", "Widget", "top"));
     hold(kWidgets + "top", named("top", {{"pods", gpu_template("engine")}}));
     EXPECT_THAT(refusal(choice("deployment", "web")),
-                AllOf(HasSubstr("widgets.acme.com top in namespace prod is of a kind whose pod templates are unknown"),
-                      HasSubstr("(deployments.apps web in namespace prod is owned by it; to select only")));
+                AllOf(HasSubstr("widget.acme.com/top in namespace prod is of a kind whose pod templates are unknown"),
+                      HasSubstr("(deployment.apps/web in namespace prod is owned by it; to select only")));
     WorkloadChoice with_path = choice("deployment", "web");
     with_path.template_paths = {"spec.pods"};
     const Workload top = load(with_path);
@@ -148,13 +148,13 @@ TEST_F(LoadWorkloadTest, RefusesOwnerThatCannotBeRead) {
     hold(kDeploymentPath + "/web", owned(web(), "acme.com/v1", "Widget", "top"));
     responder.on("GET", kWidgets + "top", {status_answer(403, "Forbidden")});
     EXPECT_EQ(refusal(choice("deployment", "web")),
-              "deployments.apps web in namespace prod is owned by Widget top (acme.com/v1), which cannot be read: get "
+              "deployment.apps/web in namespace prod is owned by widget.acme.com/top, which cannot be read: get "
               "permission `get widgets.acme.com`, or select only the owned object with --itself");
 }
 
 TEST_F(LoadWorkloadTest, RefusesOwnerThatDoesNotExist) {
     hold(kDeploymentPath + "/web", owned(web(), "acme.com/v1", "Widget", "top"));
-    EXPECT_THAT(refusal(choice("deployment", "web")), HasSubstr("Widget top (acme.com/v1), which was deleted"));
+    EXPECT_THAT(refusal(choice("deployment", "web")), HasSubstr("widget.acme.com/top, which was deleted"));
     Json another = named("top");
     another["metadata"]["uid"] = "uid-of-another";
     hold(kWidgets + "top", another);
@@ -175,7 +175,7 @@ TEST_F(LoadWorkloadTest, RefusesCycleOfOwners) {
 TEST_F(LoadWorkloadTest, IgnoresNodeAsOwnerOfMirrorPod) {
     hold(kPodPath + "/static", owned(named("static"), "v1", "Node", "node-1"));
     EXPECT_THAT(refusal(choice("pod", "static")),
-                AllOf(HasSubstr("pods static in namespace prod cannot be injected"), Not(HasSubstr("owned"))));
+                AllOf(HasSubstr("pod/static in namespace prod cannot be injected"), Not(HasSubstr("owned"))));
 }
 
 TEST_F(LoadWorkloadTest, AcceptRefusedLoadsKindsThatCannotBeInjected) {
@@ -298,9 +298,9 @@ TEST_F(LoadWorkloadTest, RolloutWithWorkloadRefLoadsDeployment) {
     const Json reference = {{"apiVersion", "apps/v1"}, {"kind", "Deployment"}, {"name", "web"}};
     hold(rollout, named("live", {{"workloadRef", reference}}));
     hold(kDeploymentPath + "/web", web());
-    EXPECT_EQ(load(choice("rollout", "live")).text(), "deployments.apps web in namespace prod");
+    EXPECT_EQ(load(choice("rollout", "live")).text(), "deployment.apps/web in namespace prod");
     hold(rollout, named("live", {{"template", gpu_template()}}));
-    EXPECT_EQ(load(choice("rollout", "live")).text(), "rollouts.argoproj.io live in namespace prod");
+    EXPECT_EQ(load(choice("rollout", "live")).text(), "rollout.argoproj.io/live in namespace prod");
 }
 
 TEST_F(LoadWorkloadTest, TreatsClaimAsGpuIfServerDoesNotServeClaims) {

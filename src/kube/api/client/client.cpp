@@ -161,6 +161,7 @@ Json Client::create(const Resource& resource, const Json& object, const WriteOpt
     call.body = object;
     call.subject = subject_of("create", collection);
     call.subject.name = text_at(metadata, "name");
+    call.subject.kind = resource.kubectl_kind();
     return write(std::move(call), options);
 }
 

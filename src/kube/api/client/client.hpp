@@ -4,6 +4,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
@@ -47,7 +48,7 @@ inline WriteOptions dry_run() {
 struct DeleteOptions {
     std::string uid;  // uid and resource_version are preconditions; an empty one is not checked
     std::string resource_version;
-    std::optional<int> grace_period_seconds;
+    std::optional<int64_t> grace_period_seconds;
     bool dry_run = false;
 };
 

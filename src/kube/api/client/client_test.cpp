@@ -162,7 +162,7 @@ TEST_F(ClientTest, ErrorNamesObject) {
         client().create(kDeployments, object);
         FAIL();
     } catch (const ApiError& error) {
-        EXPECT_THAT(error.what(), HasSubstr("cannot create deployments.apps web in namespace ns (context test)"));
+        EXPECT_THAT(error.what(), HasSubstr("cannot create deployment.apps/web in namespace ns (context test)"));
         EXPECT_TRUE(error.is_already_exists());
     }
 }

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "kube/api/common/encoding.hpp"
 #include "kube/api/common/error.hpp"
 #include "kube/api/common/json.hpp"
@@ -25,6 +27,14 @@ Resource Resource::of_kind(const std::string& api_version, const std::string& ki
     resource.kind = kind;
     return resource;
 }
+
+std::string Resource::kubectl_kind() const {
+    std::string lower = qualified_kind();
+    std::transform(lower.begin(), lower.end(), lower.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? c + 32 : c; });
+    return lower;
+}
+
+std::string ObjectRef::kubectl_name() const { return resource.kubectl_kind() + "/" + name; }
 
 std::string ObjectRef::text() const { return subject_of("get", *this).text(); }
 
@@ -59,7 +69,7 @@ Subject subject_of(const std::string& verb, const ObjectRef& ref, const std::str
     const std::string suffix = subresource.empty() ? "" : "/" + subresource;
     const Resource& resource = ref.resource;
     const std::string word = resource.plural.empty() ? resource.qualified_kind() : resource.qualified();
-    return {verb, word + suffix, namespace_of(resource, ref.in_namespace), ref.name};
+    return {verb, word + suffix, namespace_of(resource, ref.in_namespace), ref.name, resource.kubectl_kind()};
 }
 
 const Resource& config_maps() {

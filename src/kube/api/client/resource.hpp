@@ -28,6 +28,7 @@ struct Resource {
     std::string api_version() const { return group.empty() ? version : group + "/" + version; }
     std::string qualified() const { return group.empty() ? plural : plural + "." + group; }   // "deployments.apps"
     std::string qualified_kind() const { return group.empty() ? kind : kind + "." + group; }  // "Deployment.apps"
+    std::string kubectl_kind() const;                                                         // "deployment.apps"
 };
 
 // All objects of a resource in one namespace, or in all namespaces if `in_namespace` is empty.
@@ -43,7 +44,8 @@ struct ObjectRef {
     std::string name;
     std::string uid = {};  // empty if unknown
 
-    std::string text() const;  // "deployments.apps web in namespace prod"
+    std::string kubectl_name() const;  // "deployment.apps/web"
+    std::string text() const;          // "deployment.apps/web in namespace prod"
 };
 
 // Returns the identity of an object that was read from the server.

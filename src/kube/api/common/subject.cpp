@@ -4,8 +4,9 @@
 namespace cudafault::kube {
 
 std::string Subject::text() const {
-    std::string text = resource;
-    if (!name.empty()) text += " " + name;
+    const size_t slash = resource.find('/');
+    std::string text = name.empty() ? resource : (kind.empty() ? resource : kind) + "/" + name;
+    if (!name.empty() && slash != std::string::npos) text = resource.substr(slash + 1) + " of " + text;
     if (!in_namespace.empty()) text += " in namespace " + in_namespace;
     return text;
 }

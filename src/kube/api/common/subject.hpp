@@ -11,8 +11,10 @@ struct Subject {
     std::string resource;  // for example "deployments.apps" or "pods/log"
     std::string in_namespace;
     std::string name;
+    std::string kind = {};  // of the object with that name, such as "deployment.apps"; empty: `resource` is used
 
-    std::string text() const;  // "deployments.apps web in namespace prod"
+    // "deployment.apps/web in namespace prod", "log of pod/web-1 in namespace prod", "pods in namespace prod"
+    std::string text() const;
 };
 
 }  // namespace cudafault::kube

@@ -46,7 +46,7 @@ const Json kBudget = {{"causes", {{{"reason", "DisruptionBudget"}}}}};
 TEST(ApiError, MessageNamesObjectContextAndAdvice) {
     const ApiError error = error_of(404, status(404, "NotFound"));
     EXPECT_EQ(std::string(error.what()),
-              "cannot patch deployments.apps web in namespace prod (context staging): HTTP 404, the words; check the "
+              "cannot patch deployment.apps/web in namespace prod (context staging): HTTP 404, the words; check the "
               "name, namespace and context");
     EXPECT_TRUE(error.is_not_found());
     EXPECT_EQ(error.reason(), "NotFound");
