@@ -7,7 +7,8 @@
 
 namespace cudafault::codegen {
 
-// Writes the definition of kGpuModels (simgpu/device.hpp) from data/gpus.yaml.
+// Writes the definition of kGpuModels (simgpu/device.hpp) from data/gpus.yaml and from mig_profiles.tsv in the same
+// folder.
 void write_gpus(const std::filesystem::path& yaml, std::ostream& out);
 
 // Writes the definitions of simgpu/driver/table.hpp: a weak stub for each driver function, the table for
