@@ -164,6 +164,24 @@ std::map<std::string, std::vector<TsvRow>> read_answers(const std::filesystem::p
     return answers;
 }
 
+// Returns NVML_VALUE_TYPE_*.
+int value_type(const std::filesystem::path& file, const TsvRow& row, const std::string& name) {
+    if (name == "u32") return 1;
+    if (name == "u64") return 3;
+    if (name == "s32") return 5;
+    throw DataError(file, row.line, "column type is '" + name + "', expected u32, u64 or s32");
+}
+
+void write_fields(const std::filesystem::path& fields_tsv, std::ostream& out) {
+    out << "\nnamespace cudafault::sim::nvml {\n\nconst Field kFields[] = {\n";
+    for (const TsvRow& row : read_tsv(fields_tsv, {"first", "last", "models", "scope", "type", "value"})) {
+        const std::vector<std::string>& f = row.fields;
+        out << "    {" << f[0] << ", " << f[1] << ", \"" << f[2] << "\", " << (f[3] == "link" ? "true" : "false")
+            << ", " << value_type(fields_tsv, row, f[4]) << ", \"" << f[5] << "\"},\n";
+    }
+    out << "};\nconst size_t kFieldCount = sizeof kFields / sizeof *kFields;\n\n}  // namespace cudafault::sim::nvml\n";
+}
+
 void write_error_names(const std::filesystem::path& errors_tsv, std::ostream& out) {
     out << "const ErrorName kErrorNames[] = {\n";
     for (const TsvRow& row : read_tsv(errors_tsv, {"api", "name", "code"})) {
@@ -215,7 +233,8 @@ void write_sim_driver(const std::filesystem::path& driver_tsv, std::ostream& out
 }
 
 void write_sim_nvml(const std::filesystem::path& nvml_tsv, std::ostream& out) {
-    out << kHeader << "#include \"simgpu/nvml/answers.hpp\"\n#include \"simgpu/nvml/stub.hpp\"\n\n";
+    out << kHeader << "#include \"simgpu/nvml/answers.hpp\"\n#include \"simgpu/nvml/fields.hpp\"\n"
+        << "#include \"simgpu/nvml/stub.hpp\"\n\n";
     const auto answers = read_answers(nvml_tsv.parent_path() / "nvml_answers.tsv");
     std::vector<TsvRow> stubs = read_tsv(nvml_tsv, {"export", "returns"});
     std::erase_if(stubs, [&](const TsvRow& row) { return answers.count(row.fields[0]) != 0; });
@@ -225,6 +244,7 @@ void write_sim_nvml(const std::filesystem::path& nvml_tsv, std::ostream& out) {
         for (const TsvRow& row : rows) out << ", {\"" << row.fields[1] << "\", \"" << row.fields[2] << "\"}";
         out << ")\n";
     }
+    write_fields(nvml_tsv.parent_path() / "nvml_fields.tsv", out);
 }
 
 }  // namespace cudafault::codegen

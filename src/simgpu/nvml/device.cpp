@@ -398,13 +398,4 @@ NVML_API Return nvmlDeviceGetMemoryAffinity(DeviceHandle device, unsigned words,
     });
 }
 
-// No field is simulated. The call succeeds, and each field has the status "not supported".
-NVML_API Return nvmlDeviceGetFieldValues(DeviceHandle device, int count, FieldValue* values) {
-    return with_gpu(device, [&](const Gpu&) {
-        if (!values || count <= 0) return kInvalidArgument;
-        for (int i = 0; i < count; ++i) values[i] = {values[i].id, values[i].scope, 0, 0, 0, kNotSupported, 0};
-        return kSuccess;
-    });
-}
-
 }  // namespace cudafault::sim::nvml

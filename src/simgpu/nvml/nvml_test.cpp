@@ -86,6 +86,30 @@ TEST_F(Nvml, FindsDevicesByEachIdentifier) {
     EXPECT_EQ(nvml("nvmlDeviceGetHandleByPciBusId_v2", static_cast<const char*>("0000:ff:00.0"), &found), kNotFound);
 }
 
+TEST_F(Nvml, FieldsHaveTheValuesOfTheGetters) {
+    constexpr unsigned kEccMode = 1, kLinkVersion = 166, kPower = 186, kShutdownLimit = 193,
+                       kUnknown = 9999;  // NVML_FI_*
+    FieldValue values[] = {{kEccMode, 0, 0, 0, 0, kSuccess, 0},      {kPower, 0, 0, 0, 0, kSuccess, 0},
+                           {kLinkVersion, 17, 0, 0, 0, kSuccess, 0}, {kShutdownLimit, 0, 0, 0, 0, kSuccess, 0},
+                           {kUnknown, 0, 0, 0, 0, kSuccess, 0},      {kLinkVersion, 18, 0, 0, 0, kSuccess, 0}};
+    unsigned power = 0, version = 0;
+    EXPECT_EQ(nvml("nvmlDeviceGetFieldValues", device(0), 6, &values[0]), kSuccess);
+    EXPECT_EQ(nvml("nvmlDeviceGetPowerUsage", device(0), &power), kSuccess);
+    EXPECT_EQ(nvml("nvmlDeviceGetNvLinkVersion", device(0), 17u, &version), kSuccess);
+    for (int known : {0, 1, 2, 3}) EXPECT_EQ(values[known].result, kSuccess) << "value " << known;
+    EXPECT_EQ(values[0].value, 1u);
+    EXPECT_EQ(values[1].value, power);
+    EXPECT_EQ(values[2].value, version);
+    EXPECT_EQ(static_cast<int>(values[3].value), -8);
+    EXPECT_EQ(values[3].value_type, 5) << "NVML_VALUE_TYPE_SIGNED_INT";
+    EXPECT_GT(values[0].timestamp, 0);
+    EXPECT_EQ(values[4].result, kNotSupported);
+    EXPECT_EQ(values[5].result, kInvalidArgument) << "the GPU has links 0 to 17";
+    EXPECT_EQ(nvml("nvmlDeviceGetFieldValues", device(2), 1, &values[2]), kSuccess);
+    EXPECT_EQ(values[2].result, kNotSupported) << "an L4 does not have NVLink";
+    EXPECT_EQ(nvml("nvmlDeviceGetFieldValues", device(0), 0, &values[0]), kInvalidArgument);
+}
+
 TEST_F(Nvml, IgnoresCudaVisibleDevices) {
     setenv("CUDA_VISIBLE_DEVICES", "", 1);
     unsigned count = 0;

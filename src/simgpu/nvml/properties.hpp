@@ -24,7 +24,7 @@ uint64_t energy_millijoules(const Gpu&);
 uint64_t serial_number(const Gpu&);
 std::string serial_text(const Gpu&);
 
-// A value of nvml_answers.tsv: a number, possibly negative, a text, or $NAME, the name of a
+// A value of nvml_answers.tsv or nvml_fields.tsv: a number, possibly negative, a text, or $NAME, the name of a
 // property.
 class Value {
 public:
