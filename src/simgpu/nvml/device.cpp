@@ -354,6 +354,36 @@ NVML_API Return nvmlDeviceGetTopologyCommonAncestor(DeviceHandle first, DeviceHa
                      [&](const Gpu& a, const Gpu& b) { return set_output(level, &a == &b ? kInternal : kNode); });
 }
 
+// nvmlDeviceGetTopologyCommonAncestor returns the same level for every pair. With a count of 0, the function only
+// counts.
+NVML_API Return nvmlDeviceGetTopologyNearestGpus(DeviceHandle device, int level, unsigned* count, DeviceHandle* out) {
+    constexpr int kNode = 40;
+    return with_gpu(device, [&](const Gpu& gpu) {
+        if (!count || (*count && !out)) return kInvalidArgument;
+        const unsigned room = *count;
+        *count = 0;
+        for (const Gpu& other : machine()) {
+            if (level != kNode || &other == &gpu) continue;
+            if (*count < room) out[*count] = &other;
+            ++*count;
+        }
+        if (room) *count = std::min(*count, room);
+        return kSuccess;
+    });
+}
+
+// A data center GPU has one performance state. The rest of the buffer is filled with "unknown".
+NVML_API Return nvmlDeviceGetSupportedPerformanceStates(DeviceHandle device, int* out, unsigned bytes) {
+    constexpr int kUnknownState = 32;
+    return with_gpu(device, [&](const Gpu&) {
+        if (!out) return kInvalidArgument;
+        if (bytes < sizeof *out) return kInsufficientSize;
+        std::fill_n(out, bytes / sizeof *out, kUnknownState);
+        out[0] = 0;
+        return kSuccess;
+    });
+}
+
 NVML_API Return nvmlDeviceGetP2PStatus(DeviceHandle first, DeviceHandle second, unsigned capability, int* status) {
     constexpr unsigned kNvlink = 2, kAtomics = 3, kLast = 4;
     constexpr int kOk = 0, kUnsupported = 5;

@@ -100,6 +100,13 @@ Return find_device(DeviceHandle* out, Matches matches) {
     return kNotFound;
 }
 
+// nvmlUUID_v1_t.
+struct UuidArgument {
+    unsigned version, type;
+    char text[41];  // or the 16 bytes of the UUID
+};
+static_assert(sizeof(UuidArgument) == 52);
+
 }  // namespace
 
 bool is_initialized() { return g_references.load(std::memory_order_acquire) > 0; }
@@ -173,6 +180,22 @@ NVML_API Return nvmlDeviceGetHandleByUUID(const char* uuid, DeviceHandle* out) {
     if (!is_initialized()) return kUninitialized;
     if (!uuid || !out) return kInvalidArgument;
     return find_device(out, [&](const Gpu& gpu) { return uuid_text(gpu) == uuid; });
+}
+
+NVML_API Return nvmlDeviceGetHandleByUUIDV(const UuidArgument* uuid, DeviceHandle* out) {
+    constexpr unsigned kText = 1, kBinary = 2;
+    if (!is_initialized()) return kUninitialized;
+    if (!uuid || !out) return kInvalidArgument;
+    if (uuid->version != struct_version(sizeof *uuid, 1)) return kArgumentVersionMismatch;
+    if (uuid->type == kText) return nvmlDeviceGetHandleByUUID(uuid->text, out);
+    if (uuid->type != kBinary) return kInvalidArgument;
+    return find_device(out, [&](const Gpu& gpu) { return std::memcmp(&gpu.uuid, uuid->text, sizeof gpu.uuid) == 0; });
+}
+
+NVML_API Return nvmlDeviceGetHandleBySerial(const char* serial, DeviceHandle* out) {
+    if (!is_initialized()) return kUninitialized;
+    if (!serial) return kInvalidArgument;
+    return find_gpu(out, [&](const Gpu& gpu) { return serial_text(gpu) == serial; });
 }
 
 NVML_API Return nvmlDeviceGetHandleByPciBusId_v2(const char* id, DeviceHandle* out) {

@@ -86,6 +86,56 @@ TEST_F(Nvml, FindsDevicesByEachIdentifier) {
     EXPECT_EQ(nvml("nvmlDeviceGetHandleByPciBusId_v2", static_cast<const char*>("0000:ff:00.0"), &found), kNotFound);
 }
 
+TEST_F(Nvml, FindsDevicesBySerialNumberAndByUuidStructure) {
+    struct {
+        unsigned version, type;
+        char uuid[41];
+    } argument{};
+    static_assert(sizeof argument == 52);
+    constexpr unsigned kText = 1, kBinary = 2;
+    for (unsigned index = 0; index < 3; ++index) {
+        const DeviceHandle handle = device(index);
+        DeviceHandle found = nullptr;
+        const std::string serial = text("nvmlDeviceGetSerial", handle), uuid = text("nvmlDeviceGetUUID", handle);
+        EXPECT_EQ(nvml("nvmlDeviceGetHandleBySerial", serial.c_str(), &found), kSuccess);
+        EXPECT_EQ(found, handle);
+        argument.version = struct_version(sizeof argument, 1);
+        argument.type = kText;
+        std::snprintf(argument.uuid, sizeof argument.uuid, "%s", uuid.c_str());
+        EXPECT_EQ(nvml("nvmlDeviceGetHandleByUUIDV", &argument, &found), kSuccess);
+        EXPECT_EQ(found, handle);
+        argument.type = kBinary;
+        std::memcpy(argument.uuid, &handle->uuid, sizeof handle->uuid);
+        EXPECT_EQ(nvml("nvmlDeviceGetHandleByUUIDV", &argument, &found), kSuccess);
+        EXPECT_EQ(found, handle);
+        argument.version = 0;
+        EXPECT_EQ(nvml("nvmlDeviceGetHandleByUUIDV", &argument, &found), kArgumentVersionMismatch);
+    }
+}
+
+TEST_F(Nvml, NearestGpusHaveTheRequestedLevel) {
+    constexpr int kNode = 40, kSingleSwitch = 10;
+    DeviceHandle near[2] = {};
+    DeviceHandle* no_buffer = nullptr;
+    unsigned count = 0;
+    EXPECT_EQ(nvml("nvmlDeviceGetTopologyNearestGpus", device(1), kNode, &count, no_buffer), kSuccess);
+    EXPECT_EQ(count, 2u);
+    EXPECT_EQ(nvml("nvmlDeviceGetTopologyNearestGpus", device(1), kNode, &count, &near[0]), kSuccess);
+    EXPECT_EQ(near[0], device(0));
+    EXPECT_EQ(near[1], device(2));
+    EXPECT_EQ(nvml("nvmlDeviceGetTopologyNearestGpus", device(1), kSingleSwitch, &count, &near[0]), kSuccess);
+    EXPECT_EQ(count, 0u);
+}
+
+TEST_F(Nvml, OnlyPerformanceState0IsSupported) {
+    constexpr int kUnknown = 32;
+    int states[4] = {};
+    EXPECT_EQ(nvml("nvmlDeviceGetSupportedPerformanceStates", device(0), &states[0], unsigned{sizeof states}),
+              kSuccess);
+    EXPECT_EQ(states[0], 0);
+    for (int i : {1, 2, 3}) EXPECT_EQ(states[i], kUnknown);
+}
+
 TEST_F(Nvml, FieldsHaveTheValuesOfTheGetters) {
     constexpr unsigned kEccMode = 1, kLinkVersion = 166, kPower = 186, kShutdownLimit = 193,
                        kUnknown = 9999;  // NVML_FI_*
