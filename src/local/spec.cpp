@@ -8,7 +8,7 @@
 #include "fault/message.hpp"
 #include "fault/values.hpp"
 #include "fault/words.hpp"
-#include "local/system.hpp"
+#include "os/clock.hpp"
 
 namespace cudafault::local {
 
@@ -179,7 +179,7 @@ uint64_t job_size() {
 std::unique_ptr<Plan> parse_spec(const std::string& spec, uint64_t ranks) {
     auto plan = std::make_unique<Plan>();
     SpecError error{};
-    const Arming arming{clock_ns(CLOCK_REALTIME), ranks};
+    const Arming arming{wall_clock_ns(), ranks};
     if (!parse_plan(text_of(spec), *plan, error, &arming)) throw SpecRefused(spec, error);
     return plan;
 }
