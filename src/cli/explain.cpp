@@ -168,8 +168,8 @@ std::string gpu_text(const GpuSelector& gpu) {
         case GpuKind::local:
             return fmt::format("GPU {} in the process's own numbering", range_text(gpu.number, gpu.last));
         case GpuKind::uuid:
-            return fmt::format("the GPU {} {}", gpu.uuid_digits < kUuidDigits ? "whose UUID starts with" : "with UUID",
-                               uuid_text(gpu));
+            return fmt::format("the {} {} {}", gpu.is_mig ? "MIG device" : "GPU",
+                               gpu.uuid_digits < kUuidDigits ? "whose UUID starts with" : "with UUID", uuid_text(gpu));
         case GpuKind::pci: break;
     }
     return fmt::format("the GPU with PCI id {}", pci_text(gpu));

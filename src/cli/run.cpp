@@ -23,10 +23,11 @@ constexpr const char* kRunExamples = R"(Examples:
   cudafault run --plan 'xid=79 gpu=0' -- python train.py
   cudafault run --gpus sim:2 --name trial -- ./serve --port 8000    two simulated H100s
   cudafault run --gpus sim:A100:4,L4:1 -- ./my_program
+  cudafault run --gpus sim:H100/3g.40gb+1g.10gb:2 -- ./my_program   one H100 with three MIG devices
   cudafault run --must-fire --plan 'xid=79' -- pytest               fails if no fault fired
 
 GPUs: `real`; `sim` for one simulated H100, or for the GPUs that CUDAFAULT_SIM_GPUS in the environment names; `sim:` and N,
-MODEL:N or a list of those. Models are A100, B200, H100, H200 and L4. Without --gpus the run has the GPUs of
+MODEL:N, MODEL:N/MIG-PROFILES or a list of those. Models are A100, B200, H100, H200 and L4. Without --gpus the run has the GPUs of
 CUDAFAULT_SIM_GPUS if that is set, else the real ones. CUDAFAULT_SIM_MEMORY=16G sets the memory of each simulated GPU.
 
 The command keeps its terminal, input and output. Signals sent to `cudafault run` are forwarded to it, and `cudafault run`

@@ -22,9 +22,10 @@ inline constexpr uint8_t kUuidDigits = 32;
 struct GpuSelector {
     GpuKind kind;
     uint8_t uuid_digits;  // uuid: number of hexadecimal digits given; kUuidDigits: all
+    uint8_t is_mig;       // uuid: 1 for the UUID of a MIG device, else 0
     uint32_t number;      // index, local: the (first) ordinal; pci: domain << 16 | bus << 8 | device
     uint32_t last;        // index, local: the last ordinal of a range
-    uint8_t uuid[16];     // uuid: the bytes; a MIG UUID is a UUID too
+    uint8_t uuid[16];     // uuid: the bytes
 };
 
 // Returns true if this UUID starts with the digits of the selector, which must be of kind uuid.

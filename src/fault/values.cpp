@@ -336,7 +336,8 @@ ProbabilityResult parse_probability(Text text, uint64_t& out) {
 bool parse_gpu(Text text, GpuSelector& out) {
     out = GpuSelector{};
     if (starts_with(text, "local:")) return parse_ordinals(text.from(6), GpuKind::local, out);
-    if (starts_with(text, "GPU-") || starts_with(text, "MIG-")) return parse_uuid(text.from(4), out);
+    out.is_mig = starts_with(text, "MIG-") ? 1 : 0;
+    if (out.is_mig || starts_with(text, "GPU-")) return parse_uuid(text.from(4), out);
     return parse_ordinals(text, GpuKind::index, out) || parse_pci(text, out);
 }
 

@@ -20,7 +20,11 @@ Machine simulated_machine(const std::string& simulation, const std::string& opti
     Machine machine{true, true, simulation, {}};
     std::string error;
     for (const sim::Gpu& gpu : sim::parse_machine(simulation, environment_variable("CUDAFAULT_SIM_MEMORY"), error)) {
-        machine.gpus.push_back({gpu.index, sim::uuid_text(gpu), sim::pci_text(gpu), gpu.model->name});
+        Gpu& added =
+            machine.gpus.emplace_back(Gpu{gpu.index, sim::uuid_text(gpu), sim::pci_text(gpu), gpu.model->name});
+        for (const sim::Gpu& mig : gpu.mig_devices) {
+            added.mig_devices.push_back({sim::uuid_text(mig), mig.model->name});
+        }
     }
     if (!error.empty())
         throw Error(kUsage, option.empty() ? error : fmt::format("invalid --gpus \"{}\": {}", option, error));
@@ -64,6 +68,9 @@ void to_json(nlohmann::json& out, const Machine& machine) {
     auto list = nlohmann::json::array();
     for (const Gpu& gpu : machine.gpus) {
         list.push_back({{"index", gpu.index}, {"uuid", gpu.uuid}, {"pci", gpu.pci}, {"name", gpu.name}});
+        for (const MigDevice& mig : gpu.mig_devices) {
+            list.back()["mig_devices"].push_back({{"uuid", mig.uuid}, {"name", mig.name}});
+        }
     }
     out = {{"simulated", machine.simulated}, {"known", machine.known}, {"list", std::move(list)}};
 }
@@ -73,8 +80,12 @@ void from_json(const nlohmann::json& in, Machine& machine) {
     machine.known = in.at("known").get<bool>();
     machine.gpus.clear();
     for (const auto& gpu : in.at("list")) {
-        machine.gpus.push_back({gpu.at("index").get<int>(), gpu.at("uuid").get<std::string>(),
-                                gpu.at("pci").get<std::string>(), gpu.at("name").get<std::string>()});
+        Gpu& added =
+            machine.gpus.emplace_back(Gpu{gpu.at("index").get<int>(), gpu.at("uuid").get<std::string>(),
+                                          gpu.at("pci").get<std::string>(), gpu.at("name").get<std::string>()});
+        for (const auto& mig : gpu.value("mig_devices", nlohmann::json::array())) {
+            added.mig_devices.push_back({mig.at("uuid").get<std::string>(), mig.at("name").get<std::string>()});
+        }
     }
 }
 

@@ -9,9 +9,14 @@
 
 namespace cudafault::local {
 
+struct MigDevice {
+    std::string uuid, name;
+};
+
 struct Gpu {
     int index;  // in nvidia-smi's numbering
     std::string uuid, pci, name;
+    std::vector<MigDevice> mig_devices = {};  // of a simulated GPU; those of real GPUs are unknown
 };
 
 struct Machine {
@@ -21,8 +26,9 @@ struct Machine {
     std::vector<Gpu> gpus;
 };
 
-// Returns the GPUs that --gpus selects: real, sim, sim:N, sim:MODEL:N or a list of those. Without --gpus, and for plain
-// sim, returns the simulated GPUs of CUDAFAULT_SIM_GPUS if it is set. Throws Error if a value is invalid.
+// Returns the GPUs that --gpus selects: real, sim, sim:N, sim:MODEL:N, sim:MODEL:N/MIG-PROFILES or a list of those.
+// Without --gpus, and for plain sim, returns the simulated GPUs of CUDAFAULT_SIM_GPUS if it is set. Throws Error if a
+// value is invalid.
 Machine find_machine(const std::optional<std::string>& option);
 
 void to_json(nlohmann::json& out, const Machine& machine);

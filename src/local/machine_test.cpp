@@ -69,7 +69,8 @@ TEST(Machine, SuggestsThePrefixSim) {
 }
 
 TEST(Machine, RefusesInvalidValues) {
-    for (const char* option : {"", "sim:", "2", "sim2", "sim:0x2", "sim:Voodoo:2", "sim:65", "simulated"}) {
+    for (const char* option : {"", "sim:", "2", "sim2", "sim:0x2", "sim:Voodoo:2", "sim:65", "simulated",
+                               "sim:L4/1g.10gb", "sim:H100/8g.90gb"}) {
         try {
             find_machine(option);
             ADD_FAILURE() << option << " was accepted";
@@ -79,6 +80,17 @@ TEST(Machine, RefusesInvalidValues) {
             EXPECT_NE(std::string(error.what()).find("expected"), std::string::npos) << error.what();
         }
     }
+}
+
+TEST(Machine, SimulatedGpusCanHaveMigDevices) {
+    const Machine machine = find_machine("sim:H100/1g.10gb:2,L4");
+    ASSERT_EQ(machine.gpus.size(), 2u);
+    ASSERT_EQ(machine.gpus[0].mig_devices.size(), 2u);
+    EXPECT_EQ(machine.gpus[0].mig_devices[0].name, "NVIDIA H100 80GB HBM3 MIG 1g.10gb");
+    EXPECT_TRUE(machine.gpus[0].mig_devices[0].uuid.starts_with("MIG-"));
+    const auto after = nlohmann::json::parse(nlohmann::json(machine).dump()).get<Machine>();
+    EXPECT_EQ(after.gpus[0].mig_devices[1].uuid, machine.gpus[0].mig_devices[1].uuid);
+    EXPECT_TRUE(after.gpus[1].mig_devices.empty());
 }
 
 TEST(Machine, IsWrittenAndReadAsJson) {

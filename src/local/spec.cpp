@@ -38,9 +38,9 @@ std::string refusal(const std::string& spec, const SpecError& error) {
                        pointer(spec, error.position, error.length));
 }
 
-bool has_uuid(const Gpu& gpu, const GpuSelector& selector) {
+bool has_uuid(const std::string& uuid, const GpuSelector& selector) {
     GpuSelector whole;
-    return parse_gpu(text_of(gpu.uuid), whole) && whole.kind == GpuKind::uuid && matches_uuid(selector, whole.uuid);
+    return parse_gpu(text_of(uuid), whole) && whole.kind == GpuKind::uuid && matches_uuid(selector, whole.uuid);
 }
 
 bool has_pci(const Gpu& gpu, const GpuSelector& selector) {
@@ -53,18 +53,35 @@ bool has_index(const Gpu& gpu, const GpuSelector& selector) {
     return selector.number <= index && index <= selector.last;
 }
 
-bool is_mig(Text word) { return starts_with(word, "MIG-"); }
+bool selects(const GpuSelector& selector, const Gpu& gpu) {
+    switch (selector.kind) {
+        case GpuKind::index: return has_index(gpu, selector);
+        case GpuKind::pci: return has_pci(gpu, selector);
+        case GpuKind::uuid: return !selector.is_mig && has_uuid(gpu.uuid, selector);
+        case GpuKind::local: break;
+    }
+    return false;
+}
 
-std::vector<const Gpu*> find_gpus(const Machine& machine, const GpuSelector& selector, Text word) {
-    std::vector<const Gpu*> found;
+// Returns the UUIDs of the GPUs or MIG devices that the selector selects.
+std::vector<std::string> find_uuids(const Machine& machine, const GpuSelector& selector) {
+    std::vector<std::string> found;
     for (const Gpu& gpu : machine.gpus) {
-        const bool fits = selector.kind == GpuKind::index ? has_index(gpu, selector)
-                          : selector.kind == GpuKind::pci
-                              ? has_pci(gpu, selector)
-                              : has_uuid(gpu, selector) && is_mig(word) == is_mig(text_of(gpu.uuid));
-        if (fits) found.push_back(&gpu);
+        if (selects(selector, gpu)) found.push_back(gpu.uuid);
+        if (!selector.is_mig) continue;
+        for (const MigDevice& mig : gpu.mig_devices) {
+            if (has_uuid(mig.uuid, selector)) found.push_back(mig.uuid);
+        }
     }
     return found;
+}
+
+// Returns the UUID of a MIG device of the machine. Empty if the machine has no MIG devices.
+std::string any_mig_device(const Machine& machine) {
+    for (const Gpu& gpu : machine.gpus) {
+        if (!gpu.mig_devices.empty()) return gpu.mig_devices.back().uuid;
+    }
+    return "";
 }
 
 std::string expected_gpus(const Machine& machine) {
@@ -75,10 +92,14 @@ std::string expected_gpus(const Machine& machine) {
                        machine.gpus[last].uuid, machine.gpus[last].pci);
 }
 
-std::string missing_gpu(const Machine& machine, Text word) {
-    if (machine.simulated && is_mig(word)) return "simulated GPUs have no MIG devices, so the fault can never fire";
-    return fmt::format("{} does not have it: {}", machine.simulated ? "the simulated machine" : "this machine",
-                       expected_gpus(machine));
+std::string missing_gpu(const Machine& machine, const GpuSelector& selector) {
+    const char* name = machine.simulated ? "the simulated machine" : "this machine";
+    if (!selector.is_mig) return fmt::format("{} does not have it: {}", name, expected_gpus(machine));
+    const std::string mig = any_mig_device(machine);
+    if (!mig.empty())
+        return fmt::format("{} does not have it: expected the UUID of a MIG device, such as {}", name, mig);
+    return "the simulated GPUs have no MIG devices, so the fault can never fire: add MIG profiles, as in "
+           "--gpus sim:H100/1g.10gb:7";
 }
 
 [[noreturn]] void refuse_gpu(const std::string& spec, Text word, const std::string& reason) {
@@ -93,16 +114,15 @@ std::string missing_gpu(const Machine& machine, Text word) {
 
 // Returns the UUIDs of the GPUs that a word of a gpu= list selects.
 std::string uuids_of(const std::string& spec, Text word, const GpuSelector& selector, const Machine& machine) {
-    const std::vector<const Gpu*> found = find_gpus(machine, selector, word);
+    const std::vector<std::string> found = find_uuids(machine, selector);
     const size_t expected = selector.kind == GpuKind::index ? selector.last - selector.number + 1 : 1;
     if (found.size() > expected) {
         refuse_gpu(spec, word,
-                   fmt::format("{} GPUs have a UUID that starts with these digits: give more digits", found.size()));
+                   fmt::format("{} {} have a UUID that starts with these digits: give more digits", found.size(),
+                               selector.is_mig ? "MIG devices" : "GPUs"));
     }
-    if (found.size() < expected) refuse_gpu(spec, word, missing_gpu(machine, word));
-    std::string list;
-    for (const Gpu* gpu : found) list += (list.empty() ? "" : ",") + gpu->uuid;
-    return list;
+    if (found.size() < expected) refuse_gpu(spec, word, missing_gpu(machine, selector));
+    return fmt::format("{}", fmt::join(found, ","));
 }
 
 // Removes comments, and spaces and commas at both ends.
@@ -132,8 +152,8 @@ std::vector<Text> gpu_words(const std::string& spec) {
 
 // Returns true if the machine's list of GPUs can resolve the selector. The list cannot resolve `local:`, which selects
 // an ordinal of each process, and the list of a real machine contains no MIG devices.
-bool can_resolve(const GpuSelector& selector, Text word, const Machine& machine) {
-    return selector.kind != GpuKind::local && (machine.simulated || !is_mig(word));
+bool can_resolve(const GpuSelector& selector, const Machine& machine) {
+    return selector.kind != GpuKind::local && (machine.simulated || !selector.is_mig);
 }
 
 std::unique_ptr<Plan> parse(const std::string& spec, const Arming* arming) {
@@ -182,7 +202,7 @@ Resolved resolve_gpus(const std::string& spec, const Machine& machine) {
     size_t copied = 0;
     for (const Text word : gpu_words(spec)) {
         GpuSelector selector;
-        if (!parse_gpu(word, selector) || !can_resolve(selector, word, machine)) continue;
+        if (!parse_gpu(word, selector) || !can_resolve(selector, machine)) continue;
         if (!machine.known) {
             if (selector.kind == GpuKind::index && resolved.unresolved.empty()) resolved.unresolved = string_of(word);
             continue;

@@ -68,9 +68,29 @@ TEST(Resolve, RangesAndFirstDigitsBecomeUuids) {
     }
 }
 
-TEST(Resolve, RefusesMigDevicesOfSimulatedGpus) {
+TEST(Resolve, RefusesAMigDeviceIfTheSimulatedGpusHaveNone) {
     const SpecRefused refused = refusal_of("xid=79 gpu=MIG-22222222-2222-2222-2222-222222222222");
     EXPECT_NE(refused.message.find("simulated GPUs have no MIG devices"), std::string::npos) << refused.message;
+}
+
+TEST(Resolve, FirstDigitsOfAMigDeviceBecomeItsUuid) {
+    const std::string first = "MIG-00000000-0000-0000-0000-000000000001";
+    const std::string second = "MIG-00000000-0000-0000-0000-100000000002";
+    Machine machine = two_gpus();
+    machine.gpus[0].mig_devices = {{first, "A MIG 1g"}, {second, "A MIG 1g"}};
+    EXPECT_EQ(resolve_gpus("xid=79 gpu=" + second, machine).spec, "xid=79 gpu=" + second);
+    EXPECT_EQ(resolve_gpus("xid=79 gpu=MIG-00000000-0000-0000-0000-1", machine).spec, "xid=79 gpu=" + second);
+    EXPECT_EQ(resolve_gpus("xid=79 gpu=GPU-0", machine).spec, std::string("xid=79 gpu=") + kUuids[0])
+        << "the UUID of a MIG device is not that of a GPU";
+    for (const auto& [word, reason] : {std::pair{"MIG-0", "2 MIG devices have a UUID that starts with these digits"},
+                                       {"MIG-3", "such as MIG-00000000"}}) {
+        try {
+            resolve_gpus(std::string("xid=79 gpu=") + word, machine);
+            ADD_FAILURE() << word << " was accepted";
+        } catch (const SpecRefused& refused) {
+            EXPECT_NE(refused.message.find(reason), std::string::npos) << refused.message;
+        }
+    }
 }
 
 TEST(Resolve, PointsAtAGpuThatDoesNotExist) {

@@ -9,6 +9,8 @@
 #include <cstring>
 
 #include "simgpu/lazy.hpp"
+#include "simgpu/list.hpp"
+#include "simgpu/mig.hpp"
 
 namespace cudafault::sim {
 namespace {
@@ -17,24 +19,11 @@ constexpr size_t kMaxGpus = 64;
 constexpr unsigned kFirstBus = 0x10;
 constexpr int kDefaultDriverVersion = 13050;
 constexpr std::string_view kDefaultModel = "H100";
-constexpr std::string_view kUuidPrefix = "GPU-";
+constexpr std::string_view kUuidPrefix = "GPU-", kMigPrefix = "MIG-";
 
 std::string_view environment(const char* name) {
     const char* value = std::getenv(name);
     return value ? value : "";
-}
-
-std::string_view next_item(std::string_view& list, char separator) {
-    const size_t end = list.find(separator);
-    const std::string_view item = list.substr(0, end);
-    list = end == std::string_view::npos ? std::string_view{} : list.substr(end + 1);
-    return item;
-}
-
-template <typename Number>
-bool parse_number(std::string_view text, Number& number, int base = 10) {
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number, base);
-    return error == std::errc{} && end == text.data() + text.size();
 }
 
 char to_lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
@@ -57,7 +46,7 @@ std::string model_keys() {
     return keys;
 }
 
-// Mixes the bits with splitmix64, so that model and index affect every bit of the UUID.
+// Mixes the bits with splitmix64, so that each bit of the seed affects every bit of the UUID.
 uint64_t mix(uint64_t value) {
     value += 0x9e3779b97f4a7c15;
     value = (value ^ (value >> 30)) * 0xbf58476d1ce4e5b9;
@@ -65,31 +54,44 @@ uint64_t mix(uint64_t value) {
     return value ^ (value >> 31);
 }
 
-Uuid make_uuid(const GpuModel& model, int index) {
-    const uint64_t seed = mix(model.pci_device_id) ^ static_cast<uint64_t>(index);
-    const uint64_t words[2] = {mix(seed), mix(~seed)};
-    Uuid uuid;
-    std::memcpy(uuid.bytes, words, sizeof uuid.bytes);
-    return uuid;
-}
-
 Gpu make_gpu(const GpuModel& model, int index, uint64_t memory_override) {
     const uint64_t memory = memory_override ? memory_override : model.memory_bytes;
     const uint64_t reserved = memory_override ? 0 : model.reserved_bytes;
-    return {&model, index, memory, reserved, make_uuid(model, index), kFirstBus + static_cast<unsigned>(index)};
+    const Uuid uuid = make_uuid(mix(model.pci_device_id) ^ static_cast<uint64_t>(index));
+    return {&model, index, memory, reserved, uuid, kFirstBus + static_cast<unsigned>(index)};
 }
 
-// Parses N, MODEL or MODEL:N.
-bool parse_group(std::string_view item, const GpuModel*& model, size_t& count) {
-    count = 1;
-    if (parse_number(item, count)) {
-        model = find_model(kDefaultModel);
+// GPUs of one model, all with the same MIG devices.
+struct Group {
+    const GpuModel* model = nullptr;
+    size_t count = 1;
+    bool has_mig = false;
+    std::string_view mig_profiles;
+};
+
+// Parses N, MODEL or MODEL:N, each optionally with /PROFILES.
+bool parse_group(std::string_view item, Group& group) {
+    group.has_mig = item.find('/') != std::string_view::npos;
+    std::string_view gpus = next_item(item, '/');
+    group.mig_profiles = item;
+    if (parse_number(gpus, group.count)) {
+        group.model = find_model(kDefaultModel);
     } else {
-        const bool has_count = item.find(':') != std::string_view::npos;
-        model = find_model(next_item(item, ':'));
-        if (has_count && !parse_number(item, count)) return false;
+        const bool has_count = gpus.find(':') != std::string_view::npos;
+        group.model = find_model(next_item(gpus, ':'));
+        if (has_count && !parse_number(gpus, group.count)) return false;
     }
-    return model && count <= kMaxGpus;
+    return group.model && group.count <= kMaxGpus;
+}
+
+std::string mig_error(const GpuModel& model) {
+    if (!model.mig_profile_count) {
+        return std::string("the model ").append(model.key).append(" has no MIG, expected a model such as H100");
+    }
+    std::string error = "expected MIG profiles that fit on one GPU, such as ";
+    error.append(model.mig_profiles[0].name).append(":7, of the profiles ");
+    for (size_t i = 0; i < model.mig_profile_count; ++i) error.append(i ? ", " : "").append(model.mig_profiles[i].name);
+    return error;
 }
 
 bool parse_bytes(std::string_view text, uint64_t& bytes) {
@@ -155,16 +157,48 @@ std::vector<const Gpu*> gpus_by_number(const std::vector<const Gpu*>& gpus, std:
     return chosen;
 }
 
+// Returns true if the item names a MIG device as MIG-GPU-<UUID of the GPU>/<GPU instance>/<compute instance>, the form
+// of drivers before R470.
+bool is_old_name(const Gpu& gpu, const Gpu& mig_device, std::string_view item) {
+    const std::string instance = std::to_string(gpu_instance_id(mig_device));
+    std::string name(kMigPrefix);
+    name.append(uuid_text(gpu)).append("/").append(instance).append("/0");
+    return is_equal_ignoring_case(name, item);
+}
+
+// Returns the MIG device whose UUID starts with the item; nullptr if no device, or more than one, has such a UUID.
+const Gpu* find_mig_device(const std::vector<const Gpu*>& gpus, std::string_view item) {
+    std::vector<const Gpu*> devices;
+    for (const Gpu* gpu : gpus) {
+        for (const Gpu& device : gpu->mig_devices) {
+            if (is_old_name(*gpu, device, item)) return &device;
+            devices.push_back(&device);
+        }
+    }
+    return find_uuid(devices, item);
+}
+
+bool is_uuid(std::string_view item) { return item.starts_with(kUuidPrefix) || item.starts_with(kMigPrefix); }
+
 std::vector<const Gpu*> gpus_by_uuid(const std::vector<const Gpu*>& gpus, std::string_view list) {
     std::vector<std::string_view> items;
-    for (std::string_view item; (item = next_item(list, ',')).starts_with(kUuidPrefix);) {
+    for (std::string_view item; is_uuid(item = next_item(list, ','));) {
         if (!append_unique(items, item)) return {};
     }
     std::vector<const Gpu*> chosen;
     for (const std::string_view item : items) {
-        const Gpu* gpu = find_uuid(gpus, item);
+        const Gpu* gpu = item.starts_with(kMigPrefix) ? find_mig_device(gpus, item) : find_uuid(gpus, item);
         if (!gpu) break;
         if (!append_unique(chosen, gpu)) return {};
+    }
+    return chosen;
+}
+
+// Applies CUDA's limits: at most one MIG device, and no other GPU beside a MIG device.
+std::vector<const Gpu*> enumerated(const std::vector<const Gpu*>& chosen) {
+    for (const Gpu* gpu : chosen) {
+        if (gpu->is_mig_device()) return {gpu};
+        if (gpu->has_mig_enabled()) return {&gpu->mig_devices.front()};
     }
     return chosen;
 }
@@ -183,15 +217,19 @@ std::vector<Gpu> parse_machine(std::string_view text, std::string_view memory, s
     std::vector<Gpu> gpus;
     std::string_view remaining = text.empty() ? "1" : text;
     for (bool more = true; more;) {
-        const GpuModel* model = nullptr;
-        size_t count = 0;
+        Group group;
         more = remaining.find(',') != std::string_view::npos;
-        if (!parse_group(next_item(remaining, ','), model, count) || gpus.size() + count > kMaxGpus) {
+        if (!parse_group(next_item(remaining, ','), group) || gpus.size() + group.count > kMaxGpus) {
             error = "invalid CUDAFAULT_SIM_GPUS \"" + std::string(text) + "\": expected N, MODEL:N or a list such as " +
                     "H100:4,L4:2, with at most " + std::to_string(kMaxGpus) + " GPUs of the models " + model_keys();
             return {};
         }
-        while (count--) gpus.push_back(make_gpu(*model, static_cast<int>(gpus.size()), memory_override));
+        while (group.count--) {
+            gpus.push_back(make_gpu(*group.model, static_cast<int>(gpus.size()), memory_override));
+            if (!group.has_mig || create_mig_devices(gpus.back(), group.mig_profiles)) continue;
+            error = "invalid CUDAFAULT_SIM_GPUS \"" + std::string(text) + "\": " + mig_error(*group.model);
+            return {};
+        }
     }
     return gpus;
 }
@@ -208,17 +246,34 @@ std::vector<const Gpu*> visible_gpus(const std::vector<Gpu>& gpus, const char* v
     if (!order || std::string_view(order) != "PCI_BUS_ID") {
         std::stable_sort(all.begin(), all.end(), [](const Gpu* a, const Gpu* b) { return speed(a) > speed(b); });
     }
-    if (!visible) return all;
+    if (!visible) return enumerated(all);
     const std::string_view list = visible;
-    return list.starts_with(kUuidPrefix) ? gpus_by_uuid(all, list) : gpus_by_number(all, list);
+    return enumerated(is_uuid(list) ? gpus_by_uuid(all, list) : gpus_by_number(all, list));
+}
+
+const Gpu* whole_gpu(const std::vector<Gpu>& gpus, const Gpu* gpu) {
+    for (const Gpu& whole : gpus) {
+        if (&whole == gpu) return &whole;
+        for (const Gpu& device : whole.mig_devices) {
+            if (&device == gpu) return &whole;
+        }
+    }
+    return nullptr;
+}
+
+Uuid make_uuid(uint64_t seed) {
+    const uint64_t words[2] = {mix(seed), mix(~seed)};
+    Uuid uuid;
+    std::memcpy(uuid.bytes, words, sizeof uuid.bytes);
+    return uuid;
 }
 
 std::string uuid_text(const Gpu& gpu) {
     const unsigned char* b = gpu.uuid.bytes;
     char text[48];
-    std::snprintf(text, sizeof text, "GPU-%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0],
-                  b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
-    return text;
+    std::snprintf(text, sizeof text, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1],
+                  b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
+    return std::string(gpu.is_mig_device() ? kMigPrefix : kUuidPrefix).append(text);
 }
 
 std::string pci_text(const Gpu& gpu) {

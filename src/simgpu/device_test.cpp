@@ -7,6 +7,8 @@
 #include <cstring>
 #include <set>
 
+#include "simgpu/mig.hpp"
+
 namespace cudafault::sim {
 namespace {
 
@@ -90,6 +92,78 @@ TEST(Machine, EveryModelHasPlausibleValues) {
     EXPECT_EQ(kGpuModelCount, 5u);
 }
 
+std::vector<std::string> mig_devices(const Gpu& gpu) {
+    std::vector<std::string> devices;
+    for (const Gpu& device : gpu.mig_devices) {
+        devices.push_back(std::to_string(gpu_instance_id(device)) + " " + device.profile->name + " at " +
+                          std::to_string(device.first_slice));
+    }
+    return devices;
+}
+
+// The GPU instances that nvidia-smi shows after these profiles were created in this order.
+TEST(MigDevices, ArePlacedAsByTheDriver) {
+    using List = std::vector<std::string>;
+    EXPECT_EQ(mig_devices(machine_of("A100/1g.10gb+2g.20gb+4g.40gb")[0]),
+              (List{"1 4g.40gb at 0", "5 2g.20gb at 4", "13 1g.10gb at 6"}));
+    EXPECT_EQ(mig_devices(machine_of("H100/3g.40gb:2")[0]), (List{"1 3g.40gb at 0", "2 3g.40gb at 4"}));
+    EXPECT_EQ(mig_devices(machine_of("B200/7g.180gb")[0]), (List{"0 7g.180gb at 0"}));
+    EXPECT_EQ(mig_devices(machine_of("H100/1g.10gb:7")[0]).front(), "7 1g.10gb at 0");
+    EXPECT_EQ(mig_devices(machine_of("H100/1g.10gb:4+3g.40gb")[0]).size(), 5u) << "3g.40gb takes the upper half";
+    EXPECT_TRUE(mig_devices(machine_of("H100")[0]).empty());
+}
+
+TEST(MigDevices, BelongToEachGpuOfTheGroup) {
+    const auto gpus = machine_of("H100:2/1g.10gb:2,L4");
+    ASSERT_EQ(gpus.size(), 3u);
+    std::set<std::string> uuids;
+    for (const Gpu& gpu : gpus) {
+        uuids.insert(uuid_text(gpu));
+        for (const Gpu& device : gpu.mig_devices) {
+            EXPECT_EQ(uuid_text(device).substr(0, 4), "MIG-");
+            EXPECT_EQ(whole_gpu(gpus, &device), &gpu);
+            uuids.insert(uuid_text(device));
+        }
+    }
+    EXPECT_EQ(uuids.size(), 7u);
+    EXPECT_EQ(machine_of("1/7g.80gb")[0].mig_devices.size(), 1u) << "the default model";
+}
+
+TEST(MigDevices, ProfilesThatDoNotFitAreRefused) {
+    for (const char* wrong :
+         {"H100/", "H100/1g.5gb", "H100/1g.10gb:8", "H100/1g.10gb:0", "H100/1g.10gb:x", "H100/4g.40gb:2",
+          "H100/4g.40gb+3g.40gb+1g.10gb", "H100/7g.80gb+1g.10gb", "H100/1g.10gb+", "H100/2g.20gb:4"}) {
+        EXPECT_NE(error_of(wrong).find("fit on one GPU, such as 1g.10gb:7, of the profiles"), std::string::npos)
+            << wrong;
+    }
+    EXPECT_NE(error_of("L4/1g.10gb").find("the model L4 has no MIG"), std::string::npos);
+}
+
+TEST(MigDevices, HaveTheirProfilesShare) {
+    const auto gpus = machine_of("H100/3g.40gb+1g.10gb");
+    const Gpu& half = gpus[0].mig_devices[0];
+    EXPECT_STREQ(half.model->name, "NVIDIA H100 80GB HBM3 MIG 3g.40gb");
+    EXPECT_EQ(half.usable_bytes(), uint64_t{40448} << 20);
+    EXPECT_EQ(half.model->multiprocessors, 60);
+    EXPECT_EQ(half.model->l2_bytes * 2, gpus[0].model->l2_bytes);
+    EXPECT_EQ(half.model->nvlinks, 0);
+    EXPECT_EQ(machine_of("H100/1g.10gb", "800M")[0].mig_devices[0].memory_bytes, size_t{100} << 20);
+}
+
+TEST(MigDevices, EveryModelsProfilesArePlausible) {
+    for (size_t i = 0; i < kGpuModelCount; ++i) {
+        const GpuModel& model = kGpuModels[i];
+        EXPECT_EQ(model.mig_profile_count, model.nvlinks ? 6u : 0u) << model.key;
+        for (size_t j = 0; j < model.mig_profile_count; ++j) {
+            const MigProfile& profile = model.mig_profiles[j];
+            EXPECT_TRUE(can_start_at(profile, 0)) << profile.name;
+            EXPECT_LE(profile.device.memory_bytes, model.memory_bytes) << profile.name;
+            EXPECT_LE(profile.device.multiprocessors, model.multiprocessors) << profile.name;
+            EXPECT_EQ(std::string(profile.device.name), std::string(model.name) + " MIG " + profile.name);
+        }
+    }
+}
+
 TEST(VisibleDevices, AreAllGpusIfUnset) { EXPECT_EQ(visible(machine_of("3"), nullptr), (std::vector<int>{0, 1, 2})); }
 
 TEST(VisibleDevices, KeepTheOrderOfTheList) {
@@ -149,6 +223,33 @@ TEST(VisibleDevices, AreSortedBySpeedOrByBusId) {
     EXPECT_EQ(visible(gpus, nullptr, "PCI_BUS_ID"), (std::vector<int>{0, 1}));
     EXPECT_EQ(visible(gpus, "0", "PCI_BUS_ID"), std::vector<int>{0});
     EXPECT_EQ(visible(gpus, "0"), std::vector<int>{1});
+}
+
+// The visible devices as UUIDs.
+std::vector<std::string> visible_uuids(const std::vector<Gpu>& gpus, const char* list) {
+    std::vector<std::string> uuids;
+    for (const Gpu* gpu : visible_gpus(gpus, list, nullptr)) uuids.push_back(uuid_text(*gpu));
+    return uuids;
+}
+
+TEST(VisibleDevices, AreOneMigDeviceAtMost) {
+    using List = std::vector<std::string>;
+    const auto gpus = machine_of("H100:2/1g.10gb:2,H100");
+    const std::string first = uuid_text(gpus[0].mig_devices[0]), second = uuid_text(gpus[0].mig_devices[1]);
+    const std::string other = uuid_text(gpus[1].mig_devices[0]), undivided = uuid_text(gpus[2]);
+    EXPECT_EQ(visible_uuids(gpus, nullptr), List{first});
+    EXPECT_EQ(visible_uuids(gpus, "0"), List{first});
+    EXPECT_EQ(visible_uuids(gpus, "1"), List{other});
+    EXPECT_EQ(visible_uuids(gpus, "2"), List{undivided});
+    EXPECT_EQ(visible_uuids(gpus, "2,1"), List{other}) << "no GPU is shown beside a MIG device";
+    EXPECT_EQ(visible_uuids(gpus, uuid_text(gpus[1]).c_str()), List{other});
+    EXPECT_EQ(visible_uuids(gpus, second.c_str()), List{second});
+    EXPECT_EQ(visible_uuids(gpus, (second + "," + first).c_str()), List{second});
+    EXPECT_EQ(visible_uuids(gpus, second.substr(0, 12).c_str()), List{second});
+    const std::string old_name = "MIG-" + uuid_text(gpus[1]) + "/7/0";
+    EXPECT_EQ(visible_uuids(gpus, old_name.c_str()).size(), 0u) << "the instances are 12 and 13";
+    EXPECT_EQ(visible_uuids(gpus, ("MIG-" + uuid_text(gpus[1]) + "/12/0").c_str()), List{other});
+    EXPECT_EQ(visible_uuids(gpus, "MIG-ffffffff"), List{});
 }
 
 TEST(PciAddress, IsParsedInEachCommonForm) {

@@ -13,8 +13,12 @@
 
 namespace cudafault::sim::testing {
 
-// The simulated machine of all tests. The GPUs have little memory, so that tests can fill it.
-inline constexpr const char* kMachine = "H100:2,L4";
+#ifndef SIM_MACHINE
+#define SIM_MACHINE "H100:2,L4"
+#endif
+
+// The simulated machine of all tests of a program. The GPUs have little memory, so that tests can fill it.
+inline constexpr const char* kMachine = SIM_MACHINE;
 inline constexpr size_t kGpuBytes = size_t{256} << 20;
 
 // Sets the variables before main(), so that tests can change them later.

@@ -94,8 +94,11 @@ int gpu_by_lookup(int row, const Frame& frame) {
 
 // The GPUs that are visible to the process
 
-bool uuid_of(int ordinal, uint8_t (&uuid)[16]) {
-    return query("cuDeviceGetUuid_v2", &uuid, ordinal) == 0 || query("cuDeviceGetUuid", &uuid, ordinal) == 0;
+// Only the second version of the query returns the UUID of a MIG device. The first returns that of its GPU.
+void read_uuids(int ordinal, VisibleGpu& gpu) {
+    memset(gpu.whole_uuid, 0, sizeof gpu.whole_uuid);
+    query("cuDeviceGetUuid", &gpu.whole_uuid, ordinal);
+    if (query("cuDeviceGetUuid_v2", &gpu.uuid, ordinal) != 0) memcpy(gpu.uuid, gpu.whole_uuid, sizeof gpu.uuid);
 }
 
 uint32_t attribute_of(int ordinal, int attribute) {
@@ -178,7 +181,7 @@ bool ensure_gpus_known() {
     if (query("cuDeviceGetCount", &count) != 0 || count < 0) return false;
     if (count > kMaxVisibleGpus) count = kMaxVisibleGpus;
     for (int ordinal = 0; ordinal < count; ++ordinal) {
-        if (!uuid_of(ordinal, found[ordinal].uuid)) memset(found[ordinal].uuid, 0, sizeof found[ordinal].uuid);
+        read_uuids(ordinal, found[ordinal]);
         found[ordinal].pci = pci_of(ordinal);
         found[ordinal].ordinal = ordinal;
     }
@@ -189,12 +192,17 @@ bool ensure_gpus_known() {
     return true;
 }
 
+// A selector for a GPU also selects the MIG devices of the GPU, because a fault of the GPU affects all of them.
+bool has_uuid(const GpuSelector& selector, const VisibleGpu& gpu) {
+    return matches_uuid(selector, gpu.uuid) || (!selector.is_mig && matches_uuid(selector, gpu.whole_uuid));
+}
+
 // Like CUDA_VISIBLE_DEVICES, gpu= accepts the first digits of a UUID only if they match a single GPU.
 bool is_ambiguous(const GpuSelector& selector) {
     if (selector.uuid_digits == kUuidDigits) return false;
     const ProcessState& state = process();
     int matching = 0;
-    for (int i = 0; i < state.gpu_count; ++i) matching += matches_uuid(selector, state.gpus[i].uuid);
+    for (int i = 0; i < state.gpu_count; ++i) matching += has_uuid(selector, state.gpus[i]);
     return matching > 1;
 }
 
@@ -204,7 +212,7 @@ bool selects(const GpuSelector& selector, const VisibleGpu& gpu) {
         case GpuKind::local: return in_range(static_cast<uint32_t>(gpu.ordinal));
         case GpuKind::index: return in_range(gpu.index);
         case GpuKind::pci: return selector.number == gpu.pci;
-        case GpuKind::uuid: return matches_uuid(selector, gpu.uuid) && !is_ambiguous(selector);
+        case GpuKind::uuid: return has_uuid(selector, gpu) && !is_ambiguous(selector);
     }
     return false;
 }
@@ -238,15 +246,24 @@ struct NvmlPci {  // nvmlPciInfo_t
     char id[32];
 };
 
+bool read_uuid(Handle handle, GpuSelector& out) {
+    char uuid[96];
+    return query("nvmlDeviceGetUUID", handle, &uuid, unsigned{sizeof uuid}) == 0 && parse_gpu(Text(uuid), out);
+}
+
 bool selects_handle(const Fault& fault, Handle handle) {
     VisibleGpu gpu{};
     gpu.ordinal = -1;
-    char uuid[96];
-    GpuSelector parsed{};
+    GpuSelector uuid{};
     NvmlPci pci{};
-    if (query("nvmlDeviceGetUUID", handle, &uuid, unsigned{sizeof uuid}) != 0 || !parse_gpu(Text(uuid), parsed))
-        return false;
-    memcpy(gpu.uuid, parsed.uuid, sizeof gpu.uuid);
+    if (!read_uuid(handle, uuid)) return false;
+    memcpy(gpu.uuid, uuid.uuid, sizeof gpu.uuid);
+    Handle whole = 0;
+    if (uuid.is_mig && query("nvmlDeviceGetDeviceHandleFromMigDeviceHandle", handle, &whole) == 0 &&
+        read_uuid(whole, uuid)) {
+        handle = whole;
+    }
+    memcpy(gpu.whole_uuid, uuid.uuid, sizeof gpu.whole_uuid);
     if (query("nvmlDeviceGetIndex", handle, &gpu.index) != 0) gpu.index = ~0u;
     if (query("nvmlDeviceGetPciInfo_v3", handle, &pci) == 0) gpu.pci = pci.domain << 16 | pci.bus << 8 | pci.device;
     return selects(fault, gpu);

@@ -37,10 +37,11 @@ struct PlanSlot {
 constexpr int kPlanSlots = 3;  // one in force, one being filled, one still read
 
 struct VisibleGpu {
-    uint8_t uuid[16];
-    uint32_t pci;     // as GpuSelector::number
-    uint32_t index;   // nvidia-smi's index
-    int32_t ordinal;  // CUDA's ordinal in this process
+    uint8_t uuid[16];        // of the GPU, or of the MIG device if CUDA enumerates a MIG device
+    uint8_t whole_uuid[16];  // always of the GPU
+    uint32_t pci;            // as GpuSelector::number
+    uint32_t index;          // nvidia-smi's index
+    int32_t ordinal;         // CUDA's ordinal in this process
 };
 constexpr int kMaxVisibleGpus = 64;
 

@@ -197,10 +197,15 @@ SIM_API Result cuDeviceGetName(char* name, int length, Device device) {
     return with_device(device, [&](State&, DeviceState& d) { return copy_text(name, length, d.gpu->model->name); });
 }
 
+// The first version returns the UUID of the GPU also for a MIG device.
 SIM_API Result cuDeviceGetUuid(Uuid* uuid, Device device) {
+    return with_device(device,
+                       [&](State&, DeviceState& d) { return set_output(uuid, whole_gpu(machine(), d.gpu)->uuid); });
+}
+
+SIM_API Result cuDeviceGetUuid_v2(Uuid* uuid, Device device) {
     return with_device(device, [&](State&, DeviceState& d) { return set_output(uuid, d.gpu->uuid); });
 }
-SIM_ALIAS(cuDeviceGetUuid_v2, cuDeviceGetUuid, (Uuid * uuid, Device device), (uuid, device))
 
 SIM_API Result cuDeviceTotalMem_v2(size_t* bytes, Device device) {
     return with_device(device, [&](State&, DeviceState& d) { return set_output(bytes, d.gpu->usable_bytes()); });

@@ -19,7 +19,8 @@ constexpr unsigned kDisableTiming = 2, kInterprocess = 4;
 // The content of the 64-byte handle.
 struct HandleContent {
     uint64_t magic;
-    int pid, fd, gpu;
+    int pid, fd;
+    Uuid gpu;
     uint64_t inode, bytes, offset;
 };
 static_assert(sizeof(HandleContent) <= sizeof(IpcHandle));
@@ -76,9 +77,9 @@ int open_exported(const HandleContent& content) {
     return fd;
 }
 
-int device_of_gpu(const State& s, int gpu) {
+int device_of_gpu(const State& s, const Uuid& gpu) {
     for (size_t i = 0; i < s.devices.size(); ++i) {
-        if (s.devices[i].gpu->index == gpu) return static_cast<int>(i);
+        if (std::memcmp(&s.devices[i].gpu->uuid, &gpu, sizeof gpu) == 0) return static_cast<int>(i);
     }
     return -1;
 }
@@ -107,7 +108,7 @@ SIM_API Result cuIpcGetMemHandle(IpcHandle* handle, DevicePtr pointer) {
         Block* block = find_block(s, pointer);
         if (!handle || !block || block->kind != BlockKind::kDevice || block->pool) return kInvalidValue;
         if (Result error = share(*block)) return error;
-        write_content(*handle, {kMemoryMagic, getpid(), block->ipc_fd, s.devices[block->device].gpu->index,
+        write_content(*handle, {kMemoryMagic, getpid(), block->ipc_fd, s.devices[block->device].gpu->uuid,
                                 inode_of(block->ipc_fd), block->charged, 0});
         return kSuccess;
     });
@@ -141,7 +142,7 @@ SIM_API Result cuIpcGetEventHandle(IpcHandle* handle, Event* event) {
     return with_driver([&](State& s) {
         if (!s.events.has(event)) return kInvalidHandle;
         if (!handle || !(event->flags & kInterprocess)) return kInvalidValue;
-        write_content(*handle, {kEventMagic, getpid(), -1, s.devices[event->context->device].gpu->index, 0, 0, 0});
+        write_content(*handle, {kEventMagic, getpid(), -1, s.devices[event->context->device].gpu->uuid, 0, 0, 0});
         return kSuccess;
     });
 }

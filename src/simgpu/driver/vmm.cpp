@@ -3,7 +3,6 @@
 // mapping uses mmap.
 #include <fcntl.h>
 
-#include <charconv>
 #include <cstdio>
 #include <cstring>
 
@@ -16,7 +15,7 @@ namespace {
 constexpr size_t kGranularity = size_t{2} << 20;
 constexpr int kPinned = 1;
 constexpr int kReadWrite = 3;
-// Prefix of a memfd's name. The device follows the prefix; an importing process reads it.
+// Prefix of a memfd's name. The UUID of the device follows the prefix; an importing process reads it.
 constexpr char kMemfdName[] = "cudafault-gpu-";
 
 bool is_aligned(uint64_t value) { return value % kGranularity == 0; }
@@ -35,18 +34,15 @@ int device_of_descriptor(const State& s, int fd) {
     target[length] = '\0';
     const char* name = std::strstr(target, kMemfdName);
     if (!name) return -1;
-    int index = -1;
-    std::from_chars(name + sizeof kMemfdName - 1, target + length, index);
+    const std::string_view device = name + sizeof kMemfdName - 1;
     for (size_t i = 0; i < s.devices.size(); ++i) {
-        if (s.devices[i].gpu->index == index) return static_cast<int>(i);
+        if (device.starts_with(uuid_text(*s.devices[i].gpu))) return static_cast<int>(i);
     }
     return -1;
 }
 
 int create_memfd(const Gpu& gpu, size_t bytes) {
-    char name[32];
-    std::snprintf(name, sizeof name, "%s%d", kMemfdName, gpu.index);
-    const int fd = create_memory_file(name);
+    const int fd = create_memory_file(std::string(kMemfdName).append(uuid_text(gpu)).c_str());
     if (fd >= 0 && ftruncate(fd, static_cast<off_t>(bytes)) != 0) {
         close(fd);
         return -1;

@@ -8,16 +8,15 @@
 #include <cstring>
 
 #include "simgpu/nvml/nvml.hpp"
+#include "simgpu/nvml/properties.hpp"
 
 namespace cudafault::sim::nvml {
 namespace {
 
 // Readings of an idle board.
-constexpr unsigned kIdleCelsius = 30, kIdlePowerPercent = 10, kIdleClockMhz = 345, kPcieWidth = 16;
+constexpr unsigned kIdleClockMhz = 345, kPcieWidth = 16;
 constexpr unsigned kDisabled = 0, kEnabled = 1;
 constexpr unsigned kGraphicsClock = 0, kSmClock = 1, kMemoryClock = 2, kVideoClock = 3;
-
-unsigned milliwatts(const Gpu& gpu) { return static_cast<unsigned>(gpu.model->power_limit_watts) * 1000; }
 
 Return max_clock(const Gpu& gpu, unsigned type, unsigned* out) {
     if (type > kVideoClock) return kInvalidArgument;
@@ -27,8 +26,6 @@ Return max_clock(const Gpu& gpu, unsigned type, unsigned* out) {
 Return current_clock(const Gpu& gpu, unsigned type, unsigned* out) {
     return type == kGraphicsClock || type == kSmClock ? set_output(out, kIdleClockMhz) : max_clock(gpu, type, out);
 }
-
-unsigned long long struct_version(size_t size, unsigned version) { return size | (version << 24); }
 
 void format_bus_id(char* out, size_t size, const char* format, const Gpu& gpu) {
     std::snprintf(out, size, format, 0u, gpu.pci_bus, 0u);
@@ -42,14 +39,6 @@ PciInfo pci_info(const Gpu& gpu) {
     format_bus_id(info.legacy_id, sizeof info.legacy_id, "%04X:%02X:%02X.0", gpu);
     format_bus_id(info.id, sizeof info.id, "%08X:%02X:%02X.0", gpu);
     return info;
-}
-
-std::string serial_of(const Gpu& gpu) {
-    char text[24];
-    unsigned long long number = 0;
-    std::memcpy(&number, gpu.uuid.bytes, sizeof number);
-    std::snprintf(text, sizeof text, "%013llu", number % 10000000000000);
-    return text;
 }
 
 // Runs body(const Gpu&, const Gpu&) for two valid handles.
@@ -86,47 +75,51 @@ Return all_processors(DeviceHandle device, unsigned words, unsigned long* set) {
 
 }  // namespace
 
-// Defines a function that returns one value.
-#define NVML_VALUE(name, type, value)                                                                     \
-    NVML_API Return name(DeviceHandle device, type* out) {                                                \
-        return with_gpu(device, [&]([[maybe_unused]] const Gpu& gpu) { return set_output(out, value); }); \
+// Defines a function that returns one value. `with` is with_gpu, with_device or with_undivided_gpu.
+#define NVML_VALUE_FOR(with, name, type, value)                                                       \
+    NVML_API Return name(DeviceHandle device, type* out) {                                            \
+        return with(device, [&]([[maybe_unused]] const Gpu& gpu) { return set_output(out, value); }); \
     }
-#define NVML_TEXT(name, value)                                                                                         \
-    NVML_API Return name(DeviceHandle device, char* out, unsigned length) {                                            \
-        return with_gpu(device, [&]([[maybe_unused]] const Gpu& gpu) { return set_text_output(out, length, value); }); \
+#define NVML_VALUE(name, type, value) NVML_VALUE_FOR(with_gpu, name, type, value)
+#define NVML_TEXT_FOR(with, name, value)                                                                           \
+    NVML_API Return name(DeviceHandle device, char* out, unsigned length) {                                        \
+        return with(device, [&]([[maybe_unused]] const Gpu& gpu) { return set_text_output(out, length, value); }); \
     }
+#define NVML_TEXT(name, value) NVML_TEXT_FOR(with_gpu, name, value)
 
-NVML_TEXT(nvmlDeviceGetName, gpu.model->name)
-NVML_TEXT(nvmlDeviceGetUUID, uuid_text(gpu))
-NVML_TEXT(nvmlDeviceGetSerial, serial_of(gpu))
+NVML_TEXT_FOR(with_device, nvmlDeviceGetName, gpu.model->name)
+NVML_TEXT_FOR(with_device, nvmlDeviceGetUUID, uuid_text(gpu))
+NVML_TEXT(nvmlDeviceGetSerial, serial_text(gpu))
 NVML_TEXT(nvmlDeviceGetVbiosVersion, "96.00.00.00.01")
 NVML_TEXT(nvmlDeviceGetInforomImageVersion, "G520.0200.00.05")
 NVML_TEXT(nvmlDeviceGetBoardPartNumber, "900-00000-0000-000")
 
-NVML_VALUE(nvmlDeviceGetIndex, unsigned, gpu.index)
+NVML_VALUE_FOR(with_device, nvmlDeviceGetIndex, unsigned, gpu.index)
 NVML_VALUE(nvmlDeviceGetMinorNumber, unsigned, gpu.index)
 NVML_VALUE(nvmlDeviceGetModuleId, unsigned, gpu.index + 1)
 NVML_VALUE(nvmlDeviceGetBoardId, unsigned, gpu.pci_bus << 8)
 NVML_VALUE(nvmlDeviceGetMultiGpuBoard, unsigned, 0)
 NVML_VALUE(nvmlDeviceGetBrand, unsigned, 14 /* NVIDIA */)
 NVML_VALUE(nvmlDeviceGetArchitecture, unsigned, gpu.model->architecture)
-NVML_VALUE(nvmlDeviceGetNumGpuCores, unsigned, gpu.model->multiprocessors* gpu.model->cuda_cores_per_multiprocessor)
+NVML_VALUE_FOR(with_undivided_gpu, nvmlDeviceGetNumGpuCores, unsigned,
+               gpu.model->multiprocessors* gpu.model->cuda_cores_per_multiprocessor)
 NVML_VALUE(nvmlDeviceGetMemoryBusWidth, unsigned, gpu.model->bus_width_bits)
 NVML_VALUE(nvmlDeviceGetBusType, unsigned, 2 /* PCIe */)
 NVML_VALUE(nvmlDeviceGetPowerSource, unsigned, 0 /* AC */)
 NVML_VALUE(nvmlDeviceGetPersistenceMode, unsigned, kEnabled)
 NVML_VALUE(nvmlDeviceGetDisplayMode, unsigned, kDisabled)
 NVML_VALUE(nvmlDeviceGetDisplayActive, unsigned, kDisabled)
-NVML_VALUE(nvmlDeviceGetComputeMode, unsigned, 0 /* default */)
+NVML_VALUE_FOR(with_device, nvmlDeviceGetComputeMode, unsigned, 0 /* default */)
 NVML_VALUE(nvmlDeviceGetAccountingMode, unsigned, kDisabled)
 NVML_VALUE(nvmlDeviceGetAccountingBufferSize, unsigned, 4000)
 NVML_VALUE(nvmlDeviceGetPerformanceState, unsigned, 0)
 NVML_VALUE(nvmlDeviceGetPowerState, unsigned, 0)
 NVML_VALUE(nvmlDeviceGetPowerManagementMode, unsigned, kEnabled)
-NVML_VALUE(nvmlDeviceGetPowerManagementLimit, unsigned, milliwatts(gpu))
-NVML_VALUE(nvmlDeviceGetPowerManagementDefaultLimit, unsigned, milliwatts(gpu))
-NVML_VALUE(nvmlDeviceGetEnforcedPowerLimit, unsigned, milliwatts(gpu))
-NVML_VALUE(nvmlDeviceGetPowerUsage, unsigned, milliwatts(gpu) / 100 * kIdlePowerPercent)
+NVML_VALUE(nvmlDeviceGetPowerManagementLimit, unsigned, power_limit_milliwatts(gpu))
+NVML_VALUE(nvmlDeviceGetPowerManagementDefaultLimit, unsigned, power_limit_milliwatts(gpu))
+NVML_VALUE(nvmlDeviceGetEnforcedPowerLimit, unsigned, power_limit_milliwatts(gpu))
+NVML_VALUE(nvmlDeviceGetPowerUsage, unsigned, idle_milliwatts(gpu))
+NVML_VALUE(nvmlDeviceGetTotalEnergyConsumption, unsigned long long, energy_millijoules(gpu))
 NVML_VALUE(nvmlDeviceGetCurrentClocksThrottleReasons, unsigned long long, 1 /* idle */)
 NVML_VALUE(nvmlDeviceGetCurrentClocksEventReasons, unsigned long long, 1 /* idle */)
 NVML_VALUE(nvmlDeviceGetSupportedClocksThrottleReasons, unsigned long long, 0x1ff)
@@ -140,8 +133,6 @@ NVML_VALUE(nvmlDeviceGetPcieReplayCounter, unsigned, 0)
 NVML_VALUE(nvmlDeviceGetDefaultEccMode, unsigned, kEnabled)
 NVML_VALUE(nvmlDeviceGetRetiredPagesPendingStatus, unsigned, kDisabled)
 NVML_VALUE(nvmlDeviceGetVirtualizationMode, unsigned, 0 /* none */)
-NVML_VALUE(nvmlDeviceIsMigDeviceHandle, unsigned, 0)
-NVML_VALUE(nvmlDeviceGetMaxMigDeviceCount, unsigned, 0)
 
 NVML_API Return nvmlDeviceGetPciInfo_v3(DeviceHandle device, PciInfo* out) {
     return with_gpu(device, [&](const Gpu& gpu) { return set_output(out, pci_info(gpu)); });
@@ -172,13 +163,13 @@ NVML_API Return nvmlDeviceGetPciInfoExt(DeviceHandle device, PciInfoExt* out) {
 }
 
 NVML_API Return nvmlDeviceGetMemoryInfo(DeviceHandle device, Memory* out) {
-    return with_gpu(device, [&](const Gpu& gpu) {
+    return with_device(device, [&](const Gpu& gpu) {
         return set_output(out, Memory{gpu.memory_bytes, gpu.usable_bytes(), gpu.reserved_bytes});
     });
 }
 
 NVML_API Return nvmlDeviceGetMemoryInfo_v2(DeviceHandle device, MemoryV2* out) {
-    return with_gpu(device, [&](const Gpu& gpu) {
+    return with_device(device, [&](const Gpu& gpu) {
         if (!out) return kInvalidArgument;
         if (out->version != struct_version(sizeof *out, 2)) return kArgumentVersionMismatch;
         return set_output(out, MemoryV2{out->version, gpu.memory_bytes, gpu.reserved_bytes, gpu.usable_bytes(), 0});
@@ -186,7 +177,7 @@ NVML_API Return nvmlDeviceGetMemoryInfo_v2(DeviceHandle device, MemoryV2* out) {
 }
 
 NVML_API Return nvmlDeviceGetBAR1MemoryInfo(DeviceHandle device, Memory* out) {
-    return with_gpu(device, [&](const Gpu& gpu) {
+    return with_device(device, [&](const Gpu& gpu) {
         unsigned long long window = 1;
         while (window < gpu.memory_bytes) window <<= 1;  // BAR1 maps all of the memory
         return set_output(out, Memory{window, window, 0});
@@ -194,12 +185,12 @@ NVML_API Return nvmlDeviceGetBAR1MemoryInfo(DeviceHandle device, Memory* out) {
 }
 
 NVML_API Return nvmlDeviceGetUtilizationRates(DeviceHandle device, Utilization* out) {
-    return with_gpu(device, [&](const Gpu&) { return set_output(out, Utilization{0, 0}); });
+    return with_undivided_gpu(device, [&](const Gpu&) { return set_output(out, Utilization{0, 0}); });
 }
 
 NVML_API Return nvmlDeviceGetEncoderUtilization(DeviceHandle device, unsigned* percent, unsigned* period_us) {
     constexpr unsigned kPeriod = 167000;
-    return with_gpu(device, [&](const Gpu&) {
+    return with_undivided_gpu(device, [&](const Gpu&) {
         const Return result = set_output(percent, 0);
         return result ? result : set_output(period_us, kPeriod);
     });
@@ -228,18 +219,8 @@ NVML_API Return nvmlDeviceGetTemperatureThreshold(DeviceHandle device, unsigned 
 
 NVML_API Return nvmlDeviceGetPowerManagementLimitConstraints(DeviceHandle device, unsigned* least, unsigned* most) {
     return with_gpu(device, [&](const Gpu& gpu) {
-        const Return result = set_output(least, milliwatts(gpu) / 2);
-        return result ? result : set_output(most, milliwatts(gpu));
-    });
-}
-
-// The energy in millijoules that an idle board would have used since the machine started.
-NVML_API Return nvmlDeviceGetTotalEnergyConsumption(DeviceHandle device, unsigned long long* millijoules) {
-    return with_gpu(device, [&](const Gpu& gpu) {
-        timespec now;
-        clock_gettime(CLOCK_BOOTTIME, &now);
-        const auto seconds = static_cast<unsigned long long>(now.tv_sec);
-        return set_output(millijoules, seconds * (milliwatts(gpu) / 100) * kIdlePowerPercent);
+        const Return result = set_output(least, least_power_limit_milliwatts(gpu));
+        return result ? result : set_output(most, power_limit_milliwatts(gpu));
     });
 }
 
@@ -334,8 +315,10 @@ NVML_API Return nvmlDeviceGetRemappedRows(DeviceHandle device, unsigned* correct
 }
 
 // Processes do not report to the simulated NVML which GPUs they use, so these lists are empty.
-#define NVML_NO_PROCESSES(name) \
-    NVML_API Return name(DeviceHandle device, unsigned* count, void*) { return empty_list(device, count); }
+#define NVML_NO_PROCESSES(name)                                                       \
+    NVML_API Return name(DeviceHandle device, unsigned* count, void*) {               \
+        return with_device(device, [&](const Gpu&) { return set_output(count, 0); }); \
+    }
 NVML_NO_PROCESSES(nvmlDeviceGetComputeRunningProcesses)
 NVML_NO_PROCESSES(nvmlDeviceGetComputeRunningProcesses_v2)
 NVML_NO_PROCESSES(nvmlDeviceGetComputeRunningProcesses_v3)
@@ -369,6 +352,36 @@ NVML_API Return nvmlDeviceGetTopologyCommonAncestor(DeviceHandle first, DeviceHa
     constexpr int kInternal = 0, kNode = 40;
     return with_pair(first, second,
                      [&](const Gpu& a, const Gpu& b) { return set_output(level, &a == &b ? kInternal : kNode); });
+}
+
+// nvmlDeviceGetTopologyCommonAncestor returns the same level for every pair. With a count of 0, the function only
+// counts.
+NVML_API Return nvmlDeviceGetTopologyNearestGpus(DeviceHandle device, int level, unsigned* count, DeviceHandle* out) {
+    constexpr int kNode = 40;
+    return with_gpu(device, [&](const Gpu& gpu) {
+        if (!count || (*count && !out)) return kInvalidArgument;
+        const unsigned room = *count;
+        *count = 0;
+        for (const Gpu& other : machine()) {
+            if (level != kNode || &other == &gpu) continue;
+            if (*count < room) out[*count] = &other;
+            ++*count;
+        }
+        if (room) *count = std::min(*count, room);
+        return kSuccess;
+    });
+}
+
+// A data center GPU has one performance state. The rest of the buffer is filled with "unknown".
+NVML_API Return nvmlDeviceGetSupportedPerformanceStates(DeviceHandle device, int* out, unsigned bytes) {
+    constexpr int kUnknownState = 32;
+    return with_gpu(device, [&](const Gpu&) {
+        if (!out) return kInvalidArgument;
+        if (bytes < sizeof *out) return kInsufficientSize;
+        std::fill_n(out, bytes / sizeof *out, kUnknownState);
+        out[0] = 0;
+        return kSuccess;
+    });
 }
 
 NVML_API Return nvmlDeviceGetP2PStatus(DeviceHandle first, DeviceHandle second, unsigned capability, int* status) {
@@ -411,15 +424,6 @@ NVML_API Return nvmlDeviceGetMemoryAffinity(DeviceHandle device, unsigned words,
         if (!set || !words) return kInvalidArgument;
         std::memset(set, 0, words * sizeof *set);
         set[0] = 1;
-        return kSuccess;
-    });
-}
-
-// No field is simulated. The call succeeds, and each field has the status "not supported".
-NVML_API Return nvmlDeviceGetFieldValues(DeviceHandle device, int count, FieldValue* values) {
-    return with_gpu(device, [&](const Gpu&) {
-        if (!values || count <= 0) return kInvalidArgument;
-        for (int i = 0; i < count; ++i) values[i] = {values[i].id, values[i].scope, 0, 0, 0, kNotSupported, 0};
         return kSuccess;
     });
 }

@@ -14,6 +14,7 @@
 
 #include "simgpu/lazy.hpp"
 #include "simgpu/notice.hpp"
+#include "simgpu/nvml/properties.hpp"
 
 namespace cudafault::sim::nvml {
 namespace {
@@ -78,17 +79,6 @@ constexpr ErrorText kErrorTexts[] = {
     {30, "Reset type not supported"},
 };
 
-// The driver branch that introduced a CUDA release, such as 580 for CUDA 13.0.
-int driver_branch(int cuda_version) {
-    constexpr int kBranches[][2] = {{13020, 595}, {13010, 590}, {13000, 580}, {12090, 575}, {12080, 570},
-                                    {12070, 565}, {12060, 560}, {12050, 555}, {12040, 550}, {12030, 545},
-                                    {12020, 535}, {12010, 530}, {12000, 525}, {11080, 520}};
-    for (const auto& [version, branch] : kBranches) {
-        if (cuda_version >= version) return branch;
-    }
-    return 470;
-}
-
 template <typename Matches>
 Return find_gpu(DeviceHandle* out, Matches matches) {
     if (!is_initialized()) return kUninitialized;
@@ -98,26 +88,34 @@ Return find_gpu(DeviceHandle* out, Matches matches) {
     return found == gpus.end() ? kNotFound : set_output(out, &*found);
 }
 
+// Finds a GPU or a MIG device.
+template <typename Matches>
+Return find_device(DeviceHandle* out, Matches matches) {
+    for (const Gpu& gpu : machine()) {
+        if (matches(gpu)) return set_output(out, &gpu);
+        for (const Gpu& mig : gpu.mig_devices) {
+            if (matches(mig)) return set_output(out, &mig);
+        }
+    }
+    return kNotFound;
+}
+
+// nvmlUUID_v1_t.
+struct UuidArgument {
+    unsigned version, type;
+    char text[41];  // or the 16 bytes of the UUID
+};
+static_assert(sizeof(UuidArgument) == 52);
+
 }  // namespace
 
 bool is_initialized() { return g_references.load(std::memory_order_acquire) > 0; }
-
-bool is_device(DeviceHandle device) {
-    const std::vector<Gpu>& gpus = machine();
-    return std::any_of(gpus.begin(), gpus.end(), [&](const Gpu& gpu) { return &gpu == device; });
-}
 
 Return set_text_output(char* out, unsigned length, const std::string& text) {
     if (!out) return kInvalidArgument;
     if (length <= text.size()) return kInsufficientSize;
     std::memcpy(out, text.c_str(), text.size() + 1);
     return kSuccess;
-}
-
-std::string driver_version_text() { return std::to_string(driver_branch(driver_version())) + ".65.06"; }
-
-std::string driver_branch_text() {
-    return std::string("r").append(std::to_string(driver_branch(driver_version()))).append("_00");
 }
 
 NVML_API Return nvmlInitWithFlags(unsigned) {
@@ -180,8 +178,24 @@ NVML_ALIAS(nvmlDeviceGetHandleByIndex, nvmlDeviceGetHandleByIndex_v2, (unsigned 
 
 NVML_API Return nvmlDeviceGetHandleByUUID(const char* uuid, DeviceHandle* out) {
     if (!is_initialized()) return kUninitialized;
-    if (!uuid) return kInvalidArgument;
-    return find_gpu(out, [&](const Gpu& gpu) { return uuid_text(gpu) == uuid; });
+    if (!uuid || !out) return kInvalidArgument;
+    return find_device(out, [&](const Gpu& gpu) { return uuid_text(gpu) == uuid; });
+}
+
+NVML_API Return nvmlDeviceGetHandleByUUIDV(const UuidArgument* uuid, DeviceHandle* out) {
+    constexpr unsigned kText = 1, kBinary = 2;
+    if (!is_initialized()) return kUninitialized;
+    if (!uuid || !out) return kInvalidArgument;
+    if (uuid->version != struct_version(sizeof *uuid, 1)) return kArgumentVersionMismatch;
+    if (uuid->type == kText) return nvmlDeviceGetHandleByUUID(uuid->text, out);
+    if (uuid->type != kBinary) return kInvalidArgument;
+    return find_device(out, [&](const Gpu& gpu) { return std::memcmp(&gpu.uuid, uuid->text, sizeof gpu.uuid) == 0; });
+}
+
+NVML_API Return nvmlDeviceGetHandleBySerial(const char* serial, DeviceHandle* out) {
+    if (!is_initialized()) return kUninitialized;
+    if (!serial) return kInvalidArgument;
+    return find_gpu(out, [&](const Gpu& gpu) { return serial_text(gpu) == serial; });
 }
 
 NVML_API Return nvmlDeviceGetHandleByPciBusId_v2(const char* id, DeviceHandle* out) {

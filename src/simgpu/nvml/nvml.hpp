@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The simulated part of NVML's C interface, declared from its binary layout. NVML reports the whole machine and ignores
-// CUDA_VISIBLE_DEVICES. It does not reflect the work of processes: every GPU is idle and healthy.
+// CUDA_VISIBLE_DEVICES. It does not reflect the work of processes: every GPU is idle and healthy. A function that
+// NVML's documentation does not describe for MIG devices returns "not supported" for them.
 #pragma once
 
 #include <cstdint>
@@ -30,7 +31,7 @@ enum Return : int {
     kUnknown = 999,
 };
 
-// A handle is the address of the GPU in machine().
+// A handle is the address of the GPU or MIG device in machine().
 using DeviceHandle = const Gpu*;
 
 struct PciInfo {
@@ -87,13 +88,23 @@ struct FieldValue {
 };
 static_assert(sizeof(FieldValue) == 40);
 
-bool is_device(DeviceHandle device);
+// Runs body(const Gpu&) if the library is initialized and the handle is that of a GPU or a MIG device.
+template <typename Body>
+Return with_device(DeviceHandle device, Body body) {
+    if (!is_initialized()) return kUninitialized;
+    return whole_gpu(machine(), device) ? body(*device) : kInvalidArgument;
+}
 
-// Runs body(const Gpu&) if the library is initialized and the handle is valid.
+// Runs body(const Gpu&) for a GPU.
 template <typename Body>
 Return with_gpu(DeviceHandle device, Body body) {
-    if (!is_initialized()) return kUninitialized;
-    return is_device(device) ? body(*device) : kInvalidArgument;
+    return with_device(device, [&](const Gpu& gpu) { return gpu.is_mig_device() ? kNotSupported : body(gpu); });
+}
+
+// Runs body(const Gpu&) for a GPU that has no MIG enabled.
+template <typename Body>
+Return with_undivided_gpu(DeviceHandle device, Body body) {
+    return with_gpu(device, [&](const Gpu& gpu) { return gpu.has_mig_enabled() ? kNotSupported : body(gpu); });
 }
 
 // Sets a required output parameter. Returns kInvalidArgument if the parameter is null.
@@ -106,7 +117,9 @@ Return set_output(Value* out, Source value) {
 
 Return set_text_output(char* out, unsigned length, const std::string& text);
 
-std::string driver_version_text();  // 580.65.06
-std::string driver_branch_text();   // r580_00
+// The value of the version field of a structure.
+constexpr unsigned struct_version(size_t size, unsigned version) {
+    return static_cast<unsigned>(size) | (version << 24);
+}
 
 }  // namespace cudafault::sim::nvml

@@ -86,6 +86,80 @@ TEST_F(Nvml, FindsDevicesByEachIdentifier) {
     EXPECT_EQ(nvml("nvmlDeviceGetHandleByPciBusId_v2", static_cast<const char*>("0000:ff:00.0"), &found), kNotFound);
 }
 
+TEST_F(Nvml, FindsDevicesBySerialNumberAndByUuidStructure) {
+    struct {
+        unsigned version, type;
+        char uuid[41];
+    } argument{};
+    static_assert(sizeof argument == 52);
+    constexpr unsigned kText = 1, kBinary = 2;
+    for (unsigned index = 0; index < 3; ++index) {
+        const DeviceHandle handle = device(index);
+        DeviceHandle found = nullptr;
+        const std::string serial = text("nvmlDeviceGetSerial", handle), uuid = text("nvmlDeviceGetUUID", handle);
+        EXPECT_EQ(nvml("nvmlDeviceGetHandleBySerial", serial.c_str(), &found), kSuccess);
+        EXPECT_EQ(found, handle);
+        argument.version = struct_version(sizeof argument, 1);
+        argument.type = kText;
+        std::snprintf(argument.uuid, sizeof argument.uuid, "%s", uuid.c_str());
+        EXPECT_EQ(nvml("nvmlDeviceGetHandleByUUIDV", &argument, &found), kSuccess);
+        EXPECT_EQ(found, handle);
+        argument.type = kBinary;
+        std::memcpy(argument.uuid, &handle->uuid, sizeof handle->uuid);
+        EXPECT_EQ(nvml("nvmlDeviceGetHandleByUUIDV", &argument, &found), kSuccess);
+        EXPECT_EQ(found, handle);
+        argument.version = 0;
+        EXPECT_EQ(nvml("nvmlDeviceGetHandleByUUIDV", &argument, &found), kArgumentVersionMismatch);
+    }
+}
+
+TEST_F(Nvml, NearestGpusHaveTheRequestedLevel) {
+    constexpr int kNode = 40, kSingleSwitch = 10;
+    DeviceHandle near[2] = {};
+    DeviceHandle* no_buffer = nullptr;
+    unsigned count = 0;
+    EXPECT_EQ(nvml("nvmlDeviceGetTopologyNearestGpus", device(1), kNode, &count, no_buffer), kSuccess);
+    EXPECT_EQ(count, 2u);
+    EXPECT_EQ(nvml("nvmlDeviceGetTopologyNearestGpus", device(1), kNode, &count, &near[0]), kSuccess);
+    EXPECT_EQ(near[0], device(0));
+    EXPECT_EQ(near[1], device(2));
+    EXPECT_EQ(nvml("nvmlDeviceGetTopologyNearestGpus", device(1), kSingleSwitch, &count, &near[0]), kSuccess);
+    EXPECT_EQ(count, 0u);
+}
+
+TEST_F(Nvml, OnlyPerformanceState0IsSupported) {
+    constexpr int kUnknown = 32;
+    int states[4] = {};
+    EXPECT_EQ(nvml("nvmlDeviceGetSupportedPerformanceStates", device(0), &states[0], unsigned{sizeof states}),
+              kSuccess);
+    EXPECT_EQ(states[0], 0);
+    for (int i : {1, 2, 3}) EXPECT_EQ(states[i], kUnknown);
+}
+
+TEST_F(Nvml, FieldsHaveTheValuesOfTheGetters) {
+    constexpr unsigned kEccMode = 1, kLinkVersion = 166, kPower = 186, kShutdownLimit = 193,
+                       kUnknown = 9999;  // NVML_FI_*
+    FieldValue values[] = {{kEccMode, 0, 0, 0, 0, kSuccess, 0},      {kPower, 0, 0, 0, 0, kSuccess, 0},
+                           {kLinkVersion, 17, 0, 0, 0, kSuccess, 0}, {kShutdownLimit, 0, 0, 0, 0, kSuccess, 0},
+                           {kUnknown, 0, 0, 0, 0, kSuccess, 0},      {kLinkVersion, 18, 0, 0, 0, kSuccess, 0}};
+    unsigned power = 0, version = 0;
+    EXPECT_EQ(nvml("nvmlDeviceGetFieldValues", device(0), 6, &values[0]), kSuccess);
+    EXPECT_EQ(nvml("nvmlDeviceGetPowerUsage", device(0), &power), kSuccess);
+    EXPECT_EQ(nvml("nvmlDeviceGetNvLinkVersion", device(0), 17u, &version), kSuccess);
+    for (int known : {0, 1, 2, 3}) EXPECT_EQ(values[known].result, kSuccess) << "value " << known;
+    EXPECT_EQ(values[0].value, 1u);
+    EXPECT_EQ(values[1].value, power);
+    EXPECT_EQ(values[2].value, version);
+    EXPECT_EQ(static_cast<int>(values[3].value), -8);
+    EXPECT_EQ(values[3].value_type, 5) << "NVML_VALUE_TYPE_SIGNED_INT";
+    EXPECT_GT(values[0].timestamp, 0);
+    EXPECT_EQ(values[4].result, kNotSupported);
+    EXPECT_EQ(values[5].result, kInvalidArgument) << "the GPU has links 0 to 17";
+    EXPECT_EQ(nvml("nvmlDeviceGetFieldValues", device(2), 1, &values[2]), kSuccess);
+    EXPECT_EQ(values[2].result, kNotSupported) << "an L4 does not have NVLink";
+    EXPECT_EQ(nvml("nvmlDeviceGetFieldValues", device(0), 0, &values[0]), kInvalidArgument);
+}
+
 TEST_F(Nvml, IgnoresCudaVisibleDevices) {
     setenv("CUDA_VISIBLE_DEVICES", "", 1);
     unsigned count = 0;
