@@ -255,7 +255,7 @@ public:
         Workload& workload = plan.workload;
         workload.object = without_server_fields(read.object);
         note_kind(plan);
-        plan.chosen = choose(workload, options_, plan.notes);
+        plan.chosen = choose_templates(workload, options_, plan.notes);
         if (plan.chosen.empty()) return plan;
         plan.injection = injection_for(workload, plan, {});
         plan.injected =
