@@ -312,7 +312,7 @@ TEST_F(NodeTest, OtherEvictionErrorsFailTheDrain) {
     serve({node()});
     responder.on("GET", kEveryPod, {list({pod("a")})});
     responder.on("POST", eviction("a"), {status_answer(403, "Forbidden")});
-    EXPECT_THAT(refusal([&] { drain(); }), HasSubstr("pods/eviction"));
+    EXPECT_THAT(refusal([&] { drain(); }), HasSubstr("eviction of pod/a"));
 }
 
 TEST_F(NodeTest, DrainUpdatesTheStateLabel) {

@@ -90,7 +90,7 @@ TEST_F(AcknowledgementTest, AForbiddenLogIsUnknownImmediately) {
     log_of("b", {status_answer(400, "BadRequest", "container main is waiting to start: ContainerCreating")});
     const auto containers = wait({{pod("a"), "main"}, {pod("b"), "main"}});
     EXPECT_EQ(containers[0].state, Acknowledgement::kUnknown);
-    EXPECT_THAT(containers[0].why, HasSubstr("pods/log"));
+    EXPECT_THAT(containers[0].why, HasSubstr("log of pod/a"));
     EXPECT_EQ(containers[1].state, Acknowledgement::kNotRunning);
     EXPECT_EQ(requests(), 2u);
 }

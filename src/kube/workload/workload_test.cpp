@@ -148,8 +148,8 @@ TEST_F(LoadWorkloadTest, RefusesOwnerThatCannotBeRead) {
     hold(kDeploymentPath + "/web", owned(web(), "acme.com/v1", "Widget", "top"));
     responder.on("GET", kWidgets + "top", {status_answer(403, "Forbidden")});
     EXPECT_EQ(refusal(choice("deployment", "web")),
-              "deployment.apps/web in namespace prod is owned by widget.acme.com/top, which cannot be read: get "
-              "permission `get widgets.acme.com`, or select only the owned object with --itself");
+              "deployment.apps/web in namespace prod is owned by widget.acme.com/top, which cannot be read: ask for "
+              "the permission `get widgets.acme.com`, or select only the owned object with --itself");
 }
 
 TEST_F(LoadWorkloadTest, RefusesOwnerThatDoesNotExist) {

@@ -18,7 +18,7 @@ using std::chrono::seconds;
 using testing::AllOf;
 using testing::HasSubstr;
 
-const Subject kSubject{"patch", "deployments.apps", "prod", "web"};
+const Subject kSubject{"patch", "deployments.apps", "prod", "web", "deployment.apps"};
 
 Connection connection() {
     Connection result;
