@@ -12,6 +12,7 @@
 #include <optional>
 #include <string_view>
 
+#include "fault/text.hpp"
 #include "local/error.hpp"
 #include "local/history.hpp"
 #include "local/system.hpp"
@@ -126,7 +127,7 @@ bool is_safe(std::string_view text) {
 std::string printable(const std::string& text) {
     if (is_safe(text)) return text;
     std::string out;
-    for (const char c : text) out += c >= ' ' && c <= '~' ? c : '?';
+    for (const char c : text) out += printable_ascii(c);
     return out;
 }
 
