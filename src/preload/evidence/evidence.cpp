@@ -137,7 +137,7 @@ void log_firing(const Decision& decision, int row, uint64_t fired) {
     line.plan_revision(file_revision_of(decision.revision));
     line.number("fault", decision.fault);
     line.text("function", function_name(row));
-    line.text("effect", kEffectNames[static_cast<int>(decision.effect)]);
+    line.text("effect", effect_name(decision.effect));
     if (decision.effect == Effect::error) line.number("code", static_cast<uint64_t>(decision.code));
     line.number("matched", decision.matched);
     line.number("fired", fired);
