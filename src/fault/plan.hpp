@@ -85,7 +85,7 @@ struct Fault {
 bool selects_rank(const Fault&, int rank);
 
 // Returns true if a driver call made by a shared libcudart is counted. Such a call is not counted if the fault names
-// runtime functions of the same class, because the runtime call in progress has been counted already.
+// runtime functions of the same class, because the runtime call in progress has been counted already (D-110).
 bool counts_inner_call(const Fault&, int row);
 
 struct Plan {

@@ -109,7 +109,7 @@ bool is_plain_ascii(char32_t c) {
            c == '.';
 }
 
-// Returns true for characters that are invisible, are spaces, or change the direction of the text around them.
+// Returns true for characters that are invisible, are spaces, or change the direction of the text around them (D-128).
 bool is_invisible(char32_t c) {
     return c < 0xa1 || c == 0xad || (c >= 0x2000 && c <= 0x206f) || c == 0x3000 || c == 0xfeff ||
            (c >= 0xfff0 && c <= 0xffff) || c >= 0xe0000;
