@@ -290,14 +290,15 @@ json gpus_json(const Fault& fault) {
 }
 
 json effect_json(const Fault& fault) {
+    const char* kind = effect_name(fault.effect);
     switch (fault.effect) {
-        case Effect::error: return {{"kind", "error"}, {"code", fault.code}, {"names", names_of_code(fault)}};
-        case Effect::delay: return {{"kind", "delay"}, {"ns", fault.effect_value}};
-        case Effect::hang: return {{"kind", "hang"}};
-        case Effect::exit: return {{"kind", "exit"}, {"code", fault.effect_value}};
+        case Effect::error: return {{"kind", kind}, {"code", fault.code}, {"names", names_of_code(fault)}};
+        case Effect::delay: return {{"kind", kind}, {"ns", fault.effect_value}};
+        case Effect::hang: return {{"kind", kind}};
+        case Effect::exit: return {{"kind", kind}, {"code", fault.effect_value}};
         case Effect::signal: break;
     }
-    return {{"kind", "signal"}, {"signal", fault.effect_value}};
+    return {{"kind", kind}, {"signal", fault.effect_value}};
 }
 
 json number_or_null(uint64_t value, uint64_t none) { return value == none ? json() : json(value); }

@@ -13,6 +13,7 @@
 #include "local/error.hpp"
 #include "local/spec.hpp"
 #include "local/system.hpp"
+#include "os/one_line.hpp"
 
 namespace cudafault::cli {
 
@@ -38,13 +39,7 @@ std::string quoted(const std::string& word) {
     constexpr const char* kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:=,+@%^";
     if (!word.empty() && word.find_first_not_of(kPlain) == std::string::npos) return word;
     std::string out = "'";
-    for (const char c : word) {
-        if (c == '\'') {
-            out += "'\\''";
-        } else {
-            out += static_cast<unsigned char>(c) < ' ' ? ' ' : c;
-        }
-    }
+    for (const char c : one_line(word)) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
     return out + "'";
 }
 

@@ -33,7 +33,7 @@ TEST(DurationText, UsesTheLargestUnitWithAWholeNumber) {
 
 TEST(CommandText, IsQuotedForAShell) {
     EXPECT_EQ(command_text(json{"sh", "-c", "echo it's $A", "", "a,b"}), "sh -c 'echo it'\\''s $A' '' a,b");
-    EXPECT_EQ(command_text(json{"a\nb\033"}), "'a b '");
+    EXPECT_EQ(command_text(json{"a\nb\033\x7f"}), "'a b  '");
 }
 
 TEST(LocalTime, IsInTheLocalTimeZone) {

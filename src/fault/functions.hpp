@@ -76,15 +76,25 @@ inline bool can_fail(const Function& function) { return function.returns_status 
 inline constexpr const char* kRuntimeSonames[] = {"libcudart.so.11.0", "libcudart.so.12", "libcudart.so.13"};
 inline constexpr int kRuntimeSonameCount = 3;
 
+inline constexpr const char* kDriverSoname = "libcuda.so.1";
+inline constexpr const char* kNvmlSoname = "libnvidia-ml.so.1";
+inline constexpr const char* kNcclSoname = "libnccl.so.2";
+
 // Returns the soname of the library that exports the function. All libcudart versions use the same function names.
 constexpr const char* soname_of(const Function& function) {
     switch (function.api) {
-        case Api::driver: return "libcuda.so.1";
-        case Api::nvml: return "libnvidia-ml.so.1";
-        case Api::nccl: return "libnccl.so.2";
+        case Api::driver: return kDriverSoname;
+        case Api::nvml: return kNvmlSoname;
+        case Api::nccl: return kNcclSoname;
         case Api::runtime: break;
     }
     return kRuntimeSonames[function.soname];
+}
+
+// Returns the soname up to and including ".so".
+constexpr Text without_version(Text soname) {
+    while (soname.size > 3 && soname.from(soname.size - 3) != Text(".so")) --soname.size;
+    return soname;
 }
 
 extern const Function kFunctions[];

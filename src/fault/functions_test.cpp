@@ -90,5 +90,11 @@ TEST(Classes, AreFoundByName) {
     EXPECT_FALSE(find_class("@memory", unused));
 }
 
+TEST(Functions, SonamesWithoutVersion) {
+    EXPECT_TRUE(without_version(kDriverSoname) == Text("libcuda.so"));
+    EXPECT_TRUE(without_version(kNvmlSoname) == Text("libnvidia-ml.so"));
+    EXPECT_TRUE(without_version(kRuntimeSonames[0]) == Text("libcudart.so"));
+}
+
 }  // namespace
 }  // namespace cudafault

@@ -7,8 +7,6 @@ namespace {
 
 constexpr size_t kLongestQuote = 48;
 
-bool printable(char c) { return c >= ' ' && c <= '~'; }
-
 }  // namespace
 
 void Message::put(char c) {
@@ -25,7 +23,7 @@ void Message::add(Quoted quoted) {
     const bool shortened = quoted.text.size > kLongestQuote;
     const Text shown = shortened ? quoted.text.first(kLongestQuote) : quoted.text;
     put('"');
-    for (size_t i = 0; i < shown.size; ++i) put(printable(shown[i]) ? shown[i] : '?');
+    for (size_t i = 0; i < shown.size; ++i) put(printable_ascii(shown[i]));
     add(shortened ? "...\"" : "\"");
 }
 

@@ -337,21 +337,21 @@ private:
     bool read_effect() {
         const Text text = values_[kEffect];
         const size_t colon = find(text, ':');
-        const Text name = text.first(colon);
+        const auto is = [&](Effect effect) { return text.first(colon) == Text(effect_name(effect)); };
         const bool bare = colon == text.size;
         const Text value = bare ? Text() : text.from(colon + 1);
         uint64_t& number = fault_.effect_value;
-        if (name == Text("error")) return set_effect(Effect::error, bare, "error without a value");
-        if (name == Text("hang")) return set_effect(Effect::hang, bare, "hang without a value");
-        if (name == Text("delay")) {
+        if (is(Effect::error)) return set_effect(Effect::error, bare, "error without a value");
+        if (is(Effect::hang)) return set_effect(Effect::hang, bare, "hang without a value");
+        if (is(Effect::delay)) {
             const bool valid = parse_duration(value, number) && number > 0;
             return set_effect(Effect::delay, valid, "delay with a duration, such as delay:6s");
         }
-        if (name == Text("exit")) {
+        if (is(Effect::exit)) {
             const bool valid = parse_number(value, number) && number <= kLastExitCode;
             return set_effect(Effect::exit, valid, "exit with a code from 0 to 255, such as exit:1");
         }
-        if (name == Text("signal")) {
+        if (is(Effect::signal)) {
             fault_.effect = Effect::signal;
             return parse_signal(value, number) || refuse_signal();
         }

@@ -15,6 +15,7 @@ inline constexpr size_t kMaxSpec = 16384;  // bytes of spec text
 enum class Model : uint8_t { simple };
 enum class Effect : uint8_t { error, delay, hang, exit, signal };
 inline constexpr const char* kEffectNames[] = {"error", "delay", "hang", "exit", "signal"};
+constexpr const char* effect_name(Effect effect) { return kEffectNames[static_cast<int>(effect)]; }
 enum class Scope : uint8_t { process, run };
 
 enum class GpuKind : uint8_t { index, local, uuid, pci };
@@ -84,7 +85,7 @@ struct Fault {
 bool selects_rank(const Fault&, int rank);
 
 // Returns true if a driver call made by a shared libcudart is counted. Such a call is not counted if the fault names
-// runtime functions of the same class, because the runtime call in progress has been counted already.
+// runtime functions of the same class, because the runtime call in progress has been counted already (D-110).
 bool counts_inner_call(const Fault&, int row);
 
 struct Plan {

@@ -36,6 +36,9 @@ constexpr bool starts_with(Text text, Text prefix) {
     return text.size >= prefix.size && text.first(prefix.size) == prefix;
 }
 
+// Returns the character, or '?' if it is not printable ASCII.
+constexpr char printable_ascii(char c) { return c >= ' ' && c <= '~' ? c : '?'; }
+
 // Returns <0, 0 or >0, in byte order. The function table is sorted in this order.
 constexpr int compare(Text a, Text b) {
     for (size_t i = 0; i < a.size && i < b.size; ++i) {

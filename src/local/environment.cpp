@@ -69,7 +69,7 @@ bool is_sanitizer(const std::string& file) {
 
 // AddressSanitizer's shared runtime ends a program in which another library precedes it. This function sets the option
 // that disables the check. Unlike a sanitizer in LD_PRELOAD, the option also works in the programs that the command
-// starts, and does not load a sanitizer into other programs.
+// starts, and does not load a sanitizer into other programs (D-102).
 void allow_sanitizers(Environment& environment) {
     constexpr const char* kOption = "verify_asan_link_order";
     const std::string before = environment.get("ASAN_OPTIONS").value_or("");

@@ -12,6 +12,7 @@
 #include "fault/xids.hpp"
 #include "local/spec.hpp"
 #include "os/clock.hpp"
+#include "os/one_line.hpp"
 #include "os/process.hpp"
 #include "os/timestamp.hpp"
 
@@ -91,9 +92,9 @@ std::string name_text(const char (&name)[kShownName]) {
     for (const char& c : name) {
         const char next = load(c);
         if (!next) break;
-        text += static_cast<unsigned char>(next) < ' ' || next == 127 ? '?' : next;
+        text += next;
     }
-    return json::parse(json(text).dump(-1, ' ', false, json::error_handler_t::replace));
+    return json::parse(json(one_line(text)).dump(-1, ' ', false, json::error_handler_t::replace));
 }
 
 json processes_json(const ControlBlock& block) {

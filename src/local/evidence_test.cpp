@@ -146,7 +146,7 @@ TEST(Evidence, ListsProcesses) {
     ASSERT_EQ(processes.size(), 2u);
     EXPECT_EQ(processes[0]["alive"], false);
     EXPECT_TRUE(processes[0]["rank"].is_null());
-    EXPECT_EQ(processes[0]["program"], "a?[31m");
+    EXPECT_EQ(processes[0]["program"], "a [31m");
     EXPECT_EQ(processes[0]["script"], "\xef\xbf\xbd");
     EXPECT_EQ(processes[1]["pid"], getpid());
     EXPECT_EQ(processes[1]["alive"], true);

@@ -3,6 +3,8 @@
 
 #include <dlfcn.h>
 
+#include "fault/functions.hpp"
+
 namespace cudafault::local {
 
 namespace {
@@ -19,7 +21,7 @@ struct PciInfo {
 // Loads NVML at run time, because the tool must also start on machines without NVML.
 class Nvml {
 public:
-    Nvml() : library_(dlopen("libnvidia-ml.so.1", RTLD_LAZY | RTLD_LOCAL)) {
+    Nvml() : library_(dlopen(kNvmlSoname, RTLD_LAZY | RTLD_LOCAL)) {
         ready_ = library_ && find("nvmlInit_v2", init_) && find("nvmlShutdown", shutdown_) &&
                  find("nvmlDeviceGetCount_v2", count_) && find("nvmlDeviceGetHandleByIndex_v2", handle_) &&
                  find("nvmlDeviceGetUUID", uuid_) && find("nvmlDeviceGetName", name_) &&

@@ -58,7 +58,7 @@ Products find_products(bool simulated) {
     require_loadable(found.library.string());
     if (!simulated) return found;
     const char* remedy = "build or install the simulated GPUs beside libcudafault.so";
-    for (const char* name : {"libcuda.so.1", "libnvidia-ml.so.1"}) require(found.simgpu / name, remedy);
+    for (const char* name : {kDriverSoname, kNvmlSoname}) require(found.simgpu / name, remedy);
     require(device_files(found.simgpu), remedy);
     for (const std::string& runtime : simulated_runtimes(found.simgpu)) require(runtime, remedy);
     return found;

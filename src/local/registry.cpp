@@ -12,6 +12,7 @@
 #include <optional>
 #include <string_view>
 
+#include "fault/text.hpp"
 #include "local/error.hpp"
 #include "local/history.hpp"
 #include "local/system.hpp"
@@ -108,7 +109,7 @@ bool is_plain_ascii(char32_t c) {
            c == '.';
 }
 
-// Returns true for characters that are invisible, are spaces, or change the direction of the text around them.
+// Returns true for characters that are invisible, are spaces, or change the direction of the text around them (D-128).
 bool is_invisible(char32_t c) {
     return c < 0xa1 || c == 0xad || (c >= 0x2000 && c <= 0x206f) || c == 0x3000 || c == 0xfeff ||
            (c >= 0xfff0 && c <= 0xffff) || c >= 0xe0000;
@@ -126,7 +127,7 @@ bool is_safe(std::string_view text) {
 std::string printable(const std::string& text) {
     if (is_safe(text)) return text;
     std::string out;
-    for (const char c : text) out += c >= ' ' && c <= '~' ? c : '?';
+    for (const char c : text) out += printable_ascii(c);
     return out;
 }
 

@@ -22,9 +22,7 @@ std::string pointer(const std::string& spec, size_t position, size_t length) {
     const size_t start = position > kContext ? position - kContext : 0;
     const size_t end = std::min(spec.size(), position + kContext);
     std::string shown = spec.substr(start, end - start);
-    for (char& c : shown) {
-        if (c < ' ' || c > '~') c = is_separator(c) ? ' ' : '?';
-    }
+    for (char& c : shown) c = is_separator(c) && c != ',' ? ' ' : printable_ascii(c);
     const std::string before = start > 0 ? "..." : "";
     const std::string after = end < spec.size() ? "..." : "";
     const size_t marked = std::min(length, end - position);

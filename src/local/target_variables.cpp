@@ -19,7 +19,7 @@ namespace {
 constexpr const char* kNodeVariable = "CUDAFAULT_NODE";
 constexpr const char* kPodVariable = "CUDAFAULT_POD";
 
-// Returns the number of ranks, from the variables of the launcher that started this process; 0: unknown.
+// Returns the number of ranks, from the variables of the launcher that started this process (D-113); 0: unknown.
 uint64_t job_size() {
     constexpr std::pair<const char*, const char*> kVariables[] = {
         {"RANK", "WORLD_SIZE"}, {"OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"}, {"PMI_RANK", "PMI_SIZE"}};

@@ -42,7 +42,7 @@ constexpr Text field_of(Text stat, int wanted) {
 
 // Returns the start time in the content of /proc/PID/stat, in clock ticks since boot with the offset of the reader's
 // time namespace. Returns 0 if the content is malformed or the process has ended: its main thread is a zombie or dead,
-// and no other thread runs.
+// and no other thread runs (D-125).
 constexpr uint64_t start_time_in(Text stat) {
     const Text state = detail::field_of(stat, detail::kStateField);
     const bool has_exited = state == Text("Z") || state == Text("X") || state == Text("x");

@@ -19,7 +19,6 @@ enum Result : int {
     kInvalidContext = 201,
     kInvalidImage = 200,
     kUnsupportedLimit = 215,
-    kPeerAccessUnsupported = 217,
     kFileNotFound = 301,
     kOperatingSystem = 304,
     kInvalidHandle = 400,
@@ -28,11 +27,9 @@ enum Result : int {
     kNotReady = 600,
     kPeerAccessAlreadyEnabled = 704,
     kPeerAccessNotEnabled = 705,
-    kPrimaryContextActive = 708,
     kContextIsDestroyed = 709,
     kHostMemoryAlreadyRegistered = 712,
     kHostMemoryNotRegistered = 713,
-    kNotPermitted = 800,
     kNotSupported = 801,
     kStreamCaptureUnsupported = 900,
     kStreamCaptureInvalidated = 901,
@@ -40,7 +37,6 @@ enum Result : int {
     kStreamCaptureIsolation = 905,
     kStreamCaptureImplicit = 906,
     kCapturedEvent = 907,
-    kStreamCaptureWrongThread = 908,
     kGraphExecUpdateFailure = 910,
     kUnknown = 999,
 };
@@ -126,7 +122,7 @@ struct AllocationProperties {
     void* windows_metadata;
     unsigned char flags[8];
 };
-enum HandleType : int { kNoHandle = 0, kPosixFd = 1 };
+enum HandleType : int { kPosixFd = 1 };
 
 struct IpcHandle {
     unsigned char bytes[64];

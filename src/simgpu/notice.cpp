@@ -84,6 +84,7 @@ bool is_run_command(Text command_line) {
     return program == Text("cudafault") && starts_with(command_line.from(end), Text("\0run\0", 5));
 }
 
+// Searches the ancestors, because programs such as tox remove CUDAFAULT_RUN (D-130).
 bool is_inside_run() {
     int process = process_id();
     for (int i = 0; i < kMaxGenerations && process > 1; ++i) {

@@ -4,6 +4,7 @@
 import os
 import random
 import subprocess
+from collections.abc import Callable
 
 from control.support import BUILD, HERE, OUT, SECOND, TOOL, Workers, run_variable, seconds_until
 from harness import ROOT, compile_with
@@ -83,7 +84,7 @@ def check_sealed_operations(block, workers):
 
 def content_damages(block):
     """Returns a description and a function for each kind of damage to the content of the block."""
-    fixed = [
+    fixed: list[tuple[str, Callable[..., object]]] = [
         (f"{part} all {byte:#04x}", lambda p=part, b=byte: block.fill(p, b))
         for part in ("all", "header", "function_flags", "spec", "plan")
         for byte in (0x00, 0xFF)

@@ -2,7 +2,6 @@
 """Tests when a fault fires and which effect it has on a real program."""
 
 import re
-import subprocess
 import time
 
 import pytest
@@ -17,7 +16,7 @@ from control.support import (
     run_client,
     run_client_in_run,
 )
-from harness import TOOL, clean_environment, expect_success
+from harness import Run, expect_success
 
 SYNC = "calls=cuCtxSynchronize"
 FAULT = f"error=719 {SYNC}"
@@ -192,14 +191,12 @@ def test_last_error_after_injected_failure(name, plan, operations, expected):
 
 def test_disarm_clears_last_error():
     """The program sleeps between two queries, so that the test can disarm the run between them."""
-    name = "last-error"
     script = '"$0" launch peek sleep:1500 peek get'
-    command = [TOOL, "run", "--gpus", "sim:1", "--name", name, "--plan", "error=719 calls=cudaLaunchKernel", "--",
-             "sh", "-c", script, CLIENT]  # fmt: skip
-    with subprocess.Popen(command, env=clean_environment(), stdout=subprocess.PIPE, text=True) as run:
-        codes_while_armed = [run.stdout.readline().strip() for _ in range(2)]
-        expect_success("disarm", name)
-        codes_after_disarm = integers(run.stdout.read())
+    plan = ["--plan", "error=719 calls=cudaLaunchKernel"]
+    with Run("sh", "-c", script, CLIENT, gpus="sim:1", options=plan) as run:
+        codes_while_armed = [run.read_line() for _ in range(2)]
+        run.disarm()
+        codes_after_disarm = integers(run.end().output)
     assert codes_while_armed == ["719", "719"], "the last error is reported while the fault is armed"
     assert codes_after_disarm == [0, 0, 0], "disarm clears the last error"
 

@@ -9,6 +9,7 @@ import tempfile
 import time
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 import pytest
 from control.support import (
@@ -115,7 +116,7 @@ def test_log_contains_plan_revision_and_pod_uid(tmp_path):
 def test_log_falls_back_to_standard_error():
     """A process without permission to open the container's standard error writes its log to its own standard error,
     which is the same pipe."""
-    as_another_user = {"user": 65534} if os.geteuid() == 0 else {}
+    as_another_user: dict[str, Any] = {"user": 65534} if os.geteuid() == 0 else {}
     variables = {
         "CUDAFAULT_SIM_GPUS": "1",
         "CUDAFAULT_PLAN": f"error=702 {CALLS}",
@@ -126,8 +127,8 @@ def test_log_falls_back_to_standard_error():
     with tempfile.TemporaryDirectory(prefix="inherited-") as folder:
         os.chmod(folder, 0o755)
         shutil.copytree(SIMGPU, Path(folder) / "simgpu")
-        for file in (CLIENT, LIBRARY):
-            shutil.copy(file, folder)
+        for product in (CLIENT, LIBRARY):
+            shutil.copy(product, folder)
 
         def errors(where):
             done = subprocess.run(
@@ -302,6 +303,7 @@ def check_other_users(folder, variable):
     script = "echo $CUDAFAULT_RUN; read line"
     command = [*AS_NOBODY, public / "bin" / "cudafault", "run", *plan, "--", "sh", "-c", script]
     with subprocess.Popen(command, env=variables, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as run:
+        assert run.stdin and run.stdout
         other_run = run.stdout.readline().strip()
         outcome = run_client("sync*3", environment={"CUDAFAULT_RUN": other_run})
         assert_no_fault("CUDAFAULT_RUN: run of nobody, process of root: one line, and no fault", outcome)

@@ -224,7 +224,7 @@ def test_error_table_contains_known_codes():
 @pytest.fixture(scope="session")
 def headers():
     """Compares the tables with NVIDIA's headers and libraries, and returns the wheels that contain them."""
-    command = [sys.executable, ROOT / "data" / "regenerate", "--check", "--cache", CACHE]
+    command: list[str | Path] = [sys.executable, ROOT / "data" / "regenerate", "--check", "--cache", CACHE]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode == 3:
         raise Skip(done.stderr.strip().splitlines()[-1])

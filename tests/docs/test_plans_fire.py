@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from harness import TOOL, clean_environment, cudafault
+from harness import Run, cudafault
 
 HERE = Path(__file__).parent
 PAGE = (HERE.parent.parent / "docs" / "plans.md").read_text()
@@ -59,16 +59,12 @@ def nccl(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_plan_fires(plan: str, nccl: Path, tmp_path: Path) -> None:
     program = tmp_path / "train_model.py"
     shutil.copy(HERE / "firing_client.py", program)
-    name = f"plan-{os.getpid()}-{PLANS.index(plan)}"
-    options = ["--gpus", "sim:4", "--name", name, "--plan", adapt_plan(plan)]
-    command: list[str | Path] = [TOOL, "run", *options, "--", "python3", program, nccl, str(SECONDS)]
-    environment = {**clean_environment(), **ENVIRONMENT}
-    run = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, start_new_session=True)
-    try:
-        deadline = time.monotonic() + SECONDS
-        while not (counts := fired(name)) or not all(counts):
-            assert time.monotonic() < deadline, f"{adapt_plan(plan)}: fired {counts}"
-            time.sleep(0.05)
-    finally:
-        os.killpg(run.pid, signal.SIGKILL)  # also kills the client, which would occupy a core
-        run.wait()
+    options = ["--plan", adapt_plan(plan)]
+    with Run("python3", program, nccl, SECONDS, gpus="sim:4", options=options, environment=ENVIRONMENT) as run:
+        try:
+            deadline = time.monotonic() + SECONDS
+            while not (counts := fired(run.name)) or not all(counts):
+                assert time.monotonic() < deadline, f"{adapt_plan(plan)}: fired {counts} {run.errors()}"
+                time.sleep(0.05)
+        finally:
+            os.killpg(run.pid, signal.SIGKILL)  # also kills the client, which would occupy a core

@@ -10,6 +10,7 @@ import signal
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 FOLDER = Path(os.environ["FAKE_FOLDER"])
 STATE = FOLDER / "state.json"
@@ -29,7 +30,7 @@ def fail(code, message):
 class Cluster:
     def __init__(self):
         initial = {"config_map": False, "injected": False, "pin": "", "armed": None, "revision": 0, "drained": []}
-        self.state = json.loads(STATE.read_text()) if STATE.exists() else initial
+        self.state: dict[str, Any] = json.loads(STATE.read_text()) if STATE.exists() else initial
 
     def save(self):
         STATE.write_text(json.dumps(self.state))

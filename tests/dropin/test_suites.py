@@ -43,6 +43,8 @@ EXAMPLE_FAILURES = {
 class FakeInference(BaseHTTPRequestHandler):
     """A fake inference service. It returns errors while a fault is armed and while its pods are unschedulable."""
 
+    server: "InferenceService"
+
     def do_POST(self):
         state = self.server.repo.state()
         pending = bool(state.get("pin")) and state["pin"] in state.get("drained", [])

@@ -164,7 +164,7 @@ def check_caller(machine, program, arguments, **options):
     """Runs `caller`, and asserts that it checked at least one function and that no check failed."""
     outcome = call(machine, program, arguments, **options)
     lines = outcome.output.splitlines()
-    failures = {}  # the first failure of each function
+    failures: dict[str, str] = {}  # the first failure of each function
     for line in lines:
         if line.startswith("FAIL "):
             function, reason = line.removeprefix("FAIL ").split(": ", 1)

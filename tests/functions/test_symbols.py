@@ -14,7 +14,7 @@ OLDEST_GLIBC = (2, 17)
 
 def expected_exports():
     runtimes = [library for library in LIBRARIES if library.runtime]
-    nodes = {}  # name -> versions, oldest first
+    nodes: dict[str, list[str]] = {}  # name -> versions, oldest first
     for library in runtimes:
         for row in library.rows():
             nodes.setdefault(row["export"], []).append(library.soname)
@@ -53,7 +53,7 @@ def test_first_version_node_is_empty(architecture, exported):
 
 def versions_in(architecture, libc):
     """Returns the oldest GLIBC version of each function that a libc exports, by name."""
-    oldest = {}
+    oldest: dict[str, tuple[int, int]] = {}
     for line in architecture.run_tool("nm", "-D", "--defined-only", "--with-symbol-versions", libc).splitlines():
         name, _, version = line.split()[-1].partition("@")
         if match := re.fullmatch(r"@?GLIBC_(\d+)\.(\d+)(?:\.\d+)?", version):

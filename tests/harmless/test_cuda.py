@@ -42,9 +42,10 @@ def test_calls_in_signal_handlers_fail_too(work, cuda_life):
         signals = work.execute([cuda_life, "signals"], **more)
         counted = re.fullmatch(r"(\d+) calls, all failed in the program, all failed in the handler\n", signals.output)
         assert counted, way
+        calls = int(counted[1])
         assert (signals.code, signals.errors) == (0, ""), way
     (fault,) = work.query("status")["plan"]["faults"]
-    assert fault["matched"] == fault["fired"] == int(counted[1])
+    assert fault["matched"] == fault["fired"] == calls
 
 
 def test_signals_do_not_shorten_a_delay(work, cuda_life):
@@ -59,10 +60,12 @@ def test_arming_reaches_parent_and_child(work, cuda_life):
     command = [TOOL, "run", "--name", work.run_name, *SIMULATED_RUN, "--", cuda_life, "live"]
     environment = {**clean_environment(), **work.variables}
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        output = process.stdout
 
         def expect_both(words):
-            lines = []
-            while sum(words in line for line in lines) < 2 and (line := process.stdout.readline()):
+            lines: list[str] = []
+            while sum(words in line for line in lines) < 2 and (line := output.readline()):
                 lines.append(line.strip())
             reported = sorted(line for line in lines if words in line)
             assert reported == [f"child {words} 1", f"parent {words} 1"], f"parent and child: each {words}"

@@ -47,7 +47,8 @@ def installed_command(program, command):
 def sshd_command():
     """Returns a command with which sshd reads its settings and host key, prints the settings, and exits."""
     require_programs("ssh-keygen")
-    program, libraries = Path("/usr/sbin/sshd"), ""
+    program = Path("/usr/sbin/sshd")
+    libraries: str | Path = ""
     if not program.exists():
         tree = debian.unpack(OUT / "sshd", "bookworm", "main", ["openssh-server", "libwrap0"])
         program, libraries = tree / "usr/sbin/sshd", tree / "usr/lib/x86_64-linux-gnu"

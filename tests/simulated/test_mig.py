@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from harness import BUILD, cudafault, pinned, python_with
+from harness import BUILD, create_python, cudafault, pinned_requirement
 
 # GPU 0 has three MIG devices, GPU 1 has two, GPU 2 has none.
 MACHINE = "sim:H100/3g.40gb+1g.10gb:2,A100/4g.40gb+2g.20gb,H100"
@@ -68,7 +68,7 @@ NO_DEVICE = 100
 
 @pytest.fixture(scope="module")
 def python() -> Path:
-    return python_with(BUILD / "clients" / "nvml-getters", pinned("nvidia-ml-py"))
+    return create_python(BUILD / "clients" / "nvml-getters", pinned_requirement("nvidia-ml-py"))
 
 
 def watch(python: Path, *plan: str) -> list:

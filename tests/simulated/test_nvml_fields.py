@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
-from harness import BUILD, cudafault, pinned, python_with
+from harness import BUILD, create_python, cudafault, pinned_requirement
 
 # Prints, for each field, its status, type and value; and the same facts as the getters return them.
 CLIENT = """
@@ -55,7 +55,7 @@ LINK_STATUS = {"A100": [0, INVALID_ARGUMENT, INVALID_ARGUMENT], "L4": [NOT_SUPPO
 
 @pytest.fixture(scope="module")
 def python() -> Path:
-    return python_with(BUILD / "clients" / "nvml-getters", pinned("nvidia-ml-py"))
+    return create_python(BUILD / "clients" / "nvml-getters", pinned_requirement("nvidia-ml-py"))
 
 
 @pytest.mark.parametrize("model", ["A100", "B200", "H100", "H200", "L4"])

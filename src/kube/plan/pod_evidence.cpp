@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "fault/log_lines.hpp"
 #include "kube/api/common/json.hpp"
 #include "kube/plan/pod_log.hpp"
 #include "kube/workload/pod_state.hpp"
@@ -14,13 +15,8 @@ namespace cudafault::kube {
 
 namespace {
 
-// For each plan revision, the library writes one line for each of the first 32 fired faults, then one line per second,
-// and a "count" line within two seconds after the last fault.
-constexpr uint64_t kEagerLines = 32;
-
 using std::chrono::seconds;
 
-constexpr std::string_view kMark = "{\"cudafault\":";
 constexpr int kLogLimit = 16 << 20;  // by default, a kubelet rotates logs at 10 MiB
 constexpr seconds kLogBudget{10};    // for one log, so that an unreachable node leaves time for the other pods
 
@@ -103,8 +99,8 @@ private:
 
 EvidenceLines evidence_in(std::string_view line) {
     EvidenceLines found;
-    for (size_t start = line.find(kMark); start != std::string_view::npos;) {
-        const size_t next = line.find(kMark, start + 1);
+    for (size_t start = line.find(kLogLineStart); start != std::string_view::npos;) {
+        const size_t next = line.find(kLogLineStart, start + 1);
         const Json parsed = parse(line.substr(start, next == std::string_view::npos ? next : next - start));
         if (parsed.is_null()) {
             ++found.broken;
@@ -153,10 +149,10 @@ void EvidenceReader::count_under_plan(ProcessEvidence& evidence, const Lines& li
     uint64_t expected = 0;
     bool is_settled = false;  // true if the last line is a "count" line
     for (const auto& [sequence, line] : lines) {
-        if (line.revision != revision || line.event == "library seen") continue;
+        if (line.revision != revision || line.event == kLibrarySeenEvent) continue;
         evidence.acknowledged = line.plan_revision;
-        is_settled = line.event == "count";
-        if (line.event == "acknowledged") {
+        is_settled = line.event == kCountEvent;
+        if (line.event == kAcknowledgedEvent) {
             evidence.faults = line.faults;
             before = line.fired;
             expected = sequence;
@@ -185,8 +181,8 @@ ProcessEvidence EvidenceReader::evidence_of(const Instance& instance, const Line
     for (const auto& [sequence, line] : lines) {
         evidence.last_time_ns = std::max(evidence.last_time_ns, line.time_ns);
         evidence.fired_in_all = std::max(evidence.fired_in_all, line.fired.value_or(0));
-        if (line.event == "library seen") evidence.library_seen = true;
-        if (line.event != "fired") continue;
+        if (line.event == kLibrarySeenEvent) evidence.library_seen = true;
+        if (line.event != kFiredEvent) continue;
         evidence.last_function = line.function;
         if (line.code) evidence.codes.insert(static_cast<int64_t>(*line.code));
         if (evidence.first_fired_ns == 0) evidence.first_fired_ns = line.time_ns;

@@ -11,11 +11,11 @@
 #include "kube/api/client/client.hpp"
 #include "kube/api/client/resource.hpp"
 #include "kube/api/common/json.hpp"
-#include "kube/api/common/one_line.hpp"
 #include "kube/api/common/timestamp.hpp"
 #include "kube/api/transport/api_error.hpp"
 #include "kube/object/owners.hpp"
 #include "kube/workload/pod_state.hpp"
+#include "os/one_line.hpp"
 
 namespace cudafault::kube {
 

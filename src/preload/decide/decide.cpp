@@ -132,8 +132,6 @@ Decision evaluate(PlanSlot& slot, Call& call) {
     return decision;
 }
 
-}  // namespace
-
 // Returns false while the plan is being replaced. The caller must then try again.
 bool try_to_decide(int row, bool inner, const Frame& frame, Decision& decision) {
     take_up_plan();
@@ -148,6 +146,8 @@ bool try_to_decide(int row, bool inner, const Frame& frame, Decision& decision) 
     return revision == state.given_up_revision ||
            (revision == observe(state.taken_revision) && observe(state.slot) == 0) || !is_run_alive();
 }
+
+}  // namespace
 
 Decision decide_on(int row, bool inner, const Frame& frame) {
     Decision decision{};

@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "fault/atomics.hpp"
+#include "fault/log_lines.hpp"
 #include "os/clock.hpp"
 #include "os/system_call.hpp"
 #include "preload/evidence/log.hpp"
@@ -15,10 +16,6 @@ namespace cudafault {
 
 namespace {
 
-// Each of the first kEagerLines firings under a plan revision has its own log line. Later firings share one line per
-// second, which contains the count so far. The watcher writes the final count. The reader of the lines,
-// src/kube/plan/pod_evidence.cpp, has the same limit.
-constexpr uint64_t kEagerLines = 32;
 constexpr uint64_t kLogIntervalNs = 1'000'000'000;
 
 bool is_uuid(Text text) {
@@ -42,7 +39,8 @@ class JsonLine {
 public:
     explicit JsonLine(const char* event) : message_(buffer_) {
         ProcessState& state = process();
-        message_.add("{\"cudafault\":\"");
+        message_.add(kLogLineStart);
+        message_.add("\"");
         message_.add(event);
         message_.add("\"");
         number("time_ns", wall_clock_ns());
@@ -134,12 +132,12 @@ bool claim_log_line(uint64_t fired) {
 }
 
 void log_firing(const Decision& decision, int row, uint64_t fired) {
-    JsonLine line("fired");
+    JsonLine line(kFiredEvent);
     line.number("revision", decision.revision);
     line.plan_revision(file_revision_of(decision.revision));
     line.number("fault", decision.fault);
     line.text("function", function_name(row));
-    line.text("effect", kEffectNames[static_cast<int>(decision.effect)]);
+    line.text("effect", effect_name(decision.effect));
     if (decision.effect == Effect::error) line.number("code", static_cast<uint64_t>(decision.code));
     line.number("matched", decision.matched);
     line.number("fired", fired);
@@ -169,7 +167,7 @@ void register_process() {
 void record_acknowledgement(uint64_t revision, int faults) {
     if (ProcessSlot* slot = process().registered) store(slot->revision, revision);
     if (!log_file()) return;
-    JsonLine line("acknowledged");
+    JsonLine line(kAcknowledgedEvent);
     line.number("revision", revision);
     line.plan_revision(load(process().plan_file.revision));
     line.number("faults", static_cast<uint64_t>(faults));
@@ -194,7 +192,7 @@ bool record_final_count() {
     state.fired_last_round = fired;
     if (!is_due || !is_quiet) return is_due;
     state.fired_logged = fired;
-    JsonLine line("count");
+    JsonLine line(kCountEvent);
     line.number("revision", load(state.taken_revision));
     line.plan_revision(file_revision_of(load(state.taken_revision)));
     line.number("fired", fired);
@@ -202,6 +200,6 @@ bool record_final_count() {
     return false;
 }
 
-void record_library_seen() { JsonLine("library seen").write(); }
+void record_library_seen() { JsonLine(kLibrarySeenEvent).write(); }
 
 }  // namespace cudafault

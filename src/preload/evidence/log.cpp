@@ -18,7 +18,7 @@ constexpr int kStandardError = 2;
 
 // In a pod the log file is the container's standard error. A process whose user differs from that of the container's
 // first process has no permission to open that file, but has inherited it as descriptor 2. The caller checks that
-// descriptor 2 is a pipe: a regular file means that the program has redirected its standard error.
+// descriptor 2 is a pipe: a regular file means that the program has redirected its standard error (D-016).
 bool is_standard_error(const char* path) {
     return starts_with(Text(path), "/proc/") || Text(path) == Text("/dev/stderr");
 }

@@ -80,6 +80,7 @@ const char* why_unusable(int file, const RunAddress& run) {
     return nullptr;
 }
 
+// Maps the control block over the library's own pages (D-003).
 bool map_block(int file) {
     const long mapped = system_call(SYS_mmap, address_of(&block()), sizeof(ControlBlock), PROT_READ | PROT_WRITE,
                                     MAP_SHARED | MAP_FIXED, file, 0);

@@ -8,7 +8,8 @@ namespace cudafault {
 bool is_disabled();
 
 // Initializes the library in this process once: its identity and its plan. Returns false if another thread is doing so
-// and does not finish within a millisecond; the call then passes through. Thread-safe; blocks signals while it runs.
+// and does not finish within a millisecond; the call then passes through. Thread-safe; blocks signals while it runs
+// (D-012).
 bool ensure_ready();
 
 }  // namespace cudafault

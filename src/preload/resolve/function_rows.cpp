@@ -10,10 +10,10 @@ namespace {
 
 Text library_stem(Api api) {
     switch (api) {
-        case Api::driver: return "libcuda.so";
+        case Api::driver: return without_version(kDriverSoname);
         case Api::runtime: return "libcudart";
-        case Api::nvml: return "libnvidia-ml.so";
-        case Api::nccl: return "libnccl.so";
+        case Api::nvml: return without_version(kNvmlSoname);
+        case Api::nccl: return without_version(kNcclSoname);
     }
     return {};
 }

@@ -89,7 +89,7 @@ bool is_loaded(const char* soname) {
 }
 
 // A reference without a version is bound to the stub of the newest runtime, but the program may have loaded only an
-// older runtime.
+// older runtime (D-005).
 const void* find_in_other_runtime(int row) {
     const ErrnoGuard kept;
     if (!libc().dlsym || !libc().dlopen || !libc().dlclose || is_loaded(soname_of(kFunctions[row]))) return nullptr;

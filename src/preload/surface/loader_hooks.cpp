@@ -135,7 +135,8 @@ Verdict substitute(int row, const LookUp& look_up) {
         if (!found) return fail_look_up(row, look_up.version);
         if (!of_libc) row = use_of_stub(number).row;
     }
-    // A call inside a library, such as a two-stage driver or a forwarder, is part of the call that entered the library.
+    // A call inside a library, such as a two-stage driver or a forwarder, is part of the call that entered the library
+    // (D-104).
     if (is_data(found, Text(look_up.name)) || is_library_of(kFunctions[row].api, caller)) return give(found);
     if (kFunctions[row].api == Api::runtime) {
         row = look_up.version ? runtime_row(row, Text(look_up.version)) : runtime_row(row, found);
@@ -180,7 +181,7 @@ Verdict on_open(LoaderHook hook, Frame& frame) {
 }
 
 // Calls the next dlclose instead of jumping to it, because the real functions must be checked afterwards. dlclose does
-// not depend on its caller.
+// not depend on its caller (D-001).
 Verdict on_close(void* handle) {
     const LibcFunctions& next = next_in_chain();
     if (!next.dlclose) return give(uint64_t{0});

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "preload/surface/simulated.hpp"
 
+#include "fault/functions.hpp"
 #include "fault/message.hpp"
 #include "preload/resolve/elf.hpp"
 #include "preload/resolve/libc.hpp"
@@ -9,7 +10,7 @@ namespace cudafault {
 
 namespace {
 
-constexpr const char* kDriverLibraries[] = {"libcuda.so", "libnvidia-ml.so"};
+constexpr const char* kDriverLibraries[] = {kDriverSoname, kNvmlSoname};
 constexpr int kDriverLibraryCount = 2;
 constexpr size_t kLongestPath = 4096;
 
@@ -22,14 +23,14 @@ const char* simulated_library(const char* file) {
     if (!folder || !*folder || starts_with(path, Text(folder))) return nullptr;
     for (int i = 0; i < kDriverLibraryCount; ++i) {
         const Text library(kDriverLibraries[i]);
-        if (!starts_with(name, library) || Text(folder).size + library.size + sizeof "/.1" > kLongestPath) continue;
+        if (!starts_with(name, without_version(library))) continue;
+        if (Text(folder).size + library.size + sizeof "/" > kLongestPath) continue;
         // Static, because libc reads the path after this function has returned. Every thread writes the same bytes.
         static char paths[kDriverLibraryCount][kLongestPath];
         Message message(paths[i]);
         message.add(folder);
         message.add("/");
         message.add(library);
-        message.add(".1");
         return paths[i];
     }
     return nullptr;

@@ -3,8 +3,8 @@
 // JAX, test for /dev/nvidia0 or /dev/nvidiactl before they call CUDA. Creating those files would need root.
 //
 // Only simulated runs preload this library; programs on real GPUs never load it. Its functions replace the path of such
-// a file with /dev/null, which is a character device too, and call the C library's function. Directory listings do not
-// show the files. CUDAFAULT_SIM_DEVICE_FILES is the number of GPUs; 0 disables the library.
+// a file with /dev/null, which is a character device too (D-132), and call the C library's function. Directory listings
+// do not show the files. CUDAFAULT_SIM_DEVICE_FILES is the number of GPUs; 0 disables the library.
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>

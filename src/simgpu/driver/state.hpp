@@ -87,10 +87,6 @@ struct Block {
     unsigned graph_holders = 0;    // number of nodes and executable graphs that can allocate the memory
 
     uintptr_t end() const { return base + bytes; }
-    bool on_device() const {
-        return kind == BlockKind::kDevice || kind == BlockKind::kMapped || kind == BlockKind::kIpc ||
-               kind == BlockKind::kManaged;
-    }
 };
 
 struct DeviceState {

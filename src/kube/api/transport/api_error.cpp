@@ -9,9 +9,9 @@
 
 #include "kube/api/common/connection.hpp"
 #include "kube/api/common/json.hpp"
-#include "kube/api/common/one_line.hpp"
 #include "kube/api/transport/http.hpp"
 #include "kube/api/transport/libcurl.hpp"
+#include "os/one_line.hpp"
 
 namespace cudafault::kube {
 

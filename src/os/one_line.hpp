@@ -3,7 +3,7 @@
 
 #include <string>
 
-namespace cudafault::kube {
+namespace cudafault {
 
 // Makes text from another source safe to print: replaces control characters, which could break the line or move the
 // terminal's cursor, with spaces.
@@ -14,4 +14,4 @@ inline std::string one_line(std::string text) {
     return text;
 }
 
-}  // namespace cudafault::kube
+}  // namespace cudafault
