@@ -40,7 +40,7 @@ struct RevisionNumbers {
 // The record is written to the anchor ConfigMap before the first change of the workload.
 struct Record {
     std::string run_id;
-    std::string by;          // user@host, for display
+    std::string by;          // the author, for display: see author()
     std::string created_at;  // UTC
     ObjectRef workload;
     Delivery delivery = Delivery::kBinary;

@@ -55,7 +55,7 @@ constexpr const char* kNewerRevision =
     "another client has created a newer revision since the injection, so the revision numbers are not restored";
 
 void disarm_plan(Client& client, const PlanObject& plan) {
-    nudge(client, pods_with(client, plan), write_plan(client, plan, "", this_user()).revision);
+    nudge(client, pods_with(client, plan), write_plan(client, plan, "", author(client)).revision);
 }
 
 class Restoring {
