@@ -14,6 +14,7 @@
 #include "kube/api/common/json.hpp"
 #include "kube/api/common/timestamp.hpp"
 #include "kube/names.hpp"
+#include "kube/object/owners.hpp"
 #include "kube/object/path.hpp"
 #include "kube/plan/plan_object.hpp"
 #include "kube/record/strip.hpp"
@@ -79,16 +80,8 @@ Json node_state(const Json& node) {
     return {{"cordoned", unschedulable && *unschedulable == true}, {"labels", labels}};
 }
 
-std::set<std::string> owners_of(const Json& object) {
-    std::set<std::string> uids;
-    for (const Json& owner : items_at(object, {"metadata", "ownerReferences"})) {
-        uids.insert(text_at(owner, {"uid"}));
-    }
-    return uids;
-}
-
 bool is_owned_by_any(const Json& object, const std::set<std::string>& uids) {
-    const auto owners = owners_of(object);
+    const std::set<std::string> owners = owner_uids(object);
     return std::any_of(owners.begin(), owners.end(), [&](const std::string& uid) { return uids.contains(uid); });
 }
 
@@ -145,18 +138,10 @@ Json managers_of(const Json& object, bool exact) {
     return managers;
 }
 
-bool has_controller(const Json& object) {
-    const Json* owners = find(object, {"metadata", "ownerReferences"});
-    return owners && owners->is_array() && std::any_of(owners->begin(), owners->end(), [](const Json& owner) {
-               return value_at(owner, "controller") == true;
-           });
-}
-
 // True if a controller has deleted and recreated the object, as operators do with the objects they own. Only the
 // content of such objects is compared.
 bool is_recreated(const Json& before, const Json& after) {
-    return text_at(before, {"metadata", "uid"}) != text_at(after, {"metadata", "uid"}) && has_controller(before) &&
-           has_controller(after);
+    return uid_of(before) != uid_of(after) && controller_of(before) && controller_of(after);
 }
 
 void remove_identity(Json& object) {
