@@ -413,7 +413,7 @@ private:
         const std::optional<InjectedMark> mark = InjectedMark::of(workload.object);
         if (!mark) throw Error(reverted_text(workload));
         const auto is_edited = [&](const Json& object) { return is_in_force(object, *mark); };
-        const std::string injection = fmt::format("{}.{}", mark->run_id, mark->edition);
+        const std::string injection = mark->edition_text();
         const auto is_wanted = [&](const Json& pod) { return is_injected(pod, workload.hash(), injection); };
         RolloutOptions options;
         options.deadline = options_.deadline;
