@@ -2,7 +2,6 @@
 #include "cli/k8s/cluster.hpp"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <csignal>
 

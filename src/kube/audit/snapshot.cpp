@@ -13,7 +13,6 @@
 #include "kube/api/common/error.hpp"
 #include "kube/api/common/json.hpp"
 #include "kube/api/common/timestamp.hpp"
-#include "kube/names.hpp"
 #include "kube/object/owners.hpp"
 #include "kube/object/path.hpp"
 #include "kube/plan/plan_object.hpp"

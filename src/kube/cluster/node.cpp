@@ -21,7 +21,7 @@
 #include "kube/names.hpp"
 #include "kube/object/owners.hpp"
 #include "kube/object/path.hpp"
-#include "kube/workload/rollout.hpp"
+#include "kube/workload/pod_state.hpp"
 
 namespace cudafault::kube {
 

@@ -8,11 +8,9 @@
 #include "kube/api/client/resource.hpp"
 #include "kube/api/common/encoding.hpp"
 #include "kube/api/common/error.hpp"
-#include "kube/api/transport/api_error.hpp"
 #include "kube/names.hpp"
 #include "kube/object/mentions.hpp"
 #include "kube/record/own_objects.hpp"
-#include "kube/workload/kinds.hpp"
 #include "kube/workload/survey.hpp"
 
 namespace cudafault::kube {

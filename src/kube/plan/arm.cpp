@@ -14,7 +14,6 @@
 #include "kube/names.hpp"
 #include "kube/object/mentions.hpp"
 #include "kube/object/workload_hash.hpp"
-#include "kube/plan/injected_object.hpp"
 #include "kube/plan/plan_spec.hpp"
 #include "kube/record/author.hpp"
 #include "kube/record/own_objects.hpp"

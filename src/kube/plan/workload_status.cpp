@@ -11,7 +11,6 @@
 #include "kube/workload/diagnosis.hpp"
 #include "kube/workload/pod_state.hpp"
 #include "kube/workload/pods.hpp"
-#include "kube/workload/rollout.hpp"
 
 namespace cudafault::kube {
 
