@@ -29,7 +29,6 @@
 #include "kube/plan/pod_evidence.hpp"
 #include "kube/record/author.hpp"
 #include "kube/record/lease.hpp"
-#include "kube/record/own_objects.hpp"
 #include "kube/workload/diagnosis.hpp"
 #include "kube/workload/pods.hpp"
 
@@ -383,8 +382,7 @@ private:
     // Called after the API server rejected the change of the workload. Deletes the record last.
     void remove_created_objects(const Workload& workload) {
         try {
-            remove_injection_objects(client_, workload.ref);
-            remove_anchor(client_, workload.ref);
+            remove_injection(client_, workload.ref);
         } catch (const Error&) {  // report the original error; `restore` removes these objects
             options_.on_progress(
                 "the objects created for the injection could not be removed: run `cudafault k8s restore`");

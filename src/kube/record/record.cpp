@@ -239,4 +239,9 @@ bool remove_anchor(Client& client, const ObjectRef& workload) {
     return remove_config_map(client, anchor.in_namespace, anchor.name);
 }
 
+bool remove_injection(Client& client, const ObjectRef& workload) {
+    const bool removed = remove_injection_objects(client, workload);
+    return remove_anchor(client, workload) || removed;
+}
+
 }  // namespace cudafault::kube

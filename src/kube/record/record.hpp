@@ -95,4 +95,7 @@ Anchor replace_record(Client& client, const Anchor& anchor, const Record& record
 // the record to continue.
 bool remove_anchor(Client& client, const ObjectRef& workload);
 
+// Deletes the plan and the libraries, then the record. Returns true if any existed.
+bool remove_injection(Client& client, const ObjectRef& workload);
+
 }  // namespace cudafault::kube

@@ -319,8 +319,7 @@ private:
 RestoreResult remove_leftovers(Client& client, const ObjectRef& deleted) {
     RestoreResult result;
     result.workload = deleted.text();
-    result.restored = remove_injection_objects(client, deleted);
-    result.restored |= remove_anchor(client, deleted);
+    result.restored = remove_injection(client, deleted);
     result.notes.push_back(fmt::format("{} was deleted", deleted.text()));
     return result;
 }
