@@ -15,6 +15,7 @@
 #include "kube/api/common/timestamp.hpp"
 #include "kube/object/owners.hpp"
 #include "kube/object/path.hpp"
+#include "kube/object/well_known.hpp"
 #include "kube/plan/plan_object.hpp"
 #include "kube/record/strip.hpp"
 
@@ -30,10 +31,8 @@ constexpr const char* kNodesSkipped =
     "prints the ClusterRole to ask for";
 // Counters of the Deployment controller. The max-replicas of a ReplicaSet is replicas + maxSurge at the time when it
 // was last scaled.
-constexpr std::array<const char*, 3> kControllersAnnotations = {"deployment.kubernetes.io/revision",
-                                                                "deployment.kubernetes.io/revision-history",
-                                                                "deployment.kubernetes.io/max-replicas"};
-constexpr const char* kServerCounter = "deprecated.daemonset.template.generation";  // annotation, set by the API server
+constexpr std::array<const char*, 3> kControllersAnnotations = {
+    well_known::kDeploymentRevision, well_known::kDeploymentRevisionHistory, well_known::kDeploymentMaxReplicas};
 constexpr std::array<std::string_view, 2> kNvsentinelPrefixes = {"k8saas.nvidia.com/", "dgxc.nvidia.com/"};
 
 bool is_in_snapshot(const Resource& resource) {
@@ -309,7 +308,7 @@ Json comparable(const Json& object, bool exact) {
     if (!exact && text_at(copy, {"kind"}) == "ControllerRevision") copy.erase("revision");
     const auto annotations = metadata.find("annotations");
     if (annotations == metadata.end() || !annotations->is_object()) return copy;
-    annotations->erase(kServerCounter);
+    annotations->erase(well_known::kDaemonSetGeneration);
     for (const char* annotation : kControllersAnnotations) {
         if (!exact) annotations->erase(annotation);
     }

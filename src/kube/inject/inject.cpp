@@ -23,6 +23,7 @@
 #include "kube/inject/server_fields.hpp"
 #include "kube/names.hpp"
 #include "kube/object/patches.hpp"
+#include "kube/object/well_known.hpp"
 #include "kube/plan/arm.hpp"
 #include "kube/plan/plan_object.hpp"
 #include "kube/plan/plan_spec.hpp"
@@ -164,7 +165,7 @@ std::string hostname_label(Client& client, const std::string& node, std::vector<
     if (node.empty()) return "";
     try {
         const Json found = client.get({nodes(), "", node});
-        return text_at(found, {"metadata", "labels", "kubernetes.io/hostname"}, node);
+        return text_at(found, {"metadata", "labels", well_known::kHostname}, node);
     } catch (const ApiError& error) {
         if (error.code != 403) throw;
         notes.push_back(
