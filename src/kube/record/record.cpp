@@ -38,12 +38,18 @@ Json editions_json(const std::map<int, std::vector<Edit>>& editions) {
     return json;
 }
 
-int edition_from(const std::string& text) {
+// Returns std::nullopt if the text is not a number.
+std::optional<int> edition_number(const std::string& text) {
     int edition = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), edition);
-    if (error != std::errc() || end != text.data() + text.size())
-        throw Error("it has an edition with an invalid number");
+    if (error != std::errc() || end != text.data() + text.size()) return {};
     return edition;
+}
+
+int edition_from(const std::string& text) {
+    const std::optional<int> edition = edition_number(text);
+    if (!edition) throw Error("it has an edition with an invalid number");
+    return *edition;
 }
 
 std::map<int, std::vector<Edit>> editions_from(const Json& json) {
@@ -144,11 +150,10 @@ std::string InjectedMark::edition_text() const { return fmt::format("{}.{}", run
 
 std::optional<InjectedMark> InjectedMark::parse(const std::string& text) {
     const std::string head = text.substr(0, text.find(kPostRolloutEdits));
-    InjectedMark mark{part_of(head, "run"), 0, part_of(head, "pin"), post_rollout_edits_of(text)};
-    const std::string edition = part_of(head, "edition");
-    const auto [end, error] = std::from_chars(edition.data(), edition.data() + edition.size(), mark.edition);
-    if (mark.run_id.empty() || error != std::errc() || end != edition.data() + edition.size()) return {};
-    return mark;
+    const std::string run_id = part_of(head, "run");
+    const std::optional<int> edition = edition_number(part_of(head, "edition"));
+    if (run_id.empty() || !edition) return {};
+    return InjectedMark{run_id, *edition, part_of(head, "pin"), post_rollout_edits_of(text)};
 }
 
 std::optional<InjectedMark> InjectedMark::of(const Json& object) {
