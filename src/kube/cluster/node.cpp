@@ -272,7 +272,7 @@ void Drain::try_to_evict(const Json& pod) {
     try {
         evict(pod);
     } catch (const ApiError& error) {
-        if (!error.is_not_found() && error.code != 409 && !is_namespace_terminating(error)) throw;
+        if (!error.is_not_found() && !error.is_conflict() && !is_namespace_terminating(error)) throw;
     }
 }
 

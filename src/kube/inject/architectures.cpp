@@ -153,7 +153,7 @@ public:
         try {
             return from_nodes();
         } catch (const ApiError& error) {
-            if (error.code != 403) throw;
+            if (!error.is_forbidden()) throw;
         }
         why = "no permission to list nodes, and neither the template nor its pods select an architecture";
         return from_pods();
@@ -193,7 +193,7 @@ private:
             for (const Json& pod : pods_of(client_, discovery_, workload_)) specs.push_back(value_at(pod, "spec"));
             return selected_by_any(specs);
         } catch (const ApiError& error) {
-            if (error.code != 403) throw;
+            if (!error.is_forbidden()) throw;
             return std::nullopt;
         }
     }

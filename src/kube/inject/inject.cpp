@@ -167,7 +167,7 @@ std::string hostname_label(Client& client, const std::string& node, std::vector<
         const Json found = client.get({nodes(), "", node});
         return text_at(found, {"metadata", "labels", well_known::kHostname}, node);
     } catch (const ApiError& error) {
-        if (error.code != 403) throw;
+        if (!error.is_forbidden()) throw;
         notes.push_back(
             fmt::format("no permission to get node {}, so its name is used as the value of its hostname label", node));
         return node;
@@ -183,7 +183,7 @@ KeyLookup lookup_in(Client& client, const std::string& in_namespace) {
                 client.find({kind == "Secret" ? secrets : config_maps(), in_namespace, name});
             return object && (find(*object, {"data", key.c_str()}) || find(*object, {"binaryData", key.c_str()}));
         } catch (const ApiError& error) {
-            if (error.code != 403) throw;
+            if (!error.is_forbidden()) throw;
             return {};
         }
     };

@@ -135,7 +135,8 @@ private:
         try {
             anchor_ = create_anchor(client_, record);
         } catch (const ApiError& error) {
-            if (error.code != 403) throw;  // continue without a record; if this restore is killed, these edits are lost
+            if (!error.is_forbidden())
+                throw;  // continue without a record; if this restore is killed, these edits are lost
         }
     }
 

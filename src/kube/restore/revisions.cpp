@@ -114,7 +114,7 @@ void remove_mark(Client& client, const std::string& kind, const Resource& histor
         result.changed = true;
     } catch (const ApiError& error) {
         if (error.is_not_found() || error.is_conflict()) return;  // the object or its annotation was deleted
-        if (error.code != 403) throw;
+        if (!error.is_forbidden()) throw;
         result.notes.push_back(fmt::format(
             "{0} {1} keeps an annotation of cudafault ({2}): `kubectl annotate {0} {1} -n {3} {4}-` removes it, "
             "or `restore` with the Role that `cudafault k8s rbac restore --exact --kind {5} -n {3}` prints",
