@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <set>
 #include <string_view>
 
@@ -13,6 +14,7 @@
 #include "kube/api/common/error.hpp"
 #include "kube/api/common/json.hpp"
 #include "kube/api/common/timestamp.hpp"
+#include "kube/names.hpp"
 #include "kube/object/owners.hpp"
 #include "kube/object/path.hpp"
 #include "kube/object/well_known.hpp"
@@ -33,7 +35,6 @@ constexpr const char* kNodesSkipped =
 // was last scaled.
 constexpr std::array<const char*, 3> kControllersAnnotations = {
     well_known::kDeploymentRevision, well_known::kDeploymentRevisionHistory, well_known::kDeploymentMaxReplicas};
-constexpr std::array<std::string_view, 2> kNvsentinelPrefixes = {"k8saas.nvidia.com/", "dgxc.nvidia.com/"};
 
 bool is_in_snapshot(const Resource& resource) {
     constexpr std::array<std::string_view, 5> kExcluded = {"pods", "jobs.batch", "configmaps",
@@ -72,7 +73,8 @@ Json node_state(const Json& node) {
             const auto has_prefix = [name = std::string_view(key)](std::string_view prefix) {
                 return name.starts_with(prefix);
             };
-            if (std::any_of(kNvsentinelPrefixes.begin(), kNvsentinelPrefixes.end(), has_prefix)) labels[key] = value;
+            if (std::any_of(std::begin(names::kNvsentinelPrefixes), std::end(names::kNvsentinelPrefixes), has_prefix))
+                labels[key] = value;
         }
     }
     return {{"cordoned", unschedulable && *unschedulable == true}, {"labels", labels}};

@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "kube/api/common/error.hpp"
+#include "kube/names.hpp"
 #include "kube/workload/kinds.hpp"
 
 namespace cudafault::kube {
@@ -240,7 +241,7 @@ bool needs_cluster_role(const CommandUse& use, const std::vector<Permission>& pe
 }
 
 std::string role_name(const CommandUse& use) {
-    std::string name = "cudafault-" + use.command;
+    std::string name = names::kRbacPrefix + use.command;
     std::replace(name.begin(), name.end(), ' ', '-');
     return name;
 }

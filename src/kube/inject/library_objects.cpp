@@ -45,7 +45,7 @@ Json source_config_map(const std::string& in_namespace) {
             {"metadata",
              {{"name", names::kSourceConfigMap},
               {"namespace", in_namespace},
-              {"labels", {{names::kManagedBy, names::kManager}, {names::kRole, "source"}}}}},
+              {"labels", {{names::kManagedBy, names::kManager}, {names::kRole, names::kSourceRole}}}}},
             {"data", {{names::kSourceKey, std::string(one_file_source())}}}};
 }
 

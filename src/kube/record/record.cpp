@@ -17,7 +17,6 @@ namespace cudafault::kube {
 
 namespace {
 
-constexpr const char* kRecordKey = "record.json";
 constexpr int kSchema = 1;  // version of the record format; other versions are refused
 
 Json edits_json(const std::vector<Edit>& edits) {
@@ -119,7 +118,7 @@ ObjectRef anchor_ref(const std::string& in_namespace, const std::string& hash) {
 }
 
 Anchor anchor_from(const Json& config_map) {
-    const std::string text = text_at(config_map, {"data", kRecordKey});
+    const std::string text = text_at(config_map, {"data", names::kRecordKey});
     try {
         return {config_map, Record::from_json(Json::parse(text))};
     } catch (const std::exception& error) {
@@ -228,14 +227,14 @@ std::optional<Anchor> find_anchor(Client& client, const ObjectRef& workload) {
 
 Anchor create_anchor(Client& client, const Record& record) {
     const Json object = own_config_map(record.workload, names::kAnchorPrefix + workload_hash(record.workload),
-                                       names::kAnchorRole, {{"data", {{kRecordKey, record.json().dump()}}}});
+                                       names::kAnchorRole, {{"data", {{names::kRecordKey, record.json().dump()}}}});
     return anchor_from(recreate(client, object));
 }
 
 Anchor replace_record(Client& client, const Anchor& anchor, const Record& record) {
     JsonPatch patch;
     patch.only_if_unchanged(anchor.config_map);
-    patch.replace(json_pointer({"data", kRecordKey}), record.json().dump());
+    patch.replace(json_pointer({"data", names::kRecordKey}), record.json().dump());
     return anchor_from(client.patch(ref_of(config_maps(), anchor.config_map), patch));
 }
 
