@@ -236,7 +236,7 @@ void check(const CommandUse& use) {
 }
 
 bool needs_cluster_role(const CommandUse& use, const std::vector<Permission>& permissions) {
-    return use.all_namespaces || use.command.starts_with("node ") ||
+    return use.all_namespaces || use.is_of_nodes() ||
            std::any_of(permissions.begin(), permissions.end(), [](const Permission& p) { return p.cluster_wide; });
 }
 
