@@ -17,8 +17,6 @@ namespace cudafault::kube {
 
 namespace {
 
-constexpr Architecture kArchitectures[] = {Architecture::kX86_64, Architecture::kAarch64};
-
 // Returns the first workload of the namespace that mounts the source's ConfigMap, or an empty string.
 std::string find_workload_with_source(Client& client, Discovery& discovery, const std::string& in_namespace) {
     std::string mounting_workload;
