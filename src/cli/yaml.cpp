@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <string_view>
 
+#include "kube/api/common/encoding.hpp"
+
 namespace cudafault::cli {
 
 namespace {
@@ -22,9 +24,7 @@ bool is_plain(const std::string& text) {
         })) {
         return false;
     }
-    std::string lower = text;
-    std::transform(lower.begin(), lower.end(), lower.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? c + 32 : c; });
-    return std::find(std::begin(kKeywords), std::end(kKeywords), lower) == std::end(kKeywords);
+    return std::find(std::begin(kKeywords), std::end(kKeywords), kube::lower_case(text)) == std::end(kKeywords);
 }
 
 // A JSON string is a valid double-quoted YAML scalar.

@@ -12,10 +12,11 @@ inline constexpr const char* kManager = "cudafault";  // field manager, and valu
 inline constexpr const char* kInjected = "cudafault.dev/injected";  // on a workload: see InjectedMark in record.hpp
 inline constexpr const char* kNudge = "cudafault.dev/nudge";        // on a pod: makes the kubelet sync its volumes
 inline constexpr const char* kManagedBy = "app.kubernetes.io/managed-by";
-inline constexpr const char* kRole = "cudafault.dev/role";  // value: kAnchorRole, kPlanRole or kLibraryRole
+inline constexpr const char* kRole = "cudafault.dev/role";  // value: one of the roles below
 inline constexpr const char* kAnchorRole = "anchor";
 inline constexpr const char* kPlanRole = "plan";
 inline constexpr const char* kLibraryRole = "library";
+inline constexpr const char* kSourceRole = "source";
 inline constexpr const char* kWorkload = "cudafault.dev/workload";     // value: the hash of a workload
 inline constexpr const char* kCordon = "cudafault.dev/cordon";         // on a node: its previous state
 inline constexpr const char* kChangedAt = "cudafault.dev/changed-at";  // on a plan
@@ -24,8 +25,18 @@ inline constexpr const char* kPods = "cudafault.dev/pods";             // on a p
 inline constexpr const char* kFor = "cudafault.dev/for";               // on a ConfigMap without an owner: its workload
 inline constexpr const char* kKeyPrefix = "cudafault.dev/";            // prefix of cudafault's annotations and labels
 
+// Labels of NVSentinel, which `node cordon` sets. The value of cordon-timestamp has no colons, because label values
+// must not contain colons.
+inline constexpr const char* kNvsentinelPrefixes[] = {"k8saas.nvidia.com/", "dgxc.nvidia.com/"};
+inline constexpr const char* kCordonBy = "k8saas.nvidia.com/cordon-by";
+inline constexpr const char* kCordonReason = "k8saas.nvidia.com/cordon-reason";
+inline constexpr const char* kDrill = "cudafault-drill";  // value of kCordonReason
+inline constexpr const char* kCordonTimestamp = "k8saas.nvidia.com/cordon-timestamp";
+inline constexpr const char* kNvsentinelState = "dgxc.nvidia.com/nvsentinel-state";
+
 // Objects. The hash of a workload follows each prefix.
 inline constexpr const char* kAnchorPrefix = "cudafault-anchor-";    // ConfigMap that holds the record
+inline constexpr const char* kRecordKey = "record.json";             // of that ConfigMap
 inline constexpr const char* kPlanPrefix = "cudafault-plan-";        // ConfigMap that holds the plan
 inline constexpr const char* kLibraryPrefix = "cudafault-library-";  // ConfigMap that holds the library: see library()
 inline constexpr const char* kLeasePrefix = "cudafault-";            // Lease
@@ -34,6 +45,7 @@ inline std::string library(const std::string& hash, const std::string& architect
     return kLibraryPrefix + hash + "-" + architecture;
 }
 inline constexpr const char* kDryRunPrefix = "cudafault-dry-run-";  // Pod, used only in dry-run requests
+inline constexpr const char* kRbacPrefix = "cudafault-";            // Role or ClusterRole; the command follows
 inline constexpr const char* kSourceConfigMap = "cuda-fault-injection-lib";
 
 // Names in pod templates. The names for delivery by source are those of the predecessor of cudafault.

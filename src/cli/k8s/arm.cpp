@@ -10,9 +10,9 @@
 #include "cli/duration.hpp"
 #include "cli/k8s/armed_output.hpp"
 #include "cli/k8s/cluster.hpp"
-#include "cli/k8s/expiry.hpp"
+#include "cli/k8s/expiring_plan.hpp"
 #include "cli/output.hpp"
-#include "local/spec.hpp"
+#include "local/error.hpp"
 
 namespace cudafault::cli {
 
@@ -87,7 +87,7 @@ void arm(K8sArmOptions options) {
     const std::string spec = take_plan(options.cluster.workloads.words);
     const auto end = expiry_time(options.expires);
     // Checks the plan before the first request, so that an invalid plan is refused without a cluster.
-    const Expiring expiring = with_expiry(spec, end, options.node, {});
+    const kube::Expiring expiring = expiring_plan(spec, end, options.node, {});
     kube::ArmChoice choice = choice_of(options);
     ClusterOptions& cluster = options.cluster;
     cluster.use.all_workloads = choice.workloads.empty();
@@ -95,7 +95,7 @@ void arm(K8sArmOptions options) {
         choice.in_namespace = access.in_namespace;
         for (kube::WorkloadChoice& workload : choice.workloads) workload.in_namespace = access.in_namespace;
         const auto spec_for = [&](const std::vector<std::string>& pods) {
-            return with_expiry(spec, end, options.node, pods).spec;
+            return expiring_plan(spec, end, options.node, pods).spec;
         };
         const std::vector<kube::Armed> armed =
             kube::arm(access.client, access.discovery, choice, spec_for, access.deadline, progress);

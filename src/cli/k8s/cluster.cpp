@@ -2,7 +2,6 @@
 #include "cli/k8s/cluster.hpp"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <csignal>
 
@@ -125,7 +124,7 @@ std::string rbac_command(const kube::CommandUse& use) {
     add_flag(use.delete_unhealthy, "--delete-unhealthy");
     if (use.all_namespaces) {
         command += " -A";
-    } else if (!use.command.starts_with("node ")) {
+    } else if (!use.is_of_nodes()) {
         command += " -n " + use.in_namespace;
     }
     for (const std::string& kind : use.kinds) command += " --kind " + kind;

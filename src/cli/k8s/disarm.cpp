@@ -5,7 +5,6 @@
 
 #include "cli/k8s/armed_output.hpp"
 #include "cli/k8s/cluster.hpp"
-#include "cli/output.hpp"
 #include "kube/plan/arm.hpp"
 
 namespace cudafault::cli {

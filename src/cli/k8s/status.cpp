@@ -103,6 +103,15 @@ json containers_json(const kube::PodStatus& pod) {
     return containers;
 }
 
+json terminated_json(const kube::PodStatus& pod) {
+    if (!pod.terminated) return {};
+    return {{"exit_code", pod.terminated->exit_code},
+            {"signal", pod.terminated->signal},
+            {"reason", pod.terminated->reason},
+            {"message", pod.terminated->message},
+            {"finished_at", pod.terminated->finished_at}};
+}
+
 json pod_json(const kube::PodStatus& pod) {
     const auto revision = acknowledged(pod);
     const bool known = is_known(pod);
@@ -121,7 +130,7 @@ json pod_json(const kube::PodStatus& pod) {
         {"fired_is_lower_bound", is_lower_bound(pod)},
         {"restarts", pod.restarts},
         {"codes", codes(pod)},
-        {"terminated", pod.terminated},
+        {"terminated", terminated_json(pod)},
         {"trouble", pod.diagnosis},
         {"containers", containers_json(pod)}};
 }
@@ -191,10 +200,9 @@ std::string ready_text(const kube::PodStatus& pod) {
 
 // Returns how a container last terminated, such as "exit code 1 (Error)".
 std::string ending_text(const kube::PodStatus& pod) {
-    if (!pod.terminated.is_object()) return "-";
-    const std::string reason = kube::text_at(pod.terminated, {"reason"});
-    const auto code = kube::number_at(pod.terminated, {"exit_code"});
-    return reason.empty() ? fmt::format("exit code {}", code) : fmt::format("exit code {} ({})", code, reason);
+    if (!pod.terminated) return "-";
+    const std::string code = fmt::format("exit code {}", pod.terminated->exit_code);
+    return pod.terminated->reason.empty() ? code : fmt::format("{} ({})", code, pod.terminated->reason);
 }
 
 std::string pods_text(const kube::WorkloadStatus& status, bool is_wide) {

@@ -172,7 +172,7 @@ void Scan::read_plan(FoundInjection& injection) {
         (is_armed(plan->spec) ? injection.armed : injection.expired) = plan->spec;
         injection.until = end_of_plan(plan->spec);
     } catch (const ApiError& error) {
-        if (error.code != 403) throw;
+        if (!error.is_forbidden()) throw;
         injection.armed = "unknown: " + std::string(error.what());
     }
 }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <set>
 #include <string_view>
 
@@ -14,7 +15,9 @@
 #include "kube/api/common/json.hpp"
 #include "kube/api/common/timestamp.hpp"
 #include "kube/names.hpp"
+#include "kube/object/owners.hpp"
 #include "kube/object/path.hpp"
+#include "kube/object/well_known.hpp"
 #include "kube/plan/plan_object.hpp"
 #include "kube/record/strip.hpp"
 
@@ -30,11 +33,8 @@ constexpr const char* kNodesSkipped =
     "prints the ClusterRole to ask for";
 // Counters of the Deployment controller. The max-replicas of a ReplicaSet is replicas + maxSurge at the time when it
 // was last scaled.
-constexpr std::array<const char*, 3> kControllersAnnotations = {"deployment.kubernetes.io/revision",
-                                                                "deployment.kubernetes.io/revision-history",
-                                                                "deployment.kubernetes.io/max-replicas"};
-constexpr const char* kServerCounter = "deprecated.daemonset.template.generation";  // annotation, set by the API server
-constexpr std::array<std::string_view, 2> kNvsentinelPrefixes = {"k8saas.nvidia.com/", "dgxc.nvidia.com/"};
+constexpr std::array<const char*, 3> kControllersAnnotations = {
+    well_known::kDeploymentRevision, well_known::kDeploymentRevisionHistory, well_known::kDeploymentMaxReplicas};
 
 bool is_in_snapshot(const Resource& resource) {
     constexpr std::array<std::string_view, 5> kExcluded = {"pods", "jobs.batch", "configmaps",
@@ -73,22 +73,15 @@ Json node_state(const Json& node) {
             const auto has_prefix = [name = std::string_view(key)](std::string_view prefix) {
                 return name.starts_with(prefix);
             };
-            if (std::any_of(kNvsentinelPrefixes.begin(), kNvsentinelPrefixes.end(), has_prefix)) labels[key] = value;
+            if (std::any_of(std::begin(names::kNvsentinelPrefixes), std::end(names::kNvsentinelPrefixes), has_prefix))
+                labels[key] = value;
         }
     }
     return {{"cordoned", unschedulable && *unschedulable == true}, {"labels", labels}};
 }
 
-std::set<std::string> owners_of(const Json& object) {
-    std::set<std::string> uids;
-    for (const Json& owner : items_at(object, {"metadata", "ownerReferences"})) {
-        uids.insert(text_at(owner, {"uid"}));
-    }
-    return uids;
-}
-
 bool is_owned_by_any(const Json& object, const std::set<std::string>& uids) {
-    const auto owners = owners_of(object);
+    const std::set<std::string> owners = owner_uids(object);
     return std::any_of(owners.begin(), owners.end(), [&](const std::string& uid) { return uids.contains(uid); });
 }
 
@@ -145,18 +138,10 @@ Json managers_of(const Json& object, bool exact) {
     return managers;
 }
 
-bool has_controller(const Json& object) {
-    const Json* owners = find(object, {"metadata", "ownerReferences"});
-    return owners && owners->is_array() && std::any_of(owners->begin(), owners->end(), [](const Json& owner) {
-               return value_at(owner, "controller") == true;
-           });
-}
-
 // True if a controller has deleted and recreated the object, as operators do with the objects they own. Only the
 // content of such objects is compared.
 bool is_recreated(const Json& before, const Json& after) {
-    return text_at(before, {"metadata", "uid"}) != text_at(after, {"metadata", "uid"}) && has_controller(before) &&
-           has_controller(after);
+    return uid_of(before) != uid_of(after) && controller_of(before) && controller_of(after);
 }
 
 void remove_identity(Json& object) {
@@ -325,7 +310,7 @@ Json comparable(const Json& object, bool exact) {
     if (!exact && text_at(copy, {"kind"}) == "ControllerRevision") copy.erase("revision");
     const auto annotations = metadata.find("annotations");
     if (annotations == metadata.end() || !annotations->is_object()) return copy;
-    annotations->erase(kServerCounter);
+    annotations->erase(well_known::kDaemonSetGeneration);
     for (const char* annotation : kControllersAnnotations) {
         if (!exact) annotations->erase(annotation);
     }

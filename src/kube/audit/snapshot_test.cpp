@@ -207,6 +207,14 @@ TEST_F(SnapshotTest, ComparesTheContentOfRecreatedObjects) {
     EXPECT_THAT(changes(web_with_owner("1", 1, false), web_with_owner("2", 1, false)), Not(IsEmpty()));
 }
 
+TEST_F(SnapshotTest, ANodeIsNotAControllerThatRecreatesObjects) {
+    const auto web_of_node = [](const std::string& uid) {
+        const Json node = {{"apiVersion", "v1"}, {"kind", "Node"}, {"name", "n1"}, {"uid", "n"}, {"controller", true}};
+        return web({{"metadata", {{"uid", uid}, {"ownerReferences", {node}}}}});
+    };
+    EXPECT_THAT(changes(web_of_node("1"), web_of_node("2")), ElementsAre("metadata.uid"));
+}
+
 TEST_F(SnapshotTest, IgnoresCountersOfTheServer) {
     const Json before =
         web({{"metadata",

@@ -9,6 +9,7 @@
 
 #include "kube/api/common/json.hpp"
 #include "kube/names.hpp"
+#include "kube/object/well_known.hpp"
 #include "kube/record/own_names.hpp"
 #include "kube/workload/pod_state.hpp"
 
@@ -17,9 +18,6 @@ namespace cudafault::kube {
 namespace {
 
 constexpr size_t kHashDigits = 10;
-// Written only by `kubectl apply`, from the manifest of the workload author. Never searched, because cudafault never
-// writes it.
-constexpr const char* kLastApplied = "kubectl.kubernetes.io/last-applied-configuration";
 
 bool is_hash(std::string_view text) {
     return text.size() == kHashDigits && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
@@ -160,7 +158,7 @@ void Search::check_name(const Json& metadata) {
 
 void Search::check_field(const std::string& key, const Json& value) {
     if (key == "managedFields") return check_managers(value);
-    if (key == kLastApplied) return;
+    if (key == well_known::kLastApplied) return;  // has only what the workload author wrote
     const std::string text = value.is_string() ? value.get<std::string>() : "";
     if (key.starts_with(names::kKeyPrefix)) {
         add((enclosing_field() == "annotations" ? "annotation " : "label ") + key,

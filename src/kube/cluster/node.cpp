@@ -21,7 +21,7 @@
 #include "kube/names.hpp"
 #include "kube/object/owners.hpp"
 #include "kube/object/path.hpp"
-#include "kube/workload/rollout.hpp"
+#include "kube/workload/pod_state.hpp"
 
 namespace cudafault::kube {
 
@@ -30,20 +30,15 @@ namespace {
 constexpr std::chrono::milliseconds kRound(400);
 constexpr std::chrono::seconds kStateLabelTimeout(10);  // for setting the state label after the drain's deadline
 
-// Labels of NVSentinel. The value of cordon-timestamp has no colons, because label values must not contain colons.
-constexpr const char* kCordonBy = "k8saas.nvidia.com/cordon-by";
-constexpr const char* kCordonReason = "k8saas.nvidia.com/cordon-reason";
-constexpr const char* kCordonTimestamp = "k8saas.nvidia.com/cordon-timestamp";
-constexpr const char* kState = "dgxc.nvidia.com/nvsentinel-state";
-constexpr const char* kQuarantined = "quarantineHealthEventIsCordoned";  // annotation
+constexpr const char* kQuarantined = "quarantineHealthEventIsCordoned";  // annotation that NVSentinel sets
 
 using Labels = std::map<std::string, std::string>;
 
 Labels nvsentinel_labels() {
-    return {{kCordonBy, "NVSentinel"},
-            {kCordonReason, "cudafault-drill"},
-            {kCordonTimestamp, fmt::format("{:%Y-%m-%dT%H-%M-%SZ}", fmt::gmtime(std::time(nullptr)))},
-            {kState, "quarantined"}};
+    return {{names::kCordonBy, "NVSentinel"},
+            {names::kCordonReason, names::kDrill},
+            {names::kCordonTimestamp, fmt::format("{:%Y-%m-%dT%H-%M-%SZ}", fmt::gmtime(std::time(nullptr)))},
+            {names::kNvsentinelState, "quarantined"}};
 }
 
 ObjectRef ref_of(const std::string& node) { return {nodes(), "", node}; }
@@ -122,9 +117,11 @@ void set_state(Client& client, const std::string& name, const std::string& state
     retry_on_conflict(client.session(), [&] {
         const Json node = client.get(ref_of(name));
         const auto record = CordonRecord::of(node);
-        if (!record || std::find(record->labels.begin(), record->labels.end(), kState) == record->labels.end()) return;
+        if (!record) return;
+        const auto& labels = record->labels;
+        if (std::find(labels.begin(), labels.end(), names::kNvsentinelState) == labels.end()) return;
         JsonPatch changes;
-        changes.add(json_pointer({"metadata", "labels", kState}), state);
+        changes.add(json_pointer({"metadata", "labels", names::kNvsentinelState}), state);
         write(client, node, changes);
     });
 }
@@ -272,7 +269,7 @@ void Drain::try_to_evict(const Json& pod) {
     try {
         evict(pod);
     } catch (const ApiError& error) {
-        if (!error.is_not_found() && error.code != 409 && !is_namespace_terminating(error)) throw;
+        if (!error.is_not_found() && !error.is_conflict() && !is_namespace_terminating(error)) throw;
     }
 }
 

@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "kube/api/common/error.hpp"
+#include "kube/names.hpp"
 #include "kube/workload/kinds.hpp"
 
 namespace cudafault::kube {
@@ -235,12 +236,12 @@ void check(const CommandUse& use) {
 }
 
 bool needs_cluster_role(const CommandUse& use, const std::vector<Permission>& permissions) {
-    return use.all_namespaces || use.command.starts_with("node ") ||
+    return use.all_namespaces || use.is_of_nodes() ||
            std::any_of(permissions.begin(), permissions.end(), [](const Permission& p) { return p.cluster_wide; });
 }
 
 std::string role_name(const CommandUse& use) {
-    std::string name = "cudafault-" + use.command;
+    std::string name = names::kRbacPrefix + use.command;
     std::replace(name.begin(), name.end(), ' ', '-');
     return name;
 }

@@ -32,6 +32,8 @@ struct CommandUse {
     bool delete_pods = false;       // of inject and restore
     bool restart_crashed = false;   // of disarm
     bool delete_unhealthy = false;  // of node drain
+
+    bool is_of_nodes() const { return command.starts_with("node "); }  // such a command has no namespace
 };
 
 // Returns "plan", "inject", ..., "node drain", and "all", which covers all commands of a drill in a namespace.

@@ -22,13 +22,16 @@ namespace {
 using Names = std::set<std::string>;  // values of the label kubernetes.io/arch
 
 constexpr const char* kLabel = "kubernetes.io/arch";
-constexpr Architecture kAll[] = {Architecture::kX86_64, Architecture::kAarch64};
 
-Names all_names() { return {kubernetes_name(Architecture::kX86_64), kubernetes_name(Architecture::kAarch64)}; }
+Names all_names() {
+    Names names;
+    for (const Architecture architecture : kArchitectures) names.insert(kubernetes_name(architecture));
+    return names;
+}
 
 std::vector<Architecture> known(const Names& names) {
     std::vector<Architecture> found;
-    for (const Architecture architecture : kAll) {
+    for (const Architecture architecture : kArchitectures) {
         if (names.contains(kubernetes_name(architecture))) found.push_back(architecture);
     }
     return found;
@@ -153,7 +156,7 @@ public:
         try {
             return from_nodes();
         } catch (const ApiError& error) {
-            if (error.code != 403) throw;
+            if (!error.is_forbidden()) throw;
         }
         why = "no permission to list nodes, and neither the template nor its pods select an architecture";
         return from_pods();
@@ -193,7 +196,7 @@ private:
             for (const Json& pod : pods_of(client_, discovery_, workload_)) specs.push_back(value_at(pod, "spec"));
             return selected_by_any(specs);
         } catch (const ApiError& error) {
-            if (error.code != 403) throw;
+            if (!error.is_forbidden()) throw;
             return std::nullopt;
         }
     }
@@ -216,7 +219,7 @@ std::string names_text(const std::vector<Architecture>& architectures) {
 }
 
 void note_unknown(const std::string& why, const std::vector<Architecture>& built, std::vector<std::string>& notes) {
-    std::vector<Architecture> missing(std::begin(kAll), std::end(kAll));
+    std::vector<Architecture> missing(std::begin(kArchitectures), std::end(kArchitectures));
     std::erase_if(missing, [&](Architecture architecture) { return has(built, architecture); });
     std::string note = fmt::format("{}, so the library is delivered for {}", why, names_text(built));
     if (!missing.empty()) {
@@ -229,7 +232,7 @@ void note_unknown(const std::string& why, const std::vector<Architecture>& built
 }  // namespace
 
 std::vector<Architecture> built_architectures() {
-    std::vector<Architecture> built(std::begin(kAll), std::end(kAll));
+    std::vector<Architecture> built(std::begin(kArchitectures), std::end(kArchitectures));
     std::erase_if(built, [](Architecture architecture) { return library_for(architecture).empty(); });
     return built;
 }

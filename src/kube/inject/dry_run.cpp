@@ -69,7 +69,7 @@ std::string part_of(const std::string& text, const std::string& start) {
 
 std::optional<ExceededQuota> exceeded_quota(const ApiError& error) {
     const std::string text = error.what();
-    if (error.code != 403 || text.find("exceeded quota") == std::string::npos) return {};
+    if (!error.is_forbidden() || text.find("exceeded quota") == std::string::npos) return {};
     return ExceededQuota{part_of(text, "requested: "), part_of(text, "used: ")};
 }
 
@@ -129,7 +129,7 @@ void dry_run_pod(Client& client, const Json& pod, const std::optional<Json>& unc
         if (quota && (quota->is_only_for_pods() || unchanged_pod_exceeds_quota(client, unchanged_pod, *quota))) {
             return notes.push_back(fmt::format(kFullQuota, resources_in(quota->requested)));
         }
-        if (error.code == 403 && text.find("cannot create resource") != std::string::npos) {
+        if (error.is_forbidden() && text.find("cannot create resource") != std::string::npos) {
             return notes.push_back(kNoPermission);
         }
         throw Error(fmt::format("the API server would reject the injected pods, so nothing was changed: {}", text));

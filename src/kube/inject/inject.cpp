@@ -23,13 +23,13 @@
 #include "kube/inject/server_fields.hpp"
 #include "kube/names.hpp"
 #include "kube/object/patches.hpp"
+#include "kube/object/well_known.hpp"
 #include "kube/plan/arm.hpp"
 #include "kube/plan/plan_object.hpp"
 #include "kube/plan/plan_spec.hpp"
 #include "kube/plan/pod_evidence.hpp"
 #include "kube/record/author.hpp"
 #include "kube/record/lease.hpp"
-#include "kube/record/own_objects.hpp"
 #include "kube/workload/diagnosis.hpp"
 #include "kube/workload/pods.hpp"
 
@@ -165,9 +165,9 @@ std::string hostname_label(Client& client, const std::string& node, std::vector<
     if (node.empty()) return "";
     try {
         const Json found = client.get({nodes(), "", node});
-        return text_at(found, {"metadata", "labels", "kubernetes.io/hostname"}, node);
+        return text_at(found, {"metadata", "labels", well_known::kHostname}, node);
     } catch (const ApiError& error) {
-        if (error.code != 403) throw;
+        if (!error.is_forbidden()) throw;
         notes.push_back(
             fmt::format("no permission to get node {}, so its name is used as the value of its hostname label", node));
         return node;
@@ -183,7 +183,7 @@ KeyLookup lookup_in(Client& client, const std::string& in_namespace) {
                 client.find({kind == "Secret" ? secrets : config_maps(), in_namespace, name});
             return object && (find(*object, {"data", key.c_str()}) || find(*object, {"binaryData", key.c_str()}));
         } catch (const ApiError& error) {
-            if (error.code != 403) throw;
+            if (!error.is_forbidden()) throw;
             return {};
         }
     };
@@ -383,8 +383,7 @@ private:
     // Called after the API server rejected the change of the workload. Deletes the record last.
     void remove_created_objects(const Workload& workload) {
         try {
-            remove_injection_objects(client_, workload.ref);
-            remove_anchor(client_, workload.ref);
+            remove_injection(client_, workload.ref);
         } catch (const Error&) {  // report the original error; `restore` removes these objects
             options_.on_progress(
                 "the objects created for the injection could not be removed: run `cudafault k8s restore`");
@@ -413,7 +412,7 @@ private:
         const std::optional<InjectedMark> mark = InjectedMark::of(workload.object);
         if (!mark) throw Error(reverted_text(workload));
         const auto is_edited = [&](const Json& object) { return is_in_force(object, *mark); };
-        const std::string injection = fmt::format("{}.{}", mark->run_id, mark->edition);
+        const std::string injection = mark->edition_text();
         const auto is_wanted = [&](const Json& pod) { return is_injected(pod, workload.hash(), injection); };
         RolloutOptions options;
         options.deadline = options_.deadline;

@@ -8,6 +8,7 @@
 
 #include "kube/inject/preload_merge.hpp"
 #include "kube/names.hpp"
+#include "kube/object/well_known.hpp"
 #include "kube/workload/surge.hpp"
 
 namespace cudafault::kube {
@@ -188,7 +189,7 @@ private:
     // The terms are alternatives, so each term needs the expression.
     void pin(const TemplateSite& site) {
         const Json expression = {
-            {"key", "kubernetes.io/hostname"}, {"operator", "In"}, {"values", {injection_.pin_label}}};
+            {"key", well_known::kHostname}, {"operator", "In"}, {"values", {injection_.pin_label}}};
         const Path at = site.pod_spec / "affinity" / "nodeAffinity" / "requiredDuringSchedulingIgnoredDuringExecution";
         const Json* before = find(editor_.object(), at);
         Json required = before && before->is_object() ? *before : Json::object();

@@ -8,18 +8,14 @@
 #include "kube/api/client/resource.hpp"
 #include "kube/api/common/encoding.hpp"
 #include "kube/api/common/error.hpp"
-#include "kube/api/transport/api_error.hpp"
 #include "kube/names.hpp"
 #include "kube/object/mentions.hpp"
 #include "kube/record/own_objects.hpp"
-#include "kube/workload/kinds.hpp"
 #include "kube/workload/survey.hpp"
 
 namespace cudafault::kube {
 
 namespace {
-
-constexpr Architecture kArchitectures[] = {Architecture::kX86_64, Architecture::kAarch64};
 
 // Returns the first workload of the namespace that mounts the source's ConfigMap, or an empty string.
 std::string find_workload_with_source(Client& client, Discovery& discovery, const std::string& in_namespace) {
@@ -47,7 +43,7 @@ Json source_config_map(const std::string& in_namespace) {
             {"metadata",
              {{"name", names::kSourceConfigMap},
               {"namespace", in_namespace},
-              {"labels", {{names::kManagedBy, names::kManager}, {names::kRole, "source"}}}}},
+              {"labels", {{names::kManagedBy, names::kManager}, {names::kRole, names::kSourceRole}}}}},
             {"data", {{names::kSourceKey, std::string(one_file_source())}}}};
 }
 

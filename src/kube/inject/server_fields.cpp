@@ -5,6 +5,7 @@
 #include <string>
 
 #include "kube/object/path.hpp"
+#include "kube/object/well_known.hpp"
 
 namespace cudafault::kube {
 
@@ -14,9 +15,8 @@ constexpr const char* kServerMetadata[] = {"creationTimestamp", "deletionGracePe
                                            "deletionTimestamp", "generation",
                                            "managedFields",     "resourceVersion",
                                            "selfLink",          "uid"};
-constexpr const char* kServerAnnotations[] = {"batch.kubernetes.io/job-tracking", "deployment.kubernetes.io/revision",
-                                              "deprecated.daemonset.template.generation",
-                                              "kubectl.kubernetes.io/last-applied-configuration"};
+constexpr const char* kServerAnnotations[] = {"batch.kubernetes.io/job-tracking", well_known::kDeploymentRevision,
+                                              well_known::kDaemonSetGeneration, well_known::kLastApplied};
 constexpr const char* kJobLabels[] = {"batch.kubernetes.io/controller-uid", "batch.kubernetes.io/job-name",
                                       "controller-uid", "job-name"};
 constexpr const char* kServerPodSpec[] = {"ephemeralContainers", "nodeName", "preemptionPolicy", "priority"};

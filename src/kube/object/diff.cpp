@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "kube/api/common/json.hpp"
+#include "kube/object/well_known.hpp"
 
 namespace cudafault::kube {
 
@@ -17,8 +18,6 @@ namespace {
 
 constexpr size_t kMaxShown = 200;  // characters of a value
 constexpr const char* kHidden = "(not shown)";
-// The annotation in which kubectl stores a copy of the object, including all environment variables.
-constexpr const char* kLastApplied = "kubectl.kubernetes.io/last-applied-configuration";
 
 bool has_password(const std::string& text) {
     const size_t scheme = text.find("://");
@@ -38,7 +37,8 @@ Json without_secrets(const Json& value) {
     Json copy = value;
     const bool is_secret = is_secret_name(text_at(value, "name"));
     for (auto field = copy.begin(); field != copy.end(); ++field) {
-        const bool hide = copy.is_object() && ((is_secret && field.key() == "value") || field.key() == kLastApplied);
+        const bool hide =
+            copy.is_object() && ((is_secret && field.key() == "value") || field.key() == well_known::kLastApplied);
         *field = hide ? Json(kHidden) : without_secrets(*field);
     }
     return copy;
@@ -107,7 +107,7 @@ void Comparison::compare_objects(const std::string& path, const Json& before, co
     for (const auto& [key, value] : after.items()) fields[key].second = &value;
     const bool is_secret = is_secret_name(text_at(before, "name"));
     for (const auto& [key, sides] : fields) {
-        const bool hide = (is_secret && key == "value") || key == kLastApplied;
+        const bool hide = (is_secret && key == "value") || key == well_known::kLastApplied;
         if (!hide) {
             compare(child_path(path, key), sides.first, sides.second);
         } else if (!sides.first || !sides.second || *sides.first != *sides.second) {

@@ -35,6 +35,12 @@ bool is_owned_by(const Json& object, const std::string& uid) {
     return find(object, Path{"metadata", "ownerReferences"}.item(uid, "uid")) != nullptr;
 }
 
+std::set<std::string> owner_uids(const Json& object) {
+    std::set<std::string> uids;
+    for (const Json& owner : items_at(object, {"metadata", "ownerReferences"})) uids.insert(text_at(owner, {"uid"}));
+    return uids;
+}
+
 Json owner_reference(const ObjectRef& owner) {
     return {{"apiVersion", owner.resource.api_version()},
             {"kind", owner.resource.kind},

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 
 #include "kube/api/client/resource.hpp"
@@ -22,6 +23,9 @@ std::optional<ObjectRef> first_owner_of(const Json& object);
 
 // Returns true if any owner reference, controller or not, has that UID.
 bool is_owned_by(const Json& object, const std::string& uid);
+
+// Returns the UIDs of all owner references, controllers or not.
+std::set<std::string> owner_uids(const Json& object);
 
 // Returns an item for metadata.ownerReferences. The garbage collector deletes the dependent object after its owner.
 Json owner_reference(const ObjectRef& owner);

@@ -105,6 +105,8 @@ const Json& items_at(const Json& object, const Path& path) {
     return found && found->is_array() ? *found : kEmpty;
 }
 
+const Json& items_at(const Json& object, const char* field) { return items_at(object, Path{field}); }
+
 int64_t number_at(const Json& object, const Path& path, int64_t fallback) {
     const Json* value = find(object, path);
     return value && value->is_number_integer() ? value->get<int64_t>() : fallback;

@@ -53,6 +53,7 @@ std::string text_at(const Json& object, const Path& path, const std::string& fal
 
 // Returns the list at the path, or an empty list if the path has no list.
 const Json& items_at(const Json& object, const Path& path);
+const Json& items_at(const Json& object, const char* field);
 
 // Returns the integer at the path, or `fallback` if the path has no integer.
 int64_t number_at(const Json& object, const Path& path, int64_t fallback = 0);

@@ -119,7 +119,7 @@ private:
             try {
                 pod = client_.find({pods(), pod_namespace(container.pod), pod_name(container.pod)});
             } catch (const ApiError& error) {
-                if (error.code != 403) throw;
+                if (!error.is_forbidden()) throw;
                 container.state = Acknowledgement::kUnknown;
                 container.why = error.what();
                 continue;

@@ -14,7 +14,6 @@
 #include "kube/names.hpp"
 #include "kube/object/mentions.hpp"
 #include "kube/object/workload_hash.hpp"
-#include "kube/plan/injected_object.hpp"
 #include "kube/plan/plan_spec.hpp"
 #include "kube/record/author.hpp"
 #include "kube/record/own_objects.hpp"
@@ -85,7 +84,7 @@ void delete_pods(Client& client, const std::vector<Json>& crashed, const Progres
             client.remove({pods(), pod_namespace(pod), pod_name(pod)}, same);
             on_progress(fmt::format("pod {} was in back-off and was deleted", pod_name(pod)));
         } catch (const ApiError& error) {
-            if (!error.is_not_found() && error.code != 409) throw;
+            if (!error.is_not_found() && !error.is_conflict()) throw;
         }
     }
 }
@@ -129,7 +128,7 @@ std::optional<Json> workload_object(Client& client, Discovery& discovery, const 
     try {
         return client.find({*resource, plan.in_namespace(), owner->name});
     } catch (const ApiError& error) {
-        if (error.code != 403) throw;
+        if (!error.is_forbidden()) throw;
         return std::nullopt;
     }
 }

@@ -11,18 +11,14 @@
 #include "kube/workload/diagnosis.hpp"
 #include "kube/workload/pod_state.hpp"
 #include "kube/workload/pods.hpp"
-#include "kube/workload/rollout.hpp"
 
 namespace cudafault::kube {
 
 namespace {
 
-Json ending_of(const Json& terminated) {
-    return {{"exit_code", number_at(terminated, {"exitCode"})},
-            {"signal", number_at(terminated, {"signal"})},
-            {"reason", text_at(terminated, {"reason"})},
-            {"message", text_at(terminated, {"message"})},
-            {"finished_at", text_at(terminated, {"finishedAt"})}};
+Termination termination_of(const Json& terminated) {
+    return {number_at(terminated, {"exitCode"}), number_at(terminated, {"signal"}), text_at(terminated, {"reason"}),
+            text_at(terminated, {"message"}), text_at(terminated, {"finishedAt"})};
 }
 
 void read_containers(const Json& pod, PodStatus& status) {
@@ -30,7 +26,7 @@ void read_containers(const Json& pod, PodStatus& status) {
         status.restarts += static_cast<int>(number_at(*container, {"restartCount"}));
         const Json* ended = find(*container, {"state", "terminated"});
         if (!ended) ended = find(*container, {"lastState", "terminated"});
-        if (ended && ended->is_object()) status.terminated = ending_of(*ended);
+        if (ended && ended->is_object()) status.terminated = termination_of(*ended);
     }
 }
 

@@ -12,13 +12,21 @@
 
 namespace cudafault::kube {
 
+// How a container ended.
+struct Termination {
+    int64_t exit_code = 0;
+    int64_t signal = 0;  // 0: none
+    std::string reason, message;
+    std::string finished_at;  // UTC
+};
+
 struct PodStatus {
     std::string name, uid, node, address, phase;
     bool injected = false;  // true if the pod has the library and the plan; otherwise it has an older template
     bool ready = false;
     bool terminating = false;
-    int restarts = 0;  // sum over containers and native sidecars
-    Json terminated;  // the last termination of a container: exit_code, signal, reason, message; null if there was none
+    int restarts = 0;                       // sum over containers and native sidecars
+    std::optional<Termination> terminated;  // the last termination of a container
     std::string diagnosis;
     std::vector<ContainerEvidence> evidence;  // one entry for each injected container
 };

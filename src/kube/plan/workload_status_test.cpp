@@ -64,7 +64,7 @@ TEST_F(StatusTest, RestartsIncludeNativeSidecars) {
                  "lastState": {"terminated": {"exitCode": 139, "reason": "Error"}}}]}})");
     ASSERT_EQ(found.pods.size(), 1u);
     EXPECT_EQ(found.pods[0].restarts, 5);
-    EXPECT_EQ(found.pods[0].terminated.at("exit_code"), 139);
+    EXPECT_EQ(found.pods[0].terminated.value().exit_code, 139);
 }
 
 }  // namespace

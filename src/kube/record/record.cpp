@@ -17,7 +17,6 @@ namespace cudafault::kube {
 
 namespace {
 
-constexpr const char* kRecordKey = "record.json";
 constexpr int kSchema = 1;  // version of the record format; other versions are refused
 
 Json edits_json(const std::vector<Edit>& edits) {
@@ -38,12 +37,18 @@ Json editions_json(const std::map<int, std::vector<Edit>>& editions) {
     return json;
 }
 
-int edition_from(const std::string& text) {
+// Returns std::nullopt if the text is not a number.
+std::optional<int> edition_number(const std::string& text) {
     int edition = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), edition);
-    if (error != std::errc() || end != text.data() + text.size())
-        throw Error("it has an edition with an invalid number");
+    if (error != std::errc() || end != text.data() + text.size()) return {};
     return edition;
+}
+
+int edition_from(const std::string& text) {
+    const std::optional<int> edition = edition_number(text);
+    if (!edition) throw Error("it has an edition with an invalid number");
+    return *edition;
 }
 
 std::map<int, std::vector<Edit>> editions_from(const Json& json) {
@@ -113,7 +118,7 @@ ObjectRef anchor_ref(const std::string& in_namespace, const std::string& hash) {
 }
 
 Anchor anchor_from(const Json& config_map) {
-    const std::string text = text_at(config_map, {"data", kRecordKey});
+    const std::string text = text_at(config_map, {"data", names::kRecordKey});
     try {
         return {config_map, Record::from_json(Json::parse(text))};
     } catch (const std::exception& error) {
@@ -144,11 +149,10 @@ std::string InjectedMark::edition_text() const { return fmt::format("{}.{}", run
 
 std::optional<InjectedMark> InjectedMark::parse(const std::string& text) {
     const std::string head = text.substr(0, text.find(kPostRolloutEdits));
-    InjectedMark mark{part_of(head, "run"), 0, part_of(head, "pin"), post_rollout_edits_of(text)};
-    const std::string edition = part_of(head, "edition");
-    const auto [end, error] = std::from_chars(edition.data(), edition.data() + edition.size(), mark.edition);
-    if (mark.run_id.empty() || error != std::errc() || end != edition.data() + edition.size()) return {};
-    return mark;
+    const std::string run_id = part_of(head, "run");
+    const std::optional<int> edition = edition_number(part_of(head, "edition"));
+    if (run_id.empty() || !edition) return {};
+    return InjectedMark{run_id, *edition, part_of(head, "pin"), post_rollout_edits_of(text)};
 }
 
 std::optional<InjectedMark> InjectedMark::of(const Json& object) {
@@ -223,20 +227,25 @@ std::optional<Anchor> find_anchor(Client& client, const ObjectRef& workload) {
 
 Anchor create_anchor(Client& client, const Record& record) {
     const Json object = own_config_map(record.workload, names::kAnchorPrefix + workload_hash(record.workload),
-                                       names::kAnchorRole, {{"data", {{kRecordKey, record.json().dump()}}}});
+                                       names::kAnchorRole, {{"data", {{names::kRecordKey, record.json().dump()}}}});
     return anchor_from(recreate(client, object));
 }
 
 Anchor replace_record(Client& client, const Anchor& anchor, const Record& record) {
     JsonPatch patch;
     patch.only_if_unchanged(anchor.config_map);
-    patch.replace(json_pointer({"data", kRecordKey}), record.json().dump());
+    patch.replace(json_pointer({"data", names::kRecordKey}), record.json().dump());
     return anchor_from(client.patch(ref_of(config_maps(), anchor.config_map), patch));
 }
 
 bool remove_anchor(Client& client, const ObjectRef& workload) {
     const ObjectRef anchor = anchor_ref(workload.in_namespace, workload_hash(workload));
     return remove_config_map(client, anchor.in_namespace, anchor.name);
+}
+
+bool remove_injection(Client& client, const ObjectRef& workload) {
+    const bool removed = remove_injection_objects(client, workload);
+    return remove_anchor(client, workload) || removed;
 }
 
 }  // namespace cudafault::kube

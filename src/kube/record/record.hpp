@@ -40,7 +40,7 @@ struct RevisionNumbers {
 // The record is written to the anchor ConfigMap before the first change of the workload.
 struct Record {
     std::string run_id;
-    std::string by;          // user@host, for display
+    std::string by;          // the author, for display: see author()
     std::string created_at;  // UTC
     ObjectRef workload;
     Delivery delivery = Delivery::kBinary;
@@ -94,5 +94,8 @@ Anchor replace_record(Client& client, const Anchor& anchor, const Record& record
 // Deletes the record. Returns true if it existed. Must be the last step of a restore: an interrupted `restore` needs
 // the record to continue.
 bool remove_anchor(Client& client, const ObjectRef& workload);
+
+// Deletes the plan and the libraries, then the record. Returns true if any existed.
+bool remove_injection(Client& client, const ObjectRef& workload);
 
 }  // namespace cudafault::kube

@@ -5,6 +5,7 @@
 
 #include "kube/names.hpp"
 #include "kube/object/edits.hpp"
+#include "kube/object/well_known.hpp"
 #include "kube/record/own_names.hpp"
 
 namespace cudafault::kube {
@@ -52,7 +53,7 @@ const Json* item_named(const Json& list, const char* name) {
 }
 
 bool is_pin(const Json& expression, const std::string& pin) {
-    return text_at(expression, {"key"}) == "kubernetes.io/hostname" && expression.value("values", Json()) == Json{pin};
+    return text_at(expression, {"key"}) == well_known::kHostname && expression.value("values", Json()) == Json{pin};
 }
 
 const Json kNothing = nullptr;

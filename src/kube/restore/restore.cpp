@@ -55,7 +55,7 @@ constexpr const char* kNewerRevision =
     "another client has created a newer revision since the injection, so the revision numbers are not restored";
 
 void disarm_plan(Client& client, const PlanObject& plan) {
-    nudge(client, pods_with(client, plan), write_plan(client, plan, "", this_user()).revision);
+    nudge(client, pods_with(client, plan), write_plan(client, plan, "", author(client)).revision);
 }
 
 class Restoring {
@@ -135,7 +135,8 @@ private:
         try {
             anchor_ = create_anchor(client_, record);
         } catch (const ApiError& error) {
-            if (error.code != 403) throw;  // continue without a record; if this restore is killed, these edits are lost
+            if (!error.is_forbidden())
+                throw;  // continue without a record; if this restore is killed, these edits are lost
         }
     }
 
@@ -319,8 +320,7 @@ private:
 RestoreResult remove_leftovers(Client& client, const ObjectRef& deleted) {
     RestoreResult result;
     result.workload = deleted.text();
-    result.restored = remove_injection_objects(client, deleted);
-    result.restored |= remove_anchor(client, deleted);
+    result.restored = remove_injection(client, deleted);
     result.notes.push_back(fmt::format("{} was deleted", deleted.text()));
     return result;
 }

@@ -88,11 +88,11 @@ protected:
 
     RestoreResult run() { return restore(client(), discovery(), choice, restore_options); }
 
-    // Returns the method and the last segment of the path of each write.
+    // Returns the method and the last segment of the path of each write. A SelfSubjectReview writes nothing.
     std::vector<std::string> writes() const {
         std::vector<std::string> found;
         for (const SeenRequest& request : responder.requests()) {
-            if (request.method == "GET") continue;
+            if (request.method == "GET" || request.target.find("selfsubjectreviews") != std::string::npos) continue;
             const std::string path = request.target.substr(0, request.target.find('?'));
             found.push_back(request.method + " " + path.substr(path.rfind('/') + 1));
         }
@@ -148,6 +148,26 @@ TEST_F(RestoreTest, DisarmsBeforeReverting) {
     responder.on("PATCH", object_path("cudafault-plan-"), {json_answer(plan)});
     EXPECT_TRUE(run().complete);
     EXPECT_EQ(writes().at(1), "PATCH cudafault-plan-" + original().hash());
+}
+
+TEST_F(RestoreTest, DisarmsAsTheUserThatTheApiServerReports) {
+    inject();
+    serve_record();
+    serve_states({injected.object, injected.object, after_template()});
+    Json plan = named("cudafault-plan-" + original().hash());
+    plan["metadata"]["resourceVersion"] = "5";
+    plan["data"] = {{"plan", "#7\nxid=79\n"}};
+    hold(object_path("cudafault-plan-"), plan);
+    responder.on("PATCH", object_path("cudafault-plan-"), {json_answer(plan)});
+    responder.on("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews",
+                 {json_answer({{"status", {{"userInfo", {{"username", "alice"}}}}}})});
+    run();
+    const std::vector<SeenRequest> requests = responder.requests();
+    const auto disarming = std::find_if(requests.begin(), requests.end(), [&](const SeenRequest& request) {
+        return request.method == "PATCH" && request.target.starts_with(object_path("cudafault-plan-"));
+    });
+    ASSERT_NE(disarming, requests.end());
+    EXPECT_THAT(disarming->body, HasSubstr("alice ("));
 }
 
 TEST_F(RestoreTest, DoesNotChangeACleanWorkload) {

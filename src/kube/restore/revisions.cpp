@@ -14,8 +14,10 @@
 #include "kube/names.hpp"
 #include "kube/object/mentions.hpp"
 #include "kube/object/owners.hpp"
+#include "kube/object/well_known.hpp"
 #include "kube/workload/kinds.hpp"
 #include "kube/workload/pods.hpp"
+#include "kube/workload/revision.hpp"
 
 namespace cudafault::kube {
 
@@ -52,15 +54,6 @@ void remove_revision(Client& client, const Workload& workload, const Resource& h
     } catch (const ApiError& error) {
         if (!error.is_not_found()) throw;
     }
-}
-
-constexpr const char* kRevision = "deployment.kubernetes.io/revision";
-constexpr const char* kRevisionHistory = "deployment.kubernetes.io/revision-history";
-
-int64_t number_of(const Json& revision) {
-    const Json* number = find(revision, {"revision"});
-    if (number && number->is_number_integer()) return number->get<int64_t>();
-    return std::atoll(text_at(revision, {"metadata", "annotations", kRevision}).c_str());
 }
 
 // Deletes the injected revisions without pods. Returns true if a revision still has pods.
@@ -102,10 +95,11 @@ JsonPatch renumbering(const Json& revision, int64_t number) {
     JsonPatch patch;
     patch.only_if_unchanged(revision);
     if (revision.contains("revision")) return patch.replace("/revision", number);
-    const std::string before = history_before(text_at(revision, {"metadata", "annotations", kRevisionHistory}), number);
-    const std::string history_at = json_pointer({"metadata", "annotations", kRevisionHistory});
-    patch.replace(json_pointer({"metadata", "annotations", kRevision}), std::to_string(number));
-    if (!find(revision, {"metadata", "annotations", kRevisionHistory})) return patch;
+    const std::string before =
+        history_before(text_at(revision, {"metadata", "annotations", well_known::kDeploymentRevisionHistory}), number);
+    const std::string history_at = json_pointer({"metadata", "annotations", well_known::kDeploymentRevisionHistory});
+    patch.replace(json_pointer({"metadata", "annotations", well_known::kDeploymentRevision}), std::to_string(number));
+    if (!find(revision, {"metadata", "annotations", well_known::kDeploymentRevisionHistory})) return patch;
     return before.empty() ? patch.remove(history_at) : patch.replace(history_at, before);
 }
 
@@ -120,7 +114,7 @@ void remove_mark(Client& client, const std::string& kind, const Resource& histor
         result.changed = true;
     } catch (const ApiError& error) {
         if (error.is_not_found() || error.is_conflict()) return;  // the object or its annotation was deleted
-        if (error.code != 403) throw;
+        if (!error.is_forbidden()) throw;
         result.notes.push_back(fmt::format(
             "{0} {1} keeps an annotation of cudafault ({2}): `kubectl annotate {0} {1} -n {3} {4}-` removes it, "
             "or `restore` with the Role that `cudafault k8s rbac restore --exact --kind {5} -n {3}` prints",
@@ -135,7 +129,7 @@ RevisionNumbers numbers_of_own_revisions(Client& client, const Workload& workloa
     wait_until_observed(client, workload, deadline);
     for (const Resource& history : histories_of(workload.ref.resource.group, workload.ref.resource.kind)) {
         for (const Json& revision : own_revisions(client, workload, history)) {
-            numbers.add({number_of(revision), number_of(revision)});
+            numbers.add({revision_number(revision), revision_number(revision)});
         }
     }
     return numbers;
@@ -169,13 +163,13 @@ bool reset_revision_number(Client& client, const Workload& workload, const Revis
     std::vector<Json> remaining = revisions_of(client, workload, history);
     if (remaining.empty()) return false;
     std::sort(remaining.begin(), remaining.end(),
-              [](const Json& one, const Json& other) { return number_of(one) > number_of(other); });
+              [](const Json& one, const Json& other) { return revision_number(one) > revision_number(other); });
     const Json& newest = remaining.front();
     const int64_t before = numbers.first - 1;
-    if (number_of(newest) == before) return true;  // an earlier restore already did this before it was killed
+    if (revision_number(newest) == before) return true;  // an earlier restore already did this before it was killed
     // If a restore between two injections did not finish, another template of the workload may have this number.
-    const bool is_taken = remaining.size() > 1 && number_of(remaining[1]) >= before;
-    if (number_of(newest) != numbers.last + 1 || is_taken) return false;
+    const bool is_taken = remaining.size() > 1 && revision_number(remaining[1]) >= before;
+    if (revision_number(newest) != numbers.last + 1 || is_taken) return false;
     client.patch({history, workload.ref.in_namespace, text_at(newest, {"metadata", "name"})},
                  renumbering(newest, before), as_controller());
     return true;

@@ -118,8 +118,7 @@ private:
             entry->second = look_up_allocation(claim_object_name(status, claim_name_in_pod(claims, source)));
         }
         const Json& extended = value_at(status, "extendedResourceClaimStatus");
-        const Json& mappings = value_at(extended, "requestMappings");
-        for (const Json& mapping : mappings.is_array() ? mappings : Json::array()) {
+        for (const Json& mapping : items_at(extended, "requestMappings")) {
             const auto entry = known_.resources.find(text_at(mapping, "resourceName"));
             if (entry == known_.resources.end() || entry->second != Device::kUnknown) continue;
             entry->second = look_up_allocation(text_at(extended, "resourceClaimName"));

@@ -15,6 +15,7 @@
 #include "kube/api/transport/api_error.hpp"
 #include "kube/object/owners.hpp"
 #include "kube/workload/pod_state.hpp"
+#include "kube/workload/revision.hpp"
 #include "os/one_line.hpp"
 
 namespace cudafault::kube {
@@ -304,19 +305,12 @@ std::vector<Json> list_if_permitted(Client& client, const Collection& collection
     }
 }
 
-int64_t revision_of(const Json& replica_set) {
-    const std::string text = text_at(replica_set, {"metadata", "annotations", "deployment.kubernetes.io/revision"});
-    int64_t revision = 0;
-    std::from_chars(text.data(), text.data() + text.size(), revision);
-    return revision;
-}
-
 std::string newest_replica_set(Client& client, const Workload& workload) {
     std::string uid;
     int64_t newest = -1;
     for (const Json& replica_set : list_if_permitted(client, {replica_sets(), workload.ref.in_namespace}, {})) {
-        if (!is_owned_by(replica_set, workload.uid()) || revision_of(replica_set) <= newest) continue;
-        newest = revision_of(replica_set);
+        if (!is_owned_by(replica_set, workload.uid()) || revision_number(replica_set) <= newest) continue;
+        newest = revision_number(replica_set);
         uid = text_at(replica_set, {"metadata", "uid"});
     }
     return uid;

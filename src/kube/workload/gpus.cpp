@@ -195,8 +195,7 @@ Device device_of_class(const std::string& name, const Json& device_class) {
     const std::string resource = text_at(spec, "extendedResourceName");
     if (!resource.empty() && device_of_resource(resource) != Device::kUnknown) return device_of_resource(resource);
     Device device = Device::kNone;
-    const Json& selectors = value_at(spec, "selectors");
-    for (const Json& selector : selectors.is_array() ? selectors : Json::array()) {
+    for (const Json& selector : items_at(spec, "selectors")) {
         const Device found = device_of_expression(text_at(value_at(selector, "cel"), "expression"));
         if (device == Device::kNone || found != Device::kUnknown) device = found;
     }
@@ -207,26 +206,23 @@ std::vector<std::string> classes_of_claim(const Json& claim) {
     const Json& spec = value_at(claim, "spec");
     // A ResourceClaimTemplate has an inner spec.
     const Json& inner = value_at(spec, "spec").is_object() ? value_at(spec, "spec") : spec;
-    const Json& requests = value_at(value_at(inner, "devices"), "requests");
     std::vector<std::string> classes;
     const auto add = [&](const Json& request) {
         const std::string name = text_at(request, "deviceClassName");
         if (!name.empty()) classes.push_back(name);
     };
-    for (const Json& request : requests.is_array() ? requests : Json::array()) {
+    for (const Json& request : items_at(value_at(inner, "devices"), "requests")) {
         add(request);
         add(value_at(request, "exactly"));
-        const Json& alternatives = value_at(request, "firstAvailable");
-        for (const Json& alternative : alternatives.is_array() ? alternatives : Json::array()) add(alternative);
+        for (const Json& alternative : items_at(request, "firstAvailable")) add(alternative);
     }
     return classes;
 }
 
 Device device_of_allocation(const Json& claim) {
     const Json& allocation = value_at(value_at(claim, "status"), "allocation");
-    const Json& results = value_at(value_at(allocation, "devices"), "results");
     Device device = Device::kNone;
-    for (const Json& result : results.is_array() ? results : Json::array()) {
+    for (const Json& result : items_at(value_at(allocation, "devices"), "results")) {
         device = stronger_device(device, device_of_driver(text_at(result, "driver")));
     }
     return device == Device::kNone ? Device::kUnknown : device;
@@ -244,8 +240,7 @@ GpuUse gpu_use_of_resources(const Json& resources, const Json& pod_spec, const K
     GpuUse use;
     merge_amounts(use, value_at(resources, "limits"), known);
     merge_amounts(use, value_at(resources, "requests"), known);
-    const Json& claims = value_at(resources, "claims");
-    for (const Json& claim : claims.is_array() ? claims : Json::array()) {
+    for (const Json& claim : items_at(resources, "claims")) {
         const std::string name = text_at(claim, "name");
         if (name.empty()) continue;
         merge_device(use, device_of_claim(name, pod_spec, known), fmt::format("claims {}, an unknown device", name));
@@ -288,8 +283,7 @@ std::vector<ClaimSource> claim_sources(const Json& pod_spec) {
 std::vector<std::string> unknown_resources(const Json& pod_spec) {
     std::vector<std::string> unknown;
     for (const char* list : {"containers", "initContainers"}) {
-        const Json& containers = value_at(pod_spec, list);
-        for (const Json& container : containers.is_array() ? containers : Json::array()) {
+        for (const Json& container : items_at(pod_spec, list)) {
             for (const char* amounts : {"limits", "requests"}) {
                 const Json& requested = value_at(value_at(container, "resources"), amounts);
                 if (!requested.is_object()) continue;

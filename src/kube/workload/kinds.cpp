@@ -4,9 +4,9 @@
 #include <strings.h>
 
 #include <algorithm>
-#include <cctype>
 
 #include "kube/api/client/discovery.hpp"
+#include "kube/api/common/encoding.hpp"
 
 namespace cudafault::kube {
 
@@ -448,9 +448,7 @@ bool is_immutable(const Resource& resource) {
 }
 
 std::string resource_of(const Kind& kind) {
-    std::string plural = kind.kind + "s";
-    std::transform(plural.begin(), plural.end(), plural.begin(),
-                   [](unsigned char letter) { return std::tolower(letter); });
+    const std::string plural = lower_case(kind.kind + "s");
     return kind.group.empty() ? plural : plural + "." + kind.group;
 }
 

@@ -92,7 +92,7 @@ Json workload_reference(Client& client, const ObjectRef& rollout) {
         const auto object = client.find(rollout);
         return object ? value_at(value_at(*object, "spec"), "workloadRef") : Json();
     } catch (const ApiError& error) {
-        if (error.code != 403) throw;
+        if (!error.is_forbidden()) throw;
         return {};
     }
 }
@@ -164,7 +164,7 @@ private:
             const auto object = resource ? client_.find({*resource, in_namespace_, owner.name}) : std::nullopt;
             return object && uid_of(*object) == owner.uid ? controller_of(*object) : std::nullopt;
         } catch (const ApiError& error) {
-            if (error.code != 403) throw;
+            if (!error.is_forbidden()) throw;
             return std::nullopt;
         }
     }

@@ -533,7 +533,7 @@ private:
             if (options_.on_progress) options_.on_progress(fmt::format("deleted pod {} of the old template", name));
         } catch (const ApiError& error) {
             if (error.code >= 500 || error.is_overload()) throw;
-            if (!error.is_not_found() && error.code != 409) {
+            if (!error.is_not_found() && !error.is_conflict()) {
                 may_delete_ = false;
                 deletion_error_ = error.what();
                 return true;

@@ -40,7 +40,7 @@ void list_kind(Client& client, const Resource& resource, const std::string& in_n
 }
 
 // Status 405 means that the resource does not support list.
-bool is_not_listable(const ApiError& error) { return error.code == 403 || error.code == 405; }
+bool is_not_listable(const ApiError& error) { return error.is_forbidden() || error.code == 405; }
 
 std::vector<SkippedKind> list_kinds(Client& client, const std::vector<Resource>& kinds, const std::string& in_namespace,
                                     const SurveyHandler& handler) {
@@ -83,7 +83,7 @@ void require_namespace(Client& client, const std::string& name) {
     try {
         client.get({namespaces(), "", name});
     } catch (const ApiError& error) {
-        if (error.code != 403) throw;
+        if (!error.is_forbidden()) throw;
     }
 }
 

@@ -73,7 +73,7 @@ Json read_owner(Client& client, const ObjectRef& ref, const FoundObject& owned, 
         Json object = client.get(ref);
         if (owner.uid.empty() || uid_of(object) == owner.uid) return object;
     } catch (const ApiError& error) {
-        if (error.code == 403) {
+        if (error.is_forbidden()) {
             throw_owner_error(owned, owner,
                               fmt::format("cannot be read: ask for the permission `get {}`", ref.resource.qualified()));
         }

@@ -3,8 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "kube/api/common/encoding.hpp"
 #include "kube/api/common/error.hpp"
 #include "kube/api/common/json.hpp"
@@ -28,11 +26,7 @@ Resource Resource::of_kind(const std::string& api_version, const std::string& ki
     return resource;
 }
 
-std::string Resource::kubectl_kind() const {
-    std::string lower = qualified_kind();
-    std::transform(lower.begin(), lower.end(), lower.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? c + 32 : c; });
-    return lower;
-}
+std::string Resource::kubectl_kind() const { return lower_case(qualified_kind()); }
 
 std::string ObjectRef::kubectl_name() const { return resource.kubectl_kind() + "/" + name; }
 

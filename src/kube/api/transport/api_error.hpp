@@ -34,9 +34,8 @@ public:
 
     bool is_expired() const { return code == 410; }  // a resourceVersion or a continue token is too old
     bool is_not_found() const { return code == 404; }
-    // True if the authorizer denied the request, so that a Role can allow it. Admission controllers and quotas
-    // also return 403.
-    bool is_permission_denied() const;
+    bool is_forbidden() const { return code == 403; }  // by the authorizer, an admission controller or a quota
+    bool is_permission_denied() const;                 // by the authorizer, so that a Role can allow the request
 
     bool is_already_exists() const { return code == 409 && reason() == "AlreadyExists"; }
 

@@ -11,6 +11,8 @@ namespace cudafault::kube {
 
 enum class Architecture { kX86_64, kAarch64 };
 
+inline constexpr Architecture kArchitectures[] = {Architecture::kX86_64, Architecture::kAarch64};
+
 // Returns the value of the label kubernetes.io/arch: amd64 or arm64.
 const char* kubernetes_name(Architecture architecture);
 
