@@ -196,6 +196,12 @@ def test_run_on_real_gpus_has_no_simulated_files():
     assert "libdevicefiles" not in outcome.output
 
 
+def test_disabled_library_is_not_preloaded():
+    command = ("run", "--gpus", "sim:1", "--", "sh", "-c", "echo $LD_PRELOAD")
+    assert "libdevicefiles" in cudafault(*command).output
+    assert "libdevicefiles" not in cudafault(*command, CUDAFAULT_SIM_DEVICE_FILES="0").output
+
+
 @pytest.mark.parametrize("file, found", [("/dev/nvidia0", "1"), ("/dev/nvidia7", "0")])
 def test_every_function_finds_only_files_of_simulated_gpus(file, found, tmp_path):
     program = compile_source(tmp_path / "every_function", EVERY_FUNCTION)
