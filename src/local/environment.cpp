@@ -43,12 +43,16 @@ struct OwnFolders {
 };
 
 // The variable with the number of GPUs that have device files. If the environment contains the value 0, the value is
-// kept and disables device files.
+// kept and the library of device files is not preloaded.
 constexpr const char* kDeviceFiles = "CUDAFAULT_SIM_DEVICE_FILES";
 
+bool has_device_files(const Environment& environment) { return environment.get(kDeviceFiles) != "0"; }
+
 void set_device_files(Environment& environment, const Machine& machine) {
-    if (environment.get(kDeviceFiles) == "0") return;
-    environment.set(kDeviceFiles, std::to_string(machine.gpus.size()));
+    if (!has_device_files(environment)) return;
+    environment.unset(kDeviceFiles);
+    // A 0 would also disable the device files of a run inside this run.
+    if (!machine.gpus.empty()) environment.set(kDeviceFiles, std::to_string(machine.gpus.size()));
 }
 
 void set_list(Environment& environment, const char* name, const std::vector<std::string>& items) {
@@ -90,7 +94,7 @@ void set_preload(Environment& environment, const OwnFolders& own, const Products
     }
     std::remove_copy_if(before.begin(), before.end(), std::back_inserter(items), is_sanitizer);
     // The library of device files is last, so that other libraries that replace functions of libc precede it.
-    if (simulated) items.push_back(device_files(products.simgpu));
+    if (simulated && has_device_files(environment)) items.push_back(device_files(products.simgpu));
     set_list(environment, "LD_PRELOAD", items);
 }
 

@@ -100,6 +100,7 @@ TEST(EnterRun, AddsDeviceFilesForSimulatedGpusUnlessDisabled) {
     environment = environment_of({"CUDAFAULT_SIM_DEVICE_FILES=0"});
     enter_run(environment, "1:2:3:4", kProducts, machine);
     EXPECT_EQ(value(environment, "CUDAFAULT_SIM_DEVICE_FILES"), "0");
+    EXPECT_EQ(value(environment, "LD_PRELOAD"), "/opt/lib/libcudafault.so:" + kRuntimes);
     enter_run(environment, "5:6:7:8", kProducts, Machine{});
     EXPECT_EQ(environment.get("CUDAFAULT_SIM_DEVICE_FILES"), std::nullopt);
 }

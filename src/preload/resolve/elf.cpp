@@ -47,6 +47,7 @@ void LoadedObject::read(const ElfW(Dyn)* entry) {
             case DT_STRTAB: strings_ = relocated<char>(base_, value); break;
             case DT_GNU_HASH: gnu_hash_ = relocated<uint32_t>(base_, value); break;
             case DT_HASH: hash_ = relocated<uint32_t>(base_, value); break;
+            case DT_VERSYM: versions_ = relocated<ElfW(Half)>(base_, value); break;
             case DT_SONAME: soname_ = value; break;
             default: break;
         }
@@ -77,6 +78,11 @@ bool LoadedObject::is_named(const ElfW(Sym)& symbol, Text name) const {
     return found[name.size] == '\0' && symbol.st_shndx != SHN_UNDEF;
 }
 
+bool LoadedObject::is_default_version(uint32_t at) const {
+    constexpr ElfW(Half) kHidden = 0x8000;
+    return !versions_ || !(versions_[at] & kHidden);
+}
+
 const ElfW(Sym)* LoadedObject::find_by_gnu_hash(Text name) const {
     const uint32_t bucket_count = gnu_hash_[0], first = gnu_hash_[1], bloom_words = gnu_hash_[2];
     if (bucket_count == 0) return nullptr;
@@ -85,19 +91,26 @@ const ElfW(Sym)* LoadedObject::find_by_gnu_hash(Text name) const {
     const uint32_t hash = gnu_hash_of(name);
     uint32_t at = buckets[hash % bucket_count];
     if (at < first) return nullptr;
+    const ElfW(Sym)* other_version = nullptr;
     for (;; ++at) {
         const uint32_t link = chains[at - first];
-        if ((link | 1) == (hash | 1) && is_named(symbols_[at], name)) return &symbols_[at];
-        if (link & 1) return nullptr;
+        if ((link | 1) == (hash | 1) && is_named(symbols_[at], name)) {
+            if (is_default_version(at)) return &symbols_[at];
+            other_version = &symbols_[at];
+        }
+        if (link & 1) return other_version;
     }
 }
 
 const ElfW(Sym)* LoadedObject::find_by_hash(Text name) const {
     const uint32_t symbol_count = hash_[1];
+    const ElfW(Sym)* other_version = nullptr;
     for (uint32_t at = 1; at < symbol_count; ++at) {
-        if (is_named(symbols_[at], name)) return &symbols_[at];
+        if (!is_named(symbols_[at], name)) continue;
+        if (is_default_version(at)) return &symbols_[at];
+        other_version = &symbols_[at];
     }
-    return nullptr;
+    return other_version;
 }
 
 const ElfW(Sym)* LoadedObject::find(Text name) const {

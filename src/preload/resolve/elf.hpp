@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reads the segments and symbols of a loaded ELF object from memory. Unlike dlsym, a lookup here calls no libc
-// function, ignores symbol versions, and cannot return the library's own export instead of the object's symbol.
+// function, does not depend on the caller, and cannot return the library's own export instead of the object's symbol.
 #pragma once
 
 #include <elf.h>
@@ -24,7 +24,8 @@ public:
     Text soname() const;  // DT_SONAME, or the base name of the file if the object has no DT_SONAME
     Text file() const { return Text(file_); }
 
-    // Returns a symbol that the object itself defines, or nullptr.
+    // Returns a symbol that the object itself defines, or nullptr. If the object defines several versions of the
+    // symbol, returns the default version.
     const ElfW(Sym)* find(Text name) const;
     const void* address_of(const ElfW(Sym)& symbol) const;
 
@@ -36,6 +37,7 @@ private:
     const ElfW(Sym)* find_by_gnu_hash(Text name) const;
     const ElfW(Sym)* find_by_hash(Text name) const;
     bool is_named(const ElfW(Sym)& symbol, Text name) const;
+    bool is_default_version(uint32_t at) const;  // `at`: index in the symbol table
     void read(const ElfW(Dyn)* entry);
 
     uintptr_t base_ = 0;
@@ -45,6 +47,7 @@ private:
     const char* strings_ = nullptr;
     const uint32_t* gnu_hash_ = nullptr;
     const uint32_t* hash_ = nullptr;
+    const ElfW(Half)* versions_ = nullptr;
     size_t soname_ = 0;
 };
 

@@ -28,6 +28,14 @@ TEST(LoadedObject, FindsTheFunctionsThatDlsymFinds) {
     }
 }
 
+TEST(LoadedObject, FindsTheDefaultVersionOfAFunction) {
+    const LoadedObject libc = libc_object();
+    void* handle = dlopen("libc.so.6", RTLD_LAZY | RTLD_NOLOAD);
+    for (const char* name : {"glob", "sched_getaffinity", "realpath", "nftw"}) {
+        EXPECT_EQ(libc.function(name), dlsym(handle, name)) << name;
+    }
+}
+
 TEST(LoadedObject, DistinguishesDataFromFunctions) {
     const LoadedObject libc = libc_object();
     ASSERT_NE(libc.find("stdout"), nullptr);

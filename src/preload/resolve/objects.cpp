@@ -52,6 +52,20 @@ bool find_libc(LoadedObject& out) {
     return object != nullptr;
 }
 
+// The search ends at libc: objects loaded later may be unloaded by another thread.
+const void* next_function(const ElfW(Dyn)* own, Text name) {
+    find_libc_once();
+    const link_map* libc = observe(libc_map);
+    if (!libc) return nullptr;
+    bool is_after_own = false;
+    for (const link_map* object = first_object(); object && object != libc; object = object->l_next) {
+        const void* found = is_after_own ? LoadedObject(*object).function(name) : nullptr;
+        if (found) return found;
+        is_after_own = is_after_own || object->l_ld == own;
+    }
+    return LoadedObject(*libc).function(name);
+}
+
 int iterate_objects(int (*visit)(dl_phdr_info*, size_t, void*), void* data) {
     find_libc_once();
     return observe(libc_map) ? load(libc_iterate)(visit, data) : 0;

@@ -11,6 +11,11 @@ namespace cudafault {
 // Finds libc. Returns false if libc is not in the dynamic linker's list yet. Takes no lock.
 bool find_libc(LoadedObject& out);
 
+// Returns the definition of a function that follows the object with the dynamic section `own` in the search order, or
+// nullptr. dlsym(RTLD_NEXT) returns the same, unless the program defines its own dlsym: libc's dlsym then searches
+// after the object of that definition. Takes no lock.
+const void* next_function(const ElfW(Dyn)* own, Text name);
+
 // Calls libc's dl_iterate_phdr, which takes the dynamic linker's lock. Returns 0 without a call if libc is not found.
 int iterate_objects(int (*visit)(dl_phdr_info* info, size_t size, void* data), void* data);
 

@@ -3,68 +3,103 @@
 // JAX, test for /dev/nvidia0 or /dev/nvidiactl before they call CUDA. Creating those files would need root.
 //
 // Only simulated runs preload this library; programs on real GPUs never load it. Its functions replace the path of such
-// a file with /dev/null, which is a character device too (D-132), and call the C library's function. Directory listings
-// do not show the files. CUDAFAULT_SIM_DEVICE_FILES is the number of GPUs; 0 disables the library.
-#include <dlfcn.h>
+// a file with /dev/null, which is a character device too (D-132), and call the next definition of the function. Directory
+// listings do not show the files. CUDAFAULT_SIM_DEVICE_FILES is the number of GPUs; 0 disables the library.
+//
+// The functions may be called before any constructor has run, and the program may define any function of libc and call
+// these functions from it. The library therefore finds libc's functions and the variable itself.
 #include <errno.h>
 #include <fcntl.h>
+#include <link.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-// Weak, because musl has no symbol versions.
-extern "C" void* dlvsym(void* handle, const char* name, const char* version) noexcept __attribute__((weak));
+#include <cstddef>
+
+#include "fault/atomics.hpp"
+#include "fault/text.hpp"
+#include "preload/resolve/objects.hpp"
+
+using cudafault::Text;
 
 namespace {
 
 constexpr const char* kControlFiles[] = {"/dev/nvidiactl", "/dev/nvidia-uvm", "/dev/nvidia-uvm-tools",
                                          "/dev/nvidia-modeset"};
-constexpr const char kGpuFile[] = "/dev/nvidia";
+constexpr Text kGpuFile = "/dev/nvidia";
+constexpr Text kCountVariable = "CUDAFAULT_SIM_DEVICE_FILES=";
 constexpr long kMaxGpus = 64;
 
-// The symbol version of functions that newer releases of glibc keep only for old programs.
-#if defined(__x86_64__)
-constexpr const char* kFirstVersion = "GLIBC_2.2.5";
-#else
-constexpr const char* kFirstVersion = "GLIBC_2.17";
-#endif
-
-long gpu_count = 0;
-
 // Parses the whole text as a number. Returns -1 if the text is invalid.
-long number_of(const char* text) {
-    if (!*text || (text[0] == '0' && text[1])) return -1;
+long number_of(Text text) {
+    if (text.empty() || (text[0] == '0' && text.size > 1)) return -1;
     long number = 0;
-    for (; *text; ++text) {
-        if (*text < '0' || *text > '9' || number > kMaxGpus) return -1;
-        number = number * 10 + (*text - '0');
+    for (size_t i = 0; i < text.size; ++i) {
+        if (text[i] < '0' || text[i] > '9' || number > kMaxGpus) return -1;
+        number = number * 10 + (text[i] - '0');
     }
     return number;
 }
 
-const char* substitute(const char* path) {
-    if (gpu_count == 0 || !path || strncmp(path, kGpuFile, sizeof kGpuFile - 1) != 0) return path;
-    for (const char* file : kControlFiles) {
-        if (strcmp(path, file) == 0) return "/dev/null";
+long count_in_environment() {
+    for (char** variable = environ; *variable; ++variable) {
+        const Text text = *variable;
+        if (cudafault::starts_with(text, kCountVariable)) return number_of(text.from(kCountVariable.size));
     }
-    const long gpu = number_of(path + sizeof kGpuFile - 1);
-    return gpu >= 0 && gpu < gpu_count ? "/dev/null" : path;
+    return 0;
 }
 
-// The next definition of a function: that of the C library or of another preloaded library. It is unset until this
-// library's constructor has run; calls before that make the system call directly.
-template <typename Signature>
-struct Next {
-    Signature* function = nullptr;
-
-    void find(const char* name) {
-        void* found = dlsym(RTLD_NEXT, name);
-        if (!found && dlvsym) found = dlvsym(RTLD_NEXT, name, kFirstVersion);
-        function = reinterpret_cast<Signature*>(found);
+// Returns the number of GPUs that have device files. The number does not change after the first call, so that a program
+// that changes its environment keeps the files.
+long gpu_count() {
+    constexpr long kUnknown = -2;
+    static long count = kUnknown;
+    if (cudafault::load(count) == kUnknown) {
+        if (!environ) return 0;  // libc is not initialized yet
+        cudafault::store(count, count_in_environment());
     }
+    return cudafault::load(count);
+}
+
+bool is_device_file(const char* terminated) {
+    const Text path = terminated;
+    if (!cudafault::starts_with(path, kGpuFile)) return false;
+    for (const char* file : kControlFiles) {
+        if (path == file) return gpu_count() > 0;
+    }
+    const long gpu = number_of(path.from(kGpuFile.size));
+    return gpu >= 0 && gpu < gpu_count();
+}
+
+const char* substitute(const char* path) { return is_device_file(path) ? "/dev/null" : path; }
+
+// The next definition of a function: that of the C library or of another library. A system call replaces a definition
+// that is not found.
+template <typename Signature>
+class Next {
+public:
+    constexpr explicit Next(Text name) : name_(name) {}
+
+    // Returns nullptr if no definition is found.
+    Signature* find() {
+        if (!cudafault::load(function_)) cudafault::store(function_, search());
+        return cudafault::load(function_);
+    }
+
+private:
+    Signature* search() const {
+        const void* found = cudafault::next_function(_DYNAMIC, name_);
+        // musl 1.2.4 and newer bind names that end with 64 to the functions without the suffix.
+        if (!found && is_64_bit_name()) found = cudafault::next_function(_DYNAMIC, name_.first(name_.size - 2));
+        return reinterpret_cast<Signature*>(const_cast<void*>(found));
+    }
+    bool is_64_bit_name() const { return name_.size > 2 && name_.from(name_.size - 2) == "64"; }
+
+    const Text name_;
+    Signature* function_ = nullptr;
 };
 
 bool has_mode(int flags) { return (flags & O_CREAT) || (flags & O_TMPFILE) == O_TMPFILE; }
@@ -81,67 +116,120 @@ int system_access(int folder, const char* path, int mode) {
     return static_cast<int>(syscall(SYS_faccessat, folder, path, mode));
 }
 
+// Copies the path to `out`, or to new memory that the caller frees if `out` is nullptr.
+char* copy_path(Text path, char* out) {
+    if (!out) out = static_cast<char*>(malloc(path.size + 1));
+    if (!out) return nullptr;
+    for (size_t i = 0; i < path.size; ++i) out[i] = path[i];
+    out[path.size] = '\0';
+    return out;
+}
+
+std::nullptr_t not_found() {
+    errno = ENOSYS;
+    return nullptr;
+}
+
 }  // namespace
 
 // Defines a function of the C library under its own name; next_NAME is the next definition.
 #define INTERPOSE(result, name, ...)                                                                          \
-    static Next<result(__VA_ARGS__)> next_##name;                                                             \
+    static Next<result(__VA_ARGS__)> next_##name(#name);                                                      \
     extern "C" __attribute__((visibility("default"))) result device_files_##name(__VA_ARGS__) __asm__(#name); \
     result device_files_##name(__VA_ARGS__)
 
 // On 64-bit machines a function whose name ends with 64 is identical to the one without the suffix.
-#define INTERPOSE_OPEN(name)                                                                  \
-    INTERPOSE(int, name, const char* path, int flags, ...) {                                  \
-        va_list arguments;                                                                    \
-        va_start(arguments, flags);                                                           \
-        const int mode = has_mode(flags) ? va_arg(arguments, int) : 0;                        \
-        va_end(arguments);                                                                    \
-        if (next_##name.function) return next_##name.function(substitute(path), flags, mode); \
-        return system_open(AT_FDCWD, substitute(path), flags, mode);                          \
+#define INTERPOSE_OPEN(name)                                                                                      \
+    INTERPOSE(int, name, const char* path, int flags, ...) {                                                      \
+        va_list arguments;                                                                                        \
+        va_start(arguments, flags);                                                                               \
+        const int mode = has_mode(flags) ? va_arg(arguments, int) : 0;                                            \
+        va_end(arguments);                                                                                        \
+        const auto next = next_##name.find();                                                                     \
+        return next ? next(substitute(path), flags, mode) : system_open(AT_FDCWD, substitute(path), flags, mode); \
     }
-#define INTERPOSE_OPENAT(name)                                                                        \
-    INTERPOSE(int, name, int folder, const char* path, int flags, ...) {                              \
-        va_list arguments;                                                                            \
-        va_start(arguments, flags);                                                                   \
-        const int mode = has_mode(flags) ? va_arg(arguments, int) : 0;                                \
-        va_end(arguments);                                                                            \
-        if (next_##name.function) return next_##name.function(folder, substitute(path), flags, mode); \
-        return system_open(folder, substitute(path), flags, mode);                                    \
+#define INTERPOSE_OPENAT(name)                                            \
+    INTERPOSE(int, name, int folder, const char* path, int flags, ...) {  \
+        va_list arguments;                                                \
+        va_start(arguments, flags);                                       \
+        const int mode = has_mode(flags) ? va_arg(arguments, int) : 0;    \
+        va_end(arguments);                                                \
+        const auto next = next_##name.find();                             \
+        return next ? next(folder, substitute(path), flags, mode)         \
+                    : system_open(folder, substitute(path), flags, mode); \
     }
-#define INTERPOSE_FOPEN(name)                                                          \
-    INTERPOSE(FILE*, name, const char* path, const char* mode) {                       \
-        if (next_##name.function) return next_##name.function(substitute(path), mode); \
-        errno = ENOSYS;                                                                \
-        return nullptr;                                                                \
+// Programs built with _FORTIFY_SOURCE call these functions to open a file without a mode.
+#define INTERPOSE_OPEN_2(name)                                                                           \
+    INTERPOSE(int, name, const char* path, int flags) {                                                  \
+        const auto next = next_##name.find();                                                            \
+        return next ? next(substitute(path), flags) : system_open(AT_FDCWD, substitute(path), flags, 0); \
     }
-#define INTERPOSE_STAT(name, flags)                                                      \
-    INTERPOSE(int, name, const char* path, void* status) {                               \
-        if (next_##name.function) return next_##name.function(substitute(path), status); \
-        return system_stat(AT_FDCWD, substitute(path), status, flags);                   \
+#define INTERPOSE_OPENAT_2(name)                                                                               \
+    INTERPOSE(int, name, int folder, const char* path, int flags) {                                            \
+        const auto next = next_##name.find();                                                                  \
+        return next ? next(folder, substitute(path), flags) : system_open(folder, substitute(path), flags, 0); \
     }
-#define INTERPOSE_FSTATAT(name)                                                                         \
-    INTERPOSE(int, name, int folder, const char* path, void* status, int flags) {                       \
-        if (next_##name.function) return next_##name.function(folder, substitute(path), status, flags); \
-        return system_stat(folder, substitute(path), status, flags);                                    \
+#define INTERPOSE_CREAT(name)                                                                                        \
+    INTERPOSE(int, name, const char* path, unsigned mode) {                                                          \
+        const auto next = next_##name.find();                                                                        \
+        return next ? next(substitute(path), mode)                                                                   \
+                    : system_open(AT_FDCWD, substitute(path), O_CREAT | O_WRONLY | O_TRUNC, static_cast<int>(mode)); \
+    }
+// No system call creates a stream or allocates a resolved path.
+#define INTERPOSE_FOPEN(name)                                     \
+    INTERPOSE(FILE*, name, const char* path, const char* mode) {  \
+        const auto next = next_##name.find();                     \
+        return next ? next(substitute(path), mode) : not_found(); \
+    }
+#define INTERPOSE_FREOPEN(name)                                                \
+    INTERPOSE(FILE*, name, const char* path, const char* mode, FILE* stream) { \
+        const auto next = next_##name.find();                                  \
+        return next ? next(substitute(path), mode, stream) : not_found();      \
+    }
+#define INTERPOSE_STAT(name, flags)                                                                            \
+    INTERPOSE(int, name, const char* path, void* status) {                                                     \
+        const auto next = next_##name.find();                                                                  \
+        return next ? next(substitute(path), status) : system_stat(AT_FDCWD, substitute(path), status, flags); \
+    }
+#define INTERPOSE_FSTATAT(name)                                                   \
+    INTERPOSE(int, name, int folder, const char* path, void* status, int flags) { \
+        const auto next = next_##name.find();                                     \
+        return next ? next(folder, substitute(path), status, flags)               \
+                    : system_stat(folder, substitute(path), status, flags);       \
     }
 // Programs built with a glibc older than 2.33 call these functions.
-#define INTERPOSE_XSTAT(name, flags)                                                              \
-    INTERPOSE(int, name, int version, const char* path, void* status) {                           \
-        if (next_##name.function) return next_##name.function(version, substitute(path), status); \
-        return system_stat(AT_FDCWD, substitute(path), status, flags);                            \
+#define INTERPOSE_XSTAT(name, flags)                                          \
+    INTERPOSE(int, name, int version, const char* path, void* status) {       \
+        const auto next = next_##name.find();                                 \
+        return next ? next(version, substitute(path), status)                 \
+                    : system_stat(AT_FDCWD, substitute(path), status, flags); \
     }
-#define INTERPOSE_FXSTATAT(name)                                                                                 \
-    INTERPOSE(int, name, int version, int folder, const char* path, void* status, int flags) {                   \
-        if (next_##name.function) return next_##name.function(version, folder, substitute(path), status, flags); \
-        return system_stat(folder, substitute(path), status, flags);                                             \
+#define INTERPOSE_FXSTATAT(name)                                                               \
+    INTERPOSE(int, name, int version, int folder, const char* path, void* status, int flags) { \
+        const auto next = next_##name.find();                                                  \
+        return next ? next(version, folder, substitute(path), status, flags)                   \
+                    : system_stat(folder, substitute(path), status, flags);                    \
+    }
+#define INTERPOSE_ACCESS(name)                                                                        \
+    INTERPOSE(int, name, const char* path, int mode) {                                                \
+        const auto next = next_##name.find();                                                         \
+        return next ? next(substitute(path), mode) : system_access(AT_FDCWD, substitute(path), mode); \
     }
 
 INTERPOSE_OPEN(open)
 INTERPOSE_OPEN(open64)
 INTERPOSE_OPENAT(openat)
 INTERPOSE_OPENAT(openat64)
+INTERPOSE_OPEN_2(__open_2)
+INTERPOSE_OPEN_2(__open64_2)
+INTERPOSE_OPENAT_2(__openat_2)
+INTERPOSE_OPENAT_2(__openat64_2)
+INTERPOSE_CREAT(creat)
+INTERPOSE_CREAT(creat64)
 INTERPOSE_FOPEN(fopen)
 INTERPOSE_FOPEN(fopen64)
+INTERPOSE_FREOPEN(freopen)
+INTERPOSE_FREOPEN(freopen64)
 INTERPOSE_STAT(stat, 0)
 INTERPOSE_STAT(stat64, 0)
 INTERPOSE_STAT(lstat, AT_SYMLINK_NOFOLLOW)
@@ -154,47 +242,39 @@ INTERPOSE_XSTAT(__lxstat, AT_SYMLINK_NOFOLLOW)
 INTERPOSE_XSTAT(__lxstat64, AT_SYMLINK_NOFOLLOW)
 INTERPOSE_FXSTATAT(__fxstatat)
 INTERPOSE_FXSTATAT(__fxstatat64)
-
-INTERPOSE(int, statx, int folder, const char* path, int flags, unsigned mask, void* status) {
-    if (next_statx.function) return next_statx.function(folder, substitute(path), flags, mask, status);
-    return static_cast<int>(syscall(SYS_statx, folder, substitute(path), flags, mask, status));
-}
-
-INTERPOSE(int, access, const char* path, int mode) {
-    return next_access.function ? next_access.function(substitute(path), mode)
-                                : system_access(AT_FDCWD, substitute(path), mode);
-}
+INTERPOSE_ACCESS(access)
+INTERPOSE_ACCESS(eaccess)
+INTERPOSE_ACCESS(euidaccess)
 
 INTERPOSE(int, faccessat, int folder, const char* path, int mode, int flags) {
-    return next_faccessat.function ? next_faccessat.function(folder, substitute(path), mode, flags)
-                                   : system_access(folder, substitute(path), mode);
+    const auto next = next_faccessat.find();
+    return next ? next(folder, substitute(path), mode, flags) : system_access(folder, substitute(path), mode);
 }
 
-__attribute__((constructor)) static void start() {
-#define FIND(name) next_##name.find(#name);
-    FIND(open)
-    FIND(open64)
-    FIND(openat)
-    FIND(openat64)
-    FIND(fopen)
-    FIND(fopen64)
-    FIND(stat)
-    FIND(stat64)
-    FIND(lstat)
-    FIND(lstat64)
-    FIND(fstatat)
-    FIND(fstatat64)
-    FIND(__xstat)
-    FIND(__xstat64)
-    FIND(__lxstat)
-    FIND(__lxstat64)
-    FIND(__fxstatat)
-    FIND(__fxstatat64)
-    FIND(statx)
-    FIND(access)
-    FIND(faccessat)
-#undef FIND
-    const char* count = getenv("CUDAFAULT_SIM_DEVICE_FILES");
-    const long number = count ? number_of(count) : 0;
-    gpu_count = number > 0 ? number : 0;
+INTERPOSE(int, statx, int folder, const char* path, int flags, unsigned mask, void* status) {
+    const auto next = next_statx.find();
+    return next ? next(folder, substitute(path), flags, mask, status)
+                : static_cast<int>(syscall(SYS_statx, folder, substitute(path), flags, mask, status));
 }
+
+// The path of a device file is resolved already.
+INTERPOSE(char*, realpath, const char* path, char* resolved) {
+    if (is_device_file(path)) return copy_path(path, resolved);
+    const auto next = next_realpath.find();
+    return next ? next(path, resolved) : not_found();
+}
+
+INTERPOSE(char*, __realpath_chk, const char* path, char* resolved, size_t size) {
+    if (is_device_file(path)) return copy_path(path, resolved);
+    const auto next = next___realpath_chk.find();
+    return next ? next(path, resolved, size) : not_found();
+}
+
+INTERPOSE(char*, canonicalize_file_name, const char* path) {
+    if (is_device_file(path)) return copy_path(path, nullptr);
+    const auto next = next_canonicalize_file_name.find();
+    return next ? next(path) : not_found();
+}
+
+// A program may change its environment before it looks for a device file.
+__attribute__((constructor)) static void start() { gpu_count(); }
