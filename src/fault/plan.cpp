@@ -155,7 +155,7 @@ private:
                 continue;
             }
             if (!find_key(word.key, list)) return false;
-            if (has(list)) return fail(word.text, kKeyNames[list], "= is given twice");
+            if (has(list)) return fail(word.text, kKeyNames[list], "= is given twice: separate faults with ;");
             values_[list] = word.value;
             if (values_[list].empty()) return fail(word.text, kKeyNames[list], "= needs a value directly after =");
             // A list is read word by word, and a word that starts with # is a comment.
@@ -419,7 +419,8 @@ private:
 
     bool check_combinations(Text text) {
         if (has(kXid) && has(kError)) {
-            return fail(values_[kError], "xid= and error= cannot be combined: use one of them");
+            return fail(values_[kError],
+                        "xid= and error= cannot be combined: use one of them, or separate two faults with ;");
         }
         if (has(kMtbf) && has(kEvery)) {
             return fail(values_[kEvery], "every= and mtbf= cannot be combined: use one of them");

@@ -181,7 +181,9 @@ const Refused kRefused[] = {
     {"gpu=0;1 xid=79", "gpu=0", "needs xid= or error="},
     {"xid=79 gpu=0;1", "1", "is not part of a list", 13},
     {"xid=79 gpu=", "gpu=", "gpu= needs a value"},
-    {"xid=79 after=1 after=2", "after=2", "after= is given twice"},
+    {"xid=79 after=1 after=2", "after=2", "after= is given twice: separate faults with ;"},
+    {"xid=79 gpu=0\nxid=48 gpu=1", "xid=48", "xid= is given twice: separate faults with ;"},
+    {"xid=79\nerror=719", "719", "or separate two faults with ;"},
     {"gpu=0", "gpu=0", "a fault needs xid= or error="},
 
     {"xid=80", "80", "unknown XID 80: expected one of 43, 48, 74, 79, 94, 95"},
