@@ -57,13 +57,24 @@ std::string help_of(const CLI::App& app) {
     return chosen.empty() ? "cudafault --help" : fmt::format("cudafault {} --help", chosen.front()->get_name());
 }
 
+// CLI11 reports a value that is not a number as "Could not convert: NAME = VALUE".
+std::string conversion_text(const std::string& text) {
+    constexpr std::string_view kPrefix = "Could not convert: ", kSeparator = " = ";
+    const size_t separator = text.find(kSeparator);
+    if (!text.starts_with(kPrefix) || separator == std::string::npos) return text;
+    return fmt::format("invalid {} \"{}\": expected a whole number",
+                       text.substr(kPrefix.size(), separator - kPrefix.size()),
+                       text.substr(separator + kSeparator.size()));
+}
+
 int parse(CLI::App& app, int argc, char** argv) {
     try {
         app.parse(argc, argv);
         return local::kDone;
     } catch (const CLI::ParseError& error) {
         if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
-        return report_error(fmt::format("{}; see `{}`", error.what(), help_of(app)).c_str(), local::kUsage);
+        const std::string text = conversion_text(error.what());
+        return report_error(fmt::format("{}; see `{}`", text, help_of(app)).c_str(), local::kUsage);
     }
 }
 

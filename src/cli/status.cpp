@@ -86,9 +86,14 @@ std::string top_functions(const json& fault) {
     return fmt::format("{}", fmt::join(texts, ", "));
 }
 
+std::string never_hit_text(const json& fault) {
+    const uint64_t others = fault.value("on_other_gpu", uint64_t{0});
+    return "armed but never hit: " + (others > 0 ? plural(others, "call") + " on other GPUs" : "no call has matched");
+}
+
 std::string outcome_text(const json& fault) {
     const std::string outcome = fault.at("outcome");
-    const std::string text = outcome == "never hit" ? "armed but never hit: no call has matched"
+    const std::string text = outcome == "never hit" ? never_hit_text(fault)
                              : outcome == "fired"   ? "in " + top_functions(fault)
                                                     : "no matching call was selected yet";
     return fault.at("expired").get<bool>() ? text + "; for= or until= has ended" : text;

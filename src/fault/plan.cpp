@@ -99,7 +99,7 @@ public:
 
     bool parse(Text text) {
         set_defaults();
-        return read_items(text) && read_values() && check_combinations(text) && choose_calls();
+        return read_items(text) && read_values() && check_combinations(text) && choose_calls() && check_ordinals();
     }
 
     // Refuses a parsed fault that can never fire.
@@ -155,7 +155,7 @@ private:
                 continue;
             }
             if (!find_key(word.key, list)) return false;
-            if (has(list)) return fail(word.text, kKeyNames[list], "= is given twice");
+            if (has(list)) return fail(word.text, kKeyNames[list], "= is given twice: separate faults with ;");
             values_[list] = word.value;
             if (values_[list].empty()) return fail(word.text, kKeyNames[list], "= needs a value directly after =");
             // A list is read word by word, and a word that starts with # is a comment.
@@ -221,7 +221,7 @@ private:
                        expected(key, "a time such as 2026-11-23T12:00:00Z");
             case kEffect: return read_effect();
             case kSticky: return read_sticky();
-            case kProcess: return read_glob(key, fault_.process);
+            case kProcess: return read_process();
             case kRank: return read_rank();
             case kNode: return read_glob(key, fault_.node);
             case kPod: return read_glob(key, fault_.pod);
@@ -387,6 +387,13 @@ private:
         return true;
     }
 
+    bool read_process() {
+        const Text text = values_[kProcess];
+        // A glob with a slash matches no base name.
+        if (find(text, '/') < text.size) return expected(kProcess, "a base name without a slash, such as train.py");
+        return read_glob(kProcess, fault_.process);
+    }
+
     bool read_rank() {
         for (Text rest = values_[kRank], word; !(word = next_word(rest)).empty();) {
             if (fault_.rank_count == kMaxRanks) {
@@ -419,7 +426,8 @@ private:
 
     bool check_combinations(Text text) {
         if (has(kXid) && has(kError)) {
-            return fail(values_[kError], "xid= and error= cannot be combined: use one of them");
+            return fail(values_[kError],
+                        "xid= and error= cannot be combined: use one of them, or separate two faults with ;");
         }
         if (has(kMtbf) && has(kEvery)) {
             return fail(values_[kEvery], "every= and mtbf= cannot be combined: use one of them");
@@ -556,6 +564,19 @@ private:
             found.can_fail = true;
         }
         return true;
+    }
+
+    // Refuses gpu=local: for calls of NVML only.
+    bool check_ordinals() {
+        bool has_other_gpu = fault_.gpu_count == 0, has_other_call = false;
+        for (int i = 0; i < fault_.gpu_count; ++i) has_other_gpu |= fault_.gpus[i].kind != GpuKind::local;
+        for (int row = 0; row < kFunctionCount; ++row) {
+            has_other_call |= fault_.calls.has(row) && kFunctions[row].api != Api::nvml;
+        }
+        return has_other_gpu || has_other_call ||
+               fail(values_[kGpu], "invalid gpu= ", Quoted{values_[kGpu]},
+                    " for calls of NVML, whose devices have no CUDA ordinal, so the fault can never fire: give an "
+                    "index or a UUID");
     }
 
     const Text spec_;

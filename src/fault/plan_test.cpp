@@ -181,7 +181,9 @@ const Refused kRefused[] = {
     {"gpu=0;1 xid=79", "gpu=0", "needs xid= or error="},
     {"xid=79 gpu=0;1", "1", "is not part of a list", 13},
     {"xid=79 gpu=", "gpu=", "gpu= needs a value"},
-    {"xid=79 after=1 after=2", "after=2", "after= is given twice"},
+    {"xid=79 after=1 after=2", "after=2", "after= is given twice: separate faults with ;"},
+    {"xid=79 gpu=0\nxid=48 gpu=1", "xid=48", "xid= is given twice: separate faults with ;"},
+    {"xid=79\nerror=719", "719", "or separate two faults with ;"},
     {"gpu=0", "gpu=0", "a fault needs xid= or error="},
 
     {"xid=80", "80", "unknown XID 80: expected one of 43, 48, 74, 79, 94, 95"},
@@ -215,6 +217,8 @@ const Refused kRefused[] = {
     {"xid=79 gpu=all,0", "all", "cannot be combined"},
     {"xid=79 gpu=0 all", "all", "cannot be combined"},
     {"xid=79 gpu=" + repeated("7,", 16) + "99", "99", "more than 16 GPUs"},
+    {"error=NVML_ERROR_GPU_IS_LOST calls=nvmlDeviceGet* gpu=local:0", "local:0", "no CUDA ordinal"},
+    {"effect=hang calls=nvmlDeviceGetName gpu=local:0,local:2", "local:0,local:2", "no CUDA ordinal"},
 
     {"xid=79 calls=cuNoSuch*", "cuNoSuch*", "no function matches"},
     {"xid=79 calls=cuInit,@disk", "@disk", "expected one of @init @device"},
@@ -266,6 +270,8 @@ const Refused kRefused[] = {
     {"error=NVML_ERROR_GPU_IS_LOST calls=nvmlDeviceGet* sticky=context", "context", "needs an error of the driver"},
 
     {"xid=79 process=" + repeated("p", 128), repeated("p", 128), "longer than 127 characters"},
+    {"xid=79 process=/opt/train.py", "/opt/train.py", "expected a base name without a slash"},
+    {"xid=79 process=./drv.py", "./drv.py", "expected a base name without a slash"},
     {std::string("xid=79 node=a\x01"), "a\x01", "without control characters"},
     {"xid=79 rank=-1", "-1", "from 0"},
     {"xid=79 rank=2147483648", "2147483648", "from 0"},

@@ -88,7 +88,7 @@ Control::Lock::~Lock() { flock(descriptor_, LOCK_UN); }
 void Control::renew_heartbeat() { store(block_->header.heartbeat_ns, shared_monotonic_ns()); }
 
 uint64_t Control::write_plan(const std::string& spec) {
-    control_write_plan(*block_, text_of(spec), *parse_spec(spec), shared_monotonic_ns(), wall_clock_ns());
+    control_write_plan(*block_, text_of(spec), *parse_armed_spec(spec), shared_monotonic_ns(), wall_clock_ns());
     const auto written = std::make_unique<PlanCopy>();
     if (control_read_plan(*block_, getuid(), *written)) return written->revision;
     throw Error(kEnvironment,

@@ -55,8 +55,8 @@ public:
 
     void renew_heartbeat();
 
-    // Writes the plan and returns its revision. Throws Error if the block is damaged, because no process would take up
-    // the plan.
+    // Writes the plan and returns its revision. The caller has checked the plan with parse_spec. Throws Error if the
+    // block is damaged, because no process would take up the plan.
     uint64_t write_plan(const std::string& spec);
 
 private:

@@ -27,6 +27,12 @@ TEST(Control, StartsEmptyAndDisarmed) {
     EXPECT_EQ(control.block().header.flag, kFlagIdle);
 }
 
+TEST(Control, WritesAPlanWhoseUntilHasPassedSinceItWasChecked) {
+    Control control = Control::create();
+    control.write_plan("xid=79 until=2020-01-01T00:00:00Z");
+    EXPECT_EQ(plan_of(control).plan.count, 1);
+}
+
 TEST(Control, CannotShrinkOrGrow) {
     const Control control = Control::create();
     EXPECT_EQ(ftruncate(control.address(getpid()).descriptor, 0), -1);

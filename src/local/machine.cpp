@@ -16,6 +16,13 @@ namespace cudafault::local {
 
 namespace {
 
+// Replaces the variable in an error of sim::parse_machine by the option that contains the value.
+std::string blame_option(const std::string& option, const std::string& simulation, const std::string& error) {
+    const std::string variable = fmt::format("invalid CUDAFAULT_SIM_GPUS \"{}\"", simulation);
+    if (option.empty() || !error.starts_with(variable)) return error;
+    return fmt::format("invalid --gpus \"{}\"{}", option, error.substr(variable.size()));
+}
+
 Machine simulated_machine(const std::string& simulation, const std::string& option) {
     Machine machine{true, true, simulation, {}};
     std::string error;
@@ -26,8 +33,7 @@ Machine simulated_machine(const std::string& simulation, const std::string& opti
             added.mig_devices.push_back({sim::uuid_text(mig), mig.model->name});
         }
     }
-    if (!error.empty())
-        throw Error(kUsage, option.empty() ? error : fmt::format("invalid --gpus \"{}\": {}", option, error));
+    if (!error.empty()) throw Error(kUsage, blame_option(option, simulation, error));
     return machine;
 }
 

@@ -93,6 +93,27 @@ TEST(Machine, SimulatedGpusCanHaveMigDevices) {
     EXPECT_TRUE(after.gpus[1].mig_devices.empty());
 }
 
+TEST(Machine, BlamesTheValueThatIsInvalid) {
+    for (const char* option : {"sim:2:H100", "sim:99", "sim:X100"}) {
+        try {
+            find_machine(option);
+            ADD_FAILURE() << option << " was accepted";
+        } catch (const Error& error) {
+            const std::string text = error.what();
+            EXPECT_EQ(text.find(std::string("invalid --gpus \"") + option + "\": expected "), 0U) << text;
+            EXPECT_EQ(text.find("CUDAFAULT_SIM_GPUS"), std::string::npos) << text;
+        }
+    }
+    setenv("CUDAFAULT_SIM_MEMORY", "much", 1);
+    try {
+        find_machine("sim:2");
+        ADD_FAILURE() << "the memory was accepted";
+    } catch (const Error& error) {
+        EXPECT_EQ(std::string(error.what()).find("invalid CUDAFAULT_SIM_MEMORY \"much\""), 0U) << error.what();
+    }
+    unsetenv("CUDAFAULT_SIM_MEMORY");
+}
+
 TEST(Machine, IsWrittenAndReadAsJson) {
     const Machine before = find_machine("sim:2");
     const auto after = nlohmann::json::parse(nlohmann::json(before).dump()).get<Machine>();

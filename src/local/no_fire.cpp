@@ -104,7 +104,8 @@ std::string reason_of(const Fault& fault, const json& counts, const json& proces
                            calls_text(matched));
     }
     if (on_other_gpu > 0) {
-        return fmt::format("{} matched, but on other GPUs than those of gpu=", calls_text(on_other_gpu));
+        return fmt::format("{} that calls= names {} on other GPUs than those of gpu=", calls_text(on_other_gpu),
+                           on_other_gpu == 1 ? "was" : "were");
     }
     if (const std::string reason = reason_no_process(fault, processes, variables); !reason.empty()) return reason;
     if (counts.at("expired").get<bool>()) return "for= or until= had ended before a call matched";
@@ -158,9 +159,8 @@ std::string reason_for_no_fire(const json& report, bool library_was_loaded) {
     }
     const json& processes = report.at("evidence").at("processes");
     if (processes.empty()) {
-        const bool is_root = geteuid() == 0;  // only root can start a program as another user
-        return fmt::format("no process made a CUDA call that the fault library intercepted{}",
-                           is_root ? "; a program that is started as another user cannot join the run" : "");
+        return "no process of the run made a CUDA call that the fault library intercepted; a process that cannot join "
+               "the run prints the reason on standard error";
     }
     const json* plan = last_plan(report);
     const auto variables = report.value("target_variables", TargetVariables{});

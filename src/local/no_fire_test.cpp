@@ -49,7 +49,7 @@ TEST(NoFire, CountsAllPlansOfTheRun) {
 TEST(NoFire, ReportsThatTheLibraryWasNotLoaded) {
     const json ended = report(plan("xid=79", json::array({fault()})), json::array());
     EXPECT_THAT(reason_for_no_fire(ended, false), HasSubstr("LD_PRELOAD was removed"));
-    EXPECT_THAT(reason_for_no_fire(ended, true), HasSubstr("no process made a CUDA call"));
+    EXPECT_THAT(reason_for_no_fire(ended, true), HasSubstr("no process of the run made a CUDA call"));
 }
 
 TEST(NoFire, ReportsThatThePlanHasExpired) {
@@ -59,7 +59,8 @@ TEST(NoFire, ReportsThatThePlanHasExpired) {
 
 TEST(NoFire, ReportsWhyNoCallMatched) {
     EXPECT_THAT(reason("xid=79", json::array({fault()})), HasSubstr("none that calls= names"));
-    EXPECT_THAT(reason("xid=79 gpu=1", json::array({fault(0, 0, 7)})), HasSubstr("7 calls matched, but on other GPUs"));
+    EXPECT_THAT(reason("xid=79 gpu=1", json::array({fault(0, 0, 7)})),
+                HasSubstr("7 calls that calls= names were on other GPUs"));
     EXPECT_THAT(reason("xid=79 after=100", json::array({fault(99)})), HasSubstr("99 calls matched"));
     EXPECT_THAT(reason("xid=79 for=1s", json::array({fault(0, 0, 0, true)})), HasSubstr("had ended before"));
     EXPECT_THAT(reason("xid=79 rank=3", json::array({fault()})), HasSubstr("no process has rank 3"));
@@ -76,7 +77,7 @@ TEST(NoFire, ReportsThatNoProcessMatched) {
 TEST(NoFire, NamesEachFaultOfSeveral) {
     const std::string text = reason("xid=79 after=5; xid=48 gpu=1", json::array({fault(1), fault(0, 0, 2)}));
     EXPECT_THAT(text, HasSubstr("fault 0: 1 call matched"));
-    EXPECT_THAT(text, HasSubstr("fault 1: 2 calls matched, but on other GPUs"));
+    EXPECT_THAT(text, HasSubstr("fault 1: 2 calls that calls= names were on other GPUs"));
 }
 
 TEST(NoFire, UsesAReplacedPlan) {

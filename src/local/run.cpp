@@ -80,6 +80,17 @@ json make_report(const Registry& registry, const std::string& name, const json& 
     return report;
 }
 
+constexpr const char* kUnreadable = "the evidence of the run cannot be read";
+
+// The report is written by then, so a failure here loses only the reason.
+std::string find_reason(const json& report, const Control& control) {
+    try {
+        return reason_for_no_fire(report, load(control.block().header.library_loaded) != 0);
+    } catch (const std::exception&) {
+        return kUnreadable;
+    }
+}
+
 // The command has ended, so a failure here does not change the exit code.
 void write_report(const Registry& registry, const json& own, const Control& control, RunResult& result) {
     try {
@@ -87,12 +98,10 @@ void write_report(const Registry& registry, const json& own, const Control& cont
         const json report = make_report(registry, result.name, own, control, result.end);
         result.was_armed = was_armed(report);
         result.fired = count_fired(report) > 0;
-        if (!result.fired && result.reason.empty()) {
-            result.reason = reason_for_no_fire(report, load(control.block().header.library_loaded) != 0);
-        }
         registry.replace(result.name, report);
+        if (!result.fired && result.reason.empty()) result.reason = find_reason(report, control);
     } catch (const std::exception& error) {
-        if (!result.fired && result.reason.empty()) result.reason = "the evidence of the run cannot be read";
+        if (!result.fired && result.reason.empty()) result.reason = kUnreadable;
         fmt::print(stderr, "cudafault: the report of run {} cannot be written: {}\n", result.name, error.what());
     }
 }

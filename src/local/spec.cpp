@@ -123,6 +123,17 @@ std::string uuids_of(const std::string& spec, Text word, const GpuSelector& sele
     return fmt::format("{}", fmt::join(found, ","));
 }
 
+// Refuses an ordinal that no process of a simulated run can have. The processes of a real machine may have ordinals for
+// MIG devices, which the list of GPUs does not contain.
+void check_ordinal(const std::string& spec, Text word, const GpuSelector& selector, const Machine& machine) {
+    const size_t count = machine.gpus.size();
+    if (selector.kind != GpuKind::local || !machine.simulated || selector.number < count) return;
+    const std::string expected = count == 0   ? "it has no GPUs"
+                                 : count == 1 ? "expected local:0"
+                                              : fmt::format("expected local:0 to local:{}", count - 1);
+    refuse_gpu(spec, word, "no process of the simulated machine has this ordinal: " + expected);
+}
+
 // Removes comments, and spaces and commas at both ends.
 std::string without_comments(Text fault) {
     std::string out;
@@ -200,7 +211,9 @@ Resolved resolve_gpus(const std::string& spec, const Machine& machine) {
     size_t copied = 0;
     for (const Text word : gpu_words(spec)) {
         GpuSelector selector;
-        if (!parse_gpu(word, selector) || !can_resolve(selector, machine)) continue;
+        if (!parse_gpu(word, selector)) continue;
+        check_ordinal(spec, word, selector, machine);
+        if (!can_resolve(selector, machine)) continue;
         if (!machine.known) {
             if (selector.kind == GpuKind::index && resolved.unresolved.empty()) resolved.unresolved = string_of(word);
             continue;

@@ -30,7 +30,8 @@ inline std::string string_of(Text text) { return {text.data, text.size}; }
 // `ranks` is the number of ranks of the job; 0: unknown.
 std::unique_ptr<Plan> parse_spec(const std::string& spec, uint64_t ranks = 0);
 
-// Parses a plan that has been armed. Its until= may have passed since then. Throws SpecRefused if it is invalid.
+// Parses a plan that parse_spec has accepted. Its until= may have passed since then. Throws SpecRefused if it is
+// invalid.
 std::unique_ptr<Plan> parse_armed_spec(const std::string& spec);
 
 // Returns the text of each fault that the parser finds, without comments.

@@ -41,7 +41,7 @@ TEST(Resolve, ReplacesIndicesInEachFault) {
 
 TEST(Resolve, KeepsSelectorsThatTheMachineCannotResolve) {
     for (const std::string spec :
-         {"xid=79", "xid=79 gpu=all", "xid=79 gpu=local:7", "error=719 calls=cuInit times=1"}) {
+         {"xid=79", "xid=79 gpu=all", "xid=79 gpu=local:1", "error=719 calls=cuInit times=1"}) {
         EXPECT_EQ(resolved(spec), spec);
     }
     Machine real = two_gpus();
@@ -91,6 +91,16 @@ TEST(Resolve, FirstDigitsOfAMigDeviceBecomeItsUuid) {
             EXPECT_NE(refused.message.find(reason), std::string::npos) << refused.message;
         }
     }
+}
+
+TEST(Resolve, RefusesOrdinalsThatNoProcessHas) {
+    const SpecRefused refused = refusal_of("xid=79 gpu=local:0,local:2-3");
+    EXPECT_EQ(refused.column, 20u);
+    EXPECT_NE(refused.message.find("expected local:0 to local:1"), std::string::npos) << refused.message;
+    EXPECT_EQ(resolved("xid=79 gpu=local:1-3"), "xid=79 gpu=local:1-3") << "ordinal 1 exists";
+    Machine real = two_gpus();
+    real.simulated = false;
+    EXPECT_EQ(resolve_gpus("xid=79 gpu=local:2", real).spec, "xid=79 gpu=local:2") << "it may be a MIG device";
 }
 
 TEST(Resolve, PointsAtAGpuThatDoesNotExist) {

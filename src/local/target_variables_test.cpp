@@ -5,6 +5,7 @@
 
 #include <cstdlib>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "local/spec.hpp"
 
@@ -41,6 +42,20 @@ TEST(TargetVariables, SizeOfTheJob) {
     unsetenv("RANK");
     EXPECT_EQ(target_variables().ranks, 0U) << "WORLD_SIZE is for the processes that a launcher starts";
     unsetenv("WORLD_SIZE");
+}
+
+TEST(TargetVariables, SizeOfTheJobOfEachLauncher) {
+    constexpr std::pair<const char*, const char*> kLaunchers[] = {{"RANK", "WORLD_SIZE"},
+                                                                  {"OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"},
+                                                                  {"SLURM_PROCID", "SLURM_NTASKS"},
+                                                                  {"PMI_RANK", "PMI_SIZE"}};
+    for (const auto& [rank, size] : kLaunchers) {
+        setenv(rank, "1", 1);
+        setenv(size, "2", 1);
+        EXPECT_EQ(target_variables().ranks, 2U) << rank;
+        unsetenv(rank);
+        unsetenv(size);
+    }
 }
 
 TEST(TargetVariables, SurviveTheRecord) {

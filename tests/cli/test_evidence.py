@@ -8,8 +8,9 @@ import subprocess
 import time
 from pathlib import Path
 
+import pytest
 from cli.support import CLIENT, ClientRun, assert_refused, child_of, has_line, has_words, status
-from harness import TIMEOUT, TOOL, cudafault
+from harness import TIMEOUT, TOOL, cudafault, wait_until
 
 EVENT_LINE = (
     r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}  pid (\d+) +cuMemAlloc_v2 +GPU 0 +CUDA_ERROR_NO_DEVICE \(100\) +"
@@ -87,6 +88,27 @@ def test_reports_follow_fault_from_arming_to_end_of_run() -> None:
     assert cudafault("disarm", "example").code == 0
     assert_refused(cudafault("arm", "example", "xid=79"), 3, "example has ended")
     assert len(cudafault("events", "example", "--follow").output.splitlines()) == len(shown)
+
+
+@pytest.mark.parametrize("disarmed", [False, True])
+def test_evidence_is_kept_if_until_ends_before_the_run(disarmed: bool) -> None:
+    until = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3))
+    spec = f"xid=79 calls=cuMemAlloc until={until}"
+    with ClientRun("until") as run:
+        run.arm(spec)
+        wait_until(lambda: run.status()["plan"]["faults"][0]["expired"])
+        assert run.allocate() == "0"
+        if disarmed:
+            run.disarm()
+        assert len(run.status()["processes"]) == 1
+        outcome = run.end()
+    assert outcome.code == 0 and outcome.errors.count("\n") == 1, outcome
+    assert "for= or until= had ended before a call matched" in outcome.errors, outcome
+    report = status("until")
+    plan = report["history"][0] if disarmed else report["plan"]
+    assert (report["state"], len(report["processes"]), plan["spec"]) == ("ended", 1, spec)
+    assert plan["faults"][0]["expired"] is True
+    assert cudafault("events", "until", "--json").json["total"] == 0
 
 
 def test_run_applies_two_plans() -> None:

@@ -24,7 +24,16 @@ def test_gpus_option_overrides_sim_gpus_variable() -> None:
 
 @pytest.mark.parametrize("value", ["sim:", "", "two"])
 def test_run_refuses_invalid_gpus(value: str) -> None:
-    assert_refused(cudafault("run", "--gpus", value, "--", "true"), 2, f'invalid --gpus "{value}": expected real, sim, sim:N')
+    assert_refused(
+        cudafault("run", "--gpus", value, "--", "true"), 2, f'invalid --gpus "{value}": expected real, sim, sim:N'
+    )
+
+
+@pytest.mark.parametrize("value", ["sim:2:H100", "sim:99", "sim:X100"])
+def test_error_about_gpus_names_the_option(value: str) -> None:
+    refused = cudafault("run", "--gpus", value, "--", "true")
+    assert_refused(refused, 2, f'invalid --gpus "{value}": expected N, MODEL:N')
+    assert "CUDAFAULT_SIM_GPUS" not in refused.errors
 
 
 def test_error_suggests_missing_sim_prefix() -> None:

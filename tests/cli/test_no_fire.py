@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests the note that `cudafault run` prints if no fault fired, which names the reason, and the option --must-fire."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -12,7 +13,9 @@ NO_CUDA = ("true",)
 
 
 def run_client(*options: object, gpu: int = 0, count: int = 1, command: tuple = CLIENT) -> Outcome:
-    return cudafault("run", "--name", "silent", "--gpus", "sim:2", *options, "--", *command, text_input=f"{gpu} {count}\n")
+    return cudafault(
+        "run", "--name", "silent", "--gpus", "sim:2", *options, "--", *command, text_input=f"{gpu} {count}\n"
+    )
 
 
 def notes(outcome: Outcome) -> list[str]:
@@ -28,7 +31,7 @@ def build_program(folder: Path, source: str, *flags: str) -> Path:
     ("plan", "words"),
     [
         ("xid=79 calls=cuGraphLaunch", "none that calls= names"),
-        ("xid=79 gpu=1 calls=cuMemAlloc*", "1 call matched, but on other GPUs"),
+        ("xid=79 gpu=1 calls=cuMemAlloc*", "1 call that calls= names was on other GPUs"),
         ("xid=79 calls=cuMemAlloc* after=100", "1 call matched, but the schedule"),
         ("xid=79 process=serve.py", "no process matches process=serve.py; the processes were: python"),
         ("xid=79 rank=7", "no process has rank 7"),
@@ -41,9 +44,43 @@ def test_note_names_reason_in_the_plan(plan: str, words: str) -> None:
     assert len(notes(outcome)) == 1 and words in notes(outcome)[0], outcome
 
 
+def test_status_counts_calls_on_other_gpus() -> None:
+    """The counts agree with the note of the run."""
+    run_client("--plan", "xid=79 gpu=1 calls=cuMemAlloc*")
+    assert "armed but never hit: 1 call on other GPUs" in cudafault("status", "silent").output
+
+
+UNABLE_TO_JOIN = """
+import ctypes, os, resource, sys
+driver = ctypes.CDLL("libcuda.so.1")
+exec(sys.argv[1])
+print(driver.cuInit(0), flush=True)
+"""
+
+
+@pytest.mark.parametrize(
+    ("action", "words"),
+    [
+        ("resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))", "no file descriptor is free"),
+        pytest.param(
+            "os.chroot(sys.argv[2])",
+            "this process has no access to /proc",
+            marks=pytest.mark.skipif(os.getuid() != 0, reason="only root can change the root directory"),
+        ),
+    ],
+)
+def test_process_that_cannot_join_names_the_cause(tmp_path: Path, action: str, words: str) -> None:
+    program = (sys.executable, "-c", UNABLE_TO_JOIN, action, tmp_path)
+    outcome = cudafault("run", "--gpus", "sim:1", "--plan", "xid=79 calls=cuInit", "--", *program)
+    program_line, closing_line = outcome.errors.splitlines()
+    assert (outcome.code, outcome.output) == (0, "0\n"), outcome
+    assert words in program_line and "has ended" not in program_line, outcome
+    assert "a process that cannot join the run prints the reason on standard error" in closing_line, outcome
+
+
 def test_note_for_program_without_cuda_calls() -> None:
     outcome = cudafault("run", "--plan", "xid=79", "--", *NO_CUDA)
-    assert outcome.code == 0 and "no process made a CUDA call" in notes(outcome)[0], outcome
+    assert outcome.code == 0 and "no process of the run made a CUDA call" in notes(outcome)[0], outcome
 
 
 def test_note_for_statically_linked_program(tmp_path: Path) -> None:
@@ -57,13 +94,15 @@ def test_note_for_process_without_ld_preload(dropped: list[str]) -> None:
     words = [word for name in dropped for word in ("-u", name)]
     shell = ("sh", "-c", '"$@"; exit $?', "sh")  # the parent of the client is this shell, not `cudafault run`
     outcome = run_client("--plan", "xid=79", command=("env", *words, *shell, *CLIENT))
-    assert outcome.code == 0 and outcome.errors.count("without the fault library, so faults cannot be injected") == 1, outcome
+    assert outcome.code == 0 and outcome.errors.count("without the fault library, so faults cannot be injected") == 1, (
+        outcome
+    )
 
 
 def test_note_if_only_env_loads_the_library() -> None:
     outcome = cudafault("run", "--plan", "xid=79", "--", "env", "-i", sys.executable, "-c", "pass")
     assert outcome.code == 0, outcome  # `env` itself loads the library
-    assert "no process made a CUDA call" in notes(outcome)[0], outcome
+    assert "no process of the run made a CUDA call" in notes(outcome)[0], outcome
 
 
 def test_note_for_static_runtime_on_simulated_gpus(tmp_path: Path) -> None:

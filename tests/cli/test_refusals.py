@@ -26,6 +26,8 @@ REFUSED = [  # spec, column, words
     ("xid=79 until=2000-01-01T00:00:00Z after=10d", 14, "can never fire"),
     ("xid=79 times=0", 14, "at least 1"),
     ("xid=79 for=0s", 12, "a duration"),
+    ("xid=79 process=/opt/train.py", 16, "expected a base name without a slash"),
+    ("effect=hang calls=nvmlDeviceGetName gpu=local:0", 41, "no CUDA ordinal"),
 ]
 ABSENT_GPUS = [  # spec, column
     ("xid=79 gpu=2", 12),
@@ -76,8 +78,24 @@ def test_simulated_gpus_have_no_mig_devices(idle_run: ClientRun) -> None:
         assert_points_at(cudafault(*verb), spec, 12, "simulated GPUs have no MIG devices")
 
 
-def test_run_refuses_rank_outside_of_job() -> None:
-    job = {"RANK": "0", "WORLD_SIZE": "4"}
+@pytest.mark.parametrize("spec", ["xid=79 gpu=local:2", "xid=79 gpu=local:0,local:2-5"])
+def test_commands_refuse_ordinal_that_no_process_has(idle_run: ClientRun, spec: str) -> None:
+    run = ["run", "--gpus", "sim:2", "--plan", spec, "--", "echo", "started"]
+    for verb in (["check", "--gpus", "sim:2", spec], run, ["arm", idle_run.name, spec]):
+        assert_points_at(cudafault(*verb), spec, spec.index("local:2") + 1, "expected local:0 to local:1")
+
+
+@pytest.mark.parametrize(
+    ("rank", "size"),
+    [
+        ("RANK", "WORLD_SIZE"),
+        ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"),
+        ("SLURM_PROCID", "SLURM_NTASKS"),
+        ("PMI_RANK", "PMI_SIZE"),
+    ],
+)
+def test_run_refuses_rank_outside_of_job(rank: str, size: str) -> None:
+    job = {rank: "0", size: "4"}
     refused = cudafault("run", "--plan", "xid=79 rank=4,9", "--", "true", **job)
     assert_points_at(refused, "xid=79 rank=4,9", 13, "not among the 4 ranks")
     assert cudafault("run", "--plan", "xid=79 rank=3", "--", "true", **job).code == 0

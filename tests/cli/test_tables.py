@@ -29,6 +29,14 @@ def test_usage_error_names_help_option(arguments: str) -> None:
     assert_refused(cudafault(*arguments.split()), 2, "--help")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [("xids many", "number"), ("k8s inject deployment/app --contract-xid many", "--contract-xid")],
+)
+def test_error_about_a_number_names_the_value(arguments: str, name: str) -> None:
+    assert_refused(cudafault(*arguments.split()), 2, f'invalid {name} "many": expected a whole number')
+
+
 @pytest.mark.parametrize("arguments", ["run", "run --"])
 def test_run_needs_a_command(arguments: str) -> None:
     assert_refused(cudafault(*arguments.split()), 2, "command")

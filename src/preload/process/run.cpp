@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "preload/process/run.hpp"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -107,9 +108,20 @@ bool use_early_block(const RunAddress& run) {
     return true;
 }
 
+// Returns the reason why /proc does not show the process that holds the control block.
+const char* why_not_visible() {
+    const int file = open_file("/proc/self/stat", O_RDONLY | O_CLOEXEC);
+    if (file == -EMFILE || file == -ENFILE) {
+        return "no file descriptor is free: raise the limit of open files (ulimit -n)";
+    }
+    if (file < 0) return "this process has no access to /proc: mount /proc in its root directory (chroot)";
+    close_file(file);
+    return "`cudafault run` has ended, or runs in another PID namespace";
+}
+
 const char* join(const RunAddress& run) {
     const uint64_t start = start_time_of(run.text[kRunPid]);
-    if (start == 0) return "`cudafault run` has ended, or runs in another PID namespace";
+    if (start == 0) return why_not_visible();
     if (shared_start_time(start, process().identity.time_offsets) != run.number[kRunStart]) {
         return "`cudafault run` has ended";
     }
