@@ -2,8 +2,8 @@
 #include "preload/surface/simulated.hpp"
 
 #include "fault/message.hpp"
+#include "preload/process/environment.hpp"
 #include "preload/resolve/elf.hpp"
-#include "preload/resolve/libc.hpp"
 
 namespace cudafault {
 
