@@ -46,10 +46,17 @@ std::string included_name(const std::string& line) {
 }
 
 // Returns true if the line contains only a comment. Comments are omitted, because the size of the generated file is
-// limited and comments would be a twelfth of the file.
+// limited and comments would be a tenth of the file.
 bool is_comment(const std::string& line) {
     const size_t start = line.find_first_not_of(' ');
     return start != std::string::npos && line.compare(start, 2, "//") == 0;
+}
+
+// Returns the line without the comment that follows its code. Leaves a comment with a quote, which may be in a literal.
+std::string without_trailing_comment(const std::string& line) {
+    const size_t comment = line.find("  // ");
+    const bool is_found = comment != std::string::npos && line.find('"', comment) == std::string::npos;
+    return line.substr(0, is_found ? comment : line.size());
 }
 
 class OneFile {
@@ -96,7 +103,7 @@ private:
         if (line == "#pragma once" || is_comment(line)) return;
         const std::string name = included_name(line);
         if (name.empty()) {
-            out_ << line << "\n";
+            out_ << without_trailing_comment(line) << "\n";
         } else if (name == kTable) {
             out_ << "CUDAFAULT_ROWS\n";
         } else if (const auto found = kGenerated.find(name); found != kGenerated.end()) {

@@ -154,8 +154,9 @@ std::string reason_for_no_fire(const json& report, bool library_was_loaded) {
                          "\"{}\" is statically linked, so the fault library cannot be loaded into it: link it "
                          "dynamically",
                          command)
-                   : "no process loaded the fault library: the program is statically linked, or LD_PRELOAD was removed "
-                     "from its environment (tox, sudo, env -i)";
+                   : "no process loaded the fault library: the program is statically linked, LD_PRELOAD was removed "
+                     "from its environment (tox, sudo, env -i), or the program ended before its libraries were "
+                     "initialized (AddressSanitizer does this unless ASAN_OPTIONS has verify_asan_link_order=0)";
     }
     const json& processes = report.at("evidence").at("processes");
     if (processes.empty()) {

@@ -49,6 +49,7 @@ TEST(NoFire, CountsAllPlansOfTheRun) {
 TEST(NoFire, ReportsThatTheLibraryWasNotLoaded) {
     const json ended = report(plan("xid=79", json::array({fault()})), json::array());
     EXPECT_THAT(reason_for_no_fire(ended, false), HasSubstr("LD_PRELOAD was removed"));
+    EXPECT_THAT(reason_for_no_fire(ended, false), HasSubstr("ended before its libraries were initialized"));
     EXPECT_THAT(reason_for_no_fire(ended, true), HasSubstr("no process of the run made a CUDA call"));
 }
 

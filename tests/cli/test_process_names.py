@@ -38,7 +38,9 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def output_of_run(process: str, *words: str) -> str:
-    return cudafault("run", "--name", "names", "--gpus", "sim:1", "--plan", f"xid=79 process={process}", "--", sys.executable, *words).output
+    return cudafault(
+        "run", "--name", "names", "--gpus", "sim:1", "--plan", f"xid=79 process={process}", "--", sys.executable, *words
+    ).output
 
 
 @pytest.mark.parametrize(
@@ -49,6 +51,7 @@ def output_of_run(process: str, *words: str) -> str:
         ("x.py", ["-X", "dev", "x.py"]),
         ("x.py", ["-uWignore", "./x.py", "y.py"]),
         ("package", ["-m", "package"]),
+        ("package", ["package/"]),
         ("x.py", ["-c", "import runpy; runpy.run_path('x.py')", "x.py"]),
     ],
     ids=str,
@@ -56,6 +59,13 @@ def output_of_run(process: str, *words: str) -> str:
 def test_process_matches_script_after_interpreter_options(process: str, words: list[str]) -> None:
     is_code = "-c" in words
     assert output_of_run(process, *words) == ("0\n" if is_code else "100\n")
+
+
+def test_process_does_not_match_argument_of_other_program() -> None:
+    tool = Path("tool").absolute()
+    tool.symlink_to(sys.executable)
+    outcome = cudafault("run", "--gpus", "sim:1", "--plan", "xid=79 process=x.py", "--", tool, "x.py")
+    assert outcome.output == "0\n", outcome
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])

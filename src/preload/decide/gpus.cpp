@@ -9,10 +9,10 @@
 #include "fault/values.hpp"
 #include "fault/words.hpp"
 #include "os/system_call.hpp"
+#include "preload/process/environment.hpp"
 #include "preload/process/state.hpp"
 #include "preload/process/thread.hpp"
 #include "preload/resolve/function_rows.hpp"
-#include "preload/resolve/libc.hpp"
 #include "preload/resolve/real.hpp"
 
 namespace cudafault {

@@ -8,9 +8,9 @@
 #include "os/clock.hpp"
 #include "os/system_call.hpp"
 #include "preload/evidence/log.hpp"
+#include "preload/process/environment.hpp"
 #include "preload/process/procfs.hpp"
 #include "preload/process/state.hpp"
-#include "preload/resolve/libc.hpp"
 
 namespace cudafault {
 

@@ -8,7 +8,7 @@
 #include <time.h>
 
 #include "os/system_call.hpp"
-#include "preload/resolve/libc.hpp"
+#include "preload/process/environment.hpp"
 
 namespace cudafault {
 

@@ -11,43 +11,72 @@ namespace cudafault {
 
 namespace {
 
+enum Style : unsigned {
+    kLongWords = 1,       // a single hyphen begins a long option
+    kShell = 2,           // + begins an option too, and a single hyphen ends the options
+    kSeparateValues = 4,  // the value of a short option is always the next word
+};
+
 // Describes the command line of an interpreter up to its script. Each list contains words separated by spaces. A short
 // option (-x) may share its word with others, and its value may follow in the same word or be the next word. The value
 // of a long option (--option, and Java's -option) is the next word or follows '='.
 struct Interpreter {
-    const char* names;    // a name may be followed by a version, as in python3.11
-    const char* valued;   // options with a value
-    const char* naming;   // options whose value is the script
-    const char* code;     // options whose value is the program's text: the process has no script
-    bool has_long_words;  // a single hyphen begins a long option
+    const char* names;     // a name may be followed by a version, as in python3.11
+    const char* valued;    // options with a value
+    const char* attached;  // short options whose value, if any, is the rest of the word
+    const char* naming;    // options whose value is the script
+    const char* code;      // options whose value is the program's text: the process has no script
+    const char* skipped;   // globs for other words that precede the script
+    unsigned style;
 };
 
 constexpr Interpreter kInterpreters[] = {
-    {"python pypy", "-W -X --check-hash-based-pycs", "-m", "-c", false},
+    {"python pypy", "-W -X -Q --check-hash-based-pycs --jit", "", "-m", "-c", "", 0},
     {"java",
      "-cp -classpath --class-path -p --module-path --upgrade-module-path --add-modules --add-exports --add-opens "
-     "--add-reads --limit-modules --enable-native-access --source",
-     "-jar -m --module", "", true},
+     "--add-reads --limit-modules --patch-module --enable-native-access --source -d --describe-module",
+     "", "-jar -m --module", "", "@*", kLongWords},
     {"node nodejs",
      "-r --require --import --loader --experimental-loader -C --conditions --title --input-type --env-file "
-     "--icu-data-dir --openssl-config --redirect-warnings --trace-event-categories --unhandled-rejections "
-     "--disable-warning --dns-result-order --diagnostic-dir",
-     "", "-e --eval -p --print", false},
-    {"bash sh dash zsh ksh", "-o -O --rcfile --init-file", "", "-c", false},
-    {"perl", "-I", "", "-e -E", false},
-    {"ruby", "-I -r -C -E --encoding --external-encoding --internal-encoding", "", "-e", false},
-    {"julia", "-J --sysimage -L --load -p --procs -t --threads -C --cpu-target --machine-file", "",
-     "-e --eval -E --print", false},
-    {"R Rscript", "-g --gui -d --debugger", "-f --file", "-e", false},
-    {"php", "-d -c -z -t -S", "-f --file", "-r -B -R", false},
-    {"lua luajit", "-e -l", "", "", false},
+     "--env-file-if-exists --icu-data-dir --openssl-config --redirect-warnings --trace-event-categories "
+     "--trace-event-file-pattern --trace-require-module --unhandled-rejections --disable-warning --disable-proto "
+     "--dns-result-order --diagnostic-dir --report-dir --report-directory --report-filename --report-signal "
+     "--heapsnapshot-signal --heapsnapshot-near-heap-limit --heap-prof-dir --heap-prof-name --heap-prof-interval "
+     "--cpu-prof-dir --cpu-prof-name --cpu-prof-interval --inspect-port --debug-port --inspect-publish-uid "
+     "--max-http-header-size --network-family-autoselection-attempt-timeout --experimental-default-type "
+     "--experimental-config-file --experimental-policy --policy-integrity --experimental-sea-config "
+     "--build-snapshot-config --snapshot-blob --allow-fs-read --allow-fs-write --localstorage-file --secure-heap "
+     "--secure-heap-min --security-revert --security-reverts --tls-cipher-list --tls-keylog --use-largepages "
+     "--v8-pool-size --watch-path --watch-kill-signal --test-reporter --test-reporter-destination "
+     "--test-name-pattern --test-skip-pattern --test-concurrency --test-timeout --test-shard --test-isolation "
+     "--test-global-setup --test-coverage-include --test-coverage-exclude --test-coverage-lines "
+     "--test-coverage-branches --test-coverage-functions",
+     "", "", "-e --eval -p --print --run", "inspect", 0},
+    {"bash sh dash", "-o -O --rcfile --init-file", "", "", "-c -s",
+     "-login -noediting -noprofile -norc -posix -restricted -verbose", kShell | kSeparateValues},
+    {"zsh ksh", "-o --emulate", "", "", "-c -s", "", kShell},
+    {"perl", "-I", "-C -D -F -i -m -M -V -x", "", "-e -E", "", 0},
+    {"ruby",
+     "-I -r -C -X -E --encoding --external-encoding --internal-encoding --enable --disable --dump --parser "
+     "--backtrace-limit --crash-report",
+     "-F -i -K -T -x", "", "-e", "", 0},
+    {"julia",
+     "-J --sysimage -H --home -L --load -p --procs -t --threads -C --cpu-target --machine-file --startup-file "
+     "--history-file --handle-signals --banner --color --compile --compiled-modules --pkgimages --depwarn "
+     "--check-bounds --math-mode --inline --heap-size-hint --gcthreads --bug-report --bind-to --trace-compile",
+     "", "-m --module", "-e --eval -E --print", "+*", 0},
+    {"R Rscript", "-g --gui -d --debugger --arch --encoding --max-ppsize --min-nsize --min-vsize", "", "-f --file",
+     "-e --args", "CMD BATCH", 0},
+    {"php", "-d --define -c --php-ini -z --zend-extension -t --docroot -S --server", "", "-f --file -F --process-file",
+     "-r --run -B --process-begin -R --process-code -E --process-end", "", 0},
+    {"lua luajit", "-e -l -j", "-O", "", "", "", 0},
 };
 
+// Returns true for an empty text and for a version number that a suffix may follow, as in 3.13t.
 bool is_version(Text text) {
-    for (size_t i = 0; i < text.size; ++i) {
-        if (text[i] != '.' && text[i] != '-' && (text[i] < '0' || text[i] > '9')) return false;
-    }
-    return true;
+    size_t start = 0;
+    while (start < text.size && (text[start] == '-' || text[start] == '.')) ++start;
+    return text.empty() || (start < text.size && text[start] >= '0' && text[start] <= '9');
 }
 
 const Interpreter* find_interpreter(Text program) {
@@ -60,15 +89,17 @@ const Interpreter* find_interpreter(Text program) {
     return nullptr;
 }
 
-bool contains_word(const char* list, Text option) {
+// Returns true if one of the globs of the list matches.
+bool contains_word(const char* list, Text word) {
     Text rest(list);
-    for (Text word = next_word(rest); !word.empty(); word = next_word(rest)) {
-        if (word == option) return true;
+    for (Text glob = next_word(rest); !glob.empty(); glob = next_word(rest)) {
+        if (glob_match(glob, word)) return true;
     }
     return false;
 }
 
 void copy_base_name(Text path, char (&out)[kMaxGlob]) {
+    while (path.size > 1 && path[path.size - 1] == '/') --path.size;
     const Text name = base_name_of(path);
     size_t size = 0;
     for (; size + 1 < kMaxGlob && size < name.size; ++size) out[size] = name[size];
@@ -102,28 +133,40 @@ class OptionReader {
 public:
     OptionReader(const Interpreter& interpreter, CommandLine& line) : interpreter_(interpreter), line_(line) {}
 
+    bool is_option(Text word) const {
+        return starts_with(word, "-") || (has(kShell) && starts_with(word, "+")) ||
+               contains_word(interpreter_.skipped, word);
+    }
+
     WordMeaning read(Text word) {
-        const bool is_long = starts_with(word, "--") || interpreter_.has_long_words;
-        return is_long ? read_long(word) : read_short(word);
+        if (contains_word(interpreter_.skipped, word)) return kNoMeaning;
+        return starts_with(word, "--") || has(kLongWords) ? read_long(word) : read_short(word);
     }
 
 private:
+    static constexpr WordMeaning kNoMeaning = {WordMeaning::option, {}};
+
+    bool has(Style style) const { return interpreter_.style & style; }
+
     WordMeaning read_long(Text word) {
         const size_t equals = find(word, '=');
         const Text option = word.first(equals);
         if (equals < word.size) return classify(option, word.from(equals + 1));
-        return takes_value(option) ? classify(option, line_.next()) : WordMeaning{WordMeaning::option, {}};
+        return takes_value(option) ? classify(option, line_.next()) : kNoMeaning;
     }
 
-    // `-uW ignore` means `-u -W ignore`.
+    // `-uW ignore` means `-u -W ignore`; in a shell, `-oe pipefail` means `-o pipefail -e`.
     WordMeaning read_short(Text word) {
         for (size_t i = 1; i < word.size; ++i) {
             const char letters[] = {'-', word[i]};
             const Text option(letters, sizeof letters);
+            if (word[i] == ':' || word[i] == '=' || contains_word(interpreter_.attached, option)) break;
             if (!takes_value(option)) continue;
-            return classify(option, i + 1 < word.size ? word.from(i + 1) : line_.next());
+            const bool is_value_here = i + 1 < word.size && !has(kSeparateValues);
+            const WordMeaning found = classify(option, is_value_here ? word.from(i + 1) : line_.next());
+            if (is_value_here || found.kind != WordMeaning::option) return found;
         }
-        return {WordMeaning::option, {}};
+        return kNoMeaning;
     }
 
     bool takes_value(Text option) const {
@@ -144,22 +187,14 @@ WordMeaning find_script(const Interpreter& interpreter, CommandLine& line) {
     OptionReader options(interpreter, line);
     while (!line.is_at_end()) {
         const Text word = line.next();
-        if (word == Text("-")) return {WordMeaning::code, {}};  // standard input
-        if (word == Text("--")) return {WordMeaning::script, line.next()};
-        if (!starts_with(word, "-")) return {WordMeaning::script, word};
+        const bool is_hyphen = word == Text("-");
+        if (is_hyphen && !(interpreter.style & kShell)) return {WordMeaning::code, {}};  // standard input
+        if (is_hyphen || word == Text("--")) return {WordMeaning::script, line.next()};
+        if (!options.is_option(word)) return {WordMeaning::script, word};
         const WordMeaning found = options.read(word);
         if (found.kind != WordMeaning::option) return found;
     }
     return {WordMeaning::code, {}};
-}
-
-// Used for a program that is not in kInterpreters, because that program may still be an interpreter.
-Text first_argument(CommandLine& line) {
-    while (!line.is_at_end()) {
-        const Text word = line.next();
-        if (!starts_with(word, "-")) return word;
-    }
-    return {};
 }
 
 // Reads the /proc folder of this process, then of its ancestors. Process ids are those of the mounted /proc.
@@ -201,11 +236,7 @@ bool find_program_names(Text command_line, ProgramNames& names) {
     const Text program = base_name_of(line.next());
     copy_base_name(program, names.program);
     const Interpreter* interpreter = find_interpreter(program);
-    if (!interpreter) {
-        copy_base_name(first_argument(line), names.script);
-        return false;
-    }
-    const WordMeaning found = find_script(*interpreter, line);
+    const WordMeaning found = interpreter ? find_script(*interpreter, line) : WordMeaning{WordMeaning::option, {}};
     copy_base_name(found.kind == WordMeaning::script ? found.text : Text(), names.script);
     return found.kind == WordMeaning::code && starts_with(found.text, "from multiprocessing.");
 }

@@ -9,7 +9,7 @@ namespace cudafault {
 
 struct ProgramNames {
     char program[kMaxGlob];  // base name of argv[0]
-    char script[kMaxGlob];   // base name of the script, the Python module or the Java class; empty if none is found
+    char script[kMaxGlob];   // base name of the script, module or class that a known interpreter runs; else empty
 };
 
 // Finds the names in a command line as in /proc/PID/cmdline: arguments that each end with '\0'. Returns true if the

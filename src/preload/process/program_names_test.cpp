@@ -100,14 +100,69 @@ TEST(ProgramNames, FindsScriptsOfOtherInterpreters) {
     });
 }
 
-TEST(ProgramNames, TakesFirstArgumentOfOtherPrograms) {
+TEST(ProgramNames, SkipsOptionsWithTheirValues) {
     expect_names({
-        {{"/srv/serve", "--port", "8000"}, "serve", "8000"},
-        {{"./tool", "-v"}, "tool", ""},
-        {{"javac", "-d", "out", "Main.java"}, "javac", "out"},
-        {{"pythonista", "-W", "x.py"}, "pythonista", "x.py"},
-        {{"", "x"}, "", "x"},
+        {{"pypy3", "--jit", "off", "x.py"}, "pypy3", "x.py"},
+        {{"java", "--patch-module", "a=b", "Main"}, "java", "Main"},
+        {{"java", "@options", "Main"}, "java", "Main"},
+        {{"node", "--test-reporter", "tap", "--heapsnapshot-signal", "SIGUSR2", "x.js"}, "node", "x.js"},
+        {{"node", "--max-http-header-size", "9", "--env-file-if-exists", ".env", "x.js"}, "node", "x.js"},
+        {{"bash", "-oe", "pipefail", "x.sh"}, "bash", "x.sh"},
+        {{"bash", "+x", "x.sh"}, "bash", "x.sh"},
+        {{"bash", "+O", "extglob", "x.sh"}, "bash", "x.sh"},
+        {{"bash", "-norc", "x.sh"}, "bash", "x.sh"},
+        {{"sh", "-", "x.sh"}, "sh", "x.sh"},
+        {{"zsh", "-oextendedglob", "x.sh"}, "zsh", "x.sh"},
+        {{"ruby", "--enable", "yjit", "--disable", "gems", "x.rb"}, "ruby", "x.rb"},
+        {{"php", "--define", "a=b", "--php-ini", "f", "x.php"}, "php", "x.php"},
+        {{"luajit", "-j", "off", "-Ofold", "x.lua"}, "luajit", "x.lua"},
+        {{"julia", "+release", "--startup-file", "no", "x.jl"}, "julia", "x.jl"},
+        {{"R", "CMD", "BATCH", "x.R"}, "R", "x.R"},
+    });
+}
+
+TEST(ProgramNames, DoesNotReadOptionsInAttachedValues) {
+    expect_names({
+        {{"perl", "-MData::Dumper", "x.pl"}, "perl", "x.pl"},
+        {{"perl", "-mEnglish", "-i.new", "-CSe", "-d:Trace", "x.pl"}, "perl", "x.pl"},
+        {{"perl", "-lne", "print", "x.txt"}, "perl", ""},
+        {{"ruby", "-W:no-deprecated", "-Ke", "-i.new", "x.rb"}, "ruby", "x.rb"},
+    });
+}
+
+TEST(ProgramNames, FindsNoScriptInTextOrArgumentsOfInterpreter) {
+    expect_names({
+        {{"bash", "-s", "x.sh"}, "bash", ""},
+        {{"php", "-E", "code", "x"}, "php", ""},
+        {{"R", "--no-echo", "--args", "x"}, "R", ""},
+    });
+}
+
+TEST(ProgramNames, FindsNoScriptOfOtherPrograms) {
+    expect_names({
+        {{"/srv/serve", "3"}, "serve", ""},
+        {{"./tool", "-v", "x.py"}, "tool", ""},
+        {{"javac", "-d", "out", "Main.java"}, "javac", ""},
+        {{"pythonista", "x.py"}, "pythonista", ""},
+        {{"php-fpm", "x.php"}, "php-fpm", ""},
+        {{"", "x"}, "", ""},
         {{}, "", ""},
+    });
+}
+
+TEST(ProgramNames, RecognizesVersionsOfInterpreters) {
+    expect_names({
+        {{"python3.13t", "x.py"}, "python3.13t", "x.py"},
+        {{"python3-dbg", "x.py"}, "python3-dbg", "x.py"},
+        {{"luajit-2.1.0-beta3", "x.lua"}, "luajit-2.1.0-beta3", "x.lua"},
+    });
+}
+
+TEST(ProgramNames, IgnoresTrailingSlashes) {
+    expect_names({
+        {{"python3", "pkg/"}, "python3", "pkg"},
+        {{"python3", "/srv/pkg//"}, "python3", "pkg"},
+        {{"python3", "/"}, "python3", ""},
     });
 }
 

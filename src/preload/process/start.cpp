@@ -13,6 +13,7 @@
 #include "os/system_call.hpp"
 #include "preload/evidence/evidence.hpp"
 #include "preload/evidence/log.hpp"
+#include "preload/process/environment.hpp"
 #include "preload/process/procfs.hpp"
 #include "preload/process/run.hpp"
 #include "preload/process/signals.hpp"
@@ -140,6 +141,7 @@ bool is_first_of_container(const char* log) {
 // A program that does not use CUDA executes only this function of the library at its start.
 __attribute__((constructor)) void on_load() {
     if (is_disabled()) return;
+    copy_environment();
     if (environment("CUDAFAULT_PLAN") || environment("CUDA_FAULT_INJECTION_ENABLED")) {
         loaded_at_ns = monotonic_ns();
     }

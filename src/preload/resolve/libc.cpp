@@ -7,8 +7,6 @@
 #include "preload/resolve/objects.hpp"
 #include "preload/surface/stubs.hpp"
 
-extern "C" char** environ __attribute__((weak));
-
 namespace cudafault {
 
 namespace {
@@ -94,17 +92,6 @@ bool is_glibc() {
         store(cached, static_cast<int8_t>(libc_object.function("gnu_get_libc_version") ? 1 : -1));
     }
     return load(cached) > 0;
-}
-
-const char* environment(Text name) {
-    if (!&environ || !environ) return nullptr;
-    for (char** variable = environ; *variable; ++variable) {
-        const char* text = *variable;
-        size_t i = 0;
-        while (i < name.size && text[i] == name[i]) ++i;
-        if (i == name.size && text[i] == '=') return text + i + 1;
-    }
-    return nullptr;
 }
 
 }  // namespace cudafault

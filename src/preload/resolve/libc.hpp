@@ -47,7 +47,4 @@ private:
 // Returns true if the libc of the process is glibc. CUDA requires glibc; under another libc every call passes through.
 bool is_glibc();
 
-// Returns the value of an environment variable, or nullptr. Does not call getenv, because bash defines its own.
-const char* environment(Text name);
-
 }  // namespace cudafault

@@ -7,8 +7,8 @@
 
 #include "fault/message.hpp"
 #include "os/system_call.hpp"
+#include "preload/process/environment.hpp"
 #include "preload/resolve/elf.hpp"
-#include "preload/resolve/libc.hpp"
 
 namespace cudafault {
 

@@ -3,8 +3,8 @@
 
 #include "fault/functions.hpp"
 #include "fault/message.hpp"
+#include "preload/process/environment.hpp"
 #include "preload/resolve/elf.hpp"
-#include "preload/resolve/libc.hpp"
 
 namespace cudafault {
 

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "preload/process/environment.hpp"
+
+#include <string.h>
+
+#include "fault/atomics.hpp"
+#include "fault/plan.hpp"
+
+extern "C" char** environ __attribute__((weak));
+
+namespace cudafault {
+
+namespace {
+
+constexpr Text kCopiedPrefix = "CUDAFAULT_";
+constexpr Text kCopiedVariables[] = {"CUDA_FAULT_INJECTION_ENABLED", "CUDA_XID_TYPE", "RANK",
+                                     "OMPI_COMM_WORLD_RANK",         "SLURM_PROCID",  "PMI_RANK"};
+
+char copied[2 * kMaxSpec];  // variables as in the environment, NAME=VALUE, that each end with '\0'
+size_t copied_size;
+
+// Returns the value of a variable NAME=VALUE if it has this name, or nullptr. Does not read further than necessary.
+const char* value_if_named(const char* variable, Text name) {
+    size_t i = 0;
+    while (i < name.size && variable[i] == name[i]) ++i;
+    return i == name.size && variable[i] == '=' ? variable + i + 1 : nullptr;
+}
+
+bool is_copied(const char* variable) {
+    size_t i = 0;
+    while (i < kCopiedPrefix.size && variable[i] == kCopiedPrefix[i]) ++i;
+    if (i == kCopiedPrefix.size) return true;
+    for (const Text name : kCopiedVariables) {
+        if (value_if_named(variable, name)) return true;
+    }
+    return false;
+}
+
+const char* current_value(Text name) {
+    if (!&environ || !environ) return nullptr;
+    for (char** variable = environ; *variable; ++variable) {
+        if (const char* value = value_if_named(*variable, name)) return value;
+    }
+    return nullptr;
+}
+
+const char* copied_value(Text name) {
+    const size_t size = observe(copied_size);
+    for (size_t at = 0; at < size; at += Text(copied + at).size + 1) {
+        if (const char* value = value_if_named(copied + at, name)) return value;
+    }
+    return nullptr;
+}
+
+}  // namespace
+
+void copy_environment() {
+    if (!&environ || !environ) return;
+    size_t size = 0;
+    for (char** variable = environ; *variable; ++variable) {
+        if (!is_copied(*variable)) continue;
+        const size_t needed = Text(*variable).size + 1;
+        if (needed > sizeof copied - size) continue;
+        memcpy(copied + size, *variable, needed);
+        size += needed;
+    }
+    if (size > 0) publish(copied_size, size);
+}
+
+const char* environment(Text name) {
+    const char* current = current_value(name);
+    const char* at_load = copied_value(name);
+    const bool is_changed = current && !(at_load && Text(current) == Text(at_load));
+    return is_changed ? current : at_load;
+}
+
+}  // namespace cudafault
