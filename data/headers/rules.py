@@ -152,6 +152,27 @@ STRUCT_SLOTS = {
 }
 
 
+# Structures behind a pointer that contain a CUmemLocation: at byte 0, and at byte 8. A structure that is not const may
+# be output, except for the parameters of a new graph node.
+LOCATION = r"(const )?(struct )?(CUmemLocation|cudaMemLocation) ?\* ?location"
+PROPERTIES = (
+    r"const (struct )?(CUmemAllocationProp|CUmemPoolProps|cudaMemPoolProps) ?\* ?\w+"
+    r"|(struct )?(CUDA_MEM_ALLOC_NODE_PARAMS|cudaMemAllocNodeParams) ?\* ?nodeParams"
+)
+# Arguments that identify a GPU in a form that gpu= does not read: handles of memory, contexts and communicators, 32-bit
+# pointers, lists, and structures that contain pointers or streams.
+UNREAD = (
+    r"CUdeviceptr_v1|CUmemoryPool|cudaMemPool_t|CUmemGenericAllocationHandle|CU(mipmappedA|a)rray"
+    r"|cuda(MipmappedA|A)rray(_const)?_t|cudaPitchedPtr|CUgreenCtx|cudaExecutionContext_t|ncclComm_t"
+    r"|const int ?\* ?devlist"
+    r"|(const )?(struct )?(CUmemAccessDesc|cudaMemAccessDesc|CUDA_MEMCPY[23]D\w*|cudaMemcpy3D(Peer)?Parms"
+    r"|CUlaunchConfig|cudaLaunchConfig_t|CUDA_LAUNCH_PARAMS|cudaLaunchParams|CUDA_MEMSET_NODE_PARAMS|cudaMemsetParams"
+    r"|CUDA_KERNEL_NODE_PARAMS|CUDA_BATCH_MEM_OP_NODE_PARAMS|(CU|cuda)[gG]raphNodeParams"
+    r"|CUDA_RESOURCE_DESC|cudaResourceDesc"
+    r") ?\* ?\w+"
+)
+
+
 def match(rules, name):
     """Returns the value of the first (pattern, value) whose pattern matches the whole name, or None."""
     return next((value for pattern, value in rules if re.fullmatch(pattern, name)), None)
@@ -208,7 +229,7 @@ def device(symbol, of_class, parameters):
 
 
 def named_by_argument(arguments):
-    """Returns device:K, stream:K, ... for the argument that identifies the GPU best, or `-`."""
+    """Returns device:K, stream:K, ... for the argument that identifies the GPU best, `unread` or `-`."""
     ends = ("dstDevice", "srcDevice")
 
     def is_device(kind, name):
@@ -219,19 +240,29 @@ def named_by_argument(arguments):
         return (kind in ("CUdeviceptr", "CUdeviceptr_v2") and name != "addr") or (
             name in ("devPtr", "ptr") and re.fullmatch(r"(const )?void ?\* ?\w+", kind))
 
+    def is_memory(kind, name):
+        return name in ("dst", "src") and re.fullmatch(r"CUdeviceptr|(const )?void ?\* ?\w+", kind)
+
     choices = [
         ("device", lambda kind, name: is_device(kind, name) and name not in ends),
         ("stream", lambda kind, name: kind in ("CUstream", "cudaStream_t")),
         ("event", lambda kind, name: kind in ("CUevent", "cudaEvent_t")),
         ("context", lambda kind, name: kind == "CUcontext" and name != "peerContext"),
         ("device", is_device),
-        ("pointer", is_pointer),
+        ("location", lambda kind, name: re.fullmatch(LOCATION, kind)),
+        ("location_value", lambda kind, name: kind in ("CUmemLocation", "cudaMemLocation")),
+        ("properties", lambda kind, name: re.fullmatch(PROPERTIES, kind)),
     ]
+    copied = [str(slot) for kind, name, slot in arguments if is_memory(kind, name)]
+    if len(copied) != 2:  # the destination and the source of a copy
+        choices.append(("pointer", is_pointer))
     for what, fits in choices:
         slot = next((slot for kind, name, slot in arguments if fits(kind, name) and slot is not None), None)
         if slot is not None:
             return f"{what}:{slot}"
-    return "-"
+    if len(copied) == 2:
+        return f"copy:{','.join(copied)}"
+    return "unread" if any(re.fullmatch(UNREAD, kind) for kind, _, _ in arguments) else "-"
 
 
 def nvml_class(symbol, group):

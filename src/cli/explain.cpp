@@ -185,29 +185,40 @@ json gpu_json(const GpuSelector& gpu) {
     return {{"kind", "pci"}, {"value", pci_text(gpu)}};
 }
 
-// Returns the fault's functions that do not concern a single GPU.
-std::vector<int> rows_without_gpu(const Fault& fault) {
+// Returns the fault's functions whose GPU is found in the given way.
+std::vector<int> rows_with_gpu_from(const Fault& fault, DeviceFrom device) {
     std::vector<int> rows = distinct_rows(fault);
-    const auto has_gpu = [](int row) { return kFunctions[row].device != DeviceFrom::none; };
-    rows.erase(std::remove_if(rows.begin(), rows.end(), has_gpu), rows.end());
+    const auto differs = [&](int row) { return kFunctions[row].device != device; };
+    rows.erase(std::remove_if(rows.begin(), rows.end(), differs), rows.end());
     // cuInit and the device counts are first, because they are the best known.
     std::stable_partition(rows.begin(), rows.end(), [](int row) { return kFunctions[row].hook == Hook::enumerate; });
     return rows;
 }
 
+constexpr size_t kShownCalls = 6;
+
 std::string calls_without_gpu(const Fault& fault) {
-    constexpr size_t kShown = 6;
-    std::vector<std::string> names = names_of(rows_without_gpu(fault));
+    std::vector<std::string> names = names_of(rows_with_gpu_from(fault, DeviceFrom::none));
     if (names.empty()) return "";
     const size_t count = names.size();
     const bool is_all = count == distinct_rows(fault).size();
-    if (count > kShown) names.resize(kShown);
+    if (count > kShownCalls) names.resize(kShownCalls);
     return fmt::format("; {}{}{} no single GPU and fail{} only in a process to which no other GPU is visible",
                        is_all ? "" : "of the calls, ", fmt::join(names, ", "),
-                       count > kShown ? fmt::format(" and {} more concern", count - kShown)
-                       : count == 1   ? " concerns"
-                                      : " concern",
+                       count > kShownCalls ? fmt::format(" and {} more concern", count - kShownCalls)
+                       : count == 1        ? " concerns"
+                                           : " concern",
                        count == 1 ? "s" : "");
+}
+
+std::string calls_of_current_context(const Fault& fault) {
+    std::vector<std::string> names = names_of(rows_with_gpu_from(fault, DeviceFrom::unread));
+    if (names.empty()) return "";
+    const size_t count = names.size();
+    if (count > kShownCalls) names.resize(kShownCalls);
+    return fmt::format("; gpu= uses the GPU of the current context for {}{}, not the GPU in the arguments",
+                       fmt::join(names, ", "),
+                       count > kShownCalls ? fmt::format(" and {} more", count - kShownCalls) : "");
 }
 
 std::string gpus_text(const Fault& fault) {
@@ -215,7 +226,7 @@ std::string gpus_text(const Fault& fault) {
     std::vector<std::string> texts;
     texts.reserve(static_cast<size_t>(fault.gpu_count));
     for (int i = 0; i < fault.gpu_count; ++i) texts.push_back(gpu_text(fault.gpus[i]));
-    return fmt::format("{}{}", fmt::join(texts, ", "), calls_without_gpu(fault));
+    return fmt::format("{}{}{}", fmt::join(texts, ", "), calls_without_gpu(fault), calls_of_current_context(fault));
 }
 
 double probability_of(const Fault& fault) {

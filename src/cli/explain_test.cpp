@@ -79,6 +79,22 @@ TEST(Explain, NamesTheCallsThatDoNotConcernASingleGpu) {
     EXPECT_NE(answer("xid=79 gpu=1", "GPU").find("of the calls, cuDeviceGetCount, cuInit, "), std::string::npos);
 }
 
+TEST(Explain, NamesTheCallsWhoseArgumentsDoNotDetermineTheirGpu) {
+    Plan plan;
+    SpecError error{};
+    for (int row = 0; row < kFunctionCount; ++row) {
+        if (!can_fail(kFunctions[row])) continue;
+        const std::string name = local::string_of(function_name(row));
+        const std::string spec = "effect=hang gpu=1 calls=" + name;
+        ASSERT_TRUE(parse_plan(local::text_of(spec), plan, error)) << spec;
+        const bool is_named = answer(spec, "GPU").find("gpu= uses the GPU of the current context") != std::string::npos;
+        EXPECT_TRUE(is_named || kFunctions[row].device != DeviceFrom::unread) << name;
+    }
+    EXPECT_EQ(answer("error=1 calls=cuMemCreate,cudaMemcpy gpu=1", "GPU"), "GPU 1 in the numbering of nvidia-smi");
+    EXPECT_EQ(answer("error=1 calls=cuMemcpy2D_v2", "GPU"), "all");
+    EXPECT_NE(answer("xid=79 gpu=1", "GPU").find(" more, not the GPU in the arguments"), std::string::npos);
+}
+
 TEST(Explain, DescribesTheSchedule) {
     EXPECT_EQ(answer("xid=79", "when"), "each matched call");
     EXPECT_EQ(answer("xid=79 after=1 every=3 probability=0.25 seed=4 times=1 sticky=yes", "when"),

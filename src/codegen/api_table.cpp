@@ -21,8 +21,11 @@ struct DeviceKind {
     std::string_view name;
     std::string_view from;
 };
-constexpr DeviceKind kCudaKinds[] = {{"device", "device"}, {"context", "context"}, {"stream", "stream"},
-                                     {"event", "event"},   {"pointer", "pointer"}, {"pci", "lookup"}};
+constexpr DeviceKind kCudaKinds[] = {{"device", "device"},         {"context", "context"},
+                                     {"stream", "stream"},         {"event", "event"},
+                                     {"pointer", "pointer"},       {"pci", "lookup"},
+                                     {"location", "location"},     {"location_value", "location_value"},
+                                     {"properties", "properties"}, {"copy", "copy"}};
 // Units and vGPU types are not GPUs, and NVML does not report the GPU of a vGPU instance.
 constexpr DeviceKind kNvmlKinds[] = {{"handle", "handle"},
                                      {"index", "lookup"},
@@ -157,21 +160,32 @@ private:
         return found;
     }
 
+    // Reads K, or D,S of a copy, whose source slot is in the upper four bits.
+    static bool parse_slots(const std::string& text, bool is_copy, unsigned& out) {
+        const size_t comma = is_copy ? text.find(',') : std::string::npos;
+        if (is_copy && comma == std::string::npos) return false;
+        unsigned source = 0;
+        if (is_copy && !parse_unsigned(text.substr(comma + 1), source)) return false;
+        if (!parse_unsigned(text.substr(0, comma), out) || out > kMaxSlot || source > kMaxSlot) return false;
+        out |= source << 4;
+        return true;
+    }
+
     void read_device(ApiRow& row) const {
         const std::string& text = field(kDevice);
         const bool is_nvml = api_ == "nvml";
         row.device_slot = 0;
-        if (text == "none" || (text == "-" && !is_nvml)) {
-            row.device_from = text == "-" ? "current" : "none";
+        if (text == "none" || ((text == "-" || text == "unread") && !is_nvml)) {
+            row.device_from = text == "-" ? "current" : text;
             return;
         }
         const size_t colon = text.find(':');
         const std::string kind = text.substr(0, colon);
         const std::string slot = colon == std::string::npos ? "" : text.substr(colon + 1);
         row.device_from = is_nvml ? find_kind(kNvmlKinds, kind) : find_kind(kCudaKinds, kind);
-        if (row.device_from.empty() || !parse_unsigned(slot, row.device_slot) || row.device_slot > kMaxSlot) {
+        if (row.device_from.empty() || !parse_slots(slot, row.device_from == "copy", row.device_slot)) {
             refuse(kDevice, is_nvml ? "none, or a kind of argument and its slot, such as handle:0 or index:0"
-                                    : "-, none, or a kind of argument and its slot, such as stream:1");
+                                    : "-, none, unread, or a kind of argument and its slot, such as stream:1");
         }
         if (row.device_from == "none") row.device_slot = 0;
     }

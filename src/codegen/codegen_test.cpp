@@ -71,6 +71,21 @@ TEST_F(CodegenTest, WritesARowPerSoname) {
               "CUDAFAULT_ROW(cudaFree, 2, runtime, memory, pointer, 0, none, 1, 0, 0, 0, 1)\n");
 }
 
+TEST_F(CodegenTest, CudaRowsNameTheKindOfTheirArgument) {
+    const std::pair<std::string, std::string> kinds[] = {
+        {"-", "current, 0"},
+        {"unread", "unread, 0"},
+        {"location:2", "location, 2"},
+        {"location_value:3", "location_value, 3"},
+        {"properties:1", "properties, 1"},
+        {"copy:0,2", "copy, 32"},
+    };
+    for (const auto& [column, row] : kinds) {
+        write("cuda_driver.tsv", kHeader + replaced(kDriverRow, "\tnone\t", "\t" + column + "\t"));
+        EXPECT_NE(written_by(write_functions).find("driver, init, " + row + ","), std::string::npos) << column;
+    }
+}
+
 TEST_F(CodegenTest, ColumnsMayBeInAnyOrder) {
     write("errors.tsv", "# names\ncode\tsource\tname\tapi\n5\theader\tNVML_ERROR_X\tnvml\n");
     EXPECT_NE(written_by(write_errors).find("CUDAFAULT_ERROR(nvml, 5, \"NVML_ERROR_X\")"), std::string::npos);
@@ -88,6 +103,9 @@ TEST_F(CodegenTest, RefusesInvalidRowsWithFileAndLine) {
         {"\tnone\t", "\tstream\t", "column device is 'stream'"},
         {"\tnone\t", "\tstream:16\t", "column device is 'stream:16'"},
         {"\tnone\t", "\tlane:1\t", "column device is 'lane:1'"},
+        {"\tnone\t", "\tcopy:0\t", "column device is 'copy:0'"},
+        {"\tnone\t", "\tcopy:0,16\t", "column device is 'copy:0,16'"},
+        {"\tnone\t", "\tpointer:0,1\t", "column device is 'pointer:0,1'"},
         {"\t2000\t", "\t70000\t", "column version is '70000'"},
         {"\t-\t", "\t12\t", "expected - outside the runtime"},
         {"cuInit\t", "cu-Init\t", "expected a symbol name"},
@@ -130,7 +148,7 @@ TEST_F(CodegenTest, NvmlRowsNameTheKindOfTheirArgument) {
         write("nvml.tsv", kHeader + nvml(column));
         EXPECT_NE(written_by(write_functions).find("nvml, device, " + row), std::string::npos) << column;
     }
-    for (const char* bad : {"-", "device:0", "context:0", "handle", "handle:16", "thing:0"}) {
+    for (const char* bad : {"-", "unread", "device:0", "context:0", "handle", "handle:16", "thing:0"}) {
         write("nvml.tsv", kHeader + nvml(bad));
         EXPECT_NE(error_of(write_functions).find("nvml.tsv:2: column device is '"), std::string::npos) << bad;
     }

@@ -32,13 +32,18 @@ inline constexpr int kCallClasses = 15;
 // How the GPU of a call is found. `slot` of the row is the 8-byte argument slot that contains the value.
 enum class DeviceFrom : uint8_t {
     current,  // the current context
+    unread,   // a form that is not read, such as a memory pool: the current context instead
     none,     // the call does not concern a single GPU
     device,   // an ordinal of the process
     context,
     stream,
     event,
     pointer,
-    lookup,  // an index, UUID, serial number or PCI ID, by which the function itself finds the GPU
+    copy,            // pointers to destination (lower four bits of `slot`) and source (upper four bits)
+    location,        // pointer to a CUmemLocation
+    location_value,  // CUmemLocation
+    properties,      // pointer to a structure with a CUmemLocation at byte 8
+    lookup,          // an index, UUID, serial number or PCI ID, by which the function itself finds the GPU
     // NVML only
     handle,    // nvmlDevice_t
     pci_info,  // nvmlPciInfo_t *

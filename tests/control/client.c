@@ -46,6 +46,9 @@ Status cuEventSynchronize(void*);
 Status cuMemAlloc_v2(Pointer*, size_t);
 Status cuMemFree_v2(Pointer);
 Status cuMemcpyHtoD_v2(Pointer, const void*, size_t);
+Status cuMemCreate(Pointer*, size_t, const void*, unsigned long long);
+Status cuMemRelease(Pointer);
+Status cudaMemcpy(void*, const void*, size_t, int);
 Status cudaGetDeviceCount(int*);
 Status cudaMalloc(void**, size_t);
 Status cudaLaunchKernel(const void*, Dim3, Dim3, void**, size_t, void*);
@@ -120,6 +123,24 @@ static int event(long device) { return cuEventSynchronize(devices[device].event)
 static int copy(long device) {
     char bytes[64] = "";
     return cuMemcpyHtoD_v2(devices[device].memory, bytes, sizeof bytes);
+}
+
+static int runtime_copy(long device) {
+    enum { device_to_host = 2 };
+    char bytes[64];
+    return cudaMemcpy(bytes, (const void*)(uintptr_t)devices[device].memory, sizeof bytes, device_to_host);
+}
+
+// Allocates memory of the device independently of the current context, as PyTorch's expandable segments do.
+static int create(long device) {
+    struct {  // CUmemAllocationProp
+        int type, handle_types, location_type, location_id;
+        char rest[64];
+    } properties = {.type = 1, .location_type = 1, .location_id = (int)device};
+    Pointer memory;
+    const Status status = cuMemCreate(&memory, (size_t)2 << 20, &properties, 0);
+    if (status == 0) cuMemRelease(memory);
+    return status;
 }
 
 static int synchronize(long number) {
@@ -235,6 +256,8 @@ static const struct {
                   {"stream", stream},
                   {"event", event},
                   {"copy", copy},
+                  {"runtime_copy", runtime_copy},
+                  {"create", create},
                   {"sync", synchronize},
                   {"default_stream", default_stream},
                   {"alloc", allocate},

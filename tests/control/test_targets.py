@@ -67,8 +67,9 @@ def test_gpu_selectors_in_a_run():
 
 def test_arguments_or_context_determine_gpu_of_call():
     """The arguments of a call determine its GPU. For other calls, the current context determines the GPU."""
-    plan = "error=719 gpu=local:1 calls=cuStreamSynchronize,cuMemcpyHtoD,cuCtxGetApiVersion,cuDeviceGetAttribute"
-    for operation in ("stream", "copy", "context", "attribute"):
+    calls = "cuStreamSynchronize,cuMemcpyHtoD,cuCtxGetApiVersion,cuDeviceGetAttribute,cuMemCreate,cudaMemcpy"
+    plan = f"error=719 gpu=local:1 calls={calls}"
+    for operation in ("stream", "copy", "context", "attribute", "create", "runtime_copy"):
         found = codes(f"use:0 {operation}:0 {operation}:1 use:1 {operation}:0 {operation}:1", plan)
         assert found == [0, 0, 719, 0, 0, 719], f"the {operation} argument determines the GPU"
     found = codes("use:0 default_stream use:1 default_stream", plan)

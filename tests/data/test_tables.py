@@ -65,7 +65,14 @@ DEVICE = {
         "cudaMemcpyAsync": {"stream:4"},
         "cudaMemPrefetchAsync": {"stream:3", "stream:4"},
         # A 32-byte structure before the stream takes an argument slot on aarch64 but not on x86-64.
-        "cudaMemset3DAsync": {"-"},
+        "cudaMemset3DAsync": {"unread"},
+        "cudaMemcpy": {"copy:0,1"},
+        "cudaMemcpy2D_ptds": {"copy:0,2"},
+        "cudaMemcpyPeer": {"device:1"},
+        "cudaMemcpyToSymbol": {"-"},
+        "cudaMemcpyToArray": {"unread"},
+        "cudaMemPoolCreate": {"properties:1"},
+        "cudaMemAdvise": {"device:3", "location_value:3"},
     },
     "cuda_driver": {
         "cuLaunchKernel": {"stream:8"},
@@ -78,7 +85,20 @@ DEVICE = {
         "cuCtxSetCurrent": {"context:0"},
         "cuEventSynchronize": {"event:0"},
         "cuCtxCreate_v2": {"device:2"},
+        "cuMemCreate": {"properties:2"},
+        "cuMemGetAllocationGranularity": {"properties:1"},
+        "cuMemGetAllocationPropertiesFromHandle": {"unread"},
+        "cuMemGetDefaultMemPool": {"location:1"},
+        "cuMemGetLocationInfo": {"pointer:0"},
+        "cuMemPoolCreate": {"properties:1"},
+        "cuMemPoolGetAccess": {"location:2"},
+        "cuMemPoolSetAccess": {"unread"},
+        "cuMemcpy": {"copy:0,1"},
+        "cuMemcpy2D_v2": {"unread"},
+        "cuGraphAddMemAllocNode": {"properties:4"},
+        "cuGraphMemAllocNodeGetParams": {"-"},
     },
+    "nccl": {"ncclCommInitAll": {"unread"}, "ncclCommInitRank": {"-"}, "ncclAllReduce": {"stream:6"}},
 }
 ERRORS = {
     ("driver", "CUDA_ERROR_NO_DEVICE", "100"),
@@ -119,7 +139,7 @@ def rows_of(name):
     return read(name)[1]
 
 
-CUDA_KINDS = "device|context|stream|event|pointer|pci"
+CUDA_KINDS = "device|context|stream|event|pointer|pci|location|location_value|properties"
 NVML_KINDS = (
     "handle|index|uuid|serial|pci|pci_info|gpu_instance|compute_instance|vgpu_instance|vgpu_type|unit"
 )
@@ -128,7 +148,8 @@ NVML_KINDS = (
 def row_error(row, name):
     """Returns a message about the first invalid column of a row, or None."""
     kinds = NVML_KINDS if name == "nvml" else CUDA_KINDS
-    device = re.fullmatch(rf"({kinds}):(\d|1[0-5])" + ("|none" if name == "nvml" else "|-|none"), row["device"])
+    others = "none" if name == "nvml" else r"none|-|unread|copy:\d,\d"
+    device = re.fullmatch(rf"({kinds}):(\d|1[0-5])|{others}", row["device"])
     valid = {
         "export": re.fullmatch(r"(__)?(cuda|cu|nvml|nccl)[A-Z]\w*", row["export"]),
         "symbol": row["symbol"] and row["export"].startswith(row["symbol"]),

@@ -303,8 +303,10 @@ TEST_F(ArmTest, DoesNotReplaceAnotherAuthorsPlanWithoutReplaceOption) {
     serve_plan("web");
     hold(kConfigMapPath + "/" + plan_name("web"), plan_armed_by("eve@desk"));
     serve_pods({pod_of("web", "a")});
-    EXPECT_THAT(refusal(), AllOf(HasSubstr("deployment.apps/web in namespace prod has an active plan of another author: \"xid=43\""),
-                                 HasSubstr("by eve@desk"), HasSubstr("--replace")));
+    EXPECT_THAT(
+        refusal(),
+        AllOf(HasSubstr("deployment.apps/web in namespace prod has an active plan of another author: \"xid=43\""),
+              HasSubstr("by eve@desk"), HasSubstr("--replace")));
     EXPECT_THAT(seen_targets("PATCH"), IsEmpty());
     choice.replace = true;
     EXPECT_THAT(run_arm().at(0).notes, ElementsAre(HasSubstr("replaced the plan \"xid=43\" (revision 7, by eve@desk")));

@@ -20,8 +20,10 @@ namespace cudafault {
 namespace {
 
 constexpr int kPciDomain = 50, kPciBus = 33, kPciDevice = 34;  // CUdevice_attribute
-constexpr int kDeviceOrdinal = 9;                              // CUpointer_attribute
-constexpr uint64_t kLastSpecialStream = 2;  // 0, 1 and 2 denote the current context's default streams
+constexpr int kMemoryType = 2, kDeviceOrdinal = 9;             // CUpointer_attribute
+constexpr int kDeviceMemory = 2;                               // CUmemorytype
+constexpr size_t kLocationInProperties = 8;  // CUmemAllocationProp, CUmemPoolProps, CUDA_MEM_ALLOC_NODE_PARAMS
+constexpr uint64_t kLastSpecialStream = 2;   // 0, 1 and 2 denote the current context's default streams
 
 using Handle = uint64_t;
 
@@ -65,6 +67,40 @@ int gpu_of_pointer(Handle pointer) {
     return query("cuPointerGetAttribute", &ordinal, kDeviceOrdinal, pointer) == 0 ? ordinal : kNoGpu;
 }
 
+// Returns the GPU of the destination, or of the source if the destination is not device memory, as for a copy to the
+// host.
+int gpu_of_copy(Handle destination, Handle source) {
+    const Handle pointers[] = {destination, source};
+    for (const Handle pointer : pointers) {
+        int type = 0;
+        if (query("cuPointerGetAttribute", &type, kMemoryType, pointer) == 0 && type == kDeviceMemory) {
+            return gpu_of_pointer(pointer);
+        }
+    }
+    return kNoGpu;
+}
+
+struct Location {  // CUmemLocation, cudaMemLocation
+    enum Type : int { device = 1, locality_domain = 6 };
+    int type, id;  // of a locality domain, the lowest byte of id is the ordinal
+};
+static_assert(sizeof(Location) == sizeof(Handle));
+
+int gpu_of_location(Handle value) {
+    Location location;
+    memcpy(&location, &value, sizeof location);
+    if (location.type == Location::locality_domain) return location.id & 0xff;
+    return location.type == Location::device ? location.id : kNoGpu;
+}
+
+// The driver reads the same bytes, so a pointer that is not null is as valid here as there.
+int gpu_of_location_at(Handle structure, size_t offset) {
+    if (!structure) return kNoGpu;
+    Handle value;
+    memcpy(&value, reinterpret_cast<const char*>(structure) + offset, sizeof value);
+    return gpu_of_location(value);
+}
+
 int gpu_of_thread(int row) {
     const Function& function = kFunctions[row];
     int ordinal = kNoGpu;
@@ -77,12 +113,18 @@ int gpu_of_thread(int row) {
 
 int gpu_of_argument(int row, const Frame& frame) {
     const Function& function = kFunctions[row];
+    if (function.device == DeviceFrom::copy) {
+        return gpu_of_copy(argument(frame, function.slot & 15), argument(frame, function.slot >> 4));
+    }
+    const Handle value = argument(frame, function.slot);
     switch (function.device) {
-        case DeviceFrom::device: return static_cast<int>(argument(frame, function.slot));
-        case DeviceFrom::context: return gpu_of_context(argument(frame, function.slot));
-        case DeviceFrom::stream: return gpu_of_stream(argument(frame, function.slot));
-        case DeviceFrom::pointer: return gpu_of_pointer(argument(frame, function.slot));
-        default: return kNoGpu;  // CUDA has no function that returns the context of an event
+        case DeviceFrom::context: return gpu_of_context(value);
+        case DeviceFrom::stream: return gpu_of_stream(value);
+        case DeviceFrom::pointer: return gpu_of_pointer(value);
+        case DeviceFrom::location: return gpu_of_location_at(value, 0);
+        case DeviceFrom::location_value: return gpu_of_location(value);
+        case DeviceFrom::properties: return gpu_of_location_at(value, kLocationInProperties);
+        default: return gpu_argument(row, frame);  // CUDA has no function that returns the context of an event
     }
 }
 

@@ -3,8 +3,8 @@
 // JAX, test for /dev/nvidia0 or /dev/nvidiactl before they call CUDA. Creating those files would need root.
 //
 // Only simulated runs preload this library; programs on real GPUs never load it. Its functions replace the path of such
-// a file with /dev/null, which is a character device too (D-132), and call the next definition of the function. Directory
-// listings do not show the files. CUDAFAULT_SIM_DEVICE_FILES is the number of GPUs; 0 disables the library.
+// a file with /dev/null, which is a character device too (D-132), and call the next definition of the function.
+// Directory listings do not show the files. CUDAFAULT_SIM_DEVICE_FILES is the number of GPUs; 0 disables the library.
 //
 // The functions may be called before any constructor has run, and the program may define any function of libc and call
 // these functions from it. The library therefore finds libc's functions and the variable itself.
