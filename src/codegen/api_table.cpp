@@ -105,7 +105,7 @@ private:
 
     [[noreturn]] void refuse(Column column, const std::string& expected) const {
         throw DataError(file_, row_.line,
-                        "column " + kColumns[column] + " is '" + field(column) + "', expected " + expected);
+                        "invalid " + kColumns[column] + " '" + field(column) + "': expected " + expected);
     }
 
     ApiRow common() const {
@@ -160,7 +160,7 @@ private:
         return found;
     }
 
-    // Reads K, or D,S of a copy, whose source slot is in the upper four bits.
+    // Parses K, or D,S of a copy. The upper four bits of `out` are the source slot S.
     static bool parse_slots(const std::string& text, bool is_copy, unsigned& out) {
         const size_t comma = is_copy ? text.find(',') : std::string::npos;
         if (is_copy && comma == std::string::npos) return false;

@@ -96,17 +96,17 @@ TEST_F(CodegenTest, RefusesInvalidRowsWithFileAndLine) {
         std::string from, to, message;
     };
     const InvalidRow invalid_rows[] = {
-        {"\tinit\t", "\tinitial\t", "column class is 'initial'"},
-        {"\tany\t", "\tsome\t", "column mode is 'some', expected per_thread or any"},
-        {"\tfail\t", "\tmaybe\t", "column simple is 'maybe', expected fail or pass"},
+        {"\tinit\t", "\tinitial\t", "invalid class 'initial'"},
+        {"\tany\t", "\tsome\t", "invalid mode 'some': expected per_thread or any"},
+        {"\tfail\t", "\tmaybe\t", "invalid simple 'maybe': expected fail or pass"},
         {"\tstatus\t", "\tvoid\t", "expected pass, because it returns no status"},
-        {"\tnone\t", "\tstream\t", "column device is 'stream'"},
-        {"\tnone\t", "\tstream:16\t", "column device is 'stream:16'"},
-        {"\tnone\t", "\tlane:1\t", "column device is 'lane:1'"},
-        {"\tnone\t", "\tcopy:0\t", "column device is 'copy:0'"},
-        {"\tnone\t", "\tcopy:0,16\t", "column device is 'copy:0,16'"},
-        {"\tnone\t", "\tpointer:0,1\t", "column device is 'pointer:0,1'"},
-        {"\t2000\t", "\t70000\t", "column version is '70000'"},
+        {"\tnone\t", "\tstream\t", "invalid device 'stream'"},
+        {"\tnone\t", "\tstream:16\t", "invalid device 'stream:16'"},
+        {"\tnone\t", "\tlane:1\t", "invalid device 'lane:1'"},
+        {"\tnone\t", "\tcopy:0\t", "invalid device 'copy:0'"},
+        {"\tnone\t", "\tcopy:0,16\t", "invalid device 'copy:0,16'"},
+        {"\tnone\t", "\tpointer:0,1\t", "invalid device 'pointer:0,1'"},
+        {"\t2000\t", "\t70000\t", "invalid version '70000'"},
         {"\t-\t", "\t12\t", "expected - outside the runtime"},
         {"cuInit\t", "cu-Init\t", "expected a symbol name"},
         {"\tcuda.h", "", "has 10 fields, expected 11"},
@@ -150,7 +150,7 @@ TEST_F(CodegenTest, NvmlRowsNameTheKindOfTheirArgument) {
     }
     for (const char* bad : {"-", "unread", "device:0", "context:0", "handle", "handle:16", "thing:0"}) {
         write("nvml.tsv", kHeader + nvml(bad));
-        EXPECT_NE(error_of(write_functions).find("nvml.tsv:2: column device is '"), std::string::npos) << bad;
+        EXPECT_NE(error_of(write_functions).find("nvml.tsv:2: invalid device '"), std::string::npos) << bad;
     }
 }
 
@@ -202,9 +202,9 @@ TEST_F(CodegenTest, WritesValidXidsAndRefusesInvalidOnes) {
 
 TEST_F(CodegenTest, RefusesInvalidRowsOfErrorTable) {
     write("errors.tsv", "api\tname\tcode\ncuda\tX\t5\n");
-    EXPECT_EQ(error_of(write_errors), "errors.tsv:2: column api is 'cuda', expected driver, runtime, nvml or nccl");
+    EXPECT_EQ(error_of(write_errors), "errors.tsv:2: invalid api 'cuda': expected driver, runtime, nvml or nccl");
     write("errors.tsv", "api\tname\tcode\nnvml\tX\t5x\n");
-    EXPECT_EQ(error_of(write_errors), "errors.tsv:2: column code is '5x', expected a number");
+    EXPECT_EQ(error_of(write_errors), "errors.tsv:2: invalid code '5x': expected a number");
 }
 
 TEST_F(CodegenTest, VersionScriptStartsWithAnEmptyNode) {

@@ -16,12 +16,12 @@ void write_errors(const std::filesystem::path& data, std::ostream& out) {
     for (const TsvRow& row : read_tsv(file, {"api", "name", "code"})) {
         const std::string &api = row.fields[0], &name = row.fields[1], &code = row.fields[2];
         if (std::find(std::begin(kApis), std::end(kApis), api) == std::end(kApis)) {
-            throw DataError(file, row.line, "column api is '" + api + "', expected driver, runtime, nvml or nccl");
+            throw DataError(file, row.line, "invalid api '" + api + "': expected driver, runtime, nvml or nccl");
         }
         int value = 0;
         const auto [end, error] = std::from_chars(code.data(), code.data() + code.size(), value);
         if (error != std::errc{} || end != code.data() + code.size()) {
-            throw DataError(file, row.line, "column code is '" + code + "', expected a number");
+            throw DataError(file, row.line, "invalid code '" + code + "': expected a number");
         }
         out << "CUDAFAULT_ERROR(" << api << ", " << value << ", \"" << name << "\")\n";
     }

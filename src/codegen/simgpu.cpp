@@ -169,7 +169,7 @@ int value_type(const std::filesystem::path& file, const TsvRow& row, const std::
     if (name == "u32") return 1;
     if (name == "u64") return 3;
     if (name == "s32") return 5;
-    throw DataError(file, row.line, "column type is '" + name + "', expected u32, u64 or s32");
+    throw DataError(file, row.line, "invalid type '" + name + "': expected u32, u64 or s32");
 }
 
 void write_fields(const std::filesystem::path& fields_tsv, std::ostream& out) {
