@@ -104,7 +104,7 @@ std::string reason_of(const Fault& fault, const json& counts, const json& proces
                            calls_text(matched));
     }
     if (on_other_gpu > 0) {
-        return fmt::format("{} that calls= names {} on other GPUs than those of gpu=", calls_text(on_other_gpu),
+        return fmt::format("{} that calls= names {} on other GPUs than gpu= selects", calls_text(on_other_gpu),
                            on_other_gpu == 1 ? "was" : "were");
     }
     if (const std::string reason = reason_no_process(fault, processes, variables); !reason.empty()) return reason;

@@ -74,7 +74,7 @@ std::vector<std::string> find_uuids(const Machine& machine, const GpuSelector& s
     return found;
 }
 
-// Returns the UUID of a MIG device of the machine. Empty if the machine has no MIG devices.
+// Returns the UUID of a MIG device of the machine. Returns an empty text if the machine has no MIG devices.
 std::string any_mig_device(const Machine& machine) {
     for (const Gpu& gpu : machine.gpus) {
         if (!gpu.mig_devices.empty()) return gpu.mig_devices.back().uuid;
@@ -83,7 +83,7 @@ std::string any_mig_device(const Machine& machine) {
 }
 
 std::string expected_gpus(const Machine& machine) {
-    if (machine.gpus.empty()) return "it has no GPUs";
+    if (machine.gpus.empty()) return "the machine has no GPUs";
     const size_t last = machine.gpus.size() - 1;
     const std::string indices = last == 0 ? "0" : fmt::format("0 to {}", last);
     return fmt::format("expected {}, or the UUID or PCI id of a GPU, such as {} or {}", indices,
@@ -92,10 +92,10 @@ std::string expected_gpus(const Machine& machine) {
 
 std::string missing_gpu(const Machine& machine, const GpuSelector& selector) {
     const char* name = machine.simulated ? "the simulated machine" : "this machine";
-    if (!selector.is_mig) return fmt::format("{} does not have it: {}", name, expected_gpus(machine));
+    if (!selector.is_mig) return fmt::format("{} has no such GPU: {}", name, expected_gpus(machine));
     const std::string mig = any_mig_device(machine);
     if (!mig.empty())
-        return fmt::format("{} does not have it: expected the UUID of a MIG device, such as {}", name, mig);
+        return fmt::format("{} has no such MIG device: expected the UUID of a MIG device, such as {}", name, mig);
     return "the simulated GPUs have no MIG devices, so the fault can never fire: add MIG profiles, as in "
            "--gpus sim:H100/1g.10gb:7";
 }
@@ -128,7 +128,7 @@ std::string uuids_of(const std::string& spec, Text word, const GpuSelector& sele
 void check_ordinal(const std::string& spec, Text word, const GpuSelector& selector, const Machine& machine) {
     const size_t count = machine.gpus.size();
     if (selector.kind != GpuKind::local || !machine.simulated || selector.number < count) return;
-    const std::string expected = count == 0   ? "it has no GPUs"
+    const std::string expected = count == 0   ? "the machine has no GPUs"
                                  : count == 1 ? "expected local:0"
                                               : fmt::format("expected local:0 to local:{}", count - 1);
     refuse_gpu(spec, word, "no process of the simulated machine has this ordinal: " + expected);

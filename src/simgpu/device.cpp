@@ -86,7 +86,9 @@ bool parse_group(std::string_view item, Group& group) {
 
 std::string mig_error(const GpuModel& model) {
     if (!model.mig_profile_count) {
-        return std::string("the model ").append(model.key).append(" has no MIG, expected a model such as H100");
+        return std::string("the model ")
+            .append(model.key)
+            .append(" does not support MIG, expected a model such as H100");
     }
     std::string error = "expected MIG profiles that fit on one GPU, such as ";
     error.append(model.mig_profiles[0].name).append(":7, of the profiles ");

@@ -102,7 +102,7 @@ std::vector<std::string> mig_devices(const Gpu& gpu) {
 }
 
 // The GPU instances that nvidia-smi shows after these profiles were created in this order.
-TEST(MigDevices, ArePlacedAsByTheDriver) {
+TEST(MigDevices, ArePlacedAsTheDriverPlacesThem) {
     using List = std::vector<std::string>;
     EXPECT_EQ(mig_devices(machine_of("A100/1g.10gb+2g.20gb+4g.40gb")[0]),
               (List{"1 4g.40gb at 0", "5 2g.20gb at 4", "13 1g.10gb at 6"}));
@@ -136,10 +136,10 @@ TEST(MigDevices, ProfilesThatDoNotFitAreRefused) {
         EXPECT_NE(error_of(wrong).find("fit on one GPU, such as 1g.10gb:7, of the profiles"), std::string::npos)
             << wrong;
     }
-    EXPECT_NE(error_of("L4/1g.10gb").find("the model L4 has no MIG"), std::string::npos);
+    EXPECT_NE(error_of("L4/1g.10gb").find("the model L4 does not support MIG"), std::string::npos);
 }
 
-TEST(MigDevices, HaveTheirProfilesShare) {
+TEST(MigDevices, HaveTheResourcesOfTheirProfile) {
     const auto gpus = machine_of("H100/3g.40gb+1g.10gb");
     const Gpu& half = gpus[0].mig_devices[0];
     EXPECT_STREQ(half.model->name, "NVIDIA H100 80GB HBM3 MIG 3g.40gb");
@@ -232,7 +232,7 @@ std::vector<std::string> visible_uuids(const std::vector<Gpu>& gpus, const char*
     return uuids;
 }
 
-TEST(VisibleDevices, AreOneMigDeviceAtMost) {
+TEST(VisibleDevices, IncludeAtMostOneMigDevice) {
     using List = std::vector<std::string>;
     const auto gpus = machine_of("H100:2/1g.10gb:2,H100");
     const std::string first = uuid_text(gpus[0].mig_devices[0]), second = uuid_text(gpus[0].mig_devices[1]);

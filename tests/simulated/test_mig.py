@@ -160,13 +160,13 @@ def test_nvml_plan_for_a_gpu_fails_its_devices(gpus, python):
 def test_device_that_does_not_exist_is_refused(gpus):
     refused = cudafault("check", "--gpus", MACHINE, "xid=79 gpu=MIG-01234567-89ab-cdef-0123-456789abcdef")
     assert refused.code == 2
-    assert "does not have it: expected the UUID of a MIG device, such as MIG-" in refused.errors
+    assert "has no such MIG device: expected the UUID of a MIG device, such as MIG-" in refused.errors
 
 
 @pytest.mark.parametrize(
     ("machine", "words"),
     [
-        ("sim:L4/1g.10gb", "the model L4 has no MIG"),
+        ("sim:L4/1g.10gb", "the model L4 does not support MIG"),
         ("sim:H100/1g.5gb", "of the profiles 1g.10gb, 1g.20gb"),
         ("sim:H100/4g.40gb:2", "expected MIG profiles that fit on one GPU"),
     ],

@@ -26,7 +26,7 @@ needs ConfigMaps, which standard error names; without them its pods start withou
 Keep the original manifest: `restore` disarms an immutable object and deletes the ConfigMaps when the object is gone or
 was created from its original manifest.)";
 
-// Tells on standard error what the manifest on standard output needs.
+// Prints on standard error which objects the manifest on standard output needs.
 void explain(const kube::InjectionPlan& plan, bool are_created) {
     const kube::ObjectRef& ref = plan.workload.ref;
     progress(fmt::format("{}: containers {} (delivery {})", ref.text(),
@@ -37,12 +37,12 @@ void explain(const kube::InjectionPlan& plan, bool are_created) {
     if (are_created) {
         progress(fmt::format("created {}; `cudafault k8s restore` deletes them", where));
     } else {
-        progress(fmt::format("its pods need {}: --create-objects creates them", where));
+        progress(fmt::format("the pods of the manifest need {}: --create-objects creates them", where));
     }
     if (!kube::is_immutable(ref.resource)) {
         progress(
-            "note: its kind can be changed in place; `cudafault k8s inject` does that and keeps a record for "
-            "`restore`");
+            "note: objects of this kind can be changed in place; `cudafault k8s inject` does that and keeps a "
+            "record for `restore`");
     }
 }
 
