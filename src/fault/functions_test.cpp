@@ -90,7 +90,7 @@ TEST(Classes, AreFoundByName) {
     EXPECT_FALSE(find_class("@memory", unused));
 }
 
-TEST(Functions, SonamesWithoutVersion) {
+TEST(Functions, WithoutVersionEndsSonamesWithSo) {
     EXPECT_TRUE(without_version(kDriverSoname) == Text("libcuda.so"));
     EXPECT_TRUE(without_version(kNvmlSoname) == Text("libnvidia-ml.so"));
     EXPECT_TRUE(without_version(kRuntimeSonames[0]) == Text("libcudart.so"));

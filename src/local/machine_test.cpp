@@ -93,7 +93,7 @@ TEST(Machine, SimulatedGpusCanHaveMigDevices) {
     EXPECT_TRUE(after.gpus[1].mig_devices.empty());
 }
 
-TEST(Machine, BlamesTheValueThatIsInvalid) {
+TEST(Machine, ErrorsNameTheInvalidValue) {
     for (const char* option : {"sim:2:H100", "sim:99", "sim:X100"}) {
         try {
             find_machine(option);

@@ -20,7 +20,7 @@ std::vector<std::string> notes(const std::string& spec, const TargetVariables& v
     return target_notes(*parse_spec(spec), variables);
 }
 
-TEST(TargetVariables, NodeAndPodThatTheEnvironmentDoesNotName) {
+TEST(TargetVariables, NotesNodeAndPodThatTheEnvironmentDoesNotName) {
     EXPECT_THAT(notes("xid=79 node=gpu-7", {}),
                 ElementsAre(HasSubstr("node=gpu-7 selects no process of a run on this machine, because CUDAFAULT_NODE "
                                       "is not set, so the fault cannot fire: remove node=, or")));
@@ -29,12 +29,12 @@ TEST(TargetVariables, NodeAndPodThatTheEnvironmentDoesNotName) {
     EXPECT_THAT(notes("xid=79 node=a; xid=48 node=b pod=c", {}), ElementsAre(HasSubstr("node=a"), HasSubstr("node=b")));
 }
 
-TEST(TargetVariables, NodeAndPodThatTheEnvironmentNames) {
+TEST(TargetVariables, AcceptsNodeAndPodThatTheEnvironmentNames) {
     EXPECT_THAT(notes("xid=79 node=gpu-7 pod=web-*", {0, "gpu-7", "web-0"}), IsEmpty());
     EXPECT_THAT(notes("xid=79 process=x rank=3", {}), IsEmpty());
 }
 
-TEST(TargetVariables, SizeOfTheJob) {
+TEST(TargetVariables, ReadsTheJobSizeOnlyInARank) {
     setenv("RANK", "1", 1);
     EXPECT_EQ(target_variables().ranks, 0U);
     setenv("WORLD_SIZE", "4", 1);
@@ -44,7 +44,7 @@ TEST(TargetVariables, SizeOfTheJob) {
     unsetenv("WORLD_SIZE");
 }
 
-TEST(TargetVariables, SizeOfTheJobOfEachLauncher) {
+TEST(TargetVariables, ReadsTheJobSizeOfEachLauncher) {
     constexpr std::pair<const char*, const char*> kLaunchers[] = {{"RANK", "WORLD_SIZE"},
                                                                   {"OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"},
                                                                   {"SLURM_PROCID", "SLURM_NTASKS"},
@@ -58,7 +58,7 @@ TEST(TargetVariables, SizeOfTheJobOfEachLauncher) {
     }
 }
 
-TEST(TargetVariables, SurviveTheRecord) {
+TEST(TargetVariables, RoundTripThroughJson) {
     const auto after = nlohmann::json(TargetVariables{4, "n", "p"}).get<TargetVariables>();
     EXPECT_EQ(after.ranks, 4U);
     EXPECT_EQ(after.node, "n");

@@ -52,7 +52,7 @@ TEST(ParentIn, IsFieldFour) {
     EXPECT_EQ(parent_in("42 (sh"), 0);
 }
 
-TEST(StartTime, IsReadForThisProcess) {
+TEST(StartTime, EqualsFieldOfProcStat) {
     std::ifstream file("/proc/self/stat");
     std::string whole((std::istreambuf_iterator<char>(file)), {});
     std::istringstream rest(whole.substr(whole.rfind(')') + 1));

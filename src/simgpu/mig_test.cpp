@@ -83,7 +83,7 @@ protected:
     }
 };
 
-TEST_F(Mig, ModeIsThatOfEachGpu) {
+TEST_F(Mig, ModeIsReportedForEachGpu) {
     for (const auto& [index, enabled] : {std::pair{0u, 1u}, {1u, 0u}, {2u, 1u}}) {
         unsigned current = 9, pending = 9;
         EXPECT_EQ(nvml("nvmlDeviceGetMigMode", gpu(index), &current, &pending), kSuccess);
@@ -94,7 +94,7 @@ TEST_F(Mig, ModeIsThatOfEachGpu) {
     }
 }
 
-TEST_F(Mig, DevicesAreEnumeratedAsByMonitors) {
+TEST_F(Mig, MonitorsFindEveryDevice) {
     DeviceHandle handle = nullptr, parent = nullptr;
     for (unsigned index = 0; index < 3; ++index) {
         const DeviceHandle device = mig_device(0, index);
@@ -136,7 +136,7 @@ TEST_F(Mig, DeviceHasItsSliceOfMemoryAndEngines) {
     EXPECT_EQ(processes, 0u);
 }
 
-TEST_F(Mig, ReadingsOfTheBoardAreNotThoseOfADevice) {
+TEST_F(Mig, BoardReadingsAreNotSupportedForADevice) {
     unsigned value = 0;
     Utilization utilization{};
     EXPECT_EQ(nvml("nvmlDeviceGetTemperature", mig_device(0, 0), 0, &value), kNotSupported);
@@ -149,7 +149,7 @@ TEST_F(Mig, ReadingsOfTheBoardAreNotThoseOfADevice) {
     EXPECT_EQ(nvml("nvmlDeviceGetPowerUsage", gpu(0), &value), kSuccess);
 }
 
-TEST_F(Mig, ProfilesAreDescribed) {
+TEST_F(Mig, ReturnsProfilesAndPlacements) {
     ProfileInfo info{};
     EXPECT_EQ(nvml("nvmlDeviceGetGpuInstanceProfileInfo", gpu(0), k3Slice, &info), kSuccess);
     EXPECT_EQ(info.id, k3SliceId);
@@ -176,7 +176,7 @@ TEST_F(Mig, ProfilesAreDescribed) {
     EXPECT_EQ(count, 2u) << "3g.40gb has the upper half, and two instances have two slices of the lower half";
 }
 
-TEST_F(Mig, InstancesAreFoundFromTheGpu) {
+TEST_F(Mig, GpuListsItsInstances) {
     const void* instances[7] = {};
     unsigned count = 0;
     EXPECT_EQ(nvml("nvmlDeviceGetGpuInstances", gpu(0), k1SliceId, &instances[0], &count), kSuccess);
@@ -202,7 +202,7 @@ TEST_F(Mig, InstancesAreFoundFromTheGpu) {
 }
 
 // The driver reads CUDA_VISIBLE_DEVICES once for each process, so this test uses a single value.
-TEST_F(Mig, DriverShowsTheVisibleDeviceOnly) {
+TEST_F(Mig, DriverEnumeratesOnlyTheVisibleDevice) {
     const DeviceHandle device = mig_device(0, 1);
     const std::string uuid = text("nvmlDeviceGetUUID", device);
     setenv("CUDA_VISIBLE_DEVICES", uuid.c_str(), 1);

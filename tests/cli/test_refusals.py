@@ -102,7 +102,7 @@ def test_run_refuses_rank_outside_of_job(rank: str, size: str) -> None:
     assert cudafault("run", "--plan", "xid=79 rank=4", "--", "true").code == 0
 
 
-def test_arm_knows_the_job_of_the_run() -> None:
+def test_arm_checks_rank_against_job_size_of_run() -> None:
     with ClientRun("ranked", environment={"RANK": "0", "WORLD_SIZE": "4"}) as run:
         assert_points_at(cudafault("arm", run.name, "xid=79 rank=4"), "xid=79 rank=4", 13, "not among the 4 ranks")
         run.arm("xid=79 rank=3")

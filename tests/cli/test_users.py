@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Programs of a run of root that drop their capabilities or become another user."""
+"""Tests programs that drop their capabilities or become another user in a run that root starts."""
 
 import os
 import shutil

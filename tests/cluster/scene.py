@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Helpers for the tests with nodes: commands of the tool in a namespace, observation of pods, and durations of parts."""
+"""Provides commands of the tool in a namespace, observation of pods, and durations of parts to the tests with nodes."""
 
 import contextlib
 import json

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Calls functions whose arguments name a simulated GPU, and prints the code of each on its own line:
 //   gpu_arguments CURRENT GPU NAME KIND SLOT SLOT [NAME KIND SLOT SLOT]...
-// The context of ordinal CURRENT is current. KIND is the kind of the device column, and the argument in SLOT names the
-// ordinal GPU in that form. All other arguments are 0. Of a copy the two slots are destination and source: its pointer
-// to_device or from_device is device memory, and the other one is host memory that was allocated in CURRENT. If GPU is
-// negative, the argument names no GPU: it is null, or the location is the host.
+// The context of ordinal CURRENT is current. KIND is the kind of the device column. The argument in the first SLOT
+// names the GPU with the ordinal GPU in that form. For a copy, this argument is device memory, and the argument in the
+// second SLOT is host memory that was allocated in CURRENT; for other kinds, both slots are the same. All other
+// arguments are 0. If GPU is negative, the argument names no GPU: the memory or the location is that of the host. With
+// KIND null, the argument is a null pointer.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <stdint.h>

@@ -69,11 +69,11 @@ def test_gpu_in_the_arguments_is_the_gpu_of_the_call(current, named):
 
 
 @pytest.mark.parametrize("current", [0, 1])
-def test_without_a_gpu_in_the_arguments_the_current_context_determines_it(current):
+def test_call_without_gpu_arguments_has_gpu_of_current_context(current):
     assert failures(current, -1, current, cases()) == []
 
 
 @pytest.mark.parametrize("current", [0, 1])
-def test_null_pointer_in_place_of_the_arguments_is_not_read(current):
+def test_null_pointer_argument_is_not_read(current):
     calls = [(name, "null", *slots) for name, kind, *slots in cases()]
     assert failures(current, -1, current, calls) == []

@@ -84,8 +84,8 @@ def caller(tmp_path: Path):
 
 
 def wait_and_measure_delay(condition: Callable[[], object]) -> float:
-    """Waits until the condition is true. Returns by how many seconds at most this process woke too late from a sleep.
-    On a loaded machine the library's watcher wakes late in the same way."""
+    """Waits until the condition is true. Returns the longest delay, in seconds, with which this process woke
+    from a sleep. On a loaded machine the library's watcher wakes with a similar delay."""
     delay, deadline = 0.0, time.monotonic() + TIMEOUT
     while not condition() and time.monotonic() < deadline:
         before = time.monotonic()

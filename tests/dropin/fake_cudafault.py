@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""A fake `cudafault k8s`. It stores the state of a workload with two pods on two nodes in $FAKE_FOLDER/state.json,
+"""Imitates `cudafault k8s`. Stores the state of a workload with two pods on two nodes in $FAKE_FOLDER/state.json,
 records its calls, and simulates the failure that $FAKE_FAILURE names."""
 
 import json

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests that the fields of nvmlDeviceGetFieldValues have the values of the getters that return the same facts."""
+"""Tests that the fields of nvmlDeviceGetFieldValues have the values that the getters for the same properties return."""
 
 import json
 from pathlib import Path
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from harness import BUILD, create_python, cudafault, pinned_requirement
 
-# Prints, for each field, its status, type and value; and the same facts as the getters return them.
+# Prints, for each field, its status, type and value; and the values that the getters for the same properties return.
 CLIENT = """
 import json, pynvml
 pynvml.nvmlInit()

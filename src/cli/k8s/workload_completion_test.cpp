@@ -56,7 +56,7 @@ protected:
         responder_.on("GET", path, {kube::json_answer(body)});
     }
 
-    // Completes the last word behind `cudafault k8s VERB --kubeconfig FILE`.
+    // Completes the last word of `cudafault k8s VERB --kubeconfig FILE`.
     std::vector<std::string> complete(const std::string& verb, const std::vector<std::string>& words) {
         CLI::App app("about", "cudafault");
         add_k8s(app);
@@ -77,7 +77,7 @@ TEST_F(WorkloadCompletionTest, OffersKindsWithoutARequest) {
 
 TEST_F(WorkloadCompletionTest, OffersNamesInTheCluster) {
     EXPECT_THAT(complete("restore", {"deployment/"}), ElementsAre("deployment/web", "deployment/worker"));
-    EXPECT_THAT(complete("restore", {"deploy/we"}), IsEmpty()) << "the scripted server names no short name";
+    EXPECT_THAT(complete("restore", {"deploy/we"}), IsEmpty()) << "the scripted server lists no short names";
     EXPECT_THAT(complete("restore", {"deployments.apps/we"}), ElementsAre("deployments.apps/web"));
     EXPECT_THAT(complete("inject", {"deployment", "wo"}), ElementsAre("worker"));
     EXPECT_THAT(complete("status", {"deployment/web", "deployment/wo"}), ElementsAre("deployment/worker"));

@@ -225,7 +225,7 @@ TEST_F(PlanInjectionTest, RepeatedInjectChangesNothing) {
     EXPECT_EQ(count_requests(kPodPath), 0);
 }
 
-TEST_F(PlanInjectionTest, ReplacementIsTheNextEditionOfTheOriginal) {
+TEST_F(PlanInjectionTest, ReplaceInjectsTheOriginalAsTheNextEdition) {
     serve_injected(image_injection());
     inject_options.replace = true;
     inject_options.contract = ContractVariables{};
@@ -323,7 +323,7 @@ TEST_F(PlanManifestTest, RefusesAnInjectedWorkload) {
     EXPECT_THROW(manifest(), Error);
 }
 
-TEST_F(PlanManifestTest, IsNamedByTheRefusalOfInject) {
+TEST_F(PlanManifestTest, RefusalOfInjectNamesTheManifestCommand) {
     EXPECT_THAT(refusal(), AllOf(HasSubstr("cannot be injected"),
                                  HasSubstr("`cudafault k8s manifest job.batch/train -n prod --create-objects | kubectl "
                                            "replace --force -f -`")));

@@ -87,7 +87,7 @@ TEST(Injection, AppendsToExistingLists) {
               (std::vector<std::string>{"data", "cudafault-plan", "cudafault-library"}));
 }
 
-TEST(Injection, RestoresValuesWithNamesOfCudafault) {
+TEST(Injection, RestoresOriginalValuesOfFieldsWithCudafaultNames) {
     const Json containers = Json::parse(R"([{"name": "main", "resources": {"limits": {"nvidia.com/gpu": 1}},
         "env": [{"name": "CUDAFAULT_LOG", "value": "/user.log"}],
         "volumeMounts": [{"name": "old", "mountPath": "/cudafault/plan"}]}])");

@@ -290,7 +290,7 @@ TEST_F(PodEvidenceTest, ReadsTheEndOfALongLog) {
     EXPECT_FALSE(evidence.fired_is_lower_bound());
 }
 
-TEST_F(PodEvidenceTest, ALogWhoseEndIsTooLongYieldsALowerBound) {
+TEST_F(PodEvidenceTest, ATruncatedLogYieldsALowerBound) {
     responder.on("GET", kLog, {log(acknowledged(1, 1, 11) + kFiller)});
     const auto evidence = read_pod(pod());
     EXPECT_TRUE(evidence.is_cut);
