@@ -136,7 +136,7 @@ def scan(cluster, figure):
 
 
 def restores(cluster, figure):
-    """Workloads without pods, so that the time is that of the requests."""
+    """Measures the restore of workloads without pods, so that no time is spent on waiting for pods."""
     names = [f"web-{number}" for number in range(INJECTED)]
     with cluster.namespace() as namespace:
         where = ("-n", namespace)

@@ -51,7 +51,7 @@ def split_export(name):
     return match[1], int(match[2] or 1), bool(match[3])
 
 
-def returned(type_name):
+def returns_column(type_name):
     return "status" if type_name in STATUS_TYPES else type_name
 
 
@@ -102,7 +102,7 @@ def driver_rows(all_wheels):
     for name, prototype in api.prototypes.items():
         symbol = split_export(name)[0]
         of_class = rules.call_class(symbol, api.group.get(symbol))
-        returns = returned(prototype.returns)
+        returns = returns_column(prototype.returns)
         rows.append(row(
             name, version=str(versions[name]), since=api.since[name], returns=returns, source=api.source(name, symbol),
             device=rules.device(symbol, of_class, prototype.parameters), simple=rules.simple(symbol, of_class, returns),
@@ -140,7 +140,7 @@ def runtime_columns(api, name):
     symbol = split_export(name)[0]
     if name not in api.prototypes:
         return undocumented_columns(symbol)
-    returns, parameters = returned(api.prototypes[name].returns), api.prototypes[name].parameters
+    returns, parameters = returns_column(api.prototypes[name].returns), api.prototypes[name].parameters
     of_class = rules.call_class(symbol, api.group.get(symbol))
     return {"class": of_class, "device": rules.device(symbol, of_class, parameters), "returns": returns,
             "simple": rules.simple(symbol, of_class, returns), "source": api.source(name, symbol)}
@@ -148,7 +148,7 @@ def runtime_columns(api, name):
 
 def undocumented_columns(symbol):
     returns, parameters, of_class, simple, source = rules.UNDOCUMENTED[symbol]
-    return {"class": of_class, "device": rules.device(symbol, of_class, parameters), "returns": returned(returns),
+    return {"class": of_class, "device": rules.device(symbol, of_class, parameters), "returns": returns_column(returns),
             "simple": simple, "source": source}
 
 
@@ -161,7 +161,7 @@ def nvml_rows(all_wheels):
         symbol = split_export(name)[0]
         of_class = rules.nvml_class(symbol, api.group.get(symbol, ""))
         rows.append(row(name, since=api.since[name], device=rules.nvml_device(symbol, prototype.parameters),
-                        returns=returned(prototype.returns), simple="pass", source=api.source(name, symbol),
+                        returns=returns_column(prototype.returns), simple="pass", source=api.source(name, symbol),
                         **{"class": of_class}))
     return rows
 
@@ -186,7 +186,7 @@ def nccl_columns(api, name):
     prototype = api.prototypes[name]
     of_class = rules.match(rules.NCCL_CLASS_OF_NAME, name)
     device = "none" if of_class == "pure" else rules.named_by_argument(rules.slots(prototype.parameters))
-    return {"class": of_class, "device": device, "returns": returned(prototype.returns), "simple": "pass",
+    return {"class": of_class, "device": device, "returns": returns_column(prototype.returns), "simple": "pass",
             "source": api.header[name]}
 
 

@@ -105,7 +105,7 @@ struct ControlBlock {
     uint64_t fired[kBanks][kMaxFaults][kFunctionCount];
 };
 
-// Returns true if the block belongs to this user and has the layout of this build.
+// Returns true if the block belongs to the user `uid` and has the layout of this build.
 inline bool is_usable(const ControlHeader& header, uint32_t uid) {
     return load(header.magic) == kControlMagic && load(header.version) == kControlVersion &&
            load(header.owner_uid) == uid && load(header.function_count) == static_cast<uint32_t>(kFunctionCount);

@@ -11,7 +11,8 @@ namespace cudafault::cli {
 // most 100 years. Throws local::Error (kUsage), whose message names the option.
 std::chrono::nanoseconds duration_option(const char* option, const std::string& text);
 
-// Parses the value of `option` in the same forms, as whole seconds; also 0. Throws local::Error like duration_option().
+// Parses the value of `option` in the same forms. The result is a whole number of seconds, from 0. Throws local::Error
+// like duration_option().
 std::chrono::seconds seconds_option(const char* option, const std::string& text);
 
 }  // namespace cudafault::cli

@@ -75,7 +75,7 @@ struct Function {
     bool per_thread;      // the _ptsz or _ptds variant
 };
 
-// A resolver never fails: it always returns the status of the real call.
+// A resolver cannot be made to fail: it always returns the status of the real call.
 inline bool can_fail(const Function& function) { return function.returns_status && function.hook != Hook::resolver; }
 
 inline constexpr const char* kRuntimeSonames[] = {"libcudart.so.11.0", "libcudart.so.12", "libcudart.so.13"};

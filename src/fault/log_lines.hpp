@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The JSON lines of CUDAFAULT_LOG. The preload library writes them, and `cudafault k8s status` reads them in the logs
-// of pods.
+// Defines the JSON lines of CUDAFAULT_LOG. The preload library writes them, and `cudafault k8s status` reads them in
+// the logs of pods.
 #pragma once
 
 #include <stdint.h>

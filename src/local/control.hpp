@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The control block of a run, mapped into the tool. See include/cudafault/control_block.hpp.
+// Maps the control block of a run into the tool. See include/cudafault/control_block.hpp.
 #pragma once
 
 #include <sys/types.h>
@@ -37,7 +37,8 @@ public:
 
     ControlBlock& block() { return *block_; }
     const ControlBlock& block() const { return *block_; }
-    Address address(pid_t task) const;  // of a block created by this process; `task` is this process or a thread of it
+    // Returns the address of a block that this process has created. `task` is this process or a thread of it.
+    Address address(pid_t task) const;
 
     // A lock that must be held while the plan is written. The constructor throws Error if another process holds the
     // lock for two seconds.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A failure of cudafault, with a one-line message and an exit code.
+// Defines a failure of cudafault, with a one-line message and an exit code.
 #pragma once
 
 #include <stdexcept>

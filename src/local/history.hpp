@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The replaced plans in the record of a run: "history", oldest first, and "history_dropped", the sums over the plans
-// that were removed from the history.
+// Keeps the replaced plans in the record of a run. "history" lists them, oldest first. "history_dropped" has the sums
+// over the plans that were removed from that list.
 #pragma once
 
 #include <nlohmann/json.hpp>

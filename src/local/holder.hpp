@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The task whose /proc/TASK/fd the processes of a run open the control block in.
+// Starts the task through whose /proc/TASK/fd the processes of a run open the control block.
 #pragma once
 
 #include <sys/types.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The GPUs that are visible to the processes of a run.
+// Describes the GPUs that are visible to the processes of a run.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>

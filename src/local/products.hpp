@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The libraries that a run loads into its processes.
+// Finds the libraries that a run loads into its processes.
 #pragma once
 
 #include <filesystem>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The runs of this user. Each run has a file. The file contains the address of the control block while the run is live,
-// and the report of the run afterwards.
+// Keeps a file for each run of this user. The file contains the address of the control block while the run is live, and
+// the report of the run afterwards.
 #pragma once
 
 #include <filesystem>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the environment of a run says about the processes that rank=, node= and pod= select.
+// Reads the environment variables of a run that rank=, node= and pod= are compared with.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +19,8 @@ struct TargetVariables {
 // Returns the variables in the environment of this process. The processes of its run inherit them.
 TargetVariables target_variables();
 
-// Returns the reason why node= or pod= of the fault selects no process with these variables. Empty if they select one.
+// Returns the reason why node= or pod= of the fault selects no process with these variables. Returns an empty text if
+// they select one.
 std::string reason_not_selected(const Fault& fault, const TargetVariables& variables);
 
 // Returns a line for each fault whose node= or pod= selects no process with these variables. Such a plan is accepted,

@@ -30,7 +30,7 @@ struct GpuModel {
     int cuda_cores_per_multiprocessor;
     int pcie_generation, power_limit_watts;
     const MigProfile* mig_profiles;
-    size_t mig_profile_count;  // 0: the model has no MIG
+    size_t mig_profile_count;  // 0: the model does not support MIG
 };
 
 // A row of data/mig_profiles.tsv.

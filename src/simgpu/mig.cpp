@@ -33,7 +33,7 @@ bool parse_profiles(const GpuModel& model, std::string_view list, std::vector<co
 
 unsigned slices_from(const MigProfile& profile, unsigned start) { return ((1u << profile.memory_slices) - 1) << start; }
 
-// Chooses the first memory slice of each profile, as the driver does the highest that is free.
+// Chooses the first memory slice of each profile: as in the driver, the highest slice that is free.
 bool place(const std::vector<const MigProfile*>& profiles, std::vector<unsigned>& starts, unsigned used) {
     if (starts.size() == profiles.size()) return true;
     const MigProfile& profile = *profiles[starts.size()];

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The MIG devices of a simulated GPU. Each is a GPU instance with one compute instance of the same size.
+// Creates the MIG devices of a simulated GPU. Each device is a GPU instance with one compute instance of the same size.
 #pragma once
 
 #include <string_view>

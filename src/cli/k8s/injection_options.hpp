@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Options and results shared by `inject`, `plan` and `manifest`.
+// Defines options and results that are shared by `inject`, `plan` and `manifest`.
 #pragma once
 
 #include <optional>
@@ -22,9 +22,9 @@ struct InjectionCommand {
     bool itself = false, replace = false, no_wait = false, dry_run = false;  // `manifest` has only the first
 };
 
-// Adds the workloads, the connection options and those that determine the change.
+// Adds the workload arguments, the connection options and the options that determine the change.
 void add_change_options(CLI::App& verb, InjectionCommand& command);
-// Adds those and the options of a verb that makes the change or shows it.
+// Adds the options of add_change_options(), and the options of a verb that makes the change or shows it.
 void add_injection_options(CLI::App& verb, InjectionCommand& command);
 // Returns the options for each workload that the command names.
 std::vector<kube::InjectOptions> inject_options(const InjectionCommand& command, ClusterAccess& access);

@@ -24,7 +24,7 @@ bool takes_workloads(const CLI::App& verb) {
     return verb.get_option_no_throw("workloads") || verb.get_option_no_throw("words");
 }
 
-// A verb with the connection options only, to parse them.
+// Parses the connection options with a verb that has no other options.
 class ConnectionParser {
 public:
     ConnectionParser() { add_cluster_options(*verb_, options_); }
@@ -46,7 +46,7 @@ private:
     ClusterOptions options_;
 };
 
-// Returns nothing if the last word is the value of an option.
+// Returns std::nullopt if the last word is the value of an option.
 std::optional<Typed> sort_words(const CLI::App& verb, const ConnectionParser& parser,
                                 const std::vector<std::string>& words) {
     Typed typed;

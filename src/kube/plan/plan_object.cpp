@@ -24,7 +24,7 @@ namespace {
 
 ObjectRef ref_of(const PlanObject& plan) { return {config_maps(), plan.in_namespace(), plan.name()}; }
 
-// Returns the annotations of the ConfigMap with those of a change.
+// Returns the annotations of the ConfigMap, with the time, author and pod selector of a change.
 Json annotations(const Json& config_map, const std::string& selector, const std::string& by) {
     Json all = value_at(value_at(config_map, "metadata"), "annotations");
     if (!all.is_object()) all = Json::object();

@@ -20,8 +20,8 @@ struct PlanObject {
     std::string name() const;
     std::string hash() const;  // hash of the workload
     std::string in_namespace() const;
-    // The choice that load_workload() needs, and ObjectRef::text() of the workload. If the ConfigMap does not name its
-    // workload, they are std::nullopt and the text of the ConfigMap.
+    // workload() returns the choice that load_workload() needs, or std::nullopt if the ConfigMap does not name its
+    // workload. workload_text() returns ObjectRef::text() of the workload, or otherwise of the ConfigMap.
     std::optional<WorkloadChoice> workload() const;
     std::string workload_text() const;
 };

@@ -11,16 +11,17 @@ namespace cudafault::kube {
 
 // Returns a ConfigMap with cudafault's labels and `content` (data, binaryData, immutable). The workload owns it, so it
 // is deleted with the workload. If `workload` has no UID, the ConfigMap has no owner and an annotation names the
-// workload: an object that `kubectl replace --force` creates again has another UID, and its ConfigMaps must stay.
+// workload: an object that `kubectl replace --force` creates again has another UID, and its ConfigMaps must not be
+// deleted.
 Json own_config_map(const ObjectRef& workload, const std::string& name, const std::string& role, const Json& content);
 
-// Returns the workload that a ConfigMap was created for, or nothing if it names none.
+// Returns the workload that a ConfigMap was created for, or std::nullopt if the ConfigMap names no workload.
 std::optional<ObjectRef> workload_of_config_map(const Json& config_map);
 
 // Returns true if own_config_map() for `workload` gives the ConfigMap this owner, or none.
 bool has_owner_for(const Json& config_map, const ObjectRef& workload);
 
-// Creates the ConfigMap. Replaces an existing ConfigMap with the same name, which an earlier run left.
+// Creates the ConfigMap. Replaces an existing ConfigMap with the same name, which an earlier run did not delete.
 Json recreate(Client& client, const Json& config_map);
 
 // Returns false if the ConfigMap does not exist.

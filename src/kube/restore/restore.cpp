@@ -337,7 +337,7 @@ ObjectRef marked_workload(const Resource& kind, const Json& object) {
                                                                                     : ref_of(kind, object);
 }
 
-// Such an error also stops the restores of other workloads.
+// Returns true if the error also stops the restores of other workloads.
 bool ends_command(const Error& error) {
     return dynamic_cast<const Cancelled*>(&error) || dynamic_cast<const DeadlinePassed*>(&error) ||
            dynamic_cast<const ConnectionError*>(&error);
@@ -427,7 +427,7 @@ void disarm_all(Client& client, const std::string& in_namespace, const RestoreOp
     report_disarmed(options, armed.size());
 }
 
-// Like disarm_all(), for the plans of the choices.
+// Disarms the plans of the chosen workloads, like disarm_all().
 void disarm_each(Client& client, const std::vector<WorkloadChoice>& choices, const RestoreOptions& options) {
     std::atomic<size_t> count = 0;
     in_parallel(client, choices.size(), [&](Client& own, Discovery& discovery, size_t index) {
@@ -466,8 +466,8 @@ std::vector<RestoreResult> restore_in_parallel(Client& client, const std::vector
     return results;
 }
 
-// Adds the result unless there is one of the same workload.
-void keep(std::vector<RestoreResult>& results, const RestoreResult& result) {
+// Adds the result unless `results` has a result for the same workload.
+void add_unless_present(std::vector<RestoreResult>& results, const RestoreResult& result) {
     const auto is_same = [&](const RestoreResult& other) { return other.workload == result.workload; };
     if (std::none_of(results.begin(), results.end(), is_same)) results.push_back(result);
 }
@@ -502,7 +502,8 @@ std::vector<RestoreResult> restore_each(Client& client, const std::vector<Worklo
     const RestoreOptions shared = with_locked_progress(options, mutex);
     disarm_each(client, choices, shared);
     std::vector<RestoreResult> results;
-    for (const RestoreResult& result : restore_in_parallel(client, choices, shared)) keep(results, result);
+    for (const RestoreResult& result : restore_in_parallel(client, choices, shared))
+        add_unless_present(results, result);
     return results;
 }
 
@@ -518,7 +519,7 @@ std::vector<RestoreResult> restore_all(Client& client, Discovery& discovery, con
     std::vector<RestoreResult> results;
     // An object that does not exist was deleted together with its owner.
     const auto keep_found = [&](const RestoreResult& result) {
-        if (!result.is_not_found) keep(results, result);
+        if (!result.is_not_found) add_unless_present(results, result);
     };
     for (const RestoreResult& result : restore_in_parallel(client, choices, shared)) keep_found(result);
     // Restores these one after another: an operator may have copied the mark of a workload to the objects it created,

@@ -70,7 +70,7 @@ const Kind* kind_of(const std::string& group, const std::string& kind);  // null
 std::string resource_of(const Kind& kind);  // such as "deployments.apps"; all kinds in the table have regular plurals
 inline const Kind* kind_of(const Resource& resource) { return kind_of(resource.group, resource.kind); }
 const Kind* kind_of_object(const Json& object);  // by its apiVersion and kind
-bool is_immutable(const Resource& resource);     // true if the table says Support::kImmutable
+bool is_immutable(const Resource& resource);     // true if the table marks the kind as Support::kImmutable
 
 // Returns the resource in the preferred version that the server serves. Sends one request for each version tried.
 std::optional<Resource> served_version(Discovery& discovery, const Kind& kind);

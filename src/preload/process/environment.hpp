@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Environment variables. A program may clear its environment or overwrite its memory (as setproctitle does) before its
-// first CUDA call, so the variables that cudafault uses are copied when the library is loaded.
+// Reads environment variables. A program may clear its environment or overwrite its memory (as setproctitle does)
+// before its first CUDA call, so the variables that cudafault uses are copied when the library is loaded.
 #pragma once
 
 #include "fault/text.hpp"

@@ -50,7 +50,7 @@ int open_block(const RunAddress& run) {
 }
 
 // The block of the run that CUDAFAULT_RUN named when the library was loaded. A process that becomes another user before
-// its first CUDA call may not open the block any more. Forked children inherit this mapping.
+// its first CUDA call may no longer have permission to open the block. Forked children inherit this mapping.
 struct {
     void* pages;  // nullptr: not mapped
     uint64_t inode;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The registers that a stub saves before it calls cudafault_decide: the argument registers of the call, in the order of
-// stubs_<architecture>.hpp.
+// Describes the registers that a stub saves before it calls cudafault_decide: the argument registers of the call, in
+// the order of stubs_<architecture>.hpp.
 #pragma once
 
 #include <stddef.h>
@@ -54,7 +54,7 @@ inline Verdict jump_to(const void* target) { return {target, 0}; }
 inline Verdict give(uint64_t result) { return {nullptr, result}; }
 inline Verdict give(const void* result) { return give(reinterpret_cast<uint64_t>(result)); }
 
-// Returns a 32-bit status: a CUresult, cudaError_t, nvmlReturn_t or ncclResult_t.
+// Makes the call return a 32-bit status: a CUresult, cudaError_t, nvmlReturn_t or ncclResult_t.
 inline Verdict give_status(int32_t status) { return give(static_cast<uint64_t>(static_cast<uint32_t>(status))); }
 
 }  // namespace cudafault

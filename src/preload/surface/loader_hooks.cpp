@@ -47,7 +47,7 @@ int row_of(const char* name) {
     return find_function(Text(name));
 }
 
-// Fails a look-up that found only this library's export, with the error message that libc would produce.
+// Fails a lookup that found only this library's export, with the error message that libc would produce.
 Verdict fail_look_up(int row, const char* version) {
     char program[sizeof this_thread.failure / 2];
     const bool named = read_small_file("/proc/self/cmdline", program) > 0;
@@ -97,7 +97,7 @@ void* find(const LookUp& look_up, void* handle, const LibcFunctions& functions) 
 }
 
 // Looks up a symbol in the caller's object and its dependencies. The dependencies of a plugin are visible only to
-// look-ups from that plugin.
+// lookups from that plugin.
 const void* find_in_scope_of(const LoadedObject& caller, const LookUp& look_up) {
     if (caller.file().empty()) return nullptr;
     void* handle = libc().dlopen(caller.file().data, RTLD_LAZY | RTLD_NOLOAD);
@@ -107,7 +107,7 @@ const void* find_in_scope_of(const LoadedObject& caller, const LookUp& look_up) 
     return found;
 }
 
-// Returns the result that libc's look-up would have had without this library. Used if libc's result is a stub.
+// Returns the result that libc's lookup would have had without this library. Used if libc's result is a stub.
 const void* find_without_library(const LookUp& look_up, const LoadedObject& caller) {
     const void* found = outside_this_library(find(look_up, RTLD_NEXT, libc()));
     return found || look_up.handle != RTLD_DEFAULT ? found : find_in_scope_of(caller, look_up);
@@ -148,7 +148,7 @@ Verdict substitute(int row, const LookUp& look_up) {
 
 // Returns the library's own hook if an object that is searched before this library looks up the next dlsym, or another
 // hooked function, with libc's symbol version. libc skips exports without a version, so without this hook the
-// interposer would bypass this library. Returns nullptr for other look-ups.
+// interposer would bypass this library. Returns nullptr for other lookups.
 const void* own_hook_for(const LookUp& look_up) {
     if (look_up.handle != RTLD_NEXT || !look_up.version || !look_up.name || !is_glibc()) return nullptr;
     const char* hook = hook_named(look_up.name);

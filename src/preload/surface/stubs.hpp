@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The stubs and their numbers. In this order: an exported stub for each row of the function table; spare stubs for
-// functions that are loaded twice or have no row; a second stub for each row of the driver, for calls that a shared
+// Declares the stubs and their numbers, in this order: an exported stub for each row of the function table; spare stubs
+// for functions that are loaded twice or have no row; a second stub for each row of the driver, for calls that a shared
 // libcudart makes (inner calls); and the overrides of the dynamic linker's functions.
 #pragma once
 

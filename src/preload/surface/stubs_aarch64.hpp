@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The instructions of a stub on aarch64. A stub may clobber x16, x17 and the flags only; x8 (structure result) is an
-// argument too. See stubs_x86_64.hpp for the macros.
+// Defines the instructions of a stub on aarch64. A stub may clobber x16, x17 and the flags only; x8 (structure result)
+// is an argument too. See stubs_x86_64.hpp for the macros.
 #pragma once
 
 #define CUDAFAULT_FUNCTION_TYPE "%function"

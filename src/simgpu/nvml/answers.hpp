@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Functions that only return data. The generator writes one SIM_ANSWER for each function of data/nvml_answers.tsv.
+// Implements the functions that only return data. The generator writes one SIM_ANSWER for each function of
+// data/nvml_answers.tsv.
 #pragma once
 
 #include <cstddef>
@@ -7,7 +8,7 @@
 
 namespace cudafault::sim::nvml {
 
-// A row of the table. Both texts have the format of the table.
+// A row of data/nvml_answers.tsv: the texts of its columns `models` and `parameters`.
 struct TableRow {
     const char* models;
     const char* parameters;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// NVML functions that return properties of one GPU.
+// Implements the NVML functions that return properties of one GPU.
 #include <sched.h>
 #include <time.h>
 
@@ -354,8 +354,8 @@ NVML_API Return nvmlDeviceGetTopologyCommonAncestor(DeviceHandle first, DeviceHa
                      [&](const Gpu& a, const Gpu& b) { return set_output(level, &a == &b ? kInternal : kNode); });
 }
 
-// nvmlDeviceGetTopologyCommonAncestor returns the same level for every pair. With a count of 0, the function only
-// counts.
+// Every other GPU has the level that nvmlDeviceGetTopologyCommonAncestor returns for two GPUs. If *count is 0, only
+// sets *count to the number of GPUs with that level.
 NVML_API Return nvmlDeviceGetTopologyNearestGpus(DeviceHandle device, int level, unsigned* count, DeviceHandle* out) {
     constexpr int kNode = 40;
     return with_gpu(device, [&](const Gpu& gpu) {

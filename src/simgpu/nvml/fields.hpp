@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The fields that nvmlDeviceGetFieldValues returns. The generator writes the table from data/nvml_fields.tsv.
+// Declares the table of the fields that nvmlDeviceGetFieldValues returns. The generator writes the table from
+// data/nvml_fields.tsv.
 #pragma once
 
 #include <cstddef>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// NVML functions for MIG devices, GPU instances and compute instances. A GPU instance has one compute instance of the
-// same size, so the handle of either is the address of the MIG device.
+// Implements the NVML functions for MIG devices, GPU instances and compute instances. A GPU instance has one compute
+// instance of the same size, so the handle of either is the address of the MIG device.
 #include "simgpu/mig.hpp"
 
 #include <algorithm>
@@ -21,7 +21,8 @@ struct Placement {
     unsigned start, size;
 };
 
-// nvmlGpuInstanceProfileInfo_t and, with a version in front and a name behind, its later versions.
+// Has the layout of nvmlGpuInstanceProfileInfo_t. Version 2 adds a version before these fields and a name after them.
+// Version 3 has no peer_to_peer, and adds capabilities after the name.
 struct GpuInstanceProfile {
     unsigned id, peer_to_peer, slices, instances, multiprocessors, copy_engines, decoders, encoders, jpeg_engines,
         ofa_engines;
@@ -107,7 +108,7 @@ const MigProfile* profile_by_id(const Gpu& gpu, unsigned id) {
     return find_profile(gpu, [&](const MigProfile& p) { return p.id == id; });
 }
 
-// Fills version 2 or 3 of the structure, whichever the caller's version field names.
+// Sets the fields of version 2 or 3 of the structure, as the version field that the caller has set requires.
 Return give_profile(const MigProfile* p, void* out) {
     if (!out) return kInvalidArgument;
     if (!p) return kNotSupported;

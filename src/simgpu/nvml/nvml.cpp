@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Initialization and shutdown, versions, device look-up, events and error texts of NVML.
+// Implements initialization and shutdown, versions, device lookup, events and error texts of NVML.
 #include "simgpu/nvml/nvml.hpp"
 
 #include <time.h>
@@ -100,7 +100,7 @@ Return find_device(DeviceHandle* out, Matches matches) {
     return kNotFound;
 }
 
-// nvmlUUID_v1_t.
+// Has the layout of nvmlUUID_v1_t.
 struct UuidArgument {
     unsigned version, type;
     char text[41];  // or the 16 bytes of the UUID

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The simulated part of NVML's C interface, declared from its binary layout. NVML reports the whole machine and ignores
+// Declares the simulated part of NVML's C interface from its binary layout. NVML reports the whole machine and ignores
 // CUDA_VISIBLE_DEVICES. It does not reflect the work of processes: every GPU is idle and healthy. A function that
-// NVML's documentation does not describe for MIG devices returns "not supported" for them.
+// NVML's documentation does not describe for MIG devices returns "not supported" for such a device.
 #pragma once
 
 #include <cstdint>
@@ -101,7 +101,7 @@ Return with_gpu(DeviceHandle device, Body body) {
     return with_device(device, [&](const Gpu& gpu) { return gpu.is_mig_device() ? kNotSupported : body(gpu); });
 }
 
-// Runs body(const Gpu&) for a GPU that has no MIG enabled.
+// Runs body(const Gpu&) for a GPU that does not have MIG enabled.
 template <typename Body>
 Return with_undivided_gpu(DeviceHandle device, Body body) {
     return with_gpu(device, [&](const Gpu& gpu) { return gpu.has_mig_enabled() ? kNotSupported : body(gpu); });
@@ -117,7 +117,7 @@ Return set_output(Value* out, Source value) {
 
 Return set_text_output(char* out, unsigned length, const std::string& text);
 
-// The value of the version field of a structure.
+// Returns the version field of a structure of `size` bytes. NVML encodes the version in the upper 8 bits.
 constexpr unsigned struct_version(size_t size, unsigned version) {
     return static_cast<unsigned>(size) | (version << 24);
 }

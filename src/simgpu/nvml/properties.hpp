@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Properties of the driver and of an idle, healthy GPU. Several NVML functions return the same property.
+// Declares properties of the driver and of an idle, healthy GPU. Several NVML functions return the same property.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +18,7 @@ unsigned power_limit_milliwatts(const Gpu&);
 unsigned least_power_limit_milliwatts(const Gpu&);
 unsigned idle_milliwatts(const Gpu&);
 
-// The energy that an idle board would have used since the machine started.
+// Returns the energy that an idle board would have used since the machine started.
 uint64_t energy_millijoules(const Gpu&);
 
 uint64_t serial_number(const Gpu&);
@@ -35,7 +35,7 @@ public:
 
 private:
     std::string_view text_;
-    const Gpu* gpu_;  // nullptr: the value is not about a GPU
+    const Gpu* gpu_;  // nullptr: the function has no device parameter
 };
 
 // Returns true if a column `models` names the GPU. `models` is a list of models; `*` means all of them, `MIG` a MIG

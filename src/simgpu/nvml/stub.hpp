@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Macro for the stubs that the generator writes for the functions of data/nvml.tsv.
+// Defines the macro for the stubs that the generator writes for the functions of data/nvml.tsv.
 #pragma once
 
 namespace cudafault::sim::nvml {
