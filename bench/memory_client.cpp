@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// memory_client idle|cuda: prints "ready" and waits for the end of its input, so that bench/run can measure its memory.
-// With `cuda` it first uses a GPU through a shared libcudart, which looks up hundreds of driver functions.
+// Prints "ready" and waits for the end of its input, so that bench/run can measure its memory. With the argument
+// `cuda`, not `idle`, the program first uses a GPU through a shared libcudart, which looks up hundreds of driver
+// functions.
 #include <dlfcn.h>
 #include <unistd.h>
 

@@ -225,7 +225,7 @@ TEST(VisibleDevices, AreSortedBySpeedOrByBusId) {
     EXPECT_EQ(visible(gpus, "0"), std::vector<int>{1});
 }
 
-// The visible devices as UUIDs.
+// Returns the UUIDs of the visible devices.
 std::vector<std::string> visible_uuids(const std::vector<Gpu>& gpus, const char* list) {
     std::vector<std::string> uuids;
     for (const Gpu* gpu : visible_gpus(gpus, list, nullptr)) uuids.push_back(uuid_text(*gpu));

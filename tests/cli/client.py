@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A CUDA program that reads lines `GPU COUNT` from standard input. For each line, the program makes COUNT allocations
-on that GPU and prints the code of the last allocation."""
+"""Reads lines `GPU COUNT` from standard input. For each line, makes COUNT allocations with CUDA on that GPU and prints
+the code of the last allocation."""
 
 import ctypes
 import sys

@@ -65,7 +65,7 @@ class Cluster:
 
     @property
     def network(self) -> str:
-        """The network namespace from which the API server and the pods can be reached."""
+        """Returns the network namespace from which the API server and the pods can be reached."""
         return (self.state / "network").read_text().strip()
 
     # Start and stop

@@ -42,7 +42,7 @@ Error with_driver(Error (*Driver::*entry)(Parameters...), Arguments... arguments
     return record(error);
 }
 
-// The same, with a current context.
+// Like with_driver(), but first makes a context current; see enter_context().
 template <typename... Parameters, typename... Arguments>
 Error in_context(Error (*Driver::*entry)(Parameters...), Arguments... arguments) {
     Error error = enter_context();
