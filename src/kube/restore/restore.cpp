@@ -428,6 +428,26 @@ void disarm_all(Client& client, const std::string& in_namespace, const RestoreOp
 }
 
 // Disarms the plans of the chosen workloads, like disarm_all().
+// Returns the choices without those that mean the same top-level workload as an earlier choice, such as two pods of one
+// StatefulSet: two restores of one workload must not run at the same time (D-146).
+std::vector<WorkloadChoice> distinct_workloads(Client& client, const std::vector<WorkloadChoice>& choices) {
+    std::vector<std::string> workloads(choices.size());
+    in_parallel(client, choices.size(), [&](Client& own, Discovery& discovery, size_t index) {
+        try {
+            workloads[index] = load_workload(own, discovery, choices[index]).text();
+        } catch (const Error& error) {  // a deleted workload may still have objects of cudafault
+            if (ends_command(error)) throw;
+            workloads[index] = choices[index].kind + "/" + choices[index].name;
+        }
+    });
+    std::vector<WorkloadChoice> distinct;
+    for (size_t i = 0; i < choices.size(); ++i) {
+        const auto earlier = workloads.begin() + static_cast<ptrdiff_t>(i);
+        if (std::find(workloads.begin(), earlier, workloads[i]) == earlier) distinct.push_back(choices[i]);
+    }
+    return distinct;
+}
+
 void disarm_each(Client& client, const std::vector<WorkloadChoice>& choices, const RestoreOptions& options) {
     std::atomic<size_t> count = 0;
     in_parallel(client, choices.size(), [&](Client& own, Discovery& discovery, size_t index) {
@@ -496,10 +516,11 @@ RestoreResult restore(Client& client, Discovery& discovery, const WorkloadChoice
     }
 }
 
-std::vector<RestoreResult> restore_each(Client& client, const std::vector<WorkloadChoice>& choices,
+std::vector<RestoreResult> restore_each(Client& client, const std::vector<WorkloadChoice>& chosen,
                                         const RestoreOptions& options) {
     std::mutex mutex;
     const RestoreOptions shared = with_locked_progress(options, mutex);
+    const std::vector<WorkloadChoice> choices = distinct_workloads(client, chosen);
     disarm_each(client, choices, shared);
     std::vector<RestoreResult> results;
     for (const RestoreResult& result : restore_in_parallel(client, choices, shared))

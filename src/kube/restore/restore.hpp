@@ -32,8 +32,9 @@ struct RestoreResult {
 RestoreResult restore(Client& client, Discovery& discovery, const WorkloadChoice& choice,
                       const RestoreOptions& options);
 
-// Disarms the workloads, then restores them in parallel. Returns one result for each, in the order of the choices. A
-// workload that cannot be restored has a result with the error as its note, and the others are restored.
+// Disarms the workloads, then restores them in parallel. Returns one result for each workload, in the order of the
+// choices; several choices may mean one workload. A workload that cannot be restored has a result with the error as its
+// note, and the others are restored.
 std::vector<RestoreResult> restore_each(Client& client, const std::vector<WorkloadChoice>& choices,
                                         const RestoreOptions& options);
 

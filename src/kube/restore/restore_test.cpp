@@ -509,7 +509,7 @@ TEST_F(RestoreTest, RestoreAllFindsRecordsAndMarks) {
 TEST_F(RestoreTest, RestoreEachReportsMissingWorkloadAndRestoresOthers) {
     inject();
     serve_record();
-    serve_states({injected.object, injected.object, after_template()});
+    serve_states({injected.object, injected.object, injected.object, after_template()});
     WorkloadChoice missing = choice;
     missing.name = "absent";
     const std::vector<RestoreResult> results = restore_each(client(), {missing, choice}, restore_options);
@@ -529,9 +529,19 @@ TEST_F(RestoreTest, RestoreEachDisarmsBeforeRestoring) {
     plan["data"] = {{"plan", "#7\nxid=79\n"}};
     hold(object_path("cudafault-plan-"), plan);
     responder.on("PATCH", object_path("cudafault-plan-"), {json_answer(plan)});
-    serve_states({injected.object, injected.object, after_template()});
+    serve_states({injected.object, injected.object, injected.object, after_template()});
     EXPECT_EQ(restore_each(client(), {choice}, restore_options).size(), 1u);
     EXPECT_EQ(writes().at(0), "PATCH cudafault-plan-" + original().hash()) << "before the lease of a workload is taken";
+}
+
+TEST_F(RestoreTest, RestoreEachRestoresAWorkloadWithTwoNamesOnce) {
+    inject();
+    serve_record();
+    serve_states({injected.object, injected.object, injected.object, injected.object, after_template()});
+    WorkloadChoice same = choice;
+    same.kind = "deployments.apps";
+    EXPECT_EQ(restore_each(client(), {choice, same}, restore_options).size(), 1u);
+    EXPECT_THAT(writes(), Contains("POST leases").Times(1)) << "a second restore would also acquire the lease";
 }
 
 TEST_F(RestoreTest, RestoreAllDisarmsBeforeRestoring) {
