@@ -21,10 +21,8 @@ constexpr const char* kPodVariable = "CUDAFAULT_POD";
 
 // Returns the number of ranks, from the variables of the launcher that started this process (D-113); 0: unknown.
 uint64_t job_size() {
-    constexpr std::pair<const char*, const char*> kVariables[] = {{"RANK", "WORLD_SIZE"},
-                                                                  {"OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"},
-                                                                  {"SLURM_PROCID", "SLURM_NTASKS"},
-                                                                  {"PMI_RANK", "PMI_SIZE"}};
+    constexpr std::pair<const char*, const char*> kVariables[] = {
+        {"RANK", "WORLD_SIZE"}, {"OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"}, {"PMI_RANK", "PMI_SIZE"}};
     for (const auto& [rank, ranks] : kVariables) {
         if (!std::getenv(rank)) continue;
         const std::string text = environment_variable(ranks);

@@ -45,10 +45,8 @@ TEST(TargetVariables, ReadsTheJobSizeOnlyInARank) {
 }
 
 TEST(TargetVariables, ReadsTheJobSizeOfEachLauncher) {
-    constexpr std::pair<const char*, const char*> kLaunchers[] = {{"RANK", "WORLD_SIZE"},
-                                                                  {"OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"},
-                                                                  {"SLURM_PROCID", "SLURM_NTASKS"},
-                                                                  {"PMI_RANK", "PMI_SIZE"}};
+    constexpr std::pair<const char*, const char*> kLaunchers[] = {
+        {"RANK", "WORLD_SIZE"}, {"OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"}, {"PMI_RANK", "PMI_SIZE"}};
     for (const auto& [rank, size] : kLaunchers) {
         setenv(rank, "1", 1);
         setenv(size, "2", 1);
@@ -56,6 +54,14 @@ TEST(TargetVariables, ReadsTheJobSizeOfEachLauncher) {
         unsetenv(rank);
         unsetenv(size);
     }
+}
+
+TEST(TargetVariables, IgnoresSlurmBecauseATaskMayStartALargerJob) {
+    setenv("SLURM_PROCID", "0", 1);
+    setenv("SLURM_NTASKS", "2", 1);
+    EXPECT_EQ(target_variables().ranks, 0U);
+    unsetenv("SLURM_PROCID");
+    unsetenv("SLURM_NTASKS");
 }
 
 TEST(TargetVariables, RoundTripThroughJson) {

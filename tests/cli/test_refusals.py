@@ -90,7 +90,6 @@ def test_commands_refuse_ordinal_that_no_process_has(idle_run: ClientRun, spec: 
     [
         ("RANK", "WORLD_SIZE"),
         ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"),
-        ("SLURM_PROCID", "SLURM_NTASKS"),
         ("PMI_RANK", "PMI_SIZE"),
     ],
 )
