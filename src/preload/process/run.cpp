@@ -121,7 +121,7 @@ const char* why_not_visible() {
 
 const char* join(const RunAddress& run) {
     const uint64_t start = start_time_of(run.text[kRunPid]);
-    if (start == 0) return why_not_visible();
+    if (start == 0) return use_early_block(run) ? nullptr : why_not_visible();
     if (shared_start_time(start, process().identity.time_offsets) != run.number[kRunStart]) {
         return "`cudafault run` has ended";
     }
@@ -129,12 +129,13 @@ const char* join(const RunAddress& run) {
     if (file < 0) {
         return use_early_block(run) ? nullptr
                                     : "access to its control block is denied, because this program was started as "
-                                      "another user or group than `cudafault run`: start both as the same";
+                                      "another user or group than `cudafault run`, or in another user namespace: "
+                                      "start both as the same";
     }
     const char* reason = why_unusable(file, run);
     if (!reason && !map_block(file)) reason = "its control block cannot be mapped";
     close_file(file);
-    return reason;
+    return reason && use_early_block(run) ? nullptr : reason;
 }
 
 }  // namespace
