@@ -26,7 +26,10 @@ void read_containers(const Json& pod, PodStatus& status) {
         status.restarts += static_cast<int>(number_at(*container, {"restartCount"}));
         const Json* ended = find(*container, {"state", "terminated"});
         if (!ended) ended = find(*container, {"lastState", "terminated"});
-        if (ended && ended->is_object()) status.terminated = termination_of(*ended);
+        if (!ended || !ended->is_object()) continue;
+        const Termination found = termination_of(*ended);
+        // Containers come before native sidecars, so a container takes precedence if both ended in the same second.
+        if (!status.terminated || found.finished_at > status.terminated->finished_at) status.terminated = found;
     }
 }
 

@@ -57,14 +57,15 @@ TEST_F(StatusTest, RestartsIncludeNativeSidecars) {
         "metadata": {"name": "web-0", "namespace": "prod", "uid": "u"},
         "spec": {"initContainers": [{"name": "fetch"}, {"name": "server", "restartPolicy": "Always"}]},
         "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}],
-            "containerStatuses": [{"name": "main", "restartCount": 2, "state": {"running": {}}}],
+            "containerStatuses": [{"name": "main", "restartCount": 2, "state": {"running": {}},
+                "lastState": {"terminated": {"exitCode": 1, "finishedAt": "2026-11-29T10:00:00Z"}}}],
             "initContainerStatuses": [
                 {"name": "fetch", "restartCount": 5, "state": {"terminated": {"exitCode": 0}}},
                 {"name": "server", "restartCount": 3, "state": {"running": {}},
-                 "lastState": {"terminated": {"exitCode": 139, "reason": "Error"}}}]}})");
+                 "lastState": {"terminated": {"exitCode": 139, "finishedAt": "2026-11-29T09:00:00Z"}}}]}})");
     ASSERT_EQ(found.pods.size(), 1u);
     EXPECT_EQ(found.pods[0].restarts, 5);
-    EXPECT_EQ(found.pods[0].terminated.value().exit_code, 139);
+    EXPECT_EQ(found.pods[0].terminated.value().exit_code, 1) << "the last termination";
 }
 
 }  // namespace
