@@ -87,6 +87,12 @@ std::vector<std::string> names_of_kind(ClusterAccess& access, const std::string&
     return found;
 }
 
+// Returns false for words with characters that a shell could expand: bash's compgen expands each word that it offers.
+bool is_plain(const std::string& word) {
+    constexpr const char* kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._:/";
+    return word.find_first_not_of(kPlain) == std::string::npos;
+}
+
 std::vector<std::string> candidates(ConnectionParser& parser, const Typed& typed, const std::string& last) {
     const auto is_pair = [](const std::string& word) { return word.find('/') != std::string::npos; };
     const bool follows_kind = !typed.workloads.empty() && !is_pair(typed.workloads.front());
@@ -106,7 +112,8 @@ std::vector<std::string> complete_workloads(const CLI::App& verb, const std::vec
         const std::optional<Typed> typed = sort_words(verb, parser, words);
         if (!typed) return {};
         std::vector<std::string> found = candidates(parser, *typed, words.back());
-        std::erase_if(found, [&](const std::string& word) { return !word.starts_with(words.back()); });
+        std::erase_if(found,
+                      [&](const std::string& word) { return !word.starts_with(words.back()) || !is_plain(word); });
         return found;
     } catch (const std::exception&) {  // a shell must not show errors while a user types
         return {};
