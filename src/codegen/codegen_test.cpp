@@ -129,7 +129,7 @@ TEST_F(CodegenTest, RefusesRowsThatContradictEachOther) {
     EXPECT_NE(error_of(write_functions).find("cuInit is already defined in "), std::string::npos);
     write("cuda_driver.tsv", kHeader);
     write("cuda_runtime.tsv", kHeader + replaced(kRuntimeRow, "11.0,13", "11.0,14"));
-    EXPECT_NE(error_of(write_functions).find("cuda_runtime.tsv:2: column sonames"), std::string::npos);
+    EXPECT_NE(error_of(write_functions).find("cuda_runtime.tsv:2: invalid sonames"), std::string::npos);
 }
 
 TEST_F(CodegenTest, NvmlRowsNameTheKindOfTheirArgument) {

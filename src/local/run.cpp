@@ -82,7 +82,7 @@ json make_report(const Registry& registry, const std::string& name, const json& 
 
 constexpr const char* kUnreadable = "the evidence of the run cannot be read";
 
-// The report is written by then, so a failure here loses only the reason.
+// A failure here loses only the reason, not the report.
 std::string find_reason(const json& report, const Control& control) {
     try {
         return reason_for_no_fire(report, load(control.block().header.library_loaded) != 0);
@@ -98,8 +98,8 @@ void write_report(const Registry& registry, const json& own, const Control& cont
         const json report = make_report(registry, result.name, own, control, result.end);
         result.was_armed = was_armed(report);
         result.fired = count_fired(report) > 0;
-        registry.replace(result.name, report);
         if (!result.fired && result.reason.empty()) result.reason = find_reason(report, control);
+        registry.replace(result.name, report);
     } catch (const std::exception& error) {
         if (!result.fired && result.reason.empty()) result.reason = kUnreadable;
         fmt::print(stderr, "cudafault: the report of run {} cannot be written: {}\n", result.name, error.what());
