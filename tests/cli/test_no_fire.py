@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests the note that `cudafault run` prints if no fault fired, which names the reason, and the option --must-fire."""
 
-import os
 import sys
 from pathlib import Path
 
@@ -48,34 +47,6 @@ def test_status_counts_calls_on_other_gpus() -> None:
     """The counts agree with the note of the run."""
     run_client("--plan", "xid=79 gpu=1 calls=cuMemAlloc*")
     assert "armed but never hit: 1 call on other GPUs" in cudafault("status", "silent").output
-
-
-UNABLE_TO_JOIN = """
-import ctypes, os, resource, sys
-driver = ctypes.CDLL("libcuda.so.1")
-exec(sys.argv[1])
-print(driver.cuInit(0), flush=True)
-"""
-
-
-@pytest.mark.parametrize(
-    ("action", "words"),
-    [
-        ("resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))", "no file descriptor is free"),
-        pytest.param(
-            "os.chroot(sys.argv[2])",
-            "this process has no access to /proc",
-            marks=pytest.mark.skipif(os.getuid() != 0, reason="only root can change the root directory"),
-        ),
-    ],
-)
-def test_process_that_cannot_join_names_the_cause(tmp_path: Path, action: str, words: str) -> None:
-    program = (sys.executable, "-c", UNABLE_TO_JOIN, action, tmp_path)
-    outcome = cudafault("run", "--gpus", "sim:1", "--plan", "xid=79 calls=cuInit", "--", *program)
-    program_line, closing_line = outcome.errors.splitlines()
-    assert (outcome.code, outcome.output) == (0, "0\n"), outcome
-    assert words in program_line and "has ended" not in program_line, outcome
-    assert "a process that cannot join the run prints the reason on standard error" in closing_line, outcome
 
 
 def test_note_for_program_without_cuda_calls() -> None:

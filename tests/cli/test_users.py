@@ -17,8 +17,18 @@ PLAN = ("--plan", "xid=79 calls=cuInit")
 AS_NOBODY = ("setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups")
 CALLER = """
 #include <stdio.h>
+#include <sys/resource.h>
 __attribute__((weak)) int cuInit(unsigned);
-int main(void) { return printf("%d\\n", cuInit(0)) < 0; }
+int main(void) {
+    ACTION
+    return printf("%d\\n", cuInit(0)) < 0;
+}
+"""
+CALL_AFTER_ACTION = """
+import ctypes, os, resource, sys
+driver = ctypes.CDLL("libcuda.so.1")
+exec(sys.argv[1])
+print(driver.cuInit(0), flush=True)
 """
 BECOME_NOBODY = """
 import ctypes, os
@@ -49,14 +59,28 @@ def test_process_that_becomes_another_user() -> None:
     assert outcome.behavior == (0, "100\n100\n", ""), outcome
 
 
-def test_program_that_is_started_as_another_user() -> None:
+@pytest.mark.parametrize("action", ["resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))", "os.chroot(sys.argv[2])"])
+def test_process_of_root_that_cannot_look_up_its_run(tmp_path: Path, action: str) -> None:
+    run = ("run", "--must-fire", "--gpus", "sim:1", *PLAN, "--")
+    outcome = cudafault(*run, sys.executable, "-c", CALL_AFTER_ACTION, action, tmp_path)
+    assert outcome.behavior == (0, "100\n", ""), outcome
+
+
+@pytest.mark.parametrize(
+    ("action", "words"),
+    [
+        ("", "this program was started as another user"),
+        ("setrlimit(RLIMIT_NOFILE, &(struct rlimit){3, 3});", "no file descriptor is free"),
+    ],
+)
+def test_program_that_is_started_as_another_user(action: str, words: str) -> None:
     with tempfile.TemporaryDirectory(prefix="cudafault-users-") as folder:
         Path(folder).chmod(0o755)
         library = shutil.copy(LIBRARY, folder)
         source, program = Path(folder, "caller.c"), Path(folder, "caller")
-        source.write_text(CALLER)
+        source.write_text(CALLER.replace("ACTION", action))
         build(program, source)
         outcome = cudafault("run", "--gpus", "real", *PLAN, "--", *AS_NOBODY, program, CUDAFAULT_LIBRARY=library)
     program_line, closing_line = outcome.errors.splitlines()
-    assert "this program was started as another user" in program_line, outcome
+    assert words in program_line and "has ended" not in program_line, outcome
     assert "a process that cannot join the run prints the reason" in closing_line, outcome
