@@ -190,8 +190,8 @@ def check_enabled_again(checks: Checks, workspace: Workspace, user: DropInUser, 
 
 def check_disabled(checks: Checks, workspace: Workspace, user: DropInUser, where: str, before: dict) -> None:
     delete = f"delete_cuda_fault_configmap('{workspace.namespace}')"
-    expect_raised(checks, "deleting the ConfigMap while the workload mounts it", user.call(delete), "deployments",
-                  "web")
+    expect_raised(checks, "deleting the ConfigMap while the workload mounts it", user.call(delete),
+                  "deployment.apps/web")
     checks.expect("drop-in: the ConfigMap still exists", workspace.api.find("v1", "ConfigMap", workspace.namespace, CONFIG_MAP))
     disable = f"patch_deployment_env({where}, enable=False, use_configmap=True)"
     expect_true(checks, "disabling restores a workload with crash-looping pods", user.call(disable))

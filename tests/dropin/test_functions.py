@@ -61,7 +61,7 @@ OUTPUT = {
 # Failure, function, expected message, exit code, and expected commands.
 REFUSALS = [
     ("fail library 3 you may not create configmaps", "create_cuda_fault_configmap('default')", "", 3, ["library"]),
-    ("fail library 3 deployments.apps web mounts it", "delete_cuda_fault_configmap('default')", "", 3, ["library"]),
+    ("fail library 3 deployment.apps/web mounts it", "delete_cuda_fault_configmap('default')", "", 3, ["library"]),
     ("fail inject 2 unknown XID 80", "patch_deployment_env('web', 'default', xid_type=80)", "", 2, ["inject"]),
     ("fail arm 3 the API server is unreachable", "patch_deployment_env('web', 'default')", "", 3, ["inject", "arm"]),
     ("fail restore 4 a pod remains", "patch_deployment_env('web', 'default', enable=False)", "", 4, ["restore"]),
