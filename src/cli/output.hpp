@@ -12,7 +12,7 @@ namespace cudafault::cli {
 void print_json(const nlohmann::json& document);       // indented
 void print_json_line(const nlohmann::json& document);  // in one line, flushed immediately
 
-void print_notes(const std::vector<std::string>& notes);  // on standard error, a line each
+void print_notes(const std::vector<std::string>& notes);  // on standard error, one line each
 
 void flush_output();  // throws Error if standard output cannot be written
 

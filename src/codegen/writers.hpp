@@ -14,11 +14,11 @@ void write_functions(const std::filesystem::path& data, std::ostream& out);
 // Writes the linker's version script of libcudafault.so.
 void write_version_script(const std::filesystem::path& data, std::ostream& out);
 
-// Writes CUDAFAULT_XID(number, code, "error name", "title"), ascending.
+// Writes CUDAFAULT_XID(number, code, "error name", "title") for each XID, in ascending order.
 void write_xids(const std::filesystem::path& data, std::ostream& out);
 
-// Writes CUDAFAULT_XID_DETAILS(number, "mnemonic", "use case", "scope", "recovery", "next recovery", "remark"),
-// ascending.
+// Writes CUDAFAULT_XID_DETAILS(number, "mnemonic", "use case", "scope", "recovery", "next recovery", "remark")
+// for each XID, in ascending order.
 void write_xid_details(const std::filesystem::path& data, std::ostream& out);
 
 // Writes CUDAFAULT_XID_ERROR(number, "error name") for XIDs that are not in xids.yaml.

@@ -102,7 +102,7 @@ public:
         return read_items(text) && read_values() && check_combinations(text) && choose_calls() && check_ordinals();
     }
 
-    // Refuses a parsed fault that can never fire.
+    // Returns false and describes the error if the parsed fault can never fire.
     bool check_can_fire(const Arming& arming) { return check_window(arming) && check_ranks(arming); }
 
 private:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests programs that drop their capabilities or become another user in a run that root starts."""
+"""Tests programs that drop their capabilities or change their user ID in a run that root starts."""
 
 import os
 import shutil

@@ -281,7 +281,7 @@ def public_copy(folder):
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
 def test_process_cannot_join_run_of_another_user(public_folder):
-    """A process of user nobody cannot join a run of root, and a process of root cannot join a run of nobody."""
+    """The user nobody cannot join a run that root started, and root cannot join a run that the user nobody started."""
     with Workers(public_folder, 1) as workers:
         run = workers.start_in_run()
         run.arm(f"error=719 {CALLS}")

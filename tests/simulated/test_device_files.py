@@ -13,8 +13,9 @@ LIST_FILES = (
     "import os; print([os.path.exists(f'/dev/nvidia{end}') for end in ('0', '1', '2', 'ctl', '-uvm', '01', 'x')])"
 )
 
-# Calls every function that libdevicefiles.so replaces and prints the function's name and 1 if it found the file. glibc
-# exports some of the functions only for programs built with an older release, so the program cannot link them.
+# Calls every function that libdevicefiles.so replaces. For each function, prints its name and then 1 if it found the
+# file, or 0 if not. glibc exports some of the functions only for programs built with an older release, so the program
+# cannot link them and calls dlsym instead.
 EVERY_FUNCTION = r"""
 #define _GNU_SOURCE
 #include <dlfcn.h>

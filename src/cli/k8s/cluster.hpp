@@ -33,7 +33,7 @@ struct ClusterOptions {
 void add_output_option(CLI::App& verb, ClusterOptions& options);
 void add_json_flag(CLI::App& verb, ClusterOptions& options);
 void print_document(const ClusterOptions& options, const nlohmann::json& document);  // as JSON or YAML
-// Prints the result itself if the command names one workload, or otherwise {"workloads": [...]}.
+// Prints the only result if the command names one workload. Otherwise prints {"workloads": [...]}.
 void print_results(const ClusterOptions& options, const nlohmann::json& list);
 
 // Adds --namespace, --kubeconfig, --context, --cluster, --user, --server, --as, --as-group, --as-uid, and

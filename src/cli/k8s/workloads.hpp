@@ -15,7 +15,8 @@ struct WorkloadArguments {
     std::string labels;  // from -l
 
     bool empty() const { return words.empty() && labels.empty(); }
-    // True if one workload is named. The result of such a command is one JSON object, and otherwise a list.
+    // Returns true if the arguments name exactly one workload. The command then prints one JSON object. Otherwise it
+    // prints {"workloads": [...]}.
     bool is_single() const;
 
     // Throws local::Error (usage) if the arguments are invalid.
@@ -26,8 +27,8 @@ struct WorkloadArguments {
 void add_workload_arguments(CLI::App& verb, WorkloadArguments& arguments, const std::string& description,
                             bool is_required);
 
-// Parses the words of a command line without -l: each word is KIND/NAME, or a KIND is followed by names, or the only
-// word is a NAME (of a DynamoGraphDeployment, or otherwise of a Deployment). Throws local::Error (usage).
+// Parses the words of a command line without -l. The words are KIND/NAME pairs, a KIND followed by names, or a single
+// NAME. The choice for a single NAME has no kind: see possible_refs(). Throws local::Error (usage).
 std::vector<kube::WorkloadChoice> parse_workloads(const std::vector<std::string>& words,
                                                   const std::string& in_namespace);
 

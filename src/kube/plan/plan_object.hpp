@@ -21,7 +21,8 @@ struct PlanObject {
     std::string hash() const;  // hash of the workload
     std::string in_namespace() const;
     // workload() returns the choice that load_workload() needs, or std::nullopt if the ConfigMap does not name its
-    // workload. workload_text() returns ObjectRef::text() of the workload, or otherwise of the ConfigMap.
+    // workload. workload_text() returns ObjectRef::text() of the workload if the ConfigMap names it, or else of
+    // the ConfigMap.
     std::optional<WorkloadChoice> workload() const;
     std::string workload_text() const;
 };

@@ -21,9 +21,9 @@ struct Diagnosis {
 };
 
 // Explains why a pod is not ready: unschedulable (with the missing resource), image, mount, configuration, init
-// container (with its last output), crash loop (with the remaining back-off), readiness, or a lost node. Empty if no
-// problem is found or the cause cannot be determined yet. `events` are the events of the pod; failing mounts and probes
-// are reported only there.
+// container (with its last output), crash loop (with the remaining back-off), readiness, or a lost node. Returns an
+// empty Diagnosis if no problem is found or the cause cannot be determined yet. `events` are the events of the pod;
+// only events report failing mounts and probes.
 Diagnosis diagnose(const Json& pod, const std::vector<Json>& events = {},
                    SystemTime now = std::chrono::system_clock::now());
 
@@ -35,7 +35,7 @@ std::string diagnosis_text(const Json& pod, const std::vector<Json>& events = {}
 // may not read these objects.
 std::vector<std::string> diagnose_workload(Client& client, const Workload& workload);
 
-// Returns the warning events of an object, latest last. Empty if the account has no permission.
+// Returns the warning events of an object, oldest first. Returns no events if the account may not list events.
 std::vector<Json> warnings_on(Client& client, const std::string& in_namespace, const std::string& uid);
 
 }  // namespace cudafault::kube

@@ -205,7 +205,8 @@ private:
         if (!is_known) unknown_.emplace(uid, controller);
     }
 
-    // A RayCluster creates heads and workers, but only the workers may belong to the workload.
+    // The controller may also create pods that belong to the workload. For example, a RayCluster creates heads and
+    // workers, but only the workers may belong to the workload.
     void mark_foreign(const std::string& uid, const std::string& controller) {
         foreign_pods_.insert(uid);
         (own_controllers_.contains(controller) ? mixed_controllers_ : foreign_controllers_).insert(controller);

@@ -59,8 +59,8 @@ struct TemplatePattern {
 std::vector<TemplateSite> sites_of(const Json& object, const std::vector<TemplatePattern>& patterns,
                                    const KnownDevices& known = {});
 
-// Returns the templates at paths that the user gave to PodTemplateSpecs or PodSpecs. If a path is wrong, throws an
-// Error that names the existing fields; `text` describes the object in this error.
+// Returns the templates at `paths`, which are the paths of PodTemplateSpecs or PodSpecs on the command line. If a path
+// is invalid, throws an Error that names the existing fields; `text` describes the object in this error.
 std::vector<TemplateSite> sites_of_paths(const Json& object, const std::vector<std::string>& paths,
                                          const std::string& text, const KnownDevices& known = {});
 

@@ -49,7 +49,7 @@ int open_block(const RunAddress& run) {
     return open_file(path, O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 }
 
-// The block of the run that CUDAFAULT_RUN named when the library was loaded. A process that becomes another user before
+// The block of the run that CUDAFAULT_RUN named when the library was loaded. A process that changes its user ID before
 // its first CUDA call may no longer have permission to open the block. Forked children inherit this mapping.
 struct {
     void* pages;  // nullptr: not mapped

@@ -9,7 +9,7 @@ namespace cudafault {
 bool join_run(const char* run);
 
 // Marks in the run's control block that a process has loaded the library. If the process runs as root, and so can
-// become another user, also maps the block for join_run. Does nothing if the block cannot be opened.
+// change its user ID, also maps the block for join_run. Does nothing if the block cannot be opened.
 void meet_run(const char* run);
 
 }  // namespace cudafault

@@ -58,8 +58,9 @@ public:
     // Like `send`, but parses the response as JSON.
     Json json(const Call& call);
 
-    // Sends the request once, or twice after a 401. The sink receives the body in chunks, until the session's deadline
-    // at the latest. `idle_timeout` is the longest time without data.
+    // Sends the request, and after a 401 sends it once more if the credentials have changed. The sink receives the body
+    // in chunks. `idle_timeout` is the longest time without receiving data. Throws like `send`, also DeadlinePassed if
+    // the body has not ended at the session's deadline.
     void stream(const Call& call, std::chrono::milliseconds idle_timeout, const HttpSink& sink);
 
     // Pauses before the retry that follows `failures` failures. Throws Cancelled, or DeadlinePassed at the deadline.
