@@ -43,7 +43,7 @@ OpenedRun open_run(const std::string& name) {
 
 // Turns an exception for a missing member into an Error: a file that is valid JSON may still lack members.
 template <typename Result>
-Result reading(const Run& run, const std::function<Result()>& read) {
+Result read_or_throw(const Run& run, const std::function<Result()>& read) {
     try {
         return read();
     } catch (const json::exception&) {
@@ -126,20 +126,20 @@ json live_events(const Run& run, const ControlBlock& block) {
 json list_json() {
     json runs = json::array();
     for (const Run& run : Registry().list()) {
-        runs.push_back(reading<json>(run, [&] { return summary(run); }));
+        runs.push_back(read_or_throw<json>(run, [&] { return summary(run); }));
     }
     return {{"runs", std::move(runs)}};
 }
 
 json status_json(const std::string& name) {
     const OpenedRun opened = open_run(name);
-    return reading<json>(opened.run,
-                         [&] { return opened.control ? describe_live(opened) : describe(opened.run, nullptr); });
+    return read_or_throw<json>(opened.run,
+                               [&] { return opened.control ? describe_live(opened) : describe(opened.run, nullptr); });
 }
 
 json events_json(const std::string& name) {
     const OpenedRun opened = open_run(name);
-    return reading<json>(opened.run, [&] {
+    return read_or_throw<json>(opened.run, [&] {
         return opened.control ? live_events(opened.run, opened.control->block()) : recorded_events(opened.run);
     });
 }
@@ -147,7 +147,7 @@ json events_json(const std::string& name) {
 json follow_events(const std::string& name, const std::function<void(const json&)>& show) {
     const OpenedRun opened = open_run(name);
     if (!opened.control) {
-        json document = reading<json>(opened.run, [&] { return recorded_events(opened.run); });
+        json document = read_or_throw<json>(opened.run, [&] { return recorded_events(opened.run); });
         for (const json& event : document["events"]) show(event);
         document.erase("events");
         return document;

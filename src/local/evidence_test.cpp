@@ -230,11 +230,11 @@ TEST(Events, UnfinishedEventsBlockOthersForALimitedTime) {
     EventReader last(control.block());
     EXPECT_EQ(last.read_last().size(), 2u);
     EXPECT_EQ(last.counts()["lost"], 1);
-    EventReader patient(control.block());
+    EventReader polling_reader(control.block());
     size_t found = 0;
-    for (int i = 0; i < 100; ++i) found += patient.read().size();
+    for (int i = 0; i < 100; ++i) found += polling_reader.read().size();
     EXPECT_EQ(found, 2u);
-    EXPECT_EQ(patient.counts()["lost"], 1);
+    EXPECT_EQ(polling_reader.counts()["lost"], 1);
 }
 
 TEST(Events, InvalidEventsAreSkipped) {

@@ -13,7 +13,7 @@ using nlohmann::json;
 
 void add(json& sum, uint64_t value) { sum = sum.get<uint64_t>() + value; }
 
-void drop(json& sums, const json& plan) {
+void add_dropped_plan(json& sums, const json& plan) {
     add(sums.at("plans"), 1);
     for (const json& fault : plan.at("faults")) {
         for (const char* key : {"matched", "fired"}) add(sums.at(key), fault.at(key).get<uint64_t>());
@@ -43,7 +43,7 @@ void add_to_history(json& record, json plan) {
     json& history = record.at("history");
     history.push_back(std::move(plan));
     if (history.size() <= kLongestHistory) return;
-    drop(record.at("history_dropped"), history.front());
+    add_dropped_plan(record.at("history_dropped"), history.front());
     history.erase(history.begin());
 }
 

@@ -155,7 +155,7 @@ void remove_identity(Json& object) {
 }
 
 std::vector<Difference> differences_of(const std::string& text, const Json& before, const Json& after, bool exact) {
-    Json old_state = comparable(before, exact), new_state = comparable(after, exact);
+    Json old_state = comparable_part(before, exact), new_state = comparable_part(after, exact);
     old_state["metadata"]["managedFields"] = managers_of(before, exact);
     new_state["metadata"]["managedFields"] = managers_of(after, exact);
     if (is_recreated(before, after)) {
@@ -303,7 +303,7 @@ CleanReport Verification::run(Client& client, Discovery& discovery) {
 
 }  // namespace
 
-Json comparable(const Json& object, bool exact) {
+Json comparable_part(const Json& object, bool exact) {
     Json copy = without_status(object);
     Json& metadata = copy["metadata"];
     for (const char* field : {"generation", "resourceVersion", "managedFields"}) metadata.erase(field);

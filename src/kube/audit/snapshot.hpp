@@ -52,6 +52,6 @@ struct CleanReport {
 CleanReport verify_clean(Client& client, Discovery& discovery, const CleanOptions& options);
 
 // Returns the part of an object that must be equal before and after. Without `exact`, that excludes revision numbers.
-Json comparable(const Json& object, bool exact);
+Json comparable_part(const Json& object, bool exact);
 
 }  // namespace cudafault::kube

@@ -32,7 +32,7 @@ const void* stub_of(int row, bool inner) {
 
 }  // namespace
 
-const void* spare_stub(int row, const void* found) {
+const void* claim_spare_stub(int row, const void* found) {
     int spare = find_spare(row, found);
     if (spare < 0) {
         const uint64_t next = count_up(spares_used) - 1;
@@ -58,7 +58,7 @@ const void* stub_for(int row, const void* found, bool inner) {
         if (use.target >= kFunctionCount) return found;
         return stub_of(use.row, inner);
     }
-    if (!adopt_real_function(row, found)) return spare_stub(row, found);
+    if (!adopt_real_function(row, found)) return claim_spare_stub(row, found);
     return stub_of(row, inner);
 }
 

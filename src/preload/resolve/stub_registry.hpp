@@ -14,7 +14,7 @@ const void* stub_for(int row, const void* found, bool inner);
 
 // Returns a spare stub for `found`, which is not the function that the row's library exports. `row` is -1 if no row
 // matches. Returns `found` itself once all spare stubs are in use, so that the program still works.
-const void* spare_stub(int row, const void* found);
+const void* claim_spare_stub(int row, const void* found);
 
 struct StubUse {
     int row;     // -1: the function has no row

@@ -38,7 +38,7 @@ const void* replacement(const Request& request, bool inner) {
     const void* found = *request.function;
     if (is_in_this_library(found)) return stub_for(-1, found, inner);
     const Resolved resolved = resolved_row(found, request.symbol, request.version, request.per_thread);
-    return resolved.exported ? stub_for(resolved.row, found, inner) : spare_stub(resolved.row, found);
+    return resolved.exported ? stub_for(resolved.row, found, inner) : claim_spare_stub(resolved.row, found);
 }
 
 }  // namespace
