@@ -18,7 +18,7 @@ PRELOADED = pytest.mark.parametrize("preload", [False, True], ids=["alone", "pre
 
 def test_stripped_library_has_at_most_550_kib(architecture, tmp_path):
     stripped = tmp_path / "stripped"
-    architecture.tool("strip", "-o", stripped, architecture.library)
+    architecture.run_tool("strip", "-o", stripped, architecture.library)
     assert stripped.stat().st_size <= 550 << 10
 
 
