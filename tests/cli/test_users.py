@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 from cli.support import CLIENT
-from harness import LIBRARY, build, cudafault
+from harness import LIBRARY, build, cudafault, wait_until
 
 pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="only root has capabilities and can become another user")
 
 PLAN = ("--plan", "xid=79 calls=cuInit")
+HEARTBEAT_LIMIT = 5  # seconds, kHeartbeatLimitNs of the control block
 AS_NOBODY = ("setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups")
 CALLER = """
 #include <stdio.h>
@@ -84,3 +85,14 @@ def test_program_that_is_started_as_another_user(action: str, words: str) -> Non
     program_line, closing_line = outcome.errors.splitlines()
     assert words in program_line and "has ended" not in program_line, outcome
     assert "a process that cannot join the run prints the reason" in closing_line, outcome
+
+
+def test_process_of_root_whose_run_has_ended(tmp_path: Path) -> None:
+    """The process still has the block of the run, but the heartbeat has expired."""
+    printed = tmp_path / "printed"
+    end_run = f"import time; os.kill(os.getppid(), 9); time.sleep({HEARTBEAT_LIMIT + 0.5})"
+    program = (sys.executable, "-c", CALL_AFTER_ACTION, end_run)
+    run = ("run", "--gpus", "sim:1", *PLAN, "--", "sh", "-c", 'exec "$@" >"$0" 2>&1', printed, *program)
+    assert cudafault(*run).code == -9
+    assert wait_until(lambda: printed.read_text().endswith("0\n"), seconds=HEARTBEAT_LIMIT + 20), printed.read_text()
+    assert "`cudafault run` has ended" in printed.read_text()

@@ -13,8 +13,7 @@ namespace cudafault {
 namespace {
 
 constexpr Text kCopiedPrefix = "CUDAFAULT_";
-constexpr Text kCopiedVariables[] = {"CUDA_FAULT_INJECTION_ENABLED", "CUDA_XID_TYPE", "RANK",
-                                     "OMPI_COMM_WORLD_RANK",         "SLURM_PROCID",  "PMI_RANK"};
+constexpr Text kContractVariables[] = {"CUDA_FAULT_INJECTION_ENABLED", "CUDA_XID_TYPE"};
 
 char copied[2 * kMaxSpec];  // variables as in the environment, NAME=VALUE, that each end with '\0'
 size_t copied_size;
@@ -26,14 +25,18 @@ const char* value_if_named(const char* variable, Text name) {
     return i == name.size && variable[i] == '=' ? variable + i + 1 : nullptr;
 }
 
-bool is_copied(const char* variable) {
-    size_t i = 0;
-    while (i < kCopiedPrefix.size && variable[i] == kCopiedPrefix[i]) ++i;
-    if (i == kCopiedPrefix.size) return true;
-    for (const Text name : kCopiedVariables) {
+template <size_t N>
+bool is_one_of(const char* variable, const Text (&names)[N]) {
+    for (const Text name : names) {
         if (value_if_named(variable, name)) return true;
     }
     return false;
+}
+
+bool is_copied(const char* variable) {
+    size_t i = 0;
+    while (i < kCopiedPrefix.size && variable[i] == kCopiedPrefix[i]) ++i;
+    return i == kCopiedPrefix.size || is_one_of(variable, kContractVariables) || is_one_of(variable, kRankVariables);
 }
 
 const char* current_value(Text name) {

@@ -7,6 +7,9 @@
 
 namespace cudafault {
 
+// The variables in which launchers state the rank of a process, in the order in which they are read.
+inline constexpr Text kRankVariables[] = {"RANK", "OMPI_COMM_WORLD_RANK", "SLURM_PROCID", "PMI_RANK"};
+
 // Copies the variables that select the plan, the run and the rank. Costs one pass over the environment. Variables that
 // do not fit into the static buffer are not copied. Called once, by the constructor.
 void copy_environment();

@@ -88,17 +88,26 @@ bool map_block(int file) {
     return mapped == address_of(&block());
 }
 
-void map_early(int file, const RunAddress& run) {
+// The pages are checked when they are used. Here, the caller has checked that the file is the block of the run.
+void map_early(int file, const RunAddress& run, const struct stat& status) {
+    if (static_cast<size_t>(status.st_size) < sizeof(ControlBlock)) return;
     const long mapped = system_call(SYS_mmap, 0, sizeof(ControlBlock), PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
     if (mapped > 0) early_block = {reinterpret_cast<void*>(mapped), run.number[kRunInode]};
 }
 
-// Maps the pages of the early block a second time, over the process's own block. Returns false if there is no early
-// block of the run. Makes the second mapping elsewhere first, because a failure at a fixed address leaves a hole there.
+// Returns true if the block of the run is mapped, is of this build, belongs to root, and the run is alive.
+bool is_early_block_of(const RunAddress& run) {
+    if (!early_block.pages || early_block.inode != run.number[kRunInode]) return false;
+    const ControlHeader& header = static_cast<const ControlBlock*>(early_block.pages)->header;
+    return is_usable(header, kRoot) && is_fresh_heartbeat(load(header.heartbeat_ns), run_clock_ns());
+}
+
+// Maps the pages of the early block a second time, over the process's own block. Returns false if the early block
+// cannot be used. Makes the second mapping elsewhere first, because a failure at a fixed address leaves a hole there.
 bool use_early_block(const RunAddress& run) {
     constexpr long kKeep = 0;  // as the old size: the first mapping stays
     constexpr long kSize = sizeof(ControlBlock);
-    if (!early_block.pages || early_block.inode != run.number[kRunInode]) return false;
+    if (!is_early_block_of(run)) return false;
     const long second = system_call(SYS_mremap, address_of(early_block.pages), kKeep, kSize, MREMAP_MAYMOVE);
     if (second < 0) return false;
     const long moved =
@@ -161,7 +170,7 @@ void meet_run(const char* text) {
     if (is_block_of(file, run, status)) {
         const uint8_t loaded = 1;
         system_call(SYS_pwrite64, file, address_of(&loaded), sizeof loaded, offsetof(ControlHeader, library_loaded));
-        if (user_id() == kRoot && !why_unusable(file, run)) map_early(file, run);
+        if (user_id() == kRoot) map_early(file, run, status);
     }
     close_file(file);
 }

@@ -27,8 +27,6 @@ namespace cudafault {
 
 namespace {
 
-constexpr const char* kRankVariables[] = {"RANK", "OMPI_COMM_WORLD_RANK", "SLURM_PROCID", "PMI_RANK"};
-
 constexpr int kWipeOnFork = 18;  // MADV_WIPEONFORK, Linux 4.14
 
 uint64_t loaded_at_ns;  // CLOCK_MONOTONIC when the constructor ran: the time of arming of a plan from the environment
@@ -45,7 +43,7 @@ bool wipe_on_fork(void* pages, size_t size) {
 }
 
 int32_t rank_of_environment() {
-    for (const char* name : kRankVariables) {
+    for (const Text name : kRankVariables) {
         uint64_t rank = 0;
         const char* value = environment(name);
         if (value && parse_number(value, rank) && rank <= INT32_MAX) return static_cast<int32_t>(rank);
