@@ -64,7 +64,8 @@ TEST(Explain, FunctionCountsOfTheClassesAddUp) {
     EXPECT_EQ(answer("error=719 calls=@sync", "calls").find("11 functions (5 driver, 6 runtime; @sync 11)"), 0u);
 }
 
-TEST(Explain, NamesTheCallsThatDoNotConcernASingleGpu) {
+// Expects that the explanation of gpu= has the words for every function whose GPU has this source.
+void expect_words_for(DeviceFrom source, const char* words) {
     Plan plan;
     SpecError error{};
     for (int row = 0; row < kFunctionCount; ++row) {
@@ -72,24 +73,19 @@ TEST(Explain, NamesTheCallsThatDoNotConcernASingleGpu) {
         const std::string name = local::string_of(function_name(row));
         const std::string spec = "effect=hang gpu=1 calls=" + name;
         ASSERT_TRUE(parse_plan(local::text_of(spec), plan, error)) << spec;
-        const bool is_named = answer(spec, "GPU").find("no single GPU") != std::string::npos;
-        EXPECT_TRUE(is_named || kFunctions[row].device != DeviceFrom::none) << name;
+        const bool is_named = answer(spec, "GPU").find(words) != std::string::npos;
+        EXPECT_TRUE(is_named || kFunctions[row].device != source) << name;
     }
+}
+
+TEST(Explain, NamesTheCallsThatDoNotConcernASingleGpu) {
+    expect_words_for(DeviceFrom::none, "no single GPU");
     EXPECT_EQ(answer("error=15 calls=nvmlDeviceGetHandleByUUID gpu=1", "GPU"), "GPU 1 in the numbering of nvidia-smi");
     EXPECT_NE(answer("xid=79 gpu=1", "GPU").find("of the calls, cuDeviceGetCount, cuInit, "), std::string::npos);
 }
 
 TEST(Explain, NamesTheCallsWhoseArgumentsDoNotDetermineTheirGpu) {
-    Plan plan;
-    SpecError error{};
-    for (int row = 0; row < kFunctionCount; ++row) {
-        if (!can_fail(kFunctions[row])) continue;
-        const std::string name = local::string_of(function_name(row));
-        const std::string spec = "effect=hang gpu=1 calls=" + name;
-        ASSERT_TRUE(parse_plan(local::text_of(spec), plan, error)) << spec;
-        const bool is_named = answer(spec, "GPU").find("gpu= uses the GPU of the current context") != std::string::npos;
-        EXPECT_TRUE(is_named || kFunctions[row].device != DeviceFrom::unread) << name;
-    }
+    expect_words_for(DeviceFrom::unread, "gpu= uses the GPU of the current context");
     EXPECT_EQ(answer("error=1 calls=cuMemCreate,cudaMemcpy gpu=1", "GPU"), "GPU 1 in the numbering of nvidia-smi");
     EXPECT_EQ(answer("error=1 calls=cuMemcpy2D_v2", "GPU"), "all");
     EXPECT_NE(answer("xid=79 gpu=1", "GPU").find(" more, not the GPU in the arguments"), std::string::npos);

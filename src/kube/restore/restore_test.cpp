@@ -73,6 +73,16 @@ protected:
 
     void serve_record() { hold(object_path("cudafault-anchor-"), anchor_map(record.json().dump())); }
 
+    // Returns the plan object of the workload, in which a fault is armed.
+    Json serve_armed_plan() {
+        Json plan = named("cudafault-plan-" + original().hash());
+        plan["metadata"]["resourceVersion"] = "5";
+        plan["data"] = {{"plan", "#7\nxid=79\n"}};
+        hold(object_path("cudafault-plan-"), plan);
+        responder.on("PATCH", object_path("cudafault-plan-"), {json_answer(plan)});
+        return plan;
+    }
+
     // Sets the object that each read returns while the lease is held; the read after a patch returns the patched
     // object.
     void serve_states(const std::vector<Json>& states) {
@@ -141,11 +151,7 @@ TEST_F(RestoreTest, DisarmsBeforeReverting) {
     inject();
     serve_record();
     serve_states({injected.object, injected.object, after_template()});
-    Json plan = named("cudafault-plan-" + original().hash());
-    plan["metadata"]["resourceVersion"] = "5";
-    plan["data"] = {{"plan", "#7\nxid=79\n"}};
-    hold(object_path("cudafault-plan-"), plan);
-    responder.on("PATCH", object_path("cudafault-plan-"), {json_answer(plan)});
+    serve_armed_plan();
     EXPECT_TRUE(run().complete);
     EXPECT_EQ(writes().at(1), "PATCH cudafault-plan-" + original().hash());
 }
@@ -154,11 +160,7 @@ TEST_F(RestoreTest, DisarmsAsTheUserThatTheApiServerReports) {
     inject();
     serve_record();
     serve_states({injected.object, injected.object, after_template()});
-    Json plan = named("cudafault-plan-" + original().hash());
-    plan["metadata"]["resourceVersion"] = "5";
-    plan["data"] = {{"plan", "#7\nxid=79\n"}};
-    hold(object_path("cudafault-plan-"), plan);
-    responder.on("PATCH", object_path("cudafault-plan-"), {json_answer(plan)});
+    serve_armed_plan();
     responder.on("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews",
                  {json_answer({{"status", {{"userInfo", {{"username", "alice"}}}}}})});
     run();
@@ -524,11 +526,7 @@ TEST_F(RestoreTest, RestoreEachReportsMissingWorkloadAndRestoresOthers) {
 TEST_F(RestoreTest, RestoreEachDisarmsBeforeRestoring) {
     inject();
     serve_record();
-    Json plan = named("cudafault-plan-" + original().hash());
-    plan["metadata"]["resourceVersion"] = "5";
-    plan["data"] = {{"plan", "#7\nxid=79\n"}};
-    hold(object_path("cudafault-plan-"), plan);
-    responder.on("PATCH", object_path("cudafault-plan-"), {json_answer(plan)});
+    serve_armed_plan();
     serve_states({injected.object, injected.object, injected.object, after_template()});
     EXPECT_EQ(restore_each(client(), {choice}, restore_options).size(), 1u);
     EXPECT_EQ(writes().at(0), "PATCH cudafault-plan-" + original().hash()) << "before the lease of a workload is taken";
@@ -547,12 +545,7 @@ TEST_F(RestoreTest, RestoreEachRestoresAWorkloadWithTwoNamesOnce) {
 TEST_F(RestoreTest, RestoreAllDisarmsBeforeRestoring) {
     inject();
     serve_record();
-    Json plan = named("cudafault-plan-" + original().hash());
-    plan["metadata"]["resourceVersion"] = "5";
-    plan["data"] = {{"plan", "#7\nxid=79\n"}};
-    hold(object_path("cudafault-plan-"), plan);
-    responder.on("PATCH", object_path("cudafault-plan-"), {json_answer(plan)});
-    hold_list(kConfigMapPath, {anchor_map(record.json().dump()), plan});
+    hold_list(kConfigMapPath, {anchor_map(record.json().dump()), serve_armed_plan()});
     serve_states({injected.object, injected.object, after_template()});
     EXPECT_EQ(restore_all(client(), discovery(), "prod", restore_options).size(), 1u);
     EXPECT_EQ(writes().at(0), "PATCH cudafault-plan-" + original().hash())
