@@ -334,7 +334,8 @@ Json Snapshot::json() const {
 Snapshot Snapshot::from_json(const Json& json) {
     try {
         if (json.at("cudafault_snapshot") != kSnapshotSchema)
-            throw Error("it was written by another version of cudafault");
+            throw Error(
+                "invalid snapshot: written by another version of cudafault; create one with `cudafault k8s snapshot`");
         Snapshot snapshot;
         json.at("taken_at").get_to(snapshot.taken_at);
         json.at("namespace").get_to(snapshot.in_namespace);

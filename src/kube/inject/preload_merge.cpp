@@ -26,7 +26,7 @@ const Json* find_variable(const Json& object, const ContainerSite& site) {
 }
 
 std::string unreadable_note(const ContainerSite& site, const std::string& source, const std::string& why) {
-    return fmt::format("container {} takes LD_PRELOAD from {}, {}: while injected, its LD_PRELOAD has only the library",
+    return fmt::format("container {} gets LD_PRELOAD from {}, {}: while injected, its LD_PRELOAD has only the library",
                        site.name, source, why);
 }
 
@@ -64,7 +64,7 @@ bool has_preload(const Json& source, const ContainerSite& site, const KeyLookup&
         const std::optional<bool> exists = lookup(kind, name, key);
         if (exists) return *exists;
         notes.push_back(
-            fmt::format("container {} takes variables from {} {}, which cannot be read: an LD_PRELOAD in it has no "
+            fmt::format("container {} gets variables from {} {}, which cannot be read: an LD_PRELOAD in it has no "
                         "effect while injected",
                         site.name, kind, name));
     }

@@ -105,7 +105,7 @@ TEST_F(PreloadMerge, UsesAnOptionalSourceOnlyIfItExists) {
     EXPECT_THAT(notes, IsEmpty()) << "the key does not exist, so no value is lost";
     known.reset();
     EXPECT_EQ(merge(from_config_map), "/fault.so");
-    EXPECT_THAT(notes, ElementsAre(HasSubstr("takes LD_PRELOAD from ConfigMap c, which cannot be read")));
+    EXPECT_THAT(notes, ElementsAre(HasSubstr("gets LD_PRELOAD from ConfigMap c, which cannot be read")));
     EXPECT_EQ(merge(R"({"env": [{"name": "LD_PRELOAD", "valueFrom":
                   {"secretKeyRef": {"name": "s", "key": "k", "optional": true}}}]})"),
               "/fault.so");
@@ -132,7 +132,7 @@ TEST_F(PreloadMerge, SkipsEnvFromWithoutTheVariable) {
 TEST_F(PreloadMerge, NotesAnUnreadableEnvFrom) {
     known.reset();
     EXPECT_EQ(merge(R"({"envFrom": [{"secretRef": {"name": "s"}}]})"), "/fault.so");
-    EXPECT_THAT(notes, ElementsAre(HasSubstr("takes variables from Secret s, which cannot be read")));
+    EXPECT_THAT(notes, ElementsAre(HasSubstr("gets variables from Secret s, which cannot be read")));
 }
 
 TEST_F(PreloadMerge, EnvTakesPrecedenceOverEnvFrom) {

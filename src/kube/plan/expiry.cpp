@@ -55,13 +55,13 @@ Expiring with_expiry(const Plan& plan, const std::vector<std::string>& texts, st
     int index = 0;
     for (const std::string& text : texts) {
         const Fault& fault = plan.faults[index++];
-        const bool ends = fault.until_ns != kForever;
-        latest = std::max(latest, ends ? fault.until_ns : end_ns);
+        const bool has_end = fault.until_ns != kForever;
+        latest = std::max(latest, has_end ? fault.until_ns : end_ns);
         for (const std::string& narrowed_fault : narrowed(text, fault, node, pods)) {
-            faults.push_back(ends ? narrowed_fault : fmt::format("{} until={}", narrowed_fault, utc_of(end_ns)));
+            faults.push_back(has_end ? narrowed_fault : fmt::format("{} until={}", narrowed_fault, utc_of(end_ns)));
         }
     }
-    if (faults.empty()) throw Error("the plan is empty: use `cudafault k8s disarm` to arm nothing");
+    if (faults.empty()) throw Error("the plan is empty: use `cudafault k8s disarm` to end the faults");
     return {fmt::format("{}", fmt::join(faults, "; ")), utc_of(latest)};
 }
 

@@ -47,7 +47,7 @@ std::optional<int> edition_number(const std::string& text) {
 
 int edition_from(const std::string& text) {
     const std::optional<int> edition = edition_number(text);
-    if (!edition) throw Error("it has an edition with an invalid number");
+    if (!edition) throw Error("an edition has an invalid number");
     return *edition;
 }
 
@@ -60,7 +60,7 @@ std::map<int, std::vector<Edit>> editions_from(const Json& json) {
 }
 
 Record record_from(const Json& json) {
-    if (json.at("schema") != kSchema) throw Error("it was written by another version of cudafault");
+    if (json.at("schema") != kSchema) throw Error("written by another version of cudafault");
     const Json& workload = json.at("workload");
     Record record;
     json.at("run").get_to(record.run_id);
@@ -72,7 +72,7 @@ Record record_from(const Json& json) {
     workload.at("name").get_to(record.workload.name);
     workload.at("uid").get_to(record.workload.uid);
     const auto delivery = delivery_of(json.at("delivery").get<std::string>());
-    if (!delivery) throw Error("it has an unknown delivery");
+    if (!delivery) throw Error("unknown delivery");
     record.delivery = *delivery;
     json.at("library").get_to(record.library);
     json.at("containers").get_to(record.containers);
@@ -209,7 +209,7 @@ Record Record::from_json(const Json& json) {
     try {
         return record_from(json);
     } catch (const Json::exception& error) {
-        throw Error(fmt::format("it is incomplete: {}", error.what()));
+        throw Error(fmt::format("incomplete: {}", error.what()));
     }
 }
 

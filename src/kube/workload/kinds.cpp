@@ -110,7 +110,7 @@ std::vector<Kind> apps() {
          .templates = {{"spec.template"}},
          .replacement = always_rolling,
          .support = Support::kPossible,
-         .note = "The Deployment replaces its pods gradually, according to its strategy.",
+         .note = "the Deployment replaces its pods gradually, according to its strategy",
          .pod_search = PodSearch::kReplicaSets,
          .surge_limits = deployment_limits,
          .history = History::kReplicaSets,
@@ -121,8 +121,8 @@ std::vector<Kind> apps() {
          .templates = {{"spec.template"}},
          .replacement = stateful_set_replacement,
          .support = Support::kPossible,
-         .note = "The StatefulSet replaces its pods one after another. With podManagementPolicy OrderedReady it never "
-                 "replaces a pod that crashes; such a pod has to be deleted.",
+         .note = "the StatefulSet replaces its pods one after another; with podManagementPolicy OrderedReady it never "
+                 "replaces a pod that crashes: such a pod has to be deleted",
          .pod_search = PodSearch::kSelector,
          .history = History::kControllerRevisions,
          .has_replicas = true},
@@ -132,8 +132,8 @@ std::vector<Kind> apps() {
          .templates = {{"spec.template"}},
          .replacement = replacement_by_strategy,
          .support = Support::kPossible,
-         .note = "The DaemonSet replaces its pods node by node. With updateStrategy OnDelete it replaces only deleted "
-                 "pods.",
+         .note = "the DaemonSet replaces its pods node by node; with updateStrategy OnDelete it replaces only deleted "
+                 "pods",
          .pod_search = PodSearch::kSelector,
          .surge_limits = daemon_set_limits,
          .history = History::kControllerRevisions},
@@ -143,7 +143,7 @@ std::vector<Kind> apps() {
          .templates = {{"spec.template"}},
          .replacement = always_on_delete,
          .support = Support::kPossible,
-         .note = "A ReplicaSet does not replace pods when its template changes: each pod has to be deleted.",
+         .note = "a ReplicaSet does not replace pods when its template changes: each pod has to be deleted",
          .pod_search = PodSearch::kSelector,
          .history = History::kNone,
          .has_replicas = true},
@@ -158,8 +158,8 @@ std::vector<Kind> core_and_batch() {
          .templates = {{"spec.jobTemplate.spec.template"}},
          .replacement = always_next_run,
          .support = Support::kPossible,
-         .note = "Running Jobs do not change; the next Job uses the new template (`kubectl create job "
-                 "--from=cronjob/NAME` starts one now).",
+         .note = "running Jobs do not change; the next Job uses the new template (`kubectl create job "
+                 "--from=cronjob/NAME` starts a Job immediately)",
          .pod_search = PodSearch::kJobs,
          .history = History::kNone},
         {.group = "batch",
@@ -194,9 +194,9 @@ std::vector<Kind> dynamo() {
          .replacement = graph_replacement,
          .support = Support::kPossible,
          .note =
-             "Only workers (worker, prefill, decode, and components of another type that request a GPU) are "
-             "injected, never the Frontend. Old workers may serve until all new workers are ready: arm faults after "
-             "that.",
+             "only workers (worker, prefill, decode, and components of another type that request a GPU) are "
+             "injected, never the Frontend; old workers may serve until all new workers are ready: arm faults after "
+             "that",
          .pod_search = PodSearch::kLabels,
          .pod_labels = "nvidia.com/dynamo-graph-deployment-name={}",
          .template_of = component_of},
@@ -213,8 +213,8 @@ std::vector<Kind> dynamo() {
          .templates = {{"spec.template.cliques[*].spec.podSpec", Shape::kPodSpec}},
          .replacement = replacement_by_strategy,
          .support = Support::kPossible,
-         .note = "Grove replaces pods replica by replica, or with updateStrategy OnDelete only deleted pods. A gang "
-                 "that stays below its minAvailable is terminated as a whole after terminationDelay.",
+         .note = "Grove replaces pods replica by replica, or with updateStrategy OnDelete only deleted pods; it "
+                 "terminates a whole gang that stays below its minAvailable for its terminationDelay",
          .pod_search = PodSearch::kLabels,
          .pod_labels = "app.kubernetes.io/part-of={},grove.io/podclique",
          .template_of = clique_of},
@@ -237,8 +237,8 @@ std::vector<Kind> serving() {
                        {"spec.leaderWorkerTemplate.workerTemplate", Shape::kTemplate, "worker"}},
          .replacement = always_rolling,
          .support = Support::kPossible,
-         .note = "Groups are replaced one after another. With RecreateGroupOnPodRestart the crash of one pod restarts "
-                 "its whole group.",
+         .note = "the LeaderWorkerSet replaces its groups one after another; with RecreateGroupOnPodRestart the crash "
+                 "of one pod restarts its whole group",
          .pod_search = PodSearch::kLabels,
          .pod_labels = "leaderworkerset.sigs.k8s.io/name={}",
          .template_of = leader_or_worker},
@@ -298,8 +298,8 @@ std::vector<Kind> ray() {
                        {"spec.workerGroupSpecs[*].template"}},
          .replacement = ray_cluster_replacement,
          .support = Support::kPossible,
-         .note = "KubeRay does not replace running pods: each pod has to be deleted. With upgradeStrategy Recreate it "
-                 "deletes all of them together.",
+         .note = "KubeRay does not replace running pods: each pod has to be deleted; with upgradeStrategy Recreate it "
+                 "deletes all of them together",
          .pod_search = PodSearch::kLabels,
          .pod_labels = "ray.io/cluster={}",
          .template_of = ray_group_of},
@@ -334,8 +334,8 @@ std::vector<Kind> training() {
          .templates = {{"spec.pytorchReplicaSpecs[*].template"}},
          .replacement = always_on_delete,
          .support = Support::kPossible,
-         .note = "Running pods are not replaced: each pod has to be deleted. The restartPolicy and backoffLimit "
-                 "of the job determine whether a crash fails the job.",
+         .note = "a PyTorchJob does not replace running pods: each pod has to be deleted; its restartPolicy and "
+                 "backoffLimit determine whether a crash fails the job",
          .pod_search = PodSearch::kLabels,
          .pod_labels = "training.kubeflow.org/job-name={}",
          .template_of = replica_of},
@@ -360,8 +360,8 @@ std::vector<Kind> training() {
          .templates = {},
          .replacement = always_on_delete,
          .support = Support::kImpossible,
-         .note =
-             "the trainer of a TrainJob is immutable; delete the object and create it again with the library in it"},
+         .note = "the trainer of a TrainJob is immutable; delete the TrainJob and create it again with the library in "
+                 "the trainer"},
         {.group = "batch.volcano.sh",
          .kind = "Job",
          .versions = {"v1alpha1"},
@@ -381,9 +381,9 @@ std::vector<Kind> argo_and_kruise() {
          .replacement = always_rolling,
          .support = Support::kPossible,
          .note =
-             "Argo Rollouts replaces the pods according to its strategy. blueGreen, and canary with traffic routing, "
+             "Argo Rollouts replaces the pods according to its strategy; blueGreen, and canary with traffic routing, "
              "run both versions together, which needs more GPUs; a pause step waits for `kubectl argo rollouts "
-             "promote NAME`.",
+             "promote NAME`",
          .pod_search = PodSearch::kReplicaSets,
          .surge_limits = rollout_limits,
          .history = History::kReplicaSets,
@@ -394,8 +394,8 @@ std::vector<Kind> argo_and_kruise() {
          .templates = {{"spec.template"}},
          .replacement = always_rolling,
          .support = Support::kPossible,
-         .note = "The CloneSet replaces its pods according to its updateStrategy. With a partition it keeps some old "
-                 "pods permanently, and with type InPlaceOnly it rejects the change.",
+         .note = "the CloneSet replaces its pods according to its updateStrategy; with a partition it keeps some old "
+                 "pods permanently, and with type InPlaceOnly it rejects the change",
          .pod_search = PodSearch::kSelector,
          .surge_limits = clone_set_limits,
          .history = History::kControllerRevisions,
@@ -406,8 +406,8 @@ std::vector<Kind> argo_and_kruise() {
          .templates = {{"spec.template"}},
          .replacement = stateful_set_replacement,
          .support = Support::kPossible,
-         .note = "The Advanced StatefulSet replaces its pods one after another, or several with maxUnavailable. With "
-                 "podManagementPolicy OrderedReady it never replaces a pod that crashes; such a pod has to be deleted.",
+         .note = "the Advanced StatefulSet replaces its pods one after another, or several with maxUnavailable; with "
+                 "podManagementPolicy OrderedReady it never replaces a pod that crashes: such a pod has to be deleted",
          .pod_search = PodSearch::kSelector,
          .history = History::kControllerRevisions,
          .has_replicas = true},

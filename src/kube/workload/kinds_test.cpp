@@ -201,16 +201,17 @@ TEST(Kinds, FindsWorkersOfGraphV1beta1) {
 
 TEST(Kinds, SkippedComponentsHaveReason) {
     const Workload graph = workload("nvidia.com", "DynamoGraphDeployment", kGraphBeta);
-    EXPECT_THAT(graph.skipped, ElementsAre("component Frontend has type frontend and is not injected",
-                                           "component Planner has type planner and is not injected",
-                                           "component Untyped has no type and requests no GPU and is not injected"));
-    const Workload of_main = workload("nvidia.com", "DynamoGraphDeployment", Json::parse(R"({"services": {
+    EXPECT_THAT(graph.skipped, ElementsAre("component Frontend has type frontend, so it is not injected",
+                                           "component Planner has type planner, so it is not injected",
+                                           "component Untyped has no type and requests no GPU, so it is not injected"));
+    const Workload graph_of_main_type = workload("nvidia.com", "DynamoGraphDeployment", Json::parse(R"({"services": {
         "Frontend": {"componentType": "main"},
         "Engine": {"componentType": "encode", "resources": {"limits": {"gpu": "1"}}}}})"));
-    EXPECT_THAT(of_main.skipped,
-                ElementsAre("component Frontend has type main and requests no GPU and is not injected"));
-    EXPECT_THAT(containers_of(of_main), ElementsAre("Engine: spec.services.Engine.extraPodSpec.mainContainer *"));
-    EXPECT_THAT(of_main.templates.at(0).note,
+    EXPECT_THAT(graph_of_main_type.skipped,
+                ElementsAre("component Frontend has type main and requests no GPU, so it is not injected"));
+    EXPECT_THAT(containers_of(graph_of_main_type),
+                ElementsAre("Engine: spec.services.Engine.extraPodSpec.mainContainer *"));
+    EXPECT_THAT(graph_of_main_type.templates.at(0).note,
                 HasSubstr("type encode and requests a GPU, so it is treated as a worker"));
 }
 

@@ -185,13 +185,13 @@ void skip_unless_worker(TemplateSite& site, const std::string& type, const std::
     if (is_one_of(type, {"worker", "prefill", "decode"})) return;
     const bool is_known = is_one_of(type, {"frontend", "planner", "epp", "router"});
     if (!is_known && is_one_of(sub_type, {"prefill", "decode"}) && is_one_of(type, {"", "default"})) return;
-    const std::string which = type.empty() ? "no type" : fmt::format("type {}", type);
+    const std::string type_text = type.empty() ? "no type" : fmt::format("type {}", type);
     if (is_known || !has_gpu(site)) {
-        site.skip_reason = fmt::format("component {} has {}{} and is not injected", site.name, which,
+        site.skip_reason = fmt::format("component {} has {}{}, so it is not injected", site.name, type_text,
                                        is_known ? "" : " and requests no GPU");
     } else {
         site.note =
-            fmt::format("component {} has {} and requests a GPU, so it is treated as a worker", site.name, which);
+            fmt::format("component {} has {} and requests a GPU, so it is treated as a worker", site.name, type_text);
     }
 }
 

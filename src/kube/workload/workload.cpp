@@ -113,8 +113,10 @@ FoundObject resolve_workload_ref(Client& client, Discovery& discovery, FoundObje
     if (kind.empty()) return found;
     const auto resource = discovery.find(text_at(reference, "apiVersion"), kind);
     if (!resource) {
-        throw Error(fmt::format("{} takes its pod template from {}/{}, a kind that the API server does not serve",
-                                found.text(), kind, text_at(reference, "name")));
+        throw Error(
+            fmt::format("{} uses the pod template of {}/{}, whose kind the API server does not serve: install its "
+                        "CustomResourceDefinition",
+                        found.text(), kind, text_at(reference, "name")));
     }
     const ObjectRef ref{*resource, found.ref.in_namespace, text_at(reference, "name")};
     return {ref, client.get(ref)};
@@ -185,7 +187,7 @@ std::string itself_hint(const ObjectRef& chosen, const Workload& workload) {
     if (text == workload.text()) return "";
     const Kind* kind = kind_of(chosen.resource);
     const bool possible = kind && kind->support == Support::kPossible;
-    return fmt::format(" ({} is owned by it{})", text,
+    return fmt::format(" ({} is owned by that workload{})", text,
                        possible ? "; to select only the owned object, use --itself" : "");
 }
 

@@ -135,7 +135,7 @@ TEST_F(LoadWorkloadTest, OwnerOfUnknownKindRequiresTemplatePath) {
     hold(kWidgets + "top", named("top", {{"pods", gpu_template("engine")}}));
     EXPECT_THAT(refusal(choice("deployment", "web")),
                 AllOf(HasSubstr("widget.acme.com/top in namespace prod is of a kind whose pod templates are unknown"),
-                      HasSubstr("(deployment.apps/web in namespace prod is owned by it; to select only")));
+                      HasSubstr("(deployment.apps/web in namespace prod is owned by that workload; to select only")));
     WorkloadChoice with_path = choice("deployment", "web");
     with_path.template_paths = {"spec.pods"};
     const Workload top = load(with_path);
