@@ -35,10 +35,10 @@ inline constexpr const char* kCordonTimestamp = "k8saas.nvidia.com/cordon-timest
 inline constexpr const char* kNvsentinelState = "dgxc.nvidia.com/nvsentinel-state";
 
 // Objects. The hash of a workload follows each prefix.
-inline constexpr const char* kAnchorPrefix = "cudafault-anchor-";    // ConfigMap that holds the record
+inline constexpr const char* kAnchorPrefix = "cudafault-anchor-";    // ConfigMap with the record
 inline constexpr const char* kRecordKey = "record.json";             // of that ConfigMap
-inline constexpr const char* kPlanPrefix = "cudafault-plan-";        // ConfigMap that holds the plan
-inline constexpr const char* kLibraryPrefix = "cudafault-library-";  // ConfigMap that holds the library: see library()
+inline constexpr const char* kPlanPrefix = "cudafault-plan-";        // ConfigMap with the plan
+inline constexpr const char* kLibraryPrefix = "cudafault-library-";  // ConfigMap with the library: see library()
 inline constexpr const char* kLeasePrefix = "cudafault-";            // Lease
 inline constexpr const char* kArchitectures[] = {"amd64", "arm64"};  // values of the label kubernetes.io/arch
 inline std::string library(const std::string& hash, const std::string& architecture) {
@@ -64,7 +64,7 @@ inline constexpr const char* kLibraryFile = "libcudafault.so";
 
 // Environment variables.
 inline constexpr const char* kPreload = "LD_PRELOAD";
-inline constexpr const char* kPreloadBefore = "CUDAFAULT_LD_PRELOAD";  // holds the valueFrom of the original LD_PRELOAD
+inline constexpr const char* kPreloadBefore = "CUDAFAULT_LD_PRELOAD";  // has the valueFrom of the original LD_PRELOAD
 inline constexpr const char* kInjection = "CUDAFAULT_INJECTION";       // the run and the edition, as in InjectedMark
 inline constexpr const char* kPlanFile = "CUDAFAULT_PLAN_FILE";
 inline constexpr const char* kLog = "CUDAFAULT_LOG";

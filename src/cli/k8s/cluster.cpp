@@ -124,7 +124,7 @@ std::string rbac_command(const kube::CommandUse& use) {
     add_flag(use.delete_unhealthy, "--delete-unhealthy");
     if (use.all_namespaces) {
         command += " -A";
-    } else if (!use.is_of_nodes()) {
+    } else if (!use.is_node_command()) {
         command += " -n " + use.in_namespace;
     }
     for (const std::string& kind : use.kinds) command += " --kind " + kind;

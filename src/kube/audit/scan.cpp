@@ -34,7 +34,7 @@ private:
     void add_object(const Resource& resource, const Json& object);
     void add_workload(const Resource& resource, const Json& object, const std::vector<Trace>& traces);
     void add_anchor(const Json& object);
-    // Counts the object for its injection. Returns false if the injection is not known.
+    // Adds the object to the counts of its injection. Returns false if the injection is not known.
     bool count_if_known(const Leftover& part);
     void classify_leftovers();
     void read_record(FoundInjection& injection);

@@ -207,7 +207,7 @@ TEST_F(SnapshotTest, ComparesTheContentOfRecreatedObjects) {
     EXPECT_THAT(changes(web_with_owner("1", 1, false), web_with_owner("2", 1, false)), Not(IsEmpty()));
 }
 
-TEST_F(SnapshotTest, ANodeIsNotAControllerThatRecreatesObjects) {
+TEST_F(SnapshotTest, ObjectOwnedByANodeIsNotTreatedAsRecreated) {
     const auto web_of_node = [](const std::string& uid) {
         const Json node = {{"apiVersion", "v1"}, {"kind", "Node"}, {"name", "n1"}, {"uid", "n"}, {"controller", true}};
         return web({{"metadata", {{"uid", uid}, {"ownerReferences", {node}}}}});
@@ -250,9 +250,11 @@ TEST_F(SnapshotTest, IgnoresTimesAndStatusInManagedFields) {
 }
 
 TEST_F(SnapshotTest, IgnoresTheOrderOfManagers) {
-    const Json one = manager("one", {{"f:spec", {{"f:a", kEmptyField}}}}),
-               two = manager("two", {{"f:spec", {{"f:b", kEmptyField}}}});
-    EXPECT_THAT(changes(with_managers({one, two}), with_managers({two, one}), true), IsEmpty());
+    const Json first_manager = manager("one", {{"f:spec", {{"f:a", kEmptyField}}}}),
+               second_manager = manager("two", {{"f:spec", {{"f:b", kEmptyField}}}});
+    EXPECT_THAT(
+        changes(with_managers({first_manager, second_manager}), with_managers({second_manager, first_manager}), true),
+        IsEmpty());
 }
 
 TEST_F(SnapshotTest, CudafaultAsAManagerIsATrace) {

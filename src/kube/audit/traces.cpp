@@ -29,8 +29,9 @@ std::string hash_after_prefix(std::string_view name, std::string_view prefix) {
     if (!name.starts_with(prefix)) return "";
     const std::string_view suffix = name.substr(prefix.size());
     const std::string_view hash = suffix.substr(0, kHashDigits);
-    const bool ends = suffix.size() == kHashDigits || (suffix.size() > kHashDigits && suffix[kHashDigits] == '-');
-    return is_hash(hash) && ends ? std::string(hash) : "";
+    const bool is_delimited =
+        suffix.size() == kHashDigits || (suffix.size() > kHashDigits && suffix[kHashDigits] == '-');
+    return is_hash(hash) && is_delimited ? std::string(hash) : "";
 }
 
 std::string hash_of_config_map(std::string_view name) {

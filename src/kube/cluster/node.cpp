@@ -101,15 +101,15 @@ Uncordoned uncordon_once(Client& client, const std::string& name, bool force) {
             "node {} is also cordoned by NVSentinel (annotation {}): let NVSentinel uncordon it, or use --force", name,
             kQuarantined));
     }
-    const bool stays = record && record->was_cordoned && is_cordoned(node) && !force;
+    const bool stays_cordoned = record && record->was_cordoned && is_cordoned(node) && !force;
     JsonPatch changes;
-    if (is_cordoned(node) && !stays) changes.remove("/spec/unschedulable");
+    if (is_cordoned(node) && !stays_cordoned) changes.remove("/spec/unschedulable");
     for (const std::string& key : record ? record->labels : std::vector<std::string>{}) {
         if (!label_of(node, key).empty()) changes.remove(json_pointer({"metadata", "labels", key}));
     }
     if (record) changes.remove(json_pointer({"metadata", "annotations", names::kCordon}));
     if (!changes.empty()) write(client, node, changes);
-    return stays ? Uncordoned::kStaysCordoned : Uncordoned::kDone;
+    return stays_cordoned ? Uncordoned::kStaysCordoned : Uncordoned::kDone;
 }
 
 // Changes the state label only if cudafault's cordon set it.

@@ -35,7 +35,7 @@ struct DrainOptions {
     bool nvsentinel = false;        // cordons as NVSentinel does
     bool delete_unhealthy = false;  // delete pods that are not ready if a budget does not allow their eviction
     bool force_bare = false;        // also evict pods without a controller, which are not recreated
-    std::optional<int64_t> grace_period_seconds;  // std::nullopt: the pod's own
+    std::optional<int64_t> grace_period_seconds;  // std::nullopt: the pod's own grace period
     Progress on_progress;
 };
 

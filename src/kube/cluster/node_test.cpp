@@ -51,7 +51,7 @@ protected:
         responder.on("PATCH", kNode, {json_answer(states.back())});
     }
 
-    // Returns each operation of the patch as "op path", without the guards, which are checked here.
+    // Returns each operation of the patch as "op path". Checks and omits the operations on the UID and resourceVersion.
     std::vector<std::string> patched(size_t index = 0) const {
         std::vector<SeenRequest> patches;
         for (const SeenRequest& request : responder.requests()) {
@@ -151,7 +151,7 @@ TEST_F(NodeTest, SecondCordonKeepsTheFirstRecord) {
 TEST_F(NodeTest, CordonRecomputesAfterAConflict) {
     responder.on("GET", kNode, {json_answer(node()), json_answer(node(true))});
     responder.on("PATCH", kNode, {status_answer(409, "Conflict"), json_answer(node(true))});
-    EXPECT_TRUE(cordon(client(), "n1", false).was_cordoned) << "another client cordoned it during the call";
+    EXPECT_TRUE(cordon(client(), "n1", false).was_cordoned) << "another client cordoned the node during the call";
 }
 
 TEST_F(NodeTest, CordonSetsTheLabelsOfNvsentinel) {
@@ -214,11 +214,11 @@ TEST_F(NodeTest, DrainEvictsAndWaits) {
     finished["status"]["phase"] = "Succeeded";
     mirror["metadata"]["annotations"]["kubernetes.io/config.mirror"] = "x";
     const Json daemon = pod("daemon", "DaemonSet");
-    Json ending = pod("web");
-    ending["metadata"]["deletionTimestamp"] = "2026-11-25T00:00:00Z";
+    Json terminating_pod = pod("web");
+    terminating_pod["metadata"]["deletionTimestamp"] = "2026-11-25T00:00:00Z";
     responder.on("GET", kEveryPod,
                  {list({pod("web"), daemon, finished, mirror}), list({pod("web"), daemon, finished, mirror}),
-                  list({ending, daemon}), list({daemon})});
+                  list({terminating_pod, daemon}), list({daemon})});
     responder.on("POST", eviction("web"), {json_answer({{"kind", "Status"}})});
     DrainOptions drain_options;
     drain_options.grace_period_seconds = 7;

@@ -130,13 +130,13 @@ bool has_name(const Kind& kind, const std::string& word) {
 // Excludes Pods, which have no template, and cluster-scoped kinds, which a Role cannot contain.
 bool can_be_injected(const Kind& kind) { return kind.pod_search != PodSearch::kItself && !kind.is_cluster_scoped; }
 
-struct Chosen {
+struct ChosenKind {
     std::string resource;
     const Kind* kind;  // nullptr: not in the table of kinds
     std::vector<Resource> histories;
 };
 
-Chosen chosen_kind(const std::string& word, const std::string& command) {
+ChosenKind chosen_kind(const std::string& word, const std::string& command) {
     for (const Kind& kind : kinds()) {
         const bool is_accepted =
             can_be_injected(kind) || (command == "manifest" && kind.pod_search == PodSearch::kItself);
@@ -166,15 +166,15 @@ Permission permission_for(const std::string& resource) {
     return permission;
 }
 
-bool is_any_searched(const std::vector<Chosen>& chosen, PodSearch search) {
+bool is_any_searched(const std::vector<ChosenKind>& chosen, PodSearch search) {
     return std::any_of(chosen.begin(), chosen.end(),
-                       [&](const Chosen& each) { return each.kind && each.kind->pod_search == search; });
+                       [&](const ChosenKind& each) { return each.kind && each.kind->pod_search == search; });
 }
 
-std::vector<std::string> resources_of(const Row& row, const std::vector<Chosen>& chosen, bool kinds_given) {
+std::vector<std::string> resources_of(const Row& row, const std::vector<ChosenKind>& chosen, bool kinds_given) {
     std::vector<std::string> resources;
     if (row.resource == kWorkload || (row.resource == kEveryKind && kinds_given)) {
-        for (const Chosen& kind : chosen) resources.push_back(kind.resource);
+        for (const ChosenKind& kind : chosen) resources.push_back(kind.resource);
     } else if (row.resource == kEveryKind) {
         for (const Kind& kind : kinds()) {
             if (can_be_injected(kind)) resources.push_back(resource_of(kind));
@@ -184,7 +184,7 @@ std::vector<std::string> resources_of(const Row& row, const std::vector<Chosen>&
     } else if (row.resource == kJobs) {
         if (is_any_searched(chosen, PodSearch::kJobs)) resources.emplace_back("jobs.batch");
     } else if (row.resource == kHistory || row.resource == kOwnHistory) {
-        for (const Chosen& kind : chosen) {
+        for (const ChosenKind& kind : chosen) {
             if (row.resource == kOwnHistory && !(kind.kind && kind.kind->group == "apps")) continue;
             for (const Resource& history : kind.histories) resources.push_back(history.qualified());
         }
@@ -219,13 +219,13 @@ void merge(std::vector<Permission>& permissions, const std::string& resource, co
     auto known = std::find_if(permissions.begin(), permissions.end(),
                               [&](const Permission& permission) { return permission.qualified() == resource; });
     if (known == permissions.end()) known = permissions.insert(known, permission_for(resource));
-    bool adds = false;
+    bool has_new_verb = false;
     for (const std::string& verb : split(row.verbs)) {
         if (has(known->verbs, verb)) continue;
         known->verbs.push_back(verb);
-        adds = true;
+        has_new_verb = true;
     }
-    if (adds) known->why.push_back(fmt::format("{}: {}", fmt::join(split(row.verbs), ", "), row.why));
+    if (has_new_verb) known->why.push_back(fmt::format("{}: {}", fmt::join(split(row.verbs), ", "), row.why));
 }
 
 void check(const CommandUse& use) {
@@ -236,7 +236,7 @@ void check(const CommandUse& use) {
 }
 
 bool needs_cluster_role(const CommandUse& use, const std::vector<Permission>& permissions) {
-    return use.all_namespaces || use.is_of_nodes() ||
+    return use.all_namespaces || use.is_node_command() ||
            std::any_of(permissions.begin(), permissions.end(), [](const Permission& p) { return p.cluster_wide; });
 }
 
@@ -271,7 +271,7 @@ std::vector<std::string> commands() {
 
 std::vector<Permission> permissions_of(const CommandUse& use) {
     check(use);
-    std::vector<Chosen> chosen;
+    std::vector<ChosenKind> chosen;
     for (const std::string& word : use.kinds) chosen.push_back(chosen_kind(word, use.command));
     if (chosen.empty()) chosen.push_back(chosen_kind("Deployment", use.command));
     std::vector<Permission> permissions;

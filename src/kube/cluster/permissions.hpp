@@ -33,7 +33,7 @@ struct CommandUse {
     bool restart_crashed = false;   // of disarm
     bool delete_unhealthy = false;  // of node drain
 
-    bool is_of_nodes() const { return command.starts_with("node "); }  // such a command has no namespace
+    bool is_node_command() const { return command.starts_with("node "); }  // such a command has no namespace
 };
 
 // Returns "plan", "inject", ..., "node drain", and "all", which covers all commands of a drill in a namespace.

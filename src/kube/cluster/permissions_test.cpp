@@ -46,7 +46,7 @@ std::string refusal(const CommandUse& use) {
     }
 }
 
-TEST(Permissions, HaveEachResourceOnceWithAReason) {
+TEST(Permissions, ListEachResourceOnceWithAReason) {
     for (const std::string& command : commands()) {
         std::set<std::string> seen;
         for (const Permission& permission : permissions_of(use_of(command))) {
@@ -75,7 +75,7 @@ TEST(Permissions, DependOnTheKind) {
     EXPECT_THAT(needed(use_of("inject", {"widgets.acme.com"})), Contains("patch widgets.acme.com"));
     EXPECT_THAT(refusal(use_of("inject", {"widget"})), HasSubstr("plural.group"));
     EXPECT_THAT(refusal(use_of("inject", {"widget"})), HasSubstr(", jobs.batch.volcano.sh"))
-        << "two kinds are named Job, so the second is listed as its resource";
+        << "two kinds are named Job, so the message must list the second kind by its resource";
     EXPECT_THAT(refusal(use_of("fly")), HasSubstr("verify-clean"));
 }
 
@@ -134,7 +134,7 @@ TEST(Permissions, NeverIncludeSecrets) {
     }
 }
 
-TEST(Permissions, FormARoleOrAClusterRole) {
+TEST(Permissions, RequireAClusterRoleForNodesAndAllNamespaces) {
     EXPECT_EQ(role_of(use_of("inject")).at("kind"), "Role");
     EXPECT_EQ(role_of(use_of("inject")).at("metadata").at("namespace"), "prod");
     EXPECT_EQ(role_of(use_of("node cordon")).at("kind"), "ClusterRole");

@@ -47,7 +47,7 @@ bool has_value(const Json& expression, const std::string& value) {
     return values.is_array() && std::find(values.begin(), values.end(), value) != values.end();
 }
 
-// Treats the other operators (Gt, Lt) as met: an architecture that is not needed does no harm.
+// Treats the other operators (Gt, Lt) as met: delivering the library for an unneeded architecture is harmless.
 bool is_met(const Json& expression, const std::string* label) {
     const std::string operation = text_at(expression, "operator");
     if (operation == "In") return label && has_value(expression, *label);
@@ -95,9 +95,9 @@ Json only_architecture_terms(const Json& pod_spec) {
     Json terms = required_terms(pod_spec);
     if (!terms.is_array()) terms = Json::array();
     for (Json& term : terms) {
-        const Json all = value_at(term, "matchExpressions");
+        const Json expressions = value_at(term, "matchExpressions");
         Json kept = Json::array();
-        for (const Json& expression : all) {
+        for (const Json& expression : expressions) {
             if (text_at(expression, "key") == kLabel) kept.push_back(expression);
         }
         term = {{"matchExpressions", kept}};
@@ -138,9 +138,10 @@ bool has_gpus(const Json& node) {
                        [](const auto& amount) { return is_gpu_resource(amount.key()) && !is_zero(amount.value()); });
 }
 
-class Finder {
+class ArchitectureFinder {
 public:
-    Finder(Client& client, Discovery& discovery, const Workload& workload, const std::vector<TemplateSite>& templates)
+    ArchitectureFinder(Client& client, Discovery& discovery, const Workload& workload,
+                       const std::vector<TemplateSite>& templates)
         : client_(client), discovery_(discovery), workload_(workload) {
         for (const TemplateSite& site : templates) {
             const Json* spec = find(workload.object, site.pod_spec);
@@ -174,18 +175,18 @@ private:
     }
 
     std::optional<Names> from_nodes() {
-        Names of_gpu_nodes, of_all;
+        Names on_gpu_nodes, on_all_nodes;
         client_.list({nodes(), ""}, {}, [&](Page page) {
             for (const Json& node : page.items) {
                 const Json& labels = value_at(value_at(node, "metadata"), "labels");
                 const bool is_admitted =
                     std::any_of(specs_.begin(), specs_.end(), [&](const Json& spec) { return admits(spec, labels); });
                 if (!is_admitted) continue;
-                of_all.insert(text_at(labels, kLabel));
-                if (has_gpus(node)) of_gpu_nodes.insert(text_at(labels, kLabel));
+                on_all_nodes.insert(text_at(labels, kLabel));
+                if (has_gpus(node)) on_gpu_nodes.insert(text_at(labels, kLabel));
             }
         });
-        const Names& names = use_gpus_ && !known(of_gpu_nodes).empty() ? of_gpu_nodes : of_all;
+        const Names& names = use_gpus_ && !known(on_gpu_nodes).empty() ? on_gpu_nodes : on_all_nodes;
         return known(names).empty() ? std::nullopt : std::optional(names);
     }
 
@@ -241,7 +242,7 @@ std::vector<Architecture> architectures_for(Client& client, Discovery& discovery
                                             const std::vector<TemplateSite>& templates, std::vector<std::string>& notes,
                                             const std::vector<Architecture>& built) {
     std::string why;
-    const std::optional<Names> names = Finder(client, discovery, workload, templates).find_names(why);
+    const std::optional<Names> names = ArchitectureFinder(client, discovery, workload, templates).find_names(why);
     if (!names) {
         note_unknown(why, built, notes);
         return built;

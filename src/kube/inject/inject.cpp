@@ -49,8 +49,8 @@ std::string new_run_id() {
 
 void refuse_protected(const std::string& in_namespace) {
     if (std::find(std::begin(kProtected), std::end(kProtected), in_namespace) == std::end(kProtected)) return;
-    throw Error(fmt::format("namespace {} runs components of the cluster itself, so cudafault does not inject there",
-                            in_namespace));
+    throw Error(fmt::format(
+        "namespace {} contains components of the cluster, so cudafault does not inject workloads in it", in_namespace));
 }
 
 [[noreturn]] void refuse_existing_injection(const Workload& workload, const Record& record,
@@ -139,7 +139,7 @@ void note_choice(const Workload& workload, const std::vector<TemplateSite>& chos
     for (const TemplateSite& site : workload.templates) {
         for (const ContainerSite& container : site.init_containers) {
             if (!container.has_gpu) continue;
-            notes.push_back(fmt::format("init container {} requests a GPU and is not injected", container.name));
+            notes.push_back(fmt::format("init container {} requests a GPU but is not injected", container.name));
         }
     }
 }
@@ -213,15 +213,15 @@ Record record_of(const InjectionPlan& plan, const std::optional<Anchor>& anchor,
 
 // True if the API server may have executed the request despite the error.
 bool is_uncertain(const Error& error) {
-    const auto* answer = dynamic_cast<const ApiError*>(&error);
-    return answer ? answer->code >= 500
-                  : dynamic_cast<const ConnectionError*>(&error) || dynamic_cast<const Cancelled*>(&error) ||
-                        dynamic_cast<const DeadlinePassed*>(&error);
+    const auto* api_error = dynamic_cast<const ApiError*>(&error);
+    return api_error ? api_error->code >= 500
+                     : dynamic_cast<const ConnectionError*>(&error) || dynamic_cast<const Cancelled*>(&error) ||
+                           dynamic_cast<const DeadlinePassed*>(&error);
 }
 
-class Injecting {
+class InjectOperation {
 public:
-    Injecting(Client& client, Discovery& discovery, const InjectOptions& options)
+    InjectOperation(Client& client, Discovery& discovery, const InjectOptions& options)
         : client_(client), discovery_(discovery), options_(options) {}
 
     InjectionPlan plan(const Workload& read) {
@@ -442,7 +442,7 @@ private:
         });
     }
 
-    // Returns the field manager of the last change, other than cudafault and writers of the status.
+    // Returns the field manager of the last change. Ignores cudafault and changes of the status.
     static std::string last_manager(const Workload& workload) {
         std::string name = "a client that is not in its managedFields", latest;
         for (const Json& entry : items_at(workload.object, {"metadata", "managedFields"})) {
@@ -456,7 +456,7 @@ private:
 
     std::string reverted_text(const Workload& workload) const {
         if (!InjectedMark::of(workload.object) && !find_anchor(client_, workload.ref)) {
-            return fmt::format("{} was restored by another cudafault while its pods were being replaced",
+            return fmt::format("{} was restored by another cudafault command while its pods were being replaced",
                                workload.text());
         }
         return fmt::format(
@@ -501,14 +501,14 @@ private:
 
 InjectionPlan plan_injection(Client& client, Discovery& discovery, const InjectOptions& options) {
     refuse_protected(options.choice.in_namespace);
-    return Injecting(client, discovery, options).plan(load_workload(client, discovery, options.choice));
+    return InjectOperation(client, discovery, options).plan(load_workload(client, discovery, options.choice));
 }
 
 InjectionPlan plan_manifest(Client& client, Discovery& discovery, const InjectOptions& options) {
     refuse_protected(options.choice.in_namespace);
     WorkloadChoice choice = options.choice;
     choice.accept_immutable = true;
-    return Injecting(client, discovery, options).plan_manifest(load_workload(client, discovery, choice));
+    return InjectOperation(client, discovery, options).plan_manifest(load_workload(client, discovery, choice));
 }
 
 std::vector<std::string> config_maps_of(const InjectionPlan& plan) {
@@ -529,7 +529,7 @@ void create_config_maps_of(Client& client, const InjectionPlan& plan) {
 }
 
 InjectResult inject(Client& client, Discovery& discovery, const InjectOptions& options) {
-    return Injecting(client, discovery, options).run();
+    return InjectOperation(client, discovery, options).run();
 }
 
 std::vector<std::string> container_names(const std::vector<TemplateSite>& chosen) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Injects the library into a workload with no plan armed, and waits until every pod has loaded it.
+// Injects the library into a workload without arming a plan, and waits until every pod has loaded the library.
 #pragma once
 
 #include <functional>
@@ -64,7 +64,7 @@ InjectionPlan plan_manifest(Client& client, Discovery& discovery, const InjectOp
 // Returns the names of the ConfigMaps that pods of the change mount and that cudafault creates for the workload.
 std::vector<std::string> config_maps_of(const InjectionPlan& plan);
 
-// Creates these ConfigMaps, with nothing armed. They have no owner, because a workload that is created again has
+// Creates these ConfigMaps, with an empty plan. They have no owner, because a workload that is created again has
 // another UID; `restore` deletes them.
 void create_config_maps_of(Client& client, const InjectionPlan& plan);
 

@@ -123,7 +123,7 @@ TEST_F(PlanInjectionTest, PinsToTheNodeNameIfTheNodeCannotBeRead) {
 
 TEST_F(PlanInjectionTest, RefusesSystemNamespaces) {
     inject_options.choice.in_namespace = "kube-system";
-    EXPECT_THAT(refusal(), HasSubstr("kube-system runs components of the cluster itself"));
+    EXPECT_THAT(refusal(), HasSubstr("kube-system contains components of the cluster"));
     EXPECT_EQ(requests(), 0u);
 }
 
@@ -170,14 +170,14 @@ TEST_F(PlanInjectionTest, NotesGuessedAndOmittedContainers) {
          {"initContainers", {init}}}));
     EXPECT_THAT(plan().notes,
                 AllOf(Contains(HasSubstr("container main requests acme.com/accelerator, an unknown resource")),
-                      Contains(HasSubstr("init container warm-up requests a GPU and is not injected"))));
+                      Contains(HasSubstr("init container warm-up requests a GPU but is not injected"))));
     inject_options.containers = {"main", "mian"};
     EXPECT_THAT(plan().notes, Contains("no container matches --container mian"));
 }
 
 TEST_F(PlanInjectionTest, RefusesToReplaceAnotherInjection) {
     serve_injected(image_injection());
-    EXPECT_EQ(refusal(), "planned") << "an identical inject is accepted";
+    EXPECT_EQ(refusal(), "planned") << "an identical inject must be accepted";
     inject_options.contract = ContractVariables{};
     EXPECT_THAT(refusal(), AllOf(HasSubstr("already injected, by ada@desk"), HasSubstr("--replace")));
     responder.on("GET", kConfigMapPath + "/cudafault-anchor-" + original().hash(), {status_answer(404, "NotFound")});

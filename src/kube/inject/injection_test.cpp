@@ -221,14 +221,14 @@ TEST(Injection, CompileContainerMeetsTheRestrictedProfile) {
 }
 
 TEST(Injection, CompileContainerUsesTheUserOfTheContainerOrPod) {
-    const Json of_pod = {{"securityContext", {{"runAsUser", 1000}, {"runAsGroup", 2000}}}};
-    EXPECT_EQ(compiler_context(of_pod).at("runAsUser"), 1000);
-    EXPECT_EQ(compiler_context(of_pod).at("runAsGroup"), 2000);
-    Json of_both = of_pod;
-    of_both["containers"] = Json::array({gpu_container("main")});
-    of_both["containers"][0]["securityContext"] = {{"runAsUser", 1001}};
-    EXPECT_EQ(compiler_context(of_both).at("runAsUser"), 1001);
-    EXPECT_EQ(compiler_context(of_both).at("runAsGroup"), 2000);
+    const Json pod_settings = {{"securityContext", {{"runAsUser", 1000}, {"runAsGroup", 2000}}}};
+    EXPECT_EQ(compiler_context(pod_settings).at("runAsUser"), 1000);
+    EXPECT_EQ(compiler_context(pod_settings).at("runAsGroup"), 2000);
+    Json pod_and_container_settings = pod_settings;
+    pod_and_container_settings["containers"] = Json::array({gpu_container("main")});
+    pod_and_container_settings["containers"][0]["securityContext"] = {{"runAsUser", 1001}};
+    EXPECT_EQ(compiler_context(pod_and_container_settings).at("runAsUser"), 1001);
+    EXPECT_EQ(compiler_context(pod_and_container_settings).at("runAsGroup"), 2000);
     const Json root = compiler_context({{"securityContext", {{"runAsUser", 0}}}});
     EXPECT_EQ(root.at("runAsGroup"), 0);
     EXPECT_EQ(root.at("runAsNonRoot"), false);

@@ -22,7 +22,7 @@ constexpr const char* kJobLabels[] = {"batch.kubernetes.io/controller-uid", "bat
 constexpr const char* kServerPodSpec[] = {"ephemeralContainers", "nodeName", "preemptionPolicy", "priority"};
 constexpr const char* kTokenVolume = "kube-api-access-";  // added by the admission plugin ServiceAccount
 
-// Removes fields of an object, and the object itself if none is left.
+// Removes the fields with these names from the object `parent[field]`, and then `field` itself if it is empty.
 template <typename Names>
 void erase_fields(Json& parent, const char* field, const Names& names) {
     const auto found = parent.is_object() ? parent.find(field) : parent.end();

@@ -7,7 +7,7 @@ namespace cudafault::kube {
 
 namespace {
 
-TEST(ServerFields, AreRemovedFromAnyKind) {
+TEST(WithoutServerFields, RemovesFieldsOfAnyKind) {
     const Json read = Json::parse(R"({"apiVersion": "apps/v1", "kind": "Deployment",
         "metadata": {"name": "web", "namespace": "prod", "uid": "u", "resourceVersion": "7", "generation": 2,
             "creationTimestamp": "2026-11-24T13:00:00Z", "managedFields": [], "labels": {"app": "web"},
@@ -20,7 +20,7 @@ TEST(ServerFields, AreRemovedFromAnyKind) {
         "spec": {"replicas": 2, "template": {"metadata": {"labels": {"app": "web"}}}}})"));
 }
 
-TEST(ServerFields, IncludeTheGeneratedSelectorOfAJob) {
+TEST(WithoutServerFields, RemovesTheGeneratedSelectorOfAJob) {
     Json read = Json::parse(R"({"apiVersion": "batch/v1", "kind": "Job",
         "metadata": {"name": "train", "labels": {"controller-uid": "u", "app": "train"}},
         "spec": {"selector": {"matchLabels": {"batch.kubernetes.io/controller-uid": "u"}}, "template": {
@@ -31,7 +31,7 @@ TEST(ServerFields, IncludeTheGeneratedSelectorOfAJob) {
     EXPECT_EQ(without_server_fields(read), read);
 }
 
-TEST(ServerFields, IncludeWhatAdmissionAndSchedulerAddToAPod) {
+TEST(WithoutServerFields, RemovesAdmissionAndSchedulerFieldsOfAPod) {
     const Json read = Json::parse(R"({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "trial"}, "spec": {
         "nodeName": "n1", "priority": 0, "preemptionPolicy": "PreemptLowerPriority",
         "volumes": [{"name": "data", "emptyDir": {}}, {"name": "kube-api-access-x7", "projected": {}}],
@@ -43,7 +43,7 @@ TEST(ServerFields, IncludeWhatAdmissionAndSchedulerAddToAPod) {
                        {"name": "side", "volumeMounts": [{"name": "data", "mountPath": "/data"}]}]}})"));
 }
 
-TEST(ServerFields, TolerateMalformedObjects) {
+TEST(WithoutServerFields, AcceptsMalformedObjects) {
     for (const char* text : {"null", "[]", "{}", R"({"metadata": 1, "spec": []})",
                              R"({"apiVersion": "v1", "kind": "Pod", "spec": {"volumes": {}, "containers": [1, null]}})",
                              R"({"apiVersion": "batch/v1", "kind": "Job", "spec": {"template": 3}})"}) {

@@ -14,7 +14,7 @@ namespace cudafault::kube {
 // The time at which an edit is undone.
 enum class Phase {
     kWithTemplate,  // by the patch that restores the pod template
-    kAfterRollout,  // after all injected pods are gone; for example the strategy and the history limit
+    kAfterRollout,  // after all injected pods are deleted; for example the strategy and the history limit
 };
 
 struct Edit {

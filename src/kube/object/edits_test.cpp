@@ -61,16 +61,16 @@ TEST_F(Edits, RoundTripThroughJson) {
     inject();
     std::vector<Edit> read;
     for (const Edit& edit : editor.edits()) read.push_back(Edit::from_json(Json::parse(edit.json().dump())));
-    const Undone half = undo(object, read, Phase::kWithTemplate, kLibrary);
-    EXPECT_EQ(undo(half.object, read, Phase::kAfterRollout, kLibrary).object, kBefore);
+    const Undone partly_undone = undo(object, read, Phase::kWithTemplate, kLibrary);
+    EXPECT_EQ(undo(partly_undone.object, read, Phase::kAfterRollout, kLibrary).object, kBefore);
 }
 
 TEST_F(Edits, UndoRevertsOnlyOnePhase) {
     inject();
-    const Json half = undo(object, editor.edits(), Phase::kWithTemplate, kLibrary).object;
-    EXPECT_EQ(half["spec"]["containers"], kBefore["spec"]["containers"]);
-    EXPECT_EQ(half["spec"]["strategy"]["rollingUpdate"]["maxSurge"], 0);
-    EXPECT_EQ(half["spec"]["revisionHistoryLimit"], 11);
+    const Json partly_undone = undo(object, editor.edits(), Phase::kWithTemplate, kLibrary).object;
+    EXPECT_EQ(partly_undone["spec"]["containers"], kBefore["spec"]["containers"]);
+    EXPECT_EQ(partly_undone["spec"]["strategy"]["rollingUpdate"]["maxSurge"], 0);
+    EXPECT_EQ(partly_undone["spec"]["revisionHistoryLimit"], 11);
 }
 
 TEST_F(Edits, AddInsertsBeforeNextItem) {
@@ -149,19 +149,19 @@ TEST_F(Edits, UndoRemovesOnlyPinFromChangedAffinity) {
         for (const char* value : values) expressions.push_back({{"key", "k"}, {"operator", "In"}, {"values", {value}}});
         return Json{{"nodeSelectorTerms", {{{"matchExpressions", expressions}}}}};
     };
-    Json from = kBefore;
-    Editor pinned(from);
-    pinned.set(required, terms({"foreign"}));
-    Editor again(from);
-    again.set(required, terms({"foreign", "added"}));
-    *find(from, required) = terms({"new", "foreign", "added"});
-    const Undone undone = undo(from, again.edits(), Phase::kWithTemplate, kLibrary);
+    Json pinned_object = kBefore;
+    Editor other_client_editor(pinned_object);
+    other_client_editor.set(required, terms({"foreign"}));
+    Editor cudafault_editor(pinned_object);
+    cudafault_editor.set(required, terms({"foreign", "added"}));
+    *find(pinned_object, required) = terms({"new", "foreign", "added"});
+    const Undone undone = undo(pinned_object, cudafault_editor.edits(), Phase::kWithTemplate, kLibrary);
     EXPECT_EQ(*find(undone.object, required), terms({"new", "foreign"}));
     EXPECT_EQ(undone.kept.size(), 1u);
-    *find(from, required) = terms({"foreign", "added"});
+    *find(pinned_object, required) = terms({"foreign", "added"});
     Json fields = {{{"key", "metadata.name"}, {"operator", "In"}, {"values", {"n1"}}}};
-    (*find(from, required))["nodeSelectorTerms"][0]["matchFields"] = fields;
-    const Undone with_fields = undo(from, again.edits(), Phase::kWithTemplate, kLibrary);
+    (*find(pinned_object, required))["nodeSelectorTerms"][0]["matchFields"] = fields;
+    const Undone with_fields = undo(pinned_object, cudafault_editor.edits(), Phase::kWithTemplate, kLibrary);
     Json expected = terms({"foreign"});
     expected["nodeSelectorTerms"][0]["matchFields"] = fields;
     EXPECT_EQ(*find(with_fields.object, required), expected) << "matchFields of another client must be kept";

@@ -70,7 +70,7 @@ std::optional<Json> with_previous_managers(const Json& current, const Json& befo
             list.back()["fieldsV1"] = taken_over;
         }
     }
-    if (list.empty()) return {};  // an empty list asks the server to remove all managed fields
+    if (list.empty()) return {};  // an empty list makes the server remove all managed fields
     return list;
 }
 

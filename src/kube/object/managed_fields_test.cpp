@@ -23,25 +23,25 @@ TEST(ManagedFields, ReturnsNulloptWithoutEntryOfCudafault) {
 }
 
 TEST(ManagedFields, RestoresPreviousManager) {
-    const Json now = {entry("kubectl", R"({"f:spec": {"f:replicas": {}, "f:strategy": {"f:type": {}}}})"),
-                      entry("cudafault", R"({"f:spec": {"f:strategy": {"f:maxSurge": {}}}})")};
-    EXPECT_EQ(with_previous_managers(now, Json{kUser}), Json{kUser});
+    const Json current = {entry("kubectl", R"({"f:spec": {"f:replicas": {}, "f:strategy": {"f:type": {}}}})"),
+                          entry("cudafault", R"({"f:spec": {"f:strategy": {"f:maxSurge": {}}}})")};
+    EXPECT_EQ(with_previous_managers(current, Json{kUser}), Json{kUser});
 }
 
 TEST(ManagedFields, KeepsLaterChangesOfOtherManagers) {
-    const Json now = {entry("kubectl", R"({"f:spec": {"f:paused": {}, "f:strategy": {"f:type": {}}}})"),
-                      entry("cudafault", R"({"f:spec": {"f:strategy": {"f:maxSurge": {}}}})"),
-                      entry("new", R"({"f:x": {}})")};
+    const Json current = {entry("kubectl", R"({"f:spec": {"f:paused": {}, "f:strategy": {"f:type": {}}}})"),
+                          entry("cudafault", R"({"f:spec": {"f:strategy": {"f:maxSurge": {}}}})"),
+                          entry("new", R"({"f:x": {}})")};
     const Json expected = {
         entry("kubectl", R"({"f:spec": {"f:paused": {}, "f:strategy": {"f:type": {}, "f:maxSurge": {}}}})"),
         entry("new", R"({"f:x": {}})")};
-    EXPECT_EQ(with_previous_managers(now, Json{kUser}), expected);
+    EXPECT_EQ(with_previous_managers(current, Json{kUser}), expected);
 }
 
 TEST(ManagedFields, RestoresManagerThatLostAllFields) {
-    const Json was = entry("helm", R"({"f:spec": {"f:maxSurge": {}}})", "Apply");
-    const Json now = {entry("kubectl", R"({"f:a": {}})"), entry("cudafault", R"({"f:spec": {"f:maxSurge": {}}})")};
-    EXPECT_EQ(with_previous_managers(now, Json{was}), (Json{entry("kubectl", R"({"f:a": {}})"), was}));
+    const Json previous = entry("helm", R"({"f:spec": {"f:maxSurge": {}}})", "Apply");
+    const Json current = {entry("kubectl", R"({"f:a": {}})"), entry("cudafault", R"({"f:spec": {"f:maxSurge": {}}})")};
+    EXPECT_EQ(with_previous_managers(current, Json{previous}), (Json{entry("kubectl", R"({"f:a": {}})"), previous}));
 }
 
 TEST(ManagedFields, EmptyListIsNeverReturned) {

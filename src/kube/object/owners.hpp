@@ -11,8 +11,8 @@
 
 namespace cudafault::kube {
 
-inline constexpr int kMaxOwnerDepth =
-    10;  // maximum number of controllers above an object; a longer chain is treated as a cycle
+// The maximum number of controllers above an object. A longer chain is treated as a cycle.
+inline constexpr int kMaxOwnerDepth = 10;
 
 // Returns the owner reference whose `controller` is true, or nullopt. Ignores a Node, which is the controller of the
 // mirror pods of static pods. The resource of the result has no plural: see Resource.

@@ -7,11 +7,11 @@ namespace cudafault::kube::well_known {
 inline constexpr const char* kHostname = "kubernetes.io/hostname";  // label of a node
 // The annotation in which `kubectl apply` stores a copy of the manifest, including all environment variables.
 inline constexpr const char* kLastApplied = "kubectl.kubernetes.io/last-applied-configuration";
-inline constexpr const char* kDeploymentRevision =
-    "deployment.kubernetes.io/revision";  // of a ReplicaSet, a Deployment
+// On Deployments and their ReplicaSets.
+inline constexpr const char* kDeploymentRevision = "deployment.kubernetes.io/revision";
 inline constexpr const char* kDeploymentRevisionHistory = "deployment.kubernetes.io/revision-history";
 inline constexpr const char* kDeploymentMaxReplicas = "deployment.kubernetes.io/max-replicas";
-inline constexpr const char* kDaemonSetGeneration =
-    "deprecated.daemonset.template.generation";  // set by the API server
+// On DaemonSets; the API server sets it.
+inline constexpr const char* kDaemonSetGeneration = "deprecated.daemonset.template.generation";
 
 }  // namespace cudafault::kube::well_known

@@ -26,7 +26,7 @@ namespace cudafault::kube {
 namespace {
 
 constexpr int kNudges = 3;
-constexpr std::chrono::seconds kNudgeAgain{2};
+constexpr std::chrono::seconds kNudgeInterval{2};
 
 // Returns the plan of the named object, or else the plan of its owner.
 PlanObject find_plan_of(Client& client, Discovery& discovery, const WorkloadChoice& choice) {
@@ -78,10 +78,10 @@ std::vector<std::string> selected_names(Client& client, const std::string& in_na
 // Deletes exactly these pods, identified by UID, and not successors with the same name.
 void delete_pods(Client& client, const std::vector<Json>& crashed, const Progress& on_progress) {
     for (const Json& pod : crashed) {
-        DeleteOptions same;
-        same.uid = pod_uid(pod);
+        DeleteOptions preconditions;
+        preconditions.uid = pod_uid(pod);
         try {
-            client.remove({pods(), pod_namespace(pod), pod_name(pod)}, same);
+            client.remove({pods(), pod_namespace(pod), pod_name(pod)}, preconditions);
             on_progress(fmt::format("pod {} was in back-off and was deleted", pod_name(pod)));
         } catch (const ApiError& error) {
             if (!error.is_not_found() && !error.is_conflict()) throw;
@@ -177,9 +177,9 @@ std::vector<ArmTarget> find_targets(Client& client, Discovery& discovery, const 
     return all;
 }
 
-class Arming {
+class ArmOperation {
 public:
-    Arming(Client& client, Deadline deadline, const Progress& on_progress)
+    ArmOperation(Client& client, Deadline deadline, const Progress& on_progress)
         : client_(client), deadline_(deadline), on_progress_(on_progress), by_(author(client)) {}
 
     Armed arm(const ArmTarget& target) {
@@ -210,7 +210,7 @@ public:
         AcknowledgementOptions options;
         options.since = started;
         for (int nudges = 1;; ++nudges) {
-            options.deadline = std::min(deadline_, after(kNudgeAgain));
+            options.deadline = std::min(deadline_, after(kNudgeInterval));
             armed.containers = wait_for_acknowledgement(client_, armed.containers, armed.plan.revision, options);
             const std::vector<Json> unacknowledged = unacknowledged_pods(armed.containers);
             if (unacknowledged.empty() || nudges == kNudges || Clock::now() >= deadline_) return;
@@ -233,9 +233,9 @@ private:
     const std::string by_;
 };
 
-void refuse_plans_of_other_authors(const Arming& arming, const std::vector<ArmTarget>& all) {
+void refuse_plans_of_other_authors(const ArmOperation& operation, const std::vector<ArmTarget>& all) {
     for (const ArmTarget& target : all) {
-        if (!arming.is_by_another_author(target.plan)) continue;
+        if (!operation.is_by_another_author(target.plan)) continue;
         throw Error(
             fmt::format("{} has an active plan of another author: {}; nothing is armed; use --replace to end that plan",
                         target.plan.workload_text(), description_of(target.plan)));
@@ -247,38 +247,38 @@ void refuse_plans_of_other_authors(const Arming& arming, const std::vector<ArmTa
 std::vector<Armed> arm(Client& client, Discovery& discovery, const ArmChoice& choice, const SpecFor& spec_for,
                        Deadline deadline, const Progress& on_progress) {
     const Deadline started = Clock::now();
-    Arming arming(client, deadline, on_progress);
+    ArmOperation operation(client, deadline, on_progress);
     const std::vector<ArmTarget> found = find_targets(client, discovery, choice, spec_for);
-    if (!choice.replace) refuse_plans_of_other_authors(arming, found);
+    if (!choice.replace) refuse_plans_of_other_authors(operation, found);
     std::vector<Armed> all;
-    for (const ArmTarget& target : found) all.push_back(arming.arm(target));
-    for (Armed& armed : all) arming.wait(armed, started);
-    for (const Armed& armed : all) arming.require_in_force(armed);
+    for (const ArmTarget& target : found) all.push_back(operation.arm(target));
+    for (Armed& armed : all) operation.wait(armed, started);
+    for (const Armed& armed : all) operation.require_in_force(armed);
     return all;
 }
 
 std::vector<Armed> disarm(Client& client, Discovery& discovery, const ArmChoice& choice, bool restart_crashed,
                           Deadline deadline, const Progress& on_progress) {
     const Deadline started = Clock::now();
-    Arming arming(client, deadline, on_progress);
+    ArmOperation operation(client, deadline, on_progress);
     std::vector<Armed> all;
     std::vector<Json> crashed;
     for (const PlanObject& plan : find_plans(client, discovery, choice)) {
         const std::vector<Json> plan_pods = pods_with(client, plan);
-        Armed disarmed = arming.disarm(plan, plan_pods);
+        Armed disarmed = operation.disarm(plan, plan_pods);
         for (const Json& pod : plan_pods) {
             if (!is_in_back_off(pod)) continue;
             crashed.push_back(pod);
             if (restart_crashed) continue;
             disarmed.notes.push_back(
                 fmt::format("pod {} is in CrashLoopBackOff and restarts after the back-off, "
-                            "within 300 s; --restart-crashed deletes the pod now, so that it is recreated",
+                            "within 300 s; --restart-crashed deletes the pod immediately, so that it is recreated",
                             pod_name(pod)));
         }
         all.push_back(std::move(disarmed));
     }
     if (restart_crashed) delete_pods(client, crashed, on_progress);
-    for (Armed& disarmed : all) arming.wait(disarmed, started);
+    for (Armed& disarmed : all) operation.wait(disarmed, started);
     return all;
 }
 
@@ -308,14 +308,14 @@ std::vector<std::string> injected_containers(const Json& pod) {
 }
 
 bool is_in_back_off(const Json& pod) {
-    const auto waits = [](const Json& status) {
+    const auto is_backing_off = [](const Json& status) {
         if (text_at(status, {"state", "waiting", "reason"}) == "CrashLoopBackOff") return true;
         // A container that ended is not reported as CrashLoopBackOff immediately. The first restart has no back-off.
         return number_at(status, {"state", "terminated", "exitCode"}) != 0 && number_at(status, {"restartCount"}) > 0;
     };
     for (const char* list : {"containerStatuses", "initContainerStatuses"}) {
         const Json& statuses = items_at(pod, {"status", list});
-        if (std::any_of(statuses.begin(), statuses.end(), waits)) return true;
+        if (std::any_of(statuses.begin(), statuses.end(), is_backing_off)) return true;
     }
     return false;
 }

@@ -187,12 +187,12 @@ TEST_F(ArmTest, ReplacesASelectorByTheNamesOfMatchingPods) {
     ASSERT_EQ(run_arm().size(), 1u);
     EXPECT_THAT(restricted_to, ElementsAre("b"));
     EXPECT_THAT(seen_targets("PATCH"), ElementsAre(plan_name("web"), "a", "b"))
-        << "all pods that mount the plan are nudged";
+        << "all pods that mount the plan must be nudged";
     hold_list(kPodPath + "?labelSelector=role%3Dworker&limit=500", {});
     EXPECT_THAT(refusal(), HasSubstr("no injected pod in namespace prod is targeted"));
 }
 
-TEST_F(ArmTest, NodeSelectsTheWorkloadsWithPodsOnIt) {
+TEST_F(ArmTest, ArmsOnlyWorkloadsWithPodsOnTheNode) {
     node = "n2";
     hold_list(kConfigMapPath, {plan_of("web"), plan_of("api")});
     serve_plan("web");
@@ -203,13 +203,13 @@ TEST_F(ArmTest, NodeSelectsTheWorkloadsWithPodsOnIt) {
     EXPECT_EQ(armed[0].plan.name(), plan_name("api"));
 }
 
-TEST_F(ArmTest, RefusesAPlanThatReachesNoPodUnlessAllowed) {
+TEST_F(ArmTest, RefusesAPlanThatTargetsNoPodUnlessAllowed) {
     choose("deployments.apps", "web");
     node = "n2";
     serve_plan("web");
     serve_pods({pod_of("web", "a", "n1")});
     EXPECT_THAT(refusal(), AllOf(HasSubstr("targets none of the 1 injected pods"), HasSubstr("--allow-empty")));
-    EXPECT_THAT(seen_targets("PATCH"), IsEmpty()) << "nothing is armed";
+    EXPECT_THAT(seen_targets("PATCH"), IsEmpty()) << "no plan must be written";
     choice.allow_empty = true;
     EXPECT_EQ(run_arm().size(), 1u) << "the plan applies to pods that start on that node later";
 }
@@ -224,13 +224,13 @@ TEST_F(ArmTest, RefusesATemplateWithoutTheLibrary) {
     serve_pods({});
     hold(kDeploymentPath + "/web", plain_deployment().object);
     EXPECT_THAT(refusal(), AllOf(HasSubstr("has removed the library"), HasSubstr("k8s restore")));
-    EXPECT_THAT(seen_targets("PATCH"), IsEmpty()) << "nothing is armed";
+    EXPECT_THAT(seen_targets("PATCH"), IsEmpty()) << "no plan must be written";
     const Workload workload = plain_deployment();
     hold(kDeploymentPath + "/web",
          inject_into(workload, choose_containers(workload, {}), binary_injection(), always_exists).object);
     EXPECT_EQ(run_arm().size(), 1u) << "pods that start later have the library";
     responder.on("GET", kDeploymentPath + "/web", {status_answer(403, "Forbidden")});
-    EXPECT_EQ(run_arm().size(), 1u) << "an unreadable workload does not prevent arming";
+    EXPECT_EQ(run_arm().size(), 1u) << "an unreadable workload must not prevent arming";
 }
 
 TEST_F(ArmTest, InjectedContainersIncludeSidecars) {
@@ -339,7 +339,7 @@ TEST_F(ArmTest, ArmsSeveralWorkloadsTogether) {
     serve_plan("web");
     serve_plan("api");
     serve_pods({pod_of("web", "a"), pod_of("api", "b")});
-    EXPECT_EQ(run_arm().size(), 2u) << "a workload that is named twice is armed once";
+    EXPECT_EQ(run_arm().size(), 2u) << "a workload that is named twice must be armed once";
     choice.limit.pods = 1;
     EXPECT_THAT(refusal(), HasSubstr("2 of 2 injected pods"));
 }
@@ -375,7 +375,7 @@ TEST_F(ArmTest, DisarmingDeletesPodsInBackOffWithRestartCrashed) {
     EXPECT_THAT(seen_targets("DELETE"), ElementsAre("b"));
 }
 
-TEST(Pods, AreInBackOffIfAnyContainerIs) {
+TEST(IsInBackOff, IsTrueIfAnyContainerIsInBackOff) {
     EXPECT_TRUE(is_in_back_off(pod_of("web", "a", "n1", "CrashLoopBackOff")));
     EXPECT_FALSE(is_in_back_off(pod_of("web", "a", "n1", "ImagePullBackOff")));
     EXPECT_FALSE(is_in_back_off(named("a")));
@@ -385,7 +385,7 @@ TEST(Pods, AreInBackOffIfAnyContainerIs) {
     EXPECT_TRUE(is_in_back_off(second));
 }
 
-TEST(Pods, AreInBackOffAfterARestartedContainerFails) {
+TEST(IsInBackOff, IsTrueIfARestartedContainerFailed) {
     const auto ended = [](int exit_code, int restarts) {
         Json pod = pod_of("web", "a");
         Json& status = pod["status"]["containerStatuses"][0];
@@ -398,7 +398,7 @@ TEST(Pods, AreInBackOffAfterARestartedContainerFails) {
     EXPECT_FALSE(is_in_back_off(ended(0, 1)));
 }
 
-TEST(Pods, ListTheirInjectedContainers) {
+TEST(InjectedContainers, ReturnsContainersWithTheInjectionVariable) {
     EXPECT_THAT(injected_containers(pod_of("web", "a")), ElementsAre("main"));
     EXPECT_THAT(injected_containers(named("a")), IsEmpty());
 }

@@ -86,7 +86,7 @@ TEST_F(PlanObjectTest, DoesNotWriteAPlanWithoutAnEnd) {
     EXPECT_EQ(requests(), 0u);
 }
 
-TEST_F(PlanObjectTest, WithoutAnOwnerTheAnnotationNamesTheWorkload) {
+TEST_F(PlanObjectTest, ReadsTheWorkloadFromTheAnnotationIfThePlanHasNoOwner) {
     Json without_owner = plan_map("#7\n");
     without_owner["metadata"].erase("ownerReferences");
     EXPECT_FALSE(plan_from(without_owner).workload());
@@ -95,7 +95,8 @@ TEST_F(PlanObjectTest, WithoutAnOwnerTheAnnotationNamesTheWorkload) {
     EXPECT_EQ(plan.workload_text(), "job.batch/train in namespace prod");
     responder.on("PATCH", path, {json_answer(without_owner)});
     write_plan(client(), plan, kEnding, "ada");
-    EXPECT_THAT(responder.requests().back().body, HasSubstr("batch/v1 Job train")) << "a change keeps the annotation";
+    EXPECT_THAT(responder.requests().back().body, HasSubstr("batch/v1 Job train"))
+        << "a write must keep the annotation";
 }
 
 TEST_F(PlanObjectTest, IsWrittenWithTheNextRevision) {
@@ -135,7 +136,7 @@ TEST_F(PlanObjectTest, ReplacingFailsIfAnotherClientChangedTheRevision) {
     hold(path, plan_map("#8\nxid=43\n"));
     try {
         replace_plan(client(), seen_before, kEnding, "eve");
-        FAIL() << "replaced";
+        FAIL() << "expected an Error";
     } catch (const Error& error) {
         EXPECT_THAT(error.what(), AllOf(HasSubstr("was not armed: another client changed its plan to \"xid=43\""),
                                         HasSubstr("by ada@desk at 2026-11-24T13:00:00Z")));
@@ -159,15 +160,15 @@ TEST_F(PlanObjectTest, DisarmsAnExistingPlan) {
     EXPECT_EQ(create_plan(client(), plain_deployment(), "app=web", "ada").revision, 21u);
     hold(path, plan_map("#21\n"));
     EXPECT_EQ(create_plan(client(), plain_deployment(), "app=web", "ada").revision, 21u);
-    EXPECT_EQ(count_requests(path), 3) << "an empty plan is not written again";
+    EXPECT_EQ(count_requests(path), 3) << "an empty plan must not be written again";
 }
 
 TEST_F(PlanObjectTest, ReplacesThePlanOfADeletedWorkloadWithTheSameName) {
-    Json of_another = plan_map("#20\nxid=43\n");
-    of_another["metadata"]["ownerReferences"][0]["uid"] = "uid-before";
+    Json plan_of_another_workload = plan_map("#20\nxid=43\n");
+    plan_of_another_workload["metadata"]["ownerReferences"][0]["uid"] = "uid-before";
     const Answer already_exists = status_answer(409, "AlreadyExists");
     responder.on("POST", kConfigMapPath, {already_exists, already_exists, json_answer(plan_map("#1\n"))});
-    hold(path, of_another);
+    hold(path, plan_of_another_workload);
     responder.on("DELETE", path, {json_answer(Json::object())});
     EXPECT_EQ(create_plan(client(), plain_deployment(), "app=web", "ada").revision, 1u);
 }

@@ -11,8 +11,8 @@ namespace cudafault::kube {
 // Returns true if a fault of the spec targets the pod. GPUs and ranks are known only inside the pod and are ignored.
 bool is_pod_targeted(const std::string& spec, const Json& pod);
 
-// Returns the UTC time at which the last fault ends by itself. Returns an empty text if a fault has no end or
-// the spec is invalid.
+// Returns the UTC time at which the last fault ends by itself. Returns an empty string if a fault has no end
+// or the spec is invalid.
 std::string end_of_plan(const std::string& spec);
 
 // Throws Error unless every fault of the spec has an until=. The library can then disarm itself even if neither

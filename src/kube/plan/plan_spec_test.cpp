@@ -26,7 +26,7 @@ TEST(IsPodTargeted, AnInvalidSpecTargetsNoPod) {
 TEST(EndOfPlan, IsTheEndOfTheLastFault) {
     EXPECT_EQ(end_of_plan("xid=79,until=2026-11-25T01:00:00Z;xid=43 until=2026-11-25T02:00:00Z"),
               "2026-11-25T02:00:00Z");
-    EXPECT_EQ(end_of_plan("xid=79,until=2026-11-25T01:00:00Z;xid=43"), "") << "the second fault does not end";
+    EXPECT_EQ(end_of_plan("xid=79,until=2026-11-25T01:00:00Z;xid=43"), "") << "the second fault has no end";
     EXPECT_EQ(end_of_plan("xid=79"), "");
     EXPECT_EQ(end_of_plan("until=nonsense"), "");
     EXPECT_EQ(end_of_plan(""), "");

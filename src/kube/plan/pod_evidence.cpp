@@ -146,7 +146,7 @@ void EvidenceReader::count_under_plan(ProcessEvidence& evidence, const Lines& li
     uint64_t revision = 0;
     for (const auto& [sequence, line] : lines) revision = std::max(revision, line.revision);
     std::optional<uint64_t> before, first, last;
-    uint64_t expected = 0;
+    uint64_t acknowledgement_sequence = 0;
     bool is_settled = false;  // true if the last line is a "count" line
     for (const auto& [sequence, line] : lines) {
         if (line.revision != revision || line.event == kLibrarySeenEvent) continue;
@@ -155,7 +155,7 @@ void EvidenceReader::count_under_plan(ProcessEvidence& evidence, const Lines& li
         if (line.event == kAcknowledgedEvent) {
             evidence.faults = line.faults;
             before = line.fired;
-            expected = sequence;
+            acknowledgement_sequence = sequence;
         } else if (line.fired) {
             first = std::min(first.value_or(*line.fired), *line.fired);
             last = std::max(last.value_or(*line.fired), *line.fired);
@@ -167,10 +167,12 @@ void EvidenceReader::count_under_plan(ProcessEvidence& evidence, const Lines& li
         const uint64_t start = std::min(before.value_or(before_first), before_first);
         evidence.fired = *last - std::min(*last, start);
     }
-    const bool all_since = expected > 0 && evidence.last_sequence - expected + 1 ==
-                                               static_cast<uint64_t>(std::distance(lines.find(expected), lines.end()));
+    const bool has_all_later_lines =
+        acknowledgement_sequence > 0 &&
+        evidence.last_sequence - acknowledgement_sequence + 1 ==
+            static_cast<uint64_t>(std::distance(lines.find(acknowledgement_sequence), lines.end()));
     const bool is_sampled = evidence.faults > 0 && evidence.fired >= kEagerLines && !is_settled;
-    evidence.fired_is_lower_bound = is_sampled || (last && !before) || (revision > 0 && !all_since);
+    evidence.fired_is_lower_bound = is_sampled || (last && !before) || (revision > 0 && !has_all_later_lines);
 }
 
 ProcessEvidence EvidenceReader::evidence_of(const Instance& instance, const Lines& lines) {

@@ -130,11 +130,13 @@ TEST(EvidenceReader, CountIsALowerBoundAfterTheLastEagerLine) {
     EXPECT_FALSE(read(log).at(0).fired_is_lower_bound);
     log += fired(33, 1, 32);
     EXPECT_EQ(read(log).at(0).fired, 32u);
-    EXPECT_TRUE(read(log).at(0).fired_is_lower_bound) << "the next line is due in a second";
-    EXPECT_FALSE(read(log + acknowledged(34, 2, 12, 40)).at(0).fired_is_lower_bound) << "each plan has its own limit";
+    EXPECT_TRUE(read(log).at(0).fired_is_lower_bound)
+        << "after the first 32 lines, the library logs at most one line per second";
+    EXPECT_FALSE(read(log + acknowledged(34, 2, 12, 40)).at(0).fired_is_lower_bound)
+        << "the limit on fired lines applies to each plan separately";
     const std::string disarmed = line("acknowledged", 34, R"(,"revision":2,"plan_revision":12,"faults":0,"fired":40)");
     EXPECT_EQ(read(log + disarmed).at(0).fired, 0u);
-    EXPECT_FALSE(read(log + disarmed).at(0).fired_is_lower_bound) << "a disarmed plan cannot fire";
+    EXPECT_FALSE(read(log + disarmed).at(0).fired_is_lower_bound) << "a disarmed plan cannot make calls fail";
 }
 
 TEST(EvidenceReader, UsesTheExactNumberOfACountLine) {
@@ -301,9 +303,9 @@ TEST_F(PodEvidenceTest, ToleratesInvalidPods) {
     responder.on("GET", kLog, {log("")});
     for (const char* status : {"null", "1", R"({"containerStatuses":{"name":"main"}})",
                                R"({"containerStatuses":[1,{"name":"main","restartCount":"x"}]})"}) {
-        Json odd = pod();
-        odd["status"] = Json::parse(status);
-        EXPECT_TRUE(read_pod(odd).log_read) << status;
+        Json invalid_pod = pod();
+        invalid_pod["status"] = Json::parse(status);
+        EXPECT_TRUE(read_pod(invalid_pod).log_read) << status;
     }
 }
 

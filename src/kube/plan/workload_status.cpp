@@ -88,9 +88,9 @@ WorkloadStatus status_of(Client& client, Discovery& discovery, const WorkloadCho
 
 std::vector<WorkloadStatus> status_of_each(Client& client, std::vector<WorkloadChoice> choices) {
     std::vector<WorkloadStatus> all(choices.size());
-    in_parallel(client, choices.size(), [&](Client& own, Discovery& discovery, size_t index) {
+    in_parallel(client, choices.size(), [&](Client& thread_client, Discovery& discovery, size_t index) {
         choices[index].accept_refused = true;
-        all[index] = status_of(own, discovery, choices[index]);
+        all[index] = status_of(thread_client, discovery, choices[index]);
     });
     return all;
 }

@@ -60,9 +60,9 @@ std::string lease_holder() {
 }
 
 bool is_dead_holder(const std::string& holder) {
-    const std::string here = machine() + "/";
-    if (here.size() < 8 || !holder.starts_with(here)) return false;
-    const std::string process_text = holder.substr(here.size(), holder.find(' ') - here.size());
+    const std::string machine_prefix = machine() + "/";
+    if (machine_prefix.size() < 8 || !holder.starts_with(machine_prefix)) return false;
+    const std::string process_text = holder.substr(machine_prefix.size(), holder.find(' ') - machine_prefix.size());
     const size_t slash = process_text.find('/');
     if (slash == std::string::npos) return false;
     pid_t pid = -1;
@@ -178,11 +178,11 @@ void HeldLease::release() {
     retry_on_conflict(session, [&] {
         const std::optional<Json> existing = client.find(lease_ref_);
         if (!existing || text_at(*existing, {"spec", "holderIdentity"}) != holder_) return;
-        DeleteOptions same;
-        same.uid = text_at(*existing, {"metadata", "uid"});
-        same.resource_version = text_at(*existing, {"metadata", "resourceVersion"});
+        DeleteOptions preconditions;
+        preconditions.uid = text_at(*existing, {"metadata", "uid"});
+        preconditions.resource_version = text_at(*existing, {"metadata", "resourceVersion"});
         try {
-            client.remove(lease_ref_, same);
+            client.remove(lease_ref_, preconditions);
         } catch (const ApiError& error) {
             if (!error.is_not_found()) throw;
         }

@@ -41,7 +41,7 @@ std::string dead_holder() {
     return machine + "/2147483646/77 eve@desk";
 }
 
-TEST(IsDeadHolder, ZombieIsDead) {
+TEST(IsDeadHolder, IsTrueForAZombie) {
     const std::string own = lease_holder();
     const std::string machine = own.substr(0, own.find(fmt::format("/{}/", getpid())));
     int ends[2];
@@ -66,7 +66,7 @@ class LeaseTest : public WorkloadTest {
 protected:
     void serve_lease(const Json& json) { hold(path, json); }
 
-    void take() {
+    void acquire_and_release() {
         HeldLease lease(
             client(), workload.ref, [&](const std::string& line) { progress_lines.push_back(line); }, kRenewal);
         lease.release();
@@ -88,7 +88,7 @@ TEST_F(LeaseTest, IsAcquiredAndReleased) {
     responder.on("POST", kLeasePath, {json_answer(lease_of(lease_holder()))});
     responder.on("DELETE", path, {json_answer(Json::object())});
     serve_lease(lease_of(lease_holder()));
-    take();
+    acquire_and_release();
     EXPECT_THAT(methods(), ElementsAre("POST", "GET", "DELETE"));
     const Json sent = Json::parse(seen(0).body);
     EXPECT_EQ(text_at(sent, {"spec", "holderIdentity"}), lease_holder());
@@ -105,14 +105,14 @@ TEST_F(LeaseTest, IsReleasedByTheDestructor) {
     {
         HeldLease lease(client(), workload.ref, {});
     }
-    EXPECT_THAT(methods(), ElementsAre("POST", "GET", "DELETE")) << "errors of the release are ignored";
-    EXPECT_THROW(take(), ApiError);
+    EXPECT_THAT(methods(), ElementsAre("POST", "GET", "DELETE")) << "the destructor must ignore errors of the release";
+    EXPECT_THROW(acquire_and_release(), ApiError);
 }
 
-TEST_F(LeaseTest, IsNotDeletedIfAnotherClientHasTakenIt) {
+TEST_F(LeaseTest, IsNotDeletedIfAnotherClientHoldsIt) {
     responder.on("POST", kLeasePath, {json_answer(lease_of(lease_holder()))});
     serve_lease(lease_of("boot/pid:[1]/1/2 eve@desk"));
-    take();
+    acquire_and_release();
     EXPECT_THAT(methods(), ElementsAre("POST", "GET"));
 }
 
@@ -120,7 +120,7 @@ TEST_F(LeaseTest, IsTakenImmediatelyFromADeadHolderOnThisMachine) {
     responder.on("POST", kLeasePath, {status_answer(409, "AlreadyExists")});
     responder.on("PATCH", path, {json_answer(lease_of(lease_holder()))});
     serve_lease(lease_of(dead_holder()));
-    take();
+    acquire_and_release();
     EXPECT_THAT(methods(), ElementsAre("POST", "GET", "PATCH", "GET"));
     const Json taken = lease_of(dead_holder()).patch(Json::parse(seen(2).body));
     EXPECT_EQ(text_at(taken, {"spec", "holderIdentity"}), lease_holder());
@@ -133,8 +133,9 @@ TEST_F(LeaseTest, IsTakenAfterItExpires) {
     responder.on("PATCH", path, {json_answer(lease_of(lease_holder()))});
     serve_lease(lease_of("boot/pid:[1]/1/2 eve@desk", 70));
     const auto began = Clock::now();
-    take();
-    EXPECT_GT(Clock::now() - began, kRenewal) << "the clock of the holder may differ";
+    acquire_and_release();
+    EXPECT_GT(Clock::now() - began, kRenewal)
+        << "the holder's clock may differ, so the client must wait for a missing renewal";
     EXPECT_THAT(methods(), ElementsAre("POST", "GET", "POST", "GET", "POST", "GET", "PATCH", "GET"));
 }
 
@@ -148,7 +149,7 @@ TEST_F(LeaseTest, IsNotTakenWhileAnotherClientRenewsIt) {
     }
     responder.on("GET", path, renewed);
     options.deadline = after(std::chrono::seconds(5));
-    EXPECT_THROW(take(), DeadlinePassed);
+    EXPECT_THROW(acquire_and_release(), DeadlinePassed);
     EXPECT_THAT(methods(), testing::Not(testing::Contains("PATCH")));
 }
 
@@ -156,7 +157,7 @@ TEST_F(LeaseTest, WaitsForAnotherHolderAndReportsItOnce) {
     const Answer already_exists = status_answer(409, "AlreadyExists");
     responder.on("POST", kLeasePath, {already_exists, already_exists, json_answer(lease_of(lease_holder()))});
     serve_lease(lease_of("boot/pid:[1]/1/2 eve@desk", 50));
-    take();
+    acquire_and_release();
     EXPECT_THAT(progress_lines, ElementsAre("waiting for the lease held by eve@desk"));
     EXPECT_THAT(methods(), ElementsAre("POST", "GET", "POST", "GET", "POST", "GET"));
 }
@@ -165,7 +166,7 @@ TEST_F(LeaseTest, WaitsAfterAConflict) {
     responder.on("POST", kLeasePath, {status_answer(409, "AlreadyExists"), json_answer(lease_of(lease_holder()))});
     responder.on("PATCH", path, {status_answer(409, "Conflict")});
     serve_lease(lease_of(dead_holder(), 70));
-    take();
+    acquire_and_release();
     EXPECT_THAT(methods(), ElementsAre("POST", "GET", "PATCH", "POST", "GET"));
 }
 
@@ -183,7 +184,7 @@ TEST_F(LeaseTest, IsRenewedWhileItIsHeld) {
     EXPECT_EQ(text_at(lease_of(lease_holder(), 3600).patch(patch), {"spec", "renewTime"}).substr(0, 13),
               seconds_ago(0).substr(0, 13));
     EXPECT_ANY_THROW(lease_of("boot/pid:[1]/1/2 eve@desk").patch(patch))
-        << "the patch does not apply to the lease of another holder";
+        << "the patch must fail if another client holds the lease";
 }
 
 TEST_F(LeaseTest, ReleaseCancelsAHangingRenewalAndRetriesOnAConflict) {
@@ -218,15 +219,15 @@ TEST_F(LeaseTest, WaitsNoLongerThanTheSessionDeadline) {
     options.deadline = after(std::chrono::milliseconds(200));
     responder.on("POST", kLeasePath, {status_answer(409, "AlreadyExists")});
     serve_lease(lease_of("boot/pid:[1]/1/2 eve@desk"));
-    EXPECT_THROW(take(), DeadlinePassed);
+    EXPECT_THROW(acquire_and_release(), DeadlinePassed);
 }
 
 TEST_F(LeaseTest, FailsWithoutPermission) {
     responder.on("POST", kLeasePath, {status_answer(403, "Forbidden")});
-    EXPECT_THROW(take(), ApiError);
+    EXPECT_THROW(acquire_and_release(), ApiError);
 }
 
-TEST(LeaseHolders, AreDeadOnlyIfTheyRanOnThisMachine) {
+TEST(IsDeadHolder, ComparesMachineAndStartTime) {
     EXPECT_FALSE(is_dead_holder(lease_holder()));
     EXPECT_TRUE(is_dead_holder(dead_holder()));
     EXPECT_FALSE(is_dead_holder("another-boot" + dead_holder()));

@@ -60,7 +60,7 @@ struct Record {
     bool has(const InjectedMark& mark) const { return editions.contains(mark.edition); }
 
     // Returns the edits that the workload has: those of the marked edition. Without a mark, or if that edition is not
-    // recorded, returns those of the last edition begun, because an interrupted inject or restore may have left some of
+    // recorded, returns those of the newest edition, because an interrupted inject or restore may have left some of
     // these edits. Returns nullptr if the record has no edition.
     const std::vector<Edit>* edits_in_force(const std::optional<InjectedMark>& mark) const;
 

@@ -167,7 +167,7 @@ TEST_F(AnchorTest, ReportsHowToProceedWithADamagedRecord) {
         hold(anchor, config_map(record));
         try {
             find_anchor(client(), "prod", workload.hash());
-            ADD_FAILURE() << record;
+            ADD_FAILURE() << "expected an Error for " << record;
         } catch (const Error& error) {
             EXPECT_THAT(error.what(), HasSubstr("is damaged")) << record;
             EXPECT_THAT(error.what(), HasSubstr("delete that ConfigMap")) << record;

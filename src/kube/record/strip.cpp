@@ -110,8 +110,8 @@ private:
         });
     }
 
-    // Entries after cudafault's library come from the original: a literal value, the helper variable with the original
-    // source, or the value of envFrom.
+    // The entries after cudafault's library are from the original LD_PRELOAD: a literal value, the helper variable with
+    // the original source, or the value from envFrom.
     void strip_preload(Json& list) {
         const Json* helper = item_named(list, names::kPreloadBefore);
         const Json source = helper ? helper->value("valueFrom", Json()) : Json();

@@ -58,9 +58,9 @@ void disarm_plan(Client& client, const PlanObject& plan) {
     nudge(client, pods_with(client, plan), write_plan(client, plan, "", author(client)).revision);
 }
 
-class Restoring {
+class RestoreOperation {
 public:
-    Restoring(Client& client, Discovery& discovery, const Workload& workload, const RestoreOptions& options)
+    RestoreOperation(Client& client, Discovery& discovery, const Workload& workload, const RestoreOptions& options)
         : client_(client), discovery_(discovery), workload_(workload), options_(options) {
         result_.workload = workload.text();
     }
@@ -76,7 +76,7 @@ public:
         revert_template();
         if (wait_for_pods()) {
             if (options_.exact) record_revision_numbers();
-            remove_own_revisions(client_, workload_, options_.deadline);
+            remove_injected_revisions(client_, workload_, options_.deadline);
             if (options_.exact) reset_numbers();
             revert_post_rollout_edits();
             restore_field_managers();
@@ -143,7 +143,7 @@ private:
     // The numbers can be read only while the injected revisions exist. The record keeps them in case this restore is
     // killed, and for the restore after the next injection.
     void record_revision_numbers() {
-        injected_revisions_ = numbers_of_own_revisions(client_, workload_, options_.deadline);
+        injected_revisions_ = injected_revision_numbers(client_, workload_, options_.deadline);
         if (!anchor_) return;
         Record record = anchor_->record;
         injected_revisions_.add(record.revisions);
@@ -344,8 +344,8 @@ bool ends_command(const Error& error) {
 }
 
 bool is_not_found(const Error& error) {
-    const auto* answer = dynamic_cast<const ApiError*>(&error);
-    return answer && answer->is_not_found();
+    const auto* api_error = dynamic_cast<const ApiError*>(&error);
+    return api_error && api_error->is_not_found();
 }
 
 std::string text_of(Discovery& discovery, const WorkloadChoice& choice) {
@@ -418,23 +418,22 @@ void disarm_all(Client& client, const std::string& in_namespace, const RestoreOp
     for (PlanObject& plan : all_plans(client, in_namespace)) {
         if (!plan.spec.empty()) armed.push_back(std::move(plan));
     }
-    in_parallel(client, armed.size(), [&](Client& own, Discovery&, size_t index) {
+    in_parallel(client, armed.size(), [&](Client& thread_client, Discovery&, size_t index) {
         try {
-            disarm_plan(own, armed[index]);
+            disarm_plan(thread_client, armed[index]);
         } catch (const ApiError&) {
         }
     });
     report_disarmed(options, armed.size());
 }
 
-// Disarms the plans of the chosen workloads, like disarm_all().
-// Returns the choices without those that mean the same top-level workload as an earlier choice, such as two pods of one
-// StatefulSet: two restores of one workload must not run at the same time (D-146).
+// Removes each choice that resolves to the same top-level workload as an earlier choice, such as a second pod of one
+// StatefulSet, because two restores of one workload must not run at the same time. Returns the remaining choices.
 std::vector<WorkloadChoice> distinct_workloads(Client& client, const std::vector<WorkloadChoice>& choices) {
     std::vector<std::string> workloads(choices.size());
-    in_parallel(client, choices.size(), [&](Client& own, Discovery& discovery, size_t index) {
+    in_parallel(client, choices.size(), [&](Client& thread_client, Discovery& discovery, size_t index) {
         try {
-            workloads[index] = load_workload(own, discovery, choices[index]).text();
+            workloads[index] = load_workload(thread_client, discovery, choices[index]).text();
         } catch (const Error& error) {  // a deleted workload may still have objects of cudafault
             if (ends_command(error)) throw;
             workloads[index] = choices[index].kind + "/" + choices[index].name;
@@ -448,16 +447,17 @@ std::vector<WorkloadChoice> distinct_workloads(Client& client, const std::vector
     return distinct;
 }
 
+// Disarms the plans of the chosen workloads, like disarm_all().
 void disarm_each(Client& client, const std::vector<WorkloadChoice>& choices, const RestoreOptions& options) {
     std::atomic<size_t> count = 0;
-    in_parallel(client, choices.size(), [&](Client& own, Discovery& discovery, size_t index) {
+    in_parallel(client, choices.size(), [&](Client& thread_client, Discovery& discovery, size_t index) {
         ArmChoice choice;
         choice.workloads = {choices[index]};
         choice.in_namespace = choices[index].in_namespace;
         try {
-            for (const PlanObject& plan : find_plans(own, discovery, choice)) {
+            for (const PlanObject& plan : find_plans(thread_client, discovery, choice)) {
                 if (plan.spec.empty()) continue;
-                disarm_plan(own, plan);
+                disarm_plan(thread_client, plan);
                 ++count;
             }
         } catch (const Error& error) {
@@ -480,8 +480,8 @@ RestoreOptions with_locked_progress(const RestoreOptions& options, std::mutex& m
 std::vector<RestoreResult> restore_in_parallel(Client& client, const std::vector<WorkloadChoice>& choices,
                                                const RestoreOptions& options) {
     std::vector<RestoreResult> results(choices.size());
-    in_parallel(client, choices.size(), [&](Client& own, Discovery& discovery, size_t index) {
-        results[index] = try_to_restore(own, discovery, choices[index], options);
+    in_parallel(client, choices.size(), [&](Client& thread_client, Discovery& discovery, size_t index) {
+        results[index] = try_to_restore(thread_client, discovery, choices[index], options);
     });
     return results;
 }
@@ -507,7 +507,7 @@ RestoreResult restore(Client& client, Discovery& discovery, const WorkloadChoice
         return remove_leftovers(client, {discovery.resolve(complete.kind), complete.in_namespace, complete.name});
     }
     try {
-        return Restoring(client, discovery, *workload, options).run();
+        return RestoreOperation(client, discovery, *workload, options).run();
     } catch (const ApiError& error) {
         if (!error.is_not_found()) throw;
         if (!client.find(workload->ref)) return remove_leftovers(client, workload->ref);

@@ -22,8 +22,8 @@ struct RestoreOptions {
 struct RestoreResult {
     std::string workload;           // Workload::text()
     bool restored = false;          // the command changed something
-    bool complete = true;           // no object or value that cudafault created is left
-    bool is_not_found = false;      // of restore_each(): neither the workload nor objects of cudafault exist
+    bool complete = true;           // no object or value of the injection remains
+    bool is_not_found = false;      // set by restore_each(): neither the workload nor objects of cudafault exist
     std::vector<std::string> kept;  // values that other clients changed since the injection; not reverted
     std::vector<std::string> notes;
 };
@@ -33,8 +33,8 @@ RestoreResult restore(Client& client, Discovery& discovery, const WorkloadChoice
                       const RestoreOptions& options);
 
 // Disarms the workloads, then restores them in parallel. Returns one result for each workload, in the order of the
-// choices; several choices may mean one workload. A workload that cannot be restored has a result with the error as its
-// note, and the others are restored.
+// choices; several choices may resolve to one workload. A workload that cannot be restored has a result with the error
+// as its note, and the others are restored.
 std::vector<RestoreResult> restore_each(Client& client, const std::vector<WorkloadChoice>& choices,
                                         const RestoreOptions& options);
 

@@ -125,7 +125,7 @@ protected:
     Record record;
 };
 
-TEST_F(RestoreTest, RevertsTheTemplateThenTheOtherEditsThenDeletesTheObjects) {
+TEST_F(RestoreTest, RevertsTheTemplateBeforeTheOtherEditsAndDeletesTheRecordLast) {
     inject();
     serve_record();
     serve_states({injected.object, injected.object, after_template()});
@@ -144,7 +144,7 @@ TEST_F(RestoreTest, RevertsTheTemplateThenTheOtherEditsThenDeletesTheObjects) {
     EXPECT_THAT(writes(), ElementsAre("POST leases", "PATCH web", "PATCH web", "DELETE cudafault-plan-" + hash,
                                       "DELETE cudafault-library-" + hash + "-amd64",
                                       "DELETE cudafault-library-" + hash + "-arm64", "DELETE cudafault-anchor-" + hash))
-        << "the record is deleted last";
+        << "the record must be deleted last";
 }
 
 TEST_F(RestoreTest, DisarmsBeforeReverting) {
@@ -201,7 +201,7 @@ TEST_F(RestoreTest, ForbidsSurgeForTheRevertIfTheStrategySurgesAgain) {
     serve_states({with_limits(injected.object, kSurging), with_limits(injected.object, kSurging), reverted});
     EXPECT_TRUE(run().complete);
     EXPECT_EQ(writes().at(1), "PATCH cudafault-anchor-" + original().hash())
-        << "the record is written before the workload";
+        << "the record must be written before the workload";
     for (const SeenRequest& request : responder.requests()) {
         if (request.method != "PATCH" || !request.target.starts_with(object_path("cudafault-anchor-"))) continue;
         EXPECT_EQ(anchor_map(record.json().dump()).patch(Json::parse(request.body)).at("data"),
@@ -210,7 +210,7 @@ TEST_F(RestoreTest, ForbidsSurgeForTheRevertIfTheStrategySurgesAgain) {
     ASSERT_EQ(patches().size(), 2u);
     EXPECT_EQ(with_limits(injected.object, kSurging).patch(patches()[0]), reverted);
     EXPECT_EQ(*find(reverted.patch(patches()[1]), kRollingUpdate), kSurging)
-        << "the limits from before the restore are restored";
+        << "restore must reset the limits to their values before the restore";
 }
 
 TEST_F(RestoreTest, ForbidsSurgeAfterAnUnfinishedRestoreWhilePodsAreInjected) {
@@ -307,7 +307,7 @@ TEST_F(RestoreTest, RemovesAnUnusedEditionFromTheRecordFirst) {
     serve_states({injected.object, injected.object, after_template()});
     EXPECT_THAT(run().kept, IsEmpty());
     EXPECT_EQ(writes().at(1), "PATCH cudafault-anchor-" + original().hash())
-        << "the record is written before the mark is removed";
+        << "the record must be written before the mark is removed";
     ASSERT_EQ(patches().size(), 2u);
     EXPECT_EQ(after_template().patch(patches()[1]), original().object);
 }
@@ -336,7 +336,7 @@ TEST_F(RestoreTest, UsesTheEditsOfTheMarkWithoutARecord) {
     EXPECT_EQ(injected.object.patch(patches()[0]), after_template());
     EXPECT_EQ(after_template().patch(patches()[1]), original().object);
     EXPECT_EQ(writes().at(1), "POST configmaps")
-        << "the record is created before the mark is removed, in case restore is killed afterwards";
+        << "the record must exist before the mark is removed, in case restore is killed afterwards";
     EXPECT_EQ(writes().back(), "DELETE cudafault-anchor-" + original().hash());
 }
 
@@ -488,7 +488,7 @@ TEST_F(RestoreTest, DamagedRecordIsAnErrorWithInstructions) {
     hold(object_path("cudafault-anchor-"), anchor_map("{"));
     try {
         run();
-        ADD_FAILURE() << "restored";
+        ADD_FAILURE() << "expected an Error";
     } catch (const Error& error) {
         EXPECT_THAT(error.what(), AllOf(HasSubstr("is damaged"), HasSubstr("delete that ConfigMap")));
     }
@@ -501,7 +501,7 @@ TEST_F(RestoreTest, RestoreAllFindsRecordsAndMarks) {
     hold_list(kDeploymentPath, {injected.object});
     serve_states({injected.object, injected.object, after_template()});
     const std::vector<RestoreResult> results = restore_all(client(), discovery(), "prod", restore_options);
-    ASSERT_EQ(results.size(), 1u) << "a workload with a record and a mark is restored once";
+    ASSERT_EQ(results.size(), 1u) << "a workload with a record and a mark must be restored once";
     EXPECT_EQ(results[0].workload, "deployment.apps/web in namespace prod");
     hold_list(kConfigMapPath, {});
     hold_list(kDeploymentPath, {original().object});
@@ -529,7 +529,8 @@ TEST_F(RestoreTest, RestoreEachDisarmsBeforeRestoring) {
     serve_armed_plan();
     serve_states({injected.object, injected.object, injected.object, after_template()});
     EXPECT_EQ(restore_each(client(), {choice}, restore_options).size(), 1u);
-    EXPECT_EQ(writes().at(0), "PATCH cudafault-plan-" + original().hash()) << "before the lease of a workload is taken";
+    EXPECT_EQ(writes().at(0), "PATCH cudafault-plan-" + original().hash())
+        << "the plan must be disarmed before the lease of a workload is acquired";
 }
 
 TEST_F(RestoreTest, RestoreEachRestoresAWorkloadWithTwoNamesOnce) {
@@ -549,7 +550,7 @@ TEST_F(RestoreTest, RestoreAllDisarmsBeforeRestoring) {
     serve_states({injected.object, injected.object, after_template()});
     EXPECT_EQ(restore_all(client(), discovery(), "prod", restore_options).size(), 1u);
     EXPECT_EQ(writes().at(0), "PATCH cudafault-plan-" + original().hash())
-        << "the plan is disarmed before the lease of a workload is acquired";
+        << "the plan must be disarmed before the lease of a workload is acquired";
 }
 
 TEST_F(RestoreTest, RestoreAllRestoresTheDeploymentOfAMarkedReplicaSet) {

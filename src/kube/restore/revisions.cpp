@@ -37,7 +37,7 @@ void wait_until_observed(Client& client, const Workload& workload, Deadline dead
 }
 
 // Finds the injected revisions by the volume of the workload's plan, which every injected template has.
-std::vector<Json> own_revisions(Client& client, const Workload& workload, const Resource& history) {
+std::vector<Json> list_injected_revisions(Client& client, const Workload& workload, const Resource& history) {
     const std::string selector = workload.ref.resource.group == "apps" ? pod_selector(workload) : "";
     const std::string plan = workload.own_name(names::kPlanPrefix);
     const char* field = history.kind == "ReplicaSet" ? "spec" : "data";
@@ -48,9 +48,9 @@ std::vector<Json> own_revisions(Client& client, const Workload& workload, const 
 
 void remove_revision(Client& client, const Workload& workload, const Resource& history, const Json& revision) {
     try {
-        DeleteOptions same;
-        same.uid = text_at(revision, {"metadata", "uid"});
-        client.remove({history, workload.ref.in_namespace, text_at(revision, {"metadata", "name"})}, same);
+        DeleteOptions preconditions;
+        preconditions.uid = text_at(revision, {"metadata", "uid"});
+        client.remove({history, workload.ref.in_namespace, text_at(revision, {"metadata", "name"})}, preconditions);
     } catch (const ApiError& error) {
         if (!error.is_not_found()) throw;
     }
@@ -59,7 +59,7 @@ void remove_revision(Client& client, const Workload& workload, const Resource& h
 // Deletes the injected revisions without pods. Returns true if a revision still has pods.
 bool remove_revisions(Client& client, const Workload& workload, const Resource& history) {
     bool any_has_pods = false;
-    for (const Json& revision : own_revisions(client, workload, history)) {
+    for (const Json& revision : list_injected_revisions(client, workload, history)) {
         const bool has_pods =
             number_at(revision, {"spec", "replicas"}) > 0 || number_at(revision, {"status", "replicas"}) > 0;
         any_has_pods = any_has_pods || has_pods;
@@ -124,18 +124,18 @@ void remove_mark(Client& client, const std::string& kind, const Resource& histor
 
 }  // namespace
 
-RevisionNumbers numbers_of_own_revisions(Client& client, const Workload& workload, Deadline deadline) {
+RevisionNumbers injected_revision_numbers(Client& client, const Workload& workload, Deadline deadline) {
     RevisionNumbers numbers;
     wait_until_observed(client, workload, deadline);
     for (const Resource& history : histories_of(workload.ref.resource.group, workload.ref.resource.kind)) {
-        for (const Json& revision : own_revisions(client, workload, history)) {
+        for (const Json& revision : list_injected_revisions(client, workload, history)) {
             numbers.add({revision_number(revision), revision_number(revision)});
         }
     }
     return numbers;
 }
 
-void remove_own_revisions(Client& client, const Workload& workload, Deadline deadline) {
+void remove_injected_revisions(Client& client, const Workload& workload, Deadline deadline) {
     wait_until_observed(client, workload, deadline);
     for (const Resource& history : histories_of(workload.ref.resource.group, workload.ref.resource.kind)) {
         while (remove_revisions(client, workload, history)) {
@@ -163,10 +163,10 @@ bool reset_revision_number(Client& client, const Workload& workload, const Revis
     std::vector<Json> remaining = revisions_of(client, workload, history);
     if (remaining.empty()) return false;
     std::sort(remaining.begin(), remaining.end(),
-              [](const Json& one, const Json& other) { return revision_number(one) > revision_number(other); });
+              [](const Json& a, const Json& b) { return revision_number(a) > revision_number(b); });
     const Json& newest = remaining.front();
     const int64_t before = numbers.first - 1;
-    if (revision_number(newest) == before) return true;  // an earlier restore already did this before it was killed
+    if (revision_number(newest) == before) return true;  // an earlier restore reset the number before it was killed
     // If a restore between two injections did not finish, another template of the workload may have this number.
     const bool is_taken = remaining.size() > 1 && revision_number(remaining[1]) >= before;
     if (revision_number(newest) != numbers.last + 1 || is_taken) return false;

@@ -14,8 +14,8 @@ namespace cudafault::kube {
 
 // Both functions first wait until the controller has observed the reverted template. They act on the revisions with an
 // injected template: the first returns their numbers, the second deletes each revision when it has no pods.
-RevisionNumbers numbers_of_own_revisions(Client& client, const Workload& workload, Deadline deadline);
-void remove_own_revisions(Client& client, const Workload& workload, Deadline deadline);
+RevisionNumbers injected_revision_numbers(Client& client, const Workload& workload, Deadline deadline);
+void remove_injected_revisions(Client& client, const Workload& workload, Deadline deadline);
 
 struct UnmarkedRevisions {
     bool changed = false;
@@ -26,8 +26,8 @@ struct UnmarkedRevisions {
 // reverts the template but not the annotations.
 UnmarkedRevisions remove_marks_of_revisions(Client& client, const Workload& workload);
 
-// Resets the number of the current revision to what it was before the injection, since reverting the template made it
-// the newest revision. Returns false if another client has created a newer revision since.
+// Resets the number of the current revision to its value before the injection, because reverting the template gave that
+// revision the highest number. Returns false if another client has created a newer revision since.
 bool reset_revision_number(Client& client, const Workload& workload, const RevisionNumbers& numbers);
 
 }  // namespace cudafault::kube

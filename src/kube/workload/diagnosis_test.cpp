@@ -55,10 +55,10 @@ TEST(PodDiagnoser, ReportsInsufficientGpus) {
 
 TEST(PodDiagnoser, AdviceDependsOnSchedulingFailure) {
     const auto unscheduled = [](const std::string& message) {
-        Json of = pod(R"({"phase":"Pending","conditions":[
+        Json object = pod(R"({"phase":"Pending","conditions":[
             {"type":"PodScheduled","status":"False","reason":"Unschedulable"}]})");
-        of["status"]["conditions"][0]["message"] = message;
-        return diagnosis_text(of, {}, kNow);
+        object["status"]["conditions"][0]["message"] = message;
+        return diagnosis_text(object, {}, kNow);
     };
     EXPECT_THAT(unscheduled("0/2 nodes are available: 2 Insufficient memory."),
                 HasSubstr("memory; free the missing resource"));
@@ -92,13 +92,13 @@ TEST(PodDiagnoser, ReportsConfigurationErrors) {
 }
 
 std::string crash_loop(int restarts, const std::string& message, const char* finished = "2026-11-24T13:00:50Z") {
-    Json of = pod(R"({"containerStatuses":[{"name":"main","state":{"waiting":{"reason":"CrashLoopBackOff"}},
+    Json object = pod(R"({"containerStatuses":[{"name":"main","state":{"waiting":{"reason":"CrashLoopBackOff"}},
         "lastState":{"terminated":{"exitCode":1,"reason":"Error"}}}]})");
-    Json& status = of["status"]["containerStatuses"][0];
+    Json& status = object["status"]["containerStatuses"][0];
     status["restartCount"] = restarts;
     status["state"]["waiting"]["message"] = message;
     status["lastState"]["terminated"]["finishedAt"] = finished;
-    return diagnosis_text(of, {}, kNow);
+    return diagnosis_text(object, {}, kNow);
 }
 
 TEST(PodDiagnoser, ReportsRemainingBackOffOfCrashLoop) {
@@ -180,17 +180,17 @@ TEST(PodDiagnoser, ReportsFailedPodsAndOverdueDeletions) {
     EXPECT_THAT(diagnosis(R"({"phase":"Failed","reason":"UnexpectedAdmissionError",
         "message":"Allocate failed due to no healthy devices present; cannot allocate unhealthy devices nvidia.com/gpu"})"),
                 HasSubstr("web-1 Failed: UnexpectedAdmissionError: Allocate failed"));
-    Json of = pod("{}");
-    of["metadata"]["deletionTimestamp"] = "2026-11-24T13:00:55Z";
-    EXPECT_EQ(diagnosis_text(of, {}, kNow), "");
-    of["metadata"]["deletionTimestamp"] = "2026-11-24T13:00:00Z";
-    EXPECT_THAT(diagnosis_text(of, {}, kNow), HasSubstr("web-1 still exists 60 s after its grace period"));
+    Json object = pod("{}");
+    object["metadata"]["deletionTimestamp"] = "2026-11-24T13:00:55Z";
+    EXPECT_EQ(diagnosis_text(object, {}, kNow), "");
+    object["metadata"]["deletionTimestamp"] = "2026-11-24T13:00:00Z";
+    EXPECT_THAT(diagnosis_text(object, {}, kNow), HasSubstr("web-1 still exists 60 s after its grace period"));
 }
 
 TEST(PodDiagnoser, ShortensMessagesToOneLine) {
-    Json of = pod(R"({"containerStatuses":[{"name":"main","state":{"waiting":{"reason":"X"}}}]})");
-    of["status"]["containerStatuses"][0]["state"]["waiting"]["message"] = "a\nb\x1b[31m" + std::string(5000, 'x');
-    const std::string text = diagnosis_text(of, {}, kNow);
+    Json object = pod(R"({"containerStatuses":[{"name":"main","state":{"waiting":{"reason":"X"}}}]})");
+    object["status"]["containerStatuses"][0]["state"]["waiting"]["message"] = "a\nb\x1b[31m" + std::string(5000, 'x');
+    const std::string text = diagnosis_text(object, {}, kNow);
     EXPECT_EQ(text.find_first_of("\n\x1b"), std::string::npos);
     EXPECT_LT(text.size(), 600u);
 }
@@ -215,7 +215,7 @@ protected:
         return diagnose_workload(client, workload);
     }
 
-    void on_events(const std::string& uid, const std::vector<Json>& items) {
+    void serve_events(const std::string& uid, const std::vector<Json>& items) {
         responder.on(
             "GET",
             "/api/v1/namespaces/prod/events?fieldSelector=involvedObject.uid%3D" + uid + "%2Ctype%3DWarning&limit=500",
@@ -261,10 +261,10 @@ TEST_F(WorkloadDiagnosisTest, ReportsConditionsWithoutReadingEvents) {
 }
 
 TEST_F(WorkloadDiagnosisTest, ReadsEventsOfNewestReplicaSet) {
-    on_events("w1", {});
-    on_events("rs3", {failed_create("Error creating: pods \"web-\" is forbidden: violates PodSecurity "
-                                    "\"restricted:latest\": unrestricted capabilities",
-                                    seconds(5))});
+    serve_events("w1", {});
+    serve_events("rs3", {failed_create("Error creating: pods \"web-\" is forbidden: violates PodSecurity "
+                                       "\"restricted:latest\": unrestricted capabilities",
+                                       seconds(5))});
     responder.on("GET", "/apis/apps/v1/namespaces/prod/replicasets",
                  {json_answer({{"items",
                                 {replica_set("rs3", "w1", "10"), replica_set("rs2", "w1", "9"),
@@ -275,8 +275,8 @@ TEST_F(WorkloadDiagnosisTest, ReadsEventsOfNewestReplicaSet) {
 }
 
 TEST_F(WorkloadDiagnosisTest, ReportsLatestEventOfWorkload) {
-    on_events("w1", {failed_create("Error creating: admission webhook \"p\" denied the request: no", seconds(1)),
-                     failed_create("Error creating: something before", seconds(60))});
+    serve_events("w1", {failed_create("Error creating: admission webhook \"p\" denied the request: no", seconds(1)),
+                        failed_create("Error creating: something before", seconds(60))});
     EXPECT_THAT(diagnoses_of({}, daemon_sets),
                 ElementsAre(AllOf(HasSubstr("denied the request: no"), HasSubstr("policy"))));
     EXPECT_EQ(requests(), 1u);
@@ -285,7 +285,7 @@ TEST_F(WorkloadDiagnosisTest, ReportsLatestEventOfWorkload) {
 TEST_F(WorkloadDiagnosisTest, IgnoresOldEventsAndOtherReasons) {
     Json other = failed_create("x", seconds(1));
     other["reason"] = "FailedToUpdateEndpoint";
-    on_events("w1", {failed_create("Error creating: long ago", seconds(7200)), other, nullptr, 5});
+    serve_events("w1", {failed_create("Error creating: long ago", seconds(7200)), other, nullptr, 5});
     EXPECT_THAT(diagnoses_of({}, daemon_sets), IsEmpty());
 }
 

@@ -137,9 +137,10 @@ TEST(Gpus, ReadsClaimSources) {
 
 std::vector<std::string> classes(const std::string& requests) {
     const Json devices = {{"devices", {{"requests", Json::parse(requests)}}}};
-    const auto of_claim = classes_of_claim({{"spec", devices}});
-    EXPECT_EQ(classes_of_claim({{"spec", {{"spec", devices}}}}), of_claim) << "ResourceClaimTemplate with " << requests;
-    return of_claim;
+    const auto classes_in_claim = classes_of_claim({{"spec", devices}});
+    EXPECT_EQ(classes_of_claim({{"spec", {{"spec", devices}}}}), classes_in_claim)
+        << "ResourceClaimTemplate with " << requests;
+    return classes_in_claim;
 }
 
 TEST(Gpus, ReadsDeviceClassesOfClaim) {

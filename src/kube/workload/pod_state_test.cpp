@@ -33,7 +33,7 @@ TEST(PodState, IsInjectedIfPodMountsPlan) {
     EXPECT_FALSE(is_injected(kPod, ""));
 }
 
-TEST(PodState, IsInjectedComparesInjection) {
+TEST(PodState, IsInjectedComparesTheInjectionVariable) {
     EXPECT_TRUE(is_injected(kPod, "0123456789", "r1.2"));
     EXPECT_FALSE(is_injected(kPod, "0123456789", "r1.1"));
     EXPECT_FALSE(is_injected(kPod, "9999999999", "r1.2"));
@@ -47,13 +47,13 @@ TEST(PodState, ReadsStatusOfRunningAndTerminatingPods) {
     EXPECT_FALSE(is_running(kPod, "proxy"));
     EXPECT_FALSE(is_running(kPod, "first"));
     EXPECT_FALSE(is_running(kPod, "none"));
-    Json other = kPod;
-    other["metadata"]["deletionTimestamp"] = "2026-11-24T13:00:00Z";
-    other["status"]["phase"] = "Failed";
-    other["status"]["conditions"][0]["status"] = "False";
-    EXPECT_FALSE(is_ready(other));
-    EXPECT_TRUE(is_terminating(other));
-    EXPECT_TRUE(is_finished(other));
+    Json ended_pod = kPod;
+    ended_pod["metadata"]["deletionTimestamp"] = "2026-11-24T13:00:00Z";
+    ended_pod["status"]["phase"] = "Failed";
+    ended_pod["status"]["conditions"][0]["status"] = "False";
+    EXPECT_FALSE(is_ready(ended_pod));
+    EXPECT_TRUE(is_terminating(ended_pod));
+    EXPECT_TRUE(is_finished(ended_pod));
 }
 
 TEST(PodState, NativeSidecarsCountAsContainers) {

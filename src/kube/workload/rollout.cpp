@@ -67,7 +67,7 @@ bool is_observed(const Json& object) {
            number_at(object, {"metadata", "generation"});
 }
 
-// Returns the ordinal at the end of a StatefulSet pod's name, or -1 if there is none.
+// Returns the ordinal at the end of a StatefulSet pod's name, or -1 if the name has no ordinal.
 int64_t ordinal_of(const Json& pod) {
     const std::string name = pod_name(pod);
     const size_t dash = name.rfind('-');
@@ -281,7 +281,7 @@ private:
         if (update_scheduling_stall()) return finished();
         if (is_superseded()) return superseded();
         if (needs_deletion_consent()) return give_up();
-        if (!delete_next()) follow();
+        if (!delete_next()) watch_pods();
         return {};
     }
 
@@ -325,7 +325,7 @@ private:
         return !has_crashed(pod) && condition_status(pod, "PodScheduled") != "False";
     }
 
-    // The server responded earlier, so it is likely to respond again.
+    // Waits instead of failing, because the server has already responded during this rollout.
     void wait_for_server() {
         if (!std::exchange(server_lost_, true) && options_.on_progress) {
             options_.on_progress("the API server does not respond; waiting for it");
@@ -383,7 +383,7 @@ private:
     }
 
     // Watches the pods until the window ends or another step is needed.
-    void follow() {
+    void watch_pods() {
         const WatchHandler handler{[&](std::vector<Json> objects) {
                                        pods_.update_all(std::move(objects));
                                        version_.clear();
@@ -469,8 +469,8 @@ private:
         if (options_.need != NewPod::kExists && counts.ready < std::min(counts.wanted, total)) {
             line += fmt::format(", {} ready", counts.ready);
         }
-        if (line != counted_) changed_at_ = Clock::now();
-        counted_ = line;
+        if (line != counts_line_) changed_at_ = Clock::now();
+        counts_line_ = line;
         const bool is_lasting = Clock::now() - changed_at_ >= options_.report_delay;
         const std::string found = is_lasting ? lasting_problem() : "";
         std::string report_key = line + without_digits(found);
@@ -602,7 +602,7 @@ private:
         const char* why = workload_.replacement == Replacement::kOnDelete
                               ? "replaces only pods that are deleted"
                               : "never replaces pods of the old template that are not Ready";
-        return {fmt::format("{} {}: delete {}, one after another, or pass --delete-pods", workload_.text(), why,
+        return {fmt::format("{} {}: delete {}, one after another, or use --delete-pods", workload_.text(), why,
                             fmt::join(names, ", "))};
     }
 
@@ -632,8 +632,8 @@ private:
                                workload_.text());
         }
         return fmt::format(
-            "{} has {} of {} new pods, {} of them ready, and {} old pods, {} of them terminating; allow "
-            "more time",
+            "{} has {} of {} new pods, {} of them ready, and {} old pods, {} of them terminating; use "
+            "a longer --timeout",
             workload_.text(), counts.wanted, desired(), counts.ready, counts.old, counts.terminating);
     }
 
@@ -654,7 +654,7 @@ private:
     Deadline deleted_at_ = Clock::now();  // time of the last deletion, initially the start of the wait
     std::string deletion_error_;
     std::map<std::string, std::vector<Json>> events_;  // by pod UID
-    std::string reported_, counted_;
+    std::string reported_, counts_line_;
     Deadline changed_at_ = Clock::now();  // time of the last change of the counts
     // The counts, and the time of their last change.
     std::optional<std::pair<Counts, Deadline>> scheduling_stall_;

@@ -31,28 +31,29 @@ struct TestPod {
     bool running = false;
 };
 
-Json json_of(const TestPod& of, int version = 1) {
-    Json pod = {{"metadata",
-                 {{"name", of.name},
-                  {"namespace", "prod"},
-                  {"uid", "uid-" + of.name + of.revision},
-                  {"resourceVersion", std::to_string(version)},
-                  {"labels", {{"revision", of.revision}}},
-                  {"ownerReferences", {{{"name", of.controller}, {"uid", of.controller}, {"controller", true}}}}}},
-                {"status",
-                 {{"phase", "Running"},
-                  {"conditions", {{{"type", "Ready"}, {"status", of.ready ? "True" : "False"}}}},
-                  {"containerStatuses",
-                   {{{"name", "main"},
-                     {"restartCount", of.restarts},
-                     {"state", {{of.running ? "running" : "waiting", Json::object()}}}}}}}}};
-    if (of.terminating) pod["metadata"]["deletionTimestamp"] = "2126-11-24T13:00:00Z";
+Json json_of(const TestPod& test_pod, int version = 1) {
+    Json pod = {
+        {"metadata",
+         {{"name", test_pod.name},
+          {"namespace", "prod"},
+          {"uid", "uid-" + test_pod.name + test_pod.revision},
+          {"resourceVersion", std::to_string(version)},
+          {"labels", {{"revision", test_pod.revision}}},
+          {"ownerReferences", {{{"name", test_pod.controller}, {"uid", test_pod.controller}, {"controller", true}}}}}},
+        {"status",
+         {{"phase", "Running"},
+          {"conditions", {{{"type", "Ready"}, {"status", test_pod.ready ? "True" : "False"}}}},
+          {"containerStatuses",
+           {{{"name", "main"},
+             {"restartCount", test_pod.restarts},
+             {"state", {{test_pod.running ? "running" : "waiting", Json::object()}}}}}}}}};
+    if (test_pod.terminating) pod["metadata"]["deletionTimestamp"] = "2126-11-24T13:00:00Z";
     return pod;
 }
 
-std::vector<Json> jsons_of(const std::vector<TestPod>& of) {
+std::vector<Json> jsons_of(const std::vector<TestPod>& test_pods) {
     std::vector<Json> pods;
-    for (const TestPod& pod : of) pods.push_back(json_of(pod));
+    for (const TestPod& pod : test_pods) pods.push_back(json_of(pod));
     return pods;
 }
 
@@ -74,7 +75,7 @@ bool is_new(const Json& pod) { return text_at(pod, {"metadata", "labels", "revis
 
 class RolloutTest : public SessionTest {
 protected:
-    void use(const std::string& kind, const std::string& plural, Json spec, Json status = Json::object()) {
+    void use_workload(const std::string& kind, const std::string& plural, Json spec, Json status = Json::object()) {
         if (!status.contains("observedGeneration")) status["observedGeneration"] = 3;
         workload.ref = {{"apps", "v1", plural, "", kind, true, {}, {}, {}}, "prod", "web"};
         workload.update({{"apiVersion", "apps/v1"},
@@ -86,7 +87,7 @@ protected:
         responder.on("GET", path, {json_answer(workload.object)});
     }
 
-    void use_deployment(int replicas) { use("Deployment", "deployments", {{"replicas", replicas}}); }
+    void use_deployment(int replicas) { use_workload("Deployment", "deployments", {{"replicas", replicas}}); }
 
     // Uses a kind that does not report the desired number of pods.
     void use_graph() {
@@ -173,8 +174,8 @@ TEST_F(RolloutTest, WatchesUntilAllPodsAreReplaced) {
 }
 
 TEST_F(RolloutTest, WatchesPodsThatMatchSelector) {
-    use("Deployment", "deployments",
-        {{"replicas", 1}, {"selector", {{"matchLabels", {{"app", "web"}, {"tier", "x"}, {"odd", 1}}}}}});
+    use_workload("Deployment", "deployments",
+                 {{"replicas", 1}, {"selector", {{"matchLabels", {{"app", "web"}, {"tier", "x"}, {"odd", 1}}}}}});
     listed = {{{"a", "old"}}, {{"b"}}};
     responder.on("GET", kPodPath, {status_answer(404, "NotFound")});
     give_up_after(milliseconds(300));
@@ -183,7 +184,7 @@ TEST_F(RolloutTest, WatchesPodsThatMatchSelector) {
 }
 
 TEST_F(RolloutTest, WaitsUntilControllerObservesChange) {
-    use("Deployment", "deployments", {{"replicas", 1}}, {{"observedGeneration", 2}});
+    use_workload("Deployment", "deployments", {{"replicas", 1}}, {{"observedGeneration", 2}});
     Json seen_by_controller = workload.object;
     seen_by_controller["status"]["observedGeneration"] = 3;
     responder.on("GET", path,
@@ -233,7 +234,7 @@ TEST_F(RolloutTest, ReportsCountsWithoutKnownReason) {
     EXPECT_THAT(
         result.problems,
         ElementsAre("deployment.apps/web in namespace prod has 1 of 2 new pods, 1 of them ready, and 1 old pods, "
-                    "1 of them terminating; allow more time"));
+                    "1 of them terminating; use a longer --timeout"));
 }
 
 TEST_F(RolloutTest, ExistsAcceptsUnreadyPods) {
@@ -275,7 +276,7 @@ TEST_F(RolloutTest, DoesNotWaitForNextRunOfCronJob) {
 }
 
 TEST_F(RolloutTest, ReportsPausedDeployment) {
-    use("Deployment", "deployments", {{"replicas", 1}, {"paused", true}});
+    use_workload("Deployment", "deployments", {{"replicas", 1}, {"paused", true}});
     listed = {{{"a"}}};
     EXPECT_TRUE(wait().done) << "all pods already have the new template";
     listed = {{{"a", "old"}}};
@@ -287,7 +288,7 @@ TEST_F(RolloutTest, ReportsPausedDeployment) {
 }
 
 TEST_F(RolloutTest, ReadsDesiredCountOfDaemonSet) {
-    use("DaemonSet", "daemonsets", Json::object(), {{"desiredNumberScheduled", 2}});
+    use_workload("DaemonSet", "daemonsets", Json::object(), {{"desiredNumberScheduled", 2}});
     listed = {{{"a"}, {"b"}}};
     EXPECT_EQ(wait().state.desired, 2);
 }
@@ -365,10 +366,10 @@ TEST_F(PinnedRolloutTest, EndsIfControllerKeepsOldPods) {
     EXPECT_EQ(result.state.old.size(), 1u);
 }
 
-TEST_F(PinnedRolloutTest, OldPodsEndWaitOnlyIfNothingChanges) {
+TEST_F(PinnedRolloutTest, KeptOldPodsEndWaitOnlyIfNoPodChanges) {
     use_graph();
-    const Json leaving = json_of({"c", "old", true, "c-old", true});
-    EXPECT_FALSE(wait_with({json_of({"a"}), unschedulable("b"), leaving}, kShort).done)
+    const Json terminating = json_of({"c", "old", true, "c-old", true});
+    EXPECT_FALSE(wait_with({json_of({"a"}), unschedulable("b"), terminating}, kShort).done)
         << "the terminating pod may free its GPU";
     EXPECT_FALSE(wait_with({unschedulable("b"), json_of({"c", "old"})}, kShort).done) << "no new pod is Ready";
     EXPECT_FALSE(wait_with({json_of({"a"}), json_of({"c", "old"})}, kShort).done) << "no pod is unschedulable";
@@ -380,7 +381,8 @@ TEST_F(PinnedRolloutTest, OldPodsEndWaitOnlyIfNothingChanges) {
 }
 
 TEST_F(RolloutTest, PartitionKeepsLowerOrdinals) {
-    use("StatefulSet", "statefulsets",
+    use_workload(
+        "StatefulSet", "statefulsets",
         {{"replicas", 3}, {"updateStrategy", {{"type", "RollingUpdate"}, {"rollingUpdate", {{"partition", 1}}}}}});
     listed = {{{"web-0", "old"}, {"web-1"}, {"web-2"}}};
     const auto result = wait();
@@ -407,18 +409,18 @@ TEST_F(RolloutTest, LooksUpPodsOfOtherWorkloadsOnce) {
 }
 
 TEST_F(RolloutTest, ReportsPodsToDeleteWithoutConsent) {
-    use("StatefulSet", "statefulsets", {{"replicas", 2}, {"updateStrategy", {{"type", "OnDelete"}}}});
+    use_workload("StatefulSet", "statefulsets", {{"replicas", 2}, {"updateStrategy", {{"type", "OnDelete"}}}});
     workload.replacement = Replacement::kOnDelete;
     listed = {{{"web-0", "old"}, {"web-1", "old"}}};
     const auto result = wait();
     EXPECT_FALSE(result.done);
     EXPECT_THAT(result.problems, ElementsAre("statefulset.apps/web in namespace prod replaces only pods that are "
-                                             "deleted: delete web-1, web-0, one after another, or pass --delete-pods"));
+                                             "deleted: delete web-1, web-0, one after another, or use --delete-pods"));
     EXPECT_EQ(count_requests("DELETE", ""), 0u);
 }
 
 TEST_F(RolloutTest, DeletesPodsOneAtATimeWithConsent) {
-    use("StatefulSet", "statefulsets", {{"replicas", 2}});
+    use_workload("StatefulSet", "statefulsets", {{"replicas", 2}});
     workload.replacement = Replacement::kOnDelete;
     rollout.delete_stuck = true;
     const TestPod old_0{"web-0", "old"}, old_1{"web-1", "old"};
@@ -444,7 +446,7 @@ TEST_F(RolloutTest, DeletesPodsOneAtATimeWithConsent) {
 }
 
 TEST_F(RolloutTest, OrderedSetDeletesOnlyUnreadyPods) {
-    use("StatefulSet", "statefulsets", {{"replicas", 2}});
+    use_workload("StatefulSet", "statefulsets", {{"replicas", 2}});
     workload.replacement = Replacement::kOrderedReady;
     rollout.report_delay = milliseconds(0);
     listed = {{{"web-0", "old"}, {"web-1", "old", false}}};
@@ -462,14 +464,14 @@ TEST_F(RolloutTest, OrderedSetDeletesOnlyUnreadyPods) {
 }
 
 TEST_F(RolloutTest, DeletesNoPodWhileReplacementStarts) {
-    use("StatefulSet", "statefulsets", {{"replicas", 2}});
+    use_workload("StatefulSet", "statefulsets", {{"replicas", 2}});
     workload.replacement = Replacement::kOnDelete;
     rollout.delete_stuck = true;
-    constexpr milliseconds kBriefly{100}, kPatiently{500};
+    constexpr milliseconds kShortLimit{100}, kLongLimit{500};
     TestPod old_0{"web-0", "old"};
-    // Waits only briefly for a deletion that must not happen, and longer for one that must, because the machine may be
-    // busy.
-    const auto deletions_beside = [&](const TestPod& pod, NewPod need, milliseconds limit) {
+    // Uses a short limit where no deletion is expected, and a long limit where a deletion is expected, because the
+    // machine may be busy.
+    const auto deletions_with_replacement = [&](const TestPod& pod, NewPod need, milliseconds limit) {
         rollout.need = need;
         listed = {{old_0, pod}};
         lists = 0;
@@ -484,17 +486,19 @@ TEST_F(RolloutTest, DeletesNoPodWhileReplacementStarts) {
     TestPod crashed = starting;
     crashed.restarts = 1;
     for (const NewPod need : {NewPod::kExists, NewPod::kHasRun, NewPod::kReady}) {
-        EXPECT_EQ(deletions_beside(starting, need, kBriefly), 0u);
-        EXPECT_EQ(deletions_beside({"web-1"}, need, kPatiently), 1u);
-        const bool is_over = need != NewPod::kReady;
-        EXPECT_EQ(deletions_beside(crashed, need, is_over ? kPatiently : kBriefly), is_over ? 1u : 0u);
+        EXPECT_EQ(deletions_with_replacement(starting, need, kShortLimit), 0u);
+        EXPECT_EQ(deletions_with_replacement({"web-1"}, need, kLongLimit), 1u);
+        const bool is_deletion_expected = need != NewPod::kReady;
+        EXPECT_EQ(deletions_with_replacement(crashed, need, is_deletion_expected ? kLongLimit : kShortLimit),
+                  is_deletion_expected ? 1u : 0u);
     }
     old_0.ready = false;
-    EXPECT_EQ(deletions_beside(starting, NewPod::kExists, kPatiently), 1u) << "an unready old pod may be deleted";
+    EXPECT_EQ(deletions_with_replacement(starting, NewPod::kExists, kLongLimit), 1u)
+        << "an unready old pod may be deleted";
 }
 
 TEST_F(RolloutTest, ReportsRejectedDeletion) {
-    use("StatefulSet", "statefulsets", {{"replicas", 1}});
+    use_workload("StatefulSet", "statefulsets", {{"replicas", 1}});
     workload.replacement = Replacement::kOnDelete;
     rollout.delete_stuck = true;
     listed = {{{"web-0", "old"}}};

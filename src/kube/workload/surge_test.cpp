@@ -31,7 +31,7 @@ TEST(ForbidSurge, SetsLimitsOfArgoAndKruiseKinds) {
     EXPECT_EQ(with_surge_forbidden("acme.com", "Widget", in_order), in_order);
 }
 
-TEST(UnavailableAllowed, ReturnsConfiguredValueButAtLeastOne) {
+TEST(MaxUnavailableCount, ReturnsConfiguredValueButAtLeastOne) {
     EXPECT_EQ(max_unavailable_count(3, 8), 3);
     EXPECT_EQ(max_unavailable_count(0, 8), 1);
     EXPECT_EQ(max_unavailable_count("25%", 8), 2);

@@ -30,9 +30,8 @@ struct Workload {  // NOLINT(bugprone-exception-escape)
     const std::string& uid() const { return ref.uid; }
     std::string text() const { return ref.text(); }
     std::string hash() const { return workload_hash(ref); }
-    std::string own_name(const char* prefix) const {
-        return prefix + hash();
-    }  // the name of an object that belongs to the workload
+    // Returns the name of the object with that prefix that cudafault creates for the workload.
+    std::string own_name(const char* prefix) const { return prefix + hash(); }
 
     // Replaces `object` with the newer version from the server. Does not update `templates`: see `reload`.
     void update(Json newer);
@@ -46,8 +45,8 @@ struct WorkloadChoice {
     std::vector<std::string> template_paths;  // for kinds not in the table: spec.a.template, spec.groups[*].template
     bool climb = true;            // load the top-level controller instead, unless the object itself was injected
     bool accept_refused = false;  // also accept kinds that cannot be injected (Pod, Job), to inspect them
-    bool accept_immutable =
-        false;  // also accept kinds with immutable templates (Pod, Job), to print a changed manifest
+    // Also accept kinds with immutable templates (Pod, Job), to print a changed manifest.
+    bool accept_immutable = false;
 };
 
 // Returns the objects that a choice may mean, in the order in which they are tried. With a kind, this is one object in

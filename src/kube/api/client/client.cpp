@@ -44,12 +44,12 @@ void set_kind_of_item(Json& item, const std::string& api_version, const std::str
     }
 }
 
-std::vector<Json> extract_items(Json& answer) {
-    const std::string api_version = text_at(answer, "apiVersion");
-    const std::string kind = text_at(answer, "kind");
+std::vector<Json> extract_items(Json& response) {
+    const std::string api_version = text_at(response, "apiVersion");
+    const std::string kind = text_at(response, "kind");
     std::vector<Json> items;
-    if (!value_at(answer, "items").is_array()) return items;
-    for (Json& item : answer["items"]) {
+    if (!value_at(response, "items").is_array()) return items;
+    for (Json& item : response["items"]) {
         set_kind_of_item(item, api_version, kind);
         items.push_back(std::move(item));
     }
@@ -116,13 +116,13 @@ std::optional<Json> Client::list_page(const Collection& collection, const ListOp
 void Client::list(const Collection& collection, const ListOptions& options, const std::function<void(Page)>& on_page) {
     std::string next;
     for (int expired = 0;;) {
-        auto answer = list_page(collection, options, next);
-        if (answer) {
+        auto response = list_page(collection, options, next);
+        if (response) {
             const bool is_first = next.empty();
-            const Json& metadata = value_at(*answer, "metadata");
+            const Json& metadata = value_at(*response, "metadata");
             next = text_at(metadata, "continue");
             const std::string version = text_at(metadata, "resourceVersion");
-            on_page({extract_items(*answer), is_first, version});
+            on_page({extract_items(*response), is_first, version});
             if (next.empty()) return;
         } else {
             if (++expired == kMaxListStarts) {

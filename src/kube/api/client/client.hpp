@@ -46,7 +46,7 @@ inline WriteOptions dry_run() {
 }
 
 struct DeleteOptions {
-    std::string uid;  // uid and resource_version are preconditions; an empty one is not checked
+    std::string uid;  // uid and resource_version are preconditions; an empty field is not checked
     std::string resource_version;
     std::optional<int64_t> grace_period_seconds;
     bool dry_run = false;

@@ -122,11 +122,11 @@ void Discovery::load_aggregated(const Json& list) {
 void Discovery::load_groups(const std::string& root) {
     Call call = call_for(root);
     call.accept = kAggregated;
-    const Json answer = session_.json(call);
-    if (text_at(answer, "kind") == "APIGroupDiscoveryList") return load_aggregated(answer);
-    for (const std::string& version : strings_of(value_at(answer, "versions")))
+    const Json document = session_.json(call);
+    if (text_at(document, "kind") == "APIGroupDiscoveryList") return load_aggregated(document);
+    for (const std::string& version : strings_of(value_at(document, "versions")))
         group_versions_->push_back({"", version});
-    for (const Json& group : value_at(answer, "groups")) {
+    for (const Json& group : value_at(document, "groups")) {
         const std::string preferred = text_at(value_at(group, "preferredVersion"), "version");
         std::vector<std::string> versions = {preferred};
         for (const Json& entry : value_at(group, "versions")) {

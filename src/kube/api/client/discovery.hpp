@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Finds the resources that the API server serves, and caches them. Requests a resource that is not in the cache again,
-// because a CustomResourceDefinition may have been added.
+// Finds the resources that the API server serves, and caches them. A lookup that finds nothing in the cache requests
+// the resources again, because a CustomResourceDefinition may have been added.
 #pragma once
 
 #include <map>

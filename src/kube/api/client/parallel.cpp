@@ -22,10 +22,10 @@ void in_parallel(Client& client, size_t count, const std::function<void(Client&,
     std::mutex mutex;
     std::exception_ptr failure;
     const auto work = [&](Session& session) {
-        Client own(session);
+        Client thread_client(session);
         Discovery discovery(session);
         try {
-            for (size_t index = next++; index < count; index = next++) action(own, discovery, index);
+            for (size_t index = next++; index < count; index = next++) action(thread_client, discovery, index);
         } catch (...) {
             next = count;
             const std::lock_guard lock(mutex);

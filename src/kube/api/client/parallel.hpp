@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs work on many objects in parallel, within the request rate that one API client should not exceed.
+// Runs work on many objects in parallel and limits the total request rate.
 #pragma once
 
 #include <cstddef>

@@ -35,11 +35,11 @@ TEST_F(ParallelTest, CallsEachIndexOnceOverSeveralConnections) {
     std::mutex mutex;
     std::multiset<size_t> indices;
     std::set<Session*> sessions;
-    in_parallel(client, 50, [&](Client& own, Discovery&, size_t index) {
-        send_request(own);
+    in_parallel(client, 50, [&](Client& thread_client, Discovery&, size_t index) {
+        send_request(thread_client);
         const std::lock_guard lock(mutex);
         indices.insert(index);
-        sessions.insert(&own.session());
+        sessions.insert(&thread_client.session());
     });
     EXPECT_THAT(indices, SizeIs(50));
     EXPECT_THAT(std::set<size_t>(indices.begin(), indices.end()), SizeIs(50));

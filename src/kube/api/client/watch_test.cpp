@@ -33,7 +33,7 @@ std::string error_event(int code) {
     return Json{{"type", "ERROR"}, {"object", Json::parse(status_answer(code, "x").body)}}.dump() + "\n";
 }
 
-Answer events(const std::vector<std::string>& chunks, Answer::End end = Answer::End::kProper) {
+Answer events(const std::vector<std::string>& chunks, Answer::End end = Answer::End::kComplete) {
     Answer answer;
     answer.chunks = chunks;
     answer.end = end;
@@ -141,7 +141,7 @@ TEST_F(WatchTest, StartsFromVersionWithoutList) {
 }
 
 TEST_F(WatchTest, ResumesAfterLastEvent) {
-    for (const Answer::End end : {Answer::End::kProper, Answer::End::kCut}) {
+    for (const Answer::End end : {Answer::End::kComplete, Answer::End::kCut}) {
         received.clear();
         responder.on("GET", watch_from("10"), {events({event("ADDED", "c", "11")}, end)});
         responder.on("GET", watch_from("11"), {events({event("ADDED", "end", "12")})});
@@ -150,8 +150,8 @@ TEST_F(WatchTest, ResumesAfterLastEvent) {
 }
 
 TEST_F(WatchTest, DiscardsIncompleteLineOfDroppedConnection) {
-    const std::string half = event("ADDED", "lost", "12").substr(0, 30);
-    responder.on("GET", watch_from("10"), {events({event("ADDED", "c", "11"), half}, Answer::End::kCut)});
+    const std::string incomplete_line = event("ADDED", "lost", "12").substr(0, 30);
+    responder.on("GET", watch_from("10"), {events({event("ADDED", "c", "11"), incomplete_line}, Answer::End::kCut)});
     responder.on("GET", watch_from("11"), {events({event("ADDED", "end", "12")})});
     EXPECT_THAT(run(), ElementsAre("list a b", "+c", "+end"));
 }

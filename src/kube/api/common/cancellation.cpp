@@ -77,12 +77,12 @@ CancelOnSignals::CancelOnSignals(Cancellation& cancellation, std::initializer_li
     for (int signal : signals) {
         struct sigaction before{};
         sigaction(signal, &action, &before);
-        before_.emplace_back(signal, before);
+        previous_handlers_.emplace_back(signal, before);
     }
 }
 
 CancelOnSignals::~CancelOnSignals() {
-    for (const auto& [signal, action] : before_) sigaction(signal, &action, nullptr);
+    for (const auto& [signal, action] : previous_handlers_) sigaction(signal, &action, nullptr);
     on_signal = nullptr;
 }
 

@@ -48,7 +48,7 @@ public:
     CancelOnSignals& operator=(const CancelOnSignals&) = delete;
 
 private:
-    std::vector<std::pair<int, struct sigaction>> before_;
+    std::vector<std::pair<int, struct sigaction>> previous_handlers_;
 };
 
 }  // namespace cudafault::kube

@@ -18,9 +18,9 @@ struct Cluster {
     std::string server;                 // https://host:port/prefix, http://..., or unix:///socket of `kubectl proxy`
     std::string tls_server_name;        // the name for SNI and verification, instead of the server's host
     std::string certificate_authority;  // a PEM file; read again for each request
-    std::string
-        certificate_authority_data;  // PEM; overrides the file; if both are empty, the system's authorities are used
-    std::string proxy_url;           // http, https or socks5; if empty, HTTPS_PROXY, HTTP_PROXY and NO_PROXY apply
+    // PEM; overrides the file. If both are empty, the system's authorities are used.
+    std::string certificate_authority_data;
+    std::string proxy_url;  // http, https or socks5; if empty, HTTPS_PROXY, HTTP_PROXY and NO_PROXY apply
     bool insecure_skip_tls_verify = false;
     bool disable_compression = false;
     std::string exec_extension;  // the cluster's extension for exec plugins as JSON; may be empty

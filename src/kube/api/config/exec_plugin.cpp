@@ -97,15 +97,15 @@ ExecCredential credential_of(const ExecPlugin& plugin, const Json& status) {
 }
 
 ExecCredential parse_output(const ExecPlugin& plugin, const std::string& output) {
-    const Json answer = Json::parse(output, nullptr, false);
-    if (!answer.is_object() || answer.value("kind", Json()) != "ExecCredential") {
+    const Json credential = Json::parse(output, nullptr, false);
+    if (!credential.is_object() || credential.value("kind", Json()) != "ExecCredential") {
         fail(plugin, "returned invalid output: expected an ExecCredential");
     }
-    if (answer.value("apiVersion", Json()) != plugin.api_version) {
+    if (credential.value("apiVersion", Json()) != plugin.api_version) {
         fail(plugin, fmt::format("returned an ExecCredential of the wrong version: expected {}, as in the kubeconfig",
                                  plugin.api_version));
     }
-    const Json status = answer.value("status", Json());
+    const Json status = credential.value("status", Json());
     if (!status.is_object()) fail(plugin, "returned an ExecCredential without a status");
     return credential_of(plugin, status);
 }

@@ -138,16 +138,16 @@ TEST_F(Plugin, StdinIsEmptyUnlessInteractive) { EXPECT_EQ(run("cat\n" + credenti
 // Replaces standard input during its lifetime.
 class Stdin {
 public:
-    explicit Stdin(int descriptor) : before_(dup(STDIN_FILENO)) { dup2(descriptor, STDIN_FILENO); }
+    explicit Stdin(int descriptor) : saved_descriptor_(dup(STDIN_FILENO)) { dup2(descriptor, STDIN_FILENO); }
     ~Stdin() {
-        dup2(before_, STDIN_FILENO);
-        close(before_);
+        dup2(saved_descriptor_, STDIN_FILENO);
+        close(saved_descriptor_);
     }
     Stdin(const Stdin&) = delete;
     Stdin& operator=(const Stdin&) = delete;
 
 private:
-    int before_;
+    int saved_descriptor_;
 };
 
 TEST_F(Plugin, AlwaysInteractiveRequiresTerminal) {

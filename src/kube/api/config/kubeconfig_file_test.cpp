@@ -114,12 +114,13 @@ TEST(KubeconfigFile, ParsesUserFields) {
 }
 
 TEST(KubeconfigFile, ParsesImpersonationFields) {
-    const Impersonation who =
+    const Impersonation impersonation =
         user("as: jane, as-uid: '42', as-groups: [a, b], as-user-extra: {scopes: [x, y], team: [z]}").impersonation;
-    EXPECT_EQ(who.user, "jane");
-    EXPECT_EQ(who.uid, "42");
-    EXPECT_THAT(who.groups, ElementsAre("a", "b"));
-    EXPECT_THAT(who.extra, ElementsAre(Pair("scopes", ElementsAre("x", "y")), Pair("team", ElementsAre("z"))));
+    EXPECT_EQ(impersonation.user, "jane");
+    EXPECT_EQ(impersonation.uid, "42");
+    EXPECT_THAT(impersonation.groups, ElementsAre("a", "b"));
+    EXPECT_THAT(impersonation.extra,
+                ElementsAre(Pair("scopes", ElementsAre("x", "y")), Pair("team", ElementsAre("z"))));
 }
 
 TEST(KubeconfigFile, ParsesExecFields) {

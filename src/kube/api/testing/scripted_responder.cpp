@@ -279,7 +279,7 @@ bool ScriptedResponder::answer(Stream& stream, const Answer& answer) {
         head += "Transfer-Encoding: chunked\r\n";
     } else {
         // The missing byte makes a cut or held body shorter than its Content-Length.
-        const size_t missing = answer.end == Answer::End::kProper ? 0 : 1;
+        const size_t missing = answer.end == Answer::End::kComplete ? 0 : 1;
         head += fmt::format("Content-Length: {}\r\n", answer.body.size() + missing);
     }
     return stream.write_all(head + "\r\n") && write_body(stream, answer);
@@ -292,7 +292,7 @@ bool ScriptedResponder::write_body(Stream& stream, const Answer& answer) {
         if (!stream.write_all(fmt::format("{:x}\r\n{}\r\n", chunk.size(), chunk))) return false;
     }
     if (answer.end == Answer::End::kHold) stream.wait_for_bytes();
-    if (answer.end != Answer::End::kProper) return false;
+    if (answer.end != Answer::End::kComplete) return false;
     return answer.chunks.empty() || stream.write_all("0\r\n\r\n");
 }
 

@@ -22,7 +22,7 @@ namespace cudafault::kube {
 
 struct Answer {
     enum class End {
-        kProper,
+        kComplete,
         kCut,   // drops the connection before the end of the body
         kHold,  // never ends the body; keeps the connection until the client closes it
         kDrop,  // drops the connection without a response
@@ -34,7 +34,7 @@ struct Answer {
     std::vector<std::string> chunks;  // if not empty, replaces the body; chunked encoding, each chunk sent separately
     std::chrono::milliseconds before_head{0};
     std::chrono::milliseconds before_chunk{0};
-    End end = End::kProper;
+    End end = End::kComplete;
 };
 
 // Returns a Kubernetes API error: a Status object.

@@ -35,7 +35,7 @@ public:
     bool is_expired() const { return code == 410; }  // a resourceVersion or a continue token is too old
     bool is_not_found() const { return code == 404; }
     bool is_forbidden() const { return code == 403; }  // by the authorizer, an admission controller or a quota
-    bool is_permission_denied() const;                 // by the authorizer, so that a Role can allow the request
+    bool is_permission_denied() const;                 // by the authorizer: a Role can allow the request
 
     bool is_already_exists() const { return code == 409 && reason() == "AlreadyExists"; }
 
@@ -46,7 +46,7 @@ public:
     bool is_overload() const;
 };
 
-// Converts a response that is not a success. `connection` names the server and the user.
+// Converts an error response. `connection` names the server and the user.
 ApiError api_error(const HttpResponse& response, const Subject& subject, const Connection& connection);
 
 // Converts an ERROR event of a watch, whose object is a Status.

@@ -11,10 +11,10 @@ namespace cudafault::kube {
 class DeadlineScope {
 public:
     // The new deadline may be later than the session's own.
-    DeadlineScope(Session& session, Deadline end) : session_(session), before_(session.options().deadline) {
+    DeadlineScope(Session& session, Deadline end) : session_(session), previous_deadline_(session.options().deadline) {
         session_.set_deadline(end);
     }
-    ~DeadlineScope() { session_.set_deadline(before_); }
+    ~DeadlineScope() { session_.set_deadline(previous_deadline_); }
     DeadlineScope(const DeadlineScope&) = delete;
     DeadlineScope& operator=(const DeadlineScope&) = delete;
 
@@ -24,11 +24,11 @@ public:
     }
 
     // True if a DeadlinePassed refers to this scope's deadline and not to the session's own.
-    bool is_shorter() const { return session_.options().deadline < before_; }
+    bool is_shorter() const { return session_.options().deadline < previous_deadline_; }
 
 private:
     Session& session_;
-    const Deadline before_;
+    const Deadline previous_deadline_;
 };
 
 }  // namespace cudafault::kube

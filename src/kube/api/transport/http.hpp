@@ -41,7 +41,7 @@ struct HttpResponse {
     std::string body;
 
     bool is_success() const { return status >= 200 && status < 300; }
-    std::optional<std::string> header(std::string_view name) const;  // the first of that name; `name` is in lower case
+    std::optional<std::string> header(std::string_view name) const;  // the first value; `name` must be in lower case
 };
 
 struct HttpLimits {

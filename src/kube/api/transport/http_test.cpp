@@ -248,7 +248,7 @@ TEST(HttpFaults, CutBodyIsConnectionError) {
     for (int i = 0; i < 3; ++i) {
         try {
             client.send();
-            FAIL() << i;
+            FAIL() << "expected a ConnectionError for response " << i;
         } catch (const ConnectionError& error) {
             EXPECT_TRUE(error.request_may_have_arrived) << i;
             EXPECT_THAT(error.what(), HasSubstr("no response from the API server at 127.0.0.1:"));

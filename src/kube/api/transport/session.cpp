@@ -164,7 +164,7 @@ void Session::pause(int failures) {
 }
 
 bool Session::wait_before_retry(const Call& call, const std::exception_ptr& failure, int failures) {
-    const bool reads = call.method == "GET";
+    const bool is_read = call.method == "GET";
     std::string why;
     if (failures >= options_.tries) return false;
     try {
@@ -174,9 +174,9 @@ bool Session::wait_before_retry(const Call& call, const std::exception_ptr& fail
             wait_until(after(*error.retry_after));
             return true;
         }
-        if (!reads || error.code < 500) return false;
+        if (!is_read || error.code < 500) return false;
     } catch (const ConnectionError& error) {
-        if (!reads && error.request_may_have_arrived) return false;
+        if (!is_read && error.request_may_have_arrived) return false;
         why = hidden(error.what(), credentials_.secrets());
     } catch (...) {
         return false;
@@ -206,14 +206,14 @@ HttpResponse Session::send(const Call& call) {
 
 Json Session::json(const Call& call) {
     const HttpResponse response = send(call);
-    Json answer = Json::parse(response.body, nullptr, false);
-    if (answer.is_discarded()) {
+    Json document = Json::parse(response.body, nullptr, false);
+    if (document.is_discarded()) {
         throw ConnectionError(
             fmt::format("cannot {} {}: the response is not JSON; check that the server is a Kubernetes API server",
                         call.subject.verb, call.subject.text()),
             true);
     }
-    return answer;
+    return document;
 }
 
 void Session::stream(const Call& call, std::chrono::milliseconds idle_timeout, const HttpSink& sink) {

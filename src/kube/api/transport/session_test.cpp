@@ -32,17 +32,17 @@ Call post() {
     return call;
 }
 
-const Json kFine = {{"fine", true}};
+const Json kOkBody = {{"ok", true}};
 
 TEST_F(SessionTest, SendsStandardHeaders) {
     options.user_agent = "tool/1";
     connection.user.token = "abc";
     connection.user.impersonation = {"jane", "", {"g"}, {}};
-    responder.on("POST", "/x?q=a%20b", {json_answer(kFine)});
+    responder.on("POST", "/x?q=a%20b", {json_answer(kOkBody)});
     Call call = post();
     call.query = {{"q", "a b"}};
     call.content_type = "application/merge-patch+json";
-    EXPECT_EQ(session().json(call), kFine);
+    EXPECT_EQ(session().json(call), kOkBody);
     EXPECT_EQ(seen(0).header("authorization"), "Bearer abc");
     EXPECT_EQ(seen(0).header("impersonate-user"), "jane");
     EXPECT_EQ(seen(0).header("impersonate-group"), "g");
@@ -54,7 +54,7 @@ TEST_F(SessionTest, SendsStandardHeaders) {
 
 TEST_F(SessionTest, TokenIsNotSentUnencrypted) {
     ScriptedResponder plain;
-    plain.on("GET", "/x", {json_answer(kFine)});
+    plain.on("GET", "/x", {json_answer(kOkBody)});
     connection.cluster = {};
     connection.cluster.server = plain.url();
     connection.user.token = "abc";
@@ -67,26 +67,26 @@ TEST_F(SessionTest, TokenIsNotSentUnencrypted) {
 TEST_F(SessionTest, ConnectsToUnixSocket) {
     const TestFolder folder;
     ScriptedResponder proxy(folder.file("s"));
-    proxy.on("GET", "/x", {json_answer(kFine)});
+    proxy.on("GET", "/x", {json_answer(kOkBody)});
     connection.cluster = {};
     connection.cluster.server = proxy.url();
-    EXPECT_EQ(session().json(get()), kFine);
+    EXPECT_EQ(session().json(get()), kOkBody);
 }
 
 TEST_F(SessionTest, UsesProxyUrl) {
     ScriptedResponder proxy;
-    proxy.on("GET", "http://api.test:80/x", {json_answer(kFine)});
-    proxy.on("GET", "http://api.test/x", {json_answer(kFine)});
+    proxy.on("GET", "http://api.test:80/x", {json_answer(kOkBody)});
+    proxy.on("GET", "http://api.test/x", {json_answer(kOkBody)});
     connection.cluster = {};
     connection.cluster.server = "http://api.test";
     connection.cluster.proxy_url = proxy.url();
-    EXPECT_EQ(session().json(get()), kFine);
+    EXPECT_EQ(session().json(get()), kOkBody);
 }
 
 TEST_F(SessionTest, SendsClientCertificateAndServerName) {
     TestAuthority clients;
     ScriptedResponder strict(authority.issue("api", "DNS:api.test"), clients.pem());
-    strict.on("GET", "/x", {json_answer(kFine)});
+    strict.on("GET", "/x", {json_answer(kOkBody)});
     connection.cluster.server = strict.url();
     connection.cluster.tls_server_name = "api.test";
     const TlsIdentity jane = clients.issue("jane");
@@ -102,22 +102,22 @@ TEST_F(SessionTest, AuthorityFileIsReadForEachRequest) {
     connection.cluster.certificate_authority_data.clear();
     connection.cluster.certificate_authority = folder.write("ca.crt", other.pem());
     options.tries = 1;
-    responder.on("GET", "/x", {json_answer(kFine)});
+    responder.on("GET", "/x", {json_answer(kOkBody)});
     EXPECT_THROW(session().json(get()), ConnectionError);
     folder.write("ca.crt", authority.pem());
-    EXPECT_EQ(session().json(get()), kFine);
+    EXPECT_EQ(session().json(get()), kOkBody);
 }
 
 TEST_F(SessionTest, VerificationCanBeDisabled) {
     connection.cluster.certificate_authority_data.clear();
     connection.cluster.insecure_skip_tls_verify = true;
-    responder.on("GET", "/x", {json_answer(kFine)});
-    EXPECT_EQ(session().json(get()), kFine);
+    responder.on("GET", "/x", {json_answer(kOkBody)});
+    EXPECT_EQ(session().json(get()), kOkBody);
 }
 
 TEST_F(SessionTest, CompressionCanBeDisabled) {
     connection.cluster.disable_compression = true;
-    responder.on("GET", "/x", {json_answer(kFine)});
+    responder.on("GET", "/x", {json_answer(kOkBody)});
     session().json(get());
     EXPECT_EQ(seen(0).header("accept-encoding"), "");
 }
@@ -137,17 +137,17 @@ ExecPlugin counting_plugin(const TestFolder& folder) {
 TEST_F(SessionTest, SecondSessionReusesPluginCredential) {
     const TestFolder folder;
     connection.user.exec = counting_plugin(folder);
-    responder.on("GET", "/x", {json_answer(kFine)});
+    responder.on("GET", "/x", {json_answer(kOkBody)});
     session().json(get());
-    EXPECT_EQ(Session(session(), options).json(get()), kFine);
+    EXPECT_EQ(Session(session(), options).json(get()), kOkBody);
     EXPECT_EQ(seen(1).header("authorization"), "Bearer token-1");
 }
 
 TEST_F(SessionTest, RetriesWithRenewedTokenAfter401) {
     const TestFolder folder;
     connection.user.exec = counting_plugin(folder);
-    responder.on("GET", "/x", {status_answer(401, "Unauthorized"), json_answer(kFine)});
-    EXPECT_EQ(session().json(get()), kFine);
+    responder.on("GET", "/x", {status_answer(401, "Unauthorized"), json_answer(kOkBody)});
+    EXPECT_EQ(session().json(get()), kOkBody);
     EXPECT_EQ(seen(0).header("authorization"), "Bearer token-1");
     EXPECT_EQ(seen(1).header("authorization"), "Bearer token-2");
 }
@@ -176,9 +176,9 @@ TEST_F(SessionTest, DoesNotRetryUnchangedTokenAfter401) {
 
 TEST_F(SessionTest, EveryMethodHonorsRetryAfter) {
     for (const int code : {429, 503}) {
-        responder.on("POST", "/x", {with_header(status_answer(code, "x"), "Retry-After", "1"), json_answer(kFine)});
+        responder.on("POST", "/x", {with_header(status_answer(code, "x"), "Retry-After", "1"), json_answer(kOkBody)});
         const Deadline start = Clock::now();
-        EXPECT_EQ(session().json(post()), kFine);
+        EXPECT_EQ(session().json(post()), kOkBody);
         EXPECT_GE(Clock::now() - start, seconds(1)) << code;
     }
 }
@@ -198,15 +198,15 @@ TEST_F(SessionTest, RetryAfterIsLimitedByTries) {
 }
 
 TEST_F(SessionTest, RetriesReadAfter5xxAndBrokenConnection) {
-    Answer cut = json_answer(kFine);
+    Answer cut = json_answer(kOkBody);
     cut.end = Answer::End::kCut;
-    responder.on("GET", "/x", {status_answer(500, "x"), status_answer(504, "x"), dropped(), cut, json_answer(kFine)});
-    EXPECT_EQ(session().json(get()), kFine);
+    responder.on("GET", "/x", {status_answer(500, "x"), status_answer(504, "x"), dropped(), cut, json_answer(kOkBody)});
+    EXPECT_EQ(session().json(get()), kOkBody);
     EXPECT_EQ(requests(), 5u);
 }
 
 TEST_F(SessionTest, DoesNotRetryWriteThatMayHaveArrived) {
-    Answer cut = json_answer(kFine);
+    Answer cut = json_answer(kOkBody);
     cut.end = Answer::End::kCut;
     responder.on("POST", "/x", {cut});
     EXPECT_THROW(session().json(post()), ConnectionError);
@@ -227,7 +227,7 @@ TEST_F(SessionTest, DoesNotRetryClientErrors) {
 TEST_F(SessionTest, StalledResponseIsConnectionError) {
     options.idle_timeout = milliseconds(200);
     options.tries = 1;
-    Answer slow = json_answer(kFine);
+    Answer slow = json_answer(kOkBody);
     slow.before_head = seconds(60);
     responder.on("GET", "/x", {slow});
     EXPECT_THROW(session().json(get()), ConnectionError);
@@ -235,7 +235,7 @@ TEST_F(SessionTest, StalledResponseIsConnectionError) {
 
 TEST_F(SessionTest, DeadlineLimitsAllRequests) {
     options.deadline = after(milliseconds(300));
-    Answer slow = json_answer(kFine);
+    Answer slow = json_answer(kOkBody);
     slow.before_head = seconds(60);
     responder.on("GET", "/x", {slow});
     EXPECT_THROW(session().json(get()), DeadlinePassed);
@@ -291,7 +291,7 @@ TEST_F(SessionTest, WarningContainsNoSecret) {
     connection.user.token = "s3cret";
     std::string warned;
     options.on_warning = [&](const std::string& warning) { warned = warning; };
-    responder.on("GET", "/x", {with_header(json_answer(kFine), "Warning", "299 - \"s3cret is weak\"")});
+    responder.on("GET", "/x", {with_header(json_answer(kOkBody), "Warning", "299 - \"s3cret is weak\"")});
     session().json(get());
     EXPECT_EQ(warned, "[hidden] is weak");
 }
@@ -325,7 +325,7 @@ TEST_F(SessionTest, MessagesContainNoPassword) {
 TEST_F(SessionTest, WarningsAreReported) {
     std::vector<std::string> warnings;
     options.on_warning = [&](const std::string& text) { warnings.push_back(text); };
-    Answer answer = json_answer(kFine);
+    Answer answer = json_answer(kOkBody);
     answer.headers = {
         {"Warning", R"(299 - "say \"no\" to C:\\x")"}, {"Warning", "199 - \"other\""}, {"Warning", "299 - bare"}};
     responder.on("GET", "/x", {answer});
