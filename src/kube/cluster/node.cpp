@@ -27,7 +27,7 @@ namespace cudafault::kube {
 
 namespace {
 
-constexpr std::chrono::milliseconds kRound(400);
+constexpr std::chrono::milliseconds kDrainInterval(400);
 constexpr std::chrono::seconds kStateLabelTimeout(10);  // for setting the state label after the drain's deadline
 
 constexpr const char* kQuarantined = "quarantineHealthEventIsCordoned";  // annotation that NVSentinel sets
@@ -301,7 +301,7 @@ void Drain::mark_failed() {
 
 void Drain::evict_all() {
     try {
-        while (run_round() > 0) client_.session().wait_until(after(kRound));
+        while (run_round() > 0) client_.session().wait_until(after(kDrainInterval));
     } catch (const ApiError&) {
         mark_failed();
         throw;

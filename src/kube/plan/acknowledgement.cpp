@@ -20,7 +20,7 @@ namespace {
 using std::chrono::seconds;
 
 constexpr seconds kTimeForLog{1};
-constexpr seconds kSlack{2};  // tolerance for clock differences and delayed log lines
+constexpr seconds kClockTolerance{2};  // for clock differences and delayed log lines
 constexpr std::chrono::milliseconds kPodInterval{1500};
 constexpr int kLogLimitBytes = 4 << 20;
 
@@ -108,7 +108,7 @@ private:
 
     int since() const {
         const auto past = std::chrono::ceil<seconds>(Clock::now() - options_.since);
-        return static_cast<int>((std::max(past, seconds(0)) + kSlack).count());
+        return static_cast<int>((std::max(past, seconds(0)) + kClockTolerance).count());
     }
 
     // A process may end before it acknowledges the plan, usually because of the fault itself.

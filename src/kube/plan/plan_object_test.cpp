@@ -127,15 +127,15 @@ TEST_F(PlanObjectTest, GivesUpAfterFiveConflicts) {
 }
 
 TEST_F(PlanObjectTest, ReplacingFailsIfAnotherClientChangedTheRevision) {
-    const PlanObject seen_before = plan_from(plan_map("#7\n"));
+    const PlanObject earlier_plan = plan_from(plan_map("#7\n"));
     responder.on("PATCH", path, {status_answer(409, "Conflict"), json_answer(plan_map("#8\nxid=79\n"))});
     hold(path, plan_map("#7\n", "9"));
-    EXPECT_EQ(replace_plan(client(), seen_before, kEnding, "eve").revision, 8u)
+    EXPECT_EQ(replace_plan(client(), earlier_plan, kEnding, "eve").revision, 8u)
         << "the revision is unchanged, so the write is retried";
     responder.on("PATCH", path, {status_answer(409, "Conflict")});
     hold(path, plan_map("#8\nxid=43\n"));
     try {
-        replace_plan(client(), seen_before, kEnding, "eve");
+        replace_plan(client(), earlier_plan, kEnding, "eve");
         FAIL() << "expected an Error";
     } catch (const Error& error) {
         EXPECT_THAT(error.what(), AllOf(HasSubstr("was not armed: another client changed its plan to \"xid=43\""),

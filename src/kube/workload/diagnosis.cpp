@@ -24,11 +24,11 @@ namespace {
 
 using std::chrono::seconds;
 
-constexpr seconds kSlow{30};         // a faster start is not reported
-constexpr seconds kOverdue{10};      // after the end of the grace period
-constexpr seconds kRecent{900};      // older events are ignored
-constexpr size_t kMaxMessage = 400;  // maximum length of a quoted message
-constexpr int kFirstBackOff = 10;    // seconds, doubled with each restart
+constexpr seconds kSlow{30};          // a faster start is not reported
+constexpr seconds kOverdue{10};       // after the end of the grace period
+constexpr seconds kMaxEventAge{900};  // older events are ignored
+constexpr size_t kMaxMessage = 400;   // maximum length of a quoted message
+constexpr int kFirstBackOff = 10;     // seconds, doubled with each restart
 constexpr int kMaxBackOff = 300;
 
 // Shortens a long message from the cluster.
@@ -363,7 +363,7 @@ private:
         if (uid.empty()) return;
         std::string message;
         for (const Json& event : warnings_on(client_, workload_.ref.in_namespace, uid)) {
-            const bool is_recent = time_of_event(event) + kRecent > std::chrono::system_clock::now();
+            const bool is_recent = time_of_event(event) + kMaxEventAge > std::chrono::system_clock::now();
             if (is_recent && text_at(event, "reason") == "FailedCreate") message = text_at(event, "message");
         }
         if (!message.empty()) found_.push_back(creation_problem(workload_, message));

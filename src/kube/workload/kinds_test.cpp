@@ -274,10 +274,10 @@ TEST(Kinds, FindsTemplatesOfLeaderWorkerSet) {
                 ElementsAre("worker: spec.leaderWorkerTemplate.workerTemplate.spec.containers[vllm] *",
                             "worker: spec.leaderWorkerTemplate.workerTemplate.spec.containers[side]"));
     spec["leaderWorkerTemplate"]["leaderTemplate"] = kTemplate;
-    const Workload both = workload("leaderworkerset.x-k8s.io", "LeaderWorkerSet", spec);
-    ASSERT_EQ(both.templates.size(), 2u);
-    EXPECT_EQ(both.templates[0].name, "leader");
-    EXPECT_EQ(both.templates[0].pod_spec.text(), "spec.leaderWorkerTemplate.leaderTemplate.spec");
+    const Workload with_leader_and_worker = workload("leaderworkerset.x-k8s.io", "LeaderWorkerSet", spec);
+    ASSERT_EQ(with_leader_and_worker.templates.size(), 2u);
+    EXPECT_EQ(with_leader_and_worker.templates[0].name, "leader");
+    EXPECT_EQ(with_leader_and_worker.templates[0].pod_spec.text(), "spec.leaderWorkerTemplate.leaderTemplate.spec");
 }
 
 TEST(Kinds, FindsTemplatesOfRayCluster) {

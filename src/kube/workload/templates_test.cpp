@@ -61,9 +61,10 @@ TEST(Templates, ExpandsListsAndObjects) {
 TEST(Templates, NamesOfSeveralPathsAreUnique) {
     EXPECT_THAT(sites_at({"spec.worker.template", "spec.driver.podSpec", "spec.worker.template"}),
                 ElementsAre("worker: spec.worker.template.spec", "driver: spec.driver.podSpec"));
-    const Json twice = {{"a", {{"spec", {{"containers", Json::array()}}}}},
-                        {"b", {{"a", {{"containers", Json::array()}}}}}};
-    EXPECT_THAT(site_texts(sites_of_paths(twice, {"a", "b.a"}, "x")), ElementsAre("a.spec: a.spec", "b.a: b.a"));
+    const Json two_templates = {{"a", {{"spec", {{"containers", Json::array()}}}}},
+                                {"b", {{"a", {{"containers", Json::array()}}}}}};
+    EXPECT_THAT(site_texts(sites_of_paths(two_templates, {"a", "b.a"}, "x")),
+                ElementsAre("a.spec: a.spec", "b.a: b.a"));
 }
 
 TEST(Templates, FindsContainersOfTemplate) {

@@ -92,17 +92,17 @@ TEST_F(ClientTest, ListRequestsMetadataOnly) {
 TEST_F(ClientTest, ListSetsKindOfItems) {
     Answer answer = page("one", "");
     responder.on("GET", kListPath, {answer});
-    client().list({kDeployments, "ns"}, {}, [](const Page& got) {
-        EXPECT_EQ(got.items.at(0)["kind"], "Deployment");
-        EXPECT_EQ(got.items.at(0)["apiVersion"], "apps/v1");
+    client().list({kDeployments, "ns"}, {}, [](const Page& listed_page) {
+        EXPECT_EQ(listed_page.items.at(0)["kind"], "Deployment");
+        EXPECT_EQ(listed_page.items.at(0)["apiVersion"], "apps/v1");
     });
     responder.on(
         "GET", kListPath,
         {json_answer(
             {{"kind", "List"}, {"apiVersion", "v1"}, {"items", {{{"kind", "Own"}, {"apiVersion", "x/v2"}}}}})});
-    client().list({kDeployments, "ns"}, {}, [](const Page& got) {
-        EXPECT_EQ(got.items.at(0)["kind"], "Own");
-        EXPECT_EQ(got.items.at(0)["apiVersion"], "x/v2");
+    client().list({kDeployments, "ns"}, {}, [](const Page& listed_page) {
+        EXPECT_EQ(listed_page.items.at(0)["kind"], "Own");
+        EXPECT_EQ(listed_page.items.at(0)["apiVersion"], "x/v2");
     });
 }
 

@@ -256,14 +256,14 @@ TEST_F(WatchTest, EventsPreserveUnknownFields) {
     const Json object = {{"metadata", {{"name", "end"}}}, {"brandNew", {{"deep", {1, nullptr}}}}};
     responder.on("GET", watch_from("10"), {events({Json{{"type", "ADDED"}, {"object", object}}.dump() + "\n"})});
     Client client(session());
-    Json got;
+    Json received_object;
     watch(client, {kPods, "ns"}, {},
           {[](const std::vector<Json>&) { return true; },
            [&](Change, const Json& changed) {
-               got = changed;
+               received_object = changed;
                return false;
            }});
-    EXPECT_EQ(got, object);
+    EXPECT_EQ(received_object, object);
 }
 
 }  // namespace

@@ -64,17 +64,17 @@ protected:
 };
 
 TEST_F(Plugin, ReturnsToken) {
-    const ExecCredential got = run(credential(R"({"token":"abc"})"));
-    EXPECT_EQ(got.token, "abc");
-    EXPECT_EQ(got.identity, TlsIdentity());
-    EXPECT_FALSE(got.expires);
+    const ExecCredential result = run(credential(R"({"token":"abc"})"));
+    EXPECT_EQ(result.token, "abc");
+    EXPECT_EQ(result.identity, TlsIdentity());
+    EXPECT_FALSE(result.expires);
 }
 
 TEST_F(Plugin, ReturnsCertificateAndExpiry) {
-    const ExecCredential got = run(credential(
+    const ExecCredential result = run(credential(
         R"({"clientCertificateData":"C","clientKeyData":"K","token":null,"expirationTimestamp":"1970-01-01T00:01:00Z"})"));
-    EXPECT_EQ(got.identity, (TlsIdentity{"C", "K"}));
-    EXPECT_EQ(got.expires, std::chrono::system_clock::from_time_t(60));
+    EXPECT_EQ(result.identity, (TlsIdentity{"C", "K"}));
+    EXPECT_EQ(result.expires, std::chrono::system_clock::from_time_t(60));
 }
 
 TEST_F(Plugin, AcceptsV1beta1) {
@@ -122,9 +122,9 @@ TEST_F(Plugin, InfoReadsAuthorityFile) {
     plugin.provide_cluster_info = true;
     cluster.certificate_authority = folder.write("ca.crt", "CA");
     cluster.disable_compression = true;
-    const Json got = info()["spec"]["cluster"];
-    EXPECT_EQ(got["certificate-authority-data"], "Q0E=");
-    EXPECT_EQ(got["disable-compression"], true);
+    const Json cluster_info = info()["spec"]["cluster"];
+    EXPECT_EQ(cluster_info["certificate-authority-data"], "Q0E=");
+    EXPECT_EQ(cluster_info["disable-compression"], true);
 }
 
 TEST_F(Plugin, InfoContainsInsecureFlag) {

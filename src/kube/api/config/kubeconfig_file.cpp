@@ -77,7 +77,7 @@ private:
         try {
             return node.as<Value>();
         } catch (const YAML::Exception&) {
-            fail(node, fmt::format("{} has a value of the wrong type", name));
+            fail(node, fmt::format("invalid {}: the value has the wrong type", name));
         }
     }
 

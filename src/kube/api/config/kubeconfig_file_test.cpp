@@ -74,15 +74,15 @@ TEST(KubeconfigFile, ParsesJson) {
 }
 
 TEST(KubeconfigFile, ParsesClusterFields) {
-    const Cluster got = cluster(
+    const Cluster parsed_cluster = cluster(
         "server: 'https://h:1', tls-server-name: n, certificate-authority-data: Q0E=, proxy-url: 'http://p:2', "
         "insecure-skip-tls-verify: true, disable-compression: true");
-    EXPECT_EQ(got.server, "https://h:1");
-    EXPECT_EQ(got.tls_server_name, "n");
-    EXPECT_EQ(got.certificate_authority_data, "CA");
-    EXPECT_EQ(got.proxy_url, "http://p:2");
-    EXPECT_TRUE(got.insecure_skip_tls_verify);
-    EXPECT_TRUE(got.disable_compression);
+    EXPECT_EQ(parsed_cluster.server, "https://h:1");
+    EXPECT_EQ(parsed_cluster.tls_server_name, "n");
+    EXPECT_EQ(parsed_cluster.certificate_authority_data, "CA");
+    EXPECT_EQ(parsed_cluster.proxy_url, "http://p:2");
+    EXPECT_TRUE(parsed_cluster.insecure_skip_tls_verify);
+    EXPECT_TRUE(parsed_cluster.disable_compression);
     EXPECT_FALSE(cluster("server: h").insecure_skip_tls_verify);
     EXPECT_FALSE(cluster("server: h").disable_compression);
 }
@@ -97,10 +97,11 @@ TEST(KubeconfigFile, PathsAreRelativeToFile) {
 }
 
 TEST(KubeconfigFile, ParsesExecExtensionOfCluster) {
-    const Cluster got = cluster(
+    const Cluster parsed_cluster = cluster(
         "extensions: [{name: other, extension: 1}, {name: client.authentication.k8s.io/exec, "
         "extension: {a: 1, b: '1', c: [true, 1.5, text], d: {e: null}}}]");
-    EXPECT_EQ(Json::parse(got.exec_extension), Json::parse(R"({"a":1,"b":"1","c":[true,1.5,"text"],"d":{"e":null}})"));
+    EXPECT_EQ(Json::parse(parsed_cluster.exec_extension),
+              Json::parse(R"({"a":1,"b":"1","c":[true,1.5,"text"],"d":{"e":null}})"));
     EXPECT_EQ(cluster("server: h").exec_extension, "");
 }
 

@@ -136,9 +136,9 @@ TEST(ApiError, ShortensResponseThatIsNotStatus) {
 }
 
 TEST(ApiError, ErrorWithoutContextNamesServerWithoutPassword) {
-    Connection bare = connection();
-    bare.context.clear();
-    EXPECT_THAT(api_error(status(500, "x"), kSubject, bare).what(), HasSubstr("(https://api.test)"));
+    Connection without_context = connection();
+    without_context.context.clear();
+    EXPECT_THAT(api_error(status(500, "x"), kSubject, without_context).what(), HasSubstr("(https://api.test)"));
 }
 
 TEST(ApiError, WatchEventWithoutCodeIs500) {

@@ -338,12 +338,12 @@ TEST_F(SessionTest, StreamIsNotRetried) {
     answer.chunks = {"a", "b"};
     responder.on("GET", "/x", {answer});
     responder.on("GET", "/y", {status_answer(500, "x")});
-    std::string got;
+    std::string received;
     session().stream(get(), seconds(10), [&](std::string_view chunk) {
-        got += chunk;
+        received += chunk;
         return true;
     });
-    EXPECT_EQ(got, "ab");
+    EXPECT_EQ(received, "ab");
     EXPECT_THROW(session().stream(get("/y"), seconds(10), [](std::string_view) { return true; }), ApiError);
     EXPECT_EQ(requests(), 2u);
 }
