@@ -45,7 +45,7 @@ cluster-up:     ## start a real two-node Kubernetes cluster on this machine, for
 cluster-down:   ## stop that cluster and delete its data
 	@tests/cluster/down --purge
 
-demo-cluster:   ## break the GPUs of a Kubernetes node under load and recover, in about a minute
+demo-cluster:   ## make the GPUs of a Kubernetes node fail under load and recover, in about a minute
 	@scripts/build
 	@tests/cluster/demo
 
@@ -53,5 +53,5 @@ install:        ## install into $(DESTDIR)$(PREFIX)
 	@scripts/build
 	@cmake --install build --prefix "$(PREFIX)"
 
-clean:          ## remove everything that was built
+clean:          ## remove all build products
 	rm -rf build build-*

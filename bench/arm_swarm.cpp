@@ -4,9 +4,10 @@
 //   arm_swarm COUNT [floor]
 //
 // The program starts COUNT copies of itself and prints "ready" when every copy has made a call. When a call has
-// failed in every copy, it prints "failed TIME", the CLOCK_REALTIME nanoseconds of the last first failure. It exits at
-// the end of input. With `floor` the processes make no CUDA call: a byte of input sets a flag in shared memory, and a
-// process that reads the flag is recorded as failed. This is the lower bound of the time to arm a fault.
+// failed in every copy, it prints "failed TIME": the time of the latest first failure, in CLOCK_REALTIME nanoseconds.
+// It exits at the end of its input. With `floor` the processes make no CUDA call: a byte of input sets a flag in shared
+// memory, and each process is recorded as failed when it reads the flag. This is the lower bound of the time to arm a
+// fault.
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -37,7 +38,7 @@ struct SharedState {
     std::atomic<int> calling;
     std::atomic<int> failed;
     std::atomic<int64_t> last_failure_ns;
-    std::atomic<int> flag;  // for `floor`
+    std::atomic<int> flag;  // set by a byte of input, for `floor`
 };
 
 int64_t now_ns() {

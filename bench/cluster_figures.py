@@ -90,12 +90,12 @@ def inject_and_restore(cluster, figure):
     with cluster.namespace() as namespace:
         cluster.apply(workloads.deployment(namespace, "web", replicas=4))
         cluster.wait_for_rollout(namespace, "deployment/web")
-        where = ("-n", namespace)
+        in_namespace = ("-n", namespace)
         for _ in range(3):
-            run(cluster, "snapshot", "-o", str(before), *where)
-            injected.append(seconds_of(lambda: run(cluster, "inject", "deployment/web", *where)))
-            restored.append(seconds_of(lambda: (run(cluster, "restore", "deployment/web", *where),
-                                           run(cluster, "verify-clean", "--against", str(before), *where))))
+            run(cluster, "snapshot", "-o", str(before), *in_namespace)
+            injected.append(seconds_of(lambda: run(cluster, "inject", "deployment/web", *in_namespace)))
+            restored.append(seconds_of(lambda: (run(cluster, "restore", "deployment/web", *in_namespace),
+                                           run(cluster, "verify-clean", "--against", str(before), *in_namespace))))
             cluster.wait_for_rollout(namespace, "deployment/web")
     yield figure("k8s: inject a Deployment with 4 replicas", "<= 15 s",
                  f"{max(injected):.1f} s, the longest of {len(injected)}", max(injected) <= 15)
@@ -114,7 +114,7 @@ def count_requests(cluster, figure):
 
 
 def fill_namespace(cluster, namespace):
-    """Create workloads, and pods that no scheduler handles."""
+    """Create workloads and pods. The pods name a scheduler that does not exist, so they stay Pending."""
     for number in range(WORKLOADS):
         cluster.create(workloads.deployment(namespace, f"web-{number}", replicas=0))
     spec = workloads.pod_spec(workloads.server()) | {"schedulerName": "none"}
@@ -136,16 +136,16 @@ def scan(cluster, figure):
 
 
 def restores(cluster, figure):
-    """Measures the restore of workloads without pods, so that no time is spent on waiting for pods."""
+    """Measure the restore of workloads without pods, so that the figure does not include waiting for pods."""
     names = [f"web-{number}" for number in range(INJECTED)]
     with cluster.namespace() as namespace:
-        where = ("-n", namespace)
+        in_namespace = ("-n", namespace)
         for name in names:
             cluster.create(workloads.deployment(namespace, name, replicas=0))
-        run(cluster, "inject", "deployment", *names, *where)
-        run(cluster, "arm", "deployment", *names, "xid=79", *where)
-        seconds = seconds_of(lambda: run(cluster, "restore", "deployment", *names, *where))
-        run(cluster, "verify-clean", *where)
+        run(cluster, "inject", "deployment", *names, *in_namespace)
+        run(cluster, "arm", "deployment", *names, "xid=79", *in_namespace)
+        seconds = seconds_of(lambda: run(cluster, "restore", "deployment", *names, *in_namespace))
+        run(cluster, "verify-clean", *in_namespace)
     yield figure(f"k8s: restore {INJECTED} armed workloads without pods", "<= 60 s", f"{seconds:.1f} s", seconds <= 60)
 
 

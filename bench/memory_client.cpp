@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Prints "ready" and waits for the end of its input, so that bench/run can measure its memory. With the argument
-// `cuda`, not `idle`, the program first uses a GPU through a shared libcudart, which looks up hundreds of driver
-// functions.
+// `cuda`, the program first uses a GPU through a shared libcudart, which looks up hundreds of driver functions. With
+// `idle`, the program does not use CUDA.
 #include <dlfcn.h>
 #include <unistd.h>
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs an elementwise training loop in PyTorch. Reads a number of steps from standard input, runs these steps, prints their
-duration in seconds, and repeats. bench/run alternates between one copy with libcudafault.so and one without."""
+"""Run an elementwise training loop in PyTorch. Read a number of steps from standard input, run these steps, print their
+duration in seconds, and repeat. bench/run alternates between one copy with libcudafault.so and one without."""
 import sys
 import time
 

@@ -43,7 +43,7 @@ int main(int argc, char** argv) {
     std::vector<int64_t> times(preloads.size());
     for (size_t round = 0; round < rounds; ++round) {
         for (size_t i = 0; i < preloads.size(); ++i) {
-            const size_t next = (round + i) % preloads.size();  // each value comes first equally often
+            const size_t next = (round + i) % preloads.size();  // each value is measured first equally often
             times[next] = nanoseconds_of_true(preloads[next]);
         }
         for (size_t i = 0; i < times.size(); ++i)

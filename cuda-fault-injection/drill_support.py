@@ -2,8 +2,8 @@
 """Helpers for tests on a cluster: the state of a workload's pods, inference requests, and waiting.
 
 Environment: INFERENCE_ENDPOINT is the URL for inference requests. If it contains `{address}`, each pod gets a request,
-otherwise only the service that the URL names gets one; default http://{address}:8000/v1/completions. INFERENCE_BODY is
-the request body; default: a completion request for MODEL_NAME.
+otherwise only the service that the URL names gets a request; default http://{address}:8000/v1/completions.
+INFERENCE_BODY is the request body; default: a completion request for MODEL_NAME.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def pods_of(deployment: str, namespace: str) -> list[Pod]:
 
 
 def is_down(pod: Pod) -> bool:
-    """Return whether the pod's program ended. The reason CrashLoopBackOff appears only after a second crash."""
+    """Return whether the pod's program has ended. (The reason CrashLoopBackOff appears only after a second crash.)"""
     return pod["restarts"] > 0 or pod["terminated"] is not None
 
 

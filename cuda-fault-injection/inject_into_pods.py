@@ -12,8 +12,8 @@ Each function blocks until its work is done, shows progress on standard error, p
 failure it raises CudaFaultError. Each function can be repeated, and interrupted with Ctrl-C.
 
 Environment: CUDAFAULT (path of the program, if it is not on PATH), CUDA_FAULT_TIMEOUT (seconds, default 300),
-CUDA_FAULT_EXPIRES (duration after which an armed fault expires, default 4h), KUBECONFIG (as for kubectl). Neither
-kubectl nor a Python package is needed.
+CUDA_FAULT_EXPIRES (duration after which an armed fault expires, default 4h), KUBECONFIG (as for kubectl). The
+functions need neither kubectl nor a Python package.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class CudaFaultError(RuntimeError):
         self.exit_code = exit_code
 
 
-# The functions of the interface
+# Public functions
 
 
 def create_cuda_fault_configmap(namespace: str, *, timeout: float | None = None) -> bool:
@@ -85,18 +85,18 @@ def patch_deployment_env(
 
     deployment_name: name of a DynamoGraphDeployment or, if none has this name, of a Deployment.
     namespace: namespace of the workload.
-    enable: True replaces the pods by pods that preload the library, and then arms the fault: a running pod fails at its
-        next CUDA call, a restarted pod at its first. A second call changes the armed fault. False disarms, unpins and
-        restores the workload; it succeeds if nothing was injected.
+    enable: True replaces the pods with pods that preload the library, and then arms the fault: a running pod fails at
+        its next CUDA call, a restarted pod at its first. A second call changes the armed fault. False disarms, unpins
+        and restores the workload; it succeeds if nothing was injected.
     use_configmap: True compiles the library in the pod, from create_cuda_fault_configmap(). False sets only the
         environment: the image must contain the library at /cuda-fault/fake_cuda_xid79.so.
-    target_node: pins the pods to this node. The output names pods that do not fit on it, and old pods that a graph's
-        operator then keeps. The call fails only if no pod fits.
+    target_node: pins the pods to this node. The output names pods that do not fit on the node, and old pods that a
+        graph's operator keeps because of them. The call fails only if no pod fits.
     xid_type: an XID that `cudafault xids` lists.
     passthrough_mode: True does not arm a fault; use `cudafault k8s arm` to arm one later, without a restart.
     timeout: seconds for the whole call; default: CUDA_FAULT_TIMEOUT, or 300.
     Returns True. Raises CudaFaultError if the workload does not exist, the XID is unknown, the ConfigMap or a permission
-    is missing, pods were not replaced in time, or something could not be restored.
+    is missing, pods were not replaced in time, or an object could not be restored.
     """
     deadline = _deadline(timeout)
     target = [deployment_name, "-n", namespace]
@@ -122,8 +122,8 @@ def delete_cuda_fault_configmap(namespace: str, *, timeout: float | None = None)
 
     namespace: namespace of the ConfigMap.
     timeout: seconds; default: CUDA_FAULT_TIMEOUT, or 300.
-    Returns True. Raises CudaFaultError if a workload, which the message names, still mounts the ConfigMap, the cluster is
-    unreachable or permission is missing.
+    Returns True. Raises CudaFaultError if a workload still mounts the ConfigMap (the message names the workload), the
+    cluster is unreachable or permission is missing.
     """
     deadline = _deadline(timeout)
     cudafault_json("library", "delete", "-n", namespace, timeout=_remaining(deadline))
@@ -135,7 +135,7 @@ def delete_cuda_fault_configmap(namespace: str, *, timeout: float | None = None)
 
 
 def find_cudafault() -> str:
-    """Return the path of `cudafault`: $CUDAFAULT, else the program on PATH, else the one in this repository's build/."""
+    """Return the path of `cudafault`: $CUDAFAULT, the program on PATH, or the program in build/, in this order."""
     if configured := os.environ.get("CUDAFAULT"):
         if found := shutil.which(configured):
             return found
@@ -184,7 +184,7 @@ def _run(command: list[str]) -> str:
 
 
 def _wait(process: subprocess.Popen[str]) -> list[str]:
-    """Wait for the command, show its standard error while it runs, and return those lines."""
+    """Wait for the command, show its standard error while it runs, and return the lines of its standard error."""
     errors: list[str] = []
     reader = threading.Thread(target=_pass_through, args=(process.stderr, errors), daemon=True)
     reader.start()
@@ -284,7 +284,7 @@ def _library_state(library_seen: bool) -> str:
     return "library seen" if library_seen else "library not seen"
 
 
-# The command line, with the options of the predecessor
+# Command-line interface, with the options of the script of the same name in NVIDIA Dynamo
 
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:

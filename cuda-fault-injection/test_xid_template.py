@@ -49,7 +49,7 @@ class Drill:
         return support.pods_of(self.deployment, self.namespace)
 
     def fired_pods(self, code: int) -> list[support.Pod]:
-        """Return all pods that run the library once each has crashed because of this CUDA error; before that, none."""
+        """Return the pods that run the library if each has crashed because of this CUDA error, otherwise no pods."""
         pods = [pod for pod in self.pods() if pod["phase"] != "Pending" and pod["injected"]]
         support.inference_works(pods)
         down = [pod for pod in pods if pod["fired"] and pod["codes"] == [code] and support.is_down(pod)]

@@ -7,12 +7,12 @@ TARGET_DEPLOYMENT  name of a DynamoGraphDeployment or, if none has this name, of
                    and crash
 TARGET_NAMESPACE   default `default`
 TARGET_NODE        the node whose GPU is lost; default: the node of the first pod. The node is cordoned and drained,
-                   including pods of other workloads, and uncordoned at the end. All pods of the workload must fit on it;
-                   for a graph, beside the old pods
+                   including pods of other workloads, and uncordoned at the end. All pods of the workload must fit on
+                   this node; for a graph, beside the old pods
 INFERENCE_ENDPOINT, INFERENCE_BODY, MODEL_NAME  the inference request, see cuda-fault-injection/drill_support.py
 
-All pods of the workload must also fit on the other nodes. If a step fails, the test still
-restores the workload and the node.
+All pods of the workload must also fit on the other nodes. The test restores the workload and the node even if a step
+fails.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Drill:
             DEPLOYMENT, NAMESPACE, enable=True, use_configmap=True, target_node=self.node, xid_type=79
         )
         elsewhere = [pod for pod in self.pods() if pod["node"] not in (self.node, "", None)]
-        assert not elsewhere, f"{self.node} does not fit all pods; these are on other nodes: {elsewhere}"
+        assert not elsewhere, f"not all pods fit on {self.node}; these pods are on other nodes: {elsewhere}"
         assert self.pods_on_node(), f"no pod is on {self.node}"
 
     def all_down(self) -> bool:
@@ -115,7 +115,7 @@ def test_xid79_gpu_fell_off_the_bus(tmp_path: Path) -> None:
     step("check that the service works, and take a snapshot")
     drill = start_drill(tmp_path)
 
-    with ExitStack() as cleanup:  # runs in reverse order
+    with ExitStack() as cleanup:  # runs the callbacks in reverse order
         cleanup.callback(delete_cuda_fault_configmap, NAMESPACE)
         cleanup.callback(drill.unpin)
 

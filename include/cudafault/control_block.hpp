@@ -66,7 +66,7 @@ struct ProcessSlot {
     uint64_t start_time;  // shared_start_time
     uint64_t revision;    // last plan that the process acknowledged
     uint64_t fired;
-    char program[kShownName];  // the names that process= is compared with, cut to this length
+    char program[kShownName];  // the names that process= is compared with, truncated to this length
     char script[kShownName];
 };
 
@@ -126,8 +126,6 @@ void control_init(ControlBlock&, uint32_t owner_uid, uint64_t heartbeat_ns);
 // plan after the new one is written. `plan` must be the result of parsing `spec`. The caller must serialize writers.
 void control_write_plan(ControlBlock&, Text spec, const Plan& plan, uint64_t armed_at_ns, uint64_t armed_wall_ns = 0);
 
-// Copies the plan to `out`. Returns false, which means disarmed, if the block or the plan is invalid, belongs to
-// a user other than `uid`, or is being written. `out` is unspecified then.
 struct PlanCopy {
     uint64_t revision;
     uint64_t armed_at_ns;
@@ -136,6 +134,9 @@ struct PlanCopy {
     char spec[kMaxSpec];
     Plan plan;
 };
+
+// Copies the plan to `out`. Returns false, which means disarmed, if the block or the plan is invalid, belongs to
+// a user other than `uid`, or is being written. The content of `out` is then unspecified.
 bool control_read_plan(const ControlBlock&, uint32_t uid, PlanCopy& out);
 
 }  // namespace cudafault

@@ -17,7 +17,7 @@ constexpr const char* kArmExamples = R"(Examples:
   cudafault arm trial 'error=CUDA_ERROR_LAUNCH_FAILED calls=cuLaunchKernel after=100; effect=delay:200ms calls=@copy'
   cudafault arm trial 'xid=94 gpu=1 for=30s'
 
-The plan replaces the one that was armed. It takes effect at the next CUDA call of every process of the run.
+The plan replaces the previous plan of the run. It takes effect at the next CUDA call of every process of the run.
 `cudafault check` explains a plan; docs/plans.md lists all keys.)";
 
 struct ArmOptions {

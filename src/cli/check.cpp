@@ -20,16 +20,16 @@ constexpr const char* kCheckExamples = R"(Examples:
   cudafault check 'xid=79 gpu=0 after=100'
   cudafault check --gpus sim:2 'xid=79 gpu=2'     refused: GPU 2 does not exist
 
-If the plan is invalid, the command prints the position and the reason, and exits with code 2. With --gpus it also looks
-up the GPUs of the plan.)";
+If the plan is invalid, the command prints the position and the reason, and exits with code 2. With --gpus, the command
+also looks up the GPUs of the plan.)";
 
 struct CheckOptions {
     std::string spec, gpus;
     bool json = false;
 };
 
-void print_words(const Plan& plan, const std::vector<std::string>& specs) {
-    if (plan.count == 0) fmt::print("an empty plan: no call fails\n");
+void print_explanation(const Plan& plan, const std::vector<std::string>& specs) {
+    if (plan.count == 0) fmt::print("the plan is empty: no call fails\n");
     for (int i = 0; i < plan.count; ++i) {
         fmt::print("{}fault {}: {}\n", i > 0 ? "\n" : "", i, specs.at(static_cast<size_t>(i)));
         for (const auto& [question, answer] : explain(plan.faults[i])) fmt::print("  {:<6} {}\n", question, answer);
@@ -58,12 +58,12 @@ void check(const CheckOptions& options, bool with_gpus) {
     }
     print_notes(local::plan_notes(*plan, resolved, variables));
     const std::vector<std::string> specs = local::split_faults(options.spec);
-    if (!options.json) return print_words(*plan, specs);
+    if (!options.json) return print_explanation(*plan, specs);
     document["faults"] = plan_json(*plan, specs);
     print_json(document);
 }
 
-void refuse(const local::SpecRefused& refused) {
+void print_error_json(const local::SpecRefused& refused) {
     print_json({{"valid", false},
                 {"spec", refused.spec},
                 {"column", refused.column},
@@ -84,7 +84,7 @@ void add_check(CLI::App& app) {
         try {
             check(*options, verb->count("--gpus") > 0);
         } catch (const local::SpecRefused& refused) {
-            if (options->json) refuse(refused);
+            if (options->json) print_error_json(refused);
             throw;
         }
     });

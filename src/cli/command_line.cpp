@@ -94,7 +94,7 @@ int run_command_line(int argc, char** argv, const std::string& version) {
     } catch (const local::Error& error) {
         return report_error(error.what(), error.exit_code);
     } catch (const nlohmann::json::exception&) {
-        return report_error("the file of the run is damaged and cannot be shown: start the run again",
+        return report_error("cannot show the run, because its file is damaged: start the run again",
                             local::kEnvironment);
     } catch (const std::exception& error) {
         return report_error(error.what(), local::kEnvironment);

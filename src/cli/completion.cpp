@@ -50,30 +50,30 @@ void add_completion(CLI::App& app) {
 std::vector<std::string> completions(CLI::App& app, const std::vector<std::string>& words) {
     CLI::App* command = &app;
     const std::string last = words.empty() ? "" : words.back();
-    size_t begin = 0;  // of the words that follow the command
+    size_t first_argument = 0;
     for (size_t i = 0; i + 1 < words.size(); ++i) {
         CLI::App* next = subcommand_named(*command, words[i]);
         if (!next) continue;
         command = next;
-        begin = i + 1;
+        first_argument = i + 1;
         if (command->get_name() == "k8s") add_k8s_verbs(*command);
     }
     std::vector<std::string> found;
-    const auto take = [&](const std::string& word) {
+    const auto add_match = [&](const std::string& word) {
         if (word.starts_with(last)) found.push_back(word);
     };
     if (!last.starts_with('-')) {
         for (const CLI::App* each : command->get_subcommands([](const CLI::App*) { return true; })) {
-            take(each->get_name());
+            add_match(each->get_name());
         }
-        const std::vector<std::string> rest(words.begin() + static_cast<ptrdiff_t>(std::min(begin, words.size())),
-                                            words.end());
-        const std::vector<std::string> workloads = complete_workloads(*command, rest);
+        const auto first = words.begin() + static_cast<ptrdiff_t>(std::min(first_argument, words.size()));
+        const std::vector<std::string> arguments(first, words.end());
+        const std::vector<std::string> workloads = complete_workloads(*command, arguments);
         found.insert(found.end(), workloads.begin(), workloads.end());
         return found;
     }
     for (const CLI::Option* option : command->get_options()) {
-        for (const std::string& name : option->get_lnames()) take("--" + name);
+        for (const std::string& name : option->get_lnames()) add_match("--" + name);
     }
     return found;
 }

@@ -14,7 +14,8 @@ namespace {
 constexpr const char* kDisarmExamples = R"(Example:
   cudafault disarm trial
 
-Calls stop failing at the next CUDA call of each process. `cudafault status` and `cudafault events` still show what fired.)";
+CUDA calls succeed again from the next call of each process on. `cudafault status` and `cudafault events` still show the
+faults that fired.)";
 
 struct DisarmOptions {
     std::string name;

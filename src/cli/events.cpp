@@ -16,7 +16,7 @@ using nlohmann::json;
 
 constexpr const char* kEventsExamples = R"(Examples:
   cudafault events trial
-  cudafault events trial --follow            print each event when it happens, until the run ends
+  cudafault events trial --follow            print each event when it occurs, until the run ends
   cudafault events trial --json
   cudafault events trial --follow --json     one JSON document per line
 
@@ -61,7 +61,7 @@ void warn_of_missing(const json& document) {
         const uint64_t count = document.at(key);
         if (count > 0) fmt::print(stderr, "cudafault: {} of run {} {}\n", plural(count, "event"), name, reason);
     };
-    missing("overwritten", "were overwritten by later ones");
+    missing("overwritten", "were overwritten by later events");
     missing("lost", "could not be recorded or read");
 }
 

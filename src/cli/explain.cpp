@@ -54,7 +54,7 @@ std::string effect_text(const Fault& fault) {
         case Effect::error: return fmt::format("{}the call does nothing and returns {}", cause, code_text(fault));
         case Effect::delay:
             return fmt::format("{}the call is made, but {} later", cause, duration_text(fault.effect_value));
-        case Effect::hang: return cause + "the call does not return until the fault is disarmed; then it is made";
+        case Effect::hang: return cause + "the call blocks until the fault is disarmed; then the call is made";
         case Effect::exit:
             return fmt::format("{}the process exits immediately with exit code {}", cause, fault.effect_value);
         case Effect::signal: break;
@@ -108,7 +108,7 @@ std::vector<std::string> names_of(const std::vector<int>& rows) {
 
 std::vector<std::string> function_names(const Fault& fault) { return names_of(distinct_rows(fault)); }
 
-// Describes the driver calls of the fault that do not count if a shared libcudart makes them.
+// Describes the driver calls of the fault that are not counted if a shared libcudart makes them.
 std::string nested_calls(const Fault& fault) {
     std::vector<std::string> classes;
     for (int i = 0; i < kCallClasses; ++i) {
@@ -132,8 +132,8 @@ std::string calls_text(const Fault& fault) {
     const std::string by_api = fmt::format("{}", fmt::join(counts_by_api(fault), ", "));
     if (are_default_calls(fault)) {
         return fmt::format(
-            "those that fail by default ({} functions: {}); driver calls inside a shared "
-            "libcudart do not count, since the runtime call does",
+            "the {} functions that fail by default ({}); driver calls inside a shared libcudart do not count, since "
+            "the runtime call does",
             names.size(), by_api);
     }
     const std::string nested = nested_calls(fault);
@@ -185,7 +185,7 @@ json gpu_json(const GpuSelector& gpu) {
     return {{"kind", "pci"}, {"value", pci_text(gpu)}};
 }
 
-// Returns the fault's functions whose GPU is found in the given way.
+// Returns the fault's functions whose GPU is determined by `device`.
 std::vector<int> rows_with_gpu_from(const Fault& fault, DeviceFrom device) {
     std::vector<int> rows = distinct_rows(fault);
     const auto differs = [&](int row) { return kFunctions[row].device != device; };
@@ -203,11 +203,11 @@ std::string calls_without_gpu(const Fault& fault) {
     const size_t count = names.size();
     const bool is_all = count == distinct_rows(fault).size();
     if (count > kShownCalls) names.resize(kShownCalls);
-    return fmt::format("; {}{}{} no single GPU and fail{} only in a process to which no other GPU is visible",
+    return fmt::format("; {}{}{} not concern a single GPU and fail{} only in a process with no other visible GPU",
                        is_all ? "" : "of the calls, ", fmt::join(names, ", "),
-                       count > kShownCalls ? fmt::format(" and {} more concern", count - kShownCalls)
-                       : count == 1        ? " concerns"
-                                           : " concern",
+                       count > kShownCalls ? fmt::format(" and {} more do", count - kShownCalls)
+                       : count == 1        ? " does"
+                                           : " do",
                        count == 1 ? "s" : "");
 }
 
@@ -236,7 +236,7 @@ double probability_of(const Fault& fault) {
 std::string schedule_text(const Fault& fault) {
     std::vector<std::string> texts;
     if (fault.after_calls > 0)
-        texts.push_back(fmt::format("not the first {}", plural(fault.after_calls, "matched call")));
+        texts.push_back(fmt::format("after the first {}", plural(fault.after_calls, "matched call")));
     if (fault.after_ns > 0)
         texts.push_back(fmt::format("not in the first {} after arming", duration_text(fault.after_ns)));
     if (fault.mtbf_ns > 0) {
@@ -246,10 +246,12 @@ std::string schedule_text(const Fault& fault) {
         texts.push_back(fault.every == 1 ? "each matched call" : fmt::format("one in {} matched calls", fault.every));
     }
     if (fault.probability != kAlways) {
-        texts.push_back(fmt::format("of these a share of {:g} at random (seed {})", probability_of(fault), fault.seed));
+        texts.push_back(
+            fmt::format("each of these with probability {:g} (seed {})", probability_of(fault), fault.seed));
     }
-    if (fault.sticky) texts.emplace_back("once it has fired, every further one");
-    if (fault.breaks_context) texts.emplace_back("once it has fired in a process, every further call on its context");
+    if (fault.sticky) texts.emplace_back("after the fault has fired, every further matched call");
+    if (fault.breaks_context)
+        texts.emplace_back("after the fault has fired in a process, every further call on the broken context");
     if (fault.times != kForever) texts.push_back(fmt::format("at most {}", plural(fault.times, "failure")));
     return fmt::format("{}", fmt::join(texts, "; "));
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Explains a fault: in sentences for a person, and in JSON fields for a program.
+// Explains a fault in sentences, and converts a fault to JSON.
 #pragma once
 
 #include <nlohmann/json.hpp>

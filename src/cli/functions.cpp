@@ -18,24 +18,25 @@ namespace {
 using nlohmann::json;
 
 constexpr const char* kFunctionsExamples = R"(Examples:
-  cudafault functions                  all
+  cudafault functions                  all functions
   cudafault functions 'cuMem*'         by name
   cudafault functions @copy            by class
 
-Column `default`: whether the function fails under a plan without calls=. `never`: the function has no error code.)";
+The column `default` shows whether the function fails under a plan without calls=; `never` means that the function has no
+error code.)";
 
 struct FunctionsOptions {
     std::string pattern = "*";
     bool json = false;
 };
 
-// The first row of a function name, and the libraries that export the function. Each libcudart has its own row.
+// The first row of a function, and the libraries that export the function. The table has a row for each libcudart.
 struct Entry {
     int row;
     std::vector<std::string> libraries;
 };
 
-bool is_wanted(int row, const std::string& pattern) {
+bool matches_pattern(int row, const std::string& pattern) {
     if (pattern.starts_with('@')) return pattern.substr(1) == class_name(kFunctions[row].call_class);
     return glob_match(local::text_of(pattern), function_name(row));
 }
@@ -43,7 +44,7 @@ bool is_wanted(int row, const std::string& pattern) {
 std::vector<Entry> find_entries(const std::string& pattern) {
     std::vector<Entry> entries;
     for (int row = 0; row < kFunctionCount; ++row) {
-        if (!is_wanted(row, pattern)) continue;
+        if (!matches_pattern(row, pattern)) continue;
         const bool is_new = entries.empty() || function_name(entries.back().row) != function_name(row);
         if (is_new) entries.push_back({row, {}});
         entries.back().libraries.emplace_back(soname_of(kFunctions[row]));
@@ -98,7 +99,7 @@ void list_functions(const FunctionsOptions& options) {
 void add_functions(CLI::App& app) {
     const auto options = std::make_shared<FunctionsOptions>();
     CLI::App* verb = app.add_subcommand("functions", "List the functions that calls= can name");
-    verb->add_option("pattern", options->pattern, "A glob, or a class with its @");
+    verb->add_option("pattern", options->pattern, "A glob such as cuMem*, or a class such as @copy");
     verb->add_flag("--json", options->json, "Print JSON");
     verb->footer(kFunctionsExamples);
     verb->callback([options] { list_functions(*options); });

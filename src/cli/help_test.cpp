@@ -41,7 +41,7 @@ TEST(Help, NamesDefaultsAndValues) {
     EXPECT_NE(help.find("-e, --expires DURATION      Time until the end (default: 1h)\n"), std::string::npos) << help;
 }
 
-TEST(RbacCommand, NamesEveryFlagOfTheUse) {
+TEST(RbacCommand, IncludesEveryFlagOfTheUse) {
     kube::CommandUse use;
     use.command = "restore";
     use.in_namespace = "prod";

@@ -26,13 +26,14 @@ constexpr const char* kRunExamples = R"(Examples:
   cudafault run --gpus sim:H100/3g.40gb+1g.10gb:2 -- ./my_program   one H100 with three MIG devices
   cudafault run --must-fire --plan 'xid=79' -- pytest               fails if no fault fired
 
-GPUs: `real`; `sim` for one simulated H100, or for the GPUs that CUDAFAULT_SIM_GPUS in the environment names; `sim:` and N,
-MODEL:N, MODEL:N/MIG-PROFILES or a list of those. Models are A100, B200, H100, H200 and L4. Without --gpus the run has the GPUs of
-CUDAFAULT_SIM_GPUS if that is set, else the real ones. CUDAFAULT_SIM_MEMORY=16G sets the memory of each simulated GPU.
+GPUs: `real`; `sim` for one simulated H100, or for the GPUs that CUDAFAULT_SIM_GPUS in the environment names; `sim:` and
+N, MODEL:N, MODEL:N/MIG-PROFILES or a list of these. Models are A100, B200, H100, H200 and L4. Without --gpus the run has
+the GPUs of CUDAFAULT_SIM_GPUS if that variable is set, otherwise the real GPUs. CUDAFAULT_SIM_MEMORY=16G sets the memory
+of each simulated GPU.
 
-The command keeps its terminal, input and output. Signals sent to `cudafault run` are forwarded to it, and `cudafault run`
-ends as it does: with its exit code, or by the same signal (128 + the signal's number in a shell). If a plan was armed and
-no fault fired, one line on standard error reports this and names the most likely reason.
+The command keeps its terminal, input and output. Signals sent to `cudafault run` are forwarded to the command.
+`cudafault run` ends with the exit code of the command, or by the same signal (128 + the signal's number in a shell).
+If a plan was armed and no fault fired, one line on standard error reports this and names the most likely reason.
 
 Other exit codes: 2 the plan is refused, 125 another failure before the command starts or no fault fired under
 --must-fire, 126 the command cannot be executed, 127 the command was not found.
@@ -60,7 +61,7 @@ void print_note(const std::string& text) { fmt::print(stderr, "cudafault: {}\n",
 local::RunOptions run_options(const RunOptions& options, const CLI::App& verb,
                               const std::vector<std::string>& command) {
     if (command.empty()) {
-        throw local::Error(local::kUsage, "the command is missing: cudafault run [OPTIONS] -- COMMAND");
+        throw local::Error(local::kUsage, "missing command: expected `cudafault run [OPTIONS] -- COMMAND`");
     }
     local::RunOptions out;
     if (verb.count("--gpus") > 0) out.gpus = options.gpus;
@@ -104,8 +105,8 @@ std::vector<std::string> take_command(int& argc, char** argv) {
         end += takes_next ? 2 : 1;
     }
     if (end >= argc) return {};
-    const bool marked = std::string_view(argv[end]) == "--";
-    std::vector<std::string> command(argv + end + marked, argv + argc);
+    const bool has_separator = std::string_view(argv[end]) == "--";
+    std::vector<std::string> command(argv + end + has_separator, argv + argc);
     argc = end;
     return command;
 }
@@ -117,9 +118,9 @@ void add_run(CLI::App& app, const std::vector<std::string>& command) {
     verb->add_option("--gpus", options->gpus,
                      "The GPUs: real, sim, sim:N, sim:MODEL:N or a list such as sim:H100:4,L4:2")
         ->type_name("GPUS");
-    verb->add_option("--name", options->name, "Name of the run for other verbs; run-PID if not given")
+    verb->add_option("--name", options->name, "Name of the run, for other commands; by default run-PID")
         ->type_name("NAME");
-    verb->add_option("--plan", options->plans, "Plan that is armed from the start; can be repeated")
+    verb->add_option("--plan", options->plans, "Plan to arm from the start; repeatable")
         ->type_name("PLAN")
         ->allow_extra_args(false);
     verb->add_flag("--must-fire", options->must_fire, "Exit with 125 if no fault fired");

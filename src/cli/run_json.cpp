@@ -77,8 +77,8 @@ json describe(const Run& run, const ControlBlock* block) {
     return status;
 }
 
-// Reads the record and the block under the lock. A plan that is replaced between two reads without the lock could be in
-// neither.
+// Reads the record and the block under the lock. Without the lock, a plan that is replaced between the two reads could
+// be missing from both.
 json describe_live(const OpenedRun& opened) {
     const auto lock = opened.control->lock();
     Run run = Registry().find_readable(opened.run.name);

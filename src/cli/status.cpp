@@ -116,9 +116,9 @@ void print_plan(const json& plan) {
     print_fact("plan",
                fmt::format("{}  (revision {}, armed {})", paint(Paint::bold, plan.at("spec").get<std::string>()),
                            plan.at("revision").get<uint64_t>(), since));
-    if (plan.at("resolved") != plan.at("spec")) print_fact("", "that is: " + plan.at("resolved").get<std::string>());
+    if (plan.at("resolved") != plan.at("spec")) print_fact("", "resolved: " + plan.at("resolved").get<std::string>());
     if (plan.at("stalled").get<bool>()) {
-        print_fact("", "but `cudafault run` is stopped or its clock differs: no fault fires until it continues");
+        print_fact("", "stalled: `cudafault run` is stopped or its clock differs, so no fault fires");
     }
     print_faults(plan.at("faults"));
 }
@@ -128,8 +128,8 @@ void print_history(const json& history) {
     const size_t shown = std::min(history.size(), kShownPlans);
     for (size_t i = 0; i < shown; ++i) {
         const json& plan = history[history.size() - 1 - i];
-        print_fact("before", fmt::format("{}  (armed {} to {})", plan.at("spec").get<std::string>(),
-                                         local_time(plan.at("armed_at")), local_time(plan.at("replaced_at"))));
+        print_fact("previous", fmt::format("{}  (armed {} to {})", plan.at("spec").get<std::string>(),
+                                           local_time(plan.at("armed_at")), local_time(plan.at("replaced_at"))));
         print_faults(plan.at("faults"));
     }
     if (history.size() > shown) print_fact("", plural(history.size() - shown, "earlier plan") + ": see --json");
@@ -158,8 +158,8 @@ void print_processes(const json& run) {
     const json& processes = run.at("processes");
     if (processes.is_null()) return print_fact("processes", "unknown");
     if (processes.empty())
-        return print_fact("processes", "none has made a CUDA call that the fault library intercepted");
-    Table table({"pid", "state", "rank", "plan taken up", "fired", "program"});
+        return print_fact("processes", "none: no process has made a CUDA call that the fault library intercepted");
+    Table table({"pid", "state", "rank", "acknowledged", "fired", "program"});
     for (size_t i = 0; i < std::min(processes.size(), kShownProcesses); ++i) {
         const json& process = processes[i];
         table.add({process.at("pid").dump(), process.at("alive").get<bool>() ? "running" : "ended",
@@ -170,7 +170,8 @@ void print_processes(const json& run) {
     fmt::print("{}", table.text("  "));
     if (processes.size() > kShownProcesses) fmt::print("  and {} more\n", processes.size() - kShownProcesses);
     const uint64_t dropped = run.at("processes_dropped");
-    if (dropped > 0) fmt::print("  {} more could not be listed; their calls are counted\n", plural(dropped, "process"));
+    if (dropped > 0)
+        fmt::print("  and {} that could not be listed, but whose calls are counted\n", plural(dropped, "process"));
 }
 
 void print_events(const json& run) {
@@ -209,8 +210,8 @@ void status(const StatusOptions& options) {
 void add_status(CLI::App& app) {
     const auto options = std::make_shared<StatusOptions>();
     CLI::App* verb =
-        app.add_subcommand("status", "Show all runs, or the plan, the fired faults and the processes of one");
-    verb->add_option("name", options->name, "Name of the run; without it all runs are listed");
+        app.add_subcommand("status", "Show all runs, or the plan, the fired faults and the processes of one run");
+    verb->add_option("name", options->name, "Name of the run; by default all runs are listed");
     verb->add_flag("--json", options->json, "Print JSON");
     verb->footer(kStatusExamples);
     verb->callback([options] { status(*options); });

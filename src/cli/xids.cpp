@@ -20,14 +20,14 @@ using nlohmann::json;
 
 constexpr const char* kXidsExamples = R"(Examples:
   cudafault xids          all XIDs that xid= can name
-  cudafault xids 79       XID 79 on a real GPU, and the code that cudafault makes calls return)";
+  cudafault xids 79       the effects of XID 79 on a real GPU, and the error code that cudafault injects)";
 
 struct XidsOptions {
     uint32_t number = 0;
     bool json = false;
 };
 
-// Documentation of an XID. The tables in src/fault do not contain it, because the preload library does not need it.
+// The description of an XID. The tables in src/fault do not contain it, because the preload library does not need it.
 struct Details {
     uint32_t number;
     const char *mnemonic, *use_case, *scope, *recovery, *next_recovery, *remark;
@@ -105,7 +105,7 @@ void show(const XidsOptions& options, bool has_number) {
 
 void add_xids(CLI::App& app) {
     const auto options = std::make_shared<XidsOptions>();
-    CLI::App* verb = app.add_subcommand("xids", "List the XIDs that can be injected, or describe one");
+    CLI::App* verb = app.add_subcommand("xids", "List the XIDs that can be injected, or describe one XID");
     verb->add_option("number", options->number, "The XID");
     verb->add_flag("--json", options->json, "Print JSON");
     verb->footer(kXidsExamples);

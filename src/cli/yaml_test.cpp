@@ -17,7 +17,7 @@ TEST(Yaml, IsBlockStyle) {
     EXPECT_EQ(yaml_text(json::array({json::array({1, 2}), "x"})), "- - 1\n  - 2\n- x\n");
 }
 
-// A parser must read every string as that string.
+// A YAML parser must read each value as the same string.
 TEST(Yaml, KeepsStrings) {
     for (const char* text : {"",       "yes", "No",  "null", "~",     "1",  "1e3",         "0x10",
                              "a: b",   "#x",  "- a", "a\nb", "\"q\"", "'",  "{a}",         "2026-11-24T12:00:00Z",

@@ -20,12 +20,12 @@ namespace {
 
 using nlohmann::json;
 
-// Most calls in flight are counted within this time. The next `status` or `arm` reads the counts of later ones.
+// Most calls in flight are counted within this time. The next `status` or `arm` reads the counts of later calls.
 constexpr useconds_t kGraceUs = 2000;
 
 void require_live(const Run& run) {
     if (run.state == RunState::running) return;
-    throw Error(kEnvironment, fmt::format("run {} has ended{}, so no plan can be armed: start it again", run.name,
+    throw Error(kEnvironment, fmt::format("run {} has ended{}, so no plan can be armed: start the run again", run.name,
                                           run.state == RunState::lost ? " (its `cudafault run` was killed)" : ""));
 }
 
@@ -69,7 +69,10 @@ Armed arm(const std::string& name, const std::string& spec) {
     const auto variables = run.record.value("target_variables", TargetVariables{});
     const auto plan = parse_spec(spec, variables.ranks);
     if (plan->count == 0) {
-        throw Error(kUsage, fmt::format("the plan is empty: give a fault, or use `cudafault disarm {}`", name));
+        throw Error(
+            kUsage,
+            fmt::format("the plan is empty: expected a fault such as xid=79; `cudafault disarm {}` disarms the run",
+                        name));
     }
     const Resolved resolved = resolve_gpus(spec, run.record.at("gpus").get<Machine>());
     const Change change = change_plan(registry, run, spec, resolved.spec);

@@ -16,8 +16,8 @@ struct Armed {
     std::vector<std::string> notes;  // see plan_notes
 };
 
-// Arms a plan in a live run, instead of the plan that is armed. Throws Error if the run does not exist or has ended, or
-// if the plan is refused.
+// Arms a plan in a live run. The plan replaces the previous plan of the run. Throws Error if the run does not exist or
+// has ended, or if the plan is refused.
 Armed arm(const std::string& name, const std::string& spec);
 
 // Disarms a run. Returns false if no plan was armed, as in a run that has ended. Throws Error if the run does not

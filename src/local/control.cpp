@@ -92,7 +92,7 @@ uint64_t Control::write_plan(const std::string& spec) {
     const auto written = std::make_unique<PlanCopy>();
     if (control_read_plan(*block_, getuid(), *written)) return written->revision;
     throw Error(kEnvironment,
-                "the run's control block is damaged, so its processes cannot take up a plan: start the run again");
+                "the run's control block is damaged, so its processes cannot read a plan: start the run again");
 }
 
 }  // namespace cudafault::local

@@ -57,7 +57,7 @@ public:
     void renew_heartbeat();
 
     // Writes the plan and returns its revision. The caller has checked the plan with parse_spec. Throws Error if the
-    // block is damaged, because no process would take up the plan.
+    // block is damaged, because no process could read the plan.
     uint64_t write_plan(const std::string& spec);
 
 private:

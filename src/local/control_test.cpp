@@ -16,9 +16,9 @@ namespace cudafault::local {
 namespace {
 
 PlanCopy plan_of(const Control& control) {
-    PlanCopy text{};
-    EXPECT_TRUE(control_read_plan(control.block(), getuid(), text));
-    return text;
+    PlanCopy copy{};
+    EXPECT_TRUE(control_read_plan(control.block(), getuid(), copy));
+    return copy;
 }
 
 TEST(Control, StartsEmptyAndDisarmed) {
@@ -27,7 +27,7 @@ TEST(Control, StartsEmptyAndDisarmed) {
     EXPECT_EQ(control.block().header.flag, kFlagIdle);
 }
 
-TEST(Control, WritesAPlanWhoseUntilHasPassedSinceItWasChecked) {
+TEST(Control, AcceptsAPlanThatExpiredAfterItWasParsed) {
     Control control = Control::create();
     control.write_plan("xid=79 until=2020-01-01T00:00:00Z");
     EXPECT_EQ(plan_of(control).plan.count, 1);
@@ -40,13 +40,13 @@ TEST(Control, CannotShrinkOrGrow) {
 }
 
 TEST(Control, OpenMapsTheSameMemory) {
-    const Control mine = Control::create();
-    Control second = Control::open(mine.address(getpid()));
+    const Control first = Control::create();
+    Control second = Control::open(first.address(getpid()));
     const uint64_t revision = second.write_plan("xid=79");
-    const PlanCopy text = plan_of(mine);
-    EXPECT_EQ(text.revision, revision);
-    EXPECT_EQ(std::string(text.spec, text.size), "xid=79");
-    EXPECT_EQ(mine.block().header.flag, kFlagArmed);
+    const PlanCopy copy = plan_of(first);
+    EXPECT_EQ(copy.revision, revision);
+    EXPECT_EQ(std::string(copy.spec, copy.size), "xid=79");
+    EXPECT_EQ(first.block().header.flag, kFlagArmed);
 }
 
 TEST(Control, RefusesAnotherFileWithTheSameDescriptor) {

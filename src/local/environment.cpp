@@ -102,7 +102,7 @@ void set_library_path(Environment& environment, const OwnFolders& own, const Pro
     const auto before = environment.get("LD_LIBRARY_PATH");
     std::vector<std::string> items;
     if (simulated) items.push_back(products.simgpu);
-    // An empty item means the current directory, so it is kept.
+    // An empty item means the working directory, so it is kept.
     for (const std::string& item : before ? split(*before, ":;") : std::vector<std::string>{}) {
         if (!own.is_folder(item)) items.push_back(item);
     }

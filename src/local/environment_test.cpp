@@ -76,7 +76,7 @@ TEST(EnterRun, DisablesTheLinkOrderCheckOfAddressSanitizer) {
     EXPECT_EQ(value(environment, "ASAN_OPTIONS"), "verify_asan_link_order=0:detect_leaks=0");
     enter_run(environment, "5:6:7:8", kProducts, Machine{});
     EXPECT_EQ(value(environment, "ASAN_OPTIONS"), "verify_asan_link_order=0:detect_leaks=0")
-        << "the option must be set once";
+        << "a second run must not add the option again";
     Environment chosen = environment_of({"ASAN_OPTIONS=verify_asan_link_order=1"});
     enter_run(chosen, "1:2:3:4", kProducts, Machine{});
     EXPECT_EQ(value(chosen, "ASAN_OPTIONS"), "verify_asan_link_order=1") << "an explicit value must be kept";

@@ -11,7 +11,7 @@ enum ExitCode {
     kDone = 0,
     kUsage = 2,
     kEnvironment = 3,
-    kLeftBehind = 4,
+    kLeftBehind = 4,    // objects or changes of cudafault remain in the cluster
     kOwnFailure = 125,  // 125 to 127 mean the same as for `env`
     kNotExecutable = 126,
     kNotFound = 127,

@@ -22,7 +22,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int kMaxWaits = 20;  // an event whose writer died must not block later events
+constexpr int kMaxWaits = 20;  // a limit, because the writer of an event may have died
 constexpr int kPlanAttempts = 50;
 constexpr useconds_t kPlanPauseUs = 2000;
 
@@ -68,19 +68,19 @@ json counts_json(const ControlBlock& block, int bank, int fault) {
             {"functions", std::move(functions)}};
 }
 
-json faults_json(const ControlBlock& block, const PlanCopy& text, const std::string& shown) {
+json faults_json(const ControlBlock& block, const PlanCopy& copy, const std::string& shown) {
     const std::vector<std::string> specs = split_faults(shown);
     const uint64_t now = shared_monotonic_ns();
-    const Moment moment = moment_after(now > text.armed_at_ns ? now - text.armed_at_ns : 0, wall_clock_ns());
+    const Moment moment = moment_after(now > copy.armed_at_ns ? now - copy.armed_at_ns : 0, wall_clock_ns());
     auto faults = json::array();
-    for (int i = 0; i < text.plan.count; ++i) {
-        faults.push_back(counts_json(block, bank_of(text.revision), i));
+    for (int i = 0; i < copy.plan.count; ++i) {
+        faults.push_back(counts_json(block, bank_of(copy.revision), i));
         // With after=<calls>, the window begins in each process separately. The block contains the counts of scope=run
         // only.
-        const bool is_shared = text.plan.faults[i].scope == Scope::run;
-        const FaultState state = is_shared ? block.run_state[bank_of(text.revision)][i] : FaultState{};
+        const bool is_shared = copy.plan.faults[i].scope == Scope::run;
+        const FaultState state = is_shared ? block.run_state[bank_of(copy.revision)][i] : FaultState{};
         faults.back()["index"] = i;
-        faults.back()["expired"] = !in_window(text.plan.faults[i], state, moment);
+        faults.back()["expired"] = !in_window(copy.plan.faults[i], state, moment);
         if (static_cast<size_t>(i) < specs.size()) faults.back()["spec"] = specs[static_cast<size_t>(i)];
     }
     return faults;
@@ -130,20 +130,20 @@ bool is_plausible(const Event& event) {
 }  // namespace
 
 json plan_json(const ControlBlock& block, const json& given) {
-    const auto text = std::make_unique<PlanCopy>();
-    if (!read_plan(block, *text))
+    const auto copy = std::make_unique<PlanCopy>();
+    if (!read_plan(block, *copy))
         return {{"state", "unknown"}, {"why", "the control block is damaged, so no fault can fire"}};
-    const std::string resolved(text->spec, text->size);
-    json plan = {{"state", "disarmed"}, {"revision", text->revision}, {"faults", json::array()}};
+    const std::string resolved(copy->spec, copy->size);
+    json plan = {{"state", "disarmed"}, {"revision", copy->revision}, {"faults", json::array()}};
     if (is_blank(text_of(resolved))) return plan;
-    const bool is_current = given.is_object() && given.value("revision", uint64_t{0}) == text->revision;
+    const bool is_current = given.is_object() && given.value("revision", uint64_t{0}) == copy->revision;
     const std::string shown = is_current ? given.value("spec", resolved) : resolved;
     plan["state"] = "armed";
     plan["spec"] = shown;
     plan["resolved"] = resolved;
     plan["armed_at"] = utc_text(load(block.header.armed_wall_ns));
     plan["stalled"] = is_stalled(block);
-    plan["faults"] = faults_json(block, *text, shown);
+    plan["faults"] = faults_json(block, *copy, shown);
     return plan;
 }
 
@@ -173,7 +173,7 @@ json event_json(const Event& event) {
             {"revision", event.revision}};
 }
 
-EventReader::Slot EventReader::take(uint64_t sequence, Event& out) const {
+EventReader::Slot EventReader::read_slot(uint64_t sequence, Event& out) const {
     const Event& slot = block_.events[(sequence - 1) % kEventSlots];
     const uint64_t found = observe(slot.sequence);
     if (found > sequence) return Slot::overwritten;
@@ -196,7 +196,7 @@ EventReader::Slot EventReader::take(uint64_t sequence, Event& out) const {
 }
 
 void EventReader::skip_overwritten(uint64_t head) {
-    if (head + 1 < next_) next_ = head + 1;  // the block was overwritten
+    if (head + 1 < next_) next_ = head + 1;  // a process has overwritten the head
     const uint64_t oldest = head > kEventSlots ? head - kEventSlots + 1 : 1;
     if (oldest <= next_) return;
     overwritten_ += oldest - next_;
@@ -216,7 +216,7 @@ std::vector<Event> EventReader::collect(bool wait) {
     // Counts down, because a damaged head may be the largest number.
     for (uint64_t remaining = head + 1 - next_; remaining > 0; --remaining, ++next_) {
         Event event{};
-        const Slot slot = take(next_, event);
+        const Slot slot = read_slot(next_, event);
         if (slot == Slot::unfinished && wait && !give_up()) break;
         if (slot == Slot::overwritten) {
             ++overwritten_;

@@ -12,8 +12,7 @@
 
 namespace cudafault::local {
 
-// Returns the plan in force and its counts. `given` is the plan as it was given to cudafault, {"revision", "spec"}, or
-// null.
+// Returns the plan in force and its counts. `given` is the plan as the user wrote it, {"revision", "spec"}, or null.
 nlohmann::json plan_json(const ControlBlock& block, const nlohmann::json& given);
 
 // Updates the counts in `plan`, a result of plan_json, if `plan` is the plan that was replaced last, because calls that
@@ -40,9 +39,10 @@ public:
 private:
     enum class Slot { whole, unfinished, overwritten };
 
-    Slot take(uint64_t sequence, Event& out) const;
+    Slot read_slot(uint64_t sequence, Event& out) const;
     void skip_overwritten(uint64_t head);
     std::vector<Event> collect(bool wait);
+    // Counts a wait for an unfinished event. Returns true if the event must be skipped, because the limit is reached.
     bool give_up();
 
     const ControlBlock& block_;

@@ -78,7 +78,7 @@ TEST(Evidence, ShowsTheCountsOfEachFault) {
     EXPECT_EQ(faults[2]["outcome"], "never hit");
 }
 
-TEST(Evidence, CallsInFlightWhenAPlanIsReplacedCountForIt) {
+TEST(Evidence, CountsCallsInFlightForTheReplacedPlan) {
     Control control = Control::create();
     ControlBlock& block = control.block();
     const int bank = bank_of(control.write_plan("xid=79"));
@@ -95,10 +95,10 @@ TEST(Evidence, CallsInFlightWhenAPlanIsReplacedCountForIt) {
     control.write_plan("xid=43");
     block.matched[bank][0] = 99;
     read_replaced(block, plan);
-    EXPECT_EQ(plan["faults"][0]["matched"], 2) << "a newer plan uses the same bank";
+    EXPECT_EQ(plan["faults"][0]["matched"], 2) << "counts of a newer plan in the same bank must be ignored";
 }
 
-TEST(Evidence, DoesNotShowTheGivenTextOfAnOlderPlan) {
+TEST(Evidence, IgnoresTheGivenTextOfAnOlderPlan) {
     Control control = Control::create();
     const uint64_t revision = control.write_plan("xid=79");
     control.write_plan("xid=48");
@@ -131,7 +131,7 @@ TEST(Evidence, CountsCallsOnOtherGpus) {
     EXPECT_EQ(plan_json(control.block(), nullptr)["faults"][0]["on_other_gpu"], 7);
 }
 
-TEST(Evidence, ShowsTheTimeOfArmingInWallTime) {
+TEST(Evidence, ShowsTheWallTimeOfArming) {
     Control control = Control::create();
     control.write_plan("xid=79");
     const std::string armed_at = plan_json(control.block(), nullptr)["armed_at"];
@@ -223,7 +223,7 @@ TEST(Events, UnfinishedEventsAreReadLater) {
     EXPECT_EQ(reader.counts()["lost"], 0);
 }
 
-TEST(Events, UnfinishedEventsBlockOthersForALimitedTime) {
+TEST(Events, UnfinishedEventsAreSkippedAfterALimitedTime) {
     Control control = Control::create();
     for (int i = 0; i < 3; ++i) record(control.block(), event_of("cuInit"));
     control.block().events[1].sequence = 0;
@@ -251,7 +251,7 @@ TEST(Events, InvalidEventsAreSkipped) {
     EXPECT_EQ(reader.counts()["lost"], 3);
 }
 
-TEST(Events, ReadingRestartsIfTheRingWasCleared) {
+TEST(Events, ReaderRestartsAfterTheRingIsCleared) {
     Control control = Control::create();
     for (int i = 0; i < 5; ++i) record(control.block(), event_of("cuInit"));
     EventReader reader(control.block());

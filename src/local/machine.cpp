@@ -16,8 +16,8 @@ namespace cudafault::local {
 
 namespace {
 
-// Replaces the variable in an error of sim::parse_machine by the option that contains the value.
-std::string blame_option(const std::string& option, const std::string& simulation, const std::string& error) {
+// In an error of sim::parse_machine, replaces the variable with the option that contains the value.
+std::string with_option_name(const std::string& option, const std::string& simulation, const std::string& error) {
     const std::string variable = fmt::format("invalid CUDAFAULT_SIM_GPUS \"{}\"", simulation);
     if (option.empty() || !error.starts_with(variable)) return error;
     return fmt::format("invalid --gpus \"{}\"{}", option, error.substr(variable.size()));
@@ -33,12 +33,12 @@ Machine simulated_machine(const std::string& simulation, const std::string& opti
             added.mig_devices.push_back({sim::uuid_text(mig), mig.model->name});
         }
     }
-    if (!error.empty()) throw Error(kUsage, blame_option(option, simulation, error));
+    if (!error.empty()) throw Error(kUsage, with_option_name(option, simulation, error));
     return machine;
 }
 
 Machine real_machine() {
-    // In a run with simulated GPUs, NVML is the simulated one and does not list the real GPUs.
+    // In a run with simulated GPUs, the dynamic linker finds the simulated NVML, which does not list the real GPUs.
     auto gpus = std::getenv("CUDAFAULT_SIM_DIR") ? std::nullopt : list_nvml_gpus();
     return {false, gpus.has_value(), "", gpus.value_or(std::vector<Gpu>{})};
 }

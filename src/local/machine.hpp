@@ -16,7 +16,7 @@ struct MigDevice {
 struct Gpu {
     int index;  // in nvidia-smi's numbering
     std::string uuid, pci, name;
-    std::vector<MigDevice> mig_devices = {};  // of a simulated GPU; those of real GPUs are unknown
+    std::vector<MigDevice> mig_devices = {};  // empty for a real GPU, whose MIG devices are unknown
 };
 
 struct Machine {
@@ -26,7 +26,7 @@ struct Machine {
     std::vector<Gpu> gpus;
 };
 
-// Returns the GPUs that --gpus selects: real, sim, sim:N, sim:MODEL:N, sim:MODEL:N/MIG-PROFILES or a list of those.
+// Returns the GPUs that --gpus selects: real, sim, sim:N, sim:MODEL:N, sim:MODEL:N/MIG-PROFILES or a list of these.
 // Without --gpus, and for plain sim, returns the simulated GPUs of CUDAFAULT_SIM_GPUS if it is set. Throws Error if a
 // value is invalid.
 Machine find_machine(const std::optional<std::string>& option);

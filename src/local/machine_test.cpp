@@ -43,7 +43,7 @@ TEST(Machine, AnInnerRunInheritsTheGpus) {
 
 TEST(Machine, UsesTheVariableCudafaultSimGpus) {
     setenv("CUDAFAULT_SIM_GPUS", "L4:2", 1);
-    const Machine without_option = find_machine(std::nullopt), sim = find_machine("sim"), other = find_machine("sim:3");
+    const Machine without_option = find_machine(std::nullopt), sim = find_machine("sim"), three = find_machine("sim:3");
     setenv("CUDAFAULT_SIM_GPUS", "Voodoo", 1);
     EXPECT_THROW(find_machine(std::nullopt), Error);
     unsetenv("CUDAFAULT_SIM_GPUS");
@@ -51,7 +51,7 @@ TEST(Machine, UsesTheVariableCudafaultSimGpus) {
     EXPECT_EQ(without_option.gpus.size(), 2u);
     EXPECT_EQ(sim.gpus.size(), 2u);
     EXPECT_EQ(sim.gpus[0].name, "NVIDIA L4");
-    EXPECT_EQ(other.gpus.size(), 3u);
+    EXPECT_EQ(three.gpus.size(), 3u);
 }
 
 TEST(Machine, SuggestsThePrefixSim) {
@@ -107,7 +107,7 @@ TEST(Machine, ErrorsNameTheInvalidValue) {
     setenv("CUDAFAULT_SIM_MEMORY", "much", 1);
     try {
         find_machine("sim:2");
-        ADD_FAILURE() << "the memory was accepted";
+        ADD_FAILURE() << "an invalid CUDAFAULT_SIM_MEMORY was accepted";
     } catch (const Error& error) {
         EXPECT_EQ(std::string(error.what()).find("invalid CUDAFAULT_SIM_MEMORY \"much\""), 0U) << error.what();
     }

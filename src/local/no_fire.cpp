@@ -104,12 +104,12 @@ std::string reason_of(const Fault& fault, const json& counts, const json& proces
                            calls_text(matched));
     }
     if (on_other_gpu > 0) {
-        return fmt::format("{} that calls= names {} on other GPUs than gpu= selects", calls_text(on_other_gpu),
-                           on_other_gpu == 1 ? "was" : "were");
+        return fmt::format("{} of functions that calls= selects {} on GPUs that gpu= does not select",
+                           calls_text(on_other_gpu), on_other_gpu == 1 ? "was" : "were");
     }
     if (const std::string reason = reason_no_process(fault, processes, variables); !reason.empty()) return reason;
     if (counts.at("expired").get<bool>()) return "for= or until= had ended before a call matched";
-    return "the processes made CUDA calls, but none that calls= names while the plan was armed";
+    return "the processes made CUDA calls, but no call of a function that calls= selects while the plan was armed";
 }
 
 std::string reason_of_plan(const json& shown, const json& processes, const TargetVariables& variables) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Finds the reason why no fault fired in a run. In most such runs no call of the program matched the plan, so the
-// program was not tested at all.
+// Finds the reason why no fault fired in a run. In most such runs no call of the program matched the plan, so
+// the run did not test how the program handles errors.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>

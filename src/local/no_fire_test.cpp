@@ -59,9 +59,9 @@ TEST(NoFire, ReportsThatThePlanHasExpired) {
 }
 
 TEST(NoFire, ReportsWhyNoCallMatched) {
-    EXPECT_THAT(reason("xid=79", json::array({fault()})), HasSubstr("none that calls= names"));
+    EXPECT_THAT(reason("xid=79", json::array({fault()})), HasSubstr("no call of a function that calls= selects"));
     EXPECT_THAT(reason("xid=79 gpu=1", json::array({fault(0, 0, 7)})),
-                HasSubstr("7 calls that calls= names were on other GPUs"));
+                HasSubstr("7 calls of functions that calls= selects were on GPUs that gpu= does not select"));
     EXPECT_THAT(reason("xid=79 after=100", json::array({fault(99)})), HasSubstr("99 calls matched"));
     EXPECT_THAT(reason("xid=79 for=1s", json::array({fault(0, 0, 0, true)})), HasSubstr("had ended before"));
     EXPECT_THAT(reason("xid=79 rank=3", json::array({fault()})), HasSubstr("no process has rank 3"));
@@ -72,13 +72,14 @@ TEST(NoFire, ReportsThatNoProcessMatched) {
     const json processes = json::array({process("python3", "y.py"), process("python3", "y.py"), process("serve")});
     EXPECT_EQ(reason("xid=79 process=x.py", json::array({fault()}), processes),
               "no process matches process=x.py; the processes were: python3 y.py, serve");
-    EXPECT_THAT(reason("xid=79 process=y.py", json::array({fault()}), processes), HasSubstr("none that calls= names"));
+    EXPECT_THAT(reason("xid=79 process=y.py", json::array({fault()}), processes),
+                HasSubstr("no call of a function that calls= selects"));
 }
 
-TEST(NoFire, NamesEachFaultOfSeveral) {
+TEST(NoFire, ReportsTheReasonOfEachFault) {
     const std::string text = reason("xid=79 after=5; xid=48 gpu=1", json::array({fault(1), fault(0, 0, 2)}));
     EXPECT_THAT(text, HasSubstr("fault 0: 1 call matched"));
-    EXPECT_THAT(text, HasSubstr("fault 1: 2 calls that calls= names were on other GPUs"));
+    EXPECT_THAT(text, HasSubstr("fault 1: 2 calls of functions that calls= selects were on GPUs"));
 }
 
 TEST(NoFire, UsesAReplacedPlan) {

@@ -42,9 +42,10 @@ void require_loadable(const std::string& path) {
     const std::string name = path[special] == ' ' ? "space" : fmt::format("'{}'", path[special]);
     throw Error(
         kEnvironment,
-        fmt::format("\"{}\" cannot be preloaded, because of the {} in it, which has a special meaning in "
-                    "LD_PRELOAD or LD_LIBRARY_PATH: install cudafault in another folder, or set CUDAFAULT_LIBRARY",
-                    path, name));
+        fmt::format(
+            "\"{}\" cannot be preloaded, because it contains a {}, which has a special meaning in LD_PRELOAD or "
+            "LD_LIBRARY_PATH: install cudafault in another folder, or set CUDAFAULT_LIBRARY",
+            path, name));
 }
 
 }  // namespace
@@ -54,7 +55,7 @@ Products find_products(bool simulated) {
     Products found;
     found.library = chosen && *chosen ? fs::absolute(chosen) : own_library();
     found.simgpu = found.library.parent_path() / "simgpu";
-    require(found.library, "build or install it, or set CUDAFAULT_LIBRARY to its path");
+    require(found.library, "build or install cudafault, or set CUDAFAULT_LIBRARY to the path of the library");
     require_loadable(found.library.string());
     if (!simulated) return found;
     const char* remedy = "build or install the simulated GPUs beside libcudafault.so";

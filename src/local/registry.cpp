@@ -47,14 +47,15 @@ fs::path choose_folder() {
 bool is_trusted(const fs::path& folder) {
     struct stat status{};
     if (lstat(folder.c_str(), &status) != 0) return false;
-    const char* problem = !S_ISDIR(status.st_mode)      ? "is not a directory"
+    const char* problem = !S_ISDIR(status.st_mode)      ? "is not a folder"
                           : status.st_uid != geteuid()  ? "belongs to another user"
                           : (status.st_mode & 077) != 0 ? "is open to other users"
                                                         : nullptr;
     if (!problem) return true;
-    throw Error(kEnvironment,
-                fmt::format("\"{}\" {}, so it is not used: remove it, or change its mode to 0700 if it is yours",
-                            folder.string(), problem));
+    throw Error(
+        kEnvironment,
+        fmt::format("\"{}\" {}, so cudafault does not use it: remove it, or change its mode to 0700 if you own it",
+                    folder.string(), problem));
 }
 
 void make_folder(const fs::path& folder) {
@@ -168,7 +169,7 @@ void Registry::claim(const std::string& name, const json& record) {
     if (fs::exists(path(name))) {
         const Run existing = read(name);
         if (existing.state == RunState::running) {
-            throw Error(kEnvironment, fmt::format("run {} is live already (pid {}): choose another --name", name,
+            throw Error(kEnvironment, fmt::format("run {} is already live (pid {}): choose another --name", name,
                                                   existing.record.at("pid").get<pid_t>()));
         }
     }

@@ -39,7 +39,7 @@ protected:
         start_history(record);
         return record;
     }
-    // This process takes the place of `cudafault run`.
+    // The record names this process as `cudafault run`.
     static json live() { return record("running", start_time(getpid()).value()); }
     static json lost() { return record("running", 1); }
     static json ended() { return record("ended", 1); }
@@ -77,14 +77,14 @@ TEST_F(RegistryTest, DistinguishesTheStates) {
     registry.claim("lost", lost());
     registry.claim("ended", ended());
     std::ofstream(file("damaged")) << "{\"state\": \"running\"";
-    json odd = live();
-    odd["pid"] = "one";
-    std::ofstream(file("odd")) << odd;
+    json mistyped = live();
+    mistyped["pid"] = "one";
+    std::ofstream(file("mistyped")) << mistyped;
     EXPECT_EQ(registry.find("live").state, RunState::running);
     EXPECT_EQ(registry.find("lost").state, RunState::lost);
     EXPECT_EQ(registry.find("ended").state, RunState::ended);
     EXPECT_EQ(registry.find("damaged").state, RunState::damaged);
-    EXPECT_EQ(registry.find("odd").state, RunState::damaged);
+    EXPECT_EQ(registry.find("mistyped").state, RunState::damaged);
     EXPECT_EQ(registry.list().size(), 5u);
 }
 
@@ -104,7 +104,7 @@ TEST_F(RegistryTest, OnlyALiveRunReservesItsName) {
         registry.claim("name", old);
     }
     registry.claim("name", live());
-    EXPECT_NE(refusal([&] { registry.claim("name", live()); }).find("live already"), std::string::npos);
+    EXPECT_NE(refusal([&] { registry.claim("name", live()); }).find("already live"), std::string::npos);
 }
 
 TEST_F(RegistryTest, RefusesAFolderOpenToOtherUsers) {
@@ -116,7 +116,7 @@ TEST_F(RegistryTest, RefusesAFolderOpenToOtherUsers) {
 TEST_F(RegistryTest, RefusesALinkToAFolder) {
     fs::create_directory(folder().string() + ".real");
     fs::create_symlink(folder().string() + ".real", folder());
-    EXPECT_NE(refusal([] { Registry(); }).find("not a directory"), std::string::npos);
+    EXPECT_NE(refusal([] { Registry(); }).find("not a folder"), std::string::npos);
 }
 
 TEST_F(RegistryTest, RefusesAFolderOfAnotherUser) {

@@ -82,7 +82,7 @@ json make_report(const Registry& registry, const std::string& name, const json& 
 
 constexpr const char* kUnreadable = "the evidence of the run cannot be read";
 
-// A failure here loses only the reason, not the report.
+// Catches all exceptions, because the report must be written even if the reason cannot be found.
 std::string find_reason(const json& report, const Control& control) {
     try {
         return reason_for_no_fire(report, load(control.block().header.library_loaded) != 0);
@@ -91,7 +91,7 @@ std::string find_reason(const json& report, const Control& control) {
     }
 }
 
-// The command has ended, so a failure here does not change the exit code.
+// Prints an error instead of throwing it, because `cudafault run` must exit with the code of the command.
 void write_report(const Registry& registry, const json& own, const Control& control, RunResult& result) {
     try {
         const auto lock = control.lock();
@@ -102,7 +102,7 @@ void write_report(const Registry& registry, const json& own, const Control& cont
         registry.replace(result.name, report);
     } catch (const std::exception& error) {
         if (!result.fired && result.reason.empty()) result.reason = kUnreadable;
-        fmt::print(stderr, "cudafault: the report of run {} cannot be written: {}\n", result.name, error.what());
+        fmt::print(stderr, "cudafault: cannot write the report of run {}: {}\n", result.name, error.what());
     }
 }
 

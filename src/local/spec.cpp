@@ -224,8 +224,10 @@ Resolved resolve_gpus(const std::string& spec, const Machine& machine) {
     }
     resolved.spec += spec.substr(copied);
     if (resolved.spec.size() > kMaxSpec) {
-        throw Error(kUsage,
-                    fmt::format("the plan is longer than {} bytes once its GPUs are UUIDs: name fewer GPUs", kMaxSpec));
+        throw Error(
+            kUsage,
+            fmt::format("the plan is longer than {} bytes after its GPUs are replaced with UUIDs: name fewer GPUs",
+                        kMaxSpec));
     }
     return resolved;
 }

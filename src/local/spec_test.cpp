@@ -47,7 +47,7 @@ TEST(Resolve, KeepsSelectorsThatTheMachineCannotResolve) {
     Machine real = two_gpus();
     real.simulated = false;
     const std::string mig = "xid=79 gpu=MIG-22222222-2222-2222-2222-222222222222";
-    EXPECT_EQ(resolve_gpus(mig, real).spec, mig) << "NVML lists MIG devices apart from GPUs";
+    EXPECT_EQ(resolve_gpus(mig, real).spec, mig) << "the GPU list of a real machine contains no MIG devices";
 }
 
 TEST(Resolve, RangesAndFirstDigitsBecomeUuids) {
@@ -61,7 +61,7 @@ TEST(Resolve, RangesAndFirstDigitsBecomeUuids) {
     alike.gpus[1].uuid = "GPU-00000000-0000-0000-0000-000000000001";
     try {
         resolve_gpus("xid=79 gpu=GPU-000", alike);
-        ADD_FAILURE() << "two UUIDs start with these digits";
+        ADD_FAILURE() << "an ambiguous UUID was accepted";
     } catch (const SpecRefused& refused) {
         EXPECT_NE(refused.message.find("2 GPUs have a UUID that starts with these digits"), std::string::npos)
             << refused.message;
@@ -81,7 +81,7 @@ TEST(Resolve, FirstDigitsOfAMigDeviceBecomeItsUuid) {
     EXPECT_EQ(resolve_gpus("xid=79 gpu=" + second, machine).spec, "xid=79 gpu=" + second);
     EXPECT_EQ(resolve_gpus("xid=79 gpu=MIG-00000000-0000-0000-0000-1", machine).spec, "xid=79 gpu=" + second);
     EXPECT_EQ(resolve_gpus("xid=79 gpu=GPU-0", machine).spec, std::string("xid=79 gpu=") + kUuids[0])
-        << "the UUID of a MIG device is not that of a GPU";
+        << "GPU- must not select a MIG device";
     for (const auto& [word, reason] : {std::pair{"MIG-0", "2 MIG devices have a UUID that starts with these digits"},
                                        {"MIG-3", "such as MIG-00000000"}}) {
         try {
@@ -100,7 +100,7 @@ TEST(Resolve, RefusesOrdinalsThatNoProcessHas) {
     EXPECT_EQ(resolved("xid=79 gpu=local:1-3"), "xid=79 gpu=local:1-3") << "ordinal 1 exists";
     Machine real = two_gpus();
     real.simulated = false;
-    EXPECT_EQ(resolve_gpus("xid=79 gpu=local:2", real).spec, "xid=79 gpu=local:2") << "it may be a MIG device";
+    EXPECT_EQ(resolve_gpus("xid=79 gpu=local:2", real).spec, "xid=79 gpu=local:2") << "the ordinal may be a MIG device";
 }
 
 TEST(Resolve, PointsAtAGpuThatDoesNotExist) {

@@ -20,7 +20,7 @@ std::vector<std::string> notes(const std::string& spec, const TargetVariables& v
     return target_notes(*parse_spec(spec), variables);
 }
 
-TEST(TargetVariables, NotesNodeAndPodThatTheEnvironmentDoesNotName) {
+TEST(TargetVariables, ReportsNodeAndPodThatTheEnvironmentDoesNotMatch) {
     EXPECT_THAT(notes("xid=79 node=gpu-7", {}),
                 ElementsAre(HasSubstr("node=gpu-7 selects no process of a run on this machine, because CUDAFAULT_NODE "
                                       "is not set, so the fault cannot fire: remove node=, or")));
@@ -29,7 +29,7 @@ TEST(TargetVariables, NotesNodeAndPodThatTheEnvironmentDoesNotName) {
     EXPECT_THAT(notes("xid=79 node=a; xid=48 node=b pod=c", {}), ElementsAre(HasSubstr("node=a"), HasSubstr("node=b")));
 }
 
-TEST(TargetVariables, AcceptsNodeAndPodThatTheEnvironmentNames) {
+TEST(TargetVariables, AcceptsNodeAndPodThatTheEnvironmentMatches) {
     EXPECT_THAT(notes("xid=79 node=gpu-7 pod=web-*", {0, "gpu-7", "web-0"}), IsEmpty());
     EXPECT_THAT(notes("xid=79 process=x rank=3", {}), IsEmpty());
 }
@@ -40,7 +40,7 @@ TEST(TargetVariables, ReadsTheJobSizeOnlyInARank) {
     setenv("WORLD_SIZE", "4", 1);
     EXPECT_EQ(target_variables().ranks, 4U);
     unsetenv("RANK");
-    EXPECT_EQ(target_variables().ranks, 0U) << "WORLD_SIZE is for the processes that a launcher starts";
+    EXPECT_EQ(target_variables().ranks, 0U) << "WORLD_SIZE must be ignored if RANK is not set";
     unsetenv("WORLD_SIZE");
 }
 

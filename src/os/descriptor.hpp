@@ -3,7 +3,7 @@
 
 namespace cudafault {
 
-// Owns a file descriptor and closes it. -1 means none.
+// Owns a file descriptor and closes it. The number -1 means that it owns none.
 class Descriptor {
 public:
     explicit Descriptor(int number = -1) : number_(number) {}

@@ -39,9 +39,9 @@ TEST(Descriptor, MovesAndReleases) {
     const int number = to.release();
     EXPECT_FALSE(to);
     EXPECT_TRUE(is_open(number));
-    Descriptor again(number);
-    again.close();
-    again.close();
+    Descriptor owner(number);
+    owner.close();
+    owner.close();
     EXPECT_FALSE(is_open(number));
 }
 

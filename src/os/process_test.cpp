@@ -77,11 +77,11 @@ void* sleep_until_killed(void*) {
     for (;;) pause();
 }
 
-TEST(StartTime, IsReadWhileAnyThreadRuns) {
+TEST(StartTime, ExistsWhileAnyThreadRuns) {
     const pid_t child = fork();
     if (child == 0) {
-        pthread_t other;
-        pthread_create(&other, nullptr, sleep_until_killed, nullptr);
+        pthread_t sleeper;
+        pthread_create(&sleeper, nullptr, sleep_until_killed, nullptr);
         syscall(SYS_exit, 0);  // ends this thread only
     }
     usleep(100'000);

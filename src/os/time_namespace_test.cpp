@@ -6,7 +6,7 @@
 namespace cudafault {
 namespace {
 
-TEST(TimeOffsets, AreReadAsTheKernelWritesThem) {
+TEST(TimeOffsets, AreParsedInTheFormatOfTheKernel) {
     const TimeOffsets offsets = time_offsets_in("monotonic      100000         5\nboottime          -3 500000000\n");
     EXPECT_EQ(offsets.monotonic_ns, 100'000'000'000'005);
     EXPECT_EQ(offsets.boottime_ns, -2'500'000'000);

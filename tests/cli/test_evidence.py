@@ -164,7 +164,7 @@ def test_two_runs_are_independent() -> None:
         assert [runs["right"][key] for key in ("state", "armed")] == ["running", None]
         assert has_line(cudafault("status").output, r"^left +running +\d+ .* xid=79 ")
         assert_refused(cudafault("arm", "lift", "xid=79"), 3, "lift", "left, right")
-        assert_refused(cudafault("run", "--name", "left", "--", "echo"), 125, "live already")
+        assert_refused(cudafault("run", "--name", "left", "--", "echo"), 125, "already live")
         assert left.allocate() == "100"
 
 

@@ -29,8 +29,8 @@ def build_program(folder: Path, source: str, *flags: str) -> Path:
 @pytest.mark.parametrize(
     ("plan", "words"),
     [
-        ("xid=79 calls=cuGraphLaunch", "none that calls= names"),
-        ("xid=79 gpu=1 calls=cuMemAlloc*", "1 call that calls= names was on other GPUs"),
+        ("xid=79 calls=cuGraphLaunch", "no call of a function that calls= selects"),
+        ("xid=79 gpu=1 calls=cuMemAlloc*", "1 call of functions that calls= selects was on GPUs"),
         ("xid=79 calls=cuMemAlloc* after=100", "1 call matched, but the schedule"),
         ("xid=79 process=serve.py", "no process matches process=serve.py; the processes were: python"),
         ("xid=79 rank=7", "no process has rank 7"),
@@ -98,7 +98,7 @@ def test_note_for_plan_that_was_armed_and_disarmed() -> None:
         assert run.allocate() == "0"
         run.disarm()
         outcome = run.end()
-    assert "none that calls= names" in notes(outcome)[0], outcome
+    assert "no call of a function that calls= selects" in notes(outcome)[0], outcome
 
 
 def test_no_note_if_a_fault_fired_or_no_plan_was_armed() -> None:

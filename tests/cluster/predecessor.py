@@ -51,7 +51,7 @@ class DropInUser:
         shutil.copytree(ROOT / "cuda-fault-injection", self.dropin, ignore=build_products)
         shutil.copytree(ROOT / "examples", folder / "examples",
                         ignore=shutil.ignore_patterns("inference_server", "__pycache__"))
-        # `make` in cudafault's own directory creates this file.
+        # `make` in cuda-fault-injection/ of the repository creates this file.
         shutil.copy(BUILD / "generated" / "cudafault.one.cpp", self.dropin / SOURCE)
 
     def run(self, python: str, *arguments: object, timeout: float = 300, **extra: str) -> Outcome:

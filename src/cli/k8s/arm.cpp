@@ -110,9 +110,8 @@ void arm(K8sArmOptions options) {
 void add_k8s_arm(CLI::App& k8s) {
     const auto options = std::make_shared<K8sArmOptions>();
     CLI::App* verb = k8s.add_subcommand("arm", "Make GPU calls in injected pods fail");
-    verb->add_option(
-            "words", options->cluster.workloads.words,
-            "KIND/NAME or KIND NAME, and the faults to arm; the default workloads are those that -l or --node selects")
+    verb->add_option("words", options->cluster.workloads.words,
+                     "KIND/NAME or KIND NAME, and the plan to arm; by default all workloads that -l or --node selects")
         ->option_text("[WORKLOAD...] PLAN");
     add_cluster_options(*verb, options->cluster);
     add_output_option(*verb, options->cluster);
@@ -122,7 +121,7 @@ void add_k8s_arm(CLI::App& k8s) {
     verb->add_option("--node", options->node, "Only pods on this node (a glob); does not pin pods to it")
         ->type_name("NODE");
     verb->add_option("--max-pods", options->max_pods,
-                     "Arm nothing if more pods than this would fail now: a number, or a percentage of injected pods")
+                     "Do not arm if more pods than this would fail now: a number, or a percentage of the injected pods")
         ->type_name("N|N%");
     verb->add_flag("--allow-empty", options->allow_empty,
                    "Arm a workload even if the plan targets no current pod, for pods that start later");

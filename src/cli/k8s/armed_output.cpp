@@ -81,16 +81,16 @@ json armed_json(const std::vector<kube::Armed>& all, const std::string& until) {
 
 void print_armed(const std::vector<kube::Armed>& all) {
     Table table({"pod", "container", "node", "state", ""});
-    bool any = false;
+    bool has_rows = false;
     for (const kube::Armed& armed : all) {
         for (const auto& container : armed.containers) {
-            any = true;
+            has_rows = true;
             table.add({kube::text_at(container.pod, {"metadata", "name"}), container.container,
                        kube::text_at(container.pod, {"spec", "nodeName"}, "-"), state_of(container.state),
                        remark(armed, container)});
         }
     }
-    if (any) fmt::print("{}", table.text("  "));
+    if (has_rows) fmt::print("{}", table.text("  "));
     if (!is_any_pod_targeted(all))
         fmt::print("  note: the plan targets no running pod; pods created later may match\n");
     for (const kube::Armed& armed : all) {

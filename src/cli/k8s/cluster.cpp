@@ -80,7 +80,7 @@ void add_cluster_options(CLI::App& verb, ClusterOptions& options) {
     };
     kube::ConnectionOptions& connection = options.connection;
     add("-n,--namespace", connection.default_namespace, "NAMESPACE",
-        "Namespace of the workload; by default that of the kubeconfig context");
+        "Namespace of the workload; by default the namespace of the kubeconfig context");
     add("--kubeconfig", connection.kubeconfig, "FILE",
         "Kubeconfig file to use instead of $KUBECONFIG and ~/.kube/config");
     add("--context", connection.context, "NAME", "Kubeconfig context to use");
@@ -160,7 +160,7 @@ void in_cluster(const ClusterOptions& options, const std::function<void(ClusterA
     } catch (const nlohmann::json::exception& error) {
         throw local::Error(local::kEnvironment,
                            fmt::format("unexpected form of an object in the cluster ({}): if cudafault created it, "
-                                       "delete it; `cudafault k8s scan` lists those objects",
+                                       "delete it; `cudafault k8s scan` lists its objects",
                                        error.what()));
     }
 }
@@ -190,15 +190,15 @@ void add_k8s(CLI::App& app) {
     CLI::App* k8s = app.add_subcommand("k8s", "Inject faults into Kubernetes workloads");
     k8s->require_subcommand(1);
     k8s->footer(R"(Examples:
-  cudafault k8s inject deployment/web -n prod           add the library to the pods, with nothing armed
+  cudafault k8s inject deployment/web -n prod           add the library to the pods, without arming a fault
   cudafault k8s arm deployment/web 'xid=79' -n prod     every pod fails at its next CUDA call
   cudafault k8s status deployment/web -n prod           show what is armed and what fired
   cudafault k8s restore deployment/web -n prod          disarm and undo the injection
-  cudafault k8s verify-clean -n prod                    prove that nothing is left
+  cudafault k8s verify-clean -n prod                    verify that nothing created by cudafault remains
 
 Exit codes: 0 done, 2 usage error, 3 cluster error (unreachable, no permission, timeout), 4 something created by
 cudafault remains. See docs/kubernetes.md.)");
-    // Adds the verbs only if `k8s` is used: adding them takes about as long as the rest of start-up, and `cudafault
+    // Adds the verbs only if the command line uses `k8s`, because adding them doubles the time to start, and `cudafault
     // arm` must start fast.
     k8s->preparse_callback([k8s](size_t) { add_k8s_verbs(*k8s); });
 }

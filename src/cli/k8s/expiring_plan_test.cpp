@@ -31,7 +31,7 @@ TEST(ExpiringPlan, RefusesAPlanThatWouldEndBeforeItFires) {
                  local::SpecRefused);
 }
 
-TEST(ExpiringPlan, KeepsTheEndOfAFaultWithAComment) {
+TEST(ExpiringPlan, IgnoresASemicolonInAComment) {
     EXPECT_EQ(expiring_plan("xid=79 # of the first rack; not of the second\n", kEnd, "", {}).spec,
               "xid=79 until=2096-11-24T12:00:00Z");
 }

@@ -15,7 +15,7 @@ void print_omitted_count(size_t count) {
 
 void print_traces(const std::vector<kube::Trace>& traces) {
     if (traces.empty()) return;
-    Table table({"object", "what", "where"});
+    Table table({"object", "trace", "path"});
     for (size_t i = 0; i < std::min(traces.size(), kShownFindings); ++i) {
         table.add({traces[i].object, traces[i].what, traces[i].path});
     }

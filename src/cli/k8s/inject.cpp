@@ -23,8 +23,8 @@ constexpr const char* kInjectExamples = R"(Examples:
   cudafault k8s inject daemonset/workers -n prod --container 'train*' --delivery source
   cudafault k8s inject dgd/vllm-disagg -n prod --node gpu-node-7       pinned to that node until `restore`
 
-Nothing is armed: the pods are replaced by healthy pods that have the library. `cudafault k8s plan` shows the change
-first, `cudafault k8s arm` makes the pods fail, `cudafault k8s restore` undoes everything.)";
+No fault is armed: the pods are replaced with healthy pods that have the library. `cudafault k8s plan` shows the change
+before it is made, `cudafault k8s arm` makes the pods fail, and `cudafault k8s restore` undoes all changes.)";
 
 json pods_json(const kube::InjectResult& result) {
     json pods = json::array();
@@ -43,7 +43,7 @@ json pending_json(const kube::InjectResult& result) {
     return pending;
 }
 
-// Returns the names of the pods of the old template that their controller deletes only after new pods are Ready.
+// Returns the names of the pods of the old template, which their controller deletes only after new pods are Ready.
 std::vector<std::string> kept_pods(const kube::InjectResult& result) {
     std::vector<std::string> names;
     for (const kube::Json& pod : result.rollout.state.old) names.push_back(kube::pod_name(pod));
@@ -87,7 +87,7 @@ void print_result(const kube::InjectResult& result) {
     for (const std::string& problem : result.rollout.problems) fmt::print("  {}\n", problem);
     const std::vector<std::string> kept = kept_pods(result);
     if (result.rollout.done && !kept.empty()) {
-        fmt::print("  without the library until new pods are Ready: {}\n", fmt::join(kept, ", "));
+        fmt::print("  pods that run without the library until new pods are Ready: {}\n", fmt::join(kept, ", "));
     }
     for (const std::string& note : plan.notes) fmt::print("  note: {}\n", note);
 }
@@ -124,7 +124,7 @@ void inject(const InjectionCommand& command) {
 
 void add_k8s_inject(CLI::App& k8s) {
     const auto command = std::make_shared<InjectionCommand>();
-    CLI::App* verb = k8s.add_subcommand("inject", "Add the library to a workload's pods, with nothing armed");
+    CLI::App* verb = k8s.add_subcommand("inject", "Add the library to a workload's pods, without arming a fault");
     add_injection_options(*verb, *command);
     verb->add_flag("--no-wait", command->no_wait, "Return when the workload is changed, before its pods are replaced");
     verb->add_flag("--dry-run", command->dry_run, "Show what would change, as `cudafault k8s plan` does");

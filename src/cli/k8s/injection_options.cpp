@@ -57,7 +57,7 @@ kube::InjectOptions inject_options_for(const kube::WorkloadChoice& choice, const
 void add_change_options(CLI::App& verb, InjectionCommand& command) {
     add_workload_arguments(
         verb, command.cluster.workloads,
-        "KIND/NAME or KIND NAME...; NAME alone means a DynamoGraphDeployment, or else a Deployment, of that name",
+        "KIND/NAME or KIND NAME...; NAME alone names a DynamoGraphDeployment or, if none has this name, a Deployment",
         true);
     add_cluster_options(verb, command.cluster);
     const auto add = [&](const char* name, auto& value, const char* value_name, const std::string& description) {
@@ -70,7 +70,7 @@ void add_change_options(CLI::App& verb, InjectionCommand& command) {
         ->type_name("HOW")
         ->capture_default_str();
     add("--container", command.containers, "GLOB",
-        "Containers to inject; repeatable; by default those that request a GPU");
+        "Containers to inject; repeatable; by default the containers that request a GPU");
     verb.add_flag("--or-all-containers", command.or_all_containers, "Inject all containers if none requests a GPU");
     add("--template", command.template_paths, "PATH",
         "Path of the pod template, for unknown kinds, such as spec.groups[*].template; repeatable");

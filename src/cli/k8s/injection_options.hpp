@@ -19,7 +19,7 @@ struct InjectionCommand {
     std::optional<int> contract_xid;  // unset: no contract variables
     bool contract_enabled = true;
     bool or_all_containers = false, allow_empty = false;
-    bool itself = false, replace = false, no_wait = false, dry_run = false;  // `manifest` has only the first
+    bool itself = false, replace = false, no_wait = false, dry_run = false;  // `manifest` has only --itself
 };
 
 // Adds the workload arguments, the connection options and the options that determine the change.
@@ -34,7 +34,7 @@ nlohmann::json workload_json(const kube::Workload& workload);
 // Prints the change that `inject` would make, for `plan` and `inject --dry-run`.
 void show_plan(const InjectionCommand& command);
 
-// True if every pod is replaced and the log of every new pod shows the library.
+// Returns true if every pod is replaced and the log of every new pod shows the library.
 bool is_complete(const kube::InjectResult& result);
 
 // Returns the reason why is_complete() is false, as one line.

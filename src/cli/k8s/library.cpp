@@ -16,7 +16,7 @@ constexpr const char* kLibraryExamples = R"(Examples:
   cudafault k8s library create -n prod
   cudafault k8s library delete -n prod
 
-Only `inject --delivery source` needs this ConfigMap. It has the library's source, which an init container compiles.)";
+Only `inject --delivery source` needs this ConfigMap, which contains the library's source. An init container compiles it.)";
 
 void create(const ClusterOptions& options) {
     in_cluster(options, [&](ClusterAccess& access) {

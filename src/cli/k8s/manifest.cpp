@@ -21,10 +21,10 @@ constexpr const char* kManifestExamples = R"(Examples:
   cudafault k8s manifest pod/trial -n prod > trial.yaml
   cudafault k8s manifest deployment/web -n prod --create-objects | kubectl apply -f -
 
-For kinds that `inject` cannot change: `kubectl replace --force` deletes the object and creates it again. The printed object
-needs ConfigMaps, which standard error names; without them its pods start without the library. Then arm it as usual.
-Keep the original manifest: `restore` disarms an immutable object and deletes the ConfigMaps when the object is gone or
-was created from its original manifest.)";
+Use this command for kinds that `inject` cannot change: `kubectl replace --force` deletes the object and creates it again.
+The printed object needs ConfigMaps, which the command names on standard error. Without these ConfigMaps, the pods of the
+object start without the library. Arm the object with `cudafault k8s arm`. Keep the original manifest: `restore` disarms an
+immutable object, and deletes the ConfigMaps only after the object is deleted or created from its original manifest.)";
 
 // Prints on standard error which objects the manifest on standard output needs.
 void explain(const kube::InjectionPlan& plan, bool are_created) {
@@ -41,7 +41,7 @@ void explain(const kube::InjectionPlan& plan, bool are_created) {
     }
     if (!kube::is_immutable(ref.resource)) {
         progress(
-            "note: objects of this kind can be changed in place; `cudafault k8s inject` does that and keeps a "
+            "note: objects of this kind can be changed in place; `cudafault k8s inject` changes them and keeps a "
             "record for `restore`");
     }
 }

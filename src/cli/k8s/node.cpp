@@ -26,7 +26,7 @@ struct NodeOptions {
     bool nvsentinel = false;
     bool force_bare = false;
     bool force = false;
-    std::string grace;  // empty: the pod's own
+    std::string grace;  // empty: each pod's own grace period
 };
 
 CLI::App* add_verb(CLI::App& node, NodeOptions& options, const char* name, const char* about) {
@@ -71,7 +71,7 @@ void drain(const NodeOptions& options) {
                                                     {"deleted", result.deleted},
                                                     {"skipped", result.skipped}});
         }
-        Table table({"pod", "what"});
+        Table table({"pod", "result"});
         for (const std::string& pod : result.evicted) table.add({pod, "evicted"});
         for (const std::string& pod : result.deleted)
             table.add({pod, "deleted: a PodDisruptionBudget did not allow its eviction"});
@@ -123,7 +123,7 @@ void add_drain(CLI::App& node) {
                    "Delete pods that are not ready if a PodDisruptionBudget does not allow their eviction");
     verb->add_flag("--force-bare", options->force_bare,
                    "Also evict pods without a controller, which are not recreated");
-    verb->add_option("--grace", options->grace, "Termination grace period; by default the pod's own")
+    verb->add_option("--grace", options->grace, "Termination grace period; by default the grace period of each pod")
         ->type_name("DURATION");
     verb->callback([options] { drain(*options); });
 }

@@ -19,7 +19,7 @@ constexpr const char* kRbacExamples = R"(Examples:
   cudafault k8s rbac all -n prod --kind Deployment --kind DynamoGraphDeployment
   cudafault k8s rbac node drain --json
 
-Does not contact a cluster.)";
+The command does not contact a cluster.)";
 
 struct RbacOptions {
     std::vector<std::string> command;

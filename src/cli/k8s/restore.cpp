@@ -21,8 +21,8 @@ constexpr const char* kRestoreExamples = R"(Examples:
   cudafault k8s restore deployment/web -n prod
   cudafault k8s restore --all -n prod
 
-Works from any machine, any number of times, and after an interrupted inject or restore. Changes that other clients made
-since the injection are kept and listed. `cudafault k8s verify-clean` proves the result.)";
+The command works from any machine, any number of times, and after an interrupted inject or restore. It keeps and lists
+changes that other clients made since the injection. `cudafault k8s verify-clean` verifies the result.)";
 
 json result_json(const kube::RestoreResult& result) {
     return {{"workload", result.workload}, {"restored", result.restored}, {"already_clean", !result.restored},
@@ -30,8 +30,8 @@ json result_json(const kube::RestoreResult& result) {
 }
 
 void print_result(const kube::RestoreResult& result) {
-    const char* what = !result.complete ? "not completely restored" : result.restored ? "restored" : "already clean";
-    fmt::print("{} {}\n", paint(Paint::bold, result.workload), what);
+    const char* outcome = !result.complete ? "not completely restored" : result.restored ? "restored" : "already clean";
+    fmt::print("{} {}\n", paint(Paint::bold, result.workload), outcome);
     for (const std::string& kept : result.kept) fmt::print("  kept: {}\n", kept);
     for (const std::string& note : result.notes) fmt::print("  note: {}\n", note);
 }
@@ -58,7 +58,7 @@ std::string remaining_text(const std::vector<kube::RestoreResult>& results) {
         incomplete.push_back(
             fmt::format("{} is not completely restored{}{}", result.workload, why.empty() ? "" : ": ", why));
     }
-    return fmt::format("{}; run the command again when that is resolved", fmt::join(incomplete, "; "));
+    return fmt::format("{}; resolve this and run the command again", fmt::join(incomplete, "; "));
 }
 
 void restore(const ClusterOptions& options) {

@@ -18,7 +18,8 @@ constexpr const char* kScanExamples = R"(Examples:
   cudafault k8s scan -n prod            injections with author and end time, and leftovers
   cudafault k8s scan --all-namespaces --json
 
-Does not change the cluster. The exit code is 0 even if something is found; `verify-clean` exits with 4.)";
+The command does not change the cluster. Its exit code is 0 even if it finds injections or leftovers; `verify-clean` then
+exits with 4.)";
 
 std::string or_dash(const std::string& text) { return text.empty() ? "-" : text; }
 

@@ -20,8 +20,8 @@ constexpr const char* kSnapshotExamples = R"(Examples:
   cudafault k8s verify-clean -n prod --against before.json      after the drill
   cudafault k8s snapshot -n prod -o web.json deployment/web     only that workload
 
-Saves workloads, their ReplicaSets and ControllerRevisions, and which nodes are cordoned. Secrets are not read, but pod
-templates are saved with the values of their variables; only the owner of the file can read the file.)";
+The command saves workloads, their ReplicaSets and ControllerRevisions, and the names of the cordoned nodes. It does not
+read Secrets, but it saves pod templates with the values of their variables. Only the owner of the file can read the file.)";
 
 struct SnapshotOptions {
     ClusterOptions cluster;

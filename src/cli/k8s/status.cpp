@@ -337,7 +337,7 @@ void add_k8s_status(CLI::App& k8s) {
     add_cluster_options(*verb, options->cluster);
     add_output_option(*verb, options->cluster);
     verb->add_flag("-A,--all-namespaces", options->cluster.use.all_namespaces, "All namespaces");
-    verb->add_flag("-w,--watch", options->watch, "Print again when something changes, until interrupted");
+    verb->add_flag("-w,--watch", options->watch, "Print the status again each time it changes, until interrupted");
     verb->footer(kK8sStatusExamples);
     verb->callback([options, verb] {
         if (options->watch && verb->count("--timeout") == 0) options->cluster.timeout = kNoTimeout;

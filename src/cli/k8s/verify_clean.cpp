@@ -18,12 +18,12 @@ namespace cudafault::cli {
 namespace {
 
 constexpr const char* kVerifyCleanExamples = R"(Examples:
-  cudafault k8s verify-clean -n prod                            nothing created by cudafault is left
-  cudafault k8s verify-clean -n prod --against before.json      and workloads equal the snapshot
+  cudafault k8s verify-clean -n prod                            check that nothing created by cudafault remains
+  cudafault k8s verify-clean -n prod --against before.json      also check that workloads equal the snapshot
   cudafault k8s verify-clean -n prod --against before.json --exact --json
 
-Exit codes: 0 clean, 4 not clean, 3 if a kind could not be listed (nodes only with -A). Not compared: generation,
-resourceVersion, status, times in managedFields and, without --exact, revision numbers.)";
+Exit codes: 0 clean, 4 not clean, 3 if a kind could not be listed (nodes only with -A). The comparison ignores
+generation, resourceVersion, status, times in managedFields and, without --exact, revision numbers.)";
 
 struct VerifyCleanOptions {
     ClusterOptions cluster;
@@ -56,8 +56,9 @@ std::string namespace_to_verify(const VerifyCleanOptions& options, const Cluster
     const bool is_same_scope = options.cluster.use.all_namespaces ? against->in_namespace.empty()
                                                                   : given.empty() || given == against->in_namespace;
     if (is_same_scope) return against->in_namespace;
-    throw local::Error(local::kUsage, fmt::format("the snapshot {} is of {}: verify that, or use another snapshot",
-                                                  options.against, namespace_text(against->in_namespace)));
+    throw local::Error(local::kUsage,
+                       fmt::format("the snapshot {} is of {}: verify the same namespace, or use another snapshot",
+                                   options.against, namespace_text(against->in_namespace)));
 }
 
 void print_differences(const std::vector<kube::Difference>& differences) {
@@ -98,7 +99,7 @@ void refuse_unless_clean(const kube::CleanReport& report, const std::string& in_
     const bool is_ambiguous =
         report.differences.empty() && std::all_of(report.traces.begin(), report.traces.end(),
                                                   [](const kube::Trace& trace) { return trace.is_ambiguous; });
-    const char* remedy = !is_ambiguous ? "run `cudafault k8s restore` to remove it"
+    const char* remedy = !is_ambiguous ? "run `cudafault k8s restore` to remove them"
                          : !options.against.empty()
                              ? "these variables may belong to the workload: remove the variables that do not"
                              : "these variables may belong to the workload; use --against with a snapshot "
@@ -127,7 +128,7 @@ void verify_clean(const VerifyCleanOptions& options) {
 
 void add_k8s_verify_clean(CLI::App& k8s) {
     const auto options = std::make_shared<VerifyCleanOptions>();
-    CLI::App* verb = k8s.add_subcommand("verify-clean", "Verify that nothing created by cudafault is left");
+    CLI::App* verb = k8s.add_subcommand("verify-clean", "Verify that nothing created by cudafault remains");
     add_cluster_options(*verb, options->cluster);
     add_output_option(*verb, options->cluster);
     verb->add_option("--against", options->against, "Snapshot to compare with")->type_name("FILE");

@@ -15,7 +15,7 @@ namespace {
 
 constexpr const char* kTimeout = "2s";
 
-struct Typed {
+struct ClassifiedWords {
     std::vector<std::string> workloads;   // the words that are not options or their values
     std::vector<std::string> connection;  // options of add_cluster_options()
 };
@@ -46,26 +46,27 @@ private:
     ClusterOptions options_;
 };
 
-// Returns std::nullopt if the last word is the value of an option.
-std::optional<Typed> sort_words(const CLI::App& verb, const ConnectionParser& parser,
-                                const std::vector<std::string>& words) {
-    Typed typed;
+// Finds the workloads and the connection options in the words before the last one. Returns std::nullopt if the last
+// word is the value of an option.
+std::optional<ClassifiedWords> classify_words(const CLI::App& verb, const ConnectionParser& parser,
+                                              const std::vector<std::string>& words) {
+    ClassifiedWords classified;
     for (size_t i = 0; i + 1 < words.size(); ++i) {
         const std::string& word = words[i];
         if (!word.starts_with('-')) {
-            typed.workloads.push_back(word);
+            classified.workloads.push_back(word);
             continue;
         }
         const std::string name = word.substr(0, word.find('='));
         const CLI::Option* option = verb.get_option_no_throw(name);
         if (!option || option->get_items_expected_max() == 0) continue;
-        const bool is_kept = parser.has(name);
-        if (is_kept) typed.connection.push_back(word);
+        const bool is_connection_option = parser.has(name);
+        if (is_connection_option) classified.connection.push_back(word);
         if (name != word) continue;
         if (++i + 1 == words.size()) return {};
-        if (is_kept) typed.connection.push_back(words[i]);
+        if (is_connection_option) classified.connection.push_back(words[i]);
     }
-    return typed;
+    return classified;
 }
 
 std::vector<std::string> kind_words() {
@@ -93,12 +94,13 @@ bool is_plain(const std::string& word) {
     return word.find_first_not_of(kPlain) == std::string::npos;
 }
 
-std::vector<std::string> candidates(ConnectionParser& parser, const Typed& typed, const std::string& last) {
+std::vector<std::string> candidates(ConnectionParser& parser, const ClassifiedWords& classified,
+                                    const std::string& last) {
     const auto is_pair = [](const std::string& word) { return word.find('/') != std::string::npos; };
-    const bool follows_kind = !typed.workloads.empty() && !is_pair(typed.workloads.front());
+    const bool follows_kind = !classified.workloads.empty() && !is_pair(classified.workloads.front());
     if (!is_pair(last) && !follows_kind) return kind_words();
-    ClusterAccess access(parser.parse(typed.connection));
-    if (!is_pair(last)) return names_of_kind(access, typed.workloads.front(), "");
+    ClusterAccess access(parser.parse(classified.connection));
+    if (!is_pair(last)) return names_of_kind(access, classified.workloads.front(), "");
     const std::string kind = last.substr(0, last.find('/'));
     return names_of_kind(access, kind, kind + "/");
 }
@@ -109,9 +111,9 @@ std::vector<std::string> complete_workloads(const CLI::App& verb, const std::vec
     if (words.empty() || !takes_workloads(verb)) return {};
     try {
         ConnectionParser parser;
-        const std::optional<Typed> typed = sort_words(verb, parser, words);
-        if (!typed) return {};
-        std::vector<std::string> found = candidates(parser, *typed, words.back());
+        const std::optional<ClassifiedWords> classified = classify_words(verb, parser, words);
+        if (!classified) return {};
+        std::vector<std::string> found = candidates(parser, *classified, words.back());
         std::erase_if(found,
                       [&](const std::string& word) { return !word.starts_with(words.back()) || !is_plain(word); });
         return found;

@@ -91,7 +91,7 @@ TEST_F(WorkloadCompletionTest, UsesTheConnectionOptions) {
     }
 }
 
-TEST_F(WorkloadCompletionTest, OffersNoWorkloadsForValuesAndOtherVerbs) {
+TEST_F(WorkloadCompletionTest, OffersNoWorkloadsForOptionValuesAndVerbsWithoutWorkloads) {
     EXPECT_THAT(complete("inject", {"--node", "dep"}), IsEmpty());
     EXPECT_THAT(complete("scan", {"dep"}), IsEmpty());
 }

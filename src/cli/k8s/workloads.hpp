@@ -19,7 +19,7 @@ struct WorkloadArguments {
     // prints {"workloads": [...]}.
     bool is_single() const;
 
-    // Throws local::Error (usage) if the arguments are invalid.
+    // Throws local::Error (kUsage) if the arguments are invalid.
     void check() const;
 };
 
@@ -28,7 +28,7 @@ void add_workload_arguments(CLI::App& verb, WorkloadArguments& arguments, const 
                             bool is_required);
 
 // Parses the words of a command line without -l. The words are KIND/NAME pairs, a KIND followed by names, or a single
-// NAME. The choice for a single NAME has no kind: see possible_refs(). Throws local::Error (usage).
+// NAME. The choice for a single NAME has no kind: see possible_refs(). Throws local::Error (kUsage).
 std::vector<kube::WorkloadChoice> parse_workloads(const std::vector<std::string>& words,
                                                   const std::string& in_namespace);
 

@@ -40,7 +40,7 @@ TEST(Workloads, LabelsRequireOneKind) {
     EXPECT_THROW((WorkloadArguments{{"deployment", "web"}, "app=web"}.check()), local::Error);
 }
 
-TEST(Workloads, SingleWorkloadDependsOnTheArgumentsOnly) {
+TEST(Workloads, IsSingleIfTheArgumentsNameOneWorkload) {
     EXPECT_TRUE((WorkloadArguments{{"deployment/web"}, ""}.is_single()));
     EXPECT_TRUE((WorkloadArguments{{"deployment", "web"}, ""}.is_single()));
     EXPECT_FALSE((WorkloadArguments{{"deployment", "web", "api"}, ""}.is_single()));
