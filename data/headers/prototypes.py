@@ -28,7 +28,7 @@ def preprocess(texts, defines):
     command += [f"-D{macro}=" for macro in EMPTY_MACROS] + [f"-D{define}" for define in defines]
     done = subprocess.run(command, input="\n".join(source), capture_output=True, text=True, check=False)
     if done.returncode:
-        raise RuntimeError(f"the C preprocessor refused a header: {done.stderr.strip().splitlines()[0]}")
+        raise RuntimeError(f"the C preprocessor failed: {done.stderr.strip().splitlines()[0]}")
     return re.split("|".join(MARK.format(i) + r"\b" for i in range(len(texts))), done.stdout)[1:]
 
 
@@ -72,7 +72,7 @@ def prototypes(text):
 
 
 def declared(texts, defines, which):
-    """Returns the prototypes of texts[which], preprocessed after the texts before it, once for each set of macros."""
+    """Returns the prototypes in texts[which], preprocessed after the preceding texts, once for each set of macros."""
     found = {}
     for names in defines:
         found.update(prototypes(preprocess(texts[: which + 1], names)[which]))
@@ -109,7 +109,7 @@ def enumerators(text, enum_type):
     by_typedef = rf"enum\s*\w*\s*\{{([^}}]*)\}}\s*{enum_type}\s*;"
     body = re.search(f"{by_tag}|{by_typedef}", text)
     if not body:
-        raise ValueError(f"no enum {enum_type}")
+        raise ValueError(f"enum {enum_type} not found in the header")
     values, following = {}, 0
     for item in (body[1] or body[2]).split(","):
         name, _, value = (part.strip() for part in item.partition("="))

@@ -62,7 +62,7 @@ SIMPLE_PASS = [
     # current device and context
     r"Ctx(Get|Set|Push|Pop)Current|CtxGetDevice|[GS]etDevice|SetValidDevices|GLSetGLDevice|VDPAUSetVDPAUDevice",
     r"CtxGetApiVersion",
-    # tests whether a context exists; PyTorch calls it for every GPU before it uses one
+    # checks whether a context exists; PyTorch calls it for every GPU before it uses any GPU
     r"DevicePrimaryCtxGetState",
     # capture queries
     r"StreamIsCapturing|StreamGetCaptureInfo|ThreadExchangeStreamCaptureMode",
@@ -75,14 +75,14 @@ SIMPLE_PASS = [
     r"DeviceReset|ThreadExit|DeviceUnregisterAsyncNotification|UnbindTexture",
     r"GraphicsUn(mapResources|registerResource)|GLUn(mapBufferObject(Async)?|registerBufferObject)",
     r"EGLStream(Consumer|Producer)Disconnect",
-    # kernel handles that launching code gets once and keeps
+    # kernel handles that programs request once and keep
     r"GetKernel|GetFuncBySymbol",
 ]
 
-# Functions that look up a GPU by something other than a handle or an ordinal.
+# Functions that look up a GPU by an identifier other than a handle or an ordinal.
 LOOKUP = {"DeviceGetByPCIBusId": "pci:1"}
 
-# Functions that are not about a single GPU.
+# Functions that do not concern a single GPU.
 NO_DEVICE = (
     r"Init|GLInit|\w*GetDeviceCount|DeviceGetCount|ChooseDevice|SetValidDevices|GetExportTable"
     r"|(GL|VDPAU)Get\w*Devices?|Checkpoint\w+|ThreadExchangeStreamCaptureMode|__cuda(Register|Unregister|InitModule)\w*"
@@ -184,7 +184,7 @@ def short_name(symbol):
 
 
 def call_class(symbol, group):
-    """Returns the call class of a driver or runtime function. Raises KeyError if neither name nor group has a class."""
+    """Returns the call class of a driver or runtime function. Raises KeyError if no rule matches its name or group."""
     found = match(CLASS_OF_NAME, short_name(symbol))
     if not found and group:
         bare = re.sub(r"^CUDA(RT)?_+", "", group).removesuffix("_DEPRECATED")
@@ -229,7 +229,7 @@ def device(symbol, of_class, parameters):
 
 
 def named_by_argument(arguments):
-    """Returns device:K, stream:K, ... for the argument that identifies the GPU best, `unread` or `-`."""
+    """Returns device:K, stream:K, ... for the argument that identifies the GPU most precisely, or `unread` or `-`."""
     ends = ("dstDevice", "srcDevice")
 
     def is_device(kind, name):
@@ -256,10 +256,10 @@ def named_by_argument(arguments):
     copied = [str(slot) for kind, name, slot in arguments if is_memory(kind, name)]
     if len(copied) != 2:  # the destination and the source of a copy
         choices.append(("pointer", is_pointer))
-    for what, fits in choices:
+    for form, fits in choices:
         slot = next((slot for kind, name, slot in arguments if fits(kind, name) and slot is not None), None)
         if slot is not None:
-            return f"{what}:{slot}"
+            return f"{form}:{slot}"
     if len(copied) == 2:
         return f"copy:{','.join(copied)}"
     return "unread" if any(re.fullmatch(UNREAD, kind) for kind, _, _ in arguments) else "-"

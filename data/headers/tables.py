@@ -28,7 +28,7 @@ RUNTIME_HEADERS = ["cuda_runtime_api.h", "cuda_profiler_api.h", "cuda_gl_interop
 
 
 class Api:
-    """The declarations of one API over several releases. A newer declaration replaces an older one."""
+    """The declarations of one API in several releases. A newer declaration replaces an older declaration."""
 
     def __init__(self):
         self.prototypes, self.since, self.header, self.group = {}, {}, {}, {}
@@ -62,7 +62,7 @@ def row(name, **columns):
 
 
 def read_cuda_headers(all_wheels, headers, releases):
-    """Reads the given headers over some releases. The first header provides the macros of the others."""
+    """Reads the given headers of the given releases. The first header provides the macros of the others."""
     api = Api()
     for release in releases:
         cuda = all_wheels[wheels.RUNTIME[release]]
@@ -167,7 +167,7 @@ def nvml_rows(all_wheels):
 
 
 def nccl_rows(all_wheels):
-    """Returns the rows of NCCL without pnccl*. A profiler's nccl* calls pnccl*, so one call would count twice."""
+    """Returns the rows of NCCL without pnccl*. A profiler's nccl* calls pnccl*, so each call would be counted twice."""
     api, exports = Api(), {}
     for release, pin in wheels.NCCL.items():
         wheel = all_wheels[pin]
@@ -191,7 +191,7 @@ def nccl_columns(api, name):
 
 
 def error_rows(all_wheels):
-    """Returns every enumerator of the four status types over all releases, with its newest value."""
+    """Returns every enumerator of the four status types in any release, with its newest value."""
     enums = [
         ("driver", "cuda.h", "cudaError_enum", wheels.RUNTIME),
         ("runtime", "driver_types.h", "cudaError", wheels.RUNTIME),

@@ -7,7 +7,7 @@ import sys
 import zipfile
 from pathlib import Path
 
-# CUDA release -> pinned wheel. There is no CUDA 12.7.
+# CUDA release -> pinned wheel. NVIDIA did not release CUDA 12.7.
 RUNTIME = {
     "11.8": "nvidia-cuda-runtime-cu11==11.8.89",
     "12.0": "nvidia-cuda-runtime-cu12==12.0.146",
@@ -50,8 +50,8 @@ NVML = {
     "13.4": "nvidia-nvml-dev==13.4.92",
     "13.5": "nvidia-nvml-dev==13.5.37",
 }
-# Only the oldest and the newest release, because each is about 200 MB. A function added between them gets the newer
-# one.
+# Only the oldest and the newest release, because each is about 200 MB. For a function added
+# between them, the column `since` contains the newer release.
 NCCL = {
     "2.18": "nvidia-nccl-cu12==2.18.3",
     "2.32": "nvidia-nccl-cu13==2.32.3",
@@ -65,7 +65,7 @@ class Unreachable(RuntimeError):
 
 
 class Wheel:
-    """A wheel whose files are unpacked on demand and named by their base name."""
+    """A wheel. Unpacks its files on demand, by their base names."""
 
     def __init__(self, path):
         self.archive = zipfile.ZipFile(path)
@@ -88,7 +88,7 @@ def cached(pin, cache):
 
 
 def fetch(pins, cache):
-    """Downloads the wheels that `cache` lacks; returns a dict of pin -> Wheel. Raises Unreachable."""
+    """Downloads the wheels that are missing from `cache`. Returns a dict of pin -> Wheel. Raises Unreachable."""
     cache.mkdir(parents=True, exist_ok=True)
     for pin in pins:
         if cached(pin, cache):
@@ -99,6 +99,7 @@ def fetch(pins, cache):
         command += [word for platform in PLATFORMS for word in ("--platform", platform)] + [pin]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
-            reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
-            raise Unreachable(f"pip could not download {pin}: {reason}; check the network or fill {cache} by hand")
+            reason = (done.stderr.strip().splitlines() or ["no error message"])[-1]
+            raise Unreachable(f"pip could not download {pin}: {reason}; "
+                              f"check the network, or copy the wheel to {cache}")
     return {pin: Wheel(cached(pin, cache)) for pin in pins}

@@ -86,7 +86,7 @@ bool is_identifier(std::string_view text) {
     return !text.empty() && !(text[0] >= '0' && text[0] <= '9') && std::all_of(text.begin(), text.end(), word);
 }
 
-// Converts the fields of one line to rows. Throws a DataError with file and line if a field is invalid.
+// Converts the fields of one line to rows. Throws DataError if a field is invalid.
 class LineReader {
 public:
     LineReader(const std::filesystem::path& file, std::string_view api, const TsvRow& row)
@@ -122,7 +122,7 @@ private:
         read_device(row);
         row.returns = field(kReturns);
         row.simple_fails = one_of(kSimple, "fail", "pass");
-        if (row.simple_fails && !row.returns_status()) refuse(kSimple, "pass, because it returns no status");
+        if (row.simple_fails && !row.returns_status()) refuse(kSimple, "pass, because the function returns no status");
         if (row.simple_fails && (api_ == "nvml" || api_ == "nccl")) {
             refuse(kSimple, "pass, because model=simple does not affect NVML and NCCL");
         }
@@ -148,19 +148,19 @@ private:
 
     std::vector<unsigned> sonames() const {
         if (api_ != "runtime") {
-            if (field(kSonameList) != "-") refuse(kSonameList, "- outside the runtime");
+            if (field(kSonameList) != "-") refuse(kSonameList, "- for a function that is not in the runtime");
             return {0};
         }
         std::vector<unsigned> found;
         for (const std::string& soname : split(field(kSonameList), ',')) {
             const auto at = std::find(std::begin(kSonames), std::end(kSonames), soname);
-            if (at == std::end(kSonames)) refuse(kSonameList, "a list out of 11.0,12,13");
+            if (at == std::end(kSonames)) refuse(kSonameList, "a list such as 11.0,12,13");
             found.push_back(static_cast<unsigned>(at - std::begin(kSonames)));
         }
         return found;
     }
 
-    // Parses K, or D,S of a copy. The upper four bits of `out` are the source slot S.
+    // Parses K, or D,S for a copy. For a copy, the lower four bits of `out` are D and the upper four bits are S.
     static bool parse_slots(const std::string& text, bool is_copy, unsigned& out) {
         const size_t comma = is_copy ? text.find(',') : std::string::npos;
         if (is_copy && comma == std::string::npos) return false;

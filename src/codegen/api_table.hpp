@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads the functions of data/{cuda_driver,cuda_runtime,nvml,nccl}.tsv as checked rows, in the order of the function
-// table.
+// Reads and validates the functions in data/{cuda_driver,cuda_runtime,nvml,nccl}.tsv, and returns them in the order of
+// the function table.
 #pragma once
 
 #include <filesystem>

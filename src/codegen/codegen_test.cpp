@@ -71,7 +71,7 @@ TEST_F(CodegenTest, WritesARowPerSoname) {
               "CUDAFAULT_ROW(cudaFree, 2, runtime, memory, pointer, 0, none, 1, 0, 0, 0, 1)\n");
 }
 
-TEST_F(CodegenTest, CudaRowsNameTheKindOfTheirArgument) {
+TEST_F(CodegenTest, WritesTheDeviceArgumentOfCudaFunctions) {
     const std::pair<std::string, std::string> kinds[] = {
         {"-", "current, 0"},
         {"unread", "unread, 0"},
@@ -99,7 +99,7 @@ TEST_F(CodegenTest, RefusesInvalidRowsWithFileAndLine) {
         {"\tinit\t", "\tinitial\t", "invalid class 'initial'"},
         {"\tany\t", "\tsome\t", "invalid mode 'some': expected per_thread or any"},
         {"\tfail\t", "\tmaybe\t", "invalid simple 'maybe': expected fail or pass"},
-        {"\tstatus\t", "\tvoid\t", "expected pass, because it returns no status"},
+        {"\tstatus\t", "\tvoid\t", "expected pass, because the function returns no status"},
         {"\tnone\t", "\tstream\t", "invalid device 'stream'"},
         {"\tnone\t", "\tstream:16\t", "invalid device 'stream:16'"},
         {"\tnone\t", "\tlane:1\t", "invalid device 'lane:1'"},
@@ -107,7 +107,7 @@ TEST_F(CodegenTest, RefusesInvalidRowsWithFileAndLine) {
         {"\tnone\t", "\tcopy:0,16\t", "invalid device 'copy:0,16'"},
         {"\tnone\t", "\tpointer:0,1\t", "invalid device 'pointer:0,1'"},
         {"\t2000\t", "\t70000\t", "invalid version '70000'"},
-        {"\t-\t", "\t12\t", "expected - outside the runtime"},
+        {"\t-\t", "\t12\t", "expected - for a function that is not in the runtime"},
         {"cuInit\t", "cu-Init\t", "expected a symbol name"},
         {"\tcuda.h", "", "has 10 fields, expected 11"},
         {"\tany\t", "\t\t", "column mode is empty"},
@@ -120,7 +120,7 @@ TEST_F(CodegenTest, RefusesInvalidRowsWithFileAndLine) {
     }
 }
 
-TEST_F(CodegenTest, RefusesRowsThatContradictEachOther) {
+TEST_F(CodegenTest, RefusesInconsistentRows) {
     write("nvml.tsv", kHeader + replaced(kDriverRow, "\t2000\t", "\t-\t"));
     EXPECT_NE(error_of(write_functions).find("does not affect NVML and NCCL"), std::string::npos);
     write("nvml.tsv", kHeader);
@@ -132,7 +132,7 @@ TEST_F(CodegenTest, RefusesRowsThatContradictEachOther) {
     EXPECT_NE(error_of(write_functions).find("cuda_runtime.tsv:2: invalid sonames"), std::string::npos);
 }
 
-TEST_F(CodegenTest, NvmlRowsNameTheKindOfTheirArgument) {
+TEST_F(CodegenTest, WritesTheDeviceArgumentOfNvmlFunctions) {
     const auto nvml = [&](const std::string& device) {
         return "nvmlX\tnvmlX\t-\tany\t11.8\t-\tdevice\t" + device + "\tstatus\tpass\tnvml.h\n";
     };
@@ -165,12 +165,12 @@ TEST_F(CodegenTest, RefusesMissingColumnsAndFiles) {
     write("nccl.tsv", replaced(kHeader, "\tclass", "\tkind"));
     EXPECT_EQ(error_of(write_functions), "nccl.tsv:1: column class is missing");
     write("nccl.tsv", "");
-    EXPECT_EQ(error_of(write_functions), "nccl.tsv: has no line that names the columns");
+    EXPECT_EQ(error_of(write_functions), "nccl.tsv: the header line is missing");
     std::filesystem::remove(data / "nccl.tsv");
-    EXPECT_EQ(error_of(write_functions), "nccl.tsv: cannot be read");
+    EXPECT_EQ(error_of(write_functions), "nccl.tsv: cannot read the file");
 }
 
-TEST_F(CodegenTest, FunctionsHaveTheirHooks) {
+TEST_F(CodegenTest, HooksAreAssignedByName) {
     EXPECT_EQ(hook_of("__cudaRegisterFatBinaryEnd"), "registration");
     EXPECT_EQ(hook_of("__cudaUnregisterFatBinary"), "registration");
     EXPECT_EQ(hook_of("__cudaInitModule"), "registration");
@@ -195,7 +195,7 @@ TEST_F(CodegenTest, WritesValidXidsAndRefusesInvalidOnes) {
     EXPECT_EQ(refused(replaced(kXid, "  title: T\n", "")), "xids.yaml:1: key 'title' is missing");
     EXPECT_EQ(refused(replaced(kXid, "code: 5", "code: five")), "xids.yaml:7: invalid value of 'code'");
     EXPECT_EQ(refused(replaced(kXid, "observed", "rumored")),
-              "xids.yaml:5: invalid confidence, expected documented, observed or inferred");
+              "xids.yaml:5: invalid confidence: expected documented, observed or inferred");
     EXPECT_EQ(refused(kXid + kXid), "xids.yaml:8: XIDs must be in ascending order");
     EXPECT_EQ(refused("- [").rfind("xids.yaml:", 0), 0u);
 }

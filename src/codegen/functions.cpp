@@ -9,8 +9,8 @@ namespace cudafault::codegen {
 
 namespace {
 
-// Returns true for the last soname that exports the name. That soname is the default version, to which new programs are
-// linked.
+// Returns true if the row has the last soname that exports its name. That soname is the default version, which the
+// linker uses for new programs.
 bool is_newest(const std::vector<ApiRow>& rows, size_t at) {
     return at + 1 == rows.size() || rows[at + 1].name != rows[at].name;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Implements the generator, which only CMake runs. `cudafault-codegen VERB DATA OUTPUT` writes one file from the tables
-// of data/.
+// Implements the code generator, which the CMake build runs. `cudafault-codegen VERB DATA OUTPUT` writes one file from
+// the tables in data/.
 #include <cstdio>
 #include <exception>
 #include <fstream>
@@ -75,8 +75,8 @@ std::string content_of(const Path& path) {
     return {std::istreambuf_iterator<char>(file), {}};
 }
 
-// Generates the whole text before it writes, so that invalid data leaves no incomplete file. A file that would not
-// change is not written, so that its modification time does not cause a rebuild.
+// Generates the whole text before writing it, so that invalid data never leaves an incomplete file. Does not write a
+// file that would not change, so that its modification time does not cause a rebuild.
 void generate(const Verb& verb, const Path& data, const Path& output) {
     std::ostringstream text;
     verb.write(data, text);
@@ -85,7 +85,7 @@ void generate(const Verb& verb, const Path& data, const Path& output) {
     std::ofstream file(output, std::ios::binary);
     file << text.str();
     file.close();
-    if (!file) throw std::runtime_error(output.string() + " cannot be written");
+    if (!file) throw std::runtime_error("cannot write " + output.string());
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Writes the preload library as one source file, which is compiled where it is used: in a pod, with g++ 9 or newer.
+// Writes the preload library as one source file, which an init container compiles in its pod with g++ 9 or newer.
 #include <fstream>
 #include <iterator>
 #include <map>
@@ -19,7 +19,7 @@ using Path = std::filesystem::path;
 
 constexpr const char* kSourceFolders[] = {"src/fault", "src/preload"};
 constexpr const char* kIncludeFolders[] = {"src", "include"};
-constexpr const char* kTable = "functions.inc";  // included many times, so it becomes a macro
+constexpr const char* kTable = "functions.inc";  // becomes a macro, because the sources include it many times
 
 const std::map<std::string, void (*)(const Path&, std::ostream&)> kGenerated = {
     {"xids.inc", write_xids}, {"xid_errors.inc", write_xid_errors}, {"errors.inc", write_errors}};
@@ -45,14 +45,15 @@ std::string included_name(const std::string& line) {
     return line.substr(start.size(), line.size() - start.size() - 1);
 }
 
-// Returns true if the line contains only a comment. Comments are omitted, because the size of the generated file is
-// limited and comments would be a tenth of the file.
+// Returns true if the line contains only a comment. The writer omits comments, because the size of the file is limited
+// and comments would make up a tenth of it.
 bool is_comment(const std::string& line) {
     const size_t start = line.find_first_not_of(' ');
     return start != std::string::npos && line.compare(start, 2, "//") == 0;
 }
 
-// Returns the line without the comment that follows its code. Leaves a comment with a quote, which may be in a literal.
+// Removes the comment after the code of a line. Keeps a comment that contains a quote, because it may be part of a
+// string literal.
 std::string without_trailing_comment(const std::string& line) {
     const size_t comment = line.find("  // ");
     const bool is_found = comment != std::string::npos && line.find('"', comment) == std::string::npos;
@@ -78,7 +79,7 @@ public:
     }
 
 private:
-    // Uses a short macro name, because the table is a third of the file.
+    // Uses a short macro name, because the table makes up a third of the file.
     void write_table() {
         std::ostringstream rows;
         write_functions(data_, rows);
@@ -95,7 +96,7 @@ private:
     void add(const Path& file) {
         if (!added_.insert(file.lexically_normal()).second) return;
         std::ifstream in(file);
-        if (!in) throw DataError(file, 0, "cannot be read");
+        if (!in) throw DataError(file, 0, "cannot read the file");
         for (std::string line; std::getline(in, line);) add_line(line);
     }
 

@@ -69,7 +69,7 @@ public:
     }
 
 private:
-    // The next functions return the fields in the order of GpuModel, without those for MIG profiles.
+    // gpu() and mig_device() return the fields in the order of GpuModel, without the fields for MIG profiles.
     std::string gpu() {
         return fields("", number("memory_mib") * kMib, number("reserved_mib") * kMib, number("multiprocessors"), 1, 1,
                       number("copy_engines"), number("nvlinks"));
@@ -117,7 +117,8 @@ private:
 
     std::string compute_capability() const {
         const std::vector<std::string> parts = split(get<std::string>("compute_capability"), '.');
-        if (parts.size() != 2) throw DataError(file_, 0, "compute_capability of " + key_ + " is not MAJOR.MINOR");
+        if (parts.size() != 2)
+            throw DataError(file_, 0, "invalid compute_capability of " + key_ + ": expected MAJOR.MINOR");
         return parts[0] + ", " + parts[1];
     }
 
@@ -135,7 +136,8 @@ struct Entry {
     auto key() const { return std::tie(symbol, per_thread, version); }
 };
 
-// From this version on, cuda.h defines the name as an alias of another function. The table has no column for that.
+// From CUDA 12.0 on, cuda.h defines cuGraphInstantiate as an alias of another function. The table has no column for
+// aliases.
 const Entry kAlias = {"cuGraphInstantiate", 12000, false, "cuGraphInstantiateWithFlags"};
 
 void write_stubs(const std::vector<TsvRow>& rows, std::ostream& out) {
@@ -201,17 +203,17 @@ void write_gpus(const std::filesystem::path& yaml, std::ostream& out) {
     } catch (const YAML::Exception& e) {
         throw DataError(yaml, static_cast<size_t>(e.mark.line + 1), e.msg);
     }
-    if (!root["models"].IsMap()) throw DataError(yaml, 0, "has no map called models");
+    if (!root["models"].IsMap()) throw DataError(yaml, 0, "key 'models' is missing or is not a map");
     const std::vector<MigRow> profiles = read_mig_profiles(yaml.parent_path() / "mig_profiles.tsv");
     std::ostringstream gpus;
     for (const auto& entry : root["models"]) {
         const std::string key = entry.first.as<std::string>();
-        std::vector<MigRow> own;
-        std::copy_if(profiles.begin(), profiles.end(), std::back_inserter(own),
+        std::vector<MigRow> model_profiles;
+        std::copy_if(profiles.begin(), profiles.end(), std::back_inserter(model_profiles),
                      [&](const MigRow& row) { return row.model == key; });
         ModelWriter writer(yaml, key, entry.second);
-        writer.write_mig_profiles(own, out);
-        writer.write_gpu(own.size(), gpus);
+        writer.write_mig_profiles(model_profiles, out);
+        writer.write_gpu(model_profiles.size(), gpus);
     }
     out << "const GpuModel kGpuModels[] = {\n"
         << gpus.str()

@@ -42,7 +42,7 @@ std::vector<std::string> split(const std::string& text, char separator) {
 
 std::vector<TsvRow> read_tsv(const std::filesystem::path& file, const std::vector<std::string>& columns) {
     std::ifstream in(file);
-    if (!in) throw DataError(file, 0, "cannot be read");
+    if (!in) throw DataError(file, 0, "cannot read the file");
     std::vector<TsvRow> rows;
     std::vector<std::string> header;
     std::vector<size_t> at;
@@ -68,7 +68,7 @@ std::vector<TsvRow> read_tsv(const std::filesystem::path& file, const std::vecto
         }
         rows.push_back(std::move(row));
     }
-    if (header.empty()) throw DataError(file, 0, "has no line that names the columns");
+    if (header.empty()) throw DataError(file, 0, "the header line is missing");
     return rows;
 }
 

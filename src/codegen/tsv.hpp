@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads the tab-separated tables of data/. Comment lines start with #; the first other line names the columns.
+// Reads the tab-separated tables in data/. Comment lines start with #. The first other line is the header line, which
+// names the columns.
 #pragma once
 
 #include <filesystem>
@@ -9,7 +10,7 @@
 
 namespace cudafault::codegen {
 
-// An error in a data file. what() is "file:line: message"; line 0 means the file as a whole and is not shown.
+// An error in a data file. what() is "file:line: message"; line 0 means the whole file, and is omitted.
 class DataError : public std::runtime_error {
 public:
     DataError(const std::filesystem::path& file, size_t line, const std::string& message);
@@ -20,7 +21,7 @@ struct TsvRow {
     std::vector<std::string> fields;  // in the order of the requested columns
 };
 
-// Returns these columns of each row. Throws DataError if a column is missing or a field is empty.
+// Returns the requested columns of each row. Throws DataError if a column is missing or a field is empty.
 std::vector<TsvRow> read_tsv(const std::filesystem::path& file, const std::vector<std::string>& columns);
 
 std::vector<std::string> split(const std::string& text, char separator);

@@ -21,7 +21,7 @@ void write_xids(const std::filesystem::path& data, std::ostream& out);
 // for each XID, in ascending order.
 void write_xid_details(const std::filesystem::path& data, std::ostream& out);
 
-// Writes CUDAFAULT_XID_ERROR(number, "error name") for XIDs that are not in xids.yaml.
+// Writes CUDAFAULT_XID_ERROR(number, "error name") for each XID in xid_errors.tsv. An XID must not be in both tables.
 void write_xid_errors(const std::filesystem::path& data, std::ostream& out);
 
 // Writes CUDAFAULT_ERROR(api, code, "name").

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads the XIDs of data/xids.yaml as checked rows.
+// Reads and validates the XIDs in data/xids.yaml.
 #pragma once
 
 #include <filesystem>

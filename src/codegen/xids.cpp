@@ -14,7 +14,7 @@ namespace cudafault::codegen {
 
 namespace {
 
-// Typed access to a YAML map. Errors name file and line. Unknown keys are errors, so that a misspelled key is noticed.
+// Typed access to a YAML map. Throws DataError with file and line. Rejects unknown keys, to detect misspelled keys.
 class YamlMap {
 public:
     YamlMap(const std::filesystem::path& file, const YAML::Node& node, std::initializer_list<std::string_view> keys)
@@ -55,7 +55,7 @@ private:
 Provenance read_provenance(const YamlMap& map) {
     Provenance found{map.get("source"), map.get("confidence")};
     if (found.confidence != "documented" && found.confidence != "observed" && found.confidence != "inferred") {
-        map.refuse(map.child("confidence"), "invalid confidence, expected documented, observed or inferred");
+        map.refuse(map.child("confidence"), "invalid confidence: expected documented, observed or inferred");
     }
     return found;
 }
@@ -78,7 +78,7 @@ YAML::Node load(const std::filesystem::path& file) {
     } catch (const YAML::ParserException& e) {
         throw DataError(file, static_cast<size_t>(e.mark.line + 1), e.msg);
     } catch (const YAML::BadFile&) {
-        throw DataError(file, 0, "cannot be read");
+        throw DataError(file, 0, "cannot read the file");
     }
 }
 

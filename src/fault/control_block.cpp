@@ -10,7 +10,7 @@ namespace cudafault {
 namespace {
 
 constexpr uint64_t kFirstRevision = 2;
-constexpr int kReadAttempts = 8;  // a write takes microseconds; a reader that fails tries again at its next call
+constexpr int kReadAttempts = 8;  // a write takes microseconds; after a failure, the caller retries at its next call
 
 constexpr size_t kHeadWords = offsetof(Plan, faults) / sizeof(uint64_t);
 constexpr size_t kFaultWords = sizeof(Fault) / sizeof(uint64_t);
@@ -69,8 +69,8 @@ void set_flags(ControlBlock& block, const Plan& plan) {
     __atomic_store_n(&block.header.flag, plan.count > 0 ? kFlagArmed : kFlagIdle, __ATOMIC_RELEASE);
 }
 
-// Makes one attempt to copy the plan. Returns false if the block belongs to another user or version, is damaged, or was
-// being written.
+// Tries once to copy the plan. Returns false if the block belongs to another user or version, is damaged, or changed
+// during the copy.
 bool read_once(const ControlBlock& block, uint32_t uid, PlanCopy& out) {
     const ControlHeader& header = block.header;
     out.revision = observe(header.revision);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Overwrites part of a valid control block with arbitrary bytes. Reading the block must not crash and must not return a
-// plan whose checksum does not match. Input: two bytes with a position before the counters, then the bytes to write
-// there.
+// plan whose checksum does not match. Input: two bytes that encode a position before the counters, then the bytes to
+// write at that position.
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>

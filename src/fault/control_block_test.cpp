@@ -95,8 +95,7 @@ TEST_F(ControlBlockTest, SetsTheFlagsOfOnlyTheFunctionsInThePlan) {
     write("error=719 calls=cuMemAlloc");
     EXPECT_EQ(flag_of("cuMemAlloc_v2"), kFlagArmed);
     EXPECT_EQ(flag_of("cuMemFree_v2"), kFlagIdle);
-    EXPECT_EQ(flag_of("cudaGetLastError"), kFlagArmed)
-        << "cudaGetLastError reports the errors that other calls returned";
+    EXPECT_EQ(flag_of("cudaGetLastError"), kFlagArmed) << "cudaGetLastError reports errors injected into other calls";
     write("error=719 calls=cuMemFree");
     EXPECT_EQ(flag_of("cuMemAlloc_v2"), kFlagIdle);
     EXPECT_EQ(flag_of("cuMemFree_v2"), kFlagArmed);
@@ -123,8 +122,8 @@ TEST_F(ControlBlockTest, RejectsAnIllFormedPlanEvenIfItsChecksumIsCorrect) {
     EXPECT_TRUE(rejected([](Fault& f) { f.every = 0; }));
     EXPECT_TRUE(rejected([](Fault& f) { std::memset(f.process, 'x', sizeof f.process); }));
     EXPECT_TRUE(rejected([](Fault& f) { f.calls.add(find_function("cudaGetErrorString")); }))
-        << "cudaGetErrorString never fails";
-    EXPECT_TRUE(read()) << "the original plan is valid";
+        << "cudaGetErrorString cannot return an error";
+    EXPECT_TRUE(read()) << "the unchanged plan is valid";
     block.plan.count = kMaxFaults + 1;
     EXPECT_FALSE(read());
 }
@@ -146,7 +145,7 @@ TEST_F(ControlBlockTest, WritingAPlanClearsItsCountsAndKeepsThoseOfThePreviousPl
     EXPECT_EQ(block.run_state[old_bank][3].fired, 9u);
     EXPECT_EQ(block.matched[old_bank][15], 9u);
     EXPECT_EQ(block.fired[old_bank][15][kFunctionCount - 1], 9u);
-    EXPECT_EQ(block.event_head, 9u) << "events of all plans are in one list";
+    EXPECT_EQ(block.event_head, 9u) << "one list stores the events of all plans";
 }
 
 TEST_F(ControlBlockTest, RejectsADamagedHeader) {
@@ -174,7 +173,7 @@ TEST_F(ControlBlockTest, RejectsADamagedHeader) {
     block.spec[0] ^= 1;
     EXPECT_FALSE(read());
     block.spec[0] ^= 1;
-    EXPECT_TRUE(read()) << "the block is valid again";
+    EXPECT_TRUE(read()) << "restoring the block makes it valid";
 }
 
 TEST_F(ControlBlockTest, NeverReadsRandomBytesAsAPlan) {

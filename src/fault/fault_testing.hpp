@@ -11,7 +11,7 @@
 
 namespace cudafault {
 
-// Returns the plan on the heap, because a plan is too large for a stack frame.
+// Parses a valid spec. Returns the plan on the heap, because a plan is too large for a stack frame.
 inline std::unique_ptr<Plan> parsed(const std::string& spec) {
     auto plan = std::make_unique<Plan>();
     SpecError error{};

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Usage: freestanding_test.sh LIBRARY. Fails if the library needs any symbol except the few functions that compilers call
-# implicitly, or if it has code that runs before main.
+# implicitly, or if it contains code that runs before main.
 set -eu
 library=$1
 nm "$library" | awk 'NF == 3 { print $3 }' | sort -u >"$library.defined"

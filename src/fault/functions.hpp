@@ -29,10 +29,10 @@ enum class CallClass : uint8_t {
 };
 inline constexpr int kCallClasses = 15;
 
-// How the GPU of a call is found. `slot` of the row is the 8-byte argument slot that contains the value.
+// Specifies how to find the GPU of a call. `slot` of the row is the 8-byte argument slot that contains the value.
 enum class DeviceFrom : uint8_t {
     current,  // the current context
-    unread,   // a form that is not read, such as a memory pool: the current context instead
+    unread,   // an argument that is not read, such as a memory pool; the current context is used instead
     none,     // the call does not concern a single GPU
     device,   // an ordinal of the process
     context,
@@ -43,7 +43,7 @@ enum class DeviceFrom : uint8_t {
     location,        // pointer to a CUmemLocation
     location_value,  // CUmemLocation
     properties,      // pointer to a structure with a CUmemLocation at byte 8
-    lookup,          // an index, UUID, serial number or PCI ID, by which the function itself finds the GPU
+    lookup,          // an index, UUID, serial number or PCI ID, from which the function itself finds the GPU
     // NVML only
     handle,    // nvmlDevice_t
     pci_info,  // nvmlPciInfo_t *
@@ -75,7 +75,7 @@ struct Function {
     bool per_thread;      // the _ptsz or _ptds variant
 };
 
-// A resolver cannot be made to fail: it always returns the status of the real call.
+// Returns true if a fault can make the function return an error. A resolver always returns the status of the real call.
 inline bool can_fail(const Function& function) { return function.returns_status && function.hook != Hook::resolver; }
 
 inline constexpr const char* kRuntimeSonames[] = {"libcudart.so.11.0", "libcudart.so.12", "libcudart.so.13"};
@@ -96,7 +96,7 @@ constexpr const char* soname_of(const Function& function) {
     return kRuntimeSonames[function.soname];
 }
 
-// Returns the soname up to and including ".so".
+// Returns the soname without the part after ".so".
 constexpr Text without_version(Text soname) {
     while (soname.size > 3 && soname.from(soname.size - 3) != Text(".so")) --soname.size;
     return soname;

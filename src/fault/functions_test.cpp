@@ -70,7 +70,7 @@ Hook hook_of(const char* name) {
     return row < 0 ? Hook::none : kFunctions[row].hook;
 }
 
-TEST(Functions, HaveTheHooksOfTheirNames) {
+TEST(Functions, HooksAreAssignedByName) {
     EXPECT_EQ(hook_of("__cudaRegisterFatBinary"), Hook::registration);
     EXPECT_EQ(hook_of("cuGetProcAddress_v2"), Hook::resolver);
     EXPECT_EQ(hook_of("cudaGetLastError"), Hook::last_error);
@@ -90,7 +90,7 @@ TEST(Classes, AreFoundByName) {
     EXPECT_FALSE(find_class("@memory", unused));
 }
 
-TEST(Functions, WithoutVersionEndsSonamesWithSo) {
+TEST(Functions, WithoutVersionKeepsSonameUpToSo) {
     EXPECT_TRUE(without_version(kDriverSoname) == Text("libcuda.so"));
     EXPECT_TRUE(without_version(kNvmlSoname) == Text("libnvidia-ml.so"));
     EXPECT_TRUE(without_version(kRuntimeSonames[0]) == Text("libcudart.so"));

@@ -14,8 +14,8 @@ inline constexpr char kAcknowledgedEvent[] = "acknowledged";
 inline constexpr char kFiredEvent[] = "fired";
 inline constexpr char kCountEvent[] = "count";
 
-// Each of the first kEagerLines firings under a plan revision has its own line. Later firings share one line per
-// second, which contains the count so far. A count line follows within two seconds after the last firing (D-100).
+// Each of the first kEagerLines firings under a plan revision has its own line. After that, the library writes at most
+// one line per second, with the count so far. A count line follows within two seconds after the last firing (D-100).
 inline constexpr uint64_t kEagerLines = 32;
 
 }  // namespace cudafault

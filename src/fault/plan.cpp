@@ -73,7 +73,7 @@ size_t literal_start(Text glob) {
     return star < question ? star : question;
 }
 
-// The API whose functions can return the fault's code.
+// The APIs whose functions can return the fault's code.
 enum class CodeOf : uint8_t { any, cuda, nvml, nccl };
 
 CodeOf code_of(Api api) {
@@ -139,7 +139,7 @@ private:
         fault_.until_ns = kForever;
     }
 
-    // Items: assigns values to keys. The value of a list extends from its first to its last word.
+    // Words: finds the value of each key. The value of a list extends from its first to its last word.
 
     bool read_items(Text text) {
         Key list = kKeyCount;
@@ -301,7 +301,7 @@ private:
         for (Text rest = list, word; !(word = next_word(rest)).empty();) {
             if (word == Text("all")) {
                 if (word.size != list.size)
-                    return fail(word, "gpu=all cannot be combined with other GPUs; remove either");
+                    return fail(word, "gpu=all cannot be combined with other GPUs: remove one of them");
                 return true;
             }
             if (fault_.gpu_count == kMaxGpus) return fail(word, "gpu= lists more than ", uint64_t{kMaxGpus}, " GPUs");
@@ -437,10 +437,10 @@ private:
         }
         if (fault_.breaks_context &&
             (fault_.effect != Effect::error || code_of_ == CodeOf::nvml || code_of_ == CodeOf::nccl)) {
-            return fail(values_[kSticky], "sticky=context needs an error of the driver or the runtime");
+            return fail(values_[kSticky], "sticky=context needs a driver or runtime error");
         }
         if (fault_.effect != Effect::error) {
-            if (has(kError)) return fail(values_[kError], "error= needs effect=error: another effect returns no code");
+            if (has(kError)) return fail(values_[kError], "error= needs effect=error: other effects return no code");
             code_of_ = CodeOf::any;
             return true;
         }
@@ -504,8 +504,8 @@ private:
         return true;
     }
 
-    // Adds the functions of a class that can return the code, or those of the driver and the runtime if the code does
-    // not belong to one API.
+    // Adds the functions of a class that can return the code. If any API can return the code, adds only driver and
+    // runtime functions.
     bool add_class(Text word) {
         CallClass wanted;
         if (!find_class(word.from(1), wanted)) return refuse_class(word);
@@ -536,8 +536,8 @@ private:
     };
 
     bool add_glob(Text word) {
-        // Only names with the literal start of the glob are compared, because a process in a pod parses the plan while
-        // its program waits.
+        // For speed, compare only names that start with the literal part of the glob: a process in a pod parses the
+        // plan while its program waits.
         const Text start = word.first(literal_start(word));
         GlobMatches found;
         if (!add_rows(word, start, found)) return false;
@@ -548,7 +548,7 @@ private:
                                 ": no function matches; run `cudafault functions` for the list");
     }
 
-    // Adds the functions that the glob matches among those whose exported names have this prefix.
+    // Adds the functions that match the glob and whose exported names start with `prefix`.
     bool add_rows(Text glob, Text prefix, GlobMatches& found) {
         for (int row = first_row_from(prefix); row < kFunctionCount; ++row) {
             const Text name = function_name(row);
@@ -566,7 +566,7 @@ private:
         return true;
     }
 
-    // Refuses gpu=local: for calls of NVML only.
+    // Refuses gpu=local: if the fault affects only NVML calls.
     bool check_ordinals() {
         bool has_other_gpu = fault_.gpu_count == 0, has_other_call = false;
         for (int i = 0; i < fault_.gpu_count; ++i) has_other_gpu |= fault_.gpus[i].kind != GpuKind::local;
@@ -575,8 +575,8 @@ private:
         }
         return has_other_gpu || has_other_call ||
                fail(values_[kGpu], "invalid gpu= ", Quoted{values_[kGpu]},
-                    " for calls of NVML, whose devices have no CUDA ordinal, so the fault can never fire: give an "
-                    "index or a UUID");
+                    " for NVML, whose devices have no CUDA ordinal, so the fault can never fire: give an index or a "
+                    "UUID");
     }
 
     const Text spec_;

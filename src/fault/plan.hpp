@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Defines a fault plan: the parsed form of a spec (docs/plans.md), as plain data. The command line and the preload
-// library use the same parser; Python uses the command line.
+// Defines a fault plan: the parsed form of a spec (docs/plans.md), as plain data. The command-line tool and the preload
+// library use the same parser; the Python package runs the command-line tool.
 #pragma once
 
 #include "fault/functions.hpp"
@@ -22,7 +22,7 @@ enum class GpuKind : uint8_t { index, local, uuid, pci };
 inline constexpr uint8_t kUuidDigits = 32;
 struct GpuSelector {
     GpuKind kind;
-    uint8_t uuid_digits;  // uuid: number of hexadecimal digits given; kUuidDigits: all
+    uint8_t uuid_digits;  // uuid: number of hexadecimal digits in the spec; kUuidDigits: all
     uint8_t is_mig;       // uuid: 1 for the UUID of a MIG device, else 0
     uint32_t number;      // index, local: the (first) ordinal; pci: domain << 16 | bus << 8 | device
     uint32_t last;        // index, local: the last ordinal of a range
@@ -73,7 +73,7 @@ struct Fault {
     Effect effect;
     uint64_t effect_value;  // delay: ns; exit: exit code; signal: signal number
 
-    // The affected processes. An empty glob or an empty list of ranks matches all of them.
+    // The affected processes. An empty glob or an empty list of ranks matches every process.
     char process[kMaxGlob];
     char node[kMaxGlob];
     char pod[kMaxGlob];

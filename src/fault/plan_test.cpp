@@ -145,7 +145,7 @@ TEST(Spec, ParsesEveryKey) {
 
 struct Refused {
     std::string spec;
-    std::string offender;  // the text at the error's position: its first occurrence from `search_from` on
+    std::string offender;  // the text at the error's position: its first occurrence at or after `search_from`
     std::string message;   // part of the error message
     size_t search_from = 0;
 };
@@ -263,11 +263,11 @@ const Refused kRefused[] = {
     {"xid=79 effect=exit", "exit", "0 to 255"},
     {"xid=79 effect=signal:FOO", "signal:FOO", "expected signal: with a number from 1 to 64 or one of HUP, INT"},
     {"xid=79 effect=signal:65", "signal:65", "SYS"},
-    {"error=719 effect=hang", "719", "another effect returns no code"},
+    {"error=719 effect=hang", "719", "other effects return no code"},
     {"effect=error calls=cuInit", "effect=error", "a fault needs xid= or error="},
     {"xid=79 sticky=maybe", "maybe", "expected yes, no or context"},
-    {"effect=hang calls=@sync sticky=context", "context", "sticky=context needs an error of the driver or the runtime"},
-    {"error=NVML_ERROR_GPU_IS_LOST calls=nvmlDeviceGet* sticky=context", "context", "needs an error of the driver"},
+    {"effect=hang calls=@sync sticky=context", "context", "sticky=context needs a driver or runtime error"},
+    {"error=NVML_ERROR_GPU_IS_LOST calls=nvmlDeviceGet* sticky=context", "context", "needs a driver or runtime error"},
 
     {"xid=79 process=" + repeated("p", 128), repeated("p", 128), "longer than 127 characters"},
     {"xid=79 process=/opt/train.py", "/opt/train.py", "expected a base name without a slash"},
@@ -296,7 +296,7 @@ TEST(Spec, BlankSpecHasNoFaults) {
     EXPECT_EQ(plan.count, 0);
 }
 
-// Returns the name of a function in the documentation of its API.
+// Returns the name of a function in its API's documentation: without ABI suffix, stream suffix and "__".
 std::string documented_name(int row) {
     std::string name(function_name(row).data, function_name(row).size);
     for (const char* suffix : {"_ptsz", "_ptds"}) {
@@ -307,7 +307,7 @@ std::string documented_name(int row) {
     return name.compare(0, 2, "__") == 0 ? name.substr(2) : name;
 }
 
-TEST(Calls, NameMatchesAllSpellingsOfItsFunction) {
+TEST(Calls, DocumentedNameMatchesEveryVariant) {
     std::map<std::string, std::vector<int>> spellings;
     for (int row = 0; row < kFunctionCount; ++row) {
         if (can_fail(kFunctions[row])) spellings[documented_name(row)].push_back(row);
@@ -325,7 +325,7 @@ TEST(Calls, NameMatchesAllSpellingsOfItsFunction) {
         const std::string spec = "effect=hang calls=" + name;
         ASSERT_TRUE(parse_plan(Text(spec.data(), spec.size()), plan, error)) << spec;
         for (int row = 0; row < kFunctionCount; ++row) count += plan.faults[0].calls.has(row);
-        EXPECT_EQ(static_cast<size_t>(count), rows.size()) << spec << " matches other functions too";
+        EXPECT_EQ(static_cast<size_t>(count), rows.size()) << spec << " must match only variants of the function";
     }
     EXPECT_TRUE(has_function(fault_of("error=719 calls=cudaLaunchKernel"), "__cudaLaunchKernel_ptsz"));
     EXPECT_TRUE(has_function(fault_of("error=719 calls=cudaLaunch*"), "__cudaLaunchKernel"));

@@ -54,8 +54,8 @@ uint64_t trip_after(const Fault& fault, uint64_t base_ns, uint64_t uniform) {
     return at >= kTripBusy ? kTripBusy - 1 : static_cast<uint64_t>(at);
 }
 
-// Returns true if a trip has become due since the last call. Several trips without a call between them count as one:
-// the exponential distribution is memoryless, so the next trip is drawn from this call on.
+// Returns true if a trip has become due since the last call. Several trips without a call between them count as one.
+// The next interval starts at this call, because the exponential distribution is memoryless.
 bool mtbf_trips(const Fault& fault, FaultState& state, int fault_index, int rank, uint64_t elapsed) {
     uint64_t due = load(state.next_trip_ns);
     if (due == 0 && replace(state.next_trip_ns, due, kTripBusy)) {
@@ -88,8 +88,8 @@ bool chosen(const Fault& fault, FaultState& state, int fault_index, int rank, ui
 
 uint64_t add(uint64_t a, uint64_t b) { return a > UINT64_MAX - b ? UINT64_MAX : a + b; }
 
-// for= counts from the end of after=. If after= is a number of calls, the first call that is not skipped opens the
-// window.
+// Returns the end of the window of for=, which starts at the end of after=. If after= is a number of calls, the first
+// call that is not skipped opens the window.
 uint64_t window_end(const Fault& fault, const FaultState& state) {
     if (fault.window_ns == kForever) return kForever;
     if (fault.after_calls == 0) return add(fault.after_ns, fault.window_ns);
@@ -103,7 +103,7 @@ void open_window(const Fault& fault, FaultState& state, uint64_t matched, uint64
     replace(state.opened_ns, closed, elapsed > 0 ? elapsed : 1);
 }
 
-// Counts a failure. Returns false if the limit of times= has been reached.
+// Counts a failure. Returns false if the fault has already fired as often as times= allows.
 bool count_fired(const Fault& fault, FaultState& state) {
     uint64_t fired = load(state.fired);
     do {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Decides when a fault fires. Counts are exact with concurrent threads, and the same seed gives the same sequence. The
-// arithmetic uses integers only.
+// Decides when a fault fires. Counts are exact even if several threads call these functions at the same time. The same
+// seed gives the same sequence. The arithmetic uses integers only.
 #pragma once
 
 #include "fault/plan.hpp"

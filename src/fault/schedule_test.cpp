@@ -19,7 +19,7 @@ constexpr uint64_t kArmed = 1'700'000'000 * kSecond;
 
 Moment at(uint64_t elapsed_ns) { return {kArmed + elapsed_ns, kArmed}; }
 
-// Returns the 1-based numbers of the calls that fail if all calls are made at the same time.
+// Returns the 1-based numbers of the calls that fail. All calls have the same time.
 std::vector<int> failures(const Fault& fault, int calls, int rank = -1, int index = 0) {
     FaultState state{};
     std::vector<int> out;
@@ -33,7 +33,7 @@ std::vector<int> failures(const std::string& spec, int calls) { return failures(
 
 using Calls = std::vector<int>;
 
-TEST(Schedule, AfterEveryAndTimesChooseCalls) {
+TEST(Schedule, SelectsCallsByAfterEveryAndTimes) {
     EXPECT_EQ(failures("xid=79", 3), (Calls{1, 2, 3}));
     EXPECT_EQ(failures("xid=79 after=2", 4), (Calls{3, 4}));
     EXPECT_EQ(failures("xid=79 every=3", 9), (Calls{3, 6, 9}));
@@ -75,7 +75,7 @@ TEST(Schedule, RanksAndFaultsHaveDifferentSequences) {
     EXPECT_EQ(sequences.size(), 9u * 4u);
 }
 
-TEST(Schedule, AfterDurationStartsCountingAtItsEnd) {
+TEST(Schedule, CountingStartsAtTheEndOfAfterDuration) {
     const Fault fault = fault_of("xid=79 after=10s every=2");
     FaultState state{};
     for (int i = 0; i < 3; ++i) EXPECT_FALSE(fires(fault, state, 0, -1, at(10 * kSecond - 1)));
@@ -86,7 +86,7 @@ TEST(Schedule, AfterDurationStartsCountingAtItsEnd) {
     EXPECT_EQ(state.fired, 1u);
 }
 
-TEST(Schedule, ClockBeforeArmingCountsAsTimeOfArming) {
+TEST(Schedule, TreatsClockBeforeArmingAsTimeOfArming) {
     const Fault fault = fault_of("xid=79 after=1s for=2s");
     FaultState state{};
     const Moment before{kArmed - kSecond, kArmed};
@@ -157,7 +157,7 @@ TEST(Mtbf, StartsAtTheEndOfAfter) {
     EXPECT_FALSE(fires(counted, state, 0, -1, at(9 * kSecond)));
     EXPECT_FALSE(fires(counted, state, 0, -1, at(9 * kSecond))) << "this call starts the first interval";
     EXPECT_TRUE(fires(counted, state, 0, -1, at(10 * kSecond)));
-    EXPECT_FALSE(fires(counted, state, 0, -1, at(11 * kSecond))) << "the limit of times=1 has been reached";
+    EXPECT_FALSE(fires(counted, state, 0, -1, at(11 * kSecond))) << "times=1 allows no second failure";
 }
 
 TEST(Mtbf, StickyFaultFailsAllLaterCalls) {
@@ -167,7 +167,7 @@ TEST(Mtbf, StickyFaultFailsAllLaterCalls) {
     for (int i = 0; i < 3; ++i) EXPECT_TRUE(fires(fault, state, 0, -1, at(kSecond)));
 }
 
-// The totals of eight threads. The totals must equal those of one thread that makes all the calls.
+// The totals of eight threads, which must equal the totals of one thread that makes all the calls.
 struct Totals {
     uint64_t fired, matched;
 };
@@ -248,7 +248,7 @@ TEST(Exponential, AgreesWithLibm) {
     }
 }
 
-TEST(Exponential, HandlesTheEndsOfItsRange) {
+TEST(Exponential, HandlesSmallestAndLargestInputs) {
     EXPECT_EQ(exponential_ns(kSecond, UINT64_MAX), 0u);
     EXPECT_NEAR(static_cast<double>(exponential_ns(kSecond, 0)), 64 * std::log(2.0) * 1e9, 1e3);
     EXPECT_EQ(exponential_ns(UINT64_MAX, 1), UINT64_MAX) << "the result must saturate";

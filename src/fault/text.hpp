@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Defines a view of characters. std::string_view would need libstdc++ symbols, which a preloaded program may not have.
+// Defines a view of characters. std::string_view would need libstdc++, which the program may not load.
 #pragma once
 
 #include <stddef.h>

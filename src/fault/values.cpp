@@ -99,8 +99,8 @@ bool parse_fraction(Text text, uint64_t& ns) {
     return true;
 }
 
-// Returns the position of the time zone in an RFC 3339 time: that of "Z", or of the sign in "+01:00". Returns 0 if the
-// text has no time zone.
+// Returns the position of the time zone in an RFC 3339 time: the position of "Z", or of the sign in "+01:00". Returns 0
+// if the text has no time zone.
 size_t zone_start(Text text) {
     constexpr size_t kOffset = 6;
     if (text[text.size - 1] == 'Z') return text.size - 1;
@@ -161,7 +161,8 @@ bool split_decimal(Text text, DecimalText& out) {
     return true;
 }
 
-// Returns out_of_range if the number is 0 or above 1, and too_fine if the number has more digits than kFractionDigits.
+// Writes the digits of the number to `out`. Returns out_of_range if the number is 0 or above 1, and too_fine if it has
+// more than kFractionDigits digits after the point.
 ProbabilityResult place_digits(const DecimalText& text, Decimal& out) {
     out = Decimal{};
     bool nonzero = false, beyond_one = false, lost = false;

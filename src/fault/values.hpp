@@ -23,8 +23,8 @@ bool parse_timestamp(Text, uint64_t& out_ns);  // ns since the epoch; RFC 3339, 
 enum class ProbabilityResult { ok, malformed, out_of_range, too_fine };
 ProbabilityResult parse_probability(Text, uint64_t& out);
 
-// Parses an index, local:N, a range of either (0-3, local:0-3), a PCI ID, or GPU-<uuid> or MIG-<uuid>, where the first
-// digits of the UUID suffice.
+// Parses an index, local:N, a range of either (0-3, local:0-3), a PCI ID, GPU-<uuid> or MIG-<uuid>. The UUID may be
+// shortened to its first digits.
 bool parse_gpu(Text, GpuSelector& out);
 
 bool parse_signal(Text, uint64_t& number);  // KILL, SIGKILL or 9

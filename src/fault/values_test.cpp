@@ -33,7 +33,7 @@ Value probability(const std::string& text) {
     return parse_probability(Text(text.data(), text.size()), out) == ProbabilityResult::ok ? Value(out) : std::nullopt;
 }
 
-TEST(Number, HasAtMost64Bits) {
+TEST(Number, AcceptsAtMost64Bits) {
     EXPECT_EQ(number("0"), 0u);
     EXPECT_EQ(number("007"), 7u);
     EXPECT_EQ(number("18446744073709551615"), UINT64_MAX);
@@ -43,7 +43,7 @@ TEST(Number, HasAtMost64Bits) {
         EXPECT_EQ(number(bad), std::nullopt) << bad;
 }
 
-TEST(Duration, HasAUnit) {
+TEST(Duration, RequiresAUnit) {
     EXPECT_EQ(duration("10us"), 10'000u);
     EXPECT_EQ(duration("500ms"), 500'000'000u);
     EXPECT_EQ(duration("90s"), 90'000'000'000u);

@@ -57,7 +57,7 @@ constexpr Text next_fault(Text& rest) {
     return {};
 }
 
-// A word of a fault: key=value, or a value without a key, which belongs to the list of the preceding word.
+// A word of a fault: key=value, or only a value, which continues the list that a preceding word starts.
 struct SpecWord {
     Text text;
     Text key;

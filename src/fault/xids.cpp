@@ -12,7 +12,7 @@ constexpr Xid kXids[] = {
 };
 constexpr int kXidCount = sizeof(kXids) / sizeof(kXids[0]);
 
-// XIDs that are not in kXids, each with the error that a program usually gets.
+// An XID that is not in kXids, with the error that a program usually gets.
 struct XidError {
     uint32_t xid;
     const char* error;

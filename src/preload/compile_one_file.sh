@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Usage: compile_one_file.sh COMPILER SOURCE OUTPUT
-# Runs the commands in the first lines of SOURCE with COMPILER as the compiler and OUTPUT as the library.
+# Runs the build commands in the first lines of SOURCE, with COMPILER as the compiler and OUTPUT as the output file.
 set -eu
 compiler=$1 source=$2 output=$3
 folder=$(mktemp -d)

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # Usage: one_file_test.sh SOURCE LIBRARY
-# Checks that the commands in the first lines of SOURCE build a library with the exports of LIBRARY, in under 5 seconds
-# of CPU time.
+# Checks that the build commands in the first lines of SOURCE take less than 5 seconds of CPU time and produce a library
+# with the same exports as LIBRARY.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
@@ -13,7 +13,7 @@ source=$(realpath "$1") library=$(realpath "$2")
 cd "$folder"
 TIMEFORMAT='%U + %S'
 compile() { "$here/compile_one_file.sh" g++ "$source" "$folder/libcudafault.so" >&2; }
-for try in 1 2 3; do  # on a busy machine, compiling takes more CPU time
+for try in 1 2 3; do  # a busy machine needs more CPU time to compile
     seconds=$( { time compile 2>"$folder/errors"; } 2>&1) || { cat "$folder/errors"; exit 1; }
     awk "BEGIN { exit !($seconds < 5) }" && break
     echo "compiling took $seconds s of CPU time"

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Usage: baseline_test.sh LIBRARY. Fails if a program that can load the fault library could not load this simulated
-# library: the library may need only libdl.so.2, only unversioned symbols, and only functions that both glibc 2.17 and
-# musl export.
+# Usage: baseline_test.sh LIBRARY. Checks that every program that can load the fault library can also load this
+# simulated library: it may need only libdl.so.2, unversioned symbols, and functions that both glibc 2.17 and musl
+# export.
 set -eu
 library=$1
 allowed="__dso_handle __errno_location __tls_get_addr abort access clock_gettime close dlopen dlsym environ fclose fcntl fopen

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads the description of the simulated machine.
+// Parses the description of the simulated machine, and numbers its GPUs as CUDA does.
 #include "simgpu/device.hpp"
 
 #include <algorithm>
@@ -88,7 +88,7 @@ std::string mig_error(const GpuModel& model) {
     if (!model.mig_profile_count) {
         return std::string("the model ")
             .append(model.key)
-            .append(" does not support MIG, expected a model such as H100");
+            .append(" does not support MIG: use a model that does, such as H100");
     }
     std::string error = "expected MIG profiles that fit on one GPU, such as ";
     error.append(model.mig_profiles[0].name).append(":7, of the profiles ");
@@ -126,7 +126,7 @@ bool parse_leading_number(std::string_view item, size_t& number) {
     return std::from_chars(item.data(), item.data() + item.size(), number).ec == std::errc{};
 }
 
-// Returns the GPU whose UUID starts with the item; nullptr if no GPU, or more than one, has such a UUID.
+// Returns the GPU whose UUID starts with the item, or nullptr if the number of such GPUs is not 1.
 const Gpu* find_uuid(const std::vector<const Gpu*>& gpus, std::string_view item) {
     const Gpu* found = nullptr;
     for (const Gpu* gpu : gpus) {
@@ -138,7 +138,7 @@ const Gpu* find_uuid(const std::vector<const Gpu*>& gpus, std::string_view item)
     return found;
 }
 
-// Appends the value. Returns false if it is already in the list.
+// Appends the value. Returns false if the list already contains it.
 template <typename Value>
 bool append_unique(std::vector<Value>& values, const Value& value) {
     if (std::find(values.begin(), values.end(), value) != values.end()) return false;
@@ -159,21 +159,22 @@ std::vector<const Gpu*> gpus_by_number(const std::vector<const Gpu*>& gpus, std:
     return chosen;
 }
 
-// Returns true if the item names a MIG device as MIG-GPU-<UUID of the GPU>/<GPU instance>/<compute instance>, the form
-// of drivers before R470.
-bool is_old_name(const Gpu& gpu, const Gpu& mig_device, std::string_view item) {
+// Returns true if the item is the name of the MIG device in drivers before R470: MIG-GPU-<UUID of the GPU>/<GPU
+// instance>/<compute instance>.
+bool is_pre_r470_name(const Gpu& gpu, const Gpu& mig_device, std::string_view item) {
     const std::string instance = std::to_string(gpu_instance_id(mig_device));
     std::string name(kMigPrefix);
     name.append(uuid_text(gpu)).append("/").append(instance).append("/0");
     return is_equal_ignoring_case(name, item);
 }
 
-// Returns the MIG device whose UUID starts with the item; nullptr if no device, or more than one, has such a UUID.
+// Returns the MIG device that the item names or whose UUID starts with the item. Returns nullptr if several UUIDs, or
+// none, start with the item.
 const Gpu* find_mig_device(const std::vector<const Gpu*>& gpus, std::string_view item) {
     std::vector<const Gpu*> devices;
     for (const Gpu* gpu : gpus) {
         for (const Gpu& device : gpu->mig_devices) {
-            if (is_old_name(*gpu, device, item)) return &device;
+            if (is_pre_r470_name(*gpu, device, item)) return &device;
             devices.push_back(&device);
         }
     }
@@ -196,8 +197,8 @@ std::vector<const Gpu*> gpus_by_uuid(const std::vector<const Gpu*>& gpus, std::s
     return chosen;
 }
 
-// Applies CUDA's limits: at most one MIG device, and no other GPU beside a MIG device.
-std::vector<const Gpu*> enumerated(const std::vector<const Gpu*>& chosen) {
+// Applies CUDA's limits: CUDA enumerates at most one MIG device, and no GPU together with a MIG device.
+std::vector<const Gpu*> apply_mig_limits(const std::vector<const Gpu*>& chosen) {
     for (const Gpu* gpu : chosen) {
         if (gpu->is_mig_device()) return {gpu};
         if (gpu->has_mig_enabled()) return {&gpu->mig_devices.front()};
@@ -248,9 +249,9 @@ std::vector<const Gpu*> visible_gpus(const std::vector<Gpu>& gpus, const char* v
     if (!order || std::string_view(order) != "PCI_BUS_ID") {
         std::stable_sort(all.begin(), all.end(), [](const Gpu* a, const Gpu* b) { return speed(a) > speed(b); });
     }
-    if (!visible) return enumerated(all);
+    if (!visible) return apply_mig_limits(all);
     const std::string_view list = visible;
-    return enumerated(is_uuid(list) ? gpus_by_uuid(all, list) : gpus_by_number(all, list));
+    return apply_mig_limits(is_uuid(list) ? gpus_by_uuid(all, list) : gpus_by_number(all, list));
 }
 
 const Gpu* whole_gpu(const std::vector<Gpu>& gpus, const Gpu* gpu) {

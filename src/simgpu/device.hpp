@@ -56,29 +56,30 @@ struct Gpu {
 
     const MigProfile* profile = nullptr;  // set for a MIG device
     unsigned first_slice = 0;             // of a MIG device: its first memory slice
-    std::vector<Gpu> mig_devices = {};    // in NVML's order; MIG is enabled if there are any
+    std::vector<Gpu> mig_devices = {};    // in NVML's order; empty if MIG is disabled
 
     bool is_mig_device() const { return profile != nullptr; }
     bool has_mig_enabled() const { return !mig_devices.empty(); }
     uint64_t usable_bytes() const { return memory_bytes - reserved_bytes; }
 };
 
-// The machine that CUDAFAULT_SIM_GPUS and CUDAFAULT_SIM_MEMORY describe, read once. If a value is invalid, writes
-// one line to stderr and returns no GPUs, so that a test never runs on a machine that its author did not describe.
+// Returns the GPUs that CUDAFAULT_SIM_GPUS and CUDAFAULT_SIM_MEMORY describe. Reads the variables once. If a value is
+// invalid, writes one line to stderr and returns no GPUs, so that a test never runs on GPUs that its author did not
+// specify.
 const std::vector<Gpu>& machine();
 
 // Parses the values of the variables of machine(). Does not throw; `error` is empty if both texts are valid.
 std::vector<Gpu> parse_machine(std::string_view gpus, std::string_view memory, std::string& error);
 
-// The GPUs in CUDA's numbering. `visible` and `order` are CUDA_VISIBLE_DEVICES and CUDA_DEVICE_ORDER, nullptr if unset.
-// The first item decides whether the list contains numbers or UUIDs. The list ends before the first item that is of the
-// other kind or does not match a GPU. If an item is repeated, the result is empty. CUDA enumerates at most one MIG
-// device, and no other GPU beside it: if the list contains a MIG device, or a GPU that has MIG enabled, the result is
-// the first MIG device.
+// Returns the visible GPUs in CUDA's order. `visible` and `order` are CUDA_VISIBLE_DEVICES and CUDA_DEVICE_ORDER,
+// nullptr if unset. The first item decides whether the list contains numbers or UUIDs. The list ends before the first
+// item that is of the other kind or does not match a GPU. If an item is repeated, the result is empty. CUDA enumerates
+// at most one MIG device, and no GPU together with it: if the list contains a MIG device, or a GPU that has MIG
+// enabled, the result is the first MIG device.
 std::vector<const Gpu*> visible_gpus(const std::vector<Gpu>& gpus, const char* visible, const char* order);
 
-// Returns the GPU itself, or the GPU of a MIG device; nullptr if the pointer is neither to a GPU of `gpus` nor to a MIG
-// device of one.
+// Returns `gpu` itself, or the GPU that contains the MIG device `gpu`. Returns nullptr if `gpu` points to neither a GPU
+// in `gpus` nor one of their MIG devices.
 const Gpu* whole_gpu(const std::vector<Gpu>& gpus, const Gpu* gpu);
 
 Uuid make_uuid(uint64_t seed);
@@ -87,7 +88,7 @@ std::string uuid_text(const Gpu& gpu);  // GPU-xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxx
 std::string pci_text(const Gpu& gpu);   // 0000:10:00.0
 bool parse_pci(std::string_view text, unsigned& domain, unsigned& bus, unsigned& device);
 
-// CUDA version of the simulated driver, such as 13050. CUDAFAULT_SIM_DRIVER_VERSION overrides it.
+// Returns the CUDA version of the simulated driver, such as 13050. CUDAFAULT_SIM_DRIVER_VERSION overrides the default.
 int driver_version();
 
 }  // namespace cudafault::sim

@@ -65,7 +65,7 @@ TEST(Machine, MemoryCanBeSet) {
     EXPECT_LT(machine_of("1")[0].usable_bytes(), machine_of("1")[0].memory_bytes);
 }
 
-TEST(Machine, IdentitiesAreStableAndDiffer) {
+TEST(Machine, GpuIdentifiersAreStableAndUnique) {
     std::set<std::string> identities;
     for (const char* description : {"H100:8", "A100:8", "L4:8"}) {
         for (const Gpu& gpu : machine_of(description)) {
@@ -101,15 +101,15 @@ std::vector<std::string> mig_devices(const Gpu& gpu) {
     return devices;
 }
 
-// The GPU instances that nvidia-smi shows after these profiles were created in this order.
-TEST(MigDevices, ArePlacedAsTheDriverPlacesThem) {
+// The expected instances are those that nvidia-smi shows after it creates these profiles in this order.
+TEST(MigDevices, HaveThePlacementOfTheRealDriver) {
     using List = std::vector<std::string>;
     EXPECT_EQ(mig_devices(machine_of("A100/1g.10gb+2g.20gb+4g.40gb")[0]),
               (List{"1 4g.40gb at 0", "5 2g.20gb at 4", "13 1g.10gb at 6"}));
     EXPECT_EQ(mig_devices(machine_of("H100/3g.40gb:2")[0]), (List{"1 3g.40gb at 0", "2 3g.40gb at 4"}));
     EXPECT_EQ(mig_devices(machine_of("B200/7g.180gb")[0]), (List{"0 7g.180gb at 0"}));
     EXPECT_EQ(mig_devices(machine_of("H100/1g.10gb:7")[0]).front(), "7 1g.10gb at 0");
-    EXPECT_EQ(mig_devices(machine_of("H100/1g.10gb:4+3g.40gb")[0]).size(), 5u) << "3g.40gb takes the upper half";
+    EXPECT_EQ(mig_devices(machine_of("H100/1g.10gb:4+3g.40gb")[0]).size(), 5u) << "3g.40gb fits into the upper half";
     EXPECT_TRUE(mig_devices(machine_of("H100")[0]).empty());
 }
 
@@ -126,7 +126,7 @@ TEST(MigDevices, BelongToEachGpuOfTheGroup) {
         }
     }
     EXPECT_EQ(uuids.size(), 7u);
-    EXPECT_EQ(machine_of("1/7g.80gb")[0].mig_devices.size(), 1u) << "the default model";
+    EXPECT_EQ(machine_of("1/7g.80gb")[0].mig_devices.size(), 1u) << "a number selects the default model";
 }
 
 TEST(MigDevices, ProfilesThatDoNotFitAreRefused) {
@@ -241,13 +241,13 @@ TEST(VisibleDevices, IncludeAtMostOneMigDevice) {
     EXPECT_EQ(visible_uuids(gpus, "0"), List{first});
     EXPECT_EQ(visible_uuids(gpus, "1"), List{other});
     EXPECT_EQ(visible_uuids(gpus, "2"), List{undivided});
-    EXPECT_EQ(visible_uuids(gpus, "2,1"), List{other}) << "no GPU is shown beside a MIG device";
+    EXPECT_EQ(visible_uuids(gpus, "2,1"), List{other}) << "CUDA enumerates no GPU together with a MIG device";
     EXPECT_EQ(visible_uuids(gpus, uuid_text(gpus[1]).c_str()), List{other});
     EXPECT_EQ(visible_uuids(gpus, second.c_str()), List{second});
     EXPECT_EQ(visible_uuids(gpus, (second + "," + first).c_str()), List{second});
     EXPECT_EQ(visible_uuids(gpus, second.substr(0, 12).c_str()), List{second});
-    const std::string old_name = "MIG-" + uuid_text(gpus[1]) + "/7/0";
-    EXPECT_EQ(visible_uuids(gpus, old_name.c_str()).size(), 0u) << "the instances are 12 and 13";
+    const std::string pre_r470_name = "MIG-" + uuid_text(gpus[1]) + "/7/0";
+    EXPECT_EQ(visible_uuids(gpus, pre_r470_name.c_str()).size(), 0u) << "the IDs of the GPU instances are 12 and 13";
     EXPECT_EQ(visible_uuids(gpus, ("MIG-" + uuid_text(gpus[1]) + "/12/0").c_str()), List{other});
     EXPECT_EQ(visible_uuids(gpus, "MIG-ffffffff"), List{});
 }

@@ -6,7 +6,7 @@
 namespace cudafault::sim {
 
 // An object that is created at its first use and never destroyed, because libraries call CUDA from exit handlers.
-// If several threads create the object at the same time, all get the same object. Unlike a local static, this class
+// If several threads request the object at the same time, all get the same object. Unlike a local static, this class
 // does not need guard functions of the C++ runtime.
 template <typename Object>
 class Lazy {

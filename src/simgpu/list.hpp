@@ -7,7 +7,7 @@
 
 namespace cudafault::sim {
 
-// Returns the part before the first separator and removes it from the list, with the separator.
+// Removes the part before the first separator from the list, together with the separator, and returns that part.
 inline std::string_view next_item(std::string_view& list, char separator) {
     const size_t end = list.find(separator);
     const std::string_view item = list.substr(0, end);
@@ -15,7 +15,7 @@ inline std::string_view next_item(std::string_view& list, char separator) {
     return item;
 }
 
-// Parses the whole text.
+// Parses the whole text as a number. Returns false if the text is invalid.
 template <typename Number>
 bool parse_number(std::string_view text, Number& number, int base = 10) {
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number, base);

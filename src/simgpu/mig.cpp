@@ -33,15 +33,15 @@ bool parse_profiles(const GpuModel& model, std::string_view list, std::vector<co
 
 unsigned slices_from(const MigProfile& profile, unsigned start) { return ((1u << profile.memory_slices) - 1) << start; }
 
-// Chooses the first memory slice of each profile: as in the driver, the highest slice that is free.
-bool place(const std::vector<const MigProfile*>& profiles, std::vector<unsigned>& starts, unsigned used) {
+// Chooses the first memory slice of each profile. Like the driver, takes the highest free position.
+bool place_profiles(const std::vector<const MigProfile*>& profiles, std::vector<unsigned>& starts, unsigned used) {
     if (starts.size() == profiles.size()) return true;
     const MigProfile& profile = *profiles[starts.size()];
     for (unsigned start = kMemorySlices; start-- > 0;) {
         const unsigned slices = slices_from(profile, start);
         if (!can_start_at(profile, start) || (used & slices)) continue;
         starts.push_back(start);
-        if (place(profiles, starts, used | slices)) return true;
+        if (place_profiles(profiles, starts, used | slices)) return true;
         starts.pop_back();
     }
     return false;
@@ -89,7 +89,7 @@ unsigned gpu_instance_id(const Gpu& mig_device) {
 bool create_mig_devices(Gpu& gpu, std::string_view list) {
     std::vector<const MigProfile*> profiles;
     std::vector<unsigned> starts;
-    if (!parse_profiles(*gpu.model, list, profiles) || !place(profiles, starts, 0)) return false;
+    if (!parse_profiles(*gpu.model, list, profiles) || !place_profiles(profiles, starts, 0)) return false;
     std::vector<Gpu>& devices = gpu.mig_devices;
     for (size_t i = 0; i < profiles.size(); ++i) devices.push_back(make_mig_device(gpu, *profiles[i], starts[i]));
     std::sort(devices.begin(), devices.end(),

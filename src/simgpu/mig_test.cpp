@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tests MIG devices as NVML and the driver show them. The machine is SIM_MACHINE.
+// Tests how NVML and the driver report MIG devices. SIM_MACHINE describes the simulated machine.
 #include <cstring>
 #include <string>
 
@@ -11,7 +11,7 @@ namespace {
 constexpr unsigned k1Slice = 0, k3Slice = 2, k7Slice = 4, k8Slice = 5;  // NVML_GPU_INSTANCE_PROFILE_*
 constexpr unsigned k1SliceId = 19, k3SliceId = 9;
 
-// The structures of NVML that the tests read.
+// NVML structures that the tests read.
 struct ProfileInfo {
     unsigned id, peer_to_peer, slices, instances, multiprocessors, copy_engines, decoders, encoders, jpeg_engines,
         ofa_engines;
@@ -68,7 +68,7 @@ TEST_F(Mig, ModeIsReportedForEachGpu) {
     }
 }
 
-TEST_F(Mig, MonitorsFindEveryDevice) {
+TEST_F(Mig, FindsEveryDeviceByIndexAndUuid) {
     DeviceHandle handle = nullptr, parent = nullptr;
     for (unsigned index = 0; index < 3; ++index) {
         const DeviceHandle mig = mig_device(0, index);
@@ -83,7 +83,7 @@ TEST_F(Mig, MonitorsFindEveryDevice) {
         EXPECT_EQ(handle, mig);
     }
     EXPECT_EQ(nvml("nvmlDeviceGetMigDeviceHandleByIndex", device(0), 3u, &handle), kNotFound);
-    EXPECT_EQ(nvml("nvmlDeviceGetMigDeviceHandleByIndex", device(1), 0u, &handle), kNotSupported) << "MIG is off";
+    EXPECT_EQ(nvml("nvmlDeviceGetMigDeviceHandleByIndex", device(1), 0u, &handle), kNotSupported) << "MIG is disabled";
     EXPECT_EQ(nvml("nvmlDeviceGetDeviceHandleFromMigDeviceHandle", device(0), &handle), kInvalidArgument);
     EXPECT_EQ(text("nvmlDeviceGetName", mig_device(0, 0)), "NVIDIA H100 80GB HBM3 MIG 3g.40gb");
     EXPECT_EQ(number("nvmlDeviceGetGpuInstanceId", mig_device(0, 0)), 2u);
@@ -110,7 +110,7 @@ TEST_F(Mig, DeviceHasItsSliceOfMemoryAndEngines) {
     EXPECT_EQ(processes, 0u);
 }
 
-TEST_F(Mig, BoardReadingsAreNotSupportedForADevice) {
+TEST_F(Mig, BoardReadingsAreNotSupportedForMigDevices) {
     unsigned value = 0;
     Utilization utilization{};
     EXPECT_EQ(nvml("nvmlDeviceGetTemperature", mig_device(0, 0), 0, &value), kNotSupported);
@@ -147,7 +147,7 @@ TEST_F(Mig, ReturnsProfilesAndPlacements) {
     EXPECT_EQ(placements[1].start, 4u);
     EXPECT_EQ(placements[1].size, 4u);
     EXPECT_EQ(nvml("nvmlDeviceGetGpuInstanceRemainingCapacity", device(0), k1SliceId, &count), kSuccess);
-    EXPECT_EQ(count, 2u) << "3g.40gb has the upper half, and two instances have two slices of the lower half";
+    EXPECT_EQ(count, 2u) << "3g.40gb uses the upper half, and two instances use half of the lower half";
 }
 
 TEST_F(Mig, GpuListsItsInstances) {

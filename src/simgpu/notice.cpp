@@ -60,9 +60,9 @@ bool contains(Text text, Text part) {
 bool is_fault_library_loaded() {
     constexpr Text kName("/libcudafault.so");
     const int file = open_file("/proc/self/maps", O_RDONLY | O_CLOEXEC);
-    if (file < 0) return true;  // unknown
+    if (file < 0) return true;  // unknown, so do not warn
     char buffer[4096];
-    size_t kept = 0;  // end of the previous part, because a name can be split between two parts
+    size_t kept = 0;  // bytes kept from the previous read, because a name may be split between two reads
     bool found = false;
     for (long got; !found && (got = read_file(file, buffer + kept, sizeof buffer - kept)) > 0;) {
         const Text text(buffer, kept + static_cast<size_t>(got));
@@ -74,7 +74,7 @@ bool is_fault_library_loaded() {
     return found;
 }
 
-// Returns whether the command line starts with `cudafault run`.
+// Returns true if the command line starts with `cudafault run`.
 bool is_run_command(Text command_line) {
     size_t end = 0, name = 0;
     for (; end < command_line.size && command_line[end] != '\0'; ++end) {

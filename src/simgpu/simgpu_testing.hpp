@@ -17,7 +17,7 @@ namespace cudafault::sim::testing {
 #define SIM_MACHINE "H100:2,L4"
 #endif
 
-// The simulated machine of all tests of a program. The GPUs have little memory, so that tests can fill it.
+// The simulated machine that all tests of a test program use. The GPUs have little memory, so that tests can fill it.
 inline constexpr const char* kMachine = SIM_MACHINE;
 inline constexpr size_t kGpuBytes = size_t{256} << 20;
 

@@ -31,7 +31,7 @@ Moment moment_since(uint64_t armed_at_ns) {
     return moment_after(now > armed_at_ns ? now - armed_at_ns : 0, wall_clock_ns());
 }
 
-// Registers a reader of the plan in force during the lifetime of the object, so that the plan's slot is not reused.
+// While this object exists, it counts as a reader of the plan in force, so that the plan's slot is not reused.
 class PlanReader {
 public:
     PlanReader() {
@@ -68,7 +68,7 @@ struct Call {
     int row;
     bool inner;
     const Frame& frame;
-    int gpu;  // kUndetermined until a fault has gpu=
+    int gpu;  // kUndetermined until a fault with gpu= needs the GPU of the call
 };
 
 // Returns true if the fault has sticky=context and has fired in this process. Does not depend on scope=.
@@ -83,8 +83,8 @@ bool match_gpu(const PlanSlot& slot, int index, Call& call) {
     return false;
 }
 
-// Returns the counts of the fault in the plan under which the call is decided. If another plan replaces that plan while
-// the call is in flight, the call still counts for the old plan.
+// Returns the counters of the fault in the slot's plan. If another plan takes effect while a call is being decided, the
+// call still counts under the old plan.
 FaultState& counts_of(PlanSlot& slot, int index) {
     const bool run = slot.plan.faults[index].scope == Scope::run;
     return run ? block().run_state[bank_of(slot.revision)][index] : slot.counts[index];
@@ -114,7 +114,7 @@ bool count_call(PlanSlot& slot, int index, Moment moment) {
     return fired;
 }
 
-Decision outcome(PlanSlot& slot, int index, const Call& call) {
+Decision make_decision(PlanSlot& slot, int index, const Call& call) {
     const Fault& fault = slot.plan.faults[index];
     const FaultState& counts = counts_of(slot, index);
     const int gpu = call.gpu == kUndetermined ? gpu_argument(call.row, call.frame) : call.gpu;
@@ -127,12 +127,12 @@ Decision evaluate(PlanSlot& slot, Call& call) {
     Decision decision{};
     for (int i = 0; i < slot.plan.count; ++i) {
         if (!match_call(slot, i, call, moment) || !count_call(slot, i, moment)) continue;
-        if (!decision.fires) decision = outcome(slot, i, call);
+        if (!decision.fires) decision = make_decision(slot, i, call);
     }
     return decision;
 }
 
-// Returns false while the plan is being replaced. The caller must then try again.
+// Returns false while the plan is being replaced; the caller must then retry.
 bool try_to_decide(int row, bool inner, const Frame& frame, Decision& decision) {
     take_up_plan();
     const PlanReader slot;
@@ -153,7 +153,8 @@ Decision decide_on(int row, bool inner, const Frame& frame) {
     Decision decision{};
     const uint64_t revision = load(block().header.revision);
     if (wait_briefly([&] { return try_to_decide(row, inner, frame, decision); }, kMaxReplacementNs)) return decision;
-    // The writer of the plan has died, or the plan is damaged. No later call waits for this revision.
+    // The writer of the plan has died, or the plan is damaged. Give up on this revision, so that later calls do not
+    // wait.
     if (revision == load(block().header.revision)) store(process().given_up_revision, revision);
     return {};
 }

@@ -26,8 +26,8 @@ inline bool cannot_match(int row) {
 // for the new plan.
 Decision decide_on(int row, bool inner, const Frame& frame);
 
-// Returns true if the fault is still armed under that plan revision and inside its time window. A hanging call polls
-// this function.
+// Returns true if the plan with this revision is still in force and the fault is inside its time window. A hanging call
+// polls this function.
 bool is_in_force(uint64_t revision, int fault);
 
 }  // namespace cudafault

@@ -67,7 +67,7 @@ int gpu_of_pointer(Handle pointer) {
     return query("cuPointerGetAttribute", &ordinal, kDeviceOrdinal, pointer) == 0 ? ordinal : kNoGpu;
 }
 
-// Returns the GPU of the destination, or of the source if the destination is not device memory, as for a copy to the
+// Returns the GPU of the destination, or of the source if the destination is not device memory, as in a copy to the
 // host.
 int gpu_of_copy(Handle destination, Handle source) {
     const Handle pointers[] = {destination, source};
@@ -82,7 +82,7 @@ int gpu_of_copy(Handle destination, Handle source) {
 
 struct Location {  // CUmemLocation, cudaMemLocation
     enum Type : int { device = 1, locality_domain = 6 };
-    int type, id;  // of a locality domain, the lowest byte of id is the ordinal
+    int type, id;  // for a locality domain, the ordinal is the lowest byte of id
 };
 static_assert(sizeof(Location) == sizeof(Handle));
 
@@ -93,7 +93,7 @@ int gpu_of_location(Handle value) {
     return location.type == Location::device ? location.id : kNoGpu;
 }
 
-// The driver reads the same bytes, so a pointer that is not null is as valid here as there.
+// Reading through a pointer that is not null is safe, because the driver reads the same bytes.
 int gpu_of_location_at(Handle structure, size_t offset) {
     if (!structure) return kNoGpu;
     Handle value;
@@ -128,7 +128,8 @@ int gpu_of_argument(int row, const Frame& frame) {
     }
 }
 
-// For functions that return a GPU, such as cuDeviceGetByPCIBusId(CUdevice *, const char *).
+// Calls the real function of a lookup such as cuDeviceGetByPCIBusId(CUdevice *, const char *), and returns the GPU that
+// the function finds.
 int gpu_by_lookup(int row, const Frame& frame) {
     int ordinal = kNoGpu;
     return query_row(row, &ordinal, argument(frame, kFunctions[row].slot)) == 0 ? ordinal : kNoGpu;
@@ -136,7 +137,7 @@ int gpu_by_lookup(int row, const Frame& frame) {
 
 // The GPUs that are visible to the process
 
-// Only the second version of the query returns the UUID of a MIG device. The first returns that of its GPU.
+// For a MIG device, cuDeviceGetUuid_v2 returns its own UUID, and cuDeviceGetUuid returns the UUID of its GPU.
 void read_uuids(int ordinal, VisibleGpu& gpu) {
     memset(gpu.whole_uuid, 0, sizeof gpu.whole_uuid);
     query("cuDeviceGetUuid", &gpu.whole_uuid, ordinal);
@@ -182,8 +183,8 @@ int read_machine_gpus(uint32_t (&pci)[kMaxMachineGpus]) {
     return count;
 }
 
-// Reads the entry at position `ordinal`, from 0, of CUDA_VISIBLE_DEVICES. Returns false unless that entry and all
-// entries before it are numbers.
+// Reads the 0-based entry `ordinal` of CUDA_VISIBLE_DEVICES. Returns false unless that entry and all entries before it
+// are numbers.
 bool listed_index(int ordinal, uint32_t& out) {
     const char* visible = environment("CUDA_VISIBLE_DEVICES");
     uint64_t number = 0;
@@ -234,7 +235,7 @@ bool ensure_gpus_known() {
     return true;
 }
 
-// A selector for a GPU also selects the MIG devices of the GPU, because a fault of the GPU affects all of them.
+// A selector for a GPU also selects its MIG devices, because a fault of a GPU affects all its MIG devices.
 bool has_uuid(const GpuSelector& selector, const VisibleGpu& gpu) {
     return matches_uuid(selector, gpu.uuid) || (!selector.is_mig && matches_uuid(selector, gpu.whole_uuid));
 }
@@ -321,8 +322,8 @@ bool selects_all_handles(const Fault& fault) {
     return count > 0;
 }
 
-// For functions such as nvmlDeviceGetHandleByIndex(unsigned, nvmlDevice_t *): NVML finds the device that the first
-// argument identifies.
+// Calls the real function of a lookup such as nvmlDeviceGetHandleByIndex(unsigned, nvmlDevice_t *) to find the device
+// that `key` identifies.
 bool selects_lookup(const Fault& fault, int row, Handle key) {
     Handle found = 0;
     return query_row(row, key, &found) == 0 && selects_handle(fault, found);
@@ -335,7 +336,7 @@ void add_hex(Message& message, unsigned number, int digits) {
     }
 }
 
-// The argument identifies a GPU by its PCI domain, bus and device.
+// `address` points to an nvmlPciInfo_t. Looks up its GPU by PCI domain, bus and device.
 bool selects_pci(const Fault& fault, Handle address) {
     const auto pci = reinterpret_cast<const NvmlPci*>(address);
     if (!pci) return false;
@@ -351,13 +352,14 @@ bool selects_pci(const Fault& fault, Handle address) {
     return query("nvmlDeviceGetHandleByPciBusId_v2", &id, &found) == 0 && selects_handle(fault, found);
 }
 
-// The first field of an instance's information is the device that contains the instance.
+// The first field that the `get_info` function writes is the device that contains the instance.
 bool selects_instance(const Fault& fault, Text get_info, Handle instance) {
     Handle info[16] = {};  // longer than any nvmlGpuInstanceInfo_t or nvmlComputeInstanceInfo_t
     return query(get_info, instance, &info) == 0 && selects_handle(fault, info[0]);
 }
 
-// Passes an argument to NVML as a handle only if the function table marks it as one, because NVML dereferences handles.
+// Passes an argument to NVML as a handle only if the function table marks it as a handle, because NVML dereferences
+// handles.
 bool selects_nvml_call(const Fault& fault, int row, const Frame& frame) {
     const Function& function = kFunctions[row];
     const Handle value = argument(frame, function.slot);

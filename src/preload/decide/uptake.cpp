@@ -45,8 +45,7 @@ void copy_plan(Plan& to, const Plan& from) {
     memcpy(static_cast<void*>(&to), &from, offsetof(Plan, faults) + static_cast<size_t>(from.count) * sizeof(Fault));
 }
 
-// Copies the plan in state.read to a free slot and puts that slot into force. Returns false if every other slot still
-// has readers.
+// Copies the plan in state.read to a free slot and puts that slot into force. Returns false if no slot is free.
 bool put_into_force(ProcessState& state) {
     store(state.fired_before_plan, load(state.fired));  // before the first firing under the new plan
     const PlanCopy& read = state.read;

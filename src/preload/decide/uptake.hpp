@@ -3,9 +3,10 @@
 
 namespace cudafault {
 
-// Copies the plan out of the control block if its revision is new, selects the faults for this process and puts the
-// result into force. One thread does so; other threads wait for at most a millisecond. Every decision calls this
-// function, and the watcher calls it before the next CUDA call. Thread-safe; allocates no memory.
+// If the control block has a new plan, copies the plan, selects the faults that apply to this process, and puts the
+// plan into force. If several threads call this function, one of them does the work, and the others wait for at most a
+// millisecond. Every decision calls this function. The watcher also calls it, so that a new plan is acknowledged before
+// the next CUDA call. Thread-safe; allocates no memory.
 void take_up_plan();
 
 }  // namespace cudafault

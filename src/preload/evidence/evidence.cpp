@@ -26,7 +26,7 @@ bool is_uuid(Text text) {
     return text.size == 36;
 }
 
-// Returns the revision that the plan file states for the plan with this revision in the control block; 0: none.
+// Converts a revision of the control block to the revision that the plan file has for the same plan; 0: none.
 uint64_t file_revision_of(uint64_t revision) {
     for (const PlanSlot& slot : process().slots) {
         if (load(slot.revision) == revision) return load(slot.file_revision);
@@ -34,7 +34,7 @@ uint64_t file_revision_of(uint64_t revision) {
     return 0;
 }
 
-// Builds one JSON line. The values are numbers, cudafault's names, and texts that need no escapes.
+// Builds one JSON line. Values are not escaped, so callers must pass only texts that need no escapes.
 class JsonLine {
 public:
     explicit JsonLine(const char* event) : message_(buffer_) {
@@ -74,7 +74,7 @@ private:
         message_.add("\":");
     }
 
-    // Identifies the process and its pod, so that a reader of the log recognizes duplicate lines.
+    // Identifies the process and its pod, so that a reader of the log can recognize duplicate lines.
     void add_instance() {
         char boot[40];
         number("pid", static_cast<uint64_t>(process_id()));
@@ -119,7 +119,7 @@ void record_event(const Decision& decision, int row) {
     publish(event.sequence, sequence);
 }
 
-// `fired` counts since the start of the process; the limit applies to the firings under the plan in force.
+// `fired` counts since process start, but the limit applies only to firings under the plan in force.
 bool has_own_line(uint64_t fired) { return fired - load(process().fired_before_plan) <= kEagerLines; }
 
 bool claim_log_line(uint64_t fired) {

@@ -43,7 +43,7 @@ void log_message(const char* text) {
     message.add("cudafault: ");
     message.add(text);
     const size_t size = Text(line).size;
-    line[size] = '\n';  // replaces the terminator that Message has added
+    line[size] = '\n';  // replaces the terminating '\0'
     write_file(kStandardError, line, size + 1);
 }
 

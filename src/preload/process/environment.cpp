@@ -15,10 +15,11 @@ namespace {
 constexpr Text kCopiedPrefix = "CUDAFAULT_";
 constexpr Text kContractVariables[] = {"CUDA_FAULT_INJECTION_ENABLED", "CUDA_XID_TYPE"};
 
-char copied[2 * kMaxSpec];  // variables as in the environment, NAME=VALUE, that each end with '\0'
+char copied_variables[2 * kMaxSpec];  // NAME=VALUE strings, each terminated by '\0'
 size_t copied_size;
 
-// Returns the value of a variable NAME=VALUE if it has this name, or nullptr. Does not read further than necessary.
+// Returns the value in `variable`, NAME=VALUE, if its name is `name`, or nullptr. Stops at the first
+// mismatch.
 const char* value_if_named(const char* variable, Text name) {
     size_t i = 0;
     while (i < name.size && variable[i] == name[i]) ++i;
@@ -49,8 +50,8 @@ const char* current_value(Text name) {
 
 const char* copied_value(Text name) {
     const size_t size = observe(copied_size);
-    for (size_t at = 0; at < size; at += Text(copied + at).size + 1) {
-        if (const char* value = value_if_named(copied + at, name)) return value;
+    for (size_t at = 0; at < size; at += Text(copied_variables + at).size + 1) {
+        if (const char* value = value_if_named(copied_variables + at, name)) return value;
     }
     return nullptr;
 }
@@ -63,8 +64,8 @@ void copy_environment() {
     for (char** variable = environ; *variable; ++variable) {
         if (!is_copied(*variable)) continue;
         const size_t needed = Text(*variable).size + 1;
-        if (needed > sizeof copied - size) continue;
-        memcpy(copied + size, *variable, needed);
+        if (needed > sizeof copied_variables - size) continue;
+        memcpy(copied_variables + size, *variable, needed);
         size += needed;
     }
     if (size > 0) publish(copied_size, size);

@@ -7,16 +7,16 @@
 
 namespace cudafault {
 
-// The variables in which launchers state the rank of a process, in the order in which they are read.
+// The variables in which launchers store the rank of a process, in order of precedence.
 inline constexpr Text kRankVariables[] = {"RANK", "OMPI_COMM_WORLD_RANK", "SLURM_PROCID", "PMI_RANK"};
 
-// Copies the variables that select the plan, the run and the rank. Costs one pass over the environment. Variables that
-// do not fit into the static buffer are not copied. Called once, by the constructor.
+// Copies the variables that select the plan, the run and the rank. Skips variables that do not fit into the static
+// buffer. The library's constructor calls this function once.
 void copy_environment();
 
-// Returns the current value of an environment variable; if the program has removed the variable, the copied value; or
-// nullptr. An unchanged value is returned from the copy, which stays valid. Does not call getenv, because bash defines
-// its own. Thread-safe as long as no other thread changes the environment.
+// Returns the current value of an environment variable, or the copied value if the program has removed the variable, or
+// nullptr. If the value has not changed, returns the copy, which stays valid. Does not call getenv, because bash
+// defines its own getenv. Thread-safe as long as no other thread changes the environment.
 const char* environment(Text name);
 
 }  // namespace cudafault

@@ -10,7 +10,7 @@
 namespace cudafault {
 namespace {
 
-TEST(Environment, KeepsVariablesOfALoadedLibraryWhenTheProgramClearsThem) {
+TEST(Environment, KeepsCopiedVariablesWhenProgramClearsEnvironment) {
     char plan[] = "CUDAFAULT_PLAN=xid=48";
     putenv(plan);
     setenv("RANK", "3", 1);

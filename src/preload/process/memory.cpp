@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Defines the library's own copies of the memory functions that the sources use and that compilers call implicitly.
-// libc's functions may be interposed by functions of the program that are not initialized yet or that call the library
-// in turn. The names are assembler names, because <string.h> may define functions of these names.
+// The program may interpose libc's functions with functions that are not initialized yet or that call this library in
+// turn. The names are assembler names, because <string.h> may define functions of these names.
 #include <stddef.h>
 
 // In the one-file source, these functions are compiled together with their callers. `noipa` prevents GCC from inferring

@@ -25,7 +25,7 @@ struct Interpreter {
     const char* valued;    // options with a value
     const char* attached;  // short options whose value, if any, is the rest of the word
     const char* naming;    // options whose value is the script
-    const char* code;      // options whose value is the program's text: the process has no script
+    const char* code;      // options whose value is source text, so that the process has no script
     const char* skipped;   // globs for other words that precede the script
     unsigned style;
 };
@@ -72,7 +72,7 @@ constexpr Interpreter kInterpreters[] = {
     {"lua luajit", "-e -l -j", "-O", "", "", "", 0},
 };
 
-// Returns true for an empty text and for a version number that a suffix may follow, as in 3.13t.
+// Returns true if the text is empty or is a version number, optionally with a suffix, such as 3.13t.
 bool is_version(Text text) {
     size_t start = 0;
     while (start < text.size && (text[start] == '-' || text[start] == '.')) ++start;
@@ -89,7 +89,7 @@ const Interpreter* find_interpreter(Text program) {
     return nullptr;
 }
 
-// Returns true if one of the globs of the list matches.
+// Returns true if a glob in the list matches the word.
 bool contains_word(const char* list, Text word) {
     Text rest(list);
     for (Text glob = next_word(rest); !glob.empty(); glob = next_word(rest)) {
@@ -122,8 +122,8 @@ private:
     Text rest_;
 };
 
-// The meaning of a word of the command line: an option that does not determine the script, the script, or the program's
-// text.
+// The meaning of a word of the command line: an option that does not determine the script, the script, or source text
+// that replaces a script.
 struct WordMeaning {
     enum Kind { option, script, code } kind;
     Text text;
@@ -197,15 +197,16 @@ WordMeaning find_script(const Interpreter& interpreter, CommandLine& line) {
     return {WordMeaning::code, {}};
 }
 
-// Reads the /proc folder of this process, then of its ancestors. Process ids are those of the mounted /proc.
+// Reads files in /proc of this process and then of its ancestors. Uses the process IDs of the mounted /proc, which may
+// belong to another PID namespace.
 class Lineage {
 public:
-    Lineage() { Message(folder_).add("/proc/self"); }
+    Lineage() { Message(directory_).add("/proc/self"); }
 
     size_t read(const char* file, char* buffer, size_t capacity) const {
         char path[64];
         Message name(path);
-        name.add(folder_);
+        name.add(directory_);
         name.add(file);
         return read_small_file(path, buffer, capacity);
     }
@@ -214,18 +215,18 @@ public:
     bool go_to_parent() {
         char stat[1024];
         const int parent = parent_in(Text(stat, read("/stat", stat, sizeof stat)));
-        Message name(folder_);
+        Message name(directory_);
         name.add("/proc/");
         name.add(static_cast<uint64_t>(parent));
         return parent > 0;
     }
 
 private:
-    char folder_[32];
+    char directory_[32];
 };
 
 bool read_names_of(const Lineage& process, ProgramNames& names) {
-    static char line[131072];  // a Java class path is long; only the thread that starts the process uses it
+    static char line[131072];  // for long Java class paths; only the thread that initializes the library uses it
     return find_program_names(Text(line, process.read("/cmdline", line, sizeof line)), names);
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Finds the names that process= is compared with: the name of the program, and the name of the script that it
+// Finds the names that process= matches: the name of the program, and the name of the script that the program
 // interprets.
 #pragma once
 
@@ -12,8 +12,8 @@ struct ProgramNames {
     char script[kMaxGlob];   // base name of the script, module or class that a known interpreter runs; else empty
 };
 
-// Finds the names in a command line as in /proc/PID/cmdline: arguments that each end with '\0'. Returns true if the
-// process is a worker that Python's multiprocessing started. The script of such a worker is that of its parent.
+// Finds the names in a command line in the format of /proc/PID/cmdline, where each argument ends with '\0'. Returns
+// true if Python's multiprocessing started the process. Such a worker runs the script of its parent.
 bool find_program_names(Text command_line, ProgramNames& names);
 
 // Reads the names of this process. A multiprocessing worker gets the script of the process that spawned it. Not

@@ -121,7 +121,7 @@ TEST(ProgramNames, SkipsOptionsWithTheirValues) {
     });
 }
 
-TEST(ProgramNames, DoesNotReadOptionsInAttachedValues) {
+TEST(ProgramNames, DoesNotReadAttachedValuesAsOptions) {
     expect_names({
         {{"perl", "-MData::Dumper", "x.pl"}, "perl", "x.pl"},
         {{"perl", "-mEnglish", "-i.new", "-CSe", "-d:Trace", "x.pl"}, "perl", "x.pl"},
@@ -130,7 +130,7 @@ TEST(ProgramNames, DoesNotReadOptionsInAttachedValues) {
     });
 }
 
-TEST(ProgramNames, FindsNoScriptInTextOrArgumentsOfInterpreter) {
+TEST(ProgramNames, FindsNoScriptIfInterpreterRunsSourceText) {
     expect_names({
         {{"bash", "-s", "x.sh"}, "bash", ""},
         {{"php", "-E", "code", "x"}, "php", ""},
@@ -138,7 +138,7 @@ TEST(ProgramNames, FindsNoScriptInTextOrArgumentsOfInterpreter) {
     });
 }
 
-TEST(ProgramNames, FindsNoScriptOfOtherPrograms) {
+TEST(ProgramNames, FindsNoScriptOfUnknownPrograms) {
     expect_names({
         {{"/srv/serve", "3"}, "serve", ""},
         {{"./tool", "-v", "x.py"}, "tool", ""},

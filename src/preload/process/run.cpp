@@ -29,7 +29,7 @@ struct RunAddress {
 bool parse_run(Text run, RunAddress& out) {
     for (int i = 0; i < kRunFields; ++i) {
         const size_t colon = find(run, ':');
-        uint64_t number = 0;  // not out.number[i] itself: GCC 12 would treat the numbers after the first as unchanged
+        uint64_t number = 0;  // a local variable, because GCC 12 would treat out.number as unchanged after the first
         if (!parse_number(run.first(colon), number)) return false;
         out.text[i] = run.first(colon);
         out.number[i] = number;
@@ -49,8 +49,9 @@ int open_block(const RunAddress& run) {
     return open_file(path, O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 }
 
-// The block of the run that CUDAFAULT_RUN named when the library was loaded. A process that changes its user ID before
-// its first CUDA call may no longer have permission to open the block. Forked children inherit this mapping.
+// The block of the run that CUDAFAULT_RUN named when the library was loaded. It is mapped early, because a process that
+// changes its user ID before its first CUDA call may then lack permission to open it. Forked children inherit this
+// mapping.
 struct {
     void* pages;  // nullptr: not mapped
     uint64_t inode;
@@ -88,27 +89,29 @@ bool map_block(int file) {
     return mapped == address_of(&block());
 }
 
-// The pages are checked when they are used. Here, the caller has checked that the file is the block of the run.
-void map_early(int file, const RunAddress& run, const struct stat& status) {
+// Maps the block for use_early_block, which checks its content. The caller has checked that the file is the run's
+// block.
+void map_early_block(int file, const RunAddress& run, const struct stat& status) {
     if (static_cast<size_t>(status.st_size) < sizeof(ControlBlock)) return;
     const long mapped = system_call(SYS_mmap, 0, sizeof(ControlBlock), PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
     if (mapped > 0) early_block = {reinterpret_cast<void*>(mapped), run.number[kRunInode]};
 }
 
-// Returns true if the block of the run is mapped, is of this build, belongs to root, and the run is alive.
+// Returns true if the early block is the block of this run, belongs to root and to this build, and the run is alive.
 bool is_early_block_of(const RunAddress& run) {
     if (!early_block.pages || early_block.inode != run.number[kRunInode]) return false;
     const ControlHeader& header = static_cast<const ControlBlock*>(early_block.pages)->header;
     return is_usable(header, kRoot) && is_fresh_heartbeat(load(header.heartbeat_ns), run_clock_ns());
 }
 
-// Maps the pages of the early block a second time, over the process's own block. Returns false if the early block
-// cannot be used. Makes the second mapping elsewhere first, because a failure at a fixed address leaves a hole there.
+// Maps the pages of the early block a second time, over the process's own block. Returns false if the early block is
+// not usable. First creates the second mapping at another address, because a failed mapping at a fixed address would
+// leave a hole there.
 bool use_early_block(const RunAddress& run) {
-    constexpr long kKeep = 0;  // as the old size: the first mapping stays
+    constexpr long kNoOldSize = 0;  // makes mremap keep the first mapping
     constexpr long kSize = sizeof(ControlBlock);
     if (!is_early_block_of(run)) return false;
-    const long second = system_call(SYS_mremap, address_of(early_block.pages), kKeep, kSize, MREMAP_MAYMOVE);
+    const long second = system_call(SYS_mremap, address_of(early_block.pages), kNoOldSize, kSize, MREMAP_MAYMOVE);
     if (second < 0) return false;
     const long moved =
         system_call(SYS_mremap, second, kSize, kSize, MREMAP_MAYMOVE | MREMAP_FIXED, address_of(&block()));
@@ -121,7 +124,7 @@ bool use_early_block(const RunAddress& run) {
 const char* why_not_visible() {
     const int file = open_file("/proc/self/stat", O_RDONLY | O_CLOEXEC);
     if (file == -EMFILE || file == -ENFILE) {
-        return "no file descriptor is free: raise the limit of open files (ulimit -n)";
+        return "no file descriptor is free: raise the limit on open files (ulimit -n)";
     }
     if (file < 0) return "this process has no access to /proc: mount /proc in its root directory (chroot)";
     close_file(file);
@@ -151,7 +154,7 @@ const char* join(const RunAddress& run) {
 
 bool join_run(const char* text) {
     RunAddress run{};
-    const char* reason = parse_run(text, run) ? join(run) : "CUDAFAULT_RUN is invalid, expected PID:FD:START:INODE";
+    const char* reason = parse_run(text, run) ? join(run) : "invalid CUDAFAULT_RUN: expected PID:FD:START:INODE";
     if (!reason) return true;
     char line[384];
     Message message(line);
@@ -161,7 +164,7 @@ bool join_run(const char* text) {
     return false;
 }
 
-void meet_run(const char* text) {
+void register_with_run(const char* text) {
     RunAddress run{};
     if (!parse_run(text, run)) return;
     const int file = open_block(run);
@@ -170,7 +173,7 @@ void meet_run(const char* text) {
     if (is_block_of(file, run, status)) {
         const uint8_t loaded = 1;
         system_call(SYS_pwrite64, file, address_of(&loaded), sizeof loaded, offsetof(ControlHeader, library_loaded));
-        if (user_id() == kRoot) map_early(file, run, status);
+        if (user_id() == kRoot) map_early_block(file, run, status);
     }
     close_file(file);
 }

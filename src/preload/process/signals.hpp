@@ -7,8 +7,8 @@
 
 namespace cudafault {
 
-// Blocks all signals in this thread during its lifetime. A signal handler that calls CUDA would wait for an operation
-// that its own thread has begun.
+// Blocks all signals in this thread while the object exists. Otherwise, a signal handler that calls CUDA could
+// deadlock: it would wait for an operation that its own thread has started.
 class SignalsBlocked {
 public:
     SignalsBlocked() { set(~uint64_t{0}, &before_); }

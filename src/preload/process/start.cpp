@@ -29,10 +29,9 @@ namespace {
 
 constexpr int kWipeOnFork = 18;  // MADV_WIPEONFORK, Linux 4.14
 
-uint64_t loaded_at_ns;  // CLOCK_MONOTONIC when the constructor ran: the time of arming of a plan from the environment
+uint64_t loaded_at_ns;  // CLOCK_MONOTONIC in the constructor: when a plan from the environment was armed
 
-// A child of a process in a run inherits the mapping of the run's block. This function replaces it with a private
-// block.
+// Replaces the block with a private one, because a child of a process in a run inherits the mapping of the run's block.
 void make_block_private() {
     system_call(SYS_mmap, address_of(&cudafault_block), sizeof cudafault_block, PROT_READ | PROT_WRITE,
                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
@@ -51,7 +50,7 @@ int32_t rank_of_environment() {
     return -1;
 }
 
-void identify(Identity& identity) {
+void read_identity(Identity& identity) {
     identity.pid = process_id();
     identity.uid = user_id();
     identity.time_offsets = read_time_offsets();
@@ -102,7 +101,7 @@ void arm_contract_plan() {
     set_private_plan(Text(spec), armed_at_load_ns());
 }
 
-// Uses only the first source that is set.
+// Takes the plan from the first source that is set, and ignores the others.
 void find_plan(ProcessState& state) {
     if (!is_glibc() || is_disabled()) return;
     if (const char* run = environment("CUDAFAULT_RUN")) {
@@ -118,12 +117,12 @@ void find_plan(ProcessState& state) {
     }
 }
 
-void start(ProcessState& state) {
+void initialize(ProcessState& state) {
     prepare_targets();
     make_block_private();
     cudafault_is_wiped = wipe_on_fork(&cudafault_state, sizeof cudafault_state) &&
                          wipe_on_fork(&cudafault_block, sizeof cudafault_block);
-    identify(state.identity);
+    read_identity(state.identity);
     control_init(block(), state.identity.uid, 0);
     find_plan(state);
     if (state.source != Source::none) register_process();
@@ -136,14 +135,14 @@ bool is_first_of_container(const char* log) {
     return Text(log) == Text("/dev/stderr") && system_call(SYS_getppid) == 0;
 }
 
-// A program that does not use CUDA executes only this function of the library at its start.
+// The only function of the library that runs at the start of a program that does not use CUDA.
 __attribute__((constructor)) void on_load() {
     if (is_disabled()) return;
     copy_environment();
     if (environment("CUDAFAULT_PLAN") || environment("CUDA_FAULT_INJECTION_ENABLED")) {
         loaded_at_ns = monotonic_ns();
     }
-    if (const char* run = environment("CUDAFAULT_RUN")) meet_run(run);
+    if (const char* run = environment("CUDAFAULT_RUN")) register_with_run(run);
     const char* log = log_file();
     if (log && is_first_of_container(log)) record_library_seen();
 }
@@ -162,7 +161,7 @@ bool ensure_ready() {
     if (!cudafault_is_wiped && state.identity.pid != process_id()) memset(static_cast<void*>(&state), 0, sizeof state);
     uint64_t phase = kFresh;
     if (replace(state.phase, phase, kStarting)) {
-        start(state);
+        initialize(state);
         publish(state.phase, kReady);
         return true;
     }

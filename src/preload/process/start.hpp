@@ -7,9 +7,9 @@ namespace cudafault {
 // Thread-safe.
 bool is_disabled();
 
-// Initializes the library in this process once: its identity and its plan. Returns false if another thread is doing so
-// and does not finish within a millisecond; the call then passes through. Thread-safe; blocks signals while it runs
-// (D-012).
+// Initializes the library in this process once: its identity and its plan. Returns false if another thread is
+// initializing the library and does not finish within a millisecond; the call then passes through. Thread-safe; blocks
+// signals while it runs (D-012).
 bool ensure_ready();
 
 }  // namespace cudafault

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Defines the state of this process: its identity, the source of its plan, the plans that it has taken up and its
-// counts. The state is stored in pages that the kernel wipes on fork, so that a child starts with an empty state.
+// Defines the state of this process: its identity, the source of its plan, the plans that it has taken up, and its
+// counters. The state is stored in pages that the kernel wipes on fork, so that a child starts with an empty state.
 #pragma once
 
 #include "cudafault/control_block.hpp"
@@ -23,22 +23,23 @@ struct Identity {
     ProgramNames names;
 };
 
-// A plan that the process has taken up. Readers are counted, so that a slot is not reused while it is read.
+// A plan that the process has taken up. `readers` is the number of threads that read the plan; a slot with readers is
+// not reused.
 struct PlanSlot {
     uint64_t readers;
     uint64_t revision;
-    uint64_t file_revision;  // the revision that the plan file states for this plan; 0: none
+    uint64_t file_revision;  // the revision in the plan file; 0: none
     uint64_t armed_at_ns;
     uint64_t checksum;
     uint32_t selected_faults;  // a bit per fault: 1 if its process=, rank=, node= and pod= select this process
     FaultState counts[kMaxFaults];
     Plan plan;
 };
-constexpr int kPlanSlots = 3;  // one in force, one being filled, one still read
+constexpr int kPlanSlots = 3;  // one in force, one being filled, one that still has readers
 
 struct VisibleGpu {
-    uint8_t uuid[16];        // of the GPU, or of the MIG device if CUDA enumerates a MIG device
-    uint8_t whole_uuid[16];  // always of the GPU
+    uint8_t uuid[16];        // UUID of the GPU, or of the MIG device if CUDA enumerates a MIG device
+    uint8_t whole_uuid[16];  // UUID of the GPU, also for a MIG device
     uint32_t pci;            // as GpuSelector::number
     uint32_t index;          // nvidia-smi's index
     int32_t ordinal;         // CUDA's ordinal in this process
@@ -47,7 +48,7 @@ constexpr int kMaxVisibleGpus = 64;
 
 struct PlanFile {
     char path[4096];
-    char text[kMaxSpec + 2];  // longer than any plan, so that a plan that is too long is detected
+    char text[kMaxSpec + 2];  // longer than the longest valid plan, so that a longer plan is detected
     char text_before[kMaxSpec + 2];
     size_t size_before;
     uint64_t revision;  // from a first line "#<number>"; 0: the file has none
@@ -61,7 +62,7 @@ struct ProcessState {
 
     uint64_t taking_up;          // 1 while a thread takes a plan up
     uint64_t taken_revision;     // the last revision that was taken up or refused
-    uint64_t given_up_revision;  // a revision that cannot be read; no call waits for it
+    uint64_t given_up_revision;  // a revision that could not be read; calls do not wait for it
     int32_t slot;                // of the plan in force + 1; 0: no plan is armed
     PlanSlot slots[kPlanSlots];
     PlanCopy read;  // scratch space for taking a plan up
@@ -107,7 +108,7 @@ inline ProcessState& process() { return cudafault_state.state; }
 
 inline constexpr uint64_t kFresh = 0, kStarting = 1, kReady = 2;  // phases
 
-// Returns true if the library is initialized in this process and not only in its parent. Thread-safe.
+// Returns true if the library is initialized in this process, not only in its parent. Thread-safe.
 inline bool is_ready() {
     const ProcessState& state = process();
     return observe(state.phase) == kReady && (cudafault_is_wiped || state.identity.pid == process_id());

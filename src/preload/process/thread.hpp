@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Defines the thread-local state. The library is loaded at program start, so the variables use the initial-exec model,
-// which needs no call. They are declared __thread because thread_local may call an initializer.
+// Defines the thread-local state. The library is loaded at program start, so the state can use the initial-exec TLS
+// model, which requires no function call. It is declared __thread, because thread_local may call an initializer.
 #pragma once
 
 #include <stdint.h>
@@ -15,8 +15,7 @@ struct InjectedLastError {
 };
 
 struct ThreadState {
-    bool
-        querying;  // true while the library queries the GPU of a call; CUDA calls of the queried functions pass through
+    bool querying;  // true while the library queries the GPU of a call; nested CUDA calls then pass through
     uint64_t error_revision;
     InjectedLastError last_errors[kRuntimeSonameCount];
     bool failed_look_up;  // dlerror returns `failure` next

@@ -5,7 +5,7 @@
 
 namespace cudafault {
 
-// Yields the processor until done() is true or limit_ns have passed; returns whether done() was true.
+// Yields the processor until done() returns true or limit_ns nanoseconds have passed. Returns true if done() did.
 template <typename Done>
 bool wait_briefly(Done done, uint64_t limit_ns = 1'000'000) {
     if (done()) return true;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Follows a plan file. Watches the directory of the file, because Kubernetes replaces a symbolic link in that directory
-// and editors rename files.
+// Watches the plan file for changes. Watches its directory, because Kubernetes replaces a symbolic link in that
+// directory and editors rename files.
 #include "preload/process/watcher.hpp"
 
 #include <poll.h>
@@ -28,7 +28,7 @@ namespace {
 constexpr uint32_t kChanges =
     IN_CLOSE_WRITE | IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_MODIFY | IN_ATTRIB;
 constexpr int kPollMs = 250;      // without inotify, or before the directory exists
-constexpr int kWatchedMs = 5000;  // the file may be a link into a directory that is not watched
+constexpr int kWatchedMs = 5000;  // polls too, because the file may be a link into a directory that is not watched
 constexpr int kArmedMs = 800;     // the final count is written after two rounds, in less than 2 s
 constexpr size_t kWatcherStack = 128 << 10;
 
@@ -84,7 +84,7 @@ void wait_for_change(int inotify, bool watching, bool armed) {
     if (poll.revents & POLLIN) read_file(inotify, events, sizeof events);
 }
 
-// Uses a high descriptor number. A program that closes unknown descriptors and then opens its own gets the low numbers.
+// Uses a high descriptor number, because a program may close the low numbers and expect to get them for its own files.
 int open_inotify() {
     constexpr int kDuplicate = 1030;  // F_DUPFD_CLOEXEC
     constexpr int kHighNumbers[] = {1000, 200, 0};
@@ -101,7 +101,7 @@ void* watch(void*) {
     int inotify = -1;
     for (;;) {
         if (system_call(SYS_fcntl, inotify, 1 /* F_GETFD */) < 0) inotify = open_inotify();
-        // The watch is added in each round, because the directory may be created later or replaced.
+        // Add the watch in each round, because the directory may be created later or replaced.
         const bool watching = inotify >= 0 && watch_directory(inotify, process().plan_file.path) >= 0;
         read_plan_file();
         take_up_plan();
@@ -134,7 +134,7 @@ bool watch_plan(const char* file) {
     read_plan_file();
     if (start_watcher()) return true;
     log_message(
-        "changes of the plan file are ignored, because no thread can be started: the plan that was read stays armed");
+        "changes to the plan file are ignored, because no thread can be started: the plan that was read stays armed");
     return true;
 }
 

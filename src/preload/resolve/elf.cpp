@@ -5,8 +5,8 @@ namespace cudafault {
 
 namespace {
 
-// glibc relocates the addresses in a dynamic section in place. musl does not, and the kernel does not do so for the
-// vDSO.
+// Returns the address in a dynamic section as a pointer. glibc relocates these addresses in place; musl does not, and
+// the kernel does not relocate those of the vDSO.
 template <typename T>
 const T* relocated(uintptr_t base, uintptr_t value) {
     return reinterpret_cast<const T*>(value < base ? base + value : value);
@@ -73,7 +73,7 @@ Text LoadedObject::soname() const { return soname_ && strings_ ? Text(strings_ +
 bool LoadedObject::is_named(const ElfW(Sym)& symbol, Text name) const {
     const char* found = strings_ + symbol.st_name;
     for (size_t i = 0; i < name.size; ++i) {
-        if (found[i] != name[i]) return false;  // also covers the terminator of a shorter name
+        if (found[i] != name[i]) return false;  // also stops at the '\0' of a shorter name
     }
     return found[name.size] == '\0' && symbol.st_shndx != SHN_UNDEF;
 }

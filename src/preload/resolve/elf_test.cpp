@@ -46,7 +46,7 @@ TEST(LoadedObject, ReturnsNullForUndefinedPartialAndUnknownNames) {
     const LoadedObject libc = libc_object();
     for (const char* name : {"getppi", "getppidx", "", "no_such_function"}) EXPECT_EQ(libc.find(name), nullptr) << name;
     EXPECT_EQ(object_with(reinterpret_cast<const void*>(&object_with)).function("dlsym"), nullptr)
-        << "dlsym is imported and not defined";
+        << "the test program imports dlsym but does not define it";
 }
 
 TEST(LoadedObject, ReturnsSonameAndBaseName) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Finds functions in libc's symbol table. The library imports no function, because an import could be bound to the
-// library's own export or to a function of the program, and would require a symbol version that another libc lacks.
+// Finds functions in libc's symbol table. The library imports no function, because the linker could bind an import to
+// the library's own export or to a function of the program, and an import would require a symbol version that another
+// libc may not have.
 #pragma once
 
 #include <stddef.h>
@@ -40,7 +41,7 @@ public:
     ErrnoGuard& operator=(const ErrnoGuard&) = delete;
 
 private:
-    int* const errno_;  // found through libc's __errno_location; nullptr: libc is not found
+    int* const errno_;  // the result of libc's __errno_location; nullptr if libc is not found
     const int before_;
 };
 

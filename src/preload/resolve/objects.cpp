@@ -92,7 +92,7 @@ bool is_data(const void* address, Text name) {
     switch (ELF64_ST_TYPE(symbol->st_info)) {
         case STT_FUNC:
         case STT_GNU_IFUNC:
-        case STT_NOTYPE: return false;  // assembly functions may lack a type
+        case STT_NOTYPE: return false;  // functions in assembly may have no type
         default: return true;
     }
 }

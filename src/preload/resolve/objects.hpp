@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Finds the objects that the dynamic linker has loaded. libc and its dl_iterate_phdr are found through the linker's
-// list of objects (r_debug), because an import could be bound to a function of the program, such as that of a
-// sanitizer's runtime, before that function is initialized.
+// Finds the objects that the dynamic linker has loaded. Finds libc and its dl_iterate_phdr through the linker's list of
+// objects (r_debug), because the linker could bind an import to a function of the program that is not initialized yet,
+// such as a function of a sanitizer's runtime.
 #pragma once
 
 #include "preload/resolve/elf.hpp"
@@ -11,16 +11,17 @@ namespace cudafault {
 // Finds libc. Returns false if libc is not in the dynamic linker's list yet. Takes no lock.
 bool find_libc(LoadedObject& out);
 
-// Returns the definition of a function that follows the object with the dynamic section `own` in the search order, or
-// nullptr. dlsym(RTLD_NEXT) returns the same, unless the program defines its own dlsym: libc's dlsym then searches
-// after the object of that definition. Takes no lock.
+// Returns the first definition of a function after the object with the dynamic section `own` in the search order, or
+// nullptr. Does not use dlsym(RTLD_NEXT): if the program defines its own dlsym, libc's dlsym searches after the object
+// that contains that definition. Takes no lock.
 const void* next_function(const ElfW(Dyn)* own, Text name);
 
-// Calls libc's dl_iterate_phdr, which takes the dynamic linker's lock. Returns 0 without a call if libc is not found.
+// Calls libc's dl_iterate_phdr, which takes the dynamic linker's lock. If libc is not found, returns 0 without calling
+// it.
 int iterate_objects(int (*visit)(dl_phdr_info* info, size_t size, void* data), void* data);
 
-// Calls visit(dl_phdr_info) for each object of the base namespace until a call returns true. Returns true if a call
-// did.
+// Calls visit(dl_phdr_info) for each object of the base namespace until a call returns true. Returns true if any call
+// returned true.
 template <typename Visit>
 bool any_object(Visit visit) {
     const auto callback = [](dl_phdr_info* info, size_t, void* visitor) -> int {
@@ -32,7 +33,7 @@ bool any_object(Visit visit) {
 // Finds the object of the base namespace that contains the address. Returns false if no object contains the address.
 bool find_object(const void* address, LoadedObject& out);
 
-// Returns that object, or an object without a name and symbols if there is none.
+// Returns the object that find_object finds, or an object without a name and symbols if no object contains the address.
 LoadedObject object_at(const void* address);
 
 // Returns true if the address is that of a data object named `name`. A program may define a variable named cuInit.

@@ -13,8 +13,8 @@ namespace {
 
 bool is_resolver(int row) { return kFunctions[row].hook == Hook::resolver; }
 
-// A resolver's stub takes the slow path even while no plan is armed, so its entry in the target table is never replaced
-// and its real function is stored here.
+// A resolver's stub takes the slow path even while no plan is armed, so its entry in the target table never changes.
+// `resolvers` stores the real function instead.
 constexpr Hook kHooks[] = {
 #define CUDAFAULT_ROW(name, soname, api, cls, from, slot, hook, ...) Hook::hook,
 #include "functions.inc"
@@ -32,7 +32,7 @@ struct Resolver {
 };
 Resolver resolvers[kResolvers];
 
-// Returns the entry of a resolver that has one, or nullptr.
+// Returns the entry of the resolver in `resolvers`, or nullptr if the resolver has no entry yet.
 const void** known_resolver(int row) {
     for (Resolver& resolver : resolvers) {
         if (load(resolver.row) == row + 1) return &resolver.real;
@@ -42,7 +42,7 @@ const void** known_resolver(int row) {
 
 const void** real_slot(int row) {
     if (!is_resolver(row)) return &cudafault_targets[row];
-    if (const void** kept = known_resolver(row)) return kept;
+    if (const void** known = known_resolver(row)) return known;
     for (Resolver& resolver : resolvers) {
         int expected = 0;
         if (__atomic_compare_exchange_n(&resolver.row, &expected, row + 1, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED) ||
@@ -50,7 +50,7 @@ const void** real_slot(int row) {
             return &resolver.real;
         }
     }
-    return nullptr;  // unreachable: every resolver has an entry
+    return nullptr;  // unreachable: `resolvers` has an entry for every resolver
 }
 
 const void* real_or_null(int row, const void* value) { return value == slow_entry(row) ? nullptr : value; }
@@ -63,7 +63,7 @@ bool is_loaded(const void* address) {
 // Names in the function table end with '\0'.
 const char* c_name(int row) { return function_name(row).data; }
 
-// Searches the objects after this library, so that another interposer stays in the chain.
+// Searches the objects after this library, so that other interposers are still called.
 const void* find_next(int row) {
     const Function& function = kFunctions[row];
     if (function.api == Api::runtime) {
@@ -91,7 +91,7 @@ bool is_loaded(const char* soname) {
 // A reference without a version is bound to the stub of the newest runtime, but the program may have loaded only an
 // older runtime (D-005).
 const void* find_in_other_runtime(int row) {
-    const ErrnoGuard kept;
+    const ErrnoGuard errno_guard;
     if (!libc().dlsym || !libc().dlopen || !libc().dlclose || is_loaded(soname_of(kFunctions[row]))) return nullptr;
     const void* found = outside_this_library(libc().dlsym(RTLD_NEXT, c_name(row)));
     for (int i = kRuntimeSonameCount; !found && --i >= 0;) found = find_in(kRuntimeSonames[i], row);
@@ -99,7 +99,7 @@ const void* find_in_other_runtime(int row) {
     return found && !is_data(found, function_name(row)) ? found : nullptr;
 }
 
-// Used if dlsym is not loaded: before glibc 2.34 a program that links CUDA need not link libdl.
+// Used if dlsym is not loaded. Before glibc 2.34, a program can be linked to CUDA without libdl.
 const void* find_in_objects(int row) {
     const Function& function = kFunctions[row];
     const void* found = nullptr;
@@ -113,12 +113,12 @@ const void* find_in_objects(int row) {
 }
 
 const void* find_real(int row) {
-    const ErrnoGuard kept;
+    const ErrnoGuard errno_guard;
     if (!libc().dlsym) return find_in_objects(row);
     const void* found = find_next(row);
     // RTLD_NEXT does not search libraries that Python or a plugin has opened with RTLD_LOCAL.
     if (!found) found = find_in(soname_of(kFunctions[row]), row);
-    if (libc().dlerror) libc().dlerror();  // clears the errors of these lookups, which the program did not make
+    if (libc().dlerror) libc().dlerror();  // clears the error of these lookups, because the program did not make them
     return found && !is_data(found, function_name(row)) ? found : nullptr;
 }
 
@@ -149,7 +149,7 @@ const void* real_function(int row) {
 }
 
 void remove_unloaded() {
-    LoadedObject last;  // adjacent rows are mostly functions of the same library
+    LoadedObject last;  // cached, because adjacent rows usually belong to the same library
     for (int row = 0; row < kFunctionCount; ++row) {
         const void** slot = is_resolver(row) ? known_resolver(row) : &cudafault_targets[row];
         const void* real = slot ? real_or_null(row, load(*slot)) : nullptr;

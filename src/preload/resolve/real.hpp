@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Finds the real functions behind the stubs. No handle to their libraries stays open, so that dlclose unloads them as
-// it does without the preload. All functions are thread-safe and allocate no memory themselves.
+// Finds the real functions behind the stubs. Keeps no handle to their libraries open, so that dlclose can unload them
+// as in a program without the preload library. All functions are thread-safe and allocate no memory themselves.
 #pragma once
 
 #include "fault/atomics.hpp"
@@ -9,11 +9,11 @@
 namespace cudafault {
 
 // Sets the target of every row without a known real function to the slow entry of its stub. The flag must not become
-// kFlagIdle before that, because the stub then jumps to its target.
+// kFlagIdle before this function returns, because an idle stub jumps to its target.
 void prepare_targets();
 
-// Returns the real function of a row, and searches for it if it is not known. Returns nullptr if no loaded library
-// defines it. Preserves errno; a search clears dlerror.
+// Returns the real function of a row. Searches for the function if it is not known yet. Returns nullptr if no loaded
+// library defines the function. Preserves errno; a search clears dlerror.
 const void* real_function(int row);
 
 // Like real_function, but does not return the function of another major version of libcudart.
@@ -26,7 +26,7 @@ bool adopt_real_function(int row, const void* found);
 // Removes the real functions whose library has been unloaded. The library may be loaded again at another address.
 void remove_unloaded();
 
-// Returns the real function in an entry of the target table, or nullptr while it is unknown.
+// Returns the real function in an entry of the target table, or nullptr if the function is not known yet.
 inline const void* known_target(int target) {
     const void* value = observe(cudafault_targets[target]);
     return value == slow_entry(target) ? nullptr : value;

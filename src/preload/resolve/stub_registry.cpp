@@ -40,7 +40,7 @@ const void* claim_spare_stub(int row, const void* found) {
             store(spares_used, uint64_t{kSpares});
             if (!__atomic_exchange_n(&spares_exhausted, true, __ATOMIC_RELAXED)) {
                 log_message(
-                    "all spare stubs are in use, so no fault can fire in further functions that are loaded twice");
+                    "all spare stubs are in use, so no fault can fire in any more functions that are loaded twice");
             }
             return found;
         }

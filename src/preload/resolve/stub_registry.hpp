@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Assigns stubs to functions: each row has its own stub, and spare stubs serve functions that are loaded twice or have
-// no row. All functions are thread-safe and take no lock of their own.
+// Assigns stubs to functions. Each row has its own stub; functions that are loaded twice or have no row get spare
+// stubs. All functions are thread-safe and take no lock of their own.
 #pragma once
 
 #include "preload/surface/stubs.hpp"

@@ -19,10 +19,10 @@ constexpr size_t kLongestMention = 16;
 constexpr size_t kWindow = 256 << 10;
 
 #if defined(__x86_64__)
-constexpr const char* kSystemFolders =
+constexpr const char* kSystemDirectories =
     "/lib/x86_64-linux-gnu:/usr/lib/x86_64-linux-gnu:/lib64:/usr/lib64:/lib:/usr/lib";
 #else
-constexpr const char* kSystemFolders =
+constexpr const char* kSystemDirectories =
     "/lib/aarch64-linux-gnu:/usr/lib/aarch64-linux-gnu:/lib64:/usr/lib64:/lib:/usr/lib";
 #endif
 
@@ -45,7 +45,7 @@ bool file_mentions_cuda(int file) {
     const long mapped = system_call(SYS_mmap, 0, kWindow, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (mapped < 0 && mapped > -4096) return false;
     char* window = reinterpret_cast<char*>(mapped);
-    size_t kept = 0;  // bytes of the previous window, for a mention across the boundary
+    size_t kept = 0;  // bytes kept from the previous window, because a name may cross the boundary
     bool found = false;
     for (long got; !found && (got = read_file(file, window + kept, kWindow - kept)) > 0;) {
         const size_t size = kept + static_cast<size_t>(got);
@@ -57,28 +57,28 @@ bool file_mentions_cuda(int file) {
     return found;
 }
 
-int open_in(Text folders, const char* file) {
-    while (!folders.empty()) {
+int open_in(Text directories, const char* file) {
+    while (!directories.empty()) {
         size_t end = 0;
-        while (end < folders.size && folders[end] != ':') ++end;
+        while (end < directories.size && directories[end] != ':') ++end;
         char path[4096];
         Message message(path);
-        message.add(folders.first(end));
+        message.add(directories.first(end));
         message.add("/");
         message.add(file);
         const int opened = open_file(path, O_RDONLY | O_CLOEXEC);
         if (opened >= 0) return opened;
-        folders = folders.from(end < folders.size ? end + 1 : end);
+        directories = directories.from(end < directories.size ? end + 1 : end);
     }
     return -1;
 }
 
-// Searches as the dynamic linker does, but without the caller's RUNPATH and the linker's cache, which are not available
-// here.
+// Searches the same directories as the dynamic linker, except for the caller's RUNPATH and the linker's cache, which
+// are not available here.
 int open_library(const char* file) {
     if (base_name_of(Text(file)).size < Text(file).size) return open_file(file, O_RDONLY | O_CLOEXEC);
     const int opened = open_in(Text(environment("LD_LIBRARY_PATH")), file);
-    return opened >= 0 ? opened : open_in(Text(kSystemFolders), file);
+    return opened >= 0 ? opened : open_in(Text(kSystemDirectories), file);
 }
 
 }  // namespace

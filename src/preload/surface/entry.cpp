@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Defines cudafault_decide. The stub of a CUDA function calls it if the flag is not kFlagIdle, and the overrides of the
-// dynamic linker always call it.
+// Defines cudafault_decide. The stub of a CUDA function calls cudafault_decide if its flag is not kFlagIdle. The
+// overrides of the dynamic linker's functions always call cudafault_decide.
 #include "preload/decide/decide.hpp"
 #include "preload/decide/effects.hpp"
 #include "preload/decide/last_error.hpp"
@@ -30,13 +30,13 @@ uint64_t call_real(const StubUse& use, const Frame& frame) {
                                                                arguments[4], arguments[5]);
 }
 
-// Calls that the library itself makes for a decision pass through.
+// CUDA calls that the library itself makes during a decision pass through.
 Decision decide(const StubUse& use, const Frame& frame) {
     return this_thread.querying ? Decision{} : decide_on(use.row, use.inner, frame);
 }
 
 // Records and performs the effect. Returns true if the call must return decision.code.
-bool carry_out(const Decision& decision, int row) {
+bool record_and_perform(const Decision& decision, int row) {
     record_firing(decision, row);
     perform(decision);
     if (decision.effect != Effect::error) return false;
@@ -49,12 +49,12 @@ bool carry_out(const Decision& decision, int row) {
 Verdict on_enumeration(const StubUse& use, const Frame& frame) {
     const uint64_t result = call_real(use, frame);
     const Decision decision = decide(use, frame);
-    return decision.fires && carry_out(decision, use.row) ? give_status(decision.code) : give(result);
+    return decision.fires && record_and_perform(decision, use.row) ? give_status(decision.code) : give(result);
 }
 
 Verdict on_call(const StubUse& use, const Frame& frame) {
     const Decision decision = decide(use, frame);
-    if (decision.fires && carry_out(decision, use.row)) return give_status(decision.code);
+    if (decision.fires && record_and_perform(decision, use.row)) return give_status(decision.code);
     return kFunctions[use.row].hook == Hook::last_error ? last_error(use.row) : pass_through(use);
 }
 

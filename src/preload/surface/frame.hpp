@@ -33,7 +33,7 @@ struct Frame {
 static_assert(offsetof(Frame, stack) == 224);
 #endif
 
-// Returns the 8-byte argument slot `slot`, counted as in data/README.md.
+// Returns the content of an 8-byte argument slot. data/README.md defines the slot numbers.
 inline uint64_t argument(const Frame& frame, int slot) {
     return slot < Frame::kRegisters ? frame.arguments[slot] : frame.stack[slot - Frame::kRegisters];
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Hooks of the functions that look up other functions. The hooks replace the addresses that the program gets with
-// stubs.
+// Declares the hooks of the functions that look up other functions. The hooks return stubs instead of the addresses of
+// real functions.
 #pragma once
 
 #include "preload/resolve/stub_registry.hpp"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Overrides of the dynamic linker's functions. A call that needs no change jumps to the next function, because libc
-// identifies its caller by the return address.
+// Implements the overrides of the dynamic linker's functions. A call that needs no change jumps to the next function,
+// because libc identifies its caller by the return address.
 #include <dlfcn.h>
 
 #include "fault/message.hpp"
@@ -41,13 +41,13 @@ const void* next_function(LoaderHook hook) {
     }
 }
 
-// Returns the first row with that name, or -1. Rejects most names by their first character.
+// Returns the first row with this name, or -1. Rejects most names by their first character.
 int row_of(const char* name) {
     if (!name || (name[0] != 'c' && name[0] != 'n' && name[0] != '_')) return -1;
     return find_function(Text(name));
 }
 
-// Fails a lookup that found only this library's export, with the error message that libc would produce.
+// Makes a lookup that found only this library's export fail, with the error message that libc would produce.
 Verdict fail_look_up(int row, const char* version) {
     char program[sizeof this_thread.failure / 2];
     const bool named = read_small_file("/proc/self/cmdline", program) > 0;
@@ -59,7 +59,7 @@ Verdict fail_look_up(int row, const char* version) {
         message.add(", version ");
         message.add(version);
     }
-    if (libc().dlerror) libc().dlerror();  // the new error replaces an older one
+    if (libc().dlerror) libc().dlerror();  // clears an older error
     this_thread.failed_look_up = true;
     return give(nullptr);
 }
@@ -107,7 +107,7 @@ const void* find_in_scope_of(const LoadedObject& caller, const LookUp& look_up) 
     return found;
 }
 
-// Returns the result that libc's lookup would have had without this library. Used if libc's result is a stub.
+// Returns what libc's lookup would return without this library. Used if libc's result is a stub.
 const void* find_without_library(const LookUp& look_up, const LoadedObject& caller) {
     const void* found = outside_this_library(find(look_up, RTLD_NEXT, libc()));
     return found || look_up.handle != RTLD_DEFAULT ? found : find_in_scope_of(caller, look_up);
@@ -124,7 +124,7 @@ const void* find_behind_interposer(int row, const void* stub_address) {
 }
 
 Verdict substitute(int row, const LookUp& look_up) {
-    const ErrnoGuard kept;
+    const ErrnoGuard errno_guard;
     const void* found = find(look_up, look_up.handle, next_in_chain());
     if (!found || (is_disabled() && !is_in_this_library(found))) return give(found);
     const LoadedObject caller = object_at(look_up.caller);
@@ -141,7 +141,7 @@ Verdict substitute(int row, const LookUp& look_up) {
     if (kFunctions[row].api == Api::runtime) {
         row = look_up.version ? runtime_row(row, Text(look_up.version)) : runtime_row(row, found);
     }
-    own_real_function(row);  // finds the function that a linked program would call, before stub_for can adopt another
+    own_real_function(row);  // stores the function that a linked program would call, before stub_for can store another
     if (libc().dlerror) libc().dlerror();
     return give(stub_for(row, found, is_library_of(Api::runtime, caller)));
 }

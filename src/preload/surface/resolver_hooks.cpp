@@ -55,8 +55,8 @@ Verdict on_resolver_call(const StubUse& use, const Frame& frame) {
                                                                           arguments[3], arguments[4], arguments[5]);
     const Request request = read_request(use.row, frame);
     if (status == 0 && request.function && *request.function && request.symbol.data) {
-        // A function that a libcudart looks up is called by that libcudart, so its calls are inner calls. A function
-        // that the program looks up, also through a libcudart, is called by the program.
+        // If a libcudart looks up a function, that libcudart makes the calls, so they are inner calls. If the program
+        // looks up a function, even through a libcudart, the program makes the calls.
         const bool inner = resolver.api == Api::driver && (use.inner || is_library_of(Api::runtime, caller));
         *request.function = replacement(request, inner);
     }

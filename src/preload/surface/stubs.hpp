@@ -50,7 +50,7 @@ enum LoaderHook { kDlsym, kDlvsym, kDlopen, kDlmopen, kDlclose, kDlerror };
 extern "C" {
 extern const char cudafault_stubs[] __attribute__((visibility("hidden")));
 
-// The addresses that idle stubs jump to: an entry for each row, then one for each spare stub.
+// The target table: the addresses that idle stubs jump to, first one for each row, then one for each spare stub.
 extern const void* cudafault_targets[cudafault::kTargets] __attribute__((visibility("hidden")));
 }
 

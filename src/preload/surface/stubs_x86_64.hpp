@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Defines the instructions of a stub on x86-64. A stub may clobber r11 and the flags only; r10 (static chain) and rax
-// (number of vector registers) are arguments too. The assembler's symbols `number`, `target` and `flag` are the stub's
-// number, its entry in the target table and the offset of its flag in the control block.
+// (number of vector registers) are arguments too. The assembler's symbols `number`, `target` and `flag` are the
+// number of the stub, the index of its entry in the target table, and the offset of its flag in the control block.
 #pragma once
 
 #define CUDAFAULT_FUNCTION_TYPE "@function"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Copies and memsets.
+// Implements copies and memsets.
 #include "simgpu/cudart/copy.hpp"
 
 #include "simgpu/cudart/runtime.hpp"
@@ -7,7 +7,8 @@
 namespace cudafault::cudart {
 namespace {
 
-// For cudaMemcpyDefault both sides are "unified": the driver determines the direction from the addresses.
+// For cudaMemcpyDefault, both sides have the type "unified", and the driver determines the direction from the
+// addresses.
 MemoryType source_type(CopyKind kind) {
     if (kind == kDefaultKind) return kUnifiedMemory;
     return kind == kHostToHost || kind == kHostToDevice ? kHostMemory : kDeviceMemory;
@@ -51,7 +52,7 @@ Side3D make_side(const PitchedPointer& memory, const Position& position, MemoryT
 
 Error enter_context_for_kind(CopyKind kind) { return is_valid_kind(kind) ? enter_context() : kInvalidMemcpyDirection; }
 
-// Sets slice by slice, because the slices of a pitched allocation may have more rows than are set.
+// Sets each slice separately, because a slice of a pitched allocation may have more rows than the memset covers.
 template <typename SetPlane>
 Error set_slices(const PitchedPointer& target, const Extent& extent, SetPlane set_plane) {
     for (size_t z = 0; z < extent.depth; ++z) {

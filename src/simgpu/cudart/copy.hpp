@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Copies with a direction, used for memory and for device variables.
+// Declares copies with a direction (cudaMemcpyKind), for memory and for device variables.
 #pragma once
 
 #include "simgpu/cudart/types.hpp"

@@ -20,7 +20,7 @@ namespace {
 
 constexpr const char* kSymbolVersion = CUDART_SONAME;
 
-// Opens the library by absolute path, so that the test never uses a real runtime of the machine.
+// Opens the library by absolute path, so that the test never uses a real runtime that is installed on the machine.
 void* library() {
     static void* const handle = sim::testing::open_library(CUDART_PATH);
     return handle;
@@ -51,7 +51,7 @@ std::vector<unsigned char> pattern(size_t size) {
     return bytes;
 }
 
-// A program that is registered as by nvcc's constructors: one image with one kernel and one variable.
+// A program with one image, one kernel and one variable, registered in the same way as by nvcc's constructors.
 struct Program {
     struct {
         int magic = 0x466243b1;
@@ -92,7 +92,7 @@ protected:
     void TearDown() override { cuda("cudaGetLastError"); }
 };
 
-// The exported names of the release, from the generated version script.
+// Returns the exported names of the release, from the generated version script.
 std::vector<std::string> exported_names() {
     std::vector<std::string> names;
     std::ifstream script(CUDART_MAP);
@@ -313,7 +313,7 @@ TEST_F(Cudart, RegisteredKernelIsLaunched) {
     EXPECT_EQ(cuda("cudaDeviceSynchronize"), kSuccess);
 }
 
-TEST_F(Cudart, CallConfigurationNests) {
+TEST_F(Cudart, CallConfigurationsAreAStack) {
     const auto push = reinterpret_cast<unsigned (*)(Dim3, Dim3, size_t, Stream)>(symbol("__cudaPushCallConfiguration"));
     ASSERT_TRUE(push);
     EXPECT_EQ(push({1, 2, 3}, {4, 5, 6}, 7, kPerThreadStream), 0u);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Finds the driver's entry points.
+// Loads the driver and finds its entry points.
 #include "simgpu/cudart/driver.hpp"
 
 #include <dlfcn.h>

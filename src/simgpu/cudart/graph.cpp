@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Graphs and stream capture. CUDA 12.3 added edge data in functions with _v2 names; in CUDA 13 the plain names have it
-// too. Each plain name below has the parameters of its release.
+// Implements graphs and stream capture. CUDA 12.3 added edge data in functions with _v2 names; in CUDA 13 the plain
+// names have it too. Each plain name below has the parameters of its release.
 #include "simgpu/cudart/copy.hpp"
 #include "simgpu/cudart/registry.hpp"
 #include "simgpu/cudart/runtime.hpp"

@@ -68,7 +68,7 @@ Error launch_extended(const LaunchConfig* config, const void* function, void** a
     return call(&Driver::cuLaunchKernelEx, &translated, kernel, arguments, nullptr);
 }
 
-// A kernel and the device for which a call reads or sets the kernel's attributes.
+// A kernel, and the device on which a call reads or sets the kernel's attributes.
 struct KernelOnDevice {
     Kernel kernel = nullptr;
     int device = 0;

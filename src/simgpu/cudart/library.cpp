@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Libraries of kernels that a program loads at run time.
+// Implements libraries of kernels that a program loads at run time.
 #include "simgpu/cudart/registry.hpp"
 #include "simgpu/cudart/runtime.hpp"
 

@@ -5,7 +5,7 @@
 namespace cudafault::cudart {
 namespace {
 
-// The element size for cudaMallocPitch. The pitch is valid for elements of every size that the hardware coalesces.
+// The element size that cudaMallocPitch passes to the driver. The driver's pitch is valid for every element size.
 constexpr unsigned kPitchElement = 4;
 
 // The runtime accepts an allocation of 0 bytes; the driver does not.

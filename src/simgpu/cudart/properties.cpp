@@ -135,7 +135,7 @@ int attribute(int number, int device) {
     FIELD(gpuPciSubsystemID, 140)                      \
     FIELD(hostNumaMultinodeIpcSupported, 143)
 
-// Fills every field that this layout has.
+// Fills every field of this layout.
 template <typename Properties>
 Error fill(Properties* properties, int device) {
     if (!properties) return kInvalidValue;

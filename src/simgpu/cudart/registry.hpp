@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Keeps the kernels and variables of a program's fat binaries. Constructors that nvcc generates in every object file
-// register them (PyTorch: 44,000 calls under the loader's lock). They are loaded into the driver at the first use of a
-// kernel.
+// Stores the kernels and variables of a program's fat binaries. nvcc generates constructors in every object file that
+// register them (PyTorch: 44,000 calls under the loader's lock). A fat binary is loaded into the driver at the first
+// use of one of its kernels.
 #pragma once
 
 #include "simgpu/cudart/types.hpp"

@@ -6,11 +6,11 @@
 #include "simgpu/cudart/driver.hpp"
 #include "simgpu/cudart/types.hpp"
 
-// Marks an exported function. data/cuda_runtime.tsv decides which of them a soname exports.
+// Marks an exported function. data/cuda_runtime.tsv lists the functions that each soname exports.
 #define CUDART_API extern "C" __attribute__((visibility("default")))
 
-// Defines name_suffix, the variant whose default stream is the thread's own. Takes the parameters, then the arguments
-// of the call with own_stream(stream) as the stream.
+// Defines name##suffix, the variant of a function whose default stream is the thread's own. `parameters` are those of
+// the function; `arguments` are the arguments of the call, with own_stream(stream) as the stream.
 #define CUDART_PER_THREAD(name, suffix, parameters, arguments) \
     CUDART_API Error name##suffix parameters { return name arguments; }
 
@@ -24,8 +24,7 @@ Error record(Error error);
 // Loads and initializes the driver once. Later calls repeat a failure of cuInit, as in the real runtime.
 Error initialize();
 
-// Makes sure that a context is current: the context that the program has set, or otherwise the primary context of the
-// thread's device.
+// Makes the primary context of the thread's device current, unless the program has already set a current context.
 Error enter_context();
 
 // Returns the device of the current context, or the device that the thread has set if no context is current.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Defines weak stubs for all functions of this SONAME. A handwritten function replaces its stub.
+// Defines weak stubs for all functions of this soname. A handwritten function replaces its stub.
 #include "simgpu/cudart/runtime.hpp"
 
 namespace cudafault::cudart {

@@ -14,7 +14,7 @@
 
 namespace cudafault::cudart {
 
-// cudaError_t and CUresult: the codes that the driver returns mean the same in the runtime.
+// cudaError_t and CUresult. The codes that the driver returns have the same meaning in the runtime.
 enum Error : int {
     kSuccess = 0,
     kInvalidValue = 1,

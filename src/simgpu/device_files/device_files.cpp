@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Implements libdevicefiles.so, which makes the device files of simulated GPUs appear to exist. Some programs, such as
-// JAX, test for /dev/nvidia0 or /dev/nvidiactl before they call CUDA. Creating those files would need root.
+// JAX, test for /dev/nvidia0 or /dev/nvidiactl before they call CUDA. Creating those files would require root.
 //
 // Only simulated runs preload this library; programs on real GPUs never load it. Its functions replace the path of such
 // a file with /dev/null, which is a character device too (D-132), and call the next definition of the function.
 // Directory listings do not show the files. CUDAFAULT_SIM_DEVICE_FILES is the number of GPUs; 0 disables the library.
 //
-// The functions may be called before any constructor has run, and the program may define any function of libc and call
-// these functions from it. The library therefore finds libc's functions and the variable itself.
+// A program may call these functions before any constructor has run, and from its own definitions of libc functions.
+// The library therefore does not import libc's functions, and reads the environment itself.
 #include <errno.h>
 #include <fcntl.h>
 #include <link.h>
@@ -76,8 +76,8 @@ bool is_device_file(const char* terminated) {
 
 const char* substitute(const char* path) { return is_device_file(path) ? "/dev/null" : path; }
 
-// The next definition of a function: that of the C library or of another library. A system call replaces a definition
-// that is not found.
+// Finds the next definition of a function, in the C library or in another library. Callers make a system call if no
+// definition is found.
 template <typename Signature>
 class Next {
 public:
@@ -257,7 +257,7 @@ INTERPOSE(int, statx, int folder, const char* path, int flags, unsigned mask, vo
                 : static_cast<int>(syscall(SYS_statx, folder, substitute(path), flags, mask, status));
 }
 
-// The path of a device file is resolved already.
+// The path of a device file is already resolved.
 INTERPOSE(char*, realpath, const char* path, char* resolved) {
     if (is_device_file(path)) return copy_path(path, resolved);
     const auto next = next_realpath.find();

@@ -67,7 +67,7 @@ SIM_API Result cuDevicePrimaryCtxRelease_v2(Device device) {
 }
 SIM_ALIAS(cuDevicePrimaryCtxRelease, cuDevicePrimaryCtxRelease_v2, (Device device), (device))
 
-// References are kept. The context is created again at the next retain.
+// Destroys the context, which the next retain creates again, and resets its reference count.
 SIM_API Result cuDevicePrimaryCtxReset_v2(Device device) {
     return with_device(device, [&](State& s, DeviceState& d) {
         reset_primary(s, d);

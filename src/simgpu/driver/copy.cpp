@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Copies and memsets. Device memory is host memory, so the direction only decides which side must be memory that the
-// driver tracks.
+// Implements copies and memsets. Device memory is host memory, so the direction only decides which side must be memory
+// that the driver tracks.
 #include <climits>
 #include <cstring>
 
@@ -92,7 +92,8 @@ Result resolve(const MemsetNodeParams& from, Fill& to) {
     return kSuccess;
 }
 
-// Defines a copy in one direction. target_tracked and source_tracked: the side must be memory that the driver tracks.
+// Defines a copy in one direction. If target_tracked or source_tracked is true, that side must be memory that the
+// driver tracks.
 #define SIM_COPY(name, target_type, source_type, target_address, target_tracked, source_address, source_tracked)  \
     SIM_API Result name(target_type target, source_type source, size_t bytes) {                                   \
         return submit(nullptr, make_line(target_address, target_tracked, source_address, source_tracked, bytes)); \

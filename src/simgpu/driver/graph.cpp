@@ -75,7 +75,8 @@ Result add(Node** out, Graph* graph, Node* const* dependencies, size_t count, co
     });
 }
 
-// Returns a list as the driver does: its length if `out` is null, else as many items as fit, then nullptr.
+// Returns a list as the driver does: if `out` is null, only its length; otherwise the items that fit, and nullptr in
+// the remaining entries.
 Result list_nodes(const std::vector<Node*>& nodes, Node** out, size_t* count) {
     if (!count) return kInvalidValue;
     if (!out) return set_output(count, nodes.size());

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Defines the work that a stream runs or a graph contains. A captured call becomes a node; any other call runs before
-// it returns.
+// Defines the work that a stream runs or a graph contains. A captured call adds a node; the work of any other call runs
+// before the call returns.
 #pragma once
 
 #include <variant>

@@ -58,7 +58,7 @@ void free_graph_memory(State& s, Block& block) {
     release_if_unused(s, block);
 }
 
-// If another thread has used the device's memory since the launch was checked, the allocation is not charged.
+// If another thread has used up the device's memory since the launch was checked, the allocation is not charged.
 void run_allocation(DevicePtr pointer) {
     State& s = state();
     std::lock_guard lock(s.mutex);

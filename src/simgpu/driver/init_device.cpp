@@ -16,8 +16,8 @@ struct FixedAttribute {
     int value;
 };
 
-// Attributes that are the same on every model. An attribute that is neither in this table nor in attribute() is 0,
-// which means "not supported".
+// Attributes that are the same on every model. The value of an attribute that is neither in this table nor in
+// attribute() is 0, which means "not supported".
 constexpr FixedAttribute kFixedAttributes[] = {
     {1, 1024},         // MAX_THREADS_PER_BLOCK
     {2, 1024},         // MAX_BLOCK_DIM_X
@@ -179,7 +179,7 @@ SIM_API Result cuInit(unsigned flags) {
     return kNoDevice;
 }
 
-// Can be called before cuInit.
+// Programs can call this function before cuInit.
 SIM_API Result cuDriverGetVersion(int* version) { return set_output(version, driver_version()); }
 
 SIM_API Result cuDeviceGetCount(int* count) {
@@ -197,7 +197,7 @@ SIM_API Result cuDeviceGetName(char* name, int length, Device device) {
     return with_device(device, [&](State&, DeviceState& d) { return copy_text(name, length, d.gpu->model->name); });
 }
 
-// The first version returns the UUID of the GPU also for a MIG device.
+// For a MIG device, this version returns the UUID of the GPU.
 SIM_API Result cuDeviceGetUuid(Uuid* uuid, Device device) {
     return with_device(device,
                        [&](State&, DeviceState& d) { return set_output(uuid, whole_gpu(machine(), d.gpu)->uuid); });

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Implements advice and prefetching of managed memory. Both are stored, because a program can query them.
+// Implements advice and prefetching of managed memory. The driver only stores them, because a program can query them.
 #include <algorithm>
 #include <cstring>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Implements modules, libraries, kernels, occupancy and launches. Every image is accepted and has a kernel for every
-// name. Launches are checked but do not run anything. Images are not parsed, so variables and parameters of kernels are
-// unknown.
+// Implements modules, libraries, kernels, occupancy and launches. The driver accepts every image, does not parse it,
+// and finds a kernel of every name in it, but no variables and no kernel parameters. Launches are checked but run
+// nothing.
 #include <unistd.h>
 
 #include <algorithm>
@@ -58,8 +58,8 @@ Result with_library(Image* library, Body body) {
     return with_driver([&](State& s) { return is_library(s, library) ? body(s, *library) : kInvalidHandle; });
 }
 
-// Returns the device that runs a function: the device of its module or, for a kernel of a library, the current device,
-// otherwise device 0.
+// Returns the device that runs a function: the device of its module, or, for a kernel of a library, the device of the
+// current context, or device 0 if no context is current.
 int device_of(const State& s, const Function& function) {
     if (function.image->context) return function.image->context->device;
     const Context* current = context_stack().top();

@@ -64,7 +64,7 @@ Result set_attribute(Pool& pool, int attribute, const void* value) {
     switch (attribute) {
         case kReleaseThreshold: pool.release_threshold = number; return kSuccess;
         case kReservedHigh:
-        case kUsedHigh:  // the value can only be reset
+        case kUsedHigh:  // a program can only reset this value
             if (number) return kInvalidValue;
             pool.used_high = pool.used;
             return kSuccess;
@@ -170,7 +170,7 @@ SIM_API Result cuMemAllocFromPoolAsync(DevicePtr* out, size_t bytes, Pool* pool,
 SIM_PER_THREAD(cuMemAllocFromPoolAsync, _ptsz, (DevicePtr * out, size_t bytes, Pool* pool, Stream* stream),
                (out, bytes, pool, own_stream(stream)))
 
-// Also frees memory from cuMemAlloc. Likewise, cuMemFree frees memory from cuMemAllocAsync.
+// Also frees memory from cuMemAlloc, as cuMemFree also frees memory from cuMemAllocAsync.
 SIM_API Result cuMemFreeAsync(DevicePtr pointer, Stream* handle) {
     return with_context([&](State& s, Context& c) {
         Stream* stream = nullptr;
@@ -201,7 +201,7 @@ SIM_API Result cuDeviceGetGraphMemAttribute(Device device, int attribute, void* 
     });
 }
 
-// The high-water marks can only be reset.
+// A program can only reset the high-water marks.
 SIM_API Result cuDeviceSetGraphMemAttribute(Device device, int attribute, void* value) {
     return with_device(device, [&](State&, DeviceState& d) {
         const bool is_high_mark = attribute == kGraphUsedHigh || attribute == kGraphReservedHigh;

@@ -20,7 +20,7 @@ struct ErrorText {
     const char* text;
 };
 
-// The driver and the runtime have the same texts.
+// The driver and the runtime use the same texts.
 #define CUDART_ERROR(code, name, text) {code, text},
 constexpr ErrorText kErrorTexts[] = {
 #include "simgpu/cudart/errors.inc"
@@ -66,8 +66,8 @@ Result set_text_output(const char** out, const char* text) {
 
 }  // namespace
 
-// Can be called before cuInit. If the function is not found, the call succeeds with a null pointer and the reason in
-// `status`.
+// Programs can call this function before cuInit. If the requested function is not found, the call succeeds with a null
+// pointer and the reason in `status`.
 SIM_API Result cuGetProcAddress_v2(const char* symbol, void** function, int version, uint64_t flags, int* status) {
     if (!symbol || !function || (flags & ~kKnownFlags)) return kInvalidValue;
     *function = nullptr;
@@ -82,7 +82,7 @@ SIM_API Result cuGetProcAddress(const char* symbol, void** function, int version
     return status == kFound ? kSuccess : kNotFound;
 }
 
-// NVIDIA's libraries identify NVIDIA's driver by undocumented tables, which this driver does not have.
+// NVIDIA's libraries identify NVIDIA's driver by undocumented tables. The simulated driver has none.
 SIM_API Result cuGetExportTable(const void** table, const Uuid*) {
     if (!table) return kInvalidValue;
     warn_about_static_runtime();

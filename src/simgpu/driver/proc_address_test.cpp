@@ -78,7 +78,7 @@ TEST(ProcAddress, ReturnsPerThreadVariantsOnRequestOnly) {
     EXPECT_EQ(look_up("cuStreamSynchronize", kNewest, 1).function, legacy);
     EXPECT_EQ(look_up("cuStreamSynchronize", kNewest, 2).function, dlsym(library(), "cuStreamSynchronize_ptsz"));
     EXPECT_EQ(look_up("cuStreamSynchronize", 3000, 2).function, legacy)
-        << "this version is older than the per-thread variant";
+        << "the per-thread variant is newer than this version";
     EXPECT_EQ(look_up("cuInit", kNewest, 2).function, dlsym(library(), "cuInit"))
         << "cuInit does not have a per-thread variant";
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Declares the simulated driver's state in this process, and the functions that access the state. One lock guards all
-// of it. Work (copies, callbacks) runs without the lock, in the calling thread, before the call returns, so every
+// Declares the simulated driver's state in this process, and the functions that access it. One lock guards the whole
+// state. Work (copies, callbacks) runs without the lock, in the calling thread, before the call returns, so every
 // stream is always idle. No destructor runs at exit, because libraries call the driver from exit handlers.
 #pragma once
 
@@ -18,8 +18,8 @@
 // Marks an exported function.
 #define SIM_API extern "C" __attribute__((visibility("default")))
 
-// Defines name##suffix, the variant whose default stream is the thread's own. Takes the parameters, then the arguments
-// of the call with own_stream(stream) as the stream.
+// Defines name##suffix, the variant of a function whose default stream is the thread's own. `parameters` are those of
+// the function; `arguments` are the arguments of the call, with own_stream(stream) as the stream.
 #define SIM_PER_THREAD(name, suffix, parameters, arguments) \
     SIM_API Result name##suffix parameters { return name arguments; }
 
@@ -31,7 +31,7 @@ namespace cudafault::sim {
 
 constexpr int kLimitCount = 11;
 
-// Never freed, so that the handle of a destroyed context can be distinguished from an invalid one.
+// Never freed, so that the driver can distinguish the handle of a destroyed context from an invalid handle.
 struct Context {
     int device;
     uint64_t id;

@@ -41,7 +41,7 @@ Stream* thread_stream(State& s, Context& context) {
     return stream;
 }
 
-// Runs body(State&, Stream&). A created stream needs no current context, as with a real driver.
+// Runs body(State&, Stream&). As in a real driver, only the default streams require a current context.
 template <typename Body>
 Result with_stream(Stream* handle, Body body) {
     return with_driver([&](State& s) -> Result {

@@ -25,7 +25,7 @@ PhysicalMemory* physical_of(const State& s, uint64_t handle) {
     return s.physicals.has(physical) && physical->handles ? physical : nullptr;
 }
 
-// Returns the device of a descriptor's memory, or -1 if the simulated driver did not create it.
+// Returns the device of the memory behind a descriptor, or -1 if the simulated driver did not create that memory.
 int device_of_descriptor(const State& s, int fd) {
     char path[64], target[128];
     std::snprintf(path, sizeof path, "/proc/self/fd/%d", fd);

@@ -77,7 +77,7 @@ void run_fill(const Fill& f) {
     }
 }
 
-// The event may have been destroyed since the graph was created.
+// Does nothing if the program has destroyed the event since it created the graph.
 void run_record(Event* event) {
     State& s = state();
     std::lock_guard lock(s.mutex);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Implements the functions of data/nvml_answers.tsv, which documents the format of a row.
+// Implements the functions in data/nvml_answers.tsv. The head of that file documents the format of a row.
 #include "simgpu/nvml/answers.hpp"
 
 #include <cstring>
@@ -45,12 +45,13 @@ void write_fields(char* out, size_t size, std::string_view fields, const Gpu* gp
 
 // Parses SIZE or SIZE@VERSION,... and returns the size of the caller's structure; 0 if its version is unknown.
 size_t structure_size(const char* structure, std::string_view sizes) {
-    uint32_t given = 0;
-    std::memcpy(&given, structure, sizeof given);
+    uint32_t caller_version = 0;
+    std::memcpy(&caller_version, structure, sizeof caller_version);
     while (!sizes.empty()) {
         std::string_view version = next_item(sizes, ',');
         const size_t size = to_number(next_item(version, '@'));
-        if (version.empty() || given == struct_version(size, static_cast<unsigned>(to_number(version)))) return size;
+        if (version.empty() || caller_version == struct_version(size, static_cast<unsigned>(to_number(version))))
+            return size;
     }
     return 0;
 }
@@ -61,8 +62,8 @@ Return write_structure(char* out, std::string_view layout, const Gpu* gpu, bool 
     const size_t size = structure_size(out, sizes);
     if (!size) return kArgumentVersionMismatch;
     const bool is_versioned = sizes.find('@') != std::string_view::npos;
-    const size_t kept = is_versioned ? sizeof(uint32_t) : 0;
-    if (!keep_other_fields) std::memset(out + kept, 0, size - kept);
+    const size_t version_bytes = is_versioned ? sizeof(uint32_t) : 0;
+    if (!keep_other_fields) std::memset(out + version_bytes, 0, size - version_bytes);
     write_fields(out, size, layout, gpu);
     return kSuccess;
 }

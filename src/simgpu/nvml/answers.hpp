@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Implements the functions that only return data. The generator writes one SIM_ANSWER for each function of
+// Implements the functions that only return data. The generator writes one SIM_ANSWER for each function in
 // data/nvml_answers.tsv.
 #pragma once
 
@@ -8,14 +8,14 @@
 
 namespace cudafault::sim::nvml {
 
-// A row of data/nvml_answers.tsv: the texts of its columns `models` and `parameters`.
+// The columns `models` and `parameters` of a row of data/nvml_answers.tsv.
 struct TableRow {
     const char* models;
     const char* parameters;
 };
 
-// Implements a call with the rows of its function. `arguments` are the arguments of the call. All are pointers or
-// integers, which are passed in integer registers, so no prototype is needed.
+// Implements a call with the rows of its function. Every argument is a pointer or an integer, which the caller passes
+// in an integer register, so no prototype is needed.
 int call_from_table(const TableRow* rows, size_t count, const uintptr_t* arguments);
 
 }  // namespace cudafault::sim::nvml

@@ -314,7 +314,7 @@ NVML_API Return nvmlDeviceGetRemappedRows(DeviceHandle device, unsigned* correct
     });
 }
 
-// Processes do not report to the simulated NVML which GPUs they use, so these lists are empty.
+// Processes do not report their use of GPUs to the simulated NVML, so these lists are empty.
 #define NVML_NO_PROCESSES(name)                                                       \
     NVML_API Return name(DeviceHandle device, unsigned* count, void*) {               \
         return with_device(device, [&](const Gpu&) { return set_output(count, 0); }); \
@@ -354,8 +354,8 @@ NVML_API Return nvmlDeviceGetTopologyCommonAncestor(DeviceHandle first, DeviceHa
                      [&](const Gpu& a, const Gpu& b) { return set_output(level, &a == &b ? kInternal : kNode); });
 }
 
-// Every other GPU has the level that nvmlDeviceGetTopologyCommonAncestor returns for two GPUs. If *count is 0, only
-// sets *count to the number of GPUs with that level.
+// All other GPUs have the same level, which nvmlDeviceGetTopologyCommonAncestor returns. If *count is 0, only sets
+// *count to the number of GPUs with the requested level.
 NVML_API Return nvmlDeviceGetTopologyNearestGpus(DeviceHandle device, int level, unsigned* count, DeviceHandle* out) {
     constexpr int kNode = 40;
     return with_gpu(device, [&](const Gpu& gpu) {
@@ -372,7 +372,7 @@ NVML_API Return nvmlDeviceGetTopologyNearestGpus(DeviceHandle device, int level,
     });
 }
 
-// A data center GPU has one performance state. The rest of the buffer is filled with "unknown".
+// A data center GPU has one performance state. Fills the remaining entries of the buffer with "unknown".
 NVML_API Return nvmlDeviceGetSupportedPerformanceStates(DeviceHandle device, int* out, unsigned bytes) {
     constexpr int kUnknownState = 32;
     return with_gpu(device, [&](const Gpu&) {

@@ -28,7 +28,7 @@ const Field* find_field(const Gpu& gpu, unsigned id) {
 }
 
 // Sets the members of `out` except for the ID and the scope.
-void answer(const Gpu& gpu, FieldValue& out) {
+void fill_field(const Gpu& gpu, FieldValue& out) {
     const Field* field = find_field(gpu, out.id);
     out = {out.id, out.scope, microseconds_since_epoch(), 0, 0, kNotSupported, 0};
     if (!field) return;
@@ -47,7 +47,7 @@ void answer(const Gpu& gpu, FieldValue& out) {
 NVML_API Return nvmlDeviceGetFieldValues(DeviceHandle device, int count, FieldValue* values) {
     return with_gpu(device, [&](const Gpu& gpu) {
         if (!values || count <= 0) return kInvalidArgument;
-        for (int i = 0; i < count; ++i) answer(gpu, values[i]);
+        for (int i = 0; i < count; ++i) fill_field(gpu, values[i]);
         return kSuccess;
     });
 }

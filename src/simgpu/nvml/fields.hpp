@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Declares the table of the fields that nvmlDeviceGetFieldValues returns. The generator writes the table from
+// Declares the table of the fields that nvmlDeviceGetFieldValues returns. The code generator writes the table from
 // data/nvml_fields.tsv.
 #pragma once
 

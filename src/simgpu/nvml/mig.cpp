@@ -108,8 +108,8 @@ const MigProfile* profile_by_id(const Gpu& gpu, unsigned id) {
     return find_profile(gpu, [&](const MigProfile& p) { return p.id == id; });
 }
 
-// Sets the fields of version 2 or 3 of the structure, as the version field that the caller has set requires.
-Return give_profile(const MigProfile* p, void* out) {
+// Fills version 2 or 3 of the structure. The caller selects the version in the structure's version field.
+Return fill_profile(const MigProfile* p, void* out) {
     if (!out) return kInvalidArgument;
     if (!p) return kNotSupported;
     unsigned version = 0;
@@ -161,7 +161,8 @@ Return with_instance(InstanceHandle instance, Body body) {
     return with_device(instance, [&](const Gpu& mig) { return mig.is_mig_device() ? body(mig) : kInvalidArgument; });
 }
 
-// Number and ID of the profile of a compute instance that has all slices of its GPU instance.
+// Returns the number of the profile of a compute instance with all slices of its GPU instance. The profile ID is the
+// same.
 unsigned whole_compute_profile(const Gpu& mig) {
     constexpr unsigned kNumbers[] = {0, 0, 1, 2, 3, 0, 0, 4};  // NVML_COMPUTE_INSTANCE_PROFILE_* by slices
     return kNumbers[mig.profile->slices];
@@ -182,7 +183,7 @@ ComputeInstanceProfile describe_compute_instance(const Gpu& mig) {
 
 // Sets version, profile and name of ComputeInstanceProfileV2 or ComputeInstanceProfileV3.
 template <typename Structure>
-Return give_compute_profile(const Gpu& mig, void* out) {
+Return fill_compute_profile(const Gpu& mig, void* out) {
     auto* structure = static_cast<Structure*>(out);
     const unsigned version = structure->version;
     *structure = {};
@@ -218,14 +219,14 @@ NVML_API Return nvmlDeviceGetGpuInstanceProfileInfo(DeviceHandle device, unsigne
 }
 
 NVML_API Return nvmlDeviceGetGpuInstanceProfileInfoV(DeviceHandle device, unsigned number, void* out) {
-    return with_gpu(device, [&](const Gpu& gpu) { return give_profile(profile_by_number(gpu, number), out); });
+    return with_gpu(device, [&](const Gpu& gpu) { return fill_profile(profile_by_number(gpu, number), out); });
 }
 
 NVML_API Return nvmlDeviceGetGpuInstanceProfileInfoByIdV(DeviceHandle device, unsigned id, void* out) {
-    return with_gpu(device, [&](const Gpu& gpu) { return give_profile(profile_by_id(gpu, id), out); });
+    return with_gpu(device, [&](const Gpu& gpu) { return fill_profile(profile_by_id(gpu, id), out); });
 }
 
-// With a null buffer, the function only counts the placements.
+// If the buffer is null, only counts the placements.
 NVML_API Return nvmlDeviceGetGpuInstancePossiblePlacements_v2(DeviceHandle device, unsigned id, Placement* out,
                                                               unsigned* count) {
     return with_gpu(device, [&](const Gpu& gpu) {
@@ -295,10 +296,10 @@ NVML_API Return nvmlGpuInstanceGetComputeInstanceProfileInfoV(InstanceHandle ins
         unsigned version = 0;
         std::memcpy(&version, out, sizeof version);
         if (version == struct_version(sizeof(ComputeInstanceProfileV2), 2)) {
-            return give_compute_profile<ComputeInstanceProfileV2>(mig, out);
+            return fill_compute_profile<ComputeInstanceProfileV2>(mig, out);
         }
         if (version != struct_version(sizeof(ComputeInstanceProfileV3), 3)) return kArgumentVersionMismatch;
-        return give_compute_profile<ComputeInstanceProfileV3>(mig, out);
+        return fill_compute_profile<ComputeInstanceProfileV3>(mig, out);
     });
 }
 

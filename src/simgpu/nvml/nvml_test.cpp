@@ -205,8 +205,8 @@ TEST_F(Nvml, ReportsIdleAndHealthyBoards) {
     EXPECT_EQ(nvml("nvmlDeviceGetMigMode", handle, &value, &major), kNotSupported) << "an L4 does not support MIG";
 }
 
-// Tests every row with every model that the row names, because the library interprets the table at each call. The
-// arguments point to large buffers that start with the version that the row expects.
+// Tests each row with each model that it names, because the library interprets the rows only when a program calls the
+// functions. The arguments point to large buffers that start with the structure version that the row expects.
 TEST_F(Nvml, EveryRowOfTheTableReturnsItsStatus) {
     const std::vector<testing::Row> rows = testing::read_tsv(SIM_DATA "/nvml_answers.tsv");
     ASSERT_GT(rows.size(), 60u);
