@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Downloads Debian packages of any suite from the machine's mirror and unpacks them into a folder. It uses a private
-apt configuration, so the machine's packages and package lists do not change."""
+"""Downloads Debian packages of any suite from the machine's mirror and unpacks them into a folder. Uses a private
+apt configuration, so that the machine's packages and package lists do not change."""
 
 import subprocess
 from pathlib import Path
@@ -33,8 +33,8 @@ def mirror() -> str:
         raise Skip(f"needs apt: {error}") from None
     wanted = [release.get("VERSION_CODENAME", "").strip('"'), "main"]
     for line in targets.splitlines():
-        address, *where = line.split()
-        if where == wanted and release.get("ID") == "debian":
+        address, *source = line.split()
+        if source == wanted and release.get("ID") == "debian":
             return address
     raise Skip("the apt sources of this machine do not name a Debian mirror")
 

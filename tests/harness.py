@@ -50,9 +50,9 @@ class Checks:
     def equal(self, name: str, found: object, expected: object) -> bool:
         return self.expect(name, found == expected, f"expected {expected!r}, found {found!r}")
 
-    def skip(self, name: str, why: object) -> None:
+    def skip(self, name: str, reason: object) -> None:
         self.skipped += 1
-        print(f"SKIP {name}: {why}", flush=True)
+        print(f"SKIP {name}: {reason}", flush=True)
 
     def finish(self) -> None:
         print(f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped")

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests killed runs, and records, runtime folders and control blocks that are damaged or belong to another user."""
+"""Tests commands on killed runs, and with records, runtime folders and control blocks that are damaged or belong to
+another user."""
 
 import json
 import mmap
@@ -106,7 +107,7 @@ def test_commands_report_damaged_record() -> None:
     assert_refused(cudafault("status", "damaged"), 3, "damaged")
 
 
-def test_commands_refuse_runtime_folder_that_others_can_write(runtime_folder: Path) -> None:
+def test_commands_refuse_runtime_folder_that_other_users_can_write(runtime_folder: Path) -> None:
     folder = runtime_folder / "cudafault"
     folder.mkdir()
     folder.chmod(0o777)
@@ -124,7 +125,7 @@ def test_status_refuses_runtime_folder_of_another_user(runtime_folder: Path) -> 
     assert_refused(cudafault("status"), 3, "another user")
 
 
-def test_records_are_below_tmpdir_without_runtime_folder(tmp_path: Path) -> None:
+def test_records_are_stored_in_tmpdir_without_xdg_runtime_dir(tmp_path: Path) -> None:
     """If XDG_RUNTIME_DIR does not exist, cudafault stores records in a private folder below TMPDIR."""
     cudafault("run", "--name", "elsewhere", "--", "true", XDG_RUNTIME_DIR="/nowhere", TMPDIR=str(tmp_path))
     found = tmp_path / f"cudafault-{os.geteuid()}" / "elsewhere.json"

@@ -34,18 +34,18 @@ def run_with_plan(change: str, plan: str) -> Outcome:
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_program_without_environment_stays_in_its_run(change: str) -> None:
+def test_program_that_changes_its_environment_stays_in_its_run(change: str) -> None:
     plan = "xid=48 rank=3 calls=cuInit"
     outcome = cudafault("run", "--gpus", "sim:1", "--plan", plan, "--", *command(CHANGES[change]), RANK="3")
     assert (outcome.code, outcome.output) == (0, "214\n"), outcome
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_program_without_environment_keeps_its_plan_and_log(change: str) -> None:
+def test_program_that_changes_its_environment_keeps_its_plan_and_log(change: str) -> None:
     outcome = run_with_plan(CHANGES[change], "xid=48 calls=cuInit")
     assert outcome.output == "214\n" and outcome.fired("cuInit", 214), outcome
 
 
-def test_program_may_replace_its_plan_before_first_call() -> None:
+def test_program_can_replace_its_plan_before_first_call() -> None:
     outcome = run_with_plan('os.environ["CUDAFAULT_PLAN"] = "error=700 calls=cuInit"', "xid=48 calls=cuInit")
     assert outcome.output == "700\n", outcome

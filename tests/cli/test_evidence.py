@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests the reports of arm, status, events and disarm about a fault, during a run and after its end."""
+"""Tests what arm, status, events and disarm report about a fault, during a run and after the run has ended."""
 
 import calendar
 import json
@@ -91,7 +91,7 @@ def test_reports_follow_fault_from_arming_to_end_of_run() -> None:
 
 
 @pytest.mark.parametrize("disarmed", [False, True])
-def test_evidence_is_kept_if_until_ends_before_the_run(disarmed: bool) -> None:
+def test_evidence_is_kept_if_until_passes_before_run_ends(disarmed: bool) -> None:
     until = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3))
     spec = f"xid=79 calls=cuMemAlloc until={until}"
     with ClientRun("until") as run:

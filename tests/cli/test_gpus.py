@@ -30,7 +30,7 @@ def test_run_refuses_invalid_gpus(value: str) -> None:
 
 
 @pytest.mark.parametrize("value", ["sim:2:H100", "sim:99", "sim:X100"])
-def test_error_about_gpus_names_the_option(value: str) -> None:
+def test_error_about_invalid_gpus_names_the_option(value: str) -> None:
     refused = cudafault("run", "--gpus", value, "--", "true")
     assert_refused(refused, 2, f'invalid --gpus "{value}": expected N, MODEL:N')
     assert "CUDAFAULT_SIM_GPUS" not in refused.errors
@@ -54,7 +54,7 @@ def test_run_name_refuses_special_characters(name: str) -> None:
 
 
 @pytest.mark.parametrize("folder", ["a b", "a:b", "$ORIGIN", "a;b", "${LIB}"])
-def test_run_refuses_library_path_special_to_the_loader(tmp_path: Path, folder: str) -> None:
+def test_run_refuses_library_path_that_loader_would_split_or_expand(tmp_path: Path, folder: str) -> None:
     (tmp_path / folder).mkdir()
     library = shutil.copy(LIBRARY, tmp_path / folder / "libcudafault.so")
     refused = cudafault("run", "--", "true", CUDAFAULT_LIBRARY=str(library))

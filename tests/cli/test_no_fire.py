@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests the note that `cudafault run` prints if no fault fired, which names the reason, and the option --must-fire."""
+"""Tests the note in which `cudafault run` explains why no fault fired, and the option --must-fire."""
 
 import sys
 from pathlib import Path
@@ -44,7 +44,7 @@ def test_note_names_reason_in_the_plan(plan: str, words: str) -> None:
 
 
 def test_status_counts_calls_on_other_gpus() -> None:
-    """The counts agree with the note of the run."""
+    """The counts are the same as in the note that `cudafault run` prints."""
     run_client("--plan", "xid=79 gpu=1 calls=cuMemAlloc*")
     assert "armed but never hit: 1 call on other GPUs" in cudafault("status", "silent").output
 

@@ -9,17 +9,17 @@ import pytest
 from cli.support import has_words, status
 from harness import cudafault
 
-USE = """
+INIT_CUDA = """
 import ctypes
-def use():
+def init_cuda():
     return ctypes.CDLL("libcuda.so.1").cuInit(0)
 """
-SCRIPT = USE + "print(use(), flush=True)\n"
+SCRIPT = INIT_CUDA + "print(init_cuda(), flush=True)\n"
 PARENT = """
 import multiprocessing, sys
-import use
+import init_cuda
 def work():
-    print(use.use(), flush=True)
+    print(init_cuda.init_cuda(), flush=True)
 if __name__ == "__main__":
     worker = multiprocessing.get_context(sys.argv[1]).Process(target=work)
     worker.start()
@@ -30,7 +30,7 @@ if __name__ == "__main__":
 @pytest.fixture(autouse=True)
 def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "x.py").write_text(SCRIPT)
-    (tmp_path / "use.py").write_text(USE)
+    (tmp_path / "init_cuda.py").write_text(INIT_CUDA)
     (tmp_path / "parent.py").write_text(PARENT)
     (tmp_path / "package").mkdir()
     (tmp_path / "package" / "__main__.py").write_text(SCRIPT)
@@ -61,7 +61,7 @@ def test_process_matches_script_after_interpreter_options(process: str, words: l
     assert output_of_run(process, *words) == ("0\n" if is_code else "100\n")
 
 
-def test_process_does_not_match_argument_of_other_program() -> None:
+def test_process_does_not_match_argument_of_program_not_named_python() -> None:
     tool = Path("tool").absolute()
     tool.symlink_to(sys.executable)
     outcome = cudafault("run", "--gpus", "sim:1", "--plan", "xid=79 process=x.py", "--", tool, "x.py")

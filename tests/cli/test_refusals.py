@@ -79,7 +79,7 @@ def test_simulated_gpus_have_no_mig_devices(idle_run: ClientRun) -> None:
 
 
 @pytest.mark.parametrize("spec", ["xid=79 gpu=local:2", "xid=79 gpu=local:0,local:2-5"])
-def test_commands_refuse_ordinal_that_no_process_has(idle_run: ClientRun, spec: str) -> None:
+def test_commands_refuse_absent_local_ordinal(idle_run: ClientRun, spec: str) -> None:
     run = ["run", "--gpus", "sim:2", "--plan", spec, "--", "echo", "started"]
     for verb in (["check", "--gpus", "sim:2", spec], run, ["arm", idle_run.name, spec]):
         assert_points_at(cudafault(*verb), spec, spec.index("local:2") + 1, "expected local:0 to local:1")
@@ -108,16 +108,16 @@ def test_arm_checks_rank_against_job_size_of_run() -> None:
 
 
 @pytest.mark.parametrize("key", ["node", "pod"])
-def test_node_or_pod_that_selects_no_process(key: str) -> None:
-    """The plan is accepted with one line, because the command of a run may set the variable itself."""
+def test_commands_warn_if_node_or_pod_selects_no_process(key: str) -> None:
+    """The commands accept the plan and print one line, because a program in the run may set the variable itself."""
     spec, variable = f"xid=79 {key}=gpu-7", f"CUDAFAULT_{key.upper()}"
     note = f"cudafault: {key}=gpu-7 selects no process of a run on this machine, because {variable} is not set, "
     with ClientRun("local") as live:
         verbs = (["check", spec], ["run", "--plan", spec, "--", "true"], ["arm", live.name, spec])
         for verb in verbs:
-            answer = cudafault(*verb)
-            assert answer.code == 0 and answer.errors.startswith(note), answer
-            assert answer.errors.count(note) == 1, answer
+            outcome = cudafault(*verb)
+            assert outcome.code == 0 and outcome.errors.startswith(note), outcome
+            assert outcome.errors.count(note) == 1, outcome
     for verb in (["check", spec], ["run", "--must-fire", "--plan", spec, "--", "true"]):
         assert note not in cudafault(*verb, **{variable: "gpu-7"}).errors
     with ClientRun("named", environment={variable: "gpu-7"}) as live:

@@ -45,8 +45,8 @@ os.wait()
 """
 
 
-def test_program_without_capabilities() -> None:
-    """The program has its control block like any other program: arming, firing and evidence work."""
+def test_fault_fires_in_program_without_capabilities() -> None:
+    """The program can use the control block of its run, and status counts the fault."""
     run = ("run", "--must-fire", "--name", "no-caps", "--gpus", "sim:1", "--plan", "xid=79 calls=cuMemAlloc*", "--")
     outcome = cudafault(*run, "setpriv", "--bounding-set=-all", "--inh-caps=-all", *CLIENT, text_input="0 1\n")
     assert outcome.behavior == (0, "ready\n100\n", ""), outcome
@@ -54,14 +54,14 @@ def test_program_without_capabilities() -> None:
     assert faults[0]["fired"] == 1, faults
 
 
-def test_process_that_becomes_another_user() -> None:
+def test_fault_fires_after_process_becomes_another_user() -> None:
     run = ("run", "--must-fire", "--gpus", "sim:1", *PLAN, "--")
     outcome = cudafault(*run, sys.executable, "-c", BECOME_NOBODY)
     assert outcome.behavior == (0, "100\n100\n", ""), outcome
 
 
 @pytest.mark.parametrize("action", ["resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))", "os.chroot(sys.argv[2])"])
-def test_process_of_root_that_cannot_look_up_its_run(tmp_path: Path, action: str) -> None:
+def test_fault_fires_in_root_process_that_cannot_look_up_its_run(tmp_path: Path, action: str) -> None:
     run = ("run", "--must-fire", "--gpus", "sim:1", *PLAN, "--")
     outcome = cudafault(*run, sys.executable, "-c", CALL_AFTER_ACTION, action, tmp_path)
     assert outcome.behavior == (0, "100\n", ""), outcome
@@ -74,7 +74,7 @@ def test_process_of_root_that_cannot_look_up_its_run(tmp_path: Path, action: str
         ("setrlimit(RLIMIT_NOFILE, &(struct rlimit){3, 3});", "no file descriptor is free"),
     ],
 )
-def test_program_that_is_started_as_another_user(action: str, words: str) -> None:
+def test_program_started_as_another_user_prints_reason(action: str, words: str) -> None:
     with tempfile.TemporaryDirectory(prefix="cudafault-users-") as folder:
         Path(folder).chmod(0o755)
         library = shutil.copy(LIBRARY, folder)
@@ -87,8 +87,8 @@ def test_program_that_is_started_as_another_user(action: str, words: str) -> Non
     assert "a process that cannot join the run prints the reason" in closing_line, outcome
 
 
-def test_process_of_root_whose_run_has_ended(tmp_path: Path) -> None:
-    """The process still has the block of the run, but the heartbeat has expired."""
+def test_no_fault_fires_in_root_process_whose_run_has_ended(tmp_path: Path) -> None:
+    """The process still maps the control block of the run, but the heartbeat has expired."""
     printed = tmp_path / "printed"
     end_run = f"import time; os.kill(os.getppid(), 9); time.sleep({HEARTBEAT_LIMIT + 0.5})"
     program = (sys.executable, "-c", CALL_AFTER_ACTION, end_run)

@@ -53,7 +53,7 @@ class ReportingRun(Run):
 
 
 def check_healthy(checks: Checks, script: Path) -> None:
-    """Runs a script that uses run_checks(), and counts its results."""
+    """Runs a script that uses run_checks(), and adds its results to `checks`."""
     run = ReportingRun(sys.executable, script)
     deadline = time.monotonic() + 120
     while line := run.next_line(deadline):

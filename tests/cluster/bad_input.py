@@ -55,9 +55,9 @@ def check_names(checks, cluster, namespace: str) -> None:
 
 def check_credentials(checks, cluster, namespace: str, target: tuple) -> None:
     refuses = Refusals(checks, cluster, namespace)
-    for why in ("invalid", "expired"):
-        refuses(f"an {why} token", ("deployment/app",), "401", target=target,
-                kubeconfig=cluster.write_refused_kubeconfig(why))
+    for defect in ("invalid", "expired"):
+        refuses(f"an {defect} token", ("deployment/app",), "401", target=target,
+                kubeconfig=cluster.write_refused_kubeconfig(defect))
     refused = cluster.write_refused_kubeconfig("invalid")
     config = json.loads(refused.read_text())
     token = config["users"][0]["user"]["token"]
@@ -75,7 +75,7 @@ READ_RULE = {"apiGroups": ["apps"], "resources": ["deployments", "replicasets"],
 
 
 def check_permissions(checks, cluster, namespace: str, target: tuple) -> None:
-    """The error of a command without permission names the verb, the resource and the `rbac` command with the Role."""
+    """An error about a missing permission names the verb, the resource and the `rbac` command that prints the Role."""
     refuses = Refusals(checks, cluster, namespace)
     no_permissions = cluster.create_service_account(namespace, "no-permissions")
     refuses("no permission at all", ("deployment/app",), "get deployment.apps/app", "rbac inject", target=target,
@@ -108,8 +108,8 @@ def check_printed_roles(checks, cluster, namespace: str, no_permissions) -> None
             (get_account, ("restore", "ds/remedy", "--exact"), "get", "configmaps"),
             (no_permissions, ("scan",), "list", "configmaps"), (no_permissions, ("scan", "-A"), "list", "nodes"),
             (no_permissions, ("node", "drain", "n", "--delete-unhealthy"), "delete", "pods")):
-        where = () if words[0] == "node" or "-A" in words else ("-n", namespace)
-        refused = cluster.cudafault("k8s", *words, *where, kubeconfig=account)
+        scope = () if words[0] == "node" or "-A" in words else ("-n", namespace)
+        refused = cluster.cudafault("k8s", *words, *scope, kubeconfig=account)
         printed = re.search(r"`cudafault (k8s rbac [^`]+)`", refused.errors)
         label = f"Role for {' '.join(words)}"
         if not checks.expect(f"{label}: the error names the rbac command", refused.code == 3 and printed, refused) or not printed:
@@ -117,7 +117,7 @@ def check_printed_roles(checks, cluster, namespace: str, no_permissions) -> None
         role = json.loads(cluster.cudafault(*printed[1].split(), "--json").output)
         granted = {(each, name) for rule in role["rules"] for each in rule["verbs"] for name in rule["resources"]}
         checks.expect(f"{label}: grants {verb} on {resource}", (verb, resource) in granted, role)
-        expected = namespace if where else None
+        expected = namespace if scope else None
         checks.equal(f"{label}: has the scope of the command", role["metadata"].get("namespace"), expected)
 
 
@@ -127,7 +127,7 @@ def check_without_gpu(checks, cluster, namespace: str) -> None:
     drill = Drill(checks, cluster, namespace, manifest, "no GPU")
     refuses("a template without a GPU", ("deployment/no-gpu",), "requests a GPU", "--container",
             "--or-all-containers", target=("apps/v1", "Deployment", namespace, "no-gpu"))
-    refuses("no container of that name", ("deployment/no-gpu", "--container", "absent"), "absent",
+    refuses("an unknown container", ("deployment/no-gpu", "--container", "absent"), "absent",
             target=("apps/v1", "Deployment", namespace, "no-gpu"))
     outcome = drill.inject("--or-all-containers")
     reported = "no container requests a GPU" in outcome.output
@@ -137,7 +137,7 @@ def check_without_gpu(checks, cluster, namespace: str) -> None:
 
 
 def check_existing_variables(checks, cluster, namespace: str) -> None:
-    """Variables with cudafault's names that the workload had before the injection are kept."""
+    """inject and restore keep the workload's own variables, even if cudafault uses variables of the same names."""
     existing = [{"name": "CUDA_FAULT_INJECTION_ENABLED", "value": "0"}, {"name": "CUDA_XID_TYPE", "value": "48"},
                 {"name": "LD_PRELOAD", "value": "/tmp/fake_cuda_xid79.so"}]
     for label, options in (("plain", ()), ("contract", ("--contract-xid", "79")), ("image", ("--delivery", "image"))):
@@ -152,7 +152,7 @@ def check_existing_variables(checks, cluster, namespace: str) -> None:
 
 
 def check_second_injection(checks, cluster, namespace: str) -> None:
-    drill = Drill(checks, cluster, namespace, workloads.deployment(namespace, "taken", replicas=0), "another run")
+    drill = Drill(checks, cluster, namespace, workloads.deployment(namespace, "taken", replicas=0), "second injection")
     before = drill.snapshot()
     drill.expect_success("inject succeeds", drill.inject())
     mark = drill.get()["metadata"]["annotations"]["cudafault.dev/injected"]
@@ -170,7 +170,7 @@ def check_second_injection(checks, cluster, namespace: str) -> None:
 
 
 def check_admission(checks, cluster) -> None:
-    """An injection that admission would reject is refused before anything is changed."""
+    """inject refuses an injection that admission would reject, and changes nothing."""
     with cluster.namespace(enforce="restricted") as namespace:
         refuses = Refusals(checks, cluster, namespace)
         spec = workloads.pod_spec(workloads.server())

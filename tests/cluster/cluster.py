@@ -81,7 +81,7 @@ class Cluster:
         GPUs."""
         was_up = self.is_up()
         size = ["--gpus", str(self.gpus)] if self.nodes else ["--no-nodes"]
-        done = self._script("up", *size, timeout=1800)
+        done = self._run_script("up", *size, timeout=1800)
         if done.returncode == SKIPPED:
             raise Skip(done.stderr.strip().splitlines()[-1].removeprefix("SKIP cluster: "))
         if done.returncode != 0:
@@ -89,16 +89,16 @@ class Cluster:
         self._started = not was_up
 
     def stop(self) -> None:
-        self._script("down")
+        self._run_script("down")
 
     def stop_node(self, number: int) -> None:
         """Kills all processes of the node. The node is NotReady after 18 s, and its pods are evicted 10 s later."""
-        self._script("node", "stop", number)
+        self._run_script("node", "stop", number)
 
     def start_node(self, number: int) -> None:
         """Starts the node, and waits until its kubelet reports the node as Ready and with all its GPUs."""
         name, began = f"node{number}", time.time()
-        self._script("node", "start", number)
+        self._run_script("node", "start", number)
 
         def is_ready_again() -> bool:
             lease = self.api.get("coordination.k8s.io/v1", "Lease", "kube-node-lease", name)
@@ -111,13 +111,13 @@ class Cluster:
     @contextlib.contextmanager
     def without_api_server(self):
         """Stops the API server during the block. etcd, controllers and nodes keep running."""
-        self._script("api_server", "stop")
+        self._run_script("api_server", "stop")
         try:
             yield
         finally:
-            self._script("api_server", "start")
+            self._run_script("api_server", "start")
 
-    def _script(self, script: str, *arguments: object, timeout: float = 120) -> subprocess.CompletedProcess:
+    def _run_script(self, script: str, *arguments: object, timeout: float = 120) -> subprocess.CompletedProcess:
         return subprocess.run([HERE / script, *map(str, arguments)], capture_output=True, text=True, timeout=timeout,
                               stdin=subprocess.DEVNULL, env=os.environ | {"CUDAFAULT_CLUSTER": self.name})
 
@@ -148,7 +148,7 @@ class Cluster:
 
     @contextlib.contextmanager
     def namespace(self, enforce: str | None = None, labels: dict | None = None, wait: bool = True):
-        """Creates a namespace for the block and deletes it afterwards.
+        """Creates a namespace for the block and deletes the namespace afterwards.
 
         `enforce` is a Pod Security level: restricted, baseline or privileged. With wait=False, the function does not
         wait for the deletion of the namespace and its pods."""
@@ -225,11 +225,11 @@ class Cluster:
         raise TimeoutError(f"timed out after {timeout} s waiting for {description}")
 
     def wait_for_rollout(self, namespace: str, workload: str, timeout: float = 60) -> None:
-        """Waits for a rollout. `workload` has the form of kubectl: deployment/app."""
+        """Waits for a rollout. `workload` has kubectl's form TYPE/NAME, such as deployment/app."""
         self.kubectl("-n", namespace, "rollout", "status", workload, f"--timeout={timeout}s", timeout=timeout + 10)
 
     def wait_for_pods(self, namespace: str, selector: str, count: int, timeout: float = 60) -> list:
-        """Waits until exactly `count` pods match the selector and all are Ready. Returns them."""
+        """Waits until exactly `count` pods match the selector and all are Ready. Returns the pods."""
         def ready() -> list:
             pods = self.pods(namespace, selector)
             return pods if len(pods) == count and all(map(is_ready, pods)) else []
@@ -310,12 +310,12 @@ class Cluster:
         return credentials.create_service_account(self.api, self.kubeconfig.parent, self.state / "pki", namespace, name,
                                                   list(rules), list(cluster_rules))
 
-    def write_refused_kubeconfig(self, why: str) -> Path:
-        """Writes a kubeconfig with a token that the API server rejects with 401, and returns its path. `why`: "invalid" or
-        "expired"."""
+    def write_refused_kubeconfig(self, defect: str) -> Path:
+        """Writes a kubeconfig with a token that the API server rejects with 401, and returns its path. `defect` is
+        "invalid" or "expired"."""
         pki = self.state / "pki"
-        token = {"invalid": credentials.invalid_token, "expired": lambda: credentials.expired_token(pki)}[why]()
-        return credentials.write_kubeconfig(self.kubeconfig.parent / f"{why}-token", pki, {"token": token})
+        token = {"invalid": credentials.invalid_token, "expired": lambda: credentials.expired_token(pki)}[defect]()
+        return credentials.write_kubeconfig(self.kubeconfig.parent / f"{defect}-token", pki, {"token": token})
 
 
 def seconds_since_1970(timestamp: str) -> float:

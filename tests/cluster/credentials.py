@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Creates kubeconfigs of users with certificates, of service accounts, and with tokens that are rejected."""
+"""Creates kubeconfigs for users with client certificates, for service accounts, and with tokens that the API server
+rejects."""
 
 import base64
 import json
@@ -78,16 +79,17 @@ def expired_token(pki: Path) -> str:
     claims = {"iss": "https://kubernetes.default.svc", "aud": ["https://kubernetes.default.svc"], "iat": now - 7200,
               "nbf": now - 7200, "exp": now - 3600, "sub": "system:serviceaccount:default:default",
               "kubernetes.io": {"namespace": "default", "serviceaccount": {"name": "default", "uid": "0"}}}
-    signed = _encoded(json.dumps({"alg": "ES256", "typ": "JWT"}).encode()) + "." + _encoded(json.dumps(claims).encode())
+    header = {"alg": "ES256", "typ": "JWT"}
+    signed = ".".join(_base64url(json.dumps(part).encode()) for part in (header, claims))
     signature = openssl("dgst", "-sha256", "-sign", pki / "service-accounts.key", data=signed.encode())
-    return f"{signed}.{_encoded(_raw(signature))}"
+    return f"{signed}.{_base64url(_raw_signature(signature))}"
 
 
-def _encoded(data: bytes) -> str:
+def _base64url(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
-def _raw(signature: bytes) -> bytes:
+def _raw_signature(signature: bytes) -> bytes:
     """Converts an ECDSA signature from openssl's SEQUENCE { INTEGER, INTEGER } to the concatenated numbers of JWT."""
     numbers, remaining = [], signature[2:]
     for _ in range(2):

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Helpers for the tests without nodes: a workload, commands of the tool on it, and a comparison of its state before and
-after an injection that does not depend on `verify-clean`."""
+"""Helpers for the tests without nodes: a workload, commands that run the tool on the workload, and a comparison of the
+workload before and after an injection. The comparison does not use `verify-clean`."""
 
 import contextlib
 import copy
@@ -78,7 +78,7 @@ class Drill:
             for each in self.history()}
 
     def settle(self) -> None:
-        """Waits until the controller has observed the current generation and the history contains its template."""
+        """Waits until the controller has observed the current generation and the history has the current template."""
         if self.version != "apps/v1":
             return
 
@@ -194,8 +194,8 @@ class Refusals:
         lines = outcome.errors.splitlines()
         for each in expected:
             self.checks.expect(f"{description}: the error contains {each!r}", each in lines[-1], lines)
-        has_form = len(lines) == line_count and lines[-1].startswith("cudafault: ")
-        self.checks.expect(f"{description}: the error output has {line_count} line(s)", has_form, lines)
+        is_well_formed = len(lines) == line_count and lines[-1].startswith("cudafault: ")
+        self.checks.expect(f"{description}: the error output has {line_count} line(s)", is_well_formed, lines)
         self.checks.equal(f"{description}: the object is not changed", changes(before, self.client_fields(target)), [])
         created = injection_objects_in(self.cluster, self.namespace)
         self.checks.equal(f"{description}: no object is created", created, [])
@@ -261,7 +261,7 @@ def changes(old: object, new: object, at: str = "") -> list:
         return [each for name in names for each in changes(old.get(name), new.get(name), f"{at}.{name}")]
     if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
         return [each for number in range(len(old)) for each in changes(old[number], new[number], f"{at}[{number}]")]
-    return [] if old == new else [f"{at} was {json.dumps(old)}, is {json.dumps(new)}"]
+    return [] if old == new else [f"{at} changed from {json.dumps(old)} to {json.dumps(new)}"]
 
 
 def ownership_differences(before: dict, after: dict) -> list:
@@ -271,7 +271,7 @@ def ownership_differences(before: dict, after: dict) -> list:
     for manager in sorted(old.keys() | new.keys()):
         old_fields, new_fields = old.get(manager, set()), new.get(manager, set())
         found += [f"{manager} now owns {field}" for field in sorted(new_fields - old_fields)]
-        found += [f"{manager} lost {field}" for field in sorted(old_fields - new_fields)]
+        found += [f"{manager} lost ownership of {field}" for field in sorted(old_fields - new_fields)]
     return found
 
 
@@ -287,6 +287,7 @@ def owners(object: dict) -> dict:
 
 
 def leaves(fields: dict, above: str = "") -> set:
+    """Returns the paths of the innermost fields in `fields`, each with the prefix `above`."""
     found: set[str] = set()
     for name, inner in fields.items():
         path = f"{above}/{name}" if above else name

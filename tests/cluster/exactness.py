@@ -36,7 +36,7 @@ def check(checks, cluster) -> None:
         cluster.install_crd(plural)
     run_in_own_namespaces(checks, cluster, [check_kinds, check_preloads, check_graph_preloads, check_histories,
                                             check_repeated_commands, check_edits, check_lost_objects])
-    # Runs after the other checks, because their DaemonSets would create pods on its node.
+    # Runs after the other checks, because the DaemonSets of those checks would create pods on the node of this check.
     with cluster.namespace() as namespace:
         check_node_pin(checks, cluster, namespace)
     check_old_graphs(checks, cluster)
@@ -131,20 +131,20 @@ def check_scan(drill: Drill) -> None:
 def make_template_check(checks, kind: str):
     """Returns a function that checks which templates of an object are injected."""
     def check_templates(object: dict) -> None:
-        chosen, others = TEMPLATES[kind]
-        for path in chosen:
+        injected, unchanged = TEMPLATES[kind]
+        for path in injected:
             pod = value_at(object, path + (".spec.podSpec" if kind == "PodCliqueSet" else ".spec"))
             main = pod["containers"][0]
             checks.equal(f"{kind}: LD_PRELOAD at {path} is the library", environment(main).get("LD_PRELOAD"), LIBRARY)
-            checks.equal(f"{kind}: the other variables at {path} are cudafault's",
+            checks.equal(f"{kind}: inject adds only cudafault's variables at {path}",
                          sorted(set(environment(main)) - {"LD_PRELOAD"}), sorted(VARIABLES))
-            checks.equal(f"{kind}: the mounts at {path} are cudafault's",
+            checks.equal(f"{kind}: inject adds only cudafault's mounts at {path}",
                          {each["mountPath"] for each in main["volumeMounts"]},
                          {"/cudafault/plan", "/cudafault/library"})
-            checks.equal(f"{kind}: the volumes at {path} are cudafault's",
+            checks.equal(f"{kind}: inject adds only cudafault's volumes at {path}",
                          {each["name"] for each in pod["volumes"]},
                          {"cudafault-plan", "cudafault-library"})
-        for path in others:
+        for path in unchanged:
             found = value_at(object, path)
             checks.expect(f"{kind}: inject does not change {path}", "cudafault" not in str(found), found)
     return check_templates
@@ -209,8 +209,8 @@ def make_preload_check(drill: Drill, existing: dict | None, expected: str):
         else:
             drill.expect("inject adds no helper variable", "CUDAFAULT_LD_PRELOAD" not in found, order)
         if existing:
-            others = [each for each in order if not each.startswith("CUDAFAULT_")]
-            drill.equal("LD_PRELOAD keeps its position", others, ["BEFORE", "LD_PRELOAD", "AFTER"])
+            own = [each for each in order if not each.startswith("CUDAFAULT_")]
+            drill.equal("LD_PRELOAD keeps its position", own, ["BEFORE", "LD_PRELOAD", "AFTER"])
     return check_preload
 
 
@@ -234,7 +234,7 @@ def check_graph_preloads(checks, cluster, namespace: str) -> None:
 
 
 def check_old_graphs(checks, cluster) -> None:
-    """Checks DynamoGraphDeployment if only v1alpha1 is served. In that version services.X.envs takes precedence over
+    """Checks DynamoGraphDeployment on a cluster that serves only v1alpha1. There services.X.envs takes precedence over
     spec.envs, and spec.envs over mainContainer.env."""
     cluster.remove_crd("dynamographdeployments.nvidia.com")
     cluster.install_crd("dynamographdeployments", versions=["v1alpha1"])
@@ -242,27 +242,27 @@ def check_old_graphs(checks, cluster) -> None:
         with cluster.namespace() as namespace:
             plain = workloads.graph_v1alpha1(namespace, "plain")
             check_cycle(Drill(checks, cluster, namespace, plain, "graph v1alpha1"))
-            for where, decode, prefill in (
+            for levels, decode, prefill in (
                     (("service",), "service", None), (("graph",), "graph", "graph"), (("main",), "main", None),
                     (("graph", "main"), "graph", "graph"), (("service", "graph", "main"), "service", "graph")):
-                check_old_graph(checks, cluster, namespace, where, decode, prefill)
+                check_old_graph(checks, cluster, namespace, levels, decode, prefill)
     finally:
         cluster.remove_crd("dynamographdeployments.nvidia.com")
 
 
-def check_old_graph(checks, cluster, namespace: str, where: tuple, decode: str, prefill: str | None) -> None:
+def check_old_graph(checks, cluster, namespace: str, levels: tuple, decode: str, prefill: str | None) -> None:
     def entry(level: str) -> list:
         return [{"name": "LD_PRELOAD", "value": f"/{level}.so"}]
 
-    manifest = workloads.graph_v1alpha1(namespace, "-".join(where))
+    manifest = workloads.graph_v1alpha1(namespace, "-".join(levels))
     service = manifest["spec"]["services"]["DecodeWorker"]
-    if "service" in where:
+    if "service" in levels:
         service["envs"] = entry("service")
-    if "graph" in where:
+    if "graph" in levels:
         manifest["spec"]["envs"] = entry("graph")
-    if "main" in where:
+    if "main" in levels:
         service["extraPodSpec"]["mainContainer"]["env"] = entry("main")
-    drill = Drill(checks, cluster, namespace, manifest, f"graph v1alpha1, LD_PRELOAD in {' and '.join(where)}")
+    drill = Drill(checks, cluster, namespace, manifest, f"graph v1alpha1, LD_PRELOAD in {' and '.join(levels)}")
 
     def check_graph(object: dict) -> None:
         def effective(name: str) -> str | None:
@@ -386,14 +386,15 @@ def check_edits(checks, cluster, namespace: str) -> None:
     check_edit(checks, cluster, namespace, "a variable added", add_variable, kept=None)
     check_edit(checks, cluster, namespace, "the image changed", change_image, kept=None)
     check_edit(checks, cluster, namespace, "a label and an annotation added", annotate, kept=None)
-    check_edit(checks, cluster, namespace, "minReadySeconds changed", change_seconds, kept=None)
+    check_edit(checks, cluster, namespace, "minReadySeconds changed", change_min_ready_seconds, kept=None)
     check_edit(checks, cluster, namespace, "a volume and a mount added", add_volume, kept=None)
     check_edit(checks, cluster, namespace, "a container added in front", add_container, kept=None)
     check_edit(checks, cluster, namespace, "replicas changed", scale, kept=None,
                strategy={"type": "Recreate"})  # other strategies wait for Ready pods, which need nodes
     check_edit(checks, cluster, namespace, "maxSurge changed", change_surge, kept="maxSurge")
-    check_edit(checks, cluster, namespace, "another strategy", recreate, kept="rollingUpdate")
-    check_edit(checks, cluster, namespace, "revisionHistoryLimit changed", change_limit, kept="revisionHistoryLimit")
+    check_edit(checks, cluster, namespace, "the strategy changed", change_strategy, kept="rollingUpdate")
+    check_edit(checks, cluster, namespace, "revisionHistoryLimit changed", change_history_limit,
+               kept="revisionHistoryLimit")
     check_edit(checks, cluster, namespace, "LD_PRELOAD appended", append_preload, kept="LD_PRELOAD")
     check_edit(checks, cluster, namespace, "LD_PRELOAD prepended", prepend_preload, kept="LD_PRELOAD")
 
@@ -432,16 +433,16 @@ def labels_of(object: dict) -> tuple:
     return object["metadata"].get("labels"), annotations
 
 
-def main_of(object: dict) -> dict:
+def main_container(object: dict) -> dict:
     return next(each for each in object["spec"]["template"]["spec"]["containers"] if each["name"] == "main")
 
 
 def add_variable(object: dict) -> None:
-    main_of(object).setdefault("env", []).append({"name": "OTHER", "value": "1"})
+    main_container(object).setdefault("env", []).append({"name": "OTHER", "value": "1"})
 
 
 def change_image(object: dict) -> None:
-    main_of(object)["image"] = "rig.local/other:2"
+    main_container(object)["image"] = "rig.local/other:2"
 
 
 def annotate(object: dict) -> None:
@@ -449,18 +450,18 @@ def annotate(object: dict) -> None:
     object["metadata"].setdefault("labels", {})["team"] = "a"
 
 
-def change_seconds(object: dict) -> None:
+def change_min_ready_seconds(object: dict) -> None:
     object["spec"]["minReadySeconds"] = 3
 
 
 def add_volume(object: dict) -> None:
     spec = object["spec"]["template"]["spec"]
     spec.setdefault("volumes", []).append({"name": "other", "emptyDir": {}})
-    main_of(object).setdefault("volumeMounts", []).append({"name": "other", "mountPath": "/other"})
+    main_container(object).setdefault("volumeMounts", []).append({"name": "other", "mountPath": "/other"})
 
 
 def add_container(object: dict) -> None:
-    added = copy.deepcopy(main_of(object)) | {"name": "sidecar", "resources": {}}
+    added = copy.deepcopy(main_container(object)) | {"name": "sidecar", "resources": {}}
     for field in ("env", "volumeMounts", "ports", "readinessProbe"):
         added.pop(field, None)
     object["spec"]["template"]["spec"]["containers"].insert(0, added)
@@ -474,11 +475,11 @@ def change_surge(object: dict) -> None:
     object["spec"]["strategy"]["rollingUpdate"]["maxSurge"] = 3
 
 
-def recreate(object: dict) -> None:
+def change_strategy(object: dict) -> None:
     object["spec"]["strategy"] = {"type": "Recreate"}
 
 
-def change_limit(object: dict) -> None:
+def change_history_limit(object: dict) -> None:
     object["spec"]["revisionHistoryLimit"] = 2
 
 
@@ -491,7 +492,7 @@ def prepend_preload(object: dict) -> None:
 
 
 def change_preload(object: dict, changed) -> None:
-    variables = main_of(object).setdefault("env", [])
+    variables = main_container(object).setdefault("env", [])
     for each in variables:
         if each["name"] == "LD_PRELOAD":
             each["value"] = changed(each["value"])

@@ -129,7 +129,7 @@ def kill_and_restore(drill: Drill, verb: str, write: int, when: str, other_home:
     if exact:
         drill.expect_revision_numbers(f"{description}: the revision numbers are as before", numbers)
         is_unmentioned = "revision" not in restored.output + restored.errors
-        drill.expect(f"{description}: restore does not mention revisions", is_unmentioned, restored)
+        drill.expect(f"{description}: restore reports no problem with revisions", is_unmentioned, restored)
     if is_lost:  # without the record, restore cannot restore managedFields
         found = changes(stable_fields(before), stable_fields(drill.get()))
         found += history_differences(history, drill.history())

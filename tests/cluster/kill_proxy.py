@@ -3,7 +3,7 @@
 or after the server has completed it and before the client receives the response.
 
 The proxy serves plain HTTP on 127.0.0.1 in the control plane's network namespace, and connects to the API server with
-TLS. It forwards the client's credentials and adds its own token to requests without any. It streams watches and
+TLS. It forwards the client's credentials and adds its own token to requests without credentials. It streams watches and
 followed logs.
 """
 
@@ -42,7 +42,7 @@ def is_write(method: str, path: str) -> bool:
 
 
 class KillProxy:
-    """A proxy for a `with` block. Run the client with `--server {proxy.url}` and proxy.client_pid to its PID."""
+    """A proxy for a `with` block. Run the client with `--server {proxy.url}` and set proxy.client_pid to its PID."""
 
     def __init__(self, network: str, address: str, authority: str, token: str, kill_at: int = 0, when: str = "before") -> None:
         assert when in ("before", "after")

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Checks which object inject selects for a name, and that inject refuses other kinds and names the alternatives."""
+"""Checks which object inject selects for a name, and that inject refuses other kinds with an error that lists the
+alternatives."""
 
 import workloads
 from drill import Drill, Refusals, injection_objects_in, widget
@@ -53,7 +54,7 @@ def check_refused(checks, cluster, namespace: str) -> None:
 
 
 def check_templates(checks, cluster, namespace: str) -> None:
-    """--container selects the containers to inject; inject does not change the others."""
+    """--container selects the containers to inject; inject does not change other containers."""
     two = workloads.pod_spec(workloads.server(), workloads.container("side-car", gpus=0), workloads.container("other", gpus=1))
     for label, options, expected in (("containers with GPUs", (), ["main", "other"]),
                                      ("by name", ("--container", "side-car"), ["side-car"]),
@@ -87,7 +88,7 @@ def check_commands_without_effect(checks, cluster, namespace: str) -> None:
     drill = Drill(checks, cluster, namespace, workloads.deployment(namespace, "undone", replicas=0), "reverted template")
     before = drill.get()
     drill.expect_success("inject succeeds", drill.inject())
-    drill.expect_success("arm succeeds without pods, for pods that start later", drill.run("arm", drill.ref, "xid=79"))
+    drill.expect_success("arm succeeds without pods", drill.run("arm", drill.ref, "xid=79"))
     drill.expect_success("disarm succeeds", drill.run("disarm", drill.ref))
     outcome = drill.run("arm", drill.ref, "xid=79", "--node", "nope")
     drill.expect("arm for a node without its pods fails", outcome.code == 3 and "--allow-empty" in outcome.errors, outcome)

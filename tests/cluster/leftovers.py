@@ -28,15 +28,15 @@ def expect_found(checks, cluster, namespace: str, description: str, *words: str,
     checks.expect(f"verify-clean finds and names the {description}", outcome.code == 4 and bool(named), outcome)
 
 
-def expect_clean(checks, cluster, namespace: str, description: str) -> None:
+def expect_clean(checks, cluster, namespace: str, when: str) -> None:
     outcome = cluster.cudafault("k8s", "verify-clean", "-n", namespace, "--json")
     is_clean = outcome.code == 0 and json.loads(outcome.output)["clean"]
-    checks.expect(f"verify-clean finds no leftover after the removal of the {description}", is_clean, outcome)
+    checks.expect(f"verify-clean finds no leftover {when}", is_clean, outcome)
 
 
 def check_objects(checks, cluster, namespace: str) -> None:
     """Checks leftover objects other than workloads."""
-    expect_clean(checks, cluster, namespace, "previous leftovers")
+    expect_clean(checks, cluster, namespace, "in a new namespace")
 
     def config_map(name: str, **metadata: object) -> dict:
         return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": namespace, **metadata}}
@@ -68,7 +68,7 @@ def check_objects(checks, cluster, namespace: str) -> None:
         expect_found(checks, cluster, namespace, description, f"/{metadata['name']} in namespace {namespace}")
         cluster.api.delete(manifest["apiVersion"], manifest["kind"], namespace, metadata["name"], gracePeriodSeconds=0)
         cluster.wait(lambda: not cluster.api.find(manifest["apiVersion"], manifest["kind"], namespace, metadata["name"]))
-        expect_clean(checks, cluster, namespace, description)
+        expect_clean(checks, cluster, namespace, f"after the deletion of the {description}")
 
 
 def check_workloads(checks, cluster, namespace: str) -> None:
@@ -96,7 +96,7 @@ def check_workloads(checks, cluster, namespace: str) -> None:
             expect_found(checks, cluster, namespace, f"{description} in a {kind}", words, manifest["metadata"]["name"])
             cluster.api.delete(APPS, kind, namespace, manifest["metadata"]["name"], propagationPolicy="Background")
         wait_until_deleted(cluster, namespace)
-    expect_clean(checks, cluster, namespace, "planted workloads")
+    expect_clean(checks, cluster, namespace, "after the deletion of the planted workloads")
     annotation = {"metadata": {"annotations": {"cudafault.dev/injected": "run=1 edition=1"}}}
     for manifest in (*(workloads.workload(kind, namespace, "marked", replicas=0)
                        for kind in ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet")),
@@ -108,7 +108,7 @@ def check_workloads(checks, cluster, namespace: str) -> None:
                      "annotation cudafault.dev/injected")
         cluster.api.delete(*target, propagationPolicy="Background")
         wait_until_deleted(cluster, namespace)
-    expect_clean(checks, cluster, namespace, "annotations")
+    expect_clean(checks, cluster, namespace, "after the deletion of the annotated workloads")
 
 
 def wait_until_deleted(cluster, namespace: str) -> None:

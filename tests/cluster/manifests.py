@@ -30,7 +30,7 @@ def check_read_only(checks, cluster, namespace: str) -> None:
     drill = Drill(checks, cluster, namespace, job(namespace, "read"), "manifest without --create-objects")
     outcome, proxy = cluster.killed_at(0, "before", "k8s", "manifest", "job/read", "-n", namespace)
     drill.expect_success("succeeds", outcome)
-    drill.equal("creates nothing", injection_objects_in(cluster, namespace), [])
+    drill.equal("creates no object", injection_objects_in(cluster, namespace), [])
     drill.expect("writes only in dry runs", all("dryRun=All" in each.path for each in proxy.requests if each.write),
                  proxy.requests)
     drill.expect("names the ConfigMaps and the option that creates them",
@@ -41,7 +41,8 @@ def check_read_only(checks, cluster, namespace: str) -> None:
 
 
 def check_immutable(checks, cluster, namespace: str, original: dict) -> None:
-    """The object is replaced by its changed manifest, armed, and replaced by its original manifest."""
+    """Replaces the object with the manifest that `manifest` prints, arms a plan, and replaces the object with its
+    original manifest."""
     drill = Drill(checks, cluster, namespace, original, f"manifest of a {original['kind']}")
     before = drill.get()
     outcome = drill.run("manifest", drill.ref, "--create-objects")
@@ -61,7 +62,7 @@ def check_immutable(checks, cluster, namespace: str, original: dict) -> None:
     drill.expect("restore has disarmed the object", "xid=79" not in drill.run("status").output)
     cluster.kubectl(*replace, text_input=json.dumps(original))
     drill.expect_success("restore succeeds with the original object", drill.restore())
-    drill.equal("no object of cudafault remains", injection_objects_in(cluster, namespace), [])
+    drill.equal("no object created by cudafault remains", injection_objects_in(cluster, namespace), [])
     drill.delete()
 
 
@@ -74,4 +75,4 @@ def check_apply(checks, cluster, namespace: str) -> None:
     drill.expect("kubectl has applied the manifest", "libcudafault.so" in json.dumps(drill.get()["spec"]))
     drill.expect_success("restore succeeds", drill.restore())
     drill.equal("the spec is exactly as before", drill.get()["spec"], before["spec"])
-    drill.equal("no object of cudafault remains", injection_objects_in(cluster, namespace), [])
+    drill.equal("no object created by cudafault remains", injection_objects_in(cluster, namespace), [])

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 import workloads
 from drill import Drill, cron_job, ray_cluster
 
-# Permissions of each verb for situations that these tests do not create, with the reason.
+# Permissions that each verb needs only in situations that these tests do not create, with their purpose.
 RARE = {
     "plan": {},
     "manifest": {},
@@ -37,10 +37,10 @@ def check(checks, cluster) -> None:
     with cluster.namespace() as namespace:
         for kind in KINDS:
             check_kind(checks, cluster, namespace, kind)
-        check_exact(checks, cluster, namespace)
+        check_exact_option(checks, cluster, namespace)
         check_readers(checks, cluster, namespace)
         check_deletion(checks, cluster, namespace)
-        check_all(checks, cluster, namespace)
+        check_all_option(checks, cluster, namespace)
         check_nodes(checks, cluster, namespace)
 
 
@@ -53,7 +53,7 @@ def manifest_of(kind: str, namespace: str) -> dict:
     return ray_cluster(namespace, name) if kind == "RayCluster" else workloads.workload(kind, namespace, name, replicas=0)
 
 
-def role(cluster, verb: str, namespace: str, *more: str) -> list:
+def role_rules(cluster, verb: str, namespace: str, *more: str) -> list:
     outcome = cluster.cudafault("k8s", "rbac", *verb.split(), "-n", namespace, "--json", *more)
     assert outcome.code == 0, outcome
     printed = json.loads(outcome.output)
@@ -61,7 +61,7 @@ def role(cluster, verb: str, namespace: str, *more: str) -> list:
     return printed["rules"]
 
 
-def granted(rules: list) -> set:
+def granted_permissions(rules: list) -> set:
     """Returns the granted (verb, resource.group) pairs."""
     found = set()
     for rule in rules:
@@ -71,7 +71,7 @@ def granted(rules: list) -> set:
     return found
 
 
-def used(requests: list) -> set:
+def used_permissions(requests: list) -> set:
     """Returns the (verb, resource.group) pairs of the requests, without discovery and access reviews."""
     found = set()
     for request in requests:
@@ -97,7 +97,7 @@ def check_kind(checks, cluster, namespace: str, kind: str) -> None:
                 "arm": [["arm", drill.ref, "xid=79"]], "status": [["status", drill.ref]],
                 "disarm": [["disarm", drill.ref]], "restore": [["restore", drill.ref]]}
     for verb, runs in commands.items():
-        rules = role(cluster, verb, namespace, "--kind", kind)
+        rules = role_rules(cluster, verb, namespace, "--kind", kind)
         account = cluster.create_service_account(namespace, f"{verb}-{kind.lower()}", rules)
         if verb == "restore":
             drill.expect_success("arm succeeds again", drill.run("arm", drill.ref, "xid=79"))
@@ -121,32 +121,32 @@ def check_role(checks, cluster, description: str, rules: list, account, runs: li
         outcome, proxy = cluster.killed_at(0, "before", "k8s", *words, "-n", namespace, account=account)
         checks.expect(f"{description}: suffices for {' '.join(words)}", outcome.code == 0, outcome)
         requests += proxy.requests
-    checks.equal(f"{description}: no request is refused", refusals(requests, namespace), set())
-    unused = granted(rules) - used(requests)
+    checks.equal(f"{description}: no request is refused", refused_paths(requests, namespace), set())
+    unused = granted_permissions(rules) - used_permissions(requests)
     checks.expect(f"{description}: no permission is unused", unused <= rare, unused - rare)
-    used_rare = rare & used(requests)
+    used_rare = rare & used_permissions(requests)
     checks.expect(f"{description}: the verb uses no permission in RARE", not used_rare, used_rare)
 
 
-def refusals(requests: list, namespace: str) -> set:
+def refused_paths(requests: list, namespace: str) -> set:
     """Returns the refused paths, except nodes and the namespace itself, which the tool reads only if permitted."""
     paths = {each.path.split("?")[0] for each in requests if each.status == 403}
     return paths - {"/api/v1/nodes", f"/api/v1/namespaces/{namespace}"}
 
 
-def check_exact(checks, cluster, namespace: str) -> None:
+def check_exact_option(checks, cluster, namespace: str) -> None:
     for kind in ("Deployment", "StatefulSet"):
         drill = Drill(checks, cluster, namespace, workloads.workload(kind, namespace, f"exact-{kind.lower()}", replicas=0))
         before, history = drill.snapshot(), drill.history()
         drill.expect_success("inject succeeds", drill.inject())
-        rules = role(cluster, "restore", namespace, "--kind", kind, "--exact")
+        rules = role_rules(cluster, "restore", namespace, "--kind", kind, "--exact")
         account = cluster.create_service_account(namespace, f"exact-{kind.lower()}", rules)
         drill.expect_success("the Role of restore --exact suffices", drill.restore("--exact", kubeconfig=account))
         drill.expect_unchanged("the object is exactly as before after restore --exact with that Role", before, history)
         drill.expect_success("verify-clean --exact finds no leftover", drill.verify("--exact"))
 
 
-def check_all(checks, cluster, namespace: str) -> None:
+def check_all_option(checks, cluster, namespace: str) -> None:
     """Checks verbs with --all, which search for injections."""
     names = ("first", "second")
     for name in names:
@@ -186,10 +186,10 @@ def check_with_role(checks, cluster, namespace: str, rbac_words: str, *words: st
     """Checks that the command `words` succeeds with the Role of `rbac rbac_words`. Returns the outcome."""
     verb, *options = rbac_words.split()
     name = f"{verb}-{'-'.join(each.strip('-').lower() for each in options)}"
-    account = cluster.create_service_account(namespace, name, role(cluster, verb, namespace, *options))
+    account = cluster.create_service_account(namespace, name, role_rules(cluster, verb, namespace, *options))
     outcome, proxy = cluster.killed_at(0, "before", "k8s", *words, "-n", namespace, account=account)
     checks.expect(f"Role of {rbac_words}: suffices for {' '.join(words)}", outcome.code == 0, outcome)
-    checks.equal(f"Role of {rbac_words}: no request is refused", refusals(proxy.requests, namespace), set())
+    checks.equal(f"Role of {rbac_words}: no request is refused", refused_paths(proxy.requests, namespace), set())
     return outcome
 
 
@@ -209,7 +209,7 @@ def check_nodes(checks, cluster, namespace: str) -> None:
     check_node_verb(checks, cluster, namespace, "cordon", node)
     outcome = check_node_verb(checks, cluster, namespace, *drain, code=3)
     named = "more than one PodDisruptionBudget selects it" in outcome.errors and "server's log" not in outcome.errors
-    checks.expect("drain names two budgets of a pod as the reason of its failure", named, outcome)
+    checks.expect("the error of drain names the two budgets of the pod", named, outcome)
     labels = cluster.api.get("v1", "Node", None, node)["metadata"]["labels"]
     checks.equal("the failed drain sets the label drain-failed", labels.get("dgxc.nvidia.com/nvsentinel-state"),
                  "drain-failed")
@@ -225,7 +225,7 @@ def check_node_verb(checks, cluster, namespace: str, verb: str, *words: str, cod
     account = cluster.create_service_account(namespace, f"node-{verb}", cluster_rules=printed["rules"])
     outcome, proxy = cluster.killed_at(0, "before", "k8s", "node", verb, *words, account=account)
     checks.expect(f"ClusterRole of node {verb}: suffices, and the exit code is {code}", outcome.code == code, outcome)
-    checks.equal(f"ClusterRole of node {verb}: no request is refused", refusals(proxy.requests, namespace), set())
+    checks.equal(f"ClusterRole of node {verb}: no request is refused", refused_paths(proxy.requests, namespace), set())
     return outcome
 
 
@@ -235,19 +235,19 @@ def check_readers(checks, cluster, namespace: str) -> None:
     assert cluster.cudafault("k8s", "inject", "deployment/seen", "-n", namespace).code == 0
     file = cluster.state / "snapshot-of-readers.json"
     for verb, code in (("library create", 0), ("scan", 0), ("snapshot", 0), ("verify-clean", 4), ("library delete", 0)):
-        rules = role(cluster, verb, namespace)
+        rules = role_rules(cluster, verb, namespace)
         account = cluster.create_service_account(namespace, verb.replace(" ", "-"), rules)
         words = [*verb.split(), "-n", namespace] + (["-o", str(file)] if verb == "snapshot" else [])
         outcome, proxy = cluster.killed_at(0, "before", "k8s", *words, account=account)
         checks.equal(f"Role of {verb}: suffices", outcome.code, code)
-        checks.equal(f"Role of {verb}: no request is refused", refusals(proxy.requests, namespace), set())
-        served = {each for each in granted(rules) if is_served(cluster, each[1])}
+        checks.equal(f"Role of {verb}: no request is refused", refused_paths(proxy.requests, namespace), set())
+        served = {each for each in granted_permissions(rules) if is_served(cluster, each[1])}
         # `library create` patches a ConfigMap that has an older source.
         rare = {("patch", "configmaps")} if verb == "library create" else set()
-        checks.equal(f"Role of {verb}: no permission is unused", served - used(proxy.requests), rare)
+        checks.equal(f"Role of {verb}: no permission is unused", served - used_permissions(proxy.requests), rare)
     file.unlink()
     assert cluster.cudafault("k8s", "restore", "deployment/seen", "-n", namespace).code == 0
-    account = cluster.create_service_account(namespace, "verify-clean", role(cluster, "verify-clean", namespace))
+    account = cluster.create_service_account(namespace, "verify-clean", role_rules(cluster, "verify-clean", namespace))
     outcome = cluster.cudafault("k8s", "verify-clean", "-n", namespace, kubeconfig=account)
     checks.expect("Role of verify-clean: suffices in a clean namespace, and the output names the Role for nodes",
                   outcome.code == 0 and "rbac verify-clean -A" in outcome.output, outcome)

@@ -16,7 +16,7 @@ import workloads
 from cluster import TOOL, Cluster, Outcome
 from dropin.support import pytest_python
 from harness import BUILD, ROOT, Checks
-from scene import Workspace, part, temporary_workspace
+from scene import Workspace, temporary_workspace, timed_part
 
 WEB = "app=web"
 CONFIG_MAP = "cuda-fault-injection-lib"
@@ -102,12 +102,12 @@ def check_functions(checks: Checks, cluster: Cluster, user: DropInUser) -> None:
     with temporary_workspace(cluster, checks, "drop-in: functions") as workspace:
         before = create_web(workspace)
         snapshot = workspace.snapshot()
-        where = f"'web', '{workspace.namespace}'"
-        check_before_injection(checks, workspace, user, where, before)
-        check_passthrough(checks, workspace, user, where)
-        check_enabled(checks, workspace, user, where)
-        check_enabled_again(checks, workspace, user, where)
-        check_disabled(checks, workspace, user, where, before)
+        target = f"'web', '{workspace.namespace}'"
+        check_before_injection(checks, workspace, user, target, before)
+        check_passthrough(checks, workspace, user, target)
+        check_enabled(checks, workspace, user, target)
+        check_enabled_again(checks, workspace, user, target)
+        check_disabled(checks, workspace, user, target, before)
         workspace.expect_clean(checks, "drop-in: functions", snapshot)
 
 
@@ -122,10 +122,10 @@ def expect_raised(checks: Checks, description: str, outcome: Outcome, *words: st
     return checks.expect(f"drop-in: {description} raises CudaFaultError with one line", ok, outcome.errors[-2000:])
 
 
-def check_before_injection(checks: Checks, workspace: Workspace, user: DropInUser, where: str, before: dict) -> None:
-    disabled = user.call(f"patch_deployment_env({where}, enable=False)")
+def check_before_injection(checks: Checks, workspace: Workspace, user: DropInUser, target: str, before: dict) -> None:
+    disabled = user.call(f"patch_deployment_env({target}, enable=False)")
     expect_true(checks, "disabling without an injection succeeds", disabled)
-    outcome = user.call(f"patch_deployment_env({where}, enable=True)")
+    outcome = user.call(f"patch_deployment_env({target}, enable=True)")
     expect_raised(checks, "enabling without the ConfigMap", outcome, CONFIG_MAP)
     checks.equal("drop-in: neither call changes the spec", deployment(workspace)["spec"], before["spec"])
     created = user.call(f"create_cuda_fault_configmap('{workspace.namespace}')")
@@ -138,8 +138,9 @@ def check_before_injection(checks: Checks, workspace: Workspace, user: DropInUse
     expect_true(checks, "creating the ConfigMap again succeeds", created)
 
 
-def check_passthrough(checks: Checks, workspace: Workspace, user: DropInUser, where: str) -> None:
-    outcome = user.call(f"patch_deployment_env({where}, enable=True, use_configmap=True, xid_type=94, passthrough_mode=True)")
+def check_passthrough(checks: Checks, workspace: Workspace, user: DropInUser, target: str) -> None:
+    options = "enable=True, use_configmap=True, xid_type=94, passthrough_mode=True"
+    outcome = user.call(f"patch_deployment_env({target}, {options})")
     expect_true(checks, "passthrough_mode replaces the pods", outcome)
     spec = deployment(workspace)["spec"]["template"]["spec"]
     created = ([each["name"] for each in spec["initContainers"]],
@@ -147,7 +148,8 @@ def check_passthrough(checks: Checks, workspace: Workspace, user: DropInUser, wh
              [each["mountPath"] for each in spec["containers"][0]["volumeMounts"] if each["mountPath"] == "/cuda-fault"])
     checks.equal("drop-in: init container, volumes and mount have the predecessor's names", created,
                  (["compile-cuda-fault-lib"], ["cuda-fault-lib", "cuda-fault-lib-source"], ["/cuda-fault"]))
-    checks.equal("drop-in: passthrough_mode sets 0 and the XID", contract_variables(workspace), (LIBRARY, "0", "94"))
+    checks.equal("drop-in: passthrough_mode disables the fault and sets the XID", contract_variables(workspace),
+                 (LIBRARY, "0", "94"))
     pods = workspace.cluster.wait_for_pods(workspace.namespace, WEB, 2)
     names = [pod["metadata"]["name"] for pod in pods]
     with workspace.cluster.load(workspace.namespace, WEB) as load:
@@ -161,7 +163,7 @@ def check_passthrough(checks: Checks, workspace: Workspace, user: DropInUser, wh
                  (status["armed"], pods_seen), (None, [(True, 0)] * 2))
 
 
-def crash(workspace: Workspace, code: int, node: str | None = None) -> list:
+def crash_pods(workspace: Workspace, code: int, node: str | None = None) -> list:
     """Sends requests until all pods have crashed with the CUDA error, and returns the pods."""
     def crashed() -> list:
         pods = workspace.json("status", "deployment/web")["pods"]
@@ -171,29 +173,29 @@ def crash(workspace: Workspace, code: int, node: str | None = None) -> list:
         return workspace.wait(crashed, 60, f"a crash of all pods with CUDA error {code}")
 
 
-def check_enabled(checks: Checks, workspace: Workspace, user: DropInUser, where: str) -> None:
-    enable = f"patch_deployment_env({where}, enable=True, use_configmap=True, target_node='node1', xid_type=79)"
+def check_enabled(checks: Checks, workspace: Workspace, user: DropInUser, target: str) -> None:
+    enable = f"patch_deployment_env({target}, enable=True, use_configmap=True, target_node='node1', xid_type=79)"
     expect_true(checks, "XID 79 is enabled on a node", user.call(enable))
     checks.equal("drop-in: the variables enable XID 79", contract_variables(workspace), (LIBRARY, "1", "79"))
-    checks.equal("drop-in: all pods crash on the target node", len(crash(workspace, 100, "node1")), 2)
+    checks.equal("drop-in: all pods crash on the target node", len(crash_pods(workspace, 100, "node1")), 2)
 
 
-def check_enabled_again(checks: Checks, workspace: Workspace, user: DropInUser, where: str) -> None:
+def check_enabled_again(checks: Checks, workspace: Workspace, user: DropInUser, target: str) -> None:
     """Enables another XID while the pods crash-loop, so healthy pods must replace them first."""
-    enable = f"patch_deployment_env({where}, enable=True, use_configmap=True, xid_type=48)"
+    enable = f"patch_deployment_env({target}, enable=True, use_configmap=True, xid_type=48)"
     expect_true(checks, "another XID is enabled instead", user.call(enable))
     checks.equal("drop-in: the variables enable XID 48", contract_variables(workspace), (LIBRARY, "1", "48"))
-    checks.equal("drop-in: all pods crash with the error of XID 48", len(crash(workspace, 214)), 2)
+    checks.equal("drop-in: all pods crash with the error of XID 48", len(crash_pods(workspace, 214)), 2)
     affinity = deployment(workspace)["spec"]["template"]["spec"].get("affinity")
     checks.equal("drop-in: the pods are not pinned to a node", affinity, None)
 
 
-def check_disabled(checks: Checks, workspace: Workspace, user: DropInUser, where: str, before: dict) -> None:
+def check_disabled(checks: Checks, workspace: Workspace, user: DropInUser, target: str, before: dict) -> None:
     delete = f"delete_cuda_fault_configmap('{workspace.namespace}')"
     expect_raised(checks, "deleting the ConfigMap while the workload mounts it", user.call(delete),
                   "deployment.apps/web")
     checks.expect("drop-in: the ConfigMap still exists", workspace.api.find("v1", "ConfigMap", workspace.namespace, CONFIG_MAP))
-    disable = f"patch_deployment_env({where}, enable=False, use_configmap=True)"
+    disable = f"patch_deployment_env({target}, enable=False, use_configmap=True)"
     expect_true(checks, "disabling restores a workload with crash-looping pods", user.call(disable))
     checks.equal("drop-in: the spec is exactly as before", deployment(workspace)["spec"], before["spec"])
     expect_true(checks, "disabling can be repeated", user.call(disable))
@@ -204,7 +206,7 @@ def check_disabled(checks: Checks, workspace: Workspace, user: DropInUser, where
 
 
 def check_library_in_image(checks: Checks, cluster: Cluster, user: DropInUser) -> None:
-    """use_configmap=False, with the library in a volume of the workload instead of its image."""
+    """Checks use_configmap=False. The library is in a volume of the workload instead of the container image."""
     with temporary_workspace(cluster, checks, "drop-in: use_configmap=False") as workspace:
         done = subprocess.run(["make"], cwd=user.dropin, capture_output=True, text=True, timeout=120,
                               env=os.environ | {"PATH": f"{TOOL.parent}:/usr/bin:/bin"})
@@ -216,13 +218,13 @@ def check_library_in_image(checks: Checks, cluster: Cluster, user: DropInUser) -
         workspace.cluster.create(workloads.deployment(workspace.namespace, "web", spec, replicas=1))
         workspace.cluster.wait_for_pods(workspace.namespace, WEB, 1)
         before, snapshot = deployment(workspace), workspace.snapshot()
-        where = f"'web', '{workspace.namespace}'"
-        outcome = user.call(f"patch_deployment_env({where}, enable=True, use_configmap=False, xid_type=95)")
+        target = f"'web', '{workspace.namespace}'"
+        outcome = user.call(f"patch_deployment_env({target}, enable=True, use_configmap=False, xid_type=95)")
         expect_true(checks, "use_configmap=False enables the library of the image", outcome)
         spec = deployment(workspace)["spec"]["template"]["spec"]
         checks.expect("drop-in: use_configmap=False adds no init container", "initContainers" not in spec, spec)
-        checks.equal("drop-in: use_configmap=False makes the pod crash", len(crash(workspace, 999)), 1)
-        outcome = user.call(f"patch_deployment_env({where}, enable=False, use_configmap=False)")
+        checks.equal("drop-in: use_configmap=False makes the pod crash", len(crash_pods(workspace, 999)), 1)
+        outcome = user.call(f"patch_deployment_env({target}, enable=False, use_configmap=False)")
         expect_true(checks, "use_configmap=False can be disabled", outcome)
         checks.equal("drop-in: use_configmap=False leaves the spec exactly as before", deployment(workspace)["spec"],
                      before["spec"])
@@ -262,7 +264,7 @@ def check_xid79_test(checks: Checks, cluster: Cluster, user: DropInUser) -> None
 
 
 def check_graphs(checks: Checks, cluster: Cluster, user: DropInUser) -> None:
-    with part(checks, "drop-in: graphs"):
+    with timed_part(checks, "drop-in: graphs"):
         cluster.install_crd("dynamographdeployments")
         for version, make in (("v1beta1", workloads.graph_v1beta1), ("v1alpha1", workloads.graph_v1alpha1)):
             name = f"drop-in: XID 79 test on a graph of {version}"

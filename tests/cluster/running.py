@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Checks inject, faults and restore with pods that run and crash: for each kind, with all GPUs in use, and if nodes,
-the API server, ConfigMaps or the tool itself fail during a command."""
+"""Checks inject, faults and restore with pods that run and crash. Covers each kind, a cluster whose GPUs are all in
+use, and failures of nodes, the API server, ConfigMaps and the tool during a command."""
 
 import copy
 import threading
@@ -112,8 +112,8 @@ def check_evidence(checks: Checks, cluster: Cluster) -> None:
 
 
 def check_shared_processes(checks: Checks, cluster: Cluster) -> None:
-    """With a shared PID namespace, PID 1 does not belong to the container, so the library cannot use its standard
-    error."""
+    """With a shared PID namespace, PID 1 does not belong to the container, so the library cannot write to the
+    standard error of PID 1."""
     with temporary_workspace(cluster, checks, "shared processes") as workspace:
         spec = workloads.pod_spec(workloads.container(command=["gpu_client"]), shareProcessNamespace=True)
         workspace.cluster.create(workloads.deployment(workspace.namespace, "app", spec, replicas=1))
@@ -342,7 +342,7 @@ def check_repeated_inject_while_starting(checks: Checks, cluster: Cluster) -> No
 
 
 def check_repeated_inject_while_crashed(checks: Checks, cluster: Cluster) -> None:
-    """Repeats inject while the pods wait for their back-off."""
+    """Repeats inject while the pods are in back-off."""
     with temporary_workspace(cluster, checks, "repeated inject while crashed") as workspace:
         name = create_workload(workspace)
         before, snapshot = object_of(workspace, "Deployment"), workspace.snapshot()
@@ -364,10 +364,10 @@ def check_roles(checks: Checks, cluster: Cluster) -> None:
         name = create_workload(workspace)
         snapshot = workspace.snapshot()
         for words in (["inject", name], ["arm", name, "xid=79"], ["status", name], ["disarm", name], ["restore", name]):
-            rules = permissions.role(cluster, words[0], workspace.namespace)
+            rules = permissions.role_rules(cluster, words[0], workspace.namespace)
             account = cluster.create_service_account(workspace.namespace, words[0], rules)
             outcome, proxy = cluster.killed_at(0, "before", "k8s", *words, "-n", workspace.namespace, account=account)
-            refused = permissions.refusals(proxy.requests, workspace.namespace)
+            refused = permissions.refused_paths(proxy.requests, workspace.namespace)
             checks.expect(f"Roles with pods: the Role of {words[0]} suffices", outcome.code == 0 and not refused,
                           (outcome, refused))
         workspace.expect_clean(checks, "Roles with pods", snapshot)
@@ -410,18 +410,18 @@ def check_gitops_revert(checks: Checks, cluster: Cluster, keeps_annotations: boo
     other tools revert annotations too."""
     with temporary_workspace(cluster, checks, "GitOps") as workspace:
         name = create_workload(workspace)
-        wanted = copy.deepcopy(object_of(workspace, "Deployment"))
+        original = copy.deepcopy(object_of(workspace, "Deployment"))
         ended = threading.Event()
         reverted: list = []
 
         def revert() -> None:
             while not ended.wait(0.3):
                 current = object_of(workspace, "Deployment")
-                if current["spec"]["template"] == wanted["spec"]["template"]:
+                if current["spec"]["template"] == original["spec"]["template"]:
                     continue
-                current["spec"] = wanted["spec"]
+                current["spec"] = original["spec"]
                 if not keeps_annotations:
-                    current["metadata"]["annotations"] = wanted["metadata"].get("annotations", {})
+                    current["metadata"]["annotations"] = original["metadata"].get("annotations", {})
                 try:
                     workspace.api.replace(current, fieldManager="argocd-controller")
                     reverted.append(time.monotonic())

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Provides commands of the tool in a namespace, observation of pods, and durations of parts to the tests with nodes."""
+"""Helpers for the tests with nodes: they run the tool in a namespace, observe pods, and time the parts of a test."""
 
 import contextlib
 import json
@@ -12,14 +12,14 @@ from api import ApiError
 from cluster import Cluster, Outcome
 from harness import Checks
 
-CLI_FAILURES = (ApiError, OSError, RuntimeError, LookupError, AssertionError, ValueError, subprocess.SubprocessError)
+TEST_FAILURES = (ApiError, OSError, RuntimeError, LookupError, AssertionError, ValueError, subprocess.SubprocessError)
 
 
 @contextlib.contextmanager
 def temporary_workspace(cluster: Cluster, checks: Checks, name: str, enforce: str | None = "restricted"):
     """Yields a Workspace in a new namespace, after the pods of deleted namespaces have released their GPUs. Deletes the
-    namespace afterwards, and runs the block as a `part`."""
-    with part(checks, name), tempfile.TemporaryDirectory(prefix="cudafault-workspace-") as folder:
+    namespace afterwards, and runs the block as a `timed_part`."""
+    with timed_part(checks, name), tempfile.TemporaryDirectory(prefix="cudafault-workspace-") as folder:
         cluster.wait(lambda: not pods_of_deleted_namespaces(cluster), 60, "the deletion of other tests' pods")
         with cluster.namespace(enforce=enforce, wait=False) as namespace:
             yield Workspace(cluster, namespace, Path(folder))
@@ -30,17 +30,17 @@ def pods_of_deleted_namespaces(cluster: Cluster) -> list:
     return [pod for pod in cluster.api.list("v1", "Pod") if pod["metadata"]["namespace"] in ending]
 
 
-class Failed(AssertionError):
+class CommandFailed(AssertionError):
     """Raised if a command fails that was expected to succeed."""
 
 
 @contextlib.contextmanager
-def part(checks: Checks, name: str):
-    """Times a part of a test. An exception in the part counts as a failed check, and the test continues after it."""
+def timed_part(checks: Checks, name: str):
+    """Times a part of a test. An exception in the part is reported as a failed check, and the test continues."""
     began = time.monotonic()
     try:
         yield
-    except CLI_FAILURES as error:
+    except TEST_FAILURES as error:
         checks.expect(f"{name}: runs without an exception", False, f"{type(error).__name__}: {error}")
     print(f"---- {name}: {time.monotonic() - began:.1f} s", flush=True)
 
@@ -59,11 +59,12 @@ class Workspace:
         return self.cluster.start_cudafault("k8s", *words, "-n", self.namespace, **options)
 
     def do(self, *words: object, **options) -> str:
-        """Runs a command and returns its output. Raises Failed with the whole output if the command fails."""
+        """Runs a command and returns its output. Raises CommandFailed with the whole output if the command fails."""
         outcome = self.run(*words, **options)
         if outcome.code != 0:
             command = " ".join(map(str, words))
-            raise Failed(f"`cudafault k8s {command}` exited with {outcome.code}: {outcome.errors}{outcome.output}")
+            details = f"{outcome.errors}{outcome.output}"
+            raise CommandFailed(f"`cudafault k8s {command}` exited with {outcome.code}: {details}")
         return outcome.output
 
     def json(self, *words: object, **options) -> dict:
@@ -90,7 +91,7 @@ class Workspace:
     def pod_on(self, node: str, selector: str) -> dict:
         found = [pod for pod in self.pods(selector) if pod["spec"].get("nodeName") == node and not is_terminating(pod)]
         if len(found) != 1:
-            raise Failed(f"expected one pod {selector} on {node}, found {len(found)}")
+            raise AssertionError(f"expected one pod {selector} on {node}, found {len(found)}")
         return found[0]
 
     def pod(self, name: str) -> dict:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs the scenario of the demo as a test."""
+"""Runs the scenario of `make demo-cluster` as a test."""
 
 from cluster import Cluster
 from harness import Checks

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Defines the scenario of the demo: the GPUs of one node fall off the bus under an inference service of two pods on two nodes,
-and the service recovers. `demo` prints the scenario for users, and stories.py runs it as a test."""
+"""Defines the scenario of the demo. An inference service runs with two pods on two nodes. The GPUs of one node fall off
+the bus, and the service recovers. `demo` prints the scenario for users, and stories.py runs it as a test."""
 
 import dataclasses
 import time
@@ -32,14 +32,15 @@ class Moment:
 
 
 class DemoScenario:
-    """Runs the scenario. report(style, text, when) is called for each step, expect(description, ok, found) for checks."""
+    """Runs the scenario, and calls report(style, text, when) for each step and expect(description, ok, found) for each
+    check."""
 
     def __init__(self, workspace: Workspace, report, expect) -> None:
         self.workspace, self.report, self.expect = workspace, report, expect
         self.api, self.cluster, self.namespace = workspace.api, workspace.cluster, workspace.namespace
         self.timeline: list = []
         self.phases: list = []  # (name, start)
-        self.load: Load  # set while run() runs
+        self.load: Load  # set by run()
 
     def run(self) -> None:
         node = self.node()
@@ -117,7 +118,7 @@ class DemoScenario:
         self.report("bad", f"pod {broken} on node1 crashes, exit code {codes[0]}")
         codes = self.workspace.crashed_instances([broken], 2)[0]
         self.report("bad", "the kubelet restarts the pod, and it crashes again")
-        self.expect("the pod crashes, and again after its restart", codes[:2] == [1, 1], codes)
+        self.expect("the pod crashes before and after its restart", codes[:2] == [1, 1], codes)
         pod = self.workspace.pod(broken)
         self.expect("the pod's status counts the restarts", restarts(pod) >= 1, pod["status"])
         last_line = self.workspace.log(broken).strip().splitlines()[-1]
@@ -159,13 +160,14 @@ class DemoScenario:
         self.expect_steady(healthy, armed, served.sent)
 
     def expect_steady(self, pod: str, since: float, until: float) -> None:
-        """Checks that the pod answered every request between the two times, without a gap of MAX_GAP seconds."""
+        """Checks that the pod answered every request between the two times, and that the gap between two requests was
+        less than MAX_GAP seconds."""
         requests = [each for each in self.load.requests(since, pod) if each.sent <= until]
         failed = [each for each in requests if not each.ok]
         moments = [since, *[each.sent for each in requests], until]
         gap = max(after - before for before, after in zip(moments, moments[1:]))
-        self.report("good", f"node2 answered {len(requests) - len(failed)} of {len(requests)} requests in this period")
-        self.expect("node2 answers every request without a long gap",
+        self.report("good", f"the pod on node2 answered {len(requests) - len(failed)} of {len(requests)} requests")
+        self.expect("the pod on node2 answers every request without a long gap",
                     len(requests) > MIN_RESPONSES and not failed and gap < MAX_GAP, (len(requests), failed[:3], gap))
 
     def restore(self) -> None:

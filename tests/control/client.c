@@ -135,7 +135,7 @@ static int runtime_copy(long device) {
 static int create(long device) {
     struct {  // CUmemAllocationProp
         int type, handle_types, location_type, location_id;
-        char rest[64];
+        char reserved[64];
     } properties = {.type = 1, .location_type = 1, .location_id = (int)device};
     Pointer memory;
     const Status status = cuMemCreate(&memory, (size_t)2 << 20, &properties, 0);

@@ -29,7 +29,7 @@ struct Location {
 static struct {
     int type, handle_types;
     struct Location location;
-    char rest[128];
+    char reserved[128];
 } properties;
 static uint64_t device_memory, host_memory;
 static void* contexts[2];

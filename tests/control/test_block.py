@@ -130,23 +130,23 @@ def status_exit_code(name):
 
 
 def check_content_damage(run, block, workers, state, armed_code):
-    """Asserts that damage may stop a fault but never causes one, and that the plan of the restored block applies
-    again."""
+    """Asserts that damage may stop a fault but never causes a fault, and that the plan applies again after the block is
+    restored."""
     pids = workers.pids()
     damages = content_damages(block)
     failures = {}
-    for what, damage in damages:
+    for description, damage in damages:
         intact = block.read()
         damage()
         during = workers.outcomes()
         code = status_exit_code(run.name)
         block.write(intact)
         if not during <= {0, armed_code}:
-            failures[what] = f"calls returned {during}"
+            failures[description] = f"calls returned {during}"
         elif code not in range(5):
-            failures[what] = f"`status` exited with {code}"
+            failures[description] = f"`status` exited with {code}"
         elif workers.seconds_until_outcomes({armed_code}, 3 * SECOND) is None:
-            failures[what] = f"after the block is restored, calls return {workers.outcomes()}"
+            failures[description] = f"after the block is restored, calls return {workers.outcomes()}"
     assert not failures, state
     all_alive = all(os.path.exists(f"/proc/{pid}") for pid in pids) and workers.pids() == pids
     assert all_alive, (f"block, {state}: all processes survive {len(damages)} kinds of damage", pids)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests that gpu= finds the GPU of every function whose arguments name one in a structure or by the pointers of a copy.
-The cases are derived from the device column of data/*.tsv."""
+"""Tests gpu= for functions whose arguments name a GPU in a structure, or by the source and destination of a copy. The
+cases are derived from the device column of data/*.tsv."""
 
 import csv
 
@@ -64,16 +64,16 @@ def test_every_kind_of_argument_is_tested():
 
 
 @pytest.mark.parametrize(("current", "named"), [(0, 1), (1, 0)])
-def test_gpu_in_the_arguments_is_the_gpu_of_the_call(current, named):
+def test_arguments_determine_gpu_of_call(current, named):
     assert failures(current, named, named, cases()) == []
 
 
 @pytest.mark.parametrize("current", [0, 1])
-def test_call_without_gpu_arguments_has_gpu_of_current_context(current):
+def test_current_context_determines_gpu_of_other_calls(current):
     assert failures(current, -1, current, cases()) == []
 
 
 @pytest.mark.parametrize("current", [0, 1])
-def test_null_pointer_argument_is_not_read(current):
+def test_null_pointer_argument_is_not_dereferenced(current):
     calls = [(name, "null", *slots) for name, kind, *slots in cases()]
     assert failures(current, -1, current, calls) == []

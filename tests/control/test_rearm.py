@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Replaces plans while a program calls continuously. Each call must be counted once, under the plan that decided it,
-and no call may succeed between two plans."""
+"""Replaces plans while a program calls continuously. Each call must be counted once, under the plan that applied to
+it, and no call may succeed between two plans."""
 
 import time
 
@@ -40,7 +40,7 @@ def expect_exact_counts(name, found, failed, limit=1000):
     assert unmatched == [], f"{name}: no fault fires more often than it matches"
 
 
-def expect_end(name, workers, run, **options):
+def expect_counts_after_end(name, workers, run, **options):
     """Stops the callers, and asserts that `status` then reports exactly the failures that they counted."""
     workers.stop()
     assert run.end(30).code == 0, f"{name}: the program exits with 0"
@@ -60,7 +60,7 @@ def test_rearming_counts_each_call_once(tmp_path):
             run.disarm()
             time.sleep(PAUSE)
             expect_exact_counts(f"{name}, live", status(run.name), sum(workers.failed()))
-            found = expect_end(name, workers, run)
+            found = expect_counts_after_end(name, workers, run)
             assert len(found["history"]) == ROUNDS, f"{name}: the history contains all plans"
 
 
@@ -77,7 +77,7 @@ def test_no_call_succeeds_between_two_plans(tmp_path):
         workers.watch(False)
         run.disarm()
         assert workers.successes() == 0, "no call succeeds while a plan replaces another"
-        expect_end("replaced without a gap", workers, run)
+        expect_counts_after_end("replaced without a gap", workers, run)
 
 
 def test_rearming_reaches_forked_children(tmp_path):
@@ -96,4 +96,5 @@ def test_rearming_reaches_forked_children(tmp_path):
         run.disarm()
         assert workers.seconds_until_outcomes({0}) is not None, workers.outcomes()
         assert status(run.name)["plan"]["state"] == "disarmed", "forked children: the block is undamaged"
-        expect_end("forked children", workers, run, limit=1000 * CALLERS)  # times= applies to each child separately
+        # times= applies to each child separately.
+        expect_counts_after_end("forked children", workers, run, limit=1000 * CALLERS)

@@ -96,9 +96,11 @@ def test_status_counts_calls_of_concurrent_threads_exactly():
             (fault,) = faults_of(name)
             found = {"program": integers(done.stdout), "matched": fault["matched"], "fired": fault["fired"]}
             expected = {"program": [failures], "matched": THREADS * calls, "fired": failures}
-            assert found == expected, f"counts: {keys} scope={scope}, eight threads"
+            assert found == expected, f"counts: {keys} scope={scope}: status and the program agree"
             by_function = {row["function"]: row["fired"] for row in fault["functions"]}
-            assert by_function == {"cuCtxSynchronize": failures}, f"counts: {keys} scope={scope}, by function"
+            assert by_function == {"cuCtxSynchronize": failures}, (
+                f"counts: {keys} scope={scope}: status counts all failures for one function"
+            )
     events = expect_success("events", "counts-times-77-run", "--json").json
     assert (events["total"], len(events["events"])) == (77, 77), "counts: an event for each failure"
 

@@ -45,7 +45,7 @@ def assert_no_fault(name, outcome, lines=1, words=""):
 
 
 # Description, plan, the position that the error message must name, and words that the message must contain.
-BAD_PLANS = [
+INVALID_PLANS = [
     ("an unknown key", f"error=719 cals=cuInit {CALLS}", 11, "calls"),
     ("an unknown XID", f"xid=80 {CALLS}", 5, "79"),
     ("an invalid GPU", f"xid=79 {CALLS} gpu=zero", 35, "GPU-<uuid>"),
@@ -65,7 +65,9 @@ BAD_PLANS = [
 ]
 
 
-@pytest.mark.parametrize(("name", "plan", "character", "expected"), BAD_PLANS, ids=[row[0] for row in BAD_PLANS])
+@pytest.mark.parametrize(
+    ("name", "plan", "character", "expected"), INVALID_PLANS, ids=[row[0] for row in INVALID_PLANS]
+)
 @pytest.mark.parametrize("source", ["CUDAFAULT_PLAN", "CUDAFAULT_PLAN_FILE"])
 def test_library_reports_invalid_plan(name, plan, character, expected, source):
     """The library prints one line that names the position of the error, and injects no fault."""
@@ -130,14 +132,14 @@ def test_log_falls_back_to_standard_error():
         for product in (CLIENT, LIBRARY):
             shutil.copy(product, folder)
 
-        def errors(where):
+        def errors(stderr):
             done = subprocess.run(
                 [f"./{CLIENT.name}", "sync"],
                 cwd=folder,
                 env=variables,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
-                stderr=where,
+                stderr=stderr,
                 timeout=60,
                 **as_another_user,
             )
@@ -145,15 +147,15 @@ def test_log_falls_back_to_standard_error():
 
         lines = [json.loads(line) for line in errors(subprocess.PIPE).splitlines()]
         assert [line["cudafault"] for line in lines] == ["acknowledged", "fired"], (
-            "the lines go to standard error if it is a pipe"
+            "the library writes its log to a standard error that is a pipe"
         )
         with tempfile.TemporaryFile() as file:
             errors(file)
             file.seek(0)
-            assert file.read() == b"", "the lines do not go to standard error if it is a file"
+            assert file.read() == b"", "the library does not write its log to a standard error that is a file"
 
 
-def test_first_source_that_is_set_applies(tmp_path):
+def test_source_of_highest_precedence_applies(tmp_path):
     """The library ignores sources of lower precedence even if the first source is empty."""
     file, empty, expired = tmp_path / "plan", tmp_path / "empty", tmp_path / "expired"
     file.write_text(f"error=702 {CALLS}\n")
@@ -167,7 +169,7 @@ def test_first_source_that_is_set_applies(tmp_path):
     below_file = {**plan, **contract}
     below_run = file_first(file)
     for name, environment, code in (
-        ("nothing is set", {}, 0),
+        ("no source is set", {}, 0),
         ("a plan", plan, 700),
         ("a plan before the contract's variables", below_file, 700),
         ("an empty plan before the contract's variables", {**contract, "CUDAFAULT_PLAN": ""}, 0),
@@ -197,7 +199,7 @@ def test_first_source_that_is_set_applies(tmp_path):
         outcome = run_client("sync*3", environment=environment)
         expected = [code] * 3
         assert integers(outcome.output) == expected and outcome.code == CLIENT_CODE, (
-            f"sources: {name}: {code}",
+            f"{name}: calls return {code}",
             outcome.behavior,
         )
 
@@ -216,14 +218,14 @@ def test_invalid_run_injects_no_fault(tmp_path):
         assert_no_fault("CUDAFAULT_RUN: CUDAFAULT_DISABLE=1 takes precedence", disabled, lines=0)
         for name, invalid in invalid_runs(variable, tmp_path):
             assert_no_fault(
-                f"CUDAFAULT_RUN: {name}: one line, and no fault",
+                f"CUDAFAULT_RUN: {name}: the library prints a line and injects no fault",
                 run_client("sync*3", environment={"CUDAFAULT_RUN": invalid}),
             )
         run.disarm()
         workers.stop()
         run.end(30)
     ended = run_client("sync*3", environment={"CUDAFAULT_RUN": variable})
-    assert_no_fault("CUDAFAULT_RUN: a run that has ended: one line, and no fault", ended)
+    assert_no_fault("CUDAFAULT_RUN: a run that has ended: the library prints a line and injects no fault", ended)
 
 
 def invalid_runs(variable, folder):
@@ -297,7 +299,7 @@ def check_other_users(folder, variable):
         "LD_PRELOAD": str(public / "lib" / LIBRARY.name),
     }
     outcome = run_client("sync*3", command=[*AS_NOBODY, client], environment=environment, preload=[])
-    assert_no_fault("CUDAFAULT_RUN: run of root, process of nobody: one line, and no fault", outcome)
+    assert_no_fault("run of root, process of nobody: the library prints a line and injects no fault", outcome)
     variables = {**clean_environment(), "XDG_RUNTIME_DIR": str(public / "own"), "TMPDIR": str(public / "own")}
     plan = ["--gpus", "sim:1", "--plan", f"error=719 {CALLS}"]
     script = "echo $CUDAFAULT_RUN; read line"
@@ -306,7 +308,7 @@ def check_other_users(folder, variable):
         assert run.stdin and run.stdout
         other_run = run.stdout.readline().strip()
         outcome = run_client("sync*3", environment={"CUDAFAULT_RUN": other_run})
-        assert_no_fault("CUDAFAULT_RUN: run of nobody, process of root: one line, and no fault", outcome)
+        assert_no_fault("run of nobody, process of root: the library prints a line and injects no fault", outcome)
         run.stdin.close()
 
 
@@ -338,9 +340,9 @@ def test_changes_of_plan_file_apply(tmp_path):
 
     with Workers(tmp_path, 2) as workers:
 
-        def expect(what, code, within=SECOND):
+        def expect(state, code, within=SECOND):
             seconds = workers.seconds_until_outcomes({code}, within)
-            assert seconds is not None, (f"plan file: {what}: calls return {code}", workers.outcomes())
+            assert seconds is not None, (f"plan file: {state}: calls return {code}", workers.outcomes())
 
         assert workers.start(CUDAFAULT_PLAN_FILE=plan.file), "plan file: two processes start before the file exists"
         expect("does not exist yet", 0)
@@ -376,7 +378,8 @@ def test_changes_of_plan_file_apply(tmp_path):
 
 
 def test_updates_of_config_map_volume_apply(tmp_path):
-    """Updates a ConfigMap volume as the kubelet does: the plan file links through ..data, which it replaces."""
+    """Updates a ConfigMap volume as the kubelet does: the plan file is a link through ..data, and each update
+    replaces ..data."""
     volume = tmp_path / "volume"
     volume.mkdir()
     (volume / "plan").symlink_to("..data/plan")
@@ -401,21 +404,24 @@ def test_updates_of_config_map_volume_apply(tmp_path):
         ):
             swap(number, text)
             assert workers.seconds_until_outcomes({code}) is not None, (
-                f"ConfigMap: swapped to {text!r}: {code}",
+                f"ConfigMap: after an update to {text!r}, calls return {code}",
                 workers.outcomes(),
             )
 
 
 def test_armed_plan_expires(tmp_path):
-    """A plan that is armed with for= or until= stops at the end of that window."""
+    """A plan with for= or until= stops failing calls at the end of that window."""
     with Workers(tmp_path, 2) as workers:
         run = workers.start_in_run()
         for window in ("for=1s", f"until={in_seconds(4)}"):
             run.arm(f"error=719 {CALLS},cuMemAlloc {window}")
-            assert workers.seconds_until_outcomes({719}) is not None, (f"run: {window}: fires", workers.outcomes())
+            assert workers.seconds_until_outcomes({719}) is not None, (
+                f"run: {window}: the plan fires",
+                workers.outcomes(),
+            )
             started = time.monotonic()
             assert workers.seconds_until_outcomes({0}, 5 * SECOND) is not None, (
-                f"run: {window}: expires",
+                f"run: {window}: the plan expires",
                 time.monotonic() - started,
             )
         workers.stop()

@@ -24,8 +24,8 @@ def test_gpu_selectors_ignore_order_of_visible_devices():
 
     def expect(gpu, expected, **environment):
         found = codes(SYNC_ON_BOTH_GPUS, f"error=719 {SYNC} gpu={gpu}", environment=environment)[1::2]
-        order = environment.get("CUDA_VISIBLE_DEVICES", "all")
-        assert found == expected, f"gpu={gpu}: ordinals 0 and 1 of {order}"
+        visible = environment.get("CUDA_VISIBLE_DEVICES", "unset")
+        assert found == expected, f"gpu={gpu}, CUDA_VISIBLE_DEVICES {visible}: codes on ordinals 0 and 1"
 
     for gpu in (
         "1",
@@ -47,7 +47,7 @@ def test_gpu_selectors_ignore_order_of_visible_devices():
     expect("local:1", [0, 719], **REORDERED)
 
 
-def test_gpu_selectors_in_a_run():
+def test_run_resolves_gpu_selectors_against_all_gpus():
     """`cudafault run` resolves selectors against all GPUs of the machine, regardless of CUDA_VISIBLE_DEVICES."""
     _, second = identities()
     for gpu, environment, expected in (
@@ -59,8 +59,10 @@ def test_gpu_selectors_in_a_run():
         ("all", REORDERED, [719, 719]),
     ):
         done = run_client_in_run(SYNC_ON_BOTH_GPUS, "--plan", f"error=719 {SYNC} gpu={gpu}", environment=environment)
-        order = environment.get("CUDA_VISIBLE_DEVICES", "all")
-        assert integers(done.stdout)[1::2] == expected, f"run: gpu={gpu}: ordinals 0 and 1 of {order}"
+        visible = environment.get("CUDA_VISIBLE_DEVICES", "unset")
+        assert integers(done.stdout)[1::2] == expected, (
+            f"run: gpu={gpu}, CUDA_VISIBLE_DEVICES {visible}: codes on ordinals 0 and 1"
+        )
     done = run_client_in_run("use:0 sync", "--plan", f"error=719 {SYNC} gpu=1", environment=ONLY_SECOND_VISIBLE)
     assert integers(done.stdout)[1::2] == [719], "run: gpu=1 selects the only visible GPU"
 
@@ -75,9 +77,9 @@ def test_arguments_or_context_determine_gpu_of_call():
     found = codes("use:0 default_stream use:1 default_stream", plan)
     assert found == [0, 0, 0, 719], "the default stream belongs to the GPU of the current context"
     found = codes("use:0 sync use:1 sync", f"error=719 gpu=local:1 {SYNC}")
-    assert found == [0, 0, 0, 719], "a call without arguments applies to the GPU of the current context"
+    assert found == [0, 0, 0, 719], "a call without arguments runs on the GPU of the current context"
     found = codes("use:0 runtime_alloc use:1 runtime_alloc", "error=719 gpu=local:1 calls=cudaMalloc")
-    assert found == [0, 0, 0, 719], "a runtime call applies to the GPU of the current context"
+    assert found == [0, 0, 0, 719], "a runtime call runs on the GPU of the current context"
 
 
 def test_enumeration_fails_only_if_all_visible_gpus_fail():
@@ -96,8 +98,10 @@ def test_enumeration_fails_only_if_all_visible_gpus_fail():
         ("local:0", ONLY_SECOND_VISIBLE, True),
     ):
         found = codes("init count runtime_count", f"{calls} gpu={gpu}", environment=environment)
-        order = environment.get("CUDA_VISIBLE_DEVICES", "all")
-        assert found == [719 if fails else 0] * 3, f"enumeration: gpu={gpu} of {order}"
+        visible = environment.get("CUDA_VISIBLE_DEVICES", "unset")
+        assert found == [719 if fails else 0] * 3, (
+            f"gpu={gpu}, CUDA_VISIBLE_DEVICES {visible}: codes of enumeration calls"
+        )
 
 
 def test_process_selectors_select_expected_processes(tmp_path):
@@ -106,7 +110,10 @@ def test_process_selectors_select_expected_processes(tmp_path):
     def expect(key, expected, command=(CLIENT,), **environment):
         outcome = run_client("sync", f"error=719 {SYNC} {key}", command=command, environment=environment)
         variables = " ".join(f"{name}={value}" for name, value in environment.items()) or command[-1].name
-        assert integers(outcome.output) == [expected], (f"{key}: {variables}: {expected}", outcome.behavior)
+        assert integers(outcome.output) == [expected], (
+            f"{key} with {variables}: the call returns {expected}",
+            outcome.behavior,
+        )
 
     renamed = tmp_path / "train_model"
     shutil.copy(CLIENT, renamed)

@@ -148,8 +148,8 @@ NVML_KINDS = (
 def row_error(row, name):
     """Returns a message about the first invalid column of a row, or None."""
     kinds = NVML_KINDS if name == "nvml" else CUDA_KINDS
-    others = "none" if name == "nvml" else r"none|-|unread|copy:\d,\d"
-    device = re.fullmatch(rf"({kinds}):(\d|1[0-5])|{others}", row["device"])
+    without_argument = "none" if name == "nvml" else r"none|-|unread|copy:\d,\d"
+    device = re.fullmatch(rf"({kinds}):(\d|1[0-5])|{without_argument}", row["device"])
     valid = {
         "export": re.fullmatch(r"(__)?(cuda|cu|nvml|nccl)[A-Z]\w*", row["export"]),
         "symbol": row["symbol"] and row["export"].startswith(row["symbol"]),
@@ -204,7 +204,7 @@ def test_variants_of_a_symbol_have_equal_properties(table):
 
 @pytest.mark.parametrize("name", ["cuda_driver", "cuda_runtime"])
 @pytest.mark.parametrize(("simple", "expected"), [("fail", MUST_FAIL), ("pass", MUST_PASS)], ids=["fail", "pass"])
-def test_functions_that_must_fail_or_pass(name, simple, expected):
+def test_simple_column_of_well_known_functions(name, simple, expected):
     found = defaultdict(set)
     for row in rows_of(name):
         found[row["export"]].add(row["simple"])
@@ -231,7 +231,7 @@ def test_symbol_version_and_mode_identify_one_export():
 
 
 @pytest.mark.parametrize("name", ["nvml", "nccl"])
-def test_simple_model_passes_all_functions_of(name):
+def test_simple_model_passes_all_functions(name):
     assert {row["simple"] for row in rows_of(name)} == {"pass"}
 
 
@@ -257,7 +257,7 @@ def test_tables_match_headers(headers):
     assert headers
 
 
-def test_tables_contain_all_functions_of_a_text_search(headers):
+def test_tables_contain_all_functions_declared_in_headers(headers):
     """The tables contain every function that a text search finds in the headers, except Windows functions (WGL)."""
     in_tables = {row[column] for name in TABLES for row in rows_of(name) for column in ("symbol", "export")}
     declared = re.compile(

@@ -51,7 +51,8 @@ class Repository:
         )
 
     def calls(self):
-        """Returns the calls of `cudafault k8s` since the last reset. T replaces a timeout of about 300 seconds."""
+        """Returns the calls of `cudafault k8s` since the last reset. Timeouts of about 300 seconds are
+        replaced by the word T."""
         log = self.fake / "calls"
         called = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
         return [["T" if LIMIT.fullmatch(word) else word for word in call] for call in called]

@@ -50,7 +50,7 @@ def test_make_builds_library_in_a_copy(tmp_path, made_repository):
     assert done.returncode == 0, done
     make(repo, "clean")
     remaining = {path.name for path in repo.dropin.glob("fake_cuda_xid79.*")}
-    assert remaining == {"fake_cuda_xid79.cpp"}, "clean keeps the source of a copy"
+    assert remaining == {"fake_cuda_xid79.cpp"}, "`make clean` keeps the source of a copy"
     (repo.dropin / "fake_cuda_xid79.cpp").write_text("// no command\nint x;\n")
     done = make(repo, **with_path(BUILD / "bin"))
     assert done.returncode != 0 and "did not create" in done.stderr, done

@@ -20,9 +20,9 @@ STATUS = ["status", "web", "-n", "default", *LIMIT, "--json"]
 
 
 def inject(delivery="source", xid="79", enabled="1", node="", name="web"):
-    how = ["--delivery", delivery, "--contract-xid", xid, "--contract-enabled", enabled]
+    options = ["--delivery", delivery, "--contract-xid", xid, "--contract-enabled", enabled]
     pin = ["--node", node] if node else []
-    return ["inject", name, "-n", "default", *how, *pin, "--or-all-containers", "--replace", *LIMIT, "--json"]
+    return ["inject", name, "-n", "default", *options, *pin, "--or-all-containers", "--replace", *LIMIT, "--json"]
 
 
 def arm(xid="79", expires="4h", name="web"):
@@ -106,7 +106,7 @@ def test_functions_print_progress(repo, function, expected):
 
 
 @pytest.mark.parametrize(("failure", "function", "message", "code", "verbs"), REFUSALS)
-def test_errors_are_raised(repo, failure, function, message, code, verbs):
+def test_functions_raise_cudafault_error(repo, failure, function, message, code, verbs):
     wanted = message or failure.split(" ", 3)[3]
     script = f"from inject_into_pods import *\ntry: {function}\n"
     script += "except RuntimeError as e: print(type(e).__name__, e.exit_code, e)\nelse: print('passed')"
@@ -173,11 +173,11 @@ def test_functions_find_cudafault(repo):
     assert "run `make` in" in done.stderr, done.stderr
     assert "CudaFaultError" in done.stderr and "returned" not in done.stdout, done
     path = f"{folder}:{os.environ['PATH']}"
-    assert call(repo, function, CUDAFAULT="", PATH=path).returncode == 0, "found on PATH"
+    assert call(repo, function, CUDAFAULT="", PATH=path).returncode == 0, "cudafault is found on PATH"
     built.mkdir(parents=True)
     (built / "cudafault").symlink_to(fake)
     path = os.pathsep.join([os.path.dirname(sys.executable), "/usr/bin", "/bin"])
-    assert call(repo, function, CUDAFAULT="", PATH=path).returncode == 0, "found in ../build/bin"
+    assert call(repo, function, CUDAFAULT="", PATH=path).returncode == 0, "cudafault is found in ../build/bin"
     done = call(repo, function, CUDAFAULT="/no/such/program")
     refused = 'invalid CUDAFAULT "/no/such/program"' in done.stderr
     assert refused, done
@@ -192,11 +192,11 @@ def wait_for_file(file, seconds=30):
 
 def test_interrupt_ends_cudafault(repo):
     """Sends SIGINT to the whole process group, as Ctrl-C does, and to Python alone."""
-    # A background job of a shell script ignores SIGINT, and its children inherit that.
+    # Restores Python's handler, because the background jobs of a shell script and their children ignore SIGINT.
     script = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
     script += "from inject_into_pods import *\ntry: create_cuda_fault_configmap('default')\n"
     script += "except KeyboardInterrupt: print('interrupted')"
-    for how, send in (("Ctrl-C", os.killpg), ("SIGINT to Python alone", os.kill)):
+    for method, send in (("Ctrl-C", os.killpg), ("SIGINT to Python alone", os.kill)):
         repo.reset()
         process = subprocess.Popen(
             [sys.executable, "-c", script],
@@ -209,7 +209,7 @@ def test_interrupt_ends_cudafault(repo):
         ready = wait_for_file(repo.fake / "waiting")
         send(process.pid, signal.SIGINT)
         output, errors = process.communicate(timeout=30)
-        assert ready and output == "interrupted\n", (f"{how} raises KeyboardInterrupt", (output, errors))
+        assert ready and output == "interrupted\n", (f"{method} raises KeyboardInterrupt", (output, errors))
         assert (repo.fake / "ended after SIGINT").exists(), errors
         assert "cudafault: interrupted" in errors, errors
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs test_xid_template.py and examples/test_xid79_cuda_fault.py with the fake cudafault. They must pass without a
-simulated failure and fail with each one, which shows that each of their assertions is effective."""
+"""Runs test_xid_template.py and examples/test_xid79_cuda_fault.py with the fake cudafault. Both suites must pass
+without a simulated failure and fail with each simulated failure, which shows that each of their assertions works."""
 
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -91,12 +91,12 @@ class Suites:
             command = ["-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", file, *arguments]
             return self.repo.python(*command, failure=failure, **settings)
 
-    def passes(self, file, summary, *arguments, **options):
+    def expect_pass(self, file, summary, *arguments, **options):
         done = self.run_pytest(file, *arguments, **options)
         assert done.returncode == 0, done.stdout + done.stderr
         assert summary in done.stdout
 
-    def fails(self, words, file, *arguments, **options):
+    def expect_failure(self, words, file, *arguments, **options):
         """Asserts that the test fails with these words and restores the workload."""
         done = self.run_pytest(file, *arguments, **options)
         assert done.returncode == 1, done.stdout + done.stderr
@@ -131,31 +131,31 @@ def test_suite_is_skipped_without_a_workload(suites, file, skipped):
 
 
 def test_template_passes(suites):
-    suites.passes(TEMPLATE, "6 passed")
+    suites.expect_pass(TEMPLATE, "6 passed")
     armed = [call[2] for call in suites.repo.calls() if call[0] == "arm"]
     assert armed == [f"xid={xid}" for xid in (79, 48, 94, 95, 43, 74)]
 
 
 def test_template_passes_with_target_node(suites):
-    suites.passes(TEMPLATE, "6 passed", TARGET_NODE="node2")
+    suites.expect_pass(TEMPLATE, "6 passed", TARGET_NODE="node2")
 
 
 @pytest.mark.parametrize(("failure", "words"), TEMPLATE_FAILURES.items(), ids=TEMPLATE_FAILURES)
 def test_template_fails_if_cudafault_fails(suites, failure, words):
-    suites.fails(words, TEMPLATE, *ONLY_XID79, failure=failure)
+    suites.expect_failure(words, TEMPLATE, *ONLY_XID79, failure=failure)
 
 
 def test_template_fails_if_pods_are_on_another_node(suites):
-    suites.fails("a pod is not on node2", TEMPLATE, *ONLY_XID79, failure="does not pin", TARGET_NODE="node2")
+    suites.expect_failure("a pod is not on node2", TEMPLATE, *ONLY_XID79, failure="does not pin", TARGET_NODE="node2")
 
 
-def test_template_fails_if_inference_does_not_work_before(suites):
-    suites.fails("before the test", TEMPLATE, *ONLY_XID79, service=InferenceService(suites.repo, works=False))
+def test_template_fails_if_inference_does_not_work_before_the_test(suites):
+    suites.expect_failure("before the test", TEMPLATE, *ONLY_XID79, service=InferenceService(suites.repo, works=False))
 
 
 def test_template_fails_if_inference_does_not_recover(suites):
     service = InferenceService(suites.repo, fails_after_arming=True)
-    suites.fails("inference works again: timed out", TEMPLATE, *ONLY_XID79, service=service)
+    suites.expect_failure("inference works again: timed out", TEMPLATE, *ONLY_XID79, service=service)
 
 
 def test_template_fails_if_restore_fails(suites):
@@ -163,7 +163,7 @@ def test_template_fails_if_restore_fails(suites):
 
 
 def test_example_passes(suites):
-    suites.passes(EXAMPLE, "1 passed")
+    suites.expect_pass(EXAMPLE, "1 passed")
     verbs = [" ".join(call[:2]) if call[0] in ("node", "library") else call[0] for call in suites.repo.calls()]
     expected = ["snapshot", "library create", "inject", "arm", "node cordon", "node drain", "restore", "node uncordon"]
     expected += ["restore", "library delete", "verify-clean"]
@@ -172,12 +172,13 @@ def test_example_passes(suites):
 
 @pytest.mark.parametrize(("failure", "words"), EXAMPLE_FAILURES.items(), ids=EXAMPLE_FAILURES)
 def test_example_fails_if_cudafault_fails(suites, failure, words):
-    suites.fails(words, EXAMPLE, failure=failure)
+    suites.expect_failure(words, EXAMPLE, failure=failure)
 
 
 def test_example_fails_if_inference_never_fails(suites):
-    suites.fails("inference fails: timed out", EXAMPLE, service=InferenceService(suites.repo, never_fails=True))
+    service = InferenceService(suites.repo, never_fails=True)
+    suites.expect_failure("inference fails: timed out", EXAMPLE, service=service)
 
 
-def test_example_fails_if_inference_does_not_work_before(suites):
-    suites.fails("does not work before the drill", EXAMPLE, service=InferenceService(suites.repo, works=False))
+def test_example_fails_if_inference_does_not_work_before_the_drill(suites):
+    suites.expect_failure("does not work before the drill", EXAMPLE, service=InferenceService(suites.repo, works=False))

@@ -170,17 +170,17 @@ static struct Values new_values(void) {
 }
 
 static const char* difference(const struct Function* function, const struct Values* sent) {
-    const struct Values* got = &recorded.values;
+    const struct Values* received = &recorded.values;
     const int integers = function->hook ? function->arguments : integer_registers;
-    if (memcmp(got->integer, sent->integer, sizeof(uint64_t) * integers)) return "integer arguments differ";
+    if (memcmp(received->integer, sent->integer, sizeof(uint64_t) * integers)) return "integer arguments differ";
     if (function->hook) return NULL;  // a hook forwards only the declared arguments
-    if (memcmp(got->vector, sent->vector, sizeof got->vector)) return "vector registers differ";
-    if (memcmp(got->stack, sent->stack, sizeof got->stack)) return "arguments on the stack differ";
+    if (memcmp(received->vector, sent->vector, sizeof received->vector)) return "vector registers differ";
+    if (memcmp(received->stack, sent->stack, sizeof received->stack)) return "arguments on the stack differ";
 #ifdef __x86_64__
-    if (got->extra[0] != sent->extra[0]) return "rax differs";
-    if (got->extra[1] != sent->extra[1]) return "r10 differs";
+    if (received->extra[0] != sent->extra[0]) return "rax differs";
+    if (received->extra[1] != sent->extra[1]) return "r10 differs";
 #else
-    if (got->extra[0] != sent->extra[0]) return "x8 differs";
+    if (received->extra[0] != sent->extra[0]) return "x8 differs";
 #endif
     if (recorded.stack_pointer != call_stack_pointer) return "the stack pointer differs";
     if (recorded.return_address != (uint64_t)call_returns_here) return "the return address differs";
@@ -337,7 +337,9 @@ static int check_resolver(const struct Function* resolver) {
     for (const struct Function* wanted = functions; wanted->library == driver; ++wanted, ++checked) {
         void* expected = preloaded ? wanted->stub : real_of(wanted);
         if (resolve(resolver, wanted, real_of(wanted), 0) != expected) {
-            report(wanted, resolver->name);
+            char reason[96];
+            snprintf(reason, sizeof reason, "%s returned another address", resolver->name);
+            report(wanted, reason);
         }
     }
     const struct Function* first = functions;
@@ -381,7 +383,7 @@ static int check_ways(void) {
     return checked;
 }
 
-static const struct Function* find(int library, const char* name) {
+static const struct Function* find_function(int library, const char* name) {
     const struct Function* function = functions;
     while (function->library != library || strcmp(function->name, name)) ++function;
     return current = function;
@@ -392,22 +394,23 @@ static const struct Function* find(int library, const char* name) {
 static int check_unknown(void) {
     enum { unknown_count = 1100, spares = 1024 };
     char* unknown = dlsym(libraries[driver].handle, "unknown_functions");
-    const struct Function* resolver = find(driver, "cuGetProcAddress_v2");
-    const struct Function* known = find(driver, "cuMemAlloc_v2");
-    struct Function got = {.name = "unknown", .stub = resolve(resolver, known, unknown, 0)};
-    check_passes_to(&got, function_count);
+    const struct Function* resolver = find_function(driver, "cuGetProcAddress_v2");
+    const struct Function* known = find_function(driver, "cuMemAlloc_v2");
+    struct Function resolved = {.name = "unknown", .stub = resolve(resolver, known, unknown, 0)};
+    check_passes_to(&resolved, function_count);
     check_passes(known);  // the result of the resolver does not change linked functions
 
     const struct Function unknown_function = {.symbol = "cuNotYetKnown", .version = 14000};
     int stubs = 0;
     for (int i = 1; i <= unknown_count; ++i) {
         void* real = unknown + 32 * i;
-        got.stub = resolve(resolver, &unknown_function, real, 0);
-        if (resolve(resolver, &unknown_function, real, 0) != got.stub) report(resolver, "one address has two stubs");
-        stubs += is_in_cudafault(got.stub);
-        if (!is_in_cudafault(got.stub) && got.stub != real)
+        resolved.stub = resolve(resolver, &unknown_function, real, 0);
+        if (resolve(resolver, &unknown_function, real, 0) != resolved.stub)
+            report(resolver, "one address has two stubs");
+        stubs += is_in_cudafault(resolved.stub);
+        if (!is_in_cudafault(resolved.stub) && resolved.stub != real)
             report(resolver, "the resolver replaced an unknown address");
-        check_passes_to(&got, function_count);
+        check_passes_to(&resolved, function_count);
     }
     // The first resolve() may have used a spare stub.
     if (preloaded ? stubs != spares && stubs != spares - 1 : stubs != 0)
@@ -424,7 +427,7 @@ static int simple_call(const struct Function* function) {
 }
 
 static void expect_code(int library, const char* name, int code) {
-    const struct Function* function = find(library, name);
+    const struct Function* function = find_function(library, name);
     const int found = simple_call(function);
     char text[80];
     snprintf(text, sizeof text, "expected %d, found %d", code, found);
@@ -462,7 +465,8 @@ static int check_references(const char* file, int number) {
     return checked;
 }
 
-// Only one runtime is loaded. A name without a version refers to it, although the library exports other versions.
+// Checks references to a library that is loaded alone. A name without a version must bind to this library, although
+// libcudafault.so also exports the versions of other runtimes.
 static int check_alone(int number, const char* file) {
     void* handle = open_library(libraries[number].soname, RTLD_GLOBAL);
     const int checked = check_references(file, number);

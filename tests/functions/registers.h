@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The values of a call and the record of a call. Shared by C and assembly: the macros are offsets in the structures.
+// Defines the values that a test call passes, and the record of a call that a stand-in receives. C and assembly share
+// this file: the macros are offsets in the structures.
 #pragma once
 
 #define STACK_WORDS 32

@@ -7,12 +7,12 @@ import pytest
 from functions.support import LIBRARIES, call, check_caller, unversioned
 
 # A plan with a different code for each API, and the matching arguments of `caller`.
-ALL = (
+PLAN_FOR_ALL = (
     "error=719 calls=cu*,__cuda*{0}; error=NVML_ERROR_GPU_IS_LOST calls=nvml*{0}; error=ncclSystemError calls=nccl*{0}"
 )
 ALL_CODES = ["719", "15", "2"]
-NEVER = ["none", "0", "0", "0"]
-LATER = ALL.format(" after=1000000000")
+NO_FAILURE = ["none", "0", "0", "0"]
+PLAN_NOT_DUE = PLAN_FOR_ALL.format(" after=1000000000")
 PRELOADED = pytest.mark.parametrize("preload", [False, True], ids=["alone", "preloaded"])
 
 
@@ -24,16 +24,16 @@ def test_stripped_library_has_at_most_550_kib(architecture, tmp_path):
 
 @PRELOADED
 def test_calls_pass_through(architecture, program, preload):
-    check_caller(architecture, program, ["calls", *NEVER], preload=preload)
+    check_caller(architecture, program, ["calls", *NO_FAILURE], preload=preload)
 
 
 @pytest.mark.parametrize(
     ("expected", "plan"),
     [
-        pytest.param(NEVER, "", id="empty plan"),
-        pytest.param([*NEVER, "cuMemFree", "cuMemFree_v2"], "error=719 calls=cuMemFree", id="another function"),
-        pytest.param(NEVER, LATER, id="after not reached"),
-        pytest.param(["all", *ALL_CODES], ALL.format(""), id="all functions"),
+        pytest.param(NO_FAILURE, "", id="empty plan"),
+        pytest.param([*NO_FAILURE, "cuMemFree", "cuMemFree_v2"], "error=719 calls=cuMemFree", id="another function"),
+        pytest.param(NO_FAILURE, PLAN_NOT_DUE, id="after not reached"),
+        pytest.param(["all", *ALL_CODES], PLAN_FOR_ALL.format(""), id="all functions"),
         pytest.param(["simple", "100", "0", "0"], "xid=79", id="xid=79"),
     ],
 )
@@ -52,7 +52,7 @@ def test_unknown_addresses_pass_through(architecture, machine, preload):
 
 
 def test_first_call_of_a_process_passes_through(architecture, machine):
-    check_caller(architecture, machine.linked, ["first", *NEVER], plan=LATER)
+    check_caller(architecture, machine.linked, ["first", *NO_FAILURE], plan=PLAN_NOT_DUE)
 
 
 def test_absent_function_returns_code_of_absent_library(architecture, machine):
@@ -65,7 +65,7 @@ def test_last_errors_of_runtimes_are_separate(architecture, machine):
 
 @PRELOADED
 @pytest.mark.parametrize("number", range(len(LIBRARIES)), ids=[library.soname for library in LIBRARIES])
-def test_unversioned_name_leads_to_the_loaded_library(architecture, machine, number, preload):
+def test_unversioned_name_binds_to_the_loaded_library(architecture, machine, number, preload):
     newest = architecture.folder / "liblinked_3.so"
     arguments = ["alone", str(number), unversioned(architecture, number), newest]
     check_caller(architecture, machine.by_dlsym, arguments, preload=preload)

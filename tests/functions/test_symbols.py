@@ -33,7 +33,7 @@ def exported(architecture):
     return [tuple(line.split()[1:]) for line in lines.splitlines()]
 
 
-def test_exports_are_those_of_the_tables_and_the_loader(exported):
+def test_library_exports_functions_of_tables_and_loader(exported):
     assert {name for kind, name in exported if kind != "A"} == expected_exports()
 
 
@@ -68,7 +68,7 @@ def strong_imports(architecture):
     return {line.split()[-1].partition("@")[0] for line in lines if line.split()[0] == "U"}
 
 
-def test_needs_only_libc(architecture):
+def test_library_needs_only_libc(architecture):
     dynamic = architecture.run_tool("readelf", "--dynamic", "--wide", architecture.library)
     assert set(re.findall(r"\(NEEDED\).*\[(.*)\]", dynamic)) <= {"libc.so.6"}
     assert "TEXTREL" not in dynamic
@@ -84,7 +84,7 @@ def test_every_import_is_in_glibc_2_17(architecture, machine, strong_imports):
     assert {name for name in strong_imports if oldest.get(name, (9, 9)) > OLDEST_GLIBC} == set()
 
 
-def test_imports_no_pthread_function(architecture):
+def test_library_imports_no_pthread_function(architecture):
     lines = architecture.run_tool("nm", "-D", "--undefined-only", architecture.library).splitlines()
     assert [line for line in lines if "pthread" in line] == []
 

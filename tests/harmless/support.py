@@ -30,7 +30,8 @@ def require_programs(*programs):
 
 class WorkFolder:
     """The folder in which programs run. It is empty and has the same path for each run, so that a program's output does
-    not depend on earlier runs. The copy of the library beside it is readable by all users."""
+    not depend on earlier runs. All users can read the copy of the library next to the work
+    folder."""
 
     def __init__(self, folder):
         self.folder = folder / "work"
@@ -71,13 +72,13 @@ class WorkFolder:
 
 
 def check_same(work, name, command, ways=ALL_WAYS, **options):
-    """Asserts that a program behaves in each of the ways as without the library. Returns the outcome without the
-    library."""
+    """Starts a program in each of the ways, and asserts that it behaves as without the library. Returns the outcome
+    without the library."""
     alone = work.execute(command, preload=[], **options)
     for way, more in ways:
         found = work.execute(command, **{**options, **more})
-        assert found.behavior == alone.behavior, f"{name}: {way}"
-        assert not [event for event in found.events if "code" in event], f"{name}: {way}"
+        assert found.behavior == alone.behavior, f"{name}: the same behavior ({way})"
+        assert not [event for event in found.events if "code" in event], f"{name}: no fault fires ({way})"
     return alone
 
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests programs that use the simulated driver. With the library disarmed, a program must behave as without it. While a
-fault is armed, the program must get each failure, and each failure must be counted."""
+fault is armed, each selected call must fail, and each failure must be counted."""
 
 import re
 import subprocess
@@ -22,7 +22,7 @@ from harness import SIMGPU, TOOL, build, clean_environment
 
 
 @pytest.mark.parametrize(("scenario", "processes"), [("fork", 3), ("family", 9), ("reload", 1), ("exit", 1)])
-def test_program_fails_only_if_armed(work, cuda_life, scenario, processes):
+def test_calls_fail_only_if_armed(work, cuda_life, scenario, processes):
     command = [cuda_life, scenario]
     alone = check_same(work, scenario, command, DISARMED_ON_SIMULATED, **SIMULATED)
     count = alone.output.count("allocation ")
@@ -37,7 +37,7 @@ def test_program_fails_only_if_armed(work, cuda_life, scenario, processes):
     check_status(work, count)
 
 
-def test_calls_in_signal_handlers_fail_too(work, cuda_life):
+def test_fault_fires_in_signal_handlers(work, cuda_life):
     for way, more in armed_on_simulated():
         signals = work.execute([cuda_life, "signals"], **more)
         counted = re.fullmatch(r"(\d+) calls, all failed in the program, all failed in the handler\n", signals.output)
@@ -54,7 +54,7 @@ def test_signals_do_not_shorten_a_delay(work, cuda_life):
         assert delay.behavior == (0, "allocation 0, in time\n", ""), way
 
 
-def test_arming_reaches_parent_and_child(work, cuda_life):
+def test_armed_fault_fires_in_parent_and_child(work, cuda_life):
     """Parent and child use CUDA while another process arms and disarms a fault."""
     work.runs += 1
     command = [TOOL, "run", "--name", work.run_name, *SIMULATED_RUN, "--", cuda_life, "live"]
@@ -68,18 +68,18 @@ def test_arming_reaches_parent_and_child(work, cuda_life):
             while sum(words in line for line in lines) < 2 and (line := output.readline()):
                 lines.append(line.strip())
             reported = sorted(line for line in lines if words in line)
-            assert reported == [f"child {words} 1", f"parent {words} 1"], f"parent and child: each {words}"
+            assert reported == [f"child {words} 1", f"parent {words} 1"], f"parent and child each report {words!r}"
 
         expect_both("works")
         work.query("arm", ALLOCATION_FAULT)
         expect_both("fails")
         work.query("disarm")
         expect_both("works again")
-        assert process.wait(timeout=60) == 0, "parent and child: exit code"
+        assert process.wait(timeout=60) == 0, "parent and child: the exit code is 0"
 
 
 @pytest.mark.parametrize("binding", ["lazy", "now"])
-def test_fault_fires_in_each_load_of_a_linked_plugin(work, binding):
+def test_fault_fires_after_each_load_of_a_linked_plugin(work, binding):
     """A program without CUDA loads and unloads a plugin that is linked to the driver, each time at another address."""
     program = build(OUT / "plugin_rounds", PROGRAMS / "plugin_rounds.c", "-ldl")
     flags = ["-DPLUGIN", "-shared", "-fPIC", f"-Wl,-z,{binding}", f"-L{SIMGPU}", "-l:libcuda.so.1"]
@@ -116,7 +116,7 @@ def test_errno_and_dlerror_are_unchanged(work, cuda_life):
     expected = alone.code, alone.output.replace("allocation 0\n", "allocation 719\n"), ""
     assert expected[1] != alone.output, alone.behavior
     for way, more in armed_on_simulated():
-        assert work.execute(command, **more).behavior == expected, f"errno and dlerror: {way}"
+        assert work.execute(command, **more).behavior == expected, f"errno and dlerror are unchanged ({way})"
 
 
 def test_other_interposers_work_before_and_after_the_library(work):
@@ -136,10 +136,12 @@ def test_other_interposers_work_before_and_after_the_library(work):
         healthy = work.execute(command, preload=preload, library_path=[SIMGPU])
         assert (
             healthy.code == 0 and "allocation 0\n" in healthy.output and healthy.errors == "the interposer counted 1\n"
-        ), (f"{name}: the call passes both libraries", healthy.behavior)
+        ), (f"{name}: the call passes through both libraries", healthy.behavior)
         armed = work.execute(command, preload=preload, library_path=[SIMGPU], plan=ALLOCATION_FAULT)
         assert "allocation 719\n" in armed.output and armed.fired("cuMemAlloc_v2", 719), (
             f"{name}: the fault fires",
             (armed.behavior, armed.events),
         )
-        assert armed.errors == f"the interposer counted {count_armed}\n", f"{name}: armed"
+        assert armed.errors == f"the interposer counted {count_armed}\n", (
+            f"{name}: while the fault is armed, the interposer counts {count_armed}"
+        )

@@ -34,13 +34,13 @@ def test_library_imports_no_function():
 
 
 @pytest.mark.parametrize("environment", ({}, DISABLED, {"LD_BIND_NOW": "1"}), ids=("idle", "disabled", "bound"))
-def test_library_works_behind_hostile_libc(tmp_path, by_dlsym, environment):
+def test_library_works_if_libc_functions_are_overridden(tmp_path, by_dlsym, environment):
     hostile = build_shared_library(tmp_path, "hostile_libc", "-fno-builtin")
     done = execute(by_dlsym, preload=[hostile, LIBRARY], library_path=[SIMGPU], environment=environment)
     assert done.behavior == (0, WORKED, "")
 
 
-def test_fault_fires_behind_hostile_libc(tmp_path, by_dlsym):
+def test_fault_fires_if_libc_functions_are_overridden(tmp_path, by_dlsym):
     hostile = build_shared_library(tmp_path, "hostile_libc", "-fno-builtin")
     done = execute(by_dlsym, plan=FAULT, preload=[hostile, LIBRARY], library_path=[SIMGPU])
     assert done.behavior == (1, "allocation 719\n", "")
@@ -66,7 +66,7 @@ def test_program_with_a_sanitizer_runs(tmp_path, sanitizer):
 
 
 @pytest.mark.parametrize("first", (False, True), ids=("after the library", "before the library"))
-def test_each_call_passes_gpu_sharing_library(tmp_path, by_dlsym, first):
+def test_each_call_passes_through_gpu_sharing_library(tmp_path, by_dlsym, first):
     sharing = build_shared_library(tmp_path, "gpu_sharing")
     preload = [sharing, LIBRARY] if first else [LIBRARY, sharing]
     healthy = execute(by_dlsym, preload=preload, library_path=[SIMGPU])
@@ -76,7 +76,7 @@ def test_each_call_passes_gpu_sharing_library(tmp_path, by_dlsym, first):
     assert armed.fired("cuMemAlloc_v2", 719)
 
 
-def test_call_to_two_stage_driver_counts_once(tmp_path, by_dlsym):
+def test_call_to_two_stage_driver_is_counted_once(tmp_path, by_dlsym):
     folder = tmp_path / "first_stage"
     folder.mkdir()
     source = PROGRAMS / "two_stage_driver.c"

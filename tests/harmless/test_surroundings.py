@@ -75,7 +75,7 @@ def check_debugged(work, command):
     assert any("main" in line for line in alone[1]), alone
 
 
-def test_look_ups_without_cuda(work):
+def test_lookups_without_cuda_are_unchanged(work):
     look_ups = build(OUT / "look_ups", PROGRAMS / "look_ups.c", "-ldl")
     check_same(work, "lookups without CUDA", [look_ups])
     weak = work.execute([build(OUT / "weak", PROGRAMS / "look_ups.c", "-DWEAK")])

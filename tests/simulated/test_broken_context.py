@@ -40,7 +40,7 @@ def test_every_call_fails_after_the_fault_has_fired(more):
     assert run(f"error=700 calls=cuMemAlloc after=2 sticky=context{more}") == BROKEN
 
 
-def test_without_sticky_context_only_the_named_calls_fail():
+def test_only_selected_calls_fail_without_sticky_context():
     expected = BROKEN.replace("synchronize 700", "synchronize 0").replace("memory 700", "memory 0")
     assert run("error=700 calls=cuMemAlloc after=2 sticky=yes") == expected
 

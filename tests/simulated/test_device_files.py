@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from harness import SIMGPU, Outcome, build, cudafault
 
-# Tests for the files as JAX does.
+# Tests whether the files exist, in the same way as JAX.
 LIST_FILES = (
     "import os; print([os.path.exists(f'/dev/nvidia{end}') for end in ('0', '1', '2', 'ctl', '-uvm', '01', 'x')])"
 )
@@ -101,7 +101,7 @@ int main(int argc, char** argv) {
 }
 """
 
-# Definitions that a program or a library has in place of libc's.
+# Functions of libc that a program or a library redefines.
 INTERPOSERS = {
     "dlsym": r"""
 #define _GNU_SOURCE
@@ -211,7 +211,7 @@ def test_every_function_finds_only_files_of_simulated_gpus(file, found, tmp_path
 
 
 @pytest.mark.parametrize("function", INTERPOSERS)
-def test_program_may_define_a_function_of_libc(function, tmp_path):
+def test_program_can_define_a_function_of_libc(function, tmp_path):
     interposer = tmp_path / "interposer.c"
     interposer.write_text(INTERPOSERS[function])
     program = compile_source(tmp_path / "every_function", EVERY_FUNCTION, interposer, "-rdynamic")
@@ -220,7 +220,7 @@ def test_program_may_define_a_function_of_libc(function, tmp_path):
 
 
 @pytest.mark.parametrize("function", INTERPOSERS)
-def test_preloaded_library_may_define_a_function_of_libc(function, tmp_path):
+def test_preloaded_library_can_define_a_function_of_libc(function, tmp_path):
     interposer = library(tmp_path / "interposer.so", INTERPOSERS[function])
     program = compile_source(tmp_path / "every_function", EVERY_FUNCTION)
     outcome = cudafault("run", "--gpus", "sim:1", "--", program, "/dev/nvidia0", LD_PRELOAD=str(interposer))
@@ -233,7 +233,7 @@ def test_library_constructors_open_all_files(tmp_path):
     assert cudafault("run", "--gpus", "sim:1", "--", program).behavior == (0, "1 1\n", "")
 
 
-def test_definition_in_a_library_of_the_program_is_called(tmp_path):
+def test_function_defined_in_linked_library_is_called(tmp_path):
     linked = library(tmp_path / "libcounting.so", COUNTING_FOPEN)
     program = compile_source(tmp_path / "program", OPEN_DEVICE, "-Wl,--no-as-needed", linked)
     assert cudafault("run", "--gpus", "sim:1", "--", program).behavior == (0, "library's fopen\n1\n", "")
@@ -245,7 +245,7 @@ def test_default_version_of_a_function_is_called():
     assert cudafault("run", "--gpus", "sim:1", "--", sys.executable, "-c", code).output == "True\n"
 
 
-def test_cleared_environment_keeps_the_files():
+def test_files_exist_after_program_clears_environment():
     code = "import os; os.environ.clear(); print(os.path.exists('/dev/nvidia0'))"
     assert cudafault("run", "--gpus", "sim:1", "--", sys.executable, "-c", code).output == "True\n"
 

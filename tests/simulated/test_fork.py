@@ -21,6 +21,6 @@ print("parent", cuda.cuInit(0))
 
 
 @pytest.mark.parametrize("when, child", [("before", 0), ("after", 3)])
-def test_child_cannot_use_cuda_if_its_parent_has_initialized_it(when, child):
+def test_child_cannot_use_cuda_if_parent_has_initialized_cuda(when, child):
     outcome = cudafault("run", "--gpus", "sim:1", "--", sys.executable, "-c", FORK, when)
     assert outcome.behavior == (0, f"child {child}\nparent 0\n", "")

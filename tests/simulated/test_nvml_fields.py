@@ -49,7 +49,7 @@ print(json.dumps({"fields": fields, "getters": getters, "unknown": unknown, "by_
 """
 
 NOT_SUPPORTED, INVALID_ARGUMENT = 3, 2
-# The status of the state of links 0, 17 and 99. Other models have 18 links.
+# The status of the field NVLINK_GET_STATE for links 0, 17 and 99. All other models have 18 links.
 LINK_STATUS = {"A100": [0, INVALID_ARGUMENT, INVALID_ARGUMENT], "L4": [NOT_SUPPORTED] * 3}
 
 
@@ -62,18 +62,18 @@ def python() -> Path:
 def test_fields_agree_with_getters(model, python):
     outcome = cudafault("run", "--gpus", f"sim:{model}", "--", python, "-c", CLIENT)
     assert outcome.code == 0, outcome
-    seen = json.loads(outcome.output)
+    report = json.loads(outcome.output)
     has_links = model != "L4"
-    for name, expected in seen["getters"].items():
-        status, value = seen["fields"][f"NVML_FI_DEV_{name}"]
+    for name, expected in report["getters"].items():
+        status, value = report["fields"][f"NVML_FI_DEV_{name}"]
         if name.startswith("NVLINK_GET") and not has_links:
             assert status == NOT_SUPPORTED, name
         elif name == "TOTAL_ENERGY_CONSUMPTION":
             assert status == 0
-            assert 0 <= expected - value < 100_000, "the getter was called later"
+            assert 0 <= expected - value < 100_000, "the getter is called after the field is read"
         else:
             assert (status, value) == (0, expected), name
-    assert seen["unknown"] == [NOT_SUPPORTED, NOT_SUPPORTED]
-    assert seen["by_link"] == LINK_STATUS.get(model, [0, 0, INVALID_ARGUMENT])
-    answered = sum(status == 0 for status, _ in seen["fields"].values())
-    assert answered > (150 if has_links else 60)
+    assert report["unknown"] == [NOT_SUPPORTED, NOT_SUPPORTED]
+    assert report["by_link"] == LINK_STATUS.get(model, [0, 0, INVALID_ARGUMENT])
+    successful_fields = sum(status == 0 for status, _ in report["fields"].values())
+    assert successful_fields > (150 if has_links else 60)

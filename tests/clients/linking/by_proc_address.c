@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Links only to cuGetProcAddress_v2 and looks up all other functions with it, as programs for CUDA 12 and later can.
-// With -DOLD_RESOLVER it is linked to cuGetProcAddress, as programs for CUDA 11.3 to 11.8 are.
+// A program that is linked only to cuGetProcAddress_v2 and looks up all other functions with it, as programs for CUDA
+// 12 and later can do. With -DOLD_RESOLVER it uses cuGetProcAddress instead, as programs for CUDA 11.3 to 11.8 do.
 #include "work.h"
 
 #ifdef OLD_RESOLVER

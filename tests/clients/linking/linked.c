@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Links to libcuda. This file is a program, or with -DPLUGIN a plugin.
+// A program, or with -DPLUGIN a plugin, that is linked to libcuda.
 #include "work.h"
 
 #define DECLARE(name, base, version, member, parameters) Status name parameters;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The operations of every driver client of these tests, regardless of how the client obtains the functions: an
-// allocation on the first GPU and a copy to the GPU and back. work() prints `allocation CODE`, which tests check.
+// Defines the operations that every driver client of these tests performs, no matter how the client obtains the
+// functions: an allocation on the first GPU, and a copy to the GPU and back. work() prints `allocation CODE`, which the
+// tests check.
 #pragma once
 
 #include <stddef.h>

@@ -21,7 +21,7 @@ def fetch_driver(branch: str) -> Path:
     for library in sorted(tree.rglob(f"libcuda.so.{branch}.*")):
         return library.parent
     found = ", ".join(path.name for path in tree.rglob("libcuda.so.*.*")) or "none"
-    raise Skip(f"Debian {suite} does not have driver {branch}, but {found}")
+    raise Skip(f"driver {branch} is not in Debian {suite}: found {found}")
 
 
 def fetch(package: str, folder: Path) -> None:

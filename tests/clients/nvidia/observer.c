@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Records, as a library that is preloaded before libcudafault.so, every pointer to a CUDA function that the process
-// obtains: for each, it writes a line `how name file` to the file in OBSERVED, where `file` contains the function.
+// A library that is preloaded before libcudafault.so and records every pointer to a CUDA function that the process
+// obtains. For each pointer, it appends a line `resolver name file` to the file that OBSERVED names. `file` is the
+// library that contains the function.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -28,32 +29,33 @@ __attribute__((constructor)) static void start(void) {
     next_dlsym = behind ? libc_dlsym(dlopen(behind, RTLD_LAZY | RTLD_NOLOAD), "dlsym") : libc_dlsym;
 }
 
-static void record(const char* how, const char* name, void* pointer) {
+static void record(const char* resolver, const char* name, void* pointer) {
     Dl_info info;
     const char* file = dladdr(pointer, &info) && info.dli_fname ? info.dli_fname : "nowhere";
     const char* slash = strrchr(file, '/');
     char line[512];
-    int length = snprintf(line, sizeof line, "%s %s %s\n", how, name, slash ? slash + 1 : file);
+    int length = snprintf(line, sizeof line, "%s %s %s\n", resolver, name, slash ? slash + 1 : file);
     if (output >= 0 && write(output, line, length) != length) abort();
 }
 
-static void* observed(const char* how, const char* name, int version, void* pointer);
+static void* observe(const char* resolver, const char* name, int version, void* pointer);
 
 static Status observe_old(const char* name, void** function, int version, Flags flags) {
     Status status = resolve_old(name, function, version, flags);
-    if (status == 0 && function && *function) *function = observed("cuGetProcAddress", name, version, *function);
+    if (status == 0 && function && *function) *function = observe("cuGetProcAddress", name, version, *function);
     return status;
 }
 
 static Status observe_v2(const char* name, void** function, int version, Flags flags, int* found) {
     Status status = resolve_v2(name, function, version, flags, found);
-    if (status == 0 && function && *function) *function = observed("cuGetProcAddress_v2", name, version, *function);
+    if (status == 0 && function && *function) *function = observe("cuGetProcAddress_v2", name, version, *function);
     return status;
 }
 
-// Returns the pointer for the program. Replaces a resolver with a function of the observer, to observe its results.
-static void* observed(const char* how, const char* name, int version, void* pointer) {
-    record(how, name, pointer);
+// Records the pointer, and returns the pointer that the program gets. If `name` is a resolver, the program gets a
+// function of the observer, which also records the pointers that the resolver returns.
+static void* observe(const char* resolver, const char* name, int version, void* pointer) {
+    record(resolver, name, pointer);
     if (!strcmp(name, "cuGetProcAddress_v2") || (!strcmp(name, "cuGetProcAddress") && version >= 12000)) {
         *(void**)&resolve_v2 = pointer;
         return (void*)observe_v2;
@@ -71,5 +73,5 @@ void* dlsym(void* handle, const char* name) {
     start();
     if (handle == RTLD_NEXT || !is_cuda(name)) return next_dlsym(handle, name);
     void* pointer = next_dlsym(handle, name);
-    return pointer ? observed("dlsym", name, 0, pointer) : NULL;
+    return pointer ? observe("dlsym", name, 0, pointer) : NULL;
 }

@@ -19,17 +19,17 @@ def check(function):
 
 
 @check
-def is_available():
+def cuda_is_available():
     assert torch.cuda.is_available()
 
 
 @check
-def device_count():
+def both_gpus_are_counted():
     assert torch.cuda.device_count() == 2
 
 
 @check
-def properties():
+def device_properties_agree():
     properties = torch.cuda.get_device_properties(1)
     assert properties.name == torch.cuda.get_device_name(1) and properties.name
     assert properties.total_memory > 1 << 30 and properties.multi_processor_count > 0
@@ -105,7 +105,7 @@ def graph_capture_and_replay():
 
 
 @check
-def elementwise_and_random():
+def elementwise_and_random_operations():
     x = torch.rand(1000, device="cuda")
     torch.softmax(torch.sin(x) * x + x.sqrt(), dim=0).sum().item()
     assert repr(x[:3]).startswith("tensor(")
@@ -123,7 +123,7 @@ def autograd_and_sgd():
 
 
 @check
-def peer_access_query():
+def peer_access_can_be_queried():
     torch.cuda.can_device_access_peer(0, 1)
 
 

@@ -51,12 +51,12 @@ in_control_plane() { nsenter --net="/run/netns/$control_plane" "$@"; }
 
 kubectl() { in_control_plane "$(binaries)/kubectl" --kubeconfig "$kubeconfig" "$@"; }
 
-wait_for() { # WHAT SECONDS COMMAND...
-    local what="$1" deadline=$((SECONDS + $2))
+wait_for() { # DESCRIPTION SECONDS COMMAND...
+    local description="$1" deadline=$((SECONDS + $2))
     shift 2
     until "$@" >/dev/null 2>&1; do
         if ((SECONDS >= deadline)); then
-            print_message "timed out waiting for $what"
+            print_message "timed out waiting for $description"
             return 1
         fi
         sleep 0.1
@@ -65,28 +65,29 @@ wait_for() { # WHAT SECONDS COMMAND...
 
 # A process is identified by PID, start time and boot ID, because the kernel reuses PIDs.
 
-identity() { # PID of a running process
+process_identity() { # PID of a running process
     local stat
     stat="$(cat "/proc/$1/stat" 2>/dev/null)" || return 1
     read -ra stat <<<"${stat##*) }"
     [[ "${stat[0]}" != Z ]] && echo "$1 ${stat[19]} $(cat /proc/sys/kernel/random/boot_id)"
 }
 
-record() { identity "$2" >"$state/pid/$1" || fail "$1 ended immediately: see $state/log/$1.log"; }
+record_process() { process_identity "$2" >"$state/pid/$1" || fail "$1 ended immediately: see $state/log/$1.log"; }
 
 pid_of() { # NAME of a recorded process; fails if the process has ended
     local pid
-    read -r pid _ 2>/dev/null <"$state/pid/$1" && [[ "$(identity "$pid")" == "$(cat "$state/pid/$1")" ]] && echo "$pid"
+    read -r pid _ 2>/dev/null <"$state/pid/$1" && [[ "$(process_identity "$pid")" == "$(cat "$state/pid/$1")" ]] && echo "$pid"
 }
 
-start() { # NAME COMMAND...: starts a process in the control plane's network namespace that outlives the caller
+start_process() { # NAME COMMAND...: starts a process in the control plane's network namespace that outlives the caller
     local process="$1"
     shift
     setsid nsenter --net="/run/netns/$control_plane" "$@" >"$state/log/$process.log" 2>&1 </dev/null &
-    record "$process" $!
+    record_process "$process" $!
 }
 
-# A node gets SIGKILL, because unshare ignores SIGTERM. The end of unshare ends PID 1 of the node and all its processes.
+# Sends SIGKILL to a node, because unshare ignores SIGTERM. When unshare ends, PID 1 and all other processes of the node
+# end too.
 end() { # NAME...
     local process pid
     for process in "$@"; do

@@ -4,7 +4,7 @@
 
 start_etcd() {
     # Disables fsync, because the data need not survive a crash of the machine.
-    start etcd "$(binaries)/etcd" --data-dir "$state/etcd" --unsafe-no-fsync --log-level warn \
+    start_process etcd "$(binaries)/etcd" --data-dir "$state/etcd" --unsafe-no-fsync --log-level warn \
         --listen-client-urls http://127.0.0.1:2379 --advertise-client-urls http://127.0.0.1:2379 \
         --listen-peer-urls http://127.0.0.1:2380 --initial-advertise-peer-urls http://127.0.0.1:2380 \
         --initial-cluster default=http://127.0.0.1:2380
@@ -12,7 +12,7 @@ start_etcd() {
 
 start_api_server() {
     local pki="$state/pki"
-    start apiserver "$(binaries)/kube-apiserver" --etcd-servers=http://127.0.0.1:2379 \
+    start_process apiserver "$(binaries)/kube-apiserver" --etcd-servers=http://127.0.0.1:2379 \
         --secure-port=443 --bind-address=0.0.0.0 --advertise-address="$control_plane_address" \
         --tls-cert-file="$pki/apiserver.crt" --tls-private-key-file="$pki/apiserver.key" \
         --client-ca-file="$pki/ca.crt" --token-auth-file="$pki/tokens.csv" \
@@ -27,17 +27,17 @@ start_api_server() {
 
 start_controllers() {
     # With the default limit of 20 requests per second, service accounts of new namespaces are created seconds late.
-    start controller-manager "$(binaries)/kube-controller-manager" --kubeconfig="$state/kubeconfig/controller-manager" \
+    start_process controller-manager "$(binaries)/kube-controller-manager" --kubeconfig="$state/kubeconfig/controller-manager" \
         --use-service-account-credentials --service-account-private-key-file="$state/pki/service-accounts.key" \
         --root-ca-file="$state/pki/ca.crt" --leader-elect=false --bind-address=127.0.0.1 \
         --kube-api-qps=500 --kube-api-burst=1000 --node-monitor-period=2s --node-monitor-grace-period=16s
-    start scheduler "$(binaries)/kube-scheduler" --kubeconfig="$state/kubeconfig/scheduler" --leader-elect=false \
+    start_process scheduler "$(binaries)/kube-scheduler" --kubeconfig="$state/kubeconfig/scheduler" --leader-elect=false \
         --bind-address=127.0.0.1
 }
 
 start_proxy() {
     # `kubectl proxy` rejects exec and attach by default.
-    start proxy "$(binaries)/kubectl" --kubeconfig "$kubeconfig" proxy --unix-socket="$proxy_socket" --reject-paths='^$'
+    start_process proxy "$(binaries)/kubectl" --kubeconfig "$kubeconfig" proxy --unix-socket="$proxy_socket" --reject-paths='^$'
 }
 
 api_is_ready() { kubectl get --raw /readyz; }

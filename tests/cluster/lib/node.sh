@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
-# A node is a process tree in its own namespaces and cgroups; node_init.sh is its PID 1. The kernel and the root file
-# system are those of the machine.
+# Starts and stops nodes. A node is a process tree in its own namespaces and cgroups, with node_init.sh as PID 1. It
+# shares the kernel and the root file system of the machine.
 
 start_node() {
     local node="$1" folder="$state/node$1"
@@ -20,7 +20,7 @@ start_node() {
             unshare --mount --cgroup --pid --fork --uts --ipc --mount-proc --kill-child \
             bash "$cluster_scripts/lib/node_init.sh" "$cluster" "$node" >"$state/log/node$node.log" 2>&1 </dev/null
     ) &
-    record "node$node" $!
+    record_process "node$node" $!
 }
 
 stop_node() {
@@ -120,8 +120,8 @@ remove_cgroup() {
     [[ ! -d "$1" ]] || find "$1" -depth -type d -exec rmdir {} + 2>/dev/null
 }
 
-# Prints the reason if nodes cannot run on this machine. Prints no output otherwise.
-nodes_impossible() {
+# Prints the reason if nodes cannot run on this machine. Prints nothing otherwise.
+print_node_obstacle() {
     local controllers path
     [[ ! -e /sys/fs/cgroup/cgroup.controllers ]] ||
         { echo "nodes need cgroup version 1, but this machine has version 2: use --no-nodes"; return; }

@@ -38,14 +38,14 @@ start_containerd() {
     wait_for containerd 30 ctr version
 }
 
-keep_device_plugin() {
+supervise_device_plugin() {
     while true; do
         [[ ! -S /var/lib/kubelet/device-plugins/kubelet.sock ]] || "$(binaries)/device-plugin" nvidia.com/gpu "$1" || true
         sleep 0.3
     done >"$state/log/device-plugin$node.log" 2>&1
 }
 
-keep_kubelet() {
+supervise_kubelet() {
     while true; do
         "$(binaries)/kubelet" --config="$folder/kubelet.yaml" --kubeconfig="$state/kubeconfig/node$node" \
             --hostname-override="node$node" --node-ip="$node_network.1$node" --cert-dir="$folder/pki" \
@@ -62,5 +62,5 @@ PATH="$(packages)/usr/bin:$(packages)/usr/sbin:$PATH"
 start_containerd
 import_images "$node" pause busybox
 import_images "$node" inference-server gcc &
-keep_device_plugin "$(cat "$state/gpus")" &
-keep_kubelet
+supervise_device_plugin "$(cat "$state/gpus")" &
+supervise_kubelet

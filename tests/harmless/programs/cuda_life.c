@@ -40,7 +40,7 @@ static int work_in_child(void) {
     return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
 }
 
-// A child of a process that has used CUDA cannot use it: every call returns 3, unless a fault is armed for the call.
+// A child of a process that has used CUDA cannot use CUDA: every call returns 3, unless a fault is armed for the call.
 static int allocate_in_child(void) {
     fflush(stdout);
     pid_t child = fork();
@@ -55,7 +55,7 @@ static int allocate_in_child(void) {
     return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
 }
 
-// A child makes CUDA calls first, then the parent, then a child that is forked after that.
+// The first child makes CUDA calls, then the parent, and then a second child that is forked afterwards.
 static int fork_child(void) {
     int first = work_in_child(), parent = work(&driver), second = allocate_in_child();
     printf("first child %d, parent %d, second child %d\n", first, parent, second);
@@ -63,7 +63,7 @@ static int fork_child(void) {
 }
 
 // The parent uses CUDA before it forks four concurrent children. Each child then forks a child of its own.
-static int family(void) {
+static int fork_grandchildren(void) {
     enum { kChildren = 4 };
     pid_t children[kChildren];
     work(&driver);
@@ -101,7 +101,7 @@ static int wait_for_status(Status expected) {
 
 // Parent and child allocate while the test arms and disarms a fault. The test waits for lines of the output before each
 // step.
-static int live(void) {
+static int allocate_in_parent_and_child(void) {
     setvbuf(stdout, NULL, _IOLBF, 0);
     pid_t child = fork();
     work(&driver);
@@ -153,7 +153,7 @@ static void show_errors(const char* after) {
 }
 
 // Shows that lookups and CUDA calls do not change errno or dlerror, except that a lookup clears an older dlerror.
-static int errors(void* library) {
+static int show_error_state(void* library) {
     int device;
     void* context;
     Pointer memory;
@@ -208,10 +208,10 @@ static void tick_every(int microseconds) {
 }
 
 // Expects a fault that fails every allocation, in the program and in the signal handler that interrupts it.
-static int signals(void) {
+static int allocate_during_signals(void) {
     long calls = 1, failed = 1;
     Pointer memory;
-    // NVIDIA's driver does not support calls from a signal handler.
+    // Ends without a fault, because NVIDIA's driver does not support calls from a signal handler.
     if (driver.allocate(&memory, 64) != 719) return printf("the allocation does not fail\n");
     tick_every(500);
     while (signal_count < 500) {
@@ -231,7 +231,7 @@ static void count_signal(int signal) {
 }
 
 // Expects a fault that delays the allocation for the full time, even if signals interrupt the delay.
-static int delay(void) {
+static int measure_delay(void) {
     struct timespec start, end;
     struct sigaction action = {.sa_handler = count_signal};
     sigaction(SIGALRM, &action, NULL);
@@ -255,15 +255,15 @@ int main(int argc, char** argv) {
     const char* scenario = argc > 1 ? argv[1] : "";
     void* library = open_driver();
     if (!strcmp(scenario, "fork")) return fork_child();
-    if (!strcmp(scenario, "family")) return family();
-    if (!strcmp(scenario, "live")) return live();
+    if (!strcmp(scenario, "family")) return fork_grandchildren();
+    if (!strcmp(scenario, "live")) return allocate_in_parent_and_child();
     if (!strcmp(scenario, "reload")) return reload(library);
     if (!strcmp(scenario, "weak")) return weak_reference(library);
-    if (!strcmp(scenario, "errors")) return errors(library);
+    if (!strcmp(scenario, "errors")) return show_error_state(library);
     if (!strcmp(scenario, "exit")) {
         call_cuda_at_exit = 1;
         return atexit(work_at_exit);
     }
-    if (!strcmp(scenario, "signals")) return signals();
-    return strcmp(scenario, "delay") ? 2 : delay();
+    if (!strcmp(scenario, "signals")) return allocate_during_signals();
+    return strcmp(scenario, "delay") ? 2 : measure_delay();
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Defines a libcuda that does not depend on libc, for tests with other C libraries than the one of the build. It has
-// the functions that tests/clients/linking/work.h calls, and supports one allocation.
+// Defines a libcuda that does not depend on libc, for tests with C libraries other than the one that cudafault is built
+// with. It has the functions that tests/clients/linking/work.h calls, and supports one allocation.
 typedef unsigned long long Pointer;
 typedef unsigned long Size;
 

@@ -31,7 +31,7 @@ func step(name string, status C.int) {
 	}
 }
 
-// A context is current in a thread, so the goroutine is locked to its thread.
+// allocate locks the goroutine to its thread, because a CUDA context is current in one thread only.
 func allocate(context unsafe.Pointer) C.int {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
