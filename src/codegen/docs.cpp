@@ -59,8 +59,8 @@ void write_functions_doc(const std::filesystem::path& data, std::ostream& out) {
     const std::vector<ApiRow> rows = distinct_functions(data);
     out << "<!-- Generated from data/*.tsv by cudafault-codegen; do not edit. -->\n"
            "# Intercepted functions\n\n"
-           "`calls=` takes names, globs and the classes below; `cudafault functions [GLOB]` lists every function.\n"
-           "*Default* counts the functions that a plan without `calls=` makes fail.\n\n"
+           "`calls=` accepts names, globs and the classes below; `cudafault functions [GLOB]` lists every function.\n"
+           "The column *default* contains the number of functions that fail under a plan without `calls=`.\n\n"
            "| class | driver | runtime | NVML | NCCL | default | examples |\n|---|---|---|---|---|---|---|\n";
     Tally total;
     for (std::string_view name : kClasses) {
