@@ -60,7 +60,7 @@ void write_functions_doc(const std::filesystem::path& data, std::ostream& out) {
     out << "<!-- Generated from data/*.tsv by cudafault-codegen; do not edit. -->\n"
            "# Intercepted functions\n\n"
            "`calls=` accepts names, globs and the classes below; `cudafault functions [GLOB]` lists every function.\n"
-           "*Default* is the number of functions that fail under a plan without `calls=`.\n\n"
+           "The column *default* contains the number of functions that fail under a plan without `calls=`.\n\n"
            "| class | driver | runtime | NVML | NCCL | default | examples |\n|---|---|---|---|---|---|---|\n";
     Tally total;
     for (std::string_view name : kClasses) {
