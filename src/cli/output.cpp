@@ -111,7 +111,7 @@ std::string command_text(const json& words) {
 }
 
 std::string plural(uint64_t count, const std::string& singular) {
-    return fmt::format("{} {}{}", count, singular, count == 1 ? "" : singular.ends_with("s") ? "es" : "s");
+    return fmt::format("{} {}{}", count, singular, count == 1 ? "" : singular.ends_with('s') ? "es" : "s");
 }
 
 std::string text_or(const json& value, const std::string& otherwise) {

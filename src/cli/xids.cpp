@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <iterator>
 #include <memory>
-#include <optional>
 
 #include "cli/output.hpp"
 #include "cli/verbs.hpp"

@@ -48,7 +48,7 @@ void write(std::string& out, const json& value, size_t indent, bool is_in_list) 
             const bool is_list = item->is_array() && !item->empty();
             write(out, *item, is_list ? indent : indent + 2, false);
         } else {
-            out += "-";
+            out += '-';
             write(out, *item, indent + 2, true);
         }
     }

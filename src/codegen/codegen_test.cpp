@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Tests that the generator writes sorted tables, and refuses invalid data with file and line.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -9,7 +10,6 @@
 #include "codegen/api_table.hpp"
 #include "codegen/tsv.hpp"
 #include "codegen/writers.hpp"
-#include "codegen/xid_table.hpp"
 
 namespace cudafault::codegen {
 namespace {
@@ -82,7 +82,7 @@ TEST_F(CodegenTest, WritesTheDeviceArgumentOfCudaFunctions) {
     };
     for (const auto& [column, row] : kinds) {
         write("cuda_driver.tsv", kHeader + replaced(kDriverRow, "\tnone\t", "\t" + column + "\t"));
-        EXPECT_NE(written_by(write_functions).find("driver, init, " + row + ","), std::string::npos) << column;
+        EXPECT_THAT(written_by(write_functions), testing::HasSubstr("driver, init, " + row + ",")) << column;
     }
 }
 

@@ -2,7 +2,6 @@
 // Writes the exports of the simulated CUDA runtimes.
 #include "codegen/cudart.hpp"
 
-#include <string>
 #include <vector>
 
 #include "codegen/api_table.hpp"

@@ -66,7 +66,7 @@ const Verb* find_verb(std::string_view name) {
 
 int usage() {
     std::fputs("usage: cudafault-codegen VERB DATA-DIRECTORY OUTPUT-FILE, where VERB is one of\n", stderr);
-    for (const Verb& verb : kVerbs) std::fprintf(stderr, "  %s\n", verb.name.data());
+    for (const Verb& verb : kVerbs) std::fprintf(stderr, "  %s\n", std::string(verb.name).c_str());
     return 2;
 }
 

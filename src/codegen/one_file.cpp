@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Writes the preload library as one source file, which an init container compiles in its pod with g++ 9 or newer.
 #include <fstream>
-#include <iterator>
 #include <map>
 #include <set>
 #include <sstream>

@@ -10,7 +10,6 @@
 #include <random>
 #include <string>
 #include <thread>
-#include <vector>
 
 namespace cudafault {
 namespace {

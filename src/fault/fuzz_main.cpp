@@ -65,7 +65,7 @@ int main(int argc, char** argv) {
     }
     for (const std::string& input : corpus) run(input);
     Random random(1);
-    const long runs = std::atol(argv[1]);
+    const long runs = std::strtol(argv[1], nullptr, 10);
     for (long i = 0; i < runs; ++i) {
         std::string input = corpus[below(random, corpus.size())];
         for (size_t changes = 1 + random() % 6; changes > 0; --changes) mutate(input, corpus, random);

@@ -4,7 +4,6 @@
 #include <memory>
 
 #include "cli/k8s/cluster.hpp"
-#include "cli/output.hpp"
 #include "kube/inject/library_objects.hpp"
 #include "kube/names.hpp"
 

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cli/k8s/workload_completion.hpp"
 
 #include <gmock/gmock.h>
 
@@ -27,10 +26,10 @@ protected:
     WorkloadCompletionTest() {
         const nlohmann::json config = {
             {"current-context", "x"},
-            {"clusters", {{{"name", "c"}, {"cluster", {{"server", responder_.url()}}}}}},
+            {"clusters", {{{"name", "c"}, {"cluster", {{"server", responder.url()}}}}}},
             {"users", {{{"name", "u"}, {"user", nlohmann::json::object()}}}},
             {"contexts", {{{"name", "x"}, {"context", {{"cluster", "c"}, {"user", "u"}, {"namespace", "prod"}}}}}}};
-        std::ofstream(kubeconfig_) << config;
+        std::ofstream(kubeconfig) << config;
         answer("/api", {{"kind", "APIVersions"}, {"versions", {"v1"}}});
         answer(
             "/apis",
@@ -44,7 +43,7 @@ protected:
         answer("/apis/apps/v1/namespaces/prod/deployments", list({"web", "worker"}));
         answer("/apis/apps/v1/namespaces/dev/deployments", list({"trial"}));
     }
-    ~WorkloadCompletionTest() override { std::remove(kubeconfig_.c_str()); }
+    ~WorkloadCompletionTest() override { std::remove(kubeconfig.c_str()); }
 
     static nlohmann::json list(const std::vector<std::string>& names) {
         nlohmann::json items = nlohmann::json::array();
@@ -53,26 +52,26 @@ protected:
     }
 
     void answer(const std::string& path, const nlohmann::json& body) {
-        responder_.on("GET", path, {kube::json_answer(body)});
+        responder.on("GET", path, {kube::json_answer(body)});
     }
 
     // Completes the last word of `cudafault k8s VERB --kubeconfig FILE`.
     std::vector<std::string> complete(const std::string& verb, const std::vector<std::string>& words) {
         CLI::App app("about", "cudafault");
         add_k8s(app);
-        std::vector<std::string> all = {"k8s", verb, "--kubeconfig", kubeconfig_};
+        std::vector<std::string> all = {"k8s", verb, "--kubeconfig", kubeconfig};
         all.insert(all.end(), words.begin(), words.end());
         return completions(app, all);
     }
 
-    kube::ScriptedResponder responder_;
-    const std::string kubeconfig_ = testing::TempDir() + "completion-" + std::to_string(getpid());
+    kube::ScriptedResponder responder;
+    const std::string kubeconfig = testing::TempDir() + "completion-" + std::to_string(getpid());
 };
 
 TEST_F(WorkloadCompletionTest, OffersKindsWithoutARequest) {
     EXPECT_THAT(complete("arm", {"dep"}), ElementsAre("deployment/"));
     EXPECT_THAT(complete("arm", {""}), AllOf(Contains("statefulset/"), Each(EndsWith("/"))));
-    EXPECT_THAT(responder_.requests(), IsEmpty());
+    EXPECT_THAT(responder.requests(), IsEmpty());
 }
 
 TEST_F(WorkloadCompletionTest, OffersNamesInTheCluster) {
@@ -99,14 +98,14 @@ TEST_F(WorkloadCompletionTest, OffersNoWorkloadsForOptionValuesAndVerbsWithoutWo
 TEST_F(WorkloadCompletionTest, OffersNothingOnErrors) {
     EXPECT_THAT(complete("arm", {"gizmo/"}), IsEmpty());
     EXPECT_THAT(complete("arm", {"--context", "none", "deployment/"}), IsEmpty());
-    responder_.on("GET", "/apis/apps/v1/namespaces/prod/deployments", {kube::status_answer(403, "Forbidden")});
+    responder.on("GET", "/apis/apps/v1/namespaces/prod/deployments", {kube::status_answer(403, "Forbidden")});
     EXPECT_THAT(complete("arm", {"deployment/"}), IsEmpty());
 }
 
 TEST_F(WorkloadCompletionTest, DoesNotWaitForASilentServer) {
     kube::Answer silent = kube::json_answer(list({"web"}));
     silent.before_head = std::chrono::seconds(6);
-    responder_.on("GET", "/apis/apps/v1/namespaces/prod/deployments", {silent});
+    responder.on("GET", "/apis/apps/v1/namespaces/prod/deployments", {silent});
     const auto began = std::chrono::steady_clock::now();
     EXPECT_THAT(complete("arm", {"deployment/"}), IsEmpty());
     EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(4));

@@ -153,7 +153,7 @@ void Scan::read_record(FoundInjection& injection) {
 // Lists a kind that is not in the table of kinds, to find the injected workload.
 void Scan::list_kind_of(FoundInjection& injection, const Resource& resource) {
     try {
-        client_.list({resource, in_namespace_}, {}, [&](Page page) {
+        client_.list({resource, in_namespace_}, {}, [&](const Page& page) {
             if (page.is_first) begin_list(resource);
             for (const Json& object : page.items) add_object(resource, object);
         });

@@ -18,7 +18,6 @@
 #include "kube/object/owners.hpp"
 #include "kube/object/path.hpp"
 #include "kube/object/well_known.hpp"
-#include "kube/plan/plan_object.hpp"
 #include "kube/record/strip.hpp"
 
 namespace cudafault::kube {

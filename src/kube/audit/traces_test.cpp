@@ -3,8 +3,6 @@
 
 #include <gmock/gmock.h>
 
-#include <ostream>
-
 #include "kube/names.hpp"
 
 namespace cudafault::kube {
@@ -12,7 +10,6 @@ namespace cudafault::kube {
 namespace {
 
 using testing::ElementsAre;
-using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::UnorderedElementsAre;
 

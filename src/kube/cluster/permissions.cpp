@@ -6,7 +6,6 @@
 #include <strings.h>
 
 #include <algorithm>
-#include <array>
 #include <sstream>
 #include <string_view>
 

@@ -148,7 +148,7 @@ TEST(Permissions, YamlMatchesTheRole) {
     for (const std::string& command : commands()) {
         const YAML::Node yaml = YAML::Load(role_yaml(use_of(command)));
         const Json role = role_of(use_of(command));
-        EXPECT_EQ(yaml["metadata"]["name"].as<std::string>(), role["metadata"]["name"]);
+        EXPECT_EQ(yaml["metadata"]["name"].as<std::string>(), role["metadata"]["name"].get<std::string>());
         ASSERT_EQ(yaml["rules"].size(), role["rules"].size());
         for (size_t i = 0; i < yaml["rules"].size(); ++i) {
             for (const char* list : {"apiGroups", "resources", "verbs"}) {

@@ -176,7 +176,7 @@ private:
 
     std::optional<Names> from_nodes() {
         Names on_gpu_nodes, on_all_nodes;
-        client_.list({nodes(), ""}, {}, [&](Page page) {
+        client_.list({nodes(), ""}, {}, [&](const Page& page) {
             for (const Json& node : page.items) {
                 const Json& labels = value_at(value_at(node, "metadata"), "labels");
                 const bool is_admitted =

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kube/api/common/encoding.hpp"
 
-#include <array>
 #include <cstdint>
 
 namespace cudafault::kube {

@@ -24,7 +24,7 @@ std::string trimmed(const std::string& text) {
 }
 
 // A line break would allow the value to add more headers.
-const std::string& require_one_line(const std::string& value, const std::string& what) {
+std::string require_one_line(const std::string& value, const std::string& what) {
     const bool broken = std::any_of(value.begin(), value.end(), [](unsigned char c) { return c < ' ' || c == 127; });
     if (broken) throw ConfigError(fmt::format("{} contains a line break or a control character", what));
     return value;

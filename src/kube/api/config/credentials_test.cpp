@@ -6,7 +6,6 @@
 
 #include <ctime>
 
-#include "kube/api/client/client.hpp"
 #include "kube/api/common/error.hpp"
 #include "kube/api/testing/test_files.hpp"
 

@@ -5,13 +5,11 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <filesystem>
 #include <system_error>
 
 #include "kube/api/common/encoding.hpp"
 #include "kube/api/common/error.hpp"
 #include "kube/api/common/json.hpp"
-#include "kube/api/common/timestamp.hpp"
 #include "kube/api/config/files.hpp"
 #include "kube/api/config/subprocess.hpp"
 #include "os/timestamp.hpp"

@@ -9,7 +9,6 @@
 
 #include <thread>
 
-#include "kube/api/client/client.hpp"
 #include "kube/api/common/error.hpp"
 #include "kube/api/testing/test_files.hpp"
 
@@ -190,7 +189,8 @@ TEST_F(Plugin, MissingProgramReportsInstallHint) {
 }
 
 TEST_F(Plugin, FindsProgramInPath) {
-    const std::string path = getenv("PATH");
+    const char* variable = getenv("PATH");
+    const std::string path = variable ? variable : "";
     folder.program("kube-test-plugin", credential(R"({"token":"p"})"));
     setenv("PATH", (folder.path().string() + ":" + path).c_str(), 1);
     plugin.command = "kube-test-plugin";

@@ -28,8 +28,10 @@ std::optional<std::string> read_if_exists(const std::string& file, const std::st
     }
     std::string content;
     char buffer[4096];
-    for (size_t size; (size = std::fread(buffer, 1, sizeof buffer, stream.get())) > 0;) content.append(buffer, size);
-    if (std::ferror(stream.get())) fail(file, what);
+    do {
+        content.append(buffer, std::fread(buffer, 1, sizeof buffer, stream.get()));
+        if (std::ferror(stream.get())) fail(file, what);
+    } while (!std::feof(stream.get()));
     return content;
 }
 

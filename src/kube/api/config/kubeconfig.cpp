@@ -66,7 +66,7 @@ const Entry& entry(const std::map<std::string, Entry>& entries, const std::strin
     throw ConfigError(fmt::format("no {0} \"{1}\" in the kubeconfig ({0}s: {2})", kind, name, joined_names(entries)));
 }
 
-const std::string& first_nonempty(const std::string& first, const std::string& second) {
+std::string first_nonempty(const std::string& first, const std::string& second) {
     return first.empty() ? second : first;
 }
 

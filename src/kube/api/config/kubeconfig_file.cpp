@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 #include <yaml-cpp/yaml.h>
 
+#include <utility>
+
 #include "kube/api/common/encoding.hpp"
 #include "kube/api/common/error.hpp"
 #include "kube/api/common/json.hpp"
@@ -69,7 +71,7 @@ private:
 
     template <typename Value>
     Value scalar(const char* name, Value default_value) const {
-        return has(name) ? as<Value>(node_[name], name) : default_value;
+        return has(name) ? as<Value>(node_[name], name) : std::move(default_value);
     }
 
     template <typename Value>

@@ -4,7 +4,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "kube/api/client/client.hpp"
 #include "kube/api/common/error.hpp"
 
 namespace cudafault::kube {

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kube/api/testing/scripted_responder.hpp"
 
-#include <arpa/inet.h>
 #include <fmt/format.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <openssl/err.h>
 #include <openssl/pem.h>
 #include <poll.h>
 #include <sys/eventfd.h>
@@ -18,7 +16,6 @@
 #include <cstring>
 #include <stdexcept>
 
-#include "kube/api/common/connection.hpp"
 #include "kube/api/common/encoding.hpp"
 #include "kube/api/common/json.hpp"
 

@@ -24,7 +24,7 @@ using List = std::unique_ptr<curl_slist, FreeList>;
 void append(List& list, const std::string& text) {
     curl_slist* extended = libcurl().slist_append(list.get(), text.c_str());
     if (!extended) throw std::bad_alloc();
-    (void)list.release();
+    list.release();  // NOLINT(bugprone-unused-return-value): `extended` is the same list
     list.reset(extended);
 }
 
@@ -46,7 +46,7 @@ struct Transfer {
 void parse_status_line(HttpResponse& response, const std::string& line) {
     response.headers.clear();  // discard headers of an interim response or of the proxy
     const size_t space = line.find(' ');
-    response.status = space == std::string::npos ? 0 : std::atoi(line.c_str() + space);
+    response.status = space == std::string::npos ? 0 : static_cast<int>(std::strtol(line.c_str() + space, nullptr, 10));
 }
 
 void parse_header(HttpResponse& response, const std::string& line) {

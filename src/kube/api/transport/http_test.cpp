@@ -7,7 +7,6 @@
 #include <array>
 #include <thread>
 
-#include "kube/api/client/client.hpp"
 #include "kube/api/common/error.hpp"
 #include "kube/api/testing/scripted_responder.hpp"
 #include "kube/api/testing/test_certificates.hpp"
