@@ -37,6 +37,44 @@ def test_program_can_be_linked_by_unversioned_name(library, function, tmp_path):
     assert run(program).code == 0
 
 
+RUNTIMES = [
+    ("libcudart.so.13", 13),
+    ("libcudart.so.13.5.37", 13),
+    ("libcudart.so.12", 12),
+    ("libcudart.so.12.9.79", 12),
+    ("libcudart.so.11.0", 11),
+    ("libcudart.so.11.8.89", 11),
+    ("libcudart.so", 12),  # a link to libcudart.so.12
+]
+RUNTIME_VERSION = """
+import ctypes, sys
+runtime, version = ctypes.CDLL(sys.argv[1]), ctypes.c_int()
+runtime.cudaRuntimeGetVersion(ctypes.byref(version))
+print(runtime.cudaSetDevice(0), version.value // 1000)
+"""
+
+
+@pytest.mark.parametrize("name, version", RUNTIMES)
+def test_runtime_can_be_opened_by_path(name, version, tmp_path):
+    """A program that opens the runtime of an installed toolkit uses the simulated runtime of the same major version."""
+    library = tmp_path / name
+    if name == "libcudart.so":
+        library.symlink_to("libcudart.so.12")
+    else:
+        library.write_text("a file of the toolkit, which the program must not load")
+    outcome = run(sys.executable, "-c", RUNTIME_VERSION, library)
+    assert outcome.behavior == (0, f"0 {version}\n", "")
+
+
+def test_runtime_can_be_opened_without_version_or_path():
+    assert run(sys.executable, "-c", RUNTIME_VERSION, "libcudart.so").behavior == (0, "0 13\n", "")
+
+
+def test_other_libraries_are_opened_by_path(tmp_path):
+    outcome = run(sys.executable, "-c", RUNTIME_VERSION, tmp_path / "libcudart.so.99")
+    assert "libcudart.so.99: cannot open shared object file" in outcome.errors
+
+
 def test_ctypes_finds_driver_library():
     code = "import ctypes.util; print(ctypes.util.find_library('cuda'))"
     assert run(sys.executable, "-c", code).output == "libcuda.so.1\n"
