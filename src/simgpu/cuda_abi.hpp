@@ -34,9 +34,11 @@ enum Result : int {
     kStreamCaptureUnsupported = 900,
     kStreamCaptureInvalidated = 901,
     kStreamCaptureUnmatched = 903,
+    kStreamCaptureUnjoined = 904,
     kStreamCaptureIsolation = 905,
     kStreamCaptureImplicit = 906,
     kCapturedEvent = 907,
+    kStreamCaptureWrongThread = 908,
     kGraphExecUpdateFailure = 910,
     kUnknown = 999,
 };

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Implements primary and created contexts, the context stack of each thread, limits, and peer access.
-#include <algorithm>
-
+#include "simgpu/driver/capture.hpp"
 #include "simgpu/driver/state.hpp"
 
 namespace cudafault::sim {
@@ -191,16 +190,11 @@ SIM_API Result cuCtxSetFlags(unsigned flags) {
 }
 
 SIM_API Result cuCtxSynchronize() {
-    return with_context([](State& s, Context& c) {
-        const bool capturing = std::any_of(s.streams.begin(), s.streams.end(), [&](const Stream* stream) {
-            return stream->context == &c && stream->capture;
-        });
-        return capturing ? kStreamCaptureUnsupported : kSuccess;
-    });
+    return with_context([](State& s, Context& c) { return check_context_wait(s, c); });
 }
 
 SIM_API Result cuCtxSynchronize_v2(Context* context) {
-    return with_given_context(context, [](State&, Context&) { return kSuccess; });
+    return with_given_context(context, [](State& s, Context& c) { return check_context_wait(s, c); });
 }
 
 SIM_API Result cuCtxGetLimit(size_t* value, int limit) {

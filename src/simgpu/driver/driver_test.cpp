@@ -831,7 +831,6 @@ TEST_F(Graphs, StreamsThatWaitForCapturedEventsJoinTheCapture) {
     EXPECT_EQ(cu("cuMemsetD8Async", memory_, static_cast<unsigned char>(1), size_t{1}, forked), kSuccess);
     EXPECT_EQ(cu("cuEventRecord", join_event, forked), kSuccess);
     EXPECT_EQ(cu("cuStreamWaitEvent", stream_, join_event, 0u), kSuccess);
-    EXPECT_EQ(cu("cuEventQuery", join_event), kCapturedEvent);
     EXPECT_EQ(cu("cuStreamEndCapture", forked, &graph), kStreamCaptureUnmatched);
     EXPECT_EQ(cu("cuStreamEndCapture", stream_, &graph), kSuccess);
     EXPECT_EQ(cu("cuStreamIsCapturing", forked, &status), kSuccess);
@@ -849,6 +848,157 @@ TEST_F(Graphs, SynchronizingInvalidatesACapture) {
     EXPECT_EQ(cu("cuStreamEndCapture", stream_, &graph), kIllegalState);
     EXPECT_EQ(cu("cuStreamBeginCapture_v2", kDefault, 0), kStreamCaptureUnsupported)
         << "the legacy stream cannot be captured";
+}
+
+constexpr int kGlobal = 0, kThreadLocal = 1, kRelaxed = 2;  // CUstreamCaptureMode
+
+class Captures : public Graphs {
+protected:
+    void SetUp() override {
+        Graphs::SetUp();
+        ASSERT_EQ(cu("cuEventCreate", &event_, 2u), kSuccess);
+        ASSERT_EQ(cu("cuEventRecord", event_, kDefault), kSuccess);
+    }
+
+    void begin(int mode = kGlobal, Stream* stream = nullptr) {
+        ASSERT_EQ(cu("cuStreamBeginCapture_v2", stream ? stream : stream_, mode), kSuccess);
+    }
+
+    static Result end(Stream* stream) {
+        Graph* graph = nullptr;
+        const Result result = cu("cuStreamEndCapture", stream, &graph);
+        if (graph) cu("cuGraphDestroy", graph);
+        return result;
+    }
+    Result end() { return end(stream_); }
+
+    // Calls each function that may synchronize with the device.
+    std::vector<Result> call_unsafe_functions() {
+        constexpr size_t kBytes = 4096;
+        static char buffer[kBytes];
+        DevicePtr memory = 0, managed = 0;
+        void *host = nullptr, *registered = buffer;
+        std::vector<Result> results = {cu("cuMemAlloc_v2", &memory, kBytes),
+                                       cu("cuMemAllocManaged", &managed, kBytes, 1u),
+                                       cu("cuMemHostAlloc", &host, kBytes, 0u),
+                                       cu("cuMemHostRegister_v2", registered, kBytes, 0u), cu("cuEventQuery", event_)};
+        if (memory) results.push_back(cu("cuMemFree_v2", memory));
+        if (managed) results.push_back(cu("cuMemFree_v2", managed));
+        if (host) results.push_back(cu("cuMemFreeHost", host));
+        if (!results[3]) results.push_back(cu("cuMemHostUnregister", registered));
+        return results;
+    }
+
+    static std::vector<Result> all(size_t count, Result result) { return std::vector<Result>(count, result); }
+
+    // The functions that allocate, and with them those that free.
+    static constexpr size_t kProhibited = 5, kPermitted = 9;
+
+    Event* event_ = nullptr;
+};
+
+TEST_F(Captures, ProhibitCallsThatMaySynchronize) {
+    for (const int mode : {kGlobal, kThreadLocal}) {
+        begin(mode);
+        EXPECT_EQ(call_unsafe_functions(), all(kProhibited, kStreamCaptureUnsupported));
+        EXPECT_EQ(end(), kStreamCaptureInvalidated);
+    }
+    const DevicePtr memory = allocate(1);
+    begin();
+    EXPECT_EQ(cu("cuMemFree_v2", memory), kStreamCaptureUnsupported);
+    EXPECT_EQ(end(), kStreamCaptureInvalidated);
+    EXPECT_EQ(cu("cuMemFree_v2", memory), kSuccess) << "the failed call did not free the memory";
+}
+
+TEST_F(Captures, PermitCallsThatMaySynchronizeInRelaxedMode) {
+    begin(kRelaxed);
+    EXPECT_EQ(call_unsafe_functions(), all(kPermitted, kSuccess));
+    EXPECT_EQ(end(), kSuccess);
+
+    int mode = kRelaxed;
+    begin();
+    EXPECT_EQ(cu("cuThreadExchangeStreamCaptureMode", &mode), kSuccess);
+    EXPECT_EQ(mode, kGlobal);
+    EXPECT_EQ(call_unsafe_functions(), all(kPermitted, kSuccess));
+    EXPECT_EQ(cu("cuThreadExchangeStreamCaptureMode", &mode), kSuccess);
+    EXPECT_EQ(mode, kRelaxed);
+    EXPECT_EQ(end(), kSuccess);
+}
+
+TEST_F(Captures, ProhibitCallsOfOtherThreadsOnlyInGlobalMode) {
+    for (const int mode : {kGlobal, kThreadLocal, kRelaxed}) {
+        const bool prohibited = mode == kGlobal;
+        begin(mode);
+        std::thread([&] {
+            EXPECT_EQ(cu("cuCtxSetCurrent", context_), kSuccess);
+            EXPECT_EQ(call_unsafe_functions(),
+                      prohibited ? all(kProhibited, kStreamCaptureUnsupported) : all(kPermitted, kSuccess));
+        }).join();
+        EXPECT_EQ(end(), prohibited ? kStreamCaptureInvalidated : kSuccess);
+    }
+}
+
+TEST_F(Captures, EndInTheThreadThatStartedThemExceptInRelaxedMode) {
+    for (const int mode : {kGlobal, kThreadLocal, kRelaxed}) {
+        begin(mode);
+        std::thread([&] { EXPECT_EQ(end(), mode == kRelaxed ? kSuccess : kStreamCaptureWrongThread); }).join();
+        EXPECT_EQ(end(), mode == kRelaxed ? kIllegalState : kSuccess);
+    }
+}
+
+TEST_F(Captures, FailIfAnotherStreamIsNotJoined) {
+    Stream* forked = new_stream();
+    begin();
+    EXPECT_EQ(cu("cuEventRecord", event_, stream_), kSuccess);
+    EXPECT_EQ(cu("cuStreamWaitEvent", forked, event_, 0u), kSuccess);
+    EXPECT_EQ(cu("cuMemsetD8Async", memory_, static_cast<unsigned char>(1), size_t{1}, forked), kSuccess);
+    EXPECT_EQ(end(), kStreamCaptureUnjoined);
+    EXPECT_EQ(end(forked), kIllegalState) << "the capture has ended on every stream";
+}
+
+TEST_F(Captures, ProhibitQueriesOfCapturedEvents) {
+    for (const char* function : {"cuEventQuery", "cuEventSynchronize"}) {
+        begin();
+        EXPECT_EQ(cu("cuEventRecord", event_, stream_), kSuccess);
+        EXPECT_EQ(cu(function, event_), kCapturedEvent);
+        EXPECT_EQ(end(), kStreamCaptureInvalidated) << function;
+    }
+}
+
+TEST_F(Captures, ProhibitWaitsForTheContext) {
+    begin(kRelaxed);
+    EXPECT_EQ(cu("cuCtxSynchronize"), kStreamCaptureUnsupported);
+    EXPECT_EQ(end(), kStreamCaptureInvalidated);
+}
+
+TEST_F(Captures, OfABlockingStreamProhibitUsesOfTheLegacyStream) {
+    Stream* blocking = nullptr;
+    ASSERT_EQ(cu("cuStreamCreate", &blocking, 0u), kSuccess);
+    DevicePtr memory = 0;
+    int status = -1;
+    const auto byte = static_cast<unsigned char>(1);
+    const std::function<Result()> uses[] = {
+        [&] { return cu("cuMemsetD8Async", memory_, byte, size_t{1}, kDefault); },
+        [&] { return cu("cuMemsetD8_v2", memory_, byte, size_t{1}); },
+        [&] { return cu("cuMemAllocAsync", &memory, size_t{1}, kDefault); },
+        [&] { return cu("cuMemFreeAsync", memory_, kDefault); },
+        [&] { return cu("cuEventRecord", event_, kDefault); },
+        [&] { return cu("cuStreamWaitEvent", kDefault, event_, 0u); },
+        [&] { return cu("cuStreamSynchronize", kDefault); },
+        [&] { return cu("cuStreamQuery", kDefault); },
+    };
+    for (const auto& use : uses) {
+        begin(kRelaxed, blocking);
+        EXPECT_EQ(use(), kStreamCaptureImplicit);
+        EXPECT_EQ(end(blocking), kStreamCaptureInvalidated);
+        begin();
+        EXPECT_EQ(cu("cuMemsetD8Async", memory_, byte, size_t{1}, kDefault), kSuccess)
+            << "the captured stream does not synchronize with the legacy stream";
+        EXPECT_EQ(end(), kSuccess);
+    }
+    begin(kRelaxed, blocking);
+    EXPECT_EQ(cu("cuStreamIsCapturing", kDefault, &status), kStreamCaptureImplicit);
+    EXPECT_EQ(end(blocking), kSuccess) << "the question does not invalidate the capture";
 }
 
 TEST_F(Graphs, NodesRunAfterTheirDependencies) {

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <type_traits>
 
+#include "simgpu/driver/capture.hpp"
 #include "simgpu/driver/graph_memory.hpp"
 #include "simgpu/driver/stream.hpp"
 
@@ -751,7 +752,8 @@ SIM_API Result cuGraphLaunch(GraphExec* exec, Stream* handle) {
         Stream* stream = nullptr;
         if (!s.execs.has(exec)) return kInvalidValue;
         if (Result failure = resolve_stream(s, context, handle, stream)) return failure;
-        if (stream->capture) return kStreamCaptureUnsupported;
+        if (stream->capture) return invalidate(*stream->capture, kStreamCaptureUnsupported);
+        if (Result failure = check_legacy_use(s, *stream)) return failure;
         for (const Step& step : exec->steps) {
             if (!step.enabled) continue;
             if (Result failure = check_work(s, context, step.work)) return failure;

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 
+#include "simgpu/driver/capture.hpp"
 #include "simgpu/driver/graph_memory.hpp"
 
 namespace cudafault::sim {
@@ -42,6 +43,7 @@ void unmap(State& s, Block& block) {
 Result free_block(DevicePtr pointer, std::initializer_list<BlockKind> kinds) {
     return with_driver([&](State& s) {
         if (!pointer) return kSuccess;
+        if (Result error = check_unsafe_call(s)) return error;
         const auto found = s.blocks.find(pointer);
         if (found == s.blocks.end()) return kInvalidValue;
         if (std::find(kinds.begin(), kinds.end(), found->second.kind) == kinds.end()) return kInvalidValue;
@@ -52,6 +54,7 @@ Result free_block(DevicePtr pointer, std::initializer_list<BlockKind> kinds) {
 Result allocate_pointer(DevicePtr* out, size_t bytes, BlockKind kind) {
     return with_context([&](State& s, Context& c) {
         if (!out || !bytes) return kInvalidValue;
+        if (Result error = check_unsafe_call(s)) return error;
         Block* block = nullptr;
         if (Result error = allocate(s, c, bytes, kind, block)) return error;
         return set_output(out, pointer_of(*block));
@@ -293,6 +296,7 @@ SIM_API Result cuMemFree_v2(DevicePtr pointer) {
 SIM_API Result cuMemHostAlloc(void** out, size_t bytes, unsigned flags) {
     return with_context([&](State& s, Context& c) {
         if (!out || !bytes || (flags & ~kHostKnownFlags)) return kInvalidValue;
+        if (Result error = check_unsafe_call(s)) return error;
         Block* block = nullptr;
         if (Result error = allocate(s, c, bytes, BlockKind::kHost, block)) return error;
         block->flags = flags | kHostDeviceMap;  // with unified addressing, all host memory is mapped
@@ -312,6 +316,7 @@ SIM_API Result cuMemHostRegister_v2(void* pointer, size_t bytes, unsigned flags)
     return with_context([&](State& s, Context& c) {
         if (!pointer || !bytes || (flags & ~kRegisterKnownFlags)) return kInvalidValue;
         if (flags & kRegisterIoMemory) return kNotSupported;
+        if (Result error = check_unsafe_call(s)) return error;
         const auto base = reinterpret_cast<uintptr_t>(pointer);
         if (is_overlapping_block(s, base, bytes)) return kHostMemoryAlreadyRegistered;
         insert_block(s, {.base = base,

@@ -3,6 +3,7 @@
 // the host is cheap.
 #include <algorithm>
 
+#include "simgpu/driver/capture.hpp"
 #include "simgpu/driver/graph.hpp"
 #include "simgpu/driver/memory.hpp"
 #include "simgpu/driver/stream.hpp"
@@ -76,7 +77,9 @@ Result set_attribute(Pool& pool, int attribute, const void* value) {
 Result allocate_in_order(State& s, Context& c, Stream* handle, Pool& pool, size_t bytes, DevicePtr* out) {
     Stream* stream = nullptr;
     if (Result error = resolve_stream(s, c, handle, stream)) return error;
-    return stream->capture ? capture_allocation(s, *stream, pool, bytes, out) : allocate_from(s, pool, bytes, out);
+    if (stream->capture) return capture_allocation(s, *stream, pool, bytes, out);
+    if (Result error = check_legacy_use(s, *stream)) return error;
+    return allocate_from(s, pool, bytes, out);
 }
 
 }  // namespace
@@ -176,6 +179,7 @@ SIM_API Result cuMemFreeAsync(DevicePtr pointer, Stream* handle) {
         Stream* stream = nullptr;
         if (Result error = resolve_stream(s, c, handle, stream)) return error;
         if (stream->capture) return capture_free(s, *stream, pointer);
+        if (Result error = check_legacy_use(s, *stream)) return error;
         const auto found = s.blocks.find(pointer);
         if (found == s.blocks.end() || found->second.kind != BlockKind::kDevice) return kInvalidValue;
         return free_memory(s, found->second);

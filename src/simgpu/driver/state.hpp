@@ -30,6 +30,7 @@
 namespace cudafault::sim {
 
 constexpr int kLimitCount = 11;
+constexpr unsigned kNonBlockingStream = 1;
 
 // Never freed, so that the driver can distinguish the handle of a destroyed context from an invalid handle.
 struct Context {
@@ -113,6 +114,7 @@ struct Capture {
     bool owns_graph;
     uint64_t id;
     int mode;
+    uint64_t thread;  // number of the thread that started the capture
     Stream* origin;
     bool invalid = false;
     std::vector<Stream*> members = {};
@@ -195,6 +197,7 @@ struct State {
     Handles<PhysicalMemory> physicals;
     Handles<Stream> streams;
     Handles<Event> events;
+    std::set<Capture*> captures;
     Handles<Function> functions;
     Handles<Image> images;
     Handles<Graph> graphs;

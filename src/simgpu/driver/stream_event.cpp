@@ -7,20 +7,18 @@
 #include <algorithm>
 #include <cstring>
 
+#include "simgpu/driver/capture.hpp"
 #include "simgpu/driver/graph.hpp"
 
 namespace cudafault::sim {
 namespace {
 
-constexpr unsigned kNonBlocking = 1;
 constexpr int kLeastPriority = 0, kGreatestPriority = -5;
 constexpr unsigned kDisableTiming = 2, kInterprocess = 4, kKnownEventFlags = 7;
 constexpr unsigned kExternal = 1;  // CU_EVENT_RECORD_EXTERNAL and CU_EVENT_WAIT_EXTERNAL: a capture adds a node
 constexpr int kNotCapturing = 0, kCapturing = 1, kCaptureInvalidated = 2;
 constexpr size_t kAttributeBytes = 64;
 constexpr int kAccessPolicy = 1, kSynchronizationPolicy = 3, kPriority = 8, kSyncDomainMap = 9, kSyncDomain = 10;
-
-thread_local int t_capture_mode = 0;
 
 Stream* new_stream(State& s, Context& context, unsigned flags, int priority) {
     return s.streams.add(new Stream{&context, s.next_id++, flags, priority});
@@ -60,11 +58,10 @@ Result with_event(Event* event, Body body) {
     return with_driver([&](State& s) { return s.events.has(event) ? body(s, *event) : kInvalidHandle; });
 }
 
-// Waits for a stream or queries it. Either operation invalidates a capture in progress on the stream.
-Result synchronize(Stream& stream) {
-    if (!stream.capture) return kSuccess;
-    stream.capture->invalid = true;
-    return kStreamCaptureUnsupported;
+// Waits for a stream or queries it. A capture of the stream prohibits either operation.
+Result synchronize(State& s, Stream& stream) {
+    if (stream.capture) return invalidate(*stream.capture, kStreamCaptureUnsupported);
+    return check_legacy_use(s, stream);
 }
 
 void join_capture(Stream& stream, Capture& capture, std::vector<Node*> tail) {
@@ -81,23 +78,26 @@ void end_capture(State& s, Capture* capture) {
     for (Event* event : s.events) {
         if (event->capture == capture) event->capture = nullptr;
     }
+    s.captures.erase(capture);
     delete capture;
 }
 
 Result begin_capture(State& s, Stream& stream, Graph* graph, std::vector<Node*> tail, int mode) {
-    if (mode < 0 || mode > 2) return kInvalidValue;
+    if (mode < kCaptureGlobal || mode > kCaptureRelaxed) return kInvalidValue;
     if (stream.shared_default) return kStreamCaptureUnsupported;
     if (stream.capture) return kIllegalState;
     const bool owns = !graph;
     if (owns) graph = s.graphs.add(new Graph{s.next_id++});
-    auto* capture = new Capture{graph, owns, s.next_id++, mode, &stream};
+    auto* capture = new Capture{graph, owns, s.next_id++, mode, thread_number(), &stream};
+    s.captures.insert(capture);
     join_capture(stream, *capture, std::move(tail));
     return kSuccess;
 }
 
-Result capture_info(State&, Stream& stream, int* status, uint64_t* id, Graph** graph, Node* const** dependencies,
+Result capture_info(State& s, Stream& stream, int* status, uint64_t* id, Graph** graph, Node* const** dependencies,
                     const EdgeData** edges, size_t* count) {
     if (!status) return kInvalidValue;
+    if (is_blocked_by_capture(s, stream)) return kStreamCaptureImplicit;
     const Capture* capture = stream.capture;
     *status = !capture ? kNotCapturing : capture->invalid ? kCaptureInvalidated : kCapturing;
     stream.tail_edges.assign(stream.tail.size(), EdgeData{});
@@ -118,6 +118,7 @@ Result record_event(Event* event, Stream* handle, unsigned flags) {
         if (!s.events.has(event) || event->context != stream.context) return kInvalidHandle;
         if (flags & ~kExternal) return kInvalidValue;
         if (!stream.capture) {
+            if (Result error = check_legacy_use(s, stream)) return error;
             event->capture = nullptr;
             event->recorded_ns = now_ns();
         } else if (flags & kExternal) {
@@ -136,13 +137,18 @@ Result wait_event(State& s, Stream& stream, Event& event, unsigned flags) {
         stream.tail = {&add_node(s, *stream.capture->graph, WaitEvent{&event}, stream.tail)};
         return kSuccess;
     }
-    if (!event.capture) return stream.capture ? kStreamCaptureIsolation : kSuccess;
-    if (stream.shared_default) return kStreamCaptureImplicit;
+    if (!event.capture) {
+        return stream.capture ? invalidate(*stream.capture, kStreamCaptureIsolation) : check_legacy_use(s, stream);
+    }
+    if (stream.shared_default) return invalidate(*event.capture, kStreamCaptureImplicit);
     if (!stream.capture) {
         join_capture(stream, *event.capture, event.captured);
         return kSuccess;
     }
-    if (stream.capture != event.capture) return kStreamCaptureIsolation;
+    if (stream.capture != event.capture) {
+        invalidate(*event.capture, kStreamCaptureIsolation);
+        return invalidate(*stream.capture, kStreamCaptureIsolation);
+    }
     for (Node* node : event.captured) {
         if (std::find(stream.tail.begin(), stream.tail.end(), node) == stream.tail.end()) stream.tail.push_back(node);
     }
@@ -198,7 +204,7 @@ void abandon_captures_of(State& s, const Context& context) {
 
 SIM_API Result cuStreamCreateWithPriority(Stream** out, unsigned flags, int priority) {
     return with_context([&](State& s, Context& c) {
-        if (!out || (flags & ~kNonBlocking)) return kInvalidValue;
+        if (!out || (flags & ~kNonBlockingStream)) return kInvalidValue;
         return set_output(out, new_stream(s, c, flags, std::clamp(priority, kGreatestPriority, kLeastPriority)));
     });
 }
@@ -223,12 +229,12 @@ SIM_API Result cuStreamDestroy_v2(Stream* stream) {
 SIM_ALIAS(cuStreamDestroy, cuStreamDestroy_v2, (Stream * stream), (stream))
 
 SIM_API Result cuStreamQuery(Stream* stream) {
-    return with_stream(stream, [](State&, Stream& st) { return synchronize(st); });
+    return with_stream(stream, [](State& s, Stream& st) { return synchronize(s, st); });
 }
 SIM_PER_THREAD(cuStreamQuery, _ptsz, (Stream * stream), (own_stream(stream)))
 
 SIM_API Result cuStreamSynchronize(Stream* stream) {
-    return with_stream(stream, [](State&, Stream& st) { return synchronize(st); });
+    return with_stream(stream, [](State& s, Stream& st) { return synchronize(s, st); });
 }
 SIM_PER_THREAD(cuStreamSynchronize, _ptsz, (Stream * stream), (own_stream(stream)))
 
@@ -334,7 +340,7 @@ SIM_PER_THREAD(cuLaunchHostFunc_v2, _ptsz,
 
 SIM_API Result cuStreamAddCallback(Stream* stream, StreamCallback callback, void* user_data, unsigned flags) {
     if (!callback || flags) return kInvalidValue;
-    if (Result error = with_stream(stream, [](State&, Stream& st) { return synchronize(st); })) return error;
+    if (Result error = with_stream(stream, [](State& s, Stream& st) { return synchronize(s, st); })) return error;
     CallbackCall call{stream, callback, user_data};
     run_callback(&call);
     return kSuccess;
@@ -368,11 +374,14 @@ SIM_PER_THREAD(cuEventRecordWithFlags, _ptsz, (Event * event, Stream* stream, un
                (event, own_stream(stream), flags))
 
 SIM_API Result cuEventQuery(Event* event) {
-    return with_event(event, [](State&, Event& e) { return e.capture ? kCapturedEvent : kSuccess; });
+    return with_event(event, [](State& s, Event& e) {
+        return e.capture ? invalidate(*e.capture, kCapturedEvent) : check_unsafe_call(s);
+    });
 }
 
 SIM_API Result cuEventSynchronize(Event* event) {
-    return with_event(event, [](State&, Event& e) { return e.capture ? kCapturedEvent : kSuccess; });
+    return with_event(event,
+                      [](State&, Event& e) { return e.capture ? invalidate(*e.capture, kCapturedEvent) : kSuccess; });
 }
 
 SIM_API Result cuEventElapsedTime(float* milliseconds, Event* start, Event* end) {
@@ -413,11 +422,15 @@ SIM_API Result cuStreamEndCapture(Stream* stream, Graph** out) {
         Capture* capture = st.capture;
         if (!capture) return kIllegalState;
         if (capture->origin != &st) return kStreamCaptureUnmatched;
-        const bool invalid = capture->invalid;
+        const bool is_bound = capture->mode != kCaptureRelaxed;
+        if (is_bound && capture->thread != thread_number()) return kStreamCaptureWrongThread;
+        const Result error = capture->invalid                  ? kStreamCaptureInvalidated
+                             : are_streams_joined(s, *capture) ? kSuccess
+                                                               : kStreamCaptureUnjoined;
         Graph* graph = capture->graph;
-        if (invalid && capture->owns_graph) destroy_graph(s, *graph);
+        if (error && capture->owns_graph) destroy_graph(s, *graph);
         end_capture(s, capture);
-        return invalid ? kStreamCaptureInvalidated : set_output(out, graph);
+        return error ? error : set_output(out, graph);
     });
 }
 SIM_PER_THREAD(cuStreamEndCapture, _ptsz, (Stream * stream, Graph** out), (own_stream(stream), out))
@@ -478,8 +491,8 @@ SIM_PER_THREAD(cuStreamUpdateCaptureDependencies_v2, _ptsz,
 
 SIM_API Result cuThreadExchangeStreamCaptureMode(int* mode) {
     return with_driver([&](State&) {
-        if (!mode || *mode < 0 || *mode > 2) return kInvalidValue;
-        std::swap(*mode, t_capture_mode);
+        if (!mode || *mode < kCaptureGlobal || *mode > kCaptureRelaxed) return kInvalidValue;
+        std::swap(*mode, thread_capture_mode());
         return kSuccess;
     });
 }

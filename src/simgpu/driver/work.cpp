@@ -3,6 +3,7 @@
 #include <cstring>
 #include <type_traits>
 
+#include "simgpu/driver/capture.hpp"
 #include "simgpu/driver/graph.hpp"
 #include "simgpu/driver/graph_memory.hpp"
 #include "simgpu/driver/memory.hpp"
@@ -129,7 +130,7 @@ Result submit(Stream* handle, Work work) {
         Stream* stream = nullptr;
         if (Result failure = resolve_stream(s, context, handle, stream)) return failure;
         if (Result failure = check_work(s, context, work)) return failure;
-        if (!stream->capture) return kSuccess;
+        if (!stream->capture) return check_legacy_use(s, *stream);
         if (stream->capture->invalid) return kStreamCaptureInvalidated;
         captured = true;
         stream->tail = {&add_node(s, *stream->capture->graph, work, stream->tail)};
