@@ -9,6 +9,11 @@ namespace {
 constexpr unsigned kApiVersion = 3020;
 constexpr unsigned kScheduleMask = 0x07, kKnownFlags = 0xff;
 
+// The status of a feature that is not simulated.
+Result not_supported() {
+    return with_driver([](State&) { return kNotSupported; });
+}
+
 Result push(Context* context) {
     ContextStack& stack = context_stack();
     if (stack.depth == ContextStack::kMax) return kOutOfMemory;
@@ -97,12 +102,12 @@ SIM_API Result cuCtxCreate_v2(Context** out, unsigned flags, Device device) { re
 SIM_ALIAS(cuCtxCreate, cuCtxCreate_v2, (Context * *out, unsigned flags, Device device), (out, flags, device))
 
 SIM_API Result cuCtxCreate_v3(Context** out, void*, int affinity_count, unsigned flags, Device device) {
-    return affinity_count ? kNotSupported : create(out, flags, device);
+    return affinity_count ? not_supported() : create(out, flags, device);
 }
 
 SIM_API Result cuCtxCreate_v4(Context** out, const ContextParams* params, unsigned flags, Device device) {
     const bool unsupported = params && (params->affinity_count || params->cig);
-    return unsupported ? kNotSupported : create(out, flags, device);
+    return unsupported ? not_supported() : create(out, flags, device);
 }
 
 SIM_API Result cuCtxDestroy_v2(Context* context) {
@@ -247,7 +252,7 @@ SIM_API Result cuCtxResetPersistingL2Cache() {
     return with_context([](State&, Context&) { return kSuccess; });
 }
 
-SIM_API Result cuCtxGetExecAffinity(void*, int) { return kNotSupported; }
+SIM_API Result cuCtxGetExecAffinity(void*, int) { return not_supported(); }
 
 SIM_API Result cuDeviceCanAccessPeer(int* can_access, Device device, Device peer) {
     return with_device(device, [&](State& s, DeviceState&) {

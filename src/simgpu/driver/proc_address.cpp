@@ -66,6 +66,10 @@ Result set_text_output(const char** out, const char* text) {
 
 }  // namespace
 
+int unsupported() {
+    return with_driver([](State&) { return kNotSupported; });
+}
+
 // Programs can call this function before cuInit. If the requested function is not found, the call succeeds with a null
 // pointer and the reason in `status`.
 SIM_API Result cuGetProcAddress_v2(const char* symbol, void** function, int version, uint64_t flags, int* status) {

@@ -46,9 +46,14 @@ TEST(Exports, AreCompleteAndHaveDistinctAddresses) {
     EXPECT_GT(rows().size(), 600u);
 }
 
-TEST(Exports, StubsReturnNotSupported) {
-    EXPECT_EQ(testing::call<int>(library(), "cuTexRefCreate"), kNotSupported);
-    EXPECT_EQ(testing::call<int>(library(), "cuGreenCtxCreate"), kNotSupported);
+TEST(Exports, StubsReturnNotSupportedAfterInitialization) {
+    for (const char* name : {"cuTexRefCreate", "cuGreenCtxCreate"}) {
+        EXPECT_EQ(testing::call<int>(library(), name), kNotInitialized);
+    }
+    ASSERT_EQ(testing::call<int>(library(), "cuInit", 0u), kSuccess);
+    for (const char* name : {"cuTexRefCreate", "cuGreenCtxCreate"}) {
+        EXPECT_EQ(testing::call<int>(library(), name), kNotSupported);
+    }
 }
 
 TEST(ProcAddress, ReturnsTheExportOfEverySymbolVersionAndMode) {

@@ -4,10 +4,18 @@
 
 #include <cstddef>
 
+namespace cudafault::sim {
+
+// Returns the status of a function that is not simulated: CUDA_ERROR_NOT_INITIALIZED if the driver is not initialized,
+// else CUDA_ERROR_NOT_SUPPORTED.
+int unsupported();
+
+}  // namespace cudafault::sim
+
 // A function that is not simulated. It is weak, so that a handwritten function replaces it. It ignores its arguments,
 // so it can be called with any arguments.
 #define SIM_STUB(name) \
-    extern "C" __attribute__((weak, visibility("default"))) int name() { return 801 /* CUDA_ERROR_NOT_SUPPORTED */; }
+    extern "C" __attribute__((weak, visibility("default"))) int name() { return cudafault::sim::unsupported(); }
 
 namespace cudafault::sim {
 
