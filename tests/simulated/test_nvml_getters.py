@@ -14,7 +14,7 @@ pynvml.nvmlInit()
 gpu = pynvml.nvmlDeviceGetHandleByIndex(0)
 results = {}
 for name, function in inspect.getmembers(pynvml, inspect.isfunction):
-    if not name.startswith(("nvmlDeviceGet", "nvmlSystemGet")):
+    if not name.startswith(("nvmlDeviceGet", "nvmlSystemGet", "nvmlGpmQuery")):
         continue
     required = [p for p in inspect.signature(function).parameters.values() if p.default is p.empty]
     if len(required) > 1 or (required and required[0].name not in ("handle", "device")):
@@ -34,7 +34,7 @@ EXPECTED = """
 nvmlDeviceGetMigMode nvmlDeviceGetAttributes_v2 nvmlDeviceGetNumaNodeId nvmlDeviceGetGspFirmwareVersion
 nvmlDeviceGetRowRemapperHistogram nvmlDeviceGetRemappedRows nvmlDeviceGetEncoderStats nvmlDeviceGetFBCStats
 nvmlDeviceGetIrqNum nvmlDeviceGetJpgUtilization nvmlDeviceGetOfaUtilization nvmlDeviceGetPcieSpeed nvmlDeviceGetNumFans
-nvmlSystemGetConfComputeState nvmlSystemGetDriverBranch
+nvmlSystemGetConfComputeState nvmlSystemGetDriverBranch nvmlGpmQueryDeviceSupport
 """.split()
 
 

@@ -2,6 +2,7 @@
 // Implements the NVML functions that return properties of one GPU.
 #include <sched.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -71,6 +72,21 @@ Return all_processors(DeviceHandle device, unsigned words, unsigned long* set) {
         std::memcpy(set, &processors, std::min<size_t>(words * sizeof *set, sizeof processors));
         return kSuccess;
     });
+}
+
+// Sets *out to the GPUs that match. If *count is 0, only sets *count to their number.
+template <typename Matches>
+Return list_gpus(Matches matches, unsigned* count, DeviceHandle* out) {
+    if (!count || (*count && !out)) return kInvalidArgument;
+    const unsigned room = *count;
+    *count = 0;
+    for (const Gpu& gpu : machine()) {
+        if (!matches(gpu)) continue;
+        if (*count < room) out[*count] = &gpu;
+        ++*count;
+    }
+    if (room) *count = std::min(*count, room);
+    return kSuccess;
 }
 
 }  // namespace
@@ -354,22 +370,19 @@ NVML_API Return nvmlDeviceGetTopologyCommonAncestor(DeviceHandle first, DeviceHa
                      [&](const Gpu& a, const Gpu& b) { return set_output(level, &a == &b ? kInternal : kNode); });
 }
 
-// All other GPUs have the same level, which nvmlDeviceGetTopologyCommonAncestor returns. If *count is 0, only sets
-// *count to the number of GPUs with the requested level.
+// All other GPUs have the same level, which nvmlDeviceGetTopologyCommonAncestor returns.
 NVML_API Return nvmlDeviceGetTopologyNearestGpus(DeviceHandle device, int level, unsigned* count, DeviceHandle* out) {
     constexpr int kNode = 40;
     return with_gpu(device, [&](const Gpu& gpu) {
-        if (!count || (*count && !out)) return kInvalidArgument;
-        const unsigned room = *count;
-        *count = 0;
-        for (const Gpu& other : machine()) {
-            if (level != kNode || &other == &gpu) continue;
-            if (*count < room) out[*count] = &other;
-            ++*count;
-        }
-        if (room) *count = std::min(*count, room);
-        return kSuccess;
+        return list_gpus([&](const Gpu& other) { return level == kNode && &other != &gpu; }, count, out);
     });
+}
+
+// Every GPU is close to every processor.
+NVML_API Return nvmlSystemGetTopologyGpuSet(unsigned processor, unsigned* count, DeviceHandle* out) {
+    if (!is_initialized()) return kUninitialized;
+    if (processor >= static_cast<unsigned>(sysconf(_SC_NPROCESSORS_CONF))) return kInvalidArgument;
+    return list_gpus([](const Gpu&) { return true; }, count, out);
 }
 
 // A data center GPU has one performance state. Fills the remaining entries of the buffer with "unknown".

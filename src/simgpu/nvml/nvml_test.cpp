@@ -279,6 +279,58 @@ TEST_F(Nvml, TableFunctionChecksTheStructureVersion) {
     EXPECT_EQ(fabric.summary, 1u);
 }
 
+struct GpmMetric {
+    unsigned id;
+    Return result;
+    double value;
+    const char *short_name, *long_name, *unit;
+};
+
+struct GpmMetrics {
+    unsigned version, count;
+    void *first, *second;
+    GpmMetric metrics[4];
+};
+
+TEST_F(Nvml, MonitorsPerformanceOfGpusFromHopperOn) {
+    constexpr unsigned kGraphics = 1, kAllLinks = 60, kLastLinkSent = 97, kC2c = 100;
+    unsigned support[] = {1, 99};
+    GpmMetrics metrics{1, 4, nullptr, nullptr, {}};
+    for (void** sample : {&metrics.first, &metrics.second}) ASSERT_EQ(nvml("nvmlGpmSampleAlloc", sample), kSuccess);
+    EXPECT_EQ(nvml("nvmlGpmQueryDeviceSupport", device(0), &support[0]), kSuccess);
+    EXPECT_EQ(support[1], 1u);
+    EXPECT_EQ(nvml("nvmlGpmMetricsGet", &metrics), kInvalidArgument) << "the samples have not been taken";
+    for (void* sample : {metrics.first, metrics.second}) {
+        EXPECT_EQ(nvml("nvmlGpmSampleGet", device(0), sample), kSuccess);
+    }
+    const unsigned ids[] = {kGraphics, kAllLinks, kLastLinkSent, kC2c};
+    for (int i = 0; i < 4; ++i) metrics.metrics[i] = {ids[i], kUnknown, -1, "", "", ""};
+    EXPECT_EQ(nvml("nvmlGpmMetricsGet", &metrics), kSuccess);
+    for (int i = 0; i < 4; ++i) {
+        const bool supported = ids[i] != kC2c;
+        EXPECT_EQ(metrics.metrics[i].result, supported ? kSuccess : kNotSupported) << ids[i];
+        EXPECT_EQ(metrics.metrics[i].value, 0) << ids[i];
+    }
+    metrics.version = struct_version(sizeof metrics, 1);
+    EXPECT_EQ(nvml("nvmlGpmMetricsGet", &metrics), kArgumentVersionMismatch);
+    EXPECT_EQ(nvml("nvmlGpmMigSampleGet", device(0), 1u, metrics.first), kNotSupported) << "MIG is not enabled";
+    for (void* sample : {metrics.first, metrics.second}) {
+        EXPECT_EQ(nvml("nvmlGpmSampleFree", sample), kSuccess);
+        EXPECT_EQ(nvml("nvmlGpmSampleFree", sample), kInvalidArgument);
+    }
+}
+
+TEST_F(Nvml, ListsGpusNearAProcessor) {
+    unsigned count = 0;
+    DeviceHandle* nowhere = nullptr;
+    EXPECT_EQ(nvml("nvmlSystemGetTopologyGpuSet", 0u, &count, nowhere), kSuccess);
+    ASSERT_EQ(count, 3u);
+    DeviceHandle gpus[3] = {};
+    EXPECT_EQ(nvml("nvmlSystemGetTopologyGpuSet", 0u, &count, &gpus[0]), kSuccess);
+    for (unsigned i = 0; i < 3; ++i) EXPECT_EQ(gpus[i], device(i));
+    EXPECT_EQ(nvml("nvmlSystemGetTopologyGpuSet", 100000u, &count, &gpus[0]), kInvalidArgument);
+}
+
 TEST_F(Nvml, WaitForEventsTimesOut) {
     void* set = nullptr;
     EventData data{};
