@@ -51,7 +51,9 @@ static char resolved[PATH_MAX];
 static void report(const char* name, int found) { printf("%s %d\n", name, found); }
 static int is_null_device(int fd) { return fd >= 0 && read(fd, resolved, 1) == 0; }
 static int is_device(int result) { return result == 0 && S_ISCHR(status.st_mode); }
-static int is_file(const char* path) { return path && strcmp(path, file) == 0; }
+static int is_file(const char* path) {
+    return path && strncmp(path, "/dev/nvidia", 11) == 0 && strcmp(strrchr(path, '/'), strrchr(file, '/')) == 0;
+}
 
 static void open_file(void) {
     for (const char** name = (const char*[]){"open", "open64", NULL}; *name; ++name)
@@ -203,7 +205,18 @@ def test_disabled_library_is_not_preloaded():
     assert "libdevicefiles" not in cudafault(*command, CUDAFAULT_SIM_DEVICE_FILES="0").output
 
 
-@pytest.mark.parametrize("file, found", [("/dev/nvidia0", "1"), ("/dev/nvidia7", "0")])
+@pytest.mark.parametrize(
+    "file, found",
+    [
+        ("/dev/nvidia0", "1"),
+        ("/dev/nvidia7", "0"),
+        ("//dev/./nvidia0", "1"),
+        ("/./dev//nvidiactl", "1"),
+        ("/dev/nvidia0/", "0"),
+        ("/devnvidia0", "0"),
+        ("/dev./nvidia0", "0"),
+    ],
+)
 def test_every_function_finds_only_files_of_simulated_gpus(file, found, tmp_path):
     program = compile_source(tmp_path / "every_function", EVERY_FUNCTION)
     outcome = cudafault("run", "--gpus", "sim:1", "--", program, file)

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include <cstddef>
+#include <initializer_list>
 
 #include "fault/atomics.hpp"
 #include "fault/text.hpp"
@@ -27,9 +28,9 @@ using cudafault::Text;
 
 namespace {
 
-constexpr const char* kControlFiles[] = {"/dev/nvidiactl", "/dev/nvidia-uvm", "/dev/nvidia-uvm-tools",
-                                         "/dev/nvidia-modeset"};
-constexpr Text kGpuFile = "/dev/nvidia";
+constexpr Text kFolder = "/dev/";
+constexpr const char* kControlFiles[] = {"nvidiactl", "nvidia-uvm", "nvidia-uvm-tools", "nvidia-modeset"};
+constexpr Text kGpuFile = "nvidia";
 constexpr Text kCountVariable = "CUDAFAULT_SIM_DEVICE_FILES=";
 constexpr long kMaxGpus = 64;
 
@@ -64,13 +65,32 @@ long gpu_count() {
     return cudafault::load(count);
 }
 
-bool is_device_file(const char* terminated) {
-    const Text path = terminated;
-    if (!cudafault::starts_with(path, kGpuFile)) return false;
-    for (const char* file : kControlFiles) {
-        if (path == file) return gpu_count() > 0;
+// Removes the separators at the start of a path, and components that are a single dot.
+Text skip_separators(Text path) {
+    while (cudafault::starts_with(path, "/")) {
+        path = path.from(1);
+        if (cudafault::starts_with(path, "./")) path = path.from(1);
     }
-    const long gpu = number_of(path.from(kGpuFile.size));
+    return path;
+}
+
+// Returns the part of an absolute path after /dev/, or an empty text if the path does not start with /dev/.
+Text file_in_folder(Text path) {
+    constexpr Text kName = "dev", kSeparator = "/";
+    if (!cudafault::starts_with(path, kSeparator)) return {};
+    const Text relative = skip_separators(path);
+    if (!cudafault::starts_with(relative, kName)) return {};
+    const Text file = relative.from(kName.size);
+    return cudafault::starts_with(file, kSeparator) ? skip_separators(file) : Text();
+}
+
+bool is_device_file(const char* path) {
+    const Text file = file_in_folder(path);
+    if (!cudafault::starts_with(file, kGpuFile)) return false;
+    for (const char* control_file : kControlFiles) {
+        if (file == control_file) return gpu_count() > 0;
+    }
+    const long gpu = number_of(file.from(kGpuFile.size));
     return gpu >= 0 && gpu < gpu_count();
 }
 
@@ -116,12 +136,16 @@ int system_access(int folder, const char* path, int mode) {
     return static_cast<int>(syscall(SYS_faccessat, folder, path, mode));
 }
 
-// Copies the path to `out`, or to new memory that the caller frees if `out` is nullptr.
-char* copy_path(Text path, char* out) {
-    if (!out) out = static_cast<char*>(malloc(path.size + 1));
+// Copies the canonical path of a device file to `out`, or to new memory that the caller frees if `out` is nullptr.
+char* copy_canonical(Text path, char* out) {
+    const Text file = file_in_folder(path);
+    if (!out) out = static_cast<char*>(malloc(kFolder.size + file.size + 1));
     if (!out) return nullptr;
-    for (size_t i = 0; i < path.size; ++i) out[i] = path[i];
-    out[path.size] = '\0';
+    char* end = out;
+    for (const Text part : {kFolder, file}) {
+        for (size_t i = 0; i < part.size; ++i) *end++ = part[i];
+    }
+    *end = '\0';
     return out;
 }
 
@@ -257,21 +281,21 @@ INTERPOSE(int, statx, int folder, const char* path, int flags, unsigned mask, vo
                 : static_cast<int>(syscall(SYS_statx, folder, substitute(path), flags, mask, status));
 }
 
-// The path of a device file is already resolved.
+// No component of the path of a device file is a symbolic link.
 INTERPOSE(char*, realpath, const char* path, char* resolved) {
-    if (is_device_file(path)) return copy_path(path, resolved);
+    if (is_device_file(path)) return copy_canonical(path, resolved);
     const auto next = next_realpath.find();
     return next ? next(path, resolved) : not_found();
 }
 
 INTERPOSE(char*, __realpath_chk, const char* path, char* resolved, size_t size) {
-    if (is_device_file(path)) return copy_path(path, resolved);
+    if (is_device_file(path)) return copy_canonical(path, resolved);
     const auto next = next___realpath_chk.find();
     return next ? next(path, resolved, size) : not_found();
 }
 
 INTERPOSE(char*, canonicalize_file_name, const char* path) {
-    if (is_device_file(path)) return copy_path(path, nullptr);
+    if (is_device_file(path)) return copy_canonical(path, nullptr);
     const auto next = next_canonicalize_file_name.find();
     return next ? next(path) : not_found();
 }
