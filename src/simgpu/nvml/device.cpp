@@ -53,13 +53,16 @@ Return empty_list(DeviceHandle device, unsigned* count) {
     return with_gpu(device, [&](const Gpu&) { return set_output(count, 0); });
 }
 
-// Returns a list of one number. If the buffer is too small, sets `count` to the required length.
-Return single_value_list(unsigned value, unsigned* count, unsigned* out) {
+// Lists clocks in steps, from the highest to the lowest. If the buffer is too small, sets `count` to the required
+// length.
+Return list_clocks(unsigned highest, unsigned lowest, unsigned* count, unsigned* out) {
+    constexpr unsigned kStepMhz = 15;
     if (!count) return kInvalidArgument;
-    const bool fits = out && *count >= 1;
-    *count = 1;
+    const unsigned needed = (highest - lowest) / kStepMhz + 1;
+    const bool fits = out && *count >= needed;
+    *count = needed;
     if (!fits) return kInsufficientSize;
-    *out = value;
+    for (unsigned i = 0; i < needed; ++i) out[i] = highest - i * kStepMhz;
     return kSuccess;
 }
 
@@ -264,7 +267,8 @@ NVML_API Return nvmlDeviceGetClock(DeviceHandle device, unsigned type, unsigned 
 
 NVML_API Return nvmlDeviceGetSupportedMemoryClocks(DeviceHandle device, unsigned* count, unsigned* mhz) {
     return with_gpu(device, [&](const Gpu& gpu) {
-        return single_value_list(static_cast<unsigned>(gpu.model->memory_clock_mhz), count, mhz);
+        const auto clock = static_cast<unsigned>(gpu.model->memory_clock_mhz);
+        return list_clocks(clock, clock, count, mhz);
     });
 }
 
@@ -272,7 +276,7 @@ NVML_API Return nvmlDeviceGetSupportedGraphicsClocks(DeviceHandle device, unsign
                                                      unsigned* mhz) {
     return with_gpu(device, [&](const Gpu& gpu) {
         if (memory_mhz != static_cast<unsigned>(gpu.model->memory_clock_mhz)) return kNotFound;
-        return single_value_list(static_cast<unsigned>(gpu.model->clock_mhz), count, mhz);
+        return list_clocks(static_cast<unsigned>(gpu.model->clock_mhz), kIdleClockMhz, count, mhz);
     });
 }
 

@@ -320,6 +320,21 @@ TEST_F(Nvml, MonitorsPerformanceOfGpusFromHopperOn) {
     }
 }
 
+TEST_F(Nvml, ListsSupportedClocks) {
+    unsigned memory = 0, count = 1;
+    EXPECT_EQ(nvml("nvmlDeviceGetSupportedMemoryClocks", device(0), &count, &memory), kSuccess);
+    EXPECT_EQ(count, 1u);
+    unsigned clocks[200] = {};
+    count = 1;
+    EXPECT_EQ(nvml("nvmlDeviceGetSupportedGraphicsClocks", device(0), memory, &count, &clocks[0]), kInsufficientSize);
+    EXPECT_EQ(count, 110u);
+    EXPECT_EQ(nvml("nvmlDeviceGetSupportedGraphicsClocks", device(0), memory, &count, &clocks[0]), kSuccess);
+    EXPECT_EQ(clocks[0], 1980u);
+    EXPECT_EQ(clocks[1], 1965u);
+    EXPECT_EQ(clocks[109], 345u);
+    EXPECT_EQ(nvml("nvmlDeviceGetSupportedGraphicsClocks", device(0), memory + 1, &count, &clocks[0]), kNotFound);
+}
+
 TEST_F(Nvml, ListsGpusNearAProcessor) {
     unsigned count = 0;
     DeviceHandle* nowhere = nullptr;
