@@ -70,6 +70,18 @@ def test_runtime_can_be_opened_without_version_or_path():
     assert run(sys.executable, "-c", RUNTIME_VERSION, "libcudart.so").behavior == (0, "0 13\n", "")
 
 
+@pytest.mark.parametrize("name", [*LIBRARIES, "libcudart.so.12", "libcudart.so"])
+def test_library_can_be_opened_if_the_library_path_was_replaced(name):
+    code = f"import ctypes; ctypes.CDLL({name!r}); print('opened')"
+    outcome = run("env", "LD_LIBRARY_PATH=/nonexistent", sys.executable, "-c", code)
+    assert outcome.behavior == (0, "opened\n", "")
+
+
+def test_runtime_finds_driver_if_the_library_path_was_replaced():
+    outcome = run("env", "LD_LIBRARY_PATH=/nonexistent", sys.executable, "-c", RUNTIME_VERSION, "libcudart.so.13")
+    assert outcome.behavior == (0, "0 13\n", "")
+
+
 def test_other_libraries_are_opened_by_path(tmp_path):
     outcome = run(sys.executable, "-c", RUNTIME_VERSION, tmp_path / "libcudart.so.99")
     assert "libcudart.so.99: cannot open shared object file" in outcome.errors

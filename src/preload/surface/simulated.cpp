@@ -40,8 +40,10 @@ int find_library(Text name) {
     return -1;
 }
 
-// Returns the number of the libcudart to which an unversioned symbolic link points, or -1.
-int find_linked_runtime(const char* file) {
+// Returns the number of the libcudart that an unversioned name selects: the version to which the symbolic link points,
+// the newest version for a name without a path, or -1.
+int find_unversioned_runtime(const char* file) {
+    if (base_name_of(file).size == Text(file).size) return kLibraryCount - 1;
     char target[kLongestPath];
     const long size =
         system_call(SYS_readlinkat, kAtCwd, address_of(file), address_of(target), static_cast<long>(sizeof target));
@@ -51,13 +53,12 @@ int find_linked_runtime(const char* file) {
 }  // namespace
 
 const char* simulated_library(const char* file) {
-    const Text path(file), name = base_name_of(path);
-    if (name.size == path.size) return nullptr;  // no path: LD_LIBRARY_PATH selects the simulated library
-    const char* folder = environment("CUDAFAULT_SIM_DIR");
-    if (!folder || !*folder || starts_with(path, Text(folder))) return nullptr;
-    int number = find_library(name);
-    if (name == without_version(kRuntimeSonames[0])) number = find_linked_runtime(file);
+    const Text name = base_name_of(file);
+    const bool is_unversioned_runtime = name == without_version(kRuntimeSonames[0]);
+    const int number = is_unversioned_runtime ? find_unversioned_runtime(file) : find_library(name);
     if (number < 0) return nullptr;
+    const char* folder = environment("CUDAFAULT_SIM_DIR");
+    if (!folder || !*folder || starts_with(file, Text(folder))) return nullptr;
     const Text library(library_at(number));
     if (Text(folder).size + library.size + sizeof "/" > kLongestPath) return nullptr;
     // Static, because libc reads the path after this function has returned. Every thread writes the same bytes.
