@@ -645,6 +645,36 @@ TEST_F(Driver, FunctionsHaveAttributesAndOccupancy) {
     EXPECT_EQ(value, 2) << "shared memory limits the occupancy";
 }
 
+TEST_F(Driver, StreamsOfAnotherDeviceRunCopiesButNoKernels) {
+    Context* other = nullptr;
+    Event *event = nullptr, *other_event = nullptr;
+    int ordinal = -1;
+    float elapsed = 0;
+    Function* function = new_function();
+    const DevicePtr memory = allocate(16);
+    Stream* stream = new_stream();
+    ASSERT_EQ(cu("cuEventCreate", &event, 0u), kSuccess);
+    ASSERT_EQ(cu("cuEventRecord", event, stream), kSuccess);
+    EXPECT_EQ(launch(function, 1, 1, stream), kSuccess);
+
+    ASSERT_EQ(cu("cuDevicePrimaryCtxRetain", &other, 1), kSuccess);
+    ASSERT_EQ(cu("cuCtxSetCurrent", other), kSuccess);
+    ASSERT_EQ(cu("cuEventCreate", &other_event, 0u), kSuccess);
+    EXPECT_EQ(launch(new_function(), 1, 1, stream), kInvalidHandle);
+    EXPECT_EQ(cu("cuMemsetD8Async", memory, static_cast<unsigned char>(1), size_t{16}, stream), kSuccess);
+    EXPECT_EQ(cu("cuEventRecord", other_event, stream), kInvalidHandle);
+    EXPECT_EQ(cu("cuEventRecord", other_event, kDefault), kSuccess);
+    EXPECT_EQ(cu("cuEventElapsedTime", &elapsed, event, other_event), kInvalidHandle);
+
+    DevicePtr allocated = 0;
+    void* out = &ordinal;
+    constexpr int kDeviceOrdinal = 9;  // CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL
+    ASSERT_EQ(cu("cuMemAllocAsync", &allocated, size_t{16}, stream), kSuccess);
+    EXPECT_EQ(cu("cuPointerGetAttribute", out, kDeviceOrdinal, allocated), kSuccess);
+    EXPECT_EQ(ordinal, 0) << "memory comes from the pool of the stream's device";
+    EXPECT_EQ(cu("cuDevicePrimaryCtxRelease_v2", 1), kSuccess);
+}
+
 class Graphs : public Driver {
 protected:
     void SetUp() override {

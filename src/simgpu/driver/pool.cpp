@@ -73,13 +73,15 @@ Result set_attribute(Pool& pool, int attribute, const void* value) {
     return kInvalidValue;
 }
 
-// Allocates, or adds an allocation node if the stream is being captured.
-Result allocate_in_order(State& s, Context& c, Stream* handle, Pool& pool, size_t bytes, DevicePtr* out) {
+// Allocates, or adds an allocation node if the stream is being captured. If `pool` is nullptr, uses the current pool of
+// the stream's device.
+Result allocate_in_order(State& s, Context& c, Stream* handle, Pool* pool, size_t bytes, DevicePtr* out) {
     Stream* stream = nullptr;
     if (Result error = resolve_stream(s, c, handle, stream)) return error;
-    if (stream->capture) return capture_allocation(s, *stream, pool, bytes, out);
+    Pool& chosen = pool ? *pool : *s.devices[stream->context->device].pool;
+    if (stream->capture) return capture_allocation(s, *stream, chosen, bytes, out);
     if (Result error = check_legacy_use(s, *stream)) return error;
-    return allocate_from(s, pool, bytes, out);
+    return allocate_from(s, chosen, bytes, out);
 }
 
 }  // namespace
@@ -159,15 +161,14 @@ SIM_API Result cuMemPoolGetAccess(int* flags, Pool* pool, const MemLocation* loc
 }
 
 SIM_API Result cuMemAllocAsync(DevicePtr* out, size_t bytes, Stream* stream) {
-    return with_context(
-        [&](State& s, Context& c) { return allocate_in_order(s, c, stream, *s.devices[c.device].pool, bytes, out); });
+    return with_context([&](State& s, Context& c) { return allocate_in_order(s, c, stream, nullptr, bytes, out); });
 }
 SIM_PER_THREAD(cuMemAllocAsync, _ptsz, (DevicePtr * out, size_t bytes, Stream* stream),
                (out, bytes, own_stream(stream)))
 
 SIM_API Result cuMemAllocFromPoolAsync(DevicePtr* out, size_t bytes, Pool* pool, Stream* stream) {
     return with_context([&](State& s, Context& c) {
-        return s.pools.has(pool) ? allocate_in_order(s, c, stream, *pool, bytes, out) : kInvalidValue;
+        return s.pools.has(pool) ? allocate_in_order(s, c, stream, pool, bytes, out) : kInvalidValue;
     });
 }
 SIM_PER_THREAD(cuMemAllocFromPoolAsync, _ptsz, (DevicePtr * out, size_t bytes, Pool* pool, Stream* stream),

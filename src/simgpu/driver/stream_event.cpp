@@ -387,7 +387,7 @@ SIM_API Result cuEventSynchronize(Event* event) {
 SIM_API Result cuEventElapsedTime(float* milliseconds, Event* start, Event* end) {
     return with_event(start, [&](State& s, Event& from) {
         if (!s.events.has(end) || ((from.flags | end->flags) & kDisableTiming)) return kInvalidHandle;
-        if (!from.recorded_ns || !end->recorded_ns) return kInvalidHandle;
+        if (!from.recorded_ns || !end->recorded_ns || from.context != end->context) return kInvalidHandle;
         constexpr double kNanosecondsPerMillisecond = 1e6;
         const auto elapsed = static_cast<int64_t>(end->recorded_ns - from.recorded_ns);
         return set_output(milliseconds, static_cast<double>(elapsed) / kNanosecondsPerMillisecond);

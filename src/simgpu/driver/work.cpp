@@ -130,6 +130,8 @@ Result submit(Stream* handle, Work work) {
         Stream* stream = nullptr;
         if (Result failure = resolve_stream(s, context, handle, stream)) return failure;
         if (Result failure = check_work(s, context, work)) return failure;
+        // Copies can use a stream of any context.
+        if (std::holds_alternative<Launch>(work) && stream->context != &context) return kInvalidHandle;
         if (!stream->capture) return check_legacy_use(s, *stream);
         if (stream->capture->invalid) return kStreamCaptureInvalidated;
         captured = true;
