@@ -361,7 +361,7 @@ private:
     bool refuse_signal() {
         const Text text = values_[kEffect];
         Message message =
-            refuse(text, "invalid effect= ", Quoted{text}, ": expected signal: with a number from 1 to 64 or one of");
+            refuse(text, "invalid effect= ", Quoted{text}, ": expected signal with a number from 1 to 64 or one of");
         for (int i = 0; i < signal_name_count(); ++i) {
             message.add(i == 0 ? " " : ", ");
             message.add(signal_name(i));

@@ -261,7 +261,7 @@ const Refused kRefused[] = {
     {"xid=79 effect=error:5", "error:5", "error without a value"},
     {"xid=79 effect=exit:256", "exit:256", "0 to 255"},
     {"xid=79 effect=exit", "exit", "0 to 255"},
-    {"xid=79 effect=signal:FOO", "signal:FOO", "expected signal: with a number from 1 to 64 or one of HUP, INT"},
+    {"xid=79 effect=signal:FOO", "signal:FOO", "expected signal with a number from 1 to 64 or one of HUP, INT"},
     {"xid=79 effect=signal:65", "signal:65", "SYS"},
     {"error=719 effect=hang", "719", "other effects return no code"},
     {"effect=error calls=cuInit", "effect=error", "a fault needs xid= or error="},

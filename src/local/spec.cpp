@@ -51,7 +51,7 @@ bool has_index(const Gpu& gpu, const GpuSelector& selector) {
     return selector.number <= index && index <= selector.last;
 }
 
-bool is_selected(const GpuSelector& selector, const Gpu& gpu) {
+bool is_gpu_selected(const GpuSelector& selector, const Gpu& gpu) {
     switch (selector.kind) {
         case GpuKind::index: return has_index(gpu, selector);
         case GpuKind::pci: return has_pci(gpu, selector);
@@ -65,7 +65,7 @@ bool is_selected(const GpuSelector& selector, const Gpu& gpu) {
 std::vector<std::string> find_uuids(const Machine& machine, const GpuSelector& selector) {
     std::vector<std::string> found;
     for (const Gpu& gpu : machine.gpus) {
-        if (is_selected(selector, gpu)) found.push_back(gpu.uuid);
+        if (is_gpu_selected(selector, gpu)) found.push_back(gpu.uuid);
         if (!selector.is_mig) continue;
         for (const MigDevice& mig : gpu.mig_devices) {
             if (has_uuid(mig.uuid, selector)) found.push_back(mig.uuid);

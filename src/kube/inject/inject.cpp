@@ -477,7 +477,8 @@ private:
         }
     }
 
-    // Waits until every injected container shows the library in its log. Returns false if `end` passes first.
+    // Waits until every injected container shows the library in its log. Returns false if the pod is not running
+    // or if `end` passes first.
     bool wait_for_library(const Json& pod, Deadline end) {
         if (text_at(pod, {"status", "phase"}) != "Running") return false;
         const std::vector<std::string> containers = injected_containers(pod);

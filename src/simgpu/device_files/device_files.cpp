@@ -116,7 +116,8 @@ int system_access(int folder, const char* path, int mode) {
     return static_cast<int>(syscall(SYS_faccessat, folder, path, mode));
 }
 
-// Copies the path to `out`, or to new memory that the caller frees if `out` is nullptr.
+// Copies the path to `out` and returns `out`. If `out` is nullptr, copies the path to new memory, which the caller
+// frees. Returns nullptr if no memory is available.
 char* copy_path(Text path, char* out) {
     if (!out) out = static_cast<char*>(malloc(path.size + 1));
     if (!out) return nullptr;
