@@ -62,7 +62,7 @@ std::string effect_text(const Fault& fault) {
     return fmt::format("{}the process receives {}", cause, signal_text(fault.effect_value));
 }
 
-bool are_default_calls(const Fault& fault) {
+bool has_default_calls(const Fault& fault) {
     for (int row = 0; row < kFunctionCount; ++row) {
         if (fault.calls.has(row) != kFunctions[row].simple_fails) return false;
     }
@@ -114,7 +114,7 @@ std::string nested_calls(const Fault& fault) {
     for (int i = 0; i < kCallClasses; ++i) {
         const auto is_ignored = [&](int row) {
             return kFunctions[row].api == Api::driver && static_cast<int>(kFunctions[row].call_class) == i &&
-                   !counts_inner_call(fault, row);
+                   !is_inner_call_counted(fault, row);
         };
         const std::vector<int> rows = distinct_rows(fault);
         if (std::any_of(rows.begin(), rows.end(), is_ignored)) {
@@ -130,7 +130,7 @@ std::string calls_text(const Fault& fault) {
     constexpr size_t kShown = 6;
     const std::vector<std::string> names = function_names(fault);
     const std::string by_api = fmt::format("{}", fmt::join(counts_by_api(fault), ", "));
-    if (are_default_calls(fault)) {
+    if (has_default_calls(fault)) {
         return fmt::format(
             "the {} functions that fail by default ({}); driver calls inside a shared libcudart do not count, since "
             "the runtime call does",
@@ -331,7 +331,7 @@ json fault_json(const Fault& fault) {
         {"xid", number_or_null(fault.xid, 0)},
         {"effect", effect_json(fault)},
         {"calls",
-         {{"default", are_default_calls(fault)},
+         {{"default", has_default_calls(fault)},
           {"names_runtime", fault.runtime_classes != 0},
           {"classes", counts_by_class(fault)},
           {"functions", names}}},

@@ -36,7 +36,7 @@ struct Entry {
     std::vector<std::string> libraries;
 };
 
-bool matches_pattern(int row, const std::string& pattern) {
+bool is_match(int row, const std::string& pattern) {
     if (pattern.starts_with('@')) return pattern.substr(1) == class_name(kFunctions[row].call_class);
     return glob_match(local::text_of(pattern), function_name(row));
 }
@@ -44,7 +44,7 @@ bool matches_pattern(int row, const std::string& pattern) {
 std::vector<Entry> find_entries(const std::string& pattern) {
     std::vector<Entry> entries;
     for (int row = 0; row < kFunctionCount; ++row) {
-        if (!matches_pattern(row, pattern)) continue;
+        if (!is_match(row, pattern)) continue;
         const bool is_new = entries.empty() || function_name(entries.back().row) != function_name(row);
         if (is_new) entries.push_back({row, {}});
         entries.back().libraries.emplace_back(soname_of(kFunctions[row]));

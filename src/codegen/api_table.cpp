@@ -66,7 +66,7 @@ constexpr HookRule kHookRules[] = {
     {"cudaGetDeviceCount*", "enumerate"},
 };
 
-bool matches(std::string_view pattern, std::string_view name) {
+bool is_match(std::string_view pattern, std::string_view name) {
     if (pattern.back() == '*') return name.starts_with(pattern.substr(0, pattern.size() - 1));
     return name == pattern;
 }
@@ -115,13 +115,13 @@ private:
         row.symbol = field(kSymbol);
         row.api = api_;
         row.version = version();
-        row.per_thread = one_of(kMode, "per_thread", "any");
+        row.per_thread = read_flag(kMode, "per_thread", "any");
         row.since = field(kSince);
         row.call_class = field(kClass);
         if (!contains(kClasses, row.call_class)) refuse(kClass, "a call class such as memory");
         read_device(row);
         row.returns = field(kReturns);
-        row.simple_fails = one_of(kSimple, "fail", "pass");
+        row.simple_fails = read_flag(kSimple, "fail", "pass");
         if (row.simple_fails && !row.returns_status()) refuse(kSimple, "pass, because the function returns no status");
         if (row.simple_fails && (api_ == "nvml" || api_ == "nccl")) {
             refuse(kSimple, "pass, because model=simple does not affect NVML and NCCL");
@@ -132,7 +132,7 @@ private:
         return row;
     }
 
-    bool one_of(Column column, const std::string& yes, const std::string& no) const {
+    bool read_flag(Column column, const std::string& yes, const std::string& no) const {
         if (field(column) != yes && field(column) != no) refuse(column, yes + " or " + no);
         return field(column) == yes;
     }
@@ -208,7 +208,7 @@ auto sort_key(const ApiRow& row) { return std::tie(row.name, row.soname); }
 
 std::string_view hook_of(std::string_view name) {
     for (const HookRule& rule : kHookRules) {
-        if (matches(rule.pattern, name)) return rule.hook;
+        if (is_match(rule.pattern, name)) return rule.hook;
     }
     return "none";
 }

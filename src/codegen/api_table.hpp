@@ -41,7 +41,7 @@ struct ApiRow {
 std::string_view hook_of(std::string_view name);
 
 // Reads all four tables. A runtime function has one row per soname. The rows are sorted by name in byte order, then by
-// soname.
+// soname. Throws DataError if a table cannot be read, has an invalid field, or defines a function again.
 std::vector<ApiRow> read_api_table(const std::filesystem::path& data);
 
 }  // namespace cudafault::codegen

@@ -361,7 +361,7 @@ private:
     bool refuse_signal() {
         const Text text = values_[kEffect];
         Message message =
-            refuse(text, "invalid effect= ", Quoted{text}, ": expected signal: with a number from 1 to 64 or one of");
+            refuse(text, "invalid effect= ", Quoted{text}, ": expected signal with a number from 1 to 64 or one of");
         for (int i = 0; i < signal_name_count(); ++i) {
             message.add(i == 0 ? " " : ", ");
             message.add(signal_name(i));
@@ -623,7 +623,7 @@ bool is_terminated(const char (&text)[kMaxGlob]) {
     return false;
 }
 
-bool names_only_failing_functions(const FunctionSet& calls) {
+bool has_only_failing_functions(const FunctionSet& calls) {
     for (size_t word = 0; word < sizeof calls.words / sizeof *calls.words; ++word) {
         for (uint64_t bits = calls.words[word]; bits != 0; bits &= bits - 1) {
             const int row = static_cast<int>(word) * 64 + __builtin_ctzll(bits);
@@ -640,7 +640,7 @@ bool is_well_formed(const Fault& fault) {
         if (fault.gpus[i].kind > GpuKind::pci || fault.gpus[i].uuid_digits > kUuidDigits) return false;
     }
     return is_terminated(fault.process) && is_terminated(fault.node) && is_terminated(fault.pod) &&
-           names_only_failing_functions(fault.calls);
+           has_only_failing_functions(fault.calls);
 }
 
 }  // namespace
@@ -655,7 +655,7 @@ Text take_revision(Text file, uint64_t& revision) {
     return file.from(end < file.size ? end + 1 : end);
 }
 
-bool matches_uuid(const GpuSelector& selector, const uint8_t (&uuid)[16]) {
+bool is_uuid_match(const GpuSelector& selector, const uint8_t (&uuid)[16]) {
     for (int digit = 0; digit < selector.uuid_digits; ++digit) {
         const int shift = digit % 2 == 0 ? 4 : 0;
         if ((selector.uuid[digit / 2] >> shift & 15) != (uuid[digit / 2] >> shift & 15)) return false;
@@ -671,14 +671,14 @@ bool is_well_formed(const Plan& plan) {
     return true;
 }
 
-bool selects_rank(const Fault& fault, int rank) {
+bool is_rank_selected(const Fault& fault, int rank) {
     for (int i = 0; i < fault.rank_count; ++i) {
         if (fault.ranks[i].first <= rank && rank <= fault.ranks[i].last) return true;
     }
     return fault.rank_count == 0;
 }
 
-bool counts_inner_call(const Fault& fault, int row) {
+bool is_inner_call_counted(const Fault& fault, int row) {
     // The runtime has no function of class init: each of its functions may initialize the driver.
     const CallClass call_class = kFunctions[row].call_class;
     return call_class == CallClass::init ? fault.runtime_classes == 0

@@ -30,7 +30,7 @@ struct GpuSelector {
 };
 
 // Returns true if this UUID starts with the digits of the selector, which must be of kind uuid.
-bool matches_uuid(const GpuSelector&, const uint8_t (&uuid)[16]);
+bool is_uuid_match(const GpuSelector&, const uint8_t (&uuid)[16]);
 
 struct RankRange {
     int32_t first, last;
@@ -82,11 +82,11 @@ struct Fault {
 };
 
 // Returns true if rank= of the fault includes this rank (-1: the process has no rank).
-bool selects_rank(const Fault&, int rank);
+bool is_rank_selected(const Fault&, int rank);
 
 // Returns true if a driver call made by a shared libcudart is counted. Such a call is not counted if the fault names
 // runtime functions of the same class, because the runtime call in progress has been counted already (D-110).
-bool counts_inner_call(const Fault&, int row);
+bool is_inner_call_counted(const Fault&, int row);
 
 struct Plan {
     int count;  // 0: no fault is armed

@@ -116,8 +116,8 @@ const Accepted kAccepted[] = {
     {"xid=79 scope=run", [](const Fault& f) { return f.scope == Scope::run; }},
     {"xid=79 rank=0,2-3 gpu=0",
      [](const Fault& f) {
-         return f.rank_count == 2 && f.ranks[1].first == 2 && f.ranks[1].last == 3 && selects_rank(f, 0) &&
-                !selects_rank(f, 1) && selects_rank(f, 3) && !selects_rank(f, -1);
+         return f.rank_count == 2 && f.ranks[1].first == 2 && f.ranks[1].last == 3 && is_rank_selected(f, 0) &&
+                !is_rank_selected(f, 1) && is_rank_selected(f, 3) && !is_rank_selected(f, -1);
      }},
     {"xid=79 gpu=0-3,local:1-2",
      [](const Fault& f) {
@@ -261,7 +261,7 @@ const Refused kRefused[] = {
     {"xid=79 effect=error:5", "error:5", "error without a value"},
     {"xid=79 effect=exit:256", "exit:256", "0 to 255"},
     {"xid=79 effect=exit", "exit", "0 to 255"},
-    {"xid=79 effect=signal:FOO", "signal:FOO", "expected signal: with a number from 1 to 64 or one of HUP, INT"},
+    {"xid=79 effect=signal:FOO", "signal:FOO", "expected signal with a number from 1 to 64 or one of HUP, INT"},
     {"xid=79 effect=signal:65", "signal:65", "SYS"},
     {"error=719 effect=hang", "719", "other effects return no code"},
     {"effect=error calls=cuInit", "effect=error", "a fault needs xid= or error="},
@@ -334,18 +334,18 @@ TEST(Calls, DocumentedNameMatchesEveryVariant) {
     EXPECT_TRUE(has_function(fault_of("error=719 calls=__cudaLaunchKernel"), "__cudaLaunchKernel_ptsz"));
 }
 
-bool counts_inner(const std::string& spec, const char* function) {
-    return counts_inner_call(fault_of(spec), find_function(function));
+bool is_inner_counted(const std::string& spec, const char* function) {
+    return is_inner_call_counted(fault_of(spec), find_function(function));
 }
 
 TEST(Calls, IgnoresInnerCallsOnlyIfARuntimeFunctionOfTheirClassIsNamed) {
-    EXPECT_TRUE(counts_inner("error=719 calls=cuLaunchKernel", "cuLaunchKernel"));
-    EXPECT_FALSE(counts_inner("error=719 calls=cuLaunchKernel,cudaLaunchKernel", "cuLaunchKernel"));
-    EXPECT_TRUE(counts_inner("error=719 calls=cuMemAlloc,cudaLaunchKernel", "cuMemAlloc_v2"));
-    EXPECT_FALSE(counts_inner("error=719 calls=cuInit,cudaLaunchKernel", "cuInit"));
+    EXPECT_TRUE(is_inner_counted("error=719 calls=cuLaunchKernel", "cuLaunchKernel"));
+    EXPECT_FALSE(is_inner_counted("error=719 calls=cuLaunchKernel,cudaLaunchKernel", "cuLaunchKernel"));
+    EXPECT_TRUE(is_inner_counted("error=719 calls=cuMemAlloc,cudaLaunchKernel", "cuMemAlloc_v2"));
+    EXPECT_FALSE(is_inner_counted("error=719 calls=cuInit,cudaLaunchKernel", "cuInit"));
     for (int row = 0; row < kFunctionCount; ++row) {
         if (!kFunctions[row].simple_fails || kFunctions[row].api != Api::driver) continue;
-        EXPECT_FALSE(counts_inner_call(fault_of("xid=79"), row)) << function_name(row).data;
+        EXPECT_FALSE(is_inner_call_counted(fault_of("xid=79"), row)) << function_name(row).data;
     }
 }
 

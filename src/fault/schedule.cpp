@@ -56,7 +56,7 @@ uint64_t trip_after(const Fault& fault, uint64_t base_ns, uint64_t uniform) {
 
 // Returns true if a trip has become due since the last call. Several trips without a call between them count as one.
 // The next interval starts at this call, because the exponential distribution is memoryless.
-bool mtbf_trips(const Fault& fault, FaultState& state, int fault_index, int rank, uint64_t elapsed) {
+bool take_due_trip(const Fault& fault, FaultState& state, int fault_index, int rank, uint64_t elapsed) {
     uint64_t due = load(state.next_trip_ns);
     if (due == 0 && replace(state.next_trip_ns, due, kTripBusy)) {
         const uint64_t base = fault.after_calls > 0 ? elapsed : fault.after_ns;
@@ -78,10 +78,10 @@ uint64_t position(const Fault& fault, FaultState& state, uint64_t matched, uint6
     return fault.mtbf_ns ? matched : count_up(state.trips);
 }
 
-bool chosen(const Fault& fault, FaultState& state, int fault_index, int rank, uint64_t matched, uint64_t elapsed) {
+bool choose_call(const Fault& fault, FaultState& state, int fault_index, int rank, uint64_t matched, uint64_t elapsed) {
     const uint64_t at = position(fault, state, matched, elapsed);
     if (at == 0) return false;
-    if (fault.mtbf_ns) return mtbf_trips(fault, state, fault_index, rank, elapsed);
+    if (fault.mtbf_ns) return take_due_trip(fault, state, fault_index, rank, elapsed);
     if (at % fault.every != 0) return false;
     return fault.probability == kAlways || draw(fault.seed, fault_index, rank, at / fault.every) < fault.probability;
 }
@@ -114,15 +114,15 @@ bool count_fired(const Fault& fault, FaultState& state) {
 
 }  // namespace
 
-bool in_window(const Fault& fault, const FaultState& state, Moment moment) {
+bool is_in_window(const Fault& fault, const FaultState& state, Moment moment) {
     return elapsed_ns(moment) < window_end(fault, state) && moment.now_ns < fault.until_ns;
 }
 
-bool fires(const Fault& fault, FaultState& state, int fault_index, int rank, Moment moment) {
+bool count_matched_call(const Fault& fault, FaultState& state, int fault_index, int rank, Moment moment) {
     const uint64_t matched = count_up(state.matched);
     open_window(fault, state, matched, elapsed_ns(moment));
     const bool tripped = fault.sticky && load(state.tripped);
-    if (!tripped && !chosen(fault, state, fault_index, rank, matched, elapsed_ns(moment))) return false;
+    if (!tripped && !choose_call(fault, state, fault_index, rank, matched, elapsed_ns(moment))) return false;
     if (!count_fired(fault, state)) return false;
     if (fault.sticky) store(state.tripped, uint32_t{1});
     return true;

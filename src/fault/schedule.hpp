@@ -30,11 +30,11 @@ inline Moment moment_after(uint64_t elapsed_ns, uint64_t wall_ns) {
 }
 
 // Returns false once for= or until= has passed. The fault is then disarmed, regardless of its counters.
-bool in_window(const Fault&, const FaultState&, Moment);
+bool is_in_window(const Fault&, const FaultState&, Moment);
 
 // Counts one matched call in the window and returns whether the fault fires. The keys apply in the order after, every,
 // probability or mtbf, times. The random draws depend on `fault_index` and `rank` (-1: none).
-bool fires(const Fault&, FaultState&, int fault_index, int rank, Moment);
+bool count_matched_call(const Fault&, FaultState&, int fault_index, int rank, Moment);
 
 // Returns the k-th random draw of a fault, uniform over 64 bits.
 uint64_t draw(uint64_t seed, int fault_index, int rank, uint64_t k);

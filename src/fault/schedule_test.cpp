@@ -24,7 +24,7 @@ std::vector<int> failures(const Fault& fault, int calls, int rank = -1, int inde
     FaultState state{};
     std::vector<int> out;
     for (int call = 1; call <= calls; ++call) {
-        if (fires(fault, state, index, rank, at(0))) out.push_back(call);
+        if (count_matched_call(fault, state, index, rank, at(0))) out.push_back(call);
     }
     return out;
 }
@@ -78,10 +78,10 @@ TEST(Schedule, RanksAndFaultsHaveDifferentSequences) {
 TEST(Schedule, CountingStartsAtTheEndOfAfterDuration) {
     const Fault fault = fault_of("xid=79 after=10s every=2");
     FaultState state{};
-    for (int i = 0; i < 3; ++i) EXPECT_FALSE(fires(fault, state, 0, -1, at(10 * kSecond - 1)));
-    EXPECT_FALSE(fires(fault, state, 0, -1, at(10 * kSecond)));
-    EXPECT_TRUE(fires(fault, state, 0, -1, at(11 * kSecond)));
-    EXPECT_FALSE(fires(fault, state, 0, -1, at(12 * kSecond)));
+    for (int i = 0; i < 3; ++i) EXPECT_FALSE(count_matched_call(fault, state, 0, -1, at(10 * kSecond - 1)));
+    EXPECT_FALSE(count_matched_call(fault, state, 0, -1, at(10 * kSecond)));
+    EXPECT_TRUE(count_matched_call(fault, state, 0, -1, at(11 * kSecond)));
+    EXPECT_FALSE(count_matched_call(fault, state, 0, -1, at(12 * kSecond)));
     EXPECT_EQ(state.matched, 6u);
     EXPECT_EQ(state.fired, 1u);
 }
@@ -90,8 +90,8 @@ TEST(Schedule, TreatsClockBeforeArmingAsTimeOfArming) {
     const Fault fault = fault_of("xid=79 after=1s for=2s");
     FaultState state{};
     const Moment before{kArmed - kSecond, kArmed};
-    EXPECT_FALSE(fires(fault, state, 0, -1, before));
-    EXPECT_TRUE(in_window(fault, FaultState{}, before));
+    EXPECT_FALSE(count_matched_call(fault, state, 0, -1, before));
+    EXPECT_TRUE(is_in_window(fault, FaultState{}, before));
 }
 
 // Makes one call per second for 100 seconds; returns the seconds at which a call fails.
@@ -101,7 +101,8 @@ std::vector<int> failing_seconds(const std::string& spec) {
     std::vector<int> out;
     for (int second = 0; second < 100; ++second) {
         const Moment moment = at(static_cast<uint64_t>(second) * kSecond);
-        if (in_window(fault, state, moment) && fires(fault, state, 0, -1, moment)) out.push_back(second);
+        if (is_in_window(fault, state, moment) && count_matched_call(fault, state, 0, -1, moment))
+            out.push_back(second);
     }
     return out;
 }
@@ -117,13 +118,13 @@ TEST(Window, StartsAtTheEndOfAfter) {
 
 TEST(Window, EndsAtTheEarlierOfForAndUntil) {
     const Fault both = fault_of("xid=79 for=30s until=2023-11-14T22:13:40Z");  // armed at 22:13:20
-    EXPECT_TRUE(in_window(both, FaultState{}, at(0)));
-    EXPECT_TRUE(in_window(both, FaultState{}, at(20 * kSecond - 1)));
-    EXPECT_FALSE(in_window(both, FaultState{}, at(20 * kSecond)));
+    EXPECT_TRUE(is_in_window(both, FaultState{}, at(0)));
+    EXPECT_TRUE(is_in_window(both, FaultState{}, at(20 * kSecond - 1)));
+    EXPECT_FALSE(is_in_window(both, FaultState{}, at(20 * kSecond)));
     const Fault shorter = fault_of("xid=79 for=10s until=2023-11-14T22:13:40Z");
-    EXPECT_TRUE(in_window(shorter, FaultState{}, at(10 * kSecond - 1)));
-    EXPECT_FALSE(in_window(shorter, FaultState{}, at(10 * kSecond)));
-    EXPECT_TRUE(in_window(fault_of("xid=79"), FaultState{}, at(UINT64_MAX - kArmed - 1)));
+    EXPECT_TRUE(is_in_window(shorter, FaultState{}, at(10 * kSecond - 1)));
+    EXPECT_FALSE(is_in_window(shorter, FaultState{}, at(10 * kSecond)));
+    EXPECT_TRUE(is_in_window(fault_of("xid=79"), FaultState{}, at(UINT64_MAX - kArmed - 1)));
 }
 
 TEST(Mtbf, TripsOncePerDrawnInterval) {
@@ -131,7 +132,7 @@ TEST(Mtbf, TripsOncePerDrawnInterval) {
     FaultState state{};
     std::vector<uint64_t> trips;
     for (uint64_t ms = 0; trips.size() < 400; ++ms) {
-        if (fires(fault, state, 0, -1, at(ms * 1'000'000))) trips.push_back(ms);
+        if (count_matched_call(fault, state, 0, -1, at(ms * 1'000'000))) trips.push_back(ms);
     }
     EXPECT_EQ(trips[0], exponential_ns(kSecond, draw(3, 0, -1, 0)) / 1'000'000 + 1);
     EXPECT_NEAR(static_cast<double>(trips.back()) / 400, 1000, 4 * 50);  // four standard deviations
@@ -141,30 +142,30 @@ TEST(Mtbf, TripsOncePerDrawnInterval) {
 TEST(Mtbf, SeveralTripsBetweenTwoCallsFailOneCall) {
     const Fault fault = fault_of("xid=79 mtbf=10us");
     FaultState state{};
-    EXPECT_FALSE(fires(fault, state, 0, -1, at(0)));
-    EXPECT_TRUE(fires(fault, state, 0, -1, at(3600 * kSecond)));
-    EXPECT_FALSE(fires(fault, state, 0, -1, at(3600 * kSecond)));
+    EXPECT_FALSE(count_matched_call(fault, state, 0, -1, at(0)));
+    EXPECT_TRUE(count_matched_call(fault, state, 0, -1, at(3600 * kSecond)));
+    EXPECT_FALSE(count_matched_call(fault, state, 0, -1, at(3600 * kSecond)));
 }
 
 TEST(Mtbf, StartsAtTheEndOfAfter) {
     const Fault timed = fault_of("xid=79 mtbf=1us after=10s");
     FaultState state{};
-    EXPECT_FALSE(fires(timed, state, 0, -1, at(9 * kSecond)));
-    EXPECT_TRUE(fires(timed, state, 0, -1, at(11 * kSecond)));
+    EXPECT_FALSE(count_matched_call(timed, state, 0, -1, at(9 * kSecond)));
+    EXPECT_TRUE(count_matched_call(timed, state, 0, -1, at(11 * kSecond)));
 
     const Fault counted = fault_of("xid=79 mtbf=1us after=1 times=1");
     state = {};
-    EXPECT_FALSE(fires(counted, state, 0, -1, at(9 * kSecond)));
-    EXPECT_FALSE(fires(counted, state, 0, -1, at(9 * kSecond))) << "this call starts the first interval";
-    EXPECT_TRUE(fires(counted, state, 0, -1, at(10 * kSecond)));
-    EXPECT_FALSE(fires(counted, state, 0, -1, at(11 * kSecond))) << "times=1 allows no second failure";
+    EXPECT_FALSE(count_matched_call(counted, state, 0, -1, at(9 * kSecond)));
+    EXPECT_FALSE(count_matched_call(counted, state, 0, -1, at(9 * kSecond))) << "this call starts the first interval";
+    EXPECT_TRUE(count_matched_call(counted, state, 0, -1, at(10 * kSecond)));
+    EXPECT_FALSE(count_matched_call(counted, state, 0, -1, at(11 * kSecond))) << "times=1 allows no second failure";
 }
 
 TEST(Mtbf, StickyFaultFailsAllLaterCalls) {
     const Fault fault = fault_of("xid=79 mtbf=1us sticky=yes");
     FaultState state{};
-    EXPECT_FALSE(fires(fault, state, 0, -1, at(0)));
-    for (int i = 0; i < 3; ++i) EXPECT_TRUE(fires(fault, state, 0, -1, at(kSecond)));
+    EXPECT_FALSE(count_matched_call(fault, state, 0, -1, at(0)));
+    for (int i = 0; i < 3; ++i) EXPECT_TRUE(count_matched_call(fault, state, 0, -1, at(kSecond)));
 }
 
 // The totals of eight threads, which must equal the totals of one thread that makes all the calls.
@@ -181,7 +182,8 @@ Totals under_threads(const Fault& fault, int calls_each) {
     for (int i = 0; i < kThreads; ++i) {
         threads.emplace_back([&] {
             uint64_t fired_here = 0;
-            for (int call = 0; call < calls_each; ++call) fired_here += fires(fault, state, 0, -1, at(kSecond)) ? 1 : 0;
+            for (int call = 0; call < calls_each; ++call)
+                fired_here += count_matched_call(fault, state, 0, -1, at(kSecond)) ? 1 : 0;
             fired += fired_here;
         });
     }
@@ -205,12 +207,12 @@ TEST(Threads, MtbfTripFailsOneCall) {
     const Fault fault = fault_of("xid=79 mtbf=1us times=100");
     for (int round = 0; round < 50; ++round) {
         FaultState state{};
-        fires(fault, state, 0, -1, at(0));  // draws the first interval
+        count_matched_call(fault, state, 0, -1, at(0));  // draws the first interval
         std::atomic<int> fired{0};
         std::vector<std::thread> threads;
         threads.reserve(4);
         for (int i = 0; i < 4; ++i) {
-            threads.emplace_back([&] { fired += fires(fault, state, 0, -1, at(kSecond)) ? 1 : 0; });
+            threads.emplace_back([&] { fired += count_matched_call(fault, state, 0, -1, at(kSecond)) ? 1 : 0; });
         }
         for (std::thread& thread : threads) thread.join();
         EXPECT_EQ(fired, 1);

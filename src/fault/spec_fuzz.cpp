@@ -15,7 +15,7 @@ void require(bool condition) {
     if (!condition) std::abort();
 }
 
-bool terminated(const char (&glob)[kMaxGlob]) { return std::memchr(glob, 0, sizeof glob) != nullptr; }
+bool is_terminated(const char (&glob)[kMaxGlob]) { return std::memchr(glob, 0, sizeof glob) != nullptr; }
 
 void check(const Fault& fault) {
     require(fault.gpu_count <= kMaxGpus);
@@ -23,7 +23,7 @@ void check(const Fault& fault) {
     require(fault.effect != Effect::error || (fault.code >= 1 && fault.code <= 9999));
     require(fault.rank_count <= kMaxRanks);
     for (int i = 0; i < fault.gpu_count; ++i) require(fault.gpus[i].uuid_digits <= kUuidDigits);
-    require(terminated(fault.process) && terminated(fault.node) && terminated(fault.pod));
+    require(is_terminated(fault.process) && is_terminated(fault.node) && is_terminated(fault.pod));
     bool any = false;
     for (int row = 0; row < kFunctionCount; ++row) {
         any |= fault.calls.has(row);

@@ -17,13 +17,13 @@ constexpr size_t find(Text text, char wanted) {
 
 // Returns true if a comment starts at this position. A comment starts with a # at the start of a word and ends with its
 // line.
-constexpr bool starts_comment(Text text, size_t at) {
+constexpr bool is_comment_start(Text text, size_t at) {
     return at < text.size && text[at] == '#' && (at == 0 || is_separator(text[at - 1]));
 }
 
 // Returns the first position at or after `at` that is not in a comment.
 constexpr size_t skip_comment(Text text, size_t at) {
-    if (!starts_comment(text, at)) return at;
+    if (!is_comment_start(text, at)) return at;
     return at + find(text.from(at), '\n');
 }
 

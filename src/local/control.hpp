@@ -16,7 +16,7 @@ namespace cudafault::local {
 struct Address {
     pid_t task;           // `cudafault run`, or a thread of it; see holder.hpp
     uint64_t start_time;  // of that task
-    int descriptor;       // of `cudafault run`
+    int descriptor;       // the block's file descriptor in `cudafault run`
     uint64_t inode;
 
     std::string text() const;  // TASK:FD:START:INODE

@@ -80,7 +80,7 @@ json faults_json(const ControlBlock& block, const PlanCopy& copy, const std::str
         const bool is_shared = copy.plan.faults[i].scope == Scope::run;
         const FaultState state = is_shared ? block.run_state[bank_of(copy.revision)][i] : FaultState{};
         faults.back()["index"] = i;
-        faults.back()["expired"] = !in_window(copy.plan.faults[i], state, moment);
+        faults.back()["expired"] = !is_in_window(copy.plan.faults[i], state, moment);
         if (static_cast<size_t>(i) < specs.size()) faults.back()["spec"] = specs[static_cast<size_t>(i)];
     }
     return faults;

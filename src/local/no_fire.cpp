@@ -63,7 +63,7 @@ bool is_program(const Fault& fault, const json& process) {
 }
 
 bool has_rank(const Fault& fault, const json& process) {
-    return !process.at("rank").is_null() && selects_rank(fault, process.at("rank").get<int>());
+    return !process.at("rank").is_null() && is_rank_selected(fault, process.at("rank").get<int>());
 }
 
 std::string ranks_text(const Fault& fault) {
@@ -142,7 +142,7 @@ uint64_t count_fired(const json& report) {
     return fired;
 }
 
-bool was_armed(const json& report) {
+bool has_been_armed(const json& report) {
     return last_plan(report) || report.at("history_dropped").at("plans").get<uint64_t>() > 0;
 }
 

@@ -13,7 +13,7 @@ namespace cudafault::local {
 uint64_t count_fired(const nlohmann::json& report);
 
 // Returns true if the run had a plan at some time.
-bool was_armed(const nlohmann::json& report);
+bool has_been_armed(const nlohmann::json& report);
 
 // Returns the most likely reason why no fault of the last plan fired, as the end of a sentence.
 std::string reason_for_no_fire(const nlohmann::json& report, bool library_was_loaded);

@@ -42,8 +42,8 @@ TEST(NoFire, CountsAllPlansOfTheRun) {
     const json before = json::array({plan("xid=79", json::array({fault(5, 2)}))});
     EXPECT_EQ(count_fired(report(plan("xid=79", json::array({fault(9, 3)})), json::array(), before)), 5U);
     EXPECT_EQ(count_fired(report(kNoPlan, json::array(), before)), 2U);
-    EXPECT_TRUE(was_armed(report(kNoPlan, json::array(), before)));
-    EXPECT_FALSE(was_armed(report(kNoPlan, json::array())));
+    EXPECT_TRUE(has_been_armed(report(kNoPlan, json::array(), before)));
+    EXPECT_FALSE(has_been_armed(report(kNoPlan, json::array())));
 }
 
 TEST(NoFire, ReportsThatTheLibraryWasNotLoaded) {

@@ -96,7 +96,7 @@ void write_report(const Registry& registry, const json& own, const Control& cont
     try {
         const auto lock = control.lock();
         const json report = make_report(registry, result.name, own, control, result.end);
-        result.was_armed = was_armed(report);
+        result.was_armed = has_been_armed(report);
         result.fired = count_fired(report) > 0;
         if (!result.fired && result.reason.empty()) result.reason = find_reason(report, control);
         registry.replace(result.name, report);

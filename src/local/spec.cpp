@@ -38,7 +38,7 @@ std::string refusal(const std::string& spec, const SpecError& error) {
 
 bool has_uuid(const std::string& uuid, const GpuSelector& selector) {
     GpuSelector whole;
-    return parse_gpu(text_of(uuid), whole) && whole.kind == GpuKind::uuid && matches_uuid(selector, whole.uuid);
+    return parse_gpu(text_of(uuid), whole) && whole.kind == GpuKind::uuid && is_uuid_match(selector, whole.uuid);
 }
 
 bool has_pci(const Gpu& gpu, const GpuSelector& selector) {
@@ -51,7 +51,7 @@ bool has_index(const Gpu& gpu, const GpuSelector& selector) {
     return selector.number <= index && index <= selector.last;
 }
 
-bool selects(const GpuSelector& selector, const Gpu& gpu) {
+bool is_gpu_selected(const GpuSelector& selector, const Gpu& gpu) {
     switch (selector.kind) {
         case GpuKind::index: return has_index(gpu, selector);
         case GpuKind::pci: return has_pci(gpu, selector);
@@ -65,7 +65,7 @@ bool selects(const GpuSelector& selector, const Gpu& gpu) {
 std::vector<std::string> find_uuids(const Machine& machine, const GpuSelector& selector) {
     std::vector<std::string> found;
     for (const Gpu& gpu : machine.gpus) {
-        if (selects(selector, gpu)) found.push_back(gpu.uuid);
+        if (is_gpu_selected(selector, gpu)) found.push_back(gpu.uuid);
         if (!selector.is_mig) continue;
         for (const MigDevice& mig : gpu.mig_devices) {
             if (has_uuid(mig.uuid, selector)) found.push_back(mig.uuid);

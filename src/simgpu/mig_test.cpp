@@ -110,7 +110,7 @@ TEST_F(Mig, DeviceHasItsSliceOfMemoryAndEngines) {
     EXPECT_EQ(processes, 0u);
 }
 
-TEST_F(Mig, BoardReadingsAreNotSupportedForMigDevices) {
+TEST_F(Mig, WholeGpuReadingsAreNotSupportedForMigDevices) {
     unsigned value = 0;
     Utilization utilization{};
     EXPECT_EQ(nvml("nvmlDeviceGetTemperature", mig_device(0, 0), 0, &value), kNotSupported);

@@ -221,11 +221,12 @@ def test_calls_pass_through_under_musl(work, monkeypatch):
     tiny = OUT / "tiny-musl" / "libcuda.so.1"
     build(tiny, PROGRAMS / "tiny_driver.c", "-O1", "-nostdlib", "-shared", "-fPIC", "-Wl,-soname,libcuda.so.1")
 
-    def program(name, source, *flags):
+    def build_musl_program(name, source, *flags):
         compile_with("musl-gcc", "-O1", "-o", OUT / name, source, *flags)
         return OUT / name
 
-    check_same(work, "musl, processes and threads", [program("musl_processes", PROGRAMS / "processes.c")])
-    check_same(work, "musl, linked", [program("musl_linked", LINKING / "linked.c", tiny)], library_path=[tiny.parent])
-    command = [program("musl_dlopen", LINKING / "by_dlsym.c"), "local"]
+    check_same(work, "musl, processes and threads", [build_musl_program("musl_processes", PROGRAMS / "processes.c")])
+    command = [build_musl_program("musl_linked", LINKING / "linked.c", tiny)]
+    check_same(work, "musl, linked", command, library_path=[tiny.parent])
+    command = [build_musl_program("musl_dlopen", LINKING / "by_dlsym.c"), "local"]
     check_same(work, "musl, dlsym", command, library_path=[tiny.parent])

@@ -93,7 +93,7 @@ void print_result(const kube::InjectResult& result) {
 }
 
 // With --node, pods that do not fit on the node are expected and are not a failure.
-bool only_pinned_pods_are_unscheduled(const kube::InjectResult& result) {
+bool has_only_expected_failures(const kube::InjectResult& result) {
     return !result.plan.injection.pin_label.empty() && result.rollout.done && !result.pods.empty() &&
            std::all_of(result.pods.begin(), result.pods.end(),
                        [](const auto& pod) { return pod.library_seen || (!pod.ready && pod.node.empty()); });
@@ -108,7 +108,7 @@ void inject(const InjectionCommand& command) {
             const kube::InjectResult result = kube::inject(access.client, access.discovery, options);
             list.push_back(result_json(result));
             if (!command.cluster.is_document()) print_result(result);
-            if (command.no_wait || is_complete(result) || only_pinned_pods_are_unscheduled(result)) continue;
+            if (command.no_wait || is_complete(result) || has_only_expected_failures(result)) continue;
             missing.push_back(fmt::format("{}: {}", result.plan.workload.text(), missing_text(result)));
         }
         if (command.cluster.is_document()) print_results(command.cluster, list);

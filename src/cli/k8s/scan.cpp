@@ -70,8 +70,8 @@ void print_report(const kube::ScanReport& report, const std::string& where) {
     print_skipped(report.skipped);
     const char* limit = report.skipped.empty() ? "" : ", except in skipped kinds";
     fmt::print("{} in {}{} (searched {} of {})\n",
-               report.found() ? "nothing else created by cudafault" : "nothing created by cudafault", where, limit,
-               plural(report.objects, "object"), plural(report.kinds, "kind"));
+               report.has_findings() ? "nothing else created by cudafault" : "nothing created by cudafault", where,
+               limit, plural(report.objects, "object"), plural(report.kinds, "kind"));
 }
 
 void scan(const ClusterOptions& options) {

@@ -45,9 +45,9 @@ bool is_known(const kube::PodStatus& pod) {
                                                 [](const auto& evidence) { return evidence.log_read; });
 }
 
-bool library_seen(const kube::PodStatus& pod) {
+bool is_library_seen(const kube::PodStatus& pod) {
     return !pod.evidence.empty() && std::all_of(pod.evidence.begin(), pod.evidence.end(),
-                                                [](const auto& evidence) { return evidence.library_seen(); });
+                                                [](const auto& evidence) { return evidence.is_library_seen(); });
 }
 
 std::optional<uint64_t> acknowledged(const kube::PodStatus& pod) {
@@ -115,24 +115,24 @@ json terminated_json(const kube::PodStatus& pod) {
 json pod_json(const kube::PodStatus& pod) {
     const auto revision = acknowledged(pod);
     const bool known = is_known(pod);
-    return {
-        {"pod", pod.name},
-        {"uid", pod.uid},
-        {"node", pod.node},
-        {"address", pod.address},
-        {"phase", pod.phase},
-        {"ready", pod.ready},
-        {"terminating", pod.terminating},
-        {"injected", pod.injected},
-        {"library_seen", known ? json(library_seen(pod)) : json()},
-        {"acknowledged", revision ? json(*revision) : json()},
-        {"fired", known && library_seen(pod) && (fired(pod) > 0 || !is_lower_bound(pod)) ? json(fired(pod)) : json()},
-        {"fired_is_lower_bound", is_lower_bound(pod)},
-        {"restarts", pod.restarts},
-        {"codes", codes(pod)},
-        {"terminated", terminated_json(pod)},
-        {"trouble", pod.diagnosis},
-        {"containers", containers_json(pod)}};
+    return {{"pod", pod.name},
+            {"uid", pod.uid},
+            {"node", pod.node},
+            {"address", pod.address},
+            {"phase", pod.phase},
+            {"ready", pod.ready},
+            {"terminating", pod.terminating},
+            {"injected", pod.injected},
+            {"library_seen", known ? json(is_library_seen(pod)) : json()},
+            {"acknowledged", revision ? json(*revision) : json()},
+            {"fired",
+             known && is_library_seen(pod) && (fired(pod) > 0 || !is_lower_bound(pod)) ? json(fired(pod)) : json()},
+            {"fired_is_lower_bound", is_lower_bound(pod)},
+            {"restarts", pod.restarts},
+            {"codes", codes(pod)},
+            {"terminated", terminated_json(pod)},
+            {"trouble", pod.diagnosis},
+            {"containers", containers_json(pod)}};
 }
 
 json plan_json(const kube::PlanObject* plan) {
@@ -165,10 +165,10 @@ std::string plan_text(const kube::PodStatus& pod, const kube::WorkloadStatus& st
 
 std::string library_text(const kube::PodStatus& pod) {
     if (!pod.injected) return "not injected";
-    return library_seen(pod) ? "seen" : is_known(pod) ? "not seen" : "unknown";
+    return is_library_seen(pod) ? "seen" : is_known(pod) ? "not seen" : "unknown";
 }
 
-bool is_exact(const kube::PodStatus& pod) { return is_known(pod) && library_seen(pod) && !is_lower_bound(pod); }
+bool is_exact(const kube::PodStatus& pod) { return is_known(pod) && is_library_seen(pod) && !is_lower_bound(pod); }
 
 std::string count_text(uint64_t count, bool exact) {
     if (exact) return std::to_string(count);

@@ -20,7 +20,7 @@ struct ClassifiedWords {
     std::vector<std::string> connection;  // options of add_cluster_options()
 };
 
-bool takes_workloads(const CLI::App& verb) {
+bool has_workload_arguments(const CLI::App& verb) {
     return verb.get_option_no_throw("workloads") || verb.get_option_no_throw("words");
 }
 
@@ -108,7 +108,7 @@ std::vector<std::string> candidates(ConnectionParser& parser, const ClassifiedWo
 }  // namespace
 
 std::vector<std::string> complete_workloads(const CLI::App& verb, const std::vector<std::string>& words) {
-    if (words.empty() || !takes_workloads(verb)) return {};
+    if (words.empty() || !has_workload_arguments(verb)) return {};
     try {
         ConnectionParser parser;
         const std::optional<ClassifiedWords> classified = classify_words(verb, parser, words);

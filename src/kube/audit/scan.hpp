@@ -49,7 +49,7 @@ struct ScanReport {
     size_t objects = 0;
     size_t kinds = 0;
 
-    bool found() const { return !injections.empty() || !leftovers.empty(); }
+    bool has_findings() const { return !injections.empty() || !leftovers.empty(); }
 };
 
 // Scans all namespaces if `in_namespace` is empty. Throws Error if the namespace does not exist.

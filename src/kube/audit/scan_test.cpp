@@ -37,7 +37,7 @@ protected:
 
 TEST_F(ScanTest, FindsNothingInAnEmptyNamespace) {
     const ScanReport empty = report();
-    EXPECT_FALSE(empty.found());
+    EXPECT_FALSE(empty.has_findings());
     EXPECT_EQ(empty.objects, 0u);
     EXPECT_EQ(empty.kinds, 8u);
     EXPECT_THAT(empty.skipped, IsEmpty());
@@ -173,7 +173,7 @@ TEST_F(ScanTest, FieldManagerOnRestoredFieldsIsNotALeftover) {
          {object("Deployment", "web",
                  {{"metadata", {{"managedFields", Json::array({{{"manager", names::kManager}}})}}}})});
     const ScanReport found = report();
-    EXPECT_FALSE(found.found());
+    EXPECT_FALSE(found.has_findings());
     EXPECT_EQ(found.manager_only.at(0).object, "deployment.apps/web in namespace prod");
 }
 
@@ -208,7 +208,7 @@ TEST_F(ScanTest, UnknownNamespaceIsAnError) {
 
 TEST_F(ScanTest, ScansANamespaceThatCannotBeRead) {
     responder.on("GET", "/api/v1/namespaces/prod", {status_answer(403, "Forbidden")});
-    EXPECT_FALSE(report().found());
+    EXPECT_FALSE(report().has_findings());
 }
 
 TEST_F(ScanTest, CountsARestartedListOnce) {

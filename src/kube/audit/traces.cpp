@@ -46,10 +46,10 @@ bool is_config_map_name(std::string_view name) {
     return name == names::kSourceConfigMap || !hash_of_config_map(name).empty();
 }
 
-bool preloads_own_library(std::string_view value) {
+bool has_cudafault_library(std::string_view value) {
     if (value.find(names::kPreloadBefore) != std::string_view::npos) return true;
     const std::vector<std::string> libraries = preloaded(value);
-    return std::any_of(libraries.begin(), libraries.end(), is_own_library);
+    return std::any_of(libraries.begin(), libraries.end(), is_cudafault_library);
 }
 
 // One step of the path to the current value. The text of a path is built only for traces that are found.
@@ -166,9 +166,9 @@ void Search::check_field(const std::string& key, const Json& value) {
             key == names::kWorkload && is_hash(text) ? text : "");
     } else if (key == names::kManagedBy && text == names::kManager) {
         add("label " + key + "=" + text);
-    } else if (is_own_variable(key)) {
+    } else if (is_cudafault_variable(key)) {
         add_variable(key);
-    } else if (key == names::kPreload && preloads_own_library(text)) {
+    } else if (key == names::kPreload && has_cudafault_library(text)) {
         add_variable(key);
     } else if (key == "name" && places_.size() > 2 && is_config_map_name(text)) {
         add("reference to ConfigMap " + text, hash_of_config_map(text));
@@ -180,9 +180,9 @@ void Search::check_field(const std::string& key, const Json& value) {
 
 void Search::check_item(const Json& item) {
     const std::string name = text_at(item, "name");
-    if (is_own_variable(name)) {
+    if (is_cudafault_variable(name)) {
         add_variable(name);
-    } else if (name == names::kPreload && preloads_own_library(text_at(item, "value"))) {
+    } else if (name == names::kPreload && has_cudafault_library(text_at(item, "value"))) {
         add_variable(name);
     } else if (name == names::kCompileContainer) {
         add("init container " + name);
@@ -192,7 +192,7 @@ void Search::check_item(const Json& item) {
 }
 
 void Search::check_volume(const Json& item, const std::string& name) {
-    if (!is_own_volume(name)) return;  // the workload may mount its own volume at the same path
+    if (!is_cudafault_volume(name)) return;  // the workload may mount its own volume at the same path
     const std::string path = text_at(item, "mountPath");
     add(path.empty() ? "volume " + name : "volume mount " + path);
 }

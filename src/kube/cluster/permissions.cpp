@@ -193,7 +193,7 @@ std::vector<std::string> resources_of(const Row& row, const std::vector<ChosenKi
     return resources;
 }
 
-bool applies(const Row& row, const CommandUse& use) {
+bool is_applicable(const Row& row, const CommandUse& use) {
     switch (row.when) {
         case When::kAlways: return true;
         case When::kAllNamespaces: return use.all_namespaces;
@@ -234,7 +234,7 @@ void check(const CommandUse& use) {
     }
 }
 
-bool needs_cluster_role(const CommandUse& use, const std::vector<Permission>& permissions) {
+bool is_cluster_role_needed(const CommandUse& use, const std::vector<Permission>& permissions) {
     return use.all_namespaces || use.is_node_command() ||
            std::any_of(permissions.begin(), permissions.end(), [](const Permission& p) { return p.cluster_wide; });
 }
@@ -275,7 +275,7 @@ std::vector<Permission> permissions_of(const CommandUse& use) {
     if (chosen.empty()) chosen.push_back(chosen_kind("Deployment", use.command));
     std::vector<Permission> permissions;
     for (const Row& row : kRows) {
-        if (!is_needed_by(row, use.command) || !applies(row, use)) continue;
+        if (!is_needed_by(row, use.command) || !is_applicable(row, use)) continue;
         for (const std::string& resource : resources_of(row, chosen, !use.kinds.empty())) {
             merge(permissions, resource, row);
         }
@@ -285,7 +285,7 @@ std::vector<Permission> permissions_of(const CommandUse& use) {
 
 Json role_of(const CommandUse& use) {
     const auto permissions = permissions_of(use);
-    const bool is_cluster_wide = needs_cluster_role(use, permissions);
+    const bool is_cluster_wide = is_cluster_role_needed(use, permissions);
     Json role = {{"apiVersion", "rbac.authorization.k8s.io/v1"},
                  {"kind", is_cluster_wide ? "ClusterRole" : "Role"},
                  {"metadata", {{"name", role_name(use)}}},

@@ -56,7 +56,7 @@ bool is_met(const Json& expression, const std::string* label) {
     return operation != "DoesNotExist" || !label;
 }
 
-bool are_all_met(const Json& term, const Json& labels) {
+bool is_term_met(const Json& term, const Json& labels) {
     const Json& expressions = value_at(term, "matchExpressions");
     return !expressions.is_array() || std::all_of(expressions.begin(), expressions.end(), [&](const Json& expression) {
         const Json& label = value_at(labels, text_at(expression, "key").c_str());
@@ -65,7 +65,7 @@ bool are_all_met(const Json& term, const Json& labels) {
 }
 
 // Checks nodeSelector and required node affinity, but not taints.
-bool admits(const Json& pod_spec, const Json& labels) {
+bool is_node_selected(const Json& pod_spec, const Json& labels) {
     const Json& selector = value_at(pod_spec, "nodeSelector");
     if (selector.is_object()) {
         for (const auto& [key, value] : selector.items()) {
@@ -74,11 +74,11 @@ bool admits(const Json& pod_spec, const Json& labels) {
     }
     const Json& terms = required_terms(pod_spec);
     return !terms.is_array() || terms.empty() ||
-           std::any_of(terms.begin(), terms.end(), [&](const Json& term) { return are_all_met(term, labels); });
+           std::any_of(terms.begin(), terms.end(), [&](const Json& term) { return is_term_met(term, labels); });
 }
 
 // True if the pod spec selects nodes by architecture.
-bool selects_architecture(const Json& pod_spec) {
+bool has_architecture_selector(const Json& pod_spec) {
     if (!text_at(value_at(pod_spec, "nodeSelector"), kLabel).empty()) return true;
     const Json& terms = required_terms(pod_spec);
     if (!terms.is_array()) return false;
@@ -111,10 +111,10 @@ Json only_architecture_terms(const Json& pod_spec) {
 
 // Returns the architectures that the pod spec selects, or std::nullopt if it admits every architecture.
 std::optional<Names> selected_by(const Json& pod_spec) {
-    if (!selects_architecture(pod_spec)) return std::nullopt;
+    if (!has_architecture_selector(pod_spec)) return std::nullopt;
     const Json spec = only_architecture_terms(pod_spec);
     Names names = all_names();
-    std::erase_if(names, [&](const std::string& name) { return !admits(spec, {{kLabel, name}}); });
+    std::erase_if(names, [&](const std::string& name) { return !is_node_selected(spec, {{kLabel, name}}); });
     return names == all_names() ? std::nullopt : std::optional(names);
 }
 
@@ -146,7 +146,7 @@ public:
         for (const TemplateSite& site : templates) {
             const Json* spec = find(workload.object, site.pod_spec);
             specs_.push_back(spec ? *spec : Json::object());
-            use_gpus_ = use_gpus_ && uses_gpus(site);
+            use_gpus_ = use_gpus_ && has_gpu_container(site);
         }
     }
 
@@ -165,7 +165,7 @@ public:
 
 private:
     // Checks all containers of the template, because the site may list only some of them.
-    bool uses_gpus(const TemplateSite& site) const {
+    bool has_gpu_container(const TemplateSite& site) const {
         return std::any_of(workload_.templates.begin(), workload_.templates.end(),
                            [&](const TemplateSite& complete_site) {
                                return complete_site.pod_spec == site.pod_spec &&
@@ -179,8 +179,8 @@ private:
         client_.list({nodes(), ""}, {}, [&](const Page& page) {
             for (const Json& node : page.items) {
                 const Json& labels = value_at(value_at(node, "metadata"), "labels");
-                const bool is_admitted =
-                    std::any_of(specs_.begin(), specs_.end(), [&](const Json& spec) { return admits(spec, labels); });
+                const bool is_admitted = std::any_of(specs_.begin(), specs_.end(),
+                                                     [&](const Json& spec) { return is_node_selected(spec, labels); });
                 if (!is_admitted) continue;
                 on_all_nodes.insert(text_at(labels, kLabel));
                 if (has_gpus(node)) on_gpu_nodes.insert(text_at(labels, kLabel));

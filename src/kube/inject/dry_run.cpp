@@ -108,7 +108,7 @@ void check_user(const Json& pod, std::vector<std::string>& notes) {
 }
 
 // True if the unchanged pod would exceed the same quota. The injected pod then fits when it replaces that pod.
-bool unchanged_pod_exceeds_quota(Client& client, const std::optional<Json>& pod, const ExceededQuota& quota) {
+bool is_quota_exceeded_without_injection(Client& client, const std::optional<Json>& pod, const ExceededQuota& quota) {
     if (!pod || !quota.is_used()) return false;
     try {
         client.create(pods(), *pod, dry_run());
@@ -126,7 +126,8 @@ void dry_run_pod(Client& client, const Json& pod, const std::optional<Json>& unc
     } catch (const ApiError& error) {
         const std::string text = error.what();
         const auto quota = surges ? std::nullopt : exceeded_quota(error);
-        if (quota && (quota->is_only_for_pods() || unchanged_pod_exceeds_quota(client, unchanged_pod, *quota))) {
+        if (quota &&
+            (quota->is_only_for_pods() || is_quota_exceeded_without_injection(client, unchanged_pod, *quota))) {
             return notes.push_back(fmt::format(kFullQuota, resources_in(quota->requested)));
         }
         if (error.is_forbidden() && text.find("cannot create resource") != std::string::npos) {

@@ -100,10 +100,10 @@ std::string choices_text(const Workload& workload) {
     return fmt::format("{}", fmt::join(parts, "; "));
 }
 
-bool matches_any(const Workload& workload, const std::string& glob) {
+bool has_matching_container(const Workload& workload, const std::string& glob) {
     return std::any_of(workload.templates.begin(), workload.templates.end(), [&](const TemplateSite& site) {
         return std::any_of(site.containers.begin(), site.containers.end(),
-                           [&](const ContainerSite& container) { return matches_container(glob, site, container); });
+                           [&](const ContainerSite& container) { return is_container_match(glob, site, container); });
     });
 }
 
@@ -134,7 +134,8 @@ void note_choice(const Workload& workload, const std::vector<TemplateSite>& chos
         }
     }
     for (const std::string& glob : options.containers) {
-        if (!matches_any(workload, glob)) notes.push_back(fmt::format("no container matches --container {}", glob));
+        if (!has_matching_container(workload, glob))
+            notes.push_back(fmt::format("no container matches --container {}", glob));
     }
     for (const TemplateSite& site : workload.templates) {
         for (const ContainerSite& container : site.init_containers) {
@@ -329,7 +330,7 @@ private:
         Injection same = plan.injection;
         same.mark.edition = mark.edition;
         const Injected regenerated = inject_into(base, plan.chosen, same, lookup_in(client_, base.ref.in_namespace));
-        return are_in_place(plan.workload.object, regenerated.edits) &&
+        return has_edited_values(plan.workload.object, regenerated.edits) &&
                regenerated.edits.size() == anchor_->record.editions.at(mark.edition).size();
     }
 
@@ -438,7 +439,7 @@ private:
         if (!anchor_->record.has(mark)) return true;
         const std::vector<Edit>& edits = *anchor_->record.edits_in_force(mark);
         return std::all_of(edits.begin(), edits.end(), [&](const Edit& edit) {
-            return edit.phase != Phase::kWithTemplate || are_in_place(object, {edit});
+            return edit.phase != Phase::kWithTemplate || has_edited_values(object, {edit});
         });
     }
 
@@ -471,17 +472,19 @@ private:
         for (const Json& pod : result.rollout.state.wanted) {
             InjectResult::Pod seen{text_at(pod, {"metadata", "name"}), text_at(pod, {"spec", "nodeName"}),
                                    is_ready(pod), false, diagnosis_text(pod)};
-            seen.library_seen = shows_library(pod, end);
+            seen.library_seen = wait_for_library(pod, end);
             result.pods.push_back(seen);
         }
     }
 
-    bool shows_library(const Json& pod, Deadline end) {
+    // Waits until every injected container shows the library in its log. Returns false if the pod is not running
+    // or if `end` passes first.
+    bool wait_for_library(const Json& pod, Deadline end) {
         if (text_at(pod, {"status", "phase"}) != "Running") return false;
         const std::vector<std::string> containers = injected_containers(pod);
         for (;;) {
             const bool seen = std::all_of(containers.begin(), containers.end(), [&](const std::string& container) {
-                return evidence_of(client_, pod, container).library_seen();
+                return evidence_of(client_, pod, container).is_library_seen();
             });
             if (seen || Clock::now() >= end) return seen;
             client_.session().wait_until(std::min(end, after(kLibraryPoll)));

@@ -52,7 +52,7 @@ public:
 
 private:
     void inject_template(const TemplateSite& site) {
-        const char* log = shares_processes(site) ? "/dev/stderr" : "/proc/1/fd/2";
+        const char* log = has_shared_pid_namespace(site) ? "/dev/stderr" : "/proc/1/fd/2";
         for (const ContainerSite& container : site.containers) inject_container(container, log);
         add_volume(site, config_map_volume(names::kPlanVolume, workload_.own_name(names::kPlanPrefix)));
         add_library_volumes(site);
@@ -61,7 +61,7 @@ private:
     }
 
     // True if containers share a PID namespace, in which /proc/1 does not belong to the container.
-    bool shares_processes(const TemplateSite& site) const {
+    bool has_shared_pid_namespace(const TemplateSite& site) const {
         for (const char* field : {"shareProcessNamespace", "hostPID"}) {
             const Json* shares = find(editor_.object(), site.pod_spec / field);
             if (shares && *shares == true) return true;

@@ -24,7 +24,7 @@ Injected inject(const Workload& workload, const Injection& injection, const std:
     for (const Edit& edit : injected.edits) recorded.push_back(Edit::from_json(Json::parse(edit.json().dump())));
     const Json undone = undo_all(injected.object, recorded, library_path(injection));
     EXPECT_EQ(undone, workload.object) << Json::diff(workload.object, undone);
-    EXPECT_TRUE(are_in_place(injected.object, injected.edits));
+    EXPECT_TRUE(has_edited_values(injected.object, injected.edits));
     return injected;
 }
 
@@ -346,9 +346,9 @@ TEST(Injection, IsIdempotent) {
     Workload injected = workload;
     injected.object = inject(workload, binary_injection()).object;
     Injection second = binary_injection();
-    EXPECT_TRUE(are_in_place(injected.object, inject(workload, second).edits));
+    EXPECT_TRUE(has_edited_values(injected.object, inject(workload, second).edits));
     second.contract = ContractVariables{};
-    EXPECT_FALSE(are_in_place(injected.object, inject(workload, second).edits));
+    EXPECT_FALSE(has_edited_values(injected.object, inject(workload, second).edits));
 }
 
 }  // namespace

@@ -24,7 +24,7 @@ std::string find_workload_with_source(Client& client, Discovery& discovery, cons
     // library.
     for_each_workload(client, discovery, in_namespace, [&](const Resource& kind, const Json& object) {
         const Json* spec = find(object, {"spec"});
-        if (!mounting_workload.empty() || !spec || !mentions(*spec, names::kSourceConfigMap)) return;
+        if (!mounting_workload.empty() || !spec || !has_mention(*spec, names::kSourceConfigMap)) return;
         mounting_workload = ref_of(kind, object).kubectl_name();
     });
     return mounting_workload;

@@ -15,16 +15,16 @@ namespace {
 bool is_empty_container(const Json& value) { return value.is_structured() && value.empty(); }
 
 // Returns true if `current` has every value of `expected`. Ignores values added by the server or by other clients.
-bool contains_values(const Json& current, const Json& expected) {
+bool has_values(const Json& current, const Json& expected) {
     if (expected.is_object()) {
         return current.is_object() &&
                std::all_of(expected.items().begin(), expected.items().end(), [&](const auto& field) {
-                   return current.contains(field.key()) && contains_values(current.at(field.key()), field.value());
+                   return current.contains(field.key()) && has_values(current.at(field.key()), field.value());
                });
     }
     if (!expected.is_array()) return current == expected;
     if (!current.is_array() || current.size() != expected.size()) return false;
-    return std::equal(current.begin(), current.end(), expected.begin(), contains_values);
+    return std::equal(current.begin(), current.end(), expected.begin(), has_values);
 }
 
 void erase(Json& object, const Path& at) {
@@ -109,7 +109,7 @@ void undo_edit(Undone& undone, const Edit& edit, const std::string& library) {
     // An item that cudafault created is removed even if another client has changed it since.
     const bool is_own_item = !edit.was && edit.at.last().is_item && !is_preload(edit.at);
     // An affinity may contain expressions of other clients. Replacing the whole affinity would delete them.
-    const bool is_as_edited = is_pin(edit.at) ? *current == edit.now : contains_values(*current, edit.now);
+    const bool is_as_edited = is_pin(edit.at) ? *current == edit.now : has_values(*current, edit.now);
     if (is_own_item || is_as_edited) return restore_old_value(undone.object, edit);
     if (edit.was && *current == *edit.was) return;
     remove_edited_part(*current, edit, library);
@@ -177,10 +177,10 @@ Undone undo(const Json& object, const std::vector<Edit>& edits, Phase phase, con
     return undone;
 }
 
-bool are_in_place(const Json& object, const std::vector<Edit>& edits) {
+bool has_edited_values(const Json& object, const std::vector<Edit>& edits) {
     return std::all_of(edits.begin(), edits.end(), [&](const Edit& edit) {
         const Json* current = find(object, edit.at);
-        return current && (is_empty_container(edit.now) || contains_values(*current, edit.now));
+        return current && (is_empty_container(edit.now) || has_values(*current, edit.now));
     });
 }
 

@@ -61,7 +61,7 @@ struct Undone {
 Undone undo(const Json& object, const std::vector<Edit>& edits, Phase phase, const std::string& library);
 
 // True if the object has the values that the edits set. Values added by the server or by other clients are ignored.
-bool are_in_place(const Json& object, const std::vector<Edit>& edits);
+bool has_edited_values(const Json& object, const std::vector<Edit>& edits);
 
 // Updates the edits with the values that the server stored, including its defaults. `undo` compares with these values.
 void update_from_server(std::vector<Edit>& edits, const Json& from_server);

@@ -144,7 +144,7 @@ void require_effect(Client& client, Discovery& discovery, const ArmTarget& targe
                         target.plan_pods.size(), target.plan.workload_text()));
     }
     const auto object = workload_object(client, discovery, target.plan);
-    if (!object || mentions(value_at(*object, "spec"), target.plan.name())) return;
+    if (!object || has_mention(value_at(*object, "spec"), target.plan.name())) return;
     throw Error(fmt::format(
         "another client has removed the library from the pod template of {} since the injection (for example kubectl "
         "rollout undo, a GitOps tool or an operator), so nothing is armed: run `cudafault k8s restore`, then inject "

@@ -204,7 +204,7 @@ std::vector<ProcessEvidence> EvidenceReader::processes() const {
     return found;
 }
 
-bool ContainerEvidence::library_seen() const { return !processes.empty(); }
+bool ContainerEvidence::is_library_seen() const { return !processes.empty(); }
 
 std::optional<uint64_t> ContainerEvidence::acknowledged() const {
     std::optional<uint64_t> least;

@@ -87,7 +87,7 @@ struct ContainerEvidence {
     bool misses_instances = false;  // true if the container restarted and the log of an earlier instance does not exist
     std::vector<ProcessEvidence> processes;
 
-    bool library_seen() const;                     // true if the logs contain a line of the library
+    bool is_library_seen() const;                  // true if the logs contain a line of the library
     std::optional<uint64_t> acknowledged() const;  // the lowest revision among the processes that acknowledged one
     uint64_t fired() const;                        // sum over all processes, each under its last plan
     bool fired_is_lower_bound() const;

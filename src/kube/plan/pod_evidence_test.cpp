@@ -208,7 +208,7 @@ TEST_F(PodEvidenceTest, ReadsOneLogWithoutARestart) {
     responder.on("GET", current, {log(line("library seen", 1) + acknowledged(2, 1, 11) + fired(3, 1, 1))});
     const auto evidence = read_pod(pod());
     EXPECT_TRUE(evidence.log_read);
-    EXPECT_TRUE(evidence.library_seen());
+    EXPECT_TRUE(evidence.is_library_seen());
     EXPECT_EQ(evidence.acknowledged(), 11u);
     EXPECT_EQ(evidence.fired(), 1u);
     EXPECT_FALSE(evidence.fired_is_lower_bound());
@@ -231,7 +231,7 @@ TEST_F(PodEvidenceTest, MissingPreviousLogYieldsALowerBound) {
     const auto evidence = read_pod(pod(1));
     EXPECT_TRUE(evidence.log_read);
     EXPECT_THAT(evidence.why_unknown, HasSubstr("was deleted from its node"));
-    EXPECT_TRUE(evidence.library_seen());
+    EXPECT_TRUE(evidence.is_library_seen());
     EXPECT_TRUE(evidence.fired_is_lower_bound());
 }
 
@@ -252,7 +252,7 @@ TEST_F(PodEvidenceTest, ReportsWhyALogCannotBeRead) {
         const auto evidence = read_pod(pod());
         EXPECT_FALSE(evidence.log_read);
         EXPECT_THAT(evidence.why_unknown, HasSubstr(why));
-        EXPECT_FALSE(evidence.library_seen());
+        EXPECT_FALSE(evidence.is_library_seen());
         EXPECT_EQ(evidence.acknowledged(), std::nullopt);
         EXPECT_EQ(evidence.fired(), 0u);
     }

@@ -14,7 +14,7 @@ constexpr std::array<std::string_view, 4> kVolumes = {names::kPlanVolume, names:
                                                       names::kCompiledVolume};
 constexpr std::array<std::string_view, 3> kMounts = {names::kPlanMount, names::kLibraryMount, names::kCompiledMount};
 
-bool is_below_own_mount(std::string_view path) {
+bool is_below_cudafault_mount(std::string_view path) {
     return std::any_of(kMounts.begin(), kMounts.end(), [&](std::string_view mount) {
         return path.starts_with(mount) && (path.size() == mount.size() || path[mount.size()] == '/');
     });
@@ -24,17 +24,17 @@ std::string_view file_of(std::string_view path) { return path.substr(path.rfind(
 
 }  // namespace
 
-bool is_own_variable(std::string_view name) {
+bool is_cudafault_variable(std::string_view name) {
     return name.starts_with(names::kVariablePrefix) || name == names::kContractEnabled || name == names::kContractXid;
 }
 
-bool is_own_volume(std::string_view name) {
+bool is_cudafault_volume(std::string_view name) {
     return std::find(kVolumes.begin(), kVolumes.end(), name) != kVolumes.end();
 }
 
-bool is_own_library(std::string_view path) {
+bool is_cudafault_library(std::string_view path) {
     const std::string_view file = file_of(path);
-    return is_below_own_mount(path) || file == names::kLibraryFile || file == file_of(names::kCompiledLibrary);
+    return is_below_cudafault_mount(path) || file == names::kLibraryFile || file == file_of(names::kCompiledLibrary);
 }
 
 std::vector<std::string> preloaded(std::string_view value) {

@@ -8,9 +8,9 @@
 
 namespace cudafault::kube {
 
-bool is_own_variable(std::string_view name);
-bool is_own_volume(std::string_view name);
-bool is_own_library(std::string_view path);  // in any folder, because the image author chooses the folder
+bool is_cudafault_variable(std::string_view name);
+bool is_cudafault_volume(std::string_view name);
+bool is_cudafault_library(std::string_view path);  // in any folder, because the image author chooses the folder
 
 // Returns the libraries of an LD_PRELOAD value, which are separated by colons and spaces.
 std::vector<std::string> preloaded(std::string_view value);

@@ -15,8 +15,8 @@ namespace {
 // `list` is the name of a list in a pod template at any depth.
 bool is_cudafault_item(const std::string& list, const Json& item) {
     const std::string name = text_at(item, {"name"});
-    if (list == "env" || list == "envs") return is_own_variable(name);
-    if (list == "volumes" || list == "volumeMounts") return is_own_volume(name);
+    if (list == "env" || list == "envs") return is_cudafault_variable(name);
+    if (list == "volumes" || list == "volumeMounts") return is_cudafault_volume(name);
     return list == "initContainers" && name == names::kCompileContainer;
 }
 
@@ -39,7 +39,7 @@ bool has_injected_item(const std::string& field, const Json& value) {
 std::string without_libraries(const std::string& preload) {
     std::string value = preload;
     for (const std::string& path : preloaded(preload)) {
-        if (is_own_library(path)) value = without_library(value, path);
+        if (is_cudafault_library(path)) value = without_library(value, path);
     }
     return value;
 }

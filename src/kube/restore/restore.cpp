@@ -171,7 +171,8 @@ private:
         });
     }
 
-    // True if the template is not reverted yet, or if an earlier restore reverted it but did not replace all pods.
+    // Returns true if the template has injected values, or if an earlier restore reverted the template but did not
+    // replace all pods.
     bool must_replace_pods(const Json& object, const Json& reverted) {
         if (value_at(object, "spec") != value_at(reverted, "spec")) return true;
         if (!anchor_) return false;
@@ -180,8 +181,9 @@ private:
                            [&](const Json& pod) { return is_injected(pod, workload_.hash()); });
     }
 
-    // The strategy may have changed since the injection: a GitOps tool can restore the original strategy and keep the
-    // injected template. This change is written to the record first, because revert_post_rollout_edits() reverts it.
+    // Forbids surge pods again, because a GitOps tool may have restored the original strategy while it kept the
+    // injected template. Adds these edits to the record before the object changes, so that revert_post_rollout_edits()
+    // can revert them, even in a later restore.
     void forbid_surge_for_revert(Json& object) {
         Editor editor(object);
         editor.use_phase(Phase::kAfterRollout);
@@ -316,7 +318,7 @@ private:
     bool is_stripped_ = false, has_mark_edits_ = false;
 };
 
-// Removes the cudafault objects of a workload that was deleted.
+// Removes the objects that cudafault created for a workload that was deleted.
 RestoreResult remove_leftovers(Client& client, const ObjectRef& deleted) {
     RestoreResult result;
     result.workload = deleted.text();
@@ -395,7 +397,8 @@ std::set<KindAndName> marked_workloads(Client& client, Discovery& discovery, con
         if (InjectedMark::of(object)) found.insert(kind_and_name(marked_workload(kind, object)));
     };
     for (const SkippedKind& kind : for_each_workload(client, discovery, in_namespace, take_marked)) {
-        options.on_progress(fmt::format("cannot find injected {} without a record: {}", kind.resource, kind.why));
+        options.on_progress(
+            fmt::format("cannot search {} for injected workloads without a record: {}", kind.resource, kind.why));
     }
     return found;
 }
@@ -434,7 +437,7 @@ std::vector<WorkloadChoice> distinct_workloads(Client& client, const std::vector
     in_parallel(client, choices.size(), [&](Client& thread_client, Discovery& discovery, size_t index) {
         try {
             workloads[index] = load_workload(thread_client, discovery, choices[index]).text();
-        } catch (const Error& error) {  // a deleted workload may still have objects of cudafault
+        } catch (const Error& error) {  // objects created by cudafault may outlive the workload
             if (ends_command(error)) throw;
             workloads[index] = choices[index].kind + "/" + choices[index].name;
         }

@@ -20,15 +20,15 @@ struct RestoreOptions {
 };
 
 struct RestoreResult {
-    std::string workload;           // Workload::text()
-    bool restored = false;          // the command changed something
-    bool complete = true;           // no object or value of the injection remains
-    bool is_not_found = false;      // set by restore_each(): neither the workload nor objects of cudafault exist
+    std::string workload;       // Workload::text()
+    bool restored = false;      // the command changed something
+    bool complete = true;       // no object or value of the injection remains
+    bool is_not_found = false;  // set by restore_each(): neither the workload nor objects created by cudafault exist
     std::vector<std::string> kept;  // values that other clients changed since the injection; not reverted
     std::vector<std::string> notes;
 };
 
-// Throws Error if neither the workload nor cudafault objects for it exist.
+// Throws Error if neither the workload nor objects created by cudafault for it exist.
 RestoreResult restore(Client& client, Discovery& discovery, const WorkloadChoice& choice,
                       const RestoreOptions& options);
 

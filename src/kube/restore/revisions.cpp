@@ -42,7 +42,7 @@ std::vector<Json> list_injected_revisions(Client& client, const Workload& worklo
     const std::string plan = workload.own_name(names::kPlanPrefix);
     const char* field = history.kind == "ReplicaSet" ? "spec" : "data";
     std::vector<Json> found = client.list_all({history, workload.ref.in_namespace}, {selector, "", 100});
-    std::erase_if(found, [&](const Json& item) { return !mentions(item.value(field, Json()), plan); });
+    std::erase_if(found, [&](const Json& item) { return !has_mention(item.value(field, Json()), plan); });
     return found;
 }
 

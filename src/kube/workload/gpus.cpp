@@ -167,7 +167,7 @@ GpuUse gpu_use_of_environment(const Json& container) {
     return {has_visible_devices(text_at(*variable, "value")), ""};
 }
 
-bool requests_any(const Json& pod_spec) {
+bool has_gpu_request(const Json& pod_spec) {
     const Json& containers = value_at(pod_spec, "containers");
     return containers.is_array() && std::any_of(containers.begin(), containers.end(), [&](const Json& container) {
                return gpu_use_of_resources(value_at(container, "resources"), pod_spec).has_gpu ||
@@ -254,7 +254,7 @@ GpuUse gpu_use(const Json& container, const Json& pod_spec, const KnownDevices& 
     // The image may set NVIDIA_VISIBLE_DEVICES. This possibility is considered only if no container of the pod requests
     // a GPU or sets the variable.
     const bool has_runtime = text_at(pod_spec, "runtimeClassName").starts_with("nvidia");
-    if (!use.has_gpu && has_runtime && !requests_any(pod_spec)) {
+    if (!use.has_gpu && has_runtime && !has_gpu_request(pod_spec)) {
         return {true, "has runtimeClassName " + text_at(pod_spec, "runtimeClassName") + " and requests no GPU"};
     }
     return use;

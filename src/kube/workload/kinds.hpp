@@ -69,10 +69,11 @@ const std::vector<Kind>& kinds();
 const Kind* kind_of(const std::string& group, const std::string& kind);  // nullptr if it is not in the table
 std::string resource_of(const Kind& kind);  // such as "deployments.apps"; all kinds in the table have regular plurals
 inline const Kind* kind_of(const Resource& resource) { return kind_of(resource.group, resource.kind); }
-const Kind* kind_of_object(const Json& object);  // by its apiVersion and kind
+const Kind* kind_of_object(const Json& object);  // by its apiVersion and kind; nullptr if it is not in the table
 bool is_immutable(const Resource& resource);     // true if the table marks the kind as Support::kImmutable
 
-// Returns the resource in the preferred version that the server serves. Sends one request for each version tried.
+// Returns the resource in the preferred version that the server serves, or std::nullopt if the server serves no version
+// of the kind. Sends one request for each version tried.
 std::optional<Resource> served_version(Discovery& discovery, const Kind& kind);
 
 // Returns the kinds of the table that the server serves, including kinds that cannot be injected. Used to inspect all

@@ -10,7 +10,7 @@ namespace cudafault::kube {
 
 namespace {
 
-bool mounts_config_map(const Json& pod, const std::string& name) {
+bool has_config_map_volume(const Json& pod, const std::string& name) {
     const Json& volumes = value_at(value_at(pod, "spec"), "volumes");
     return std::any_of(volumes.begin(), volumes.end(),
                        [&](const Json& volume) { return text_at(volume, {"configMap", "name"}) == name; });
@@ -32,7 +32,7 @@ bool has_ended(const Json* status) {
 }  // namespace
 
 bool is_injected(const Json& pod, const std::string& hash, const std::string& injection) {
-    return mounts_config_map(pod, names::kPlanPrefix + hash) &&
+    return has_config_map_volume(pod, names::kPlanPrefix + hash) &&
            (injection.empty() || has_variable(pod, names::kInjection, injection));
 }
 

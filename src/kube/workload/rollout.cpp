@@ -118,7 +118,7 @@ public:
     bool is_old(const Json& pod) const { return !is_kept(pod) && !is_wanted_(pod); }
 
     int desired() const { return desired_; }
-    bool observed() const { return observed_; }
+    bool is_change_observed() const { return observed_; }
     int64_t partition() const { return partition_; }
 
     RolloutState state(const std::vector<Json>& pods) const {
@@ -195,7 +195,7 @@ public:
         std::erase_if(pods_, [&](const auto& entry) { return !listed_uids.contains(entry.first); });
     }
 
-    bool needs_list() const { return !unknown_.empty(); }
+    bool has_unknown_pods() const { return !unknown_.empty(); }
     const Pods& pods() const { return pods_; }
 
 private:
@@ -253,7 +253,7 @@ private:
         list_pods();
         if (is_paused()) return count().old == 0 ? finished() : paused();
         pods_before_ = options_.pods_before >= 0 ? options_.pods_before : count().wanted + count().old;
-        if (desired() == 0 && expected_.observed() && pods_.pods().empty()) return immediate_result(true);
+        if (desired() == 0 && expected_.is_change_observed() && pods_.pods().empty()) return immediate_result(true);
         report_partition();
         for (;;) {
             try {
@@ -280,7 +280,7 @@ private:
         report();
         if (update_scheduling_stall()) return finished();
         if (is_superseded()) return superseded();
-        if (needs_deletion_consent()) return give_up();
+        if (is_missing_deletion_consent()) return give_up();
         if (!delete_next()) watch_pods();
         return {};
     }
@@ -292,7 +292,7 @@ private:
         const bool is_final = counts.old == 0
                                   ? counts.wanted >= desired()
                                   : counts.satisfied < counts.wanted && counts.terminating == 0 && !next_to_delete();
-        if (!options_.pinned || !expected_.observed() || counts.satisfied == 0 || !is_final ||
+        if (!options_.pinned || !expected_.is_change_observed() || counts.satisfied == 0 || !is_final ||
             !all_new_pods_unschedulable()) {
             scheduling_stall_.reset();
             return false;
@@ -306,11 +306,12 @@ private:
         const auto& all = pods_.pods();
         return std::all_of(all.begin(), all.end(), [&](const auto& entry) {
             const Json& pod = entry.second;
-            return !expected_.is_wanted(pod) || meets_need(pod) || condition_status(pod, "PodScheduled") == "False";
+            return !expected_.is_wanted(pod) || has_needed_state(pod) ||
+                   condition_status(pod, "PodScheduled") == "False";
         });
     }
 
-    bool meets_need(const Json& pod) const {
+    bool has_needed_state(const Json& pod) const {
         switch (options_.need) {
             case NewPod::kExists: return true;
             case NewPod::kHasRun: return has_run(pod);
@@ -338,7 +339,7 @@ private:
     bool confirm() {
         read_workload();
         list_pods();
-        return expected_.observed() && is_complete();
+        return expected_.is_change_observed() && is_complete();
     }
 
     void read_workload() {
@@ -366,7 +367,7 @@ private:
             const bool is_wanted = expected_.is_wanted(pod);
             const bool is_old = expected_.is_old(pod);
             counts.wanted += is_wanted;
-            counts.satisfied += is_wanted && meets_need(pod);
+            counts.satisfied += is_wanted && has_needed_state(pod);
             counts.ready += is_wanted && is_ready(pod);
             counts.starting += is_wanted && is_starting(pod);
             counts.old += is_old;
@@ -387,7 +388,8 @@ private:
         const WatchHandler handler{[&](std::vector<Json> objects) {
                                        pods_.update_all(std::move(objects));
                                        version_.clear();
-                                       return should_continue();
+                                       report();
+                                       return is_watch_needed();
                                    },
                                    [&](Change change, Json pod) {
                                        version_ = text_at(pod, {"metadata", "resourceVersion"});
@@ -396,7 +398,8 @@ private:
                                        } else {
                                            pods_.update_pod(std::move(pod));
                                        }
-                                       return should_continue();
+                                       report();
+                                       return is_watch_needed();
                                    },
                                    [&](const std::string& version) {
                                        version_ = version;
@@ -409,14 +412,11 @@ private:
         watch_options.from = version_;
         watch_options.window = kWindow;
         watch(client_, {kube::pods(), workload_.ref.in_namespace}, watch_options, handler);
-        if (pods_.needs_list() || (window_over_ && ++windows_ >= kWindowsPerList)) list_pods();
+        if (pods_.has_unknown_pods() || (window_over_ && ++windows_ >= kWindowsPerList)) list_pods();
         if (window_over_) refresh();
     }
 
-    bool should_continue() {
-        report();
-        return !is_complete() && !pods_.needs_list() && !next_to_delete();
-    }
+    bool is_watch_needed() const { return !is_complete() && !pods_.has_unknown_pods() && !next_to_delete(); }
 
     void refresh() {
         read_workload();
@@ -502,14 +502,14 @@ private:
         return found;
     }
 
-    bool needs_deletion_consent() const {
-        return !may_delete_ && expected_.observed() && workload_.replacement == Replacement::kOnDelete &&
+    bool is_missing_deletion_consent() const {
+        return !may_delete_ && expected_.is_change_observed() && workload_.replacement == Replacement::kOnDelete &&
                !to_delete().empty();
     }
 
     // Pods are deleted one at a time: each deleted pod must be replaced before the next deletion.
     const Json* next_to_delete() const {
-        if (!may_delete_ || !expected_.observed()) return nullptr;
+        if (!may_delete_ || !expected_.is_change_observed()) return nullptr;
         const Counts counts = count();
         if (counts.terminating > 0 || counts.wanted + counts.old < desired()) return nullptr;
         const auto candidates = to_delete();
@@ -627,7 +627,7 @@ private:
 
     std::string missing_pods_text() const {
         const Counts counts = count();
-        if (!expected_.observed()) {
+        if (!expected_.is_change_observed()) {
             return fmt::format("the controller of {} has not observed the change; check that the controller is running",
                                workload_.text());
         }

@@ -205,7 +205,7 @@ TemplateSite component_site(const Json& object, const Place& place, const KnownD
 }
 
 // The operator translates these amounts to nvidia.com/gpu, or to the resource in `gpuType`.
-bool amounts_have_gpu(const Json& amounts, const KnownDevices& known) {
+bool has_gpu_amount(const Json& amounts, const KnownDevices& known) {
     const std::string type = text_at(amounts, "gpuType");
     if (!is_zero(value_at(amounts, "gpu")) && (type.empty() || device_of_resource(type) >= Device::kUnknown)) {
         return true;
@@ -213,10 +213,10 @@ bool amounts_have_gpu(const Json& amounts, const KnownDevices& known) {
     return gpu_use_of_resources({{"limits", value_at(amounts, "custom")}}, nullptr, known).has_gpu;
 }
 
-bool service_has_gpu(const Json& service, const Json& pod_spec, const KnownDevices& known) {
+bool is_gpu_service(const Json& service, const Json& pod_spec, const KnownDevices& known) {
     const Json& resources = value_at(service, "resources");
-    if (amounts_have_gpu(value_at(resources, "limits"), known) ||
-        amounts_have_gpu(value_at(resources, "requests"), known)) {
+    if (has_gpu_amount(value_at(resources, "limits"), known) ||
+        has_gpu_amount(value_at(resources, "requests"), known)) {
         return true;
     }
     return gpu_use_of_resources({{"claims", value_at(resources, "claims")}}, pod_spec, known).has_gpu ||
@@ -228,7 +228,7 @@ TemplateSite service_site(const Json& object, const Place& place, const KnownDev
     const Path pod_spec = place.path / "extraPodSpec";
     const Path main = pod_spec / "mainContainer";
     TemplateSite site = pod_site(object, place.name, pod_spec, known);
-    const bool gpu = service_has_gpu(service, value_at(service, "extraPodSpec"), known);
+    const bool gpu = is_gpu_service(service, value_at(service, "extraPodSpec"), known);
     site.containers.insert(site.containers.begin(), ContainerSite{kMainContainer,
                                                                   main,
                                                                   place.path / "envs",

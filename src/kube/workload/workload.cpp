@@ -85,8 +85,8 @@ Json read_owner(Client& client, const ObjectRef& ref, const FoundObject& owned, 
 
 // Returns true if the object itself was injected. An object created from an injected template mounts the plan of its
 // owner instead.
-bool mounts_own_plan(const FoundObject& found) {
-    return mentions(value_at(found.object, "spec"), names::kPlanPrefix + workload_hash(found.ref));
+bool has_own_plan(const FoundObject& found) {
+    return has_mention(value_at(found.object, "spec"), names::kPlanPrefix + workload_hash(found.ref));
 }
 
 FoundObject top_level_controller_of(Client& client, Discovery& discovery, FoundObject at) {
@@ -191,12 +191,14 @@ std::string itself_hint(const ObjectRef& chosen, const Workload& workload) {
                        possible ? "; to select only the owned object, use --itself" : "");
 }
 
-bool matches(const std::string& glob, const std::string& text) { return fnmatch(glob.c_str(), text.c_str(), 0) == 0; }
+bool is_glob_match(const std::string& glob, const std::string& text) {
+    return fnmatch(glob.c_str(), text.c_str(), 0) == 0;
+}
 
 bool is_chosen(const TemplateSite& site, const ContainerSite& container, const std::vector<std::string>& globs) {
     if (globs.empty()) return container.has_gpu;
     return std::any_of(globs.begin(), globs.end(),
-                       [&](const std::string& glob) { return matches_container(glob, site, container); });
+                       [&](const std::string& glob) { return is_container_match(glob, site, container); });
 }
 
 }  // namespace
@@ -220,7 +222,7 @@ std::vector<ObjectRef> possible_refs(Discovery& discovery, const WorkloadChoice&
 Workload load_workload(Client& client, Discovery& discovery, const WorkloadChoice& choice) {
     FoundObject found = find_chosen(client, discovery, choice);
     const ObjectRef chosen = found.ref;
-    if (choice.climb && !mounts_own_plan(found)) found = top_level_controller_of(client, discovery, std::move(found));
+    if (choice.climb && !has_own_plan(found)) found = top_level_controller_of(client, discovery, std::move(found));
     found = resolve_workload_ref(client, discovery, std::move(found));
     Workload workload = build(found.ref, found.object, choice.template_paths, {});
     const bool is_accepted = choice.accept_refused || (choice.accept_immutable && is_immutable(workload.ref.resource));
@@ -240,8 +242,8 @@ std::optional<Workload> workload_of(const Resource& resource, const Json& object
     return build(ref, object, {}, {});
 }
 
-bool matches_container(const std::string& glob, const TemplateSite& site, const ContainerSite& container) {
-    return matches(glob, container.name) || matches(glob, site.name + "/" + container.name);
+bool is_container_match(const std::string& glob, const TemplateSite& site, const ContainerSite& container) {
+    return is_glob_match(glob, container.name) || is_glob_match(glob, site.name + "/" + container.name);
 }
 
 std::vector<TemplateSite> choose_containers(const Workload& workload, const std::vector<std::string>& globs) {

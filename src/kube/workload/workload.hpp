@@ -75,6 +75,6 @@ std::optional<Workload> workload_of(const Resource& resource, const Json& object
 std::vector<TemplateSite> choose_containers(const Workload& workload, const std::vector<std::string>& globs);
 
 // Returns true if the glob matches the container's name or template/container.
-bool matches_container(const std::string& glob, const TemplateSite& site, const ContainerSite& container);
+bool is_container_match(const std::string& glob, const TemplateSite& site, const ContainerSite& container);
 
 }  // namespace cudafault::kube

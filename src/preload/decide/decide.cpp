@@ -94,9 +94,9 @@ bool match_call(PlanSlot& slot, int index, Call& call, Moment moment) {
     const Fault& fault = slot.plan.faults[index];
     const bool broken = has_broken_context(slot, index);
     const bool is_named = fault.calls.has(call.row) || (broken && kFunctions[call.row].simple_fails);
-    if (!in_window(fault, counts_of(slot, index), moment) || !(slot.selected_faults >> index & 1) || !is_named)
+    if (!is_in_window(fault, counts_of(slot, index), moment) || !(slot.selected_faults >> index & 1) || !is_named)
         return false;
-    if (call.inner && (broken || !counts_inner_call(fault, call.row))) return false;
+    if (call.inner && (broken || !is_inner_call_counted(fault, call.row))) return false;
     return match_gpu(slot, index, call);
 }
 
@@ -109,7 +109,7 @@ bool count_call(PlanSlot& slot, int index, Moment moment) {
         count_up(counts.matched);
         return true;
     }
-    const bool fired = fires(fault, counts, index, process().identity.rank, moment);
+    const bool fired = count_matched_call(fault, counts, index, process().identity.rank, moment);
     if (fired && fault.breaks_context) store(slot.counts[index].tripped, uint32_t{1});
     return fired;
 }
@@ -162,7 +162,7 @@ Decision decide_on(int row, bool inner, const Frame& frame) {
 bool is_in_force(uint64_t revision, int fault) {
     const PlanReader slot;
     if (!slot || slot->revision != revision || load(block().header.flag) != kFlagArmed) return false;
-    return in_window(slot->plan.faults[fault], counts_of(*slot, fault), moment_since(slot->armed_at_ns));
+    return is_in_window(slot->plan.faults[fault], counts_of(*slot, fault), moment_since(slot->armed_at_ns));
 }
 
 }  // namespace cudafault

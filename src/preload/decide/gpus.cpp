@@ -237,7 +237,7 @@ bool ensure_gpus_known() {
 
 // A selector for a GPU also selects its MIG devices, because a fault of a GPU affects all its MIG devices.
 bool has_uuid(const GpuSelector& selector, const VisibleGpu& gpu) {
-    return matches_uuid(selector, gpu.uuid) || (!selector.is_mig && matches_uuid(selector, gpu.whole_uuid));
+    return is_uuid_match(selector, gpu.uuid) || (!selector.is_mig && is_uuid_match(selector, gpu.whole_uuid));
 }
 
 // Like CUDA_VISIBLE_DEVICES, gpu= accepts the first digits of a UUID only if they match a single GPU.
@@ -249,7 +249,7 @@ bool is_ambiguous(const GpuSelector& selector) {
     return matching > 1;
 }
 
-bool selects(const GpuSelector& selector, const VisibleGpu& gpu) {
+bool is_selected(const GpuSelector& selector, const VisibleGpu& gpu) {
     const auto in_range = [&](uint32_t number) { return selector.number <= number && number <= selector.last; };
     switch (selector.kind) {
         case GpuKind::local: return in_range(static_cast<uint32_t>(gpu.ordinal));
@@ -260,23 +260,23 @@ bool selects(const GpuSelector& selector, const VisibleGpu& gpu) {
     return false;
 }
 
-bool selects(const Fault& fault, const VisibleGpu& gpu) {
+bool is_selected(const Fault& fault, const VisibleGpu& gpu) {
     for (int i = 0; i < fault.gpu_count; ++i) {
-        if (selects(fault.gpus[i], gpu)) return true;
+        if (is_selected(fault.gpus[i], gpu)) return true;
     }
     return false;
 }
 
-bool selects_ordinal(const Fault& fault, int ordinal) {
+bool is_ordinal_selected(const Fault& fault, int ordinal) {
     return ensure_gpus_known() && ordinal >= 0 && ordinal < process().gpu_count &&
-           selects(fault, process().gpus[ordinal]);
+           is_selected(fault, process().gpus[ordinal]);
 }
 
-bool selects_all(const Fault& fault) {
+bool is_every_gpu_selected(const Fault& fault) {
     if (!ensure_gpus_known()) return false;
     const int count = process().gpu_count;
     for (int ordinal = 0; ordinal < count; ++ordinal) {
-        if (!selects(fault, process().gpus[ordinal])) return false;
+        if (!is_selected(fault, process().gpus[ordinal])) return false;
     }
     return count > 0;
 }
@@ -294,7 +294,7 @@ bool read_uuid(Handle handle, GpuSelector& out) {
     return query("nvmlDeviceGetUUID", handle, &uuid, unsigned{sizeof uuid}) == 0 && parse_gpu(Text(uuid), out);
 }
 
-bool selects_handle(const Fault& fault, Handle handle) {
+bool is_handle_selected(const Fault& fault, Handle handle) {
     VisibleGpu gpu{};
     gpu.ordinal = -1;
     GpuSelector uuid{};
@@ -309,24 +309,25 @@ bool selects_handle(const Fault& fault, Handle handle) {
     memcpy(gpu.whole_uuid, uuid.uuid, sizeof gpu.whole_uuid);
     if (query("nvmlDeviceGetIndex", handle, &gpu.index) != 0) gpu.index = ~0u;
     if (query("nvmlDeviceGetPciInfo_v3", handle, &pci) == 0) gpu.pci = pci.domain << 16 | pci.bus << 8 | pci.device;
-    return selects(fault, gpu);
+    return is_selected(fault, gpu);
 }
 
-bool selects_all_handles(const Fault& fault) {
+bool is_every_handle_selected(const Fault& fault) {
     unsigned count = 0;
     if (query("nvmlDeviceGetCount_v2", &count) != 0) return false;
     for (unsigned index = 0; index < count; ++index) {
         Handle handle = 0;
-        if (query("nvmlDeviceGetHandleByIndex_v2", index, &handle) != 0 || !selects_handle(fault, handle)) return false;
+        if (query("nvmlDeviceGetHandleByIndex_v2", index, &handle) != 0 || !is_handle_selected(fault, handle))
+            return false;
     }
     return count > 0;
 }
 
 // Calls the real function of a lookup such as nvmlDeviceGetHandleByIndex(unsigned, nvmlDevice_t *) to find the device
 // that `key` identifies.
-bool selects_lookup(const Fault& fault, int row, Handle key) {
+bool is_lookup_selected(const Fault& fault, int row, Handle key) {
     Handle found = 0;
-    return query_row(row, key, &found) == 0 && selects_handle(fault, found);
+    return query_row(row, key, &found) == 0 && is_handle_selected(fault, found);
 }
 
 void add_hex(Message& message, unsigned number, int digits) {
@@ -337,7 +338,7 @@ void add_hex(Message& message, unsigned number, int digits) {
 }
 
 // `address` points to an nvmlPciInfo_t. Looks up its GPU by PCI domain, bus and device.
-bool selects_pci(const Fault& fault, Handle address) {
+bool is_pci_selected(const Fault& fault, Handle address) {
     const auto pci = reinterpret_cast<const NvmlPci*>(address);
     if (!pci) return false;
     char id[24];
@@ -349,27 +350,27 @@ bool selects_pci(const Fault& fault, Handle address) {
     add_hex(text, pci->device, 2);
     text.add(".0");
     Handle found = 0;
-    return query("nvmlDeviceGetHandleByPciBusId_v2", &id, &found) == 0 && selects_handle(fault, found);
+    return query("nvmlDeviceGetHandleByPciBusId_v2", &id, &found) == 0 && is_handle_selected(fault, found);
 }
 
 // The first field that the `get_info` function writes is the device that contains the instance.
-bool selects_instance(const Fault& fault, Text get_info, Handle instance) {
+bool is_instance_selected(const Fault& fault, Text get_info, Handle instance) {
     Handle info[16] = {};  // longer than any nvmlGpuInstanceInfo_t or nvmlComputeInstanceInfo_t
-    return query(get_info, instance, &info) == 0 && selects_handle(fault, info[0]);
+    return query(get_info, instance, &info) == 0 && is_handle_selected(fault, info[0]);
 }
 
 // Passes an argument to NVML as a handle only if the function table marks it as a handle, because NVML dereferences
 // handles.
-bool selects_nvml_call(const Fault& fault, int row, const Frame& frame) {
+bool is_nvml_call_selected(const Fault& fault, int row, const Frame& frame) {
     const Function& function = kFunctions[row];
     const Handle value = argument(frame, function.slot);
     switch (function.device) {
-        case DeviceFrom::handle: return selects_handle(fault, value);
-        case DeviceFrom::lookup: return selects_lookup(fault, row, value);
-        case DeviceFrom::pci_info: return selects_pci(fault, value);
-        case DeviceFrom::gpu_instance: return selects_instance(fault, "nvmlGpuInstanceGetInfo", value);
-        case DeviceFrom::compute_instance: return selects_instance(fault, "nvmlComputeInstanceGetInfo_v2", value);
-        default: return selects_all_handles(fault);
+        case DeviceFrom::handle: return is_handle_selected(fault, value);
+        case DeviceFrom::lookup: return is_lookup_selected(fault, row, value);
+        case DeviceFrom::pci_info: return is_pci_selected(fault, value);
+        case DeviceFrom::gpu_instance: return is_instance_selected(fault, "nvmlGpuInstanceGetInfo", value);
+        case DeviceFrom::compute_instance: return is_instance_selected(fault, "nvmlComputeInstanceGetInfo_v2", value);
+        default: return is_every_handle_selected(fault);
     }
 }
 
@@ -389,10 +390,10 @@ int gpu_argument(int row, const Frame& frame) {
 }
 
 bool is_on_selected_gpu(const Fault& fault, int row, const Frame& frame, int& gpu) {
-    if (kFunctions[row].api == Api::nvml) return selects_nvml_call(fault, row, frame);
-    if (kFunctions[row].device == DeviceFrom::none) return selects_all(fault);
+    if (kFunctions[row].api == Api::nvml) return is_nvml_call_selected(fault, row, frame);
+    if (kFunctions[row].device == DeviceFrom::none) return is_every_gpu_selected(fault);
     if (gpu == kUndetermined) gpu = gpu_of_call(row, frame);
-    return selects_ordinal(fault, gpu);
+    return is_ordinal_selected(fault, gpu);
 }
 
 }  // namespace cudafault

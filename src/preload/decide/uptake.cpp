@@ -14,22 +14,22 @@ namespace cudafault {
 
 namespace {
 
-bool matches_glob(const char* glob, Text text) { return !glob[0] || glob_match(Text(glob), text); }
+bool is_glob_match(const char* glob, Text text) { return !glob[0] || glob_match(Text(glob), text); }
 
 // Returns true if process=, rank=, node= and pod= of the fault select this process. The result is the same for the
 // lifetime of the process.
-bool selects_this_process(const Fault& fault) {
+bool is_this_process_selected(const Fault& fault) {
     const Identity& self = process().identity;
     const ProgramNames& names = self.names;
     const bool program =
-        matches_glob(fault.process, names.program) || (names.script[0] && matches_glob(fault.process, names.script));
-    return program && selects_rank(fault, self.rank) && matches_glob(fault.node, self.node) &&
-           matches_glob(fault.pod, self.pod);
+        is_glob_match(fault.process, names.program) || (names.script[0] && is_glob_match(fault.process, names.script));
+    return program && is_rank_selected(fault, self.rank) && is_glob_match(fault.node, self.node) &&
+           is_glob_match(fault.pod, self.pod);
 }
 
 uint32_t select_faults(const Plan& plan) {
     uint32_t selected = 0;
-    for (int i = 0; i < plan.count; ++i) selected |= uint32_t{selects_this_process(plan.faults[i])} << i;
+    for (int i = 0; i < plan.count; ++i) selected |= uint32_t{is_this_process_selected(plan.faults[i])} << i;
     return selected;
 }
 

@@ -132,7 +132,7 @@ void prepare_targets() {
     }
 }
 
-const void* own_real_function(int row) {
+const void* resolve_real_function(int row) {
     const void** slot = real_slot(row);
     if (!slot) return nullptr;
     const void* real = real_or_null(row, observe(*slot));
@@ -144,7 +144,7 @@ const void* own_real_function(int row) {
 
 // A function of another runtime is not stored, because the stub's own runtime may be loaded later.
 const void* real_function(int row) {
-    const void* real = own_real_function(row);
+    const void* real = resolve_real_function(row);
     return real || kFunctions[row].api != Api::runtime ? real : find_in_other_runtime(row);
 }
 

@@ -16,8 +16,9 @@ void prepare_targets();
 // library defines the function. Preserves errno; a search clears dlerror.
 const void* real_function(int row);
 
-// Like real_function, but does not return the function of another major version of libcudart.
-const void* own_real_function(int row);
+// Returns the real function of a row. Searches for the function and stores it if it is not known yet. Unlike
+// real_function, never returns the function of another major version of libcudart.
+const void* resolve_real_function(int row);
 
 // Makes `found` the real function of the row, unless the row has another real function that is still loaded. Returns
 // true if `found` is now the real function of the row.

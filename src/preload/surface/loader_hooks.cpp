@@ -141,7 +141,8 @@ Verdict substitute(int row, const LookUp& look_up) {
     if (kFunctions[row].api == Api::runtime) {
         row = look_up.version ? runtime_row(row, Text(look_up.version)) : runtime_row(row, found);
     }
-    own_real_function(row);  // stores the function that a linked program would call, before stub_for can store another
+    // Stores the function that a linked program would call, before stub_for can store another.
+    resolve_real_function(row);
     if (libc().dlerror) libc().dlerror();
     return give(stub_for(row, found, is_library_of(Api::runtime, caller)));
 }

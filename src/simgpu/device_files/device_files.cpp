@@ -136,7 +136,8 @@ int system_access(int folder, const char* path, int mode) {
     return static_cast<int>(syscall(SYS_faccessat, folder, path, mode));
 }
 
-// Copies the canonical path of a device file to `out`, or to new memory that the caller frees if `out` is nullptr.
+// Copies the canonical path of a device file to `out` and returns `out`. If `out` is nullptr, copies it to new memory,
+// which the caller frees. Returns nullptr if no memory is available.
 char* copy_canonical(Text path, char* out) {
     const Text file = file_in_folder(path);
     if (!out) out = static_cast<char*>(malloc(kFolder.size + file.size + 1));

@@ -14,7 +14,7 @@
 namespace cudafault::sim::nvml {
 namespace {
 
-// Readings of an idle board.
+// Readings of an idle GPU.
 constexpr unsigned kIdleClockMhz = 345, kPcieWidth = 16;
 constexpr unsigned kDisabled = 0, kEnabled = 1;
 constexpr unsigned kGraphicsClock = 0, kSmClock = 1, kMemoryClock = 2, kVideoClock = 3;
@@ -94,7 +94,7 @@ Return list_gpus(Matches matches, unsigned* count, DeviceHandle* out) {
 
 }  // namespace
 
-// Defines a function that returns one value. `with` is with_gpu, with_device or with_undivided_gpu.
+// Defines a function that returns one value. `with` is with_gpu, with_device or with_mig_disabled_gpu.
 #define NVML_VALUE_FOR(with, name, type, value)                                                       \
     NVML_API Return name(DeviceHandle device, type* out) {                                            \
         return with(device, [&]([[maybe_unused]] const Gpu& gpu) { return set_output(out, value); }); \
@@ -120,7 +120,7 @@ NVML_VALUE(nvmlDeviceGetBoardId, unsigned, gpu.pci_bus << 8)
 NVML_VALUE(nvmlDeviceGetMultiGpuBoard, unsigned, 0)
 NVML_VALUE(nvmlDeviceGetBrand, unsigned, 14 /* NVIDIA */)
 NVML_VALUE(nvmlDeviceGetArchitecture, unsigned, gpu.model->architecture)
-NVML_VALUE_FOR(with_undivided_gpu, nvmlDeviceGetNumGpuCores, unsigned,
+NVML_VALUE_FOR(with_mig_disabled_gpu, nvmlDeviceGetNumGpuCores, unsigned,
                gpu.model->multiprocessors* gpu.model->cuda_cores_per_multiprocessor)
 NVML_VALUE(nvmlDeviceGetMemoryBusWidth, unsigned, gpu.model->bus_width_bits)
 NVML_VALUE(nvmlDeviceGetBusType, unsigned, 2 /* PCIe */)
@@ -204,12 +204,12 @@ NVML_API Return nvmlDeviceGetBAR1MemoryInfo(DeviceHandle device, Memory* out) {
 }
 
 NVML_API Return nvmlDeviceGetUtilizationRates(DeviceHandle device, Utilization* out) {
-    return with_undivided_gpu(device, [&](const Gpu&) { return set_output(out, Utilization{0, 0}); });
+    return with_mig_disabled_gpu(device, [&](const Gpu&) { return set_output(out, Utilization{0, 0}); });
 }
 
 NVML_API Return nvmlDeviceGetEncoderUtilization(DeviceHandle device, unsigned* percent, unsigned* period_us) {
     constexpr unsigned kPeriod = 167000;
-    return with_undivided_gpu(device, [&](const Gpu&) {
+    return with_mig_disabled_gpu(device, [&](const Gpu&) {
         const Return result = set_output(percent, 0);
         return result ? result : set_output(period_us, kPeriod);
     });

@@ -142,14 +142,14 @@ Return fill_profile(const MigProfile* p, void* out) {
 
 // Runs body(const Gpu&) for a GPU that has MIG enabled.
 template <typename Body>
-Return with_divided_gpu(DeviceHandle device, Body body) {
+Return with_mig_enabled_gpu(DeviceHandle device, Body body) {
     return with_gpu(device, [&](const Gpu& gpu) { return gpu.has_mig_enabled() ? body(gpu) : kNotSupported; });
 }
 
 // Runs body(const Gpu&, const MigProfile&) for a GPU that has MIG enabled and the profile with this ID.
 template <typename Body>
 Return with_profile(DeviceHandle device, unsigned id, Body body) {
-    return with_divided_gpu(device, [&](const Gpu& gpu) {
+    return with_mig_enabled_gpu(device, [&](const Gpu& gpu) {
         const MigProfile* profile = profile_by_id(gpu, id);
         return profile ? body(gpu, *profile) : kNotSupported;
     });
@@ -202,7 +202,7 @@ unsigned used_slices(const Gpu& gpu) {
 }  // namespace
 
 NVML_API Return nvmlDeviceGetMigDeviceHandleByIndex(DeviceHandle device, unsigned index, DeviceHandle* out) {
-    return with_divided_gpu(device, [&](const Gpu& gpu) {
+    return with_mig_enabled_gpu(device, [&](const Gpu& gpu) {
         return index < gpu.mig_devices.size() ? set_output(out, &gpu.mig_devices[index]) : kNotFound;
     });
 }
@@ -263,7 +263,7 @@ NVML_API Return nvmlDeviceGetGpuInstances(DeviceHandle device, unsigned id, Inst
 }
 
 NVML_API Return nvmlDeviceGetGpuInstanceById(DeviceHandle device, unsigned id, InstanceHandle* out) {
-    return with_divided_gpu(device, [&](const Gpu& gpu) {
+    return with_mig_enabled_gpu(device, [&](const Gpu& gpu) {
         for (const Gpu& mig : gpu.mig_devices) {
             if (gpu_instance_id(mig) == id) return set_output(out, &mig);
         }

@@ -103,7 +103,7 @@ Return with_gpu(DeviceHandle device, Body body) {
 
 // Runs body(const Gpu&) for a GPU that does not have MIG enabled.
 template <typename Body>
-Return with_undivided_gpu(DeviceHandle device, Body body) {
+Return with_mig_disabled_gpu(DeviceHandle device, Body body) {
     return with_gpu(device, [&](const Gpu& gpu) { return gpu.has_mig_enabled() ? kNotSupported : body(gpu); });
 }
 

@@ -180,7 +180,7 @@ TEST_F(Nvml, OldPciInfoCallWritesOnlyTheOldFields) {
     EXPECT_STREQ(pci.legacy_id, "0000:10:00.0");
 }
 
-TEST_F(Nvml, ReportsIdleAndHealthyBoards) {
+TEST_F(Nvml, ReportsIdleAndHealthyGpus) {
     const DeviceHandle handle = device(2);
     unsigned value = 99, limit = 0, major = 0;
     unsigned long long errors = 99;

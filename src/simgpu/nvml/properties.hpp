@@ -18,7 +18,7 @@ unsigned power_limit_milliwatts(const Gpu&);
 unsigned least_power_limit_milliwatts(const Gpu&);
 unsigned idle_milliwatts(const Gpu&);
 
-// Returns the energy that an idle board would have used since the machine started.
+// Returns the energy that an idle GPU would have used since the machine started.
 uint64_t energy_millijoules(const Gpu&);
 
 uint64_t serial_number(const Gpu&);

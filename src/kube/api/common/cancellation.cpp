@@ -55,10 +55,10 @@ void Cancellation::cancel() noexcept {
     [[maybe_unused]] const ssize_t written = write(descriptor_, &one, sizeof one);
 }
 
-bool Cancellation::cancelled() const noexcept { return is_readable(descriptor_, std::chrono::milliseconds(0)); }
+bool Cancellation::is_cancelled() const noexcept { return is_readable(descriptor_, std::chrono::milliseconds(0)); }
 
 void Cancellation::check() const {
-    if (cancelled()) throw Cancelled("interrupted");
+    if (is_cancelled()) throw Cancelled("interrupted");
 }
 
 void Cancellation::sleep_until(Deadline end) const {

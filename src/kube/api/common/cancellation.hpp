@@ -28,7 +28,7 @@ public:
     Cancellation& operator=(const Cancellation&) = delete;
 
     void cancel() noexcept;  // may be called from any thread and from signal handlers
-    bool cancelled() const noexcept;
+    bool is_cancelled() const noexcept;
     int descriptor() const noexcept { return descriptor_; }  // becomes and stays readable when cancelled
 
     void check() const;                    // throws Cancelled

@@ -28,12 +28,12 @@ TEST(Deadline, AfterNeverOverflows) {
 
 TEST(Cancellation, StaysCancelled) {
     Cancellation cancellation;
-    EXPECT_FALSE(cancellation.cancelled());
+    EXPECT_FALSE(cancellation.is_cancelled());
     EXPECT_NO_THROW(cancellation.check());
     cancellation.cancel();
     cancellation.cancel();
-    EXPECT_TRUE(cancellation.cancelled());
-    EXPECT_TRUE(cancellation.cancelled());
+    EXPECT_TRUE(cancellation.is_cancelled());
+    EXPECT_TRUE(cancellation.is_cancelled());
     EXPECT_THROW(cancellation.check(), Cancelled);
     pollfd wait{cancellation.descriptor(), POLLIN, 0};
     EXPECT_EQ(poll(&wait, 1, 0), 1);
@@ -67,7 +67,7 @@ TEST(CancelOnSignals, CancelsOnSignalAndRestoresHandlers) {
     {
         const CancelOnSignals guard(cancellation, {SIGUSR1, SIGUSR2});
         raise(SIGUSR2);
-        EXPECT_TRUE(cancellation.cancelled());
+        EXPECT_TRUE(cancellation.is_cancelled());
         raise(SIGUSR1);
         EXPECT_EQ(handled, 0);
     }

@@ -84,7 +84,7 @@ bool ends_with_ignoring_case(std::string_view text, std::string_view end) {
            strncasecmp(text.data() + text.size() - end.size(), end.data(), end.size()) == 0;
 }
 
-bool matches_no_proxy_entry(const ServerUrl& server, const std::string& item) {
+bool is_no_proxy_match(const ServerUrl& server, const std::string& item) {
     if (item == "*" || is_in_network(server.host, item)) return true;
     auto [host, port] = split_port(item);
     if (!port.empty() && port != std::to_string(server.port)) return false;
@@ -96,7 +96,7 @@ bool matches_no_proxy_entry(const ServerUrl& server, const std::string& item) {
 bool is_in_no_proxy(const ServerUrl& server, const std::string& list) {
     for (size_t start = 0; start < list.size();) {
         const size_t end = std::min(list.find_first_of(", ", start), list.size());
-        if (end > start && matches_no_proxy_entry(server, list.substr(start, end - start))) return true;
+        if (end > start && is_no_proxy_match(server, list.substr(start, end - start))) return true;
         start = end + 1;
     }
     return false;

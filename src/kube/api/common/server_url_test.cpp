@@ -83,29 +83,29 @@ TEST(ProxyFor, UsesNoProxyForLoopback) {
     }
 }
 
-bool bypasses_proxy(const std::string& list, const std::string& server) {
+bool is_proxy_bypassed(const std::string& list, const std::string& server) {
     const Getenv getenv = environment({{"HTTPS_PROXY", "http://s:1"}, {"NO_PROXY", list}});
     return proxy_for(parsed(server), "", getenv).empty();
 }
 
 TEST(ProxyFor, MatchesEntriesOfNoProxy) {
-    EXPECT_TRUE(bypasses_proxy("*", "https://api.test"));
-    EXPECT_TRUE(bypasses_proxy("other, API.test", "https://api.test"));
-    EXPECT_TRUE(bypasses_proxy("test", "https://api.test"));
-    EXPECT_TRUE(bypasses_proxy(".test", "https://api.test"));
-    EXPECT_TRUE(bypasses_proxy("*.test", "https://api.test"));
-    EXPECT_TRUE(bypasses_proxy("api.test:6443", "https://api.test:6443"));
-    EXPECT_TRUE(bypasses_proxy("10.0.0.0/8", "https://10.1.2.3"));
-    EXPECT_TRUE(bypasses_proxy("10.1.2.3", "https://10.1.2.3"));
-    EXPECT_TRUE(bypasses_proxy("fd00::/8", "https://[fd12::1]"));
+    EXPECT_TRUE(is_proxy_bypassed("*", "https://api.test"));
+    EXPECT_TRUE(is_proxy_bypassed("other, API.test", "https://api.test"));
+    EXPECT_TRUE(is_proxy_bypassed("test", "https://api.test"));
+    EXPECT_TRUE(is_proxy_bypassed(".test", "https://api.test"));
+    EXPECT_TRUE(is_proxy_bypassed("*.test", "https://api.test"));
+    EXPECT_TRUE(is_proxy_bypassed("api.test:6443", "https://api.test:6443"));
+    EXPECT_TRUE(is_proxy_bypassed("10.0.0.0/8", "https://10.1.2.3"));
+    EXPECT_TRUE(is_proxy_bypassed("10.1.2.3", "https://10.1.2.3"));
+    EXPECT_TRUE(is_proxy_bypassed("fd00::/8", "https://[fd12::1]"));
 
-    EXPECT_FALSE(bypasses_proxy("", "https://api.test"));
-    EXPECT_FALSE(bypasses_proxy("api.test:1", "https://api.test:6443"));
-    EXPECT_FALSE(bypasses_proxy("pi.test", "https://api.test"));
-    EXPECT_FALSE(bypasses_proxy(".api.test", "https://api.test"));
-    EXPECT_FALSE(bypasses_proxy("10.0.0.0/16", "https://10.1.2.3"));
-    EXPECT_FALSE(bypasses_proxy("10.0.0.0/33", "https://10.0.0.0"));
-    EXPECT_FALSE(bypasses_proxy("10.0.0.0/8", "https://[fd12::1]"));
+    EXPECT_FALSE(is_proxy_bypassed("", "https://api.test"));
+    EXPECT_FALSE(is_proxy_bypassed("api.test:1", "https://api.test:6443"));
+    EXPECT_FALSE(is_proxy_bypassed("pi.test", "https://api.test"));
+    EXPECT_FALSE(is_proxy_bypassed(".api.test", "https://api.test"));
+    EXPECT_FALSE(is_proxy_bypassed("10.0.0.0/16", "https://10.1.2.3"));
+    EXPECT_FALSE(is_proxy_bypassed("10.0.0.0/33", "https://10.0.0.0"));
+    EXPECT_FALSE(is_proxy_bypassed("10.0.0.0/8", "https://[fd12::1]"));
 }
 
 TEST(WithoutPassword, RemovesOnlyUserInfo) {
