@@ -81,7 +81,10 @@ def test_check_accepts_empty_plan() -> None:
 
 def test_xids_lists_all_xids() -> None:
     document = cudafault("xids", "--json").json
-    assert {row["xid"]: row["simple"]["code"] for row in document["xids"]} == CODES
+    codes = {row["xid"]: row["simple"]["code"] for row in document["xids"]}
+    assert {xid: codes[xid] for xid in CODES} == CODES
+    assert codes[63] == 0, "no CUDA call fails"
+    assert 3 not in codes, "reserved"
     listed = cudafault("xids").output
     for xid, code in CODES.items():
         assert has_line(listed, rf"^{xid} .*\({code}\)$")
@@ -90,7 +93,8 @@ def test_xids_lists_all_xids() -> None:
 def test_xids_shows_one_xid() -> None:
     assert cudafault("xids", 79, "--json").json["mnemonic"] == "GPU_HAS_FALLEN_OFF_THE_BUS"
     assert "999" in cudafault("xids", 79).output, "the code that a running process receives"
-    assert_refused(cudafault("xids", 80), 2, "80", "43, 48, 74, 79, 94, 95")
+    assert "reserved" in cudafault("xids", 3).output
+    assert_refused(cudafault("xids", 999), 2, "unknown XID")
 
 
 def test_functions_prints_json() -> None:

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+// Options that several verbs about XIDs have. Each function throws local::Error with one sentence.
+#pragma once
+
+#include <string>
+
+#include "catalog/entry.hpp"
+
+namespace cudafault::cli {
+
+const catalog::Entry& entry_of(const std::string& xid);      // refuses a number that the catalog does not have
+const catalog::Entry& usable_entry(const std::string& xid);  // also refuses a reserved XID
+
+}  // namespace cudafault::cli
