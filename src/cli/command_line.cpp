@@ -42,6 +42,7 @@ void add_verbs(CLI::App& app, const std::string& version, const std::vector<std:
     add_check(app);
     add_xids(app);
     add_functions(app);
+    add_kernel_log(app);
     add_k8s(app);
     add_completion(app);
 }

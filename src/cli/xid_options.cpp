@@ -2,9 +2,13 @@
 #include "cli/xid_options.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
 
 #include "catalog/catalog.hpp"
 #include "fault/values.hpp"
+#include "kernel_log/lines.hpp"
 #include "local/error.hpp"
 #include "local/spec.hpp"
 
@@ -28,6 +32,16 @@ const catalog::Entry& usable_entry(const std::string& xid) {
     const catalog::Entry& entry = entry_of(xid);
     if (entry.depth == "reserved") refuse(fmt::format("XID {} is reserved: {}", entry.number, entry.reason));
     return entry;
+}
+
+void check_driver_branch(unsigned branch) {
+    const auto& known = kernel_log::driver_branches();
+    if (std::find(known.begin(), known.end(), branch) != known.end()) return;
+    const auto distance = [&](unsigned other) { return other > branch ? other - branch : branch - other; };
+    const unsigned nearest = *std::min_element(known.begin(), known.end(),
+                                               [&](unsigned a, unsigned b) { return distance(a) < distance(b); });
+    refuse(fmt::format("unknown driver branch {}: expected one of {}; the nearest is {}", branch,
+                       fmt::join(known, ", "), nearest));
 }
 
 }  // namespace cudafault::cli
