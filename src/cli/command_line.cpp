@@ -41,7 +41,9 @@ void add_verbs(CLI::App& app, const std::string& version, const std::vector<std:
     add_events(app);
     add_check(app);
     add_xids(app);
+    add_explain(app);
     add_functions(app);
+    add_kernel_log(app);
     add_k8s(app);
     add_completion(app);
 }

@@ -19,6 +19,8 @@ void add_status(CLI::App& app);
 void add_events(CLI::App& app);
 void add_check(CLI::App& app);
 void add_xids(CLI::App& app);
+void add_explain(CLI::App& app);
 void add_functions(CLI::App& app);
+void add_kernel_log(CLI::App& app);
 
 }  // namespace cudafault::cli

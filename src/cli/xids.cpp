@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "fault/xids.hpp"
-
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <iterator>
 #include <memory>
 
+#include "catalog/catalog.hpp"
+#include "catalog/entry_json.hpp"
+#include "catalog/page.hpp"
 #include "cli/output.hpp"
 #include "cli/verbs.hpp"
-#include "local/error.hpp"
+#include "cli/xid_options.hpp"
 
 namespace cudafault::cli {
 
@@ -18,83 +17,55 @@ namespace {
 using nlohmann::json;
 
 constexpr const char* kXidsExamples = R"(Examples:
-  cudafault xids          all XIDs that xid= can name
-  cudafault xids 79       the effects of XID 79 on a real GPU, and the error code that cudafault injects)";
+  cudafault xids          all XIDs
+  cudafault xids 79       what XID 79 does on a real GPU, and to whom)";
 
 struct XidsOptions {
-    uint32_t number = 0;
+    std::string xid;
     bool json = false;
 };
 
-// The description of an XID. The tables in src/fault do not contain it, because the preload library does not need it.
-struct Details {
-    uint32_t number;
-    const char *mnemonic, *use_case, *scope, *recovery, *next_recovery, *remark;
-};
-constexpr Details kDetails[] = {
-#define CUDAFAULT_XID_DETAILS(...) {__VA_ARGS__},
-#include "xid_details.inc"
-#undef CUDAFAULT_XID_DETAILS
-};
+using catalog::Entry;
 
-const Details& details_of(const Xid& xid) {
-    return *std::find_if(std::begin(kDetails), std::end(kDetails),
-                         [&](const Details& d) { return d.number == xid.number; });
+std::string code_text(const catalog::Code& code) {
+    return code.number ? fmt::format("{} ({})", code.error, code.number) : "-";
 }
 
 void print_table() {
-    Table table({"xid", "what happened", "every failing call returns"});
-    for (int i = 0; i < xid_count(); ++i) {
-        const Xid& xid = xids()[i];
-        table.add({std::to_string(xid.number), xid.title, fmt::format("{} ({})", xid.simple_name, xid.simple_code)});
+    Table table({"xid", "what happened", "depth", "every failing call returns"});
+    for (const Entry& entry : catalog::entries()) {
+        if (entry.depth == "reserved") continue;
+        table.add({std::to_string(entry.number), entry.title, entry.depth, code_text(entry.simple)});
     }
     fmt::print("{}", table.text());
 }
 
-void print_details(const Xid& xid) {
-    const Details& details = details_of(xid);
-    fmt::print("XID {}: {} ({})\n", xid.number, xid.title, details.mnemonic);
-    const std::pair<const char*, std::string> lines[] = {
-        {"drill", details.use_case},
-        {"returns", fmt::format("{} ({}) from every failing call", xid.simple_name, xid.simple_code)},
-        {"real GPU", details.remark},
-        {"concerns", details.scope},
-        {"recovery", fmt::format("{}, then {} (NVIDIA's names)", details.recovery, details.next_recovery)},
-        {"plan", fmt::format("xid={} gpu=0", xid.number)},
-    };
-    for (const auto& [name, text] : lines) fmt::print("  {:<9} {}\n", name, text);
-}
-
-json xid_json(const Xid& xid) {
-    const Details& details = details_of(xid);
-    return {{"xid", xid.number},
-            {"mnemonic", details.mnemonic},
-            {"title", xid.title},
-            {"use_case", details.use_case},
-            {"simple", {{"code", xid.simple_code}, {"error", xid.simple_name}}},
-            {"really", details.remark},
-            {"scope", details.scope},
-            {"recovery", {{"immediate", details.recovery}, {"next", details.next_recovery}}}};
+// The keys of the first edition of this output, and the whole entry.
+json xid_json(const Entry& entry) {
+    return {{"xid", entry.number},
+            {"mnemonic", entry.mnemonic},
+            {"title", entry.title},
+            {"use_case", entry.use_case},
+            {"depth", entry.depth},
+            {"simple", {{"code", entry.simple.number}, {"error", entry.simple.error}}},
+            {"really", entry.simple_remark},
+            {"scope", entry.scope.text},
+            {"recovery", {{"immediate", entry.recovery.value}, {"next", entry.next_recovery}}},
+            {"entry", entry}};
 }
 
 json xids_json() {
     json list = json::array();
-    for (int i = 0; i < xid_count(); ++i) list.push_back(xid_json(xids()[i]));
+    for (const Entry& entry : catalog::entries()) {
+        if (entry.depth != "reserved") list.push_back(xid_json(entry));
+    }
     return {{"xids", std::move(list)}};
-}
-
-const Xid& find(uint32_t number) {
-    if (const Xid* xid = find_xid(number)) return *xid;
-    char text[256];
-    Message message(text);
-    describe_unknown_xid(number, message);
-    throw local::Error(local::kUsage, text);
 }
 
 void show(const XidsOptions& options, bool has_number) {
     if (has_number) {
-        const Xid& xid = find(options.number);
-        options.json ? print_json(xid_json(xid)) : print_details(xid);
+        const Entry& entry = entry_of(options.xid);
+        options.json ? print_json(xid_json(entry)) : fmt::print("{}", catalog::page(entry));
     } else {
         options.json ? print_json(xids_json()) : print_table();
     }
@@ -104,11 +75,11 @@ void show(const XidsOptions& options, bool has_number) {
 
 void add_xids(CLI::App& app) {
     const auto options = std::make_shared<XidsOptions>();
-    CLI::App* verb = app.add_subcommand("xids", "List the XIDs that can be injected, or describe one XID");
-    verb->add_option("number", options->number, "The XID");
+    CLI::App* verb = app.add_subcommand("xids", "List the XIDs, or describe one");
+    verb->add_option("xid", options->xid, "The XID");
     verb->add_flag("--json", options->json, "Print JSON");
     verb->footer(kXidsExamples);
-    verb->callback([verb, options] { show(*options, verb->count("number") > 0); });
+    verb->callback([verb, options] { show(*options, verb->count("xid") > 0); });
 }
 
 }  // namespace cudafault::cli

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "catalog/entry_json.hpp"
 #include "codegen/api_table.hpp"
 #include "codegen/tsv.hpp"
 #include "codegen/writers.hpp"
@@ -17,11 +18,20 @@ namespace {
 const std::string kHeader = "export\tsymbol\tversion\tmode\tsince\tsonames\tclass\tdevice\treturns\tsimple\tsource\n";
 const std::string kDriverRow = "cuInit\tcuInit\t2000\tany\t11.8\t-\tinit\tnone\tstatus\tfail\tcuda.h\n";
 const std::string kRuntimeRow = "cudaFree\tcudaFree\t-\tany\t11.8\t11.0,13\tmemory\tpointer:0\tstatus\tpass\trt.h\n";
+const std::string kSources = "sources:\n  s: https://example.org/s\nxids:\n";
+const std::string kProvenance = "source: s, confidence: observed}\n";
 const std::string kXid =
-    "- number: 7\n  mnemonic: M\n  title: T\n  use_case: U\n"
-    "  scope: {who: gpu, text: all, source: s, confidence: observed}\n"
-    "  recovery: {immediate: A, next: B, source: s, confidence: documented}\n"
-    "  simple: {error: CUDA_ERROR_X, code: 5, source: s, confidence: inferred, remark: r}\n";
+    "- number: 7\n  depth: full\n  mnemonic: M\n  title: T\n"
+    "  scope: {who: gpu, text: all, source: s, confidence: inferred}\n"
+    "  recovery: {immediate: A, next: B, " +
+    kProvenance +
+    "  running: {pattern: asynchronous, codes: {\"0\": CUDA_ERROR_X, \"12.8\": CUDA_ERROR_Y}, lasts: process, " +
+    kProvenance + "  new: {pattern: context, codes: {\"0\": CUDA_ERROR_Y}, " + kProvenance +
+    "  others: {pattern: none, " + kProvenance + "  heals_by: {means: reset, " + kProvenance +
+    "  nvml: {state: reset_required, event: yes, counters: [ecc_dram], " + kProvenance +
+    "  action: {value: gpu_reset, " + kProvenance +
+    "  log:\n  - {form: xid, owner: process, texts: {\"515\": \"old\", \"580\": \"new\"}, " + kProvenance;
+const std::string kReservedXid = "- number: 9\n  depth: reserved\n  mnemonic: R\n  title: U\n  reason: unused\n";
 
 std::string replaced(std::string text, const std::string& from, const std::string& to) {
     const size_t at = text.find(from);
@@ -38,8 +48,9 @@ protected:
         write("cuda_runtime.tsv", kHeader + kRuntimeRow);
         write("nvml.tsv", kHeader);
         write("nccl.tsv", kHeader);
-        write("xids.yaml", kXid);
-        write("errors.tsv", "api\tname\tcode\nnvml\tNVML_ERROR_X\t5\n");
+        write("xids.yaml", kSources + kXid);
+        write("errors.tsv",
+              "api\tname\tcode\nnvml\tNVML_ERROR_X\t5\ndriver\tCUDA_ERROR_X\t5\ndriver\tCUDA_ERROR_Y\t6\n");
     }
     ~CodegenTest() override { std::filesystem::remove_all(data); }
 
@@ -154,13 +165,6 @@ TEST_F(CodegenTest, WritesTheDeviceArgumentOfNvmlFunctions) {
     }
 }
 
-TEST_F(CodegenTest, RefusesAnXidInBothTables) {
-    write("xid_errors.tsv", "xid\terror\tsource\n13\tCUDA_ERROR_X\tobserved\n");
-    EXPECT_NE(written_by(write_xid_errors).find("CUDAFAULT_XID_ERROR(13, \"CUDA_ERROR_X\")\n"), std::string::npos);
-    write("xid_errors.tsv", "xid\terror\tsource\n7\tCUDA_ERROR_X\tobserved\n");
-    EXPECT_EQ(error_of(write_xid_errors), "xid_errors.tsv:2: XID 7 is in xids.yaml: remove this line");
-}
-
 TEST_F(CodegenTest, RefusesMissingColumnsAndFiles) {
     write("nccl.tsv", replaced(kHeader, "\tclass", "\tkind"));
     EXPECT_EQ(error_of(write_functions), "nccl.tsv:1: column class is missing");
@@ -183,21 +187,68 @@ TEST_F(CodegenTest, HooksAreAssignedByName) {
     EXPECT_EQ(hook_of("__cudaPushCallConfiguration"), "none");
 }
 
-TEST_F(CodegenTest, WritesValidXidsAndRefusesInvalidOnes) {
-    EXPECT_NE(written_by(write_xids).find("CUDAFAULT_XID(7, 5, \"CUDA_ERROR_X\", \"T\")\n"), std::string::npos);
-    EXPECT_NE(written_by(write_xids_doc).find("## 7 T\n"), std::string::npos);
+TEST_F(CodegenTest, WritesXids) {
+    write("xids.yaml", kSources + kXid + kReservedXid);
+    const std::string table = written_by(write_xids);
+    EXPECT_NE(table.find("CUDAFAULT_XID(7, 5, \"CUDA_ERROR_X\", \"T\", 0)\n"), std::string::npos) << table;
+    EXPECT_NE(table.find("CUDAFAULT_XID(9, 0, \"\", \"unused\", 1)\n"), std::string::npos) << table;
+    const std::string page = written_by(write_xids_doc);
+    EXPECT_NE(page.find("## 7 T\n"), std::string::npos) << page;
+    EXPECT_EQ(page.find("## 9"), std::string::npos) << page;
+}
 
-    const auto refused = [&](const std::string& text) {
-        write("xids.yaml", text);
-        return error_of(write_xids);
+TEST_F(CodegenTest, WritesTheXidCatalogAsOneJsonList) {
+    write("xids.yaml", kSources + kXid + kReservedXid);
+    const std::string literals = written_by(write_xid_catalog);
+    std::string text;
+    for (size_t at = 0; (at = literals.find("R\"json(", at)) != std::string::npos;) {
+        at += std::string("R\"json(").size();
+        const size_t end = literals.find(")json\"", at);
+        text += literals.substr(at, end - at);
+    }
+    const auto entries = nlohmann::json::parse(text + "]").get<std::vector<catalog::Entry>>();
+    ASSERT_EQ(entries.size(), 2u);
+    EXPECT_EQ(entries[0].running.codes.back().cuda, "12.8");
+    EXPECT_EQ(entries[0].running.codes.back().number, 6);
+    EXPECT_EQ(entries[0].log[0].texts.back().branch, 580u);
+    EXPECT_EQ(entries[0].scope.provenance.sources[0], "https://example.org/s");
+    EXPECT_EQ(entries[1].reason, "unused");
+}
+
+TEST_F(CodegenTest, RefusesXidsThatAreInvalidOrContradictThemselves) {
+    struct Refusal {
+        std::string from, to, message;
     };
-    EXPECT_EQ(refused(replaced(kXid, "title", "titel")), "xids.yaml:3: unknown key 'titel'");
-    EXPECT_EQ(refused(replaced(kXid, "  title: T\n", "")), "xids.yaml:1: key 'title' is missing");
-    EXPECT_EQ(refused(replaced(kXid, "code: 5", "code: five")), "xids.yaml:7: invalid value of 'code'");
-    EXPECT_EQ(refused(replaced(kXid, "observed", "rumored")),
-              "xids.yaml:5: invalid confidence: expected documented, observed or inferred");
-    EXPECT_EQ(refused(kXid + kXid), "xids.yaml:8: XIDs must be in ascending order");
-    EXPECT_EQ(refused("- [").rfind("xids.yaml:", 0), 0u);
+    const Refusal refusals[] = {
+        {"title", "titel", "xids.yaml:7: unknown key 'titel'"},
+        {"  title: T\n", "", "xids.yaml:4: key 'title' is missing"},
+        {"confidence: inferred", "confidence: rumored",
+         "xids.yaml:8: invalid confidence 'rumored': expected one of documented, observed, inferred"},
+        {"all, source: s, ", "all, ", "xids.yaml:8: key 'source' is missing"},
+        {"all, source: s", "all, source: t", "xids.yaml:8: invalid source 't': expected a URL or a name of `sources`"},
+        {"{\"0\": CUDA_ERROR_X", "{\"0\": CUDA_ERROR_Z",
+         "xids.yaml:10: unknown error 'CUDA_ERROR_Z': expected a driver error of errors.tsv"},
+        {"\"0\": CUDA_ERROR_X, ", "", "xids.yaml:10: expected a first code with the CUDA version \"0\""},
+        {"pattern: none", "pattern: none, codes: {}", "xids.yaml:12: pattern none has no codes"},
+        {"pattern: none", "pattern: some",
+         "xids.yaml:12: invalid pattern 'some': expected one of none, asynchronous, context, init, missing"},
+        {"ecc_dram", "ecc_ram", "xids.yaml:14: invalid item 'ecc_ram' of 'counters'"},
+        {"\"515\"", "\"590\"", "xids.yaml:17: driver branches must be in ascending order"},
+        {"means: reset", "means: restart", "xids.yaml:13: 'restart' does not end the state 'reset_required'"},
+        {"state: reset_required", "state: healthy", "xids.yaml:13: a healthy GPU needs no 'reset'"},
+        {"state: reset_required", "state: lost", "xids.yaml:13: 'reset' does not end the state 'lost'"},
+        {"who: gpu", "who: process", "xids.yaml:8: scope process contradicts the state 'reset_required'"},
+    };
+    for (const Refusal& refusal : refusals) {
+        write("xids.yaml", kSources + replaced(kXid, refusal.from, refusal.to));
+        EXPECT_EQ(error_of(write_xids), refusal.message);
+    }
+    write("xids.yaml", kSources + kXid + kXid);
+    EXPECT_EQ(error_of(write_xids), "xids.yaml:18: XIDs must be in ascending order");
+    write("xids.yaml", kSources + kXid + "  follow_ups:\n  - {xid: 9, delay: 1s, " + kProvenance + kReservedXid);
+    EXPECT_EQ(error_of(write_xids), "xids.yaml: XID 7 is followed by XID 9, which has no entry that can be injected");
+    write("xids.yaml", "- [");
+    EXPECT_EQ(error_of(write_xids).rfind("xids.yaml:", 0), 0u);
 }
 
 TEST_F(CodegenTest, RefusesInvalidRowsOfErrorTable) {

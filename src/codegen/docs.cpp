@@ -5,9 +5,10 @@
 #include <iterator>
 #include <set>
 
+#include "catalog/page.hpp"
 #include "codegen/api_table.hpp"
 #include "codegen/writers.hpp"
-#include "codegen/xid_table.hpp"
+#include "codegen/xid_catalog.hpp"
 
 namespace cudafault::codegen {
 
@@ -49,10 +50,6 @@ void write_tally(const std::string& title, const Tally& tally, std::ostream& out
     out << " |\n";
 }
 
-void write_provenance(const char* field, const Provenance& provenance, std::ostream& out) {
-    out << "- " << field << ": " << provenance.confidence << ", " << provenance.source << "\n";
-}
-
 }  // namespace
 
 void write_functions_doc(const std::filesystem::path& data, std::ostream& out) {
@@ -77,24 +74,10 @@ void write_functions_doc(const std::filesystem::path& data, std::ostream& out) {
 }
 
 void write_xids_doc(const std::filesystem::path& data, std::ostream& out) {
-    const std::vector<XidRow> rows = read_xid_table(data);
-    out << "<!-- Generated from data/xids.yaml by cudafault-codegen; do not edit. -->\n"
-           "# XIDs\n\n"
-           "With `model=simple`, every matched call of the driver and runtime APIs returns the code below while the "
-           "fault is armed.\n\n"
-           "| XID | meaning | code | error | use case |\n|---|---|---|---|---|\n";
-    for (const XidRow& row : rows) {
-        out << "| " << row.number << " | " << row.title << " | " << row.simple_code << " | `" << row.simple_error
-            << "` | " << row.use_case << " |\n";
-    }
-    for (const XidRow& row : rows) {
-        out << "\n## " << row.number << " " << row.title << "\n\n"
-            << "NVIDIA's name: `" << row.mnemonic << "`. Affected: " << row.scope_text << ". "
-            << "NVIDIA's advice: `" << row.recovery << "`, then `" << row.recovery_next << "`.\n\n"
-            << row.simple_remark << "\n\n";
-        write_provenance("scope", row.scope_provenance, out);
-        write_provenance("recovery", row.recovery_provenance, out);
-        write_provenance("code", row.simple_provenance, out);
+    const std::vector<catalog::Entry> entries = read_xid_catalog(data);
+    out << "<!-- Generated from data/xids.yaml by cudafault-codegen; do not edit. -->\n" << catalog::overview(entries);
+    for (const catalog::Entry& entry : entries) {
+        if (entry.depth != "reserved") out << "\n" << catalog::page(entry);
     }
 }
 

@@ -20,8 +20,8 @@ constexpr const char* kSourceFolders[] = {"src/fault", "src/preload"};
 constexpr const char* kIncludeFolders[] = {"src", "include"};
 constexpr const char* kTable = "functions.inc";  // becomes a macro, because the sources include it many times
 
-const std::map<std::string, void (*)(const Path&, std::ostream&)> kGenerated = {
-    {"xids.inc", write_xids}, {"xid_errors.inc", write_xid_errors}, {"errors.inc", write_errors}};
+const std::map<std::string, void (*)(const Path&, std::ostream&)> kGenerated = {{"xids.inc", write_xids},
+                                                                                {"errors.inc", write_errors}};
 
 constexpr const char* kHead =
     "// SPDX-License-Identifier: Apache-2.0\n"

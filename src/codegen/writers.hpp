@@ -14,15 +14,15 @@ void write_functions(const std::filesystem::path& data, std::ostream& out);
 // Writes the linker's version script of libcudafault.so.
 void write_version_script(const std::filesystem::path& data, std::ostream& out);
 
-// Writes CUDAFAULT_XID(number, code, "error name", "title") for each XID, in ascending order.
+// Writes CUDAFAULT_XID(number, code, "error name", "title", reserved) for each XID, in ascending order. The code is 0
+// if no CUDA call fails. A reserved XID has the reason instead of the title.
 void write_xids(const std::filesystem::path& data, std::ostream& out);
 
-// Writes CUDAFAULT_XID_DETAILS(number, "mnemonic", "use case", "scope", "recovery", "next recovery", "remark")
-// for each XID, in ascending order.
-void write_xid_details(const std::filesystem::path& data, std::ostream& out);
+// Writes the catalog as a string literal that contains a JSON list.
+void write_xid_catalog(const std::filesystem::path& data, std::ostream& out);
 
-// Writes CUDAFAULT_XID_ERROR(number, "error name") for each XID in xid_errors.tsv. An XID must not be in both tables.
-void write_xid_errors(const std::filesystem::path& data, std::ostream& out);
+// Writes CUDAFAULT_GPU_MODEL("name", "feature"...) for each model of gpu_features.tsv.
+void write_gpu_features(const std::filesystem::path& data, std::ostream& out);
 
 // Writes CUDAFAULT_ERROR(api, code, "name").
 void write_errors(const std::filesystem::path& data, std::ostream& out);

@@ -5,10 +5,12 @@
 #include <algorithm>
 #include <initializer_list>
 #include <iomanip>
+#include <map>
 
+#include "catalog/entry_json.hpp"
 #include "codegen/tsv.hpp"
 #include "codegen/writers.hpp"
-#include "codegen/xid_table.hpp"
+#include "codegen/xid_catalog.hpp"
 
 namespace cudafault::codegen {
 
@@ -37,6 +39,35 @@ public:
         }
     }
 
+    bool has(const char* key) const { return static_cast<bool>(node_[key]); }
+
+    // The value of `key` as a map that may have these keys.
+    YamlMap map(const char* key, std::initializer_list<std::string_view> keys) const {
+        return {file_, child(key), keys};
+    }
+
+    // The entries of the map `key`, in the order of the file.
+    std::vector<std::pair<YAML::Node, YAML::Node>> children(const char* key) const {
+        const YAML::Node value = child(key);
+        if (!value.IsMap()) refuse(value, std::string("expected a map as the value of '") + key + "'");
+        std::vector<std::pair<YAML::Node, YAML::Node>> found;
+        for (const auto& entry : value) found.emplace_back(entry.first, entry.second);
+        return found;
+    }
+
+    // The list of words `key`; each must be one of `words`.
+    template <typename Words>
+    std::vector<std::string> words(const char* key, const Words& words) const {
+        std::vector<std::string> found;
+        for (const YAML::Node& node : child(key)) {
+            const auto word = node.as<std::string>();
+            if (std::find(std::begin(words), std::end(words), word) == std::end(words))
+                refuse(node, std::string("invalid item '") + word + "' of '" + key + "'");
+            found.push_back(word);
+        }
+        return found;
+    }
+
     YAML::Node child(const char* key) const {
         const YAML::Node value = node_[key];
         if (!value) refuse(node_, std::string("key '") + key + "' is missing");
@@ -52,24 +83,244 @@ private:
     const YAML::Node node_;
 };
 
-Provenance read_provenance(const YamlMap& map) {
-    Provenance found{map.get("source"), map.get("confidence")};
-    if (found.confidence != "documented" && found.confidence != "observed" && found.confidence != "inferred") {
-        map.refuse(map.child("confidence"), "invalid confidence: expected documented, observed or inferred");
+using catalog::Code;
+using catalog::Entry;
+using catalog::Fact;
+using catalog::FollowUp;
+using catalog::LogLine;
+using catalog::LogText;
+using catalog::Observation;
+using catalog::Provenance;
+
+// The file, and what its entries refer to.
+struct Context {
+    const std::filesystem::path& file;
+    std::map<std::string, std::string> sources;
+    std::map<std::string, int> errors;  // codes of CUresult by name
+};
+
+using Words = std::initializer_list<std::string_view>;
+
+constexpr std::string_view kFeatures[] = {"ecc", "containment", "row_remapping", "nvlink", "nvlink5", "gsp", "c2c"};
+
+std::string choice(const YamlMap& map, const char* key, Words words) {
+    const auto value = map.get(key);
+    if (std::find(words.begin(), words.end(), value) == words.end()) {
+        std::string expected;
+        for (const std::string_view word : words) expected.append(expected.empty() ? "" : ", ").append(word);
+        map.refuse(map.child(key), "invalid " + std::string(key) + " '" + value + "': expected one of " + expected);
+    }
+    return value;
+}
+
+std::string optional(const YamlMap& map, const char* key) { return map.has(key) ? map.get(key) : ""; }
+
+std::string read_source(const Context& context, const YamlMap& map, const YAML::Node& node) {
+    const auto name = node.as<std::string>();
+    const auto found = context.sources.find(name);
+    if (found != context.sources.end()) return found->second;
+    if (name.rfind("https://", 0) != 0)
+        map.refuse(node, "invalid source '" + name + "': expected a URL or a name of `sources`");
+    return name;
+}
+
+Provenance read_provenance(const Context& context, const YamlMap& map) {
+    Provenance found;
+    const YAML::Node source = map.child("source");
+    if (source.IsSequence()) {
+        for (const YAML::Node& item : source) found.sources.push_back(read_source(context, map, item));
+    } else {
+        found.sources.push_back(read_source(context, map, source));
+    }
+    if (found.sources.empty()) map.refuse(source, "expected at least one source");
+    found.confidence = choice(map, "confidence", {"documented", "observed", "inferred"});
+    return found;
+}
+
+Code read_code(const Context& context, const YamlMap& map, const YAML::Node& node, const std::string& cuda) {
+    const auto name = node.as<std::string>();
+    const auto found = context.errors.find(name);
+    if (found == context.errors.end())
+        map.refuse(node, "unknown error '" + name + "': expected a driver error of errors.tsv");
+    return {cuda, name, found->second};
+}
+
+std::vector<Code> read_codes(const Context& context, const YamlMap& map) {
+    std::vector<Code> codes;
+    for (const auto& [cuda, error] : map.children("codes"))
+        codes.push_back(read_code(context, map, error, cuda.as<std::string>()));
+    if (codes.empty() || codes.front().cuda != "0")
+        map.refuse(map.child("codes"), "expected a first code with the CUDA version \"0\"");
+    return codes;
+}
+
+Observation read_observation(const Context& context, const YamlMap& entry, const char* key) {
+    const YamlMap map = entry.map(key, {"pattern", "codes", "stall", "lasts", "text", "source", "confidence"});
+    Observation found;
+    found.pattern = choice(map, "pattern", {"none", "asynchronous", "context", "init", "missing"});
+    if (found.pattern != "none") found.codes = read_codes(context, map);
+    if (found.pattern == "none" && map.has("codes")) map.refuse(map.child("codes"), "pattern none has no codes");
+    if (found.pattern != "none" && std::string_view(key) == "running") {
+        found.lasts = choice(map, "lasts", {"process", "call"});
+    }
+    found.stall = optional(map, "stall");
+    found.text = optional(map, "text");
+    found.provenance = read_provenance(context, map);
+    return found;
+}
+
+Fact read_fact(const Context& context, const YamlMap& map, const char* key, Words words) {
+    return {words.size() ? choice(map, key, words) : map.get(key), optional(map, "text"),
+            read_provenance(context, map)};
+}
+
+std::vector<LogText> read_log_texts(const YamlMap& map) {
+    std::vector<LogText> texts;
+    for (const auto& [branch, text] : map.children("texts")) {
+        texts.push_back({branch.as<unsigned>(), text.as<std::string>()});
+        if (texts.size() > 1 && texts[texts.size() - 2].branch >= texts.back().branch)
+            map.refuse(branch, "driver branches must be in ascending order");
+    }
+    if (texts.empty()) map.refuse(map.child("texts"), "expected at least one text");
+    return texts;
+}
+
+std::vector<LogLine> read_log(const Context& context, const YamlMap& entry) {
+    std::vector<LogLine> lines;
+    for (const YAML::Node& node : entry.child("log")) {
+        const YamlMap map(context.file, node, {"form", "owner", "texts", "source", "confidence"});
+        LogLine line;
+        line.form = choice(map, "form", {"xid", "driver"});
+        if (line.form == "xid") line.owner = choice(map, "owner", {"process", "none"});
+        line.texts = read_log_texts(map);
+        line.provenance = read_provenance(context, map);
+        lines.push_back(std::move(line));
+    }
+    if (lines.empty()) entry.refuse(entry.child("log"), "expected at least one line");
+    return lines;
+}
+
+std::vector<FollowUp> read_follow_ups(const Context& context, const YamlMap& entry) {
+    std::vector<FollowUp> found;
+    if (!entry.has("follow_ups")) return found;
+    for (const YAML::Node& node : entry.child("follow_ups")) {
+        const YamlMap map(context.file, node, {"xid", "delay", "source", "confidence"});
+        found.push_back({map.get<unsigned>("xid"), map.get("delay"), read_provenance(context, map)});
     }
     return found;
 }
 
-XidRow read_row(const std::filesystem::path& file, const YAML::Node& node) {
-    const YamlMap map(file, node, {"number", "mnemonic", "title", "use_case", "scope", "recovery", "simple"});
-    const YamlMap scope(file, map.child("scope"), {"who", "text", "source", "confidence"});
-    const YamlMap recovery(file, map.child("recovery"), {"immediate", "next", "source", "confidence"});
-    const YamlMap simple(file, map.child("simple"), {"error", "code", "source", "confidence", "remark"});
-    return {map.get<unsigned>("number"), map.get("mnemonic"),       map.get("title"),
-            map.get("use_case"),         scope.get("who"),          scope.get("text"),
-            read_provenance(scope),      recovery.get("immediate"), recovery.get("next"),
-            read_provenance(recovery),   simple.get("error"),       simple.get<int>("code"),
-            simple.get("remark"),        read_provenance(simple)};
+void read_simple(const Context& context, const YamlMap& entry, Entry& found) {
+    if (entry.has("simple")) {
+        const YamlMap map = entry.map("simple", {"code", "remark", "source", "confidence"});
+        found.simple = read_code(context, map, map.child("code"), "0");
+        found.simple_remark = optional(map, "remark");
+        found.simple_provenance = read_provenance(context, map);
+    } else if (!found.running.codes.empty()) {
+        found.simple = found.running.codes.front();
+    }
+}
+
+void read_nvml(const Context& context, const YamlMap& entry, Entry& found) {
+    const YamlMap map = entry.map("nvml", {"state", "event", "counters", "text", "source", "confidence"});
+    found.nvml = read_fact(context, map, "state", {"healthy", "degraded", "reset_required", "lost"});
+    found.has_event = map.get<bool>("event");
+    if (!map.has("counters")) return;
+    found.counters =
+        map.words("counters", Words{"ecc_dram", "ecc_sram", "remapped_rows", "remap_pending", "remap_failure",
+                                    "retired_pages", "nvlink_errors", "nvlink_down", "pcie_replay"});
+}
+
+void read_recovery(const Context& context, const YamlMap& entry, Entry& found) {
+    const YamlMap map = entry.map("recovery", {"immediate", "next", "source", "confidence"});
+    found.recovery = read_fact(context, map, "immediate", {});
+    found.next_recovery = map.get("next");
+}
+
+Fact read_fact_of(const Context& context, const YamlMap& entry, const char* key, const char* value, Words words) {
+    return read_fact(context, entry.map(key, {value, "text", "source", "confidence"}), value, words);
+}
+
+// An incident that leaves the GPU unusable cannot end with a weaker means than the GPU needs.
+void check_consistency(const YamlMap& entry, const Entry& found) {
+    const std::string& state = found.nvml.value;
+    const std::string& means = found.heals_by.value;
+    if ((state == "reset_required" && means == "restart") ||
+        (state == "lost" && (means == "restart" || means == "reset")))
+        entry.refuse(entry.child("heals_by"), "'" + means + "' does not end the state '" + state + "'");
+    if (state == "healthy" && means != "restart")
+        entry.refuse(entry.child("heals_by"), "a healthy GPU needs no '" + means + "'");
+    if (found.scope.value == "process" && state != "healthy" && state != "degraded")
+        entry.refuse(entry.child("scope"), "scope process contradicts the state '" + state + "'");
+    if (state == "lost" && found.fresh.pattern != "missing" && found.fresh.pattern != "init")
+        entry.refuse(entry.child("new"), "expected pattern missing or init, because the GPU is lost");
+}
+
+void read_behavior(const Context& context, const YamlMap& entry, Entry& found) {
+    found.running = read_observation(context, entry, "running");
+    found.fresh = read_observation(context, entry, "new");
+    found.others = read_observation(context, entry, "others");
+    found.heals_by = read_fact_of(context, entry, "heals_by", "means", {"restart", "reset", "driver-reload", "reboot"});
+    found.scope = read_fact_of(context, entry, "scope", "who", {"call", "process", "gpu", "link", "node"});
+    read_nvml(context, entry, found);
+    check_consistency(entry, found);
+}
+
+Entry read_entry(const Context& context, const YAML::Node& node) {
+    const YamlMap map(context.file, node,
+                      {"number", "depth",  "mnemonic", "driver_mnemonic", "title",    "use_case", "reason",
+                       "needs",  "scope",  "recovery", "simple",          "running",  "new",      "others",
+                       "nvml",   "action", "log",      "follow_ups",      "heals_by", "goe"});
+    Entry found{};
+    found.number = map.get<unsigned>("number");
+    found.depth = choice(map, "depth", {"full", "nvml", "log", "reserved"});
+    found.mnemonic = map.get("mnemonic");
+    found.driver_mnemonic = optional(map, "driver_mnemonic");
+    found.title = map.get("title");
+    if (found.depth == "reserved") {
+        found.reason = map.get("reason");
+        return found;
+    }
+    found.use_case = optional(map, "use_case");
+    if (map.has("needs")) found.needs = map.words("needs", kFeatures);
+    read_recovery(context, map, found);
+    found.log = read_log(context, map);
+    if (found.depth == "full") {
+        read_behavior(context, map, found);
+    } else if (found.depth == "nvml") {
+        read_nvml(context, map, found);
+    }
+    if (found.depth != "log")
+        found.action = read_fact_of(context, map, "action", "value",
+                                    {"none", "gpu_reset", "node_reboot", "drain_p2p", "drain_and_reset",
+                                     "recover_imex_domain", "bus_reset", "system_reboot"});
+    read_simple(context, map, found);
+    found.follow_ups = read_follow_ups(context, map);
+    if (map.has("goe")) found.goe = read_fact_of(context, map, "goe", "code", {});
+    return found;
+}
+
+std::map<std::string, int> driver_errors(const std::filesystem::path& data) {
+    std::map<std::string, int> errors;
+    for (const TsvRow& row : read_tsv(data / "errors.tsv", {"api", "name", "code"})) {
+        if (row.fields[0] == "driver") errors[row.fields[1]] = std::stoi(row.fields[2]);
+    }
+    return errors;
+}
+
+void check_follow_ups(const std::filesystem::path& file, const std::vector<Entry>& entries) {
+    const auto is_usable = [&](unsigned number) {
+        return std::any_of(entries.begin(), entries.end(),
+                           [&](const Entry& entry) { return entry.number == number && entry.depth != "reserved"; });
+    };
+    for (const Entry& entry : entries) {
+        for (const FollowUp& next : entry.follow_ups) {
+            if (!is_usable(next.xid))
+                throw DataError(file, 0,
+                                "XID " + std::to_string(entry.number) + " is followed by XID " +
+                                    std::to_string(next.xid) + ", which has no entry that can be injected");
+        }
+    }
 }
 
 YAML::Node load(const std::filesystem::path& file) {
@@ -84,47 +335,51 @@ YAML::Node load(const std::filesystem::path& file) {
 
 }  // namespace
 
-std::vector<XidRow> read_xid_table(const std::filesystem::path& data) {
+std::vector<Entry> read_xid_catalog(const std::filesystem::path& data) {
     const std::filesystem::path file = data / "xids.yaml";
-    std::vector<XidRow> rows;
-    for (const YAML::Node& node : load(file)) {
-        rows.push_back(read_row(file, node));
-        if (rows.size() > 1 && rows[rows.size() - 2].number >= rows.back().number) {
+    const YAML::Node root = load(file);
+    const YamlMap map(file, root, {"sources", "xids"});
+    Context context{file, {}, driver_errors(data)};
+    for (const auto& [name, text] : map.children("sources"))
+        context.sources[name.as<std::string>()] = text.as<std::string>();
+    std::vector<Entry> entries;
+    for (const YAML::Node& node : map.child("xids")) {
+        entries.push_back(read_entry(context, node));
+        if (entries.size() > 1 && entries[entries.size() - 2].number >= entries.back().number) {
             throw DataError(file, static_cast<size_t>(node.Mark().line + 1), "XIDs must be in ascending order");
         }
     }
-    return rows;
+    check_follow_ups(file, entries);
+    return entries;
 }
 
 void write_xids(const std::filesystem::path& data, std::ostream& out) {
     out << "// Generated from data/xids.yaml by cudafault-codegen; do not edit.\n";
-    for (const XidRow& row : read_xid_table(data)) {
-        out << "CUDAFAULT_XID(" << row.number << ", " << row.simple_code << ", \"" << row.simple_error << "\", \""
-            << row.title << "\")\n";
+    for (const Entry& entry : read_xid_catalog(data)) {
+        out << "CUDAFAULT_XID(" << entry.number << ", " << entry.simple.number << ", \"" << entry.simple.error << "\", "
+            << std::quoted(entry.depth == "reserved" ? entry.reason : entry.title) << ", "
+            << (entry.depth == "reserved") << ")\n";
     }
 }
 
-void write_xid_errors(const std::filesystem::path& data, std::ostream& out) {
-    const std::filesystem::path file = data / "xid_errors.tsv";
-    const std::vector<XidRow> known = read_xid_table(data);
-    out << "// Generated from data/xid_errors.tsv by cudafault-codegen; do not edit.\n";
-    for (const TsvRow& row : read_tsv(file, {"xid", "error", "source"})) {
-        const std::string& number = row.fields[0];
-        const auto has_number = [&](const XidRow& xid) { return std::to_string(xid.number) == number; };
-        if (std::any_of(known.begin(), known.end(), has_number)) {
-            throw DataError(file, row.line, "XID " + number + " is in xids.yaml: remove this line");
-        }
-        out << "CUDAFAULT_XID_ERROR(" << number << ", \"" << row.fields[1] << "\")\n";
+void write_xid_catalog(const std::filesystem::path& data, std::ostream& out) {
+    const char* separator = "[";
+    for (const Entry& entry : read_xid_catalog(data)) {
+        out << "R\"json(" << separator << nlohmann::json(entry) << ")json\"\n";
+        separator = ",";
     }
+    out << "\"]\"\n";
 }
 
-void write_xid_details(const std::filesystem::path& data, std::ostream& out) {
-    out << "// Generated from data/xids.yaml by cudafault-codegen; do not edit.\n";
-    for (const XidRow& row : read_xid_table(data)) {
-        out << "CUDAFAULT_XID_DETAILS(" << row.number;
-        for (const std::string* text :
-             {&row.mnemonic, &row.use_case, &row.scope_text, &row.recovery, &row.recovery_next, &row.simple_remark}) {
-            out << ", " << std::quoted(*text);
+void write_gpu_features(const std::filesystem::path& data, std::ostream& out) {
+    const std::filesystem::path file = data / "gpu_features.tsv";
+    out << "// Generated from data/gpu_features.tsv by cudafault-codegen; do not edit.\n";
+    for (const TsvRow& row : read_tsv(file, {"model", "features", "source", "confidence"})) {
+        out << "CUDAFAULT_GPU_MODEL(" << std::quoted(row.fields[0]);
+        for (const std::string& feature : split(row.fields[1], ',')) {
+            if (std::find(std::begin(kFeatures), std::end(kFeatures), feature) == std::end(kFeatures))
+                throw DataError(file, row.line, "invalid feature '" + feature + "'");
+            out << ", " << std::quoted(feature);
         }
         out << ")\n";
     }

@@ -262,7 +262,7 @@ private:
 
     bool refuse_xid(uint32_t number) {
         Message message = refuse(values_[kXid]);
-        describe_unknown_xid(number, message);
+        describe_refused_xid(number, message);
         return false;
     }
 

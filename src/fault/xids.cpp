@@ -6,22 +6,17 @@ namespace cudafault {
 namespace {
 
 constexpr Xid kXids[] = {
-#define CUDAFAULT_XID(number, code, name, title) {number, code, name, title},
+#define CUDAFAULT_XID(number, code, name, title, reserved) {number, code, name, title, reserved},
 #include "xids.inc"
 #undef CUDAFAULT_XID
 };
-constexpr int kXidCount = sizeof(kXids) / sizeof(kXids[0]);
 
-// An XID that is not in kXids, with the error that a program usually gets.
-struct XidError {
-    uint32_t xid;
-    const char* error;
-};
-constexpr XidError kXidErrors[] = {
-#define CUDAFAULT_XID_ERROR(xid, error) {xid, error},
-#include "xid_errors.inc"
-#undef CUDAFAULT_XID_ERROR
-};
+const Xid* row_of(uint32_t number) {
+    for (const Xid& xid : kXids) {
+        if (xid.number == number) return &xid;
+    }
+    return nullptr;
+}
 
 constexpr ErrorName kErrors[] = {
 #define CUDAFAULT_ERROR(api, code, name) {Api::api, code, name},
@@ -31,31 +26,24 @@ constexpr ErrorName kErrors[] = {
 
 }  // namespace
 
-const Xid* xids() { return kXids; }
-int xid_count() { return kXidCount; }
-
 const Xid* find_xid(uint32_t number) {
-    for (const Xid& xid : kXids) {
-        if (xid.number == number) return &xid;
-    }
-    return nullptr;
+    const Xid* xid = row_of(number);
+    return xid && xid->simple_code != 0 ? xid : nullptr;
 }
 
-void describe_unknown_xid(uint32_t number, Message& message) {
-    message.add("unknown XID ");
+void describe_refused_xid(uint32_t number, Message& message) {
+    const Xid* xid = row_of(number);
+    message.add(xid ? "XID " : "unknown XID ");
     message.add(uint64_t{number});
-    message.add(": expected one of");
-    for (int i = 0; i < kXidCount; ++i) {
-        message.add(i == 0 ? " " : ", ");
-        message.add(uint64_t{kXids[i].number});
+    if (!xid) {
+        message.add(": `cudafault xids` lists the XIDs; use error= for another code");
+    } else if (xid->reserved) {
+        message.add(" is reserved: ");
+        message.add(xid->title);
+        message.add("; use error= for a code");
+    } else {
+        message.add(" makes no CUDA call fail: use an XID that `cudafault xids` lists with a code, or error=");
     }
-    const char* error = nullptr;
-    for (const XidError& row : kXidErrors) {
-        if (row.xid == number) error = row.error;
-    }
-    message.add(error ? "; this XID is not available yet, use error=" : "; use error= for another code");
-    message.add(error ? error : "");
-    if (error) message.add(" instead");
 }
 
 const ErrorName* find_error(Text name) {

@@ -9,17 +9,16 @@ namespace cudafault {
 
 struct Xid {
     uint16_t number;
-    int32_t simple_code;      // CUresult and cudaError_t under model=simple
+    int32_t simple_code;      // CUresult and cudaError_t under model=simple; 0: no CUDA call fails
     const char* simple_name;  // CUDA_ERROR_NO_DEVICE
-    const char* title;        // "GPU fell off the bus"
+    const char* title;        // "GPU fell off the bus"; of a reserved XID: why it is reserved
+    bool reserved;
 };
 
-const Xid* find_xid(uint32_t number);  // nullptr: unknown
-const Xid* xids();                     // xid_count() rows, ascending by number
-int xid_count();
+const Xid* find_xid(uint32_t number);  // nullptr: no CUDA call can fail with this XID
 
-// Appends to `message` why an XID that is not in the table is refused, and what to use instead.
-void describe_unknown_xid(uint32_t number, Message& message);
+// Appends to `message` why find_xid returns nullptr for this number, and what to use instead.
+void describe_refused_xid(uint32_t number, Message& message);
 
 struct ErrorName {
     Api api;

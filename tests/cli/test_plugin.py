@@ -43,7 +43,9 @@ def installed(tmp_path: Path) -> Path:
 
 
 def test_plugin_runs_k8s_commands(installed: Path) -> None:
-    done = subprocess.run([installed / "kubectl-cudafault", "rbac", "inject", "--json"], capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [installed / "kubectl-cudafault", "rbac", "inject", "--json"], capture_output=True, text=True, timeout=60
+    )
     assert done.returncode == 0
     assert done.stdout == cudafault("k8s", "rbac", "inject", "--json").output
 
@@ -51,5 +53,7 @@ def test_plugin_runs_k8s_commands(installed: Path) -> None:
 def test_kubectl_completes_plugin_commands(installed: Path) -> None:
     done = subprocess.run([installed / "kubectl_complete-cudafault", "re"], capture_output=True, text=True, timeout=60)
     assert done.stdout == "restore\n:4\n"
-    done = subprocess.run([installed / "kubectl_complete-cudafault", "arm", "dep"], capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [installed / "kubectl_complete-cudafault", "arm", "dep"], capture_output=True, text=True, timeout=60
+    )
     assert done.stdout == "deployment/\n:6\n"

@@ -7,7 +7,7 @@ import pytest
 from cli.support import assert_refused, has_line, has_words, status
 from harness import cudafault
 
-VERBS = ("run", "arm", "disarm", "status", "events", "check", "xids", "functions")
+VERBS = ("run", "arm", "disarm", "status", "events", "check", "xids", "explain", "functions", "kernel-log")
 CODES = {43: 702, 48: 214, 74: 217, 79: 100, 94: 214, 95: 999}
 
 
@@ -24,14 +24,14 @@ def test_help_has_an_example(verb: str) -> None:
     assert has_words(outcome.output, "Example", f"cudafault {verb}")
 
 
-@pytest.mark.parametrize("arguments", ["", "fail", "check", "arm x", "status --jason", "xids many"])
+@pytest.mark.parametrize("arguments", ["", "fail", "check", "arm x", "status --jason", "kernel-log"])
 def test_usage_error_names_help_option(arguments: str) -> None:
     assert_refused(cudafault(*arguments.split()), 2, "--help")
 
 
 @pytest.mark.parametrize(
     ("arguments", "name"),
-    [("xids many", "number"), ("k8s inject deployment/app --contract-xid many", "--contract-xid")],
+    [("k8s inject deployment/app --contract-xid many", "--contract-xid")],
 )
 def test_error_about_a_number_names_the_value(arguments: str, name: str) -> None:
     assert_refused(cudafault(*arguments.split()), 2, f'invalid {name} "many": expected a whole number')
@@ -81,7 +81,10 @@ def test_check_accepts_empty_plan() -> None:
 
 def test_xids_lists_all_xids() -> None:
     document = cudafault("xids", "--json").json
-    assert {row["xid"]: row["simple"]["code"] for row in document["xids"]} == CODES
+    codes = {row["xid"]: row["simple"]["code"] for row in document["xids"]}
+    assert {xid: codes[xid] for xid in CODES} == CODES
+    assert codes[63] == 0, "no CUDA call fails"
+    assert 3 not in codes, "reserved"
     listed = cudafault("xids").output
     for xid, code in CODES.items():
         assert has_line(listed, rf"^{xid} .*\({code}\)$")
@@ -90,7 +93,8 @@ def test_xids_lists_all_xids() -> None:
 def test_xids_shows_one_xid() -> None:
     assert cudafault("xids", 79, "--json").json["mnemonic"] == "GPU_HAS_FALLEN_OFF_THE_BUS"
     assert "999" in cudafault("xids", 79).output, "the code that a running process receives"
-    assert_refused(cudafault("xids", 80), 2, "80", "43, 48, 74, 79, 94, 95")
+    assert "reserved" in cudafault("xids", 3).output
+    assert_refused(cudafault("xids", 999), 2, "unknown XID")
 
 
 def test_functions_prints_json() -> None:

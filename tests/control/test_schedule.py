@@ -212,7 +212,7 @@ def test_run_returns_exit_code_of_client_or_refuses_plan():
         "run: the exit code and output are those of the client"
     )
     for plan, column in (
-        ("xid=80", 5),
+        ("xid=999", 5),
         ("xid=79 gpu=7", 12),
         ("error=719 calls=cuNothing*", 17),
         ("xid=79 times=0", 14),

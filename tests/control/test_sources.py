@@ -47,7 +47,7 @@ def assert_no_fault(name, outcome, lines=1, words=""):
 # Description, plan, the position that the error message must name, and words that the message must contain.
 INVALID_PLANS = [
     ("an unknown key", f"error=719 cals=cuInit {CALLS}", 11, "calls"),
-    ("an unknown XID", f"xid=80 {CALLS}", 5, "79"),
+    ("an unknown XID", f"xid=999 {CALLS}", 5, "unknown XID 999"),
     ("an invalid GPU", f"xid=79 {CALLS} gpu=zero", 35, "GPU-<uuid>"),
     ("an unknown function", "xid=79 calls=cuMemAlok", 14, "cudafault functions"),
     ("a glob that matches nothing", "xid=79 calls=cuInit,cuNothing*", 21, "cudafault functions"),

@@ -62,7 +62,7 @@ OUTPUT = {
 REFUSALS = [
     ("fail library 3 you may not create configmaps", "create_cuda_fault_configmap('default')", "", 3, ["library"]),
     ("fail library 3 deployment.apps/web mounts it", "delete_cuda_fault_configmap('default')", "", 3, ["library"]),
-    ("fail inject 2 unknown XID 80", "patch_deployment_env('web', 'default', xid_type=80)", "", 2, ["inject"]),
+    ("fail inject 2 unknown XID 999", "patch_deployment_env('web', 'default', xid_type=999)", "", 2, ["inject"]),
     ("fail arm 3 the API server is unreachable", "patch_deployment_env('web', 'default')", "", 3, ["inject", "arm"]),
     ("fail restore 4 a pod remains", "patch_deployment_env('web', 'default', enable=False)", "", 4, ["restore"]),
     ("killed", "create_cuda_fault_configmap('default')", "was killed by signal 9 without a message", 3, ["library"]),
