@@ -278,7 +278,7 @@ protected:
         inject_options.choice.name = "train";
         inject_options.delivery = Delivery::kImage;
         inject_options.image_library = "/opt/fault.so";
-        hold(kJob, job());
+        hold(job_path, job());
     }
 
     static Json job() {
@@ -290,7 +290,7 @@ protected:
 
     InjectionPlan manifest() { return plan_manifest(client(), discovery(), inject_options); }
 
-    const std::string kJob = "/apis/batch/v1/namespaces/prod/jobs/train";
+    const std::string job_path = "/apis/batch/v1/namespaces/prod/jobs/train";
 };
 
 TEST_F(PlanManifestTest, InjectsAnImmutableKindWithoutAWrite) {
@@ -319,7 +319,7 @@ TEST_F(PlanManifestTest, CreatesConfigMapsWithoutAnOwner) {
 }
 
 TEST_F(PlanManifestTest, RefusesAnInjectedWorkload) {
-    hold(kJob, manifest().injected.object);
+    hold(job_path, manifest().injected.object);
     EXPECT_THROW(manifest(), Error);
 }
 

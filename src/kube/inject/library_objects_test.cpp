@@ -5,7 +5,6 @@
 
 #include "kube/api/common/encoding.hpp"
 #include "kube/api/common/error.hpp"
-#include "kube/api/transport/api_error.hpp"
 #include "kube/names.hpp"
 #include "kube/record/own_objects.hpp"
 #include "kube/testing/injection_testing.hpp"
@@ -16,7 +15,6 @@ namespace cudafault::kube {
 namespace {
 
 using testing::Contains;
-using testing::ElementsAre;
 using testing::HasSubstr;
 
 const std::string kSource = kConfigMapPath + "/cuda-fault-injection-lib";

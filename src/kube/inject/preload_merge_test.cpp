@@ -3,7 +3,6 @@
 
 #include <gmock/gmock.h>
 
-#include <map>
 
 namespace cudafault::kube {
 

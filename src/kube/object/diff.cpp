@@ -129,7 +129,7 @@ void Comparison::compare_by_key(const std::string& path, const Json& before, con
     std::map<std::string, std::pair<const Json*, const Json*>> items;
     for (const Json& item : before) items[before_keys.emplace_back(text_at(item, key))].first = &item;
     for (const Json& item : after) items[after_keys.emplace_back(text_at(item, key))].second = &item;
-    for (const auto& [name, sides] : items) compare(path + "[" + name + "]", sides.first, sides.second);
+    for (const auto& [name, sides] : items) compare(fmt::format("{}[{}]", path, name), sides.first, sides.second);
     if (before_keys.size() == after_keys.size() && before_keys != after_keys &&
         std::is_permutation(before_keys.begin(), before_keys.end(), after_keys.begin())) {
         const Json old_order = before_keys, new_order = after_keys;

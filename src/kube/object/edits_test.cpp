@@ -144,7 +144,7 @@ TEST_F(Edits, UndoRestoresNullList) {
 
 TEST_F(Edits, UndoRemovesOnlyPinFromChangedAffinity) {
     const Path required = Path{"spec", "affinity", "nodeAffinity"} / "requiredDuringSchedulingIgnoredDuringExecution";
-    const auto terms = [](std::vector<const char*> values) {
+    const auto terms = [](const std::vector<const char*>& values) {
         Json expressions = Json::array();
         for (const char* value : values) expressions.push_back({{"key", "k"}, {"operator", "In"}, {"values", {value}}});
         return Json{{"nodeSelectorTerms", {{{"matchExpressions", expressions}}}}};

@@ -18,7 +18,7 @@ std::optional<ObjectRef> controller_of(const Json& object) {
     const Json& owners = value_at(value_at(object, "metadata"), "ownerReferences");
     if (!owners.is_array()) return std::nullopt;
     for (const Json& entry : owners) {
-        const ObjectRef owner = owner_from(entry, object);
+        ObjectRef owner = owner_from(entry, object);
         const bool is_node = owner.resource.group.empty() && owner.resource.kind == "Node";
         if (value_at(entry, "controller") == true && !is_node && !owner.name.empty()) return owner;
     }
