@@ -16,7 +16,7 @@ import workloads
 from cluster import TOOL, Cluster, Outcome
 from dropin.support import pytest_python
 from harness import BUILD, ROOT, Checks
-from scene import Workspace, temporary_workspace, timed_part
+from workspace import Workspace, temporary_workspace, timed_part
 
 WEB = "app=web"
 CONFIG_MAP = "cuda-fault-injection-lib"

@@ -11,7 +11,7 @@ import workloads
 from api import ApiError
 from cluster import Cluster
 from harness import Checks
-from scene import Workspace, is_injected, is_terminating, temporary_workspace
+from workspace import Workspace, is_injected, is_terminating, temporary_workspace
 
 APP = "app=app"
 MARK = "cudafault.dev/injected"

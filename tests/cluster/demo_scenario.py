@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Defines the scenario of the demo. An inference service runs with two pods on two nodes. The GPUs of one node fall off
-the bus, and the service recovers. `demo` prints the scenario for users, and stories.py runs it as a test."""
+"""Defines the scenario of the demo and runs it as a test. An inference service runs with two pods on two nodes. The
+GPUs of one node fall off the bus, and the service recovers. `demo` prints the scenario for users."""
 
 import dataclasses
 import time
 
 import workloads
+from cluster import Cluster
+from harness import Checks
 from load import Load
-from scene import Workspace, restarts
+from workspace import Workspace, restarts, temporary_workspace
 
 NO_DEVICE = "CUDA_ERROR_NO_DEVICE"
 NODE_LABELS = {"k8saas.nvidia.com/cordon-by": "NVSentinel", "dgxc.nvidia.com/nvsentinel-state": "drain-succeeded"}
@@ -198,3 +200,15 @@ class DemoScenario:
         self.expect("verify-clean finds no leftover", outcome.code == 0, outcome.output + outcome.errors)
         found = self.node()
         self.expect("the node is as before", found == node, found)
+
+
+def check(checks: Checks, cluster: Cluster) -> None:
+    with temporary_workspace(cluster, checks, "demo scenario") as workspace:
+        def expect(description: str, ok: object, found: object = "") -> bool:
+            return checks.expect(f"demo scenario: {description}", bool(ok), found)
+
+        scenario = DemoScenario(workspace, lambda *_: None, expect)
+        scenario.run()
+        moments = [moment.at for moment in scenario.timeline]
+        is_ordered = len(moments) == 7 and moments == sorted(moments)
+        checks.expect("demo scenario: the timeline has seven moments in order", is_ordered, scenario.timeline)
