@@ -2,6 +2,7 @@
 """Helpers for the whole-program tests: paths of build products, the cudafault command, runs, and programs with and
 without the library."""
 
+import argparse
 import contextlib
 import json
 import os
@@ -13,7 +14,7 @@ import threading
 import time
 import unittest
 import venv
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -57,6 +58,21 @@ class Checks:
     def finish(self) -> None:
         print(f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped")
         sys.exit(1 if self.failed else 0)
+
+
+def select_tests(description: str | None, names: Iterable[str]) -> list[str]:
+    """Returns the names of the tests that a script of a suite runs: those that contain the NAME of `-k NAME`, without
+    regard to case, otherwise all. With --list, prints these names and exits."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("-k", dest="part", metavar="NAME", default="", help="run only tests whose name contains NAME")
+    parser.add_argument("--list", action="store_true", help="print the names of the tests")
+    options = parser.parse_args()
+    selected = [name for name in names if options.part.lower() in name.lower()]
+    if options.list:
+        for name in selected:
+            print(name)
+        sys.exit(0)
+    return selected
 
 
 @dataclass

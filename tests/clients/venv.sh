@@ -7,6 +7,13 @@ root=$(cd "$clients_folder/../.." && pwd)
 build=${CUDAFAULT_BUILD:-$root/build}
 . "$clients_folder/versions.env"
 
+# list_tests NAME [ARGUMENT...]: prints the names of the tests and exits if an argument is --list. Needs no package.
+list_tests() {
+    local name=$1
+    shift
+    [[ " $* " != *" --list "* ]] || exec python3 "$clients_folder/$name/check.py" "$@"
+}
+
 # prepare_venv NAME PIP-ARGUMENT...: creates build/clients/NAME-venv, unless a complete environment with exactly these
 # packages exists. Sets $venv to the path.
 prepare_venv() {

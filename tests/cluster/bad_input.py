@@ -9,20 +9,7 @@ import socket
 
 import workloads
 from drill import Drill, Refusals, injection_objects_in
-
-
-def check(checks, cluster) -> None:
-    cluster.install_crd("dynamographdeployments")
-    with cluster.namespace() as namespace:
-        cluster.create(workloads.deployment(namespace, "app", replicas=0))
-        target = "apps/v1", "Deployment", namespace, "app"
-        check_names(checks, cluster, namespace)
-        check_credentials(checks, cluster, namespace, target)
-        check_permissions(checks, cluster, namespace, target)
-        check_without_gpu(checks, cluster, namespace)
-        check_existing_variables(checks, cluster, namespace)
-        check_second_injection(checks, cluster, namespace)
-    check_admission(checks, cluster)
+from groups import Group, in_cluster
 
 
 def check_names(checks, cluster, namespace: str) -> None:
@@ -53,7 +40,8 @@ def check_names(checks, cluster, namespace: str) -> None:
     checks.equal("the refused commands wrote nothing", injection_objects_in(cluster, namespace), [])
 
 
-def check_credentials(checks, cluster, namespace: str, target: tuple) -> None:
+def check_credentials(checks, cluster, namespace: str) -> None:
+    target = "apps/v1", "Deployment", namespace, "app"
     refuses = Refusals(checks, cluster, namespace)
     for defect in ("invalid", "expired"):
         refuses(f"an {defect} token", ("deployment/app",), "401", target=target,
@@ -74,8 +62,9 @@ def check_credentials(checks, cluster, namespace: str, target: tuple) -> None:
 READ_RULE = {"apiGroups": ["apps"], "resources": ["deployments", "replicasets"], "verbs": ["get", "list"]}
 
 
-def check_permissions(checks, cluster, namespace: str, target: tuple) -> None:
+def check_permissions(checks, cluster, namespace: str) -> None:
     """An error about a missing permission names the verb, the resource and the `rbac` command that prints the Role."""
+    target = "apps/v1", "Deployment", namespace, "app"
     refuses = Refusals(checks, cluster, namespace)
     no_permissions = cluster.create_service_account(namespace, "no-permissions")
     refuses("no permission at all", ("deployment/app",), "get deployment.apps/app", "rbac inject", target=target,
@@ -221,3 +210,18 @@ def limited_by_quota(cluster, namespace: str, **hard: str):
         yield
     finally:
         cluster.api.delete("v1", "ResourceQuota", namespace, "q")
+
+
+def in_namespace_with_app(checks, cluster, tests: list) -> None:
+    with cluster.namespace() as namespace:
+        cluster.create(workloads.deployment(namespace, "app", replicas=0))
+        for test in tests:
+            test(checks, cluster, namespace)
+
+
+CRDS = ("dynamographdeployments",)
+GROUPS = [
+    Group(in_namespace_with_app, [check_names, check_credentials, check_permissions, check_without_gpu,
+                                  check_existing_variables, check_second_injection]),
+    Group(in_cluster, [check_admission]),
+]

@@ -7,6 +7,7 @@ import time
 
 import workloads
 from cluster import Cluster
+from groups import Group, in_cluster
 from harness import Checks
 from load import Load
 from workspace import Workspace, restarts, temporary_workspace
@@ -202,7 +203,7 @@ class DemoScenario:
         self.expect("the node is as before", found == node, found)
 
 
-def check(checks: Checks, cluster: Cluster) -> None:
+def check_scenario(checks: Checks, cluster: Cluster) -> None:
     with temporary_workspace(cluster, checks, "demo scenario") as workspace:
         def expect(description: str, ok: object, found: object = "") -> bool:
             return checks.expect(f"demo scenario: {description}", bool(ok), found)
@@ -212,3 +213,6 @@ def check(checks: Checks, cluster: Cluster) -> None:
         moments = [moment.at for moment in scenario.timeline]
         is_ordered = len(moments) == 7 and moments == sorted(moments)
         checks.expect("demo scenario: the timeline has seven moments in order", is_ordered, scenario.timeline)
+
+
+GROUPS = [Group(in_cluster, [check_scenario])]

@@ -7,7 +7,6 @@ import copy
 import json
 import tempfile
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import workloads
@@ -161,21 +160,6 @@ class SharedChecks:
     def equal(self, *arguments: object) -> bool:
         with self._lock:
             return self._checks.equal(*arguments)
-
-
-def run_in_own_namespaces(checks, cluster, tests: list) -> None:
-    """Runs each test(checks, cluster, namespace) in its own namespace. The tests run in parallel, because they mostly
-    wait for etcd. Raises the first exception after all tests have ended."""
-    shared = SharedChecks(checks)
-
-    def run(test) -> None:
-        with cluster.namespace(wait=False) as namespace:
-            test(shared, cluster, namespace)
-
-    with ThreadPoolExecutor(len(tests)) as pool:
-        futures = [pool.submit(run, test) for test in tests]
-    for future in futures:
-        future.result()
 
 
 class Refusals:

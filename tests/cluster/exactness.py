@@ -21,25 +21,13 @@ from drill import (
     pod_clique_set,
     ray_cluster,
     rollout,
-    run_in_own_namespaces,
     stable_fields,
     widget,
 )
+from groups import Group, in_cluster, in_one_namespace, in_own_namespaces
 
 PRELOAD = "/opt/vendor/libvendor.so"
 MAP, SECRET = "preload-settings", "preload-secret"
-
-
-def check(checks, cluster) -> None:
-    for plural in ("dynamographdeployments", "leaderworkersets", "rayclusters", "podcliquesets", "rollouts", "clonesets",
-                   "widgets"):
-        cluster.install_crd(plural)
-    run_in_own_namespaces(checks, cluster, [check_kinds, check_preloads, check_graph_preloads, check_histories,
-                                            check_repeated_commands, check_edits, check_lost_objects])
-    # Runs after the other checks, because the DaemonSets of those checks would create pods on the node of this check.
-    with cluster.namespace() as namespace:
-        check_node_pin(checks, cluster, namespace)
-    check_old_graphs(checks, cluster)
 
 
 # Kinds
@@ -551,3 +539,13 @@ def check_lost_record(drill: Drill, *options: str, all_objects: bool = False) ->
     clean = drill.run("verify-clean")
     drill.expect("verify-clean finds no leftover", clean.code == 0, clean)
     drill.delete()
+
+
+CRDS = ("dynamographdeployments", "leaderworkersets", "rayclusters", "podcliquesets", "rollouts", "clonesets", "widgets")
+GROUPS = [
+    Group(in_own_namespaces, [check_kinds, check_preloads, check_graph_preloads, check_histories,
+                              check_repeated_commands, check_edits, check_lost_objects]),
+    # Runs after the first group, because the DaemonSets of those tests would create pods on its node.
+    Group(in_one_namespace, [check_node_pin]),
+    Group(in_cluster, [check_old_graphs]),
+]

@@ -7,7 +7,8 @@ from functools import partial
 from pathlib import Path
 
 import workloads
-from drill import Drill, changes, history_differences, run_in_own_namespaces, stable_fields
+from drill import Drill, changes, history_differences, stable_fields
+from groups import Group, in_own_namespaces
 
 KINDS = ("Deployment", "StatefulSet", "DaemonSet", "DynamoGraphDeployment")
 MIN_WRITES = {"inject": 7,  # lease, record, two libraries, plan, workload, lease
@@ -15,12 +16,6 @@ MIN_WRITES = {"inject": 7,  # lease, record, two libraries, plan, workload, leas
                  "restore": 8, "restore, inject": 8,  # lease, plan, workload, plan, two libraries, lease, record
                  "restore, record lost": 9}  # lease, plan, record, workload, ...
 NODE = "kill-point-node"
-
-
-def check(checks, cluster) -> None:
-    cluster.install_crd("dynamographdeployments")
-    run_in_own_namespaces(checks, cluster, [partial(check_kind, kind=kind) for kind in KINDS])
-    run_in_own_namespaces(checks, cluster, [check_replacement, check_edit_between_commands])
 
 
 def check_kind(checks, cluster, namespace: str, kind: str) -> None:
@@ -137,3 +132,10 @@ def kill_and_restore(drill: Drill, verb: str, write: int, when: str, other_home:
     else:
         drill.expect_unchanged(f"{description}: the object is exactly as before", before, history)
     return proxy.killed
+
+
+CRDS = ("dynamographdeployments",)
+GROUPS = [
+    Group(in_own_namespaces, [partial(check_kind, kind=kind) for kind in KINDS]),
+    Group(in_own_namespaces, [check_replacement, check_edit_between_commands]),
+]

@@ -4,23 +4,10 @@ alternatives."""
 
 import workloads
 from drill import Drill, Refusals, injection_objects_in, widget
+from groups import Group, in_one_namespace
 
 ANNOTATION = "cudafault.dev/injected"
 GRAPH = "nvidia.com/v1beta1", "DynamoGraphDeployment"
-
-
-def check(checks, cluster) -> None:
-    for plural in ("dynamographdeployments", "widgets"):
-        cluster.install_crd(plural)
-    with cluster.namespace() as namespace:
-        check_refused(checks, cluster, namespace)
-        check_templates(checks, cluster, namespace)
-        check_commands_without_effect(checks, cluster, namespace)
-    with cluster.namespace() as namespace:
-        check_owners(checks, cluster, namespace)
-        check_bare_names(checks, cluster, namespace)
-    with cluster.namespace() as namespace:
-        check_requests(checks, cluster, namespace)
 
 
 def check_refused(checks, cluster, namespace: str) -> None:
@@ -188,3 +175,11 @@ def check_requests(checks, cluster, namespace: str) -> None:
                  if each.method == "PATCH" and each.write and each.path.split("?")[0].endswith("/deployments/counted"))
     description = f"inject sends at most {MAX_REQUESTS} requests up to and including the patch ({patch})"
     checks.expect(description, patch <= MAX_REQUESTS, proxy.requests)
+
+
+CRDS = ("dynamographdeployments", "widgets")
+GROUPS = [
+    Group(in_one_namespace, [check_refused, check_templates, check_commands_without_effect]),
+    Group(in_one_namespace, [check_owners, check_bare_names]),
+    Group(in_one_namespace, [check_requests]),
+]

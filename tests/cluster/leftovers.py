@@ -6,19 +6,11 @@ import json
 
 import workloads
 from drill import Drill, cron_job
+from groups import Group, in_one_namespace
 
 HASH = "0123456789"
 VARIABLE = {"name": "CUDAFAULT_NODE", "value": "n"}
 APPS = "apps/v1"
-
-
-def check(checks, cluster) -> None:
-    cluster.install_crd("dynamographdeployments")
-    with cluster.namespace() as namespace:
-        check_objects(checks, cluster, namespace)
-        check_workloads(checks, cluster, namespace)
-        check_managers(checks, cluster, namespace)
-        check_differences(checks, cluster, namespace)
 
 
 def expect_found(checks, cluster, namespace: str, description: str, *words: str, options: tuple = ()) -> None:
@@ -172,3 +164,7 @@ def check_differences(checks, cluster, namespace: str) -> None:
     cluster.wait(lambda: not cluster.api.find(APPS, "ReplicaSet", namespace, "extra"))
     outcome = drill.verify("--json")
     drill.expect("verify-clean reports a deleted object", outcome.code == 4 and "extra" in outcome.output, outcome)
+
+
+CRDS = ("dynamographdeployments",)
+GROUPS = [Group(in_one_namespace, [check_objects, check_workloads, check_managers, check_differences])]

@@ -2,17 +2,11 @@
 """Checks that kubectl accepts what `cudafault k8s manifest` prints, and that arm, status and restore work on the result."""
 
 import json
+from functools import partial
 
 import workloads
 from drill import Drill, injection_objects_in
-
-
-def check(checks, cluster) -> None:
-    with cluster.namespace() as namespace:
-        check_read_only(checks, cluster, namespace)
-        check_immutable(checks, cluster, namespace, job(namespace, "train"))
-        check_immutable(checks, cluster, namespace, pod(namespace, "trial"))
-        check_apply(checks, cluster, namespace)
+from groups import Group, in_one_namespace
 
 
 def job(namespace: str, name: str) -> dict:
@@ -40,9 +34,10 @@ def check_read_only(checks, cluster, namespace: str) -> None:
     drill.delete()
 
 
-def check_immutable(checks, cluster, namespace: str, original: dict) -> None:
+def check_immutable(checks, cluster, namespace: str, make) -> None:
     """Replaces the object with the manifest that `manifest` prints, arms a plan, and replaces the object with its
     original manifest."""
+    original = make(namespace, "immutable")
     drill = Drill(checks, cluster, namespace, original, f"manifest of a {original['kind']}")
     before = drill.get()
     outcome = drill.run("manifest", drill.ref, "--create-objects")
@@ -76,3 +71,9 @@ def check_apply(checks, cluster, namespace: str) -> None:
     drill.expect_success("restore succeeds", drill.restore())
     drill.equal("the spec is exactly as before", drill.get()["spec"], before["spec"])
     drill.equal("no object created by cudafault remains", injection_objects_in(cluster, namespace), [])
+
+
+GROUPS = [
+    Group(in_one_namespace, [check_read_only, partial(check_immutable, make=job), partial(check_immutable, make=pod),
+                             check_apply]),
+]

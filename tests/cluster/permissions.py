@@ -2,10 +2,12 @@
 """Checks that the Role of `cudafault k8s rbac VERB` suffices for the verb and contains no unused permission."""
 
 import json
+from functools import partial
 from urllib.parse import parse_qs, urlsplit
 
 import workloads
 from drill import Drill, cron_job, ray_cluster
+from groups import Group, in_one_namespace
 
 # Permissions that each verb needs only in situations that these tests do not create, with their purpose.
 RARE = {
@@ -29,19 +31,6 @@ RARE = {
 # restore deletes these objects only if an operator created them, and the test cluster has no operators.
 OPERATOR_PERMISSIONS = {("delete", "replicasets.apps"), ("delete", "controllerrevisions.apps")}
 KINDS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "CronJob", "DynamoGraphDeployment", "RayCluster")
-
-
-def check(checks, cluster) -> None:
-    for plural in ("dynamographdeployments", "rayclusters"):
-        cluster.install_crd(plural)
-    with cluster.namespace() as namespace:
-        for kind in KINDS:
-            check_kind(checks, cluster, namespace, kind)
-        check_exact_option(checks, cluster, namespace)
-        check_readers(checks, cluster, namespace)
-        check_deletion(checks, cluster, namespace)
-        check_all_option(checks, cluster, namespace)
-        check_nodes(checks, cluster, namespace)
 
 
 def manifest_of(kind: str, namespace: str) -> dict:
@@ -269,3 +258,10 @@ def is_served(cluster, resource: str) -> bool:
             return any(plural == known["name"] for version in versions
                        for known in cluster.api.request("GET", f"/apis/{version}")["resources"])
     return False
+
+
+CRDS = ("dynamographdeployments", "rayclusters")
+GROUPS = [
+    Group(in_one_namespace, [*(partial(check_kind, kind=kind) for kind in KINDS), check_exact_option, check_readers,
+                             check_deletion, check_all_option, check_nodes]),
+]

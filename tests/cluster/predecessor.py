@@ -15,6 +15,7 @@ from typing import Any
 import workloads
 from cluster import TOOL, Cluster, Outcome
 from dropin.support import pytest_python
+from groups import Group
 from harness import BUILD, ROOT, Checks
 from workspace import Workspace, temporary_workspace, timed_part
 
@@ -30,16 +31,6 @@ SETTINGS = {
     "INFERENCE_ENDPOINT": "http://{address}:8000/generate", "INFERENCE_BODY": '{"input": [1, 2, 3, 4]}',
     "PYTHONDONTWRITEBYTECODE": "1",
 }
-
-
-def check(checks: Checks, cluster: Cluster) -> None:
-    with tempfile.TemporaryDirectory(prefix="cudafault-user-") as folder:
-        user = DropInUser(cluster, Path(folder))
-        check_functions(checks, cluster, user)
-        check_library_in_image(checks, cluster, user)
-        check_xid_template(checks, cluster, user)
-        check_xid79_test(checks, cluster, user)
-        check_graphs(checks, cluster, user)
 
 
 class DropInUser:
@@ -305,3 +296,16 @@ def cordoned(workspace: Workspace, node: str):
         yield
     finally:
         workspace.cluster.kubectl("uncordon", node)
+
+
+def with_user(checks: Checks, cluster: Cluster, tests: list) -> None:
+    """Runs each test(checks, cluster, user)."""
+    with tempfile.TemporaryDirectory(prefix="cudafault-user-") as folder:
+        user = DropInUser(cluster, Path(folder))
+        for test in tests:
+            test(checks, cluster, user)
+
+
+GROUPS = [
+    Group(with_user, [check_functions, check_library_in_image, check_xid_template, check_xid79_test, check_graphs]),
+]

@@ -5,11 +5,13 @@ use, and failures of nodes, the API server, ConfigMaps and the tool during a com
 import copy
 import threading
 import time
+from functools import partial
 
 import permissions
 import workloads
 from api import ApiError
 from cluster import Cluster
+from groups import Group, in_cluster
 from harness import Checks
 from workspace import Workspace, is_injected, is_terminating, temporary_workspace
 
@@ -18,29 +20,6 @@ MARK = "cudafault.dev/injected"
 NO_DEVICE = 100
 ECC_UNCORRECTABLE = 214
 DEFAULT_STRATEGY = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": "25%", "maxUnavailable": "25%"}}
-
-
-def check(checks: Checks, cluster: Cluster) -> None:
-    check_evidence(checks, cluster)
-    check_shared_processes(checks, cluster)
-    check_repeated_inject_while_starting(checks, cluster)
-    check_stateful_set(checks, cluster)
-    check_daemon_set(checks, cluster)
-    check_cron_job(checks, cluster)
-    check_all_gpus_used(checks, cluster)
-    check_reverted_strategy(checks, cluster)
-    check_restart_crashed(checks, cluster)
-    check_budget(checks, cluster)
-    check_deleted_config_maps(checks, cluster)
-    check_gitops_revert(checks, cluster, keeps_annotations=True)
-    check_gitops_revert(checks, cluster, keeps_annotations=False)
-    check_killed_commands(checks, cluster)
-    check_too_few_gpus(checks, cluster)
-    check_too_few_gpus_stateful_set(checks, cluster)
-    check_repeated_inject_while_crashed(checks, cluster)
-    check_roles(checks, cluster)
-    check_stopped_api_server(checks, cluster)
-    check_stopped_node(checks, cluster)
 
 
 def create_workload(workspace: Workspace, kind: str = "Deployment", replicas: int = 2, count: int | None = None, **more) -> str:
@@ -524,3 +503,29 @@ def check_stopped_node(checks: Checks, cluster: Cluster) -> None:
             cluster.start_node(2)
         workspace.do("restore", name)
         expect_restored(workspace, checks, "stopped node", before, snapshot)
+
+
+GROUPS = [
+    Group(in_cluster, [
+        check_evidence,
+        check_shared_processes,
+        check_repeated_inject_while_starting,
+        check_stateful_set,
+        check_daemon_set,
+        check_cron_job,
+        check_all_gpus_used,
+        check_reverted_strategy,
+        check_restart_crashed,
+        check_budget,
+        check_deleted_config_maps,
+        partial(check_gitops_revert, keeps_annotations=True),
+        partial(check_gitops_revert, keeps_annotations=False),
+        check_killed_commands,
+        check_too_few_gpus,
+        check_too_few_gpus_stateful_set,
+        check_repeated_inject_while_crashed,
+        check_roles,
+        check_stopped_api_server,
+        check_stopped_node,
+    ]),
+]

@@ -5,8 +5,9 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent))
-from reporting import XID_CODES, Checks, ReportingRun, check_fault, check_healthy
+sys.path[:0] = [str(HERE.parents[1]), str(HERE.parent)]
+from harness import Checks, select_tests
+from reporting import XID_CODES, ReportingRun, check_fault, check_healthy
 
 # Launches use cuda-core, whose exceptions contain the name of the error instead of its code.
 DRIVER_NAMES = {
@@ -19,23 +20,35 @@ DRIVER_NAMES = {
 }
 
 
-def check_computing(checks: Checks) -> None:
+def outcomes_of_xid(code: int) -> dict[str, str]:
+    failed = dict.fromkeys(("allocation", "copy", "synchronization"), f"CudaAPIError {code}")
+    return failed | {"launch": f"CUDAError {DRIVER_NAMES[code]}"}
+
+
+# The outcomes of the operations while a spec is armed.
+FAULTS = {
+    **{f"xid={xid}": outcomes_of_xid(code) for xid, code in XID_CODES.items()},
+    "error=719 calls=cuLaunchKernel*": {"launch": f"CUDAError {DRIVER_NAMES[719]}"},
+    "error=719 calls=cuMemAlloc*": {"allocation": "CudaAPIError 719"},
+}
+
+
+def check_computing(checks: Checks, specs: list[str]) -> None:
     run = ReportingRun(sys.executable, HERE / "computing.py")
     for operation in ("allocation", "copy", "launch", "synchronization"):
         checks.expect(f"{operation} works", run.reaches(operation, "works"), run.tail())
-    for xid, code in XID_CODES.items():
-        broken = dict.fromkeys(("allocation", "copy", "synchronization"), f"CudaAPIError {code}")
-        broken["launch"] = f"CUDAError {DRIVER_NAMES[code]}"
-        check_fault(checks, run, f"xid={xid}", broken, "works")
-    check_fault(checks, run, "error=719 calls=cuLaunchKernel*", {"launch": f"CUDAError {DRIVER_NAMES[719]}"}, "works")
-    check_fault(checks, run, "error=719 calls=cuMemAlloc*", {"allocation": "CudaAPIError 719"}, "works")
+    for spec in specs:
+        check_fault(checks, run, spec, FAULTS[spec], "works")
     checks.expect("the program exits with 0", run.stop() == 0, run.tail())
 
 
 def main() -> None:
+    selected = select_tests(__doc__, ["healthy", *FAULTS])
     checks = Checks()
-    check_healthy(checks, HERE / "healthy.py")
-    check_computing(checks)
+    if "healthy" in selected:
+        check_healthy(checks, HERE / "healthy.py")
+    if specs := [spec for spec in FAULTS if spec in selected]:
+        check_computing(checks, specs)
     checks.finish()
 
 
