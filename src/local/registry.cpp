@@ -18,6 +18,7 @@
 #include "local/system.hpp"
 #include "local/target_variables.hpp"
 #include "os/descriptor.hpp"
+#include "os/file.hpp"
 #include "os/process.hpp"
 
 namespace cudafault::local {
@@ -216,7 +217,7 @@ std::vector<Run> Registry::list() const {
 fs::path Registry::path(const std::string& name) const { return folder_ / (name + ".json"); }
 
 Run Registry::read(const std::string& name) const {
-    Run run{name, RunState::damaged, path(name), json::parse(read_file(path(name)).value_or(""), nullptr, false)};
+    Run run{name, RunState::damaged, path(name), json::parse(read_whole_file(path(name)).value_or(""), nullptr, false)};
     try {
         run.state = state_of(run);
     } catch (const json::exception&) {

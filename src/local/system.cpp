@@ -8,9 +8,6 @@
 
 #include <cstdlib>
 #include <cstring>
-#include <fstream>
-#include <iterator>
-#include <utility>
 
 #include "local/error.hpp"
 #include "os/descriptor.hpp"
@@ -39,13 +36,6 @@ std::string error_text(int error) { return std::strerror(error); }
 std::string environment_variable(const char* name) {
     const char* value = std::getenv(name);
     return value ? value : "";
-}
-
-std::optional<std::string> read_file(const std::filesystem::path& path) {
-    std::ifstream file(path, std::ios::binary);
-    if (!file) return std::nullopt;
-    std::string content(std::istreambuf_iterator<char>(file), {});
-    return file.bad() ? std::nullopt : std::optional(std::move(content));
 }
 
 void replace_file(const std::filesystem::path& path, const std::string& content) {

@@ -3,7 +3,6 @@
 
 #include <cerrno>
 #include <filesystem>
-#include <optional>
 #include <string>
 
 namespace cudafault::local {
@@ -12,9 +11,6 @@ std::string error_text(int error = errno);  // "No such file or directory"
 
 // Returns the value of an environment variable. Returns an empty text if it is not set.
 std::string environment_variable(const char* name);
-
-// Returns the content of a file. Returns nullopt if the file cannot be read.
-std::optional<std::string> read_file(const std::filesystem::path& path);
 
 // Replaces a file atomically: a reader sees the old content or the new content. Throws Error.
 void replace_file(const std::filesystem::path& path, const std::string& content);

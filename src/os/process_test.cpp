@@ -90,5 +90,7 @@ TEST(StartTime, ExistsWhileAnyThreadRuns) {
     waitpid(child, nullptr, 0);
 }
 
+TEST(BootId, IsAUuid) { EXPECT_EQ(boot_id().size(), 36u); }
+
 }  // namespace
 }  // namespace cudafault

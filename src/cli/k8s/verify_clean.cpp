@@ -12,6 +12,8 @@
 #include "kube/audit/snapshot.hpp"
 #include "local/error.hpp"
 #include "local/system.hpp"
+#include "os/file.hpp"
+#include "os/plural.hpp"
 
 namespace cudafault::cli {
 
@@ -33,7 +35,7 @@ struct VerifyCleanOptions {
 };
 
 kube::Snapshot read_snapshot(const std::string& file) {
-    const auto text = local::read_file(file);
+    const auto text = read_whole_file(file);
     if (!text) {
         throw local::Error(local::kUsage,
                            fmt::format("cannot read the snapshot {}: {}; create one with `cudafault k8s snapshot "

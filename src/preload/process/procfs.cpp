@@ -37,7 +37,7 @@ TimeOffsets read_time_offsets() {
 }
 
 size_t read_boot_id(char (&out)[40]) {
-    size_t size = read_small_file("/proc/sys/kernel/random/boot_id", out);
+    size_t size = read_small_file(kBootIdFile, out);
     while (size > 0 && out[size - 1] == '\n') out[--size] = '\0';
     return size;
 }

@@ -4,11 +4,10 @@
 #include <fmt/format.h>
 
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
-#include <memory>
 
 #include "kube/api/common/error.hpp"
+#include "os/file.hpp"
 
 namespace cudafault::kube {
 
@@ -21,17 +20,8 @@ namespace {
 }  // namespace
 
 std::optional<std::string> read_if_exists(const std::string& file, const std::string& what) {
-    const std::unique_ptr<FILE, int (*)(FILE*)> stream(std::fopen(file.c_str(), "re"), std::fclose);
-    if (!stream) {
-        if (errno == ENOENT || errno == ENOTDIR) return std::nullopt;
-        fail(file, what);
-    }
-    std::string content;
-    char buffer[4096];
-    do {
-        content.append(buffer, std::fread(buffer, 1, sizeof buffer, stream.get()));
-        if (std::ferror(stream.get())) fail(file, what);
-    } while (!std::feof(stream.get()));
+    auto content = read_whole_file(file);
+    if (!content && errno != ENOENT && errno != ENOTDIR) fail(file, what);
     return content;
 }
 
