@@ -7,6 +7,7 @@
 #include "cli/output.hpp"
 #include "cli/run_json.hpp"
 #include "cli/verbs.hpp"
+#include "os/plural.hpp"
 
 namespace cudafault::cli {
 

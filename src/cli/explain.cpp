@@ -12,6 +12,7 @@
 #include "cli/output.hpp"
 #include "fault/xids.hpp"
 #include "local/spec.hpp"
+#include "os/plural.hpp"
 #include "os/timestamp.hpp"
 
 namespace cudafault::cli {

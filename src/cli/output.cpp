@@ -110,10 +110,6 @@ std::string command_text(const json& words) {
     return text;
 }
 
-std::string plural(uint64_t count, const std::string& singular) {
-    return fmt::format("{} {}{}", count, singular, count == 1 ? "" : singular.ends_with('s') ? "es" : "s");
-}
-
 std::string text_or(const json& value, const std::string& otherwise) {
     if (value.is_null()) return otherwise;
     return value.is_string() ? value.get<std::string>() : value.dump();

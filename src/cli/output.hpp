@@ -31,10 +31,9 @@ private:
     std::vector<std::vector<std::string>> rows_;
 };
 
-std::string local_time(const std::string& utc);                   // of an RFC 3339 time: 2026-11-23 13:00:00.123
-std::string duration_text(uint64_t ns);                           // 90 s, 2 h
-std::string command_text(const nlohmann::json& words);            // quoted for a shell
-std::string plural(uint64_t count, const std::string& singular);  // 1 call, 2 calls
+std::string local_time(const std::string& utc);         // of an RFC 3339 time: 2026-11-23 13:00:00.123
+std::string duration_text(uint64_t ns);                 // 90 s, 2 h
+std::string command_text(const nlohmann::json& words);  // quoted for a shell
 std::string text_or(const nlohmann::json& value, const std::string& otherwise);  // `otherwise` replaces null
 
 }  // namespace cudafault::cli

@@ -43,12 +43,6 @@ TEST(LocalTime, IsInTheLocalTimeZone) {
     EXPECT_EQ(local_time("yesterday"), "yesterday");
 }
 
-TEST(Plural, AddsSOrEs) {
-    EXPECT_EQ(plural(1, "event"), "1 event");
-    EXPECT_EQ(plural(0, "event"), "0 events");
-    EXPECT_EQ(plural(2, "process"), "2 processes");
-}
-
 TEST(Paint, AddsNoColorsInAFile) { EXPECT_EQ(paint(Paint::bad, "x"), "x"); }
 
 }  // namespace

@@ -18,6 +18,7 @@
 
 #include "local/spec.hpp"
 #include "local/target_variables.hpp"
+#include "os/plural.hpp"
 
 namespace cudafault::local {
 
@@ -94,18 +95,16 @@ std::string reason_no_process(const Fault& fault, const json& processes, const T
     return "";
 }
 
-std::string calls_text(uint64_t count) { return fmt::format("{} call{}", count, count == 1 ? "" : "s"); }
-
 std::string reason_of(const Fault& fault, const json& counts, const json& processes, const TargetVariables& variables) {
     const auto matched = counts.at("matched").get<uint64_t>();
     const auto on_other_gpu = counts.at("on_other_gpu").get<uint64_t>();
     if (matched > 0) {
         return fmt::format("{} matched, but the schedule (after=, every=, probability=, mtbf=) selected none",
-                           calls_text(matched));
+                           plural(matched, "call"));
     }
     if (on_other_gpu > 0) {
         return fmt::format("{} of functions that calls= selects {} on GPUs that gpu= does not select",
-                           calls_text(on_other_gpu), on_other_gpu == 1 ? "was" : "were");
+                           plural(on_other_gpu, "call"), on_other_gpu == 1 ? "was" : "were");
     }
     if (const std::string reason = reason_no_process(fault, processes, variables); !reason.empty()) return reason;
     if (counts.at("expired").get<bool>()) return "for= or until= had ended before a call matched";

@@ -7,6 +7,7 @@
 #include "cli/k8s/cluster.hpp"
 #include "cli/k8s/injection_options.hpp"
 #include "cli/output.hpp"
+#include "os/plural.hpp"
 
 namespace cudafault::cli {
 

@@ -10,6 +10,7 @@
 #include "cli/k8s/findings_json.hpp"
 #include "cli/output.hpp"
 #include "local/system.hpp"
+#include "os/plural.hpp"
 
 namespace cudafault::cli {
 

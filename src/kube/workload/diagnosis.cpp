@@ -17,6 +17,7 @@
 #include "kube/workload/pod_state.hpp"
 #include "kube/workload/revision.hpp"
 #include "os/one_line.hpp"
+#include "os/plural.hpp"
 
 namespace cudafault::kube {
 
@@ -221,9 +222,10 @@ private:
         const auto elapsed = seconds_since(last, {"finishedAt"}, now_);
         const std::string remaining =
             elapsed ? fmt::format(", next start in {} s", std::max<int64_t>(0, back_off - elapsed->count())) : "";
-        return {fmt::format("{} CrashLoopBackOff: {} restart{}, the last with {}{}{}", container_text, restarts,
-                            restarts == 1 ? "" : "s", exit_of(last), output_of(last), remaining),
-                fmt::format("see kubectl logs --previous {} -n {}", name_, pod_namespace(pod_))};
+        return {
+            fmt::format("{} CrashLoopBackOff: {}, the last with {}{}{}", container_text,
+                        plural(static_cast<uint64_t>(restarts), "restart"), exit_of(last), output_of(last), remaining),
+            fmt::format("see kubectl logs --previous {} -n {}", name_, pod_namespace(pod_))};
     }
 
     static Diagnosis ended_problem(const Json& ended, const std::string& container_text, bool is_init) {
