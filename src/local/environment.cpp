@@ -5,6 +5,8 @@
 #include <filesystem>
 #include <iterator>
 
+#include "os/preload_list.hpp"
+
 namespace cudafault::local {
 
 namespace {
@@ -13,10 +15,11 @@ bool has_name(const std::string& entry, std::string_view name) {
     return entry.size() > name.size() && entry[name.size()] == '=' && entry.starts_with(name);
 }
 
-std::vector<std::string> split(const std::string& list, const char* separators) {
+// Returns the folders of an LD_LIBRARY_PATH value.
+std::vector<std::string> folders_in(const std::string& list) {
     std::vector<std::string> items;
     for (size_t start = 0; start <= list.size();) {
-        const size_t end = std::min(list.find_first_of(separators, start), list.size());
+        const size_t end = std::min(list.find_first_of(":;", start), list.size());
         items.push_back(list.substr(start, end - start));
         start = end + 1;
     }
@@ -83,8 +86,8 @@ void allow_sanitizers(Environment& environment) {
 
 void set_preload(Environment& environment, const OwnFolders& own, const Products& products, bool simulated) {
     std::vector<std::string> before;
-    for (const std::string& item : split(environment.get("LD_PRELOAD").value_or(""), ": ")) {
-        if (!item.empty() && !own.is_library(item)) before.push_back(item);
+    for (const std::string& item : preloaded(environment.get("LD_PRELOAD").value_or(""))) {
+        if (!own.is_library(item)) before.push_back(item);
     }
     std::vector<std::string> items;
     std::copy_if(before.begin(), before.end(), std::back_inserter(items), is_sanitizer);
@@ -103,7 +106,7 @@ void set_library_path(Environment& environment, const OwnFolders& own, const Pro
     std::vector<std::string> items;
     if (simulated) items.push_back(products.simgpu);
     // An empty item means the working directory, so it is kept.
-    for (const std::string& item : before ? split(*before, ":;") : std::vector<std::string>{}) {
+    for (const std::string& item : before ? folders_in(*before) : std::vector<std::string>{}) {
         if (!own.is_folder(item)) items.push_back(item);
     }
     set_list(environment, "LD_LIBRARY_PATH", items);

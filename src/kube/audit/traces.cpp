@@ -12,6 +12,7 @@
 #include "kube/object/well_known.hpp"
 #include "kube/record/own_names.hpp"
 #include "kube/workload/pod_state.hpp"
+#include "os/preload_list.hpp"
 
 namespace cudafault::kube {
 

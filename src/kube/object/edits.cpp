@@ -7,6 +7,7 @@
 
 #include "kube/api/common/error.hpp"
 #include "kube/names.hpp"
+#include "os/preload_list.hpp"
 
 namespace cudafault::kube {
 
@@ -192,7 +193,7 @@ void update_from_server(std::vector<Edit>& edits, const Json& from_server) {
 }
 
 std::string without_library(const std::string& preload, const std::string& library) {
-    const auto is_separator = [](char character) { return character == ':' || character == ' '; };
+    const auto is_separator = [](char c) { return kPreloadSeparators.find(c) != std::string_view::npos; };
     for (size_t at = preload.find(library); at != std::string::npos; at = preload.find(library, at + 1)) {
         const size_t end = at + library.size();
         if ((at > 0 && !is_separator(preload[at - 1])) || (end < preload.size() && !is_separator(preload[end]))) {

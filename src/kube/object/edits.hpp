@@ -66,7 +66,7 @@ bool has_edited_values(const Json& object, const std::vector<Edit>& edits);
 // Updates the edits with the values that the server stored, including its defaults. `undo` compares with these values.
 void update_from_server(std::vector<Edit>& edits, const Json& from_server);
 
-// Returns LD_PRELOAD without one of its libraries. Its separators are colons and spaces.
+// Returns LD_PRELOAD without one of its libraries.
 std::string without_library(const std::string& preload, const std::string& library);
 
 }  // namespace cudafault::kube

@@ -37,14 +37,4 @@ bool is_cudafault_library(std::string_view path) {
     return is_below_cudafault_mount(path) || file == names::kLibraryFile || file == file_of(names::kCompiledLibrary);
 }
 
-std::vector<std::string> preloaded(std::string_view value) {
-    std::vector<std::string> libraries;
-    for (size_t start = 0; start < value.size();) {
-        const size_t end = std::min(value.find_first_of(": ", start), value.size());
-        if (end > start) libraries.emplace_back(value.substr(start, end - start));
-        start = end + 1;
-    }
-    return libraries;
-}
-
 }  // namespace cudafault::kube

@@ -2,17 +2,12 @@
 // Recognizes cudafault's names in a pod template, for `scan` and for a restore without a record.
 #pragma once
 
-#include <string>
 #include <string_view>
-#include <vector>
 
 namespace cudafault::kube {
 
 bool is_cudafault_variable(std::string_view name);
 bool is_cudafault_volume(std::string_view name);
 bool is_cudafault_library(std::string_view path);  // in any folder, because the image author chooses the folder
-
-// Returns the libraries of an LD_PRELOAD value, which are separated by colons and spaces.
-std::vector<std::string> preloaded(std::string_view value);
 
 }  // namespace cudafault::kube

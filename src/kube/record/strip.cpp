@@ -7,6 +7,7 @@
 #include "kube/object/edits.hpp"
 #include "kube/object/well_known.hpp"
 #include "kube/record/own_names.hpp"
+#include "os/preload_list.hpp"
 
 namespace cudafault::kube {
 
