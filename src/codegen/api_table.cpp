@@ -2,7 +2,6 @@
 #include "codegen/api_table.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <iterator>
 #include <tuple>
 
@@ -76,11 +75,6 @@ bool contains(const Range& range, std::string_view value) {
     return std::find(std::begin(range), std::end(range), value) != std::end(range);
 }
 
-bool parse_unsigned(std::string_view text, unsigned& out) {
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
-    return error == std::errc{} && end == text.data() + text.size();
-}
-
 bool is_identifier(std::string_view text) {
     const auto word = [](char c) { return c == '_' || (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z'); };
     return !text.empty() && !(text[0] >= '0' && text[0] <= '9') && std::all_of(text.begin(), text.end(), word);
@@ -140,7 +134,7 @@ private:
     unsigned version() const {
         if (field(kVersion) == "-") return 0;
         unsigned value = 0;
-        if (api_ != "driver" || !parse_unsigned(field(kVersion), value) || value > 65535) {
+        if (api_ != "driver" || !parse_number(field(kVersion), value) || value > 65535) {
             refuse(kVersion, "an ABI version such as 3020 (driver only) or -");
         }
         return value;
@@ -165,8 +159,8 @@ private:
         const size_t comma = is_copy ? text.find(',') : std::string::npos;
         if (is_copy && comma == std::string::npos) return false;
         unsigned source = 0;
-        if (is_copy && !parse_unsigned(text.substr(comma + 1), source)) return false;
-        if (!parse_unsigned(text.substr(0, comma), out) || out > kMaxSlot || source > kMaxSlot) return false;
+        if (is_copy && !parse_number(text.substr(comma + 1), source)) return false;
+        if (!parse_number(text.substr(0, comma), out) || out > kMaxSlot || source > kMaxSlot) return false;
         out |= source << 4;
         return true;
     }

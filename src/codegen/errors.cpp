@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Writes the table of error names from data/errors.tsv.
 #include <algorithm>
-#include <charconv>
 #include <iterator>
 
 #include "codegen/api_table.hpp"
@@ -19,8 +18,7 @@ void write_errors(const std::filesystem::path& data, std::ostream& out) {
             throw DataError(file, row.line, "invalid api '" + api + "': expected driver, runtime, nvml or nccl");
         }
         int value = 0;
-        const auto [end, error] = std::from_chars(code.data(), code.data() + code.size(), value);
-        if (error != std::errc{} || end != code.data() + code.size()) {
+        if (!parse_number(code, value)) {
             throw DataError(file, row.line, "invalid code '" + code + "': expected a number");
         }
         out << "CUDAFAULT_ERROR(" << api << ", " << value << ", \"" << name << "\")\n";

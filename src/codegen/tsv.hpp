@@ -3,9 +3,12 @@
 // names the columns.
 #pragma once
 
+#include <charconv>
 #include <filesystem>
 #include <stdexcept>
 #include <string>
+#include <string_view>
+#include <system_error>
 #include <vector>
 
 namespace cudafault::codegen {
@@ -25,5 +28,12 @@ struct TsvRow {
 std::vector<TsvRow> read_tsv(const std::filesystem::path& file, const std::vector<std::string>& columns);
 
 std::vector<std::string> split(const std::string& text, char separator);
+
+// Parses the whole text as a decimal number. Returns false if the text is anything else or out of range.
+template <typename Number>
+bool parse_number(std::string_view text, Number& number) {
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    return error == std::errc{} && end == text.data() + text.size();
+}
 
 }  // namespace cudafault::codegen

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kube/plan/arm.hpp"
+#include "kube/api/common/numbers.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <charconv>
 #include <memory>
 
 #include "cli/duration.hpp"
@@ -46,16 +46,15 @@ std::chrono::system_clock::time_point expiry_time(const std::string& expires) {
 kube::PodLimit limit_of(const std::string& max_pods) {
     kube::PodLimit limit;
     if (max_pods.empty()) return limit;
-    uint64_t number = 0;
-    const auto [number_end, error] = std::from_chars(max_pods.data(), max_pods.data() + max_pods.size(), number);
-    const std::string_view unit(number_end, max_pods.data() + max_pods.size() - number_end);
-    const bool is_percentage = unit == "%" && number <= 100;
-    if (error != std::errc() || !(unit.empty() || is_percentage)) {
+    const bool is_percentage = max_pods.ends_with('%');
+    const auto number =
+        kube::parse_integer<uint64_t>(std::string_view(max_pods).substr(0, max_pods.size() - is_percentage));
+    if (!number || (is_percentage && *number > 100)) {
         throw local::Error(
             local::kUsage,
             fmt::format("invalid --max-pods \"{}\": expected a number of pods such as 2, or 25%", max_pods));
     }
-    (is_percentage ? limit.percent : limit.pods) = number;
+    (is_percentage ? limit.percent : limit.pods) = *number;
     return limit;
 }
 

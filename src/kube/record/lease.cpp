@@ -4,12 +4,10 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <charconv>
-#include <fstream>
-
 #include "kube/api/client/resource.hpp"
 #include "kube/api/common/cancellation.hpp"
 #include "kube/api/common/error.hpp"
+#include "kube/api/common/numbers.hpp"
 #include "kube/api/common/timestamp.hpp"
 #include "kube/api/transport/api_error.hpp"
 #include "kube/api/transport/retry.hpp"
@@ -29,13 +27,6 @@ constexpr std::chrono::seconds kReleaseTime{10};
 // Returns the current time as a Kubernetes MicroTime.
 std::string micro_now() { return utc_text(std::chrono::system_clock::now(), Precision::microseconds); }
 
-std::string first_line(const std::string& path) {
-    std::ifstream file(path);
-    std::string line;
-    std::getline(file, line);
-    return line;
-}
-
 // Returns an empty string if the process does not exist or has ended.
 std::string start_text(pid_t pid) {
     const auto ticks = start_time(pid);
@@ -45,7 +36,7 @@ std::string start_text(pid_t pid) {
 std::string machine() {
     char space[64] = "";
     if (readlink("/proc/self/ns/pid", space, sizeof space - 1) < 0) return "";
-    return first_line("/proc/sys/kernel/random/boot_id") + "/" + space;
+    return boot_id() + "/" + space;
 }
 
 bool is_expired(const Json& lease) {
@@ -65,8 +56,7 @@ bool is_dead_holder(const std::string& holder) {
     const std::string process_text = holder.substr(machine_prefix.size(), holder.find(' ') - machine_prefix.size());
     const size_t slash = process_text.find('/');
     if (slash == std::string::npos) return false;
-    pid_t pid = -1;
-    std::from_chars(process_text.data(), process_text.data() + slash, pid);
+    const pid_t pid = parse_integer<pid_t>(process_text.substr(0, slash)).value_or(-1);
     return start_text(pid) != process_text.substr(slash + 1);
 }
 

@@ -4,11 +4,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cstring>
 
 #include "kube/api/client/resource.hpp"
 #include "kube/api/common/error.hpp"
+#include "kube/api/common/numbers.hpp"
 #include "kube/names.hpp"
 #include "kube/object/workload_hash.hpp"
 #include "kube/record/own_objects.hpp"
@@ -37,16 +37,8 @@ Json editions_json(const std::map<int, std::vector<Edit>>& editions) {
     return json;
 }
 
-// Returns std::nullopt if the text is not a number.
-std::optional<int> edition_number(const std::string& text) {
-    int edition = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), edition);
-    if (error != std::errc() || end != text.data() + text.size()) return {};
-    return edition;
-}
-
 int edition_from(const std::string& text) {
-    const std::optional<int> edition = edition_number(text);
+    const std::optional<int> edition = parse_integer<int>(text);
     if (!edition) throw Error("an edition has an invalid number");
     return *edition;
 }
@@ -150,7 +142,7 @@ std::string InjectedMark::edition_text() const { return fmt::format("{}.{}", run
 std::optional<InjectedMark> InjectedMark::parse(const std::string& text) {
     const std::string head = text.substr(0, text.find(kPostRolloutEdits));
     const std::string run_id = part_of(head, "run");
-    const std::optional<int> edition = edition_number(part_of(head, "edition"));
+    const std::optional<int> edition = parse_integer<int>(part_of(head, "edition"));
     if (run_id.empty() || !edition) return {};
     return InjectedMark{run_id, *edition, part_of(head, "pin"), post_rollout_edits_of(text)};
 }

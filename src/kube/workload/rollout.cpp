@@ -5,7 +5,6 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <charconv>
 #include <map>
 #include <optional>
 #include <set>
@@ -17,6 +16,7 @@
 #include "kube/api/client/resource.hpp"
 #include "kube/api/client/watch.hpp"
 #include "kube/api/common/json.hpp"
+#include "kube/api/common/numbers.hpp"
 #include "kube/api/common/timestamp.hpp"
 #include "kube/api/transport/api_error.hpp"
 #include "kube/api/transport/deadline_scope.hpp"
@@ -71,11 +71,7 @@ bool is_observed(const Json& object) {
 int64_t ordinal_of(const Json& pod) {
     const std::string name = pod_name(pod);
     const size_t dash = name.rfind('-');
-    int64_t ordinal = -1;
-    if (dash == std::string::npos) return ordinal;
-    const char* const end = name.data() + name.size();
-    const auto [parsed_end, error] = std::from_chars(name.data() + dash + 1, end, ordinal);
-    return error == std::errc() && parsed_end == end ? ordinal : -1;
+    return dash == std::string::npos ? -1 : parse_integer<int64_t>(name.substr(dash + 1)).value_or(-1);
 }
 
 // Returns the pod's own UID if it has no controller.

@@ -2,7 +2,9 @@
 #include "kube/workload/surge.hpp"
 
 #include <algorithm>
-#include <charconv>
+#include <string_view>
+
+#include "kube/api/common/numbers.hpp"
 
 namespace cudafault::kube {
 
@@ -38,10 +40,11 @@ int max_unavailable_count(const Json& max_unavailable, int replicas) {
     if (max_unavailable.is_number_integer()) {
         allowed = max_unavailable.get<int>();
     } else if (max_unavailable.is_string()) {
-        const std::string text = max_unavailable.get<std::string>();
-        int number = 0;
-        std::from_chars(text.data(), text.data() + text.size(), number);
-        allowed = text.ends_with('%') ? number * replicas / 100 : number;
+        std::string_view text = max_unavailable.get_ref<const std::string&>();
+        const bool is_percentage = text.ends_with('%');
+        if (is_percentage) text.remove_suffix(1);
+        const int number = parse_integer<int>(text).value_or(0);
+        allowed = is_percentage ? number * replicas / 100 : number;
     }
     return std::max(1, allowed);
 }

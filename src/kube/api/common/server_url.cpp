@@ -7,11 +7,11 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <optional>
 #include <string_view>
 
 #include "kube/api/common/error.hpp"
+#include "kube/api/common/numbers.hpp"
 
 namespace cudafault::kube {
 
@@ -24,10 +24,8 @@ namespace {
 }
 
 std::optional<int> parse_number(std::string_view text, int largest) {
-    int value = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    const bool is_complete = error == std::errc() && end == text.data() + text.size();
-    return is_complete && value >= 0 && value <= largest ? std::optional(value) : std::nullopt;
+    const auto value = parse_integer<int>(text);
+    return value && *value >= 0 && *value <= largest ? value : std::nullopt;
 }
 
 struct HostPort {

@@ -4,11 +4,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <ctime>
 
 #include "kube/api/common/connection.hpp"
 #include "kube/api/common/json.hpp"
+#include "kube/api/common/numbers.hpp"
 #include "kube/api/transport/http.hpp"
 #include "kube/api/transport/libcurl.hpp"
 #include "os/one_line.hpp"
@@ -80,10 +80,8 @@ std::string advice(int code, const Json& status, const Subject& subject, const C
 std::optional<std::chrono::seconds> retry_after(const HttpResponse& response) {
     const auto value = response.header("retry-after");
     if (!value) return std::nullopt;
-    int64_t seconds = 0;
-    const auto [end, error] = std::from_chars(value->data(), value->data() + value->size(), seconds);
-    if (error == std::errc() && end == value->data() + value->size()) {
-        return std::chrono::seconds(std::clamp<int64_t>(seconds, 0, 86'400));
+    if (const auto seconds = parse_integer<int64_t>(*value)) {
+        return std::chrono::seconds(std::clamp<int64_t>(*seconds, 0, 86'400));
     }
     const time_t date = libcurl().getdate(value->c_str(), nullptr);
     if (date < 0) return std::nullopt;
