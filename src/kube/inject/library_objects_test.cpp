@@ -51,9 +51,6 @@ TEST_F(LibrariesTest, RemovesThePlanAndTheLibraryOfEachArchitecture) {
     responder.on("DELETE", kConfigMapPath + "/" + name, {json_answer(Json::object())});
     EXPECT_TRUE(remove_injection_objects(client(), workload.ref));
     EXPECT_EQ(requests(), 3u) << "the plan and the library of the other architecture do not exist";
-    for (const Architecture architecture : {Architecture::kX86_64, Architecture::kAarch64}) {
-        EXPECT_THAT(names::kArchitectures, Contains(testing::StrEq(kubernetes_name(architecture))));
-    }
 }
 
 class SourceTest : public WorkloadTest {

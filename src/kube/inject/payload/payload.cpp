@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kube/inject/payload/payload.hpp"
 
+#include <cstddef>
+#include <iterator>
+
+#include "kube/names.hpp"
+
 extern "C" const char cudafault_library_x86_64[], cudafault_library_x86_64_end[];
 extern "C" const char cudafault_library_aarch64[], cudafault_library_aarch64_end[];
 extern "C" const char cudafault_one_file_source[], cudafault_one_file_source_end[];
@@ -23,7 +28,8 @@ void replace(std::string& text, const std::string& from, const std::string& to) 
 }  // namespace
 
 const char* kubernetes_name(Architecture architecture) {
-    return architecture == Architecture::kX86_64 ? "amd64" : "arm64";
+    static_assert(std::size(kArchitectures) == std::size(names::kArchitectures));
+    return names::kArchitectures[static_cast<size_t>(architecture)];
 }
 
 std::vector<std::string> platforms(Architecture architecture) {

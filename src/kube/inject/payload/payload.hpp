@@ -9,11 +9,11 @@
 
 namespace cudafault::kube {
 
-enum class Architecture { kX86_64, kAarch64 };
+enum class Architecture { kX86_64, kAarch64 };  // in the order of names::kArchitectures
 
 inline constexpr Architecture kArchitectures[] = {Architecture::kX86_64, Architecture::kAarch64};
 
-// Returns the value of the label kubernetes.io/arch: amd64 or arm64.
+// Returns the value of the label kubernetes.io/arch, from names::kArchitectures.
 const char* kubernetes_name(Architecture architecture);
 
 // Returns the values that the dynamic linker can use for $PLATFORM; old versions of glibc use separate names for newer

@@ -22,6 +22,11 @@ TEST(Payload, HasALibraryForEachArchitecture) {
     }
 }
 
+TEST(Payload, NamesArchitecturesAsKubernetesDoes) {
+    EXPECT_STREQ(kubernetes_name(Architecture::kX86_64), "amd64");
+    EXPECT_STREQ(kubernetes_name(Architecture::kAarch64), "arm64");
+}
+
 TEST(Payload, HasTheSourceWithItsCompileCommands) {
     EXPECT_LT(one_file_source().size(), kConfigMapLimit);
     const std::string commands = compile_commands("/source/x.cpp", "/out/x.so");
