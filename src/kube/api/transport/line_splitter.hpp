@@ -23,9 +23,6 @@ public:
         return true;
     }
 
-    // Returns the incomplete last line.
-    const std::string& incomplete() const { return incomplete_; }
-
 private:
     std::string incomplete_;
 };

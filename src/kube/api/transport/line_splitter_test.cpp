@@ -33,9 +33,8 @@ TEST(LineSplitter, IgnoresChunkBoundaries) {
 }
 
 TEST(LineSplitter, KeepsIncompleteLine) {
-    LineSplitter lines;
-    EXPECT_TRUE(lines.feed("a\nbc", [](std::string_view line) { return line == "a"; }));
-    EXPECT_EQ(lines.incomplete(), "bc");
+    EXPECT_EQ(split({"a\nbc"}), std::vector<std::string>{"a"});
+    EXPECT_EQ(split({"a\nbc", "d\n"}), (std::vector<std::string>{"a", "bcd"}));
 }
 
 TEST(LineSplitter, StopsImmediately) {
