@@ -34,10 +34,11 @@ json trace_json(const kube::Trace& trace) {
 json traces_json(const std::vector<kube::Trace>& traces) { return list_of(traces, trace_json); }
 
 json injection_json(const kube::FoundInjection& injection) {
-    return {{"workload", text_or_null(injection.workload)},
-            {"kind", text_or_null(injection.kind)},
+    const auto& workload = injection.workload;
+    return {{"workload", workload ? json(workload->text()) : json()},
+            {"kind", workload ? json(workload->resource.kind) : json()},
             {"namespace", injection.in_namespace},
-            {"name", text_or_null(injection.name)},
+            {"name", workload ? json(workload->name) : json()},
             {"hash", injection.hash},
             {"state", state_word(injection.state)},
             {"record", injection.has_record},

@@ -9,6 +9,7 @@
 #include "cli/k8s/findings.hpp"
 #include "cli/k8s/findings_json.hpp"
 #include "cli/output.hpp"
+#include "os/plural.hpp"
 
 namespace cudafault::cli {
 
@@ -38,7 +39,7 @@ void print_injections(const std::vector<kube::FoundInjection>& injections) {
     if (injections.empty()) return;
     Table table({"workload", "run", "by", "since", "until", "state", "armed"});
     for (const kube::FoundInjection& injection : injections) {
-        table.add({injection.workload.empty() ? "unknown, in namespace " + injection.in_namespace : injection.workload,
+        table.add({injection.workload ? injection.workload->text() : "unknown, in namespace " + injection.in_namespace,
                    or_dash(injection.run_id), or_dash(injection.by), or_dash(injection.created_at),
                    or_dash(injection.until), state_text(injection), armed_text(injection)});
     }

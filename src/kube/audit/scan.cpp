@@ -76,15 +76,14 @@ void Scan::add_object(const Resource& resource, const Json& object) {
 void Scan::add_workload(const Resource& resource, const Json& object, const std::vector<Trace>& traces) {
     const auto mark = InjectedMark::of(object);
     if (!mark) return;
-    const std::string hash = workload_hash(ref_of(resource, object));
+    const ObjectRef workload = ref_of(resource, object);
+    const std::string hash = workload_hash(workload);
     if (!hashes_of(traces).contains(hash)) return;
     FoundInjection& injection = injections_[hash];
     injection.hash = hash;
     injection.state = InjectionState::kInForce;
-    injection.workload = ref_of(resource, object).text();
-    injection.kind = resource.kind;
-    injection.name = text_at(object, {"metadata", "name"});
-    injection.in_namespace = text_at(object, {"metadata", "namespace"});
+    injection.workload = workload;
+    injection.in_namespace = workload.in_namespace;
     injection.run_id = mark->run_id;
 }
 
@@ -134,11 +133,9 @@ void Scan::read_record(FoundInjection& injection) {
         injection.run_id = record.run_id;
         injection.by = record.by;
         injection.created_at = record.created_at;
-        if (!injection.workload.empty()) return;
-        injection.kind = record.workload.resource.kind;
-        injection.name = record.workload.name;
+        if (injection.workload) return;
+        injection.workload = record.workload;
         const auto resource = discovery_.find(record.workload.resource.api_version(), record.workload.resource.kind);
-        injection.workload = record.workload.text();
         if (resource && !counts_.contains(resource->qualified())) unlisted_kind = *resource;
     } catch (const Cancelled&) {
         throw;

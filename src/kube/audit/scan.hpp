@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -21,8 +22,7 @@ enum class InjectionState {
 struct FoundInjection {
     std::string hash;  // of the workload
     InjectionState state = InjectionState::kUnfinished;
-    std::string workload;    // "deployment.apps/web in namespace prod"
-    std::string kind, name;  // in the form that `restore` accepts
+    std::optional<ObjectRef> workload;  // nullopt if the workload is not listed and its record cannot be read
     std::string in_namespace;
     bool has_record = false;
     std::string record_problem;  // why the record cannot be read

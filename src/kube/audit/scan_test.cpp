@@ -54,7 +54,8 @@ TEST_F(ScanTest, FindsAnInjectionWithItsObjects) {
     ASSERT_EQ(found.injections.size(), 1u);
     const FoundInjection& injection = found.injections[0];
     EXPECT_EQ(injection.state, InjectionState::kInForce);
-    EXPECT_EQ(injection.workload, "deployment.apps/web in namespace prod");
+    ASSERT_TRUE(injection.workload);
+    EXPECT_EQ(injection.workload->text(), "deployment.apps/web in namespace prod");
     EXPECT_EQ(injection.run_id, "ab12");
     EXPECT_EQ(injection.armed, "xid=79 until=2099-11-25T01:00:00Z");
     EXPECT_EQ(injection.expired, "");
@@ -128,7 +129,7 @@ TEST_F(ScanOfUnlistedKindTest, IsInForceIfInjected) {
     EXPECT_THAT(found.leftovers, IsEmpty());
     ASSERT_EQ(found.injections.size(), 2u);
     for (const FoundInjection& injection : found.injections) {
-        EXPECT_EQ(injection.state, InjectionState::kInForce) << injection.workload;
+        EXPECT_EQ(injection.state, InjectionState::kInForce) << injection.hash;
         EXPECT_THAT(injection.objects, UnorderedElementsAre(Pair("widgets.acme.com", 1u), Pair("configmaps", 1u)));
     }
 }

@@ -52,12 +52,7 @@ std::string PlanObject::in_namespace() const { return text_at(config_map, {"meta
 
 std::optional<WorkloadChoice> PlanObject::workload() const {
     const std::optional<ObjectRef> owner = workload_of_config_map(config_map);
-    if (!owner) return {};
-    WorkloadChoice choice;
-    choice.kind = owner->resource.qualified_kind();
-    choice.name = owner->name;
-    choice.in_namespace = in_namespace();
-    return choice;
+    return owner ? std::optional(choice_of(*owner)) : std::nullopt;
 }
 
 std::string PlanObject::workload_text() const {

@@ -7,7 +7,7 @@
 #include <atomic>
 #include <mutex>
 #include <set>
-#include <tuple>
+#include <utility>
 
 #include "kube/api/client/client.hpp"
 #include "kube/api/client/discovery.hpp"
@@ -35,6 +35,7 @@
 #include "kube/workload/rollout.hpp"
 #include "kube/workload/surge.hpp"
 #include "kube/workload/survey.hpp"
+#include "os/plural.hpp"
 
 namespace cudafault::kube {
 
@@ -327,9 +328,16 @@ RestoreResult remove_leftovers(Client& client, const ObjectRef& deleted) {
     return result;
 }
 
-using KindAndName = std::pair<std::string, std::string>;
+// Orders the workloads of one namespace. Neither the version nor the UID distinguishes workloads, and records name no
+// plural.
+struct ByKindAndName {
+    bool operator()(const ObjectRef& left, const ObjectRef& right) const {
+        return std::pair(left.resource.qualified_kind(), left.name) <
+               std::pair(right.resource.qualified_kind(), right.name);
+    }
+};
 
-KindAndName kind_and_name(const ObjectRef& workload) { return {workload.resource.qualified_kind(), workload.name}; }
+using WorkloadSet = std::set<ObjectRef, ByKindAndName>;
 
 // The Deployment controller copies the mark to its ReplicaSets. The Role for restoring Deployments does not allow
 // reading ReplicaSets, so its Deployment is returned instead of a marked ReplicaSet.
@@ -376,25 +384,25 @@ RestoreResult try_to_restore(Client& client, Discovery& discovery, const Workloa
     }
 }
 
-// Returns the workloads that have a record, a plan or a library, sorted.
-std::vector<KindAndName> recorded_workloads(Client& client, const std::string& in_namespace) {
-    std::set<KindAndName> found;
+// Returns the workloads that have a record, a plan or a library.
+WorkloadSet recorded_workloads(Client& client, const std::string& in_namespace) {
+    WorkloadSet found;
     ListOptions own_objects{
         fmt::format("{} in ({},{},{})", names::kRole, names::kAnchorRole, names::kPlanRole, names::kLibraryRole)};
     own_objects.metadata_only = true;
     client.list({config_maps(), in_namespace}, own_objects, [&](Page page) {
         for (const Json& item : page.items) {
-            if (const auto workload = workload_of_config_map(item)) found.insert(kind_and_name(*workload));
+            if (const auto workload = workload_of_config_map(item)) found.insert(*workload);
         }
     });
-    return {found.begin(), found.end()};
+    return found;
 }
 
-std::set<KindAndName> marked_workloads(Client& client, Discovery& discovery, const std::string& in_namespace,
-                                       const RestoreOptions& options) {
-    std::set<KindAndName> found;
+WorkloadSet marked_workloads(Client& client, Discovery& discovery, const std::string& in_namespace,
+                             const RestoreOptions& options) {
+    WorkloadSet found;
     const auto take_marked = [&](const Resource& kind, const Json& object) {
-        if (InjectedMark::of(object)) found.insert(kind_and_name(marked_workload(kind, object)));
+        if (InjectedMark::of(object)) found.insert(marked_workload(kind, object));
     };
     for (const SkippedKind& kind : for_each_workload(client, discovery, in_namespace, take_marked)) {
         options.on_progress(
@@ -403,15 +411,8 @@ std::set<KindAndName> marked_workloads(Client& client, Discovery& discovery, con
     return found;
 }
 
-WorkloadChoice choice_of(const KindAndName& workload, const std::string& in_namespace) {
-    WorkloadChoice choice;
-    std::tie(choice.kind, choice.name) = workload;
-    choice.in_namespace = in_namespace;
-    return choice;
-}
-
 void report_disarmed(const RestoreOptions& options, size_t count) {
-    if (count > 0) options.on_progress(fmt::format("disarmed {} workload{}", count, count == 1 ? "" : "s"));
+    if (count > 0) options.on_progress("disarmed " + plural(count, "workload"));
 }
 
 // Disarms all workloads before the first one is restored, because each restore can take minutes. Restoring a workload
@@ -534,9 +535,9 @@ std::vector<RestoreResult> restore_each(Client& client, const std::vector<Worklo
 std::vector<RestoreResult> restore_all(Client& client, Discovery& discovery, const std::string& in_namespace,
                                        const RestoreOptions& options) {
     require_namespace(client, in_namespace);
-    const std::vector<KindAndName> recorded = recorded_workloads(client, in_namespace);
+    const WorkloadSet recorded = recorded_workloads(client, in_namespace);
     std::vector<WorkloadChoice> choices;
-    for (const KindAndName& workload : recorded) choices.push_back(choice_of(workload, in_namespace));
+    for (const ObjectRef& workload : recorded) choices.push_back(choice_of(workload));
     std::mutex mutex;
     const RestoreOptions shared = with_locked_progress(options, mutex);
     disarm_all(client, in_namespace, shared);
@@ -548,9 +549,9 @@ std::vector<RestoreResult> restore_all(Client& client, Discovery& discovery, con
     for (const RestoreResult& result : restore_in_parallel(client, choices, shared)) keep_found(result);
     // Restores these one after another: an operator may have copied the mark of a workload to the objects it created,
     // and restoring one of these objects restores the workload.
-    for (const KindAndName& marked : marked_workloads(client, discovery, in_namespace, options)) {
-        if (std::binary_search(recorded.begin(), recorded.end(), marked)) continue;
-        keep_found(try_to_restore(client, discovery, choice_of(marked, in_namespace), options));
+    for (const ObjectRef& marked : marked_workloads(client, discovery, in_namespace, options)) {
+        if (recorded.contains(marked)) continue;
+        keep_found(try_to_restore(client, discovery, choice_of(marked), options));
     }
     return results;
 }

@@ -208,6 +208,14 @@ void Workload::update(Json newer) {
     object = std::move(newer);
 }
 
+WorkloadChoice choice_of(const ObjectRef& ref) {
+    WorkloadChoice choice;
+    choice.kind = ref.resource.qualified_kind();
+    choice.name = ref.name;
+    choice.in_namespace = ref.in_namespace;
+    return choice;
+}
+
 std::vector<ObjectRef> possible_refs(Discovery& discovery, const WorkloadChoice& choice) {
     if (!choice.kind.empty()) return {{resource_of(discovery, choice.kind), choice.in_namespace, choice.name}};
     std::vector<ObjectRef> refs;

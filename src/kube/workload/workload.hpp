@@ -49,6 +49,9 @@ struct WorkloadChoice {
     bool accept_immutable = false;
 };
 
+// Returns the choice of an object by its kind and name.
+WorkloadChoice choice_of(const ObjectRef& ref);
+
 // Returns the objects that a choice may mean, in the order in which they are tried. With a kind, this is one object in
 // the preferred version that the server has. Without a kind, these are the DynamoGraphDeployment of that name and then
 // the Deployment, if the server has these kinds. Throws Error for a kind that the server does not have.
