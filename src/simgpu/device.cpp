@@ -88,7 +88,7 @@ std::string mig_error(const GpuModel& model) {
     if (!model.mig_profile_count) {
         return std::string("the model ")
             .append(model.key)
-            .append(" does not support MIG: use a model that does, such as H100");
+            .append(" does not support MIG: expected a model that does, such as H100");
     }
     std::string error = "expected MIG profiles that fit on one GPU, such as ";
     error.append(model.mig_profiles[0].name).append(":7, of the profiles ");
