@@ -154,10 +154,6 @@ std::string uuid_text(const GpuSelector& gpu) {
     return text;
 }
 
-std::string range_text(uint64_t first, uint64_t last) {
-    return first == last ? std::to_string(first) : fmt::format("{} to {}", first, last);
-}
-
 std::string pci_text(const GpuSelector& gpu) {
     return fmt::format("{:04x}:{:02x}:{:02x}.0", gpu.number >> 16, gpu.number >> 8 & 0xff, gpu.number & 0xff);
 }
@@ -165,9 +161,9 @@ std::string pci_text(const GpuSelector& gpu) {
 std::string gpu_text(const GpuSelector& gpu) {
     switch (gpu.kind) {
         case GpuKind::index:
-            return fmt::format("GPU {} in the numbering of nvidia-smi", range_text(gpu.number, gpu.last));
+            return fmt::format("GPU {} in the numbering of nvidia-smi", local::range_text(gpu.number, gpu.last));
         case GpuKind::local:
-            return fmt::format("GPU {} in the process's own numbering", range_text(gpu.number, gpu.last));
+            return fmt::format("GPU {} in the process's own numbering", local::range_text(gpu.number, gpu.last));
         case GpuKind::uuid:
             return fmt::format("the {} {} {}", gpu.is_mig ? "MIG device" : "GPU",
                                gpu.uuid_digits < kUuidDigits ? "whose UUID starts with" : "with UUID", uuid_text(gpu));
@@ -269,10 +265,8 @@ std::string window_text(const Fault& fault) {
 }
 
 std::string ranks_text(const Fault& fault) {
-    std::vector<std::string> texts;
-    for (int i = 0; i < fault.rank_count; ++i) texts.push_back(range_text(fault.ranks[i].first, fault.ranks[i].last));
     const bool is_one = fault.rank_count == 1 && fault.ranks[0].first == fault.ranks[0].last;
-    return fmt::format("{} {}", is_one ? "rank" : "ranks", fmt::join(texts, ", "));
+    return fmt::format("{} {}", is_one ? "rank" : "ranks", local::rank_list(fault));
 }
 
 // Returns a number for a single rank, and otherwise a list of ranges.

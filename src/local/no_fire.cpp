@@ -67,16 +67,6 @@ bool has_rank(const Fault& fault, const json& process) {
     return !process.at("rank").is_null() && is_rank_selected(fault, process.at("rank").get<int>());
 }
 
-std::string ranks_text(const Fault& fault) {
-    std::vector<std::string> texts;
-    for (int i = 0; i < fault.rank_count; ++i) {
-        const RankRange& range = fault.ranks[i];
-        texts.push_back(range.first == range.last ? std::to_string(range.first)
-                                                  : fmt::format("{}-{}", range.first, range.last));
-    }
-    return fmt::format("{}", fmt::join(texts, ", "));
-}
-
 template <typename Predicate>
 bool none_of(const json& processes, Predicate is_selected) {
     return std::none_of(processes.begin(), processes.end(), is_selected);
@@ -90,7 +80,7 @@ std::string reason_no_process(const Fault& fault, const json& processes, const T
                            programs_text(processes));
     }
     if (fault.rank_count > 0 && none_of(processes, [&](const json& each) { return has_rank(fault, each); })) {
-        return fmt::format("no process has rank {}", ranks_text(fault));
+        return fmt::format("no process has rank {}", rank_list(fault));
     }
     return "";
 }

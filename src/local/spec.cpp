@@ -2,6 +2,8 @@
 #include "local/spec.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <cstdlib>
 
@@ -194,6 +196,19 @@ std::vector<std::string> split_faults(const std::string& spec) {
         faults.push_back(without_comments(fault));
     }
     return faults;
+}
+
+std::string range_text(uint64_t first, uint64_t last) {
+    return first == last ? std::to_string(first) : fmt::format("{} to {}", first, last);
+}
+
+std::string rank_list(const Fault& fault) {
+    std::vector<std::string> ranges;
+    for (int i = 0; i < fault.rank_count; ++i) {
+        const RankRange& range = fault.ranks[i];
+        ranges.push_back(range_text(static_cast<uint64_t>(range.first), static_cast<uint64_t>(range.last)));
+    }
+    return fmt::format("{}", fmt::join(ranges, ", "));
 }
 
 std::string join_specs(const std::vector<std::string>& specs) {

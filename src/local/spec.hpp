@@ -2,6 +2,7 @@
 // Checks plans before they are armed, and resolves their GPUs for a machine.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -36,6 +37,9 @@ std::unique_ptr<Plan> parse_armed_spec(const std::string& spec);
 
 // Returns the text of each fault that the parser finds, without comments.
 std::vector<std::string> split_faults(const std::string& spec);
+
+std::string range_text(uint64_t first, uint64_t last);  // 3, or 2 to 5
+std::string rank_list(const Fault& fault);              // 0, 2 to 5
 
 // Joins specs into one spec with all their faults.
 std::string join_specs(const std::vector<std::string>& specs);

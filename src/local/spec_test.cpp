@@ -164,6 +164,11 @@ TEST(JoinSpecs, EndsACommentBeforeTheNextSpec) {
     EXPECT_EQ(join_specs({}), "");
 }
 
+TEST(RankList, ShowsNumbersAndRanges) {
+    EXPECT_EQ(rank_list(parse_spec("xid=79 rank=3")->faults[0]), "3");
+    EXPECT_EQ(rank_list(parse_spec("xid=79 rank=0,2-5")->faults[0]), "0, 2 to 5");
+}
+
 }  // namespace
 
 }  // namespace cudafault::local
