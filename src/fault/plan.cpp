@@ -2,7 +2,7 @@
 // Implements the parser of the spec grammar. Values are views into the spec, so that every error has a position.
 #include "fault/plan.hpp"
 
-#include "fault/message.hpp"
+#include "fault/text_builder.hpp"
 #include "fault/values.hpp"
 #include "fault/words.hpp"
 #include "fault/xids.hpp"
@@ -110,10 +110,10 @@ private:
 
     // Sets the position of the error to `where`, a part of the spec, and starts its message.
     template <typename... Parts>
-    Message refuse(Text where, Parts... parts) {
+    TextBuilder refuse(Text where, Parts... parts) {
         error_.position = static_cast<size_t>(where.data - spec_.data);
         error_.length = where.size;
-        Message message(error_.message);
+        TextBuilder message(error_.message);
         (message.add(parts), ...);
         return message;
     }
@@ -185,7 +185,7 @@ private:
     }
 
     bool refuse_key(Text name) {
-        Message message = refuse(name, "unknown key ", Quoted{name}, ": expected one of");
+        TextBuilder message = refuse(name, "unknown key ", Quoted{name}, ": expected one of");
         for (int key = 0; key < kKeyCount; ++key) {
             message.add(key == 0 ? " " : ", ");
             message.add(kKeyNames[key]);
@@ -261,7 +261,7 @@ private:
     }
 
     bool refuse_xid(uint32_t number) {
-        Message message = refuse(values_[kXid]);
+        TextBuilder message = refuse(values_[kXid]);
         describe_refused_xid(number, message);
         return false;
     }
@@ -360,7 +360,7 @@ private:
 
     bool refuse_signal() {
         const Text text = values_[kEffect];
-        Message message =
+        TextBuilder message =
             refuse(text, "invalid effect= ", Quoted{text}, ": expected signal with a number from 1 to 64 or one of");
         for (int i = 0; i < signal_name_count(); ++i) {
             message.add(i == 0 ? " " : ", ");
@@ -522,7 +522,7 @@ private:
     }
 
     bool refuse_class(Text word) {
-        Message message = refuse(word, "invalid calls= ", Quoted{word}, ": expected one of");
+        TextBuilder message = refuse(word, "invalid calls= ", Quoted{word}, ": expected one of");
         for (int i = 0; i < kCallClasses; ++i) {
             message.add(" @");
             message.add(class_name(static_cast<CallClass>(i)));
@@ -590,7 +590,7 @@ private:
 bool refuse_size(Text spec, Text excess, const char* unit, uint64_t limit, SpecError& error) {
     error.position = static_cast<size_t>(excess.data - spec.data);
     error.length = excess.size;
-    Message message(error.message);
+    TextBuilder message(error.message);
     message.add("a plan has at most ");
     message.add(limit);
     message.add(" ");

@@ -31,7 +31,7 @@ const Xid* find_xid(uint32_t number) {
     return xid && xid->simple_code != 0 ? xid : nullptr;
 }
 
-void describe_refused_xid(uint32_t number, Message& message) {
+void describe_refused_xid(uint32_t number, TextBuilder& message) {
     const Xid* xid = row_of(number);
     message.add(xid ? "XID " : "unknown XID ");
     message.add(uint64_t{number});

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "fault/functions.hpp"
-#include "fault/message.hpp"
+#include "fault/text_builder.hpp"
 
 namespace cudafault {
 
@@ -18,7 +18,7 @@ struct Xid {
 const Xid* find_xid(uint32_t number);  // nullptr: no CUDA call can fail with this XID
 
 // Appends to `message` why find_xid returns nullptr for this number, and what to use instead.
-void describe_refused_xid(uint32_t number, Message& message);
+void describe_refused_xid(uint32_t number, TextBuilder& message);
 
 struct ErrorName {
     Api api;

@@ -31,7 +31,7 @@ TEST(Xids, HaveTheirSimpleModelCodes) {
 std::string refusal_of(uint32_t number) {
     EXPECT_EQ(find_xid(number), nullptr) << number;
     char text[256];
-    Message message(text);
+    TextBuilder message(text);
     describe_refused_xid(number, message);
     return text;
 }

@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <cstdlib>
 
-#include "fault/message.hpp"
+#include "fault/text_builder.hpp"
 #include "fault/values.hpp"
 #include "fault/words.hpp"
 #include "local/system.hpp"
@@ -104,7 +104,7 @@ std::string missing_gpu(const Machine& machine, const GpuSelector& selector) {
 
 [[noreturn]] void refuse_gpu(const std::string& spec, Text word, const std::string& reason) {
     SpecError error{static_cast<size_t>(word.data - spec.data()), word.size, ""};
-    Message message(error.message);
+    TextBuilder message(error.message);
     message.add("invalid gpu= ");
     message.add(Quoted{word});
     message.add(": ");

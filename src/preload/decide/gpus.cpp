@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "fault/atomics.hpp"
-#include "fault/message.hpp"
+#include "fault/text_builder.hpp"
 #include "fault/values.hpp"
 #include "fault/words.hpp"
 #include "os/system_call.hpp"
@@ -330,10 +330,10 @@ bool is_lookup_selected(const Fault& fault, int row, Handle key) {
     return query_row(row, key, &found) == 0 && is_handle_selected(fault, found);
 }
 
-void add_hex(Message& message, unsigned number, int digits) {
+void add_hex(TextBuilder& text, unsigned number, int digits) {
     while (digits > 0) {
         const char digit[] = {"0123456789ABCDEF"[number >> 4 * --digits & 15], '\0'};
-        message.add(digit);
+        text.add(digit);
     }
 }
 
@@ -342,7 +342,7 @@ bool is_pci_selected(const Fault& fault, Handle address) {
     const auto pci = reinterpret_cast<const NvmlPci*>(address);
     if (!pci) return false;
     char id[24];
-    Message text(id);
+    TextBuilder text(id);
     add_hex(text, pci->domain, 8);
     text.add(":");
     add_hex(text, pci->bus, 2);

@@ -85,7 +85,7 @@ private:
     }
 
     char buffer_[768] = "";
-    Message message_;
+    TextBuilder message_;
 };
 
 ProcessSlot* claim_slot(ControlBlock& shared, int32_t pid) {

@@ -39,7 +39,7 @@ bool is_writable(int file) {
 
 void log_message(const char* text) {
     char line[512];
-    Message message(line);
+    TextBuilder message(line);
     message.add("cudafault: ");
     message.add(text);
     const size_t size = Text(line).size;

@@ -4,7 +4,7 @@
 // memory.
 #pragma once
 
-#include "fault/message.hpp"
+#include "fault/text_builder.hpp"
 
 namespace cudafault {
 

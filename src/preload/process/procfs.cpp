@@ -3,7 +3,7 @@
 
 #include <fcntl.h>
 
-#include "fault/message.hpp"
+#include "fault/text_builder.hpp"
 #include "os/process_stat.hpp"
 #include "os/system_call.hpp"
 
@@ -24,7 +24,7 @@ size_t read_small_file(const char* path, char* buffer, size_t capacity) {
 
 uint64_t start_time_of(Text process) {
     char path[64], stat[1024];
-    Message name(path);
+    TextBuilder name(path);
     name.add("/proc/");
     name.add(process);
     name.add("/stat");

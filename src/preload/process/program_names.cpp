@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "preload/process/program_names.hpp"
 
-#include "fault/message.hpp"
+#include "fault/text_builder.hpp"
 #include "fault/words.hpp"
 #include "os/process_stat.hpp"
 #include "preload/process/procfs.hpp"
@@ -201,11 +201,11 @@ WordMeaning find_script(const Interpreter& interpreter, CommandLine& line) {
 // belong to another PID namespace.
 class Lineage {
 public:
-    Lineage() { Message(directory_).add("/proc/self"); }
+    Lineage() { TextBuilder(directory_).add("/proc/self"); }
 
     size_t read(const char* file, char* buffer, size_t capacity) const {
         char path[64];
-        Message name(path);
+        TextBuilder name(path);
         name.add(directory_);
         name.add(file);
         return read_small_file(path, buffer, capacity);
@@ -215,7 +215,7 @@ public:
     bool go_to_parent() {
         char stat[1024];
         const int parent = parent_in(Text(stat, read("/stat", stat, sizeof stat)));
-        Message name(directory_);
+        TextBuilder name(directory_);
         name.add("/proc/");
         name.add(static_cast<uint64_t>(parent));
         return parent > 0;

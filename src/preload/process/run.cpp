@@ -41,7 +41,7 @@ bool parse_run(Text run, RunAddress& out) {
 
 int open_block(const RunAddress& run) {
     char path[96];
-    Message builder(path);
+    TextBuilder builder(path);
     builder.add("/proc/");
     builder.add(run.text[kRunPid]);
     builder.add("/fd/");
@@ -157,7 +157,7 @@ bool join_run(const char* text) {
     const char* reason = parse_run(text, run) ? join(run) : "invalid CUDAFAULT_RUN: expected PID:FD:START:INODE";
     if (!reason) return true;
     char line[384];
-    Message message(line);
+    TextBuilder message(line);
     message.add("no fault can fire in this process, because it cannot join its run: ");
     message.add(reason);
     log_message(line);

@@ -76,7 +76,7 @@ int8_t disabled;  // 1: yes, -1: no, 0: the environment has not been read yet
 
 void report_invalid_xid(Text value) {
     char line[256];
-    Message message(line);
+    TextBuilder message(line);
     message.add("invalid CUDA_XID_TYPE ");
     message.add(Quoted{value});
     message.add(", so no fault is injected: expected an XID such as 79");
@@ -91,7 +91,7 @@ void arm_contract_plan() {
         return report_invalid_xid(xid);
     }
     char spec[64];
-    Message builder(spec);
+    TextBuilder builder(spec);
     builder.add("xid=");
     builder.add(number);
     set_private_plan(Text(spec), armed_at_load_ns());

@@ -15,7 +15,7 @@ namespace {
 
 void report_invalid_plan(const SpecError& error) {
     char line[480];
-    Message message(line);
+    TextBuilder message(line);
     message.add("invalid plan at character ");
     message.add(uint64_t{error.position + 1});
     message.add(", so no fault is injected: ");

@@ -70,7 +70,7 @@ int watch_directory(int inotify, const char* file) {
     const Text path(file);
     size_t size = path.size - base_name_of(path).size;
     while (size > 1 && path[size - 1] == '/') --size;
-    Message builder(directory);
+    TextBuilder builder(directory);
     builder.add(size == 0 ? Text(".") : path.first(size));
     return static_cast<int>(system_call(SYS_inotify_add_watch, inotify, address_of(directory), kChanges));
 }

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "fault/message.hpp"
+#include "fault/text_builder.hpp"
 #include "os/system_call.hpp"
 #include "preload/process/environment.hpp"
 #include "preload/resolve/elf.hpp"
@@ -62,10 +62,10 @@ int open_in(Text directories, const char* file) {
         size_t end = 0;
         while (end < directories.size && directories[end] != ':') ++end;
         char path[4096];
-        Message message(path);
-        message.add(directories.first(end));
-        message.add("/");
-        message.add(file);
+        TextBuilder builder(path);
+        builder.add(directories.first(end));
+        builder.add("/");
+        builder.add(file);
         const int opened = open_file(path, O_RDONLY | O_CLOEXEC);
         if (opened >= 0) return opened;
         directories = directories.from(end < directories.size ? end + 1 : end);

@@ -3,7 +3,7 @@
 // because libc identifies its caller by the return address.
 #include <dlfcn.h>
 
-#include "fault/message.hpp"
+#include "fault/text_builder.hpp"
 #include "preload/process/procfs.hpp"
 #include "preload/process/start.hpp"
 #include "preload/process/state.hpp"
@@ -51,7 +51,7 @@ int row_of(const char* name) {
 Verdict fail_look_up(int row, const char* version) {
     char program[sizeof this_thread.failure / 2];
     const bool named = read_small_file("/proc/self/cmdline", program) > 0;
-    Message message(this_thread.failure);
+    TextBuilder message(this_thread.failure);
     message.add(named ? program : "<main program>");
     message.add(": undefined symbol: ");
     message.add(function_name(row));

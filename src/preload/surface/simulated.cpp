@@ -2,7 +2,7 @@
 #include "preload/surface/simulated.hpp"
 
 #include "fault/functions.hpp"
-#include "fault/message.hpp"
+#include "fault/text_builder.hpp"
 #include "os/system_call.hpp"
 #include "preload/process/environment.hpp"
 #include "preload/resolve/elf.hpp"
@@ -63,10 +63,10 @@ const char* simulated_library(const char* file) {
     if (Text(folder).size + library.size + sizeof "/" > kLongestPath) return nullptr;
     // Static, because libc reads the path after this function has returned. Every thread writes the same bytes.
     static char paths[kLibraryCount][kLongestPath];
-    Message message(paths[number]);
-    message.add(folder);
-    message.add("/");
-    message.add(library);
+    TextBuilder builder(paths[number]);
+    builder.add(folder);
+    builder.add("/");
+    builder.add(library);
     return paths[number];
 }
 

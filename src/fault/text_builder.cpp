@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "fault/message.hpp"
+#include "fault/text_builder.hpp"
 
 namespace cudafault {
 
@@ -9,17 +9,17 @@ constexpr size_t kLongestQuote = 48;
 
 }  // namespace
 
-void Message::put(char c) {
+void TextBuilder::put(char c) {
     if (size_ + 1 >= capacity_) return;
     buffer_[size_++] = c;
     buffer_[size_] = '\0';
 }
 
-void Message::add(Text text) {
+void TextBuilder::add(Text text) {
     for (size_t i = 0; i < text.size; ++i) put(text[i]);
 }
 
-void Message::add(Quoted quoted) {
+void TextBuilder::add(Quoted quoted) {
     const bool shortened = quoted.text.size > kLongestQuote;
     const Text shown = shortened ? quoted.text.first(kLongestQuote) : quoted.text;
     put('"');
@@ -27,7 +27,7 @@ void Message::add(Quoted quoted) {
     add(shortened ? "...\"" : "\"");
 }
 
-void Message::add(uint64_t number) {
+void TextBuilder::add(uint64_t number) {
     char digits[20];
     size_t count = 0;
     do {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Builds a bounded one-line message without heap or stdio.
+// Builds a bounded text without heap or stdio.
 #pragma once
 
 #include "fault/text.hpp"
@@ -11,10 +11,10 @@ struct Quoted {
     Text text;
 };
 
-class Message {
+class TextBuilder {
 public:
     template <size_t N>
-    explicit Message(char (&buffer)[N]) : buffer_(buffer), capacity_(N) {
+    explicit TextBuilder(char (&buffer)[N]) : buffer_(buffer), capacity_(N) {
         buffer_[0] = '\0';
     }
 
