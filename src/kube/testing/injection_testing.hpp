@@ -17,7 +17,7 @@ inline Workload workload_with(const std::string& group, const std::string& versi
                               const std::string& plural, const Json& spec) {
     Json object = named("web", spec);
     object["metadata"]["resourceVersion"] = "7";
-    return workload_of({group, version, plural, "", kind, true, {}, {}, {}}, object).value();
+    return workload_of({group, version, plural, "", kind, true, {}, {}, {}}, object);
 }
 
 inline Workload deployment_with(const Json& spec) {

@@ -14,6 +14,11 @@
 
 namespace cudafault::kube {
 
+// Returns the workload of an object without looking up its devices.
+inline Workload workload_of(const Resource& resource, const Json& object) {
+    return make_workload(ref_of(resource, object), object, {}, {});
+}
+
 class WorkloadTest : public SessionTest {
 protected:
     WorkloadTest() {

@@ -25,7 +25,7 @@ Resource resource(const std::string& group, const std::string& kind) {
 }
 
 Workload workload(const std::string& group, const std::string& kind, const Json& spec) {
-    return workload_of(resource(group, kind), named("web", spec)).value();
+    return workload_of(resource(group, kind), named("web", spec));
 }
 
 // Returns each container as "template: path", with a star if it has a GPU.
@@ -74,9 +74,8 @@ TEST(Kinds, ToleratesMalformedObjects) {
               R"({"template": {"cliques": [{"name": "a", "spec": []}]}, "leaderWorkerTemplate": 3})",
               R"({"selector": 3, "jobTemplate": {"spec": null}, "upgradeStrategy": {"type": 1}})"}) {
             const Json object = named("web", Json::parse(text));
-            const auto found = workload_of(resource(kind.group, kind.kind), object);
-            ASSERT_TRUE(found) << kind.kind << " " << text;
-            for (const std::string& container : containers_of(*found)) EXPECT_THAT(container, Not(HasSubstr("*")));
+            const Workload found = workload_of(resource(kind.group, kind.kind), object);
+            for (const std::string& container : containers_of(found)) EXPECT_THAT(container, Not(HasSubstr("*")));
             const auto template_of = kind.template_of;
             EXPECT_EQ(template_of ? template_of(object, Json::parse(text)) : "", "") << kind.kind << text;
         }
@@ -263,9 +262,9 @@ TEST(Kinds, FindsGpusOfGraphV1alpha1) {
 TEST(Kinds, GraphWithOnDeleteAnnotationIsReplacedOnDelete) {
     Json graph = named("web", kGraphBeta);
     const Resource graphs = resource("nvidia.com", "DynamoGraphDeployment");
-    EXPECT_EQ(workload_of(graphs, graph)->replacement, Replacement::kRolling);
+    EXPECT_EQ(workload_of(graphs, graph).replacement, Replacement::kRolling);
     graph["metadata"]["annotations"]["nvidia.com/grove-update-strategy"] = "OnDelete";
-    EXPECT_EQ(workload_of(graphs, graph)->replacement, Replacement::kOnDelete);
+    EXPECT_EQ(workload_of(graphs, graph).replacement, Replacement::kOnDelete);
 }
 
 TEST(Kinds, FindsTemplatesOfLeaderWorkerSet) {

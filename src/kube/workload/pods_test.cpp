@@ -18,7 +18,7 @@ using testing::Not;
 
 Workload workload(const std::string& group, const std::string& kind, const std::string& name, const Json& spec) {
     const Resource resource{group, kind_of(group, kind)->versions.front(), "things", "", kind, true, {}, {}, {}};
-    return workload_of(resource, named(name, spec)).value();
+    return workload_of(resource, named(name, spec));
 }
 
 Json finished(Json pod, const std::string& phase) {
@@ -47,14 +47,14 @@ protected:
 
 TEST_F(PodsOfTest, FindsPodsOfDeploymentThroughReplicaSets) {
     hold_list(kReplicaSetPath, {owned(named("web-1"), "apps/v1", "Deployment", "web"),
-                                owned(named("web-2"), "apps/v1", "Deployment", "web"),
-                                owned(named("other-1"), "apps/v1", "Deployment", "other"), named("bare")});
-    hold_list(kPodPath,
-              {owned(named("a"), "apps/v1", "ReplicaSet", "web-1"), owned(named("b"), "apps/v1", "ReplicaSet", "web-2"),
-               owned(named("c"), "apps/v1", "ReplicaSet", "other-1"),
-               finished(owned(named("d"), "apps/v1", "ReplicaSet", "web-1"), "Succeeded"),
-               finished(owned(named("e"), "apps/v1", "ReplicaSet", "web-1"), "Failed"),
-               finished(owned(named("f"), "apps/v1", "ReplicaSet", "web-1"), "Pending"), named("g")});
+                                 owned(named("web-2"), "apps/v1", "Deployment", "web"),
+                                 owned(named("other-1"), "apps/v1", "Deployment", "other"), named("bare")});
+    hold_list(kPodPath, {owned(named("a"), "apps/v1", "ReplicaSet", "web-1"),
+                          owned(named("b"), "apps/v1", "ReplicaSet", "web-2"),
+                          owned(named("c"), "apps/v1", "ReplicaSet", "other-1"),
+                          finished(owned(named("d"), "apps/v1", "ReplicaSet", "web-1"), "Succeeded"),
+                          finished(owned(named("e"), "apps/v1", "ReplicaSet", "web-1"), "Failed"),
+                          finished(owned(named("f"), "apps/v1", "ReplicaSet", "web-1"), "Pending"), named("g")});
     EXPECT_THAT(names(workload("apps", "Deployment", "web", {{"selector", {{"matchLabels", {{"app", "web"}}}}}})),
                 ElementsAre("a", "b", "f"));
     EXPECT_EQ(requests(), 2u);
@@ -63,9 +63,9 @@ TEST_F(PodsOfTest, FindsPodsOfDeploymentThroughReplicaSets) {
 
 TEST_F(PodsOfTest, FindsPodsOfArgoRolloutThatRefersToDeployment) {
     hold_list(kReplicaSetPath, {owned(named("web-1"), "argoproj.io/v1alpha1", "Rollout", "live"),
-                                owned(named("web-2"), "argoproj.io/v1alpha1", "Rollout", "own-template")});
+                                 owned(named("web-2"), "argoproj.io/v1alpha1", "Rollout", "own-template")});
     hold_list(kPodPath, {owned(named("a"), "apps/v1", "ReplicaSet", "web-1"),
-                         owned(named("b"), "apps/v1", "ReplicaSet", "web-2")});
+                          owned(named("b"), "apps/v1", "ReplicaSet", "web-2")});
     const std::string rollouts = "/apis/argoproj.io/v1alpha1/namespaces/prod/rollouts/";
     hold(rollouts + "live", named("live", {{"workloadRef", {{"kind", "Deployment"}, {"name", "web"}}}}));
     hold(rollouts + "own-template", named("own-template"));
@@ -88,16 +88,16 @@ TEST_F(PodsOfTest, ConvertsSelectorExpressions) {
 
 TEST_F(PodsOfTest, ChecksOwnersWithoutSelector) {
     hold_list(kPodPath,
-              {owned(named("a"), "apps/v1", "DaemonSet", "ds"), owned(named("b"), "apps/v1", "DaemonSet", "x")});
+               {owned(named("a"), "apps/v1", "DaemonSet", "ds"), owned(named("b"), "apps/v1", "DaemonSet", "x")});
     EXPECT_THAT(names(workload("apps", "DaemonSet", "ds", nullptr)), ElementsAre("a"));
     EXPECT_THAT(query(), Not(HasSubstr("labelSelector")));
 }
 
 TEST_F(PodsOfTest, FindsPodsOfCronJobThroughJobs) {
     hold_list("/apis/batch/v1/namespaces/prod/jobs", {owned(named("nightly-1"), "batch/v1", "CronJob", "nightly"),
-                                                      owned(named("hourly-1"), "batch/v1", "CronJob", "hourly")});
+                                                       owned(named("hourly-1"), "batch/v1", "CronJob", "hourly")});
     hold_list(kPodPath,
-              {owned(named("a"), "batch/v1", "Job", "nightly-1"), owned(named("b"), "batch/v1", "Job", "hourly-1")});
+               {owned(named("a"), "batch/v1", "Job", "nightly-1"), owned(named("b"), "batch/v1", "Job", "hourly-1")});
     EXPECT_THAT(names(workload("batch", "CronJob", "nightly", Json::object())), ElementsAre("a"));
     EXPECT_THAT(query(), HasSubstr("labelSelector=job-name&"));
 }
@@ -119,7 +119,7 @@ TEST_F(PodsOfTest, ExcludesFrontendOfGraph) {
         return labeled(named(name), "nvidia.com/dynamo-component", component);
     };
     hold_list(kPodPath,
-              {pod("f", "Frontend"), pod("d", "Decode"), pod("p", "Prefill"), pod("old", "Removed"), named("x")});
+               {pod("f", "Frontend"), pod("d", "Decode"), pod("p", "Prefill"), pod("old", "Removed"), named("x")});
     EXPECT_THAT(names(graph), ElementsAre("d", "p", "old", "x"));
     EXPECT_THAT(query(), HasSubstr("labelSelector=nvidia.com%2Fdynamo-graph-deployment-name%3Dllm&"));
     graph.templates.pop_back();
@@ -145,10 +145,10 @@ TEST_F(PodsOfTest, FollowsOwnerReferencesForUnknownKinds) {
     top.ref = {Resource{"acme.com", "v1", "widgets", "widget", "Widget", true, {}, {}, {}}, "prod", "top"};
     top.update(named("top"));
     hold_list(kPodPath,
-              {owned(named("a"), "apps/v1", "ReplicaSet", "web-1"), owned(named("b"), "apps/v1", "ReplicaSet", "web-1"),
-               owned(named("c"), "acme.com/v1", "Widget", "top"), owned(named("d"), "apps/v1", "ReplicaSet", "secret"),
-               owned(named("e"), "gone.com/v1", "X", "x"), owned(named("f"), "apps/v1", "ReplicaSet", "gone"),
-               named("g"), nullptr});
+               {owned(named("a"), "apps/v1", "ReplicaSet", "web-1"),
+                owned(named("b"), "apps/v1", "ReplicaSet", "web-1"), owned(named("c"), "acme.com/v1", "Widget", "top"),
+                owned(named("d"), "apps/v1", "ReplicaSet", "secret"), owned(named("e"), "gone.com/v1", "X", "x"),
+                owned(named("f"), "apps/v1", "ReplicaSet", "gone"), named("g"), nullptr});
     hold(kReplicaSetPath + "/web-1", owned(named("web-1"), "apps/v1", "Deployment", "web"));
     hold("/apis/apps/v1/namespaces/prod/deployments/web", owned(named("web"), "acme.com/v1", "Widget", "top"));
     responder.on("GET", kReplicaSetPath + "/secret", {status_answer(403, "Forbidden")});

@@ -166,21 +166,6 @@ void find_templates(Workload& workload) {
     if (kind) workload.replacement = kind->replacement(workload.object);
 }
 
-Workload build(const ObjectRef& ref, const Json& object, const std::vector<std::string>& template_paths,
-               const KnownDevices& devices) {
-    Workload workload;
-    workload.ref = ref;
-    workload.update(object);
-    workload.template_paths = template_paths;
-    workload.devices = devices;
-    const Kind* kind = kind_of(ref.resource);
-    check_paths(kind, workload);
-    workload.refusal = refusal_of(kind, workload);
-    if (kind && kind->support == Support::kPossible) workload.note = kind->note;
-    find_templates(workload);
-    return workload;
-}
-
 // Describes the relation between the chosen object and a workload that cannot be injected.
 std::string itself_hint(const ObjectRef& chosen, const Workload& workload) {
     const std::string text = chosen.text();
@@ -232,7 +217,7 @@ Workload load_workload(Client& client, Discovery& discovery, const WorkloadChoic
     const ObjectRef chosen = found.ref;
     if (choice.climb && !has_own_plan(found)) found = top_level_controller_of(client, discovery, std::move(found));
     found = resolve_workload_ref(client, discovery, std::move(found));
-    Workload workload = build(found.ref, found.object, choice.template_paths, {});
+    Workload workload = make_workload(found.ref, found.object, choice.template_paths, {});
     const bool is_accepted = choice.accept_refused || (choice.accept_immutable && is_immutable(workload.ref.resource));
     if (!workload.refusal.empty() && !is_accepted) throw Error(workload.refusal + itself_hint(chosen, workload));
     workload.devices = look_up_devices(client, discovery, workload);
@@ -241,13 +226,22 @@ Workload load_workload(Client& client, Discovery& discovery, const WorkloadChoic
 }
 
 Workload reload(Client& client, const Workload& workload) {
-    return build(workload.ref, client.get(workload.ref), workload.template_paths, workload.devices);
+    return make_workload(workload.ref, client.get(workload.ref), workload.template_paths, workload.devices);
 }
 
-std::optional<Workload> workload_of(const Resource& resource, const Json& object) {
-    const ObjectRef ref = ref_of(resource, object);
-    if (!kind_of(resource) || ref.name.empty()) return std::nullopt;
-    return build(ref, object, {}, {});
+Workload make_workload(const ObjectRef& ref, const Json& object, const std::vector<std::string>& template_paths,
+                       const KnownDevices& devices) {
+    Workload workload;
+    workload.ref = ref;
+    workload.update(object);
+    workload.template_paths = template_paths;
+    workload.devices = devices;
+    const Kind* kind = kind_of(ref.resource);
+    check_paths(kind, workload);
+    workload.refusal = refusal_of(kind, workload);
+    if (kind && kind->support == Support::kPossible) workload.note = kind->note;
+    find_templates(workload);
+    return workload;
 }
 
 bool is_container_match(const std::string& glob, const TemplateSite& site, const ContainerSite& container) {

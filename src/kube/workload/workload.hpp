@@ -43,10 +43,9 @@ struct WorkloadChoice {
     std::string name;
     std::string in_namespace;
     std::vector<std::string> template_paths;  // for kinds not in the table: spec.a.template, spec.groups[*].template
-    bool climb = true;            // load the top-level controller instead, unless the object itself was injected
-    bool accept_refused = false;  // also accept kinds that cannot be injected (Pod, Job), to inspect them
-    // Also accept kinds with immutable templates (Pod, Job), to print a changed manifest.
-    bool accept_immutable = false;
+    bool climb = true;              // load the top-level controller instead, unless the object itself was injected
+    bool accept_refused = false;    // also accept kinds that cannot be injected (Pod, Job), to inspect them
+    bool accept_immutable = false;  // also accept immutable kinds (Pod, Job), to print a changed manifest
 };
 
 // Returns the choice of an object by its kind and name.
@@ -68,9 +67,10 @@ Workload load_workload(Client& client, Discovery& discovery, const WorkloadChoic
 // Reads the object of the workload again and finds its templates, which may have changed.
 Workload reload(Client& client, const Workload& workload);
 
-// Returns the Workload of an object that was already read. Accepts all kinds of the table, including kinds that cannot
-// be injected, and returns nullopt for other kinds. Devices that would need a lookup are treated as GPUs.
-std::optional<Workload> workload_of(const Resource& resource, const Json& object);
+// Returns the Workload of an object that was already read, of any kind: see `refusal`. A device that a template names
+// and `devices` does not know is treated as a GPU.
+Workload make_workload(const ObjectRef& ref, const Json& object, const std::vector<std::string>& template_paths,
+                       const KnownDevices& devices);
 
 // Returns the templates with only the containers to inject: containers whose name or template/container matches a glob
 // or, without globs, containers that have GPUs. Templates without such a container are
