@@ -52,7 +52,7 @@ std::vector<Entry> find_entries(const std::string& pattern) {
     return entries;
 }
 
-const char* default_text(const Function& function) {
+const char* default_behavior_text(const Function& function) {
     return !can_fail(function) ? "never" : function.simple_fails ? "fails" : "passes";
 }
 
@@ -61,7 +61,7 @@ void print_table(const std::vector<Entry>& entries) {
     for (const Entry& entry : entries) {
         const Function& function = kFunctions[entry.row];
         table.add({local::string_of(function_name(entry.row)), fmt::format("@{}", class_name(function.call_class)),
-                   default_text(function), fmt::format("{}", fmt::join(entry.libraries, " "))});
+                   default_behavior_text(function), fmt::format("{}", fmt::join(entry.libraries, " "))});
     }
     fmt::print("{}", table.text());
 }

@@ -92,7 +92,7 @@ std::string never_hit_text(const json& fault) {
     return "armed but never hit: " + (others > 0 ? plural(others, "call") + " on other GPUs" : "no call has matched");
 }
 
-std::string outcome_text(const json& fault) {
+std::string fault_result_text(const json& fault) {
     const std::string outcome = fault.at("outcome");
     const std::string text = outcome == "never hit" ? never_hit_text(fault)
                              : outcome == "fired"   ? "in " + top_functions(fault)
@@ -103,8 +103,8 @@ std::string outcome_text(const json& fault) {
 void print_faults(const json& faults) {
     Table table({"fault", "matched", "fired", "outcome", "plan"});
     for (const json& fault : faults) {
-        table.add({fault.at("index").dump(), fault.at("matched").dump(), fault.at("fired").dump(), outcome_text(fault),
-                   fault.at("spec").get<std::string>()});
+        table.add({fault.at("index").dump(), fault.at("matched").dump(), fault.at("fired").dump(),
+                   fault_result_text(fault), fault.at("spec").get<std::string>()});
     }
     fmt::print("{}", table.text("  "));
 }

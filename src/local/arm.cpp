@@ -44,8 +44,8 @@ void keep_evidence(const Control& control, json replaced, json& record) {
     add_to_history(record, std::move(replaced));
 }
 
-// `given` is the text from the command line, `spec` the text with resolved GPUs.
-Change change_plan(const Registry& registry, const Run& found, const std::string& given, const std::string& spec) {
+// `original` is the text from the command line, `spec` the text with resolved GPUs.
+Change change_plan(const Registry& registry, const Run& found, const std::string& original, const std::string& spec) {
     Control control = Control::open(found.address());
     const auto lock = control.lock();
     Run run = registry.find_readable(found.name);
@@ -54,7 +54,7 @@ Change change_plan(const Registry& registry, const Run& found, const std::string
     json replaced = plan_json(control.block(), run.record.at("plan"));
     const bool was_armed = replaced.at("state") == "armed";
     const uint64_t revision = control.write_plan(spec);
-    run.record["plan"] = given.empty() ? json() : json{{"spec", given}, {"revision", revision}};
+    run.record["plan"] = original.empty() ? json() : json{{"spec", original}, {"revision", revision}};
     keep_evidence(control, std::move(replaced), run.record);
     registry.replace(run.name, run.record);
     return {was_armed, revision};

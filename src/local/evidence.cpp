@@ -129,15 +129,15 @@ bool is_plausible(const Event& event) {
 
 }  // namespace
 
-json plan_json(const ControlBlock& block, const json& given) {
+json plan_json(const ControlBlock& block, const json& recorded) {
     const auto copy = std::make_unique<PlanCopy>();
     if (!read_plan(block, *copy))
         return {{"state", "unknown"}, {"why", "the control block is damaged, so no fault can fire"}};
     const std::string resolved(copy->spec, copy->size);
     json plan = {{"state", "disarmed"}, {"revision", copy->revision}, {"faults", json::array()}};
     if (is_blank(text_of(resolved))) return plan;
-    const bool is_current = given.is_object() && given.value("revision", uint64_t{0}) == copy->revision;
-    const std::string shown = is_current ? given.value("spec", resolved) : resolved;
+    const bool is_current = recorded.is_object() && recorded.value("revision", uint64_t{0}) == copy->revision;
+    const std::string shown = is_current ? recorded.value("spec", resolved) : resolved;
     plan["state"] = "armed";
     plan["spec"] = shown;
     plan["resolved"] = resolved;
@@ -238,10 +238,10 @@ json EventReader::counts() const {
     return {{"total", observe(block_.event_head)}, {"kept", read_}, {"overwritten", overwritten_}, {"lost", lost_}};
 }
 
-json evidence_json(const ControlBlock& block, const json& given) {
+json evidence_json(const ControlBlock& block, const json& recorded) {
     EventReader events(block);
     events.read_last();
-    return {{"plan", plan_json(block, given)},
+    return {{"plan", plan_json(block, recorded)},
             {"processes", processes_json(block)},
             {"processes_dropped", load(block.processes_dropped)},
             {"events", events.counts()}};

@@ -12,8 +12,8 @@
 
 namespace cudafault::local {
 
-// Returns the plan in force and its counts. `given` is the plan as the user wrote it, {"revision", "spec"}, or null.
-nlohmann::json plan_json(const ControlBlock& block, const nlohmann::json& given);
+// Returns the plan in force and its counts. `recorded` is the plan as the user wrote it, {"revision", "spec"}, or null.
+nlohmann::json plan_json(const ControlBlock& block, const nlohmann::json& recorded);
 
 // Updates the counts in `plan`, a result of plan_json, if `plan` is the plan that was replaced last, because calls that
 // were in flight at its replacement were counted afterwards. Does nothing for other plans.
@@ -54,6 +54,6 @@ private:
 };
 
 // Returns an object with the keys plan, processes, processes_dropped and events (counts).
-nlohmann::json evidence_json(const ControlBlock& block, const nlohmann::json& given);
+nlohmann::json evidence_json(const ControlBlock& block, const nlohmann::json& recorded);
 
 }  // namespace cudafault::local

@@ -79,7 +79,7 @@ void require_shape(const json& record) {
     static_cast<void>(plan.at("revision").get<uint64_t>());
 }
 
-RunState state_of(const Run& run) {
+RunState determine_state(const Run& run) {
     require_shape(run.record);
     const std::string state = run.record.at("state");
     if (state == "ended") return RunState::ended;
@@ -219,7 +219,7 @@ fs::path Registry::path(const std::string& name) const { return folder_ / (name 
 Run Registry::read(const std::string& name) const {
     Run run{name, RunState::damaged, path(name), json::parse(read_whole_file(path(name)).value_or(""), nullptr, false)};
     try {
-        run.state = state_of(run);
+        run.state = determine_state(run);
     } catch (const json::exception&) {
         run.record = nullptr;
     }

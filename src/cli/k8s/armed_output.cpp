@@ -15,7 +15,7 @@ namespace {
 using kube::Acknowledgement;
 using nlohmann::json;
 
-const char* state_of(Acknowledgement state) {
+const char* acknowledgement_text(Acknowledgement state) {
     switch (state) {
         case Acknowledgement::kYes: return "acknowledged";
         case Acknowledgement::kNotRunning: return "not running";
@@ -60,7 +60,7 @@ json containers_json(const kube::Armed& armed) {
                         {"container", container.container},
                         {"meant", kube::is_pod_targeted(armed.plan.spec, container.pod)},
                         {"acknowledged", container.state == Acknowledgement::kYes},
-                        {"state", state_of(container.state)}});
+                        {"state", acknowledgement_text(container.state)}});
     }
     return pods;
 }
@@ -86,7 +86,7 @@ void print_armed(const std::vector<kube::Armed>& all) {
         for (const auto& container : armed.containers) {
             has_rows = true;
             table.add({kube::text_at(container.pod, {"metadata", "name"}), container.container,
-                       kube::text_at(container.pod, {"spec", "nodeName"}, "-"), state_of(container.state),
+                       kube::text_at(container.pod, {"spec", "nodeName"}, "-"), acknowledgement_text(container.state),
                        remark(armed, container)});
         }
     }

@@ -17,7 +17,7 @@ void print_traces(const std::vector<kube::Trace>& traces) {
     if (traces.empty()) return;
     Table table({"object", "trace", "path"});
     for (size_t i = 0; i < std::min(traces.size(), kShownFindings); ++i) {
-        table.add({traces[i].object, traces[i].what, traces[i].path});
+        table.add({traces[i].object, traces[i].description, traces[i].path});
     }
     fmt::print("{}", table.text());
     print_omitted_count(traces.size());

@@ -16,7 +16,7 @@ json list_of(const Items& items, const ToJson& to_json) {
     return list;
 }
 
-const char* state_word(kube::InjectionState state) {
+const char* injection_state_text(kube::InjectionState state) {
     switch (state) {
         case kube::InjectionState::kInForce: return "in force";
         case kube::InjectionState::kUnfinished: return "unfinished";
@@ -28,7 +28,8 @@ const char* state_word(kube::InjectionState state) {
 json text_or_null(const std::string& text) { return text.empty() ? json() : json(text); }
 
 json trace_json(const kube::Trace& trace) {
-    return {{"object", trace.object}, {"path", trace.path}, {"what", trace.what}, {"sentence", trace.sentence()}};
+    return {
+        {"object", trace.object}, {"path", trace.path}, {"what", trace.description}, {"sentence", trace.sentence()}};
 }
 
 json traces_json(const std::vector<kube::Trace>& traces) { return list_of(traces, trace_json); }
@@ -40,7 +41,7 @@ json injection_json(const kube::FoundInjection& injection) {
             {"namespace", injection.in_namespace},
             {"name", workload ? json(workload->name) : json()},
             {"hash", injection.hash},
-            {"state", state_word(injection.state)},
+            {"state", injection_state_text(injection.state)},
             {"record", injection.has_record},
             {"record_trouble", text_or_null(injection.record_problem)},
             {"run", text_or_null(injection.run_id)},

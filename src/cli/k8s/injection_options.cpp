@@ -15,9 +15,9 @@ namespace cudafault::cli {
 
 namespace {
 
-std::string compiler_image(const std::string& given) {
+std::string compiler_image(const std::string& option) {
     const char* variable = std::getenv("CUDA_FAULT_COMPILER_IMAGE");
-    if (!given.empty()) return given;
+    if (!option.empty()) return option;
     return variable && *variable ? variable : kube::kDefaultCompilerImage;
 }
 
@@ -35,7 +35,7 @@ kube::InjectOptions inject_options_for(const kube::WorkloadChoice& choice, const
     kube::InjectOptions options;
     options.choice = choice;
     options.choice.template_paths = command.template_paths;
-    options.choice.climb = !command.itself;
+    options.choice.use_top_level_controller = !command.itself;
     options.delivery = kube::delivery_of(command.delivery).value();
     options.containers = command.containers;
     options.or_all_containers = command.or_all_containers;

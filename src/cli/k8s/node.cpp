@@ -80,7 +80,7 @@ void drain(const NodeOptions& options) {
     });
 }
 
-const char* outcome_text(kube::Uncordoned outcome) {
+const char* uncordon_result_text(kube::Uncordoned outcome) {
     switch (outcome) {
         case kube::Uncordoned::kDone: return "uncordoned";
         case kube::Uncordoned::kStaysCordoned: return "stays cordoned, as before `cordon`";
@@ -89,7 +89,7 @@ const char* outcome_text(kube::Uncordoned outcome) {
     return "";
 }
 
-const char* outcome_word(kube::Uncordoned outcome) {
+const char* uncordon_result_word(kube::Uncordoned outcome) {
     switch (outcome) {
         case kube::Uncordoned::kDone: return "uncordoned";
         case kube::Uncordoned::kStaysCordoned: return "stays cordoned";
@@ -102,9 +102,10 @@ void uncordon(const NodeOptions& options) {
     in_cluster(options.cluster, [&](ClusterAccess& cluster) {
         const auto outcome = kube::uncordon(cluster.client, options.node, options.force);
         if (options.cluster.is_document()) {
-            return print_document(options.cluster, {{"node", options.node}, {"outcome", outcome_word(outcome)}});
+            return print_document(options.cluster,
+                                  {{"node", options.node}, {"outcome", uncordon_result_word(outcome)}});
         }
-        fmt::print("node {}: {}\n", options.node, outcome_text(outcome));
+        fmt::print("node {}: {}\n", options.node, uncordon_result_text(outcome));
     });
 }
 

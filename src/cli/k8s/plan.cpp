@@ -24,7 +24,8 @@ The API server checks the change and, if you may create pods, a pod of the chang
 json edits_json(const kube::InjectionPlan& plan) {
     json edits = json::array();
     for (const kube::Edit& edit : plan.injected.edits) {
-        edits.push_back({{"at", edit.at.text()}, {"was", edit.was ? *edit.was : json()}, {"now", edit.now}});
+        edits.push_back(
+            {{"at", edit.at.text()}, {"was", edit.old_value ? *edit.old_value : json()}, {"now", edit.new_value}});
     }
     return edits;
 }
@@ -65,8 +66,8 @@ void print_plan(const kube::InjectionPlan& plan) {
     if (plan.unchanged) return;
     for (const kube::Edit& edit : plan.injected.edits) {
         fmt::print("{}\n", edit.at.text());
-        if (edit.was) print_lines("-", Paint::bad, *edit.was);
-        print_lines("+", Paint::good, edit.now);
+        if (edit.old_value) print_lines("-", Paint::bad, *edit.old_value);
+        print_lines("+", Paint::good, edit.new_value);
     }
 }
 

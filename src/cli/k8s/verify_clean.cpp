@@ -53,10 +53,11 @@ kube::Snapshot read_snapshot(const std::string& file) {
 // Returns the namespace of the snapshot if a snapshot is given. An empty string means all namespaces.
 std::string namespace_to_verify(const VerifyCleanOptions& options, const ClusterAccess& cluster,
                                 const kube::Snapshot* against) {
-    const std::string& given = options.cluster.connection.default_namespace;
+    const std::string& requested = options.cluster.connection.default_namespace;
     if (!against) return options.cluster.use.all_namespaces ? "" : cluster.in_namespace;
-    const bool is_same_scope = options.cluster.use.all_namespaces ? against->in_namespace.empty()
-                                                                  : given.empty() || given == against->in_namespace;
+    const bool is_same_scope = options.cluster.use.all_namespaces
+                                   ? against->in_namespace.empty()
+                                   : requested.empty() || requested == against->in_namespace;
     if (is_same_scope) return against->in_namespace;
     throw local::Error(local::kUsage,
                        fmt::format("the snapshot {} is of {}: verify the same namespace, or use another snapshot",

@@ -172,7 +172,7 @@ public:
             known_uids_.insert(text_at(object, {"metadata", "uid"}));
             if (has_injection(object)) continue;
             for (const Trace& trace : traces_of({}, object)) {
-                if (trace.is_ambiguous) original_traces_.insert(trace.what);
+                if (trace.is_ambiguous) original_traces_.insert(trace.description);
             }
         }
     }
@@ -218,7 +218,7 @@ void Verification::find_traces(Part& part, const Resource& resource, const Json&
     // Ignores traces that existed at the time of the snapshot, in this object or in the template that it was created
     // from. compare() checks their values.
     const auto existed_before = [&](const Trace& trace) {
-        return trace.is_ambiguous && original_traces_.contains(trace.what);
+        return trace.is_ambiguous && original_traces_.contains(trace.description);
     };
     if (!traces.empty() && !has_injection(object)) std::erase_if(traces, existed_before);
     part.traces.insert(part.traces.end(), std::make_move_iterator(traces.begin()),

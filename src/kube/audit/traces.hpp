@@ -13,12 +13,12 @@ namespace cudafault::kube {
 struct Trace {
     std::string object;         // "deployment.apps/web in namespace prod"
     std::string path;           // spec.template.spec.containers[main].env[CUDAFAULT_NODE]
-    std::string what;           // "environment variable CUDAFAULT_NODE"
+    std::string description;    // "environment variable CUDAFAULT_NODE"
     std::string hash;           // of the workload that the object was created for, if the name contains the hash
     bool is_manager = false;    // the trace is only a field manager; the fields may have original values
     bool is_ambiguous = false;  // a variable or library that the workload author may have set: docs/plans.md
 
-    std::string sentence() const { return object + " has the " + what + " at " + path; }
+    std::string sentence() const { return object + " has the " + description + " at " + path; }
 };
 
 // Returns the traces of cudafault in an object. Ignores terminating pods, and the parts that cudafault never changes:

@@ -31,7 +31,7 @@ Json traced_web(const Json& container = Json::object()) {
 // Returns each trace as "path: what".
 std::vector<std::string> trace_texts(const Resource& resource, const Json& object) {
     std::vector<std::string> texts;
-    for (const Trace& trace : traces_of(resource, object)) texts.push_back(trace.path + ": " + trace.what);
+    for (const Trace& trace : traces_of(resource, object)) texts.push_back(trace.path + ": " + trace.description);
     return texts;
 }
 

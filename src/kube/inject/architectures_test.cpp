@@ -41,14 +41,14 @@ protected:
         std::vector<Json> items;
         for (const std::string& architecture : architectures)
             items.push_back(labeled(named("n"), "kubernetes.io/arch", architecture));
-        hold_list(kNodePath, items);
+        serve_list(kNodePath, items);
     }
 
     void forbid_listing_nodes() { responder.on("GET", kNodePath, {status_answer(403, "Forbidden")}); }
 
     void serve_pods(const Json& pod_spec) {
-        hold_list(kReplicaSetPath, {owned(named("web-1"), "apps/v1", "Deployment", "web")});
-        hold_list(kPodPath, {owned(named("web-1-x", pod_spec), "apps/v1", "ReplicaSet", "web-1")});
+        serve_list(kReplicaSetPath, {owned(named("web-1"), "apps/v1", "Deployment", "web")});
+        serve_list(kPodPath, {owned(named("web-1-x", pod_spec), "apps/v1", "ReplicaSet", "web-1")});
     }
 
     std::vector<Architecture> architectures_of(const Workload& workload) {
@@ -100,7 +100,7 @@ TEST_F(ArchitecturesTest, UsesTheNodesIfTheTemplateSelectsNone) {
 
 TEST_F(ArchitecturesTest, IgnoresNodesThatDoNotAdmitThePods) {
     std::vector<Json> nodes = {labeled(node("arm64", true), "pool", "a"), labeled(node("amd64", true), "pool", "b")};
-    hold_list(kNodePath, nodes);
+    serve_list(kNodePath, nodes);
     EXPECT_THAT(architectures_of(deployment_of_pod({{"nodeSelector", {{"pool", "a"}}}})), ElementsAre(kArm64));
     EXPECT_THAT(architectures_of(deployment_of_pod(
                     terms(R"([{"matchExpressions": [{"key": "pool", "operator": "NotIn", "values": ["a"]}]}])"))),
@@ -109,12 +109,12 @@ TEST_F(ArchitecturesTest, IgnoresNodesThatDoNotAdmitThePods) {
 
 TEST_F(ArchitecturesTest, IgnoresNodesWithoutGpusIfPodsRequestOne) {
     built = {kAmd64};
-    hold_list(kNodePath, {node("amd64", true), node("arm64", false)});
+    serve_list(kNodePath, {node("amd64", true), node("arm64", false)});
     EXPECT_THAT(architectures_of(plain_deployment()), ElementsAre(kAmd64));
     EXPECT_THAT(notes, IsEmpty());
     const Workload without_gpu = deployment_of_pod({{"containers", {{{"name", "main"}}}}});
     EXPECT_THAT(refusal(without_gpu), HasSubstr("can be scheduled on arm64 nodes"));
-    hold_list(kNodePath, {node("amd64", true), node("arm64", true)});
+    serve_list(kNodePath, {node("amd64", true), node("arm64", true)});
     EXPECT_THAT(refusal(plain_deployment()), AllOf(HasSubstr("arm64 nodes"), HasSubstr("--delivery source")));
 }
 

@@ -39,7 +39,7 @@ protected:
     }
 
     void serve_workload(const Workload& workload) {
-        hold(kDeployment, workload.object);
+        serve_object(kDeployment, workload.object);
         responder.on("PATCH", kDeployment, {json_answer(workload.object)});
     }
 
@@ -48,7 +48,7 @@ protected:
         Workload workload = original();
         const Injected injected = inject_into(workload, choose_containers(workload, {}), injection, always_exists);
         workload.object = injected.object;
-        hold(kDeployment, workload.object);
+        serve_object(kDeployment, workload.object);
         responder.on("PATCH", kDeployment, {json_answer(Json::object())});
         Record record;
         record.run_id = injection.mark.run_id;
@@ -58,7 +58,7 @@ protected:
         record.editions[injection.mark.edition] = injected.edits;
         Json anchor = named("cudafault-anchor-" + original().hash());
         anchor["data"] = {{"record.json", record.json().dump()}};
-        hold(kConfigMapPath + "/cudafault-anchor-" + original().hash(), anchor);
+        serve_object(kConfigMapPath + "/cudafault-anchor-" + original().hash(), anchor);
     }
 
     static Json image_injected_object() {
@@ -106,7 +106,7 @@ TEST_F(PlanInjectionTest, ChecksWithDryRunsOnly) {
 
 TEST_F(PlanInjectionTest, RecordsThePinLabelInTheMark) {
     inject_options.node = "n1";
-    hold("/api/v1/nodes/n1", labeled(named("n1"), "kubernetes.io/hostname", "host-1"));
+    serve_object("/api/v1/nodes/n1", labeled(named("n1"), "kubernetes.io/hostname", "host-1"));
     const InjectionPlan planned = plan();
     EXPECT_EQ(planned.injection.pin_label, "host-1");
     EXPECT_EQ(InjectedMark::of(planned.injected.object).value().pin, "host-1")
@@ -189,10 +189,10 @@ TEST_F(PlanInjectionTest, RefusesARepeatedInjectWhileArmed) {
     serve_injected(image_injection());
     Json plan_object = named(names::kPlanPrefix + original().hash());
     plan_object["data"] = {{"plan", "#3\nxid=79 until=2099-01-01T00:00:00Z\n"}};
-    hold(kConfigMapPath + "/" + names::kPlanPrefix + original().hash(), plan_object);
+    serve_object(kConfigMapPath + "/" + names::kPlanPrefix + original().hash(), plan_object);
     EXPECT_THAT(refusal(), HasSubstr("armed: xid=79"));
     plan_object["data"] = {{"plan", "#3\nxid=79 until=2020-01-01T00:00:00Z\n"}};
-    hold(kConfigMapPath + "/" + names::kPlanPrefix + original().hash(), plan_object);
+    serve_object(kConfigMapPath + "/" + names::kPlanPrefix + original().hash(), plan_object);
     EXPECT_EQ(refusal(), "planned") << "an expired plan is not armed";
     inject_options.contract = ContractVariables{};
     EXPECT_THAT(refusal(), HasSubstr("nothing armed"));
@@ -206,7 +206,7 @@ TEST_F(PlanInjectionTest, RequiresARestoreIfTheRecordWasRebuilt) {
     record.editions[1] = {};
     Json anchor = named("cudafault-anchor-" + original().hash());
     anchor["data"] = {{"record.json", record.json().dump()}};
-    hold(kConfigMapPath + "/cudafault-anchor-" + original().hash(), anchor);
+    serve_object(kConfigMapPath + "/cudafault-anchor-" + original().hash(), anchor);
     inject_options.replace = true;
     EXPECT_THAT(refusal(), HasSubstr("its record was lost: restore it first"));
 }
@@ -251,7 +251,7 @@ TEST_F(PlanInjectionTest, IgnoresTheRecordOfADeletedWorkloadOfTheSameName) {
     serve_injected(image_injection());
     Workload recreated = original();
     recreated.object["metadata"]["uid"] = "uid-new";
-    hold(kDeployment, recreated.object);
+    serve_object(kDeployment, recreated.object);
     const InjectionPlan planned = plan();
     EXPECT_EQ(undo_all(planned.injected.object, planned.injected.edits, "/opt/fault.so"), recreated.object);
 }
@@ -278,7 +278,7 @@ protected:
         inject_options.choice.name = "train";
         inject_options.delivery = Delivery::kImage;
         inject_options.image_library = "/opt/fault.so";
-        hold(job_path, job());
+        serve_object(job_path, job());
     }
 
     static Json job() {
@@ -319,7 +319,7 @@ TEST_F(PlanManifestTest, CreatesConfigMapsWithoutAnOwner) {
 }
 
 TEST_F(PlanManifestTest, RefusesAnInjectedWorkload) {
-    hold(job_path, manifest().injected.object);
+    serve_object(job_path, manifest().injected.object);
     EXPECT_THROW(manifest(), Error);
 }
 

@@ -59,7 +59,7 @@ protected:
         announce({{"apps", "v1"}});
         serve_apps();
         for (const char* plural : {"deployments", "statefulsets", "replicasets"}) {
-            hold_list("/apis/apps/v1/namespaces/prod/" + std::string(plural), {});
+            serve_list("/apis/apps/v1/namespaces/prod/" + std::string(plural), {});
         }
     }
 
@@ -86,20 +86,20 @@ TEST_F(SourceTest, IsCreatedOnce) {
     responder.on("POST", kConfigMapPath, {json_answer(current())});
     EXPECT_TRUE(create_source(client(), "prod"));
     EXPECT_EQ(Json::parse(seen(requests() - 1).body).at("data"), current().at("data"));
-    hold(kSource, current());
+    serve_object(kSource, current());
     EXPECT_FALSE(create_source(client(), "prod"));
     EXPECT_TRUE(has_source(client(), "prod"));
 }
 
 TEST_F(SourceTest, UpdatesAnotherVersion) {
-    hold(kSource, source("old"));
+    serve_object(kSource, source("old"));
     responder.on("PATCH", kSource, {json_answer(current())});
     EXPECT_TRUE(create_source(client(), "prod"));
     EXPECT_EQ(source("old").patch(Json::parse(seen(1).body)).at("data"), current().at("data"));
 }
 
 TEST_F(SourceTest, DoesNotChangeAConfigMapOfAnotherManager) {
-    hold(kSource, source("users", "helm"));
+    serve_object(kSource, source("users", "helm"));
     EXPECT_THROW(create_source(client(), "prod"), Error);
     EXPECT_THAT(removal(), HasSubstr("was not created by cudafault"));
     for (const SeenRequest& request : responder.requests()) EXPECT_EQ(request.method, "GET");
@@ -107,17 +107,17 @@ TEST_F(SourceTest, DoesNotChangeAConfigMapOfAnotherManager) {
 
 TEST_F(SourceTest, IsRemovedIfNotMounted) {
     EXPECT_EQ(removal(), "did not exist");
-    hold(kSource, current());
+    serve_object(kSource, current());
     responder.on("DELETE", kSource, {json_answer(Json::object())});
-    hold_list("/apis/apps/v1/namespaces/prod/deployments", {plain_deployment().object});
+    serve_list("/apis/apps/v1/namespaces/prod/deployments", {plain_deployment().object});
     EXPECT_EQ(removal(), "removed");
 }
 
 TEST_F(SourceTest, IsNotRemovedIfMounted) {
-    hold(kSource, current());
+    serve_object(kSource, current());
     const Workload workload = plain_deployment();
-    hold_list("/apis/apps/v1/namespaces/prod/deployments",
-              {inject_into(workload, choose_containers(workload, {}), source_injection(), always_exists).object});
+    serve_list("/apis/apps/v1/namespaces/prod/deployments",
+               {inject_into(workload, choose_containers(workload, {}), source_injection(), always_exists).object});
     EXPECT_THAT(removal(), HasSubstr("still mounted by deployment.apps/web"));
     for (const SeenRequest& request : responder.requests()) EXPECT_EQ(request.method, "GET");
 }

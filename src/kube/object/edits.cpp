@@ -40,8 +40,8 @@ void erase(Json& object, const Path& at) {
 }
 
 void restore_old_value(Json& object, const Edit& edit) {
-    if (edit.was) {
-        *find(object, edit.at) = *edit.was;
+    if (edit.old_value) {
+        *find(object, edit.at) = *edit.old_value;
     } else {
         erase(object, edit.at);
     }
@@ -71,8 +71,8 @@ std::vector<Json> expressions_of(const Json& required) {
 
 // Removes the expressions added by cudafault from an affinity that another client has changed.
 void remove_pin(Json& required, const Edit& edit) {
-    const std::vector<Json> previous = edit.was ? expressions_of(*edit.was) : std::vector<Json>{};
-    const std::vector<Json> all = expressions_of(edit.now);
+    const std::vector<Json> previous = edit.old_value ? expressions_of(*edit.old_value) : std::vector<Json>{};
+    const std::vector<Json> all = expressions_of(edit.new_value);
     const auto is_added_expression = [&](const Json& expression) {
         return std::count(all.begin(), all.end(), expression) > 0 &&
                std::count(previous.begin(), previous.end(), expression) == 0;
@@ -99,20 +99,21 @@ std::string kept_change_text(const Edit& edit) {
 
 void undo_edit(Undone& undone, const Edit& edit, const std::string& library) {
     Json* current = find(undone.object, edit.at);
-    if (is_empty_container(edit.now)) {
+    if (is_empty_container(edit.new_value)) {
         if (current && current->empty()) restore_old_value(undone.object, edit);
         return;
     }
     if (!current) {
-        if (edit.was) undone.kept.push_back(edit.at.text() + " was removed by another client and is not added again");
+        if (edit.old_value)
+            undone.kept.push_back(edit.at.text() + " was removed by another client and is not added again");
         return;
     }
     // An item that cudafault created is removed even if another client has changed it since.
-    const bool is_own_item = !edit.was && edit.at.last().is_item && !is_preload(edit.at);
+    const bool is_own_item = !edit.old_value && edit.at.last().is_item && !is_preload(edit.at);
     // An affinity may contain expressions of other clients. Replacing the whole affinity would delete them.
-    const bool is_as_edited = is_pin(edit.at) ? *current == edit.now : has_values(*current, edit.now);
+    const bool is_as_edited = is_pin(edit.at) ? *current == edit.new_value : has_values(*current, edit.new_value);
     if (is_own_item || is_as_edited) return restore_old_value(undone.object, edit);
-    if (edit.was && *current == *edit.was) return;
+    if (edit.old_value && *current == *edit.old_value) return;
     remove_edited_part(*current, edit, library);
     undone.kept.push_back(kept_change_text(edit));
 }
@@ -122,8 +123,8 @@ const char* text_of(Phase phase) { return phase == Phase::kAfterRollout ? "after
 }  // namespace
 
 Json Edit::json() const {
-    Json json = {{"at", at.json()}, {"now", now}, {"phase", text_of(phase)}};
-    if (was) json["was"] = *was;
+    Json json = {{"at", at.json()}, {"now", new_value}, {"phase", text_of(phase)}};
+    if (old_value) json["was"] = *old_value;
     return json;
 }
 
@@ -133,7 +134,7 @@ Edit Edit::from_json(const Json& json) {
     }
     Edit edit{Path::from_json(json.at("at")), {}, json.at("now")};
     if (edit.at.empty()) throw Error("invalid edit in the record: \"at\" is empty");
-    if (json.contains("was")) edit.was = json.at("was");
+    if (json.contains("was")) edit.old_value = json.at("was");
     if (text_at(json, {"phase"}) == text_of(Phase::kAfterRollout)) edit.phase = Phase::kAfterRollout;
     return edit;
 }
@@ -181,14 +182,14 @@ Undone undo(const Json& object, const std::vector<Edit>& edits, Phase phase, con
 bool has_edited_values(const Json& object, const std::vector<Edit>& edits) {
     return std::all_of(edits.begin(), edits.end(), [&](const Edit& edit) {
         const Json* current = find(object, edit.at);
-        return current && (is_empty_container(edit.now) || has_values(*current, edit.now));
+        return current && (is_empty_container(edit.new_value) || has_values(*current, edit.new_value));
     });
 }
 
 void update_from_server(std::vector<Edit>& edits, const Json& from_server) {
     for (Edit& edit : edits) {
         const Json* current = find(from_server, edit.at);
-        if (current && !is_empty_container(edit.now)) edit.now = *current;
+        if (current && !is_empty_container(edit.new_value)) edit.new_value = *current;
     }
 }
 

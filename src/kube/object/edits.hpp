@@ -19,8 +19,8 @@ enum class Phase {
 
 struct Edit {
     Path at;
-    std::optional<Json> was;  // the old value; nullopt if the field or item did not exist
-    Json now;                 // the new value; an empty list or object is a parent, removed only if it is still empty
+    std::optional<Json> old_value;  // the old value; nullopt if the field or item did not exist
+    Json new_value;  // the new value; an empty list or object is a parent, removed only if it is still empty
     Phase phase = Phase::kWithTemplate;
 
     Json json() const;

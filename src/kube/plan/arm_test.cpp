@@ -70,13 +70,13 @@ protected:
     }
 
     void serve_plan(const std::string& workload, const std::string& text = "#7\n") {
-        hold(kConfigMapPath + "/" + plan_name(workload), plan_of(workload, text));
+        serve_object(kConfigMapPath + "/" + plan_name(workload), plan_of(workload, text));
         responder.on("PATCH", kConfigMapPath + "/" + plan_name(workload),
                      {json_answer(plan_of(workload, "#8\nxid=79\n"))});
     }
 
     void serve_pods(const std::vector<Json>& pods) {
-        hold_list(kPodPath, pods);
+        serve_list(kPodPath, pods);
         for (const Json& pod : pods) {
             responder.on("PATCH", kPodPath + "/" + text_at(pod, {"metadata", "name"}), {json_answer(pod)});
         }
@@ -160,8 +160,9 @@ TEST_F(ArmTest, FindsADeploymentByItsNameAlone) {
 
 TEST_F(ArmTest, FindsThePlanOfTheOwner) {
     choose("replicasets.apps", "web-1");
-    hold("/apis/apps/v1/namespaces/prod/replicasets/web-1", owned(named("web-1"), "apps/v1", "Deployment", "web"));
-    hold("/apis/apps/v1/namespaces/prod/deployments/web", plain_deployment().object);
+    serve_object("/apis/apps/v1/namespaces/prod/replicasets/web-1",
+                 owned(named("web-1"), "apps/v1", "Deployment", "web"));
+    serve_object("/apis/apps/v1/namespaces/prod/deployments/web", plain_deployment().object);
     serve_plan("web");
     serve_pods({});
     EXPECT_EQ(run_arm().at(0).plan.name(), plan_name("web"));
@@ -169,32 +170,32 @@ TEST_F(ArmTest, FindsThePlanOfTheOwner) {
 
 TEST_F(ArmTest, RefusesAWorkloadWithoutInjection) {
     choose("deployments.apps", "web");
-    hold("/apis/apps/v1/namespaces/prod/deployments/web", plain_deployment().object);
+    serve_object("/apis/apps/v1/namespaces/prod/deployments/web", plain_deployment().object);
     EXPECT_THAT(refusal(), HasSubstr("web in namespace prod is not injected"));
     choice.workloads.clear();
-    hold_list(kConfigMapPath, {});
+    serve_list(kConfigMapPath, {});
     EXPECT_THAT(refusal(), HasSubstr("nothing is injected in namespace prod"));
     EXPECT_THROW(run_disarm(false), Error);
 }
 
 TEST_F(ArmTest, ReplacesASelectorByTheNamesOfMatchingPods) {
     choice.selector = "role=worker";
-    hold_list(kConfigMapPath, {plan_of("web"), plan_of("api")});
+    serve_list(kConfigMapPath, {plan_of("web"), plan_of("api")});
     serve_plan("web");
     serve_plan("api");
     serve_pods({pod_of("web", "a"), pod_of("web", "b"), pod_of("api", "c")});
-    hold_list(kPodPath + "?labelSelector=role%3Dworker&limit=500", {pod_of("web", "b")});
+    serve_list(kPodPath + "?labelSelector=role%3Dworker&limit=500", {pod_of("web", "b")});
     ASSERT_EQ(run_arm().size(), 1u);
     EXPECT_THAT(restricted_to, ElementsAre("b"));
     EXPECT_THAT(seen_targets("PATCH"), ElementsAre(plan_name("web"), "a", "b"))
         << "all pods that mount the plan must be nudged";
-    hold_list(kPodPath + "?labelSelector=role%3Dworker&limit=500", {});
+    serve_list(kPodPath + "?labelSelector=role%3Dworker&limit=500", {});
     EXPECT_THAT(refusal(), HasSubstr("no injected pod in namespace prod is targeted"));
 }
 
 TEST_F(ArmTest, ArmsOnlyWorkloadsWithPodsOnTheNode) {
     node = "n2";
-    hold_list(kConfigMapPath, {plan_of("web"), plan_of("api")});
+    serve_list(kConfigMapPath, {plan_of("web"), plan_of("api")});
     serve_plan("web");
     serve_plan("api");
     serve_pods({pod_of("web", "a", "n1"), pod_of("api", "c", "n2")});
@@ -219,15 +220,15 @@ TEST_F(ArmTest, RefusesATemplateWithoutTheLibrary) {
     Json plan = plan_of("web");
     plan["metadata"]["ownerReferences"] = {
         {{"apiVersion", "apps/v1"}, {"kind", "Deployment"}, {"name", "web"}, {"uid", "uid-web"}}};
-    hold(kConfigMapPath + "/" + plan_name("web"), plan);
+    serve_object(kConfigMapPath + "/" + plan_name("web"), plan);
     responder.on("PATCH", kConfigMapPath + "/" + plan_name("web"), {json_answer(plan_of("web", "#8\nxid=79\n"))});
     serve_pods({});
-    hold(kDeploymentPath + "/web", plain_deployment().object);
+    serve_object(kDeploymentPath + "/web", plain_deployment().object);
     EXPECT_THAT(refusal(), AllOf(HasSubstr("has removed the library"), HasSubstr("k8s restore")));
     EXPECT_THAT(seen_targets("PATCH"), IsEmpty()) << "no plan must be written";
     const Workload workload = plain_deployment();
-    hold(kDeploymentPath + "/web",
-         inject_into(workload, choose_containers(workload, {}), binary_injection(), always_exists).object);
+    serve_object(kDeploymentPath + "/web",
+                 inject_into(workload, choose_containers(workload, {}), binary_injection(), always_exists).object);
     EXPECT_EQ(run_arm().size(), 1u) << "pods that start later have the library";
     responder.on("GET", kDeploymentPath + "/web", {status_answer(403, "Forbidden")});
     EXPECT_EQ(run_arm().size(), 1u) << "an unreadable workload must not prevent arming";
@@ -246,7 +247,7 @@ TEST_F(ArmTest, InjectedContainersIncludeSidecars) {
 }
 
 TEST_F(ArmTest, RefusesToExceedTheLimitBeforeArmingAnyPlan) {
-    hold_list(kConfigMapPath, {plan_of("web"), plan_of("api")});
+    serve_list(kConfigMapPath, {plan_of("web"), plan_of("api")});
     serve_plan("web");
     serve_plan("api");
     serve_pods({pod_of("web", "a", "n1"), pod_of("web", "b", "n2"), pod_of("api", "c", "n2")});
@@ -281,7 +282,7 @@ TEST_F(ArmTest, ComparesTheLimitWithTheNumberOfTargetedPods) {
 TEST_F(ArmTest, WritesAPlanForOnePodOnlyToItsWorkload) {
     node = "n*";
     spec = "xid=79 pod=c until=2099-01-01T00:00:00Z";
-    hold_list(kConfigMapPath, {plan_of("web"), plan_of("api")});
+    serve_list(kConfigMapPath, {plan_of("web"), plan_of("api")});
     serve_plan("web");
     serve_plan("api");
     serve_pods({pod_of("web", "a"), pod_of("api", "c")});
@@ -301,7 +302,7 @@ Json plan_armed_by(const std::string& by, const std::string& text = "#7\nxid=43\
 TEST_F(ArmTest, DoesNotReplaceAnotherAuthorsPlanWithoutReplaceOption) {
     choose("deployments.apps", "web");
     serve_plan("web");
-    hold(kConfigMapPath + "/" + plan_name("web"), plan_armed_by("eve@desk"));
+    serve_object(kConfigMapPath + "/" + plan_name("web"), plan_armed_by("eve@desk"));
     serve_pods({pod_of("web", "a")});
     EXPECT_THAT(
         refusal(),
@@ -315,10 +316,11 @@ TEST_F(ArmTest, DoesNotReplaceAnotherAuthorsPlanWithoutReplaceOption) {
 TEST_F(ArmTest, NamesTheReplacedPlan) {
     choose("deployments.apps", "web");
     serve_plan("web");
-    hold(kConfigMapPath + "/" + plan_name("web"), plan_armed_by(author(client())));
+    serve_object(kConfigMapPath + "/" + plan_name("web"), plan_armed_by(author(client())));
     serve_pods({pod_of("web", "a")});
     EXPECT_THAT(run_arm().at(0).notes, ElementsAre(HasSubstr("replaced the plan \"xid=43\"")));
-    hold(kConfigMapPath + "/" + plan_name("web"), plan_armed_by("eve@desk", "#7\nxid=43 until=2026-01-01T00:00:00Z\n"));
+    serve_object(kConfigMapPath + "/" + plan_name("web"),
+                 plan_armed_by("eve@desk", "#7\nxid=43 until=2026-01-01T00:00:00Z\n"));
     EXPECT_THAT(run_arm().at(0).notes, IsEmpty()) << "the old plan has ended";
 }
 
@@ -352,7 +354,7 @@ TEST_F(ArmTest, TheAuthorIsTheUserThatTheApiServerReports) {
 }
 
 TEST_F(ArmTest, DisarmingReportsPodsInBackOff) {
-    hold_list(kConfigMapPath, {plan_of("web", "#7\nxid=79\n")});
+    serve_list(kConfigMapPath, {plan_of("web", "#7\nxid=79\n")});
     serve_plan("web");
     serve_pods({pod_of("web", "a"), pod_of("web", "b", "n1", "CrashLoopBackOff")});
     const std::vector<Armed> disarmed = run_disarm(false);
@@ -367,7 +369,7 @@ TEST_F(ArmTest, DisarmingReportsPodsInBackOff) {
 }
 
 TEST_F(ArmTest, DisarmingDeletesPodsInBackOffWithRestartCrashed) {
-    hold_list(kConfigMapPath, {plan_of("web")});
+    serve_list(kConfigMapPath, {plan_of("web")});
     serve_plan("web");
     serve_pods({pod_of("web", "a"), pod_of("web", "b", "n1", "CrashLoopBackOff")});
     responder.on("DELETE", kPodPath + "/b", {json_answer(Json::object())});

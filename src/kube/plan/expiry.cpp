@@ -17,8 +17,8 @@ constexpr uint64_t kNsPerSecond = 1'000'000'000;
 
 std::string utc_of(uint64_t ns) { return utc(static_cast<std::time_t>(ns / kNsPerSecond)); }
 
-void refuse_conflicting_target(const std::string& fault, const char* key, const std::string& option, bool given) {
-    if (!given) return;
+void refuse_conflicting_target(const std::string& fault, const char* key, const std::string& option, bool has_key) {
+    if (!has_key) return;
     throw Error(
         fmt::format("conflicting targets: fault `{}` already has {}=, so {} cannot be used", fault, key, option));
 }

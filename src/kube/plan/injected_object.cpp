@@ -15,7 +15,7 @@ WorkloadChoice resolve_injected_workload(Client& client, Discovery& discovery, W
         if (!anchor && !find_plan(client, choice.in_namespace, hash)) continue;
         if (anchor) choice.template_paths = anchor->record.template_paths;
         if (choice.kind.empty()) choice.kind = ref.resource.qualified();
-        choice.climb = false;
+        choice.use_top_level_controller = false;
         break;
     }
     return choice;

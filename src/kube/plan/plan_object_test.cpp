@@ -111,7 +111,7 @@ TEST_F(PlanObjectTest, IsWrittenWithTheNextRevision) {
 
 TEST_F(PlanObjectTest, RetriesAConflictOnTheNewerPlan) {
     responder.on("PATCH", path, {status_answer(409, "Conflict"), json_answer(plan_map("#21\nxid=79\n"))});
-    hold(path, plan_map("#20\nxid=43\n", "9"));
+    serve_object(path, plan_map("#20\nxid=43\n", "9"));
     EXPECT_EQ(write(kEnding).revision, 21u);
     EXPECT_EQ(requests(), 3u);
     const Json sent = plan_map("#20\nxid=43\n", "9").patch(Json::parse(seen(2).body));
@@ -121,7 +121,7 @@ TEST_F(PlanObjectTest, RetriesAConflictOnTheNewerPlan) {
 
 TEST_F(PlanObjectTest, GivesUpAfterFiveConflicts) {
     responder.on("PATCH", path, {status_answer(409, "Conflict")});
-    hold(path, plan_map("#20\n"));
+    serve_object(path, plan_map("#20\n"));
     EXPECT_THROW(write(kEnding), ApiError);
     EXPECT_EQ(requests(), 9u);
 }
@@ -129,11 +129,11 @@ TEST_F(PlanObjectTest, GivesUpAfterFiveConflicts) {
 TEST_F(PlanObjectTest, ReplacingFailsIfAnotherClientChangedTheRevision) {
     const PlanObject earlier_plan = plan_from(plan_map("#7\n"));
     responder.on("PATCH", path, {status_answer(409, "Conflict"), json_answer(plan_map("#8\nxid=79\n"))});
-    hold(path, plan_map("#7\n", "9"));
+    serve_object(path, plan_map("#7\n", "9"));
     EXPECT_EQ(replace_plan(client(), earlier_plan, kEnding, "eve").revision, 8u)
         << "the revision is unchanged, so the write is retried";
     responder.on("PATCH", path, {status_answer(409, "Conflict")});
-    hold(path, plan_map("#8\nxid=43\n"));
+    serve_object(path, plan_map("#8\nxid=43\n"));
     try {
         replace_plan(client(), earlier_plan, kEnding, "eve");
         FAIL() << "expected an Error";
@@ -155,10 +155,10 @@ TEST_F(PlanObjectTest, IsCreatedDisarmed) {
 
 TEST_F(PlanObjectTest, DisarmsAnExistingPlan) {
     responder.on("POST", kConfigMapPath, {status_answer(409, "AlreadyExists")});
-    hold(path, plan_map("#20\nxid=43\n"));
+    serve_object(path, plan_map("#20\nxid=43\n"));
     responder.on("PATCH", path, {json_answer(plan_map("#21\n"))});
     EXPECT_EQ(create_plan(client(), plain_deployment(), "app=web", "ada").revision, 21u);
-    hold(path, plan_map("#21\n"));
+    serve_object(path, plan_map("#21\n"));
     EXPECT_EQ(create_plan(client(), plain_deployment(), "app=web", "ada").revision, 21u);
     EXPECT_EQ(count_requests(path), 3) << "an empty plan must not be written again";
 }
@@ -168,7 +168,7 @@ TEST_F(PlanObjectTest, ReplacesThePlanOfADeletedWorkloadWithTheSameName) {
     plan_of_another_workload["metadata"]["ownerReferences"][0]["uid"] = "uid-before";
     const Answer already_exists = status_answer(409, "AlreadyExists");
     responder.on("POST", kConfigMapPath, {already_exists, already_exists, json_answer(plan_map("#1\n"))});
-    hold(path, plan_of_another_workload);
+    serve_object(path, plan_of_another_workload);
     responder.on("DELETE", path, {json_answer(Json::object())});
     EXPECT_EQ(create_plan(client(), plain_deployment(), "app=web", "ada").revision, 1u);
 }
@@ -180,9 +180,9 @@ TEST_F(PlanObjectTest, FindsThePodsThatMountThePlan) {
         return object;
     };
     const PlanObject plan = plan_from(plan_map("#7\n"));
-    hold_list(kPodPath,
-              {pod("mounted", plan.name(), "Running"), pod("starts", plan.name(), "Pending"),
-               pod("of-another", "cudafault-plan-0123456789", "Running"), pod("ended", plan.name(), "Succeeded")});
+    serve_list(kPodPath,
+               {pod("mounted", plan.name(), "Running"), pod("starts", plan.name(), "Pending"),
+                pod("of-another", "cudafault-plan-0123456789", "Running"), pod("ended", plan.name(), "Succeeded")});
     std::vector<std::string> found;
     for (const Json& each : pods_with(client(), plan)) found.push_back(text_at(each, {"metadata", "name"}));
     EXPECT_THAT(found, ElementsAre("mounted", "starts"));

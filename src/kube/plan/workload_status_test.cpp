@@ -38,12 +38,12 @@ protected:
     StatusTest() {
         announce({{"apps", "v1"}});
         serve_apps();
-        hold("/apis/apps/v1/namespaces/prod/statefulsets/web",
-             named("web", {{"selector", {{"matchLabels", {{"app", "web"}}}}}, {"template", gpu_template()}}));
+        serve_object("/apis/apps/v1/namespaces/prod/statefulsets/web",
+                     named("web", {{"selector", {{"matchLabels", {{"app", "web"}}}}}, {"template", gpu_template()}}));
     }
 
     WorkloadStatus status(const std::string& pod) {
-        hold_list(kPodPath, {owned(Json::parse(pod), "apps/v1", "StatefulSet", "web")});
+        serve_list(kPodPath, {owned(Json::parse(pod), "apps/v1", "StatefulSet", "web")});
         WorkloadChoice choice;
         choice.kind = "statefulset";
         choice.name = "web";

@@ -64,7 +64,7 @@ TEST(IsDeadHolder, IsTrueForAZombie) {
 
 class LeaseTest : public WorkloadTest {
 protected:
-    void serve_lease(const Json& json) { hold(path, json); }
+    void serve_lease(const Json& json) { serve_object(path, json); }
 
     void acquire_and_release() {
         HeldLease lease(

@@ -52,8 +52,8 @@ TEST(Record, RoundTrips) {
     EXPECT_EQ(read.containers, full_record().containers);
     ASSERT_EQ(read.editions.size(), 2u);
     EXPECT_EQ(read.editions.at(1).at(0).phase, Phase::kAfterRollout);
-    EXPECT_FALSE(read.editions.at(12).at(0).was) << "the field did not exist";
-    EXPECT_EQ(read.editions.at(12).at(1).was, Json()) << "the field was null";
+    EXPECT_FALSE(read.editions.at(12).at(0).old_value) << "the field did not exist";
+    EXPECT_EQ(read.editions.at(12).at(1).old_value, Json()) << "the field was null";
 }
 
 TEST(Record, RefusesAnotherSchema) {
@@ -104,7 +104,7 @@ TEST(InjectedMark, KeepsEditsThatCannotBeRecognizedByName) {
     EXPECT_EQ(reparsed.text(), mark.text());
     EXPECT_EQ(reparsed.pin, "") << "text in a recorded value is not the pin of the mark";
     ASSERT_EQ(reparsed.post_rollout_edits.value().size(), 1u);
-    EXPECT_EQ(reparsed.post_rollout_edits->front().was, Json("x pin=y"));
+    EXPECT_EQ(reparsed.post_rollout_edits->front().old_value, Json("x pin=y"));
     EXPECT_EQ(reparsed.post_rollout_edits->front().phase, Phase::kAfterRollout);
     EXPECT_TRUE(InjectedMark::parse("run=ab12 edition=3 rest=[]").value().post_rollout_edits.value().empty());
     for (const char* text : {"run=ab12 edition=3", "run=ab12 edition=3 rest=[{", "run=ab12 edition=3 rest=[7]"}) {
@@ -158,13 +158,13 @@ TEST_F(AnchorTest, IsOwnedByTheWorkload) {
 
 TEST_F(AnchorTest, IsFoundIfItExists) {
     EXPECT_FALSE(find_anchor(client(), "prod", workload.hash()));
-    hold(anchor, config_map(full_record().json().dump()));
+    serve_object(anchor, config_map(full_record().json().dump()));
     EXPECT_EQ(find_anchor(client(), "prod", workload.hash()).value().record.json(), full_record().json());
 }
 
 TEST_F(AnchorTest, ReportsHowToProceedWithADamagedRecord) {
     for (const char* record : {"", "{", "{}", "[]"}) {
-        hold(anchor, config_map(record));
+        serve_object(anchor, config_map(record));
         try {
             find_anchor(client(), "prod", workload.hash());
             ADD_FAILURE() << "expected an Error for " << record;

@@ -506,7 +506,7 @@ RestoreResult restore(Client& client, Discovery& discovery, const WorkloadChoice
     try {
         workload = load_workload(client, discovery, complete);
     } catch (const ApiError& error) {
-        if (!error.is_not_found() || complete.climb) throw;
+        if (!error.is_not_found() || complete.use_top_level_controller) throw;
         // The object itself was injected, not its owner.
         return remove_leftovers(client, {discovery.resolve(complete.kind), complete.in_namespace, complete.name});
     }

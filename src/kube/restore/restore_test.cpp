@@ -41,7 +41,7 @@ protected:
         responder.on("POST", kLeasePath, {json_answer(Json::object())});
         for (const std::string& list : {kPodPath, kReplicaSetPath, kDeploymentPath, kConfigMapPath,
                                         "/apis/apps/v1/namespaces/prod/statefulsets" + std::string()}) {
-            hold_list(list, {});
+            serve_list(list, {});
         }
     }
 
@@ -71,14 +71,14 @@ protected:
         return object;
     }
 
-    void serve_record() { hold(object_path("cudafault-anchor-"), anchor_map(record.json().dump())); }
+    void serve_record() { serve_object(object_path("cudafault-anchor-"), anchor_map(record.json().dump())); }
 
     // Returns the plan object of the workload, in which a fault is armed.
     Json serve_armed_plan() {
         Json plan = named("cudafault-plan-" + original().hash());
         plan["metadata"]["resourceVersion"] = "5";
         plan["data"] = {{"plan", "#7\nxid=79\n"}};
-        hold(object_path("cudafault-plan-"), plan);
+        serve_object(object_path("cudafault-plan-"), plan);
         responder.on("PATCH", object_path("cudafault-plan-"), {json_answer(plan)});
         return plan;
     }
@@ -218,8 +218,8 @@ TEST_F(RestoreTest, ForbidsSurgeAfterAnUnfinishedRestoreWhilePodsAreInjected) {
     serve_record();
     Json pod = labeled(owned(named("web-1-x"), "apps/v1", "ReplicaSet", "web-1"), "app", "web");
     pod["spec"] = injected.object["spec"]["template"]["spec"];
-    hold_list(kReplicaSetPath, {labeled(owned(named("web-1"), "apps/v1", "Deployment", "web"), "app", "web")});
-    hold_list(kPodPath, {pod});
+    serve_list(kReplicaSetPath, {labeled(owned(named("web-1"), "apps/v1", "Deployment", "web"), "app", "web")});
+    serve_list(kPodPath, {pod});
     responder.on("PATCH", object_path("cudafault-anchor-"), {json_answer(anchor_map(record.json().dump()))});
     const Json reverted = with_limits(after_template(), kSurging);
     serve_states({reverted, reverted, with_limits(after_template(), kWithoutSurge)});
@@ -416,7 +416,7 @@ TEST_F(RestoreTest, RemovesTheAnnotationFromOriginalReplicaSets) {
     serve_states({injected.object, injected.object, after_template()});
     Json marked = owned(named("web-1"), "apps/v1", "Deployment", "web");
     marked["metadata"]["annotations"] = {{names::kInjected, "run=ab12 edition=1"}, {"users", "x"}};
-    hold_list(kReplicaSetPath, {marked, owned(named("web-2"), "apps/v1", "Deployment", "web")});
+    serve_list(kReplicaSetPath, {marked, owned(named("web-2"), "apps/v1", "Deployment", "web")});
     responder.on("PATCH", kReplicaSetPath + "/web-1",
                  {json_answer(marked), status_answer(404, "NotFound"), status_answer(403, "Forbidden")});
     EXPECT_THAT(run().notes, IsEmpty());
@@ -436,8 +436,8 @@ TEST_F(RestoreTest, KeepsTheObjectsThatPodsOfAPausedDeploymentMount) {
     injected.object["spec"]["replicas"] = 1;
     serve_states({injected.object, injected.object, after_template()});
     Json pod = owned(named("web-1-a", injected.object["spec"]["template"]["spec"]), "apps/v1", "ReplicaSet", "web-1");
-    hold_list(kPodPath, {pod});
-    hold_list(kReplicaSetPath, {owned(named("web-1"), "apps/v1", "Deployment", "web")});
+    serve_list(kPodPath, {pod});
+    serve_list(kReplicaSetPath, {owned(named("web-1"), "apps/v1", "Deployment", "web")});
     const RestoreResult result = run();
     EXPECT_TRUE(result.restored);
     EXPECT_FALSE(result.complete);
@@ -464,11 +464,11 @@ TEST_F(RestoreTest, OnlyDisarmsImmutableKind) {
     serve("batch/v1", {{"jobs", "Job"}});
     const Workload job = workload_with("batch", "v1", "Job", "jobs", {{"template", gpu_template()}});
     const Json object = inject_into(job, choose_containers(job, {}), binary_injection(), always_exists).object;
-    hold("/apis/batch/v1/namespaces/prod/jobs/web", object);
+    serve_object("/apis/batch/v1/namespaces/prod/jobs/web", object);
     Json plan = named("cudafault-plan-" + job.hash());
     plan["metadata"]["resourceVersion"] = "5";
     plan["data"] = {{"plan", "#7\nxid=79\n"}};
-    hold(kConfigMapPath + "/cudafault-plan-" + job.hash(), plan);
+    serve_object(kConfigMapPath + "/cudafault-plan-" + job.hash(), plan);
     responder.on("PATCH", kConfigMapPath + "/cudafault-plan-" + job.hash(), {json_answer(plan)});
     choice.kind = "job";
     const RestoreResult result = run();
@@ -485,7 +485,7 @@ TEST_F(RestoreTest, UnknownWorkloadIsAnError) {
 }
 
 TEST_F(RestoreTest, DamagedRecordIsAnErrorWithInstructions) {
-    hold(object_path("cudafault-anchor-"), anchor_map("{"));
+    serve_object(object_path("cudafault-anchor-"), anchor_map("{"));
     try {
         run();
         ADD_FAILURE() << "expected an Error";
@@ -497,14 +497,14 @@ TEST_F(RestoreTest, DamagedRecordIsAnErrorWithInstructions) {
 TEST_F(RestoreTest, RestoreAllFindsRecordsAndMarks) {
     inject();
     serve_record();
-    hold_list(kConfigMapPath, {anchor_map(record.json().dump())});
-    hold_list(kDeploymentPath, {injected.object});
+    serve_list(kConfigMapPath, {anchor_map(record.json().dump())});
+    serve_list(kDeploymentPath, {injected.object});
     serve_states({injected.object, injected.object, after_template()});
     const std::vector<RestoreResult> results = restore_all(client(), discovery(), "prod", restore_options);
     ASSERT_EQ(results.size(), 1u) << "a workload with a record and a mark must be restored once";
     EXPECT_EQ(results[0].workload, "deployment.apps/web in namespace prod");
-    hold_list(kConfigMapPath, {});
-    hold_list(kDeploymentPath, {original().object});
+    serve_list(kConfigMapPath, {});
+    serve_list(kDeploymentPath, {original().object});
     EXPECT_THAT(restore_all(client(), discovery(), "prod", restore_options), IsEmpty());
 }
 
@@ -546,7 +546,7 @@ TEST_F(RestoreTest, RestoreEachRestoresAWorkloadWithTwoNamesOnce) {
 TEST_F(RestoreTest, RestoreAllDisarmsBeforeRestoring) {
     inject();
     serve_record();
-    hold_list(kConfigMapPath, {anchor_map(record.json().dump()), serve_armed_plan()});
+    serve_list(kConfigMapPath, {anchor_map(record.json().dump()), serve_armed_plan()});
     serve_states({injected.object, injected.object, after_template()});
     EXPECT_EQ(restore_all(client(), discovery(), "prod", restore_options).size(), 1u);
     EXPECT_EQ(writes().at(0), "PATCH cudafault-plan-" + original().hash())
@@ -559,7 +559,7 @@ TEST_F(RestoreTest, RestoreAllRestoresTheDeploymentOfAMarkedReplicaSet) {
     copied["metadata"]["annotations"] = injected.object.at("metadata").at("annotations");
     copied["metadata"]["ownerReferences"] = {
         {{"apiVersion", "apps/v1"}, {"kind", "Deployment"}, {"name", "web"}, {"controller", true}}};
-    hold_list(kReplicaSetPath, {copied});
+    serve_list(kReplicaSetPath, {copied});
     serve_states({original().object});
     const std::vector<RestoreResult> results = restore_all(client(), discovery(), "prod", restore_options);
     ASSERT_EQ(results.size(), 1u);
@@ -570,7 +570,7 @@ TEST_F(RestoreTest, RestoreAllRestoresTheDeploymentOfAMarkedReplicaSet) {
 TEST_F(RestoreTest, RestoreAllReportsAWorkloadThatCannotBeRestored) {
     inject();
     serve_record();
-    hold_list(kDeploymentPath, {injected.object});
+    serve_list(kDeploymentPath, {injected.object});
     serve_states({injected.object});
     responder.on("PATCH", kDeploymentPath + "/web", {status_answer(404, "NotFound")});
     const std::vector<RestoreResult> results = restore_all(client(), discovery(), "prod", restore_options);
@@ -586,8 +586,8 @@ TEST_F(RestoreTest, RestoreAllRestoresOtherWorkloadsDespiteADamagedRecord) {
     damaged["metadata"]["ownerReferences"] = {{{"apiVersion", "apps/v1"}, {"kind", "Deployment"}, {"name", "another"}}};
     Workload another = original();
     another.ref.name = "another";
-    hold(kConfigMapPath + "/cudafault-anchor-" + another.hash(), damaged);
-    hold_list(kConfigMapPath, {damaged, anchor_map(record.json().dump())});
+    serve_object(kConfigMapPath + "/cudafault-anchor-" + another.hash(), damaged);
+    serve_list(kConfigMapPath, {damaged, anchor_map(record.json().dump())});
     serve_states({injected.object, injected.object, after_template()});
     const std::vector<RestoreResult> results = restore_all(client(), discovery(), "prod", restore_options);
     ASSERT_EQ(results.size(), 2u);

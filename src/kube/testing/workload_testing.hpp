@@ -67,9 +67,9 @@ protected:
         responder.on("GET", "/apis", {json_answer({{"kind", "APIGroupList"}, {"groups", list}})});
     }
 
-    void hold(const std::string& path, const Json& object) { responder.on("GET", path, {json_answer(object)}); }
+    void serve_object(const std::string& path, const Json& object) { responder.on("GET", path, {json_answer(object)}); }
 
-    void hold_list(const std::string& path, const std::vector<Json>& items) { hold(path, {{"items", items}}); }
+    void serve_list(const std::string& path, const std::vector<Json>& items) { serve_object(path, {{"items", items}}); }
 
     std::string refusal(const WorkloadChoice& choice) {
         try {

@@ -46,10 +46,10 @@ protected:
 };
 
 TEST_F(PodsOfTest, FindsPodsOfDeploymentThroughReplicaSets) {
-    hold_list(kReplicaSetPath, {owned(named("web-1"), "apps/v1", "Deployment", "web"),
+    serve_list(kReplicaSetPath, {owned(named("web-1"), "apps/v1", "Deployment", "web"),
                                  owned(named("web-2"), "apps/v1", "Deployment", "web"),
                                  owned(named("other-1"), "apps/v1", "Deployment", "other"), named("bare")});
-    hold_list(kPodPath, {owned(named("a"), "apps/v1", "ReplicaSet", "web-1"),
+    serve_list(kPodPath, {owned(named("a"), "apps/v1", "ReplicaSet", "web-1"),
                           owned(named("b"), "apps/v1", "ReplicaSet", "web-2"),
                           owned(named("c"), "apps/v1", "ReplicaSet", "other-1"),
                           finished(owned(named("d"), "apps/v1", "ReplicaSet", "web-1"), "Succeeded"),
@@ -62,13 +62,13 @@ TEST_F(PodsOfTest, FindsPodsOfDeploymentThroughReplicaSets) {
 }
 
 TEST_F(PodsOfTest, FindsPodsOfArgoRolloutThatRefersToDeployment) {
-    hold_list(kReplicaSetPath, {owned(named("web-1"), "argoproj.io/v1alpha1", "Rollout", "live"),
+    serve_list(kReplicaSetPath, {owned(named("web-1"), "argoproj.io/v1alpha1", "Rollout", "live"),
                                  owned(named("web-2"), "argoproj.io/v1alpha1", "Rollout", "own-template")});
-    hold_list(kPodPath, {owned(named("a"), "apps/v1", "ReplicaSet", "web-1"),
+    serve_list(kPodPath, {owned(named("a"), "apps/v1", "ReplicaSet", "web-1"),
                           owned(named("b"), "apps/v1", "ReplicaSet", "web-2")});
     const std::string rollouts = "/apis/argoproj.io/v1alpha1/namespaces/prod/rollouts/";
-    hold(rollouts + "live", named("live", {{"workloadRef", {{"kind", "Deployment"}, {"name", "web"}}}}));
-    hold(rollouts + "own-template", named("own-template"));
+    serve_object(rollouts + "live", named("live", {{"workloadRef", {{"kind", "Deployment"}, {"name", "web"}}}}));
+    serve_object(rollouts + "own-template", named("own-template"));
     const Workload web = workload("apps", "Deployment", "web", {{"selector", {{"matchLabels", {{"app", "web"}}}}}});
     EXPECT_THAT(names(web), ElementsAre("a"));
     responder.on("GET", rollouts + "live", {status_answer(403, "Forbidden")});
@@ -76,7 +76,7 @@ TEST_F(PodsOfTest, FindsPodsOfArgoRolloutThatRefersToDeployment) {
 }
 
 TEST_F(PodsOfTest, ConvertsSelectorExpressions) {
-    hold_list(kPodPath, {owned(named("a"), "apps/v1", "StatefulSet", "db")});
+    serve_list(kPodPath, {owned(named("a"), "apps/v1", "StatefulSet", "db")});
     const Json selector = Json::parse(R"({"matchLabels": {"app": "db", "odd": 3}, "matchExpressions": [
         {"key": "tier", "operator": "In", "values": ["x", "y", 3]}, {"key": "env", "operator": "NotIn", "values": ["test"]},
         {"key": "is", "operator": "Exists"}, {"key": "not", "operator": "DoesNotExist"}, {"key": "bad"}, null]})");
@@ -87,16 +87,16 @@ TEST_F(PodsOfTest, ConvertsSelectorExpressions) {
 }
 
 TEST_F(PodsOfTest, ChecksOwnersWithoutSelector) {
-    hold_list(kPodPath,
+    serve_list(kPodPath,
                {owned(named("a"), "apps/v1", "DaemonSet", "ds"), owned(named("b"), "apps/v1", "DaemonSet", "x")});
     EXPECT_THAT(names(workload("apps", "DaemonSet", "ds", nullptr)), ElementsAre("a"));
     EXPECT_THAT(query(), Not(HasSubstr("labelSelector")));
 }
 
 TEST_F(PodsOfTest, FindsPodsOfCronJobThroughJobs) {
-    hold_list("/apis/batch/v1/namespaces/prod/jobs", {owned(named("nightly-1"), "batch/v1", "CronJob", "nightly"),
+    serve_list("/apis/batch/v1/namespaces/prod/jobs", {owned(named("nightly-1"), "batch/v1", "CronJob", "nightly"),
                                                        owned(named("hourly-1"), "batch/v1", "CronJob", "hourly")});
-    hold_list(kPodPath,
+    serve_list(kPodPath,
                {owned(named("a"), "batch/v1", "Job", "nightly-1"), owned(named("b"), "batch/v1", "Job", "hourly-1")});
     EXPECT_THAT(names(workload("batch", "CronJob", "nightly", Json::object())), ElementsAre("a"));
     EXPECT_THAT(query(), HasSubstr("labelSelector=job-name&"));
@@ -104,9 +104,9 @@ TEST_F(PodsOfTest, FindsPodsOfCronJobThroughJobs) {
 
 TEST_F(PodsOfTest, ReturnsUnfinishedPodForPod) {
     const Workload pod = workload("", "Pod", "bare", Json::object());
-    hold("/api/v1/namespaces/prod/things/bare", named("bare"));
+    serve_object("/api/v1/namespaces/prod/things/bare", named("bare"));
     EXPECT_THAT(names(pod), ElementsAre("bare"));
-    hold("/api/v1/namespaces/prod/things/bare", finished(named("bare"), "Failed"));
+    serve_object("/api/v1/namespaces/prod/things/bare", finished(named("bare"), "Failed"));
     EXPECT_THAT(names(pod), IsEmpty());
     EXPECT_THAT(names(workload("", "Pod", "gone", Json::object())), IsEmpty());
 }
@@ -118,7 +118,7 @@ TEST_F(PodsOfTest, ExcludesFrontendOfGraph) {
     const auto pod = [](const std::string& name, const std::string& component) {
         return labeled(named(name), "nvidia.com/dynamo-component", component);
     };
-    hold_list(kPodPath,
+    serve_list(kPodPath,
                {pod("f", "Frontend"), pod("d", "Decode"), pod("p", "Prefill"), pod("old", "Removed"), named("x")});
     EXPECT_THAT(names(graph), ElementsAre("d", "p", "old", "x"));
     EXPECT_THAT(query(), HasSubstr("labelSelector=nvidia.com%2Fdynamo-graph-deployment-name%3Dllm&"));
@@ -127,7 +127,7 @@ TEST_F(PodsOfTest, ExcludesFrontendOfGraph) {
 }
 
 TEST_F(PodsOfTest, SelectsPodsByLabelsOfKind) {
-    hold_list(kPodPath, {named("a")});
+    serve_list(kPodPath, {named("a")});
     const auto selector = [&](const std::string& group, const std::string& kind) {
         EXPECT_THAT(names(workload(group, kind, "llm", Json::object())), ElementsAre("a"));
         return responder.requests().back().target;
@@ -144,13 +144,13 @@ TEST_F(PodsOfTest, FollowsOwnerReferencesForUnknownKinds) {
     Workload top;
     top.ref = {Resource{"acme.com", "v1", "widgets", "widget", "Widget", true, {}, {}, {}}, "prod", "top"};
     top.update(named("top"));
-    hold_list(kPodPath,
+    serve_list(kPodPath,
                {owned(named("a"), "apps/v1", "ReplicaSet", "web-1"),
                 owned(named("b"), "apps/v1", "ReplicaSet", "web-1"), owned(named("c"), "acme.com/v1", "Widget", "top"),
                 owned(named("d"), "apps/v1", "ReplicaSet", "secret"), owned(named("e"), "gone.com/v1", "X", "x"),
                 owned(named("f"), "apps/v1", "ReplicaSet", "gone"), named("g"), nullptr});
-    hold(kReplicaSetPath + "/web-1", owned(named("web-1"), "apps/v1", "Deployment", "web"));
-    hold("/apis/apps/v1/namespaces/prod/deployments/web", owned(named("web"), "acme.com/v1", "Widget", "top"));
+    serve_object(kReplicaSetPath + "/web-1", owned(named("web-1"), "apps/v1", "Deployment", "web"));
+    serve_object("/apis/apps/v1/namespaces/prod/deployments/web", owned(named("web"), "acme.com/v1", "Widget", "top"));
     responder.on("GET", kReplicaSetPath + "/secret", {status_answer(403, "Forbidden")});
     EXPECT_THAT(names(top), ElementsAre("a", "b", "c"));
     EXPECT_EQ(count_requests(kReplicaSetPath + "/web-1"), 1) << "each owner must be read only once";

@@ -215,7 +215,8 @@ std::vector<ObjectRef> possible_refs(Discovery& discovery, const WorkloadChoice&
 Workload load_workload(Client& client, Discovery& discovery, const WorkloadChoice& choice) {
     FoundObject found = find_chosen(client, discovery, choice);
     const ObjectRef chosen = found.ref;
-    if (choice.climb && !has_own_plan(found)) found = top_level_controller_of(client, discovery, std::move(found));
+    if (choice.use_top_level_controller && !has_own_plan(found))
+        found = top_level_controller_of(client, discovery, std::move(found));
     found = resolve_workload_ref(client, discovery, std::move(found));
     Workload workload = make_workload(found.ref, found.object, choice.template_paths, {});
     const bool is_accepted = choice.accept_refused || (choice.accept_immutable && is_immutable(workload.ref.resource));

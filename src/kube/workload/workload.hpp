@@ -43,7 +43,8 @@ struct WorkloadChoice {
     std::string name;
     std::string in_namespace;
     std::vector<std::string> template_paths;  // for kinds not in the table: spec.a.template, spec.groups[*].template
-    bool climb = true;              // load the top-level controller instead, unless the object itself was injected
+    // Loads the top-level controller instead, unless the object itself was injected.
+    bool use_top_level_controller = true;
     bool accept_refused = false;    // also accept kinds that cannot be injected (Pod, Job), to inspect them
     bool accept_immutable = false;  // also accept immutable kinds (Pod, Job), to print a changed manifest
 };

@@ -54,7 +54,7 @@ protected:
 };
 
 TEST_F(LoadWorkloadTest, LoadsObjectOfGivenKind) {
-    hold(kDeploymentPath + "/web", web());
+    serve_object(kDeploymentPath + "/web", web());
     const Workload workload = load(choice("deployment", "web"));
     EXPECT_EQ(workload.text(), "deployment.apps/web in namespace prod");
     EXPECT_EQ(workload.uid(), "uid-web");
@@ -65,14 +65,14 @@ TEST_F(LoadWorkloadTest, LoadsObjectOfGivenKind) {
 
 TEST_F(LoadWorkloadTest, TriesGraphFirstWithoutKind) {
     serve_graphs("v1alpha1");
-    hold("/apis/nvidia.com/v1alpha1/namespaces/prod/dynamographdeployments/web", named("web"));
-    hold(kDeploymentPath + "/web", web());
+    serve_object("/apis/nvidia.com/v1alpha1/namespaces/prod/dynamographdeployments/web", named("web"));
+    serve_object(kDeploymentPath + "/web", web());
     EXPECT_EQ(load(choice("", "web")).ref.resource.kind, "DynamoGraphDeployment");
     EXPECT_EQ(count_requests(kDeploymentPath + "/web"), 0);
 }
 
 TEST_F(LoadWorkloadTest, TriesDeploymentNextWithoutKind) {
-    hold(kDeploymentPath + "/web", web());
+    serve_object(kDeploymentPath + "/web", web());
     EXPECT_EQ(load(choice("", "web")).ref.resource.kind, "Deployment") << "the server does not serve graphs";
     serve_graphs("v1alpha1");
     EXPECT_EQ(load(choice("", "web")).ref.resource.kind, "Deployment") << "the graph does not exist";
@@ -85,7 +85,7 @@ TEST_F(LoadWorkloadTest, ReadsGraphInPreferredVersion) {
     announce({{"nvidia.com", "v1alpha1"}});
     serve_graphs("v1alpha1");
     serve_graphs("v1beta1");
-    hold("/apis/nvidia.com/v1beta1/namespaces/prod/dynamographdeployments/web", named("web"));
+    serve_object("/apis/nvidia.com/v1beta1/namespaces/prod/dynamographdeployments/web", named("web"));
     EXPECT_EQ(load(choice("dynamographdeployments", "web")).ref.resource.version, "v1beta1");
 }
 
@@ -97,21 +97,21 @@ TEST_F(LoadWorkloadTest, ThrowsForMissingObject) {
 }
 
 TEST_F(LoadWorkloadTest, LoadsTopLevelController) {
-    hold(kPodPath + "/web-1-x", owned(named("web-1-x"), "apps/v1", "ReplicaSet", "web-1"));
-    hold(kReplicaSetPath + "/web-1", owned(named("web-1"), "apps/v1", "Deployment", "web"));
-    hold(kDeploymentPath + "/web", web());
+    serve_object(kPodPath + "/web-1-x", owned(named("web-1-x"), "apps/v1", "ReplicaSet", "web-1"));
+    serve_object(kReplicaSetPath + "/web-1", owned(named("web-1"), "apps/v1", "Deployment", "web"));
+    serve_object(kDeploymentPath + "/web", web());
     EXPECT_EQ(load(choice("pod", "web-1-x")).text(), "deployment.apps/web in namespace prod");
     EXPECT_EQ(count_requests(kReplicaSetPath + "/web-1") + count_requests(kDeploymentPath + "/web"), 2);
 }
 
 TEST_F(LoadWorkloadTest, FollowsOwnersOfUnknownKinds) {
     serve_graphs("v1beta1");
-    hold(kDeploymentPath + "/web", owned(web(), "acme.com/v1", "Widget", "middle"));
-    hold(kWidgets + "middle", owned(named("middle"), "nvidia.com/v1alpha1", "DynamoGraphDeployment", "graph"));
-    hold("/apis/nvidia.com/v1beta1/namespaces/prod/dynamographdeployments/graph", named("graph"));
+    serve_object(kDeploymentPath + "/web", owned(web(), "acme.com/v1", "Widget", "middle"));
+    serve_object(kWidgets + "middle", owned(named("middle"), "nvidia.com/v1alpha1", "DynamoGraphDeployment", "graph"));
+    serve_object("/apis/nvidia.com/v1beta1/namespaces/prod/dynamographdeployments/graph", named("graph"));
     EXPECT_EQ(load(choice("deployment", "web")).ref.resource.api_version(), "nvidia.com/v1beta1");
     WorkloadChoice itself = choice("deployment", "web");
-    itself.climb = false;
+    itself.use_top_level_controller = false;
     EXPECT_EQ(load(itself).text(), "deployment.apps/web in namespace prod");
 }
 
@@ -121,9 +121,9 @@ TEST_F(LoadWorkloadTest, LoadsInjectedObjectInsteadOfOwner) {
     Json object = owned(web(), "acme.com/v1", "Widget", "top");
     const auto mounting = [&](const std::string& plan) {
         object["spec"]["template"]["spec"]["volumes"] = {{{"name", "cudafault-plan"}, {"configMap", {{"name", plan}}}}};
-        hold(kDeploymentPath + "/web", object);
+        serve_object(kDeploymentPath + "/web", object);
     };
-    hold(kWidgets + "top", named("top", {{"pods", gpu_template()}}));
+    serve_object(kWidgets + "top", named("top", {{"pods", gpu_template()}}));
     mounting("cudafault-plan-" + named_web.hash());
     EXPECT_EQ(load(choice("deployment", "web")).ref.name, "web");
     mounting("cudafault-plan-0123456789");
@@ -131,8 +131,8 @@ TEST_F(LoadWorkloadTest, LoadsInjectedObjectInsteadOfOwner) {
 }
 
 TEST_F(LoadWorkloadTest, OwnerOfUnknownKindRequiresTemplatePath) {
-    hold(kDeploymentPath + "/web", owned(web(), "acme.com/v1", "Widget", "top"));
-    hold(kWidgets + "top", named("top", {{"pods", gpu_template("engine")}}));
+    serve_object(kDeploymentPath + "/web", owned(web(), "acme.com/v1", "Widget", "top"));
+    serve_object(kWidgets + "top", named("top", {{"pods", gpu_template("engine")}}));
     EXPECT_THAT(refusal(choice("deployment", "web")),
                 AllOf(HasSubstr("widget.acme.com/top in namespace prod is of a kind whose pod templates are unknown"),
                       HasSubstr("(deployment.apps/web in namespace prod is owned by that workload; to select only")));
@@ -145,7 +145,7 @@ TEST_F(LoadWorkloadTest, OwnerOfUnknownKindRequiresTemplatePath) {
 }
 
 TEST_F(LoadWorkloadTest, RefusesOwnerThatCannotBeRead) {
-    hold(kDeploymentPath + "/web", owned(web(), "acme.com/v1", "Widget", "top"));
+    serve_object(kDeploymentPath + "/web", owned(web(), "acme.com/v1", "Widget", "top"));
     responder.on("GET", kWidgets + "top", {status_answer(403, "Forbidden")});
     EXPECT_EQ(refusal(choice("deployment", "web")),
               "deployment.apps/web in namespace prod is owned by widget.acme.com/top, which cannot be read: ask for "
@@ -153,47 +153,47 @@ TEST_F(LoadWorkloadTest, RefusesOwnerThatCannotBeRead) {
 }
 
 TEST_F(LoadWorkloadTest, RefusesOwnerThatDoesNotExist) {
-    hold(kDeploymentPath + "/web", owned(web(), "acme.com/v1", "Widget", "top"));
+    serve_object(kDeploymentPath + "/web", owned(web(), "acme.com/v1", "Widget", "top"));
     EXPECT_THAT(refusal(choice("deployment", "web")), HasSubstr("widget.acme.com/top, which was deleted"));
     Json another = named("top");
     another["metadata"]["uid"] = "uid-of-another";
-    hold(kWidgets + "top", another);
+    serve_object(kWidgets + "top", another);
     EXPECT_THAT(refusal(choice("deployment", "web")), HasSubstr("which was deleted"));
 }
 
 TEST_F(LoadWorkloadTest, RefusesOwnerOfKindThatIsNotServed) {
-    hold(kDeploymentPath + "/web", owned(web(), "gone.com/v1", "Thing", "top"));
+    serve_object(kDeploymentPath + "/web", owned(web(), "gone.com/v1", "Thing", "top"));
     EXPECT_THAT(refusal(choice("deployment", "web")), HasSubstr("of a kind that the API server does not serve"));
 }
 
 TEST_F(LoadWorkloadTest, RefusesCycleOfOwners) {
-    hold(kWidgets + "a", owned(named("a"), "acme.com/v1", "Widget", "b"));
-    hold(kWidgets + "b", owned(named("b"), "acme.com/v1", "Widget", "a"));
+    serve_object(kWidgets + "a", owned(named("a"), "acme.com/v1", "Widget", "b"));
+    serve_object(kWidgets + "b", owned(named("b"), "acme.com/v1", "Widget", "a"));
     EXPECT_THAT(refusal(choice("widget", "a")), HasSubstr("chain of more than 10 owners"));
 }
 
 TEST_F(LoadWorkloadTest, IgnoresNodeAsOwnerOfMirrorPod) {
-    hold(kPodPath + "/static", owned(named("static"), "v1", "Node", "node-1"));
+    serve_object(kPodPath + "/static", owned(named("static"), "v1", "Node", "node-1"));
     EXPECT_THAT(refusal(choice("pod", "static")),
                 AllOf(HasSubstr("pod/static in namespace prod cannot be injected"), Not(HasSubstr("owned"))));
 }
 
 TEST_F(LoadWorkloadTest, AcceptRefusedLoadsKindsThatCannotBeInjected) {
-    hold(kPodPath + "/bare", named("bare", gpu_template()["spec"]));
+    serve_object(kPodPath + "/bare", named("bare", gpu_template()["spec"]));
     WorkloadChoice look = choice("pod", "bare");
     look.accept_refused = true;
     const Workload pod = load(look);
     EXPECT_THAT(pod.refusal, HasSubstr("put it into a Deployment"));
     EXPECT_EQ(pod.templates.at(0).containers.size(), 2u);
-    hold(kWidgets + "w", named("w"));
+    serve_object(kWidgets + "w", named("w"));
     look = choice("widget", "w");
     look.accept_refused = true;
     EXPECT_THAT(load(look).templates, IsEmpty());
 }
 
 TEST_F(LoadWorkloadTest, RejectsTemplatePathForKnownKinds) {
-    hold(kDeploymentPath + "/web", web());
-    hold(kPodPath + "/bare", named("bare"));
+    serve_object(kDeploymentPath + "/web", web());
+    serve_object(kPodPath + "/bare", named("bare"));
     WorkloadChoice with_path = choice("deployment", "web");
     with_path.template_paths = {"spec.template"};
     EXPECT_THAT(refusal(with_path), HasSubstr("remove the template path"));
@@ -207,7 +207,7 @@ TEST_F(LoadWorkloadTest, RayServiceRequiresTemplatePath) {
     announce({{"ray.io", "v1"}});
     serve("ray.io/v1", {{"rayservices", "RayService"}});
     const Json groups = {{{"groupName", "gpus"}, {"template", gpu_template()}}};
-    hold("/apis/ray.io/v1/namespaces/prod/rayservices/llm",
+    serve_object("/apis/ray.io/v1/namespaces/prod/rayservices/llm",
                  named("llm", {{"rayClusterConfig", {{"workerGroupSpecs", groups}}}}));
     EXPECT_THAT(refusal(choice("rayservice", "llm")), HasSubstr("needs the same number of GPUs again"));
     WorkloadChoice with_path = choice("rayservice", "llm");
@@ -230,16 +230,16 @@ Json claim_template(const std::string& device_class) {
 TEST_F(LoadWorkloadTest, LooksUpClaims) {
     serve_cluster_kinds("resource.k8s.io/v1beta2");
     const std::string claims = "/apis/resource.k8s.io/v1beta2/namespaces/prod/resourceclaimtemplates/";
-    hold(claims + "gpu", claim_template("gpu.nvidia.com"));
-    hold(claims + "nic", claim_template("network"));
-    hold(claims + "odd", claim_template("odd"));
+    serve_object(claims + "gpu", claim_template("gpu.nvidia.com"));
+    serve_object(claims + "nic", claim_template("network"));
+    serve_object(claims + "odd", claim_template("odd"));
     const auto selecting = [](const std::string& driver) {
         return Json{{"spec", {{"selectors", {{{"cel", {{"expression", "device.driver == '" + driver + "'"}}}}}}}}};
     };
-    hold("/apis/resource.k8s.io/v1beta2/deviceclasses/network", selecting("dra.net"));
-    hold("/apis/resource.k8s.io/v1beta2/deviceclasses/odd", selecting("acme.com"));
+    serve_object("/apis/resource.k8s.io/v1beta2/deviceclasses/network", selecting("dra.net"));
+    serve_object("/apis/resource.k8s.io/v1beta2/deviceclasses/odd", selecting("acme.com"));
     const auto chosen = [&](const std::string& name) {
-        hold(kDeploymentPath + "/web", claiming(name));
+        serve_object(kDeploymentPath + "/web", claiming(name));
         const Workload workload = load(choice("deployment", "web"));
         EXPECT_EQ(choose_containers(reload(client(), workload), {}).size(), choose_containers(workload, {}).size());
         return choose_containers(workload, {}).size();
@@ -255,16 +255,16 @@ TEST_F(LoadWorkloadTest, LooksUpClaims) {
 TEST_F(LoadWorkloadTest, ReadsDriverOfUnknownClassFromRunningPod) {
     serve_cluster_kinds("resource.k8s.io/v1beta2");
     const std::string root = "/apis/resource.k8s.io/v1beta2/namespaces/prod/";
-    hold(root + "resourceclaimtemplates/odd", claim_template("odd"));
+    serve_object(root + "resourceclaimtemplates/odd", claim_template("odd"));
     Json pod = owned(named("web-1-x"), "apps/v1", "ReplicaSet", "web-1");
     pod["spec"] = claiming("odd")["spec"]["template"]["spec"];
     pod["status"]["resourceClaimStatuses"] = {{{"name", "device"}, {"resourceClaimName", "web-1-x-device"}}};
-    hold_list(kReplicaSetPath, {owned(named("web-1"), "apps/v1", "Deployment", "web")});
-    hold_list(kPodPath, {pod});
+    serve_list(kReplicaSetPath, {owned(named("web-1"), "apps/v1", "Deployment", "web")});
+    serve_list(kPodPath, {pod});
     const auto allocate = [&](const std::string& driver) {
-        hold(root + "resourceclaims/web-1-x-device",
+        serve_object(root + "resourceclaims/web-1-x-device",
                      {{"status", {{"allocation", {{"devices", {{"results", {{{"driver", driver}}}}}}}}}}});
-        hold(kDeploymentPath + "/web", claiming("odd"));
+        serve_object(kDeploymentPath + "/web", claiming("odd"));
         return load(choice("deployment", "web")).templates.at(0).containers.at(0);
     };
     EXPECT_FALSE(allocate("dra.net").has_gpu);
@@ -279,12 +279,12 @@ TEST_F(LoadWorkloadTest, LooksUpExtendedResourceOfDeviceClass) {
                  {"spec",
                   {{"extendedResourceName", "acme.com/fast"},
                    {"selectors", {{{"cel", {{"expression", "device.driver == 'gpu.nvidia.com'"}}}}}}}}};
-    hold_list("/apis/resource.k8s.io/v1/deviceclasses", {fast});
+    serve_list("/apis/resource.k8s.io/v1/deviceclasses", {fast});
     Json object = web();
     object["spec"]["template"]["spec"]["containers"] = {
         {{"name", "main"}, {"resources", {{"limits", {{"acme.com/fast", 1}}}}}},
         {{"name", "other"}, {"resources", {{"limits", {{"acme.com/slow", 1}}}}}}};
-    hold(kDeploymentPath + "/web", object);
+    serve_object(kDeploymentPath + "/web", object);
     const auto containers = load(choice("deployment", "web")).templates.at(0).containers;
     EXPECT_TRUE(containers.at(0).has_gpu);
     EXPECT_THAT(containers.at(0).gpu_note, IsEmpty());
@@ -296,22 +296,22 @@ TEST_F(LoadWorkloadTest, RolloutWithWorkloadRefLoadsDeployment) {
     serve("argoproj.io/v1alpha1", {{"rollouts", "Rollout"}});
     const std::string rollout = "/apis/argoproj.io/v1alpha1/namespaces/prod/rollouts/live";
     const Json reference = {{"apiVersion", "apps/v1"}, {"kind", "Deployment"}, {"name", "web"}};
-    hold(rollout, named("live", {{"workloadRef", reference}}));
-    hold(kDeploymentPath + "/web", web());
+    serve_object(rollout, named("live", {{"workloadRef", reference}}));
+    serve_object(kDeploymentPath + "/web", web());
     EXPECT_EQ(load(choice("rollout", "live")).text(), "deployment.apps/web in namespace prod");
-    hold(rollout, named("live", {{"template", gpu_template()}}));
+    serve_object(rollout, named("live", {{"template", gpu_template()}}));
     EXPECT_EQ(load(choice("rollout", "live")).text(), "rollout.argoproj.io/live in namespace prod");
 }
 
 TEST_F(LoadWorkloadTest, TreatsClaimAsGpuIfServerDoesNotServeClaims) {
-    hold(kDeploymentPath + "/web", claiming("gpu"));
+    serve_object(kDeploymentPath + "/web", claiming("gpu"));
     EXPECT_EQ(choose_containers(load(choice("deployment", "web")), {}).size(), 1u);
 }
 
 TEST_F(LoadWorkloadTest, ReloadReadsChangedTemplates) {
-    hold(kDeploymentPath + "/web", web());
+    serve_object(kDeploymentPath + "/web", web());
     const Workload before = load(choice("deployment", "web"));
-    hold(kDeploymentPath + "/web", named("web", {{"template", gpu_template("renamed")}}));
+    serve_object(kDeploymentPath + "/web", named("web", {{"template", gpu_template("renamed")}}));
     EXPECT_EQ(reload(client(), before).templates.at(0).containers.at(0).name, "renamed");
     responder.on("GET", kDeploymentPath + "/web", {status_answer(404, "NotFound")});
     EXPECT_THROW(reload(client(), before), ApiError);
