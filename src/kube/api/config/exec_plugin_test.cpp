@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "kube/api/common/error.hpp"
+#include "kube/api/common/json.hpp"
 #include "kube/api/testing/test_files.hpp"
 
 namespace cudafault::kube {

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "kube/api/common/error.hpp"
+#include "kube/api/common/json.hpp"
 
 namespace cudafault::kube {
 
