@@ -55,8 +55,12 @@ int report_error(const char* message, int code) {
 }
 
 std::string help_of(const CLI::App& app) {
-    const auto chosen = app.get_subcommands();
-    return chosen.empty() ? "cudafault --help" : fmt::format("cudafault {} --help", chosen.front()->get_name());
+    std::string command = "cudafault";
+    for (const CLI::App* verb = &app; !verb->get_subcommands().empty();) {
+        verb = verb->get_subcommands().front();
+        command += " " + verb->get_name();
+    }
+    return command + " --help";
 }
 
 // CLI11 reports a value that is not a number as "Could not convert: NAME = VALUE".

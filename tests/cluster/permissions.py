@@ -2,6 +2,7 @@
 """Checks that the Role of `cudafault k8s rbac VERB` suffices for the verb and contains no unused permission."""
 
 import json
+import re
 from functools import partial
 from urllib.parse import parse_qs, urlsplit
 
@@ -157,6 +158,30 @@ def check_all_option(checks, cluster, namespace: str) -> None:
     checks.expect("verify-clean finds no leftover after restore --all", outcome.code == 0, outcome)
 
 
+def check_several_kinds(checks, cluster, namespace: str) -> None:
+    """Checks that the `rbac` command in an error message prints a Role that suffices for workloads of several kinds."""
+    refs = ("deployment/several", "statefulset/several")
+    for kind in ("Deployment", "StatefulSet"):
+        cluster.create(workloads.workload(kind, namespace, "several", replicas=0))
+    assert cluster.cudafault("k8s", "inject", *refs, "-n", namespace).code == 0
+    for number, (verb, words) in enumerate((("status", ()), ("status", refs), ("restore", refs))):
+        name = f"several-{number}"
+        rules = role_rules(cluster, verb, namespace, *(() if words else ("--all",)))
+        account = cluster.create_service_account(namespace, name, rules)
+        refused = cluster.cudafault("k8s", verb, *words, "-n", namespace, kubeconfig=account)
+        remedy = re.search(r"`cudafault (k8s rbac [^`]*)`", refused.errors)
+        described = f"{verb} {' '.join(words)}"
+        if not checks.expect(f"{described}: fails without permission for one kind, and names a remedy",
+                             refused.code == 3 and remedy, refused):
+            continue
+        printed = cluster.cudafault(*remedy[1].split(), "--json")
+        account = cluster.create_service_account(namespace, f"{name}-remedy", json.loads(printed.output)["rules"])
+        outcome = cluster.cudafault("k8s", verb, *words, "-n", namespace, kubeconfig=account)
+        checks.expect(f"{described}: the Role of {remedy[1]} suffices", outcome.code == 0, outcome)
+    for kind in ("Deployment", "StatefulSet"):
+        cluster.api.delete("apps/v1", kind, namespace, "several")
+
+
 def check_deletion(checks, cluster, namespace: str) -> None:
     """Checks restore --delete-pods for a kind whose controller does not replace pods."""
     drill = Drill(checks, cluster, namespace, workloads.workload("ReplicaSet", namespace, "deletes", replicas=0))
@@ -263,5 +288,5 @@ def is_served(cluster, resource: str) -> bool:
 CRDS = ("dynamographdeployments", "rayclusters")
 GROUPS = [
     Group(in_one_namespace, [*(partial(check_kind, kind=kind) for kind in KINDS), check_exact_option, check_readers,
-                             check_deletion, check_all_option, check_nodes]),
+                             check_deletion, check_all_option, check_several_kinds, check_nodes]),
 ]

@@ -110,6 +110,73 @@ def check_shared_processes(checks: Checks, cluster: Cluster) -> None:
         workspace.expect_clean(checks, "shared processes", snapshot)
 
 
+def check_ended_processes(checks: Checks, cluster: Cluster) -> None:
+    """Checks that processes that ended under an older plan neither count nor prevent an acknowledgement."""
+    with temporary_workspace(cluster, checks, "ended processes") as workspace:
+        script = "while true; do gpu_client & child=$!; sleep 2; kill -9 $child; done"
+        spec = workloads.pod_spec(workloads.container(command=["sh", "-c", script]))
+        workspace.cluster.create(workloads.deployment(workspace.namespace, "app", spec, replicas=1))
+        workspace.cluster.wait_for_pods(workspace.namespace, APP, 1)
+        workspace.do("inject", "deployment/app")
+        workspace.do("arm", "deployment/app", "xid=79 times=3")
+
+        def fired() -> list:
+            return [pod for pod in workspace.status("deployment/app").values() if pod["fired"]]
+        workspace.wait(fired, 15, "failed calls")
+        disarmed = workspace.json("disarm", "deployment/app")
+        time.sleep(3)  # at least one process starts after the plan was disarmed
+        pod, = workspace.status("deployment/app").values()
+        checks.equal("ended processes: the pod has acknowledged the plan, under which no call failed",
+                     (pod["acknowledged"], pod["fired"], pod["fired_is_lower_bound"]), (disarmed["revision"], 0, False))
+        workspace.do("restore", "deployment/app")
+
+
+def check_finished_pods(checks: Checks, cluster: Cluster) -> None:
+    """Checks that status shows the failed calls of a Job's finished pod, and the advice of verify-clean about the Job."""
+    with temporary_workspace(cluster, checks, "finished pods") as workspace:
+        main = workloads.container(command=["sh", "-c", "gpu_client & sleep 4; kill $!; exit 3"])
+        job = {"backoffLimit": 0, "template": {"spec": workloads.pod_spec(main, restartPolicy="Never")}}
+        spec = {"schedule": "0 0 1 1 *", "suspend": True, "jobTemplate": {"spec": job}}
+        workspace.cluster.create({"apiVersion": "batch/v1", "kind": "CronJob",
+                                  "metadata": {"name": "app", "namespace": workspace.namespace}, "spec": spec})
+        snapshot = workspace.snapshot()
+        workspace.do("inject", "cronjob/app")
+        workspace.do("arm", "cronjob/app", "xid=79 times=3")
+        workspace.cluster.kubectl("-n", workspace.namespace, "create", "job", "--from=cronjob/app", "run")
+
+        def failed() -> list:
+            return [pod for pod in workspace.pods("job-name=run") if pod["status"]["phase"] == "Failed"]
+        workspace.wait(failed, 30, "the end of the Job's pod")
+        shown = [(pod["phase"], pod["fired"]) for pod in workspace.status("cronjob/app").values()]
+        checks.equal("finished pods: status counts the failed calls of the finished pod", shown, [("Failed", 3)])
+        workspace.do("restore", "cronjob/app")
+        remains = workspace.run("verify-clean")
+        checks.expect("finished pods: verify-clean says how to remove the Job, which restore cannot change",
+                      remains.code == 4 and f"kubectl delete job run -n {workspace.namespace}" in remains.errors, remains)
+        workspace.cluster.kubectl("-n", workspace.namespace, "delete", "job", "run")
+        workspace.expect_clean(checks, "finished pods", snapshot)
+
+
+def check_lost_template(checks: Checks, cluster: Cluster) -> None:
+    """Checks arm and status while a rollout replaces the injected pods because another client reverted the template."""
+    with temporary_workspace(cluster, checks, "lost template") as workspace:
+        ref = create_workload(workspace, spec=workloads.pod_spec(workloads.server(), terminationGracePeriodSeconds=1),
+                              strategy={"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}},
+                              minReadySeconds=8)
+        snapshot = workspace.snapshot()
+        workspace.do("inject", ref)
+        workspace.cluster.kubectl("-n", workspace.namespace, "rollout", "undo", ref)
+        refused = workspace.run("arm", ref, "xid=79")
+        checks.expect("lost template: arm fails and names the cause",
+                      refused.code == 3 and "has removed the library" in refused.errors, refused)
+        workspace.do("arm", ref, "xid=79", "--allow-empty")
+        shown = workspace.do("status", ref)
+        checks.expect("lost template: status shows the armed plan and the pods that still have the library",
+                      "still ha" in shown and "plan: xid=79" in shown, shown)
+        workspace.do("restore", ref)
+        workspace.expect_clean(checks, "lost template", snapshot)
+
+
 # Kinds
 
 def check_stateful_set(checks: Checks, cluster: Cluster) -> None:
@@ -509,6 +576,9 @@ GROUPS = [
     Group(in_cluster, [
         check_evidence,
         check_shared_processes,
+        check_ended_processes,
+        check_finished_pods,
+        check_lost_template,
         check_repeated_inject_while_starting,
         check_stateful_set,
         check_daemon_set,

@@ -123,7 +123,7 @@ void add_k8s_arm(CLI::App& k8s) {
                      "Do not arm if more pods than this would fail now: a number, or a percentage of the injected pods")
         ->type_name("N|N%");
     verb->add_flag("--allow-empty", options->allow_empty,
-                   "Arm a workload even if the plan targets no current pod, for pods that start later");
+                   "Arm a workload even if the plan targets no current pod, or the pod template has lost the library");
     verb->add_option("--expires", options->expires,
                      "Time after which the library disarms the faults that have no until=")
         ->type_name("DURATION")

@@ -66,9 +66,13 @@ json containers_json(const kube::Armed& armed) {
 }
 
 json armed_workload_json(const kube::Armed& armed, const std::string& until) {
-    return {{"plan", armed.plan.name()},      {"revision", armed.plan.revision},
-            {"spec", armed.plan.spec},        {"until", until.empty() ? json() : json(until)},
-            {"pods", containers_json(armed)}, {"notes", armed.notes}};
+    return {{"workload", armed.plan.workload_text()},
+            {"plan", armed.plan.name()},
+            {"revision", armed.plan.revision},
+            {"spec", armed.plan.spec},
+            {"until", until.empty() ? json() : json(until)},
+            {"pods", containers_json(armed)},
+            {"notes", armed.notes}};
 }
 
 }  // namespace
@@ -94,7 +98,8 @@ void print_armed(const std::vector<kube::Armed>& all) {
     if (!is_any_pod_targeted(all))
         fmt::print("  note: the plan targets no running pod; pods created later may match\n");
     for (const kube::Armed& armed : all) {
-        for (const std::string& note : armed.notes) fmt::print("  note: {}\n", note);
+        const std::string workload = all.size() > 1 ? armed.plan.workload_text() + ": " : "";
+        for (const std::string& note : armed.notes) fmt::print("  note: {}{}\n", workload, note);
     }
 }
 

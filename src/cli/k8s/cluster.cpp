@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <csignal>
 
 #include "cli/duration.hpp"
@@ -10,6 +11,7 @@
 #include "cli/yaml.hpp"
 #include "kube/api/common/error.hpp"
 #include "kube/api/transport/api_error.hpp"
+#include "kube/plan/plan_object.hpp"
 #include "kube/workload/kinds.hpp"
 #include "local/error.hpp"
 
@@ -26,31 +28,62 @@ kube::SessionOptions session_options(const ClusterOptions& options, const std::s
     return session;
 }
 
-// Returns the kind of the workload in the form of `rbac --kind`, or its owner's kind if the command changes the owner.
-// If the workload cannot be read, returns the kind that the API server's error names.
-std::string kind_for_role(const kube::ApiError& error, const ClusterOptions& options, ClusterAccess& access) {
-    if (options.workloads.empty()) return "";
+void add_unless_present(std::vector<std::string>& kinds, const std::string& kind) {
+    if (!kind.empty() && std::find(kinds.begin(), kinds.end(), kind) == kinds.end()) kinds.push_back(kind);
+}
+
+// Returns the kind of the object that the API server's error names, in the form of `rbac --kind`, or an empty text.
+std::string kind_in(const kube::ApiError& error) {
+    const std::string plural = kube::text_at(error.status, {"details", "kind"});
+    const std::string group = kube::text_at(error.status, {"details", "group"});
+    return group.empty() ? "" : plural + "." + group;
+}
+
+// Returns the kind of the workload that the command changes: the named object or its owner. If that cannot be read,
+// returns the kind of the object that cannot.
+std::string kind_of_choice(const kube::WorkloadChoice& choice, ClusterAccess& access) {
     try {
-        if (!options.workloads.labels.empty())
-            return access.discovery.resolve(options.workloads.words.at(0)).qualified();
-        kube::WorkloadChoice choice = parse_workloads(options.workloads.words, access.in_namespace).front();
-        choice.accept_refused = true;
-        return kube::load_workload(access.client, access.discovery, choice).ref.resource.qualified();
-    } catch (const std::exception&) {
-        const std::string plural = kube::text_at(error.status, {"details", "kind"});
-        const std::string group = kube::text_at(error.status, {"details", "group"});
-        return group.empty() ? "" : plural + "." + group;
+        kube::WorkloadChoice readable = choice;
+        readable.accept_refused = true;
+        return kube::load_workload(access.client, access.discovery, readable).ref.resource.qualified();
+    } catch (const kube::ApiError& error) {
+        return kind_in(error);
+    } catch (const kube::Error&) {
+        return "";
     }
 }
 
-std::string with_remedy(const kube::ApiError& error, const ClusterOptions& options, ClusterAccess& access) {
-    if (!error.is_permission_denied()) return error.what();
-    kube::CommandUse use = options.use;
-    use.in_namespace = access.in_namespace;
-    use.by_labels = !options.workloads.labels.empty();
-    const std::string kind = kind_for_role(error, options, access);
-    if (!kind.empty() && kind != "deployments.apps") use.kinds = {kind};
-    return fmt::format("{}; `{}` prints the Role to ask for", error.what(), rbac_command(use));
+std::vector<std::string> kinds_of_injected(const std::string& in_namespace, ClusterAccess& access) {
+    std::vector<std::string> kinds;
+    try {
+        for (const kube::PlanObject& plan : kube::all_plans(access.client, in_namespace)) {
+            const auto workload = plan.workload();
+            if (workload) add_unless_present(kinds, access.discovery.resolve(workload->kind).qualified());
+        }
+    } catch (const kube::Error&) {  // the Role then has the default kind
+    }
+    return kinds;
+}
+
+// Returns the kinds of all workloads of the command in the form of `rbac --kind`, because one Role must suffice for
+// them.
+std::vector<std::string> kinds_for_role(const kube::ApiError& error, const ClusterOptions& options,
+                                        ClusterAccess& access) {
+    std::vector<std::string> kinds;
+    if (options.workloads.empty()) {
+        if (options.use.all_workloads)
+            kinds = kinds_of_injected(options.use.all_namespaces ? "" : access.in_namespace, access);
+        return kinds;
+    }
+    try {
+        if (!options.workloads.labels.empty())
+            return {access.discovery.resolve(options.workloads.words.at(0)).qualified()};
+        for (const kube::WorkloadChoice& choice : parse_workloads(options.workloads.words, access.in_namespace))
+            add_unless_present(kinds, kind_of_choice(choice, access));
+    } catch (const std::exception&) {
+        add_unless_present(kinds, kind_in(error));
+    }
+    return kinds;
 }
 
 void run_action(ClusterAccess& access, const ClusterOptions& options,
@@ -58,7 +91,7 @@ void run_action(ClusterAccess& access, const ClusterOptions& options,
     try {
         action(access);
     } catch (const kube::ApiError& error) {
-        throw local::Error(local::kEnvironment, with_remedy(error, options, access));
+        throw local::Error(local::kEnvironment, error.what() + role_remedy(permission_error(error), options, access));
     }
 }
 
@@ -129,6 +162,21 @@ std::string rbac_command(const kube::CommandUse& use) {
     }
     for (const std::string& kind : use.kinds) command += " --kind " + kind;
     return command;
+}
+
+const kube::ApiError* permission_error(const kube::Error& error) {
+    const auto* answer = dynamic_cast<const kube::ApiError*>(&error);
+    return answer && answer->is_permission_denied() ? answer : nullptr;
+}
+
+std::string role_remedy(const kube::ApiError* denied, const ClusterOptions& options, ClusterAccess& access) {
+    if (!denied) return "";
+    kube::CommandUse use = options.use;
+    use.in_namespace = access.in_namespace;
+    use.by_labels = !options.workloads.labels.empty();
+    use.kinds = kinds_for_role(*denied, options, access);
+    if (use.kinds == std::vector<std::string>{"deployments.apps"}) use.kinds.clear();
+    return fmt::format("; `{}` prints the Role to ask for", rbac_command(use));
 }
 
 void print_results(const ClusterOptions& options, const nlohmann::json& list) {

@@ -12,7 +12,9 @@
 #include "cli/k8s/workloads.hpp"
 #include "kube/api/client/client.hpp"
 #include "kube/api/client/discovery.hpp"
+#include "kube/api/common/error.hpp"
 #include "kube/api/config/kubeconfig.hpp"
+#include "kube/api/transport/api_error.hpp"
 #include "kube/api/transport/session.hpp"
 #include "kube/cluster/permissions.hpp"
 #include "kube/workload/workload.hpp"
@@ -42,6 +44,15 @@ void add_cluster_options(CLI::App& verb, ClusterOptions& options);
 
 // Returns the `cudafault k8s rbac` command that prints the Role for this use.
 std::string rbac_command(const kube::CommandUse& use);
+
+// Returns the error if a Role could allow the request, or nullptr.
+const kube::ApiError* permission_error(const kube::Error& error);
+
+class ClusterAccess;
+
+// Returns "; `cudafault k8s rbac ...` prints the Role to ask for", with a Role that suffices for all workloads of the
+// command, or an empty text without an error.
+std::string role_remedy(const kube::ApiError* denied, const ClusterOptions& options, ClusterAccess& access);
 
 // A connection for the duration of one command. SIGINT, SIGTERM and SIGHUP cancel its waits.
 class ClusterAccess {

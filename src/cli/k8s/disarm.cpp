@@ -6,6 +6,7 @@
 #include "cli/k8s/armed_output.hpp"
 #include "cli/k8s/cluster.hpp"
 #include "kube/plan/arm.hpp"
+#include "local/error.hpp"
 
 namespace cudafault::cli {
 
@@ -21,6 +22,8 @@ deleted.)";
 
 void disarm(const ClusterOptions& options) {
     ClusterOptions cluster = options;
+    if (cluster.use.all_workloads && !cluster.workloads.empty())
+        throw local::Error(local::kUsage, "invalid use of --all: it cannot be combined with a workload");
     cluster.use.all_workloads = cluster.workloads.empty();
     in_cluster(cluster, [&](ClusterAccess& access) {
         kube::ArmChoice choice;
@@ -43,6 +46,8 @@ void add_k8s_disarm(CLI::App& k8s) {
                            "KIND/NAME or KIND NAME; by default all injected workloads of the namespace", false);
     add_cluster_options(*verb, *options);
     add_output_option(*verb, *options);
+    verb->add_flag("--all", options->use.all_workloads,
+                   "All injected workloads of the namespace, as without a workload");
     verb->add_flag("--restart-crashed", options->use.restart_crashed,
                    "Delete pods in CrashLoopBackOff, so that they are replaced immediately");
     verb->footer(kK8sDisarmExamples);

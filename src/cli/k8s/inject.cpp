@@ -99,24 +99,43 @@ bool has_only_expected_failures(const kube::InjectResult& result) {
                        [](const auto& pod) { return pod.library_seen || (!pod.ready && pod.node.empty()); });
 }
 
+std::vector<kube::InjectAttempt> run(const InjectionCommand& command, ClusterAccess& access) {
+    std::vector<kube::InjectOptions> all = inject_options(command, access);
+    if (all.size() > 1) return kube::inject_each(access.client, std::move(all));
+    return {{kube::inject(access.client, access.discovery, all.front()), nullptr}};
+}
+
+// Returns why pods of the workload lack the library, or an empty text.
+std::string incompleteness(const InjectionCommand& command, const kube::InjectResult& result) {
+    if (command.no_wait || is_complete(result) || has_only_expected_failures(result)) return "";
+    return fmt::format(
+        "{} is injected, but not all pods have the library yet: {}; run the command again to wait, or `cudafault k8s "
+        "restore` to undo it",
+        result.plan.workload.text(), missing_text(result));
+}
+
 void inject(const InjectionCommand& command) {
     if (command.dry_run) return show_plan(command);
     in_cluster(command.cluster, [&](ClusterAccess& access) {
         json list = json::array();
-        std::vector<std::string> missing;
-        for (const kube::InjectOptions& options : inject_options(command, access)) {
-            const kube::InjectResult result = kube::inject(access.client, access.discovery, options);
-            list.push_back(result_json(result));
-            if (!command.cluster.is_document()) print_result(result);
-            if (command.no_wait || is_complete(result) || has_only_expected_failures(result)) continue;
-            missing.push_back(fmt::format("{}: {}", result.plan.workload.text(), missing_text(result)));
+        std::vector<std::string> failures;
+        const kube::ApiError* denied = nullptr;
+        const std::vector<kube::InjectAttempt> attempts = run(command, access);
+        for (const kube::InjectAttempt& attempt : attempts) {
+            if (attempt.error) {
+                failures.emplace_back(attempt.error->what());
+                if (!denied) denied = permission_error(*attempt.error);
+                continue;
+            }
+            list.push_back(result_json(*attempt.result));
+            if (!command.cluster.is_document()) print_result(*attempt.result);
+            const std::string why = incompleteness(command, *attempt.result);
+            if (!why.empty()) failures.push_back(why);
         }
         if (command.cluster.is_document()) print_results(command.cluster, list);
-        if (missing.empty()) return;
-        throw local::Error(local::kEnvironment,
-                           fmt::format("injected, but not all pods have the library yet: {}; run the command again to "
-                                       "wait, or `cudafault k8s restore` to undo it",
-                                       fmt::join(missing, "; ")));
+        if (failures.empty()) return;
+        throw local::Error(local::kEnvironment, fmt::format("{}{}", fmt::join(failures, "; "),
+                                                            role_remedy(denied, command.cluster, access)));
     });
 }
 

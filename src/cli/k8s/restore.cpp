@@ -61,6 +61,14 @@ std::string remaining_text(const std::vector<kube::RestoreResult>& results) {
     return fmt::format("{}; resolve this and run the command again", fmt::join(incomplete, "; "));
 }
 
+const kube::ApiError* first_permission_error(const std::vector<kube::RestoreResult>& results) {
+    for (const auto& result : results) {
+        const kube::ApiError* denied = result.error ? permission_error(*result.error) : nullptr;
+        if (denied) return denied;
+    }
+    return nullptr;
+}
+
 void restore(const ClusterOptions& options) {
     if (options.use.all_workloads != options.workloads.empty()) {
         throw local::Error(local::kUsage, "missing target: expected a workload such as deployment/web, or --all");
@@ -76,7 +84,10 @@ void restore(const ClusterOptions& options) {
             if (results.empty()) fmt::print("nothing is injected in namespace {}\n", access.in_namespace);
         }
         if (std::all_of(results.begin(), results.end(), [](const auto& result) { return result.complete; })) return;
-        throw local::Error(local::kLeftBehind, remaining_text(results));
+        const auto failed =
+            std::find_if(results.begin(), results.end(), [](const auto& result) { return result.error; });
+        throw local::Error(failed == results.end() ? local::kLeftBehind : local::kEnvironment,
+                           remaining_text(results) + role_remedy(first_permission_error(results), options, access));
     });
 }
 

@@ -14,6 +14,7 @@
 #include "cli/output.hpp"
 #include "kube/plan/plan_spec.hpp"
 #include "kube/plan/workload_status.hpp"
+#include "kube/workload/survey.hpp"
 #include "local/error.hpp"
 
 namespace cudafault::cli {
@@ -179,22 +180,36 @@ std::string fired_text(const kube::PodStatus& pod) {
     return pod.injected ? count_text(fired(pod), is_exact(pod)) : "-";
 }
 
-std::string head_text(const kube::WorkloadStatus& status) {
-    const std::string name = paint(Paint::bold, status.workload.text());
-    if (!status.mark) return name + ": not injected\n";
-    const std::string by = status.record && !status.record->is_rebuilt
-                               ? fmt::format(", by {} at {}", status.record->by, status.record->created_at)
-                               : ", without a record";
-    const std::string head = fmt::format("{}: injected (run {}{})\n", name, status.mark->run_id, by);
-    if (!status.plan) return head + "plan: missing, so nothing is armed\n";
+std::string injection_text(const kube::WorkloadStatus& status) {
+    if (status.mark) {
+        const std::string by = status.record && !status.record->is_rebuilt
+                                   ? fmt::format("by {} at {}", status.record->by, status.record->created_at)
+                                   : "without a record";
+        return fmt::format("injected (run {}, {})", status.mark->run_id, by);
+    }
+    const auto injected =
+        std::count_if(status.pods.begin(), status.pods.end(), [](const auto& pod) { return pod.injected; });
+    if (injected == 0) return "not injected";
+    return fmt::format("not injected, but {} of its pods still {} the library; run `cudafault k8s restore`", injected,
+                       injected == 1 ? "has" : "have");
+}
+
+std::string plan_line(const kube::WorkloadStatus& status) {
+    if (!status.plan) return status.mark ? "plan: missing, so nothing is armed\n" : "";
     const kube::PlanObject& plan = *status.plan;
-    if (plan.spec.empty()) return fmt::format("{}plan: nothing is armed (revision {})\n", head, plan.revision);
-    return fmt::format("{}plan: {}{} (revision {}, armed {} by {})\n", head, status.expired() ? "expired: " : "",
+    if (plan.spec.empty()) return fmt::format("plan: nothing is armed (revision {})\n", plan.revision);
+    return fmt::format("plan: {}{} (revision {}, armed {} by {})\n", status.expired() ? "expired: " : "",
                        paint(Paint::bold, plan.spec), plan.revision, plan.changed_at, plan.changed_by);
+}
+
+std::string head_text(const kube::WorkloadStatus& status) {
+    return fmt::format("{}: {}\n{}", paint(Paint::bold, status.workload.text()), injection_text(status),
+                       plan_line(status));
 }
 
 std::string ready_text(const kube::PodStatus& pod) {
     if (pod.terminating) return "terminating";
+    if (pod.is_finished()) return pod.phase == "Failed" ? "failed" : "completed";
     return pod.ready ? "yes" : "no";
 }
 
@@ -228,8 +243,15 @@ std::string pods_text(const kube::WorkloadStatus& status, bool is_wide) {
     return table.text("  ");
 }
 
+// Counts the matching pods among those that have not finished.
 std::string ratio(const kube::WorkloadStatus& status, const std::function<bool(const kube::PodStatus&)>& matches) {
-    return fmt::format("{}/{}", std::count_if(status.pods.begin(), status.pods.end(), matches), status.pods.size());
+    size_t matching = 0, all = 0;
+    for (const kube::PodStatus& pod : status.pods) {
+        if (pod.is_finished()) continue;
+        ++all;
+        matching += matches(pod);
+    }
+    return fmt::format("{}/{}", matching, all);
 }
 
 std::string armed_text(const kube::WorkloadStatus& status) {
@@ -274,6 +296,7 @@ Report report_on(const StatusOptions& options, ClusterAccess& access) {
     if (cluster.workloads.empty()) {
         const std::string in_namespace = cluster.use.all_namespaces ? "" : access.in_namespace;
         all = kube::status_of_all(access.client, in_namespace);
+        if (all.empty() && !in_namespace.empty()) kube::require_namespace(access.client, in_namespace);
         report.text = summary_text(all, namespace_text(in_namespace));
     } else {
         all = kube::status_of_each(access.client, chosen_workloads(cluster, access));

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <optional>
+#include <set>
+#include <string_view>
 
 #include "cli/k8s/cluster.hpp"
 #include "cli/k8s/findings.hpp"
@@ -86,6 +90,39 @@ void print_report(const kube::CleanReport& report, const std::string& where) {
                plural(report.kinds, "kind"));
 }
 
+// Jobs that were created during an injection keep its template, which is immutable. Returns the commands that delete
+// them.
+std::string job_deletions(const kube::CleanReport& report) {
+    constexpr std::string_view kJob = "job.batch/", kIn = " in namespace ";
+    std::map<std::string, std::set<std::string>> names;  // by namespace
+    for (const kube::Trace& trace : report.traces) {
+        const size_t separator = trace.object.find(kIn);
+        if (!trace.object.starts_with(kJob) || separator == std::string::npos) continue;
+        names[trace.object.substr(separator + kIn.size())].insert(
+            trace.object.substr(kJob.size(), separator - kJob.size()));
+    }
+    std::vector<std::string> commands;
+    for (const auto& [in_namespace, jobs] : names)
+        commands.push_back(fmt::format("`kubectl delete job {} -n {}`", fmt::join(jobs, " "), in_namespace));
+    return fmt::format("{}", fmt::join(commands, ", "));
+}
+
+std::string remedy_for(const kube::CleanReport& report, const VerifyCleanOptions& options) {
+    const bool is_ambiguous =
+        report.differences.empty() && std::all_of(report.traces.begin(), report.traces.end(),
+                                                  [](const kube::Trace& trace) { return trace.is_ambiguous; });
+    if (is_ambiguous) {
+        return options.against.empty()
+                   ? "these variables may belong to the workload; use --against with a snapshot from "
+                     "before the injection"
+                   : "these variables may belong to the workload: remove the variables that do not";
+    }
+    const std::string deletions = job_deletions(report);
+    const std::string restore = "run `cudafault k8s restore` to remove them";
+    if (deletions.empty()) return restore;
+    return fmt::format("{}, and delete the Jobs, whose templates are immutable: {}", restore, deletions);
+}
+
 void refuse_unless_clean(const kube::CleanReport& report, const std::string& in_namespace,
                          const VerifyCleanOptions& options) {
     if (report.is_clean() && (report.skipped.empty() || options.allow_skipped)) return;
@@ -99,17 +136,10 @@ void refuse_unless_clean(const kube::CleanReport& report, const std::string& in_
                         where, plural(report.skipped.size(), "kind"),
                         in_namespace.empty() ? "-A" : "-n " + in_namespace));
     }
-    const bool is_ambiguous =
-        report.differences.empty() && std::all_of(report.traces.begin(), report.traces.end(),
-                                                  [](const kube::Trace& trace) { return trace.is_ambiguous; });
-    const char* remedy = !is_ambiguous ? "run `cudafault k8s restore` to remove them"
-                         : !options.against.empty()
-                             ? "these variables may belong to the workload: remove the variables that do not"
-                             : "these variables may belong to the workload; use --against with a snapshot "
-                               "from before the injection";
-    throw local::Error(local::kLeftBehind, fmt::format("{} is not clean: {} of cudafault and {}; {}", where,
-                                                       plural(report.traces.size(), "trace"),
-                                                       plural(report.differences.size(), "difference"), remedy));
+    throw local::Error(
+        local::kLeftBehind,
+        fmt::format("{} is not clean: {} of cudafault and {}; {}", where, plural(report.traces.size(), "trace"),
+                    plural(report.differences.size(), "difference"), remedy_for(report, options)));
 }
 
 void verify_clean(const VerifyCleanOptions& options) {

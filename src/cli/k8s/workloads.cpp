@@ -43,6 +43,8 @@ bool WorkloadArguments::is_single() const {
 }
 
 void WorkloadArguments::check() const {
+    if (is_required && empty())
+        throw local::Error(local::kUsage, "missing workload: expected KIND/NAME such as deployment/web");
     if (labels.empty()) {
         parse_workloads(words, "");
     } else if (words.size() != 1 || has_slash(words[0])) {
@@ -52,9 +54,9 @@ void WorkloadArguments::check() const {
 
 void add_workload_arguments(CLI::App& verb, WorkloadArguments& arguments, const std::string& description,
                             bool is_required) {
+    arguments.is_required = is_required;
     verb.add_option("workloads", arguments.words, description)
-        ->option_text(is_required ? "WORKLOAD..." : "[WORKLOAD...]")
-        ->required(is_required);
+        ->option_text(is_required ? "WORKLOAD..." : "[WORKLOAD...]");
     verb.add_option("-l,--selector", arguments.labels, "Workloads with these labels: `deployment -l app=web`")
         ->type_name("LABELS");
 }

@@ -13,6 +13,7 @@ namespace cudafault::cli {
 struct WorkloadArguments {
     std::vector<std::string> words;
     std::string labels;  // from -l
+    bool is_required = false;
 
     bool empty() const { return words.empty() && labels.empty(); }
     // Returns true if the arguments name exactly one workload. The command then prints one JSON object. Otherwise it

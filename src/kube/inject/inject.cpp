@@ -10,6 +10,7 @@
 
 #include "kube/api/client/client.hpp"
 #include "kube/api/client/discovery.hpp"
+#include "kube/api/client/parallel.hpp"
 #include "kube/api/client/resource.hpp"
 #include "kube/api/common/error.hpp"
 #include "kube/api/common/timestamp.hpp"
@@ -110,8 +111,8 @@ bool has_matching_container(const Workload& workload, const std::string& glob) {
 std::string no_container_text(const Workload& workload, const InjectOptions& options) {
     const std::string choices = choices_text(workload);
     if (!options.containers.empty()) {
-        return fmt::format("no container of {} matches --container {}: {}", workload.text(),
-                           fmt::join(options.containers, ", "), choices);
+        return fmt::format("no container of {} matches --container \"{}\": {}", workload.text(),
+                           fmt::join(options.containers, "\", \""), choices);
     }
     if (options.or_all_containers) return fmt::format("nothing to inject in {}: {}", workload.text(), choices);
     return fmt::format(
@@ -223,7 +224,7 @@ bool is_uncertain(const Error& error) {
 class InjectOperation {
 public:
     InjectOperation(Client& client, Discovery& discovery, const InjectOptions& options)
-        : client_(client), discovery_(discovery), options_(options) {}
+        : client_(client), discovery_(discovery), options_(options), on_progress_(options.on_progress) {}
 
     InjectionPlan plan(const Workload& read) {
         const std::string& in_namespace = read.ref.in_namespace;
@@ -269,7 +270,8 @@ public:
     InjectResult run() {
         refuse_protected(options_.choice.in_namespace);
         const Workload chosen = load_workload(client_, discovery_, options_.choice);
-        HeldLease lease(client_, chosen.ref, options_.on_progress);
+        if (options_.is_one_of_several) on_progress_ = named(on_progress_, chosen.ref.kubectl_name());
+        HeldLease lease(client_, chosen.ref, on_progress_);
         Workload workload = chosen;
         bool read = false;
         const auto attempt = [&] {
@@ -345,12 +347,19 @@ private:
         InjectionPlan injection = plan(workload);
         if (injection.chosen.empty()) return injection;
         if (injection.unchanged) {
+            const std::string by = author(client_);
+            const Record& record = anchor_->record;
+            if (record.by != by) {
+                injection.notes.push_back(
+                    fmt::format("the injection was made by {} at {}, and restore ends it for all users", record.by,
+                                record.created_at));
+            }
             create_missing_libraries(client_, injection.workload, injection.injection.architectures);
-            disarm(injection.workload, author(client_));
+            disarm(injection.workload, by);
             return injection;
         }
         write(injection);
-        options_.on_progress(fmt::format("{} is changed; waiting for its pods", workload.text()));
+        on_progress_(fmt::format("{} is changed; waiting for its pods", workload.text()));
         return injection;
     }
 
@@ -386,8 +395,7 @@ private:
         try {
             remove_injection(client_, workload.ref);
         } catch (const Error&) {  // report the original error; `restore` removes these objects
-            options_.on_progress(
-                "the objects created for the injection could not be removed: run `cudafault k8s restore`");
+            on_progress_("the objects created for the injection could not be removed: run `cudafault k8s restore`");
         }
     }
 
@@ -396,8 +404,7 @@ private:
         try {
             lease.release();
         } catch (const Error& error) {
-            options_.on_progress(
-                fmt::format("the lease could not be released and expires in a minute: {}", error.what()));
+            on_progress_(fmt::format("the lease could not be released and expires in a minute: {}", error.what()));
         }
     }
 
@@ -423,7 +430,7 @@ private:
         options.need = result.plan.unchanged ? NewPod::kHasRun : NewPod::kReady;
         options.pinned = !mark->pin.empty();
         options.is_current = is_edited;
-        options.on_progress = options_.on_progress;
+        options.on_progress = on_progress_;
         result.rollout = wait_for_rollout(client_, discovery_, workload, is_wanted, options);
         const DeadlineScope final_read(client_.session(),
                                        std::max(client_.session().options().deadline, after(kFinalReadTime)));
@@ -494,6 +501,7 @@ private:
     Client& client_;
     Discovery& discovery_;
     const InjectOptions& options_;
+    Progress on_progress_;
     std::optional<Anchor> anchor_;
     int pods_before_ = -1;
     bool created_record_ = false;  // this command created the record: the workload was not injected before
@@ -533,6 +541,25 @@ void create_config_maps_of(Client& client, const InjectionPlan& plan) {
 
 InjectResult inject(Client& client, Discovery& discovery, const InjectOptions& options) {
     return InjectOperation(client, discovery, options).run();
+}
+
+std::vector<InjectAttempt> inject_each(Client& client, std::vector<InjectOptions> all) {
+    std::vector<InjectAttempt> attempts(all.size());
+    if (all.empty()) return attempts;
+    const Progress on_progress = serialized(all.front().on_progress);
+    in_parallel(client, all.size(), [&](Client& own, Discovery& discovery, size_t index) {
+        all[index].on_progress = on_progress;
+        all[index].is_one_of_several = true;
+        try {
+            attempts[index].result = inject(own, discovery, all[index]);
+        } catch (const ApiError& error) {
+            attempts[index].error = std::make_shared<ApiError>(error);
+        } catch (const Error& error) {
+            if (ends_command(error)) throw;
+            attempts[index].error = std::make_shared<Error>(error);
+        }
+    });
+    return attempts;
 }
 
 std::vector<std::string> container_names(const std::vector<TemplateSite>& chosen) {

@@ -3,10 +3,13 @@
 #pragma once
 
 #include <functional>
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "kube/api/common/cancellation.hpp"
+#include "kube/api/common/error.hpp"
 #include "kube/api/common/progress.hpp"
 #include "kube/inject/injection.hpp"
 #include "kube/workload/rollout.hpp"
@@ -28,6 +31,7 @@ struct InjectOptions {
     bool wait = true;
     Deadline deadline = kNoDeadline;
     Progress on_progress = [](const std::string&) {};
+    bool is_one_of_several = false;  // progress lines name the workload
 };
 
 // The change that an injection makes to a workload.
@@ -70,6 +74,16 @@ void create_config_maps_of(Client& client, const InjectionPlan& plan);
 
 // Idempotent, and can be interrupted at any time: `restore` reverts a partial injection.
 InjectResult inject(Client& client, Discovery& discovery, const InjectOptions& options);
+
+// Has either a result or the error that ended the injection.
+struct InjectAttempt {
+    std::optional<InjectResult> result;
+    std::shared_ptr<const Error> error;
+};
+
+// Injects workloads in parallel. Returns one attempt for each, in the same order: an error in one of them does not stop
+// the others.
+std::vector<InjectAttempt> inject_each(Client& client, std::vector<InjectOptions> all);
 
 // Returns names such as "main", or "worker/main" if the workload has several templates.
 std::vector<std::string> container_names(const std::vector<TemplateSite>& chosen);

@@ -131,7 +131,7 @@ TEST_F(PlanInjectionTest, RequiresAContainerOptionWithoutGpus) {
     serve_workload(deployment_of_pod({{"containers", {{{"name", "main"}}, {{"name", "side"}}}}}));
     EXPECT_THAT(refusal(), HasSubstr("requests a GPU"));
     inject_options.containers = {"mian"};
-    EXPECT_THAT(refusal(), HasSubstr("matches --container mian: it has main, side"));
+    EXPECT_THAT(refusal(), HasSubstr("matches --container \"mian\": it has main, side"));
     inject_options.containers = {};
     inject_options.or_all_containers = true;
     EXPECT_THAT(container_names(plan().chosen), ElementsAre("main", "side"));
@@ -196,6 +196,16 @@ TEST_F(PlanInjectionTest, RefusesARepeatedInjectWhileArmed) {
     EXPECT_EQ(refusal(), "planned") << "an expired plan is not armed";
     inject_options.contract = ContractVariables{};
     EXPECT_THAT(refusal(), HasSubstr("nothing armed"));
+}
+
+TEST_F(PlanInjectionTest, AnErrorInOneOfSeveralDoesNotStopTheOthers) {
+    InjectOptions missing = inject_options, refused = inject_options;
+    missing.choice.name = "absent";
+    refused.choice.in_namespace = "kube-system";
+    const std::vector<InjectAttempt> attempts = inject_each(client(), {missing, refused});
+    ASSERT_EQ(attempts.size(), 2u);
+    EXPECT_THAT(attempts[0].error->what(), HasSubstr("deployment.apps/absent"));
+    EXPECT_THAT(attempts[1].error->what(), HasSubstr("namespace kube-system"));
 }
 
 TEST_F(PlanInjectionTest, RequiresARestoreIfTheRecordWasRebuilt) {

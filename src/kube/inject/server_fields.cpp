@@ -19,7 +19,7 @@ constexpr const char* kServerAnnotations[] = {"batch.kubernetes.io/job-tracking"
                                               well_known::kDaemonSetGeneration, well_known::kLastApplied};
 constexpr const char* kJobLabels[] = {"batch.kubernetes.io/controller-uid", "batch.kubernetes.io/job-name",
                                       "controller-uid", "job-name"};
-constexpr const char* kServerPodSpec[] = {"ephemeralContainers", "nodeName", "preemptionPolicy", "priority"};
+constexpr const char* kServerPodSpec[] = {"ephemeralContainers", "preemptionPolicy", "priority"};
 constexpr const char* kTokenVolume = "kube-api-access-";  // added by the admission plugin ServiceAccount
 
 // Removes the fields with these names from the object `parent[field]`, and then `field` itself if it is empty.
@@ -58,6 +58,13 @@ void erase_token_volumes(Json& parent, const char* field) {
     if (list->empty()) parent.erase(field);
 }
 
+// The scheduler sets the node's name by a binding, which no entry in managedFields owns.
+bool has_own_node_name(const Json& pod) {
+    const Json& managers = items_at(pod, {"metadata", "managedFields"});
+    return std::any_of(managers.begin(), managers.end(),
+                       [](const Json& entry) { return find(entry, {"fieldsV1", "f:spec", "f:nodeName"}) != nullptr; });
+}
+
 void erase_admitted_fields(Json& pod) {
     erase_fields(pod, "spec", kServerPodSpec);
     Json* spec = find(pod, {"spec"});
@@ -75,12 +82,16 @@ void erase_admitted_fields(Json& pod) {
 Json without_server_fields(const Json& object) {
     Json copy = object;
     if (!copy.is_object()) return copy;
+    const bool keeps_node = has_own_node_name(object);
     copy.erase("status");
     if (Json* metadata = find(copy, {"metadata"})) erase_fields(*metadata, "annotations", kServerAnnotations);
     erase_fields(copy, "metadata", kServerMetadata);
     erase_null_timestamps(copy);
     const std::string version = text_at(copy, "apiVersion"), kind = text_at(copy, "kind");
-    if (version == "v1" && kind == "Pod") erase_admitted_fields(copy);
+    if (version == "v1" && kind == "Pod") {
+        erase_admitted_fields(copy);
+        if (Json* spec = find(copy, {"spec"}); spec && spec->is_object() && !keeps_node) spec->erase("nodeName");
+    }
     if (version.starts_with("batch/") && kind == "Job") erase_selector(copy);
     return copy;
 }

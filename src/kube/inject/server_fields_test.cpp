@@ -43,6 +43,16 @@ TEST(WithoutServerFields, RemovesAdmissionAndSchedulerFieldsOfAPod) {
                        {"name": "side", "volumeMounts": [{"name": "data", "mountPath": "/data"}]}]}})"));
 }
 
+TEST(WithoutServerFields, KeepsTheNodeNameThatAClientSet) {
+    const Json scheduled = Json::parse(R"({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "trial",
+        "managedFields": [{"manager": "kubectl", "fieldsV1": {"f:spec": {"f:containers": {}}}}]},
+        "spec": {"nodeName": "n1", "restartPolicy": "Never"}})");
+    EXPECT_EQ(without_server_fields(scheduled)["spec"], Json::parse(R"({"restartPolicy": "Never"})"));
+    Json pinned = scheduled;
+    pinned["metadata"]["managedFields"][0]["fieldsV1"]["f:spec"]["f:nodeName"] = Json::object();
+    EXPECT_EQ(without_server_fields(pinned)["spec"], scheduled["spec"]);
+}
+
 TEST(WithoutServerFields, AcceptsMalformedObjects) {
     for (const char* text : {"null", "[]", "{}", R"({"metadata": 1, "spec": []})",
                              R"({"apiVersion": "v1", "kind": "Pod", "spec": {"volumes": {}, "containers": [1, null]}})",

@@ -133,11 +133,11 @@ std::optional<Json> workload_object(Client& client, Discovery& discovery, const 
     }
 }
 
-// Throws Error if the plan would have no effect. A plan that targets any pod also affects pods that start later, if the
-// template has the library.
+// Throws Error if the plan targets no pod that runs or starts later, or if the workload's controller is about to
+// replace the targeted pods by pods without the library.
 void require_effect(Client& client, Discovery& discovery, const ArmTarget& target) {
-    if (target.targeted > 0) return;
-    if (!target.plan_pods.empty() || !is_pod_targeted(target.spec, Json::object())) {
+    const bool targets_later_pods = target.plan_pods.empty() && is_pod_targeted(target.spec, Json::object());
+    if (target.targeted == 0 && !targets_later_pods) {
         throw Error(
             fmt::format("the plan targets none of the {} injected pods of {}, so nothing is armed: check --node, and "
                         "node= and pod= in the plan, or use --allow-empty to arm the plan for pods that start later",
@@ -148,8 +148,9 @@ void require_effect(Client& client, Discovery& discovery, const ArmTarget& targe
     throw Error(fmt::format(
         "another client has removed the library from the pod template of {} since the injection (for example kubectl "
         "rollout undo, a GitOps tool or an operator), so nothing is armed: run `cudafault k8s restore`, then inject "
-        "it again",
-        target.plan.workload_text()));
+        "it again{}",
+        target.plan.workload_text(),
+        target.targeted == 0 ? "" : ", or use --allow-empty to arm the pods that still have the library"));
 }
 
 // A workload chosen by name is armed even if none of its pods runs, because the plan also applies to later pods. If one
@@ -214,8 +215,9 @@ public:
             armed.containers = wait_for_acknowledgement(client_, armed.containers, armed.plan.revision, options);
             const std::vector<Json> unacknowledged = unacknowledged_pods(armed.containers);
             if (unacknowledged.empty() || nudges == kNudges || Clock::now() >= deadline_) return;
-            on_progress_(fmt::format("{} of {} containers have not acknowledged revision {} yet", unacknowledged.size(),
-                                     armed.containers.size(), armed.plan.revision));
+            on_progress_(fmt::format("{} of {} containers of {} have not acknowledged revision {} yet",
+                                     unacknowledged.size(), armed.containers.size(), armed.plan.workload_text(),
+                                     armed.plan.revision));
             nudge(client_, unacknowledged, armed.plan.revision);
         }
     }

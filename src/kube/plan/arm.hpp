@@ -29,8 +29,9 @@ struct ArmChoice {
     std::string in_namespace;
     std::string selector;  // evaluated once: the plan lists the names of the matching pods
     PodLimit limit;
-    bool replace = false;      // also replace active plans of other authors
-    bool allow_empty = false;  // also arm a plan that targets no current or future pod
+    bool replace = false;  // also replace active plans of other authors
+    // Also arm a plan that targets no pod, or only pods that are replaced by pods without the library.
+    bool allow_empty = false;
 };
 
 struct Armed {
@@ -45,9 +46,9 @@ using SpecFor = std::function<std::string(const std::vector<std::string>& pods)>
 
 // Returns one result for each workload. Waits until every running container has acknowledged the plan, but not longer
 // than about 6 s, because a container that has made no CUDA call yet does not acknowledge plans. Throws Error before
-// anything is armed if no injected workload is found, if the specs target no pod (unless `allow_empty`) or more pods
-// than the limit, or if a plan of another author is active. Also throws Error if another client writes one of the plans
-// during the call.
+// anything is armed if no injected workload is found, if a spec targets no pod or the pod template has lost the library
+// (both unless `allow_empty`), if the specs target more pods than the limit, or if a plan of another author is active.
+// Also throws Error if another client writes one of the plans during the call.
 std::vector<Armed> arm(Client& client, Discovery& discovery, const ArmChoice& choice, const SpecFor& spec_for,
                        Deadline deadline, const Progress& on_progress);
 

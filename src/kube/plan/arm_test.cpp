@@ -234,6 +234,21 @@ TEST_F(ArmTest, RefusesATemplateWithoutTheLibrary) {
     EXPECT_EQ(run_arm().size(), 1u) << "an unreadable workload must not prevent arming";
 }
 
+TEST_F(ArmTest, RefusesPodsThatAreReplacedByPodsWithoutTheLibrary) {
+    choose("deployments.apps", "web");
+    Json plan = plan_of("web");
+    plan["metadata"]["ownerReferences"] = {
+        {{"apiVersion", "apps/v1"}, {"kind", "Deployment"}, {"name", "web"}, {"uid", "uid-web"}}};
+    hold(kConfigMapPath + "/" + plan_name("web"), plan);
+    responder.on("PATCH", kConfigMapPath + "/" + plan_name("web"), {json_answer(plan_of("web", "#8\nxid=79\n"))});
+    serve_pods({pod_of("web", "a")});
+    hold(kDeploymentPath + "/web", plain_deployment().object);
+    EXPECT_THAT(refusal(), AllOf(HasSubstr("has removed the library"), HasSubstr("--allow-empty")));
+    EXPECT_THAT(seen_targets("PATCH"), IsEmpty()) << "nothing is armed";
+    choice.allow_empty = true;
+    EXPECT_EQ(run_arm().size(), 1u) << "the pod that still has the library";
+}
+
 TEST_F(ArmTest, InjectedContainersIncludeSidecars) {
     Json pod = pod_of("web", "a");
     pod["spec"]["initContainers"] = {

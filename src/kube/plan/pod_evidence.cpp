@@ -51,7 +51,7 @@ public:
         const int64_t restarts = status ? number_at(*status, {"restartCount"}) : 0;
         if (restarts > 0) read_instance_log(true);
         evidence_.processes = reader_.processes();
-        evidence_.misses_instances = restarts > 0 && instances_seen() <= restarts;
+        evidence_.misses_instances = restarts > 0 && instances_seen() <= restarts && !has_older_revision();
         if (reader_.broken() == 0 && !evidence_.is_cut) return evidence_;
         for (ProcessEvidence& process : evidence_.processes) process.fired_is_lower_bound = true;
         return evidence_;
@@ -61,6 +61,15 @@ private:
     int64_t instances_seen() const {
         return std::count_if(evidence_.processes.begin(), evidence_.processes.end(),
                              [](const ProcessEvidence& process) { return process.library_seen; });
+    }
+
+    // The instances whose logs do not exist ended before those whose logs were read. If one of the latter has
+    // acknowledged an older revision, the former ended before the newest revision.
+    bool has_older_revision() const {
+        const std::optional<uint64_t> newest = evidence_.acknowledged();
+        return std::any_of(evidence_.processes.begin(), evidence_.processes.end(), [&](const ProcessEvidence& process) {
+            return process.first_acknowledged.value_or(UINT64_MAX) < newest;
+        });
     }
 
     bool read_instance_log(bool previous) {
@@ -183,6 +192,7 @@ ProcessEvidence EvidenceReader::evidence_of(const Instance& instance, const Line
     for (const auto& [sequence, line] : lines) {
         evidence.last_time_ns = std::max(evidence.last_time_ns, line.time_ns);
         evidence.fired_in_all = std::max(evidence.fired_in_all, line.fired.value_or(0));
+        if (!evidence.first_acknowledged) evidence.first_acknowledged = line.plan_revision;
         if (line.event == kLibrarySeenEvent) evidence.library_seen = true;
         if (line.event != kFiredEvent) continue;
         evidence.last_function = line.function;
@@ -207,23 +217,24 @@ std::vector<ProcessEvidence> EvidenceReader::processes() const {
 bool ContainerEvidence::is_library_seen() const { return !processes.empty(); }
 
 std::optional<uint64_t> ContainerEvidence::acknowledged() const {
-    std::optional<uint64_t> least;
-    for (const ProcessEvidence& process : processes) {
-        if (process.acknowledged) least = std::min(least.value_or(*process.acknowledged), *process.acknowledged);
-    }
-    return least;
+    std::optional<uint64_t> newest;
+    for (const ProcessEvidence& process : processes) newest = std::max(newest, process.acknowledged);
+    return newest;
 }
 
 uint64_t ContainerEvidence::fired() const {
+    const std::optional<uint64_t> newest = acknowledged();
     uint64_t sum = 0;
-    for (const ProcessEvidence& process : processes) sum += process.fired;
+    for (const ProcessEvidence& process : processes) sum += process.acknowledged == newest ? process.fired : 0;
     return sum;
 }
 
 bool ContainerEvidence::fired_is_lower_bound() const {
+    const std::optional<uint64_t> newest = acknowledged();
     return is_cut || misses_instances ||
-           std::any_of(processes.begin(), processes.end(),
-                       [](const ProcessEvidence& process) { return process.fired_is_lower_bound; });
+           std::any_of(processes.begin(), processes.end(), [&](const ProcessEvidence& process) {
+               return process.acknowledged == newest && process.fired_is_lower_bound;
+           });
 }
 
 ContainerEvidence evidence_of(Client& client, const Json& pod, const std::string& container) {

@@ -22,14 +22,15 @@ struct ProcessEvidence {
     uint64_t start_time = 0;
     bool library_seen = false;             // logged only by the first process of a container
     std::optional<uint64_t> acknowledged;  // the last acknowledged revision of the plan object; none without a plan
-    uint64_t faults = 0;                   // number of faults in that plan
-    uint64_t fired = 0;                    // under that plan
-    uint64_t fired_in_all = 0;             // since the process started
-    bool fired_is_lower_bound = false;     // true for `fired` if lines, or the acknowledgement, are missing
-    std::string last_function;             // name of the last function that failed
-    std::set<int64_t> codes;               // error codes that failing calls returned
-    uint64_t last_time_ns = 0;             // of the last line
-    uint64_t first_fired_ns = 0;           // time of the first failing call in the log
+    std::optional<uint64_t> first_acknowledged;
+    uint64_t faults = 0;                // number of faults in that plan
+    uint64_t fired = 0;                 // under that plan
+    uint64_t fired_in_all = 0;          // since the process started
+    bool fired_is_lower_bound = false;  // true for `fired` if lines, or the acknowledgement, are missing
+    std::string last_function;          // name of the last function that failed
+    std::set<int64_t> codes;            // error codes that failing calls returned
+    uint64_t last_time_ns = 0;          // of the last line
+    uint64_t first_fired_ns = 0;        // time of the first failing call in the log
     uint64_t last_sequence = 0;
 };
 
@@ -84,12 +85,15 @@ struct ContainerEvidence {
     bool log_read = false;          // false if no log could be read
     std::string why_unknown;        // one sentence; also set if the log of the previous instance cannot be read
     bool is_cut = false;            // true if the log is too long and its end was not read
-    bool misses_instances = false;  // true if the container restarted and the log of an earlier instance does not exist
+    bool misses_instances = false;  // the log of an instance that may have used the newest revision does not exist
     std::vector<ProcessEvidence> processes;
 
-    bool is_library_seen() const;                  // true if the logs contain a line of the library
-    std::optional<uint64_t> acknowledged() const;  // the lowest revision among the processes that acknowledged one
-    uint64_t fired() const;                        // sum over all processes, each under its last plan
+    bool is_library_seen() const;  // true if the logs contain a line of the library
+
+    // The newest revision that a process acknowledged. The count and its bound consider only the processes that
+    // acknowledged this revision last: the log does not show which of the other processes have ended.
+    std::optional<uint64_t> acknowledged() const;
+    uint64_t fired() const;
     bool fired_is_lower_bound() const;
 };
 

@@ -242,6 +242,34 @@ TEST_F(PodEvidenceTest, MoreThanOneRestartYieldsALowerBound) {
     EXPECT_TRUE(read_pod(pod(2)).fired_is_lower_bound());
 }
 
+TEST_F(PodEvidenceTest, CountsOnlyUnderTheNewestRevisionAfterACrash) {
+    responder.on("GET", previous, {log(line("library seen", 1) + acknowledged(2, 1, 11) + fired(3, 1, 1))});
+    responder.on("GET", current, {log(line("library seen", 1, "", 2) + acknowledged(2, 2, 12, 0, 2))});
+    const auto evidence = read_pod(pod(1));
+    EXPECT_EQ(evidence.acknowledged(), 12u) << "the process that has ended cannot acknowledge";
+    EXPECT_EQ(evidence.fired(), 0u);
+    EXPECT_FALSE(evidence.fired_is_lower_bound());
+}
+
+TEST_F(PodEvidenceTest, EarlierInstancesThanOneWithAnOlderRevisionDoNotCount) {
+    responder.on("GET", previous, {log(line("library seen", 1) + acknowledged(2, 1, 11))});
+    responder.on(
+        "GET", current,
+        {log(line("library seen", 1, "", 2) + acknowledged(2, 2, 12, 0, 2) + fired(3, 2, 1, 2) + fired(4, 2, 2, 2))});
+    EXPECT_FALSE(read_pod(pod(7)).fired_is_lower_bound());
+    responder.on("GET", previous, {log(line("library seen", 1) + acknowledged(2, 2, 12))});
+    EXPECT_TRUE(read_pod(pod(7)).fired_is_lower_bound()) << "an earlier instance may have used revision 12";
+}
+
+TEST_F(PodEvidenceTest, ProcessesThatEndedUnderAnOlderRevisionDoNotCount) {
+    responder.on("GET", current,
+                 {log(line("library seen", 1) + acknowledged(2, 1, 11) + fired(3, 1, 1) + acknowledged(1, 2, 12, 0, 7) +
+                      fired(2, 2, 1, 7))});
+    const auto evidence = read_pod(pod());
+    EXPECT_EQ(evidence.acknowledged(), 12u);
+    EXPECT_EQ(evidence.fired(), 1u);
+}
+
 TEST_F(PodEvidenceTest, ReportsWhyALogCannotBeRead) {
     responder.on("GET", current,
                  {log("unable to retrieve container logs for containerd://0123\n"),

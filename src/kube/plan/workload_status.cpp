@@ -80,7 +80,8 @@ WorkloadStatus status_of(Client& client, Discovery& discovery, const WorkloadCho
     status.mark = InjectedMark::of(status.workload.object);
     status.record = record_of(client, status.workload);
     status.plan = find_plan(client, status.workload.ref.in_namespace, hash);
-    for (const Json& pod : pods_of(client, discovery, status.workload)) {
+    for (const Json& pod : pods_of(client, discovery, status.workload, PodScope::kWithFinished)) {
+        if (is_finished(pod) && !is_injected(pod, hash)) continue;
         status.pods.push_back(status_of_pod(client, pod, hash));
     }
     return status;

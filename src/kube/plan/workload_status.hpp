@@ -29,6 +29,8 @@ struct PodStatus {
     std::optional<Termination> terminated;  // the last termination of a container
     std::string diagnosis;
     std::vector<ContainerEvidence> evidence;  // one entry for each injected container
+
+    bool is_finished() const { return phase == "Succeeded" || phase == "Failed"; }
 };
 
 struct WorkloadStatus {
@@ -36,7 +38,7 @@ struct WorkloadStatus {
     std::optional<InjectedMark> mark;
     std::optional<Record> record;
     std::optional<PlanObject> plan;
-    std::vector<PodStatus> pods;
+    std::vector<PodStatus> pods;  // including injected pods of batch workloads that have finished
 
     // Both return the plan or null: armed() if the plan is active, expired() if it has ended.
     const PlanObject* armed() const;

@@ -5,7 +5,7 @@
 
 #include <algorithm>
 #include <atomic>
-#include <mutex>
+#include <memory>
 #include <set>
 #include <utility>
 
@@ -24,6 +24,7 @@
 #include "kube/plan/arm.hpp"
 #include "kube/plan/injected_object.hpp"
 #include "kube/plan/plan_object.hpp"
+#include "kube/plan/plan_spec.hpp"
 #include "kube/record/author.hpp"
 #include "kube/record/lease.hpp"
 #include "kube/record/own_objects.hpp"
@@ -55,8 +56,12 @@ constexpr size_t kMaxPodNames = 10;
 constexpr const char* kNewerRevision =
     "another client has created a newer revision since the injection, so the revision numbers are not restored";
 
-void disarm_plan(Client& client, const PlanObject& plan) {
-    nudge(client, pods_with(client, plan), write_plan(client, plan, "", author(client)).revision);
+// Disarms the plan of any author, and reports a plan of another author, whose drill this ends.
+void disarm_plan(Client& client, const PlanObject& plan, const Progress& on_progress) {
+    const std::string by = author(client);
+    nudge(client, pods_with(client, plan), write_plan(client, plan, "", by).revision);
+    if (!is_armed(plan.spec) || plan.changed_by == by) return;
+    on_progress(fmt::format("{}: ended the plan {}", plan.workload_text(), description_of(plan)));
 }
 
 class RestoreOperation {
@@ -64,6 +69,7 @@ public:
     RestoreOperation(Client& client, Discovery& discovery, const Workload& workload, const RestoreOptions& options)
         : client_(client), discovery_(discovery), workload_(workload), options_(options) {
         result_.workload = workload.text();
+        if (options.is_one_of_several) options_.on_progress = named(options.on_progress, workload.ref.kubectl_name());
     }
 
     RestoreResult run() {
@@ -103,7 +109,7 @@ private:
         const std::optional<PlanObject> plan = find_plan(client_, workload_.ref.in_namespace, workload_.hash());
         if (!plan || plan->spec.empty()) return;
         result_.restored = true;
-        disarm_plan(client_, *plan);
+        disarm_plan(client_, *plan, options_.on_progress);
         options_.on_progress(fmt::format("{} is disarmed", workload_.text()));
     }
 
@@ -159,7 +165,7 @@ private:
     }
 
     void revert_template() {
-        change([&](const Json& object) {
+        change("is reverted", [&](const Json& object) {
             const std::optional<InjectedMark> mark = InjectedMark::of(object);
             has_mark_edits_ = mark && mark->post_rollout_edits;
             // Only a record distinguishes the workload's own variables from injected variables of the same name.
@@ -213,7 +219,7 @@ private:
     }
 
     void revert_post_rollout_edits() {
-        change([&](const Json& object) {
+        change("has its own rollout settings again", [&](const Json& object) {
             const std::vector<Edit>* edits = edits_for({});
             return undo(object, edits ? *edits : post_rollout_edits_, Phase::kAfterRollout,
                         anchor_ ? anchor_->record.library : "");
@@ -246,14 +252,14 @@ private:
 
     // Computes the patch from the current object, and again after a conflict.
     template <typename Compute>
-    void change(const Compute& compute) {
+    void change(const char* what, const Compute& compute) {
         retry_on_conflict(client_.session(), [&] {
             workload_ = reload(client_, workload_);
             const Undone undone = compute(workload_.object);
             if (undone.object != workload_.object) {
                 workload_.update(client_.patch(workload_.ref, patch_between(workload_.object, undone.object)));
                 result_.restored = true;
-                options_.on_progress(fmt::format("{} is reverted", workload_.text()));
+                options_.on_progress(fmt::format("{} {}", workload_.text(), what));
             }
             result_.kept.insert(result_.kept.end(), undone.kept.begin(), undone.kept.end());
         });
@@ -312,7 +318,7 @@ private:
     Discovery& discovery_;
     Workload workload_;
     std::optional<Anchor> anchor_;
-    const RestoreOptions& options_;
+    RestoreOptions options_;
     RestoreResult result_;
     RevisionNumbers injected_revisions_;
     std::vector<Edit> post_rollout_edits_;  // from the mark; used if the record is missing
@@ -347,14 +353,8 @@ ObjectRef marked_workload(const Resource& kind, const Json& object) {
                                                                                     : ref_of(kind, object);
 }
 
-// Returns true if the error also stops the restores of other workloads.
-bool ends_command(const Error& error) {
-    return dynamic_cast<const Cancelled*>(&error) || dynamic_cast<const DeadlinePassed*>(&error) ||
-           dynamic_cast<const ConnectionError*>(&error);
-}
-
-bool is_not_found(const Error& error) {
-    const auto* api_error = dynamic_cast<const ApiError*>(&error);
+bool is_not_found(const RestoreResult& result) {
+    const auto* api_error = dynamic_cast<const ApiError*>(result.error.get());
     return api_error && api_error->is_not_found();
 }
 
@@ -368,19 +368,25 @@ std::string text_of(Discovery& discovery, const WorkloadChoice& choice) {
                        choice.in_namespace);
 }
 
+RestoreResult failed(Discovery& discovery, const WorkloadChoice& choice, const std::shared_ptr<const Error>& error) {
+    RestoreResult result;
+    result.workload = text_of(discovery, choice);
+    result.complete = false;
+    result.notes = {error->what()};
+    result.error = error;
+    return result;
+}
+
 // A workload that cannot be restored does not prevent the others from being restored.
 RestoreResult try_to_restore(Client& client, Discovery& discovery, const WorkloadChoice& choice,
                              const RestoreOptions& options) {
     try {
         return restore(client, discovery, choice, options);
+    } catch (const ApiError& error) {
+        return failed(discovery, choice, std::make_shared<ApiError>(error));
     } catch (const Error& error) {
         if (ends_command(error)) throw;
-        RestoreResult failed;
-        failed.workload = text_of(discovery, choice);
-        failed.complete = false;
-        failed.notes = {error.what()};
-        failed.is_not_found = is_not_found(error);
-        return failed;
+        return failed(discovery, choice, std::make_shared<Error>(error));
     }
 }
 
@@ -424,7 +430,7 @@ void disarm_all(Client& client, const std::string& in_namespace, const RestoreOp
     }
     in_parallel(client, armed.size(), [&](Client& thread_client, Discovery&, size_t index) {
         try {
-            disarm_plan(thread_client, armed[index]);
+            disarm_plan(thread_client, armed[index], options.on_progress);
         } catch (const ApiError&) {
         }
     });
@@ -461,7 +467,7 @@ void disarm_each(Client& client, const std::vector<WorkloadChoice>& choices, con
         try {
             for (const PlanObject& plan : find_plans(thread_client, discovery, choice)) {
                 if (plan.spec.empty()) continue;
-                disarm_plan(thread_client, plan);
+                disarm_plan(thread_client, plan, options.on_progress);
                 ++count;
             }
         } catch (const Error& error) {
@@ -471,14 +477,11 @@ void disarm_each(Client& client, const std::vector<WorkloadChoice>& choices, con
     report_disarmed(options, count);
 }
 
-// Returns the options with a progress callback that several threads can call.
-RestoreOptions with_locked_progress(const RestoreOptions& options, std::mutex& mutex) {
-    RestoreOptions locked = options;
-    locked.on_progress = [&mutex, report = options.on_progress](const std::string& line) {
-        const std::lock_guard lock(mutex);
-        report(line);
-    };
-    return locked;
+RestoreOptions for_several(const RestoreOptions& options) {
+    RestoreOptions several = options;
+    several.on_progress = serialized(options.on_progress);
+    several.is_one_of_several = true;
+    return several;
 }
 
 std::vector<RestoreResult> restore_in_parallel(Client& client, const std::vector<WorkloadChoice>& choices,
@@ -522,8 +525,7 @@ RestoreResult restore(Client& client, Discovery& discovery, const WorkloadChoice
 
 std::vector<RestoreResult> restore_each(Client& client, const std::vector<WorkloadChoice>& chosen,
                                         const RestoreOptions& options) {
-    std::mutex mutex;
-    const RestoreOptions shared = with_locked_progress(options, mutex);
+    const RestoreOptions shared = for_several(options);
     const std::vector<WorkloadChoice> choices = distinct_workloads(client, chosen);
     disarm_each(client, choices, shared);
     std::vector<RestoreResult> results;
@@ -538,20 +540,19 @@ std::vector<RestoreResult> restore_all(Client& client, Discovery& discovery, con
     const WorkloadSet recorded = recorded_workloads(client, in_namespace);
     std::vector<WorkloadChoice> choices;
     for (const ObjectRef& workload : recorded) choices.push_back(choice_of(workload));
-    std::mutex mutex;
-    const RestoreOptions shared = with_locked_progress(options, mutex);
+    const RestoreOptions shared = for_several(options);
     disarm_all(client, in_namespace, shared);
     std::vector<RestoreResult> results;
     // An object that does not exist was deleted together with its owner.
     const auto keep_found = [&](const RestoreResult& result) {
-        if (!result.is_not_found) add_unless_present(results, result);
+        if (!is_not_found(result)) add_unless_present(results, result);
     };
     for (const RestoreResult& result : restore_in_parallel(client, choices, shared)) keep_found(result);
     // Restores these one after another: an operator may have copied the mark of a workload to the objects it created,
     // and restoring one of these objects restores the workload.
     for (const ObjectRef& marked : marked_workloads(client, discovery, in_namespace, options)) {
         if (recorded.contains(marked)) continue;
-        keep_found(try_to_restore(client, discovery, choice_of(marked), options));
+        keep_found(try_to_restore(client, discovery, choice_of(marked), shared));
     }
     return results;
 }

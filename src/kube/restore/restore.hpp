@@ -3,10 +3,12 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "kube/api/common/cancellation.hpp"
+#include "kube/api/common/error.hpp"
 #include "kube/api/common/progress.hpp"
 #include "kube/workload/workload.hpp"
 
@@ -17,15 +19,16 @@ struct RestoreOptions {
     bool exact = false;        // also reset revision numbers
     Deadline deadline = kNoDeadline;
     Progress on_progress = [](const std::string&) {};
+    bool is_one_of_several = false;  // progress lines name the workload
 };
 
 struct RestoreResult {
-    std::string workload;       // Workload::text()
-    bool restored = false;      // the command changed something
-    bool complete = true;       // no object or value of the injection remains
-    bool is_not_found = false;  // set by restore_each(): neither the workload nor objects created by cudafault exist
-    std::vector<std::string> kept;  // values that other clients changed since the injection; not reverted
-    std::vector<std::string> notes;
+    std::string workload;                // Workload::text()
+    bool restored = false;               // the command changed something
+    bool complete = true;                // no object or value of the injection remains
+    std::shared_ptr<const Error> error;  // set by restore_each(): the error that ended the restore, or nullptr
+    std::vector<std::string> kept;       // values that other clients changed since the injection; not reverted
+    std::vector<std::string> notes;      // ends with the error
 };
 
 // Throws Error if neither the workload nor objects created by cudafault for it exist.

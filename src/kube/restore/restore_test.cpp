@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 
 #include "kube/api/common/error.hpp"
+#include "kube/api/transport/api_error.hpp"
 #include "kube/names.hpp"
 #include "kube/record/record.hpp"
 #include "kube/testing/injection_testing.hpp"
@@ -14,11 +15,13 @@ namespace cudafault::kube {
 namespace {
 
 using testing::AllOf;
+using testing::AnyOf;
 using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
+using testing::StartsWith;
 
 // A Deployment without pods, so that restore does not wait.
 Workload original() {
@@ -518,7 +521,7 @@ TEST_F(RestoreTest, RestoreEachReportsMissingWorkloadAndRestoresOthers) {
     ASSERT_EQ(results.size(), 2u) << "one result for each workload";
     EXPECT_EQ(results[0].workload, "deployment.apps/absent in namespace prod");
     EXPECT_FALSE(results[0].complete);
-    EXPECT_TRUE(results[0].is_not_found);
+    EXPECT_TRUE(results[0].error);
     EXPECT_EQ(results[1].workload, "deployment.apps/web in namespace prod");
     EXPECT_TRUE(results[1].complete);
 }
@@ -531,6 +534,45 @@ TEST_F(RestoreTest, RestoreEachDisarmsBeforeRestoring) {
     EXPECT_EQ(restore_each(client(), {choice}, restore_options).size(), 1u);
     EXPECT_EQ(writes().at(0), "PATCH cudafault-plan-" + original().hash())
         << "the plan must be disarmed before the lease of a workload is acquired";
+}
+
+TEST_F(RestoreTest, RestoreEachKeepsTheErrorForTheRemedy) {
+    inject();
+    serve_record();
+    serve_states({injected.object});
+    responder.on("PATCH", kDeploymentPath + "/web", {status_answer(403, "Forbidden")});
+    const std::vector<RestoreResult> results = restore_each(client(), {choice}, restore_options);
+    ASSERT_EQ(results.size(), 1u);
+    const auto* error = dynamic_cast<const ApiError*>(results[0].error.get());
+    ASSERT_NE(error, nullptr);
+    EXPECT_TRUE(error->is_forbidden());
+}
+
+TEST_F(RestoreTest, ProgressOfSeveralNamesTheWorkloads) {
+    inject();
+    serve_record();
+    serve_states({injected.object, injected.object, injected.object, after_template()});
+    std::vector<std::string> lines;
+    restore_options.on_progress = [&](const std::string& line) { lines.push_back(line); };
+    restore_each(client(), {choice}, restore_options);
+    ASSERT_FALSE(lines.empty());
+    for (const std::string& line : lines) {
+        EXPECT_THAT(line, AnyOf(HasSubstr("deployment.apps/web"), StartsWith("disarmed ")));
+    }
+}
+
+TEST_F(RestoreTest, NamesThePlanOfAnotherAuthorThatItEnds) {
+    inject();
+    serve_record();
+    Json plan = serve_armed_plan();
+    plan["data"] = {{"plan", "#7\nxid=79 until=2099-01-01T00:00:00Z\n"}};
+    plan["metadata"]["annotations"] = {{names::kChangedBy, "eve@desk"}};
+    hold(object_path("cudafault-plan-"), plan);
+    serve_states({injected.object, injected.object, after_template()});
+    std::vector<std::string> lines;
+    restore_options.on_progress = [&](const std::string& line) { lines.push_back(line); };
+    run();
+    EXPECT_THAT(lines, Contains(AllOf(HasSubstr("ended the plan"), HasSubstr("by eve@desk"))));
 }
 
 TEST_F(RestoreTest, RestoreEachRestoresAWorkloadWithTwoNamesOnce) {

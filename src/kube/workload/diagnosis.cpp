@@ -125,8 +125,21 @@ private:
     Diagnosis failed_pod() const {
         if (text_at(pod_, {"status", "phase"}) != "Failed") return {};
         const std::string why = reason_and_message(value_at(pod_, "status"));
+        if (why.empty()) {
+            Diagnosis diagnosis = failed_container();
+            if (!diagnosis.empty()) return diagnosis;
+        }
         return {fmt::format("{} Failed{}{}", name_, why.empty() ? "" : ": ", why),
                 fmt::format("check node {}, and delete the pod if its controller does not replace it", node())};
+    }
+
+    Diagnosis failed_container() const {
+        for (const Json& status : value_at(value_at(pod_, "status"), "containerStatuses")) {
+            const Json& ended = value_at(value_at(status, "state"), "terminated");
+            if (number_at(ended, {"exitCode"}) == 0) continue;
+            return ended_problem(ended, fmt::format("{} container {}", name_, text_at(status, "name")), false);
+        }
+        return {};
     }
 
     // The deletionTimestamp is the end of the grace period.

@@ -180,6 +180,9 @@ TEST(PodDiagnoser, ReportsFailedPodsAndOverdueDeletions) {
     EXPECT_THAT(diagnosis(R"({"phase":"Failed","reason":"UnexpectedAdmissionError",
         "message":"Allocate failed due to no healthy devices present; cannot allocate unhealthy devices nvidia.com/gpu"})"),
                 HasSubstr("web-1 Failed: UnexpectedAdmissionError: Allocate failed"));
+    EXPECT_THAT(diagnosis(R"({"phase":"Failed","containerStatuses":[
+        {"name":"log","state":{"terminated":{"exitCode":0}}},{"name":"main","state":{"terminated":{"exitCode":3}}}]})"),
+                HasSubstr("web-1 container main ended with exit code 3"));
     Json object = pod("{}");
     object["metadata"]["deletionTimestamp"] = "2026-11-24T13:00:55Z";
     EXPECT_EQ(diagnosis_text(object, {}, kNow), "");

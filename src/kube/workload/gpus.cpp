@@ -150,10 +150,11 @@ std::string driver_in(const std::string& expression) {
 }
 
 Device device_of_expression(const std::string& expression) {
+    // An expression may accept several drivers. Attribute names are qualified by the driver too, as in
+    // device.attributes["gpu.nvidia.com"].
+    if (expression.find("gpu.nvidia.com") != std::string::npos) return Device::kGpu;
     const std::string driver = driver_in(expression);
-    if (!driver.empty()) return device_of_driver(driver);
-    // Attribute names are qualified by the driver, as in device.attributes["gpu.nvidia.com"].
-    return expression.find("gpu.nvidia.com") == std::string::npos ? Device::kUnknown : Device::kGpu;
+    return driver.empty() ? Device::kUnknown : device_of_driver(driver);
 }
 
 bool has_visible_devices(const std::string& value) { return !value.empty() && value != "void" && value != "none"; }

@@ -169,6 +169,8 @@ TEST(Gpus, RecognizesDeviceClassByNameDriverOrExtendedResource) {
     EXPECT_EQ(of_selector("device.driver == \"dra.net\""), Device::kOther);
     EXPECT_EQ(of_selector("device.driver == \"acme.com\""), Device::kUnknown);
     EXPECT_EQ(of_selector("device.attributes[\"gpu.nvidia.com\"].type == \"mig\""), Device::kGpu);
+    EXPECT_EQ(of_selector("device.driver in ['dra.net', 'gpu.nvidia.com']"), Device::kGpu);
+    EXPECT_EQ(of_selector("device.driver == 'dra.net' || device.driver == 'gpu.nvidia.com'"), Device::kGpu);
     EXPECT_EQ(of_selector("device.driver =="), Device::kUnknown);
     EXPECT_EQ(device_of_class("fast", {{"spec", {{"extendedResourceName", "nvidia.com/gpu"}}}}), Device::kGpu);
     EXPECT_EQ(device_of_class("fast", {{"spec", {{"extendedResourceName", "acme.com/x"}}}}), Device::kUnknown);

@@ -25,8 +25,8 @@ bool has_variable(const Json& pod, const std::string& name, const std::string& v
     return false;
 }
 
-bool has_ended(const Json* status) {
-    return number_at(*status, {"restartCount"}) > 0 || find(*status, {"state", "terminated"});
+bool has_ended(const Json& status) {
+    return number_at(status, {"restartCount"}) > 0 || find(status, {"state", "terminated"});
 }
 
 }  // namespace
@@ -46,14 +46,14 @@ bool is_finished(const Json& pod) {
 }
 
 bool has_crashed(const Json& pod) {
-    const std::vector<const Json*> statuses = running_container_statuses(pod);
+    const Json& statuses = items_at(pod, {"status", "containerStatuses"});
     return std::any_of(statuses.begin(), statuses.end(), has_ended);
 }
 
 bool has_run(const Json& pod) {
     const std::vector<const Json*> statuses = running_container_statuses(pod);
     return is_ready(pod) || (!statuses.empty() && std::all_of(statuses.begin(), statuses.end(), [](const Json* status) {
-               return has_ended(status) || find(*status, {"state", "running"});
+               return has_ended(*status) || find(*status, {"state", "running"});
            }));
 }
 

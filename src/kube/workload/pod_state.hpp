@@ -17,7 +17,8 @@ bool is_terminating(const Json& pod);
 bool is_ready(const Json& pod);
 bool is_finished(const Json& pod);  // phase Succeeded or Failed
 
-// Returns true if a container has ended since the pod was created.
+// Returns true if a container has ended since the pod was created. Native sidecars do not count: the containers start
+// only after the sidecars, which may restart until then.
 bool has_crashed(const Json& pod);
 
 // Returns true if every container is running or has run before, whether Ready or not.

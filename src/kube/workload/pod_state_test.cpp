@@ -65,7 +65,16 @@ TEST(PodState, NativeSidecarsCountAsContainers) {
     ASSERT_EQ(running_container_statuses(pod).size(), 2u);
     EXPECT_EQ(text_at(*running_container_statuses(pod)[1], "name"), "proxy");
     EXPECT_FALSE(has_crashed(pod)) << "an init container that has ended has not crashed";
-    pod["status"]["initContainerStatuses"][1]["restartCount"] = 1;
+}
+
+TEST(PodState, ARestartedSidecarIsNoCrash) {
+    Json pod = kPod;
+    pod["spec"]["initContainers"] = {{{"name", "proxy"}, {"restartPolicy", "Always"}}};
+    pod["status"]["initContainerStatuses"] = {
+        {{"name", "proxy"}, {"restartCount", 1}, {"state", {{"running", Json::object()}}}}};
+    pod["status"]["containerStatuses"] = {{{"name", "main"}, {"state", {{"waiting", Json::object()}}}}};
+    EXPECT_FALSE(has_crashed(pod)) << "its container has not started yet";
+    pod["status"]["containerStatuses"][0]["restartCount"] = 1;
     EXPECT_TRUE(has_crashed(pod));
 }
 

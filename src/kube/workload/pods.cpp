@@ -23,10 +23,16 @@ namespace {
 
 using Uids = std::set<std::string>;
 
-std::vector<Json> list_pods(Client& client, const std::string& in_namespace, const std::string& label_selector) {
-    const ListOptions options{label_selector, "status.phase!=Succeeded,status.phase!=Failed"};
-    std::vector<Json> found = client.list_all({pods(), in_namespace}, options);
-    std::erase_if(found, is_finished);
+bool is_in_scope(const Json& pod, PodScope scope) {
+    if (!is_finished(pod)) return true;
+    return scope == PodScope::kWithFinished && text_at(pod, {"spec", "restartPolicy"}, "Always") != "Always";
+}
+
+std::vector<Json> list_pods(Client& client, const std::string& in_namespace, const std::string& label_selector,
+                            PodScope scope) {
+    const char* phases = scope == PodScope::kUnfinished ? "status.phase!=Succeeded,status.phase!=Failed" : "";
+    std::vector<Json> found = client.list_all({pods(), in_namespace}, {label_selector, phases});
+    std::erase_if(found, [&](const Json& pod) { return !is_in_scope(pod, scope); });
     return found;
 }
 
@@ -81,8 +87,8 @@ Uids owned_by(const Uids& controllers, const std::vector<Json>& objects) {
 
 // Checks the owner, because another workload may have the same labels.
 std::vector<Json> list_owned_pods(Client& client, const Workload& workload, const std::string& selector,
-                                  const Uids& owners) {
-    std::vector<Json> pods = list_pods(client, workload.ref.in_namespace, selector);
+                                  const Uids& owners, PodScope scope) {
+    std::vector<Json> pods = list_pods(client, workload.ref.in_namespace, selector, scope);
     std::erase_if(pods, [&](const Json& pod) { return !is_controlled_by(pod, owners); });
     return pods;
 }
@@ -117,21 +123,22 @@ Uids rollouts_of(Client& client, const Workload& deployment, const std::vector<J
     return uids;
 }
 
-std::vector<Json> pods_of_replica_sets(Client& client, const Workload& workload, const std::string& selector) {
+std::vector<Json> pods_of_replica_sets(Client& client, const Workload& workload, const std::string& selector,
+                                       PodScope scope) {
     const auto sets = client.list_all({replica_sets(), workload.ref.in_namespace}, {selector, ""});
     Uids controllers = rollouts_of(client, workload, sets);
     controllers.insert(workload.uid());
-    return list_owned_pods(client, workload, selector, owned_by(controllers, sets));
+    return list_owned_pods(client, workload, selector, owned_by(controllers, sets), scope);
 }
 
-std::vector<Json> pods_of_jobs(Client& client, const Workload& workload) {
+std::vector<Json> pods_of_jobs(Client& client, const Workload& workload, PodScope scope) {
     const auto all = client.list_all({jobs(), workload.ref.in_namespace}, {});
-    return list_owned_pods(client, workload, pod_selector(workload), owned_by({workload.uid()}, all));
+    return list_owned_pods(client, workload, pod_selector(workload), owned_by({workload.uid()}, all), scope);
 }
 
-std::vector<Json> find_pod(Client& client, const Workload& workload) {
+std::vector<Json> find_pod(Client& client, const Workload& workload, PodScope scope) {
     const auto pod = client.find(workload.ref);
-    if (!pod || is_finished(*pod)) return {};
+    if (!pod || !is_in_scope(*pod, scope)) return {};
     return {*pod};
 }
 
@@ -175,25 +182,25 @@ private:
     std::map<std::string, std::optional<ObjectRef>> controllers_above_;  // by the UID of the controlled object
 };
 
-std::vector<Json> pods_by_owners(Client& client, Discovery& discovery, const Workload& workload) {
-    std::vector<Json> pods = list_pods(client, workload.ref.in_namespace, "");
+std::vector<Json> pods_by_owners(Client& client, Discovery& discovery, const Workload& workload, PodScope scope) {
+    std::vector<Json> pods = list_pods(client, workload.ref.in_namespace, "", scope);
     OwnerChains chains(client, discovery, workload.ref.in_namespace);
     std::erase_if(pods, [&](const Json& pod) { return !chains.is_ancestor(workload.uid(), pod); });
     return pods;
 }
 
-std::vector<Json> search(Client& client, Discovery& discovery, const Workload& workload) {
+std::vector<Json> search(Client& client, Discovery& discovery, const Workload& workload, PodScope scope) {
     const Kind* kind = kind_of(workload.ref.resource);
     const std::string selector = pod_selector(workload);
     switch (kind ? kind->pod_search : PodSearch::kOwners) {
-        case PodSearch::kSelector: return list_owned_pods(client, workload, selector, {workload.uid()});
-        case PodSearch::kReplicaSets: return pods_of_replica_sets(client, workload, selector);
-        case PodSearch::kJobs: return pods_of_jobs(client, workload);
-        case PodSearch::kLabels: return list_pods(client, workload.ref.in_namespace, selector);
-        case PodSearch::kItself: return find_pod(client, workload);
+        case PodSearch::kSelector: return list_owned_pods(client, workload, selector, {workload.uid()}, scope);
+        case PodSearch::kReplicaSets: return pods_of_replica_sets(client, workload, selector, scope);
+        case PodSearch::kJobs: return pods_of_jobs(client, workload, scope);
+        case PodSearch::kLabels: return list_pods(client, workload.ref.in_namespace, selector, scope);
+        case PodSearch::kItself: return find_pod(client, workload, scope);
         case PodSearch::kOwners: break;
     }
-    return pods_by_owners(client, discovery, workload);
+    return pods_by_owners(client, discovery, workload, scope);
 }
 
 bool has_chosen_template(const Workload& workload, const Json& pod) {
@@ -217,8 +224,8 @@ std::string pod_selector(const Workload& workload) {
     }
 }
 
-std::vector<Json> pods_of(Client& client, Discovery& discovery, const Workload& workload) {
-    std::vector<Json> pods = search(client, discovery, workload);
+std::vector<Json> pods_of(Client& client, Discovery& discovery, const Workload& workload, PodScope scope) {
+    std::vector<Json> pods = search(client, discovery, workload, scope);
     std::erase_if(pods, [&](const Json& pod) { return !has_chosen_template(workload, pod); });
     return pods;
 }

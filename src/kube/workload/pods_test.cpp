@@ -28,9 +28,9 @@ Json finished(Json pod, const std::string& phase) {
 
 class PodsOfTest : public WorkloadTest {
 protected:
-    std::vector<std::string> names(const Workload& workload) {
+    std::vector<std::string> names(const Workload& workload, PodScope scope = PodScope::kUnfinished) {
         std::vector<std::string> names;
-        for (const Json& pod : pods_of(client(), discovery(), workload)) {
+        for (const Json& pod : pods_of(client(), discovery(), workload, scope)) {
             names.push_back(text_at(pod, Path{"metadata", "name"}));
         }
         return names;
@@ -100,6 +100,16 @@ TEST_F(PodsOfTest, FindsPodsOfCronJobThroughJobs) {
                {owned(named("a"), "batch/v1", "Job", "nightly-1"), owned(named("b"), "batch/v1", "Job", "hourly-1")});
     EXPECT_THAT(names(workload("batch", "CronJob", "nightly", Json::object())), ElementsAre("a"));
     EXPECT_THAT(query(), HasSubstr("labelSelector=job-name&"));
+}
+
+TEST_F(PodsOfTest, FinishedPodsOfBatchWorkloadsAreInTheWiderScope) {
+    Json restarted = finished(owned(named("evicted"), "batch/v1", "Job", "train"), "Failed");
+    Json batch = finished(owned(named("done"), "batch/v1", "Job", "train"), "Failed");
+    batch["spec"]["restartPolicy"] = "Never";
+    hold_list(kPodPath, {restarted, batch});
+    const Workload job = workload("batch", "Job", "train", Json::object());
+    EXPECT_THAT(names(job, PodScope::kWithFinished), ElementsAre("done"));
+    EXPECT_THAT(names(job), IsEmpty());
 }
 
 TEST_F(PodsOfTest, ReturnsUnfinishedPodForPod) {

@@ -38,4 +38,10 @@ public:
     using Error::Error;
 };
 
+// Returns true if the error also stops work on other objects.
+inline bool ends_command(const Error& error) {
+    return dynamic_cast<const Cancelled*>(&error) || dynamic_cast<const DeadlinePassed*>(&error) ||
+           dynamic_cast<const ConnectionError*>(&error);
+}
+
 }  // namespace cudafault::kube

@@ -57,10 +57,16 @@ bool is_authorizer_error(const Json& status) {
            text_at(status, "message").find("\" cannot ") != std::string::npos;
 }
 
+// The user may not impersonate another one. No Role for the request itself changes that.
+bool is_impersonation_error(const Json& status) {
+    return text_at(status, "message").find("\" cannot impersonate ") != std::string::npos;
+}
+
 std::string advice(int code, const Json& status, const Subject& subject, const Connection& connection) {
     switch (code) {
         case 401: return fmt::format("the API server rejected {}: log in again", credentials_text(connection));
         case 403:
+            if (is_impersonation_error(status)) return "ask for permission to impersonate, or leave out --as";
             return is_authorizer_error(status) ? role_for(subject)
                                                : "find the admission policy or quota that rejects it";
         case 404: return "check the name, namespace and context";
@@ -108,7 +114,9 @@ bool ApiError::is_conflict() const {
 
 bool ApiError::is_disruption_budget() const { return code == 429 && has_cause(status, "DisruptionBudget"); }
 
-bool ApiError::is_permission_denied() const { return code == 403 && is_authorizer_error(status); }
+bool ApiError::is_permission_denied() const {
+    return code == 403 && is_authorizer_error(status) && !is_impersonation_error(status);
+}
 
 bool ApiError::is_overload() const {
     // A disruption budget error does not mean overload. The caller of the eviction decides how long to wait.

@@ -70,6 +70,14 @@ TEST(ApiError, PermissionErrorNamesRole) {
                 HasSubstr("ask for a ClusterRole with verb list on nodes"));
 }
 
+TEST(ApiError, ImpersonationErrorDoesNotSuggestRole) {
+    Json body = status(403, "Forbidden");
+    body["message"] = "users \"eve\" is forbidden: User \"u\" cannot impersonate resource \"users\" in API group \"\"";
+    const ApiError error = error_of(403, body);
+    EXPECT_THAT(error.what(), HasSubstr("ask for permission to impersonate"));
+    EXPECT_FALSE(error.is_permission_denied()) << "a Role for the request does not help";
+}
+
 TEST(ApiError, AdmissionErrorDoesNotSuggestRole) {
     Json body = status(403, "Forbidden");
     body["message"] = "pods \"web-1\" is forbidden: violates PodSecurity \"restricted:latest\": runAsNonRoot != true";
