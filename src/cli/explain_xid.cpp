@@ -17,10 +17,9 @@ namespace cudafault::cli {
 
 namespace {
 
-using catalog::Entry;
 using nlohmann::json;
 
-constexpr const char* kExamples = R"(Examples:
+constexpr const char* kExplainExamples = R"(Examples:
   cudafault explain 94                                           on an H100 with driver 570 and CUDA 12.8
   cudafault explain 94 --cuda 12.4 --driver 570 --gpu-model H100
   cudafault explain 79 --new-process                             a process that starts after the XID)";
@@ -35,7 +34,7 @@ struct ExplainOptions {
 const kernel_log::Gpu kExampleGpu{"0000:65:00.0", "", "", 0, {}, {}};
 const kernel_log::Owner kExampleOwner{4242, "python3"};
 
-std::vector<std::string> log_lines(const Entry& entry, unsigned branch) {
+std::vector<std::string> log_lines(const catalog::Entry& entry, unsigned branch) {
     std::vector<std::string> texts;
     for (const auto& line : kernel_log::xid_lines(entry, branch, kExampleGpu, kExampleOwner, 0))
         texts.push_back(line.text);
@@ -47,7 +46,7 @@ std::vector<catalog::Code> code_in(const catalog::Observation& seen, const std::
     return code ? std::vector<catalog::Code>{*code} : std::vector<catalog::Code>{};
 }
 
-const catalog::Observation& observation(const Entry& entry, const ExplainOptions& options) {
+const catalog::Observation& observation(const catalog::Entry& entry, const ExplainOptions& options) {
     return options.new_process ? entry.fresh : entry.running;
 }
 
@@ -59,7 +58,7 @@ std::string with_confidence(std::string text, const catalog::Provenance& provena
     return fmt::format("{} ({})", text, provenance.confidence);
 }
 
-void add_observation(const Entry& entry, const ExplainOptions& options, Rows& rows) {
+void add_observation(const catalog::Entry& entry, const ExplainOptions& options, Rows& rows) {
     const catalog::Observation& seen = observation(entry, options);
     if (seen.pattern.empty()) {
         rows.emplace_back("CUDA", fmt::format("unknown: the catalog knows this XID only at depth {}", entry.depth));
@@ -70,7 +69,7 @@ void add_observation(const Entry& entry, const ExplainOptions& options, Rows& ro
     if (!seen.text.empty()) rows.emplace_back("", seen.text);
 }
 
-Rows rows_of(const Entry& entry, const ExplainOptions& options) {
+Rows rows_of(const catalog::Entry& entry, const ExplainOptions& options) {
     Rows rows;
     add_observation(entry, options, rows);
     if (!entry.nvml.value.empty())
@@ -90,7 +89,7 @@ Rows rows_of(const Entry& entry, const ExplainOptions& options) {
     return rows;
 }
 
-json json_of(const Entry& entry, const ExplainOptions& options) {
+json json_of(const catalog::Entry& entry, const ExplainOptions& options) {
     const catalog::Observation& seen = observation(entry, options);
     const auto codes = code_in(seen, options.cuda);
     json follow_ups = json::array();
@@ -111,7 +110,7 @@ json json_of(const Entry& entry, const ExplainOptions& options) {
 }
 
 void explain_xid(const ExplainOptions& options) {
-    const Entry& entry = usable_entry(options.xid);
+    const catalog::Entry& entry = usable_entry(options.xid);
     check_driver_branch(options.driver);
     try {
         catalog::check_situation(entry, {options.cuda, options.gpu_model, options.new_process});
@@ -137,7 +136,7 @@ void add_explain(CLI::App& app) {
     verb->add_flag("--new-process", options->new_process,
                    "A process that starts after the XID, instead of a running one");
     verb->add_flag("--json", options->json, "Print JSON");
-    verb->footer(kExamples);
+    verb->footer(kExplainExamples);
     verb->callback([options] { explain_xid(*options); });
 }
 

@@ -24,7 +24,7 @@ namespace {
 
 using kernel_log::Line;
 
-constexpr const char* kExamples = R"(Examples:
+constexpr const char* kKernelLogExamples = R"(Examples:
   cudafault kernel-log 79 --gpu 0000:65:00.0                     the lines of driver 570, on standard output
   cudafault kernel-log 48 --gpu 0 --driver 580 --follow-ups      XID 48 and the XIDs that follow it
   cudafault kernel-log 95 --gpu 0 --storm 1000 --count 800000 --to storm.log
@@ -42,8 +42,6 @@ struct KernelLogOptions {
     uint64_t count = 0;
     bool follow_ups = false, not_first = false, journald = false;
 };
-
-[[noreturn]] void refuse(const std::string& message) { throw local::Error(local::kUsage, message); }
 
 bool is_pci_address(const std::string& text) {
     GpuSelector selector;
@@ -72,7 +70,7 @@ kernel_log::Gpu find_gpu(const KernelLogOptions& options) {
     if (found != machine.gpus.end())
         return {full_address(found->pci), found->uuid, "", static_cast<unsigned>(found->index), {}, {}};
     if (!is_pci_address(options.gpu)) {
-        refuse(fmt::format(
+        refuse_option(fmt::format(
             "unknown GPU \"{}\": expected the index or UUID of a GPU of this machine, or a PCI address such as "
             "0000:65:00.0",
             options.gpu));
@@ -88,8 +86,8 @@ void set_mig_device(kernel_log::Gpu& gpu, const std::string& text) {
         parse_number(local::text_of(text.substr(0, colon)), gpu_instance) &&
         (colon == std::string::npos || parse_number(local::text_of(text.substr(colon + 1)), compute_instance));
     if (!valid)
-        refuse(fmt::format("invalid --mig \"{}\": expected a GPU instance such as 5, or with a compute instance 5:0",
-                           text));
+        refuse_option(fmt::format(
+            "invalid --mig \"{}\": expected a GPU instance such as 5, or with a compute instance 5:0", text));
     gpu.gpu_instance = static_cast<unsigned>(gpu_instance);
     if (colon != std::string::npos) gpu.compute_instance = static_cast<unsigned>(compute_instance);
 }
@@ -146,8 +144,8 @@ void write_xid(kernel_log::Sink& sink, const KernelLogOptions& options) {
     if (!options.mig.empty()) set_mig_device(gpu, options.mig);
     const auto lines = kernel_log::xid_lines(entry, options.driver, gpu, owner_of(options), 0);
     if (lines.empty()) {
-        refuse(fmt::format("driver {} does not print XID {}: drivers print it from {} on", options.driver, entry.number,
-                           kernel_log::first_branch(entry)));
+        refuse_option(fmt::format("driver {} does not print XID {}: drivers print it from {} on", options.driver,
+                                  entry.number, kernel_log::first_branch(entry)));
     }
     if (!options.not_first) write(sink, kernel_log::first_lines(gpu), options.journald);
     if (options.storm > 0) return write_storm(sink, lines, options);
@@ -164,11 +162,11 @@ void write_switch_error(kernel_log::Sink& sink, const KernelLogOptions& options)
     if (!error) {
         std::vector<unsigned> known;
         for (const auto& row : kernel_log::switch_errors()) known.push_back(row.number);
-        refuse(fmt::format("unknown SXid \"{}\": expected one of {}", digits, fmt::join(known, ", ")));
+        refuse_option(fmt::format("unknown SXid \"{}\": expected one of {}", digits, fmt::join(known, ", ")));
     }
     if (!is_pci_address(options.gpu))
-        refuse(fmt::format("invalid --gpu \"{}\": expected the PCI address of an NVSwitch such as 0000:c1:00.0",
-                           options.gpu));
+        refuse_option(fmt::format("invalid --gpu \"{}\": expected the PCI address of an NVSwitch such as 0000:c1:00.0",
+                                  options.gpu));
     write(sink, kernel_log::switch_lines(*error, {options.nvswitch, full_address(options.gpu), options.link}),
           options.journald);
 }
@@ -213,7 +211,7 @@ void add_kernel_log(CLI::App& app) {
     verb->add_option("--link", options->link, "SXid: the NVLink");
     verb->add_option("--nvswitch", options->nvswitch, "SXid: the number of the NVSwitch");
     verb->add_flag("--journald", options->journald, "Also write each line in the form that journald stores unchanged");
-    verb->footer(kExamples);
+    verb->footer(kKernelLogExamples);
     verb->callback([options] { run(*options); });
 }
 

@@ -14,23 +14,19 @@
 
 namespace cudafault::cli {
 
-namespace {
-
-[[noreturn]] void refuse(const std::string& message) { throw local::Error(local::kUsage, message); }
-
-}  // namespace
+void refuse_option(const std::string& message) { throw local::Error(local::kUsage, message); }
 
 const catalog::Entry& entry_of(const std::string& xid) {
     uint64_t number = 0;
     const bool is_number = parse_number(local::text_of(xid), number) && number <= UINT16_MAX;
     const catalog::Entry* entry = is_number ? catalog::find_entry(static_cast<unsigned>(number)) : nullptr;
-    if (!entry) refuse(fmt::format("unknown XID \"{}\": run `cudafault xids` for the list", xid));
+    if (!entry) refuse_option(fmt::format("unknown XID \"{}\": run `cudafault xids` for the list", xid));
     return *entry;
 }
 
 const catalog::Entry& usable_entry(const std::string& xid) {
     const catalog::Entry& entry = entry_of(xid);
-    if (entry.depth == "reserved") refuse(fmt::format("XID {} is reserved: {}", entry.number, entry.reason));
+    if (entry.depth == "reserved") refuse_option(fmt::format("XID {} is reserved: {}", entry.number, entry.reason));
     return entry;
 }
 
@@ -40,8 +36,8 @@ void check_driver_branch(unsigned branch) {
     const auto distance = [&](unsigned other) { return other > branch ? other - branch : branch - other; };
     const unsigned nearest = *std::min_element(known.begin(), known.end(),
                                                [&](unsigned a, unsigned b) { return distance(a) < distance(b); });
-    refuse(fmt::format("unknown driver branch {}: expected one of {}; the nearest is {}", branch,
-                       fmt::join(known, ", "), nearest));
+    refuse_option(fmt::format("unknown driver branch {}: expected one of {}; the nearest is {}", branch,
+                              fmt::join(known, ", "), nearest));
 }
 
 }  // namespace cudafault::cli

@@ -8,6 +8,8 @@
 
 namespace cudafault::cli {
 
+[[noreturn]] void refuse_option(const std::string& message);
+
 const catalog::Entry& entry_of(const std::string& xid);      // refuses a number that the catalog does not have
 const catalog::Entry& usable_entry(const std::string& xid);  // also refuses a reserved XID
 void check_driver_branch(unsigned branch);

@@ -25,15 +25,13 @@ struct XidsOptions {
     bool json = false;
 };
 
-using catalog::Entry;
-
 std::string code_text(const catalog::Code& code) {
     return code.number ? fmt::format("{} ({})", code.error, code.number) : "-";
 }
 
 void print_table() {
     Table table({"xid", "what happened", "depth", "every failing call returns"});
-    for (const Entry& entry : catalog::entries()) {
+    for (const catalog::Entry& entry : catalog::entries()) {
         if (entry.depth == "reserved") continue;
         table.add({std::to_string(entry.number), entry.title, entry.depth, code_text(entry.simple)});
     }
@@ -41,7 +39,7 @@ void print_table() {
 }
 
 // The keys of the first edition of this output, and the whole entry.
-json xid_json(const Entry& entry) {
+json xid_json(const catalog::Entry& entry) {
     return {{"xid", entry.number},
             {"mnemonic", entry.mnemonic},
             {"title", entry.title},
@@ -56,7 +54,7 @@ json xid_json(const Entry& entry) {
 
 json xids_json() {
     json list = json::array();
-    for (const Entry& entry : catalog::entries()) {
+    for (const catalog::Entry& entry : catalog::entries()) {
         if (entry.depth != "reserved") list.push_back(xid_json(entry));
     }
     return {{"xids", std::move(list)}};
@@ -64,7 +62,7 @@ json xids_json() {
 
 void show(const XidsOptions& options, bool has_number) {
     if (has_number) {
-        const Entry& entry = entry_of(options.xid);
+        const catalog::Entry& entry = entry_of(options.xid);
         options.json ? print_json(xid_json(entry)) : fmt::print("{}", catalog::page(entry));
     } else {
         options.json ? print_json(xids_json()) : print_table();
