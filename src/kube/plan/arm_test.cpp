@@ -239,10 +239,10 @@ TEST_F(ArmTest, RefusesPodsThatAreReplacedByPodsWithoutTheLibrary) {
     Json plan = plan_of("web");
     plan["metadata"]["ownerReferences"] = {
         {{"apiVersion", "apps/v1"}, {"kind", "Deployment"}, {"name", "web"}, {"uid", "uid-web"}}};
-    hold(kConfigMapPath + "/" + plan_name("web"), plan);
+    serve_object(kConfigMapPath + "/" + plan_name("web"), plan);
     responder.on("PATCH", kConfigMapPath + "/" + plan_name("web"), {json_answer(plan_of("web", "#8\nxid=79\n"))});
     serve_pods({pod_of("web", "a")});
-    hold(kDeploymentPath + "/web", plain_deployment().object);
+    serve_object(kDeploymentPath + "/web", plain_deployment().object);
     EXPECT_THAT(refusal(), AllOf(HasSubstr("has removed the library"), HasSubstr("--allow-empty")));
     EXPECT_THAT(seen_targets("PATCH"), IsEmpty()) << "nothing is armed";
     choice.allow_empty = true;

@@ -567,7 +567,7 @@ TEST_F(RestoreTest, NamesThePlanOfAnotherAuthorThatItEnds) {
     Json plan = serve_armed_plan();
     plan["data"] = {{"plan", "#7\nxid=79 until=2099-01-01T00:00:00Z\n"}};
     plan["metadata"]["annotations"] = {{names::kChangedBy, "eve@desk"}};
-    hold(object_path("cudafault-plan-"), plan);
+    serve_object(object_path("cudafault-plan-"), plan);
     serve_states({injected.object, injected.object, after_template()});
     std::vector<std::string> lines;
     restore_options.on_progress = [&](const std::string& line) { lines.push_back(line); };

@@ -106,7 +106,7 @@ TEST_F(PodsOfTest, FinishedPodsOfBatchWorkloadsAreInTheWiderScope) {
     Json restarted = finished(owned(named("evicted"), "batch/v1", "Job", "train"), "Failed");
     Json batch = finished(owned(named("done"), "batch/v1", "Job", "train"), "Failed");
     batch["spec"]["restartPolicy"] = "Never";
-    hold_list(kPodPath, {restarted, batch});
+    serve_list(kPodPath, {restarted, batch});
     const Workload job = workload("batch", "Job", "train", Json::object());
     EXPECT_THAT(names(job, PodScope::kWithFinished), ElementsAre("done"));
     EXPECT_THAT(names(job), IsEmpty());
