@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Writes the function table and the version script of the preload library.
+// Writes the function table and the version script of the fault library.
 
 #include "codegen/api_table.hpp"
 #include "codegen/writers.hpp"

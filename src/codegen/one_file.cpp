@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Writes the preload library as one source file, which an init container compiles in its pod with g++ 9 or newer.
+// Writes the fault library as one source file, which an init container compiles in its pod with g++ 9 or newer.
 #include <fstream>
 #include <map>
 #include <set>

@@ -24,10 +24,10 @@ void write_xid_catalog(const std::filesystem::path& data, std::ostream& out);
 // Writes CUDAFAULT_GPU_MODEL("name", "feature"...) for each model of gpu_features.tsv.
 void write_gpu_features(const std::filesystem::path& data, std::ostream& out);
 
-// Writes CUDAFAULT_ERROR(api, code, "name").
+// Writes CUDAFAULT_ERROR(api, code, "name") for each row of errors.tsv, in the order of the file.
 void write_errors(const std::filesystem::path& data, std::ostream& out);
 
-// Writes the preload library as one source file.
+// Writes the fault library as one source file.
 void write_one_file(const std::filesystem::path& data, std::ostream& out);
 
 // These functions write docs/functions.md and docs/xids.md.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Defines the JSON lines of CUDAFAULT_LOG. The preload library writes them, and `cudafault k8s status` reads them in
+// Defines the JSON lines of CUDAFAULT_LOG. The fault library writes them, and `cudafault k8s status` reads them in
 // the logs of pods.
 #pragma once
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Defines a fault plan: the parsed form of a spec (docs/plans.md), as plain data. The command-line tool and the preload
+// Defines a fault plan: the parsed form of a spec (docs/plans.md), as plain data. The command-line tool and the fault
 // library use the same parser; the Python package runs the command-line tool.
 #pragma once
 

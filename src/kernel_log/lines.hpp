@@ -37,12 +37,12 @@ struct Line {
 std::vector<Line> first_lines(const Gpu&);
 
 // Returns the lines of an XID. `cause` is the XID that this one follows; 0: none. The result is empty if this branch
-// does not print the XID (first_branch). The branch must be one of driver_branches().
+// does not print the XID (first_branch). The branch must be one that driver_branches() returns.
 std::vector<Line> xid_lines(const catalog::Entry&, unsigned branch, const Gpu&, const std::optional<Owner>&,
                             unsigned cause);
 
-// The oldest of driver_branches() that prints the XID. If all of them are older than the XID, the branch that
-// introduced it.
+// Returns the oldest branch in driver_branches() that prints the XID. If all of these branches are older than the XID,
+// returns the branch that introduced it.
 unsigned first_branch(const catalog::Entry&);
 
 // An error of an NVSwitch up to the third generation.

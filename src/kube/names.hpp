@@ -8,7 +8,7 @@ namespace cudafault::kube::names {
 
 inline constexpr const char* kManager = "cudafault";  // field manager, and value of app.kubernetes.io/managed-by
 
-// Annotations and labels.
+// Keys of annotations and labels
 inline constexpr const char* kInjected = "cudafault.dev/injected";  // on a workload: see InjectedMark in record.hpp
 inline constexpr const char* kNudge = "cudafault.dev/nudge";        // on a pod: makes the kubelet sync its volumes
 inline constexpr const char* kManagedBy = "app.kubernetes.io/managed-by";

@@ -203,7 +203,7 @@ void EventReader::skip_overwritten(uint64_t head) {
     next_ = oldest;
 }
 
-bool EventReader::give_up() {
+bool EventReader::count_wait() {
     if (++waited_ < kMaxWaits) return false;
     waited_ = 0;
     return true;
@@ -217,7 +217,7 @@ std::vector<Event> EventReader::collect(bool wait) {
     for (uint64_t remaining = head + 1 - next_; remaining > 0; --remaining, ++next_) {
         Event event{};
         const Slot slot = read_slot(next_, event);
-        if (slot == Slot::unfinished && wait && !give_up()) break;
+        if (slot == Slot::unfinished && wait && !count_wait()) break;
         if (slot == Slot::overwritten) {
             ++overwritten_;
         } else if (slot == Slot::whole && is_plausible(event)) {

@@ -43,7 +43,7 @@ private:
     void skip_overwritten(uint64_t head);
     std::vector<Event> collect(bool wait);
     // Counts a wait for an unfinished event. Returns true if the event must be skipped, because the limit is reached.
-    bool give_up();
+    bool count_wait();
 
     const ControlBlock& block_;
     uint64_t next_ = 1;

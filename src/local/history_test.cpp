@@ -12,7 +12,7 @@ namespace {
 
 using nlohmann::json;
 
-json plan_that_fired(uint64_t revision, uint64_t matched, uint64_t fired) {
+json plan_with_counts(uint64_t revision, uint64_t matched, uint64_t fired) {
     const json fault = {{"index", 0}, {"matched", matched}, {"fired", fired}};
     return {{"revision", revision}, {"faults", {fault, fault}}};
 }
@@ -20,7 +20,7 @@ json plan_that_fired(uint64_t revision, uint64_t matched, uint64_t fired) {
 TEST(History, SumsUpDroppedPlans) {
     json record;
     start_history(record);
-    for (uint64_t i = 0; i < kLongestHistory + 3; ++i) add_to_history(record, plan_that_fired(4 + 2 * i, 10 + i, i));
+    for (uint64_t i = 0; i < kLongestHistory + 3; ++i) add_to_history(record, plan_with_counts(4 + 2 * i, 10 + i, i));
     ASSERT_EQ(record["history"].size(), kLongestHistory);
     EXPECT_EQ(record["history"].front()["revision"], 10);
     EXPECT_EQ(record["history_dropped"], (json{{"plans", 3}, {"matched", 2 * (10 + 11 + 12)}, {"fired", 2 * 3}}));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reads clocks by system call, because a library such as libfaketime replaces libc's functions, and a process with a
 // changed clock must still agree with the other processes of its run (D-122). Thread-safe; does not change errno.
-// Freestanding, because the preload library uses this header.
+// Freestanding, because the fault library uses this header.
 #pragma once
 
 #include <stdint.h>

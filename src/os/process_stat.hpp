@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Parses /proc/PID/stat. Process ids are reused, so a process is identified by its id and its start time together, and
 // across machines and boots also by the id of the boot.
-// Freestanding, because the preload library uses this header.
+// Freestanding, because the fault library uses this header.
 #pragma once
 
 #include "fault/text.hpp"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Makes system calls without libc: they do not change errno, are not cancellation points, and another preloaded library
-// cannot replace them. Each returns the kernel's result: a value, or -errno. Freestanding, because the preload library
+// cannot replace them. Each returns the kernel's result: a value, or -errno. Freestanding, because the fault library
 // uses this header.
 #pragma once
 

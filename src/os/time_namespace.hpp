@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A time namespace adds offsets to CLOCK_MONOTONIC, CLOCK_BOOTTIME and the start times in /proc. The processes of a run
 // may be in different time namespaces, so the times that they share do not include the offsets (D-123). Freestanding,
-// because the preload library uses this header.
+// because the fault library uses this header.
 #pragma once
 
 #include "fault/text.hpp"

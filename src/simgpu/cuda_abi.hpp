@@ -8,7 +8,7 @@
 
 namespace cudafault::sim {
 
-// CUresult.
+// Values of CUresult
 enum Result : int {
     kSuccess = 0,
     kInvalidValue = 1,
@@ -54,7 +54,7 @@ struct Uuid {
     unsigned char bytes[16];
 };
 
-// CUdevprop.
+// Layout of CUdevprop
 struct DeviceProperties {
     int max_threads_per_block, max_threads_dim[3], max_grid_size[3];
     int shared_per_block, constant_memory, warp_size, max_pitch, registers_per_block, clock_khz, texture_alignment;
@@ -62,7 +62,7 @@ struct DeviceProperties {
 
 enum MemoryType : unsigned { kHostMemory = 1, kDeviceMemory = 2, kArrayMemory = 3, kUnifiedMemory = 4 };
 
-// One side of CUDA_MEMCPY2D.
+// Layout of one side of CUDA_MEMCPY2D
 struct Side2D {
     size_t x_bytes, y;
     MemoryType type;
@@ -72,13 +72,13 @@ struct Side2D {
     size_t pitch;
 };
 
-// CUDA_MEMCPY2D.
+// Layout of CUDA_MEMCPY2D
 struct Copy2D {
     Side2D source, target;
     size_t width_bytes, height;
 };
 
-// One side of CUDA_MEMCPY3D; in CUDA_MEMCPY3D_PEER the reserved word is a context.
+// Layout of one side of CUDA_MEMCPY3D. In CUDA_MEMCPY3D_PEER the reserved word is a context.
 struct Side3D {
     size_t x_bytes, y, z, level;
     MemoryType type;
@@ -89,7 +89,7 @@ struct Side3D {
     size_t pitch, height;
 };
 
-// CUDA_MEMCPY3D and CUDA_MEMCPY3D_PEER.
+// Layout of CUDA_MEMCPY3D and CUDA_MEMCPY3D_PEER
 struct Copy3D {
     Side3D source, target;
     size_t width_bytes, height, depth;
@@ -107,7 +107,7 @@ struct MemAccess {
     int flags;  // 0: none, 1: read, 3: read and write
 };
 
-// CUmemPoolProps.
+// Layout of CUmemPoolProps
 struct PoolProperties {
     int allocation_type, handle_types;
     MemLocation location;
@@ -117,7 +117,7 @@ struct PoolProperties {
     unsigned char reserved[54];
 };
 
-// CUmemAllocationProp.
+// Layout of CUmemAllocationProp
 struct AllocationProperties {
     int type, handle_types;
     MemLocation location;
@@ -130,7 +130,7 @@ struct IpcHandle {
     unsigned char bytes[64];
 };
 
-// CUlaunchConfig.
+// Layout of CUlaunchConfig
 struct LaunchConfig {
     unsigned grid[3], block[3], shared_bytes;
     Stream* stream;
@@ -144,7 +144,7 @@ struct Event;
 struct Graph;
 struct Node;
 
-// CUDA_KERNEL_NODE_PARAMS; version 2 added kernel and context.
+// Layout of CUDA_KERNEL_NODE_PARAMS. Version 2 added kernel and context.
 struct KernelNodeParamsV1 {
     Function* function;
     unsigned grid[3], block[3], shared_bytes;
@@ -168,14 +168,14 @@ struct HostNodeParams {
     void* user_data;
 };
 
-// CUDA_MEMCPY_NODE_PARAMS.
+// Layout of CUDA_MEMCPY_NODE_PARAMS
 struct CopyNodeParams {
     int flags, reserved;
     Context* context;
     Copy3D copy;
 };
 
-// CUDA_MEM_ALLOC_NODE_PARAMS.
+// Layout of CUDA_MEM_ALLOC_NODE_PARAMS
 struct AllocationNodeParams {
     PoolProperties pool;
     const MemAccess* access;
@@ -185,7 +185,7 @@ struct AllocationNodeParams {
 };
 static_assert(sizeof(AllocationNodeParams) == 120);
 
-// CUgraphNodeParams.
+// Layout of CUgraphNodeParams
 struct NodeParams {
     int type;
     int reserved0[3];
@@ -204,7 +204,7 @@ struct NodeParams {
 };
 static_assert(sizeof(NodeParams) == 256);
 
-// CUDA_GRAPH_INSTANTIATE_PARAMS.
+// Layout of CUDA_GRAPH_INSTANTIATE_PARAMS
 struct InstantiateParams {
     uint64_t flags;
     Stream* upload_stream;
@@ -212,19 +212,19 @@ struct InstantiateParams {
     int result;
 };
 
-// CUgraphExecUpdateResultInfo.
+// Layout of CUgraphExecUpdateResultInfo
 struct ExecUpdateResult {
     int result;
     Node* node;
     Node* from;
 };
 
-// CUgraphEdgeData. Only ordinary edges are simulated; all their fields are zero.
+// Layout of CUgraphEdgeData. Only ordinary edges are simulated. All their fields are zero.
 struct EdgeData {
     unsigned char from_port, to_port, type, reserved[5];
 };
 
-// CUctxCreateParams.
+// Layout of CUctxCreateParams
 struct ContextParams {
     void* affinity;
     int affinity_count;

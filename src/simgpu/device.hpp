@@ -68,7 +68,8 @@ struct Gpu {
 // specify.
 const std::vector<Gpu>& machine();
 
-// Parses the values of the variables of machine(). Does not throw; `error` is empty if both texts are valid.
+// Parses the values of CUDAFAULT_SIM_GPUS and CUDAFAULT_SIM_MEMORY. Does not throw; `error` is empty if both texts are
+// valid.
 std::vector<Gpu> parse_machine(std::string_view gpus, std::string_view memory, std::string& error);
 
 // Returns the visible GPUs in CUDA's order. `visible` and `order` are CUDA_VISIBLE_DEVICES and CUDA_DEVICE_ORDER,

@@ -28,7 +28,7 @@ if __name__ == "__main__":
 
 
 @pytest.fixture(autouse=True)
-def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def write_programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "x.py").write_text(SCRIPT)
     (tmp_path / "init_cuda.py").write_text(INIT_CUDA)
     (tmp_path / "parent.py").write_text(PARENT)

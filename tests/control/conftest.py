@@ -4,5 +4,5 @@ from control.support import build_client
 
 
 @pytest.fixture(scope="session", autouse=True)
-def client() -> None:
+def build_client_once() -> None:
     build_client()

@@ -40,7 +40,7 @@ def cases():
 
 
 @pytest.fixture(scope="module", autouse=True)
-def program():
+def build_program():
     build(PROGRAM, HERE / "gpu_arguments.c", "-O1", SIMGPU / "libcuda.so.1")
 
 

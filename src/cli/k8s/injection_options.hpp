@@ -24,7 +24,7 @@ struct InjectionCommand {
 
 // Adds the workload arguments, the connection options and the options that determine the change.
 void add_change_options(CLI::App& verb, InjectionCommand& command);
-// Adds the options of add_change_options(), and the options of a verb that makes the change or shows it.
+// Calls add_change_options(), and adds the options of a verb that makes the change or shows it.
 void add_injection_options(CLI::App& verb, InjectionCommand& command);
 // Returns the options for each workload that the command names.
 std::vector<kube::InjectOptions> inject_options(const InjectionCommand& command, ClusterAccess& access);

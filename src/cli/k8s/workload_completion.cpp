@@ -17,7 +17,7 @@ constexpr const char* kTimeout = "2s";
 
 struct ClassifiedWords {
     std::vector<std::string> workloads;   // the words that are not options or their values
-    std::vector<std::string> connection;  // options of add_cluster_options()
+    std::vector<std::string> connection;  // the options that add_cluster_options() adds
 };
 
 bool has_workload_arguments(const CLI::App& verb) {

@@ -114,9 +114,9 @@ protected:
         record.workload.in_namespace = "prod";
         record.workload.name = name;
         const std::string anchor = names::kAnchorPrefix + hash_of_widget(name);
-        const Json map = object("ConfigMap", anchor, {{"data", {{"record.json", record.json().dump()}}}});
-        responder.on("GET", kConfigMapPath + "/" + anchor, {json_answer(map)});
-        return map;
+        const Json config_map = object("ConfigMap", anchor, {{"data", {{"record.json", record.json().dump()}}}});
+        responder.on("GET", kConfigMapPath + "/" + anchor, {json_answer(config_map)});
+        return config_map;
     }
 
     const std::string widgets = "/apis/acme.com/v1/namespaces/prod/widgets";

@@ -21,7 +21,7 @@ struct Permission {
 };
 
 struct CommandUse {
-    std::string command;             // a name of commands()
+    std::string command;             // a name that commands() returns
     std::vector<std::string> kinds;  // Deployment, deployments.apps, widgets.acme.com; empty: Deployment
     std::string in_namespace;
     bool all_namespaces = false;

@@ -316,11 +316,12 @@ TEST(Injection, RestoresTheStrategyAfterTheRollout) {
          {"template", gpu_template()},
          {"strategy", {{"type", "RollingUpdate"}, {"rollingUpdate", {{"maxSurge", 1}, {"maxUnavailable", 0}}}}}});
     const Injected injected = inject(workload, binary_injection());
-    const Json after_template = undo(injected.object, injected.edits, Phase::kWithTemplate, kBinaryLibrary).object;
-    EXPECT_EQ(after_template.at("spec").at("template"), workload.object.at("spec").at("template"));
-    EXPECT_EQ(after_template.at("metadata"), workload.object.at("metadata"));
-    EXPECT_EQ(at(after_template, {"spec", "strategy", "rollingUpdate", "maxSurge"}), 0);
-    EXPECT_EQ(at(after_template, {"spec", "revisionHistoryLimit"}), 13);
+    const Json with_restored_template =
+        undo(injected.object, injected.edits, Phase::kWithTemplate, kBinaryLibrary).object;
+    EXPECT_EQ(with_restored_template.at("spec").at("template"), workload.object.at("spec").at("template"));
+    EXPECT_EQ(with_restored_template.at("metadata"), workload.object.at("metadata"));
+    EXPECT_EQ(at(with_restored_template, {"spec", "strategy", "rollingUpdate", "maxSurge"}), 0);
+    EXPECT_EQ(at(with_restored_template, {"spec", "revisionHistoryLimit"}), 13);
 }
 
 TEST(Injection, KeepsExistingRevisionsInTheHistory) {

@@ -78,7 +78,7 @@ public:
         workload_ = reload(client_, workload_);
         anchor_ = find_anchor(client_, workload_.ref);
         disarm_all();
-        if (is_immutable(workload_.ref.resource) && is_injected_object()) return without_revert();
+        if (is_immutable(workload_.ref.resource) && is_injected_object()) return immutable_template_result();
         keep_current_edition();
         revert_template();
         if (wait_for_pods()) {
@@ -118,7 +118,7 @@ private:
     }
 
     // The API server refuses every change of the template, so only the plan was disarmed.
-    RestoreResult without_revert() {
+    RestoreResult immutable_template_result() {
         result_.complete = false;
         result_.notes.push_back(fmt::format(
             "the pod templates of a {} are immutable: delete it, or create it again from its original manifest",

@@ -66,7 +66,7 @@ protected:
         return kConfigMapPath + "/" + prefix + original().hash();
     }
 
-    Json anchor_map(const std::string& text) const {
+    Json anchor_config_map(const std::string& text) const {
         Json object = named("cudafault-anchor-" + original().hash());
         object["metadata"]["resourceVersion"] = "3";
         object["metadata"]["ownerReferences"] = {{{"apiVersion", "apps/v1"}, {"kind", "Deployment"}, {"name", "web"}}};
@@ -74,7 +74,7 @@ protected:
         return object;
     }
 
-    void serve_record() { serve_object(object_path("cudafault-anchor-"), anchor_map(record.json().dump())); }
+    void serve_record() { serve_object(object_path("cudafault-anchor-"), anchor_config_map(record.json().dump())); }
 
     // Returns the plan object of the workload, in which a fault is armed.
     Json serve_armed_plan() {
@@ -95,7 +95,7 @@ protected:
         responder.on("PATCH", kDeploymentPath + "/web", {json_answer(original().object)});
     }
 
-    Json after_template() const {
+    Json object_with_restored_template() const {
         return undo(injected.object, injected.edits, Phase::kWithTemplate, record.library).object;
     }
 
@@ -131,7 +131,7 @@ protected:
 TEST_F(RestoreTest, RevertsTheTemplateBeforeTheOtherEditsAndDeletesTheRecordLast) {
     inject();
     serve_record();
-    serve_states({injected.object, injected.object, after_template()});
+    serve_states({injected.object, injected.object, object_with_restored_template()});
     for (const char* prefix : {"cudafault-plan-", "cudafault-anchor-"}) {
         responder.on("DELETE", object_path(prefix), {json_answer(Json::object())});
     }
@@ -141,8 +141,8 @@ TEST_F(RestoreTest, RevertsTheTemplateBeforeTheOtherEditsAndDeletesTheRecordLast
     EXPECT_THAT(result.kept, IsEmpty());
     EXPECT_THAT(result.notes, IsEmpty());
     ASSERT_EQ(patches().size(), 2u);
-    EXPECT_EQ(injected.object.patch(patches()[0]), after_template());
-    EXPECT_EQ(after_template().patch(patches()[1]), original().object);
+    EXPECT_EQ(injected.object.patch(patches()[0]), object_with_restored_template());
+    EXPECT_EQ(object_with_restored_template().patch(patches()[1]), original().object);
     const std::string hash = original().hash();
     EXPECT_THAT(writes(), ElementsAre("POST leases", "PATCH web", "PATCH web", "DELETE cudafault-plan-" + hash,
                                       "DELETE cudafault-library-" + hash + "-amd64",
@@ -153,7 +153,7 @@ TEST_F(RestoreTest, RevertsTheTemplateBeforeTheOtherEditsAndDeletesTheRecordLast
 TEST_F(RestoreTest, DisarmsBeforeReverting) {
     inject();
     serve_record();
-    serve_states({injected.object, injected.object, after_template()});
+    serve_states({injected.object, injected.object, object_with_restored_template()});
     serve_armed_plan();
     EXPECT_TRUE(run().complete);
     EXPECT_EQ(writes().at(1), "PATCH cudafault-plan-" + original().hash());
@@ -162,7 +162,7 @@ TEST_F(RestoreTest, DisarmsBeforeReverting) {
 TEST_F(RestoreTest, DisarmsAsTheUserThatTheApiServerReports) {
     inject();
     serve_record();
-    serve_states({injected.object, injected.object, after_template()});
+    serve_states({injected.object, injected.object, object_with_restored_template()});
     serve_armed_plan();
     responder.on("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews",
                  {json_answer({{"status", {{"userInfo", {{"username", "alice"}}}}}})});
@@ -199,16 +199,17 @@ TEST_F(RestoreTest, ForbidsSurgeForTheRevertIfTheStrategySurgesAgain) {
     Record without_surge = record;
     without_surge.editions[1].push_back({kRollingUpdate / "maxSurge", 1, 0, Phase::kAfterRollout});
     without_surge.editions[1].push_back({kRollingUpdate / "maxUnavailable", 0, 1, Phase::kAfterRollout});
-    responder.on("PATCH", object_path("cudafault-anchor-"), {json_answer(anchor_map(without_surge.json().dump()))});
-    const Json reverted = with_limits(after_template(), kWithoutSurge);
+    responder.on("PATCH", object_path("cudafault-anchor-"),
+                 {json_answer(anchor_config_map(without_surge.json().dump()))});
+    const Json reverted = with_limits(object_with_restored_template(), kWithoutSurge);
     serve_states({with_limits(injected.object, kSurging), with_limits(injected.object, kSurging), reverted});
     EXPECT_TRUE(run().complete);
     EXPECT_EQ(writes().at(1), "PATCH cudafault-anchor-" + original().hash())
         << "the record must be written before the workload";
     for (const SeenRequest& request : responder.requests()) {
         if (request.method != "PATCH" || !request.target.starts_with(object_path("cudafault-anchor-"))) continue;
-        EXPECT_EQ(anchor_map(record.json().dump()).patch(Json::parse(request.body)).at("data"),
-                  anchor_map(without_surge.json().dump()).at("data"));
+        EXPECT_EQ(anchor_config_map(record.json().dump()).patch(Json::parse(request.body)).at("data"),
+                  anchor_config_map(without_surge.json().dump()).at("data"));
     }
     ASSERT_EQ(patches().size(), 2u);
     EXPECT_EQ(with_limits(injected.object, kSurging).patch(patches()[0]), reverted);
@@ -223,13 +224,13 @@ TEST_F(RestoreTest, ForbidsSurgeAfterAnUnfinishedRestoreWhilePodsAreInjected) {
     pod["spec"] = injected.object["spec"]["template"]["spec"];
     serve_list(kReplicaSetPath, {labeled(owned(named("web-1"), "apps/v1", "Deployment", "web"), "app", "web")});
     serve_list(kPodPath, {pod});
-    responder.on("PATCH", object_path("cudafault-anchor-"), {json_answer(anchor_map(record.json().dump()))});
-    const Json reverted = with_limits(after_template(), kSurging);
-    serve_states({reverted, reverted, with_limits(after_template(), kWithoutSurge)});
+    responder.on("PATCH", object_path("cudafault-anchor-"), {json_answer(anchor_config_map(record.json().dump()))});
+    const Json reverted = with_limits(object_with_restored_template(), kSurging);
+    serve_states({reverted, reverted, with_limits(object_with_restored_template(), kWithoutSurge)});
     restore_options.deadline = after(std::chrono::milliseconds(50));
     EXPECT_FALSE(run().complete);
     ASSERT_EQ(patches().size(), 1u);
-    EXPECT_EQ(reverted.patch(patches()[0]), with_limits(after_template(), kWithoutSurge));
+    EXPECT_EQ(reverted.patch(patches()[0]), with_limits(object_with_restored_template(), kWithoutSurge));
 }
 
 TEST_F(RestoreTest, KeepsSurgeIfNoPodHasToBeReplaced) {
@@ -266,10 +267,10 @@ TEST_F(RestoreTest, DoesNotChangeTheOwnerOfAnObjectInjectedDirectly) {
 TEST_F(RestoreTest, ResumesAfterTheTemplateWasReverted) {
     inject();
     serve_record();
-    serve_states({after_template()});
+    serve_states({object_with_restored_template()});
     EXPECT_TRUE(run().restored);
     ASSERT_EQ(patches().size(), 1u);
-    EXPECT_EQ(after_template().patch(patches()[0]), original().object);
+    EXPECT_EQ(object_with_restored_template().patch(patches()[0]), original().object);
 }
 
 TEST_F(RestoreTest, RemovesOnlyTheObjectsIfInjectWasKilledBeforeItsChange) {
@@ -285,15 +286,16 @@ TEST_F(RestoreTest, RemovesOnlyTheObjectsIfInjectWasKilledBeforeItsChange) {
 TEST_F(RestoreTest, RereadsTheWorkloadAndRecordUnderTheLease) {
     inject();
     responder.on("GET", object_path("cudafault-anchor-"),
-                 {status_answer(404, "NotFound"), json_answer(anchor_map(record.json().dump()))});
-    const std::vector<Json> states = {original().object, injected.object, injected.object, after_template()};
+                 {status_answer(404, "NotFound"), json_answer(anchor_config_map(record.json().dump()))});
+    const std::vector<Json> states = {original().object, injected.object, injected.object,
+                                      object_with_restored_template()};
     std::vector<Answer> answers;
     for (const Json& state : states) answers.push_back(json_answer(state));
     responder.on("GET", kDeploymentPath + "/web", answers);
     responder.on("PATCH", kDeploymentPath + "/web", {json_answer(original().object)});
     EXPECT_TRUE(run().complete);
     ASSERT_EQ(patches().size(), 2u);
-    EXPECT_EQ(injected.object.patch(patches()[0]), after_template());
+    EXPECT_EQ(injected.object.patch(patches()[0]), object_with_restored_template());
 }
 
 TEST_F(RestoreTest, RemovesAnUnusedEditionFromTheRecordFirst) {
@@ -306,13 +308,13 @@ TEST_F(RestoreTest, RemovesAnUnusedEditionFromTheRecordFirst) {
     serve_record();
     Record settled = record;
     settled.editions.erase(2);
-    responder.on("PATCH", object_path("cudafault-anchor-"), {json_answer(anchor_map(settled.json().dump()))});
-    serve_states({injected.object, injected.object, after_template()});
+    responder.on("PATCH", object_path("cudafault-anchor-"), {json_answer(anchor_config_map(settled.json().dump()))});
+    serve_states({injected.object, injected.object, object_with_restored_template()});
     EXPECT_THAT(run().kept, IsEmpty());
     EXPECT_EQ(writes().at(1), "PATCH cudafault-anchor-" + original().hash())
         << "the record must be written before the mark is removed";
     ASSERT_EQ(patches().size(), 2u);
-    EXPECT_EQ(after_template().patch(patches()[1]), original().object);
+    EXPECT_EQ(object_with_restored_template().patch(patches()[1]), original().object);
 }
 
 TEST_F(RestoreTest, NotFoundMeansDeletedOnlyIfTheWorkloadIsMissing) {
@@ -330,14 +332,14 @@ TEST_F(RestoreTest, UsesTheEditsOfTheMarkWithoutARecord) {
     inject();
     record.editions[1] = InjectedMark::of(injected.object).value().post_rollout_edits.value();
     record.is_rebuilt = true;
-    responder.on("POST", kConfigMapPath, {json_answer(anchor_map(record.json().dump()))});
-    serve_states({injected.object, injected.object, after_template()});
+    responder.on("POST", kConfigMapPath, {json_answer(anchor_config_map(record.json().dump()))});
+    serve_states({injected.object, injected.object, object_with_restored_template()});
     const RestoreResult result = run();
     EXPECT_TRUE(result.complete);
     EXPECT_THAT(result.notes, ElementsAre(HasSubstr("were restored from the workload's annotation")));
     ASSERT_EQ(patches().size(), 2u);
-    EXPECT_EQ(injected.object.patch(patches()[0]), after_template());
-    EXPECT_EQ(after_template().patch(patches()[1]), original().object);
+    EXPECT_EQ(injected.object.patch(patches()[0]), object_with_restored_template());
+    EXPECT_EQ(object_with_restored_template().patch(patches()[1]), original().object);
     EXPECT_EQ(writes().at(1), "POST configmaps")
         << "the record must exist before the mark is removed, in case restore is killed afterwards";
     EXPECT_EQ(writes().back(), "DELETE cudafault-anchor-" + original().hash());
@@ -348,24 +350,24 @@ TEST_F(RestoreTest, ResumesWithARebuiltRecord) {
     record.editions[1] = InjectedMark::of(injected.object).value().post_rollout_edits.value();
     record.is_rebuilt = true;
     serve_record();
-    serve_states({after_template()});
+    serve_states({object_with_restored_template()});
     EXPECT_TRUE(run().complete);
     ASSERT_EQ(patches().size(), 1u);
-    EXPECT_EQ(after_template().patch(patches()[0]), original().object);
-    serve_states({injected.object, injected.object, after_template()});
+    EXPECT_EQ(object_with_restored_template().patch(patches()[0]), original().object);
+    serve_states({injected.object, injected.object, object_with_restored_template()});
     EXPECT_TRUE(run().complete);
-    EXPECT_EQ(injected.object.patch(patches().at(1)), after_template());
+    EXPECT_EQ(injected.object.patch(patches().at(1)), object_with_restored_template());
 }
 
 TEST_F(RestoreTest, UsesTheEditsOfTheMarkIfTheRecordCannotBeRebuilt) {
     inject();
     responder.on("POST", kConfigMapPath, {status_answer(403, "Forbidden")});
-    serve_states({injected.object, injected.object, after_template()});
+    serve_states({injected.object, injected.object, object_with_restored_template()});
     const RestoreResult result = run();
     EXPECT_TRUE(result.complete);
     EXPECT_THAT(result.notes, ElementsAre(HasSubstr("were restored from the workload's annotation")));
     ASSERT_EQ(patches().size(), 2u);
-    EXPECT_EQ(after_template().patch(patches()[1]), original().object);
+    EXPECT_EQ(object_with_restored_template().patch(patches()[1]), original().object);
 }
 
 TEST_F(RestoreTest, RemovesCudafaultNamesWithoutARecordOrEditsInTheMark) {
@@ -373,7 +375,7 @@ TEST_F(RestoreTest, RemovesCudafaultNamesWithoutARecordOrEditsInTheMark) {
     injected.object["metadata"]["annotations"][names::kInjected] = "run=ab12 edition=1";
     record.editions[1].clear();
     record.is_rebuilt = true;
-    responder.on("POST", kConfigMapPath, {json_answer(anchor_map(record.json().dump()))});
+    responder.on("POST", kConfigMapPath, {json_answer(anchor_config_map(record.json().dump()))});
     serve_states({injected.object});
     const RestoreResult result = run();
     EXPECT_TRUE(result.restored);
@@ -392,7 +394,7 @@ TEST_F(RestoreTest, KeepsVariablesThatExistedBeforeTheInjection) {
     injected = inject_into(workload, choose_containers(workload, {}), binary_injection(), always_exists);
     record.editions[1] = injected.edits;
     serve_record();
-    serve_states({injected.object, after_template()});
+    serve_states({injected.object, object_with_restored_template()});
     EXPECT_TRUE(run().complete);
     EXPECT_THAT(run().notes, IsEmpty());
     for (const Json& patch : patches()) EXPECT_THAT(patch.dump(), Not(HasSubstr("CUDA_XID_TYPE")));
@@ -416,7 +418,7 @@ TEST_F(RestoreTest, RecomputesThePatchAfterAConflict) {
 TEST_F(RestoreTest, RemovesTheAnnotationFromOriginalReplicaSets) {
     inject();
     serve_record();
-    serve_states({injected.object, injected.object, after_template()});
+    serve_states({injected.object, injected.object, object_with_restored_template()});
     Json marked = owned(named("web-1"), "apps/v1", "Deployment", "web");
     marked["metadata"]["annotations"] = {{names::kInjected, "run=ab12 edition=1"}, {"users", "x"}};
     serve_list(kReplicaSetPath, {marked, owned(named("web-2"), "apps/v1", "Deployment", "web")});
@@ -437,7 +439,7 @@ TEST_F(RestoreTest, KeepsTheObjectsThatPodsOfAPausedDeploymentMount) {
     injected.object["kind"] = "Deployment";
     injected.object["spec"]["paused"] = true;
     injected.object["spec"]["replicas"] = 1;
-    serve_states({injected.object, injected.object, after_template()});
+    serve_states({injected.object, injected.object, object_with_restored_template()});
     Json pod = owned(named("web-1-a", injected.object["spec"]["template"]["spec"]), "apps/v1", "ReplicaSet", "web-1");
     serve_list(kPodPath, {pod});
     serve_list(kReplicaSetPath, {owned(named("web-1"), "apps/v1", "Deployment", "web")});
@@ -488,7 +490,7 @@ TEST_F(RestoreTest, UnknownWorkloadIsAnError) {
 }
 
 TEST_F(RestoreTest, DamagedRecordIsAnErrorWithInstructions) {
-    serve_object(object_path("cudafault-anchor-"), anchor_map("{"));
+    serve_object(object_path("cudafault-anchor-"), anchor_config_map("{"));
     try {
         run();
         ADD_FAILURE() << "expected an Error";
@@ -500,9 +502,9 @@ TEST_F(RestoreTest, DamagedRecordIsAnErrorWithInstructions) {
 TEST_F(RestoreTest, RestoreAllFindsRecordsAndMarks) {
     inject();
     serve_record();
-    serve_list(kConfigMapPath, {anchor_map(record.json().dump())});
+    serve_list(kConfigMapPath, {anchor_config_map(record.json().dump())});
     serve_list(kDeploymentPath, {injected.object});
-    serve_states({injected.object, injected.object, after_template()});
+    serve_states({injected.object, injected.object, object_with_restored_template()});
     const std::vector<RestoreResult> results = restore_all(client(), discovery(), "prod", restore_options);
     ASSERT_EQ(results.size(), 1u) << "a workload with a record and a mark must be restored once";
     EXPECT_EQ(results[0].workload, "deployment.apps/web in namespace prod");
@@ -514,7 +516,7 @@ TEST_F(RestoreTest, RestoreAllFindsRecordsAndMarks) {
 TEST_F(RestoreTest, RestoreEachReportsMissingWorkloadAndRestoresOthers) {
     inject();
     serve_record();
-    serve_states({injected.object, injected.object, injected.object, after_template()});
+    serve_states({injected.object, injected.object, injected.object, object_with_restored_template()});
     WorkloadChoice missing = choice;
     missing.name = "absent";
     const std::vector<RestoreResult> results = restore_each(client(), {missing, choice}, restore_options);
@@ -530,7 +532,7 @@ TEST_F(RestoreTest, RestoreEachDisarmsBeforeRestoring) {
     inject();
     serve_record();
     serve_armed_plan();
-    serve_states({injected.object, injected.object, injected.object, after_template()});
+    serve_states({injected.object, injected.object, injected.object, object_with_restored_template()});
     EXPECT_EQ(restore_each(client(), {choice}, restore_options).size(), 1u);
     EXPECT_EQ(writes().at(0), "PATCH cudafault-plan-" + original().hash())
         << "the plan must be disarmed before the lease of a workload is acquired";
@@ -551,7 +553,7 @@ TEST_F(RestoreTest, RestoreEachKeepsTheErrorForTheRemedy) {
 TEST_F(RestoreTest, ProgressOfSeveralNamesTheWorkloads) {
     inject();
     serve_record();
-    serve_states({injected.object, injected.object, injected.object, after_template()});
+    serve_states({injected.object, injected.object, injected.object, object_with_restored_template()});
     std::vector<std::string> lines;
     restore_options.on_progress = [&](const std::string& line) { lines.push_back(line); };
     restore_each(client(), {choice}, restore_options);
@@ -568,7 +570,7 @@ TEST_F(RestoreTest, NamesThePlanOfAnotherAuthorThatItEnds) {
     plan["data"] = {{"plan", "#7\nxid=79 until=2099-01-01T00:00:00Z\n"}};
     plan["metadata"]["annotations"] = {{names::kChangedBy, "eve@desk"}};
     serve_object(object_path("cudafault-plan-"), plan);
-    serve_states({injected.object, injected.object, after_template()});
+    serve_states({injected.object, injected.object, object_with_restored_template()});
     std::vector<std::string> lines;
     restore_options.on_progress = [&](const std::string& line) { lines.push_back(line); };
     run();
@@ -578,7 +580,7 @@ TEST_F(RestoreTest, NamesThePlanOfAnotherAuthorThatItEnds) {
 TEST_F(RestoreTest, RestoreEachRestoresAWorkloadWithTwoNamesOnce) {
     inject();
     serve_record();
-    serve_states({injected.object, injected.object, injected.object, injected.object, after_template()});
+    serve_states({injected.object, injected.object, injected.object, injected.object, object_with_restored_template()});
     WorkloadChoice same = choice;
     same.kind = "deployments.apps";
     EXPECT_EQ(restore_each(client(), {choice, same}, restore_options).size(), 1u);
@@ -588,8 +590,8 @@ TEST_F(RestoreTest, RestoreEachRestoresAWorkloadWithTwoNamesOnce) {
 TEST_F(RestoreTest, RestoreAllDisarmsBeforeRestoring) {
     inject();
     serve_record();
-    serve_list(kConfigMapPath, {anchor_map(record.json().dump()), serve_armed_plan()});
-    serve_states({injected.object, injected.object, after_template()});
+    serve_list(kConfigMapPath, {anchor_config_map(record.json().dump()), serve_armed_plan()});
+    serve_states({injected.object, injected.object, object_with_restored_template()});
     EXPECT_EQ(restore_all(client(), discovery(), "prod", restore_options).size(), 1u);
     EXPECT_EQ(writes().at(0), "PATCH cudafault-plan-" + original().hash())
         << "the plan must be disarmed before the lease of a workload is acquired";
@@ -623,14 +625,14 @@ TEST_F(RestoreTest, RestoreAllReportsAWorkloadThatCannotBeRestored) {
 TEST_F(RestoreTest, RestoreAllRestoresOtherWorkloadsDespiteADamagedRecord) {
     inject();
     serve_record();
-    Json damaged = anchor_map("{");
+    Json damaged = anchor_config_map("{");
     damaged["metadata"]["name"] = "cudafault-anchor-of-another";
     damaged["metadata"]["ownerReferences"] = {{{"apiVersion", "apps/v1"}, {"kind", "Deployment"}, {"name", "another"}}};
     Workload another = original();
     another.ref.name = "another";
     serve_object(kConfigMapPath + "/cudafault-anchor-" + another.hash(), damaged);
-    serve_list(kConfigMapPath, {damaged, anchor_map(record.json().dump())});
-    serve_states({injected.object, injected.object, after_template()});
+    serve_list(kConfigMapPath, {damaged, anchor_config_map(record.json().dump())});
+    serve_states({injected.object, injected.object, object_with_restored_template()});
     const std::vector<RestoreResult> results = restore_all(client(), discovery(), "prod", restore_options);
     ASSERT_EQ(results.size(), 2u);
     EXPECT_FALSE(results[0].complete);

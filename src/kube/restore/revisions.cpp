@@ -116,8 +116,8 @@ void remove_mark(Client& client, const std::string& kind, const Resource& histor
         if (error.is_not_found() || error.is_conflict()) return;  // the object or its annotation was deleted
         if (!error.is_forbidden()) throw;
         result.notes.push_back(fmt::format(
-            "{0} {1} keeps an annotation of cudafault ({2}): `kubectl annotate {0} {1} -n {3} {4}-` removes it, "
-            "or `restore` with the Role that `cudafault k8s rbac restore --exact --kind {5} -n {3}` prints",
+            "{0} {1} still has cudafault's annotation ({2}): run `kubectl annotate {0} {1} -n {3} {4}-`, "
+            "or run `restore` with the Role that `cudafault k8s rbac restore --exact --kind {5} -n {3}` prints",
             history.qualified(), ref.name, error.what(), ref.in_namespace, names::kInjected, kind));
     }
 }

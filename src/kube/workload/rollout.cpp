@@ -232,7 +232,7 @@ public:
             const DeadlineScope scope = DeadlineScope::at_most(client_.session(), options_.deadline);
             return wait();
         } catch (const DeadlinePassed&) {
-            return give_up();
+            return unfinished_result();
         }
     }
 
@@ -247,7 +247,7 @@ private:
         if (workload_.replacement == Replacement::kNextRun) return immediate_result(true);
         read_workload();
         list_pods();
-        if (is_paused()) return count().old == 0 ? finished() : paused();
+        if (is_paused()) return count().old == 0 ? finished_result() : paused_result();
         pods_before_ = options_.pods_before >= 0 ? options_.pods_before : count().wanted + count().old;
         if (desired() == 0 && expected_.is_change_observed() && pods_.pods().empty()) return immediate_result(true);
         report_partition();
@@ -268,15 +268,15 @@ private:
     std::optional<RolloutResult> step() {
         if (server_lost_) list_pods();
         if (is_complete()) {
-            if (confirm()) return finished();
+            if (confirm()) return finished_result();
             if (is_complete()) client_.session().pause(++unconfirmed_);
             return {};
         }
         unconfirmed_ = 0;
         report();
-        if (update_scheduling_stall()) return finished();
-        if (is_superseded()) return superseded();
-        if (is_missing_deletion_consent()) return give_up();
+        if (update_scheduling_stall()) return finished_result();
+        if (is_superseded()) return superseded_result();
+        if (is_missing_deletion_consent()) return unfinished_result();
         if (!delete_next()) watch_pods();
         return {};
     }
@@ -549,14 +549,14 @@ private:
         return result;
     }
 
-    RolloutResult superseded() {
+    RolloutResult superseded_result() {
         RolloutResult result;
         result.state = expected_.state(pods());
         result.problems.push_back(fmt::format("{} was changed by another client during the rollout", workload_.text()));
         return result;
     }
 
-    RolloutResult paused() {
+    RolloutResult paused_result() {
         RolloutResult result = immediate_result(false);
         result.problems.push_back(
             fmt::format("{} is paused, so its pods are not replaced; run kubectl rollout resume deployment {} -n {}",
@@ -564,7 +564,7 @@ private:
         return result;
     }
 
-    RolloutResult finished() {
+    RolloutResult finished_result() {
         report();
         RolloutResult result;
         result.done = true;
@@ -572,7 +572,7 @@ private:
         return result;
     }
 
-    RolloutResult give_up() {
+    RolloutResult unfinished_result() {
         RolloutResult result;
         result.state = expected_.state(pods());
         result.problems = deletions_needed();

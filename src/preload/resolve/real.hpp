@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Finds the real functions behind the stubs. Keeps no handle to their libraries open, so that dlclose can unload them
-// as in a program without the preload library. All functions are thread-safe and allocate no memory themselves.
+// as in a program without the fault library. All functions are thread-safe and allocate no memory themselves.
 #pragma once
 
 #include "fault/atomics.hpp"

@@ -14,7 +14,7 @@
 
 namespace cudafault::cudart {
 
-// cudaError_t and CUresult. The codes that the driver returns have the same meaning in the runtime.
+// Values of cudaError_t and CUresult. The codes that the driver returns have the same meaning in the runtime.
 enum Error : int {
     kSuccess = 0,
     kInvalidValue = 1,
@@ -68,7 +68,7 @@ struct ChannelFormat {
     int kind;
 };
 
-// cudaMemcpyKind.
+// Values of cudaMemcpyKind
 enum CopyKind : int { kHostToHost, kHostToDevice, kDeviceToHost, kDeviceToDevice, kDefaultKind };
 
 struct PitchedPointer {
@@ -86,7 +86,7 @@ struct Position {
     size_t x, y, z;
 };
 
-// cudaMemcpy3DParms.
+// Layout of cudaMemcpy3DParms
 struct RuntimeCopy3D {
     void* source_array;
     Position source_position;
@@ -98,10 +98,10 @@ struct RuntimeCopy3D {
     CopyKind kind;
 };
 
-// CUmemorytype.
+// Values of CUmemorytype
 enum MemoryType : int { kHostMemory = 1, kDeviceMemory = 2, kArrayMemory = 3, kUnifiedMemory = 4 };
 
-// One side of CUDA_MEMCPY2D.
+// Layout of one side of CUDA_MEMCPY2D
 struct Side2D {
     size_t x_bytes, y;
     MemoryType type;
@@ -111,13 +111,13 @@ struct Side2D {
     size_t pitch;
 };
 
-// CUDA_MEMCPY2D.
+// Layout of CUDA_MEMCPY2D
 struct DriverCopy2D {
     Side2D source, target;
     size_t width_bytes, height;
 };
 
-// One side of CUDA_MEMCPY3D.
+// Layout of one side of CUDA_MEMCPY3D
 struct Side3D {
     size_t x_bytes, y, z, level;
     MemoryType type;
@@ -128,7 +128,7 @@ struct Side3D {
     size_t pitch, height;
 };
 
-// CUDA_MEMCPY3D.
+// Layout of CUDA_MEMCPY3D
 struct DriverCopy3D {
     Side3D source, target;
     size_t width_bytes, height, depth;
@@ -141,7 +141,7 @@ struct MemLocation {
 inline constexpr int kLocationDevice = 1;
 inline constexpr int kLocationHost = 2;
 
-// cudaLaunchConfig_t. The driver's structure differs.
+// Layout of cudaLaunchConfig_t. The driver's structure differs.
 struct LaunchConfig {
     Dim3 grid, block;
     size_t shared_bytes;
@@ -150,7 +150,7 @@ struct LaunchConfig {
     unsigned attribute_count;
 };
 
-// CUlaunchConfig.
+// Layout of CUlaunchConfig
 struct DriverLaunchConfig {
     Dim3 grid, block;
     unsigned shared_bytes;
@@ -159,7 +159,7 @@ struct DriverLaunchConfig {
     unsigned attribute_count;
 };
 
-// cudaKernelNodeParams.
+// Layout of cudaKernelNodeParams
 struct KernelNodeParams {
     const void* function;
     Dim3 grid, block;
@@ -168,7 +168,7 @@ struct KernelNodeParams {
     void** extra;
 };
 
-// CUDA_KERNEL_NODE_PARAMS (v2).
+// Layout of version 2 of CUDA_KERNEL_NODE_PARAMS
 struct DriverKernelNodeParams {
     Function function;
     Dim3 grid, block;
@@ -179,7 +179,7 @@ struct DriverKernelNodeParams {
     Context context;
 };
 
-// cudaGraphNodeParams and CUgraphNodeParams; the parameters of kernel, copy and memset nodes differ.
+// Layout of cudaGraphNodeParams and CUgraphNodeParams. The parameters of kernel, copy and memset nodes differ.
 struct GraphNodeParams {
     int type;
     int reserved0[3];
@@ -205,7 +205,7 @@ struct HostNodeParams {
     void* user_data;
 };
 
-// cudaFuncAttributes.
+// Layout of cudaFuncAttributes
 struct FunctionAttributes {
     size_t shared_bytes, const_bytes, local_bytes;
     int max_threads_per_block, registers, ptx_version, binary_version, cache_mode_ca;
@@ -217,7 +217,7 @@ struct FunctionAttributes {
 #endif
 };
 
-// cudaPointerAttributes.
+// Layout of cudaPointerAttributes
 struct PointerAttributes {
     int type;  // 0: unregistered, 1: host, 2: device, 3: managed
     int device;

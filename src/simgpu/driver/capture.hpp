@@ -6,7 +6,7 @@
 
 namespace cudafault::sim {
 
-// CUstreamCaptureMode.
+// Values of CUstreamCaptureMode
 enum CaptureMode { kCaptureGlobal, kCaptureThreadLocal, kCaptureRelaxed };
 
 // The calling thread's mode, which cuThreadExchangeStreamCaptureMode changes.

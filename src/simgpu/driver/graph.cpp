@@ -21,7 +21,7 @@ struct UserObject {
 
 namespace {
 
-// CUgraphNodeType. The two kinds of semaphore nodes, 8 and 9, are not simulated.
+// Values of CUgraphNodeType. The two kinds of semaphore nodes, 8 and 9, are not simulated.
 enum NodeType {
     kKernelNode,
     kCopyNode,

@@ -11,10 +11,10 @@ namespace {
 
 constexpr int kHostDevice = -1, kNoDevice = -2;  // device numbers of older functions: the host, and no device
 
-// CUmem_advise.
+// Values of CUmem_advise
 enum Advice { kSetReadMostly = 1, kUnsetReadMostly, kSetPreferred, kUnsetPreferred, kSetAccessedBy, kUnsetAccessedBy };
 
-// CUmem_range_attribute.
+// Values of CUmem_range_attribute
 enum RangeAttribute {
     kReadMostly = 1,
     kPreferred,

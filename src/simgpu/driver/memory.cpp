@@ -67,7 +67,7 @@ Result write_value(void* out, Value value) {
     return kSuccess;
 }
 
-// CUpointer_attribute.
+// Values of CUpointer_attribute
 enum PointerAttribute {
     kContext = 1,
     kMemoryType,

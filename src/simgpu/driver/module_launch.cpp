@@ -18,7 +18,7 @@ struct Linker {
 
 namespace {
 
-// CUfunction_attribute.
+// Values of CUfunction_attribute
 enum FunctionAttribute {
     kMaxThreads = 0,
     kRegisters = 4,

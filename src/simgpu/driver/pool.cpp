@@ -11,7 +11,7 @@
 namespace cudafault::sim {
 namespace {
 
-// CUmemPool_attribute.
+// Values of CUmemPool_attribute
 enum PoolAttribute {
     kReuseFirst = 1,
     kReuseLast = 3,
@@ -22,7 +22,7 @@ enum PoolAttribute {
     kUsedHigh,
 };
 
-// CUgraphMem_attribute.
+// Values of CUgraphMem_attribute
 enum GraphMemoryAttribute { kGraphUsed, kGraphUsedHigh, kGraphReserved, kGraphReservedHigh };
 
 template <typename Body>

@@ -12,7 +12,7 @@ namespace {
 
 constexpr uint64_t kPerThreadFlag = 2, kKnownFlags = 3;
 
-// CUdriverProcAddressQueryResult.
+// Values of CUdriverProcAddressQueryResult
 enum QueryResult { kFound = 0, kSymbolNotFound = 1, kVersionNotSufficient = 2 };
 
 struct ErrorText {

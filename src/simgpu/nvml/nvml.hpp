@@ -17,7 +17,7 @@
 
 namespace cudafault::sim::nvml {
 
-// nvmlReturn_t.
+// Values of nvmlReturn_t
 enum Return : int {
     kSuccess = 0,
     kUninitialized = 1,

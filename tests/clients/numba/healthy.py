@@ -38,7 +38,7 @@ def device_has_name_and_memory():
 
 
 @check
-def copy_to_gpu_and_back():
+def copy_to_gpu_and_back_keeps_data():
     data = np.arange(1000, dtype=np.float32)
     assert (cuda.to_device(data).copy_to_host() == data).all()
 
@@ -52,7 +52,7 @@ def kernel_is_compiled_and_launched():
 
 
 @check
-def streams_and_events():
+def streams_and_events_succeed():
     stream = cuda.stream()
     start, end = cuda.event(), cuda.event()
     data = cuda.to_device(np.zeros(1000, dtype=np.float32), stream=stream)
@@ -64,14 +64,14 @@ def streams_and_events():
 
 
 @check
-def pinned_memory():
+def copy_from_pinned_memory_keeps_data():
     data = cuda.pinned_array(1000, dtype=np.int32)
     data[:] = np.arange(1000)
     assert (cuda.to_device(data).copy_to_host() == np.arange(1000)).all()
 
 
 @check
-def second_gpu():
+def copy_to_second_gpu_and_back_keeps_data():
     with cuda.gpus[1]:
         data = np.arange(10, dtype=np.int64)
         assert (cuda.to_device(data).copy_to_host() == data).all()

@@ -37,19 +37,19 @@ def device_properties_agree():
 
 
 @check
-def copy_to_gpu_and_back():
+def copy_to_gpu_and_back_keeps_data():
     data = torch.arange(1000, dtype=torch.float32)
     assert torch.equal(data.cuda().cpu(), data)
 
 
 @check
-def copy_between_gpus():
+def copy_between_gpus_keeps_data():
     data = torch.arange(1000, dtype=torch.int64)
     assert torch.equal(data.to("cuda:0").to("cuda:1").cpu(), data)
 
 
 @check
-def copy_from_pinned_memory():
+def copy_from_pinned_memory_keeps_data():
     data = torch.arange(1000, dtype=torch.int32).pin_memory()
     copied = data.to("cuda", non_blocking=True)
     torch.cuda.synchronize()
@@ -81,7 +81,7 @@ def allocation_beyond_memory_fails():
 
 
 @check
-def streams_and_events():
+def streams_and_events_succeed():
     stream = torch.cuda.Stream()
     start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
     with torch.cuda.stream(stream):
@@ -94,7 +94,7 @@ def streams_and_events():
 
 
 @check
-def graph_capture_and_replay():
+def graph_capture_and_replay_succeed():
     data = torch.ones(1000, device="cuda")
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):
@@ -105,14 +105,14 @@ def graph_capture_and_replay():
 
 
 @check
-def elementwise_and_random_operations():
+def elementwise_and_random_operations_succeed():
     x = torch.rand(1000, device="cuda")
     torch.softmax(torch.sin(x) * x + x.sqrt(), dim=0).sum().item()
     assert repr(x[:3]).startswith("tensor(")
 
 
 @check
-def autograd_and_sgd():
+def autograd_and_sgd_succeed():
     weight = torch.ones(1000, device="cuda", requires_grad=True)
     optimizer = torch.optim.SGD([weight], lr=0.1, momentum=0.9)
     for _ in range(3):

@@ -21,13 +21,13 @@ static int wait_for(pid_t child) {
     return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
 }
 
-static int by_fork(void) {
+static int run_with_fork(void) {
     pid_t child = fork();
     if (child == 0) _exit(11);
     return wait_for(child);
 }
 
-static int by_vfork(void) {
+static int run_with_vfork(void) {
     pid_t child = vfork();
     if (child == 0) {
         execl("/bin/sh", "sh", "-c", "exit 12", (char*)NULL);
@@ -36,7 +36,7 @@ static int by_vfork(void) {
     return wait_for(child);
 }
 
-static int by_raw_clone(void) {
+static int run_with_raw_clone(void) {
     pid_t child = syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
     if (child == 0) syscall(SYS_exit_group, 13);
     return wait_for(child);
@@ -49,23 +49,23 @@ static int set_shared(void* value) {
     return 14;
 }
 
-static int by_clone_with_memory(void) {
+static int run_with_shared_memory_clone(void) {
     static char stack[65536] __attribute__((aligned(16)));
     int value = 5;
     pid_t child = clone(set_shared, stack + sizeof stack, CLONE_VM | CLONE_VFORK | SIGCHLD, &value);
     return wait_for(child) * 10 + shared;
 }
 
-static int by_spawn(void) {
+static int run_with_posix_spawn(void) {
     pid_t child;
     char* arguments[] = {"sh", "-c", "exit 15", NULL};
     int error = posix_spawn(&child, "/bin/sh", NULL, NULL, arguments, environ);
     return error ? -error : wait_for(child);
 }
 
-static int by_system(void) { return WEXITSTATUS(system("exit 16")); }
+static int run_with_system(void) { return WEXITSTATUS(system("exit 16")); }
 
-static int killed(void) {
+static int run_killed_child(void) {
     pid_t child = fork();
     if (child == 0) raise(SIGTERM);
     return wait_for(child);
@@ -81,7 +81,7 @@ static void* fork_many(void* result) {
     return NULL;
 }
 
-static int threads_that_fork(void) {
+static int fork_in_threads(void) {
     pthread_t thread[threads];
     int ended[threads] = {0}, sum = 0;
     for (int i = 0; i < threads; ++i) pthread_create(&thread[i], NULL, fork_many, &ended[i]);
@@ -93,13 +93,13 @@ static int threads_that_fork(void) {
 }
 
 int main(void) {
-    printf("fork %d\n", by_fork());
-    printf("vfork and exec %d\n", by_vfork());
-    printf("raw clone %d\n", by_raw_clone());
-    printf("clone that shares memory %d\n", by_clone_with_memory());
-    printf("posix_spawn %d\n", by_spawn());
-    printf("system %d\n", by_system());
-    printf("killed %d\n", killed());
-    printf("threads that fork %d\n", threads_that_fork());
+    printf("fork %d\n", run_with_fork());
+    printf("vfork and exec %d\n", run_with_vfork());
+    printf("raw clone %d\n", run_with_raw_clone());
+    printf("clone that shares memory %d\n", run_with_shared_memory_clone());
+    printf("posix_spawn %d\n", run_with_posix_spawn());
+    printf("system %d\n", run_with_system());
+    printf("killed %d\n", run_killed_child());
+    printf("threads that fork %d\n", fork_in_threads());
     return 0;
 }

@@ -85,7 +85,7 @@ Query selector_query(const ListOptions& options) {
     return query;
 }
 
-Json Client::get(const ObjectRef& ref) { return session_.json(call_for("GET", "get", ref)); }
+Json Client::get(const ObjectRef& ref) { return session_.send_and_parse(call_for("GET", "get", ref)); }
 
 std::optional<Json> Client::find(const ObjectRef& ref) {
     try {
@@ -106,7 +106,7 @@ std::optional<Json> Client::list_page(const Collection& collection, const ListOp
     call.query.emplace_back("limit", std::to_string(options.page_size));
     if (!next.empty()) call.query.emplace_back("continue", next);
     try {
-        return session_.json(call);
+        return session_.send_and_parse(call);
     } catch (const ApiError& error) {
         if (!error.is_expired() || next.empty()) throw;
         return std::nullopt;
@@ -140,7 +140,7 @@ void Client::list(const Collection& collection, const ListOptions& options, cons
 Json Client::write(Call call, const WriteOptions& options) {
     if (options.dry_run) call.query.emplace_back("dryRun", "All");
     if (!options.field_manager.empty()) call.query.emplace_back("fieldManager", options.field_manager);
-    return session_.json(call);
+    return session_.send_and_parse(call);
 }
 
 std::vector<Json> Client::list_all(const Collection& collection, const ListOptions& options) {
@@ -182,7 +182,7 @@ Json Client::merge_patch(const ObjectRef& ref, const Json& patch, const WriteOpt
 Json Client::remove(const ObjectRef& ref, const DeleteOptions& options) {
     Call call = call_for("DELETE", "delete", ref);
     call.body = delete_options(options);
-    return session_.json(call);
+    return session_.send_and_parse(call);
 }
 
 Json Client::evict(const std::string& in_namespace, const std::string& pod, const DeleteOptions& options) {
@@ -191,7 +191,7 @@ Json Client::evict(const std::string& in_namespace, const std::string& pod, cons
                  {"kind", "Eviction"},
                  {"metadata", {{"name", pod}, {"namespace", in_namespace}}},
                  {"deleteOptions", delete_options(options)}};
-    return session_.json(call);
+    return session_.send_and_parse(call);
 }
 
 std::optional<std::string> Client::log(const std::string& in_namespace, const std::string& pod,

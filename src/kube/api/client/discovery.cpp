@@ -122,7 +122,7 @@ void Discovery::load_aggregated(const Json& list) {
 void Discovery::load_groups(const std::string& root) {
     Call call = call_for(root);
     call.accept = kAggregated;
-    const Json document = session_.json(call);
+    const Json document = session_.send_and_parse(call);
     if (text_at(document, "kind") == "APIGroupDiscoveryList") return load_aggregated(document);
     for (const std::string& version : strings_of(value_at(document, "versions")))
         group_versions_->push_back({"", version});
@@ -156,7 +156,7 @@ const std::vector<Resource>* Discovery::resources_of(const GroupVersion& at) {
     const auto known = resources_.find(api_version);
     if (known != resources_.end()) return &known->second;
     try {
-        const Json document = session_.json(call_for((at.group.empty() ? "/api/" : "/apis/") + api_version));
+        const Json document = session_.send_and_parse(call_for((at.group.empty() ? "/api/" : "/apis/") + api_version));
         return &(resources_[api_version] = parse_resources(document, at.group, at.version));
     } catch (const ApiError& error) {
         if (error.is_not_found()) return nullptr;

@@ -204,7 +204,7 @@ HttpResponse Session::send(const Call& call) {
     });
 }
 
-Json Session::json(const Call& call) {
+Json Session::send_and_parse(const Call& call) {
     const HttpResponse response = send(call);
     Json document = Json::parse(response.body, nullptr, false);
     if (document.is_discarded()) {

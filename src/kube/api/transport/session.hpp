@@ -56,7 +56,7 @@ public:
     HttpResponse send(const Call& call);
 
     // Like `send`, but parses the response as JSON.
-    Json json(const Call& call);
+    Json send_and_parse(const Call& call);
 
     // Sends the request, and after a 401 sends it once more if the credentials have changed. The sink receives the body
     // in chunks. `idle_timeout` is the longest time without receiving data. Throws like `send`, also DeadlinePassed if

@@ -42,7 +42,7 @@ TEST_F(SessionTest, SendsStandardHeaders) {
     Call call = post();
     call.query = {{"q", "a b"}};
     call.content_type = "application/merge-patch+json";
-    EXPECT_EQ(session().json(call), kOkBody);
+    EXPECT_EQ(session().send_and_parse(call), kOkBody);
     EXPECT_EQ(seen(0).header("authorization"), "Bearer abc");
     EXPECT_EQ(seen(0).header("impersonate-user"), "jane");
     EXPECT_EQ(seen(0).header("impersonate-group"), "g");
@@ -59,7 +59,7 @@ TEST_F(SessionTest, TokenIsNotSentUnencrypted) {
     connection.cluster.server = plain.url();
     connection.user.token = "abc";
     connection.user.impersonation.user = "jane";
-    session().json(get());
+    session().send_and_parse(get());
     EXPECT_EQ(plain.requests().at(0).header("authorization"), "");
     EXPECT_EQ(plain.requests().at(0).header("impersonate-user"), "jane");
 }
@@ -70,7 +70,7 @@ TEST_F(SessionTest, ConnectsToUnixSocket) {
     proxy.on("GET", "/x", {json_answer(kOkBody)});
     connection.cluster = {};
     connection.cluster.server = proxy.url();
-    EXPECT_EQ(session().json(get()), kOkBody);
+    EXPECT_EQ(session().send_and_parse(get()), kOkBody);
 }
 
 TEST_F(SessionTest, UsesProxyUrl) {
@@ -80,7 +80,7 @@ TEST_F(SessionTest, UsesProxyUrl) {
     connection.cluster = {};
     connection.cluster.server = "http://api.test";
     connection.cluster.proxy_url = proxy.url();
-    EXPECT_EQ(session().json(get()), kOkBody);
+    EXPECT_EQ(session().send_and_parse(get()), kOkBody);
 }
 
 TEST_F(SessionTest, SendsClientCertificateAndServerName) {
@@ -92,7 +92,7 @@ TEST_F(SessionTest, SendsClientCertificateAndServerName) {
     const TlsIdentity jane = clients.issue("jane");
     connection.user.client_certificate_data = jane.certificate;
     connection.user.client_key_data = jane.key;
-    session().json(get());
+    session().send_and_parse(get());
     EXPECT_EQ(strict.requests().at(0).peer, "jane");
 }
 
@@ -103,22 +103,22 @@ TEST_F(SessionTest, AuthorityFileIsReadForEachRequest) {
     connection.cluster.certificate_authority = folder.write("ca.crt", other.pem());
     options.tries = 1;
     responder.on("GET", "/x", {json_answer(kOkBody)});
-    EXPECT_THROW(session().json(get()), ConnectionError);
+    EXPECT_THROW(session().send_and_parse(get()), ConnectionError);
     folder.write("ca.crt", authority.pem());
-    EXPECT_EQ(session().json(get()), kOkBody);
+    EXPECT_EQ(session().send_and_parse(get()), kOkBody);
 }
 
 TEST_F(SessionTest, VerificationCanBeDisabled) {
     connection.cluster.certificate_authority_data.clear();
     connection.cluster.insecure_skip_tls_verify = true;
     responder.on("GET", "/x", {json_answer(kOkBody)});
-    EXPECT_EQ(session().json(get()), kOkBody);
+    EXPECT_EQ(session().send_and_parse(get()), kOkBody);
 }
 
 TEST_F(SessionTest, CompressionCanBeDisabled) {
     connection.cluster.disable_compression = true;
     responder.on("GET", "/x", {json_answer(kOkBody)});
-    session().json(get());
+    session().send_and_parse(get());
     EXPECT_EQ(seen(0).header("accept-encoding"), "");
 }
 
@@ -138,8 +138,8 @@ TEST_F(SessionTest, SecondSessionReusesPluginCredential) {
     const TestFolder folder;
     connection.user.exec = counting_plugin(folder);
     responder.on("GET", "/x", {json_answer(kOkBody)});
-    session().json(get());
-    EXPECT_EQ(Session(session(), options).json(get()), kOkBody);
+    session().send_and_parse(get());
+    EXPECT_EQ(Session(session(), options).send_and_parse(get()), kOkBody);
     EXPECT_EQ(seen(1).header("authorization"), "Bearer token-1");
 }
 
@@ -147,7 +147,7 @@ TEST_F(SessionTest, RetriesWithRenewedTokenAfter401) {
     const TestFolder folder;
     connection.user.exec = counting_plugin(folder);
     responder.on("GET", "/x", {status_answer(401, "Unauthorized"), json_answer(kOkBody)});
-    EXPECT_EQ(session().json(get()), kOkBody);
+    EXPECT_EQ(session().send_and_parse(get()), kOkBody);
     EXPECT_EQ(seen(0).header("authorization"), "Bearer token-1");
     EXPECT_EQ(seen(1).header("authorization"), "Bearer token-2");
 }
@@ -163,14 +163,14 @@ TEST_F(SessionTest, Status401WithRenewedTokenIsAnError) {
                        "\"status\":{\"token\":\"t-'$$'\"}}'\n");
     connection.user.exec = exec;
     responder.on("GET", "/x", {status_answer(401, "Unauthorized")});
-    EXPECT_THROW(session().json(get()), ApiError);
+    EXPECT_THROW(session().send_and_parse(get()), ApiError);
     EXPECT_EQ(requests(), 2u);
 }
 
 TEST_F(SessionTest, DoesNotRetryUnchangedTokenAfter401) {
     connection.user.token = "abc";
     responder.on("GET", "/x", {status_answer(401, "Unauthorized")});
-    EXPECT_THROW(session().json(get()), ApiError);
+    EXPECT_THROW(session().send_and_parse(get()), ApiError);
     EXPECT_EQ(requests(), 1u);
 }
 
@@ -178,7 +178,7 @@ TEST_F(SessionTest, EveryMethodHonorsRetryAfter) {
     for (const int code : {429, 503}) {
         responder.on("POST", "/x", {with_header(status_answer(code, "x"), "Retry-After", "1"), json_answer(kOkBody)});
         const Deadline start = Clock::now();
-        EXPECT_EQ(session().json(post()), kOkBody);
+        EXPECT_EQ(session().send_and_parse(post()), kOkBody);
         EXPECT_GE(Clock::now() - start, seconds(1)) << code;
     }
 }
@@ -186,14 +186,14 @@ TEST_F(SessionTest, EveryMethodHonorsRetryAfter) {
 TEST_F(SessionTest, DoesNotWaitForRetryAfterPastDeadline) {
     options.deadline = after(seconds(10));
     responder.on("GET", "/x", {with_header(status_answer(429, "x"), "Retry-After", "3600")});
-    EXPECT_THROW(session().json(get()), DeadlinePassed);
+    EXPECT_THROW(session().send_and_parse(get()), DeadlinePassed);
     EXPECT_LT(Clock::now(), options.deadline);
 }
 
 TEST_F(SessionTest, RetryAfterIsLimitedByTries) {
     options.tries = 3;
     responder.on("GET", "/x", {with_header(status_answer(429, "x"), "Retry-After", "0")});
-    EXPECT_THROW(session().json(get()), ApiError);
+    EXPECT_THROW(session().send_and_parse(get()), ApiError);
     EXPECT_EQ(requests(), 3u);
 }
 
@@ -201,7 +201,7 @@ TEST_F(SessionTest, RetriesReadAfter5xxAndBrokenConnection) {
     Answer cut = json_answer(kOkBody);
     cut.end = Answer::End::kCut;
     responder.on("GET", "/x", {status_answer(500, "x"), status_answer(504, "x"), dropped(), cut, json_answer(kOkBody)});
-    EXPECT_EQ(session().json(get()), kOkBody);
+    EXPECT_EQ(session().send_and_parse(get()), kOkBody);
     EXPECT_EQ(requests(), 5u);
 }
 
@@ -209,9 +209,9 @@ TEST_F(SessionTest, DoesNotRetryWriteThatMayHaveArrived) {
     Answer cut = json_answer(kOkBody);
     cut.end = Answer::End::kCut;
     responder.on("POST", "/x", {cut});
-    EXPECT_THROW(session().json(post()), ConnectionError);
+    EXPECT_THROW(session().send_and_parse(post()), ConnectionError);
     responder.on("POST", "/x", {status_answer(500, "x")});
-    EXPECT_THROW(session().json(post()), ApiError);
+    EXPECT_THROW(session().send_and_parse(post()), ApiError);
     EXPECT_EQ(requests(), 2u);
 }
 
@@ -219,7 +219,7 @@ TEST_F(SessionTest, DoesNotRetryClientErrors) {
     for (const int code : {400, 403, 404, 409, 410, 422, 429}) {
         responder.on("GET", "/x", {status_answer(code, "x")});
         const size_t before = requests();
-        EXPECT_THROW(session().json(get()), ApiError);
+        EXPECT_THROW(session().send_and_parse(get()), ApiError);
         EXPECT_EQ(requests(), before + 1) << code;
     }
 }
@@ -230,7 +230,7 @@ TEST_F(SessionTest, StalledResponseIsConnectionError) {
     Answer slow = json_answer(kOkBody);
     slow.before_head = seconds(60);
     responder.on("GET", "/x", {slow});
-    EXPECT_THROW(session().json(get()), ConnectionError);
+    EXPECT_THROW(session().send_and_parse(get()), ConnectionError);
 }
 
 TEST_F(SessionTest, DeadlineLimitsAllRequests) {
@@ -238,7 +238,7 @@ TEST_F(SessionTest, DeadlineLimitsAllRequests) {
     Answer slow = json_answer(kOkBody);
     slow.before_head = seconds(60);
     responder.on("GET", "/x", {slow});
-    EXPECT_THROW(session().json(get()), DeadlinePassed);
+    EXPECT_THROW(session().send_and_parse(get()), DeadlinePassed);
 }
 
 TEST_F(SessionTest, PausePastDeadlineReportsCause) {
@@ -246,7 +246,7 @@ TEST_F(SessionTest, PausePastDeadlineReportsCause) {
     options.first_pause = seconds(60);
     responder.on("GET", "/x", {dropped()});
     try {
-        session().json(get());
+        session().send_and_parse(get());
         ADD_FAILURE() << "expected DeadlinePassed";
     } catch (const DeadlinePassed& passed) {
         EXPECT_THAT(passed.what(), HasSubstr("was not ready before the timeout (no response from the API server"));
@@ -261,7 +261,7 @@ TEST_F(SessionTest, CancellationEndsPause) {
         responder.wait_for_requests(1);
         cancellation->cancel();
     });
-    EXPECT_THROW(session().json(get()), Cancelled);
+    EXPECT_THROW(session().send_and_parse(get()), Cancelled);
     canceller.join();
 }
 
@@ -269,7 +269,7 @@ TEST_F(SessionTest, RejectsResponseThatIsNotJson) {
     Answer html;
     html.body = "<html>";
     responder.on("GET", "/x", {html});
-    EXPECT_THROW(session().json(get()), ConnectionError);
+    EXPECT_THROW(session().send_and_parse(get()), ConnectionError);
     EXPECT_EQ(session().send(get()).body, "<html>");
 }
 
@@ -280,7 +280,7 @@ TEST_F(SessionTest, ShortenedResponseContainsNoPartOfSecret) {
     page.body = "<html>Authorization: Bearer " + connection.user.token;
     responder.on("POST", "/x", {page});
     try {
-        session().json(post());
+        session().send_and_parse(post());
         FAIL();
     } catch (const ApiError& error) {
         EXPECT_THAT(error.what(), AllOf(HasSubstr("Bearer [hidden]"), Not(HasSubstr("s3cret"))));
@@ -292,7 +292,7 @@ TEST_F(SessionTest, WarningContainsNoSecret) {
     std::string warned;
     options.on_warning = [&](const std::string& warning) { warned = warning; };
     responder.on("GET", "/x", {with_header(json_answer(kOkBody), "Warning", "299 - \"s3cret is weak\"")});
-    session().json(get());
+    session().send_and_parse(get());
     EXPECT_EQ(warned, "[hidden] is weak");
 }
 
@@ -300,7 +300,7 @@ TEST_F(SessionTest, MessagesContainNoSecret) {
     connection.user.token = "s3cret-token";
     responder.on("GET", "/x", {status_answer(403, "Forbidden", "who is Bearer s3cret-token? s3cret-token!")});
     try {
-        session().json(get());
+        session().send_and_parse(get());
         FAIL();
     } catch (const ApiError& error) {
         EXPECT_THAT(error.what(), AllOf(HasSubstr("Bearer [hidden]? [hidden]!"), Not(HasSubstr("s3cret"))));
@@ -314,7 +314,7 @@ TEST_F(SessionTest, MessagesContainNoPassword) {
     responder.on("GET", "/x", {status_answer(500, "s3cret-password", "dTpzM2NyZXQtcGFzc3dvcmQ=")});
     options.tries = 1;
     try {
-        session().json(get());
+        session().send_and_parse(get());
         FAIL();
     } catch (const ApiError& error) {
         EXPECT_THAT(error.what(), Not(HasSubstr("dTpzM2NyZXQ")));
@@ -329,7 +329,7 @@ TEST_F(SessionTest, WarningsAreReported) {
     answer.headers = {
         {"Warning", R"(299 - "say \"no\" to C:\\x")"}, {"Warning", "199 - \"other\""}, {"Warning", "299 - bare"}};
     responder.on("GET", "/x", {answer});
-    session().json(get());
+    session().send_and_parse(get());
     EXPECT_THAT(warnings, ElementsAre(R"(say "no" to C:\x)"));
 }
 
