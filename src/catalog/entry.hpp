@@ -19,6 +19,7 @@ struct Code {
     std::string cuda;   // "12.8"; "0" for the first code
     std::string error;  // CUDA_ERROR_CONTAINED
     int number;         // 226; the driver and the runtime use the same number
+    std::string needs;  // the code needs this feature of the GPU; empty: none
 };
 
 // What CUDA returns to one group of processes after the trip.
@@ -71,7 +72,7 @@ struct Entry {
     Code simple;                     // the code of model=simple; number 0: no CUDA call fails
     std::string simple_remark;       // how a real GPU differs; may be empty
     Provenance simple_provenance;    // without sources if the code is that of `running`
-    Observation running, fresh, others;
+    Observation running, new_process, others;
     Fact heals_by;                      // restart, reset, driver-reload or reboot
     Fact nvml;                          // healthy, degraded, reset_required or lost
     bool has_event;                     // NVML delivers an XID event

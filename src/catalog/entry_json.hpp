@@ -9,7 +9,7 @@
 namespace cudafault::catalog {
 
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Provenance, sources, confidence)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Code, cuda, error, number)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Code, cuda, error, number, needs)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Observation, pattern, codes, stall, lasts, text, provenance)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(LogText, branch, text)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(LogLine, form, owner, texts, provenance)
@@ -17,6 +17,7 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(FollowUp, xid, delay, provenance)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Fact, value, text, provenance)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Entry, number, depth, mnemonic, driver_mnemonic, title, use_case, reason, needs,
                                    scope, recovery, next_recovery, simple, simple_remark, simple_provenance, running,
-                                   fresh, others, heals_by, nvml, has_event, counters, action, log, follow_ups, goe)
+                                   new_process, others, heals_by, nvml, has_event, counters, action, log, follow_ups,
+                                   goe)
 
 }  // namespace cudafault::catalog

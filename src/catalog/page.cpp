@@ -106,17 +106,26 @@ void write_fact(const char* title, const std::string& text, const Fact& fact, Re
     out << "- **" << title << "**: " << text << references.mark(fact.provenance) << "." << sentence(fact.text) << "\n";
 }
 
-// The texts of one line, newest last: "`a`; before driver 570 `b`".
+// The text with examples for its placeholders.
+std::string with_examples(std::string text, const Entry& entry) {
+    const std::string action = entry.action.value == "gpu_reset" ? "0x1 (GPU Reset Required)" : "0x4 (Drain and Reset)";
+    const std::pair<std::string, std::string> examples[] = {
+        {"{bdf}", "0000:65:00.0"}, {"{index}", "0"}, {"{cause}", " caused by previous Xid 149"}, {"{action}", action}};
+    for (const auto& [name, example] : examples) {
+        const size_t at = text.find(name);
+        if (at != std::string::npos) text.replace(at, name.size(), example);
+    }
+    return text;
+}
+
 void write_log(const Entry& entry, References& references, std::ostream& out) {
     out << "- **kernel log**:\n";
     for (const LogLine& line : entry.log) {
         for (const LogText& text : line.texts) {
-            out << "  - `NVRM: ";
+            out << "  - from driver " << text.branch << ": `NVRM: ";
             if (line.form == "xid") out << "Xid (PCI:0000:65:00): " << entry.number << ", ";
             if (line.owner == "process") out << "pid=4242, name=python3, ";
-            out << text.text << "`";
-            if (line.texts.size() > 1) out << " from driver " << text.branch;
-            out << references.mark(line.provenance) << "\n";
+            out << with_examples(text.text, entry) << "`" << references.mark(line.provenance) << "\n";
         }
     }
 }
@@ -130,13 +139,20 @@ void write_follow_ups(const Entry& entry, References& references, std::ostream& 
 
 void write_plan(const Entry& entry, std::ostream& out) {
     if (entry.simple.number == 0) {
-        out << "\nNo CUDA call fails, so `model=simple` refuses this XID.\n";
+        out << (entry.running.pattern.empty() ? "\nThe catalog does not say what CUDA returns" : "\nNo CUDA call fails")
+            << ", so `model=simple` refuses this XID.\n";
         return;
     }
     out << "\n```spec\nxid=" << entry.number << " gpu=0\n```\n\nWith `model=simple`, each matched call returns "
         << codes_text({entry.simple}) << ".";
     if (!entry.simple_remark.empty()) out << " " << entry.simple_remark;
     out << "\n";
+}
+
+std::string join(const std::vector<std::string>& words) {
+    std::string text;
+    for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
+    return text;
 }
 
 std::string name_text(const Entry& entry) {
@@ -163,7 +179,8 @@ std::string value_text(const std::string& value) {
 }
 
 std::string advice_text(const Entry& entry) {
-    return entry.recovery.value + (entry.next_recovery == "-" ? "" : ", then " + entry.next_recovery);
+    const bool is_single = entry.next_recovery == "-" || entry.next_recovery == entry.recovery.value;
+    return entry.recovery.value + (is_single ? "" : ", then " + entry.next_recovery);
 }
 
 std::string observation_text(const Observation& seen, const std::vector<Code>& codes) {
@@ -179,6 +196,7 @@ std::string codes_text(const std::vector<Code>& codes) {
     for (const Code& code : codes) {
         if (!text.empty()) text += ", from CUDA " + code.cuda + " ";
         text += std::to_string(code.number) + " `" + code.error + "`";
+        if (!code.needs.empty()) text += " (GPUs with " + code.needs + ")";
     }
     return text;
 }
@@ -188,7 +206,8 @@ std::string page(const Entry& entry) {
     References references;
     out << "## " << entry.number << " " << entry.title << "\n\nNVIDIA's name: " << name_text(entry)
         << ". Depth: " << entry.depth << ".\n";
-    if (!entry.use_case.empty()) out << "Use it for: " << entry.use_case << ".\n";
+    if (!entry.use_case.empty()) out << "Use case: " << entry.use_case << ".\n";
+    if (!entry.needs.empty()) out << "Needs a GPU with: " << join(entry.needs) << ".\n";
     if (entry.depth == "reserved") {
         out << "cudafault refuses this XID: " << entry.reason << ".\n";
         return out.str();
@@ -197,7 +216,7 @@ std::string page(const Entry& entry) {
     write_fact("affected", value_text(entry.scope.value), entry.scope, references, out);
     if (!entry.running.pattern.empty()) {
         write_observation("running process", entry.running, references, out);
-        write_observation("new process", entry.fresh, references, out);
+        write_observation("new process", entry.new_process, references, out);
         write_observation("other GPUs", entry.others, references, out);
     }
     write_nvml(entry, references, out);

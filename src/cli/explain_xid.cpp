@@ -36,18 +36,29 @@ const kernel_log::Owner kExampleOwner{4242, "python3"};
 
 std::vector<std::string> log_lines(const catalog::Entry& entry, unsigned branch) {
     std::vector<std::string> texts;
-    for (const auto& line : kernel_log::xid_lines(entry, branch, kExampleGpu, kExampleOwner, 0))
+    for (const auto& line : kernel_log::xid_lines(entry, branch, kExampleGpu, kExampleOwner, nullptr))
         texts.push_back(line.text);
     return texts;
 }
 
-std::vector<catalog::Code> code_in(const catalog::Observation& seen, const std::string& cuda) {
-    const catalog::Code* code = catalog::code_at(seen, cuda);
+std::vector<catalog::Code> code_in(const catalog::Observation& seen, const ExplainOptions& options) {
+    const catalog::Code* code = catalog::code_at(seen, options.cuda, options.gpu_model);
     return code ? std::vector<catalog::Code>{*code} : std::vector<catalog::Code>{};
 }
 
 const catalog::Observation& observation(const catalog::Entry& entry, const ExplainOptions& options) {
-    return options.new_process ? entry.fresh : entry.running;
+    return options.new_process ? entry.new_process : entry.running;
+}
+
+// The XIDs that follow on this GPU model, and that this driver prints.
+std::vector<catalog::FollowUp> follow_ups(const catalog::Entry& entry, const ExplainOptions& options) {
+    std::vector<catalog::FollowUp> found;
+    for (const auto& next : entry.follow_ups) {
+        const catalog::Entry& following = *catalog::find_entry(next.xid);
+        if (catalog::can_occur_on(following, options.gpu_model) && !log_lines(following, options.driver).empty())
+            found.push_back(next);
+    }
+    return found;
 }
 
 using Rows = std::vector<std::pair<std::string, std::string>>;
@@ -65,7 +76,7 @@ void add_observation(const catalog::Entry& entry, const ExplainOptions& options,
         return;
     }
     rows.emplace_back("CUDA",
-                      with_confidence(catalog::observation_text(seen, code_in(seen, options.cuda)), seen.provenance));
+                      with_confidence(catalog::observation_text(seen, code_in(seen, options)), seen.provenance));
     if (!seen.text.empty()) rows.emplace_back("", seen.text);
 }
 
@@ -80,7 +91,7 @@ Rows rows_of(const catalog::Entry& entry, const ExplainOptions& options) {
     const auto lines = log_lines(entry, options.driver);
     for (const std::string& line : lines) rows.emplace_back(&line == &lines[0] ? "log" : "", line);
     if (lines.empty()) rows.emplace_back("log", fmt::format("no line with driver {}", options.driver));
-    for (const auto& next : entry.follow_ups)
+    for (const auto& next : follow_ups(entry, options))
         rows.emplace_back("then", fmt::format("XID {} after {}", next.xid, next.delay));
     if (!entry.heals_by.value.empty())
         rows.emplace_back("ends when",
@@ -91,9 +102,9 @@ Rows rows_of(const catalog::Entry& entry, const ExplainOptions& options) {
 
 json json_of(const catalog::Entry& entry, const ExplainOptions& options) {
     const catalog::Observation& seen = observation(entry, options);
-    const auto codes = code_in(seen, options.cuda);
-    json follow_ups = json::array();
-    for (const auto& next : entry.follow_ups) follow_ups.push_back({{"xid", next.xid}, {"delay", next.delay}});
+    const auto codes = code_in(seen, options);
+    json following = json::array();
+    for (const auto& next : follow_ups(entry, options)) following.push_back({{"xid", next.xid}, {"delay", next.delay}});
     return {{"xid", entry.number},
             {"cuda", options.cuda},
             {"driver", options.driver},
@@ -105,7 +116,7 @@ json json_of(const catalog::Entry& entry, const ExplainOptions& options) {
             {"nvml", entry.nvml.value},
             {"action", entry.action.value},
             {"log", log_lines(entry, options.driver)},
-            {"follow_ups", std::move(follow_ups)},
+            {"follow_ups", std::move(following)},
             {"heals_by", entry.heals_by.value}};
 }
 
@@ -113,7 +124,7 @@ void explain_xid(const ExplainOptions& options) {
     const catalog::Entry& entry = usable_entry(options.xid);
     check_driver_branch(options.driver);
     try {
-        catalog::check_situation(entry, {options.cuda, options.gpu_model, options.new_process});
+        catalog::check_situation(entry, {options.cuda, options.gpu_model});
     } catch (const catalog::UnknownSituation& unknown) {
         throw local::Error(local::kUsage, unknown.what());
     }

@@ -20,7 +20,7 @@ const catalog::Entry& entry_of(const std::string& xid) {
     uint64_t number = 0;
     const bool is_number = parse_number(local::text_of(xid), number) && number <= UINT16_MAX;
     const catalog::Entry* entry = is_number ? catalog::find_entry(static_cast<unsigned>(number)) : nullptr;
-    if (!entry) refuse_option(fmt::format("unknown XID \"{}\": run `cudafault xids` for the list", xid));
+    if (!entry) refuse_option(fmt::format("unknown XID \"{}\": `cudafault xids` lists the XIDs", xid));
     return *entry;
 }
 

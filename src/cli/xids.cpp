@@ -30,7 +30,7 @@ std::string code_text(const catalog::Code& code) {
 }
 
 void print_table() {
-    Table table({"xid", "what happened", "depth", "every failing call returns"});
+    Table table({"xid", "what happened", "depth", "model=simple returns"});
     for (const catalog::Entry& entry : catalog::entries()) {
         if (entry.depth == "reserved") continue;
         table.add({std::to_string(entry.number), entry.title, entry.depth, code_text(entry.simple)});
@@ -38,7 +38,7 @@ void print_table() {
     fmt::print("{}", table.text());
 }
 
-// The keys of the first edition of this output, and the whole entry.
+// The keys before `entry` are kept for programs that read them.
 json xid_json(const catalog::Entry& entry) {
     return {{"xid", entry.number},
             {"mnemonic", entry.mnemonic},

@@ -26,7 +26,7 @@ const std::string kXid =
     "  recovery: {immediate: A, next: B, " +
     kProvenance +
     "  running: {pattern: asynchronous, codes: {\"0\": CUDA_ERROR_X, \"12.8\": CUDA_ERROR_Y}, lasts: process, " +
-    kProvenance + "  new: {pattern: context, codes: {\"0\": CUDA_ERROR_Y}, " + kProvenance +
+    kProvenance + "  new_process: {pattern: context, codes: {\"0\": CUDA_ERROR_Y}, " + kProvenance +
     "  others: {pattern: none, " + kProvenance + "  heals_by: {means: reset, " + kProvenance +
     "  nvml: {state: reset_required, event: yes, counters: [ecc_dram], " + kProvenance +
     "  action: {value: gpu_reset, " + kProvenance +
@@ -237,6 +237,11 @@ TEST_F(CodegenTest, RefusesXidsThatAreInvalidOrContradictThemselves) {
         {"means: reset", "means: restart", "xids.yaml:13: 'restart' does not end the state 'reset_required'"},
         {"state: reset_required", "state: healthy", "xids.yaml:13: a healthy GPU needs no 'reset'"},
         {"state: reset_required", "state: lost", "xids.yaml:13: 'reset' does not end the state 'lost'"},
+        {"\"12.8\"", "\"0.0\"", "xids.yaml:10: CUDA versions must be in ascending order"},
+        {"lasts: process", "lasts: process, stall: long",
+         "xids.yaml:10: invalid stall 'long': expected a duration such as 100ms or 6s"},
+        {"form: xid", "form: driver", "xids.yaml:17: expected at least one line of form xid"},
+        {"depth: full", "depth: nvml", "xids.yaml:8: depth nvml does not use 'scope'"},
         {"who: gpu", "who: process", "xids.yaml:8: scope process contradicts the state 'reset_required'"},
     };
     for (const Refusal& refusal : refusals) {

@@ -6,6 +6,7 @@
 #include <initializer_list>
 #include <iomanip>
 #include <map>
+#include <sstream>
 
 #include "catalog/entry_json.hpp"
 #include "codegen/tsv.hpp"
@@ -31,11 +32,16 @@ public:
 
     template <typename T = std::string>
     T get(const char* key) const {
-        const YAML::Node value = child(key);
+        return value_of<T>(child(key), key);
+    }
+
+    // The value of a node below `key`.
+    template <typename T = std::string>
+    T value_of(const YAML::Node& node, const char* key) const {
         try {
-            return value.as<T>();
+            return node.as<T>();
         } catch (const YAML::Exception&) {
-            refuse(value, std::string("invalid value of '") + key + "'");
+            refuse(node, std::string("invalid value of '") + key + "'");
         }
     }
 
@@ -60,7 +66,7 @@ public:
     std::vector<std::string> words(const char* key, const Words& words) const {
         std::vector<std::string> found;
         for (const YAML::Node& node : child(key)) {
-            const auto word = node.as<std::string>();
+            const auto word = value_of(node, key);
             if (std::find(std::begin(words), std::end(words), word) == std::end(words))
                 refuse(node, std::string("invalid item '") + word + "' of '" + key + "'");
             found.push_back(word);
@@ -103,9 +109,10 @@ using Words = std::initializer_list<std::string_view>;
 
 constexpr std::string_view kFeatures[] = {"ecc", "containment", "row_remapping", "nvlink", "nvlink5", "gsp", "c2c"};
 
-std::string choice(const YamlMap& map, const char* key, Words words) {
+template <typename Words = std::initializer_list<std::string_view>>
+std::string choice(const YamlMap& map, const char* key, const Words& words) {
     const auto value = map.get(key);
-    if (std::find(words.begin(), words.end(), value) == words.end()) {
+    if (std::find(std::begin(words), std::end(words), value) == std::end(words)) {
         std::string expected;
         for (const std::string_view word : words) expected.append(expected.empty() ? "" : ", ").append(word);
         map.refuse(map.child(key), "invalid " + std::string(key) + " '" + value + "': expected one of " + expected);
@@ -116,7 +123,7 @@ std::string choice(const YamlMap& map, const char* key, Words words) {
 std::string optional(const YamlMap& map, const char* key) { return map.has(key) ? map.get(key) : ""; }
 
 std::string read_source(const Context& context, const YamlMap& map, const YAML::Node& node) {
-    const auto name = node.as<std::string>();
+    const auto name = map.value_of(node, "source");
     const auto found = context.sources.find(name);
     if (found != context.sources.end()) return found->second;
     if (name.rfind("https://", 0) != 0)
@@ -137,18 +144,46 @@ Provenance read_provenance(const Context& context, const YamlMap& map) {
     return found;
 }
 
+// Returns the number of nanoseconds of a duration such as 100ms.
+uint64_t nanoseconds(const YamlMap& map, const YAML::Node& node, const char* key) {
+    static const std::map<std::string, uint64_t> units = {{"ms", 1'000'000}, {"s", 1'000'000'000}};
+    const auto text = map.value_of(node, key);
+    const size_t unit = text.find_first_not_of("0123456789");
+    if (unit == 0 || unit > 6 || units.count(text.substr(unit)) == 0)
+        map.refuse(node, std::string("invalid ") + key + " '" + text + "': expected a duration such as 100ms or 6s");
+    return std::stoull(text) * units.at(text.substr(unit));
+}
+
 Code read_code(const Context& context, const YamlMap& map, const YAML::Node& node, const std::string& cuda) {
-    const auto name = node.as<std::string>();
+    if (node.IsMap()) {
+        const YamlMap code(context.file, node, {"error", "needs"});
+        Code found = read_code(context, map, code.child("error"), cuda);
+        found.needs = choice(code, "needs", kFeatures);
+        return found;
+    }
+    const auto name = map.value_of(node, "code");
     const auto found = context.errors.find(name);
     if (found == context.errors.end())
         map.refuse(node, "unknown error '" + name + "': expected a driver error of errors.tsv");
-    return {cuda, name, found->second};
+    return {cuda, name, found->second, ""};
+}
+
+// "12.8" as (12, 8). Text that is not a version is (0, 0).
+std::pair<int, int> version_number(const std::string& version) {
+    int major = 0, minor = 0;
+    std::istringstream(version) >> major >> std::ws;
+    const size_t period = version.find('.');
+    if (period != std::string::npos) std::istringstream(version.substr(period + 1)) >> minor;
+    return {major, minor};
 }
 
 std::vector<Code> read_codes(const Context& context, const YamlMap& map) {
     std::vector<Code> codes;
-    for (const auto& [cuda, error] : map.children("codes"))
-        codes.push_back(read_code(context, map, error, cuda.as<std::string>()));
+    for (const auto& [cuda, error] : map.children("codes")) {
+        codes.push_back(read_code(context, map, error, map.value_of(cuda, "codes")));
+        if (codes.size() > 1 && version_number(codes[codes.size() - 2].cuda) >= version_number(codes.back().cuda))
+            map.refuse(cuda, "CUDA versions must be in ascending order");
+    }
     if (codes.empty() || codes.front().cuda != "0")
         map.refuse(map.child("codes"), "expected a first code with the CUDA version \"0\"");
     return codes;
@@ -164,20 +199,21 @@ Observation read_observation(const Context& context, const YamlMap& entry, const
         found.lasts = choice(map, "lasts", {"process", "call"});
     }
     found.stall = optional(map, "stall");
+    if (map.has("stall")) nanoseconds(map, map.child("stall"), "stall");
     found.text = optional(map, "text");
     found.provenance = read_provenance(context, map);
     return found;
 }
 
 Fact read_fact(const Context& context, const YamlMap& map, const char* key, Words words) {
-    return {words.size() ? choice(map, key, words) : map.get(key), optional(map, "text"),
+    return {words.size() > 0 ? choice(map, key, words) : map.get(key), optional(map, "text"),
             read_provenance(context, map)};
 }
 
 std::vector<LogText> read_log_texts(const YamlMap& map) {
     std::vector<LogText> texts;
     for (const auto& [branch, text] : map.children("texts")) {
-        texts.push_back({branch.as<unsigned>(), text.as<std::string>()});
+        texts.push_back({map.value_of<unsigned>(branch, "texts"), map.value_of(text, "texts")});
         if (texts.size() > 1 && texts[texts.size() - 2].branch >= texts.back().branch)
             map.refuse(branch, "driver branches must be in ascending order");
     }
@@ -196,15 +232,20 @@ std::vector<LogLine> read_log(const Context& context, const YamlMap& entry) {
         line.provenance = read_provenance(context, map);
         lines.push_back(std::move(line));
     }
-    if (lines.empty()) entry.refuse(entry.child("log"), "expected at least one line");
+    if (std::none_of(lines.begin(), lines.end(), [](const LogLine& line) { return line.form == "xid"; }))
+        entry.refuse(entry.child("log"), "expected at least one line of form xid");
     return lines;
 }
 
 std::vector<FollowUp> read_follow_ups(const Context& context, const YamlMap& entry) {
     std::vector<FollowUp> found;
+    uint64_t previous = 0;
     if (!entry.has("follow_ups")) return found;
     for (const YAML::Node& node : entry.child("follow_ups")) {
         const YamlMap map(context.file, node, {"xid", "delay", "source", "confidence"});
+        const uint64_t delay = nanoseconds(map, map.child("delay"), "delay");
+        if (delay < previous) map.refuse(node, "delays must be in ascending order");
+        previous = delay;
         found.push_back({map.get<unsigned>("xid"), map.get("delay"), read_provenance(context, map)});
     }
     return found;
@@ -252,13 +293,13 @@ void check_consistency(const YamlMap& entry, const Entry& found) {
         entry.refuse(entry.child("heals_by"), "a healthy GPU needs no '" + means + "'");
     if (found.scope.value == "process" && state != "healthy" && state != "degraded")
         entry.refuse(entry.child("scope"), "scope process contradicts the state '" + state + "'");
-    if (state == "lost" && found.fresh.pattern != "missing" && found.fresh.pattern != "init")
-        entry.refuse(entry.child("new"), "expected pattern missing or init, because the GPU is lost");
+    if (state == "lost" && found.new_process.pattern != "missing" && found.new_process.pattern != "init")
+        entry.refuse(entry.child("new_process"), "expected pattern missing or init, because the GPU is lost");
 }
 
 void read_behavior(const Context& context, const YamlMap& entry, Entry& found) {
     found.running = read_observation(context, entry, "running");
-    found.fresh = read_observation(context, entry, "new");
+    found.new_process = read_observation(context, entry, "new_process");
     found.others = read_observation(context, entry, "others");
     found.heals_by = read_fact_of(context, entry, "heals_by", "means", {"restart", "reset", "driver-reload", "reboot"});
     found.scope = read_fact_of(context, entry, "scope", "who", {"call", "process", "gpu", "link", "node"});
@@ -266,10 +307,24 @@ void read_behavior(const Context& context, const YamlMap& entry, Entry& found) {
     check_consistency(entry, found);
 }
 
+// Keys that an entry of this depth does not use would be facts that nobody sees.
+void refuse_unused_keys(const YamlMap& map, const std::string& depth) {
+    const Words of_full = {"scope", "running", "new_process", "others", "heals_by"};
+    const Words of_nvml = {"nvml", "action"};
+    const auto refuse_keys = [&](Words keys) {
+        for (const std::string_view key : keys) {
+            if (map.has(key.data()))
+                map.refuse(map.child(key.data()), "depth " + depth + " does not use '" + std::string(key) + "'");
+        }
+    };
+    if (depth != "full") refuse_keys(of_full);
+    if (depth == "log") refuse_keys(of_nvml);
+}
+
 Entry read_entry(const Context& context, const YAML::Node& node) {
     const YamlMap map(context.file, node,
-                      {"number", "depth",  "mnemonic", "driver_mnemonic", "title",    "use_case", "reason",
-                       "needs",  "scope",  "recovery", "simple",          "running",  "new",      "others",
+                      {"number", "depth",  "mnemonic", "driver_mnemonic", "title",    "use_case",    "reason",
+                       "needs",  "scope",  "recovery", "simple",          "running",  "new_process", "others",
                        "nvml",   "action", "log",      "follow_ups",      "heals_by", "goe"});
     Entry found{};
     found.number = map.get<unsigned>("number");
@@ -296,6 +351,7 @@ Entry read_entry(const Context& context, const YAML::Node& node) {
                                      "recover_imex_domain", "bus_reset", "system_reboot"});
     read_simple(context, map, found);
     found.follow_ups = read_follow_ups(context, map);
+    refuse_unused_keys(map, found.depth);
     if (map.has("goe")) found.goe = read_fact_of(context, map, "goe", "code", {});
     return found;
 }
@@ -341,7 +397,7 @@ std::vector<Entry> read_xid_catalog(const std::filesystem::path& data) {
     const YamlMap map(file, root, {"sources", "xids"});
     Context context{file, {}, driver_errors(data)};
     for (const auto& [name, text] : map.children("sources"))
-        context.sources[name.as<std::string>()] = text.as<std::string>();
+        context.sources[map.value_of(name, "sources")] = map.value_of(text, "sources");
     std::vector<Entry> entries;
     for (const YAML::Node& node : map.child("xids")) {
         entries.push_back(read_entry(context, node));

@@ -35,8 +35,31 @@ std::string replaced(std::string text, const std::string& name, const std::strin
     return text;
 }
 
-std::string filled(const std::string& text, const Gpu& gpu, unsigned cause) {
-    const std::string reason = cause ? fmt::format(" caused by previous Xid {}", cause) : "";
+// The recovery actions as the driver prints them. Sources: open-gpu-kernel-modules gpu.c (0 to 5, documented) and issue
+// 1353 there (branch 610, observed). The texts of 6 and 7 are inferred from their names in NVML.
+std::string action_text(const std::string& action, unsigned branch) {
+    constexpr unsigned kNewTexts = 610;
+    struct Action {
+        std::string_view value, text, new_text;
+    };
+    constexpr Action kActions[] = {
+        {"none", "0x0 (None)", "0x0 (None)"},
+        {"gpu_reset", "0x1 (GPU Reset Required)", "0x1 (PF FLR)"},
+        {"node_reboot", "0x2 (Node Reboot Required)", "0x2 (OS Reboot)"},
+        {"drain_p2p", "0x3 (Drain P2P)", "0x3 (Drain P2P)"},
+        {"drain_and_reset", "0x4 (Drain and Reset)", "0x4 (Drain and Reset)"},
+        {"recover_imex_domain", "0x5 (Recover IMEX Domain)", "0x5 (Recover IMEX Domain)"},
+        {"bus_reset", "0x6 (Bus Reset)", "0x6 (Bus Reset)"},
+        {"system_reboot", "0x7 (System Reboot)", "0x7 (System Reboot)"},
+    };
+    for (const Action& row : kActions) {
+        if (row.value == action) return std::string(branch < kNewTexts ? row.text : row.new_text);
+    }
+    return std::string(kActions[0].text);
+}
+
+std::string filled(const std::string& text, const Gpu& gpu, const catalog::Entry* cause) {
+    const std::string reason = cause ? fmt::format(" caused by previous Xid {}", cause->number) : "";
     return replaced(replaced(replaced(text, "{bdf}", gpu.pci), "{index}", std::to_string(gpu.index)), "{cause}",
                     reason);
 }
@@ -66,12 +89,13 @@ std::vector<Line> first_lines(const Gpu& gpu) {
 }
 
 std::vector<Line> xid_lines(const catalog::Entry& entry, unsigned branch, const Gpu& gpu,
-                            const std::optional<Owner>& owner, unsigned cause) {
+                            const std::optional<Owner>& owner, const catalog::Entry* cause) {
     std::vector<Line> lines;
     for (const catalog::LogLine& line : entry.log) {
         const std::string* text = text_of(line, branch);
         if (!text) continue;
-        const std::string body = filled(*text, gpu, cause);
+        const std::string action = action_text((cause ? *cause : entry).action.value, branch);
+        const std::string body = replaced(filled(*text, gpu, cause), "{action}", action);
         if (line.form == "driver") {
             lines.push_back({kWarning, "NVRM: " + body});
             continue;

@@ -36,10 +36,10 @@ struct Line {
 // The lines that the driver prints before the first XID of a GPU. A line whose value is unknown is omitted.
 std::vector<Line> first_lines(const Gpu&);
 
-// Returns the lines of an XID. `cause` is the XID that this one follows; 0: none. The result is empty if this branch
-// does not print the XID (first_branch). The branch must be one that driver_branches() returns.
+// Returns the lines of an XID. `cause` is the XID that this one follows; nullptr: none. The result is empty if this
+// branch does not print the XID (first_branch). The branch must be one that driver_branches() returns.
 std::vector<Line> xid_lines(const catalog::Entry&, unsigned branch, const Gpu&, const std::optional<Owner>&,
-                            unsigned cause);
+                            const catalog::Entry* cause);
 
 // Returns the oldest branch in driver_branches() that prints the XID. If all of these branches are older than the XID,
 // returns the branch that introduced it.

@@ -27,7 +27,7 @@ std::vector<std::string> xid(unsigned number, unsigned branch, const std::option
                              unsigned cause = 0, const Gpu& gpu = kGpu) {
     const catalog::Entry* entry = catalog::find_entry(number);
     EXPECT_NE(entry, nullptr) << number;
-    return texts(xid_lines(*entry, branch, gpu, owner, cause));
+    return texts(xid_lines(*entry, branch, gpu, owner, cause ? catalog::find_entry(cause) : nullptr));
 }
 
 TEST(XidLines, UnknownOwnerIsOmittedFromBranch570On) {
@@ -61,6 +61,12 @@ TEST(XidLines, NameTheMigDevice) {
     gpu.compute_instance = 0;
     EXPECT_EQ(xid(79, 580, {}, 0, gpu)[0],
               "NVRM: Xid (PCI:0000:65:00 GPU-I:05 GPU-CI:00): 79, GPU has fallen off the bus.");
+}
+
+TEST(XidLines, RecoveryActionIsThatOfTheCause) {
+    EXPECT_THAT(xid(154, 580, {}, 48)[0], EndsWith(" to 0x4 (Drain and Reset)"));
+    EXPECT_THAT(xid(154, 580, {}, 79)[0], EndsWith(" to 0x1 (GPU Reset Required)"));
+    EXPECT_THAT(xid(154, 615, {}, 79)[0], EndsWith(" to 0x1 (PF FLR)"));
 }
 
 TEST(XidLines, AreEmptyIfTheBranchDoesNotPrintTheXid) {

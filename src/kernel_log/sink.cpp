@@ -8,6 +8,8 @@
 
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <stdexcept>
 
 #include "os/clock.hpp"
@@ -17,16 +19,27 @@ namespace cudafault::kernel_log {
 namespace {
 
 std::string advice(const std::string& target, int error) {
-    if (error == ENOENT && target.starts_with("/dev/"))
+    if (error == ENOENT && target.starts_with("\"/dev/"))
         return ": it does not exist and cudafault does not create it; use --to with a file, or mount the host's "
                "/dev/kmsg";
     const char* way_out = error == EACCES || error == EPERM ? "; run as root, or use --to with a file" : "";
     return fmt::format(": {}{}", std::strerror(error), way_out);
 }
 
-[[noreturn]] void refuse(const std::string& target, int error) {
-    throw std::runtime_error(fmt::format("cannot write to \"{}\"{}", target, advice(target, error)));
+std::string in_quotes(const std::string& target) { return "\"" + target + "\""; }
+
+[[noreturn]] void refuse(const std::string& name, int error) {
+    throw std::runtime_error(fmt::format("cannot write to {}{}", name, advice(name, error)));
 }
+
+// Returns the target without links, `.`, `..` and repeated slashes.
+std::string canonical(const std::string& target) {
+    std::error_code error;
+    const std::filesystem::path path = std::filesystem::weakly_canonical(target, error);
+    return error ? target : path.string();
+}
+
+bool is_below_dev(const std::string& target) { return canonical(target).starts_with("/dev/"); }
 
 bool is_device(int file) {
     struct stat status = {};
@@ -37,10 +50,17 @@ bool is_device(int file) {
 
 Sink::Sink(const std::string& target, Format format) : target_(target), format_(format) {
     if (target == "-") return;
-    const int create = target.starts_with("/dev/") ? 0 : O_CREAT;
+    const int create = is_below_dev(target) ? 0 : O_CREAT;
     file_ = Descriptor(open(target.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC | create, 0644));
-    if (!file_) refuse(target, errno);
+    if (!file_) refuse(in_quotes(create ? target : canonical(target)), errno);
     is_device_ = is_device(file_.get());
+}
+
+bool Sink::can_lose_lines() const {
+    if (!is_device_) return false;
+    std::ifstream setting("/proc/sys/kernel/printk_devkmsg");
+    std::string value;
+    return !(setting >> value) || value != "on";
 }
 
 void Sink::write(const Line& line) {
@@ -48,10 +68,20 @@ void Sink::write(const Line& line) {
     if (is_device_) {
         text = fmt::format("<{}>{}", line.level, text);
     } else if (format_ == Format::record) {
-        text = fmt::format("{},{},{},-;{}", line.level, ++sequence_, monotonic_ns() / 1000, text);
+        // The driver prints with KERN_CONT, which the kernel marks with c.
+        const char flag = line.text.starts_with("NVRM: ") ? 'c' : '-';
+        text = fmt::format("{},{},{},{};{}", line.level, ++sequence_, monotonic_ns() / 1000, flag, text);
     }
-    const ssize_t written = ::write(file_ ? file_.get() : STDOUT_FILENO, text.data(), text.size());
-    if (written != static_cast<ssize_t>(text.size())) refuse(target_, written < 0 ? errno : EIO);
+    write_text(text);
+}
+
+void Sink::write_text(std::string_view text) {
+    while (!text.empty()) {
+        const ssize_t written = ::write(file_ ? file_.get() : STDOUT_FILENO, text.data(), text.size());
+        if (written < 0 && errno == EINTR) continue;
+        if (written < 0) refuse(target_ == "-" ? "standard output" : in_quotes(target_), errno);
+        text.remove_prefix(static_cast<size_t>(written));
+    }
 }
 
 }  // namespace cudafault::kernel_log

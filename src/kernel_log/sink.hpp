@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "kernel_log/lines.hpp"
 #include "os/descriptor.hpp"
@@ -10,7 +11,7 @@ namespace cudafault::kernel_log {
 
 enum class Format {
     text,    // only the text
-    record,  // as a reader of /dev/kmsg sees it: "4,1,1000000,-;" and the text
+    record,  // as a reader of /dev/kmsg sees it: "4,1,1000000,c;" and the text
 };
 
 // A target for lines: standard output, a file, or the kernel log.
@@ -21,9 +22,16 @@ public:
     Sink(const std::string& target, Format format);
 
     // Writes the line with one write. A device gets the level before the text; Format applies to other targets.
+    // Throws std::runtime_error if the line cannot be written completely.
     void write(const Line& line);
 
+    // Returns true if the target is a device, and the kernel drops lines of programs that write more than a few per
+    // second (the setting printk_devkmsg) without an error.
+    bool can_lose_lines() const;
+
 private:
+    void write_text(std::string_view text);
+
     std::string target_;
     Descriptor file_;  // none: standard output
     bool is_device_ = false;

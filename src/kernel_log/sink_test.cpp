@@ -33,9 +33,9 @@ TEST_F(SinkTest, AppendsTextToAFile) {
 
 TEST_F(SinkTest, WritesRecordsWithLevelAndSequenceNumber) {
     Sink sink(path, Format::record);
-    sink.write({4, "first"});
+    sink.write({4, "NVRM: first"});
     sink.write({3, "second"});
-    EXPECT_THAT(content(), testing::MatchesRegex("4,1,[0-9]+,-;first\n3,2,[0-9]+,-;second\n"));
+    EXPECT_THAT(content(), testing::MatchesRegex("4,1,[0-9]+,c;NVRM: first\n3,2,[0-9]+,-;second\n"));
 }
 
 std::string refusal_of(const std::string& target) {
@@ -53,6 +53,20 @@ TEST_F(SinkTest, DoesNotCreateDevices) {
         testing::StartsWith(
             "cannot write to \"/dev/cudafault-no-such-log\": it does not exist and cudafault does not create it"));
     EXPECT_NE(access("/dev/cudafault-no-such-log", F_OK), 0);
+}
+
+TEST_F(SinkTest, DoesNotCreateDevicesUnderAnotherSpelling) {
+    EXPECT_THAT(refusal_of("//dev/./cudafault-no-such-log"), testing::HasSubstr("does not create it"));
+    EXPECT_NE(access("/dev/cudafault-no-such-log", F_OK), 0);
+}
+
+TEST_F(SinkTest, ReportsAFullDevice) {
+    try {
+        Sink("/dev/full", Format::text).write({4, "text"});
+        ADD_FAILURE() << "written";
+    } catch (const std::runtime_error& error) {
+        EXPECT_STREQ(error.what(), "cannot write to \"/dev/full\": No space left on device");
+    }
 }
 
 TEST_F(SinkTest, RefusesATargetThatCannotBeOpened) {
