@@ -27,6 +27,7 @@ class Entry:
 
     xid: int
     has_event: bool
+    advice: str  # NVIDIA's immediate action; "-": none is known
     action: str  # the recovery action that the XID leaves behind; empty: none is known
     first_branch: int  # the first driver branch that prints the XID
     has_owner: bool  # a line names the process that owns the channel
@@ -59,6 +60,7 @@ def entry_of(entry: dict[str, Any]) -> Entry:
     return Entry(
         xid=entry["number"],
         has_event=entry["has_event"],
+        advice=entry["recovery"]["value"],
         action=entry["action"]["value"],
         first_branch=min(text["branch"] for line in main for text in line["texts"]),
         has_owner=any(line["owner"] == "process" for line in main),

@@ -11,7 +11,28 @@ READERS = [detector for detector in TABLE.detectors if detector.matchers]
 XID_READERS = [detector for detector in READERS if detector.numbers == "xid"]
 SXID_READERS = [detector for detector in READERS if detector.numbers == "sxid"]
 SXIDS = (12028, 19084, 20034, 24007)
-RECORD = re.compile(r"4,\d+,\d+,[-c];(.*)")
+RECORD = re.compile(r"4,\d+,\d+,c;(NVRM: .*)")
+
+# NVSentinel's action for each advice of the catalog. Any other advice gives CONTACT_SUPPORT.
+NVSENTINEL_ACTIONS = {
+    "RESTART_APP": "NONE",
+    "IGNORE": "NONE",
+    "RESET_GPU": "COMPONENT_RESET",
+    "WORKFLOW_XID_48": "COMPONENT_RESET",
+    "RESTART_BM": "RESTART_BM",
+    "RESTART_VM": "RESTART_VM",
+}
+
+# XIDs whose action does not follow from the advice: NVSentinel decodes the line of an NVLink error, and XID 154 names the action.
+NVSENTINEL_EXCEPTIONS = {
+    144: "COMPONENT_RESET",
+    146: "COMPONENT_RESET",
+    147: "NONE",
+    148: "NONE",
+    149: "COMPONENT_RESET",
+    150: "COMPONENT_RESET",
+    154: "COMPONENT_RESET",
+}
 
 
 def named(detectors: list[Detector]) -> list:
@@ -91,6 +112,13 @@ def test_verdict_for_a_line(name: str, xid: int, branch: int, verdict: str) -> N
     detector = TABLE.find(name)
     seen = sightings(detector, lines_of(xid, branch))
     assert verdict in {verdict_of(detector, sighting) for sighting in seen if sighting.xid == xid}
+
+
+def test_nvsentinel_follows_the_advice_of_the_catalog(catalog: dict[int, Entry]) -> None:
+    detector = TABLE.find("nvsentinel")
+    expected = {xid: NVSENTINEL_ACTIONS.get(entry.advice, "CONTACT_SUPPORT") for xid, entry in catalog.items()}
+    found = {xid: verdict_of(detector, Sighting(xid, None)) for xid in catalog}
+    assert {xid: verdict for xid, verdict in found.items() if verdict != expected[xid]} == NVSENTINEL_EXCEPTIONS
 
 
 @pytest.mark.parametrize("control", TABLE.controls)

