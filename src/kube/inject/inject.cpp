@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <iterator>
-#include <random>
 
 #include "kube/api/client/client.hpp"
 #include "kube/api/client/discovery.hpp"
@@ -31,6 +30,7 @@
 #include "kube/plan/pod_evidence.hpp"
 #include "kube/record/author.hpp"
 #include "kube/record/lease.hpp"
+#include "kube/record/random_id.hpp"
 #include "kube/workload/diagnosis.hpp"
 #include "kube/workload/pods.hpp"
 
@@ -42,11 +42,6 @@ constexpr const char* kProtected[] = {"kube-system", "kube-public", "kube-node-l
 constexpr std::chrono::milliseconds kLibraryPoll{300};
 constexpr std::chrono::seconds kLibraryWait{20};
 constexpr std::chrono::seconds kFinalReadTime{5};  // for reading the final state after the deadline
-
-std::string new_run_id() {
-    std::random_device random;
-    return fmt::format("{:08x}", random());
-}
 
 void refuse_protected(const std::string& in_namespace) {
     if (std::find(std::begin(kProtected), std::end(kProtected), in_namespace) == std::end(kProtected)) return;
@@ -293,7 +288,7 @@ private:
     Injection injection_for(const Workload& base, InjectionPlan& plan, const std::optional<InjectedMark>& mark) {
         Injection injection;
         injection.pin_label = hostname_label(client_, options_.node, plan.notes);
-        injection.mark = {mark ? mark->run_id : new_run_id(), mark ? mark->edition + 1 : 1, injection.pin_label};
+        injection.mark = {mark ? mark->run_id : random_id(), mark ? mark->edition + 1 : 1, injection.pin_label};
         injection.delivery = options_.delivery;
         injection.image_library = options_.image_library;
         injection.compiler_image = options_.compiler_image;
