@@ -17,6 +17,7 @@ inline constexpr const char* kAnchorRole = "anchor";
 inline constexpr const char* kPlanRole = "plan";
 inline constexpr const char* kLibraryRole = "library";
 inline constexpr const char* kSourceRole = "source";
+inline constexpr const char* kKernelLogRole = "kernel-log";
 inline constexpr const char* kWorkload = "cudafault.dev/workload";     // value: the hash of a workload
 inline constexpr const char* kCordon = "cudafault.dev/cordon";         // on a node: its previous state
 inline constexpr const char* kChangedAt = "cudafault.dev/changed-at";  // on a plan
@@ -44,8 +45,9 @@ inline constexpr const char* kArchitectures[] = {"amd64", "arm64"};  // values o
 inline std::string library(const std::string& hash, const std::string& architecture) {
     return kLibraryPrefix + hash + "-" + architecture;
 }
-inline constexpr const char* kDryRunPrefix = "cudafault-dry-run-";  // Pod, used only in dry-run requests
-inline constexpr const char* kRbacPrefix = "cudafault-";            // Role or ClusterRole; the command follows
+inline constexpr const char* kDryRunPrefix = "cudafault-dry-run-";        // Pod, used only in dry-run requests
+inline constexpr const char* kKernelLogPrefix = "cudafault-kernel-log-";  // Pod; a random number follows
+inline constexpr const char* kRbacPrefix = "cudafault-";                  // Role or ClusterRole; the command follows
 inline constexpr const char* kSourceConfigMap = "cuda-fault-injection-lib";
 
 // Names in pod templates. The names for delivery by source are those of the predecessor of cudafault.

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 
 #include "kube/api/transport/api_error.hpp"
+#include "kube/cluster/kernel_log_pod.hpp"
 #include "kube/record/record.hpp"
 #include "kube/testing/survey_testing.hpp"
 
@@ -87,6 +88,14 @@ TEST_F(ScanTest, RecordWithoutAnInjectionIsUnfinished) {
     EXPECT_TRUE(found.injections[0].has_record);
     EXPECT_THAT(found.injections[0].record_problem, HasSubstr("damaged"));
     EXPECT_THAT(found.leftovers, IsEmpty());
+}
+
+TEST_F(ScanTest, FindsThePodOfAKilledKernelLogCommand) {
+    KernelLogRequest request;
+    request.in_namespace = "prod";
+    fill(kPodPath,
+         {kernel_log_pod(request, "cudafault-kernel-log-1", std::chrono::seconds(30)), object("Pod", "other")});
+    EXPECT_THAT(leftovers(), ElementsAre("pod/cudafault-kernel-log-1 in namespace prod"));
 }
 
 class ScanOfUnlistedKindTest : public ScanTest {

@@ -100,6 +100,8 @@ constexpr Row kRows[] = {
     {"node drain", "pods/eviction", "create", "evicts the pods"},
     {"node drain", "pods", "delete",
      "deletes pods that are not ready if a PodDisruptionBudget does not allow their eviction", When::kDeleteUnhealthy},
+    {"kernel-log", "pods", "create,get,delete", "creates the pod that writes the lines, waits for it and deletes it"},
+    {"kernel-log", "events", "list", "finds the reason why the pod does not start"},
 };
 
 constexpr std::string_view kDrill = "plan,inject,arm,disarm,status,restore,scan,snapshot,verify-clean";

@@ -103,6 +103,13 @@ TEST(Permissions, ManifestWritesOnlyToCreateObjects) {
     EXPECT_THAT(needed(manifest), Contains("create configmaps"));
 }
 
+TEST(Permissions, KernelLogNeedsOnlyItsPod) {
+    EXPECT_THAT(needed(use_of("kernel-log")),
+                testing::UnorderedElementsAre("create pods", "get pods", "delete pods", "list events"));
+    EXPECT_EQ(role_of(use_of("kernel-log")).at("kind"), "Role");
+    EXPECT_THAT(needed(use_of("all")), Not(Contains("delete pods"))) << "a drill needs no privileged pod";
+}
+
 TEST(Permissions, ScanListsOnlyTheRequestedKinds) {
     EXPECT_THAT(needed(use_of("scan")), Contains("list rayclusters.ray.io"));
     EXPECT_THAT(needed(use_of("scan", {"Deployment"})), Not(Contains("list rayclusters.ray.io")));

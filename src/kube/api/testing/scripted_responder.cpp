@@ -261,6 +261,13 @@ Answer ScriptedResponder::next_answer(const SeenRequest& request) {
     changed_.notify_all();
     auto found = scripts_.find(request.method + " " + request.target);
     if (found == scripts_.end()) found = scripts_.find(request.method + " " + without_query(request.target));
+    if (found == scripts_.end()) {
+        found = std::find_if(scripts_.begin(), scripts_.end(), [&](const auto& script) {
+            const std::string_view target = script.first;
+            return target.ends_with('*') &&
+                   (request.method + " " + request.target).starts_with(target.substr(0, target.size() - 1));
+        });
+    }
     if (found == scripts_.end()) return status_answer(404, "NotFound", "not scripted");
     Script& script = found->second;
     const Answer& chosen = script.answers[std::min(script.next, script.answers.size() - 1)];

@@ -65,6 +65,7 @@ public:
 
     // Sets the responses to requests for `target`, used in order; the last one is repeated. A target with a query
     // matches only that query. A target without a query matches the path with any query that has no script of its own.
+    // A target that ends with * matches every target with that start that has no script of its own.
     // Requests without a script get a 404.
     void on(const std::string& method, const std::string& target, std::vector<Answer> answers);
 
