@@ -86,6 +86,34 @@ def test_missing_device_is_not_created() -> None:
     assert_refused(refused, 3, "does not exist and cudafault does not create it")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("999", *GPU), ("unknown XID",)),
+        (("154", *GPU, "--driver", "550"), ("does not print XID 154",)),
+        (("79", "--gpu", "0"), ('invalid --gpu "0"', "PCI address", "nvidia-smi")),
+        (("79", "--gpu", "GPU-01234567"), ('invalid --gpu "GPU-01234567"', "PCI address")),
+        (("79", *GPU, "--to", "kern.log"), ('invalid --to "kern.log"', "absolute path")),
+        (("79", *GPU, "--to", "/var/log/../kern.log"), ("invalid --to",)),
+        (("79", *GPU, "--to", "-"), ('invalid --to "-"',)),
+    ],
+)
+def test_k8s_kernel_log_refuses_invalid_options_before_it_contacts_a_cluster(
+    arguments: tuple[str, ...], words: tuple[str, ...]
+) -> None:
+    refused = cudafault("k8s", "kernel-log", "node1", *arguments, KUBECONFIG="/dev/null")
+    assert_refused(refused, 2, *words)
+
+
+def test_rbac_prints_the_role_of_kernel_log() -> None:
+    role = cudafault("k8s", "rbac", "kernel-log", "-n", "monitoring", "--json").json
+    assert (role["kind"], role["metadata"]["namespace"]) == ("Role", "monitoring")
+    assert {rule["resources"][0]: set(rule["verbs"]) for rule in role["rules"]} == {
+        "pods": {"create", "get", "delete"},
+        "events": {"list"},
+    }
+
+
 def explained(*arguments: object) -> dict:
     return cudafault("explain", *arguments, "--json").json
 

@@ -230,6 +230,7 @@ void add_k8s_verbs(CLI::App& k8s) {
     add_k8s_snapshot(k8s);
     add_k8s_verify_clean(k8s);
     add_k8s_node(k8s);
+    add_k8s_kernel_log(k8s);
     add_k8s_rbac(k8s);
     add_k8s_library(k8s);
 }

@@ -96,6 +96,7 @@ void add_k8s_scan(CLI::App& k8s);
 void add_k8s_snapshot(CLI::App& k8s);
 void add_k8s_verify_clean(CLI::App& k8s);
 void add_k8s_node(CLI::App& k8s);
+void add_k8s_kernel_log(CLI::App& k8s);
 void add_k8s_rbac(CLI::App& k8s);
 void add_k8s_library(CLI::App& k8s);
 
