@@ -55,7 +55,7 @@ def test_file_gets_records_on_request(tmp_path) -> None:
     log = tmp_path / "kmsg"
     kernel_log(79, *GPU, "--format", "record", "--to", log)
     assert log.read_text().startswith("4,1,")
-    assert log.read_text().splitlines()[0].endswith(f"-;NVRM: Xid (PCI:0000:65:00): 79, {FALLEN}")
+    assert log.read_text().splitlines()[0].endswith(f",c;NVRM: Xid (PCI:0000:65:00): 79, {FALLEN}")
 
 
 def test_switch_error_has_the_link() -> None:
