@@ -37,24 +37,41 @@ struct KernelLogOptions {
     bool not_first = false;
 };
 
-bool is_selected(const local::Gpu& gpu, const std::string& text) {
-    return text == std::to_string(gpu.index) || (text.starts_with("GPU-") && gpu.uuid.starts_with(text)) ||
-           (is_pci_address(text) && full_address(text) == full_address(gpu.pci));
+bool is_selected(const local::Gpu& gpu, const GpuSelector& selector, const std::string& text) {
+    switch (selector.kind) {
+        case GpuKind::index:
+            return selector.number == static_cast<uint32_t>(gpu.index) && selector.last == selector.number;
+        case GpuKind::uuid: return gpu.uuid.starts_with(text);
+        case GpuKind::pci: return full_address(text) == full_address(gpu.pci);
+        case GpuKind::local: break;
+    }
+    return false;
+}
+
+[[noreturn]] void refuse_gpu(const std::string& text, const local::Machine& machine) {
+    if (!machine.known)
+        refuse_option(
+            fmt::format("cannot look up GPU \"{}\", because NVML is not available: use a PCI address such as "
+                        "0000:65:00.0, or --gpus sim",
+                        text));
+    refuse_option(
+        fmt::format("unknown GPU \"{}\": expected the index or UUID of one GPU of this machine, or a PCI address "
+                    "such as 0000:65:00.0",
+                    text));
 }
 
 // A PCI address needs no GPU on this machine. Its UUID is then unknown.
 kernel_log::Gpu find_gpu(const std::string& text, const std::string& gpus) {
     const local::Machine machine = local::find_machine(gpus.empty() ? std::nullopt : std::optional(gpus));
-    const auto found = std::find_if(machine.gpus.begin(), machine.gpus.end(),
-                                    [&](const local::Gpu& gpu) { return is_selected(gpu, text); });
-    if (found != machine.gpus.end())
-        return {full_address(found->pci), found->uuid, "", static_cast<unsigned>(found->index), {}, {}};
-    if (!is_pci_address(text)) {
-        refuse_option(fmt::format(
-            "unknown GPU \"{}\": expected the index or UUID of a GPU of this machine, or a PCI address such as "
-            "0000:65:00.0",
-            text));
+    GpuSelector selector;
+    if (!parse_gpu(local::text_of(text), selector)) refuse_gpu(text, machine);
+    std::vector<const local::Gpu*> found;
+    for (const local::Gpu& gpu : machine.gpus) {
+        if (is_selected(gpu, selector, text)) found.push_back(&gpu);
     }
+    if (found.size() == 1)
+        return {full_address(found[0]->pci), found[0]->uuid, "", static_cast<unsigned>(found[0]->index), {}, {}};
+    if (!found.empty() || selector.kind != GpuKind::pci) refuse_gpu(text, machine);
     return {full_address(text), "", "", 0, {}, {}};
 }
 
@@ -72,7 +89,7 @@ void write_follow_ups(kernel_log::Sink& sink, const std::vector<FollowUpLines>& 
     }
 }
 
-// Writes the lines of one XID again and again. count 0: until the command is interrupted.
+// Writes the lines of one XID repeatedly. count 0: until the command is interrupted.
 void write_storm(kernel_log::Sink& sink, const std::vector<Line>& lines, const KernelLogOptions& options) {
     const auto start = std::chrono::steady_clock::now();
     const std::chrono::duration<double> interval(1 / options.storm);
@@ -93,7 +110,22 @@ void write_all(kernel_log::Sink& sink, const SelectedLines& selected, const Kern
     write_follow_ups(sink, selected.follow_ups, options.lines.journald);
 }
 
+constexpr double kMinStorm = 0.001, kMaxStorm = 1'000'000;  // lines per second
+
+void check_storm(const KernelLogOptions& options) {
+    const CLI::App& verb = *options.lines.verb;
+    const bool is_storm = verb.count("--storm") > 0;
+    if (is_storm && !(options.storm >= kMinStorm && options.storm <= kMaxStorm))  // also refuses NaN
+        refuse_option(
+            fmt::format("invalid --storm {}: expected {} to {} lines per second", options.storm, kMinStorm, kMaxStorm));
+    if (!is_storm && verb.count("--count") > 0) refuse_option("invalid --count: it needs --storm");
+    if (is_storm && options.lines.follow_ups) refuse_option("invalid --follow-ups: a storm repeats one XID");
+    if (is_storm && options.count == 0 && kernel_log::is_device(options.to))
+        refuse_option("missing --count: an endless storm would replace the kernel log of this machine");
+}
+
 void run(const KernelLogOptions& options) {
+    check_storm(options);
     const SelectedLines selected =
         select_lines(options.lines, [&](const std::string& gpu) { return find_gpu(gpu, options.gpus); });
     try {
@@ -120,8 +152,9 @@ void add_kernel_log(CLI::App& app) {
         ->check(CLI::IsMember({"text", "record"}))
         ->capture_default_str();
     verb->add_flag("--not-first", options->not_first, "Omit the lines that precede the first XID of a GPU");
-    verb->add_option("--storm", options->storm, "Repeat the lines, this many per second")->check(CLI::PositiveNumber);
-    verb->add_option("--count", options->count, "With --storm: the number of lines; without it, until interrupted");
+    verb->add_option("--storm", options->storm, "Repeat the lines, this many per second");
+    verb->add_option("--count", options->count, "With --storm: the number of lines (default: until interrupted)")
+        ->check(CLI::Range(uint64_t{1}, uint64_t{1'000'000'000'000}));
     verb->footer(kKernelLogExamples);
     verb->callback([options] { run(*options); });
 }

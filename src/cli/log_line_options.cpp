@@ -4,12 +4,14 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <optional>
 
 #include "catalog/catalog.hpp"
 #include "cli/xid_options.hpp"
 #include "fault/values.hpp"
 #include "local/spec.hpp"
+#include "os/one_line.hpp"
 
 namespace cudafault::cli {
 
@@ -17,23 +19,44 @@ namespace {
 
 using kernel_log::Line;
 
+constexpr int kMaxPid = 4194304;        // the largest value of kernel.pid_max
+constexpr unsigned kMaxTwoDigits = 99;  // instances and links are printed with two digits
+
+// Refuses the options of this list that the user gave.
+void refuse_given(const LogLineOptions& options, std::initializer_list<const char*> names, const char* reason) {
+    for (const char* name : names) {
+        const CLI::Option* option = options.verb->get_option_no_throw(name);
+        if (option && option->count() > 0) refuse_option(fmt::format("invalid {}: {}", name, reason));
+    }
+}
+
+std::optional<unsigned> parse_instance(const std::string& text) {
+    uint64_t number = 0;
+    if (!parse_number(local::text_of(text), number) || number > kMaxTwoDigits) return {};
+    return static_cast<unsigned>(number);
+}
+
 // GI or GI:CI.
 void set_mig_device(kernel_log::Gpu& gpu, const std::string& text) {
     const size_t colon = text.find(':');
-    uint64_t gpu_instance = 0, compute_instance = 0;
-    const bool valid =
-        parse_number(local::text_of(text.substr(0, colon)), gpu_instance) &&
-        (colon == std::string::npos || parse_number(local::text_of(text.substr(colon + 1)), compute_instance));
-    if (!valid)
+    gpu.gpu_instance = parse_instance(text.substr(0, colon));
+    if (colon != std::string::npos) gpu.compute_instance = parse_instance(text.substr(colon + 1));
+    if (!gpu.gpu_instance || (colon != std::string::npos && !gpu.compute_instance))
         refuse_option(fmt::format(
             "invalid --mig \"{}\": expected a GPU instance such as 5, or with a compute instance 5:0", text));
-    gpu.gpu_instance = static_cast<unsigned>(gpu_instance);
-    if (colon != std::string::npos) gpu.compute_instance = static_cast<unsigned>(compute_instance);
 }
 
 std::optional<kernel_log::Owner> owner_of(const LogLineOptions& options) {
-    if (options.pid == 0 && options.process.empty()) return {};
-    return kernel_log::Owner{options.pid, options.process.empty() ? "python3" : options.process};
+    if (options.process.empty()) return {};
+    return kernel_log::Owner{options.pid, options.process};
+}
+
+// CLI11 calls this check. Returns the error, or an empty text.
+std::string check_process_name(const std::string& name) {
+    const bool is_valid = !name.empty() && std::none_of(name.begin(), name.end(), [](unsigned char c) {
+        return c < ' ' || c == 127 || c == ',';
+    });
+    return is_valid ? "" : fmt::format("invalid --process \"{}\": expected a name without commas", one_line(name));
 }
 
 std::chrono::nanoseconds delay_of(const catalog::FollowUp& follow_up) {
@@ -56,9 +79,10 @@ std::vector<FollowUpLines> follow_up_lines(const catalog::Entry& entry, const ke
 SelectedLines select_xid_lines(const LogLineOptions& options,
                                const std::function<kernel_log::Gpu(const std::string&)>& find_gpu) {
     const catalog::Entry& entry = usable_entry(options.xid);
+    refuse_given(options, {"--link", "--nvswitch"}, "only an SXid has a link and a switch");
     check_driver_branch(options.driver);
     kernel_log::Gpu gpu = find_gpu(options.gpu);
-    if (!options.mig.empty()) set_mig_device(gpu, options.mig);
+    if (options.verb->count("--mig") > 0) set_mig_device(gpu, options.mig);
     SelectedLines selected;
     selected.first = kernel_log::first_lines(gpu);
     selected.xid = kernel_log::xid_lines(entry, options.driver, gpu, owner_of(options), nullptr);
@@ -71,9 +95,11 @@ SelectedLines select_xid_lines(const LogLineOptions& options,
 }
 
 std::vector<Line> switch_error_lines(const LogLineOptions& options) {
+    refuse_given(options, {"--driver", "--mig", "--pid", "--process", "--follow-ups", "--gpus", "--not-first"},
+                 "an SXid does not depend on it");
     uint64_t number = 0;
     const std::string digits = options.xid.substr(options.xid.find(':') + 1);
-    const kernel_log::SwitchError* error = parse_number(local::text_of(digits), number)
+    const kernel_log::SwitchError* error = parse_number(local::text_of(digits), number) && number <= UINT16_MAX
                                                ? kernel_log::find_switch_error(static_cast<unsigned>(number))
                                                : nullptr;
     if (!error) {
@@ -94,14 +120,21 @@ void add_log_line_options(CLI::App& verb, LogLineOptions& options, const std::st
         ->option_text("XID")
         ->required();
     verb.add_option("--gpu", options.gpu, gpu_help)->required();
-    verb.add_option("--driver", options.driver, "Driver branch: 535, 550, 570, 580, 590, 595 or 615")
+    options.verb = &verb;
+    verb.add_option("--driver", options.driver,
+                    fmt::format("Driver branch: {}", fmt::join(kernel_log::driver_branches(), ", ")))
         ->capture_default_str();
     verb.add_option("--mig", options.mig, "MIG device: GPU instance, or GPU instance:compute instance");
-    verb.add_option("--pid", options.pid, "Process ID that the line names");
-    verb.add_option("--process", options.process, "Process name that the line names");
+    CLI::Option* pid = verb.add_option("--pid", options.pid, "Process ID that the line names, with --process")
+                           ->check(CLI::Range(1, kMaxPid));
+    CLI::Option* process = verb.add_option("--process", options.process, "Process name that the line names, with --pid")
+                               ->check(check_process_name)
+                               ->needs(pid);
+    pid->needs(process);
     verb.add_flag("--follow-ups", options.follow_ups, "Also write the XIDs that follow, after their delays");
-    verb.add_option("--link", options.link, "SXid: the NVLink");
-    verb.add_option("--nvswitch", options.nvswitch, "SXid: the number of the NVSwitch");
+    verb.add_option("--link", options.link, "SXid: the NVLink")->check(CLI::Range(0U, kMaxTwoDigits));
+    verb.add_option("--nvswitch", options.nvswitch, "SXid: the number of the NVSwitch")
+        ->check(CLI::Range(0U, kMaxTwoDigits));
     verb.add_flag("--journald", options.journald, "Also write each line in the form that journald stores unchanged");
 }
 

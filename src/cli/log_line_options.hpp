@@ -18,6 +18,7 @@ struct LogLineOptions {
     unsigned driver = 570, link = 0, nvswitch = 0;
     int pid = 0;
     bool follow_ups = false, journald = false;
+    const CLI::App* verb = nullptr;  // the verb that has the options
 };
 
 // Adds the options and the argument XID. `gpu_help` describes the values of --gpu that the verb accepts.
@@ -43,6 +44,7 @@ SelectedLines select_lines(const LogLineOptions& options,
 std::vector<kernel_log::Line> written_lines(const kernel_log::Line& line, bool journald);
 
 bool is_pci_address(const std::string& text);
+
 // Returns "0000:65:00.0", also if the domain or the function is missing in `pci_address`.
 std::string full_address(const std::string& pci_address);
 

@@ -41,31 +41,42 @@ std::string canonical(const std::string& target) {
 
 bool is_below_dev(const std::string& target) { return canonical(target).starts_with("/dev/"); }
 
-bool is_device(int file) {
-    struct stat status = {};
-    return fstat(file, &status) == 0 && S_ISCHR(status.st_mode);
+Descriptor open_target(const std::string& target) {
+    const int create = is_below_dev(target) ? 0 : O_CREAT;
+    Descriptor file(open(target.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC | create, 0644));
+    if (!file) refuse(in_quotes(create ? target : canonical(target)), errno);
+    return file;
+}
+
+// The kernel accepts and drops what programs write to /dev/kmsg if printk_devkmsg is "off".
+void require_kernel_log() {
+    std::ifstream setting("/proc/sys/kernel/printk_devkmsg");
+    std::string value;
+    if (setting >> value && value == "off")
+        throw std::runtime_error(
+            "cannot write to \"/dev/kmsg\": the kernel drops what programs write, because printk_devkmsg "
+            "is off; use --to with a file");
 }
 
 }  // namespace
 
-Sink::Sink(const std::string& target, Format format) : target_(target), format_(format) {
-    if (target == "-") return;
-    const int create = is_below_dev(target) ? 0 : O_CREAT;
-    file_ = Descriptor(open(target.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC | create, 0644));
-    if (!file_) refuse(in_quotes(create ? target : canonical(target)), errno);
-    is_device_ = is_device(file_.get());
+bool is_device(const std::string& target) {
+    struct stat status = {};
+    return stat(target.c_str(), &status) == 0 && S_ISCHR(status.st_mode);
 }
 
-bool Sink::can_lose_lines() const {
-    if (!is_device_) return false;
-    std::ifstream setting("/proc/sys/kernel/printk_devkmsg");
-    std::string value;
-    return !(setting >> value) || value != "on";
+Sink::Sink(const std::string& target, Format format) : target_(target), format_(format) {
+    if (target == "-") return;
+    file_ = open_target(target);
+    is_device_ = is_device(target);
+    if (is_device_ && canonical(target) == "/dev/kmsg") require_kernel_log();
 }
 
 void Sink::write(const Line& line) {
     std::string text = line.text + "\n";
     if (is_device_) {
+        // The kernel drops lines after the tenth within 5 seconds of one open file.
+        file_ = open_target(target_);
         text = fmt::format("<{}>{}", line.level, text);
     } else if (format_ == Format::record) {
         // The driver prints with KERN_CONT, which the kernel marks with c.

@@ -14,6 +14,8 @@ enum class Format {
     record,  // as a reader of /dev/kmsg sees it: "4,1,1000000,c;" and the text
 };
 
+bool is_device(const std::string& target);  // a character device, such as /dev/kmsg
+
 // A target for lines: standard output, a file, or the kernel log.
 class Sink {
 public:
@@ -24,10 +26,6 @@ public:
     // Writes the line with one write. A device gets the level before the text; Format applies to other targets.
     // Throws std::runtime_error if the line cannot be written completely.
     void write(const Line& line);
-
-    // Returns true if the target is a device, and the kernel drops lines of programs that write more than a few per
-    // second (the setting printk_devkmsg) without an error.
-    bool can_lose_lines() const;
 
 private:
     void write_text(std::string_view text);

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests the commands kernel-log and explain."""
 
+import time
+from pathlib import Path
+
 import pytest
 from cli.support import assert_refused
 from harness import cudafault
@@ -72,7 +75,21 @@ def test_switch_error_has_the_link() -> None:
         (("154", *GPU, "--driver", "550"), ("does not print XID 154", "570")),
         (("79", "--gpu", "7", "--gpus", "sim"), ('unknown GPU "7"',)),
         (("79", *GPU, "--mig", "x"), ('invalid --mig "x"',)),
+        (("79", *GPU, "--mig", "4294967301"), ('invalid --mig "4294967301"',)),
+        (("79", "--gpu", "GPU-", "--gpus", "sim:2"), ('unknown GPU "GPU-"',)),
+        (("79", *GPU, "--link", "3"), ("invalid --link", "only an SXid")),
+        (("79", *GPU, "--count", "3"), ("invalid --count", "--storm")),
+        (("79", *GPU, "--storm", "nan"), ("invalid --storm nan",)),
+        (("79", *GPU, "--storm", "1e-300"), ("invalid --storm",)),
+        (("79", *GPU, "--storm", "5", "--follow-ups"), ("invalid --follow-ups",)),
+        (("95", *GPU, "--storm", "5", "--to", "/dev/full"), ("missing --count",)),
+        (("43", *GPU, "--pid", "0", "--process", "x"), ("--pid",)),
+        (("43", *GPU, "--process", "x"), ("--process",)),
+        (("43", *GPU, "--pid", "1", "--process", "a\nb"), ("invalid --process",)),
         (("sxid:1", "--gpu", "0000:c1:00.0"), ('unknown SXid "1"', "20034")),
+        (("sxid:4294987330", "--gpu", "0000:c1:00.0"), ("unknown SXid",)),
+        (("sxid:20034", "--gpu", "0000:c1:00.0", "--driver", "570"), ("invalid --driver", "SXid")),
+        (("sxid:20034", "--gpu", "0000:c1:00.0", "--link", "100"), ("--link",)),
     ],
 )
 def test_what_the_driver_cannot_print_is_refused(arguments: tuple[str, ...], words: tuple[str, ...]) -> None:
@@ -81,9 +98,22 @@ def test_what_the_driver_cannot_print_is_refused(arguments: tuple[str, ...], wor
     assert refused.output == ""
 
 
+def test_refusal_leaves_no_file(tmp_path) -> None:
+    assert cudafault("kernel-log", 999, *GPU, "--to", tmp_path / "log").code == 2
+    assert not (tmp_path / "log").exists()
+
+
+def test_storm_keeps_its_rate(tmp_path) -> None:
+    start = time.monotonic()
+    kernel_log(79, *GPU, "--storm", 100, "--count", 50, "--to", tmp_path / "log")
+    assert time.monotonic() - start >= 0.4
+    assert len((tmp_path / "log").read_text().splitlines()) == 50
+
+
 def test_missing_device_is_not_created() -> None:
     refused = cudafault("kernel-log", 79, *GPU, "--to", "/dev/cudafault-no-such-log")
     assert_refused(refused, 3, "does not exist and cudafault does not create it")
+    assert not Path("/dev/cudafault-no-such-log").exists()
 
 
 @pytest.mark.parametrize(
@@ -124,6 +154,13 @@ def test_explain_depends_on_the_cuda_version_and_the_process() -> None:
     assert explained(94, "--new-process")["code"] is None
     assert explained(79, "--new-process")["pattern"] == "missing"
     assert explained(48)["follow_ups"][0]["xid"] == 63
+
+
+def test_explain_depends_on_the_gpu_model_and_the_driver() -> None:
+    followed = [following["xid"] for following in explained(48, "--gpu-model", "T4")["follow_ups"]]
+    assert 94 not in followed, "a T4 has no error containment"
+    assert explained(48, "--gpu-model", "T4", "--cuda", "12.8")["code"] == 214
+    assert 154 not in [following["xid"] for following in explained(79, "--driver", 535)["follow_ups"]]
 
 
 @pytest.mark.parametrize(
