@@ -141,9 +141,10 @@ void add_explain(CLI::App& app) {
     CLI::App* verb = app.add_subcommand("explain", "Explain what an XID does in one situation");
     verb->add_option("xid", options->xid, "The XID")->required();
     verb->add_option("--cuda", options->cuda, "Version of the CUDA toolkit that the program uses")
+        ->type_name("VERSION")
         ->capture_default_str();
-    verb->add_option("--driver", options->driver, "Driver branch")->capture_default_str();
-    verb->add_option("--gpu-model", options->gpu_model, "GPU model")->capture_default_str();
+    verb->add_option("--driver", options->driver, "Driver branch")->type_name("BRANCH")->capture_default_str();
+    verb->add_option("--gpu-model", options->gpu_model, "GPU model")->type_name("MODEL")->capture_default_str();
     verb->add_flag("--new-process", options->new_process,
                    "A process that starts after the XID, instead of a running one");
     verb->add_flag("--json", options->json, "Print JSON");

@@ -17,8 +17,6 @@ namespace cudafault::cli {
 
 namespace {
 
-using kernel_log::Line;
-
 constexpr const char* kKernelLogExamples = R"(Examples:
   cudafault kernel-log 79 --gpu 0000:65:00.0                     the lines of driver 570, on standard output
   cudafault kernel-log 48 --gpu 0 --driver 580 --follow-ups      XID 48 and the XIDs that follow it
@@ -75,9 +73,9 @@ kernel_log::Gpu find_gpu(const std::string& text, const std::string& gpus) {
     return {full_address(text), "", "", 0, {}, {}};
 }
 
-void write(kernel_log::Sink& sink, const std::vector<Line>& lines, bool journald) {
-    for (const Line& line : lines) {
-        for (const Line& written : written_lines(line, journald)) sink.write(written);
+void write(kernel_log::Sink& sink, const std::vector<kernel_log::Line>& lines, bool journald) {
+    for (const kernel_log::Line& line : lines) {
+        for (const kernel_log::Line& written : written_lines(line, journald)) sink.write(written);
     }
 }
 
@@ -90,7 +88,7 @@ void write_follow_ups(kernel_log::Sink& sink, const std::vector<FollowUpLines>& 
 }
 
 // Writes the lines of one XID repeatedly. count 0: until the command is interrupted.
-void write_storm(kernel_log::Sink& sink, const std::vector<Line>& lines, const KernelLogOptions& options) {
+void write_storm(kernel_log::Sink& sink, const std::vector<kernel_log::Line>& lines, const KernelLogOptions& options) {
     const auto start = std::chrono::steady_clock::now();
     const std::chrono::duration<double> interval(1 / options.storm);
     uint64_t written = 0;
@@ -145,15 +143,19 @@ void add_kernel_log(CLI::App& app) {
         app.add_subcommand("kernel-log", "Write the kernel log lines of an XID, as the driver prints them");
     add_log_line_options(*verb, options->lines,
                          "The GPU: index, UUID or PCI address; for an SXid the PCI address of the NVSwitch");
-    verb->add_option("--gpus", options->gpus, "Where to look up the GPU; values as for `cudafault run`");
+    verb->add_option("--gpus", options->gpus, "Where to look up the GPU; values as for `cudafault run`")
+        ->type_name("GPUS");
     verb->add_option("--to", options->to, "Standard output (-), a file to append to, or /dev/kmsg")
+        ->type_name("PATH")
         ->capture_default_str();
     verb->add_option("--format", options->format, "In a file: text, or record as a reader of /dev/kmsg sees it")
+        ->type_name("FORMAT")
         ->check(CLI::IsMember({"text", "record"}))
         ->capture_default_str();
     verb->add_flag("--not-first", options->not_first, "Omit the lines that precede the first XID of a GPU");
-    verb->add_option("--storm", options->storm, "Repeat the lines, this many per second");
+    verb->add_option("--storm", options->storm, "Repeat the lines, this many per second")->type_name("RATE");
     verb->add_option("--count", options->count, "With --storm: the number of lines (default: until interrupted)")
+        ->type_name("N")
         ->check(CLI::Range(uint64_t{1}, uint64_t{1'000'000'000'000}));
     verb->footer(kKernelLogExamples);
     verb->callback([options] { run(*options); });

@@ -17,8 +17,6 @@ namespace cudafault::cli {
 
 namespace {
 
-using kernel_log::Line;
-
 constexpr int kMaxPid = 4194304;        // the largest value of kernel.pid_max
 constexpr unsigned kMaxTwoDigits = 99;  // instances and links are printed with two digits
 
@@ -94,7 +92,7 @@ SelectedLines select_xid_lines(const LogLineOptions& options,
     return selected;
 }
 
-std::vector<Line> switch_error_lines(const LogLineOptions& options) {
+std::vector<kernel_log::Line> switch_error_lines(const LogLineOptions& options) {
     refuse_given(options, {"--driver", "--mig", "--pid", "--process", "--follow-ups", "--gpus", "--not-first"},
                  "an SXid does not depend on it");
     uint64_t number = 0;
@@ -119,21 +117,26 @@ void add_log_line_options(CLI::App& verb, LogLineOptions& options, const std::st
     verb.add_option("xid", options.xid, "The XID, or sxid:NUMBER for an error of an NVSwitch")
         ->option_text("XID")
         ->required();
-    verb.add_option("--gpu", options.gpu, gpu_help)->required();
+    verb.add_option("--gpu", options.gpu, gpu_help)->type_name("GPU")->required();
     options.verb = &verb;
     verb.add_option("--driver", options.driver,
                     fmt::format("Driver branch: {}", fmt::join(kernel_log::driver_branches(), ", ")))
+        ->type_name("BRANCH")
         ->capture_default_str();
-    verb.add_option("--mig", options.mig, "MIG device: GPU instance, or GPU instance:compute instance");
+    verb.add_option("--mig", options.mig, "MIG device: GPU instance, or GPU instance:compute instance")
+        ->type_name("MIG");
     CLI::Option* pid = verb.add_option("--pid", options.pid, "Process ID that the line names, with --process")
+                           ->type_name("PID")
                            ->check(CLI::Range(1, kMaxPid));
     CLI::Option* process = verb.add_option("--process", options.process, "Process name that the line names, with --pid")
+                               ->type_name("NAME")
                                ->check(check_process_name)
                                ->needs(pid);
     pid->needs(process);
     verb.add_flag("--follow-ups", options.follow_ups, "Also write the XIDs that follow, after their delays");
-    verb.add_option("--link", options.link, "SXid: the NVLink")->check(CLI::Range(0U, kMaxTwoDigits));
+    verb.add_option("--link", options.link, "SXid: the NVLink")->type_name("N")->check(CLI::Range(0U, kMaxTwoDigits));
     verb.add_option("--nvswitch", options.nvswitch, "SXid: the number of the NVSwitch")
+        ->type_name("N")
         ->check(CLI::Range(0U, kMaxTwoDigits));
     verb.add_flag("--journald", options.journald, "Also write each line in the form that journald stores unchanged");
 }
@@ -144,7 +147,7 @@ SelectedLines select_lines(const LogLineOptions& options,
     return select_xid_lines(options, find_gpu);
 }
 
-std::vector<Line> written_lines(const Line& line, bool journald) {
+std::vector<kernel_log::Line> written_lines(const kernel_log::Line& line, bool journald) {
     if (!journald) return {line};
     // journald takes a first word with a colon as the name of the program, and drops it.
     return {line, {line.level, "kernel: " + line.text}};

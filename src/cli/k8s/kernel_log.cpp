@@ -101,8 +101,12 @@ void add_k8s_kernel_log(CLI::App& k8s) {
     CLI::App* verb = k8s.add_subcommand("kernel-log", "Write the kernel log lines of an XID on a node");
     verb->add_option("node", options->node, "Name of the node")->option_text("NODE")->required();
     add_log_line_options(*verb, options->lines, "PCI address of the GPU, or for an SXid of the NVSwitch");
-    verb->add_option("--to", options->target, "/dev/kmsg, or an existing file on the node")->capture_default_str();
-    verb->add_option("--image", options->image, "Image of the pod; it must have a shell")->capture_default_str();
+    verb->add_option("--to", options->target, "/dev/kmsg, or an existing file on the node")
+        ->type_name("PATH")
+        ->capture_default_str();
+    verb->add_option("--image", options->image, "Image of the pod; it must have a shell")
+        ->type_name("IMAGE")
+        ->capture_default_str();
     add_cluster_options(*verb, options->cluster);
     add_output_option(*verb, options->cluster);
     verb->footer(kNodeLogExamples);
