@@ -171,8 +171,9 @@ def check_several_kinds(checks, cluster, namespace: str) -> None:
         refused = cluster.cudafault("k8s", verb, *words, "-n", namespace, kubeconfig=account)
         remedy = re.search(r"`cudafault (k8s rbac [^`]*)`", refused.errors)
         described = f"{verb} {' '.join(words)}"
-        if not checks.expect(f"{described}: fails without permission for one kind, and names a remedy",
-                             refused.code == 3 and remedy, refused):
+        names_remedy = checks.expect(f"{described}: fails without permission for one kind, and names a remedy",
+                                     refused.code == 3 and remedy, refused)
+        if not names_remedy or remedy is None:
             continue
         printed = cluster.cudafault(*remedy[1].split(), "--json")
         account = cluster.create_service_account(namespace, f"{name}-remedy", json.loads(printed.output)["rules"])
