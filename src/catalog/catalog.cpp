@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "catalog/entry_json.hpp"
+#include "catalog/entry_json.hpp"  // IWYU pragma: keep (conversions by the JSON library)
 
 namespace cudafault::catalog {
 

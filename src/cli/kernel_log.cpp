@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <thread>
+#include <vector>
 
 #include "cli/log_line_options.hpp"
 #include "cli/verbs.hpp"
 #include "cli/xid_options.hpp"
+#include "fault/values.hpp"
 #include "kernel_log/sink.hpp"
 #include "local/error.hpp"
 #include "local/machine.hpp"
+#include "local/spec.hpp"
 
 namespace cudafault::cli {
 

@@ -4,7 +4,7 @@
 #include <memory>
 
 #include "catalog/catalog.hpp"
-#include "catalog/entry_json.hpp"
+#include "catalog/entry_json.hpp"  // IWYU pragma: keep (conversions by the JSON library)
 #include "catalog/page.hpp"
 #include "cli/output.hpp"
 #include "cli/verbs.hpp"

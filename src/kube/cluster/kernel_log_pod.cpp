@@ -271,7 +271,7 @@ void KernelLogWriter::throw_if_target_missing() const {
 
 std::string KernelLogWriter::why_not_finished() const {
     if (has_started()) return "it is still running, and may have written some lines; use a longer --timeout";
-    const std::string diagnosis = diagnosis_text(pod_, events_);
+    std::string diagnosis = diagnosis_text(pod_, events_);
     if (!diagnosis.empty()) return diagnosis;
     return "its container has not started; check that the kubelet of the node is running, or use a longer --timeout";
 }
