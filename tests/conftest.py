@@ -13,6 +13,23 @@ pytest.register_assert_rewrite("harness", *(folder.name for folder in TESTS.iter
 from harness import INJECTION_VARIABLES, LIBRARY, SIMGPU, TOOL, Run
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--name", help="run only the tests whose name, as scripts/test prints it, contains this text")
+
+
+def printed_name(item: pytest.Item) -> str:
+    """Returns a name such as control.test_targets::test_rank[one], as scripts/test prints it for a failed test."""
+    return ".".join(item.path.relative_to(TESTS).with_suffix("").parts) + "::" + item.nodeid.split("::", 1)[1]
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    name = config.getoption("--name")
+    if name is None:
+        return
+    config.hook.pytest_deselected(items=[item for item in items if name not in printed_name(item)])
+    items[:] = [item for item in items if name in printed_name(item)]
+
+
 @pytest.fixture(scope="session", autouse=True)
 def require_build() -> None:
     """Ends the test run if cudafault is not built."""

@@ -72,7 +72,7 @@ std::string with_confidence(std::string text, const catalog::Provenance& provena
 void add_observation(const catalog::Entry& entry, const ExplainOptions& options, Rows& rows) {
     const catalog::Observation& seen = observation(entry, options);
     if (seen.pattern.empty()) {
-        rows.emplace_back("CUDA", fmt::format("unknown: the catalog knows this XID only at depth {}", entry.depth));
+        rows.emplace_back("CUDA", fmt::format("unknown: the catalog has this XID only at depth {}", entry.depth));
         return;
     }
     rows.emplace_back("CUDA",

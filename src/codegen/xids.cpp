@@ -307,7 +307,7 @@ void read_behavior(const Context& context, const YamlMap& entry, Entry& found) {
     check_consistency(entry, found);
 }
 
-// Keys that an entry of this depth does not use would be facts that nobody sees.
+// No page and no verb would show the facts of keys that an entry of this depth does not use.
 void refuse_unused_keys(const YamlMap& map, const std::string& depth) {
     const Words of_full = {"scope", "running", "new_process", "others", "heals_by"};
     const Words of_nvml = {"nvml", "action"};

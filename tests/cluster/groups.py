@@ -3,10 +3,12 @@
 
 A module has `GROUPS`, a list of Group, and may have `CRDS`, the CustomResourceDefinitions that its tests need."""
 
+import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -59,6 +61,18 @@ def _test_name(module: ModuleType, test: Any) -> str:
 
 def test_names(module: ModuleType) -> list[str]:
     return [_test_name(module, test) for group in module.GROUPS for test in group.tests]
+
+
+def require_complete(modules: list[ModuleType]) -> None:
+    """Raises AssertionError if a file of this folder has groups but is not in `modules`, or if a function check_* of a
+    module is neither in its groups nor used by its other functions."""
+    files = {path.stem for path in Path(__file__).parent.glob("*.py") if "\nGROUPS = " in path.read_text()}
+    unknown = files - {module.__name__ for module in modules}
+    assert not unknown, f"not in the lists of tests/cluster/run: {', '.join(sorted(unknown))}"
+    for module in modules:
+        text = Path(str(module.__file__)).read_text()
+        unused = [name for name in vars(module) if name.startswith("check_") and len(re.findall(rf"\b{name}\b", text)) < 2]
+        assert not unused, f"{module.__name__}: not in GROUPS: {', '.join(unused)}"
 
 
 def run_tests(checks, cluster, module: ModuleType, selected: list[str]) -> None:

@@ -15,8 +15,7 @@ namespace cudafault::kube {
 class Client;
 class Discovery;
 
-// clang-tidy 14 assumes that moving a Json may throw.
-struct Workload {  // NOLINT(bugprone-exception-escape)
+struct Workload {
     ObjectRef ref;
     Json object;
     Replacement replacement = Replacement::kRolling;
