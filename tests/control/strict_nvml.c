@@ -51,6 +51,8 @@ int nvmlDeviceGetTemperature(struct device* device, int sensor, unsigned* out) {
 int nvmlDeviceRemoveGpu(struct pci* pci) { return !pci; }
 int nvmlGpuInstanceGetInfo(unsigned long instance, void** out) { return store(&devices[instance - 100], out); }
 int nvmlGpuInstanceDestroy(unsigned long instance) { return !instance; }
+int nvmlComputeInstanceGetInfo_v2(unsigned long instance, void** out) { return store(&devices[instance - 100], out); }
+int nvmlComputeInstanceDestroy(unsigned long instance) { return !instance; }
 int nvmlUnitGetTemperature(void* unit, unsigned type, unsigned* out) { return *out = type, unit == 0; }
 int nvmlVgpuTypeGetLicense(unsigned type, char* out, unsigned size) { return *out = 0, !type + !size; }
 int nvmlVgpuInstanceGetVmID(unsigned instance, char* out, unsigned size, int* type) {

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from harness import BUILD, clean_environment
+from harness import BUILD, ROOT, clean_environment
 
 PROGRAM = """
 import ctypes, sys
@@ -25,10 +25,12 @@ calls = {
     "serial": lambda i: nvml.nvmlDeviceGetHandleBySerial(c_char_p(b"%d00" % (i + 1)), byref(c_void_p())),
     "pci_info": lambda i: nvml.nvmlDeviceRemoveGpu(pci[i]),
     "gpu_instance": lambda i: nvml.nvmlGpuInstanceDestroy(c_uint64(100 + i)),
+    "compute_instance": lambda i: nvml.nvmlComputeInstanceDestroy(c_uint64(100 + i)),
+    "handle": lambda i: nvml.nvmlDeviceGetTemperature(handles[i], -i, byref(number)),
     "unit": lambda i: nvml.nvmlUnitGetTemperature(c_void_p(7), i, byref(number)),
     "vgpu_type": lambda i: nvml.nvmlVgpuTypeGetLicense(7, text, 96),
     "vgpu_instance": lambda i: nvml.nvmlVgpuInstanceGetVmID(7, text, 96, byref(number)),
-    "cpu": lambda i: nvml.nvmlSystemGetTopologyGpuSet(7, byref(number), None),
+    "none": lambda i: nvml.nvmlSystemGetTopologyGpuSet(7, byref(number), None),
 }
 print(*(calls[sys.argv[1]](i) for i in (0, 1)))
 """
@@ -63,7 +65,17 @@ BY_CALL = {
     "serial": "nvmlDeviceGetHandleBySerial",
     "pci_info": "nvmlDeviceRemoveGpu",
     "gpu_instance": "nvmlGpuInstanceDestroy",
+    "compute_instance": "nvmlComputeInstanceDestroy",
+    "handle": "nvmlDeviceGetTemperature",
 }
+WITHOUT_GPU = ("unit", "vgpu_type", "vgpu_instance", "none")
+
+
+def test_every_kind_of_argument_is_tested() -> None:
+    lines = [line for line in (ROOT / "data" / "nvml.tsv").read_text().splitlines() if not line.startswith("#")]
+    column = lines[0].split("\t").index("device")
+    kinds = {line.split("\t")[column].split(":")[0] for line in lines[1:]}
+    assert kinds == {*BY_CALL, *WITHOUT_GPU}
 
 
 @pytest.mark.parametrize("argument", BY_CALL)
@@ -74,6 +86,6 @@ def test_fault_fires_if_argument_identifies_the_gpu(strict_nvml: Path, argument:
     assert results(strict_nvml, argument, plan) == "0 15"
 
 
-@pytest.mark.parametrize("argument", ["unit", "vgpu_type", "vgpu_instance", "cpu"])
+@pytest.mark.parametrize("argument", WITHOUT_GPU)
 def test_fault_does_not_fire_if_argument_identifies_no_gpu(strict_nvml: Path, argument: str) -> None:
     assert results(strict_nvml, argument, GPU_1) == "0 0"
