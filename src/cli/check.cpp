@@ -77,7 +77,8 @@ void add_check(CLI::App& app) {
     const auto options = std::make_shared<CheckOptions>();
     CLI::App* verb = app.add_subcommand("check", "Explain a plan in words, or show where it is invalid");
     verb->add_option("spec", options->spec, "The plan")->required();
-    verb->add_option("--gpus", options->gpus, "Look up the GPUs of the plan; values as for `cudafault run`");
+    verb->add_option("--gpus", options->gpus, "Look up the GPUs of the plan; values as for `cudafault run`")
+        ->type_name("GPUS");
     verb->add_flag("--json", options->json, "Print JSON");
     verb->footer(kCheckExamples);
     verb->callback([verb, options] {

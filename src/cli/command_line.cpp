@@ -6,7 +6,11 @@
 #include <cstdio>
 #include <exception>
 #include <nlohmann/json.hpp>
+#include <regex>
+#include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "cli/completion.hpp"
 #include "cli/help.hpp"
@@ -63,14 +67,46 @@ std::string help_of(const CLI::App& app) {
     return command + " --help";
 }
 
-// CLI11 reports a value that is not a number as "Could not convert: NAME = VALUE".
-std::string conversion_text(const std::string& text) {
-    constexpr std::string_view kPrefix = "Could not convert: ", kSeparator = " = ";
-    const size_t separator = text.find(kSeparator);
-    if (!text.starts_with(kPrefix) || separator == std::string::npos) return text;
-    return fmt::format("invalid {} \"{}\": expected a whole number",
-                       text.substr(kPrefix.size(), separator - kPrefix.size()),
-                       text.substr(separator + kSeparator.size()));
+// The deepest verb on the command line.
+const CLI::App& verb_of(const CLI::App& app) {
+    const CLI::App* verb = &app;
+    while (!verb->get_subcommands().empty()) verb = verb->get_subcommands().front();
+    return *verb;
+}
+
+std::string missing_command_text(const CLI::App& app) {
+    const std::vector<std::string> words = verb_of(app).remaining();
+    return words.empty() ? "missing command" : fmt::format("unknown command \"{}\"", words.front());
+}
+
+std::string unexpected_text(const CLI::App& app) {
+    std::string text;
+    for (const std::string& word : app.remaining(true)) text += fmt::format("{}\"{}\"", text.empty() ? "" : " ", word);
+    return "unexpected argument " + text;
+}
+
+// CLI11's message in the form of cudafault's other messages. The formats are those of CLI11 2.
+std::string usage_text(const CLI::ParseError& error, const CLI::App& app) {
+    const std::string text = error.what();
+    if (error.get_name() == "ExtrasError") return unexpected_text(app);
+    if (text == "A subcommand is required") return missing_command_text(app);
+    const std::pair<std::regex, const char*> forms[] = {
+        {std::regex("Could not convert: (.*) = (.*)"), "invalid $1 \"$2\": expected a whole number"},
+        {std::regex("(\\S+) is required"), "missing $1"},
+        {std::regex("(\\S+): \\d+ required (\\S+) missing"), "missing value of $1: expected $2"},
+        {std::regex("(\\S+): Value (.*) not in range (\\S+) to (\\S+)"),
+         "invalid $1 \"$2\": expected a number from $3 to $4"},
+        {std::regex("\\S+: (invalid .*)"), "$1"},
+    };
+    for (const auto& [pattern, form] : forms) {
+        if (std::regex_match(text, pattern)) return std::regex_replace(text, pattern, form);
+    }
+    std::smatch parts;
+    if (std::regex_match(text, parts, std::regex("(\\S+): (.*) not in \\{(.*)\\}"))) {
+        const std::string words = std::regex_replace(parts[3].str(), std::regex(","), ", ");
+        return fmt::format("invalid {} \"{}\": expected one of {}", parts[1].str(), parts[2].str(), words);
+    }
+    return text;
 }
 
 int parse(CLI::App& app, int argc, char** argv) {
@@ -79,8 +115,7 @@ int parse(CLI::App& app, int argc, char** argv) {
         return local::kDone;
     } catch (const CLI::ParseError& error) {
         if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
-        const std::string text = conversion_text(error.what());
-        return report_error(fmt::format("{}; see `{}`", text, help_of(app)).c_str(), local::kUsage);
+        return report_error(fmt::format("{}; see `{}`", usage_text(error, app), help_of(app)).c_str(), local::kUsage);
     }
 }
 

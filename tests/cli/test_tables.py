@@ -37,6 +37,24 @@ def test_error_about_a_number_names_the_value(arguments: str, name: str) -> None
     assert_refused(cudafault(*arguments.split()), 2, f'invalid {name} "many": expected a whole number')
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("nosuch", 'unknown command "nosuch"'),
+        ("k8s nosuch", 'unknown command "nosuch"'),
+        ("k8s", "missing command"),
+        ("explain 79 --gpu foo", 'unexpected argument "--gpu" "foo"'),
+        ("k8s status -o xml", 'invalid --output "xml": expected one of json, yaml, wide'),
+        ("kernel-log 79 --gpu 0 --storm 1 --count x", 'invalid --count "x": expected a number from 1 to 1000000000000'),
+        ("run --plan", "missing value of --plan: expected "),
+        ("kernel-log 79", "missing --gpu"),
+        ("k8s restore --all deployment/x", "invalid --all: it cannot be combined with a workload"),
+    ],
+)
+def test_usage_error_has_the_form_of_other_messages(arguments: str, message: str) -> None:
+    assert_refused(cudafault(*arguments.split()), 2, f"cudafault: {message}")
+
+
 @pytest.mark.parametrize("arguments", ["run", "run --"])
 def test_run_needs_a_command(arguments: str) -> None:
     assert_refused(cudafault(*arguments.split()), 2, "command")

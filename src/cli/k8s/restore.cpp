@@ -70,9 +70,10 @@ const kube::ApiError* first_permission_error(const std::vector<kube::RestoreResu
 }
 
 void restore(const ClusterOptions& options) {
-    if (options.use.all_workloads != options.workloads.empty()) {
+    if (options.use.all_workloads && !options.workloads.empty())
+        throw local::Error(local::kUsage, "invalid --all: it cannot be combined with a workload");
+    if (!options.use.all_workloads && options.workloads.empty())
         throw local::Error(local::kUsage, "missing target: expected a workload such as deployment/web, or --all");
-    }
     in_cluster(options, [&](ClusterAccess& access) {
         const std::vector<kube::RestoreResult> results = run(options, access);
         if (options.is_document()) {
