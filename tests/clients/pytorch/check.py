@@ -21,6 +21,7 @@ FAULTS = {
     **{f"xid={xid}": errors_with_code(code) for xid, code in XID_CODES.items()},
     # PyTorch reads the failure of a launch only from cudaGetLastError.
     "error=CUDA_ERROR_LAUNCH_FAILED calls=@launch": errors_with_code(719),
+    "error=719 calls=cuLaunchKernel*,cudaLaunchKernel*": errors_with_code(719),  # of docs/plans.md
     "xid=43 calls=@sync": errors_with_code(702),
     "xid=48 calls=@copy": errors_with_code(214),
     "xid=79 gpu=1": {"cuda:1": "AcceleratorError 100 "},

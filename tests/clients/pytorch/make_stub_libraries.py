@@ -78,7 +78,18 @@ def build(soname: str, versions: dict[str, set[str]], output: Path) -> None:
                 if version
             )
         )
-        command = ["cc", "-shared", "-fPIC", "-O1", "-w", "-fno-builtin", "-o", output / soname, source, f"-Wl,-soname,{soname}"]
+        command = [
+            "cc",
+            "-shared",
+            "-fPIC",
+            "-O1",
+            "-w",
+            "-fno-builtin",
+            "-o",
+            output / soname,
+            source,
+            f"-Wl,-soname,{soname}",
+        ]
         if script.stat().st_size:
             command.append(f"-Wl,--version-script={script}")
         subprocess.run([str(word) for word in command], check=True)
