@@ -29,12 +29,26 @@ for name, function in inspect.getmembers(pynvml, inspect.isfunction):
 print(json.dumps(results))
 """
 
-# Getters that GPU operators and monitoring agents call.
-EXPECTED = """
-nvmlDeviceGetMigMode nvmlDeviceGetAttributes_v2 nvmlDeviceGetNumaNodeId nvmlDeviceGetGspFirmwareVersion
-nvmlDeviceGetRowRemapperHistogram nvmlDeviceGetRemappedRows nvmlDeviceGetEncoderStats nvmlDeviceGetFBCStats
-nvmlDeviceGetIrqNum nvmlDeviceGetJpgUtilization nvmlDeviceGetOfaUtilization nvmlDeviceGetPcieSpeed nvmlDeviceGetNumFans
-nvmlSystemGetConfComputeState nvmlSystemGetDriverBranch nvmlGpmQueryDeviceSupport
+# Getters that fail in the simulation: those for features that these GPUs do not have (Windows driver models, fans, clock
+# offsets, encryption), for vGPUs, and for a MIG device. On an A100, newer getters fail too.
+FAILING = """
+nvmlDeviceGetActiveVgpus nvmlDeviceGetAutoBoostedClocksEnabled nvmlDeviceGetBridgeChipInfo nvmlDeviceGetClkMonStatus
+nvmlDeviceGetComputeInstanceId nvmlDeviceGetConfComputeGpuCertificate nvmlDeviceGetCoolerInfo
+nvmlDeviceGetCreatableVgpus nvmlDeviceGetCurrentClockFreqs nvmlDeviceGetCurrentDramEncryptionMode
+nvmlDeviceGetCurrentDriverModel nvmlDeviceGetCurrentGpuOperationMode nvmlDeviceGetDramEncryptionMode
+nvmlDeviceGetDriverModel nvmlDeviceGetDriverModel_v1 nvmlDeviceGetDriverModel_v2 nvmlDeviceGetFanSpeed
+nvmlDeviceGetFanSpeedRPM nvmlDeviceGetGpcClkMinMaxVfOffset nvmlDeviceGetGpcClkVfOffset nvmlDeviceGetGpuInstanceId
+nvmlDeviceGetGpuOperationMode nvmlDeviceGetGridLicensableFeatures nvmlDeviceGetGridLicensableFeatures_v4
+nvmlDeviceGetHostVgpuMode nvmlDeviceGetHostname_v1 nvmlDeviceGetMemClkMinMaxVfOffset nvmlDeviceGetMemClkVfOffset
+nvmlDeviceGetMinMaxFanSpeed nvmlDeviceGetPendingDramEncryptionMode nvmlDeviceGetPendingDriverModel
+nvmlDeviceGetPendingGpuOperationMode nvmlDeviceGetPerformanceModes nvmlDeviceGetPgpuMetadataString
+nvmlDeviceGetSupportedVgpus nvmlDeviceGetVgpuHeterogeneousMode nvmlDeviceGetVgpuMetadata
+nvmlDeviceGetVgpuSchedulerCapabilities nvmlDeviceGetVgpuSchedulerLog nvmlDeviceGetVgpuSchedulerState
+""".split()
+FAILING_ON_A100 = """
+nvmlDeviceGetBBXTimeData_v1 nvmlDeviceGetC2cModeInfoV nvmlDeviceGetC2cModeInfoV1 nvmlDeviceGetConfComputeMemSizeInfo
+nvmlDeviceGetConfComputeProtectedMemoryUsage nvmlDeviceGetMarginTemperature nvmlDeviceGetPdi nvmlDeviceGetRepairStatus
+nvmlGpmQueryIfStreamingEnabled
 """.split()
 
 
@@ -48,8 +62,7 @@ def test_getters_of_data_center_gpu_succeed(model, python):
     outcome = cudafault("run", "--gpus", f"sim:{model}", "--", python, "-c", CALL_ALL)
     assert outcome.code == 0, outcome
     results = json.loads(outcome.output)
-    missing = {name: results.get(name) for name in EXPECTED if results.get(name) != "success"}
-    assert not missing
+    failing = {name for name, result in results.items() if result != "success"}
+    assert failing == {*FAILING, *(FAILING_ON_A100 if model == "A100" else ())}
     crashed = {name: result for name, result in results.items() if ": " in result}
     assert not crashed
-    assert sum(result == "success" for result in results.values()) > 80
