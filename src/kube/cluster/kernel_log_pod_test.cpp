@@ -12,9 +12,7 @@
 #include "kube/api/common/error.hpp"
 #include "kube/api/testing/session_testing.hpp"
 #include "kube/api/testing/test_files.hpp"
-#include "kube/api/transport/api_error.hpp"
 #include "kube/names.hpp"
-#include "kube/object/path.hpp"
 #include "kube/testing/paths_testing.hpp"
 
 namespace cudafault::kube {
