@@ -87,7 +87,7 @@ std::string unexpected_text(const CLI::App& app) {
 
 // CLI11's message in the form of cudafault's other messages. The formats are those of CLI11 2.
 std::string usage_text(const CLI::ParseError& error, const CLI::App& app) {
-    const std::string text = error.what();
+    std::string text = error.what();
     if (error.get_name() == "ExtrasError") return unexpected_text(app);
     if (text == "A subcommand is required") return missing_command_text(app);
     const std::pair<std::regex, const char*> forms[] = {

@@ -8,7 +8,7 @@
 #include <map>
 #include <sstream>
 
-#include "catalog/entry_json.hpp"
+#include "catalog/entry_json.hpp"  // IWYU pragma: keep (conversions by the JSON library)
 #include "codegen/tsv.hpp"
 #include "codegen/writers.hpp"
 #include "codegen/xid_catalog.hpp"
@@ -123,7 +123,7 @@ std::string choice(const YamlMap& map, const char* key, const Words& words) {
 std::string optional(const YamlMap& map, const char* key) { return map.has(key) ? map.get(key) : ""; }
 
 std::string read_source(const Context& context, const YamlMap& map, const YAML::Node& node) {
-    const auto name = map.value_of(node, "source");
+    auto name = map.value_of(node, "source");
     const auto found = context.sources.find(name);
     if (found != context.sources.end()) return found->second;
     if (name.rfind("https://", 0) != 0)
@@ -309,16 +309,15 @@ void read_behavior(const Context& context, const YamlMap& entry, Entry& found) {
 
 // No page and no verb would show the facts of keys that an entry of this depth does not use.
 void refuse_unused_keys(const YamlMap& map, const std::string& depth) {
-    const Words of_full = {"scope", "running", "new_process", "others", "heals_by"};
-    const Words of_nvml = {"nvml", "action"};
-    const auto refuse_keys = [&](Words keys) {
-        for (const std::string_view key : keys) {
-            if (map.has(key.data()))
-                map.refuse(map.child(key.data()), "depth " + depth + " does not use '" + std::string(key) + "'");
+    constexpr const char* kOfFull[] = {"scope", "running", "new_process", "others", "heals_by"};
+    constexpr const char* kOfNvml[] = {"nvml", "action"};
+    const auto refuse_keys = [&](const auto& keys) {
+        for (const char* key : keys) {
+            if (map.has(key)) map.refuse(map.child(key), "depth " + depth + " does not use '" + key + "'");
         }
     };
-    if (depth != "full") refuse_keys(of_full);
-    if (depth == "log") refuse_keys(of_nvml);
+    if (depth != "full") refuse_keys(kOfFull);
+    if (depth == "log") refuse_keys(kOfNvml);
 }
 
 Entry read_entry(const Context& context, const YAML::Node& node) {

@@ -130,7 +130,7 @@ std::string refusal_of(const Kind* kind, const Workload& workload) {
             workload.text(), "spec.template or spec.groups[*].template");
     }
     if (kind->support == Support::kPossible) return "";
-    const std::string refusal = workload.text() + " cannot be injected: " + kind->note;
+    std::string refusal = workload.text() + " cannot be injected: " + kind->note;
     if (kind->support != Support::kImmutable) return refusal;
     return fmt::format(
         "{}; or create it again with the library: `cudafault k8s manifest {} -n {} --create-objects | kubectl replace "
