@@ -29,7 +29,7 @@ EXAMPLE_FAILURES = {
     "never fires": "every pod is down with CUDA_ERROR_NO_DEVICE: timed out",
     "wrong code": "every pod is down with CUDA_ERROR_NO_DEVICE: timed out",
     "does not crash": "every pod is down with CUDA_ERROR_NO_DEVICE: timed out",
-    "does not pin": "node1 does not fit all pods",
+    "does not pin": "not all pods fit on node1",
     "starts elsewhere": "all pinned pods are unschedulable: timed out",
     "does not drain": "all pods leave the drained node: timed out",
     "stays injected": "the pods are healthy on other nodes: timed out",
