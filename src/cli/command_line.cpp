@@ -88,7 +88,7 @@ std::string unexpected_text(const CLI::App& app) {
 // CLI11's message in the form of cudafault's other messages. The formats are those of CLI11 2.
 std::string usage_text(const CLI::ParseError& error, const CLI::App& app) {
     std::string text = error.what();
-    if (error.get_name() == "ExtrasError") return unexpected_text(app);
+    if (dynamic_cast<const CLI::ExtrasError*>(&error)) return unexpected_text(app);
     if (text == "A subcommand is required") return missing_command_text(app);
     const std::pair<std::regex, const char*> forms[] = {
         {std::regex("Could not convert: (.*) = (.*)"), "invalid $1 \"$2\": expected a whole number"},
