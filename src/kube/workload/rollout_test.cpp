@@ -451,13 +451,13 @@ TEST_F(RolloutTest, OrderedSetDeletesOnlyUnreadyPods) {
     rollout.report_delay = milliseconds(0);
     listed = {{{"web-0", "old"}, {"web-1", "old", false}}};
     responder.on("GET", kPodPath, {pod_list(listed[0])});
-    give_up_after(milliseconds(100));
+    give_up_after(milliseconds(500));
     const auto needed = AllOf(HasSubstr("never replaces pods"), HasSubstr("delete web-1, one"));
     EXPECT_THAT(wait().problems, ElementsAre(needed));
     EXPECT_THAT(progress, ElementsAre(AllOf(StartsWith("0 of 2 pods replaced, "), needed)));
     rollout.delete_stuck = true;
     responder.on("DELETE", kPodPath + "/web-1", {json_answer(json_of({"web-1", "old"}))});
-    give_up_after(milliseconds(200));
+    give_up_after(milliseconds(1000));
     wait();
     EXPECT_EQ(count_requests("DELETE", ""), 1u);
     EXPECT_EQ(count_requests("DELETE", "/web-1"), 1u);
