@@ -6,6 +6,7 @@ import re
 import pytest
 from detector_table import KERNEL, LOG_READERS, PROGRAM, Detector, Sighting
 from detectors.kernel_log import BRANCHES, NVSWITCH, TABLE, Entry, Printed, kernel_log, lines_of
+from harness import cudafault
 
 READERS = [detector for detector in TABLE.detectors if detector.matchers]
 XID_READERS = [detector for detector in READERS if detector.numbers == "xid"]
@@ -58,7 +59,9 @@ def errors_of(detector: Detector, item: Printed, entry: Entry) -> list[str]:
 
 
 def switch_lines(sxid: int) -> list[str]:
-    return lines_of(f"sxid:{sxid}", 570, "--link", "30", gpu=NVSWITCH)
+    outcome = cudafault("kernel-log", f"sxid:{sxid}", "--gpu", NVSWITCH, "--link", "30")
+    assert outcome.code == 0, outcome.errors
+    return outcome.output.splitlines()
 
 
 def verdict_of(detector: Detector, sighting: Sighting) -> str:
